@@ -1,0 +1,1 @@
+"""The flow as Dagster sees it, and the front door."""

@@ -1,0 +1,1 @@
+"""Learning: plain functions and small scikit-learn estimators."""

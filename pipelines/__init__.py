@@ -1,0 +1,1 @@
+"""The flow itself: exports in, tables out, as plain functions and declarations."""

@@ -1,0 +1,1 @@
+"""The ground: every column, rule and table, declared once."""

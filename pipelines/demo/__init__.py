@@ -1,0 +1,1 @@
+"""A seeded demo company, written as its vendors would write it."""

@@ -1,0 +1,1 @@
+"""Publishing: immutable snapshots behind one atomic pointer."""

@@ -1,0 +1,1 @@
+"""Exports as the vendors write them, mapped onto the canonical shapes."""

@@ -1,0 +1,1 @@
+"""Contracts judged by Great Expectations, on Polars."""
