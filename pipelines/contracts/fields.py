@@ -1,0 +1,179 @@
+"""Every column name of the lake, declared once.
+
+Belongs here: name, type, meaning, unit, domain and personal-data class of a column; the closed sets of words.
+Does not belong here: which table has which column (`catalog`, `shapes`).
+"""
+
+from typing import Any
+
+import polars as pl
+
+from pipelines.contracts.table import Column, Personal
+
+STAGES = ("none", "apprentice", "journeyman", "master")
+MODES = ("observation", "repetition", "feedback", "teaching")
+STEP_KINDS = ("new", "deepen", "refresh")
+LEARNING_VERBS = ("enrolled", "started", "attended", "completed", "passed", "failed", "waived", "taught")
+# In the order of trust: where two judgements disagree, the earlier kind is believed.
+FEEDBACK_KINDS = ("certificate", "assessment", "manager", "peer", "self")
+EMPLOYMENT_STATUSES = ("active", "leave", "left")
+AMOUNT_UNITS = ("hours", "count", "share")
+DELIVERY_STATUSES = ("landed", "already_landed", "refused")
+NO_RECOMMENDATION_REASONS = ("too_little_evidence", "nothing_eligible", "opted_out")
+RELATIONS = ("follow", "walk_with", "lead")
+
+TIMESTAMP = pl.Datetime("us", "UTC")
+FIELDS: dict[str, Column] = {}
+
+
+def _declare(name: str, dtype: Any, description: str, **traits: Any) -> None:
+    if name in FIELDS:
+        raise ValueError(f"the column {name} is declared twice")
+    FIELDS[name] = Column(name, dtype, description, **traits)
+
+
+def pick(*names: str) -> tuple[Column, ...]:
+    """The declared columns of these names, in this order. Raises KeyError for a name that is not declared."""
+    return tuple(FIELDS[name] for name in names)
+
+
+# Where a row came from
+_declare("source_name", pl.String, "Name of the source in footsteps.yaml.")
+_declare("system_name", pl.String, "System that wrote the export.")
+_declare("file_sha256", pl.String, "SHA-256 of the export file's bytes.", pattern="^[0-9a-f]{64}$")
+_declare("file_name", pl.String, "Name of the export file, without its folder.")
+_declare("row_number", pl.Int64, "Number of the row in its file, the first data row being 1.", minimum=1)
+_declare("delivered_date", pl.Date, "Day on which the file was landed.")
+_declare("landed_at", TIMESTAMP, "When the file was landed.")
+_declare("delivery_number", pl.Int64, "Deliveries of the lake in the order they came, 1 first.", minimum=1)
+_declare("mapping_code", pl.String, "Fingerprint of the mapping under which the file was read.")
+_declare("delivery_status", pl.String, "What became of the delivery.", allowed=DELIVERY_STATUSES)
+_declare("delivery_reason", pl.String, "Why a delivery was refused, in one sentence that says what to do.")
+_declare("columns_left_out", pl.List(pl.String), "Columns of the file that no mapping asked for.")
+_declare("good_count", pl.Int64, "Rows that kept every rule.", minimum=0)
+_declare("bad_count", pl.Int64, "Rows set aside in quarantine.", minimum=0)
+_declare("failed_rules", pl.List(pl.String), "Rules the row broke, each as column|rule.")
+_declare("row_text", pl.String, "The row's mapped columns as text, one JSON object.", personal=Personal.TEXT)
+_declare("table_name", pl.String, "Table the row was meant for.")
+
+# People
+_declare("person_id", pl.String, "One person across all systems.", personal=Personal.PSEUDONYM)
+_declare("account_code", pl.String, "The exporting system's own id of the person.", personal=Personal.PSEUDONYM)
+_declare("employee_number", pl.String, "Employee number in the HR system.", personal=Personal.PSEUDONYM)
+_declare("work_email", pl.String, "Work e-mail address.", pattern=r"^[^@\s]+@[^@\s]+$", personal=Personal.DIRECT)
+_declare("display_name", pl.String, "Name as the person is called.", personal=Personal.DIRECT)
+_declare("manager_code", pl.String, "Employee number, account or e-mail of the manager.", personal=Personal.DIRECT)
+_declare("manager_id", pl.String, "person_id of the manager.", personal=Personal.PSEUDONYM)
+_declare("unit_name", pl.String, "Organisational unit or team.")
+_declare("role_name", pl.String, "Job or role title.")
+_declare("employment_status", pl.String, "Whether the person works here now.", allowed=EMPLOYMENT_STATUSES)
+_declare("hired_date", pl.Date, "First day of work.")
+_declare("left_date", pl.Date, "Last day of work; null while the person works here.")
+_declare("weekly_hours", pl.Float64, "Agreed hours a week.", unit="hours", minimum=0, maximum=80)
+_declare("matched_on", pl.String, "What joined the account to the person: the evidence for the match.")
+
+# Periods, work, learning, judgement, wishes
+_declare("record_code", pl.String, "The exporting system's id of the record; a hash of the row where it has none.")
+_declare("changed_at", TIMESTAMP, "When the record was last changed in its system.")
+_declare("started_date", pl.Date, "First day.")
+_declare("ended_date", pl.Date, "Last day; null while it goes on.")
+_declare("project_code", pl.String, "Project key in the project system.")
+_declare("assignment_code", pl.String, "Key of the issue, task or booking.")
+_declare("is_done", pl.Boolean, "Whether the work was finished.")
+_declare("done_at", TIMESTAMP, "When the work was finished.")
+_declare("planned_hours", pl.Float64, "Hours planned.", unit="hours", minimum=0, maximum=100_000)
+_declare("worked_at", TIMESTAMP, "When the work was done.")
+_declare("worked_hours", pl.Float64, "Hours worked.", unit="hours", minimum=0, maximum=24)
+_declare("course_code", pl.String, "Key of the course or learning item.")
+_declare("course_name", pl.String, "Title of the course or learning item.")
+_declare("learning_verb", pl.String, "What the person did with the item.", allowed=LEARNING_VERBS)
+_declare("learning_hours", pl.Float64, "Hours spent learning.", unit="hours", minimum=0, maximum=10_000)
+_declare("occurred_at", TIMESTAMP, "When it happened.")
+_declare("score_share", pl.Float64, "Score on a scale of 0 to 1.", unit="share", minimum=0, maximum=1)
+_declare("voids_code", pl.String, "record_code of an earlier record that this one takes back.")
+_declare("given_by_code", pl.String, "Account of the person who judged.", personal=Personal.PSEUDONYM)
+_declare("given_by_id", pl.String, "person_id of the person who judged.", personal=Personal.PSEUDONYM)
+_declare("feedback_kind", pl.String, "Who judged, by order of trust.", allowed=FEEDBACK_KINDS)
+_declare("stated_at", TIMESTAMP, "When the wish was stated.")
+_declare("wish_weight", pl.Float64, "How strongly it is wished, 0 to 1.", unit="share", minimum=0, maximum=1)
+_declare("skill_text", pl.String, "Labels, tags or a title that name skills; several separated by |.")
+_declare("mode", pl.String, "Mode of evidence.", allowed=MODES)
+
+# Taxonomy
+_declare("skill_id", pl.String, "One micro-skill.")
+_declare("skill_name", pl.String, "Name of the micro-skill.")
+_declare("skill_description", pl.String, "What is practised and shown.")
+_declare("alias_text", pl.String, "Another name of the micro-skill, normalised.")
+_declare("capability_id", pl.String, "One capability: a named set of micro-skills.")
+_declare("capability_name", pl.String, "Name of the capability.")
+_declare(
+    "capability_weight", pl.Float64, "Share of the capability that the micro-skill makes up.", minimum=0, maximum=1
+)
+_declare("requires_skill_id", pl.String, "Micro-skill that comes first.")
+_declare("importance", pl.String, "How much the role needs it.", allowed=("essential", "optional"))
+_declare("mention_text", pl.String, "Skill text that no alias of the taxonomy matches, normalised.")
+_declare("mention_count", pl.Int64, "Rows that mention it.", minimum=1)
+_declare("nearest_skill_ids", pl.List(pl.String), "Nearest micro-skills by name, best first.")
+
+# Evidence and mastery
+_declare("evidence_id", pl.String, "One row of evidence: a hash of its content.")
+_declare("amount", pl.Float64, "How much: hours, a count, or a score share, as amount_unit says.", minimum=0)
+_declare("amount_unit", pl.String, "Unit of the amount.", allowed=AMOUNT_UNITS)
+_declare("stage", pl.String, "Stage of the person in the micro-skill.", allowed=STAGES)
+_declare("level_share", pl.Float64, "How far between none (0) and master (1).", minimum=0, maximum=1)
+_declare("observation_count", pl.Int64, "Evidence rows of observation.", minimum=0)
+_declare("repetition_count", pl.Int64, "Distinct days of repetition.", minimum=0)
+_declare("repetition_hours", pl.Float64, "Hours of repetition.", unit="hours", minimum=0)
+_declare("feedback_count", pl.Int64, "Judgements received.", minimum=0)
+_declare("positive_feedback_count", pl.Int64, "Positive judgements received.", minimum=0)
+_declare("judge_count", pl.Int64, "People who judged positively, unknown judges counted by kind.", minimum=0)
+_declare("teaching_count", pl.Int64, "Evidence rows of teaching.", minimum=0)
+_declare("first_evidence_at", TIMESTAMP, "First evidence of any mode.")
+_declare("last_practised_at", TIMESTAMP, "Last repetition or teaching; last evidence where there is neither.")
+_declare("is_rusty", pl.Boolean, "Held, but not practised for longer than the policy allows.")
+_declare("missing_for_next", pl.List(pl.String), "What the policy still asks for the next stage.")
+
+# Steps and recommendations
+_declare("from_stage", pl.String, "Stage the person holds now.", allowed=STAGES)
+_declare("to_stage", pl.String, "Stage the step would reach.", allowed=STAGES[1:])
+_declare("kind", pl.String, "Kind of the step.", allowed=STEP_KINDS)
+_declare("reached_at", TIMESTAMP, "When the step was reached.")
+_declare("step_id", pl.String, "One step: skill_id and the stage it would reach.")
+_declare("prior", pl.Float64, "Score the generator gave, comparable within one generator.")
+_declare("rank", pl.Int64, "Place in the person's list, 1 first; null where nothing is recommended.", minimum=1)
+_declare(
+    "probability", pl.Float64, "Calibrated probability of reaching the step within the horizon.", minimum=0, maximum=1
+)
+_declare("score", pl.Float64, "What the list is ordered by: the declared blend of probability and motives.")
+_declare("mastery", pl.Float64, "How far this step carries the person, 0 to 1.", minimum=0, maximum=1)
+_declare(
+    "autonomy",
+    pl.Float64,
+    "Fit with what the person said they want; null where they said nothing.",
+    minimum=0,
+    maximum=1,
+)
+_declare("purpose", pl.Float64, "How it serves what the organisation needs, 0 to 1.", minimum=0, maximum=1)
+_declare(
+    "reasons", pl.List(pl.Struct({"code": pl.String, "value": pl.Float64})), "Machine-readable reasons: code and value."
+)
+_declare("explanation", pl.String, "One plain sentence made from the reasons.")
+_declare("how", pl.String, "How to practise it: an open project, someone to observe or to ask for feedback.")
+_declare("no_recommendation_reason", pl.String, "Why nothing is recommended.", allowed=NO_RECOMMENDATION_REASONS)
+_declare("snapshot_id", pl.String, "One publication of all tables.")
+_declare("as_of", pl.Date, "Nothing later was seen.")
+_declare("valid_until", pl.Date, "After this day the row is stale.")
+_declare("model_version", pl.String, "Model that gave the probability.")
+_declare("policy_version", pl.String, "Fingerprint of the declared policy.")
+_declare("schema_version", pl.String, "Version of this table's contract.")
+
+# Model
+_declare("model", pl.String, "Name of the model.")
+_declare("segment", pl.String, "Which people: all, or by length of history.")
+_declare("people_count", pl.Int64, "People evaluated.", minimum=0)
+_declare("hr_at_10", pl.Float64, "Share of people with a reached step among the first ten.", minimum=0, maximum=1)
+_declare("ndcg_at_10", pl.Float64, "Normalised discounted cumulative gain at ten.", minimum=0, maximum=1)
+_declare("ndcg_at_10_low", pl.Float64, "Lower end of its 95 % bootstrap interval.", minimum=0, maximum=1)
+_declare("ndcg_at_10_high", pl.Float64, "Upper end of its 95 % bootstrap interval.", minimum=0, maximum=1)
+_declare("mrr", pl.Float64, "Mean reciprocal rank of the first step reached.", minimum=0, maximum=1)
+_declare("card", pl.String, "Model card: features, window, metrics, versions, seeds, as JSON.")

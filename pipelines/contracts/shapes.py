@@ -1,0 +1,177 @@
+"""The canonical shapes: what any export is mapped onto, whatever system wrote it.
+
+Belongs here: the shapes, and the raw and quarantine tables that follow from a system and a shape.
+Does not belong here: how a system's columns map onto a shape (`pipelines.sources`).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import polars as pl
+
+from pipelines.contracts.fields import pick
+from pipelines.contracts.table import RowRule, Table
+
+ShapeName = Literal[
+    "person", "account", "role_period", "assignment", "worklog",
+    "learning_record", "feedback", "aspiration", "skill_mention",
+]  # fmt: skip
+
+# Which columns tell whose row it is, in the order of trust.
+PERSON_COLUMNS = ("employee_number", "work_email", "account_code")
+PROVENANCE = ("source_name", "file_sha256", "row_number", "delivered_date", "delivery_number")
+# No export speaks of work before this day or long after today; a date beyond is a typing error (year 0202, 9999).
+EARLIEST, LATEST = datetime(1950, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A canonical shape: one row per what, which columns, what identifies a record, what must hold.
+
+    `key` identifies the record in its system: a later delivery of the same key supersedes the earlier one.
+    """
+
+    name: ShapeName
+    kind: Literal["entity", "event", "scd", "assn"]
+    grain: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...] = ("record_code",)
+    required: tuple[str, ...] = ()
+    row_rules: tuple[RowRule, ...] = ()
+
+    @property
+    def table_suffix(self) -> str:
+        """The part of a table's name after the double underscore."""
+        return f"{self.kind}_{self.name}"
+
+
+def _names_a_person() -> RowRule:
+    expression = pl.any_horizontal(pl.col(PERSON_COLUMNS).is_not_null())
+    return RowRule("names_a_person", PERSON_COLUMNS, expression, "employee number, e-mail or account is given")
+
+
+def _is_plausible(column: str) -> RowRule:
+    moment = pl.col(column).cast(pl.Datetime("us", "UTC"))
+    return RowRule("is_plausible", (column,), moment.is_between(EARLIEST, LATEST), "lies between 1950 and 2100")
+
+
+def _in_order(first: str, last: str) -> RowRule:
+    return RowRule("in_order", (first, last), pl.col(last) >= pl.col(first), f"{last} is not before {first}")
+
+
+_WHO = ("account_code", "employee_number", "work_email")
+_SAYS_WHAT = RowRule(
+    "says_what_happened",
+    ("learning_verb", "voids_code"),
+    pl.col("learning_verb").is_not_null() | pl.col("voids_code").is_not_null(),
+    "a verb is given, or the record that is taken back",
+)
+
+SHAPES: dict[ShapeName, Shape] = {
+    shape.name: shape
+    for shape in (
+        Shape(
+            "person",
+            "entity",
+            "One row per person of an HR export.",
+            (*_WHO, "display_name", "manager_code", "unit_name", "role_name", "employment_status",
+             "hired_date", "left_date", "weekly_hours", "changed_at"),
+            key=("account_code",),
+            row_rules=(_in_order("hired_date", "left_date"), _is_plausible("hired_date")),
+        ),
+        Shape(
+            "account",
+            "assn",
+            "Connects an account of a system to an employee number or e-mail address.",
+            (*_WHO, "changed_at"),
+            key=("account_code",),
+        ),
+        Shape(
+            "role_period",
+            "scd",
+            "One row each time a person takes up a role in a unit.",
+            ("record_code", *_WHO, "unit_name", "role_name", "started_date", "ended_date", "changed_at"),
+            required=("started_date",),
+            row_rules=(_names_a_person(), _in_order("started_date", "ended_date"), _is_plausible("started_date")),
+        ),
+        Shape(
+            "assignment",
+            "assn",
+            "Connects a person to a piece of project work: an issue, a task or a booking.",
+            ("record_code", *_WHO, "project_code", "assignment_code", "skill_text", "is_done", "started_date",
+             "ended_date", "done_at", "planned_hours", "changed_at"),
+            row_rules=(_in_order("started_date", "ended_date"),),
+        ),
+        Shape(
+            "worklog",
+            "event",
+            "One row each time a person worked on something.",
+            ("record_code", *_WHO, "project_code", "assignment_code", "skill_text", "worked_at", "worked_hours",
+             "changed_at"),
+            required=("worked_at",),
+            row_rules=(_names_a_person(), _is_plausible("worked_at")),
+        ),
+        Shape(
+            "learning_record",
+            "event",
+            "One row each time a person did something with a course or learning item.",
+            ("record_code", *_WHO, "course_code", "course_name", "skill_text", "learning_verb", "occurred_at",
+             "learning_hours", "score_share", "voids_code", "changed_at"),
+            required=("occurred_at",),
+            row_rules=(_names_a_person(), _SAYS_WHAT, _is_plausible("occurred_at")),
+        ),
+        Shape(
+            "feedback",
+            "event",
+            "One row each time a person was judged on something.",
+            ("record_code", *_WHO, "given_by_code", "skill_text", "feedback_kind", "score_share", "occurred_at",
+             "changed_at"),
+            required=("skill_text", "feedback_kind", "occurred_at"),
+            row_rules=(_names_a_person(), _is_plausible("occurred_at")),
+        ),
+        Shape(
+            "aspiration",
+            "event",
+            "One row each time a person said what they want to learn or do.",
+            ("record_code", *_WHO, "skill_text", "wish_weight", "stated_at", "changed_at"),
+            required=("skill_text", "stated_at"),
+            row_rules=(_names_a_person(), _is_plausible("stated_at")),
+        ),
+        Shape(
+            "skill_mention",
+            "event",
+            "One row each time a system said that a person used, learnt or taught a skill.",
+            ("record_code", *_WHO, "skill_text", "mode", "occurred_at", "worked_hours", "score_share", "changed_at"),
+            required=("skill_text", "occurred_at"),
+            row_rules=(_names_a_person(), _is_plausible("occurred_at")),
+        ),
+    )
+}  # fmt: skip
+
+
+def raw_table(system: str, shape: Shape) -> Table:
+    """The raw table of a system and a shape: the shape's columns, typed, and where each row came from."""
+    return Table(
+        name=f"raw_{system}__{shape.table_suffix}",
+        description=f"{shape.grain} As exported by {system}, with file and row.",
+        columns=pick(*shape.columns, *PROVENANCE),
+        key=shape.key,
+        required=(*shape.required, "source_name", "file_sha256", "row_number"),
+        row_rules=shape.row_rules,
+        retention_days=3 * 365,
+        readers=("core",),
+    )
+
+
+def quarantine_table(table_name: str) -> Table:
+    """The quarantine of a table: rows that broke its rules, as text, with the names of the rules."""
+    return Table(
+        name=f"quarantine__{table_name}",
+        description=f"One row per row that was kept out of {table_name}, with the rules it broke.",
+        columns=pick("row_text", "failed_rules", "system_name", *PROVENANCE),
+        key=(),
+        required=("failed_rules", "file_sha256", "row_number"),
+        retention_days=180,
+        readers=("data engineers",),
+    )
