@@ -11,8 +11,8 @@ PACKAGES = ("pipelines", "ml", "assets")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 TOP_LEVEL = {
-    "pipelines", "ml", "assets", "tests", "dagster.yaml", "dagster.production.yaml", "pyproject.toml", "README.md", "Makefile", ".ci", "docs",
-    "CHANGELOG.md", ".pre-commit-config.yaml", ".gitignore", "requirements.txt", "examples",
+    *PACKAGES, "tests", "dagster.yaml", "dagster.production.yaml", "pyproject.toml", "README.md", "Makefile", ".ci",
+    "docs", "CHANGELOG.md", ".pre-commit-config.yaml", ".gitignore", "requirements.txt", "examples",
 }  # fmt: skip
 
 

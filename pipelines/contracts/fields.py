@@ -167,6 +167,9 @@ _declare("model_version", pl.String, "Model that gave the probability.")
 _declare("policy_version", pl.String, "Fingerprint of the declared policy.")
 _declare("schema_version", pl.String, "Version of this table's contract.")
 
+_declare("row_count", pl.Int64, "Rows of the table.", minimum=0)
+_declare("content_sha256", pl.String, "SHA-256 of the rows' content in their order.")
+
 # Model
 _declare("model", pl.String, "Name of the model.")
 _declare("segment", pl.String, "Which people: all, or by length of history.")

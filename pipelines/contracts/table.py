@@ -6,7 +6,7 @@ Does not belong here: which tables there are (`catalog`), and renderings that ne
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -96,7 +96,7 @@ class Rule:
         return self.name.replace("+", "_and_").replace("|", "__")
 
     def expression(self, known: Mapping[str, pl.Series] | None = None) -> pl.Expr:
-        """True where a row keeps this rule, never null. `known` holds, per `table.key`, the values references may take."""
+        """True where a row keeps this rule, never null. `known`: per `table.key`, the values references may take."""
         column = pl.col(self.columns[0])
         match self.kind:
             case "not_null":
@@ -210,14 +210,4 @@ def _domain_rules(column: Column) -> list[Rule]:
 def _with_severity(rule: Rule, warnings: tuple[str, ...]) -> Rule:
     if rule.name not in warnings:
         return rule
-    return Rule(
-        rule.kind,
-        rule.columns,
-        Severity.WARN,
-        rule.allowed,
-        rule.minimum,
-        rule.maximum,
-        rule.pattern,
-        rule.reference,
-        rule.row,
-    )
+    return replace(rule, severity=Severity.WARN)

@@ -1,0 +1,109 @@
+"""Ranked steps to rows people read: the declared blend, variety, the reasons, and the rows that say no.
+
+Belongs here: the policy after the model: order, variety, list length, who gets a reason instead of a list.
+Does not belong here: the model (`ml.recommender`), the motives' formulas (`ml.motives`).
+"""
+
+import polars as pl
+
+from ml.explain import explain_steps, tell_how
+from ml.motives import Surroundings, score_motives
+from pipelines.contracts.fields import STAGES
+from pipelines.contracts.policy import Policy, Weights
+
+MOTIVES = ("mastery", "autonomy", "purpose")
+
+
+def describe_steps(step_ids: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFrame:
+    """The rows (person_id, step_id, …) with skill_id, kind, from_stage and to_stage, from the id and what is held."""
+    held = mastery.select("person_id", "skill_id", pl.col("stage").alias("from_stage"))
+    # the goal never holds the separator, the skill_id may: split at the last one
+    goal = pl.col("step_id").str.extract(r"\|([^|]*)$", 1)
+    skill = pl.col("step_id").str.replace(r"\|[^|]*$", "")
+    named = step_ids.with_columns(skill.alias("skill_id"), goal.alias("goal"))
+    named = named.join(held, on=("person_id", "skill_id"), how="left", maintain_order="left")
+    named = named.with_columns(pl.col("from_stage").fill_null(STAGES[0]))
+    is_refresh = pl.col("goal") == "refresh"
+    kind = pl.when(is_refresh).then(pl.lit("refresh")).when(pl.col("goal") == STAGES[1]).then(pl.lit("new"))
+    return named.with_columns(
+        kind.otherwise(pl.lit("deepen")).alias("kind"),
+        pl.when(is_refresh).then("from_stage").otherwise("goal").alias("to_stage"),
+    ).drop("goal")
+
+
+def eligible_steps(steps: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFrame:
+    """The steps (described) a person can take now: one stage up from what they hold, or a refresh of what is rusty."""
+    index = {stage: i for i, stage in enumerate(STAGES)}
+    rusty = mastery.select("person_id", "skill_id", "is_rusty")
+    found = steps.join(rusty, on=("person_id", "skill_id"), how="left", maintain_order="left")
+    held = pl.col("from_stage").replace_strict(index, return_dtype=pl.Int8)
+    goal = pl.col("to_stage").replace_strict(index, return_dtype=pl.Int8)
+    is_refresh = pl.col("kind") == "refresh"
+    fits = pl.when(is_refresh).then(pl.col("is_rusty").fill_null(False)).otherwise(goal == held + 1)
+    return found.filter(fits).drop("is_rusty")
+
+
+def build_rows(
+    candidates: pl.DataFrame, around: Surroundings, ways: pl.DataFrame, people: pl.DataFrame, policy: Policy
+) -> pl.DataFrame:
+    """One row per person and recommended step, best first; one row that says why for everyone of `people` without.
+
+    candidates: person_id, step_id, skill_id, kind, from_stage, to_stage, probability, score and the ranker's
+    contribution_<family> columns. people: person_id of everyone who is to get a row.
+    """
+    names = around.skills.select("skill_id", "skill_name", "capability_name")
+    steps = candidates.rename({"score": "utility"}).join(names, on="skill_id", how="left", maintain_order="left")
+    steps = blend(score_motives(steps, around), policy.weights)
+    listed = pick_list(steps, policy)
+    families = [name.removeprefix("contribution_") for name in listed.columns if name.startswith("contribution_")]
+    told = tell_how(explain_steps(listed, families), ways, policy.minimum_people)
+    columns = (
+        "person_id", "rank", "skill_id", "from_stage", "to_stage", "kind", "probability", "score", *MOTIVES, "reasons",
+        "explanation", "how",
+    )  # fmt: skip
+    rows = told.select(columns).with_columns(pl.lit(None, pl.String).alias("no_recommendation_reason"))
+    return pl.concat([rows, _rows_that_say_why(rows, people, around.mastery)]).sort("person_id", "rank")
+
+
+def blend(steps: pl.DataFrame, weights: Weights) -> pl.DataFrame:
+    """Add `score` = weighted mean of relative probability and the motives; a motive that is null takes no part.
+
+    Relative: the step's probability over the best of the same person, since probabilities of a busy and of a quiet
+    person differ by orders of magnitude, and motives do not. Where there is none, the softmax of the utility.
+    """
+    likelihood = pl.coalesce("probability", (pl.col("utility") - pl.col("utility").max().over("person_id")).exp())
+    relative = likelihood / likelihood.max().over("person_id")
+    parts = {"relative": weights.probability, **{name: getattr(weights, name) for name in MOTIVES}}
+    steps = steps.with_columns(relative.fill_nan(0.0).alias("relative"))
+    total = pl.sum_horizontal(pl.col(name) * weight for name, weight in parts.items())
+    weight = pl.sum_horizontal(
+        pl.when(pl.col(name).is_not_null()).then(pl.lit(weight)).otherwise(0.0) for name, weight in parts.items()
+    )
+    return steps.with_columns((total / weight).fill_nan(0.0).alias("score")).drop("relative")
+
+
+def pick_list(steps: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """The first `list_length` steps of each person, ranked from 1.
+
+    Variety: one step a micro-skill, and steps beyond `per_capability` of one capability come after all others.
+    """
+    best = steps.sort("person_id", "score", "step_id", descending=[False, True, False])
+    best = best.unique(("person_id", "skill_id"), keep="first", maintain_order=True)
+    place = pl.int_range(pl.len()).over("person_id", pl.col("capability_name").fill_null(pl.col("skill_id")))
+    best = best.with_columns((place >= policy.per_capability).alias("crowded"))
+    best = best.sort("person_id", "crowded", "score", "step_id", descending=[False, False, True, False])
+    rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("person_id").alias("rank")
+    return best.with_columns(rank).filter(pl.col("rank") <= policy.list_length).drop("crowded")
+
+
+def _rows_that_say_why(rows: pl.DataFrame, people: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFrame:
+    without = people.select("person_id").unique().join(rows, on="person_id", how="anti")
+    known = mastery.select("person_id", pl.lit(True).alias("has_evidence")).unique()
+    reason = pl.when(pl.col("has_evidence")).then(pl.lit("nothing_eligible")).otherwise(pl.lit("too_little_evidence"))
+    said = without.join(known, on="person_id", how="left")
+    return said.select(
+        pl.col("person_id") if name == "person_id"
+        else reason.alias(name) if name == "no_recommendation_reason"
+        else pl.lit(None, dtype).alias(name)
+        for name, dtype in rows.schema.items()
+    )  # fmt: skip

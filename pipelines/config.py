@@ -1,0 +1,230 @@
+"""footsteps.yaml: the sources, the policy and the taxonomy, refused with the line where they are wrong.
+
+Belongs here: the form of the configuration and its reading.
+Does not belong here: paths and days of a run (`pipelines.settings`), the systems themselves (`pipelines.sources`).
+"""
+
+import hashlib
+import json
+from dataclasses import fields, is_dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pipelines.contracts.policy import Policy
+from pipelines.contracts.shapes import SHAPES, ShapeName
+from pipelines.sources.adapter import all_adapters
+from pipelines.sources.declaration import SourceOptions
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class ConfigRefused(Exception):
+    """The configuration cannot be used; the message says on which line and what is allowed."""
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ColumnMapping(_Declared):
+    """How one canonical column comes from the file, where the header alone does not say it."""
+
+    column: str | list[str] | None = None  # several are joined
+    constant: str | None = None
+    scale: tuple[float, float] | None = None  # lowest and highest mark; mapped onto 0..1
+    unit: Literal["hours", "minutes", "seconds"] | None = None
+    format: str | None = None
+    date_order: Literal["day_first", "month_first"] | None = None
+    values: dict[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _names_its_origin(self) -> "ColumnMapping":
+        if (self.column is None) == (self.constant is None):
+            raise ValueError("give either `column` (a header of the file) or `constant`")
+        return self
+
+
+class Source(_Declared):
+    """One kind of export: which system wrote it, where its files lie, how they are delivered."""
+
+    name: Name
+    system: str
+    path: str
+    shape: ShapeName | None = None
+    delivery: Literal["full", "incremental"] = "incremental"
+    freshness_days: Annotated[float, Field(gt=0)] | None = None
+    floor_share: Annotated[float, Field(ge=0, le=1)] = 0.8  # a full export below this share of the last is refused
+    mapping: dict[str, str | list[str] | ColumnMapping] = {}
+    encoding: str | None = None
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    decimal_comma: bool = False
+    date_order: Literal["day_first", "month_first"] | None = None
+    time_zone: str = "UTC"  # of moments written without one
+
+    @field_validator("system")
+    @classmethod
+    def _is_known(cls, system: str) -> str:
+        known = sorted(all_adapters())
+        if system not in known:
+            raise ValueError(f"unknown system {system!r}; allowed: {', '.join(known)}")
+        return system
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, zone: str) -> str:
+        return _zone(zone)
+
+    @model_validator(mode="after")
+    def _maps_onto_a_shape(self) -> "Source":
+        if (self.system == "tabular") != (self.shape is not None):
+            wanted = "needs" if self.system == "tabular" else "takes no"
+            raise ValueError(f"system {self.system} {wanted} `shape`; allowed: {', '.join(SHAPES)}")
+        if self.shape is not None:
+            unknown = sorted(set(self.mapping) - set(SHAPES[self.shape].columns))
+            if unknown:
+                allowed = ", ".join(SHAPES[self.shape].columns)
+                raise ValueError(f"mapping names {', '.join(unknown)}; allowed for {self.shape}: {allowed}")
+        return self
+
+    def options(self) -> SourceOptions:
+        """What the source says of the reading of its files."""
+        mapping = {
+            name: given.model_dump(exclude_none=True) if isinstance(given, ColumnMapping) else given
+            for name, given in self.mapping.items()
+        }
+        return SourceOptions(
+            mapping, self.shape, self.encoding, self.delimiter, self.decimal_comma, self.date_order, self.time_zone
+        )
+
+    @property
+    def mapping_code(self) -> str:
+        """Fingerprint of everything that decides how a file is read: with a new one, files are read again."""
+        read = self.model_dump(mode="json", exclude={"name", "path", "freshness_days", "floor_share", "delivery"})
+        return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()[:12]
+
+
+class Taxonomy(_Declared):
+    """Where micro-skills come from: tables of the company's own, or, with `observed`, the skill texts themselves."""
+
+    system: Literal["tabular", "observed"] = "observed"
+    skills: str | None = None
+    prerequisites: str | None = None
+    role_profiles: str | None = None
+    capability_parts: Annotated[int, Field(ge=0)] = 1  # observed: so many leading parts of a/b/c name the capability
+
+    @model_validator(mode="after")
+    def _has_its_file(self) -> "Taxonomy":
+        if (self.system == "tabular") != (self.skills is not None):
+            raise ValueError("system tabular needs `skills`, the path of a CSV; system observed takes none")
+        return self
+
+
+class Config(_Declared):
+    """The whole footsteps.yaml."""
+
+    company: str = "A company"
+    landing: str = "landing"
+    time_zone: str = "UTC"
+    as_of: Literal["today", "newest_event"] | date = "today"
+    sources: Annotated[list[Source], Field(min_length=1)]
+    taxonomy: Taxonomy = Taxonomy()
+    policy: Policy = Policy()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, zone: str) -> str:
+        return _zone(zone)
+
+    @field_validator("sources")
+    @classmethod
+    def _has_distinct_names(cls, sources: list[Source]) -> list[Source]:
+        names = [source.name for source in sources]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"source names must differ; twice: {', '.join(twice)}")
+        return sources
+
+    def source(self, name: str) -> Source:
+        """The source of that name. Raises KeyError where there is none."""
+        return {source.name: source for source in self.sources}[name]
+
+
+def _zone(zone: str) -> str:
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError) as problem:
+        raise ValueError(f"unknown time zone {zone!r}; use a name like Europe/Berlin or UTC") from problem
+    return zone
+
+
+def read_config(path: Path) -> Config:
+    """The configuration in that file.
+
+    Raises ConfigRefused, with the line of every fault, where the file is missing, is no YAML or is not of this form.
+    """
+    if not path.is_file():
+        raise ConfigRefused(f"{path.name} is missing in {path.parent}: write it, or make a demo with `footsteps demo`")
+    text = path.read_text(encoding="utf-8-sig")
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as problem:
+        line = problem.problem_mark.line + 1 if problem.problem_mark else 1
+        raise ConfigRefused(f"{path.name} line {line}: not YAML: {problem.problem}") from problem
+    if not isinstance(content, dict):
+        raise ConfigRefused(f"{path.name} line 1: expected keys such as `sources:`, found {type(content).__name__}")
+    try:
+        return Config.model_validate(content)
+    except ValidationError as problem:
+        faults = [_say(path.name, tree, dict(error)) for error in problem.errors()]
+        raise ConfigRefused("\n".join(dict.fromkeys(faults))) from problem
+
+
+def _say(name: str, tree: yaml.Node | None, error: dict[str, Any]) -> str:
+    """One fault as `file line N: place: what is wrong; allowed: …`."""
+    # pydantic names the branch of a union in the location; only keys of the file and list places are kept
+    place = [part for part in error["loc"] if isinstance(part, int) or not part.startswith(("function-", "ColumnMap"))]
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        allowed = ", ".join(_allowed_keys(place[:-1]))
+        message = f"unknown key; allowed: {allowed}"
+    line = _line_of(tree, place)
+    return f"{name} line {line}: {'.'.join(str(part) for part in place) or 'top level'}: {message}"
+
+
+def _allowed_keys(place: list[Any]) -> list[str]:
+    """The keys allowed at a place, found by walking the models."""
+    model: Any = Config
+    for part in place:
+        if isinstance(part, int) or part not in _keys(model):
+            continue
+        inner = get_type_hints(model)[part]
+        for candidate in (inner, *getattr(inner, "__args__", ())):
+            if isinstance(candidate, type) and (issubclass(candidate, BaseModel) or is_dataclass(candidate)):
+                model = candidate
+    return _keys(model)
+
+
+def _keys(model: Any) -> list[str]:
+    return [spec.name for spec in fields(model)] if is_dataclass(model) else list(model.model_fields)
+
+
+def _line_of(node: yaml.Node | None, place: list[Any]) -> int:
+    """The line of the innermost part of the place that stands in the file, 1 for the first."""
+    line = 1
+    for part in place:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        elif isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if key.value == part]
+            if not found:
+                break
+            key, node = found[0]
+            line = key.start_mark.line + 1
+    return line

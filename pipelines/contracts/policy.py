@@ -1,0 +1,84 @@
+"""The declared policy: stages, horizon, list length and weights, frozen for a night.
+
+Belongs here: every number that decides what a person is shown, with the reason for its default.
+Does not belong here: how the model is trained (`ml.policy`), how the policy is read (`pipelines.config`).
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar
+
+
+class _Bounded:
+    """Numbers of a policy are never negative, and a share never exceeds 1."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        for name in (spec.name for spec in fields(self)):  # type: ignore[arg-type]
+            value = getattr(self, name)
+            if isinstance(value, int | float) and value < 0:
+                raise ValueError(f"{name} is {value}; allowed: 0 and more")
+            if name.endswith("_share") and value > 1:
+                raise ValueError(f"{name} is {value}; allowed: 0 to 1")
+            if name.endswith(("horizon_days", "list_length", "valid_days")) and value < 1:
+                raise ValueError(f"{name} is {value}; allowed: 1 and more")
+
+
+@dataclass(frozen=True)
+class JourneymanPolicy(_Bounded):
+    """What makes a journeyman: repetition in real work, and at least one positive judgement."""
+
+    repetition_hours: float = 40.0  # a working week in all
+    repetition_days: int = 8  # or eight separate days, where hours are not booked
+    positive_feedback: int = 1
+
+
+@dataclass(frozen=True)
+class MasterPolicy(_Bounded):
+    """What makes a master: sustained repetition, feedback from several people, and teaching."""
+
+    repetition_hours: float = 200.0
+    repetition_days: int = 40
+    sustained_days: int = 365  # first to last repetition: sustained means more than one intense project
+    judges: int = 3
+    teaching: int = 2
+
+
+@dataclass(frozen=True)
+class StagePolicy(_Bounded):
+    """The one policy from evidence to stages; courses alone never lift anyone beyond apprentice."""
+
+    journeyman: JourneymanPolicy = field(default_factory=JourneymanPolicy)
+    master: MasterPolicy = field(default_factory=MasterPolicy)
+    positive_share: float = 0.6  # a judgement from here up is positive: above the middle of a 1..5 scale
+    rusty_after_days: int = 540  # about one and a half years without practice
+
+
+@dataclass(frozen=True)
+class Weights(_Bounded):
+    """The blend that orders a list. The model's probability leads; a motive breaks near ties."""
+
+    probability: float = 0.7
+    mastery: float = 0.1
+    autonomy: float = 0.1
+    purpose: float = 0.1
+
+
+@dataclass(frozen=True)
+class Policy(_Bounded):
+    """Everything that is declared rather than learnt."""
+
+    horizon_days: int = 90
+    list_length: int = 10
+    valid_days: int = 2  # a snapshot outlives one missed night, not two
+    minimum_people: int = 3  # fewer people behind a sentence could be recognised
+    per_capability: int = 4  # at most so many of one capability in a list: variety
+    stages: StagePolicy = field(default_factory=StagePolicy)
+    weights: Weights = field(default_factory=Weights)
+
+    @property
+    def version(self) -> str:
+        """Fingerprint of the policy: twelve characters of the SHA-256 of its content."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,203 @@
+"""The evidence ledger: core rows to rows that show practice, judgement or teaching of a micro-skill.
+
+Belongs here: which mode and how much of it a core row is, and what the taxonomy does not know.
+Does not belong here: what stage follows from it (`ml.mastery`).
+"""
+
+import difflib
+import hashlib
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipelines.contracts.catalog import EVIDENCE, UNKNOWN_MENTION
+from pipelines.taxonomy import Taxonomy
+
+# A judgement without a score (an endorsement, a certificate, a waived course) is a full one: it was given.
+FULL_SCORE = 1.0
+_NEAREST = 3
+
+
+@dataclass(frozen=True)
+class CoreRows:
+    """The core tables that evidence is made of."""
+
+    assignment: pl.DataFrame
+    worklog: pl.DataFrame
+    learning_record: pl.DataFrame
+    feedback: pl.DataFrame
+    skill_mention: pl.DataFrame
+    aspiration: pl.DataFrame
+
+    def skill_texts(self) -> pl.DataFrame:
+        """One row per distinct text that may name a micro-skill (column skill_text), with how often it occurs."""
+        columns = [
+            frame.select(pl.col(name).alias("skill_text"))
+            for frame, name in (
+                (self.assignment, "skill_text"),
+                (self.worklog, "skill_text"),
+                (self.learning_record, "skill_text"),
+                (self.learning_record, "course_name"),
+                (self.feedback, "skill_text"),
+                (self.skill_mention, "skill_text"),
+                (self.aspiration, "skill_text"),
+            )
+        ]
+        return pl.concat(columns).drop_nulls().group_by("skill_text").len("mention_count").sort("skill_text")
+
+
+def collect_evidence(core: CoreRows, matched: pl.DataFrame) -> pl.DataFrame:
+    """One row per person, micro-skill, mode and source record, in the contract of `core_skill__event_evidence`.
+
+    `matched` connects skill_text to skill_id (`match_skills`). Hours on work that names several micro-skills are shared
+    equally among them, so that hours add up to the hours worked.
+    """
+    names = matched.drop_nulls("skill_id").select("skill_text", "skill_id").unique()
+    rows = pl.concat([_repetition(core), _learning(core.learning_record), _judgement(core), _mention(core)])
+    rows = rows.drop_nulls(("person_id", "skill_text", "occurred_at"))
+    found = rows.join(names, on="skill_text").with_columns(
+        pl.len().over("source_name", "record_code", "table_name", "mode", "person_id").alias("shared_by")
+    )
+    is_hours = pl.col("amount_unit") == "hours"
+    found = found.with_columns(
+        pl.when(is_hours).then(pl.col("amount") / pl.col("shared_by")).otherwise("amount").alias("amount")
+    )
+    identity = pl.concat_str(
+        "source_name", "table_name", "record_code", "person_id", "skill_id", "mode", separator="\t"
+    )
+    found = found.with_columns(_sha_id(identity).alias("evidence_id"))
+    return found.select(EVIDENCE.column_names).unique("evidence_id", keep="first", maintain_order=True)
+
+
+def count_unknown(core: CoreRows, matched: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+    """One row per normalised text that names no known micro-skill: how often it occurs, and the nearest by name."""
+    known = matched.drop_nulls("skill_id").select("skill_text", "alias_text").unique()
+    unknown = (
+        matched.filter(pl.col("skill_id").is_null())
+        .join(known, on=("skill_text", "alias_text"), how="anti")
+        .join(core.skill_texts(), on="skill_text")
+        .group_by(pl.col("alias_text").alias("mention_text"))
+        .agg(pl.col("mention_count").sum().cast(pl.Int64))
+        .sort("mention_text")
+    )
+    nearest = _nearest(unknown["mention_text"], taxonomy.aliases)
+    return unknown.join(nearest, on="mention_text", how="left").select(UNKNOWN_MENTION.column_names)
+
+
+def _rows(frame: pl.DataFrame, table: str, mode: str | pl.Expr, **columns: pl.Expr) -> pl.DataFrame:
+    """The frame's rows in the evidence's columns, before skills are named."""
+    defaults: dict[str, pl.Expr] = {
+        "skill_text": pl.col("skill_text"),
+        "feedback_kind": pl.lit(None, pl.String),
+        "given_by_id": pl.lit(None, pl.String),
+    }
+    chosen = {**defaults, **columns}
+    return frame.select(
+        "person_id", "source_name", "file_sha256", "row_number", "record_code",
+        pl.lit(table).alias("table_name"),
+        (pl.lit(mode) if isinstance(mode, str) else mode).alias("mode"),
+        *(chosen[name].alias(name) for name in (
+            "skill_text", "occurred_at", "amount", "amount_unit", "feedback_kind", "given_by_id")),
+    )  # fmt: skip
+
+
+def _repetition(core: CoreRows) -> pl.DataFrame:
+    """Worked hours, with the skills of the work item where the entry names none; and work items finished."""
+    items = core.assignment.select("assignment_code", pl.col("skill_text").alias("item_text")).drop_nulls()
+    items = items.unique("assignment_code", keep="first", maintain_order=True)
+    logs = core.worklog.join(items, on="assignment_code", how="left")
+    has_hours = pl.col("worked_hours").is_not_null()
+    worked = _rows(
+        logs,
+        "core_project__event_worklog",
+        "repetition",
+        skill_text=pl.coalesce("skill_text", "item_text"),
+        occurred_at=pl.col("worked_at"),
+        amount=pl.coalesce("worked_hours", pl.lit(1.0)),
+        amount_unit=pl.when(has_hours).then(pl.lit("hours")).otherwise(pl.lit("count")),
+    )
+    done = _rows(
+        core.assignment.filter(pl.col("is_done")),
+        "core_project__assn_assignment",
+        "repetition",
+        occurred_at=pl.col("done_at"),
+        amount=pl.lit(1.0),
+        amount_unit=pl.lit("count"),
+    )
+    return pl.concat([worked, done])
+
+
+def _learning(records: pl.DataFrame) -> pl.DataFrame:
+    """Attended and completed are observation; passed, failed and waived are judgements; taught is teaching."""
+    verb = pl.col("learning_verb")
+    mode = (
+        pl.when(verb.is_in(["attended", "completed"])).then(pl.lit("observation"))
+        .when(verb.is_in(["passed", "failed", "waived"])).then(pl.lit("feedback"))
+        .when(verb == "taught").then(pl.lit("teaching"))
+    )  # fmt: skip
+    judged = mode == "feedback"
+    score = pl.when(verb == "failed").then(pl.coalesce("score_share", pl.lit(0.0)))
+    score = score.otherwise(pl.coalesce("score_share", pl.lit(FULL_SCORE)))
+    # a failed attempt is never a positive judgement, whatever share of the points it reached
+    score = pl.when(verb == "failed").then(pl.min_horizontal(score, pl.lit(0.5))).otherwise(score)
+    return _rows(
+        records,
+        "core_learning__event_learning_record",
+        mode,
+        skill_text=pl.coalesce("skill_text", "course_name"),
+        occurred_at=pl.col("occurred_at"),
+        amount=pl.when(judged).then(score).otherwise(pl.lit(1.0)),
+        amount_unit=pl.when(judged).then(pl.lit("share")).otherwise(pl.lit("count")),
+        feedback_kind=pl.when(judged).then(pl.lit("assessment")),
+    ).drop_nulls("mode")
+
+
+def _judgement(core: CoreRows) -> pl.DataFrame:
+    return _rows(
+        core.feedback,
+        "core_feedback__event_feedback",
+        "feedback",
+        occurred_at=pl.col("occurred_at"),
+        amount=pl.coalesce("score_share", pl.lit(FULL_SCORE)),
+        amount_unit=pl.lit("share"),
+        feedback_kind=pl.col("feedback_kind"),
+        given_by_id=pl.col("given_by_id"),
+    )
+
+
+def _mention(core: CoreRows) -> pl.DataFrame:
+    """A mention is of the mode it says, and an observation where it says none: the weakest claim."""
+    hours = pl.col("worked_hours").is_not_null()
+    score = pl.col("mode") == "feedback"
+    return _rows(
+        core.skill_mention,
+        "core_skill__event_skill_mention",
+        pl.col("mode").fill_null("observation"),
+        occurred_at=pl.col("occurred_at"),
+        amount=pl.when(score)
+        .then(pl.coalesce("score_share", pl.lit(FULL_SCORE)))
+        .otherwise(pl.coalesce("worked_hours", pl.lit(1.0))),
+        amount_unit=pl.when(score).then(pl.lit("share")).when(hours).then(pl.lit("hours")).otherwise(pl.lit("count")),
+        feedback_kind=pl.when(score).then(pl.lit("peer")),
+    )
+
+
+def _sha_id(text: pl.Expr) -> pl.Expr:
+    """A 128-bit id of a text that does not change with rows, runs or versions."""
+    return text.map_batches(
+        lambda column: pl.Series([hashlib.blake2b(v.encode(), digest_size=16).hexdigest() for v in column]),
+        return_dtype=pl.String,
+    )
+
+
+def _nearest(texts: pl.Series, aliases: pl.DataFrame) -> pl.DataFrame:
+    skill_of = dict(aliases.select("alias_text", "skill_id").iter_rows())
+    names = list(skill_of)
+    found = [
+        list(dict.fromkeys(skill_of[name] for name in difflib.get_close_matches(text, names, n=_NEAREST, cutoff=0.6)))
+        for text in texts
+    ]
+    return pl.DataFrame(
+        {"mention_text": texts, "nearest_skill_ids": found},
+        schema={"mention_text": pl.String, "nearest_skill_ids": pl.List(pl.String)},
+    )

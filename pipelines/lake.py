@@ -1,0 +1,120 @@
+"""The lake: where a table lies, how it is read, and the one way it is written.
+
+Belongs here: paths, scanning, atomic writing, the contract enforced last thing before disk, content hashes.
+Does not belong here: what is in a table, and publication (`pipelines.publish`).
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.contracts.table import Table
+
+# One person is read in milliseconds from groups of this size, and ten million rows still compress well.
+ROW_GROUP = 100_000
+
+
+class ContractBroken(Exception):
+    """A frame does not keep the contract of its table; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write left behind. `changed` is false where the table already held exactly this."""
+
+    table: str
+    path: Path
+    rows: int
+    bytes: int
+    content_sha256: str
+    changed: bool
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A folder of tables; each table is a folder of Parquet files."""
+
+    root: Path
+
+    def folder(self, table: Table) -> Path:
+        """The table's folder."""
+        return self.root / table.name
+
+    def file(self, table: Table) -> Path:
+        """The file of a table that is written whole."""
+        return self.folder(table) / "data.parquet"
+
+    def scan(self, table: Table) -> pl.LazyFrame:
+        """The table's rows, lazily; no rows where it was never written."""
+        files = sorted(self.folder(table).rglob("*.parquet"))
+        if not files:
+            return pl.LazyFrame(schema=table.schema)
+        return pl.scan_parquet(files, missing_columns="insert", extra_columns="ignore", schema=table.schema)
+
+    def write(self, table: Table, frame: pl.DataFrame | pl.LazyFrame) -> Written:
+        """Write the whole table in its key's order, atomically, or raise ContractBroken and leave it as it was."""
+        rows = obey(table, frame.lazy().collect())
+        content = content_sha256(rows)
+        path = self.file(table)
+        changed = not (path.exists() and _recorded_sha256(path) == content)
+        if changed:
+            write_parquet(rows, path, {"content_sha256": content, "contract": f"{table.name} {table.version}"})
+        return Written(table.name, path, rows.height, path.stat().st_size, content, changed)
+
+
+def obey(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame in the contract's columns, types and order of rows.
+
+    Raises ContractBroken where a column is missing or of another type, or a rule that stands by itself is broken;
+    references to other tables are judged by the validation, which can see those.
+    """
+    missing = [name for name in table.column_names if name not in frame.columns]
+    if missing:
+        raise ContractBroken(f"{table.name}: columns are missing: {', '.join(missing)}")
+    frame = frame.select(table.column_names)
+    wrong = [f"{n} is {frame.schema[n]}, not {t}" for n, t in table.schema.items() if frame.schema[n] != t]
+    if wrong:
+        raise ContractBroken(f"{table.name}: {'; '.join(wrong)}")
+    rules = [rule for rule in table.rules if rule.kind != "references" and rule.severity == "ERROR"]
+    if rules and frame.height:
+        counts = frame.select((~rule.expression()).sum().alias(rule.name) for rule in rules).row(0, named=True)
+        broken = [f"{name} in {count} rows" for name, count in counts.items() if count]
+        if broken:
+            raise ContractBroken(f"{table.name}: {'; '.join(broken)} of {frame.height}")
+    return frame.sort(table.key, maintain_order=True) if table.key else frame
+
+
+def content_sha256(frame: pl.DataFrame) -> str:
+    """SHA-256 of the rows' content in their order: schema and values, not the bytes of a file format."""
+    digest = hashlib.sha256(repr(list(frame.schema.items())).encode())
+    # Arrow IPC lays equal values out in equal bytes once chunks are joined; blocks keep the memory small.
+    for start in range(0, max(frame.height, 1), ROW_GROUP):
+        block = frame.slice(start, ROW_GROUP).rechunk()
+        sink = block.write_ipc(None, compat_level=pl.CompatLevel.oldest())
+        digest.update(sink.getbuffer())
+    return digest.hexdigest()
+
+
+def write_parquet(frame: pl.DataFrame, path: Path, metadata: dict[str, str]) -> None:
+    """Write a Parquet file under its final name only when it is whole and on disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        frame.write_parquet(unfinished, row_group_size=ROW_GROUP, metadata=metadata)
+        replace_file(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def replace_file(unfinished: Path, path: Path) -> None:
+    """Put a finished file in place: flushed, then renamed, so that a power cut leaves the old or the new one."""
+    with unfinished.open("rb") as stream:
+        os.fsync(stream.fileno())
+    unfinished.replace(path)
+
+
+def _recorded_sha256(path: Path) -> str | None:
+    return pl.read_parquet_metadata(path).get("content_sha256")
