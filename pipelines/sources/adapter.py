@@ -1,0 +1,309 @@
+"""Exports read by declaration: the registry of systems, and a file turned into frames of canonical shapes.
+
+Belongs here: finding an adapter, matching its headers to a file, mapping overrides, the frames that landing sinks.
+Does not belong here: what a system's columns are (one file each), formats (`files`, `delimited`, `jsonlines`, `typed`),
+how text becomes values (`transforms`).
+"""
+
+import difflib
+import hashlib
+import importlib
+import pkgutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.contracts.fields import FIELDS
+from pipelines.contracts.shapes import SHAPES, ShapeName
+from pipelines.sources.declaration import (
+    Adapter,
+    ExportRefused,
+    FieldMap,
+    Override,
+    ShapeMap,
+    SourceOptions,
+    Transform,
+)
+from pipelines.sources.delimited import read_delimited
+from pipelines.sources.denied import denied_class
+from pipelines.sources.files import open_file
+from pipelines.sources.jsonlines import read_json
+from pipelines.sources.table import ROW_NUMBER, TextTable, comparable
+from pipelines.sources.transforms import AMBIGUOUS, typed
+from pipelines.sources.typed import is_parquet, read_parquet
+
+__all__ = [
+    "Adapter", "Export", "ExportRefused", "FieldMap", "Override", "ShapeMap", "SourceOptions", "Transform",
+    "adapter", "all_adapters", "read_export", "registry",
+]  # fmt: skip
+
+FOLDERS = ("hr", "projects", "learning", "feedback", "taxonomy")
+# One proof in a hundred against the order of all others is a typing error, not another order.
+MOST_CONTRARY = 0.01
+
+
+@dataclass(frozen=True)
+class Export:
+    """What one file gives: a lazy frame per shape, its malformed rows, and what was seen, left out and denied.
+
+    A frame has row_number, every column of the shape typed, and `text:column` with the text as it stood in the file.
+    """
+
+    shapes: Mapping[ShapeName, pl.LazyFrame]
+    malformed: pl.LazyFrame
+    columns_seen: tuple[str, ...]
+    columns_left_out: tuple[str, ...]
+    columns_denied: tuple[str, ...]
+    encoding: str | None
+    delimiter: str | None
+    row_count: int | None
+
+
+def registry(adapters: Iterable[Adapter]) -> Mapping[str, Adapter]:
+    """The adapters by system, in order of their names. Raises ValueError where two have one name."""
+    found: dict[str, Adapter] = {}
+    for one in adapters:
+        if one.system in found:
+            raise ValueError(f"two adapters are called {one.system}: {found[one.system].title} and {one.title}")
+        found[one.system] = one
+    return dict(sorted(found.items()))
+
+
+@cache
+def all_adapters() -> Mapping[str, Adapter]:
+    """Every adapter by system: the constant ADAPTER of each module in the domain folders, and of `tabular`."""
+    package = "pipelines.sources"
+    modules = [f"{package}.tabular"]
+    for folder in FOLDERS:
+        inside = importlib.import_module(f"{package}.{folder}")
+        modules += sorted(f"{inside.__name__}.{one.name}" for one in pkgutil.iter_modules(inside.__path__))
+    return registry(importlib.import_module(module).ADAPTER for module in modules)
+
+
+def adapter(system: str) -> Adapter:
+    """The adapter of that system. Raises ExportRefused, naming the nearest, where there is none."""
+    known = all_adapters()
+    if system not in known:
+        raise ExportRefused(f"no adapter is called {system}; nearest: {_nearest(system, known)}")
+    return known[system]
+
+
+def read_export(path: Path, adapter: Adapter, options: SourceOptions | None = None) -> Export:
+    """The file as lazy frames of canonical shapes. Raises ExportRefused where it cannot be read or lacks a needed column."""
+    options = options or SourceOptions()
+    table = _open_table(path, adapter, options)
+    maps = [_with_overrides(one, options, table, path.name) for one in _shape_maps(adapter, options)]
+    used = {comparable(source) for one in maps for source in _sources_of(one)}
+    denied = tuple(header for header in table.headers if denied_class(header) and comparable(header) not in used)
+    left_out = tuple(header for header in table.headers if header not in denied and comparable(header) not in used)
+    return Export(
+        {one.shape: _shaped(one, table, options, path.name) for one in maps},
+        table.malformed,
+        table.headers,
+        left_out,
+        denied,
+        table.encoding,
+        table.delimiter,
+        table.row_count,
+    )
+
+
+def _open_table(path: Path, adapter: Adapter, options: SourceOptions) -> TextTable:
+    if "parquet" in adapter.formats and is_parquet(path):
+        return read_parquet(path)
+    opened = open_file(path, options.encoding)
+    with opened.path.open("rb") as handle:
+        handle.seek(opened.start)
+        begins = handle.read(1 << 12).lstrip()[:1]
+    if begins in (b"{", b"["):
+        if "json" not in adapter.formats:
+            raise ExportRefused(f"{path.name} is JSON, and {adapter.system} reads {', '.join(adapter.formats)}: export it as such")
+        return read_json(opened, path.name, adapter.records_path)
+    if "csv" not in adapter.formats:
+        raise ExportRefused(f"{path.name} is not JSON, and {adapter.system} reads {', '.join(adapter.formats)}: export it as such")
+    return read_delimited(opened, path.name, options.delimiter, adapter.skip_after_header)
+
+
+def _shape_maps(adapter: Adapter, options: SourceOptions) -> tuple[ShapeMap, ...]:
+    if adapter.shapes:
+        return adapter.shapes
+    if options.shape is None:
+        raise ExportRefused(f"{adapter.system} needs `shape`: one of {', '.join(SHAPES)}")
+    return (ShapeMap(options.shape, ()),)
+
+
+def _sources_of(shape: ShapeMap) -> list[str]:
+    conditions = [condition[0] for condition in (shape.where, shape.unless) if condition]
+    return [source for one in shape.fields for source in one.sources] + conditions
+
+
+def _with_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, name: str) -> ShapeMap:
+    """The shape map with the configuration's overrides laid over it and its sources checked against the file."""
+    fields = {one.destination: one for one in shape.fields}
+    columns = SHAPES[shape.shape].columns
+    for destination, override in options.overrides().items():
+        if destination not in columns:
+            if any(destination in one.columns for one in SHAPES.values()):
+                continue
+            raise ExportRefused(f"the mapping names {destination}; nearest column of {shape.shape}: {_nearest(destination, columns)}")
+        for column in override.columns:
+            _check_column(column, destination, table, name)
+        fields[destination] = _overridden(fields.get(destination, FieldMap(destination)), override)
+    return replace(shape, fields=tuple(_present(one, table, name) for one in fields.values()))
+
+
+def _check_column(column: str, destination: str, table: TextTable, name: str) -> None:
+    if found := denied_class(column):
+        raise ExportRefused(f"the column {column} mapped to {destination} is never read (class {found}): take it out of the mapping")
+    if comparable(column) not in table.columns and not table.is_open:
+        raise ExportRefused(
+            f"{name} has no column {column}, which the mapping gives for {destination}; nearest: {_nearest(column, table.headers)}"
+        )
+
+
+def _overridden(one: FieldMap, override: Override) -> FieldMap:
+    transform = _transform_of(one)
+    transform = replace(
+        transform,
+        scale=override.scale or transform.scale,
+        date_order=override.date_order or transform.date_order,
+        formats=(override.format,) if override.format else transform.formats,
+        unit=override.unit or transform.unit,
+    )
+    if override.values is not None:
+        kind = transform.kind if transform.kind == "boolean" else "word"
+        transform = replace(transform, kind=kind, values=override.values)
+    sources = override.columns or one.sources
+    if override.constant is not None and not override.columns:
+        sources = ()
+    join = "|" if len(override.columns) > 1 else one.join
+    return replace(one, sources=sources, transform=transform, join=join, constant=override.constant or one.constant)
+
+
+def _transform_of(one: FieldMap) -> Transform:
+    """The declared transform, or the one that the destination's type and meaning ask for."""
+    if one.transform is not None:
+        return one.transform
+    column = FIELDS[one.destination]
+    if one.destination == "work_email":
+        return Transform("lower_email")
+    if column.unit == "hours":
+        return Transform("hours")
+    if column.unit == "share":
+        return Transform("score")
+    if column.allowed:
+        return Transform("word", values={word: word for word in column.allowed})
+    kinds = {pl.Date: "date", pl.Datetime: "moment", pl.Boolean: "boolean", pl.Float64: "number"}
+    for dtype, kind in kinds.items():
+        if column.dtype == dtype:
+            return Transform(kind)  # type: ignore[arg-type]
+    return Transform("text")
+
+
+def _present(one: FieldMap, table: TextTable, name: str) -> FieldMap:
+    """The field map with only the sources that the file has. Raises ExportRefused where it is needed and has none."""
+    found = tuple(source for source in one.sources if comparable(source) in table.columns)
+    if one.needed and one.sources and not found:
+        raise ExportRefused(
+            f"{name} has no column {' or '.join(one.sources)}, needed for {one.destination}; nearest: "
+            f"{_nearest(one.sources[0], table.headers)}; set it by `mapping: {{{one.destination}: …}}`"
+        )
+    return one if table.is_open else replace(one, sources=found)
+
+
+def _nearest(wanted: str, known: Iterable[str]) -> str:
+    by_form = {comparable(one): one for one in known if not denied_class(one)}
+    close = difflib.get_close_matches(comparable(wanted), list(by_form), 3, 0.3)
+    return ", ".join(by_form[one] for one in close) or "none is near"
+
+
+def _actual(source: str, table: TextTable) -> tuple[str, ...]:
+    return table.columns.get(comparable(source), (source,))
+
+
+def _shaped(shape: ShapeMap, table: TextTable, options: SourceOptions, name: str) -> pl.LazyFrame:
+    fields = {one.destination: one for one in shape.fields if one.sources or one.constant is not None}
+    wanted = dict.fromkeys(actual for source in _sources_of(shape) for actual in _actual(source, table))
+    rows = table.scan(tuple(wanted))
+    for condition, keep in ((shape.where, True), (shape.unless, False)):
+        if condition and (comparable(condition[0]) in table.columns or table.is_open):
+            words = [word.lower() for word in condition[1]]
+            holds = _raw(FieldMap("", (condition[0],)), table).str.strip_chars().str.to_lowercase().is_in(words).fill_null(False)
+            rows = rows.filter(holds if keep else ~holds)
+    texts = rows.select(ROW_NUMBER, *(_raw(one, table).alias(f"text:{one.destination}") for one in fields.values()))
+    columns = SHAPES[shape.shape].columns
+    values = []
+    for column in columns:
+        if column in fields:
+            values.append(_value(fields[column], texts, options, name).cast(FIELDS[column].dtype).alias(column))
+        else:
+            values.append(pl.lit(None, FIELDS[column].dtype).alias(column))
+            values.append(pl.lit(None, pl.String).alias(f"text:{column}"))
+    frame = texts.with_columns(values)
+    if "record_code" in columns and "record_code" not in fields:
+        mapped = [f"text:{column}" for column in columns if column in fields and fields[column].sources]
+        frame = frame.with_columns(_row_hash(mapped).alias("record_code"))
+    return frame.select(ROW_NUMBER, *columns, *(f"text:{column}" for column in columns))
+
+
+def _raw(one: FieldMap, table: TextTable) -> pl.Expr:
+    """The text as it stood in the file; null where it is empty or blank."""
+    columns = [_filled(pl.col(actual)) for source in one.sources for actual in _actual(source, table)]
+    if not columns:
+        return pl.lit(one.constant, pl.String)
+    if one.join is not None and len(columns) > 1:
+        return _filled(pl.concat_str(columns, separator=one.join, ignore_nulls=True))
+    text = columns[0] if len(columns) == 1 else pl.coalesce(columns)
+    return text if one.constant is None else text.fill_null(one.constant)
+
+
+def _filled(text: pl.Expr) -> pl.Expr:
+    return pl.when(text.str.contains(r"\S")).then(text)
+
+
+def _value(one: FieldMap, texts: pl.LazyFrame, options: SourceOptions, name: str) -> pl.Expr:
+    transform = _transform_of(one)
+    if options.decimal_comma:
+        transform = replace(transform, decimal_comma=True)
+    if transform.kind in ("date", "moment") and not transform.formats and transform.date_order is None:
+        order = options.date_order or _proven_order(texts, f"text:{one.destination}", one, name)
+        transform = replace(transform, date_order=order)
+    return typed(pl.col(f"text:{one.destination}").str.strip_chars(), transform, options.time_zone)
+
+
+def _proven_order(texts: pl.LazyFrame, column: str, one: FieldMap, name: str) -> str | None:
+    """The order of day and month that the column proves. Raises ExportRefused where it is ambiguous or contradictory.
+
+    The column is read as a whole only where its first rows hold such dates.
+    """
+    text = pl.col(column).str.strip_chars()
+    if not texts.head(1000).select(text.str.contains(AMBIGUOUS).any()).collect().item():
+        return None
+    parts = text.str.extract_groups(AMBIGUOUS).struct
+    first, second = parts.field("1").cast(pl.Int64), parts.field("2").cast(pl.Int64)
+    counts = texts.select((first > 12).sum().alias("day"), (second > 12).sum().alias("month"), (first != second).sum().alias("both"))
+    day, month, both = counts.collect(engine="streaming").row(0)
+    if not both:
+        return "day_first"
+    if min(day, month) > MOST_CONTRARY * max(day, month) or not day + month:
+        found = f"{day} dates have a day in front, {month} have a month in front" if day + month else "no day is above 12"
+        raise ExportRefused(
+            f"{name}: the dates in {' or '.join(one.sources)} can be read day first or month first ({found}): set `date_order` to "
+            "day_first or month_first"
+        )
+    return "day_first" if day > month else "month_first"
+
+
+def _row_hash(columns: list[str]) -> pl.Expr:
+    """A hash of the row's mapped text, the same on every machine and in every version: 16 hexadecimal digits twice."""
+    parts = [pl.col(column).fill_null("\x00") for column in sorted(columns)]
+
+    def digest(series: pl.Series) -> pl.Series:
+        blake = hashlib.blake2b
+        return pl.Series(series.name, [blake(text.encode(), digest_size=16).hexdigest() for text in series], dtype=pl.String)
+
+    joined = pl.concat_str(parts, separator="\x1f")
+    return joined.map_batches(digest, return_dtype=pl.String(), is_elementwise=True)

@@ -1,0 +1,158 @@
+"""What an adapter is made of: field maps, shape maps, options of one source, and the refusal of a file.
+
+Belongs here: the declarations that a system's file is written in, and the error that says why a file was not read.
+Does not belong here: reading (`adapter`), the systems themselves (one file each), the canonical shapes (`contracts`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pipelines.contracts.shapes import SHAPES, ShapeName
+
+Domain = Literal["hr", "projects", "learning", "feedback", "skills", "taxonomy"]
+Format = Literal["csv", "json", "parquet", "xlsx"]
+DateOrder = Literal["day_first", "month_first"]
+TimeUnit = Literal["seconds", "minutes", "hours"]
+TransformKind = Literal["text", "lower_email", "date", "moment", "number", "hours", "score", "word", "boolean"]
+
+
+class ExportRefused(Exception):
+    """A file that cannot be read; its text is one sentence that says what to do and holds nothing personal."""
+
+
+@dataclass(frozen=True)
+class Transform:
+    """How text becomes a typed value; parameters that a kind does not use are ignored.
+
+    `text` strips; `label` keeps the code of `Label(code)`; `pattern` keeps its first group. `word` maps raw text to a
+    canonical word through `values`, case ignored. `hours` reads a number in `unit`, h:mm:ss, or an ISO 8601 duration.
+    `score` maps `scale` onto 0..1. `date` and `moment` read ISO, epochs, `formats`, and day-first or month-first dates.
+    """
+
+    kind: TransformKind
+    values: Mapping[str, str] = field(default_factory=dict)
+    scale: tuple[float, float] | None = None
+    unit: TimeUnit = "hours"
+    formats: tuple[str, ...] = ()
+    date_order: DateOrder | None = None
+    decimal_comma: bool = False
+    pattern: str | None = None
+    otherwise: str | None = None
+
+
+@dataclass(frozen=True)
+class FieldMap:
+    """One destination column: the headers that may hold it in order of preference, and how their text becomes a value.
+
+    The first header with a value in the row is taken; with `join`, all values are joined by it. A `needed` column that
+    is missing from the file refuses the file. `constant` fills the column where no header is given.
+    """
+
+    destination: str
+    sources: tuple[str, ...] = ()
+    transform: Transform | None = None
+    needed: bool = False
+    join: str | None = None
+    constant: str | None = None
+
+
+@dataclass(frozen=True)
+class ShapeMap:
+    """How a system fills one canonical shape.
+
+    `where` keeps only the rows whose header holds one of the words (or, with `unless`, drops them), case ignored.
+    """
+
+    shape: ShapeName
+    fields: tuple[FieldMap, ...]
+    where: tuple[str, tuple[str, ...]] | None = None
+    unless: tuple[str, tuple[str, ...]] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a declaration that speaks of columns the shape does not have, or of one twice."""
+        names = [one.destination for one in self.fields]
+        if unknown := set(names) - set(SHAPES[self.shape].columns):
+            raise ValueError(f"the shape {self.shape} has no column {sorted(unknown)}")
+        if len(names) != len(set(names)):
+            raise ValueError(f"the shape {self.shape} maps a column twice: {sorted(names)}")
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A system: its title, what its exports look like, and how they map onto canonical shapes.
+
+    `records_path` is where the records lie in a JSON document (`Report_Entry`). `skip_after_header` drops further
+    header rows. `signature` are headers that, together, only this system's exports have.
+    """
+
+    system: str
+    title: str
+    domain: Domain
+    formats: tuple[Format, ...]
+    shapes: tuple[ShapeMap, ...] = ()
+    skip_after_header: int = 0
+    records_path: tuple[str, ...] = ()
+    record_terminator: str | None = None
+    signature: tuple[str, ...] = ()
+    notes: str = ""
+
+
+@dataclass(frozen=True)
+class Override:
+    """What a configuration says of one destination column; what is None stays as the adapter declares it."""
+
+    columns: tuple[str, ...] = ()
+    scale: tuple[float, float] | None = None
+    date_order: DateOrder | None = None
+    format: str | None = None
+    unit: TimeUnit | None = None
+    values: Mapping[str, str] | None = None
+    constant: str | None = None
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What a configuration says of one source.
+
+    `mapping` gives, per destination, a header, a list of headers (joined by |), or a mapping with the keys `column`,
+    `scale`, `date_order`, `format`, `unit`, `values`, `constant`. `shape` is needed by `tabular` only. `time_zone` is that of
+    moments written without one.
+    """
+
+    mapping: Mapping[str, Any] = field(default_factory=dict)
+    shape: ShapeName | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    decimal_comma: bool = False
+    date_order: DateOrder | None = None
+    time_zone: str = "UTC"
+
+    def overrides(self) -> dict[str, Override]:
+        """The mapping, one override per destination. Raises ExportRefused for a key it does not know."""
+        return {destination: _override(destination, given) for destination, given in self.mapping.items()}
+
+
+def _override(destination: str, given: Any) -> Override:
+    if isinstance(given, Override):
+        return given
+    if isinstance(given, str):
+        return Override(columns=(given,))
+    if isinstance(given, list | tuple):
+        return Override(columns=tuple(str(one) for one in given))
+    known = ("column", "scale", "date_order", "format", "unit", "values", "constant")
+    if not isinstance(given, Mapping) or not set(given) <= set(known):
+        raise ExportRefused(f"the mapping of {destination} must be a column name or have only the keys {', '.join(known)}")
+    column = given.get("column", ())
+    scale = given.get("scale")
+    if scale is not None and (len(scale) != 2 or float(scale[0]) >= float(scale[1])):
+        raise ExportRefused(f"the scale of {destination} must be two numbers, the lower one first: [1, 5]")
+    return Override(
+        columns=(column,) if isinstance(column, str) else tuple(column),
+        scale=None if scale is None else (float(scale[0]), float(scale[1])),
+        date_order=given.get("date_order"),
+        format=given.get("format"),
+        unit=given.get("unit"),
+        values=None if given.get("values") is None else {str(k): str(v) for k, v in given["values"].items()},
+        constant=None if given.get("constant") is None else str(given["constant"]),
+    )

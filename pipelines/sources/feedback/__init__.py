@@ -1,0 +1,1 @@
+"""Feedback systems, one file each."""

@@ -1,0 +1,188 @@
+"""A file as it lies there, opened: unpacked, decoded to UTF-8, with limits.
+
+Belongs here: gzip, zstd and zip, encodings, byte order marks, the limits against hostile archives, what a file is not.
+Does not belong here: rows and columns (`delimited`, `jsonlines`).
+"""
+
+import codecs
+import gzip
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, cast
+
+import pyarrow as pa
+
+from pipelines.sources.declaration import ExportRefused
+
+CHUNK = 1 << 20
+# A text export shrinks 5 to 30 times, repetitive ones 200 times; bombs start at 1,000.
+MOST_RATIO = 500
+MOST_BYTES = 64 << 30
+# Below this size no ratio is checked: a few kilobytes of equal rows shrink beyond any ratio.
+SMALL = 16 << 20
+ENCODINGS = ("utf-8", "utf-16", "windows-1252")
+
+
+@dataclass(frozen=True)
+class OpenedFile:
+    """A plain UTF-8 file without a byte order mark in front of its text, which starts at `start`.
+
+    `folder` keeps the unpacked copy alive as long as anything reads it; it is None where the file is read in place.
+    """
+
+    path: Path
+    encoding: str
+    start: int = 0
+    folder: Any = field(default=None, repr=False)
+
+
+def open_file(path: Path, encoding: str | None = None) -> OpenedFile:
+    """The file, unpacked and decoded; in place where it is plain UTF-8. Raises ExportRefused where it is not text."""
+    if path.stat().st_size == 0:
+        raise ExportRefused(f"{path.name} is empty (0 bytes): export it again")
+    with path.open("rb") as handle:
+        head = handle.read(4)
+    plain, folder = _unpack(path, head)
+    with plain.open("rb") as handle:
+        head = handle.read(CHUNK)
+    if not head.strip():
+        raise ExportRefused(f"{path.name} holds no text (only blanks): export it again")
+    _refuse_what_is_no_text(path.name, head)
+    found = _encoding_of(plain, head, path.name, encoding)
+    if found == "utf-8":
+        start = 3 if head.startswith(codecs.BOM_UTF8) else 0
+        return OpenedFile(plain, found, start, folder)
+    folder = folder or tempfile.TemporaryDirectory(prefix="footsteps-")
+    return OpenedFile(_transcode(plain, Path(folder.name) / "text", found, path.name), found, 0, folder)
+
+
+def _unpack(path: Path, head: bytes) -> tuple[Path, Any]:
+    if head[:2] == b"\x1f\x8b":
+        pieces = _gzip_pieces(path)
+    elif head == b"\x28\xb5\x2f\xfd":
+        pieces = _zstd_pieces(path)
+    elif head == b"PK\x03\x04":
+        pieces = _zip_pieces(path)
+    else:
+        return path, None
+    folder = tempfile.TemporaryDirectory(prefix="footsteps-")
+    target = Path(folder.name) / "unpacked"
+    packed, written = path.stat().st_size, 0
+    try:
+        with target.open("wb") as out:
+            for piece in pieces:
+                written += len(piece)
+                if written > MOST_BYTES or (written > SMALL and written > MOST_RATIO * packed):
+                    raise ExportRefused(
+                        f"{path.name} unpacks from {packed} to more than {written} bytes; the limit is {MOST_RATIO} times: "
+                        "unpack it yourself if you trust it"
+                    )
+                out.write(piece)
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, OSError, pa.ArrowException) as error:
+        raise ExportRefused(
+            f"{path.name} is cut off or damaged: it unpacks to {written} bytes and then ends ({type(error).__name__}); copy it again"
+        ) from None
+    if not written:
+        raise ExportRefused(f"{path.name} unpacks to 0 bytes: export it again")
+    return target, folder
+
+
+def _pieces(handle: IO[bytes]) -> Iterator[bytes]:
+    while piece := handle.read(CHUNK):
+        yield piece
+
+
+def _gzip_pieces(path: Path) -> Iterator[bytes]:
+    with gzip.open(path, "rb") as handle:
+        yield from _pieces(cast(IO[bytes], handle))
+
+
+def _zstd_pieces(path: Path) -> Iterator[bytes]:
+    with pa.CompressedInputStream(pa.OSFile(str(path)), "zstd") as handle:
+        yield from _pieces(handle)
+
+
+def _zip_pieces(path: Path) -> Iterator[bytes]:
+    with zipfile.ZipFile(path) as archive:
+        names = [one.filename for one in archive.infolist() if not one.is_dir() and "__MACOSX" not in one.filename]
+        if any(name.startswith("xl/") or name == "[Content_Types].xml" for name in names):
+            raise ExportRefused(f"{path.name} is an Excel workbook: save the sheet as CSV (UTF-8)")
+        if len(names) != 1:
+            raise ExportRefused(f"{path.name} holds {len(names)} files where 1 is expected: pack each export by itself")
+        # The member is streamed to a name of our own, so that a name inside the archive can lead nowhere.
+        with archive.open(names[0]) as handle:
+            yield from _pieces(handle)
+
+
+def _refuse_what_is_no_text(name: str, head: bytes) -> None:
+    start = head.lstrip(codecs.BOM_UTF8 + b" \r\n\t")[:64].lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        raise ExportRefused(f"{name} is a web page, often a sign-in page saved in place of the export: export it again")
+    if start.startswith((b"<?xml", b"<wd:")):
+        raise ExportRefused(f"{name} is XML: choose CSV or JSON in the exporting system")
+    if start.startswith(b"%pdf-"):
+        raise ExportRefused(f"{name} is a PDF: choose CSV or JSON in the exporting system")
+    if start.startswith(b"\xd0\xcf\x11\xe0"):
+        raise ExportRefused(f"{name} is an old Excel workbook: save the sheet as CSV (UTF-8)")
+    if head[:4] == b"par1":
+        raise ExportRefused(f"{name} is Parquet: use the system tabular")
+
+
+def _encoding_of(path: Path, head: bytes, name: str, declared: str | None) -> str:
+    if declared:
+        found = _declared_encoding(declared, name)
+        if found == "utf-8" and not _decodes(path, found):
+            raise ExportRefused(f"{name} is not utf-8 as set: set `encoding` of this source to one of {', '.join(ENCODINGS)}")
+        return found
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if head[1:40:2].count(0) > 12 and 0 not in head[:40:2]:
+        return "utf-16-le"
+    if head[:40:2].count(0) > 12 and 0 not in head[1:40:2]:
+        return "utf-16-be"
+    if head.count(0) > len(head) // 100:
+        raise ExportRefused(f"{name} is not text ({head.count(0)} zero bytes in its first {len(head)}): export it as CSV or JSON")
+    if _decodes(path, "utf-8"):
+        return "utf-8"
+    if _decodes(path, "windows-1252"):
+        return "windows-1252"
+    raise ExportRefused(f"{name} is none of {', '.join(ENCODINGS)}: set `encoding` of this source to the one it was written in")
+
+
+def _declared_encoding(declared: str, name: str) -> str:
+    try:
+        found = codecs.lookup(declared).name
+    except LookupError:
+        raise ExportRefused(f"the encoding {declared} set for {name} is unknown: set one of {', '.join(ENCODINGS)}") from None
+    return {"utf-8-sig": "utf-8", "cp1252": "windows-1252"}.get(found, found)
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with path.open("rb") as handle:
+            for piece in _pieces(handle):
+                if not (encoding == "utf-8" and piece.isascii() and not decoder.getstate()[0]):
+                    decoder.decode(piece)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _transcode(source: Path, target: Path, encoding: str, name: str) -> Path:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with source.open("rb") as handle, target.open("wb") as out:
+            for piece in _pieces(handle):
+                out.write(decoder.decode(piece).encode("utf-8", "replace"))
+            out.write(decoder.decode(b"", final=True).encode("utf-8", "replace"))
+    except UnicodeDecodeError as error:
+        raise ExportRefused(
+            f"{name} is not {encoding} (byte {error.start} of a block cannot be decoded): set `encoding` to one of {', '.join(ENCODINGS)}"
+        ) from None
+    return target

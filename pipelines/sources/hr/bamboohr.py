@@ -1,0 +1,44 @@
+"""BambooHR: the employee report as CSV, the custom report and the directory as JSON.
+
+Belongs here: BambooHR's column names and how they map. Columns follow the report's chosen fields; labels and API names
+are both read. Pay, birth, ethnicity and the like are denied everywhere.
+Does not belong here: reading files.
+"""
+
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
+
+STATUS = Transform(
+    "word",
+    values={
+        "active": "active", "full-time": "active", "part-time": "active", "contractor": "active", "intern": "active", "on leave": "leave",
+        "leave": "leave", "leave of absence": "leave", "inactive": "left", "terminated": "left", "resigned": "left", "left": "left",
+    },
+)  # fmt: skip
+
+ADAPTER = Adapter(
+    system="bamboohr",
+    title="BambooHR employee report or directory",
+    domain="hr",
+    formats=("csv", "json"),
+    records_path=("employees",),
+    signature=("Employee #", "Job Title", "Department", "Work Email"),
+    shapes=(
+        ShapeMap(
+            "person",
+            (
+                FieldMap("account_code", ("id", "Employee Id", "EEID", "employeeNumber", "Employee #"), needed=True),
+                FieldMap("employee_number", ("Employee #", "Employee Number", "employeeNumber")),
+                FieldMap("work_email", ("Work Email", "workEmail")),
+                FieldMap("display_name", ("Display Name", "displayName", "Name", "First Name", "firstName")),
+                FieldMap("manager_code", ("Reports To Email", "supervisorEId", "Supervisor EID", "supervisorId", "Reports To", "supervisor")),
+                FieldMap("unit_name", ("Department", "Division")),
+                FieldMap("role_name", ("Job Title", "jobTitle")),
+                FieldMap("employment_status", ("Status", "Employment Status", "employmentHistoryStatus"), STATUS),
+                FieldMap("hired_date", ("Hire Date", "hireDate")),
+                FieldMap("left_date", ("Termination Date", "terminationDate")),
+                FieldMap("weekly_hours", ("Standard Hours Per Week", "standardHoursPerWeek", "Standard Hours/Week")),
+                FieldMap("changed_at", ("Last Changed", "lastChanged")),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Learning systems, one file each."""

@@ -1,0 +1,58 @@
+"""xAPI 1.0.3 statements, as JSON lines or as an array, with the verbs of cmi5.
+
+Belongs here: the verbs and members of a statement and how they map. A voiding statement takes back the one it names.
+Does not belong here: the profiles of single vendors.
+"""
+
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
+
+ADL, CMI5, TINCAN = "http://adlnet.gov/expapi/verbs/", "https://w3id.org/xapi/adl/verbs/", "http://activitystrea.ms/schema/1.0/"
+VOIDED = f"{ADL}voided"
+VERBS = {
+    f"{ADL}registered": "enrolled",
+    f"{ADL}launched": "started",
+    f"{ADL}initialized": "started",
+    f"{ADL}attempted": "started",
+    f"{ADL}attended": "attended",
+    f"{ADL}completed": "completed",
+    f"{TINCAN}complete": "completed",
+    f"{ADL}passed": "passed",
+    f"{ADL}mastered": "passed",
+    f"{ADL}failed": "failed",
+    f"{CMI5}waived": "waived",
+    f"{CMI5}satisfied": "passed",
+    f"{ADL}shared": "taught",
+    "http://id.tincanapi.com/verb/taught": "taught",
+    "http://id.tincanapi.com/verb/mentored": "taught",
+}
+
+ADAPTER = Adapter(
+    system="xapi",
+    title="xAPI 1.0.3 statements (JSON lines or array)",
+    domain="learning",
+    formats=("json",),
+    records_path=("statements",),
+    signature=("actor", "verb.id", "object.id"),
+    shapes=(
+        ShapeMap(
+            "learning_record",
+            (
+                FieldMap("record_code", ("id",), needed=True),
+                FieldMap("account_code", ("actor.account.name", "actor.mbox_sha1sum")),
+                FieldMap("work_email", ("actor.mbox",)),
+                FieldMap("course_code", ("object.id",)),
+                FieldMap(
+                    "course_name",
+                    ("object.definition.name.en", "object.definition.name.en-US", "object.definition.name.en-GB", "object.definition.name.de"),
+                ),
+                FieldMap("learning_verb", ("verb.id",), Transform("word", values=VERBS), needed=True),
+                FieldMap("occurred_at", ("timestamp", "stored")),
+                FieldMap("learning_hours", ("result.duration",)),
+                FieldMap("score_share", ("result.score.scaled",)),
+                FieldMap("voids_code", ()),
+                FieldMap("changed_at", ("stored",)),
+            ),
+            where=("verb.id", (*VERBS, VOIDED)),
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Project and time systems, one file each."""

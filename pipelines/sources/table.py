@@ -1,0 +1,55 @@
+"""A file as a table of text: what every reader gives and every mapping starts from.
+
+Belongs here: the table of text, how a header is compared, the frame of malformed rows.
+Does not belong here: how a format is read (`delimited`, `jsonlines`, `typed`).
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+ROW_NUMBER = "row_number"
+MALFORMED = pl.Schema({ROW_NUMBER: pl.Int64, "row_text": pl.String, "reason": pl.String})
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """One row per record of the file: row_number and, per header, one or more columns of text.
+
+    `columns` leads from a compared header to the names of its columns in the frame (several where a header is
+    repeated). `scan` gives the frame that holds at least the columns asked for.
+    """
+
+    headers: tuple[str, ...]
+    columns: Mapping[str, tuple[str, ...]]
+    scan: Callable[[Sequence[str]], pl.LazyFrame]
+    malformed: pl.LazyFrame
+    encoding: str | None = None
+    delimiter: str | None = None
+    row_count: int | None = None
+    # A document's records need not all have all members: a header not seen may still come.
+    is_open: bool = False
+
+
+def comparable(header: str) -> str:
+    """The header as it is compared: case, blanks at the ends and runs of blanks do not matter."""
+    return re.sub(r"\s+", " ", header.strip().strip("﻿")).casefold()
+
+
+def no_malformed_rows() -> pl.LazyFrame:
+    """The frame of malformed rows of a file that has none."""
+    return pl.LazyFrame(schema=MALFORMED)
+
+
+def kept_with(frame: pl.LazyFrame, folder: Any) -> pl.LazyFrame:
+    """The same frame; the folder of its file lives as long as the plan does."""
+    if folder is None:
+        return frame
+
+    def same(numbers: pl.Series, _folder: Any = folder) -> pl.Series:
+        return numbers
+
+    return frame.with_columns(pl.col(ROW_NUMBER).map_batches(same, return_dtype=pl.Int64(), is_elementwise=True))

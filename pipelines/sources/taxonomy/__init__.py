@@ -1,0 +1,1 @@
+"""Taxonomies, one file each."""

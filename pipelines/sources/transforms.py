@@ -1,0 +1,208 @@
+"""Text to typed values: pure, vectorised expressions, one for each kind of transform.
+
+Belongs here: how text becomes an e-mail, a day, a moment, a number, hours, a share, a word of a closed set, a boolean.
+Does not belong here: which column is read how (the adapters). Text that cannot be read becomes null; the original stays
+beside it, so that the rule `parses` can name it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from pipelines.sources.declaration import DateOrder, Transform
+
+MOMENT = pl.Datetime("us", "UTC")
+_DAY, _LOCAL = pl.Date(), pl.Datetime("us")
+# Tried in this order; the first that reads a text wins. No text is read by two of them in two ways.
+_ISO_ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z", "%Y-%m-%d %H:%M:%S%.f %Z")
+_ISO_LOCAL = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M")
+_NAMED_LOCAL = (
+    "%d/%b/%y %I:%M %p", "%d/%b/%Y %I:%M %p", "%d/%b/%y %H:%M", "%d/%b/%Y %H:%M", "%d-%b-%Y %H:%M:%S", "%d-%b-%Y %H:%M",
+    "%b %d, %Y %I:%M %p", "%b %d, %Y, %I:%M %p", "%d %b %Y %H:%M", "%d %b %Y, %H:%M", "%d %B %Y, %I:%M %p",
+)  # fmt: skip
+_DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d/%b/%y", "%d/%b/%Y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y")
+_TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", ", %H:%M:%S", ", %H:%M", ", %I:%M:%S %p", ", %I:%M %p")
+# A date written with points is day first wherever points are used (DIN 1355, and the habit of all who write so).
+_POINTED = ("%d.%m.%Y", "%d.%m.%y")
+_ORDERED: dict[DateOrder, tuple[str, ...]] = {
+    "day_first": ("%d/%m/%Y", "%d/%m/%y", "%d-%m-%Y", "%d-%m-%y"),
+    "month_first": ("%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y", "%m-%d-%y"),
+}
+# Two numbers of one or two digits and a year, by / or -: readable both ways.
+AMBIGUOUS = r"^(\d{1,2})[/-](\d{1,2})[/-](?:\d{4}|\d{2})(?:\D|$)"
+TRUE_WORDS = ("true", "yes", "y", "1", "x", "ja", "oui", "si", "sí", "wahr")
+FALSE_WORDS = ("false", "no", "n", "0", "nein", "non", "falsch")
+_NUMBER = r"^[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$"
+
+
+def typed(text: pl.Expr, transform: Transform, time_zone: str) -> pl.Expr:
+    """The typed value of stripped, non-empty text; null where the text cannot be read."""
+    if transform.pattern is not None:
+        text = text.str.extract(transform.pattern, 1)
+    match transform.kind:
+        case "text":
+            return text
+        case "lower_email":
+            return _email(text)
+        case "date":
+            return _by_batch(text, _DAY, lambda series: _days(series, transform, time_zone))
+        case "moment":
+            return _by_batch(text, MOMENT, lambda series: _moments(series, transform, time_zone))
+        case "number":
+            return _number(text, transform.decimal_comma)
+        case "hours":
+            return _hours(text, transform)
+        case "score":
+            low, high = transform.scale or (0.0, 1.0)
+            bare = text.str.strip_suffix("%").str.strip_chars()
+            return (_number(bare, transform.decimal_comma) - low) / (high - low)
+        case "word":
+            return _word(text, transform)
+        case "boolean":
+            return _boolean(text, transform)
+
+
+def _by_batch(text: pl.Expr, dtype: Any, read: Callable[[pl.Series], pl.Series]) -> pl.Expr:
+    return text.map_batches(read, return_dtype=dtype, is_elementwise=True)
+
+
+def _email(text: pl.Expr) -> pl.Expr:
+    """`Name <mail>`, `mailto:mail` and the bare address give the address in lower case; other text gives null."""
+    inner = text.str.extract(r"<([^<>]+)>\s*$", 1).fill_null(text)
+    address = inner.str.to_lowercase().str.strip_prefix("mailto:").str.strip_chars()
+    return pl.when(address.str.contains(r"^[^@\s]+@[^@\s]+$")).then(address)
+
+
+def _cascade(series: pl.Series, dtype: Any, readers: list[Callable[[pl.Series], pl.Series]]) -> pl.Series:
+    """Each reader in turn on what the ones before it could not read: one pass where a column is of one form."""
+    result = pl.Series(series.name, [None], dtype=dtype).new_from_index(0, series.len()) if series.len() else series.cast(dtype)
+    rest = series
+    for reader in readers:
+        if rest.null_count() == rest.len():
+            break
+        read = reader(rest)
+        if read.null_count() < read.len():
+            result = read if result.null_count() == result.len() else result.zip_with(result.is_not_null(), read)
+            rest = rest.zip_with(read.is_null(), pl.Series(rest.name, [None], dtype=pl.String))
+    return result.rename(series.name)
+
+
+def _day_formats(transform: Transform) -> tuple[str, ...]:
+    return (*_DAYS, *_POINTED, *(_ORDERED[transform.date_order] if transform.date_order else ()))
+
+
+def _moments(series: pl.Series, transform: Transform, time_zone: str) -> pl.Series:
+    def zoned(form: str) -> Callable[[pl.Series], pl.Series]:
+        return lambda rest: rest.str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC").cast(MOMENT)
+
+    def local(form: str) -> Callable[[pl.Series], pl.Series]:
+        return lambda rest: _to_utc(rest.str.to_datetime(form, time_unit="us", strict=False), time_zone)
+
+    def day(form: str) -> Callable[[pl.Series], pl.Series]:
+        return lambda rest: _to_utc(rest.str.to_date(form, strict=False).cast(_LOCAL), time_zone)
+
+    has_zone = tuple(form for form in transform.formats if "%z" in form or "%#z" in form or "%Z" in form)
+    pointed = _POINTED + (_ORDERED[transform.date_order] if transform.date_order else ())
+    with_time = tuple(form + time for form in pointed for time in _TIMES[1:])
+    readers = [
+        *(zoned(form) for form in has_zone),
+        *(_declared(form, local, day) for form in transform.formats if form not in has_zone),
+        *(zoned(form) for form in _ISO_ZONED[:1]),
+        *(local(form) for form in _ISO_LOCAL[:2]),
+        day("%Y-%m-%d"),
+        _epochs,
+        *(zoned(form) for form in _ISO_ZONED[1:3]),
+        *(local(form) for form in (*_ISO_LOCAL[2:], *_NAMED_LOCAL, *with_time)),
+        *(day(form) for form in _day_formats(transform)),
+    ]
+    return _cascade(series, MOMENT, readers)
+
+
+def _declared(form: str, local: Callable[[str], Any], day: Callable[[str], Any]) -> Callable[[pl.Series], pl.Series]:
+    reader = local(form) if any(mark in form for mark in ("%H", "%I", "%T", "%R")) else day(form)
+    return reader  # type: ignore[no-any-return]
+
+
+def _to_utc(moments: pl.Series, time_zone: str) -> pl.Series:
+    if time_zone == "UTC":
+        return moments.dt.replace_time_zone("UTC")
+    # An hour that occurs twice is taken as its first occurrence; one that never was becomes null and is named.
+    return moments.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+
+
+def _epochs(series: pl.Series) -> pl.Series:
+    """Nine or ten digits are seconds, twelve or thirteen milliseconds since 1970: 1973 to 2286 either way."""
+    digits = series.str.extract(r"^(\d{9,10}|\d{12,13})(?:\.\d+)?$", 1).cast(pl.Int64)
+    micros = digits * pl.select(pl.when(digits < 10**11).then(10**6).otherwise(10**3)).to_series()
+    return micros.cast(_LOCAL).dt.replace_time_zone("UTC")
+
+
+def _days(series: pl.Series, transform: Transform, time_zone: str) -> pl.Series:
+    """Days; a moment gives the day it shows, in the zone it was written in."""
+
+    def day(form: str) -> Callable[[pl.Series], pl.Series]:
+        return lambda rest: rest.str.to_date(form, strict=False)
+
+    def iso_day(rest: pl.Series) -> pl.Series:
+        return rest.str.extract(r"^(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}", 1).str.to_date("%Y-%m-%d", strict=False)
+
+    def moment_day(rest: pl.Series) -> pl.Series:
+        return _moments(rest, transform, time_zone).dt.convert_time_zone(time_zone).dt.date()
+
+    declared = [day(form) for form in transform.formats]
+    readers = [*declared, day("%Y-%m-%d"), iso_day, *(day(form) for form in _day_formats(transform)), moment_day]
+    return _cascade(series, _DAY, readers)
+
+
+def _number(text: pl.Expr, decimal_comma: bool) -> pl.Expr:
+    """A finite number; thousands separators are dropped, and a comma is the decimal sign where that is declared."""
+    if decimal_comma:
+        plain = text.str.replace_all(r"[.\s'  ]", "").str.replace(",", ".", literal=True)
+    else:
+        plain = text.str.replace_all(r"(\d),(\d{3})", "$1$2") if True else text
+    return pl.when(plain.str.contains(_NUMBER)).then(plain.cast(pl.Float64, strict=False))
+
+
+_TO_HOURS = {"seconds": 3600.0, "minutes": 60.0, "hours": 1.0}
+
+
+def _hours(text: pl.Expr, transform: Transform) -> pl.Expr:
+    """Hours from a number in the declared unit, from h:mm[:ss], or from an ISO 8601 duration (weeks to seconds)."""
+    number = _number(text, transform.decimal_comma) / _TO_HOURS[transform.unit]
+
+    def spelled(series: pl.Series) -> pl.Series:
+        if not series.str.contains(r"^(?:P|\d+:)").any():
+            return pl.Series(series.name, [None], dtype=pl.Float64).new_from_index(0, series.len()) if series.len() else series.cast(pl.Float64)
+        return pl.select(pl.coalesce(_clock(pl.lit(series)), _iso_duration(pl.lit(series)))).to_series()
+
+    return pl.coalesce(number, text.map_batches(spelled, return_dtype=pl.Float64(), is_elementwise=True))
+
+
+def _clock(text: pl.Expr) -> pl.Expr:
+    parts = text.str.extract_groups(r"^(\d+):([0-5]\d)(?::([0-5]\d))?$").struct
+    hour, minute, second = (parts.field(str(i)).cast(pl.Float64) for i in (1, 2, 3))
+    return hour + minute / 60 + second.fill_null(0) / 3600
+
+
+def _iso_duration(text: pl.Expr) -> pl.Expr:
+    form = r"^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?$"
+    parts = text.str.extract_groups(form).struct
+    values = [parts.field(str(i)).cast(pl.Float64) * factor for i, factor in ((1, 168), (2, 24), (3, 1), (4, 1 / 60), (5, 1 / 3600))]
+    return pl.when(text.str.contains(form) & (text.str.len_bytes() > 2)).then(pl.sum_horizontal(values))
+
+
+def _word(text: pl.Expr, transform: Transform) -> pl.Expr:
+    lowered = text.str.to_lowercase()
+    raw = [key.lower() for key in transform.values]
+    words = list(transform.values.values())
+    default = None if transform.otherwise is None else pl.when(text.is_not_null()).then(pl.lit(transform.otherwise))
+    return lowered.replace_strict(raw, words, default=default, return_dtype=pl.String())
+
+
+def _boolean(text: pl.Expr, transform: Transform) -> pl.Expr:
+    """True and false words; a word of `values` counts by what it is mapped to; `otherwise` is for all other text."""
+    words = dict.fromkeys(TRUE_WORDS, True) | dict.fromkeys(FALSE_WORDS, False)
+    words |= {raw.lower(): value.lower() in TRUE_WORDS for raw, value in transform.values.items()}
+    default = None if transform.otherwise is None else pl.when(text.is_not_null()).then(transform.otherwise == "true")
+    return text.str.to_lowercase().replace_strict(list(words), list(words.values()), default=default, return_dtype=pl.Boolean())
