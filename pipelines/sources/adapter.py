@@ -20,6 +20,8 @@ from pipelines.contracts.fields import FIELDS
 from pipelines.contracts.shapes import SHAPES, ShapeName
 from pipelines.sources.declaration import (
     Adapter,
+    Condition,
+    DateOrder,
     ExportRefused,
     FieldMap,
     Override,
@@ -120,10 +122,14 @@ def _open_table(path: Path, adapter: Adapter, options: SourceOptions) -> TextTab
         begins = handle.read(1 << 12).lstrip()[:1]
     if begins in (b"{", b"["):
         if "json" not in adapter.formats:
-            raise ExportRefused(f"{path.name} is JSON, and {adapter.system} reads {', '.join(adapter.formats)}: export it as such")
+            raise ExportRefused(
+                f"{path.name} is JSON, and {adapter.system} reads {', '.join(adapter.formats)}: export it as such"
+            )
         return read_json(opened, path.name, adapter.records_path)
     if "csv" not in adapter.formats:
-        raise ExportRefused(f"{path.name} is not JSON, and {adapter.system} reads {', '.join(adapter.formats)}: export it as such")
+        raise ExportRefused(
+            f"{path.name} is not JSON, and {adapter.system} reads {', '.join(adapter.formats)}: export it as such"
+        )
     return read_delimited(opened, path.name, options.delimiter, adapter.skip_after_header)
 
 
@@ -136,28 +142,47 @@ def _shape_maps(adapter: Adapter, options: SourceOptions) -> tuple[ShapeMap, ...
 
 
 def _sources_of(shape: ShapeMap) -> list[str]:
-    conditions = [condition[0] for condition in (shape.where, shape.unless) if condition]
-    return [source for one in shape.fields for source in one.sources] + conditions
+    conditions = [shape.where, shape.unless]
+    for one in shape.fields:
+        conditions += [one.when, one.unless]
+    return [source for one in shape.fields for source in one.sources] + [one[0] for one in conditions if one]
 
 
 def _with_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, name: str) -> ShapeMap:
     """The shape map with the configuration's overrides laid over it and its sources checked against the file."""
-    fields = {one.destination: one for one in shape.fields}
+    fields = _chosen_variants(shape.fields, table)
     columns = SHAPES[shape.shape].columns
     for destination, override in options.overrides().items():
         if destination not in columns:
             if any(destination in one.columns for one in SHAPES.values()):
                 continue
-            raise ExportRefused(f"the mapping names {destination}; nearest column of {shape.shape}: {_nearest(destination, columns)}")
+            raise ExportRefused(
+                f"the mapping names {destination}; nearest column of {shape.shape}: {_nearest(destination, columns)}"
+            )
         for column in override.columns:
             _check_column(column, destination, table, name)
         fields[destination] = _overridden(fields.get(destination, FieldMap(destination)), override)
     return replace(shape, fields=tuple(_present(one, table, name) for one in fields.values()))
 
 
+def _chosen_variants(fields: Iterable[FieldMap], table: TextTable) -> dict[str, FieldMap]:
+    chosen: dict[str, FieldMap] = {}
+    for one in fields:
+        before = chosen.get(one.destination)
+        if before is None or (not _is_seen(before, table) and _is_seen(one, table)):
+            chosen[one.destination] = one
+    return chosen
+
+
+def _is_seen(one: FieldMap, table: TextTable) -> bool:
+    return any(comparable(source) in table.columns for source in one.sources)
+
+
 def _check_column(column: str, destination: str, table: TextTable, name: str) -> None:
     if found := denied_class(column):
-        raise ExportRefused(f"the column {column} mapped to {destination} is never read (class {found}): take it out of the mapping")
+        raise ExportRefused(
+            f"the column {column} mapped to {destination} is never read (class {found}): take it out of the mapping"
+        )
     if comparable(column) not in table.columns and not table.is_open:
         raise ExportRefused(
             f"{name} has no column {column}, which the mapping gives for {destination}; nearest: {_nearest(column, table.headers)}"
@@ -175,7 +200,7 @@ def _overridden(one: FieldMap, override: Override) -> FieldMap:
     )
     if override.values is not None:
         kind = transform.kind if transform.kind == "boolean" else "word"
-        transform = replace(transform, kind=kind, values=override.values)
+        transform = replace(transform, kind=kind, values={**transform.values, **override.values})
     sources = override.columns or one.sources
     if override.constant is not None and not override.columns:
         sources = ()
@@ -228,11 +253,10 @@ def _shaped(shape: ShapeMap, table: TextTable, options: SourceOptions, name: str
     fields = {one.destination: one for one in shape.fields if one.sources or one.constant is not None}
     wanted = dict.fromkeys(actual for source in _sources_of(shape) for actual in _actual(source, table))
     rows = table.scan(tuple(wanted))
-    for condition, keep in ((shape.where, True), (shape.unless, False)):
-        if condition and (comparable(condition[0]) in table.columns or table.is_open):
-            words = [word.lower() for word in condition[1]]
-            holds = _raw(FieldMap("", (condition[0],)), table).str.strip_chars().str.to_lowercase().is_in(words).fill_null(False)
-            rows = rows.filter(holds if keep else ~holds)
+    if shape.where:
+        rows = rows.filter(_holds(shape.where, table))
+    if shape.unless:
+        rows = rows.filter(~_holds(shape.unless, table))
     texts = rows.select(ROW_NUMBER, *(_raw(one, table).alias(f"text:{one.destination}") for one in fields.values()))
     columns = SHAPES[shape.shape].columns
     values = []
@@ -249,8 +273,26 @@ def _shaped(shape: ShapeMap, table: TextTable, options: SourceOptions, name: str
     return frame.select(ROW_NUMBER, *columns, *(f"text:{column}" for column in columns))
 
 
+def _holds(condition: Condition, table: TextTable) -> pl.Expr:
+    """Whether the row's header holds one of the words; never where the file has no such header."""
+    header, words = condition
+    if comparable(header) not in table.columns and not table.is_open:
+        return pl.lit(False)
+    text = pl.coalesce(pl.col(actual) for actual in _actual(header, table)).str.strip_chars().str.to_lowercase()
+    return text.is_in([word.lower() for word in words]).fill_null(False)
+
+
 def _raw(one: FieldMap, table: TextTable) -> pl.Expr:
-    """The text as it stood in the file; null where it is empty or blank."""
+    """The text as it stood in the file; null where it is empty or blank, or a condition of the field does not hold."""
+    text = _joined(one, table)
+    if one.when:
+        text = pl.when(_holds(one.when, table)).then(text)
+    if one.unless:
+        text = pl.when(~_holds(one.unless, table)).then(text)
+    return text
+
+
+def _joined(one: FieldMap, table: TextTable) -> pl.Expr:
     columns = [_filled(pl.col(actual)) for source in one.sources for actual in _actual(source, table)]
     if not columns:
         return pl.lit(one.constant, pl.String)
@@ -274,7 +316,7 @@ def _value(one: FieldMap, texts: pl.LazyFrame, options: SourceOptions, name: str
     return typed(pl.col(f"text:{one.destination}").str.strip_chars(), transform, options.time_zone)
 
 
-def _proven_order(texts: pl.LazyFrame, column: str, one: FieldMap, name: str) -> str | None:
+def _proven_order(texts: pl.LazyFrame, column: str, one: FieldMap, name: str) -> DateOrder | None:
     """The order of day and month that the column proves. Raises ExportRefused where it is ambiguous or contradictory.
 
     The column is read as a whole only where its first rows hold such dates.
@@ -284,12 +326,16 @@ def _proven_order(texts: pl.LazyFrame, column: str, one: FieldMap, name: str) ->
         return None
     parts = text.str.extract_groups(AMBIGUOUS).struct
     first, second = parts.field("1").cast(pl.Int64), parts.field("2").cast(pl.Int64)
-    counts = texts.select((first > 12).sum().alias("day"), (second > 12).sum().alias("month"), (first != second).sum().alias("both"))
+    counts = texts.select(
+        (first > 12).sum().alias("day"), (second > 12).sum().alias("month"), (first != second).sum().alias("both")
+    )
     day, month, both = counts.collect(engine="streaming").row(0)
     if not both:
         return "day_first"
     if min(day, month) > MOST_CONTRARY * max(day, month) or not day + month:
-        found = f"{day} dates have a day in front, {month} have a month in front" if day + month else "no day is above 12"
+        found = (
+            f"{day} dates have a day in front, {month} have a month in front" if day + month else "no day is above 12"
+        )
         raise ExportRefused(
             f"{name}: the dates in {' or '.join(one.sources)} can be read day first or month first ({found}): set `date_order` to "
             "day_first or month_first"
@@ -303,7 +349,9 @@ def _row_hash(columns: list[str]) -> pl.Expr:
 
     def digest(series: pl.Series) -> pl.Series:
         blake = hashlib.blake2b
-        return pl.Series(series.name, [blake(text.encode(), digest_size=16).hexdigest() for text in series], dtype=pl.String)
+        return pl.Series(
+            series.name, [blake(text.encode(), digest_size=16).hexdigest() for text in series], dtype=pl.String
+        )
 
     joined = pl.concat_str(parts, separator="\x1f")
     return joined.map_batches(digest, return_dtype=pl.String(), is_elementwise=True)

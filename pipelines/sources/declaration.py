@@ -14,6 +14,7 @@ Domain = Literal["hr", "projects", "learning", "feedback", "skills", "taxonomy"]
 Format = Literal["csv", "json", "parquet", "xlsx"]
 DateOrder = Literal["day_first", "month_first"]
 TimeUnit = Literal["seconds", "minutes", "hours"]
+Condition = tuple[str, tuple[str, ...]]  # a header, and the words it may hold
 TransformKind = Literal["text", "lower_email", "date", "moment", "number", "hours", "score", "word", "boolean"]
 
 
@@ -25,9 +26,9 @@ class ExportRefused(Exception):
 class Transform:
     """How text becomes a typed value; parameters that a kind does not use are ignored.
 
-    `text` strips; `label` keeps the code of `Label(code)`; `pattern` keeps its first group. `word` maps raw text to a
+    `text` strips; `pattern`, for any kind, keeps its first group (the code of `Label(code)`). `word` maps raw text to a
     canonical word through `values`, case ignored. `hours` reads a number in `unit`, h:mm:ss, or an ISO 8601 duration.
-    `score` maps `scale` onto 0..1. `date` and `moment` read ISO, epochs, `formats`, and day-first or month-first dates.
+    `score` maps `scale` onto 0..1; with `clip`, what lies beyond counts as the nearer end. `date` and `moment` read ISO, epochs, `formats`, and day-first or month-first dates.
     """
 
     kind: TransformKind
@@ -37,6 +38,7 @@ class Transform:
     formats: tuple[str, ...] = ()
     date_order: DateOrder | None = None
     decimal_comma: bool = False
+    clip: bool = False
     pattern: str | None = None
     otherwise: str | None = None
 
@@ -46,7 +48,9 @@ class FieldMap:
     """One destination column: the headers that may hold it in order of preference, and how their text becomes a value.
 
     The first header with a value in the row is taken; with `join`, all values are joined by it. A `needed` column that
-    is missing from the file refuses the file. `constant` fills the column where no header is given.
+    is missing from the file refuses the file. `constant` fills the column where there is no value. `when` fills it only
+    in rows whose header holds one of the words, `unless` in all others. Several field maps of one destination are
+    variants: the first whose headers the file has is taken.
     """
 
     destination: str
@@ -55,6 +59,8 @@ class FieldMap:
     needed: bool = False
     join: str | None = None
     constant: str | None = None
+    when: Condition | None = None
+    unless: Condition | None = None
 
 
 @dataclass(frozen=True)
@@ -66,16 +72,14 @@ class ShapeMap:
 
     shape: ShapeName
     fields: tuple[FieldMap, ...]
-    where: tuple[str, tuple[str, ...]] | None = None
-    unless: tuple[str, tuple[str, ...]] | None = None
+    where: Condition | None = None
+    unless: Condition | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a declaration that speaks of columns the shape does not have, or of one twice."""
-        names = [one.destination for one in self.fields]
-        if unknown := set(names) - set(SHAPES[self.shape].columns):
+        """Refuse a declaration that speaks of columns the shape does not have."""
+        names = {one.destination for one in self.fields}
+        if unknown := names - set(SHAPES[self.shape].columns):
             raise ValueError(f"the shape {self.shape} has no column {sorted(unknown)}")
-        if len(names) != len(set(names)):
-            raise ValueError(f"the shape {self.shape} maps a column twice: {sorted(names)}")
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,9 @@ def _override(destination: str, given: Any) -> Override:
         return Override(columns=tuple(str(one) for one in given))
     known = ("column", "scale", "date_order", "format", "unit", "values", "constant")
     if not isinstance(given, Mapping) or not set(given) <= set(known):
-        raise ExportRefused(f"the mapping of {destination} must be a column name or have only the keys {', '.join(known)}")
+        raise ExportRefused(
+            f"the mapping of {destination} must be a column name or have only the keys {', '.join(known)}"
+        )
     column = given.get("column", ())
     scale = given.get("scale")
     if scale is not None and (len(scale) != 2 or float(scale[0]) >= float(scale[1])):

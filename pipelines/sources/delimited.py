@@ -8,7 +8,6 @@ Does not belong here: opening and decoding (`files`), what the columns mean (the
 import csv
 import io
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.sources.declaration import ExportRefused
-from pipelines.sources.files import CHUNK, OpenedFile
+from pipelines.sources.files import CHUNK, OpenedFile, ScratchFolder
 from pipelines.sources.table import MALFORMED, ROW_NUMBER, TextTable, comparable, kept_with, no_malformed_rows
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -35,7 +34,9 @@ class Survey:
     row_count: int
 
 
-def read_delimited(opened: OpenedFile, name: str, delimiter: str | None = None, skip_after_header: int = 0) -> TextTable:
+def read_delimited(
+    opened: OpenedFile, name: str, delimiter: str | None = None, skip_after_header: int = 0
+) -> TextTable:
     """The file as a table of text. Raises ExportRefused where it has no header row or ends inside an open quote."""
     first = _first_record(opened)
     delimiter = delimiter or _delimiter_of(first, name)
@@ -55,7 +56,7 @@ def read_delimited(opened: OpenedFile, name: str, delimiter: str | None = None, 
             columns[comparable(header)] = (*columns.get(comparable(header), ()), column)
     shared: dict[str, Any] = {"delimiter": delimiter, "encoding": opened.encoding}
     if survey.is_regular:
-        frame = _scan(opened.path, names, delimiter, opened.start, 1 + skip_after_header, opened.folder)
+        frame = _scan(opened.path, names, delimiter, 1 + skip_after_header, opened.folder)
         count = max(survey.row_count - 1 - skip_after_header, 0)
         return TextTable(headers, columns, lambda _: frame, no_malformed_rows(), row_count=count, **shared)
     good, malformed, count = _rewritten(opened, delimiter, names, skip_after_header)
@@ -80,14 +81,16 @@ def _delimiter_of(first: str, name: str) -> str:
     counts = {one: outside.count(one) for one in DELIMITERS}
     best = max(DELIMITERS, key=lambda one: counts[one])
     if counts[best] == 0 and len(first) > 1000:
-        raise ExportRefused(f"{name} has a first row of {len(first)} characters without , ; tab or |: set `delimiter` of this source")
+        raise ExportRefused(
+            f"{name} has a first row of {len(first)} characters without , ; tab or |: set `delimiter` of this source"
+        )
     return best if counts[best] else ","
 
 
 def survey_rows(opened: OpenedFile, delimiter: str, width: int) -> Survey:
     """One pass over the bytes: regular when every row holds width - 1 separators and every quote opens or closes a field."""
     sep = re.escape(delimiter.encode())
-    quoted = re.compile(rb'(?<=[\n' + sep + rb'])"(?:[^"]|"")*+"(?=[\r\n' + sep + rb"])")
+    quoted = re.compile(rb"(?<=[\n" + sep + rb'])"(?:[^"]|"")*+"(?=[\r\n' + sep + rb"])")
     is_regular, rows = True, 0
     for block in _blocks_of_rows(opened):
         if block is None:
@@ -149,7 +152,7 @@ def _ends_in_open_quote(opened: OpenedFile, delimiter: str) -> bool:
         return False
 
 
-def _scan(path: Path, names: Sequence[str], delimiter: str, start: int, skip: int, folder: Any) -> pl.LazyFrame:
+def _scan(path: Path, names: Sequence[str], delimiter: str, skip: int, folder: ScratchFolder | None) -> pl.LazyFrame:
     frame = pl.scan_csv(
         path,
         has_header=False,
@@ -167,8 +170,8 @@ def _rewritten(
     opened: OpenedFile, delimiter: str, names: Sequence[str], skip_after_header: int
 ) -> tuple[pl.LazyFrame, pl.LazyFrame, int]:
     """Good rows rewritten with their row number, malformed rows with the reason, and the number of both together."""
-    folder = tempfile.TemporaryDirectory(prefix="footsteps-")
-    good, bad = Path(folder.name) / "good.csv", Path(folder.name) / "bad.csv"
+    folder = ScratchFolder()
+    good, bad = folder.path / "good.csv", folder.path / "bad.csv"
     number = -1 - skip_after_header
     csv.field_size_limit(LONGEST_FIELD)
     with opened.path.open("rb") as raw, good.open("w", newline="") as good_out, bad.open("w", newline="") as bad_out:
@@ -188,10 +191,11 @@ def _rewritten(
             else:
                 reason = f"{len(row)} fields where the header has {len(names)}"
                 bad_rows.writerow((number, delimiter.join(row), reason))
-    schema = {ROW_NUMBER: pl.Int64(), **dict.fromkeys(names, pl.String())}
-    keep = {"has_header": False, "glob": False}
-    frame = pl.scan_csv(good, schema=schema, **keep) if good.stat().st_size else pl.LazyFrame(schema=schema)
-    malformed = pl.scan_csv(bad, schema=dict(MALFORMED), **keep) if bad.stat().st_size else no_malformed_rows()
-    return kept_with(frame, folder), kept_with(malformed, folder), max(number, 0)
+    schema: dict[str, Any] = {ROW_NUMBER: pl.Int64(), **dict.fromkeys(names, pl.String())}
+    return kept_with(_rows_of(good, schema), folder), kept_with(_rows_of(bad, dict(MALFORMED)), folder), max(number, 0)
 
 
+def _rows_of(path: Path, schema: dict[str, Any]) -> pl.LazyFrame:
+    if not path.stat().st_size:
+        return pl.LazyFrame(schema=schema)
+    return pl.scan_csv(path, has_header=False, schema=schema, glob=False)

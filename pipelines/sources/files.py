@@ -6,13 +6,15 @@ Does not belong here: rows and columns (`delimited`, `jsonlines`).
 
 import codecs
 import gzip
+import shutil
 import tempfile
+import weakref
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import pyarrow as pa
 
@@ -27,6 +29,14 @@ SMALL = 16 << 20
 ENCODINGS = ("utf-8", "utf-16", "windows-1252")
 
 
+class ScratchFolder:
+    """A folder for unpacked copies that is removed when nothing holds it any more."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="footsteps-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
 @dataclass(frozen=True)
 class OpenedFile:
     """A plain UTF-8 file without a byte order mark in front of its text, which starts at `start`.
@@ -37,7 +47,7 @@ class OpenedFile:
     path: Path
     encoding: str
     start: int = 0
-    folder: Any = field(default=None, repr=False)
+    folder: ScratchFolder | None = None
 
 
 def open_file(path: Path, encoding: str | None = None) -> OpenedFile:
@@ -56,11 +66,11 @@ def open_file(path: Path, encoding: str | None = None) -> OpenedFile:
     if found == "utf-8":
         start = 3 if head.startswith(codecs.BOM_UTF8) else 0
         return OpenedFile(plain, found, start, folder)
-    folder = folder or tempfile.TemporaryDirectory(prefix="footsteps-")
-    return OpenedFile(_transcode(plain, Path(folder.name) / "text", found, path.name), found, 0, folder)
+    folder = folder or ScratchFolder()
+    return OpenedFile(_transcode(plain, folder.path / "text", found, path.name), found, 0, folder)
 
 
-def _unpack(path: Path, head: bytes) -> tuple[Path, Any]:
+def _unpack(path: Path, head: bytes) -> tuple[Path, ScratchFolder | None]:
     if head[:2] == b"\x1f\x8b":
         pieces = _gzip_pieces(path)
     elif head == b"\x28\xb5\x2f\xfd":
@@ -69,8 +79,8 @@ def _unpack(path: Path, head: bytes) -> tuple[Path, Any]:
         pieces = _zip_pieces(path)
     else:
         return path, None
-    folder = tempfile.TemporaryDirectory(prefix="footsteps-")
-    target = Path(folder.name) / "unpacked"
+    folder = ScratchFolder()
+    target = folder.path / "unpacked"
     packed, written = path.stat().st_size, 0
     try:
         with target.open("wb") as out:
@@ -136,7 +146,9 @@ def _encoding_of(path: Path, head: bytes, name: str, declared: str | None) -> st
     if declared:
         found = _declared_encoding(declared, name)
         if found == "utf-8" and not _decodes(path, found):
-            raise ExportRefused(f"{name} is not utf-8 as set: set `encoding` of this source to one of {', '.join(ENCODINGS)}")
+            raise ExportRefused(
+                f"{name} is not utf-8 as set: set `encoding` of this source to one of {', '.join(ENCODINGS)}"
+            )
         return found
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
@@ -145,19 +157,25 @@ def _encoding_of(path: Path, head: bytes, name: str, declared: str | None) -> st
     if head[:40:2].count(0) > 12 and 0 not in head[1:40:2]:
         return "utf-16-be"
     if head.count(0) > len(head) // 100:
-        raise ExportRefused(f"{name} is not text ({head.count(0)} zero bytes in its first {len(head)}): export it as CSV or JSON")
+        raise ExportRefused(
+            f"{name} is not text ({head.count(0)} zero bytes in its first {len(head)}): export it as CSV or JSON"
+        )
     if _decodes(path, "utf-8"):
         return "utf-8"
     if _decodes(path, "windows-1252"):
         return "windows-1252"
-    raise ExportRefused(f"{name} is none of {', '.join(ENCODINGS)}: set `encoding` of this source to the one it was written in")
+    raise ExportRefused(
+        f"{name} is none of {', '.join(ENCODINGS)}: set `encoding` of this source to the one it was written in"
+    )
 
 
 def _declared_encoding(declared: str, name: str) -> str:
     try:
         found = codecs.lookup(declared).name
     except LookupError:
-        raise ExportRefused(f"the encoding {declared} set for {name} is unknown: set one of {', '.join(ENCODINGS)}") from None
+        raise ExportRefused(
+            f"the encoding {declared} set for {name} is unknown: set one of {', '.join(ENCODINGS)}"
+        ) from None
     return {"utf-8-sig": "utf-8", "cp1252": "windows-1252"}.get(found, found)
 
 

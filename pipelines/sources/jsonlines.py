@@ -6,7 +6,6 @@ Does not belong here: opening and decoding (`files`), what the members mean (the
 
 import json
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import duckdb
 import polars as pl
 
 from pipelines.sources.declaration import ExportRefused
-from pipelines.sources.files import CHUNK, OpenedFile
+from pipelines.sources.files import CHUNK, OpenedFile, ScratchFolder
 from pipelines.sources.table import MALFORMED, ROW_NUMBER, TextTable, comparable, kept_with
 
 # Records looked at for the names of their members.
@@ -23,7 +22,8 @@ SAMPLE = 1000
 BATCH = 65_536
 # One record beyond this is taken for damage.
 LONGEST_RECORD = 32 << 20
-_MARK = re.compile(rb'[\[\]{}]|"(?:[^"\\]|\\.)*+"', re.DOTALL)
+# A bracket, or a string; the group is empty where the string is still open at the end of the block.
+_MARK = re.compile(rb'[\[\]{}]|"(?:[^"\\]|\\.)*+(")?', re.DOTALL)
 
 
 def read_json(opened: OpenedFile, name: str, records_path: tuple[str, ...] = ()) -> TextTable:
@@ -32,7 +32,9 @@ def read_json(opened: OpenedFile, name: str, records_path: tuple[str, ...] = ())
     _refuse_a_cut_off_end(lines, name)
     headers = _members_seen(lines)
     if not headers:
-        raise ExportRefused(f"{name} holds no JSON object in its first {SAMPLE} records: export it as JSON lines or as an array of objects")
+        raise ExportRefused(
+            f"{name} holds no JSON object in its first {SAMPLE} records: export it as JSON lines or as an array of objects"
+        )
 
     def scan(paths: Sequence[str]) -> pl.LazyFrame:
         return kept_with(_records(lines, tuple(paths)), folder or opened.folder)
@@ -47,7 +49,7 @@ def read_json(opened: OpenedFile, name: str, records_path: tuple[str, ...] = ())
     )
 
 
-def _as_lines(opened: OpenedFile, name: str, records_path: tuple[str, ...]) -> tuple[Path, Any]:
+def _as_lines(opened: OpenedFile, name: str, records_path: tuple[str, ...]) -> tuple[Path, ScratchFolder | None]:
     with opened.path.open("rb") as handle:
         handle.seek(opened.start)
         head = handle.read(1 << 16).lstrip()
@@ -56,8 +58,8 @@ def _as_lines(opened: OpenedFile, name: str, records_path: tuple[str, ...]) -> t
             return opened.path, None
     elif head[:1] not in (b"{", b"["):
         raise ExportRefused(f"{name} is no JSON: it must begin with an object or an array")
-    folder = tempfile.TemporaryDirectory(prefix="footsteps-")
-    target = Path(folder.name) / "records.jsonl"
+    folder = ScratchFolder()
+    target = folder.path / "records.jsonl"
     with opened.path.open("rb") as handle, target.open("wb") as out:
         handle.seek(opened.start)
         if head[:1] == b"{" and not _is_wrapped(head, records_path):
@@ -70,52 +72,57 @@ def _as_lines(opened: OpenedFile, name: str, records_path: tuple[str, ...]) -> t
 
 
 def _is_wrapped(head: bytes, records_path: tuple[str, ...]) -> bool:
-    return bool(records_path) and f'"{records_path[0]}"'.encode() in head
+    """Whether the document is one object around an array of records, and not the first of many lines."""
+    if not any(f'"{member}"'.encode() in head for member in records_path):
+        return False
+    try:
+        first = json.loads(head.split(b"\n", 1)[0])
+    except (ValueError, RecursionError):
+        return True
+    return any(isinstance(first.get(member), list) for member in records_path)
 
 
 def _elements(handle: Any, name: str, wrapper: tuple[str, ...]) -> Iterator[bytes]:
     """The elements of the top array, or of the first array under a member of the wrapper's name, one by one."""
     base = 2 if wrapper else 1
-    depth, start, offset, is_inside, is_closed = 0, None, 0, not wrapper, False
-    rest, last_text = b"", b""
-    while (piece := handle.read(CHUNK)) and not is_closed:
+    depth, is_inside, last_text, rest, size = 0, False, b"", b"", 0
+    while piece := handle.read(CHUNK):
+        size += len(piece)
         rest += piece
-        done = 0
+        start, done = None, len(rest)
         for mark in _MARK.finditer(rest):
             sign = mark.group()
-            done = mark.end()
-            if sign in b"{[" and len(sign) == 1:
-                depth += 1
-                if not is_inside and sign == b"[" and depth == base and last_text.strip(b'"').decode("utf-8", "replace") in wrapper:
-                    is_inside = True
-                elif is_inside and depth == base + 1:
-                    start = mark.start()
-            elif sign in b"}]" and len(sign) == 1:
-                if is_inside and depth == base + 1 and start is not None:
-                    yield rest[start:done]
-                    start = None
-                elif is_inside and depth == base:
-                    is_closed = True
+            if sign[:1] == b'"':
+                if mark.group(1) is None:
+                    done = mark.start()
                     break
-                depth -= 1
-            else:
                 last_text = sign
-        keep = start if start is not None else min(done, _open_string(rest, done))
-        rest, start = rest[keep:], (0 if start is not None else None)
-        if start == 0:
-            # The record goes on: its marks are read again with the next block.
-            depth = base
-            start = None
+            elif sign in b"{[":
+                depth += 1
+                if not is_inside:
+                    is_inside = (
+                        sign == b"["
+                        and depth == base
+                        and (not wrapper or last_text[1:-1].decode("utf-8", "replace") in wrapper)
+                    )
+                elif depth == base + 1:
+                    start = mark.start()
+            else:
+                depth -= 1
+                if is_inside and depth == base and start is not None:
+                    yield rest[start : mark.end()]
+                    start = None
+                elif is_inside and depth < base:
+                    return
+        if start is not None:
+            # The record goes on in the next block, where its marks are read again.
+            done, depth = start, base
+        rest = rest[done:]
         if len(rest) > LONGEST_RECORD:
-            raise ExportRefused(f"{name} has a record of more than {LONGEST_RECORD} bytes: it is damaged, export it again")
-        offset += len(piece)
-    if not is_closed:
-        raise ExportRefused(f"{name} is cut off: the array it holds is not closed after {offset} bytes; export it again")
-
-
-def _open_string(rest: bytes, done: int) -> int:
-    found = rest.find(b'"', done)
-    return len(rest) if found < 0 else found
+            raise ExportRefused(
+                f"{name} has a record of more than {LONGEST_RECORD} bytes: it is damaged, export it again"
+            )
+    raise ExportRefused(f"{name} is cut off: the array it holds is not closed after {size} bytes; export it again")
 
 
 def _refuse_a_cut_off_end(lines: Path, name: str) -> None:
@@ -129,7 +136,9 @@ def _refuse_a_cut_off_end(lines: Path, name: str) -> None:
     try:
         json.loads(last)
     except (ValueError, RecursionError):
-        raise ExportRefused(f"{name} is cut off: its last line of {len(last)} bytes is not whole; export it again") from None
+        raise ExportRefused(
+            f"{name} is cut off: its last line of {len(last)} bytes is not whole; export it again"
+        ) from None
 
 
 def _members_seen(lines: Path) -> tuple[str, ...]:
@@ -187,7 +196,8 @@ def _records(lines: Path, paths: tuple[str, ...]) -> pl.LazyFrame:
     listed = ", ".join(_quoted(_json_path(path)) for path in single)
     columns = [f"TRY(json_extract_string(line, [{listed}])) AS v"] if single else []
     columns += [
-        f"array_to_string(TRY(json_extract_string(line, {_quoted(_json_path(path))})), '|') AS w{i}" for i, path in enumerate(several)
+        f"array_to_string(TRY(json_extract_string(line, {_quoted(_json_path(path))})), '|') AS w{i}"
+        for i, path in enumerate(several)
     ]
     kind = "TRY(json_type(line)) = 'OBJECT' AS ok"
     query = f"SELECT {', '.join([kind, *columns])} FROM ({_lines_query(lines)})"
@@ -214,12 +224,16 @@ def _broken(lines: Path) -> pl.LazyFrame:
 
 
 def _source(query: str, tidy: Any, schema: dict[str, Any]) -> pl.LazyFrame:
-    def read(columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _size: int | None) -> Iterator[pl.DataFrame]:
+    def read(
+        columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _size: int | None
+    ) -> Iterator[pl.DataFrame]:
         with duckdb.connect(config={"threads": 2}) as connection:
             number, given = 1, 0
-            for batch in connection.execute(query).to_arrow_reader(BATCH):
+            for batch in connection.sql(query).to_arrow_reader(BATCH):
                 frame = pl.DataFrame(pl.from_arrow(batch))
-                frame = frame.with_columns(pl.int_range(number, number + frame.height, dtype=pl.Int64).alias(ROW_NUMBER))
+                frame = frame.with_columns(
+                    pl.int_range(number, number + frame.height, dtype=pl.Int64).alias(ROW_NUMBER)
+                )
                 number += frame.height
                 frame = tidy(frame)
                 if predicate is not None:

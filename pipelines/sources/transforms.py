@@ -16,13 +16,42 @@ MOMENT = pl.Datetime("us", "UTC")
 _DAY, _LOCAL = pl.Date(), pl.Datetime("us")
 # Tried in this order; the first that reads a text wins. No text is read by two of them in two ways.
 _ISO_ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z", "%Y-%m-%d %H:%M:%S%.f %Z")
-_ISO_LOCAL = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M")
+_ISO_LOCAL = (
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M",
+    "%Y-%m-%d %H:%M",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d %H:%M",
+)
 _NAMED_LOCAL = (
     "%d/%b/%y %I:%M %p", "%d/%b/%Y %I:%M %p", "%d/%b/%y %H:%M", "%d/%b/%Y %H:%M", "%d-%b-%Y %H:%M:%S", "%d-%b-%Y %H:%M",
     "%b %d, %Y %I:%M %p", "%b %d, %Y, %I:%M %p", "%d %b %Y %H:%M", "%d %b %Y, %H:%M", "%d %B %Y, %I:%M %p",
 )  # fmt: skip
-_DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d/%b/%y", "%d/%b/%Y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y")
-_TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", ", %H:%M:%S", ", %H:%M", ", %I:%M:%S %p", ", %I:%M %p")
+_DAYS = (
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%Y%m%d",
+    "%d/%b/%y",
+    "%d/%b/%Y",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+    "%d %b %Y",
+    "%b %d, %Y",
+    "%d %B %Y",
+    "%B %d, %Y",
+)
+_TIMES = (
+    "",
+    " %H:%M:%S",
+    " %H:%M",
+    " %I:%M:%S %p",
+    " %I:%M %p",
+    ", %H:%M:%S",
+    ", %H:%M",
+    ", %I:%M:%S %p",
+    ", %I:%M %p",
+)
 # A date written with points is day first wherever points are used (DIN 1355, and the habit of all who write so).
 _POINTED = ("%d.%m.%Y", "%d.%m.%y")
 _ORDERED: dict[DateOrder, tuple[str, ...]] = {
@@ -56,7 +85,8 @@ def typed(text: pl.Expr, transform: Transform, time_zone: str) -> pl.Expr:
         case "score":
             low, high = transform.scale or (0.0, 1.0)
             bare = text.str.strip_suffix("%").str.strip_chars()
-            return (_number(bare, transform.decimal_comma) - low) / (high - low)
+            share = (_number(bare, transform.decimal_comma) - low) / (high - low)
+            return share.clip(0, 1) if transform.clip else share
         case "word":
             return _word(text, transform)
         case "boolean":
@@ -76,7 +106,11 @@ def _email(text: pl.Expr) -> pl.Expr:
 
 def _cascade(series: pl.Series, dtype: Any, readers: list[Callable[[pl.Series], pl.Series]]) -> pl.Series:
     """Each reader in turn on what the ones before it could not read: one pass where a column is of one form."""
-    result = pl.Series(series.name, [None], dtype=dtype).new_from_index(0, series.len()) if series.len() else series.cast(dtype)
+    result = (
+        pl.Series(series.name, [None], dtype=dtype).new_from_index(0, series.len())
+        if series.len()
+        else series.cast(dtype)
+    )
     rest = series
     for reader in readers:
         if rest.null_count() == rest.len():
@@ -93,6 +127,8 @@ def _day_formats(transform: Transform) -> tuple[str, ...]:
 
 
 def _moments(series: pl.Series, transform: Transform, time_zone: str) -> pl.Series:
+    """Moments in UTC. A day without a time is midnight UTC in every zone, so that it stays the day that was written."""
+
     def zoned(form: str) -> Callable[[pl.Series], pl.Series]:
         return lambda rest: rest.str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC").cast(MOMENT)
 
@@ -100,14 +136,14 @@ def _moments(series: pl.Series, transform: Transform, time_zone: str) -> pl.Seri
         return lambda rest: _to_utc(rest.str.to_datetime(form, time_unit="us", strict=False), time_zone)
 
     def day(form: str) -> Callable[[pl.Series], pl.Series]:
-        return lambda rest: _to_utc(rest.str.to_date(form, strict=False).cast(_LOCAL), time_zone)
+        return lambda rest: rest.str.to_date(form, strict=False).cast(_LOCAL).dt.replace_time_zone("UTC")
 
     has_zone = tuple(form for form in transform.formats if "%z" in form or "%#z" in form or "%Z" in form)
     pointed = _POINTED + (_ORDERED[transform.date_order] if transform.date_order else ())
     with_time = tuple(form + time for form in pointed for time in _TIMES[1:])
     readers = [
         *(zoned(form) for form in has_zone),
-        *(_declared(form, local, day) for form in transform.formats if form not in has_zone),
+        *(local(form) if _has_time(form) else day(form) for form in transform.formats if form not in has_zone),
         *(zoned(form) for form in _ISO_ZONED[:1]),
         *(local(form) for form in _ISO_LOCAL[:2]),
         day("%Y-%m-%d"),
@@ -119,16 +155,17 @@ def _moments(series: pl.Series, transform: Transform, time_zone: str) -> pl.Seri
     return _cascade(series, MOMENT, readers)
 
 
-def _declared(form: str, local: Callable[[str], Any], day: Callable[[str], Any]) -> Callable[[pl.Series], pl.Series]:
-    reader = local(form) if any(mark in form for mark in ("%H", "%I", "%T", "%R")) else day(form)
-    return reader  # type: ignore[no-any-return]
+def _has_time(form: str) -> bool:
+    return any(mark in form for mark in ("%H", "%I", "%T", "%R"))
 
 
 def _to_utc(moments: pl.Series, time_zone: str) -> pl.Series:
     if time_zone == "UTC":
         return moments.dt.replace_time_zone("UTC")
     # An hour that occurs twice is taken as its first occurrence; one that never was becomes null and is named.
-    return moments.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+    return moments.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone(
+        "UTC"
+    )
 
 
 def _epochs(series: pl.Series) -> pl.Series:
@@ -160,7 +197,7 @@ def _number(text: pl.Expr, decimal_comma: bool) -> pl.Expr:
     if decimal_comma:
         plain = text.str.replace_all(r"[.\s'  ]", "").str.replace(",", ".", literal=True)
     else:
-        plain = text.str.replace_all(r"(\d),(\d{3})", "$1$2") if True else text
+        plain = text.str.replace_all(r"(\d),(\d{3})", "$1$2")
     return pl.when(plain.str.contains(_NUMBER)).then(plain.cast(pl.Float64, strict=False))
 
 
@@ -173,8 +210,12 @@ def _hours(text: pl.Expr, transform: Transform) -> pl.Expr:
 
     def spelled(series: pl.Series) -> pl.Series:
         if not series.str.contains(r"^(?:P|\d+:)").any():
-            return pl.Series(series.name, [None], dtype=pl.Float64).new_from_index(0, series.len()) if series.len() else series.cast(pl.Float64)
-        return pl.select(pl.coalesce(_clock(pl.lit(series)), _iso_duration(pl.lit(series)))).to_series()
+            return (
+                pl.Series(series.name, [None], dtype=pl.Float64).new_from_index(0, series.len())
+                if series.len()
+                else series.cast(pl.Float64)
+            )
+        return series.alias("text").to_frame().select(pl.coalesce(_clock(pl.col("text")), _iso_duration(pl.col("text")))).to_series()
 
     return pl.coalesce(number, text.map_batches(spelled, return_dtype=pl.Float64(), is_elementwise=True))
 
@@ -188,7 +229,10 @@ def _clock(text: pl.Expr) -> pl.Expr:
 def _iso_duration(text: pl.Expr) -> pl.Expr:
     form = r"^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?$"
     parts = text.str.extract_groups(form).struct
-    values = [parts.field(str(i)).cast(pl.Float64) * factor for i, factor in ((1, 168), (2, 24), (3, 1), (4, 1 / 60), (5, 1 / 3600))]
+    values = [
+        parts.field(str(i)).cast(pl.Float64) * factor
+        for i, factor in ((1, 168), (2, 24), (3, 1), (4, 1 / 60), (5, 1 / 3600))
+    ]
     return pl.when(text.str.contains(form) & (text.str.len_bytes() > 2)).then(pl.sum_horizontal(values))
 
 
@@ -205,4 +249,6 @@ def _boolean(text: pl.Expr, transform: Transform) -> pl.Expr:
     words = dict.fromkeys(TRUE_WORDS, True) | dict.fromkeys(FALSE_WORDS, False)
     words |= {raw.lower(): value.lower() in TRUE_WORDS for raw, value in transform.values.items()}
     default = None if transform.otherwise is None else pl.when(text.is_not_null()).then(transform.otherwise == "true")
-    return text.str.to_lowercase().replace_strict(list(words), list(words.values()), default=default, return_dtype=pl.Boolean())
+    return text.str.to_lowercase().replace_strict(
+        list(words), list(words.values()), default=default, return_dtype=pl.Boolean()
+    )

@@ -6,7 +6,11 @@ Does not belong here: the profiles of single vendors.
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
 
-ADL, CMI5, TINCAN = "http://adlnet.gov/expapi/verbs/", "https://w3id.org/xapi/adl/verbs/", "http://activitystrea.ms/schema/1.0/"
+ADL, CMI5, TINCAN = (
+    "http://adlnet.gov/expapi/verbs/",
+    "https://w3id.org/xapi/adl/verbs/",
+    "http://activitystrea.ms/schema/1.0/",
+)
 VOIDED = f"{ADL}voided"
 VERBS = {
     f"{ADL}registered": "enrolled",
@@ -25,6 +29,7 @@ VERBS = {
     "http://id.tincanapi.com/verb/taught": "taught",
     "http://id.tincanapi.com/verb/mentored": "taught",
 }
+IS_VOIDING = ("verb.id", (VOIDED,))
 
 ADAPTER = Adapter(
     system="xapi",
@@ -40,16 +45,24 @@ ADAPTER = Adapter(
                 FieldMap("record_code", ("id",), needed=True),
                 FieldMap("account_code", ("actor.account.name", "actor.mbox_sha1sum")),
                 FieldMap("work_email", ("actor.mbox",)),
-                FieldMap("course_code", ("object.id",)),
+                FieldMap("course_code", ("object.id",), unless=IS_VOIDING),
                 FieldMap(
                     "course_name",
-                    ("object.definition.name.en", "object.definition.name.en-US", "object.definition.name.en-GB", "object.definition.name.de"),
+                    (
+                        "object.definition.name.en",
+                        "object.definition.name.en-US",
+                        "object.definition.name.en-GB",
+                        "object.definition.name.de",
+                    ),
                 ),
-                FieldMap("learning_verb", ("verb.id",), Transform("word", values=VERBS), needed=True),
+                FieldMap(
+                    "learning_verb", ("verb.id",), Transform("word", values=VERBS), needed=True, unless=IS_VOIDING
+                ),
                 FieldMap("occurred_at", ("timestamp", "stored")),
                 FieldMap("learning_hours", ("result.duration",)),
-                FieldMap("score_share", ("result.score.scaled",)),
-                FieldMap("voids_code", ()),
+                # The standard allows -1 to 1; below 0 is as bad as 0.
+                FieldMap("score_share", ("result.score.scaled",), Transform("score", clip=True)),
+                FieldMap("voids_code", ("object.id",), when=IS_VOIDING),
                 FieldMap("changed_at", ("stored",)),
             ),
             where=("verb.id", (*VERBS, VOIDED)),

@@ -8,7 +8,11 @@ from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
 
 # Jira's estimates are written in seconds in every CSV form.
 SECONDS = Transform("hours", unit="seconds")
-DONE = Transform("boolean", values=dict.fromkeys(("done", "closed", "resolved", "fixed", "complete", "completed"), "true"), otherwise="false")
+DONE = Transform(
+    "boolean",
+    values=dict.fromkeys(("done", "closed", "resolved", "fixed", "complete", "completed"), "true"),
+    otherwise="false",
+)
 
 ADAPTER = Adapter(
     system="jira",

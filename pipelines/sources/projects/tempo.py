@@ -6,6 +6,8 @@ Does not belong here: issues (`jira`).
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
 
+SECONDS = Transform("hours", unit="seconds")
+
 ADAPTER = Adapter(
     system="tempo",
     title="Tempo worklogs (CSV, JSON)",
@@ -17,17 +19,28 @@ ADAPTER = Adapter(
         ShapeMap(
             "worklog",
             (
-                FieldMap("record_code", ("tempoWorklogId", "Worklog id", "Worklog ID", "Tempo Worklog ID", "originId", "id", "jiraWorklogId")),
+                FieldMap(
+                    "record_code",
+                    (
+                        "tempoWorklogId",
+                        "Worklog id",
+                        "Worklog ID",
+                        "Tempo Worklog ID",
+                        "originId",
+                        "id",
+                        "jiraWorklogId",
+                    ),
+                ),
                 FieldMap("account_code", ("author.accountId", "worker", "Account ID", "Username", "Author", "author")),
                 FieldMap("work_email", ("Email", "User Email")),
                 FieldMap("project_code", ("Project Key", "issue.projectKey")),
                 FieldMap("assignment_code", ("Issue Key", "issue.key", "issue.id"), needed=True),
-                FieldMap("skill_text", ("Labels", "Component", "Components"), join="|"),
+                FieldMap("skill_text", ("Labels",)),
                 FieldMap("worked_at", ("started", "Work date", "startDate", "Date"), needed=True),
-                FieldMap("worked_hours", ("Hours",), needed=False),
+                FieldMap("worked_hours", ("Hours",)),
+                FieldMap("worked_hours", ("timeSpentSeconds", "Time Spent (seconds)"), SECONDS),
                 FieldMap("changed_at", ("updatedAt", "Updated", "updated")),
             ),
         ),
     ),
 )
-_ = Transform

@@ -1,0 +1,60 @@
+"""Every system's raw files give exactly the rows written beside them; a system without a pair fails."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from pipelines.sources.adapter import Export, SourceOptions, adapter, all_adapters, read_export
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+PAIRS = sorted(GOLDEN.glob("*/*.raw.*"))
+
+
+def plain(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """The rows as JSON can hold them, without the columns that are null."""
+    rows = json.loads(frame.with_columns(pl.col(pl.Datetime, pl.Date).cast(pl.String)).write_json())
+    return [{key: value for key, value in row.items() if value is not None} for row in rows]
+
+
+def seen(export: Export) -> dict[str, Any]:
+    return {
+        "shapes": {name: plain(frame.collect()) for name, frame in export.shapes.items()},
+        "malformed": plain(export.malformed.collect()),
+        "columns_left_out": list(export.columns_left_out),
+        "columns_denied": list(export.columns_denied),
+        "encoding": export.encoding,
+        "delimiter": export.delimiter,
+    }
+
+
+def name_of(raw: Path) -> str:
+    return f"{raw.parent.name}/{raw.name}"
+
+
+def beside(raw: Path, ending: str) -> Path:
+    return raw.with_name(f"{raw.name.split('.raw.')[0]}.{ending}")
+
+
+@pytest.mark.parametrize("raw", PAIRS, ids=name_of)
+def test_a_raw_file_gives_the_rows_written_beside_it(raw: Path) -> None:
+    options = beside(raw, "options.json")
+    given = json.loads(options.read_text()) if options.exists() else {}
+    found = seen(read_export(raw, adapter(raw.parent.name), SourceOptions(**given)))
+    expected = beside(raw, "expected.json")
+    if os.environ.get("WRITE_GOLDEN") and not expected.exists():
+        expected.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    assert found == json.loads(expected.read_text())
+
+
+@pytest.mark.parametrize("system", all_adapters())
+def test_every_system_has_a_golden_pair(system: str) -> None:
+    assert [raw for raw in PAIRS if raw.parent.name == system]
+
+
+@pytest.mark.parametrize("folder", sorted(path for path in GOLDEN.iterdir() if path.is_dir()), ids=lambda path: path.name)
+def test_every_golden_folder_is_that_of_a_system(folder: Path) -> None:
+    assert folder.name in all_adapters()
