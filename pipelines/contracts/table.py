@@ -109,14 +109,17 @@ class Rule:
                 return column.is_in(list(self.allowed)).fill_null(True)
             case "between":
                 low = pl.lit(True) if self.minimum is None else column >= self.minimum
-                high = pl.lit(True) if self.maximum is None else column <= self.maximum
+                # Polars sorts NaN above every number: without an upper limit it must be refused by name.
+                high = column.is_not_nan() if self.maximum is None else column <= self.maximum
                 return (low & high).fill_null(True)
             case "matches":
                 return column.str.contains(self.pattern or "").fill_null(True)
             case "references":
                 assert self.reference is not None
-                values = (known or {})[f"{self.reference.table}.{self.reference.key}"]
-                return column.is_in(values.implode()).fill_null(True)
+                target = f"{self.reference.table}.{self.reference.key}"
+                if known is None or target not in known:
+                    raise ValueError(f"{self.name}: the known values of {target} were not given")
+                return column.is_in(known[target].implode()).fill_null(True)
             case "row":
                 assert self.row is not None
                 return self.row.expression.fill_null(True)
@@ -152,7 +155,10 @@ class Table:
         spoken |= {name for rule in self.row_rules for name in rule.columns}
         if unknown := spoken - set(names):
             raise ValueError(f"{self.name}: rules speak of columns it does not have: {sorted(unknown)}")
-        if unknown_rules := set(self.warnings) - {rule.name for rule in self.rules}:
+        rule_names = [rule.name for rule in self.rules]
+        if doubled := {name for name in rule_names if rule_names.count(name) > 1}:
+            raise ValueError(f"{self.name}: several rules have the same name: {sorted(doubled)}")
+        if unknown_rules := set(self.warnings) - set(rule_names):
             raise ValueError(f"{self.name}: warnings name rules it does not have: {sorted(unknown_rules)}")
 
     @property

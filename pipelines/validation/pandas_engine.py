@@ -1,0 +1,72 @@
+"""Great Expectations' own pandas engine, taught the rules it has no like of: the yardstick of ours.
+
+Belongs here: `ExpectRowsToKeepRule` on pandas, written apart from the polars one so that the two can disagree.
+Does not belong here: anything a nightly run needs; only the parity tests and the benchmark use pandas.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from pipelines.contracts.table import Rule
+from pipelines.validation.quiet import quiet
+from pipelines.validation.rule_expectation import DOMAIN_KEYS, EVALUATED, INDICES, UNEXPECTED, VALUE_KEYS
+
+with quiet():
+    from great_expectations.execution_engine import PandasExecutionEngine
+    from great_expectations.expectations.metrics.metric_provider import MetricProvider
+    from great_expectations.expectations.registry import register_metric
+
+
+class RulePandasEngine(PandasExecutionEngine):  # type: ignore[misc]  # Great Expectations is not typed for us
+    """The pandas engine over one frame, with the rules that `ExpectRowsToKeepRule` looks up."""
+
+    def __init__(self, frame: Any, rules: Sequence[Rule] = (), known: Mapping[str, pl.Series] | None = None) -> None:
+        super().__init__()
+        self.frame = frame
+        self.rules = {rule.name: rule for rule in rules}
+        self.known = known
+        self._masks: dict[str, tuple[Any, Any]] = {}
+        self.load_batch_data("frame", frame)
+
+    def masks(self, name: str) -> tuple[Any, Any]:
+        """Two boolean pandas series, one value per row: whether the rule speaks of the row, whether the row breaks it."""
+        if name not in self._masks:
+            self._masks[name] = self._compute(self.rules[name])
+        return self._masks[name]
+
+    def _compute(self, rule: Rule) -> tuple[Any, Any]:
+        columns = list(rule.columns)
+        rows = self.frame[columns]
+        if rule.row is not None:
+            holds = pl.from_pandas(rows, nan_to_null=False).select(rule.row.expression).to_series().to_pandas()
+            return holds.notna(), (holds == False).fillna(False)  # noqa: E712  # elementwise, and null is neither
+        whole = rows.notna().all(axis=1)
+        if rule.kind == "unique":
+            return whole, rows.duplicated(keep="first") & whole
+        assert rule.reference is not None
+        values = (self.known or {})[f"{rule.reference.table}.{rule.reference.key}"]
+        return whole, ~rows[columns[0]].isin(values.to_list()) & whole
+
+
+def _count(which: int) -> Any:
+    def count(execution_engine: RulePandasEngine, metric_value_kwargs: Any, **_: Any) -> int:
+        return int(execution_engine.masks(metric_value_kwargs["rule"])[which].sum())
+
+    return count
+
+
+def _indices(execution_engine: RulePandasEngine, metric_value_kwargs: Any, **_: Any) -> list[int]:
+    result_format = metric_value_kwargs["result_format"]
+    unexpected = execution_engine.masks(metric_value_kwargs["rule"])[1]
+    indices: list[int] = unexpected[unexpected].index.to_list()
+    return indices if result_format["result_format"] == "COMPLETE" else indices[: result_format["partial_unexpected_count"]]
+
+
+for _name, _values, _provider in (
+    (EVALUATED, VALUE_KEYS, _count(0)),
+    (UNEXPECTED, VALUE_KEYS, _count(1)),
+    (INDICES, (*VALUE_KEYS, "result_format"), _indices),
+):
+    register_metric(_name, DOMAIN_KEYS, _values, RulePandasEngine, MetricProvider, _provider)
