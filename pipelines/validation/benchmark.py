@@ -58,7 +58,7 @@ TABLE = Table(
             "hours or an end are given",
         ),
     ),
-)  # 16 rules: five not_null, one unique, three in_set, three between, one matches, one references, three row, less one
+)  # 17 rules: five not_null, one unique, three in_set, three between, one matches, one references, three row
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,7 @@ def _document(table: Table, results: list[Any], errors: list[str | None]) -> str
         result.expectation_config.kwargs.pop("batch_id", None)
         if error is not None:
             result.exception_info = {
-                "raised_exception": True, "exception_message": error, "exception_traceback": None,
+                "raised_exception": True, "exception_message": error, "exception_traceback": "",
             }  # fmt: skip
     statistics = calc_validation_statistics(results)._asdict()
     success = statistics.pop("success")

@@ -44,10 +44,11 @@ class RulePandasEngine(PandasExecutionEngine):  # type: ignore[misc]  # Great Ex
             return holds.notna(), (holds == False).fillna(False)  # noqa: E712  # elementwise, and null is neither
         whole = rows.notna().all(axis=1)
         if rule.kind == "unique":
-            return whole, rows.duplicated(keep="first") & whole
+            # Nulls go first: beside them pandas compares whole numbers as floats, and takes 2**53 + 1 for 2**53.
+            return whole, rows[whole].duplicated(keep="first").reindex(whole.index, fill_value=False)
         assert rule.reference is not None
         values = (self.known or {})[f"{rule.reference.table}.{rule.reference.key}"]
-        return whole, ~rows[columns[0]].isin(values.to_list()) & whole
+        return whole, ~rows[columns[0]].isin(values.drop_nulls().to_list()) & whole
 
 
 def _count(which: int) -> Any:

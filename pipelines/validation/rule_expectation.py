@@ -71,8 +71,8 @@ class ExpectRowsToKeepRule(BatchExpectation):  # type: ignore[misc]  # Great Exp
         kwargs = configuration.kwargs
         names = {f"column_{number}": name for number, name in enumerate(kwargs["columns"])}
         template = {
-            "template": " + ".join(f"${key}" for key in names) + ": $sentence.",
-            "params": {**names, "sentence": kwargs["sentence"]},
+            "template": " + ".join(f"${key}" for key in names) + ": " + kwargs["sentence"].replace("$", "$$") + ".",
+            "params": names,
             "styling": (runtime_configuration or {}).get("styling"),
         }
         return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]
