@@ -4,8 +4,8 @@ Belongs here: the IO manager and the metadata rendered from a contract.
 Does not belong here: what a table holds.
 """
 
-from collections.abc import Mapping
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,6 +17,7 @@ from dagster import (
     OutputContext,
     TableColumn,
     TableColumnConstraints,
+    TableConstraints,
     TableConstraints,
     TableRecord,
     TableSchema,
@@ -120,14 +121,7 @@ class LakeIOManager(ConfigurableIOManager):
 
     @property
     def _lake(self) -> Lake:
-        from pathlib import Path
-
         return Lake(Path(self.lake_path))
-
-
-def counts(values: Mapping[str, int]) -> dict[str, Any]:
-    """Counts as plotted metadata."""
-    return dict(values)
 
 
 def _describe(column: Column) -> str:

@@ -10,11 +10,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from dagster import AssetExecutionContext, ConfigurableResource
+from dagster import AssetExecutionContext, ConfigurableResource, MaterializeResult
 
+from assets.io import written_metadata
 from pipelines.config import Config, Source, read_config
 from pipelines.contracts.catalog import EVIDENCE
 from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
+from pipelines.contracts.table import Table
 from pipelines.lake import Lake
 from pipelines.landing import Landing, scan_current, source_tables
 from pipelines.settings import Settings
@@ -49,6 +51,15 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
     def landing_folder(self) -> Path:
         """The folder exports are dropped into; taxonomy paths are relative to it as well."""
         return Path(self.landing_path)
+
+    def read(self, table: Table) -> pl.DataFrame:
+        """All rows of a table."""
+        return self.lake.scan(table).collect()
+
+    def materialize(self, table: Table, frame: pl.DataFrame) -> "MaterializeResult[None]":
+        """Write the frame through its contract, and say what was written. Raises ContractBroken."""
+        written = self.lake.write(table, frame)
+        return MaterializeResult(asset_key=table.name, metadata=written_metadata(written, frame, table))
 
     def landing(self, context: AssetExecutionContext) -> Landing:
         """What a landing needs to know of this run."""

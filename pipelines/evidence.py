@@ -136,10 +136,10 @@ def _learning(records: pl.DataFrame) -> pl.DataFrame:
         .when(verb == "taught").then(pl.lit("teaching"))
     )  # fmt: skip
     judged = mode == "feedback"
-    score = pl.when(verb == "failed").then(pl.coalesce("score_share", pl.lit(0.0)))
-    score = score.otherwise(pl.coalesce("score_share", pl.lit(FULL_SCORE)))
     # a failed attempt is never a positive judgement, whatever share of the points it reached
-    score = pl.when(verb == "failed").then(pl.min_horizontal(score, pl.lit(0.5))).otherwise(score)
+    failed = pl.min_horizontal(pl.coalesce("score_share", pl.lit(0.0)), pl.lit(0.5))
+    passed = pl.coalesce("score_share", pl.lit(FULL_SCORE))
+    score = pl.when(verb == "failed").then(failed).otherwise(passed)
     return _rows(
         records,
         "core_learning__event_learning_record",

@@ -52,7 +52,7 @@ class Landing:
 
 def source_tables(source: Source) -> dict[ShapeName, Table]:
     """The raw tables that a source feeds, by shape."""
-    names = (source.shape,) if source.shape else adapter(source.system).shape_names
+    names = (source.shape,) if source.shape else tuple(dict.fromkeys(one.shape for one in adapter(source.system).shapes))
     return {name: raw_table(source.system, SHAPES[name]) for name in names}
 
 
@@ -165,9 +165,11 @@ def _sink(
     )
     split = split_landed(export.shapes[shape].with_columns(origin), table, source.system)
     bad = split.bad
-    if export.malformed is not None and shape == next(iter(export.shapes)):
-        bad = pl.concat([bad, _malformed_rows(export.malformed, source.system).with_columns(origin).select(
-            quarantine_table(table.name).column_names)])  # fmt: skip
+    rows = export.shapes[shape].select(pl.len())
+    if shape == next(iter(export.shapes)):
+        malformed = _malformed_rows(export.malformed, source.system).with_columns(origin)
+        bad = pl.concat([bad, malformed.select(quarantine_table(table.name).column_names)])
+        rows = pl.concat([rows, export.malformed.select(pl.len())]).sum()
     places = []
     for kept in (table, quarantine_table(table.name)):
         file = _file(landing.lake, kept, source.name, landing.day, sha256, source.mapping_code)
@@ -177,8 +179,11 @@ def _sink(
         frame.sink_parquet(unfinished, lazy=True)
         for frame, (unfinished, _) in zip((split.good, bad), places, strict=True)
     ]
-    pl.collect_all(sinks, engine="streaming")
-    return [(unfinished, file, _count(unfinished)) for unfinished, file in places]
+    read = pl.collect_all([rows, *sinks], engine="streaming")[0].item()
+    kept_rows = [(unfinished, file, _count(unfinished)) for unfinished, file in places]
+    if read != sum(count for _, _, count in kept_rows):
+        raise RuntimeError(f"{table.name}: {read} rows read, but {kept_rows[0][2]} kept and {kept_rows[1][2]} set aside")
+    return kept_rows
 
 
 def _malformed_rows(malformed: pl.LazyFrame, system: str) -> pl.LazyFrame:
