@@ -1,0 +1,81 @@
+"""Boosted trees with a listwise softmax loss, through scikit-learn's histogram boosting.
+
+Belongs here: the custom loss, and the only use of a semi-private part of scikit-learn (its loss interface), which is
+why scikit-learn is pinned to one release. Does not belong here: the choice whether trees help (see ranker).
+"""
+
+from typing import Any
+
+import numpy as np
+from sklearn._loss.link import IdentityLink
+from sklearn._loss.loss import BaseLoss, HalfSquaredError
+from sklearn.ensemble import HistGradientBoostingRegressor
+
+from ml.histories import Bools, Doubles
+from ml.policy import Policy
+from ml.training import TrainingRows
+
+
+class ListwiseSoftmax(BaseLoss):  # type: ignore[misc]
+    """Cross entropy of each case's softmax over its candidates, with the logit's utility as a fixed offset.
+
+    Gradient of candidate c: w (p_c - t_c), its hessian w p_c (1 - p_c), t being shares that sum to one a case.
+    """
+
+    def __init__(self, offset: Doubles, real: Bools, share: Doubles, weight: Doubles) -> None:
+        super().__init__(closs=None, link=IdentityLink(), n_classes=1)
+        self.offset, self.real, self.share, self.weight = offset, real, share, weight
+
+    def fit_intercept_only(self, y_true: Doubles, sample_weight: Doubles | None = None) -> Doubles:  # noqa: ARG002
+        return np.zeros(1)  # a constant added to all candidates changes no softmax
+
+    def gradient_hessian(
+        self,
+        y_true: Doubles,  # noqa: ARG002
+        raw_prediction: Doubles,
+        sample_weight: Doubles | None = None,  # noqa: ARG002
+        gradient_out: Any = None,
+        hessian_out: Any = None,
+        n_threads: int = 1,  # noqa: ARG002
+    ) -> tuple[Any, Any]:
+        utility = np.where(self.real, self.offset, -np.inf)
+        utility[self.real] += raw_prediction.ravel()
+        utility -= utility.max(axis=1, keepdims=True)
+        chance = np.exp(utility)
+        chance /= chance.sum(axis=1, keepdims=True)
+        gradient_out[:] = ((chance - self.share) * self.weight[:, None])[self.real]
+        hessian_out[:] = np.maximum((chance * (1.0 - chance) * self.weight[:, None])[self.real], 1e-6)
+        return gradient_out, hessian_out
+
+    def loss(self, y_true: Doubles, raw_prediction: Doubles, *_: Any, **__: Any) -> Doubles:  # noqa: ARG002
+        return np.zeros_like(raw_prediction)  # asked for only by early stopping, which is off
+
+    def __call__(self, *_: Any, **__: Any) -> float:
+        return 0.0
+
+
+def fit_boosted_residual(
+    rows: TrainingRows, logit: Doubles, weight: Doubles, policy: Policy, seed: int
+) -> HistGradientBoostingRegressor:
+    """Trees fitted on the cases that have a target among their candidates; predict() gives the residual utility."""
+    used = rows.label.any(axis=1)
+    part = rows.where(used)
+    weight = weight[used] / weight[used].mean()
+    share = part.label / part.label.sum(axis=1, keepdims=True)
+    offset = logit.reshape(rows.label.shape)[used]
+    booster = HistGradientBoostingRegressor(
+        loss=ListwiseSoftmax(offset, part.real, share, weight),
+        max_iter=policy.trees,
+        max_leaf_nodes=policy.leaves,
+        learning_rate=policy.learning_rate,
+        max_features=0.5,
+        min_samples_leaf=50,
+        l2_regularization=5.0,
+        early_stopping=False,
+        random_state=seed,
+    )
+    booster.fit(part.features[part.real.ravel()], part.label[part.real].astype(np.float64))
+    # The loss holds the training data: what is kept and saved must not. Prediction only needs an identity link.
+    booster.loss = "squared_error"
+    booster._loss = HalfSquaredError()
+    return booster

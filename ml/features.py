@@ -1,0 +1,177 @@
+"""Features of (person, item) candidates as of a moment: one list names them, one function computes them.
+
+Belongs here: the declared features with their families, their computation, and the hook for features from elsewhere.
+Does not belong here: weights, labels, anything that reads later than the row's cut.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+
+from ml.candidates import Candidates
+from ml.histories import DAY, Bools, Floats, Names, Prefixes
+from ml.panel import CHANNELS, Family, Panel
+from ml.scorers.recent_popularity import WINDOWS, log_share
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the matrix; its family is what contributions are summed by."""
+
+    name: str
+    family: Family
+    meaning: str
+
+
+def _declared() -> tuple[Feature, ...]:
+    features = []
+    for channel, family in CHANNELS.items():
+        features += [
+            Feature(f"{channel}_share", family, f"{channel} score over the best open item's"),
+            Feature(f"{channel}_log", family, f"log of 0.01 + {channel} share"),
+            Feature(f"{channel}_rank", family, f"-log rank by {channel} among the candidates"),
+        ]
+    return (
+        *features,
+        Feature("prior", "history", "mean standard score of the nominating scorers"),
+        Feature("log_popularity", "trend", "log of 1 + people who ever acquired it"),
+        *(Feature(f"trend_{bins}", "trend", f"log adoption share in the last {bins} time bins") for bins in WINDOWS),
+        Feature("trend_all", "trend", "log adoption share so far"),
+        Feature("trend_rise", "trend", "short trend less the share so far"),
+        Feature("group_share", "text", "share of the history in the item's name group"),
+        Feature("group_recent", "text", "the same with later use weighing more"),
+        Feature("stage_gap", "curriculum", "log history length less the item's mean at acquisition"),
+        Feature("stage_z", "curriculum", "the gap over the item's spread"),
+        Feature("stage_miss", "curriculum", "size of stage_z"),
+        Feature("log_held", "context", "log of 1 + items held"),
+        Feature("log_moments", "context", "log of 1 + distinct moments"),
+        Feature("log_tenure", "context", "log of 1 + days (or steps) since the first use"),
+        Feature("log_idle", "context", "log of 1 + days (or steps) since the latest use"),
+    )
+
+
+FEATURES: tuple[Feature, ...] = _declared()
+
+
+class ExtraFeatures(Protocol):
+    """Features the flow computes from elsewhere (HR, projects, learning, taxonomy, wishes), as of each pair's moment."""
+
+    @property
+    def declared(self) -> tuple[Feature, ...]: ...
+
+    def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        """pairs: person_id, skill_id, at. Returns one numeric column a declared feature, rows in the same order."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class TimelessFeatures:
+    """Extra features that hold at any moment, joined on person_id, skill_id, or both; absent pairs get 0."""
+
+    frame: pl.DataFrame
+    families: Mapping[str, Family]
+
+    @property
+    def declared(self) -> tuple[Feature, ...]:
+        return tuple(Feature(name, family, "joined in") for name, family in self.families.items())
+
+    def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        keys = [key for key in ("person_id", "skill_id") if key in self.frame.columns]
+        joined = pairs.join(self.frame, on=keys, how="left", maintain_order="left")
+        return joined.select(pl.col(list(self.families)).cast(pl.Float64).fill_null(0.0).fill_nan(0.0))
+
+
+def build_features(
+    panel: Panel, prefixes: Prefixes, scores: Floats, open_items: Bools, candidates: Candidates
+) -> Floats:
+    """(rows * k) x features, in the order of FEATURES; candidates of a row stand together."""
+    rows, size = candidates.item.shape
+    matrix = np.zeros((rows, size, len(FEATURES)), np.float32)
+    column = 0
+    for channel in range(len(CHANNELS)):
+        matrix[:, :, column : column + 3] = _channel(scores[channel], open_items, candidates)
+        column += 3
+    for block in (
+        candidates.prior[:, :, None],
+        _trend(panel, prefixes, candidates),
+        _group(panel, prefixes, candidates),
+        _curriculum(panel, prefixes, candidates),
+        np.broadcast_to(context(prefixes)[:, None, :], (rows, size, 4)),
+    ):
+        matrix[:, :, column : column + block.shape[2]] = block
+        column += block.shape[2]
+    matrix[~candidates.real] = 0.0
+    return matrix.reshape(rows * size, len(FEATURES))
+
+
+def context(prefixes: Prefixes) -> Floats:
+    """Rows x 4: what is known of the person alone."""
+    empty = prefixes.lengths == 0
+    first, latest, moments = prefixes.cut.copy(), prefixes.cut.copy(), np.zeros(len(prefixes), np.int64)
+    np.minimum.at(first, prefixes.row, prefixes.acquired)
+    latest[~empty] = np.iinfo(np.int64).min
+    np.maximum.at(latest, prefixes.row, prefixes.used)
+    np.maximum.at(moments, prefixes.row, prefixes.back + 1)
+    unit = DAY if np.abs(prefixes.cut).max(initial=0) > 10**12 else 1
+    columns = (prefixes.lengths, moments, (prefixes.cut - first) / unit, (prefixes.cut - latest) / unit)
+    return np.stack([np.log1p(np.maximum(column, 0)) for column in columns], axis=1).astype(np.float32)
+
+
+def extra_matrix(
+    extra: ExtraFeatures, prefixes: Prefixes, candidates: Candidates, people: Names, panel: Panel, is_calendar: bool
+) -> Floats:
+    """(rows * k) x extra features, checked for shape and for gaps."""
+    rows, size = candidates.item.shape
+    moment = pl.Series(np.repeat(prefixes.cut, size))
+    pairs = pl.DataFrame(
+        {
+            "person_id": pl.Series(people[np.repeat(prefixes.person, size)].tolist(), dtype=pl.String),
+            "skill_id": pl.Series(panel.items[candidates.item.ravel()].tolist(), dtype=pl.String),
+            "at": moment.cast(pl.Datetime("us")) if is_calendar else moment,
+        }
+    )
+    frame = extra(pairs).select([feature.name for feature in extra.declared])
+    if frame.height != rows * size:
+        raise ValueError(f"extra features returned {frame.height} rows for {rows * size} pairs: keep one row a pair")
+    matrix = frame.to_numpy().astype(np.float32).reshape(rows * size, len(extra.declared))
+    if not np.isfinite(matrix).all():
+        raise ValueError("extra features hold empty or infinite cells: say 0 and add an indicator where unknown")
+    return matrix
+
+
+def _channel(scores: Floats, open_items: Bools, candidates: Candidates) -> Floats:
+    best = np.where(open_items, scores, np.float32(0.0)).max(axis=1, initial=0.0)[:, None]
+    taken = np.take_along_axis(scores, candidates.item, axis=1)
+    taken = np.where(candidates.real, taken, np.float32(0.0))
+    share = np.clip(taken / (best + 1e-9), -1.0, 1.0)
+    order = np.argsort(-np.where(candidates.real, taken, -np.inf), axis=1, kind="stable")
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.broadcast_to(np.arange(order.shape[1]), order.shape), axis=1)
+    return np.stack([share, np.log(0.01 + np.maximum(share, 0.0)), -np.log1p(rank)], axis=2).astype(np.float32)
+
+
+def _trend(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
+    popular = np.log1p(panel.popularity)[candidates.item]
+    counts = [panel.trend.recent(prefixes.cut, window) for window in WINDOWS] + [panel.trend.total(prefixes.cut)]
+    logs = [np.take_along_axis(log_share(count), candidates.item, axis=1) for count in counts]
+    return np.stack([popular, *logs, logs[1] - logs[-1]], axis=2).astype(np.float32)
+
+
+def _group(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
+    rows, groups = len(prefixes), int(panel.group.max(initial=0)) + 1
+    shares = []
+    for weight in (np.ones(len(prefixes.item)), np.exp(-prefixes.back / 2.0)):
+        flat = np.bincount(prefixes.row * groups + panel.group[prefixes.item], weight, rows * groups)
+        total = np.bincount(prefixes.row, weight, rows)
+        share = flat.reshape(rows, groups) / np.maximum(total, 1e-9)[:, None]
+        shares.append(np.take_along_axis(share, panel.group[candidates.item], axis=1))
+    return np.stack(shares, axis=2).astype(np.float32)
+
+
+def _curriculum(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
+    gap = np.log1p(prefixes.lengths)[:, None] - panel.stage[candidates.item]
+    z = gap / panel.stage_spread[candidates.item]
+    return np.stack([gap, z, np.abs(z)], axis=2).astype(np.float32)

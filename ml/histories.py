@@ -1,0 +1,273 @@
+"""Item histories as compact sorted arrays, and what a person held as of a moment.
+
+Belongs here: coding a frame of events, first acquisitions, ties, most recent use, histories cut at a date.
+Does not belong here: scores, features, models, or any file.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from scipy import sparse
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Names = npt.NDArray[np.str_]
+Moment = datetime | date | int
+
+DAY = 86_400_000_000  # microseconds: the tick of every calendar time in this package
+
+
+@dataclass(frozen=True, eq=False)
+class Acquisitions:
+    """First events per (person, item), one entry per pair, sorted by person, time, item."""
+
+    start: Ints  # person p owns entries start[p]:start[p + 1]
+    item: Ints
+    time: Ints
+    group: Ints  # counts the distinct moments of the person from 0; what shares a moment shares a group
+
+    @cached_property
+    def person(self) -> Ints:
+        return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
+
+
+@dataclass(frozen=True, eq=False)
+class Histories:
+    """Every use of an item by a person, one entry per distinct (person, time, item), sorted in that order."""
+
+    people: Names  # sorted: a person's code is the position here
+    items: Names  # sorted: an item's code is the position here
+    start: Ints
+    item: Ints
+    time: Ints  # microseconds where is_calendar, otherwise the order given
+    is_calendar: bool
+
+    @property
+    def n_people(self) -> int:
+        return len(self.people)
+
+    @property
+    def n_items(self) -> int:
+        return len(self.items)
+
+    @cached_property
+    def person(self) -> Ints:
+        return np.repeat(np.arange(self.n_people), np.diff(self.start))
+
+    @cached_property
+    def acquisitions(self) -> Acquisitions:
+        return _first_uses(self)
+
+    @cached_property
+    def moments(self) -> Ints:
+        return np.unique(self.time)
+
+    @cached_property
+    def search_key(self) -> Ints:
+        """One ascending number per entry for (person, time), so that cuts of many people are one binary search."""
+        return self.person * (len(self.moments) + 1) + np.searchsorted(self.moments, self.time)
+
+
+@dataclass(frozen=True, eq=False)
+class Prefixes:
+    """What each row's person held strictly before the row's cut, one entry per (row, item), sorted by row and item."""
+
+    person: Ints
+    cut: Ints
+    start: Ints
+    item: Ints
+    acquired: Ints
+    used: Ints
+    back: Ints  # distinct moments between this item's most recent use and the row's most recent one; 0 = the latest
+    uses: Ints  # in how many distinct moments the item was used
+
+    def __len__(self) -> int:
+        return len(self.person)
+
+    @cached_property
+    def row(self) -> Ints:
+        return np.repeat(np.arange(len(self)), np.diff(self.start))
+
+    @cached_property
+    def lengths(self) -> Ints:
+        return np.diff(self.start)
+
+    def matrix(self, n_items: int, tau: float = np.inf) -> sparse.csr_matrix:
+        """Rows x items; an item used `back` moments ago weighs exp(-back / tau)."""
+        weight = np.ones(len(self.item), np.float32) if np.isinf(tau) else np.exp(-self.back / tau).astype(np.float32)
+        return sparse.csr_matrix((weight, self.item, self.start), shape=(len(self), n_items))
+
+    def held(self, n_items: int) -> Bools:
+        mask = np.zeros((len(self), n_items), bool)
+        mask[self.row, self.item] = True
+        return mask
+
+    def take(self, rows: slice) -> "Prefixes":
+        lo, hi = int(self.start[rows.start]), int(self.start[min(rows.stop, len(self))])
+        part = slice(lo, hi)
+        stop = min(rows.stop, len(self))
+        return Prefixes(
+            self.person[rows],
+            self.cut[rows],
+            self.start[rows.start : stop + 1] - lo,
+            self.item[part],
+            self.acquired[part],
+            self.used[part],
+            self.back[part],
+            self.uses[part],
+        )
+
+
+def as_tick(moment: Moment) -> int:
+    """The moment on the scale of `Histories.time`: microseconds since 1970 for dates (UTC), integers unchanged."""
+    if isinstance(moment, datetime):
+        naive = moment.replace(tzinfo=None) - moment.utcoffset() if moment.tzinfo else moment  # type: ignore[operator]
+        delta = naive - datetime(1970, 1, 1)  # noqa: DTZ001
+        return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+    if isinstance(moment, date):
+        return as_tick(datetime.combine(moment, time()))
+    return int(moment)
+
+
+def read_histories(
+    events: pl.DataFrame, *, people: Sequence[str] | Names | None = None, items: Sequence[str] | Names | None = None
+) -> Histories:
+    """Code events (person_id: str, skill_id: str, ts: date, datetime or integer order).
+
+    Where `people` or `items` are given they are the coding, and events of others are left out. Row order of the
+    input and repeated rows make no difference. Raises ValueError for missing columns, nulls or an unusable ts.
+    """
+    frame, is_calendar = _checked(events)
+    people_of = np.unique(frame["person_id"].to_numpy().astype(str)) if people is None else np.asarray(people, str)
+    items_of = np.unique(frame["skill_id"].to_numpy().astype(str)) if items is None else np.asarray(items, str)
+    coded = (
+        frame.join(_codes("person_id", "p", people_of), on="person_id", how="inner")
+        .join(_codes("skill_id", "i", items_of), on="skill_id", how="inner")
+        .select("p", "ts", "i")
+        .unique()
+        .sort("p", "ts", "i")
+    )
+    person = coded["p"].to_numpy().astype(np.int64)
+    start = np.searchsorted(person, np.arange(len(people_of) + 1)).astype(np.int64)
+    return Histories(
+        people_of,
+        items_of,
+        start,
+        coded["i"].to_numpy().astype(np.int64),
+        coded["ts"].to_numpy().astype(np.int64),
+        is_calendar,
+    )
+
+
+def keep(histories: Histories, entries: Bools) -> Histories:
+    """The same coding with only the marked entries."""
+    start = np.concatenate([[0], np.cumsum(entries)])[histories.start].astype(np.int64)
+    return replace(histories, start=start, item=histories.item[entries], time=histories.time[entries])
+
+
+def before(histories: Histories, cut: int | Ints) -> Histories:
+    """Entries strictly before the cut: one cut, or one for each person."""
+    limit = cut if isinstance(cut, int) else cut[histories.person]
+    return keep(histories, histories.time < limit)
+
+
+def only_people(histories: Histories, chosen: Bools) -> Histories:
+    """The same coding; the people not chosen have empty histories."""
+    return keep(histories, chosen[histories.person])
+
+
+def only_seen(histories: Histories) -> Histories:
+    """Recoded to the people and items that have an entry, so that nobody's mere later existence can be felt."""
+    people, items = np.unique(histories.person), np.unique(histories.item)
+    start = np.append(histories.start[people], len(histories.item)).astype(np.int64)
+    code = np.searchsorted(items, histories.item)
+    return replace(histories, people=histories.people[people], items=histories.items[items], start=start, item=code)
+
+
+def with_people(histories: Histories, who: Names) -> Histories:
+    """Recoded to the people asked for (sorted, distinct); those without events have empty histories."""
+    if not histories.n_people:
+        return replace(histories, people=who, start=np.zeros(len(who) + 1, np.int64))
+    place = np.minimum(np.searchsorted(histories.people, who), histories.n_people - 1)
+    length = np.where(histories.people[place] == who, np.diff(histories.start)[place], 0)
+    start = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
+    entry = np.arange(start[-1]) + np.repeat(histories.start[place] - start[:-1], length)
+    return replace(histories, people=who, start=start, item=histories.item[entry], time=histories.time[entry])
+
+
+def build_prefixes(histories: Histories, person: Ints, cut: Ints) -> Prefixes:
+    """One row per (person, cut): what that person held strictly before the cut."""
+    lo = histories.start[person]
+    key = person * (len(histories.moments) + 1) + np.searchsorted(histories.moments, cut)
+    length = np.searchsorted(histories.search_key, key) - lo
+    entry_row = np.repeat(np.arange(len(person)), length)
+    entry = np.arange(int(length.sum())) + np.repeat(lo - (np.cumsum(length) - length), length)
+    pair = entry_row * max(histories.n_items, 1) + histories.item[entry]
+    order = np.argsort(pair, kind="stable")  # entries come in time order, so each pair's uses stay in time order
+    pair, moment = pair[order], histories.time[entry][order]
+    first = np.flatnonzero(_changes(pair))
+    last = np.append(first[1:], len(pair)) - 1 if len(first) else first
+    row, item = np.divmod(pair[first], max(histories.n_items, 1))
+    start = np.searchsorted(row, np.arange(len(person) + 1)).astype(np.int64)
+    used = moment[last]
+    return Prefixes(person, cut, start, item, moment[first], used, _moments_back(row, used), last - first + 1)
+
+
+def _checked(events: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
+    missing = {"person_id", "skill_id", "ts"} - set(events.columns)
+    if missing:
+        raise ValueError(f"events need the columns person_id, skill_id, ts; missing: {', '.join(sorted(missing))}")
+    frame = events.select(pl.col("person_id").cast(pl.String), pl.col("skill_id").cast(pl.String), "ts")
+    nulls = sum(frame.null_count().row(0))
+    if nulls:
+        raise ValueError(f"events hold {nulls} empty cells in person_id, skill_id, ts: leave such rows out first")
+    kind = frame.schema["ts"]
+    if kind.is_integer():
+        return frame.with_columns(pl.col("ts").cast(pl.Int64)), False
+    if isinstance(kind, pl.Datetime) and kind.time_zone is not None:
+        frame = frame.with_columns(pl.col("ts").dt.convert_time_zone("UTC").dt.replace_time_zone(None))
+    if isinstance(kind, pl.Datetime | pl.Date):
+        return frame.with_columns(pl.col("ts").cast(pl.Datetime("us")).to_physical()), True
+    raise ValueError(f"ts must be a date, a datetime or an integer order, not {kind}")
+
+
+def _codes(column: str, code: str, names: Names) -> pl.DataFrame:
+    return pl.DataFrame({column: pl.Series(names.tolist(), dtype=pl.String), code: np.arange(len(names))})
+
+
+def _changes(values: Ints) -> Bools:
+    if not len(values):
+        return np.zeros(0, bool)
+    return np.concatenate([[True], values[1:] != values[:-1]])
+
+
+def _first_uses(histories: Histories) -> Acquisitions:
+    pair = histories.person * max(histories.n_items, 1) + histories.item
+    order = np.argsort(pair, kind="stable")
+    first = np.sort(order[_changes(pair[order])])
+    person, moment = histories.person[first], histories.time[first]
+    new_person = _changes(person)
+    new_group = new_person | _changes(moment)
+    counter = np.cumsum(new_group) - 1
+    start = np.searchsorted(person, np.arange(histories.n_people + 1)).astype(np.int64)
+    origin = counter[new_person] if len(person) else counter
+    group = counter - np.repeat(origin, np.diff(start)[np.diff(start) > 0])
+    return Acquisitions(start, histories.item[first], moment, group)
+
+
+def _moments_back(row: Ints, used: Ints) -> Ints:
+    order = np.lexsort((-used, row))
+    row_sorted = row[order]
+    new_row = _changes(row_sorted)
+    counter = np.cumsum(new_row | _changes(used[order]))
+    origin = np.maximum.accumulate(np.where(new_row, counter, 0)) if len(row) else counter
+    back = np.empty(len(row), np.int64)
+    back[order] = counter - origin
+    return back

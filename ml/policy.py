@@ -1,0 +1,60 @@
+"""How the recommender is set up: one frozen policy, whose defaults follow from the shape of the data.
+
+Belongs here: every number somebody may want to change, why it has its value, and how it follows from counts.
+Does not belong here: names of data sets, fitted values.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ml.histories import Histories
+
+Target = Literal["window", "step"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Settings of scorers, candidates, training and ranker. Build it with `choose_policy`, change it with `replace`."""
+
+    target: Target  # window: all acquired within the horizon counts; step: what is acquired at the next moment
+    ease_ridge: float
+    item_shrink: float
+    item_neighbours: int = 200
+    user_neighbours: int = 500
+    row_entries: int = 1000  # of an item x item row; dense below four times as many items
+    taus: tuple[float, float, float] = (np.inf, 5.0, 0.7)  # whole history, last handful of moments, last moment
+    per_scorer: int = 40  # candidates each main scorer names
+    candidates: int = 120  # candidates ranked: more cost time and add few targets
+    folds: int = 3
+    cases_per_person: int = 6  # one long history must not teach more than six short ones
+    max_cases: int = 20_000  # the logit has some fifty weights: more rows no longer move them
+    min_cases: int = 50  # below this many cases with a target, weights are noise: serve popularity and say so
+    decays: tuple[float, ...] = (0.0, 0.5, 1.0)  # tried for weighting late cases of a person higher
+    logit_penalty: float = 1e-3
+    boosting: bool = True
+    trees: int = 80
+    leaves: int = 15
+    learning_rate: float = 0.08
+    steps: tuple[float, ...] = (0.0, 0.5, 1.0)  # tried for mixing in the boosted residual
+    min_boosting_cases: int = 400  # fewer cases than this overfit fifteen leaves
+    block_cells: int = 1_000_000  # rows x items scored at a time: 4 MB a scorer
+
+    def block_rows(self, n_items: int) -> int:
+        """People in a block, so that one dense score matrix keeps to `block_cells`."""
+        return max(16, min(2048, self.block_cells // max(n_items, 1)))
+
+
+def choose_policy(histories: Histories, *, target: Target = "window") -> Policy:
+    """Defaults from the counts of people, items and acquisitions; nothing depends on what the data is called."""
+    pairs = len(histories.acquisitions.item)
+    items = max(histories.n_items, 1)
+    return Policy(
+        target=target,
+        # The more evidence an item has on average the more regression weights are in play; the ends keep small sets
+        # from being fitted exactly and large ones from being flattened.
+        ease_ridge=float(np.clip(4.0 * pairs / items, 20.0, 600.0)),
+        # A cosine deserves trust once as many holders stand behind it as a typical item has.
+        item_shrink=float(np.clip(pairs / items, 10.0, 50.0)),
+    )

@@ -1,0 +1,116 @@
+"""The ranker: a conditional logit over each case's candidates, and boosted trees on what it leaves unexplained.
+
+Belongs here: the listwise loss, its two fits, the choice of their mix on held-out people.
+Does not belong here: how features and cases come about, probabilities (see calibration).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import minimize
+from sklearn.ensemble import HistGradientBoostingRegressor
+
+from ml.boosting import fit_boosted_residual
+from ml.features import Feature
+from ml.histories import Bools, Doubles, Floats
+from ml.policy import Policy
+from ml.training import TrainingRows, fold_of_people, row_weights
+
+
+@dataclass(frozen=True, eq=False)
+class Ranker:
+    """Utility of a candidate = standardised features . weights + step * trees(features)."""
+
+    features: tuple[Feature, ...]
+    centre: Doubles
+    scale: Doubles
+    weights: Doubles
+    booster: HistGradientBoostingRegressor | None
+    step: float
+    decay: float
+
+    def logit(self, features: Floats) -> Doubles:
+        """The linear part alone, one value a row."""
+        return np.asarray((features - self.centre) / self.scale @ self.weights, np.float64)
+
+    def utility(self, features: Floats) -> Doubles:
+        """One value a row; differences between candidates of the same person are log odds."""
+        linear = self.logit(features)
+        if self.booster is None or not self.step:
+            return linear
+        return linear + self.step * np.asarray(self.booster.predict(features), np.float64)
+
+    def contributions(self, features: Floats) -> dict[str, Doubles]:
+        """Additive parts of the linear utility by family, and of the trees as `interaction`."""
+        parts = (features - self.centre) / self.scale * self.weights
+        sums = {}
+        for family in dict.fromkeys(feature.family for feature in self.features):
+            columns = [place for place, feature in enumerate(self.features) if feature.family == family]
+            sums[str(family)] = parts[:, columns].sum(axis=1)
+        sums["interaction"] = self.utility(features) - parts.sum(axis=1)
+        return sums
+
+
+def fit_ranker(rows: TrainingRows, features: tuple[Feature, ...], policy: Policy, *, seed: int) -> Ranker:
+    """Choose decay and step on a held-out third of the people, then fit on everybody."""
+    held_out = fold_of_people(int(rows.person.max(initial=0)) + 1, 3, seed + 1)[rows.person] == 0
+    train, check = rows.where(~held_out), rows.where(held_out)
+    boosting = policy.boosting and int(rows.label.any(axis=1).sum()) >= policy.min_boosting_cases
+    trials = [fit_logit(train, features, policy, decay) for decay in policy.decays]
+    best = max(trials, key=lambda ranker: mean_ndcg(ranker.utility(check.features), check))
+    final = fit_logit(rows, features, policy, best.decay)
+    if not boosting:
+        return final
+    booster = fit_boosted_residual(train, best.logit(train.features), row_weights(train, best.decay), policy, seed)
+    mixes = [replace(best, booster=booster, step=step) for step in policy.steps]
+    step = max(mixes, key=lambda ranker: mean_ndcg(ranker.utility(check.features), check)).step
+    if not step:
+        return final
+    whole = fit_boosted_residual(rows, final.logit(rows.features), row_weights(rows, final.decay), policy, seed)
+    return replace(final, booster=whole, step=step)
+
+
+def fit_logit(rows: TrainingRows, features: tuple[Feature, ...], policy: Policy, decay: float) -> Ranker:
+    """Softmax over each case's candidates by L-BFGS; targets of a case share its weight."""
+    real = rows.real.ravel()
+    centre = rows.features[real].mean(axis=0, dtype=np.float64)
+    scale = rows.features[real].std(axis=0, dtype=np.float64)
+    scale[scale < 1e-6] = 1.0
+    used = rows.label.any(axis=1)
+    part = rows.where(used)
+    matrix = ((part.features - centre) / scale).astype(np.float32)
+    weight = row_weights(part, decay)
+    weight /= weight.sum()
+    share = part.label / part.label.sum(axis=1, keepdims=True) * weight[:, None]
+
+    def loss(weights: Doubles) -> tuple[float, Doubles]:
+        utility = (matrix @ weights.astype(np.float32)).astype(np.float64).reshape(part.label.shape)
+        log_odds = log_softmax(utility, part.real)
+        miss = np.exp(log_odds) * weight[:, None] - share
+        value = -float((share * np.where(part.real, log_odds, 0.0)).sum())
+        slope = (miss.ravel().astype(np.float32) @ matrix).astype(np.float64)
+        penalty = policy.logit_penalty
+        return value + 0.5 * penalty * float(weights @ weights), slope + penalty * weights
+
+    found = minimize(loss, np.zeros(matrix.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 200})
+    return Ranker(features, centre, scale, np.asarray(found.x, np.float64), None, 0.0, decay)
+
+
+def log_softmax(utility: Doubles, real: Bools) -> Doubles:
+    """Log of the softmax over each row's real entries; minus infinity on padding."""
+    shown = np.where(real, utility, -np.inf)
+    top = shown.max(axis=1, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)
+    total = np.log(np.exp(shown - top).sum(axis=1, keepdims=True) + 1e-300)
+    return np.asarray(shown - top - total, np.float64)
+
+
+def mean_ndcg(utility: Doubles, rows: TrainingRows, k: int = 10) -> float:
+    """Mean NDCG@k over the cases; targets that are no candidates count as missed."""
+    shown = np.where(rows.real, utility.reshape(rows.label.shape), -np.inf)
+    order = np.argsort(-shown, axis=1, kind="stable")[:, :k]
+    discount = 1.0 / np.log2(np.arange(2, k + 2))
+    gain = (np.take_along_axis(rows.label, order, axis=1) * discount[: order.shape[1]]).sum(axis=1)
+    ideal = np.cumsum(discount)[np.minimum(rows.n_targets, k) - 1]
+    counted = rows.n_targets > 0
+    return float((gain[counted] / ideal[counted]).mean()) if counted.any() else 0.0

@@ -1,0 +1,286 @@
+"""The recommender: fitted as of a date, asked for the next items of people as of the same or a later date.
+
+Belongs here: fitting panel, ranker and calibration in their order of time; scoring people block by block; falling back.
+Does not belong here: eligibility rules, motives, sentences, files.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+from threadpoolctl import threadpool_limits
+
+from ml.calibration import Calibrator, activity, calibration_inputs, fit_calibrator
+from ml.candidates import Candidates, pick_candidates
+from ml.features import FEATURES, ExtraFeatures
+from ml.histories import (
+    DAY,
+    Bools,
+    Doubles,
+    Floats,
+    Histories,
+    Ints,
+    Moment,
+    Names,
+    Prefixes,
+    as_tick,
+    before,
+    build_prefixes,
+    only_seen,
+    read_histories,
+    with_people,
+)
+from ml.panel import Panel, fit_panel
+from ml.policy import Policy, choose_policy
+from ml.ranker import Ranker, fit_ranker
+from ml.training import all_features, blocks, cross_fitted_rows, training_cases, window_cases
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """A block of people: rows x k candidates, best first, with utility, probability and the features behind them."""
+
+    item: Ints
+    utility: Doubles
+    probability: Doubles  # not a number where no calibration could be learned
+    real: Bools
+    prior: Floats  # rows x all items: the order of what is no candidate
+    features: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Recommender:
+    """Everything needed to score; `reason` says why the ranker is missing where popularity had to do."""
+
+    policy: Policy
+    horizon: int
+    panel: Panel
+    ranker: Ranker | None
+    calibrator: Calibrator | None
+    reason: str | None
+    extra: ExtraFeatures | None = None
+
+    def rank_block(
+        self, histories: Histories, person: Ints, cut: Ints, k: int, eligible: Bools | None = None
+    ) -> Ranked:
+        """Rank one block; `histories` must be coded by this panel's items, and the panel observe them."""
+        prefixes = build_prefixes(histories, person, cut)
+        open_items = ~prefixes.held(histories.n_items)
+        if eligible is not None:
+            open_items &= eligible
+        scores = self.panel.score(prefixes)
+        candidates, prior = pick_candidates(scores, open_items, self.policy)
+        if self.ranker is None:
+            candidates, prior = _by_popularity(self.panel, prefixes, open_items, self.policy)
+        features = all_features(self.panel, prefixes, scores, open_items, candidates, histories, self.extra)
+        shape = candidates.item.shape
+        if self.ranker is None:
+            utility = candidates.prior.astype(np.float64)
+        else:
+            utility = self.ranker.utility(features).reshape(shape)
+        utility = np.where(candidates.real, utility, -np.inf)
+        probability = np.full(shape, np.nan)
+        if self.calibrator is not None:
+            inputs = calibration_inputs(utility, candidates.real, activity(histories, person, cut), prefixes)
+            probability = self.calibrator.probability(inputs).reshape(shape)
+        order = np.lexsort((candidates.item, -utility), axis=1)[:, :k]
+        blocked = features.reshape(*shape, -1)
+        best = [np.take_along_axis(part, order, axis=1) for part in (candidates.item, utility, probability)]
+        return Ranked(
+            best[0],
+            best[1],
+            best[2],
+            np.take_along_axis(candidates.real, order, axis=1),
+            prior,
+            np.take_along_axis(blocked, order[:, :, None], axis=1),
+        )
+
+    def score(
+        self,
+        events: pl.DataFrame,
+        people: Sequence[str] | pl.Series,
+        *,
+        as_of: Moment,
+        eligible: pl.DataFrame | None = None,
+        k: int = 10,
+    ) -> pl.DataFrame:
+        """One row a (person, item) among the best k of each person, sorted by person and rank.
+
+        Columns: person_id, skill_id, rank (from 1), score (utility: differences are log odds), probability (0..1 of
+        acquiring it within the horizon; null where none could be learned) and one contribution_<family> column a
+        family, which sum to the score but for a constant a person. `eligible` (person_id, skill_id) limits what may
+        be recommended; None means anything not held. Events after `as_of` are not looked at. Items unknown when the
+        recommender was fitted are not recommended.
+        """
+        who = np.unique(np.asarray(list(people), str))
+        cut = as_tick(as_of) + 1
+        everyone = before(read_histories(events, items=self.panel.items), cut)
+        histories = with_people(everyone, who)
+        ready = replace(self, panel=self.panel.observing(everyone))
+        allowed = None if eligible is None else _pairs(eligible, who, self.panel.items)
+        frames = []
+        with threadpool_limits(1):  # one thread a product: the order of sums, hence the last digit, is always the same
+            for part in blocks(len(who), self.policy.block_rows(histories.n_items)):
+                person = np.arange(part.start, part.stop)
+                mask = None if allowed is None else _mask(allowed, part, histories.n_items)
+                ranked = ready.rank_block(histories, person, np.full(len(person), cut), k, mask)
+                frames.append(ready._frame(ranked, who[part]))
+        return pl.concat(frames) if frames else ready._frame_of_nobody()
+
+    def _frame(self, ranked: Ranked, who: Names) -> pl.DataFrame:
+        rows, place = np.nonzero(ranked.real)
+        features = ranked.features[rows, place]
+        parts = self.ranker.contributions(features) if self.ranker is not None else {}
+        probability = pl.Series(ranked.probability[rows, place]).fill_nan(None)
+        return pl.DataFrame(
+            {
+                "person_id": pl.Series(who[rows].tolist(), dtype=pl.String),
+                "skill_id": pl.Series(self.panel.items[ranked.item[rows, place]].tolist(), dtype=pl.String),
+                "rank": (place + 1).astype(np.int32),
+                "score": ranked.utility[rows, place],
+                "probability": probability,
+                **{f"contribution_{family}": values for family, values in parts.items()},
+            }
+        )
+
+    def _frame_of_nobody(self) -> pl.DataFrame:
+        none = np.zeros((0, 1), np.int64)
+        width = len(self.ranker.features) if self.ranker is not None else len(FEATURES)
+        blank = Ranked(
+            none, none.astype(float), none.astype(float), none.astype(bool),
+            np.zeros((0, 1), np.float32), np.zeros((0, 1, width), np.float32),
+        )  # fmt: skip
+        return self._frame(blank, np.zeros(0, str))
+
+
+def fit_recommender(
+    events: pl.DataFrame,
+    *,
+    as_of: Moment,
+    horizon_days: int = 90,
+    policy: Policy | None = None,
+    names: pl.DataFrame | None = None,
+    extra_features: ExtraFeatures | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Recommender:
+    """Learn from the events up to and including `as_of` (person_id, skill_id, ts), later ones are not looked at.
+
+    names: skill_id, name (ids are read as names without it). The horizon is in days, or in ticks of an integer order.
+    With too little to learn from the result serves popularity and says why in `reason`.
+    """
+    cut = as_tick(as_of) + 1
+    histories = only_seen(before(read_histories(events), cut))
+    horizon = horizon_days * DAY if histories.is_calendar else horizon_days
+    chosen = policy or choose_policy(histories)
+    with threadpool_limits(1):
+        return fit_on(
+            histories, end=cut, horizon=horizon, policy=chosen, names=name_array(names, histories.items),
+            extra=extra_features, seed=seed, progress=progress or _silent,
+        )  # fmt: skip
+
+
+def fit_on(
+    histories: Histories,
+    *,
+    end: int,
+    horizon: int,
+    policy: Policy,
+    names: Names | None,
+    extra: ExtraFeatures | None,
+    seed: int,
+    progress: Progress,
+) -> Recommender:
+    """`fit_recommender` on coded histories, all before `end`."""
+    now = _fit_core(histories, end, horizon, policy, names, extra, seed)
+    progress("ranker", 0.6)
+    if now.ranker is None or policy.target == "step" or not histories.is_calendar:
+        return now
+    # One horizon earlier the same fit did not know the last horizon: its promises can be held against it.
+    past = before(histories, end - horizon)
+    earlier = _fit_core(past, end - horizon, horizon, policy, names, extra, seed)
+    if earlier.ranker is None:
+        return now
+    inputs, came_true = promises(earlier, histories, end - horizon, horizon)
+    progress("calibration", 1.0)
+    return replace(now, calibrator=fit_calibrator(inputs, came_true))
+
+
+def promises(recommender: Recommender, histories: Histories, cut: int, horizon: int) -> tuple[Floats, Bools]:
+    """Calibration inputs and outcomes of the candidates of everyone with a history at the cut."""
+    cases = window_cases(histories, np.array([cut]), horizon, idle=True)
+    observing = replace(recommender, panel=recommender.panel.observing(histories), calibrator=None)
+    inputs, outcomes = [], []
+    for part in blocks(len(cases), recommender.policy.block_rows(histories.n_items)):
+        some = cases.take(np.arange(part.start, part.stop))
+        ranked = observing.rank_block(histories, some.person, some.cut, recommender.policy.candidates)
+        prefixes = build_prefixes(histories, some.person, some.cut)
+        matrix = calibration_inputs(ranked.utility, ranked.real, activity(histories, some.person, some.cut), prefixes)
+        real = ranked.real.ravel()
+        inputs.append(matrix[real])
+        outcomes.append(some.label(ranked.item, histories.n_items).ravel()[real])
+    if not inputs:
+        return np.zeros((0, 1), np.float32), np.zeros(0, bool)
+    return np.concatenate(inputs), np.concatenate(outcomes)
+
+
+def name_array(names: pl.DataFrame | None, items: Names) -> Names | None:
+    """One name an item code, the id where `names` (skill_id, name) has none."""
+    if names is None:
+        return None
+    lookup = dict(names.select("skill_id", "name").drop_nulls().iter_rows())
+    return np.asarray([lookup.get(item, item) for item in items.tolist()], str)
+
+
+def _fit_core(
+    histories: Histories,
+    end: int,
+    horizon: int,
+    policy: Policy,
+    names: Names | None,
+    extra: ExtraFeatures | None,
+    seed: int,
+) -> Recommender:
+    panel = fit_panel(histories, policy, names=names, seed=seed)
+    cases = training_cases(histories, policy, horizon=horizon, end=end, seed=seed)
+    bare = Recommender(policy, horizon, panel, None, None, None, extra)
+    if len(cases) < policy.min_cases:
+        reason = f"{len(cases)} past steps to learn from, {policy.min_cases} needed: ordered by popularity"
+        return replace(bare, reason=reason)
+    rows = cross_fitted_rows(histories, cases, policy, names=names, extra=extra, seed=seed)
+    if int(rows.label.any(axis=1).sum()) < policy.min_cases:
+        return replace(bare, reason="too few past steps were among their candidates: ordered by popularity")
+    features = (*FEATURES, *(extra.declared if extra is not None else ()))
+    return replace(bare, ranker=fit_ranker(rows, features, policy, seed=seed))
+
+
+def _by_popularity(panel: Panel, prefixes: Prefixes, open_items: Bools, policy: Policy) -> tuple[Candidates, Floats]:
+    counts = np.broadcast_to(np.log1p(panel.popularity).astype(np.float32), open_items.shape)
+    prior = np.where(open_items, counts, np.float32(-np.inf))
+    size = min(policy.candidates, prior.shape[1])
+    item = np.argsort(-prior, axis=1, kind="stable")[:, :size].astype(np.int64)
+    taken = np.take_along_axis(prior, item, axis=1)
+    return Candidates(item, taken, np.isfinite(taken)), prior
+
+
+def _pairs(eligible: pl.DataFrame, who: Names, items: Names) -> tuple[Ints, Ints]:
+    person = eligible["person_id"].to_numpy().astype(str)
+    item = eligible["skill_id"].to_numpy().astype(str)
+    keep = np.isin(person, who) & np.isin(item, items)
+    row, column = np.searchsorted(who, person[keep]), np.searchsorted(items, item[keep])
+    order = np.lexsort((column, row))
+    return row[order].astype(np.int64), column[order].astype(np.int64)
+
+
+def _mask(pairs: tuple[Ints, Ints], part: slice, n_items: int) -> Bools:
+    low, high = np.searchsorted(pairs[0], [part.start, part.stop])
+    mask = np.zeros((part.stop - part.start, n_items), bool)
+    mask[pairs[0][low:high] - part.start, pairs[1][low:high]] = True
+    return mask
+
+
+def _silent(stage: str, share: float) -> None:
+    """No progress wanted."""

@@ -1,0 +1,57 @@
+"""Name text: items whose names share rare words with the names of what the person holds.
+
+Belongs here: words of names, TF-IDF likeness of items, the group an item's name puts it in.
+Does not belong here: anything learned from histories.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from ml.histories import Histories, Ints, Names
+from ml.scorers.item_knn import keep_largest
+from ml.scorers.scorer import ItemToItem
+
+WORD = re.compile(r"[^\W\d_]+")
+
+
+@dataclass
+class NameText(ItemToItem):
+    """Cosine of TF-IDF weighted words; a word in over half of the names says nothing and is left out."""
+
+    names: Names | None = None  # one for each item code; the item's own id where there is none
+    neighbours: int = 200
+
+    def fit(self, histories: Histories) -> Self:
+        names = histories.items if self.names is None else self.names
+        size = histories.n_items
+        common = max(2.0, 0.5 * size)
+        vectorizer = TfidfVectorizer(tokenizer=words, token_pattern=None, lowercase=False, sublinear_tf=True)
+        try:
+            vectors = sparse.csr_matrix(vectorizer.fit_transform(names.tolist()), dtype=np.float32)
+        except ValueError:  # not one word in all the names
+            self.matrix = sparse.csr_matrix((size, size), dtype=np.float32)
+            return self
+        frequent = np.asarray((vectors > 0).sum(axis=0)).ravel() > common
+        vectors = vectors[:, ~frequent]
+        alike = sparse.csr_matrix(vectors @ vectors.T)
+        alike.setdiag(0)
+        alike.eliminate_zeros()
+        self.matrix = keep_largest(alike, self.neighbours)
+        return self
+
+
+def words(name: str) -> list[str]:
+    """Lower-case runs of letters."""
+    return [word.lower() for word in WORD.findall(name)]
+
+
+def name_groups(names: Names) -> Ints:
+    """A group code for each name: its first word where names have several, shared words; otherwise a group each."""
+    heads = [(words(name) or [""])[0] for name in names.tolist()]
+    _, code = np.unique(np.asarray(heads, str), return_inverse=True)
+    return np.asarray(code, np.int64)

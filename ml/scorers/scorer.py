@@ -1,0 +1,56 @@
+"""The small interface all scorers share, and the item x item scoring most of them rest on.
+
+Belongs here: the protocol and the base of scorers that sum rows of an item x item matrix over a history.
+Does not belong here: how such a matrix is estimated.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self
+
+import numpy as np
+from scipy import sparse
+
+from ml.histories import Floats, Histories, Prefixes
+
+
+class Scorer(Protocol):
+    """Learns from whole histories, scores prefixes of other people or later times."""
+
+    def fit(self, histories: Histories) -> Self: ...
+
+    def score(self, prefixes: Prefixes) -> Floats:
+        """Rows x items, any scale, higher is likelier; held items are NOT masked. Pass a block of people, not all."""
+        ...
+
+
+@dataclass
+class ItemToItem:
+    """Scores an item by the sum of its weights from the items held, later use weighing more where tau is finite."""
+
+    tau: float = np.inf
+    matrix: Floats | sparse.csr_matrix = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+
+    def decayed(self, tau: float) -> Self:
+        """The same fitted matrix (shared, not copied) with another decay of the history."""
+        return replace(self, tau=tau)
+
+    def score(self, prefixes: Prefixes) -> Floats:
+        scores = prefixes.matrix(self.matrix.shape[0], self.tau) @ self.matrix
+        return np.asarray(scores.todense() if sparse.issparse(scores) else scores, np.float32)
+
+
+def truncated_rows(matrix: Floats, keep: int) -> Floats | sparse.csr_matrix:
+    """Only the `keep` entries of each row that are largest in size; dense and unchanged where that saves no memory."""
+    if matrix.shape[1] <= 4 * keep:
+        return matrix
+    top = np.sort(np.argpartition(-np.abs(matrix), keep - 1, axis=1)[:, :keep], axis=1)
+    rows = np.arange(matrix.shape[0])[:, None]
+    start = np.arange(0, keep * matrix.shape[0] + 1, keep)
+    return sparse.csr_matrix((matrix[rows, top].ravel(), top.ravel(), start), shape=matrix.shape)
+
+
+def acquisition_matrix(histories: Histories) -> sparse.csr_matrix:
+    """People x items, 1 where ever acquired."""
+    got = histories.acquisitions
+    ones = np.ones(len(got.item), np.float32)
+    return sparse.csr_matrix((ones, got.item, got.start), shape=(histories.n_people, histories.n_items))

@@ -1,0 +1,62 @@
+"""User-kNN: people who once stood where this person stands vote with what they took next.
+
+Belongs here: the index of everybody's prefixes, idf-weighted likeness, and the vote.
+Does not belong here: likeness of items.
+"""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+from scipy import sparse
+from sklearn.preprocessing import normalize
+
+from ml.histories import Doubles, Floats, Histories, Ints, Prefixes, build_prefixes
+from ml.scorers.markov import next_groups
+
+STEPS_PER_PERSON = 12  # the last prefixes of each person: a long history must not fill the neighbourhood alone
+INDEX_ROWS = 20_000  # prefixes kept for comparison; past that an even sample, since a vote needs hundreds, not millions
+
+
+@dataclass
+class UserKNN:
+    """Cosine of idf-weighted prefixes; the `neighbours` most alike vote with weight likeness^power."""
+
+    neighbours: int = 500
+    tau: float = 5.0
+    power: float = 1.0
+    seed: int = 0
+    idf: Doubles = field(default_factory=lambda: np.zeros(0))
+    index: sparse.csr_matrix = field(default_factory=lambda: sparse.csr_matrix((0, 0), dtype=np.float32))
+    votes: sparse.csr_matrix = field(default_factory=lambda: sparse.csr_matrix((0, 0), dtype=np.float32))
+    owner: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def fit(self, histories: Histories) -> Self:
+        size = histories.n_items
+        counts = np.bincount(histories.acquisitions.item, minlength=size)
+        self.idf = np.log((1.0 + histories.n_people) / (1.0 + counts)) + 0.1
+        person, cut, start, item = next_groups(histories, STEPS_PER_PERSON)
+        rows = np.arange(len(person))
+        if len(rows) > INDEX_ROWS:
+            rows = np.sort(np.random.default_rng(self.seed).choice(rows, INDEX_ROWS, replace=False))
+        share = 1.0 / np.repeat(np.diff(start), np.diff(start))
+        after = sparse.csr_matrix((share.astype(np.float32), item, start), shape=(len(person), size))
+        self.votes = after[rows]
+        self.owner = person[rows]
+        self.index = self._weighted(build_prefixes(histories, person[rows], cut[rows]))
+        return self
+
+    def score(self, prefixes: Prefixes) -> Floats:
+        if not len(self.owner):
+            return np.zeros((len(prefixes), len(self.idf)), np.float32)
+        alike = np.asarray((self._weighted(prefixes) @ self.index.T).todense(), np.float32)
+        alike[prefixes.person[:, None] == self.owner[None, :]] = 0.0  # nobody votes for themselves
+        if alike.shape[1] > self.neighbours:
+            floor = -np.partition(-alike, self.neighbours - 1, axis=1)[:, self.neighbours - 1]
+            alike[alike < floor[:, None]] = 0.0
+        return np.asarray((sparse.csr_matrix(alike**self.power) @ self.votes).todense(), np.float32)
+
+    def _weighted(self, prefixes: Prefixes) -> sparse.csr_matrix:
+        weights = prefixes.matrix(len(self.idf), self.tau)
+        weights.data = (weights.data * self.idf[weights.indices]).astype(np.float32)
+        return normalize(weights)
