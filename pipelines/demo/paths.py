@@ -80,12 +80,18 @@ def order_role(catalog: Catalog, role: int, rng: np.random.Generator) -> list[in
     return order
 
 
+def draw_gumbel(shape: tuple[int, ...], rng: np.random.Generator) -> FloatArray:
+    """Standard Gumbel draws: added to utilities, the largest sum chooses as a softmax would."""
+    drawn: FloatArray = -np.log(np.maximum(rng.standard_exponential(shape, dtype=np.float32), np.float32(1e-12)))
+    return drawn
+
+
 def choose_talents(catalog: Catalog, role: IntArray, rng: np.random.Generator) -> FloatArray:
     """Person x skill: 1 where the skill lies in one of the person's favoured capabilities, which lean to the role's."""
     capabilities = int(catalog.capability_of.max()) + 1
     fit = np.zeros((len(catalog.role_names), capabilities), dtype=np.float32)
     np.add.at(fit.T, catalog.capability_of, catalog.importance.T)
-    appeal = 0.25 * fit[role] - np.log(rng.standard_exponential((role.size, capabilities), dtype=np.float32))
+    appeal = 0.25 * fit[role] + draw_gumbel((role.size, capabilities), rng)
     favoured = np.argpartition(-appeal, TALENTS, axis=1)[:, :TALENTS]
     talent = np.zeros((role.size, capabilities), dtype=np.float32)
     np.put_along_axis(talent, favoured, 1, axis=1)
@@ -118,7 +124,7 @@ def generate_paths(
         utility += TREND_PULL * when[:, None] * curricula.trend
         ready = held[rows[:, None], catalog.requires[:, 0]] & held[rows[:, None], catalog.requires[:, 1]]
         utility += np.where(ready, np.float32(0), np.float32(UNREADY_PULL))
-        utility -= np.log(rng.standard_exponential(utility.shape, dtype=np.float32))
+        utility += draw_gumbel(utility.shape, rng)
         utility[held[rows, :-1]] = -np.inf
         skill = utility.argmax(axis=1)
         held[rows, skill] = True

@@ -15,9 +15,9 @@ APPRENTICE, JOURNEYMAN, MASTER = 1, 2, 3
 STAGE_NAMES = ("none", "apprentice", "journeyman", "master")
 # The planted policy: a journeyman has at least 8 practised days or 40 hours and one positive judgement; a master 200 hours
 # over 12 months, three judges and two lessons given. Plans overshoot a little so that dirt and weekends do not undo them.
-JOURNEY_REPETITIONS = (10, 14)
+JOURNEY_REPETITIONS = (10, 13)
 JOURNEY_DAYS = (75, 240)
-MASTER_REPETITIONS = (40, 48)
+MASTER_REPETITIONS = (40, 46)
 MASTER_DAYS = (430, 800)
 MASTER_JUDGES, MASTER_LESSONS = 3, (2, 5)
 # An apprentice stays below eight practised days and forty hours.
@@ -92,7 +92,7 @@ def generate_worklogs(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     to_master = rng.integers(*MASTER_REPETITIONS, size) * (plan.goal == MASTER)
     # After the last stage practice thins out; some never touch the skill again and rust, a few stay busy without teaching.
     busy = rng.random(size) < 0.03
-    later = np.where(busy, 40, rng.poisson(4.0, size) * (rng.random(size) < 0.6)) * ahead
+    later = np.where(busy, 40, rng.poisson(4.0, size) * (rng.random(size) < 0.5)) * ahead
     arrived = np.where(plan.goal == MASTER, plan.master, plan.journeyman)
     pauses = np.where(busy, 500, rng.integers(40, 420, size))
     phases = (
