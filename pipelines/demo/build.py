@@ -30,7 +30,8 @@ class DemoSummary:
         """People, micro-skills, worklogs and statements in one sentence."""
         return (
             f"{self.people:,} people, {self.skills} micro-skills, {self.written.rows('tempo/'):,} worklogs, "
-            f"{self.written.rows('learning/'):,} learning statements, {self.written.rows('feedback/feedback'):,} judgements"
+            f"{self.written.rows('learning/'):,} learning statements, "
+            f"{self.written.rows('feedback/feedback'):,} judgements"
         )
 
 

@@ -57,7 +57,9 @@ def read_package_csv(name: str) -> pl.DataFrame:
 def read_catalog() -> Catalog:
     """The whole catalogue. ValueError if a micro-skill needs more others than the fixed table holds."""
     capabilities = read_package_csv("capabilities.csv")
-    skills = read_package_csv("micro_skills.csv").join(capabilities, on="capability_id", how="left", maintain_order="left")
+    skills = read_package_csv("micro_skills.csv").join(
+        capabilities, on="capability_id", how="left", maintain_order="left"
+    )
     skills = skills.select("skill_id", "name", "description", "aliases", "capability_id", "capability_name", "weight")
     prerequisites = read_package_csv("prerequisites.csv")
     profiles = read_package_csv("role_profiles.csv")
@@ -67,7 +69,9 @@ def read_catalog() -> Catalog:
     filled = np.zeros(len(number), dtype=np.int64)
     for skill, required in prerequisites.iter_rows():
         if filled[number[skill]] == MOST_PREREQUISITES:
-            raise ValueError(f"{skill} needs more than {MOST_PREREQUISITES} micro-skills: drop one in prerequisites.csv")
+            raise ValueError(
+                f"{skill} needs more than {MOST_PREREQUISITES} micro-skills: drop one in prerequisites.csv"
+            )
         requires[number[skill], filled[number[skill]]] = number[required]
         filled[number[skill]] += 1
     roles = tuple(profiles["role_name"].unique(maintain_order=True))

@@ -16,7 +16,8 @@ DUPLICATE_SHARE = 0.0015
 BAD_DATE_SHARE = 0.001
 UNKNOWN_PERSON_SHARE = 0.001
 MIXED_CASE_SHARE = 0.0015
-# A file of this many rows or more carries at least one row of each kind, so that a small demo shows them all.
+# A file of this many rows or more carries at least one row of each kind, so that a small demo shows them all; a file
+# that comes in many small pieces (a month's statements) does without this floor, or dirt would be most of it.
 EVERY_KIND_FROM_ROWS = 100
 
 
@@ -41,19 +42,20 @@ class DirtLedger:
             self.counts[file, kind] += rows
 
 
-def count_hits(rows: int, share: float) -> int:
-    """How many of `rows` a kind of dirt hits."""
-    return max(round(rows * share), 1 if rows >= EVERY_KIND_FROM_ROWS else 0)
+def count_hits(rows: int, share: float, *, every_kind: bool, rng: np.random.Generator) -> int:
+    """How many of `rows` a kind of dirt hits: the share, a fraction of a row by chance."""
+    floor = 1 if every_kind and rows >= EVERY_KIND_FROM_ROWS else 0
+    return min(max(int(rows * share + rng.random()), floor), rows // 10)
 
 
 def spoil(
     frame: pl.DataFrame, file: str, spoils: Sequence[Spoil], ledger: DirtLedger, rng: np.random.Generator,
-    *, duplicates: float = DUPLICATE_SHARE,
+    *, every_kind: bool = True,
 ) -> pl.DataFrame:  # fmt: skip
     """The same rows with each kind of dirt on rows of its own, and exact copies of some clean rows at the end."""
-    hits = [count_hits(frame.height, one.share) for one in spoils]
-    copies = count_hits(frame.height, duplicates) if duplicates else 0
-    rows = rng.choice(frame.height, size=sum(hits) + copies, replace=False) if frame.height else np.zeros(0, dtype=np.int64)
+    shares = [*(one.share for one in spoils), DUPLICATE_SHARE]
+    *hits, copies = (count_hits(frame.height, share, every_kind=every_kind, rng=rng) for share in shares)
+    rows = rng.choice(max(frame.height, 1), size=sum(hits) + copies, replace=False)
     mark = np.zeros(frame.height, dtype=np.int8)
     mark[rows] = np.repeat(np.arange(1, len(hits) + 2), [*hits, copies])
     marked = frame.with_columns(pl.Series("_mark", mark))

@@ -35,7 +35,9 @@ class ExportFolder:
                 names = frame.columns if header is None else header
                 stream.write(BYTE_ORDER_MARK if byte_order_mark else b"")
                 stream.write((",".join(names) + line_terminator).encode())
-            frame.write_csv(stream, include_header=False, line_terminator=line_terminator)
+            # An empty cell stands bare, as vendors write it, not as a pair of quotes.
+            bare = frame.with_columns(pl.when(pl.col(pl.String) != "").then(pl.col(pl.String)).name.keep())
+            bare.write_csv(stream, include_header=False, line_terminator=line_terminator)
         self.rows[file] += frame.height
 
     def append_lines(self, file: str, lines: pl.Series) -> None:

@@ -48,9 +48,7 @@ class WrittenExports:
         return sum(file.rows for file in self.files if file.file.startswith(prefix))
 
 
-def write_exports(
-    world: World, folder: Path, *, watch: Callable[[History], None] | None = None
-) -> WrittenExports:
+def write_exports(world: World, folder: Path, *, watch: Callable[[History], None] | None = None) -> WrittenExports:
     """Write all exports into `folder`, one block of people in memory at a time; `watch` sees each block's history.
 
     The same world gives the same bytes.

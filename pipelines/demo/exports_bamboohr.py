@@ -42,7 +42,7 @@ def write_bamboohr(world: World, folder: ExportFolder, ledger: DirtLedger) -> No
             people["first_name"].gather(known), pl.lit(" "), people["last_name"].gather(known)
         ).fill_null("").alias("Reports To"),
         people["work_email"].gather(known).fill_null("").alias("Reports To Email"),
-        pl.when(pl.col("left_day") <= world.end).then(iso_day("left_day")).otherwise(pl.lit("")).alias("Termination Date"),
+        pl.when(pl.col("left_day") <= world.end).then(iso_day("left_day")).alias("Termination Date"),
         iso_day("birth_day").alias("Birth Date"),
         pl.concat_str((pl.col("pay") / 100).round(2).cast(pl.String), pl.lit(" EUR")).alias("Pay rate"),
     )  # fmt: skip

@@ -1,9 +1,11 @@
 """The work of the demo company as a Jira issue export: repeated columns, several labels, day/Mon/yy times.
 
 Belongs here: issues people worked on, open issues nobody took, the export's dirt, and the map of accounts.
-`Assignee` is an account code; `jira/accounts.csv` (account_code, work_email) leads from it to the HR export's work e-mail.
+`Assignee` is an account code; `jira/accounts.csv` (account_code, work_email) leads from it to the work e-mail in HR.
 Does not belong here: worklogs (exports_tempo), or reading such an export.
 """
+
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -15,16 +17,46 @@ from pipelines.demo.printing import clock, export_date, part_name
 from pipelines.demo.world import History, World
 
 # Real exports repeat a column for each value; a frame can't, so the header stands apart from the frame's names.
-HEADER = (
-    "Summary,Issue key,Issue id,Issue Type,Status,Project key,Project name,Project type,Project lead,Project description,"
-    "Project url,Priority,Resolution,Assignee,Reporter,Creator,Created,Updated,Last Viewed,Resolved,Component/s,Component/s,"
-    "Due Date,Votes,Labels,Labels,Labels,Description,Environment,Original Estimate,Remaining Estimate,Time Spent,Work Ratio,"
-    "Custom field (Story Points)"
-).split(",")
+HEADER = [
+    "Summary",
+    "Issue key",
+    "Issue id",
+    "Issue Type",
+    "Status",
+    "Project key",
+    "Project name",
+    "Project type",
+    "Project lead",
+    "Project description",
+    "Project url",
+    "Priority",
+    "Resolution",
+    "Assignee",
+    "Reporter",
+    "Creator",
+    "Created",
+    "Updated",
+    "Last Viewed",
+    "Resolved",
+    "Component/s",
+    "Component/s",
+    "Due Date",
+    "Votes",
+    "Labels",
+    "Labels",
+    "Labels",
+    "Description",
+    "Environment",
+    "Original Estimate",
+    "Remaining Estimate",
+    "Time Spent",
+    "Work Ratio",
+    "Custom field (Story Points)",
+]
 TIME_FORMAT = "%d/%b/%y %-I:%M %p"
 CLIENTS = (
-    "Marlow Ferries", "Tern Bakeries", "Oakhurst Water", "Lumen Clinics", "Quayside Bank", "Hartwell Rail", "Juno Grocers",
-    "Pell Insurance", "Vale Housing", "Corbin Steel", "Isle Energy", "Sable Textiles",
+    "Marlow Ferries", "Tern Bakeries", "Oakhurst Water", "Lumen Clinics", "Quayside Bank", "Hartwell Rail",
+    "Juno Grocers", "Pell Insurance", "Vale Housing", "Corbin Steel", "Isle Energy", "Sable Textiles",
 )  # fmt: skip
 # Labels that name no micro-skill, as trackers are full of them.
 OTHER_LABELS = ("client-visible", "quick-win", "needs-review", "quarter-end", "internal")
@@ -38,7 +70,7 @@ def write_accounts(world: World, folder: ExportFolder) -> None:
 
 
 def name_projects(unit: pl.Series, day: pl.Series, skill: pl.Series) -> pl.DataFrame:
-    """The project of each piece of work (key, name): two a unit and half-year, apart by the micro-skill's capability."""
+    """The project of each piece of work (key, name): two a unit and half-year, split by capability."""
     dates = day.cast(pl.Int32).cast(pl.Date)
     year, half = dates.dt.year(), (dates.dt.month() > 6).cast(pl.Int32) + 1
     slot = (skill // 7) % 2 + 1
@@ -46,7 +78,9 @@ def name_projects(unit: pl.Series, day: pl.Series, skill: pl.Series) -> pl.DataF
     name = pl.Series([entry[0] for entry in UNITS]).gather(unit)
     short = (year % 100).cast(pl.String)
     half_letter = pl.Series(["A", "B"]).gather(half - 1)
-    return pl.DataFrame({"code": code, "name": name, "year": year, "short": short, "half": half_letter, "slot": slot}).select(
+    return pl.DataFrame(
+        {"code": code, "name": name, "year": year, "short": short, "half": half_letter, "slot": slot}
+    ).select(
         pl.concat_str("code", "short", "half", "slot").alias("project_key"),
         pl.concat_str(pl.col("name"), pl.lit(" "), "year", "half", pl.lit(" - stream "), "slot").alias("project_name"),
     )
@@ -94,7 +128,8 @@ def write_jira(world: World, history: History, folder: ExportFolder, ledger: Dir
 
 def export_time(world: World) -> str:
     """The moment of the correcting export, as Jira prints it."""
-    return pl.Series([world.end + 1]).cast(pl.Int32).cast(pl.Date).dt.strftime("%d/%b/%y").item() + " 7:30 AM"
+    morning = datetime(1970, 1, 1, 7, 30, tzinfo=UTC) + timedelta(days=world.end + 1)
+    return str(pl.Series([morning]).dt.strftime(TIME_FORMAT).item())
 
 
 def print_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
@@ -102,9 +137,12 @@ def print_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) -
     size, catalog = issues.height, world.catalog
     account = world.people["account_code"]
     manager = world.people["manager"].gather(issues["person"])
-    reporter = account.gather(manager.set(manager < 0, 0)).fill_null(account[0])
+    chief = int(world.people["manager"].arg_min() or 0)
+    reporter = account.gather(manager.set(manager < 0, chief)).fill_null(account[chief])
     created, ended = clock(issues["created_day"], rng), clock(issues["last_day"], rng)
-    other = pl.Series(["", *OTHER_LABELS]).gather(rng.choice(len(OTHER_LABELS) + 1, size, p=(0.7, *[0.06] * len(OTHER_LABELS))))
+    other = pl.Series(["", *OTHER_LABELS]).gather(
+        rng.choice(len(OTHER_LABELS) + 1, size, p=(0.7, *[0.06] * len(OTHER_LABELS)))
+    )
     # Some people label an issue twice with the same micro-skill, in two spellings: still one piece of work.
     twice = pl.Series(rng.random(size) < 0.03)
     again = catalog.phrases.gather(issues["skill"]).str.replace_all(" ", "_").zip_with(twice, pl.Series([""] * size))
@@ -113,17 +151,21 @@ def print_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) -
     state = pl.select(
         pl.when(done).then(pl.lit("Done")).when(taken).then(pl.lit("In Progress")).otherwise(pl.lit("To Do"))
     ).to_series()
-    note = pl.Series(["", "As agreed, see the scope note.", 'Asked for "one page",\nnot more.']).gather(rng.choice(3, size, p=(0.6, 0.3, 0.1)))
+    note = pl.Series(["", "As agreed, see the scope note.", 'Asked for "one page",\nnot more.']).gather(
+        rng.choice(3, size, p=(0.6, 0.3, 0.1))
+    )
     blank = pl.lit("")
     return issues.select(
-        pl.col("summary").alias("Summary"), pl.col("issue_key").alias("Issue key"), pl.col("issue_code").alias("Issue id"),
+        pl.col("summary").alias("Summary"), pl.col("issue_key").alias("Issue key"),
+        pl.col("issue_code").alias("Issue id"),
         pl.Series("Issue Type", ["Task", "Story", "Sub-task"]).gather(rng.choice(3, size, p=(0.6, 0.3, 0.1))),
         state.alias("Status"), pl.col("project_key").alias("Project key"), pl.col("project_name").alias("Project name"),
-        pl.lit("software").alias("Project type"), pl.lit(account[0]).alias("Project lead"),
+        pl.lit("software").alias("Project type"), pl.lit(account[chief]).alias("Project lead"),
         blank.alias("Project description"), blank.alias("Project url"),
         pl.Series("Priority", ["Medium", "High", "Low"]).gather(rng.choice(3, size, p=(0.7, 0.2, 0.1))),
         pl.when(done).then(pl.lit("Done")).otherwise(blank).alias("Resolution"),
-        account.gather(issues["person"]).fill_null("").alias("Assignee"), reporter.alias("Reporter"), reporter.alias("Creator"),
+        account.gather(issues["person"]).fill_null("").alias("Assignee"), reporter.alias("Reporter"),
+        reporter.alias("Creator"),
         created.dt.strftime(TIME_FORMAT).alias("Created"),
         ended.dt.strftime(TIME_FORMAT).alias("Updated"), blank.alias("Last Viewed"),
         pl.when(done).then(ended.dt.strftime(TIME_FORMAT)).otherwise(blank).alias("Resolved"),

@@ -80,7 +80,9 @@ def write_sessions(
 ) -> None:
     """One row per lesson given: who taught whom what, for how long; mentee empty where a group was taught."""
     lessons, number = history.lessons, world.people["employee_number"]
-    kind = pl.Series("kind", ["mentoring", "workshop", "shadowing"]).gather(rng.choice(3, lessons.height, p=(0.6, 0.25, 0.15)))
+    kind = pl.Series("kind", ["mentoring", "workshop", "shadowing"]).gather(
+        rng.choice(3, lessons.height, p=(0.6, 0.25, 0.15))
+    )
     frame = lessons.select(
         numbered(lessons, "ms-", history.block).alias("session_id"),
         number.gather(lessons["person"]).alias("mentor"),

@@ -41,19 +41,25 @@ def print_worklogs(world: World, history: History, rng: np.random.Generator) -> 
     people = world.people
     unit = people["unit"].gather(history.issues["person"])
     issues = describe_issues(world, history.issues.with_columns(unit.alias("unit")))
-    issues = issues.with_columns(pl.when("is_done").then(pl.lit("Done")).otherwise(pl.lit("In Progress")).alias("status"))
+    issues = issues.with_columns(
+        pl.when("is_done").then(pl.lit("Done")).otherwise(pl.lit("In Progress")).alias("status")
+    )
     # Issues are numbered as their first worklogs come: the block's nth issue stands in row n.
-    logs = history.worklogs.with_columns(pl.Series("note", NOTES).gather(rng.integers(0, len(NOTES), history.worklogs.height)))
+    logs = history.worklogs.with_columns(
+        pl.Series("note", NOTES).gather(rng.integers(0, len(NOTES), history.worklogs.height))
+    )
     logs = logs.sort("day", "worklog")
     described = issues[(logs["issue"] - issues["issue"].min()).to_numpy()].select(
         "issue_key", "summary", "project_key", "project_name", "status"
     )
     person = logs["person"]
+    full_name = people["first_name"].gather(person) + " " + people["last_name"].gather(person)
     capability = world.catalog.skills["capability_name"].gather(logs["skill"])
     return logs.hstack(described).select(
-        pl.col("issue_key").alias("Issue Key"), pl.col("summary").alias("Issue summary"), pl.col("hours").alias("Hours"),
+        pl.col("issue_key").alias("Issue Key"), pl.col("summary").alias("Issue summary"),
+        pl.col("hours").alias("Hours"),
         iso_day("day").alias("Work date"), people["account_code"].gather(person).alias("Username"),
-        pl.concat_str(people["first_name"].gather(person), pl.lit(" "), people["last_name"].gather(person)).alias("Full name"),
+        full_name.alias("Full name"),
         pl.col("day").cast(pl.Int32).cast(pl.Date).dt.strftime("%m%y").alias("Period"),
         capability.alias("Component"), pl.col("status").alias("Issue Status"),
         pl.col("project_key").alias("Project Key"), pl.col("project_name").alias("Project Name"),

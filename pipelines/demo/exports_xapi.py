@@ -33,6 +33,7 @@ ABANDONED_SHARE = 0.04  # courses opened and never completed
 VOIDED_SHARE = 0.004  # completions recorded by mistake and taken back
 FAILED_FIRST_SHARE = 0.25  # tests passed at the second attempt
 MALFORMED_SHARE = 0.0005
+CUT_AFTER = 60  # characters of a line that a broken transfer left
 PASS_FROM_SCORE = 3
 STRANGER = json.dumps({"objectType": "Agent", "mbox": f"mailto:guest@partner.{DOMAIN}"}, separators=(",", ":"))
 EVENT_COLUMNS = ("person", "skill", "day", "verb", "score", "minutes", "is_test")
@@ -45,18 +46,17 @@ def write_xapi(world: World, history: History, folder: ExportFolder, ledger: Dir
     printed = print_statements(world, events, history.block, rng)
     for (month,), rows in printed.sort("at", "id").group_by("month", maintain_order=True):
         file = f"learning/statements_{month}.jsonl"
-        clean = rows.drop("month", "at")
+        clean = rows.drop("month", "at").with_columns(pl.lit(False).alias("is_cut"))
         spoils = (
             Spoil("bad_date", BAD_DATE_SHARE, "timestamp", pl.lit("2025-13-45T99:00:00Z")),
             Spoil("unknown_person", UNKNOWN_PERSON_SHARE, "actor", pl.lit(STRANGER)),
             Spoil("mixed_case", MIXED_CASE_SHARE, "actor", pl.col("shouted_actor")),
+            Spoil("malformed_line", MALFORMED_SHARE, "is_cut", pl.lit(True)),
         )
-        dirty = spoil(clean, file, spoils, ledger, rng)
+        dirty = spoil(clean, file, spoils, ledger, rng, every_kind=False)
         ledger.note(file, "voided", int((clean["verb_name"] == "voided").sum()))
         lines = print_lines(dirty)
-        broken = rng.random(lines.len()) < MALFORMED_SHARE
-        ledger.note(file, "malformed_line", int(broken.sum()))
-        folder.append_lines(file, lines.str.head(60).zip_with(pl.Series(broken), lines))
+        folder.append_lines(file, lines.str.head(CUT_AFTER).zip_with(dirty["is_cut"], lines))
 
 
 def collect_events(world: World, history: History, rng: np.random.Generator) -> pl.DataFrame:
@@ -72,7 +72,9 @@ def collect_events(world: World, history: History, rng: np.random.Generator) -> 
     )
     tests = history.judgements.filter(pl.col("kind") == "passed").select("person", "skill", "day", "score")
     jitter = pl.Series(rng.random(tests.height) * 0.06)
-    share = (tests["score"].cast(pl.Float64) * 0.1 + 0.44).zip_with(tests["score"] >= PASS_FROM_SCORE, tests["score"] * 0.15 + 0.1)
+    share = (tests["score"].cast(pl.Float64) * 0.1 + 0.44).zip_with(
+        tests["score"] >= PASS_FROM_SCORE, tests["score"] * 0.15 + 0.1
+    )
     verb = pl.select(
         pl.when(tests["score"] >= PASS_FROM_SCORE).then(pl.lit("passed")).otherwise(pl.lit("failed")).alias("verb")
     ).to_series()
@@ -140,7 +142,11 @@ def activity() -> pl.Expr:
 def result() -> pl.Expr:
     """The result as JSON, null where there is none: xAPI forbids nulls inside a statement."""
     duration = pl.concat_str(
-        pl.lit('{"completion":true,"duration":"PT'), pl.col("minutes") // 60, pl.lit("H"), pl.col("minutes") % 60, pl.lit('M"}')
+        pl.lit('{"completion":true,"duration":"PT'),
+        pl.col("minutes") // 60,
+        pl.lit("H"),
+        pl.col("minutes") % 60,
+        pl.lit('M"}'),
     )
     success = pl.when(pl.col("verb") == "passed").then(pl.lit("true")).otherwise(pl.lit("false"))
     score = pl.concat_str(pl.lit('{"success":'), success, pl.lit(',"score":{"scaled":'), "score", pl.lit("}}"))
@@ -150,8 +156,10 @@ def result() -> pl.Expr:
 
 def print_lines(statements: pl.DataFrame) -> pl.Series:
     """Each statement as one line of JSON."""
-    outcome = pl.when(pl.col("result").is_null()).then(pl.lit("")).otherwise(
-        pl.concat_str(pl.lit(',"result":'), "result", ignore_nulls=True)
+    outcome = (
+        pl.when(pl.col("result").is_null())
+        .then(pl.lit(""))
+        .otherwise(pl.concat_str(pl.lit(',"result":'), "result", ignore_nulls=True))
     )
     line = pl.concat_str(
         pl.lit('{"id":"'), "id", pl.lit('","actor":'), "actor", pl.lit(f',"verb":{{"id":"{VERBS}'), "verb_name",

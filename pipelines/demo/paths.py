@@ -74,7 +74,11 @@ def order_role(catalog: Catalog, role: int, rng: np.random.Generator) -> list[in
         if not ready:
             raise ValueError(f"prerequisites of {catalog.role_names[role]} form a circle: check prerequisites.csv")
         last = catalog.capability_of[order[-1]] if order else -1
-        appeal = catalog.importance[role, ready] + 0.4 * (catalog.capability_of[ready] == last) + 0.5 * rng.random(len(ready))
+        appeal = (
+            catalog.importance[role, ready]
+            + 0.4 * (catalog.capability_of[ready] == last)
+            + 0.5 * rng.random(len(ready))
+        )
         order.append(ready[int(np.argmax(appeal))])
         waiting.remove(order[-1])
     return order

@@ -9,20 +9,23 @@ import polars as pl
 
 from pipelines.demo.catalog import BoolArray, Catalog, IntArray
 
-FIRST_NAMES = (
-    "Ada Aisha Alma Anders Anika Arjun Astrid Bela Bruno Camila Carlos Chen Clara Dalia Daniel Dmitri Edith Elif Emeka Emil "
-    "Esther Farid Fatima Felix Freya Gabriel Greta Hana Hannes Hugo Ida Imran Ines Ivan Jana Jonas Jun Kaito Kamala Karim "
-    "Lars Leila Lena Liam Lucia Magnus Mai Marek Maria Mateo Mina Nadia Nils Noor Olga Omar Paula Pedro Petra Priya Rafael "
-    "Rania Ravi Rosa Ruben Saga Samir Sara Selma Sofia Sven Tariq Tessa Thea Tomas Vera Viktor Wei Yara Yusuf Zoe"
-).split()
-LAST_NAMES = (
-    "Abara Adler Aguilar Ahlberg Almeida Amari Arslan Bakker Banerjee Barros Becker Bianchi Borg Brandt Castro Chaudhry "
-    "Costa Dahl Danso Demir Diaz Dubois Eder Ekman Eriksen Farouk Ferrari Fischer Fontaine Fuchs Garcia Gupta Haddad Hansen "
-    "Haugen Hoffmann Horvat Ibrahim Ilic Ito Jansen Jensen Joshi Kaya Keller Khan Kimura Klein Kovacs Kowalski Kruger Larsen "
-    "Lehmann Lim Lindqvist Lopez Maier Malik Marino Mensah Meyer Moreau Mori Mwangi Nakamura Nguyen Novak Nyberg Okafor "
-    "Olsen Osman Park Patel Pereira Popov Quist Rahman Ramos Richter Rossi Sahin Santos Sato Schmid Sharma Silva Singh Sorensen "
-    "Suzuki Tanaka Torres Vargas Virtanen Vogel Wagner Wong Yamada Zeller Zhou"
-).split()
+_FIRST_NAMES = (
+    "Ada Aisha Alma Anders Anika Arjun Astrid Bela Bruno Camila Carlos Chen Clara Dalia Daniel Dmitri Edith "
+    "Elif Emeka Emil Esther Farid Fatima Felix Freya Gabriel Greta Hana Hannes Hugo Ida Imran Ines Ivan Jana "
+    "Jonas Jun Kaito Kamala Karim Lars Leila Lena Liam Lucia Magnus Mai Marek Maria Mateo Mina Nadia Nils Noor "
+    "Olga Omar Paula Pedro Petra Priya Rafael Rania Ravi Rosa Ruben Saga Samir Sara Selma Sofia Sven Tariq "
+    "Tessa Thea Tomas Vera Viktor Wei Yara Yusuf Zoe "
+)
+_LAST_NAMES = (
+    "Abara Adler Aguilar Ahlberg Almeida Amari Arslan Bakker Banerjee Barros Becker Bianchi Borg Brandt Castro "
+    "Chaudhry Costa Dahl Danso Demir Diaz Dubois Eder Ekman Eriksen Farouk Ferrari Fischer Fontaine Fuchs "
+    "Garcia Gupta Haddad Hansen Haugen Hoffmann Horvat Ibrahim Ilic Ito Jansen Jensen Joshi Kaya Keller Khan "
+    "Kimura Klein Kovacs Kowalski Kruger Larsen Lehmann Lim Lindqvist Lopez Maier Malik Marino Mensah Meyer "
+    "Moreau Mori Mwangi Nakamura Nguyen Novak Nyberg Okafor Olsen Osman Park Patel Pereira Popov Quist Rahman "
+    "Ramos Richter Rossi Sahin Santos Sato Schmid Sharma Silva Singh Sorensen Suzuki Tanaka Torres Vargas "
+    "Virtanen Vogel Wagner Wong Yamada Zeller Zhou "
+)
+FIRST_NAMES, LAST_NAMES = _FIRST_NAMES.split(), _LAST_NAMES.split()
 # Unit, its two-letter project code, its division, and the roles it is staffed with (the first ones most).
 UNITS = (
     ("Strategy", "ST", "Advisory", ("Strategy Consultant", "Data Analyst", "Client Partner")),
@@ -111,7 +114,7 @@ def place_in_unit(unit: IntArray, hired: IntArray, left: IntArray) -> IntArray:
 def choose_roles(
     unit: IntArray, place: IntArray, leads_others: BoolArray, catalog: Catalog, rng: np.random.Generator
 ) -> IntArray:
-    """Role number of each person: unit heads lead a practice, other managers an engagement, the rest by the unit's mix."""
+    """Role of each person: unit heads lead a practice, other managers an engagement, the rest by the unit's mix."""
     mix = np.array([[catalog.role_names.index(name) for name in names] for *_, names in UNITS], dtype=np.int64)
     role: IntArray = mix[unit, rng.choice(len(ROLE_SHARES), unit.size, p=ROLE_SHARES)]
     role = np.where(leads_others, catalog.role_names.index("Engagement Manager"), role)

@@ -13,8 +13,9 @@ from pipelines.demo.catalog import BoolArray, FloatArray, IntArray
 
 APPRENTICE, JOURNEYMAN, MASTER = 1, 2, 3
 STAGE_NAMES = ("none", "apprentice", "journeyman", "master")
-# The planted policy: a journeyman has at least 8 practised days or 40 hours and one positive judgement; a master 200 hours
-# over 12 months, three judges and two lessons given. Plans overshoot a little so that dirt and weekends do not undo them.
+# The planted policy: a journeyman has at least 8 practised days or 40 hours and one positive judgement; a master
+# 200 hours over 12 months, three judges and two lessons given. Plans overshoot a little, so that dirt and weekends do
+# not undo them.
 JOURNEY_REPETITIONS = (10, 13)
 JOURNEY_DAYS = (75, 240)
 MASTER_REPETITIONS = (40, 46)
@@ -33,6 +34,7 @@ class Plan:
 
     row: IntArray
     skill: IntArray
+    since: IntArray  # the person's first day in the history
     begun: IntArray
     journeyman: IntArray
     master: IntArray
@@ -57,7 +59,7 @@ def to_weekday(day: IntArray) -> IntArray:
 
 
 def plan_practice(
-    row: IntArray, skill: IntArray, day: IntArray, until: IntArray, *,
+    row: IntArray, skill: IntArray, day: IntArray, *, since: IntArray, until: IntArray,
     importance: FloatArray, talent: FloatArray, rng: np.random.Generator,
 ) -> Plan:  # fmt: skip
     """The stage each (person, micro-skill) aims at and the days on which its stages are due."""
@@ -69,11 +71,13 @@ def plan_practice(
     never = until.max(initial=0) + 10_000
     journeyman = np.where(goal >= JOURNEYMAN, to_weekday(day + rng.integers(*JOURNEY_DAYS, size)), never)
     master = np.where(goal == MASTER, to_weekday(day + rng.integers(*MASTER_DAYS, size)), never)
-    return Plan(row, skill, to_weekday(day), journeyman, master, until, goal, rng.random(size) < COURSE_SHARE)
+    return Plan(row, skill, since, to_weekday(day), journeyman, master, until, goal, rng.random(size) < COURSE_SHARE)
 
 
-def spread(plan: Plan, count: IntArray, first: IntArray, last: IntArray, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
-    """`count` weekdays per plan entry, evenly strewn from `first` to `last`: (entry, day), without those after `until`."""
+def spread(
+    plan: Plan, count: IntArray, first: IntArray, last: IntArray, rng: np.random.Generator
+) -> tuple[IntArray, IntArray]:
+    """`count` weekdays per plan entry, evenly strewn from `first` to `last`, none after `until`: (entry, day)."""
     entry = np.repeat(np.arange(count.size), count)
     nth = np.arange(entry.size) - np.repeat(np.cumsum(count) - count, count)
     share = (nth + 0.2 + 0.6 * rng.random(entry.size)) / count[entry]
@@ -90,7 +94,7 @@ def generate_worklogs(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     ahead = plan.goal >= JOURNEYMAN
     to_journeyman = rng.integers(*JOURNEY_REPETITIONS, size) * ahead
     to_master = rng.integers(*MASTER_REPETITIONS, size) * (plan.goal == MASTER)
-    # After the last stage practice thins out; some never touch the skill again and rust, a few stay busy without teaching.
+    # After the last stage practice thins out: many never touch the skill again and rust, a few stay busy.
     busy = rng.random(size) < 0.03
     later = np.where(busy, 40, rng.poisson(4.0, size) * (rng.random(size) < 0.5)) * ahead
     arrived = np.where(plan.goal == MASTER, plan.master, plan.journeyman)
@@ -119,7 +123,7 @@ def generate_courses(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "entry": entry,
-            "opened_day": plan.begun[entry] - rng.integers(0, 12, entry.size),
+            "opened_day": np.maximum(plan.begun[entry] - rng.integers(0, 12, entry.size), plan.since[entry]),
             "day": plan.begun[entry],
             "minutes": rng.integers(25, 480, entry.size),
         }
@@ -155,7 +159,9 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     joined = pl.concat(frames)
     joined = joined.filter(pl.Series(joined["day"].to_numpy() <= plan.until[joined["entry"].to_numpy()]))
     start = rng.integers(0, 1_000_000, size)
-    judge = pl.Series(start[joined["entry"].to_numpy()]) + joined.select(pl.int_range(pl.len()).over("entry")).to_series()
+    judge = (
+        pl.Series(start[joined["entry"].to_numpy()]) + joined.select(pl.int_range(pl.len()).over("entry")).to_series()
+    )
     return joined.with_columns(judge.alias("judge"))
 
 
@@ -167,7 +173,7 @@ def judgement_frame(entry: IntArray, day: IntArray, kind: IntArray, score: IntAr
 
 
 def generate_lessons(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
-    """One row per lesson given: entry (of the teacher), day, quarter-rounded hours. A master's second one makes the master."""
+    """One row per lesson given: entry (of the teacher), day, hours. The second one makes a master."""
     size = plan.row.size
     masters = np.flatnonzero((plan.goal == MASTER) & (plan.master <= plan.until))
     on_the_day = pl.DataFrame({"entry": masters, "day": plan.master[masters]})

@@ -87,8 +87,9 @@ def generate_history(world: World, block: int) -> History:
     talent = choose_talents(world.catalog, role, rng)
     walked = generate_paths(people, talent, world.catalog, world.curricula, rng, start=world.start, end=world.end)
     until = np.minimum(people["left_day"].to_numpy() - 1, world.end)
+    since = np.maximum(people["hired_day"].to_numpy(), world.start)
     plan = plan_practice(
-        walked.row, walked.skill, walked.day, until[walked.row],
+        walked.row, walked.skill, walked.day, since=since[walked.row], until=until[walked.row],
         importance=world.catalog.importance[role[walked.row], walked.skill],
         talent=talent[walked.row, walked.skill], rng=rng,
     )  # fmt: skip
@@ -144,14 +145,14 @@ def open_issues(
 
 
 def name_judges(judgements: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    """The same judgements with `giver`: the person, the manager, an active colleague of the unit, or nobody for a test."""
+    """The same judgements with `giver`: oneself, the manager, a colleague of the unit, or nobody for a test."""
     units = people.sort("unit", "unit_place").select("person", "unit")
     start = units["unit"].search_sorted(pl.Series(range(len(UNITS))))
     person = judgements["person"]
     unit, place = people["unit"].gather(person), people["unit_place"].gather(person)
     actives = people["unit_actives"].gather(person)
     pick = judgements["judge"] % actives
-    # Whoever would judge themselves is replaced by the colleague before the first of the series, so judges stay distinct.
+    # Whoever would judge themselves gives way to a colleague outside the series, so that judges stay distinct.
     pick = pl.select(pl.when(pick == place).then((pick + actives - 7) % actives).otherwise(pick)).to_series()
     colleague = units["person"].gather(start.gather(unit) + pick)
     manager = people["manager"].gather(person)
@@ -163,7 +164,8 @@ def name_judges(judgements: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
         .when((kind == "manager") & (pl.col("manager") >= 0)).then("manager")
         .otherwise("colleague")
     )  # fmt: skip
-    return frame.with_columns(giver.alias("giver")).drop("judge", "colleague", "manager").sort("day", maintain_order=True)
+    named = frame.with_columns(giver.alias("giver")).drop("judge", "colleague", "manager")
+    return named.sort("day", maintain_order=True)
 
 
 def find_learners(plan: Plan, entries: pl.DataFrame, lessons: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
@@ -185,7 +187,7 @@ def find_learners(plan: Plan, entries: pl.DataFrame, lessons: pl.DataFrame, rng:
 def generate_wishes(
     people: pl.DataFrame, talent: FloatArray, until: IntArray, world: World, rng: np.random.Generator
 ) -> pl.DataFrame:
-    """One row per wish a person stated in the last year: a micro-skill, mostly of a favoured capability, strength 1..3."""
+    """One row per wish stated in the last year: a micro-skill, mostly of a favoured capability, strength 1..3."""
     count = rng.integers(1, WISHES_MOST + 1, people.height) * (rng.random(people.height) < WISHERS_SHARE)
     row = np.repeat(np.arange(people.height), count)
     skill = (talent[row] + rng.random((row.size, world.catalog.size), dtype=np.float32) * 1.2).argmax(axis=1)
