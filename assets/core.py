@@ -88,7 +88,8 @@ def _core_event(shape: ShapeName, raw: list[str]) -> AssetsDefinition:
     upstream = [*raw, ACCOUNT.name, PERSON.name]
 
     @multi_asset(
-        name=f"conform_{shape}", specs=[spec_of(table, deps=upstream), spec_of(quarantine_table(table.name), deps=upstream)]
+        name=f"conform_{shape}",
+        specs=[spec_of(table, deps=upstream), spec_of(quarantine_table(table.name), deps=upstream)],
     )
     def conform(night: Night) -> Iterator[Any]:
         accounts, people = night.read(ACCOUNT), night.read(PERSON)
@@ -153,4 +154,3 @@ def _core_rows(night: Night) -> CoreRows:
 
 def _inside(night: Night, name: str | None) -> Path | None:
     return night.landing_folder / name if name else None
-

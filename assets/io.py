@@ -18,7 +18,6 @@ from dagster import (
     TableColumn,
     TableColumnConstraints,
     TableConstraints,
-    TableConstraints,
     TableRecord,
     TableSchema,
 )

@@ -52,7 +52,9 @@ class Landing:
 
 def source_tables(source: Source) -> dict[ShapeName, Table]:
     """The raw tables that a source feeds, by shape."""
-    names = (source.shape,) if source.shape else tuple(dict.fromkeys(one.shape for one in adapter(source.system).shapes))
+    names = (
+        (source.shape,) if source.shape else tuple(dict.fromkeys(one.shape for one in adapter(source.system).shapes))
+    )
     return {name: raw_table(source.system, SHAPES[name]) for name in names}
 
 
@@ -182,7 +184,9 @@ def _sink(
     read = pl.collect_all([rows, *sinks], engine="streaming")[0].item()
     kept_rows = [(unfinished, file, _count(unfinished)) for unfinished, file in places]
     if read != sum(count for _, _, count in kept_rows):
-        raise RuntimeError(f"{table.name}: {read} rows read, but {kept_rows[0][2]} kept and {kept_rows[1][2]} set aside")
+        raise RuntimeError(
+            f"{table.name}: {read} rows read, but {kept_rows[0][2]} kept and {kept_rows[1][2]} set aside"
+        )
     return kept_rows
 
 

@@ -1,0 +1,56 @@
+"""Everything Dagster sees, assembled by one function from one configuration.
+
+Belongs here: the assembly.
+Does not belong here: any definition itself.
+"""
+
+from dagster import Definitions, in_process_executor
+
+from assets.automation import night_job, night_schedule
+from assets.checks import contract_checks
+from assets.core import core_assets
+from assets.io import LakeIOManager
+from assets.model import model_assets
+from assets.out import out_assets
+from assets.raw import landing_assets
+from assets.resources import Night
+from pipelines.config import Config, read_config
+from pipelines.settings import Settings
+
+
+def build_definitions(settings: Settings) -> Definitions:
+    """The definitions of one company. Steps run in one process: a process for each costs more than most steps do.
+
+    Raises ConfigRefused where footsteps.yaml is missing or wrong.
+    """
+    config = read_config(settings.config_path)
+    return Definitions(
+        assets=[*landing_assets(config), *core_assets(config), *model_assets(), *out_assets()],
+        asset_checks=contract_checks(config),
+        jobs=[night_job],
+        schedules=[night_schedule(config.time_zone)],
+        resources=resources(settings, config),
+        executor=in_process_executor,
+    )
+
+
+def resources(settings: Settings, config: Config) -> dict[str, object]:
+    """The night and the IO manager of one data root."""
+    landing = settings.landing or settings.config_path.parent / config.landing
+    night = Night(
+        data_root=str(settings.root),
+        config_path=str(settings.config_path),
+        landing_path=str(landing.expanduser().resolve()),
+    )
+    return {"night": night, "io_manager": LakeIOManager(lake_path=str(settings.lake_path))}
+
+
+def _definitions() -> Definitions:
+    settings = Settings()
+    if not settings.config_path.exists():
+        # An empty code location loads and says so; an import error would only show a stack trace in the UI.
+        return Definitions(metadata={"footsteps": f"no configuration at {settings.config_path}: run `footsteps demo`"})
+    return build_definitions(settings)
+
+
+defs = _definitions()

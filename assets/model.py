@@ -1,0 +1,196 @@
+"""Mastery, the trained ranker, its evaluation and the ranked candidates, as assets.
+
+Belongs here: when the ranker is trained anew, which bundle is in use, what the UI is told about it.
+Does not belong here: how it learns (`ml.recommender`) and how it is measured (`ml.evaluation`).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from dagster import AssetExecutionContext, AssetsDefinition, MetadataValue, asset, multi_asset
+from ml.bundle import BundleError, load_bundle, save_bundle
+
+from assets.core import described
+from assets.io import spec_of
+from assets.resources import Night
+from ml.evaluation import Evaluation, evaluate
+from ml.mastery import end_of, estimate_mastery, reach_steps
+from ml.recommend import describe_steps, eligible_steps
+from ml.recommender import Recommender, fit_recommender
+from pipelines.contracts.catalog import (
+    CANDIDATE,
+    EVALUATION,
+    EVIDENCE,
+    MASTERY,
+    MODEL_CARD,
+    PERSON,
+    REACHED_STEP,
+    SKILL,
+)
+
+# Candidates kept for each person: enough that variety and eligibility still leave a full list.
+CANDIDATES = 60
+# The comparison of a night; `footsteps evaluate` knows more models.
+NIGHTLY_MODELS = ("popularity", "item_knn", "ease", "footsteps")
+SEED = 7
+
+
+def model_assets() -> list[AssetsDefinition]:
+    """Mastery and reached steps, the ranker, its evaluation, and the candidates."""
+    return [_mastery(), ranker, candidates]
+
+
+def _mastery() -> AssetsDefinition:
+    specs = [spec_of(table, deps=[EVIDENCE.name]) for table in (MASTERY, REACHED_STEP)]
+
+    @multi_asset(name="estimate_mastery", specs=specs)
+    def mastery(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
+        evidence, as_of = night.read(EVIDENCE), night.as_of(context)
+        policy = night.config.policy.stages
+        yield night.materialize(MASTERY, estimate_mastery(evidence, as_of, policy))
+        yield night.materialize(REACHED_STEP, reach_steps(evidence, as_of, policy))
+
+    return mastery
+
+
+@multi_asset(
+    name="train_ranker",
+    specs=[
+        spec_of(MODEL_CARD, deps=[REACHED_STEP.name, SKILL.name], kinds={"scikitlearn"}),
+        spec_of(EVALUATION, deps=[REACHED_STEP.name, SKILL.name], kinds={"scikitlearn", "parquet"}),
+    ],
+)
+def ranker(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
+    """Train and measure the ranker, unless one of exactly these histories and settings is there already."""
+    steps = night.read(REACHED_STEP)
+    horizon = night.config.policy.horizon_days
+    version = model_version(steps, horizon)
+    folder = night.settings.models_path / version
+    known = _known(night, version, folder)
+    if known is None:
+        context.log.info(f"training on {steps.height:,} reached steps")
+        recommender = fit_recommender(
+            as_events(steps), as_of=_last_moment(steps, night.as_of(context)), horizon_days=horizon,
+            names=_step_names(steps, night.read(SKILL)), seed=SEED,
+        )  # fmt: skip
+        context.log.info("measuring it against simple models on a time split")
+        measured = _measure(steps, horizon, night.read(SKILL))
+        card = save_bundle(recommender, folder)
+        rows = _evaluation_rows(measured)
+        cards = pl.DataFrame(
+            {"model_version": [version], "card": [json.dumps(asdict(card), sort_keys=True, default=str)]}
+        )
+    else:
+        context.log.info("nothing new to learn from: the ranker stays")
+        cards, rows = known
+    yield night.materialize(MODEL_CARD, cards).with_metadata(_card_metadata(cards))
+    yield night.materialize(EVALUATION, rows).with_metadata({"ranking": MetadataValue.md(_as_markdown(rows))})
+
+
+@asset(**described(CANDIDATE), deps=[MODEL_CARD.name, REACHED_STEP.name, MASTERY.name, PERSON.name])
+def candidates(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
+    """Steps that may come next for everyone who works here, as the model ranks them."""
+    version = night.read(MODEL_CARD)["model_version"][0]
+    recommender = load_bundle(night.settings.models_path / version)
+    steps, mastery = night.read(REACHED_STEP), night.read(MASTERY)
+    people = night.read(PERSON).filter(pl.col("employment_status") != "left")["person_id"]
+    return rank_candidates(recommender, steps, mastery, people, night.as_of(context))
+
+
+def rank_candidates(
+    recommender: Recommender, steps: pl.DataFrame, mastery: pl.DataFrame, people: pl.Series, as_of: date
+) -> pl.DataFrame:
+    """One row per person and eligible step, in the contract of its table: probability, utility and contributions."""
+    scored = recommender.score(as_events(steps), people, as_of=end_of(as_of), k=CANDIDATES)
+    scored = scored.rename({"skill_id": "step_id", "score": "prior"})
+    found = eligible_steps(describe_steps(scored, mastery), mastery)
+    families = sorted(name for name in found.columns if name.startswith("contribution_"))
+    reasons = pl.concat_list(
+        pl.struct(
+            pl.lit(name.removeprefix("contribution_")).alias("code"), pl.col(name).cast(pl.Float64).alias("value")
+        )
+        for name in families
+    ) if families else pl.lit([], dtype=CANDIDATE.schema["reasons"])  # fmt: skip
+    found = found.with_columns(reasons.alias("reasons"))
+    return found.select(pl.col(name).cast(dtype) for name, dtype in CANDIDATE.schema.items())
+
+
+def as_events(steps: pl.DataFrame) -> pl.DataFrame:
+    """Reached steps as the recommender's histories: person_id, skill_id (the step), ts."""
+    return steps.select("person_id", pl.col("step_id").alias("skill_id"), pl.col("reached_at").alias("ts"))
+
+
+def model_version(steps: pl.DataFrame, horizon_days: int) -> str:
+    """Fingerprint of what a ranker is made of: histories, horizon, seed and the learning code."""
+    digest = hashlib.sha256(f"{horizon_days} {SEED}".encode())
+    digest.update(str(as_events(steps).hash_rows(1, 2, 3, 4).sort().to_list()).encode())
+    for path in sorted((Path(__file__).parents[1] / "ml").rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _known(night: Night, version: str, folder: Path) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+    cards = night.read(MODEL_CARD)
+    if version not in cards["model_version"].to_list():
+        return None
+    try:
+        load_bundle(folder)
+    except (BundleError, OSError):
+        return None
+    return cards, night.read(EVALUATION)
+
+
+def _measure(steps: pl.DataFrame, horizon: int, skills: pl.DataFrame) -> Evaluation | None:
+    """None where there is too little history to hold any of it back."""
+    try:
+        return evaluate(
+            as_events(steps), horizon_days=horizon, models=NIGHTLY_MODELS, seed=SEED, names=_step_names(steps, skills)
+        )
+    except ValueError:
+        return None
+
+
+def _evaluation_rows(measured: Evaluation | None) -> pl.DataFrame:
+    if measured is None:
+        return pl.DataFrame(schema=EVALUATION.schema)
+    everyone = [{**asdict(one), "segment": "all", "people_count": measured.n_people_scored} for one in measured.models]
+    parts = [{**asdict(one), "people_count": one.n_cases} for one in measured.segments]
+    return pl.DataFrame(
+        [{name: row.get(name) for name in EVALUATION.column_names} for row in (*everyone, *parts)],
+        schema=EVALUATION.schema,
+    )
+
+
+def _step_names(steps: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
+    named = steps.select("step_id", "skill_id").unique().join(skills, on="skill_id", how="left")
+    return named.select(pl.col("step_id").alias("skill_id"), pl.col("skill_name").alias("name")).sort("skill_id")
+
+
+def _last_moment(steps: pl.DataFrame, as_of: date) -> Any:
+    """What is known ends with the newest step: an empty stretch after it would teach that nothing is ever reached."""
+    newest = steps["reached_at"].max()
+    return min(newest, end_of(as_of)) if newest is not None else end_of(as_of)  # type: ignore[type-var]
+
+
+def _card_metadata(cards: pl.DataFrame) -> dict[str, Any]:
+    return {"model_version": cards["model_version"][0], "card": MetadataValue.json(json.loads(cards["card"][0]))}
+
+
+def _as_markdown(rows: pl.DataFrame) -> str:
+    lines = ["| model | segment | people | HR@10 | NDCG@10 | MRR |", "|---|---|---:|---:|---:|---:|"]
+    lines += [
+        f"| {r['model']} | {r['segment']} | {r['people_count']:,} | {_figure(r['hr_at_10'])} | "
+        f"{_figure(r['ndcg_at_10'])} | {_figure(r['mrr'])} |"
+        for r in rows.to_dicts()
+    ]
+    return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

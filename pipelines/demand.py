@@ -1,0 +1,81 @@
+"""What the organisation asks for and offers: demand for micro-skills, roles, wishes, and ways to practise.
+
+Belongs here: core rows summed up per micro-skill or person as of a day, for motives and for `how`.
+Does not belong here: the motives' formulas (`ml.motives`).
+"""
+
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+
+from pipelines.taxonomy import Taxonomy, match_skills
+
+# Work of the last quarter tells what is asked for now.
+RECENT = timedelta(days=90)
+
+
+def count_demand(assignment: pl.DataFrame, evidence: pl.DataFrame, taxonomy: Taxonomy, as_of: date) -> pl.DataFrame:
+    """One row per micro-skill: demand_count, open assignments that name it and repetitions of the last quarter."""
+    recent = _since(evidence.filter(pl.col("mode") == "repetition"), as_of).select("skill_id")
+    named = _named(_open(assignment, as_of), taxonomy).select("skill_id")
+    return pl.concat([recent, named]).group_by("skill_id").len("demand_count").sort("skill_id")
+
+
+def find_ways(
+    assignment: pl.DataFrame, learning: pl.DataFrame, evidence: pl.DataFrame, taxonomy: Taxonomy, as_of: date
+) -> pl.DataFrame:
+    """One row per micro-skill: the project with most open work naming it, the course most taken, and how many people
+    practised it in the last quarter; null where there is none."""
+    projects = _most(_named(_open(assignment, as_of), taxonomy).drop_nulls("project_code"), "project_code")
+    taken = learning.filter(pl.col("learning_verb").is_in(["completed", "passed", "attended"]))
+    taken = taken.with_columns(pl.coalesce("skill_text", "course_name").alias("skill_text")).drop_nulls("course_name")
+    courses = _most(_named(_since(taken, as_of, timedelta(days=730)), taxonomy), "course_name")
+    practice = _since(evidence.filter(pl.col("mode").is_in(["repetition", "teaching"])), as_of)
+    practising = practice.group_by("skill_id").agg(pl.col("person_id").n_unique().alias("practising_count"))
+    skills = taxonomy.skills.select("skill_id")
+    for found in (projects, courses, practising):
+        skills = skills.join(found, on="skill_id", how="left")
+    return skills.sort("skill_id")
+
+
+def name_roles(person: pl.DataFrame, role_period: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """One row per person and role held on that day: person_id, role_name."""
+    running = role_period.filter(
+        pl.col("started_date") <= as_of, pl.col("ended_date").is_null() | (pl.col("ended_date") > as_of)
+    )
+    both = pl.concat([person.select("person_id", "role_name"), running.select("person_id", "role_name")])
+    return both.drop_nulls().unique().sort(pl.all())
+
+
+def name_wishes(aspiration: pl.DataFrame, taxonomy: Taxonomy, as_of: date) -> pl.DataFrame:
+    """One row per person and micro-skill wished for up to that day, with wish_weight."""
+    stated = aspiration.filter(pl.col("stated_at") < _end(as_of))
+    named = _named(stated, taxonomy).select("person_id", "skill_id", "wish_weight", "stated_at")
+    return named.sort("stated_at").unique(("person_id", "skill_id"), keep="last", maintain_order=True).drop("stated_at")
+
+
+def _open(assignment: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    moment = _end(as_of)
+    begun = pl.col("started_date").is_null() | (pl.col("started_date") <= as_of)
+    ended = (pl.col("done_at") < moment) | (pl.col("is_done") & pl.col("done_at").is_null())
+    return assignment.filter(begun & ~ended.fill_null(False))
+
+
+def _since(rows: pl.DataFrame, as_of: date, span: timedelta = RECENT) -> pl.DataFrame:
+    moment = _end(as_of)
+    return rows.filter(pl.col("occurred_at").is_between(moment - span, moment, closed="left"))
+
+
+def _named(rows: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+    matched = match_skills(rows.select("skill_text"), taxonomy).drop_nulls("skill_id")
+    return rows.join(matched.select("skill_text", "skill_id").unique(), on="skill_text")
+
+
+def _most(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Per micro-skill the value of a column that occurs most; of equals the first by name."""
+    counted = rows.group_by("skill_id", column).len("times").sort("times", column, descending=[True, False])
+    return counted.unique("skill_id", keep="first", maintain_order=True).select("skill_id", column)
+
+
+def _end(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
