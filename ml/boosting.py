@@ -58,7 +58,7 @@ def fit_boosted_residual(
     rows: TrainingRows, logit: Doubles, weight: Doubles, policy: Policy, seed: int
 ) -> HistGradientBoostingRegressor:
     """Trees fitted on the cases that have a target among their candidates; predict() gives the residual utility."""
-    used = rows.label.any(axis=1)
+    used = rows.teaches
     part = rows.where(used)
     weight = weight[used] / weight[used].mean()
     share = part.label / part.label.sum(axis=1, keepdims=True)

@@ -29,7 +29,7 @@ class Calibrator:
 
 @dataclass(frozen=True)
 class Reliability:
-    """How far probabilities hold: calibration error over ten equal-count bins, Brier score, skill over the base rate."""
+    """How far probabilities hold: error over ten equal-count bins, Brier score, its skill over the base rate."""
 
     n: int
     base_rate: float

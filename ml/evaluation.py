@@ -4,14 +4,14 @@ Belongs here: splits that cannot leak, running models over the same cases, the f
 Does not belong here: metric formulas (see metrics), models.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ml.calibration import Reliability, measure_reliability
 from ml.cost import Cost
@@ -21,37 +21,24 @@ from ml.histories import (
     Floats,
     Histories,
     Ints,
-    Names,
     Prefixes,
     before,
     build_prefixes,
     only_seen,
     read_histories,
 )
-from ml.metrics import K, CaseScores, bootstrap_means, coverage, join_cases, novelty, score_cases
+from ml.metrics import CaseScores, K, bootstrap_means, coverage, join_cases, novelty, score_cases
+from ml.peers import PEERS, build_peer
 from ml.policy import Policy, choose_policy
 from ml.recommender import Recommender, fit_on, name_array
-from ml.scorers.ease import Ease
-from ml.scorers.item_knn import ItemKNN
-from ml.scorers.markov import Markov
-from ml.scorers.popularity import Popularity
 from ml.scorers.recent_popularity import RecentPopularity
 from ml.scorers.scorer import Scorer
-from ml.scorers.user_knn import UserKNN
 from ml.training import Cases, blocks, step_cases, window_cases
 
 Split = Literal["time", "leave-last"]
 Progress = Callable[[str, float], None]
 OURS = "footsteps"
 
-PEERS: Mapping[str, Callable[[Policy, int], Scorer]] = {
-    "popularity": lambda policy, seed: Popularity(),
-    "recent_popularity": lambda policy, seed: RecentPopularity(),
-    "item_knn": lambda policy, seed: ItemKNN(neighbours=policy.item_neighbours, shrink=policy.item_shrink),
-    "ease": lambda policy, seed: Ease(ridge=policy.ease_ridge, entries=policy.row_entries),
-    "markov": lambda policy, seed: Markov(tau=policy.taus[2], entries=policy.row_entries),
-    "user_knn": lambda policy, seed: UserKNN(neighbours=policy.user_neighbours, seed=seed),
-}
 MODELS: tuple[str, ...] = (*PEERS, OURS)
 
 FUTURE_SHARE = 0.2  # of all acquisitions must lie after the freeze: enough people to tell models apart
@@ -182,7 +169,7 @@ def evaluate(
                     )  # fmt: skip
                     score = _ours(ours, exam.histories)
                 else:
-                    score = _peer(PEERS[name](policy, seed).fit(exam.train), exam.histories)
+                    score = _peer(build_peer(name, policy, seed).fit(exam.train), exam.histories)
             results[name], costs[name] = _run(score, exam, policy, tie_break, cost)
         tell("metrics", 0.95)
         reliability = _reliability(ours, exam, policy) if ours is not None else None

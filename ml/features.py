@@ -57,7 +57,7 @@ FEATURES: tuple[Feature, ...] = _declared()
 
 
 class ExtraFeatures(Protocol):
-    """Features the flow computes from elsewhere (HR, projects, learning, taxonomy, wishes), as of each pair's moment."""
+    """Features the flow computes from HR, projects, learning, taxonomy or wishes, as of each pair's moment."""
 
     @property
     def declared(self) -> tuple[Feature, ...]: ...

@@ -58,8 +58,12 @@ def _top(shown: Floats, tie_break: Ints) -> Ints:
 
 def join_cases(parts: list[CaseScores]) -> CaseScores:
     """The blocks' scores as one."""
-    columns = [[part.hit for part in parts], [part.ndcg for part in parts], [part.reciprocal for part in parts]]
-    return CaseScores(*(np.concatenate(column) for column in columns), np.concatenate([part.top for part in parts]))
+    return CaseScores(
+        np.concatenate([part.hit for part in parts]),
+        np.concatenate([part.ndcg for part in parts]),
+        np.concatenate([part.reciprocal for part in parts]),
+        np.concatenate([part.top for part in parts]),
+    )
 
 
 def coverage(top: Ints, n_items: int) -> float:

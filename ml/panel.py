@@ -1,6 +1,6 @@
 """The panel: all fitted scorers and item statistics together, at the moment they were fitted.
 
-Belongs here: which scorers there are, their families, what is known of items (popularity, stage in a curriculum, group).
+Belongs here: which scorers there are, their families, what is known of items (popularity, curriculum stage, group).
 Does not belong here: the learned ranking over them.
 """
 
@@ -109,7 +109,7 @@ def _stages(histories: Histories) -> tuple[Doubles, Doubles]:
     position = np.log1p(held_before)
     count = np.bincount(got.item, minlength=histories.n_items)
     overall = float(position.mean()) if len(position) else 0.0
-    variance = float(position.var()) + 0.1
+    variance = (float(position.var()) if len(position) else 0.0) + 0.1
     prior = 3.0  # acquisitions: the pull to the overall mean is gone after a dozen
     mean = (np.bincount(got.item, position, histories.n_items) + prior * overall) / (count + prior)
     square = np.bincount(got.item, (position - mean[got.item]) ** 2, histories.n_items)

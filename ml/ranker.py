@@ -55,7 +55,7 @@ def fit_ranker(rows: TrainingRows, features: tuple[Feature, ...], policy: Policy
     """Choose decay and step on a held-out third of the people, then fit on everybody."""
     held_out = fold_of_people(int(rows.person.max(initial=0)) + 1, 3, seed + 1)[rows.person] == 0
     train, check = rows.where(~held_out), rows.where(held_out)
-    boosting = policy.boosting and int(rows.label.any(axis=1).sum()) >= policy.min_boosting_cases
+    boosting = policy.boosting and int(rows.teaches.sum()) >= policy.min_boosting_cases
     trials = [fit_logit(train, features, policy, decay) for decay in policy.decays]
     best = max(trials, key=lambda ranker: mean_ndcg(ranker.utility(check.features), check))
     final = fit_logit(rows, features, policy, best.decay)
@@ -76,7 +76,7 @@ def fit_logit(rows: TrainingRows, features: tuple[Feature, ...], policy: Policy,
     centre = rows.features[real].mean(axis=0, dtype=np.float64)
     scale = rows.features[real].std(axis=0, dtype=np.float64)
     scale[scale < 1e-6] = 1.0
-    used = rows.label.any(axis=1)
+    used = rows.teaches
     part = rows.where(used)
     matrix = ((part.features - centre) / scale).astype(np.float32)
     weight = row_weights(part, decay)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ml.calibration import Calibrator, activity, calibration_inputs, fit_calibrator
 from ml.candidates import Candidates, pick_candidates
@@ -23,7 +23,6 @@ from ml.histories import (
     Ints,
     Moment,
     Names,
-    Prefixes,
     as_tick,
     before,
     build_prefixes,
@@ -51,6 +50,18 @@ class Ranked:
     features: Floats
 
 
+@dataclass(frozen=True)
+class DataWindow:
+    """What a recommender was fitted on: [first, end) on the scale of the histories, and how much there was."""
+
+    first: int
+    end: int
+    is_calendar: bool
+    n_people: int
+    n_events: int
+    seed: int
+
+
 @dataclass(frozen=True, eq=False)
 class Recommender:
     """Everything needed to score; `reason` says why the ranker is missing where popularity had to do."""
@@ -61,6 +72,7 @@ class Recommender:
     ranker: Ranker | None
     calibrator: Calibrator | None
     reason: str | None
+    window: DataWindow
     extra: ExtraFeatures | None = None
 
     def rank_block(
@@ -74,7 +86,7 @@ class Recommender:
         scores = self.panel.score(prefixes)
         candidates, prior = pick_candidates(scores, open_items, self.policy)
         if self.ranker is None:
-            candidates, prior = _by_popularity(self.panel, prefixes, open_items, self.policy)
+            candidates, prior = _by_popularity(self.panel, open_items, self.policy)
         features = all_features(self.panel, prefixes, scores, open_items, candidates, histories, self.extra)
         shape = candidates.item.shape
         if self.ranker is None:
@@ -123,7 +135,7 @@ class Recommender:
         allowed = None if eligible is None else _pairs(eligible, who, self.panel.items)
         frames = []
         with threadpool_limits(1):  # one thread a product: the order of sums, hence the last digit, is always the same
-            for part in blocks(len(who), self.policy.block_rows(histories.n_items)):
+            for part in blocks(len(who) if histories.n_items else 0, self.policy.block_rows(histories.n_items)):
                 person = np.arange(part.start, part.stop)
                 mask = None if allowed is None else _mask(allowed, part, histories.n_items)
                 ranked = ready.rank_block(histories, person, np.full(len(person), cut), k, mask)
@@ -246,18 +258,20 @@ def _fit_core(
 ) -> Recommender:
     panel = fit_panel(histories, policy, names=names, seed=seed)
     cases = training_cases(histories, policy, horizon=horizon, end=end, seed=seed)
-    bare = Recommender(policy, horizon, panel, None, None, None, extra)
+    first = int(histories.time.min(initial=end))
+    window = DataWindow(first, end, histories.is_calendar, histories.n_people, len(histories.item), seed)
+    bare = Recommender(policy, horizon, panel, None, None, None, window, extra)
     if len(cases) < policy.min_cases:
         reason = f"{len(cases)} past steps to learn from, {policy.min_cases} needed: ordered by popularity"
         return replace(bare, reason=reason)
     rows = cross_fitted_rows(histories, cases, policy, names=names, extra=extra, seed=seed)
-    if int(rows.label.any(axis=1).sum()) < policy.min_cases:
+    if int(rows.teaches.sum()) < policy.min_cases:
         return replace(bare, reason="too few past steps were among their candidates: ordered by popularity")
     features = (*FEATURES, *(extra.declared if extra is not None else ()))
     return replace(bare, ranker=fit_ranker(rows, features, policy, seed=seed))
 
 
-def _by_popularity(panel: Panel, prefixes: Prefixes, open_items: Bools, policy: Policy) -> tuple[Candidates, Floats]:
+def _by_popularity(panel: Panel, open_items: Bools, policy: Policy) -> tuple[Candidates, Floats]:
     counts = np.broadcast_to(np.log1p(panel.popularity).astype(np.float32), open_items.shape)
     prior = np.where(open_items, counts, np.float32(-np.inf))
     size = min(policy.candidates, prior.shape[1])

@@ -52,6 +52,11 @@ class TrainingRows:
     person: Ints
     from_end: Ints
 
+    @property
+    def teaches(self) -> Bools:
+        """The cases with a target among their candidates: the listwise loss learns from no others."""
+        return np.asarray(self.label.any(axis=1), bool)
+
     def where(self, rows: Bools) -> "TrainingRows":
         cases, size = self.label.shape
         block = self.features.reshape(cases, size, -1)[rows]

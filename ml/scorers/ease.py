@@ -22,6 +22,8 @@ class Ease(ItemToItem):
     entries: int = 1000
 
     def fit(self, histories: Histories) -> Self:
+        if not histories.n_items:
+            return self
         held = acquisition_matrix(histories)
         gram = np.asarray((held.T @ held).todense(), np.float32)
         gram[np.diag_indices_from(gram)] += np.float32(self.ridge)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import normalize
 
-from ml.histories import Doubles, Floats, Histories, Ints, Prefixes, build_prefixes
+from ml.histories import Doubles, Floats, Histories, Prefixes, build_prefixes
 from ml.scorers.markov import next_groups
 
 STEPS_PER_PERSON = 12  # the last prefixes of each person: a long history must not fill the neighbourhood alone
@@ -29,7 +29,6 @@ class UserKNN:
     idf: Doubles = field(default_factory=lambda: np.zeros(0))
     index: sparse.csr_matrix = field(default_factory=lambda: sparse.csr_matrix((0, 0), dtype=np.float32))
     votes: sparse.csr_matrix = field(default_factory=lambda: sparse.csr_matrix((0, 0), dtype=np.float32))
-    owner: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def fit(self, histories: Histories) -> Self:
         size = histories.n_items
@@ -42,15 +41,13 @@ class UserKNN:
         share = 1.0 / np.repeat(np.diff(start), np.diff(start))
         after = sparse.csr_matrix((share.astype(np.float32), item, start), shape=(len(person), size))
         self.votes = after[rows]
-        self.owner = person[rows]
         self.index = self._weighted(build_prefixes(histories, person[rows], cut[rows]))
         return self
 
     def score(self, prefixes: Prefixes) -> Floats:
-        if not len(self.owner):
+        if not self.index.shape[0]:
             return np.zeros((len(prefixes), len(self.idf)), np.float32)
         alike = np.asarray((self._weighted(prefixes) @ self.index.T).todense(), np.float32)
-        alike[prefixes.person[:, None] == self.owner[None, :]] = 0.0  # nobody votes for themselves
         if alike.shape[1] > self.neighbours:
             floor = -np.partition(-alike, self.neighbours - 1, axis=1)[:, self.neighbours - 1]
             alike[alike < floor[:, None]] = 0.0
@@ -59,4 +56,4 @@ class UserKNN:
     def _weighted(self, prefixes: Prefixes) -> sparse.csr_matrix:
         weights = prefixes.matrix(len(self.idf), self.tau)
         weights.data = (weights.data * self.idf[weights.indices]).astype(np.float32)
-        return normalize(weights)
+        return normalize(weights) if weights.shape[0] else weights

@@ -1,0 +1,160 @@
+"""Bundles: a fitted recommender in a folder, with a card that says what it is; whatever does not fit is refused.
+
+Belongs here: saving, loading, the card, the reasons for refusing. skops stores it, never pickle.
+Does not belong here: comparing models on data (see evaluation), where bundles lie.
+"""
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy
+import sklearn
+import skops
+import skops.io
+
+from ml.features import FEATURES, ExtraFeatures, Feature
+from ml.recommender import Recommender
+
+SCHEMA_VERSION = 1
+MODEL_FILE, CARD_FILE = "model.skops", "card.json"
+
+TRUSTED = (
+    "ml.calibration.Calibrator",
+    "ml.features.Feature",
+    "ml.panel.Panel",
+    "ml.policy.Policy",
+    "ml.ranker.Ranker",
+    "ml.recommender.DataWindow",
+    "ml.recommender.Recommender",
+    "ml.scorers.ease.Ease",
+    "ml.scorers.item_knn.ItemKNN",
+    "ml.scorers.markov.Markov",
+    "ml.scorers.name_text.NameText",
+    "ml.scorers.recent_popularity.RecentPopularity",
+    "ml.scorers.user_knn.UserKNN",
+    "scipy.sparse._csr.csr_matrix",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+)
+
+
+class BundleError(ValueError):
+    """The bundle cannot be used, and the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a bundle is, readable without loading it. Nothing in it is about a single person."""
+
+    schema_version: int
+    model_sha256: str
+    contract_sha256: str  # of the features' names, families and order, and of the item ids
+    features: tuple[Feature, ...]
+    extra_features: tuple[str, ...]  # the features that the flow must hand in again on loading
+    data_first: int
+    data_end: int  # exclusive; microseconds since 1970 where is_calendar
+    is_calendar: bool
+    n_people: int
+    n_items: int
+    n_events: int
+    horizon: int
+    seed: int
+    reason: str | None
+    metrics: dict[str, float]
+    versions: dict[str, str]
+
+
+def save_bundle(recommender: Recommender, folder: Path, *, metrics: Mapping[str, float] | None = None) -> Card:
+    """Write model and card into the folder (made if missing) and return the card. The card comes last: no card, no
+    bundle."""
+    folder.mkdir(parents=True, exist_ok=True)
+    extra = recommender.extra.declared if recommender.extra is not None else ()
+    features = (*FEATURES, *extra)
+    blob = skops.io.dumps(replace(recommender, extra=None))
+    window = recommender.window
+    card = Card(
+        schema_version=SCHEMA_VERSION,
+        model_sha256=hashlib.sha256(blob).hexdigest(),
+        contract_sha256=contract_hash(features, recommender),
+        features=features,
+        extra_features=tuple(feature.name for feature in extra),
+        data_first=window.first,
+        data_end=window.end,
+        is_calendar=window.is_calendar,
+        n_people=window.n_people,
+        n_items=len(recommender.panel.items),
+        n_events=window.n_events,
+        horizon=recommender.horizon,
+        seed=window.seed,
+        reason=recommender.reason,
+        metrics=dict(metrics or {}),
+        versions=_versions(),
+    )
+    (folder / MODEL_FILE).write_bytes(blob)
+    (folder / CARD_FILE).write_text(json.dumps(asdict(card), indent=2, sort_keys=True) + "\n")
+    return card
+
+
+def read_card(folder: Path) -> Card:
+    """The card alone. Raises BundleError where it is missing or of another schema."""
+    path = folder / CARD_FILE
+    if not path.exists():
+        raise BundleError(f"{folder.name} holds no {CARD_FILE}: it is no finished bundle, train again")
+    try:
+        said: dict[str, Any] = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise BundleError(f"{folder.name}/{CARD_FILE} is not JSON: train again") from error
+    if said.get("schema_version") != SCHEMA_VERSION:
+        raise BundleError(f"card schema {said.get('schema_version')}, this code reads {SCHEMA_VERSION}: train again")
+    try:
+        features = tuple(Feature(**feature) for feature in said.pop("features"))
+        return Card(**{**said, "features": features, "extra_features": tuple(said["extra_features"])})
+    except (KeyError, TypeError) as error:
+        raise BundleError(f"{folder.name}/{CARD_FILE} has missing or unknown entries: train again") from error
+
+
+def load_bundle(folder: Path, *, extra_features: ExtraFeatures | None = None) -> Recommender:
+    """The recommender of a bundle, after its card, bytes, versions, features and types were found to fit.
+
+    Raises BundleError with the reason otherwise. Models fitted with extra features need the same ones again.
+    """
+    card = read_card(folder)
+    blob = (folder / MODEL_FILE).read_bytes() if (folder / MODEL_FILE).exists() else b""
+    if hashlib.sha256(blob).hexdigest() != card.model_sha256:
+        raise BundleError(f"{MODEL_FILE} is missing or not the file its card describes: train again")
+    strange = {name: version for name, version in card.versions.items() if version != _versions()[name]}
+    strange.pop("python", None)  # arrays and trees do not depend on it
+    if strange:
+        raise BundleError(f"made with {strange}, installed are {_versions()}: train again")
+    features = (*FEATURES, *(extra_features.declared if extra_features is not None else ()))
+    if card.features != features:
+        other = sorted({feature.name for feature in card.features} ^ {feature.name for feature in features})
+        raise BundleError(f"features differ from this code's ({', '.join(other) or 'order or family'}): train again")
+    untrusted = sorted(set(skops.io.get_untrusted_types(data=blob)) - set(TRUSTED))
+    if untrusted:
+        raise BundleError(f"{MODEL_FILE} holds types that are not trusted: {', '.join(untrusted)}")
+    loaded = skops.io.loads(blob, trusted=list(TRUSTED))
+    if not isinstance(loaded, Recommender) or contract_hash(features, loaded) != card.contract_sha256:
+        raise BundleError(f"{MODEL_FILE} is no recommender for the items and features on its card: train again")
+    return replace(loaded, extra=extra_features)
+
+
+def contract_hash(features: tuple[Feature, ...], recommender: Recommender) -> str:
+    """sha256 over feature names and families in order, and the item ids: what callers and model must agree on."""
+    text = json.dumps([[f.name, f.family] for f in features] + [recommender.panel.items.tolist()])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "scikit-learn": sklearn.__version__,
+        "scipy": scipy.__version__,
+        "skops": skops.__version__,
+    }

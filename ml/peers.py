@@ -1,0 +1,28 @@
+"""Peers: the simple recommenders that ours is measured against.
+
+Belongs here: their names and settings. Does not belong here: the scorers themselves, metrics.
+"""
+
+from ml.policy import Policy
+from ml.scorers.ease import Ease
+from ml.scorers.item_knn import ItemKNN
+from ml.scorers.markov import Markov
+from ml.scorers.popularity import Popularity
+from ml.scorers.recent_popularity import RecentPopularity
+from ml.scorers.scorer import Scorer
+from ml.scorers.user_knn import UserKNN
+
+PEERS = ("popularity", "recent_popularity", "item_knn", "ease", "markov", "user_knn")
+
+
+def build_peer(name: str, policy: Policy, seed: int) -> Scorer:
+    """The unfitted scorer of that name, set up as the policy has it for our own use of it."""
+    scorers: dict[str, Scorer] = {
+        "popularity": Popularity(),
+        "recent_popularity": RecentPopularity(),
+        "item_knn": ItemKNN(neighbours=policy.item_neighbours, shrink=policy.item_shrink),
+        "ease": Ease(ridge=policy.ease_ridge, entries=policy.row_entries),
+        "markov": Markov(tau=policy.taus[2], entries=policy.row_entries),
+        "user_knn": UserKNN(neighbours=policy.user_neighbours, seed=seed),
+    }
+    return scorers[name]

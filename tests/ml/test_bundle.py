@@ -1,0 +1,83 @@
+"""Bundles come back the same, and whatever does not fit is refused with the reason."""
+# ruff: noqa: DTZ001 — times without a zone are UTC here, as in the frames they meet
+
+import json
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import ml.bundle
+from ml.bundle import BundleError, load_bundle, read_card, save_bundle
+from ml.features import TimelessFeatures
+from ml.histories import read_histories
+from ml.policy import choose_policy
+from ml.recommender import Recommender, fit_recommender
+
+AS_OF = datetime(2023, 1, 1)
+
+
+@pytest.fixture(scope="module")
+def fitted(ladders: pl.DataFrame) -> Recommender:
+    policy = replace(choose_policy(read_histories(ladders)), trees=5, steps=(1.0,))
+    return fit_recommender(ladders, as_of=AS_OF, policy=policy)
+
+
+def test_a_loaded_bundle_scores_exactly_as_before(fitted: Recommender, ladders: pl.DataFrame, tmp_path: Path) -> None:
+    assert fitted.ranker is not None
+    assert fitted.ranker.booster is not None
+    save_bundle(fitted, tmp_path, metrics={"ndcg_at_10": 0.3})
+    people = ladders["person_id"].unique().sort().head(20)
+    assert_frame_equal(
+        load_bundle(tmp_path).score(ladders, people, as_of=AS_OF),
+        fitted.score(ladders, people, as_of=AS_OF),
+        check_exact=True,
+    )
+    card = read_card(tmp_path)
+    assert card.metrics == {"ndcg_at_10": 0.3}
+    assert card.n_items == 36
+    assert card.versions["scikit-learn"]
+
+
+def test_no_person_is_in_a_bundle(fitted: Recommender, tmp_path: Path) -> None:
+    save_bundle(fitted, tmp_path)
+    assert b"p0007" not in (tmp_path / "model.skops").read_bytes()
+    assert "p0007" not in (tmp_path / "card.json").read_text()
+
+
+def test_a_changed_model_file_is_refused(fitted: Recommender, tmp_path: Path) -> None:
+    save_bundle(fitted, tmp_path)
+    (tmp_path / "model.skops").write_bytes(b"other")
+    with pytest.raises(BundleError, match="not the file its card describes"):
+        load_bundle(tmp_path)
+
+
+def test_a_folder_without_card_is_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"no card\.json"):
+        load_bundle(tmp_path)
+
+
+def test_another_library_version_is_refused(fitted: Recommender, tmp_path: Path) -> None:
+    save_bundle(fitted, tmp_path)
+    card = json.loads((tmp_path / "card.json").read_text())
+    card["versions"]["scikit-learn"] = "0.1"
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    with pytest.raises(BundleError, match=r"made with .*0\.1"):
+        load_bundle(tmp_path)
+
+
+def test_other_features_are_refused_by_name(fitted: Recommender, tmp_path: Path) -> None:
+    save_bundle(fitted, tmp_path)
+    extra = TimelessFeatures(pl.DataFrame(), {"told": "wishes"})
+    with pytest.raises(BundleError, match="told"):
+        load_bundle(tmp_path, extra_features=extra)
+
+
+def test_an_undeclared_type_is_refused(fitted: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ml.bundle, "TRUSTED", ml.bundle.TRUSTED[1:])
+    save_bundle(fitted, tmp_path)
+    with pytest.raises(BundleError, match=r"not trusted: ml\.calibration\.Calibrator"):
+        load_bundle(tmp_path)

@@ -1,0 +1,43 @@
+"""Probabilities: measured by hand-made promises, learned back from drawn outcomes."""
+
+import numpy as np
+import pytest
+
+from ml.calibration import fit_calibrator, measure_reliability
+
+
+def test_promises_that_hold_have_no_error() -> None:
+    said = np.repeat([0.1, 0.5], 50)
+    one_in_ten, one_in_two = np.arange(50) % 10 == 0, np.arange(50) % 2 == 0
+    found = measure_reliability(said, np.concatenate([one_in_ten, one_in_two]))
+    assert found is not None
+    assert found.base_rate == 0.3
+    assert found.ece == pytest.approx(0.0)
+    assert found.brier_skill == pytest.approx(1 - (0.09 + 0.25) / 2 / 0.21)
+
+
+def test_always_saying_the_base_rate_has_no_skill() -> None:
+    found = measure_reliability(np.full(100, 0.2), np.arange(100) % 5 == 0)
+    assert found is not None
+    assert found.ece == pytest.approx(0.0)
+    assert found.brier_skill == pytest.approx(0.0)
+
+
+def test_saying_the_opposite_is_worse_than_nothing() -> None:
+    found = measure_reliability(np.repeat([1.0, 0.0], 50), np.repeat([False, True], 50))
+    assert found is not None
+    assert (found.ece, found.brier, found.brier_skill) == (1.0, 1.0, -3.0)
+
+
+def test_the_calibrator_learns_the_chances_outcomes_were_drawn_with() -> None:
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(20_000, 2)).astype(np.float32)
+    chance = 1 / (1 + np.exp(2.0 - inputs[:, 0]))
+    calibrator = fit_calibrator(inputs, rng.random(20_000) < chance)
+    assert calibrator is not None
+    assert np.abs(calibrator.probability(inputs) - chance).mean() < 0.01
+
+
+def test_a_handful_of_positives_is_no_ground_for_a_probability() -> None:
+    assert fit_calibrator(np.zeros((100, 1), np.float32), np.arange(100) < 19) is None
+    assert measure_reliability(np.zeros(0), np.zeros(0, bool)) is None

@@ -1,0 +1,69 @@
+"""The listwise fits: gradient right, signal found, tree part used only where it helps."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ml.features import Feature
+from ml.histories import read_histories
+from ml.policy import Policy
+from ml.ranker import fit_logit, fit_ranker, log_softmax, mean_ndcg
+from ml.training import TrainingRows
+
+POLICY = Policy(target="step", ease_ridge=1.0, item_shrink=1.0)
+NAMES = (Feature("good", "history", ""), Feature("noise", "trend", ""), Feature("who", "context", ""))
+
+
+def rows_with(n_cases: int, power: float, *, curved: bool = False) -> TrainingRows:
+    """Eight candidates a case; the one target is drawn by softmax of power * good (or of good's distance from 0)."""
+    rng = np.random.default_rng(1)
+    features = rng.normal(size=(n_cases, 8, 3))
+    features[:, :, 2] = rng.normal(size=(n_cases, 1))
+    strength = -np.abs(features[:, :, 0]) if curved else features[:, :, 0]
+    target = (power * strength + rng.gumbel(size=(n_cases, 8))).argmax(axis=1)
+    label = np.arange(8)[None, :] == target[:, None]
+    ones = np.ones(n_cases, np.int64)
+    return TrainingRows(
+        features.reshape(-1, 3).astype(np.float32), label, np.ones_like(label), ones, np.arange(n_cases), 0 * ones
+    )
+
+
+def test_the_logit_finds_the_weights_the_targets_were_drawn_with() -> None:
+    ranker = fit_logit(rows_with(3000, 1.5), NAMES, replace(POLICY, logit_penalty=0.0), 0.0)
+    assert ranker.weights / ranker.scale == pytest.approx([1.5, 0.0, 0.0], abs=0.12)
+
+
+def test_a_constant_of_the_person_moves_no_weight() -> None:
+    assert abs(fit_logit(rows_with(300, 1.5), NAMES, POLICY, 0.0).weights[2]) < 1e-6
+
+
+def test_trees_are_used_where_the_linear_part_cannot_follow() -> None:
+    rows = rows_with(1500, 3.0, curved=True)
+    straight = fit_ranker(rows, NAMES, replace(POLICY, boosting=False), seed=0)
+    mixed = fit_ranker(rows, NAMES, replace(POLICY, trees=30), seed=0)
+    assert straight.booster is None
+    assert mixed.step > 0
+    assert mean_ndcg(mixed.utility(rows.features), rows) > mean_ndcg(straight.utility(rows.features), rows) + 0.1
+
+
+def test_contributions_add_up_to_the_utility() -> None:
+    ranker = fit_ranker(rows_with(800, 2.0, curved=True), NAMES, replace(POLICY, trees=10), seed=0)
+    features = rows_with(20, 1.0).features
+    parts = ranker.contributions(features)
+    assert set(parts) == {"history", "trend", "context", "interaction"}
+    assert sum(parts.values()) == pytest.approx(ranker.utility(features))
+
+
+def test_padding_takes_no_share_of_the_softmax() -> None:
+    real = np.array([[True, True, False]])
+    assert np.exp(log_softmax(np.array([[0.0, 0.0, 99.0]]), real)).tolist() == [[0.5, 0.5, 0.0]]
+
+
+def test_settings_follow_the_shape_of_the_data(ladders) -> None:
+    from ml.policy import choose_policy
+
+    histories = read_histories(ladders)
+    per_item = len(histories.acquisitions.item) / histories.n_items
+    assert choose_policy(histories).ease_ridge == pytest.approx(min(4 * per_item, 600))
+    assert choose_policy(histories) == choose_policy(read_histories(ladders.sample(fraction=1.0, shuffle=True, seed=1)))

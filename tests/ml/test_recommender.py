@@ -1,0 +1,129 @@
+"""The recommender as the night uses it: no leak, same answer always, something sensible on next to nothing."""
+# ruff: noqa: DTZ001 — times without a zone are UTC here, as in the frames they meet
+
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from ml.features import TimelessFeatures
+from ml.histories import read_histories
+from ml.policy import choose_policy
+from ml.recommender import Recommender, fit_recommender
+
+AS_OF = datetime(2023, 1, 1)
+PEOPLE = [f"p{number:04d}" for number in range(0, 300, 7)]
+
+
+def quick(events: pl.DataFrame, **changes: object):
+    return replace(choose_policy(read_histories(events)), trees=10, **changes)
+
+
+@pytest.fixture(scope="module")
+def fitted(ladders: pl.DataFrame) -> Recommender:
+    return fit_recommender(ladders, as_of=AS_OF, policy=quick(ladders))
+
+
+def test_a_row_has_rank_probability_and_contributions_that_sum_to_the_score(
+    fitted: Recommender, ladders: pl.DataFrame
+) -> None:
+    rows = fitted.score(ladders, PEOPLE, as_of=AS_OF, k=5)
+    assert rows["rank"].min() == 1
+    assert rows["rank"].max() == 5
+    assert rows.select(pl.col("probability").is_between(0, 1).all()).item()
+    parts = rows.select(pl.sum_horizontal(pl.col("^contribution_.*$"))).to_series()
+    assert (parts - rows["score"]).abs().max() < 1e-6
+    assert rows.group_by("person_id").agg(pl.col("score").is_sorted(descending=True))["score"].all()
+
+
+def test_nothing_held_and_nothing_ineligible_is_recommended(fitted: Recommender, ladders: pl.DataFrame) -> None:
+    eligible = (
+        ladders.select("skill_id")
+        .unique()
+        .sort("skill_id")
+        .head(9)
+        .join(pl.DataFrame({"person_id": PEOPLE[:10]}), how="cross")
+    )
+    rows = fitted.score(ladders, PEOPLE, as_of=AS_OF, eligible=eligible, k=10)
+    held = ladders.filter(pl.col("ts") <= AS_OF)
+    assert rows.height > 0
+    assert rows.join(held, on=["person_id", "skill_id"], how="semi").is_empty()
+    assert rows.join(eligible, on=["person_id", "skill_id"], how="anti").is_empty()
+
+
+def test_the_past_stays_the_same_when_the_future_is_removed(fitted: Recommender, ladders: pl.DataFrame) -> None:
+    past = ladders.filter(pl.col("ts") <= AS_OF)
+    again = fit_recommender(past, as_of=AS_OF, policy=fitted.policy)
+    people = [person for person in PEOPLE if person in set(past["person_id"])]
+    assert_frame_equal(
+        again.score(past, people, as_of=AS_OF), fitted.score(ladders, people, as_of=AS_OF), check_exact=True
+    )
+
+
+def test_row_order_and_thread_count_change_nothing(fitted: Recommender, ladders: pl.DataFrame) -> None:
+    from threadpoolctl import threadpool_limits
+
+    shuffled = ladders.sample(fraction=1.0, shuffle=True, seed=5)
+    with threadpool_limits(2):
+        again = fit_recommender(shuffled, as_of=AS_OF, policy=fitted.policy)
+        rows = again.score(shuffled, PEOPLE[::-1], as_of=AS_OF)
+    assert_frame_equal(rows, fitted.score(ladders, PEOPLE, as_of=AS_OF), check_exact=True)
+
+
+def test_a_person_without_history_is_served_from_the_trend(fitted: Recommender, ladders: pl.DataFrame) -> None:
+    rows = fitted.score(ladders, ["stranger"], as_of=AS_OF, k=3)
+    assert rows["person_id"].to_list() == ["stranger"] * 3
+    assert rows["score"].is_finite().all()
+
+
+def test_one_persons_row_does_not_depend_on_who_else_is_asked_about(fitted: Recommender, ladders: pl.DataFrame) -> None:
+    alone = fitted.score(ladders, PEOPLE[3:4], as_of=AS_OF)
+    among = fitted.score(ladders, PEOPLE, as_of=AS_OF).filter(pl.col("person_id") == PEOPLE[3])
+    assert alone["skill_id"].to_list() == among["skill_id"].to_list()
+    assert alone["score"].to_numpy() == pytest.approx(among["score"].to_numpy(), abs=1e-4)
+
+
+def test_five_people_get_popularity_and_the_reason() -> None:
+    events = pl.DataFrame(
+        {"person_id": list("abcde"), "skill_id": list("xxxyz"), "ts": [datetime(2024, 1, day) for day in range(1, 6)]}
+    )
+    recommender = fit_recommender(events, as_of=datetime(2024, 2, 1))
+    assert recommender.reason is not None
+    assert "popularity" in recommender.reason
+    rows = recommender.score(events, ["d"], as_of=datetime(2024, 2, 1))
+    assert rows["skill_id"].to_list() == ["x", "z"]
+    assert rows["probability"].null_count() == 2
+
+
+def test_no_events_at_all_is_an_empty_answer_not_a_crash() -> None:
+    events = pl.DataFrame(schema={"person_id": pl.String, "skill_id": pl.String, "ts": pl.Datetime("us")})
+    recommender = fit_recommender(events, as_of=AS_OF)
+    assert recommender.reason is not None
+    assert recommender.score(events, ["a"], as_of=AS_OF).is_empty()
+
+
+def test_extra_features_are_joined_in_and_can_decide(ladders: pl.DataFrame) -> None:
+    later = ladders.filter(pl.col("ts") > datetime(2022, 3, 1)).select("person_id", "skill_id").unique()
+    oracle = TimelessFeatures(later.with_columns(told=1.0), {"told": "wishes"})
+    plain = fit_recommender(ladders, as_of=AS_OF, policy=quick(ladders, boosting=False))
+    helped = fit_recommender(ladders, as_of=AS_OF, policy=quick(ladders, boosting=False), extra_features=oracle)
+    truth = ladders.filter(pl.col("ts") > AS_OF)
+
+    def hits(recommender: Recommender) -> int:
+        rows = recommender.score(ladders, truth["person_id"].unique(), as_of=AS_OF, k=3)
+        return rows.join(truth, on=["person_id", "skill_id"], how="semi").height
+
+    assert hits(helped) > hits(plain)
+    assert "contribution_wishes" in helped.score(ladders, PEOPLE[:1], as_of=AS_OF).columns
+
+
+def test_extra_features_with_gaps_are_refused(ladders: pl.DataFrame) -> None:
+    class Gappy(TimelessFeatures):
+        def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
+            return pairs.with_columns(told=pl.lit(np.nan)).select("told")
+
+    with pytest.raises(ValueError, match="empty or infinite"):
+        fit_recommender(ladders, as_of=AS_OF, extra_features=Gappy(pl.DataFrame(), {"told": "hr"}))

@@ -1,0 +1,83 @@
+"""Cases, folds and rows: what is a target, and that no panel saw the people it scores."""
+# ruff: noqa: DTZ001 — times without a zone are UTC here, as in the frames they meet
+
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+import pytest
+
+import ml.training
+from ml.histories import DAY, Histories, as_tick, read_histories
+from ml.policy import choose_policy
+from ml.training import cross_fitted_rows, step_cases, training_cases, window_cases
+
+EVENTS = pl.DataFrame(
+    {"person_id": ["a"] * 5 + ["b"] * 2, "skill_id": list("uvwxu") + list("uv"), "ts": [1, 4, 4, 9, 10, 6, 7]}
+)
+
+
+def test_targets_are_first_acquisitions_from_the_cut_to_the_horizon() -> None:
+    cases = window_cases(read_histories(EVENTS), np.array([2, 7]), 3)
+    assert list(zip(cases.person.tolist(), cases.cut.tolist(), strict=True)) == [(0, 2), (0, 7), (1, 7)]
+    assert cases.item.tolist() == [1, 2, 3, 1]
+    assert cases.start.tolist() == [0, 2, 3, 4]
+    assert cases.from_end.tolist() == [1, 0, 0]
+
+
+def test_people_without_a_history_or_a_target_make_no_case() -> None:
+    assert len(window_cases(read_histories(EVENTS), np.array([1]), 3)) == 0
+    idle = window_cases(read_histories(EVENTS), np.array([10]), 3, idle=True)
+    assert idle.person.tolist() == [0, 1]
+    assert len(idle.item) == 0
+
+
+def test_steps_hold_out_whole_moments() -> None:
+    cases = step_cases(read_histories(EVENTS), 2)
+    assert cases.cut.tolist() == [4, 9, 7]
+    assert cases.item.tolist() == [1, 2, 3, 1]
+
+
+def test_no_training_case_reaches_past_the_end(ladders: pl.DataFrame) -> None:
+    histories = read_histories(ladders)
+    end = as_tick(datetime(2023, 1, 1))
+    cases = training_cases(histories, choose_policy(histories), horizon=90 * DAY, end=end, seed=0)
+    assert int((cases.cut + 90 * DAY).max()) <= end
+    assert int(np.bincount(cases.person).max()) <= choose_policy(histories).cases_per_person
+
+
+def test_no_panel_is_fitted_on_the_people_it_scores(
+    small_ladders: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    histories = read_histories(small_ladders)
+    policy = choose_policy(histories, target="step")
+    fitted: list[set[int]] = []
+    scored: list[set[int]] = []
+    fit, rows_of = ml.training.fit_panel, ml.training.rows_of_cases
+
+    def watch_fit(given: Histories, *rest: object, **named: object) -> object:
+        fitted.append(set(given.person.tolist()))
+        return fit(given, *rest, **named)
+
+    def watch_rows(panel: object, given: Histories, cases: object, *rest: object) -> object:
+        scored.append(set(cases.person.tolist()))
+        return rows_of(panel, given, cases, *rest)
+
+    monkeypatch.setattr(ml.training, "fit_panel", watch_fit)
+    monkeypatch.setattr(ml.training, "rows_of_cases", watch_rows)
+    cases = step_cases(histories, 2)
+    rows = cross_fitted_rows(histories, cases, policy, names=None, extra=None, seed=0)
+    assert len(rows.person) == len(cases)
+    assert len(fitted) == len(scored) == policy.folds
+    for learned_from, asked_about in zip(fitted, scored, strict=True):
+        assert not learned_from & asked_about
+
+
+def test_held_items_are_never_candidates_and_labels_are_the_targets(small_ladders: pl.DataFrame) -> None:
+    histories = read_histories(small_ladders)
+    policy = choose_policy(histories, target="step")
+    cases = step_cases(histories, 2)
+    rows = cross_fitted_rows(histories, cases, policy, names=None, extra=None, seed=0)
+    # 36 skills fit the candidate list whole, so every target must be there, and nothing held may be.
+    assert rows.label.sum(axis=1).tolist() == rows.n_targets.tolist()
+    assert (rows.real.sum(axis=1) < histories.n_items).all()
