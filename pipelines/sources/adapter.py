@@ -5,7 +5,6 @@ Does not belong here: what a system's columns are (one file each), formats (`fil
 how text becomes values (`transforms`).
 """
 
-import difflib
 import hashlib
 import importlib
 import pkgutil
@@ -33,6 +32,7 @@ from pipelines.sources.delimited import read_delimited
 from pipelines.sources.denied import denied_class
 from pipelines.sources.files import open_file
 from pipelines.sources.jsonlines import read_json
+from pipelines.sources.mapping import nearest, shape_maps, sources_of, transform_of, with_overrides
 from pipelines.sources.table import ROW_NUMBER, TextTable, comparable
 from pipelines.sources.transforms import AMBIGUOUS, typed
 from pipelines.sources.typed import is_parquet, read_parquet
@@ -89,16 +89,19 @@ def adapter(system: str) -> Adapter:
     """The adapter of that system. Raises ExportRefused, naming the nearest, where there is none."""
     known = all_adapters()
     if system not in known:
-        raise ExportRefused(f"no adapter is called {system}; nearest: {_nearest(system, known)}")
+        raise ExportRefused(f"no adapter is called {system}; nearest: {nearest(system, known)}")
     return known[system]
 
 
 def read_export(path: Path, adapter: Adapter, options: SourceOptions | None = None) -> Export:
-    """The file as lazy frames of canonical shapes. Raises ExportRefused where it cannot be read or lacks a needed column."""
+    """The file as lazy frames of canonical shapes.
+
+    Raises ExportRefused where the file cannot be read, lacks a needed column, or the options do not fit it.
+    """
     options = options or SourceOptions()
     table = _open_table(path, adapter, options)
-    maps = [_with_overrides(one, options, table, path.name) for one in _shape_maps(adapter, options)]
-    used = {comparable(source) for one in maps for source in _sources_of(one)}
+    maps = [with_overrides(one, options, table, path.name) for one in shape_maps(adapter, options)]
+    used = {comparable(source) for one in maps for source in sources_of(one)}
     denied = tuple(header for header in table.headers if denied_class(header) and comparable(header) not in used)
     left_out = tuple(header for header in table.headers if header not in denied and comparable(header) not in used)
     return Export(
@@ -133,125 +136,13 @@ def _open_table(path: Path, adapter: Adapter, options: SourceOptions) -> TextTab
     return read_delimited(opened, path.name, options.delimiter, adapter.skip_after_header)
 
 
-def _shape_maps(adapter: Adapter, options: SourceOptions) -> tuple[ShapeMap, ...]:
-    if adapter.shapes:
-        return adapter.shapes
-    if options.shape is None:
-        raise ExportRefused(f"{adapter.system} needs `shape`: one of {', '.join(SHAPES)}")
-    return (ShapeMap(options.shape, ()),)
-
-
-def _sources_of(shape: ShapeMap) -> list[str]:
-    conditions = [shape.where, shape.unless]
-    for one in shape.fields:
-        conditions += [one.when, one.unless]
-    return [source for one in shape.fields for source in one.sources] + [one[0] for one in conditions if one]
-
-
-def _with_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, name: str) -> ShapeMap:
-    """The shape map with the configuration's overrides laid over it and its sources checked against the file."""
-    fields = _chosen_variants(shape.fields, table)
-    columns = SHAPES[shape.shape].columns
-    for destination, override in options.overrides().items():
-        if destination not in columns:
-            if any(destination in one.columns for one in SHAPES.values()):
-                continue
-            raise ExportRefused(
-                f"the mapping names {destination}; nearest column of {shape.shape}: {_nearest(destination, columns)}"
-            )
-        for column in override.columns:
-            _check_column(column, destination, table, name)
-        fields[destination] = _overridden(fields.get(destination, FieldMap(destination)), override)
-    return replace(shape, fields=tuple(_present(one, table, name) for one in fields.values()))
-
-
-def _chosen_variants(fields: Iterable[FieldMap], table: TextTable) -> dict[str, FieldMap]:
-    chosen: dict[str, FieldMap] = {}
-    for one in fields:
-        before = chosen.get(one.destination)
-        if before is None or (not _is_seen(before, table) and _is_seen(one, table)):
-            chosen[one.destination] = one
-    return chosen
-
-
-def _is_seen(one: FieldMap, table: TextTable) -> bool:
-    return any(comparable(source) in table.columns for source in one.sources)
-
-
-def _check_column(column: str, destination: str, table: TextTable, name: str) -> None:
-    if found := denied_class(column):
-        raise ExportRefused(
-            f"the column {column} mapped to {destination} is never read (class {found}): take it out of the mapping"
-        )
-    if comparable(column) not in table.columns and not table.is_open:
-        raise ExportRefused(
-            f"{name} has no column {column}, which the mapping gives for {destination}; nearest: {_nearest(column, table.headers)}"
-        )
-
-
-def _overridden(one: FieldMap, override: Override) -> FieldMap:
-    transform = _transform_of(one)
-    transform = replace(
-        transform,
-        scale=override.scale or transform.scale,
-        date_order=override.date_order or transform.date_order,
-        formats=(override.format,) if override.format else transform.formats,
-        unit=override.unit or transform.unit,
-    )
-    if override.values is not None:
-        kind = transform.kind if transform.kind == "boolean" else "word"
-        transform = replace(transform, kind=kind, values={**transform.values, **override.values})
-    sources = override.columns or one.sources
-    if override.constant is not None and not override.columns:
-        sources = ()
-    join = "|" if len(override.columns) > 1 else one.join
-    return replace(one, sources=sources, transform=transform, join=join, constant=override.constant or one.constant)
-
-
-def _transform_of(one: FieldMap) -> Transform:
-    """The declared transform, or the one that the destination's type and meaning ask for."""
-    if one.transform is not None:
-        return one.transform
-    column = FIELDS[one.destination]
-    if one.destination == "work_email":
-        return Transform("lower_email")
-    if column.unit == "hours":
-        return Transform("hours")
-    if column.unit == "share":
-        return Transform("score")
-    if column.allowed:
-        return Transform("word", values={word: word for word in column.allowed})
-    kinds = {pl.Date: "date", pl.Datetime: "moment", pl.Boolean: "boolean", pl.Float64: "number"}
-    for dtype, kind in kinds.items():
-        if column.dtype == dtype:
-            return Transform(kind)  # type: ignore[arg-type]
-    return Transform("text")
-
-
-def _present(one: FieldMap, table: TextTable, name: str) -> FieldMap:
-    """The field map with only the sources that the file has. Raises ExportRefused where it is needed and has none."""
-    found = tuple(source for source in one.sources if comparable(source) in table.columns)
-    if one.needed and one.sources and not found:
-        raise ExportRefused(
-            f"{name} has no column {' or '.join(one.sources)}, needed for {one.destination}; nearest: "
-            f"{_nearest(one.sources[0], table.headers)}; set it by `mapping: {{{one.destination}: …}}`"
-        )
-    return one if table.is_open else replace(one, sources=found)
-
-
-def _nearest(wanted: str, known: Iterable[str]) -> str:
-    by_form = {comparable(one): one for one in known if not denied_class(one)}
-    close = difflib.get_close_matches(comparable(wanted), list(by_form), 3, 0.3)
-    return ", ".join(by_form[one] for one in close) or "none is near"
-
-
 def _actual(source: str, table: TextTable) -> tuple[str, ...]:
     return table.columns.get(comparable(source), (source,))
 
 
 def _shaped(shape: ShapeMap, table: TextTable, options: SourceOptions, name: str) -> pl.LazyFrame:
     fields = {one.destination: one for one in shape.fields if one.sources or one.constant is not None}
-    wanted = dict.fromkeys(actual for source in _sources_of(shape) for actual in _actual(source, table))
+    wanted = dict.fromkeys(actual for source in sources_of(shape) for actual in _actual(source, table))
     rows = table.scan(tuple(wanted))
     if shape.where:
         rows = rows.filter(_holds(shape.where, table))
@@ -307,7 +198,7 @@ def _filled(text: pl.Expr) -> pl.Expr:
 
 
 def _value(one: FieldMap, texts: pl.LazyFrame, options: SourceOptions, name: str) -> pl.Expr:
-    transform = _transform_of(one)
+    transform = transform_of(one)
     if options.decimal_comma:
         transform = replace(transform, decimal_comma=True)
     if transform.kind in ("date", "moment") and not transform.formats and transform.date_order is None:
@@ -337,8 +228,8 @@ def _proven_order(texts: pl.LazyFrame, column: str, one: FieldMap, name: str) ->
             f"{day} dates have a day in front, {month} have a month in front" if day + month else "no day is above 12"
         )
         raise ExportRefused(
-            f"{name}: the dates in {' or '.join(one.sources)} can be read day first or month first ({found}): set `date_order` to "
-            "day_first or month_first"
+            f"{name}: the dates in {' or '.join(one.sources)} can be read day first or month first ({found}): "
+            "set `date_order` to day_first or month_first"
         )
     return "day_first" if day > month else "month_first"
 

@@ -18,7 +18,7 @@ Condition = tuple[str, tuple[str, ...]]  # a header, and the words it may hold
 TransformKind = Literal["text", "lower_email", "date", "moment", "number", "hours", "score", "word", "boolean"]
 
 
-class ExportRefused(Exception):
+class ExportRefused(Exception):  # noqa: N818 (a refusal is an outcome, not a fault)
     """A file that cannot be read; its text is one sentence that says what to do and holds nothing personal."""
 
 
@@ -28,7 +28,8 @@ class Transform:
 
     `text` strips; `pattern`, for any kind, keeps its first group (the code of `Label(code)`). `word` maps raw text to a
     canonical word through `values`, case ignored. `hours` reads a number in `unit`, h:mm:ss, or an ISO 8601 duration.
-    `score` maps `scale` onto 0..1; with `clip`, what lies beyond counts as the nearer end. `date` and `moment` read ISO, epochs, `formats`, and day-first or month-first dates.
+    `score` maps `scale` onto 0..1; with `clip`, what lies beyond counts as the nearer end.
+    `date` and `moment` read ISO, epochs, `formats`, and day-first or month-first dates.
     """
 
     kind: TransformKind
@@ -120,8 +121,8 @@ class SourceOptions:
     """What a configuration says of one source.
 
     `mapping` gives, per destination, a header, a list of headers (joined by |), or a mapping with the keys `column`,
-    `scale`, `date_order`, `format`, `unit`, `values`, `constant`. `shape` is needed by `tabular` only. `time_zone` is that of
-    moments written without one.
+    `scale`, `date_order`, `format`, `unit`, `values`, `constant`. `shape` is needed by `tabular` only. `time_zone` is
+    that of moments written without one.
     """
 
     mapping: Mapping[str, Any] = field(default_factory=dict)

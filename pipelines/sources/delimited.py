@@ -45,9 +45,9 @@ def read_delimited(
         raise ExportRefused(f"{name} has an empty header row: the first row must name the columns")
     survey = survey_rows(opened, delimiter, len(headers))
     if survey.ends_in_open_quote:
+        whole = max(survey.row_count - 1 - skip_after_header, 0)
         raise ExportRefused(
-            f"{name} is cut off: its last row, after {max(survey.row_count - 1 - skip_after_header, 0)} whole ones, ends inside an open "
-            "quote; export it again"
+            f"{name} is cut off: its last row, after {whole} whole ones, ends inside an open quote; export it again"
         )
     names = tuple(f"c{i}" for i in range(len(headers)))
     columns: dict[str, tuple[str, ...]] = {}
@@ -55,7 +55,7 @@ def read_delimited(
         if header.strip():
             columns[comparable(header)] = (*columns.get(comparable(header), ()), column)
     shared: dict[str, Any] = {"delimiter": delimiter, "encoding": opened.encoding}
-    if survey.is_regular:
+    if survey.is_regular and survey.row_count > 1 + skip_after_header:
         frame = _scan(opened.path, names, delimiter, 1 + skip_after_header, opened.folder)
         count = max(survey.row_count - 1 - skip_after_header, 0)
         return TextTable(headers, columns, lambda _: frame, no_malformed_rows(), row_count=count, **shared)
@@ -88,7 +88,7 @@ def _delimiter_of(first: str, name: str) -> str:
 
 
 def survey_rows(opened: OpenedFile, delimiter: str, width: int) -> Survey:
-    """One pass over the bytes: regular when every row holds width - 1 separators and every quote opens or closes a field."""
+    """One pass over the bytes: regular when all rows hold width - 1 separators and quotes only open or close fields."""
     sep = re.escape(delimiter.encode())
     quoted = re.compile(rb"(?<=[\n" + sep + rb'])"(?:[^"]|"")*+"(?=[\r\n' + sep + rb"])")
     is_regular, rows = True, 0

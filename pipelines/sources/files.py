@@ -88,13 +88,14 @@ def _unpack(path: Path, head: bytes) -> tuple[Path, ScratchFolder | None]:
                 written += len(piece)
                 if written > MOST_BYTES or (written > SMALL and written > MOST_RATIO * packed):
                     raise ExportRefused(
-                        f"{path.name} unpacks from {packed} to more than {written} bytes; the limit is {MOST_RATIO} times: "
-                        "unpack it yourself if you trust it"
+                        f"{path.name} unpacks from {packed} to more than {written} bytes, and the limit is "
+                        f"{MOST_RATIO} times as much: unpack it yourself if you trust it"
                     )
                 out.write(piece)
     except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, OSError, pa.ArrowException) as error:
         raise ExportRefused(
-            f"{path.name} is cut off or damaged: it unpacks to {written} bytes and then ends ({type(error).__name__}); copy it again"
+            f"{path.name} is cut off or damaged: it unpacks to {written} bytes and then ends "
+            f"({type(error).__name__}); copy it again"
         ) from None
     if not written:
         raise ExportRefused(f"{path.name} unpacks to 0 bytes: export it again")
@@ -201,6 +202,7 @@ def _transcode(source: Path, target: Path, encoding: str, name: str) -> Path:
             out.write(decoder.decode(b"", final=True).encode("utf-8", "replace"))
     except UnicodeDecodeError as error:
         raise ExportRefused(
-            f"{name} is not {encoding} (byte {error.start} of a block cannot be decoded): set `encoding` to one of {', '.join(ENCODINGS)}"
+            f"{name} is not {encoding} (byte {error.start} of a block cannot be decoded): set `encoding` of this "
+            f"source to one of {', '.join(ENCODINGS)}"
         ) from None
     return target

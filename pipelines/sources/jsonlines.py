@@ -33,7 +33,7 @@ def read_json(opened: OpenedFile, name: str, records_path: tuple[str, ...] = ())
     headers = _members_seen(lines)
     if not headers:
         raise ExportRefused(
-            f"{name} holds no JSON object in its first {SAMPLE} records: export it as JSON lines or as an array of objects"
+            f"{name} holds no JSON object in its first {SAMPLE} records: export it as lines or an array of objects"
         )
 
     def scan(paths: Sequence[str]) -> pl.LazyFrame:
@@ -184,8 +184,9 @@ def _quoted(text: str) -> str:
 def _lines_query(lines: Path) -> str:
     """Every line as text. An impossible separator and no quote make the CSV reader a reader of lines."""
     return (
-        f"SELECT line FROM read_csv({_quoted(str(lines))}, columns={{'line': 'VARCHAR'}}, delim='', quote='', escape='', header=false, "
-        f"auto_detect=false, max_line_size={LONGEST_RECORD}, buffer_size={2 * LONGEST_RECORD}, null_padding=false)"
+        f"SELECT line FROM read_csv({_quoted(str(lines))}, columns={{'line': 'VARCHAR'}}, delim='', "
+        "quote='', escape='', header=false, auto_detect=false, "
+        f"max_line_size={LONGEST_RECORD}, buffer_size={2 * LONGEST_RECORD})"
     )
 
 

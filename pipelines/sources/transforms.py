@@ -215,7 +215,12 @@ def _hours(text: pl.Expr, transform: Transform) -> pl.Expr:
                 if series.len()
                 else series.cast(pl.Float64)
             )
-        return series.alias("text").to_frame().select(pl.coalesce(_clock(pl.col("text")), _iso_duration(pl.col("text")))).to_series()
+        return (
+            series.alias("text")
+            .to_frame()
+            .select(pl.coalesce(_clock(pl.col("text")), _iso_duration(pl.col("text"))))
+            .to_series()
+        )
 
     return pl.coalesce(number, text.map_batches(spelled, return_dtype=pl.Float64(), is_elementwise=True))
 

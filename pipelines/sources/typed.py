@@ -26,7 +26,8 @@ def read_parquet(path: Path) -> TextTable:
         count = frame.select(pl.len()).collect().item()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise ExportRefused(
-            f"{path.name} is cut off or damaged: its {path.stat().st_size} bytes are no whole Parquet file ({type(error).__name__}); copy it again"
+            f"{path.name} is cut off or damaged: its {path.stat().st_size} bytes are no whole Parquet file "
+            f"({type(error).__name__}); copy it again"
         ) from None
     columns = [_as_text(name, dtype).alias(f"c{i}") for i, (name, dtype) in enumerate(schema.items())]
     text = frame.select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW_NUMBER), *columns)

@@ -9,11 +9,12 @@ from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
 
 STATUS = Transform(
     "word",
-    values={
-        "active": "active", "full-time": "active", "part-time": "active", "contractor": "active", "intern": "active", "on leave": "leave",
-        "leave": "leave", "leave of absence": "leave", "inactive": "left", "terminated": "left", "resigned": "left", "left": "left",
-    },
-)  # fmt: skip
+    values=dict.fromkeys(
+        ("active", "full-time", "full time", "part-time", "part time", "contractor", "intern"), "active"
+    )
+    | dict.fromkeys(("on leave", "leave", "leave of absence", "furloughed"), "leave")
+    | dict.fromkeys(("inactive", "terminated", "resigned", "left"), "left"),
+)
 
 ADAPTER = Adapter(
     system="bamboohr",

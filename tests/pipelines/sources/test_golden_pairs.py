@@ -55,6 +55,8 @@ def test_every_system_has_a_golden_pair(system: str) -> None:
     assert [raw for raw in PAIRS if raw.parent.name == system]
 
 
-@pytest.mark.parametrize("folder", sorted(path for path in GOLDEN.iterdir() if path.is_dir()), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "folder", sorted(path for path in GOLDEN.iterdir() if path.is_dir()), ids=lambda path: path.name
+)
 def test_every_golden_folder_is_that_of_a_system(folder: Path) -> None:
     assert folder.name in all_adapters()
