@@ -129,7 +129,7 @@ def as_events(steps: pl.DataFrame) -> pl.DataFrame:
 def model_version(steps: pl.DataFrame, horizon_days: int) -> str:
     """Fingerprint of what a ranker is made of: histories, horizon, seed and the learning code."""
     digest = hashlib.sha256(f"{horizon_days} {SEED}".encode())
-    digest.update(str(as_events(steps).hash_rows(1, 2, 3, 4).sort().to_list()).encode())
+    digest.update(content_sha256(as_events(steps)).encode())
     for path in sorted((Path(__file__).parents[1] / "ml").rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

@@ -88,21 +88,21 @@ def accumulate(evidence: pl.DataFrame, policy: StagePolicy) -> pl.DataFrame:
     # an unnamed judge counts once for each kind of judgement: three anonymous certificates are not three people
     judge = pl.coalesce("given_by_id", "feedback_kind", pl.lit("unnamed"))
     day = pl.col("occurred_at").dt.date()
-    rows = rows.with_columns(
-        is_repetition.alias("_repetition"), positive.alias("_positive"), judge.alias("_judge"), day.alias("_day")
-    )
-    first_day = pl.struct(*_PAIR, "_day").is_first_distinct()
-    first_judge = pl.struct(*_PAIR, "_judge").is_first_distinct()
-    days = rows.filter("_repetition").filter(first_day)["evidence_id"]
-    judges = rows.filter("_positive").filter(first_judge)["evidence_id"]
+    rows = rows.with_columns(is_repetition.alias("_repetition"), positive.alias("_positive"), judge.alias("_judge"))
+    # rows of other modes are told apart by their own id, so that they never count as the first of a day or judge
+    own_day = pl.when("_repetition").then(day.cast(pl.String)).otherwise("evidence_id")
+    own_judge = pl.when("_positive").then("_judge").otherwise("evidence_id")
+    first_day = pl.struct(*_PAIR, own_day.alias("day")).is_first_distinct() & pl.col("_repetition")
+    first_judge = pl.struct(*_PAIR, own_judge.alias("judge")).is_first_distinct() & pl.col("_positive")
+    rows = rows.with_columns(first_day.alias("_first_day"), first_judge.alias("_first_judge"))
     practice = mode.is_in(["repetition", "teaching"])
     rows = rows.with_columns(
         (mode == "observation").cum_sum().over(_PAIR).alias("observation_count"),
-        pl.col("evidence_id").is_in(days.implode()).cum_sum().over(_PAIR).alias("repetition_count"),
+        pl.col("_first_day").cum_sum().over(_PAIR).alias("repetition_count"),
         hours.cum_sum().over(_PAIR).alias("repetition_hours"),
         (mode == "feedback").cum_sum().over(_PAIR).alias("feedback_count"),
         positive.cum_sum().over(_PAIR).alias("positive_feedback_count"),
-        pl.col("evidence_id").is_in(judges.implode()).cum_sum().over(_PAIR).alias("judge_count"),
+        pl.col("_first_judge").cum_sum().over(_PAIR).alias("judge_count"),
         (mode == "teaching").cum_sum().over(_PAIR).alias("teaching_count"),
         pl.col("occurred_at").first().over(_PAIR).alias("first_evidence_at"),
         pl.when(practice).then("occurred_at").forward_fill().over(_PAIR).alias("practised_at"),
