@@ -194,7 +194,7 @@ def _joined(one: FieldMap, table: TextTable) -> pl.Expr:
 
 
 def _filled(text: pl.Expr) -> pl.Expr:
-    return pl.when(text.str.contains(r"\S")).then(text)
+    return pl.when(text.str.strip_chars().str.len_bytes() > 0).then(text)
 
 
 def _value(one: FieldMap, texts: pl.LazyFrame, options: SourceOptions, name: str) -> pl.Expr:

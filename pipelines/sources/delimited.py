@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from pipelines.sources.declaration import ExportRefused
@@ -23,6 +24,8 @@ from pipelines.sources.table import MALFORMED, ROW_NUMBER, TextTable, comparable
 DELIMITERS = (",", ";", "\t", "|")
 # A quoted field longer than this is taken for a quote that was never closed.
 LONGEST_FIELD = 16 << 20
+_QUOTE, _NEWLINE = ord('"'), ord("\n")
+Marks = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -89,24 +92,38 @@ def _delimiter_of(first: str, name: str) -> str:
 
 def survey_rows(opened: OpenedFile, delimiter: str, width: int) -> Survey:
     """One pass over the bytes: regular when all rows hold width - 1 separators and quotes only open or close fields."""
-    sep = re.escape(delimiter.encode())
-    quoted = re.compile(rb"(?<=[\n" + sep + rb'])"(?:[^"]|"")*+"(?=[\r\n' + sep + rb"])")
     is_regular, rows = True, 0
     for block in _blocks_of_rows(opened):
         if block is None:
             return Survey(False, _ends_in_open_quote(opened, delimiter), rows)
-        if b'"' in block:
-            block = quoted.sub(b"", b"\n" + block)[1:]
-            is_regular = is_regular and b'"' not in block
-        ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
-        rows += len(ends)
-        if is_regular:
-            separators = np.flatnonzero(np.frombuffer(block, np.uint8) == ord(delimiter))
-            widths = np.diff(np.searchsorted(separators, ends), prepend=0)
-            is_regular = bool((widths == width - 1).all())
-    if not is_regular:
-        return Survey(False, _ends_in_open_quote(opened, delimiter), rows)
-    return Survey(True, False, rows)
+        marks, has_proper_quotes = _marks_outside_quotes(block, ord(delimiter))
+        rows += int((marks == _NEWLINE).sum())
+        is_regular = is_regular and has_proper_quotes and _is_periodic(marks, width)
+    return Survey(is_regular, not is_regular and _ends_in_open_quote(opened, delimiter), rows)
+
+
+def _is_periodic(marks: Marks, width: int) -> bool:
+    if len(marks) % width:
+        return False
+    rows = marks.reshape(-1, width)
+    return bool((rows[:, -1] == _NEWLINE).all() and (rows[:, :-1] != _NEWLINE).all())
+
+
+def _marks_outside_quotes(block: bytes, separator: int) -> tuple[Marks, bool]:
+    """The separators and line ends outside quotes, in order, and whether every quote opens, closes or is doubled."""
+    text = np.frombuffer(block, np.uint8)
+    is_mark = (text == separator) | (text == _NEWLINE)
+    if b'"' not in block:
+        return text[is_mark], True
+    at = np.flatnonzero(is_mark | (text == _QUOTE))
+    marks = text[at]
+    is_quote = marks == _QUOTE
+    is_inside = (np.cumsum(is_quote) & 1).astype(bool)
+    follows = np.diff(at, prepend=-1) == 1
+    precedes = np.append(follows[1:], True)
+    before_line_end = np.append((np.diff(at) == 2) & (text[at[:-1] + 1] == ord("\r")) & (marks[1:] == _NEWLINE), True)
+    is_proper = follows[is_quote & is_inside].all() and (precedes | before_line_end)[is_quote & ~is_inside].all()
+    return marks[~is_quote & ~is_inside], bool(is_proper)
 
 
 def _blocks_of_rows(opened: OpenedFile) -> Iterator[bytes | None]:

@@ -62,7 +62,6 @@ _ORDERED: dict[DateOrder, tuple[str, ...]] = {
 AMBIGUOUS = r"^(\d{1,2})[/-](\d{1,2})[/-](?:\d{4}|\d{2})(?:\D|$)"
 TRUE_WORDS = ("true", "yes", "y", "1", "x", "ja", "oui", "si", "sí", "wahr")
 FALSE_WORDS = ("false", "no", "n", "0", "nein", "non", "falsch")
-_NUMBER = r"^[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$"
 
 
 def typed(text: pl.Expr, transform: Transform, time_zone: str) -> pl.Expr:
@@ -105,7 +104,12 @@ def _email(text: pl.Expr) -> pl.Expr:
 
 
 def _cascade(series: pl.Series, dtype: Any, readers: list[Callable[[pl.Series], pl.Series]]) -> pl.Series:
-    """Each reader in turn on what the ones before it could not read: one pass where a column is of one form."""
+    """Each reader in turn on what the ones before it could not read: one pass where a column is of one form.
+
+    No text is read by two readers in two ways, so the one that fits the batch's first texts may go first.
+    """
+    probe = series.head(1000).drop_nulls().head(50)
+    readers = sorted(readers, key=lambda reader: reader(probe).null_count()) if probe.len() else []
     result = (
         pl.Series(series.name, [None], dtype=dtype).new_from_index(0, series.len())
         if series.len()
@@ -133,10 +137,14 @@ def _moments(series: pl.Series, transform: Transform, time_zone: str) -> pl.Seri
         return lambda rest: rest.str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC").cast(MOMENT)
 
     def local(form: str) -> Callable[[pl.Series], pl.Series]:
-        return lambda rest: _to_utc(rest.str.to_datetime(form, time_unit="us", strict=False), time_zone)
+        return lambda rest: _to_utc(
+            _four_digit_years(rest.str.to_datetime(form, time_unit="us", strict=False)), time_zone
+        )
 
     def day(form: str) -> Callable[[pl.Series], pl.Series]:
-        return lambda rest: rest.str.to_date(form, strict=False).cast(_LOCAL).dt.replace_time_zone("UTC")
+        return lambda rest: (
+            _four_digit_years(rest.str.to_date(form, strict=False)).cast(_LOCAL).dt.replace_time_zone("UTC")
+        )
 
     has_zone = tuple(form for form in transform.formats if "%z" in form or "%#z" in form or "%Z" in form)
     pointed = _POINTED + (_ORDERED[transform.date_order] if transform.date_order else ())
@@ -153,6 +161,14 @@ def _moments(series: pl.Series, transform: Transform, time_zone: str) -> pl.Seri
         *(day(form) for form in _day_formats(transform)),
     ]
     return _cascade(series, MOMENT, readers)
+
+
+def _four_digit_years(days: pl.Series) -> pl.Series:
+    """Drops readings of 25 as the year 25: `%Y` takes two digits as well, and another format reads those."""
+    earliest = days.min()
+    if earliest is None or earliest.year >= 1000:  # type: ignore[union-attr]
+        return days
+    return days.zip_with(days.dt.year() >= 1000, pl.Series(days.name, [None], dtype=days.dtype))
 
 
 def _has_time(form: str) -> bool:
@@ -179,7 +195,7 @@ def _days(series: pl.Series, transform: Transform, time_zone: str) -> pl.Series:
     """Days; a moment gives the day it shows, in the zone it was written in."""
 
     def day(form: str) -> Callable[[pl.Series], pl.Series]:
-        return lambda rest: rest.str.to_date(form, strict=False)
+        return lambda rest: _four_digit_years(rest.str.to_date(form, strict=False))
 
     def iso_day(rest: pl.Series) -> pl.Series:
         return rest.str.extract(r"^(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}", 1).str.to_date("%Y-%m-%d", strict=False)
@@ -194,11 +210,19 @@ def _days(series: pl.Series, transform: Transform, time_zone: str) -> pl.Series:
 
 def _number(text: pl.Expr, decimal_comma: bool) -> pl.Expr:
     """A finite number; thousands separators are dropped, and a comma is the decimal sign where that is declared."""
-    if decimal_comma:
-        plain = text.str.replace_all(r"[.\s'  ]", "").str.replace(",", ".", literal=True)
-    else:
-        plain = text.str.replace_all(r"(\d),(\d{3})", "$1$2")
-    return pl.when(plain.str.contains(_NUMBER)).then(plain.cast(pl.Float64, strict=False))
+
+    def read(series: pl.Series) -> pl.Series:
+        if decimal_comma:
+            series = series.str.replace_all(r"[.\s']", "").str.replace(",", ".", literal=True)
+        numbers = series.cast(pl.Float64, strict=False)
+        if numbers.null_count() > series.null_count():
+            grouped = series.str.extract(r"^([+-]?\d{1,3}(?:[,'\s]\d{3})+(?:\.\d+)?)$", 1).str.replace_all(
+                r"[,'\s]", ""
+            )
+            numbers = numbers.zip_with(numbers.is_not_null(), grouped.cast(pl.Float64, strict=False))
+        return numbers.zip_with(numbers.is_finite().fill_null(True), pl.Series(series.name, [None], dtype=pl.Float64))
+
+    return _by_batch(text, pl.Float64(), read)
 
 
 _TO_HOURS = {"seconds": 3600.0, "minutes": 60.0, "hours": 1.0}
