@@ -12,6 +12,7 @@ import polars as pl
 
 from pipelines.sources.declaration import DateOrder, Transform
 
+Reader = Callable[[pl.Series], pl.Series]
 MOMENT = pl.Datetime("us", "UTC")
 _DAY, _LOCAL = pl.Date(), pl.Datetime("us")
 # Tried in this order; the first that reads a text wins. No text is read by two of them in two ways.
@@ -74,9 +75,9 @@ def typed(text: pl.Expr, transform: Transform, time_zone: str) -> pl.Expr:
         case "lower_email":
             return _email(text)
         case "date":
-            return _by_batch(text, _DAY, lambda series: _days(series, transform, time_zone))
+            return _by_batch(text, _DAY, _cascade(_DAY, _day_readers(transform, time_zone)))
         case "moment":
-            return _by_batch(text, MOMENT, lambda series: _moments(series, transform, time_zone))
+            return _by_batch(text, MOMENT, _cascade(MOMENT, _moment_readers(transform, time_zone)))
         case "number":
             return _number(text, transform.decimal_comma)
         case "hours":
@@ -92,7 +93,7 @@ def typed(text: pl.Expr, transform: Transform, time_zone: str) -> pl.Expr:
             return _boolean(text, transform)
 
 
-def _by_batch(text: pl.Expr, dtype: Any, read: Callable[[pl.Series], pl.Series]) -> pl.Expr:
+def _by_batch(text: pl.Expr, dtype: Any, read: Reader) -> pl.Expr:
     return text.map_batches(read, return_dtype=dtype, is_elementwise=True)
 
 
@@ -103,45 +104,48 @@ def _email(text: pl.Expr) -> pl.Expr:
     return pl.when(address.str.contains(r"^[^@\s]+@[^@\s]+$")).then(address)
 
 
-def _cascade(series: pl.Series, dtype: Any, readers: list[Callable[[pl.Series], pl.Series]]) -> pl.Series:
+def _cascade(dtype: Any, readers: list[Reader]) -> Reader:
     """Each reader in turn on what the ones before it could not read: one pass where a column is of one form.
 
-    No text is read by two readers in two ways, so the one that fits the batch's first texts may go first.
+    No text is read by two readers in two ways, so the order changes nothing but the time: the reader that fitted the
+    last batch goes first.
     """
-    probe = series.head(1000).drop_nulls().head(50)
-    readers = sorted(readers, key=lambda reader: reader(probe).null_count()) if probe.len() else []
-    result = (
-        pl.Series(series.name, [None], dtype=dtype).new_from_index(0, series.len())
-        if series.len()
-        else series.cast(dtype)
-    )
-    rest = series
-    for reader in readers:
-        if rest.null_count() == rest.len():
-            break
-        read = reader(rest)
-        if read.null_count() < read.len():
-            result = read if result.null_count() == result.len() else result.zip_with(result.is_not_null(), read)
-            rest = rest.zip_with(read.is_null(), pl.Series(rest.name, [None], dtype=pl.String))
-    return result.rename(series.name)
+    first = [readers[0]]
+
+    def read(series: pl.Series) -> pl.Series:
+        result = pl.Series(series.name, [None], dtype=dtype).new_from_index(0, series.len()) if series.len() else None
+        rest = series
+        for reader in (*first, *readers):
+            if rest.null_count() == rest.len():
+                break
+            found = reader(rest)
+            if found.null_count() == found.len():
+                continue
+            if found.null_count() == rest.null_count():
+                first[0] = reader
+            result = found if result is None or rest is series else result.zip_with(result.is_not_null(), found)
+            rest = rest.zip_with(found.is_null(), pl.Series(rest.name, [None], dtype=pl.String))
+        return series.cast(dtype) if result is None else result.rename(series.name)
+
+    return read
 
 
 def _day_formats(transform: Transform) -> tuple[str, ...]:
     return (*_DAYS, *_POINTED, *(_ORDERED[transform.date_order] if transform.date_order else ()))
 
 
-def _moments(series: pl.Series, transform: Transform, time_zone: str) -> pl.Series:
-    """Moments in UTC. A day without a time is midnight UTC in every zone, so that it stays the day that was written."""
+def _moment_readers(transform: Transform, time_zone: str) -> list[Reader]:
+    """Readers of moments in UTC. A day without a time is midnight UTC in every zone, so that it stays the day that was written."""
 
-    def zoned(form: str) -> Callable[[pl.Series], pl.Series]:
+    def zoned(form: str) -> Reader:
         return lambda rest: rest.str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC").cast(MOMENT)
 
-    def local(form: str) -> Callable[[pl.Series], pl.Series]:
+    def local(form: str) -> Reader:
         return lambda rest: _to_utc(
             _four_digit_years(rest.str.to_datetime(form, time_unit="us", strict=False)), time_zone
         )
 
-    def day(form: str) -> Callable[[pl.Series], pl.Series]:
+    def day(form: str) -> Reader:
         return lambda rest: (
             _four_digit_years(rest.str.to_date(form, strict=False)).cast(_LOCAL).dt.replace_time_zone("UTC")
         )
@@ -149,7 +153,7 @@ def _moments(series: pl.Series, transform: Transform, time_zone: str) -> pl.Seri
     has_zone = tuple(form for form in transform.formats if "%z" in form or "%#z" in form or "%Z" in form)
     pointed = _POINTED + (_ORDERED[transform.date_order] if transform.date_order else ())
     with_time = tuple(form + time for form in pointed for time in _TIMES[1:])
-    readers = [
+    return [
         *(zoned(form) for form in has_zone),
         *(local(form) if _has_time(form) else day(form) for form in transform.formats if form not in has_zone),
         *(zoned(form) for form in _ISO_ZONED[:1]),
@@ -160,7 +164,6 @@ def _moments(series: pl.Series, transform: Transform, time_zone: str) -> pl.Seri
         *(local(form) for form in (*_ISO_LOCAL[2:], *_NAMED_LOCAL, *with_time)),
         *(day(form) for form in _day_formats(transform)),
     ]
-    return _cascade(series, MOMENT, readers)
 
 
 def _four_digit_years(days: pl.Series) -> pl.Series:
@@ -191,21 +194,22 @@ def _epochs(series: pl.Series) -> pl.Series:
     return micros.cast(_LOCAL).dt.replace_time_zone("UTC")
 
 
-def _days(series: pl.Series, transform: Transform, time_zone: str) -> pl.Series:
-    """Days; a moment gives the day it shows, in the zone it was written in."""
+def _day_readers(transform: Transform, time_zone: str) -> list[Reader]:
+    """Readers of days; a moment gives the day it shows, in the zone it was written in."""
 
-    def day(form: str) -> Callable[[pl.Series], pl.Series]:
+    def day(form: str) -> Reader:
         return lambda rest: _four_digit_years(rest.str.to_date(form, strict=False))
 
     def iso_day(rest: pl.Series) -> pl.Series:
         return rest.str.extract(r"^(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}", 1).str.to_date("%Y-%m-%d", strict=False)
 
+    moments = _cascade(MOMENT, _moment_readers(transform, time_zone))
+
     def moment_day(rest: pl.Series) -> pl.Series:
-        return _moments(rest, transform, time_zone).dt.convert_time_zone(time_zone).dt.date()
+        return moments(rest).dt.convert_time_zone(time_zone).dt.date()
 
     declared = [day(form) for form in transform.formats]
-    readers = [*declared, day("%Y-%m-%d"), iso_day, *(day(form) for form in _day_formats(transform)), moment_day]
-    return _cascade(series, _DAY, readers)
+    return [*declared, day("%Y-%m-%d"), iso_day, *(day(form) for form in _day_formats(transform)), moment_day]
 
 
 def _number(text: pl.Expr, decimal_comma: bool) -> pl.Expr:
