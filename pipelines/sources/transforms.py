@@ -135,7 +135,7 @@ def _day_formats(transform: Transform) -> tuple[str, ...]:
 
 
 def _moment_readers(transform: Transform, time_zone: str) -> list[Reader]:
-    """Readers of moments in UTC. A day without a time is midnight UTC in every zone, so that it stays the day that was written."""
+    """Readers of moments in UTC. A day without a time is midnight UTC: it stays the day that was written."""
 
     def zoned(form: str) -> Reader:
         return lambda rest: rest.str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC").cast(MOMENT)
