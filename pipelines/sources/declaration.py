@@ -18,7 +18,7 @@ Condition = tuple[str, tuple[str, ...]]  # a header, and the words it may hold
 TransformKind = Literal["text", "lower_email", "date", "moment", "number", "hours", "score", "word", "boolean"]
 
 
-class ExportRefused(Exception):  # noqa: N818 (a refusal is an outcome, not a fault)
+class ExportRefused(Exception):
     """A file that cannot be read; its text is one sentence that says what to do and holds nothing personal."""
 
 
