@@ -213,7 +213,7 @@ def fit_on(
         return now
     # One horizon earlier the same fit did not know the last horizon: its promises can be held against it.
     past = before(histories, end - horizon)
-    earlier = _fit_core(past, end - horizon, horizon, policy, names, extra, seed)
+    earlier = _fit_core(past, end - horizon, horizon, policy, names, extra, seed, like=now.ranker)
     if earlier.ranker is None:
         return now
     inputs, came_true = promises(earlier, histories, end - horizon, horizon)
@@ -255,6 +255,7 @@ def _fit_core(
     names: Names | None,
     extra: ExtraFeatures | None,
     seed: int,
+    like: Ranker | None = None,
 ) -> Recommender:
     panel = fit_panel(histories, policy, names=names, seed=seed)
     cases = training_cases(histories, policy, horizon=horizon, end=end, seed=seed)
@@ -268,7 +269,7 @@ def _fit_core(
     if int(rows.teaches.sum()) < policy.min_cases:
         return replace(bare, reason="too few past steps were among their candidates: ordered by popularity")
     features = (*FEATURES, *(extra.declared if extra is not None else ()))
-    return replace(bare, ranker=fit_ranker(rows, features, policy, seed=seed))
+    return replace(bare, ranker=fit_ranker(rows, features, policy, seed=seed, like=like))
 
 
 def _by_popularity(panel: Panel, open_items: Bools, policy: Policy) -> tuple[Candidates, Floats]:

@@ -7,7 +7,7 @@ import pytest
 
 from ml.features import Feature
 from ml.histories import read_histories
-from ml.policy import Policy
+from ml.policy import Policy, choose_policy
 from ml.ranker import fit_logit, fit_ranker, log_softmax, mean_ndcg
 from ml.training import TrainingRows
 
@@ -61,8 +61,6 @@ def test_padding_takes_no_share_of_the_softmax() -> None:
 
 
 def test_settings_follow_the_shape_of_the_data(ladders) -> None:
-    from ml.policy import choose_policy
-
     histories = read_histories(ladders)
     per_item = len(histories.acquisitions.item) / histories.n_items
     assert choose_policy(histories).ease_ridge == pytest.approx(min(4 * per_item, 600))
