@@ -27,8 +27,8 @@ def test_every_model_is_named_and_measured(ladders: pl.DataFrame) -> None:
     assert json.loads(json.dumps(found.to_dict()))["models"][-1]["model"] == "footsteps"
 
 
-def test_ladders_are_climbed_better_than_by_popularity(ladders: pl.DataFrame) -> None:
-    found = {row.model: row for row in evaluate(ladders, split="leave-last").models}
+def test_ladders_are_climbed_better_than_by_popularity(small_ladders: pl.DataFrame) -> None:
+    found = {row.model: row for row in evaluate(small_ladders, split="leave-last").models}
     assert found["footsteps"].ndcg_at_10 > found["popularity"].ndcg_at_10 + 0.2
 
 

@@ -39,9 +39,9 @@ def test_a_constant_of_the_person_moves_no_weight() -> None:
 
 
 def test_trees_are_used_where_the_linear_part_cannot_follow() -> None:
-    rows = rows_with(1500, 3.0, curved=True)
+    rows = rows_with(900, 3.0, curved=True)
     straight = fit_ranker(rows, NAMES, replace(POLICY, boosting=False), seed=0)
-    mixed = fit_ranker(rows, NAMES, replace(POLICY, trees=30), seed=0)
+    mixed = fit_ranker(rows, NAMES, replace(POLICY, trees=15), seed=0)
     assert straight.booster is None
     assert mixed.step > 0
     assert mean_ndcg(mixed.utility(rows.features), rows) > mean_ndcg(straight.utility(rows.features), rows) + 0.1
