@@ -14,6 +14,7 @@ from assets.model import model_assets
 from assets.out import out_assets
 from assets.raw import landing_assets
 from assets.resources import Night
+from assets.watching import loggers
 from pipelines.config import Config, read_config
 from pipelines.settings import Settings
 
@@ -31,6 +32,7 @@ def build_definitions(settings: Settings) -> Definitions:
         schedules=[night_schedule(config.time_zone)],
         resources=resources(settings, config),
         executor=in_process_executor,
+        loggers=loggers(),
     )
 
 

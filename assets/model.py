@@ -14,11 +14,11 @@ from typing import Any
 
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition, MetadataValue, asset, multi_asset
-from ml.bundle import BundleError, load_bundle, save_bundle
 
 from assets.core import described
 from assets.io import spec_of
 from assets.resources import Night
+from ml.bundle import BundleError, load_bundle, save_bundle
 from ml.evaluation import Evaluation, evaluate
 from ml.mastery import end_of, estimate_mastery, reach_steps
 from ml.recommend import describe_steps, eligible_steps
@@ -33,6 +33,7 @@ from pipelines.contracts.catalog import (
     REACHED_STEP,
     SKILL,
 )
+from pipelines.lake import content_sha256
 
 # Candidates kept for each person: enough that variety and eligibility still leave a full list.
 CANDIDATES = 60

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.config import Source
-from pipelines.contracts.catalog import DELIVERY
+from pipelines.contracts.catalog import DELIVERY, TABLES
 from pipelines.contracts.shapes import SHAPES, ShapeName, quarantine_table, raw_table
 from pipelines.contracts.table import Table
 from pipelines.lake import Lake, replace_file
@@ -93,6 +93,21 @@ def scan_quarantine(lake: Lake, table: Table, sources: Sequence[Source]) -> pl.L
     quarantine = quarantine_table(table.name)
     frames = [_scan_files(lake, quarantine, current_deliveries(lake, source)) for source in sources]
     return pl.concat(frames or [pl.LazyFrame(schema=quarantine.schema)])
+
+
+def count_quarantined(lake: Lake, sources: Sequence[Source]) -> int:
+    """Rows in quarantine now: of deliveries that count, and of core tables."""
+    raw = {table.name: table for source in sources for table in source_tables(source).values()}
+    landed = sum(
+        scan_quarantine(lake, table, [source for source in sources if table in source_tables(source).values()])
+        .select(pl.len())
+        .collect()
+        .item()
+        for table in raw.values()
+    )
+    core = [table for name, table in TABLES.items() if name.startswith("core_")]
+    conformed = sum(lake.scan(quarantine_table(table.name)).select(pl.len()).collect().item() for table in core)
+    return int(landed + conformed)
 
 
 def read_ledger(lake: Lake) -> pl.DataFrame:

@@ -1,0 +1,33 @@
+"""`footsteps demo`: a made-up company's exports.
+
+Belongs here: progress and the answer.
+Does not belong here: the company (`pipelines.demo`).
+"""
+
+from datetime import date
+from pathlib import Path
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from assets.commands.saying import Failed, answers, errors, print_json, settings_of
+from pipelines.demo.build import build_demo
+
+
+def make_demo(data_root: Path | None, people: int, seed: int, end: date, as_json: bool) -> None:
+    """Write the demo into the data root and say what is there."""
+    root = settings_of(data_root).root
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=errors, transient=True) as bar:
+        task = bar.add_task("writing the demo company", total=1.0)
+        try:
+            summary = build_demo(
+                root, people=people, seed=seed, end=end,
+                progress=lambda what, share: bar.update(task, description=what, completed=share),
+            )  # fmt: skip
+        except (OSError, ValueError) as problem:
+            raise Failed(f"the demo could not be written to {root}: {problem}") from problem
+    if as_json:
+        files = [{"file": one.file, "rows": one.rows} for one in summary.written.files]
+        print_json({"data_root": str(root), "people": people, "seed": seed, "end": end, "files": files})
+        return
+    answers.print(f"{summary.sentence}\nExports: {root / 'landing'}\nNext:    footsteps run", soft_wrap=True)

@@ -1,0 +1,75 @@
+"""`footsteps doctor`: what is late, refused, failing or shrinking, in a sentence each.
+
+Belongs here: the examination and its sentences.
+Does not belong here: mending.
+"""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import typer
+
+from assets.commands.night import load_config
+from assets.commands.saying import answers, print_json, settings_of
+from pipelines.config import Config
+from pipelines.contracts.catalog import DELIVERY
+from pipelines.lake import Lake
+from pipelines.publish.snapshot import NothingPublished, current_snapshot
+from pipelines.settings import Settings
+
+
+def examine(data_root: Path | None, config: Path | None, landing: Path | None, as_json: bool) -> None:
+    """Print the findings; exit with 1 where there is one."""
+    settings = settings_of(data_root, config, landing)
+    found = find_troubles(settings, load_config(settings), datetime.now(UTC))
+    if as_json:
+        print_json({"healthy": not found, "findings": found})
+    elif found:
+        answers.print("\n".join(f"• {sentence}" for sentence in found), soft_wrap=True)
+    else:
+        answers.print("Nothing is late, refused, failing or shrinking.")
+    if found:
+        raise typer.Exit(1)
+
+
+def find_troubles(settings: Settings, config: Config, now: datetime) -> list[str]:
+    """One sentence per trouble: sources without files, late or refused ones, and a missing or stale publication."""
+    ledger = Lake(settings.lake_path).scan(DELIVERY).collect()
+    found = [sentence for source in config.sources for sentence in _of_source(ledger, source.name,
+             source.freshness_days, now)]  # fmt: skip
+    return found + _of_publication(settings, now.date())
+
+
+def _of_source(ledger: pl.DataFrame, name: str, freshness_days: float | None, now: datetime) -> list[str]:
+    mine = ledger.filter(pl.col("source_name") == name).sort("delivery_number")
+    landed = mine.filter(pl.col("delivery_status") == "landed")
+    found = []
+    if not landed.height:
+        found.append(f"{name}: no file was ever landed: check its path in footsteps.yaml and the landing folder.")
+    else:
+        age = (now - landed["landed_at"][-1]).total_seconds() / 86_400
+        if freshness_days is not None and age > freshness_days:
+            found.append(
+                f"{name}: late: the last file came {age:.1f} days ago, one is due every {freshness_days:g} days."
+            )
+        goods = landed["good_count"].to_list()
+        if len(goods) > 1 and goods[-1] < goods[-2] / 2:
+            found.append(f"{name}: shrinking: {goods[-1]:,} rows in the last file, {goods[-2]:,} in the one before.")
+        last = landed.row(-1, named=True)
+        total = last["good_count"] + last["bad_count"]
+        if last["bad_count"] > total * 0.05:
+            found.append(f"{name}: {last['bad_count']:,} of {total:,} rows of its last file are in quarantine.")
+    last_word = mine.unique("file_sha256", keep="last", maintain_order=True)
+    refused = last_word.filter(pl.col("delivery_status") == "refused")
+    return found + [f"{name}: refused: {reason}" for reason in refused["delivery_reason"]]
+
+
+def _of_publication(settings: Settings, today: date) -> list[str]:
+    try:
+        snapshot = current_snapshot(settings.published_path)
+    except NothingPublished as nothing:
+        return [f"{nothing}."]
+    if snapshot.valid_until < today:
+        return [f"the published snapshot was valid until {snapshot.valid_until}: no night has succeeded since."]
+    return []

@@ -1,0 +1,236 @@
+"""`footsteps run`: one night in this process, seen in the UI like any other run.
+
+Belongs here: the run, its progress, and what is said of it.
+Does not belong here: the steps.
+"""
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from assets.commands.saying import Failed, answers, errors, print_json, print_table, say, settings_of
+from assets.watching import listeners
+from pipelines.config import Config, ConfigRefused, read_config
+from pipelines.contracts.catalog import DELIVERY
+from pipelines.lake import Lake
+from pipelines.landing import count_quarantined, current_deliveries
+from pipelines.publish.snapshot import NothingPublished, Snapshot, current_snapshot
+from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import ExecuteInProcessResult
+
+_HOME_FILE = "dagster.yaml"
+
+
+@dataclass(frozen=True)
+class Night:
+    """What a night came to."""
+
+    snapshot: Snapshot
+    sources: list[dict[str, Any]]
+    quarantined: int
+    warnings: list[str]
+
+
+def run_night(
+    data_root: Path | None, config: Path | None, landing: Path | None, as_of: date | None, accept_shrink: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Run the night and print its tables. Raises Failed where nothing could be published."""
+    settings = settings_of(data_root, config, landing)
+    declared = load_config(settings)
+    if settings.landing is not None and not settings.landing.is_dir():
+        raise Failed(f"the landing folder {settings.landing} does not exist: give the folder the exports lie in")
+    night = execute(settings, declared, as_of, accept_shrink)
+    if as_json:
+        print_json(as_document(night))
+    else:
+        _print(night)
+
+
+def load_config(settings: Settings) -> Config:
+    """The configuration. Raises Failed with its sentence where it cannot be used."""
+    try:
+        return read_config(settings.config_path)
+    except ConfigRefused as refusal:
+        raise Failed(str(refusal)) from refusal
+
+
+def dagster_home(settings: Settings) -> Path:
+    """Dagster's home under the data root, made if missing, with the repository's dagster.yaml; set for this process."""
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(Path(__file__).parents[2] / _HOME_FILE, home / _HOME_FILE)
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+def execute(settings: Settings, declared: Config, as_of: date | None, accept_shrink: bool) -> Night:
+    """Run every step in this process; raises Failed with the first step's sentence where the night broke off."""
+    dagster_home(settings)
+    from dagster import DagsterInstance
+
+    from assets.automation import NIGHT_JOB
+    from assets.definitions import build_definitions
+    from assets.resources import ACCEPT_SHRINK_TAG, AS_OF_TAG
+
+    day = as_of or (None if declared.as_of != "today" else datetime.now(ZoneInfo(declared.time_zone)).date())
+    tags = {AS_OF_TAG: day.isoformat()} if day else {}
+    if accept_shrink:
+        tags[ACCEPT_SHRINK_TAG] = "true"
+    job = build_definitions(settings).resolve_job_def(NIGHT_JOB)
+    with DagsterInstance.get() as instance, _progress(len(job.graph.node_defs)):
+        result = job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+        broken = None if result.success else _why(result)
+    refused = _refusals(settings, declared)
+    for sentence in refused:
+        say(f"[yellow]refused:[/yellow] {sentence}")
+    if broken:
+        raise Failed(f"{broken} What was published before stays.")
+    try:
+        snapshot = current_snapshot(settings.published_path)
+    except NothingPublished as nothing:
+        raise Failed(f"the night published nothing: {nothing}") from nothing
+    lake = Lake(settings.lake_path)
+    return Night(snapshot, _sources(lake, declared), count_quarantined(lake, declared.sources), refused)
+
+
+def as_document(night: Night) -> dict[str, Any]:
+    """The stable JSON of a night."""
+    return {
+        "snapshot_id": night.snapshot.snapshot_id,
+        "as_of": night.snapshot.as_of.isoformat(),
+        "valid_until": night.snapshot.valid_until.isoformat(),
+        "tables": [
+            {
+                "name": table.name, "path": str(night.snapshot.path(table.name)), "format": "parquet",
+                "rows": table.rows, "content_sha256": table.content_sha256,
+            }
+            for table in night.snapshot.tables
+        ],
+        "sources": night.sources,
+        "quarantined": night.quarantined,
+    }  # fmt: skip
+
+
+def _print(night: Night) -> None:
+    print_table(
+        f"Snapshot {night.snapshot.snapshot_id}, as of {night.snapshot.as_of}",
+        {"table": "left", "rows": "right", "path": "left"},
+        [[table.name, f"{table.rows:,}", str(night.snapshot.path(table.name))] for table in night.snapshot.tables],
+    )
+    names = ("source", "system", "status", "files", "rows", "quarantined")
+    print_table(
+        "Sources",
+        {name: "left" if name in names[:3] else "right" for name in names},
+        [
+            [
+                one["name"],
+                one["system"],
+                one["status"],
+                f"{one['files']:,}",
+                f"{one['rows']:,}",
+                f"{one['quarantined']:,}",
+            ]
+            for one in night.sources
+        ],
+    )
+    answers.print(
+        f"{night.quarantined:,} rows in quarantine. Next: footsteps show --sample 3, footsteps tables, footsteps up"
+    )
+
+
+def _sources(lake: Lake, declared: Config) -> list[dict[str, Any]]:
+    """One entry a source: files and rows that count now, rows set aside at landing, and files refused."""
+    ledger = lake.scan(DELIVERY).collect()
+    entries = []
+    for source in declared.sources:
+        current, refused = current_deliveries(lake, source), _refused_now(ledger, source.name)
+        entries.append(
+            {
+                "name": source.name,
+                "system": source.system,
+                "status": "refused" if refused.height else "landed" if current.height else "no_file",
+                "files": current.height,
+                "rows": int(current["good_count"].sum()),
+                "quarantined": int(current["bad_count"].sum()),
+                "refused": refused.select(file="file_name", reason="delivery_reason").to_dicts(),
+            }
+        )
+    return entries
+
+
+def _refused_now(ledger: pl.DataFrame, source_name: str) -> pl.DataFrame:
+    """Refusals whose content was not landed afterwards, with the last reason."""
+    mine = ledger.filter(pl.col("source_name") == source_name).sort("delivery_number")
+    last = mine.unique("file_sha256", keep="last", maintain_order=True)
+    return last.filter(pl.col("delivery_status") == "refused")
+
+
+def _refusals(settings: Settings, declared: Config) -> list[str]:
+    ledger = Lake(settings.lake_path).scan(DELIVERY).collect()
+    return [
+        f"{source.name}: {reason}"
+        for source in declared.sources
+        for reason in _refused_now(ledger, source.name)["delivery_reason"]
+    ]
+
+
+def _why(result: "ExecuteInProcessResult") -> str:
+    """The first failure in one sentence: a broken rule, or a step's error without its stack."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            cause = error.cause if error and error.cause else error
+            said = cause.message.strip().splitlines()[0] if cause else "it gave no reason"
+            return f"the step {event.step_key} failed: {said}."
+    for event in result.all_events:
+        if event.event_type_value == "ASSET_CHECK_EVALUATION":
+            check: Any = event.event_specific_data
+            if not check.passed and check.blocking and check.severity.value == "ERROR":
+                return f"{check.asset_key.to_user_string()} breaks {check.check_name}: {check.description}."
+    return "the night did not finish."
+
+
+class _Watch(logging.Handler):
+    """Moves the bar with the steps that Dagster reports."""
+
+    def __init__(self, bar: Progress, task: Any) -> None:
+        super().__init__()
+        self.bar, self.task = bar, task
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show the step a record speaks of, and count those that ended."""
+        about = getattr(record, "dagster_meta", {}) or {}
+        event = about.get("dagster_event")
+        if event is None:
+            return
+        kind = event.event_type_value
+        if kind == "STEP_START":
+            self.bar.update(self.task, description=str(event.step_key))
+        elif kind in ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED"):
+            self.bar.advance(self.task)
+
+
+@contextmanager
+def _progress(steps: int) -> Iterator[None]:
+    """A bar over the steps of a night, on standard error; Dagster's own lines go to its event log alone."""
+    columns = (TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=errors, transient=True) as bar:
+        watch = _Watch(bar, bar.add_task("starting", total=steps))
+        listeners.append(watch)
+        try:
+            yield
+        finally:
+            listeners.remove(watch)

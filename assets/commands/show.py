@@ -1,0 +1,95 @@
+"""`footsteps show`: what the published tables hold for a person.
+
+Belongs here: one page of text per person.
+Does not belong here: the making of any of it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from rich.markup import escape
+
+from assets.commands.saying import Failed, answers, print_json, print_table, settings_of
+from pipelines.contracts.catalog import NEXT_SKILL, OUT_MASTERY, SKILL
+from pipelines.lake import Lake
+from pipelines.publish.snapshot import NothingPublished, Snapshot, current_snapshot
+from pipelines.settings import Settings
+
+_WHY_NOT = {
+    "too_little_evidence": "There is too little evidence to say anything good.",
+    "nothing_eligible": "Nothing is open that is not reached already.",
+    "opted_out": "The person asked for none.",
+}
+
+
+def published(settings: Settings) -> Snapshot:
+    """The current snapshot. Raises Failed where there is none."""
+    try:
+        return current_snapshot(settings.published_path)
+    except NothingPublished as nothing:
+        raise Failed(f"{nothing} (data root: {settings.root})") from nothing
+
+
+def show_people(data_root: Path | None, person: str | None, sample: int, as_json: bool) -> None:
+    """Print next steps and stages of the person, or of some people."""
+    if person is None and not sample:
+        raise Failed("say whom to show: `footsteps show PERSON`, or `footsteps show --sample 3`")
+    settings = settings_of(data_root)
+    snapshot = published(settings)
+    people = [person] if person is not None else _sample(snapshot, sample)
+    skills = Lake(settings.lake_path).scan(SKILL).select("skill_id", "skill_name").collect()
+    pages = [_page(snapshot, one, skills) for one in people]
+    if as_json:
+        print_json({"snapshot_id": snapshot.snapshot_id, "people": pages})
+        return
+    for page in pages:
+        _print(page, snapshot)
+
+
+def _sample(snapshot: Snapshot, count: int) -> list[str]:
+    """People spread over the table: the same ones each time."""
+    everyone = snapshot.scan(NEXT_SKILL.name).select("person_id").unique().sort("person_id").collect()["person_id"]
+    step = max(1, everyone.len() // max(count, 1))
+    return everyone.gather_every(step, step // 2).head(count).to_list()
+
+
+def _page(snapshot: Snapshot, person: str, skills: pl.DataFrame) -> dict[str, Any]:
+    mine = pl.col("person_id") == person
+    steps = snapshot.scan(NEXT_SKILL.name).filter(mine).collect()
+    if not steps.height:
+        raise Failed(f"nobody has the person_id {person!r} in this snapshot: see `footsteps show --sample 3`")
+    held = snapshot.scan(OUT_MASTERY.name).filter(mine).collect()
+    order = pl.col("stage").replace_strict({"master": 0, "journeyman": 1, "apprentice": 2, "none": 3})
+    held = held.sort(order, pl.col("level_share"), "skill_id", descending=[False, True, False])
+    named = [frame.join(skills, on="skill_id", how="left", maintain_order="left") for frame in (steps, held)]
+    return {"person_id": person, "next": named[0].to_dicts(), "mastery": named[1].to_dicts()}
+
+
+def _print(page: dict[str, Any], snapshot: Snapshot) -> None:
+    answers.rule(f"[bold]{escape(page['person_id'])}[/bold]", align="left")
+    steps = page["next"]
+    if steps[0]["no_recommendation_reason"]:
+        answers.print(f"{_WHY_NOT[steps[0]['no_recommendation_reason']]}\n")
+    else:
+        print_table(
+            f"Next steps (as of {snapshot.as_of}, valid until {snapshot.valid_until})",
+            {"": "right", "micro-skill": "left", "step": "left", "probability": "right",
+             "mastery": "right", "autonomy": "right", "purpose": "right"},
+            [
+                [str(s["rank"]), escape(s["skill_name"] or s["skill_id"]), f"{s['from_stage']} → {s['to_stage']}"
+                 if s["kind"] != "refresh" else "refresh", *(_figure(s[name]) for name in (
+                     "probability", "mastery", "autonomy", "purpose"))]
+                for s in steps
+            ],
+        )  # fmt: skip
+        answers.print(f"Why the first: {escape(steps[0]['explanation'])}\nHow: {escape(steps[0]['how'])}")
+    held = [one for one in page["mastery"] if one["stage"] != "none"]
+    counts = ", ".join(
+        f"{sum(one['stage'] == stage for one in held)} as {stage}" for stage in ("master", "journeyman", "apprentice")
+    )
+    answers.print(f"Holds {len(held)} micro-skills: {counts}.\n")
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
