@@ -96,7 +96,10 @@ class Rule:
         return self.name.replace("+", "_and_").replace("|", "__")
 
     def expression(self, known: Mapping[str, pl.Series] | None = None) -> pl.Expr:
-        """True where a row keeps this rule, never null. `known`: per `table.key`, the values references may take."""
+        """True where a row keeps this rule, never null.
+
+        `known` holds, per `table.key`, the values that references may take; raises ValueError where they are missing.
+        """
         column = pl.col(self.columns[0])
         match self.kind:
             case "not_null":

@@ -49,7 +49,9 @@ TABLE = Table(
     required=("person_id", "learning_verb", "started_at"),
     references=(Reference("person_id", "core_people__entity_person", "person_id"),),
     row_rules=(
-        RowRule("in_order", ("started_at", "ended_at"), pl.col("ended_at") >= pl.col("started_at"), "ends after it began"),
+        RowRule(
+            "in_order", ("started_at", "ended_at"), pl.col("ended_at") >= pl.col("started_at"), "ends after it began"
+        ),
         RowRule("is_plausible", ("started_at",), pl.col("started_at").is_between(_EARLIEST, _LATEST), "is plausible"),
         RowRule(
             "says_how_long",
@@ -63,7 +65,7 @@ TABLE = Table(
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkRow:
-    """One way at one size: median wall seconds of the validation alone, peak memory of its process, ratio to the bare rules."""
+    """One way at one size: median wall seconds, peak memory of its process, ratio of seconds to the bare rules."""
 
     rows: int
     way: Way
@@ -79,7 +81,7 @@ def benchmark_validation(
 ) -> list[BenchmarkRow]:
     """One row per size and way. Every measurement has a process of its own, and the ways take turns.
 
-    Seconds are of the validation alone: imports, reading the file and one run on a few rows come before the clock starts.
+    Seconds are of the validation alone: imports, reading the file and one run on a few rows come first.
     `progress` is told each measurement in a line.
     """
     say = progress or (lambda _: None)

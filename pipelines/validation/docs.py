@@ -13,12 +13,12 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
+import pipelines.validation.rule_expectation  # noqa: F401  # registers the expectation whose text is rendered
 from pipelines.contracts.table import Severity
 from pipelines.validation.quiet import quiet
 from pipelines.validation.verdict import RuleResult, Verdict
 
 with quiet():
-    import pipelines.validation.rule_expectation  # noqa: F401  # registers the expectation whose text is rendered
     from great_expectations.core.expectation_validation_result import expectationSuiteValidationResultSchema
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
     from great_expectations.render.view import DefaultJinjaSectionView
@@ -26,7 +26,8 @@ with quiet():
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#1d2733;background:#fff}
 h1{font-size:1.5rem} h2,h5{font-size:1.1rem;margin:1.5rem 0 .3rem} a{color:#0b5cad}
-table{border-collapse:collapse;width:100%} th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #dde3ea;vertical-align:top}
+table{border-collapse:collapse;width:100%}
+th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #dde3ea;vertical-align:top}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
 .badge{background:#eef2f6;border-radius:.25rem;padding:.05rem .35rem;font-family:ui-monospace,monospace;font-size:.9em}
 .passed,.text-success{color:#17713a} .failed,.error,.text-danger{color:#b3261e} .warned,.text-warning{color:#8a5a00}
@@ -111,7 +112,9 @@ def _sections(verdict: Verdict) -> Iterable[str]:
 def _verdict(verdict: Verdict) -> str:
     if not verdict.passed:
         return '<span class="failed">stopped</span>'
-    return '<span class="warned">passed with warnings</span>' if verdict.failed else '<span class="passed">passed</span>'
+    return (
+        '<span class="warned">passed with warnings</span>' if verdict.failed else '<span class="passed">passed</span>'
+    )
 
 
 def _outcome(result: RuleResult) -> str:

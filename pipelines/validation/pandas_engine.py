@@ -31,7 +31,7 @@ class RulePandasEngine(PandasExecutionEngine):  # type: ignore[misc]  # Great Ex
         self.load_batch_data("frame", frame)
 
     def masks(self, name: str) -> tuple[Any, Any]:
-        """Two boolean pandas series, one value per row: whether the rule speaks of the row, whether the row breaks it."""
+        """Two boolean pandas series, a value per row: whether the rule speaks of it, whether it breaks the rule."""
         if name not in self._masks:
             self._masks[name] = self._compute(self.rules[name])
         return self._masks[name]
@@ -62,7 +62,11 @@ def _indices(execution_engine: RulePandasEngine, metric_value_kwargs: Any, **_: 
     result_format = metric_value_kwargs["result_format"]
     unexpected = execution_engine.masks(metric_value_kwargs["rule"])[1]
     indices: list[int] = unexpected[unexpected].index.to_list()
-    return indices if result_format["result_format"] == "COMPLETE" else indices[: result_format["partial_unexpected_count"]]
+    return (
+        indices
+        if result_format["result_format"] == "COMPLETE"
+        else indices[: result_format["partial_unexpected_count"]]
+    )
 
 
 for _name, _values, _provider in (

@@ -20,13 +20,13 @@ from pipelines.validation.rule_expectation import DOMAIN_KEYS, EVALUATED, METRIC
 
 with quiet():
     from great_expectations.execution_engine import ExecutionEngine
-    from great_expectations.expectations.metrics.metric_provider import MetricProvider
     from great_expectations.expectations.metrics.column_map_metrics.column_values_between import ColumnValuesBetween
     from great_expectations.expectations.metrics.column_map_metrics.column_values_in_set import ColumnValuesInSet
     from great_expectations.expectations.metrics.column_map_metrics.column_values_match_regex import (
         ColumnValuesMatchRegex,
     )
     from great_expectations.expectations.metrics.column_map_metrics.column_values_non_null import ColumnValuesNonNull
+    from great_expectations.expectations.metrics.metric_provider import MetricProvider
     from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
     from great_expectations.expectations.registry import register_metric
     from great_expectations.validator.metric_configuration import MetricConfiguration
@@ -118,7 +118,7 @@ class FromCondition(MetricProvider):  # type: ignore[misc]  # Great Expectations
 
 
 def _as_written(limit: Any) -> Any:
-    """The limit as an int where it is whole: Great Expectations makes floats of ints, and so would polars of the column."""
+    """The limit as an int where it is whole: it arrives as a float, and would make floats of the column."""
     return int(limit) if isinstance(limit, float) and limit.is_integer() else limit
 
 
@@ -126,8 +126,8 @@ def _between(column: pl.Expr, limits: Mapping[str, Any]) -> pl.Expr:
     low, high = _as_written(limits["min_value"]), _as_written(limits["max_value"])
     if high is None:
         # Polars sorts NaN above every number, so that only an upper limit would catch it.
-        return (column >= low) & column.is_not_nan()
-    return column <= high if low is None else column.is_between(low, high)
+        return column.ge(low) & column.is_not_nan()
+    return column.le(high) if low is None else column.is_between(low, high)
 
 
 _HOLDS: dict[Any, Callable[[pl.Expr, Mapping[str, Any]], pl.Expr]] = {

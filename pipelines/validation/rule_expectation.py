@@ -12,7 +12,11 @@ from typing import Any, ClassVar
 from pipelines.validation.quiet import quiet
 
 with quiet():
-    from great_expectations.expectations.expectation import BatchExpectation, _format_map_output, render_suite_parameter_string
+    from great_expectations.expectations.expectation import (
+        BatchExpectation,
+        _format_map_output,
+        render_suite_parameter_string,
+    )
     from great_expectations.expectations.registry import get_metric_kwargs
     from great_expectations.render import LegacyRendererType, RenderedStringTemplateContent
     from great_expectations.render.renderer.renderer import renderer
@@ -59,8 +63,8 @@ class ExpectRowsToKeepRule(BatchExpectation):  # type: ignore[misc]  # Great Exp
         )
 
     @classmethod
-    @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)
-    @render_suite_parameter_string
+    @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)  # type: ignore[untyped-decorator]
+    @render_suite_parameter_string  # type: ignore[untyped-decorator]
     def _prescriptive_renderer(
         cls,
         configuration: Any = None,
@@ -69,10 +73,12 @@ class ExpectRowsToKeepRule(BatchExpectation):  # type: ignore[misc]  # Great Exp
         **_: Any,
     ) -> list[Any]:
         kwargs = configuration.kwargs
+        styling = (runtime_configuration or {}).get("styling") or {}
         names = {f"column_{number}": name for number, name in enumerate(kwargs["columns"])}
         template = {
-            "template": " + ".join(f"${key}" for key in names) + ": " + kwargs["sentence"].replace("$", "$$") + ".",
-            "params": names,
-            "styling": (runtime_configuration or {}).get("styling"),
+            # The sentence is a parameter because parameters are escaped; it is no name, so it gets no badge.
+            "template": " + ".join(f"${key}" for key in names) + ": $sentence.",
+            "params": {**names, "sentence": kwargs["sentence"]},
+            "styling": {**styling, "params": {"sentence": {"classes": []}}},
         }
         return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]

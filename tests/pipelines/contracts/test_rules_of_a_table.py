@@ -1,0 +1,157 @@
+"""The rules of a table, worked out by hand."""
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.contracts.shapes import SHAPES, raw_table
+from pipelines.contracts.table import Column, Reference, RowRule, Rule, Severity, Table
+
+X = Column("x", pl.Float64, "A number.", minimum=0)
+
+
+def kept(rule: Rule, values: list[Any], dtype: Any = None, **known: pl.Series) -> list[bool]:
+    frame = pl.DataFrame({"x": pl.Series(values, dtype=dtype)})
+    return frame.select(kept=rule.expression({key.replace("__", "."): found for key, found in known.items()}))[
+        "kept"
+    ].to_list()
+
+
+def test_not_null_refuses_null_and_nothing_else() -> None:
+    assert kept(Rule("not_null", ("x",)), [None, 0.0, math.nan]) == [False, True, True]
+
+
+def test_unique_keeps_the_first_row_of_a_value_and_every_null() -> None:
+    assert kept(Rule("unique", ("x",)), ["a", None, "b", "a", None]) == [True, True, True, False, True]
+
+
+def test_unique_over_several_columns_passes_where_any_of_them_is_null() -> None:
+    frame = pl.DataFrame({"x": ["a", "a", "a", None, None], "y": [1, 2, 1, 1, 1]})
+    assert frame.select(kept=Rule("unique", ("x", "y")).expression())["kept"].to_list() == [
+        True,
+        True,
+        False,
+        True,
+        True,
+    ]
+
+
+def test_in_set_compares_whole_words_and_letter_case() -> None:
+    assert kept(Rule("in_set", ("x",), allowed=("a", "b")), ["a", "A", "ab", "", None]) == [
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("minimum", "maximum", "expected"),
+    [
+        (0, 1, [False, True, True, False, False, True]),
+        (0, None, [False, True, True, True, False, True]),
+        (None, 1, [True, True, True, False, False, True]),
+    ],
+)
+def test_between_includes_its_limits_and_refuses_what_is_not_a_number(
+    minimum: float | None, maximum: float | None, expected: list[bool]
+) -> None:
+    rule = Rule("between", ("x",), minimum=minimum, maximum=maximum)
+    assert kept(rule, [-0.1, 0.0, 1.0, 1.1, math.nan, None]) == expected
+
+
+def test_between_compares_large_whole_numbers_exactly() -> None:
+    assert kept(Rule("between", ("x",), minimum=1, maximum=2**53), [2**53, 2**53 + 1, 0, None]) == [
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_matches_looks_anywhere_unless_the_pattern_is_anchored() -> None:
+    values = ["ab", "xab", "ab\n", "", None]
+    assert kept(Rule("matches", ("x",), pattern="ab"), values) == [True, True, True, False, True]
+    assert kept(Rule("matches", ("x",), pattern="^ab$"), values) == [True, False, False, False, True]
+
+
+def test_references_need_a_known_value_and_let_null_pass() -> None:
+    rule = Rule("references", ("x",), reference=Reference("x", "t", "id"))
+    assert kept(rule, ["a", "b", None], t__id=pl.Series(["a", None])) == [True, False, True]
+    assert kept(rule, ["a", None], t__id=pl.Series([], dtype=pl.String)) == [False, True]
+
+
+def test_references_without_known_values_say_which_are_missing() -> None:
+    rule = Rule("references", ("x",), reference=Reference("x", "core_people__entity_person", "person_id"))
+    with pytest.raises(ValueError, match=r"x\|references: the known values of core_people__entity_person.person_id"):
+        rule.expression()
+
+
+def test_a_row_rule_that_comes_to_null_passes() -> None:
+    row = RowRule("is_positive", ("x",), pl.col("x") > 0)
+    assert kept(Rule("row", ("x",), row=row), [1.0, 0.0, None]) == [True, False, True]
+
+
+@given(st.lists(st.one_of(st.none(), st.floats()), max_size=20), st.floats(-10, 10), st.floats(-10, 10))
+def test_between_agrees_with_plain_comparison(values: list[float | None], minimum: float, maximum: float) -> None:
+    rule = Rule("between", ("x",), minimum=minimum, maximum=maximum)
+    assert kept(rule, values, pl.Float64) == [value is None or minimum <= value <= maximum for value in values]
+
+
+def test_rules_stand_in_one_order_with_names_that_say_column_and_rule() -> None:
+    table = Table(
+        name="core_people__entity_person",
+        description="One row per person.",
+        columns=(X, Column("y", pl.String, "A word.", allowed=("a",), pattern="^a")),
+        key=("x", "y"),
+        required=("y",),
+        references=(Reference("y", "t", "id"),),
+        row_rules=(RowRule("fits", ("x", "y"), pl.lit(True)),),
+        warnings=("y|matches",),
+    )
+    assert [rule.name for rule in table.rules] == [
+        "x|not_null", "y|not_null", "x+y|unique", "x|between", "y|in_set", "y|matches", "y|references", "x+y|fits",
+    ]  # fmt: skip
+    assert [rule.name for rule in table.rules if rule.severity is Severity.WARN] == ["y|matches"]
+    assert table.rules[2].check_name == "x_and_y__unique"
+
+
+@pytest.mark.parametrize(
+    ("traits", "message"),
+    [
+        ({"columns": (X, X)}, "declared twice"),
+        ({"key": ("y",)}, r"columns it does not have: \['y'\]"),
+        ({"row_rules": (RowRule("fits", ("z",), pl.lit(True)),)}, r"columns it does not have: \['z'\]"),
+        ({"warnings": ("x|unique",)}, r"rules it does not have: \['x\|unique'\]"),
+        ({"references": (Reference("x", "a", "id"), Reference("x", "b", "id"))}, r"same name: \['x\|references'\]"),
+    ],
+)
+def test_a_declaration_that_contradicts_itself_is_refused(traits: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Table(**({"name": "core_x__entity_x", "description": "One row per x.", "columns": (X,), "key": ()} | traits))
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=lambda shape: shape.name)
+def test_every_rule_of_a_raw_table_can_be_evaluated_on_no_rows(shape: Any) -> None:
+    table = raw_table("jira", shape)
+    frame = pl.DataFrame(schema=table.schema)
+    assert frame.select(rule.expression().alias(rule.name) for rule in table.rules).height == 0
+
+
+def test_a_plausible_date_lies_between_1950_and_2100() -> None:
+    table = raw_table("jira", SHAPES["worklog"])
+    (rule,) = (rule for rule in table.rules if rule.name == "worked_at|is_plausible")
+    moments = [
+        datetime(1949, 12, 31, tzinfo=UTC),
+        datetime(1950, 1, 1, tzinfo=UTC),
+        datetime(2100, 1, 2, tzinfo=UTC),
+        None,
+    ]
+    frame = pl.DataFrame({"worked_at": pl.Series(moments, dtype=pl.Datetime("us", "UTC"))})
+    assert frame.select(kept=rule.expression())["kept"].to_list() == [False, True, False, True]

@@ -1,0 +1,221 @@
+"""What a verdict says, what it keeps to itself, and that Great Expectations stays quiet."""
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipelines.contracts.table import Column, Personal, Reference, RowRule, Severity, Table
+from pipelines.validation.benchmark import BAD_ONE_IN, build_frame
+from pipelines.validation.benchmark import TABLE as BENCHMARK_TABLE
+from pipelines.validation.expectations import build_suite, validate
+from pipelines.validation.verdict import without_values
+
+ROOT = Path(__file__).parents[3]
+TABLE = Table(
+    name="core_people__entity_person",
+    description="One row per person.",
+    columns=(
+        Column("person_id", pl.String, "Person.", personal=Personal.PSEUDONYM),
+        Column("work_email", pl.String, "Address.", pattern="^[^@]+@[^@]+$", personal=Personal.DIRECT),
+        Column("weekly_hours", pl.Float64, "Hours.", minimum=0, maximum=80),
+        Column("unit_id", pl.String, "Unit."),
+    ),
+    key=("person_id",),
+    references=(Reference("unit_id", "core_units__entity_unit", "unit_id"),),
+    row_rules=(RowRule("has_hours", ("unit_id", "weekly_hours"), pl.col("weekly_hours") > 0, "costs nothing $x <b>"),),
+    warnings=("work_email|matches",),
+)
+KNOWN = {"core_units__entity_unit.unit_id": pl.Series(["u1"])}
+GOOD = pl.DataFrame(
+    {"person_id": ["p1", "p2"], "work_email": ["a@b", None], "weekly_hours": [40.0, None], "unit_id": ["u1", None]},
+    schema=TABLE.schema,
+)
+SECRETS = ("Anna-Secret", "p-4711", "u-unknown")
+BAD = pl.DataFrame(
+    {
+        "person_id": ["p-4711", "p-4711", None, "p3"],
+        "work_email": ["Anna-Secret", "a@b", "a@b", "Anna-Secret"],
+        "weekly_hours": [40.0, 90.0, 10.0, 0.0],
+        "unit_id": ["u-unknown", "u1", "u1", "u1"],
+    },
+    schema=TABLE.schema,
+)
+
+
+def test_a_table_that_keeps_its_contract_passes() -> None:
+    verdict = validate(TABLE, GOOD, known=KNOWN)
+    assert verdict.passed
+    assert (verdict.row_count, verdict.failed, verdict.errors) == (2, (), ())
+    assert [result.name for result in verdict.results] == [rule.name for rule in TABLE.rules]
+
+
+def test_counts_shares_and_row_numbers_are_those_worked_out_by_hand() -> None:
+    verdict = validate(TABLE, BAD, known=KNOWN, row_numbers=5)
+    found = {
+        r.name: (r.evaluated_count, r.unexpected_count, r.unexpected_share, r.row_numbers) for r in verdict.results
+    }
+    assert found == {
+        "person_id|not_null": (4, 1, 1 / 4, (2,)),
+        "person_id|unique": (3, 1, 1 / 3, (1,)),
+        "work_email|matches": (4, 2, 1 / 2, (0, 3)),
+        "weekly_hours|between": (4, 1, 1 / 4, (1,)),
+        "unit_id|references": (4, 1, 1 / 4, (0,)),
+        "unit_id+weekly_hours|has_hours": (4, 1, 1 / 4, (3,)),
+    }
+    assert not verdict.passed
+
+
+def test_row_numbers_come_only_as_many_as_asked_for() -> None:
+    by_name = {r.name: r.row_numbers for r in validate(TABLE, BAD, known=KNOWN, row_numbers=1).results}
+    assert by_name["work_email|matches"] == (0,)
+    assert all(result.row_numbers == () for result in validate(TABLE, BAD, known=KNOWN).results)
+
+
+def test_a_rule_that_warns_fails_without_stopping_anything() -> None:
+    frame = GOOD.with_columns(work_email=pl.lit("no address"))
+    verdict = validate(TABLE, frame, known=KNOWN)
+    assert verdict.passed
+    assert [(result.name, result.severity) for result in verdict.failed] == [("work_email|matches", Severity.WARN)]
+
+
+def test_severity_and_rule_name_travel_in_the_suite() -> None:
+    severities = {e.meta["rule"]: str(e.severity.value) for e in build_suite(TABLE).expectations}
+    assert list(severities) == [rule.name for rule in TABLE.rules]
+    assert severities.pop("work_email|matches") == "warning"
+    assert set(severities.values()) == {"critical"}
+
+
+def test_a_verdict_on_a_lazy_frame_is_the_same() -> None:
+    assert validate(TABLE, BAD.lazy(), known=KNOWN, row_numbers=5) == validate(TABLE, BAD, known=KNOWN, row_numbers=5)
+
+
+def test_a_missing_column_is_an_error_of_its_rules_and_the_others_are_judged() -> None:
+    verdict = validate(TABLE, BAD.drop("work_email"), known=KNOWN)
+    (error,) = verdict.errors
+    assert (error.name, error.passed, error.unexpected_count) == ("work_email|matches", False, 0)
+    assert error.error is not None
+    assert "work_email" in error.error
+    assert len(verdict.failed) == 5
+    assert error.stops  # though the rule would only warn: nobody knows what it would have said
+
+
+def test_a_wrong_type_is_an_error_of_its_rules() -> None:
+    verdict = validate(TABLE, GOOD.with_columns(weekly_hours=pl.lit("Anna-Secret")), known=KNOWN)
+    assert [result.name for result in verdict.errors] == ["weekly_hours|between", "unit_id+weekly_hours|has_hours"]
+    assert not verdict.failed
+
+
+def test_references_without_known_values_are_an_error_that_says_what_is_missing() -> None:
+    (error,) = validate(TABLE, GOOD).errors
+    assert error.error == "unit_id|references: the known values of core_units__entity_unit.unit_id were not given"
+
+
+def test_an_error_met_in_the_data_names_the_rule_and_withholds_the_value() -> None:
+    row = RowRule("is_number", ("work_email",), pl.col("work_email").cast(pl.Int64) > 0)
+    table = replace(TABLE, row_rules=(row,))
+    verdict = validate(table, BAD, known=KNOWN)
+    (error,) = verdict.errors
+    assert error.name == "work_email|is_number"
+    assert error.error is not None
+    assert "conversion" in error.error
+    assert not any(secret in error.error + verdict.document for secret in SECRETS)
+    assert len(verdict.failed) == 5
+
+
+def test_a_broken_pattern_is_an_error() -> None:
+    table = replace(TABLE, columns=(*TABLE.columns[:1], replace(TABLE.columns[1], pattern="("), *TABLE.columns[2:]))
+    assert [result.name for result in validate(table, BAD, known=KNOWN).errors] == ["work_email|matches"]
+
+
+def test_a_table_without_rules_passes_and_counts_its_rows() -> None:
+    table = Table("core_x__entity_x", "One row per x.", (Column("x", pl.Int64, ""),), key=())
+    verdict = validate(table, pl.DataFrame({"x": [1, 2, 3]}))
+    assert (verdict.passed, verdict.row_count, verdict.results) == (True, 3, ())
+
+
+def test_no_value_of_any_row_is_in_either_result_document() -> None:
+    verdict = validate(TABLE, BAD, known=KNOWN, row_numbers=5)
+    for document in (verdict.document, verdict.to_json(), repr(verdict)):
+        assert not any(secret in document for secret in SECRETS)
+    ours = json.loads(verdict.to_json())
+    assert ours["rules"][2]["row_numbers"] == [0, 3]
+    assert ours["passed"] is False
+
+
+def test_the_same_rows_give_the_same_verdict_byte_for_byte() -> None:
+    assert validate(TABLE, BAD, known=KNOWN) == validate(TABLE, BAD, known=KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("conversion from `str` to `i64` failed in column 'x' for 1 out of 1 values: [\"Anna\"]\n\nhint",
+         "conversion from `str` to '…' failed in column 'x' for 1 out of 1 values"),
+        ('could not parse "Anna" as a date', "could not parse '…' as a date"),
+        ('unable to find column "y"; valid columns: ["x"]', "unable to find column '…'"),
+    ],
+)  # fmt: skip
+def test_messages_keep_known_words_and_withhold_what_else_they_quote(message: str, expected: str) -> None:
+    assert without_values(message, {"x", "str"}) == expected
+
+
+def test_the_table_of_the_benchmark_is_the_same_each_time_and_mostly_good() -> None:
+    frame = build_frame(5_000)
+    assert frame.equals(build_frame(5_000))
+    assert dict(frame.schema) == dict(BENCHMARK_TABLE.schema)
+    (emails,) = (result for result in validate(BENCHMARK_TABLE, frame).results if result.kind == "matches")
+    assert 0 < emails.unexpected_share < 10 / BAD_ONE_IN
+
+
+def run_python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT), "TQDM_DISABLE": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+def test_importing_the_package_does_not_import_great_expectations(tmp_path: Path) -> None:
+    code = (
+        "import sys, pipelines.validation, pipelines.validation.verdict, pipelines.validation.benchmark\n"
+        "print('great_expectations' in sys.modules, 'pandas' in sys.modules)"
+    )
+    assert run_python(code, tmp_path).stdout.split() == ["False", "False"]
+
+
+def test_a_validation_prints_nothing_writes_nothing_and_leaves_warnings_alone(tmp_path: Path) -> None:
+    code = (
+        "import os, logging, warnings, polars as pl\n"
+        "shown = warnings.showwarning\n"
+        "from pipelines.contracts.table import Column, Table\n"
+        "from pipelines.validation.expectations import validate\n"
+        "table = Table('core_x__entity_x', '', (Column('x', pl.Int64, '', minimum=0),), key=('x',))\n"
+        "validate(table, pl.DataFrame({'x': [1, -2]}))\n"
+        "validate(table, pl.DataFrame({'y': [1, -2]}))\n"
+        "assert warnings.showwarning is shown\n"
+        "assert logging.getLogger('great_expectations').level == logging.NOTSET\n"
+        "assert os.environ['GX_ANALYTICS_ENABLED'] == 'false'\n"
+    )
+    done = run_python(code, tmp_path)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_warnings_of_others_still_arrive_after_a_validation() -> None:
+    validate(TABLE, GOOD, known=KNOWN)
+    with pytest.warns(UserWarning, match="still here"):
+        warnings.warn("still here", UserWarning, stacklevel=1)
