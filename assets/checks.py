@@ -16,11 +16,11 @@ from dagster import (
     multi_asset_check,
 )
 
-from assets.core import CORE_OF
 from assets.io import table_of
 from assets.raw import raw_tables
 from assets.resources import Night
 from pipelines.config import Config, Source
+from pipelines.conform import CORE_OF
 from pipelines.contracts.catalog import CANDIDATE, EVIDENCE, MASTERY, NEXT_SKILL, OUT_MASTERY, PERSON, SKILL
 from pipelines.contracts.table import Rule, Severity, Table
 from pipelines.landing import scan_current, scan_quarantine

@@ -5,7 +5,6 @@ Does not belong here: how (`pipelines.identity`, `pipelines.conform`, `pipelines
 """
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -114,8 +113,9 @@ def _taxonomy(config: Config) -> AssetsDefinition:
             texts = _core_rows(night).skill_texts()["skill_text"]
             found = observe_taxonomy(texts, declared.capability_parts)
         else:
-            found = read_taxonomy(*(_inside(night, name) for name in (
-                declared.skills, declared.prerequisites, declared.role_profiles)))  # fmt: skip
+            folder = night.landing_folder
+            files = [name and folder / name for name in (declared.prerequisites, declared.role_profiles)]
+            found = read_taxonomy(folder / str(declared.skills), *(file or None for file in files))
         frames = (found.skills, found.aliases, found.prerequisites, found.role_profiles)
         for table, frame in zip(tables, frames, strict=True):
             yield night.materialize(table, frame)
@@ -150,7 +150,3 @@ def described(table: Table) -> dict[str, Any]:
 
 def _core_rows(night: Night) -> CoreRows:
     return CoreRows(**{shape: night.read(CORE_OF[shape]) for shape in _EVIDENCE_SHAPES})
-
-
-def _inside(night: Night, name: str | None) -> Path | None:
-    return night.landing_folder / name if name else None

@@ -90,8 +90,8 @@ def ranker(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     else:
         context.log.info("nothing new to learn from: the ranker stays")
         cards, rows = known
-    yield night.materialize(MODEL_CARD, cards).with_metadata(_card_metadata(cards))
-    yield night.materialize(EVALUATION, rows).with_metadata({"ranking": MetadataValue.md(_as_markdown(rows))})
+    yield night.materialize(MODEL_CARD, cards, _card_metadata(cards))
+    yield night.materialize(EVALUATION, rows, {"ranking": MetadataValue.md(_as_markdown(rows))})
 
 
 @asset(**described(CANDIDATE), deps=[MODEL_CARD.name, REACHED_STEP.name, MASTERY.name, PERSON.name])
@@ -176,7 +176,7 @@ def _step_names(steps: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
 def _last_moment(steps: pl.DataFrame, as_of: date) -> Any:
     """What is known ends with the newest step: an empty stretch after it would teach that nothing is ever reached."""
     newest = steps["reached_at"].max()
-    return min(newest, end_of(as_of)) if newest is not None else end_of(as_of)  # type: ignore[type-var]
+    return min(newest, end_of(as_of)) if newest is not None else end_of(as_of)
 
 
 def _card_metadata(cards: pl.DataFrame) -> dict[str, Any]:

@@ -4,9 +4,11 @@ Belongs here: the one place where a run's settings, its clock and its configurat
 Does not belong here: any step of the flow.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -57,10 +59,13 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         """All rows of a table."""
         return self.lake.scan(table).collect()
 
-    def materialize(self, table: Table, frame: pl.DataFrame) -> "MaterializeResult[None]":
+    def materialize(
+        self, table: Table, frame: pl.DataFrame, metadata: Mapping[str, Any] | None = None
+    ) -> "MaterializeResult[None]":
         """Write the frame through its contract, and say what was written. Raises ContractBroken."""
         written = self.lake.write(table, frame)
-        return MaterializeResult(asset_key=table.name, metadata=written_metadata(written, frame, table))
+        said = {**written_metadata(written, frame, table), **(metadata or {})}
+        return MaterializeResult(asset_key=table.name, metadata=said)
 
     def keep_verdict(self, verdict: Verdict) -> None:
         """Keep a verdict for the Data Docs."""

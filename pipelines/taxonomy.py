@@ -52,7 +52,7 @@ def read_taxonomy(skills: Path, prerequisites: Path | None, role_profiles: Path 
         pl.col("description").alias("skill_description"),
         "capability_id",
         pl.coalesce("capability_name", "capability_id").alias("capability_name"),
-        pl.col("weight").cast(pl.Float64, strict=False).alias("capability_weight"),
+        _capability_share().alias("capability_weight"),
     )
     needs = _read(prerequisites, PREREQUISITE.column_names) if prerequisites else _nothing(PREREQUISITE.schema)
     profiles = _read(role_profiles, ROLE_PROFILE.column_names) if role_profiles else _nothing(ROLE_PROFILE.schema)
@@ -73,7 +73,7 @@ def read_taxonomy(skills: Path, prerequisites: Path | None, role_profiles: Path 
 
 
 def observe_taxonomy(texts: pl.Series, capability_parts: int) -> Taxonomy:
-    """A taxonomy of what is there: each distinct text is a micro-skill; its leading parts (a/b of a/b/c) a capability."""
+    """A taxonomy of what is there: each distinct text a micro-skill, its leading parts (a/b of a/b/c) a capability."""
     names = texts.drop_nulls().unique().sort().alias("skill_id").to_frame()
     leading = pl.col("skill_id").str.split("/").list.head(capability_parts).list.join("/")
     skills = names.select(
@@ -129,9 +129,16 @@ def refuse_cycle(prerequisites: pl.DataFrame) -> None:
                 stack.extend((required, True) for required in needs.get(skill, ()))
 
 
+def _capability_share() -> pl.Expr:
+    """A weight as a share of its capability: a weight that is not given or no number counts 1, as every other then."""
+    weight = pl.col("weight").cast(pl.Float64, strict=False).fill_null(1.0)
+    share = weight / weight.sum().over("capability_id")
+    return pl.when(pl.col("capability_id").is_not_null()).then(share)
+
+
 def _find_inside(parts: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
     """Aliases that stand in a longer text as whole words; of overlapping ones the longest."""
-    # Blanks are doubled so that neighbouring names do not share one; the first pattern wins, so the longest comes first.
+    # Blanks are doubled so that neighbouring names do not share one. The first pattern wins: longest first.
     names = aliases["alias_text"].to_list()
     patterns = [f" {name.replace(' ', '  ')} " for name in sorted(names, key=len, reverse=True)]
     padded = pl.concat_str(pl.lit(" "), pl.col("alias_text").str.replace_all(" ", "  "), pl.lit(" "))
