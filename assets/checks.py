@@ -27,6 +27,7 @@ from pipelines.landing import scan_current, scan_quarantine
 
 # More than half of a table's rows in quarantine is no dirt but a changed export: what follows must wait.
 MOST_QUARANTINED = 0.5
+READABLE = "rows_are_readable"
 
 
 def contract_checks(config: Config) -> list[AssetChecksDefinition]:
@@ -48,11 +49,18 @@ def _raw_checks(name: str, sources: list[Source]) -> AssetChecksDefinition:
     table = table_of(name)
     shape = next(shape for shape, one, _ in raw_tables(Config(sources=sources)).values() if one.name == name)
 
-    @multi_asset_check(name=f"judge_{name}", specs=_specs(table))
+    readable = AssetCheckSpec(
+        READABLE,
+        asset=name,
+        description="Every row has its columns, and every text became a value of its column's type.",
+    )
+
+    @multi_asset_check(name=f"judge_{name}", specs=[*_specs(table), readable])
     def judge(night: Night) -> Iterator[AssetCheckResult]:
         bad = scan_quarantine(night.lake, table, sources).select("failed_rules").collect()
-        broken = dict(bad.explode("failed_rules").group_by("failed_rules").len().iter_rows())
+        broken = dict(bad.explode("failed_rules").group_by("failed_rules").len().sort("failed_rules").iter_rows())
         yield from _results(night, table, scan_current(night.lake, table, shape, sources), broken)
+        yield _readable(name, {rule: n for rule, n in broken.items() if rule not in {one.name for one in table.rules}})
 
     return judge
 
@@ -70,11 +78,13 @@ def _results(
     night: Night, table: Table, rows: pl.LazyFrame, quarantined: Mapping[str, int]
 ) -> Iterator[AssetCheckResult]:
     """A result per rule. Rows set aside for a rule warn; a rule that kept rows break, or that set most aside, stops."""
-    from pipelines.validation.expectations import validate  # its import takes seconds: only where a validation runs
+    # their import takes seconds: only where a validation runs
+    from pipelines.validation.docs import add_to_docs
+    from pipelines.validation.expectations import validate
 
     frame = rows.collect()
     verdict = validate(table, frame, known=_known(night, table))
-    night.keep_verdict(verdict)
+    docs = add_to_docs(verdict, night.settings.docs_path)
     for rule, result in zip(table.rules, verdict.results, strict=True):
         aside = quarantined.get(rule.name, 0)
         share = aside / (aside + frame.height) if aside else 0.0
@@ -96,9 +106,26 @@ def _results(
                 "unexpected_share": result.unexpected_share,
                 "quarantined": aside,
                 "quarantined_share": share,
-                "data_docs": MetadataValue.path(str(night.settings.docs_path / "index.html")),
+                "data_docs": MetadataValue.path(str(docs.with_name(f"{table.name}.html"))),
             },
         )
+
+
+def _readable(name: str, broken: Mapping[str, int]) -> AssetCheckResult:
+    said = ", ".join(f"{rule.split('|')[0]} in {rows:,} rows" for rule, rows in broken.items())
+    lines = [
+        "| rule | rows set aside |",
+        "|---|---:|",
+        *(f"| `{r.replace('|', '¦')}` | {n:,} |" for r, n in broken.items()),
+    ]
+    return AssetCheckResult(
+        asset_key=name,
+        check_name=READABLE,
+        passed=not broken,
+        severity=AssetCheckSeverity.WARN,
+        description=f"unreadable: {said}" if broken else "every text became a value",
+        metadata={"quarantined": sum(broken.values()), "rules": MetadataValue.md("\n".join(lines))},
+    )
 
 
 def _known(night: Night, table: Table) -> dict[str, pl.Series]:

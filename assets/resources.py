@@ -22,7 +22,6 @@ from pipelines.contracts.table import Table
 from pipelines.lake import Lake
 from pipelines.landing import Landing, scan_current, source_tables
 from pipelines.settings import Settings
-from pipelines.validation.verdict import Verdict
 
 AS_OF_TAG = "footsteps/as_of"
 ACCEPT_SHRINK_TAG = "footsteps/accept_shrink"
@@ -66,12 +65,6 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         written = self.lake.write(table, frame)
         said = {**written_metadata(written, frame, table), **(metadata or {})}
         return MaterializeResult(asset_key=table.name, metadata=said)
-
-    def keep_verdict(self, verdict: Verdict) -> None:
-        """Keep a verdict for the Data Docs."""
-        path = self.settings.docs_path / "verdicts" / f"{verdict.table}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(verdict.document)
 
     def landing(self, context: AssetExecutionContext) -> Landing:
         """What a landing needs to know of this run."""

@@ -19,7 +19,7 @@ import polars as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from assets.commands.saying import Failed, answers, errors, print_json, print_table, say, settings_of
-from assets.watching import listeners
+from assets.watching import WATCHED, listeners
 from pipelines.config import Config, ConfigRefused, read_config
 from pipelines.contracts.catalog import DELIVERY
 from pipelines.lake import Lake
@@ -91,7 +91,7 @@ def execute(settings: Settings, declared: Config, as_of: date | None, accept_shr
         tags[ACCEPT_SHRINK_TAG] = "true"
     job = build_definitions(settings).resolve_job_def(NIGHT_JOB)
     with DagsterInstance.get() as instance, _progress(len(job.graph.node_defs)):
-        result = job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+        result = job.execute_in_process(run_config=WATCHED, instance=instance, tags=tags, raise_on_error=False)
         broken = None if result.success else _why(result)
     refused = _refusals(settings, declared)
     for sentence in refused:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pipelines.validation.rule_expectation  # noqa: F401  # registers the expectation whose text is rendered
 from pipelines.contracts.table import Severity
 from pipelines.validation.quiet import quiet
-from pipelines.validation.verdict import RuleResult, Verdict
+from pipelines.validation.verdict import RuleResult, Verdict, read_verdict
 
 with quiet():
     from great_expectations.core.expectation_validation_result import expectationSuiteValidationResultSchema
@@ -60,6 +60,18 @@ def build_docs(verdicts: Sequence[Verdict], folder: Path) -> Path:
         (folder / f"{verdict.table}.html").write_text(_table_page(verdict), encoding="utf-8")
     index = folder / "index.html"
     index.write_text(_index_page(verdicts), encoding="utf-8")
+    return index
+
+
+def add_to_docs(verdict: Verdict, folder: Path) -> Path:
+    """Write the verdict's page and the index of all verdicts kept in `folder` so far; returns the path of the index."""
+    kept = folder / "verdicts"
+    kept.mkdir(parents=True, exist_ok=True)
+    (folder / f"{verdict.table}.html").write_text(_table_page(verdict), encoding="utf-8")
+    (kept / f"{verdict.table}.json").write_text(verdict.to_json(), encoding="utf-8")
+    everything = [read_verdict(path.read_text(encoding="utf-8")) for path in sorted(kept.glob("*.json"))]
+    index = folder / "index.html"
+    index.write_text(_index_page(everything), encoding="utf-8")
     return index
 
 

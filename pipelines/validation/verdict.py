@@ -96,6 +96,26 @@ class Verdict:
         return json.dumps({**document, "rules": rules}, indent=2)
 
 
+def read_verdict(text: str) -> Verdict:
+    """The verdict whose `to_json` is `text`, without Great Expectations' own document."""
+    said = json.loads(text)
+    results = (
+        RuleResult(
+            rule["rule"],
+            rule["kind"],
+            tuple(rule["columns"]),
+            Severity(rule["severity"]),
+            rule["passed"],
+            rule["evaluated_count"],
+            rule["unexpected_count"],
+            tuple(rule["row_numbers"]),
+            rule["error"],
+        )
+        for rule in said["rules"]
+    )
+    return Verdict(said["table"], said["row_count"], tuple(results), document="")
+
+
 def without_values(message: str, words: Collection[str]) -> str:
     """The first paragraph of an engine's message, with what it quotes withheld unless it is one of `words`.
 
