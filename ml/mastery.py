@@ -53,10 +53,10 @@ def reach_steps(evidence: pl.DataFrame, as_of: date, policy: StagePolicy) -> pl.
         )
         for index in (1, 2, 3)
     ]
-    before = pl.col("practised_at").shift(1).over(_PAIR)
+    is_practice = pl.col("practised_at") == pl.col("occurred_at")
     gap = timedelta(days=policy.rusty_after_days)
-    is_practice = pl.col("mode").is_in(["repetition", "teaching"])
-    renewed = running.filter(is_practice & (pl.col("occurred_at") - before > gap) & (pl.col("stage_index") > 0))
+    renewed = running.filter(is_practice & (pl.col("occurred_at") - pl.col("before_at") > gap))
+    renewed = renewed.filter(pl.col("stage_index") > 0)
     held = pl.col("stage_index").replace_strict(dict(enumerate(STAGES)), return_dtype=pl.String)
     refreshed = renewed.select(
         *_PAIR,
@@ -76,11 +76,12 @@ def step_id() -> pl.Expr:
 
 
 def accumulate(evidence: pl.DataFrame, policy: StagePolicy) -> pl.DataFrame:
-    """One row per evidence row, in order of time, with the counts of its person and micro-skill up to and with it.
+    """One row per person, micro-skill and instant of evidence, in order of time: the counts up to and with it.
 
-    Rows of one instant share the counts after all of them, since their order means nothing.
+    `before_at`: the practice before this instant, or the last evidence where there was no practice yet.
     """
-    rows = evidence.sort(*_PAIR, "occurred_at", "evidence_id")
+    # One number a pair instead of two texts: every window below costs a third of what it would.
+    rows = evidence.sort(*_PAIR, "occurred_at").with_columns(pl.struct(_PAIR).rle_id().alias("_pair"))
     mode = pl.col("mode")
     is_repetition = mode == "repetition"
     positive = (mode == "feedback") & (pl.col("amount") >= policy.positive_share)
@@ -88,29 +89,33 @@ def accumulate(evidence: pl.DataFrame, policy: StagePolicy) -> pl.DataFrame:
     # an unnamed judge counts once for each kind of judgement: three anonymous certificates are not three people
     judge = pl.coalesce("given_by_id", "feedback_kind", pl.lit("unnamed"))
     day = pl.col("occurred_at").dt.date()
-    rows = rows.with_columns(is_repetition.alias("_repetition"), positive.alias("_positive"), judge.alias("_judge"))
-    # rows of other modes are told apart by their own id, so that they never count as the first of a day or judge
-    own_day = pl.when("_repetition").then(day.cast(pl.String)).otherwise("evidence_id")
-    own_judge = pl.when("_positive").then("_judge").otherwise("evidence_id")
-    first_day = pl.struct(*_PAIR, own_day.alias("day")).is_first_distinct() & pl.col("_repetition")
-    first_judge = pl.struct(*_PAIR, own_judge.alias("judge")).is_first_distinct() & pl.col("_positive")
-    rows = rows.with_columns(first_day.alias("_first_day"), first_judge.alias("_first_judge"))
+    at_repetition = pl.when(is_repetition).then("occurred_at")
     practice = mode.is_in(["repetition", "teaching"])
     rows = rows.with_columns(
-        (mode == "observation").cum_sum().over(_PAIR).alias("observation_count"),
-        pl.col("_first_day").cum_sum().over(_PAIR).alias("repetition_count"),
-        hours.cum_sum().over(_PAIR).alias("repetition_hours"),
-        (mode == "feedback").cum_sum().over(_PAIR).alias("feedback_count"),
-        positive.cum_sum().over(_PAIR).alias("positive_feedback_count"),
-        pl.col("_first_judge").cum_sum().over(_PAIR).alias("judge_count"),
-        (mode == "teaching").cum_sum().over(_PAIR).alias("teaching_count"),
-        pl.col("occurred_at").first().over(_PAIR).alias("first_evidence_at"),
-        pl.when(practice).then("occurred_at").forward_fill().over(_PAIR).alias("practised_at"),
-        pl.when(is_repetition).then("occurred_at").backward_fill().first().over(_PAIR).alias("first_repetition_at"),
-        pl.when(is_repetition).then("occurred_at").forward_fill().over(_PAIR).alias("last_repetition_at"),
+        (mode == "observation").cum_sum().over("_pair").alias("observation_count"),
+        _first_of(day, is_repetition).cum_sum().over("_pair").alias("repetition_count"),
+        hours.cum_sum().over("_pair").alias("repetition_hours"),
+        (mode == "feedback").cum_sum().over("_pair").alias("feedback_count"),
+        positive.cum_sum().over("_pair").alias("positive_feedback_count"),
+        _first_of(judge, positive).cum_sum().over("_pair").alias("judge_count"),
+        (mode == "teaching").cum_sum().over("_pair").alias("teaching_count"),
+        pl.col("occurred_at").first().over("_pair").alias("first_evidence_at"),
+        pl.when(practice).then("occurred_at").forward_fill().over("_pair").alias("practised_at"),
+        at_repetition.min().over("_pair").alias("first_repetition_at"),
+        at_repetition.forward_fill().over("_pair").alias("last_repetition_at"),
     )
-    counts = [name for name in rows.columns if name.endswith("_count") or name == "repetition_hours"]
-    return rows.with_columns(pl.col(counts).last().over([*_PAIR, "occurred_at"]))
+    # what happened in one instant has no order: its last row counts all of it
+    is_last = pl.struct("_pair", "occurred_at").rle_id().diff(-1).fill_null(1) != 0
+    moments = rows.filter(is_last)
+    before = pl.coalesce("practised_at", "occurred_at").shift(1).over("_pair").alias("before_at")
+    return moments.with_columns(before).drop("_pair")
+
+
+def _first_of(value: pl.Expr, counts: pl.Expr) -> pl.Expr:
+    """True where a pair has this value for the first time among the rows that count."""
+    # rows that do not count are told apart by their own id, so that they are never the first of anything
+    own = pl.when(counts).then(value.cast(pl.String)).otherwise("evidence_id")
+    return pl.struct("_pair", own.alias("value")).is_first_distinct() & counts
 
 
 def stage_index(policy: StagePolicy) -> pl.Expr:

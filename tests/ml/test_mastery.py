@@ -1,0 +1,237 @@
+"""Stages follow from evidence by the declared policy, whatever the order of rows, and never from what comes later."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ml.mastery import accumulate, end_of, estimate_mastery, reach_steps
+from pipelines.contracts.catalog import EVIDENCE, MASTERY, REACHED_STEP
+from pipelines.contracts.fields import MODES, STAGES
+from pipelines.contracts.policy import JourneymanPolicy, MasterPolicy, StagePolicy
+
+POLICY = StagePolicy()
+TODAY = date(2025, 6, 30)
+START = datetime(2024, 1, 1, 9, tzinfo=UTC)
+# A policy small enough that random evidence reaches every stage.
+SMALL = StagePolicy(
+    JourneymanPolicy(repetition_hours=6, repetition_days=2, positive_feedback=1),
+    MasterPolicy(repetition_hours=12, repetition_days=4, sustained_days=5, judges=2, teaching=1),
+    rusty_after_days=10,
+)
+ANY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def evidence(*rows: dict[str, Any]) -> pl.DataFrame:
+    defaults = {
+        "person_id": "ann", "skill_id": "sql", "occurred_at": START, "mode": "repetition", "amount": 1.0,
+        "amount_unit": "count", "feedback_kind": None, "given_by_id": None, "table_name": "t", "source_name": "s",
+        "file_sha256": "0" * 64, "row_number": 1,
+    }  # fmt: skip
+    full = [{**defaults, "evidence_id": f"e{i}", "record_code": f"r{i}", **row} for i, row in enumerate(rows)]
+    return pl.DataFrame(full, schema=EVIDENCE.schema)
+
+
+def on(day: int) -> datetime:
+    return START + timedelta(days=day)
+
+
+def worked(day: int, hours: float | None = None) -> dict[str, Any]:
+    if hours is None:
+        return {"occurred_at": on(day)}
+    return {"occurred_at": on(day), "amount": hours, "amount_unit": "hours"}
+
+
+def judged(day: int, score: float = 1.0, by: str | None = None, kind: str = "peer") -> dict[str, Any]:
+    return {"occurred_at": on(day), "mode": "feedback", "amount": score, "amount_unit": "share", "feedback_kind": kind,
+            "given_by_id": by}  # fmt: skip
+
+
+def course(day: int) -> dict[str, Any]:
+    return {"occurred_at": on(day), "mode": "observation"}
+
+
+def taught(day: int) -> dict[str, Any]:
+    return {"occurred_at": on(day), "mode": "teaching"}
+
+
+def state(*rows: dict[str, Any], policy: StagePolicy = POLICY, as_of: date = TODAY) -> dict[str, Any]:
+    return estimate_mastery(evidence(*rows), as_of, policy).row(0, named=True)
+
+
+MASTERS = [
+    *(worked(day * 10, 5.0) for day in range(41)),
+    *(judged(400, by=name) for name in "bcd"),
+    taught(1),
+    taught(2),
+]
+
+
+def test_no_evidence_gives_no_row_in_the_form_of_the_contract() -> None:
+    assert estimate_mastery(evidence(), TODAY, POLICY).schema == MASTERY.schema
+    assert reach_steps(evidence(), TODAY, POLICY).schema == REACHED_STEP.schema
+
+
+@pytest.mark.parametrize("first", [course(0), worked(0), judged(0), taught(0)])
+def test_one_piece_of_any_evidence_makes_an_apprentice(first: dict[str, Any]) -> None:
+    assert state(first)["stage"] == "apprentice"
+
+
+def test_a_judgement_below_the_positive_share_makes_nobody_an_apprentice() -> None:
+    found = state(judged(0, score=0.59))
+    assert (found["stage"], found["level_share"], found["missing_for_next"]) == ("none", 0.0, ["first_practice"])
+    assert (found["feedback_count"], found["positive_feedback_count"], found["judge_count"]) == (1, 0, 0)
+
+
+def test_forty_hours_and_one_good_word_make_a_journeyman() -> None:
+    assert state(worked(0, 20), worked(1, 20), judged(2, 0.6))["stage"] == "journeyman"
+    assert state(worked(0, 20), worked(1, 19.5), judged(2, 0.6))["missing_for_next"] == ["repetition"]
+
+
+def test_eight_days_without_booked_hours_and_one_good_word_make_a_journeyman() -> None:
+    assert state(*(worked(day) for day in range(8)), judged(9))["stage"] == "journeyman"
+    same_day = state(*(worked(day) for day in range(7)), worked(6), judged(9))
+    assert (same_day["repetition_count"], same_day["stage"]) == (7, "apprentice")
+
+
+def test_work_without_a_good_word_stays_apprentice_and_says_so() -> None:
+    found = state(worked(0, 400), judged(3, 0.2))
+    assert (found["stage"], found["missing_for_next"]) == ("apprentice", ["positive_feedback"])
+    assert found["level_share"] == pytest.approx((1 + 0.5) / 3)
+
+
+def test_a_master_has_sustained_work_several_judges_and_teaching() -> None:
+    found = state(*MASTERS)
+    assert (found["stage"], found["level_share"], found["missing_for_next"]) == ("master", 1.0, [])
+    assert (found["repetition_hours"], found["repetition_count"], found["judge_count"]) == (205.0, 41, 3)
+
+
+@pytest.mark.parametrize(
+    ("without", "missing"),
+    [
+        ([row for row in MASTERS if row.get("mode") != "teaching"], "teaching"),
+        ([row for row in MASTERS if row.get("given_by_id") != "b"], "feedback_from_several"),
+        ([row for row in MASTERS if row.get("mode") or row["occurred_at"] < on(360)] + [worked(364, 60)],
+         "sustained_repetition"),
+        ([row for row in MASTERS if row.get("mode") or row["occurred_at"] > on(300)] + [worked(0, 60)], "repetition"),
+    ],
+)  # fmt: skip
+def test_lacking_one_thing_a_master_is_a_journeyman_who_knows_what_is_missing(without: list[Any], missing: str) -> None:
+    found = state(*without)
+    assert (found["stage"], found["missing_for_next"]) == ("journeyman", [missing])
+
+
+def test_unnamed_judges_count_once_for_each_kind() -> None:
+    rows = [judged(i, kind="certificate") for i in range(3)] + [judged(4, kind="peer"), judged(5, by="bob")]
+    assert state(*rows, judged(6, by="bob"))["judge_count"] == 3
+
+
+def test_a_skill_fades_with_its_last_practice_and_not_with_a_course_since() -> None:
+    long_ago = on((TODAY - START.date()).days - 541)
+    assert state({"occurred_at": long_ago}, course(500))["is_rusty"]
+    assert not state({"occurred_at": long_ago + timedelta(days=2)})["is_rusty"]
+    assert not state(course(500))["is_rusty"]
+
+
+def test_what_is_not_held_cannot_be_rusty() -> None:
+    assert not state({**judged(0, 0.1), "occurred_at": on(-2000)})["is_rusty"]
+
+
+def test_evidence_of_the_last_moment_of_the_day_counts_and_of_the_next_day_does_not() -> None:
+    last = end_of(TODAY)
+    assert estimate_mastery(evidence({"occurred_at": last}), TODAY, POLICY).height == 1
+    assert estimate_mastery(evidence({"occurred_at": last + timedelta(microseconds=1)}), TODAY, POLICY).height == 0
+
+
+def test_steps_are_dated_by_the_evidence_that_completed_them() -> None:
+    steps = reach_steps(evidence(course(0), worked(1, 20), worked(2, 20), judged(3)), TODAY, POLICY)
+    assert steps.select("kind", "from_stage", "to_stage", "step_id", "reached_at").rows() == [
+        ("new", "none", "apprentice", "sql|apprentice", on(0)),
+        ("deepen", "apprentice", "journeyman", "sql|journeyman", on(3)),
+    ]
+
+
+def test_practice_after_a_long_gap_is_a_refresh_also_where_only_a_course_came_before() -> None:
+    for first in (worked(0), course(0)):
+        steps = reach_steps(evidence(first, worked(541), worked(542)), TODAY, POLICY)
+        assert steps.select("kind", "reached_at").rows() == [("new", on(0)), ("refresh", on(541))]
+
+
+def test_a_course_in_the_same_instant_does_not_hide_a_refresh() -> None:
+    steps = reach_steps(evidence(worked(0), course(541), worked(541)), TODAY, POLICY)
+    assert "sql|refresh" in steps["step_id"].to_list()
+
+
+def test_counts_run_within_a_person_and_micro_skill_only() -> None:
+    rows = evidence(worked(0, 1), {"skill_id": "git"}, {"person_id": "bob"}, worked(1, 2))
+    running = accumulate(rows, POLICY).sort("person_id", "skill_id", "occurred_at")
+    assert running["repetition_hours"].to_list() == [0.0, 1.0, 3.0, 0.0]
+
+
+@st.composite
+def some_evidence(draw: st.DrawFn) -> pl.DataFrame:
+    rows = []
+    for i in range(draw(st.integers(1, 25))):
+        mode = draw(st.sampled_from(MODES))
+        unit = "share" if mode == "feedback" else draw(st.sampled_from(["hours", "count"]))
+        rows.append({
+            "person_id": draw(st.sampled_from(["ann", "bob"])), "skill_id": draw(st.sampled_from(["sql", "git"])),
+            "occurred_at": START + timedelta(hours=12 * draw(st.integers(0, 60))), "mode": mode, "amount_unit": unit,
+            "amount": draw(st.sampled_from([0.2, 0.6, 1.0] if unit == "share" else [1.0, 3.5, 8.0])),
+            "feedback_kind": "peer" if mode == "feedback" else None,
+            "given_by_id": draw(st.sampled_from([None, "x", "y"])), "evidence_id": f"e{i:02d}",
+        })  # fmt: skip
+    return evidence(*rows)
+
+
+@ANY
+@given(some_evidence(), st.integers(0, 30))
+def test_what_comes_later_changes_nothing_as_of_a_day(rows: pl.DataFrame, days: int) -> None:
+    as_of = START.date() + timedelta(days=days)
+    past = rows.filter(pl.col("occurred_at") <= end_of(as_of))
+    for compute in (estimate_mastery, reach_steps):
+        assert compute(rows, as_of, SMALL).equals(compute(past, as_of, SMALL))
+
+
+@ANY
+@given(some_evidence(), st.randoms(use_true_random=False))
+def test_the_order_of_rows_means_nothing(rows: pl.DataFrame, random: Any) -> None:
+    order = list(range(rows.height))
+    random.shuffle(order)
+    for compute in (estimate_mastery, reach_steps):
+        assert compute(rows, TODAY, SMALL).equals(compute(rows[order], TODAY, SMALL))
+
+
+@ANY
+@given(some_evidence())
+def test_courses_alone_never_lead_beyond_apprentice(rows: pl.DataFrame) -> None:
+    courses = rows.filter(pl.col("mode").is_in(["observation", "feedback"]))
+    assert set(estimate_mastery(courses, TODAY, SMALL)["stage"]) <= {"none", "apprentice"}
+
+
+@ANY
+@given(some_evidence(), st.data())
+def test_more_evidence_never_lowers_a_stage_nor_its_level(rows: pl.DataFrame, data: st.DataObject) -> None:
+    fewer = rows.head(data.draw(st.integers(0, rows.height)))
+    index = pl.col("stage").replace_strict({s: i for i, s in enumerate(STAGES)}, return_dtype=pl.Int8)
+    before, after = (
+        estimate_mastery(frame, TODAY, SMALL).select("person_id", "skill_id", index, "level_share")
+        for frame in (fewer, rows)
+    )
+    both = before.join(after, on=("person_id", "skill_id"), how="left")
+    assert both.filter(pl.col("stage_right").is_null() | (pl.col("stage_right") < pl.col("stage"))).is_empty()
+    assert both.filter(pl.col("level_share_right") < pl.col("level_share") - 1e-12).is_empty()
+
+
+@ANY
+@given(some_evidence())
+def test_the_steps_reached_lead_to_the_stage_held(rows: pl.DataFrame) -> None:
+    reached = reach_steps(rows, TODAY, SMALL)
+    assert not reached.select(REACHED_STEP.key).is_duplicated().any()
+    for person, skill, stage in estimate_mastery(rows, TODAY, SMALL).select("person_id", "skill_id", "stage").rows():
+        own = reached.filter(pl.col("person_id") == person, pl.col("skill_id") == skill, pl.col("kind") != "refresh")
+        assert own.sort("reached_at", "to_stage")["to_stage"].to_list().count(stage) == (stage != "none")
+        assert own.height == STAGES.index(stage)
