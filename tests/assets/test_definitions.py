@@ -1,0 +1,59 @@
+"""What a data engineer sees of the flow: every asset described, grouped and judged, arrows in one direction."""
+
+import pytest
+from conftest import DemoNight
+from dagster import AssetKey, Definitions
+
+from assets.definitions import build_definitions
+from assets.io import table_of
+from pipelines.contracts.fields import FIELDS
+from pipelines.contracts.table import Personal, Severity
+
+LAYERS = ["raw", "quarantine", "core", "feat", "model", "out"]
+GRAINS = ("One row ", "Connects ")
+
+
+@pytest.fixture(scope="module")
+def definitions(demo_night: DemoNight) -> Definitions:
+    return build_definitions(demo_night.settings)
+
+
+def test_every_asset_says_its_grain_owner_kind_group_and_columns(definitions: Definitions) -> None:
+    specs = list(definitions.resolve_all_asset_specs())
+    assert len(specs) > 30
+    for spec in specs:
+        name = spec.key.to_user_string()
+        assert spec.description is not None, name
+        assert spec.description.startswith(GRAINS), name
+        assert spec.owners, name
+        assert spec.kinds, name
+        assert spec.group_name == table_of(name).layer
+        columns = spec.metadata["dagster/column_schema"].columns  # type: ignore[attr-defined]
+        assert [column.name for column in columns] == list(table_of(name).column_names)
+        assert all(column.description for column in columns)
+
+
+def test_no_arrow_leads_back_to_an_earlier_layer(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    # candidates are features that the model of the night ranks
+    allowed = {("feat_step__assn_candidate", "model_ranker__entity_card")}
+    for key in graph.get_all_asset_keys():
+        layer = LAYERS.index(table_of(key.to_user_string()).layer)
+        for parent in graph.get(key).parent_keys:
+            if (key.to_user_string(), parent.to_user_string()) not in allowed:
+                assert LAYERS.index(table_of(parent.to_user_string()).layer) <= layer, (key, parent)
+
+
+def test_a_rule_that_is_an_error_blocks_and_a_warning_does_not(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for key in (AssetKey("raw_tempo__event_worklog"), AssetKey("out__next_skill")):
+        table = table_of(key.to_user_string())
+        specs = {check.name: graph.get_check_spec(check) for check in graph.get_check_keys_for_assets({key})}
+        for rule in table.rules:
+            assert specs[rule.check_name].blocking == (rule.severity is Severity.ERROR)
+
+
+def test_personal_columns_are_declared_as_such() -> None:
+    assert FIELDS["work_email"].personal is Personal.DIRECT
+    assert FIELDS["person_id"].personal is Personal.PSEUDONYM
+    assert FIELDS["row_text"].personal is Personal.TEXT
