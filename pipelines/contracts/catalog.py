@@ -225,7 +225,7 @@ CANDIDATE = _table(
     "One row per person and step that may come next, ranked by the model before the policy is applied.",
     ("person_id", "step_id", "skill_id", "kind", "from_stage", "to_stage", "probability", "prior", "reasons"),
     ("person_id", "step_id"),
-    required=("kind", "probability"),
+    required=("kind",),
     references=(_PERSON, _SKILL),
     readers=("out",),
 )
