@@ -4,11 +4,12 @@ Belongs here: the form of the configuration and its reading.
 Does not belong here: paths and days of a run (`pipelines.settings`), the systems themselves (`pipelines.sources`).
 """
 
+import codecs
 import hashlib
 import json
 from dataclasses import fields, is_dataclass
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal, get_type_hints
 from zoneinfo import ZoneInfo
 
@@ -48,6 +49,13 @@ class ColumnMapping(_Declared):
             raise ValueError("give either `column` (a header of the file) or `constant`")
         return self
 
+    @field_validator("scale")
+    @classmethod
+    def _rises(cls, scale: tuple[float, float] | None) -> tuple[float, float] | None:
+        if scale is not None and scale[0] >= scale[1]:
+            raise ValueError("a scale is two numbers, the lower one first: [1, 5]")
+        return scale
+
 
 class Source(_Declared):
     """One kind of export: which system wrote it, where its files lie, how they are delivered."""
@@ -59,7 +67,7 @@ class Source(_Declared):
     delivery: Literal["full", "incremental"] = "incremental"
     freshness_days: Annotated[float, Field(gt=0)] | None = None
     floor_share: Annotated[float, Field(ge=0, le=1)] = 0.8  # a full export below this share of the last is refused
-    mapping: dict[str, str | list[str] | ColumnMapping] = {}
+    mapping: dict[str, ColumnMapping] = {}
     encoding: str | None = None
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     decimal_comma: bool = False
@@ -79,6 +87,30 @@ class Source(_Declared):
     def _is_a_zone(cls, zone: str) -> str:
         return _zone(zone)
 
+    @field_validator("path")
+    @classmethod
+    def _stays_inside(cls, path: str) -> str:
+        if not path or PurePath(path).is_absolute() or ".." in PurePath(path).parts:
+            raise ValueError("must be a pattern inside the landing folder, such as hr/*.csv")
+        return path
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_an_encoding(cls, encoding: str | None) -> str | None:
+        try:
+            codecs.lookup(encoding or "utf-8")
+        except LookupError as problem:
+            raise ValueError(f"unknown encoding {encoding!r}; use utf-8, utf-16 or windows-1252") from problem
+        return encoding
+
+    @field_validator("mapping", mode="before")
+    @classmethod
+    def _takes_bare_headers(cls, mapping: Any) -> Any:
+        """A header, or a list of headers, is the short form of `column`."""
+        if not isinstance(mapping, dict):
+            return mapping
+        return {key: {"column": one} if isinstance(one, str | list) else one for key, one in mapping.items()}
+
     @model_validator(mode="after")
     def _maps_onto_a_shape(self) -> "Source":
         if (self.system == "tabular") != (self.shape is not None):
@@ -93,10 +125,7 @@ class Source(_Declared):
 
     def options(self) -> SourceOptions:
         """What the source says of the reading of its files."""
-        mapping = {
-            name: given.model_dump(exclude_none=True) if isinstance(given, ColumnMapping) else given
-            for name, given in self.mapping.items()
-        }
+        mapping = {name: given.model_dump(exclude_none=True) for name, given in self.mapping.items()}
         return SourceOptions(
             mapping, self.shape, self.encoding, self.delimiter, self.decimal_comma, self.date_order, self.time_zone
         )
@@ -140,6 +169,16 @@ class Config(_Declared):
     def _is_a_zone(cls, zone: str) -> str:
         return _zone(zone)
 
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _is_a_day(cls, day: Any) -> Any:
+        if isinstance(day, date) or day in ("today", "newest_event"):
+            return day
+        try:
+            return date.fromisoformat(day)
+        except (TypeError, ValueError) as problem:
+            raise ValueError("no such day; allowed: today, newest_event, or a day like 2025-06-30") from problem
+
     @field_validator("sources")
     @classmethod
     def _has_distinct_names(cls, sources: list[Source]) -> list[Source]:
@@ -169,7 +208,11 @@ def read_config(path: Path) -> Config:
     """
     if not path.is_file():
         raise ConfigRefused(f"{path.name} is missing in {path.parent}: write it, or make a demo with `footsteps demo`")
-    text = path.read_text(encoding="utf-8-sig")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = 1 + problem.object.count(b"\n", 0, problem.start)
+        raise ConfigRefused(f"{path.name} line {line}: not UTF-8: save it as UTF-8") from problem
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
@@ -177,7 +220,10 @@ def read_config(path: Path) -> Config:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
         raise ConfigRefused(f"{path.name} line {line}: not YAML: {problem.problem}") from problem
     if not isinstance(content, dict):
-        raise ConfigRefused(f"{path.name} line 1: expected keys such as `sources:`, found {type(content).__name__}")
+        found = "nothing" if content is None else type(content).__name__
+        raise ConfigRefused(f"{path.name} line 1: expected keys such as `sources:`, found {found}")
+    if twice := _doubled_key(tree):
+        raise ConfigRefused(f"{path.name} line {twice.start_mark.line + 1}: {twice.value} is given twice: keep one")
     try:
         return Config.model_validate(content)
     except ValidationError as problem:
@@ -187,9 +233,10 @@ def read_config(path: Path) -> Config:
 
 def _say(name: str, tree: yaml.Node | None, error: dict[str, Any]) -> str:
     """One fault as `file line N: place: what is wrong; allowed: …`."""
-    # pydantic names the branch of a union in the location; only keys of the file and list places are kept
-    place = [part for part in error["loc"] if isinstance(part, int) or not part.startswith(("function-", "ColumnMap"))]
+    place = list(error["loc"])
     message = str(error["msg"]).removeprefix("Value error, ")
+    if (key := message.split()[0]) in _allowed_keys(place):
+        place.append(key)  # a rule over several keys begins with the one it is about
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         allowed = ", ".join(_allowed_keys(place[:-1]))
         message = f"unknown key; allowed: {allowed}"
@@ -212,6 +259,20 @@ def _allowed_keys(place: list[Any]) -> list[str]:
 
 def _keys(model: Any) -> list[str]:
     return [spec.name for spec in fields(model)] if is_dataclass(model) else list(model.model_fields)
+
+
+def _doubled_key(node: yaml.Node | None) -> yaml.ScalarNode | None:
+    """The second of two equal keys of one mapping, of which YAML would silently drop the first."""
+    keys: set[str] = set()
+    for child in node.value if isinstance(node, yaml.CollectionNode) else ():
+        key, value = child if isinstance(child, tuple) else (None, child)
+        if isinstance(key, yaml.ScalarNode):
+            if key.value in keys:
+                return key
+            keys.add(key.value)
+        if found := _doubled_key(value):
+            return found
+    return None
 
 
 def _line_of(node: yaml.Node | None, place: list[Any]) -> int:

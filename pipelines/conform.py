@@ -48,6 +48,7 @@ def conform_person(rows: pl.LazyFrame, accounts: pl.DataFrame) -> pl.DataFrame:
     """One row per person of `accounts`, with what the exports' person rows say; nulls where they say nothing."""
     people = accounts.select("person_id").drop_nulls().unique().sort("person_id")
     said = _name_people(rows, accounts).collect().drop_nulls("person_id")
+    said = said.sort("changed_at", "source_name", "row_number", nulls_last=False)
     said = said.unique("person_id", keep="last", maintain_order=True)
     managers = _called(accounts).rename({"person_id": "manager_id", "called": "manager_code"})
     core = people.join(said, on="person_id", how="left").join(managers, on="manager_code", how="left")

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from pipelines.contracts.catalog import ACCOUNT
+from pipelines.contracts.fields import FIELDS
 
 # Employee number before work e-mail before an account map; a name never joins two people.
 WHO = ("account_code", "employee_number", "work_email")
@@ -18,11 +19,12 @@ _ACCOUNT_SCHEMA = {"system_name": pl.String, **dict.fromkeys(WHO, pl.String)}
 def identify_people(people: Sequence[pl.LazyFrame]) -> pl.DataFrame:
     """One row per person of the HR exports: person_id (employee number, or else the HR account) and keys.
 
-    Rows with the same employee number, or else the same account, are one person; the last given wins.
+    Rows with the same employee number, or else the same account, are one person; the one last changed wins.
     """
-    frames = [frame.select("system_name", *WHO) for frame in people]
-    rows = pl.concat(frames or [pl.LazyFrame(schema=_ACCOUNT_SCHEMA)]).collect()
-    rows = rows.with_columns(pl.coalesce("employee_number", "account_code").alias("person_id"))
+    frames = [frame.select("system_name", *WHO, "changed_at") for frame in people]
+    nobody = pl.LazyFrame(schema={**_ACCOUNT_SCHEMA, "changed_at": FIELDS["changed_at"].dtype})
+    rows = pl.concat(frames or [nobody]).collect().sort("changed_at", "system_name", *WHO, nulls_last=False)
+    rows = rows.with_columns(pl.coalesce("employee_number", "account_code").alias("person_id")).drop("changed_at")
     return rows.unique("person_id", keep="last", maintain_order=True).sort("person_id")
 
 

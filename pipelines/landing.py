@@ -66,26 +66,37 @@ def land_source(landing: Landing, source: Source) -> list[Delivery]:
 def current_deliveries(lake: Lake, source: Source) -> pl.DataFrame:
     """The landed deliveries whose rows count now, in the order they came.
 
-    One per file content, as last read; of a source that delivers in full, only the last.
+    One per file content, as the mapping of today reads it; of a source that delivers in full, only the last that came.
     """
+    known = read_ledger(lake).filter(pl.col("source_name") == source.name, pl.col("delivery_status") != "refused")
+    number, is_first = pl.col("delivery_number"), pl.col("file_sha256").is_first_distinct()
+    # reading a file anew under a changed mapping does not make its content any newer; sending it anew does
+    came = pl.when(is_first | (pl.col("delivery_status") == "already_landed")).then(number)
     landed = (
-        read_ledger(lake)
-        .filter(pl.col("source_name") == source.name, pl.col("delivery_status") == "landed")
-        .sort("delivery_number")
+        known.sort("delivery_number")
+        .with_columns(came.max().over("file_sha256").alias("came"))
+        .filter(pl.col("delivery_status") == "landed")
+        # of several readings the one under the mapping of today, or else the last
+        .sort(pl.col("mapping_code") == source.mapping_code, "delivery_number")
         .unique("file_sha256", keep="last", maintain_order=True)
+        .sort("came")
+        .drop("came")
     )
     return landed.tail(1) if source.delivery == "full" else landed
 
 
 def scan_current(lake: Lake, table: Table, shape: ShapeName, sources: Sequence[Source]) -> pl.LazyFrame:
     """The rows of a raw table that count now: of each record the one last changed, or else last delivered."""
-    frames = [_scan_files(lake, table, current_deliveries(lake, source)) for source in sources]
-    order = ("changed_at", "delivery_number", "row_number")
-    return (
-        pl.concat(frames or [pl.LazyFrame(schema=table.schema)])
-        .sort(order, nulls_last=False, maintain_order=True)
-        .unique(("source_name", *SHAPES[shape].key), keep="last", maintain_order=True)
-    )
+    deliveries = [current_deliveries(lake, source) for source in sources]
+    frames = [_scan_files(lake, table, one) for one in deliveries]
+    rows = pl.concat(frames or [pl.LazyFrame(schema=table.schema)])
+    if all(one.height <= 1 for one in deliveries):
+        return rows  # within one file the contract has left one row a record
+    place = ("delivery_number", "row_number")
+    key = ("source_name", *SHAPES[shape].key)
+    # only keys are sorted: rows are wide, and there may be ten million
+    last = rows.select(list(dict.fromkeys((*key, "changed_at", *place)))).sort("changed_at", *place, nulls_last=False)
+    return rows.join(last.unique(key, keep="last").select(place), on=place, how="semi")
 
 
 def scan_quarantine(lake: Lake, table: Table, sources: Sequence[Source]) -> pl.LazyFrame:
@@ -137,43 +148,67 @@ def _land_file(landing: Landing, source: Source, path: Path) -> Delivery:
     landed = known.filter(pl.col("delivery_status") == "landed")
     if landed.height:
         good, bad = landed.select("good_count", "bad_count").row(0)
-        return Delivery(source.name, path.name, sha256, "already_landed", None, good, bad)
+        delivery = Delivery(source.name, path.name, sha256, "already_landed", None, good, bad)
+        if _came_again(landing.lake, source, delivery):
+            _record(landing, source, delivery)
+        return delivery
     landing.progress(f"{source.name}: {path.name}")
     try:
         delivery = _read_and_keep(landing, source, path, sha256)
     except ExportRefused as refusal:
-        delivery = Delivery(source.name, path.name, sha256, "refused", f"{path.name}: {refusal}")
+        said = str(refusal) if path.name in str(refusal) else f"{path.name}: {refusal}"
+        delivery = Delivery(source.name, path.name, sha256, "refused", said)
+    except pl.exceptions.ComputeError as problem:
+        # its own words may quote a cell: only the kind is told
+        said = f"{path.name} cannot be read to its end ({type(problem).__name__}): copy or export it again"
+        delivery = Delivery(source.name, path.name, sha256, "refused", said)
     if delivery.status == "landed" or delivery.reason not in known["delivery_reason"].to_list():
         _record(landing, source, delivery)
     return delivery
 
 
+def _came_again(lake: Lake, source: Source, delivery: Delivery) -> bool:
+    """Whether a full export went back to an earlier content: the last file of this name held another."""
+    if source.delivery != "full":
+        return False
+    named = read_ledger(lake).filter(
+        pl.col("source_name") == source.name,
+        pl.col("file_name") == delivery.file_name,
+        pl.col("delivery_status") != "refused",
+    )
+    return named["file_sha256"].to_list()[-1:] not in ([], [delivery.file_sha256])
+
+
 def _read_and_keep(landing: Landing, source: Source, path: Path, sha256: str) -> Delivery:
     export = read_export(path, adapter(source.system), source.options())
-    number = _next_number(landing.lake)
-    finished: list[tuple[Path, Path]] = []
+    earlier = _landed_before(landing.lake, source, sha256)
+    number = earlier["delivery_number"][0] if earlier.height else _next_number(landing.lake)
+    files = {
+        shape: [_file(landing.lake, kept, source.name, sha256, source.mapping_code) for kept in _pair(table)]
+        for shape, table in source_tables(source).items()
+    }
     good = bad = 0
     try:
-        for shape, table in source_tables(source).items():
-            pair = _sink(landing, source, export, shape, table, sha256, number)
-            finished += [(unfinished, file) for unfinished, file, _ in pair]
-            good += pair[0][2]
-            bad += pair[1][2]
+        for shape, (kept, aside) in files.items():
+            counts = _sink(landing, source, export, shape, (_unfinished(kept), _unfinished(aside)), sha256, number)
+            good, bad = good + counts[0], bad + counts[1]
         if good + bad == 0:
             raise ExportRefused("no rows: export it again, or remove the file")
-        _refuse_shrunken(landing, source, good)
-        for unfinished, file in finished:
-            replace_file(unfinished, file)
+        _refuse_shrunken(landing, source, good, earlier)
+        for file in (file for pair in files.values() for file in pair):
+            replace_file(_unfinished(file), file)
     finally:
-        for unfinished, _ in finished:
-            unfinished.unlink(missing_ok=True)
+        for file in (file for pair in files.values() for file in pair):
+            _unfinished(file).unlink(missing_ok=True)
     return Delivery(source.name, path.name, sha256, "landed", None, good, bad, export.columns_left_out)
 
 
 def _sink(
-    landing: Landing, source: Source, export: Export, shape: ShapeName, table: Table, sha256: str, number: int
-) -> list[tuple[Path, Path, int]]:
-    """Good and bad rows of one shape, sunk in one pass: (unfinished file, its final place, rows) of each."""
+    landing: Landing, source: Source, export: Export, shape: ShapeName, files: tuple[Path, Path], sha256: str,
+    number: int,
+) -> tuple[int, int]:  # fmt: skip
+    """Sink good and bad rows of one shape into the two files, in one pass: how many of each."""
+    table = raw_table(source.system, SHAPES[shape])
     origin = (
         pl.lit(source.name).alias("source_name"),
         pl.lit(sha256).alias("file_sha256"),
@@ -187,22 +222,14 @@ def _sink(
         malformed = _malformed_rows(export.malformed, source.system).with_columns(origin)
         bad = pl.concat([bad, malformed.select(quarantine_table(table.name).column_names)])
         rows = pl.concat([rows, export.malformed.select(pl.len())]).sum()
-    places = []
-    for kept in (table, quarantine_table(table.name)):
-        file = _file(landing.lake, kept, source.name, landing.day, sha256, source.mapping_code)
+    for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
-        places.append((file.with_name(f".{file.name}.unfinished"), file))
-    sinks = [
-        frame.sink_parquet(unfinished, lazy=True)
-        for frame, (unfinished, _) in zip((split.good, bad), places, strict=True)
-    ]
+    sinks = [frame.sink_parquet(file, lazy=True) for frame, file in zip((split.good, bad), files, strict=True)]
     read = pl.collect_all([rows, *sinks], engine="streaming")[0].item()
-    kept_rows = [(unfinished, file, _count(unfinished)) for unfinished, file in places]
-    if read != sum(count for _, _, count in kept_rows):
-        raise RuntimeError(
-            f"{table.name}: {read} rows read, but {kept_rows[0][2]} kept and {kept_rows[1][2]} set aside"
-        )
-    return kept_rows
+    good_count, bad_count = (_count(file) for file in files)
+    if read != good_count + bad_count:
+        raise RuntimeError(f"{table.name}: {read} rows read, but {good_count} kept and {bad_count} set aside")
+    return good_count, bad_count
 
 
 def _malformed_rows(malformed: pl.LazyFrame, system: str) -> pl.LazyFrame:
@@ -212,13 +239,12 @@ def _malformed_rows(malformed: pl.LazyFrame, system: str) -> pl.LazyFrame:
     )
 
 
-def _refuse_shrunken(landing: Landing, source: Source, good: int) -> None:
-    if source.delivery != "full" or landing.accept_shrink:
+def _refuse_shrunken(landing: Landing, source: Source, good: int, earlier: pl.DataFrame) -> None:
+    """Against the same content as it was read before, or else against the last export."""
+    last = earlier if earlier.height else current_deliveries(landing.lake, source)
+    if source.delivery != "full" or landing.accept_shrink or not last.height:
         return
-    last = current_deliveries(landing.lake, source)
-    if not last.height:
-        return
-    before = int(last["good_count"][0])
+    before = int(last["good_count"][-1])
     if good < source.floor_share * before:
         raise ExportRefused(
             f"{good:,} good rows; the last good export had {before:,}; the floor is {source.floor_share:.0%}: "
@@ -248,22 +274,39 @@ def _record(landing: Landing, source: Source, delivery: Delivery) -> None:
     landing.lake.write(DELIVERY, pl.concat([read_ledger(landing.lake), row]))
 
 
+def _landed_before(lake: Lake, source: Source, sha256: str) -> pl.DataFrame:
+    return read_ledger(lake).filter(
+        pl.col("source_name") == source.name,
+        pl.col("file_sha256") == sha256,
+        pl.col("delivery_status") == "landed",
+    )
+
+
 def _next_number(lake: Lake) -> int:
     last = read_ledger(lake)["delivery_number"].max()
     return 1 + (last if isinstance(last, int) else 0)
 
 
 def _scan_files(lake: Lake, table: Table, deliveries: pl.DataFrame) -> pl.LazyFrame:
-    columns = ("source_name", "delivered_date", "file_sha256", "mapping_code")
-    files = [_file(lake, table, name, day, sha, code) for name, day, sha, code in deliveries.select(columns).rows()]
+    columns = ("source_name", "file_sha256", "mapping_code")
+    files = [_file(lake, table, *row) for row in deliveries.select(columns).iter_rows()]
     present = [file for file in files if file.exists()]
     if not present:
         return pl.LazyFrame(schema=table.schema)
     return pl.scan_parquet(present, schema=table.schema, missing_columns="insert", extra_columns="ignore")
 
 
-def _file(lake: Lake, table: Table, source: str, day: date, sha256: str, code: str) -> Path:
-    return lake.folder(table) / source / day.isoformat() / f"{sha256[:16]}-{code}.parquet"
+def _pair(table: Table) -> tuple[Table, Table]:
+    return table, quarantine_table(table.name)
+
+
+def _file(lake: Lake, table: Table, source: str, sha256: str, code: str) -> Path:
+    # no day: a landing that was killed before its ledger row is written over by the next
+    return lake.folder(table) / source / f"{sha256[:16]}-{code}.parquet"
+
+
+def _unfinished(file: Path) -> Path:
+    return file.with_name(f".{file.name}.unfinished")
 
 
 def _count(path: Path) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipelines.contracts.shapes import PROVENANCE, quarantine_table
-from pipelines.contracts.table import Rule, Table
+from pipelines.contracts.table import Table
 
 TEXT = "text:"  # prefix of the columns that hold a value as it stood in the file
 _PASSES = "passes:"
@@ -27,14 +27,22 @@ class Split:
 def split_landed(frame: pl.LazyFrame, table: Table, system: str) -> Split:
     """Split rows as an adapter delivers them: each column typed, and its text under `text:` and the column's name.
 
-    A text that did not become a value breaks the rule `column|parses` (and not `not_null` besides).
+    A text that did not become a value breaks what says which texts do: `in_set` or `matches` where the column has such
+    a rule, `column|parses` where it has a type (and not `not_null` besides).
     """
     present = set(frame.collect_schema().names())
     textual = [name for name in table.column_names if TEXT + name in present]
+    unread = {name: pl.col(TEXT + name).is_not_null() & pl.col(name).is_null() for name in textual}
     typed = [name for name in textual if table.schema[name] != pl.String]
-    tests = {f"{name}|parses": pl.col(TEXT + name).is_null() | pl.col(name).is_not_null() for name in typed}
+    tests = {f"{name}|parses": ~unread[name] for name in typed}
+    told = {*typed, *(rule.columns[0] for rule in table.rules if rule.kind in ("in_set", "matches"))} & set(textual)
     for rule in table.rules:
-        tests[rule.name] = _forgiving_not_null(rule, textual)
+        name, test = rule.columns[0], rule.expression()
+        if rule.kind in ("in_set", "matches") and name in unread:
+            test = test & ~unread[name]
+        elif rule.kind == "not_null" and name in told:
+            test = test | unread[name]
+        tests[rule.name] = test
     row_text = pl.struct(pl.col(TEXT + name).alias(name) for name in textual).struct.json_encode()
     return _split(frame, table, tests, row_text, pl.lit(system))
 
@@ -46,13 +54,6 @@ def split_conformed(
     tests = {rule.name: rule.expression(known) for rule in table.rules}
     row_text = pl.struct(pl.col(name).cast(pl.String) for name in columns).struct.json_encode()
     return _split(frame, table, tests, row_text, pl.col("system_name"))
-
-
-def _forgiving_not_null(rule: Rule, textual: list[str]) -> pl.Expr:
-    name = rule.columns[0]
-    if rule.kind == "not_null" and name in textual:
-        return rule.expression() | pl.col(TEXT + name).is_not_null()
-    return rule.expression()
 
 
 def _split(

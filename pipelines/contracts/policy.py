@@ -65,6 +65,11 @@ class Weights(_Bounded):
     autonomy: float = 0.1
     purpose: float = 0.1
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not any(getattr(self, spec.name) for spec in fields(self)):
+            raise ValueError("probability and all other weights are 0: nothing would order a list")
+
 
 @dataclass(frozen=True)
 class Policy(_Bounded):

@@ -1,0 +1,301 @@
+"""Files are landed once, broken ones refused by themselves, and what counts now follows from what came last."""
+
+import gzip
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipelines import landing as landing_module
+from pipelines.config import Source
+from pipelines.contracts.shapes import SHAPES, raw_table
+from pipelines.lake import Lake
+from pipelines.landing import (
+    Landing,
+    current_deliveries,
+    land_source,
+    read_ledger,
+    scan_current,
+    scan_quarantine,
+)
+
+TABLE = raw_table("tabular", SHAPES["feedback"])
+HEADER = "id,who,mail,skill,kind,score,day,changed"
+DAY = date(2025, 7, 1)
+
+
+def source(**more: Any) -> Source:
+    mapping = {
+        "record_code": "id", "employee_number": "who", "work_email": "mail", "skill_text": "skill",
+        "feedback_kind": "kind", "score_share": {"column": "score", "scale": [1, 5]}, "occurred_at": "day",
+        "changed_at": "changed",
+    }  # fmt: skip
+    declared = {"name": "marks", "system": "tabular", "shape": "feedback", "path": "*.csv*", "mapping": mapping}
+    return Source.model_validate({**declared, **more})
+
+
+def row(code: object, score: object = 4, changed: str = "", **cells: str) -> str:
+    cell = {"who": "7", "mail": "", "skill": "sql", "kind": "peer", "day": "2025-02-13", **cells}
+    return f"{code},{cell['who']},{cell['mail']},{cell['skill']},{cell['kind']},{score},{cell['day']},{changed}"
+
+
+def write(folder: Path, name: str, *rows: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text("\n".join([HEADER, *rows]) + "\n")
+
+
+def landing(root: Path, **more: Any) -> Landing:
+    (root / "in").mkdir(exist_ok=True)
+    return Landing(Lake(root / "lake"), root / "in", DAY, datetime(2025, 7, 1, 3, tzinfo=UTC), **more)
+
+
+def current(root: Path, declared: Source | None = None) -> dict[str, float]:
+    rows = scan_current(Lake(root / "lake"), TABLE, "feedback", [declared or source()]).collect()
+    assert rows["record_code"].is_unique().all()
+    return dict(rows.sort("record_code").select("record_code", (pl.col("score_share") * 4 + 1)).iter_rows())
+
+
+def test_fifty_bad_rows_of_ten_kinds_are_set_aside_and_the_rest_is_loaded(tmp_path: Path) -> None:
+    kinds = {
+        "record_code|not_null": lambda i: row(""),
+        "record_code|unique": lambda i: row("good1"),
+        "skill_text|not_null": lambda i: row(f"a{i}", skill=""),
+        "feedback_kind|in_set": lambda i: row(f"b{i}", kind="gossip"),
+        "feedback_kind|not_null": lambda i: row(f"c{i}", kind=""),
+        "score_share|between": lambda i: row(f"d{i}", score=9),
+        "score_share|parses": lambda i: row(f"e{i}", score="good"),
+        "occurred_at|parses": lambda i: row(f"f{i}", day="2025-02-30"),
+        "work_email|matches": lambda i: row(f"g{i}", mail="nobody at home"),
+        "employee_number+work_email+account_code|names_a_person": lambda i: row(f"h{i}", who=""),
+    }
+    rows = [row(f"good{i}") for i in range(1, 101)]
+    for kind in kinds.values():
+        rows += [kind(i) for i in range(5)]
+    write(tmp_path / "in", "a.csv", *rows)
+    (delivery,) = land_source(landing(tmp_path), source())
+    assert (delivery.status, delivery.good, delivery.bad) == ("landed", 100, 50)
+    bad = scan_quarantine(Lake(tmp_path / "lake"), TABLE, [source()]).collect()
+    assert bad.height == 50
+    names = bad.explode("failed_rules").group_by("failed_rules").len()
+    assert dict(names.iter_rows()) == dict.fromkeys(kinds, 5)
+    assert len(current(tmp_path)) == 100
+    assert '"feedback_kind":"gossip"' in "".join(bad["row_text"])
+
+
+def test_a_date_that_cannot_be_is_named_so(tmp_path: Path) -> None:
+    write(tmp_path / "in", "a.csv", row("x", day="0202-05-01"), row("y"))
+    land_source(landing(tmp_path), source())
+    bad = scan_quarantine(Lake(tmp_path / "lake"), TABLE, [source()]).collect()
+    assert bad["failed_rules"].to_list() == [["occurred_at|is_plausible"]]
+
+
+def test_the_same_bytes_again_load_no_row_under_whatever_name(tmp_path: Path) -> None:
+    write(tmp_path / "in", "a.csv", row(1), row(2))
+    land_source(landing(tmp_path), source())
+    write(tmp_path / "in", "b.csv", row(1), row(2))
+    ledger = read_ledger(Lake(tmp_path / "lake"))
+    assert [one.status for one in land_source(landing(tmp_path), source())] == ["already_landed"] * 2
+    assert read_ledger(Lake(tmp_path / "lake")).equals(ledger)
+    assert current(tmp_path) == {"1": 4, "2": 4}
+
+
+def test_a_corrected_file_supersedes_by_key_and_leaves_the_rest(tmp_path: Path) -> None:
+    write(tmp_path / "in", "a.csv", row(1), row(2))
+    land_source(landing(tmp_path), source())
+    write(tmp_path / "in", "b.csv", row(2, score=1), row(3, score=2))
+    land_source(landing(tmp_path), source())
+    assert current(tmp_path) == {"1": 4, "2": 1, "3": 2}
+
+
+def test_a_late_file_does_not_undo_a_later_change(tmp_path: Path) -> None:
+    write(tmp_path / "in", "a.csv", row(1, score=5, changed="2025-03-02"))
+    land_source(landing(tmp_path), source())
+    write(tmp_path / "in", "b.csv", row(1, score=1, changed="2025-03-01"))
+    land_source(landing(tmp_path), source())
+    assert current(tmp_path) == {"1": 5}
+
+
+def test_a_full_export_replaces_the_one_before_it(tmp_path: Path) -> None:
+    full = source(delivery="full", floor_share=0.5)
+    write(tmp_path / "in", "a.csv", row(1), row(2))
+    land_source(landing(tmp_path), full)
+    write(tmp_path / "in", "b.csv", row(2))
+    land_source(landing(tmp_path), full)
+    assert current(tmp_path, full) == {"2": 4}
+
+
+def test_a_full_export_that_goes_back_to_an_earlier_content_counts_again(tmp_path: Path) -> None:
+    full = source(delivery="full")
+    for score in (4, 1, 4):
+        write(tmp_path / "in", "a.csv", row(1, score=score))
+        land_source(landing(tmp_path), full)
+        assert current(tmp_path, full) == {"1": score}
+    before = read_ledger(Lake(tmp_path / "lake"))
+    land_source(landing(tmp_path), full)
+    assert read_ledger(Lake(tmp_path / "lake")).equals(before)
+    assert before["delivery_status"].to_list() == ["landed", "landed", "already_landed"]
+
+
+def test_a_shrunken_full_export_is_refused_with_both_numbers_and_the_last_good_one_stays(tmp_path: Path) -> None:
+    full = source(delivery="full")
+    write(tmp_path / "in", "a.csv", *(row(i) for i in range(10)))
+    land_source(landing(tmp_path), full)
+    write(tmp_path / "in", "a.csv", *(row(i) for i in range(7)))
+    for _ in range(2):
+        (refused,) = land_source(landing(tmp_path), full)
+        assert refused.status == "refused"
+    assert refused.reason == (
+        "a.csv: 7 good rows; the last good export had 10; the floor is 80%: check the export, or land it with "
+        "--accept-shrink"
+    )
+    assert read_ledger(Lake(tmp_path / "lake"))["delivery_status"].to_list() == ["landed", "refused"]
+    assert len(current(tmp_path, full)) == 10
+    assert land_source(landing(tmp_path, accept_shrink=True), full)[0].status == "landed"
+    assert len(current(tmp_path, full)) == 7
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "b.csv is empty (0 bytes)"),
+        (HEADER.encode(), "b.csv: no rows"),
+        (gzip.compress("\n".join([HEADER, *(row(i) for i in range(500))]).encode())[:-30], "b.csv is cut off"),
+        ((HEADER + "\n" + row(1, skill="caf\x81\x8d")).encode("latin-1"), "b.csv is none of utf-8, utf-16, windows-1252"),
+        (b"nr,wer\n1,2\n", "b.csv has no column id"),
+        (b"<!DOCTYPE html><html>please sign in</html>", "b.csv is a web page"),
+    ],
+)  # fmt: skip
+def test_a_broken_file_is_refused_in_one_sentence_and_the_others_go_on(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    write(tmp_path / "in", "a.csv", row(1))
+    (tmp_path / "in" / "b.csv").write_bytes(content)
+    write(tmp_path / "in", "c.csv", row(3))
+    found = land_source(landing(tmp_path), source())
+    assert [one.status for one in found] == ["landed", "refused", "landed"]
+    assert found[1].reason is not None
+    assert found[1].reason.startswith(said)
+    assert "\n" not in found[1].reason
+    assert current(tmp_path) == {"1": 4, "3": 4}
+    assert not list((tmp_path / "lake").rglob("*.unfinished"))
+
+
+def test_a_parquet_file_with_a_hole_is_refused_without_its_cells(tmp_path: Path) -> None:
+    path = tmp_path / "in" / "a.csv"
+    path.parent.mkdir()
+    cells = {"id": ["1"], "who": ["7"], "mail": [None], "skill": ["sql"], "kind": ["peer"], "score": ["4"],
+             "day": ["2025-02-13"], "changed": [None]}  # fmt: skip
+    pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String)).write_parquet(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:20] + whole[60:])
+    (refused,) = land_source(landing(tmp_path), source())
+    assert (refused.status, refused.reason) == (
+        "refused", "a.csv cannot be read to its end (ComputeError): copy or export it again",
+    )  # fmt: skip
+
+
+def test_a_changed_mapping_reads_the_file_anew_and_the_old_mapping_counts_again_when_it_returns(tmp_path: Path) -> None:
+    other = source(mapping={**source().mapping, "score_share": {"column": "score", "scale": [0, 10]}})
+    write(tmp_path / "in", "a.csv", row(1, score=4))
+    land_source(landing(tmp_path), source())
+    assert land_source(landing(tmp_path), other)[0].status == "landed"
+    assert current(tmp_path, other) == {"1": pytest.approx(0.4 * 4 + 1)}
+    assert land_source(landing(tmp_path), source())[0].status == "already_landed"
+    assert current(tmp_path) == {"1": 4}
+
+
+def test_reading_files_anew_does_not_change_which_one_is_the_newest(tmp_path: Path) -> None:
+    write(tmp_path / "in", "z.csv", row(1, score=1))
+    land_source(landing(tmp_path), source())
+    write(tmp_path / "in", "a.csv", row(1, score=5))
+    land_source(landing(tmp_path), source())
+    other = source(time_zone="Europe/Berlin")
+    assert [one.status for one in land_source(landing(tmp_path), other)] == ["landed", "landed"]
+    assert current(tmp_path, other) == {"1": 5}
+    assert current_deliveries(Lake(tmp_path / "lake"), other)["file_name"].to_list() == ["z.csv", "a.csv"]
+
+
+def test_a_landing_killed_before_its_ledger_row_counts_nothing_and_is_made_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "in", "a.csv", row(1))
+    with monkeypatch.context() as patch:
+        def die(*_: Any) -> None:
+            raise KeyboardInterrupt
+        patch.setattr(landing_module, "_record", die)
+        with pytest.raises(KeyboardInterrupt):
+            land_source(landing(tmp_path), source())
+    assert current(tmp_path) == {}
+    assert land_source(landing(tmp_path), source())[0].status == "landed"
+    assert current(tmp_path) == {"1": 4}
+    assert len(list((tmp_path / "lake" / TABLE.name).rglob("*.parquet"))) == 1
+
+
+def test_a_landing_killed_in_the_middle_leaves_no_unfinished_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "in", "a.csv", row(1))
+
+    def die(*_: Any) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(landing_module, "_count", die)
+    with pytest.raises(KeyboardInterrupt):
+        land_source(landing(tmp_path), source())
+    assert not [path for path in (tmp_path / "lake").rglob("*") if path.is_file()]
+
+
+def test_nothing_outside_the_landing_folder_is_read(tmp_path: Path) -> None:
+    write(tmp_path / "secret", "s.csv", row("secret"))
+    write(tmp_path / "in", ".hidden.csv", row("hidden"))
+    (tmp_path / "in" / "link.csv").symlink_to(tmp_path / "secret" / "s.csv")
+    (tmp_path / "in" / "way").symlink_to(tmp_path / "secret")
+    for pattern in ("*", "**/*.csv", "way/*.csv"):
+        assert land_source(landing(tmp_path), source(path=pattern)) == []
+    for pattern in ("../secret/*.csv", "/etc/*", "a/../../secret/*"):
+        with pytest.raises(ValueError, match="inside the landing folder"):
+            source(path=pattern)
+
+
+RECORDS = st.lists(
+    st.tuples(st.sampled_from("abcd"), st.integers(1, 5), st.integers(1, 28)),
+    min_size=1, max_size=8, unique_by=lambda record: (record[0], record[2]),
+)  # fmt: skip
+SLOW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@SLOW
+@given(records=RECORDS, data=st.data())
+def test_neither_the_order_of_files_nor_their_number_changes_what_counts_now(
+    records: list[tuple[str, int, int]], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Each record's last change counts, in however many deliveries and in whatever order they come."""
+    expected = {code: score for code, score, _ in sorted(records, key=lambda record: record[2])}
+    for _ in range(2):
+        root = tmp_path_factory.mktemp("split")
+        shuffled = data.draw(st.permutations(records))
+        cuts = sorted(data.draw(st.sets(st.integers(0, len(records)))) | {0, len(records)})
+        for number, (start, stop) in enumerate(zip(cuts, cuts[1:], strict=False)):
+            # a file holds a record once: within a file a second row of a key is set aside
+            for layer in _without_repeats(shuffled[start:stop]):
+                write(root / "in", f"{number}-{len(list((root / 'in').glob('*')))}.csv" if (root / "in").exists()
+                      else f"{number}-0.csv", *(row(c, s, f"2025-03-{d:02d}") for c, s, d in layer))  # fmt: skip
+        if data.draw(st.booleans()):
+            land_source(landing(root), source(path="[5-9]*.csv"))
+        land_source(landing(root), source())
+        assert current(root) == expected
+
+
+def _without_repeats(records: list[tuple[str, int, int]]) -> list[list[tuple[str, int, int]]]:
+    layers: list[list[tuple[str, int, int]]] = []
+    for record in records:
+        fitting = next((layer for layer in layers if record[0] not in {code for code, _, _ in layer}), None)
+        if fitting is None:
+            layers.append([record])
+        else:
+            fitting.append(record)
+    return layers
