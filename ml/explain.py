@@ -19,22 +19,23 @@ FAMILY_WORDS = {
 _WORTH_SAYING = 0.5
 _REASONS = 4
 
+# By code: the value, the floor it must exceed to be said, and the words.
+Clauses = dict[str, tuple[pl.Expr, float, pl.Expr]]
+
 
 def explain_steps(steps: pl.DataFrame, families: list[str]) -> pl.DataFrame:
-    """The steps with `reasons` (code and value, strongest first) and `explanation` added.
+    """The steps with `reasons` (code and value) and `explanation` added: motives first, in the order of their clauses,
+    since a person recognises them; then the model's contributions, strongest first.
 
     Needs columns contribution_<family>, readiness, coverage, mastery, autonomy, role_need, demand, skill_name,
     capability_name, kind and to_stage. A contribution counts as a reason where it speaks for the step.
     """
-    clauses = {**_family_clauses(families), **_motive_clauses()}
-    reasons = pl.concat_list(
-        pl.when(value > floor).then(pl.struct(pl.lit(code).alias("code"), value.cast(pl.Float64).alias("value")))
-        for code, (value, floor, _) in clauses.items()
-    ).list.drop_nulls()
-    sentences = pl.concat_list(
-        pl.when(value > floor).then(words) for value, floor, words in clauses.values()
-    ).list.drop_nulls()
-    said = sentences.list.head(_REASONS).list.join("; ")
+    value = pl.element().struct.field("value")
+    found = _reasons(_motive_clauses())
+    if clauses := _family_clauses(families):
+        found = found.list.concat(_reasons(clauses).list.eval(pl.element().sort_by(value, descending=True)))
+    reasons = found.list.eval(pl.struct(pl.element().struct.field("code"), value))
+    said = found.list.eval(pl.element().struct.field("words")).list.head(_REASONS).list.join("; ")
     said = pl.when(said == "").then(pl.lit("it is open to you and nothing stands before it")).otherwise(said)
     return steps.with_columns(
         reasons.alias("reasons"), pl.concat_str(_headline(), pl.lit(": "), said, pl.lit(".")).alias("explanation")
@@ -74,7 +75,18 @@ def _headline() -> pl.Expr:
     )  # fmt: skip
 
 
-def _family_clauses(families: list[str]) -> dict[str, tuple[pl.Expr, float, pl.Expr]]:
+def _reasons(clauses: Clauses) -> pl.Expr:
+    """A list of (code, value, words) of the clauses whose value is above its floor."""
+    given = (
+        pl.when(value > floor).then(
+            pl.struct(pl.lit(code).alias("code"), value.cast(pl.Float64).alias("value"), words.alias("words"))
+        )
+        for code, (value, floor, words) in clauses.items()
+    )
+    return pl.concat_list(given).list.drop_nulls()
+
+
+def _family_clauses(families: list[str]) -> Clauses:
     return {
         family: (pl.col(f"contribution_{family}"), 0.0, pl.lit(FAMILY_WORDS[family]))
         for family in sorted(families)
@@ -82,7 +94,7 @@ def _family_clauses(families: list[str]) -> dict[str, tuple[pl.Expr, float, pl.E
     }
 
 
-def _motive_clauses() -> dict[str, tuple[pl.Expr, float, pl.Expr]]:
+def _motive_clauses() -> Clauses:
     percent = (pl.col("coverage") * 100).round(0).cast(pl.Int64).cast(pl.String)
     covers = pl.concat_str(
         pl.lit("with it you cover "), percent, pl.lit(" % of “"), pl.col("capability_name").fill_null(""), pl.lit("”")

@@ -7,6 +7,7 @@ Does not belong here: what is in a table, and publication (`pipelines.publish`).
 import hashlib
 import io
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def content_sha256(frame: pl.DataFrame) -> str:
 def write_parquet(frame: pl.DataFrame, path: Path, metadata: dict[str, str]) -> None:
     """Write a Parquet file under its final name only when it is whole and on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.unfinished")
     try:
         frame.write_parquet(unfinished, row_group_size=ROW_GROUP, metadata=metadata)
         replace_file(unfinished, path)

@@ -43,6 +43,8 @@ def read_taxonomy(skills: Path, prerequisites: Path | None, role_profiles: Path 
     table = _read(skills, ("skill_id", "name"))
     optional = ("description", "aliases", "capability_id", "capability_name", "weight")
     table = table.with_columns(pl.lit(None, pl.String).alias(name) for name in optional if name not in table.columns)
+    if table["skill_id"].null_count() or table["name"].null_count():
+        raise TaxonomyRefused(f"{skills.name}: skill_id and name must stand in every row")
     if table["skill_id"].is_duplicated().any():
         twice = table.filter(pl.col("skill_id").is_duplicated())["skill_id"][0]
         raise TaxonomyRefused(f"{skills.name}: skill_id {twice} stands there more than once: keep one row for it")
@@ -58,7 +60,7 @@ def read_taxonomy(skills: Path, prerequisites: Path | None, role_profiles: Path 
     profiles = _read(role_profiles, ROLE_PROFILE.column_names) if role_profiles else _nothing(ROLE_PROFILE.schema)
     known = set(codes["skill_id"])
     for name, column in ((needs, "skill_id"), (needs, "requires_skill_id"), (profiles, "skill_id")):
-        unknown = sorted(set(name[column]) - known)
+        unknown = sorted(set(name[column].fill_null("(empty)")) - known)
         if unknown:
             raise TaxonomyRefused(
                 f"{len(unknown)} unknown {column} in the taxonomy, first {unknown[0]}: add or mend it"
@@ -168,7 +170,10 @@ def _read(path: Path, needed: tuple[str, ...]) -> pl.DataFrame:
         raise TaxonomyRefused(
             f"the taxonomy file {path.name} is missing: write it, or mend `taxonomy` in footsteps.yaml"
         )
-    table = pl.read_csv(path, infer_schema=False)
+    try:
+        table = pl.read_csv(path, infer_schema=False)
+    except pl.exceptions.PolarsError as problem:
+        raise TaxonomyRefused(f"{path.name} is no CSV in UTF-8 with a header: {type(problem).__name__}") from problem
     missing = [name for name in needed if name not in table.columns]
     if missing:
         raise TaxonomyRefused(f"{path.name}: column {', '.join(missing)} is missing; it has {', '.join(table.columns)}")

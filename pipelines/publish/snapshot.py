@@ -5,6 +5,8 @@ Does not belong here: what the tables hold (`ml.recommend`), other ways in than 
 """
 
 import json
+import os
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -58,6 +60,8 @@ def publish_snapshot(
 ) -> Snapshot:
     """Write every table of a snapshot, then move the pointer; a snapshot that is there already is not written again.
 
+    Raises ContractBroken, or ValueError where the id stands for other content already; the pointer then stays.
+
     A reader that resolves the pointer sees all tables of one snapshot or all of another, at any moment.
     """
     place = Path("snapshots") / snapshot_id
@@ -66,6 +70,10 @@ def publish_snapshot(
         rows = obey(table, frame)
         content = content_sha256(rows)
         path = folder / place / f"{table.name}.parquet"
+        if path.exists() and pl.read_parquet_metadata(path).get("content_sha256") != content:
+            raise ValueError(
+                f"snapshot {snapshot_id} was published with another {table.name}: give it an id of its own"
+            )
         if not path.exists():
             write_parquet(rows, path, {"content_sha256": content, "contract": f"{table.name} {table.version}"})
         tables.append(PublishedTable(table.name, str(place / path.name), rows.height, content, table.version))
@@ -101,6 +109,6 @@ def _as_json(snapshot: Snapshot) -> dict[str, object]:
 
 def _write_json(path: Path, content: Mapping[str, object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.unfinished")
     unfinished.write_text(json.dumps(content, indent=1) + "\n")
     replace_file(unfinished, path)

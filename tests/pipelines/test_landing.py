@@ -2,6 +2,7 @@
 
 import gzip
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,10 @@ def current(root: Path, declared: Source | None = None) -> dict[str, float]:
     rows = scan_current(Lake(root / "lake"), TABLE, "feedback", [declared or source()]).collect()
     assert rows["record_code"].is_unique().all()
     return dict(rows.sort("record_code").select("record_code", (pl.col("score_share") * 4 + 1)).iter_rows())
+
+
+def die(*_: Any) -> int:
+    raise KeyboardInterrupt
 
 
 def test_fifty_bad_rows_of_ten_kinds_are_set_aside_and_the_rest_is_loaded(tmp_path: Path) -> None:
@@ -224,8 +229,6 @@ def test_a_landing_killed_before_its_ledger_row_counts_nothing_and_is_made_good(
 ) -> None:
     write(tmp_path / "in", "a.csv", row(1))
     with monkeypatch.context() as patch:
-        def die(*_: Any) -> None:
-            raise KeyboardInterrupt
         patch.setattr(landing_module, "_record", die)
         with pytest.raises(KeyboardInterrupt):
             land_source(landing(tmp_path), source())
@@ -239,9 +242,6 @@ def test_a_landing_killed_in_the_middle_leaves_no_unfinished_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path / "in", "a.csv", row(1))
-
-    def die(*_: Any) -> int:
-        raise KeyboardInterrupt
 
     monkeypatch.setattr(landing_module, "_count", die)
     with pytest.raises(KeyboardInterrupt):
@@ -279,7 +279,7 @@ def test_neither_the_order_of_files_nor_their_number_changes_what_counts_now(
         root = tmp_path_factory.mktemp("split")
         shuffled = data.draw(st.permutations(records))
         cuts = sorted(data.draw(st.sets(st.integers(0, len(records)))) | {0, len(records)})
-        for number, (start, stop) in enumerate(zip(cuts, cuts[1:], strict=False)):
+        for number, (start, stop) in enumerate(pairwise(cuts)):
             # a file holds a record once: within a file a second row of a key is set aside
             for layer in _without_repeats(shuffled[start:stop]):
                 write(root / "in", f"{number}-{len(list((root / 'in').glob('*')))}.csv" if (root / "in").exists()

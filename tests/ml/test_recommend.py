@@ -1,0 +1,169 @@
+"""Lists are ranked from one, varied, blended as declared, and everyone gets a row."""
+
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml.motives import Surroundings
+from ml.recommend import blend, build_rows, describe_steps, eligible_steps, pick_list
+from pipelines.contracts.catalog import NEXT_SKILL
+from pipelines.contracts.policy import Policy, Weights
+
+WEIGHTS = Weights(probability=0.6, mastery=0.2, autonomy=0.1, purpose=0.1)
+ANY = settings(max_examples=30, deadline=None)
+
+
+def scored(*rows: dict[str, Any]) -> pl.DataFrame:
+    defaults = {
+        "person_id": "ann",
+        "probability": 0.2,
+        "utility": 0.0,
+        "mastery": 0.0,
+        "autonomy": None,
+        "purpose": 0.0,
+    }
+    schema = {"person_id": pl.String, "probability": pl.Float64, "utility": pl.Float64, "mastery": pl.Float64,
+              "autonomy": pl.Float64, "purpose": pl.Float64}  # fmt: skip
+    return pl.DataFrame([{**defaults, **row} for row in rows], schema=schema)
+
+
+def ranked(*rows: tuple[str, str, str | None, float]) -> pl.DataFrame:
+    columns = {"person_id": pl.String, "step_id": pl.String, "capability_name": pl.String, "score": pl.Float64}
+    return pl.DataFrame(rows, schema=columns, orient="row").with_columns(
+        pl.col("step_id").str.extract(r"^([^|]*)").alias("skill_id")
+    )
+
+
+def mastery(*rows: tuple[str, str, str, bool]) -> pl.DataFrame:
+    columns = {"person_id": pl.String, "skill_id": pl.String, "stage": pl.String, "is_rusty": pl.Boolean}
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def test_the_blend_is_a_weighted_mean_of_relative_probability_and_motives() -> None:
+    found = blend(scored({"probability": 0.2, "mastery": 0.5, "autonomy": 1.0, "purpose": 0.4},
+                         {"probability": 0.05, "mastery": 1.0, "autonomy": 0.0, "purpose": 0.0}), WEIGHTS)  # fmt: skip
+    assert found["score"].to_list() == pytest.approx([0.6 + 0.1 + 0.1 + 0.04, 0.15 + 0.2])
+
+
+def test_a_motive_that_is_null_takes_no_part_and_is_not_read_as_zero() -> None:
+    assert blend(scored({"mastery": 0.5, "purpose": 0.4}), WEIGHTS)["score"].to_list() == pytest.approx([0.74 / 0.9])
+
+
+def test_without_a_probability_the_utility_orders() -> None:
+    found = blend(scored({"probability": None, "utility": 2.0}, {"probability": None, "utility": 1.0}), WEIGHTS)
+    assert found["score"].to_list() == pytest.approx([0.6 / 0.9, 0.6 / 2.718281828 / 0.9])
+
+
+def test_a_person_whose_probabilities_are_all_zero_still_gets_scores() -> None:
+    assert blend(scored({"probability": 0.0, "mastery": 0.9}), WEIGHTS)["score"].to_list() == pytest.approx([0.2])
+
+
+def test_of_two_steps_in_one_micro_skill_the_better_is_listed() -> None:
+    listed = pick_list(ranked(("ann", "sql|refresh", "a", 0.5), ("ann", "sql|master", "a", 0.7)), Policy())
+    assert listed.select("step_id", "rank").rows() == [("sql|master", 1)]
+
+
+def test_steps_beyond_the_share_of_one_capability_come_after_all_others() -> None:
+    rows = [("ann", f"s{i}|apprentice", "a", 0.9 - i / 10) for i in range(4)]
+    rows += [("ann", "t|apprentice", "b", 0.1), ("ann", "u|apprentice", None, 0.05)]
+    listed = pick_list(ranked(*rows), Policy(per_capability=2, list_length=5))
+    assert listed["skill_id"].to_list() == ["s0", "s1", "t", "u", "s2"]
+
+
+def test_equal_scores_are_ordered_by_step_so_that_two_nights_agree() -> None:
+    rows = [("ann", f"{skill}|apprentice", None, 0.5) for skill in "cab"]
+    assert pick_list(ranked(*rows), Policy())["skill_id"].to_list() == ["a", "b", "c"]
+
+
+RANKED = st.lists(
+    st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from([f"s{i}|apprentice" for i in range(8)]),
+              st.sampled_from(["a", "b", None]), st.floats(0, 1)),
+    min_size=1, max_size=20, unique_by=lambda row: row[:2],
+)  # fmt: skip
+
+
+@ANY
+@given(RANKED, st.integers(1, 6), st.integers(0, 3))
+def test_ranks_run_from_one_without_gaps_and_no_micro_skill_comes_twice(
+    rows: list[tuple[str, str, str | None, float]], length: int, per_capability: int
+) -> None:
+    listed = pick_list(ranked(*rows), Policy(list_length=length, per_capability=per_capability))
+    for person in {row[0] for row in rows}:
+        own = listed.filter(pl.col("person_id") == person)
+        open_steps = len({row[1] for row in rows if row[0] == person})
+        assert own["rank"].to_list() == list(range(1, min(length, open_steps) + 1))
+        assert own["skill_id"].is_unique().all()
+
+
+def test_a_step_is_described_by_its_id_also_where_the_micro_skill_has_a_bar_in_its_name() -> None:
+    asked = pl.DataFrame({"person_id": ["ann"] * 3, "step_id": ["a|b|apprentice", "sql|refresh", "sql|journeyman"]})
+    found = describe_steps(asked, mastery(("ann", "sql", "apprentice", True)))
+    assert found.select("skill_id", "kind", "from_stage", "to_stage").rows() == [
+        ("a|b", "new", "none", "apprentice"),
+        ("sql", "refresh", "apprentice", "apprentice"),
+        ("sql", "deepen", "apprentice", "journeyman"),
+    ]
+
+
+def test_only_one_stage_up_or_a_refresh_of_what_is_rusty_can_be_taken() -> None:
+    held = mastery(("ann", "sql", "apprentice", False), ("ann", "git", "journeyman", True))
+    ids = ["sql|apprentice", "sql|journeyman", "sql|master", "sql|refresh", "git|refresh", "css|apprentice",
+           "css|journeyman", "css|refresh"]  # fmt: skip
+    steps = describe_steps(pl.DataFrame({"person_id": ["ann"] * len(ids), "step_id": ids}), held)
+    assert eligible_steps(steps, held)["step_id"].to_list() == ["sql|journeyman", "git|refresh", "css|apprentice"]
+
+
+SKILLS = pl.DataFrame({"skill_id": ["sql", "git"], "skill_name": ["SQL", "Git"], "capability_id": ["data", "code"],
+                       "capability_name": ["Data", "Code"], "capability_weight": [1.0, 1.0]})  # fmt: skip
+
+
+def rows_for(people: list[str], wish: float | None = None) -> pl.DataFrame:
+    held = pl.DataFrame([{"person_id": "bob", "skill_id": "sql", "stage": "master", "is_rusty": False}],
+                        schema_overrides={"stage": pl.String})  # fmt: skip
+    wishes = [] if wish is None else [("ann", "sql", wish)]
+    around = Surroundings(
+        mastery=held,
+        skills=SKILLS,
+        prerequisites=pl.DataFrame(schema={"skill_id": pl.String, "requires_skill_id": pl.String}),
+        wishes=pl.DataFrame(wishes, schema={"person_id": pl.String, "skill_id": pl.String, "wish_weight": pl.Float64},
+                            orient="row"),
+        roles=pl.DataFrame(schema={"person_id": pl.String, "role_name": pl.String}),
+        role_profiles=pl.DataFrame(schema={"role_name": pl.String, "skill_id": pl.String, "importance": pl.String}),
+        demand=pl.DataFrame(schema={"skill_id": pl.String, "demand_count": pl.UInt32}),
+    )  # fmt: skip
+    candidates = pl.DataFrame({
+        "person_id": ["ann", "ann"], "step_id": ["sql|apprentice", "git|apprentice"], "skill_id": ["sql", "git"],
+        "kind": ["new", "new"], "from_stage": ["none", "none"], "to_stage": ["apprentice", "apprentice"],
+        "probability": [0.1, 0.2], "score": [0.0, 1.0], "contribution_history": [0.5, -0.2],
+    })  # fmt: skip
+    ways = pl.DataFrame({"skill_id": ["sql"], "project_code": ["P1"], "course_name": ["SQL basics"],
+                         "practising_count": [4]})  # fmt: skip
+    return build_rows(candidates, around, ways, pl.DataFrame({"person_id": people}), Policy(weights=WEIGHTS))
+
+
+def test_everyone_gets_a_row_and_who_gets_no_step_is_told_why() -> None:
+    rows = rows_for(["ann", "bob", "eve"])
+    assert rows.select("person_id", "rank", "skill_id", "no_recommendation_reason").rows() == [
+        ("ann", 1, "git", None),
+        ("ann", 2, "sql", None),
+        ("bob", None, None, "nothing_eligible"),
+        ("eve", None, None, "too_little_evidence"),
+    ]
+    assert rows.schema == {name: dtype for name, dtype in NEXT_SKILL.schema.items() if name in rows.columns}
+
+
+def test_a_wish_can_turn_the_order_of_near_ties_and_is_shown_beside_the_other_motives() -> None:
+    rows = rows_for(["ann"], wish=1.0)
+    sql = rows.row(by_predicate=pl.col("skill_id") == "sql", named=True)
+    assert (sql["autonomy"], sql["mastery"], sql["purpose"]) == (1.0, 1.0, 0.0)
+    assert sql["score"] == pytest.approx(0.6 * 0.5 + 0.2 + 0.1)
+    assert sql["explanation"].startswith("Take up “SQL”: it is what you said you want; ")
+
+
+def test_neither_the_person_nor_anyone_else_is_named_in_what_is_told() -> None:
+    rows = rows_for(["ann", "bob", "eve"], wish=1.0)
+    told = " ".join(rows["explanation"].drop_nulls().to_list() + rows["how"].drop_nulls().to_list())
+    assert not {"ann", "bob", "eve"} & set(told.lower().replace(".", " ").split())
