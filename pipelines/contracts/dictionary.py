@@ -18,9 +18,9 @@ Rendered from the contracts by `footsteps dictionary`; a test fails when it is s
 
 Tables are called `{layer}_{domain}__{type}_{name}`. A raw table and a quarantine exist for every system that
 `footsteps.yaml` names: here they stand once, for a system called `SYSTEM` and a table called `TABLE`. A column is
-personal as a *pseudonym* (an id that leads to a person through another table), *direct* (a name or an address) or *text*
-(written by or about a person); the others say nothing of a person by themselves. Rules are written `column|rule`, as they
-stand in `failed_rules`; a null passes every rule but `not_null`.
+personal as a *pseudonym* (an id that leads to a person through another table), *direct* (a name or an address) or
+*text* (written by or about a person); the others say nothing of a person by themselves. Rules are written
+`column|rule`, as they stand in `failed_rules`; a null passes every rule but `not_null`.
 """
 
 
