@@ -75,8 +75,8 @@ def test_policy_days_and_taxonomy_are_read(tmp_path: Path) -> None:
         (HR.replace("hr/*.csv", "/etc/*"), "line 5: sources.0.path: must be a pattern inside the landing folder"),
         (HR.replace("hr/*.csv", "a/../../b"), "line 5: sources.0.path: must be a pattern inside the landing folder"),
         (HR + "    shape: person\n", "line 6: sources.0.shape: shape is for system tabular only: bamboohr has its own"),
-        (HR.replace("bamboohr", "tabular"), "line 4: sources.0.system: system tabular needs `shape`; allowed: person, "),
-        (HR + "as_of: tomorrow\n", "line 6: as_of: no such day; allowed: today, newest_event, or a day like 2025-06-30"),
+        (HR.replace("bamboohr", "tabular"), "line 4: sources.0.system: system tabular needs `shape`; allowed: "),
+        (HR + "as_of: tomorrow\n", "line 6: as_of: no such day; allowed: today, newest_event, or a day like"),
         (TABLE + "      skil: s\n", "line 6: sources.0.mapping: mapping names skil; allowed for feedback: record_code"),
         (TABLE + "      score_share: 3\n", "line 8: sources.0.mapping.score_share: Input should be a valid dictionary"),
         (TABLE + "      score_share: {unit: hours}\n", "line 8: sources.0.mapping.score_share: give either `column`"),
@@ -108,7 +108,7 @@ def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ConfigRefused, match="footsteps.yaml is missing in .*footsteps demo"):
+    with pytest.raises(ConfigRefused, match=r"footsteps.yaml is missing in .*footsteps demo"):
         read_config(tmp_path / "footsteps.yaml")
 
 

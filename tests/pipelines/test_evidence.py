@@ -74,7 +74,7 @@ def test_work_on_an_issue_names_what_the_issue_names_unless_it_says_itself() -> 
 
 def test_only_finished_work_of_somebody_with_a_date_is_a_repetition() -> None:
     issues = frame(ASSIGNMENT, {"is_done": True, "done_at": NOON}, {"is_done": True, "done_at": None},
-                   {"is_done": False, "done_at": None}, {"is_done": True, "done_at": NOON, "person_id": None})  # fmt: skip
+                   {"is_done": False}, {"is_done": True, "done_at": NOON, "person_id": None})  # fmt: skip
     assert evidence(core(assignment=issues)).select("record_code", "mode", "amount_unit").rows() == [
         ("r0", "repetition", "count")
     ]
@@ -95,7 +95,7 @@ def test_only_finished_work_of_somebody_with_a_date_is_a_repetition() -> None:
         ("started", None, None),
     ],
 )
-def test_each_verb_is_of_one_mode_or_no_evidence(verb: str, score: float | None, expected: tuple[Any, ...]) -> None:
+def test_each_verb_is_of_one_mode_or_none(verb: str, score: float | None, expected: tuple[Any, ...]) -> None:
     records = frame(LEARNING_RECORD, {"learning_verb": verb, "score_share": score})
     found = evidence(core(learning_record=records)).select("mode", "amount", "amount_unit", "feedback_kind").rows()
     assert found == ([expected] if expected else [])
@@ -125,10 +125,9 @@ def test_a_mention_is_of_the_mode_it_says_and_else_the_weakest() -> None:
 
 def test_evidence_leads_back_to_the_row_of_the_file() -> None:
     marks = frame(FEEDBACK, {"feedback_kind": "peer", "row_number": 17, "file_sha256": "a" * 64})
-    found = evidence(core(feedback=marks)).row(0, named=True)
-    assert (found["table_name"], found["record_code"], found["source_name"], found["file_sha256"], found["row_number"]) == (
-        "core_feedback__event_feedback", "r0", "s", "a" * 64, 17,
-    )  # fmt: skip
+    found = evidence(core(feedback=marks))
+    origin = found.select("table_name", "record_code", "source_name", "file_sha256", "row_number").row(0)
+    assert origin == ("core_feedback__event_feedback", "r0", "s", "a" * 64, 17)
 
 
 def test_the_id_of_evidence_does_not_change_with_the_rows_around_it() -> None:
@@ -190,6 +189,7 @@ def test_roles_are_those_held_on_the_day() -> None:
 
 
 def test_of_two_wishes_for_one_micro_skill_the_last_one_counts_and_none_of_tomorrow() -> None:
-    said = frame(ASPIRATION, {"wish_weight": 1.0, "stated_at": NOON}, {"wish_weight": 0.2, "stated_at": NOON + timedelta(1)},
+    said = frame(ASPIRATION, {"wish_weight": 1.0, "stated_at": NOON},
+                 {"wish_weight": 0.2, "stated_at": NOON + timedelta(days=1)},
                  {"wish_weight": 0.9, "stated_at": NOON + timedelta(days=31)})  # fmt: skip
     assert name_wishes(said, TAXONOMY, TODAY).rows() == [("ann", "sql", 0.2)]

@@ -132,7 +132,7 @@ def test_what_is_observed_becomes_the_taxonomy_and_leading_parts_its_capabilitie
         ("skill_id\na\n", None, "skills.csv: column name is missing; it has skill_id"),
         ("skill_id,name\na,A\na,B\n", None, "skill_id a stands there more than once"),
         ("skill_id,name\n,A\n", None, "skill_id and name must stand in every row"),
-        ("skill_id,name\na,A\n", "skill_id,requires_skill_id\na,b\n", "1 unknown requires_skill_id in the taxonomy, first b"),
+        ("skill_id,name\na,A\n", "skill_id,requires_skill_id\na,b\n", "1 unknown requires_skill_id in the taxonomy"),
         ("skill_id,name\na,A\n", "skill_id,requires_skill_id\na,\n", "1 unknown requires_skill_id in the taxonomy"),
         ("skill_id,name\na,A\nb,B\n", "skill_id,requires_skill_id\na,b\nb,a\n", "a → b → a"),
         ("", None, "skills.csv is no CSV"),
@@ -145,7 +145,7 @@ def test_a_taxonomy_that_cannot_be_used_is_refused(tmp_path: Path, skills: str, 
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TaxonomyRefused, match="the taxonomy file gone.csv is missing"):
+    with pytest.raises(TaxonomyRefused, match=r"the taxonomy file gone\.csv is missing"):
         read_taxonomy(tmp_path / "gone.csv", None, None)
 
 
