@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import polars as pl
-from dagster import AssetsDefinition, asset, multi_asset
+from dagster import AssetExecutionContext, AssetsDefinition, asset, multi_asset
 
 from assets.io import spec_of
 from assets.resources import Night
@@ -69,15 +69,15 @@ def _accounts(raw: list[str]) -> AssetsDefinition:
         frames = {shape: night.rows_of(shape) for shape in SHAPES}
         mentions = mentioned_people(list(frames.values()))
         people = identify_people([frames["person"]]) if night.sources_of("person") else observe_people(mentions)
-        return match_accounts(mentions, people, mentioned_people([frames["account"]]))
+        return match_accounts(mentions, people, night.account_maps())
 
     return accounts
 
 
 def _people(raw: list[str]) -> AssetsDefinition:
     @asset(**described(PERSON), deps=raw)
-    def people(night: Night, core_identity__assn_account: pl.DataFrame) -> pl.DataFrame:
-        return conform_person(night.rows_of("person"), core_identity__assn_account)
+    def people(context: AssetExecutionContext, night: Night, core_identity__assn_account: pl.DataFrame) -> pl.DataFrame:
+        return conform_person(night.rows_of("person"), core_identity__assn_account, night.as_of(context))
 
     return people
 

@@ -19,6 +19,7 @@ from pipelines.config import Config, Source, read_config
 from pipelines.contracts.catalog import EVIDENCE
 from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
 from pipelines.contracts.table import Table
+from pipelines.identity import WHO, read_accounts
 from pipelines.lake import Lake
 from pipelines.landing import Landing, scan_current, source_tables
 from pipelines.settings import Settings
@@ -96,13 +97,28 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
 
     def rows_of(self, shape: ShapeName) -> pl.LazyFrame:
         """The rows of a shape that count now, of all systems, with system_name."""
+        kinds = {source.name: source.accounts for source in self.config.sources}
         frames = [
-            scan_current(self.lake, raw_table(system, SHAPES[shape]), shape, sources).with_columns(
-                pl.lit(system).alias("system_name")
-            )
+            read_accounts(
+                scan_current(self.lake, raw_table(system, SHAPES[shape]), shape, sources), kinds
+            ).with_columns(pl.lit(system).alias("system_name"))
             for system, sources in sorted(self.sources_of(shape).items())
         ]
         return pl.concat(frames) if frames else _no_rows(shape)
+
+    def account_maps(self) -> pl.DataFrame:
+        """The rows of all account maps: serves (the system whose accounts they are, null for any), and the keys."""
+        systems = pl.DataFrame(
+            [(source.name, system) for source in self.config.sources for system in (*source.serves, *_any(source))],
+            schema={"source_name": pl.String, "serves": pl.String},
+            orient="row",
+        )
+        rows = self.rows_of("account").select("source_name", *WHO).collect()
+        return rows.join(systems, on="source_name").select("serves", *WHO).unique().sort(pl.all())
+
+
+def _any(source: Source) -> list[None]:
+    return [] if source.serves else [None]
 
 
 def _no_rows(shape: ShapeName) -> pl.LazyFrame:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipelines.contracts.policy import Policy
 from pipelines.contracts.shapes import SHAPES, ShapeName
+from pipelines.identity import AccountKind
 from pipelines.sources.adapter import all_adapters
 from pipelines.sources.declaration import SourceOptions
 
@@ -68,6 +69,8 @@ class Source(_Declared):
     freshness_days: Annotated[float, Field(gt=0)] | None = None
     floor_share: Annotated[float, Field(ge=0, le=1)] = 0.8  # a full export below this share of the last is refused
     mapping: dict[str, ColumnMapping] = {}
+    accounts: AccountKind = "own"  # what the export's account is: its own system's, or a key of the company
+    serves: list[str] = []  # of an account map: the systems whose accounts it lists; none: any system's
     encoding: str | None = None
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     decimal_comma: bool = False
@@ -134,7 +137,8 @@ class Source(_Declared):
     @property
     def mapping_code(self) -> str:
         """Fingerprint of everything that decides how a file is read: with a new one, files are read again."""
-        read = self.model_dump(mode="json", exclude={"name", "path", "freshness_days", "floor_share", "delivery"})
+        about_delivery = {"name", "path", "freshness_days", "floor_share", "delivery", "accounts", "serves"}
+        read = self.model_dump(mode="json", exclude=about_delivery)
         return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -6,6 +6,7 @@ Does not belong here: reading files (`pipelines.sources`), which rows count now 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
@@ -44,15 +45,18 @@ class Conformed:
     bad: pl.DataFrame
 
 
-def conform_person(rows: pl.LazyFrame, accounts: pl.DataFrame) -> pl.DataFrame:
-    """One row per person of `accounts`, with what the exports' person rows say; nulls where they say nothing."""
+def conform_person(rows: pl.LazyFrame, accounts: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """One row per person of `accounts`, with what the exports' person rows say; nulls where they say nothing.
+
+    Where an export gives no status, who has a last day up to `as_of` has left, and everybody else is active.
+    """
     people = accounts.select("person_id").drop_nulls().unique().sort("person_id")
     said = _name_people(rows, accounts).collect().drop_nulls("person_id")
     said = said.sort("changed_at", "source_name", "row_number", nulls_last=False)
     said = said.unique("person_id", keep="last", maintain_order=True)
     managers = _called(accounts).rename({"person_id": "manager_id", "called": "manager_code"})
     core = people.join(said, on="person_id", how="left").join(managers, on="manager_code", how="left")
-    status = pl.coalesce("employment_status", pl.when(pl.col("left_date").is_not_null()).then(pl.lit("left")))
+    status = pl.coalesce("employment_status", pl.when(pl.col("left_date") <= as_of).then(pl.lit("left")))
     return core.with_columns(status.fill_null("active").alias("employment_status")).select(PERSON.column_names)
 
 

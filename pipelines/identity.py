@@ -5,6 +5,7 @@ Does not belong here: what people did (`pipelines.conform`).
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import polars as pl
 
@@ -12,6 +13,8 @@ from pipelines.contracts.catalog import ACCOUNT
 from pipelines.contracts.fields import FIELDS
 
 # Employee number before work e-mail before an account map; a name never joins two people.
+# What an export's account really is: an account of its own system, or the company's key under another heading.
+AccountKind = Literal["own", "employee_number", "work_email"]
 WHO = ("account_code", "employee_number", "work_email")
 _ACCOUNT_SCHEMA = {"system_name": pl.String, **dict.fromkeys(WHO, pl.String)}
 
@@ -29,10 +32,25 @@ def identify_people(people: Sequence[pl.LazyFrame]) -> pl.DataFrame:
 
 
 def observe_people(mentions: pl.DataFrame) -> pl.DataFrame:
-    """One row per person that any export names, where no source holds people: what they are called is their id."""
-    rows = mentions.with_columns(pl.coalesce("employee_number", "account_code", "work_email").alias("person_id"))
-    rows = rows.drop_nulls("person_id").sort("person_id", *_ACCOUNT_SCHEMA)
+    """One row per person that any export names, where no source holds people: what they are called is their id.
+
+    Their accounts are those of every system (system_name is null).
+    """
+    rows = mentions.with_columns(
+        pl.coalesce("employee_number", "account_code", "work_email").alias("person_id"),
+        pl.lit(None, pl.String).alias("system_name"),
+    )
+    rows = rows.drop_nulls("person_id").sort("person_id", *WHO)
     return rows.unique("person_id", keep="first", maintain_order=True)
+
+
+def read_accounts(rows: pl.LazyFrame, kinds: Mapping[str, AccountKind]) -> pl.LazyFrame:
+    """The rows, with the account of each source under the key that it really is: `kinds` tells it by source name."""
+    for kind in ("employee_number", "work_email"):
+        sources = [name for name, given in kinds.items() if given == kind]
+        told = pl.col("source_name").is_in(sources) & pl.col(kind).is_null()
+        rows = rows.with_columns(pl.when(told).then("account_code").otherwise(kind).alias(kind)) if sources else rows
+    return rows
 
 
 def mentioned_people(frames: Sequence[pl.LazyFrame]) -> pl.DataFrame:
@@ -44,37 +62,42 @@ def mentioned_people(frames: Sequence[pl.LazyFrame]) -> pl.DataFrame:
 def match_accounts(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -> pl.DataFrame:
     """The table of accounts: each mention with its person_id and what matched, null where nobody is known by it.
 
-    `maps` connects accounts to employee numbers or e-mails (system_name, account_code, employee_number, work_email).
-    A key that two people share matches neither.
+    `maps` connects accounts to employee numbers or e-mails: serves (the system whose accounts they are, null for any),
+    account_code, employee_number, work_email. An account of one system says nothing about the same text in another,
+    unless a map or `people` says so by a null system. A key that two people share matches neither.
     """
-    by_number = _key(people, "employee_number")
-    by_email = _key(people, "work_email")
-    by_account = _key(people, "account_code")
-    mapped = _match(maps.rename({"account_code": "mapped_code"}), by_number, by_email)
-    by_map = mapped.drop_nulls("person_id").select(pl.col("mapped_code").alias("account_code"), "person_id")
-    by_map = by_map.unique().filter(pl.col("person_id").n_unique().over("account_code") == 1)
+    by_number, by_email = _key(people, "employee_number"), _key(people, "work_email")
+    mapped = maps.join(by_number.rename({"person_id": "p1"}), on="employee_number", how="left")
+    mapped = mapped.join(by_email.rename({"person_id": "p2"}), on="work_email", how="left")
+    mapped = mapped.with_columns(pl.coalesce("p1", "p2").alias("person_id")).rename({"serves": "system_name"})
     found = (
         mentions.join(by_number.rename({"person_id": "p1"}), on="employee_number", how="left")
         .join(by_email.rename({"person_id": "p2"}), on="work_email", how="left")
-        .join(by_map.rename({"person_id": "p3"}), on="account_code", how="left")
-        .join(by_account.rename({"person_id": "p4"}), on="account_code", how="left")
-        # an export without a column of its own for it names the employee by number
-        .join(by_number.rename({"employee_number": "account_code", "person_id": "p5"}), on="account_code", how="left")
+        .join(_accounts(mapped, "p3"), on=("system_name", "account_code"), how="left")
+        .join(_accounts_anywhere(mapped, "p4"), on="account_code", how="left")
+        .join(_accounts(people, "p5"), on=("system_name", "account_code"), how="left")
+        .join(_accounts_anywhere(people, "p6"), on="account_code", how="left")
     )
     evidence: Mapping[str, str] = {
-        "p1": "employee_number", "p2": "work_email", "p3": "account_map", "p4": "hr_account", "p5": "employee_number",
+        "p1": "employee_number", "p2": "work_email", "p3": "account_map", "p4": "account_map", "p5": "hr_account",
+        "p6": "same_account",
     }  # fmt: skip
     how = pl.coalesce(pl.when(pl.col(p).is_not_null()).then(pl.lit(name)) for p, name in evidence.items())
     found = found.with_columns(pl.coalesce(*evidence).alias("person_id"), how.alias("matched_on"))
     return found.select(ACCOUNT.column_names).unique().sort(pl.all())
 
 
+def _accounts(known: pl.DataFrame, name: str) -> pl.DataFrame:
+    """The accounts of one system each that lead to one person: system_name, account_code and the person as `name`."""
+    keys = known.select("system_name", "account_code", pl.col("person_id").alias(name)).drop_nulls().unique()
+    return keys.filter(pl.col(name).n_unique().over("system_name", "account_code") == 1)
+
+
+def _accounts_anywhere(known: pl.DataFrame, name: str) -> pl.DataFrame:
+    """The accounts of no system in particular that lead to one person: account_code and the person as `name`."""
+    return _key(known.filter(pl.col("system_name").is_null()), "account_code").rename({"person_id": name})
+
+
 def _key(people: pl.DataFrame, column: str) -> pl.DataFrame:
     keys = people.select(column, "person_id").drop_nulls().unique()
     return keys.filter(pl.col("person_id").n_unique().over(column) == 1)
-
-
-def _match(maps: pl.DataFrame, by_number: pl.DataFrame, by_email: pl.DataFrame) -> pl.DataFrame:
-    found = maps.join(by_number.rename({"person_id": "p1"}), on="employee_number", how="left")
-    found = found.join(by_email.rename({"person_id": "p2"}), on="work_email", how="left")
-    return found.with_columns(pl.coalesce("p1", "p2").alias("person_id"))

@@ -5,7 +5,7 @@ Does not belong here: how a system's columns map onto a shape (`pipelines.source
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import polars as pl
@@ -21,8 +21,9 @@ ShapeName = Literal[
 # Which columns tell whose row it is, in the order of trust.
 PERSON_COLUMNS = ("employee_number", "work_email", "account_code")
 PROVENANCE = ("source_name", "file_sha256", "row_number", "delivered_date", "delivery_number")
-# No export speaks of work before this day or long after today; a date beyond is a typing error (year 0202, 9999).
-EARLIEST, LATEST = datetime(1950, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+# No export speaks of work before this day, or of more than a year after it was delivered: such a date is a typing error
+# (year 0202, 9999). Dates some months ahead do occur: planned time, contracts that begin.
+EARLIEST, LONGEST_AHEAD = datetime(1950, 1, 1, tzinfo=UTC), timedelta(days=366)
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ def _names_a_person() -> RowRule:
 
 def _is_plausible(column: str) -> RowRule:
     moment = pl.col(column).cast(pl.Datetime("us", "UTC"))
-    return RowRule("is_plausible", (column,), moment.is_between(EARLIEST, LATEST), "lies between 1950 and 2100")
+    latest = pl.col("delivered_date").cast(pl.Datetime("us", "UTC")) + LONGEST_AHEAD
+    said = "lies between 1950 and a year after the delivery"
+    return RowRule("is_plausible", (column,), (moment >= EARLIEST) & (moment <= latest), said)
 
 
 def _in_order(first: str, last: str) -> RowRule:

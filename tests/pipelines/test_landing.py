@@ -92,7 +92,7 @@ def test_fifty_bad_rows_of_ten_kinds_are_set_aside_and_the_rest_is_loaded(tmp_pa
 
 
 def test_a_date_that_cannot_be_is_named_so(tmp_path: Path) -> None:
-    write(tmp_path / "in", "a.csv", row("x", day="0202-05-01"), row("y"))
+    write(tmp_path / "in", "a.csv", row("x", day="1902-05-01"), row("y"))
     land_source(landing(tmp_path), source())
     bad = scan_quarantine(Lake(tmp_path / "lake"), TABLE, [source()]).collect()
     assert bad["failed_rules"].to_list() == [["occurred_at|is_plausible"]]

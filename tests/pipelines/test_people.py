@@ -18,11 +18,12 @@ from pipelines.conform import (
 )
 from pipelines.contracts.catalog import ACCOUNT, FEEDBACK, LEARNING_RECORD, PERSON, ROLE_PERIOD, WORKLOG
 from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
-from pipelines.identity import identify_people, match_accounts, mentioned_people, observe_people
+from pipelines.identity import identify_people, match_accounts, mentioned_people, observe_people, read_accounts
 from pipelines.lake import obey
 
 WHO = {"system_name": pl.String, "account_code": pl.String, "employee_number": pl.String, "work_email": pl.String}
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
+TODAY = date(2025, 6, 1)
 
 
 def rows(shape: ShapeName, *given: dict[str, Any], system: str = "tabular") -> pl.LazyFrame:
@@ -49,10 +50,14 @@ HR = rows(
     },
     {"account_code": "u2", "employee_number": "2", "work_email": "bob@x.org", "display_name": "Bob"},
     {"account_code": "u3", "employee_number": None, "work_email": "eve@x.org", "display_name": "Eve"},
-    system="hr",
+    system="tabular",
 )
 PEOPLE = identify_people([HR])
-NO_MAPS = calls()
+NO_MAPS = pl.DataFrame(schema={"serves" if name == "system_name" else name: kind for name, kind in WHO.items()})
+
+
+def account_map(*rows_: tuple[str | None, str, str | None, str | None]) -> pl.DataFrame:
+    return pl.DataFrame(rows_, schema=NO_MAPS.schema, orient="row")
 
 
 def matched(mention: tuple[str, str | None, str | None, str | None], maps: pl.DataFrame = NO_MAPS,
@@ -78,9 +83,10 @@ def test_of_two_rows_of_one_person_the_one_last_changed_wins() -> None:
     [
         (("jira", "zz", "1", "bob@x.org"), ("1", "employee_number")),
         (("jira", "u1", None, "bob@x.org"), ("2", "work_email")),
-        (("jira", "u1", None, None), ("1", "hr_account")),
-        (("jira", "2", None, None), ("2", "employee_number")),
-        (("jira", "u3", None, None), ("u3", "hr_account")),
+        (("tabular", "u1", None, None), ("1", "hr_account")),
+        (("tabular", "u3", None, None), ("u3", "hr_account")),
+        (("jira", "u1", None, None), (None, None)),
+        (("jira", "2", None, None), (None, None)),
         (("jira", "nobody", None, None), (None, None)),
         (("jira", "Ann", None, None), (None, None)),
         (("jira", "x", "99", "ann@x.org"), ("1", "work_email")),
@@ -93,16 +99,29 @@ def test_the_number_is_trusted_before_the_address_and_a_name_never(
 
 
 def test_an_account_map_is_trusted_after_the_address_and_before_equal_accounts() -> None:
-    maps = calls(("sso", "u1", "2", None))
-    assert matched(("jira", "u1", None, None), maps) == ("2", "account_map")
+    maps = account_map((None, "u1", "2", None))
+    assert matched(("tabular", "u1", None, None), maps) == ("2", "account_map")
     assert matched(("jira", "u1", None, "ann@x.org"), maps) == ("1", "work_email")
+
+
+def test_an_account_map_speaks_of_the_systems_it_serves_and_of_no_other() -> None:
+    maps = account_map(("jira", "7", "2", None))
+    assert matched(("jira", "7", None, None), maps) == ("2", "account_map")
+    assert matched(("moodle", "7", None, None), maps) == (None, None)
+
+
+def test_an_account_that_is_the_employee_number_is_read_as_one_where_the_source_says_so() -> None:
+    work = rows("worklog", {"account_code": "2"}, {"account_code": "2", "employee_number": "1"})
+    told = read_accounts(work, {"s": "employee_number"}).collect()
+    assert told["employee_number"].to_list() == ["2", "1"]
+    assert read_accounts(work, {"s": "own"}).collect()["employee_number"].to_list() == [None, "1"]
 
 
 def test_a_key_that_two_people_share_matches_neither() -> None:
     shared = identify_people([rows("person", {"account_code": "a", "employee_number": "1", "work_email": "t@x"},
                                    {"account_code": "b", "employee_number": "2", "work_email": "t@x"})])  # fmt: skip
     assert matched(("jira", "j", None, "t@x"), people=shared) == (None, None)
-    maps = calls(("sso", "j", "1", None), ("sso", "j", "2", None))
+    maps = account_map((None, "j", "1", None), (None, "j", "2", None))
     assert matched(("jira", "j", None, None), maps, shared) == (None, None)
 
 
@@ -138,7 +157,7 @@ def accounts(*more: tuple[str, str | None, str | None, str | None]) -> pl.DataFr
 
 
 KNOWN = accounts(("tabular", "u1", None, None), ("tabular", "stranger", None, None), ("tabular", None, "2", None))
-CORE_PEOPLE = conform_person(HR, KNOWN)
+CORE_PEOPLE = conform_person(HR, KNOWN, TODAY)
 
 
 def test_core_people_keep_their_contract_and_what_hr_says() -> None:
@@ -152,7 +171,7 @@ def test_a_manager_is_found_by_number_address_or_account_and_nobody_else_is() ->
     hr = rows("person", {"account_code": "u1", "employee_number": "1", "manager_code": "bob@x.org"},
               {"account_code": "u2", "employee_number": "2", "work_email": "bob@x.org", "manager_code": "Eve",
                "left_date": date(2025, 1, 1)})  # fmt: skip
-    found = conform_person(hr, match_accounts(mentioned_people([hr]), identify_people([hr]), NO_MAPS))
+    found = conform_person(hr, match_accounts(mentioned_people([hr]), identify_people([hr]), NO_MAPS), TODAY)
     assert found.select("person_id", "manager_id", "employment_status").rows() == [
         ("1", "2", "active"), ("2", None, "left"),
     ]  # fmt: skip
@@ -164,9 +183,9 @@ def test_work_of_an_unknown_account_is_set_aside_until_hr_names_it() -> None:
     assert obey(WORKLOG, found.good)["person_id"].to_list() == ["1"]
     assert found.bad["failed_rules"].to_list() == [["person_id|references"]]
     assert '"account_code":"stranger"' in found.bad["row_text"][0]
-    hr = pl.concat([HR, rows("person", {"account_code": "stranger", "employee_number": "4"}, system="hr")])
+    hr = pl.concat([HR, rows("person", {"account_code": "stranger", "employee_number": "4"})])
     maps = match_accounts(mentioned_people([hr, work]), identify_people([hr]), NO_MAPS)
-    again = conform_event("worklog", work, maps, conform_person(hr, maps))
+    again = conform_event("worklog", work, maps, conform_person(hr, maps, TODAY))
     assert again.good["person_id"].to_list() == ["1", "4"]
     assert again.bad.is_empty()
 

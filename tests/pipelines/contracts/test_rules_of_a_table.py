@@ -1,7 +1,7 @@
 """The rules of a table, worked out by hand."""
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
@@ -144,14 +144,16 @@ def test_every_rule_of_a_raw_table_can_be_evaluated_on_no_rows(shape: Any) -> No
     assert frame.select(rule.expression().alias(rule.name) for rule in table.rules).height == 0
 
 
-def test_a_plausible_date_lies_between_1950_and_2100() -> None:
+def test_a_plausible_date_lies_between_1950_and_a_year_after_its_delivery() -> None:
     table = raw_table("jira", SHAPES["worklog"])
     (rule,) = (rule for rule in table.rules if rule.name == "worked_at|is_plausible")
     moments = [
         datetime(1949, 12, 31, tzinfo=UTC),
         datetime(1950, 1, 1, tzinfo=UTC),
-        datetime(2100, 1, 2, tzinfo=UTC),
+        datetime(2026, 12, 1, tzinfo=UTC),
+        datetime(2028, 1, 1, tzinfo=UTC),
         None,
     ]
     frame = pl.DataFrame({"worked_at": pl.Series(moments, dtype=pl.Datetime("us", "UTC"))})
-    assert frame.select(kept=rule.expression())["kept"].to_list() == [False, True, False, True]
+    frame = frame.with_columns(delivered_date=date(2026, 3, 1))
+    assert frame.select(kept=rule.expression())["kept"].to_list() == [False, True, True, False, True]
