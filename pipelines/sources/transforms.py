@@ -5,6 +5,7 @@ Does not belong here: which column is read how (the adapters). Text that cannot 
 beside it, so that the rule `parses` can name it.
 """
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -72,6 +73,8 @@ def typed(text: pl.Expr, transform: Transform, time_zone: str) -> pl.Expr:
     match transform.kind:
         case "text":
             return text
+        case "digest":
+            return _by_batch(text, pl.String(), _digest)
         case "lower_email":
             return _email(text)
         case "date":
@@ -83,10 +86,7 @@ def typed(text: pl.Expr, transform: Transform, time_zone: str) -> pl.Expr:
         case "hours":
             return _hours(text, transform)
         case "score":
-            low, high = transform.scale or (0.0, 1.0)
-            bare = text.str.strip_suffix("%").str.strip_chars()
-            share = (_number(bare, transform.decimal_comma) - low) / (high - low)
-            return share.clip(0, 1) if transform.clip else share
+            return _score(text, transform)
         case "word":
             return _word(text, transform)
         case "boolean":
@@ -95,6 +95,23 @@ def typed(text: pl.Expr, transform: Transform, time_zone: str) -> pl.Expr:
 
 def _by_batch(text: pl.Expr, dtype: Any, read: Reader) -> pl.Expr:
     return text.map_batches(read, return_dtype=dtype, is_elementwise=True)
+
+
+def _digest(series: pl.Series) -> pl.Series:
+    """A hash of each text, the same on every machine and in every version."""
+    found = [None if text is None else hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in series]
+    return pl.Series(series.name, found, dtype=pl.String)
+
+
+def _score(text: pl.Expr, transform: Transform) -> pl.Expr:
+    """A share of 0 to 1 from a mark on the scale, or from points and the points to be had: 17/20."""
+    low, high = transform.scale or (0.0, 1.0)
+    bare = text.str.strip_suffix("%").str.strip_chars()
+    share = (_number(bare, transform.decimal_comma) - low) / (high - low)
+    parts = text.str.extract_groups(r"^([^/]+)/([^/]+)$").struct
+    points, most = (_number(parts.field(i).str.strip_chars(), transform.decimal_comma) for i in ("1", "2"))
+    share = pl.coalesce(share, pl.when(most > 0).then(points / most))
+    return share.clip(0, 1) if transform.clip else share
 
 
 def _email(text: pl.Expr) -> pl.Expr:
@@ -229,7 +246,7 @@ def _number(text: pl.Expr, decimal_comma: bool) -> pl.Expr:
     return _by_batch(text, pl.Float64(), read)
 
 
-_TO_HOURS = {"seconds": 3600.0, "minutes": 60.0, "hours": 1.0}
+_TO_HOURS = {"milliseconds": 3_600_000.0, "seconds": 3600.0, "minutes": 60.0, "hours": 1.0}
 
 
 def _hours(text: pl.Expr, transform: Transform) -> pl.Expr:
