@@ -210,7 +210,7 @@ def _cell(one: FieldMap, source: str, actual: str) -> pl.Expr:
     if one.by_header:
         return pl.when(_filled(text).is_not_null()).then(pl.lit(source))
     if one.split is not None:
-        text = text.str.strip_chars().str.replace_all(one.split, "|")
+        text = text.str.replace_all(one.split, "|").str.strip_chars(" |")
     return _filled(text)
 
 
