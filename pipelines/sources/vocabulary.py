@@ -41,5 +41,7 @@ DIGEST = Transform("digest")
 
 # `Label(code)`: the label where a bracket without a blank before it ends the cell, else the whole cell.
 LABEL = r"^\s*(.*?\S)(?:\([^\s()]+\))?\s*$"
+# What stands around and between the texts of a list in one cell: ["sql","dbt"].
+LISTED = r'^\s*\[\s*"?|"\s*,\s*"|"?\s*\]\s*$'
 # The address in `Name <mail>`, `mailto:mail` or a bare mail.
 MAIL = r"([^\s<>:@|,;]+@[^\s<>@|,;]+)"

@@ -12,6 +12,10 @@ def _value(field: str) -> str:
     return f"attributes.{field}.value"
 
 
+def _name(field: str) -> str:
+    return f"attributes.{field}.value.attributes.name"
+
+
 SUPERVISOR = "attributes.supervisor.value.attributes"
 
 ADAPTER = Adapter(
@@ -32,7 +36,7 @@ ADAPTER = Adapter(
                 FieldMap("manager_code", (f"{SUPERVISOR}.email.value", f"{SUPERVISOR}.id.value")),
                 FieldMap(
                     "unit_name",
-                    ("attributes.department.value.attributes.name", "attributes.team.value.attributes.name"),
+                    (_name("department"), _name("team")),
                 ),
                 FieldMap("role_name", (_value("position"),)),
                 FieldMap("employment_status", (_value("status"),), EMPLOYMENT),
