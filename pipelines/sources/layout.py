@@ -45,9 +45,15 @@ def item_headers(table: TextTable, items: Items | None) -> tuple[str, ...]:
     besides = {comparable(header) for header in items.besides}
     if items.header is not None:
         # An item called "Health and safety (12)" holds marks, not health.
-        return tuple(one for one in table.headers if re.search(items.header, one) and comparable(one) not in besides)
+        named = (one for one in table.headers if re.search(items.header, _bare(one)))
+        return tuple(one for one in named if comparable(one) not in besides)
     kept = (one for one in table.headers if one.strip() and not denied_class(one))
     return tuple(one for one in kept if comparable(one) not in besides)
+
+
+def _bare(header: str) -> str:
+    """The header without blanks and quotes around it: behind a blank, quotes are part of a CSV field."""
+    return header.strip(' "')
 
 
 def _with_file_name(table: TextTable, name: str) -> TextTable:
@@ -140,7 +146,7 @@ def _with_items(table: TextTable, items: Items) -> TextTable:
         points = _points(table, items.points_row, names)
         structs = [
             pl.struct(
-                pl.lit(header).alias(ITEM),
+                pl.lit(_bare(header)).alias(ITEM),
                 pl.col(column).alias(VALUE),
                 pl.lit(points.get(column), pl.String).alias(POINTS),
             )
@@ -161,7 +167,7 @@ def _points(table: TextTable, points_row: Condition | None, names: tuple[str, ..
     column = table.columns[comparable(points_row[0])][0]
     words = [word.lower() for word in points_row[1]]
     rows = table.scan((column, *names)).filter(pl.col(column).str.strip_chars().str.to_lowercase().is_in(words))
-    found = rows.select(dict.fromkeys(names)).head(1).collect()
+    found = rows.select(list(dict.fromkeys(names))).head(1).collect()
     return found.row(0, named=True) if found.height else {}
 
 
