@@ -161,7 +161,7 @@ def _shaped(shape: ShapeMap, table: TextTable, options: SourceOptions, name: str
     if "record_code" in columns and "record_code" not in fields:
         mapped = [f"text:{column}" for column in columns if column in fields and fields[column].sources]
         frame = frame.with_columns(_row_hash(mapped).alias("record_code"))
-    return frame.select(ROW_NUMBER, *columns, *(f"text:{column}" for column in columns))
+    return frame.select(ROW_NUMBER, *columns, *(f"text:{column}" for column in columns)).cache()
 
 
 def _holds(condition: Condition, table: TextTable) -> pl.Expr:

@@ -107,25 +107,27 @@ def _email(text: pl.Expr) -> pl.Expr:
 def _cascade(dtype: Any, readers: list[Reader]) -> Reader:
     """Each reader in turn on what the ones before it could not read: one pass where a column is of one form.
 
-    No text is read by two readers in two ways, so the order changes nothing but the time: the reader that fitted the
-    last batch goes first.
+    No text is read by two readers in two ways, so the order changes nothing but the time: the reader that read most of
+    the last batch goes first.
     """
-    first = [readers[0]]
+    best = [readers[0]]
 
     def read(series: pl.Series) -> pl.Series:
-        result = pl.Series(series.name, [None], dtype=dtype).new_from_index(0, series.len()) if series.len() else None
-        rest = series
-        for reader in (*first, *readers):
+        result, rest, places, most = pl.Series(series.name, [], dtype=dtype).extend_constant(None, series.len()), series, None, 0
+        for reader in (*best, *readers):
             if rest.null_count() == rest.len():
                 break
             found = reader(rest)
-            if found.null_count() == found.len():
+            count = found.len() - found.null_count()
+            if not count:
                 continue
-            if found.null_count() == rest.null_count():
-                first[0] = reader
-            result = found if result is None or rest is series else result.zip_with(result.is_not_null(), found)
-            rest = rest.zip_with(found.is_null(), pl.Series(rest.name, [None], dtype=pl.String))
-        return series.cast(dtype) if result is None else result.rename(series.name)
+            if count > most:
+                best[0], most = reader, count
+            result = found if places is None else result.scatter(places, found)
+            # Only what is still unread goes on: one bad date must not send its whole batch through every format.
+            unread = (found.is_null() & rest.is_not_null()).arg_true()
+            places, rest = unread if places is None else places.gather(unread), rest.gather(unread)
+        return result.rename(series.name)
 
     return read
 
@@ -213,20 +215,30 @@ def _day_readers(transform: Transform, time_zone: str) -> list[Reader]:
 
 
 def _number(text: pl.Expr, decimal_comma: bool) -> pl.Expr:
-    """A finite number; thousands separators are dropped, and a comma is the decimal sign where that is declared."""
+    return _by_batch(text, pl.Float64(), _numbers(decimal_comma))
 
-    def read(series: pl.Series) -> pl.Series:
+
+def _numbers(decimal_comma: bool) -> Reader:
+    """Finite numbers; thousands separators are dropped, and a comma is the decimal sign where that is declared."""
+
+    def bare(series: pl.Series) -> pl.Series:
         if decimal_comma:
             series = series.str.replace_all(r"[.\s']", "").str.replace(",", ".", literal=True)
-        numbers = series.cast(pl.Float64, strict=False)
-        if numbers.null_count() > series.null_count():
-            grouped = series.str.extract(r"^([+-]?\d{1,3}(?:[,'\s]\d{3})+(?:\.\d+)?)$", 1).str.replace_all(
-                r"[,'\s]", ""
-            )
-            numbers = numbers.zip_with(numbers.is_not_null(), grouped.cast(pl.Float64, strict=False))
+        return series.cast(pl.Float64, strict=False)
+
+    def grouped(series: pl.Series) -> pl.Series:
+        digits = series.str.extract(r"^([+-]?\d{1,3}(?:[,'\s]\d{3})+(?:\.\d+)?)$", 1).str.replace_all(r"[,'\s]", "")
+        return digits.cast(pl.Float64, strict=False)
+
+    either = _cascade(pl.Float64(), [bare] if decimal_comma else [bare, grouped])
+
+    def read(series: pl.Series) -> pl.Series:
+        numbers = either(series)
+        if numbers.is_finite().all():
+            return numbers
         return numbers.zip_with(numbers.is_finite().fill_null(True), pl.Series(series.name, [None], dtype=pl.Float64))
 
-    return _by_batch(text, pl.Float64(), read)
+    return read
 
 
 _TO_HOURS = {"seconds": 3600.0, "minutes": 60.0, "hours": 1.0}
@@ -234,23 +246,13 @@ _TO_HOURS = {"seconds": 3600.0, "minutes": 60.0, "hours": 1.0}
 
 def _hours(text: pl.Expr, transform: Transform) -> pl.Expr:
     """Hours from a number in the declared unit, from h:mm[:ss], or from an ISO 8601 duration (weeks to seconds)."""
-    number = _number(text, transform.decimal_comma) / _TO_HOURS[transform.unit]
+    numbers, factor = _numbers(transform.decimal_comma), _TO_HOURS[transform.unit]
 
     def spelled(series: pl.Series) -> pl.Series:
-        if not series.str.contains(r"^(?:P|\d+:)").any():
-            return (
-                pl.Series(series.name, [None], dtype=pl.Float64).new_from_index(0, series.len())
-                if series.len()
-                else series.cast(pl.Float64)
-            )
-        return (
-            series.alias("text")
-            .to_frame()
-            .select(pl.coalesce(_clock(pl.col("text")), _iso_duration(pl.col("text"))))
-            .to_series()
-        )
+        read = pl.coalesce(_clock(pl.col("text")), _iso_duration(pl.col("text")))
+        return series.alias("text").to_frame().select(read).to_series()
 
-    return pl.coalesce(number, text.map_batches(spelled, return_dtype=pl.Float64(), is_elementwise=True))
+    return _by_batch(text, pl.Float64(), _cascade(pl.Float64(), [lambda rest: numbers(rest) / factor, spelled]))
 
 
 def _clock(text: pl.Expr) -> pl.Expr:
