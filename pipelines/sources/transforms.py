@@ -6,13 +6,14 @@ beside it, so that the rule `parses` can name it.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import polars as pl
 
+from pipelines.sources.cascade import Reader, cascade
 from pipelines.sources.declaration import DateOrder, Transform
 
-Reader = Callable[[pl.Series], pl.Series]
 MOMENT = pl.Datetime("us", "UTC")
 _DAY, _LOCAL = pl.Date(), pl.Datetime("us")
 # Tried in this order; the first that reads a text wins. No text is read by two of them in two ways.
@@ -75,9 +76,11 @@ def typed(text: pl.Expr, transform: Transform, time_zone: str) -> pl.Expr:
         case "lower_email":
             return _email(text)
         case "date":
-            return _by_batch(text, _DAY, _cascade(_DAY, _day_readers(transform, time_zone)))
+            return _by_batch(text, _DAY, cascade(_DAY, _day_readers(transform, time_zone), len(transform.formats)))
         case "moment":
-            return _by_batch(text, MOMENT, _cascade(MOMENT, _moment_readers(transform, time_zone)))
+            return _by_batch(
+                text, MOMENT, cascade(MOMENT, _moment_readers(transform, time_zone), len(transform.formats))
+            )
         case "number":
             return _number(text, transform.decimal_comma)
         case "hours":
@@ -93,7 +96,7 @@ def typed(text: pl.Expr, transform: Transform, time_zone: str) -> pl.Expr:
             return _boolean(text, transform)
 
 
-def _by_batch(text: pl.Expr, dtype: Any, read: Reader) -> pl.Expr:
+def _by_batch(text: pl.Expr, dtype: Any, read: Callable[[pl.Series], pl.Series]) -> pl.Expr:
     return text.map_batches(read, return_dtype=dtype, is_elementwise=True)
 
 
@@ -102,34 +105,6 @@ def _email(text: pl.Expr) -> pl.Expr:
     inner = text.str.extract(r"<([^<>]+)>\s*$", 1).fill_null(text)
     address = inner.str.to_lowercase().str.strip_prefix("mailto:").str.strip_chars()
     return pl.when(address.str.contains(r"^[^@\s]+@[^@\s]+$")).then(address)
-
-
-def _cascade(dtype: Any, readers: list[Reader]) -> Reader:
-    """Each reader in turn on what the ones before it could not read: one pass where a column is of one form.
-
-    No text is read by two readers in two ways, so the order changes nothing but the time: the reader that read most of
-    the last batch goes first.
-    """
-    best = [readers[0]]
-
-    def read(series: pl.Series) -> pl.Series:
-        result, rest, places, most = pl.Series(series.name, [], dtype=dtype).extend_constant(None, series.len()), series, None, 0
-        for reader in (*best, *readers):
-            if rest.null_count() == rest.len():
-                break
-            found = reader(rest)
-            count = found.len() - found.null_count()
-            if not count:
-                continue
-            if count > most:
-                best[0], most = reader, count
-            result = found if places is None else result.scatter(places, found)
-            # Only what is still unread goes on: one bad date must not send its whole batch through every format.
-            unread = (found.is_null() & rest.is_not_null()).arg_true()
-            places, rest = unread if places is None else places.gather(unread), rest.gather(unread)
-        return result.rename(series.name)
-
-    return read
 
 
 def _day_formats(transform: Transform) -> tuple[str, ...]:
@@ -168,19 +143,16 @@ def _moment_readers(transform: Transform, time_zone: str) -> list[Reader]:
     ]
 
 
-def _four_digit_years(days: pl.Series) -> pl.Series:
+def _four_digit_years(days: pl.Expr) -> pl.Expr:
     """Drops readings of 25 as the year 25: `%Y` takes two digits as well, and another format reads those."""
-    earliest = days.min()
-    if earliest is None or earliest.year >= 1000:  # type: ignore[union-attr]
-        return days
-    return days.zip_with(days.dt.year() >= 1000, pl.Series(days.name, [None], dtype=days.dtype))
+    return pl.when(days.dt.year() >= 1000).then(days)
 
 
 def _has_time(form: str) -> bool:
     return any(mark in form for mark in ("%H", "%I", "%T", "%R"))
 
 
-def _to_utc(moments: pl.Series, time_zone: str) -> pl.Series:
+def _to_utc(moments: pl.Expr, time_zone: str) -> pl.Expr:
     if time_zone == "UTC":
         return moments.dt.replace_time_zone("UTC")
     # An hour that occurs twice is taken as its first occurrence; one that never was becomes null and is named.
@@ -189,10 +161,10 @@ def _to_utc(moments: pl.Series, time_zone: str) -> pl.Series:
     )
 
 
-def _epochs(series: pl.Series) -> pl.Series:
+def _epochs(text: pl.Expr) -> pl.Expr:
     """Nine or ten digits are seconds, twelve or thirteen milliseconds since 1970: 1973 to 2286 either way."""
-    digits = series.str.extract(r"^(\d{9,10}|\d{12,13})(?:\.\d+)?$", 1).cast(pl.Int64)
-    micros = digits * pl.select(pl.when(digits < 10**11).then(10**6).otherwise(10**3)).to_series()
+    digits = text.str.extract(r"^(\d{9,10}|\d{12,13})(?:\.\d+)?$", 1).cast(pl.Int64)
+    micros = digits * pl.when(digits < 10**11).then(10**6).otherwise(10**3)
     return micros.cast(_LOCAL).dt.replace_time_zone("UTC")
 
 
@@ -202,43 +174,35 @@ def _day_readers(transform: Transform, time_zone: str) -> list[Reader]:
     def day(form: str) -> Reader:
         return lambda rest: _four_digit_years(rest.str.to_date(form, strict=False))
 
-    def iso_day(rest: pl.Series) -> pl.Series:
+    def iso_day(rest: pl.Expr) -> pl.Expr:
         return rest.str.extract(r"^(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}", 1).str.to_date("%Y-%m-%d", strict=False)
 
-    moments = _cascade(MOMENT, _moment_readers(transform, time_zone))
+    def moment_day(moment: Reader, rest: pl.Expr) -> pl.Expr:
+        return moment(rest).dt.convert_time_zone(time_zone).dt.date()
 
-    def moment_day(rest: pl.Series) -> pl.Series:
-        return moments(rest).dt.convert_time_zone(time_zone).dt.date()
-
+    moments = [partial(moment_day, moment) for moment in _moment_readers(transform, time_zone)]
     declared = [day(form) for form in transform.formats]
-    return [*declared, day("%Y-%m-%d"), iso_day, *(day(form) for form in _day_formats(transform)), moment_day]
+    return [*declared, day("%Y-%m-%d"), iso_day, *(day(form) for form in _day_formats(transform)), *moments]
 
 
 def _number(text: pl.Expr, decimal_comma: bool) -> pl.Expr:
-    return _by_batch(text, pl.Float64(), _numbers(decimal_comma))
+    """A finite number; thousands separators are dropped, and a comma is the decimal sign where that is declared."""
+    return _by_batch(text, pl.Float64(), cascade(pl.Float64(), _number_readers(decimal_comma)))
 
 
-def _numbers(decimal_comma: bool) -> Reader:
-    """Finite numbers; thousands separators are dropped, and a comma is the decimal sign where that is declared."""
+def _number_readers(decimal_comma: bool) -> list[Reader]:
+    def finite(text: pl.Expr) -> pl.Expr:
+        number = text.cast(pl.Float64, strict=False)
+        return pl.when(number.is_finite()).then(number)
 
-    def bare(series: pl.Series) -> pl.Series:
-        if decimal_comma:
-            series = series.str.replace_all(r"[.\s']", "").str.replace(",", ".", literal=True)
-        return series.cast(pl.Float64, strict=False)
+    def with_comma(text: pl.Expr) -> pl.Expr:
+        return finite(text.str.replace_all(r"[.\s']", "").str.replace(",", ".", literal=True))
 
-    def grouped(series: pl.Series) -> pl.Series:
-        digits = series.str.extract(r"^([+-]?\d{1,3}(?:[,'\s]\d{3})+(?:\.\d+)?)$", 1).str.replace_all(r"[,'\s]", "")
-        return digits.cast(pl.Float64, strict=False)
+    def grouped(text: pl.Expr) -> pl.Expr:
+        digits = text.str.extract(r"^([+-]?\d{1,3}(?:[,'\s]\d{3})+(?:\.\d+)?)$", 1)
+        return finite(digits.str.replace_all(r"[,'\s]", ""))
 
-    either = _cascade(pl.Float64(), [bare] if decimal_comma else [bare, grouped])
-
-    def read(series: pl.Series) -> pl.Series:
-        numbers = either(series)
-        if numbers.is_finite().all():
-            return numbers
-        return numbers.zip_with(numbers.is_finite().fill_null(True), pl.Series(series.name, [None], dtype=pl.Float64))
-
-    return read
+    return [with_comma] if decimal_comma else [finite, grouped]
 
 
 _TO_HOURS = {"seconds": 3600.0, "minutes": 60.0, "hours": 1.0}
@@ -246,13 +210,12 @@ _TO_HOURS = {"seconds": 3600.0, "minutes": 60.0, "hours": 1.0}
 
 def _hours(text: pl.Expr, transform: Transform) -> pl.Expr:
     """Hours from a number in the declared unit, from h:mm[:ss], or from an ISO 8601 duration (weeks to seconds)."""
-    numbers, factor = _numbers(transform.decimal_comma), _TO_HOURS[transform.unit]
 
-    def spelled(series: pl.Series) -> pl.Series:
-        read = pl.coalesce(_clock(pl.col("text")), _iso_duration(pl.col("text")))
-        return series.alias("text").to_frame().select(read).to_series()
+    def in_unit(number: Reader, rest: pl.Expr) -> pl.Expr:
+        return number(rest) / _TO_HOURS[transform.unit]
 
-    return _by_batch(text, pl.Float64(), _cascade(pl.Float64(), [lambda rest: numbers(rest) / factor, spelled]))
+    numbers = [partial(in_unit, number) for number in _number_readers(transform.decimal_comma)]
+    return _by_batch(text, pl.Float64(), cascade(pl.Float64(), [*numbers, _clock, _iso_duration]))
 
 
 def _clock(text: pl.Expr) -> pl.Expr:
