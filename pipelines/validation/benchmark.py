@@ -49,7 +49,9 @@ TABLE = Table(
     required=("person_id", "learning_verb", "started_at"),
     references=(Reference("person_id", "core_people__entity_person", "person_id"),),
     row_rules=(
-        RowRule("in_order", ("started_at", "ended_at"), pl.col("ended_at") >= pl.col("started_at"), "ends after it began"),
+        RowRule(
+            "in_order", ("started_at", "ended_at"), pl.col("ended_at") >= pl.col("started_at"), "ends after it began"
+        ),
         RowRule("is_plausible", ("started_at",), pl.col("started_at").is_between(_EARLIEST, _LATEST), "is plausible"),
         RowRule(
             "says_how_long",

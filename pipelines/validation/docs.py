@@ -111,7 +111,9 @@ def _sections(verdict: Verdict) -> Iterable[str]:
 def _verdict(verdict: Verdict) -> str:
     if not verdict.passed:
         return '<span class="failed">stopped</span>'
-    return '<span class="warned">passed with warnings</span>' if verdict.failed else '<span class="passed">passed</span>'
+    return (
+        '<span class="warned">passed with warnings</span>' if verdict.failed else '<span class="passed">passed</span>'
+    )
 
 
 def _outcome(result: RuleResult) -> str:

@@ -62,7 +62,11 @@ def _indices(execution_engine: RulePandasEngine, metric_value_kwargs: Any, **_: 
     result_format = metric_value_kwargs["result_format"]
     unexpected = execution_engine.masks(metric_value_kwargs["rule"])[1]
     indices: list[int] = unexpected[unexpected].index.to_list()
-    return indices if result_format["result_format"] == "COMPLETE" else indices[: result_format["partial_unexpected_count"]]
+    return (
+        indices
+        if result_format["result_format"] == "COMPLETE"
+        else indices[: result_format["partial_unexpected_count"]]
+    )
 
 
 for _name, _values, _provider in (

@@ -12,7 +12,11 @@ from typing import Any, ClassVar
 from pipelines.validation.quiet import quiet
 
 with quiet():
-    from great_expectations.expectations.expectation import BatchExpectation, _format_map_output, render_suite_parameter_string
+    from great_expectations.expectations.expectation import (
+        BatchExpectation,
+        _format_map_output,
+        render_suite_parameter_string,
+    )
     from great_expectations.expectations.registry import get_metric_kwargs
     from great_expectations.render import LegacyRendererType, RenderedStringTemplateContent
     from great_expectations.render.renderer.renderer import renderer
