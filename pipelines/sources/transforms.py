@@ -5,7 +5,7 @@ Does not belong here: which column is read how (the adapters). Text that cannot 
 beside it, so that the rule `parses` can name it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -235,18 +235,24 @@ def _iso_duration(text: pl.Expr) -> pl.Expr:
 
 
 def _word(text: pl.Expr, transform: Transform) -> pl.Expr:
-    lowered = text.str.to_lowercase()
-    raw = [key.lower() for key in transform.values]
-    words = list(transform.values.values())
-    default = None if transform.otherwise is None else pl.when(text.is_not_null()).then(pl.lit(transform.otherwise))
-    return lowered.replace_strict(raw, words, default=default, return_dtype=pl.String())
+    words = {raw.lower(): word for raw, word in transform.values.items()}
+    return _looked_up(text, words, transform.otherwise, pl.String())
 
 
 def _boolean(text: pl.Expr, transform: Transform) -> pl.Expr:
     """True and false words; a word of `values` counts by what it is mapped to; `otherwise` is for all other text."""
     words = dict.fromkeys(TRUE_WORDS, True) | dict.fromkeys(FALSE_WORDS, False)
     words |= {raw.lower(): value.lower() in TRUE_WORDS for raw, value in transform.values.items()}
-    default = None if transform.otherwise is None else pl.when(text.is_not_null()).then(transform.otherwise == "true")
-    return text.str.to_lowercase().replace_strict(
-        list(words), list(words.values()), default=default, return_dtype=pl.Boolean()
-    )
+    otherwise = None if transform.otherwise is None else transform.otherwise == "true"
+    return _looked_up(text, words, otherwise, pl.Boolean())
+
+
+def _looked_up(text: pl.Expr, words: Mapping[str, Any], otherwise: Any, dtype: Any) -> pl.Expr:
+    """What the lower-case text stands for; by batches, as polars would hold the whole column for `replace_strict`."""
+
+    def read(series: pl.Series) -> pl.Series:
+        lowered = series.str.to_lowercase()
+        found = lowered.replace_strict(list(words), list(words.values()), default=otherwise, return_dtype=dtype)
+        return found if otherwise is None else found.zip_with(series.is_not_null(), found.clear(found.len()))
+
+    return _by_batch(text, dtype, read)
