@@ -59,7 +59,7 @@ def split_conformed(
 def _split(
     frame: pl.LazyFrame, table: Table, tests: Mapping[str, pl.Expr], row_text: pl.Expr, system: pl.Expr
 ) -> Split:
-    judged = frame.with_columns(test.alias(_PASSES + name) for name, test in tests.items())
+    judged = frame.with_columns(test.alias(_PASSES + name) for name, test in tests.items()).cache()
     passes = pl.all_horizontal(pl.col(_PASSES + name) for name in tests)
     failed = pl.concat_list(
         pl.when(~pl.col(_PASSES + name)).then(pl.lit(name)) for name in sorted(tests)

@@ -35,15 +35,17 @@ from pipelines.sources.jsonlines import read_json
 from pipelines.sources.layout import fitting_forms, item_headers, laid_out
 from pipelines.sources.mapping import nearest, shape_maps, sources_of, transform_of, with_overrides
 from pipelines.sources.table import ROW_NUMBER, TextTable, comparable
+from pipelines.sources.terminated import rewrite_terminated
 from pipelines.sources.transforms import AMBIGUOUS, typed
 from pipelines.sources.typed import is_parquet, read_parquet
+from pipelines.sources.workbook import is_workbook, read_workbook
 
 __all__ = [
     "Adapter", "Export", "ExportRefused", "FieldMap", "Override", "ShapeMap", "SourceOptions", "Transform",
     "adapter", "all_adapters", "read_export", "registry",
 ]  # fmt: skip
 
-FOLDERS = ("hr", "projects", "learning", "feedback", "taxonomy")
+FOLDERS = ("hr", "projects", "learning", "feedback")
 # One proof in a hundred against the order of all others is a typing error, not another order.
 MOST_CONTRARY = 0.01
 
@@ -52,6 +54,7 @@ MOST_CONTRARY = 0.01
 class Export:
     """What one file gives: a lazy frame per shape, its malformed rows, and what was seen, left out and denied.
 
+    `columns_left_out` are those no mapping asks for, among them all that are new.
     A frame has row_number, every column of the shape typed, and `text:column` with the text as it stood in the file.
     """
 
@@ -63,6 +66,11 @@ class Export:
     encoding: str | None
     delimiter: str | None
     row_count: int | None
+
+    @property
+    def denied_by_class(self) -> tuple[tuple[str, str], ...]:
+        """Each denied column with the class for which it is never read."""
+        return tuple((column, denied_class(column) or "") for column in self.columns_denied)
 
 
 def registry(adapters: Iterable[Adapter]) -> Mapping[str, Adapter]:
@@ -107,10 +115,14 @@ def read_export(path: Path, adapter: Adapter, options: SourceOptions | None = No
     used = {comparable(source) for one, _ in maps for source in (*sources_of(one), *item_headers(table, one.items))}
     denied = tuple(header for header in table.headers if denied_class(header) and comparable(header) not in used)
     left_out = tuple(header for header in table.headers if header not in denied and comparable(header) not in used)
+    malformed = table.malformed
+    if denied:
+        # Which field of a malformed row is the denied one cannot be told: none of its text is kept.
+        malformed = malformed.with_columns(pl.lit(None, pl.String).alias("row_text"))
     return Export(
         {one.shape: _no_rows(one.shape) for one in declared}
         | {one.shape: _shaped(one, laid, options, path.name) for one, laid in maps},
-        table.malformed,
+        malformed.cache(),
         table.headers,
         left_out,
         denied,
@@ -123,6 +135,9 @@ def read_export(path: Path, adapter: Adapter, options: SourceOptions | None = No
 def _open_table(path: Path, adapter: Adapter, options: SourceOptions) -> TextTable:
     if "parquet" in adapter.formats and is_parquet(path):
         return read_parquet(path)
+    if is_workbook(path) and {"csv", "xlsx"} & set(adapter.formats):
+        wanted = {comparable(source) for one in adapter.shapes for source in sources_of(one)}
+        return read_workbook(path, wanted | {comparable(one) for one in options.sources()}, adapter.skip_after_header)
     opened = open_file(path, options.encoding)
     with opened.path.open("rb") as handle:
         handle.seek(opened.start)
@@ -137,6 +152,8 @@ def _open_table(path: Path, adapter: Adapter, options: SourceOptions) -> TextTab
         raise ExportRefused(
             f"{path.name} is not JSON, and {adapter.system} reads {', '.join(adapter.formats)}: export it as such"
         )
+    if adapter.record_terminator:
+        opened = rewrite_terminated(opened, path.name, adapter.record_terminator, options.delimiter)
     return read_delimited(opened, path.name, options.delimiter, adapter.skip_after_header)
 
 
@@ -171,7 +188,7 @@ def _shaped(shape: ShapeMap, table: TextTable, options: SourceOptions, name: str
     if "record_code" in columns and "record_code" not in fields:
         mapped = [f"text:{column}" for column in columns if column in fields and fields[column].sources]
         frame = frame.with_columns(_row_hash(mapped).alias("record_code"))
-    return frame.select(ROW_NUMBER, *columns, *(f"text:{column}" for column in columns))
+    return frame.select(ROW_NUMBER, *columns, *(f"text:{column}" for column in columns)).cache()
 
 
 def _holds(condition: Condition, table: TextTable) -> pl.Expr:

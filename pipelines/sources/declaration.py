@@ -170,6 +170,10 @@ class SourceOptions:
         """The mapping, one override per destination. Raises ExportRefused for a key it does not know."""
         return {destination: _override(destination, given) for destination, given in self.mapping.items()}
 
+    def sources(self) -> tuple[str, ...]:
+        """The headers that the mapping names."""
+        return tuple(column for override in self.overrides().values() for column in override.columns)
+
 
 def _override(destination: str, given: Any) -> Override:
     if isinstance(given, Override):

@@ -19,7 +19,7 @@ import polars as pl
 
 from pipelines.sources.declaration import ExportRefused
 from pipelines.sources.files import CHUNK, OpenedFile, ScratchFolder
-from pipelines.sources.table import MALFORMED, ROW_NUMBER, TextTable, comparable, kept_with, no_malformed_rows
+from pipelines.sources.table import MALFORMED, ROW_NUMBER, TextTable, kept_with, no_malformed_rows, with_repeats
 
 DELIMITERS = (",", ";", "\t", "|")
 # A quoted field longer than this is taken for a quote that was never closed.
@@ -53,10 +53,7 @@ def read_delimited(
             f"{name} is cut off: its last row, after {whole} whole ones, ends inside an open quote; export it again"
         )
     names = tuple(f"c{i}" for i in range(len(headers)))
-    columns: dict[str, tuple[str, ...]] = {}
-    for header, column in zip(headers, names, strict=True):
-        if header.strip():
-            columns[comparable(header)] = (*columns.get(comparable(header), ()), column)
+    columns = with_repeats(headers)
     shared: dict[str, Any] = {"delimiter": delimiter, "encoding": opened.encoding}
     if survey.is_regular and survey.row_count > 1 + skip_after_header:
         frame = _scan(opened.path, names, delimiter, 1 + skip_after_header, opened.folder)

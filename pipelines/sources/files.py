@@ -7,6 +7,7 @@ Does not belong here: rows and columns (`delimited`, `jsonlines`).
 import codecs
 import gzip
 import shutil
+import struct
 import tempfile
 import weakref
 import zipfile
@@ -26,6 +27,11 @@ MOST_RATIO = 500
 MOST_BYTES = 64 << 30
 # Below this size no ratio is checked: a few kilobytes of equal rows shrink beyond any ratio.
 SMALL = 16 << 20
+# What the unpacking libraries raise on a damaged, encrypted or unknown archive.
+DAMAGE = (
+    EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, OSError, pa.ArrowException, RuntimeError,
+    NotImplementedError, ValueError, struct.error,
+)  # fmt: skip
 ENCODINGS = ("utf-8", "utf-16", "windows-1252")
 
 
@@ -81,25 +87,35 @@ def _unpack(path: Path, head: bytes) -> tuple[Path, ScratchFolder | None]:
         return path, None
     folder = ScratchFolder()
     target = folder.path / "unpacked"
+    with target.open("wb") as out:
+        for piece in _within_limits(pieces, path):
+            out.write(piece)
+    if not target.stat().st_size:
+        raise ExportRefused(f"{path.name} unpacks to 0 bytes: export it again")
+    return target, folder
+
+
+def measured(handle: IO[bytes], path: Path) -> Iterator[bytes]:
+    """The pieces of one member of an archive. Raises ExportRefused beyond the limits and where it is damaged."""
+    yield from _within_limits(_pieces(handle), path)
+
+
+def _within_limits(pieces: Iterator[bytes], path: Path) -> Iterator[bytes]:
     packed, written = path.stat().st_size, 0
     try:
-        with target.open("wb") as out:
-            for piece in pieces:
-                written += len(piece)
-                if written > MOST_BYTES or (written > SMALL and written > MOST_RATIO * packed):
-                    raise ExportRefused(
-                        f"{path.name} unpacks from {packed} to more than {written} bytes, and the limit is "
-                        f"{MOST_RATIO} times as much: unpack it yourself if you trust it"
-                    )
-                out.write(piece)
-    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, OSError, pa.ArrowException) as error:
+        for piece in pieces:
+            written += len(piece)
+            if written > MOST_BYTES or (written > SMALL and written > MOST_RATIO * packed):
+                raise ExportRefused(
+                    f"{path.name} unpacks from {packed} to more than {written} bytes, and the limit is "
+                    f"{MOST_RATIO} times as much: unpack it yourself if you trust it"
+                )
+            yield piece
+    except DAMAGE as error:
         raise ExportRefused(
             f"{path.name} is cut off or damaged: it unpacks to {written} bytes and then ends "
             f"({type(error).__name__}); copy it again"
         ) from None
-    if not written:
-        raise ExportRefused(f"{path.name} unpacks to 0 bytes: export it again")
-    return target, folder
 
 
 def _pieces(handle: IO[bytes]) -> Iterator[bytes]:
@@ -120,8 +136,8 @@ def _zstd_pieces(path: Path) -> Iterator[bytes]:
 def _zip_pieces(path: Path) -> Iterator[bytes]:
     with zipfile.ZipFile(path) as archive:
         names = [one.filename for one in archive.infolist() if not one.is_dir() and "__MACOSX" not in one.filename]
-        if any(name.startswith("xl/") or name == "[Content_Types].xml" for name in names):
-            raise ExportRefused(f"{path.name} is an Excel workbook: save the sheet as CSV (UTF-8)")
+        if "xl/workbook.xml" in names:
+            raise ExportRefused(f"{path.name} is an Excel workbook, and this system reads none: export it as JSON")
         if len(names) != 1:
             raise ExportRefused(f"{path.name} holds {len(names)} files where 1 is expected: pack each export by itself")
         # The member is streamed to a name of our own, so that a name inside the archive can lead nowhere.

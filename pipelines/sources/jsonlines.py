@@ -214,7 +214,8 @@ def _records(lines: Path, paths: tuple[str, ...]) -> pl.LazyFrame:
 
 def _broken(lines: Path) -> pl.LazyFrame:
     """One row per line that is no JSON object, with its text; blank lines are no rows."""
-    query = f"SELECT line AS row_text, TRY(json_type(line)) AS kind FROM ({_lines_query(lines)})"
+    kind = f"SELECT line, TRY(json_type(line)) AS kind FROM ({_lines_query(lines)})"
+    query = f"SELECT CASE WHEN kind = 'OBJECT' THEN NULL ELSE line END AS row_text, kind FROM ({kind})"
 
     def tidy(frame: pl.DataFrame) -> pl.DataFrame:
         reason = pl.when(pl.col("kind").is_null()).then(pl.lit("no JSON")).otherwise(pl.lit("no JSON object"))
@@ -229,6 +230,7 @@ def _source(query: str, tidy: Any, schema: dict[str, Any]) -> pl.LazyFrame:
         columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _size: int | None
     ) -> Iterator[pl.DataFrame]:
         with duckdb.connect(config={"threads": 2}) as connection:
+            connection.execute("SET enable_progress_bar = false")
             number, given = 1, 0
             for batch in connection.sql(query).to_arrow_reader(BATCH):
                 frame = pl.DataFrame(pl.from_arrow(batch))

@@ -39,6 +39,15 @@ def comparable(header: str) -> str:
     return re.sub(r"\s+", " ", header.strip().strip("﻿")).casefold()
 
 
+def with_repeats(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """From a compared header to its columns c0, c1, …: several where the header is repeated; a blank one has none."""
+    columns: dict[str, tuple[str, ...]] = {}
+    for i, header in enumerate(headers):
+        if header.strip():
+            columns[comparable(header)] = (*columns.get(comparable(header), ()), f"c{i}")
+    return columns
+
+
 def no_malformed_rows() -> pl.LazyFrame:
     """The frame of malformed rows of a file that has none."""
     return pl.LazyFrame(schema=MALFORMED)

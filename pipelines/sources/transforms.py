@@ -6,14 +6,15 @@ beside it, so that the rule `parses` can name it.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import polars as pl
 
+from pipelines.sources.cascade import Reader, cascade
 from pipelines.sources.declaration import DateOrder, Transform
 
-Reader = Callable[[pl.Series], pl.Series]
 MOMENT = pl.Datetime("us", "UTC")
 _DAY, _LOCAL = pl.Date(), pl.Datetime("us")
 # Tried in this order; the first that reads a text wins. No text is read by two of them in two ways.
@@ -78,9 +79,11 @@ def typed(text: pl.Expr, transform: Transform, time_zone: str) -> pl.Expr:
         case "lower_email":
             return _email(text)
         case "date":
-            return _by_batch(text, _DAY, _cascade(_DAY, _day_readers(transform, time_zone)))
+            return _by_batch(text, _DAY, cascade(_DAY, _day_readers(transform, time_zone), len(transform.formats)))
         case "moment":
-            return _by_batch(text, MOMENT, _cascade(MOMENT, _moment_readers(transform, time_zone)))
+            return _by_batch(
+                text, MOMENT, cascade(MOMENT, _moment_readers(transform, time_zone), len(transform.formats))
+            )
         case "number":
             return _number(text, transform.decimal_comma)
         case "hours":
@@ -93,7 +96,7 @@ def typed(text: pl.Expr, transform: Transform, time_zone: str) -> pl.Expr:
             return _boolean(text, transform)
 
 
-def _by_batch(text: pl.Expr, dtype: Any, read: Reader) -> pl.Expr:
+def _by_batch(text: pl.Expr, dtype: Any, read: Callable[[pl.Series], pl.Series]) -> pl.Expr:
     return text.map_batches(read, return_dtype=dtype, is_elementwise=True)
 
 
@@ -119,32 +122,6 @@ def _email(text: pl.Expr) -> pl.Expr:
     inner = text.str.extract(r"<([^<>]+)>\s*$", 1).fill_null(text)
     address = inner.str.to_lowercase().str.strip_prefix("mailto:").str.strip_chars()
     return pl.when(address.str.contains(r"^[^@\s]+@[^@\s]+$")).then(address)
-
-
-def _cascade(dtype: Any, readers: list[Reader]) -> Reader:
-    """Each reader in turn on what the ones before it could not read: one pass where a column is of one form.
-
-    No text is read by two readers in two ways, so the order changes nothing but the time: the reader that fitted the
-    last batch goes first.
-    """
-    first = [readers[0]]
-
-    def read(series: pl.Series) -> pl.Series:
-        result = pl.Series(series.name, [None], dtype=dtype).new_from_index(0, series.len()) if series.len() else None
-        rest = series
-        for reader in (*first, *readers):
-            if rest.null_count() == rest.len():
-                break
-            found = reader(rest)
-            if found.null_count() == found.len():
-                continue
-            if found.null_count() == rest.null_count():
-                first[0] = reader
-            result = found if result is None or rest is series else result.zip_with(result.is_not_null(), found)
-            rest = rest.zip_with(found.is_null(), pl.Series(rest.name, [None], dtype=pl.String))
-        return series.cast(dtype) if result is None else result.rename(series.name)
-
-    return read
 
 
 def _day_formats(transform: Transform) -> tuple[str, ...]:
@@ -183,19 +160,16 @@ def _moment_readers(transform: Transform, time_zone: str) -> list[Reader]:
     ]
 
 
-def _four_digit_years(days: pl.Series) -> pl.Series:
+def _four_digit_years(days: pl.Expr) -> pl.Expr:
     """Drops readings of 25 as the year 25: `%Y` takes two digits as well, and another format reads those."""
-    earliest = days.min()
-    if earliest is None or earliest.year >= 1000:  # type: ignore[union-attr]
-        return days
-    return days.zip_with(days.dt.year() >= 1000, pl.Series(days.name, [None], dtype=days.dtype))
+    return pl.when(days.dt.year() >= 1000).then(days)
 
 
 def _has_time(form: str) -> bool:
     return any(mark in form for mark in ("%H", "%I", "%T", "%R"))
 
 
-def _to_utc(moments: pl.Series, time_zone: str) -> pl.Series:
+def _to_utc(moments: pl.Expr, time_zone: str) -> pl.Expr:
     if time_zone == "UTC":
         return moments.dt.replace_time_zone("UTC")
     # An hour that occurs twice is taken as its first occurrence; one that never was becomes null and is named.
@@ -204,10 +178,10 @@ def _to_utc(moments: pl.Series, time_zone: str) -> pl.Series:
     )
 
 
-def _epochs(series: pl.Series) -> pl.Series:
+def _epochs(text: pl.Expr) -> pl.Expr:
     """Nine or ten digits are seconds, twelve or thirteen milliseconds since 1970: 1973 to 2286 either way."""
-    digits = series.str.extract(r"^(\d{9,10}|\d{12,13})(?:\.\d+)?$", 1).cast(pl.Int64)
-    micros = digits * pl.select(pl.when(digits < 10**11).then(10**6).otherwise(10**3)).to_series()
+    digits = text.str.extract(r"^(\d{9,10}|\d{12,13})(?:\.\d+)?$", 1).cast(pl.Int64)
+    micros = digits * pl.when(digits < 10**11).then(10**6).otherwise(10**3)
     return micros.cast(_LOCAL).dt.replace_time_zone("UTC")
 
 
@@ -217,33 +191,35 @@ def _day_readers(transform: Transform, time_zone: str) -> list[Reader]:
     def day(form: str) -> Reader:
         return lambda rest: _four_digit_years(rest.str.to_date(form, strict=False))
 
-    def iso_day(rest: pl.Series) -> pl.Series:
+    def iso_day(rest: pl.Expr) -> pl.Expr:
         return rest.str.extract(r"^(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}", 1).str.to_date("%Y-%m-%d", strict=False)
 
-    moments = _cascade(MOMENT, _moment_readers(transform, time_zone))
+    def moment_day(moment: Reader, rest: pl.Expr) -> pl.Expr:
+        return moment(rest).dt.convert_time_zone(time_zone).dt.date()
 
-    def moment_day(rest: pl.Series) -> pl.Series:
-        return moments(rest).dt.convert_time_zone(time_zone).dt.date()
-
+    moments = [partial(moment_day, moment) for moment in _moment_readers(transform, time_zone)]
     declared = [day(form) for form in transform.formats]
-    return [*declared, day("%Y-%m-%d"), iso_day, *(day(form) for form in _day_formats(transform)), moment_day]
+    return [*declared, day("%Y-%m-%d"), iso_day, *(day(form) for form in _day_formats(transform)), *moments]
 
 
 def _number(text: pl.Expr, decimal_comma: bool) -> pl.Expr:
     """A finite number; thousands separators are dropped, and a comma is the decimal sign where that is declared."""
+    return _by_batch(text, pl.Float64(), cascade(pl.Float64(), _number_readers(decimal_comma)))
 
-    def read(series: pl.Series) -> pl.Series:
-        if decimal_comma:
-            series = series.str.replace_all(r"[.\s']", "").str.replace(",", ".", literal=True)
-        numbers = series.cast(pl.Float64, strict=False)
-        if numbers.null_count() > series.null_count():
-            grouped = series.str.extract(r"^([+-]?\d{1,3}(?:[,'\s]\d{3})+(?:\.\d+)?)$", 1).str.replace_all(
-                r"[,'\s]", ""
-            )
-            numbers = numbers.zip_with(numbers.is_not_null(), grouped.cast(pl.Float64, strict=False))
-        return numbers.zip_with(numbers.is_finite().fill_null(True), pl.Series(series.name, [None], dtype=pl.Float64))
 
-    return _by_batch(text, pl.Float64(), read)
+def _number_readers(decimal_comma: bool) -> list[Reader]:
+    def finite(text: pl.Expr) -> pl.Expr:
+        number = text.cast(pl.Float64, strict=False)
+        return pl.when(number.is_finite()).then(number)
+
+    def with_comma(text: pl.Expr) -> pl.Expr:
+        return finite(text.str.replace_all(r"[.\s']", "").str.replace(",", ".", literal=True))
+
+    def grouped(text: pl.Expr) -> pl.Expr:
+        digits = text.str.extract(r"^([+-]?\d{1,3}(?:[,'\s]\d{3})+(?:\.\d+)?)$", 1)
+        return finite(digits.str.replace_all(r"[,'\s]", ""))
+
+    return [with_comma] if decimal_comma else [finite, grouped]
 
 
 _TO_HOURS = {"milliseconds": 3_600_000.0, "seconds": 3600.0, "minutes": 60.0, "hours": 1.0}
@@ -251,23 +227,12 @@ _TO_HOURS = {"milliseconds": 3_600_000.0, "seconds": 3600.0, "minutes": 60.0, "h
 
 def _hours(text: pl.Expr, transform: Transform) -> pl.Expr:
     """Hours from a number in the declared unit, from h:mm[:ss], or from an ISO 8601 duration (weeks to seconds)."""
-    number = _number(text, transform.decimal_comma) / _TO_HOURS[transform.unit]
 
-    def spelled(series: pl.Series) -> pl.Series:
-        if not series.str.contains(r"^(?:P|\d+:)").any():
-            return (
-                pl.Series(series.name, [None], dtype=pl.Float64).new_from_index(0, series.len())
-                if series.len()
-                else series.cast(pl.Float64)
-            )
-        return (
-            series.alias("text")
-            .to_frame()
-            .select(pl.coalesce(_clock(pl.col("text")), _iso_duration(pl.col("text"))))
-            .to_series()
-        )
+    def in_unit(number: Reader, rest: pl.Expr) -> pl.Expr:
+        return number(rest) / _TO_HOURS[transform.unit]
 
-    return pl.coalesce(number, text.map_batches(spelled, return_dtype=pl.Float64(), is_elementwise=True))
+    numbers = [partial(in_unit, number) for number in _number_readers(transform.decimal_comma)]
+    return _by_batch(text, pl.Float64(), cascade(pl.Float64(), [*numbers, _clock, _iso_duration]))
 
 
 def _clock(text: pl.Expr) -> pl.Expr:
@@ -287,18 +252,24 @@ def _iso_duration(text: pl.Expr) -> pl.Expr:
 
 
 def _word(text: pl.Expr, transform: Transform) -> pl.Expr:
-    lowered = text.str.to_lowercase()
-    raw = [key.lower() for key in transform.values]
-    words = list(transform.values.values())
-    default = None if transform.otherwise is None else pl.when(text.is_not_null()).then(pl.lit(transform.otherwise))
-    return lowered.replace_strict(raw, words, default=default, return_dtype=pl.String())
+    words = {raw.lower(): word for raw, word in transform.values.items()}
+    return _looked_up(text, words, transform.otherwise, pl.String())
 
 
 def _boolean(text: pl.Expr, transform: Transform) -> pl.Expr:
     """True and false words; a word of `values` counts by what it is mapped to; `otherwise` is for all other text."""
     words = dict.fromkeys(TRUE_WORDS, True) | dict.fromkeys(FALSE_WORDS, False)
     words |= {raw.lower(): value.lower() in TRUE_WORDS for raw, value in transform.values.items()}
-    default = None if transform.otherwise is None else pl.when(text.is_not_null()).then(transform.otherwise == "true")
-    return text.str.to_lowercase().replace_strict(
-        list(words), list(words.values()), default=default, return_dtype=pl.Boolean()
-    )
+    otherwise = None if transform.otherwise is None else transform.otherwise == "true"
+    return _looked_up(text, words, otherwise, pl.Boolean())
+
+
+def _looked_up(text: pl.Expr, words: Mapping[str, Any], otherwise: Any, dtype: Any) -> pl.Expr:
+    """What the lower-case text stands for; by batches, as polars would hold the whole column for `replace_strict`."""
+
+    def read(series: pl.Series) -> pl.Series:
+        lowered = series.str.to_lowercase()
+        found = lowered.replace_strict(list(words), list(words.values()), default=otherwise, return_dtype=dtype)
+        return found if otherwise is None else found.zip_with(series.is_not_null(), found.clear(found.len()))
+
+    return _by_batch(text, dtype, read)

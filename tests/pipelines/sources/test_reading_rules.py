@@ -173,12 +173,12 @@ def test_what_is_no_table_is_refused_by_what_it_is(tmp_path: Path, content: byte
     assert said in refusal(path)
 
 
-def test_a_workbook_is_refused_with_the_way_out(tmp_path: Path) -> None:
+def test_a_damaged_workbook_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.xlsx"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("[Content_Types].xml", "x")
         archive.writestr("xl/workbook.xml", "x")
-    assert refusal(path) == "a.xlsx is an Excel workbook: save the sheet as CSV (UTF-8)"
+    assert refusal(path) == "a.xlsx is cut off or damaged: it cannot be read as a workbook (CalamineError); save it again"
 
 
 def test_a_zip_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path) -> None:

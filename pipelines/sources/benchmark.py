@@ -1,0 +1,228 @@
+"""What reading costs: exports landed as the flow lands them, beside a bare polars scan and sink of the same file.
+
+Belongs here: seeded exports of any size, and the measuring of both ways in one run.
+Does not belong here: printing the figures (the command line does).
+"""
+
+import re
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from time import perf_counter
+from typing import Literal, TypeVar, get_args
+
+import polars as pl
+
+from pipelines.contracts.shapes import SHAPES, ShapeName, quarantine_table, raw_table
+from pipelines.quarantine import split_landed
+from pipelines.sources.adapter import adapter, read_export
+
+T = TypeVar("T")
+Way = Literal["bare scan and sink", "read, split, sink"]
+Kind = Literal["tempo CSV", "xAPI JSON lines"]
+SEED = 20261121
+BLOCK = 250_000  # rows written at once: the files may be larger than memory
+PEOPLE = 50_000
+# One bad date or verb in so many: enough that quarantine has something to do.
+BAD_ONE_IN = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRow:
+    """One way on one file: median wall seconds, highest peak memory of its process, ratio to the bare scan and sink."""
+
+    file: Kind
+    rows: int
+    megabytes: float
+    way: Way
+    seconds: float
+    peak_megabytes: float
+    ratio: float
+
+
+def benchmark_sources(
+    rows: int = 5_000_000, repeats: int = 3, progress: Callable[[str], None] | None = None
+) -> list[ReadingRow]:
+    """One row per file and way. Every measurement has a process of its own, and the ways take turns.
+
+    Seconds are from opening the file to the finished Parquet files; imports and one run on a small file come before.
+    `progress` is told each measurement in a line.
+    """
+    say = progress or (lambda _: None)
+    found: list[ReadingRow] = []
+    for kind in get_args(Kind):
+        taken: dict[Way, list[tuple[float, float]]] = {way: [] for way in get_args(Way)}
+        with tempfile.TemporaryDirectory(prefix="footsteps-bench-") as name:
+            folder = Path(name)
+            path = folder / "export"
+            _in_a_child(write_export, kind, rows, path)
+            _in_a_child(write_export, kind, 1_000, folder / "small")
+            size = path.stat().st_size / 1e6
+            say(f"{kind}: {rows:,} rows, {size:,.0f} MB")
+            for turn in range(repeats):
+                for way, measured in taken.items():
+                    measured.append(_in_a_child(_measure, kind, way, folder, rows))
+                    seconds, peak = measured[-1]
+                    say(f"{kind}, {way}, {turn + 1} of {repeats}: {seconds:.2f} s, {peak:,.0f} MB")
+        found.extend(_summarise(kind, rows, size, taken))
+    return found
+
+
+def _summarise(
+    kind: Kind, rows: int, size: float, taken: Mapping[Way, list[tuple[float, float]]]
+) -> Iterator[ReadingRow]:
+    medians = {way: statistics.median(seconds for seconds, _ in measured) for way, measured in taken.items()}
+    floor = medians["bare scan and sink"]
+    for way, measured in taken.items():
+        peak = max(megabytes for _, megabytes in measured)
+        yield ReadingRow(kind, rows, size, way, medians[way], peak, medians[way] / floor)
+
+
+def write_export(kind: Kind, rows: int, path: Path) -> None:
+    """Write that many rows as the system writes them, the same for the same number."""
+    with path.open("wb") as out:
+        for first in range(0, rows, BLOCK):
+            frame = pl.select(number=pl.int_range(first, min(first + BLOCK, rows)))
+            if kind == "tempo CSV":
+                frame.select(_worklog()).write_csv(out, include_header=first == 0, line_terminator="\r\n")
+            else:
+                frame.select(_statement()).write_csv(out, include_header=False, quote_style="never", separator="\x1f")
+
+
+def _drawn(salt: int, below: int) -> pl.Expr:
+    return (pl.col("number").cast(pl.UInt64).hash(SEED + salt) % below).cast(pl.Int64)
+
+
+def _day(salt: int) -> pl.Expr:
+    return pl.lit(datetime(2021, 1, 1, tzinfo=UTC)).cast(pl.Datetime("us", "UTC")) + pl.duration(
+        seconds=_drawn(salt, 150_000_000)
+    )
+
+
+def _chosen(words: tuple[str, ...], salt: int) -> pl.Expr:
+    return _drawn(salt, len(words)).replace_strict(list(range(len(words))), list(words), return_dtype=pl.String())
+
+
+def _worklog() -> list[pl.Expr]:
+    """The columns of the time add-on's report; a tenth of the notes hold a comma or a quote."""
+    project = pl.format("P{}", _drawn(1, 90) + 10)
+    notes = ("Working session", "Draft and review", 'Call, "kick-off"', "Follow-up", "", "Prep", "Tests", "Pairing")
+    day = pl.when(_drawn(9, BAD_ONE_IN) == 0).then(pl.lit("2025-02-30")).otherwise(_day(2).dt.strftime("%Y-%m-%d"))
+    hours = (_drawn(3, 32) + 1) / 4
+    person = _drawn(4, PEOPLE)
+    return [
+        pl.format("{}-{}", project, _drawn(5, 90_000)).alias("Issue Key"),
+        pl.format("Make part {} of the work ready", _drawn(6, 9_000)).alias("Issue summary"),
+        hours.alias("Hours"),
+        day.alias("Work date"),
+        pl.format("5f{}a", person + 1_000_000).alias("Username"),
+        pl.format("First Last {}", person).alias("Full name"),
+        _chosen(("0125", "0225", "0325"), 7).alias("Period"),
+        _chosen(("Platform", "Billing", "Search"), 8).alias("Component"),
+        _chosen(("Done", "In Progress"), 10).alias("Issue Status"),
+        project.alias("Project Key"),
+        pl.format("Project {}", project).alias("Project Name"),
+        _chosen(notes, 11).alias("Work Description"),
+        hours.alias("Billed Hours"),
+        (pl.col("number") + 500_000).alias("Worklog Id"),
+    ]
+
+
+def _statement() -> pl.Expr:
+    """One statement as a line of JSON; verbs, results and durations differ from line to line."""
+    verbs = ("attempted", "completed", "passed", "failed", "launched", "experienced")
+    verb = pl.when(_drawn(9, BAD_ONE_IN) == 0).then(pl.lit("voided")).otherwise(_chosen(verbs, 1))
+    moment = _day(2).dt.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    names = ("A first course", 'A \\"quoted\\" course', "Kurs über Daten")
+    score = _drawn(3, 101)
+    scored = pl.concat_str(
+        pl.lit(',"result":{"completion":true,"success":true,"score":{"scaled":'), score / 100,
+        pl.lit(',"raw":'), score, pl.lit(',"min":0,"max":100},"duration":"PT'), _drawn(4, 90), pl.lit('M12S"}'),
+    )  # fmt: skip
+    return pl.concat_str(
+        pl.lit('{"id":"'), pl.format("{}-0000-4000-8000-{}", _drawn(5, 89_999_999) + 10_000_000,
+                                     pl.col("number") + 100_000_000_000),
+        pl.lit('","actor":{"objectType":"Agent","account":{"homePage":"https://id.example.org","name":"'),
+        pl.format("5f{}a", _drawn(6, PEOPLE) + 1_000_000),
+        pl.lit('"}},"verb":{"id":"http://adlnet.gov/expapi/verbs/'), verb,
+        pl.lit('","display":{"en-US":"'), verb,
+        pl.lit('"}},"object":{"objectType":"Activity","id":"https://lms.example.org/course/'), _drawn(7, 4_000),
+        pl.lit('","definition":{"type":"http://adlnet.gov/expapi/activities/course","name":{"en":"'),
+        _chosen(names, 8), pl.lit('"}}}'),
+        pl.when(_drawn(10, 3) > 0).then(scored).otherwise(pl.lit("")),
+        pl.lit(',"context":{"platform":"lms","language":"en","contextActivities":{"category":'
+               '[{"id":"https://w3id.org/xapi/cmi5/context/categories/cmi5"}]}},"timestamp":"'), moment,
+        pl.lit('","stored":"'), moment, pl.lit('","version":"1.0.3"}'),
+    ).alias("line")  # fmt: skip
+
+
+def _measure(kind: Kind, way: Way, folder: Path, rows: int) -> tuple[float, float]:
+    """Wall seconds of one file landed, and the peak memory of this process in megabytes."""
+    run = _RUNNERS[way]
+    run(kind, folder / "small", folder / "out", 1_000)
+    begin = perf_counter()
+    run(kind, folder / "export", folder / "out", rows)
+    return perf_counter() - begin, _peak_megabytes()
+
+
+def _run_bare(kind: Kind, path: Path, out: Path, _rows: int) -> None:
+    frame = pl.scan_csv(path) if kind == "tempo CSV" else pl.scan_ndjson(path)
+    frame.sink_parquet(out, engine="streaming")
+
+
+def _run_reader(kind: Kind, path: Path, out: Path, _rows: int) -> None:
+    """Read, split and sink as landing does: good rows, bad and malformed rows, and the count of what was read."""
+    system, shape = _SYSTEMS[kind]
+    export = read_export(path, adapter(system))
+    table = raw_table(system, SHAPES[shape])
+    frame = export.shapes[shape].with_columns(**_ORIGIN)
+    split = split_landed(frame, table, system)
+    malformed = export.malformed.select(
+        "row_text", pl.lit(["row|malformed"]).alias("failed_rules"), pl.lit(system).alias("system_name"),
+        "row_number", **_ORIGIN,
+    )  # fmt: skip
+    bad = pl.concat([split.bad, malformed.select(quarantine_table(table.name).column_names)])
+    places = {out.with_suffix(".good"): split.good, out.with_suffix(".bad"): bad}
+    sinks = [kept.sink_parquet(place, lazy=True) for place, kept in places.items()]
+    counts = pl.concat([frame.select(pl.len()), export.malformed.select(pl.len())]).sum()
+    read = pl.collect_all([counts, *sinks], engine="streaming")[0].item()
+    kept_rows = sum(pl.scan_parquet(place).select(pl.len()).collect().item() for place in places)
+    if read != kept_rows:
+        raise RuntimeError(f"{read} rows read, but {kept_rows} kept or set aside")
+
+
+_SYSTEMS: dict[Kind, tuple[str, ShapeName]] = {
+    "tempo CSV": ("tempo", "worklog"),
+    "xAPI JSON lines": ("xapi", "learning_record"),
+}
+_ORIGIN = {
+    "source_name": pl.lit("bench"),
+    "file_sha256": pl.lit("0" * 64),
+    "delivered_date": pl.lit(date(2026, 1, 1)),
+    "delivery_number": pl.lit(1, pl.Int64),
+}
+_RUNNERS: dict[Way, Callable[[Kind, Path, Path, int], None]] = {
+    "bare scan and sink": _run_bare,
+    "read, split, sink": _run_reader,
+}
+
+
+def _in_a_child(work: Callable[..., T], *arguments: object) -> T:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
+
+
+def _peak_megabytes() -> float:
+    status = Path("/proc/self/status")
+    if status.exists() and (found := re.search(r"VmHWM:\s+(\d+) kB", status.read_text())):
+        return int(found[1]) / 1024
+    import resource
+
+    unit = 1024 * 1024 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

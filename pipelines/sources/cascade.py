@@ -1,0 +1,54 @@
+"""Many forms of one kind of text: each form tried on what no other could read.
+
+Belongs here: the order in which readers of text are tried, so that a column of one form is read in one pass.
+Does not belong here: the forms themselves (`transforms`).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import polars as pl
+
+Reader = Callable[[pl.Expr], pl.Expr]
+TEXT = "text"
+# From so few texts on all readers are asked at once; also the size of the sample that finds the next reader.
+FEW = 500
+
+
+def cascade(dtype: Any, readers: Sequence[Reader], declared: int = 0) -> Callable[[pl.Series], pl.Series]:
+    """A function from texts to values of that type; null where no reader can read the text.
+
+    The first `declared` readers are always asked first and in order. No text is read by two of the others in two ways,
+    so their order changes nothing but the time: the one that read most of the last batch goes first.
+    """
+    fixed, rest = list(readers[:declared]), list(readers[declared:])
+    best = rest[:1]
+    columns = [reader(pl.col(TEXT)).cast(dtype).alias(f"{i}") for i, reader in enumerate(readers)]
+
+    def read(series: pl.Series) -> pl.Series:
+        frame = series.alias(TEXT).to_frame()
+        result, places = None, None
+        for reader in (*fixed, *best):
+            found = frame.select(reader(pl.col(TEXT)).cast(dtype)).to_series()
+            result = found if result is None or places is None else result.scatter(places, found)
+            frame, places = _unread(frame, found, places)
+        while result is not None and frame.height > FEW:
+            counts = frame.head(FEW).select(one.count() for one in columns).row(0)
+            if not max(counts):
+                break
+            best[:] = [readers[counts.index(max(counts))]]
+            found = frame.select(best[0](pl.col(TEXT)).cast(dtype)).to_series()
+            result = result.scatter(places, found)
+            frame, places = _unread(frame, found, places)
+        assert result is not None
+        if frame.height:
+            result = result.scatter(places, frame.select(pl.coalesce(columns)).to_series())
+        return result.rename(series.name)
+
+    return read
+
+
+def _unread(frame: pl.DataFrame, found: pl.Series, places: pl.Series | None) -> tuple[pl.DataFrame, pl.Series]:
+    """The texts that were not read, and their places in the series."""
+    unread = (found.is_null() & frame[TEXT].is_not_null()).arg_true()
+    return frame[unread], unread if places is None else places.gather(unread)
