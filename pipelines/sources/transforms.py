@@ -111,9 +111,15 @@ def _score(text: pl.Expr, transform: Transform) -> pl.Expr:
     low, high = transform.scale or (0.0, 1.0)
     bare = text.str.strip_suffix("%").str.strip_chars()
     share = (_number(bare, transform.decimal_comma) - low) / (high - low)
-    parts = text.str.extract_groups(r"^([^/]+)/([^/]+)$").struct
-    points, most = (_number(parts.field(i).str.strip_chars(), transform.decimal_comma) for i in ("1", "2"))
-    share = pl.coalesce(share, pl.when(most > 0).then(points / most))
+
+    def of_points(series: pl.Series) -> pl.Series:
+        if not series.str.contains("/", literal=True).any():
+            return pl.repeat(None, series.len(), dtype=pl.Float64, eager=True).alias(series.name)
+        parts = pl.col("text").str.extract_groups(r"^([^/]+)/([^/]+)$").struct
+        points, most = (_number(parts.field(i).str.strip_chars(), transform.decimal_comma) for i in ("1", "2"))
+        return series.alias("text").to_frame().select(pl.when(most > 0).then(points / most)).to_series()
+
+    share = pl.coalesce(share, _by_batch(text, pl.Float64(), of_points))
     return share.clip(0, 1) if transform.clip else share
 
 
