@@ -15,7 +15,7 @@ ADAPTER = Adapter(
     domain="hr",
     formats=("csv", "json"),
     records_path=("employees",),
-    signature=("id", "work.reportsTo.id", "displayName", "employee_id_in_company"),
+    signature=("id", "displayName", "work.reportsTo.id", "work.employeeIdInCompany"),
     shapes=(
         ShapeMap(
             "person",
