@@ -28,6 +28,8 @@ from pipelines.contracts.table import Column, Personal, Table
 from pipelines.lake import Lake, Written
 
 _PREVIEW_ROWS = 5
+# Fingerprints say nothing at a glance and push the other columns off the screen.
+_WIDE = ("file_sha256", "content_sha256", "evidence_id")
 
 
 def table_of(name: str) -> Table:
@@ -95,7 +97,7 @@ def written_metadata(written: Written, frame: pl.DataFrame, table: Table) -> dic
 
 def preview(frame: pl.DataFrame, table: Table) -> MetadataValue:
     """The first rows, with every column that could lead to a person withheld."""
-    shown = [column for column in table.columns if column.personal is Personal.NONE]
+    shown = [one for one in table.columns if one.personal is Personal.NONE and one.name not in _WIDE]
     records = [
         TableRecord({column.name: _plain(row[column.name]) for column in shown})
         for row in frame.head(_PREVIEW_ROWS).to_dicts()

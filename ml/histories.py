@@ -48,6 +48,7 @@ class Histories:
     item: Ints
     time: Ints  # microseconds where is_calendar, otherwise the order given
     is_calendar: bool
+    repeatable: Bools | None = None  # items that can be reached again and again; None where there are none
 
     @property
     def n_people(self) -> int:
@@ -66,8 +67,20 @@ class Histories:
         return _first_uses(self)
 
     @cached_property
+    def reaches(self) -> Acquisitions:
+        """What counts as a next step: acquisitions, and every later use of a repeatable item."""
+        return self.acquisitions if self.repeatable is None else _first_uses(self, self.repeatable)
+
+    @cached_property
     def moments(self) -> Ints:
         return np.unique(self.time)
+
+    @cached_property
+    def born(self) -> Ints:
+        """When each item was first used by anybody; the end of time for items nobody used."""
+        born = np.full(self.n_items, np.iinfo(np.int64).max)
+        np.minimum.at(born, self.item, self.time)
+        return born
 
     @cached_property
     def search_key(self) -> Ints:
@@ -109,6 +122,16 @@ class Prefixes:
         mask[self.row, self.item] = True
         return mask
 
+    def coded(self, code: Ints) -> "Prefixes":
+        """The same rows in another coding of items; entries whose code is -1 are left out."""
+        item = code[self.item]
+        kept = item >= 0
+        start = np.concatenate([[0], np.cumsum(kept)])[self.start].astype(np.int64)
+        return replace(
+            self, start=start, item=item[kept], acquired=self.acquired[kept], used=self.used[kept],
+            back=self.back[kept], uses=self.uses[kept],
+        )  # fmt: skip
+
     def take(self, rows: slice) -> "Prefixes":
         lo, hi = int(self.start[rows.start]), int(self.start[min(rows.stop, len(self))])
         part = slice(lo, hi)
@@ -134,6 +157,18 @@ def as_tick(moment: Moment) -> int:
     if isinstance(moment, date):
         return as_tick(datetime.combine(moment, time()))
     return int(moment)
+
+
+def as_ticks(moments: pl.Series) -> Ints:
+    """`as_tick` of a whole column. Raises ValueError for anything but dates, datetimes and integers."""
+    kind = moments.dtype
+    if kind.is_integer():
+        return moments.cast(pl.Int64).to_numpy()
+    if isinstance(kind, pl.Datetime) and kind.time_zone is not None:
+        moments = moments.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    if isinstance(kind, pl.Datetime | pl.Date):
+        return moments.cast(pl.Datetime("us")).to_physical().to_numpy()
+    raise ValueError(f"ts must be a date, a datetime or an integer order, not {kind}")
 
 
 def read_histories(
@@ -187,8 +222,26 @@ def only_seen(histories: Histories) -> Histories:
     """Recoded to the people and items that have an entry, so that nobody's mere later existence can be felt."""
     people, items = np.unique(histories.person), np.unique(histories.item)
     start = np.append(histories.start[people], len(histories.item)).astype(np.int64)
-    code = np.searchsorted(items, histories.item)
-    return replace(histories, people=histories.people[people], items=histories.items[items], start=start, item=code)
+    again = None if histories.repeatable is None else histories.repeatable[items]
+    return replace(
+        histories, people=histories.people[people], items=histories.items[items], start=start,
+        item=np.searchsorted(items, histories.item), repeatable=again,
+    )  # fmt: skip
+
+
+def with_items(histories: Histories, items: Names) -> Histories:
+    """Recoded to these items (sorted, distinct); entries of others are left out. Nothing is said of repeatable ones."""
+    code = positions(histories.items, items)
+    kept = keep(histories, code[histories.item] >= 0)
+    return replace(kept, items=items, item=code[kept.item], repeatable=None)
+
+
+def positions(names: Names, within: Names) -> Ints:
+    """Where each name stands in `within` (sorted), -1 where it does not."""
+    if not len(within):
+        return np.full(len(names), -1, np.int64)
+    place = np.minimum(np.searchsorted(within, names), len(within) - 1)
+    return np.where(within[place] == names, place, -1).astype(np.int64)
 
 
 def with_people(histories: Histories, who: Names) -> Histories:
@@ -228,14 +281,7 @@ def _checked(events: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
     nulls = sum(frame.null_count().row(0))
     if nulls:
         raise ValueError(f"events hold {nulls} empty cells in person_id, skill_id, ts: leave such rows out first")
-    kind = frame.schema["ts"]
-    if kind.is_integer():
-        return frame.with_columns(pl.col("ts").cast(pl.Int64)), False
-    if isinstance(kind, pl.Datetime) and kind.time_zone is not None:
-        frame = frame.with_columns(pl.col("ts").dt.convert_time_zone("UTC").dt.replace_time_zone(None))
-    if isinstance(kind, pl.Datetime | pl.Date):
-        return frame.with_columns(pl.col("ts").cast(pl.Datetime("us")).to_physical()), True
-    raise ValueError(f"ts must be a date, a datetime or an integer order, not {kind}")
+    return frame.with_columns(pl.Series("ts", as_ticks(frame["ts"]))), not frame.schema["ts"].is_integer()
 
 
 def _codes(column: str, code: str, names: Names) -> pl.DataFrame:
@@ -248,10 +294,12 @@ def _changes(values: Ints) -> Bools:
     return np.concatenate([[True], values[1:] != values[:-1]])
 
 
-def _first_uses(histories: Histories) -> Acquisitions:
+def _first_uses(histories: Histories, repeatable: Bools | None = None) -> Acquisitions:
     pair = histories.person * max(histories.n_items, 1) + histories.item
     order = np.argsort(pair, kind="stable")
     first = np.sort(order[_changes(pair[order])])
+    if repeatable is not None:
+        first = np.union1d(first, np.flatnonzero(repeatable[histories.item]))
     person, moment = histories.person[first], histories.time[first]
     new_person = _changes(person)
     new_group = new_person | _changes(moment)

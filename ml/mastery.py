@@ -91,14 +91,20 @@ def accumulate(evidence: pl.DataFrame, policy: StagePolicy) -> pl.DataFrame:
     day = pl.col("occurred_at").dt.date()
     at_repetition = pl.when(is_repetition).then("occurred_at")
     practice = mode.is_in(["repetition", "teaching"])
+    counted = {
+        "observation_count": mode == "observation",
+        "repetition_count": _first_of(day, is_repetition),
+        "feedback_count": mode == "feedback",
+        "positive_feedback_count": positive,
+        "judge_count": _first_of(judge, positive),
+        "teaching_count": mode == "teaching",
+    }
+    # a running count is that over all rows less what it was before the pair: far cheaper than a window for each
+    rows = rows.with_columns(flag.cast(pl.Int64).alias(name) for name, flag in counted.items())
+    rows = rows.with_columns((pl.col(name).cum_sum() - pl.col(name)).alias(f"_{name}") for name in counted)
     rows = rows.with_columns(
-        (mode == "observation").cum_sum().over("_pair").alias("observation_count"),
-        _first_of(day, is_repetition).cum_sum().over("_pair").alias("repetition_count"),
+        *(pl.col(name) + pl.col(f"_{name}") - pl.col(f"_{name}").first().over("_pair") for name in counted),
         hours.cum_sum().over("_pair").alias("repetition_hours"),
-        (mode == "feedback").cum_sum().over("_pair").alias("feedback_count"),
-        positive.cum_sum().over("_pair").alias("positive_feedback_count"),
-        _first_of(judge, positive).cum_sum().over("_pair").alias("judge_count"),
-        (mode == "teaching").cum_sum().over("_pair").alias("teaching_count"),
         pl.col("occurred_at").first().over("_pair").alias("first_evidence_at"),
         pl.when(practice).then("occurred_at").forward_fill().over("_pair").alias("practised_at"),
         at_repetition.min().over("_pair").alias("first_repetition_at"),
@@ -108,7 +114,7 @@ def accumulate(evidence: pl.DataFrame, policy: StagePolicy) -> pl.DataFrame:
     is_last = pl.struct("_pair", "occurred_at").rle_id().diff(-1).fill_null(1) != 0
     moments = rows.filter(is_last)
     before = pl.coalesce("practised_at", "occurred_at").shift(1).over("_pair").alias("before_at")
-    return moments.with_columns(before).drop("_pair")
+    return moments.with_columns(before).drop("_pair", *(f"_{name}" for name in counted))
 
 
 def _first_of(value: pl.Expr, counts: pl.Expr) -> pl.Expr:

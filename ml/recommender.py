@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from ml.calibration import Calibrator, activity, calibration_inputs, fit_calibrator
 from ml.candidates import Candidates, pick_candidates
-from ml.features import FEATURES, ExtraFeatures
+from ml.features import FEATURES, ExtraFeatures, Nominates
 from ml.histories import (
     DAY,
     Bools,
@@ -27,13 +27,25 @@ from ml.histories import (
     before,
     build_prefixes,
     only_seen,
+    positions,
     read_histories,
+    with_items,
     with_people,
 )
+from ml.openness import FREE, Rules, code_pairs, code_rules
 from ml.panel import Panel, fit_panel
 from ml.policy import Policy, choose_policy
 from ml.ranker import Ranker, fit_ranker
-from ml.training import all_features, blocks, cross_fitted_rows, training_cases, window_cases
+from ml.training import (
+    all_features,
+    blocks,
+    cross_fitted_rows,
+    drop_closed,
+    frozen_rows,
+    nominated,
+    training_cases,
+    window_cases,
+)
 
 Progress = Callable[[str, float], None]
 
@@ -74,17 +86,18 @@ class Recommender:
     reason: str | None
     window: DataWindow
     extra: ExtraFeatures | None = None
+    rules: Rules = FREE
 
     def rank_block(
         self, histories: Histories, person: Ints, cut: Ints, k: int, eligible: Bools | None = None
     ) -> Ranked:
         """Rank one block; `histories` must be coded by this panel's items, and the panel observe them."""
         prefixes = build_prefixes(histories, person, cut)
-        open_items = ~prefixes.held(histories.n_items)
+        open_items = self.rules.open_items(prefixes, histories.n_items)
         if eligible is not None:
             open_items &= eligible
         scores = self.panel.score(prefixes)
-        candidates, prior = pick_candidates(scores, open_items, self.policy)
+        candidates, prior = pick_candidates(scores, open_items, self.policy, nominated(self.extra, prefixes, histories))
         if self.ranker is None:
             candidates, prior = _by_popularity(self.panel, open_items, self.policy)
         features = all_features(self.panel, prefixes, scores, open_items, candidates, histories, self.extra)
@@ -110,6 +123,13 @@ class Recommender:
             np.take_along_axis(blocked, order[:, :, None], axis=1),
         )
 
+    def facing(self, histories: Histories, names: Names | None = None) -> "Recommender":
+        """The same recommender facing these histories, whose items hold all of the panel's; see Panel.observing."""
+        place = positions(self.panel.items, histories.items)
+        wider = len(histories.items) > len(place)
+        rules = self.rules.widened(place, histories.n_items) if wider else self.rules
+        return replace(self, panel=self.panel.observing(histories, names), rules=rules)
+
     def score(
         self,
         events: pl.DataFrame,
@@ -117,30 +137,44 @@ class Recommender:
         *,
         as_of: Moment,
         eligible: pl.DataFrame | None = None,
+        barred: pl.DataFrame | None = None,
+        requires: pl.DataFrame | None = None,
+        repeatable: pl.Series | None = None,
+        names: pl.DataFrame | None = None,
         k: int = 10,
     ) -> pl.DataFrame:
         """One row a (person, item) among the best k of each person, sorted by person and rank.
 
         Columns: person_id, skill_id, rank (from 1), score (utility: differences are log odds), probability (0..1 of
         acquiring it within the horizon; null where none could be learned) and one contribution_<family> column a
-        family, which sum to the score but for a constant a person. `eligible` (person_id, skill_id) limits what may
-        be recommended; None means anything not held. Events after `as_of` are not looked at. Items unknown when the
-        recommender was fitted are not recommended.
+        family, which sum to the score but for a constant a person. Recommended is what is not held (or repeatable),
+        whose required items are held, and which is `eligible` and not `barred` (both person_id, skill_id; None: no
+        limit). `requires` (skill_id, requires_id) and `repeatable` (ids) are those of the fit where not given. Events
+        after `as_of` are not looked at. Items unknown when the recommender was fitted are ranked by what is known of
+        them now: their names (`names`: skill_id, name; ids without), their adoption so far.
         """
         who = np.unique(np.asarray(list(people), str))
         cut = as_tick(as_of) + 1
-        everyone = before(read_histories(events, items=self.panel.items), cut)
-        histories = with_people(everyone, who)
-        ready = replace(self, panel=self.panel.observing(everyone))
-        allowed = None if eligible is None else _pairs(eligible, who, self.panel.items)
+        past = before(read_histories(events), cut)
+        seen = past.items[np.unique(past.item)]
+        everyone = with_items(past, np.union1d(self.panel.items, seen))
+        ready = self.facing(everyone, name_array(names, everyone.items))
+        given = code_rules(requires, repeatable, everyone.items)
+        again = ready.rules.repeatable if repeatable is None else given.repeatable
+        ready = replace(ready, rules=replace(ready.rules if requires is None else given, repeatable=again))
+        histories = with_people(replace(everyone, repeatable=again), who)
+        allowed = None if eligible is None else code_pairs(eligible, who, everyone.items)
+        refused = None if barred is None else code_pairs(barred, who, everyone.items)
         frames = []
         with threadpool_limits(1):  # one thread a product: the order of sums, hence the last digit, is always the same
             for part in blocks(len(who) if histories.n_items else 0, self.policy.block_rows(histories.n_items)):
                 person = np.arange(part.start, part.stop)
-                mask = None if allowed is None else _mask(allowed, part, histories.n_items)
+                mask = None if allowed is None else allowed.mask(part, histories.n_items)
+                if refused is not None:
+                    mask = (True if mask is None else mask) & ~refused.mask(part, histories.n_items)
                 ranked = ready.rank_block(histories, person, np.full(len(person), cut), k, mask)
                 frames.append(ready._frame(ranked, who[part]))
-        return pl.concat(frames) if frames else ready._frame_of_nobody()
+        return pl.concat(frames) if frames else self._frame_of_nobody()
 
     def _frame(self, ranked: Ranked, who: Names) -> pl.DataFrame:
         rows, place = np.nonzero(ranked.real)
@@ -176,22 +210,27 @@ def fit_recommender(
     policy: Policy | None = None,
     names: pl.DataFrame | None = None,
     extra_features: ExtraFeatures | None = None,
+    requires: pl.DataFrame | None = None,
+    repeatable: pl.Series | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Recommender:
     """Learn from the events up to and including `as_of` (person_id, skill_id, ts), later ones are not looked at.
 
-    names: skill_id, name (ids are read as names without it). The horizon is in days, or in ticks of an integer order.
-    With too little to learn from the result serves popularity and says why in `reason`.
+    names: skill_id, name (ids are read as names without it). requires: skill_id, requires_id; an item stands open to
+    those who hold all it requires. repeatable: ids of items that can be reached again. The horizon is in days, or in
+    ticks of an integer order. With too little to learn from the result serves popularity and says why in `reason`.
     """
     cut = as_tick(as_of) + 1
     histories = only_seen(before(read_histories(events), cut))
+    rules = code_rules(requires, repeatable, histories.items)
+    histories = replace(histories, repeatable=rules.repeatable)
     horizon = horizon_days * DAY if histories.is_calendar else horizon_days
     chosen = policy or choose_policy(histories)
     with threadpool_limits(1):
         return fit_on(
             histories, end=cut, horizon=horizon, policy=chosen, names=name_array(names, histories.items),
-            extra=extra_features, seed=seed, progress=progress or _silent,
+            extra=extra_features, seed=seed, progress=progress or _silent, rules=rules,
         )  # fmt: skip
 
 
@@ -205,15 +244,21 @@ def fit_on(
     extra: ExtraFeatures | None,
     seed: int,
     progress: Progress,
+    rules: Rules = FREE,
 ) -> Recommender:
     """`fit_recommender` on coded histories, all before `end`."""
-    now = _fit_core(histories, end, horizon, policy, names, extra, seed)
+    now = _fit_core(histories, end, horizon, policy, names, extra, seed, rules)
     progress("ranker", 0.6)
     if now.ranker is None or policy.target == "step" or not histories.is_calendar:
         return now
     # One horizon earlier the same fit did not know the last horizon: its promises can be held against it.
     past = before(histories, end - horizon)
-    earlier = _fit_core(past, end - horizon, horizon, policy, names, extra, seed, like=now.ranker)
+    seen = np.unique(past.item)
+    past = only_seen(past)
+    earlier = _fit_core(
+        past, end - horizon, horizon, policy, None if names is None else names[seen], extra, seed,
+        rules.narrowed(seen), like=now.ranker,
+    )  # fmt: skip
     if earlier.ranker is None:
         return now
     inputs, came_true = promises(earlier, histories, end - horizon, horizon)
@@ -223,17 +268,19 @@ def fit_on(
 
 def promises(recommender: Recommender, histories: Histories, cut: int, horizon: int) -> tuple[Floats, Bools]:
     """Calibration inputs and outcomes of the candidates of everyone with a history at the cut."""
-    cases = window_cases(histories, np.array([cut]), horizon, idle=True)
-    observing = replace(recommender, panel=recommender.panel.observing(histories), calibrator=None)
+    known = with_items(histories, recommender.panel.items)
+    known = replace(known, repeatable=recommender.rules.repeatable)
+    cases = window_cases(known, np.array([cut]), horizon, idle=True)
+    observing = replace(recommender.facing(known), calibrator=None)
     inputs, outcomes = [], []
-    for part in blocks(len(cases), recommender.policy.block_rows(histories.n_items)):
+    for part in blocks(len(cases), recommender.policy.block_rows(known.n_items)):
         some = cases.take(np.arange(part.start, part.stop))
-        ranked = observing.rank_block(histories, some.person, some.cut, recommender.policy.candidates)
-        prefixes = build_prefixes(histories, some.person, some.cut)
-        matrix = calibration_inputs(ranked.utility, ranked.real, activity(histories, some.person, some.cut), prefixes)
+        ranked = observing.rank_block(known, some.person, some.cut, recommender.policy.candidates)
+        prefixes = build_prefixes(known, some.person, some.cut)
+        matrix = calibration_inputs(ranked.utility, ranked.real, activity(known, some.person, some.cut), prefixes)
         real = ranked.real.ravel()
         inputs.append(matrix[real])
-        outcomes.append(some.label(ranked.item, histories.n_items).ravel()[real])
+        outcomes.append(some.label(ranked.item, known.n_items).ravel()[real])
     if not inputs:
         return np.zeros((0, 1), np.float32), np.zeros(0, bool)
     return np.concatenate(inputs), np.concatenate(outcomes)
@@ -255,17 +302,20 @@ def _fit_core(
     names: Names | None,
     extra: ExtraFeatures | None,
     seed: int,
+    rules: Rules = FREE,
     like: Ranker | None = None,
 ) -> Recommender:
     panel = fit_panel(histories, policy, names=names, seed=seed)
-    cases = training_cases(histories, policy, horizon=horizon, end=end, seed=seed)
+    cases = training_cases(histories, policy, horizon=horizon, end=end, seed=seed, cold=isinstance(extra, Nominates))
+    cases = drop_closed(cases, histories, rules, policy.block_rows(histories.n_items))
     first = int(histories.time.min(initial=end))
     window = DataWindow(first, end, histories.is_calendar, histories.n_people, len(histories.item), seed)
-    bare = Recommender(policy, horizon, panel, None, None, None, window, extra)
+    bare = Recommender(policy, horizon, panel, None, None, None, window, extra, rules)
     if len(cases) < policy.min_cases:
         reason = f"{len(cases)} past steps to learn from, {policy.min_cases} needed: ordered by popularity"
         return replace(bare, reason=reason)
-    rows = cross_fitted_rows(histories, cases, policy, names=names, extra=extra, seed=seed)
+    fit_rows = frozen_rows if policy.target == "window" and histories.is_calendar else cross_fitted_rows
+    rows = fit_rows(histories, cases, policy, names=names, extra=extra, seed=seed, rules=rules)
     if int(rows.teaches.sum()) < policy.min_cases:
         return replace(bare, reason="too few past steps were among their candidates: ordered by popularity")
     features = (*FEATURES, *(extra.declared if extra is not None else ()))
@@ -279,22 +329,6 @@ def _by_popularity(panel: Panel, open_items: Bools, policy: Policy) -> tuple[Can
     item = np.argsort(-prior, axis=1, kind="stable")[:, :size].astype(np.int64)
     taken = np.take_along_axis(prior, item, axis=1)
     return Candidates(item, taken, np.isfinite(taken)), prior
-
-
-def _pairs(eligible: pl.DataFrame, who: Names, items: Names) -> tuple[Ints, Ints]:
-    person = eligible["person_id"].to_numpy().astype(str)
-    item = eligible["skill_id"].to_numpy().astype(str)
-    keep = np.isin(person, who) & np.isin(item, items)
-    row, column = np.searchsorted(who, person[keep]), np.searchsorted(items, item[keep])
-    order = np.lexsort((column, row))
-    return row[order].astype(np.int64), column[order].astype(np.int64)
-
-
-def _mask(pairs: tuple[Ints, Ints], part: slice, n_items: int) -> Bools:
-    low, high = np.searchsorted(pairs[0], [part.start, part.stop])
-    mask = np.zeros((part.stop - part.start, n_items), bool)
-    mask[pairs[0][low:high] - part.start, pairs[1][low:high]] = True
-    return mask
 
 
 def _silent(stage: str, share: float) -> None:

@@ -114,8 +114,9 @@ class Source(_Declared):
     @model_validator(mode="after")
     def _maps_onto_a_shape(self) -> "Source":
         if (self.system == "tabular") != (self.shape is not None):
-            wanted = "needs" if self.system == "tabular" else "takes no"
-            raise ValueError(f"system {self.system} {wanted} `shape`; allowed: {', '.join(SHAPES)}")
+            if self.shape is not None:
+                raise ValueError(f"shape is for system tabular only: {self.system} has its own, take it out")
+            raise ValueError(f"system {self.system} needs `shape`; allowed: {', '.join(SHAPES)}")
         if self.shape is not None:
             unknown = sorted(set(self.mapping) - set(SHAPES[self.shape].columns))
             if unknown:

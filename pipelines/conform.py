@@ -105,7 +105,8 @@ def _conform(rows: pl.LazyFrame, shape: ShapeName, people: pl.DataFrame) -> Conf
     judged = rows.with_columns(stand_in.alias("person_id"))
     known = {"core_hr__entity_person.person_id": people["person_id"]}
     split = split_conformed(judged, table, SHAPES[shape].columns, known)
-    good, bad = pl.collect_all([split.good, split.bad])
+    # joins keep no order, and a quarantine has no key to be sorted by: the same rows must give the same table
+    good, bad = pl.collect_all([split.good.sort(table.key), split.bad.sort("source_name", "file_sha256", "row_number")])
     return Conformed(good, bad)
 
 

@@ -221,7 +221,7 @@ MODEL_CARD = _table(
 )
 
 CANDIDATE = _table(
-    "feat_step__assn_candidate",
+    "model_ranker__assn_candidate",
     "One row per person and step that may come next, ranked by the model before the policy is applied.",
     ("person_id", "step_id", "skill_id", "kind", "from_stage", "to_stage", "probability", "prior", "reasons"),
     ("person_id", "step_id"),

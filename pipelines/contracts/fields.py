@@ -96,7 +96,12 @@ _declare("given_by_id", pl.String, "person_id of the person who judged.", person
 _declare("feedback_kind", pl.String, "Who judged, by order of trust.", allowed=FEEDBACK_KINDS)
 _declare("stated_at", TIMESTAMP, "When the wish was stated.")
 _declare("wish_weight", pl.Float64, "How strongly it is wished, 0 to 1.", unit="share", minimum=0, maximum=1)
-_declare("skill_text", pl.String, "Labels, tags or a title that name skills; several separated by |.")
+_declare(
+    "skill_text",
+    pl.String,
+    "Labels, tags or a title that name skills; several separated by |.",
+    personal=Personal.TEXT,
+)
 _declare("mode", pl.String, "Mode of evidence.", allowed=MODES)
 
 # Taxonomy
@@ -111,7 +116,12 @@ _declare(
 )
 _declare("requires_skill_id", pl.String, "Micro-skill that comes first.")
 _declare("importance", pl.String, "How much the role needs it.", allowed=("essential", "optional"))
-_declare("mention_text", pl.String, "Skill text that no alias of the taxonomy matches, normalised.")
+_declare(
+    "mention_text",
+    pl.String,
+    "Skill text that no alias of the taxonomy matches, normalised.",
+    personal=Personal.TEXT,
+)
 _declare("mention_count", pl.Int64, "Rows that mention it.", minimum=1)
 _declare("nearest_skill_ids", pl.List(pl.String), "Nearest micro-skills by name, best first.")
 

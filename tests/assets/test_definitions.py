@@ -40,12 +40,9 @@ def layer_of(name: str) -> int:
 
 def test_no_arrow_leads_back_to_an_earlier_layer(definitions: Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    # candidates are features that the model of the night ranks
-    allowed = {("feat_step__assn_candidate", "model_ranker__entity_card")}
     for key in graph.get_all_asset_keys():
         for parent in graph.get(key).parent_keys:
-            arrow = (key.to_user_string(), parent.to_user_string())
-            assert arrow in allowed or layer_of(arrow[1]) <= layer_of(arrow[0]), arrow
+            assert layer_of(parent.to_user_string()) <= layer_of(key.to_user_string()), (key, parent)
 
 
 def test_a_rule_that_is_an_error_blocks_and_a_warning_does_not(definitions: Definitions) -> None:

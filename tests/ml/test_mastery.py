@@ -171,6 +171,15 @@ def test_counts_run_within_a_person_and_micro_skill_only() -> None:
     assert running["repetition_hours"].to_list() == [0.0, 1.0, 3.0, 0.0]
 
 
+def test_no_count_of_one_pair_leaks_into_the_next() -> None:
+    every = [course(0), worked(1, 2.0), judged(2), taught(3)]
+    people = [{**row, "person_id": person} for person in ("ann", "bob", "eve") for row in every]
+    found = estimate_mastery(evidence(*people), TODAY, POLICY)
+    counts = [name for name in found.columns if name.endswith("_count")]
+    assert found.select(counts).rows() == [(1,) * len(counts)] * 3
+    assert found["repetition_hours"].to_list() == [2.0] * 3
+
+
 @st.composite
 def some_evidence(draw: st.DrawFn) -> pl.DataFrame:
     rows = []

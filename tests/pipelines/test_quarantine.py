@@ -1,0 +1,105 @@
+"""Every row is kept or set aside, and one that is set aside says which rules it broke and what it said."""
+
+import json
+from typing import Any
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.contracts.fields import FIELDS
+from pipelines.contracts.shapes import SHAPES, quarantine_table, raw_table
+from pipelines.contracts.table import RowRule, Table
+from pipelines.quarantine import split_landed
+
+TABLE = Table(
+    "raw_tabular__event_feedback", "One row per mark.",
+    tuple(FIELDS[name] for name in ("record_code", "feedback_kind", "score_share", "work_email", "row_number",
+                                    "source_name", "file_sha256", "delivered_date", "delivery_number")),
+    key=("record_code",), required=("feedback_kind", "score_share"),
+    row_rules=(RowRule("is_serious", ("score_share",), pl.col("score_share") != 0.5),),
+)  # fmt: skip
+TEXTS = ("record_code", "feedback_kind", "score_share", "work_email")
+CELL = st.none() | st.sampled_from(["a", "peer", "0.5", "0.7", "7", "x@y", "self"])
+
+
+def landed(rows: list[dict[str, Any]]) -> pl.LazyFrame:
+    """As an adapter gives it: a word nobody knows, a number or an address that is none, are null beside their text."""
+    schema = {f"text:{name}": pl.String for name in TEXTS}
+    texts = pl.LazyFrame([{f"text:{name}": row.get(name) for name in TEXTS} for row in rows], schema=schema)
+    kind, mail = pl.col("text:feedback_kind"), pl.col("text:work_email")
+    return texts.with_columns(
+        pl.col("text:record_code").alias("record_code"),
+        pl.when(kind.is_in(["peer", "self"])).then(kind).alias("feedback_kind"),
+        pl.col("text:score_share").cast(pl.Float64, strict=False).alias("score_share"),
+        pl.when(mail.str.contains("@")).then(mail).alias("work_email"),
+        pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("row_number"),
+        pl.lit("s").alias("source_name"),
+        pl.lit("0" * 64).alias("file_sha256"),
+        pl.lit(None, pl.Date).alias("delivered_date"),
+        pl.lit(1, pl.Int64).alias("delivery_number"),
+    )
+
+
+def broken(**cells: str | None) -> list[str]:
+    row = {"record_code": "a", "feedback_kind": "peer", "score_share": "0.7", **cells}
+    return list(split_landed(landed([row]), TABLE, "tabular").bad.collect()["failed_rules"].explode().drop_nulls())
+
+
+def test_a_good_row_breaks_nothing() -> None:
+    assert broken() == []
+
+
+def test_a_missing_value_is_missing_and_an_unreadable_one_unreadable() -> None:
+    assert broken(score_share=None) == ["score_share|not_null"]
+    assert broken(score_share="good") == ["score_share|parses"]
+
+
+def test_a_word_nobody_knows_breaks_its_set_and_no_address_its_form_though_both_became_null() -> None:
+    assert broken(feedback_kind="gossip") == ["feedback_kind|in_set"]
+    assert broken(work_email="at home") == ["work_email|matches"]
+    assert broken(feedback_kind=None) == ["feedback_kind|not_null"]
+
+
+def test_several_broken_rules_are_all_named() -> None:
+    assert broken(record_code=None, feedback_kind="gossip", score_share="7") == [
+        "feedback_kind|in_set", "record_code|not_null", "score_share|between",
+    ]  # fmt: skip
+
+
+def test_a_condition_on_the_row_is_named_by_its_columns() -> None:
+    assert broken(score_share="0.5") == ["score_share|is_serious"]
+
+
+def test_a_text_that_no_rule_reads_does_not_excuse_a_missing_key() -> None:
+    frame = landed([{"record_code": "a", "feedback_kind": "peer", "score_share": "1"}])
+    lost = frame.with_columns(pl.lit(None, pl.String).alias("record_code"))
+    assert split_landed(lost, TABLE, "tabular").bad.collect()["failed_rules"].to_list() == [["record_code|not_null"]]
+
+
+def test_the_row_is_kept_as_it_stood_in_the_file() -> None:
+    row = {"record_code": 'a"\n,b', "feedback_kind": "gossip", "score_share": "07", "work_email": None}
+    bad = split_landed(landed([row]), TABLE, "tabular").bad.collect()
+    assert json.loads(bad["row_text"][0]) == row
+    assert bad.schema == quarantine_table(TABLE.name).schema
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.fixed_dictionaries(dict.fromkeys(TEXTS, CELL)), max_size=10))
+def test_good_and_bad_are_the_input_and_good_keeps_every_rule(rows: list[dict[str, Any]]) -> None:
+    split = split_landed(landed(rows), TABLE, "tabular")
+    good, bad = pl.collect_all([split.good, split.bad])
+    assert sorted([*good["row_number"], *bad["row_number"]]) == list(range(1, len(rows) + 1))
+    assert good.schema == TABLE.schema
+    names = {rule.name for rule in TABLE.rules} | {"score_share|parses"}
+    assert {name for rules in bad["failed_rules"] for name in rules} <= names
+    assert all(len(rules) for rules in bad["failed_rules"])
+    for rule in TABLE.rules:
+        assert good.select(rule.expression().all()).item(), rule.name
+
+
+def test_a_frame_without_rows_splits_into_two_without_rows() -> None:
+    table = raw_table("tabular", SHAPES["worklog"])
+    frame = pl.LazyFrame(schema={**table.schema, **{f"text:{name}": pl.String for name in SHAPES["worklog"].columns}})
+    split = split_landed(frame, table, "tabular")
+    assert [one.collect().height for one in (split.good, split.bad)] == [0, 0]

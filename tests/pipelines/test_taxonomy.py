@@ -1,0 +1,169 @@
+"""Texts name only micro-skills that the taxonomy knows, by id, name, alias, or whole words inside a longer text."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.contracts.catalog import ALIAS, PREREQUISITE, ROLE_PROFILE, SKILL
+from pipelines.lake import obey
+from pipelines.taxonomy import (
+    Taxonomy,
+    TaxonomyRefused,
+    match_skills,
+    normalise,
+    observe_taxonomy,
+    read_taxonomy,
+    refuse_cycle,
+)
+
+SKILLS = """skill_id,name,aliases,capability_id,weight
+sql,SQL,Structured Query Language|queries,data,3
+joins,SQL joins,joining tables|queries,data,1
+go,Go,golang,code,
+cpp,C++,,code,
+rest,REST,sql,,
+"""
+
+
+@pytest.fixture
+def taxonomy(tmp_path: Path) -> Taxonomy:
+    return write(tmp_path)
+
+
+def write(folder: Path, skills: str = SKILLS, needs: str | None = None, roles: str | None = None) -> Taxonomy:
+    paths: list[Path | None] = []
+    for name, text in (("skills.csv", skills), ("needs.csv", needs), ("roles.csv", roles)):
+        if text is not None:
+            (folder / name).write_text(text, encoding="utf-8")
+        paths.append(folder / name if text is not None else None)
+    assert paths[0] is not None
+    return read_taxonomy(paths[0], paths[1], paths[2])
+
+
+def named(text: str, taxonomy: Taxonomy) -> set[str]:
+    return set(match_skills(pl.DataFrame({"skill_text": [text]}), taxonomy)["skill_id"].drop_nulls())
+
+
+@pytest.mark.parametrize(
+    ("text", "skills"),
+    [
+        ("sql", {"sql"}),
+        ("  S-Q-L ", set()),
+        ("Structured  query-LANGUAGE", {"sql"}),
+        ("sql|golang", {"sql", "go"}),
+        ("go|unknown thing", {"go"}),
+        ("Fix the SQL joins of report 7", {"joins"}),
+        ("Tune SQL, then SQL joins", {"sql", "joins"}),
+        ("Write it in Go!", {"go"}),
+        ("Going to Chicago", set()),
+        ("C++ and Go", {"cpp", "go"}),
+        ("C", set()),
+        ("queries", set()),
+        ("", set()),
+        (" | ", set()),
+    ],
+)
+def test_a_text_names_what_stands_in_it_as_whole_words(text: str, skills: set[str], taxonomy: Taxonomy) -> None:
+    assert named(text, taxonomy) == skills
+
+
+def test_neighbouring_names_are_both_found(taxonomy: Taxonomy) -> None:
+    assert named("golang sql go", taxonomy) == {"go", "sql"}
+
+
+def test_a_name_means_its_own_micro_skill_where_another_has_it_as_an_alias(taxonomy: Taxonomy) -> None:
+    assert named("sql", taxonomy) == {"sql"}
+    assert taxonomy.aliases.filter(pl.col("alias_text") == "sql")["skill_id"].to_list() == ["sql"]
+
+
+def test_an_alias_that_two_micro_skills_share_means_neither(taxonomy: Taxonomy) -> None:
+    assert "queries" not in taxonomy.aliases["alias_text"].to_list()
+
+
+def test_a_text_that_names_nothing_is_kept_as_unknown(taxonomy: Taxonomy) -> None:
+    found = match_skills(pl.DataFrame({"skill_text": ["Basket weaving"]}), taxonomy)
+    assert found.rows() == [("Basket weaving", "basket weaving", None)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(alphabet="sqlgo jins|+-", max_size=12), max_size=6))
+def test_nothing_is_invented_and_no_text_is_lost(texts: list[str]) -> None:
+    frame = pl.DataFrame({"skill_text": texts}, schema={"skill_text": pl.String})
+    known = observe_taxonomy(pl.Series(["sql", "go", "sql joins"]), 1)
+    found = match_skills(frame, known)
+    assert set(found["skill_id"].drop_nulls()) <= {"sql", "go", "sql joins"}
+    assert set(found["skill_text"]) == {text for text in texts if text.replace("|", "").strip()}
+    for text, skill in found.drop_nulls("skill_id").select("skill_text", "skill_id").iter_rows():
+        plain = pl.select(normalise(pl.lit(text))).item()
+        assert f" {skill} " in f" {plain} " or skill in text
+
+
+def test_every_frame_keeps_its_contract(tmp_path: Path) -> None:
+    found = write(tmp_path, needs="skill_id,requires_skill_id\njoins,sql\n",
+                  roles="role_name,skill_id,importance\nAnalyst,sql,essential\n")  # fmt: skip
+    frames = (found.skills, found.aliases, found.prerequisites, found.role_profiles)
+    for table, frame in zip((SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE), frames, strict=True):
+        assert obey(table, frame).height
+    observed = observe_taxonomy(pl.Series(["a/b/c", "a/b/d", "e", None, "e"]), 2)
+    obey(SKILL, observed.skills)
+
+
+def test_weights_are_shares_of_their_capability(taxonomy: Taxonomy) -> None:
+    weights = dict(taxonomy.skills.select("skill_id", "capability_weight").iter_rows())
+    assert weights == {"sql": 0.75, "joins": 0.25, "go": 0.5, "cpp": 0.5, "rest": None}
+
+
+def test_what_is_observed_becomes_the_taxonomy_and_leading_parts_its_capabilities() -> None:
+    found = observe_taxonomy(pl.Series(["a/b/c", "a/b/d", "a/x", "e", None]), 2)
+    assert found.skills.select("skill_id", "capability_id", "capability_weight").rows() == [
+        ("a/b/c", "a/b", 0.5), ("a/b/d", "a/b", 0.5), ("a/x", "a/x", 1.0), ("e", "e", 1.0),
+    ]  # fmt: skip
+    assert named("a/b/c", found) == {"a/b/c"}
+
+
+@pytest.mark.parametrize(
+    ("skills", "needs", "said"),
+    [
+        ("skill_id\na\n", None, "skills.csv: column name is missing; it has skill_id"),
+        ("skill_id,name\na,A\na,B\n", None, "skill_id a stands there more than once"),
+        ("skill_id,name\n,A\n", None, "skill_id and name must stand in every row"),
+        ("skill_id,name\na,A\n", "skill_id,requires_skill_id\na,b\n", "1 unknown requires_skill_id in the taxonomy"),
+        ("skill_id,name\na,A\n", "skill_id,requires_skill_id\na,\n", "1 unknown requires_skill_id in the taxonomy"),
+        ("skill_id,name\na,A\nb,B\n", "skill_id,requires_skill_id\na,b\nb,a\n", "a → b → a"),
+        ("", None, "skills.csv is no CSV"),
+    ],
+)  # fmt: skip
+def test_a_taxonomy_that_cannot_be_used_is_refused(tmp_path: Path, skills: str, needs: str | None, said: str) -> None:
+    with pytest.raises(TaxonomyRefused) as caught:
+        write(tmp_path, skills, needs)
+    assert said in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TaxonomyRefused, match=r"the taxonomy file gone\.csv is missing"):
+        read_taxonomy(tmp_path / "gone.csv", None, None)
+
+
+EDGES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=14)
+
+
+@settings(max_examples=100, deadline=None)
+@given(EDGES)
+def test_prerequisites_are_refused_exactly_where_some_skill_requires_itself(edges: list[tuple[int, int]]) -> None:
+    reach = {(a, b) for a, b in edges}
+    for middle in range(7):
+        reach |= {(a, d) for a, b in reach for c, d in reach if b == c == middle}
+    frame = pl.DataFrame([(f"s{a}", f"s{b}") for a, b in edges], schema=PREREQUISITE.schema, orient="row")
+    if not any(a == b for a, b in reach):
+        refuse_cycle(frame)
+        return
+    with pytest.raises(TaxonomyRefused) as caught:
+        refuse_cycle(frame)
+    path = [int(number) for number in re.findall(r"\bs(\d)\b", str(caught.value))]
+    assert path[0] == path[-1]
+    assert set(pairwise(path)) <= set(edges)
