@@ -66,11 +66,11 @@ ADAPTER = Adapter(
         ShapeMap(
             "account",
             (
-                FieldMap("account_code", (VALUE,), needed=True),
+                FieldMap("account_code", (VALUE,)),
                 FieldMap("employee_number", ("employee_number", "Employee Number")),
                 FieldMap("work_email", ("Email",)),
             ),
-            form=("email",),
+            form=("username", "email"),
             items=Items(IDS),
         ),
     ),
