@@ -30,6 +30,7 @@ _ISO_LOCAL = (
 _NAMED_LOCAL = (
     "%d/%b/%y %I:%M %p", "%d/%b/%Y %I:%M %p", "%d/%b/%y %H:%M", "%d/%b/%Y %H:%M", "%d-%b-%Y %H:%M:%S", "%d-%b-%Y %H:%M",
     "%b %d, %Y %I:%M %p", "%b %d, %Y, %I:%M %p", "%d %b %Y %H:%M", "%d %b %Y, %H:%M", "%d %B %Y, %I:%M %p",
+    "%d %B %Y, %I:%M:%S %p",
 )  # fmt: skip
 _DAYS = (
     "%Y-%m-%d",
