@@ -32,6 +32,7 @@ from pipelines.sources.delimited import read_delimited
 from pipelines.sources.denied import denied_class
 from pipelines.sources.files import open_file
 from pipelines.sources.jsonlines import read_json
+from pipelines.sources.layout import fitting_forms, item_headers, laid_out
 from pipelines.sources.mapping import nearest, shape_maps, sources_of, transform_of, with_overrides
 from pipelines.sources.table import ROW_NUMBER, TextTable, comparable
 from pipelines.sources.terminated import rewrite_terminated
@@ -108,8 +109,10 @@ def read_export(path: Path, adapter: Adapter, options: SourceOptions | None = No
     """
     options = options or SourceOptions()
     table = _open_table(path, adapter, options)
-    maps = [with_overrides(one, options, table, path.name) for one in shape_maps(adapter, options)]
-    used = {comparable(source) for one in maps for source in sources_of(one)}
+    declared = shape_maps(adapter, options)
+    fitting = [(one, laid_out(table, one, path.name)) for one in fitting_forms(declared, table)]
+    maps = [(with_overrides(one, options, laid, path.name), laid) for one, laid in fitting]
+    used = {comparable(source) for one, _ in maps for source in (*sources_of(one), *item_headers(table, one.items))}
     denied = tuple(header for header in table.headers if denied_class(header) and comparable(header) not in used)
     left_out = tuple(header for header in table.headers if header not in denied and comparable(header) not in used)
     malformed = table.malformed
@@ -117,7 +120,8 @@ def read_export(path: Path, adapter: Adapter, options: SourceOptions | None = No
         # Which field of a malformed row is the denied one cannot be told: none of its text is kept.
         malformed = malformed.with_columns(pl.lit(None, pl.String).alias("row_text"))
     return Export(
-        {one.shape: _shaped(one, table, options, path.name) for one in maps},
+        {one.shape: _no_rows(one.shape) for one in declared}
+        | {one.shape: _shaped(one, laid, options, path.name) for one, laid in maps},
         malformed.cache(),
         table.headers,
         left_out,
@@ -157,6 +161,12 @@ def _actual(source: str, table: TextTable) -> tuple[str, ...]:
     return table.columns.get(comparable(source), (source,))
 
 
+def _no_rows(shape: ShapeName) -> pl.LazyFrame:
+    columns = SHAPES[shape].columns
+    texts = dict.fromkeys((f"text:{column}" for column in columns), pl.String)
+    return pl.LazyFrame(schema={ROW_NUMBER: pl.Int64, **{column: FIELDS[column].dtype for column in columns}, **texts})
+
+
 def _shaped(shape: ShapeMap, table: TextTable, options: SourceOptions, name: str) -> pl.LazyFrame:
     fields = {one.destination: one for one in shape.fields if one.sources or one.constant is not None}
     wanted = dict.fromkeys(actual for source in sources_of(shape) for actual in _actual(source, table))
@@ -187,7 +197,7 @@ def _holds(condition: Condition, table: TextTable) -> pl.Expr:
     if comparable(header) not in table.columns and not table.is_open:
         return pl.lit(False)
     text = pl.coalesce(pl.col(actual) for actual in _actual(header, table)).str.strip_chars().str.to_lowercase()
-    return text.is_in([word.lower() for word in words]).fill_null(False)
+    return text.fill_null("").is_in([word.lower() for word in words])
 
 
 def _raw(one: FieldMap, table: TextTable) -> pl.Expr:
@@ -201,13 +211,24 @@ def _raw(one: FieldMap, table: TextTable) -> pl.Expr:
 
 
 def _joined(one: FieldMap, table: TextTable) -> pl.Expr:
-    columns = [_filled(pl.col(actual)) for source in one.sources for actual in _actual(source, table)]
+    columns = [_cell(one, source, actual) for source in one.sources for actual in _actual(source, table)]
     if not columns:
         return pl.lit(one.constant, pl.String)
     if one.join is not None and len(columns) > 1:
         return _filled(pl.concat_str(columns, separator=one.join, ignore_nulls=True))
     text = columns[0] if len(columns) == 1 else pl.coalesce(columns)
     return text if one.constant is None else text.fill_null(one.constant)
+
+
+def _cell(one: FieldMap, source: str, actual: str) -> pl.Expr:
+    text = pl.col(actual)
+    if one.part is not None:
+        text = text.str.extract(one.part, 1)
+    if one.by_header:
+        return pl.when(_filled(text).is_not_null()).then(pl.lit(source))
+    if one.split is not None:
+        text = text.str.replace_all(one.split, "|").str.strip_chars(" |")
+    return _filled(text)
 
 
 def _filled(text: pl.Expr) -> pl.Expr:

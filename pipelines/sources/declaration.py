@@ -13,9 +13,13 @@ from pipelines.contracts.shapes import SHAPES, ShapeName
 Domain = Literal["hr", "projects", "learning", "feedback", "skills", "taxonomy"]
 Format = Literal["csv", "json", "parquet", "xlsx"]
 DateOrder = Literal["day_first", "month_first"]
-TimeUnit = Literal["seconds", "minutes", "hours"]
+TimeUnit = Literal["milliseconds", "seconds", "minutes", "hours"]
 Condition = tuple[str, tuple[str, ...]]  # a header, and the words it may hold
-TransformKind = Literal["text", "lower_email", "date", "moment", "number", "hours", "score", "word", "boolean"]
+TransformKind = Literal[
+    "text", "digest", "lower_email", "date", "moment", "number", "hours", "score", "word", "boolean"
+]
+# Headers that no file has: its name; and, where items are laid out, an item's header, its cell, the points to be had.
+FILE_NAME, ITEM, VALUE, POINTS = "@file", "@item", "@value", "@points"
 
 
 class ExportRefused(Exception):
@@ -26,9 +30,10 @@ class ExportRefused(Exception):
 class Transform:
     """How text becomes a typed value; parameters that a kind does not use are ignored.
 
-    `text` strips; `pattern`, for any kind, keeps its first group (the code of `Label(code)`). `word` maps raw text to a
-    canonical word through `values`, case ignored. `hours` reads a number in `unit`, h:mm:ss, or an ISO 8601 duration.
-    `score` maps `scale` onto 0..1; with `clip`, what lies beyond counts as the nearer end.
+    `text` strips; `digest` is a hash, for ids made of what may be personal; `pattern`, for any kind, keeps its first
+    group (the code of `Label(code)`). `word` maps raw text to a canonical word through `values`, case ignored. `hours`
+    reads a number in `unit`, h:mm:ss, or an ISO 8601 duration. `score` maps `scale` onto 0..1, and reads `17/20` as a
+    share whatever the scale; with `clip`, what lies beyond counts as the nearer end.
     `date` and `moment` read ISO, epochs, `formats`, and day-first or month-first dates.
     """
 
@@ -52,6 +57,11 @@ class FieldMap:
     is missing from the file refuses the file. `constant` fills the column where there is no value. `when` fills it only
     in rows whose header holds one of the words, `unless` in all others. Several field maps of one destination are
     variants: the first whose headers the file has is taken.
+
+    `part` reads only the first group of each cell; a cell it does not match counts as empty, and what lies outside the
+    group (a comment beside an id) is never landed. `split` is what separates several values in a cell; | takes its
+    place. `by_header` takes the name of the first header that has a value, not the value: of `completed_on` and
+    `started_on`, which is filled tells what happened.
     """
 
     destination: str
@@ -62,19 +72,42 @@ class FieldMap:
     constant: str | None = None
     when: Condition | None = None
     unless: Condition | None = None
+    part: str | None = None
+    split: str | None = None
+    by_header: bool = False
+
+
+@dataclass(frozen=True)
+class Items:
+    """A wide table with one column per item: every such cell becomes a row, with its header, value and points.
+
+    Items are the columns whose header matches `header`, or, without it, all but `besides` and what is denied. Cells
+    that are empty or hold one of `blanks` give no row. `points_row` is the row that says what each item can give.
+    """
+
+    header: str | None = None
+    besides: tuple[str, ...] = ()
+    blanks: tuple[str, ...] = ("-",)
+    points_row: Condition | None = None
 
 
 @dataclass(frozen=True)
 class ShapeMap:
     """How a system fills one canonical shape.
 
-    `where` keeps only the rows whose header holds one of the words (or, with `unless`, drops them), case ignored.
+    `where` keeps only the rows whose header holds one of the words (or, with `unless`, drops them), case ignored; the
+    word "" stands for an empty cell. Of several maps of one shape the first is taken whose `form`, headers or members
+    that mark one form of export, the file has. `each` is a repeated header, or a list inside a JSON record: every value
+    becomes a row of its own. `items` lays out a wide table.
     """
 
     shape: ShapeName
     fields: tuple[FieldMap, ...]
     where: Condition | None = None
     unless: Condition | None = None
+    form: tuple[str, ...] = ()
+    each: str | None = None
+    items: Items | None = None
 
     def __post_init__(self) -> None:
         """Refuse a declaration that speaks of columns the shape does not have."""

@@ -11,8 +11,8 @@ DENIED: dict[str, tuple[str, ...]] = {
     "pay": (
         "salary", "wage", "wages", "pay", "payrate", "paytype", "payroll", "payment", "compensation", "bonus",
         "stock options", "iban", "bic", "bank", "bank account", "account holder", "flsa", "flsa code", "exempt",
-        "overtime status", "billable rate", "billable amount", "hourly rate", "cost rate", "cost amount", "gehalt",
-        "lohn", "pension", "retirement",
+        "overtime status", "billable rate", "billable amount", "hourly rate", "cost rate", "cost amount",
+        "bill rate", "rate in cents", "gehalt", "lohn", "pension", "retirement",
     ),
     "birth": (
         "birth", "birthday", "birthdate", "dob", "date of birth", "place of birth", "age", "geburtsdatum",

@@ -100,7 +100,9 @@ def _overridden(one: FieldMap, override: Override) -> FieldMap:
     if override.constant is not None and not override.columns:
         sources = ()
     join = "|" if len(override.columns) > 1 else one.join
-    return replace(one, sources=sources, transform=transform, join=join, constant=override.constant or one.constant)
+    changed = replace(one, sources=sources, transform=transform, join=join, constant=override.constant or one.constant)
+    # How the declared headers' cells are cut says nothing of other headers.
+    return replace(changed, part=None, split=None, by_header=False) if override.columns else changed
 
 
 def transform_of(one: FieldMap) -> Transform:

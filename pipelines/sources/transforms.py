@@ -5,6 +5,7 @@ Does not belong here: which column is read how (the adapters). Text that cannot 
 beside it, so that the rule `parses` can name it.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -29,6 +30,7 @@ _ISO_LOCAL = (
 _NAMED_LOCAL = (
     "%d/%b/%y %I:%M %p", "%d/%b/%Y %I:%M %p", "%d/%b/%y %H:%M", "%d/%b/%Y %H:%M", "%d-%b-%Y %H:%M:%S", "%d-%b-%Y %H:%M",
     "%b %d, %Y %I:%M %p", "%b %d, %Y, %I:%M %p", "%d %b %Y %H:%M", "%d %b %Y, %H:%M", "%d %B %Y, %I:%M %p",
+    "%d %B %Y, %I:%M:%S %p",
 )  # fmt: skip
 _DAYS = (
     "%Y-%m-%d",
@@ -73,6 +75,8 @@ def typed(text: pl.Expr, transform: Transform, time_zone: str) -> pl.Expr:
     match transform.kind:
         case "text":
             return text
+        case "digest":
+            return _by_batch(text, pl.String(), _digest)
         case "lower_email":
             return _email(text)
         case "date":
@@ -86,10 +90,7 @@ def typed(text: pl.Expr, transform: Transform, time_zone: str) -> pl.Expr:
         case "hours":
             return _hours(text, transform)
         case "score":
-            low, high = transform.scale or (0.0, 1.0)
-            bare = text.str.strip_suffix("%").str.strip_chars()
-            share = (_number(bare, transform.decimal_comma) - low) / (high - low)
-            return share.clip(0, 1) if transform.clip else share
+            return _score(text, transform)
         case "word":
             return _word(text, transform)
         case "boolean":
@@ -98,6 +99,29 @@ def typed(text: pl.Expr, transform: Transform, time_zone: str) -> pl.Expr:
 
 def _by_batch(text: pl.Expr, dtype: Any, read: Callable[[pl.Series], pl.Series]) -> pl.Expr:
     return text.map_batches(read, return_dtype=dtype, is_elementwise=True)
+
+
+def _digest(series: pl.Series) -> pl.Series:
+    """A hash of each text, the same on every machine and in every version."""
+    found = [None if text is None else hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in series]
+    return pl.Series(series.name, found, dtype=pl.String)
+
+
+def _score(text: pl.Expr, transform: Transform) -> pl.Expr:
+    """A share of 0 to 1 from a mark on the scale, or from points and the points to be had: 17/20."""
+    low, high = transform.scale or (0.0, 1.0)
+    bare = text.str.strip_suffix("%").str.strip_chars()
+    share = (_number(bare, transform.decimal_comma) - low) / (high - low)
+
+    def of_points(series: pl.Series) -> pl.Series:
+        if not series.str.contains("/", literal=True).any():
+            return pl.repeat(None, series.len(), dtype=pl.Float64, eager=True).alias(series.name)
+        parts = pl.col("text").str.extract_groups(r"^([^/]+)/([^/]+)$").struct
+        points, most = (_number(parts.field(i).str.strip_chars(), transform.decimal_comma) for i in ("1", "2"))
+        return series.alias("text").to_frame().select(pl.when(most > 0).then(points / most)).to_series()
+
+    share = pl.coalesce(share, _by_batch(text, pl.Float64(), of_points))
+    return share.clip(0, 1) if transform.clip else share
 
 
 def _email(text: pl.Expr) -> pl.Expr:
@@ -205,7 +229,7 @@ def _number_readers(decimal_comma: bool) -> list[Reader]:
     return [with_comma] if decimal_comma else [finite, grouped]
 
 
-_TO_HOURS = {"seconds": 3600.0, "minutes": 60.0, "hours": 1.0}
+_TO_HOURS = {"milliseconds": 3_600_000.0, "seconds": 3600.0, "minutes": 60.0, "hours": 1.0}
 
 
 def _hours(text: pl.Expr, transform: Transform) -> pl.Expr:

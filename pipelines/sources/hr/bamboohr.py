@@ -5,16 +5,11 @@ are both read. Pay, birth, ethnicity and the like are denied everywhere.
 Does not belong here: reading files.
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.vocabulary import EMPLOYMENT
 
-STATUS = Transform(
-    "word",
-    values=dict.fromkeys(
-        ("active", "full-time", "full time", "part-time", "part time", "contractor", "intern"), "active"
-    )
-    | dict.fromkeys(("on leave", "leave", "leave of absence", "furloughed"), "leave")
-    | dict.fromkeys(("inactive", "terminated", "resigned", "left"), "left"),
-)
+# The interface writes an empty date as 0000-00-00.
+DAY = r"^(?:0000-00-00)?(.*)$"
 
 ADAPTER = Adapter(
     system="bamboohr",
@@ -38,9 +33,9 @@ ADAPTER = Adapter(
                 ),
                 FieldMap("unit_name", ("Department", "Division")),
                 FieldMap("role_name", ("Job Title", "jobTitle")),
-                FieldMap("employment_status", ("Status", "Employment Status", "employmentHistoryStatus"), STATUS),
-                FieldMap("hired_date", ("Hire Date", "hireDate")),
-                FieldMap("left_date", ("Termination Date", "terminationDate")),
+                FieldMap("employment_status", ("Status", "Employment Status", "employmentHistoryStatus"), EMPLOYMENT),
+                FieldMap("hired_date", ("Hire Date", "hireDate"), part=DAY),
+                FieldMap("left_date", ("Termination Date", "terminationDate"), part=DAY),
                 FieldMap("weekly_hours", ("Standard Hours Per Week", "standardHoursPerWeek", "Standard Hours/Week")),
                 FieldMap("changed_at", ("Last Changed", "lastChanged")),
             ),

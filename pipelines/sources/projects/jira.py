@@ -1,18 +1,15 @@
-"""Jira: the issue navigator's CSV export, Cloud with all fields and the older thirty-column form.
+"""Jira: issues as CSV, from the navigator (Cloud with all fields, the thirty-column form) and the Data Center pipeline.
 
-Belongs here: Jira's column names and how they map. `Labels`, `Components` and the like are repeated once per value.
-Does not belong here: worklogs (`tempo`).
+Belongs here: Jira's column names and how they map. `Labels`, `Components` and `Log Work` are repeated once per value; a
+cell of `Log Work` is `comment;moment;author;seconds`, and its comment is never read.
+Does not belong here: worklogs of Tempo (`tempo`).
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.vocabulary import DIGEST, DONE, LISTED, SECONDS
 
-# Jira's estimates are written in seconds in every CSV form.
-SECONDS = Transform("hours", unit="seconds")
-DONE = Transform(
-    "boolean",
-    values=dict.fromkeys(("done", "closed", "resolved", "fixed", "complete", "completed"), "true"),
-    otherwise="false",
-)
+# The end of a `Log Work` cell without its comment, or a bare id.
+WITHOUT_COMMENT = r"(?:^|;)([^;]*;[^;]*;\d+|\d+)$"
 
 ADAPTER = Adapter(
     system="jira",
@@ -24,18 +21,31 @@ ADAPTER = Adapter(
         ShapeMap(
             "assignment",
             (
-                FieldMap("record_code", ("Issue id", "Issue key"), needed=True),
-                FieldMap("account_code", ("Assignee Id", "Assignee")),
-                FieldMap("work_email", ("Assignee Email",)),
-                FieldMap("project_code", ("Project key", "Project name")),
-                FieldMap("assignment_code", ("Issue key",), needed=True),
-                FieldMap("skill_text", ("Labels", "Component/s", "Components", "Component"), join="|"),
-                FieldMap("is_done", ("Status Category", "Status"), DONE),
-                FieldMap("started_date", ("Custom field (Start date)", "Created")),
-                FieldMap("done_at", ("Resolved", "Resolution Date")),
-                FieldMap("planned_hours", ("Original Estimate", "Σ Original Estimate"), SECONDS),
-                FieldMap("changed_at", ("Updated",)),
+                FieldMap("record_code", ("Issue id", "id", "Issue key"), needed=True),
+                FieldMap("account_code", ("Assignee Id", "Assignee", "assignee_id", "assignee_key", "assignee_name")),
+                FieldMap("work_email", ("Assignee Email", "assignee_email")),
+                FieldMap("project_code", ("Project key", "project_key", "Project name")),
+                FieldMap("assignment_code", ("Issue key", "key"), needed=True),
+                FieldMap("skill_text", ("Labels", "Component/s", "Components", "Component"), join="|", split=LISTED),
+                FieldMap("is_done", ("Status Category", "status_category", "Status"), DONE),
+                FieldMap("started_date", ("Custom field (Start date)", "Created", "created_date")),
+                FieldMap("done_at", ("Resolved", "Resolution Date", "resolution_date", "resolutiondate")),
+                FieldMap("planned_hours", ("Original Estimate", "Σ Original Estimate", "original_estimate"), SECONDS),
+                FieldMap("changed_at", ("Updated", "updated_date")),
             ),
+        ),
+        ShapeMap(
+            "worklog",
+            (
+                FieldMap("record_code", ("Issue id", "Log Work"), DIGEST, join=";", part=WITHOUT_COMMENT),
+                FieldMap("account_code", ("Log Work",), part=r";([^;]*);\d+$"),
+                FieldMap("project_code", ("Project key",)),
+                FieldMap("assignment_code", ("Issue key",)),
+                FieldMap("worked_at", ("Log Work",), part=r"(?:^|;)([^;]*);[^;]*;\d+$"),
+                FieldMap("worked_hours", ("Log Work",), SECONDS, part=r";(\d+)$"),
+            ),
+            form=("Issue key", "Log Work"),
+            each="Log Work",
         ),
     ),
 )

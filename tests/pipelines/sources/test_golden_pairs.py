@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from pipelines.sources.adapter import Export, SourceOptions, adapter, all_adapters, read_export
+from pipelines.sources.denied import denied_class
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 PAIRS = sorted(GOLDEN.glob("*/*.raw.*"))
@@ -60,3 +61,19 @@ def test_every_system_has_a_golden_pair(system: str) -> None:
 )
 def test_every_golden_folder_is_that_of_a_system(folder: Path) -> None:
     assert folder.name in all_adapters()
+
+
+@pytest.mark.parametrize("raw", PAIRS, ids=name_of)
+def test_what_is_personal_or_free_text_is_neither_landed_nor_quarantined(raw: Path) -> None:
+    """Such cells of the raw files hold the mark `never-read`; the text columns are what quarantine keeps."""
+    options = beside(raw, "options.json")
+    given = json.loads(options.read_text()) if options.exists() else {}
+    export = read_export(raw, adapter(raw.parent.name), SourceOptions(**given))
+    for frame in (*export.shapes.values(), export.malformed):
+        assert "never-read" not in frame.collect().write_json()
+
+
+@pytest.mark.parametrize("raw", sorted(GOLDEN.glob("*/*.expected.json")), ids=name_of)
+def test_no_column_of_a_denied_class_is_ever_mapped(raw: Path) -> None:
+    expected = json.loads(raw.read_text())
+    assert not [header for header in expected["columns_left_out"] if denied_class(header)]

@@ -194,7 +194,7 @@ def test_a_zip_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path) -> None:
 def test_a_missing_needed_column_names_the_nearest(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", [["1", "2"]], ["Issue keys", "Issue id"])
     said = refusal(path, "jira", SourceOptions())
-    assert "has no column Issue key, needed for assignment_code" in said
+    assert "has no column Issue key or key, needed for assignment_code" in said
     assert "Issue keys" in said
 
 

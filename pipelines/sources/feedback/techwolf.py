@@ -1,0 +1,53 @@
+"""Skill events in the form of TechWolf: one event per person with its type, moment, source and content.
+
+Belongs here: the types of events, which mode of evidence each is, and how they map. Goals are wishes.
+Does not belong here: résumés and notes, whose free text is not read.
+"""
+
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
+
+MODES = {
+    "working_history": "repetition",
+    "project": "repetition",
+    "ticket": "repetition",
+    "learning": "observation",
+    "education_history": "observation",
+    "certificate": "feedback",
+    "feedback": "feedback",
+    "skill_profile_feedback": "feedback",
+}
+WHO = (
+    FieldMap("record_code", ("external_id",), needed=True),
+    FieldMap("account_code", ("employee_external_id", "employee.external_id", "employee_id")),
+    FieldMap("work_email", ("employee.email", "employee_email")),
+    FieldMap(
+        "skill_text",
+        ("content.skills[*].name", "content.skills[*]", "content.skill.name", "content.title", "content.name"),
+    ),
+    FieldMap("changed_at", ("updated_at",)),
+)
+
+ADAPTER = Adapter(
+    system="techwolf",
+    title="Skill events (TechWolf form, JSON)",
+    domain="skills",
+    formats=("json",),
+    records_path=("skill_events", "events", "data"),
+    signature=("external_id", "event_type", "timestamp", "source", "content"),
+    shapes=(
+        ShapeMap(
+            "skill_mention",
+            (
+                *WHO,
+                FieldMap("mode", ("event_type",), Transform("word", values=MODES), needed=True),
+                FieldMap("occurred_at", ("timestamp",), needed=True),
+            ),
+            where=("event_type", tuple(MODES)),
+        ),
+        ShapeMap(
+            "aspiration",
+            (*WHO, FieldMap("stated_at", ("timestamp",), needed=True)),
+            where=("event_type", ("goal",)),
+        ),
+    ),
+)

@@ -1,0 +1,52 @@
+"""HiBob: the people search as JSON, and the flat employee table that connectors write.
+
+Belongs here: the fields and how they map. List fields hold ids; with `humanReadable` their names stand beside them.
+Does not belong here: the skills interface.
+"""
+
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.vocabulary import EMPLOYMENT
+
+NAMED = "humanReadable"
+
+ADAPTER = Adapter(
+    system="hibob",
+    title="HiBob employees (JSON, CSV)",
+    domain="hr",
+    formats=("csv", "json"),
+    records_path=("employees",),
+    signature=("id", "displayName", "work.reportsTo.id", "work.employeeIdInCompany"),
+    shapes=(
+        ShapeMap(
+            "person",
+            (
+                FieldMap("account_code", ("id",), needed=True),
+                FieldMap("employee_number", ("work.employeeIdInCompany", "employee_id_in_company")),
+                FieldMap("work_email", ("email",)),
+                FieldMap("display_name", ("displayName", "display_name", "fullName")),
+                FieldMap("display_name", ("firstName", "first_name", "surname"), join=" "),
+                FieldMap(
+                    "manager_code",
+                    (
+                        "work.reportsTo.email",
+                        "work.reportsTo.id",
+                        "work.reportsToIdInCompany",
+                        "reports_to_id_in_company",
+                        "manager",
+                    ),
+                ),
+                FieldMap("unit_name", (f"{NAMED}.work.department", "work.department", "department")),
+                FieldMap("role_name", (f"{NAMED}.work.title", "work.title", "title")),
+                FieldMap(
+                    "employment_status",
+                    (f"{NAMED}.internal.status", "internal.status", "internal.lifecycleStatus", "status", "state"),
+                    EMPLOYMENT,
+                ),
+                FieldMap("hired_date", ("work.startDate", "start_date", "employment_active_effective_date")),
+                FieldMap("left_date", ("internal.terminationDate", "termination_date")),
+                FieldMap("weekly_hours", ("payroll.employment.weeklyHours", "weekly_hours")),
+                FieldMap("changed_at", ("internal.lastModified", "last_modified")),
+            ),
+        ),
+    ),
+)

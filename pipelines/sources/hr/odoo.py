@@ -1,0 +1,43 @@
+"""Odoo: employees' skills (`hr.employee.skill` and its log), as exported lists and as JSON records.
+
+Belongs here: the technical names, the labels, and how they map. Who set a level is not recorded, so it counts as the
+least trusted judgement, that of the person; a company that knows better maps feedback_kind to a constant.
+Does not belong here: Odoo's time sheets.
+"""
+
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.vocabulary import DIGEST, PER_CENT
+
+# In JSON a related record is a list of its id and its name.
+EMPLOYEE = ("$.employee_id[0]", "employee_id/id", "employee_id", "Employee/ID", "Employee")
+SKILL = ("$.skill_id[1]", "skill_id/name", "Skill/Name", "Skill", "skill_id")
+WHEN = ("date", "Date", "write_date", "Last Updated on", "create_date", "Created on")
+
+ADAPTER = Adapter(
+    system="odoo",
+    title="Odoo employee skills (CSV, JSON)",
+    domain="hr",
+    formats=("csv", "json"),
+    records_path=("result", "records"),
+    signature=("employee_id", "skill_id", "skill_level_id", "level_progress"),
+    shapes=(
+        ShapeMap(
+            "feedback",
+            (
+                FieldMap("record_code", ("id", "ID")),
+                # One level per employee and skill: a later one takes the place of the earlier.
+                FieldMap("record_code", (*EMPLOYEE, *SKILL), DIGEST, join="|"),
+                FieldMap("account_code", EMPLOYEE),
+                FieldMap(
+                    "employee_number", ("employee_id/employee_number", "employee_id/barcode", "Employee/Badge ID")
+                ),
+                FieldMap("work_email", ("employee_id/work_email", "Employee/Work Email")),
+                FieldMap("skill_text", SKILL),
+                FieldMap("feedback_kind", constant="self"),
+                FieldMap("score_share", ("level_progress", "Progress", "skill_level_id/level_progress"), PER_CENT),
+                FieldMap("occurred_at", WHEN, needed=True),
+                FieldMap("changed_at", ("write_date", "Last Updated on")),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,51 @@
+"""OneRoster 1.1 and 1.2: users.csv as people, roles.csv of 1.2 as periods of a role.
+
+Belongs here: the columns of both versions and how they map. Whether a file is whole or a delta stands in manifest.csv
+and is said by `delivery` of the source.
+Does not belong here: classes, enrolments and results.
+"""
+
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.vocabulary import EMPLOYMENT
+
+GONE_OR_ENABLED = r"(?i)^\s*(tobedeleted|inactive|true|false|1|0)\s*$"
+
+ADAPTER = Adapter(
+    system="oneroster",
+    title="OneRoster 1.1 and 1.2: users.csv, roles.csv",
+    domain="hr",
+    formats=("csv",),
+    signature=("sourcedId", "dateLastModified", "enabledUser", "givenName"),
+    shapes=(
+        ShapeMap(
+            "person",
+            (
+                FieldMap("account_code", ("sourcedId",), needed=True),
+                FieldMap("employee_number", ("identifier",)),
+                FieldMap("work_email", ("email",)),
+                FieldMap("display_name", ("givenName", "familyName"), join=" "),
+                FieldMap("unit_name", ("primaryOrgSourcedId", "orgSourcedIds"), part=r"^([^,]+)"),
+                FieldMap("role_name", ("role",)),
+                # A record that is to be deleted has left, whether or not its account still works.
+                FieldMap("employment_status", ("status", "enabledUser"), EMPLOYMENT, part=GONE_OR_ENABLED),
+                FieldMap("changed_at", ("dateLastModified",)),
+            ),
+            form=("sourcedId", "givenName"),
+        ),
+        ShapeMap(
+            "role_period",
+            (
+                FieldMap("record_code", ("sourcedId",), needed=True),
+                FieldMap("account_code", ("userSourcedId", "userSourcedIds"), needed=True),
+                FieldMap("unit_name", ("orgSourcedId",)),
+                FieldMap("role_name", ("role",)),
+                # A role without a first day is known to be held on the day it was last written.
+                FieldMap("started_date", ("beginDate", "dateLastModified")),
+                FieldMap("ended_date", ("endDate",)),
+                FieldMap("changed_at", ("dateLastModified",)),
+            ),
+            form=("sourcedId", "roleType"),
+            unless=("status", ("tobedeleted",)),
+        ),
+    ),
+)

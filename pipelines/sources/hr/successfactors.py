@@ -1,0 +1,38 @@
+"""SAP SuccessFactors: the user data file, a CSV with system keys in the first row and labels in the second.
+
+Belongs here: the keys and how they map. Code lists read `Label(code)`; people without a manager have a constant there.
+Does not belong here: learning history (`learning.sap_learning`).
+"""
+
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.vocabulary import EMPLOYMENT, LABEL
+
+NO_MANAGER = ("MANAGER", ("NO_MANAGER", "NO_MGR", "NO MANAGER"))
+
+ADAPTER = Adapter(
+    system="successfactors",
+    title="SAP SuccessFactors user data file (CSV)",
+    domain="hr",
+    formats=("csv",),
+    skip_after_header=1,
+    signature=("STATUS", "USERID", "USERNAME", "MANAGER"),
+    shapes=(
+        ShapeMap(
+            "person",
+            (
+                FieldMap("account_code", ("USERID",), needed=True),
+                FieldMap("employee_number", ("EMPID", "EMPLOYEEID")),
+                FieldMap("work_email", ("EMAIL",)),
+                FieldMap("display_name", ("FIRSTNAME", "LASTNAME"), join=" "),
+                FieldMap("manager_code", ("MANAGER",), unless=NO_MANAGER),
+                FieldMap("unit_name", ("DEPARTMENT", "DIVISION"), part=LABEL),
+                FieldMap("role_name", ("TITLE", "JOBCODE"), part=LABEL),
+                FieldMap("employment_status", ("STATUS",), EMPLOYMENT, needed=True),
+                FieldMap("hired_date", ("HIREDATE",)),
+                FieldMap("left_date", ("TERMINATIONDATE", "EXITDATE")),
+                FieldMap("changed_at", ("LASTMODIFIEDDATE_UTC", "LASTMODIFIED")),
+            ),
+        ),
+    ),
+    notes="The second row (labels) is skipped; data begin in the third.",
+)

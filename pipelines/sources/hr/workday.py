@@ -1,0 +1,52 @@
+"""Workday: a custom report as a service (RaaS), as CSV or as JSON under `Report_Entry`.
+
+Belongs here: the names that integrators recommend for such a report. A report has the names its author chose: other
+names are given by `mapping` in the configuration.
+Does not belong here: leave and absence reports, which say nothing of skills and much of health.
+"""
+
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.vocabulary import EMPLOYMENT
+
+NUMBER = ("Employee_ID", "Employee ID", "employeeID", "Worker_ID", "Worker ID", "worker_code")
+
+ADAPTER = Adapter(
+    system="workday",
+    title="Workday custom report, RaaS (CSV, JSON)",
+    domain="hr",
+    formats=("csv", "json"),
+    records_path=("Report_Entry",),
+    signature=("Employee_ID", "Worker_Status", "Supervisory_Organization"),
+    shapes=(
+        ShapeMap(
+            "person",
+            (
+                FieldMap("account_code", (*NUMBER, "workdayID", "Workday_ID", "WID"), needed=True),
+                FieldMap("employee_number", NUMBER),
+                FieldMap(
+                    "work_email",
+                    ("Work_Email", "primaryWorkEmail", "Primary_Work_Email", "Email_-_Work", "CF_Adjusted_Work_Email"),
+                ),
+                FieldMap("display_name", ("Display_Name", "Worker", "Preferred_Name")),
+                FieldMap(
+                    "display_name",
+                    ("First_Name", "Legal_Name_First_Name", "Last_Name", "Legal_Name_Last_Name"),
+                    join=" ",
+                ),
+                FieldMap("display_name", ("preferredFirstName", "lastName"), join=" "),
+                FieldMap(
+                    "manager_code",
+                    ("Manager_Employee_ID", "Manager_ID", "managerID", "Manager_Work_Email"),
+                ),
+                FieldMap("unit_name", ("Supervisory_Organization", "supervisoryOrganization", "Cost_Center_Name")),
+                FieldMap("role_name", ("Business_Title", "businessTitle", "Job_Profile", "jobProfileName")),
+                FieldMap("employment_status", ("Worker_Status", "Active_Status", "Active", "active"), EMPLOYMENT),
+                FieldMap("hired_date", ("Hire_Date", "hireDate", "Original_Hire_Date")),
+                FieldMap("left_date", ("Termination_Date", "terminationDate")),
+                FieldMap("weekly_hours", ("Scheduled_Weekly_Hours", "scheduledWeeklyHours")),
+                FieldMap("changed_at", ("Last_Functionally_Updated", "lastFunctionallyUpdated")),
+            ),
+        ),
+    ),
+    notes="Names are chosen in the report; give yours by `mapping`.",
+)

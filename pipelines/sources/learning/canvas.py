@@ -1,0 +1,47 @@
+"""Canvas: the gradebook export, one column per assignment; its row `Points Possible` says what each can give.
+
+Belongs here: the columns and how they map. The day is the one in the file's name: Canvas exports no other.
+Does not belong here: totals and current scores, which repeat the assignments.
+"""
+
+from pipelines.sources.declaration import (
+    FILE_NAME,
+    ITEM,
+    POINTS,
+    VALUE,
+    Adapter,
+    FieldMap,
+    Items,
+    ShapeMap,
+    Transform,
+)
+from pipelines.sources.vocabulary import MAIL
+
+# Without points to be had a mark is no share: such a cell is set aside, not guessed.
+OF_POINTS = Transform("score", pattern=r"^([^/]+/[^/]+)$")
+
+ADAPTER = Adapter(
+    system="canvas",
+    title="Canvas gradebook (CSV)",
+    domain="learning",
+    formats=("csv",),
+    signature=("Student", "ID", "SIS User ID", "SIS Login ID", "Section"),
+    shapes=(
+        ShapeMap(
+            "feedback",
+            (
+                FieldMap("record_code", ("ID", ITEM), join="/", part=r"(\d+)\)?\s*$"),
+                FieldMap("account_code", ("ID",), needed=True),
+                FieldMap("employee_number", ("SIS User ID",)),
+                FieldMap("work_email", ("SIS Login ID",), part=MAIL),
+                FieldMap("skill_text", (ITEM,), part=r"^(.*\S)\s*\(\d+\)\s*$"),
+                FieldMap("feedback_kind", constant="assessment"),
+                FieldMap("score_share", (VALUE, POINTS), OF_POINTS, join="/"),
+                FieldMap("occurred_at", (FILE_NAME,), part=r"(20\d\d-\d\d-\d\d)"),
+            ),
+            unless=("Student", ("Points Possible", "Student, Test", "")),
+            items=Items(r"\(\d+\)\s*$", blanks=("-", "n/a", "ex"), points_row=("Student", ("points possible",))),
+        ),
+    ),
+    notes="Keep the date in the file's name: it is the only one there is.",
+)

@@ -1,0 +1,58 @@
+"""Cornerstone: the transcript view of its reporting interface, and the user view that says who is who.
+
+Belongs here: the columns of both views and how they map. A person's latest registration for an item stands for it; one
+that was removed takes itself back.
+Does not belong here: comments.
+"""
+
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
+from pipelines.sources.vocabulary import MINUTES, PER_CENT
+
+# Status ids differ per portal, the dates do not: the last one that is filled tells how far it went.
+VERBS = {
+    "user_lo_comp_dt": "completed",
+    "user_lo_start_dt": "started",
+    "user_lo_reg_dt": "enrolled",
+    "user_lo_assigned_dt": "enrolled",
+}
+REGISTRATION = ("transc_user_id", "transc_object_id")
+REMOVED = ("is_removed", ("1", "true", "yes"))
+
+ADAPTER = Adapter(
+    system="cornerstone",
+    title="Cornerstone transcript and users (CSV, JSON)",
+    domain="learning",
+    formats=("csv", "json"),
+    records_path=("value",),
+    signature=("transc_user_id", "transc_object_id", "is_latest_reg_num"),
+    shapes=(
+        ShapeMap(
+            "learning_record",
+            (
+                FieldMap("record_code", REGISTRATION, join="/", needed=True),
+                FieldMap("account_code", ("transc_user_id",), needed=True),
+                FieldMap("course_code", ("transc_object_id",), needed=True),
+                FieldMap("course_name", ("lo_title", "transc_object_title")),
+                FieldMap(
+                    "learning_verb", tuple(VERBS), Transform("word", values=VERBS), by_header=True, unless=REMOVED
+                ),
+                FieldMap("occurred_at", (*VERBS, "user_lo_last_action_dt", "user_lo_last_modified_dt")),
+                FieldMap("learning_hours", ("user_lo_minutes_participated",), MINUTES),
+                FieldMap("score_share", ("user_lo_score",), PER_CENT),
+                FieldMap("voids_code", REGISTRATION, join="/", when=REMOVED),
+                FieldMap("changed_at", ("user_lo_last_modified_dt", "_last_touched_dt_utc")),
+            ),
+            form=("transc_user_id", "is_latest_reg_num"),
+            where=("is_latest_reg_num", ("1", "true", "yes")),
+        ),
+        ShapeMap(
+            "account",
+            (
+                FieldMap("account_code", ("user_id",), needed=True),
+                FieldMap("employee_number", ("user_ref",)),
+                FieldMap("work_email", ("user_email",)),
+            ),
+            form=("user_id", "user_ref"),
+        ),
+    ),
+)

@@ -1,0 +1,31 @@
+"""Degreed: the completions file.
+
+Belongs here: the columns and how they map. Where a completion has no day, the day in the file's name stands for it.
+Does not belong here: required learning, which tells of no completion.
+"""
+
+from pipelines.sources.declaration import FILE_NAME, Adapter, FieldMap, ShapeMap
+from pipelines.sources.vocabulary import DIGEST, MAIL
+
+ADAPTER = Adapter(
+    system="degreed",
+    title="Degreed completions (CSV)",
+    domain="learning",
+    formats=("csv",),
+    signature=("UserID", "CourseID", "CompletionDate", "ContentType", "Provider"),
+    shapes=(
+        ShapeMap(
+            "learning_record",
+            (
+                FieldMap("record_code", ("UserID", "CourseID", "ContentType", "Provider"), DIGEST, join="|"),
+                FieldMap("account_code", ("UserID",), part=r"^\s*([^@]+)$", needed=True),
+                FieldMap("work_email", ("UserID",), part=MAIL),
+                FieldMap("course_code", ("CourseID",), needed=True),
+                FieldMap("learning_verb", constant="completed"),
+                FieldMap("occurred_at", ("CompletionDate", FILE_NAME), part=r"(20\d{6})"),
+            ),
+            form=("UserID", "CourseID", "CompletionDate"),
+        ),
+    ),
+    notes="Keep the date in the file's name: it stands in for completions without one.",
+)

@@ -1,0 +1,54 @@
+"""LinkedIn Learning: activity reports of the interface, one element per learner and content, with a list of activities.
+
+Belongs here: the members and how they map. Seconds viewed are attendance, completions are completions; views and likes
+are not read.
+Does not belong here: the learner summary download, which names no content.
+"""
+
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
+from pipelines.sources.vocabulary import DIGEST, SECONDS
+
+VERBS = {"COMPLETIONS": "completed", "SECONDS_VIEWED": "attended"}
+KIND, VALUE_OF = "activities[*].engagementType", "activities[*].engagementValue"
+LEARNER, CONTENT = "learnerDetails", "contentDetails"
+
+ADAPTER = Adapter(
+    system="linkedin_learning",
+    title="LinkedIn Learning activity reports (JSON)",
+    domain="learning",
+    formats=("json",),
+    records_path=("elements",),
+    signature=("latestDataAt", "activities", "learnerDetails.email", "contentDetails.contentUrn"),
+    shapes=(
+        ShapeMap(
+            "learning_record",
+            (
+                FieldMap(
+                    "record_code",
+                    (
+                        f"{LEARNER}.uniqueUserId",
+                        f"{LEARNER}.entity.profileUrn",
+                        f"{LEARNER}.email",
+                        f"{CONTENT}.contentUrn",
+                        KIND,
+                        "activities[*].firstEngagedAt",
+                    ),
+                    DIGEST,
+                    join="|",
+                ),
+                FieldMap("account_code", (f"{LEARNER}.uniqueUserId", f"{LEARNER}.entity.profileUrn")),
+                FieldMap("work_email", (f"{LEARNER}.email",)),
+                FieldMap("course_code", (f"{CONTENT}.contentUrn",)),
+                FieldMap("course_name", (f"{CONTENT}.name",)),
+                FieldMap("learning_verb", (KIND,), Transform("word", values=VERBS), needed=True),
+                FieldMap("occurred_at", ("activities[*].lastEngagedAt", "activities[*].firstEngagedAt")),
+                FieldMap("learning_hours", (VALUE_OF,), SECONDS, when=(KIND, ("SECONDS_VIEWED",))),
+                FieldMap("changed_at", ("latestDataAt",)),
+            ),
+            # An activity that did not take place is written with the value 0.
+            unless=(VALUE_OF, ("0",)),
+            where=(KIND, tuple(VERBS)),
+            each="activities",
+        ),
+    ),
+)

@@ -1,0 +1,106 @@
+"""Moodle: the log report, the standard log store, the grade export, and ratings of competencies.
+
+Belongs here: the columns of these four forms and how they map. Of the logs, what concerns a whole course is taken.
+A mark is a judgement where the export says of how much it is (Percentage); other marks only tell that work was done.
+Does not belong here: competency frameworks (`taxonomy`).
+"""
+
+from pipelines.sources.declaration import FILE_NAME, ITEM, VALUE, Adapter, FieldMap, Items, ShapeMap, Transform
+from pipelines.sources.vocabulary import DIGEST, PER_CENT
+
+EVENTS = {
+    r"\core\event\course_completed": "completed",
+    r"\core\event\user_enrolment_created": "enrolled",
+    "course completed": "completed",
+    "user enrolled in course": "enrolled",
+}
+VERB = Transform("word", values=EVENTS)
+# An item is "Type: name", with the form of its marks in brackets; "Feedback: …" is what a teacher wrote.
+MARK = r"^(?!Feedback:)[^:(]+: .*(?<!\((?:Letter)\))(?<!\(Feedback\))(?<!\(Percentage\))$"
+PERCENTAGE = r"^[^:(]+: .*\(Percentage\)$"
+ITEM_NAME = r"^[^:]+:\s*(.+?)(?:\s*\((?:Real|Percentage)\))?$"
+COURSE_OF_FILE = r"^(.*?)(?: Grades-.*)?$"
+# The export's own moment, or the day in its file's name; Moodle does not export when a mark was given.
+EXPORTED = r"(\d{9,10}$|20\d{6})"
+
+
+def _graded(*fields: FieldMap) -> tuple[FieldMap, ...]:
+    return (
+        FieldMap("record_code", (FILE_NAME, "ID number", "Email address", ITEM), DIGEST, join="|", part=COURSE_OF_FILE),
+        FieldMap("employee_number", ("ID number",)),
+        FieldMap("work_email", ("Email address",)),
+        FieldMap("occurred_at", ("Last downloaded from this course", FILE_NAME), part=EXPORTED),
+        *fields,
+    )
+
+
+ADAPTER = Adapter(
+    system="moodle",
+    title="Moodle logs, grades and competencies (CSV)",
+    domain="learning",
+    formats=("csv",),
+    signature=("User full name", "Event context", "Event name", "Affected user"),
+    shapes=(
+        ShapeMap(
+            "learning_record",
+            (
+                FieldMap("record_code", ("id",), needed=True),
+                # The log store writes NULL or \N where there is nobody.
+                FieldMap("account_code", ("relateduserid", "userid"), part=r"^(\d+)$"),
+                FieldMap("course_code", ("courseid",)),
+                FieldMap("learning_verb", ("eventname",), VERB, needed=True),
+                FieldMap("occurred_at", ("timecreated",), needed=True),
+            ),
+            form=("eventname", "timecreated"),
+            where=("eventname", tuple(EVENTS)),
+        ),
+        ShapeMap(
+            "learning_record",
+            (
+                # "The user with id '2' enrolled the user with id '5' …": the last one is whom it concerns.
+                FieldMap("account_code", ("Description",), part=r".*user with id '(\d+)'", needed=True),
+                FieldMap("course_code", ("Description",), part=r"course with id '(\d+)'"),
+                FieldMap("course_name", ("Event context",), part=r"^Course:\s*(.+)$"),
+                FieldMap("learning_verb", ("Event name",), VERB, needed=True),
+                FieldMap("occurred_at", ("Time",), needed=True),
+            ),
+            form=("Event name", "Event context"),
+            where=("Event name", tuple(EVENTS)),
+        ),
+        ShapeMap(
+            "learning_record",
+            _graded(
+                FieldMap("course_name", (ITEM,), part=ITEM_NAME),
+                FieldMap("learning_verb", constant="completed"),
+            ),
+            form=("First name", "Email address"),
+            items=Items(MARK),
+        ),
+        ShapeMap(
+            "feedback",
+            _graded(
+                FieldMap("skill_text", (ITEM,), part=ITEM_NAME),
+                FieldMap("feedback_kind", constant="assessment"),
+                FieldMap("score_share", (VALUE,), PER_CENT),
+            ),
+            form=("First name", "Email address"),
+            items=Items(PERCENTAGE),
+        ),
+        ShapeMap(
+            "feedback",
+            (
+                FieldMap("record_code", ("userid", "competencyid"), join="/", needed=True),
+                FieldMap("account_code", ("userid",), needed=True),
+                FieldMap("given_by_code", ("reviewerid",), part=r"^(\d+)$"),
+                FieldMap("skill_text", ("shortname", "idnumber", "competencyid")),
+                FieldMap("feedback_kind", constant="assessment"),
+                FieldMap("score_share", ("proficiency",)),
+                FieldMap("occurred_at", ("timemodified", "timecreated"), needed=True),
+                FieldMap("changed_at", ("timemodified",)),
+            ),
+            form=("competencyid", "proficiency"),
+            where=("proficiency", ("0", "1")),
+        ),
+    ),
+    notes="Keep the names Moodle gives to grade exports: they name the course.",
+)

@@ -1,0 +1,35 @@
+"""Open Badges 3.0: achievement credentials as JSON, each earned by one person.
+
+Belongs here: the members of a credential and how they map. A credential that was issued was passed.
+Does not belong here: proofs and signatures, which are not checked here.
+"""
+
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.vocabulary import MAIL
+
+SUBJECT = "credentialSubject"
+ACHIEVEMENT = f"{SUBJECT}.achievement"
+
+ADAPTER = Adapter(
+    system="open_badges",
+    title="Open Badges 3.0 credentials (JSON)",
+    domain="learning",
+    formats=("json",),
+    records_path=("credentials", "credential"),
+    signature=("@context", "type", "credentialSubject.achievement.id", "validFrom"),
+    shapes=(
+        ShapeMap(
+            "learning_record",
+            (
+                FieldMap("record_code", ("id",), needed=True),
+                FieldMap("account_code", (f"{SUBJECT}.id",), part=r"^((?:did|urn|https?):.+)$"),
+                FieldMap("work_email", (f"{SUBJECT}.id", f"{SUBJECT}.identifier[*].identityHash"), part=MAIL),
+                FieldMap("course_code", (f"{ACHIEVEMENT}.id",), needed=True),
+                FieldMap("course_name", (f"{ACHIEVEMENT}.name",)),
+                FieldMap("skill_text", (f"{ACHIEVEMENT}.alignment[*].targetName", f"{ACHIEVEMENT}.tag[*]")),
+                FieldMap("learning_verb", constant="passed"),
+                FieldMap("occurred_at", ("awardedDate", "validFrom", "issuanceDate")),
+            ),
+        ),
+    ),
+)

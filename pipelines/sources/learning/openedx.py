@@ -1,0 +1,78 @@
+"""Open edX: tracking logs, the grade report, and the lists that lead from its ids to people.
+
+Belongs here: the events that concern a whole course, the columns of the reports, and how they map. Anonymous ids differ
+per user and course; a list with e-mail addresses beside any of the ids makes them known (shape `account`).
+Does not belong here: Open edX events as xAPI statements (`xapi`).
+"""
+
+from pipelines.sources.declaration import FILE_NAME, ITEM, VALUE, Adapter, FieldMap, Items, ShapeMap, Transform
+from pipelines.sources.vocabulary import DIGEST
+
+EVENTS = {
+    "edx.course.enrollment.activated": "enrolled",
+    "edx.certificate.created": "completed",
+    "edx.course.grade.passed.first_time": "passed",
+    "edx.course.grade.now_passed": "passed",
+    "edx.course.grade.now_failed": "failed",
+}
+IDS = (
+    r"(?i)^\s*(id|user[ _]id|student[ _]id|username|external[ _](?:user[ _])?id|anonymous[ _]user[ _]id"
+    r"|(?:course specific )?anonymized user id)\s*$"
+)
+
+ADAPTER = Adapter(
+    system="openedx",
+    title="Open edX tracking logs, grade report, id lists (JSON lines, CSV)",
+    domain="learning",
+    formats=("csv", "json"),
+    signature=("name", "context.course_id", "context.user_id"),
+    shapes=(
+        ShapeMap(
+            "learning_record",
+            (
+                # The one whom the event concerns, before the one whose session it was.
+                FieldMap(
+                    "account_code",
+                    ("data.user_id", "event.user_id", "context.user_id", "context.username", "username"),
+                    needed=True,
+                ),
+                FieldMap("course_code", ("data.course_id", "event.course_id", "context.course_id")),
+                FieldMap("learning_verb", ("name",), Transform("word", values=EVENTS), needed=True),
+                FieldMap("occurred_at", ("timestamp", "time"), needed=True),
+            ),
+            form=("name", "context.course_id"),
+            where=("name", tuple(EVENTS)),
+        ),
+        ShapeMap(
+            "feedback",
+            (
+                FieldMap(
+                    "record_code",
+                    (FILE_NAME, "Student ID", ITEM),
+                    DIGEST,
+                    join="|",
+                    part=r"^(.*?)(?:_grade_report_.*)?$",
+                ),
+                FieldMap("account_code", ("Student ID",)),
+                FieldMap("work_email", ("Email",)),
+                FieldMap("skill_text", (ITEM,), part=r"^[^:]+:\s*(.+)$"),
+                FieldMap("feedback_kind", constant="assessment"),
+                FieldMap("score_share", (VALUE,)),
+                FieldMap("occurred_at", (FILE_NAME,), part=r"(20\d\d-\d\d-\d\d)"),
+            ),
+            form=("Student ID", "Email", "Grade"),
+            items=Items(r"^[^:(]+ \d+: ", blanks=("-", "not attempted", "not available")),
+        ),
+        ShapeMap(
+            "account",
+            (
+                FieldMap("account_code", (VALUE,)),
+                FieldMap("employee_number", ("employee_number", "Employee Number")),
+                FieldMap("work_email", ("Email",)),
+            ),
+            form=("username", "email"),
+            items=Items(IDS),
+        ),
+    ),
+    notes="Keep the date in a grade report's file name: it is the only one there is.",
+)

@@ -1,0 +1,45 @@
+"""SAP SuccessFactors Learning: the learning history, as CSV and as the connector's file whose records end `!##!`.
+
+Belongs here: the columns of both and how they map. Completion statuses are the company's own: what says neither failed
+nor absent counts as completed.
+Does not belong here: the user data file (`hr.successfactors`).
+"""
+
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
+from pipelines.sources.vocabulary import DIGEST, PER_CENT
+
+STATUS = Transform(
+    "word",
+    values=dict.fromkeys(("fail", "failed", "crs_fail", "exam_fail", "course-fail", "not passed"), "failed"),
+    otherwise="completed",
+)
+ABSENT = ("INCOMPLETE", "INCOMP", "NO_SHOW", "NO-SHOW", "NOSHOW", "CANCELLED", "CANCELED", "WITHDRAWN")
+WHO, WHAT, WHEN = ("STUD_ID", "StudentID"), ("CPNT_ID", "ComponentID"), ("COMPL_DTE", "CompletionDate")
+
+ADAPTER = Adapter(
+    system="sap_learning",
+    title="SAP SuccessFactors Learning history (CSV, connector file, JSON)",
+    domain="learning",
+    formats=("csv", "json"),
+    records_path=("value", "results"),
+    record_terminator="!##!",
+    signature=("STUD_ID", "CPNT_ID", "CMPL_STAT_ID", "COMPL_DTE"),
+    shapes=(
+        ShapeMap(
+            "learning_record",
+            (
+                FieldMap("record_code", (*WHO, "CPNT_TYP_ID", "ComponentTypeID", *WHAT, *WHEN), DIGEST, join="|"),
+                FieldMap("account_code", WHO, needed=True),
+                FieldMap("course_code", WHAT, needed=True),
+                FieldMap("course_name", ("CPNT_TITLE", "ComponentTitle", "Title")),
+                FieldMap("learning_verb", ("CMPL_STAT_ID", "CompletionStatusID"), STATUS, needed=True),
+                FieldMap("occurred_at", WHEN, needed=True),
+                FieldMap("learning_hours", ("TOTAL_HRS", "TotalHours")),
+                # A grade can be a letter; only a number is a share of 100.
+                FieldMap("score_share", ("GRADE", "Grade"), PER_CENT, part=r"^\s*(\d+(?:[.,]\d+)?)\s*%?\s*$"),
+                FieldMap("changed_at", ("LST_UPD_TSTMP", "LastUpdateTimestamp")),
+            ),
+            unless=("CMPL_STAT_ID", ABSENT),
+        ),
+    ),
+)

@@ -1,0 +1,36 @@
+"""Clockify: the detailed time report as CSV, with or without the columns that plans and locales add.
+
+Belongs here: Clockify's column names and how they map. Dates and clocks follow the workspace's locale.
+Does not belong here: rates and amounts, which are never read.
+"""
+
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.vocabulary import DIGEST
+
+ADAPTER = Adapter(
+    system="clockify",
+    title="Clockify detailed time (CSV)",
+    domain="projects",
+    formats=("csv",),
+    signature=("Project", "Client", "Description", "User", "Email", "Start Date", "Start Time", "Duration (decimal)"),
+    shapes=(
+        ShapeMap(
+            "worklog",
+            (
+                # One timer starts once: what was worked on can be corrected later.
+                FieldMap(
+                    "record_code",
+                    ("Email", "User", "Start Date", "Start Time", "End Date", "End Time"),
+                    DIGEST,
+                    join="|",
+                ),
+                FieldMap("work_email", ("Email",), needed=True),
+                FieldMap("project_code", ("Project",)),
+                FieldMap("assignment_code", ("Task",)),
+                FieldMap("skill_text", ("Tags", "Task"), join="|", split=r"\s*,\s*"),
+                FieldMap("worked_at", ("Start Date", "Start Time"), join=" ", needed=True),
+                FieldMap("worked_hours", ("Duration (decimal)", "Duration (h)")),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,59 @@
+"""Toggl Track: the detailed report as CSV, and time entries as JSON of the second and third report interface.
+
+Belongs here: Toggl's column names and how they map.
+Does not belong here: amounts, which are never read.
+"""
+
+from dataclasses import replace
+
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.vocabulary import DIGEST, LISTED, SECONDS
+
+MILLISECONDS = replace(SECONDS, unit="milliseconds")
+
+ADAPTER = Adapter(
+    system="toggl",
+    title="Toggl detailed time (CSV, JSON)",
+    domain="projects",
+    formats=("csv", "json"),
+    records_path=("data",),
+    signature=("User", "Email", "Client", "Project", "Task", "Start date", "Start time", "Duration"),
+    shapes=(
+        ShapeMap(
+            "worklog",
+            (
+                FieldMap("record_code", ("time_entries[*].id",), needed=True),
+                FieldMap("account_code", ("user_id",)),
+                FieldMap("work_email", ("email",)),
+                FieldMap("project_code", ("project_id",)),
+                FieldMap("assignment_code", ("task_id",)),
+                FieldMap("skill_text", ("tag_names",)),
+                FieldMap("worked_at", ("time_entries[*].start",), needed=True),
+                FieldMap("worked_hours", ("time_entries[*].seconds",), SECONDS),
+                FieldMap("changed_at", ("time_entries[*].at",)),
+            ),
+            form=("time_entries",),
+            each="time_entries",
+        ),
+        ShapeMap(
+            "worklog",
+            (
+                FieldMap("record_code", ("id",)),
+                # One timer starts once: what was worked on can be corrected later.
+                FieldMap(
+                    "record_code", ("Email", "Start date", "Start time", "End date", "End time"), DIGEST, join="|"
+                ),
+                FieldMap("account_code", ("uid",)),
+                FieldMap("work_email", ("Email",)),
+                FieldMap("project_code", ("pid", "Project")),
+                FieldMap("assignment_code", ("tid", "Task")),
+                FieldMap("skill_text", ("Tags", "Task"), join="|", split=rf"{LISTED}|\s*,\s*"),
+                FieldMap("worked_at", ("start",)),
+                FieldMap("worked_at", ("Start date", "Start time"), join=" ", needed=True),
+                FieldMap("worked_hours", ("Duration",)),
+                FieldMap("worked_hours", ("dur",), MILLISECONDS),
+                FieldMap("changed_at", ("updated",)),
+            ),
+        ),
+    ),
+)
