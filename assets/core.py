@@ -38,7 +38,8 @@ from pipelines.contracts.table import Table
 from pipelines.evidence import CoreRows, collect_evidence, count_unknown
 from pipelines.identity import identify_people, match_accounts, mentioned_people, observe_people
 from pipelines.landing import source_tables
-from pipelines.taxonomy import Taxonomy, match_skills, observe_taxonomy, read_taxonomy
+from pipelines.sources.taxonomy.declared import read_declared_taxonomy
+from pipelines.taxonomy import Taxonomy, match_skills
 
 Conform = Callable[[pl.LazyFrame, pl.DataFrame, pl.DataFrame], Conformed]
 _CONFORM: dict[ShapeName, Conform] = {
@@ -108,14 +109,8 @@ def _taxonomy(config: Config) -> AssetsDefinition:
 
     @multi_asset(name="taxonomy", specs=[spec_of(table, deps=upstream) for table in tables])
     def taxonomy(night: Night) -> Iterator[Any]:
-        declared = night.config.taxonomy
-        if declared.system == "observed":
-            texts = _core_rows(night).skill_texts()["skill_text"]
-            found = observe_taxonomy(texts, declared.capability_parts)
-        else:
-            folder = night.landing_folder
-            files = [name and folder / name for name in (declared.prerequisites, declared.role_profiles)]
-            found = read_taxonomy(folder / str(declared.skills), *(file or None for file in files))
+        texts = _core_rows(night).skill_texts()["skill_text"] if observed else pl.Series("skill_text", [], pl.String)
+        found = read_declared_taxonomy(night.config.taxonomy, night.landing_folder, texts)
         frames = (found.skills, found.aliases, found.prerequisites, found.role_profiles)
         for table, frame in zip(tables, frames, strict=True):
             yield night.materialize(table, frame)

@@ -143,18 +143,27 @@ class Source(_Declared):
 
 
 class Taxonomy(_Declared):
-    """Where micro-skills come from: tables of the company's own, or, with `observed`, the skill texts themselves."""
+    """Where micro-skills come from: the company's own tables, a published taxonomy, or the skill texts themselves.
 
-    system: Literal["tabular", "observed"] = "observed"
+    `esco` and `onet` need `folder`, with the files as they were downloaded; `lightcast`, `sfia` and `moodle_framework`
+    need `skills`, one file; `tabular` needs `skills` and may have `prerequisites` and `role_profiles`.
+    """
+
+    system: Literal["tabular", "observed", "esco", "onet", "lightcast", "sfia", "moodle_framework"] = "observed"
+    folder: str | None = None
     skills: str | None = None
     prerequisites: str | None = None
     role_profiles: str | None = None
     capability_parts: Annotated[int, Field(ge=0)] = 1  # observed: so many leading parts of a/b/c name the capability
 
     @model_validator(mode="after")
-    def _has_its_file(self) -> "Taxonomy":
-        if (self.system == "tabular") != (self.skills is not None):
-            raise ValueError("system tabular needs `skills`, the path of a CSV; system observed takes none")
+    def _has_its_files(self) -> "Taxonomy":
+        needed = {"observed": (), "esco": ("folder",), "onet": ("folder",)}.get(self.system, ("skills",))
+        allowed = {*needed, "prerequisites", "role_profiles"} if self.system == "tabular" else set(needed)
+        given = {name for name in ("folder", "skills", "prerequisites", "role_profiles") if getattr(self, name)}
+        if set(needed) - given or given - allowed:
+            wanted = f"needs `{needed[0]}`" if needed else "needs no file"
+            raise ValueError(f"system {self.system} {wanted}; allowed: {', '.join(sorted(allowed)) or 'none'}")
         return self
 
 

@@ -41,13 +41,23 @@ def read_taxonomy(skills: Path, prerequisites: Path | None, role_profiles: Path 
     cycle.
     """
     table = _read(skills, ("skill_id", "name"))
+    needs = _read(prerequisites, PREREQUISITE.column_names) if prerequisites else nothing_before()
+    profiles = _read(role_profiles, ROLE_PROFILE.column_names) if role_profiles else no_profiles()
+    return build_taxonomy(table, needs, profiles)
+
+
+def build_taxonomy(table: pl.DataFrame, needs: pl.DataFrame, profiles: pl.DataFrame) -> Taxonomy:
+    """The taxonomy of a table of micro-skills (columns as in `read_taxonomy`, all but the first two optional).
+
+    Raises TaxonomyRefused where an id repeats, is missing or is unknown, or prerequisites form a cycle.
+    """
     optional = ("description", "aliases", "capability_id", "capability_name", "weight")
     table = table.with_columns(pl.lit(None, pl.String).alias(name) for name in optional if name not in table.columns)
     if table["skill_id"].null_count() or table["name"].null_count():
-        raise TaxonomyRefused(f"{skills.name}: skill_id and name must stand in every row")
+        raise TaxonomyRefused("the taxonomy: skill_id and name must stand in every row")
     if table["skill_id"].is_duplicated().any():
         twice = table.filter(pl.col("skill_id").is_duplicated())["skill_id"][0]
-        raise TaxonomyRefused(f"{skills.name}: skill_id {twice} stands there more than once: keep one row for it")
+        raise TaxonomyRefused(f"the taxonomy: skill_id {twice} stands there more than once: keep one row for it")
     codes = table.select(
         "skill_id",
         pl.col("name").alias("skill_name"),
@@ -56,8 +66,6 @@ def read_taxonomy(skills: Path, prerequisites: Path | None, role_profiles: Path 
         pl.coalesce("capability_name", "capability_id").alias("capability_name"),
         _capability_share().alias("capability_weight"),
     )
-    needs = _read(prerequisites, PREREQUISITE.column_names) if prerequisites else _nothing(PREREQUISITE.schema)
-    profiles = _read(role_profiles, ROLE_PROFILE.column_names) if role_profiles else _nothing(ROLE_PROFILE.schema)
     known = set(codes["skill_id"])
     for name, column in ((needs, "skill_id"), (needs, "requires_skill_id"), (profiles, "skill_id")):
         unknown = sorted(set(name[column].fill_null("(empty)")) - known)
@@ -74,6 +82,16 @@ def read_taxonomy(skills: Path, prerequisites: Path | None, role_profiles: Path 
     )
 
 
+def nothing_before() -> pl.DataFrame:
+    """The prerequisites of a taxonomy that has none."""
+    return pl.DataFrame(schema=PREREQUISITE.schema)
+
+
+def no_profiles() -> pl.DataFrame:
+    """The role profiles of a taxonomy that has none."""
+    return pl.DataFrame(schema=ROLE_PROFILE.schema)
+
+
 def observe_taxonomy(texts: pl.Series, capability_parts: int) -> Taxonomy:
     """A taxonomy of what is there: each distinct text a micro-skill, its leading parts (a/b of a/b/c) a capability."""
     names = texts.drop_nulls().unique().sort().alias("skill_id").to_frame()
@@ -87,7 +105,7 @@ def observe_taxonomy(texts: pl.Series, capability_parts: int) -> Taxonomy:
         (1.0 / pl.len().over(leading)).alias("capability_weight"),
     )
     table = names.select("skill_id", pl.col("skill_id").alias("name"), pl.lit(None, pl.String).alias("aliases"))
-    return Taxonomy(skills, _aliases(table), _nothing(PREREQUISITE.schema), _nothing(ROLE_PROFILE.schema))
+    return Taxonomy(skills, _aliases(table), nothing_before(), no_profiles())
 
 
 def match_skills(texts: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
@@ -178,7 +196,3 @@ def _read(path: Path, needed: tuple[str, ...]) -> pl.DataFrame:
     if missing:
         raise TaxonomyRefused(f"{path.name}: column {', '.join(missing)} is missing; it has {', '.join(table.columns)}")
     return table
-
-
-def _nothing(schema: pl.Schema) -> pl.DataFrame:
-    return pl.DataFrame(schema=schema)

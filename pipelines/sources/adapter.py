@@ -42,7 +42,7 @@ from pipelines.sources.workbook import is_workbook, read_workbook
 
 __all__ = [
     "Adapter", "Export", "ExportRefused", "FieldMap", "Override", "ShapeMap", "SourceOptions", "Transform",
-    "adapter", "all_adapters", "read_export", "registry",
+    "adapter", "all_adapters", "open_export", "open_table", "read_export", "registry",
 ]  # fmt: skip
 
 FOLDERS = ("hr", "projects", "learning", "feedback")
@@ -108,7 +108,7 @@ def read_export(path: Path, adapter: Adapter, options: SourceOptions | None = No
     Raises ExportRefused where the file cannot be read, lacks a needed column, or the options do not fit it.
     """
     options = options or SourceOptions()
-    table = _open_table(path, adapter, options)
+    table = open_export(path, adapter, options)
     declared = shape_maps(adapter, options)
     fitting = [(one, laid_out(table, one, path.name)) for one in fitting_forms(declared, table)]
     maps = [(with_overrides(one, options, laid, path.name), laid) for one, laid in fitting]
@@ -132,7 +132,13 @@ def read_export(path: Path, adapter: Adapter, options: SourceOptions | None = No
     )
 
 
-def _open_table(path: Path, adapter: Adapter, options: SourceOptions) -> TextTable:
+def open_table(path: Path) -> TextTable:
+    """Any file as a table of text, without a mapping. Raises ExportRefused where it cannot be read."""
+    return open_export(path, adapter("tabular"))
+
+
+def open_export(path: Path, adapter: Adapter, options: SourceOptions = SourceOptions()) -> TextTable:  # noqa: B008
+    """The file as a table of text, opened as that system writes it. Raises ExportRefused where it cannot be read."""
     if "parquet" in adapter.formats and is_parquet(path):
         return read_parquet(path)
     if is_workbook(path) and {"csv", "xlsx"} & set(adapter.formats):

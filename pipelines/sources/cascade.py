@@ -27,12 +27,13 @@ def cascade(dtype: Any, readers: Sequence[Reader], declared: int = 0) -> Callabl
 
     def read(series: pl.Series) -> pl.Series:
         frame = series.alias(TEXT).to_frame()
-        result, places = None, None
+        result = pl.Series(series.name, [], dtype).extend_constant(None, series.len())
+        places = pl.int_range(series.len(), dtype=pl.UInt32, eager=True)
         for reader in (*fixed, *best):
             found = frame.select(reader(pl.col(TEXT)).cast(dtype)).to_series()
-            result = found if result is None or places is None else result.scatter(places, found)
+            result = found if found.len() == result.len() else result.scatter(places, found)
             frame, places = _unread(frame, found, places)
-        while result is not None and frame.height > FEW:
+        while frame.height > FEW:
             counts = frame.head(FEW).select(one.count() for one in columns).row(0)
             if not max(counts):
                 break
@@ -40,7 +41,6 @@ def cascade(dtype: Any, readers: Sequence[Reader], declared: int = 0) -> Callabl
             found = frame.select(best[0](pl.col(TEXT)).cast(dtype)).to_series()
             result = result.scatter(places, found)
             frame, places = _unread(frame, found, places)
-        assert result is not None
         if frame.height:
             result = result.scatter(places, frame.select(pl.coalesce(columns)).to_series())
         return result.rename(series.name)
@@ -48,7 +48,7 @@ def cascade(dtype: Any, readers: Sequence[Reader], declared: int = 0) -> Callabl
     return read
 
 
-def _unread(frame: pl.DataFrame, found: pl.Series, places: pl.Series | None) -> tuple[pl.DataFrame, pl.Series]:
+def _unread(frame: pl.DataFrame, found: pl.Series, places: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
     """The texts that were not read, and their places in the series."""
     unread = (found.is_null() & frame[TEXT].is_not_null()).arg_true()
-    return frame[unread], unread if places is None else places.gather(unread)
+    return frame[unread], places.gather(unread)

@@ -43,7 +43,11 @@ def read_delimited(
     """The file as a table of text. Raises ExportRefused where it has no header row or ends inside an open quote."""
     first = _first_record(opened)
     delimiter = delimiter or _delimiter_of(first, name)
-    headers = tuple(next(csv.reader(io.StringIO(first, newline=""), delimiter=delimiter)))
+    csv.field_size_limit(LONGEST_FIELD)
+    try:
+        headers = tuple(next(csv.reader(io.StringIO(first, newline=""), delimiter=delimiter), ()))
+    except csv.Error as error:
+        raise ExportRefused(f"{name} has a first row that cannot be read ({error}): export it again") from None
     if not any(header.strip() for header in headers):
         raise ExportRefused(f"{name} has an empty header row: the first row must name the columns")
     survey = survey_rows(opened, delimiter, len(headers))
@@ -59,7 +63,13 @@ def read_delimited(
         frame = _scan(opened.path, names, delimiter, 1 + skip_after_header, opened.folder)
         count = max(survey.row_count - 1 - skip_after_header, 0)
         return TextTable(headers, columns, lambda _: frame, no_malformed_rows(), row_count=count, **shared)
-    good, malformed, count = _rewritten(opened, delimiter, names, skip_after_header)
+    try:
+        good, malformed, count = _rewritten(opened, delimiter, names, skip_after_header)
+    except csv.Error:
+        raise ExportRefused(
+            f"{name} has a field of more than {LONGEST_FIELD} bytes, most likely a quote that is never closed: "
+            "export it again"
+        ) from None
     return TextTable(headers, columns, lambda _: good, malformed, row_count=count, **shared)
 
 
@@ -156,7 +166,6 @@ def _ends_in_open_quote(opened: OpenedFile, delimiter: str) -> bool:
     with opened.path.open("rb") as raw:
         raw.seek(opened.start)
         tail = io.TextIOWrapper(raw, "utf-8", "replace", newline="")
-        csv.field_size_limit(LONGEST_FIELD)
         try:
             for _ in csv.reader(tail, delimiter=delimiter, strict=True):
                 pass
@@ -187,7 +196,6 @@ def _rewritten(
     folder = ScratchFolder()
     good, bad = folder.path / "good.csv", folder.path / "bad.csv"
     number = -1 - skip_after_header
-    csv.field_size_limit(LONGEST_FIELD)
     with opened.path.open("rb") as raw, good.open("w", newline="") as good_out, bad.open("w", newline="") as bad_out:
         raw.seek(opened.start)
         rows = csv.reader(io.TextIOWrapper(raw, "utf-8", "replace", newline=""), delimiter=delimiter)

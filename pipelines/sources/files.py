@@ -95,9 +95,16 @@ def _unpack(path: Path, head: bytes) -> tuple[Path, ScratchFolder | None]:
     return target, folder
 
 
-def measured(handle: IO[bytes], path: Path) -> Iterator[bytes]:
-    """The pieces of one member of an archive. Raises ExportRefused beyond the limits and where it is damaged."""
-    yield from _within_limits(_pieces(handle), path)
+def unpacked_size(path: Path) -> int:
+    """Bytes of all members of a zip archive. Raises ExportRefused beyond the limits and where it is damaged."""
+
+    def members() -> Iterator[bytes]:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                with archive.open(member) as handle:
+                    yield from _pieces(handle)
+
+    return sum(len(piece) for piece in _within_limits(members(), path))
 
 
 def _within_limits(pieces: Iterator[bytes], path: Path) -> Iterator[bytes]:

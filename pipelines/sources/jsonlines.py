@@ -22,6 +22,10 @@ SAMPLE = 1000
 BATCH = 65_536
 # One record beyond this is taken for damage.
 LONGEST_RECORD = 32 << 20
+# The reader of lines takes a zero byte for a separator; another control character is no JSON either.
+# Between the members of a record a line end is a blank; inside a string it is no JSON in any case.
+_ONE_LINE = bytes.maketrans(b"\r\n\0", b"  \x01")
+_NO_RETURNS = bytes.maketrans(b"\r\0", b" \x01")
 # A bracket, or a string; the group is empty where the string is still open at the end of the block.
 _MARK = re.compile(rb'[\[\]{}]|"(?:[^"\\]|\\.)*+(")?', re.DOTALL)
 
@@ -54,7 +58,7 @@ def _as_lines(opened: OpenedFile, name: str, records_path: tuple[str, ...]) -> t
         handle.seek(opened.start)
         head = handle.read(1 << 16).lstrip()
     if head[:1] == b"{" and not _is_wrapped(head, records_path):
-        if opened.start == 0:
+        if opened.start == 0 and _reads_as_lines(opened.path):
             return opened.path, None
     elif head[:1] not in (b"{", b"["):
         raise ExportRefused(f"{name} is no JSON: it must begin with an object or an array")
@@ -64,11 +68,26 @@ def _as_lines(opened: OpenedFile, name: str, records_path: tuple[str, ...]) -> t
         handle.seek(opened.start)
         if head[:1] == b"{" and not _is_wrapped(head, records_path):
             while piece := handle.read(CHUNK):
-                out.write(piece)
+                out.write(piece.translate(_NO_RETURNS))
         else:
             for record in _elements(handle, name, records_path if head[:1] == b"{" else ()):
-                out.write(record.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
+                out.write(record.translate(_ONE_LINE) + b"\n")
     return target, folder
+
+
+def _reads_as_lines(path: Path) -> bool:
+    """Whether the reader of lines can take the file as it is: no zero bytes, and line ends of one kind only."""
+    returns, line_ends, both, last = 0, 0, 0, b""
+    with path.open("rb") as handle:
+        while piece := handle.read(CHUNK):
+            if b"\0" in piece:
+                return False
+            if b"\r" in piece or last == b"\r":
+                returns += piece.count(b"\r")
+                both += piece.count(b"\r\n") + (last == b"\r" and piece[:1] == b"\n")
+            line_ends += piece.count(b"\n")
+            last = piece[-1:]
+    return returns == 0 or returns == both == line_ends
 
 
 def _is_wrapped(head: bytes, records_path: tuple[str, ...]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from pipelines.sources.declaration import ExportRefused
-from pipelines.sources.files import measured
+from pipelines.sources.files import unpacked_size
 from pipelines.sources.table import ROW_NUMBER, TextTable, comparable, no_malformed_rows, with_repeats
 
 
@@ -31,7 +31,7 @@ def read_workbook(path: Path, wanted: Collection[str], skip_after_header: int = 
     Days and moments come in ISO form, formulas as the value stored beside them. Raises ExportRefused where no sheet
     has a filled row, or the workbook is damaged.
     """
-    _refuse_what_unpacks_too_far(path)
+    unpacked_size(path)  # refuses a bomb before anything else reads the file
     best, most = None, -1
     for sheet in _sheets(path):
         found = len({comparable(header) for header in _headers(sheet)} & set(wanted))
@@ -93,11 +93,3 @@ def _as_table(sheet: pl.DataFrame, skip_after_header: int) -> TextTable:
     else:
         good = rows.lazy()
     return TextTable(headers, with_repeats(headers), lambda _: good, malformed, row_count=rows.height)
-
-
-def _refuse_what_unpacks_too_far(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            with archive.open(member) as handle:
-                for _ in measured(handle, path):
-                    pass

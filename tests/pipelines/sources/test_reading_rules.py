@@ -178,9 +178,7 @@ def test_a_damaged_workbook_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("[Content_Types].xml", "x")
         archive.writestr("xl/workbook.xml", "x")
-    assert (
-        refusal(path) == "a.xlsx is cut off or damaged: it cannot be read as a workbook (CalamineError); save it again"
-    )
+    assert refusal(path).startswith("a.xlsx is cut off or damaged: it cannot be read as a workbook")
 
 
 def test_a_zip_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path) -> None:

@@ -1,0 +1,164 @@
+"""Published taxonomies: what becomes a micro-skill, a capability, a role; what is refused; nothing lost uncounted."""
+
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipelines.config import Taxonomy as Declared
+from pipelines.sources.taxonomy.declared import count_taxonomy, read_declared_taxonomy
+from pipelines.sources.taxonomy.esco import load_esco, read_esco
+from pipelines.sources.taxonomy.lightcast import read_lightcast
+from pipelines.sources.taxonomy.moodle_framework import read_moodle_framework
+from pipelines.sources.taxonomy.onet import read_onet
+from pipelines.sources.taxonomy.sfia import read_sfia
+from pipelines.taxonomy import TaxonomyRefused
+
+SHARED = Path(os.environ.get("FOOTSTEPS_TEST_SHARED") or "none")
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="set FOOTSTEPS_TEST_SHARED to the folder of real data")
+NO_TEXTS = pl.Series("skill_text", [], pl.String)
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def commission(folder: Path, relation: str = "essential") -> Path:
+    """A download of the Commission with three skills below two groups, and two occupations of one name."""
+    write(
+        folder,
+        "skills_en.csv",
+        "conceptType,conceptUri,preferredLabel,altLabels,description\n"
+        'KnowledgeSkillCompetence,s1,write SQL,"query databases\nSQL",\n'
+        'KnowledgeSkillCompetence,s2,tune SQL,,"long,\ntext"\nKnowledgeSkillCompetence,s3,greet,,\n',
+    )
+    write(folder, "skillGroups_en.csv", "conceptType,conceptUri,preferredLabel\nG,g1,databases\nG,g2,IT\n")
+    write(folder, "broaderRelationsSkillPillar_en.csv", "conceptUri,broaderUri\ns1,g1\ns2,s1\ng1,g2\n")
+    write(
+        folder,
+        "skillSkillRelations_en.csv",
+        f"originalSkillUri,originalSkillType,relationType,relatedSkillType,relatedSkillUri\n"
+        f"s2,k,essential,k,s1\ns1,k,{relation},k,s2\n",
+    )
+    write(folder, "occupations_en.csv", "conceptUri,preferredLabel\no1,analyst\no2,analyst\n")
+    write(
+        folder,
+        "occupationSkillRelations_en.csv",
+        "occupationUri,relationType,skillType,skillUri\no1,essential,k,s1\no2,optional,k,s1\n",
+    )
+    return folder
+
+
+def test_esco_gives_skills_groups_prerequisites_and_roles(tmp_path: Path) -> None:
+    found = read_esco(commission(tmp_path, "optional"))
+    assert found.skills.select("skill_id", "capability_name", "capability_weight").rows() == [
+        ("s1", "databases", 0.5),
+        ("s2", "databases", 0.5),
+        ("s3", None, None),
+    ]
+    assert found.skills["skill_description"][1] == "long,\ntext"
+    assert ("query databases", "s1") in found.aliases.rows()
+    assert found.prerequisites.rows() == [("s2", "s1")]
+    assert found.role_profiles.rows() == [("analyst", "s1", "essential"), ("analyst (o2)", "s1", "optional")]
+
+
+def test_what_esco_leaves_out_is_counted_with_its_reason(tmp_path: Path) -> None:
+    counts = {one.rows: one for one in load_esco(commission(tmp_path, "optional")).counts}
+    optional = counts["optional skill relations"]
+    assert (optional.rows_in, optional.rows_out, optional.left_out) == (1, 0, "optional: no prerequisite")
+    assert (counts["skills"].rows_in, counts["skills"].rows_out) == (3, 3)
+
+
+def test_essential_relations_that_circle_are_refused_with_their_path(tmp_path: Path) -> None:
+    with pytest.raises(TaxonomyRefused, match="s1 → s2 → s1"):
+        read_esco(commission(tmp_path, "essential"))
+
+
+def test_a_technology_belongs_to_the_commodity_that_names_it_most(tmp_path: Path) -> None:
+    write(tmp_path, "Occupation Data.txt", "O*NET-SOC Code\tTitle\tDescription\n1\tActuary\tx\n2\tBaker\tx\n")
+    write(
+        tmp_path,
+        "Technology Skills.txt",
+        "O*NET-SOC Code\tExample\tCommodity Code\tCommodity Title\tHot Technology\tIn Demand\n"
+        "1\tExcel\t9\tSheets\tY\tN\n2\tExcel\t9\tSheets\tN\tN\n2\tR\t8\tStatistics\tN\tN\n",
+    )
+    found = read_onet(tmp_path)
+    assert found.skills.select("skill_id", "capability_name").rows() == [("Excel", "Sheets"), ("R", "Statistics")]
+    assert found.role_profiles.rows() == [
+        ("Actuary", "Excel", "essential"),
+        ("Baker", "Excel", "optional"),
+        ("Baker", "R", "optional"),
+    ]
+    assert found.prerequisites.height == 0
+
+
+def test_each_level_of_sfia_is_a_step_above_the_next_lower_one(tmp_path: Path) -> None:
+    levels = ",".join(f"level_{i}" for i in range(1, 8))
+    path = write(tmp_path, "sfia.csv", f"code,name,description,{levels}\nPROG,Programming,x,,a,b,,c,,\n")
+    found = read_sfia(path)
+    assert found.skills["skill_id"].to_list() == ["PROG-2", "PROG-3", "PROG-5"]
+    assert found.prerequisites.rows() == [("PROG-3", "PROG-2"), ("PROG-5", "PROG-3")]
+    assert ("prog 3", "PROG-3") in found.aliases.rows()
+
+
+def test_lightcast_skills_lie_in_their_subcategories(tmp_path: Path) -> None:
+    text = "ID,NAME,CATEGORY,CATEGORY_NAME,SUBCATEGORY,SUBCATEGORY_NAME\nK1,SQL,1,IT,11,Databases\nK2,Tact,2,People,,\n"
+    found = read_lightcast(write(tmp_path, "lightcast.csv", text))
+    assert found.skills.select("skill_id", "capability_name").rows() == [("K1", "Databases"), ("K2", "People")]
+
+
+def test_the_lowest_competencies_of_a_moodle_framework_are_micro_skills(tmp_path: Path) -> None:
+    text = (
+        "Parent ID number,ID number,Short name,Description,Is framework\n"
+        ",f,Framework,,1\n,a,Data,,0\na,b,SQL,<p>Write <b>SQL</b></p>,0\n,c,Tact,,0\n"
+    )
+    found = read_moodle_framework(write(tmp_path, "moodle.csv", text))
+    assert found.skills.select("skill_id", "skill_description", "capability_name").rows() == [
+        ("b", "Write SQL", "Data"),
+        ("c", None, "Framework"),
+    ]
+
+
+def test_a_declared_taxonomy_is_read_by_its_system(tmp_path: Path) -> None:
+    folder = tmp_path / "esco"
+    folder.mkdir()
+    commission(folder, "optional")
+    found = read_declared_taxonomy(Declared(system="esco", folder="esco"), tmp_path, NO_TEXTS)
+    assert found.skills.height == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"system": "esco"}, "system esco needs `folder`"),
+        ({"system": "sfia", "folder": "x"}, "system sfia needs `skills`"),
+        ({"system": "observed", "skills": "x"}, "system observed needs no file"),
+        ({"system": "onet", "folder": "x", "prerequisites": "y"}, "system onet needs `folder`; allowed: folder"),
+    ],
+)
+def test_a_declaration_without_its_file_is_refused(given: dict[str, str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Declared(**given)  # type: ignore[arg-type]
+
+
+def test_a_folder_that_is_no_taxonomy_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TaxonomyRefused, match="holds no taxonomy that is known by its files"):
+        count_taxonomy(tmp_path)
+
+
+@needs_shared
+@pytest.mark.parametrize(
+    ("folder", "whole"),
+    [
+        ("esco_sample", {"skills": 1_000, "occupation relations": 8_679}),
+        ("onet", {"distinct technologies": 8_768, "occupation technologies": 32_627}),
+    ],
+)
+def test_counts_in_are_counts_out(folder: str, whole: dict[str, int]) -> None:
+    counts = {one.rows: one for one in count_taxonomy(SHARED / folder)}
+    for rows, count in whole.items():
+        assert (counts[rows].rows_in, counts[rows].rows_out) == (count, count)
+    assert all(one.left_out for one in counts.values() if one.rows_in != one.rows_out)
