@@ -141,6 +141,30 @@ def list_sources(context: typer.Context, as_json: AsJson = False) -> None:
         print_systems(as_json)
 
 
+@sources.command("sniff", epilog=example("footsteps sources sniff export.csv"))
+@said_plainly
+def sniff_file(
+    file: Annotated[Path, typer.Argument(help="An export, plain or compressed.")], as_json: AsJson = False
+) -> None:
+    """Which system wrote a file and why, and the block of footsteps.yaml for it."""
+    from assets.commands.sources import print_guesses
+
+    print_guesses(file, as_json)
+
+
+@sources.command("taxonomy", epilog=example("footsteps sources taxonomy ../shared/data/esco_sample"))
+@said_plainly
+def count_taxonomy_rows(
+    folder: Annotated[Path, typer.Argument(help="Folder or file of a published taxonomy.")],
+    system: Annotated[str | None, typer.Option(help="Which one it is, where its files do not tell.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """How many rows of each kind a taxonomy's files hold, and how many are taken."""
+    from assets.commands.sources import print_taxonomy
+
+    print_taxonomy(folder, system, as_json)
+
+
 @app.command(epilog=example("footsteps tables", "footsteps tables --json"))
 @said_plainly
 def tables(data_root: DataRoot = None, as_json: AsJson = False) -> None:
@@ -195,6 +219,19 @@ def bench_validate(
     from assets.commands.bench import print_validation
 
     print_validation(rows, repeats, as_json)
+
+
+@bench.command("sources", epilog=example("footsteps bench sources", "footsteps bench sources --rows 1000000"))
+@said_plainly
+def bench_sources(
+    rows: Annotated[int, typer.Option(min=1000, help="Rows of each export.")] = 5_000_000,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of which the median is taken.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Exports read, judged and sunk to Parquet beside a bare polars scan and sink of the same file."""
+    from assets.commands.bench import print_sources
+
+    print_sources(rows, repeats, as_json)
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -192,8 +192,8 @@ def _read_and_keep(landing: Landing, source: Source, path: Path, sha256: str) ->
         for shape, (kept, aside) in files.items():
             counts = _sink(landing, source, export, shape, (_unfinished(kept), _unfinished(aside)), sha256, number)
             good, bad = good + counts[0], bad + counts[1]
-        if good + bad == 0:
-            raise ExportRefused("no rows: export it again, or remove the file")
+        if good + bad == 0 and export.row_count == 0:
+            raise ExportRefused("it holds a header and no row: export it again, or remove the file")
         _refuse_shrunken(landing, source, good, earlier)
         for file in (file for pair in files.values() for file in pair):
             replace_file(_unfinished(file), file)

@@ -4,27 +4,42 @@ Belongs here: progress and the tables.
 Does not belong here: the measuring (beside what is measured).
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 from assets.commands.saying import Failed, print_json, print_table, say
-from pipelines.validation.benchmark import benchmark_validation
 
 
 def print_validation(rows: str, repeats: int, as_json: bool) -> None:
     """Great Expectations on Polars and on pandas against the bare rules: medians and ratios."""
+    from pipelines.validation.benchmark import benchmark_validation
+
+    _print("Validation", benchmark_validation(whole_numbers("--rows", rows), repeats, progress=say), as_json)
+
+
+def print_sources(rows: int, repeats: int, as_json: bool) -> None:
+    """Exports read, judged and sunk to Parquet against a bare scan and sink: medians and ratios."""
+    from pipelines.sources.benchmark import benchmark_sources
+
+    _print("Reading", benchmark_sources(rows, repeats, progress=say), as_json)
+
+
+def whole_numbers(option: str, text: str) -> list[int]:
+    """Numbers separated by commas. Raises Failed where one is none."""
     try:
-        counts = [int(one) for one in rows.split(",")]
+        return [int(one.replace("_", "")) for one in text.split(",")]
     except ValueError as problem:
-        raise Failed(f"--rows {rows} are no whole numbers; write 1000000,10000000") from problem
-    found = benchmark_validation(counts, repeats, progress=say)
+        raise Failed(f"{option} {text} are no whole numbers; write them as 10000,100000") from problem
+
+
+def _print(title: str, found: Sequence[Any], as_json: bool) -> None:
+    rows = [asdict(one) for one in found]
     if as_json:
-        print_json([asdict(one) for one in found])
+        print_json(rows)
         return
-    columns = list(asdict(found[0]))
-    print_table(
-        "Validation", {name: "left" if i == 0 else "right" for i, name in enumerate(columns)},
-        [[_text(value) for value in asdict(one).values()] for one in found],
-    )  # fmt: skip
+    columns = {name: "left" if isinstance(value, str) else "right" for name, value in rows[0].items()}
+    print_table(title, columns, [[_text(value) for value in one.values()] for one in rows])
 
 
 def _text(value: object) -> str:

@@ -15,7 +15,8 @@ from rich.table import Table
 from pipelines.settings import Settings
 
 errors = Console(stderr=True, highlight=False)
-answers = Console(highlight=False)
+# Into a file or a pipe a table is as wide as it needs; eighty columns would fold every path.
+answers = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 _DEFAULT_ROOT = Path(".footsteps")
 
 

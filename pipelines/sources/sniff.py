@@ -101,7 +101,7 @@ def sniff_block(path: Path) -> str:
 
 
 def _guess(adapter: Adapter, shape: ShapeMap, table: TextTable) -> Guess | None:
-    signature = adapter.signature or tuple(dict.fromkeys(one.sources[0] for one in shape.fields if one.sources))
+    signature = shape.form or adapter.signature or tuple(dict.fromkeys(f.sources[0] for f in shape.fields if f.sources))
     known = {*table.columns, *(header.split(".")[0] for header in table.columns)}  # a member is there with its members
     matching = tuple(header for header in signature if comparable(header) in known)
     mapped = [one for one in shape.fields if any(comparable(source) in table.columns for source in one.sources)]

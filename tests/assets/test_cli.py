@@ -12,7 +12,7 @@ from assets.cli import app
 
 COMMANDS = [
     ["demo"], ["run"], ["show"], ["evaluate"], ["sources"], ["tables"], ["dictionary"], ["doctor"], ["up"],
-    ["bench", "validate"],
+    ["sources", "sniff"], ["sources", "taxonomy"], ["bench", "validate"], ["bench", "sources"],
 ]  # fmt: skip
 
 
@@ -80,7 +80,14 @@ def test_systems_are_listed_with_their_domain_and_formats() -> None:
     by_name = {one["system"]: one for one in systems}
     assert by_name["bamboohr"]["domain"] == "hr"
     assert "csv" in by_name["jira"]["formats"]
-    assert all({"system", "domain", "formats", "needs", "uses"} <= set(one) for one in systems)
+    assert all({"system", "domain", "formats", "needed", "optional"} <= set(one) for one in systems)
+
+
+def test_a_file_is_sniffed_and_its_block_of_configuration_written(demo_night: DemoNight) -> None:
+    path = next((demo_night.settings.root / "landing" / "bamboohr").glob("*.csv"))
+    said = json.loads(call("sources", "sniff", str(path), "--json").stdout)
+    assert said["guesses"][0]["system"] == "bamboohr"
+    assert "system: bamboohr" in said["block"]
 
 
 def test_the_doctor_finds_a_source_that_never_came(demo_night: DemoNight, tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_a_shrunken_full_export_is_refused_with_both_numbers_and_the_last_good_o
     ("content", "said"),
     [
         (b"", "b.csv is empty (0 bytes)"),
-        (HEADER.encode(), "b.csv: no rows"),
+        (HEADER.encode(), "b.csv: it holds a header and no row"),
         (gzip.compress("\n".join([HEADER, *(row(i) for i in range(500))]).encode())[:-30], "b.csv is cut off"),
         (f"{HEADER}\n{row(1, skill='caf')}\x81\x8d".encode("latin-1"), "b.csv is none of utf-8, utf-16, windows-1252"),
         (b"nr,wer\n1,2\n", "b.csv has no column id"),
