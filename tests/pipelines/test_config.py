@@ -89,7 +89,7 @@ def test_policy_days_and_taxonomy_are_read(tmp_path: Path) -> None:
         (HR + "policy:\n  stages:\n    positive_share: 3\n",
          "line 8: policy.stages.positive_share: positive_share is 3.0; allowed: 0 to 1"),
         (HR + "policy:\n  horizon_days: soon\n", "line 7: policy.horizon_days: Input should be a valid"),
-        (HR + "taxonomy:\n  system: esco\n", "line 7: taxonomy.system: Input should be 'tabular' or 'observed'"),
+        (HR + "taxonomy:\n  system: esco\n", "line 7: taxonomy.system: system esco needs `folder`; allowed: folder"),
         (HR + "taxonomy:\n  system: tabular\n", "line 7: taxonomy.system: system tabular needs `skills`"),
     ],
 )  # fmt: skip
