@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from pipelines.sources.declaration import ExportRefused
@@ -24,8 +22,6 @@ from pipelines.sources.table import MALFORMED, ROW_NUMBER, TextTable, kept_with,
 DELIMITERS = (",", ";", "\t", "|")
 # A quoted field longer than this is taken for a quote that was never closed.
 LONGEST_FIELD = 16 << 20
-_QUOTE, _NEWLINE = ord('"'), ord("\n")
-Marks = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -103,34 +99,26 @@ def survey_rows(opened: OpenedFile, delimiter: str, width: int) -> Survey:
     for block in _blocks_of_rows(opened):
         if block is None:
             return Survey(False, _ends_in_open_quote(opened, delimiter), rows)
-        marks, has_proper_quotes = _marks_outside_quotes(block, ord(delimiter))
-        rows += int((marks == _NEWLINE).sum())
-        is_regular = is_regular and has_proper_quotes and _is_periodic(marks, width)
+        marks, has_proper_quotes = _marks_outside_quotes(block, delimiter.encode())
+        rows += marks.count(b"\n")
+        is_regular = is_regular and has_proper_quotes and _is_periodic(marks, delimiter.encode(), width)
     return Survey(is_regular, not is_regular and _ends_in_open_quote(opened, delimiter), rows)
 
 
-def _is_periodic(marks: Marks, width: int) -> bool:
-    if len(marks) % width:
-        return False
-    rows = marks.reshape(-1, width)
-    return bool((rows[:, -1] == _NEWLINE).all() and (rows[:, :-1] != _NEWLINE).all())
+def _is_periodic(marks: bytes, separator: bytes, width: int) -> bool:
+    count, left = divmod(len(marks), width)
+    return not left and marks == (separator * (width - 1) + b"\n") * count
 
 
-def _marks_outside_quotes(block: bytes, separator: int) -> tuple[Marks, bool]:
+def _marks_outside_quotes(block: bytes, separator: bytes) -> tuple[bytes, bool]:
     """The separators and line ends outside quotes, in order, and whether every quote opens, closes or is doubled."""
-    text = np.frombuffer(block, np.uint8)
-    is_mark = (text == separator) | (text == _NEWLINE)
-    if b'"' not in block:
-        return text[is_mark], True
-    at = np.flatnonzero(is_mark | (text == _QUOTE))
-    marks = text[at]
-    is_quote = marks == _QUOTE
-    is_inside = (np.cumsum(is_quote) & 1).astype(bool)
-    follows = np.diff(at, prepend=-1) == 1
-    precedes = np.append(follows[1:], True)
-    before_line_end = np.append((np.diff(at) == 2) & (text[at[:-1] + 1] == ord("\r")) & (marks[1:] == _NEWLINE), True)
-    is_proper = follows[is_quote & is_inside].all() and (precedes | before_line_end)[is_quote & ~is_inside].all()
-    return marks[~is_quote & ~is_inside], bool(is_proper)
+    ends = separator + b"\n"
+    pieces = block.split(b'"')[::2]
+    # What stands between two quoted fields begins after a closing quote and ends before an opening one.
+    is_proper = all(not piece or piece[-1] in ends for piece in pieces[:-1]) and all(
+        not piece or piece[0] in ends or piece.startswith(b"\r\n") for piece in pieces[1:]
+    )
+    return b"".join(pieces).translate(None, bytes(set(range(256)) - set(ends))), is_proper
 
 
 def _blocks_of_rows(opened: OpenedFile) -> Iterator[bytes | None]:
