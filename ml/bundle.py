@@ -27,6 +27,7 @@ MODEL_FILE, CARD_FILE = "model.skops", "card.json"
 TRUSTED = (
     "ml.calibration.Calibrator",
     "ml.features.Feature",
+    "ml.openness.Rules",
     "ml.panel.Panel",
     "ml.policy.Policy",
     "ml.ranker.Ranker",

@@ -28,12 +28,13 @@ from ml.histories import (
     read_histories,
 )
 from ml.metrics import CaseScores, K, bootstrap_means, coverage, join_cases, novelty, score_cases
+from ml.openness import FREE, Rules, code_rules
 from ml.peers import PEERS, build_peer
 from ml.policy import Policy, choose_policy
 from ml.recommender import Recommender, fit_on, name_array
 from ml.scorers.recent_popularity import RecentPopularity
 from ml.scorers.scorer import Scorer
-from ml.training import Cases, blocks, step_cases, window_cases
+from ml.training import Cases, blocks, drop_closed, step_cases, window_cases
 
 Split = Literal["time", "leave-last"]
 Progress = Callable[[str, float], None]
@@ -126,6 +127,7 @@ class Exam:
     n_targets: Ints
     frozen_at: int | None
     everyone: Cases  # all with a history, whether or not they acquired anything: for reliability
+    rules: Rules = FREE
 
 
 def evaluate(
@@ -136,6 +138,8 @@ def evaluate(
     models: Sequence[str] | None = None,
     seed: int = 0,
     names: pl.DataFrame | None = None,
+    requires: pl.DataFrame | None = None,
+    repeatable: pl.Series | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Compare models on events (person_id, skill_id, ts), ranking every item not yet held.
@@ -144,7 +148,8 @@ def evaluate(
     in whole windows of `horizon_days`. At the start of each window everyone with a history, newcomers since the freeze
     too, is scored from that history; what they first acquire within the window counts.
     split="leave-last": each person's last moment of acquisition is held out and scored from what came before it.
-    Raises ValueError where the data cannot be split so.
+    requires, repeatable: as in `fit_recommender`; no model may then recommend what is not open, and what was not open
+    at the cut is no target. Raises ValueError where the data cannot be split so.
     """
     wanted = tuple(models or MODELS)
     unknown = sorted(set(wanted) - set(MODELS))
@@ -152,7 +157,9 @@ def evaluate(
         raise ValueError(f"no model is called {', '.join(unknown)}; there are {', '.join(MODELS)}")
     tell = progress or _silent
     whole = read_histories(events)
+    whole = replace(whole, repeatable=code_rules(requires, repeatable, whole.items).repeatable)
     exam = split_time(whole, horizon_days * DAY) if split == "time" else split_leave_last(whole)
+    exam = _within(exam, code_rules(requires, repeatable, exam.train.items))
     policy = choose_policy(exam.train, target="window" if split == "time" else "step")
     horizon = horizon_days * DAY if whole.is_calendar else 1
     tie_break = np.random.default_rng(seed).permutation(exam.train.n_items)
@@ -166,6 +173,7 @@ def evaluate(
                     ours = fit_on(
                         exam.train, end=exam.frozen_at or int(exam.train.time.max()) + 1, horizon=horizon,
                         policy=policy, names=name_array(names, exam.train.items), extra=None, seed=seed, progress=tell,
+                        rules=exam.rules,
                     )  # fmt: skip
                     score = _ours(ours, exam.histories)
                 else:
@@ -180,7 +188,7 @@ def split_time(whole: Histories, horizon: int) -> Exam:
     """Freeze at the latest date that leaves FUTURE_SHARE of the acquisitions in whole windows after it."""
     if not whole.is_calendar:
         raise ValueError("a time split needs dates or times in ts; with an integer order use split='leave-last'")
-    got = whole.acquisitions.time
+    got = whole.reaches.time
     end = int(whole.time.max(initial=0)) + 1
     needed = FUTURE_SHARE * len(got)
     windows = 1
@@ -213,7 +221,8 @@ def _exam(whole: Histories, train: Histories, everyone: Cases, freeze: int | Non
     known_entry = code[whole.item] >= 0
     start = np.concatenate([[0], np.cumsum(known_entry)])[whole.start].astype(np.int64)
     histories = replace(
-        whole, items=train.items, start=start, item=code[whole.item[known_entry]], time=whole.time[known_entry]
+        whole, items=train.items, start=start, item=code[whole.item[known_entry]], time=whole.time[known_entry],
+        repeatable=train.repeatable,
     )
     target = code[everyone.item]
     known = target >= 0
@@ -223,6 +232,16 @@ def _exam(whole: Histories, train: Histories, everyone: Cases, freeze: int | Non
     n_targets = np.diff(everyone.start)
     with_target = np.flatnonzero(n_targets > 0)
     return Exam(train, histories, cases.take(with_target), n_targets[with_target], freeze, cases)
+
+
+def _within(exam: Exam, rules: Rules) -> Exam:
+    """The exam under rules: targets that were not open at the cut are dropped, and cases left without any."""
+    block = choose_policy(exam.train).block_rows(exam.train.n_items)
+    cases = drop_closed(exam.cases, exam.histories, rules, block)
+    n_targets = exam.n_targets - (np.diff(exam.cases.start) - np.diff(cases.start))
+    left = np.flatnonzero(n_targets > 0)
+    everyone = drop_closed(exam.everyone, exam.histories, rules, block)
+    return replace(exam, cases=cases.take(left), n_targets=n_targets[left], everyone=everyone, rules=rules)
 
 
 Score = Callable[[Ints, Ints], tuple[Floats, Prefixes]]
@@ -261,7 +280,7 @@ def _run(score: Score, exam: Exam, policy: Policy, tie_break: Ints, cost: Cost) 
         with cost:
             scores, prefixes = score(some.person, some.cut)
         row = np.repeat(np.arange(len(some)), np.diff(some.start))
-        open_items = ~prefixes.held(exam.train.n_items)
+        open_items = exam.rules.open_items(prefixes, exam.train.n_items)
         parts.append(score_cases(scores, open_items, row, some.item, exam.n_targets[part], tie_break))
     per_case = 1000.0 * (cost.seconds - fit_seconds) / len(exam.cases)
     return join_cases(parts), ModelCost(fit_seconds, per_case, cost.peak_mb)

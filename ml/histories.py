@@ -48,6 +48,7 @@ class Histories:
     item: Ints
     time: Ints  # microseconds where is_calendar, otherwise the order given
     is_calendar: bool
+    repeatable: Bools | None = None  # items that can be reached again and again; None where there are none
 
     @property
     def n_people(self) -> int:
@@ -64,6 +65,11 @@ class Histories:
     @cached_property
     def acquisitions(self) -> Acquisitions:
         return _first_uses(self)
+
+    @cached_property
+    def reaches(self) -> Acquisitions:
+        """What counts as a next step: acquisitions, and every later use of a repeatable item."""
+        return self.acquisitions if self.repeatable is None else _first_uses(self, self.repeatable)
 
     @cached_property
     def moments(self) -> Ints:
@@ -187,8 +193,11 @@ def only_seen(histories: Histories) -> Histories:
     """Recoded to the people and items that have an entry, so that nobody's mere later existence can be felt."""
     people, items = np.unique(histories.person), np.unique(histories.item)
     start = np.append(histories.start[people], len(histories.item)).astype(np.int64)
-    code = np.searchsorted(items, histories.item)
-    return replace(histories, people=histories.people[people], items=histories.items[items], start=start, item=code)
+    again = None if histories.repeatable is None else histories.repeatable[items]
+    return replace(
+        histories, people=histories.people[people], items=histories.items[items], start=start,
+        item=np.searchsorted(items, histories.item), repeatable=again,
+    )  # fmt: skip
 
 
 def with_people(histories: Histories, who: Names) -> Histories:
@@ -248,10 +257,12 @@ def _changes(values: Ints) -> Bools:
     return np.concatenate([[True], values[1:] != values[:-1]])
 
 
-def _first_uses(histories: Histories) -> Acquisitions:
+def _first_uses(histories: Histories, repeatable: Bools | None = None) -> Acquisitions:
     pair = histories.person * max(histories.n_items, 1) + histories.item
     order = np.argsort(pair, kind="stable")
     first = np.sort(order[_changes(pair[order])])
+    if repeatable is not None:
+        first = np.union1d(first, np.flatnonzero(repeatable[histories.item]))
     person, moment = histories.person[first], histories.time[first]
     new_person = _changes(person)
     new_group = new_person | _changes(moment)

@@ -30,10 +30,11 @@ from ml.histories import (
     read_histories,
     with_people,
 )
+from ml.openness import FREE, Rules, code_pairs, code_rules
 from ml.panel import Panel, fit_panel
 from ml.policy import Policy, choose_policy
 from ml.ranker import Ranker, fit_ranker
-from ml.training import all_features, blocks, cross_fitted_rows, training_cases, window_cases
+from ml.training import all_features, blocks, cross_fitted_rows, drop_closed, training_cases, window_cases
 
 Progress = Callable[[str, float], None]
 
@@ -74,13 +75,14 @@ class Recommender:
     reason: str | None
     window: DataWindow
     extra: ExtraFeatures | None = None
+    rules: Rules = FREE
 
     def rank_block(
         self, histories: Histories, person: Ints, cut: Ints, k: int, eligible: Bools | None = None
     ) -> Ranked:
         """Rank one block; `histories` must be coded by this panel's items, and the panel observe them."""
         prefixes = build_prefixes(histories, person, cut)
-        open_items = ~prefixes.held(histories.n_items)
+        open_items = self.rules.open_items(prefixes, histories.n_items)
         if eligible is not None:
             open_items &= eligible
         scores = self.panel.score(prefixes)
@@ -117,27 +119,37 @@ class Recommender:
         *,
         as_of: Moment,
         eligible: pl.DataFrame | None = None,
+        barred: pl.DataFrame | None = None,
+        requires: pl.DataFrame | None = None,
+        repeatable: pl.Series | None = None,
         k: int = 10,
     ) -> pl.DataFrame:
         """One row a (person, item) among the best k of each person, sorted by person and rank.
 
         Columns: person_id, skill_id, rank (from 1), score (utility: differences are log odds), probability (0..1 of
         acquiring it within the horizon; null where none could be learned) and one contribution_<family> column a
-        family, which sum to the score but for a constant a person. `eligible` (person_id, skill_id) limits what may
-        be recommended; None means anything not held. Events after `as_of` are not looked at. Items unknown when the
-        recommender was fitted are not recommended.
+        family, which sum to the score but for a constant a person. Recommended is what is not held (or repeatable),
+        whose required items are held, and which is `eligible` and not `barred` (both person_id, skill_id; None: no
+        limit). `requires` (skill_id, requires_id) and `repeatable` (ids) are those of the fit where not given. Events
+        after `as_of` are not looked at. Items unknown when the recommender was fitted are not recommended.
         """
         who = np.unique(np.asarray(list(people), str))
         cut = as_tick(as_of) + 1
-        everyone = before(read_histories(events, items=self.panel.items), cut)
+        given = code_rules(requires, repeatable, self.panel.items)
+        again = self.rules.repeatable if repeatable is None else given.repeatable
+        rules = replace(self.rules if requires is None else given, repeatable=again)
+        everyone = replace(before(read_histories(events, items=self.panel.items), cut), repeatable=again)
         histories = with_people(everyone, who)
-        ready = replace(self, panel=self.panel.observing(everyone))
-        allowed = None if eligible is None else _pairs(eligible, who, self.panel.items)
+        ready = replace(self, panel=self.panel.observing(everyone), rules=rules)
+        allowed = None if eligible is None else code_pairs(eligible, who, self.panel.items)
+        refused = None if barred is None else code_pairs(barred, who, self.panel.items)
         frames = []
         with threadpool_limits(1):  # one thread a product: the order of sums, hence the last digit, is always the same
             for part in blocks(len(who) if histories.n_items else 0, self.policy.block_rows(histories.n_items)):
                 person = np.arange(part.start, part.stop)
-                mask = None if allowed is None else _mask(allowed, part, histories.n_items)
+                mask = None if allowed is None else allowed.mask(part, histories.n_items)
+                if refused is not None:
+                    mask = (True if mask is None else mask) & ~refused.mask(part, histories.n_items)
                 ranked = ready.rank_block(histories, person, np.full(len(person), cut), k, mask)
                 frames.append(ready._frame(ranked, who[part]))
         return pl.concat(frames) if frames else ready._frame_of_nobody()
@@ -176,22 +188,27 @@ def fit_recommender(
     policy: Policy | None = None,
     names: pl.DataFrame | None = None,
     extra_features: ExtraFeatures | None = None,
+    requires: pl.DataFrame | None = None,
+    repeatable: pl.Series | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Recommender:
     """Learn from the events up to and including `as_of` (person_id, skill_id, ts), later ones are not looked at.
 
-    names: skill_id, name (ids are read as names without it). The horizon is in days, or in ticks of an integer order.
+    names: skill_id, name (ids are read as names without it). requires: skill_id, requires_id; an item stands open to
+    those who hold all it requires. repeatable: ids of items that can be reached again. The horizon is in days, or in ticks of an integer order.
     With too little to learn from the result serves popularity and says why in `reason`.
     """
     cut = as_tick(as_of) + 1
     histories = only_seen(before(read_histories(events), cut))
+    rules = code_rules(requires, repeatable, histories.items)
+    histories = replace(histories, repeatable=rules.repeatable)
     horizon = horizon_days * DAY if histories.is_calendar else horizon_days
     chosen = policy or choose_policy(histories)
     with threadpool_limits(1):
         return fit_on(
             histories, end=cut, horizon=horizon, policy=chosen, names=name_array(names, histories.items),
-            extra=extra_features, seed=seed, progress=progress or _silent,
+            extra=extra_features, seed=seed, progress=progress or _silent, rules=rules,
         )  # fmt: skip
 
 
@@ -205,15 +222,16 @@ def fit_on(
     extra: ExtraFeatures | None,
     seed: int,
     progress: Progress,
+    rules: Rules = FREE,
 ) -> Recommender:
     """`fit_recommender` on coded histories, all before `end`."""
-    now = _fit_core(histories, end, horizon, policy, names, extra, seed)
+    now = _fit_core(histories, end, horizon, policy, names, extra, seed, rules)
     progress("ranker", 0.6)
     if now.ranker is None or policy.target == "step" or not histories.is_calendar:
         return now
     # One horizon earlier the same fit did not know the last horizon: its promises can be held against it.
     past = before(histories, end - horizon)
-    earlier = _fit_core(past, end - horizon, horizon, policy, names, extra, seed, like=now.ranker)
+    earlier = _fit_core(past, end - horizon, horizon, policy, names, extra, seed, rules, like=now.ranker)
     if earlier.ranker is None:
         return now
     inputs, came_true = promises(earlier, histories, end - horizon, horizon)
@@ -255,17 +273,19 @@ def _fit_core(
     names: Names | None,
     extra: ExtraFeatures | None,
     seed: int,
+    rules: Rules = FREE,
     like: Ranker | None = None,
 ) -> Recommender:
     panel = fit_panel(histories, policy, names=names, seed=seed)
     cases = training_cases(histories, policy, horizon=horizon, end=end, seed=seed)
+    cases = drop_closed(cases, histories, rules, policy.block_rows(histories.n_items))
     first = int(histories.time.min(initial=end))
     window = DataWindow(first, end, histories.is_calendar, histories.n_people, len(histories.item), seed)
-    bare = Recommender(policy, horizon, panel, None, None, None, window, extra)
+    bare = Recommender(policy, horizon, panel, None, None, None, window, extra, rules)
     if len(cases) < policy.min_cases:
         reason = f"{len(cases)} past steps to learn from, {policy.min_cases} needed: ordered by popularity"
         return replace(bare, reason=reason)
-    rows = cross_fitted_rows(histories, cases, policy, names=names, extra=extra, seed=seed)
+    rows = cross_fitted_rows(histories, cases, policy, names=names, extra=extra, seed=seed, rules=rules)
     if int(rows.teaches.sum()) < policy.min_cases:
         return replace(bare, reason="too few past steps were among their candidates: ordered by popularity")
     features = (*FEATURES, *(extra.declared if extra is not None else ()))
@@ -279,22 +299,6 @@ def _by_popularity(panel: Panel, open_items: Bools, policy: Policy) -> tuple[Can
     item = np.argsort(-prior, axis=1, kind="stable")[:, :size].astype(np.int64)
     taken = np.take_along_axis(prior, item, axis=1)
     return Candidates(item, taken, np.isfinite(taken)), prior
-
-
-def _pairs(eligible: pl.DataFrame, who: Names, items: Names) -> tuple[Ints, Ints]:
-    person = eligible["person_id"].to_numpy().astype(str)
-    item = eligible["skill_id"].to_numpy().astype(str)
-    keep = np.isin(person, who) & np.isin(item, items)
-    row, column = np.searchsorted(who, person[keep]), np.searchsorted(items, item[keep])
-    order = np.lexsort((column, row))
-    return row[order].astype(np.int64), column[order].astype(np.int64)
-
-
-def _mask(pairs: tuple[Ints, Ints], part: slice, n_items: int) -> Bools:
-    low, high = np.searchsorted(pairs[0], [part.start, part.stop])
-    mask = np.zeros((part.stop - part.start, n_items), bool)
-    mask[pairs[0][low:high] - part.start, pairs[1][low:high]] = True
-    return mask
 
 
 def _silent(stage: str, share: float) -> None:

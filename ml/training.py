@@ -5,13 +5,14 @@ Does not belong here: the ranker's loss, evaluation metrics.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ml.candidates import Candidates, pick_candidates
 from ml.features import ExtraFeatures, build_features, extra_matrix
 from ml.histories import Bools, Doubles, Floats, Histories, Ints, Names, Prefixes, build_prefixes, only_people
+from ml.openness import FREE, Rules
 from ml.panel import Panel, fit_panel
 from ml.policy import Policy
 
@@ -35,9 +36,19 @@ class Cases:
         entry = np.arange(start[-1]) + np.repeat(self.start[rows] - start[:-1], length)
         return Cases(self.person[rows], self.cut[rows], start, self.item[entry], self.from_end[rows])
 
+    @property
+    def row(self) -> Ints:
+        """The row of each target."""
+        return np.repeat(np.arange(len(self)), np.diff(self.start))
+
+    def only(self, targets: Bools) -> "Cases":
+        """The same rows with the marked targets alone."""
+        start = np.concatenate([[0], np.cumsum(targets)])[self.start].astype(np.int64)
+        return replace(self, start=start, item=self.item[targets])
+
     def label(self, candidates: Ints, n_items: int) -> Bools:
         """Rows x k: is this candidate a target of the row?"""
-        key = np.repeat(np.arange(len(self)), np.diff(self.start)) * n_items + self.item
+        key = self.row * n_items + self.item
         return np.isin(np.arange(len(self))[:, None] * n_items + candidates, key)
 
 
@@ -82,7 +93,7 @@ def window_cases(histories: Histories, cuts: Ints, horizon: int, *, idle: bool =
 
 def step_cases(histories: Histories, per_person: int) -> Cases:
     """Cases of the last moments of each person: what was first acquired at that moment, after one moment at least."""
-    got = histories.acquisitions
+    got = histories.reaches
     last = np.zeros(histories.n_people, np.int64)
     np.maximum.at(last, got.person, got.group)
     fresh = np.ones(len(got.item), bool)
@@ -120,6 +131,7 @@ def cross_fitted_rows(
     names: Names | None,
     extra: ExtraFeatures | None,
     seed: int,
+    rules: Rules = FREE,
 ) -> TrainingRows:
     """Rows for all cases; each person's are scored by a panel fitted on the other folds' people alone."""
     fold = fold_of_people(histories.n_people, policy.folds, seed)
@@ -131,7 +143,7 @@ def cross_fitted_rows(
         panel = fit_panel(only_people(histories, fold != number), policy, names=names, seed=seed)
         if histories.is_calendar:  # adoption counts look back from each row's cut, so they may count everybody
             panel = panel.observing(histories)
-        parts.append((rows, *rows_of_cases(panel, histories, cases.take(rows), policy, extra)))
+        parts.append((rows, *rows_of_cases(panel, histories, cases.take(rows), policy, extra, rules)))
     order = np.argsort(np.concatenate([part[0] for part in parts]))
     size = parts[0][2].shape[1]
     features = np.concatenate([part[1] for part in parts]).reshape(len(order), size, -1)[order]
@@ -142,14 +154,14 @@ def cross_fitted_rows(
 
 
 def rows_of_cases(
-    panel: Panel, histories: Histories, cases: Cases, policy: Policy, extra: ExtraFeatures | None
+    panel: Panel, histories: Histories, cases: Cases, policy: Policy, extra: ExtraFeatures | None, rules: Rules = FREE
 ) -> tuple[Floats, Bools, Bools]:
     """Features, labels and realness of the candidates of the cases, computed block by block."""
     parts = []
     for rows in blocks(len(cases), policy.block_rows(histories.n_items)):
         part = cases.take(np.arange(rows.start, rows.stop))
         prefixes = build_prefixes(histories, part.person, part.cut)
-        open_items = ~prefixes.held(histories.n_items)
+        open_items = rules.open_items(prefixes, histories.n_items)
         scores = panel.score(prefixes)
         candidates, _ = pick_candidates(scores, open_items, policy)
         matrix = all_features(panel, prefixes, scores, open_items, candidates, histories, extra)
@@ -187,7 +199,7 @@ def blocks(length: int, size: int) -> Iterator[slice]:
 
 
 def _cases(histories: Histories, person: Ints, cut: Ints, end: Ints, *, idle: bool) -> Cases:
-    got = histories.acquisitions
+    got = histories.reaches
     rank = len(histories.moments) + 1
     key = got.person * rank + np.searchsorted(histories.moments, got.time)
     low = np.searchsorted(key, person * rank + np.searchsorted(histories.moments, cut))
@@ -201,4 +213,20 @@ def _cases(histories: Histories, person: Ints, cut: Ints, end: Ints, *, idle: bo
     start = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
     entry = np.arange(start[-1]) + np.repeat(low - start[:-1], length)
     stop = np.searchsorted(person, person, side="right")
-    return Cases(person, cut, start, got.item[entry], stop - 1 - np.arange(len(person)))
+    cases = Cases(person, cut, start, got.item[entry], stop - 1 - np.arange(len(person)))
+    if histories.repeatable is None:
+        return cases
+    pair = cases.row * histories.n_items + cases.item  # reached twice within the span is one target
+    return cases.only(np.isin(np.arange(len(pair)), np.unique(pair, return_index=True)[1]))
+
+
+def drop_closed(cases: Cases, histories: Histories, rules: Rules, block: int) -> Cases:
+    """The cases without the targets that were not open at the cut: nobody could have been recommended those."""
+    if rules.requires is None:
+        return cases
+    is_open = []
+    for part in blocks(len(cases), block):
+        some = cases.take(np.arange(part.start, part.stop))
+        mask = rules.open_items(build_prefixes(histories, some.person, some.cut), histories.n_items)
+        is_open.append(mask[some.row, some.item])
+    return cases.only(np.concatenate([np.zeros(0, bool), *is_open]))

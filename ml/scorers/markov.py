@@ -57,7 +57,7 @@ def recent_part(prefixes: Prefixes, n_items: int, memory: float) -> sparse.csr_m
 
 def next_groups(histories: Histories, last: int) -> tuple[Ints, Ints, Ints, Ints]:
     """Every moment of acquisition but a person's first, at most `last` a person: person, moment, items by row (CSR)."""
-    got = histories.acquisitions
+    got = histories.reaches
     per_person = np.zeros(histories.n_people, np.int64)
     np.maximum.at(per_person, got.person, got.group)
     chosen = (got.group > 0) & (got.group > per_person[got.person] - last)

@@ -26,7 +26,7 @@ class RecentPopularity:
 
     def fit(self, histories: Histories) -> Self:
         """Lay the grid over these histories and count on it."""
-        times = histories.acquisitions.time
+        times = histories.reaches.time
         self.origin, self.width = 0, 0
         if histories.is_calendar and len(times):
             self.origin = int(times.min())
@@ -35,7 +35,7 @@ class RecentPopularity:
 
     def count(self, histories: Histories) -> Self:
         """Count other (for instance later) histories on the grid laid before, which grows as needed."""
-        got = histories.acquisitions
+        got = histories.reaches
         bins = self._bin(got.time) + 1
         bins = np.clip(bins, 1, None)
         depth = int(bins.max(initial=1)) + 1
