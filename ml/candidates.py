@@ -24,25 +24,28 @@ class Candidates:
     real: Bools
 
 
-def pick_candidates(scores: Floats, open_items: Bools, policy: Policy) -> tuple[Candidates, Floats]:
+def pick_candidates(
+    scores: Floats, open_items: Bools, policy: Policy, also: Floats | None = None
+) -> tuple[Candidates, Floats]:
     """The top of each nominating scorer, filled up by mean standard score; and that mean for all items.
 
-    scores: channels x rows x items; open_items: rows x items, False where held or not eligible. No item is ever put
+    scores: channels x rows x items; also: rows x items of one more that nominates; open_items: rows x items, False where held or not eligible. No item is ever put
     on the list because it is a target: a list that knows its targets teaches nothing about lists that do not.
     """
     rows, items = open_items.shape
     size = min(policy.candidates, items)
     named = np.zeros((rows, items), bool)
     prior = np.zeros((rows, items), np.float32)
-    for place in _NOMINATING:
-        usable = np.where(open_items, scores[place], np.float32(-np.inf))
-        prior += standard(scores[place], open_items)
+    nominating = [scores[place] for place in _NOMINATING] + ([] if also is None else [also])
+    for score in nominating:
+        usable = np.where(open_items, score, np.float32(-np.inf))
+        prior += standard(score, open_items)
         if items > policy.per_scorer:
             top = np.argpartition(-usable, policy.per_scorer - 1, axis=1)[:, : policy.per_scorer]
             np.put_along_axis(named, top, True, axis=1)
         else:
             named[:] = True
-    prior /= len(_NOMINATING)
+    prior /= len(nominating)
     prior[~open_items] = -np.inf
     urgent = prior + np.where(named, np.float32(1e4), np.float32(0.0))
     chosen = np.argpartition(-urgent, size - 1, axis=1)[:, :size] if size < items else _all_items(rows, items)

@@ -6,13 +6,13 @@ Does not belong here: weights, labels, anything that reads later than the row's 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
 
 from ml.candidates import Candidates
-from ml.histories import DAY, Bools, Floats, Names, Prefixes
+from ml.histories import DAY, Bools, Floats, Ints, Names, Prefixes
 from ml.panel import CHANNELS, Family, Panel
 from ml.scorers.recent_popularity import WINDOWS, log_share
 
@@ -64,6 +64,15 @@ class ExtraFeatures(Protocol):
 
     def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """pairs: person_id, skill_id, at. Returns one numeric column a declared feature, rows in the same order."""
+        ...
+
+
+@runtime_checkable
+class Nominates(Protocol):
+    """Extra features that also score every item, so that what only they favour becomes a candidate."""
+
+    def nominate(self, people: Names, at: Ints, items: Names) -> Floats:
+        """Rows x items, higher is likelier; one person and one moment (in ticks) a row."""
         ...
 
 

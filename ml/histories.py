@@ -142,6 +142,18 @@ def as_tick(moment: Moment) -> int:
     return int(moment)
 
 
+def as_ticks(moments: pl.Series) -> Ints:
+    """`as_tick` of a whole column. Raises ValueError for anything but dates, datetimes and integers."""
+    kind = moments.dtype
+    if kind.is_integer():
+        return moments.cast(pl.Int64).to_numpy()
+    if isinstance(kind, pl.Datetime) and kind.time_zone is not None:
+        moments = moments.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    if isinstance(kind, pl.Datetime | pl.Date):
+        return moments.cast(pl.Datetime("us")).to_physical().to_numpy()
+    raise ValueError(f"ts must be a date, a datetime or an integer order, not {kind}")
+
+
 def read_histories(
     events: pl.DataFrame, *, people: Sequence[str] | Names | None = None, items: Sequence[str] | Names | None = None
 ) -> Histories:
@@ -237,14 +249,7 @@ def _checked(events: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
     nulls = sum(frame.null_count().row(0))
     if nulls:
         raise ValueError(f"events hold {nulls} empty cells in person_id, skill_id, ts: leave such rows out first")
-    kind = frame.schema["ts"]
-    if kind.is_integer():
-        return frame.with_columns(pl.col("ts").cast(pl.Int64)), False
-    if isinstance(kind, pl.Datetime) and kind.time_zone is not None:
-        frame = frame.with_columns(pl.col("ts").dt.convert_time_zone("UTC").dt.replace_time_zone(None))
-    if isinstance(kind, pl.Datetime | pl.Date):
-        return frame.with_columns(pl.col("ts").cast(pl.Datetime("us")).to_physical()), True
-    raise ValueError(f"ts must be a date, a datetime or an integer order, not {kind}")
+    return frame.with_columns(pl.Series("ts", as_ticks(frame["ts"]))), not frame.schema["ts"].is_integer()
 
 
 def _codes(column: str, code: str, names: Names) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ml.calibration import Calibrator, activity, calibration_inputs, fit_calibrator
 from ml.candidates import Candidates, pick_candidates
-from ml.features import FEATURES, ExtraFeatures
+from ml.features import FEATURES, ExtraFeatures, Nominates
 from ml.histories import (
     DAY,
     Bools,
@@ -34,7 +34,15 @@ from ml.openness import FREE, Rules, code_pairs, code_rules
 from ml.panel import Panel, fit_panel
 from ml.policy import Policy, choose_policy
 from ml.ranker import Ranker, fit_ranker
-from ml.training import all_features, blocks, cross_fitted_rows, drop_closed, training_cases, window_cases
+from ml.training import (
+    all_features,
+    blocks,
+    cross_fitted_rows,
+    drop_closed,
+    nominated,
+    training_cases,
+    window_cases,
+)
 
 Progress = Callable[[str, float], None]
 
@@ -86,7 +94,9 @@ class Recommender:
         if eligible is not None:
             open_items &= eligible
         scores = self.panel.score(prefixes)
-        candidates, prior = pick_candidates(scores, open_items, self.policy)
+        candidates, prior = pick_candidates(
+            scores, open_items, self.policy, nominated(self.extra, prefixes, histories)
+        )
         if self.ranker is None:
             candidates, prior = _by_popularity(self.panel, open_items, self.policy)
         features = all_features(self.panel, prefixes, scores, open_items, candidates, histories, self.extra)
@@ -277,7 +287,7 @@ def _fit_core(
     like: Ranker | None = None,
 ) -> Recommender:
     panel = fit_panel(histories, policy, names=names, seed=seed)
-    cases = training_cases(histories, policy, horizon=horizon, end=end, seed=seed)
+    cases = training_cases(histories, policy, horizon=horizon, end=end, seed=seed, cold=isinstance(extra, Nominates))
     cases = drop_closed(cases, histories, rules, policy.block_rows(histories.n_items))
     first = int(histories.time.min(initial=end))
     window = DataWindow(first, end, histories.is_calendar, histories.n_people, len(histories.item), seed)

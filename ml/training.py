@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ml.candidates import Candidates, pick_candidates
-from ml.features import ExtraFeatures, build_features, extra_matrix
+from ml.features import ExtraFeatures, Nominates, build_features, extra_matrix
 from ml.histories import Bools, Doubles, Floats, Histories, Ints, Names, Prefixes, build_prefixes, only_people
 from ml.openness import FREE, Rules
 from ml.panel import Panel, fit_panel
@@ -81,37 +81,44 @@ class TrainingRows:
         )
 
 
-def window_cases(histories: Histories, cuts: Ints, horizon: int, *, idle: bool = False) -> Cases:
+def window_cases(
+    histories: Histories, cuts: Ints, horizon: int, *, idle: bool = False, cold: bool = False
+) -> Cases:
     """Cases of everyone with a history at each cut: what they first acquired in [cut, cut + horizon).
 
-    People who acquired nothing are left out unless `idle`.
+    People who acquired nothing are left out unless `idle`; people whose first event it was come too where `cold`.
     """
     person = np.tile(np.arange(histories.n_people), len(cuts))
     cut = np.repeat(cuts, histories.n_people)
-    return _cases(histories, person, cut, cut + horizon, idle=idle)
+    return _cases(histories, person, cut, cut + horizon, idle=idle, cold=cold)
 
 
-def step_cases(histories: Histories, per_person: int) -> Cases:
-    """Cases of the last moments of each person: what was first acquired at that moment, after one moment at least."""
+def step_cases(histories: Histories, per_person: int, *, cold: bool = False) -> Cases:
+    """Cases of the last moments of each person: what was first acquired at that moment, after one moment at least
+    (or none where `cold`)."""
     got = histories.reaches
     last = np.zeros(histories.n_people, np.int64)
     np.maximum.at(last, got.person, got.group)
     fresh = np.ones(len(got.item), bool)
     fresh[1:] = (got.person[1:] != got.person[:-1]) | (got.group[1:] != got.group[:-1])
-    chosen = fresh & (got.group > 0) & (got.group > last[got.person] - per_person)
+    chosen = fresh & (cold | (got.group > 0)) & (got.group > last[got.person] - per_person)
     cut = got.time[chosen]
-    return _cases(histories, got.person[chosen], cut, cut + 1, idle=False)
+    return _cases(histories, got.person[chosen], cut, cut + 1, idle=False, cold=cold)
 
 
-def training_cases(histories: Histories, policy: Policy, *, horizon: int, end: int, seed: int) -> Cases:
+def training_cases(
+    histories: Histories, policy: Policy, *, horizon: int, end: int, seed: int, cold: bool = False
+) -> Cases:
     """The cases to learn from, all of them over by `end`: a few of each person's latest, an even sample if too many."""
     if policy.target == "step":
-        cases = step_cases(histories, policy.cases_per_person)
+        cases = step_cases(histories, policy.cases_per_person, cold=cold)
     else:
         first = int(histories.time.min(initial=end))
         cuts = np.arange(end - horizon, first, -horizon, dtype=np.int64)
-        cases = window_cases(histories, cuts[:400], horizon)
-        cases = cases.take(np.flatnonzero(cases.from_end < policy.cases_per_person))
+        cases = window_cases(histories, cuts[:400], horizon, cold=cold)
+        begin = np.append(histories.time, end)[histories.start[:-1]]
+        is_cold = cases.cut <= begin[cases.person]
+        cases = cases.take(np.flatnonzero((cases.from_end < policy.cases_per_person) | is_cold))
     if len(cases) > policy.max_cases:
         chosen = np.random.default_rng(seed).choice(len(cases), policy.max_cases, replace=False)
         cases = cases.take(np.sort(chosen))
@@ -163,7 +170,7 @@ def rows_of_cases(
         prefixes = build_prefixes(histories, part.person, part.cut)
         open_items = rules.open_items(prefixes, histories.n_items)
         scores = panel.score(prefixes)
-        candidates, _ = pick_candidates(scores, open_items, policy)
+        candidates, _ = pick_candidates(scores, open_items, policy, nominated(extra, prefixes, histories))
         matrix = all_features(panel, prefixes, scores, open_items, candidates, histories, extra)
         label = part.label(candidates.item, histories.n_items) & candidates.real
         parts.append((matrix, label, candidates.real))
@@ -187,6 +194,13 @@ def all_features(
     return np.concatenate([own, more], axis=1)
 
 
+def nominated(extra: ExtraFeatures | None, prefixes: Prefixes, histories: Histories) -> Floats | None:
+    """Rows x items of the extra features' own scores; None where they have none."""
+    if not isinstance(extra, Nominates):
+        return None
+    return extra.nominate(histories.people[prefixes.person], prefixes.cut, histories.items)
+
+
 def row_weights(rows: TrainingRows, decay: float) -> Doubles:
     """1 / (1 + cases from the person's end)^decay."""
     return np.asarray((1.0 + rows.from_end) ** -decay, np.float64)
@@ -198,13 +212,13 @@ def blocks(length: int, size: int) -> Iterator[slice]:
         yield slice(low, min(low + size, length))
 
 
-def _cases(histories: Histories, person: Ints, cut: Ints, end: Ints, *, idle: bool) -> Cases:
+def _cases(histories: Histories, person: Ints, cut: Ints, end: Ints, *, idle: bool, cold: bool = False) -> Cases:
     got = histories.reaches
     rank = len(histories.moments) + 1
     key = got.person * rank + np.searchsorted(histories.moments, got.time)
     low = np.searchsorted(key, person * rank + np.searchsorted(histories.moments, cut))
     high = np.searchsorted(key, person * rank + np.searchsorted(histories.moments, end))
-    chosen = low > got.start[person]
+    chosen = (low > got.start[person]) | ((high > low) & cold)
     if not idle:
         chosen &= high > low
     order = np.lexsort((cut[chosen], person[chosen]))
