@@ -20,9 +20,11 @@ from assets.io import spec_of
 from assets.resources import Night
 from ml.bundle import BundleError, load_bundle, save_bundle
 from ml.evaluation import Evaluation, evaluate
+from ml.groups import GroupPopularity
 from ml.mastery import end_of, estimate_mastery, reach_steps
 from ml.recommend import describe_steps, eligible_steps
 from ml.recommender import Recommender, fit_recommender
+from ml.steps import memberships, steps_barred, steps_repeated, steps_required
 from pipelines.contracts.catalog import (
     CANDIDATE,
     EVALUATION,
@@ -31,12 +33,13 @@ from pipelines.contracts.catalog import (
     MODEL_CARD,
     PERSON,
     REACHED_STEP,
+    ROLE_PERIOD,
     SKILL,
 )
 from pipelines.lake import content_sha256
 
-# Candidates kept for each person: enough that variety and eligibility still leave a full list.
-CANDIDATES = 60
+# Candidates kept for each person: all of them can be taken now, so a few lists' worth leaves room for variety.
+CANDIDATES = 40
 # The comparison of a night; `footsteps evaluate` knows more models.
 NIGHTLY_MODELS = ("popularity", "item_knn", "ease", "footsteps")
 SEED = 7
@@ -63,7 +66,7 @@ def _mastery() -> AssetsDefinition:
 @multi_asset(
     name="train_ranker",
     specs=[
-        spec_of(MODEL_CARD, deps=[REACHED_STEP.name, SKILL.name], kinds={"scikitlearn"}),
+        spec_of(MODEL_CARD, deps=[REACHED_STEP.name, SKILL.name, PERSON.name, ROLE_PERIOD.name], kinds={"scikitlearn"}),
         spec_of(EVALUATION, deps=[REACHED_STEP.name, SKILL.name], kinds={"scikitlearn", "parquet"}),
     ],
 )
@@ -78,7 +81,8 @@ def ranker(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
         context.log.info(f"training on {steps.height:,} reached steps")
         recommender = fit_recommender(
             as_events(steps), as_of=_last_moment(steps, night.as_of(context)), horizon_days=horizon,
-            names=_step_names(steps, night.read(SKILL)), seed=SEED,
+            names=_step_names(steps, night.read(SKILL)), extra_features=_groups(night, steps), seed=SEED,
+            requires=steps_required(steps["step_id"]), repeatable=steps_repeated(steps["step_id"]),
         )  # fmt: skip
         context.log.info("measuring it against simple models on a time split")
         measured = _measure(steps, horizon, night.read(SKILL))
@@ -94,12 +98,12 @@ def ranker(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     yield night.materialize(EVALUATION, rows, {"ranking": MetadataValue.md(_as_markdown(rows))})
 
 
-@asset(**described(CANDIDATE), deps=[MODEL_CARD.name, REACHED_STEP.name, MASTERY.name, PERSON.name])
+@asset(**described(CANDIDATE), deps=[MODEL_CARD.name, REACHED_STEP.name, MASTERY.name, PERSON.name, ROLE_PERIOD.name])
 def candidates(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
     """Steps that may come next for everyone who works here, as the model ranks them."""
     version = night.read(MODEL_CARD)["model_version"][0]
-    recommender = load_bundle(night.settings.models_path / version)
     steps, mastery = night.read(REACHED_STEP), night.read(MASTERY)
+    recommender = load_bundle(night.settings.models_path / version, extra_features=_groups(night, steps))
     people = night.read(PERSON).filter(pl.col("employment_status") != "left")["person_id"]
     return rank_candidates(recommender, steps, mastery, people, night.as_of(context))
 
@@ -108,7 +112,9 @@ def rank_candidates(
     recommender: Recommender, steps: pl.DataFrame, mastery: pl.DataFrame, people: pl.Series, as_of: date
 ) -> pl.DataFrame:
     """One row per person and eligible step, in the contract of its table: probability, utility and contributions."""
-    scored = recommender.score(as_events(steps), people, as_of=end_of(as_of), k=CANDIDATES)
+    scored = recommender.score(
+        as_events(steps), people, as_of=end_of(as_of), barred=steps_barred(mastery), k=CANDIDATES
+    )
     scored = scored.rename({"skill_id": "step_id", "score": "prior"})
     found = eligible_steps(describe_steps(scored, mastery), mastery)
     families = sorted(name for name in found.columns if name.startswith("contribution_"))
@@ -141,17 +147,28 @@ def _known(night: Night, version: str, folder: Path) -> tuple[pl.DataFrame, pl.D
     if version not in cards["model_version"].to_list():
         return None
     try:
-        load_bundle(folder)
+        load_bundle(folder, extra_features=_groups(night, night.read(REACHED_STEP)))
     except (BundleError, OSError):
         return None
     return cards, night.read(EVALUATION)
+
+
+def _groups(night: Night, steps: pl.DataFrame) -> GroupPopularity:
+    """What each role and unit took, for people whose own history says little."""
+    return GroupPopularity(as_events(steps), memberships(night.read(PERSON), night.read(ROLE_PERIOD)))
 
 
 def _measure(steps: pl.DataFrame, horizon: int, skills: pl.DataFrame) -> Evaluation | None:
     """None where there is too little history to hold any of it back."""
     try:
         return evaluate(
-            as_events(steps), horizon_days=horizon, models=NIGHTLY_MODELS, seed=SEED, names=_step_names(steps, skills)
+            as_events(steps),
+            horizon_days=horizon,
+            models=NIGHTLY_MODELS,
+            seed=SEED,
+            names=_step_names(steps, skills),
+            requires=steps_required(steps["step_id"]),
+            repeatable=steps_repeated(steps["step_id"]),
         )
     except ValueError:
         return None

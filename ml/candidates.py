@@ -29,8 +29,9 @@ def pick_candidates(
 ) -> tuple[Candidates, Floats]:
     """The top of each nominating scorer, filled up by mean standard score; and that mean for all items.
 
-    scores: channels x rows x items; also: rows x items of one more that nominates; open_items: rows x items, False where held or not eligible. No item is ever put
-    on the list because it is a target: a list that knows its targets teaches nothing about lists that do not.
+    scores: channels x rows x items; also: rows x items of one more that nominates; open_items: rows x items, False
+    where held or not eligible. No item is ever put on the list because it is a target: a list that knows its targets
+    teaches nothing about lists that do not.
     """
     rows, items = open_items.shape
     size = min(policy.candidates, items)

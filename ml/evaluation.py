@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from ml.calibration import Reliability, measure_reliability
 from ml.cost import Cost
@@ -221,7 +221,11 @@ def _exam(whole: Histories, train: Histories, everyone: Cases, freeze: int | Non
     known_entry = code[whole.item] >= 0
     start = np.concatenate([[0], np.cumsum(known_entry)])[whole.start].astype(np.int64)
     histories = replace(
-        whole, items=train.items, start=start, item=code[whole.item[known_entry]], time=whole.time[known_entry],
+        whole,
+        items=train.items,
+        start=start,
+        item=code[whole.item[known_entry]],
+        time=whole.time[known_entry],
         repeatable=train.repeatable,
     )
     target = code[everyone.item]

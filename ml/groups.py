@@ -153,7 +153,9 @@ class GroupPopularity:
 
     @cached_property
     def _rows(self) -> pl.DataFrame:
-        return self.memberships.drop_nulls(["person_id", "group"]).with_columns(pl.col("person_id", "group").cast(pl.String))
+        return self.memberships.drop_nulls(["person_id", "group"]).with_columns(
+            pl.col("person_id", "group").cast(pl.String)
+        )
 
     @cached_property
     def _member_ids(self) -> Names:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from ml.calibration import Calibrator, activity, calibration_inputs, fit_calibrator
 from ml.candidates import Candidates, pick_candidates
@@ -94,9 +94,7 @@ class Recommender:
         if eligible is not None:
             open_items &= eligible
         scores = self.panel.score(prefixes)
-        candidates, prior = pick_candidates(
-            scores, open_items, self.policy, nominated(self.extra, prefixes, histories)
-        )
+        candidates, prior = pick_candidates(scores, open_items, self.policy, nominated(self.extra, prefixes, histories))
         if self.ranker is None:
             candidates, prior = _by_popularity(self.panel, open_items, self.policy)
         features = all_features(self.panel, prefixes, scores, open_items, candidates, histories, self.extra)
@@ -206,8 +204,8 @@ def fit_recommender(
     """Learn from the events up to and including `as_of` (person_id, skill_id, ts), later ones are not looked at.
 
     names: skill_id, name (ids are read as names without it). requires: skill_id, requires_id; an item stands open to
-    those who hold all it requires. repeatable: ids of items that can be reached again. The horizon is in days, or in ticks of an integer order.
-    With too little to learn from the result serves popularity and says why in `reason`.
+    those who hold all it requires. repeatable: ids of items that can be reached again. The horizon is in days, or in
+    ticks of an integer order. With too little to learn from the result serves popularity and says why in `reason`.
     """
     cut = as_tick(as_of) + 1
     histories = only_seen(before(read_histories(events), cut))

@@ -81,9 +81,7 @@ class TrainingRows:
         )
 
 
-def window_cases(
-    histories: Histories, cuts: Ints, horizon: int, *, idle: bool = False, cold: bool = False
-) -> Cases:
+def window_cases(histories: Histories, cuts: Ints, horizon: int, *, idle: bool = False, cold: bool = False) -> Cases:
     """Cases of everyone with a history at each cut: what they first acquired in [cut, cut + horizon).
 
     People who acquired nothing are left out unless `idle`; people whose first event it was come too where `cold`.
@@ -194,7 +192,7 @@ def all_features(
     return np.concatenate([own, more], axis=1)
 
 
-def nominated(extra: ExtraFeatures | None, prefixes: Prefixes, histories: Histories) -> Floats | None:
+def nominated(extra: object, prefixes: Prefixes, histories: Histories) -> Floats | None:
     """Rows x items of the extra features' own scores; None where they have none."""
     if not isinstance(extra, Nominates):
         return None

@@ -1,5 +1,4 @@
 """A small seeded world: people walk along one of three ladders of skills, some faster, with a few strays."""
-# ruff: noqa: DTZ001 — times without a zone are UTC here, as in the frames they meet
 
 from datetime import datetime, timedelta
 
@@ -28,7 +27,7 @@ def walk(n_people: int, seed: int = 0, days: int = 900) -> pl.DataFrame:
 @pytest.fixture(scope="session")
 def ladders() -> pl.DataFrame:
     """One row an event: person_id, skill_id, ts; 300 people, 36 skills, two and a half years."""
-    # ruff: noqa: DTZ001 — times without a zone are UTC here, as in the frames they meet
+
     return walk(300)
 
 

@@ -1,5 +1,4 @@
 """Bundles come back the same, and whatever does not fit is refused with the reason."""
-# ruff: noqa: DTZ001 — times without a zone are UTC here, as in the frames they meet
 
 import json
 from dataclasses import replace

@@ -1,5 +1,4 @@
 """Evaluation on small worlds: no split leaks, misses are counted, ours is compared on the same cases."""
-# ruff: noqa: DTZ001 — times without a zone are UTC here, as in the frames they meet
 
 import json
 from datetime import datetime, timedelta
@@ -62,7 +61,7 @@ def test_skills_never_seen_before_the_freeze_are_counted_as_misses(ladders: pl.D
 
 def test_a_signal_that_exists_only_in_the_future_gains_nothing() -> None:
     """After the freeze all take twins on one day, before it nobody did: a leak would see the pairs and win."""
-    # ruff: noqa: DTZ001 — times without a zone are UTC here, as in the frames they meet
+
     rng = np.random.default_rng(0)
     begin, rows = datetime(2022, 1, 1), []
     for person in range(240):

@@ -1,5 +1,4 @@
 """The recommender as the night uses it: no leak, same answer always, something sensible on next to nothing."""
-# ruff: noqa: DTZ001 — times without a zone are UTC here, as in the frames they meet
 
 from dataclasses import replace
 from datetime import datetime

@@ -1,5 +1,4 @@
 """Cases, folds and rows: what is a target, and that no panel saw the people it scores."""
-# ruff: noqa: DTZ001 — times without a zone are UTC here, as in the frames they meet
 
 from datetime import datetime
 

@@ -1,0 +1,124 @@
+"""Openness: what requires what, what comes again, and that nothing closed is ever recommended or learned from."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml.evaluation import evaluate
+from ml.histories import build_prefixes, read_histories
+from ml.openness import code_pairs, code_rules
+from ml.policy import choose_policy
+from ml.recommender import fit_recommender
+from ml.training import drop_closed, window_cases
+
+REQUIRES = pl.DataFrame({"skill_id": ["b", "c", "c", "d"], "requires_id": ["a", "a", "b", "unheard-of"]})
+
+
+def open_to(held: str, *, requires: pl.DataFrame | None = REQUIRES, again: list[str] | None = None) -> set[str]:
+    events = [("p", item, 1) for item in held] + [("q", item, 2) for item in "abcde"]
+    histories = read_histories(pl.DataFrame(events, schema=["person_id", "skill_id", "ts"], orient="row"))
+    rules = code_rules(requires, None if again is None else pl.Series(again, dtype=pl.String), histories.items)
+    mask = rules.open_items(build_prefixes(histories, np.array([0]), np.array([2])), histories.n_items)
+    return set(histories.items[mask[0]].tolist())
+
+
+def test_an_item_is_open_once_all_it_requires_is_held() -> None:
+    assert open_to("a") == {"b", "e"}
+    assert open_to("ab") == {"c", "e"}
+
+
+def test_an_item_that_requires_what_nobody_ever_held_is_open_to_nobody() -> None:
+    assert "d" not in open_to("abc")
+
+
+def test_a_repeatable_item_stays_open_though_held() -> None:
+    assert open_to("ab", again=["b"]) == {"b", "c", "e"}
+    assert open_to("ab", requires=None, again=["e"]) == {"c", "d", "e"}
+
+
+@given(st.sets(st.sampled_from("abcde"), min_size=1))
+def test_without_rules_open_is_what_is_not_held(held: set[str]) -> None:
+    assert open_to("".join(held), requires=None) == set("abcde") - held
+
+
+def test_a_frame_without_its_columns_is_refused() -> None:
+    with pytest.raises(ValueError, match="requires_id"):
+        code_rules(pl.DataFrame({"skill_id": ["a"]}), None, np.array(["a"]))
+
+
+def test_pairs_become_masks_of_blocks_and_strangers_are_left_out() -> None:
+    frame = pl.DataFrame({"person_id": ["q", "q", "p", "z"], "skill_id": ["b", "a", "b", "a"]})
+    pairs = code_pairs(frame, np.array(["p", "q"]), np.array(["a", "b"]))
+    assert pairs.mask(slice(0, 2), 2).tolist() == [[False, True], [True, True]]
+    assert pairs.mask(slice(1, 2), 2).tolist() == [[True, True]]
+
+
+def test_a_target_that_was_not_open_at_the_cut_is_dropped() -> None:
+    events = pl.DataFrame(
+        {"person_id": ["p"] * 4 + ["q"] * 2, "skill_id": [*list("abced"), "a"], "ts": [1, 5, 6, 7, 1, 2]}
+    )
+    histories = read_histories(events)
+    cases = window_cases(histories, np.array([5]), 10)
+    assert histories.items[cases.item].tolist() == ["b", "c", "e"]
+    rules = code_rules(REQUIRES, None, histories.items)
+    assert histories.items[drop_closed(cases, histories, rules, 10).item].tolist() == ["b", "e"]
+
+
+def test_a_later_use_is_a_target_only_of_a_repeatable_item_and_once_a_window() -> None:
+    events = pl.DataFrame({"person_id": ["p"] * 5, "skill_id": ["a", "b", "a", "a", "b"], "ts": [1, 2, 5, 6, 7]})
+    plain = read_histories(events)
+    assert window_cases(plain, np.array([5]), 10).item.tolist() == []
+    cases = window_cases(replace(plain, repeatable=np.array([True, False])), np.array([5]), 10)
+    assert cases.item.tolist() == [0]
+
+
+def stages_of(ladders: pl.DataFrame) -> pl.DataFrame:
+    """Each rung first as apprentice, some days later for some as journeyman, and refreshed by a few."""
+    rows = []
+    for number, (person, skill, ts) in enumerate(ladders.iter_rows()):
+        rows.append((person, f"{skill}|apprentice", ts))
+        if number % 2:
+            rows.append((person, f"{skill}|journeyman", ts + timedelta(days=40)))
+        if number % 6 == 1:
+            rows += [(person, f"{skill}|refresh", ts + timedelta(days=90 * turn)) for turn in (1, 2, 3)]
+    return pl.DataFrame(rows, schema=["person_id", "skill_id", "ts"], orient="row")
+
+
+def test_only_open_items_are_recommended_and_repeatable_ones_though_held(ladders: pl.DataFrame) -> None:
+    events, as_of = stages_of(ladders), datetime(2023, 6, 1)
+    upper = events.filter(~pl.col("skill_id").str.ends_with("apprentice"))["skill_id"].unique()
+    requires = pl.DataFrame({"skill_id": upper, "requires_id": upper.str.replace(r"\|.*", "|apprentice")})
+    again = upper.filter(upper.str.ends_with("refresh"))
+    policy = replace(choose_policy(read_histories(events)), trees=10)
+    recommender = fit_recommender(events, as_of=as_of, policy=policy, requires=requires, repeatable=again)
+    people = events["person_id"].unique().sort().head(40)
+    rows = recommender.score(events, people, as_of=as_of, k=30)
+    held = events.filter(pl.col("ts") <= as_of).select("person_id", "skill_id").unique()
+    needing = rows.join(requires, on="skill_id")
+    met = needing.join(held, left_on=["person_id", "requires_id"], right_on=["person_id", "skill_id"], how="semi")
+    assert needing.height == met.height > 0
+    taken_again = rows.join(held, on=["person_id", "skill_id"], how="semi")
+    assert taken_again.height > 0
+    assert taken_again["skill_id"].is_in(again.implode()).all()
+
+    barred = rows.filter(pl.col("rank") <= 5).select("person_id", "skill_id")
+    rest = recommender.score(events, people, as_of=as_of, barred=barred, k=30)
+    assert rest.height > 0
+    assert rest.join(barred, on=["person_id", "skill_id"], how="semi").is_empty()
+    free = recommender.score(events, people, as_of=as_of, requires=requires.clear(), k=200)
+    assert free.height > recommender.score(events, people, as_of=as_of, k=200).height
+
+
+def test_under_rules_a_target_that_could_not_be_recommended_is_counted_for_no_model(ladders: pl.DataFrame) -> None:
+    events = stages_of(ladders)
+    upper = events.filter(pl.col("skill_id").str.ends_with("journeyman"))["skill_id"].unique()
+    requires = pl.DataFrame({"skill_id": upper, "requires_id": upper.str.replace(r"\|.*", "|apprentice")})
+    free = evaluate(events, horizon_days=60, models=("popularity", "ease"))
+    ruled = evaluate(events, horizon_days=60, models=("popularity", "ease"), requires=requires)
+    assert ruled.n_targets < free.n_targets
+    assert ruled.models[0].ndcg_at_10 > free.models[0].ndcg_at_10

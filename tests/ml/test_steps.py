@@ -1,0 +1,40 @@
+"""Steps in the recommender's words: what each requires, which come again, which a night must not name."""
+
+from datetime import date
+
+import polars as pl
+
+from ml.steps import memberships, steps_barred, steps_repeated, steps_required
+
+STEPS = pl.Series(["a|b|apprentice", "a|b|journeyman", "a|b|master", "a|b|refresh", "a|b|journeyman"])
+
+
+def test_a_stage_requires_the_one_below_and_a_refresh_the_first() -> None:
+    assert steps_required(STEPS).rows() == [
+        ("a|b|journeyman", "a|b|apprentice"),
+        ("a|b|master", "a|b|journeyman"),
+        ("a|b|refresh", "a|b|apprentice"),
+    ]
+
+
+def test_only_refreshes_come_again() -> None:
+    assert steps_repeated(STEPS).to_list() == ["a|b|refresh"]
+
+
+def test_the_refresh_of_what_is_not_rusty_is_barred() -> None:
+    mastery = pl.DataFrame({"person_id": ["p", "p", "q"], "skill_id": list("xyx"), "is_rusty": [True, False, None]})
+    assert steps_barred(mastery).rows() == [("p", "y|refresh"), ("q", "x|refresh")]
+
+
+def test_periods_count_where_a_person_has_any_and_the_present_role_otherwise() -> None:
+    people = pl.DataFrame({"person_id": ["p", "q"], "role_name": ["Now", "Cook"], "unit_name": [None, "Kitchen"]})
+    periods = pl.DataFrame(
+        {"person_id": ["p"], "role_name": ["Then"], "unit_name": ["Bar"], "started_date": [date(2020, 1, 1)],
+         "ended_date": [None]}, schema_overrides={"ended_date": pl.Date},
+    )  # fmt: skip
+    assert sorted(memberships(people, periods).rows()) == [
+        ("p", "role_name Then", date(2020, 1, 1), None),
+        ("p", "unit_name Bar", date(2020, 1, 1), None),
+        ("q", "role_name Cook", None, None),
+        ("q", "unit_name Kitchen", None, None),
+    ]
