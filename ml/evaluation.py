@@ -4,7 +4,7 @@ Belongs here: splits that cannot leak, running models over the same cases, the f
 Does not belong here: metric formulas (see metrics), models.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -15,17 +15,21 @@ from threadpoolctl import threadpool_limits
 
 from ml.calibration import Reliability, measure_reliability
 from ml.cost import Cost
+from ml.features import ExtraFeatures
 from ml.histories import (
     DAY,
     Doubles,
     Floats,
     Histories,
     Ints,
+    Names,
     Prefixes,
     before,
     build_prefixes,
     only_seen,
+    positions,
     read_histories,
+    with_items,
 )
 from ml.metrics import CaseScores, K, bootstrap_means, coverage, join_cases, novelty, score_cases
 from ml.openness import FREE, Rules, code_rules
@@ -119,15 +123,22 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False)
 class Exam:
-    """A split: what models may learn from, the cases, and the histories that inputs are cut from (same people)."""
+    """A split: what models may learn from, and the cases, coded by all items, those nobody held before included."""
 
     train: Histories
-    histories: Histories  # coded by the items of train
-    cases: Cases  # targets in codes of train; those unseen are left out but counted in n_targets
-    n_targets: Ints
+    whole: Histories
+    cases: Cases
     frozen_at: int | None
     everyone: Cases  # all with a history, whether or not they acquired anything: for reliability
     rules: Rules = FREE
+
+    def views(self, cases: Cases) -> Iterator[tuple[Ints, Histories]]:
+        """Rows of cases, and the histories that may be looked at for them: what happened before their window."""
+        if self.frozen_at is None:
+            yield np.arange(len(cases)), self.whole
+            return
+        for cut in np.unique(cases.cut).tolist():
+            yield np.flatnonzero(cases.cut == cut), before(self.whole, cut)
 
 
 def evaluate(
@@ -138,6 +149,7 @@ def evaluate(
     models: Sequence[str] | None = None,
     seed: int = 0,
     names: pl.DataFrame | None = None,
+    extra_features: ExtraFeatures | None = None,
     requires: pl.DataFrame | None = None,
     repeatable: pl.Series | None = None,
     progress: Progress | None = None,
@@ -157,12 +169,13 @@ def evaluate(
         raise ValueError(f"no model is called {', '.join(unknown)}; there are {', '.join(MODELS)}")
     tell = progress or _silent
     whole = read_histories(events)
-    whole = replace(whole, repeatable=code_rules(requires, repeatable, whole.items).repeatable)
+    rules = code_rules(requires, repeatable, whole.items)
+    whole = replace(whole, repeatable=rules.repeatable)
     exam = split_time(whole, horizon_days * DAY) if split == "time" else split_leave_last(whole)
-    exam = _within(exam, code_rules(requires, repeatable, exam.train.items))
+    exam = _under(exam, rules)
     policy = choose_policy(exam.train, target="window" if split == "time" else "step")
     horizon = horizon_days * DAY if whole.is_calendar else 1
-    tie_break = np.random.default_rng(seed).permutation(exam.train.n_items)
+    tie_break = np.random.default_rng(seed).permutation(whole.n_items)
     results, costs, ours = {}, {}, None
     with threadpool_limits(1):
         for number, name in enumerate(wanted):
@@ -172,15 +185,15 @@ def evaluate(
                 if name == OURS:
                     ours = fit_on(
                         exam.train, end=exam.frozen_at or int(exam.train.time.max()) + 1, horizon=horizon,
-                        policy=policy, names=name_array(names, exam.train.items), extra=None, seed=seed, progress=tell,
-                        rules=exam.rules,
+                        policy=policy, names=name_array(names, exam.train.items), extra=extra_features, seed=seed,
+                        progress=tell, rules=rules.narrowed(positions(exam.train.items, whole.items)),
                     )  # fmt: skip
-                    score = _ours(ours, exam.histories)
+                    face = _face_ours(ours, exam, name_array(names, whole.items))
                 else:
-                    score = _peer(build_peer(name, policy, seed).fit(exam.train), exam.histories)
-            results[name], costs[name] = _run(score, exam, policy, tie_break, cost)
+                    face = _face_peer(build_peer(name, policy, seed).fit(exam.train), exam)
+            results[name], costs[name] = _run(face, exam, policy, tie_break, cost)
         tell("metrics", 0.95)
-        reliability = _reliability(ours, exam, policy) if ours is not None else None
+        reliability = _reliability(ours, exam, policy, name_array(names, whole.items)) if ours is not None else None
     return _evaluation(split, horizon_days, exam, results, costs, ours, reliability, seed)
 
 
@@ -197,7 +210,8 @@ def split_time(whole: Histories, horizon: int) -> Exam:
     freeze = end - windows * horizon
     train = only_seen(before(whole, freeze))
     cuts = freeze + horizon * np.arange(windows, dtype=np.int64)
-    exam = _exam(whole, train, window_cases(whole, cuts, horizon, idle=True), freeze)
+    everyone = window_cases(whole, cuts, horizon, idle=True)
+    exam = Exam(train, whole, _with_target(everyone), freeze, everyone)
     if not len(exam.cases) or train.n_people < 2:
         raise ValueError(
             f"{len(exam.cases)} cases after and {train.n_people} people before the freeze: use a shorter horizon"
@@ -212,95 +226,110 @@ def split_leave_last(whole: Histories) -> Exam:
         raise ValueError("nobody acquired items at two moments: there is nothing to hold out")
     cut = np.full(whole.n_people, np.iinfo(np.int64).max)
     cut[cases.person] = cases.cut
-    return _exam(whole, only_seen(before(whole, cut)), cases, None)
+    return Exam(only_seen(before(whole, cut)), whole, cases, None, cases)
 
 
-def _exam(whole: Histories, train: Histories, everyone: Cases, freeze: int | None) -> Exam:
-    place = np.minimum(np.searchsorted(train.items, whole.items), train.n_items - 1)
-    code = np.where(train.items[place] == whole.items, place, -1)
-    known_entry = code[whole.item] >= 0
-    start = np.concatenate([[0], np.cumsum(known_entry)])[whole.start].astype(np.int64)
-    histories = replace(
-        whole,
-        items=train.items,
-        start=start,
-        item=code[whole.item[known_entry]],
-        time=whole.time[known_entry],
-        repeatable=train.repeatable,
-    )
-    target = code[everyone.item]
-    known = target >= 0
-    cases = replace(
-        everyone, start=np.concatenate([[0], np.cumsum(known)])[everyone.start].astype(np.int64), item=target[known]
-    )
-    n_targets = np.diff(everyone.start)
-    with_target = np.flatnonzero(n_targets > 0)
-    return Exam(train, histories, cases.take(with_target), n_targets[with_target], freeze, cases)
+def _with_target(cases: Cases) -> Cases:
+    return cases.take(np.flatnonzero(np.diff(cases.start) > 0))
 
 
-def _within(exam: Exam, rules: Rules) -> Exam:
+def _under(exam: Exam, rules: Rules) -> Exam:
     """The exam under rules: targets that were not open at the cut are dropped, and cases left without any."""
-    block = choose_policy(exam.train).block_rows(exam.train.n_items)
-    cases = drop_closed(exam.cases, exam.histories, rules, block)
-    n_targets = exam.n_targets - (np.diff(exam.cases.start) - np.diff(cases.start))
-    left = np.flatnonzero(n_targets > 0)
-    everyone = drop_closed(exam.everyone, exam.histories, rules, block)
-    return replace(exam, cases=cases.take(left), n_targets=n_targets[left], everyone=everyone, rules=rules)
+    block = choose_policy(exam.train).block_rows(exam.whole.n_items)
+    everyone = drop_closed(exam.everyone, exam.whole, rules, block)
+    return replace(exam, cases=_with_target(everyone), everyone=everyone, rules=rules)
 
 
-Score = Callable[[Ints, Ints], tuple[Floats, Prefixes]]
+Score = Callable[[Ints, Ints, Prefixes], Floats]  # people, cuts, what they held: rows x all items, -inf for the unknown
+Face = Callable[[Histories], Score]  # a model facing the histories it may look at
 
 
-def _peer(scorer: Scorer, histories: Histories) -> Score:
-    if isinstance(scorer, RecentPopularity):
-        scorer.count(histories)  # counts as of each row's cut: the last months before it, whenever it is
+def _face_peer(scorer: Scorer, exam: Exam) -> Face:
+    code = positions(exam.whole.items, exam.train.items)
 
-    def score(person: Ints, cut: Ints) -> tuple[Floats, Prefixes]:
-        prefixes = build_prefixes(histories, person, cut)
-        return scorer.score(prefixes), prefixes
+    def face(view: Histories) -> Score:
+        if isinstance(scorer, RecentPopularity) and view.is_calendar:
+            scorer.count(with_items(view, exam.train.items))  # the last months before each cut, whenever it is
 
-    return score
+        def score(person: Ints, cut: Ints, prefixes: Prefixes) -> Floats:  # noqa: ARG001
+            full = np.full((len(prefixes), len(code)), -np.inf, np.float32)
+            full[:, code >= 0] = scorer.score(prefixes.coded(code))
+            return full
 
+        return score
 
-def _ours(recommender: Recommender, histories: Histories) -> Score:
-    observing = replace(recommender, panel=recommender.panel.observing(histories))
-
-    def score(person: Ints, cut: Ints) -> tuple[Floats, Prefixes]:
-        size = min(recommender.policy.candidates, histories.n_items)
-        ranked = observing.rank_block(histories, person, cut, size)
-        full = ranked.prior.copy()  # what was no candidate follows behind, in the order of the prior
-        place = np.broadcast_to(np.arange(ranked.item.shape[1], dtype=np.float32), ranked.item.shape)
-        rows = np.arange(len(person))[:, None]
-        full[rows, ranked.item] = np.where(ranked.real, np.float32(1e6) - place, full[rows, ranked.item])
-        return full, build_prefixes(histories, person, cut)
-
-    return score
+    return face
 
 
-def _run(score: Score, exam: Exam, policy: Policy, tie_break: Ints, cost: Cost) -> tuple[CaseScores, ModelCost]:
-    fit_seconds, parts = cost.seconds, []
-    for part in blocks(len(exam.cases), policy.block_rows(exam.train.n_items)):
-        some = exam.cases.take(np.arange(part.start, part.stop))
+def _face_ours(recommender: Recommender, exam: Exam, names: Names | None) -> Face:
+    def face(view: Histories) -> Score:
+        facing, known = _ours_facing(recommender, exam, view, names)
+        place = positions(known.items, view.items)
+
+        def score(person: Ints, cut: Ints, prefixes: Prefixes) -> Floats:  # noqa: ARG001
+            size = min(recommender.policy.candidates, known.n_items)
+            ranked = facing.rank_block(known, person, cut, size)
+            mine = ranked.prior.copy()  # what was no candidate follows behind, in the order of the prior
+            order = np.broadcast_to(np.arange(ranked.item.shape[1], dtype=np.float32), ranked.item.shape)
+            rows = np.arange(len(person))[:, None]
+            mine[rows, ranked.item] = np.where(ranked.real, np.float32(1e6) - order, mine[rows, ranked.item])
+            full = np.full((len(person), view.n_items), -np.inf, np.float32)
+            full[:, place] = mine
+            return full
+
+        return score
+
+    return face
+
+
+def _ours_facing(
+    recommender: Recommender, exam: Exam, view: Histories, names: Names | None
+) -> tuple[Recommender, Histories]:
+    """Facing what has come up since the freeze: newer events, and items that are in use by now."""
+    items = exam.train.items
+    if exam.frozen_at is not None:
+        items = np.union1d(items, view.items[np.unique(view.item)])
+    known = with_items(view, items)
+    place = positions(items, view.items)
+    rules = exam.rules.narrowed(place)
+    known = replace(known, repeatable=rules.repeatable)
+    # Without a calendar nothing says what came before a case's moment, so nothing newer than the training is counted.
+    counted = known if view.is_calendar else exam.train
+    facing = recommender.facing(counted, None if names is None else names[place])
+    return replace(facing, rules=rules), known
+
+
+def _run(face: Face, exam: Exam, policy: Policy, tie_break: Ints, cost: Cost) -> tuple[CaseScores, ModelCost]:
+    fit_seconds, parts, order = cost.seconds, [], []
+    for rows, view in exam.views(exam.cases):
         with cost:
-            scores, prefixes = score(some.person, some.cut)
-        row = np.repeat(np.arange(len(some)), np.diff(some.start))
-        open_items = exam.rules.open_items(prefixes, exam.train.n_items)
-        parts.append(score_cases(scores, open_items, row, some.item, exam.n_targets[part], tie_break))
+            score = face(view)
+        for part in blocks(len(rows), policy.block_rows(view.n_items)):
+            some = exam.cases.take(rows[part])
+            prefixes = build_prefixes(view, some.person, some.cut)
+            with cost:
+                scores = score(some.person, some.cut, prefixes)
+            open_items = exam.rules.open_items(prefixes, view.n_items)
+            parts.append(score_cases(scores, open_items, some.row, some.item, np.diff(some.start), tie_break))
+        order.append(rows)
     per_case = 1000.0 * (cost.seconds - fit_seconds) / len(exam.cases)
-    return join_cases(parts), ModelCost(fit_seconds, per_case, cost.peak_mb)
+    back = np.argsort(np.concatenate(order))
+    return join_cases(parts).where(back), ModelCost(fit_seconds, per_case, cost.peak_mb)
 
 
-def _reliability(ours: Recommender, exam: Exam, policy: Policy) -> Reliability | None:
+def _reliability(ours: Recommender, exam: Exam, policy: Policy, names: Names | None) -> Reliability | None:
     """Of the ten items recommended to everyone with a history, idle people too, at each window's start."""
     if ours.calibrator is None:
         return None
-    observing = replace(ours, panel=ours.panel.observing(exam.histories))
     said, came_true = [], []
-    for part in blocks(len(exam.everyone), policy.block_rows(exam.train.n_items)):
-        some = exam.everyone.take(np.arange(part.start, part.stop))
-        ranked = observing.rank_block(exam.histories, some.person, some.cut, K)
-        said.append(ranked.probability[ranked.real])
-        came_true.append(some.label(ranked.item, exam.train.n_items)[ranked.real])
+    for rows, view in exam.views(exam.everyone):
+        facing, known = _ours_facing(ours, exam, view, names)
+        place = positions(known.items, view.items)
+        for part in blocks(len(rows), policy.block_rows(view.n_items)):
+            some = exam.everyone.take(rows[part])
+            ranked = facing.rank_block(known, some.person, some.cut, K)
+            said.append(ranked.probability[ranked.real])
+            came_true.append(some.label(place[ranked.item], view.n_items)[ranked.real])
     return measure_reliability(np.concatenate(said), np.concatenate(came_true))
 
 
@@ -317,12 +346,14 @@ def _evaluation(
     ndcg = np.stack([result.ndcg for result in results.values()], axis=1)
     means = bootstrap_means(ndcg, exam.cases.person, seed)
     low, high = np.quantile(means, [0.025, 0.975], axis=0)
-    holders = np.bincount(exam.train.acquisitions.item, minlength=exam.train.n_items).astype(np.float64)
+    known = positions(exam.whole.items, exam.train.items) >= 0
+    holders = np.zeros(exam.whole.n_items)
+    holders[known] = np.bincount(exam.train.acquisitions.item, minlength=exam.train.n_items)
     rows = tuple(
         ModelResult(
             model=name, hr_at_10=float(result.hit.mean()), ndcg_at_10=float(result.ndcg.mean()),
             mrr=float(result.reciprocal.mean()), ndcg_at_10_low=float(low[place]), ndcg_at_10_high=float(high[place]),
-            coverage=coverage(result.top, exam.train.n_items),
+            coverage=coverage(result.top, exam.whole.n_items),
             novelty=novelty(result.top, holders, exam.train.n_people), **asdict(costs[name]),
         )
         for place, (name, result) in enumerate(results.items())
@@ -336,8 +367,8 @@ def _evaluation(
         n_people_scored=len(np.unique(exam.cases.person)),
         n_cases=len(exam.cases),
         n_items=exam.train.n_items,
-        n_targets=int(exam.n_targets.sum()),
-        n_targets_unseen=int(exam.n_targets.sum() - len(exam.cases.item)),
+        n_targets=len(exam.cases.item),
+        n_targets_unseen=int((~known[exam.cases.item]).sum()),
         models=rows,
         segments=_segments(exam, results),
         ratio=_ratio(list(results), ndcg.mean(axis=0), means),
@@ -347,7 +378,7 @@ def _evaluation(
 
 
 def _segments(exam: Exam, results: dict[str, CaseScores]) -> tuple[SegmentResult, ...]:
-    held = build_prefixes(exam.histories, exam.cases.person, exam.cases.cut).lengths
+    held = build_prefixes(exam.whole, exam.cases.person, exam.cases.cut).lengths
     rows = []
     for segment, (least, below) in SEGMENTS.items():
         chosen = (held >= least) & (held < (below or np.inf))

@@ -43,6 +43,8 @@ def _declared() -> tuple[Feature, ...]:
         Feature("trend_rise", "trend", "short trend less the share so far"),
         Feature("group_share", "text", "share of the history in the item's name group"),
         Feature("group_recent", "text", "the same with later use weighing more"),
+        Feature("is_new", "trend", "1 where nobody held it when the scorers were fitted"),
+        Feature("log_age", "trend", "log of 1 + days (or steps) since anybody first took it"),
         Feature("stage_gap", "curriculum", "log history length less the item's mean at acquisition"),
         Feature("stage_z", "curriculum", "the gap over the item's spread"),
         Feature("stage_miss", "curriculum", "size of stage_z"),
@@ -107,6 +109,7 @@ def build_features(
         candidates.prior[:, :, None],
         _trend(panel, prefixes, candidates),
         _group(panel, prefixes, candidates),
+        _newness(panel, prefixes, candidates),
         _curriculum(panel, prefixes, candidates),
         np.broadcast_to(context(prefixes)[:, None, :], (rows, size, 4)),
     ):
@@ -124,7 +127,7 @@ def context(prefixes: Prefixes) -> Floats:
     latest[~empty] = np.iinfo(np.int64).min
     np.maximum.at(latest, prefixes.row, prefixes.used)
     np.maximum.at(moments, prefixes.row, prefixes.back + 1)
-    unit = DAY if np.abs(prefixes.cut).max(initial=0) > 10**12 else 1
+    unit = _unit(prefixes)
     columns = (prefixes.lengths, moments, (prefixes.cut - first) / unit, (prefixes.cut - latest) / unit)
     return np.stack([np.log1p(np.maximum(column, 0)) for column in columns], axis=1).astype(np.float32)
 
@@ -167,6 +170,16 @@ def _trend(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
     counts = [panel.trend.recent(prefixes.cut, window) for window in WINDOWS] + [panel.trend.total(prefixes.cut)]
     logs = [np.take_along_axis(log_share(count), candidates.item, axis=1) for count in counts]
     return np.stack([popular, *logs, logs[1] - logs[-1]], axis=2).astype(np.float32)
+
+
+def _newness(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
+    unit = _unit(prefixes)
+    age = np.maximum(prefixes.cut[:, None] - panel.trend.born[candidates.item], 0) / unit
+    return np.stack([panel.is_new[candidates.item], np.log1p(age)], axis=2).astype(np.float32)
+
+
+def _unit(prefixes: Prefixes) -> int:
+    return DAY if np.abs(prefixes.cut).max(initial=0) > 10**12 else 1
 
 
 def _group(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:

@@ -76,6 +76,13 @@ class Histories:
         return np.unique(self.time)
 
     @cached_property
+    def born(self) -> Ints:
+        """When each item was first used by anybody; the end of time for items nobody used."""
+        born = np.full(self.n_items, np.iinfo(np.int64).max)
+        np.minimum.at(born, self.item, self.time)
+        return born
+
+    @cached_property
     def search_key(self) -> Ints:
         """One ascending number per entry for (person, time), so that cuts of many people are one binary search."""
         return self.person * (len(self.moments) + 1) + np.searchsorted(self.moments, self.time)
@@ -114,6 +121,16 @@ class Prefixes:
         mask = np.zeros((len(self), n_items), bool)
         mask[self.row, self.item] = True
         return mask
+
+    def coded(self, code: Ints) -> "Prefixes":
+        """The same rows in another coding of items; entries whose code is -1 are left out."""
+        item = code[self.item]
+        kept = item >= 0
+        start = np.concatenate([[0], np.cumsum(kept)])[self.start].astype(np.int64)
+        return replace(
+            self, start=start, item=item[kept], acquired=self.acquired[kept], used=self.used[kept],
+            back=self.back[kept], uses=self.uses[kept],
+        )  # fmt: skip
 
     def take(self, rows: slice) -> "Prefixes":
         lo, hi = int(self.start[rows.start]), int(self.start[min(rows.stop, len(self))])
@@ -210,6 +227,21 @@ def only_seen(histories: Histories) -> Histories:
         histories, people=histories.people[people], items=histories.items[items], start=start,
         item=np.searchsorted(items, histories.item), repeatable=again,
     )  # fmt: skip
+
+
+def with_items(histories: Histories, items: Names) -> Histories:
+    """Recoded to these items (sorted, distinct); entries of others are left out. Nothing is said of repeatable ones."""
+    code = positions(histories.items, items)
+    kept = keep(histories, code[histories.item] >= 0)
+    return replace(kept, items=items, item=code[kept.item], repeatable=None)
+
+
+def positions(names: Names, within: Names) -> Ints:
+    """Where each name stands in `within` (sorted), -1 where it does not."""
+    if not len(within):
+        return np.full(len(names), -1, np.int64)
+    place = np.minimum(np.searchsorted(within, names), len(within) - 1)
+    return np.where(within[place] == names, place, -1).astype(np.int64)
 
 
 def with_people(histories: Histories, who: Names) -> Histories:

@@ -23,7 +23,7 @@ class CaseScores:
     reciprocal: Doubles
     top: Ints  # cases x 10 item codes; -1 where fewer were open
 
-    def where(self, rows: Bools) -> "CaseScores":
+    def where(self, rows: Bools | Ints) -> "CaseScores":
         return CaseScores(self.hit[rows], self.ndcg[rows], self.reciprocal[rows], self.top[rows])
 
 

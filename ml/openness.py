@@ -31,6 +31,25 @@ class Rules:
             is_open[:, short] &= met >= self.needed[short]
         return is_open
 
+    def narrowed(self, kept: Ints) -> "Rules":
+        """The rules among these items alone; what an item requires beyond them stays required, and is never held."""
+        return Rules(
+            None if self.requires is None else self.requires[kept][:, kept],
+            None if self.needed is None else self.needed[kept],
+            None if self.repeatable is None else self.repeatable[kept],
+        )
+
+    def widened(self, place: Ints, n_items: int) -> "Rules":
+        """The rules among more items: those coded i now stand at place[i]; of the new ones nothing is required."""
+        requires, needed, repeatable = self.requires, self.needed, self.repeatable
+        if requires is not None and needed is not None:
+            links = requires.tocoo()
+            requires = sparse.csr_matrix((links.data, (place[links.row], place[links.col])), shape=(n_items, n_items))
+            needed = np.asarray(np.bincount(place, needed, n_items), np.float64)
+        if repeatable is not None:
+            repeatable = np.bincount(place, repeatable, n_items) > 0
+        return Rules(requires, needed, repeatable)
+
 
 FREE = Rules()
 

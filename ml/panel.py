@@ -44,24 +44,70 @@ class Panel:
     """Fitted scorers by channel, and one entry an item of each statistic."""
 
     items: Names
+    names: Names
     scorers: dict[str, Scorer]
     trend: RecentPopularity
     popularity: Doubles
     stage: Doubles  # mean log(1 + items held before) at acquisition
     stage_spread: Doubles
     group: Ints
+    place: Ints | None = None  # where the items that scorers learned stand among `items`; None: these are all
 
     def score(self, prefixes: Prefixes) -> Floats:
-        """Channels x rows x items, in the order of CHANNELS."""
-        scores = np.empty((len(CHANNELS), len(prefixes), len(self.items)), np.float32)
-        for place, channel in enumerate(CHANNELS):
-            scores[place] = self.scorers[channel].score(prefixes)
+        """Channels x rows x items, in the order of CHANNELS; items nobody held when scorers were fitted get zeros from
+        those that learn from histories."""
+        scores = np.zeros((len(CHANNELS), len(prefixes), len(self.items)), np.float32)
+        learned = prefixes
+        if self.place is not None:
+            code = np.full(len(self.items), -1, np.int64)
+            code[self.place] = np.arange(len(self.place))
+            learned = prefixes.coded(code)
+        for number, (channel, family) in enumerate(CHANNELS.items()):
+            if self.place is None or family != "history":
+                scores[number] = self.scorers[channel].score(prefixes)
+            else:
+                scores[number][:, self.place] = self.scorers[channel].score(learned)
         return scores
 
-    def observing(self, histories: Histories) -> "Panel":
-        """The same panel with the trend counted on these histories: scorers stay frozen, adoption counts move on."""
+    def observing(self, histories: Histories, names: Names | None = None) -> "Panel":
+        """The same panel facing these histories: scorers stay frozen, adoption counts and the vocabulary move on.
+
+        The histories' items must hold all of the panel's; `names` has one entry an item, ids where it is None.
+        """
+        wide = self if len(histories.items) == len(self.items) else self._widened(histories.items, names)
         trend = replace(self.trend).count(histories)
-        return replace(self, trend=trend, scorers={**self.scorers, "recent_popularity": trend})
+        return replace(wide, trend=trend, scorers={**wide.scorers, "recent_popularity": trend})
+
+    def _widened(self, items: Names, names: Names | None) -> "Panel":
+        place = np.searchsorted(items, self.items)
+        said = (items if names is None else names).astype(object)
+        said[place] = self.names
+        said = said.astype(str)
+        text = self.scorers["name_text"]
+        assert isinstance(text, NameText)
+        fresh = NameText(names=said, tau=text.tau, neighbours=text.neighbours).fit_items(items)
+
+        def spread(values: Doubles, otherwise: float) -> Doubles:
+            wide = np.full(len(items), otherwise)
+            wide[place] = values
+            return wide
+
+        mean, deviation = (float(values.mean()) if len(values) else 0.0 for values in (self.stage, self.stage_spread))
+        return replace(
+            self, items=items, names=said, scorers={**self.scorers, "name_text": fresh},
+            popularity=spread(self.popularity, 0.0), stage=spread(self.stage, mean),
+            stage_spread=spread(self.stage_spread, deviation), group=name_groups(said),
+            place=place if self.place is None else place[self.place],
+        )  # fmt: skip
+
+    @property
+    def is_new(self) -> Bools:
+        """Items x: had nobody held it when the scorers were fitted?"""
+        new = np.zeros(len(self.items), bool)
+        if self.place is not None:
+            new[:] = True
+            new[self.place] = False
+        return new
 
 
 def fit_panel(histories: Histories, policy: Policy, *, names: Names | None = None, seed: int = 0) -> Panel:
@@ -74,6 +120,7 @@ def fit_panel(histories: Histories, policy: Policy, *, names: Names | None = Non
     stage, spread = _stages(histories)
     return Panel(
         items=histories.items,
+        names=histories.items if names is None else names,
         scorers={
             "ease": ease.decayed(whole),
             "ease_recent": ease.decayed(recent),

@@ -27,7 +27,9 @@ from ml.histories import (
     before,
     build_prefixes,
     only_seen,
+    positions,
     read_histories,
+    with_items,
     with_people,
 )
 from ml.openness import FREE, Rules, code_pairs, code_rules
@@ -39,6 +41,7 @@ from ml.training import (
     blocks,
     cross_fitted_rows,
     drop_closed,
+    frozen_rows,
     nominated,
     training_cases,
     window_cases,
@@ -120,6 +123,13 @@ class Recommender:
             np.take_along_axis(blocked, order[:, :, None], axis=1),
         )
 
+    def facing(self, histories: Histories, names: Names | None = None) -> "Recommender":
+        """The same recommender facing these histories, whose items hold all of the panel's; see Panel.observing."""
+        place = positions(self.panel.items, histories.items)
+        wider = len(histories.items) > len(place)
+        rules = self.rules.widened(place, histories.n_items) if wider else self.rules
+        return replace(self, panel=self.panel.observing(histories, names), rules=rules)
+
     def score(
         self,
         events: pl.DataFrame,
@@ -130,6 +140,7 @@ class Recommender:
         barred: pl.DataFrame | None = None,
         requires: pl.DataFrame | None = None,
         repeatable: pl.Series | None = None,
+        names: pl.DataFrame | None = None,
         k: int = 10,
     ) -> pl.DataFrame:
         """One row a (person, item) among the best k of each person, sorted by person and rank.
@@ -139,18 +150,21 @@ class Recommender:
         family, which sum to the score but for a constant a person. Recommended is what is not held (or repeatable),
         whose required items are held, and which is `eligible` and not `barred` (both person_id, skill_id; None: no
         limit). `requires` (skill_id, requires_id) and `repeatable` (ids) are those of the fit where not given. Events
-        after `as_of` are not looked at. Items unknown when the recommender was fitted are not recommended.
+        after `as_of` are not looked at. Items unknown when the recommender was fitted are ranked by what is known of
+        them now: their names (`names`: skill_id, name; ids without), their adoption so far.
         """
         who = np.unique(np.asarray(list(people), str))
         cut = as_tick(as_of) + 1
-        given = code_rules(requires, repeatable, self.panel.items)
-        again = self.rules.repeatable if repeatable is None else given.repeatable
-        rules = replace(self.rules if requires is None else given, repeatable=again)
-        everyone = replace(before(read_histories(events, items=self.panel.items), cut), repeatable=again)
-        histories = with_people(everyone, who)
-        ready = replace(self, panel=self.panel.observing(everyone), rules=rules)
-        allowed = None if eligible is None else code_pairs(eligible, who, self.panel.items)
-        refused = None if barred is None else code_pairs(barred, who, self.panel.items)
+        past = before(read_histories(events), cut)
+        seen = past.items[np.unique(past.item)]
+        everyone = with_items(past, np.union1d(self.panel.items, seen))
+        ready = self.facing(everyone, name_array(names, everyone.items))
+        given = code_rules(requires, repeatable, everyone.items)
+        again = ready.rules.repeatable if repeatable is None else given.repeatable
+        ready = replace(ready, rules=replace(ready.rules if requires is None else given, repeatable=again))
+        histories = with_people(replace(everyone, repeatable=again), who)
+        allowed = None if eligible is None else code_pairs(eligible, who, everyone.items)
+        refused = None if barred is None else code_pairs(barred, who, everyone.items)
         frames = []
         with threadpool_limits(1):  # one thread a product: the order of sums, hence the last digit, is always the same
             for part in blocks(len(who) if histories.n_items else 0, self.policy.block_rows(histories.n_items)):
@@ -160,7 +174,7 @@ class Recommender:
                     mask = (True if mask is None else mask) & ~refused.mask(part, histories.n_items)
                 ranked = ready.rank_block(histories, person, np.full(len(person), cut), k, mask)
                 frames.append(ready._frame(ranked, who[part]))
-        return pl.concat(frames) if frames else ready._frame_of_nobody()
+        return pl.concat(frames) if frames else self._frame_of_nobody()
 
     def _frame(self, ranked: Ranked, who: Names) -> pl.DataFrame:
         rows, place = np.nonzero(ranked.real)
@@ -239,7 +253,12 @@ def fit_on(
         return now
     # One horizon earlier the same fit did not know the last horizon: its promises can be held against it.
     past = before(histories, end - horizon)
-    earlier = _fit_core(past, end - horizon, horizon, policy, names, extra, seed, rules, like=now.ranker)
+    seen = np.unique(past.item)
+    past = only_seen(past)
+    earlier = _fit_core(
+        past, end - horizon, horizon, policy, None if names is None else names[seen], extra, seed,
+        rules.narrowed(seen), like=now.ranker,
+    )  # fmt: skip
     if earlier.ranker is None:
         return now
     inputs, came_true = promises(earlier, histories, end - horizon, horizon)
@@ -249,17 +268,19 @@ def fit_on(
 
 def promises(recommender: Recommender, histories: Histories, cut: int, horizon: int) -> tuple[Floats, Bools]:
     """Calibration inputs and outcomes of the candidates of everyone with a history at the cut."""
-    cases = window_cases(histories, np.array([cut]), horizon, idle=True)
-    observing = replace(recommender, panel=recommender.panel.observing(histories), calibrator=None)
+    known = with_items(histories, recommender.panel.items)
+    known = replace(known, repeatable=recommender.rules.repeatable)
+    cases = window_cases(known, np.array([cut]), horizon, idle=True)
+    observing = replace(recommender.facing(known), calibrator=None)
     inputs, outcomes = [], []
-    for part in blocks(len(cases), recommender.policy.block_rows(histories.n_items)):
+    for part in blocks(len(cases), recommender.policy.block_rows(known.n_items)):
         some = cases.take(np.arange(part.start, part.stop))
-        ranked = observing.rank_block(histories, some.person, some.cut, recommender.policy.candidates)
-        prefixes = build_prefixes(histories, some.person, some.cut)
-        matrix = calibration_inputs(ranked.utility, ranked.real, activity(histories, some.person, some.cut), prefixes)
+        ranked = observing.rank_block(known, some.person, some.cut, recommender.policy.candidates)
+        prefixes = build_prefixes(known, some.person, some.cut)
+        matrix = calibration_inputs(ranked.utility, ranked.real, activity(known, some.person, some.cut), prefixes)
         real = ranked.real.ravel()
         inputs.append(matrix[real])
-        outcomes.append(some.label(ranked.item, histories.n_items).ravel()[real])
+        outcomes.append(some.label(ranked.item, known.n_items).ravel()[real])
     if not inputs:
         return np.zeros((0, 1), np.float32), np.zeros(0, bool)
     return np.concatenate(inputs), np.concatenate(outcomes)
@@ -293,7 +314,8 @@ def _fit_core(
     if len(cases) < policy.min_cases:
         reason = f"{len(cases)} past steps to learn from, {policy.min_cases} needed: ordered by popularity"
         return replace(bare, reason=reason)
-    rows = cross_fitted_rows(histories, cases, policy, names=names, extra=extra, seed=seed, rules=rules)
+    fit_rows = frozen_rows if policy.target == "window" and histories.is_calendar else cross_fitted_rows
+    rows = fit_rows(histories, cases, policy, names=names, extra=extra, seed=seed, rules=rules)
     if int(rows.teaches.sum()) < policy.min_cases:
         return replace(bare, reason="too few past steps were among their candidates: ordered by popularity")
     features = (*FEATURES, *(extra.declared if extra is not None else ()))

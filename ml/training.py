@@ -11,7 +11,19 @@ import numpy as np
 
 from ml.candidates import Candidates, pick_candidates
 from ml.features import ExtraFeatures, Nominates, build_features, extra_matrix
-from ml.histories import Bools, Doubles, Floats, Histories, Ints, Names, Prefixes, build_prefixes, only_people
+from ml.histories import (
+    Bools,
+    Doubles,
+    Floats,
+    Histories,
+    Ints,
+    Names,
+    Prefixes,
+    before,
+    build_prefixes,
+    only_people,
+    only_seen,
+)
 from ml.openness import FREE, Rules
 from ml.panel import Panel, fit_panel
 from ml.policy import Policy
@@ -149,8 +161,46 @@ def cross_fitted_rows(
         if histories.is_calendar:  # adoption counts look back from each row's cut, so they may count everybody
             panel = panel.observing(histories)
         parts.append((rows, *rows_of_cases(panel, histories, cases.take(rows), policy, extra, rules)))
-    order = np.argsort(np.concatenate([part[0] for part in parts]))
-    size = parts[0][2].shape[1]
+    return _joined(cases, parts)
+
+
+def frozen_rows(
+    histories: Histories,
+    cases: Cases,
+    policy: Policy,
+    *,
+    names: Names | None,
+    extra: ExtraFeatures | None,
+    seed: int,
+    rules: Rules = FREE,
+) -> TrainingRows:
+    """Rows for the cases after the first freeze; each is scored by a panel fitted on what came before its freeze alone.
+
+    So the ranker learns on scorers as stale, and on items as new, as it will meet them: a panel is frozen when it is
+    fitted, and people, items and trends move on. The freezes cut the acquisitions into `policy.freezes` shares.
+    """
+    times = np.sort(histories.acquisitions.time)
+    if int((cases.cut >= times[int(policy.freezes[0] * len(times))]).sum()) < policy.min_cases:
+        return cross_fitted_rows(histories, cases, policy, names=names, extra=extra, seed=seed, rules=rules)
+    freezes = [int(times[min(int(share * len(times)), len(times) - 1)]) for share in policy.freezes]
+    parts = []
+    for freeze, following in zip(freezes, [*freezes[1:], np.iinfo(np.int64).max], strict=True):
+        rows = np.flatnonzero((cases.cut >= freeze) & (cases.cut < following))
+        if not len(rows):
+            continue
+        past = before(histories, int(cases.cut[rows].min()))
+        seen = np.unique(past.item)
+        panel = fit_panel(only_seen(past), policy, names=None if names is None else names[seen], seed=seed)
+        panel = panel.observing(histories, names)
+        parts.append((rows, *rows_of_cases(panel, histories, cases.take(rows), policy, extra, rules)))
+    return _joined(cases, parts)
+
+
+def _joined(cases: Cases, parts: list[tuple[Ints, Floats, Bools, Bools]]) -> TrainingRows:
+    rows = np.concatenate([part[0] for part in parts])
+    order = np.argsort(rows)
+    cases = cases.take(rows[order])
+    size = max(part[2].shape[1] for part in parts)
     features = np.concatenate([part[1] for part in parts]).reshape(len(order), size, -1)[order]
     label, real = (np.concatenate([part[place] for part in parts])[order] for place in (2, 3))
     return TrainingRows(
@@ -167,6 +217,8 @@ def rows_of_cases(
         part = cases.take(np.arange(rows.start, rows.stop))
         prefixes = build_prefixes(histories, part.person, part.cut)
         open_items = rules.open_items(prefixes, histories.n_items)
+        if histories.is_calendar:  # what nobody had yet could not have been recommended then
+            open_items &= histories.born[None, :] < part.cut[:, None]
         scores = panel.score(prefixes)
         candidates, _ = pick_candidates(scores, open_items, policy, nominated(extra, prefixes, histories))
         matrix = all_features(panel, prefixes, scores, open_items, candidates, histories, extra)

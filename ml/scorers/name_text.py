@@ -27,8 +27,12 @@ class NameText(ItemToItem):
     neighbours: int = 200
 
     def fit(self, histories: Histories) -> Self:
-        names = histories.items if self.names is None else self.names
-        size = histories.n_items
+        return self.fit_items(histories.items)
+
+    def fit_items(self, items: Names) -> Self:
+        """`fit`, of which only the items matter."""
+        names = items if self.names is None else self.names
+        size = len(items)
         common = max(2.0, 0.5 * size)
         vectorizer = TfidfVectorizer(tokenizer=words, token_pattern=None, lowercase=False, sublinear_tf=True)
         try:

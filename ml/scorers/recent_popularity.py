@@ -22,6 +22,7 @@ class RecentPopularity:
     window: int = 6
     origin: int = 0
     width: int = 0
+    born: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     cumulative: Floats = field(default_factory=lambda: np.zeros((1, 0), np.float32))
 
     def fit(self, histories: Histories) -> Self:
@@ -36,6 +37,7 @@ class RecentPopularity:
     def count(self, histories: Histories) -> Self:
         """Count other (for instance later) histories on the grid laid before, which grows as needed."""
         got = histories.reaches
+        self.born = histories.born
         bins = self._bin(got.time) + 1
         bins = np.clip(bins, 1, None)
         depth = int(bins.max(initial=1)) + 1
