@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
+from scipy import sparse
 
 from ml.candidates import Candidates
 from ml.histories import DAY, Bools, Floats, Ints, Names, Prefixes
@@ -24,6 +25,15 @@ class Feature:
     name: str
     family: Family
     meaning: str
+
+
+LEVELS = ("first_word", "first_part", "first_two_parts")  # of its name: the rows of Panel.group
+GROUP_KINDS = {
+    "share": "share of the history",
+    "recent": "share of the latest moments",
+    "idle": "-log of 1 + days (or steps) since the latest use",
+    "trend": "log share of late adoptions",
+}
 
 
 def _declared() -> tuple[Feature, ...]:
@@ -41,8 +51,11 @@ def _declared() -> tuple[Feature, ...]:
         *(Feature(f"trend_{bins}", "trend", f"log adoption share in the last {bins} time bins") for bins in WINDOWS),
         Feature("trend_all", "trend", "log adoption share so far"),
         Feature("trend_rise", "trend", "short trend less the share so far"),
-        Feature("group_share", "text", "share of the history in the item's name group"),
-        Feature("group_recent", "text", "the same with later use weighing more"),
+        *(
+            Feature(f"{level}_{kind}", "text", f"{meaning} in the item's {level}")
+            for level in LEVELS
+            for kind, meaning in GROUP_KINDS.items()
+        ),
         Feature("is_new", "trend", "1 where nobody held it when the scorers were fitted"),
         Feature("log_age", "trend", "log of 1 + days (or steps) since anybody first took it"),
         Feature("stage_gap", "curriculum", "log history length less the item's mean at acquisition"),
@@ -183,14 +196,23 @@ def _unit(prefixes: Prefixes) -> int:
 
 
 def _group(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
-    rows, groups = len(prefixes), int(panel.group.max(initial=0)) + 1
-    shares = []
-    for weight in (np.ones(len(prefixes.item)), np.exp(-prefixes.back / 2.0)):
-        flat = np.bincount(prefixes.row * groups + panel.group[prefixes.item], weight, rows * groups)
-        total = np.bincount(prefixes.row, weight, rows)
-        share = flat.reshape(rows, groups) / np.maximum(total, 1e-9)[:, None]
-        shares.append(np.take_along_axis(share, panel.group[candidates.item], axis=1))
-    return np.stack(shares, axis=2).astype(np.float32)
+    rows, columns = len(prefixes), []
+    late = panel.trend.recent(prefixes.cut, WINDOWS[1]) + np.float32(0.01)
+    idle = np.log1p((prefixes.cut[prefixes.row] - prefixes.used) / _unit(prefixes))
+    for group in panel.group:
+        count = int(group.max(initial=0)) + 1
+        place = prefixes.row * count + group[prefixes.item]
+        wanted = group[candidates.item]
+        for weight in (np.ones(len(prefixes.item)), np.exp(-prefixes.back / 2.0)):
+            flat = np.bincount(place, weight, rows * count).reshape(rows, count)
+            share = flat / np.maximum(flat.sum(axis=1, keepdims=True), 1e-9)
+            columns.append(np.take_along_axis(share, wanted, axis=1))
+        latest = np.full(rows * count, 9.0)  # e^9 days: as if never
+        np.minimum.at(latest, place, idle)
+        columns.append(-np.take_along_axis(latest.reshape(rows, count), wanted, axis=1))
+        member = sparse.csr_matrix((np.ones(len(group), np.float32), (np.arange(len(group)), group)))
+        columns.append(np.take_along_axis(log_share(late @ member), wanted, axis=1))
+    return np.stack(columns, axis=2).astype(np.float32)
 
 
 def _curriculum(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:

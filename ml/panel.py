@@ -50,7 +50,7 @@ class Panel:
     popularity: Doubles
     stage: Doubles  # mean log(1 + items held before) at acquisition
     stage_spread: Doubles
-    group: Ints
+    group: Ints  # levels x items
     place: Ints | None = None  # where the items that scorers learned stand among `items`; None: these are all
 
     def score(self, prefixes: Prefixes) -> Floats:

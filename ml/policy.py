@@ -28,7 +28,7 @@ class Policy:
     per_scorer: int = 40  # candidates each main scorer names
     candidates: int = 120  # candidates ranked: more cost time and add few targets
     folds: int = 3
-    freezes: tuple[float, ...] = (0.3, 0.5, 0.65, 0.8, 0.9)  # shares of the acquisitions: later panels see more
+    freezes: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8)  # shares of the acquisitions: later panels see more
     cases_per_person: int = 6  # one long history must not teach more than six short ones
     max_cases: int = 20_000  # the logit has some fifty weights: more rows no longer move them
     min_cases: int = 50  # below this many cases with a target, weights are noise: serve popularity and say so

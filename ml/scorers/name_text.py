@@ -17,6 +17,7 @@ from ml.scorers.item_knn import keep_largest
 from ml.scorers.scorer import ItemToItem
 
 WORD = re.compile(r"[^\W\d_]+")
+PART = re.compile(r"\s*(?:/|>|::|\||\\)\s*")  # what separates the parts of a path, an area, a category
 
 
 @dataclass
@@ -55,7 +56,11 @@ def words(name: str) -> list[str]:
 
 
 def name_groups(names: Names) -> Ints:
-    """A group code for each name: its first word where names have several, shared words; otherwise a group each."""
+    """Levels x names: a group code by first word, by first part, and by first two parts of what a path separates."""
+    levels = []
+    split = [PART.split(name) for name in names.tolist()]
     heads = [(words(name) or [""])[0] for name in names.tolist()]
-    _, code = np.unique(np.asarray(heads, str), return_inverse=True)
-    return np.asarray(code, np.int64)
+    for keys in (heads, [parts[0] for parts in split], ["/".join(parts[:2]) for parts in split]):
+        _, code = np.unique(np.asarray(keys, str), return_inverse=True)
+        levels.append(code)
+    return np.asarray(levels, np.int64)
