@@ -38,7 +38,7 @@ CHANNELS: dict[str, Family] = {
     "name_text": "text",
     "recent_popularity": "trend",
 }
-NOMINATING = ("ease", "ease_recent", "item_knn_recent", "markov_last", "user_knn", "recent_popularity")
+NOMINATING = ("ease", "ease_recent", "item_knn_recent", "markov_last", "user_knn", "recent_popularity", "name_text")
 
 
 @dataclass(frozen=True, eq=False)
