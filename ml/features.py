@@ -13,7 +13,7 @@ import polars as pl
 from scipy import sparse
 
 from ml.candidates import Candidates
-from ml.histories import DAY, Bools, Floats, Ints, Names, Prefixes
+from ml.histories import Bools, Floats, Ints, Names, Prefixes
 from ml.panel import CHANNELS, Family, Panel
 from ml.scorers.recent_popularity import WINDOWS, log_share
 
