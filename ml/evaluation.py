@@ -33,7 +33,7 @@ from ml.histories import (
 )
 from ml.metrics import CaseScores, K, bootstrap_means, coverage, join_cases, novelty, score_cases
 from ml.openness import FREE, Rules, code_rules
-from ml.peers import PEERS, build_peer
+from ml.peers import PEERS, all_peers, build_peer
 from ml.policy import Policy, choose_policy
 from ml.recommender import Recommender, fit_on, name_array
 from ml.scorers.recent_popularity import RecentPopularity
@@ -141,6 +141,11 @@ class Exam:
             yield np.flatnonzero(cases.cut == cut), before(self.whole, cut)
 
 
+def available_models() -> tuple[str, ...]:
+    """The models that can be compared here: MODELS, and peers whose package is installed (footsteps[peers])."""
+    return (*all_peers(), OURS)
+
+
 def evaluate(
     events: pl.DataFrame,
     *,
@@ -163,10 +168,10 @@ def evaluate(
     requires, repeatable: as in `fit_recommender`; no model may then recommend what is not open, and what was not open
     at the cut is no target. Raises ValueError where the data cannot be split so.
     """
-    wanted = tuple(models or MODELS)
-    unknown = sorted(set(wanted) - set(MODELS))
+    wanted = tuple(models or available_models())
+    unknown = sorted(set(wanted) - set(available_models()))
     if unknown:
-        raise ValueError(f"no model is called {', '.join(unknown)}; there are {', '.join(MODELS)}")
+        raise ValueError(f"no model is called {', '.join(unknown)}; there are {', '.join(available_models())}")
     tell = progress or _silent
     whole = read_histories(events)
     rules = code_rules(requires, repeatable, whole.items)

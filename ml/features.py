@@ -13,7 +13,7 @@ import polars as pl
 from scipy import sparse
 
 from ml.candidates import Candidates
-from ml.histories import DAY, Bools, Floats, Ints, Names, Prefixes
+from ml.histories import Bools, Floats, Ints, Names, Prefixes
 from ml.panel import CHANNELS, Family, Panel
 from ml.scorers.recent_popularity import WINDOWS, log_share
 
@@ -140,7 +140,7 @@ def context(prefixes: Prefixes) -> Floats:
     latest[~empty] = np.iinfo(np.int64).min
     np.maximum.at(latest, prefixes.row, prefixes.used)
     np.maximum.at(moments, prefixes.row, prefixes.back + 1)
-    unit = _unit(prefixes)
+    unit = prefixes.unit
     columns = (prefixes.lengths, moments, (prefixes.cut - first) / unit, (prefixes.cut - latest) / unit)
     return np.stack([np.log1p(np.maximum(column, 0)) for column in columns], axis=1).astype(np.float32)
 
@@ -186,19 +186,15 @@ def _trend(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
 
 
 def _newness(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
-    unit = _unit(prefixes)
+    unit = prefixes.unit
     age = np.maximum(prefixes.cut[:, None] - panel.trend.born[candidates.item], 0) / unit
     return np.stack([panel.is_new[candidates.item], np.log1p(age)], axis=2).astype(np.float32)
-
-
-def _unit(prefixes: Prefixes) -> int:
-    return DAY if np.abs(prefixes.cut).max(initial=0) > 10**12 else 1
 
 
 def _group(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
     rows, columns = len(prefixes), []
     late = panel.trend.recent(prefixes.cut, WINDOWS[1]) + np.float32(0.01)
-    idle = np.log1p((prefixes.cut[prefixes.row] - prefixes.used) / _unit(prefixes))
+    idle = np.log1p(prefixes.idle)
     for group in panel.group:
         count = int(group.max(initial=0)) + 1
         place = prefixes.row * count + group[prefixes.item]

@@ -112,10 +112,22 @@ class Prefixes:
     def lengths(self) -> Ints:
         return np.diff(self.start)
 
-    def matrix(self, n_items: int, tau: float = np.inf) -> sparse.csr_matrix:
-        """Rows x items; an item used `back` moments ago weighs exp(-back / tau)."""
-        weight = np.ones(len(self.item), np.float32) if np.isinf(tau) else np.exp(-self.back / tau).astype(np.float32)
+    def matrix(self, n_items: int, tau: float = np.inf, days: float = np.inf, uses: bool = False) -> sparse.csr_matrix:
+        """Rows x items; an item last used `back` moments and d days ago weighs exp(-back / tau - d / days)."""
+        weight = np.exp(-self.back / tau - self.idle / days).astype(np.float32)
+        if uses:
+            weight *= np.log2(1.0 + self.uses).astype(np.float32)
         return sparse.csr_matrix((weight, self.item, self.start), shape=(len(self), n_items))
+
+    @property
+    def unit(self) -> int:
+        """Ticks in a day, or 1 where the times are an order (no calendar time is so small)."""
+        return DAY if np.abs(self.cut).max(initial=0) > 10**12 else 1
+
+    @cached_property
+    def idle(self) -> Doubles:
+        """Days (or steps) from each entry's latest use to the row's cut."""
+        return np.asarray((self.cut[self.row] - self.used) / self.unit, np.float64)
 
     def held(self, n_items: int) -> Bools:
         mask = np.zeros((len(self), n_items), bool)

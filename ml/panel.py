@@ -28,6 +28,8 @@ CHANNELS: dict[str, Family] = {
     "ease": "history",
     "ease_recent": "history",
     "ease_last": "history",
+    "ease_time": "history",
+    "ease_uses": "history",
     "item_knn": "history",
     "item_knn_recent": "history",
     "markov": "history",
@@ -36,7 +38,7 @@ CHANNELS: dict[str, Family] = {
     "name_text": "text",
     "recent_popularity": "trend",
 }
-NOMINATING = ("ease", "ease_recent", "item_knn_recent", "markov_last", "user_knn", "recent_popularity")
+NOMINATING = ("ease", "ease_recent", "item_knn_recent", "markov_last", "user_knn", "recent_popularity", "name_text")
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +127,8 @@ def fit_panel(histories: Histories, policy: Policy, *, names: Names | None = Non
             "ease": ease.decayed(whole),
             "ease_recent": ease.decayed(recent),
             "ease_last": ease.decayed(last),
+            "ease_time": ease.decayed(days=policy.days),
+            "ease_uses": ease.decayed(recent, uses=True),
             "item_knn": knn.decayed(whole),
             "item_knn_recent": knn.decayed(last),
             "markov": markov,

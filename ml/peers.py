@@ -5,6 +5,7 @@ Belongs here: their names and settings. Does not belong here: the scorers themse
 
 from ml.policy import Policy
 from ml.scorers.ease import Ease
+from ml.scorers.installed import IMPLICIT, ImplicitFactors, installed_peers
 from ml.scorers.item_knn import ItemKNN
 from ml.scorers.markov import Markov
 from ml.scorers.popularity import Popularity
@@ -12,7 +13,13 @@ from ml.scorers.recent_popularity import RecentPopularity
 from ml.scorers.scorer import Scorer
 from ml.scorers.user_knn import UserKNN
 
+# Ours to run anywhere; those of `installed_peers` join where their package is.
 PEERS = ("popularity", "recent_popularity", "item_knn", "ease", "markov", "user_knn")
+
+
+def all_peers() -> tuple[str, ...]:
+    """Every peer that can run here."""
+    return (*PEERS, *installed_peers())
 
 
 def build_peer(name: str, policy: Policy, seed: int) -> Scorer:
@@ -24,5 +31,6 @@ def build_peer(name: str, policy: Policy, seed: int) -> Scorer:
         "ease": Ease(ridge=policy.ease_ridge, entries=policy.row_entries),
         "markov": Markov(tau=policy.taus[2], entries=policy.row_entries),
         "user_knn": UserKNN(neighbours=policy.user_neighbours, seed=seed),
+        **{peer: ImplicitFactors(peer, seed) for peer in IMPLICIT},
     }
     return scorers[name]

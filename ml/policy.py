@@ -25,8 +25,9 @@ class Policy:
     user_neighbours: int = 500
     row_entries: int = 1000  # of an item x item row; dense below four times as many items
     taus: tuple[float, float, float] = (np.inf, 5.0, 0.7)  # whole history, last handful of moments, last moment
-    per_scorer: int = 40  # candidates each main scorer names
-    candidates: int = 120  # candidates ranked: more cost time and add few targets
+    days: float = 60.0  # a history weighed by calendar: what was used in the last two months counts most
+    per_scorer: int = 30  # candidates each main scorer names
+    candidates: int = 100  # candidates ranked: more cost time and add few targets
     folds: int = 3
     freezes: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8)  # shares of the acquisitions: later panels see more
     cases_per_person: int = 6  # one long history must not teach more than six short ones

@@ -217,7 +217,7 @@ def rows_of_cases(
         part = cases.take(np.arange(rows.start, rows.stop))
         prefixes = build_prefixes(histories, part.person, part.cut)
         open_items = rules.open_items(prefixes, histories.n_items)
-        if histories.is_calendar:  # what nobody had yet could not have been recommended then
+        if policy.target == "window" and histories.is_calendar:  # nobody could be recommended what nobody had yet
             open_items &= histories.born[None, :] < part.cut[:, None]
         scores = panel.score(prefixes)
         candidates, _ = pick_candidates(scores, open_items, policy, nominated(extra, prefixes, histories))

@@ -28,14 +28,16 @@ class ItemToItem:
     """Scores an item by the sum of its weights from the items held, later use weighing more where tau is finite."""
 
     tau: float = np.inf
+    days: float = np.inf
+    uses: bool = False
     matrix: Floats | sparse.csr_matrix = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
-    def decayed(self, tau: float) -> Self:
+    def decayed(self, tau: float = np.inf, days: float = np.inf, uses: bool = False) -> Self:
         """The same fitted matrix (shared, not copied) with another decay of the history."""
-        return replace(self, tau=tau)
+        return replace(self, tau=tau, days=days, uses=uses)
 
     def score(self, prefixes: Prefixes) -> Floats:
-        scores = prefixes.matrix(self.matrix.shape[0], self.tau) @ self.matrix
+        scores = prefixes.matrix(self.matrix.shape[0], self.tau, self.days, self.uses) @ self.matrix
         return np.asarray(scores.todense() if sparse.issparse(scores) else scores, np.float32)
 
 

@@ -21,7 +21,7 @@ AS_OF = datetime(2023, 1, 1)
 
 @pytest.fixture(scope="module")
 def fitted(ladders: pl.DataFrame) -> Recommender:
-    policy = replace(choose_policy(read_histories(ladders)), trees=5, steps=(1.0,))
+    policy = replace(choose_policy(read_histories(ladders)), trees=5, steps=(1.0,), min_boosting_cases=50)
     return fit_recommender(ladders, as_of=AS_OF, policy=policy)
 
 

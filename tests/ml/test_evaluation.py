@@ -45,7 +45,7 @@ def test_the_freeze_leaves_a_fifth_of_the_acquisitions_in_whole_windows(ladders:
 def test_leave_last_trains_on_nothing_from_the_held_out_moment_on(ladders: pl.DataFrame) -> None:
     exam = split_leave_last(read_histories(ladders))
     latest = {str(exam.train.people[p]): int(t) for p, t in zip(exam.train.person, exam.train.time, strict=True)}
-    for person, cut in zip(exam.histories.people[exam.cases.person].tolist(), exam.cases.cut, strict=True):
+    for person, cut in zip(exam.whole.people[exam.cases.person].tolist(), exam.cases.cut, strict=True):
         assert latest[person] < cut
 
 

@@ -126,3 +126,21 @@ def test_extra_features_with_gaps_are_refused(ladders: pl.DataFrame) -> None:
 
     with pytest.raises(ValueError, match="empty or infinite"):
         fit_recommender(ladders, as_of=AS_OF, extra_features=Gappy(pl.DataFrame(), {"told": "hr"}))
+
+
+def test_an_item_that_came_up_after_the_fit_is_ranked_by_its_name_and_adoption(ladders: pl.DataFrame) -> None:
+    early, late = datetime(2022, 6, 1), datetime(2022, 9, 1)
+    recommender = fit_recommender(ladders, as_of=early, policy=quick(ladders))
+    held = ladders.filter(pl.col("ts") < early).group_by("person_id").agg(pl.col("skill_id").str.slice(6, 1).unique())
+    only = held.filter(pl.col("skill_id").list.len() == 1).explode("skill_id").sort("person_id")
+    at_home, away = (only.filter(pl.col("skill_id") == ladder)["person_id"] for ladder in "ab")
+    fresh = pl.DataFrame({"person_id": at_home[:8], "skill_id": "laddera/rungnew", "ts": datetime(2022, 8, 1)})
+    events = pl.concat([ladders, fresh.with_columns(pl.col("ts").cast(pl.Datetime("us")))])
+
+    def place(people: pl.Series, as_of: datetime) -> pl.Series:
+        rows = recommender.score(events, people, as_of=as_of, k=40)
+        return rows.filter(pl.col("skill_id") == "laddera/rungnew")["rank"]
+
+    assert place(at_home[8:], datetime(2022, 7, 1)).is_empty()
+    assert len(place(at_home[8:], late)) == len(at_home[8:])
+    assert place(at_home[8:], late).mean() < place(away, late).mean()

@@ -1,5 +1,6 @@
 """Cases, folds and rows: what is a target, and that no panel saw the people it scores."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import ml.training
 from ml.histories import DAY, Histories, as_tick, read_histories
 from ml.policy import choose_policy
-from ml.training import cross_fitted_rows, step_cases, training_cases, window_cases
+from ml.training import cross_fitted_rows, frozen_rows, step_cases, training_cases, window_cases
 
 EVENTS = pl.DataFrame(
     {"person_id": ["a"] * 5 + ["b"] * 2, "skill_id": list("uvwxu") + list("uv"), "ts": [1, 4, 4, 9, 10, 6, 7]}
@@ -80,3 +81,30 @@ def test_held_items_are_never_candidates_and_labels_are_the_targets(small_ladder
     # 36 skills fit the candidate list whole, so every target must be there, and nothing held may be.
     assert rows.label.sum(axis=1).tolist() == rows.n_targets.tolist()
     assert (rows.real.sum(axis=1) < histories.n_items).all()
+
+
+def test_frozen_panels_saw_nothing_from_their_cases_on(
+    small_ladders: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    histories = read_histories(small_ladders)
+    policy = replace(choose_policy(histories), min_cases=10)
+    end = int(histories.time.max()) + 1
+    cases = training_cases(histories, policy, horizon=60 * DAY, end=end, seed=0)
+    learned: list[int] = []
+    asked: list[int] = []
+    fit, rows_of = ml.training.fit_panel, ml.training.rows_of_cases
+
+    def watch_fit(given: Histories, *rest: object, **named: object) -> object:
+        learned.append(int(given.time.max()))
+        return fit(given, *rest, **named)
+
+    def watch_rows(panel: object, given: Histories, some: object, *rest: object) -> object:
+        asked.append(int(some.cut.min()))
+        return rows_of(panel, given, some, *rest)
+
+    monkeypatch.setattr(ml.training, "fit_panel", watch_fit)
+    monkeypatch.setattr(ml.training, "rows_of_cases", watch_rows)
+    rows = frozen_rows(histories, cases, policy, names=None, extra=None, seed=0)
+    assert len(asked) == len(policy.freezes)
+    assert all(latest < earliest for latest, earliest in zip(learned, asked, strict=True))
+    assert 0 < len(rows.person) < len(cases)
