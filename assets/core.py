@@ -26,6 +26,7 @@ from pipelines.conform import (
 from pipelines.contracts.catalog import (
     ACCOUNT,
     ALIAS,
+    CONFLICT,
     EVIDENCE,
     PERSON,
     PREREQUISITE,
@@ -36,7 +37,7 @@ from pipelines.contracts.catalog import (
 from pipelines.contracts.shapes import SHAPES, ShapeName, quarantine_table
 from pipelines.contracts.table import Table
 from pipelines.evidence import CoreRows, collect_evidence, count_unknown
-from pipelines.identity import identify_people, match_accounts, mentioned_people, observe_people
+from pipelines.identity import find_conflicts, identify_people, match_accounts, mentioned_people, observe_people
 from pipelines.landing import source_tables
 from pipelines.sources.taxonomy.declared import read_declared_taxonomy
 from pipelines.taxonomy import Taxonomy, match_skills
@@ -65,12 +66,13 @@ def core_assets(config: Config) -> list[AssetsDefinition]:
 
 
 def _accounts(raw: list[str]) -> AssetsDefinition:
-    @asset(**described(ACCOUNT), deps=raw)
-    def accounts(night: Night) -> pl.DataFrame:
+    @multi_asset(name="match_accounts", specs=[spec_of(table, deps=raw) for table in (ACCOUNT, CONFLICT)])
+    def accounts(night: Night) -> Iterator[Any]:
         frames = {shape: night.rows_of(shape) for shape in SHAPES}
-        mentions = mentioned_people(list(frames.values()))
+        mentions, maps = mentioned_people(list(frames.values())), night.account_maps()
         people = identify_people([frames["person"]]) if night.sources_of("person") else observe_people(mentions)
-        return match_accounts(mentions, people, night.account_maps())
+        yield night.materialize(ACCOUNT, match_accounts(mentions, people, maps))
+        yield night.materialize(CONFLICT, find_conflicts(mentions, people, maps))
 
     return accounts
 

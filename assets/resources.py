@@ -107,14 +107,14 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         return pl.concat(frames) if frames else _no_rows(shape)
 
     def account_maps(self) -> pl.DataFrame:
-        """The rows of all account maps: serves (the system whose accounts they are, null for any), and the keys."""
+        """The rows of all account maps: serves (whose accounts, null for any), settles, and keys."""
         systems = pl.DataFrame(
-            [(source.name, system) for source in self.config.sources for system in (*source.serves, *_any(source))],
-            schema={"source_name": pl.String, "serves": pl.String},
+            [(s.name, system, s.settles) for s in self.config.sources for system in (*s.serves, *_any(s))],
+            schema={"source_name": pl.String, "serves": pl.String, "settles": pl.Boolean},
             orient="row",
         )
         rows = self.rows_of("account").select("source_name", *WHO).collect()
-        return rows.join(systems, on="source_name").select("serves", *WHO).unique().sort(pl.all())
+        return rows.join(systems, on="source_name").select("serves", "settles", *WHO).unique().sort(pl.all())
 
 
 def _any(source: Source) -> list[None]:

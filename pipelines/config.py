@@ -71,6 +71,7 @@ class Source(_Declared):
     mapping: dict[str, ColumnMapping] = {}
     accounts: AccountKind = "own"  # what the export's account is: its own system's, or a key of the company
     serves: list[str] = []  # of an account map: the systems whose accounts it lists; none: any system's
+    settles: bool = False  # of an account map: it is believed before every key, to settle a conflict
     encoding: str | None = None
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     decimal_comma: bool = False
@@ -137,7 +138,7 @@ class Source(_Declared):
     @property
     def mapping_code(self) -> str:
         """Fingerprint of everything that decides how a file is read: with a new one, files are read again."""
-        about_delivery = {"name", "path", "freshness_days", "floor_share", "delivery", "accounts", "serves"}
+        about_delivery = {"name", "path", "freshness_days", "floor_share", "delivery", "accounts", "serves", "settles"}
         read = self.model_dump(mode="json", exclude=about_delivery)
         return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()[:12]
 

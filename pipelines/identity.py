@@ -9,7 +9,7 @@ from typing import Literal
 
 import polars as pl
 
-from pipelines.contracts.catalog import ACCOUNT
+from pipelines.contracts.catalog import ACCOUNT, CONFLICT
 from pipelines.contracts.fields import FIELDS
 
 # Employee number before work e-mail before an account map; a name never joins two people.
@@ -63,13 +63,45 @@ def match_accounts(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFr
     """The table of accounts: each mention with its person_id and what matched, null where nobody is known by it.
 
     `maps` connects accounts to employee numbers or e-mails: serves (the system whose accounts they are, null for any),
-    account_code, employee_number, work_email. An account of one system says nothing about the same text in another,
-    unless a map or `people` says so by a null system. A key that two people share matches neither.
+    settles (believed before everything else), account_code, employee_number, work_email. An account of one system says
+    nothing about the same text in another, unless a map or `people` says so by a null system. A key that two people
+    share matches neither.
     """
+    return _matched(mentions, people, maps).select(ACCOUNT.column_names).unique().sort(pl.all())
+
+
+def find_conflicts(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -> pl.DataFrame:
+    """One row per mention whose keys lead to several people, or one of whose keys several people share.
+
+    What a settling map says is no conflict any more. The more trusted key is followed meanwhile.
+    """
+    ways = _matched(mentions, people, maps).filter(pl.col("settled").is_null())
+    told = ways.with_columns(pl.concat_list("p1", "p2", "p3").list.drop_nulls().list.unique().list.sort().alias("led"))
+    disagree = told.filter(pl.col("led").list.len() > 1).select(
+        "system_name", *WHO, pl.col("led").alias("candidate_ids"), pl.lit("keys_disagree").alias("conflict_reason")
+    )
+    open_ways = ways.filter(pl.col("person_id").is_null()).select("system_name", *WHO)
+    shared = [
+        open_ways.join(_owners(people, key), on=key).with_columns(pl.lit("key_is_shared").alias("conflict_reason"))
+        for key in ("employee_number", "work_email")
+    ]
+    found = pl.concat([disagree, *(one.select(disagree.columns) for one in shared)])
+    return found.select(CONFLICT.column_names).sort("system_name", *WHO, "conflict_reason")
+
+
+def _owners(people: pl.DataFrame, key: str) -> pl.DataFrame:
+    """The people that share a key: the key and candidate_ids."""
+    owners = people.drop_nulls(key).group_by(key).agg(pl.col("person_id").unique().sort().alias("candidate_ids"))
+    return owners.filter(pl.col("candidate_ids").list.len() > 1)
+
+
+def _matched(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -> pl.DataFrame:
+    """The mentions with the person each way leads to (settled, p1 to p6), and the most trusted of them."""
     by_number, by_email = _key(people, "employee_number"), _key(people, "work_email")
     mapped = maps.join(by_number.rename({"person_id": "p1"}), on="employee_number", how="left")
     mapped = mapped.join(by_email.rename({"person_id": "p2"}), on="work_email", how="left")
     mapped = mapped.with_columns(pl.coalesce("p1", "p2").alias("person_id")).rename({"serves": "system_name"})
+    settling, mapped = mapped.filter("settles"), mapped.filter(~pl.col("settles"))
     found = (
         mentions.join(by_number.rename({"person_id": "p1"}), on="employee_number", how="left")
         .join(by_email.rename({"person_id": "p2"}), on="work_email", how="left")
@@ -77,14 +109,16 @@ def match_accounts(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFr
         .join(_accounts_anywhere(mapped, "p4"), on="account_code", how="left")
         .join(_accounts(people, "p5"), on=("system_name", "account_code"), how="left")
         .join(_accounts_anywhere(people, "p6"), on="account_code", how="left")
+        .join(_accounts(settling, "s1"), on=("system_name", "account_code"), how="left")
+        .join(_accounts_anywhere(settling, "s2"), on="account_code", how="left")
+        .with_columns(pl.coalesce("s1", "s2").alias("settled"))
     )
     evidence: Mapping[str, str] = {
-        "p1": "employee_number", "p2": "work_email", "p3": "account_map", "p4": "account_map", "p5": "hr_account",
-        "p6": "same_account",
+        "settled": "settled", "p1": "employee_number", "p2": "work_email", "p3": "account_map", "p4": "account_map",
+        "p5": "hr_account", "p6": "same_account",
     }  # fmt: skip
     how = pl.coalesce(pl.when(pl.col(p).is_not_null()).then(pl.lit(name)) for p, name in evidence.items())
-    found = found.with_columns(pl.coalesce(*evidence).alias("person_id"), how.alias("matched_on"))
-    return found.select(ACCOUNT.column_names).unique().sort(pl.all())
+    return found.with_columns(pl.coalesce(*evidence).alias("person_id"), how.alias("matched_on"))
 
 
 def _accounts(known: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -200,7 +200,8 @@ def _read_and_keep(landing: Landing, source: Source, path: Path, sha256: str) ->
     finally:
         for file in (file for pair in files.values() for file in pair):
             _unfinished(file).unlink(missing_ok=True)
-    return Delivery(source.name, path.name, sha256, "landed", None, good, bad, export.columns_left_out)
+    denied = tuple(f"{column} (never read: {kind})" for column, kind in export.denied_by_class)
+    return Delivery(source.name, path.name, sha256, "landed", None, good, bad, (*export.columns_left_out, *denied))
 
 
 def _sink(

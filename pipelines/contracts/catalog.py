@@ -47,6 +47,15 @@ ACCOUNT = _table(
     readers=("core",),
 )
 
+CONFLICT = _table(
+    "core_identity__assn_conflict",
+    "Connects what an export calls a person to the several people it may be; an account map that settles ends it.",
+    ("system_name", "account_code", "employee_number", "work_email", "candidate_ids", "conflict_reason"),
+    (),
+    required=("system_name", "candidate_ids", "conflict_reason"),
+    readers=("data engineers",),
+)
+
 ROLE_PERIOD = _table(
     "core_hr__scd_role_period",
     "One row each time a person takes up a role in a unit, until the next change there.",
@@ -274,7 +283,7 @@ SNAPSHOT = _table(
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        DELIVERY, PERSON, ACCOUNT, ROLE_PERIOD, ASSIGNMENT, WORKLOG, LEARNING_RECORD, FEEDBACK, ASPIRATION,
+        DELIVERY, PERSON, ACCOUNT, CONFLICT, ROLE_PERIOD, ASSIGNMENT, WORKLOG, LEARNING_RECORD, FEEDBACK, ASPIRATION,
         SKILL_MENTION, SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE, UNKNOWN_MENTION, EVIDENCE, MASTERY, REACHED_STEP,
         EVALUATION, MODEL_CARD, CANDIDATE, NEXT_SKILL, OUT_MASTERY,
         SNAPSHOT,

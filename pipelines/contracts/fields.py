@@ -19,6 +19,7 @@ FEEDBACK_KINDS = ("certificate", "assessment", "manager", "peer", "self")
 EMPLOYMENT_STATUSES = ("active", "leave", "left")
 AMOUNT_UNITS = ("hours", "count", "share")
 DELIVERY_STATUSES = ("landed", "already_landed", "refused")
+CONFLICT_REASONS = ("keys_disagree", "key_is_shared")
 NO_RECOMMENDATION_REASONS = ("too_little_evidence", "nothing_eligible", "opted_out")
 RELATIONS = ("follow", "walk_with", "lead")
 
@@ -49,7 +50,11 @@ _declare("delivery_number", pl.Int64, "Deliveries of the lake in the order they 
 _declare("mapping_code", pl.String, "Fingerprint of the mapping under which the file was read.")
 _declare("delivery_status", pl.String, "What became of the delivery.", allowed=DELIVERY_STATUSES)
 _declare("delivery_reason", pl.String, "Why a delivery was refused, in one sentence that says what to do.")
-_declare("columns_left_out", pl.List(pl.String), "Columns of the file that no mapping asked for.")
+_declare(
+    "columns_left_out",
+    pl.List(pl.String),
+    "Columns that no mapping asked for, and those never read.",
+)
 _declare("good_count", pl.Int64, "Rows that kept every rule.", minimum=0)
 _declare("bad_count", pl.Int64, "Rows set aside in quarantine.", minimum=0)
 _declare("failed_rules", pl.List(pl.String), "Rules the row broke, each as column|rule.")
@@ -70,6 +75,8 @@ _declare("employment_status", pl.String, "Whether the person works here now.", a
 _declare("hired_date", pl.Date, "First day of work.")
 _declare("left_date", pl.Date, "Last day of work; null while the person works here.")
 _declare("weekly_hours", pl.Float64, "Agreed hours a week.", unit="hours", minimum=0, maximum=80)
+_declare("candidate_ids", pl.List(pl.String), "People it may be, by person_id.", personal=Personal.PSEUDONYM)
+_declare("conflict_reason", pl.String, "Why it is not plain who is meant.", allowed=CONFLICT_REASONS)
 _declare("matched_on", pl.String, "What joined the account to the person: the evidence for the match.")
 
 # Periods, work, learning, judgement, wishes

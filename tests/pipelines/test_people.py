@@ -16,9 +16,16 @@ from pipelines.conform import (
     conform_person,
     conform_role_period,
 )
-from pipelines.contracts.catalog import ACCOUNT, FEEDBACK, LEARNING_RECORD, PERSON, ROLE_PERIOD, WORKLOG
+from pipelines.contracts.catalog import ACCOUNT, CONFLICT, FEEDBACK, LEARNING_RECORD, PERSON, ROLE_PERIOD, WORKLOG
 from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
-from pipelines.identity import identify_people, match_accounts, mentioned_people, observe_people, read_accounts
+from pipelines.identity import (
+    find_conflicts,
+    identify_people,
+    match_accounts,
+    mentioned_people,
+    observe_people,
+    read_accounts,
+)
 from pipelines.lake import obey
 
 WHO = {"system_name": pl.String, "account_code": pl.String, "employee_number": pl.String, "work_email": pl.String}
@@ -53,11 +60,11 @@ HR = rows(
     system="tabular",
 )
 PEOPLE = identify_people([HR])
-NO_MAPS = pl.DataFrame(schema={"serves" if name == "system_name" else name: kind for name, kind in WHO.items()})
+NO_MAPS = pl.DataFrame(schema={"serves": pl.String, "settles": pl.Boolean, **dict(list(WHO.items())[1:])})
 
 
-def account_map(*rows_: tuple[str | None, str, str | None, str | None]) -> pl.DataFrame:
-    return pl.DataFrame(rows_, schema=NO_MAPS.schema, orient="row")
+def account_map(*given: tuple[str | None, str, str | None, str | None], settles: bool = False) -> pl.DataFrame:
+    return pl.DataFrame([(row[0], settles, *row[1:]) for row in given], schema=NO_MAPS.schema, orient="row")
 
 
 def matched(mention: tuple[str, str | None, str | None, str | None], maps: pl.DataFrame = NO_MAPS,
@@ -123,6 +130,23 @@ def test_a_key_that_two_people_share_matches_neither() -> None:
     assert matched(("jira", "j", None, "t@x"), people=shared) == (None, None)
     maps = account_map((None, "j", "1", None), (None, "j", "2", None))
     assert matched(("jira", "j", None, None), maps, shared) == (None, None)
+
+
+def test_keys_that_lead_to_two_people_are_a_conflict_until_a_map_settles_it() -> None:
+    mention = calls(("jira", "zz", "1", "bob@x.org"))
+    (conflict,) = find_conflicts(mention, PEOPLE, NO_MAPS).to_dicts()
+    assert (conflict["candidate_ids"], conflict["conflict_reason"]) == (["1", "2"], "keys_disagree")
+    settled = account_map(("jira", "zz", "2", None), settles=True)
+    assert matched(("jira", "zz", "1", "bob@x.org"), settled) == ("2", "settled")
+    assert find_conflicts(mention, PEOPLE, settled).is_empty()
+
+
+def test_a_key_that_two_people_share_is_a_conflict_where_nothing_else_tells() -> None:
+    shared = identify_people([rows("person", {"account_code": "a", "employee_number": "1", "work_email": "t@x"},
+                                   {"account_code": "b", "employee_number": "2", "work_email": "t@x"})])  # fmt: skip
+    (conflict,) = obey(CONFLICT, find_conflicts(calls(("jira", "j", None, "t@x")), shared, NO_MAPS)).to_dicts()
+    assert (conflict["candidate_ids"], conflict["conflict_reason"]) == (["1", "2"], "key_is_shared")
+    assert find_conflicts(calls(("jira", "j", "2", "t@x")), shared, NO_MAPS).is_empty()
 
 
 CODE = st.none() | st.sampled_from(["1", "2", "a", "b"])
