@@ -7,6 +7,7 @@ Does not belong here: the steps.
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from assets.commands.saying import Failed, answers, errors, print_json, print_table, say, settings_of
@@ -227,10 +229,22 @@ class _Watch(logging.Handler):
 def _progress(steps: int) -> Iterator[None]:
     """A bar over the steps of a night, on standard error; Dagster's own lines go to its event log alone."""
     columns = (TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=errors, transient=True) as bar:
+    with _own_stderr() as console, Progress(*columns, console=console, transient=True) as bar:
         watch = _Watch(bar, bar.add_task("starting", total=steps))
         listeners.append(watch)
         try:
             yield
         finally:
             listeners.remove(watch)
+
+
+@contextmanager
+def _own_stderr() -> Iterator[Console]:
+    """A console on standard error that stays there while Dagster turns the file descriptor to its compute logs."""
+    try:
+        copy = os.dup(sys.stderr.fileno())
+    except (OSError, ValueError):  # standard error is no file, as in a test
+        yield errors
+        return
+    with os.fdopen(copy, "w") as stream:
+        yield Console(file=stream, highlight=False)
