@@ -32,6 +32,7 @@ from pipelines.contracts.catalog import (
     PREREQUISITE,
     ROLE_PROFILE,
     SKILL,
+    TAXONOMY_RELATION,
     UNKNOWN_MENTION,
 )
 from pipelines.contracts.shapes import SHAPES, ShapeName, quarantine_table
@@ -105,7 +106,7 @@ def _core_event(shape: ShapeName, raw: list[str]) -> AssetsDefinition:
 
 
 def _taxonomy(config: Config) -> AssetsDefinition:
-    tables = (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE)
+    tables = (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE, TAXONOMY_RELATION)
     observed = config.taxonomy.system == "observed"
     upstream = [CORE_OF[shape].name for shape in _EVIDENCE_SHAPES] if observed else []
 
@@ -113,7 +114,7 @@ def _taxonomy(config: Config) -> AssetsDefinition:
     def taxonomy(night: Night) -> Iterator[Any]:
         texts = _core_rows(night).skill_texts()["skill_text"] if observed else pl.Series("skill_text", [], pl.String)
         found = read_declared_taxonomy(night.config.taxonomy, night.landing_folder, texts)
-        frames = (found.skills, found.aliases, found.prerequisites, found.role_profiles)
+        frames = (found.skills, found.aliases, found.prerequisites, found.role_profiles, found.relations)
         for table, frame in zip(tables, frames, strict=True):
             yield night.materialize(table, frame)
 

@@ -4,12 +4,12 @@ Belongs here: reading the company's taxonomy, the normal form of a name, and fin
 Does not belong here: who has which skill (`pipelines.evidence`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
-from pipelines.contracts.catalog import ALIAS, PREREQUISITE, ROLE_PROFILE
+from pipelines.contracts.catalog import ALIAS, PREREQUISITE, ROLE_PROFILE, TAXONOMY_RELATION
 
 SEPARATOR = "|"  # between several names in one text
 
@@ -20,12 +20,13 @@ class TaxonomyRefused(Exception):
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """Frames in the contracts of the four core_taxonomy tables."""
+    """Frames in the contracts of the core_taxonomy tables; `relations` keeps what a publisher says besides."""
 
     skills: pl.DataFrame
     aliases: pl.DataFrame
     prerequisites: pl.DataFrame
     role_profiles: pl.DataFrame
+    relations: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TAXONOMY_RELATION.schema))
 
 
 def normalise(text: pl.Expr) -> pl.Expr:
@@ -46,7 +47,9 @@ def read_taxonomy(skills: Path, prerequisites: Path | None, role_profiles: Path 
     return build_taxonomy(table, needs, profiles)
 
 
-def build_taxonomy(table: pl.DataFrame, needs: pl.DataFrame, profiles: pl.DataFrame) -> Taxonomy:
+def build_taxonomy(
+    table: pl.DataFrame, needs: pl.DataFrame, profiles: pl.DataFrame, relations: pl.DataFrame | None = None
+) -> Taxonomy:
     """The taxonomy of a table of micro-skills (columns as in `read_taxonomy`, all but the first two optional).
 
     Raises TaxonomyRefused where an id repeats, is missing or is unknown, or prerequisites form a cycle.
@@ -79,6 +82,11 @@ def build_taxonomy(table: pl.DataFrame, needs: pl.DataFrame, profiles: pl.DataFr
         _aliases(table),
         needs.select(PREREQUISITE.column_names).unique().sort(pl.all()),
         profiles.select(ROLE_PROFILE.column_names).unique(("role_name", "skill_id"), keep="first").sort(pl.all()),
+        (pl.DataFrame(schema=TAXONOMY_RELATION.schema) if relations is None else relations)
+        .select(TAXONOMY_RELATION.column_names)
+        .drop_nulls()
+        .unique()
+        .sort(pl.all()),
     )
 
 

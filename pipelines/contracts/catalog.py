@@ -169,6 +169,14 @@ ROLE_PROFILE = _table(
     readers=("feat",),
 )
 
+TAXONOMY_RELATION = _table(
+    "core_taxonomy__assn_relation",
+    "Connects two entries of a published taxonomy as its publisher does; kept whole, whatever the flow uses of it.",
+    ("from_id", "relation_name", "to_id"),
+    ("from_id", "relation_name", "to_id"),
+    readers=("data engineers",),
+)
+
 UNKNOWN_MENTION = _table(
     "core_skill__codes_unknown_mention",
     "One row per skill text that the taxonomy does not know, with how often it occurs and what it may mean.",
@@ -284,7 +292,8 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         DELIVERY, PERSON, ACCOUNT, CONFLICT, ROLE_PERIOD, ASSIGNMENT, WORKLOG, LEARNING_RECORD, FEEDBACK, ASPIRATION,
-        SKILL_MENTION, SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE, UNKNOWN_MENTION, EVIDENCE, MASTERY, REACHED_STEP,
+        SKILL_MENTION, SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE, TAXONOMY_RELATION,
+        UNKNOWN_MENTION, EVIDENCE, MASTERY, REACHED_STEP,
         EVALUATION, MODEL_CARD, CANDIDATE, NEXT_SKILL, OUT_MASTERY,
         SNAPSHOT,
     )

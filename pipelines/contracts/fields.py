@@ -19,6 +19,8 @@ FEEDBACK_KINDS = ("certificate", "assessment", "manager", "peer", "self")
 EMPLOYMENT_STATUSES = ("active", "leave", "left")
 AMOUNT_UNITS = ("hours", "count", "share")
 DELIVERY_STATUSES = ("landed", "already_landed", "refused")
+# broader: lies under; essential, optional: how much it needs the other.
+TAXONOMY_RELATIONS = ("broader", "essential", "optional")
 CONFLICT_REASONS = ("keys_disagree", "key_is_shared")
 NO_RECOMMENDATION_REASONS = ("too_little_evidence", "nothing_eligible", "opted_out")
 RELATIONS = ("follow", "walk_with", "lead")
@@ -121,6 +123,9 @@ _declare("capability_name", pl.String, "Name of the capability.")
 _declare(
     "capability_weight", pl.Float64, "Share of the capability that the micro-skill makes up.", minimum=0, maximum=1
 )
+_declare("from_id", pl.String, "Entry of a taxonomy: a micro-skill or a group.")
+_declare("relation_name", pl.String, "How its publisher relates it.", allowed=TAXONOMY_RELATIONS)
+_declare("to_id", pl.String, "The entry it is related to.")
 _declare("requires_skill_id", pl.String, "Micro-skill that comes first.")
 _declare("importance", pl.String, "How much the role needs it.", allowed=("essential", "optional"))
 _declare(

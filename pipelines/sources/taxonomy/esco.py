@@ -19,6 +19,8 @@ from pipelines.sources.taxonomy.loaded import (
 )
 from pipelines.taxonomy import Taxonomy, build_taxonomy
 
+_TWICE = "an entry unknown, or said twice"
+
 
 @dataclass(frozen=True)
 class _Form:
@@ -80,22 +82,37 @@ def load_esco(folder: Path) -> LoadedTaxonomy:
     needs = known_pairs(essential, skills, "skill_id", "requires_skill_id")
     raw_profiles = _optional(folder, form.profiles, form.profile, ("role_id", "skill_id", "kind"))
     profiles = _profiles(folder, form, known_pairs(raw_profiles, skills, "skill_id"))
-    taxonomy = build_taxonomy(found, needs, profiles)
-    below = parents.filter(pl.col("child_id").is_in(skills["skill_id"].implode()))["child_id"].n_unique()
-    with_group = taxonomy.skills["capability_id"].count()
+    taxonomy = build_taxonomy(found, needs, profiles, _relations(relations, parents))
+    broader = taxonomy.relations.filter(pl.col("relation_name") == "broader").height
+    between = taxonomy.relations.height - broader
     return LoadedTaxonomy(
         taxonomy,
         (
             TaxonomyCount("skills", skills.height, taxonomy.skills.height),
-            TaxonomyCount("skills below a group", below, with_group, "" if below == with_group else "no group above"),
-            TaxonomyCount("essential skill relations", essential.height, taxonomy.prerequisites.height,
-                          "" if essential.height == taxonomy.prerequisites.height else "skill unknown, or twice"),
-            TaxonomyCount("optional skill relations", relations.height - essential.height, 0,
-                          "optional: no prerequisite" if relations.height > essential.height else ""),
+            TaxonomyCount("hierarchy rows", parents.height, broader, "" if parents.height == broader else _TWICE),
+            TaxonomyCount("skill relations", relations.height, between, "" if relations.height == between else _TWICE),
+            TaxonomyCount("of these, prerequisites", essential.height, taxonomy.prerequisites.height,
+                          "" if essential.height == taxonomy.prerequisites.height else _TWICE),
             TaxonomyCount("occupation relations", raw_profiles.height, taxonomy.role_profiles.height,
-                          "" if raw_profiles.height == taxonomy.role_profiles.height else "skill unknown, or twice"),
+                          "" if raw_profiles.height == taxonomy.role_profiles.height else _TWICE),
         ),
     )  # fmt: skip
+
+
+def _relations(between: pl.DataFrame, parents: pl.DataFrame) -> pl.DataFrame:
+    """Every row of the hierarchy and of the relations between skills; a blank kind is the weaker one."""
+    kind = pl.when(pl.col("kind").str.to_lowercase() == "essential").then(pl.lit("essential"))
+    needed = between.select(
+        pl.col("skill_id").alias("from_id"),
+        kind.otherwise(pl.lit("optional")).alias("relation_name"),
+        pl.col("requires_skill_id").alias("to_id"),
+    )
+    broader = parents.select(
+        pl.col("child_id").alias("from_id"),
+        pl.lit("broader").alias("relation_name"),
+        pl.col("parent_id").alias("to_id"),
+    )
+    return pl.concat([needed, broader])
 
 
 def _profiles(folder: Path, form: _Form, relations: pl.DataFrame) -> pl.DataFrame:

@@ -46,15 +46,17 @@ def load_onet(folder: Path) -> LoadedTaxonomy:
         pl.col(_EXAMPLE).alias("skill_id"),
         pl.when(is_asked_for).then(pl.lit("essential")).otherwise(pl.lit("optional")).alias("importance"),
     )
-    taxonomy = build_taxonomy(skills, nothing_before(), profiles)
+    under = rows.select(
+        pl.col(_EXAMPLE).alias("from_id"), pl.lit("broader").alias("relation_name"), pl.col(_COMMODITY).alias("to_id")
+    )
+    taxonomy = build_taxonomy(skills, nothing_before(), profiles, under)
     said = "" if taxonomy.role_profiles.height == rows.height else "occupation unknown, or said twice"
-    before, after = rows[_COMMODITY].n_unique(), taxonomy.skills["capability_id"].n_unique()
     named = rows.join(occupations, on=_CODE, how="semi")[_CODE].n_unique()
     return LoadedTaxonomy(
         taxonomy,
         (
             TaxonomyCount("distinct technologies", rows[_EXAMPLE].n_unique(), taxonomy.skills.height),
-            TaxonomyCount("distinct commodities", before, after, "" if before == after else "no technology of its own"),
+            TaxonomyCount("distinct commodities", rows[_COMMODITY].n_unique(), taxonomy.relations["to_id"].n_unique()),
             TaxonomyCount("occupations with technologies", named, taxonomy.role_profiles["role_name"].n_unique()),
             TaxonomyCount("occupation technologies", rows.height, taxonomy.role_profiles.height, said),
         ),

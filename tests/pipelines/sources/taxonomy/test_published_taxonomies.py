@@ -65,10 +65,13 @@ def test_esco_gives_skills_groups_prerequisites_and_roles(tmp_path: Path) -> Non
     assert found.role_profiles.rows() == [("analyst", "s1", "essential"), ("analyst (o2)", "s1", "optional")]
 
 
-def test_what_esco_leaves_out_is_counted_with_its_reason(tmp_path: Path) -> None:
-    counts = {one.rows: one for one in load_esco(commission(tmp_path, "optional")).counts}
-    optional = counts["optional skill relations"]
-    assert (optional.rows_in, optional.rows_out, optional.left_out) == (1, 0, "optional: no prerequisite")
+def test_what_esco_holds_is_kept_whole_and_an_optional_relation_is_no_prerequisite(tmp_path: Path) -> None:
+    loaded = load_esco(commission(tmp_path, "optional"))
+    counts = {one.rows: one for one in loaded.counts}
+    assert all(one.rows_in == one.rows_out and not one.left_out for one in loaded.counts)
+    between = loaded.taxonomy.relations.filter(pl.col("relation_name") != "broader")
+    assert between.height == counts["skill relations"].rows_in == 2
+    assert loaded.taxonomy.prerequisites.rows() == [("s2", "s1")]
     assert (counts["skills"].rows_in, counts["skills"].rows_out) == (3, 3)
 
 
