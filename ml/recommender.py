@@ -49,6 +49,8 @@ from ml.training import (
 
 Progress = Callable[[str, float], None]
 
+CALIBRATION_SPANS = 2  # horizons looked back: twice the outcomes, and scorers as stale as they become in use
+
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
@@ -251,26 +253,32 @@ def fit_on(
     progress("ranker", 0.6)
     if now.ranker is None or policy.target == "step" or not histories.is_calendar:
         return now
-    # One horizon earlier the same fit did not know the last horizon: its promises can be held against it.
-    past = before(histories, end - horizon)
+    # Some horizons earlier the same fit did not know the last ones: its promises can be held against them.
+    spans = CALIBRATION_SPANS if end - CALIBRATION_SPANS * horizon > int(np.median(histories.time)) else 1
+    then = end - spans * horizon
+    past = before(histories, then)
     seen = np.unique(past.item)
-    past = only_seen(past)
     earlier = _fit_core(
-        past, end - horizon, horizon, policy, None if names is None else names[seen], extra, seed,
+        only_seen(past), then, horizon, policy, None if names is None else names[seen], extra, seed,
         rules.narrowed(seen), like=now.ranker,
     )  # fmt: skip
     if earlier.ranker is None:
         return now
-    inputs, came_true = promises(earlier, histories, end - horizon, horizon)
+    parts = [promises(earlier, histories, end - turn * horizon, horizon) for turn in range(1, spans + 1)]
+    inputs, came_true = (np.concatenate(column) for column in zip(*parts, strict=True))
     progress("calibration", 1.0)
     return replace(now, calibrator=fit_calibrator(inputs, came_true))
 
 
 def promises(recommender: Recommender, histories: Histories, cut: int, horizon: int) -> tuple[Floats, Bools]:
-    """Calibration inputs and outcomes of the candidates of everyone with a history at the cut."""
+    """Calibration inputs and outcomes of the candidates of everyone with a history at the cut, or an even sample."""
     known = with_items(histories, recommender.panel.items)
     known = replace(known, repeatable=recommender.rules.repeatable)
     cases = window_cases(known, np.array([cut]), horizon, idle=True)
+    limit = recommender.policy.promised_people
+    if len(cases) > limit:
+        drawn = np.random.default_rng(recommender.window.seed).choice(len(cases), limit, replace=False)
+        cases = cases.take(np.sort(drawn))
     observing = replace(recommender.facing(known), calibrator=None)
     inputs, outcomes = [], []
     for part in blocks(len(cases), recommender.policy.block_rows(known.n_items)):
