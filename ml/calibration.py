@@ -66,14 +66,14 @@ def calibration_inputs(utility: Doubles, real: Bools, person_part: Floats, prefi
     return np.concatenate([log_odds, spread], axis=2).reshape(utility.size, -1).astype(np.float32)
 
 
-def fit_calibrator(inputs: Floats, came_true: Bools) -> Calibrator | None:
+def fit_calibrator(inputs: Floats, came_true: Bools, weight: Doubles | None = None) -> Calibrator | None:
     """Maximum likelihood, hardly penalised; None where fewer than twenty positives would make it a guess."""
     positive = int(came_true.sum())
     if positive < 20 or positive == len(came_true):
         return None
     centre, scale = inputs.mean(axis=0, dtype=np.float64), inputs.std(axis=0, dtype=np.float64) + 1e-6
     model = LogisticRegression(C=10.0, max_iter=500)
-    model.fit((inputs - centre) / scale, came_true)
+    model.fit((inputs - centre) / scale, came_true, sample_weight=weight)
     weights = model.coef_[0] / scale
     return Calibrator(weights, float(model.intercept_[0] - centre @ weights), positive)
 

@@ -37,6 +37,7 @@ from ml.panel import Panel, fit_panel
 from ml.policy import Policy, choose_policy
 from ml.ranker import Ranker, fit_ranker
 from ml.training import (
+    Cases,
     all_features,
     blocks,
     cross_fitted_rows,
@@ -49,7 +50,8 @@ from ml.training import (
 
 Progress = Callable[[str, float], None]
 
-CALIBRATION_SPANS = 2  # horizons looked back: twice the outcomes, and scorers as stale as they become in use
+CALIBRATION_SPANS = 4  # horizons looked back: more outcomes, and scorers as stale as they become in use
+ACTIVE_DAYS = 365  # people without a use for so long seldom acquire anything: a weighted sample of them will do
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,33 +267,50 @@ def fit_on(
     if earlier.ranker is None:
         return now
     parts = [promises(earlier, histories, end - turn * horizon, horizon) for turn in range(1, spans + 1)]
-    inputs, came_true = (np.concatenate(column) for column in zip(*parts, strict=True))
+    inputs, came_true, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
     progress("calibration", 1.0)
-    return replace(now, calibrator=fit_calibrator(inputs, came_true))
+    return replace(now, calibrator=fit_calibrator(inputs, came_true, weight))
 
 
-def promises(recommender: Recommender, histories: Histories, cut: int, horizon: int) -> tuple[Floats, Bools]:
-    """Calibration inputs and outcomes of the candidates of everyone with a history at the cut, or an even sample."""
+def promises(recommender: Recommender, histories: Histories, cut: int, horizon: int) -> tuple[Floats, Bools, Doubles]:
+    """Calibration inputs, outcomes and weights of the candidates of people with a history at the cut."""
     known = with_items(histories, recommender.panel.items)
     known = replace(known, repeatable=recommender.rules.repeatable)
-    cases = window_cases(known, np.array([cut]), horizon, idle=True)
-    limit = recommender.policy.promised_people
-    if len(cases) > limit:
-        drawn = np.random.default_rng(recommender.window.seed).choice(len(cases), limit, replace=False)
-        cases = cases.take(np.sort(drawn))
+    cases, weight = _sampled(window_cases(known, np.array([cut]), horizon, idle=True), known, recommender)
     observing = replace(recommender.facing(known), calibrator=None)
-    inputs, outcomes = [], []
+    parts = []
     for part in blocks(len(cases), recommender.policy.block_rows(known.n_items)):
         some = cases.take(np.arange(part.start, part.stop))
         ranked = observing.rank_block(known, some.person, some.cut, recommender.policy.candidates)
         prefixes = build_prefixes(known, some.person, some.cut)
         matrix = calibration_inputs(ranked.utility, ranked.real, activity(known, some.person, some.cut), prefixes)
         real = ranked.real.ravel()
-        inputs.append(matrix[real])
-        outcomes.append(some.label(ranked.item, known.n_items).ravel()[real])
-    if not inputs:
-        return np.zeros((0, 1), np.float32), np.zeros(0, bool)
-    return np.concatenate(inputs), np.concatenate(outcomes)
+        heavy = np.repeat(weight[part], ranked.item.shape[1])
+        parts.append((matrix[real], some.label(ranked.item, known.n_items).ravel()[real], heavy[real]))
+    if not parts:
+        return np.zeros((0, 1), np.float32), np.zeros(0, bool), np.zeros(0)
+    inputs, outcomes, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return inputs, outcomes, weights
+
+
+def _sampled(cases: Cases, histories: Histories, recommender: Recommender) -> tuple[Cases, Doubles]:
+    """At most so many active people and a quarter as many idle ones, and how many people each row stands for."""
+    latest = np.append(histories.time, 0)[np.maximum(_entry_before(histories, cases) - 1, 0)]
+    idle = latest < cases.cut - ACTIVE_DAYS * DAY
+    limit, rng = recommender.policy.promised_people, np.random.default_rng(recommender.window.seed)
+    rows, weights = [], []
+    for group, most in ((np.flatnonzero(~idle), limit), (np.flatnonzero(idle), limit // 4)):
+        drawn = rng.choice(group, most, replace=False) if len(group) > most else group
+        rows.append(drawn)
+        weights.append(np.full(len(drawn), len(group) / max(len(drawn), 1)))
+    row = np.concatenate(rows)
+    order = np.argsort(row)
+    return cases.take(row[order]), np.concatenate(weights)[order]
+
+
+def _entry_before(histories: Histories, cases: Cases) -> Ints:
+    key = cases.person * (len(histories.moments) + 1) + np.searchsorted(histories.moments, cases.cut)
+    return np.asarray(np.searchsorted(histories.search_key, key), np.int64)
 
 
 def name_array(names: pl.DataFrame | None, items: Names) -> Names | None:
