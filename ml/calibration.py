@@ -39,15 +39,16 @@ class Reliability:
 
 
 def activity(histories: Histories, person: Ints, cut: Ints) -> Floats:
-    """Rows x 3: log of 1 + items first acquired in the last 30, 90 and 365 days before the cut."""
+    """Rows x 6: log of 1 + items first acquired, and of 1 + uses, in the last 30, 90 and 365 days before the cut."""
     got = histories.acquisitions
     rank = len(histories.moments) + 1
-    key = got.person * rank + np.searchsorted(histories.moments, got.time)
-    end = np.searchsorted(key, person * rank + np.searchsorted(histories.moments, cut))
+    acquired = got.person * rank + np.searchsorted(histories.moments, got.time)
     columns = []
-    for days in ACTIVITY_DAYS:
-        begin = np.searchsorted(key, person * rank + np.searchsorted(histories.moments, cut - days * DAY))
-        columns.append(np.log1p(end - begin))
+    for key in (acquired, histories.search_key):
+        end = np.searchsorted(key, person * rank + np.searchsorted(histories.moments, cut))
+        for days in ACTIVITY_DAYS:
+            begin = np.searchsorted(key, person * rank + np.searchsorted(histories.moments, cut - days * DAY))
+            columns.append(np.log1p(end - begin))
     return np.stack(columns, axis=1).astype(np.float32)
 
 
@@ -57,19 +58,22 @@ def calibration_inputs(utility: Doubles, real: Bools, person_part: Floats, prefi
     latest = np.full(len(prefixes), np.iinfo(np.int64).min)
     np.maximum.at(latest, prefixes.row, prefixes.used)
     idle = np.where(prefixes.lengths > 0, (prefixes.cut - latest) / DAY, 10_000.0)
-    who = np.column_stack([person_part, np.log1p(idle), np.log1p(prefixes.lengths)])
+    first = prefixes.cut.copy()
+    np.minimum.at(first, prefixes.row, prefixes.acquired)
+    tenure = np.log1p((prefixes.cut - first) / DAY)
+    who = np.column_stack([person_part, np.log1p(idle), np.log1p(prefixes.lengths), tenure])
     spread = np.broadcast_to(who[:, None, :], (*utility.shape, who.shape[1]))
     return np.concatenate([log_odds, spread], axis=2).reshape(utility.size, -1).astype(np.float32)
 
 
-def fit_calibrator(inputs: Floats, came_true: Bools) -> Calibrator | None:
+def fit_calibrator(inputs: Floats, came_true: Bools, weight: Doubles | None = None) -> Calibrator | None:
     """Maximum likelihood, hardly penalised; None where fewer than twenty positives would make it a guess."""
     positive = int(came_true.sum())
     if positive < 20 or positive == len(came_true):
         return None
     centre, scale = inputs.mean(axis=0, dtype=np.float64), inputs.std(axis=0, dtype=np.float64) + 1e-6
     model = LogisticRegression(C=10.0, max_iter=500)
-    model.fit((inputs - centre) / scale, came_true)
+    model.fit((inputs - centre) / scale, came_true, sample_weight=weight)
     weights = model.coef_[0] / scale
     return Calibrator(weights, float(model.intercept_[0] - centre @ weights), positive)
 

@@ -4,7 +4,7 @@ Belongs here: splits that cannot leak, running models over the same cases, the f
 Does not belong here: metric formulas (see metrics), models.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -24,21 +24,20 @@ from ml.histories import (
     Ints,
     Names,
     Prefixes,
-    before,
     build_prefixes,
-    only_seen,
     positions,
     read_histories,
     with_items,
 )
 from ml.metrics import CaseScores, K, bootstrap_means, coverage, join_cases, novelty, score_cases
-from ml.openness import FREE, Rules, code_rules
+from ml.openness import code_rules
 from ml.peers import PEERS, all_peers, build_peer
 from ml.policy import Policy, choose_policy
 from ml.recommender import Recommender, fit_on, name_array
 from ml.scorers.recent_popularity import RecentPopularity
 from ml.scorers.scorer import Scorer
-from ml.training import Cases, blocks, drop_closed, step_cases, window_cases
+from ml.splits import Exam, as_dated, split_leave_last, split_time, under
+from ml.training import blocks
 
 Split = Literal["time", "leave-last"]
 Progress = Callable[[str, float], None]
@@ -46,7 +45,6 @@ OURS = "footsteps"
 
 MODELS: tuple[str, ...] = (*PEERS, OURS)
 
-FUTURE_SHARE = 0.2  # of all acquisitions must lie after the freeze: enough people to tell models apart
 SEGMENTS = {"cold": (0, 2), "short": (2, 6), "long": (6, None)}  # items held at the cut: 0-1, 2-5, 6 and more
 
 
@@ -121,26 +119,6 @@ class Evaluation:
         return asdict(self)
 
 
-@dataclass(frozen=True, eq=False)
-class Exam:
-    """A split: what models may learn from, and the cases, coded by all items, those nobody held before included."""
-
-    train: Histories
-    whole: Histories
-    cases: Cases
-    frozen_at: int | None
-    everyone: Cases  # all with a history, whether or not they acquired anything: for reliability
-    rules: Rules = FREE
-
-    def views(self, cases: Cases) -> Iterator[tuple[Ints, Histories]]:
-        """Rows of cases, and the histories that may be looked at for them: what happened before their window."""
-        if self.frozen_at is None:
-            yield np.arange(len(cases)), self.whole
-            return
-        for cut in np.unique(cases.cut).tolist():
-            yield np.flatnonzero(cases.cut == cut), before(self.whole, cut)
-
-
 def available_models() -> tuple[str, ...]:
     """The models that can be compared here: MODELS, and peers whose package is installed (footsteps[peers])."""
     return (*all_peers(), OURS)
@@ -173,11 +151,11 @@ def evaluate(
     if unknown:
         raise ValueError(f"no model is called {', '.join(unknown)}; there are {', '.join(available_models())}")
     tell = progress or _silent
-    whole = read_histories(events)
+    whole = read_histories(as_dated(events))
     rules = code_rules(requires, repeatable, whole.items)
     whole = replace(whole, repeatable=rules.repeatable)
     exam = split_time(whole, horizon_days * DAY) if split == "time" else split_leave_last(whole)
-    exam = _under(exam, rules)
+    exam = under(exam, rules)
     policy = choose_policy(exam.train, target="window" if split == "time" else "step")
     horizon = horizon_days * DAY if whole.is_calendar else 1
     tie_break = np.random.default_rng(seed).permutation(whole.n_items)
@@ -200,49 +178,6 @@ def evaluate(
         tell("metrics", 0.95)
         reliability = _reliability(ours, exam, policy, name_array(names, whole.items)) if ours is not None else None
     return _evaluation(split, horizon_days, exam, results, costs, ours, reliability, seed)
-
-
-def split_time(whole: Histories, horizon: int) -> Exam:
-    """Freeze at the latest date that leaves FUTURE_SHARE of the acquisitions in whole windows after it."""
-    if not whole.is_calendar:
-        raise ValueError("a time split needs dates or times in ts; with an integer order use split='leave-last'")
-    got = whole.reaches.time
-    end = int(whole.time.max(initial=0)) + 1
-    needed = FUTURE_SHARE * len(got)
-    windows = 1
-    while (got >= end - windows * horizon).sum() < needed:
-        windows += 1
-    freeze = end - windows * horizon
-    train = only_seen(before(whole, freeze))
-    cuts = freeze + horizon * np.arange(windows, dtype=np.int64)
-    everyone = window_cases(whole, cuts, horizon, idle=True)
-    exam = Exam(train, whole, _with_target(everyone), freeze, everyone)
-    if not len(exam.cases) or train.n_people < 2:
-        raise ValueError(
-            f"{len(exam.cases)} cases after and {train.n_people} people before the freeze: use a shorter horizon"
-        )
-    return exam
-
-
-def split_leave_last(whole: Histories) -> Exam:
-    """Hold out each person's last moment of acquisition, with all they did from then on."""
-    cases = step_cases(whole, 1)
-    if not len(cases):
-        raise ValueError("nobody acquired items at two moments: there is nothing to hold out")
-    cut = np.full(whole.n_people, np.iinfo(np.int64).max)
-    cut[cases.person] = cases.cut
-    return Exam(only_seen(before(whole, cut)), whole, cases, None, cases)
-
-
-def _with_target(cases: Cases) -> Cases:
-    return cases.take(np.flatnonzero(np.diff(cases.start) > 0))
-
-
-def _under(exam: Exam, rules: Rules) -> Exam:
-    """The exam under rules: targets that were not open at the cut are dropped, and cases left without any."""
-    block = choose_policy(exam.train).block_rows(exam.whole.n_items)
-    everyone = drop_closed(exam.everyone, exam.whole, rules, block)
-    return replace(exam, cases=_with_target(everyone), everyone=everyone, rules=rules)
 
 
 Score = Callable[[Ints, Ints, Prefixes], Floats]  # people, cuts, what they held: rows x all items, -inf for the unknown

@@ -172,7 +172,9 @@ def as_tick(moment: Moment) -> int:
 
 
 def as_ticks(moments: pl.Series) -> Ints:
-    """`as_tick` of a whole column. Raises ValueError for anything but dates, datetimes and integers."""
+    """`as_tick` of a whole column. Raises ValueError for anything but dates, datetimes, ISO texts and integers."""
+    if moments.dtype == pl.String:
+        moments = _read_iso(moments)
     kind = moments.dtype
     if kind.is_integer():
         return moments.cast(pl.Int64).to_numpy()
@@ -181,6 +183,20 @@ def as_ticks(moments: pl.Series) -> Ints:
     if isinstance(kind, pl.Datetime | pl.Date):
         return moments.cast(pl.Datetime("us")).to_physical().to_numpy()
     raise ValueError(f"ts must be a date, a datetime or an integer order, not {kind}")
+
+
+def _read_iso(texts: pl.Series) -> pl.Series:
+    """ISO 8601 dates and datetimes, with or without an offset, as UTC. Raises ValueError for any other text."""
+    plain = texts.str.strip_chars().str.replace(" ", "T")
+    long = pl.when(plain.str.len_chars() == 10).then(plain + "T00:00:00").otherwise(plain)
+    zoned = pl.select(
+        pl.when(long.str.contains(r"(Z|[+-]\d\d:?\d\d)$")).then(long).otherwise(long + "+00:00")
+    ).to_series()
+    read = zoned.str.to_datetime("%+", time_zone="UTC", time_unit="us", strict=False)
+    wrong = int(read.null_count() - texts.null_count())
+    if wrong:
+        raise ValueError(f"{wrong} of {len(texts)} texts in ts are no ISO date or datetime")
+    return read
 
 
 def read_histories(

@@ -31,7 +31,8 @@ class Policy:
     folds: int = 3
     freezes: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8)  # shares of the acquisitions: later panels see more
     cases_per_person: int = 6  # one long history must not teach more than six short ones
-    max_cases: int = 20_000  # the logit has some fifty weights: more rows no longer move them
+    max_cases: int = 6_000  # a hundred candidates each are more rows than eighty weights and trees need
+    promised_people: int = 2_000  # whose outcomes the probability is learned from: hundreds of them get somewhere
     min_cases: int = 50  # below this many cases with a target, weights are noise: serve popularity and say so
     decays: tuple[float, ...] = (0.0, 0.5, 1.0)  # tried for weighting late cases of a person higher
     logit_penalty: float = 1e-3

@@ -37,6 +37,7 @@ from ml.panel import Panel, fit_panel
 from ml.policy import Policy, choose_policy
 from ml.ranker import Ranker, fit_ranker
 from ml.training import (
+    Cases,
     all_features,
     blocks,
     cross_fitted_rows,
@@ -48,6 +49,9 @@ from ml.training import (
 )
 
 Progress = Callable[[str, float], None]
+
+CALIBRATION_SPANS = 4  # horizons looked back: more outcomes, and scorers as stale as they become in use
+ACTIVE_DAYS = 365  # people without a use for so long seldom acquire anything: a weighted sample of them will do
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,39 +255,62 @@ def fit_on(
     progress("ranker", 0.6)
     if now.ranker is None or policy.target == "step" or not histories.is_calendar:
         return now
-    # One horizon earlier the same fit did not know the last horizon: its promises can be held against it.
-    past = before(histories, end - horizon)
+    # Some horizons earlier the same fit did not know the last ones: its promises can be held against them.
+    spans = CALIBRATION_SPANS if end - CALIBRATION_SPANS * horizon > int(np.median(histories.time)) else 1
+    then = end - spans * horizon
+    past = before(histories, then)
     seen = np.unique(past.item)
-    past = only_seen(past)
     earlier = _fit_core(
-        past, end - horizon, horizon, policy, None if names is None else names[seen], extra, seed,
+        only_seen(past), then, horizon, policy, None if names is None else names[seen], extra, seed,
         rules.narrowed(seen), like=now.ranker,
     )  # fmt: skip
     if earlier.ranker is None:
         return now
-    inputs, came_true = promises(earlier, histories, end - horizon, horizon)
+    parts = [promises(earlier, histories, end - turn * horizon, horizon) for turn in range(1, spans + 1)]
+    inputs, came_true, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
     progress("calibration", 1.0)
-    return replace(now, calibrator=fit_calibrator(inputs, came_true))
+    return replace(now, calibrator=fit_calibrator(inputs, came_true, weight))
 
 
-def promises(recommender: Recommender, histories: Histories, cut: int, horizon: int) -> tuple[Floats, Bools]:
-    """Calibration inputs and outcomes of the candidates of everyone with a history at the cut."""
+def promises(recommender: Recommender, histories: Histories, cut: int, horizon: int) -> tuple[Floats, Bools, Doubles]:
+    """Calibration inputs, outcomes and weights of the candidates of people with a history at the cut."""
     known = with_items(histories, recommender.panel.items)
     known = replace(known, repeatable=recommender.rules.repeatable)
-    cases = window_cases(known, np.array([cut]), horizon, idle=True)
+    cases, weight = _sampled(window_cases(known, np.array([cut]), horizon, idle=True), known, recommender)
     observing = replace(recommender.facing(known), calibrator=None)
-    inputs, outcomes = [], []
+    parts = []
     for part in blocks(len(cases), recommender.policy.block_rows(known.n_items)):
         some = cases.take(np.arange(part.start, part.stop))
         ranked = observing.rank_block(known, some.person, some.cut, recommender.policy.candidates)
         prefixes = build_prefixes(known, some.person, some.cut)
         matrix = calibration_inputs(ranked.utility, ranked.real, activity(known, some.person, some.cut), prefixes)
         real = ranked.real.ravel()
-        inputs.append(matrix[real])
-        outcomes.append(some.label(ranked.item, known.n_items).ravel()[real])
-    if not inputs:
-        return np.zeros((0, 1), np.float32), np.zeros(0, bool)
-    return np.concatenate(inputs), np.concatenate(outcomes)
+        heavy = np.repeat(weight[part], ranked.item.shape[1])
+        parts.append((matrix[real], some.label(ranked.item, known.n_items).ravel()[real], heavy[real]))
+    if not parts:
+        return np.zeros((0, 1), np.float32), np.zeros(0, bool), np.zeros(0)
+    inputs, outcomes, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return inputs, outcomes, weights
+
+
+def _sampled(cases: Cases, histories: Histories, recommender: Recommender) -> tuple[Cases, Doubles]:
+    """At most so many active people and a quarter as many idle ones, and how many people each row stands for."""
+    latest = np.append(histories.time, 0)[np.maximum(_entry_before(histories, cases) - 1, 0)]
+    idle = latest < cases.cut - ACTIVE_DAYS * DAY
+    limit, rng = recommender.policy.promised_people, np.random.default_rng(recommender.window.seed)
+    rows, weights = [], []
+    for group, most in ((np.flatnonzero(~idle), limit), (np.flatnonzero(idle), limit // 4)):
+        drawn = rng.choice(group, most, replace=False) if len(group) > most else group
+        rows.append(drawn)
+        weights.append(np.full(len(drawn), len(group) / max(len(drawn), 1)))
+    row = np.concatenate(rows)
+    order = np.argsort(row)
+    return cases.take(row[order]), np.concatenate(weights)[order]
+
+
+def _entry_before(histories: Histories, cases: Cases) -> Ints:
+    key = cases.person * (len(histories.moments) + 1) + np.searchsorted(histories.moments, cases.cut)
+    return np.asarray(np.searchsorted(histories.search_key, key), np.int64)
 
 
 def name_array(names: pl.DataFrame | None, items: Names) -> Names | None:

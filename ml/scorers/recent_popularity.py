@@ -9,9 +9,10 @@ from typing import Self
 
 import numpy as np
 
-from ml.histories import Doubles, Floats, Histories, Ints, Prefixes
+from ml.histories import DAY, Doubles, Floats, Histories, Ints, Prefixes
 
 BINS = 120  # over twelve years a bin is five weeks: short enough for a fashion, long enough to count
+LEAST_WIDTH = 7 * DAY  # days of the week differ; and a grid laid over one moment must not be cut finer
 WINDOWS = (2, 6, 20)  # bins: the last months, the last half year, the last two years of a twelve-year history
 
 
@@ -31,7 +32,7 @@ class RecentPopularity:
         self.origin, self.width = 0, 0
         if histories.is_calendar and len(times):
             self.origin = int(times.min())
-            self.width = max(1, -(-(int(times.max()) - self.origin + 1) // BINS))
+            self.width = max(LEAST_WIDTH, -(-(int(times.max()) - self.origin + 1) // BINS))
         return self.count(histories)
 
     def count(self, histories: Histories) -> Self:

@@ -7,8 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.evaluation import MODELS, evaluate, split_leave_last, split_time
+from ml.evaluation import MODELS, evaluate
 from ml.histories import DAY, read_histories
+from ml.splits import split_leave_last, split_time
 
 SIMPLE = ("popularity", "item_knn", "ease")
 

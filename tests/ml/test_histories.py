@@ -104,5 +104,5 @@ def test_unusable_events_are_refused_with_what_is_wrong() -> None:
         read_histories(EVENTS.drop("ts"))
     with pytest.raises(ValueError, match="1 empty cells"):
         read_histories(EVENTS.with_columns(skill_id=pl.when(pl.col("ts") < 5).then("skill_id")))
-    with pytest.raises(ValueError, match="not String"):
+    with pytest.raises(ValueError, match="no ISO date"):
         read_histories(EVENTS.with_columns(pl.col("ts").cast(pl.String)))

@@ -1,0 +1,79 @@
+"""Evaluation on what people bring: texts and Unix times, ties, single events, few people, many items."""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ml.evaluation import Evaluation, evaluate
+from ml.histories import read_histories
+from ml.splits import as_dated
+
+FEW = ("popularity", "ease", "footsteps")
+
+
+def figures(found: Evaluation) -> list[tuple[float, float]]:
+    return [(row.ndcg_at_10, row.mrr) for row in found.models]
+
+
+def test_texts_and_unix_times_are_read_as_the_moments_they_are(small_ladders: pl.DataFrame) -> None:
+    whole = small_ladders.with_columns(pl.col("ts").dt.truncate("1s"))
+    wanted = figures(evaluate(whole, horizon_days=60, models=("popularity", "ease")))
+    forms = {
+        "text": pl.col("ts").dt.strftime("%Y-%m-%dT%H:%M:%S"),
+        "offset": pl.col("ts").dt.strftime("%Y-%m-%d %H:%M:%S") + pl.lit("+00:00"),
+        "seconds": pl.col("ts").dt.epoch("s"),
+        "milliseconds": pl.col("ts").dt.epoch("ms"),
+    }
+    for form in forms.values():
+        assert figures(evaluate(whole.with_columns(form), horizon_days=60, models=("popularity", "ease"))) == wanted
+
+
+def test_a_small_integer_stays_an_order() -> None:
+    events = pl.DataFrame({"person_id": ["a"], "skill_id": ["x"], "ts": [7]})
+    assert as_dated(events).schema["ts"] == pl.Int64
+
+
+def test_a_text_that_is_no_date_is_refused() -> None:
+    with pytest.raises(ValueError, match="1 of 2 texts"):
+        read_histories(pl.DataFrame({"person_id": ["a", "b"], "skill_id": ["x", "y"], "ts": ["2024-01-01", "soon"]}))
+
+
+def test_using_an_item_again_makes_no_new_target(small_ladders: pl.DataFrame) -> None:
+    again = small_ladders.with_columns(pl.col("ts") + timedelta(days=3))
+    last = small_ladders["ts"].max()
+    both = pl.concat([small_ladders, again.filter(pl.col("ts") <= last)])
+    plain, used = (evaluate(events, horizon_days=60, models=("popularity",)) for events in (small_ladders, both))
+    assert (used.n_targets, used.models[0].ndcg_at_10) == (plain.n_targets, plain.models[0].ndcg_at_10)
+
+
+def test_thirty_people_are_enough_for_figures(ladders: pl.DataFrame) -> None:
+    people = ladders["person_id"].unique().sort()[:30].implode()
+    for split in ("time", "leave-last"):
+        found = evaluate(ladders.filter(pl.col("person_id").is_in(people)), split=split, models=FEW)
+        assert all(0 <= row.ndcg_at_10 <= 1 for row in found.models)
+
+
+def test_one_event_a_person_leaves_nobody_to_ask() -> None:
+    begin = datetime(2024, 1, 1)
+    rows = [(f"p{number}", f"s{number % 7}", begin + timedelta(days=number)) for number in range(300)]
+    events = pl.DataFrame(rows, schema=["person_id", "skill_id", "ts"], orient="row")
+    with pytest.raises(ValueError, match="0 cases"):
+        evaluate(events, models=FEW)
+    with pytest.raises(ValueError, match="nothing to hold out"):
+        evaluate(events, split="leave-last", models=FEW)
+
+
+def test_when_everything_happens_in_two_moments_there_are_figures() -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        (f"p{person}", f"s{item}", moment)
+        for person in range(60)
+        for moment in (datetime(2023, 1, 1), datetime(2024, 1, 1))
+        for item in rng.integers(0, 30, 4)
+    ]
+    events = pl.DataFrame(rows, schema=["person_id", "skill_id", "ts"], orient="row")
+    for split in ("time", "leave-last"):
+        found = evaluate(events, split=split, models=FEW)
+        assert found.n_cases > 0

@@ -1,0 +1,19 @@
+"""The benchmark's histories are seeded, and its row says what was done."""
+
+from polars.testing import assert_frame_equal
+
+from ml.benchmark import EVENTS_PER_PERSON, benchmark_recommender, synthetic_events
+
+
+def test_the_same_seed_makes_the_same_histories() -> None:
+    assert_frame_equal(synthetic_events(50), synthetic_events(50))
+    assert not synthetic_events(50).equals(synthetic_events(50, seed=1))
+
+
+def test_each_number_of_people_gets_its_row() -> None:
+    told: list[str] = []
+    (row,) = benchmark_recommender((120,), progress=lambda what, _: told.append(what))
+    assert told == ["120 people"]
+    assert (row.n_people, row.n_events, row.n_scored) == (120, 120 * EVENTS_PER_PERSON, 120)
+    assert row.fit_seconds > 0
+    assert row.score_seconds > 0
