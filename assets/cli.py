@@ -234,6 +234,18 @@ def bench_sources(
     print_sources(rows, repeats, as_json)
 
 
+@bench.command("recommender", epilog=example("footsteps bench recommender --people 10000,100000"))
+@said_plainly
+def bench_recommender(
+    people: Annotated[str, typer.Option(help="Numbers of people, separated by commas.")] = "10000,100000,1000000",
+    as_json: AsJson = False,
+) -> None:
+    """Fitting and scoring to the top ten at growing numbers of people: seconds and memory."""
+    from assets.commands.bench import print_recommender
+
+    print_recommender(people, as_json)
+
+
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line."""
     return app(args=arguments, prog_name="footsteps") if arguments is not None else app(prog_name="footsteps")

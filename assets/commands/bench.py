@@ -25,6 +25,14 @@ def print_sources(rows: int, repeats: int, as_json: bool) -> None:
     _print("Reading", benchmark_sources(rows, repeats, progress=say), as_json)
 
 
+def print_recommender(people: str, as_json: bool) -> None:
+    """Fit and score to the top ten of made-up histories, at each number of people."""
+    from ml.benchmark import benchmark_recommender
+
+    found = benchmark_recommender(whole_numbers("--people", people), lambda what, share: say(f"{what} {share:.0%}"))
+    _print("Recommender", found, as_json)
+
+
 def whole_numbers(option: str, text: str) -> list[int]:
     """Numbers separated by commas. Raises Failed where one is none."""
     try:
