@@ -27,10 +27,19 @@ from pipelines.config import Config, Source
 from pipelines.contracts.catalog import DELIVERY
 from pipelines.contracts.shapes import ShapeName, quarantine_table
 from pipelines.contracts.table import Table
-from pipelines.landing import Delivery, land_source, read_ledger, scan_current, scan_quarantine, source_tables
+from pipelines.landing import (
+    Delivery,
+    land_source,
+    new_columns,
+    read_ledger,
+    scan_current,
+    scan_quarantine,
+    source_tables,
+)
 
 ACCEPTED = "deliveries_accepted"
 ACCOUNTED = "good_and_bad_are_the_input"
+KNOWN = "columns_are_known"
 
 
 def landing_assets(config: Config) -> list[AssetsDefinition | AssetSpec]:
@@ -62,6 +71,7 @@ def _landing_step(system: str, sources: list[Source]) -> AssetsDefinition:
         specs += [spec_of(table, kinds={system, "parquet"}), spec_of(quarantine_table(name))]
         checks += [
             AssetCheckSpec(ACCEPTED, asset=name, description="No file of its sources was refused."),
+            AssetCheckSpec(KNOWN, asset=name, description="No export has columns that the one before had not."),
             AssetCheckSpec(ACCOUNTED, asset=name, description="Rows kept and rows set aside add up to the rows read."),
         ]
 
@@ -80,6 +90,7 @@ def _landing_step(system: str, sources: list[Source]) -> AssetsDefinition:
             yield MaterializeResult(asset_key=name, metadata=_raw_metadata(good, bad, table, of_table))
             yield MaterializeResult(asset_key=f"quarantine__{name}", metadata=_quarantine_metadata(bad))
             yield _accepted(name, of_table)
+            yield _columns_known(name, night, feeding)
             yield _accounted(name, night, feeding)
 
     return land
@@ -135,6 +146,20 @@ def _accepted(name: str, deliveries: list[Delivery]) -> AssetCheckResult:
         severity=AssetCheckSeverity.WARN,
         description=refused[0].reason if refused else f"{len(deliveries)} files",
         metadata={"files": len(deliveries), "refused": len(refused), "reasons": MetadataValue.md(said or "none")},
+    )
+
+
+def _columns_known(name: str, night: Night, sources: list[Source]) -> AssetCheckResult:
+    """Columns that no mapping asks for, in the last delivery of a source and not in the one before."""
+    new = {column for source in sources for column in new_columns(night.lake, source)}
+    said = ", ".join(sorted(new))
+    return AssetCheckResult(
+        asset_key=name,
+        check_name=KNOWN,
+        passed=not new,
+        severity=AssetCheckSeverity.WARN,
+        description=f"new and not read: {said}; map what is needed in footsteps.yaml" if new else "nothing new",
+        metadata={"new_columns": len(new), "columns": MetadataValue.md(said or "none")},
     )
 
 

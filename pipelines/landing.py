@@ -121,6 +121,13 @@ def count_quarantined(lake: Lake, sources: Sequence[Source]) -> int:
     return int(landed + conformed)
 
 
+def new_columns(lake: Lake, source: Source) -> list[str]:
+    """Columns left out of the source's last landed file that its file before did not have; none for a first file."""
+    landed = read_ledger(lake).filter(pl.col("source_name") == source.name, pl.col("delivery_status") == "landed")
+    last = landed.sort("delivery_number").tail(2)["columns_left_out"].to_list()
+    return sorted(set(last[1]) - set(last[0])) if len(last) > 1 else []
+
+
 def read_ledger(lake: Lake) -> pl.DataFrame:
     """The ledger: one row per file content, mapping and outcome."""
     return lake.scan(DELIVERY).collect()

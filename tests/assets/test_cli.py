@@ -12,7 +12,8 @@ from assets.cli import app
 
 COMMANDS = [
     ["demo"], ["run"], ["show"], ["evaluate"], ["sources"], ["tables"], ["dictionary"], ["doctor"], ["up"],
-    ["sources", "sniff"], ["sources", "taxonomy"], ["bench", "validate"], ["bench", "sources"], ["bench", "recommender"],
+    ["sources", "sniff"], ["sources", "taxonomy"],
+    ["bench", "validate"], ["bench", "sources"], ["bench", "recommender"],
 ]  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from pipelines.landing import (
     Landing,
     current_deliveries,
     land_source,
+    new_columns,
     read_ledger,
     scan_current,
     scan_quarantine,
@@ -299,3 +300,16 @@ def _without_repeats(records: list[tuple[str, int, int]]) -> list[list[tuple[str
         else:
             fitting.append(record)
     return layers
+
+
+def test_a_new_column_is_named_once_and_changes_no_row(tmp_path: Path) -> None:
+    write(tmp_path / "in", "a.csv", row(1))
+    land_source(landing(tmp_path), source())
+    assert new_columns(Lake(tmp_path / "lake"), source()) == []
+    (tmp_path / "in" / "b.csv").write_text(f"{HEADER},mood\n{row(2)},fine\n")
+    land_source(landing(tmp_path), source())
+    assert new_columns(Lake(tmp_path / "lake"), source()) == ["mood"]
+    assert set(current(tmp_path)) == {"1", "2"}
+    (tmp_path / "in" / "c.csv").write_text(f"{HEADER},mood\n{row(3)},well\n")
+    land_source(landing(tmp_path), source())
+    assert new_columns(Lake(tmp_path / "lake"), source()) == []
