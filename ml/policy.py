@@ -53,8 +53,12 @@ def choose_policy(histories: Histories, *, target: Target = "window") -> Policy:
     """Defaults from the counts of people, items and acquisitions; nothing depends on what the data is called."""
     pairs = len(histories.acquisitions.item)
     items = max(histories.n_items, 1)
+    # A sixth of a small catalogue holds next to all that comes next; past a hundred, more cost time and add little.
+    candidates = int(np.clip(items / 6.0, 60.0, 100.0))
     return Policy(
         target=target,
+        candidates=candidates,
+        per_scorer=candidates * 3 // 10,
         # The more evidence an item has on average the more regression weights are in play; the ends keep small sets
         # from being fitted exactly and large ones from being flattened.
         ease_ridge=float(np.clip(4.0 * pairs / items, 20.0, 600.0)),
