@@ -22,7 +22,7 @@ from ml.bundle import BundleError, load_bundle, save_bundle
 from ml.evaluation import Evaluation, evaluate
 from ml.groups import GroupPopularity
 from ml.mastery import end_of, estimate_mastery, reach_steps
-from ml.recommend import describe_steps, eligible_steps
+from ml.recommend import deepening_steps, describe_steps, eligible_steps
 from ml.recommender import Recommender, fit_recommender
 from ml.steps import memberships, steps_barred, steps_repeated, steps_required
 from pipelines.contracts.catalog import (
@@ -74,7 +74,7 @@ def ranker(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """Train and measure the ranker, unless one of exactly these histories and settings is there already."""
     steps = night.read(REACHED_STEP)
     horizon = night.config.policy.horizon_days
-    version = model_version(steps, horizon)
+    version = model_version(steps, night.read(SKILL), horizon)
     folder = night.settings.models_path / version
     known = _known(night, version, folder)
     if known is None:
@@ -125,7 +125,11 @@ def rank_candidates(
         for name in families
     ) if families else pl.lit([], dtype=CANDIDATE.schema["reasons"])  # fmt: skip
     found = found.with_columns(reasons.alias("reasons"))
-    return found.select(pl.col(name).cast(dtype) for name, dtype in CANDIDATE.schema.items())
+    # only those the history does not know: for the others the model has had its say
+    others = deepening_steps(mastery, people).join(steps.select("step_id").unique(), on="step_id", how="anti")
+    both = pl.concat([found.select(name for name in CANDIDATE.column_names), others], how="diagonal_relaxed")
+    both = both.with_columns(pl.col("reasons").fill_null(pl.lit([], dtype=CANDIDATE.schema["reasons"])))
+    return both.select(pl.col(name).cast(dtype) for name, dtype in CANDIDATE.schema.items())
 
 
 def as_events(steps: pl.DataFrame) -> pl.DataFrame:
@@ -133,10 +137,11 @@ def as_events(steps: pl.DataFrame) -> pl.DataFrame:
     return steps.select("person_id", pl.col("step_id").alias("skill_id"), pl.col("reached_at").alias("ts"))
 
 
-def model_version(steps: pl.DataFrame, horizon_days: int) -> str:
-    """Fingerprint of what a ranker is made of: histories, horizon, seed and the learning code."""
+def model_version(steps: pl.DataFrame, skills: pl.DataFrame, horizon_days: int) -> str:
+    """Fingerprint of what a ranker is made of: histories, names, horizon, seed and the learning code."""
     digest = hashlib.sha256(f"{horizon_days} {SEED}".encode())
     digest.update(content_sha256(as_events(steps)).encode())
+    digest.update(content_sha256(_step_names(steps, skills)).encode())
     for path in sorted((Path(__file__).parents[1] / "ml").rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

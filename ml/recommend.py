@@ -43,6 +43,24 @@ def eligible_steps(steps: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFrame:
     return found.filter(fits).drop("is_rusty")
 
 
+def deepening_steps(mastery: pl.DataFrame, people: pl.Series) -> pl.DataFrame:
+    """One row per person of `people` and micro-skill held below master: the step one stage up, whoever reached it yet.
+
+    Where nobody in the history ever reached a stage, no model can name it; practice still leads there.
+    """
+    above = dict(zip(STAGES[1:-1], STAGES[2:], strict=True))
+    held = mastery.filter(pl.col("stage").is_in(list(above)) & pl.col("person_id").is_in(people.implode()))
+    goal = pl.col("stage").replace_strict(above, return_dtype=pl.String)
+    return held.select(
+        "person_id",
+        "skill_id",
+        pl.concat_str("skill_id", goal, separator="|").alias("step_id"),
+        pl.lit("deepen").alias("kind"),
+        pl.col("stage").alias("from_stage"),
+        goal.alias("to_stage"),
+    )
+
+
 def build_rows(
     candidates: pl.DataFrame, around: Surroundings, ways: pl.DataFrame, people: pl.DataFrame, policy: Policy
 ) -> pl.DataFrame:
@@ -69,9 +87,11 @@ def blend(steps: pl.DataFrame, weights: Weights) -> pl.DataFrame:
     """Add `score` = weighted mean of relative probability and the motives; a motive that is null takes no part.
 
     Relative: the step's probability over the best of the same person, since probabilities of a busy and of a quiet
-    person differ by orders of magnitude, and motives do not. Where there is none, the softmax of the utility.
+    person differ by orders of magnitude, and motives do not. Where there is none, the softmax of the utility; 0 for a
+    step that the model does not know.
     """
     likelihood = pl.coalesce("probability", (pl.col("utility") - pl.col("utility").max().over("person_id")).exp())
+    likelihood = likelihood.fill_null(0.0)
     relative = likelihood / likelihood.max().over("person_id")
     parts = {"relative": weights.probability, **{name: getattr(weights, name) for name in MOTIVES}}
     steps = steps.with_columns(relative.fill_nan(0.0).alias("relative"))

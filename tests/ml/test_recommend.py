@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.motives import Surroundings
-from ml.recommend import blend, build_rows, describe_steps, eligible_steps, pick_list
+from ml.recommend import blend, build_rows, deepening_steps, describe_steps, eligible_steps, pick_list
 from pipelines.contracts.catalog import NEXT_SKILL
 from pipelines.contracts.policy import Policy, Weights
 
@@ -167,3 +167,20 @@ def test_neither_the_person_nor_anyone_else_is_named_in_what_is_told() -> None:
     rows = rows_for(["ann", "bob", "eve"], wish=1.0)
     told = " ".join(rows["explanation"].drop_nulls().to_list() + rows["how"].drop_nulls().to_list())
     assert not {"ann", "bob", "eve"} & set(told.lower().replace(".", " ").split())
+
+
+def test_a_held_stage_leads_to_the_next_whoever_reached_it_yet() -> None:
+    mastery = pl.DataFrame({"person_id": ["a", "a", "a", "b"], "skill_id": ["s1", "s2", "s3", "s1"],
+                            "stage": ["apprentice", "journeyman", "master", "apprentice"]})  # fmt: skip
+    found = deepening_steps(mastery, pl.Series(["a"]))
+    assert found.select("person_id", "step_id", "from_stage").rows() == [
+        ("a", "s1|journeyman", "apprentice"), ("a", "s2|master", "journeyman"),
+    ]  # fmt: skip
+
+
+def test_a_step_that_the_model_does_not_know_is_ordered_by_its_motives_alone() -> None:
+    steps = pl.DataFrame({"person_id": ["a", "a"], "probability": [0.2, None], "utility": [1.0, None],
+                          "mastery": [0.5, 1.0], "autonomy": [None, None], "purpose": [0.0, 1.0]},
+                         schema_overrides={"autonomy": pl.Float64})  # fmt: skip
+    weights = Weights(probability=0.5, mastery=0.25, autonomy=0.0, purpose=0.25)
+    assert blend(steps, weights)["score"].to_list() == [0.625, 0.5]
