@@ -4,6 +4,8 @@ Belongs here: the policy after the model: order, variety, list length, who gets 
 Does not belong here: the model (`ml.recommender`), the motives' formulas (`ml.motives`).
 """
 
+from itertools import pairwise
+
 import polars as pl
 
 from ml.explain import explain_steps, tell_how
@@ -48,7 +50,7 @@ def deepening_steps(mastery: pl.DataFrame, people: pl.Series) -> pl.DataFrame:
 
     Where nobody in the history ever reached a stage, no model can name it; practice still leads there.
     """
-    above = dict(zip(STAGES[1:-1], STAGES[2:], strict=True))
+    above = dict(pairwise(STAGES[1:]))
     held = mastery.filter(pl.col("stage").is_in(list(above)) & pl.col("person_id").is_in(people.implode()))
     goal = pl.col("stage").replace_strict(above, return_dtype=pl.String)
     return held.select(
