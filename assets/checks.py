@@ -21,7 +21,7 @@ from assets.raw import raw_tables
 from assets.resources import Night
 from pipelines.config import Config, Source
 from pipelines.conform import CORE_OF
-from pipelines.contracts.catalog import CANDIDATE, EVIDENCE, MASTERY, NEXT_SKILL, OUT_MASTERY, PERSON, SKILL
+from pipelines.contracts.catalog import EVIDENCE, NEXT_SKILL, OUT_MASTERY, PERSON, SKILL
 from pipelines.contracts.table import Rule, Severity, Table
 from pipelines.landing import scan_current, scan_quarantine
 
@@ -33,7 +33,8 @@ READABLE = "rows_are_readable"
 def contract_checks(config: Config) -> list[AssetChecksDefinition]:
     """The checks of every raw table that footsteps.yaml feeds, and of the core, feature and published tables."""
     raw = [_raw_checks(name, sources) for name, (_, _, sources) in raw_tables(config).items()]
-    judged = (PERSON, *CORE_OF.values(), SKILL, EVIDENCE, MASTERY, CANDIDATE, NEXT_SKILL, OUT_MASTERY)
+    # Mastery is judged as it is published, and candidates as the rows made of them.
+    judged = (PERSON, *CORE_OF.values(), SKILL, EVIDENCE, NEXT_SKILL, OUT_MASTERY)
     return [*raw, *(_table_checks(table) for table in judged)]
 
 

@@ -4,12 +4,14 @@ Belongs here: the custom loss, and the only use of a semi-private part of scikit
 why scikit-learn is pinned to one release. Does not belong here: the choice whether trees help (see ranker).
 """
 
+import os
 from typing import Any
 
 import numpy as np
 from sklearn._loss.link import IdentityLink
 from sklearn._loss.loss import BaseLoss, HalfSquaredError
 from sklearn.ensemble import HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
 
 from ml.histories import Bools, Doubles
 from ml.policy import Policy
@@ -74,7 +76,9 @@ def fit_boosted_residual(
         early_stopping=False,
         random_state=seed,
     )
-    booster.fit(part.features[part.real.ravel()], part.label[part.real].astype(np.float64))
+    # Trees are built feature by feature: the number of threads changes no sum. Matrix products stay at one thread.
+    with threadpool_limits(os.cpu_count(), user_api="openmp"):
+        booster.fit(part.features[part.real.ravel()], part.label[part.real].astype(np.float64))
     # The loss holds the training data: what is kept and saved must not. Prediction only needs an identity link.
     booster.loss = "squared_error"
     booster._loss = HalfSquaredError()

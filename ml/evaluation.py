@@ -135,6 +135,7 @@ def evaluate(
     extra_features: ExtraFeatures | None = None,
     requires: pl.DataFrame | None = None,
     repeatable: pl.Series | None = None,
+    calibrated: bool = True,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Compare models on events (person_id, skill_id, ts), ranking every item not yet held.
@@ -144,7 +145,8 @@ def evaluate(
     too, is scored from that history; what they first acquire within the window counts.
     split="leave-last": each person's last moment of acquisition is held out and scored from what came before it.
     requires, repeatable: as in `fit_recommender`; no model may then recommend what is not open, and what was not open
-    at the cut is no target. Raises ValueError where the data cannot be split so.
+    at the cut is no target. calibrated: whether the probability is learned and judged too, about half of the cost.
+    Raises ValueError where the data cannot be split so.
     """
     wanted = tuple(models or available_models())
     unknown = sorted(set(wanted) - set(available_models()))
@@ -170,6 +172,7 @@ def evaluate(
                         exam.train, end=exam.frozen_at or int(exam.train.time.max()) + 1, horizon=horizon,
                         policy=policy, names=name_array(names, exam.train.items), extra=extra_features, seed=seed,
                         progress=tell, rules=rules.narrowed(positions(exam.train.items, whole.items)),
+                        calibrated=calibrated,
                     )  # fmt: skip
                     face = _face_ours(ours, exam, name_array(names, whole.items))
                 else:

@@ -249,11 +249,12 @@ def fit_on(
     seed: int,
     progress: Progress,
     rules: Rules = FREE,
+    calibrated: bool = True,
 ) -> Recommender:
-    """`fit_recommender` on coded histories, all before `end`."""
+    """`fit_recommender` on coded histories, all before `end`; without a probability where it is not asked for."""
     now = _fit_core(histories, end, horizon, policy, names, extra, seed, rules)
     progress("ranker", 0.6)
-    if now.ranker is None or policy.target == "step" or not histories.is_calendar:
+    if not calibrated or now.ranker is None or policy.target == "step" or not histories.is_calendar:
         return now
     # Some horizons earlier the same fit did not know the last ones: its promises can be held against them.
     spans = CALIBRATION_SPANS if end - CALIBRATION_SPANS * horizon > int(np.median(histories.time)) else 1

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import cache
 from html import escape
 from pathlib import Path
 
@@ -116,14 +117,21 @@ def _sections(verdict: Verdict) -> Iterable[str]:
     """What Great Expectations renders: a section per column, and one for rules over several columns."""
     with quiet():
         result = expectationSuiteValidationResultSchema.load(json.loads(verdict.document))
-        view = DefaultJinjaSectionView()
-        # Its own filter draws random ids.
-        view.env.filters["generate_html_element_uuid"] = lambda prefix=None: f"{prefix or 'element'}"
+        view = _view()
         # The first section is its overview, with links into a store of suites that is not there.
         for index, section in enumerate(ValidationResultsPageRenderer().render(result).sections[1:], 1):
             html = view.render({"section": section.to_json_dict(), "section_loop": {"index": index}})
             # Each section counts its elements from one, and nothing here refers to them.
             yield "\n".join(line.strip() for line in _IDS.sub("", html).splitlines() if line.strip())
+
+
+@cache
+def _view() -> DefaultJinjaSectionView:
+    """One view for all pages: its templates are compiled once."""
+    view = DefaultJinjaSectionView()
+    # Its own filter draws random ids.
+    view.env.filters["generate_html_element_uuid"] = lambda prefix=None: f"{prefix or 'element'}"
+    return view
 
 
 def _verdict(verdict: Verdict) -> str:

@@ -31,6 +31,9 @@ VERBS = {
 }
 IS_VOIDING = ("verb.id", (VOIDED,))
 
+# xAPI times are ISO 8601 by its specification: no order of day and month has to be proven.
+_STAMP = Transform("moment", formats=("%Y-%m-%dT%H:%M:%S%.f%#z",))
+
 ADAPTER = Adapter(
     system="xapi",
     title="xAPI 1.0.3 statements (JSON lines or array)",
@@ -58,12 +61,12 @@ ADAPTER = Adapter(
                 FieldMap(
                     "learning_verb", ("verb.id",), Transform("word", values=VERBS), needed=True, unless=IS_VOIDING
                 ),
-                FieldMap("occurred_at", ("timestamp", "stored")),
+                FieldMap("occurred_at", ("timestamp", "stored"), _STAMP),
                 FieldMap("learning_hours", ("result.duration",)),
                 # The standard allows -1 to 1; below 0 is as bad as 0.
                 FieldMap("score_share", ("result.score.scaled",), Transform("score", clip=True)),
                 FieldMap("voids_code", ("object.id",), when=IS_VOIDING),
-                FieldMap("changed_at", ("stored",)),
+                FieldMap("changed_at", ("stored",), _STAMP),
             ),
             where=("verb.id", (*VERBS, VOIDED)),
         ),
