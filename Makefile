@@ -37,7 +37,7 @@ up: setup ## open the Dagster UI on the demo
 test: setup lint types architecture tests ## lint, types, architecture and tests: what CI runs
 
 lint: setup
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 
 types: setup

@@ -6,11 +6,10 @@ Does not belong here: the tables.
 
 from pathlib import Path
 
-from pipelines.contracts.dictionary import render_dictionary
-
 from assets.commands.saying import answers, print_json, print_table, settings_of
 from assets.commands.show import published
 from pipelines.contracts.catalog import TABLES
+from pipelines.contracts.dictionary import render_dictionary
 
 
 def print_tables(data_root: Path | None, as_json: bool) -> None:
