@@ -171,7 +171,7 @@ def _measure(steps: pl.DataFrame, horizon: int, skills: pl.DataFrame) -> Evaluat
             horizon_days=horizon,
             models=NIGHTLY_MODELS,
             seed=SEED,
-            calibrated=False,  # the night publishes how well steps are ranked; the card judges the probability
+            calibrated=False,  # half of the cost; `footsteps evaluate` judges the probability
             names=_step_names(steps, skills),
             requires=steps_required(steps["step_id"]),
             repeatable=steps_repeated(steps["step_id"]),
