@@ -50,7 +50,7 @@ tests: setup
 	FOOTSTEPS_TEST_RUST="$(abspath $(SHARED_RUST))" FOOTSTEPS_TEST_SHARED="$(abspath $(SHARED_DATA))" $(BIN)/python -m pytest -n 2
 
 lock: ## compile requirements.txt from pyproject.toml (needs uv)
-	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-strip-extras pyproject.toml -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-strip-extras --custom-compile-command 'make lock' pyproject.toml -o requirements.txt
 
 clean: ## remove the demo's data (never your own data root)
 	rm -rf $(DEMO_ROOT)
