@@ -21,7 +21,8 @@ from assets.raw import raw_tables
 from assets.resources import Night
 from pipelines.config import Config, Source
 from pipelines.conform import CORE_OF
-from pipelines.contracts.catalog import EVIDENCE, NEXT_SKILL, OUT_MASTERY, PERSON, SKILL
+from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
+from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
 from pipelines.contracts.table import Rule, Severity, Table
 from pipelines.landing import scan_current, scan_quarantine
 

@@ -25,17 +25,8 @@ from ml.mastery import end_of, estimate_mastery, reach_steps
 from ml.recommend import deepening_steps, describe_steps, eligible_steps
 from ml.recommender import Recommender, fit_recommender
 from ml.steps import memberships, steps_barred, steps_repeated, steps_required
-from pipelines.contracts.catalog import (
-    CANDIDATE,
-    EVALUATION,
-    EVIDENCE,
-    MASTERY,
-    MODEL_CARD,
-    PERSON,
-    REACHED_STEP,
-    ROLE_PERIOD,
-    SKILL,
-)
+from pipelines.contracts.catalog import EVIDENCE, PERSON, ROLE_PERIOD, SKILL
+from pipelines.contracts.learnt import CANDIDATE, EVALUATION, MASTERY, MODEL_CARD, REACHED_STEP
 from pipelines.lake import content_sha256
 
 # Candidates kept for each person: all of them can be taken now, so a few lists' worth leaves room for variety.

@@ -20,27 +20,23 @@ from pipelines.contracts.catalog import (
     ALIAS,
     ASPIRATION,
     ASSIGNMENT,
-    CANDIDATE,
     EVIDENCE,
     LEARNING_RECORD,
-    MASTERY,
-    MODEL_CARD,
-    NEXT_SKILL,
-    OUT_MASTERY,
     PERSON,
     PREREQUISITE,
     ROLE_PERIOD,
     ROLE_PROFILE,
     SKILL,
-    SNAPSHOT,
 )
+from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD
+from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY, PUBLISHED, SNAPSHOT
 from pipelines.contracts.table import Table
 from pipelines.demand import count_demand, find_ways, name_roles, name_wishes
 from pipelines.lake import content_sha256, obey
 from pipelines.publish.snapshot import Snapshot, publish_snapshot
 from pipelines.taxonomy import Taxonomy
 
-PUBLISHED = (NEXT_SKILL, OUT_MASTERY)
+
 _STAMPS = ("snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version")
 _UPSTREAM = [
     table.name

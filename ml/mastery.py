@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from pipelines.contracts.catalog import MASTERY, REACHED_STEP
 from pipelines.contracts.fields import STAGES
+from pipelines.contracts.learnt import MASTERY, REACHED_STEP
 from pipelines.contracts.policy import StagePolicy
 
 _PAIR = ["person_id", "skill_id"]

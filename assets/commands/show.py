@@ -11,7 +11,8 @@ import polars as pl
 from rich.markup import escape
 
 from assets.commands.saying import Failed, answers, print_json, print_table, settings_of
-from pipelines.contracts.catalog import NEXT_SKILL, OUT_MASTERY, SKILL
+from pipelines.contracts.catalog import SKILL
+from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
 from pipelines.lake import Lake
 from pipelines.publish.snapshot import NothingPublished, Snapshot, current_snapshot
 from pipelines.settings import Settings

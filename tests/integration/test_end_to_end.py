@@ -10,7 +10,9 @@ from conftest import DemoNight, run_night
 from dagster import DagsterInstance
 
 from assets.commands.saying import Failed
-from pipelines.contracts.catalog import EVALUATION, MASTERY, NEXT_SKILL, PERSON, TABLES
+from pipelines.contracts.catalog import PERSON, TABLES
+from pipelines.contracts.learnt import EVALUATION, MASTERY
+from pipelines.contracts.published import NEXT_SKILL
 from pipelines.lake import Lake, content_sha256
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from assets.commands.night import execute
 from pipelines.config import read_config
-from pipelines.contracts.catalog import EVIDENCE, NEXT_SKILL
+from pipelines.contracts.catalog import EVIDENCE
+from pipelines.contracts.published import NEXT_SKILL
 from pipelines.lake import Lake
 from pipelines.settings import Settings
 

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ml.mastery import accumulate, end_of, estimate_mastery, reach_steps
-from pipelines.contracts.catalog import EVIDENCE, MASTERY, REACHED_STEP
+from pipelines.contracts.catalog import EVIDENCE
 from pipelines.contracts.fields import MODES, STAGES
+from pipelines.contracts.learnt import MASTERY, REACHED_STEP
 from pipelines.contracts.policy import JourneymanPolicy, MasterPolicy, StagePolicy
 
 POLICY = StagePolicy()

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ml.motives import Surroundings
 from ml.recommend import blend, build_rows, deepening_steps, describe_steps, eligible_steps, pick_list
-from pipelines.contracts.catalog import NEXT_SKILL
 from pipelines.contracts.policy import Policy, Weights
+from pipelines.contracts.published import NEXT_SKILL
 
 WEIGHTS = Weights(probability=0.6, mastery=0.2, autonomy=0.1, purpose=0.1)
 ANY = settings(max_examples=30, deadline=None)

@@ -16,7 +16,15 @@ from pipelines.conform import (
     conform_person,
     conform_role_period,
 )
-from pipelines.contracts.catalog import ACCOUNT, CONFLICT, FEEDBACK, LEARNING_RECORD, PERSON, ROLE_PERIOD, WORKLOG
+from pipelines.contracts.catalog import (
+    ACCOUNT,
+    CONFLICT,
+    FEEDBACK,
+    LEARNING_RECORD,
+    PERSON,
+    ROLE_PERIOD,
+    WORKLOG,
+)
 from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
 from pipelines.identity import (
     find_conflicts,
