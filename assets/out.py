@@ -36,7 +36,6 @@ from pipelines.lake import content_sha256, obey
 from pipelines.publish.snapshot import Snapshot, publish_snapshot
 from pipelines.taxonomy import Taxonomy
 
-
 _STAMPS = ("snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version")
 _UPSTREAM = [
     table.name

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.contracts import catalog, fields
+from pipelines.contracts import catalog, fields, learnt, published
 from pipelines.contracts.catalog import TABLES
 from pipelines.contracts.dictionary import render_dictionary, render_table, type_text
 from pipelines.contracts.fields import FIELDS, pick
@@ -61,7 +61,8 @@ def test_references_lead_to_a_key_of_a_declared_table(table: Table) -> None:
 
 
 def test_every_declared_table_constant_is_in_the_catalog() -> None:
-    declared = {one.name for one in vars(catalog).values() if isinstance(one, Table)}
+    parts = (catalog, learnt, published)
+    declared = {one.name for part in parts for one in vars(part).values() if isinstance(one, Table)}
     assert declared == set(TABLES)
 
 
