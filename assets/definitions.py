@@ -12,9 +12,9 @@ from assets.core import core_assets
 from assets.io import LakeIOManager
 from assets.model import model_assets
 from assets.out import out_assets
-from assets.publication import publication_assets
 from assets.raw import landing_assets
 from assets.resources import Night
+from assets.snapshot import snapshot_assets
 from assets.watching import loggers
 from pipelines.config import Config, read_config
 from pipelines.settings import Settings
@@ -26,7 +26,7 @@ def build_definitions(settings: Settings) -> Definitions:
     Raises ConfigRefused where footsteps.yaml is missing or wrong.
     """
     config = read_config(settings.config_path)
-    assets = [*landing_assets(config), *core_assets(config), *model_assets(), *out_assets(), *publication_assets()]
+    assets = [*landing_assets(config), *core_assets(config), *model_assets(), *out_assets(), *snapshot_assets()]
     return Definitions(
         assets=assets,
         asset_checks=contract_checks(config),

@@ -1,7 +1,7 @@
 """Published tables as assets: the rows people and systems read.
 
 Belongs here: what the recommendation tables are put together from.
-Does not belong here: how rows are made (`ml.recommend`), their publication (`assets.publication`).
+Does not belong here: how rows are made (`ml.recommend`), their publication (`assets.snapshot`).
 """
 
 from datetime import date
@@ -10,8 +10,8 @@ import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition, asset
 
 from assets.core import described
-from assets.publication import stamps_of
 from assets.resources import Night
+from assets.snapshot import stamps_of
 from ml.motives import Surroundings
 from ml.recommend import build_rows
 from pipelines.contracts.catalog import (

@@ -18,8 +18,8 @@ from pipelines.publish.snapshot import Snapshot, publish_snapshot
 from pipelines.publish.stamp import Stamps, name_snapshot
 
 
-def publication_assets() -> list[AssetsDefinition]:
-    """The publication."""
+def snapshot_assets() -> list[AssetsDefinition]:
+    """The publication of the night."""
     return [snapshot]
 
 
