@@ -55,7 +55,8 @@ class Export:
     """What one file gives: a lazy frame per shape, its malformed rows, and what was seen, left out and denied.
 
     `columns_left_out` are those no mapping asks for, among them all that are new.
-    A frame has row_number, every column of the shape typed, and `text:column` with the text as it stood in the file.
+    A frame has row_number, every column of the shape typed, and `text:column` with the text as it stood in the file,
+    without blanks around it.
     """
 
     shapes: Mapping[ShapeName, pl.LazyFrame]
@@ -66,6 +67,7 @@ class Export:
     encoding: str | None
     delimiter: str | None
     row_count: int | None
+    hashed: frozenset[ShapeName] = frozenset()  # shapes whose record_code is a hash of the row
 
     @property
     def denied_by_class(self) -> tuple[tuple[str, str], ...]:
@@ -129,6 +131,7 @@ def read_export(path: Path, adapter: Adapter, options: SourceOptions | None = No
         table.encoding,
         table.delimiter,
         table.row_count,
+        frozenset(one.shape for one, _ in maps if _is_hashed(one)),
     )
 
 
@@ -173,6 +176,12 @@ def _no_rows(shape: ShapeName) -> pl.LazyFrame:
     return pl.LazyFrame(schema={ROW_NUMBER: pl.Int64, **{column: FIELDS[column].dtype for column in columns}, **texts})
 
 
+def _is_hashed(shape: ShapeMap) -> bool:
+    """Whether a record of the shape is known by its row's hash, as the system gives no id."""
+    given = any(one.destination == "record_code" and (one.sources or one.constant is not None) for one in shape.fields)
+    return "record_code" in SHAPES[shape.shape].columns and not given
+
+
 def _shaped(shape: ShapeMap, table: TextTable, options: SourceOptions, name: str) -> pl.LazyFrame:
     fields = {one.destination: one for one in shape.fields if one.sources or one.constant is not None}
     wanted = dict.fromkeys(actual for source in sources_of(shape) for actual in _actual(source, table))
@@ -191,7 +200,7 @@ def _shaped(shape: ShapeMap, table: TextTable, options: SourceOptions, name: str
             values.append(pl.lit(None, FIELDS[column].dtype).alias(column))
             values.append(pl.lit(None, pl.String).alias(f"text:{column}"))
     frame = texts.with_columns(values)
-    if "record_code" in columns and "record_code" not in fields:
+    if _is_hashed(shape):
         mapped = [f"text:{column}" for column in columns if column in fields and fields[column].sources]
         frame = frame.with_columns(_row_hash(mapped).alias("record_code"))
     return frame.select(ROW_NUMBER, *columns, *(f"text:{column}" for column in columns)).cache()
@@ -207,7 +216,7 @@ def _holds(condition: Condition, table: TextTable) -> pl.Expr:
 
 
 def _raw(one: FieldMap, table: TextTable) -> pl.Expr:
-    """The text as it stood in the file; null where it is empty or blank, or a condition of the field does not hold."""
+    """The text as it stood in the file; null where it is blank or a condition of the field does not hold."""
     text = _joined(one, table)
     if one.when:
         text = pl.when(_holds(one.when, table)).then(text)
@@ -238,7 +247,9 @@ def _cell(one: FieldMap, source: str, actual: str) -> pl.Expr:
 
 
 def _filled(text: pl.Expr) -> pl.Expr:
-    return pl.when(text.str.strip_chars().str.len_bytes() > 0).then(text)
+    """The text without blanks around it; null where nothing is left."""
+    stripped = text.str.strip_chars()
+    return pl.when(stripped != "").then(stripped)
 
 
 def _value(one: FieldMap, texts: pl.LazyFrame, options: SourceOptions, name: str) -> pl.Expr:
@@ -248,7 +259,7 @@ def _value(one: FieldMap, texts: pl.LazyFrame, options: SourceOptions, name: str
     if transform.kind in ("date", "moment") and not transform.formats and transform.date_order is None:
         order = options.date_order or _proven_order(texts, f"text:{one.destination}", one, name)
         transform = replace(transform, date_order=order)
-    return typed(pl.col(f"text:{one.destination}").str.strip_chars(), transform, options.time_zone)
+    return typed(pl.col(f"text:{one.destination}"), transform, options.time_zone)
 
 
 def _proven_order(texts: pl.LazyFrame, column: str, one: FieldMap, name: str) -> DateOrder | None:
@@ -256,7 +267,7 @@ def _proven_order(texts: pl.LazyFrame, column: str, one: FieldMap, name: str) ->
 
     The column is read as a whole only where its first rows hold such dates.
     """
-    text = pl.col(column).str.strip_chars()
+    text = pl.col(column)
     if not texts.head(1000).select(text.str.contains(AMBIGUOUS).any()).collect().item():
         return None
     parts = text.str.extract_groups(AMBIGUOUS).struct
