@@ -48,6 +48,8 @@ __all__ = [
 FOLDERS = ("hr", "projects", "learning", "feedback")
 # One proof in a hundred against the order of all others is a typing error, not another order.
 MOST_CONTRARY = 0.01
+# So many rows tell how a column is written; what they do not show costs time, or is refused as ambiguous.
+SAMPLE = 1_000
 
 
 @dataclass(frozen=True)
@@ -192,10 +194,11 @@ def _shaped(shape: ShapeMap, table: TextTable, options: SourceOptions, name: str
         rows = rows.filter(~_holds(shape.unless, table))
     texts = rows.select(ROW_NUMBER, *(_raw(one, table).alias(f"text:{one.destination}") for one in fields.values()))
     columns = SHAPES[shape.shape].columns
+    sample = texts.head(SAMPLE).collect()
     values = []
     for column in columns:
         if column in fields:
-            values.append(_value(fields[column], texts, options, name).cast(FIELDS[column].dtype).alias(column))
+            values.append(_value(fields[column], texts, sample, options, name).cast(FIELDS[column].dtype).alias(column))
         else:
             values.append(pl.lit(None, FIELDS[column].dtype).alias(column))
             values.append(pl.lit(None, pl.String).alias(f"text:{column}"))
@@ -252,25 +255,25 @@ def _filled(text: pl.Expr) -> pl.Expr:
     return pl.when(stripped != "").then(stripped)
 
 
-def _value(one: FieldMap, texts: pl.LazyFrame, options: SourceOptions, name: str) -> pl.Expr:
+def _value(one: FieldMap, texts: pl.LazyFrame, sample: pl.DataFrame, options: SourceOptions, name: str) -> pl.Expr:
+    column = f"text:{one.destination}"
     transform = transform_of(one)
     if options.decimal_comma:
         transform = replace(transform, decimal_comma=True)
     if transform.kind in ("date", "moment") and not transform.formats and transform.date_order is None:
-        order = options.date_order or _proven_order(texts, f"text:{one.destination}", one, name)
+        order = options.date_order or _proven_order(texts, sample[column], one, name)
         transform = replace(transform, date_order=order)
-    return typed(pl.col(f"text:{one.destination}"), transform, options.time_zone)
+    return typed(pl.col(column), transform, options.time_zone, sample[column].drop_nulls())
 
 
-def _proven_order(texts: pl.LazyFrame, column: str, one: FieldMap, name: str) -> DateOrder | None:
+def _proven_order(texts: pl.LazyFrame, sample: pl.Series, one: FieldMap, name: str) -> DateOrder | None:
     """The order of day and month that the column proves. Raises ExportRefused where it is ambiguous or contradictory.
 
     The column is read as a whole only where its first rows hold such dates.
     """
-    text = pl.col(column)
-    if not texts.head(1000).select(text.str.contains(AMBIGUOUS).any()).collect().item():
+    if not sample.str.contains(AMBIGUOUS).any():
         return None
-    parts = text.str.extract_groups(AMBIGUOUS).struct
+    parts = pl.col(sample.name).str.extract_groups(AMBIGUOUS).struct
     first, second = parts.field("1").cast(pl.Int64), parts.field("2").cast(pl.Int64)
     counts = texts.select(
         (first > 12).sum().alias("day"), (second > 12).sum().alias("month"), (first != second).sum().alias("both")
