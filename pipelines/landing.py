@@ -16,9 +16,9 @@ from pipelines.config import Source
 from pipelines.contracts.catalog import DELIVERY, TABLES
 from pipelines.contracts.shapes import SHAPES, ShapeName, quarantine_table, raw_table
 from pipelines.contracts.table import Table
-from pipelines.keeping import keep_shape
+from pipelines.keeping import keep_shape, with_export
 from pipelines.lake import Lake, replace_file
-from pipelines.sources.adapter import adapter, read_export
+from pipelines.sources.adapter import Export, adapter
 from pipelines.sources.declaration import ExportRefused
 
 Progress = Callable[[str], None]
@@ -187,7 +187,12 @@ def _came_again(lake: Lake, source: Source, delivery: Delivery) -> bool:
 
 
 def _read_and_keep(landing: Landing, source: Source, path: Path, sha256: str) -> Delivery:
-    export = read_export(path, adapter(source.system), source.options())
+    return with_export(
+        path, source.system, source.options(), lambda export: _keep(landing, source, path, sha256, export)
+    )
+
+
+def _keep(landing: Landing, source: Source, path: Path, sha256: str, export: Export) -> Delivery:
     earlier = _landed_before(landing.lake, source, sha256)
     number = earlier["delivery_number"][0] if earlier.height else _next_number(landing.lake)
     files = {
@@ -211,6 +216,8 @@ def _read_and_keep(landing: Landing, source: Source, path: Path, sha256: str) ->
         if good + bad == 0 and export.row_count == 0:
             raise ExportRefused("it holds a header and no row: export it again, or remove the file")
         _refuse_shrunken(landing, source, good, earlier)
+        if not export.is_regular():
+            raise ExportRefused("its rows are not all as wide as its header")  # it is then read with care
         for file in (file for pair in files.values() for file in pair):
             replace_file(_unfinished(file), file)
     finally:

@@ -8,7 +8,7 @@ how text becomes values (`transforms`).
 import hashlib
 import importlib
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -70,6 +70,7 @@ class Export:
     delimiter: str | None
     row_count: int | None
     hashed: frozenset[ShapeName] = frozenset()  # shapes whose record_code is a hash of the row
+    is_regular: Callable[[], bool] = lambda: True  # of a file read on trust: whether it was rightly trusted
 
     @property
     def denied_by_class(self) -> tuple[tuple[str, str], ...]:
@@ -106,13 +107,15 @@ def adapter(system: str) -> Adapter:
     return known[system]
 
 
-def read_export(path: Path, adapter: Adapter, options: SourceOptions | None = None) -> Export:
+def read_export(path: Path, adapter: Adapter, options: SourceOptions | None = None, on_trust: bool = False) -> Export:
     """The file as lazy frames of canonical shapes.
+
+    Read on trust, the frames of a large file are what it says only if `is_regular` is true once they have been read.
 
     Raises ExportRefused where the file cannot be read, lacks a needed column, or the options do not fit it.
     """
     options = options or SourceOptions()
-    table = open_export(path, adapter, options)
+    table = open_export(path, adapter, options, on_trust)
     declared = shape_maps(adapter, options)
     fitting = [(one, laid_out(table, one, path.name)) for one in fitting_forms(declared, table)]
     maps = [(with_overrides(one, options, laid, path.name), laid) for one, laid in fitting]
@@ -134,6 +137,7 @@ def read_export(path: Path, adapter: Adapter, options: SourceOptions | None = No
         table.delimiter,
         table.row_count,
         frozenset(one.shape for one, _ in maps if _is_hashed(one)),
+        table.is_regular,
     )
 
 
@@ -142,7 +146,12 @@ def open_table(path: Path) -> TextTable:
     return open_export(path, adapter("tabular"))
 
 
-def open_export(path: Path, adapter: Adapter, options: SourceOptions = SourceOptions()) -> TextTable:  # noqa: B008
+def open_export(
+    path: Path,
+    adapter: Adapter,
+    options: SourceOptions = SourceOptions(),  # noqa: B008
+    on_trust: bool = False,
+) -> TextTable:
     """The file as a table of text, opened as that system writes it. Raises ExportRefused where it cannot be read."""
     if "parquet" in adapter.formats and is_parquet(path):
         return read_parquet(path)
@@ -165,7 +174,7 @@ def open_export(path: Path, adapter: Adapter, options: SourceOptions = SourceOpt
         )
     if adapter.record_terminator:
         opened = rewrite_terminated(opened, path.name, adapter.record_terminator, options.delimiter)
-    return read_delimited(opened, path.name, options.delimiter, adapter.skip_after_header)
+    return read_delimited(opened, path.name, options.delimiter, adapter.skip_after_header, on_trust)
 
 
 def _actual(source: str, table: TextTable) -> tuple[str, ...]:

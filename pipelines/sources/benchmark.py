@@ -20,8 +20,8 @@ from typing import Literal, TypeVar, get_args
 import polars as pl
 
 from pipelines.contracts.shapes import ShapeName
-from pipelines.keeping import keep_shape
-from pipelines.sources.adapter import adapter, read_export
+from pipelines.keeping import keep_shape, with_export
+from pipelines.sources.declaration import SourceOptions
 
 T = TypeVar("T")
 Way = Literal["bare scan and sink", "read, split, sink"]
@@ -179,9 +179,8 @@ def _run_bare(kind: Kind, path: Path, out: Path, _rows: int) -> None:
 def _run_reader(kind: Kind, path: Path, out: Path, _rows: int) -> None:
     """Read, split and sink as landing does."""
     system, shape = _SYSTEMS[kind]
-    keep_shape(
-        read_export(path, adapter(system)), shape, system, _ORIGIN, (out.with_suffix(".good"), out.with_suffix(".bad"))
-    )
+    files = (out.with_suffix(".good"), out.with_suffix(".bad"))
+    with_export(path, system, SourceOptions(), lambda export: keep_shape(export, shape, system, _ORIGIN, files))
 
 
 _SYSTEMS: dict[Kind, tuple[str, ShapeName]] = {

@@ -8,9 +8,11 @@ Does not belong here: opening and decoding (`files`), what the columns mean (the
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,8 @@ from pipelines.sources.table import MALFORMED, ROW_NUMBER, TextTable, kept_with,
 DELIMITERS = (",", ";", "\t", "|")
 # A quoted field longer than this is taken for a quote that was never closed.
 LONGEST_FIELD = 16 << 20
+# Below this size a survey costs less than a thread is worth.
+LARGE = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,12 @@ class Survey:
 
 
 def read_delimited(
-    opened: OpenedFile, name: str, delimiter: str | None = None, skip_after_header: int = 0
+    opened: OpenedFile, name: str, delimiter: str | None = None, skip_after_header: int = 0, on_trust: bool = False
 ) -> TextTable:
-    """The file as a table of text. Raises ExportRefused where it has no header row or ends inside an open quote."""
+    """The file as a table of text; on trust, a large file is surveyed while it is read and must be asked `is_regular`.
+
+    Raises ExportRefused where it has no header row or ends inside an open quote.
+    """
     first = _first_record(opened)
     delimiter = delimiter or _delimiter_of(first, name)
     csv.field_size_limit(LONGEST_FIELD)
@@ -47,15 +54,19 @@ def read_delimited(
         raise ExportRefused(f"{name} has a first row that cannot be read ({error}): export it again") from None
     if not any(header.strip() for header in headers):
         raise ExportRefused(f"{name} has an empty header row: the first row must name the columns")
+    names = tuple(f"c{i}" for i in range(len(headers)))
+    columns = with_repeats(headers)
+    shared: dict[str, Any] = {"delimiter": delimiter, "encoding": opened.encoding}
+    if on_trust and opened.path.stat().st_size > LARGE:
+        frame = _scan(opened.path, names, delimiter, 1 + skip_after_header, opened.folder)
+        surveyed = _beside(opened, delimiter, len(headers))
+        return TextTable(headers, columns, lambda _: frame, no_malformed_rows(), is_regular=surveyed, **shared)
     survey = survey_rows(opened, delimiter, len(headers))
     if survey.ends_in_open_quote:
         whole = max(survey.row_count - 1 - skip_after_header, 0)
         raise ExportRefused(
             f"{name} is cut off: its last row, after {whole} whole ones, ends inside an open quote; export it again"
         )
-    names = tuple(f"c{i}" for i in range(len(headers)))
-    columns = with_repeats(headers)
-    shared: dict[str, Any] = {"delimiter": delimiter, "encoding": opened.encoding}
     if survey.is_regular and survey.row_count > 1 + skip_after_header:
         frame = _scan(opened.path, names, delimiter, 1 + skip_after_header, opened.folder)
         count = max(survey.row_count - 1 - skip_after_header, 0)
@@ -68,6 +79,20 @@ def read_delimited(
             "export it again"
         ) from None
     return TextTable(headers, columns, lambda _: good, malformed, row_count=count, **shared)
+
+
+def _beside(opened: OpenedFile, delimiter: str, width: int) -> Callable[[], bool]:
+    """The survey in a thread of its own; the question waits for its answer."""
+    found: Future[bool] = Future()
+
+    def survey() -> None:
+        try:
+            found.set_result(survey_rows(opened, delimiter, width).is_regular)
+        except OSError as problem:
+            found.set_exception(problem)
+
+    Thread(target=survey, name="survey", daemon=True).start()
+    return found.result
 
 
 def _first_record(opened: OpenedFile) -> str:
