@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, multi_asset
 
+from assets.capability import capability_frames
 from assets.io import spec_of
 from assets.resources import Night
 from ml.motives import Surroundings
@@ -28,10 +29,10 @@ from pipelines.contracts.catalog import (
     ROLE_PROFILE,
     SKILL,
 )
-from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD
+from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD, PRECEDENCE
 from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY, PUBLISHED, SNAPSHOT
 from pipelines.contracts.table import Table
-from pipelines.demand import count_demand, find_ways, name_roles, name_wishes
+from pipelines.demand import count_demand, find_ways, name_preferences, name_roles, name_wishes
 from pipelines.lake import content_sha256, obey
 from pipelines.publish.snapshot import Snapshot, publish_snapshot
 from pipelines.taxonomy import Taxonomy
@@ -40,7 +41,7 @@ _STAMPS = ("snapshot_id", "as_of", "valid_until", "model_version", "policy_versi
 _UPSTREAM = [
     table.name
     for table in (CANDIDATE, MASTERY, EVIDENCE, SKILL, PREREQUISITE, ROLE_PROFILE, ASPIRATION, ASSIGNMENT,
-                  LEARNING_RECORD, ROLE_PERIOD, PERSON, MODEL_CARD)
+                  LEARNING_RECORD, ROLE_PERIOD, PERSON, MODEL_CARD, PRECEDENCE)
 ]  # fmt: skip
 
 
@@ -59,7 +60,7 @@ def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[An
     ways = find_ways(night.read(ASSIGNMENT), night.read(LEARNING_RECORD), night.read(EVIDENCE), _taxonomy(night), as_of)
     rows = build_rows(_with_contributions(ranked), around, ways, people, policy)
     held = night.read(MASTERY)
-    frames = stamp({NEXT_SKILL: rows, OUT_MASTERY: held}, as_of, policy.valid_days, {
+    frames = stamp({NEXT_SKILL: rows, OUT_MASTERY: held, **capability_frames(night, around)}, as_of, policy.valid_days, {
         "model_version": night.read(MODEL_CARD)["model_version"][0], "policy_version": policy.version,
     })  # fmt: skip
     for table, frame in frames.items():
@@ -79,11 +80,12 @@ def surroundings(night: Night, as_of: date) -> Surroundings:
     return Surroundings(
         mastery=night.read(MASTERY),
         skills=taxonomy.skills,
-        prerequisites=taxonomy.prerequisites,
+        prerequisites=night.read(PRECEDENCE),
         wishes=name_wishes(night.read(ASPIRATION), taxonomy, as_of),
         roles=name_roles(night.read(PERSON), night.read(ROLE_PERIOD), as_of),
         role_profiles=taxonomy.role_profiles,
         demand=count_demand(night.read(ASSIGNMENT), night.read(EVIDENCE), taxonomy, as_of),
+        preferences=name_preferences(night.read(ASPIRATION), as_of),
     )
 
 
