@@ -7,6 +7,7 @@ Does not belong here: any definition itself.
 from dagster import Definitions, in_process_executor
 
 from assets.automation import night_job, night_schedule
+from assets.capability import capability_assets
 from assets.checks import contract_checks
 from assets.core import core_assets
 from assets.io import LakeIOManager
@@ -26,7 +27,10 @@ def build_definitions(settings: Settings) -> Definitions:
     Raises ConfigRefused where footsteps.yaml is missing or wrong.
     """
     config = read_config(settings.config_path)
-    assets = [*landing_assets(config), *core_assets(config), *model_assets(), *out_assets(), *snapshot_assets()]
+    assets = [
+        *landing_assets(config), *core_assets(config), *capability_assets(), *model_assets(), *out_assets(),
+        *snapshot_assets(),
+    ]  # fmt: skip
     return Definitions(
         assets=assets,
         asset_checks=contract_checks(config),
