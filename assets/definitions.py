@@ -8,6 +8,7 @@ from dagster import Definitions, in_process_executor
 
 from assets.automation import night_job, night_schedule
 from assets.checks import contract_checks
+from assets.companions import companion_assets
 from assets.core import core_assets
 from assets.io import LakeIOManager
 from assets.model import model_assets
@@ -26,7 +27,7 @@ def build_definitions(settings: Settings) -> Definitions:
     """
     config = read_config(settings.config_path)
     return Definitions(
-        assets=[*landing_assets(config), *core_assets(config), *model_assets(), *out_assets()],
+        assets=[*landing_assets(config), *core_assets(config), *model_assets(), *out_assets(), *companion_assets()],
         asset_checks=contract_checks(config),
         jobs=[night_job],
         schedules=[night_schedule(config.time_zone)],

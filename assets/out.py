@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, multi_asset
 
+from assets.companions import OWN_WORDS, companion_frames, open_candidates, own_words, tell_reasons
 from assets.io import spec_of
 from assets.resources import Night
 from ml.motives import Surroundings
@@ -29,7 +30,7 @@ from pipelines.contracts.catalog import (
     SKILL,
 )
 from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD
-from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY, PUBLISHED, SNAPSHOT
+from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY, PUBLISHED, REPLY_EFFECT, SNAPSHOT
 from pipelines.contracts.table import Table
 from pipelines.demand import count_demand, find_ways, name_roles, name_wishes
 from pipelines.lake import content_sha256, obey
@@ -38,9 +39,10 @@ from pipelines.taxonomy import Taxonomy
 
 _STAMPS = ("snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version")
 _UPSTREAM = [
-    table.name
-    for table in (CANDIDATE, MASTERY, EVIDENCE, SKILL, PREREQUISITE, ROLE_PROFILE, ASPIRATION, ASSIGNMENT,
-                  LEARNING_RECORD, ROLE_PERIOD, PERSON, MODEL_CARD)
+    *(table.name
+      for table in (CANDIDATE, MASTERY, EVIDENCE, SKILL, PREREQUISITE, ROLE_PROFILE, ASPIRATION, ASSIGNMENT,
+                    LEARNING_RECORD, ROLE_PERIOD, PERSON, MODEL_CARD)),
+    *OWN_WORDS,
 ]  # fmt: skip
 
 
@@ -54,12 +56,15 @@ def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[An
     """Rows for everyone who works here, stamped with the snapshot that their content makes."""
     as_of, policy = night.as_of(context), night.config.policy
     people = night.read(PERSON).filter(pl.col("employment_status") != "left").select("person_id")
-    ranked = night.read(CANDIDATE).rename({"prior": "score"})
+    found = night.read(CANDIDATE).rename({"prior": "score"})
+    words = own_words(night, _taxonomy(night), as_of)
+    ranked = open_candidates(night, words, found, people)
+    people = tell_reasons(words, people, found, ranked)
     around = surroundings(night, as_of)
     ways = find_ways(night.read(ASSIGNMENT), night.read(LEARNING_RECORD), night.read(EVIDENCE), _taxonomy(night), as_of)
-    rows = build_rows(_with_contributions(ranked), around, ways, people, policy)
-    held = night.read(MASTERY)
-    frames = stamp({NEXT_SKILL: rows, OUT_MASTERY: held}, as_of, policy.valid_days, {
+    rows = build_rows(_with_contributions(ranked), around, ways, people, policy, words.accepted)
+    others, held = companion_frames(night, words, _taxonomy(night), rows, night.read(MASTERY))
+    frames = stamp({NEXT_SKILL: rows, OUT_MASTERY: held, **others}, as_of, policy.valid_days, {
         "model_version": night.read(MODEL_CARD)["model_version"][0], "policy_version": policy.version,
     })  # fmt: skip
     for table, frame in frames.items():
@@ -122,8 +127,13 @@ def stamp(
         blank = frame.with_columns(pl.lit("").alias("snapshot_id"))
         digest.update(content_sha256(obey(table, blank)).encode())
     snapshot_id = f"{as_of:%Y%m%d}-{digest.hexdigest()[:12]}"
+    own = pl.lit(snapshot_id).alias("snapshot_id")
+    # what is obeyed for the first time is obeyed since this snapshot
+    since = pl.when(pl.col("obeyed_date").is_not_null()).then(pl.lit(snapshot_id))
     return {
-        table: frame.with_columns(pl.lit(snapshot_id).alias("snapshot_id")).select(table.column_names)
+        table: frame.with_columns(
+            own, *([pl.col("first_snapshot_id").fill_null(since)] if table is REPLY_EFFECT else [])
+        ).select(table.column_names)
         for table, frame in stamped.items()
     }
 
