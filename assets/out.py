@@ -9,7 +9,8 @@ from datetime import date
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition, asset
 
-from assets.core import described
+from assets.companions import OWN_WORDS, open_candidates, own_words, tell_reasons
+from assets.core import described, taxonomy_of
 from assets.resources import Night
 from assets.snapshot import stamps_of
 from ml.motives import Surroundings
@@ -22,6 +23,7 @@ from pipelines.contracts.catalog import (
     LEARNING_RECORD,
     PERSON,
     PREREQUISITE,
+    REPLY,
     ROLE_PERIOD,
     ROLE_PROFILE,
     SKILL,
@@ -30,7 +32,7 @@ from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD, PRECEDENC
 from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
 from pipelines.demand import count_demand, find_ways, name_preferences, name_roles, name_wishes
 from pipelines.publish.stamp import stamp
-from pipelines.taxonomy import Taxonomy
+from pipelines.replies import tell_own_word
 
 # What `surroundings` reads.
 SURROUNDING = tuple(
@@ -38,7 +40,7 @@ SURROUNDING = tuple(
     for table in (MASTERY, EVIDENCE, SKILL, ALIAS, PREREQUISITE, PRECEDENCE, ROLE_PROFILE, ASPIRATION, ASSIGNMENT,
                   ROLE_PERIOD, PERSON)
 )  # fmt: skip
-_UPSTREAM = [*SURROUNDING, *(table.name for table in (CANDIDATE, LEARNING_RECORD, MODEL_CARD))]
+_UPSTREAM = [*SURROUNDING, *(table.name for table in (CANDIDATE, LEARNING_RECORD, MODEL_CARD)), *OWN_WORDS]
 
 
 def out_assets() -> list[AssetsDefinition]:
@@ -51,22 +53,27 @@ def recommendations(context: AssetExecutionContext, night: Night) -> pl.DataFram
     """Rows for everyone who works here."""
     as_of, policy = night.as_of(context), night.config.policy
     people = night.read(PERSON).filter(pl.col("employment_status") != "left").select("person_id")
-    ranked = night.read(CANDIDATE).rename({"prior": "score"})
+    found = night.read(CANDIDATE).rename({"prior": "score"})
+    taxonomy = taxonomy_of(night)
+    words = own_words(night, taxonomy, as_of)
+    ranked = open_candidates(night, words, found, people)
+    people = tell_reasons(words, people, found, ranked)
     around = surroundings(night, as_of)
-    ways = find_ways(night.read(ASSIGNMENT), night.read(LEARNING_RECORD), night.read(EVIDENCE), _taxonomy(night), as_of)
-    rows = build_rows(_with_contributions(ranked), around, ways, people, policy)
+    ways = find_ways(night.read(ASSIGNMENT), night.read(LEARNING_RECORD), night.read(EVIDENCE), taxonomy, as_of)
+    rows = build_rows(_with_contributions(ranked), around, ways, people, policy, words.accepted)
     return stamp(NEXT_SKILL, rows, stamps_of(context, night))
 
 
-@asset(**described(OUT_MASTERY), deps=[MASTERY.name, MODEL_CARD.name])
+@asset(**described(OUT_MASTERY), deps=[MASTERY.name, MODEL_CARD.name, REPLY.name, SKILL.name, ALIAS.name])
 def stages_held(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
-    """How far everyone has come, as published."""
-    return stamp(OUT_MASTERY, night.read(MASTERY), stamps_of(context, night))
+    """How far everyone has come, as published, beside what they say themselves."""
+    words = own_words(night, taxonomy_of(night), night.as_of(context))
+    return stamp(OUT_MASTERY, tell_own_word(night.read(MASTERY), words.replies, words.as_of), stamps_of(context, night))
 
 
 def surroundings(night: Night, as_of: date) -> Surroundings:
     """What motives are measured against, as of that day."""
-    taxonomy = _taxonomy(night)
+    taxonomy = taxonomy_of(night)
     return Surroundings(
         mastery=night.read(MASTERY),
         skills=taxonomy.skills,
@@ -90,7 +97,3 @@ def _with_contributions(ranked: pl.DataFrame) -> pl.DataFrame:
         for code in codes
     ]  # fmt: skip
     return ranked.with_columns(columns).drop("reasons")
-
-
-def _taxonomy(night: Night) -> Taxonomy:
-    return Taxonomy(*(night.read(table) for table in (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE)))

@@ -64,22 +64,25 @@ def deepening_steps(mastery: pl.DataFrame, people: pl.Series) -> pl.DataFrame:
 
 
 def build_rows(
-    candidates: pl.DataFrame, around: Surroundings, ways: pl.DataFrame, people: pl.DataFrame, policy: Policy
-) -> pl.DataFrame:
+    candidates: pl.DataFrame, around: Surroundings, ways: pl.DataFrame, people: pl.DataFrame, policy: Policy,
+    accepted: pl.DataFrame | None = None,
+) -> pl.DataFrame:  # fmt: skip
     """One row per person and recommended step, best first; one row that says why for everyone of `people` without.
 
     candidates: person_id, step_id, skill_id, kind, from_stage, to_stage, probability, score and the ranker's
-    contribution_<family> columns. people: person_id of everyone who is to get a row.
+    contribution_<family> columns. people: person_id of everyone who is to get a row, and, where it is known before,
+    no_recommendation_reason. accepted: person_id, step_id of the steps that stay on a list, before all others.
     """
     names = around.skills.select("skill_id", "skill_name", "capability_name")
     steps = candidates.rename({"score": "utility"}).join(names, on="skill_id", how="left", maintain_order="left")
     steps = blend(score_motives(steps, around), policy.weights, around.preferences)
+    steps = mark_accepted(steps, accepted)
     listed = pick_list(steps, policy)
     families = [name.removeprefix("contribution_") for name in listed.columns if name.startswith("contribution_")]
     told = tell_how(explain_steps(listed, families), ways, policy.minimum_people)
     columns = (
         "person_id", "rank", "skill_id", "from_stage", "to_stage", "kind", "probability", "score", *MOTIVES, "reasons",
-        "explanation", "how",
+        "explanation", "how", "is_accepted",
     )  # fmt: skip
     rows = told.select(columns).with_columns(pl.lit(None, pl.String).alias("no_recommendation_reason"))
     return pl.concat([rows, _rows_that_say_why(rows, people, around.mastery)]).sort("person_id", "rank")
@@ -108,18 +111,32 @@ def blend(steps: pl.DataFrame, weights: Weights, preferences: pl.DataFrame | Non
     return steps.with_columns(score).drop("relative", *(f"{name}_weight" for name in MOTIVES))
 
 
+def mark_accepted(steps: pl.DataFrame, accepted: pl.DataFrame | None) -> pl.DataFrame:
+    """The steps with is_accepted: whether the person said yes to it."""
+    if accepted is None:
+        return steps.with_columns(pl.lit(False).alias("is_accepted"))
+    marks = accepted.select("person_id", "step_id", pl.lit(True).alias("is_accepted"))
+    found = steps.join(marks, on=("person_id", "step_id"), how="left", maintain_order="left")
+    return found.with_columns(pl.col("is_accepted").fill_null(False))
+
+
 def pick_list(steps: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """The first `list_length` steps of each person, ranked from 1.
 
-    Variety: one step a micro-skill, and steps beyond `per_capability` of one capability come after all others.
+    What the person accepted comes first, and stays however long the list. Variety: one step a micro-skill, and steps
+    beyond `per_capability` of one capability come after all others.
     """
-    best = steps.sort("person_id", "score", "step_id", descending=[False, True, False])
+    if "is_accepted" not in steps.columns:
+        steps = mark_accepted(steps, None)
+    best = steps.sort("person_id", "is_accepted", "score", "step_id", descending=[False, True, True, False])
     best = best.unique(("person_id", "skill_id"), keep="first", maintain_order=True)
     place = pl.int_range(pl.len()).over("person_id", pl.col("capability_name").fill_null(pl.col("skill_id")))
-    best = best.with_columns((place >= policy.per_capability).alias("crowded"))
-    best = best.sort("person_id", "crowded", "score", "step_id", descending=[False, False, True, False])
+    best = best.with_columns(((place >= policy.per_capability) & ~pl.col("is_accepted")).alias("crowded"))
+    order = ("person_id", "is_accepted", "crowded", "score", "step_id")
+    best = best.sort(order, descending=[False, True, False, True, False])
     rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("person_id").alias("rank")
-    return best.with_columns(rank).filter(pl.col("rank") <= policy.list_length).drop("crowded")
+    fits = (pl.col("rank") <= policy.list_length) | pl.col("is_accepted")
+    return best.with_columns(rank).filter(fits).drop("crowded")
 
 
 def _rows_that_say_why(rows: pl.DataFrame, people: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFrame:
@@ -127,6 +144,10 @@ def _rows_that_say_why(rows: pl.DataFrame, people: pl.DataFrame, mastery: pl.Dat
     known = mastery.select("person_id", pl.lit(True).alias("has_evidence")).unique()
     reason = pl.when(pl.col("has_evidence")).then(pl.lit("nothing_eligible")).otherwise(pl.lit("too_little_evidence"))
     said = without.join(known, on="person_id", how="left")
+    if "no_recommendation_reason" in people.columns:
+        told = people.select("person_id", "no_recommendation_reason").unique("person_id")
+        said = said.join(told, on="person_id", how="left")
+        reason = pl.coalesce("no_recommendation_reason", reason)
     return said.select(
         pl.col("person_id") if name == "person_id"
         else reason.alias(name) if name == "no_recommendation_reason"

@@ -8,7 +8,7 @@ import polars as pl
 
 from pipelines.contracts.declaring import A_PERSON, A_SKILL, declare
 from pipelines.contracts.learnt import MASTERY
-from pipelines.contracts.table import RowRule, Table
+from pipelines.contracts.table import Reference, RowRule, Table
 
 _SAYS_OR_RECOMMENDS = RowRule(
     "recommends_or_says_why_not",
@@ -24,8 +24,8 @@ NEXT_SKILL = declare(
     "out__next_skill",
     "One row per person and recommended step, best first; one row that says why for a person who gets none.",
     ("person_id", "rank", "skill_id", "from_stage", "to_stage", "kind", "probability", "score", "mastery", "autonomy",
-     "purpose", "reasons", "explanation", "how", "no_recommendation_reason", "snapshot_id", "as_of", "valid_until",
-     "model_version", "policy_version", "schema_version"),
+     "purpose", "reasons", "explanation", "how", "is_accepted", "no_recommendation_reason", "snapshot_id", "as_of",
+     "valid_until", "model_version", "policy_version", "schema_version"),
     (),
     required=("person_id", "snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version"),
     references=(A_PERSON, A_SKILL),
@@ -37,7 +37,7 @@ NEXT_SKILL = declare(
 OUT_MASTERY = declare(
     "out__mastery",
     "One row per person and micro-skill with evidence: stage, counts by mode, what is missing for the next stage.",
-    (*MASTERY.column_names, *STAMPS),
+    (*MASTERY.column_names, "stated_stage", "is_hidden", *STAMPS),
     ("person_id", "skill_id"),
     required=("stage", "snapshot_id", "as_of"),
     references=(A_PERSON, A_SKILL),
@@ -49,8 +49,7 @@ CAPABILITY = declare(
     "out__capability",
     "One row per person and capability of which something is held: how much, what is missing, what combines best.",
     ("person_id", "capability_id", "capability_name", "coverage_share", "held_skill_ids", "held_skill_names",
-     "missing_skill_ids", "next_skill_id", "completes_share", "snapshot_id", "as_of", "valid_until", "policy_version",
-     "schema_version"),
+     "missing_skill_ids", "next_skill_id", "completes_share", *STAMPS),
     ("person_id", "capability_id"),
     required=("coverage_share", "held_skill_ids", "missing_skill_ids", "snapshot_id", "as_of"),
     references=(A_PERSON,),
@@ -62,12 +61,65 @@ ALIGNMENT = declare(
     "out__alignment",
     "One row per team of enough people and capability: where its people's wishes and the needs agree or part.",
     ("unit_name", "capability_id", "capability_name", "team_people_count", "wishing_people_count", "wish_share",
-     "need_share", "agreement", "snapshot_id", "as_of", "valid_until", "policy_version", "schema_version"),
+     "need_share", "agreement", *STAMPS),
     ("unit_name", "capability_id"),
     required=("team_people_count", "need_share", "agreement", "snapshot_id", "as_of"),
     retention_days=90,
     readers=("HR portal", "BI"),
 )  # fmt: skip
+
+_NAMED_OR_COUNTED = RowRule(
+    "is_named_or_counted",
+    ("companion_id", "standing_count"),
+    pl.col("companion_id").is_null() != pl.col("standing_count").is_null(),
+    "either a companion is named, who consented, or people are counted",
+)
+_NOT_ONESELF = RowRule(
+    "is_another", ("person_id", "companion_id"), pl.col("person_id") != pl.col("companion_id"), "nobody sees themselves"
+)
+
+COMPANION = declare(
+    "out__companion",
+    "One row per person, recommended step and relation in which somebody can be named or people be counted.",
+    ("person_id", "step_id", "skill_id", "relation", "companion_id", "companion_skill_id", "standing_count", "why",
+     *STAMPS),
+    ("person_id", "step_id", "relation"),
+    required=("skill_id", "companion_skill_id", "why", "snapshot_id", "as_of", "valid_until"),
+    references=(A_PERSON, A_SKILL, Reference("companion_id", "core_hr__entity_person", "person_id")),
+    row_rules=(_NAMED_OR_COUNTED, _NOT_ONESELF),
+    retention_days=90,
+    readers=("HR portal", "learning platform"),
+)  # fmt: skip
+
+REPLY_EFFECT = declare(
+    "out__reply_effect",
+    "One row per reply and micro-skill it names: what was done about it, since which snapshot.",
+    ("reply_id", "person_id", "skill_id", "step_goal", "reply_kind", "replied_at", "effect", "obeyed_date",
+     "first_snapshot_id", "time_to_effect_days", *STAMPS),
+    (),
+    required=("reply_id", "person_id", "reply_kind", "replied_at", "effect", "snapshot_id", "as_of"),
+    references=(A_PERSON, A_SKILL),
+    retention_days=90,
+    readers=("HR portal",),
+)  # fmt: skip
+
+SHOWN = declare(
+    "out__shown_companion",
+    "One row per person and companion they were shown, of the time that counts towards the companion's load.",
+    ("person_id", "companion_id", "since_date"),
+    ("person_id", "companion_id", "since_date"),
+    retention_days=90,
+    readers=("out",),
+)
+
+OBEYED = declare(
+    "out__obeyed_reply",
+    "One row per reply and night that first obeyed it.",
+    ("reply_id", "obeyed_date", "first_snapshot_id"),
+    ("reply_id", "obeyed_date"),
+    required=("first_snapshot_id",),
+    readers=("out",),
+)
 
 SNAPSHOT = declare(
     "out__snapshot",
@@ -79,4 +131,4 @@ SNAPSHOT = declare(
 )
 
 # What a snapshot holds: a table added here is judged, stamped and published, whichever asset makes it.
-PUBLISHED: tuple[Table, ...] = (NEXT_SKILL, OUT_MASTERY, CAPABILITY, ALIGNMENT)
+PUBLISHED: tuple[Table, ...] = (NEXT_SKILL, OUT_MASTERY, CAPABILITY, ALIGNMENT, COMPANION, REPLY_EFFECT)
