@@ -4,16 +4,24 @@ Belongs here: what the recommendation tables are put together from.
 Does not belong here: how rows are made (`ml.recommend`), their publication (`assets.snapshot`).
 """
 
+from collections.abc import Iterator
 from datetime import date
+from functools import partial
+from typing import Any
 
 import polars as pl
-from dagster import AssetExecutionContext, AssetsDefinition, asset
+from dagster import AssetExecutionContext, AssetsDefinition, asset, multi_asset
 
 from assets.core import described
+from assets.io import spec_of
 from assets.resources import Night
 from assets.snapshot import stamps_of
+from ml.counterfactual import Situation, find_counterfactuals
+from ml.mastery import end_of, estimate_mastery
 from ml.motives import Surroundings
-from ml.recommend import build_rows
+from ml.proof import prove_mastery
+from ml.recommend import build_rows, list_steps
+from ml.support import find_gaps
 from pipelines.contracts.catalog import (
     ALIAS,
     ASPIRATION,
@@ -27,8 +35,15 @@ from pipelines.contracts.catalog import (
     SKILL,
 )
 from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD
-from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
-from pipelines.demand import count_demand, find_ways, name_roles, name_wishes
+from pipelines.contracts.published import (
+    COUNTERFACTUAL,
+    MASTERY_PROOF,
+    NEXT_SKILL,
+    OUT_EVIDENCE,
+    OUT_MASTERY,
+    SUPPORT_GAP,
+)
+from pipelines.demand import count_demand, count_support, find_ways, name_roles, name_wishes
 from pipelines.publish.stamp import stamp
 from pipelines.taxonomy import Taxonomy
 
@@ -40,26 +55,64 @@ _UPSTREAM = [
 
 
 def out_assets() -> list[AssetsDefinition]:
-    """The recommendations, and the stages they start from."""
-    return [recommendations, stages_held]
+    """The recommendations with what would have changed them and what they lack; stages, their proof and evidence."""
+    return [recommendations, stages_held, proof, evidence_shown]
 
 
-@asset(**described(NEXT_SKILL), deps=_UPSTREAM)
-def recommendations(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
-    """Rows for everyone who works here."""
-    as_of, policy = night.as_of(context), night.config.policy
-    people = night.read(PERSON).filter(pl.col("employment_status") != "left").select("person_id")
-    ranked = night.read(CANDIDATE).rename({"prior": "score"})
-    around = surroundings(night, as_of)
-    ways = find_ways(night.read(ASSIGNMENT), night.read(LEARNING_RECORD), night.read(EVIDENCE), _taxonomy(night), as_of)
-    rows = build_rows(_with_contributions(ranked), around, ways, people, policy)
-    return stamp(NEXT_SKILL, rows, stamps_of(context, night))
+@multi_asset(
+    name="recommend", specs=[spec_of(table, deps=_UPSTREAM) for table in (NEXT_SKILL, COUNTERFACTUAL, SUPPORT_GAP)]
+)
+def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
+    """Rows for everyone who works here, what would have changed each, and what units lack for them."""
+    as_of, policy, stamps = night.as_of(context), night.config.policy, stamps_of(context, night)
+    everyone = night.read(PERSON).filter(pl.col("employment_status") != "left")
+    situation = situation_of(night, as_of)
+    listed = list_steps(situation.candidates, situation.around, policy)
+    changes = find_counterfactuals(listed, situation)
+    taxonomy, assignment = _taxonomy(night), night.read(ASSIGNMENT)
+    ways = find_ways(assignment, night.read(LEARNING_RECORD), situation.evidence, taxonomy, as_of)
+    rows = build_rows(listed, changes, situation.around, ways, everyone, policy)
+    yield night.materialize(NEXT_SKILL, stamp(NEXT_SKILL, rows, stamps))
+    yield night.materialize(COUNTERFACTUAL, stamp(COUNTERFACTUAL, changes, stamps))
+    units = everyone.select("person_id", "unit_name")
+    given = count_support(assignment, situation.evidence, situation.around.mastery, units, taxonomy, as_of)
+    gaps = find_gaps(listed, units, given, taxonomy.skills, policy.minimum_people)
+    yield night.materialize(SUPPORT_GAP, stamp(SUPPORT_GAP, gaps, stamps))
 
 
 @asset(**described(OUT_MASTERY), deps=[MASTERY.name, MODEL_CARD.name])
 def stages_held(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
     """How far everyone has come, as published."""
     return stamp(OUT_MASTERY, night.read(MASTERY), stamps_of(context, night))
+
+
+@asset(**described(MASTERY_PROOF), deps=[MASTERY.name, EVIDENCE.name, SKILL.name, PERSON.name])
+def proof(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
+    """What shows each micro-skill held by those who work here."""
+    held = night.read(MASTERY).join(_people(night), on="person_id", how="semi")
+    rows = prove_mastery(held, night.read(EVIDENCE), night.read(SKILL), night.as_of(context))
+    return stamp(MASTERY_PROOF, rows, stamps_of(context, night))
+
+
+@asset(**described(OUT_EVIDENCE), deps=[EVIDENCE.name, PERSON.name])
+def evidence_shown(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
+    """The evidence of those who work here, up to the day, with file and row."""
+    rows = night.read(EVIDENCE).join(_people(night), on="person_id", how="semi")
+    rows = rows.filter(pl.col("occurred_at") <= end_of(night.as_of(context)))
+    return stamp(OUT_EVIDENCE, rows.sort("person_id", "skill_id", "occurred_at"), stamps_of(context, night))
+
+
+def situation_of(night: Night, as_of: date) -> Situation:
+    """What the night knew when it made the lists."""
+    stages = night.config.policy.stages
+    return Situation(
+        evidence=night.read(EVIDENCE),
+        candidates=with_contributions(night.read(CANDIDATE).rename({"prior": "score"})),
+        around=surroundings(night, as_of),
+        as_of=as_of,
+        policy=night.config.policy,
+        estimate=partial(estimate_mastery, as_of=as_of, policy=stages),
+    )
 
 
 def surroundings(night: Night, as_of: date) -> Surroundings:
@@ -76,7 +129,7 @@ def surroundings(night: Night, as_of: date) -> Surroundings:
     )
 
 
-def _with_contributions(ranked: pl.DataFrame) -> pl.DataFrame:
+def with_contributions(ranked: pl.DataFrame) -> pl.DataFrame:
     """The ranker's contributions, stored as code and value, as one column a family again."""
     codes = ranked["reasons"].explode().struct.field("code").unique().drop_nulls().sort().to_list()
     reasons = pl.col("reasons")
@@ -87,6 +140,10 @@ def _with_contributions(ranked: pl.DataFrame) -> pl.DataFrame:
         for code in codes
     ]  # fmt: skip
     return ranked.with_columns(columns).drop("reasons")
+
+
+def _people(night: Night) -> pl.DataFrame:
+    return night.read(PERSON).filter(pl.col("employment_status") != "left").select("person_id")
 
 
 def _taxonomy(night: Night) -> Taxonomy:
