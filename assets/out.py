@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition, asset, multi_asset
 
+from assets.capability import capability_frames
 from assets.core import described
 from assets.io import spec_of
 from assets.resources import Night
@@ -22,6 +23,7 @@ from ml.motives import Surroundings
 from ml.proof import prove_mastery
 from ml.recommend import build_rows, list_steps
 from ml.support import find_gaps
+from ml.tracing import read_tracing
 from pipelines.contracts.catalog import (
     ALIAS,
     ASPIRATION,
@@ -34,8 +36,10 @@ from pipelines.contracts.catalog import (
     ROLE_PROFILE,
     SKILL,
 )
-from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD
+from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD, PRECEDENCE, TRACING
 from pipelines.contracts.published import (
+    ALIGNMENT,
+    CAPABILITY,
     COUNTERFACTUAL,
     MASTERY_PROOF,
     NEXT_SKILL,
@@ -43,20 +47,20 @@ from pipelines.contracts.published import (
     OUT_MASTERY,
     SUPPORT_GAP,
 )
-from pipelines.demand import count_demand, count_support, find_ways, name_roles, name_wishes
+from pipelines.demand import count_demand, count_support, find_ways, name_preferences, name_roles, name_wishes
 from pipelines.publish.stamp import stamp
 from pipelines.taxonomy import Taxonomy
 
 _UPSTREAM = [
     table.name
     for table in (CANDIDATE, MASTERY, EVIDENCE, SKILL, PREREQUISITE, ROLE_PROFILE, ASPIRATION, ASSIGNMENT,
-                  LEARNING_RECORD, ROLE_PERIOD, PERSON, MODEL_CARD)
+                  LEARNING_RECORD, ROLE_PERIOD, PERSON, MODEL_CARD, PRECEDENCE)
 ]  # fmt: skip
 
 
 def out_assets() -> list[AssetsDefinition]:
     """The recommendations with what would have changed them and what they lack; stages, their proof and evidence."""
-    return [recommendations, stages_held, proof, evidence_shown]
+    return [recommendations, stages_held, capabilities, proof, evidence_shown]
 
 
 @multi_asset(
@@ -86,6 +90,14 @@ def stages_held(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
     return stamp(OUT_MASTERY, night.read(MASTERY), stamps_of(context, night))
 
 
+@multi_asset(name="map_capabilities", specs=[spec_of(table, deps=_UPSTREAM) for table in (CAPABILITY, ALIGNMENT)])
+def capabilities(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
+    """What everyone covers of each capability, and where a team's wishes and the needs agree or part."""
+    stamps = stamps_of(context, night)
+    for table, frame in capability_frames(night, surroundings(night, night.as_of(context))).items():
+        yield night.materialize(table, stamp(table, frame, stamps))
+
+
 @asset(**described(MASTERY_PROOF), deps=[MASTERY.name, EVIDENCE.name, SKILL.name, PERSON.name])
 def proof(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
     """What shows each micro-skill held by those who work here."""
@@ -104,14 +116,15 @@ def evidence_shown(context: AssetExecutionContext, night: Night) -> pl.DataFrame
 
 def situation_of(night: Night, as_of: date) -> Situation:
     """What the night knew when it made the lists."""
-    stages = night.config.policy.stages
+    stages, cards = night.config.policy.stages, night.read(TRACING)["card"]
+    tracing = read_tracing(cards[0]) if cards.len() else None
     return Situation(
         evidence=night.read(EVIDENCE),
         candidates=with_contributions(night.read(CANDIDATE).rename({"prior": "score"})),
         around=surroundings(night, as_of),
         as_of=as_of,
         policy=night.config.policy,
-        estimate=partial(estimate_mastery, as_of=as_of, policy=stages),
+        estimate=partial(estimate_mastery, as_of=as_of, policy=stages, tracing=tracing),
     )
 
 
@@ -121,11 +134,12 @@ def surroundings(night: Night, as_of: date) -> Surroundings:
     return Surroundings(
         mastery=night.read(MASTERY),
         skills=taxonomy.skills,
-        prerequisites=taxonomy.prerequisites,
+        prerequisites=night.read(PRECEDENCE),
         wishes=name_wishes(night.read(ASPIRATION), taxonomy, as_of),
         roles=name_roles(night.read(PERSON), night.read(ROLE_PERIOD), as_of),
         role_profiles=taxonomy.role_profiles,
         demand=count_demand(night.read(ASSIGNMENT), night.read(EVIDENCE), taxonomy, as_of),
+        preferences=name_preferences(night.read(ASPIRATION), as_of),
     )
 
 

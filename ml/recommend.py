@@ -10,7 +10,7 @@ import polars as pl
 
 from ml.explain import explain_steps
 from ml.facts import gather_facts
-from ml.motives import Surroundings, score_motives
+from ml.motives import Surroundings, no_preferences, score_motives
 from ml.telling import tell_change, tell_how
 from pipelines.contracts.fields import STAGES
 from pipelines.contracts.policy import Policy, Weights
@@ -98,32 +98,33 @@ def list_steps(candidates: pl.DataFrame, around: Surroundings, policy: Policy) -
     steps = candidates.rename({"score": "utility"}).join(names, on="skill_id", how="left", maintain_order="left")
     families = [name for name in steps.columns if name.startswith("contribution_")]
     steps = steps.with_columns(pl.col(name) - pl.col(name).mean().over("person_id") for name in families)
-    return pick_list(blend(score_motives(steps, around), policy.weights), policy)
+    return pick_list(blend(score_motives(steps, around), policy.weights, around.preferences), policy)
 
 
-def blend(steps: pl.DataFrame, weights: Weights) -> pl.DataFrame:
+def blend(steps: pl.DataFrame, weights: Weights, preferences: pl.DataFrame | None = None) -> pl.DataFrame:
     """Add `score` = weighted mean of relative probability and the motives; a motive that is null takes no part. What
     each gives to it stands in part_probability, part_mastery, part_autonomy and part_purpose, which sum to it.
 
     Relative: the step's probability over the best of the same person, since probabilities of a busy and of a quiet
     person differ by orders of magnitude, and motives do not. Where there is none, the softmax of the utility; 0 for a
-    step that the model does not know.
+    step that the model does not know. What a person asked a motive to weigh (`preferences`) holds before the policy.
     """
     likelihood = pl.coalesce("probability", (pl.col("utility") - pl.col("utility").max().over("person_id")).exp())
     likelihood = likelihood.fill_null(0.0)
     relative = likelihood / likelihood.max().over("person_id")
+    asked = no_preferences() if preferences is None else preferences
     steps = steps.with_columns(relative.fill_nan(0.0).alias("relative"))
-    weighed = {"probability": ("relative", weights.probability)}
-    weighed |= {name: (name, getattr(weights, name)) for name in MOTIVES}
+    steps = steps.join(asked, on="person_id", how="left", maintain_order="left")
+    weighed = {"probability": ("relative", pl.lit(weights.probability))}
+    weighed |= {name: (name, pl.col(f"{name}_weight").fill_null(getattr(weights, name))) for name in MOTIVES}
     weight = pl.sum_horizontal(
-        pl.when(pl.col(name).is_not_null()).then(pl.lit(weight)).otherwise(0.0) for name, weight in weighed.values()
+        pl.when(pl.col(name).is_not_null()).then(by).otherwise(0.0) for name, by in weighed.values()
     )
     steps = steps.with_columns(
-        (pl.col(name) * value / weight).fill_nan(0.0).alias(f"part_{motive}")
-        for motive, (name, value) in weighed.items()
+        (pl.col(name) * by / weight).fill_nan(0.0).alias(f"part_{motive}") for motive, (name, by) in weighed.items()
     )
     score = pl.sum_horizontal(f"part_{motive}" for motive in weighed)
-    return steps.with_columns(score.alias("score")).drop("relative")
+    return steps.with_columns(score.alias("score")).drop("relative", *(f"{name}_weight" for name in MOTIVES))
 
 
 def pick_list(steps: pl.DataFrame, policy: Policy) -> pl.DataFrame:

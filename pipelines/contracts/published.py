@@ -45,6 +45,29 @@ OUT_MASTERY = declare(
     readers=("HR portal", "learning platform"),
 )
 
+CAPABILITY = declare(
+    "out__capability",
+    "One row per person and capability of which something is held: how much, what is missing, what combines best.",
+    ("person_id", "capability_id", "capability_name", "coverage_share", "held_skill_ids", "held_skill_names",
+     "missing_skill_ids", "next_skill_id", "completes_share", *STAMPS),
+    ("person_id", "capability_id"),
+    required=("coverage_share", "held_skill_ids", "missing_skill_ids", "snapshot_id", "as_of"),
+    references=(A_PERSON,),
+    retention_days=90,
+    readers=("HR portal", "learning platform"),
+)  # fmt: skip
+
+ALIGNMENT = declare(
+    "out__alignment",
+    "One row per team of enough people and capability: where its people's wishes and the needs agree or part.",
+    ("unit_name", "capability_id", "capability_name", "team_people_count", "wishing_people_count", "wish_share",
+     "need_share", "agreement", *STAMPS),
+    ("unit_name", "capability_id"),
+    required=("team_people_count", "need_share", "agreement", "snapshot_id", "as_of"),
+    retention_days=90,
+    readers=("HR portal", "BI"),
+)  # fmt: skip
+
 COUNTERFACTUAL = declare(
     "out__counterfactual",
     "One row per recommended step that one change in the person's own data would have changed: the change, the effect.",
@@ -75,7 +98,7 @@ OUT_EVIDENCE = declare(
     "out__evidence",
     "One row per person, micro-skill, mode and source record: the evidence behind stages and steps, with file and row.",
     ("evidence_id", "person_id", "skill_id", "occurred_at", "mode", "amount", "amount_unit", "feedback_kind",
-     "table_name", *ORIGIN, *STAMPS),
+     "table_name", *ORIGIN, "source_column", *STAMPS),
     ("evidence_id",),
     required=("person_id", "skill_id", "occurred_at", "mode", "file_sha256", "row_number", "snapshot_id", "as_of"),
     references=(A_PERSON, A_SKILL),
@@ -105,4 +128,13 @@ SNAPSHOT = declare(
 )
 
 # What a snapshot holds: a table added here is judged, stamped and published, whichever asset makes it.
-PUBLISHED: tuple[Table, ...] = (NEXT_SKILL, COUNTERFACTUAL, OUT_MASTERY, MASTERY_PROOF, OUT_EVIDENCE, SUPPORT_GAP)
+PUBLISHED: tuple[Table, ...] = (
+    NEXT_SKILL,
+    COUNTERFACTUAL,
+    OUT_MASTERY,
+    CAPABILITY,
+    ALIGNMENT,
+    MASTERY_PROOF,
+    OUT_EVIDENCE,
+    SUPPORT_GAP,
+)

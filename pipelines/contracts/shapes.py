@@ -10,7 +10,7 @@ from typing import Literal
 
 import polars as pl
 
-from pipelines.contracts.fields import pick
+from pipelines.contracts.fields import OWN_WEIGHTS, pick
 from pipelines.contracts.table import RowRule, Table
 
 ShapeName = Literal[
@@ -137,7 +137,7 @@ SHAPES: dict[ShapeName, Shape] = {
             "aspiration",
             "event",
             "One row each time a person said what they want to learn or do.",
-            ("record_code", *_WHO, "skill_text", "wish_weight", "stated_at", "changed_at"),
+            ("record_code", *_WHO, "skill_text", "wish_weight", *OWN_WEIGHTS, "stated_at", "changed_at"),
             required=("skill_text", "stated_at"),
             row_rules=(_names_a_person(), _is_plausible("stated_at")),
         ),
