@@ -124,11 +124,11 @@ def _motive_clauses() -> Clauses:
     combines = (pl.col("combines_with").list.len() > 0) & (pl.col("coverage") >= _WORTH_SAYING)
     builds = pl.concat_str(pl.lit("it builds on "), quoted_names(pl.col("builds_on")), pl.lit(", which you hold"))
     role = pl.concat_str(
-        pl.when(pl.col("is_essential")).then(pl.lit("your role counts on it ("))
-        .otherwise(pl.lit("it helps in your role (")), pl.col("needed_by"), pl.lit(")"),
+        pl.when(pl.col("is_essential")).then(pl.lit("your role as ")).otherwise(pl.lit("it helps you as ")),
+        pl.col("needed_by"), pl.when(pl.col("is_essential")).then(pl.lit(" counts on it")).otherwise(pl.lit("")),
     )  # fmt: skip
     count = pl.col("demand_count").cast(pl.String)
-    asked = pl.concat_str(pl.lit("open and recent work calls for it "), count, pl.lit(" times"))
+    asked = pl.concat_str(count, pl.lit(" pieces of open and recent work call for it"))
     has_base = pl.col("builds_on").list.len() > 0
     return {
         "wish": (pl.col("autonomy"), (pl.col("autonomy") >= _WORTH_SAYING) & pl.col("wished_name").is_not_null(), wish),

@@ -39,11 +39,12 @@ def prove_mastery(mastery: pl.DataFrame, evidence: pl.DataFrame, skills: pl.Data
         pl.col("file_sha256").n_unique().cast(pl.Int64).alias("file_count"),
     )
     proven = held.join(counted, on=_PAIR).join(_strongest(seen), on=_PAIR, how="left")
-    return draft_badges(proven, skills, as_of).sort(_PAIR)
+    return draft_badges(proven, skills).sort(_PAIR)
 
 
-def draft_badges(proven: pl.DataFrame, skills: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """The rows with `badge_draft`: an unsigned OpenBadgeCredential each, under the same id while the stage is held."""
+def draft_badges(proven: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
+    """The rows with `badge_draft`: an unsigned OpenBadgeCredential each, under the same id while the stage is held, and
+    valid from the day of the last practice that shows it."""
     stage = pl.DataFrame({"stage": list(_CRITERIA)})
     pairs = skills.select("skill_id", "skill_name", "skill_description").join(stage, how="cross")
     achievements = pairs.with_columns(
@@ -62,8 +63,9 @@ def draft_badges(proven: pl.DataFrame, skills: pl.DataFrame, as_of: date) -> pl.
         pl.concat_str(
             pl.lit(f'{{"@context": {json.dumps(CONTEXTS)}, "id": "'), "badge_id",
             pl.lit('", "type": ["VerifiableCredential", "OpenBadgeCredential"], "name": '), "title",
-            pl.lit(f', "issuer": {json.dumps(issuer)}, "validFrom": "{as_of.isoformat()}T00:00:00Z", '
-                   '"credentialSubject": {"id": "urn:footsteps:person:'), person,
+            pl.lit(f', "issuer": {json.dumps(issuer)}, "validFrom": "'),
+            pl.col("last_practised_at").dt.strftime("%Y-%m-%dT00:00:00Z"),
+            pl.lit('", "credentialSubject": {"id": "urn:footsteps:person:'), person,
             pl.lit('", "type": ["AchievementSubject"], "achievement": '), "achievement",
             pl.lit('}, "evidence": ['), _narratives(), pl.lit("]}"),
         ).alias("badge_draft")
@@ -86,18 +88,18 @@ def _narratives() -> pl.Expr:
     """One evidence entry per mode that there is, in counts alone."""
     hours = pl.col("repetition_hours").round(1).cast(pl.String)
     entries = (
-        _entry("observation", "observation_count", pl.lit(" attended or completed")),
-        _entry("repetition", "repetition_count", pl.concat_str(pl.lit(" days of work, "), hours, pl.lit(" hours"))),
-        _entry("feedback", "feedback_count", pl.lit(" judgements")),
-        _entry("teaching", "teaching_count", pl.lit(" times taught or reviewed")),
+        _entry("observation", "observation_count", "attended or completed: "),
+        _entry("repetition", "repetition_count", "days of work: ", pl.concat_str(pl.lit("; hours: "), hours)),
+        _entry("feedback", "feedback_count", "judgements: "),
+        _entry("teaching", "teaching_count", "taught or reviewed: "),
     )
     return pl.concat_list(entries).list.drop_nulls().list.join(", ")
 
 
-def _entry(mode: str, count: str, said: pl.Expr) -> pl.Expr:
+def _entry(mode: str, count: str, said: str, more: pl.Expr | None = None) -> pl.Expr:
     text = pl.concat_str(
-        pl.lit(f'{{"type": ["Evidence"], "name": "{mode}", "narrative": "'), pl.col(count).cast(pl.String), said,
-        pl.lit('"}'),
+        pl.lit(f'{{"type": ["Evidence"], "name": "{mode}", "narrative": "{said}'), pl.col(count).cast(pl.String),
+        pl.lit("") if more is None else more, pl.lit('"}'),
     )  # fmt: skip
     return pl.when(pl.col(count) > 0).then(text)
 
