@@ -27,9 +27,12 @@ def build_definitions(settings: Settings) -> Definitions:
     Raises ConfigRefused where footsteps.yaml is missing or wrong.
     """
     config = read_config(settings.config_path)
-    made = [*landing_assets(config), *core_assets(config), *capability_assets(), *model_assets()]
+    assets = [
+        *landing_assets(config), *core_assets(config), *capability_assets(), *model_assets(), *out_assets(),
+        *snapshot_assets(),
+    ]  # fmt: skip
     return Definitions(
-        assets=[*made, *out_assets(), *snapshot_assets()],
+        assets=assets,
         asset_checks=contract_checks(config),
         jobs=[night_job],
         schedules=[night_schedule(config.time_zone)],

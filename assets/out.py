@@ -12,7 +12,6 @@ from typing import Any
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition, asset, multi_asset
 
-from assets.capability import capability_frames
 from assets.core import described
 from assets.io import spec_of
 from assets.resources import Night
@@ -38,8 +37,6 @@ from pipelines.contracts.catalog import (
 )
 from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD, PRECEDENCE, TRACING
 from pipelines.contracts.published import (
-    ALIGNMENT,
-    CAPABILITY,
     COUNTERFACTUAL,
     MASTERY_PROOF,
     NEXT_SKILL,
@@ -51,16 +48,18 @@ from pipelines.demand import count_demand, count_support, find_ways, name_prefer
 from pipelines.publish.stamp import stamp
 from pipelines.taxonomy import Taxonomy
 
-_UPSTREAM = [
+# What `surroundings` reads.
+SURROUNDING = tuple(
     table.name
-    for table in (CANDIDATE, MASTERY, EVIDENCE, SKILL, PREREQUISITE, ROLE_PROFILE, ASPIRATION, ASSIGNMENT,
-                  LEARNING_RECORD, ROLE_PERIOD, PERSON, MODEL_CARD, PRECEDENCE)
-]  # fmt: skip
+    for table in (MASTERY, EVIDENCE, SKILL, ALIAS, PREREQUISITE, PRECEDENCE, ROLE_PROFILE, ASPIRATION, ASSIGNMENT,
+                  ROLE_PERIOD, PERSON)
+)  # fmt: skip
+_UPSTREAM = [*SURROUNDING, *(table.name for table in (CANDIDATE, TRACING, LEARNING_RECORD, MODEL_CARD))]
 
 
 def out_assets() -> list[AssetsDefinition]:
     """The recommendations with what would have changed them and what they lack; stages, their proof and evidence."""
-    return [recommendations, stages_held, capabilities, proof, evidence_shown]
+    return [recommendations, stages_held, proof, evidence_shown]
 
 
 @multi_asset(
@@ -88,14 +87,6 @@ def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[An
 def stages_held(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
     """How far everyone has come, as published."""
     return stamp(OUT_MASTERY, night.read(MASTERY), stamps_of(context, night))
-
-
-@multi_asset(name="map_capabilities", specs=[spec_of(table, deps=_UPSTREAM) for table in (CAPABILITY, ALIGNMENT)])
-def capabilities(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
-    """What everyone covers of each capability, and where a team's wishes and the needs agree or part."""
-    stamps = stamps_of(context, night)
-    for table, frame in capability_frames(night, surroundings(night, night.as_of(context))).items():
-        yield night.materialize(table, stamp(table, frame, stamps))
 
 
 @asset(**described(MASTERY_PROOF), deps=[MASTERY.name, EVIDENCE.name, SKILL.name, PERSON.name])

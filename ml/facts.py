@@ -6,6 +6,7 @@ Does not belong here: the words (`ml.explain`), the numbers of the motives (`ml.
 
 import polars as pl
 
+from ml.capabilities import name_combinations
 from ml.motives import Surroundings
 from pipelines.contracts.fields import STAGES
 
@@ -19,40 +20,27 @@ def gather_facts(listed: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
     """The listed steps with columns added: combines_with and builds_on (names of micro-skills held, at most two each),
     wished_name and is_own_wish, needed_by (the role) and is_essential, demand_count; null or empty where there is none.
 
-    listed: person_id, skill_id, to_stage, one row per person and micro-skill.
+    listed: of `list_steps`, one row per person and micro-skill.
     """
-    steps = listed.select(*_STEP, "to_stage")
-    for found in (
-        _combined(steps, around),
-        _built_on(steps, around),
-        _wished(steps, around),
-        _needed(steps, around),
-    ):
+    listed = name_combinations(listed, around.mastery, around.skills)
+    for found in (_built_on(listed, around), _needed(listed, around)):
         listed = listed.join(found, on=_STEP, how="left", maintain_order="left")
+    wished = around.skills.select(pl.col("skill_id").alias("wish_skill_id"), pl.col("skill_name").alias("wished_name"))
+    listed = listed.join(wished, on="wish_skill_id", how="left", maintain_order="left")
     listed = listed.join(around.demand.select("skill_id", "demand_count"), on="skill_id", how="left",
                          maintain_order="left")  # fmt: skip
-    nothing = pl.lit([], pl.List(pl.String))
-    return listed.with_columns(pl.col("combines_with", "builds_on").fill_null(nothing))
+    return listed.with_columns(
+        pl.col("combines_with").list.head(_NAMES),
+        pl.col("builds_on").fill_null(pl.lit([], pl.List(pl.String))),
+        (pl.col("wish_skill_id") == pl.col("skill_id")).alias("is_own_wish"),
+    )
 
 
 def _held(around: Surroundings) -> pl.DataFrame:
     index = pl.col("stage").replace_strict(_INDEX, return_dtype=pl.Int8)
     held = around.mastery.select("person_id", pl.col("skill_id").alias("held_id"), index.alias("held"))
-    names = around.skills.select(pl.col("skill_id").alias("held_id"), pl.col("skill_name").alias("held_name"),
-                                 pl.col("capability_id"), pl.col("capability_weight"))  # fmt: skip
+    names = around.skills.select(pl.col("skill_id").alias("held_id"), pl.col("skill_name").alias("held_name"))
     return held.filter(pl.col("held") > 0).join(names, on="held_id")
-
-
-def _combined(steps: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
-    """The micro-skills of the same capability that are held at the step's stage or above, weightiest first."""
-    goal = pl.col("to_stage").replace_strict(_INDEX, return_dtype=pl.Int8)
-    mine = steps.select(*_STEP, goal.alias("goal")).join(
-        around.skills.select("skill_id", "capability_id"), on="skill_id"
-    )
-    pairs = mine.drop_nulls("capability_id").join(_held(around), on=("person_id", "capability_id"))
-    pairs = pairs.filter((pl.col("held") >= pl.col("goal")) & (pl.col("held_id") != pl.col("skill_id")))
-    pairs = pairs.sort("capability_weight", "held", "held_name", descending=[True, True, False], nulls_last=True)
-    return pairs.group_by(_STEP, maintain_order=True).agg(pl.col("held_name").head(_NAMES).alias("combines_with"))
 
 
 def _built_on(steps: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
@@ -61,24 +49,6 @@ def _built_on(steps: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
     pairs = steps.select(_STEP).join(needs, on="skill_id").join(_held(around), on=("person_id", "held_id"))
     pairs = pairs.sort("held", "held_name", descending=[True, False])
     return pairs.group_by(_STEP, maintain_order=True).agg(pl.col("held_name").head(_NAMES).alias("builds_on"))
-
-
-def _wished(steps: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
-    """The wish the step serves: its own micro-skill's, else the strongest of the same capability."""
-    names = around.skills.select("skill_id", "capability_id", "skill_name")
-    wishes = around.wishes.select("person_id", "skill_id", "wish_weight").join(names, on="skill_id").select(
-        "person_id", "capability_id", pl.col("skill_id").alias("wished_id"), pl.col("skill_name").alias("wished_name"),
-        "wish_weight",
-    )  # fmt: skip
-    mine = steps.select(_STEP).join(names.select("skill_id", "capability_id"), on="skill_id")
-    near = mine.join(wishes.drop_nulls("capability_id"), on=("person_id", "capability_id"))
-    itself = mine.join(wishes, left_on=_STEP, right_on=("person_id", "wished_id")).with_columns(
-        pl.col("skill_id").alias("wished_id")
-    )
-    columns = (*_STEP, "wished_name", "wish_weight", pl.col("wished_id").eq(pl.col("skill_id")).alias("is_own_wish"))
-    both = pl.concat([itself.select(columns), near.select(columns)])
-    both = both.sort("is_own_wish", "wish_weight", "wished_name", descending=[True, True, False])
-    return both.unique(_STEP, keep="first", maintain_order=True).drop("wish_weight")
 
 
 def _needed(steps: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
