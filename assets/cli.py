@@ -258,6 +258,19 @@ def bench_companions(
     print_companions(people, as_json)
 
 
+@bench.command("counterfactuals", epilog=example("footsteps bench counterfactuals --rows 1000"))
+@said_plainly
+def bench_counterfactuals(
+    rows: Annotated[int, typer.Option(min=1, help="Recommended rows drawn.")] = 1000,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Apply the published counterfactuals to people's data, list anew, count where the row did as said."""
+    from assets.commands.bench import print_counterfactuals
+
+    print_counterfactuals(data_root, rows, as_json)
+
+
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line."""
     return app(args=arguments, prog_name="footsteps") if arguments is not None else app(prog_name="footsteps")

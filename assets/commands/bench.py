@@ -6,9 +6,12 @@ Does not belong here: the measuring (beside what is measured).
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from assets.commands.saying import Failed, print_json, print_table, say
+from assets.commands.saying import Failed, print_json, print_table, say, settings_of
+from assets.commands.show import published
+from pipelines.config import read_config
 
 
 def print_validation(rows: str, repeats: int, as_json: bool) -> None:
@@ -39,6 +42,20 @@ def print_companions(people: str, as_json: bool) -> None:
 
     found = benchmark_companions(whole_numbers("--people", people), lambda what, share: say(f"{what} {share:.0%}"))
     _print("Companions", found, as_json)
+
+
+def print_counterfactuals(data_root: Path | None, rows: int, as_json: bool) -> None:
+    """Published counterfactuals applied to their person's data: how many rows do as was said."""
+    from assets.definitions import resources
+    from assets.replay import check_counterfactuals
+    from assets.resources import Night
+
+    settings = settings_of(data_root)
+    published(settings)  # says so where nothing is published yet
+    night = resources(settings, read_config(settings.config_path))["night"]
+    assert isinstance(night, Night)
+    found = check_counterfactuals(night, rows, lambda done: say(f"{done:,} applied") if done % 100 == 0 else None)
+    _print("Counterfactuals applied", found, as_json)
 
 
 def whole_numbers(option: str, text: str) -> list[int]:

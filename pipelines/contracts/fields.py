@@ -25,6 +25,9 @@ DELIVERY_STATUSES = ("landed", "already_landed", "refused")
 TAXONOMY_RELATIONS = ("broader", "essential", "optional")
 CONFLICT_REASONS = ("keys_disagree", "key_is_shared")
 NO_RECOMMENDATION_REASONS = ("too_little_evidence", "nothing_eligible", "opted_out", "all_dismissed")
+CHANGES = ("add", "remove")
+CHANGED_THINGS = ("evidence", "wish")
+EFFECTS = ("leaves", "moves")
 # Where wishes of a team and needs of the organisation meet.
 AGREEMENTS = ("agree", "wish_without_need", "need_without_wish")
 RELATIONS = ("follow", "walk_with", "lead")
@@ -246,9 +249,12 @@ _declare(
 )
 _declare("purpose", pl.Float64, "How it serves what the organisation needs, 0 to 1.", minimum=0, maximum=1)
 _declare(
-    "reasons", pl.List(pl.Struct({"code": pl.String, "value": pl.Float64})), "Machine-readable reasons: code and value."
+    "reasons",
+    pl.List(pl.Struct({"code": pl.String, "value": pl.Float64})),
+    "Code and value: motives (0 to 1), model_… (log odds over the person's mean candidate), part_… (sum to the score).",
 )
 _declare("explanation", pl.String, "One plain sentence made from the reasons.")
+_declare("counterfactual", pl.String, "The one change in the person's own data that would have changed this row.")
 _declare("how", pl.String, "How to practise it: an open project, someone to observe or to ask for feedback.")
 _declare("no_recommendation_reason", pl.String, "Why nothing is recommended.", allowed=NO_RECOMMENDATION_REASONS)
 _declare("is_accepted", pl.Boolean, "Whether the person accepted the step.")
@@ -275,6 +281,28 @@ _declare("valid_until", pl.Date, "After this day the row is stale.")
 _declare("model_version", pl.String, "Model that gave the probability.")
 _declare("policy_version", pl.String, "Fingerprint of the declared policy.")
 _declare("schema_version", pl.String, "Version of this table's contract.")
+
+# Why, proof and support
+_declare("change", pl.String, "Whether something is added to the person's data or taken from them.", allowed=CHANGES)
+_declare("change_of", pl.String, "What is added or taken: a row of evidence, or a wish.", allowed=CHANGED_THINGS)
+_declare("changed_skill_id", pl.String, "The micro-skill of the evidence or the wish.")
+_declare(
+    "row_effect", pl.String, "What becomes of the row: it leaves the list, or moves to another rank.", allowed=EFFECTS
+)
+_declare("to_rank", pl.Int64, "The rank the row would have; null where it would leave.", minimum=1)
+_declare("stage_after", pl.String, "The stage the person would have; null where stages stay.", allowed=STAGES)
+_declare("evidence_count", pl.Int64, "Rows of evidence that show it.", minimum=1)
+_declare("file_count", pl.Int64, "Export files they come from.", minimum=1)
+_declare("strongest_feedback_kind", pl.String, "The most trusted kind of judgement received.", allowed=FEEDBACK_KINDS)
+_declare("strongest_score_share", pl.Float64, "The latest score of that kind, 0 to 1.", minimum=0, maximum=1)
+_declare("strongest_at", TIMESTAMP, "When it was given.")
+_declare("badge_draft", pl.String, "Unsigned Open Badges 3.0 credential, as JSON; ids only, nobody's name.")
+_declare("recommended_count", pl.Int64, "People of the unit to whom a step in it is recommended.", minimum=1)
+_declare("given_hours", pl.Float64, "Hours of work on it in the unit in the last quarter.", unit="hours", minimum=0)
+_declare("project_count", pl.Int64, "Open pieces of work that name it, in projects the unit works in.", minimum=0)
+_declare("holder_count", pl.Int64, "People of the unit who are journeyman or master in it.", minimum=0)
+_declare("lacks", pl.List(pl.String), "What the organisation does not give there: hours, project, person.")
+_declare("finding", pl.String, "The finding as one plain sentence.")
 
 _declare("row_count", pl.Int64, "Rows of the table.", minimum=0)
 _declare("content_sha256", pl.String, "SHA-256 of the rows' content in their order.")

@@ -6,7 +6,7 @@ Does not belong here: tables that only the night reads (`catalog`, `learnt`).
 
 import polars as pl
 
-from pipelines.contracts.declaring import A_PERSON, A_SKILL, declare
+from pipelines.contracts.declaring import A_PERSON, A_SKILL, ORIGIN, declare
 from pipelines.contracts.learnt import MASTERY
 from pipelines.contracts.table import Reference, RowRule, Table
 
@@ -24,8 +24,8 @@ NEXT_SKILL = declare(
     "out__next_skill",
     "One row per person and recommended step, best first; one row that says why for a person who gets none.",
     ("person_id", "rank", "skill_id", "from_stage", "to_stage", "kind", "probability", "score", "mastery", "autonomy",
-     "purpose", "reasons", "explanation", "how", "is_accepted", "no_recommendation_reason", "snapshot_id", "as_of",
-     "valid_until", "model_version", "policy_version", "schema_version"),
+     "purpose", "reasons", "explanation", "counterfactual", "how", "is_accepted", "no_recommendation_reason",
+     "snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version"),
     (),
     required=("person_id", "snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version"),
     references=(A_PERSON, A_SKILL),
@@ -91,6 +91,18 @@ COMPANION = declare(
     readers=("HR portal", "learning platform"),
 )  # fmt: skip
 
+COUNTERFACTUAL = declare(
+    "out__counterfactual",
+    "One row per recommended step that one change in the person's own data would have changed: the change, the effect.",
+    ("person_id", "skill_id", "to_stage", "kind", "rank", "change", "change_of", "changed_skill_id", "evidence_id",
+     "mode", "amount", "amount_unit", "occurred_at", "row_effect", "to_rank", "stage_after", "model_version", *STAMPS),
+    ("person_id", "skill_id"),
+    required=("to_stage", "kind", "rank", "change", "change_of", "changed_skill_id", "row_effect", "as_of"),
+    references=(A_PERSON, A_SKILL),
+    retention_days=90,
+    readers=("HR portal", "learning platform"),
+)  # fmt: skip
+
 REPLY_EFFECT = declare(
     "out__reply_effect",
     "One row per reply and micro-skill it names: what was done about it, since which snapshot.",
@@ -121,6 +133,44 @@ OBEYED = declare(
     readers=("out",),
 )
 
+MASTERY_PROOF = declare(
+    "out__mastery_proof",
+    "One row per person and held micro-skill: what shows it, and the draft of a badge that says so.",
+    ("person_id", "skill_id", "stage", "evidence_count", "file_count", "observation_count", "repetition_count",
+     "repetition_hours", "feedback_count", "teaching_count", "first_evidence_at", "last_practised_at",
+     "strongest_feedback_kind", "strongest_score_share", "strongest_at", "badge_draft", *STAMPS),
+    ("person_id", "skill_id"),
+    required=("stage", "evidence_count", "badge_draft", "snapshot_id", "as_of"),
+    references=(A_PERSON, A_SKILL),
+    retention_days=90,
+    readers=("HR portal", "learning platform"),
+)  # fmt: skip
+
+# Who judged is the judge's own, and a record's code may be a title: both stay within.
+OUT_EVIDENCE = declare(
+    "out__evidence",
+    "One row per person, micro-skill, mode and source record: the evidence behind stages and steps, with file and row.",
+    ("evidence_id", "person_id", "skill_id", "occurred_at", "mode", "amount", "amount_unit", "feedback_kind",
+     "table_name", *ORIGIN, "source_column", *STAMPS),
+    ("evidence_id",),
+    required=("person_id", "skill_id", "occurred_at", "mode", "file_sha256", "row_number", "snapshot_id", "as_of"),
+    references=(A_PERSON, A_SKILL),
+    retention_days=90,
+    readers=("HR portal", "data-protection officer"),
+)  # fmt: skip
+
+SUPPORT_GAP = declare(
+    "out__support_gap",
+    "One row per unit and micro-skill that is recommended there, but for which hours, project or person is missing.",
+    ("unit_name", "skill_id", "recommended_count", "given_hours", "project_count", "holder_count", "lacks", "finding",
+     *STAMPS),
+    ("unit_name", "skill_id"),
+    required=("recommended_count", "lacks", "finding", "snapshot_id", "as_of"),
+    references=(A_SKILL,),
+    retention_days=90,
+    readers=("team leads", "learning and development"),
+)  # fmt: skip
+
 SNAPSHOT = declare(
     "out__snapshot",
     "One row per published table: which snapshot readers see, how many rows, the hash of their content.",
@@ -131,4 +181,15 @@ SNAPSHOT = declare(
 )
 
 # What a snapshot holds: a table added here is judged, stamped and published, whichever asset makes it.
-PUBLISHED: tuple[Table, ...] = (NEXT_SKILL, OUT_MASTERY, CAPABILITY, ALIGNMENT, COMPANION, REPLY_EFFECT)
+PUBLISHED: tuple[Table, ...] = (
+    NEXT_SKILL,
+    COUNTERFACTUAL,
+    OUT_MASTERY,
+    CAPABILITY,
+    ALIGNMENT,
+    COMPANION,
+    REPLY_EFFECT,
+    MASTERY_PROOF,
+    OUT_EVIDENCE,
+    SUPPORT_GAP,
+)
