@@ -157,7 +157,8 @@ def open_export(
         return read_parquet(path)
     if options.member is None and is_workbook(path) and {"csv", "xlsx"} & set(adapter.formats):
         wanted = {comparable(source) for one in adapter.shapes for source in sources_of(one)}
-        return read_workbook(path, wanted | {comparable(one) for one in options.sources()}, adapter.skip_after_header)
+        wanted |= {comparable(one) for one in options.sources()}
+        return read_workbook(path, wanted, adapter.skip_after_header, adapter.skip_unless)
     opened = open_file(path, options.encoding, options.member)
     with opened.path.open("rb") as handle:
         handle.seek(opened.start)
@@ -174,7 +175,9 @@ def open_export(
         )
     if adapter.record_terminator:
         opened = rewrite_terminated(opened, path.name, adapter.record_terminator, options.delimiter)
-    return read_delimited(opened, path.name, options.delimiter, adapter.skip_after_header, on_trust)
+    return read_delimited(
+        opened, path.name, options.delimiter, adapter.skip_after_header, on_trust, adapter.skip_unless
+    )
 
 
 def _actual(source: str, table: TextTable) -> tuple[str, ...]:

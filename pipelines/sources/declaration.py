@@ -124,8 +124,9 @@ class Adapter:
     """A system: its title, what its exports look like, and how they map onto canonical shapes.
 
     `records_path` is where the records lie in a JSON document (`Report_Entry`). `skip_after_header` drops further
-    header rows. `manifest` is a file beside the exports that says which of them are bulk, delta or absent.
-    `signature` are headers that, together, only this system's exports have.
+    header rows, unless one of the words of `skip_unless` shows that the row below the header is data. `manifest` is a
+    file beside the exports that says which of them are bulk, delta or absent. `signature` are headers that, together,
+    only this system's exports have.
     """
 
     system: str
@@ -134,6 +135,7 @@ class Adapter:
     formats: tuple[Format, ...]
     shapes: tuple[ShapeMap, ...] = ()
     skip_after_header: int = 0
+    skip_unless: Condition | None = None
     records_path: tuple[str, ...] = ()
     record_terminator: str | None = None
     manifest: str | None = None
