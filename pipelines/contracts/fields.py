@@ -71,6 +71,7 @@ _declare(
     pl.List(pl.String),
     "Columns that no mapping asked for, and those never read.",
 )
+_declare("is_whole", pl.Boolean, "Whether its manifest calls the file whole, or (false) a delta; null without one.")
 _declare("good_count", pl.Int64, "Rows that kept every rule.", minimum=0)
 _declare("bad_count", pl.Int64, "Rows set aside in quarantine.", minimum=0)
 _declare("failed_rules", pl.List(pl.String), "Rules the row broke, each as column|rule.")
