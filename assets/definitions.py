@@ -12,6 +12,7 @@ from assets.core import core_assets
 from assets.io import LakeIOManager
 from assets.model import model_assets
 from assets.out import out_assets
+from assets.publication import publication_assets
 from assets.raw import landing_assets
 from assets.resources import Night
 from assets.snapshot import snapshot_assets
@@ -26,7 +27,8 @@ def build_definitions(settings: Settings) -> Definitions:
     Raises ConfigRefused where footsteps.yaml is missing or wrong.
     """
     config = read_config(settings.config_path)
-    assets = [*landing_assets(config), *core_assets(config), *model_assets(), *out_assets(), *snapshot_assets()]
+    assets = [*landing_assets(config), *core_assets(config), *model_assets(), *out_assets()]
+    assets += [*snapshot_assets(), *publication_assets(config)]
     return Definitions(
         assets=assets,
         asset_checks=contract_checks(config),

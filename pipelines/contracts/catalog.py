@@ -7,7 +7,7 @@ Does not belong here: how a table is made (`pipelines.conform`, `ml`), or where 
 
 from pipelines.contracts.declaring import A_PERSON, A_SKILL, ORIGIN, declare
 from pipelines.contracts.learnt import CANDIDATE, EVALUATION, MASTERY, MODEL_CARD, REACHED_STEP
-from pipelines.contracts.published import PUBLISHED, SNAPSHOT
+from pipelines.contracts.published import PUBLISHED, SNAPSHOT, WAY_IN
 from pipelines.contracts.table import Reference, Table
 
 DELIVERY = declare(
@@ -195,6 +195,6 @@ TABLES: dict[str, Table] = {
         DELIVERY, PERSON, ACCOUNT, CONFLICT, ROLE_PERIOD, ASSIGNMENT, WORKLOG, LEARNING_RECORD, FEEDBACK, ASPIRATION,
         SKILL_MENTION, SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE, TAXONOMY_RELATION,
         UNKNOWN_MENTION, EVIDENCE, MASTERY, REACHED_STEP,
-        EVALUATION, MODEL_CARD, CANDIDATE, *PUBLISHED, SNAPSHOT,
+        EVALUATION, MODEL_CARD, CANDIDATE, *PUBLISHED, SNAPSHOT, WAY_IN,
     )
 }  # fmt: skip

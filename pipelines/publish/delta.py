@@ -44,6 +44,7 @@ def _commit(snapshot: Snapshot, table: PublishedTable, retention_days: int) -> i
         schema,
         commit_properties=CommitProperties(custom_metadata={"snapshot_id": snapshot.snapshot_id}),
     )
+    delta.update_incremental()
     return delta.version()
 
 
@@ -64,7 +65,8 @@ def _statistics(frame: pl.LazyFrame, table: PublishedTable) -> str:
     if "person_id" not in frame.collect_schema() or not table.rows:
         return json.dumps({"numRecords": table.rows})
     person = pl.col("person_id")
-    first, last, nulls = frame.select(person.min().alias("a"), person.max().alias("b"), person.null_count()).collect().row(0)
+    ends = frame.select(person.min().alias("first"), person.max().alias("last"), person.null_count().alias("nulls"))
+    first, last, nulls = ends.collect().row(0)
     return json.dumps(
         {
             "numRecords": table.rows,

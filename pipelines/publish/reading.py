@@ -1,4 +1,4 @@
-"""Reading what is published: resolve the pointer, then see all tables of one snapshot, with whichever library is at hand.
+"""Reading what is published: resolve the pointer, then see all tables of one snapshot with any library.
 
 Belongs here: the pointers, and how polars, pandas, DuckDB and Delta readers follow them. The standard library alone is
 imported at the top, so that a reader elsewhere may copy this file and needs nothing else of the project.
@@ -99,10 +99,10 @@ class DeltaSnapshot:
         return DeltaTable(str(delta_folder(self.folder, name)), version=self.versions[name])
 
     def scan(self, name: str) -> "pl.LazyFrame":
-        """The rows of a table, for polars."""
+        """The rows of a table, for polars. `scan_delta` stumbles over a space in a path."""
         import polars as pl
 
-        return pl.scan_delta(str(delta_folder(self.folder, name)), version=self.versions[name])
+        return pl.scan_pyarrow_dataset(self.table(name).to_pyarrow_dataset())
 
 
 def delta_folder(folder: Path, table: str) -> Path:

@@ -10,7 +10,14 @@ import pytest
 
 from pipelines.contracts.catalog import ALIAS, PREREQUISITE
 from pipelines.lake import ContractBroken
-from pipelines.publish.snapshot import POINTER, NothingPublished, Snapshot, current_snapshot, file_sha256, publish_snapshot
+from pipelines.publish.snapshot import (
+    POINTER,
+    NothingPublished,
+    Snapshot,
+    current_snapshot,
+    file_sha256,
+    publish_snapshot,
+)
 
 DAY, UNTIL = date(2025, 6, 30), date(2025, 7, 2)
 
