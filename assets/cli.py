@@ -246,6 +246,33 @@ def bench_recommender(
     print_recommender(people, as_json)
 
 
+@bench.command("publish", epilog=example("footsteps bench publish", "footsteps bench publish --people 100000"))
+@said_plainly
+def bench_publish(
+    people: Annotated[int, typer.Option(min=1, help="People recommended to.")] = 1_000_000,
+    rows: Annotated[int, typer.Option(min=1, help="Rows for each.")] = 10,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of which the median is taken.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Parquet and Delta beside a bare polars write, one person read back, PostgreSQL beside a bare COPY."""
+    from assets.commands.bench import print_publish
+
+    print_publish(people, rows, repeats, as_json)
+
+
+@bench.command("readers", epilog=example("footsteps bench readers", "footsteps bench readers --publications 10"))
+@said_plainly
+def bench_readers(
+    readers: Annotated[int, typer.Option(min=1, help="Readers at a time, each a process.")] = 8,
+    publications: Annotated[int, typer.Option(min=1, help="Publications meanwhile.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Readers of every way in during publications: torn, empty and mixed reads, which must be none."""
+    from assets.commands.bench import print_readers
+
+    print_readers(readers, publications, as_json)
+
+
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line."""
     return app(args=arguments, prog_name="footsteps") if arguments is not None else app(prog_name="footsteps")

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-import polars as pl
+import duckdb
 import pytest
 from conftest import DemoNight
 from typer.testing import CliRunner, Result
