@@ -183,6 +183,32 @@ def dictionary(as_json: AsJson = False) -> None:
     print_dictionary(as_json)
 
 
+@app.command(epilog=example("footsteps contracts --json", "footsteps contracts --write"))
+@said_plainly
+def contracts(
+    write: Annotated[bool, typer.Option(help="Write docs/contracts and release versions that are new.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The published tables' contracts in the Open Data Contract Standard, and what is released."""
+    from assets.commands.contracts import print_contracts
+
+    print_contracts(write, as_json)
+
+
+@app.command(epilog=example("footsteps feed --after 120", "footsteps feed --json"))
+@said_plainly
+def feed(
+    after: Annotated[int, typer.Option(min=0, help="Cursor: the sequence of the last event you read.")] = 0,
+    most: Annotated[int, typer.Option(min=1, help="Events at most.")] = 1000,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """The change feed behind a cursor: whose recommendations changed, one CloudEvent a line."""
+    from assets.commands.feed import print_feed
+
+    print_feed(data_root, after, most, as_json)
+
+
 @app.command(epilog=example("footsteps doctor", "footsteps doctor --json"))
 @said_plainly
 def doctor(
