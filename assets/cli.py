@@ -209,6 +209,20 @@ def feed(
     print_feed(data_root, after, most, as_json)
 
 
+@app.command(epilog=example("footsteps site", "footsteps site --folder /srv/footsteps"))
+@said_plainly
+def site(
+    folder: Annotated[Path | None, typer.Option(help="Where the pages go; published/site if not given.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Write them anew, even where they are there.")] = False,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Pages for people: one a person, one a team of five or more, one for the night; static, offline."""
+    from assets.commands.site import write_site
+
+    write_site(data_root, folder, again, as_json)
+
+
 @app.command(epilog=example("footsteps doctor", "footsteps doctor --json"))
 @said_plainly
 def doctor(

@@ -1,6 +1,6 @@
 """Released contracts: what readers were promised, kept in the repository, and whether it is still kept.
 
-Belongs here: a published table as a document, what breaks a promise, the released files, JSON Schema of the feed's rows.
+Belongs here: a published table as a promise, what breaks one, the released files.
 Does not belong here: the declarations (`published`), the Open Data Contract Standard (`open_contract`).
 
 Within a major version a table only grows: columns stay, with type, unit and meaning of null; values stay in their
@@ -96,10 +96,8 @@ def version_parts(version: str) -> tuple[int, ...]:
 
 
 def _differences(was: PromisedColumn, now: PromisedColumn) -> list[str]:
-    found = []
-    for trait in ("type", "unit"):
-        if getattr(was, trait) != getattr(now, trait):
-            found.append(f"{trait} was {getattr(was, trait)}, it is {getattr(now, trait)}")
+    pairs = {trait: (getattr(was, trait), getattr(now, trait)) for trait in ("type", "unit")}
+    found = [f"{trait} was {before}, it is {after}" for trait, (before, after) in pairs.items() if before != after]
     if was.required and not now.required:
         found.append("was never null, it may be now")
     if was.minimum is not None and (now.minimum is None or now.minimum < was.minimum):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from pipelines.lake import Lake
 from pipelines.publish.options import PublishOptions
@@ -47,6 +48,9 @@ def configured_ways(options: PublishOptions) -> tuple[str, ...]:
         "duckdb": options.duckdb,
         "postgresql": options.postgresql is not None,
         "object_store": options.object_store is not None,
+        "feed": options.feed,
+        "webhook": options.feed and options.webhook is not None,
+        "site": options.site,
     }
     return tuple(way for way, is_wanted in wanted.items() if is_wanted)
 
@@ -116,9 +120,40 @@ def _object_store(publication: Publication) -> str:
     return f"{options.url}/published"
 
 
+def _feed(publication: Publication) -> str:
+    from pipelines.publish.feed import FOLDER, publish_feed
+
+    publish_feed(publication.snapshot, feed_source(publication.company), publication.at)
+    return str(publication.snapshot.folder / FOLDER)
+
+
+def feed_source(company: str) -> str:
+    """The `source` of the feed's events: a reference that is safe in any URI."""
+    return f"/footsteps/{quote(company, safe='')}"
+
+
+def _webhook(publication: Publication) -> str:
+    from pipelines.publish.delivery import deliver
+
+    webhook = publication.options.webhook
+    assert webhook is not None
+    key = secret(webhook.secret_variable, "the key that deliveries are signed with")
+    deliver(publication.snapshot.folder, webhook, key, publication.at)
+    return webhook.url
+
+
+def _site(publication: Publication) -> str:
+    from pipelines.site.build import build_site
+
+    return str(build_site(publication.snapshot, publication.lake, publication.company, publication.site))
+
+
 _WAYS: dict[str, Callable[[Publication], str]] = {
     "delta": _delta,
     "duckdb": _duckdb,
     "postgresql": _postgresql,
     "object_store": _object_store,
+    "feed": _feed,
+    "webhook": _webhook,
+    "site": _site,
 }
