@@ -313,6 +313,17 @@ def bench_readers(
     print_readers(readers, publications, as_json)
 
 
+@bench.command("site", epilog=example("footsteps bench site", "footsteps bench site --people 1000"))
+@said_plainly
+def bench_site(
+    people: Annotated[int, typer.Option(min=1, help="People who get a page.")] = 10_000, as_json: AsJson = False
+) -> None:
+    """The static site of a made-up company: pages and seconds."""
+    from assets.commands.bench import print_site
+
+    print_site(people, as_json)
+
+
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line."""
     return app(args=arguments, prog_name="footsteps") if arguments is not None else app(prog_name="footsteps")

@@ -52,6 +52,13 @@ def print_readers(readers: int, publications: int, as_json: bool) -> None:
     _print("Readers", found, as_json)
 
 
+def print_site(people: int, as_json: bool) -> None:
+    """The pages of so many people: seconds."""
+    from pipelines.site.benchmark import benchmark_site
+
+    _print("Site", benchmark_site(people, progress=say), as_json)
+
+
 def whole_numbers(option: str, text: str) -> list[int]:
     """Numbers separated by commas. Raises Failed where one is none."""
     try:

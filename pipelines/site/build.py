@@ -22,6 +22,7 @@ from pipelines.site.pages import SIGNS, SMALLEST_TEAM, person_page, team_pages
 
 # An index of more people than this is no page that a browser shows; their portal links to the pages by their ids.
 _MOST_LISTED = 20_000
+_MARK = "snapshot.txt"
 
 
 def build_site(snapshot: Snapshot, lake: Lake, company: str, folder: Path) -> Path:
@@ -29,6 +30,7 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, folder: Path) -> Pa
 
     `folder/index.html` leads to the newest snapshot's pages; pages of snapshots that are no longer kept are removed.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     place = folder / snapshot.snapshot_id
     if not (place / "index.html").exists():
         unfinished = folder / f".{snapshot.snapshot_id}.unfinished"
@@ -38,7 +40,8 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, folder: Path) -> Pa
     _lead_to(folder, snapshot.snapshot_id)
     kept = {one.snapshot_id for one in kept_snapshots(snapshot.folder)} | {snapshot.snapshot_id}
     for old in folder.iterdir():
-        if old.is_dir() and old.name not in kept:
+        # only what carries our mark: the folder may be a web server's and hold other things
+        if (old / _MARK).is_file() and old.name not in kept:
             shutil.rmtree(old)
     return place / "index.html"
 
@@ -61,6 +64,7 @@ def _write_pages(known: Known, folder: Path) -> None:
     )
     index = environment.get_template("index.html.j2")
     (folder / "index.html").write_text(index.render(teams=teams, units=_listed(known, people), root=""))
+    (folder / _MARK).write_text(known.snapshot.snapshot_id + "\n")
 
 
 def _environment(known: Known) -> jinja2.Environment:

@@ -107,7 +107,9 @@ def person_page(known: Known, person: OfPerson) -> PersonPage:
 def _step(known: Known, row: Row, person: OfPerson) -> Step:
     skill = known.skill_name(row["skill_id"])
     probability = row["probability"]
-    chance = "" if probability is None else f"{probability:.0%} of people like you take this step in the time ahead"
+    chance = (
+        "" if probability is None else f"a chance of {100 * probability:.0f} in 100 that you reach it in the time ahead"
+    )
     companions = [one for one in person.more.get("out__companion", []) if one.get("skill_id") == row["skill_id"]]
     changes = [
         (heading(name), _text(known, name, value))
