@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pipelines.contracts.policy import Policy
 from pipelines.contracts.shapes import SHAPES, ShapeName
 from pipelines.identity import AccountKind
+from pipelines.publish.options import PublishOptions
 from pipelines.sources.adapter import all_adapters
 from pipelines.sources.declaration import SourceOptions
 
@@ -182,6 +183,7 @@ class Config(_Declared):
     sources: Annotated[list[Source], Field(min_length=1)]
     taxonomy: Taxonomy = Taxonomy()
     policy: Policy = Policy()
+    publish: PublishOptions = PublishOptions()
 
     @field_validator("time_zone")
     @classmethod

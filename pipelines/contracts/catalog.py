@@ -17,7 +17,7 @@ from pipelines.contracts.learnt import (
     REACHED_STEP,
     TRACING,
 )
-from pipelines.contracts.published import OBEYED, PUBLISHED, SHOWN, SNAPSHOT
+from pipelines.contracts.published import OBEYED, PUBLISHED, SHOWN, SNAPSHOT, WAY_IN
 from pipelines.contracts.table import Reference, Table
 
 # Judgements: evidence of teaching that comes from this table is a review given.
@@ -241,6 +241,6 @@ TABLES: dict[str, Table] = {
         DELIVERY, PERSON, ACCOUNT, CONFLICT, ROLE_PERIOD, ASSIGNMENT, WORKLOG, LEARNING_RECORD, FEEDBACK, ASPIRATION,
         CONSENT, REPLY, PREFERENCE, SKILL_MENTION, SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE, TAXONOMY_RELATION,
         UNKNOWN_MENTION, EVIDENCE, TRACING, HALF_LIFE, MASTERY, REACHED_STEP, PRECEDENCE,
-        EVALUATION, MODEL_CARD, CANDIDATE, *PUBLISHED, SNAPSHOT, SHOWN, OBEYED,
+        EVALUATION, MODEL_CARD, CANDIDATE, *PUBLISHED, SNAPSHOT, SHOWN, OBEYED, WAY_IN,
     )
 }  # fmt: skip

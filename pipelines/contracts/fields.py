@@ -318,3 +318,6 @@ _declare("ndcg_at_10_low", pl.Float64, "Lower end of its 95 % bootstrap interval
 _declare("ndcg_at_10_high", pl.Float64, "Upper end of its 95 % bootstrap interval.", minimum=0, maximum=1)
 _declare("mrr", pl.Float64, "Mean reciprocal rank of the first step reached.", minimum=0, maximum=1)
 _declare("card", pl.String, "Model card: features, window, metrics, versions, seeds, as JSON.")
+_declare("way_name", pl.String, "Way in: how readers reach the table.")
+_declare("location", pl.String, "Where it is: a path, or a schema and table.")
+_declare("way_problem", pl.String, "Why it could not be published there; null where it was.")
