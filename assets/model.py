@@ -19,11 +19,12 @@ from assets.core import described
 from assets.io import spec_of
 from assets.resources import Night
 from ml.bundle import BundleError, load_bundle, save_bundle
-from ml.evaluation import Evaluation, evaluate
+from ml.evaluation import evaluate
 from ml.groups import GroupPopularity
 from ml.mastery import end_of, estimate_mastery, reach_steps
 from ml.recommend import deepening_steps, describe_steps, eligible_steps
 from ml.recommender import Recommender, fit_recommender
+from ml.results import Evaluation
 from ml.steps import memberships, steps_barred, steps_repeated, steps_required
 from pipelines.contracts.catalog import EVIDENCE, PERSON, ROLE_PERIOD, SKILL
 from pipelines.contracts.learnt import CANDIDATE, EVALUATION, MASTERY, MODEL_CARD, REACHED_STEP

@@ -28,6 +28,15 @@ class Calibrator:
 
 
 @dataclass(frozen=True)
+class Bin:
+    """One bin of a reliability diagram: so many promises, their mean, and the share that came true."""
+
+    n: int
+    said: float
+    came_true: float
+
+
+@dataclass(frozen=True)
 class Reliability:
     """How far probabilities hold: error over ten equal-count bins, Brier score, its skill over the base rate."""
 
@@ -36,6 +45,7 @@ class Reliability:
     ece: float
     brier: float
     brier_skill: float
+    bins: tuple[Bin, ...] = ()  # by rising promise
 
 
 def activity(histories: Histories, person: Ints, cut: Ints) -> Floats:
@@ -87,8 +97,9 @@ def measure_reliability(probability: Doubles, came_true: Bools) -> Reliability |
     brier = float(((probability - came_true) ** 2).mean())
     flat = base * (1.0 - base)
     order = np.argsort(probability, kind="stable")
-    gaps = [
-        abs(float(probability[part].mean() - came_true[part].mean())) * len(part)
+    bins = tuple(
+        Bin(len(part), float(probability[part].mean()), float(came_true[part].mean()))
         for part in np.array_split(order, min(10, n))
-    ]
-    return Reliability(n, base, sum(gaps) / n, brier, 1.0 - brier / flat if flat else 0.0)
+    )
+    ece = sum(abs(one.said - one.came_true) * one.n for one in bins) / n
+    return Reliability(n, base, ece, brier, 1.0 - brier / flat if flat else 0.0, bins)

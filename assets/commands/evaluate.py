@@ -11,7 +11,8 @@ import polars as pl
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from assets.commands.saying import Failed, answers, errors, print_json, print_table
-from ml.evaluation import MODELS, Evaluation, Split, evaluate
+from ml.evaluation import available_models, evaluate
+from ml.results import Evaluation, Split
 from pipelines.config import ConfigRefused, read_config
 
 _NEEDED = ("person_id", "skill_id", "ts")
@@ -24,9 +25,9 @@ def evaluate_events(
     """Measure all models on a history file and print one table. Raises Failed where the file cannot be used."""
     if split not in get_args(Split):
         raise Failed(f"--split {split} is not known; allowed: {', '.join(get_args(Split))}")
-    wanted = list(MODELS) if models == "all" else [name.strip() for name in models.split(",")]
-    if unknown := sorted(set(wanted) - set(MODELS)):
-        raise Failed(f"--models {', '.join(unknown)} is not known; allowed: all, {', '.join(MODELS)}")
+    wanted = list(available_models()) if models == "all" else [name.strip() for name in models.split(",")]
+    if unknown := sorted(set(wanted) - set(available_models())):
+        raise Failed(f"--models {', '.join(unknown)} is not known; allowed: all, {', '.join(available_models())}")
     history = read_history(events)
     named = _read(names).select("skill_id", "name") if names else None
     columns = (TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
