@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from pipelines.contracts.policy import Policy
+from pipelines.contracts.policy import Policy, TrainingPolicy
 from pipelines.contracts.shapes import SHAPES, ShapeName
 from pipelines.identity import AccountKind
 from pipelines.sources.adapter import all_adapters
@@ -178,6 +178,7 @@ class Config(_Declared):
     sources: Annotated[list[Source], Field(min_length=1)]
     taxonomy: Taxonomy = Taxonomy()
     policy: Policy = Policy()
+    training: TrainingPolicy = TrainingPolicy()
 
     @field_validator("time_zone")
     @classmethod
