@@ -1,4 +1,4 @@
-"""Mastery, the trained ranker, its evaluation and the ranked candidates, as assets.
+"""The trained ranker, its evaluation and the ranked candidates, as assets.
 
 Belongs here: what a night hands to learning, and what the UI is told of it.
 Does not belong here: how it learns (`ml.recommender`), when, and which model is used (`ml.reign`).
@@ -31,14 +31,14 @@ from ml.bundle import load_bundle
 from ml.card import describe_card
 from ml.features import ExtraFeatures
 from ml.groups import GroupPopularity
-from ml.mastery import end_of, estimate_mastery, reach_steps
+from ml.mastery import end_of
 from ml.promotion import Learned
 from ml.recommend import deepening_steps, describe_steps, eligible_steps
 from ml.recommender import Recommender
 from ml.reign import Lesson, Reign, hold_contest
 from ml.results import Evaluation
 from ml.steps import memberships, steps_barred, steps_repeated, steps_required
-from pipelines.contracts.catalog import EVIDENCE, PERSON, ROLE_PERIOD, SKILL
+from pipelines.contracts.catalog import PERSON, ROLE_PERIOD, SKILL
 from pipelines.contracts.learnt import CANDIDATE, EVALUATION, MASTERY, MODEL_CARD, REACHED_STEP
 from pipelines.lake import content_sha256
 
@@ -50,21 +50,8 @@ _LEARNT_FROM = [REACHED_STEP.name, SKILL.name, PERSON.name, ROLE_PERIOD.name]
 
 
 def model_assets() -> list[AssetsDefinition]:
-    """Mastery and reached steps, the ranker, its evaluation, and the candidates."""
-    return [_mastery(), ranker, candidates]
-
-
-def _mastery() -> AssetsDefinition:
-    specs = [spec_of(table, deps=[EVIDENCE.name]) for table in (MASTERY, REACHED_STEP)]
-
-    @multi_asset(name="estimate_mastery", specs=specs)
-    def mastery(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
-        evidence, as_of = night.read(EVIDENCE), night.as_of(context)
-        policy = night.config.policy.stages
-        yield night.materialize(MASTERY, estimate_mastery(evidence, as_of, policy))
-        yield night.materialize(REACHED_STEP, reach_steps(evidence, as_of, policy))
-
-    return mastery
+    """The ranker, its evaluation, and the candidates."""
+    return [ranker, candidates]
 
 
 @multi_asset(

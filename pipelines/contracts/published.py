@@ -17,6 +17,9 @@ _SAYS_OR_RECOMMENDS = RowRule(
     "either a step is recommended or the reason is given why none is",
 )
 
+# What every published row says of its night (see `pipelines.publish.stamp`); a model_version besides, where one spoke.
+STAMPS = ("snapshot_id", "as_of", "valid_until", "policy_version", "schema_version")
+
 NEXT_SKILL = declare(
     "out__next_skill",
     "One row per person and recommended step, best first; one row that says why for a person who gets none.",
@@ -34,13 +37,37 @@ NEXT_SKILL = declare(
 OUT_MASTERY = declare(
     "out__mastery",
     "One row per person and micro-skill with evidence: stage, counts by mode, what is missing for the next stage.",
-    (*MASTERY.column_names, "snapshot_id", "as_of", "valid_until", "policy_version", "schema_version"),
+    (*MASTERY.column_names, *STAMPS),
     ("person_id", "skill_id"),
     required=("stage", "snapshot_id", "as_of"),
     references=(A_PERSON, A_SKILL),
     retention_days=90,
     readers=("HR portal", "learning platform"),
 )
+
+CAPABILITY = declare(
+    "out__capability",
+    "One row per person and capability of which something is held: how much, what is missing, what combines best.",
+    ("person_id", "capability_id", "capability_name", "coverage_share", "held_skill_ids", "held_skill_names",
+     "missing_skill_ids", "next_skill_id", "completes_share", "snapshot_id", "as_of", "valid_until", "policy_version",
+     "schema_version"),
+    ("person_id", "capability_id"),
+    required=("coverage_share", "held_skill_ids", "missing_skill_ids", "snapshot_id", "as_of"),
+    references=(A_PERSON,),
+    retention_days=90,
+    readers=("HR portal", "learning platform"),
+)  # fmt: skip
+
+ALIGNMENT = declare(
+    "out__alignment",
+    "One row per team of enough people and capability: where its people's wishes and the needs agree or part.",
+    ("unit_name", "capability_id", "capability_name", "team_people_count", "wishing_people_count", "wish_share",
+     "need_share", "agreement", "snapshot_id", "as_of", "valid_until", "policy_version", "schema_version"),
+    ("unit_name", "capability_id"),
+    required=("team_people_count", "need_share", "agreement", "snapshot_id", "as_of"),
+    retention_days=90,
+    readers=("HR portal", "BI"),
+)  # fmt: skip
 
 SNAPSHOT = declare(
     "out__snapshot",
@@ -51,5 +78,5 @@ SNAPSHOT = declare(
     readers=("data engineers",),
 )
 
-# What a snapshot holds.
-PUBLISHED: tuple[Table, ...] = (NEXT_SKILL, OUT_MASTERY)
+# What a snapshot holds: a table added here is judged, stamped and published, whichever asset makes it.
+PUBLISHED: tuple[Table, ...] = (NEXT_SKILL, OUT_MASTERY, CAPABILITY, ALIGNMENT)
