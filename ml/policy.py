@@ -13,6 +13,8 @@ from ml.histories import Histories
 
 Target = Literal["window", "step"]
 
+SPARSE_ROWS = 128  # people scored at a time where the catalogue is large: fewer cost calls, more leave the cache
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -24,6 +26,7 @@ class Policy:
     item_neighbours: int = 200
     user_neighbours: int = 500
     row_entries: int = 1000  # of an item x item row; dense below four times as many items
+    dense_items: int = 4_000  # past that many items scores are computed and merged sparsely, see docs/decisions/size
     taus: tuple[float, float, float] = (np.inf, 5.0, 0.7)  # whole history, last handful of moments, last moment
     days: float = 60.0  # a history weighed by calendar: what was used in the last two months counts most
     per_scorer: int = 30  # candidates each main scorer names
@@ -46,6 +49,8 @@ class Policy:
 
     def block_rows(self, n_items: int) -> int:
         """People in a block, so that one dense score matrix keeps to `block_cells`."""
+        if n_items > self.dense_items:
+            return SPARSE_ROWS
         return max(16, min(2048, self.block_cells // max(n_items, 1)))
 
 

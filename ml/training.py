@@ -219,25 +219,18 @@ def rows_of_cases(
         open_items = rules.open_items(prefixes, histories.n_items)
         if policy.target == "window" and histories.is_calendar:  # nobody could be recommended what nobody had yet
             open_items &= histories.born[None, :] < part.cut[:, None]
-        scores = panel.score(prefixes)
-        candidates, _ = pick_candidates(scores, open_items, policy, nominated(extra, prefixes, histories))
-        matrix = all_features(panel, prefixes, scores, open_items, candidates, histories, extra)
+        candidates, _ = pick_candidates(panel, prefixes, open_items, policy, nominated(extra, prefixes, histories))
+        matrix = all_features(panel, prefixes, candidates, histories, extra)
         label = part.label(candidates.item, histories.n_items) & candidates.real
         parts.append((matrix, label, candidates.real))
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))  # type: ignore[return-value]
 
 
 def all_features(
-    panel: Panel,
-    prefixes: Prefixes,
-    scores: Floats,
-    open_items: Bools,
-    candidates: Candidates,
-    histories: Histories,
-    extra: ExtraFeatures | None,
+    panel: Panel, prefixes: Prefixes, candidates: Candidates, histories: Histories, extra: ExtraFeatures | None
 ) -> Floats:
     """The declared features, then the extra ones."""
-    own = build_features(panel, prefixes, scores, open_items, candidates)
+    own = build_features(panel, prefixes, candidates)
     if extra is None:
         return own
     more = extra_matrix(extra, prefixes, candidates, histories.people, panel, histories.is_calendar)
