@@ -249,6 +249,11 @@ def only_people(histories: Histories, chosen: Bools) -> Histories:
     return keep(histories, chosen[histories.person])
 
 
+def some_people(histories: Histories, chosen: Ints) -> Histories:
+    """The same coding of items; of the people only those of these ascending codes."""
+    return with_people(histories, histories.people[chosen])
+
+
 def only_seen(histories: Histories) -> Histories:
     """Recoded to the people and items that have an entry, so that nobody's mere later existence can be felt."""
     people = np.flatnonzero(np.diff(histories.start))

@@ -128,12 +128,18 @@ class Panel:
         return new
 
 
-def fit_panel(histories: Histories, policy: Policy, *, names: Names | None = None, seed: int = 0) -> Panel:
-    """Fit every scorer on these histories. `names` has one entry an item; the ids are read as names without it."""
+def fit_panel(
+    histories: Histories, policy: Policy, *, names: Names | None = None, seed: int = 0, stands_for: float = 1.0
+) -> Panel:
+    """Fit every scorer on these histories. `names` has one entry an item; the ids are read as names without it.
+
+    stands_for: how many people each person is, where the histories are a sample.
+    """
     whole, recent, last = policy.taus
-    ease = Ease(ridge=policy.ease_ridge, entries=policy.row_entries).fit(histories)
+    held = acquisition_matrix(histories)
     knn = ItemKNN(neighbours=policy.item_neighbours, shrink=policy.item_shrink).fit(histories)
-    markov = Markov(tau=recent, entries=policy.row_entries).fit(histories)
+    markov = Markov(tau=recent, entries=policy.row_entries, seed=seed).fit(histories)
+    ease = Ease(ridge=policy.ease_ridge / stands_for, entries=policy.row_entries).fit_matrix(held)
     trend = RecentPopularity().fit(histories)
     stage, spread = _stages(histories)
     return Panel(
@@ -154,7 +160,7 @@ def fit_panel(histories: Histories, policy: Policy, *, names: Names | None = Non
             "recent_popularity": trend,
         },
         trend=trend,
-        popularity=Popularity().fit(histories).counts,
+        popularity=Popularity().fit(histories).counts * stands_for,
         stage=stage,
         stage_spread=spread,
         group=name_groups(histories.items if names is None else names),

@@ -45,6 +45,9 @@ class Policy:
     learning_rate: float = 0.08
     steps: tuple[float, ...] = (0.0, 0.5, 1.0)  # tried for mixing in the boosted residual
     min_boosting_cases: int = 400  # fewer cases than this overfit fifteen leaves
+    # Cases are few and scorers of the past settle with far fewer people than there may be; the scorers in use learn
+    # from everybody. Over two thirds of the people teach the ranker, the others hold the probability to account.
+    training_people: int = 150_000
     block_cells: int = 1_000_000  # rows x items scored at a time: 4 MB a scorer
 
     def block_rows(self, n_items: int) -> int:
@@ -60,6 +63,9 @@ def choose_policy(histories: Histories, *, target: Target = "window") -> Policy:
     items = max(histories.n_items, 1)
     # A sixth of a small catalogue holds next to all that comes next; past a hundred, more cost time and add little.
     candidates = int(np.clip(items / 6.0, 60.0, 100.0))
+    is_large = items > Policy.dense_items
+    if is_large:
+        candidates = 60  # features and trees of each candidate are the cost; the first sixty hold nearly all targets
     return Policy(
         target=target,
         candidates=candidates,
@@ -69,4 +75,8 @@ def choose_policy(histories: Histories, *, target: Target = "window") -> Policy:
         ease_ridge=float(np.clip(4.0 * pairs / items, 20.0, 600.0)),
         # A cosine deserves trust once as many holders stand behind it as a typical item has.
         item_shrink=float(np.clip(pairs / items, 10.0, 50.0)),
+        item_neighbours=150 if is_large else 200,
+        row_entries=150 if is_large else 1000,
+        # A freeze costs a panel; with many people one leaves cases enough.
+        freezes=(0.6,) if is_large or histories.n_people > Policy.training_people else (0.2, 0.4, 0.6, 0.8),
     )

@@ -31,6 +31,7 @@ from ml.histories import (
     people_within,
     positions,
     read_histories,
+    some_people,
     with_items,
     with_people,
 )
@@ -259,25 +260,43 @@ def fit_on(
     calibrated: bool = True,
 ) -> Recommender:
     """`fit_recommender` on coded histories, all before `end`; without a probability where it is not asked for."""
-    now = _fit_core(histories, end, horizon, policy, names, extra, seed, rules)
+    teachers, judges, stands_for = share_people(histories, policy.training_people, seed)
+    panel = fit_panel(histories, policy, names=names, seed=seed)
+    now = _fit_core(teachers, panel, end, horizon, policy, names, extra, seed, rules, stands_for=stands_for)
+    window = replace(now.window, n_people=histories.n_people, n_events=len(histories.item))
+    now = replace(now, window=window)
     progress("ranker", 0.6)
     if not calibrated or now.ranker is None or policy.target == "step" or not histories.is_calendar:
         return now
     # Some horizons earlier the same fit did not know the last ones: its promises can be held against them.
     spans = CALIBRATION_SPANS if end - CALIBRATION_SPANS * horizon > int(np.median(histories.time)) else 1
     then = end - spans * horizon
-    past = before(histories, then)
-    seen = np.unique(past.item)
-    earlier = _fit_core(
-        only_seen(past), then, horizon, policy, None if names is None else names[seen], extra, seed,
-        rules.narrowed(seen), like=now.ranker,
-    )  # fmt: skip
+    past = before(teachers, then)
+    seen = np.flatnonzero(np.bincount(past.item, minlength=past.n_items))
+    past, words, narrow = only_seen(past), None if names is None else names[seen], rules.narrowed(seen)
+    panel = fit_panel(past, policy, names=words, seed=seed, stands_for=stands_for)
+    if judges is teachers:
+        earlier = _fit_core(past, panel, then, horizon, policy, words, extra, seed, narrow, like=now.ranker)
+    else:  # the ranker never saw the judges: it need not be learned again
+        earlier = replace(now, panel=panel, rules=narrow)
     if earlier.ranker is None:
         return now
-    parts = [promises(earlier, histories, end - turn * horizon, horizon) for turn in range(1, spans + 1)]
+    parts = [promises(earlier, judges, end - turn * horizon, horizon) for turn in range(1, spans + 1)]
     inputs, came_true, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
     progress("calibration", 1.0)
     return replace(now, calibrator=fit_calibrator(inputs, came_true, weight))
+
+
+def share_people(histories: Histories, most: int, seed: int) -> tuple[Histories, Histories, float]:
+    """Who teaches the ranker, who judges its promises, and how many people each of them stands for.
+
+    Up to `most` people everybody does both; of more, so many teach and up to half as many others judge.
+    """
+    if histories.n_people <= most:
+        return histories, histories, 1.0
+    order = np.random.default_rng(seed).permutation(histories.n_people)
+    teachers, judges = (np.sort(part) for part in (order[:most], order[most : most + most // 2]))
+    return some_people(histories, teachers), some_people(histories, judges), histories.n_people / most
 
 
 def promises(recommender: Recommender, histories: Histories, cut: int, horizon: int) -> tuple[Floats, Bools, Doubles]:
@@ -331,6 +350,7 @@ def name_array(names: pl.DataFrame | None, items: Names) -> Names | None:
 
 def _fit_core(
     histories: Histories,
+    panel: Panel,
     end: int,
     horizon: int,
     policy: Policy,
@@ -339,8 +359,9 @@ def _fit_core(
     seed: int,
     rules: Rules = FREE,
     like: Ranker | None = None,
+    stands_for: float = 1.0,
 ) -> Recommender:
-    panel = fit_panel(histories, policy, names=names, seed=seed)
+    """A recommender with this panel, its ranker learned from these histories."""
     cases = training_cases(histories, policy, horizon=horizon, end=end, seed=seed, cold=isinstance(extra, Nominates))
     cases = drop_closed(cases, histories, rules, policy.block_rows(histories.n_items))
     first = int(histories.time.min(initial=end))
@@ -350,7 +371,9 @@ def _fit_core(
         reason = f"{len(cases)} past steps to learn from, {policy.min_cases} needed: ordered by popularity"
         return replace(bare, reason=reason)
     fit_rows = frozen_rows if policy.target == "window" and histories.is_calendar else cross_fitted_rows
-    rows = fit_rows(histories, cases, policy, names=names, extra=extra, seed=seed, rules=rules)
+    rows = fit_rows(
+        histories, cases, policy, names=names, extra=extra, seed=seed, rules=rules, stands_for=stands_for
+    )
     if int(rows.teaches.sum()) < policy.min_cases:
         return replace(bare, reason="too few past steps were among their candidates: ordered by popularity")
     features = (*FEATURES, *(extra.declared if extra is not None else ()))
