@@ -31,8 +31,13 @@ class Candidates:
 
     def take(self, places: Ints) -> "Candidates":
         """The candidates at these places (rows x k) of each row."""
-        item, prior, real = (np.take_along_axis(part, places, axis=1) for part in (self.item, self.prior, self.real))
-        return Candidates(item, prior, real, np.take_along_axis(self.values, places[None], axis=2), self.best)
+        return Candidates(
+            np.take_along_axis(self.item, places, axis=1),
+            np.take_along_axis(self.prior, places, axis=1),
+            np.take_along_axis(self.real, places, axis=1),
+            np.take_along_axis(self.values, places[None], axis=2),
+            self.best,
+        )
 
 
 def pick_candidates(
@@ -155,7 +160,7 @@ def _moments(scores: sparse.csr_matrix, count: Ints) -> tuple[Floats, Floats]:
 
 
 def _in_fashion(trend: Floats, when: Ints, open_items: Bools, keep: int) -> tuple[Ints, Floats]:
-    """Rows x keep: the open items that are most in fashion at each row's moment, -1 on padding; and the best's score."""
+    """Rows x keep: the open items most in fashion at each row's moment, -1 on padding; and the best one's score."""
     found = np.full((len(when), keep), -1, np.int64)
     best = np.zeros(len(when), np.float32)
     for moment in np.unique(when).tolist():

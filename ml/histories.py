@@ -305,8 +305,7 @@ def with_people(histories: Histories, who: Names) -> Histories:
 def build_prefixes(histories: Histories, person: Ints, cut: Ints) -> Prefixes:
     """One row per (person, cut): what that person held strictly before the cut."""
     lo = histories.start[person]
-    key = person * (len(histories.moments) + 1) + np.searchsorted(histories.moments, cut)
-    length = np.searchsorted(histories.search_key, key) - lo
+    length = _first_from(histories.time, lo, histories.start[person + 1], cut) - lo
     entry_row = np.repeat(np.arange(len(person)), length)
     entry = np.arange(int(length.sum())) + np.repeat(lo - (np.cumsum(length) - length), length)
     pair = entry_row * max(histories.n_items, 1) + histories.item[entry]
@@ -338,6 +337,15 @@ def _names(column: pl.Series) -> Names:
 def _coding(names: Names) -> pl.Enum:
     """Codes in the order of the names; strings of millions of rows are never compared with one another."""
     return pl.Enum(pl.Series(names.tolist(), dtype=pl.String))
+
+
+def _first_from(time: Ints, low: Ints, high: Ints, cut: Ints) -> Ints:
+    """Of each stretch low..high of ascending times: the first place whose time is not before the cut, else high."""
+    while (low < high).any():
+        middle = (low + high) // 2
+        is_before = (low < high) & (time[np.minimum(middle, len(time) - 1)] < cut)
+        low, high = np.where(is_before, middle + 1, low), np.where(is_before, high, np.minimum(high, middle))
+    return low
 
 
 def _changes(values: Ints) -> Bools:

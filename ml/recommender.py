@@ -193,9 +193,7 @@ class Recommender:
         best = join_best(found, [part.start for part in parts]) if found else nobody(families)
         return answer_frame(best, who, ready.panel.items, families)
 
-    def _best_of(
-        self, histories: Histories, cut: int, k: int, allowed: Pairs | None, refused: Pairs | None
-    ) -> Best:
+    def _best_of(self, histories: Histories, cut: int, k: int, allowed: Pairs | None, refused: Pairs | None) -> Best:
         """The best k of all these people, scored block by block."""
         found, first = [], []
         for part in blocks(histories.n_people, self.policy.block_rows(histories.n_items)):
@@ -207,9 +205,12 @@ class Recommender:
             row, place = np.nonzero(ranked.real)
             said = {} if self.ranker is None else self.ranker.contributions(ranked.features[row, place])
             shares = np.stack(list(said.values()), axis=1) if said else np.zeros((len(row), 0))
-            found.append(
-                Best(row, ranked.item[row, place], place, ranked.utility[row, place], ranked.probability[row, place], shares)
+            item, utility, probability = (
+                ranked.item[row, place],
+                ranked.utility[row, place],
+                ranked.probability[row, place],
             )
+            found.append(Best(row, item, place, utility, probability, shares))
             first.append(part.start)
         return join_best(found, first)
 
@@ -371,9 +372,7 @@ def _fit_core(
         reason = f"{len(cases)} past steps to learn from, {policy.min_cases} needed: ordered by popularity"
         return replace(bare, reason=reason)
     fit_rows = frozen_rows if policy.target == "window" and histories.is_calendar else cross_fitted_rows
-    rows = fit_rows(
-        histories, cases, policy, names=names, extra=extra, seed=seed, rules=rules, stands_for=stands_for
-    )
+    rows = fit_rows(histories, cases, policy, names=names, extra=extra, seed=seed, rules=rules, stands_for=stands_for)
     if int(rows.teaches.sum()) < policy.min_cases:
         return replace(bare, reason="too few past steps were among their candidates: ordered by popularity")
     features = (*FEATURES, *(extra.declared if extra is not None else ()))
