@@ -39,8 +39,10 @@ class Marks:
     def running(self) -> pl.DataFrame:
         """One row a key and moment: the value from then on."""
         rows = self.rows.drop_nulls([*self.keys, "ts"]).select(
-            *(pl.col(key).cast(pl.String) for key in self.keys), _naive(self.rows["ts"]), pl.col("value").cast(pl.Float64)
-        )  # fmt: skip
+            *(pl.col(key).cast(pl.String) for key in self.keys),
+            _naive(self.rows["ts"]),
+            pl.col("value").cast(pl.Float64),
+        )
         summed = self.kind in ("log_sum", "share")
         merge = pl.col("value").sum() if summed else pl.col("value").max()
         rows = rows.group_by(*self.keys, "ts").agg(merge).sort("ts", *self.keys)
@@ -133,7 +135,9 @@ def _hr(tables: FlowTables) -> tuple[Marks, ...]:
             "person_id", "role_name", _moment("started_date").alias("ts"), _moment("ended_date").alias("until")
         ),
     ], how="vertical_relaxed")  # fmt: skip
-    weight = pl.col("importance").replace_strict({"essential": 1.0, "optional": 0.4}, default=0.4, return_dtype=pl.Float64)
+    weight = pl.col("importance").replace_strict(
+        {"essential": 1.0, "optional": 0.4}, default=0.4, return_dtype=pl.Float64
+    )
     needs = held.join(tables.role_profiles.with_columns(weight.alias("value")), on="role_name")
     begun = needs.select("person_id", "skill_id", "ts", "value")
     ended = needs.drop_nulls("until").select("person_id", "skill_id", pl.col("until").alias("ts"), -pl.col("value"))
@@ -194,8 +198,10 @@ def _taxonomy(tables: FlowTables) -> tuple[Marks, ...]:
     covered = held.join(sizes, on="skill_id").select("person_id", "capability_id", "ts", "value")
     return (
         Marks(Feature("prerequisites_asked", "taxonomy", "1 where the skill has prerequisites"), asks, "share"),
-        Marks(Feature("prerequisites_met", "taxonomy", "share of its prerequisites that the person holds"), met, "share"),
-        Marks(Feature("capability_held", "taxonomy", "share of its capability that the person holds"), covered, "share"),
+        Marks(Feature("prerequisites_met", "taxonomy", "share of its prerequisites that the person holds"),
+              met, "share"),
+        Marks(Feature("capability_held", "taxonomy", "share of its capability that the person holds"),
+              covered, "share"),
     )  # fmt: skip
 
 

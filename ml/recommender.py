@@ -12,7 +12,7 @@ import polars as pl
 from threadpoolctl import threadpool_limits
 
 from ml.answers import Best, answer_frame, join_best, nobody
-from ml.calibration import Calibrator, activity, calibration_inputs, fit_calibrator
+from ml.calibration import PROMISED, Calibrator, activity, calibration_inputs, fit_calibrator
 from ml.candidates import pick_candidates, pick_popular
 from ml.features import FEATURES, ExtraFeatures, Nominates
 from ml.histories import (
@@ -119,7 +119,8 @@ class Recommender:
         utility = np.where(candidates.real, utility, -np.inf)
         probability = np.full(shape, np.nan)
         if self.calibrator is not None:
-            inputs = calibration_inputs(utility, candidates.real, activity(histories, person, cut), prefixes)
+            who = activity(histories, person, cut)
+            inputs = calibration_inputs(utility, candidates.real, who, prefixes, features)
             probability = self.calibrator.probability(inputs).reshape(shape)
         order = np.lexsort((candidates.item, -utility), axis=1)[:, :k]
         blocked = features.reshape(*shape, -1)
@@ -284,8 +285,9 @@ def fit_on(
         return now
     parts = [promises(earlier, judges, end - turn * horizon, horizon) for turn in range(1, spans + 1)]
     inputs, came_true, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
+    turn = np.repeat(np.arange(len(parts)), [len(part[1]) for part in parts])
     progress("calibration", 1.0)
-    return replace(now, calibrator=fit_calibrator(inputs, came_true, weight))
+    return replace(now, calibrator=fit_calibrator(inputs, came_true, weight, turn))
 
 
 def share_people(histories: Histories, most: int, seed: int) -> tuple[Histories, Histories, float]:
@@ -301,7 +303,7 @@ def share_people(histories: Histories, most: int, seed: int) -> tuple[Histories,
 
 
 def promises(recommender: Recommender, histories: Histories, cut: int, horizon: int) -> tuple[Floats, Bools, Doubles]:
-    """Calibration inputs, outcomes and weights of the candidates of people with a history at the cut."""
+    """Calibration inputs, outcomes and weights of the best candidates of people with a history at the cut."""
     known = with_items(histories, recommender.panel.items)
     known = replace(known, repeatable=recommender.rules.repeatable)
     cases, weight = _sampled(window_cases(known, np.array([cut]), horizon, idle=True), known, recommender)
@@ -311,10 +313,12 @@ def promises(recommender: Recommender, histories: Histories, cut: int, horizon: 
         some = cases.take(np.arange(part.start, part.stop))
         ranked = observing.rank_block(known, some.person, some.cut, recommender.policy.candidates)
         prefixes = build_prefixes(known, some.person, some.cut)
-        matrix = calibration_inputs(ranked.utility, ranked.real, activity(known, some.person, some.cut), prefixes)
-        real = ranked.real.ravel()
-        heavy = np.repeat(weight[part], ranked.item.shape[1])
-        parts.append((matrix[real], some.label(ranked.item, known.n_items).ravel()[real], heavy[real]))
+        who = activity(known, some.person, some.cut)
+        flat = ranked.features.reshape(ranked.real.size, -1)
+        matrix = calibration_inputs(ranked.utility, ranked.real, who, prefixes, flat)
+        real = ranked.real & (np.arange(ranked.real.shape[1]) < PROMISED)
+        heavy = np.broadcast_to(weight[part, None], real.shape)
+        parts.append((matrix[real.ravel()], some.label(ranked.item, known.n_items)[real], heavy[real]))
     if not parts:
         return np.zeros((0, 1), np.float32), np.zeros(0, bool), np.zeros(0)
     inputs, outcomes, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
