@@ -4,12 +4,10 @@ Belongs here: what a night hands to learning, and what the UI is told of it.
 Does not belong here: how it learns (`ml.recommender`), when, and which model is used (`ml.reign`).
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -26,27 +24,22 @@ from dagster import (
 
 from assets.core import described
 from assets.io import spec_of
+from assets.learning import LEARNT_FROM, as_events, extra_features, learn_from
 from assets.resources import Night
 from ml.bundle import load_bundle
 from ml.card import describe_card
-from ml.features import ExtraFeatures
-from ml.groups import GroupPopularity
 from ml.mastery import end_of
-from ml.promotion import Learned
 from ml.recommend import deepening_steps, describe_steps, eligible_steps
 from ml.recommender import Recommender
-from ml.reign import Lesson, Reign, hold_contest
+from ml.reign import Reign, hold_contest
 from ml.results import Evaluation
-from ml.steps import memberships, steps_barred, steps_repeated, steps_required
-from pipelines.contracts.catalog import PERSON, ROLE_PERIOD, SKILL
+from ml.steps import steps_barred
+from pipelines.contracts.catalog import PERSON
 from pipelines.contracts.learnt import CANDIDATE, EVALUATION, MASTERY, MODEL_CARD, REACHED_STEP
-from pipelines.lake import content_sha256
 
 # Candidates kept for each person: all of them can be taken now, so a few lists' worth leaves room for variety.
 CANDIDATES = 40
-SEED = 7
 PROMOTED = "challenger_takes_over"
-_LEARNT_FROM = [REACHED_STEP.name, SKILL.name, PERSON.name, ROLE_PERIOD.name]
 
 
 def model_assets() -> list[AssetsDefinition]:
@@ -56,8 +49,8 @@ def model_assets() -> list[AssetsDefinition]:
 
 @multi_asset(
     name="train_ranker",
-    specs=[spec_of(MODEL_CARD, deps=_LEARNT_FROM, kinds={"scikitlearn"}),
-           spec_of(EVALUATION, deps=_LEARNT_FROM, kinds={"scikitlearn", "parquet"})],
+    specs=[spec_of(MODEL_CARD, deps=LEARNT_FROM, kinds={"scikitlearn"}),
+           spec_of(EVALUATION, deps=LEARNT_FROM, kinds={"scikitlearn", "parquet"})],
     check_specs=[AssetCheckSpec(PROMOTED, asset=MODEL_CARD.name,
                                 description="The newest challenger took over, and no bundle was refused.")],
 )  # fmt: skip
@@ -89,36 +82,12 @@ def _promotion_check(reign: Reign) -> AssetCheckResult:
     )  # fmt: skip
 
 
-def learn_from(night: Night, as_of: date) -> Lesson:
-    """What the night's tables hold for learning, as of that day."""
-    steps, horizon = night.read(REACHED_STEP), night.config.policy.horizon_days
-    extra = _groups(night, steps)
-    recipe = fingerprint_recipe(horizon, extra)
-    names = _step_names(steps, night.read(SKILL))
-    version = hashlib.sha256(recipe.encode())
-    for frame in (as_events(steps), names, night.read(PERSON), night.read(ROLE_PERIOD)):
-        version.update(content_sha256(frame).encode())
-    return Lesson(
-        events=as_events(steps), names=names, requires=steps_required(steps["step_id"]),
-        repeatable=steps_repeated(steps["step_id"]), extra=extra, horizon_days=horizon, seed=SEED,
-        learned=Learned(as_of, steps.height, recipe, version.hexdigest()[:12]),
-    )  # fmt: skip
-
-
-def fingerprint_recipe(horizon_days: int, extra: ExtraFeatures) -> str:
-    """Fingerprint of how a ranker is made: horizon, seed, features and the learning code."""
-    digest = hashlib.sha256(f"{horizon_days} {SEED} {[feature.name for feature in extra.declared]}".encode())
-    for path in sorted((Path(__file__).parents[1] / "ml").rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-@asset(**described(CANDIDATE), deps=[MODEL_CARD.name, REACHED_STEP.name, MASTERY.name, PERSON.name, ROLE_PERIOD.name])
+@asset(**described(CANDIDATE), deps=[MODEL_CARD.name, MASTERY.name, *LEARNT_FROM])
 def candidates(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
     """Steps that may come next for everyone who works here, as the model ranks them."""
     version = night.read(MODEL_CARD)["model_version"][0]
     steps, mastery = night.read(REACHED_STEP), night.read(MASTERY)
-    recommender = load_bundle(night.settings.models_path / version, extra_features=_groups(night, steps))
+    recommender = load_bundle(night.settings.models_path / version, extra_features=extra_features(night, steps))
     people = night.read(PERSON).filter(pl.col("employment_status") != "left")["person_id"]
     return rank_candidates(recommender, steps, mastery, people, night.as_of(context))
 
@@ -147,16 +116,6 @@ def rank_candidates(
     return both.select(pl.col(name).cast(dtype) for name, dtype in CANDIDATE.schema.items())
 
 
-def as_events(steps: pl.DataFrame) -> pl.DataFrame:
-    """Reached steps as the recommender's histories: person_id, skill_id (the step), ts."""
-    return steps.select("person_id", pl.col("step_id").alias("skill_id"), pl.col("reached_at").alias("ts"))
-
-
-def _groups(night: Night, steps: pl.DataFrame) -> GroupPopularity:
-    """What each role and unit took, for people whose own history says little."""
-    return GroupPopularity(as_events(steps), memberships(night.read(PERSON), night.read(ROLE_PERIOD)))
-
-
 def _evaluation_rows(measured: Evaluation | None) -> pl.DataFrame:
     if measured is None:
         return pl.DataFrame(schema=EVALUATION.schema)
@@ -166,11 +125,6 @@ def _evaluation_rows(measured: Evaluation | None) -> pl.DataFrame:
         [{name: row.get(name) for name in EVALUATION.column_names} for row in (*everyone, *parts)],
         schema=EVALUATION.schema,
     )
-
-
-def _step_names(steps: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
-    named = steps.select("step_id", "skill_id").unique().join(skills, on="skill_id", how="left")
-    return named.select(pl.col("step_id").alias("skill_id"), pl.col("skill_name").alias("name")).sort("skill_id")
 
 
 def _as_markdown(rows: pl.DataFrame) -> str:

@@ -38,9 +38,10 @@ class Marks:
     @cached_property
     def running(self) -> pl.DataFrame:
         """One row a key and moment: the value from then on."""
-        rows = self.rows.drop_nulls([*self.keys, "ts"]).select(
+        whole = self.rows.drop_nulls([*self.keys, "ts"])
+        rows = whole.select(
             *(pl.col(key).cast(pl.String) for key in self.keys),
-            _naive(self.rows["ts"]),
+            _naive(whole["ts"]),
             pl.col("value").cast(pl.Float64),
         )
         summed = self.kind in ("log_sum", "share")

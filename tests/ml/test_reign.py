@@ -16,7 +16,7 @@ from ml.promotion import Decision, Learned
 from ml.reign import Lesson, hold_contest
 from pipelines.contracts.policy import TrainingPolicy
 
-POLICY = TrainingPolicy()
+POLICY = TrainingPolicy(least_people=10)
 
 
 def lesson(events: pl.DataFrame, until: date, version: str) -> Lesson:
