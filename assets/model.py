@@ -23,11 +23,14 @@ from dagster import (
 )
 
 from assets.core import described
+from assets.drift import drift, drifted_inputs, keep_inputs
 from assets.io import spec_of
 from assets.learning import LEARNT_FROM, as_events, extra_features, learn_from
+from assets.plots import as_source, describe_reliability, draw_reliability
 from assets.resources import Night
 from ml.bundle import load_bundle
 from ml.card import describe_card
+from ml.champion import latest_trained
 from ml.mastery import end_of
 from ml.recommend import deepening_steps, describe_steps, eligible_steps
 from ml.recommender import Recommender
@@ -43,8 +46,8 @@ PROMOTED = "challenger_takes_over"
 
 
 def model_assets() -> list[AssetsDefinition]:
-    """The ranker, its evaluation, and the candidates."""
-    return [ranker, candidates]
+    """The ranker, its evaluation, the candidates, and their drift."""
+    return [ranker, candidates, drift]
 
 
 @multi_asset(
@@ -56,10 +59,12 @@ def model_assets() -> list[AssetsDefinition]:
 )  # fmt: skip
 def ranker(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """Train a challenger where due, measure it beside the champion, and keep the better one."""
-    reign = hold_contest(
-        learn_from(night, night.as_of(context)), night.settings.models_path, night.config.training,
-        tell=context.log.info,
-    )  # fmt: skip
+    as_of, models, steps = night.as_of(context), night.settings.models_path, night.read(REACHED_STEP)
+    moved = drifted_inputs(night, latest_trained(models), steps, as_of)
+    lesson = learn_from(night, as_of)
+    reign = hold_contest(lesson, models, night.config.training, drifted=moved, tell=context.log.info)
+    if reign.was_trained:
+        keep_inputs(models / lesson.learned.model_version, steps, as_of)
     context.log.info(f"{'trained' if reign.was_trained else 'not trained'}: {reign.due.why}")
     card = json.dumps(asdict(reign.card), sort_keys=True, default=str)
     cards = pl.DataFrame({"model_version": [reign.model_version], "card": [card]})
@@ -68,8 +73,20 @@ def ranker(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
         "model_version": reign.model_version, "card": MetadataValue.md(describe_card(reign.card)),
         "training": reign.due.why, "promotion": reign.verdict.why,
     })  # fmt: skip
-    yield night.materialize(EVALUATION, rows, {"ranking": MetadataValue.md(_as_markdown(rows))})
+    yield night.materialize(EVALUATION, rows, _measured_metadata(reign.measured, rows))
     yield _promotion_check(reign)
+
+
+def _measured_metadata(measured: Evaluation | None, rows: pl.DataFrame) -> dict[str, Any]:
+    """The ranking; in nights that measured one, also how far the probability holds, drawn."""
+    said: dict[str, Any] = {"ranking": MetadataValue.md(_as_markdown(rows))}
+    reliability = measured.reliability if measured is not None else None
+    if reliability is not None:
+        words = describe_reliability(reliability)
+        picture = f"![{words}]({as_source(draw_reliability(reliability))})"
+        said |= {"reliability": MetadataValue.md(f"{words}\n\n{picture}"), "ece": reliability.ece,
+                 "brier_skill": reliability.brier_skill}  # fmt: skip
+    return said
 
 
 def _promotion_check(reign: Reign) -> AssetCheckResult:

@@ -49,9 +49,9 @@ def draw_reliability(reliability: Reliability) -> bytes:
         # A bin in which nothing came true has no place on a logarithmic axis: it is drawn at the lower edge.
         shown = [max(value, edge[0]) for value in true]
         spread = [2.0 * (one.said * (1 - one.said) / one.n) ** 0.5 for one in reliability.bins]
-        band = [[max(v - s, edge[0]) for v, s in zip(said, spread, strict=True)],
-                [v + s for v, s in zip(said, spread, strict=True)]]  # fmt: skip
-        axes.fill_between(said, *band, color=OTHER, alpha=0.35, linewidth=0, label="what chance alone makes of them")
+        low_edge = [max(v - s, edge[0]) for v, s in zip(said, spread, strict=True)]
+        high_edge = [v + s for v, s in zip(said, spread, strict=True)]
+        axes.fill_between(said, low_edge, high_edge, color=OTHER, alpha=0.35, linewidth=0, label="chance alone")
         axes.plot(said, shown, "o-", color=OWN, markersize=6, label="a tenth of all promises each")
         if is_wide:
             axes.set_xscale("log")

@@ -54,6 +54,15 @@ def read_record(models: Path) -> Record | None:
         raise BundleError(f"{RECORD_FILE} is not the record of a champion: train again") from error
 
 
+def latest_trained(models: Path) -> str | None:
+    """The version that was trained last, promoted or not; None where nothing was or the record cannot be read."""
+    try:
+        record = read_record(models)
+    except BundleError:
+        return None
+    return record.latest.model_version if record is not None else None
+
+
 def write_record(models: Path, record: Record) -> None:
     """Replace the record whole, so that a reader sees the old or the new one."""
     models.mkdir(parents=True, exist_ok=True)
