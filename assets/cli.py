@@ -112,23 +112,36 @@ def show(
 
 
 @app.command(
-    epilog=example("footsteps evaluate events.csv", "footsteps evaluate events.parquet --split leave-last --json")
-)
+    epilog=example("footsteps evaluate events.csv", "footsteps evaluate events.parquet --split leave-last --json",
+                   "footsteps evaluate --report report")
+)  # fmt: skip
 @said_plainly
 def evaluate(
-    events: Annotated[Path, typer.Argument(help="CSV or Parquet with person_id, skill_id, ts (a time or an order).")],
+    events: Annotated[
+        Path | None,
+        typer.Argument(help="CSV or Parquet: person_id, skill_id, ts (a time or an order). None: your own nights."),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="footsteps.yaml, for its horizon.")] = None,
     split: Annotated[str, typer.Option(help="time (freeze all models at a date) or leave-last.")] = "time",
     horizon: Annotated[str, typer.Option(help="How far ahead a step counts, in days.")] = "90d",
     models: Annotated[str, typer.Option(help="all, or names separated by commas.")] = "all",
     names: Annotated[Path | None, typer.Option(help="CSV or Parquet with skill_id, name.")] = None,
+    attributes: Annotated[Path | None, typer.Option(help="person_id and a column a role, unit, ...")] = None,
+    again: Annotated[Path | None, typer.Option(help="Further events: skills used again.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder for an HTML page with plots and the ablation.")] = None,
     seed: Annotated[int, typer.Option(help="Of the bootstrap and of sampling.")] = 0,
+    data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Prove the recommender on your own history, beside simpler models: one table, nobody's future seen."""
-    from assets.commands.evaluate import evaluate_events
+    from assets.commands.evaluate import Asked, evaluate_company, evaluate_events
+    from assets.commands.saying import settings_of
 
-    evaluate_events(events, config, split, horizon, models, names, seed, as_json)
+    asked = Asked(split, horizon, models, seed, names, attributes, again, report, as_json)
+    if events is None:
+        evaluate_company(settings_of(data_root, config), asked)
+    else:
+        evaluate_events(events, config, asked)
 
 
 @sources.callback(invoke_without_command=True, epilog=example("footsteps sources", "footsteps sources --json"))

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from pipelines.contracts.policy import Policy
+from pipelines.contracts.policy import Policy, TrainingPolicy
 from pipelines.contracts.shapes import SHAPES, ShapeName
 from pipelines.identity import AccountKind
 from pipelines.publish.options import PublishOptions
@@ -184,6 +184,7 @@ class Config(_Declared):
     taxonomy: Taxonomy = Taxonomy()
     policy: Policy = Policy()
     publish: PublishOptions = PublishOptions()
+    training: TrainingPolicy = TrainingPolicy()
 
     @field_validator("time_zone")
     @classmethod
