@@ -246,6 +246,40 @@ def bench_recommender(
     print_recommender(people, as_json)
 
 
+@bench.command("mastery", epilog=example("footsteps bench mastery --people 100000"))
+@said_plainly
+def bench_mastery(
+    people: Annotated[int, typer.Option(min=100, help="People of the made-up ledger.")] = 100_000,
+    as_json: AsJson = False,
+) -> None:
+    """Levels, stages, precedence, capabilities, motives and alignment on a made-up ledger: seconds and memory."""
+    from assets.commands.proving import print_mastery
+
+    print_mastery(people, as_json)
+
+
+@bench.command("tracing", epilog=example("footsteps bench tracing", "footsteps bench tracing --data-root here"))
+@said_plainly
+def bench_tracing(
+    people: Annotated[int, typer.Option(min=60, help="People of the demo company, where no data root is given.")] = 600,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """How well levels foretell later judgements, beside the fraction correct so far, over a time split."""
+    from assets.commands.proving import print_tracing
+
+    print_tracing(people, data_root, as_json)
+
+
+@bench.command("truth", epilog=example("footsteps demo --people 600", "footsteps run", "footsteps bench truth"))
+@said_plainly
+def bench_truth(data_root: DataRoot = None, as_json: AsJson = False) -> None:
+    """What a night made of the demo company, against what was planted: stages, learnt orders, lists on paths."""
+    from assets.commands.proving import print_truth
+
+    print_truth(data_root, as_json)
+
+
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line."""
     return app(args=arguments, prog_name="footsteps") if arguments is not None else app(prog_name="footsteps")

@@ -60,7 +60,8 @@ def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[An
     ways = find_ways(night.read(ASSIGNMENT), night.read(LEARNING_RECORD), night.read(EVIDENCE), _taxonomy(night), as_of)
     rows = build_rows(_with_contributions(ranked), around, ways, people, policy)
     held = night.read(MASTERY)
-    frames = stamp({NEXT_SKILL: rows, OUT_MASTERY: held, **capability_frames(night, around)}, as_of, policy.valid_days, {
+    published = {NEXT_SKILL: rows, OUT_MASTERY: held, **capability_frames(night, around)}
+    frames = stamp(published, as_of, policy.valid_days, {
         "model_version": night.read(MODEL_CARD)["model_version"][0], "policy_version": policy.version,
     })  # fmt: skip
     for table, frame in frames.items():
