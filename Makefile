@@ -10,7 +10,7 @@ SHARED_DATA := $(wildcard ../shared/data)
 # Bytecode is compiled once at set-up: without it every import of Dagster and Great Expectations costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test lint types architecture tests up bench lock clean
+.PHONY: help setup run test services lint types architecture tests up bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -46,7 +46,20 @@ types: setup
 architecture: setup
 	$(BIN)/lint-imports --no-cache
 
-tests: setup
+# Tests of pages, of the UI and of PostgreSQL use Debian's own; without the right to install them they say why they skip.
+services:
+	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  missing=""; \
+	  command -v chromium >/dev/null || missing="$$missing chromium"; \
+	  ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	  if [ -n "$$missing" ]; then \
+	    echo "installing$$missing"; \
+	    (apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $$missing) >/dev/null 2>&1 \
+	      || echo "could not install$$missing: their tests will be skipped"; \
+	  fi; \
+	fi
+
+tests: setup services
 	FOOTSTEPS_TEST_RUST="$(abspath $(SHARED_RUST))" FOOTSTEPS_TEST_SHARED="$(abspath $(SHARED_DATA))" $(BIN)/python -m pytest -n 2
 
 lock: ## compile requirements.txt from pyproject.toml (needs uv)

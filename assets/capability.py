@@ -13,21 +13,22 @@ from dagster import AssetExecutionContext, AssetsDefinition, asset, multi_asset
 
 from assets.core import described
 from assets.io import spec_of
+from assets.out import SURROUNDING, surroundings
 from assets.resources import Night
+from assets.snapshot import stamps_of
 from ml.alignment import align_teams
 from ml.capabilities import map_capabilities
 from ml.mastery import estimate_mastery, learn_tracing, reach_steps, tell_half_lives
-from ml.motives import Surroundings
 from ml.precedence import declare_precedence, learn_precedence
 from pipelines.contracts.catalog import EVIDENCE, PERSON, PREREQUISITE
-from pipelines.contracts.learnt import HALF_LIFE, MASTERY, PRECEDENCE, REACHED_STEP, TRACING
+from pipelines.contracts.learnt import HALF_LIFE, MASTERY, MODEL_CARD, PRECEDENCE, REACHED_STEP, TRACING
 from pipelines.contracts.published import ALIGNMENT, CAPABILITY
-from pipelines.contracts.table import Table
+from pipelines.publish.stamp import stamp
 
 
 def capability_assets() -> list[AssetsDefinition]:
-    """Tracing, half-lives, mastery and reached steps; and precedence."""
-    return [mastery, precedence]
+    """Tracing, half-lives, mastery and reached steps; precedence; capabilities and alignment."""
+    return [mastery, precedence, capabilities]
 
 
 @multi_asset(
@@ -58,9 +59,16 @@ def precedence(night: Night) -> pl.DataFrame:
     return learn_precedence(night.read(REACHED_STEP), night.config.policy.precedence)
 
 
-def capability_frames(night: Night, around: Surroundings) -> dict[Table, pl.DataFrame]:
-    """The published tables about capabilities and teams, before they are stamped."""
+@multi_asset(
+    name="map_capabilities",
+    specs=[spec_of(table, deps=[*SURROUNDING, MODEL_CARD.name]) for table in (CAPABILITY, ALIGNMENT)],
+)
+def capabilities(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
+    """What everyone covers of each capability, and where teams' wishes and needs agree or part."""
     policy, people = night.config.policy, night.read(PERSON).filter(pl.col("employment_status") != "left")
-    aligned = align_teams(people, around, team_people=policy.team_people, minimum_people=policy.minimum_people)
+    around, stamps = surroundings(night, night.as_of(context)), stamps_of(context, night)
     own = around.mastery.join(people, on="person_id", how="semi")
-    return {CAPABILITY: map_capabilities(own, around.skills, around.prerequisites), ALIGNMENT: aligned}
+    covered = map_capabilities(own, around.skills, around.prerequisites)
+    aligned = align_teams(people, around, team_people=policy.team_people, minimum_people=policy.minimum_people)
+    yield night.materialize(CAPABILITY, stamp(CAPABILITY, covered, stamps))
+    yield night.materialize(ALIGNMENT, stamp(ALIGNMENT, aligned, stamps))

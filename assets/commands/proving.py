@@ -32,7 +32,7 @@ def print_mastery(people: int, as_json: bool) -> None:
 
 
 def print_tracing(people: int, data_root: Path | None, as_json: bool) -> None:
-    """Judgements of the last quarter foretold: of a data root's own evidence where it has been run, else of the demo."""
+    """The latest quarter of judgements foretold: of a data root that has been run, else of the demo company."""
     if data_root is not None:
         evidence = Lake(settings_of(data_root).lake_path).scan(EVIDENCE).collect()
     else:

@@ -64,6 +64,7 @@ _declare(
 _declare("good_count", pl.Int64, "Rows that kept every rule.", minimum=0)
 _declare("bad_count", pl.Int64, "Rows set aside in quarantine.", minimum=0)
 _declare("failed_rules", pl.List(pl.String), "Rules the row broke, each as column|rule.")
+_declare("is_row_kept", pl.Boolean, "Whether the row was kept, without the value that broke the rule.")
 _declare("row_text", pl.String, "The row's mapped columns as text, one JSON object.", personal=Personal.TEXT)
 _declare("table_name", pl.String, "Table the row was meant for.")
 
