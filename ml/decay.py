@@ -29,8 +29,8 @@ SUMS = ("practice", "observed", "taught", "succeeded", "failed")
 FADING = ("succeeded", "failed")
 # Learnt half-lives are told in whole months: a new judgement must not move every date of rust by a day.
 ROUNDED_TO = 30
-# Candidates between the policy's bounds; finer ones cannot be told apart.
-CANDIDATES = 8
+# From one candidate to the next; finer ones cannot be told apart.
+RATIO = 2.0 ** (1 / 3)
 # How far half-lives of micro-skills may lie from each other, as standard deviations of the logarithm; 0: all are equal.
 SPREADS = (0.0, 0.3, 0.5, 0.8)
 EQUAL = 0.1  # so narrow that every micro-skill gets the same
@@ -104,7 +104,7 @@ def gather_outcomes(
         part = int(1000 * most / judged.height)
         judged = judged.filter(pl.col("person_id").hash(seed=7) % 1000 < part)
     rows = evidence.join(judged.unique(), on=PAIR, how="semi").sort(*PAIR, "occurred_at", "evidence_id")
-    first = rows["occurred_at"].min()
+    first = pl.col("occurred_at").min()
     rows = rows.select(
         "skill_id",
         "mode",
@@ -155,8 +155,12 @@ def _before(rows: pl.DataFrame, policy: StagePolicy) -> tuple[Doubles, Doubles, 
 
 
 def candidate_half_lives(policy: StagePolicy) -> Doubles:
-    """Half-lives to try, evenly spaced by their logarithm between the policy's bounds, in days."""
-    return np.geomspace(policy.half_life_least_days, policy.half_life_most_days, CANDIDATES)
+    """Half-lives to try, in days: the declared one, and others in even ratios within the policy's bounds."""
+    low, high = float(policy.half_life_least_days), float(policy.half_life_most_days)
+    declared = float(np.clip(policy.rusty_after_days, low, high))
+    reach = int(np.log(high / low) / np.log(RATIO)) + 1
+    tried = declared * RATIO ** np.arange(-reach, reach + 1, dtype=np.float64)
+    return np.asarray(tried[(tried >= low) & (tried <= high)])
 
 
 def shrink_half_lives(likelihood: Doubles, candidates: Doubles, policy: StagePolicy) -> Ints:
@@ -168,7 +172,7 @@ def shrink_half_lives(likelihood: Doubles, candidates: Doubles, policy: StagePol
     logs = np.log(candidates)
     best, chosen = -np.inf, np.zeros_like(likelihood)
     declared = np.log(np.clip(policy.rusty_after_days, candidates[0], candidates[-1]))
-    for centre in np.sort([*logs, declared]):
+    for centre in logs:
         for spread in SPREADS:
             away = (logs - centre) / (spread or EQUAL)
             weight = np.exp(-(away**2) / 2)
