@@ -50,5 +50,6 @@ def last_before(entry: IntArray, day: IntArray, practised: pl.DataFrame, otherwi
     known = np.sort(practised["entry"].to_numpy() * stride + practised["day"].to_numpy())
     if not known.size:
         return otherwise
-    found = known[np.maximum(np.searchsorted(known, entry * stride + day, side="right") - 1, 0)]
-    return np.where(found // stride == entry, found % stride, otherwise)
+    place = np.searchsorted(known, entry * stride + day, side="right") - 1
+    found = known[np.maximum(place, 0)]
+    return np.where((place >= 0) & (found // stride == entry), found % stride, otherwise)
