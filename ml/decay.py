@@ -103,7 +103,10 @@ def gather_outcomes(
     if most is not None and judged.height > most:  # by the hash of a person: who is taken does not change with rows
         part = int(1000 * most / judged.height)
         judged = judged.filter(pl.col("person_id").hash(seed=7) % 1000 < part)
-    rows = evidence.join(judged.unique(), on=PAIR, how="semi").sort(*PAIR, "occurred_at", "evidence_id")
+    needed = evidence.select(*PAIR, "occurred_at", "mode", "amount", "amount_unit", "feedback_kind", "table_name")
+    rows = needed.join(judged.unique(), on=PAIR, how="semi")
+    # what is of one instant has no order, but a sum is rounded in some order: the same rows, the same sums
+    rows = rows.sort(*PAIR, "occurred_at", "mode", "amount", "feedback_kind", "amount_unit", "table_name")
     first = pl.col("occurred_at").min()
     rows = rows.select(
         "skill_id",
