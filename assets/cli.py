@@ -258,17 +258,21 @@ def bench_mastery(
     print_mastery(people, as_json)
 
 
-@bench.command("tracing", epilog=example("footsteps bench tracing", "footsteps bench tracing --data-root here"))
+@bench.command("tracing", epilog=example("footsteps bench tracing",
+    "footsteps bench tracing --roles ../shared/data/rust"))  # fmt: skip
 @said_plainly
 def bench_tracing(
     people: Annotated[int, typer.Option(min=60, help="People of the demo company, where no data root is given.")] = 600,
     data_root: DataRoot = None,
+    roles: Annotated[
+        Path | None, typer.Option(help="Folder of role changes and commits: each change of role as a judgement.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """How well levels foretell later judgements, beside the fraction correct so far, over a time split."""
     from assets.commands.proving import print_tracing
 
-    print_tracing(people, data_root, as_json)
+    print_tracing(people, data_root, roles, as_json)
 
 
 @bench.command("truth", epilog=example("footsteps demo --people 600", "footsteps run", "footsteps bench truth"))
