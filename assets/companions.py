@@ -16,9 +16,10 @@ from assets.core import taxonomy_of
 from assets.io import spec_of
 from assets.resources import Night
 from assets.snapshot import stamps_of
-from ml.companions import Colleagues, match_companions
+from ml.companions import match_companions
 from ml.recommend import mark_accepted
 from ml.replied import obey_replies, say_why_none
+from ml.standing import Colleagues
 from pipelines.consents import consents_in_force, name_consents, opted_out
 from pipelines.contracts.catalog import ALIAS, CONSENT, PERSON, PREFERENCE, REPLY, SKILL
 from pipelines.contracts.learnt import MASTERY, MODEL_CARD, REACHED_STEP

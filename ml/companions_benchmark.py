@@ -10,9 +10,10 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from ml.companions import Colleagues, match_companions
+from ml.companions import match_companions
 from ml.cost import Cost
 from ml.mastery import step_id
+from ml.standing import Colleagues
 from pipelines.contracts.fields import STAGES
 from pipelines.contracts.policy import Policy
 from pipelines.contracts.published import SHOWN
