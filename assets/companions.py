@@ -16,7 +16,7 @@ from assets.core import taxonomy_of
 from assets.io import spec_of
 from assets.resources import Night
 from assets.snapshot import stamps_of
-from ml.companions import match_companions
+from ml.companions import TERMS, match_companions
 from ml.recommend import mark_accepted
 from ml.replied import obey_replies, say_why_none
 from ml.standing import Colleagues
@@ -128,9 +128,11 @@ def memory(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
 
 
 def remember_shown(shown: pl.DataFrame, companions: pl.DataFrame, as_of: date, days: int) -> pl.DataFrame:
-    """One row per pair and day it began to be shown: those that still count, and tonight's new ones."""
-    others = shown.filter(pl.col("since_date") != as_of, pl.col("since_date") > as_of - timedelta(days=days))
-    lasting = others.filter(pl.col("since_date") < as_of).select("person_id", "companion_id")
+    """One row per pair and day it began to be shown: those of the last terms, and tonight's new ones."""
+    others = shown.filter(pl.col("since_date") != as_of, pl.col("since_date") > as_of - timedelta(days=TERMS * days))
+    lasting = others.filter(pl.col("since_date").is_between(as_of - timedelta(days=days), as_of, closed="none")).select(
+        "person_id", "companion_id"
+    )
     tonight = companions.select("person_id", "companion_id").drop_nulls().unique()
     begun = tonight.join(lasting, on=("person_id", "companion_id"), how="anti")
     begun = begun.with_columns(pl.lit(as_of).alias("since_date"))

@@ -24,6 +24,8 @@ NEAR, FAR = 3, 3
 OTHER_UNIT, OTHER_ROLE, LONG_AGO = 0.4, 0.2, 0.4
 # A move of three years ago was made in another company, so to speak.
 LONG_DAYS = 3 * 365
+# Whoever was shown in the term before this one comes after whoever was not.
+TERMS = 2
 ROWS = pl.Schema(
     {
         "person_id": pl.String, "step_id": pl.String, "skill_id": pl.String, "relation": pl.String,
@@ -60,11 +62,15 @@ def name_companions(
 ) -> pl.Series:  # fmt: skip
     """The number of the companion of each place, null where nobody who consented takes it."""
     asked = _asked(places, standing.filter(pl.col("is_given")), people)
-    begun = _begun(shown, people, as_of, policy.exposure_days)
+    earlier = _begun(shown, people, as_of, TERMS * policy.exposure_days)
+    begun = earlier.filter(pl.col("since_date") > as_of - timedelta(days=policy.exposure_days))
     chains = manager_chains(people) if not policy.manager_chain_may_walk else None
     rules = _Rules(_pairs(chains, people.height) if chains is not None else _NOBODY, people.height)
-    load = np.bincount(begun["companion"].to_numpy(), minlength=people.height).astype(np.int64)
-    free = np.maximum(policy.load_cap - load, 0)
+    load, now = (
+        np.bincount(pairs["companion"].to_numpy(), minlength=people.height).astype(np.int64)
+        for pairs in (earlier, begun)
+    )
+    free = np.maximum(policy.load_cap - now, 0)
     taken = np.full(places.height, -1, np.int64)
     kept = _keep(asked, begun, rules, policy.load_cap)
     taken[kept["place"].to_numpy()] = kept["companion"].to_numpy()
@@ -79,7 +85,7 @@ def name_companions(
         found = assign(_offer(asked, mine, free, load, luck, rules, used), load, free, mine.size)
         filled = found >= 0
         taken[mine[filled]] = found[filled]
-        used = np.union1d(used, asked.person[mine[filled]] * people.height + found[filled])
+        used = np.sort(np.concatenate([used, asked.person[mine[filled]] * people.height + found[filled]]))
     return pl.Series("companion", taken).replace(-1, None)
 
 
@@ -188,7 +194,8 @@ def _keep(asked: _Asked, begun: pl.DataFrame, rules: _Rules, cap: int) -> pl.Dat
 
 
 def _begun(shown: pl.DataFrame, people: pl.DataFrame, as_of: date, days: int) -> pl.DataFrame:
-    """One row per pair that began to be shown in the last `days` before this night: person, companion, since_date.
+    """One row per pair that began to be shown in the last `days` before this night, the last time it did: person,
+    companion, since_date.
 
     Whom a companion was shown to counts, whether or not they still work here (person is -1).
     """
