@@ -68,6 +68,12 @@ def open_candidates(
     return mark_accepted(obey_replies(candidates, suppressed, words.accepted, mastery, asking), words.accepted)
 
 
+def without_hidden(words: OwnWords, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows (person_id, skill_id, …) without micro-skills that are for the person's own page: for what speaks of
+    several people."""
+    return rows.join(hidden_skills(words.replies, words.as_of), on=("person_id", "skill_id"), how="anti")
+
+
 def tell_reasons(
     words: OwnWords, people: pl.DataFrame, candidates: pl.DataFrame, open_steps: pl.DataFrame
 ) -> pl.DataFrame:
