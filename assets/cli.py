@@ -75,6 +75,32 @@ def show(
     show_people(data_root, person, sample, as_json)
 
 
+@app.command("reply", epilog=example("footsteps reply 100012 dismiss dat-2",
+    "footsteps reply 100012 snooze dat-2 --until 2026-09-01", "footsteps reply 100012 dispute dat-2 --stage journeyman",
+    'footsteps reply 100012 accept "Join tables in SQL" --goal journeyman'))  # fmt: skip
+@said_plainly
+def reply_to_step(
+    person: Annotated[str, typer.Argument(help="person_id of who replies.")],
+    kind: Annotated[str, typer.Argument(help="accept, dismiss, snooze, dispute, hide, done or retract.")],
+    skill: Annotated[str, typer.Argument(help="The micro-skill: its skill_id or name.")],
+    goal: Annotated[str | None, typer.Option(help="One step of it: apprentice, journeyman, master, refresh.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Of snooze: the day it returns.")] = None,
+    stage: Annotated[str | None, typer.Option(help="Of dispute: the stage the person holds.")] = None,
+    on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When it was said; now, if not given.")
+    ] = None,
+    config: ConfigFile = None,
+    landing: LandingFolder = None,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a person's reply to a step where the next night reads it; the same reply twice is written once."""
+    from assets.commands.reply import Word, reply
+
+    word = Word(kind, skill, goal, until.date() if until else None, stage)
+    reply(data_root, config, landing, person, word, on.replace(tzinfo=UTC) if on else None, as_json)
+
+
 @app.command(
     epilog=example("footsteps evaluate events.csv", "footsteps evaluate events.parquet --split leave-last --json",
                    "footsteps evaluate --report report")

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition, asset, multi_asset
 
-from assets.companions import OWN_WORDS, OwnWords, open_candidates, own_words, tell_reasons
+from assets.companions import OWN_WORDS, OwnWords, open_candidates, own_words, tell_reasons, without_hidden
 from assets.core import described, taxonomy_of
 from assets.io import spec_of
 from assets.resources import Night
@@ -79,14 +79,17 @@ def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[An
     listed = list_steps(situation.candidates, situation.around, policy)
     changes = find_counterfactuals(listed, situation)
     assignment = night.read(ASSIGNMENT)
-    ways = find_ways(assignment, night.read(LEARNING_RECORD), situation.evidence, taxonomy, as_of)
+    # what is said of several people leaves out what one of them hides
+    seen = without_hidden(words, situation.evidence)
+    ways = find_ways(assignment, night.read(LEARNING_RECORD), seen, taxonomy, as_of)
     asked = tell_reasons(words, everyone, night.read(CANDIDATE), situation.candidates)
     rows = build_rows(listed, changes, situation.around, ways, asked, policy)
     yield night.materialize(NEXT_SKILL, stamp(NEXT_SKILL, rows, stamps))
     yield night.materialize(COUNTERFACTUAL, stamp(COUNTERFACTUAL, changes, stamps))
     units = everyone.select("person_id", "unit_name")
-    given = count_support(assignment, situation.evidence, situation.around.mastery, units, taxonomy, as_of)
-    gaps = find_gaps(listed, units, given, taxonomy.skills, policy.minimum_people)
+    held = without_hidden(words, situation.around.mastery)
+    given = count_support(assignment, seen, held, units, taxonomy, as_of)
+    gaps = find_gaps(without_hidden(words, listed), units, given, taxonomy.skills, policy.minimum_people)
     yield night.materialize(SUPPORT_GAP, stamp(SUPPORT_GAP, gaps, stamps))
 
 

@@ -13,7 +13,7 @@ from assets.cli import app
 COMMANDS = [
     ["demo"], ["run"], ["show"], ["evaluate"], ["sources"], ["tables"], ["dictionary"], ["doctor"], ["up"],
     ["sources", "sniff"], ["sources", "taxonomy"],
-    ["bench", "validate"], ["bench", "sources"], ["bench", "recommender"],
+    ["reply"], ["bench", "validate"], ["bench", "sources"], ["bench", "recommender"], ["bench", "companions"],
 ]  # fmt: skip
 
 
