@@ -259,6 +259,18 @@ def bench_counterfactuals(
     print_counterfactuals(data_root, rows, as_json)
 
 
+@bench.command("companions", epilog=example("footsteps bench companions --people 100000"))
+@said_plainly
+def bench_companions(
+    people: Annotated[str, typer.Option(help="Numbers of people, separated by commas.")] = "10000,100000",
+    as_json: AsJson = False,
+) -> None:
+    """Companions for everyone on two nights: how many are named and counted, seconds and memory."""
+    from assets.commands.bench import print_companions
+
+    print_companions(people, as_json)
+
+
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line."""
     return app(args=arguments, prog_name="footsteps") if arguments is not None else app(prog_name="footsteps")

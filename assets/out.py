@@ -12,7 +12,8 @@ from typing import Any
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition, asset, multi_asset
 
-from assets.core import described
+from assets.companions import OWN_WORDS, open_candidates, own_words, tell_reasons
+from assets.core import described, taxonomy_of
 from assets.io import spec_of
 from assets.resources import Night
 from assets.snapshot import stamps_of
@@ -20,7 +21,7 @@ from ml.counterfactual import Situation, find_counterfactuals
 from ml.mastery import end_of, estimate_mastery
 from ml.motives import Surroundings
 from ml.proof import prove_mastery
-from ml.recommend import build_rows, list_steps
+from ml.recommend import build_rows, list_steps, mark_accepted
 from ml.support import find_gaps
 from ml.tracing import read_tracing
 from pipelines.contracts.catalog import (
@@ -31,6 +32,7 @@ from pipelines.contracts.catalog import (
     LEARNING_RECORD,
     PERSON,
     PREREQUISITE,
+    REPLY,
     ROLE_PERIOD,
     ROLE_PROFILE,
     SKILL,
@@ -46,7 +48,7 @@ from pipelines.contracts.published import (
 )
 from pipelines.demand import count_demand, count_support, find_ways, name_preferences, name_roles, name_wishes
 from pipelines.publish.stamp import stamp
-from pipelines.taxonomy import Taxonomy
+from pipelines.replies import hidden_skills, tell_own_word
 
 # What `surroundings` reads.
 SURROUNDING = tuple(
@@ -54,7 +56,7 @@ SURROUNDING = tuple(
     for table in (MASTERY, EVIDENCE, SKILL, ALIAS, PREREQUISITE, PRECEDENCE, ROLE_PROFILE, ASPIRATION, ASSIGNMENT,
                   ROLE_PERIOD, PERSON)
 )  # fmt: skip
-_UPSTREAM = [*SURROUNDING, *(table.name for table in (CANDIDATE, TRACING, LEARNING_RECORD, MODEL_CARD))]
+_UPSTREAM = [*SURROUNDING, *(table.name for table in (CANDIDATE, TRACING, LEARNING_RECORD, MODEL_CARD)), *OWN_WORDS]
 
 
 def out_assets() -> list[AssetsDefinition]:
@@ -68,13 +70,17 @@ def out_assets() -> list[AssetsDefinition]:
 def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """Rows for everyone who works here, what would have changed each, and what units lack for them."""
     as_of, policy, stamps = night.as_of(context), night.config.policy, stamps_of(context, night)
-    everyone = night.read(PERSON).filter(pl.col("employment_status") != "left")
-    situation = situation_of(night, as_of)
+    everyone, taxonomy = night.read(PERSON).filter(pl.col("employment_status") != "left"), taxonomy_of(night)
+    words = own_words(night, taxonomy, as_of)
+    found = night.read(CANDIDATE).rename({"prior": "score"})
+    ranked = open_candidates(night, words, found, everyone)
+    situation = situation_of(night, with_contributions(mark_accepted(ranked, words.accepted)), as_of)
     listed = list_steps(situation.candidates, situation.around, policy)
     changes = find_counterfactuals(listed, situation)
-    taxonomy, assignment = _taxonomy(night), night.read(ASSIGNMENT)
+    assignment = night.read(ASSIGNMENT)
     ways = find_ways(assignment, night.read(LEARNING_RECORD), situation.evidence, taxonomy, as_of)
-    rows = build_rows(listed, changes, situation.around, ways, everyone, policy)
+    people = tell_reasons(words, everyone, found, ranked)
+    rows = build_rows(listed, changes, situation.around, ways, people, policy)
     yield night.materialize(NEXT_SKILL, stamp(NEXT_SKILL, rows, stamps))
     yield night.materialize(COUNTERFACTUAL, stamp(COUNTERFACTUAL, changes, stamps))
     units = everyone.select("person_id", "unit_name")
@@ -83,35 +89,40 @@ def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[An
     yield night.materialize(SUPPORT_GAP, stamp(SUPPORT_GAP, gaps, stamps))
 
 
-@asset(**described(OUT_MASTERY), deps=[MASTERY.name, MODEL_CARD.name])
+@asset(**described(OUT_MASTERY), deps=[MASTERY.name, MODEL_CARD.name, REPLY.name, SKILL.name, ALIAS.name])
 def stages_held(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
-    """How far everyone has come, as published."""
-    return stamp(OUT_MASTERY, night.read(MASTERY), stamps_of(context, night))
+    """How far everyone has come, as published, beside what they say themselves."""
+    words = own_words(night, taxonomy_of(night), night.as_of(context))
+    return stamp(OUT_MASTERY, tell_own_word(night.read(MASTERY), words.replies, words.as_of), stamps_of(context, night))
 
 
-@asset(**described(MASTERY_PROOF), deps=[MASTERY.name, EVIDENCE.name, SKILL.name, PERSON.name])
+@asset(
+    **described(MASTERY_PROOF),
+    deps=[MASTERY.name, EVIDENCE.name, SKILL.name, PERSON.name, MODEL_CARD.name, REPLY.name, ALIAS.name],
+)
 def proof(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
     """What shows each micro-skill held by those who work here."""
     held = night.read(MASTERY).join(_people(night), on="person_id", how="semi")
     rows = prove_mastery(held, night.read(EVIDENCE), night.read(SKILL), night.as_of(context))
-    return stamp(MASTERY_PROOF, rows, stamps_of(context, night))
+    return stamp(MASTERY_PROOF, _with_hidden(night, rows, night.as_of(context)), stamps_of(context, night))
 
 
-@asset(**described(OUT_EVIDENCE), deps=[EVIDENCE.name, PERSON.name])
+@asset(**described(OUT_EVIDENCE), deps=[EVIDENCE.name, PERSON.name, MODEL_CARD.name, REPLY.name, ALIAS.name])
 def evidence_shown(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
     """The evidence of those who work here, up to the day, with file and row."""
     rows = night.read(EVIDENCE).join(_people(night), on="person_id", how="semi")
     rows = rows.filter(pl.col("occurred_at") <= end_of(night.as_of(context)))
-    return stamp(OUT_EVIDENCE, rows.sort("person_id", "skill_id", "occurred_at"), stamps_of(context, night))
+    rows = _with_hidden(night, rows, night.as_of(context)).sort("person_id", "skill_id", "occurred_at", "evidence_id")
+    return stamp(OUT_EVIDENCE, rows, stamps_of(context, night))
 
 
-def situation_of(night: Night, as_of: date) -> Situation:
-    """What the night knew when it made the lists."""
+def situation_of(night: Night, candidates: pl.DataFrame, as_of: date) -> Situation:
+    """What the night knew when it made the lists out of these candidates."""
     stages, cards = night.config.policy.stages, night.read(TRACING)["card"]
     tracing = read_tracing(cards[0]) if cards.len() else None
     return Situation(
         evidence=night.read(EVIDENCE),
-        candidates=with_contributions(night.read(CANDIDATE).rename({"prior": "score"})),
+        candidates=candidates,
         around=surroundings(night, as_of),
         as_of=as_of,
         policy=night.config.policy,
@@ -121,7 +132,7 @@ def situation_of(night: Night, as_of: date) -> Situation:
 
 def surroundings(night: Night, as_of: date) -> Surroundings:
     """What motives are measured against, as of that day."""
-    taxonomy = _taxonomy(night)
+    taxonomy = taxonomy_of(night)
     return Surroundings(
         mastery=night.read(MASTERY),
         skills=taxonomy.skills,
@@ -147,9 +158,13 @@ def with_contributions(ranked: pl.DataFrame) -> pl.DataFrame:
     return ranked.with_columns(columns).drop("reasons")
 
 
+def _with_hidden(night: Night, rows: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """The rows with is_hidden: for the person's own page alone."""
+    hidden = hidden_skills(own_words(night, taxonomy_of(night), as_of).replies, as_of)
+    marked = hidden.select("person_id", "skill_id", pl.lit(True).alias("is_hidden"))
+    found = rows.join(marked, on=("person_id", "skill_id"), how="left", maintain_order="left")
+    return found.with_columns(pl.col("is_hidden").fill_null(False))
+
+
 def _people(night: Night) -> pl.DataFrame:
     return night.read(PERSON).filter(pl.col("employment_status") != "left").select("person_id")
-
-
-def _taxonomy(night: Night) -> Taxonomy:
-    return Taxonomy(*(night.read(table) for table in (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE)))

@@ -269,4 +269,4 @@ def _of_versions(around: Surroundings, who: pl.DataFrame) -> Surroundings:
 
 def _with_effect(found: pl.DataFrame, to_rank: pl.Expr) -> pl.DataFrame:
     effect = pl.when(to_rank.is_null()).then(pl.lit("leaves")).otherwise(pl.lit("moves"))
-    return found.with_columns(effect.alias("effect"), to_rank.alias("to_rank")).drop("version_id")
+    return found.with_columns(effect.alias("row_effect"), to_rank.alias("to_rank")).drop("version_id")

@@ -81,7 +81,7 @@ def build_rows(
     told = told.join(tell_change(changes, around.skills), on=("person_id", "skill_id"), how="left")
     columns = (
         "person_id", "rank", "skill_id", "from_stage", "to_stage", "kind", "probability", "score", *MOTIVES, "reasons",
-        "explanation", "counterfactual", "how",
+        "explanation", "counterfactual", "how", "is_accepted",
     )  # fmt: skip
     rows = told.select(columns).with_columns(pl.lit(None, pl.String).alias("no_recommendation_reason"))
     return pl.concat([rows, _rows_that_say_why(rows, people, around.mastery)]).sort("person_id", "rank")
@@ -127,18 +127,32 @@ def blend(steps: pl.DataFrame, weights: Weights, preferences: pl.DataFrame | Non
     return steps.with_columns(score.alias("score")).drop("relative", *(f"{name}_weight" for name in MOTIVES))
 
 
+def mark_accepted(steps: pl.DataFrame, accepted: pl.DataFrame | None) -> pl.DataFrame:
+    """The steps with is_accepted: whether the person said yes to it."""
+    if accepted is None:
+        return steps.with_columns(pl.lit(False).alias("is_accepted"))
+    marks = accepted.select("person_id", "step_id", pl.lit(True).alias("is_accepted"))
+    found = steps.join(marks, on=("person_id", "step_id"), how="left", maintain_order="left")
+    return found.with_columns(pl.col("is_accepted").fill_null(False))
+
+
 def pick_list(steps: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """The first `list_length` steps of each person, ranked from 1.
 
-    Variety: one step a micro-skill, and steps beyond `per_capability` of one capability come after all others.
+    What the person accepted comes first, and stays however long the list. Variety: one step a micro-skill, and steps
+    beyond `per_capability` of one capability come after all others.
     """
-    best = steps.sort("person_id", "score", "step_id", descending=[False, True, False])
+    if "is_accepted" not in steps.columns:
+        steps = mark_accepted(steps, None)
+    best = steps.sort("person_id", "is_accepted", "score", "step_id", descending=[False, True, True, False])
     best = best.unique(("person_id", "skill_id"), keep="first", maintain_order=True)
     place = pl.int_range(pl.len()).over("person_id", pl.col("capability_name").fill_null(pl.col("skill_id")))
-    best = best.with_columns((place >= policy.per_capability).alias("crowded"))
-    best = best.sort("person_id", "crowded", "score", "step_id", descending=[False, False, True, False])
+    best = best.with_columns(((place >= policy.per_capability) & ~pl.col("is_accepted")).alias("crowded"))
+    order = ("person_id", "is_accepted", "crowded", "score", "step_id")
+    best = best.sort(order, descending=[False, True, False, True, False])
     rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("person_id").alias("rank")
-    return best.with_columns(rank).filter(pl.col("rank") <= policy.list_length).drop("crowded")
+    fits = (pl.col("rank") <= policy.list_length) | pl.col("is_accepted")
+    return best.with_columns(rank).filter(fits).drop("crowded")
 
 
 def _rows_that_say_why(rows: pl.DataFrame, people: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFrame:
@@ -146,6 +160,10 @@ def _rows_that_say_why(rows: pl.DataFrame, people: pl.DataFrame, mastery: pl.Dat
     known = mastery.select("person_id", pl.lit(True).alias("has_evidence")).unique()
     reason = pl.when(pl.col("has_evidence")).then(pl.lit("nothing_eligible")).otherwise(pl.lit("too_little_evidence"))
     said = without.join(known, on="person_id", how="left")
+    if "no_recommendation_reason" in people.columns:
+        told = people.select("person_id", "no_recommendation_reason").unique("person_id")
+        said = said.join(told, on="person_id", how="left")
+        reason = pl.coalesce("no_recommendation_reason", reason)
     return said.select(
         pl.col("person_id") if name == "person_id"
         else reason.alias(name) if name == "no_recommendation_reason"

@@ -50,6 +50,14 @@ def print_counterfactuals(data_root: Path | None, rows: int, as_json: bool) -> N
     _print("Counterfactuals applied", found, as_json)
 
 
+def print_companions(people: str, as_json: bool) -> None:
+    """Companions for everyone of a made-up company, at each number of people."""
+    from ml.companions_benchmark import benchmark_companions
+
+    found = benchmark_companions(whole_numbers("--people", people), lambda what, share: say(f"{what} {share:.0%}"))
+    _print("Companions", found, as_json)
+
+
 def whole_numbers(option: str, text: str) -> list[int]:
     """Numbers separated by commas. Raises Failed where one is none."""
     try:

@@ -24,13 +24,20 @@ DELIVERY_STATUSES = ("landed", "already_landed", "refused")
 # broader: lies under; essential, optional: how much it needs the other.
 TAXONOMY_RELATIONS = ("broader", "essential", "optional")
 CONFLICT_REASONS = ("keys_disagree", "key_is_shared")
-NO_RECOMMENDATION_REASONS = ("too_little_evidence", "nothing_eligible", "opted_out")
 CHANGES = ("add", "remove")
 CHANGED_THINGS = ("evidence", "wish")
-EFFECTS = ("leaves", "moves")
+ROW_EFFECTS = ("leaves", "moves")
+NO_RECOMMENDATION_REASONS = ("too_little_evidence", "nothing_eligible", "opted_out", "all_dismissed")
 # Where wishes of a team and needs of the organisation meet.
 AGREEMENTS = ("agree", "wish_without_need", "need_without_wish")
 RELATIONS = ("follow", "walk_with", "lead")
+CONSENT_STATUSES = ("granted", "withdrawn")
+REPLY_KINDS = ("accept", "dismiss", "snooze", "dispute", "hide", "done", "retract")
+REPLY_EFFECTS = (
+    "kept_on_list", "kept_away", "word_beside_estimate", "shown_to_nobody_else", "counted_as_evidence", "taken_back",
+    "superseded", "not_understood",
+)  # fmt: skip
+STEP_GOALS = (*STAGES[1:], "refresh")
 
 TIMESTAMP = pl.Datetime("us", "UTC")
 FIELDS: dict[str, Column] = {}
@@ -129,6 +136,17 @@ _declare(
     personal=Personal.TEXT,
 )
 _declare("mode", pl.String, "Mode of evidence.", allowed=MODES)
+
+# What people say about being shown, and about what they were shown
+_declare("consent_relation", pl.String, "How the person may be shown to others.", allowed=(*RELATIONS, "all"))
+_declare("consent_status", pl.String, "Whether it was given or taken back.", allowed=CONSENT_STATUSES)
+_declare("expires_date", pl.Date, "Last day on which it holds.")
+_declare("is_opted_out", pl.Boolean, "Whether the person wants no recommendations.")
+_declare("reply_kind", pl.String, "What the person replied.", allowed=REPLY_KINDS)
+_declare("step_goal", pl.String, "What the step would reach; null speaks of the whole micro-skill.", allowed=STEP_GOALS)
+_declare("until_date", pl.Date, "Day on which a snoozed step comes back.")
+_declare("stated_stage", pl.String, "Stage the person says they hold; null where they dispute nothing.", allowed=STAGES)
+_declare("replied_at", TIMESTAMP, "When the person replied.")
 
 # Taxonomy
 _declare("skill_id", pl.String, "One micro-skill.")
@@ -239,6 +257,24 @@ _declare("explanation", pl.String, "One plain sentence made from the reasons.")
 _declare("counterfactual", pl.String, "The one change in the person's own data that would have changed this row.")
 _declare("how", pl.String, "How to practise it: an open project, someone to observe or to ask for feedback.")
 _declare("no_recommendation_reason", pl.String, "Why nothing is recommended.", allowed=NO_RECOMMENDATION_REASONS)
+_declare("is_accepted", pl.Boolean, "Whether the person accepted the step.")
+_declare("is_hidden", pl.Boolean, "Whether the person shows it to nobody else: for their own page alone.")
+_declare("relation", pl.String, "How the companion stands to the person in this step.", allowed=RELATIONS)
+_declare(
+    "companion_id",
+    pl.String,
+    "person_id of the companion, who consented; null where the sentence is anonymous.",
+    personal=Personal.PSEUDONYM,
+)
+_declare("companion_skill_id", pl.String, "Micro-skill in which they are companions: the step's, or the one led in.")
+_declare("standing_count", pl.Int64, "People behind an anonymous sentence; null where one is named.", minimum=1)
+_declare("why", pl.String, "One plain sentence that says why this companion, naming nobody.")
+_declare("since_date", pl.Date, "First day on which the companion was shown to the person.")
+_declare("reply_id", pl.String, "One reply: a hash of its source and record.")
+_declare("effect", pl.String, "What was done about it.", allowed=REPLY_EFFECTS)
+_declare("obeyed_date", pl.Date, "as_of of the first snapshot that obeys it; null while none does.")
+_declare("first_snapshot_id", pl.String, "First snapshot that obeys it; null while none does.")
+_declare("time_to_effect_days", pl.Int64, "Days from the reply to that snapshot's day.", unit="days", minimum=0)
 _declare("snapshot_id", pl.String, "One publication of all tables.")
 _declare("as_of", pl.Date, "Nothing later was seen.")
 _declare("valid_until", pl.Date, "After this day the row is stale.")
@@ -250,7 +286,7 @@ _declare("schema_version", pl.String, "Version of this table's contract.")
 _declare("change", pl.String, "Whether something is added to the person's data or taken from them.", allowed=CHANGES)
 _declare("change_of", pl.String, "What is added or taken: a row of evidence, or a wish.", allowed=CHANGED_THINGS)
 _declare("changed_skill_id", pl.String, "The micro-skill of the evidence or the wish.")
-_declare("effect", pl.String, "What becomes of the row: it leaves the list, or moves to another rank.", allowed=EFFECTS)
+_declare("row_effect", pl.String, "What becomes of the row: leaves the list, or moves.", allowed=ROW_EFFECTS)
 _declare("to_rank", pl.Int64, "The rank the row would have; null where it would leave.", minimum=1)
 _declare("stage_after", pl.String, "The stage the person would have; null where stages stay.", allowed=STAGES)
 _declare("evidence_count", pl.Int64, "Rows of evidence that show it.", minimum=1)

@@ -5,11 +5,11 @@ import json
 import polars as pl
 import pytest
 from conftest import DemoNight
+from open_badges import problems_of
 
 from assets.definitions import resources
 from assets.replay import check_counterfactuals, read_world, replay
 from assets.resources import Night
-from open_badges import problems_of
 from pipelines.config import read_config
 from pipelines.contracts.catalog import DELIVERY, PERSON
 from pipelines.contracts.published import (

@@ -63,13 +63,13 @@ def found(known: Situation) -> dict[str, dict[str, Any]]:
 def test_a_new_step_would_be_behind_the_person_with_one_course_on_it() -> None:
     only = found(situation(ledger(shown("1", "git", "observation")), candidate("sql", 0.2)))["sql"]
     assert (only["change"], only["change_of"], only["mode"]) == ("add", "evidence", "observation")
-    assert (only["effect"], only["to_rank"], only["stage_after"]) == ("leaves", None, "apprentice")
+    assert (only["row_effect"], only["to_rank"], only["stage_after"]) == ("leaves", None, "apprentice")
 
 
 def test_the_one_row_that_a_stage_rests_on_is_named() -> None:
     step = candidate("sql", 0.2, "journeyman", "deepen")
     only = found(situation(ledger(shown("7", "sql", "observation")), step))["sql"]
-    assert (only["change"], only["evidence_id"], only["effect"]) == ("remove", "7", "leaves")
+    assert (only["change"], only["evidence_id"], only["row_effect"]) == ("remove", "7", "leaves")
     assert only["stage_after"] == "none"
 
 
