@@ -246,6 +246,18 @@ def bench_recommender(
     print_recommender(people, as_json)
 
 
+@bench.command("companions", epilog=example("footsteps bench companions --people 100000"))
+@said_plainly
+def bench_companions(
+    people: Annotated[str, typer.Option(help="Numbers of people, separated by commas.")] = "10000,100000",
+    as_json: AsJson = False,
+) -> None:
+    """Companions for everyone on two nights: how many are named and counted, seconds and memory."""
+    from assets.commands.bench import print_companions
+
+    print_companions(people, as_json)
+
+
 @bench.command("counterfactuals", epilog=example("footsteps bench counterfactuals --rows 1000"))
 @said_plainly
 def bench_counterfactuals(
@@ -257,18 +269,6 @@ def bench_counterfactuals(
     from assets.commands.bench import print_counterfactuals
 
     print_counterfactuals(data_root, rows, as_json)
-
-
-@bench.command("companions", epilog=example("footsteps bench companions --people 100000"))
-@said_plainly
-def bench_companions(
-    people: Annotated[str, typer.Option(help="Numbers of people, separated by commas.")] = "10000,100000",
-    as_json: AsJson = False,
-) -> None:
-    """Companions for everyone on two nights: how many are named and counted, seconds and memory."""
-    from assets.commands.bench import print_companions
-
-    print_companions(people, as_json)
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -17,6 +17,7 @@ from assets.io import spec_of
 from assets.resources import Night
 from assets.snapshot import stamps_of
 from ml.companions import Colleagues, match_companions
+from ml.recommend import mark_accepted
 from ml.replied import obey_replies, say_why_none
 from pipelines.consents import consents_in_force, name_consents, opted_out
 from pipelines.contracts.catalog import ALIAS, CONSENT, PERSON, PREFERENCE, REPLY, SKILL
@@ -57,11 +58,13 @@ def own_words(night: Night, taxonomy: Taxonomy, as_of: date) -> OwnWords:
     return OwnWords(replies, accepted_steps(replies, as_of), opted_out(night.read(PREFERENCE), as_of), as_of)
 
 
-def open_candidates(night: Night, words: OwnWords, candidates: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    """The candidates that replies and preferences leave open."""
+def open_candidates(
+    night: Night, words: OwnWords, candidates: pl.DataFrame, mastery: pl.DataFrame, people: pl.DataFrame
+) -> pl.DataFrame:
+    """The candidates that replies and preferences leave open, with is_accepted."""
     suppressed = suppress_steps(words.replies, words.as_of, night.config.policy.replies)
     asking = people.join(words.opted_out, on="person_id", how="anti")
-    return obey_replies(candidates, suppressed, words.accepted, night.read(MASTERY), asking)
+    return mark_accepted(obey_replies(candidates, suppressed, words.accepted, mastery, asking), words.accepted)
 
 
 def tell_reasons(

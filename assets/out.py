@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition, asset, multi_asset
 
-from assets.companions import OWN_WORDS, open_candidates, own_words, tell_reasons
+from assets.companions import OWN_WORDS, OwnWords, open_candidates, own_words, tell_reasons
 from assets.core import described, taxonomy_of
 from assets.io import spec_of
 from assets.resources import Night
@@ -21,7 +21,7 @@ from ml.counterfactual import Situation, find_counterfactuals
 from ml.mastery import end_of, estimate_mastery
 from ml.motives import Surroundings
 from ml.proof import prove_mastery
-from ml.recommend import build_rows, list_steps, mark_accepted
+from ml.recommend import build_rows, list_steps
 from ml.support import find_gaps
 from ml.tracing import read_tracing
 from pipelines.contracts.catalog import (
@@ -56,7 +56,9 @@ SURROUNDING = tuple(
     for table in (MASTERY, EVIDENCE, SKILL, ALIAS, PREREQUISITE, PRECEDENCE, ROLE_PROFILE, ASPIRATION, ASSIGNMENT,
                   ROLE_PERIOD, PERSON)
 )  # fmt: skip
-_UPSTREAM = [*SURROUNDING, *(table.name for table in (CANDIDATE, TRACING, LEARNING_RECORD, MODEL_CARD)), *OWN_WORDS]
+_UPSTREAM = [
+    *SURROUNDING, *(table.name for table in (CANDIDATE, TRACING, LEARNING_RECORD, MODEL_CARD)), *OWN_WORDS
+]  # fmt: skip
 
 
 def out_assets() -> list[AssetsDefinition]:
@@ -70,17 +72,16 @@ def out_assets() -> list[AssetsDefinition]:
 def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """Rows for everyone who works here, what would have changed each, and what units lack for them."""
     as_of, policy, stamps = night.as_of(context), night.config.policy, stamps_of(context, night)
-    everyone, taxonomy = night.read(PERSON).filter(pl.col("employment_status") != "left"), taxonomy_of(night)
+    everyone = night.read(PERSON).filter(pl.col("employment_status") != "left")
+    taxonomy = taxonomy_of(night)
     words = own_words(night, taxonomy, as_of)
-    found = night.read(CANDIDATE).rename({"prior": "score"})
-    ranked = open_candidates(night, words, found, everyone)
-    situation = situation_of(night, with_contributions(mark_accepted(ranked, words.accepted)), as_of)
+    situation = situation_of(night, words)
     listed = list_steps(situation.candidates, situation.around, policy)
     changes = find_counterfactuals(listed, situation)
     assignment = night.read(ASSIGNMENT)
     ways = find_ways(assignment, night.read(LEARNING_RECORD), situation.evidence, taxonomy, as_of)
-    people = tell_reasons(words, everyone, found, ranked)
-    rows = build_rows(listed, changes, situation.around, ways, people, policy)
+    asked = tell_reasons(words, everyone, night.read(CANDIDATE), situation.candidates)
+    rows = build_rows(listed, changes, situation.around, ways, asked, policy)
     yield night.materialize(NEXT_SKILL, stamp(NEXT_SKILL, rows, stamps))
     yield night.materialize(COUNTERFACTUAL, stamp(COUNTERFACTUAL, changes, stamps))
     units = everyone.select("person_id", "unit_name")
@@ -96,10 +97,10 @@ def stages_held(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
     return stamp(OUT_MASTERY, tell_own_word(night.read(MASTERY), words.replies, words.as_of), stamps_of(context, night))
 
 
-@asset(
-    **described(MASTERY_PROOF),
-    deps=[MASTERY.name, EVIDENCE.name, SKILL.name, PERSON.name, MODEL_CARD.name, REPLY.name, ALIAS.name],
-)
+_SHOWING = [table.name for table in (EVIDENCE, PERSON, SKILL, ALIAS, REPLY, MODEL_CARD)]
+
+
+@asset(**described(MASTERY_PROOF), deps=[MASTERY.name, *_SHOWING])
 def proof(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
     """What shows each micro-skill held by those who work here."""
     held = night.read(MASTERY).join(_people(night), on="person_id", how="semi")
@@ -107,7 +108,7 @@ def proof(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
     return stamp(MASTERY_PROOF, _with_hidden(night, rows, night.as_of(context)), stamps_of(context, night))
 
 
-@asset(**described(OUT_EVIDENCE), deps=[EVIDENCE.name, PERSON.name, MODEL_CARD.name, REPLY.name, ALIAS.name])
+@asset(**described(OUT_EVIDENCE), deps=_SHOWING)
 def evidence_shown(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
     """The evidence of those who work here, up to the day, with file and row."""
     rows = night.read(EVIDENCE).join(_people(night), on="person_id", how="semi")
@@ -116,13 +117,14 @@ def evidence_shown(context: AssetExecutionContext, night: Night) -> pl.DataFrame
     return stamp(OUT_EVIDENCE, rows, stamps_of(context, night))
 
 
-def situation_of(night: Night, candidates: pl.DataFrame, as_of: date) -> Situation:
-    """What the night knew when it made the lists out of these candidates."""
+def situation_of(night: Night, words: OwnWords) -> Situation:
+    """What the night knew when it made the lists."""
     stages, cards = night.config.policy.stages, night.read(TRACING)["card"]
     tracing = read_tracing(cards[0]) if cards.len() else None
+    as_of, found = words.as_of, with_contributions(night.read(CANDIDATE).rename({"prior": "score"}))
     return Situation(
         evidence=night.read(EVIDENCE),
-        candidates=candidates,
+        candidates=open_candidates(night, words, found, night.read(MASTERY), _people(night)),
         around=surroundings(night, as_of),
         as_of=as_of,
         policy=night.config.policy,

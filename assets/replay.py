@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from assets.companions import OwnWords, own_words
+from assets.companions import open_candidates, own_words
 from assets.core import taxonomy_of
 from assets.model import as_events, rank_candidates
 from assets.out import situation_of, with_contributions
@@ -22,16 +22,14 @@ from ml.counterfactual import Situation, added_evidence
 from ml.groups import GroupPopularity
 from ml.mastery import reach_steps
 from ml.motives import Surroundings
-from ml.recommend import list_steps, mark_accepted
+from ml.recommend import list_steps
 from ml.recommender import Recommender
-from ml.replied import obey_replies
 from ml.steps import memberships
 from ml.tracing import read_tracing
 from pipelines.contracts.catalog import ASSIGNMENT, PERSON, ROLE_PERIOD
 from pipelines.contracts.learnt import MODEL_CARD, REACHED_STEP, TRACING
 from pipelines.contracts.published import COUNTERFACTUAL
 from pipelines.demand import count_demand
-from pipelines.replies import suppress_steps
 from pipelines.taxonomy import Taxonomy
 
 SEED = 7
@@ -62,8 +60,8 @@ class World:
     recommender: Recommender
     assignment: pl.DataFrame
     taxonomy: Taxonomy
-    words: OwnWords
     reach: Callable[[pl.DataFrame], pl.DataFrame]
+    open_to: Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
 
 
 def check_counterfactuals(night: Night, rows: int, progress: Callable[[int], None]) -> list[Tally]:
@@ -93,16 +91,18 @@ def read_world(night: Night, as_of: date) -> World:
     tracing = read_tracing(cards[0]) if cards.len() else None
     members = memberships(night.read(PERSON), night.read(ROLE_PERIOD))
     taxonomy = taxonomy_of(night)
+    words = own_words(night, taxonomy, as_of)
+    here = night.read(PERSON).select("person_id")
     folder = night.settings.models_path / night.read(MODEL_CARD)["model_version"][0]
     return World(
-        situation=situation_of(night, pl.DataFrame(), as_of),
+        situation=situation_of(night, words),
         steps=steps,
         members=members,
         recommender=load_bundle(folder, extra_features=GroupPopularity(as_events(steps), members)),
         assignment=night.read(ASSIGNMENT),
         taxonomy=taxonomy,
-        words=own_words(night, taxonomy, as_of),
         reach=lambda evidence: reach_steps(evidence, as_of, night.config.policy.stages, tracing),
+        open_to=lambda candidates, mastery: open_candidates(night, words, candidates, mastery, here),
     )
 
 
@@ -116,11 +116,7 @@ def replay(world: World, person: str, change: dict[str, Any] | None) -> pl.DataF
     groups = GroupPopularity(as_events(steps), world.members)
     recommender = replace(world.recommender, extra=groups)
     found = rank_candidates(recommender, steps, mastery, pl.Series([person]), situation.as_of)
-    words = world.words
-    asking = pl.DataFrame({"person_id": [person]}).join(words.opted_out, on="person_id", how="anti")
-    suppressed = suppress_steps(words.replies, situation.as_of, situation.policy.replies)
-    found = obey_replies(found.rename({"prior": "score"}), suppressed, words.accepted, mastery, asking)
-    candidates = with_contributions(mark_accepted(found, words.accepted))
+    candidates = world.open_to(with_contributions(found.rename({"prior": "score"})), mastery)
     around = replace(
         changed_wishes(situation.around, change),
         mastery=mastery,

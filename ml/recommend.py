@@ -92,7 +92,8 @@ def list_steps(candidates: pl.DataFrame, around: Surroundings, policy: Policy) -
     model.
 
     candidates: person_id, step_id, skill_id, kind, from_stage, to_stage, probability, score (the ranker's utility) and
-    its contribution_<family> columns, which come out less their mean over the person's candidates.
+    its contribution_<family> columns, which come out less their mean over the person's candidates; is_accepted marks
+    steps the person said yes to, which stay on the list before all others (no column: none).
     """
     names = around.skills.select("skill_id", "skill_name", "capability_name")
     steps = candidates.rename({"score": "utility"}).join(names, on="skill_id", how="left", maintain_order="left")
@@ -127,10 +128,8 @@ def blend(steps: pl.DataFrame, weights: Weights, preferences: pl.DataFrame | Non
     return steps.with_columns(score.alias("score")).drop("relative", *(f"{name}_weight" for name in MOTIVES))
 
 
-def mark_accepted(steps: pl.DataFrame, accepted: pl.DataFrame | None) -> pl.DataFrame:
-    """The steps with is_accepted: whether the person said yes to it."""
-    if accepted is None:
-        return steps.with_columns(pl.lit(False).alias("is_accepted"))
+def mark_accepted(steps: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
+    """The steps with is_accepted: whether the person said yes to it (`accepted`: person_id, step_id)."""
     marks = accepted.select("person_id", "step_id", pl.lit(True).alias("is_accepted"))
     found = steps.join(marks, on=("person_id", "step_id"), how="left", maintain_order="left")
     return found.with_columns(pl.col("is_accepted").fill_null(False))
@@ -143,7 +142,7 @@ def pick_list(steps: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     beyond `per_capability` of one capability come after all others.
     """
     if "is_accepted" not in steps.columns:
-        steps = mark_accepted(steps, None)
+        steps = steps.with_columns(pl.lit(False).alias("is_accepted"))
     best = steps.sort("person_id", "is_accepted", "score", "step_id", descending=[False, True, True, False])
     best = best.unique(("person_id", "skill_id"), keep="first", maintain_order=True)
     place = pl.int_range(pl.len()).over("person_id", pl.col("capability_name").fill_null(pl.col("skill_id")))

@@ -36,6 +36,14 @@ def print_recommender(people: str, as_json: bool) -> None:
     _print("Recommender", found, as_json)
 
 
+def print_companions(people: str, as_json: bool) -> None:
+    """Companions for everyone of a made-up company, at each number of people."""
+    from ml.companions_benchmark import benchmark_companions
+
+    found = benchmark_companions(whole_numbers("--people", people), lambda what, share: say(f"{what} {share:.0%}"))
+    _print("Companions", found, as_json)
+
+
 def print_counterfactuals(data_root: Path | None, rows: int, as_json: bool) -> None:
     """Published counterfactuals applied to their person's data: how many rows do as was said."""
     from assets.definitions import resources
@@ -48,14 +56,6 @@ def print_counterfactuals(data_root: Path | None, rows: int, as_json: bool) -> N
     assert isinstance(night, Night)
     found = check_counterfactuals(night, rows, lambda done: say(f"{done:,} applied") if done % 100 == 0 else None)
     _print("Counterfactuals applied", found, as_json)
-
-
-def print_companions(people: str, as_json: bool) -> None:
-    """Companions for everyone of a made-up company, at each number of people."""
-    from ml.companions_benchmark import benchmark_companions
-
-    found = benchmark_companions(whole_numbers("--people", people), lambda what, share: say(f"{what} {share:.0%}"))
-    _print("Companions", found, as_json)
 
 
 def whole_numbers(option: str, text: str) -> list[int]:

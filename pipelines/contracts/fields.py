@@ -24,10 +24,10 @@ DELIVERY_STATUSES = ("landed", "already_landed", "refused")
 # broader: lies under; essential, optional: how much it needs the other.
 TAXONOMY_RELATIONS = ("broader", "essential", "optional")
 CONFLICT_REASONS = ("keys_disagree", "key_is_shared")
+NO_RECOMMENDATION_REASONS = ("too_little_evidence", "nothing_eligible", "opted_out", "all_dismissed")
 CHANGES = ("add", "remove")
 CHANGED_THINGS = ("evidence", "wish")
-ROW_EFFECTS = ("leaves", "moves")
-NO_RECOMMENDATION_REASONS = ("too_little_evidence", "nothing_eligible", "opted_out", "all_dismissed")
+EFFECTS = ("leaves", "moves")
 # Where wishes of a team and needs of the organisation meet.
 AGREEMENTS = ("agree", "wish_without_need", "need_without_wish")
 RELATIONS = ("follow", "walk_with", "lead")
@@ -71,6 +71,7 @@ _declare(
     pl.List(pl.String),
     "Columns that no mapping asked for, and those never read.",
 )
+_declare("is_whole", pl.Boolean, "Whether its manifest calls the file whole, or (false) a delta; null without one.")
 _declare("good_count", pl.Int64, "Rows that kept every rule.", minimum=0)
 _declare("bad_count", pl.Int64, "Rows set aside in quarantine.", minimum=0)
 _declare("failed_rules", pl.List(pl.String), "Rules the row broke, each as column|rule.")
@@ -286,7 +287,9 @@ _declare("schema_version", pl.String, "Version of this table's contract.")
 _declare("change", pl.String, "Whether something is added to the person's data or taken from them.", allowed=CHANGES)
 _declare("change_of", pl.String, "What is added or taken: a row of evidence, or a wish.", allowed=CHANGED_THINGS)
 _declare("changed_skill_id", pl.String, "The micro-skill of the evidence or the wish.")
-_declare("row_effect", pl.String, "What becomes of the row: leaves the list, or moves.", allowed=ROW_EFFECTS)
+_declare(
+    "row_effect", pl.String, "What becomes of the row: it leaves the list, or moves to another rank.", allowed=EFFECTS
+)
 _declare("to_rank", pl.Int64, "The rank the row would have; null where it would leave.", minimum=1)
 _declare("stage_after", pl.String, "The stage the person would have; null where stages stay.", allowed=STAGES)
 _declare("evidence_count", pl.Int64, "Rows of evidence that show it.", minimum=1)

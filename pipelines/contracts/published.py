@@ -68,18 +68,70 @@ ALIGNMENT = declare(
     readers=("HR portal", "BI"),
 )  # fmt: skip
 
+_NAMED_OR_COUNTED = RowRule(
+    "is_named_or_counted",
+    ("companion_id", "standing_count"),
+    pl.col("companion_id").is_null() != pl.col("standing_count").is_null(),
+    "either a companion is named, who consented, or people are counted",
+)
+_NOT_ONESELF = RowRule(
+    "is_another", ("person_id", "companion_id"), pl.col("person_id") != pl.col("companion_id"), "nobody sees themselves"
+)
+
+COMPANION = declare(
+    "out__companion",
+    "One row per person, recommended step and relation in which somebody can be named or people be counted.",
+    ("person_id", "step_id", "skill_id", "relation", "companion_id", "companion_skill_id", "standing_count", "why",
+     *STAMPS),
+    ("person_id", "step_id", "relation"),
+    required=("skill_id", "companion_skill_id", "why", "snapshot_id", "as_of", "valid_until"),
+    references=(A_PERSON, A_SKILL, Reference("companion_id", "core_hr__entity_person", "person_id")),
+    row_rules=(_NAMED_OR_COUNTED, _NOT_ONESELF),
+    retention_days=90,
+    readers=("HR portal", "learning platform"),
+)  # fmt: skip
+
 COUNTERFACTUAL = declare(
     "out__counterfactual",
     "One row per recommended step that one change in the person's own data would have changed: the change, the effect.",
     ("person_id", "skill_id", "to_stage", "kind", "rank", "change", "change_of", "changed_skill_id", "evidence_id",
      "mode", "amount", "amount_unit", "occurred_at", "row_effect", "to_rank", "stage_after", "model_version", *STAMPS),
     ("person_id", "skill_id"),
-    required=("to_stage", "kind", "rank", "change", "change_of", "changed_skill_id", "row_effect", "snapshot_id",
-              "as_of"),
+    required=("to_stage", "kind", "rank", "change", "change_of", "changed_skill_id", "row_effect", "as_of"),
     references=(A_PERSON, A_SKILL),
     retention_days=90,
     readers=("HR portal", "learning platform"),
 )  # fmt: skip
+
+REPLY_EFFECT = declare(
+    "out__reply_effect",
+    "One row per reply and micro-skill it names: what was done about it, since which snapshot.",
+    ("reply_id", "person_id", "skill_id", "step_goal", "reply_kind", "replied_at", "effect", "obeyed_date",
+     "first_snapshot_id", "time_to_effect_days", *STAMPS),
+    (),
+    required=("reply_id", "person_id", "reply_kind", "replied_at", "effect", "snapshot_id", "as_of"),
+    references=(A_PERSON, A_SKILL),
+    retention_days=90,
+    readers=("HR portal",),
+)  # fmt: skip
+
+SHOWN = declare(
+    "out__shown_companion",
+    "One row per person and companion they were shown, of the time that counts towards the companion's load.",
+    ("person_id", "companion_id", "since_date"),
+    ("person_id", "companion_id", "since_date"),
+    retention_days=90,
+    readers=("out",),
+)
+
+OBEYED = declare(
+    "out__obeyed_reply",
+    "One row per reply and night that first obeyed it.",
+    ("reply_id", "obeyed_date", "first_snapshot_id"),
+    ("reply_id", "obeyed_date"),
+    required=("first_snapshot_id",),
+    readers=("out",),
+)
 
 MASTERY_PROOF = declare(
     "out__mastery_proof",
@@ -118,59 +170,6 @@ SUPPORT_GAP = declare(
     retention_days=90,
     readers=("team leads", "learning and development"),
 )  # fmt: skip
-
-_NAMED_OR_COUNTED = RowRule(
-    "is_named_or_counted",
-    ("companion_id", "standing_count"),
-    pl.col("companion_id").is_null() != pl.col("standing_count").is_null(),
-    "either a companion is named, who consented, or people are counted",
-)
-_NOT_ONESELF = RowRule(
-    "is_another", ("person_id", "companion_id"), pl.col("person_id") != pl.col("companion_id"), "nobody sees themselves"
-)
-
-COMPANION = declare(
-    "out__companion",
-    "One row per person, recommended step and relation in which somebody can be named or people be counted.",
-    ("person_id", "step_id", "skill_id", "relation", "companion_id", "companion_skill_id", "standing_count", "why",
-     *STAMPS),
-    ("person_id", "step_id", "relation"),
-    required=("skill_id", "companion_skill_id", "why", "snapshot_id", "as_of", "valid_until"),
-    references=(A_PERSON, A_SKILL, Reference("companion_id", "core_hr__entity_person", "person_id")),
-    row_rules=(_NAMED_OR_COUNTED, _NOT_ONESELF),
-    retention_days=90,
-    readers=("HR portal", "learning platform"),
-)  # fmt: skip
-
-REPLY_EFFECT = declare(
-    "out__reply_effect",
-    "One row per reply and micro-skill it names: what was done about it, since which snapshot.",
-    ("reply_id", "person_id", "skill_id", "step_goal", "reply_kind", "replied_at", "effect", "obeyed_date",
-     "first_snapshot_id", "time_to_effect_days", *STAMPS),
-    (),
-    required=("reply_id", "person_id", "reply_kind", "replied_at", "effect", "snapshot_id", "as_of"),
-    references=(A_PERSON, A_SKILL),
-    retention_days=90,
-    readers=("HR portal",),
-)  # fmt: skip
-
-SHOWN = declare(
-    "out__shown_companion",
-    "One row per person and companion they were shown, of the time that counts towards the companion's load.",
-    ("person_id", "companion_id", "since_date"),
-    ("person_id", "companion_id", "since_date"),
-    retention_days=90,
-    readers=("out",),
-)
-
-OBEYED = declare(
-    "out__obeyed_reply",
-    "One row per reply and night that first obeyed it.",
-    ("reply_id", "obeyed_date", "first_snapshot_id"),
-    ("reply_id", "obeyed_date"),
-    required=("first_snapshot_id",),
-    readers=("out",),
-)
 
 SNAPSHOT = declare(
     "out__snapshot",
