@@ -12,6 +12,7 @@ from assets.replay import check_counterfactuals, read_world, replay
 from assets.resources import Night
 from pipelines.config import read_config
 from pipelines.contracts.catalog import DELIVERY, PERSON
+from pipelines.contracts.learnt import CANDIDATE
 from pipelines.contracts.published import (
     COUNTERFACTUAL,
     MASTERY_PROOF,
@@ -74,3 +75,17 @@ def test_a_gap_in_support_stands_for_enough_people(night: Night) -> None:
     gaps = night.read(SUPPORT_GAP)
     assert gaps.filter(pl.col("recommended_count") < night.config.policy.minimum_people).height == 0
     assert gaps.filter(pl.col("lacks").list.len() == 0).height == 0
+
+
+def test_the_models_reasons_sum_to_the_difference_between_rows_and_the_parts_to_the_score(night: Night) -> None:
+    rows = night.read(NEXT_SKILL).drop_nulls("skill_id").explode("reasons").unnest("reasons")
+    step = ["person_id", "skill_id", "to_stage", "kind", "score"]
+    model, part = pl.col("code").str.starts_with("model_"), pl.col("code").str.starts_with("part_")
+    sums = rows.group_by(step).agg(
+        pl.col("value").filter(model).sum(), pl.col("value").filter(part).sum().alias("parts")
+    )
+    assert sums.select((pl.col("parts") - pl.col("score")).abs().max()).item() < 1e-9
+    both = sums.join(night.read(CANDIDATE).drop_nulls("prior"), on=("person_id", "skill_id", "to_stage", "kind"))
+    assert both.height > 300
+    apart = both.group_by("person_id").agg((pl.col("value") - pl.col("prior")).alias("gap"))
+    assert apart.select((pl.col("gap").list.max() - pl.col("gap").list.min()).max()).item() < 1e-6
