@@ -14,11 +14,13 @@ import polars as pl
 
 from assets.companions import open_candidates, own_words
 from assets.core import taxonomy_of
-from assets.model import as_events, rank_candidates
+from assets.learning import STEP_COLUMNS, as_events, flow_tables, practice_in
+from assets.model import rank_candidates
 from assets.out import situation_of, with_contributions
 from assets.resources import Night
 from ml.bundle import load_bundle
 from ml.counterfactual import Situation, added_evidence
+from ml.families import FlowTables, Together, flow_features
 from ml.groups import GroupPopularity
 from ml.mastery import reach_steps
 from ml.motives import Surroundings
@@ -58,6 +60,7 @@ class World:
     steps: pl.DataFrame
     members: pl.DataFrame
     recommender: Recommender
+    tables: FlowTables
     assignment: pl.DataFrame
     taxonomy: Taxonomy
     reach: Callable[[pl.DataFrame], pl.DataFrame]
@@ -93,12 +96,14 @@ def read_world(night: Night, as_of: date) -> World:
     taxonomy = taxonomy_of(night)
     words = own_words(night, taxonomy, as_of)
     here = night.read(PERSON).select("person_id")
+    groups, tables = GroupPopularity(as_events(steps), members), flow_tables(night, steps)
     folder = night.settings.models_path / night.read(MODEL_CARD)["model_version"][0]
     return World(
         situation=situation_of(night, words),
         steps=steps,
         members=members,
-        recommender=load_bundle(folder, extra_features=GroupPopularity(as_events(steps), members)),
+        recommender=load_bundle(folder, extra_features=Together((groups, flow_features(tables)))),
+        tables=tables,
         assignment=night.read(ASSIGNMENT),
         taxonomy=taxonomy,
         reach=lambda evidence: reach_steps(evidence, as_of, night.config.policy.stages, tracing),
@@ -114,7 +119,8 @@ def replay(world: World, person: str, change: dict[str, Any] | None) -> pl.DataF
     mastery, reached = situation.estimate(own), world.reach(own)
     steps = pl.concat([world.steps.filter(~mine), reached]).sort("person_id", "reached_at", "step_id")
     groups = GroupPopularity(as_events(steps), world.members)
-    recommender = replace(world.recommender, extra=groups)
+    tables = replace(world.tables, practice=practice_in(evidence), steps=steps.select(*STEP_COLUMNS))
+    recommender = replace(world.recommender, extra=Together((groups, flow_features(tables))))
     found = rank_candidates(recommender, steps, mastery, pl.Series([person]), situation.as_of)
     candidates = world.open_to(with_contributions(found.rename({"prior": "score"})), mastery)
     around = replace(

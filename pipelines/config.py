@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from pipelines.contracts.policy import Policy
+from pipelines.contracts.policy import Policy, TrainingPolicy
 from pipelines.contracts.shapes import SHAPES, ShapeName
 from pipelines.identity import AccountKind
+from pipelines.publish.options import PublishOptions
 from pipelines.sources.adapter import all_adapters
 from pipelines.sources.declaration import SourceOptions
 
@@ -182,6 +183,8 @@ class Config(_Declared):
     sources: Annotated[list[Source], Field(min_length=1)]
     taxonomy: Taxonomy = Taxonomy()
     policy: Policy = Policy()
+    publish: PublishOptions = PublishOptions()
+    training: TrainingPolicy = TrainingPolicy()
 
     @field_validator("time_zone")
     @classmethod

@@ -58,6 +58,32 @@ def print_counterfactuals(data_root: Path | None, rows: int, as_json: bool) -> N
     _print("Counterfactuals applied", found, as_json)
 
 
+def print_publish(people: int, rows: int, repeats: int, as_json: bool) -> None:
+    """Publication beside a bare write, one person's rows read back, and PostgreSQL beside a bare COPY."""
+    from pipelines.publish.benchmark import benchmark_publish
+
+    _print("Publishing", benchmark_publish(people, rows, repeats, progress=say), as_json)
+
+
+def print_readers(readers: int, publications: int, as_json: bool) -> None:
+    """What concurrent readers of every way in saw during publications."""
+    from pipelines.publish.reader_benchmark import benchmark_readers
+    from pipelines.publish.throwaway_server import NoServerInstalled
+
+    try:
+        found = benchmark_readers(readers, publications, progress=say)
+    except NoServerInstalled as missing:
+        raise Failed(str(missing)) from missing
+    _print("Readers", found, as_json)
+
+
+def print_site(people: int, as_json: bool) -> None:
+    """The pages of so many people: seconds."""
+    from pipelines.site.benchmark import benchmark_site
+
+    _print("Site", benchmark_site(people, progress=say), as_json)
+
+
 def whole_numbers(option: str, text: str) -> list[int]:
     """Numbers separated by commas. Raises Failed where one is none."""
     try:

@@ -9,6 +9,7 @@ from pipelines.contracts.declaring import A_PERSON, A_SKILL, ORIGIN, declare
 from pipelines.contracts.fields import OWN_WEIGHTS
 from pipelines.contracts.learnt import (
     CANDIDATE,
+    DRIFT,
     EVALUATION,
     HALF_LIFE,
     MASTERY,
@@ -17,7 +18,7 @@ from pipelines.contracts.learnt import (
     REACHED_STEP,
     TRACING,
 )
-from pipelines.contracts.published import OBEYED, PUBLISHED, SHOWN, SNAPSHOT
+from pipelines.contracts.published import OBEYED, PUBLISHED, SHOWN, SNAPSHOT, WAY_IN
 from pipelines.contracts.table import Reference, Table
 
 # Judgements: evidence of teaching that comes from this table is a review given.
@@ -241,6 +242,6 @@ TABLES: dict[str, Table] = {
         DELIVERY, PERSON, ACCOUNT, CONFLICT, ROLE_PERIOD, ASSIGNMENT, WORKLOG, LEARNING_RECORD, FEEDBACK, ASPIRATION,
         CONSENT, REPLY, PREFERENCE, SKILL_MENTION, SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE, TAXONOMY_RELATION,
         UNKNOWN_MENTION, EVIDENCE, TRACING, HALF_LIFE, MASTERY, REACHED_STEP, PRECEDENCE,
-        EVALUATION, MODEL_CARD, CANDIDATE, *PUBLISHED, SNAPSHOT, SHOWN, OBEYED,
+        EVALUATION, MODEL_CARD, CANDIDATE, DRIFT, *PUBLISHED, SNAPSHOT, SHOWN, OBEYED, WAY_IN,
     )
 }  # fmt: skip

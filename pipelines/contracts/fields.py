@@ -312,9 +312,22 @@ _declare("content_sha256", pl.String, "SHA-256 of the rows' content in their ord
 _declare("model", pl.String, "Name of the model.")
 _declare("segment", pl.String, "Which people: all, or by length of history.")
 _declare("people_count", pl.Int64, "People evaluated.", minimum=0)
+_declare("watched_name", pl.String, "Input or score whose distribution is watched.")
+_declare("watched_kind", pl.String, "Whether the model reads it or says it.", allowed=("input", "score"))
+_declare(
+    "stability_index",
+    pl.Float64,
+    "Population stability index against the night the model was trained: 0.1 is a shift, 0.25 a major one.",
+    minimum=0,
+)
+_declare("chance_index", pl.Float64, "What chance alone makes of the index among so few.", minimum=0)
+_declare("is_drifted", pl.Boolean, "The index exceeds the declared limit and what chance makes of it.")
 _declare("hr_at_10", pl.Float64, "Share of people with a reached step among the first ten.", minimum=0, maximum=1)
 _declare("ndcg_at_10", pl.Float64, "Normalised discounted cumulative gain at ten.", minimum=0, maximum=1)
 _declare("ndcg_at_10_low", pl.Float64, "Lower end of its 95 % bootstrap interval.", minimum=0, maximum=1)
 _declare("ndcg_at_10_high", pl.Float64, "Upper end of its 95 % bootstrap interval.", minimum=0, maximum=1)
 _declare("mrr", pl.Float64, "Mean reciprocal rank of the first step reached.", minimum=0, maximum=1)
 _declare("card", pl.String, "Model card: features, window, metrics, versions, seeds, as JSON.")
+_declare("way_name", pl.String, "Way in: how readers reach the table.")
+_declare("location", pl.String, "Where it is: a path, or a schema and table.")
+_declare("way_problem", pl.String, "Why it could not be published there; null where it was.")

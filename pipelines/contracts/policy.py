@@ -135,6 +135,19 @@ class ReplyPolicy(_Bounded):
 
 
 @dataclass(frozen=True)
+class TrainingPolicy(_Bounded):
+    """When a new ranker is trained, and what it must show to take the champion's place."""
+
+    every_days: int = 7  # tastes and projects move by the week, not by the night
+    new_steps_share: float = 0.05  # or once so many steps more were reached than the last training saw
+    drift_limit: float = 0.25  # or once an input's stability index exceeds the customary mark of a major shift
+    ahead_share: float = 0.95  # of bootstrap resamples of people in which it must rank better than each rival
+    segment_margin: float = 0.03  # NDCG@10 that no segment of people may lose against the champion
+    least_people: int = 30  # fewer people in the last window, or in a segment, prove nothing either way
+    calibration_error_share: float = 0.02  # of 100 promises of 30 in 100, 28 to 32 come true
+
+
+@dataclass(frozen=True)
 class Policy(_Bounded):
     """Everything that is declared rather than learnt."""
 

@@ -180,6 +180,15 @@ SNAPSHOT = declare(
     readers=("data engineers",),
 )
 
+WAY_IN = declare(
+    "out__way_in",
+    "One row per way in beside Parquet: which snapshot it holds, where, and why not where it failed.",
+    ("way_name", "snapshot_id", "location", "way_problem"),
+    ("way_name",),
+    required=("snapshot_id",),
+    readers=("data engineers",),
+)
+
 # What a snapshot holds: a table added here is judged, stamped and published, whichever asset makes it.
 PUBLISHED: tuple[Table, ...] = (
     NEXT_SKILL,
