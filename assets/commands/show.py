@@ -115,9 +115,9 @@ def _print(page: dict[str, Any], snapshot: Snapshot) -> None:
 def _print_step(step: dict[str, Any]) -> None:
     """A step's sentence, what would have changed it and how to go about it."""
     answers.print(f"[bold]{step['rank']}.[/bold] {escape(step['explanation'])}")
-    for said in (step["counterfactual"], step["how"]):
+    for word, said in (("How", step["how"]), ("What would have changed it", step["counterfactual"])):
         if said:
-            answers.print(f"   {escape(said)}")
+            answers.print(f"   {word}: {escape(said)}")
     answers.print(f"   [dim]{escape(_reasons(step['reasons']))}[/dim]\n")
 
 
