@@ -114,6 +114,13 @@ def publication_row(
     )
 
 
+def refuse_addresses(frames: Mapping[Table, pl.DataFrame]) -> None:
+    """Raises ValueError where a text of any table holds an e-mail address: the last look at all tables together."""
+    found = {table.name: _addresses(frame) for table, frame in frames.items()}
+    if told := ", ".join(f"{name} in {count:,} texts" for name, count in found.items() if count):
+        raise ValueError(f"e-mail addresses would be published: {told}. Look at what these texts are made from")
+
+
 def changed_share(before: pl.LazyFrame | None, now: pl.LazyFrame) -> float | None:
     """Share of the people in both who have another list, 0..1; None where there is nothing before."""
     if before is None:

@@ -17,6 +17,7 @@ from pipelines.publish.gate import (
     people_table,
     publication_row,
     publication_table,
+    refuse_addresses,
 )
 from pipelines.publish.options import PublishOptions
 
@@ -99,6 +100,8 @@ def test_a_ranker_that_was_badly_calibrated_is_not_published() -> None:
 def test_names_and_addresses_are_not_published() -> None:
     told = next_skills("s0").with_columns(how=pl.lit("Ask ann@example.org."))
     assert publication_row({NEXT_SKILL: told}, None, None)["address_count"][0] == 1
+    with pytest.raises(ValueError, match="out__next_skill in 1 texts"):
+        refuse_addresses({NEXT_SKILL: told})
     row = publication_row({PERSON: pl.DataFrame(schema=PERSON.schema)}, None, None)
     assert broken(publication_table(PublishOptions()), row) == {"personal_column_count|between": 1}
     clean = publication_row({NEXT_SKILL: next_skills("s0"), OUT_MASTERY: mastered("s0")}, None, None)
