@@ -30,6 +30,7 @@ NEXT_SKILL = declare(
     required=("person_id", "snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version"),
     references=(A_PERSON, A_SKILL),
     row_rules=(_SAYS_OR_RECOMMENDS,),
+    version="1.1.0",
     retention_days=90,
     readers=("HR portal", "learning platform", "BI"),
 )  # fmt: skip
@@ -41,6 +42,7 @@ OUT_MASTERY = declare(
     ("person_id", "skill_id"),
     required=("stage", "snapshot_id", "as_of"),
     references=(A_PERSON, A_SKILL),
+    version="1.1.0",
     retention_days=90,
     readers=("HR portal", "learning platform"),
 )
