@@ -210,11 +210,7 @@ def _wishes(tables: FlowTables) -> tuple[Marks, ...]:
     rows = tables.wishes.drop_nulls("skill_id").select(
         "person_id", "skill_id", _moment("stated_at").alias("ts"), pl.col("wish_weight").fill_null(1.0).alias("value")
     )
-    near = rows.join(tables.capabilities, on="skill_id").select("person_id", "capability_id", "ts", "value")
-    return (
-        Marks(Feature("wish_weight", "wishes", "how much the person last said to want it"), rows, "latest"),
-        Marks(Feature("wish_near", "wishes", "the same for its capability"), near, "latest"),
-    )
+    return (Marks(Feature("wish_weight", "wishes", "how much the person last said to want it"), rows, "latest"),)
 
 
 def _moment(column: str) -> pl.Expr:
