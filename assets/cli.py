@@ -196,6 +196,46 @@ def dictionary(as_json: AsJson = False) -> None:
     print_dictionary(as_json)
 
 
+@app.command(epilog=example("footsteps contracts --json", "footsteps contracts --write"))
+@said_plainly
+def contracts(
+    write: Annotated[bool, typer.Option(help="Write docs/contracts and release versions that are new.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The published tables' contracts in the Open Data Contract Standard, and what is released."""
+    from assets.commands.contracts import print_contracts
+
+    print_contracts(write, as_json)
+
+
+@app.command(epilog=example("footsteps feed --after 120", "footsteps feed --json"))
+@said_plainly
+def feed(
+    after: Annotated[int, typer.Option(min=0, help="Cursor: the sequence of the last event you read.")] = 0,
+    most: Annotated[int, typer.Option(min=1, help="Events at most.")] = 1000,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """The change feed behind a cursor: whose recommendations changed, one CloudEvent a line."""
+    from assets.commands.feed import print_feed
+
+    print_feed(data_root, after, most, as_json)
+
+
+@app.command(epilog=example("footsteps site", "footsteps site --folder /srv/footsteps"))
+@said_plainly
+def site(
+    folder: Annotated[Path | None, typer.Option(help="Where the pages go; published/site if not given.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Write them anew, even where they are there.")] = False,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Pages for people: one a person, one a team of five or more, one for the night; static, offline."""
+    from assets.commands.site import write_site
+
+    write_site(data_root, folder, again, as_json)
+
+
 @app.command(epilog=example("footsteps doctor", "footsteps doctor --json"))
 @said_plainly
 def doctor(
@@ -257,6 +297,69 @@ def bench_recommender(
     from assets.commands.bench import print_recommender
 
     print_recommender(people, as_json)
+
+
+@bench.command("companions", epilog=example("footsteps bench companions --people 100000"))
+@said_plainly
+def bench_companions(
+    people: Annotated[str, typer.Option(help="Numbers of people, separated by commas.")] = "10000,100000",
+    as_json: AsJson = False,
+) -> None:
+    """Companions for everyone on two nights: how many are named and counted, seconds and memory."""
+    from assets.commands.bench import print_companions
+
+    print_companions(people, as_json)
+
+
+@bench.command("counterfactuals", epilog=example("footsteps bench counterfactuals --rows 1000"))
+@said_plainly
+def bench_counterfactuals(
+    rows: Annotated[int, typer.Option(min=1, help="Recommended rows drawn.")] = 1000,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Apply the published counterfactuals to people's data, list anew, count where the row did as said."""
+    from assets.commands.bench import print_counterfactuals
+
+    print_counterfactuals(data_root, rows, as_json)
+
+
+@bench.command("publish", epilog=example("footsteps bench publish", "footsteps bench publish --people 100000"))
+@said_plainly
+def bench_publish(
+    people: Annotated[int, typer.Option(min=1, help="People recommended to.")] = 1_000_000,
+    rows: Annotated[int, typer.Option(min=1, help="Rows for each.")] = 10,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of which the median is taken.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Parquet and Delta beside a bare polars write, one person read back, PostgreSQL beside a bare COPY."""
+    from assets.commands.bench import print_publish
+
+    print_publish(people, rows, repeats, as_json)
+
+
+@bench.command("readers", epilog=example("footsteps bench readers", "footsteps bench readers --publications 10"))
+@said_plainly
+def bench_readers(
+    readers: Annotated[int, typer.Option(min=1, help="Readers at a time, each a process.")] = 8,
+    publications: Annotated[int, typer.Option(min=1, help="Publications meanwhile.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Readers of every way in during publications: torn, empty and mixed reads, which must be none."""
+    from assets.commands.bench import print_readers
+
+    print_readers(readers, publications, as_json)
+
+
+@bench.command("site", epilog=example("footsteps bench site", "footsteps bench site --people 1000"))
+@said_plainly
+def bench_site(
+    people: Annotated[int, typer.Option(min=1, help="People who get a page.")] = 10_000, as_json: AsJson = False
+) -> None:
+    """The static site of a made-up company: pages and seconds."""
+    from assets.commands.bench import print_site
+
+    print_site(people, as_json)
 
 
 def main(arguments: list[str] | None = None) -> Any:

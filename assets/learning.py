@@ -37,6 +37,7 @@ SEED = 7
 # Content of these decides what a ranker learns; a night in which none of it changed learns nothing new.
 _TOLD = (PERSON, ROLE_PERIOD, ROLE_PROFILE, PREREQUISITE, ASSIGNMENT, LEARNING_RECORD, ASPIRATION)
 LEARNT_FROM = [REACHED_STEP.name, EVIDENCE.name, SKILL.name, ALIAS.name, *(table.name for table in _TOLD)]
+STEP_COLUMNS = ("person_id", "skill_id", "reached_at")
 _FINISHED = ("completed", "passed", "attended")
 
 
@@ -70,7 +71,6 @@ def extra_features(night: Night, steps: pl.DataFrame) -> ExtraFeatures:
 def flow_tables(night: Night, steps: pl.DataFrame) -> FlowTables:
     """The core tables that features are made of, the micro-skills found in their texts."""
     taxonomy = Taxonomy(*(night.read(table) for table in (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE)))
-    evidence = night.read(EVIDENCE).filter(pl.col("mode") == "repetition")
     learning = night.read(LEARNING_RECORD).with_columns(pl.coalesce("skill_text", "course_name").alias("skill_text"))
     return FlowTables(
         people=night.read(PERSON).select("person_id", "role_name", "hired_date"),
@@ -79,16 +79,22 @@ def flow_tables(night: Night, steps: pl.DataFrame) -> FlowTables:
         assignments=_named(night.read(ASSIGNMENT), taxonomy).select(
             "person_id", "skill_id", "started_date", "done_at"
         ),
-        practice=evidence.select("person_id", "skill_id", "occurred_at", pl.col("amount").alias("hours")),
+        practice=practice_in(night.read(EVIDENCE)),
         learning=_named(learning, taxonomy).select(
             "person_id", "skill_id", "occurred_at", pl.col("learning_verb").is_in(_FINISHED).alias("is_finished"),
             "score_share",
         ),
-        steps=steps.select("person_id", "skill_id", "reached_at"),
+        steps=steps.select(*STEP_COLUMNS),
         prerequisites=taxonomy.prerequisites,
         capabilities=taxonomy.skills.select("skill_id", "capability_id"),
         wishes=_named(night.read(ASPIRATION), taxonomy).select("person_id", "skill_id", "stated_at", "wish_weight"),
     )  # fmt: skip
+
+
+def practice_in(evidence: pl.DataFrame) -> pl.DataFrame:
+    """One row per row of evidence of real work: person_id, skill_id, occurred_at, hours."""
+    work = evidence.filter(pl.col("mode") == "repetition")
+    return work.select("person_id", "skill_id", "occurred_at", pl.col("amount").alias("hours"))
 
 
 def fingerprint_recipe(horizon_days: int, extra: ExtraFeatures) -> str:

@@ -118,6 +118,23 @@ class Weights(_Bounded):
 
 
 @dataclass(frozen=True)
+class CompanionPolicy(_Bounded):
+    """Whom a person is shown, and how many people anyone is shown to."""
+
+    load_cap: int = 5  # people one companion is shown to: as many as a lunch break a week leaves room for
+    exposure_days: int = 28  # for so long a pair is shown, and counts towards the load; then it is somebody else's turn
+    manager_chain_may_walk: bool = False  # learning beside one's own superior is not learning among equals
+
+
+@dataclass(frozen=True)
+class ReplyPolicy(_Bounded):
+    """How long a reply holds that names no end itself."""
+
+    dismissed_days: int = 90  # a quarter: long enough to be felt, short enough to be asked again
+    done_days: int = 90  # within a quarter the work itself shows in the exports
+
+
+@dataclass(frozen=True)
 class TrainingPolicy(_Bounded):
     """When a new ranker is trained, and what it must show to take the champion's place."""
 
@@ -143,6 +160,8 @@ class Policy(_Bounded):
     stages: StagePolicy = field(default_factory=StagePolicy)
     precedence: PrecedencePolicy = field(default_factory=PrecedencePolicy)
     weights: Weights = field(default_factory=Weights)
+    companions: CompanionPolicy = field(default_factory=CompanionPolicy)
+    replies: ReplyPolicy = field(default_factory=ReplyPolicy)
 
     @property
     def version(self) -> str:
