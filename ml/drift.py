@@ -16,7 +16,6 @@ from scipy.special import rel_entr
 from ml.histories import Doubles
 
 BINS = 10
-FLOOR = 1e-4  # a bin that was empty once must not make the index infinite
 MOST_NAMES = 50  # of a column of names: the commonest; the others are one bin
 
 Kind = Literal["input", "score"]
@@ -76,17 +75,21 @@ def measure_drift(
             if told.dtype == pl.String
             else _shares_of_numbers(told.to_numpy().astype(np.float64), reference.edges)
         )
-        index = stability_index(np.asarray(reference.shares), shares)
-        chance = (len(shares) - 1) * (1.0 / reference.n + 1.0 / len(told))
+        size = len(shares)
+        index = stability_index(_smoothed(np.asarray(reference.shares), reference.n), _smoothed(shares, len(told)))
+        chance = (size - 1) * (1.0 / reference.n + 1.0 / len(told))
         found.append(Drift(name, kinds[name], index, chance, index > limit + chance))
     return tuple(found)
 
 
 def stability_index(before: Doubles, now: Doubles) -> float:
-    """The population stability index of two rows of shares: relative entropy both ways, in nats."""
-    p, q = (np.maximum(shares, FLOOR) for shares in (before, now))
-    p, q = p / p.sum(), q / q.sum()
-    return float(rel_entr(p, q).sum() + rel_entr(q, p).sum())
+    """The population stability index of two rows of positive shares: relative entropy both ways, in nats."""
+    return float(rel_entr(before, now).sum() + rel_entr(now, before).sum())
+
+
+def _smoothed(shares: Doubles, n: int) -> Doubles:
+    """Half a person more in every bin, so that one that happens to be empty among few weighs no more than few can."""
+    return (shares * n + 0.5) / (n + 0.5 * len(shares))
 
 
 def write_profiles(profiles: Mapping[str, Profile]) -> str:

@@ -35,26 +35,24 @@ class Marks:
     def keys(self) -> list[str]:
         return [key for key in KEYS if key in self.rows.columns]
 
-    @cached_property
-    def running(self) -> pl.DataFrame:
+    def running(self, codes: "Codes") -> pl.DataFrame:
         """One row a key and moment: the value from then on."""
         whole = self.rows.drop_nulls([*self.keys, "ts"])
-        rows = whole.select(
-            *(pl.col(key).cast(pl.String) for key in self.keys),
-            _naive(whole["ts"]),
-            pl.col("value").cast(pl.Float64),
+        rows = codes.mark(whole.with_columns(_naive(whole["ts"])), [self.keys]).select(
+            pl.col(_called(self.keys)).alias("key"), "ts", pl.col("value").cast(pl.Float64)
         )
         summed = self.kind in ("log_sum", "share")
         merge = pl.col("value").sum() if summed else pl.col("value").max()
-        rows = rows.group_by(*self.keys, "ts").agg(merge).sort("ts", *self.keys)
+        rows = rows.drop_nulls("key").group_by("key", "ts").agg(merge).sort("ts", "key")
         if summed:
-            rows = rows.with_columns(pl.col("value").cum_sum().over(self.keys))
+            rows = rows.with_columns(pl.col("value").cum_sum().over("key"))
         return rows.with_columns(pl.col("ts").alias("marked"))
 
-    def column(self, pairs: pl.DataFrame) -> pl.Series:
+    def column(self, pairs: pl.DataFrame, running: pl.DataFrame) -> pl.Series:
         """One value a pair; pairs are sorted by `at`."""
-        found = pairs.join_asof(
-            self.running, left_on="at", right_on="ts", by=self.keys, strategy="backward", allow_exact_matches=False,
+        asked = pairs.select("at", pl.col(_called(self.keys)).alias("key"))
+        found = asked.join_asof(
+            running, left_on="at", right_on="ts", by="key", strategy="backward", allow_exact_matches=False,
             check_sortedness=False,
         )  # fmt: skip
         if self.kind == "log_age":
@@ -62,6 +60,24 @@ class Marks:
         else:
             value = pl.col("value").clip(lower_bound=0.0).log1p() if self.kind == "log_sum" else pl.col("value")
         return found.select(value.fill_null(0.0).alias(self.feature.name)).to_series()
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """A number for each id, so that a pair's several ids are looked up as one number, not as texts."""
+
+    of: dict[str, pl.DataFrame]  # by key: the key, and its code
+
+    def mark(self, frame: pl.DataFrame, wanted: list[list[str]]) -> pl.DataFrame:
+        """The frame with one column for each list of keys; null where an id has no number."""
+        for key in dict.fromkeys(key for keys in wanted for key in keys):
+            frame = frame.join(self.of[key], on=key, how="left", maintain_order="left")
+        for keys in wanted:
+            code = pl.lit(0, pl.Int64)
+            for key in keys:
+                code = code * self.of[key].height + pl.col(f"{key}_code")
+            frame = frame.with_columns(code.alias(_called(keys)))
+        return frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,14 +91,33 @@ class FlowFeatures:
     def declared(self) -> tuple[Feature, ...]:
         return tuple(one.feature for one in self.marks)
 
+    @cached_property
+    def codes(self) -> Codes:
+        of = {}
+        for key in KEYS:
+            named = [one.rows[key].cast(pl.String) for one in self.marks if key in one.keys]
+            ids = pl.concat(named).drop_nulls().unique().sort()
+            of[key] = pl.DataFrame({key: ids, f"{key}_code": pl.arange(len(ids), dtype=pl.Int64, eager=True)})
+        return Codes(of)
+
+    @cached_property
+    def running(self) -> tuple[pl.DataFrame, ...]:
+        return tuple(one.running(self.codes) for one in self.marks)
+
     def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """One row a pair, in order."""
         keyed = pairs.with_row_index("place").with_columns(
             pl.col("skill_id").str.replace(r"\|[^|]*$", ""), _naive(pairs["at"])
         )
         keyed = keyed.join(self.capabilities, on="skill_id", how="left").sort("at", "place")
-        columns = [one.column(keyed) for one in self.marks]
+        sets = {_called(one.keys): one.keys for one in self.marks}
+        keyed = self.codes.mark(keyed, list(sets.values()))
+        columns = [one.column(keyed, running) for one, running in zip(self.marks, self.running, strict=True)]
         return pl.DataFrame([keyed["place"], *columns]).sort("place").drop("place")
+
+
+def _called(keys: list[str]) -> str:
+    return "key_" + "_".join(keys)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,11 +245,7 @@ def _wishes(tables: FlowTables) -> tuple[Marks, ...]:
     rows = tables.wishes.drop_nulls("skill_id").select(
         "person_id", "skill_id", _moment("stated_at").alias("ts"), pl.col("wish_weight").fill_null(1.0).alias("value")
     )
-    near = rows.join(tables.capabilities, on="skill_id").select("person_id", "capability_id", "ts", "value")
-    return (
-        Marks(Feature("wish_weight", "wishes", "how much the person last said to want it"), rows, "latest"),
-        Marks(Feature("wish_near", "wishes", "the same for its capability"), near, "latest"),
-    )
+    return (Marks(Feature("wish_weight", "wishes", "how much the person last said to want it"), rows, "latest"),)
 
 
 def _moment(column: str) -> pl.Expr:

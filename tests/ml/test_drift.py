@@ -50,7 +50,7 @@ def test_a_column_that_always_says_the_same_or_nothing_breaks_nothing() -> None:
     now = {"flat": pl.Series([1.0] * 20), "none": pl.Series([1.0])}
     found = measure_drift(known, now, {"flat": "input", "none": "input"}, 0.25)
     assert [one.name for one in found] == ["flat"]
-    assert found[0].index == 0.0
+    assert found[0].index < 0.01
 
 
 def test_profiles_survive_their_file_and_nonsense_is_refused() -> None:

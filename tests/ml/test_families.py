@@ -91,7 +91,6 @@ def value(name: str, person: str, skill: str, at: int, flow: FlowTables | None =
         ("prerequisites_met", "a", "bake", 31, 1.0),
         ("capability_held", "a", "bake", 31, 2 / 3),
         ("wish_weight", "a", "bake", 20, 0.5),
-        ("wish_near", "a", "boil", 34, 1.0),
         ("wish_weight", "b", "bake", 34, 0.0),
     ],
 )
