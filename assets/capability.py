@@ -6,12 +6,14 @@ Does not belong here: how they are reckoned (`ml.mastery`, `ml.tracing`, `ml.pre
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition, asset, multi_asset
 
-from assets.core import described
+from assets.companions import OWN_WORDS, own_words, without_hidden
+from assets.core import described, taxonomy_of
 from assets.io import spec_of
 from assets.out import SURROUNDING, surroundings
 from assets.resources import Night
@@ -61,7 +63,7 @@ def precedence(night: Night) -> pl.DataFrame:
 
 @multi_asset(
     name="map_capabilities",
-    specs=[spec_of(table, deps=[*SURROUNDING, MODEL_CARD.name]) for table in (CAPABILITY, ALIGNMENT)],
+    specs=[spec_of(table, deps=[*SURROUNDING, *OWN_WORDS, MODEL_CARD.name]) for table in (CAPABILITY, ALIGNMENT)],
 )
 def capabilities(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """What everyone covers of each capability, and where teams' wishes and needs agree or part."""
@@ -69,6 +71,8 @@ def capabilities(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     around, stamps = surroundings(night, night.as_of(context)), stamps_of(context, night)
     own = around.mastery.join(people, on="person_id", how="semi")
     covered = map_capabilities(own, around.skills, around.prerequisites)
-    aligned = align_teams(people, around, team_people=policy.team_people, minimum_people=policy.minimum_people)
+    words = own_words(night, taxonomy_of(night), night.as_of(context))
+    open_wishes = replace(around, wishes=without_hidden(words, around.wishes))
+    aligned = align_teams(people, open_wishes, team_people=policy.team_people, minimum_people=policy.minimum_people)
     yield night.materialize(CAPABILITY, stamp(CAPABILITY, covered, stamps))
     yield night.materialize(ALIGNMENT, stamp(ALIGNMENT, aligned, stamps))

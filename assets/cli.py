@@ -5,17 +5,14 @@ Does not belong here: what a command does (one module each under `assets.command
 """
 
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, Any
 
 import typer
 
-from assets.commands.saying import Failed, fail
-
-P = ParamSpec("P")
+from assets.benches import bench
+from assets.options import AsJson, ConfigFile, DataRoot, Day, LandingFolder, example, said_plainly
 
 app = typer.Typer(
     name="footsteps",
@@ -25,42 +22,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-bench = typer.Typer(help="Benchmarks that print a table: side by side, in one run.", no_args_is_help=True)
 sources = typer.Typer(help="The systems that can be read, and what a file is.", invoke_without_command=True)
 app.add_typer(bench, name="bench")
 app.add_typer(sources, name="sources")
-
-DataRoot = Annotated[
-    Path | None,
-    typer.Option("--data-root", envvar="FOOTSTEPS_DATA_ROOT", help="Folder of everything this company has."),
-]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", envvar="FOOTSTEPS_CONFIG", help="footsteps.yaml, if not in the data root.")
-]
-LandingFolder = Annotated[
-    Path | None, typer.Option("--landing", envvar="FOOTSTEPS_LANDING", help="Folder the exports are dropped into.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
-Day = Annotated[datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="See nothing after this day.")]
-
-
-def example(*lines: str) -> str:
-    """The epilog of a command's help: an example to copy."""
-    return "Example:\n\n" + "\n\n".join(f"  [cyan]{line}[/cyan]" for line in lines)
-
-
-def said_plainly(command: Callable[P, None]) -> Callable[P, None]:
-    """A failure that has a sentence is said with it, on standard error, and exits with 1: no stack trace."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except Failed as failure:
-            fail(str(failure))
-            raise typer.Exit(1) from None
-
-    return run
 
 
 @app.command(epilog=example("footsteps demo --people 300", "footsteps run"))
@@ -109,6 +73,32 @@ def show(
     from assets.commands.show import show_people
 
     show_people(data_root, person, sample, as_json)
+
+
+@app.command("reply", epilog=example("footsteps reply 100012 dismiss dat-2",
+    "footsteps reply 100012 snooze dat-2 --until 2026-09-01", "footsteps reply 100012 dispute dat-2 --stage journeyman",
+    'footsteps reply 100012 accept "Join tables in SQL" --goal journeyman'))  # fmt: skip
+@said_plainly
+def reply_to_step(
+    person: Annotated[str, typer.Argument(help="person_id of who replies.")],
+    kind: Annotated[str, typer.Argument(help="accept, dismiss, snooze, dispute, hide, done or retract.")],
+    skill: Annotated[str, typer.Argument(help="The micro-skill: its skill_id or name.")],
+    goal: Annotated[str | None, typer.Option(help="One step of it: apprentice, journeyman, master, refresh.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Of snooze: the day it returns.")] = None,
+    stage: Annotated[str | None, typer.Option(help="Of dispute: the stage the person holds.")] = None,
+    on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When it was said; now, if not given.")
+    ] = None,
+    config: ConfigFile = None,
+    landing: LandingFolder = None,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a person's reply to a step where the next night reads it; the same reply twice is written once."""
+    from assets.commands.reply import Word, reply
+
+    word = Word(kind, skill, goal, until.date() if until else None, stage)
+    reply(data_root, config, landing, person, word, on.replace(tzinfo=UTC) if on else None, as_json)
 
 
 @app.command(
@@ -259,107 +249,6 @@ def up(
     from assets.commands.up import serve
 
     serve(data_root, config, landing, port)
-
-
-@bench.command("validate", epilog=example("footsteps bench validate", "footsteps bench validate --rows 1000000"))
-@said_plainly
-def bench_validate(
-    rows: Annotated[str, typer.Option(help="Row counts, separated by commas.")] = "1000000,10000000",
-    repeats: Annotated[int, typer.Option(min=1, help="Runs of which the median is taken.")] = 3,
-    as_json: AsJson = False,
-) -> None:
-    """Great Expectations on Polars, on pandas, and the bare polars rules, side by side."""
-    from assets.commands.bench import print_validation
-
-    print_validation(rows, repeats, as_json)
-
-
-@bench.command("sources", epilog=example("footsteps bench sources", "footsteps bench sources --rows 1000000"))
-@said_plainly
-def bench_sources(
-    rows: Annotated[int, typer.Option(min=1000, help="Rows of each export.")] = 5_000_000,
-    repeats: Annotated[int, typer.Option(min=1, help="Runs of which the median is taken.")] = 3,
-    as_json: AsJson = False,
-) -> None:
-    """Exports read, judged and sunk to Parquet beside a bare polars scan and sink of the same file."""
-    from assets.commands.bench import print_sources
-
-    print_sources(rows, repeats, as_json)
-
-
-@bench.command("recommender", epilog=example("footsteps bench recommender --people 10000,100000"))
-@said_plainly
-def bench_recommender(
-    people: Annotated[str, typer.Option(help="Numbers of people, separated by commas.")] = "10000,100000,1000000",
-    as_json: AsJson = False,
-) -> None:
-    """Fitting and scoring to the top ten at growing numbers of people: seconds and memory."""
-    from assets.commands.bench import print_recommender
-
-    print_recommender(people, as_json)
-
-
-@bench.command("companions", epilog=example("footsteps bench companions --people 100000"))
-@said_plainly
-def bench_companions(
-    people: Annotated[str, typer.Option(help="Numbers of people, separated by commas.")] = "10000,100000",
-    as_json: AsJson = False,
-) -> None:
-    """Companions for everyone on two nights: how many are named and counted, seconds and memory."""
-    from assets.commands.bench import print_companions
-
-    print_companions(people, as_json)
-
-
-@bench.command("counterfactuals", epilog=example("footsteps bench counterfactuals --rows 1000"))
-@said_plainly
-def bench_counterfactuals(
-    rows: Annotated[int, typer.Option(min=1, help="Recommended rows drawn.")] = 1000,
-    data_root: DataRoot = None,
-    as_json: AsJson = False,
-) -> None:
-    """Apply the published counterfactuals to people's data, list anew, count where the row did as said."""
-    from assets.commands.bench import print_counterfactuals
-
-    print_counterfactuals(data_root, rows, as_json)
-
-
-@bench.command("publish", epilog=example("footsteps bench publish", "footsteps bench publish --people 100000"))
-@said_plainly
-def bench_publish(
-    people: Annotated[int, typer.Option(min=1, help="People recommended to.")] = 1_000_000,
-    rows: Annotated[int, typer.Option(min=1, help="Rows for each.")] = 10,
-    repeats: Annotated[int, typer.Option(min=1, help="Runs of which the median is taken.")] = 3,
-    as_json: AsJson = False,
-) -> None:
-    """Parquet and Delta beside a bare polars write, one person read back, PostgreSQL beside a bare COPY."""
-    from assets.commands.bench import print_publish
-
-    print_publish(people, rows, repeats, as_json)
-
-
-@bench.command("readers", epilog=example("footsteps bench readers", "footsteps bench readers --publications 10"))
-@said_plainly
-def bench_readers(
-    readers: Annotated[int, typer.Option(min=1, help="Readers at a time, each a process.")] = 8,
-    publications: Annotated[int, typer.Option(min=1, help="Publications meanwhile.")] = 50,
-    as_json: AsJson = False,
-) -> None:
-    """Readers of every way in during publications: torn, empty and mixed reads, which must be none."""
-    from assets.commands.bench import print_readers
-
-    print_readers(readers, publications, as_json)
-
-
-@bench.command("site", epilog=example("footsteps bench site", "footsteps bench site --people 1000"))
-@said_plainly
-def bench_site(
-    people: Annotated[int, typer.Option(min=1, help="People who get a page.")] = 10_000, as_json: AsJson = False
-) -> None:
-    """The static site of a made-up company: pages and seconds."""
-    from assets.commands.bench import print_site
-
-    print_site(people, as_json)
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -16,9 +16,10 @@ from assets.core import taxonomy_of
 from assets.io import spec_of
 from assets.resources import Night
 from assets.snapshot import stamps_of
-from ml.companions import Colleagues, match_companions
+from ml.companions import TERMS, match_companions
 from ml.recommend import mark_accepted
 from ml.replied import obey_replies, say_why_none
+from ml.standing import Colleagues
 from pipelines.consents import consents_in_force, name_consents, opted_out
 from pipelines.contracts.catalog import ALIAS, CONSENT, PERSON, PREFERENCE, REPLY, SKILL
 from pipelines.contracts.learnt import MASTERY, MODEL_CARD, REACHED_STEP
@@ -65,6 +66,12 @@ def open_candidates(
     suppressed = suppress_steps(words.replies, words.as_of, night.config.policy.replies)
     asking = people.join(words.opted_out, on="person_id", how="anti")
     return mark_accepted(obey_replies(candidates, suppressed, words.accepted, mastery, asking), words.accepted)
+
+
+def without_hidden(words: OwnWords, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows (person_id, skill_id, …) without micro-skills that are for the person's own page: for what speaks of
+    several people."""
+    return rows.join(hidden_skills(words.replies, words.as_of), on=("person_id", "skill_id"), how="anti")
 
 
 def tell_reasons(
@@ -127,9 +134,11 @@ def memory(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
 
 
 def remember_shown(shown: pl.DataFrame, companions: pl.DataFrame, as_of: date, days: int) -> pl.DataFrame:
-    """One row per pair and day it began to be shown: those that still count, and tonight's new ones."""
-    others = shown.filter(pl.col("since_date") != as_of, pl.col("since_date") > as_of - timedelta(days=days))
-    lasting = others.filter(pl.col("since_date") < as_of).select("person_id", "companion_id")
+    """One row per pair and day it began to be shown: those of the last terms, and tonight's new ones."""
+    others = shown.filter(pl.col("since_date") != as_of, pl.col("since_date") > as_of - timedelta(days=TERMS * days))
+    lasting = others.filter(pl.col("since_date").is_between(as_of - timedelta(days=days), as_of, closed="none")).select(
+        "person_id", "companion_id"
+    )
     tonight = companions.select("person_id", "companion_id").drop_nulls().unique()
     begun = tonight.join(lasting, on=("person_id", "companion_id"), how="anti")
     begun = begun.with_columns(pl.lit(as_of).alias("since_date"))

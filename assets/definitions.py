@@ -11,6 +11,7 @@ from assets.capability import capability_assets
 from assets.checks import contract_checks
 from assets.companions import companion_assets
 from assets.core import core_assets
+from assets.gate import gate_checks
 from assets.io import LakeIOManager
 from assets.model import model_assets
 from assets.out import out_assets
@@ -35,7 +36,7 @@ def build_definitions(settings: Settings) -> Definitions:
     ]  # fmt: skip
     return Definitions(
         assets=assets,
-        asset_checks=contract_checks(config),
+        asset_checks=[*contract_checks(config), *gate_checks(config)],
         jobs=[night_job],
         schedules=[night_schedule(config.time_zone)],
         resources=resources(settings, config),

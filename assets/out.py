@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition, asset, multi_asset
 
-from assets.companions import OWN_WORDS, OwnWords, open_candidates, own_words, tell_reasons
+from assets.companions import OWN_WORDS, OwnWords, open_candidates, own_words, tell_reasons, without_hidden
 from assets.core import described, taxonomy_of
 from assets.io import spec_of
 from assets.resources import Night
@@ -48,7 +48,7 @@ from pipelines.contracts.published import (
 )
 from pipelines.demand import count_demand, count_support, find_ways, name_preferences, name_roles, name_wishes
 from pipelines.publish.stamp import stamp
-from pipelines.replies import tell_own_word
+from pipelines.replies import hidden_skills, tell_own_word
 
 # What `surroundings` reads.
 SURROUNDING = tuple(
@@ -79,14 +79,17 @@ def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[An
     listed = list_steps(situation.candidates, situation.around, policy)
     changes = find_counterfactuals(listed, situation)
     assignment = night.read(ASSIGNMENT)
-    ways = find_ways(assignment, night.read(LEARNING_RECORD), situation.evidence, taxonomy, as_of)
+    # what is said of several people leaves out what one of them hides
+    seen = without_hidden(words, situation.evidence)
+    ways = find_ways(assignment, night.read(LEARNING_RECORD), seen, taxonomy, as_of)
     asked = tell_reasons(words, everyone, night.read(CANDIDATE), situation.candidates)
     rows = build_rows(listed, changes, situation.around, ways, asked, policy)
     yield night.materialize(NEXT_SKILL, stamp(NEXT_SKILL, rows, stamps))
     yield night.materialize(COUNTERFACTUAL, stamp(COUNTERFACTUAL, changes, stamps))
     units = everyone.select("person_id", "unit_name")
-    given = count_support(assignment, situation.evidence, situation.around.mastery, units, taxonomy, as_of)
-    gaps = find_gaps(listed, units, given, taxonomy.skills, policy.minimum_people)
+    held = without_hidden(words, situation.around.mastery)
+    given = count_support(assignment, seen, held, units, taxonomy, as_of)
+    gaps = find_gaps(without_hidden(words, listed), units, given, taxonomy.skills, policy.minimum_people)
     yield night.materialize(SUPPORT_GAP, stamp(SUPPORT_GAP, gaps, stamps))
 
 
@@ -97,20 +100,24 @@ def stages_held(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
     return stamp(OUT_MASTERY, tell_own_word(night.read(MASTERY), words.replies, words.as_of), stamps_of(context, night))
 
 
-@asset(**described(MASTERY_PROOF), deps=[MASTERY.name, EVIDENCE.name, SKILL.name, PERSON.name])
+_SHOWING = [table.name for table in (EVIDENCE, PERSON, SKILL, ALIAS, REPLY, MODEL_CARD)]
+
+
+@asset(**described(MASTERY_PROOF), deps=[MASTERY.name, *_SHOWING])
 def proof(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
     """What shows each micro-skill held by those who work here."""
     held = night.read(MASTERY).join(_people(night), on="person_id", how="semi")
     rows = prove_mastery(held, night.read(EVIDENCE), night.read(SKILL), night.as_of(context))
-    return stamp(MASTERY_PROOF, rows, stamps_of(context, night))
+    return stamp(MASTERY_PROOF, _with_hidden(night, rows, night.as_of(context)), stamps_of(context, night))
 
 
-@asset(**described(OUT_EVIDENCE), deps=[EVIDENCE.name, PERSON.name])
+@asset(**described(OUT_EVIDENCE), deps=_SHOWING)
 def evidence_shown(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
     """The evidence of those who work here, up to the day, with file and row."""
     rows = night.read(EVIDENCE).join(_people(night), on="person_id", how="semi")
     rows = rows.filter(pl.col("occurred_at") <= end_of(night.as_of(context)))
-    return stamp(OUT_EVIDENCE, rows.sort("person_id", "skill_id", "occurred_at"), stamps_of(context, night))
+    rows = _with_hidden(night, rows, night.as_of(context)).sort("person_id", "skill_id", "occurred_at", "evidence_id")
+    return stamp(OUT_EVIDENCE, rows, stamps_of(context, night))
 
 
 def situation_of(night: Night, words: OwnWords) -> Situation:
@@ -154,6 +161,14 @@ def with_contributions(ranked: pl.DataFrame) -> pl.DataFrame:
         for code in codes
     ]  # fmt: skip
     return ranked.with_columns(columns).drop("reasons")
+
+
+def _with_hidden(night: Night, rows: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """The rows with is_hidden: for the person's own page alone."""
+    hidden = hidden_skills(own_words(night, taxonomy_of(night), as_of).replies, as_of)
+    marked = hidden.select("person_id", "skill_id", pl.lit(True).alias("is_hidden"))
+    found = rows.join(marked, on=("person_id", "skill_id"), how="left", maintain_order="left")
+    return found.with_columns(pl.col("is_hidden").fill_null(False))
 
 
 def _people(night: Night) -> pl.DataFrame:

@@ -138,12 +138,11 @@ def _pick_sparse(
     for number, channel in enumerate(CHANNELS):
         if channel == TREND:
             values[number] = trend[when[:, None], place]
-            mean, spread = trend.mean(axis=1)[when], trend.std(axis=1)[when]
         else:
-            scores = stored.pop(channel)
-            values[number] = np.take_along_axis(scores.toarray(out=buffer), place, axis=1)
-            mean, spread = _moments(scores, count)
+            values[number] = np.take_along_axis(stored[channel].toarray(out=buffer), place, axis=1)
         if channel in NOMINATING:
+            trended = trend.mean(axis=1)[when], trend.std(axis=1)[when]
+            mean, spread = trended if channel == TREND else _moments(stored[channel], count)
             prior += (values[number] - mean[:, None]) / (spread[:, None] + np.float32(1e-9))
     prior /= len(NOMINATING) + (also is not None)
     prior[item < 0] = NOTHING

@@ -40,6 +40,8 @@ _UNITS = {"observation": "count", "repetition": "hours", "feedback": "share", "t
 _AMOUNTS = {"observation": 1.0, "repetition": WORKDAY_HOURS, "feedback": 1.0, "teaching": 1.0}
 # What there is explains a row better than what there might be; a wish is easier to state than evidence to gather.
 _PREFERENCE = ("remove evidence", "remove wish", "add wish", "add evidence", "add other wish")
+# Ten rows a person, forty candidates a version: about a gigabyte.
+BLOCK_PEOPLE = 2_000
 # So many steps behind another one wish may well overtake it; further behind the gap is too wide to be worth a trial.
 _FOLLOWERS = 5
 _ROW = ("person_id", "rank", "skill_id", "step_id")
@@ -75,19 +77,23 @@ def find_counterfactuals(listed: pl.DataFrame, situation: Situation) -> pl.DataF
     """One row per listed step that a change was found for: the row (person_id, rank, skill_id), the change, and its
     effect: `leaves` (the step is not in the list any more) or `moves` (to_rank is another rank).
 
-    listed: person_id, rank, skill_id, step_id, kind, from_stage, to_stage.
+    listed: person_id, rank, skill_id, step_id, kind, from_stage, to_stage. Blocks of people bound the memory.
     """
     rows = listed.select(*_ROW, "kind", "from_stage", "to_stage")
+    people = rows.select("person_id").unique().sort("person_id")
+    begins = range(0, max(people.height, 1), BLOCK_PEOPLE)
+    blocks = (people.slice(begin, BLOCK_PEOPLE) for begin in begins)
+    return pl.concat(_find(rows.join(block, on="person_id", how="semi"), _among(situation, block)) for block in blocks)
+
+
+def _find(rows: pl.DataFrame, situation: Situation) -> pl.DataFrame:
     by_stage = leaves_by_stage(propose_evidence(rows, situation), situation)
     by_wish = moves_by_wish(propose_wishes(rows, situation), situation)
     found = pl.concat([by_stage, by_wish], how="diagonal")
     others = rows.join(found, on=("person_id", "skill_id"), how="anti")
     overtaken = moves_by_wish(propose_overtaking(others, rows, situation), situation)
-    found = pl.concat([found, overtaken], how="diagonal")
-    best = found.sort("person_id", "rank", "preference", maintain_order=True).unique(
-        ("person_id", "skill_id"), maintain_order=True
-    )
-    return best.drop("preference")
+    best = pl.concat([found, overtaken], how="diagonal").sort("person_id", "rank", "preference", maintain_order=True)
+    return best.unique(("person_id", "skill_id"), keep="first", maintain_order=True).drop("preference")
 
 
 def propose_evidence(rows: pl.DataFrame, situation: Situation) -> pl.DataFrame:
@@ -235,14 +241,29 @@ def _numbered(proposals: pl.DataFrame) -> pl.DataFrame:
     return proposals.with_row_index("version_id").with_columns(pl.col("version_id").cast(pl.String))
 
 
+def _among(situation: Situation, people: pl.DataFrame) -> Situation:
+    """What is known of these people alone."""
+    around = {name: frame.join(people, on="person_id", how="semi") for name, frame in _of_people(situation.around)}
+    return replace(
+        situation,
+        evidence=situation.evidence.join(people, on="person_id", how="semi"),
+        candidates=situation.candidates.join(people, on="person_id", how="semi"),
+        around=replace(situation.around, **around),
+    )
+
+
+def _of_people(around: Surroundings) -> list[tuple[str, pl.DataFrame]]:
+    """The frames that speak of people, by their name."""
+    every = ((spec.name, getattr(around, spec.name)) for spec in fields(around))
+    return [(name, frame) for name, frame in every if isinstance(frame, pl.DataFrame) and "person_id" in frame.columns]
+
+
 def _of_versions(around: Surroundings, who: pl.DataFrame) -> Surroundings:
     """What is known of people, said of each of their versions."""
     told = {}
-    for spec in fields(around):
-        frame = getattr(around, spec.name)
-        if isinstance(frame, pl.DataFrame) and "person_id" in frame.columns:
-            named = frame.join(who, on="person_id").with_columns(pl.col("version_id").alias("person_id"))
-            told[spec.name] = named.select(frame.columns)
+    for name, frame in _of_people(around):
+        named = frame.join(who, on="person_id").with_columns(pl.col("version_id").alias("person_id"))
+        told[name] = named.select(frame.columns)
     return replace(around, **told)
 
 

@@ -4,6 +4,7 @@ Belongs here: how each kind of model faces the histories it may look at, and the
 Does not belong here: splits (see splits), metric formulas (see metrics), fitting.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,7 @@ from ml.results import ModelCost
 from ml.scorers.recent_popularity import RecentPopularity
 from ml.scorers.scorer import Scorer
 from ml.splits import Exam
+from ml.spread import spread
 from ml.training import Cases, blocks
 
 Score = Callable[[Ints, Ints, Prefixes], Floats]  # people, cuts, what they held: rows x all items, -inf for the unknown
@@ -52,27 +54,54 @@ def sit(face: Face, exam: Exam, policy: Policy, tie_break: Ints, cost: Cost) -> 
 def _run(
     face: Face, exam: Exam, cases: Cases, policy: Policy, tie_break: Ints, cost: Cost, rare: Bools
 ) -> tuple[CaseScores, CaseScores | None]:
-    parts, rare_parts, order = [], [], []
+    found: list[_Block] = []
+    order = []
     for rows, view in exam.views(cases):
         with cost:
             score = face(view)
-        for part in blocks(len(rows), policy.block_rows(view.n_items)):
-            some = cases.take(rows[part])
-            prefixes = build_prefixes(view, some.person, some.cut)
-            with cost:
-                scores = score(some.person, some.cut, prefixes)
-            open_items = exam.rules.open_items(prefixes, view.n_items)
-            parts.append(score_cases(scores, open_items, some.row, some.item, np.diff(some.start), tie_break))
-            few = some.only(rare[some.item]) if len(rare) else some.only(np.zeros(len(some.item), bool))
-            asked = np.flatnonzero(np.diff(few.start))
-            if len(asked):
-                few = few.take(asked)
-                rare_parts.append(
-                    score_cases(scores[asked], open_items[asked], few.row, few.item, np.diff(few.start), tie_break)
-                )
+        watch = Cost()
+        with watch:
+            found += spread(
+                _sit_block,
+                [
+                    (score, exam, view, cases.take(rows[part]), tie_break, rare)
+                    for part in blocks(len(rows), policy.block_rows(view.n_items))
+                ],
+            )
+        cost.peak_mb = max(cost.peak_mb, watch.peak_mb)
         order.append(rows)
+    cost.seconds += sum(block.seconds for block in found)
     back = np.argsort(np.concatenate(order))
-    return join_cases(parts).where(back), join_cases(rare_parts) if rare_parts else None
+    few = [block.rare for block in found if block.rare is not None]
+    return join_cases([block.scores for block in found]).where(back), join_cases(few) if few else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """A block of cases scored; the model's seconds are those of its own thread, whoever else is busy."""
+
+    scores: CaseScores
+    rare: CaseScores | None
+    seconds: float
+
+
+def _sit_block(score: Score, exam: Exam, view: Histories, some: Cases, tie_break: Ints, rare: Bools) -> _Block:
+    prefixes = build_prefixes(view, some.person, some.cut)
+    began = time.thread_time()
+    scores = score(some.person, some.cut, prefixes)
+    seconds = time.thread_time() - began
+    open_items = exam.rules.open_items(prefixes, view.n_items)
+    mine = score_cases(scores, open_items, some.row, some.item, np.diff(some.start), tie_break)
+    few = some.only(rare[some.item]) if len(rare) else some.only(np.zeros(len(some.item), bool))
+    asked = np.flatnonzero(np.diff(few.start))
+    if not len(asked):
+        return _Block(mine, None, seconds)
+    few = few.take(asked)
+    return _Block(
+        mine,
+        score_cases(scores[asked], open_items[asked], few.row, few.item, np.diff(few.start), tie_break),
+        seconds,
+    )
 
 
 def face_peer(scorer: Scorer, exam: Exam) -> Face:

@@ -30,6 +30,7 @@ NEXT_SKILL = declare(
     required=("person_id", "snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version"),
     references=(A_PERSON, A_SKILL),
     row_rules=(_SAYS_OR_RECOMMENDS,),
+    version="1.1.0",
     retention_days=90,
     readers=("HR portal", "learning platform", "BI"),
 )  # fmt: skip
@@ -41,6 +42,7 @@ OUT_MASTERY = declare(
     ("person_id", "skill_id"),
     required=("stage", "snapshot_id", "as_of"),
     references=(A_PERSON, A_SKILL),
+    version="1.1.0",
     retention_days=90,
     readers=("HR portal", "learning platform"),
 )
@@ -138,7 +140,7 @@ MASTERY_PROOF = declare(
     "One row per person and held micro-skill: what shows it, and the draft of a badge that says so.",
     ("person_id", "skill_id", "stage", "evidence_count", "file_count", "observation_count", "repetition_count",
      "repetition_hours", "feedback_count", "teaching_count", "first_evidence_at", "last_practised_at",
-     "strongest_feedback_kind", "strongest_score_share", "strongest_at", "badge_draft", *STAMPS),
+     "strongest_feedback_kind", "strongest_score_share", "strongest_at", "badge_draft", "is_hidden", *STAMPS),
     ("person_id", "skill_id"),
     required=("stage", "evidence_count", "badge_draft", "snapshot_id", "as_of"),
     references=(A_PERSON, A_SKILL),
@@ -151,7 +153,7 @@ OUT_EVIDENCE = declare(
     "out__evidence",
     "One row per person, micro-skill, mode and source record: the evidence behind stages and steps, with file and row.",
     ("evidence_id", "person_id", "skill_id", "occurred_at", "mode", "amount", "amount_unit", "feedback_kind",
-     "table_name", *ORIGIN, "source_column", *STAMPS),
+     "table_name", *ORIGIN, "source_column", "is_hidden", *STAMPS),
     ("evidence_id",),
     required=("person_id", "skill_id", "occurred_at", "mode", "file_sha256", "row_number", "snapshot_id", "as_of"),
     references=(A_PERSON, A_SKILL),

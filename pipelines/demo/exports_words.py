@@ -113,8 +113,8 @@ def write_replies(
 def write_preferences(
     world: World, history: History, people: pl.DataFrame, folder: ExportFolder, rng: np.random.Generator
 ) -> None:
-    """One row per person who said whether they want recommendations: at least one of each block does not."""
-    count = max(1, round(OPTED_OUT_SHARE * people.height))
+    """One row per person who said whether they want recommendations; where two people are asked, one does not."""
+    count = min(max(1, round(OPTED_OUT_SHARE * people.height)), people.height // 2)
     row = rng.choice(people.height, size=2 * count, replace=False)
     rows = pl.DataFrame({
         "person": people["person"].gather(row),

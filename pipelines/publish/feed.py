@@ -19,11 +19,10 @@ import polars as pl
 from pipelines.contracts.feed_event import Change, FeedEvent
 from pipelines.contracts.published import NEXT_SKILL
 from pipelines.lake import replace_file
+from pipelines.publish.gate import fingerprints
 from pipelines.publish.reading import Snapshot, kept_snapshots
 
 FOLDER = "feed"
-# A person's list is another one when any of these differs; a probability that moves a little is no news.
-LISTED = ("rank", "skill_id", "to_stage", "kind", "no_recommendation_reason")
 
 
 @dataclass(frozen=True)
@@ -96,33 +95,15 @@ def read_feed(published: Path, after: int = 0, most: int | None = None) -> Itera
 def changed_people(before: Snapshot | None, after: Snapshot) -> pl.DataFrame:
     """One row per person whose list differs: person_id, change. Everybody where there is nothing before."""
     came, changed, left = get_args(Change)
-    new = _lists(after)
+    new = fingerprints(after.scan(NEXT_SKILL.name))
     if before is None:
         return new.select("person_id", pl.lit(came).alias("change")).collect().sort("person_id")
-    joined = new.join(_lists(before), on="person_id", how="full", coalesce=True, suffix="_before")
+    joined = new.join(
+        fingerprints(before.scan(NEXT_SKILL.name)), on="person_id", how="full", coalesce=True, suffix="_before"
+    )
     change = (
         pl.when(pl.col("list_before").is_null()).then(pl.lit(came))
         .when(pl.col("list").is_null()).then(pl.lit(left))
         .when(pl.col("list") != pl.col("list_before")).then(pl.lit(changed))
     )  # fmt: skip
     return joined.select("person_id", change.alias("change")).drop_nulls("change").collect().sort("person_id")
-
-
-def share_changed(before: Snapshot | None, after: Snapshot) -> float:
-    """Share of the people in both snapshots whose list differs, 0..1; 0 where there is nothing before."""
-    if before is None:
-        return 0.0
-    counts = dict(changed_people(before, after).group_by("change").len().iter_rows())
-    people = after.scan(NEXT_SKILL.name).select(pl.col("person_id").n_unique()).collect().item()
-    both = people - counts.get("came", 0)
-    return counts.get("changed", 0) / both if both else 0.0
-
-
-def _lists(snapshot: Snapshot) -> pl.LazyFrame:
-    """One row per person: a fingerprint of the list, whatever the order of its rows."""
-    rows = snapshot.scan(NEXT_SKILL.name).select("person_id", *LISTED)
-    fingerprint = pl.struct(LISTED).hash(seed=0)
-    return rows.select("person_id", fingerprint.alias("row")).group_by("person_id").agg(
-        # sums would let two changes cancel out; rows come sorted by person and rank, but need not
-        pl.col("row").sort().implode().list.eval(pl.element().cast(pl.String)).list.join(",").first().alias("list")
-    )  # fmt: skip

@@ -209,11 +209,18 @@ def team_pages(known: Known, holders: dict[str, Counter[str]], sizes: Counter[st
                 file=page_name(unit),
                 name=unit,
                 people=people,
-                holds=[(known.skill_name(skill), name(skill), _few(count)) for skill, count in found.most_common()],
+                holds=[(known.skill_name(skill), name(skill), _few(found[skill])) for skill in _told(known, found)],
                 lacks=[(known.skill_name(skill), name(skill)) for skill in around],
             )
         )
     return pages
+
+
+def _told(known: Known, found: Counter[str]) -> list[str]:
+    """Most held first; counts that are not told come last by name, so that their order tells nothing either."""
+    return sorted(
+        found, key=lambda skill: (-found[skill] if found[skill] >= SMALLEST_TEAM else 0, known.skill_name(skill))
+    )
 
 
 def _few(count: int) -> str:

@@ -227,3 +227,17 @@ def test_a_step_that_the_model_does_not_know_is_ordered_by_its_motives_alone() -
                          schema_overrides={"autonomy": pl.Float64})  # fmt: skip
     weights = Weights(probability=0.5, mastery=0.25, autonomy=0.0, purpose=0.25)
     assert blend(steps, weights)["score"].to_list() == [0.625, 0.5]
+
+
+def test_what_a_person_asked_a_motive_to_weigh_holds_before_the_policy() -> None:
+    steps = pl.DataFrame({
+        "person_id": ["ann", "bob"], "step_id": ["a|apprentice"] * 2, "utility": [0.0, 0.0], "probability": [0.5, 0.5],
+        "mastery": [0.5, 0.5], "autonomy": [1.0, 1.0], "purpose": [0.0, 0.0],
+    })  # fmt: skip
+    weights = Weights(probability=0.5, mastery=0.0, autonomy=0.1, purpose=0.4)
+    asked = pl.DataFrame({"person_id": ["ann"], "mastery_weight": [None], "autonomy_weight": [0.9],
+                          "purpose_weight": [0.1]}, schema_overrides={"mastery_weight": pl.Float64})  # fmt: skip
+    blended = blend(steps, weights, asked)
+    # ann: (0.5 x 1 + 0.9 x 1 + 0.1 x 0) / 1.5; bob, who asked for nothing: (0.5 x 1 + 0.1 x 1 + 0.4 x 0) / 1
+    assert blended["score"].to_list() == pytest.approx([1.4 / 1.5, 0.6])
+    assert blended.columns == [*steps.columns, "score"]

@@ -17,7 +17,7 @@ from publishing import DAY, UNTIL, next_skills, publish
 from pipelines.contracts.feed_event import feed_schema
 from pipelines.contracts.published import NEXT_SKILL
 from pipelines.publish.delivery import SIGNATURE, DeliveryFailed, deliver, delivered_to, sign, verify
-from pipelines.publish.feed import outbox, publish_feed, read_feed, share_changed
+from pipelines.publish.feed import outbox, publish_feed, read_feed
 from pipelines.publish.options import WebhookOptions
 from pipelines.publish.reading import current_snapshot
 from pipelines.publish.snapshot import drop_expired, publish_snapshot
@@ -46,13 +46,6 @@ def test_only_people_whose_list_changed_are_told_of(tmp_path: Path) -> None:
     snapshot = publish_snapshot(tmp_path, {NEXT_SKILL: changed}, "s1", DAY, UNTIL)
     assert publish_feed(snapshot, "/footsteps/acme", AT) == 3
     assert told(tmp_path, after=2) == [("p0000", "left"), ("p0001", "changed"), ("p0002", "came")]
-
-
-def test_the_share_of_changed_lists_counts_people_in_both_snapshots(tmp_path: Path) -> None:
-    first, second = publish(tmp_path, "s0", 4), publish(tmp_path, "s1", 5)
-    assert share_changed(None, first) == 0
-    assert share_changed(first, second) == 0
-    assert share_changed(second, publish(tmp_path, "s2", 3, "go")) == 1
 
 
 def test_every_event_is_a_cloud_event_of_the_published_schema(tmp_path: Path) -> None:
