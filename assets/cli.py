@@ -112,23 +112,36 @@ def show(
 
 
 @app.command(
-    epilog=example("footsteps evaluate events.csv", "footsteps evaluate events.parquet --split leave-last --json")
-)
+    epilog=example("footsteps evaluate events.csv", "footsteps evaluate events.parquet --split leave-last --json",
+                   "footsteps evaluate --report report")
+)  # fmt: skip
 @said_plainly
 def evaluate(
-    events: Annotated[Path, typer.Argument(help="CSV or Parquet with person_id, skill_id, ts (a time or an order).")],
+    events: Annotated[
+        Path | None,
+        typer.Argument(help="CSV or Parquet: person_id, skill_id, ts (a time or an order). None: your own nights."),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="footsteps.yaml, for its horizon.")] = None,
     split: Annotated[str, typer.Option(help="time (freeze all models at a date) or leave-last.")] = "time",
     horizon: Annotated[str, typer.Option(help="How far ahead a step counts, in days.")] = "90d",
     models: Annotated[str, typer.Option(help="all, or names separated by commas.")] = "all",
     names: Annotated[Path | None, typer.Option(help="CSV or Parquet with skill_id, name.")] = None,
+    attributes: Annotated[Path | None, typer.Option(help="person_id and a column a role, unit, ...")] = None,
+    again: Annotated[Path | None, typer.Option(help="Further events: skills used again.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder for an HTML page with plots and the ablation.")] = None,
     seed: Annotated[int, typer.Option(help="Of the bootstrap and of sampling.")] = 0,
+    data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Prove the recommender on your own history, beside simpler models: one table, nobody's future seen."""
-    from assets.commands.evaluate import evaluate_events
+    from assets.commands.evaluate import Asked, evaluate_company, evaluate_events
+    from assets.commands.saying import settings_of
 
-    evaluate_events(events, config, split, horizon, models, names, seed, as_json)
+    asked = Asked(split, horizon, models, seed, names, attributes, again, report, as_json)
+    if events is None:
+        evaluate_company(settings_of(data_root, config), asked)
+    else:
+        evaluate_events(events, config, asked)
 
 
 @sources.callback(invoke_without_command=True, epilog=example("footsteps sources", "footsteps sources --json"))
@@ -181,6 +194,46 @@ def dictionary(as_json: AsJson = False) -> None:
     from assets.commands.tables import print_dictionary
 
     print_dictionary(as_json)
+
+
+@app.command(epilog=example("footsteps contracts --json", "footsteps contracts --write"))
+@said_plainly
+def contracts(
+    write: Annotated[bool, typer.Option(help="Write docs/contracts and release versions that are new.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The published tables' contracts in the Open Data Contract Standard, and what is released."""
+    from assets.commands.contracts import print_contracts
+
+    print_contracts(write, as_json)
+
+
+@app.command(epilog=example("footsteps feed --after 120", "footsteps feed --json"))
+@said_plainly
+def feed(
+    after: Annotated[int, typer.Option(min=0, help="Cursor: the sequence of the last event you read.")] = 0,
+    most: Annotated[int, typer.Option(min=1, help="Events at most.")] = 1000,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """The change feed behind a cursor: whose recommendations changed, one CloudEvent a line."""
+    from assets.commands.feed import print_feed
+
+    print_feed(data_root, after, most, as_json)
+
+
+@app.command(epilog=example("footsteps site", "footsteps site --folder /srv/footsteps"))
+@said_plainly
+def site(
+    folder: Annotated[Path | None, typer.Option(help="Where the pages go; published/site if not given.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Write them anew, even where they are there.")] = False,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Pages for people: one a person, one a team of five or more, one for the night; static, offline."""
+    from assets.commands.site import write_site
+
+    write_site(data_root, folder, again, as_json)
 
 
 @app.command(epilog=example("footsteps doctor", "footsteps doctor --json"))
@@ -249,8 +302,7 @@ def bench_recommender(
 @bench.command("mastery", epilog=example("footsteps bench mastery --people 100000"))
 @said_plainly
 def bench_mastery(
-    people: Annotated[int, typer.Option(min=100, help="People of the made-up ledger.")] = 100_000,
-    as_json: AsJson = False,
+    people: Annotated[int, typer.Option(min=100, help="People made up.")] = 100_000, as_json: AsJson = False
 ) -> None:
     """Levels, stages, precedence, capabilities, motives and alignment on a made-up ledger: seconds and memory."""
     from assets.commands.proving import print_mastery
@@ -258,15 +310,12 @@ def bench_mastery(
     print_mastery(people, as_json)
 
 
-@bench.command("tracing", epilog=example("footsteps bench tracing",
-    "footsteps bench tracing --roles ../shared/data/rust"))  # fmt: skip
+@bench.command("tracing", epilog=example("footsteps bench tracing --roles ../shared/data/rust"))
 @said_plainly
 def bench_tracing(
     people: Annotated[int, typer.Option(min=60, help="People of the demo company, where no data root is given.")] = 600,
     data_root: DataRoot = None,
-    roles: Annotated[
-        Path | None, typer.Option(help="Folder of role changes and commits: each change of role as a judgement.")
-    ] = None,
+    roles: Annotated[Path | None, typer.Option(help="Folder of role changes and commits, to judge by.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """How well levels foretell later judgements, beside the fraction correct so far, over a time split."""
@@ -282,6 +331,68 @@ def bench_truth(data_root: DataRoot = None, as_json: AsJson = False) -> None:
     from assets.commands.proving import print_truth
 
     print_truth(data_root, as_json)
+
+
+@bench.command("companions", epilog=example("footsteps bench companions --people 100000"))
+@said_plainly
+def bench_companions(
+    people: Annotated[str, typer.Option(help="Numbers, by commas.")] = "10000,100000", as_json: AsJson = False
+) -> None:
+    """Companions for everyone on two nights: how many are named and counted, seconds and memory."""
+    from assets.commands.bench import print_companions
+
+    print_companions(people, as_json)
+
+
+@bench.command("counterfactuals", epilog=example("footsteps bench counterfactuals --rows 1000"))
+@said_plainly
+def bench_counterfactuals(
+    rows: Annotated[int, typer.Option(min=1, help="Recommended rows drawn.")] = 1000,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Apply the published counterfactuals to people's data, list anew, count where the row did as said."""
+    from assets.commands.bench import print_counterfactuals
+
+    print_counterfactuals(data_root, rows, as_json)
+
+
+@bench.command("publish", epilog=example("footsteps bench publish", "footsteps bench publish --people 100000"))
+@said_plainly
+def bench_publish(
+    people: Annotated[int, typer.Option(min=1, help="People recommended to.")] = 1_000_000,
+    rows: Annotated[int, typer.Option(min=1, help="Rows for each.")] = 10,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of which the median is taken.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Parquet and Delta beside a bare polars write, one person read back, PostgreSQL beside a bare COPY."""
+    from assets.commands.bench import print_publish
+
+    print_publish(people, rows, repeats, as_json)
+
+
+@bench.command("readers", epilog=example("footsteps bench readers", "footsteps bench readers --publications 10"))
+@said_plainly
+def bench_readers(
+    readers: Annotated[int, typer.Option(min=1, help="Readers at a time, each a process.")] = 8,
+    publications: Annotated[int, typer.Option(min=1, help="Publications meanwhile.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Readers of every way in during publications: torn, empty and mixed reads, which must be none."""
+    from assets.commands.bench import print_readers
+
+    print_readers(readers, publications, as_json)
+
+
+@bench.command("site", epilog=example("footsteps bench site", "footsteps bench site --people 1000"))
+@said_plainly
+def bench_site(
+    people: Annotated[int, typer.Option(min=1, help="People who get a page.")] = 10_000, as_json: AsJson = False
+) -> None:
+    """The static site of a made-up company: pages and seconds."""
+    from assets.commands.bench import print_site
+
+    print_site(people, as_json)
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -17,6 +17,7 @@ from pipelines.conform import (
     CORE_OF,
     Conformed,
     conform_assignment,
+    conform_consent,
     conform_event,
     conform_feedback,
     conform_learning_record,
@@ -30,6 +31,7 @@ from pipelines.contracts.catalog import (
     EVIDENCE,
     PERSON,
     PREREQUISITE,
+    REPLY,
     ROLE_PROFILE,
     SKILL,
     TAXONOMY_RELATION,
@@ -40,6 +42,7 @@ from pipelines.contracts.table import Table
 from pipelines.evidence import CoreRows, collect_evidence, count_unknown
 from pipelines.identity import find_conflicts, identify_people, match_accounts, mentioned_people, observe_people
 from pipelines.landing import source_tables
+from pipelines.replies import done_evidence, name_replies
 from pipelines.sources.taxonomy.declared import read_declared_taxonomy
 from pipelines.taxonomy import Taxonomy, match_skills
 
@@ -49,6 +52,7 @@ _CONFORM: dict[ShapeName, Conform] = {
     "assignment": conform_assignment,
     "learning_record": conform_learning_record,
     "feedback": conform_feedback,
+    "consent": conform_consent,
 }
 _EVIDENCE_SHAPES: tuple[ShapeName, ...] = (
     "assignment", "worklog", "learning_record", "feedback", "skill_mention", "aspiration",
@@ -122,16 +126,17 @@ def _taxonomy(config: Config) -> AssetsDefinition:
 
 
 def _evidence() -> AssetsDefinition:
-    upstream = [SKILL.name, ALIAS.name, *(CORE_OF[shape].name for shape in _EVIDENCE_SHAPES)]
+    upstream = [SKILL.name, ALIAS.name, REPLY.name, *(CORE_OF[shape].name for shape in _EVIDENCE_SHAPES)]
 
     @multi_asset(
         name="collect_evidence", specs=[spec_of(EVIDENCE, deps=upstream), spec_of(UNKNOWN_MENTION, deps=upstream)]
     )
     def evidence(night: Night) -> Iterator[Any]:
         core = _core_rows(night)
-        known = Taxonomy(*(night.read(table) for table in (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE)))
+        known = taxonomy_of(night)
         matched = match_skills(core.skill_texts().select("skill_text"), known)
-        yield night.materialize(EVIDENCE, collect_evidence(core, matched))
+        done = done_evidence(name_replies(night.read(REPLY), known))
+        yield night.materialize(EVIDENCE, pl.concat([collect_evidence(core, matched), done]))
         yield night.materialize(UNKNOWN_MENTION, count_unknown(core, matched, known))
 
     return evidence
@@ -148,3 +153,8 @@ def described(table: Table) -> dict[str, Any]:
 
 def _core_rows(night: Night) -> CoreRows:
     return CoreRows(**{shape: night.read(CORE_OF[shape]) for shape in _EVIDENCE_SHAPES})
+
+
+def taxonomy_of(night: Night) -> Taxonomy:
+    """The taxonomy that the night conformed."""
+    return Taxonomy(*(night.read(table) for table in (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE)))

@@ -9,10 +9,12 @@ from dagster import Definitions, in_process_executor
 from assets.automation import night_job, night_schedule
 from assets.capability import capability_assets
 from assets.checks import contract_checks
+from assets.companions import companion_assets
 from assets.core import core_assets
 from assets.io import LakeIOManager
 from assets.model import model_assets
 from assets.out import out_assets
+from assets.publication import publication_assets
 from assets.raw import landing_assets
 from assets.resources import Night
 from assets.snapshot import snapshot_assets
@@ -29,7 +31,7 @@ def build_definitions(settings: Settings) -> Definitions:
     config = read_config(settings.config_path)
     assets = [
         *landing_assets(config), *core_assets(config), *capability_assets(), *model_assets(), *out_assets(),
-        *snapshot_assets(),
+        *companion_assets(), *snapshot_assets(), *publication_assets(config),
     ]  # fmt: skip
     return Definitions(
         assets=assets,

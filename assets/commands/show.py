@@ -84,12 +84,28 @@ def _print(page: dict[str, Any], snapshot: Snapshot) -> None:
                 for s in steps
             ],
         )  # fmt: skip
-        answers.print(f"Why the first: {escape(steps[0]['explanation'])}\nHow: {escape(steps[0]['how'])}")
+        for step in steps:
+            _print_step(step)
     held = [one for one in page["mastery"] if one["stage"] != "none"]
     counts = ", ".join(
         f"{sum(one['stage'] == stage for one in held)} as {stage}" for stage in ("master", "journeyman", "apprentice")
     )
     answers.print(f"Holds {len(held)} micro-skills: {counts}.\n")
+
+
+def _print_step(step: dict[str, Any]) -> None:
+    """A step's sentence, what would have changed it and how to go about it."""
+    answers.print(f"[bold]{step['rank']}.[/bold] {escape(step['explanation'])}")
+    for said in (step["counterfactual"], step["how"]):
+        if said:
+            answers.print(f"   {escape(said)}")
+    answers.print(f"   [dim]{escape(_reasons(step['reasons']))}[/dim]\n")
+
+
+def _reasons(reasons: list[dict[str, Any]]) -> str:
+    """Motives and what the score is made of, by code; the model's contributions are for machines (`--json`)."""
+    told = [one for one in reasons if not one["code"].startswith("model_")]
+    return ", ".join(f"{one['code']} {one['value']:.2f}" for one in told)
 
 
 def _figure(value: float | None) -> str:

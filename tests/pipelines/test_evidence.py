@@ -72,6 +72,15 @@ def test_work_on_an_issue_names_what_the_issue_names_unless_it_says_itself() -> 
     assert evidence(core(assignment=issue, worklog=logs))["skill_id"].to_list() == ["go", "sql"]
 
 
+def test_work_that_names_its_issue_by_the_number_of_its_record_is_work_on_that_issue() -> None:
+    named = (("10001", "P-1", "go"), ("10002", "10001", "sql"), ("10003", "P-3", "go"))
+    issues = [{"record_code": r, "assignment_code": a, "skill_text": s, "is_done": False} for r, a, s in named]
+    logs = [{"assignment_code": code, "skill_text": None} for code in ("10003", "10001", "9")]
+    rows = core(assignment=frame(ASSIGNMENT, *issues), worklog=frame(WORKLOG, *logs))
+    # what is called 10001 comes before what is recorded as 10001
+    assert sorted(evidence(rows)["skill_id"]) == ["go", "sql"]
+
+
 def test_only_finished_work_of_somebody_with_a_date_is_a_repetition() -> None:
     issues = frame(ASSIGNMENT, {"is_done": True, "done_at": NOON}, {"is_done": True, "done_at": None},
                    {"is_done": False}, {"is_done": True, "done_at": NOON, "person_id": None})  # fmt: skip
