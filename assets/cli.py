@@ -199,8 +199,7 @@ def dictionary(as_json: AsJson = False) -> None:
 @app.command(epilog=example("footsteps contracts --json", "footsteps contracts --write"))
 @said_plainly
 def contracts(
-    write: Annotated[bool, typer.Option(help="Write docs/contracts and release versions that are new.")] = False,
-    as_json: AsJson = False,
+    write: Annotated[bool, typer.Option(help="Write and release what is new.")] = False, as_json: AsJson = False
 ) -> None:
     """The published tables' contracts in the Open Data Contract Standard, and what is released."""
     from assets.commands.contracts import print_contracts
@@ -290,8 +289,7 @@ def bench_sources(
 @bench.command("recommender", epilog=example("footsteps bench recommender --people 10000,100000"))
 @said_plainly
 def bench_recommender(
-    people: Annotated[str, typer.Option(help="Numbers of people, separated by commas.")] = "10000,100000,1000000",
-    as_json: AsJson = False,
+    people: Annotated[str, typer.Option(help="Numbers, by commas.")] = "10000,100000,1000000", as_json: AsJson = False
 ) -> None:
     """Fitting and scoring to the top ten at growing numbers of people: seconds and memory."""
     from assets.commands.bench import print_recommender
@@ -347,9 +345,7 @@ def bench_companions(
 @bench.command("counterfactuals", epilog=example("footsteps bench counterfactuals --rows 1000"))
 @said_plainly
 def bench_counterfactuals(
-    rows: Annotated[int, typer.Option(min=1, help="Recommended rows drawn.")] = 1000,
-    data_root: DataRoot = None,
-    as_json: AsJson = False,
+    rows: Annotated[int, typer.Option(min=1, help="Rows.")] = 1000, data_root: DataRoot = None, as_json: AsJson = False
 ) -> None:
     """Apply the published counterfactuals to people's data, list anew, count where the row did as said."""
     from assets.commands.bench import print_counterfactuals
