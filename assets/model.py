@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from dagster import AssetExecutionContext, AssetsDefinition, MetadataValue, asset, multi_asset
+from dagster import AssetExecutionContext, AssetsDefinition, MetadataValue
 
-from assets.core import described
 from assets.io import spec_of
 from assets.resources import Night
-from ml.bundle import BundleError, load_bundle, save_bundle
+from assets.step import step
+from ml.bundle import BundleError, load_bundle, read_card, save_bundle
+from ml.cadence import is_training_due
 from ml.evaluation import Evaluation, evaluate
 from ml.groups import GroupPopularity
 from ml.mastery import end_of, estimate_mastery, reach_steps
@@ -44,9 +45,10 @@ def model_assets() -> list[AssetsDefinition]:
 def _mastery() -> AssetsDefinition:
     specs = [spec_of(table, deps=[EVIDENCE.name]) for table in (MASTERY, REACHED_STEP)]
 
-    @multi_asset(name="estimate_mastery", specs=specs)
+    @step(name="estimate_mastery", specs=specs, own=[EVIDENCE])
     def mastery(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
-        evidence, as_of = night.read(EVIDENCE), night.as_of(context)
+        """How far everybody has come, and when they came there."""
+        evidence, as_of = night.own(EVIDENCE), night.as_of(context)
         policy = night.config.policy.stages
         yield night.materialize(MASTERY, estimate_mastery(evidence, as_of, policy))
         yield night.materialize(REACHED_STEP, reach_steps(evidence, as_of, policy))
@@ -54,7 +56,7 @@ def _mastery() -> AssetsDefinition:
     return mastery
 
 
-@multi_asset(
+@step(
     name="train_ranker",
     specs=[
         spec_of(MODEL_CARD, deps=[REACHED_STEP.name, SKILL.name, PERSON.name, ROLE_PERIOD.name], kinds={"scikitlearn"}),
@@ -67,7 +69,7 @@ def ranker(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     horizon = night.config.policy.horizon_days
     version = model_version(steps, night.read(SKILL), horizon)
     folder = night.settings.models_path / version
-    known = _known(night, version, folder)
+    known = _known(night, steps, night.as_of(context), version)
     if known is None:
         context.log.info(f"training on {steps.height:,} reached steps")
         recommender = fit_recommender(
@@ -89,14 +91,21 @@ def ranker(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     yield night.materialize(EVALUATION, rows, {"ranking": MetadataValue.md(_as_markdown(rows))})
 
 
-@asset(**described(CANDIDATE), deps=[MODEL_CARD.name, REACHED_STEP.name, MASTERY.name, PERSON.name, ROLE_PERIOD.name])
-def candidates(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
+_BEFORE_CANDIDATES = (MODEL_CARD, REACHED_STEP, MASTERY, PERSON, ROLE_PERIOD)
+
+
+@step(
+    name="rank_candidates", specs=[spec_of(CANDIDATE, deps=[table.name for table in _BEFORE_CANDIDATES])],
+    own=[REACHED_STEP, MASTERY, PERSON, ROLE_PERIOD], crowd=True,
+)  # fmt: skip
+def candidates(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """Steps that may come next for everyone who works here, as the model ranks them."""
     version = night.read(MODEL_CARD)["model_version"][0]
-    steps, mastery = night.read(REACHED_STEP), night.read(MASTERY)
+    # everybody's steps, also for a few people: what is popular now is seen as a complete night would see it
+    steps, mastery = night.read(REACHED_STEP), night.own(MASTERY)
     recommender = load_bundle(night.settings.models_path / version, extra_features=_groups(night, steps))
-    people = night.read(PERSON).filter(pl.col("employment_status") != "left")["person_id"]
-    return rank_candidates(recommender, steps, mastery, people, night.as_of(context))
+    people = night.own(PERSON).filter(pl.col("employment_status") != "left")["person_id"]
+    yield night.materialize(CANDIDATE, rank_candidates(recommender, steps, mastery, people, night.as_of(context)))
 
 
 def rank_candidates(
@@ -138,12 +147,17 @@ def model_version(steps: pl.DataFrame, skills: pl.DataFrame, horizon_days: int) 
     return digest.hexdigest()[:12]
 
 
-def _known(night: Night, version: str, folder: Path) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+def _known(night: Night, steps: pl.DataFrame, as_of: date, version: str) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+    """Card and evaluation of the ranker in use, where no other is due and it can be loaded."""
     cards = night.read(MODEL_CARD)
-    if version not in cards["model_version"].to_list():
+    if not cards.height:
         return None
+    used = cards["model_version"][0]
     try:
-        load_bundle(folder, extra_features=_groups(night, night.read(REACHED_STEP)))
+        folder = night.settings.models_path / used
+        if used != version and is_training_due(read_card(folder), steps.height, as_of):
+            return None
+        load_bundle(folder, extra_features=_groups(night, steps))
     except (BundleError, OSError):
         return None
     return cards, night.read(EVALUATION)

@@ -85,11 +85,18 @@ def current_deliveries(lake: Lake, source: Source) -> pl.DataFrame:
     return landed.tail(1) if source.delivery == "full" else landed
 
 
-def scan_current(lake: Lake, table: Table, shape: ShapeName, sources: Sequence[Source]) -> pl.LazyFrame:
-    """The rows of a raw table that count now: of each record the one last changed, or else last delivered."""
+def scan_current(
+    lake: Lake, table: Table, shape: ShapeName, sources: Sequence[Source],
+    only: Callable[[pl.LazyFrame], pl.LazyFrame] | None = None,
+) -> pl.LazyFrame:  # fmt: skip
+    """The rows of a raw table that count now: of each record the one last changed, or else last delivered.
+
+    `only` may leave out whole records before that is decided.
+    """
     deliveries = [current_deliveries(lake, source) for source in sources]
-    frames = [_scan_files(lake, table, one) for one in deliveries]
+    frames = [scan_delivered(lake, table, one) for one in deliveries]
     rows = pl.concat(frames or [pl.LazyFrame(schema=table.schema)])
+    rows = only(rows) if only is not None else rows
     if all(one.height <= 1 for one in deliveries):
         return rows  # within one file the contract has left one row a record
     place = ("delivery_number", "row_number")
@@ -102,7 +109,7 @@ def scan_current(lake: Lake, table: Table, shape: ShapeName, sources: Sequence[S
 def scan_quarantine(lake: Lake, table: Table, sources: Sequence[Source]) -> pl.LazyFrame:
     """The quarantined rows of a raw table, of the deliveries that count now."""
     quarantine = quarantine_table(table.name)
-    frames = [_scan_files(lake, quarantine, current_deliveries(lake, source)) for source in sources]
+    frames = [scan_delivered(lake, quarantine, current_deliveries(lake, source)) for source in sources]
     return pl.concat(frames or [pl.LazyFrame(schema=quarantine.schema)])
 
 
@@ -295,7 +302,8 @@ def _next_number(lake: Lake) -> int:
     return 1 + (last if isinstance(last, int) else 0)
 
 
-def _scan_files(lake: Lake, table: Table, deliveries: pl.DataFrame) -> pl.LazyFrame:
+def scan_delivered(lake: Lake, table: Table, deliveries: pl.DataFrame) -> pl.LazyFrame:
+    """The rows of some deliveries (source_name, file_sha256, mapping_code), whether they count or not."""
     columns = ("source_name", "file_sha256", "mapping_code")
     files = [_file(lake, table, *row) for row in deliveries.select(columns).iter_rows()]
     present = [file for file in files if file.exists()]

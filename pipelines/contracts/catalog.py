@@ -77,6 +77,7 @@ WORKLOG = declare(
     ("source_name", "record_code"),
     required=("person_id", "worked_at"),
     references=(A_PERSON,),
+    monthly="worked_at",
     readers=("feat",),
 )  # fmt: skip
 
@@ -88,6 +89,7 @@ LEARNING_RECORD = declare(
     ("source_name", "record_code"),
     required=("person_id", "learning_verb", "occurred_at"),
     references=(A_PERSON,),
+    monthly="occurred_at",
     readers=("feat",),
 )  # fmt: skip
 
@@ -99,6 +101,7 @@ FEEDBACK = declare(
     ("source_name", "record_code"),
     required=("person_id", "feedback_kind", "occurred_at"),
     references=(A_PERSON,),
+    monthly="occurred_at",
     readers=("feat",),
 )  # fmt: skip
 
@@ -109,6 +112,7 @@ ASPIRATION = declare(
     ("source_name", "record_code"),
     required=("person_id", "stated_at"),
     references=(A_PERSON,),
+    monthly="stated_at",
     readers=("feat",),
 )
 
@@ -120,6 +124,7 @@ SKILL_MENTION = declare(
     ("source_name", "record_code"),
     required=("person_id", "occurred_at"),
     references=(A_PERSON,),
+    monthly="occurred_at",
     readers=("feat",),
 )  # fmt: skip
 
@@ -186,6 +191,7 @@ EVIDENCE = declare(
     ("evidence_id",),
     required=("person_id", "skill_id", "occurred_at", "mode", "amount", "amount_unit"),
     references=(A_PERSON, A_SKILL),
+    monthly="occurred_at",
     readers=("feat", "out"),
 )  # fmt: skip
 
