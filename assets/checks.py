@@ -22,7 +22,7 @@ from assets.resources import Night
 from pipelines.config import Config, Source
 from pipelines.conform import CORE_OF
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
-from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
+from pipelines.contracts.published import PUBLISHED
 from pipelines.contracts.table import Rule, Severity, Table
 from pipelines.landing import scan_current, scan_quarantine
 
@@ -35,7 +35,7 @@ def contract_checks(config: Config) -> list[AssetChecksDefinition]:
     """The checks of every raw table that footsteps.yaml feeds, and of the core, feature and published tables."""
     raw = [_raw_checks(name, sources) for name, (_, _, sources) in raw_tables(config).items()]
     # Mastery is judged as it is published, and candidates as the rows made of them.
-    judged = (PERSON, *CORE_OF.values(), SKILL, EVIDENCE, NEXT_SKILL, OUT_MASTERY)
+    judged = (PERSON, *CORE_OF.values(), SKILL, EVIDENCE, *PUBLISHED)
     return [*raw, *(_table_checks(table) for table in judged)]
 
 

@@ -14,6 +14,7 @@ from assets.model import model_assets
 from assets.out import out_assets
 from assets.raw import landing_assets
 from assets.resources import Night
+from assets.snapshot import snapshot_assets
 from assets.watching import loggers
 from pipelines.config import Config, read_config
 from pipelines.settings import Settings
@@ -25,8 +26,9 @@ def build_definitions(settings: Settings) -> Definitions:
     Raises ConfigRefused where footsteps.yaml is missing or wrong.
     """
     config = read_config(settings.config_path)
+    assets = [*landing_assets(config), *core_assets(config), *model_assets(), *out_assets(), *snapshot_assets()]
     return Definitions(
-        assets=[*landing_assets(config), *core_assets(config), *model_assets(), *out_assets()],
+        assets=assets,
         asset_checks=contract_checks(config),
         jobs=[night_job],
         schedules=[night_schedule(config.time_zone)],

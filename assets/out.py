@@ -1,19 +1,17 @@
-"""Published tables as assets: the rows people and systems read, and the snapshot they belong to.
+"""Published tables as assets: the rows people and systems read.
 
-Belongs here: what is put together for publication, and the publication itself.
-Does not belong here: how rows are made (`ml.recommend`) and how a snapshot is kept (`pipelines.publish`).
+Belongs here: what the recommendation tables are put together from.
+Does not belong here: how rows are made (`ml.recommend`), their publication (`assets.snapshot`).
 """
 
-import hashlib
-from collections.abc import Iterator
-from datetime import date, timedelta
-from typing import Any
+from datetime import date
 
 import polars as pl
-from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, multi_asset
+from dagster import AssetExecutionContext, AssetsDefinition, asset
 
-from assets.io import spec_of
+from assets.core import described
 from assets.resources import Night
+from assets.snapshot import stamps_of
 from ml.motives import Surroundings
 from ml.recommend import build_rows
 from pipelines.contracts.catalog import (
@@ -29,14 +27,11 @@ from pipelines.contracts.catalog import (
     SKILL,
 )
 from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD
-from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY, PUBLISHED, SNAPSHOT
-from pipelines.contracts.table import Table
+from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
 from pipelines.demand import count_demand, find_ways, name_roles, name_wishes
-from pipelines.lake import content_sha256, obey
-from pipelines.publish.snapshot import Snapshot, publish_snapshot
+from pipelines.publish.stamp import stamp
 from pipelines.taxonomy import Taxonomy
 
-_STAMPS = ("snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version")
 _UPSTREAM = [
     table.name
     for table in (CANDIDATE, MASTERY, EVIDENCE, SKILL, PREREQUISITE, ROLE_PROFILE, ASPIRATION, ASSIGNMENT,
@@ -45,32 +40,26 @@ _UPSTREAM = [
 
 
 def out_assets() -> list[AssetsDefinition]:
-    """The recommendation tables, and their publication."""
-    return [recommendations, snapshot]
+    """The recommendations, and the stages they start from."""
+    return [recommendations, stages_held]
 
 
-@multi_asset(name="recommend", specs=[spec_of(table, deps=_UPSTREAM) for table in PUBLISHED])
-def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
-    """Rows for everyone who works here, stamped with the snapshot that their content makes."""
+@asset(**described(NEXT_SKILL), deps=_UPSTREAM)
+def recommendations(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
+    """Rows for everyone who works here."""
     as_of, policy = night.as_of(context), night.config.policy
     people = night.read(PERSON).filter(pl.col("employment_status") != "left").select("person_id")
     ranked = night.read(CANDIDATE).rename({"prior": "score"})
     around = surroundings(night, as_of)
     ways = find_ways(night.read(ASSIGNMENT), night.read(LEARNING_RECORD), night.read(EVIDENCE), _taxonomy(night), as_of)
     rows = build_rows(_with_contributions(ranked), around, ways, people, policy)
-    held = night.read(MASTERY)
-    frames = stamp({NEXT_SKILL: rows, OUT_MASTERY: held}, as_of, policy.valid_days, {
-        "model_version": night.read(MODEL_CARD)["model_version"][0], "policy_version": policy.version,
-    })  # fmt: skip
-    for table, frame in frames.items():
-        yield night.materialize(table, frame)
+    return stamp(NEXT_SKILL, rows, stamps_of(context, night))
 
 
-@multi_asset(name="publish", specs=[spec_of(SNAPSHOT, deps=[table.name for table in PUBLISHED])])
-def snapshot(night: Night) -> Iterator[MaterializeResult[None]]:
-    """Move the pointer that readers follow to this night's tables, all at once."""
-    published = publish_tables(night)
-    yield night.materialize(SNAPSHOT, snapshot_rows(published))
+@asset(**described(OUT_MASTERY), deps=[MASTERY.name, MODEL_CARD.name])
+def stages_held(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
+    """How far everyone has come, as published."""
+    return stamp(OUT_MASTERY, night.read(MASTERY), stamps_of(context, night))
 
 
 def surroundings(night: Night, as_of: date) -> Surroundings:
@@ -85,47 +74,6 @@ def surroundings(night: Night, as_of: date) -> Surroundings:
         role_profiles=taxonomy.role_profiles,
         demand=count_demand(night.read(ASSIGNMENT), night.read(EVIDENCE), taxonomy, as_of),
     )
-
-
-def publish_tables(night: Night) -> Snapshot:
-    """Publish the lake's out tables as one snapshot."""
-    frames = {table: night.read(table) for table in PUBLISHED}
-    first = next(iter(frames.values()))
-    snapshot_id, as_of, valid_until = first.select("snapshot_id", "as_of", "valid_until").row(0)
-    return publish_snapshot(night.settings.published_path, frames, snapshot_id, as_of, valid_until)
-
-
-def snapshot_rows(published: Snapshot) -> pl.DataFrame:
-    """One row per published table."""
-    return pl.DataFrame(
-        [
-            (one.name, published.snapshot_id, published.as_of, published.valid_until, one.rows, one.content_sha256)
-            for one in published.tables
-        ],
-        schema=SNAPSHOT.schema,
-        orient="row",
-    )
-
-
-def stamp(
-    frames: dict[Table, pl.DataFrame], as_of: date, valid_days: int, versions: dict[str, str]
-) -> dict[Table, pl.DataFrame]:
-    """The frames with their snapshot's columns. The id follows from day and content: the same night, the same id."""
-    stamped = {}
-    for table, frame in frames.items():
-        values = {**versions, "as_of": as_of, "valid_until": as_of + timedelta(days=valid_days),
-                  "schema_version": table.version}  # fmt: skip
-        stamps = [pl.lit(values[name]).alias(name) for name in _STAMPS if name in values and name in table.column_names]
-        stamped[table] = frame.with_columns(stamps)
-    digest = hashlib.sha256()
-    for table, frame in stamped.items():
-        blank = frame.with_columns(pl.lit("").alias("snapshot_id"))
-        digest.update(content_sha256(obey(table, blank)).encode())
-    snapshot_id = f"{as_of:%Y%m%d}-{digest.hexdigest()[:12]}"
-    return {
-        table: frame.with_columns(pl.lit(snapshot_id).alias("snapshot_id")).select(table.column_names)
-        for table, frame in stamped.items()
-    }
 
 
 def _with_contributions(ranked: pl.DataFrame) -> pl.DataFrame:

@@ -17,6 +17,9 @@ _SAYS_OR_RECOMMENDS = RowRule(
     "either a step is recommended or the reason is given why none is",
 )
 
+# What every published row says of its night (see `pipelines.publish.stamp`); a model_version besides, where one spoke.
+STAMPS = ("snapshot_id", "as_of", "valid_until", "policy_version", "schema_version")
+
 NEXT_SKILL = declare(
     "out__next_skill",
     "One row per person and recommended step, best first; one row that says why for a person who gets none.",
@@ -34,7 +37,7 @@ NEXT_SKILL = declare(
 OUT_MASTERY = declare(
     "out__mastery",
     "One row per person and micro-skill with evidence: stage, counts by mode, what is missing for the next stage.",
-    (*MASTERY.column_names, "snapshot_id", "as_of", "valid_until", "policy_version", "schema_version"),
+    (*MASTERY.column_names, *STAMPS),
     ("person_id", "skill_id"),
     required=("stage", "snapshot_id", "as_of"),
     references=(A_PERSON, A_SKILL),
@@ -51,5 +54,5 @@ SNAPSHOT = declare(
     readers=("data engineers",),
 )
 
-# What a snapshot holds.
+# What a snapshot holds: a table added here is judged, stamped and published, whichever asset makes it.
 PUBLISHED: tuple[Table, ...] = (NEXT_SKILL, OUT_MASTERY)

@@ -149,3 +149,8 @@ def test_a_policy_that_cannot_be_is_refused(build: object, said: str) -> None:
 def test_the_version_of_a_policy_follows_its_content() -> None:
     assert Policy().version == Policy().version
     assert Policy(stages=StagePolicy(positive_share=0.7)).version != Policy().version
+
+
+@pytest.mark.parametrize("table", published.PUBLISHED, ids=name_of)
+def test_every_published_table_says_which_night_it_came_from(table: Table) -> None:
+    assert set(published.STAMPS) <= set(table.column_names)

@@ -1,0 +1,58 @@
+"""The publication as an asset: every published table under one id, behind one pointer.
+
+Belongs here: the night's stamps, the moving of the pointer and the record of it.
+Does not belong here: how a published table is made (`assets.out` and its neighbours), how a snapshot is kept
+(`pipelines.publish`).
+"""
+
+from collections.abc import Iterator
+
+import polars as pl
+from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, multi_asset
+
+from assets.io import spec_of
+from assets.resources import Night
+from pipelines.contracts.learnt import MODEL_CARD
+from pipelines.contracts.published import PUBLISHED, SNAPSHOT
+from pipelines.publish.snapshot import Snapshot, publish_snapshot
+from pipelines.publish.stamp import Stamps, name_snapshot
+
+
+def snapshot_assets() -> list[AssetsDefinition]:
+    """The publication of the night."""
+    return [snapshot]
+
+
+@multi_asset(name="publish", specs=[spec_of(SNAPSHOT, deps=[table.name for table in PUBLISHED])])
+def snapshot(context: AssetExecutionContext, night: Night) -> Iterator[MaterializeResult[None]]:
+    """Move the pointer that readers follow to this night's tables, all at once."""
+    published = publish_tables(context, night)
+    yield night.materialize(SNAPSHOT, snapshot_rows(published))
+
+
+def stamps_of(context: AssetExecutionContext, night: Night) -> Stamps:
+    """What rows made now are stamped with; a table with a model_version must depend on the model's card."""
+    versions = night.read(MODEL_CARD)["model_version"]
+    policy = night.config.policy
+    return Stamps(night.as_of(context), policy.valid_days, policy.version, versions[0] if versions.len() else None)
+
+
+def publish_tables(context: AssetExecutionContext, night: Night) -> Snapshot:
+    """Publish the lake's out tables as one snapshot."""
+    frames = {table: night.read(table) for table in PUBLISHED}
+    named = name_snapshot(frames, night.as_of(context), night.config.policy.valid_days)
+    return publish_snapshot(
+        night.settings.published_path, named.frames, named.snapshot_id, named.as_of, named.valid_until
+    )
+
+
+def snapshot_rows(published: Snapshot) -> pl.DataFrame:
+    """One row per published table."""
+    return pl.DataFrame(
+        [
+            (one.name, published.snapshot_id, published.as_of, published.valid_until, one.rows, one.content_sha256)
+            for one in published.tables
+        ],
+        schema=SNAPSHOT.schema,
+        orient="row",
+    )

@@ -1,0 +1,61 @@
+"""Every published row says which night it came from, and all tables of a night share one id made of their content."""
+
+from datetime import date
+
+import polars as pl
+
+from pipelines.contracts.fields import pick
+from pipelines.contracts.table import Table
+from pipelines.publish.stamp import UNPUBLISHED, Named, Stamps, name_snapshot, stamp
+
+STAMPED = ("snapshot_id", "as_of", "valid_until", "schema_version")
+STEPS = Table("out__steps", "One row per step.", pick("person_id", "model_version", *STAMPED), ("person_id",))
+TEAMS = Table("out__teams", "One row per team.", pick("unit_name", *STAMPED), ("unit_name",), version="2.1.0")
+DAY = date(2026, 6, 30)
+STAMPS = Stamps(DAY, 2, "policy", "model")
+
+
+def named(*people: str, as_of: date = DAY, teams: tuple[str, ...] = ("north",)) -> Named:
+    stamps = Stamps(as_of, 2, "policy", "model")
+    return name_snapshot(
+        {
+            STEPS: stamp(STEPS, pl.DataFrame({"person_id": people}, schema={"person_id": pl.String}), stamps),
+            TEAMS: stamp(TEAMS, pl.DataFrame({"unit_name": teams}, schema={"unit_name": pl.String}), STAMPS),
+        },
+        as_of,
+        2,
+    )
+
+
+def test_a_row_carries_the_stamps_its_table_has_and_no_snapshot_yet() -> None:
+    row = stamp(TEAMS, pl.DataFrame({"unit_name": ["north"], "left_out": [1]}), STAMPS).row(0, named=True)
+    assert row == {
+        "unit_name": "north", "snapshot_id": UNPUBLISHED, "as_of": DAY, "valid_until": date(2026, 7, 2),
+        "schema_version": "2.1.0",
+    }  # fmt: skip
+
+
+def test_the_same_day_and_content_get_the_same_id_in_any_order_of_rows() -> None:
+    assert named("ann", "bob").snapshot_id == named("bob", "ann").snapshot_id
+    assert named("ann", "bob").snapshot_id.startswith("20260630-")
+
+
+def test_another_content_of_any_table_or_another_day_gets_another_id() -> None:
+    ids = {named(*who).snapshot_id for who in (("ann",), ("bob",))}
+    ids |= {named("ann", teams=("south",)).snapshot_id, named("ann", as_of=date(2026, 7, 1)).snapshot_id}
+    assert len(ids) == 4
+
+
+def test_all_tables_carry_the_one_id() -> None:
+    found = named("ann")
+    assert {frame["snapshot_id"][0] for frame in found.frames.values()} == {found.snapshot_id}
+
+
+def test_where_some_rows_are_older_the_newest_day_names_it_and_the_oldest_ends_it() -> None:
+    found = named("ann", as_of=date(2026, 7, 1))
+    assert (found.as_of, found.valid_until) == (date(2026, 7, 1), date(2026, 7, 2))
+
+
+def test_tables_without_a_row_still_make_a_snapshot() -> None:
+    found = named(teams=())
+    assert (found.as_of, found.valid_until) == (DAY, date(2026, 7, 2))
