@@ -129,7 +129,7 @@ def _taxonomy(config: Config) -> AssetsDefinition:
 
     @step(
         name="taxonomy", specs=[spec_of(table, deps=upstream) for table in tables], dated=False,
-        also=lambda night: night.taxonomy_files(),
+        also=lambda night, _: night.taxonomy_files(),
     )  # fmt: skip
     def taxonomy(night: Night) -> Iterator[Any]:
         """Micro-skills, their names, and what comes before what."""

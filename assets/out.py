@@ -4,14 +4,17 @@ Belongs here: what the recommendation tables are put together from.
 Does not belong here: how rows are made (`ml.recommend`), their publication (`assets.snapshot`).
 """
 
+from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import polars as pl
-from dagster import AssetExecutionContext, AssetsDefinition, asset
+from dagster import AssetExecutionContext, AssetsDefinition
 
-from assets.core import described
+from assets.io import spec_of
 from assets.resources import Night
 from assets.snapshot import stamps_of
+from assets.step import step
 from ml.motives import Surroundings
 from ml.recommend import build_rows
 from pipelines.contracts.catalog import (
@@ -44,29 +47,32 @@ def out_assets() -> list[AssetsDefinition]:
     return [recommendations, stages_held]
 
 
-@asset(**described(NEXT_SKILL), deps=_UPSTREAM)
-def recommendations(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
+@step(
+    name="recommend", specs=[spec_of(NEXT_SKILL, deps=_UPSTREAM)], crowd=True,
+    own=[CANDIDATE, MASTERY, EVIDENCE, ASPIRATION, ROLE_PERIOD, PERSON],
+)  # fmt: skip
+def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """Rows for everyone who works here."""
     as_of, policy = night.as_of(context), night.config.policy
-    people = night.read(PERSON).filter(pl.col("employment_status") != "left").select("person_id")
-    ranked = night.read(CANDIDATE).rename({"prior": "score"})
+    people = night.own(PERSON).filter(pl.col("employment_status") != "left").select("person_id")
+    ranked = night.own(CANDIDATE).rename({"prior": "score"})
     around = surroundings(night, as_of)
     ways = find_ways(night.read(ASSIGNMENT), night.read(LEARNING_RECORD), night.read(EVIDENCE), _taxonomy(night), as_of)
     rows = build_rows(_with_contributions(ranked), around, ways, people, policy)
-    return stamp(NEXT_SKILL, rows, stamps_of(context, night))
+    yield night.materialize(NEXT_SKILL, stamp(NEXT_SKILL, rows, stamps_of(context, night)))
 
 
-@asset(**described(OUT_MASTERY), deps=[MASTERY.name, MODEL_CARD.name])
-def stages_held(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
+@step(name="tell_stages", specs=[spec_of(OUT_MASTERY, deps=[MASTERY.name, MODEL_CARD.name])], own=[MASTERY])
+def stages_held(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """How far everyone has come, as published."""
-    return stamp(OUT_MASTERY, night.read(MASTERY), stamps_of(context, night))
+    yield night.materialize(OUT_MASTERY, stamp(OUT_MASTERY, night.own(MASTERY), stamps_of(context, night)))
 
 
 def surroundings(night: Night, as_of: date) -> Surroundings:
     """What motives are measured against, as of that day."""
     taxonomy = _taxonomy(night)
     return Surroundings(
-        mastery=night.read(MASTERY),
+        mastery=night.own(MASTERY),
         skills=taxonomy.skills,
         prerequisites=taxonomy.prerequisites,
         wishes=name_wishes(night.read(ASPIRATION), taxonomy, as_of),

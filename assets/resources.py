@@ -15,7 +15,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from dagster import AssetExecutionContext, ConfigurableResource, DataVersion, MaterializeResult
+from dagster import (
+    AssetCheckExecutionContext,
+    AssetExecutionContext,
+    ConfigurableResource,
+    DataVersion,
+    MaterializeResult,
+)
 from pydantic import PrivateAttr
 
 from assets.io import table_of, written_metadata
@@ -30,6 +36,7 @@ from pipelines.landing import Landing, current_deliveries, scan_current, scan_de
 from pipelines.settings import Settings
 from pipelines.stamps import Stamp, code_fingerprint, read_stamp, write_stamp
 
+RunContext = AssetExecutionContext | AssetCheckExecutionContext
 AS_OF_TAG = "footsteps/as_of"
 ACCEPT_SHRINK_TAG = "footsteps/accept_shrink"
 # The day a night was scheduled for.
@@ -109,9 +116,7 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         said = {**written_metadata(written, frame, table), **(metadata or {})}
         if replacing is not None:
             said["rows_made_anew"] = frame.height
-        return MaterializeResult(
-            asset_key=table.name, metadata=said, data_version=DataVersion(written.content_sha256)
-        )
+        return MaterializeResult(asset_key=table.name, metadata=said, data_version=DataVersion(written.content_sha256))
 
     def fingerprint(self, name: str, columns: tuple[str, ...] | None = None) -> str | None:
         """What a table holds, in one text: its content's hash, or for a raw table the deliveries that count."""
@@ -167,7 +172,11 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         system = raw_name.removeprefix("raw_").split("__")[0]
         rows = read_accounts(scan_delivered(self.lake, table, asked), kinds).with_columns(system_name=pl.lit(system))
         known = self.lake.scan(ACCOUNT).select("system_name", *WHO)
-        new = rows.select("system_name", *WHO).unique().join(known, on=("system_name", *WHO), how="anti", nulls_equal=True)
+        new = (
+            rows.select("system_name", *WHO)
+            .unique()
+            .join(known, on=("system_name", *WHO), how="anti", nulls_equal=True)
+        )
         return new.head(1).collect().is_empty()
 
     def workers_on(self, assignments: pl.DataFrame) -> pl.Series:
@@ -184,7 +193,7 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
                 data_version=DataVersion(self.lake.content(table) or "none"),
             )  # fmt: skip
 
-    def is_by_day(self, context: AssetExecutionContext) -> bool:
+    def is_by_day(self, context: RunContext) -> bool:
         """Whether the run follows new files by day."""
         return context.run.tags.get(BY_DAY_TAG) == "true"
 
@@ -244,6 +253,12 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         if tag := context.run.tags.get(NIGHT_OF_TAG):
             return date.fromisoformat(tag)
         return datetime.now(ZoneInfo(self.config.time_zone)).date()
+
+    def renewed_until(self, context: AssetExecutionContext) -> date | None:
+        """The day up to which a night's rows hold at least, also those it kept; None for a run of a declared day."""
+        if self.is_by_day(context) or context.run.tags.get(AS_OF_TAG) or self.config.as_of != "today":
+            return None
+        return self.today(context) + timedelta(days=self.config.policy.valid_days)
 
     def _day_seen(self, today: date) -> date:
         last = read_stamp(self.lake.root, _LAST_NIGHT)

@@ -52,13 +52,13 @@ class Declared:
     dated: bool = True
     by_day: ByDay = "waits"
     columns: Mapping[str, tuple[str, ...]] | None = None
-    also: Callable[[Night], str] | None = None
+    also: Callable[[Night, AssetExecutionContext], str] | None = None
 
 
 def step(
     *, name: str, specs: Sequence[AssetSpec], own: Sequence[Table] = (), crowd: bool = False, dated: bool = True,
     by_day: ByDay | None = None, columns: Mapping[str, tuple[str, ...]] | None = None,
-    also: Callable[[Night], str] | None = None,
+    also: Callable[[Night, AssetExecutionContext], str] | None = None,
 ) -> Callable[[Callable[..., Results]], AssetsDefinition]:  # fmt: skip
     """`@multi_asset` for a body that yields `night.materialize(…)`; see `Declared` for what else can be said."""
     declared = Declared(
@@ -82,7 +82,9 @@ def step(
     return decorate
 
 
-def _make(declared: Declared, call: Callable[[Night], Results], context: AssetExecutionContext, night: Night) -> Results:
+def _make(
+    declared: Declared, call: Callable[[Night], Results], context: AssetExecutionContext, night: Night
+) -> Results:
     root = night.lake.root
     inputs = inputs_of(declared, context, night)
     outputs = {table.name: night.lake.content(table) for table in declared.makes}
@@ -124,7 +126,7 @@ def inputs_of(declared: Declared, context: AssetExecutionContext, night: Night) 
         day: date = night.as_of(context)
         found["as_of"] = day.isoformat()
     if declared.also is not None:
-        found["also"] = declared.also(night)
+        found["also"] = declared.also(night, context)
     return found
 
 
@@ -155,9 +157,7 @@ def kept_result(name: str, stamp: Stamp) -> "MaterializeResult[None]":
     """What the UI is told of a table that was left as it is: the same data version, the same numbers, and that."""
     content = stamp.outputs.get(name)
     metadata: dict[str, Any] = {**stamp.said.get(name, {}), "unchanged": MetadataValue.bool(True)}
-    return MaterializeResult(
-        asset_key=name, metadata=metadata, data_version=DataVersion(content) if content else None
-    )
+    return MaterializeResult(asset_key=name, metadata=metadata, data_version=DataVersion(content) if content else None)
 
 
 def numbers_of(metadata: Mapping[str, Any]) -> dict[str, float]:

@@ -49,7 +49,10 @@ def record_change(
     if beside is not None and rows.height:
         people = pl.concat([people, beside(rows)])
     people = people.unique().sort()
-    if people.len() > MOST_SHARE * max(old["person_id"].n_unique(), new["person_id"].n_unique(), 1) and people.len() > 100:
+    if (
+        people.len() > MOST_SHARE * max(old["person_id"].n_unique(), new["person_id"].n_unique(), 1)
+        and people.len() > 100
+    ):
         return
     place = root / _FOLDER / table.name / f"{after}.json"
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -52,7 +52,9 @@ def fresh_rows(
         if not new:
             continue
         table = raw_table(system, SHAPES[shape])
-        asked = pl.DataFrame(new, schema=["source_name", "file_sha256", "mapping_code", "delivery_number"], orient="row")
+        asked = pl.DataFrame(
+            new, schema=["source_name", "file_sha256", "mapping_code", "delivery_number"], orient="row"
+        )
         landed = scan_delivered(lake, table, asked)
         codes = [landed.select("source_name", "record_code")]
         if shape == "learning_record":

@@ -89,9 +89,7 @@ class Lake:
             self.file(table, name).unlink()
         return self._written(table, wanted, bool(changed or gone))
 
-    def merge(
-        self, table: Table, rows: pl.DataFrame, replacing: pl.DataFrame, beside: Beside | None = None
-    ) -> Written:
+    def merge(self, table: Table, rows: pl.DataFrame, replacing: pl.DataFrame, beside: Beside | None = None) -> Written:
         """Put `rows` in the place of those that share their values with a row of `replacing`; others stay.
 
         Only files whose rows change are read whole and rewritten. Raises ContractBroken, and leaves the table then.
