@@ -89,12 +89,13 @@ def run(
     landing: LandingFolder = None,
     data_root: DataRoot = None,
     accept_shrink: Annotated[bool, typer.Option(help="Land full exports that are far smaller than the last.")] = False,
+    by_day: Annotated[bool, typer.Option(help="Only carry new files through to the people they touch.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """The whole night: land, judge, conform, learn, recommend, publish."""
     from assets.commands.night import run_night
 
-    run_night(data_root, config, landing, as_of.date() if as_of else None, accept_shrink, as_json)
+    run_night(data_root, config, landing, as_of.date() if as_of else None, accept_shrink, as_json, by_day)
 
 
 @app.command(epilog=example("footsteps show E0007", "footsteps show --sample 3"))
@@ -244,6 +245,18 @@ def bench_recommender(
     from assets.commands.bench import print_recommender
 
     print_recommender(people, as_json)
+
+
+@bench.command("nights", epilog=example("footsteps bench nights", "footsteps bench nights --people 1000 --json"))
+@said_plainly
+def bench_nights(
+    people: Annotated[int, typer.Option(min=60, help="People of the made-up company.")] = 10_000,
+    as_json: AsJson = False,
+) -> None:
+    """A first night beside one with nothing new, one after 1 % more work, and a file that touches ten people."""
+    from assets.commands.bench_nights import print_nights
+
+    print_nights(people, as_json)
 
 
 def main(arguments: list[str] | None = None) -> Any:

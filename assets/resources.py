@@ -203,6 +203,24 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
             known = {"known": self._known(), "as_of": self.as_of(context).isoformat()}
             write_stamp(self.lake.root, Stamp(_LAST_NIGHT, known, {}))
 
+    def nothing_new(self) -> bool:
+        """Whether all that is known now was known to the last complete night."""
+        last = read_stamp(self.lake.root, _LAST_NIGHT)
+        return last is not None and last.inputs.get("known") == self._known()
+
+    def is_seen_lately(self, as_of: date | None, night_of: date | None) -> bool:
+        """Whether the day that a run would see is still the last complete night's."""
+        if as_of is not None or self.config.as_of != "today":
+            return True
+        today = night_of or datetime.now(ZoneInfo(self.config.time_zone)).date()
+        return self._day_seen(today) == self.last_as_of()
+
+    def last_as_of(self) -> date | None:
+        """The day as of which the last complete night saw the world; None before the first."""
+        last = read_stamp(self.lake.root, _LAST_NIGHT)
+        said = last.inputs.get("as_of") if last else None
+        return date.fromisoformat(said) if said else None
+
     def _known(self) -> str:
         """A fingerprint of all that a night can know: deliveries, footsteps.yaml, the taxonomy's files, the code."""
         rows = [one for source in self.config.sources for one in

@@ -31,6 +31,8 @@ from pipelines.changes import people_changed
 from pipelines.contracts.table import Table
 from pipelines.stamps import Stamp, code_fingerprint, read_stamp, write_stamp
 
+# The tag that tells what a run by day does with an asset.
+BY_DAY_KEY = "footsteps/by_day"
 ByDay = Literal["as_at_night", "own", "waits"]
 Results = Iterator[Any]
 
@@ -68,9 +70,10 @@ def step(
     )  # fmt: skip
 
     def decorate(body: Callable[..., Results]) -> AssetsDefinition:
+        told = [spec.merge_attributes(tags={BY_DAY_KEY: declared.by_day}) for spec in specs]
         takes_context = "context" in inspect.signature(body).parameters
 
-        @multi_asset(name=name, specs=specs, description=body.__doc__)
+        @multi_asset(name=name, specs=told, description=body.__doc__)
         def run(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
             def call(scoped: Night) -> Results:
                 return body(context, scoped) if takes_context else body(scoped)

@@ -60,7 +60,7 @@ def source_tables(source: Source) -> dict[ShapeName, Table]:
 
 def land_source(landing: Landing, source: Source) -> list[Delivery]:
     """Land every new file of a source, in the order of their names; one delivery per file that lies there."""
-    return [_land_file(landing, source, path) for path in _files(landing.folder, source.path)]
+    return [_land_file(landing, source, path) for path in landing_files(landing.folder, source.path)]
 
 
 def current_deliveries(lake: Lake, source: Source) -> pl.DataFrame:
@@ -146,7 +146,8 @@ def fingerprint(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _files(folder: Path, pattern: str) -> list[Path]:
+def landing_files(folder: Path, pattern: str) -> list[Path]:
+    """The files of a source in the landing folder, in the order they are landed; hidden ones and markers are none."""
     inside = folder.resolve()
     found = (path for path in folder.glob(pattern) if path.is_file() and not path.name.startswith("."))
     return sorted(path for path in found if path.resolve().is_relative_to(inside))
