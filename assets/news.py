@@ -65,6 +65,7 @@ def select_by_day(
     if shapes & set(_ABOUT_PEOPLE):
         waiting = set()
     chosen: list[AssetKey] = []
+    beside: list[AssetCheckKey] = []
     for one in assets:
         if not isinstance(one, AssetsDefinition):
             continue  # the ledger, which landing writes
@@ -73,15 +74,16 @@ def select_by_day(
         live = all(spec.tags.get(BY_DAY_KEY) in _LIVE for spec in one.specs)
         if lands or (live and not names & waiting):
             chosen += one.keys
+            beside += one.check_keys
     judged = {EVIDENCE.name, *(table.name for table in PUBLISHED)}
     seen = {key.to_user_string() for key in chosen}
-    return Selection(
-        tuple(chosen),
-        tuple(
-            key for check in checks for key in check.check_keys
-            if (name := key.asset_key.to_user_string()) in judged & seen or (name.startswith("raw_") and name in seen)
-        ),
-    )  # fmt: skip
+    judging = (
+        key
+        for check in checks
+        for key in check.check_keys
+        if (name := key.asset_key.to_user_string()) in seen and (name in judged or name.startswith("raw_"))
+    )
+    return Selection(tuple(chosen), (*beside, *judging))
 
 
 def select_renewal() -> Selection:
