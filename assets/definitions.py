@@ -6,7 +6,7 @@ Does not belong here: any definition itself.
 
 from dagster import Definitions, in_process_executor
 
-from assets.automation import night_job, night_schedule
+from assets.automation import carry_on_sensor, night_job, night_schedule
 from assets.checks import contract_checks
 from assets.core import core_assets
 from assets.io import LakeIOManager
@@ -32,6 +32,7 @@ def build_definitions(settings: Settings) -> Definitions:
         asset_checks=contract_checks(config),
         jobs=[night_job],
         schedules=[night_schedule(config.time_zone)],
+        sensors=[carry_on_sensor()],
         resources=resources(settings, config),
         executor=in_process_executor,
         loggers=loggers(),

@@ -34,10 +34,11 @@ class NewFile:
 
 @dataclass(frozen=True)
 class Selection:
-    """The assets and checks of a run."""
+    """The assets and checks of a run; `lands` where files are read."""
 
     assets: tuple[AssetKey, ...]
     checks: tuple[AssetCheckKey, ...]
+    lands: bool = True
 
 
 def find_news(night: Night, sources: Iterable[Source] | None = None) -> list[NewFile]:
@@ -88,4 +89,4 @@ def select_by_day(
 
 def select_renewal() -> Selection:
     """The publication alone: nothing came, so what is published holds for longer."""
-    return Selection((AssetKey(SNAPSHOT.name),), ())
+    return Selection((AssetKey(SNAPSHOT.name),), (), lands=False)

@@ -5,8 +5,10 @@ Does not belong here: how files are read (`pipelines.sources`), what rows mean (
 """
 
 import hashlib
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -19,20 +21,23 @@ from dagster import (
     AssetsDefinition,
     AssetSpec,
     DataVersion,
+    FreshnessPolicy,
     MaterializeResult,
     MetadataValue,
     multi_asset,
 )
 
 from assets.io import MOMENTS, PREVIEW_ROWS, preview, spec_of
+from assets.partitions import BY_RANGE, DELIVERY_DAYS, day_of_file, days_of
 from assets.resources import Night
-from assets.step import numbers_of
+from assets.step import POOL, numbers_of
 from pipelines.config import Config, Source
 from pipelines.contracts.catalog import DELIVERY
 from pipelines.contracts.shapes import ShapeName, quarantine_table
 from pipelines.contracts.table import Table
 from pipelines.landing import (
     Delivery,
+    Landing,
     land_source,
     new_columns,
     read_ledger,
@@ -75,7 +80,10 @@ def _landing_step(system: str, sources: list[Source]) -> AssetsDefinition:
     specs = []
     checks = []
     for name, (_, table, _) in sorted(tables.items()):
-        specs += [spec_of(table, kinds={system, "parquet"}), spec_of(quarantine_table(name))]
+        made = spec_of(table, kinds={system, "parquet"})
+        if (policy := _freshness(sources)) is not None:
+            made = made.replace_attributes(freshness_policy=policy)
+        specs += [made, spec_of(quarantine_table(name))]
         checks += [
             AssetCheckSpec(ACCEPTED, asset=name, description="No file of its sources was refused."),
             AssetCheckSpec(KNOWN, asset=name, description="No export has columns that the one before had not."),
@@ -84,10 +92,17 @@ def _landing_step(system: str, sources: list[Source]) -> AssetsDefinition:
 
     name = f"land_{system}"
 
-    @multi_asset(name=name, specs=specs, check_specs=checks)
+    @multi_asset(
+        name=name,
+        specs=specs,
+        check_specs=checks,
+        partitions_def=DELIVERY_DAYS,
+        backfill_policy=BY_RANGE,
+        pool=POOL,
+    )
     def land(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
-        landing = night.landing(context)
-        deliveries = [delivery for source in sources for delivery in land_source(landing, source)]
+        deliveries = [one for landing, only in _days(context, night) for source in sources
+                      for one in land_source(landing, source, only)]  # fmt: skip
         for delivery in deliveries:
             if delivery.status == "refused":
                 context.log.warning(delivery.reason)
@@ -108,6 +123,26 @@ def _landing_step(system: str, sources: list[Source]) -> AssetsDefinition:
         write_stamp(night.lake.root, Stamp(name, inputs, {}, said))
 
     return land
+
+
+def _freshness(sources: list[Source]) -> FreshnessPolicy | None:
+    """Late as soon as the most frequent source of a table is."""
+    declared = [source.freshness_days for source in sources if source.freshness_days is not None]
+    if not declared:
+        return None
+    window = timedelta(days=min(declared))
+    return FreshnessPolicy.time_window(fail_window=2 * window, warn_window=window)
+
+
+def _days(context: AssetExecutionContext, night: Night) -> Iterator[tuple[Landing, Callable[[Path], bool]]]:
+    """The landings of a run: of today all that lies there, of each earlier day its own files."""
+    landing = night.landing(context)
+    for day in days_of(context) or [landing.day]:
+        is_past = day < landing.day
+        yield (
+            replace(landing, day=day),
+            (lambda path, day=day: day_of_file(path) == day) if is_past else (lambda _: True),
+        )
 
 
 def _landed(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -20,11 +20,13 @@ from dagster import (
     AssetExecutionContext,
     ConfigurableResource,
     DataVersion,
+    InitResourceContext,
     MaterializeResult,
 )
 from pydantic import PrivateAttr
 
 from assets.io import table_of, written_metadata
+from assets.storage import hold
 from pipelines.config import Config, Source, read_config
 from pipelines.contracts.catalog import ACCOUNT, DELIVERY, EVIDENCE, WORKLOG
 from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
@@ -54,9 +56,21 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
     data_root: str
     config_path: str
     landing_path: str
+    _held: IO[str] | None = PrivateAttr(default=None)
     _people: frozenset[str] | None = PrivateAttr(default=None)
     _before: Stamp | None = PrivateAttr(default=None)
     _inputs: Mapping[str, str | None] = PrivateAttr(default_factory=dict)
+
+    def setup_for_execution(self, context: InitResourceContext) -> None:
+        """Wait until no other run writes these tables; a run that is killed lets go by itself."""
+        del context
+        self._held = hold(self.settings.root / ".writing")
+
+    def teardown_after_execution(self, context: InitResourceContext) -> None:
+        """Let the next run in."""
+        del context
+        if self._held is not None:
+            self._held.close()
 
     @cached_property
     def settings(self) -> Settings:

@@ -25,6 +25,7 @@ from dagster import (
     multi_asset,
 )
 
+from assets.automation import follows_its_inputs
 from assets.io import table_of
 from assets.resources import Night
 from pipelines.changes import people_changed
@@ -33,6 +34,8 @@ from pipelines.stamps import Stamp, code_fingerprint, read_stamp, write_stamp
 
 # The tag that tells what a run by day does with an asset.
 BY_DAY_KEY = "footsteps/by_day"
+# Everything that writes the lake; dagster.yaml lets one run at a time into it.
+POOL = "lake"
 ByDay = Literal["as_at_night", "own", "waits"]
 Results = Iterator[Any]
 
@@ -70,10 +73,15 @@ def step(
     )  # fmt: skip
 
     def decorate(body: Callable[..., Results]) -> AssetsDefinition:
-        told = [spec.merge_attributes(tags={BY_DAY_KEY: declared.by_day}) for spec in specs]
+        told = [
+            spec.merge_attributes(tags={BY_DAY_KEY: declared.by_day}).replace_attributes(
+                automation_condition=follows_its_inputs()
+            )
+            for spec in specs
+        ]
         takes_context = "context" in inspect.signature(body).parameters
 
-        @multi_asset(name=name, specs=told, description=body.__doc__)
+        @multi_asset(name=name, specs=told, description=body.__doc__, pool=POOL)
         def run(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
             def call(scoped: Night) -> Results:
                 return body(context, scoped) if takes_context else body(scoped)

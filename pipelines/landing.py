@@ -22,6 +22,8 @@ from pipelines.sources.adapter import Export, adapter, read_export
 from pipelines.sources.declaration import ExportRefused
 
 Progress = Callable[[str], None]
+# A file of the same name and this ending says that the file beside it is whole.
+DONE = ".done"
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,9 @@ def source_tables(source: Source) -> dict[ShapeName, Table]:
     return {name: raw_table(source.system, SHAPES[name]) for name in names}
 
 
-def land_source(landing: Landing, source: Source) -> list[Delivery]:
+def land_source(landing: Landing, source: Source, only: Callable[[Path], bool] = lambda _: True) -> list[Delivery]:
     """Land every new file of a source, in the order of their names; one delivery per file that lies there."""
-    return [_land_file(landing, source, path) for path in landing_files(landing.folder, source.path)]
+    return [_land_file(landing, source, path) for path in landing_files(landing.folder, source.path) if only(path)]
 
 
 def current_deliveries(lake: Lake, source: Source) -> pl.DataFrame:
@@ -150,6 +152,7 @@ def landing_files(folder: Path, pattern: str) -> list[Path]:
     """The files of a source in the landing folder, in the order they are landed; hidden ones and markers are none."""
     inside = folder.resolve()
     found = (path for path in folder.glob(pattern) if path.is_file() and not path.name.startswith("."))
+    found = (path for path in found if path.suffix != DONE)
     return sorted(path for path in found if path.resolve().is_relative_to(inside))
 
 

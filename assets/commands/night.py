@@ -91,7 +91,7 @@ def execute(
     dagster_home(settings)
     from dagster import DagsterInstance
 
-    from assets.automation import NIGHT_JOB
+    from assets.automation import NIGHT_JOB, today_utc
     from assets.definitions import build_definitions
     from assets.resources import ACCEPT_SHRINK_TAG, AS_OF_TAG, BY_DAY_TAG, NIGHT_OF_TAG
     from assets.storage import kept_open
@@ -112,7 +112,10 @@ def execute(
     if by_day and selection is not None:
         tags[BY_DAY_TAG] = "true"
     with DagsterInstance.get() as instance, kept_open(instance), _progress(len(job.graph.node_defs)):
-        result = job.execute_in_process(run_config=WATCHED, instance=instance, tags=tags, raise_on_error=False)
+        result = job.execute_in_process(
+            run_config=WATCHED, instance=instance, tags=tags, raise_on_error=False,
+            partition_key=None if selection is not None and not selection.lands else today_utc().isoformat(),
+        )  # fmt: skip
         broken = None if result.success else _why(result)
     refused = _refusals(settings, declared)
     for sentence in refused:
