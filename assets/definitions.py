@@ -4,16 +4,23 @@ Belongs here: the assembly.
 Does not belong here: any definition itself.
 """
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
 from dagster import Definitions, in_process_executor
 
+from assets.alerts import Trouble, alert_sensor
 from assets.automation import carry_on_sensor, night_job, night_schedule
 from assets.checks import contract_checks
+from assets.commands.doctor import find_troubles
 from assets.core import core_assets
 from assets.io import LakeIOManager
 from assets.model import model_assets
+from assets.news import Selection, select_by_day
 from assets.out import out_assets
 from assets.raw import landing_assets
 from assets.resources import Night
+from assets.sensors import files_sensor
 from assets.snapshot import snapshot_assets
 from assets.watching import loggers
 from pipelines.config import Config, read_config
@@ -27,13 +34,29 @@ def build_definitions(settings: Settings) -> Definitions:
     """
     config = read_config(settings.config_path)
     assets = [*landing_assets(config), *core_assets(config), *model_assets(), *out_assets(), *snapshot_assets()]
+    checks = contract_checks(config)
+    given = resources(settings, config)
+    night = given["night"]
+    assert isinstance(night, Night)
+
+    def select(names: Sequence[str]) -> Selection:
+        return select_by_day(assets, checks, [config.source(name) for name in names])
+
+    def examine() -> list[Trouble]:
+        found = find_troubles(settings, config, datetime.now(UTC))
+        return [Trouble(sentence.split(" ")[0] + sentence[:40], sentence) for sentence in found]
+
     return Definitions(
         assets=assets,
-        asset_checks=contract_checks(config),
+        asset_checks=checks,
         jobs=[night_job],
         schedules=[night_schedule(config.time_zone)],
-        sensors=[carry_on_sensor()],
-        resources=resources(settings, config),
+        sensors=[
+            files_sensor(night, select),
+            alert_sensor(config.alerts, config.company, examine),
+            carry_on_sensor(),
+        ],
+        resources=given,
         executor=in_process_executor,
         loggers=loggers(),
     )

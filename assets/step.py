@@ -107,13 +107,13 @@ def _make(
     if stamp is not None:
         waits = by_day and declared.by_day == "waits"
         if waits or (dict(stamp.inputs) == inputs and (by_day or not stamp.for_some)):
-            yield from _kept(declared, stamp, night)
+            yield from _kept(declared, stamp)
             return
         people = _people_to_make(declared, stamp, inputs, by_day, night)
         if people is not None and not people:
             if not by_day:
                 write_stamp(root, Stamp(declared.name, inputs, outputs, stamp.said, stamp.for_some))
-            yield from _kept(declared, stamp, night)
+            yield from _kept(declared, stamp)
             return
     said: dict[str, dict[str, float]] = {}
     for result in call(night.about(people, stamp, inputs)):
@@ -159,7 +159,7 @@ def _people_to_make(
     return found
 
 
-def _kept(declared: Declared, stamp: Stamp, night: Night) -> Iterator[MaterializeResult[None]]:
+def _kept(declared: Declared, stamp: Stamp) -> Iterator[MaterializeResult[None]]:
     for table in declared.makes:
         yield kept_result(table.name, stamp)
 
