@@ -11,6 +11,7 @@ from dagster import Definitions, in_process_executor
 
 from assets.alerts import Trouble, alert_sensor
 from assets.automation import carry_on_sensor, night_job, night_schedule
+from assets.capability import capability_assets
 from assets.checks import contract_checks
 from assets.commands.doctor import find_troubles
 from assets.core import core_assets
@@ -33,7 +34,10 @@ def build_definitions(settings: Settings) -> Definitions:
     Raises ConfigRefused where footsteps.yaml is missing or wrong.
     """
     config = read_config(settings.config_path)
-    assets = [*landing_assets(config), *core_assets(config), *model_assets(), *out_assets(), *snapshot_assets()]
+    assets = [
+        *landing_assets(config), *core_assets(config), *capability_assets(), *model_assets(), *out_assets(),
+        *snapshot_assets(),
+    ]  # fmt: skip
     checks = contract_checks(config)
     given = resources(settings, config)
     night = given["night"]

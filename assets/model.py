@@ -1,4 +1,4 @@
-"""Mastery, the trained ranker, its evaluation and the ranked candidates, as assets.
+"""The trained ranker, its evaluation and the ranked candidates, as assets.
 
 Belongs here: when the ranker is trained anew, which bundle is in use, what the UI is told about it.
 Does not belong here: how it learns (`ml.recommender`) and how it is measured (`ml.evaluation`).
@@ -22,11 +22,11 @@ from ml.bundle import BundleError, load_bundle, read_card, save_bundle
 from ml.cadence import is_training_due
 from ml.evaluation import Evaluation, evaluate
 from ml.groups import GroupPopularity
-from ml.mastery import end_of, estimate_mastery, reach_steps
+from ml.mastery import end_of
 from ml.recommend import deepening_steps, describe_steps, eligible_steps
 from ml.recommender import Recommender, fit_recommender
 from ml.steps import memberships, steps_barred, steps_repeated, steps_required
-from pipelines.contracts.catalog import EVIDENCE, PERSON, ROLE_PERIOD, SKILL
+from pipelines.contracts.catalog import PERSON, ROLE_PERIOD, SKILL
 from pipelines.contracts.learnt import CANDIDATE, EVALUATION, MASTERY, MODEL_CARD, REACHED_STEP
 from pipelines.lake import content_sha256
 
@@ -38,22 +38,8 @@ SEED = 7
 
 
 def model_assets() -> list[AssetsDefinition]:
-    """Mastery and reached steps, the ranker, its evaluation, and the candidates."""
-    return [_mastery(), ranker, candidates]
-
-
-def _mastery() -> AssetsDefinition:
-    specs = [spec_of(table, deps=[EVIDENCE.name]) for table in (MASTERY, REACHED_STEP)]
-
-    @step(name="estimate_mastery", specs=specs, own=[EVIDENCE])
-    def mastery(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
-        """How far everybody has come, and when they came there."""
-        evidence, as_of = night.own(EVIDENCE), night.as_of(context)
-        policy = night.config.policy.stages
-        yield night.materialize(MASTERY, estimate_mastery(evidence, as_of, policy))
-        yield night.materialize(REACHED_STEP, reach_steps(evidence, as_of, policy))
-
-    return mastery
+    """The ranker, its evaluation, and the candidates."""
+    return [ranker, candidates]
 
 
 @step(

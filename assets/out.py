@@ -29,17 +29,19 @@ from pipelines.contracts.catalog import (
     ROLE_PROFILE,
     SKILL,
 )
-from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD
+from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD, PRECEDENCE
 from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
-from pipelines.demand import count_demand, find_ways, name_roles, name_wishes
+from pipelines.demand import count_demand, find_ways, name_preferences, name_roles, name_wishes
 from pipelines.publish.stamp import stamp
 from pipelines.taxonomy import Taxonomy
 
-_UPSTREAM = [
+# What `surroundings` reads.
+SURROUNDING = tuple(
     table.name
-    for table in (CANDIDATE, MASTERY, EVIDENCE, SKILL, PREREQUISITE, ROLE_PROFILE, ASPIRATION, ASSIGNMENT,
-                  LEARNING_RECORD, ROLE_PERIOD, PERSON, MODEL_CARD)
-]  # fmt: skip
+    for table in (MASTERY, EVIDENCE, SKILL, ALIAS, PREREQUISITE, PRECEDENCE, ROLE_PROFILE, ASPIRATION, ASSIGNMENT,
+                  ROLE_PERIOD, PERSON)
+)  # fmt: skip
+_UPSTREAM = [*SURROUNDING, *(table.name for table in (CANDIDATE, LEARNING_RECORD, MODEL_CARD))]
 
 
 def out_assets() -> list[AssetsDefinition]:
@@ -74,11 +76,12 @@ def surroundings(night: Night, as_of: date) -> Surroundings:
     return Surroundings(
         mastery=night.own(MASTERY),
         skills=taxonomy.skills,
-        prerequisites=taxonomy.prerequisites,
+        prerequisites=night.read(PRECEDENCE),
         wishes=name_wishes(night.read(ASPIRATION), taxonomy, as_of),
         roles=name_roles(night.read(PERSON), night.read(ROLE_PERIOD), as_of),
         role_profiles=taxonomy.role_profiles,
         demand=count_demand(night.read(ASSIGNMENT), night.read(EVIDENCE), taxonomy, as_of),
+        preferences=name_preferences(night.read(ASPIRATION), as_of),
     )
 
 

@@ -7,7 +7,8 @@ Does not belong here: how files are read (`pipelines.sources`), what rows mean (
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,10 +140,15 @@ def _days(context: AssetExecutionContext, night: Night) -> Iterator[tuple[Landin
     landing = night.landing(context)
     for day in days_of(context) or [landing.day]:
         is_past = day < landing.day
-        yield (
-            replace(landing, day=day),
-            (lambda path, day=day: day_of_file(path) == day) if is_past else (lambda _: True),
-        )
+        yield replace(landing, day=day), partial(_is_of, day) if is_past else _is_any
+
+
+def _is_of(day: date, path: Path) -> bool:
+    return day_of_file(path) == day
+
+
+def _is_any(_: Path) -> bool:
+    return True
 
 
 def _landed(

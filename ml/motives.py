@@ -1,19 +1,26 @@
-"""Mastery, autonomy and purpose of a step, each in 0..1 and each with one formula.
+"""Mastery, autonomy and purpose of a step, each in 0..1, each with one formula and the evidence for it.
 
 Belongs here: the three formulas.
 Does not belong here: how they are blended into a list (`ml.recommend`), the sentences about them (`ml.explain`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
 import polars as pl
 
-from pipelines.contracts.fields import STAGES
+from ml.holdings import STAGE_INDEX, Doubles, Holdings, Ints, code, index_holdings, link, most_by
+from pipelines.contracts.fields import OWN_WEIGHTS
 
 # Wishing for another micro-skill of the same capability is half a wish for this one.
 NEAR_WISH = 0.5
 # A role that can do without it needs it half as much.
 OPTIONAL_NEED = 0.5
+
+
+def no_preferences() -> pl.DataFrame:
+    """The preferences where nobody said how much a motive is to weigh."""
+    return pl.DataFrame(schema={"person_id": pl.String, **dict.fromkeys(OWN_WEIGHTS, pl.Float64)})
 
 
 @dataclass(frozen=True)
@@ -22,7 +29,8 @@ class Surroundings:
 
     mastery: person, micro-skill with stage. skills: micro-skill with capability and weight. prerequisites: micro-skill
     and one it requires. wishes: person_id, skill_id, wish_weight. roles: person_id, role_name. role_profiles: role,
-    micro-skill, importance. demand: skill_id, demand_count (recent and open work that names it).
+    micro-skill, importance. demand: skill_id, demand_count (recent and open work that names it). preferences:
+    person_id and the weights of motives the person asked for, null where the policy's holds.
     """
 
     mastery: pl.DataFrame
@@ -32,95 +40,112 @@ class Surroundings:
     roles: pl.DataFrame
     role_profiles: pl.DataFrame
     demand: pl.DataFrame
+    preferences: pl.DataFrame = field(default_factory=no_preferences)
 
 
 def score_motives(steps: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
     """The steps (person_id, step_id, skill_id, to_stage, …), with columns readiness, coverage, mastery, autonomy,
-    role_need, demand and purpose added; autonomy is null for a person who stated no wish."""
-    return score_purpose(score_autonomy(score_mastery(steps, around), around), around)
+    wish_skill_id, role_need, demand and purpose added; autonomy is null for a person who stated no wish."""
+    held = index_holdings(around.mastery, around.skills)
+    return score_purpose(score_autonomy(score_mastery(steps, around, held), around, held), around, held)
 
 
-def score_mastery(steps: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
+def score_mastery(steps: pl.DataFrame, around: Surroundings, held: Holdings | None = None) -> pl.DataFrame:
     """mastery = readiness x (1 + coverage) / 2.
 
-    readiness: share of the micro-skill's prerequisites the person holds, 1 where there are none. coverage: share of the
-    capability's weight held at the step's stage or above once the step is taken, 0 where it belongs to no capability.
+    readiness: share of the micro-skill's prerequisites the person holds, 1 where there are none. coverage: the weight
+    of the capability that is complete once the step is taken, with what is held at its stage or above; 0 where it
+    belongs to no capability. Both are the evidence.
     """
-    stage_index = pl.col("stage").replace_strict({s: i for i, s in enumerate(STAGES)}, return_dtype=pl.Int8)
-    held = around.mastery.select("person_id", "skill_id", stage_index.alias("held_index"))
-    held = held.filter(pl.col("held_index") > 0)
-    return _with_coverage(_with_readiness(steps, around, held), around, held).with_columns(
-        (pl.col("readiness") * (1 + pl.col("coverage")) / 2).alias("mastery")
+    held = held or index_holdings(around.mastery, around.skills)
+    person, skill = held.code_people(steps["person_id"]), held.code_skills(steps["skill_id"])
+    goal = steps["to_stage"].replace_strict(STAGE_INDEX, return_dtype=pl.Int64).to_numpy()
+    readiness = readiness_of(held, around.prerequisites, person, skill)
+    coverage = completed_by(held, person, skill, goal)
+    return steps.with_columns(
+        pl.Series("readiness", readiness),
+        pl.Series("coverage", coverage),
+        pl.Series("mastery", readiness * (1 + coverage) / 2),
     )
 
 
-def score_autonomy(steps: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
+def readiness_of(held: Holdings, prerequisites: pl.DataFrame, person: Ints, skill: Ints) -> Doubles:
+    """Share of each micro-skill's prerequisites that the person holds, 1 where there are none."""
+    needs = prerequisites.select("skill_id", "requires_skill_id").unique()
+    later, earlier = held.code_skills(needs["skill_id"]), held.code_skills(needs["requires_skill_id"])
+    row, required = link(later, earlier, len(held.skill_ids)).spread(skill)
+    met = held.stages.of(held.pair(person[row], required)) > 0
+    asked = np.bincount(row, minlength=len(skill))
+    got = np.bincount(row, met, len(skill))
+    return np.where(asked > 0, got / np.maximum(asked, 1), 1.0)
+
+
+def completed_by(held: Holdings, person: Ints, skill: Ints, goal: Ints) -> Doubles:
+    """Weight of the capability that is complete once the micro-skill is held at the goal: its own, and that of those
+    held at the goal or above already, with which it combines."""
+    area, pair = held.area(person, skill), held.pair(person, skill)
+    own = np.where(skill < 0, 0.0, held.weight[skill])
+    beside = np.zeros(len(skill))
+    for stage in np.unique(goal):
+        rows = goal == stage
+        beside[rows] = held.covered(int(stage)).of(area[rows])
+    is_in = held.stages.of(pair) >= np.maximum(goal, 1)
+    return np.clip(own + beside - np.where(is_in, own, 0.0), 0.0, 1.0)
+
+
+def score_autonomy(steps: pl.DataFrame, around: Surroundings, held: Holdings | None = None) -> pl.DataFrame:
     """autonomy = the strongest wish for the micro-skill itself, or half the strongest within its capability.
 
-    0 for a person whose wishes lie elsewhere; null for one who stated none: silence is not guessed at.
+    0 for a person whose wishes lie elsewhere; null for one who stated none: silence is not guessed at. The evidence is
+    wish_skill_id, the micro-skill that was wished for.
     """
-    wishes = around.wishes.group_by("person_id", "skill_id").agg(pl.col("wish_weight").fill_null(1.0).max())
-    capability = around.skills.select("skill_id", "capability_id")
-    near = wishes.join(capability, on="skill_id").drop_nulls("capability_id")
-    near = near.group_by("person_id", "capability_id").agg((pl.col("wish_weight").max() * NEAR_WISH).alias("near_wish"))
-    anyone = wishes.select("person_id", pl.lit(0.0).alias("no_wish")).unique()
-    found = (
-        steps.join(wishes, on=("person_id", "skill_id"), how="left", maintain_order="left")
-        .join(capability, on="skill_id", how="left", maintain_order="left")
-        .join(near, on=("person_id", "capability_id"), how="left", maintain_order="left")
-        .join(anyone, on="person_id", how="left", maintain_order="left")
+    held = held or index_holdings(around.mastery, around.skills)
+    wishes = around.wishes.with_columns(pl.col("wish_weight").fill_null(1.0))
+    wishers = wishes["person_id"].unique().sort()
+    who, what = code(wishes["person_id"], wishers), held.code_skills(wishes["skill_id"])
+    weight = wishes["wish_weight"].to_numpy()
+    person, skill = code(steps["person_id"], wishers), held.code_skills(steps["skill_id"])
+    own = most_by(held.pair(who, what), weight).of(held.pair(person, skill))
+    area = held.area(who, what)
+    near = most_by(area, weight).of(held.area(person, skill)) * NEAR_WISH
+    # the place of the strongest wish of each area; of equal ones the last by micro-skill
+    order = np.lexsort((what, weight, area))
+    strongest = most_by(area[order], np.arange(len(order), dtype=np.float64) + 1.0).of(held.area(person, skill))
+    names = np.concatenate([[""], held.skill_ids.to_numpy()[what[order]].astype(str)])[strongest.astype(np.int64)]
+    found = steps.with_columns(
+        pl.Series("_spoke", person >= 0),
+        pl.Series("_own", own),
+        pl.Series("_near", near),
+        pl.Series("_wished", names, dtype=pl.String),
     )
-    strongest = pl.max_horizontal("wish_weight", "near_wish", "no_wish")
-    return found.with_columns(strongest.alias("autonomy")).drop("wish_weight", "near_wish", "no_wish", "capability_id")
+    is_own = (pl.col("_own") >= pl.col("_near")) & (pl.col("_own") > 0)
+    wished = pl.when(is_own).then("skill_id").when(pl.col("_near") > 0).then("_wished")
+    return found.with_columns(
+        pl.when("_spoke").then(pl.max_horizontal("_own", "_near")).alias("autonomy"),
+        wished.alias("wish_skill_id"),
+    ).drop("_spoke", "_own", "_near", "_wished")
 
 
-def score_purpose(steps: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
-    """purpose = max(role_need, demand).
+def score_purpose(steps: pl.DataFrame, around: Surroundings, held: Holdings | None = None) -> pl.DataFrame:
+    """purpose = max(role_need, demand); both are the evidence.
 
-    role_need: 1 where the person's role profile calls the micro-skill essential, 1/2 where optional, else 0.
-    demand: log(1 + recent and open work naming it), over the largest such value of any micro-skill.
+    role_need: 1 where the person's role profile calls the micro-skill essential, 1/2 where optional, else 0; of
+    several roles the one that needs it most. demand: log(1 + recent and open work naming it), over the largest such
+    value of any micro-skill.
     """
-    need = pl.when(pl.col("importance") == "essential").then(1.0).otherwise(OPTIONAL_NEED)
-    profiles = around.role_profiles.select("role_name", "skill_id", need.alias("role_need"))
-    needs = around.roles.join(profiles, on="role_name").select("person_id", "skill_id", "role_need")
-    needs = needs.group_by("person_id", "skill_id").agg(pl.col("role_need").max())
+    held = held or index_holdings(around.mastery, around.skills)
+    skill = held.code_skills(steps["skill_id"])
+    roles = around.role_profiles["role_name"].unique().sort()
+    need = pl.when(pl.col("importance") == "essential").then(1.0).otherwise(OPTIONAL_NEED).alias("need")
+    profile, wanted = code(around.role_profiles["role_name"], roles), held.code_skills(around.role_profiles["skill_id"])
+    needs = most_by(held.pair(profile, wanted), around.role_profiles.select(need).to_series().to_numpy())
+    people = around.roles["person_id"].unique().sort()
+    taken = link(code(around.roles["person_id"], people), code(around.roles["role_name"], roles), len(people))
+    row, role = taken.spread(code(steps["person_id"], people))
+    role_need = np.zeros(steps.height)
+    np.maximum.at(role_need, row, needs.of(held.pair(role, skill[row])))
     logs = pl.col("demand_count").cast(pl.Float64).log1p()
-    demand = around.demand.select("skill_id", (logs / logs.max()).fill_nan(0.0).alias("demand"))
-    found = steps.join(needs, on=("person_id", "skill_id"), how="left", maintain_order="left")
-    found = found.join(demand, on="skill_id", how="left", maintain_order="left")
-    found = found.with_columns(pl.col("role_need", "demand").fill_null(0.0))
+    asked = around.demand.select("skill_id", (logs / logs.max()).fill_nan(0.0).alias("demand"))
+    demand = most_by(held.code_skills(asked["skill_id"]), asked["demand"].to_numpy()).of(skill)
+    found = steps.with_columns(pl.Series("role_need", role_need), pl.Series("demand", demand))
     return found.with_columns(pl.max_horizontal("role_need", "demand").alias("purpose"))
-
-
-def _with_readiness(steps: pl.DataFrame, around: Surroundings, held: pl.DataFrame) -> pl.DataFrame:
-    required = steps.select("person_id", "step_id", "skill_id").join(around.prerequisites, on="skill_id")
-    met = required.join(
-        held.select("person_id", pl.col("skill_id").alias("requires_skill_id"), pl.lit(1.0).alias("met")),
-        on=("person_id", "requires_skill_id"),
-        how="left",
-    )
-    share = met.group_by("person_id", "step_id").agg(pl.col("met").fill_null(0.0).mean().alias("readiness"))
-    found = steps.join(share, on=("person_id", "step_id"), how="left", maintain_order="left")
-    return found.with_columns(pl.col("readiness").fill_null(1.0))
-
-
-def _with_coverage(steps: pl.DataFrame, around: Surroundings, held: pl.DataFrame) -> pl.DataFrame:
-    weights = around.skills.select("skill_id", "capability_id", pl.col("capability_weight").alias("weight"))
-    weights = weights.drop_nulls("capability_id")
-    even = 1.0 / pl.len().over("capability_id")
-    weights = weights.with_columns(pl.coalesce("weight", even).alias("weight"))
-    weights = weights.with_columns(pl.col("weight") / pl.col("weight").sum().over("capability_id"))
-    goal = pl.col("to_stage").replace_strict({s: i for i, s in enumerate(STAGES)}, return_dtype=pl.Int8)
-    wanted = steps.select("person_id", "step_id", "skill_id", goal.alias("goal")).join(weights, on="skill_id")
-    others = wanted.select("person_id", "step_id", "goal", "capability_id", pl.col("skill_id").alias("own"), "weight")
-    owned = held.join(weights.rename({"weight": "held_weight"}), on="skill_id")
-    pairs = others.join(owned, on=("person_id", "capability_id"), how="left").filter(
-        (pl.col("held_index") >= pl.col("goal")) & (pl.col("skill_id") != pl.col("own"))
-    )
-    beside = pairs.group_by("person_id", "step_id").agg(pl.col("held_weight").sum().alias("beside"))
-    covered = others.join(beside, on=("person_id", "step_id"), how="left")
-    covered = covered.select(
-        "person_id", "step_id", (pl.col("weight") + pl.col("beside").fill_null(0.0)).clip(0, 1).alias("coverage")
-    )
-    found = steps.join(covered, on=("person_id", "step_id"), how="left", maintain_order="left")
-    return found.with_columns(pl.col("coverage").fill_null(0.0))

@@ -9,7 +9,7 @@ from itertools import pairwise
 import polars as pl
 
 from ml.explain import explain_steps, tell_how
-from ml.motives import Surroundings, score_motives
+from ml.motives import Surroundings, no_preferences, score_motives
 from pipelines.contracts.fields import STAGES
 from pipelines.contracts.policy import Policy, Weights
 
@@ -73,7 +73,7 @@ def build_rows(
     """
     names = around.skills.select("skill_id", "skill_name", "capability_name")
     steps = candidates.rename({"score": "utility"}).join(names, on="skill_id", how="left", maintain_order="left")
-    steps = blend(score_motives(steps, around), policy.weights)
+    steps = blend(score_motives(steps, around), policy.weights, around.preferences)
     listed = pick_list(steps, policy)
     families = [name.removeprefix("contribution_") for name in listed.columns if name.startswith("contribution_")]
     told = tell_how(explain_steps(listed, families), ways, policy.minimum_people)
@@ -85,23 +85,27 @@ def build_rows(
     return pl.concat([rows, _rows_that_say_why(rows, people, around.mastery)]).sort("person_id", "rank")
 
 
-def blend(steps: pl.DataFrame, weights: Weights) -> pl.DataFrame:
+def blend(steps: pl.DataFrame, weights: Weights, preferences: pl.DataFrame | None = None) -> pl.DataFrame:
     """Add `score` = weighted mean of relative probability and the motives; a motive that is null takes no part.
 
     Relative: the step's probability over the best of the same person, since probabilities of a busy and of a quiet
     person differ by orders of magnitude, and motives do not. Where there is none, the softmax of the utility; 0 for a
-    step that the model does not know.
+    step that the model does not know. What a person asked a motive to weigh (`preferences`) holds before the policy.
     """
     likelihood = pl.coalesce("probability", (pl.col("utility") - pl.col("utility").max().over("person_id")).exp())
     likelihood = likelihood.fill_null(0.0)
     relative = likelihood / likelihood.max().over("person_id")
-    parts = {"relative": weights.probability, **{name: getattr(weights, name) for name in MOTIVES}}
+    asked = no_preferences() if preferences is None else preferences
     steps = steps.with_columns(relative.fill_nan(0.0).alias("relative"))
+    steps = steps.join(asked, on="person_id", how="left", maintain_order="left")
+    own = {name: pl.col(f"{name}_weight").fill_null(getattr(weights, name)) for name in MOTIVES}
+    parts = {"relative": pl.lit(weights.probability), **own}
     total = pl.sum_horizontal(pl.col(name) * weight for name, weight in parts.items())
     weight = pl.sum_horizontal(
-        pl.when(pl.col(name).is_not_null()).then(pl.lit(weight)).otherwise(0.0) for name, weight in parts.items()
+        pl.when(pl.col(name).is_not_null()).then(weight).otherwise(0.0) for name, weight in parts.items()
     )
-    return steps.with_columns((total / weight).fill_nan(0.0).alias("score")).drop("relative")
+    score = (total / weight).fill_nan(0.0).alias("score")
+    return steps.with_columns(score).drop("relative", *(f"{name}_weight" for name in MOTIVES))
 
 
 def pick_list(steps: pl.DataFrame, policy: Policy) -> pl.DataFrame:

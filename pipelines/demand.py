@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
+from pipelines.contracts.fields import OWN_WEIGHTS
 from pipelines.taxonomy import Taxonomy, match_skills
 
 # Work of the last quarter tells what is asked for now.
@@ -52,6 +53,13 @@ def name_wishes(aspiration: pl.DataFrame, taxonomy: Taxonomy, as_of: date) -> pl
     stated = aspiration.filter(pl.col("stated_at") < _end(as_of))
     named = _named(stated, taxonomy).select("person_id", "skill_id", "wish_weight", "stated_at")
     return named.sort("stated_at").unique(("person_id", "skill_id"), keep="last", maintain_order=True).drop("stated_at")
+
+
+def name_preferences(aspiration: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """One row per person who said up to that day how much a motive is to weigh: the last word on each, null if none."""
+    stated = aspiration.filter(pl.col("stated_at") < _end(as_of)).sort("stated_at", "source_name", "record_code")
+    last = stated.group_by("person_id").agg(pl.col(name).drop_nulls().last() for name in OWN_WEIGHTS)
+    return last.filter(pl.any_horizontal(pl.col(OWN_WEIGHTS).is_not_null())).sort("person_id")
 
 
 def _open(assignment: pl.DataFrame, as_of: date) -> pl.DataFrame:

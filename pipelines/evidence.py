@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipelines.contracts.catalog import EVIDENCE, UNKNOWN_MENTION
+from pipelines.contracts.catalog import EVIDENCE, REVIEW_TABLE, UNKNOWN_MENTION
 from pipelines.taxonomy import Taxonomy
 
 # A judgement without a score (an endorsement, a certificate, a waived course) is a full one: it was given.
 FULL_SCORE = 1.0
 _NEAREST = 3
+_WATCHED = ("attended", "completed")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,16 @@ def collect_evidence(core: CoreRows, matched: pl.DataFrame) -> pl.DataFrame:
     equally among them, so that hours add up to the hours worked.
     """
     names = matched.drop_nulls("skill_id").select("skill_text", "skill_id").unique()
-    rows = pl.concat([_repetition(core), _learning(core.learning_record), _judgement(core), _mention(core)])
+    rows = pl.concat(
+        [
+            _repetition(core),
+            _learning(core.learning_record),
+            _scored_learning(core.learning_record),
+            _judgement(core),
+            _review_given(core.feedback),
+            _mention(core),
+        ]
+    )
     rows = rows.drop_nulls(("person_id", "skill_text", "occurred_at"))
     found = rows.join(names, on="skill_text").with_columns(
         pl.len().over("source_name", "record_code", "table_name", "mode", "person_id").alias("shared_by")
@@ -87,17 +97,19 @@ def count_unknown(core: CoreRows, matched: pl.DataFrame, taxonomy: Taxonomy) -> 
 def _rows(frame: pl.DataFrame, table: str, mode: str | pl.Expr, **columns: pl.Expr) -> pl.DataFrame:
     """The frame's rows in the evidence's columns, before skills are named."""
     defaults: dict[str, pl.Expr] = {
+        "person_id": pl.col("person_id"),
         "skill_text": pl.col("skill_text"),
         "feedback_kind": pl.lit(None, pl.String),
         "given_by_id": pl.lit(None, pl.String),
+        "source_column": pl.lit("skill_text"),
     }
     chosen = {**defaults, **columns}
     return frame.select(
-        "person_id", "source_name", "file_sha256", "row_number", "record_code",
+        chosen["person_id"].alias("person_id"), "source_name", "file_sha256", "row_number", "record_code",
         pl.lit(table).alias("table_name"),
         (pl.lit(mode) if isinstance(mode, str) else mode).alias("mode"),
         *(chosen[name].alias(name) for name in (
-            "skill_text", "occurred_at", "amount", "amount_unit", "feedback_kind", "given_by_id")),
+            "skill_text", "occurred_at", "amount", "amount_unit", "feedback_kind", "given_by_id", "source_column")),
     )  # fmt: skip
 
 
@@ -115,53 +127,102 @@ def _repetition(core: CoreRows) -> pl.DataFrame:
         occurred_at=pl.col("worked_at"),
         amount=pl.coalesce("worked_hours", pl.lit(1.0)),
         amount_unit=pl.when(has_hours).then(pl.lit("hours")).otherwise(pl.lit("count")),
+        source_column=_from("worked_hours", "worked_at"),
     )
+    # who exports a day of completion and no flag says the same with it
     done = _rows(
-        core.assignment.filter(pl.col("is_done")),
+        core.assignment.filter(pl.col("is_done").fill_null(pl.col("done_at").is_not_null())),
         "core_project__assn_assignment",
         "repetition",
         occurred_at=pl.col("done_at"),
         amount=pl.lit(1.0),
         amount_unit=pl.lit("count"),
+        source_column=pl.lit("done_at"),
     )
     return pl.concat([worked, done])
 
 
+def _from(column: str, instead: str) -> pl.Expr:
+    """The name of the column an amount was taken from, or of what shows that it happened where that is empty."""
+    return pl.when(pl.col(column).is_not_null()).then(pl.lit(column)).otherwise(pl.lit(instead))
+
+
 def _learning(records: pl.DataFrame) -> pl.DataFrame:
-    """Attended and completed are observation; passed, failed and waived are judgements; taught is teaching."""
+    """Attended and completed are observation; passed, failed and waived are judgements; taught is teaching.
+
+    Observation and teaching are told in hours where the record says how long they took.
+    """
     verb = pl.col("learning_verb")
     mode = (
-        pl.when(verb.is_in(["attended", "completed"])).then(pl.lit("observation"))
+        pl.when(verb.is_in(_WATCHED)).then(pl.lit("observation"))
         .when(verb.is_in(["passed", "failed", "waived"])).then(pl.lit("feedback"))
         .when(verb == "taught").then(pl.lit("teaching"))
     )  # fmt: skip
-    judged = mode == "feedback"
+    judged, timed = mode == "feedback", pl.col("learning_hours") > 0
     # a failed attempt is never a positive judgement, whatever share of the points it reached
     failed = pl.min_horizontal(pl.coalesce("score_share", pl.lit(0.0)), pl.lit(0.5))
     passed = pl.coalesce("score_share", pl.lit(FULL_SCORE))
     score = pl.when(verb == "failed").then(failed).otherwise(passed)
+    hours = pl.when(timed).then("learning_hours").otherwise(pl.lit(1.0))
     return _rows(
         records,
         "core_learning__event_learning_record",
         mode,
         skill_text=pl.coalesce("skill_text", "course_name"),
         occurred_at=pl.col("occurred_at"),
-        amount=pl.when(judged).then(score).otherwise(pl.lit(1.0)),
-        amount_unit=pl.when(judged).then(pl.lit("share")).otherwise(pl.lit("count")),
+        amount=pl.when(judged).then(score).otherwise(hours),
+        amount_unit=pl.when(judged).then(pl.lit("share")).when(timed).then(pl.lit("hours")).otherwise(pl.lit("count")),
         feedback_kind=pl.when(judged).then(pl.lit("assessment")),
+        source_column=pl.when(judged)
+        .then(_from("score_share", "learning_verb"))
+        .when(timed)
+        .then(pl.lit("learning_hours"))
+        .otherwise(pl.lit("learning_verb")),
     ).drop_nulls("mode")
+
+
+def _scored_learning(records: pl.DataFrame) -> pl.DataFrame:
+    """What was attended or completed with a score was judged as well."""
+    scored = records.filter(pl.col("learning_verb").is_in(_WATCHED), pl.col("score_share").is_not_null())
+    return _rows(
+        scored,
+        "core_learning__event_learning_record",
+        "feedback",
+        skill_text=pl.coalesce("skill_text", "course_name"),
+        occurred_at=pl.col("occurred_at"),
+        amount=pl.col("score_share"),
+        amount_unit=pl.lit("share"),
+        feedback_kind=pl.lit("assessment"),
+        source_column=pl.lit("score_share"),
+    )
 
 
 def _judgement(core: CoreRows) -> pl.DataFrame:
     return _rows(
         core.feedback,
-        "core_feedback__event_feedback",
+        REVIEW_TABLE,
         "feedback",
         occurred_at=pl.col("occurred_at"),
         amount=pl.coalesce("score_share", pl.lit(FULL_SCORE)),
         amount_unit=pl.lit("share"),
         feedback_kind=pl.col("feedback_kind"),
         given_by_id=pl.col("given_by_id"),
+        source_column=_from("score_share", "feedback_kind"),
+    )
+
+
+def _review_given(feedback: pl.DataFrame) -> pl.DataFrame:
+    """Who judged another's work taught by it: one row of teaching for the judge, none for judging oneself."""
+    given = feedback.filter(pl.col("given_by_id") != pl.col("person_id"), pl.col("feedback_kind") != "self")
+    return _rows(
+        given,
+        REVIEW_TABLE,
+        "teaching",
+        person_id=pl.col("given_by_id"),
+        occurred_at=pl.col("occurred_at"),
+        amount=pl.lit(1.0),
+        amount_unit=pl.lit("count"),
+        source_column=pl.lit("given_by_code"),
     )
 
 
@@ -179,6 +240,13 @@ def _mention(core: CoreRows) -> pl.DataFrame:
         .otherwise(pl.coalesce("worked_hours", pl.lit(1.0))),
         amount_unit=pl.when(score).then(pl.lit("share")).when(hours).then(pl.lit("hours")).otherwise(pl.lit("count")),
         feedback_kind=pl.when(score).then(pl.lit("peer")),
+        source_column=pl.when(score)
+        .then(_from("score_share", "mode"))
+        .when(hours)
+        .then(pl.lit("worked_hours"))
+        .when(pl.col("mode").is_not_null())
+        .then(pl.lit("mode"))
+        .otherwise(pl.lit("skill_text")),
     )
 
 

@@ -6,6 +6,7 @@ Does not belong here: which deliveries count (`pipelines.landing`), what rows me
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import polars as pl
@@ -64,7 +65,7 @@ def fresh_rows(
         every = pl.DataFrame(list(now[name]), schema=asked.schema, orient="row")
         places.append(_of_records(scan_delivered(lake, table, every), keys, shape).select(
             "source_name", "file_sha256", "row_number").collect())  # fmt: skip
-        current = scan_current(lake, table, shape, fed, lambda frame, keys=keys: _of_records(frame, keys, shape))
+        current = scan_current(lake, table, shape, fed, partial(_of_records, keys=keys, shape=shape))
         rows.append(current.with_columns(pl.lit(system).alias("system_name")))
         records.append(keys)
     if not rows:

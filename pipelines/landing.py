@@ -16,9 +16,9 @@ from pipelines.config import Source
 from pipelines.contracts.catalog import DELIVERY, TABLES
 from pipelines.contracts.shapes import SHAPES, ShapeName, quarantine_table, raw_table
 from pipelines.contracts.table import Table
+from pipelines.keeping import keep_shape, with_export
 from pipelines.lake import Lake, replace_file
-from pipelines.quarantine import split_landed
-from pipelines.sources.adapter import Export, adapter, read_export
+from pipelines.sources.adapter import Export, adapter
 from pipelines.sources.declaration import ExportRefused
 
 Progress = Callable[[str], None]
@@ -198,21 +198,37 @@ def _came_again(lake: Lake, source: Source, delivery: Delivery) -> bool:
 
 
 def _read_and_keep(landing: Landing, source: Source, path: Path, sha256: str) -> Delivery:
-    export = read_export(path, adapter(source.system), source.options())
+    return with_export(
+        path, source.system, source.options(), lambda export: _keep(landing, source, path, sha256, export)
+    )
+
+
+def _keep(landing: Landing, source: Source, path: Path, sha256: str, export: Export) -> Delivery:
     earlier = _landed_before(landing.lake, source, sha256)
     number = earlier["delivery_number"][0] if earlier.height else _next_number(landing.lake)
     files = {
-        shape: [_file(landing.lake, kept, source.name, sha256, source.mapping_code) for kept in _pair(table)]
+        shape: [_file(landing.lake, one, source.name, sha256, source.mapping_code) for one in _pair(table)]
         for shape, table in source_tables(source).items()
     }
+    origin = (
+        pl.lit(source.name).alias("source_name"),
+        pl.lit(sha256).alias("file_sha256"),
+        pl.lit(landing.day).alias("delivered_date"),
+        pl.lit(number, pl.Int64).alias("delivery_number"),
+    )
     good = bad = 0
     try:
-        for shape, (kept, aside) in files.items():
-            counts = _sink(landing, source, export, shape, (_unfinished(kept), _unfinished(aside)), sha256, number)
-            good, bad = good + counts[0], bad + counts[1]
+        for shape, (table_file, aside) in files.items():
+            table_file.parent.mkdir(parents=True, exist_ok=True)
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            places = (_unfinished(table_file), _unfinished(aside))
+            kept = keep_shape(export, shape, source.system, origin, places)
+            good, bad = good + kept.good, bad + kept.bad
         if good + bad == 0 and export.row_count == 0:
             raise ExportRefused("it holds a header and no row: export it again, or remove the file")
         _refuse_shrunken(landing, source, good, earlier)
+        if not export.is_regular():
+            raise ExportRefused("its rows are not all as wide as its header")  # it is then read with care
         for file in (file for pair in files.values() for file in pair):
             replace_file(_unfinished(file), file)
     finally:
@@ -220,42 +236,6 @@ def _read_and_keep(landing: Landing, source: Source, path: Path, sha256: str) ->
             _unfinished(file).unlink(missing_ok=True)
     denied = tuple(f"{column} (never read: {kind})" for column, kind in export.denied_by_class)
     return Delivery(source.name, path.name, sha256, "landed", None, good, bad, (*export.columns_left_out, *denied))
-
-
-def _sink(
-    landing: Landing, source: Source, export: Export, shape: ShapeName, files: tuple[Path, Path], sha256: str,
-    number: int,
-) -> tuple[int, int]:  # fmt: skip
-    """Sink good and bad rows of one shape into the two files, in one pass: how many of each."""
-    table = raw_table(source.system, SHAPES[shape])
-    origin = (
-        pl.lit(source.name).alias("source_name"),
-        pl.lit(sha256).alias("file_sha256"),
-        pl.lit(landing.day).alias("delivered_date"),
-        pl.lit(number, pl.Int64).alias("delivery_number"),
-    )
-    split = split_landed(export.shapes[shape].with_columns(origin), table, source.system)
-    bad = split.bad
-    rows = export.shapes[shape].select(pl.len())
-    if shape == next(iter(export.shapes)):
-        malformed = _malformed_rows(export.malformed, source.system).with_columns(origin)
-        bad = pl.concat([bad, malformed.select(quarantine_table(table.name).column_names)])
-        rows = pl.concat([rows, export.malformed.select(pl.len())]).sum()
-    for file in files:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    sinks = [frame.sink_parquet(file, lazy=True) for frame, file in zip((split.good, bad), files, strict=True)]
-    read = pl.collect_all([rows, *sinks], engine="streaming")[0].item()
-    good_count, bad_count = (_count(file) for file in files)
-    if read != good_count + bad_count:
-        raise RuntimeError(f"{table.name}: {read} rows read, but {good_count} kept and {bad_count} set aside")
-    return good_count, bad_count
-
-
-def _malformed_rows(malformed: pl.LazyFrame, system: str) -> pl.LazyFrame:
-    rule = pl.concat_str(pl.lit("row|"), pl.col("reason"))
-    return malformed.select(
-        "row_number", "row_text", pl.concat_list(rule).alias("failed_rules"), pl.lit(system).alias("system_name")
-    )
 
 
 def _refuse_shrunken(landing: Landing, source: Source, good: int, earlier: pl.DataFrame) -> None:
@@ -327,7 +307,3 @@ def _file(lake: Lake, table: Table, source: str, sha256: str, code: str) -> Path
 
 def _unfinished(file: Path) -> Path:
     return file.with_name(f".{file.name}.unfinished")
-
-
-def _count(path: Path) -> int:
-    return int(pl.scan_parquet(path).select(pl.len()).collect().item())

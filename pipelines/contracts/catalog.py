@@ -6,9 +6,22 @@ Does not belong here: how a table is made (`pipelines.conform`, `ml`), or where 
 """
 
 from pipelines.contracts.declaring import A_PERSON, A_SKILL, ORIGIN, declare
-from pipelines.contracts.learnt import CANDIDATE, EVALUATION, MASTERY, MODEL_CARD, REACHED_STEP
+from pipelines.contracts.fields import OWN_WEIGHTS
+from pipelines.contracts.learnt import (
+    CANDIDATE,
+    EVALUATION,
+    HALF_LIFE,
+    MASTERY,
+    MODEL_CARD,
+    PRECEDENCE,
+    REACHED_STEP,
+    TRACING,
+)
 from pipelines.contracts.published import PUBLISHED, SNAPSHOT
 from pipelines.contracts.table import Reference, Table
+
+# Judgements: evidence of teaching that comes from this table is a review given.
+REVIEW_TABLE = "core_feedback__event_feedback"
 
 DELIVERY = declare(
     "raw_landing__event_delivery",
@@ -94,7 +107,7 @@ LEARNING_RECORD = declare(
 )  # fmt: skip
 
 FEEDBACK = declare(
-    "core_feedback__event_feedback",
+    REVIEW_TABLE,
     "One row each time a person was judged on something.",
     ("source_name", "record_code", "person_id", "given_by_id", "skill_text", "feedback_kind", "score_share",
      "occurred_at", "file_sha256", "row_number"),
@@ -108,13 +121,14 @@ FEEDBACK = declare(
 ASPIRATION = declare(
     "core_wish__event_aspiration",
     "One row each time a person said what they want to learn or do.",
-    ("source_name", "record_code", "person_id", "skill_text", "wish_weight", "stated_at", "file_sha256", "row_number"),
+    ("source_name", "record_code", "person_id", "skill_text", "wish_weight", *OWN_WEIGHTS, "stated_at",
+     "file_sha256", "row_number"),
     ("source_name", "record_code"),
     required=("person_id", "stated_at"),
     references=(A_PERSON,),
     monthly="stated_at",
     readers=("feat",),
-)
+)  # fmt: skip
 
 SKILL_MENTION = declare(
     "core_skill__event_skill_mention",
@@ -187,7 +201,7 @@ EVIDENCE = declare(
     "core_skill__event_evidence",
     "One row per person, micro-skill, mode and source record: what shows that the person practised or was judged.",
     ("evidence_id", "person_id", "skill_id", "occurred_at", "mode", "amount", "amount_unit", "feedback_kind",
-     "given_by_id", "table_name", "record_code", *ORIGIN),
+     "given_by_id", "table_name", "record_code", *ORIGIN, "source_column"),
     ("evidence_id",),
     required=("person_id", "skill_id", "occurred_at", "mode", "amount", "amount_unit"),
     references=(A_PERSON, A_SKILL),
@@ -200,7 +214,7 @@ TABLES: dict[str, Table] = {
     for table in (
         DELIVERY, PERSON, ACCOUNT, CONFLICT, ROLE_PERIOD, ASSIGNMENT, WORKLOG, LEARNING_RECORD, FEEDBACK, ASPIRATION,
         SKILL_MENTION, SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE, TAXONOMY_RELATION,
-        UNKNOWN_MENTION, EVIDENCE, MASTERY, REACHED_STEP,
+        UNKNOWN_MENTION, EVIDENCE, TRACING, HALF_LIFE, MASTERY, REACHED_STEP, PRECEDENCE,
         EVALUATION, MODEL_CARD, CANDIDATE, *PUBLISHED, SNAPSHOT,
     )
 }  # fmt: skip

@@ -12,6 +12,8 @@ from pipelines.contracts.table import Column, Personal
 
 STAGES = ("none", "apprentice", "journeyman", "master")
 MODES = ("observation", "repetition", "feedback", "teaching")
+# How much each motive is to weigh for the person who said so.
+OWN_WEIGHTS = ("mastery_weight", "autonomy_weight", "purpose_weight")
 STEP_KINDS = ("new", "deepen", "refresh")
 LEARNING_VERBS = ("enrolled", "started", "attended", "completed", "passed", "failed", "waived", "taught")
 # In the order of trust: where two judgements disagree, the earlier kind is believed.
@@ -23,6 +25,8 @@ DELIVERY_STATUSES = ("landed", "already_landed", "refused")
 TAXONOMY_RELATIONS = ("broader", "essential", "optional")
 CONFLICT_REASONS = ("keys_disagree", "key_is_shared")
 NO_RECOMMENDATION_REASONS = ("too_little_evidence", "nothing_eligible", "opted_out")
+# Where wishes of a team and needs of the organisation meet.
+AGREEMENTS = ("agree", "wish_without_need", "need_without_wish")
 RELATIONS = ("follow", "walk_with", "lead")
 
 TIMESTAMP = pl.Datetime("us", "UTC")
@@ -60,6 +64,7 @@ _declare(
 _declare("good_count", pl.Int64, "Rows that kept every rule.", minimum=0)
 _declare("bad_count", pl.Int64, "Rows set aside in quarantine.", minimum=0)
 _declare("failed_rules", pl.List(pl.String), "Rules the row broke, each as column|rule.")
+_declare("is_row_kept", pl.Boolean, "Whether the row was kept, without the value that broke the rule.")
 _declare("row_text", pl.String, "The row's mapped columns as text, one JSON object.", personal=Personal.TEXT)
 _declare("table_name", pl.String, "Table the row was meant for.")
 
@@ -105,6 +110,15 @@ _declare("given_by_id", pl.String, "person_id of the person who judged.", person
 _declare("feedback_kind", pl.String, "Who judged, by order of trust.", allowed=FEEDBACK_KINDS)
 _declare("stated_at", TIMESTAMP, "When the wish was stated.")
 _declare("wish_weight", pl.Float64, "How strongly it is wished, 0 to 1.", unit="share", minimum=0, maximum=1)
+for _motive in ("mastery", "autonomy", "purpose"):
+    _declare(
+        f"{_motive}_weight",
+        pl.Float64,
+        f"How much {_motive} is to weigh in the person's own list; the policy's weight where empty.",
+        unit="share",
+        minimum=0,
+        maximum=1,
+    )
 _declare(
     "skill_text",
     pl.String,
@@ -142,18 +156,55 @@ _declare("evidence_id", pl.String, "One row of evidence: a hash of its content."
 _declare("amount", pl.Float64, "How much: hours, a count, or a score share, as amount_unit says.", minimum=0)
 _declare("amount_unit", pl.String, "Unit of the amount.", allowed=AMOUNT_UNITS)
 _declare("stage", pl.String, "Stage of the person in the micro-skill.", allowed=STAGES)
-_declare("level_share", pl.Float64, "How far between none (0) and master (1).", minimum=0, maximum=1)
+_declare(
+    "source_column",
+    pl.String,
+    "Column of the landed row that the amount was taken from, or that shows it where it is a count.",
+)
+_declare(
+    "level_share",
+    pl.Float64,
+    "Probability that the next judgement is positive; the policy's formula where too few were judged.",
+    minimum=0,
+    maximum=1,
+)
+_declare("level_low_share", pl.Float64, "Lower end of the level's 90 % interval.", minimum=0, maximum=1)
+_declare("level_high_share", pl.Float64, "Upper end of the level's 90 % interval.", minimum=0, maximum=1)
 _declare("observation_count", pl.Int64, "Evidence rows of observation.", minimum=0)
+_declare("observation_hours", pl.Float64, "Hours of observation, where told.", unit="hours", minimum=0)
 _declare("repetition_count", pl.Int64, "Distinct days of repetition.", minimum=0)
 _declare("repetition_hours", pl.Float64, "Hours of repetition.", unit="hours", minimum=0)
 _declare("feedback_count", pl.Int64, "Judgements received.", minimum=0)
-_declare("positive_feedback_count", pl.Int64, "Positive judgements received.", minimum=0)
+_declare("positive_feedback_count", pl.Int64, "Positive judgements received that count for a stage.", minimum=0)
 _declare("judge_count", pl.Int64, "People who judged positively, unknown judges counted by kind.", minimum=0)
 _declare("teaching_count", pl.Int64, "Evidence rows of teaching.", minimum=0)
+_declare("teaching_hours", pl.Float64, "Hours of teaching, where told.", unit="hours", minimum=0)
+_declare("review_count", pl.Int64, "Of the teaching, judgements given to others.", minimum=0)
 _declare("first_evidence_at", TIMESTAMP, "First evidence of any mode.")
 _declare("last_practised_at", TIMESTAMP, "Last repetition or teaching; last evidence where there is neither.")
-_declare("is_rusty", pl.Boolean, "Held, but not practised for longer than the policy allows.")
+_declare("is_rusty", pl.Boolean, "Held, but not practised for longer than the micro-skill's half-life.")
 _declare("missing_for_next", pl.List(pl.String), "What the policy still asks for the next stage.")
+
+_declare("half_life_days", pl.Int64, "Days without practice after which half of it has faded.", unit="days", minimum=1)
+_declare("judged_count", pl.Int64, "Judgements it was learnt from.", minimum=0)
+_declare("is_learnt", pl.Boolean, "Whether it was learnt from histories; otherwise it is declared.")
+_declare("before_count", pl.Int64, "People who took the required one first.", minimum=0)
+_declare("after_count", pl.Int64, "People who took the required one later.", minimum=0)
+_declare("held_share", pl.Float64, "Share of those who took it that held the required one.", minimum=0, maximum=1)
+_declare("discovery_share", pl.Float64, "False discovery rate at which the order stands.", minimum=0, maximum=1)
+
+# Capabilities and teams
+_declare("coverage_share", pl.Float64, "Weight of the capability's micro-skills that are held.", minimum=0, maximum=1)
+_declare("held_skill_ids", pl.List(pl.String), "Micro-skills of the capability that are held.")
+_declare("held_skill_names", pl.List(pl.String), "Their names: what one more micro-skill combines with.")
+_declare("missing_skill_ids", pl.List(pl.String), "Micro-skills of the capability that are not held.")
+_declare("next_skill_id", pl.String, "The missing micro-skill that completes most; null where none is missing.")
+_declare("completes_share", pl.Float64, "Weight of the capability that is complete with it.", minimum=0, maximum=1)
+_declare("team_people_count", pl.Int64, "People of the team who work here.", minimum=0)
+_declare("wishing_people_count", pl.Int64, "Of them, people who stated a wish; null where too few.", minimum=0)
+_declare("wish_share", pl.Float64, "Mean autonomy of those who stated a wish.", minimum=0, maximum=1)
+_declare("need_share", pl.Float64, "Mean purpose over the team.", minimum=0, maximum=1)
+_declare("agreement", pl.String, "Whether wishes and needs agree or part.", allowed=AGREEMENTS)
 
 # Steps and recommendations
 _declare("from_stage", pl.String, "Stage the person holds now.", allowed=STAGES)

@@ -5,15 +5,36 @@ Does not belong here: core tables (`catalog`), published ones (`published`).
 """
 
 from pipelines.contracts.declaring import A_PERSON, A_SKILL, declare
+from pipelines.contracts.table import Reference
+
+TRACING = declare(
+    "feat_skill__entity_tracing",
+    "One row per knowledge tracing that gives levels: the one in use, with its fit.",
+    ("model_version", "card"),
+    ("model_version",),
+    required=("card",),
+    readers=("feat", "out"),
+)
+
+HALF_LIFE = declare(
+    "feat_skill__codes_half_life",
+    "One row per micro-skill with evidence: how fast it fades without practice.",
+    ("skill_id", "half_life_days", "is_learnt", "judged_count"),
+    ("skill_id",),
+    required=("half_life_days", "is_learnt", "judged_count"),
+    references=(A_SKILL,),
+    readers=("feat",),
+)
 
 MASTERY = declare(
     "feat_skill__assn_mastery",
     "One row per person and micro-skill with evidence: how far the person has come, as of the night.",
-    ("person_id", "skill_id", "stage", "level_share", "observation_count", "repetition_count", "repetition_hours",
-     "feedback_count", "positive_feedback_count", "judge_count", "teaching_count", "first_evidence_at",
-     "last_practised_at", "is_rusty", "missing_for_next"),
+    ("person_id", "skill_id", "stage", "level_share", "level_low_share", "level_high_share", "observation_count",
+     "observation_hours", "repetition_count", "repetition_hours", "feedback_count", "positive_feedback_count",
+     "judge_count", "teaching_count", "teaching_hours", "review_count", "first_evidence_at", "last_practised_at",
+     "is_rusty", "missing_for_next"),
     ("person_id", "skill_id"),
-    required=("stage", "level_share"),
+    required=("stage", "level_share", "level_low_share", "level_high_share"),
     references=(A_PERSON, A_SKILL),
     readers=("out",),
 )  # fmt: skip
@@ -26,6 +47,16 @@ REACHED_STEP = declare(
     required=("skill_id", "kind", "from_stage", "to_stage"),
     references=(A_PERSON, A_SKILL),
     readers=("model",),
+)
+
+PRECEDENCE = declare(
+    "feat_skill__assn_precedence",
+    "Connects a micro-skill to one that comes before it, as the taxonomy declares or, where it has none, as learnt.",
+    ("skill_id", "requires_skill_id", "is_learnt", "before_count", "after_count", "held_share", "discovery_share"),
+    ("skill_id", "requires_skill_id"),
+    required=("is_learnt",),
+    references=(A_SKILL, Reference("requires_skill_id", "core_taxonomy__codes_skill", "skill_id")),
+    readers=("out",),
 )
 
 EVALUATION = declare(

@@ -9,6 +9,8 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
+from pipelines.contracts.fields import FEEDBACK_KINDS
+
 
 class _Bounded:
     """Numbers of a policy are never negative, and a share never exceeds 1."""
@@ -41,19 +43,63 @@ class MasterPolicy(_Bounded):
 
     repetition_hours: float = 200.0
     repetition_days: int = 40
+    reviews: int = 3  # so many judgements given weigh as one lesson
     sustained_days: int = 365  # first to last repetition: sustained means more than one intense project
     judges: int = 3
     teaching: int = 2
 
 
 @dataclass(frozen=True)
+class TrustPolicy(_Bounded):
+    """How far each kind of judgement is trusted, from certificate down to self. All are kept; trust decides what they
+    weigh in a level, which of them move a stage, and who is believed where two disagree."""
+
+    certificate_share: float = 1.0
+    assessment_share: float = 0.9
+    manager_share: float = 0.7
+    peer_share: float = 0.5
+    self_share: float = 0.2
+    counted_share: float = 0.5  # trusted less, it is shown and weighs a little, and moves no stage: nobody judges alone
+    standing_days: int = 30  # so long a more trusted judgement stands against a lesser one: afterwards one has moved on
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        shares = [self.share_of(kind) for kind in FEEDBACK_KINDS]
+        if shares != sorted(shares, reverse=True):
+            raise ValueError("trust falls in the order certificate, assessment, manager, peer, self")
+
+    def share_of(self, kind: str) -> float:
+        """The trust in a kind of judgement. Raises AttributeError for one that is not declared."""
+        return float(getattr(self, f"{kind}_share"))
+
+
+@dataclass(frozen=True)
 class StagePolicy(_Bounded):
-    """The one policy from evidence to stages; courses alone never lift anyone beyond apprentice."""
+    """The one policy from evidence to stages and levels; courses alone never lift anyone beyond apprentice."""
 
     journeyman: JourneymanPolicy = field(default_factory=JourneymanPolicy)
     master: MasterPolicy = field(default_factory=MasterPolicy)
     positive_share: float = 0.6  # a judgement from here up is positive: above the middle of a 1..5 scale
-    rusty_after_days: int = 540  # about one and a half years without practice
+    rusty_after_days: int = 540  # the half-life where none is learnt: about one and a half years without practice
+    half_life_least_days: int = 180  # a learnt half-life stays within: nothing is lost in half a year,
+    half_life_most_days: int = 1440  # and nothing is kept unpractised for more than four
+    trust: TrustPolicy = field(default_factory=TrustPolicy)
+    tracing_outcomes: int = 500  # fewer judgements than this, or a tenth of it of either kind, fit no model
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.half_life_least_days > self.half_life_most_days or not self.half_life_least_days:
+            raise ValueError("half_life_least_days is at least 1 and at most half_life_most_days")
+
+
+@dataclass(frozen=True)
+class PrecedencePolicy(_Bounded):
+    """What makes an order of two micro-skills learnt, where the taxonomy declares none."""
+
+    least_people: int = 10  # who took both or the later one: fewer tell nothing
+    ahead_share: float = 0.9  # of those who took both, so many took the required one first
+    held_share: float = 0.85  # of those who took the later one, so many held the required one
+    discovery_share: float = 0.001  # false discoveries allowed: thousands of pairs are tried
 
 
 @dataclass(frozen=True)
@@ -79,8 +125,10 @@ class Policy(_Bounded):
     list_length: int = 10
     valid_days: int = 2  # a snapshot outlives one missed night, not two
     minimum_people: int = 3  # fewer people behind a sentence could be recognised
+    team_people: int = 5  # a smaller team is not reported on
     per_capability: int = 4  # at most so many of one capability in a list: variety
     stages: StagePolicy = field(default_factory=StagePolicy)
+    precedence: PrecedencePolicy = field(default_factory=PrecedencePolicy)
     weights: Weights = field(default_factory=Weights)
 
     @property

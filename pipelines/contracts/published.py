@@ -45,6 +45,30 @@ OUT_MASTERY = declare(
     readers=("HR portal", "learning platform"),
 )
 
+CAPABILITY = declare(
+    "out__capability",
+    "One row per person and capability of which something is held: how much, what is missing, what combines best.",
+    ("person_id", "capability_id", "capability_name", "coverage_share", "held_skill_ids", "held_skill_names",
+     "missing_skill_ids", "next_skill_id", "completes_share", "snapshot_id", "as_of", "valid_until", "policy_version",
+     "schema_version"),
+    ("person_id", "capability_id"),
+    required=("coverage_share", "held_skill_ids", "missing_skill_ids", "snapshot_id", "as_of"),
+    references=(A_PERSON,),
+    retention_days=90,
+    readers=("HR portal", "learning platform"),
+)  # fmt: skip
+
+ALIGNMENT = declare(
+    "out__alignment",
+    "One row per team of enough people and capability: where its people's wishes and the needs agree or part.",
+    ("unit_name", "capability_id", "capability_name", "team_people_count", "wishing_people_count", "wish_share",
+     "need_share", "agreement", "snapshot_id", "as_of", "valid_until", "policy_version", "schema_version"),
+    ("unit_name", "capability_id"),
+    required=("team_people_count", "need_share", "agreement", "snapshot_id", "as_of"),
+    retention_days=90,
+    readers=("HR portal", "BI"),
+)  # fmt: skip
+
 SNAPSHOT = declare(
     "out__snapshot",
     "One row per published table: which snapshot readers see, how many rows, the hash of their content.",
@@ -55,4 +79,4 @@ SNAPSHOT = declare(
 )
 
 # What a snapshot holds: a table added here is judged, stamped and published, whichever asset makes it.
-PUBLISHED: tuple[Table, ...] = (NEXT_SKILL, OUT_MASTERY)
+PUBLISHED: tuple[Table, ...] = (NEXT_SKILL, OUT_MASTERY, CAPABILITY, ALIGNMENT)

@@ -10,7 +10,7 @@ from typing import Literal
 
 import polars as pl
 
-from pipelines.contracts.fields import pick
+from pipelines.contracts.fields import OWN_WEIGHTS, pick
 from pipelines.contracts.table import RowRule, Table
 
 ShapeName = Literal[
@@ -31,6 +31,8 @@ class Shape:
     """A canonical shape: one row per what, which columns, what identifies a record, what must hold.
 
     `key` identifies the record in its system: a later delivery of the same key supersedes the earlier one.
+    `spared` columns only describe: where such a value breaks a rule, it is left out and the row stays. With
+    `counts_repeats`, equal rows of a system without record ids are as many records: an hour booked twice is two hours.
     """
 
     name: ShapeName
@@ -40,6 +42,8 @@ class Shape:
     key: tuple[str, ...] = ("record_code",)
     required: tuple[str, ...] = ()
     row_rules: tuple[RowRule, ...] = ()
+    spared: tuple[str, ...] = ("changed_at",)
+    counts_repeats: bool = False
 
     @property
     def table_suffix(self) -> str:
@@ -82,6 +86,8 @@ SHAPES: dict[ShapeName, Shape] = {
              "hired_date", "left_date", "weekly_hours", "changed_at"),
             key=("account_code",),
             row_rules=(_in_order("hired_date", "left_date"), _is_plausible("hired_date")),
+            # not the status, nor the last day: without them a person who left would count as active
+            spared=("work_email", "hired_date", "weekly_hours", "changed_at"),
         ),
         Shape(
             "account",
@@ -105,6 +111,7 @@ SHAPES: dict[ShapeName, Shape] = {
             ("record_code", *_WHO, "project_code", "assignment_code", "skill_text", "is_done", "started_date",
              "ended_date", "done_at", "planned_hours", "changed_at"),
             row_rules=(_in_order("started_date", "ended_date"),),
+            spared=("started_date", "ended_date", "planned_hours", "changed_at"),
         ),
         Shape(
             "worklog",
@@ -114,6 +121,7 @@ SHAPES: dict[ShapeName, Shape] = {
              "changed_at"),
             required=("worked_at",),
             row_rules=(_names_a_person(), _is_plausible("worked_at")),
+            counts_repeats=True,
         ),
         Shape(
             "learning_record",
@@ -132,12 +140,13 @@ SHAPES: dict[ShapeName, Shape] = {
              "changed_at"),
             required=("skill_text", "feedback_kind", "occurred_at"),
             row_rules=(_names_a_person(), _is_plausible("occurred_at")),
+            counts_repeats=True,
         ),
         Shape(
             "aspiration",
             "event",
             "One row each time a person said what they want to learn or do.",
-            ("record_code", *_WHO, "skill_text", "wish_weight", "stated_at", "changed_at"),
+            ("record_code", *_WHO, "skill_text", "wish_weight", *OWN_WEIGHTS, "stated_at", "changed_at"),
             required=("skill_text", "stated_at"),
             row_rules=(_names_a_person(), _is_plausible("stated_at")),
         ),
@@ -171,8 +180,8 @@ def quarantine_table(table_name: str) -> Table:
     """The quarantine of a table: rows that broke its rules, as text, with the names of the rules."""
     return Table(
         name=f"quarantine__{table_name}",
-        description=f"One row per row that was kept out of {table_name}, with the rules it broke.",
-        columns=pick("row_text", "failed_rules", "system_name", *PROVENANCE),
+        description=f"One row per row kept out of {table_name}, or kept without a value, with the rules it broke.",
+        columns=pick("row_text", "failed_rules", "is_row_kept", "system_name", *PROVENANCE),
         key=(),
         required=("failed_rules", "file_sha256", "row_number"),
         retention_days=180,

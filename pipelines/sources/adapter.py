@@ -8,7 +8,7 @@ how text becomes values (`transforms`).
 import hashlib
 import importlib
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -48,6 +48,8 @@ __all__ = [
 FOLDERS = ("hr", "projects", "learning", "feedback")
 # One proof in a hundred against the order of all others is a typing error, not another order.
 MOST_CONTRARY = 0.01
+# So many rows tell how a column is written; what they do not show costs time, or is refused as ambiguous.
+SAMPLE = 1_000
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class Export:
     """What one file gives: a lazy frame per shape, its malformed rows, and what was seen, left out and denied.
 
     `columns_left_out` are those no mapping asks for, among them all that are new.
-    A frame has row_number, every column of the shape typed, and `text:column` with the text as it stood in the file.
+    A frame has row_number, every column of the shape typed, and `text:column` with the text as it stood in the file,
+    without blanks around it.
     """
 
     shapes: Mapping[ShapeName, pl.LazyFrame]
@@ -66,6 +69,8 @@ class Export:
     encoding: str | None
     delimiter: str | None
     row_count: int | None
+    hashed: frozenset[ShapeName] = frozenset()  # shapes whose record_code is a hash of the row
+    is_regular: Callable[[], bool] = lambda: True  # of a file read on trust: whether it was rightly trusted
 
     @property
     def denied_by_class(self) -> tuple[tuple[str, str], ...]:
@@ -102,13 +107,15 @@ def adapter(system: str) -> Adapter:
     return known[system]
 
 
-def read_export(path: Path, adapter: Adapter, options: SourceOptions | None = None) -> Export:
+def read_export(path: Path, adapter: Adapter, options: SourceOptions | None = None, on_trust: bool = False) -> Export:
     """The file as lazy frames of canonical shapes.
+
+    Read on trust, the frames of a large file are what it says only if `is_regular` is true once they have been read.
 
     Raises ExportRefused where the file cannot be read, lacks a needed column, or the options do not fit it.
     """
     options = options or SourceOptions()
-    table = open_export(path, adapter, options)
+    table = open_export(path, adapter, options, on_trust)
     declared = shape_maps(adapter, options)
     fitting = [(one, laid_out(table, one, path.name)) for one in fitting_forms(declared, table)]
     maps = [(with_overrides(one, options, laid, path.name), laid) for one, laid in fitting]
@@ -129,6 +136,8 @@ def read_export(path: Path, adapter: Adapter, options: SourceOptions | None = No
         table.encoding,
         table.delimiter,
         table.row_count,
+        frozenset(one.shape for one, _ in maps if _is_hashed(one)),
+        table.is_regular,
     )
 
 
@@ -137,7 +146,12 @@ def open_table(path: Path) -> TextTable:
     return open_export(path, adapter("tabular"))
 
 
-def open_export(path: Path, adapter: Adapter, options: SourceOptions = SourceOptions()) -> TextTable:  # noqa: B008
+def open_export(
+    path: Path,
+    adapter: Adapter,
+    options: SourceOptions = SourceOptions(),  # noqa: B008
+    on_trust: bool = False,
+) -> TextTable:
     """The file as a table of text, opened as that system writes it. Raises ExportRefused where it cannot be read."""
     if "parquet" in adapter.formats and is_parquet(path):
         return read_parquet(path)
@@ -160,7 +174,7 @@ def open_export(path: Path, adapter: Adapter, options: SourceOptions = SourceOpt
         )
     if adapter.record_terminator:
         opened = rewrite_terminated(opened, path.name, adapter.record_terminator, options.delimiter)
-    return read_delimited(opened, path.name, options.delimiter, adapter.skip_after_header)
+    return read_delimited(opened, path.name, options.delimiter, adapter.skip_after_header, on_trust)
 
 
 def _actual(source: str, table: TextTable) -> tuple[str, ...]:
@@ -173,6 +187,12 @@ def _no_rows(shape: ShapeName) -> pl.LazyFrame:
     return pl.LazyFrame(schema={ROW_NUMBER: pl.Int64, **{column: FIELDS[column].dtype for column in columns}, **texts})
 
 
+def _is_hashed(shape: ShapeMap) -> bool:
+    """Whether a record of the shape is known by its row's hash, as the system gives no id."""
+    given = any(one.destination == "record_code" and (one.sources or one.constant is not None) for one in shape.fields)
+    return "record_code" in SHAPES[shape.shape].columns and not given
+
+
 def _shaped(shape: ShapeMap, table: TextTable, options: SourceOptions, name: str) -> pl.LazyFrame:
     fields = {one.destination: one for one in shape.fields if one.sources or one.constant is not None}
     wanted = dict.fromkeys(actual for source in sources_of(shape) for actual in _actual(source, table))
@@ -183,15 +203,16 @@ def _shaped(shape: ShapeMap, table: TextTable, options: SourceOptions, name: str
         rows = rows.filter(~_holds(shape.unless, table))
     texts = rows.select(ROW_NUMBER, *(_raw(one, table).alias(f"text:{one.destination}") for one in fields.values()))
     columns = SHAPES[shape.shape].columns
+    sample = texts.head(SAMPLE).collect()
     values = []
     for column in columns:
         if column in fields:
-            values.append(_value(fields[column], texts, options, name).cast(FIELDS[column].dtype).alias(column))
+            values.append(_value(fields[column], texts, sample, options, name).cast(FIELDS[column].dtype).alias(column))
         else:
             values.append(pl.lit(None, FIELDS[column].dtype).alias(column))
             values.append(pl.lit(None, pl.String).alias(f"text:{column}"))
     frame = texts.with_columns(values)
-    if "record_code" in columns and "record_code" not in fields:
+    if _is_hashed(shape):
         mapped = [f"text:{column}" for column in columns if column in fields and fields[column].sources]
         frame = frame.with_columns(_row_hash(mapped).alias("record_code"))
     return frame.select(ROW_NUMBER, *columns, *(f"text:{column}" for column in columns)).cache()
@@ -207,7 +228,7 @@ def _holds(condition: Condition, table: TextTable) -> pl.Expr:
 
 
 def _raw(one: FieldMap, table: TextTable) -> pl.Expr:
-    """The text as it stood in the file; null where it is empty or blank, or a condition of the field does not hold."""
+    """The text as it stood in the file; null where it is blank or a condition of the field does not hold."""
     text = _joined(one, table)
     if one.when:
         text = pl.when(_holds(one.when, table)).then(text)
@@ -238,28 +259,30 @@ def _cell(one: FieldMap, source: str, actual: str) -> pl.Expr:
 
 
 def _filled(text: pl.Expr) -> pl.Expr:
-    return pl.when(text.str.strip_chars().str.len_bytes() > 0).then(text)
+    """The text without blanks around it; null where nothing is left."""
+    stripped = text.str.strip_chars()
+    return pl.when(stripped != "").then(stripped)
 
 
-def _value(one: FieldMap, texts: pl.LazyFrame, options: SourceOptions, name: str) -> pl.Expr:
+def _value(one: FieldMap, texts: pl.LazyFrame, sample: pl.DataFrame, options: SourceOptions, name: str) -> pl.Expr:
+    column = f"text:{one.destination}"
     transform = transform_of(one)
     if options.decimal_comma:
         transform = replace(transform, decimal_comma=True)
     if transform.kind in ("date", "moment") and not transform.formats and transform.date_order is None:
-        order = options.date_order or _proven_order(texts, f"text:{one.destination}", one, name)
+        order = options.date_order or _proven_order(texts, sample[column], one, name)
         transform = replace(transform, date_order=order)
-    return typed(pl.col(f"text:{one.destination}").str.strip_chars(), transform, options.time_zone)
+    return typed(pl.col(column), transform, options.time_zone, sample[column].drop_nulls())
 
 
-def _proven_order(texts: pl.LazyFrame, column: str, one: FieldMap, name: str) -> DateOrder | None:
+def _proven_order(texts: pl.LazyFrame, sample: pl.Series, one: FieldMap, name: str) -> DateOrder | None:
     """The order of day and month that the column proves. Raises ExportRefused where it is ambiguous or contradictory.
 
     The column is read as a whole only where its first rows hold such dates.
     """
-    text = pl.col(column).str.strip_chars()
-    if not texts.head(1000).select(text.str.contains(AMBIGUOUS).any()).collect().item():
+    if not sample.str.contains(AMBIGUOUS).any():
         return None
-    parts = text.str.extract_groups(AMBIGUOUS).struct
+    parts = pl.col(sample.name).str.extract_groups(AMBIGUOUS).struct
     first, second = parts.field("1").cast(pl.Int64), parts.field("2").cast(pl.Int64)
     counts = texts.select(
         (first > 12).sum().alias("day"), (second > 12).sum().alias("month"), (first != second).sum().alias("both")

@@ -19,9 +19,9 @@ from typing import Literal, TypeVar, get_args
 
 import polars as pl
 
-from pipelines.contracts.shapes import SHAPES, ShapeName, quarantine_table, raw_table
-from pipelines.quarantine import split_landed
-from pipelines.sources.adapter import adapter, read_export
+from pipelines.contracts.shapes import ShapeName
+from pipelines.keeping import keep_shape, with_export
+from pipelines.sources.declaration import SourceOptions
 
 T = TypeVar("T")
 Way = Literal["bare scan and sink", "read, split, sink"]
@@ -177,36 +177,22 @@ def _run_bare(kind: Kind, path: Path, out: Path, _rows: int) -> None:
 
 
 def _run_reader(kind: Kind, path: Path, out: Path, _rows: int) -> None:
-    """Read, split and sink as landing does: good rows, bad and malformed rows, and the count of what was read."""
+    """Read, split and sink as landing does."""
     system, shape = _SYSTEMS[kind]
-    export = read_export(path, adapter(system))
-    table = raw_table(system, SHAPES[shape])
-    frame = export.shapes[shape].with_columns(**_ORIGIN)
-    split = split_landed(frame, table, system)
-    malformed = export.malformed.select(
-        "row_text", pl.lit(["row|malformed"]).alias("failed_rules"), pl.lit(system).alias("system_name"),
-        "row_number", **_ORIGIN,
-    )  # fmt: skip
-    bad = pl.concat([split.bad, malformed.select(quarantine_table(table.name).column_names)])
-    places = {out.with_suffix(".good"): split.good, out.with_suffix(".bad"): bad}
-    sinks = [kept.sink_parquet(place, lazy=True) for place, kept in places.items()]
-    counts = pl.concat([frame.select(pl.len()), export.malformed.select(pl.len())]).sum()
-    read = pl.collect_all([counts, *sinks], engine="streaming")[0].item()
-    kept_rows = sum(pl.scan_parquet(place).select(pl.len()).collect().item() for place in places)
-    if read != kept_rows:
-        raise RuntimeError(f"{read} rows read, but {kept_rows} kept or set aside")
+    files = (out.with_suffix(".good"), out.with_suffix(".bad"))
+    with_export(path, system, SourceOptions(), lambda export: keep_shape(export, shape, system, _ORIGIN, files))
 
 
 _SYSTEMS: dict[Kind, tuple[str, ShapeName]] = {
     "tempo CSV": ("tempo", "worklog"),
     "xAPI JSON lines": ("xapi", "learning_record"),
 }
-_ORIGIN = {
-    "source_name": pl.lit("bench"),
-    "file_sha256": pl.lit("0" * 64),
-    "delivered_date": pl.lit(date(2026, 1, 1)),
-    "delivery_number": pl.lit(1, pl.Int64),
-}
+_ORIGIN = (
+    pl.lit("bench").alias("source_name"),
+    pl.lit("0" * 64).alias("file_sha256"),
+    pl.lit(date(2026, 1, 1)).alias("delivered_date"),
+    pl.lit(1, pl.Int64).alias("delivery_number"),
+)
 _RUNNERS: dict[Way, Callable[[Kind, Path, Path, int], None]] = {
     "bare scan and sink": _run_bare,
     "read, split, sink": _run_reader,

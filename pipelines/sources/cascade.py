@@ -26,10 +26,10 @@ def cascade(dtype: Any, readers: Sequence[Reader], declared: int = 0) -> Callabl
     columns = [reader(pl.col(TEXT)).cast(dtype).alias(f"{i}") for i, reader in enumerate(readers)]
 
     def read(series: pl.Series) -> pl.Series:
-        frame = series.alias(TEXT).to_frame()
         result = pl.Series(series.name, [], dtype).extend_constant(None, series.len())
-        places = pl.int_range(series.len(), dtype=pl.UInt32, eager=True)
-        for reader in (*fixed, *best):
+        places = series.is_not_null().arg_true()
+        frame = series.gather(places).alias(TEXT).to_frame()
+        for reader in (*fixed, *best) if frame.height else ():
             found = frame.select(reader(pl.col(TEXT)).cast(dtype)).to_series()
             result = found if found.len() == result.len() else result.scatter(places, found)
             frame, places = _unread(frame, found, places)
@@ -46,6 +46,15 @@ def cascade(dtype: Any, readers: Sequence[Reader], declared: int = 0) -> Callabl
         return result.rename(series.name)
 
     return read
+
+
+def first_of(readers: Sequence[Reader], declared: int, sample: pl.Series) -> Reader:
+    """The reader to ask before all others: the first declared one, or else the one that reads most of the sample."""
+    if declared or not sample.len():
+        return readers[0]
+    frame = sample.alias(TEXT).to_frame()
+    counts = frame.select(reader(pl.col(TEXT)).count().alias(f"{i}") for i, reader in enumerate(readers)).row(0)
+    return readers[counts.index(max(counts))]
 
 
 def _unread(frame: pl.DataFrame, found: pl.Series, places: pl.Series) -> tuple[pl.DataFrame, pl.Series]:

@@ -8,11 +8,14 @@ Does not belong here: opening and decoding (`files`), what the columns mean (the
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from pipelines.sources.declaration import ExportRefused
@@ -22,6 +25,8 @@ from pipelines.sources.table import MALFORMED, ROW_NUMBER, TextTable, kept_with,
 DELIMITERS = (",", ";", "\t", "|")
 # A quoted field longer than this is taken for a quote that was never closed.
 LONGEST_FIELD = 16 << 20
+# Below this size a survey costs less than a thread is worth.
+LARGE = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -34,9 +39,12 @@ class Survey:
 
 
 def read_delimited(
-    opened: OpenedFile, name: str, delimiter: str | None = None, skip_after_header: int = 0
+    opened: OpenedFile, name: str, delimiter: str | None = None, skip_after_header: int = 0, on_trust: bool = False
 ) -> TextTable:
-    """The file as a table of text. Raises ExportRefused where it has no header row or ends inside an open quote."""
+    """The file as a table of text; on trust, a large file is surveyed while it is read and must be asked `is_regular`.
+
+    Raises ExportRefused where it has no header row or ends inside an open quote.
+    """
     first = _first_record(opened)
     delimiter = delimiter or _delimiter_of(first, name)
     csv.field_size_limit(LONGEST_FIELD)
@@ -46,15 +54,19 @@ def read_delimited(
         raise ExportRefused(f"{name} has a first row that cannot be read ({error}): export it again") from None
     if not any(header.strip() for header in headers):
         raise ExportRefused(f"{name} has an empty header row: the first row must name the columns")
+    names = tuple(f"c{i}" for i in range(len(headers)))
+    columns = with_repeats(headers)
+    shared: dict[str, Any] = {"delimiter": delimiter, "encoding": opened.encoding}
+    if on_trust and opened.path.stat().st_size > LARGE:
+        frame = _scan(opened.path, names, delimiter, 1 + skip_after_header, opened.folder)
+        surveyed = _beside(opened, delimiter, len(headers))
+        return TextTable(headers, columns, lambda _: frame, no_malformed_rows(), is_regular=surveyed, **shared)
     survey = survey_rows(opened, delimiter, len(headers))
     if survey.ends_in_open_quote:
         whole = max(survey.row_count - 1 - skip_after_header, 0)
         raise ExportRefused(
             f"{name} is cut off: its last row, after {whole} whole ones, ends inside an open quote; export it again"
         )
-    names = tuple(f"c{i}" for i in range(len(headers)))
-    columns = with_repeats(headers)
-    shared: dict[str, Any] = {"delimiter": delimiter, "encoding": opened.encoding}
     if survey.is_regular and survey.row_count > 1 + skip_after_header:
         frame = _scan(opened.path, names, delimiter, 1 + skip_after_header, opened.folder)
         count = max(survey.row_count - 1 - skip_after_header, 0)
@@ -67,6 +79,20 @@ def read_delimited(
             "export it again"
         ) from None
     return TextTable(headers, columns, lambda _: good, malformed, row_count=count, **shared)
+
+
+def _beside(opened: OpenedFile, delimiter: str, width: int) -> Callable[[], bool]:
+    """The survey in a thread of its own; the question waits for its answer."""
+    found: Future[bool] = Future()
+
+    def survey() -> None:
+        try:
+            found.set_result(survey_rows(opened, delimiter, width).is_regular)
+        except OSError as problem:
+            found.set_exception(problem)
+
+    Thread(target=survey, name="survey", daemon=True).start()
+    return found.result
 
 
 def _first_record(opened: OpenedFile) -> str:
@@ -95,58 +121,58 @@ def _delimiter_of(first: str, name: str) -> str:
 
 def survey_rows(opened: OpenedFile, delimiter: str, width: int) -> Survey:
     """One pass over the bytes: regular when all rows hold width - 1 separators and quotes only open or close fields."""
-    is_regular, rows = True, 0
-    for block in _blocks_of_rows(opened):
-        if block is None:
+    separator = delimiter.encode()
+    told = bytes(set(range(256)) - set(separator + b'"\n'))
+    row = separator * (width - 1) + b"\n"
+    is_regular, is_open, rows, rest, swallowed = True, False, 0, b"", 0
+    for block in _blocks_of_lines(opened):
+        swallowed = swallowed + len(block) if is_open and b'"' not in block else 0
+        if len(block) > LONGEST_FIELD or swallowed > LONGEST_FIELD:
             return Survey(False, _ends_in_open_quote(opened, delimiter), rows)
-        marks, has_proper_quotes = _marks_outside_quotes(block, delimiter.encode())
+        marks = block.translate(None, told)
+        if is_open or b'"' in marks:
+            is_regular = is_regular and _has_proper_quotes(block, separator, is_open)
+            marks, is_open = _outside_quotes(marks, is_open)
         rows += marks.count(b"\n")
-        is_regular = is_regular and has_proper_quotes and _is_periodic(marks, delimiter.encode(), width)
+        marks = rest + marks
+        whole = len(marks) // len(row)
+        rest = marks[whole * len(row) :]
+        is_regular = is_regular and marks.startswith(row * whole)
+    is_regular = is_regular and not rest and not is_open
     return Survey(is_regular, not is_regular and _ends_in_open_quote(opened, delimiter), rows)
 
 
-def _is_periodic(marks: bytes, separator: bytes, width: int) -> bool:
-    count, left = divmod(len(marks), width)
-    return not left and marks == (separator * (width - 1) + b"\n") * count
+def _outside_quotes(marks: bytes, is_open: bool) -> tuple[bytes, bool]:
+    """The marks outside quotes, and whether a quote is open after the last of them."""
+    found = np.frombuffer(marks, np.uint8)
+    is_quote = found == ord('"')
+    within = np.logical_xor.accumulate(is_quote) ^ is_open
+    return found[~(is_quote | within)].tobytes(), bool(within[-1]) if marks else is_open
 
 
-def _marks_outside_quotes(block: bytes, separator: bytes) -> tuple[bytes, bool]:
-    """The separators and line ends outside quotes, in order, and whether every quote opens, closes or is doubled."""
-    ends = separator + b"\n"
-    pieces = block.split(b'"')[::2]
-    # What stands between two quoted fields begins after a closing quote and ends before an opening one.
-    is_proper = all(not piece or piece[-1] in ends for piece in pieces[:-1]) and all(
-        not piece or piece[0] in ends or piece.startswith(b"\r\n") for piece in pieces[1:]
-    )
-    return b"".join(pieces).translate(None, bytes(set(range(256)) - set(ends))), is_proper
+def _has_proper_quotes(block: bytes, separator: bytes, is_open: bool) -> bool:
+    """Whether every quote of the lines opens a field, closes one or is doubled."""
+    found = np.frombuffer(b"\n" + block + b"\n", np.uint8)
+    at = np.flatnonzero(found == ord('"'))
+    opening, closing = at[int(is_open) :: 2], at[int(not is_open) :: 2]
+    ends = tuple(separator + b'"\n')
+    before, after = found[opening - 1], found[closing + 1]
+    ends_line = (after == ord("\r")) & (found[closing + 2 - (closing + 2 >= found.size)] == ord("\n"))
+    return bool(np.isin(before, ends).all() and (np.isin(after, ends) | ends_line).all())
 
 
-def _blocks_of_rows(opened: OpenedFile) -> Iterator[bytes | None]:
-    """Blocks that begin and end with whole rows; None where a quote stays open for longer than a field may be."""
+def _blocks_of_lines(opened: OpenedFile) -> Iterator[bytes]:
+    """Blocks of whole lines; one that grows beyond the longest field is given as it is."""
     with opened.path.open("rb") as handle:
         handle.seek(opened.start)
         rest = b""
-        while piece := handle.read(CHUNK):
-            rest += piece
-            cut = rest.rfind(b"\n") + 1
-            # Quotes are even before a line end that ends a row: step back to such a line end.
-            quotes = rest.count(b'"', 0, cut)
-            tries = 0
-            while cut and quotes % 2 and tries < 1000:
-                before = rest.rfind(b"\n", 0, cut - 1) + 1
-                quotes -= rest.count(b'"', before, cut)
-                cut, tries = before, tries + 1
-            if cut and quotes % 2 == 0:
-                yield rest[:cut]
-                rest = rest[cut:]
-            elif len(rest) > LONGEST_FIELD:
-                yield None
-                return
+        while len(rest) <= LONGEST_FIELD and (piece := handle.read(CHUNK)):
+            cut = piece.rfind(b"\n") + 1
+            if cut:
+                yield rest + piece[:cut]
+            rest = piece[cut:] if cut else rest + piece
         if rest:
-            if rest.count(b'"') % 2:
-                yield None
-                return
-            yield rest if rest.endswith(b"\n") else rest + b"\n"
+            yield rest + b"\n"
 
 
 def _ends_in_open_quote(opened: OpenedFile, delimiter: str) -> bool:

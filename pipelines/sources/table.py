@@ -30,6 +30,8 @@ class TextTable:
     encoding: str | None = None
     delimiter: str | None = None
     row_count: int | None = None
+    # Whether every row is as wide as the header; asked after reading, where a file was read on trust.
+    is_regular: Callable[[], bool] = lambda: True
     # A document's records need not all have all members: a header not seen may still come.
     is_open: bool = False
 

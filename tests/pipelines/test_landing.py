@@ -244,7 +244,7 @@ def test_a_landing_killed_in_the_middle_leaves_no_unfinished_file(
 ) -> None:
     write(tmp_path / "in", "a.csv", row(1))
 
-    monkeypatch.setattr(landing_module, "_count", die)
+    monkeypatch.setattr(landing_module, "replace_file", die)
     with pytest.raises(KeyboardInterrupt):
         land_source(landing(tmp_path), source())
     assert not [path for path in (tmp_path / "lake").rglob("*") if path.is_file()]
