@@ -4,6 +4,7 @@ Belongs here: jobs, schedules, and automation conditions, each named and argued.
 Does not belong here: what runs (`assets.raw` to `assets.out`), what reacts to files (`assets.sensors`).
 """
 
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from dagster import (
     AutomationConditionSensorDefinition,
     AutomationContext,
     AutomationResult,
+    BetaWarning,
     DagsterRunStatus,
     DefaultScheduleStatus,
     DefaultSensorStatus,
@@ -112,11 +114,14 @@ def follows_its_inputs() -> AutomationCondition:  # type: ignore[type-arg]
 
 def carry_on_sensor() -> AutomationConditionSensorDefinition:
     """The sensor that evaluates `follows_its_inputs`; off until it is switched on."""
-    return AutomationConditionSensorDefinition(
-        "carry_on_what_was_changed_by_hand",
-        target=AssetSelection.all(),
-        default_status=DefaultSensorStatus.STOPPED,
-        minimum_interval_seconds=60,
-        use_user_code_server=True,
-        description="Makes core to published tables anew after raw tables were backfilled or a table was made by hand.",
-    )
+    with warnings.catch_warnings():
+        # a condition of our own is evaluated where our code is, which Dagster calls beta
+        warnings.simplefilter("ignore", BetaWarning)
+        return AutomationConditionSensorDefinition(
+            "carry_on_what_was_changed_by_hand",
+            target=AssetSelection.all(),
+            default_status=DefaultSensorStatus.STOPPED,
+            minimum_interval_seconds=60,
+            use_user_code_server=True,
+            description="Makes what follows anew after raw tables were backfilled or a table was made by hand.",
+        )

@@ -259,6 +259,20 @@ def bench_nights(
     print_nights(people, as_json)
 
 
+@bench.command("chaos", epilog=example("footsteps bench chaos", "footsteps bench chaos --kills 5 --json"))
+@said_plainly
+def bench_chaos(
+    people: Annotated[int, typer.Option(min=60, help="People of the made-up company.")] = 60,
+    kills: Annotated[int, typer.Option(min=0, help="Nights killed at random moments.")] = 40,
+    seed: Annotated[int, typer.Option(help="Another seed, other moments.")] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Nights killed at random moments and on a full disk: what readers see, and whether the next night makes it good."""
+    from assets.commands.bench_chaos import print_chaos
+
+    print_chaos(people, kills, seed, as_json)
+
+
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line."""
     return app(args=arguments, prog_name="footsteps") if arguments is not None else app(prog_name="footsteps")

@@ -26,7 +26,8 @@ from dagster import (
 from pydantic import PrivateAttr
 
 from assets.io import table_of, written_metadata
-from assets.storage import hold
+from assets.storage import hold, sweep
+from pipelines.changes import forget_changes
 from pipelines.config import Config, Source, read_config
 from pipelines.contracts.catalog import ACCOUNT, DELIVERY, EVIDENCE, WORKLOG
 from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
@@ -65,6 +66,7 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         """Wait until no other run writes these tables; a run that is killed lets go by itself."""
         del context
         self._held = hold(self.settings.root / ".writing")
+        sweep(self.settings.root)
 
     def teardown_after_execution(self, context: InitResourceContext) -> None:
         """Let the next run in."""
@@ -216,6 +218,7 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         if not self.is_by_day(context):
             known = {"known": self._known(), "as_of": self.as_of(context).isoformat()}
             write_stamp(self.lake.root, Stamp(_LAST_NIGHT, known, {}))
+            forget_changes(self.lake.root)
 
     def nothing_new(self) -> bool:
         """Whether all that is known now was known to the last complete night."""
@@ -274,11 +277,9 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         if isinstance(declared, date):
             return declared
         today = self.today(context)
-        if declared == "newest_event":
-            newest = self.lake.scan(EVIDENCE).filter(pl.col("occurred_at") < _end_of(today))
-            last = newest.select(pl.col("occurred_at").max()).collect().item()
-            return last.date() if last else today
-        return today
+        newest = self.lake.scan(EVIDENCE).filter(pl.col("occurred_at") < _end_of(today))
+        last = newest.select(pl.col("occurred_at").max()).collect().item()
+        return last.date() if last else today
 
     def today(self, context: AssetExecutionContext) -> date:
         """The day of the run: the one it was scheduled for, or that of the clock in the company's time zone."""

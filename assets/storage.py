@@ -42,6 +42,13 @@ def hold(path: Path) -> IO[str]:
             time.sleep(0.2)
 
 
+def sweep(root: Path) -> None:
+    """Remove what runs that were killed left half written. Only for who holds the tables."""
+    for folder in ("lake", "published"):
+        for path in (root / folder).rglob(".*.unfinished"):
+            path.unlink(missing_ok=True)
+
+
 @contextmanager
 def kept_open(instance: DagsterInstance) -> Iterator[None]:
     """Hold a connection to each SQLite file of the instance; nothing where it stores elsewhere."""
