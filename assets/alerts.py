@@ -9,6 +9,7 @@ A message holds names of jobs, tables, rules and sources, and counts: nothing ab
 import json
 import os
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -44,7 +45,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Told:
-    """What the sensor remembers: up to when runs were looked at, what waits to be sent, what was told when (seconds)."""
+    """What the sensor remembers: up to when runs were looked at, what waits, what was told when (seconds)."""
 
     until: float
     waiting: Mapping[str, list[Any]] = field(default_factory=dict)  # about → [sentence, times]
@@ -128,11 +129,14 @@ def deliver(to: Sequence[str], title: str, message: str) -> bool:
     # its import takes half a second: only where something is sent
     import apprise
 
-    sender = apprise.Apprise()
-    for address in to:
-        if not sender.add(_VARIABLE.sub(lambda match: os.environ.get(match[1], ""), address)):
-            return False
-    return bool(sender.notify(title=title, body=message))
+    with warnings.catch_warnings():
+        # it loads every service it knows, some of them through modules that Python will drop
+        warnings.simplefilter("ignore", DeprecationWarning)
+        sender = apprise.Apprise()
+        for address in to:
+            if not sender.add(_VARIABLE.sub(lambda match: os.environ.get(match[1], ""), address)):
+                return False
+        return bool(sender.notify(title=title, body=message))
 
 
 def alert_sensor(alerts: Alerts, company: str, examine: Callable[[], list[Trouble]]) -> SensorDefinition:
