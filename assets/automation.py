@@ -93,7 +93,7 @@ class FailedTooOften(AutomationCondition):  # type: ignore[type-arg]
 
 
 def follows_its_inputs() -> AutomationCondition:  # type: ignore[type-arg]
-    """An asset is made when what it is made of holds something else than before, and nothing on the way is still running.
+    """An asset is made when what it is made of holds something else than before, and nothing before it still runs.
 
     Not `eager`: that one runs after every materialisation, and a night materialises every table; here only a changed
     data version counts, so that where nothing is new nothing runs. Not after a failure without end: a run that failed
@@ -101,10 +101,9 @@ def follows_its_inputs() -> AutomationCondition:  # type: ignore[type-arg]
     night and a run by day carry everything through themselves, in one run.
     """
     news = AutomationCondition.any_deps_match(AutomationCondition.data_version_changed())
-    failed = AutomationCondition.execution_failed().newly_true()
     asked = AutomationCondition.newly_requested() | AutomationCondition.newly_updated()
     return (
-        (news | failed).since(asked)
+        (news.since(asked) | AutomationCondition.execution_failed())
         & ~AutomationCondition.any_deps_missing()
         & ~AutomationCondition.any_deps_in_progress()
         & ~AutomationCondition.in_progress()

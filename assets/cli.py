@@ -267,7 +267,7 @@ def bench_chaos(
     seed: Annotated[int, typer.Option(help="Another seed, other moments.")] = 7,
     as_json: AsJson = False,
 ) -> None:
-    """Nights killed at random moments and on a full disk: what readers see, and whether the next night makes it good."""
+    """Nights killed at random moments and on a full disk: what readers see, and what the next night makes of it."""
     from assets.commands.bench_chaos import print_chaos
 
     print_chaos(people, kills, seed, as_json)

@@ -177,7 +177,7 @@ def described(table: Table) -> dict[str, Any]:
 
 
 def _core_rows(night: Night, read: Callable[[Table], pl.DataFrame] | None = None) -> CoreRows:
-    """The core rows evidence is made of; of assignments all, since the work of others may name its skill through one."""
+    """The core rows evidence is made of; of assignments all: others' work may name its skill through one."""
     read = read or night.read
     return CoreRows(**{
         shape: night.read(ASSIGNMENT) if shape == "assignment" else read(CORE_OF[shape]) for shape in _EVIDENCE_SHAPES

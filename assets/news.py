@@ -1,7 +1,7 @@
 """What lies in the landing folder that no run has carried through yet, and which steps a run for it needs.
 
 Belongs here: the comparison of the folder with the ledger, and the selection of steps for a night and for a run by day.
-Does not belong here: landing itself (`pipelines.landing`), when a run is started (`assets.sensors`, `assets.automation`).
+Does not belong here: landing itself (`pipelines.landing`), when a run is started (`assets.sensors`).
 """
 
 from collections.abc import Iterable, Sequence

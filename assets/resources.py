@@ -240,8 +240,9 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
 
     def _known(self) -> str:
         """A fingerprint of all that a night can know: deliveries, footsteps.yaml, the taxonomy's files, the code."""
-        rows = [one for source in self.config.sources for one in
-                current_deliveries(self.lake, source).select("source_name", "file_sha256", "mapping_code").rows()]  # fmt: skip
+        columns = ("source_name", "file_sha256", "mapping_code")
+        current = (current_deliveries(self.lake, source).select(columns) for source in self.config.sources)
+        rows = [row for frame in current for row in frame.rows()]
         said = json.dumps([rows, self.config.model_dump_json(), self.taxonomy_files(), code_fingerprint()])
         return hashlib.sha256(said.encode()).hexdigest()
 

@@ -1,7 +1,7 @@
-"""What reacts to the world by day: files that landed, and things that went wrong.
+"""What reacts to the world by day: files that landed.
 
-Belongs here: the sensors, and how a file is known to be whole.
-Does not belong here: landing (`pipelines.landing`), what an alert says (`assets.alerts`), the night (`assets.automation`).
+Belongs here: the sensor, and how a file is known to be whole.
+Does not belong here: landing (`pipelines.landing`), alerts (`assets.alerts`), the night (`assets.automation`).
 
 The ledger, not the cursor, tells what has been landed. The cursor holds what was asked for and not yet carried through:
 a file leaves it when the run that carries it succeeded, or when it failed too often.

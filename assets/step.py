@@ -1,7 +1,7 @@
 """A step of the night: it is run only where something it is made of changed, and for those people only where it can.
 
 Belongs here: the comparison of a step's inputs with its stamp, and what follows for a night and for a run by day.
-Does not belong here: what a step computes; the stamp itself (`pipelines.stamps`), whose rows changed (`pipelines.changes`).
+Does not belong here: what a step computes; the stamp (`pipelines.stamps`), whose rows changed (`pipelines.changes`).
 
 What a step is made of is what its assets depend on, the day, footsteps.yaml and the code. A complete night makes anew
 whatever differs. A run by day follows new files to the people they touch: steps that name their `own` inputs (of which

@@ -20,6 +20,8 @@ from pipelines.contracts.table import Table
 
 # More than this share of a table's people is everybody: a whole recomputation costs no more than so many merges.
 MOST_SHARE = 0.5
+# So few people are worth following in any company.
+FEW = 100
 # So many steps back are followed; a night in between makes everything anew in any case.
 LONGEST = 500
 # Columns that say where a row came from: the same row out of a newer export is no change.
@@ -40,7 +42,8 @@ def record_change(
 ) -> None:  # fmt: skip
     """Keep whose rows differ between `old` and `new`, the rows of the table that were and will be rewritten.
 
-    `beside` tells from the rows that differ who else is touched. Written before the table is, so that a change is never unrecorded. Tables without a person are not followed.
+    `beside` tells from the rows that differ who else is touched. Written before the table is, so that a change is never
+    unrecorded. Tables without a person are not followed.
     """
     if "person_id" not in table.column_names or before is None or after is None or before == after:
         return

@@ -134,7 +134,7 @@ def _scan(table: Table, files: list[Path]) -> pl.LazyFrame:
 
 
 def _parts(table: Table, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The rows by file: all in one, or by month of the table's moment; rows without a moment are a part of their own."""
+    """The rows by file: all in one, or by month of the table's moment; those without a moment are a part."""
     if table.monthly is None:
         return {WHOLE: rows}
     month = pl.col(table.monthly).dt.strftime("%Y-%m").fill_null(UNDATED)

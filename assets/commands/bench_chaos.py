@@ -93,7 +93,7 @@ def disturb_nights(folder: Path, people: int, kills: int, seed: int, full_disks:
 
 
 def contents(settings: Settings) -> dict[str, str | None]:
-    """The content of every table that a night makes, and of the published ones; of the ledger what is not of the clock."""
+    """The content of every table a night makes, and of the published ones; of the ledger what is not of the clock."""
     lake = Lake(settings.lake_path)
     found = {name: lake.content(table) for name, table in TABLES.items() if table is not DELIVERY}
     said = read_ledger(lake).select("source_name", "file_sha256", "delivery_status", "good_count", "bad_count")

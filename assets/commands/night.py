@@ -50,7 +50,7 @@ def run_night(
     data_root: Path | None, config: Path | None, landing: Path | None, as_of: date | None, accept_shrink: bool,
     as_json: bool, by_day: bool = False,
 ) -> None:  # fmt: skip
-    """Run the night, or carry new files through by day, and print its tables. Raises Failed where nothing could be published."""
+    """Run the night, or carry new files through, and print the tables. Raises Failed where nothing could be published."""
     settings = settings_of(data_root, config, landing)
     declared = load_config(settings)
     if settings.landing is not None and not settings.landing.is_dir():

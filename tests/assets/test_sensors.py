@@ -18,7 +18,7 @@ def lies(source: str, size: int, changed: float, now: float, done: bool = False)
 def watch(
     ticks: list[tuple[float, dict[str, tuple[str, int, float]], str]], known: Callable[[str], bool] = lambda _: False
 ) -> tuple[Cursor, list[Asked]]:
-    """The cursor and what was asked for after these ticks: time, files (source, size, changed) and the run's outcome."""
+    """The cursor and what was asked for after ticks of time, files (source, size, changed) and the run's outcome."""
     cursor, asked = Cursor(), []
     for now, files, outcome in ticks:
         seen = {path: lies(*about, now) for path, about in files.items()}

@@ -1,4 +1,4 @@
-"""A file by day reaches the people it touches and nobody else, and leaves what a whole night would have made of them."""
+"""A file by day reaches the people it touches and nobody else, with the rows a whole night would have made."""
 
 import shutil
 from datetime import date, timedelta

@@ -93,7 +93,7 @@ def test_a_merge_that_breaks_the_contract_leaves_the_table(tmp_path: Path) -> No
     lake = Lake(tmp_path)
     lake.write(ASPIRATION, FIRST)
     start = lake.content(ASPIRATION)
+    nobody = wishes(("w", "2", "ben", 3, "g")).with_columns(person_id=pl.lit(None, pl.String))
     with pytest.raises(ContractBroken, match=r"person_id\|not_null"):
-        nobody = wishes(("w", "2", "ben", 3, "g")).with_columns(person_id=pl.lit(None, pl.String))
         lake.merge(ASPIRATION, nobody, pl.DataFrame({"record_code": ["2"]}))
     assert lake.content(ASPIRATION) == start
