@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from assets.news import Selection
 
 _HOME_FILE = "dagster.yaml"
+# By the value of FOOTSTEPS_DAGSTER_PROFILE; SQLite where it is not set.
+_PROFILES = {"production": "dagster.production.yaml"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def run_night(
     data_root: Path | None, config: Path | None, landing: Path | None, as_of: date | None, accept_shrink: bool,
     as_json: bool, by_day: bool = False,
 ) -> None:  # fmt: skip
-    """Run the night, or carry new files through, and print the tables. Raises Failed where nothing could be published."""
+    """Run the night, or carry new files through; print the tables. Raises Failed where nothing was published."""
     settings = settings_of(data_root, config, landing)
     declared = load_config(settings)
     if settings.landing is not None and not settings.landing.is_dir():
@@ -74,7 +76,8 @@ def dagster_home(settings: Settings) -> Path:
     """Dagster's home under the data root, made if missing, with the repository's dagster.yaml; set for this process."""
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(Path(__file__).parents[2] / _HOME_FILE, home / _HOME_FILE)
+    profile = _PROFILES.get(os.environ.get("FOOTSTEPS_DAGSTER_PROFILE", ""), _HOME_FILE)
+    shutil.copyfile(Path(__file__).parents[2] / profile, home / _HOME_FILE)
     os.environ["DAGSTER_HOME"] = str(home)
     return home
 
