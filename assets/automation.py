@@ -87,7 +87,7 @@ class FailedTooOften(AutomationCondition):  # type: ignore[type-arg]
         latest = instance.get_latest_materialization_event(key)
         since = datetime.fromtimestamp(latest.timestamp, UTC) if latest else None
         failed = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.FAILURE], created_after=since), limit=50)
-        mine = [run for run in failed if run.asset_selection is None or key in run.asset_selection]
+        mine = [run for run in failed if not run.asset_selection or key in run.asset_selection]
         every, none = context.candidate_subset, context.get_empty_subset()
         return AutomationResult(context, true_subset=every if len(mine) >= MOST_ATTEMPTS else none)
 
