@@ -89,7 +89,8 @@ def disturb_nights(folder: Path, people: int, kills: int, seed: int, full_disks:
         what = "full disk" if moment is None else f"killed after {moment:.1f} s"
         say(f"{turn + 1}/{kills + full_disks} {what}: {'holds' if all(found) else f'LOST: {found}'}")
         shutil.rmtree(root)
-    return Chaos(kills, full_disks, *counts, round(time.perf_counter() - start, 1))
+    whole, agree, complete, equal = counts
+    return Chaos(kills, full_disks, whole, agree, complete, equal, round(time.perf_counter() - start, 1))
 
 
 def contents(settings: Settings) -> dict[str, str | None]:
