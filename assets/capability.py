@@ -6,11 +6,14 @@ Does not belong here: how they are reckoned (`ml.mastery`, `ml.tracing`, `ml.pre
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition
 
+from assets.companions import OWN_WORDS, own_words, without_hidden
+from assets.core import taxonomy_of
 from assets.io import spec_of
 from assets.out import SURROUNDING, surroundings
 from assets.resources import Night
@@ -78,10 +81,12 @@ def capabilities(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     yield night.materialize(CAPABILITY, stamp(CAPABILITY, covered, stamps_of(context, night)))
 
 
-@step(name="align_teams", specs=[spec_of(ALIGNMENT, deps=[*SURROUNDING, MODEL_CARD.name])])
+@step(name="align_teams", specs=[spec_of(ALIGNMENT, deps=[*SURROUNDING, *OWN_WORDS, MODEL_CARD.name])])
 def alignment(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """Where teams' wishes and needs agree or part."""
     policy, people = night.config.policy, night.read(PERSON).filter(pl.col("employment_status") != "left")
     around = surroundings(night, night.as_of(context))
-    found = align_teams(people, around, team_people=policy.team_people, minimum_people=policy.minimum_people)
-    yield night.materialize(ALIGNMENT, stamp(ALIGNMENT, found, stamps_of(context, night)))
+    words = own_words(night, taxonomy_of(night), night.as_of(context))
+    open_wishes = replace(around, wishes=without_hidden(words, around.wishes))
+    aligned = align_teams(people, open_wishes, team_people=policy.team_people, minimum_people=policy.minimum_people)
+    yield night.materialize(ALIGNMENT, stamp(ALIGNMENT, aligned, stamps_of(context, night)))

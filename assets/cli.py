@@ -5,17 +5,14 @@ Does not belong here: what a command does (one module each under `assets.command
 """
 
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, Any
 
 import typer
 
-from assets.commands.saying import Failed, fail
-
-P = ParamSpec("P")
+from assets.benches import bench
+from assets.options import AsJson, ConfigFile, DataRoot, Day, LandingFolder, example, said_plainly
 
 app = typer.Typer(
     name="footsteps",
@@ -25,42 +22,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-bench = typer.Typer(help="Benchmarks that print a table: side by side, in one run.", no_args_is_help=True)
 sources = typer.Typer(help="The systems that can be read, and what a file is.", invoke_without_command=True)
 app.add_typer(bench, name="bench")
 app.add_typer(sources, name="sources")
-
-DataRoot = Annotated[
-    Path | None,
-    typer.Option("--data-root", envvar="FOOTSTEPS_DATA_ROOT", help="Folder of everything this company has."),
-]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", envvar="FOOTSTEPS_CONFIG", help="footsteps.yaml, if not in the data root.")
-]
-LandingFolder = Annotated[
-    Path | None, typer.Option("--landing", envvar="FOOTSTEPS_LANDING", help="Folder the exports are dropped into.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
-Day = Annotated[datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="See nothing after this day.")]
-
-
-def example(*lines: str) -> str:
-    """The epilog of a command's help: an example to copy."""
-    return "Example:\n\n" + "\n\n".join(f"  [cyan]{line}[/cyan]" for line in lines)
-
-
-def said_plainly(command: Callable[P, None]) -> Callable[P, None]:
-    """A failure that has a sentence is said with it, on standard error, and exits with 1: no stack trace."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except Failed as failure:
-            fail(str(failure))
-            raise typer.Exit(1) from None
-
-    return run
 
 
 @app.command(epilog=example("footsteps demo --people 300", "footsteps run"))
@@ -112,24 +76,63 @@ def show(
     show_people(data_root, person, sample, as_json)
 
 
+@app.command("reply", epilog=example("footsteps reply 100012 dismiss dat-2",
+    "footsteps reply 100012 snooze dat-2 --until 2026-09-01", "footsteps reply 100012 dispute dat-2 --stage journeyman",
+    'footsteps reply 100012 accept "Join tables in SQL" --goal journeyman'))  # fmt: skip
+@said_plainly
+def reply_to_step(
+    person: Annotated[str, typer.Argument(help="person_id of who replies.")],
+    kind: Annotated[str, typer.Argument(help="accept, dismiss, snooze, dispute, hide, done or retract.")],
+    skill: Annotated[str, typer.Argument(help="The micro-skill: its skill_id or name.")],
+    goal: Annotated[str | None, typer.Option(help="One step of it: apprentice, journeyman, master, refresh.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Of snooze: the day it returns.")] = None,
+    stage: Annotated[str | None, typer.Option(help="Of dispute: the stage the person holds.")] = None,
+    on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When it was said; now, if not given.")
+    ] = None,
+    config: ConfigFile = None,
+    landing: LandingFolder = None,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a person's reply to a step where the next night reads it; the same reply twice is written once."""
+    from assets.commands.reply import Word, reply
+
+    word = Word(kind, skill, goal, until.date() if until else None, stage)
+    reply(data_root, config, landing, person, word, on.replace(tzinfo=UTC) if on else None, as_json)
+
+
 @app.command(
-    epilog=example("footsteps evaluate events.csv", "footsteps evaluate events.parquet --split leave-last --json")
-)
+    epilog=example("footsteps evaluate events.csv", "footsteps evaluate events.parquet --split leave-last --json",
+                   "footsteps evaluate --report report")
+)  # fmt: skip
 @said_plainly
 def evaluate(
-    events: Annotated[Path, typer.Argument(help="CSV or Parquet with person_id, skill_id, ts (a time or an order).")],
+    events: Annotated[
+        Path | None,
+        typer.Argument(help="CSV or Parquet: person_id, skill_id, ts (a time or an order). None: your own nights."),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="footsteps.yaml, for its horizon.")] = None,
     split: Annotated[str, typer.Option(help="time (freeze all models at a date) or leave-last.")] = "time",
     horizon: Annotated[str, typer.Option(help="How far ahead a step counts, in days.")] = "90d",
     models: Annotated[str, typer.Option(help="all, or names separated by commas.")] = "all",
     names: Annotated[Path | None, typer.Option(help="CSV or Parquet with skill_id, name.")] = None,
+    attributes: Annotated[Path | None, typer.Option(help="person_id and a column a role, unit, ...")] = None,
+    again: Annotated[Path | None, typer.Option(help="Further events: skills used again.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder for an HTML page with plots and the ablation.")] = None,
     seed: Annotated[int, typer.Option(help="Of the bootstrap and of sampling.")] = 0,
+    data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Prove the recommender on your own history, beside simpler models: one table, nobody's future seen."""
-    from assets.commands.evaluate import evaluate_events
+    from assets.commands.evaluate import Asked, evaluate_company, evaluate_events
+    from assets.commands.saying import settings_of
 
-    evaluate_events(events, config, split, horizon, models, names, seed, as_json)
+    asked = Asked(split, horizon, models, seed, names, attributes, again, report, as_json)
+    if events is None:
+        evaluate_company(settings_of(data_root, config), asked)
+    else:
+        evaluate_events(events, config, asked)
 
 
 @sources.callback(invoke_without_command=True, epilog=example("footsteps sources", "footsteps sources --json"))
@@ -184,6 +187,46 @@ def dictionary(as_json: AsJson = False) -> None:
     print_dictionary(as_json)
 
 
+@app.command(epilog=example("footsteps contracts --json", "footsteps contracts --write"))
+@said_plainly
+def contracts(
+    write: Annotated[bool, typer.Option(help="Write docs/contracts and release versions that are new.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The published tables' contracts in the Open Data Contract Standard, and what is released."""
+    from assets.commands.contracts import print_contracts
+
+    print_contracts(write, as_json)
+
+
+@app.command(epilog=example("footsteps feed --after 120", "footsteps feed --json"))
+@said_plainly
+def feed(
+    after: Annotated[int, typer.Option(min=0, help="Cursor: the sequence of the last event you read.")] = 0,
+    most: Annotated[int, typer.Option(min=1, help="Events at most.")] = 1000,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """The change feed behind a cursor: whose recommendations changed, one CloudEvent a line."""
+    from assets.commands.feed import print_feed
+
+    print_feed(data_root, after, most, as_json)
+
+
+@app.command(epilog=example("footsteps site", "footsteps site --folder /srv/footsteps"))
+@said_plainly
+def site(
+    folder: Annotated[Path | None, typer.Option(help="Where the pages go; published/site if not given.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Write them anew, even where they are there.")] = False,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Pages for people: one a person, one a team of five or more, one for the night; static, offline."""
+    from assets.commands.site import write_site
+
+    write_site(data_root, folder, again, as_json)
+
+
 @app.command(epilog=example("footsteps doctor", "footsteps doctor --json"))
 @said_plainly
 def doctor(
@@ -207,70 +250,6 @@ def up(
     from assets.commands.up import serve
 
     serve(data_root, config, landing, port)
-
-
-@bench.command("validate", epilog=example("footsteps bench validate", "footsteps bench validate --rows 1000000"))
-@said_plainly
-def bench_validate(
-    rows: Annotated[str, typer.Option(help="Row counts, separated by commas.")] = "1000000,10000000",
-    repeats: Annotated[int, typer.Option(min=1, help="Runs of which the median is taken.")] = 3,
-    as_json: AsJson = False,
-) -> None:
-    """Great Expectations on Polars, on pandas, and the bare polars rules, side by side."""
-    from assets.commands.bench import print_validation
-
-    print_validation(rows, repeats, as_json)
-
-
-@bench.command("sources", epilog=example("footsteps bench sources", "footsteps bench sources --rows 1000000"))
-@said_plainly
-def bench_sources(
-    rows: Annotated[int, typer.Option(min=1000, help="Rows of each export.")] = 5_000_000,
-    repeats: Annotated[int, typer.Option(min=1, help="Runs of which the median is taken.")] = 3,
-    as_json: AsJson = False,
-) -> None:
-    """Exports read, judged and sunk to Parquet beside a bare polars scan and sink of the same file."""
-    from assets.commands.bench import print_sources
-
-    print_sources(rows, repeats, as_json)
-
-
-@bench.command("recommender", epilog=example("footsteps bench recommender --people 10000,100000"))
-@said_plainly
-def bench_recommender(
-    people: Annotated[str, typer.Option(help="Numbers of people, separated by commas.")] = "10000,100000,1000000",
-    as_json: AsJson = False,
-) -> None:
-    """Fitting and scoring to the top ten at growing numbers of people: seconds and memory."""
-    from assets.commands.bench import print_recommender
-
-    print_recommender(people, as_json)
-
-
-@bench.command("nights", epilog=example("footsteps bench nights", "footsteps bench nights --people 1000 --json"))
-@said_plainly
-def bench_nights(
-    people: Annotated[int, typer.Option(min=60, help="People of the made-up company.")] = 10_000,
-    as_json: AsJson = False,
-) -> None:
-    """A first night beside one with nothing new, one after 1 % more work, and a file that touches ten people."""
-    from assets.commands.bench_nights import print_nights
-
-    print_nights(people, as_json)
-
-
-@bench.command("chaos", epilog=example("footsteps bench chaos", "footsteps bench chaos --kills 5 --json"))
-@said_plainly
-def bench_chaos(
-    people: Annotated[int, typer.Option(min=60, help="People of the made-up company.")] = 60,
-    kills: Annotated[int, typer.Option(min=0, help="Nights killed at random moments.")] = 40,
-    seed: Annotated[int, typer.Option(help="Another seed, other moments.")] = 7,
-    as_json: AsJson = False,
-) -> None:
-    """Nights killed at random moments and on a full disk: what readers see, and what the next night makes of it."""
-    from assets.commands.bench_chaos import print_chaos
-
-    print_chaos(people, kills, seed, as_json)
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -18,6 +18,7 @@ from pipelines.conform import (
     CORE_OF,
     Conformed,
     conform_assignment,
+    conform_consent,
     conform_event,
     conform_feedback,
     conform_learning_record,
@@ -32,6 +33,7 @@ from pipelines.contracts.catalog import (
     EVIDENCE,
     PERSON,
     PREREQUISITE,
+    REPLY,
     ROLE_PROFILE,
     SKILL,
     TAXONOMY_RELATION,
@@ -42,6 +44,7 @@ from pipelines.contracts.table import Table
 from pipelines.evidence import CoreRows, collect_evidence, count_unknown
 from pipelines.identity import WHO, find_conflicts, identify_people, match_accounts, mentioned_people, observe_people
 from pipelines.landing import source_tables
+from pipelines.replies import done_evidence, name_replies
 from pipelines.sources.taxonomy.declared import read_declared_taxonomy
 from pipelines.taxonomy import Taxonomy, match_skills
 
@@ -51,6 +54,7 @@ _CONFORM: dict[ShapeName, Conform] = {
     "assignment": conform_assignment,
     "learning_record": conform_learning_record,
     "feedback": conform_feedback,
+    "consent": conform_consent,
 }
 _EVIDENCE_SHAPES: tuple[ShapeName, ...] = (
     "assignment", "worklog", "learning_record", "feedback", "skill_mention", "aspiration",
@@ -146,25 +150,25 @@ def _evidence() -> list[AssetsDefinition]:
     events = [CORE_OF[shape] for shape in _EVIDENCE_SHAPES]
     upstream = [SKILL.name, ALIAS.name, *(table.name for table in events)]
 
-    @step(name="collect_evidence", specs=[spec_of(EVIDENCE, deps=upstream)], own=events, dated=False)
+    @step(
+        name="collect_evidence", specs=[spec_of(EVIDENCE, deps=[*upstream, REPLY.name])], own=[*events, REPLY],
+        dated=False,
+    )  # fmt: skip
     def evidence(night: Night) -> Iterator[Any]:
         """What shows that somebody practised or was judged."""
-        core = _core_rows(night, night.own)
-        matched = match_skills(core.skill_texts().select("skill_text"), _known(night))
-        yield night.materialize(EVIDENCE, collect_evidence(core, matched))
+        core, known = _core_rows(night, night.own), taxonomy_of(night)
+        matched = match_skills(core.skill_texts().select("skill_text"), known)
+        done = done_evidence(name_replies(night.own(REPLY), known))
+        yield night.materialize(EVIDENCE, pl.concat([collect_evidence(core, matched), done]))
 
     @step(name="count_unknown", specs=[spec_of(UNKNOWN_MENTION, deps=upstream)], dated=False)
     def unknown(night: Night) -> Iterator[Any]:
         """Skill texts that the taxonomy does not know."""
-        core, known = _core_rows(night), _known(night)
+        core, known = _core_rows(night), taxonomy_of(night)
         matched = match_skills(core.skill_texts().select("skill_text"), known)
         yield night.materialize(UNKNOWN_MENTION, count_unknown(core, matched, known))
 
     return [evidence, unknown]
-
-
-def _known(night: Night) -> Taxonomy:
-    return Taxonomy(*(night.read(table) for table in (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE)))
 
 
 def described(table: Table) -> dict[str, Any]:
@@ -182,3 +186,8 @@ def _core_rows(night: Night, read: Callable[[Table], pl.DataFrame] | None = None
     return CoreRows(**{
         shape: night.read(ASSIGNMENT) if shape == "assignment" else read(CORE_OF[shape]) for shape in _EVIDENCE_SHAPES
     })  # fmt: skip
+
+
+def taxonomy_of(night: Night) -> Taxonomy:
+    """The taxonomy that the night conformed."""
+    return Taxonomy(*(night.read(table) for table in (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE)))

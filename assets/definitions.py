@@ -14,11 +14,14 @@ from assets.automation import carry_on_sensor, night_job, night_schedule
 from assets.capability import capability_assets
 from assets.checks import contract_checks
 from assets.commands.doctor import find_troubles
+from assets.companions import companion_assets
 from assets.core import core_assets
+from assets.gate import gate_checks
 from assets.io import LakeIOManager
 from assets.model import model_assets
 from assets.news import Selection, select_by_day
 from assets.out import out_assets
+from assets.publication import publication_assets
 from assets.raw import landing_assets
 from assets.resources import Night
 from assets.sensors import files_sensor
@@ -36,7 +39,7 @@ def build_definitions(settings: Settings) -> Definitions:
     config = read_config(settings.config_path)
     assets = [
         *landing_assets(config), *core_assets(config), *capability_assets(), *model_assets(), *out_assets(),
-        *snapshot_assets(),
+        *companion_assets(), *snapshot_assets(), *publication_assets(config),
     ]  # fmt: skip
     checks = contract_checks(config)
     given = resources(settings, config)
@@ -52,7 +55,7 @@ def build_definitions(settings: Settings) -> Definitions:
 
     return Definitions(
         assets=assets,
-        asset_checks=checks,
+        asset_checks=[*checks, *gate_checks(config)],
         jobs=[night_job],
         schedules=[night_schedule(config.time_zone)],
         sensors=[

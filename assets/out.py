@@ -6,17 +6,25 @@ Does not belong here: how rows are made (`ml.recommend`), their publication (`as
 
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from typing import Any
 
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition
 
+from assets.companions import OWN_WORDS, OwnWords, open_candidates, own_words, tell_reasons, without_hidden
+from assets.core import taxonomy_of
 from assets.io import spec_of
 from assets.resources import Night
 from assets.snapshot import stamps_of
 from assets.step import step
+from ml.counterfactual import Situation, find_counterfactuals
+from ml.mastery import end_of, estimate_mastery
 from ml.motives import Surroundings
-from ml.recommend import build_rows
+from ml.proof import prove_mastery
+from ml.recommend import build_rows, list_steps
+from ml.support import find_gaps
+from ml.tracing import read_tracing
 from pipelines.contracts.catalog import (
     ALIAS,
     ASPIRATION,
@@ -25,15 +33,23 @@ from pipelines.contracts.catalog import (
     LEARNING_RECORD,
     PERSON,
     PREREQUISITE,
+    REPLY,
     ROLE_PERIOD,
     ROLE_PROFILE,
     SKILL,
 )
-from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD, PRECEDENCE
-from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
-from pipelines.demand import count_demand, find_ways, name_preferences, name_roles, name_wishes
+from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD, PRECEDENCE, TRACING
+from pipelines.contracts.published import (
+    COUNTERFACTUAL,
+    MASTERY_PROOF,
+    NEXT_SKILL,
+    OUT_EVIDENCE,
+    OUT_MASTERY,
+    SUPPORT_GAP,
+)
+from pipelines.demand import count_demand, count_support, find_ways, name_preferences, name_roles, name_wishes
 from pipelines.publish.stamp import stamp
-from pipelines.taxonomy import Taxonomy
+from pipelines.replies import hidden_skills, tell_own_word
 
 # What `surroundings` reads.
 SURROUNDING = tuple(
@@ -41,38 +57,97 @@ SURROUNDING = tuple(
     for table in (MASTERY, EVIDENCE, SKILL, ALIAS, PREREQUISITE, PRECEDENCE, ROLE_PROFILE, ASPIRATION, ASSIGNMENT,
                   ROLE_PERIOD, PERSON)
 )  # fmt: skip
-_UPSTREAM = [*SURROUNDING, *(table.name for table in (CANDIDATE, LEARNING_RECORD, MODEL_CARD))]
+_UPSTREAM = [
+    *SURROUNDING, *(table.name for table in (CANDIDATE, TRACING, LEARNING_RECORD, MODEL_CARD)), *OWN_WORDS
+]  # fmt: skip
 
 
 def out_assets() -> list[AssetsDefinition]:
-    """The recommendations, and the stages they start from."""
-    return [recommendations, stages_held]
+    """The recommendations with what would have changed them and what they lack; stages, their proof and evidence."""
+    return [recommendations, stages_held, proof, evidence_shown]
 
 
 @step(
-    name="recommend", specs=[spec_of(NEXT_SKILL, deps=_UPSTREAM)], crowd=True,
-    own=[CANDIDATE, MASTERY, EVIDENCE, ASPIRATION, ROLE_PERIOD, PERSON],
+    name="recommend", specs=[spec_of(table, deps=_UPSTREAM) for table in (NEXT_SKILL, COUNTERFACTUAL, SUPPORT_GAP)],
+    own=[CANDIDATE, MASTERY, EVIDENCE, ASPIRATION, ROLE_PERIOD, PERSON, REPLY], crowd=True,
 )  # fmt: skip
 def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
-    """Rows for everyone who works here."""
-    as_of, policy = night.as_of(context), night.config.policy
-    people = night.own(PERSON).filter(pl.col("employment_status") != "left").select("person_id")
-    ranked = night.own(CANDIDATE).rename({"prior": "score"})
-    around = surroundings(night, as_of)
-    ways = find_ways(night.read(ASSIGNMENT), night.read(LEARNING_RECORD), night.read(EVIDENCE), _taxonomy(night), as_of)
-    rows = build_rows(_with_contributions(ranked), around, ways, people, policy)
-    yield night.materialize(NEXT_SKILL, stamp(NEXT_SKILL, rows, stamps_of(context, night)))
+    """Rows for everyone who works here, what would have changed each, and what units lack for them."""
+    as_of, policy, stamps = night.as_of(context), night.config.policy, stamps_of(context, night)
+    everyone = night.own(PERSON).filter(pl.col("employment_status") != "left")
+    taxonomy = taxonomy_of(night)
+    words = own_words(night, taxonomy, as_of)
+    situation = situation_of(night, words)
+    listed = list_steps(situation.candidates, situation.around, policy)
+    changes = find_counterfactuals(listed, situation)
+    assignment = night.read(ASSIGNMENT)
+    # what is said of several people leaves out what one of them hides
+    seen = without_hidden(words, night.read(EVIDENCE))
+    ways = find_ways(assignment, night.read(LEARNING_RECORD), seen, taxonomy, as_of)
+    asked = tell_reasons(words, everyone, night.own(CANDIDATE), situation.candidates)
+    rows = build_rows(listed, changes, situation.around, ways, asked, policy)
+    yield night.materialize(NEXT_SKILL, stamp(NEXT_SKILL, rows, stamps))
+    yield night.materialize(COUNTERFACTUAL, stamp(COUNTERFACTUAL, changes, stamps))
+    units = everyone.select("person_id", "unit_name")
+    held = without_hidden(words, situation.around.mastery)
+    given = count_support(assignment, seen, held, units, taxonomy, as_of)
+    gaps = find_gaps(without_hidden(words, listed), units, given, taxonomy.skills, policy.minimum_people)
+    yield night.materialize(SUPPORT_GAP, stamp(SUPPORT_GAP, gaps, stamps))
 
 
-@step(name="tell_stages", specs=[spec_of(OUT_MASTERY, deps=[MASTERY.name, MODEL_CARD.name])], own=[MASTERY])
+@step(
+    name="tell_stages", own=[MASTERY, REPLY],
+    specs=[spec_of(OUT_MASTERY, deps=[MASTERY.name, MODEL_CARD.name, REPLY.name, SKILL.name, ALIAS.name])],
+)  # fmt: skip
 def stages_held(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
-    """How far everyone has come, as published."""
-    yield night.materialize(OUT_MASTERY, stamp(OUT_MASTERY, night.own(MASTERY), stamps_of(context, night)))
+    """How far everyone has come, as published, beside what they say themselves."""
+    words = own_words(night, taxonomy_of(night), night.as_of(context))
+    rows = tell_own_word(night.own(MASTERY), words.replies, words.as_of)
+    yield night.materialize(OUT_MASTERY, stamp(OUT_MASTERY, rows, stamps_of(context, night)))
+
+
+_SHOWING = [table.name for table in (EVIDENCE, PERSON, SKILL, ALIAS, REPLY, MODEL_CARD)]
+
+
+@step(
+    name="prove_mastery", own=[MASTERY, EVIDENCE, PERSON, REPLY],
+    specs=[spec_of(MASTERY_PROOF, deps=[MASTERY.name, *_SHOWING])],
+)  # fmt: skip
+def proof(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
+    """What shows each micro-skill held by those who work here."""
+    held = night.own(MASTERY).join(_people(night), on="person_id", how="semi")
+    rows = prove_mastery(held, night.own(EVIDENCE), night.read(SKILL), night.as_of(context))
+    shown = _with_hidden(night, rows, night.as_of(context))
+    yield night.materialize(MASTERY_PROOF, stamp(MASTERY_PROOF, shown, stamps_of(context, night)))
+
+
+@step(name="show_evidence", specs=[spec_of(OUT_EVIDENCE, deps=_SHOWING)], own=[EVIDENCE, PERSON, REPLY])
+def evidence_shown(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
+    """The evidence of those who work here, up to the day, with file and row."""
+    rows = night.own(EVIDENCE).join(_people(night), on="person_id", how="semi")
+    rows = rows.filter(pl.col("occurred_at") <= end_of(night.as_of(context)))
+    rows = _with_hidden(night, rows, night.as_of(context)).sort("person_id", "skill_id", "occurred_at", "evidence_id")
+    yield night.materialize(OUT_EVIDENCE, stamp(OUT_EVIDENCE, rows, stamps_of(context, night)))
+
+
+def situation_of(night: Night, words: OwnWords) -> Situation:
+    """What the night knew when it made the lists."""
+    stages, cards = night.config.policy.stages, night.read(TRACING)["card"]
+    tracing = read_tracing(cards[0]) if cards.len() else None
+    as_of, found = words.as_of, with_contributions(night.own(CANDIDATE).rename({"prior": "score"}))
+    return Situation(
+        evidence=night.own(EVIDENCE),
+        candidates=open_candidates(night, words, found, night.own(MASTERY), _people(night)),
+        around=surroundings(night, as_of),
+        as_of=as_of,
+        policy=night.config.policy,
+        estimate=partial(estimate_mastery, as_of=as_of, policy=stages, tracing=tracing),
+    )
 
 
 def surroundings(night: Night, as_of: date) -> Surroundings:
     """What motives are measured against, as of that day."""
-    taxonomy = _taxonomy(night)
+    taxonomy = taxonomy_of(night)
     return Surroundings(
         mastery=night.own(MASTERY),
         skills=taxonomy.skills,
@@ -85,7 +160,7 @@ def surroundings(night: Night, as_of: date) -> Surroundings:
     )
 
 
-def _with_contributions(ranked: pl.DataFrame) -> pl.DataFrame:
+def with_contributions(ranked: pl.DataFrame) -> pl.DataFrame:
     """The ranker's contributions, stored as code and value, as one column a family again."""
     codes = ranked["reasons"].explode().struct.field("code").unique().drop_nulls().sort().to_list()
     reasons = pl.col("reasons")
@@ -98,5 +173,13 @@ def _with_contributions(ranked: pl.DataFrame) -> pl.DataFrame:
     return ranked.with_columns(columns).drop("reasons")
 
 
-def _taxonomy(night: Night) -> Taxonomy:
-    return Taxonomy(*(night.read(table) for table in (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE)))
+def _with_hidden(night: Night, rows: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """The rows with is_hidden: for the person's own page alone."""
+    hidden = hidden_skills(own_words(night, taxonomy_of(night), as_of).replies, as_of)
+    marked = hidden.select("person_id", "skill_id", pl.lit(True).alias("is_hidden"))
+    found = rows.join(marked, on=("person_id", "skill_id"), how="left", maintain_order="left")
+    return found.with_columns(pl.col("is_hidden").fill_null(False))
+
+
+def _people(night: Night) -> pl.DataFrame:
+    return night.own(PERSON).filter(pl.col("employment_status") != "left").select("person_id")

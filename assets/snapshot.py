@@ -6,6 +6,7 @@ Does not belong here: how a published table is made (`assets.out` and its neighb
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult
@@ -15,7 +16,8 @@ from assets.resources import Night
 from assets.step import step
 from pipelines.contracts.learnt import MODEL_CARD
 from pipelines.contracts.published import PUBLISHED, SNAPSHOT
-from pipelines.publish.snapshot import Snapshot, publish_snapshot
+from pipelines.publish.gate import refuse_addresses
+from pipelines.publish.snapshot import Snapshot, drop_expired, publish_snapshot
 from pipelines.publish.stamp import Stamps, name_snapshot
 
 
@@ -49,9 +51,11 @@ def publish_tables(context: AssetExecutionContext, night: Night) -> Snapshot:
         until = pl.max_horizontal("valid_until", pl.lit(renewed))
         frames = {table: frame.with_columns(until.alias("valid_until")) for table, frame in frames.items()}
     named = name_snapshot(frames, night.as_of(context), night.config.policy.valid_days)
-    return publish_snapshot(
-        night.settings.published_path, named.frames, named.snapshot_id, named.as_of, named.valid_until
-    )
+    refuse_addresses(frames)
+    folder, now = night.settings.published_path, datetime.now(UTC)
+    published = publish_snapshot(folder, named.frames, named.snapshot_id, named.as_of, named.valid_until, now)
+    drop_expired(folder, night.config.publish.retention_days, now)
+    return published
 
 
 def snapshot_rows(published: Snapshot) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ import sklearn
 import skops
 import skops.io
 
+from ml.card import Card, describe_card
 from ml.features import FEATURES, ExtraFeatures, Feature
 from ml.recommender import Recommender
 
-SCHEMA_VERSION = 1
-MODEL_FILE, CARD_FILE = "model.skops", "card.json"
+SCHEMA_VERSION = 2
+MODEL_FILE, CARD_FILE, PAGE_FILE = "model.skops", "card.json", "card.md"
 
 TRUSTED = (
     "ml.calibration.Calibrator",
@@ -46,28 +47,6 @@ TRUSTED = (
 
 class BundleError(ValueError):
     """The bundle cannot be used, and the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Card:
-    """What a bundle is, readable without loading it. Nothing in it is about a single person."""
-
-    schema_version: int
-    model_sha256: str
-    contract_sha256: str  # of the features' names, families and order, and of the item ids
-    features: tuple[Feature, ...]
-    extra_features: tuple[str, ...]  # the features that the flow must hand in again on loading
-    data_first: int
-    data_end: int  # exclusive; microseconds since 1970 where is_calendar
-    is_calendar: bool
-    n_people: int
-    n_items: int
-    n_events: int
-    horizon: int
-    seed: int
-    reason: str | None
-    metrics: dict[str, float]
-    versions: dict[str, str]
 
 
 def save_bundle(recommender: Recommender, folder: Path, *, metrics: Mapping[str, float] | None = None) -> Card:
@@ -95,8 +74,10 @@ def save_bundle(recommender: Recommender, folder: Path, *, metrics: Mapping[str,
         reason=recommender.reason,
         metrics=dict(metrics or {}),
         versions=_versions(),
+        types=tuple(sorted(set(skops.io.get_untrusted_types(data=blob)) & set(TRUSTED))),
     )
     (folder / MODEL_FILE).write_bytes(blob)
+    (folder / PAGE_FILE).write_text(describe_card(card))
     (folder / CARD_FILE).write_text(json.dumps(asdict(card), indent=2, sort_keys=True) + "\n")
     return card
 
@@ -114,7 +95,8 @@ def read_card(folder: Path) -> Card:
         raise BundleError(f"card schema {said.get('schema_version')}, this code reads {SCHEMA_VERSION}: train again")
     try:
         features = tuple(Feature(**feature) for feature in said.pop("features"))
-        return Card(**{**said, "features": features, "extra_features": tuple(said["extra_features"])})
+        lists = {name: tuple(said[name]) for name in ("extra_features", "types")}
+        return Card(**{**said, "features": features, **lists})
     except (KeyError, TypeError) as error:
         raise BundleError(f"{folder.name}/{CARD_FILE} has missing or unknown entries: train again") from error
 
@@ -128,7 +110,7 @@ def load_bundle(folder: Path, *, extra_features: ExtraFeatures | None = None) ->
     blob = (folder / MODEL_FILE).read_bytes() if (folder / MODEL_FILE).exists() else b""
     if hashlib.sha256(blob).hexdigest() != card.model_sha256:
         raise BundleError(f"{MODEL_FILE} is missing or not the file its card describes: train again")
-    strange = {name: version for name, version in card.versions.items() if version != _versions()[name]}
+    strange = {name: version for name, version in card.versions.items() if version != _versions().get(name)}
     strange.pop("python", None)  # arrays and trees do not depend on it
     if strange:
         raise BundleError(f"made with {strange}, installed are {_versions()}: train again")
@@ -136,13 +118,26 @@ def load_bundle(folder: Path, *, extra_features: ExtraFeatures | None = None) ->
     if card.features != features:
         other = sorted({feature.name for feature in card.features} ^ {feature.name for feature in features})
         raise BundleError(f"features differ from this code's ({', '.join(other) or 'order or family'}): train again")
-    untrusted = sorted(set(skops.io.get_untrusted_types(data=blob)) - set(TRUSTED))
-    if untrusted:
-        raise BundleError(f"{MODEL_FILE} holds types that are not trusted: {', '.join(untrusted)}")
-    loaded = skops.io.loads(blob, trusted=list(TRUSTED))
+    loaded = _read_blob(blob)
     if not isinstance(loaded, Recommender) or contract_hash(features, loaded) != card.contract_sha256:
         raise BundleError(f"{MODEL_FILE} is no recommender for the items and features on its card: train again")
     return replace(loaded, extra=extra_features)
+
+
+def _read_blob(blob: bytes) -> Any:
+    """What the bytes hold, where they are a skops file of trusted types; nothing in them is run to find out."""
+    if not blob.startswith(b"PK"):
+        raise BundleError(f"{MODEL_FILE} is no skops file but something else, such as a pickle: it is not opened")
+    try:
+        untrusted = sorted(set(skops.io.get_untrusted_types(data=blob)) - set(TRUSTED))
+    except Exception as error:  # a made-up schema can fail anywhere in the reader
+        raise BundleError(f"{MODEL_FILE} is no readable skops file: train again") from error
+    if untrusted:
+        raise BundleError(f"{MODEL_FILE} holds types that are not trusted: {', '.join(untrusted)}")
+    try:
+        return skops.io.loads(blob, trusted=list(TRUSTED))
+    except Exception as error:
+        raise BundleError(f"{MODEL_FILE} is no readable skops file: train again") from error
 
 
 def contract_hash(features: tuple[Feature, ...], recommender: Recommender) -> str:

@@ -9,22 +9,51 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from ml.features import FEATURES
 from ml.histories import DAY, Bools, Doubles, Floats, Histories, Ints, Prefixes
 from ml.ranker import log_softmax
 
 ACTIVITY_DAYS = (30, 90, 365)
+# Of the ranker's features, those that say how likely anybody takes the item now, or this person its kind.
+ITEM_INPUTS = (
+    "trend_2", "trend_20", "is_new", "log_age", "first_part_idle", "first_part_recent", "first_two_parts_recent",
+    "first_two_parts_idle", "stage_z", "log_popularity", "recent_popularity_log", "ease_last_log", "markov_last_log",
+)  # fmt: skip
+_ITEM_PLACES = [place for name in ITEM_INPUTS for place, one in enumerate(FEATURES) if one.name == name]
+PROMISED = (
+    20  # candidates of a person that promises are learned from: two lists' worth; below, next to nothing comes true
+)
+PENALTY = 100.0  # a few hundred outcomes stand behind two dozen weights
+KNOTS = (1 / 3, 2 / 3)  # the bends split what came true into thirds
 
 
 @dataclass(frozen=True, eq=False)
 class Calibrator:
-    """probability = 1 / (1 + exp(-(inputs . weights + bias)))."""
+    """probability = 1 / (1 + exp(-bent(inputs . weights + bias))), bent being linear between the knots.
+
+    bent(z) = tilt[0] + tilt[1] z + tilt[2] max(z - knot, 0) + ..., and never falls.
+    """
 
     weights: Doubles
     bias: float
     n_positive: int
+    tilt: Doubles
+    knots: Doubles
 
     def probability(self, inputs: Floats) -> Doubles:
-        return np.asarray(1.0 / (1.0 + np.exp(-(inputs @ self.weights + self.bias))), np.float64)
+        plain = np.asarray(inputs @ self.weights + self.bias, np.float64)
+        return np.asarray(
+            1.0 / (1.0 + np.exp(-(_hinges(plain, self.knots) @ self.tilt[1:] + self.tilt[0]))), np.float64
+        )
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One bin of a reliability diagram: so many promises, their mean, and the share that came true."""
+
+    n: int
+    said: float
+    came_true: float
 
 
 @dataclass(frozen=True)
@@ -36,6 +65,7 @@ class Reliability:
     ece: float
     brier: float
     brier_skill: float
+    bins: tuple[Bin, ...] = ()  # by rising promise
 
 
 def activity(histories: Histories, person: Ints, cut: Ints) -> Floats:
@@ -52,8 +82,11 @@ def activity(histories: Histories, person: Ints, cut: Ints) -> Floats:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def calibration_inputs(utility: Doubles, real: Bools, person_part: Floats, prefixes: Prefixes) -> Floats:
-    """(rows * k) x inputs: listwise log odds and what the person's activity and idleness say about any step at all."""
+def calibration_inputs(
+    utility: Doubles, real: Bools, person_part: Floats, prefixes: Prefixes, features: Floats
+) -> Floats:
+    """(rows * k) x inputs: listwise log odds, what the person's activity and idleness say about any step at all, and
+    what is known of the item (ITEM_INPUTS out of `features`, (rows * k) x features)."""
     log_odds = np.where(real, log_softmax(utility, real), 0.0)[:, :, None]
     latest = np.full(len(prefixes), np.iinfo(np.int64).min)
     np.maximum.at(latest, prefixes.row, prefixes.used)
@@ -63,19 +96,53 @@ def calibration_inputs(utility: Doubles, real: Bools, person_part: Floats, prefi
     tenure = np.log1p((prefixes.cut - first) / DAY)
     who = np.column_stack([person_part, np.log1p(idle), np.log1p(prefixes.lengths), tenure])
     spread = np.broadcast_to(who[:, None, :], (*utility.shape, who.shape[1]))
-    return np.concatenate([log_odds, spread], axis=2).reshape(utility.size, -1).astype(np.float32)
+    item = features[:, _ITEM_PLACES].reshape(*utility.shape, -1)
+    return np.concatenate([log_odds, spread, item], axis=2).reshape(utility.size, -1).astype(np.float32)
 
 
-def fit_calibrator(inputs: Floats, came_true: Bools, weight: Doubles | None = None) -> Calibrator | None:
-    """Maximum likelihood, hardly penalised; None where fewer than twenty positives would make it a guess."""
+def fit_calibrator(
+    inputs: Floats, came_true: Bools, weight: Doubles | None = None, window: Ints | None = None
+) -> Calibrator | None:
+    """Penalised logistic regression, bent by what each window made of the promises learned from the others.
+
+    People and habits move between windows, and the highest promises suffer most: each `window` (one code a row) is
+    promised from the others, and a line with KNOTS bends is fitted from those promises to what came true. None where
+    fewer than twenty positives would make it a guess; unbent where there is one window, or one without a positive.
+    """
     positive = int(came_true.sum())
     if positive < 20 or positive == len(came_true):
         return None
+    heavy = np.ones(len(came_true)) if weight is None else weight
+    weights, bias = _fit_line(inputs, came_true, heavy, PENALTY)
+    codes = np.zeros(0, np.int64) if window is None else np.unique(window)
+    enough = len(codes) > 1 and all(came_true[window == code].any() for code in codes)
+    straight = Calibrator(weights, bias, positive, np.array([0.0, 1.0]), np.zeros(0))
+    if window is None or not enough:
+        return straight
+    promised = np.empty(len(came_true))
+    for code in codes:
+        there = window == code
+        line, shift = _fit_line(inputs[~there], came_true[~there], heavy[~there], PENALTY)
+        promised[there] = inputs[there] @ line + shift
+    knots = np.quantile(promised[came_true], KNOTS)
+    slopes, start = _fit_line(_hinges(promised, knots), came_true, heavy, 1e-1)
+    rising = np.maximum(np.cumsum(slopes), 0.0)  # a higher promise must never say less
+    tilt = np.concatenate([[start], np.diff(rising, prepend=0.0)])
+    return Calibrator(weights, bias, positive, tilt, knots)
+
+
+def _hinges(plain: Doubles, knots: Doubles) -> Doubles:
+    return np.stack([plain, *(np.maximum(plain - knot, 0.0) for knot in knots)], axis=1)
+
+
+def _fit_line(inputs: Floats | Doubles, came_true: Bools, weight: Doubles, penalty: float) -> tuple[Doubles, float]:
+    """Weights and bias on the inputs' own scale; the penalty is on standardised weights."""
     centre, scale = inputs.mean(axis=0, dtype=np.float64), inputs.std(axis=0, dtype=np.float64) + 1e-6
-    model = LogisticRegression(C=10.0, max_iter=500)
+    # Few inputs and many rows: Newton's method needs a dozen passes where others stop short.
+    model = LogisticRegression(C=1.0 / penalty, max_iter=100, solver="newton-cholesky")
     model.fit((inputs - centre) / scale, came_true, sample_weight=weight)
     weights = model.coef_[0] / scale
-    return Calibrator(weights, float(model.intercept_[0] - centre @ weights), positive)
+    return weights, float(model.intercept_[0] - centre @ weights)
 
 
 def measure_reliability(probability: Doubles, came_true: Bools) -> Reliability | None:
@@ -87,8 +154,9 @@ def measure_reliability(probability: Doubles, came_true: Bools) -> Reliability |
     brier = float(((probability - came_true) ** 2).mean())
     flat = base * (1.0 - base)
     order = np.argsort(probability, kind="stable")
-    gaps = [
-        abs(float(probability[part].mean() - came_true[part].mean())) * len(part)
+    bins = tuple(
+        Bin(len(part), float(probability[part].mean()), float(came_true[part].mean()))
         for part in np.array_split(order, min(10, n))
-    ]
-    return Reliability(n, base, sum(gaps) / n, brier, 1.0 - brier / flat if flat else 0.0)
+    )
+    ece = sum(abs(one.said - one.came_true) * one.n for one in bins) / n
+    return Reliability(n, base, ece, brier, 1.0 - brier / flat if flat else 0.0, bins)

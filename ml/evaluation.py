@@ -1,127 +1,53 @@
 """Evaluation: how well past behaviour is foretold, by this recommender and by simple ones, on any item histories.
 
-Belongs here: splits that cannot leak, running models over the same cases, the frozen results.
-Does not belong here: metric formulas (see metrics), models.
+Belongs here: running models over the same cases, and putting the results together.
+Does not belong here: splits, facing an exam (see sitting), metric formulas (see metrics), models.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
-from ml.calibration import Reliability, measure_reliability
+from ml.ablation import ablate
+from ml.calibration import Reliability
 from ml.cost import Cost
 from ml.features import ExtraFeatures
-from ml.histories import (
-    DAY,
-    Doubles,
-    Floats,
-    Histories,
-    Ints,
-    Names,
-    Prefixes,
-    build_prefixes,
-    positions,
-    read_histories,
-    with_items,
-)
-from ml.metrics import CaseScores, K, bootstrap_means, coverage, join_cases, novelty, score_cases
+from ml.histories import DAY, Doubles, build_prefixes, positions, read_histories
+from ml.lambdarank import fit_lambdarank, installed_lambdarank
+from ml.metrics import CaseScores, bootstrap_means, coverage, novelty
 from ml.openness import code_rules
 from ml.peers import PEERS, all_peers, build_peer
 from ml.policy import Policy, choose_policy
 from ml.recommender import Recommender, fit_on, name_array
-from ml.scorers.recent_popularity import RecentPopularity
-from ml.scorers.scorer import Scorer
+from ml.results import OURS, Ablation, Duel, Evaluation, ModelResult, Ratio, SegmentResult, Split
+from ml.sitting import Face, Sat, face_peer, face_recommender, judge_promises, sit
 from ml.splits import Exam, as_dated, split_leave_last, split_time, under
-from ml.training import blocks
 
-Split = Literal["time", "leave-last"]
 Progress = Callable[[str, float], None]
-OURS = "footsteps"
+Window = Literal["enough", "last"]
 
 MODELS: tuple[str, ...] = (*PEERS, OURS)
 
 SEGMENTS = {"cold": (0, 2), "short": (2, 6), "long": (6, None)}  # items held at the cut: 0-1, 2-5, 6 and more
+NEWCOMERS, RARE = "no_history", "cold_skills"
 
 
-@dataclass(frozen=True)
-class ModelResult:
-    """One row a model. NDCG bounds are a 95 % bootstrap interval over people."""
+@dataclass(frozen=True, eq=False)
+class Proof:
+    """An evaluation, and our recommender as it was fitted before the freeze: it saw nothing of what it was asked."""
 
-    model: str
-    hr_at_10: float
-    ndcg_at_10: float
-    mrr: float
-    ndcg_at_10_low: float
-    ndcg_at_10_high: float
-    coverage: float
-    novelty: float
-    fit_seconds: float
-    score_ms_per_person: float
-    peak_mb: float
-
-
-@dataclass(frozen=True)
-class ModelCost:
-    """Fitting seconds, scoring milliseconds a person, highest memory of the process in MB."""
-
-    fit_seconds: float
-    score_ms_per_person: float
-    peak_mb: float
-
-
-@dataclass(frozen=True)
-class SegmentResult:
-    """One row a segment (by length of history) and model."""
-
-    segment: str
-    model: str
-    n_cases: int
-    hr_at_10: float
-    ndcg_at_10: float
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """NDCG@10 of ours over the best other model's, with its paired 95 % interval over people."""
-
-    best_other: str
-    ratio: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What was measured and on whom. A case is one person at one cut; a person may have several."""
-
-    split: Split
-    frozen_at: str | None
-    horizon_days: int
-    n_people_trained: int
-    n_people_scored: int
-    n_cases: int
-    n_items: int
-    n_targets: int
-    n_targets_unseen: int  # of items nobody had when the models were frozen: a miss for every model
-    models: tuple[ModelResult, ...]
-    segments: tuple[SegmentResult, ...]
-    ratio: Ratio | None
-    reliability: Reliability | None
-    reason: str | None  # why ours fell back to popularity, if it did
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
+    evaluation: Evaluation
+    frozen: Recommender | None
 
 
 def available_models() -> tuple[str, ...]:
     """The models that can be compared here: MODELS, and peers whose package is installed (footsteps[peers])."""
-    return (*all_peers(), OURS)
+    return (*all_peers(), *installed_lambdarank(), OURS)
 
 
 def evaluate(
@@ -136,6 +62,7 @@ def evaluate(
     requires: pl.DataFrame | None = None,
     repeatable: pl.Series | None = None,
     calibrated: bool = True,
+    ablated: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Compare models on events (person_id, skill_id, ts), ranking every item not yet held.
@@ -146,147 +73,123 @@ def evaluate(
     split="leave-last": each person's last moment of acquisition is held out and scored from what came before it.
     requires, repeatable: as in `fit_recommender`; no model may then recommend what is not open, and what was not open
     at the cut is no target. calibrated: whether the probability is learned and judged too, about half of the cost.
+    ablated: whether ours is fitted without each family of features, too.
     Raises ValueError where the data cannot be split so.
+    """
+    return prove(
+        events, split=split, horizon_days=horizon_days, models=models, seed=seed, names=names,
+        extra_features=extra_features, requires=requires, repeatable=repeatable, calibrated=calibrated,
+        ablated=ablated, progress=progress,
+    ).evaluation  # fmt: skip
+
+
+def prove(
+    events: pl.DataFrame,
+    *,
+    split: Split = "time",
+    windows: Window = "enough",
+    horizon_days: int = 90,
+    models: Sequence[str] | None = None,
+    fitted: Mapping[str, Recommender] | None = None,
+    seed: int = 0,
+    names: pl.DataFrame | None = None,
+    extra_features: ExtraFeatures | None = None,
+    requires: pl.DataFrame | None = None,
+    repeatable: pl.Series | None = None,
+    calibrated: bool = True,
+    ablated: bool = False,
+    progress: Progress | None = None,
+) -> Proof:
+    """`evaluate`, with our recommender as it was frozen, and beside models that were `fitted` before by name.
+
+    windows="last" asks for the last horizon alone. A model of `fitted` that saw any of what is asked is refused.
     """
     wanted = tuple(models or available_models())
     unknown = sorted(set(wanted) - set(available_models()))
     if unknown:
         raise ValueError(f"no model is called {', '.join(unknown)}; there are {', '.join(available_models())}")
     tell = progress or _silent
-    whole = read_histories(as_dated(events))
+    rivals = dict(fitted or {})
+    exam = _exam(events, split, windows, horizon_days, rivals, requires, repeatable)
+    policy = choose_policy(exam.train, target="window" if split == "time" else "step")
+    whole = exam.whole
+    known_names = name_array(names, whole.items)
+    tie_break = np.random.default_rng(seed).permutation(whole.n_items)
+    results: dict[str, Sat] = {}
+    ours: Recommender | None = None
+    losses: tuple[Ablation, ...] = ()
+    with threadpool_limits(1):
+        for number, name in enumerate((*wanted, *rivals)):
+            tell(name, number / (len(wanted) + len(rivals)))
+            cost = Cost()
+            face: Face
+            with cost:
+                if name in rivals:
+                    face = face_recommender(rivals[name], exam, known_names)
+                elif name in (OURS, *installed_lambdarank()):
+                    fit = _fit(exam, policy, horizon_days, names, extra_features, seed, calibrated and name == OURS)
+                    if name == OURS:
+                        ours = fit
+                    else:
+                        mine = name_array(names, exam.train.items)
+                        fit = fit_lambdarank(fit, exam.train, end=_end(exam), names=mine, seed=seed)
+                    face = face_recommender(fit, exam, known_names)
+                else:
+                    face = face_peer(build_peer(name, policy, seed).fit(exam.train), exam)
+            results[name] = sit(face, exam, policy, tie_break, cost)
+        tell("metrics", 0.95)
+        reliability = judge_promises(ours, exam, policy, known_names) if ours is not None else None
+        if ablated and ours is not None:
+            tell("ablation", 0.97)
+            losses = ablate(ours, exam, end=_end(exam), names=known_names, seed=seed)
+    return Proof(_evaluation(split, horizon_days, exam, results, ours, reliability, losses, seed), ours)
+
+
+def _exam(
+    events: pl.DataFrame, split: Split, windows: Window, horizon_days: int, rivals: Mapping[str, Recommender],
+    requires: pl.DataFrame | None, repeatable: pl.Series | None,
+) -> Exam:  # fmt: skip
+    dated = as_dated(events)
+    whole = read_histories(dated)
+    others = [rival.panel.items for rival in rivals.values()]
+    if any(len(np.setdiff1d(items, whole.items)) for items in others):  # a rival may know items that are gone
+        whole = read_histories(dated, items=np.unique(np.concatenate([whole.items, *others])))
     rules = code_rules(requires, repeatable, whole.items)
     whole = replace(whole, repeatable=rules.repeatable)
-    exam = split_time(whole, horizon_days * DAY) if split == "time" else split_leave_last(whole)
-    exam = under(exam, rules)
-    policy = choose_policy(exam.train, target="window" if split == "time" else "step")
-    horizon = horizon_days * DAY if whole.is_calendar else 1
-    tie_break = np.random.default_rng(seed).permutation(whole.n_items)
-    results, costs, ours = {}, {}, None
-    with threadpool_limits(1):
-        for number, name in enumerate(wanted):
-            tell(name, number / len(wanted))
-            cost = Cost()
-            with cost:
-                if name == OURS:
-                    ours = fit_on(
-                        exam.train, end=exam.frozen_at or int(exam.train.time.max()) + 1, horizon=horizon,
-                        policy=policy, names=name_array(names, exam.train.items), extra=extra_features, seed=seed,
-                        progress=tell, rules=rules.narrowed(positions(exam.train.items, whole.items)),
-                        calibrated=calibrated,
-                    )  # fmt: skip
-                    face = _face_ours(ours, exam, name_array(names, whole.items))
-                else:
-                    face = _face_peer(build_peer(name, policy, seed).fit(exam.train), exam)
-            results[name], costs[name] = _run(face, exam, policy, tie_break, cost)
-        tell("metrics", 0.95)
-        reliability = _reliability(ours, exam, policy, name_array(names, whole.items)) if ours is not None else None
-    return _evaluation(split, horizon_days, exam, results, costs, ours, reliability, seed)
+    horizon = horizon_days * DAY
+    exam = split_time(whole, horizon, last=windows == "last") if split == "time" else split_leave_last(whole)
+    late = sorted(name for name, rival in rivals.items() if exam.frozen_at is None or rival.window.end > exam.frozen_at)
+    if late:
+        raise ValueError(f"{', '.join(late)} saw some of what is asked: give a model fitted before the freeze")
+    return under(exam, rules)
 
 
-Score = Callable[[Ints, Ints, Prefixes], Floats]  # people, cuts, what they held: rows x all items, -inf for the unknown
-Face = Callable[[Histories], Score]  # a model facing the histories it may look at
+def _end(exam: Exam) -> int:
+    return exam.frozen_at or int(exam.train.time.max()) + 1
 
 
-def _face_peer(scorer: Scorer, exam: Exam) -> Face:
-    code = positions(exam.whole.items, exam.train.items)
-
-    def face(view: Histories) -> Score:
-        if isinstance(scorer, RecentPopularity) and view.is_calendar:
-            scorer.count(with_items(view, exam.train.items))  # the last months before each cut, whenever it is
-
-        def score(person: Ints, cut: Ints, prefixes: Prefixes) -> Floats:  # noqa: ARG001
-            full = np.full((len(prefixes), len(code)), -np.inf, np.float32)
-            full[:, code >= 0] = scorer.score(prefixes.coded(code))
-            return full
-
-        return score
-
-    return face
-
-
-def _face_ours(recommender: Recommender, exam: Exam, names: Names | None) -> Face:
-    def face(view: Histories) -> Score:
-        facing, known = _ours_facing(recommender, exam, view, names)
-        place = positions(known.items, view.items)
-
-        def score(person: Ints, cut: Ints, prefixes: Prefixes) -> Floats:  # noqa: ARG001
-            size = min(recommender.policy.candidates, known.n_items)
-            ranked = facing.rank_block(known, person, cut, size)
-            mine = ranked.prior.copy()  # what was no candidate follows behind, in the order of the prior
-            order = np.broadcast_to(np.arange(ranked.item.shape[1], dtype=np.float32), ranked.item.shape)
-            rows = np.arange(len(person))[:, None]
-            mine[rows, ranked.item] = np.where(ranked.real, np.float32(1e6) - order, mine[rows, ranked.item])
-            full = np.full((len(person), view.n_items), -np.inf, np.float32)
-            full[:, place] = mine
-            return full
-
-        return score
-
-    return face
-
-
-def _ours_facing(
-    recommender: Recommender, exam: Exam, view: Histories, names: Names | None
-) -> tuple[Recommender, Histories]:
-    """Facing what has come up since the freeze: newer events, and items that are in use by now."""
-    items = exam.train.items
-    if exam.frozen_at is not None:
-        items = np.union1d(items, view.items[np.unique(view.item)])
-    known = with_items(view, items)
-    place = positions(items, view.items)
-    rules = exam.rules.narrowed(place)
-    known = replace(known, repeatable=rules.repeatable)
-    # Without a calendar nothing says what came before a case's moment, so nothing newer than the training is counted.
-    counted = known if view.is_calendar else exam.train
-    facing = recommender.facing(counted, None if names is None else names[place])
-    return replace(facing, rules=rules), known
-
-
-def _run(face: Face, exam: Exam, policy: Policy, tie_break: Ints, cost: Cost) -> tuple[CaseScores, ModelCost]:
-    fit_seconds, parts, order = cost.seconds, [], []
-    for rows, view in exam.views(exam.cases):
-        with cost:
-            score = face(view)
-        for part in blocks(len(rows), policy.block_rows(view.n_items)):
-            some = exam.cases.take(rows[part])
-            prefixes = build_prefixes(view, some.person, some.cut)
-            with cost:
-                scores = score(some.person, some.cut, prefixes)
-            open_items = exam.rules.open_items(prefixes, view.n_items)
-            parts.append(score_cases(scores, open_items, some.row, some.item, np.diff(some.start), tie_break))
-        order.append(rows)
-    per_case = 1000.0 * (cost.seconds - fit_seconds) / len(exam.cases)
-    back = np.argsort(np.concatenate(order))
-    return join_cases(parts).where(back), ModelCost(fit_seconds, per_case, cost.peak_mb)
-
-
-def _reliability(ours: Recommender, exam: Exam, policy: Policy, names: Names | None) -> Reliability | None:
-    """Of the ten items recommended to everyone with a history, idle people too, at each window's start."""
-    if ours.calibrator is None:
-        return None
-    said, came_true = [], []
-    for rows, view in exam.views(exam.everyone):
-        facing, known = _ours_facing(ours, exam, view, names)
-        place = positions(known.items, view.items)
-        for part in blocks(len(rows), policy.block_rows(view.n_items)):
-            some = exam.everyone.take(rows[part])
-            ranked = facing.rank_block(known, some.person, some.cut, K)
-            said.append(ranked.probability[ranked.real])
-            came_true.append(some.label(place[ranked.item], view.n_items)[ranked.real])
-    return measure_reliability(np.concatenate(said), np.concatenate(came_true))
+def _fit(
+    exam: Exam, policy: Policy, horizon_days: int, names: pl.DataFrame | None, extra: ExtraFeatures | None, seed: int,
+    calibrated: bool,
+) -> Recommender:  # fmt: skip
+    return fit_on(
+        exam.train, end=_end(exam), horizon=horizon_days * DAY if exam.whole.is_calendar else 1, policy=policy,
+        names=name_array(names, exam.train.items), extra=extra, seed=seed, progress=_silent,
+        rules=exam.rules.narrowed(positions(exam.train.items, exam.whole.items)), calibrated=calibrated,
+    )  # fmt: skip
 
 
 def _evaluation(
     split: Split,
     horizon_days: int,
     exam: Exam,
-    results: dict[str, CaseScores],
-    costs: dict[str, ModelCost],
+    results: dict[str, Sat],
     ours: Recommender | None,
     reliability: Reliability | None,
+    losses: tuple[Ablation, ...],
     seed: int,
 ) -> Evaluation:
-    ndcg = np.stack([result.ndcg for result in results.values()], axis=1)
+    ndcg = np.stack([result.cases.ndcg for result in results.values()], axis=1)
     means = bootstrap_means(ndcg, exam.cases.person, seed)
     low, high = np.quantile(means, [0.025, 0.975], axis=0)
     known = positions(exam.whole.items, exam.train.items) >= 0
@@ -294,12 +197,12 @@ def _evaluation(
     holders[known] = np.bincount(exam.train.acquisitions.item, minlength=exam.train.n_items)
     rows = tuple(
         ModelResult(
-            model=name, hr_at_10=float(result.hit.mean()), ndcg_at_10=float(result.ndcg.mean()),
-            mrr=float(result.reciprocal.mean()), ndcg_at_10_low=float(low[place]), ndcg_at_10_high=float(high[place]),
-            coverage=coverage(result.top, exam.whole.n_items),
-            novelty=novelty(result.top, holders, exam.train.n_people), **asdict(costs[name]),
+            model=name, hr_at_10=float(one.cases.hit.mean()), ndcg_at_10=float(one.cases.ndcg.mean()),
+            mrr=float(one.cases.reciprocal.mean()), ndcg_at_10_low=float(low[place]),
+            ndcg_at_10_high=float(high[place]), coverage=coverage(one.cases.top, exam.whole.n_items),
+            novelty=novelty(one.cases.top, holders, exam.train.n_people), **asdict(one.cost),
         )
-        for place, (name, result) in enumerate(results.items())
+        for place, (name, one) in enumerate(results.items())
     )  # fmt: skip
     frozen = exam.frozen_at
     return Evaluation(
@@ -315,21 +218,28 @@ def _evaluation(
         models=rows,
         segments=_segments(exam, results),
         ratio=_ratio(list(results), ndcg.mean(axis=0), means),
+        duels=_duels(list(results), ndcg.mean(axis=0), means),
         reliability=reliability,
         reason=ours.reason if ours is not None else None,
+        ablation=losses,
     )
 
 
-def _segments(exam: Exam, results: dict[str, CaseScores]) -> tuple[SegmentResult, ...]:
+def _segments(exam: Exam, results: dict[str, Sat]) -> tuple[SegmentResult, ...]:
     held = build_prefixes(exam.whole, exam.cases.person, exam.cases.cut).lengths
     rows = []
     for segment, (least, below) in SEGMENTS.items():
         chosen = (held >= least) & (held < (below or np.inf))
-        for name, result in results.items():
-            part = result.where(chosen)
-            hit, ndcg = (float(values.mean()) if chosen.any() else 0.0 for values in (part.hit, part.ndcg))
-            rows.append(SegmentResult(segment, name, int(chosen.sum()), hit, ndcg))
+        rows += [_segment(segment, name, one.cases.where(chosen)) for name, one in results.items()]
+    rows += [_segment(NEWCOMERS, name, one.newcomers) for name, one in results.items()]
+    rows += [_segment(RARE, name, one.rare) for name, one in results.items()]
     return tuple(rows)
+
+
+def _segment(segment: str, model: str, part: CaseScores | None) -> SegmentResult:
+    if part is None or not len(part.hit):
+        return SegmentResult(segment, model, 0, 0.0, 0.0)
+    return SegmentResult(segment, model, len(part.hit), float(part.hit.mean()), float(part.ndcg.mean()))
 
 
 def _ratio(names: list[str], ndcg: Doubles, means: Doubles) -> Ratio | None:
@@ -342,6 +252,20 @@ def _ratio(names: list[str], ndcg: Doubles, means: Doubles) -> Ratio | None:
     ours = names.index(OURS)
     low, high = np.quantile(means[:, ours] / np.maximum(means[:, best], 1e-12), [0.025, 0.975])
     return Ratio(names[best], float(ndcg[ours] / ndcg[best]), float(low), float(high))
+
+
+def _duels(names: list[str], ndcg: Doubles, means: Doubles) -> tuple[Duel, ...]:
+    if OURS not in names:
+        return ()
+    ours, duels = names.index(OURS), []
+    for place, name in enumerate(names):
+        if place == ours:
+            continue
+        gain = means[:, ours] - means[:, place]
+        low, high = np.quantile(gain, [0.025, 0.975])
+        ahead = float((gain > 0).mean())
+        duels.append(Duel(name, float(ndcg[ours] - ndcg[place]), float(low), float(high), ahead))
+    return tuple(duels)
 
 
 def _silent(stage: str, share: float) -> None:

@@ -1,107 +1,140 @@
-"""Reasons as codes with values, and the one plain sentence and the way to practise made from them.
+"""Reasons as codes with values, and the one plain sentence made from them alone.
 
-Belongs here: which reasons are given, their words, and how a step can be practised.
-Does not belong here: the numbers themselves (`ml.motives`, `ml.ranker`).
+Belongs here: which reasons are given, their values, their words.
+Does not belong here: the numbers themselves (`ml.motives`, `ml.ranker`), what the words may name (`ml.facts`).
+
+Three kinds of code, told apart by their first word:
+- `wish`, `builds_on`, `coverage`, `role_need`, `demand`: what the motives saw, each 0 to 1; said first.
+- `model_<family>`: the ranker's additive contributions, in log odds over the mean of the person's own candidates. Over
+  all families (the trees' part is `model_interaction`) they sum to the step's utility less that mean.
+- `part_<motive>`: what probability and motives give to `score`; the four sum to it.
 """
 
 import polars as pl
 
-# Contributions of the ranker's logit by family of features, in the words of a person. A family that speaks of nothing
-# a person would recognise (the length of a history as such) gives no reason.
+# The families of the ranker's features in the words of a person. One that says nothing a person would recognise (the
+# length of a history as such, an interaction of trees) is given as a code and never said.
 FAMILY_WORDS = {
-    "history": "people with a history like yours often go this way next",
-    "trend": "more and more colleagues take it up",
-    "text": "it is close to what you already do",
-    "curriculum": "it usually comes at this point of the way",
+    "history": "people whose path resembles yours often took it next",
+    "hr": "colleagues in your role or team often take it",
+    "trend": "more colleagues than before are taking it up",
+    "text": "it is close to what you already practise",
+    "curriculum": "it usually comes at about this point of the way",
     "popularity": "many colleagues practise it",
 }
-# A motive below this share is not worth a clause.
+# A motive below this share is not worth a clause, nor is a contribution that makes the odds no tenth better.
 _WORTH_SAYING = 0.5
-_REASONS = 4
+_WORTH_ODDS = 0.1
+# More reasons than this are a list, not a sentence.
+_CLAUSES = 3
 
-# By code: the value, the floor it must exceed to be said, and the words.
-Clauses = dict[str, tuple[pl.Expr, float, pl.Expr]]
+# By code: the value, whether it is worth saying, and the words.
+Clauses = dict[str, tuple[pl.Expr, pl.Expr, pl.Expr]]
 
 
-def explain_steps(steps: pl.DataFrame, families: list[str]) -> pl.DataFrame:
-    """The steps with `reasons` (code and value) and `explanation` added: motives first, in the order of their clauses,
-    since a person recognises them; then the model's contributions, strongest first.
+def explain_steps(steps: pl.DataFrame) -> pl.DataFrame:
+    """The steps with `reasons` (code and value) and `explanation` added.
 
-    Needs columns contribution_<family>, readiness, coverage, mastery, autonomy, role_need, demand, skill_name,
-    capability_name, kind and to_stage. A contribution counts as a reason where it speaks for the step.
+    The sentence says motives first, since a person recognises them; then the model's strongest contributions that speak
+    for the step, where there is room. Needs the columns of `score_motives`, `gather_facts` and `blend`, skill_name,
+    capability_name, kind, to_stage, and one contribution_<family> per family of the ranker, centred.
     """
-    value = pl.element().struct.field("value")
-    found = _reasons(_motive_clauses())
-    if clauses := _family_clauses(families):
-        found = found.list.concat(_reasons(clauses).list.eval(pl.element().sort_by(value, descending=True)))
-    reasons = found.list.eval(pl.struct(pl.element().struct.field("code"), value))
-    said = found.list.eval(pl.element().struct.field("words")).list.head(_REASONS).list.join("; ")
-    said = pl.when(said == "").then(pl.lit("it is open to you and nothing stands before it")).otherwise(said)
+    families = sorted(n.removeprefix("contribution_") for n in steps.columns if n.startswith("contribution_"))
+    motives, model = _motive_clauses(), _family_clauses(families)
+    said = _told(motives, strongest_first=False)
+    if model:
+        said = said.list.concat(_told(model, strongest_first=True))
+    words = said.list.eval(pl.element().struct.field("words")).list.head(_CLAUSES)
+    reasons = pl.concat_list(_reason(code, value) for code, value in _codes(steps, motives, families).items())
     return steps.with_columns(
-        reasons.alias("reasons"), pl.concat_str(_headline(), pl.lit(": "), said, pl.lit(".")).alias("explanation")
+        reasons.list.drop_nulls().alias("reasons"),
+        pl.concat_str(headline(), pl.lit(": "), _sentence(words), pl.lit(".")).alias("explanation"),
     )
 
 
-def tell_how(steps: pl.DataFrame, ways: pl.DataFrame, minimum_people: int) -> pl.DataFrame:
-    """The steps with `how`: an open project to repeat it on, a course that led others there, or how many practise it.
-
-    `ways`: skill_id, project_code (most open work naming it), course_name (most taken), practising_count.
-    Fewer than `minimum_people` practising are not counted out loud.
-    """
-    found = steps.join(ways, on="skill_id", how="left", maintain_order="left")
-    count = pl.col("practising_count")
-    project = pl.concat_str(pl.lit("Repeat it on "), "project_code", pl.lit(", which has open work that names it."))
-    course = pl.concat_str(pl.lit("Begin with “"), "course_name", pl.lit("”."))
-    people = pl.when(count >= minimum_people).then(
-        pl.concat_str(pl.lit("Ask to watch: "), count.cast(pl.String), pl.lit(" colleagues practised it lately."))
-    )
-    is_new = pl.col("kind") == "new"
-    first = pl.when(is_new).then(course).otherwise(project)
-    second = pl.when(is_new).then(project).otherwise(pl.lit(None, pl.String))
-    nothing = pl.lit("No project, course or colleague is known for it yet: ask your lead for a first piece of work.")
-    return found.with_columns(pl.coalesce(first, second, people, nothing).alias("how")).drop(
-        "project_code", "course_name", "practising_count"
-    )
-
-
-def _headline() -> pl.Expr:
+def headline() -> pl.Expr:
+    """What the step asks of the person, in a few words."""
     kind = pl.col("kind")
     return (
-        pl.when(kind == "new").then(pl.concat_str(pl.lit("Take up “"), "skill_name", pl.lit("”")))
+        pl.when(kind == "new").then(pl.concat_str(pl.lit("Take up "), _quoted("skill_name")))
         .when(kind == "deepen").then(
-            pl.concat_str(pl.lit("Go on to "), "to_stage", pl.lit(" in “"), "skill_name", pl.lit("”"))
+            pl.concat_str(pl.lit("Go on to "), "to_stage", pl.lit(" in "), _quoted("skill_name"))
         )
-        .otherwise(pl.concat_str(pl.lit("Refresh “"), "skill_name", pl.lit("”")))
+        .otherwise(pl.concat_str(pl.lit("Refresh "), _quoted("skill_name")))
     )  # fmt: skip
 
 
-def _reasons(clauses: Clauses) -> pl.Expr:
-    """A list of (code, value, words) of the clauses whose value is above its floor."""
-    given = (
-        pl.when(value > floor).then(
-            pl.struct(pl.lit(code).alias("code"), value.cast(pl.Float64).alias("value"), words.alias("words"))
-        )
-        for code, (value, floor, words) in clauses.items()
-    )
-    return pl.concat_list(given).list.drop_nulls()
+def quoted_names(names: pl.Expr) -> pl.Expr:
+    """A list of names as “one”, or as “one” and “other”."""
+    return names.list.eval(pl.concat_str(pl.lit("“"), pl.element(), pl.lit("”"))).list.join(" and ")
+
+
+def _quoted(column: str) -> pl.Expr:
+    return pl.concat_str(pl.lit("“"), pl.col(column), pl.lit("”"))
+
+
+def _sentence(words: pl.Expr) -> pl.Expr:
+    several = pl.concat_str(words.list.head(words.list.len() - 1).list.join("; "), pl.lit("; and "), words.list.last())
+    nothing = pl.lit("it is open to you now, and nothing stands before it")
+    return pl.when(words.list.len() == 0).then(nothing).when(words.list.len() == 1).then(words.list.first()).otherwise(
+        several
+    )  # fmt: skip
+
+
+def _codes(steps: pl.DataFrame, motives: Clauses, families: list[str]) -> dict[str, pl.Expr]:
+    """Every code with its value, null where it does not apply."""
+    zero_is_none = {code: pl.when(value > 0).then(value) for code, (value, _, _) in motives.items()}
+    model = {f"model_{family}": pl.col(f"contribution_{family}") for family in families}
+    parts = {name: pl.col(name) for name in steps.columns if name.startswith("part_")}
+    return {**zero_is_none, **model, **parts}
+
+
+def _reason(code: str, value: pl.Expr) -> pl.Expr:
+    named = pl.struct(pl.lit(code).alias("code"), value.cast(pl.Float64).alias("value"))
+    return pl.when(value.is_not_null()).then(named)
+
+
+def _told(clauses: Clauses, *, strongest_first: bool) -> pl.Expr:
+    """A list of (value, words) of the clauses worth saying."""
+    given = pl.concat_list(
+        pl.when(worth.fill_null(False)).then(pl.struct(value.cast(pl.Float64).alias("value"), words.alias("words")))
+        for value, worth, words in clauses.values()
+    ).list.drop_nulls()
+    value = pl.element().struct.field("value")
+    return given.list.eval(pl.element().sort_by(value, descending=True)) if strongest_first else given
 
 
 def _family_clauses(families: list[str]) -> Clauses:
-    return {
-        family: (pl.col(f"contribution_{family}"), 0.0, pl.lit(FAMILY_WORDS[family]))
-        for family in sorted(families)
-        if family in FAMILY_WORDS
-    }
+    named = ((family, pl.col(f"contribution_{family}")) for family in families if family in FAMILY_WORDS)
+    return {family: (value, value > _WORTH_ODDS, pl.lit(FAMILY_WORDS[family])) for family, value in named}
 
 
 def _motive_clauses() -> Clauses:
+    """In the order they are said: what the person wants, what they can build on, what others need."""
+    wish = (
+        pl.when(pl.col("is_own_wish")).then(pl.lit("you said you want to learn it"))
+        .otherwise(pl.concat_str(pl.lit("it goes with your wish to learn "), _quoted("wished_name")))
+    )  # fmt: skip
     percent = (pl.col("coverage") * 100).round(0).cast(pl.Int64).cast(pl.String)
     covers = pl.concat_str(
-        pl.lit("with it you cover "), percent, pl.lit(" % of “"), pl.col("capability_name").fill_null(""), pl.lit("”")
-    )
+        pl.lit("with "), quoted_names(pl.col("combines_with")), pl.lit(", which you hold, it carries you to "), percent,
+        pl.lit(" % of "), _quoted("capability_name"),
+        pl.when(pl.col("kind") == "deepen").then(pl.concat_str(pl.lit(" as a "), "to_stage")).otherwise(pl.lit("")),
+    )  # fmt: skip
+    combines = (pl.col("combines_with").list.len() > 0) & (pl.col("coverage") >= _WORTH_SAYING)
+    builds = pl.concat_str(pl.lit("it builds on "), quoted_names(pl.col("builds_on")), pl.lit(", which you hold"))
+    role = pl.concat_str(
+        pl.when(pl.col("is_essential")).then(pl.lit("your role as ")).otherwise(pl.lit("it helps you as ")),
+        pl.col("needed_by"), pl.when(pl.col("is_essential")).then(pl.lit(" counts on it")).otherwise(pl.lit("")),
+    )  # fmt: skip
+    count = pl.col("demand_count").cast(pl.String)
+    asked = pl.concat_str(count, pl.lit(" pieces of open and recent work call for it"))
+    has_base = pl.col("builds_on").list.len() > 0
     return {
-        "wish": (pl.col("autonomy").fill_null(0.0), _WORTH_SAYING - 0.01, pl.lit("it is what you said you want")),
-        "role_need": (pl.col("role_need"), _WORTH_SAYING - 0.01, pl.lit("your role asks for it")),
-        "coverage": (pl.col("coverage"), _WORTH_SAYING, covers),
-        "demand": (pl.col("demand"), _WORTH_SAYING, pl.lit("current projects ask for it")),
-    }
+        "wish": (pl.col("autonomy"), (pl.col("autonomy") >= _WORTH_SAYING) & pl.col("wished_name").is_not_null(), wish),
+        "coverage": (pl.col("coverage"), combines, covers),
+        "builds_on": (pl.when(has_base).then(pl.col("readiness")), has_base & ~combines, builds),
+        "role_need": (pl.col("role_need"), (pl.col("role_need") >= _WORTH_SAYING) & pl.col("needed_by").is_not_null(),
+                      role),
+        "demand": (pl.col("demand"), (pl.col("demand") >= _WORTH_SAYING) & (pl.col("demand_count") > 1), asked),
+    }  # fmt: skip

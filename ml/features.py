@@ -13,7 +13,7 @@ import polars as pl
 from scipy import sparse
 
 from ml.candidates import Candidates
-from ml.histories import Bools, Floats, Ints, Names, Prefixes
+from ml.histories import Floats, Ints, Names, Prefixes
 from ml.panel import CHANNELS, Family, Panel
 from ml.scorers.recent_popularity import WINDOWS, log_share
 
@@ -27,6 +27,7 @@ class Feature:
     meaning: str
 
 
+_MINUS_LOG_RANK = -np.log1p(np.arange(100_000)).astype(np.float32)  # of more candidates than anybody ranks
 LEVELS = ("first_word", "first_part", "first_two_parts")  # of its name: the rows of Panel.group
 GROUP_KINDS = {
     "share": "share of the history",
@@ -108,15 +109,13 @@ class TimelessFeatures:
         return joined.select(pl.col(list(self.families)).cast(pl.Float64).fill_null(0.0).fill_nan(0.0))
 
 
-def build_features(
-    panel: Panel, prefixes: Prefixes, scores: Floats, open_items: Bools, candidates: Candidates
-) -> Floats:
+def build_features(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
     """(rows * k) x features, in the order of FEATURES; candidates of a row stand together."""
     rows, size = candidates.item.shape
     matrix = np.zeros((rows, size, len(FEATURES)), np.float32)
     column = 0
     for channel in range(len(CHANNELS)):
-        matrix[:, :, column : column + 3] = _channel(scores[channel], open_items, candidates)
+        matrix[:, :, column : column + 3] = _channel(candidates, channel)
         column += 3
     for block in (
         candidates.prior[:, :, None],
@@ -167,22 +166,25 @@ def extra_matrix(
     return matrix
 
 
-def _channel(scores: Floats, open_items: Bools, candidates: Candidates) -> Floats:
-    best = np.where(open_items, scores, np.float32(0.0)).max(axis=1, initial=0.0)[:, None]
-    taken = np.take_along_axis(scores, candidates.item, axis=1)
-    taken = np.where(candidates.real, taken, np.float32(0.0))
-    share = np.clip(taken / (best + 1e-9), -1.0, 1.0)
+def _channel(candidates: Candidates, channel: int) -> Floats:
+    best = candidates.best[channel][:, None]
+    taken = np.where(candidates.real, candidates.values[channel], np.float32(0.0))
+    share = np.clip(taken / (best + np.float32(1e-9)), -1.0, 1.0)
     order = np.argsort(-np.where(candidates.real, taken, -np.inf), axis=1, kind="stable")
     rank = np.empty_like(order)
     np.put_along_axis(rank, order, np.broadcast_to(np.arange(order.shape[1]), order.shape), axis=1)
-    return np.stack([share, np.log(0.01 + np.maximum(share, 0.0)), -np.log1p(rank)], axis=2).astype(np.float32)
+    return np.stack(
+        [share, np.log(np.float32(0.01) + np.maximum(share, 0.0)), _MINUS_LOG_RANK[rank]], axis=2, dtype=np.float32
+    )
 
 
 def _trend(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
+    """What is counted of items as of a moment is counted once a moment: most rows of a block share theirs."""
     popular = np.log1p(panel.popularity)[candidates.item]
-    counts = [panel.trend.recent(prefixes.cut, window) for window in WINDOWS] + [panel.trend.total(prefixes.cut)]
-    logs = [np.take_along_axis(log_share(count), candidates.item, axis=1) for count in counts]
-    return np.stack([popular, *logs, logs[1] - logs[-1]], axis=2).astype(np.float32)
+    cut, when = np.unique(prefixes.cut, return_inverse=True)
+    counts = [panel.trend.recent(cut, window) for window in WINDOWS] + [panel.trend.total(cut)]
+    logs = [log_share(count)[when[:, None], candidates.item] for count in counts]
+    return np.stack([popular, *logs, logs[1] - logs[-1]], axis=2, dtype=np.float32, casting="same_kind")
 
 
 def _newness(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
@@ -192,23 +194,28 @@ def _newness(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats
 
 
 def _group(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
-    rows, columns = len(prefixes), []
-    late = panel.trend.recent(prefixes.cut, WINDOWS[1]) + np.float32(0.01)
+    shape, columns = candidates.item.shape, []
+    cut, when = np.unique(prefixes.cut, return_inverse=True)
+    late = panel.trend.recent(cut, WINDOWS[1]) + np.float32(0.01)
     idle = np.log1p(prefixes.idle)
+    recency = np.exp(-prefixes.back / 2.0)
+    weights = [(np.ones(len(recency)), prefixes.lengths), (recency, np.bincount(prefixes.row, recency, shape[0]))]
     for group in panel.group:
         count = int(group.max(initial=0)) + 1
-        place = prefixes.row * count + group[prefixes.item]
-        wanted = group[candidates.item]
-        for weight in (np.ones(len(prefixes.item)), np.exp(-prefixes.back / 2.0)):
-            flat = np.bincount(place, weight, rows * count).reshape(rows, count)
-            share = flat / np.maximum(flat.sum(axis=1, keepdims=True), 1e-9)
-            columns.append(np.take_along_axis(share, wanted, axis=1))
-        latest = np.full(rows * count, 9.0)  # e^9 days: as if never
-        np.minimum.at(latest, place, idle)
-        columns.append(-np.take_along_axis(latest.reshape(rows, count), wanted, axis=1))
+        # Few of the groups occur in a history: look up those that do instead of counting all.
+        held, slot = np.unique(prefixes.row * count + group[prefixes.item], return_inverse=True)
+        wanted = np.arange(shape[0])[:, None] * count + group[candidates.item]
+        place = np.minimum(np.searchsorted(held, wanted), max(len(held) - 1, 0))
+        known = held[place] == wanted if len(held) else np.zeros(shape, bool)
+        for weight, total in weights:
+            amount = np.append(np.bincount(slot, weight, len(held)), 0.0)
+            columns.append(np.where(known, amount[place], 0.0) / np.maximum(total, 1e-9)[:, None])
+        latest = np.full(len(held) + 1, 9.0)  # e^9 days: as if never
+        np.minimum.at(latest, slot, idle)
+        columns.append(-np.where(known, latest[place], 9.0))
         member = sparse.csr_matrix((np.ones(len(group), np.float32), (np.arange(len(group)), group)))
-        columns.append(np.take_along_axis(log_share(late @ member), wanted, axis=1))
-    return np.stack(columns, axis=2).astype(np.float32)
+        columns.append(log_share(late @ member)[when[:, None], group[candidates.item]])
+    return np.stack(columns, axis=2, dtype=np.float32, casting="same_kind")
 
 
 def _curriculum(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:

@@ -208,29 +208,32 @@ def read_histories(
     input and repeated rows make no difference. Raises ValueError for missing columns, nulls or an unusable ts.
     """
     frame, is_calendar = _checked(events)
-    people_of = np.unique(frame["person_id"].to_numpy().astype(str)) if people is None else np.asarray(people, str)
-    items_of = np.unique(frame["skill_id"].to_numpy().astype(str)) if items is None else np.asarray(items, str)
+    people_of = _names(frame["person_id"]) if people is None else np.asarray(people, str)
+    items_of = _names(frame["skill_id"]) if items is None else np.asarray(items, str)
     coded = (
-        frame.join(_codes("person_id", "p", people_of), on="person_id", how="inner")
-        .join(_codes("skill_id", "i", items_of), on="skill_id", how="inner")
-        .select("p", "ts", "i")
-        .unique()
+        frame.lazy()
+        .select(
+            pl.col("person_id").cast(_coding(people_of), strict=False).to_physical().alias("p"),
+            "ts",
+            pl.col("skill_id").cast(_coding(items_of), strict=False).to_physical().alias("i"),
+        )
+        .drop_nulls()
         .sort("p", "ts", "i")
+        .collect()
     )
-    person = coded["p"].to_numpy().astype(np.int64)
+    person, item, moment = (coded[name].to_numpy().astype(np.int64) for name in ("p", "i", "ts"))
+    del coded
+    fresh = _changes(person) | _changes(moment) | _changes(item)
+    if not fresh.all():
+        person, item, moment = person[fresh], item[fresh], moment[fresh]
     start = np.searchsorted(person, np.arange(len(people_of) + 1)).astype(np.int64)
-    return Histories(
-        people_of,
-        items_of,
-        start,
-        coded["i"].to_numpy().astype(np.int64),
-        coded["ts"].to_numpy().astype(np.int64),
-        is_calendar,
-    )
+    return Histories(people_of, items_of, start, item, moment, is_calendar)
 
 
 def keep(histories: Histories, entries: Bools) -> Histories:
     """The same coding with only the marked entries."""
+    if entries.all():
+        return histories
     start = np.concatenate([[0], np.cumsum(entries)])[histories.start].astype(np.int64)
     return replace(histories, start=start, item=histories.item[entries], time=histories.time[entries])
 
@@ -246,14 +249,30 @@ def only_people(histories: Histories, chosen: Bools) -> Histories:
     return keep(histories, chosen[histories.person])
 
 
+def some_people(histories: Histories, chosen: Ints) -> Histories:
+    """The same coding of items; of the people only those of these ascending codes."""
+    return with_people(histories, histories.people[chosen])
+
+
 def only_seen(histories: Histories) -> Histories:
     """Recoded to the people and items that have an entry, so that nobody's mere later existence can be felt."""
-    people, items = np.unique(histories.person), np.unique(histories.item)
+    people = np.flatnonzero(np.diff(histories.start))
+    items = np.flatnonzero(np.bincount(histories.item, minlength=histories.n_items))
     start = np.append(histories.start[people], len(histories.item)).astype(np.int64)
     again = None if histories.repeatable is None else histories.repeatable[items]
     return replace(
         histories, people=histories.people[people], items=histories.items[items], start=start,
-        item=np.searchsorted(items, histories.item), repeatable=again,
+        item=np.cumsum(np.bincount(items, minlength=histories.n_items))[histories.item] - 1, repeatable=again,
+    )  # fmt: skip
+
+
+def people_within(histories: Histories, part: slice) -> Histories:
+    """The same coding of items; of the people only those of these codes, counted from the first."""
+    start = histories.start[part.start : part.stop + 1]
+    entries = slice(int(start[0]), int(start[-1]))
+    return replace(
+        histories, people=histories.people[part], start=start - start[0], item=histories.item[entries],
+        time=histories.time[entries],
     )  # fmt: skip
 
 
@@ -286,8 +305,7 @@ def with_people(histories: Histories, who: Names) -> Histories:
 def build_prefixes(histories: Histories, person: Ints, cut: Ints) -> Prefixes:
     """One row per (person, cut): what that person held strictly before the cut."""
     lo = histories.start[person]
-    key = person * (len(histories.moments) + 1) + np.searchsorted(histories.moments, cut)
-    length = np.searchsorted(histories.search_key, key) - lo
+    length = _first_from(histories.time, lo, histories.start[person + 1], cut) - lo
     entry_row = np.repeat(np.arange(len(person)), length)
     entry = np.arange(int(length.sum())) + np.repeat(lo - (np.cumsum(length) - length), length)
     pair = entry_row * max(histories.n_items, 1) + histories.item[entry]
@@ -312,8 +330,22 @@ def _checked(events: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
     return frame.with_columns(pl.Series("ts", as_ticks(frame["ts"]))), not frame.schema["ts"].is_integer()
 
 
-def _codes(column: str, code: str, names: Names) -> pl.DataFrame:
-    return pl.DataFrame({column: pl.Series(names.tolist(), dtype=pl.String), code: np.arange(len(names))})
+def _names(column: pl.Series) -> Names:
+    return np.asarray(column.unique().sort().to_list(), str)
+
+
+def _coding(names: Names) -> pl.Enum:
+    """Codes in the order of the names; strings of millions of rows are never compared with one another."""
+    return pl.Enum(pl.Series(names.tolist(), dtype=pl.String))
+
+
+def _first_from(time: Ints, low: Ints, high: Ints, cut: Ints) -> Ints:
+    """Of each stretch low..high of ascending times: the first place whose time is not before the cut, else high."""
+    while (low < high).any():
+        middle = (low + high) // 2
+        is_before = (low < high) & (time[np.minimum(middle, len(time) - 1)] < cut)
+        low, high = np.where(is_before, middle + 1, low), np.where(is_before, high, np.minimum(high, middle))
+    return low
 
 
 def _changes(values: Ints) -> Bools:

@@ -14,7 +14,7 @@ from pipelines.contracts.policy import StagePolicy
 
 
 def trust_order() -> pl.Expr:
-    """0 for the most trusted kind of judgement; one whose kind is not told is a peer's; rows of other modes come last."""
+    """0 for the most trusted kind of judgement; one whose kind is not told is a peer's; other rows come last."""
     order = {kind: place for place, kind in enumerate(FEEDBACK_KINDS)}
     place = pl.col("feedback_kind").fill_null("peer").replace_strict(order, return_dtype=pl.Int8, default=order["peer"])
     return pl.when(pl.col("mode") == "feedback").then(place).otherwise(len(order)).cast(pl.Int8)

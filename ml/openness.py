@@ -87,6 +87,11 @@ class Pairs:
     row: Ints
     item: Ints
 
+    def within(self, part: slice) -> "Pairs":
+        """The pairs of these rows, counted from the first of them."""
+        low, high = np.searchsorted(self.row, [part.start, part.stop])
+        return Pairs(self.row[low:high] - part.start, self.item[low:high])
+
     def mask(self, part: slice, n_items: int) -> Bools:
         """Rows of the block x items: is the pair named?"""
         low, high = np.searchsorted(self.row, [part.start, part.stop])

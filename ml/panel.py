@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from scipy import sparse
 
 from ml.histories import Bools, Doubles, Floats, Histories, Ints, Names, Prefixes
 from ml.policy import Policy
@@ -17,7 +18,7 @@ from ml.scorers.markov import Markov
 from ml.scorers.name_text import NameText, name_groups
 from ml.scorers.popularity import Popularity
 from ml.scorers.recent_popularity import RecentPopularity
-from ml.scorers.scorer import Scorer
+from ml.scorers.scorer import Scorer, SparseScorer, acquisition_matrix
 from ml.scorers.user_knn import UserKNN
 
 Family = Literal[
@@ -59,17 +60,32 @@ class Panel:
         """Channels x rows x items, in the order of CHANNELS; items nobody held when scorers were fitted get zeros from
         those that learn from histories."""
         scores = np.zeros((len(CHANNELS), len(prefixes), len(self.items)), np.float32)
-        learned = prefixes
-        if self.place is not None:
-            code = np.full(len(self.items), -1, np.int64)
-            code[self.place] = np.arange(len(self.place))
-            learned = prefixes.coded(code)
+        learned = prefixes if self.place is None else prefixes.coded(self._code)
         for number, (channel, family) in enumerate(CHANNELS.items()):
             if self.place is None or family != "history":
                 scores[number] = self.scorers[channel].score(prefixes)
             else:
                 scores[number][:, self.place] = self.scorers[channel].score(learned)
         return scores
+
+    def score_sparse(self, channel: str, prefixes: Prefixes) -> sparse.csr_matrix:
+        """Rows x items of one scorer, for those that can tell their scores other than zero."""
+        scorer = self.scorers[channel]
+        assert isinstance(scorer, SparseScorer)
+        if self.place is None or CHANNELS[channel] != "history":
+            return scorer.score_sparse(prefixes)
+        scores = scorer.score_sparse(prefixes.coded(self._code))
+        shape = (len(prefixes), len(self.items))
+        return sparse.csr_matrix((scores.data, self.place[scores.indices], scores.indptr), shape=shape)
+
+    @property
+    def _code(self) -> Ints:
+        """Of each item: its code among those that scorers learned, -1 for the others."""
+        if self.place is None:
+            return np.arange(len(self.items))
+        code = np.full(len(self.items), -1, np.int64)
+        code[self.place] = np.arange(len(self.place))
+        return code
 
     def observing(self, histories: Histories, names: Names | None = None) -> "Panel":
         """The same panel facing these histories: scorers stay frozen, adoption counts and the vocabulary move on.
@@ -112,12 +128,18 @@ class Panel:
         return new
 
 
-def fit_panel(histories: Histories, policy: Policy, *, names: Names | None = None, seed: int = 0) -> Panel:
-    """Fit every scorer on these histories. `names` has one entry an item; the ids are read as names without it."""
+def fit_panel(
+    histories: Histories, policy: Policy, *, names: Names | None = None, seed: int = 0, stands_for: float = 1.0
+) -> Panel:
+    """Fit every scorer on these histories. `names` has one entry an item; the ids are read as names without it.
+
+    stands_for: how many people each person is, where the histories are a sample.
+    """
     whole, recent, last = policy.taus
-    ease = Ease(ridge=policy.ease_ridge, entries=policy.row_entries).fit(histories)
+    held = acquisition_matrix(histories)
     knn = ItemKNN(neighbours=policy.item_neighbours, shrink=policy.item_shrink).fit(histories)
-    markov = Markov(tau=recent, entries=policy.row_entries).fit(histories)
+    markov = Markov(tau=recent, entries=policy.row_entries, seed=seed).fit(histories)
+    ease = Ease(ridge=policy.ease_ridge / stands_for, entries=policy.row_entries).fit_matrix(held)
     trend = RecentPopularity().fit(histories)
     stage, spread = _stages(histories)
     return Panel(
@@ -138,16 +160,11 @@ def fit_panel(histories: Histories, policy: Policy, *, names: Names | None = Non
             "recent_popularity": trend,
         },
         trend=trend,
-        popularity=Popularity().fit(histories).counts,
+        popularity=Popularity().fit(histories).counts * stands_for,
         stage=stage,
         stage_spread=spread,
         group=name_groups(histories.items if names is None else names),
     )
-
-
-def masked(scores: Floats, open_items: Bools) -> Floats:
-    """Scores with minus infinity where an item may not be recommended. Rows x items, or channels x rows x items."""
-    return np.where(open_items, scores, np.float32(-np.inf))
 
 
 def _stages(histories: Histories) -> tuple[Doubles, Doubles]:

@@ -13,6 +13,8 @@ from ml.histories import Histories
 
 Target = Literal["window", "step"]
 
+SPARSE_ROWS = 128  # people scored at a time where the catalogue is large: fewer cost calls, more leave the cache
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -24,6 +26,7 @@ class Policy:
     item_neighbours: int = 200
     user_neighbours: int = 500
     row_entries: int = 1000  # of an item x item row; dense below four times as many items
+    dense_items: int = 4_000  # past that many items scores are computed and merged sparsely, see docs/decisions/size
     taus: tuple[float, float, float] = (np.inf, 5.0, 0.7)  # whole history, last handful of moments, last moment
     days: float = 60.0  # a history weighed by calendar: what was used in the last two months counts most
     per_scorer: int = 30  # candidates each main scorer names
@@ -42,10 +45,15 @@ class Policy:
     learning_rate: float = 0.08
     steps: tuple[float, ...] = (0.0, 0.5, 1.0)  # tried for mixing in the boosted residual
     min_boosting_cases: int = 400  # fewer cases than this overfit fifteen leaves
+    # Cases are few and scorers of the past settle with far fewer people than there may be; the scorers in use learn
+    # from everybody. Over two thirds of the people teach the ranker, the others hold the probability to account.
+    training_people: int = 150_000
     block_cells: int = 1_000_000  # rows x items scored at a time: 4 MB a scorer
 
     def block_rows(self, n_items: int) -> int:
         """People in a block, so that one dense score matrix keeps to `block_cells`."""
+        if n_items > self.dense_items:
+            return SPARSE_ROWS
         return max(16, min(2048, self.block_cells // max(n_items, 1)))
 
 
@@ -55,6 +63,7 @@ def choose_policy(histories: Histories, *, target: Target = "window") -> Policy:
     items = max(histories.n_items, 1)
     # A sixth of a small catalogue holds next to all that comes next; past a hundred, more cost time and add little.
     candidates = int(np.clip(items / 6.0, 60.0, 100.0))
+    is_large = items > Policy.dense_items
     return Policy(
         target=target,
         candidates=candidates,
@@ -64,4 +73,8 @@ def choose_policy(histories: Histories, *, target: Target = "window") -> Policy:
         ease_ridge=float(np.clip(4.0 * pairs / items, 20.0, 600.0)),
         # A cosine deserves trust once as many holders stand behind it as a typical item has.
         item_shrink=float(np.clip(pairs / items, 10.0, 50.0)),
+        item_neighbours=150 if is_large else 200,
+        row_entries=150 if is_large else 1000,
+        # A freeze costs a panel, and a panel of many items minutes: two keep all but a hundredth of the accuracy.
+        freezes=(0.4, 0.7) if is_large else (0.2, 0.4, 0.6, 0.8),
     )

@@ -8,8 +8,10 @@ from itertools import pairwise
 
 import polars as pl
 
-from ml.explain import explain_steps, tell_how
+from ml.explain import explain_steps
+from ml.facts import gather_facts
 from ml.motives import Surroundings, no_preferences, score_motives
+from ml.telling import tell_change, tell_how
 from pipelines.contracts.fields import STAGES
 from pipelines.contracts.policy import Policy, Weights
 
@@ -64,29 +66,45 @@ def deepening_steps(mastery: pl.DataFrame, people: pl.Series) -> pl.DataFrame:
 
 
 def build_rows(
-    candidates: pl.DataFrame, around: Surroundings, ways: pl.DataFrame, people: pl.DataFrame, policy: Policy
+    listed: pl.DataFrame,
+    changes: pl.DataFrame,
+    around: Surroundings,
+    ways: pl.DataFrame,
+    people: pl.DataFrame,
+    policy: Policy,
 ) -> pl.DataFrame:
-    """One row per person and recommended step, best first; one row that says why for everyone of `people` without.
+    """One row per person and listed step, best first; one row that says why for everyone of `people` without.
 
-    candidates: person_id, step_id, skill_id, kind, from_stage, to_stage, probability, score and the ranker's
-    contribution_<family> columns. people: person_id of everyone who is to get a row.
-    """
-    names = around.skills.select("skill_id", "skill_name", "capability_name")
-    steps = candidates.rename({"score": "utility"}).join(names, on="skill_id", how="left", maintain_order="left")
-    steps = blend(score_motives(steps, around), policy.weights, around.preferences)
-    listed = pick_list(steps, policy)
-    families = [name.removeprefix("contribution_") for name in listed.columns if name.startswith("contribution_")]
-    told = tell_how(explain_steps(listed, families), ways, policy.minimum_people)
+    listed: of `list_steps`. changes: of `find_counterfactuals`. people: person_id of everyone who is to get a row.
+    """  # fmt: skip
+    told = tell_how(explain_steps(gather_facts(listed, around)), ways, policy.minimum_people)
+    told = told.join(tell_change(changes, around.skills), on=("person_id", "skill_id"), how="left")
     columns = (
         "person_id", "rank", "skill_id", "from_stage", "to_stage", "kind", "probability", "score", *MOTIVES, "reasons",
-        "explanation", "how",
+        "explanation", "counterfactual", "how", "is_accepted",
     )  # fmt: skip
     rows = told.select(columns).with_columns(pl.lit(None, pl.String).alias("no_recommendation_reason"))
     return pl.concat([rows, _rows_that_say_why(rows, people, around.mastery)]).sort("person_id", "rank")
 
 
+def list_steps(candidates: pl.DataFrame, around: Surroundings, policy: Policy) -> pl.DataFrame:
+    """One row per person and step of their list (rank from 1), with motives, score and names: the policy after the
+    model.
+
+    candidates: person_id, step_id, skill_id, kind, from_stage, to_stage, probability, score (the ranker's utility) and
+    its contribution_<family> columns, which come out less their mean over the person's candidates; is_accepted marks
+    steps the person said yes to, which stay on the list before all others (no column: none).
+    """
+    names = around.skills.select("skill_id", "skill_name", "capability_name")
+    steps = candidates.rename({"score": "utility"}).join(names, on="skill_id", how="left", maintain_order="left")
+    families = [name for name in steps.columns if name.startswith("contribution_")]
+    steps = steps.with_columns(pl.col(name) - pl.col(name).mean().over("person_id") for name in families)
+    return pick_list(blend(score_motives(steps, around), policy.weights, around.preferences), policy)
+
+
 def blend(steps: pl.DataFrame, weights: Weights, preferences: pl.DataFrame | None = None) -> pl.DataFrame:
-    """Add `score` = weighted mean of relative probability and the motives; a motive that is null takes no part.
+    """Add `score` = weighted mean of relative probability and the motives; a motive that is null takes no part. What
+    each gives to it stands in part_probability, part_mastery, part_autonomy and part_purpose, which sum to it.
 
     Relative: the step's probability over the best of the same person, since probabilities of a busy and of a quiet
     person differ by orders of magnitude, and motives do not. Where there is none, the softmax of the utility; 0 for a
@@ -98,28 +116,42 @@ def blend(steps: pl.DataFrame, weights: Weights, preferences: pl.DataFrame | Non
     asked = no_preferences() if preferences is None else preferences
     steps = steps.with_columns(relative.fill_nan(0.0).alias("relative"))
     steps = steps.join(asked, on="person_id", how="left", maintain_order="left")
-    own = {name: pl.col(f"{name}_weight").fill_null(getattr(weights, name)) for name in MOTIVES}
-    parts = {"relative": pl.lit(weights.probability), **own}
-    total = pl.sum_horizontal(pl.col(name) * weight for name, weight in parts.items())
+    weighed = {"probability": ("relative", pl.lit(weights.probability))}
+    weighed |= {name: (name, pl.col(f"{name}_weight").fill_null(getattr(weights, name))) for name in MOTIVES}
     weight = pl.sum_horizontal(
-        pl.when(pl.col(name).is_not_null()).then(weight).otherwise(0.0) for name, weight in parts.items()
+        pl.when(pl.col(name).is_not_null()).then(by).otherwise(0.0) for name, by in weighed.values()
     )
-    score = (total / weight).fill_nan(0.0).alias("score")
-    return steps.with_columns(score).drop("relative", *(f"{name}_weight" for name in MOTIVES))
+    steps = steps.with_columns(
+        (pl.col(name) * by / weight).fill_nan(0.0).alias(f"part_{motive}") for motive, (name, by) in weighed.items()
+    )
+    score = pl.sum_horizontal(f"part_{motive}" for motive in weighed)
+    return steps.with_columns(score.alias("score")).drop("relative", *(f"{name}_weight" for name in MOTIVES))
+
+
+def mark_accepted(steps: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
+    """The steps with is_accepted: whether the person said yes to it (`accepted`: person_id, step_id)."""
+    marks = accepted.select("person_id", "step_id", pl.lit(True).alias("is_accepted"))
+    found = steps.join(marks, on=("person_id", "step_id"), how="left", maintain_order="left")
+    return found.with_columns(pl.col("is_accepted").fill_null(False))
 
 
 def pick_list(steps: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """The first `list_length` steps of each person, ranked from 1.
 
-    Variety: one step a micro-skill, and steps beyond `per_capability` of one capability come after all others.
+    What the person accepted comes first, and stays however long the list. Variety: one step a micro-skill, and steps
+    beyond `per_capability` of one capability come after all others.
     """
-    best = steps.sort("person_id", "score", "step_id", descending=[False, True, False])
+    if "is_accepted" not in steps.columns:
+        steps = steps.with_columns(pl.lit(False).alias("is_accepted"))
+    best = steps.sort("person_id", "is_accepted", "score", "step_id", descending=[False, True, True, False])
     best = best.unique(("person_id", "skill_id"), keep="first", maintain_order=True)
     place = pl.int_range(pl.len()).over("person_id", pl.col("capability_name").fill_null(pl.col("skill_id")))
-    best = best.with_columns((place >= policy.per_capability).alias("crowded"))
-    best = best.sort("person_id", "crowded", "score", "step_id", descending=[False, False, True, False])
+    best = best.with_columns(((place >= policy.per_capability) & ~pl.col("is_accepted")).alias("crowded"))
+    order = ("person_id", "is_accepted", "crowded", "score", "step_id")
+    best = best.sort(order, descending=[False, True, False, True, False])
     rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("person_id").alias("rank")
-    return best.with_columns(rank).filter(pl.col("rank") <= policy.list_length).drop("crowded")
+    fits = (pl.col("rank") <= policy.list_length) | pl.col("is_accepted")
+    return best.with_columns(rank).filter(fits).drop("crowded")
 
 
 def _rows_that_say_why(rows: pl.DataFrame, people: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFrame:
@@ -127,6 +159,10 @@ def _rows_that_say_why(rows: pl.DataFrame, people: pl.DataFrame, mastery: pl.Dat
     known = mastery.select("person_id", pl.lit(True).alias("has_evidence")).unique()
     reason = pl.when(pl.col("has_evidence")).then(pl.lit("nothing_eligible")).otherwise(pl.lit("too_little_evidence"))
     said = without.join(known, on="person_id", how="left")
+    if "no_recommendation_reason" in people.columns:
+        told = people.select("person_id", "no_recommendation_reason").unique("person_id")
+        said = said.join(told, on="person_id", how="left")
+        reason = pl.coalesce("no_recommendation_reason", reason)
     return said.select(
         pl.col("person_id") if name == "person_id"
         else reason.alias(name) if name == "no_recommendation_reason"

@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
-from ml.calibration import Calibrator, activity, calibration_inputs, fit_calibrator
-from ml.candidates import Candidates, pick_candidates
+from ml.answers import Best, answer_frame, join_best, nobody
+from ml.calibration import PROMISED, Calibrator, activity, calibration_inputs, fit_calibrator
+from ml.candidates import pick_candidates, pick_popular
 from ml.features import FEATURES, ExtraFeatures, Nominates
 from ml.histories import (
     DAY,
@@ -27,15 +28,18 @@ from ml.histories import (
     before,
     build_prefixes,
     only_seen,
+    people_within,
     positions,
     read_histories,
+    some_people,
     with_items,
     with_people,
 )
-from ml.openness import FREE, Rules, code_pairs, code_rules
+from ml.openness import FREE, Pairs, Rules, code_pairs, code_rules
 from ml.panel import Panel, fit_panel
 from ml.policy import Policy, choose_policy
 from ml.ranker import Ranker, fit_ranker
+from ml.spread import spread
 from ml.training import (
     Cases,
     all_features,
@@ -50,6 +54,7 @@ from ml.training import (
 
 Progress = Callable[[str, float], None]
 
+PEOPLE_PER_TASK = 4_096  # of one job: enough to be worth handing over, few enough to keep all jobs busy to the end
 CALIBRATION_SPANS = 4  # horizons looked back: more outcomes, and scorers as stale as they become in use
 ACTIVE_DAYS = 365  # people without a use for so long seldom acquire anything: a weighted sample of them will do
 
@@ -100,11 +105,12 @@ class Recommender:
         open_items = self.rules.open_items(prefixes, histories.n_items)
         if eligible is not None:
             open_items &= eligible
-        scores = self.panel.score(prefixes)
-        candidates, prior = pick_candidates(scores, open_items, self.policy, nominated(self.extra, prefixes, histories))
         if self.ranker is None:
-            candidates, prior = _by_popularity(self.panel, open_items, self.policy)
-        features = all_features(self.panel, prefixes, scores, open_items, candidates, histories, self.extra)
+            candidates, prior = pick_popular(self.panel.popularity, open_items, self.policy)
+        else:
+            also = nominated(self.extra, prefixes, histories)
+            candidates, prior = pick_candidates(self.panel, prefixes, open_items, self.policy, also)
+        features = all_features(self.panel, prefixes, candidates, histories, self.extra)
         shape = candidates.item.shape
         if self.ranker is None:
             utility = candidates.prior.astype(np.float64)
@@ -113,7 +119,8 @@ class Recommender:
         utility = np.where(candidates.real, utility, -np.inf)
         probability = np.full(shape, np.nan)
         if self.calibrator is not None:
-            inputs = calibration_inputs(utility, candidates.real, activity(histories, person, cut), prefixes)
+            who = activity(histories, person, cut)
+            inputs = calibration_inputs(utility, candidates.real, who, prefixes, features)
             probability = self.calibrator.probability(inputs).reshape(shape)
         order = np.lexsort((candidates.item, -utility), axis=1)[:, :k]
         blocked = features.reshape(*shape, -1)
@@ -146,6 +153,7 @@ class Recommender:
         repeatable: pl.Series | None = None,
         names: pl.DataFrame | None = None,
         k: int = 10,
+        n_jobs: int | None = None,
     ) -> pl.DataFrame:
         """One row a (person, item) among the best k of each person, sorted by person and rank.
 
@@ -155,7 +163,8 @@ class Recommender:
         whose required items are held, and which is `eligible` and not `barred` (both person_id, skill_id; None: no
         limit). `requires` (skill_id, requires_id) and `repeatable` (ids) are those of the fit where not given. Events
         after `as_of` are not looked at. Items unknown when the recommender was fitted are ranked by what is known of
-        them now: their names (`names`: skill_id, name; ids without), their adoption so far.
+        them now: their names (`names`: skill_id, name; ids without), their adoption so far. Blocks of people go through
+        joblib (see ml.spread): `n_jobs`, its threads or its backend change nothing in the answer.
         """
         who = np.unique(np.asarray(list(people), str))
         cut = as_tick(as_of) + 1
@@ -169,41 +178,42 @@ class Recommender:
         histories = with_people(replace(everyone, repeatable=again), who)
         allowed = None if eligible is None else code_pairs(eligible, who, everyone.items)
         refused = None if barred is None else code_pairs(barred, who, everyone.items)
-        frames = []
-        with threadpool_limits(1):  # one thread a product: the order of sums, hence the last digit, is always the same
-            for part in blocks(len(who) if histories.n_items else 0, self.policy.block_rows(histories.n_items)):
-                person = np.arange(part.start, part.stop)
-                mask = None if allowed is None else allowed.mask(part, histories.n_items)
-                if refused is not None:
-                    mask = (True if mask is None else mask) & ~refused.mask(part, histories.n_items)
-                ranked = ready.rank_block(histories, person, np.full(len(person), cut), k, mask)
-                frames.append(ready._frame(ranked, who[part]))
-        return pl.concat(frames) if frames else self._frame_of_nobody()
+        parts = list(blocks(len(who) if histories.n_items else 0, PEOPLE_PER_TASK))
+        tasks = [
+            (
+                people_within(histories, part),
+                cut,
+                k,
+                None if allowed is None else allowed.within(part),
+                None if refused is None else refused.within(part),
+            )
+            for part in parts
+        ]
+        families = () if self.ranker is None else self.ranker.families
+        found = spread(ready._best_of, tasks, n_jobs=n_jobs)
+        best = join_best(found, [part.start for part in parts]) if found else nobody(families)
+        return answer_frame(best, who, ready.panel.items, families)
 
-    def _frame(self, ranked: Ranked, who: Names) -> pl.DataFrame:
-        rows, place = np.nonzero(ranked.real)
-        features = ranked.features[rows, place]
-        parts = self.ranker.contributions(features) if self.ranker is not None else {}
-        probability = pl.Series(ranked.probability[rows, place]).fill_nan(None)
-        return pl.DataFrame(
-            {
-                "person_id": pl.Series(who[rows].tolist(), dtype=pl.String),
-                "skill_id": pl.Series(self.panel.items[ranked.item[rows, place]].tolist(), dtype=pl.String),
-                "rank": (place + 1).astype(np.int32),
-                "score": ranked.utility[rows, place],
-                "probability": probability,
-                **{f"contribution_{family}": values for family, values in parts.items()},
-            }
-        )
-
-    def _frame_of_nobody(self) -> pl.DataFrame:
-        none = np.zeros((0, 1), np.int64)
-        width = len(self.ranker.features) if self.ranker is not None else len(FEATURES)
-        blank = Ranked(
-            none, none.astype(float), none.astype(float), none.astype(bool),
-            np.zeros((0, 1), np.float32), np.zeros((0, 1, width), np.float32),
-        )  # fmt: skip
-        return self._frame(blank, np.zeros(0, str))
+    def _best_of(self, histories: Histories, cut: int, k: int, allowed: Pairs | None, refused: Pairs | None) -> Best:
+        """The best k of all these people, scored block by block."""
+        found, first = [], []
+        for part in blocks(histories.n_people, self.policy.block_rows(histories.n_items)):
+            person = np.arange(part.start, part.stop)
+            mask = None if allowed is None else allowed.mask(part, histories.n_items)
+            if refused is not None:
+                mask = (True if mask is None else mask) & ~refused.mask(part, histories.n_items)
+            ranked = self.rank_block(histories, person, np.full(len(person), cut), k, mask)
+            row, place = np.nonzero(ranked.real)
+            said = {} if self.ranker is None else self.ranker.contributions(ranked.features[row, place])
+            shares = np.stack(list(said.values()), axis=1) if said else np.zeros((len(row), 0))
+            item, utility, probability = (
+                ranked.item[row, place],
+                ranked.utility[row, place],
+                ranked.probability[row, place],
+            )
+            found.append(Best(row, item, place, utility, probability, shares))
+            first.append(part.start)
+        return join_best(found, first)
 
 
 def fit_recommender(
@@ -252,29 +262,48 @@ def fit_on(
     calibrated: bool = True,
 ) -> Recommender:
     """`fit_recommender` on coded histories, all before `end`; without a probability where it is not asked for."""
-    now = _fit_core(histories, end, horizon, policy, names, extra, seed, rules)
+    teachers, judges, stands_for = share_people(histories, policy.training_people, seed)
+    panel = fit_panel(histories, policy, names=names, seed=seed)
+    now = _fit_core(teachers, panel, end, horizon, policy, names, extra, seed, rules, stands_for=stands_for)
+    window = replace(now.window, n_people=histories.n_people, n_events=len(histories.item))
+    now = replace(now, window=window)
     progress("ranker", 0.6)
     if not calibrated or now.ranker is None or policy.target == "step" or not histories.is_calendar:
         return now
     # Some horizons earlier the same fit did not know the last ones: its promises can be held against them.
     spans = CALIBRATION_SPANS if end - CALIBRATION_SPANS * horizon > int(np.median(histories.time)) else 1
     then = end - spans * horizon
-    past = before(histories, then)
-    seen = np.unique(past.item)
-    earlier = _fit_core(
-        only_seen(past), then, horizon, policy, None if names is None else names[seen], extra, seed,
-        rules.narrowed(seen), like=now.ranker,
-    )  # fmt: skip
+    past = before(teachers, then)
+    seen = np.flatnonzero(np.bincount(past.item, minlength=past.n_items))
+    past, words, narrow = only_seen(past), None if names is None else names[seen], rules.narrowed(seen)
+    panel = fit_panel(past, policy, names=words, seed=seed, stands_for=stands_for)
+    if judges is teachers:
+        earlier = _fit_core(past, panel, then, horizon, policy, words, extra, seed, narrow, like=now.ranker)
+    else:  # the ranker never saw the judges: it need not be learned again
+        earlier = replace(now, panel=panel, rules=narrow)
     if earlier.ranker is None:
         return now
-    parts = [promises(earlier, histories, end - turn * horizon, horizon) for turn in range(1, spans + 1)]
+    parts = [promises(earlier, judges, end - turn * horizon, horizon) for turn in range(1, spans + 1)]
     inputs, came_true, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
+    turn = np.repeat(np.arange(len(parts)), [len(part[1]) for part in parts])
     progress("calibration", 1.0)
-    return replace(now, calibrator=fit_calibrator(inputs, came_true, weight))
+    return replace(now, calibrator=fit_calibrator(inputs, came_true, weight, turn))
+
+
+def share_people(histories: Histories, most: int, seed: int) -> tuple[Histories, Histories, float]:
+    """Who teaches the ranker, who judges its promises, and how many people each of them stands for.
+
+    Up to `most` people everybody does both; of more, so many teach and up to half as many others judge.
+    """
+    if histories.n_people <= most:
+        return histories, histories, 1.0
+    order = np.random.default_rng(seed).permutation(histories.n_people)
+    teachers, judges = (np.sort(part) for part in (order[:most], order[most : most + most // 2]))
+    return some_people(histories, teachers), some_people(histories, judges), histories.n_people / most
 
 
 def promises(recommender: Recommender, histories: Histories, cut: int, horizon: int) -> tuple[Floats, Bools, Doubles]:
-    """Calibration inputs, outcomes and weights of the candidates of people with a history at the cut."""
+    """Calibration inputs, outcomes and weights of the best candidates of people with a history at the cut."""
     known = with_items(histories, recommender.panel.items)
     known = replace(known, repeatable=recommender.rules.repeatable)
     cases, weight = _sampled(window_cases(known, np.array([cut]), horizon, idle=True), known, recommender)
@@ -284,10 +313,12 @@ def promises(recommender: Recommender, histories: Histories, cut: int, horizon: 
         some = cases.take(np.arange(part.start, part.stop))
         ranked = observing.rank_block(known, some.person, some.cut, recommender.policy.candidates)
         prefixes = build_prefixes(known, some.person, some.cut)
-        matrix = calibration_inputs(ranked.utility, ranked.real, activity(known, some.person, some.cut), prefixes)
-        real = ranked.real.ravel()
-        heavy = np.repeat(weight[part], ranked.item.shape[1])
-        parts.append((matrix[real], some.label(ranked.item, known.n_items).ravel()[real], heavy[real]))
+        who = activity(known, some.person, some.cut)
+        flat = ranked.features.reshape(ranked.real.size, -1)
+        matrix = calibration_inputs(ranked.utility, ranked.real, who, prefixes, flat)
+        real = ranked.real & (np.arange(ranked.real.shape[1]) < PROMISED)
+        heavy = np.broadcast_to(weight[part, None], real.shape)
+        parts.append((matrix[real.ravel()], some.label(ranked.item, known.n_items)[real], heavy[real]))
     if not parts:
         return np.zeros((0, 1), np.float32), np.zeros(0, bool), np.zeros(0)
     inputs, outcomes, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -324,6 +355,7 @@ def name_array(names: pl.DataFrame | None, items: Names) -> Names | None:
 
 def _fit_core(
     histories: Histories,
+    panel: Panel,
     end: int,
     horizon: int,
     policy: Policy,
@@ -332,8 +364,9 @@ def _fit_core(
     seed: int,
     rules: Rules = FREE,
     like: Ranker | None = None,
+    stands_for: float = 1.0,
 ) -> Recommender:
-    panel = fit_panel(histories, policy, names=names, seed=seed)
+    """A recommender with this panel, its ranker learned from these histories."""
     cases = training_cases(histories, policy, horizon=horizon, end=end, seed=seed, cold=isinstance(extra, Nominates))
     cases = drop_closed(cases, histories, rules, policy.block_rows(histories.n_items))
     first = int(histories.time.min(initial=end))
@@ -343,20 +376,11 @@ def _fit_core(
         reason = f"{len(cases)} past steps to learn from, {policy.min_cases} needed: ordered by popularity"
         return replace(bare, reason=reason)
     fit_rows = frozen_rows if policy.target == "window" and histories.is_calendar else cross_fitted_rows
-    rows = fit_rows(histories, cases, policy, names=names, extra=extra, seed=seed, rules=rules)
+    rows = fit_rows(histories, cases, policy, names=names, extra=extra, seed=seed, rules=rules, stands_for=stands_for)
     if int(rows.teaches.sum()) < policy.min_cases:
         return replace(bare, reason="too few past steps were among their candidates: ordered by popularity")
     features = (*FEATURES, *(extra.declared if extra is not None else ()))
     return replace(bare, ranker=fit_ranker(rows, features, policy, seed=seed, like=like))
-
-
-def _by_popularity(panel: Panel, open_items: Bools, policy: Policy) -> tuple[Candidates, Floats]:
-    counts = np.broadcast_to(np.log1p(panel.popularity).astype(np.float32), open_items.shape)
-    prior = np.where(open_items, counts, np.float32(-np.inf))
-    size = min(policy.candidates, prior.shape[1])
-    item = np.argsort(-prior, axis=1, kind="stable")[:, :size].astype(np.int64)
-    taken = np.take_along_axis(prior, item, axis=1)
-    return Candidates(item, taken, np.isfinite(taken)), prior
 
 
 def _silent(stage: str, share: float) -> None:

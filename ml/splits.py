@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from ml.histories import Histories, Ints, before, only_seen
+from ml.histories import Bools, Histories, Ints, before, only_seen, positions
 from ml.openness import FREE, Rules
 from ml.policy import choose_policy
 from ml.training import Cases, drop_closed, step_cases, window_cases
@@ -28,7 +28,15 @@ class Exam:
     cases: Cases
     frozen_at: int | None
     everyone: Cases  # all with a history, whether or not they acquired anything: for reliability
+    newcomers: Cases  # people whose first event lies in the window: nothing but who they are is known of them
     rules: Rules = FREE
+
+    def rare_items(self, below: int) -> Bools:
+        """Items of `whole` that fewer than so many people held when the models were frozen."""
+        holders = np.zeros(self.whole.n_items, np.int64)
+        place = positions(self.train.items, self.whole.items)
+        holders[place] = np.bincount(self.train.acquisitions.item, minlength=self.train.n_items)
+        return np.asarray(holders < below, bool)
 
     def views(self, cases: Cases) -> Iterator[tuple[Ints, Histories]]:
         """Rows of cases, and the histories that may be looked at for them: what happened before their window."""
@@ -39,21 +47,22 @@ class Exam:
             yield np.flatnonzero(cases.cut == cut), before(self.whole, cut)
 
 
-def split_time(whole: Histories, horizon: int) -> Exam:
-    """Freeze at the latest date that leaves FUTURE_SHARE of the acquisitions in whole windows after it."""
+def split_time(whole: Histories, horizon: int, *, last: bool = False) -> Exam:
+    """Freeze at the latest date that leaves FUTURE_SHARE of the acquisitions in whole windows after it, or one window
+    before the end where only the `last` one is asked for."""
     if not whole.is_calendar:
         raise ValueError("a time split needs dates or times in ts; with an integer order use split='leave-last'")
     got = whole.reaches.time
     end = int(whole.time.max(initial=0)) + 1
     needed = FUTURE_SHARE * len(got)
     windows = 1
-    while (got >= end - windows * horizon).sum() < needed:
+    while not last and (got >= end - windows * horizon).sum() < needed:
         windows += 1
     freeze = end - windows * horizon
     train = only_seen(before(whole, freeze))
     cuts = freeze + horizon * np.arange(windows, dtype=np.int64)
     everyone = window_cases(whole, cuts, horizon, idle=True)
-    exam = Exam(train, whole, _with_target(everyone), freeze, everyone)
+    exam = Exam(train, whole, _with_target(everyone), freeze, everyone, _newcomers(whole, cuts, horizon))
     if not len(exam.cases) or train.n_people < 2:
         raise ValueError(
             f"{len(exam.cases)} cases after and {train.n_people} people before the freeze: use a shorter horizon"
@@ -68,7 +77,13 @@ def split_leave_last(whole: Histories) -> Exam:
         raise ValueError("nobody acquired items at two moments: there is nothing to hold out")
     cut = np.full(whole.n_people, np.iinfo(np.int64).max)
     cut[cases.person] = cases.cut
-    return Exam(only_seen(before(whole, cut)), whole, cases, None, cases)
+    return Exam(only_seen(before(whole, cut)), whole, cases, None, cases, cases.take(np.zeros(0, np.int64)))
+
+
+def _newcomers(whole: Histories, cuts: Ints, horizon: int) -> Cases:
+    cases = window_cases(whole, cuts, horizon, cold=True)
+    begin = np.append(whole.time, np.iinfo(np.int64).max)[whole.start[:-1]]
+    return cases.take(np.flatnonzero(begin[cases.person] >= cases.cut))
 
 
 def _with_target(cases: Cases) -> Cases:
@@ -79,7 +94,8 @@ def under(exam: Exam, rules: Rules) -> Exam:
     """The exam under rules: targets that were not open at the cut are dropped, and cases left without any."""
     block = choose_policy(exam.train).block_rows(exam.whole.n_items)
     everyone = drop_closed(exam.everyone, exam.whole, rules, block)
-    return replace(exam, cases=_with_target(everyone), everyone=everyone, rules=rules)
+    newcomers = _with_target(drop_closed(exam.newcomers, exam.whole, rules, block))
+    return replace(exam, cases=_with_target(everyone), everyone=everyone, newcomers=newcomers, rules=rules)
 
 
 def as_dated(events: pl.DataFrame) -> pl.DataFrame:

@@ -82,7 +82,7 @@ def missing_for_next(policy: StagePolicy) -> pl.Expr:
         lacks("repetition", _has_repetition(policy.master.repetition_hours, policy.master.repetition_days)),
         lacks("sustained_repetition", _sustained() >= policy.master.sustained_days),
         lacks("feedback_from_several", pl.col("judge_count") >= policy.master.judges),
-        lacks("teaching", pl.col("teaching_count") >= policy.master.teaching),
+        lacks("teaching", _lessons(policy) >= policy.master.teaching),
     )
     index = pl.col("stage_index")
     first = pl.concat_list(pl.lit("first_practice"))

@@ -3,11 +3,11 @@
 Belongs here: the fitted model, its fit, and levels as of a moment; the declared formula where too little was judged.
 Does not belong here: stages (`ml.mastery`), half-lives (`ml.decay`), how good it is (`ml.tracing_proof`).
 
-Performance factors analysis (Pavlik, Cen and Koedinger 2009) with decayed counts and recency as in Gervet et al. 2020
+Performance factors analysis (Pavlik, Cen and Koedinger 2009) with log counts and recency as in Gervet et al. 2020
 ("When is deep learning the best approach to knowledge tracing?"): a logit of the micro-skill's intercept and of
-log(1 + sum) of practice, observation, teaching, successes and failures, each row weighed by 2^(-age / half-life), and
-of the freshness of the last practice. Coefficients are bounded: failures can only lower a level, all else only raise
-it; so more evidence never lowers a level unless it is a negative judgement.
+log(1 + sum) of practice, observation, teaching, successes and failures, that of practice times the freshness of the
+last one, 2^(-days / half-life of the micro-skill). Coefficients are bounded: failures can only lower a level, all else
+only raise it; so more evidence never lowers a level unless it is a negative judgement.
 """
 
 import json
@@ -21,6 +21,7 @@ import polars as pl
 from scipy import optimize, special
 
 from ml.decay import (
+    FADING,
     SUMS,
     Doubles,
     Ints,
@@ -28,17 +29,18 @@ from ml.decay import (
     candidate_half_lives,
     gather_outcomes,
     shrink_half_lives,
-    sum_before,
     weigh_rows,
 )
 from pipelines.contracts.policy import StagePolicy
 
-FEATURES = (*SUMS, "fresh")
-_SIGNS = np.array([1.0, 1.0, 1.0, 1.0, -1.0, 1.0])
+_SIGNS = tuple(-1.0 if name == "failed" else 1.0 for name in SUMS)
 # Judgements learnt from: a dozen numbers and an intercept a micro-skill do not get better with more.
 MOST_OUTCOMES = 60_000
 # A standard deviation of one logit between micro-skills is a wide spread; coefficients are hardly held back.
 _INTERCEPT_PENALTY, _PENALTY = 1.0, 1e-2
+# Half-lives and coefficients are fitted in turn; after the second round neither moves by more than rounding.
+_ROUNDS = 2
+_NEWTON_STEPS = 6
 # The variance of people around the model stays within what a logit can be told apart by.
 _LEAST_SPREAD, _MOST_SPREAD = 0.05, 4.0
 Z_90 = 1.6449  # normal quantile of a 90 % interval
@@ -58,7 +60,7 @@ class Tracing:
     intercept: float = 0.0
     intercepts: tuple[float, ...] = ()  # what a micro-skill adds
     intercept_variances: tuple[float, ...] = ()
-    coefficients: tuple[float, ...] = ()  # of FEATURES
+    coefficients: tuple[float, ...] = ()  # of SUMS
     covariance: tuple[tuple[float, ...], ...] = ()  # of intercept and coefficients
     spread: float = 0.0  # variance of pairs of person and micro-skill around the model
 
@@ -83,7 +85,7 @@ class Tracing:
 def read_tracing(text: str) -> Tracing:
     """The model that `to_json` wrote. Raises ValueError or TypeError for any other text."""
     found: dict[str, Any] = json.loads(text)
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
     given["covariance"] = tuple(tuple(row) for row in given["covariance"])
     return Tracing(**given)
 
@@ -97,20 +99,19 @@ def fit_tracing(evidence: pl.DataFrame, moment: datetime, policy: StagePolicy) -
     """The model of all judgements up to that moment; the declared one where they are too few."""
     outcomes = gather_outcomes(evidence.filter(pl.col("occurred_at") <= moment), policy, MOST_OUTCOMES)
     rarer = min(int(outcomes.positive.sum()), int((~outcomes.positive).sum()))
-    if len(outcomes.at) < policy.tracing_outcomes or rarer < policy.tracing_outcomes / 10:
+    if len(outcomes.pair) < policy.tracing_outcomes or rarer < policy.tracing_outcomes / 10:
         return declared_tracing(policy)
     candidates = candidate_half_lives(policy)
     size = len(outcomes.skill_ids)
-    tried = [_features(sum_before(outcomes, np.full(size, days))) for days in candidates]
-    fits = [_fit(features, outcomes) for features in tried]
-    best = fits[int(np.argmax([fit.likelihood for fit in fits]))]
-    by_skill = np.column_stack([
-        np.asarray(np.bincount(outcomes.skill, _log_likelihood(best.logits(one, outcomes.skill), outcomes), size))
-        for one in tried
-    ]).astype(np.float64)  # fmt: skip
-    half_lives = shrink_half_lives(by_skill, candidates, policy)
-    features = _features(sum_before(outcomes, half_lives.astype(np.float64)))
-    final = _fit(features, outcomes)
+    tried = [_features(outcomes.sums, outcomes.freshness(np.full(size, days))) for days in candidates]
+    half_lives = np.full(size, policy.rusty_after_days, dtype=np.int64)
+    features = _features(outcomes.sums, outcomes.freshness(half_lives.astype(np.float64)))
+    fit = _fit(features, outcomes)
+    for _ in range(_ROUNDS):
+        likelihood = np.column_stack([_profile(fit, one, outcomes) for one in tried])
+        half_lives = shrink_half_lives(likelihood, candidates, policy)
+        features = _features(outcomes.sums, outcomes.freshness(half_lives.astype(np.float64)))
+        fit = _fit(features, outcomes, fit)
     tracing = Tracing(
         is_fitted=True,
         default_half_life=int(np.median(half_lives)),
@@ -118,7 +119,7 @@ def fit_tracing(evidence: pl.DataFrame, moment: datetime, policy: StagePolicy) -
         half_lives=tuple(int(days) for days in half_lives),
         judged=tuple(int(count) for count in np.bincount(outcomes.skill, minlength=size)),
     )
-    return _with_uncertainty(tracing, final, features, outcomes)
+    return _with_uncertainty(tracing, fit, features, outcomes)
 
 
 def trace_levels(rows: pl.DataFrame, moment: datetime, policy: StagePolicy, tracing: Tracing) -> pl.DataFrame:
@@ -131,12 +132,14 @@ def trace_levels(rows: pl.DataFrame, moment: datetime, policy: StagePolicy, trac
     aged = rows.lazy().join(by_skill.lazy(), on="skill_id", how="left", maintain_order="left")
     span = pl.col("half_life").fill_null(tracing.default_half_life)
     age = (pl.lit(moment) - pl.col("occurred_at")).dt.total_seconds() / 86_400
-    aged = aged.with_columns((2.0 ** (-age / span)).alias("kept"), *weigh_rows(policy))
+    faded = 2.0 ** (-age / max(policy.rusty_after_days, 1))
+    aged = aged.with_columns((2.0 ** (-age / span)).alias("kept"), faded.alias("faded"), *weigh_rows(policy))
+    aged = aged.with_columns(pl.col(name) * pl.col("faded") for name in FADING)
     watched = (pl.col("observed") > 0) | (pl.col("succeeded") > 0)
     found = (
         aged.group_by("_pair", maintain_order=True)
         .agg(
-            *((pl.col(name) * pl.col("kept")).sum() for name in SUMS),
+            pl.col(*SUMS).sum(),
             pl.col("kept").filter("is_practice").max().fill_null(0.0).alias("fresh"),
             pl.col("kept").filter(watched).max().fill_null(0.0).alias("watched"),
             pl.col("kept").sum().alias("weight"),
@@ -173,7 +176,7 @@ def predict_outcomes(outcomes: Outcomes, tracing: Tracing) -> Doubles:
     known = np.array([places.get(skill, -1) for skill in outcomes.skill_ids], dtype=np.int64)
     lives = np.array([*tracing.half_lives, tracing.default_half_life], dtype=np.float64)[known]
     offsets = np.array([*tracing.intercepts, 0.0])[known]
-    features = _features(sum_before(outcomes, lives))
+    features = _features(outcomes.sums, outcomes.freshness(lives))
     logit = tracing.intercept + offsets[outcomes.skill] + features @ np.array(tracing.coefficients)
     return np.asarray(special.expit(logit))
 
@@ -183,42 +186,60 @@ class _Fit:
     intercept: float
     coefficients: Doubles
     offsets: Doubles  # by micro-skill
-    likelihood: float
 
     def logits(self, features: Doubles, skill: Ints) -> Doubles:
         return np.asarray(self.intercept + self.offsets[skill] + features @ self.coefficients)
 
 
-def _features(sums: Doubles) -> Doubles:
-    """log(1 + sum) of each sum; freshness as it is."""
-    return np.column_stack([np.log1p(sums[:, :-1]), sums[:, -1]])
+def _features(sums: Doubles, fresh: Doubles) -> Doubles:
+    """log(1 + sum) of each sum, that of practice times its freshness: what was learnt, as far as it is retained."""
+    features = np.log1p(sums)
+    features[:, 0] *= fresh
+    return np.asarray(features)
 
 
-def _log_likelihood(logits: Doubles, outcomes: Outcomes) -> Doubles:
-    """By judgement, weighed by the trust in it."""
-    signed = np.where(outcomes.positive, logits, -logits)
-    return np.asarray(outcomes.trust * -np.logaddexp(0.0, -signed))
+def _profile(fit: _Fit, features: Doubles, outcomes: Outcomes) -> Doubles:
+    """By micro-skill, the log-likelihood of its judgements with these features, at the intercept that suits them best.
+
+    The coefficients are those of the fit; an intercept fitted to another half-life would hide that this one is better.
+    """
+    size, skill, trust = len(outcomes.skill_ids), outcomes.skill, outcomes.trust
+    base, offsets = fit.intercept + features @ fit.coefficients, fit.offsets
+    for _ in range(_NEWTON_STEPS):
+        share = special.expit(base + offsets[skill])
+        slope = np.bincount(skill, trust * (outcomes.positive - share), size) - _INTERCEPT_PENALTY * offsets
+        bend = np.bincount(skill, trust * share * (1 - share), size) + _INTERCEPT_PENALTY
+        offsets = offsets + np.clip(slope / bend, -1.0, 1.0)
+    signed = np.where(outcomes.positive, 1.0, -1.0) * (base + offsets[skill])
+    found = np.bincount(skill, -trust * np.logaddexp(0.0, -signed), size)
+    return np.asarray(found - _INTERCEPT_PENALTY * offsets**2 / 2, np.float64)
 
 
-def _fit(features: Doubles, outcomes: Outcomes) -> _Fit:
-    """Penalised maximum likelihood with bounded coefficients."""
+def _fit(features: Doubles, outcomes: Outcomes, near: _Fit | None = None) -> _Fit:
+    """Penalised maximum likelihood with bounded coefficients, sought from another fit where one is given."""
     width, size = features.shape[1], len(outcomes.skill_ids)
     truth, trust, skill = outcomes.positive.astype(np.float64), outcomes.trust, outcomes.skill
     penalty = np.concatenate([[0.0], np.full(width, _PENALTY), np.full(size, _INTERCEPT_PENALTY)])
 
     def loss(x: Doubles) -> tuple[float, Doubles]:
-        logits = x[0] + features @ x[1 : width + 1] + x[width + 1 :][skill]
-        value = -float(_log_likelihood(logits, outcomes).sum()) + float(penalty @ x**2) / 2
+        # not `@`: a handful of columns is not worth a thread, and threads of a busy machine wait for each other
+        logits = x[0] + np.einsum("ij,j->i", features, x[1 : width + 1]) + x[width + 1 :][skill]
+        missed = np.logaddexp(0.0, np.where(outcomes.positive, -logits, logits))
+        value = float(trust @ missed) + float(penalty @ x**2) / 2
         residual = trust * (special.expit(logits) - truth)
-        slope = np.concatenate([[residual.sum()], features.T @ residual, np.bincount(skill, residual, size)])
+        slope = np.concatenate(
+            [[residual.sum()], np.einsum("ij,i->j", features, residual), np.bincount(skill, residual, size)]
+        )
         return value, slope + penalty * x
 
     share = float(np.clip(np.average(truth, weights=trust), 0.01, 0.99))
     begin = np.concatenate([[np.log(share / (1 - share))], np.zeros(width + size)])
+    if near is not None:
+        begin = np.concatenate([[near.intercept], near.coefficients, near.offsets])
     free = (None, None)
     bounds = [free, *((0.0, None) if sign > 0 else (None, 0.0) for sign in _SIGNS), *([free] * size)]
-    found = optimize.minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500})
-    return _Fit(float(found.x[0]), found.x[1 : width + 1], found.x[width + 1 :], -float(found.fun))
+    found = optimize.minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200})
+    return _Fit(float(found.x[0]), found.x[1 : width + 1], found.x[width + 1 :])
 
 
 def _with_uncertainty(tracing: Tracing, fit: _Fit, features: Doubles, outcomes: Outcomes) -> Tracing:
@@ -249,7 +270,7 @@ def _with_uncertainty(tracing: Tracing, fit: _Fit, features: Doubles, outcomes: 
 
 def _predict(found: pl.DataFrame, tracing: Tracing) -> tuple[Doubles, Doubles, Doubles]:
     """Level and the ends of its 90 % interval: what is unsure of the model, and of the person the less was judged."""
-    features = _features(found.select(FEATURES).to_numpy())
+    features = _features(found.select(SUMS).to_numpy(), found["fresh"].to_numpy())
     offset = found["skill_intercept"].fill_null(0.0).to_numpy()
     logit = tracing.intercept + offset + features @ np.array(tracing.coefficients)
     level = np.asarray(special.expit(logit))

@@ -149,6 +149,7 @@ def cross_fitted_rows(
     extra: ExtraFeatures | None,
     seed: int,
     rules: Rules = FREE,
+    stands_for: float = 1.0,
 ) -> TrainingRows:
     """Rows for all cases; each person's are scored by a panel fitted on the other folds' people alone."""
     fold = fold_of_people(histories.n_people, policy.folds, seed)
@@ -157,7 +158,7 @@ def cross_fitted_rows(
         rows = np.flatnonzero(fold[cases.person] == number)
         if not len(rows):
             continue
-        panel = fit_panel(only_people(histories, fold != number), policy, names=names, seed=seed)
+        panel = fit_panel(only_people(histories, fold != number), policy, names=names, seed=seed, stands_for=stands_for)
         if histories.is_calendar:  # adoption counts look back from each row's cut, so they may count everybody
             panel = panel.observing(histories)
         parts.append((rows, *rows_of_cases(panel, histories, cases.take(rows), policy, extra, rules)))
@@ -173,6 +174,7 @@ def frozen_rows(
     extra: ExtraFeatures | None,
     seed: int,
     rules: Rules = FREE,
+    stands_for: float = 1.0,
 ) -> TrainingRows:
     """Rows for the cases after the first freeze; each is scored by a panel fitted on what came before its freeze alone.
 
@@ -181,7 +183,9 @@ def frozen_rows(
     """
     times = np.sort(histories.acquisitions.time)
     if int((cases.cut >= times[int(policy.freezes[0] * len(times))]).sum()) < policy.min_cases:
-        return cross_fitted_rows(histories, cases, policy, names=names, extra=extra, seed=seed, rules=rules)
+        return cross_fitted_rows(
+            histories, cases, policy, names=names, extra=extra, seed=seed, rules=rules, stands_for=stands_for
+        )
     freezes = [int(times[min(int(share * len(times)), len(times) - 1)]) for share in policy.freezes]
     parts = []
     for freeze, following in zip(freezes, [*freezes[1:], np.iinfo(np.int64).max], strict=True):
@@ -190,7 +194,8 @@ def frozen_rows(
             continue
         past = before(histories, int(cases.cut[rows].min()))
         seen = np.unique(past.item)
-        panel = fit_panel(only_seen(past), policy, names=None if names is None else names[seen], seed=seed)
+        words = None if names is None else names[seen]
+        panel = fit_panel(only_seen(past), policy, names=words, seed=seed, stands_for=stands_for)
         panel = panel.observing(histories, names)
         parts.append((rows, *rows_of_cases(panel, histories, cases.take(rows), policy, extra, rules)))
     return _joined(cases, parts)
@@ -219,25 +224,18 @@ def rows_of_cases(
         open_items = rules.open_items(prefixes, histories.n_items)
         if policy.target == "window" and histories.is_calendar:  # nobody could be recommended what nobody had yet
             open_items &= histories.born[None, :] < part.cut[:, None]
-        scores = panel.score(prefixes)
-        candidates, _ = pick_candidates(scores, open_items, policy, nominated(extra, prefixes, histories))
-        matrix = all_features(panel, prefixes, scores, open_items, candidates, histories, extra)
+        candidates, _ = pick_candidates(panel, prefixes, open_items, policy, nominated(extra, prefixes, histories))
+        matrix = all_features(panel, prefixes, candidates, histories, extra)
         label = part.label(candidates.item, histories.n_items) & candidates.real
         parts.append((matrix, label, candidates.real))
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))  # type: ignore[return-value]
 
 
 def all_features(
-    panel: Panel,
-    prefixes: Prefixes,
-    scores: Floats,
-    open_items: Bools,
-    candidates: Candidates,
-    histories: Histories,
-    extra: ExtraFeatures | None,
+    panel: Panel, prefixes: Prefixes, candidates: Candidates, histories: Histories, extra: ExtraFeatures | None
 ) -> Floats:
     """The declared features, then the extra ones."""
-    own = build_features(panel, prefixes, scores, open_items, candidates)
+    own = build_features(panel, prefixes, candidates)
     if extra is None:
         return own
     more = extra_matrix(extra, prefixes, candidates, histories.people, panel, histories.is_calendar)

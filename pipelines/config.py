@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from pipelines.contracts.policy import Policy
+from pipelines.contracts.policy import Policy, TrainingPolicy
 from pipelines.contracts.shapes import SHAPES, ShapeName
 from pipelines.identity import AccountKind
+from pipelines.publish.options import PublishOptions
 from pipelines.sources.adapter import all_adapters
 from pipelines.sources.declaration import SourceOptions
 
@@ -77,6 +78,7 @@ class Source(_Declared):
     decimal_comma: bool = False
     date_order: Literal["day_first", "month_first"] | None = None
     time_zone: str = "UTC"  # of moments written without one
+    member: str | None = None  # of archives with several files: the pattern of the one that this source reads
 
     @field_validator("system")
     @classmethod
@@ -132,13 +134,16 @@ class Source(_Declared):
         """What the source says of the reading of its files."""
         mapping = {name: given.model_dump(exclude_none=True) for name, given in self.mapping.items()}
         return SourceOptions(
-            mapping, self.shape, self.encoding, self.delimiter, self.decimal_comma, self.date_order, self.time_zone
-        )
+            mapping, self.shape, self.encoding, self.delimiter, self.decimal_comma, self.date_order, self.time_zone,
+            self.member,
+        )  # fmt: skip
 
     @property
     def mapping_code(self) -> str:
         """Fingerprint of everything that decides how a file is read: with a new one, files are read again."""
         about_delivery = {"name", "path", "freshness_days", "floor_share", "delivery", "accounts", "serves", "settles"}
+        if self.member is None:
+            about_delivery.add("member")
         read = self.model_dump(mode="json", exclude=about_delivery)
         return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -187,6 +192,8 @@ class Config(_Declared):
     policy: Policy = Policy()
     alerts: Alerts = Alerts()
     quiet_seconds: Annotated[float, Field(ge=0)] = 30  # a file unchanged for so long is whole; at once with FILE.done
+    publish: PublishOptions = PublishOptions()
+    training: TrainingPolicy = TrainingPolicy()
 
     @field_validator("time_zone")
     @classmethod

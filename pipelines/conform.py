@@ -13,9 +13,12 @@ import polars as pl
 from pipelines.contracts.catalog import (
     ASPIRATION,
     ASSIGNMENT,
+    CONSENT,
     FEEDBACK,
     LEARNING_RECORD,
     PERSON,
+    PREFERENCE,
+    REPLY,
     ROLE_PERIOD,
     SKILL_MENTION,
     WORKLOG,
@@ -34,6 +37,9 @@ CORE_OF: Mapping[ShapeName, Table] = {
     "feedback": FEEDBACK,
     "aspiration": ASPIRATION,
     "skill_mention": SKILL_MENTION,
+    "consent": CONSENT,
+    "reply": REPLY,
+    "preference": PREFERENCE,
 }
 
 
@@ -90,8 +96,15 @@ def conform_feedback(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.Data
     return _conform(named.join(judges.lazy(), on="given_by_code", how="left"), "feedback", people)
 
 
+def conform_consent(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> Conformed:
+    """One row per consent given or taken back; where the export says no moment, it was said the day it came."""
+    came = pl.col("delivered_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    dated = rows.with_columns(pl.coalesce("stated_at", came).alias("stated_at"))
+    return _conform(_name_people(dated, accounts), "consent", people)
+
+
 def conform_event(shape: ShapeName, rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> Conformed:
-    """One row per event of a shape that needs no more than its person: worklog, aspiration, skill_mention."""
+    """One row per event of a shape that needs no more than its person, such as worklog, aspiration or reply."""
     return _conform(_name_people(rows, accounts), shape, people)
 
 

@@ -39,6 +39,34 @@ def find_ways(
     return skills.sort("skill_id")
 
 
+def count_support(
+    assignment: pl.DataFrame,
+    evidence: pl.DataFrame,
+    mastery: pl.DataFrame,
+    people: pl.DataFrame,
+    taxonomy: Taxonomy,
+    as_of: date,
+) -> pl.DataFrame:
+    """One row per unit and micro-skill for which the organisation gave something there: given_hours (worked on it in
+    the last quarter), project_count (open work naming it, assigned in the unit or in a project it works in),
+    holder_count (journeymen and masters). people: person_id, unit_name.
+    """
+    pair = ["unit_name", "skill_id"]
+    recent = _since(evidence.filter(pl.col("mode") == "repetition", pl.col("amount_unit") == "hours"), as_of)
+    hours = recent.join(people, on="person_id").group_by(pair).agg(pl.col("amount").sum().alias("given_hours"))
+    own = assignment.join(people, on="person_id").select("unit_name", "project_code").drop_nulls().unique()
+    named = _named(_open(assignment, as_of), taxonomy).select("person_id", "project_code", "skill_id", "record_code")
+    near = pl.concat([
+        named.join(people, on="person_id").select(*pair, "record_code"),
+        named.drop_nulls("project_code").join(own, on="project_code").select(*pair, "record_code"),
+    ])  # fmt: skip
+    projects = near.group_by(pair).agg(pl.col("record_code").n_unique().cast(pl.Int64).alias("project_count"))
+    able = mastery.filter(pl.col("stage").is_in(["journeyman", "master"])).join(people, on="person_id")
+    holders = able.group_by(pair).agg(pl.col("person_id").n_unique().cast(pl.Int64).alias("holder_count"))
+    found = hours.join(projects, on=pair, how="full", coalesce=True).join(holders, on=pair, how="full", coalesce=True)
+    return found.drop_nulls("unit_name").sort(pair)
+
+
 def name_roles(person: pl.DataFrame, role_period: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person and role held on that day: person_id, role_name."""
     running = role_period.filter(

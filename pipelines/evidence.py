@@ -115,7 +115,12 @@ def _rows(frame: pl.DataFrame, table: str, mode: str | pl.Expr, **columns: pl.Ex
 
 def _repetition(core: CoreRows) -> pl.DataFrame:
     """Worked hours, with the skills of the work item where the entry names none; and work items finished."""
-    items = core.assignment.select("assignment_code", pl.col("skill_text").alias("item_text")).drop_nulls()
+    items = core.assignment.select("assignment_code", "record_code", pl.col("skill_text").alias("item_text"))
+    # some time entries know a work item only by the number of its record (Tempo Cloud: the issue's id)
+    by_record = items.filter(pl.col("record_code").is_unique()).select(
+        pl.col("record_code").alias("assignment_code"), "item_text"
+    )
+    items = pl.concat([items.select("assignment_code", "item_text"), by_record]).drop_nulls()
     items = items.unique("assignment_code", keep="first", maintain_order=True)
     logs = core.worklog.join(items, on="assignment_code", how="left")
     has_hours = pl.col("worked_hours").is_not_null()

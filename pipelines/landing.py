@@ -20,6 +20,7 @@ from pipelines.keeping import keep_shape, with_export
 from pipelines.lake import Lake, replace_file
 from pipelines.sources.adapter import Export, adapter
 from pipelines.sources.declaration import ExportRefused
+from pipelines.sources.manifest import said_extent
 
 Progress = Callable[[str], None]
 # A file of the same name and this ending says that the file beside it is whole.
@@ -38,6 +39,7 @@ class Delivery:
     good: int = 0
     bad: int = 0
     left_out: tuple[str, ...] = ()
+    is_whole: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,16 @@ def source_tables(source: Source) -> dict[ShapeName, Table]:
 
 def land_source(landing: Landing, source: Source, only: Callable[[Path], bool] = lambda _: True) -> list[Delivery]:
     """Land every new file of a source, in the order of their names; one delivery per file that lies there."""
-    return [_land_file(landing, source, path) for path in landing_files(landing.folder, source.path) if only(path)]
+    manifest = adapter(source.system).manifest
+    paths = [path for path in landing_files(landing.folder, source.path) if path.name != manifest and only(path)]
+    return [delivery for path in paths if (delivery := _land_file(landing, source, path))]
 
 
 def current_deliveries(lake: Lake, source: Source) -> pl.DataFrame:
     """The landed deliveries whose rows count now, in the order they came.
 
     One per file content, as the mapping of today reads it; of a source that delivers in full, only the last that came.
+    Where a manifest said what each file is, all since the last whole one of the same name.
     """
     known = read_ledger(lake).filter(pl.col("source_name") == source.name, pl.col("delivery_status") != "refused")
     number, is_first = pl.col("delivery_number"), pl.col("file_sha256").is_first_distinct()
@@ -84,7 +89,11 @@ def current_deliveries(lake: Lake, source: Source) -> pl.DataFrame:
         .sort("came")
         .drop("came")
     )
-    return landed.tail(1) if source.delivery == "full" else landed
+    is_whole = pl.col("is_whole").fill_null(source.delivery == "full")
+    # without a manifest the name of a file says nothing: it may hold the day
+    group = pl.when(pl.col("is_whole").is_not_null() & pl.lit(source.member is None)).then("file_name")
+    since = is_whole.cast(pl.Int64).cum_sum()
+    return landed.with_columns(group.alias("group")).filter((since == since.max()).over("group")).drop("group")
 
 
 def scan_current(
@@ -156,7 +165,17 @@ def landing_files(folder: Path, pattern: str) -> list[Path]:
     return sorted(path for path in found if path.resolve().is_relative_to(inside))
 
 
-def _land_file(landing: Landing, source: Source, path: Path) -> Delivery:
+def _land_file(landing: Landing, source: Source, path: Path) -> Delivery | None:
+    """The delivery; None for a file that its manifest calls absent."""
+    manifest, is_whole, refused = adapter(source.system).manifest, None, None
+    try:
+        extent = said_extent(path, manifest, source.member) if manifest else None
+        is_whole = None if extent is None else extent == "bulk"
+        if extent == "absent":
+            landing.progress(f"{source.name}: {path.name} is absent by its manifest")
+            return None
+    except ExportRefused as refusal:
+        refused = refusal
     sha256 = fingerprint(path)
     known = read_ledger(landing.lake).filter(
         pl.col("source_name") == source.name,
@@ -166,13 +185,15 @@ def _land_file(landing: Landing, source: Source, path: Path) -> Delivery:
     landed = known.filter(pl.col("delivery_status") == "landed")
     if landed.height:
         good, bad = landed.select("good_count", "bad_count").row(0)
-        delivery = Delivery(source.name, path.name, sha256, "already_landed", None, good, bad)
+        delivery = Delivery(source.name, path.name, sha256, "already_landed", None, good, bad, (), is_whole)
         if _came_again(landing.lake, source, delivery):
             _record(landing, source, delivery)
         return delivery
     landing.progress(f"{source.name}: {path.name}")
     try:
-        delivery = _read_and_keep(landing, source, path, sha256)
+        if refused:
+            raise refused
+        delivery = _read_and_keep(landing, source, path, sha256, is_whole)
     except ExportRefused as refusal:
         said = str(refusal) if path.name in str(refusal) else f"{path.name}: {refusal}"
         delivery = Delivery(source.name, path.name, sha256, "refused", said)
@@ -187,7 +208,7 @@ def _land_file(landing: Landing, source: Source, path: Path) -> Delivery:
 
 def _came_again(lake: Lake, source: Source, delivery: Delivery) -> bool:
     """Whether a full export went back to an earlier content: the last file of this name held another."""
-    if source.delivery != "full":
+    if not _is_whole(source, delivery.is_whole):
         return False
     named = read_ledger(lake).filter(
         pl.col("source_name") == source.name,
@@ -197,13 +218,17 @@ def _came_again(lake: Lake, source: Source, delivery: Delivery) -> bool:
     return named["file_sha256"].to_list()[-1:] not in ([], [delivery.file_sha256])
 
 
-def _read_and_keep(landing: Landing, source: Source, path: Path, sha256: str) -> Delivery:
+def _is_whole(source: Source, said: bool | None) -> bool:
+    return source.delivery == "full" if said is None else said
+
+
+def _read_and_keep(landing: Landing, source: Source, path: Path, sha256: str, is_whole: bool | None) -> Delivery:
     return with_export(
-        path, source.system, source.options(), lambda export: _keep(landing, source, path, sha256, export)
+        path, source.system, source.options(), lambda export: _keep(landing, source, path, sha256, is_whole, export)
     )
 
 
-def _keep(landing: Landing, source: Source, path: Path, sha256: str, export: Export) -> Delivery:
+def _keep(landing: Landing, source: Source, path: Path, sha256: str, is_whole: bool | None, export: Export) -> Delivery:
     earlier = _landed_before(landing.lake, source, sha256)
     number = earlier["delivery_number"][0] if earlier.height else _next_number(landing.lake)
     files = {
@@ -226,7 +251,9 @@ def _keep(landing: Landing, source: Source, path: Path, sha256: str, export: Exp
             good, bad = good + kept.good, bad + kept.bad
         if good + bad == 0 and export.row_count == 0:
             raise ExportRefused("it holds a header and no row: export it again, or remove the file")
-        _refuse_shrunken(landing, source, good, earlier)
+        if _is_whole(source, is_whole):
+            named = path.name if is_whole is not None and source.member is None else None
+            _refuse_shrunken(landing, source, good, earlier, named)
         if not export.is_regular():
             raise ExportRefused("its rows are not all as wide as its header")  # it is then read with care
         for file in (file for pair in files.values() for file in pair):
@@ -235,13 +262,17 @@ def _keep(landing: Landing, source: Source, path: Path, sha256: str, export: Exp
         for file in (file for pair in files.values() for file in pair):
             _unfinished(file).unlink(missing_ok=True)
     denied = tuple(f"{column} (never read: {kind})" for column, kind in export.denied_by_class)
-    return Delivery(source.name, path.name, sha256, "landed", None, good, bad, (*export.columns_left_out, *denied))
+    left_out = (*export.columns_left_out, *denied)
+    return Delivery(source.name, path.name, sha256, "landed", None, good, bad, left_out, is_whole)
 
 
-def _refuse_shrunken(landing: Landing, source: Source, good: int, earlier: pl.DataFrame) -> None:
-    """Against the same content as it was read before, or else against the last export."""
-    last = earlier if earlier.height else current_deliveries(landing.lake, source)
-    if source.delivery != "full" or landing.accept_shrink or not last.height:
+def _refuse_shrunken(landing: Landing, source: Source, good: int, earlier: pl.DataFrame, named: str | None) -> None:
+    """Against the same content as it was read before, or else against the last whole export (of that name)."""
+    last = earlier
+    if not earlier.height:
+        last = current_deliveries(landing.lake, source).filter(pl.col("is_whole").fill_null(source.delivery == "full"))
+        last = last if named is None else last.filter(pl.col("file_name") == named)
+    if landing.accept_shrink or not last.height:
         return
     before = int(last["good_count"][-1])
     if good < source.floor_share * before:
@@ -267,6 +298,7 @@ def _record(landing: Landing, source: Source, delivery: Delivery) -> None:
             "good_count": [delivery.good],
             "bad_count": [delivery.bad],
             "columns_left_out": [list(delivery.left_out)],
+            "is_whole": [delivery.is_whole],
         },
         schema=DELIVERY.schema,
     )

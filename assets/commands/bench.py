@@ -6,23 +6,26 @@ Does not belong here: the measuring (beside what is measured).
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from assets.commands.saying import Failed, print_json, print_table, say
+from assets.commands.saying import Failed, print_json, print_table, say, settings_of
+from assets.commands.show import published
+from pipelines.config import read_config
 
 
 def print_validation(rows: str, repeats: int, as_json: bool) -> None:
     """Great Expectations on Polars and on pandas against the bare rules: medians and ratios."""
     from pipelines.validation.benchmark import benchmark_validation
 
-    _print("Validation", benchmark_validation(whole_numbers("--rows", rows), repeats, progress=say), as_json)
+    print_rows("Validation", benchmark_validation(whole_numbers("--rows", rows), repeats, progress=say), as_json)
 
 
 def print_sources(rows: int, repeats: int, as_json: bool) -> None:
     """Exports read, judged and sunk to Parquet against a bare scan and sink: medians and ratios."""
     from pipelines.sources.benchmark import benchmark_sources
 
-    _print("Reading", benchmark_sources(rows, repeats, progress=say), as_json)
+    print_rows("Reading", benchmark_sources(rows, repeats, progress=say), as_json)
 
 
 def print_recommender(people: str, as_json: bool) -> None:
@@ -30,7 +33,55 @@ def print_recommender(people: str, as_json: bool) -> None:
     from ml.benchmark import benchmark_recommender
 
     found = benchmark_recommender(whole_numbers("--people", people), lambda what, share: say(f"{what} {share:.0%}"))
-    _print("Recommender", found, as_json)
+    print_rows("Recommender", found, as_json)
+
+
+def print_companions(people: str, as_json: bool) -> None:
+    """Companions for everyone of a made-up company, at each number of people."""
+    from ml.companions_benchmark import benchmark_companions
+
+    found = benchmark_companions(whole_numbers("--people", people), lambda what, share: say(f"{what} {share:.0%}"))
+    print_rows("Companions", found, as_json)
+
+
+def print_counterfactuals(data_root: Path | None, rows: int, as_json: bool) -> None:
+    """Published counterfactuals applied to their person's data: how many rows do as was said."""
+    from assets.definitions import resources
+    from assets.replay import check_counterfactuals
+    from assets.resources import Night
+
+    settings = settings_of(data_root)
+    published(settings)  # says so where nothing is published yet
+    night = resources(settings, read_config(settings.config_path))["night"]
+    assert isinstance(night, Night)
+    found = check_counterfactuals(night, rows, lambda done: say(f"{done:,} applied") if done % 100 == 0 else None)
+    print_rows("Counterfactuals applied", found, as_json)
+
+
+def print_publish(people: int, rows: int, repeats: int, as_json: bool) -> None:
+    """Publication beside a bare write, one person's rows read back, and PostgreSQL beside a bare COPY."""
+    from pipelines.publish.benchmark import benchmark_publish
+
+    print_rows("Publishing", benchmark_publish(people, rows, repeats, progress=say), as_json)
+
+
+def print_readers(readers: int, publications: int, as_json: bool) -> None:
+    """What concurrent readers of every way in saw during publications."""
+    from pipelines.publish.reader_benchmark import benchmark_readers
+    from pipelines.publish.throwaway_server import NoServerInstalled
+
+    try:
+        found = benchmark_readers(readers, publications, progress=say)
+    except NoServerInstalled as missing:
+        raise Failed(str(missing)) from missing
+    print_rows("Readers", found, as_json)
+
+
+def print_site(people: int, as_json: bool) -> None:
+    """The pages of so many people: seconds."""
+    from pipelines.site.benchmark import benchmark_site
+
+    print_rows("Site", benchmark_site(people, progress=say), as_json)
 
 
 def whole_numbers(option: str, text: str) -> list[int]:
@@ -41,7 +92,8 @@ def whole_numbers(option: str, text: str) -> list[int]:
         raise Failed(f"{option} {text} are no whole numbers; write them as 10000,100000") from problem
 
 
-def _print(title: str, found: Sequence[Any], as_json: bool) -> None:
+def print_rows(title: str, found: Sequence[Any], as_json: bool) -> None:
+    """The rows of a benchmark (dataclasses) as a table, or as one JSON document."""
     rows = [asdict(one) for one in found]
     if as_json:
         print_json(rows)

@@ -4,53 +4,140 @@ Belongs here: reading the history, progress, the table.
 Does not belong here: the measuring (`ml.evaluation`).
 """
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, cast, get_args
 
 import polars as pl
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from assets.commands.report import write_report
 from assets.commands.saying import Failed, answers, errors, print_json, print_table
-from ml.evaluation import MODELS, Evaluation, Split, evaluate
+from ml.evaluation import available_models, evaluate
+from ml.groups import GroupPopularity
+from ml.results import Evaluation, Split
 from pipelines.config import ConfigRefused, read_config
+from pipelines.settings import Settings
 
 _NEEDED = ("person_id", "skill_id", "ts")
 
 
-def evaluate_events(
-    events: Path, config: Path | None, split: str, horizon: str, models: str, names: Path | None, seed: int,
-    as_json: bool,
-) -> None:  # fmt: skip
+@dataclass(frozen=True)
+class Asked:
+    """What to measure on: the options of the command."""
+
+    split: str
+    horizon: str
+    models: str
+    seed: int
+    names: Path | None
+    attributes: Path | None
+    again: Path | None
+    report: Path | None
+    as_json: bool
+
+
+def evaluate_events(events: Path, config: Path | None, asked: Asked) -> None:
     """Measure all models on a history file and print one table. Raises Failed where the file cannot be used."""
-    if split not in get_args(Split):
-        raise Failed(f"--split {split} is not known; allowed: {', '.join(get_args(Split))}")
-    wanted = list(MODELS) if models == "all" else [name.strip() for name in models.split(",")]
-    if unknown := sorted(set(wanted) - set(MODELS)):
-        raise Failed(f"--models {', '.join(unknown)} is not known; allowed: all, {', '.join(MODELS)}")
     history = read_history(events)
-    named = _read(names).select("skill_id", "name") if names else None
+    if asked.again:
+        history = pl.concat([history.select(_NEEDED), read_history(asked.again).select(_NEEDED)])
+    named = _names_of(history, asked.names)
+    groups = _groups_of(history, asked.attributes)
+    _measure(asked, history, events.name, _horizon(asked.horizon, config), names=named, extra_features=groups)
+
+
+def evaluate_company(settings: Settings, asked: Asked) -> None:
+    """Measure all models on the company's own reached steps, with the features its HR, projects, learning, taxonomy
+    and wishes give. Raises Failed where no night has run."""
+    from assets.learning import learn_from
+    from assets.resources import Night
+    from pipelines.contracts.published import SNAPSHOT
+    from pipelines.lake import Lake
+
+    days = Lake(settings.lake_path).scan(SNAPSHOT).select("as_of").collect()["as_of"]
+    if not len(days):
+        raise Failed("no night has run here: run `footsteps run`, or give a history file")
+    night = Night(data_root=str(settings.root), config_path=str(settings.config_path), landing_path=str(settings.root))
+    lesson = learn_from(night, days[0])
+    company = night.config.company
+    _measure(asked, lesson.events, company, lesson.horizon_days, names=lesson.names, extra_features=lesson.extra,
+             requires=lesson.requires, repeatable=lesson.repeatable)  # fmt: skip
+
+
+def _measure(asked: Asked, history: pl.DataFrame, called: str, horizon_days: int, **given: Any) -> None:
+    split, wanted = _split(asked.split), _models(asked.models)
     columns = (TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=True) as bar:
         task = bar.add_task("reading", total=1.0)
         try:
             measured = evaluate(
-                history, split=split, horizon_days=_horizon(horizon, config), models=wanted, seed=seed, names=named,  # type: ignore[arg-type]
-                progress=lambda what, share: bar.update(task, description=what, completed=share),
+                history, split=split, horizon_days=horizon_days, models=wanted, seed=asked.seed,
+                ablated=asked.report is not None,
+                progress=lambda what, share: bar.update(task, description=what, completed=share), **given,
             )  # fmt: skip
         except ValueError as problem:
-            raise Failed(f"{events.name} cannot be evaluated: {problem}") from problem
-    if as_json:
+            raise Failed(f"{called} cannot be evaluated: {problem}") from problem
+    written = write_report(measured, asked.report, f"Next steps at {called}") if asked.report else []
+    if asked.as_json:
         print_json(measured.to_dict())
     else:
         _print(measured)
+        for path in written[:1]:
+            answers.print(f"Report: {path}")
+
+
+def _split(given: str) -> Split:
+    if given not in get_args(Split):
+        raise Failed(f"--split {given} is not known; allowed: {', '.join(get_args(Split))}")
+    return cast(Split, given)
+
+
+def _models(given: str) -> list[str]:
+    wanted = list(available_models()) if given == "all" else [name.strip() for name in given.split(",")]
+    if unknown := sorted(set(wanted) - set(available_models())):
+        raise Failed(f"--models {', '.join(unknown)} is not known; allowed: all, {', '.join(available_models())}")
+    return wanted
+
+
+def _names_of(history: pl.DataFrame, names: Path | None) -> pl.DataFrame | None:
+    """One row a skill (skill_id, name): of the file of names, or of the history's own column skill_name."""
+    if names is None:
+        if "skill_name" not in history.columns:
+            return None
+        return history.select("skill_id", pl.col("skill_name").alias("name")).unique("skill_id", keep="first")
+    told = _read(names)
+    if missing := [name for name in ("skill_id", "name") if name not in told.columns]:
+        raise Failed(f"{names.name} has no column {', '.join(missing)}; names need skill_id, name")
+    return told.select(pl.col("skill_id", "name").cast(pl.String))
+
+
+def _groups_of(history: pl.DataFrame, attributes: Path | None) -> GroupPopularity | None:
+    """What people of the same attribute (role, unit, school, ...) took; since and until say when it holds."""
+    if attributes is None:
+        return None
+    told = _read(attributes)
+    kinds = [name for name in told.columns if name not in ("person_id", "since", "until")]
+    if "person_id" not in told.columns or not kinds:
+        raise Failed(f"{attributes.name} has {', '.join(told.columns)}; attributes need person_id and a column each")
+    when = [name for name in ("since", "until") if name in told.columns]
+    rows = [
+        told.drop_nulls(kind).select(
+            pl.col("person_id").cast(pl.String), *when, pl.format("{} {}", pl.lit(kind), pl.col(kind)).alias("group")
+        )
+        for kind in kinds
+    ]
+    return GroupPopularity(history.select(_NEEDED), pl.concat(rows))
 
 
 def read_history(path: Path) -> pl.DataFrame:
-    """One row per event: person_id and skill_id as text, ts as a UTC time or an integer order.
+    """One row per event: person_id and skill_id as text, ts (or a column `order`) as a UTC time or an integer order.
 
     Raises Failed where the file is missing, of another kind, lacks a column, or has times that cannot be read.
     """
     frame = _read(path)
+    if "ts" not in frame.columns and "order" in frame.columns:
+        frame = frame.rename({"order": "ts"})
     missing = [name for name in _NEEDED if name not in frame.columns]
     if missing:
         raise Failed(f"{path.name} has no column {', '.join(missing)}; it has {', '.join(frame.columns)}: rename them")
@@ -117,7 +204,15 @@ def _print(measured: Evaluation) -> None:
     print_table(
         "By length of history",
         {"segment": "left", "model": "left", "cases": "right", "HR@10": "right", "NDCG@10": "right"},
-        [[s.segment, s.model, f"{s.n_cases:,}", f"{s.hr_at_10:.3f}", f"{s.ndcg_at_10:.3f}"] for s in measured.segments],
+        [
+            [
+                s.segment,
+                s.model,
+                f"{s.n_cases:,}",
+                *((f"{s.hr_at_10:.3f}", f"{s.ndcg_at_10:.3f}") if s.n_cases else "––"),
+            ]
+            for s in measured.segments
+        ],
     )
     if measured.ratio:
         r = measured.ratio
@@ -127,9 +222,15 @@ def _print(measured: Evaluation) -> None:
     if measured.reliability:
         rel = measured.reliability
         answers.print(f"Probability: ECE {rel.ece:.4f}, Brier {rel.brier:.4f}, Brier skill {rel.brier_skill:.1%}")
+    if measured.ablation:
+        print_table(
+            "Loss of NDCG@10 without a family of features",
+            {"family": "left", "loss": "right", "95 % interval": "right"},
+            [[a.family, f"{a.loss:+.4f}", f"{a.low:+.4f} to {a.high:+.4f}"] for a in measured.ablation],
+        )
     answers.print(
         f"{measured.n_targets_unseen:,} of {measured.n_targets:,} targets were seen by nobody before the freeze: "
-        "a miss for every model."
+        "a miss for every model that cannot name them."
     )
     if measured.reason:
         answers.print(f"footsteps fell back: {measured.reason}")

@@ -12,7 +12,8 @@ from rich.markup import escape
 
 from assets.commands.saying import Failed, answers, print_json, print_table, settings_of
 from pipelines.contracts.catalog import SKILL
-from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
+from pipelines.contracts.fields import RELATIONS
+from pipelines.contracts.published import COMPANION, NEXT_SKILL, OUT_MASTERY, REPLY_EFFECT
 from pipelines.lake import Lake
 from pipelines.publish.snapshot import NothingPublished, Snapshot, current_snapshot
 from pipelines.settings import Settings
@@ -21,7 +22,10 @@ _WHY_NOT = {
     "too_little_evidence": "There is too little evidence to say anything good.",
     "nothing_eligible": "Nothing is open that is not reached already.",
     "opted_out": "The person asked for none.",
+    "all_dismissed": "Everything that is open was sent away by the person.",
 }
+# The first steps are those a page has room for; --json has all.
+_STEPS_WITH_COMPANIONS = 3
 
 
 def published(settings: Settings) -> Snapshot:
@@ -64,7 +68,21 @@ def _page(snapshot: Snapshot, person: str, skills: pl.DataFrame) -> dict[str, An
     order = pl.col("stage").replace_strict({"master": 0, "journeyman": 1, "apprentice": 2, "none": 3})
     held = held.sort(order, pl.col("level_share"), "skill_id", descending=[False, True, False])
     named = [frame.join(skills, on="skill_id", how="left", maintain_order="left") for frame in (steps, held)]
-    return {"person_id": person, "next": named[0].to_dicts(), "mastery": named[1].to_dicts()}
+    return {"person_id": person, "next": named[0].to_dicts(), "mastery": named[1].to_dicts(),
+            **_own_words(snapshot, person, named[0])}  # fmt: skip
+
+
+def _own_words(snapshot: Snapshot, person: str, steps: pl.DataFrame) -> dict[str, Any]:
+    """Companions in the order of the list, and replies; none of either in a snapshot that was made before they were."""
+    tables = {table.name for table in snapshot.tables}
+    found = {}
+    for key, table in (("companions", COMPANION), ("replies", REPLY_EFFECT)):
+        rows = snapshot.scan(table.name).collect() if table.name in tables else pl.DataFrame(schema=table.schema)
+        found[key] = rows.filter(pl.col("person_id") == person)
+    place = steps.select("skill_id", "rank").drop_nulls()
+    order = pl.col("relation").replace_strict(list(RELATIONS), list(range(len(RELATIONS))), return_dtype=pl.Int8)
+    companions = found["companions"].join(place, on="skill_id", how="left").sort("rank", order)
+    return {"companions": companions.to_dicts(), "replies": found["replies"].to_dicts()}
 
 
 def _print(page: dict[str, Any], snapshot: Snapshot) -> None:
@@ -84,12 +102,46 @@ def _print(page: dict[str, Any], snapshot: Snapshot) -> None:
                 for s in steps
             ],
         )  # fmt: skip
-        answers.print(f"Why the first: {escape(steps[0]['explanation'])}\nHow: {escape(steps[0]['how'])}")
+        for step in steps:
+            _print_step(step)
+    _print_companions(page)
     held = [one for one in page["mastery"] if one["stage"] != "none"]
     counts = ", ".join(
         f"{sum(one['stage'] == stage for one in held)} as {stage}" for stage in ("master", "journeyman", "apprentice")
     )
     answers.print(f"Holds {len(held)} micro-skills: {counts}.\n")
+
+
+def _print_step(step: dict[str, Any]) -> None:
+    """A step's sentence, what would have changed it and how to go about it."""
+    answers.print(f"[bold]{step['rank']}.[/bold] {escape(step['explanation'])}")
+    for word, said in (("How", step["how"]), ("What would have changed it", step["counterfactual"])):
+        if said:
+            answers.print(f"   {word}: {escape(said)}")
+    answers.print(f"   [dim]{escape(_reasons(step['reasons']))}[/dim]\n")
+
+
+def _reasons(reasons: list[dict[str, Any]]) -> str:
+    """Motives and what the score is made of, by code; the model's contributions are for machines (`--json`)."""
+    told = [one for one in reasons if not one["code"].startswith("model_")]
+    return ", ".join(f"{one['code']} {one['value']:.2f}" for one in told)
+
+
+def _print_companions(page: dict[str, Any]) -> None:
+    """Who goes along with the first steps, and what became of the person's replies."""
+    names = {step["skill_id"]: step["skill_name"] or step["skill_id"] for step in page["next"]}
+    shown = [one for one in page["companions"] if one["rank"] <= _STEPS_WITH_COMPANIONS]
+    if shown:
+        print_table(
+            "With whom",
+            {"micro-skill": "left", "relation": "left", "companion": "left", "why": "left"},
+            [[escape(names[one["skill_id"]]), one["relation"].replace("_", " "), escape(one["companion_id"] or "–"),
+              escape(one["why"])] for one in shown],
+        )  # fmt: skip
+    for one in page["replies"]:
+        about = escape(one["skill_id"] or "an unknown micro-skill")
+        waited = "" if one["obeyed_date"] is None else f" since {one['obeyed_date']}"
+        answers.print(f"Replied {one['reply_kind']} about {about}: {one['effect'].replace('_', ' ')}{waited}.")
 
 
 def _figure(value: float | None) -> str:

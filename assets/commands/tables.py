@@ -4,45 +4,41 @@ Belongs here: the answers.
 Does not belong here: the tables.
 """
 
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
+
+from rich.markup import escape
 
 from assets.commands.saying import answers, print_json, print_table, settings_of
 from assets.commands.show import published
+from pipelines.config import read_config
 from pipelines.contracts.catalog import TABLES
 from pipelines.contracts.dictionary import render_dictionary
+from pipelines.publish.options import PublishOptions
+from pipelines.publish.queries import ways_in
 
 
 def print_tables(data_root: Path | None, as_json: bool) -> None:
-    """Print each published table with its path, rows and queries to copy."""
+    """Print where each published table is by each way in, with queries to copy."""
     settings = settings_of(data_root)
     snapshot = published(settings)
-    rows = [
-        {
-            "name": table.name,
-            "format": "parquet",
-            "location": str(snapshot.path(table.name)),
-            "rows": table.rows,
-            "query": {
-                "sql": f"SELECT * FROM read_parquet('{snapshot.path(table.name)}') LIMIT 10",
-                "python": "from pipelines.publish.snapshot import current_snapshot; from pathlib import Path; "
-                f"current_snapshot(Path('{settings.published_path}')).scan('{table.name}').head(10).collect()",
-                "pandas": f"pandas.read_parquet('{snapshot.path(table.name)}').head(10)",
-            },
-        }
-        for table in snapshot.tables
-    ]
+    options = read_config(settings.config_path).publish if settings.config_path.is_file() else PublishOptions()
+    ways = ways_in(snapshot, options)
     if as_json:
-        print_json(rows)
+        print_json([asdict(way) for way in ways])
         return
+    stale = " (stale: no night has succeeded since)" if snapshot.is_stale(datetime.now(UTC).date()) else ""
     print_table(
-        f"Snapshot {snapshot.snapshot_id}, as of {snapshot.as_of}, valid until {snapshot.valid_until}",
-        {"table": "left", "format": "left", "rows": "right"},
-        [[str(row["name"]), str(row["format"]), f"{row['rows']:,}"] for row in rows],
+        f"Snapshot {snapshot.snapshot_id}, as of {snapshot.as_of}, valid until {snapshot.valid_until}{stale}",
+        {"table": "left", "format": "left", "rows": "right", "location": "left"},
+        [[way.name, way.format, f"{way.rows:,}", way.location] for way in ways],
     )
-    for table in snapshot.tables:
-        answers.print(f"\n[bold]{table.name}[/bold]  {TABLES[table.name].description}", soft_wrap=True)
-        answers.print(f"  DuckDB  SELECT * FROM '{snapshot.path(table.name)}' LIMIT 10;", soft_wrap=True)
-        answers.print(f"  polars  pl.read_parquet('{snapshot.path(table.name)}')", soft_wrap=True)
+    for way in ways[: len({one.format for one in ways})]:
+        answers.print(f"\n[bold]{way.name}[/bold] by {way.format}", soft_wrap=True)
+        for kind, query in asdict(way.query).items():
+            answers.print(f"  {kind:<7} {escape(query)}", soft_wrap=True)
+    answers.print("\nQueries of the other tables: footsteps tables --json", soft_wrap=True)
 
 
 def print_dictionary(as_json: bool) -> None:

@@ -10,10 +10,11 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
-from ml.histories import Histories, Ints, Prefixes, build_prefixes
-from ml.scorers.scorer import ItemToItem, truncated_rows
+from ml.histories import Floats, Histories, Ints, Prefixes, build_prefixes
+from ml.scorers.scorer import ROWS, ItemToItem, truncated_rows
 
 STEPS_PER_PERSON = 40  # the last moments of each person: enough to count, and no one long history rules the counts
+MOST_STEPS = 2_000_000  # past that an even sample: a hundred moments for each of 20,000 items
 BLOCK = 20_000  # rows of prefixes built at a time
 
 
@@ -25,10 +26,27 @@ class Markov(ItemToItem):
     shrink: float = 10.0
     entries: int = 1000
 
+    seed: int = 0
+
     def fit(self, histories: Histories) -> Self:
-        person, cut, start, item = next_groups(histories, STEPS_PER_PERSON)
+        person, cut, start, item = sampled_groups(next_groups(histories, STEPS_PER_PERSON), MOST_STEPS, self.seed)
         size = histories.n_items
-        counts = sparse.csr_matrix((size, size), dtype=np.float32)
+        popular = np.bincount(item, minlength=size).astype(np.float32)
+        popular = popular / max(popular.sum(), 1.0)
+        counts = self._count(histories, person, cut, start, item)
+        if size <= 4 * self.entries:
+            self.matrix = self._shares(counts, popular)
+            return self
+        parts = [
+            truncated_rows(self._shares(counts[low : low + ROWS], popular), self.entries)
+            for low in range(0, size, ROWS)
+        ]
+        self.matrix = sparse.csr_matrix(sparse.vstack(parts), dtype=np.float32)
+        return self
+
+    def _count(self, histories: Histories, person: Ints, cut: Ints, start: Ints, item: Ints) -> sparse.csr_matrix:
+        size = histories.n_items
+        totals = [sparse.csr_matrix((size, size), dtype=np.float32)]
         for low in range(0, len(person), BLOCK):
             high = min(low + BLOCK, len(person))
             before = build_prefixes(histories, person[low:high], cut[low:high])
@@ -37,14 +55,35 @@ class Markov(ItemToItem):
             after = sparse.csr_matrix(
                 (share.astype(np.float32), item[part], start[low : high + 1] - start[low]), shape=(high - low, size)
             )
-            counts = counts + recent_part(before, size, self.memory).T @ after
-        popular = np.bincount(item, minlength=size).astype(np.float32)
-        popular = popular / max(popular.sum(), 1.0)
-        dense = np.asarray(counts.todense(), np.float32)
+            totals.append(sparse.csr_matrix(recent_part(before, size, self.memory).T @ after))
+            if sum(total.nnz for total in totals[1:]) >= totals[0].nnz / 2:  # adding costs the size of the sum
+                totals = [_summed(totals)]
+        return _summed(totals)
+
+    def _shares(self, counts: sparse.csr_matrix, popular: Floats) -> Floats:
+        dense = np.asarray(counts.toarray(), np.float32)
         dense += self.shrink * popular[None, :]
         dense /= np.maximum(dense.sum(axis=1, keepdims=True), 1e-9)
-        self.matrix = truncated_rows(dense, self.entries)
-        return self
+        return dense
+
+
+def _summed(totals: list[sparse.csr_matrix]) -> sparse.csr_matrix:
+    while len(totals) > 1:  # pairwise, so that no partial sum is added up again and again
+        pairs = [totals[place : place + 2] for place in range(0, len(totals), 2)]
+        totals = [sparse.csr_matrix(pair[0] + pair[1]) if len(pair) == 2 else pair[0] for pair in pairs]
+    return totals[0]
+
+
+def sampled_groups(groups: tuple[Ints, Ints, Ints, Ints], most: int, seed: int) -> tuple[Ints, Ints, Ints, Ints]:
+    """At most so many rows of `next_groups`, drawn evenly."""
+    person, moment, start, item = groups
+    if len(person) <= most:
+        return groups
+    rows = np.sort(np.random.default_rng(seed).choice(len(person), most, replace=False))
+    length = np.diff(start)[rows]
+    begin = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
+    entry = np.arange(begin[-1]) + np.repeat(start[rows] - begin[:-1], length)
+    return person[rows], moment[rows], begin, item[entry]
 
 
 def recent_part(prefixes: Prefixes, n_items: int, memory: float) -> sparse.csr_matrix:

@@ -13,10 +13,11 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from ml.histories import Histories, Ints, Names
-from ml.scorers.item_knn import keep_largest
-from ml.scorers.scorer import ItemToItem
+from ml.ragged import keep_largest
+from ml.scorers.scorer import ROWS, ItemToItem
 
 WORD = re.compile(r"[^\W\d_]+")
+COMMON_NAMES = 1_000  # a word of so many names tells few of them apart, and would relate a million pairs
 PART = re.compile(r"\s*(?:/|>|::|\||\\)\s*")  # what separates the parts of a path, an area, a category
 
 
@@ -34,7 +35,7 @@ class NameText(ItemToItem):
         """`fit`, of which only the items matter."""
         names = items if self.names is None else self.names
         size = len(items)
-        common = max(2.0, 0.5 * size)
+        common = max(2.0, min(0.5 * size, COMMON_NAMES))
         vectorizer = TfidfVectorizer(tokenizer=words, token_pattern=None, lowercase=False, sublinear_tf=True)
         try:
             vectors = sparse.csr_matrix(vectorizer.fit_transform(names.tolist()), dtype=np.float32)
@@ -43,11 +44,18 @@ class NameText(ItemToItem):
             return self
         frequent = np.asarray((vectors > 0).sum(axis=0)).ravel() > common
         vectors = vectors[:, ~frequent]
-        alike = sparse.csr_matrix(vectors @ vectors.T)
-        alike.setdiag(0)
-        alike.eliminate_zeros()
-        self.matrix = keep_largest(alike, self.neighbours)
+        parts = [_most_alike(vectors, low, self.neighbours) for low in range(0, size, ROWS)]
+        self.matrix = sparse.csr_matrix(sparse.vstack(parts))
         return self
+
+
+def _most_alike(vectors: sparse.csr_matrix, low: int, neighbours: int) -> sparse.csr_matrix:
+    """The rows from `low` on, by cosine to all, the diagonal left out."""
+    alike = sparse.csr_matrix(vectors[low : low + ROWS] @ vectors.T)
+    alike.setdiag(0, k=low)
+    alike.eliminate_zeros()
+    alike.sort_indices()
+    return keep_largest(alike, neighbours)
 
 
 def words(name: str) -> list[str]:

@@ -60,8 +60,15 @@ class RecentPopularity:
 
     def score(self, prefixes: Prefixes) -> Floats:
         """Recent adoptions; all-time adoptions break ties."""
-        total = self.total(prefixes.cut)
-        return np.asarray(self.recent(prefixes.cut, self.window) + total / (1.0 + total.max(initial=1.0)), np.float32)
+        said, when = self.score_at(prefixes.cut)
+        return np.asarray(said[when], np.float32)
+
+    def score_at(self, cut: Ints) -> tuple[Floats, Ints]:
+        """Distinct moments x items: the scores; and which of the moments each cut is."""
+        moments, when = np.unique(cut, return_inverse=True)
+        total = self.total(moments)
+        most = np.float32(1.0) + total.max(axis=1, initial=1.0, keepdims=True)
+        return np.asarray(self.recent(moments, self.window) + total / most, np.float32), when
 
     def _bin(self, moment: Ints) -> Ints:
         if not self.width:

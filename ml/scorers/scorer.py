@@ -5,12 +5,14 @@ Does not belong here: how such a matrix is estimated.
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 from scipy import sparse
 
 from ml.histories import Floats, Histories, Prefixes
+
+ROWS = 1_000  # of a dense item x item matrix handled at a time
 
 
 class Scorer(Protocol):
@@ -20,6 +22,15 @@ class Scorer(Protocol):
 
     def score(self, prefixes: Prefixes) -> Floats:
         """Rows x items, any scale, higher is likelier; held items are NOT masked. Pass a block of people, not all."""
+        ...
+
+
+@runtime_checkable
+class SparseScorer(Protocol):
+    """A scorer that can also say its scores other than zero alone: what keeps large catalogues affordable."""
+
+    def score_sparse(self, prefixes: Prefixes) -> sparse.csr_matrix:
+        """Rows x items; what is not stored scores 0. Columns of a row come in no order."""
         ...
 
 
@@ -38,17 +49,25 @@ class ItemToItem:
 
     def score(self, prefixes: Prefixes) -> Floats:
         scores = prefixes.matrix(self.matrix.shape[0], self.tau, self.days, self.uses) @ self.matrix
-        return np.asarray(scores.todense() if sparse.issparse(scores) else scores, np.float32)
+        return np.asarray(scores.toarray() if sparse.issparse(scores) else scores, np.float32)
+
+    def score_sparse(self, prefixes: Prefixes) -> sparse.csr_matrix:
+        scores = prefixes.matrix(self.matrix.shape[0], self.tau, self.days, self.uses) @ self.matrix
+        return sparse.csr_matrix(scores)
 
 
 def truncated_rows(matrix: Floats, keep: int) -> Floats | sparse.csr_matrix:
     """Only the `keep` entries of each row that are largest in size; dense and unchanged where that saves no memory."""
     if matrix.shape[1] <= 4 * keep:
         return matrix
-    top = np.sort(np.argpartition(-np.abs(matrix), keep - 1, axis=1)[:, :keep], axis=1)
-    rows = np.arange(matrix.shape[0])[:, None]
-    start = np.arange(0, keep * matrix.shape[0] + 1, keep)
-    return sparse.csr_matrix((matrix[rows, top].ravel(), top.ravel(), start), shape=matrix.shape)
+    size = matrix.shape[0]
+    columns, values = np.empty((size, keep), np.int32), np.empty((size, keep), np.float32)
+    for low in range(0, size, ROWS):
+        part = matrix[low : low + ROWS]
+        top = np.sort(np.argpartition(-np.abs(part), keep - 1, axis=1)[:, :keep], axis=1)
+        columns[low : low + ROWS], values[low : low + ROWS] = top, np.take_along_axis(part, top, axis=1)
+    start = np.arange(0, keep * size + 1, keep)
+    return sparse.csr_matrix((values.ravel(), columns.ravel(), start), shape=matrix.shape)
 
 
 def acquisition_matrix(histories: Histories) -> sparse.csr_matrix:

@@ -12,6 +12,7 @@ from scipy import sparse
 from sklearn.preprocessing import normalize
 
 from ml.histories import Doubles, Floats, Histories, Prefixes, build_prefixes
+from ml.ragged import keep_largest
 from ml.scorers.markov import next_groups
 
 STEPS_PER_PERSON = 12  # the last prefixes of each person: a long history must not fill the neighbourhood alone
@@ -27,6 +28,7 @@ class UserKNN:
     power: float = 1.0
     seed: int = 0
     idf: Doubles = field(default_factory=lambda: np.zeros(0))
+    # items x prefixes
     index: sparse.csr_matrix = field(default_factory=lambda: sparse.csr_matrix((0, 0), dtype=np.float32))
     votes: sparse.csr_matrix = field(default_factory=lambda: sparse.csr_matrix((0, 0), dtype=np.float32))
 
@@ -41,17 +43,18 @@ class UserKNN:
         share = 1.0 / np.repeat(np.diff(start), np.diff(start))
         after = sparse.csr_matrix((share.astype(np.float32), item, start), shape=(len(person), size))
         self.votes = after[rows]
-        self.index = self._weighted(build_prefixes(histories, person[rows], cut[rows]))
+        self.index = sparse.csr_matrix(self._weighted(build_prefixes(histories, person[rows], cut[rows])).T)
         return self
 
     def score(self, prefixes: Prefixes) -> Floats:
-        if not self.index.shape[0]:
-            return np.zeros((len(prefixes), len(self.idf)), np.float32)
-        alike = np.asarray((self._weighted(prefixes) @ self.index.T).todense(), np.float32)
-        if alike.shape[1] > self.neighbours:
-            floor = -np.partition(-alike, self.neighbours - 1, axis=1)[:, self.neighbours - 1]
-            alike[alike < floor[:, None]] = 0.0
-        return np.asarray((sparse.csr_matrix(alike**self.power) @ self.votes).todense(), np.float32)
+        return np.asarray(self.score_sparse(prefixes).toarray(), np.float32)
+
+    def score_sparse(self, prefixes: Prefixes) -> sparse.csr_matrix:
+        if not self.index.shape[1]:
+            return sparse.csr_matrix((len(prefixes), len(self.idf)), dtype=np.float32)
+        alike = keep_largest(sparse.csr_matrix(self._weighted(prefixes) @ self.index), self.neighbours)
+        alike.data = alike.data**self.power
+        return sparse.csr_matrix(alike @ self.votes)
 
     def _weighted(self, prefixes: Prefixes) -> sparse.csr_matrix:
         weights = prefixes.matrix(len(self.idf), self.tau)

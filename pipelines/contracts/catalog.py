@@ -9,6 +9,7 @@ from pipelines.contracts.declaring import A_PERSON, A_SKILL, ORIGIN, declare
 from pipelines.contracts.fields import OWN_WEIGHTS
 from pipelines.contracts.learnt import (
     CANDIDATE,
+    DRIFT,
     EVALUATION,
     HALF_LIFE,
     MASTERY,
@@ -17,7 +18,7 @@ from pipelines.contracts.learnt import (
     REACHED_STEP,
     TRACING,
 )
-from pipelines.contracts.published import PUBLISHED, SNAPSHOT
+from pipelines.contracts.published import OBEYED, PUBLISHED, SHOWN, SNAPSHOT, WAY_IN
 from pipelines.contracts.table import Reference, Table
 
 # Judgements: evidence of teaching that comes from this table is a review given.
@@ -27,7 +28,7 @@ DELIVERY = declare(
     "raw_landing__event_delivery",
     "One row per file that was offered to a source: landed, or refused and why.",
     ("delivery_number", "source_name", "system_name", "file_name", "file_sha256", "mapping_code", "delivered_date",
-     "landed_at", "delivery_status", "delivery_reason", "good_count", "bad_count", "columns_left_out"),
+     "landed_at", "delivery_status", "delivery_reason", "good_count", "bad_count", "columns_left_out", "is_whole"),
     ("delivery_number",),
     required=("source_name", "file_sha256", "delivery_status"),
     readers=("data engineers",),
@@ -130,6 +131,38 @@ ASPIRATION = declare(
     readers=("feat",),
 )  # fmt: skip
 
+CONSENT = declare(
+    "core_wish__event_consent",
+    "One row each time a person gave consent to be shown to others, or took it back.",
+    ("source_name", "record_code", "person_id", "skill_text", "consent_relation", "consent_status", "expires_date",
+     "stated_at", "file_sha256", "row_number"),
+    ("source_name", "record_code"),
+    required=("person_id", "skill_text", "consent_relation", "consent_status", "stated_at"),
+    references=(A_PERSON,),
+    readers=("out",),
+)  # fmt: skip
+
+REPLY = declare(
+    "core_wish__event_reply",
+    "One row each time a person replied to a recommended step or an estimate.",
+    ("source_name", "record_code", "person_id", "skill_text", "step_goal", "reply_kind", "until_date", "stated_stage",
+     "replied_at", "file_sha256", "row_number"),
+    ("source_name", "record_code"),
+    required=("person_id", "skill_text", "reply_kind", "replied_at"),
+    references=(A_PERSON,),
+    readers=("core", "out"),
+)  # fmt: skip
+
+PREFERENCE = declare(
+    "core_wish__event_preference",
+    "One row each time a person said whether they want recommendations.",
+    ("source_name", "record_code", "person_id", "is_opted_out", "stated_at", "file_sha256", "row_number"),
+    ("source_name", "record_code"),
+    required=("person_id", "is_opted_out", "stated_at"),
+    references=(A_PERSON,),
+    readers=("out",),
+)
+
 SKILL_MENTION = declare(
     "core_skill__event_skill_mention",
     "One row each time a system said that a person used, learnt or taught a skill.",
@@ -213,8 +246,8 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         DELIVERY, PERSON, ACCOUNT, CONFLICT, ROLE_PERIOD, ASSIGNMENT, WORKLOG, LEARNING_RECORD, FEEDBACK, ASPIRATION,
-        SKILL_MENTION, SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE, TAXONOMY_RELATION,
+        CONSENT, REPLY, PREFERENCE, SKILL_MENTION, SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE, TAXONOMY_RELATION,
         UNKNOWN_MENTION, EVIDENCE, TRACING, HALF_LIFE, MASTERY, REACHED_STEP, PRECEDENCE,
-        EVALUATION, MODEL_CARD, CANDIDATE, *PUBLISHED, SNAPSHOT,
+        EVALUATION, MODEL_CARD, CANDIDATE, DRIFT, *PUBLISHED, SNAPSHOT, SHOWN, OBEYED, WAY_IN,
     )
 }  # fmt: skip

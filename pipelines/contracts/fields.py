@@ -24,10 +24,20 @@ DELIVERY_STATUSES = ("landed", "already_landed", "refused")
 # broader: lies under; essential, optional: how much it needs the other.
 TAXONOMY_RELATIONS = ("broader", "essential", "optional")
 CONFLICT_REASONS = ("keys_disagree", "key_is_shared")
-NO_RECOMMENDATION_REASONS = ("too_little_evidence", "nothing_eligible", "opted_out")
+NO_RECOMMENDATION_REASONS = ("too_little_evidence", "nothing_eligible", "opted_out", "all_dismissed")
+CHANGES = ("add", "remove")
+CHANGED_THINGS = ("evidence", "wish")
+EFFECTS = ("leaves", "moves")
 # Where wishes of a team and needs of the organisation meet.
 AGREEMENTS = ("agree", "wish_without_need", "need_without_wish")
 RELATIONS = ("follow", "walk_with", "lead")
+CONSENT_STATUSES = ("granted", "withdrawn")
+REPLY_KINDS = ("accept", "dismiss", "snooze", "dispute", "hide", "done", "retract")
+REPLY_EFFECTS = (
+    "kept_on_list", "kept_away", "word_beside_estimate", "shown_to_nobody_else", "counted_as_evidence", "taken_back",
+    "superseded", "not_understood",
+)  # fmt: skip
+STEP_GOALS = (*STAGES[1:], "refresh")
 
 TIMESTAMP = pl.Datetime("us", "UTC")
 FIELDS: dict[str, Column] = {}
@@ -61,6 +71,7 @@ _declare(
     pl.List(pl.String),
     "Columns that no mapping asked for, and those never read.",
 )
+_declare("is_whole", pl.Boolean, "Whether its manifest calls the file whole, or (false) a delta; null without one.")
 _declare("good_count", pl.Int64, "Rows that kept every rule.", minimum=0)
 _declare("bad_count", pl.Int64, "Rows set aside in quarantine.", minimum=0)
 _declare("failed_rules", pl.List(pl.String), "Rules the row broke, each as column|rule.")
@@ -126,6 +137,17 @@ _declare(
     personal=Personal.TEXT,
 )
 _declare("mode", pl.String, "Mode of evidence.", allowed=MODES)
+
+# What people say about being shown, and about what they were shown
+_declare("consent_relation", pl.String, "How the person may be shown to others.", allowed=(*RELATIONS, "all"))
+_declare("consent_status", pl.String, "Whether it was given or taken back.", allowed=CONSENT_STATUSES)
+_declare("expires_date", pl.Date, "Last day on which it holds.")
+_declare("is_opted_out", pl.Boolean, "Whether the person wants no recommendations.")
+_declare("reply_kind", pl.String, "What the person replied.", allowed=REPLY_KINDS)
+_declare("step_goal", pl.String, "What the step would reach; null speaks of the whole micro-skill.", allowed=STEP_GOALS)
+_declare("until_date", pl.Date, "Day on which a snoozed step comes back.")
+_declare("stated_stage", pl.String, "Stage the person says they hold; null where they dispute nothing.", allowed=STAGES)
+_declare("replied_at", TIMESTAMP, "When the person replied.")
 
 # Taxonomy
 _declare("skill_id", pl.String, "One micro-skill.")
@@ -228,17 +250,60 @@ _declare(
 )
 _declare("purpose", pl.Float64, "How it serves what the organisation needs, 0 to 1.", minimum=0, maximum=1)
 _declare(
-    "reasons", pl.List(pl.Struct({"code": pl.String, "value": pl.Float64})), "Machine-readable reasons: code and value."
+    "reasons",
+    pl.List(pl.Struct({"code": pl.String, "value": pl.Float64})),
+    "Code and value: motives (0 to 1), model_… (log odds over the person's mean candidate), part_… (sum to the score).",
 )
 _declare("explanation", pl.String, "One plain sentence made from the reasons.")
+_declare("counterfactual", pl.String, "The one change in the person's own data that would have changed this row.")
 _declare("how", pl.String, "How to practise it: an open project, someone to observe or to ask for feedback.")
 _declare("no_recommendation_reason", pl.String, "Why nothing is recommended.", allowed=NO_RECOMMENDATION_REASONS)
+_declare("is_accepted", pl.Boolean, "Whether the person accepted the step.")
+_declare("is_hidden", pl.Boolean, "Whether the person shows it to nobody else: for their own page alone.")
+_declare("relation", pl.String, "How the companion stands to the person in this step.", allowed=RELATIONS)
+_declare(
+    "companion_id",
+    pl.String,
+    "person_id of the companion, who consented; null where the sentence is anonymous.",
+    personal=Personal.PSEUDONYM,
+)
+_declare("companion_skill_id", pl.String, "Micro-skill in which they are companions: the step's, or the one led in.")
+_declare("standing_count", pl.Int64, "People behind an anonymous sentence; null where one is named.", minimum=1)
+_declare("why", pl.String, "One plain sentence that says why this companion, naming nobody.")
+_declare("since_date", pl.Date, "First day on which the companion was shown to the person.")
+_declare("reply_id", pl.String, "One reply: a hash of its source and record.")
+_declare("effect", pl.String, "What was done about it.", allowed=REPLY_EFFECTS)
+_declare("obeyed_date", pl.Date, "as_of of the first snapshot that obeys it; null while none does.")
+_declare("first_snapshot_id", pl.String, "First snapshot that obeys it; null while none does.")
+_declare("time_to_effect_days", pl.Int64, "Days from the reply to that snapshot's day.", unit="days", minimum=0)
 _declare("snapshot_id", pl.String, "One publication of all tables.")
 _declare("as_of", pl.Date, "Nothing later was seen.")
 _declare("valid_until", pl.Date, "After this day the row is stale.")
 _declare("model_version", pl.String, "Model that gave the probability.")
 _declare("policy_version", pl.String, "Fingerprint of the declared policy.")
 _declare("schema_version", pl.String, "Version of this table's contract.")
+
+# Why, proof and support
+_declare("change", pl.String, "Whether something is added to the person's data or taken from them.", allowed=CHANGES)
+_declare("change_of", pl.String, "What is added or taken: a row of evidence, or a wish.", allowed=CHANGED_THINGS)
+_declare("changed_skill_id", pl.String, "The micro-skill of the evidence or the wish.")
+_declare(
+    "row_effect", pl.String, "What becomes of the row: it leaves the list, or moves to another rank.", allowed=EFFECTS
+)
+_declare("to_rank", pl.Int64, "The rank the row would have; null where it would leave.", minimum=1)
+_declare("stage_after", pl.String, "The stage the person would have; null where stages stay.", allowed=STAGES)
+_declare("evidence_count", pl.Int64, "Rows of evidence that show it.", minimum=1)
+_declare("file_count", pl.Int64, "Export files they come from.", minimum=1)
+_declare("strongest_feedback_kind", pl.String, "The most trusted kind of judgement received.", allowed=FEEDBACK_KINDS)
+_declare("strongest_score_share", pl.Float64, "The latest score of that kind, 0 to 1.", minimum=0, maximum=1)
+_declare("strongest_at", TIMESTAMP, "When it was given.")
+_declare("badge_draft", pl.String, "Unsigned Open Badges 3.0 credential, as JSON; ids only, nobody's name.")
+_declare("recommended_count", pl.Int64, "People of the unit to whom a step in it is recommended.", minimum=1)
+_declare("given_hours", pl.Float64, "Hours of work on it in the unit in the last quarter.", unit="hours", minimum=0)
+_declare("project_count", pl.Int64, "Open pieces of work that name it, in projects the unit works in.", minimum=0)
+_declare("holder_count", pl.Int64, "People of the unit who are journeyman or master in it.", minimum=0)
+_declare("lacks", pl.List(pl.String), "What the organisation does not give there: hours, project, person.")
+_declare("finding", pl.String, "The finding as one plain sentence.")
 
 _declare("row_count", pl.Int64, "Rows of the table.", minimum=0)
 _declare("content_sha256", pl.String, "SHA-256 of the rows' content in their order.")
@@ -247,9 +312,22 @@ _declare("content_sha256", pl.String, "SHA-256 of the rows' content in their ord
 _declare("model", pl.String, "Name of the model.")
 _declare("segment", pl.String, "Which people: all, or by length of history.")
 _declare("people_count", pl.Int64, "People evaluated.", minimum=0)
+_declare("watched_name", pl.String, "Input or score whose distribution is watched.")
+_declare("watched_kind", pl.String, "Whether the model reads it or says it.", allowed=("input", "score"))
+_declare(
+    "stability_index",
+    pl.Float64,
+    "Population stability index against the night the model was trained: 0.1 is a shift, 0.25 a major one.",
+    minimum=0,
+)
+_declare("chance_index", pl.Float64, "What chance alone makes of the index among so few.", minimum=0)
+_declare("is_drifted", pl.Boolean, "The index exceeds the declared limit and what chance makes of it.")
 _declare("hr_at_10", pl.Float64, "Share of people with a reached step among the first ten.", minimum=0, maximum=1)
 _declare("ndcg_at_10", pl.Float64, "Normalised discounted cumulative gain at ten.", minimum=0, maximum=1)
 _declare("ndcg_at_10_low", pl.Float64, "Lower end of its 95 % bootstrap interval.", minimum=0, maximum=1)
 _declare("ndcg_at_10_high", pl.Float64, "Upper end of its 95 % bootstrap interval.", minimum=0, maximum=1)
 _declare("mrr", pl.Float64, "Mean reciprocal rank of the first step reached.", minimum=0, maximum=1)
 _declare("card", pl.String, "Model card: features, window, metrics, versions, seeds, as JSON.")
+_declare("way_name", pl.String, "Way in: how readers reach the table.")
+_declare("location", pl.String, "Where it is: a path, or a schema and table.")
+_declare("way_problem", pl.String, "Why it could not be published there; null where it was.")

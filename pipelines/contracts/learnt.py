@@ -86,3 +86,13 @@ CANDIDATE = declare(
     references=(A_PERSON, A_SKILL),
     readers=("out",),
 )
+
+DRIFT = declare(
+    "model_ranker__event_drift",
+    "One row per night and watched input or score: how far it has moved since the model in use was trained.",
+    ("as_of", "watched_name", "watched_kind", "stability_index", "chance_index", "is_drifted", "model_version"),
+    ("as_of", "watched_name"),
+    required=("watched_kind", "stability_index", "is_drifted", "model_version"),
+    retention_days=365,
+    readers=("data engineers",),
+)

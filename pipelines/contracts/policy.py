@@ -118,6 +118,36 @@ class Weights(_Bounded):
 
 
 @dataclass(frozen=True)
+class CompanionPolicy(_Bounded):
+    """Whom a person is shown, and how many people anyone is shown to."""
+
+    load_cap: int = 5  # people one companion is shown to: as many as a lunch break a week leaves room for
+    exposure_days: int = 28  # for so long a pair is shown, and counts towards the load; then it is somebody else's turn
+    manager_chain_may_walk: bool = False  # learning beside one's own superior is not learning among equals
+
+
+@dataclass(frozen=True)
+class ReplyPolicy(_Bounded):
+    """How long a reply holds that names no end itself."""
+
+    dismissed_days: int = 90  # a quarter: long enough to be felt, short enough to be asked again
+    done_days: int = 90  # within a quarter the work itself shows in the exports
+
+
+@dataclass(frozen=True)
+class TrainingPolicy(_Bounded):
+    """When a new ranker is trained, and what it must show to take the champion's place."""
+
+    every_days: int = 7  # tastes and projects move by the week, not by the night
+    new_steps_share: float = 0.05  # or once so many steps more were reached than the last training saw
+    drift_limit: float = 0.25  # or once an input's stability index exceeds the customary mark of a major shift
+    ahead_share: float = 0.95  # of bootstrap resamples of people in which it must rank better than each rival
+    segment_margin: float = 0.03  # NDCG@10 that no segment of people may lose against the champion
+    least_people: int = 30  # fewer people in the last window, or in a segment, prove nothing either way
+    calibration_error_share: float = 0.02  # of 100 promises of 30 in 100, 28 to 32 come true
+
+
+@dataclass(frozen=True)
 class Policy(_Bounded):
     """Everything that is declared rather than learnt."""
 
@@ -130,6 +160,8 @@ class Policy(_Bounded):
     stages: StagePolicy = field(default_factory=StagePolicy)
     precedence: PrecedencePolicy = field(default_factory=PrecedencePolicy)
     weights: Weights = field(default_factory=Weights)
+    companions: CompanionPolicy = field(default_factory=CompanionPolicy)
+    replies: ReplyPolicy = field(default_factory=ReplyPolicy)
 
     @property
     def version(self) -> str:

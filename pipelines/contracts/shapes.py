@@ -15,7 +15,7 @@ from pipelines.contracts.table import RowRule, Table
 
 ShapeName = Literal[
     "person", "account", "role_period", "assignment", "worklog",
-    "learning_record", "feedback", "aspiration", "skill_mention",
+    "learning_record", "feedback", "aspiration", "skill_mention", "consent", "reply", "preference",
 ]  # fmt: skip
 
 # Which columns tell whose row it is, in the order of trust.
@@ -73,6 +73,20 @@ _SAYS_WHAT = RowRule(
     ("learning_verb", "voids_code"),
     pl.col("learning_verb").is_not_null() | pl.col("voids_code").is_not_null(),
     "a verb is given, or the record that is taken back",
+)
+
+_GRANT_ENDS = RowRule(
+    "says_until_when",
+    ("consent_status", "expires_date"),
+    (pl.col("consent_status") != "granted") | pl.col("expires_date").is_not_null(),
+    "what is granted has a last day",
+)
+_REPLY_SAYS_ENOUGH = RowRule(
+    "says_enough",
+    ("reply_kind", "until_date", "stated_stage"),
+    ((pl.col("reply_kind") != "snooze") | pl.col("until_date").is_not_null())
+    & ((pl.col("reply_kind") != "dispute") | pl.col("stated_stage").is_not_null()),
+    "snooze says until when, dispute says which stage",
 )
 
 SHAPES: dict[ShapeName, Shape] = {
@@ -157,6 +171,32 @@ SHAPES: dict[ShapeName, Shape] = {
             ("record_code", *_WHO, "skill_text", "mode", "occurred_at", "worked_hours", "score_share", "changed_at"),
             required=("skill_text", "occurred_at"),
             row_rules=(_names_a_person(), _is_plausible("occurred_at")),
+        ),
+        Shape(
+            "consent",
+            "event",
+            "One row each time a person gave consent to be shown to others, or took it back.",
+            ("record_code", *_WHO, "skill_text", "consent_relation", "consent_status", "expires_date", "stated_at",
+             "changed_at"),
+            required=("skill_text", "consent_relation", "consent_status"),
+            row_rules=(_names_a_person(), _GRANT_ENDS, _is_plausible("stated_at")),
+        ),
+        Shape(
+            "reply",
+            "event",
+            "One row each time a person replied to a recommended step or an estimate.",
+            ("record_code", *_WHO, "skill_text", "step_goal", "reply_kind", "until_date", "stated_stage", "replied_at",
+             "changed_at"),
+            required=("skill_text", "reply_kind", "replied_at"),
+            row_rules=(_names_a_person(), _REPLY_SAYS_ENOUGH, _is_plausible("replied_at")),
+        ),
+        Shape(
+            "preference",
+            "event",
+            "One row each time a person said whether they want recommendations.",
+            ("record_code", *_WHO, "is_opted_out", "stated_at", "changed_at"),
+            required=("is_opted_out", "stated_at"),
+            row_rules=(_names_a_person(), _is_plausible("stated_at")),
         ),
     )
 }  # fmt: skip

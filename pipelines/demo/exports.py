@@ -15,6 +15,7 @@ from pipelines.demo.exports_bamboohr import write_bamboohr
 from pipelines.demo.exports_jira import write_accounts, write_jira
 from pipelines.demo.exports_tabular import write_lists
 from pipelines.demo.exports_tempo import write_tempo
+from pipelines.demo.exports_words import write_words
 from pipelines.demo.exports_xapi import write_xapi
 from pipelines.demo.world import History, World, generate_histories
 
@@ -62,6 +63,7 @@ def write_exports(world: World, folder: Path, *, watch: Callable[[History], None
         write_tempo(world, history, target, ledger)
         write_xapi(world, history, target, ledger)
         write_lists(world, history, target, ledger)
+        write_words(world, history, target, ledger)
         if watch is not None:
             watch(history)
     return WrittenExports(

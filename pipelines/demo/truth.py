@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -61,10 +62,24 @@ class TruthWriter:
 
 
 def write_company_truth(world: World, written: WrittenExports, folder: Path) -> None:
-    """Prerequisites, trends of micro-skills (1 rising, -1 fading, 0 steady) and the planted dirt."""
+    """Prerequisites, trends (1 rising, -1 fading, 0 steady), half-lives, each role's path, and the planted dirt."""
     world.catalog.prerequisites.write_parquet(folder / "prerequisites.parquet")
     trends = world.catalog.skills.select("skill_id", pl.Series("trend", world.curricula.trend).cast(pl.Int64))
     trends.write_parquet(folder / "trends.parquet")
+    skills = world.catalog.skills["skill_id"]
+    lives = pl.DataFrame({"skill_id": skills, "half_life_days": pl.Series(world.half_life).cast(pl.Int64)})
+    lives.write_parquet(folder / "half_lives.parquet")
+    role, skill = np.nonzero(world.curricula.position)
+    curricula = pl.DataFrame(
+        {
+            "role_name": pl.Series(world.catalog.role_names).gather(role),
+            "skill_id": skills.gather(skill),
+            "planned_position": world.curricula.position[role, skill],
+        }
+    )
+    curricula.write_parquet(folder / "curricula.parquet")
+    roles = world.people.select(pl.col("employee_number").alias("person_id"), "role_name")
+    roles.write_parquet(folder / "roles.parquet")
     dirt: dict[str, dict[str, int]] = {}
     for count in written.dirt:
         dirt.setdefault(count.file, {})[count.kind] = count.rows

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.demo.catalog import Catalog, FloatArray, IntArray, read_catalog
+from pipelines.demo.fading import generate_checks, plan_half_lives
 from pipelines.demo.paths import Curricula, choose_talents, generate_paths, plan_curricula
 from pipelines.demo.people import UNITS, generate_people
 from pipelines.demo.practice import (
@@ -43,6 +44,7 @@ class World:
     catalog: Catalog
     curricula: Curricula
     people: pl.DataFrame  # one row per person, see people.generate_people
+    half_life: FloatArray  # of each micro-skill, in days
 
     @property
     def blocks(self) -> int:
@@ -70,7 +72,9 @@ def generate_world(people: int, *, seed: int, end: date) -> World:
     last = (end - date(1970, 1, 1)).days - 1
     start = last - HISTORY_DAYS
     frame = generate_people(people, catalog, seed=seed, start=start, end=last)
-    return World(seed, start, last, catalog, plan_curricula(catalog, seed=seed), frame)
+    return World(
+        seed, start, last, catalog, plan_curricula(catalog, seed=seed), frame, plan_half_lives(catalog, seed=seed)
+    )
 
 
 def generate_histories(world: World) -> Iterator[History]:
@@ -102,16 +106,21 @@ def generate_history(world: World, block: int) -> History:
         pl.Series(STAGE_NAMES).gather(plan.stage).alias("stage"),
         pl.Series("reached_day", plan.reached),
     )
-    issues, worklogs = open_issues(entries, generate_worklogs(plan, rng), world, block, rng)
-    judgements = name_judges(attach(entries, generate_judgements(plan, rng)), world.people)
+    logged = generate_worklogs(plan, rng)
+    issues, worklogs = open_issues(entries, logged, world, block, rng)
+    judged = generate_judgements(plan, rng)
+    courses, lessons = generate_courses(plan, rng), generate_lessons(plan, rng)
+    practised = pl.concat([logged.select("entry", "day"), lessons.select("entry", "day")])
+    checks = generate_checks(plan, practised, world.half_life, np.random.default_rng([world.seed, 5, block]))
+    judgements = name_judges(attach(entries, pl.concat([judged, checks.select(judged.columns)])), world.people)
     return History(
         block=block,
         steps=steps.sort("person", "step"),
         issues=issues,
         worklogs=worklogs,
-        courses=attach(entries, generate_courses(plan, rng)),
+        courses=attach(entries, courses),
         judgements=judgements,
-        lessons=find_learners(plan, entries, generate_lessons(plan, rng), rng),
+        lessons=find_learners(plan, entries, lessons, rng),
         wishes=generate_wishes(people, talent, until, world, rng),
         demands=generate_demands(people, world, block, rng),
     )

@@ -1,101 +1,124 @@
 """Snapshots: immutable versions of all published tables behind one pointer that moves in one act.
 
-Belongs here: the writing of a version, the pointer, and how a reader resolves it.
-Does not belong here: what the tables hold (`ml.recommend`), other ways in than Parquet.
+Belongs here: the writing of a version, the pointer, and the removal of versions whose time is over.
+Does not belong here: how a reader resolves it (`reading`), what the tables hold (`ml.recommend`), other ways in.
 """
 
+import hashlib
 import json
 import os
+import shutil
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import date
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
 from pipelines.contracts.table import Table
-from pipelines.lake import content_sha256, obey, replace_file, write_parquet
+from pipelines.lake import obey, replace_file, write_parquet
+from pipelines.publish.reading import (
+    MANIFEST,
+    POINTER,
+    SNAPSHOTS,
+    NothingPublished,
+    PublishedTable,
+    Snapshot,
+    current_snapshot,
+    delta_folder,
+    kept_snapshots,
+)
 
-POINTER = "CURRENT"
-_MANIFEST = "manifest.json"
-
-
-class NothingPublished(Exception):
-    """No snapshot was published yet."""
-
-
-@dataclass(frozen=True)
-class PublishedTable:
-    """One table of a snapshot."""
-
-    name: str
-    path: str  # inside the published folder
-    rows: int
-    content_sha256: str
-    schema_version: str
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """One publication of all tables; `folder` is the published folder it lies in."""
-
-    folder: Path
-    snapshot_id: str
-    as_of: date
-    valid_until: date
-    tables: tuple[PublishedTable, ...]
-
-    def path(self, table: str) -> Path:
-        """The Parquet file of a table. Raises KeyError where the snapshot has no such table."""
-        return self.folder / {one.name: one.path for one in self.tables}[table]
-
-    def scan(self, table: str) -> pl.LazyFrame:
-        """The rows of a table; the file is never overwritten, so a frame opened now stays whole."""
-        return pl.scan_parquet(self.path(table))
+__all__ = [
+    "POINTER",
+    "NothingPublished",
+    "PublishedTable",
+    "Snapshot",
+    "current_snapshot",
+    "drop_expired",
+    "publish_snapshot",
+]
 
 
 def publish_snapshot(
-    folder: Path, frames: Mapping[Table, pl.DataFrame], snapshot_id: str, as_of: date, valid_until: date
+    folder: Path,
+    frames: Mapping[Table, pl.DataFrame],
+    snapshot_id: str,
+    as_of: date,
+    valid_until: date,
+    published_at: datetime | None = None,
 ) -> Snapshot:
-    """Write every table of a snapshot, then move the pointer; a snapshot that is there already is not written again.
+    """Write every table of a snapshot, then move the pointer; a table that is there already is not replaced.
 
     Raises ContractBroken, or ValueError where the id stands for other content already; the pointer then stays.
 
-    A reader that resolves the pointer sees all tables of one snapshot or all of another, at any moment.
+    A reader that resolves the pointer sees all tables of one snapshot or all of another, at any moment. The files lie
+    in the folder of their table, so that a Delta log beside them can name the very same ones.
     """
-    place = Path("snapshots") / snapshot_id
-    tables = []
-    for table, frame in frames.items():
-        rows = obey(table, frame)
-        content = content_sha256(rows)
-        path = folder / place / f"{table.name}.parquet"
-        if path.exists() and pl.read_parquet_metadata(path).get("content_sha256") != content:
+    tables = tuple(_write_table(folder, table, frame, snapshot_id) for table, frame in frames.items())
+    snapshot = Snapshot(folder, snapshot_id, as_of, valid_until, tables, published_at)
+    manifest = Path(SNAPSHOTS) / snapshot_id / MANIFEST
+    write_json(folder / manifest, _as_json(snapshot))
+    write_json(folder / POINTER, {"snapshot_id": snapshot_id, "manifest": str(manifest)})
+    return snapshot
+
+
+def drop_expired(folder: Path, retention_days: int, now: datetime) -> list[str]:
+    """Remove the snapshots that were published more than `retention_days` ago; their ids come back.
+
+    The current one stays, and so does one whose moment of publication nobody noted.
+    """
+    current = current_snapshot(folder)
+    kept = kept_snapshots(folder)
+    gone = [
+        one
+        for one in kept
+        if one.snapshot_id != current.snapshot_id
+        and one.published_at is not None
+        and one.published_at < now - timedelta(days=retention_days)
+    ]
+    for snapshot in gone:
+        # the manifest first: what nobody can find any more can go in peace
+        shutil.rmtree(folder / SNAPSHOTS / snapshot.snapshot_id)
+        for table in snapshot.tables:
+            snapshot.path(table.name).unlink(missing_ok=True)
+    return [one.snapshot_id for one in gone]
+
+
+def write_json(path: Path, content: Mapping[str, object]) -> None:
+    """Write a small JSON file in one act."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.unfinished")
+    unfinished.write_text(json.dumps(content, indent=1) + "\n")
+    replace_file(unfinished, path)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _write_table(folder: Path, table: Table, frame: pl.DataFrame, snapshot_id: str) -> PublishedTable:
+    """The file is written in full and hashed before it gets its name: a Parquet file follows from its rows alone, so
+    its own hash says whether the content is the same, at a tenth of the cost of a second pass over the rows.
+    """
+    rows = obey(table, frame)
+    path = delta_folder(folder, table.name) / f"{snapshot_id}.parquet"
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.fresh")
+    try:
+        write_parquet(rows, fresh, {"contract": f"{table.name} {table.version}"})
+        content = file_sha256(fresh)
+        if path.exists() and file_sha256(path) != content:
             raise ValueError(
                 f"snapshot {snapshot_id} was published with another {table.name}: give it an id of its own"
             )
         if not path.exists():
-            write_parquet(rows, path, {"content_sha256": content, "contract": f"{table.name} {table.version}"})
-        tables.append(PublishedTable(table.name, str(place / path.name), rows.height, content, table.version))
-    snapshot = Snapshot(folder, snapshot_id, as_of, valid_until, tuple(tables))
-    _write_json(folder / place / _MANIFEST, _as_json(snapshot))
-    _write_json(folder / POINTER, {"snapshot_id": snapshot_id, "manifest": str(place / _MANIFEST)})
-    return snapshot
-
-
-def current_snapshot(folder: Path) -> Snapshot:
-    """The snapshot the pointer names. Raises NothingPublished where there is none."""
-    pointer = folder / POINTER
-    if not pointer.is_file():
-        raise NothingPublished("nothing is published yet: run `footsteps run` first")
-    manifest = json.loads((folder / json.loads(pointer.read_text())["manifest"]).read_text())
-    return Snapshot(
-        folder,
-        manifest["snapshot_id"],
-        date.fromisoformat(manifest["as_of"]),
-        date.fromisoformat(manifest["valid_until"]),
-        tuple(PublishedTable(**table) for table in manifest["tables"]),
-    )
+            fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return PublishedTable(table.name, str(path.relative_to(folder)), rows.height, content, table.version)
 
 
 def _as_json(snapshot: Snapshot) -> dict[str, object]:
@@ -103,12 +126,6 @@ def _as_json(snapshot: Snapshot) -> dict[str, object]:
         "snapshot_id": snapshot.snapshot_id,
         "as_of": snapshot.as_of.isoformat(),
         "valid_until": snapshot.valid_until.isoformat(),
+        "published_at": snapshot.published_at.isoformat() if snapshot.published_at else None,
         "tables": [asdict(table) for table in snapshot.tables],
     }
-
-
-def _write_json(path: Path, content: Mapping[str, object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.unfinished")
-    unfinished.write_text(json.dumps(content, indent=1) + "\n")
-    replace_file(unfinished, path)

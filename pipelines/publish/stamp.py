@@ -68,5 +68,11 @@ def name_snapshot(frames: Mapping[Table, pl.DataFrame], as_of: date, valid_days:
     for table in sorted(ordered, key=lambda one: one.name):
         digest.update(f"{table.name} {content_sha256(ordered[table])}\n".encode())
     snapshot_id = f"{newest:%Y%m%d}-{digest.hexdigest()[:12]}"
-    named = {table: frame.with_columns(snapshot_id=pl.lit(snapshot_id)) for table, frame in ordered.items()}
+    named = {table: put_id(frame, snapshot_id) for table, frame in ordered.items()}
     return Named(snapshot_id, newest, earliest or newest + timedelta(days=valid_days), named)
+
+
+def put_id(frame: pl.DataFrame, snapshot_id: str) -> pl.DataFrame:
+    """The rows with the id in their snapshot's columns, wherever it was not known yet."""
+    columns = [name for name in ("snapshot_id", "first_snapshot_id") if name in frame.columns]
+    return frame.with_columns(pl.col(columns).replace(UNPUBLISHED, snapshot_id))

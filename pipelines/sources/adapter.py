@@ -155,10 +155,11 @@ def open_export(
     """The file as a table of text, opened as that system writes it. Raises ExportRefused where it cannot be read."""
     if "parquet" in adapter.formats and is_parquet(path):
         return read_parquet(path)
-    if is_workbook(path) and {"csv", "xlsx"} & set(adapter.formats):
+    if options.member is None and is_workbook(path) and {"csv", "xlsx"} & set(adapter.formats):
         wanted = {comparable(source) for one in adapter.shapes for source in sources_of(one)}
-        return read_workbook(path, wanted | {comparable(one) for one in options.sources()}, adapter.skip_after_header)
-    opened = open_file(path, options.encoding)
+        wanted |= {comparable(one) for one in options.sources()}
+        return read_workbook(path, wanted, adapter.skip_after_header, adapter.skip_unless)
+    opened = open_file(path, options.encoding, options.member)
     with opened.path.open("rb") as handle:
         handle.seek(opened.start)
         begins = handle.read(1 << 12).lstrip()[:1]
@@ -174,7 +175,9 @@ def open_export(
         )
     if adapter.record_terminator:
         opened = rewrite_terminated(opened, path.name, adapter.record_terminator, options.delimiter)
-    return read_delimited(opened, path.name, options.delimiter, adapter.skip_after_header, on_trust)
+    return read_delimited(
+        opened, path.name, options.delimiter, adapter.skip_after_header, on_trust, adapter.skip_unless
+    )
 
 
 def _actual(source: str, table: TextTable) -> tuple[str, ...]:
@@ -230,6 +233,10 @@ def _holds(condition: Condition, table: TextTable) -> pl.Expr:
 def _raw(one: FieldMap, table: TextTable) -> pl.Expr:
     """The text as it stood in the file; null where it is blank or a condition of the field does not hold."""
     text = _joined(one, table)
+    if one.fallback and comparable(one.fallback[0]) in table.columns:
+        header, condition = one.fallback
+        last = [_filled(pl.col(actual)) for actual in _actual(header, table)]
+        text = pl.coalesce(text, pl.when(_holds(condition, table)).then(pl.coalesce(last)))
     if one.when:
         text = pl.when(_holds(one.when, table)).then(text)
     if one.unless:

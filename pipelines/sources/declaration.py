@@ -58,6 +58,8 @@ class FieldMap:
     in rows whose header holds one of the words, `unless` in all others. Several field maps of one destination are
     variants: the first whose headers the file has is taken.
 
+    `fallback` is a further header, taken where no source has a value and its condition holds.
+
     `part` reads only the first group of each cell; a cell it does not match counts as empty, and what lies outside the
     group (a comment beside an id) is never landed. `split` is what separates several values in a cell; | takes its
     place. `by_header` takes the name of the first header that has a value, not the value: of `completed_on` and
@@ -72,6 +74,7 @@ class FieldMap:
     constant: str | None = None
     when: Condition | None = None
     unless: Condition | None = None
+    fallback: tuple[str, Condition] | None = None
     part: str | None = None
     split: str | None = None
     by_header: bool = False
@@ -121,7 +124,9 @@ class Adapter:
     """A system: its title, what its exports look like, and how they map onto canonical shapes.
 
     `records_path` is where the records lie in a JSON document (`Report_Entry`). `skip_after_header` drops further
-    header rows. `signature` are headers that, together, only this system's exports have.
+    header rows, unless one of the words of `skip_unless` shows that the row below the header is data. `manifest` is a
+    file beside the exports that says which of them are bulk, delta or absent. `signature` are headers that, together,
+    only this system's exports have.
     """
 
     system: str
@@ -130,8 +135,10 @@ class Adapter:
     formats: tuple[Format, ...]
     shapes: tuple[ShapeMap, ...] = ()
     skip_after_header: int = 0
+    skip_unless: Condition | None = None
     records_path: tuple[str, ...] = ()
     record_terminator: str | None = None
+    manifest: str | None = None
     signature: tuple[str, ...] = ()
     notes: str = ""
 
@@ -155,7 +162,7 @@ class SourceOptions:
 
     `mapping` gives, per destination, a header, a list of headers (joined by |), or a mapping with the keys `column`,
     `scale`, `date_order`, `format`, `unit`, `values`, `constant`. `shape` is needed by `tabular` only. `time_zone` is
-    that of moments written without one.
+    that of moments written without one. `member` is the pattern of the one file that counts of an archive.
     """
 
     mapping: Mapping[str, Any] = field(default_factory=dict)
@@ -165,6 +172,7 @@ class SourceOptions:
     decimal_comma: bool = False
     date_order: DateOrder | None = None
     time_zone: str = "UTC"
+    member: str | None = None
 
     def overrides(self) -> dict[str, Override]:
         """The mapping, one override per destination. Raises ExportRefused for a key it does not know."""

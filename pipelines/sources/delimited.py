@@ -7,6 +7,7 @@ Does not belong here: opening and decoding (`files`), what the columns mean (the
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -18,9 +19,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipelines.sources.declaration import ExportRefused
+from pipelines.sources.declaration import Condition, ExportRefused
 from pipelines.sources.files import CHUNK, OpenedFile, ScratchFolder
-from pipelines.sources.table import MALFORMED, ROW_NUMBER, TextTable, kept_with, no_malformed_rows, with_repeats
+from pipelines.sources.table import (
+    MALFORMED,
+    ROW_NUMBER,
+    TextTable,
+    holds_a_word,
+    kept_with,
+    no_malformed_rows,
+    with_repeats,
+)
 
 DELIMITERS = (",", ";", "\t", "|")
 # A quoted field longer than this is taken for a quote that was never closed.
@@ -39,8 +48,9 @@ class Survey:
 
 
 def read_delimited(
-    opened: OpenedFile, name: str, delimiter: str | None = None, skip_after_header: int = 0, on_trust: bool = False
-) -> TextTable:
+    opened: OpenedFile, name: str, delimiter: str | None = None, skip_after_header: int = 0, on_trust: bool = False,
+    skip_unless: Condition | None = None,
+) -> TextTable:  # fmt: skip
     """The file as a table of text; on trust, a large file is surveyed while it is read and must be asked `is_regular`.
 
     Raises ExportRefused where it has no header row or ends inside an open quote.
@@ -54,6 +64,8 @@ def read_delimited(
         raise ExportRefused(f"{name} has a first row that cannot be read ({error}): export it again") from None
     if not any(header.strip() for header in headers):
         raise ExportRefused(f"{name} has an empty header row: the first row must name the columns")
+    if holds_a_word(headers, _second_row(opened, delimiter), skip_unless):
+        skip_after_header = 0
     names = tuple(f"c{i}" for i in range(len(headers)))
     columns = with_repeats(headers)
     shared: dict[str, Any] = {"delimiter": delimiter, "encoding": opened.encoding}
@@ -106,6 +118,17 @@ def _first_record(opened: OpenedFile) -> str:
             if (quotes % 2 == 0 and "".join(lines).strip()) or len(lines) > 100:
                 break
     return "".join(lines).strip("\r\n")
+
+
+def _second_row(opened: OpenedFile, delimiter: str) -> list[str]:
+    with opened.path.open("rb") as handle:
+        handle.seek(opened.start)
+        begins = handle.read(CHUNK).decode("utf-8", "replace")
+    try:
+        filled = (row for row in csv.reader(io.StringIO(begins, newline=""), delimiter=delimiter) if any(row))
+        return next(itertools.islice(filled, 1, None), [])
+    except csv.Error:
+        return []
 
 
 def _delimiter_of(first: str, name: str) -> str:

@@ -20,6 +20,7 @@ from typing import IO, cast
 import pyarrow as pa
 
 from pipelines.sources.declaration import ExportRefused
+from pipelines.sources.manifest import members_of
 
 CHUNK = 1 << 20
 # A text export shrinks 5 to 30 times, repetitive ones 200 times; bombs start at 1,000.
@@ -56,13 +57,16 @@ class OpenedFile:
     folder: ScratchFolder | None = None
 
 
-def open_file(path: Path, encoding: str | None = None) -> OpenedFile:
-    """The file, unpacked and decoded; in place where it is plain UTF-8. Raises ExportRefused where it is not text."""
+def open_file(path: Path, encoding: str | None = None, member: str | None = None) -> OpenedFile:
+    """The file, unpacked and decoded; in place where it is plain UTF-8. Raises ExportRefused where it is not text.
+
+    `member` is the pattern of the one file that counts of an archive.
+    """
     if path.stat().st_size == 0:
         raise ExportRefused(f"{path.name} is empty (0 bytes): export it again")
     with path.open("rb") as handle:
         head = handle.read(4)
-    plain, folder = _unpack(path, head)
+    plain, folder = _unpack(path, head, member)
     with plain.open("rb") as handle:
         head = handle.read(CHUNK)
     if not head.strip():
@@ -76,13 +80,13 @@ def open_file(path: Path, encoding: str | None = None) -> OpenedFile:
     return OpenedFile(_transcode(plain, folder.path / "text", found, path.name), found, 0, folder)
 
 
-def _unpack(path: Path, head: bytes) -> tuple[Path, ScratchFolder | None]:
+def _unpack(path: Path, head: bytes, member: str | None) -> tuple[Path, ScratchFolder | None]:
     if head[:2] == b"\x1f\x8b":
         pieces = _gzip_pieces(path)
     elif head == b"\x28\xb5\x2f\xfd":
         pieces = _zstd_pieces(path)
     elif head == b"PK\x03\x04":
-        pieces = _zip_pieces(path)
+        pieces = _zip_pieces(path, member)
     else:
         return path, None
     folder = ScratchFolder()
@@ -140,13 +144,16 @@ def _zstd_pieces(path: Path) -> Iterator[bytes]:
         yield from _pieces(handle)
 
 
-def _zip_pieces(path: Path) -> Iterator[bytes]:
+def _zip_pieces(path: Path, member: str | None) -> Iterator[bytes]:
     with zipfile.ZipFile(path) as archive:
-        names = [one.filename for one in archive.infolist() if not one.is_dir() and "__MACOSX" not in one.filename]
+        names = members_of(archive, member)
         if "xl/workbook.xml" in names:
             raise ExportRefused(f"{path.name} is an Excel workbook, and this system reads none: export it as JSON")
         if len(names) != 1:
-            raise ExportRefused(f"{path.name} holds {len(names)} files where 1 is expected: pack each export by itself")
+            found = f"{len(names)} files that fit {member}" if member else f"{len(names)} files"
+            raise ExportRefused(
+                f"{path.name} holds {found} where 1 is expected: set `member` of this source to a pattern that fits one"
+            )
         # The member is streamed to a name of our own, so that a name inside the archive can lead nowhere.
         with archive.open(names[0]) as handle:
             yield from _pieces(handle)

@@ -38,8 +38,10 @@ def sources_of(shape: ShapeMap) -> list[str]:
     """Every header that the shape map reads, for a value or a condition."""
     conditions = [shape.where, shape.unless]
     for one in shape.fields:
-        conditions += [one.when, one.unless]
-    return [source for one in shape.fields for source in one.sources] + [one[0] for one in conditions if one]
+        conditions += [one.when, one.unless, *(one.fallback[1:] if one.fallback else ())]
+    sources = [source for one in shape.fields for source in one.sources]
+    fallbacks = [one.fallback[0] for one in shape.fields if one.fallback]
+    return sources + fallbacks + [one[0] for one in conditions if one]
 
 
 def with_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, name: str) -> ShapeMap:

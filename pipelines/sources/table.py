@@ -50,6 +50,14 @@ def with_repeats(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return columns
 
 
+def holds_a_word(headers: Sequence[str], row: Sequence[str], condition: tuple[str, Sequence[str]] | None) -> bool:
+    """Whether the row has one of the words under that header, case ignored; never without a condition."""
+    if condition is None:
+        return False
+    cells = {comparable(header): cell.strip().lower() for header, cell in zip(headers, row, strict=False)}
+    return cells.get(comparable(condition[0])) in [word.lower() for word in condition[1]]
+
+
 def no_malformed_rows() -> pl.LazyFrame:
     """The frame of malformed rows of a file that has none."""
     return pl.LazyFrame(schema=MALFORMED)

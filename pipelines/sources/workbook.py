@@ -11,9 +11,9 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.sources.declaration import ExportRefused
+from pipelines.sources.declaration import Condition, ExportRefused
 from pipelines.sources.files import unpacked_size
-from pipelines.sources.table import ROW_NUMBER, TextTable, comparable, no_malformed_rows, with_repeats
+from pipelines.sources.table import ROW_NUMBER, TextTable, comparable, holds_a_word, no_malformed_rows, with_repeats
 
 
 def is_workbook(path: Path) -> bool:
@@ -25,7 +25,9 @@ def is_workbook(path: Path) -> bool:
         return False
 
 
-def read_workbook(path: Path, wanted: Collection[str], skip_after_header: int = 0) -> TextTable:
+def read_workbook(
+    path: Path, wanted: Collection[str], skip_after_header: int = 0, skip_unless: Condition | None = None
+) -> TextTable:
     """The sheet with most of the wanted headers (of equals the first) as a table of text.
 
     Days and moments come in ISO form, formulas as the value stored beside them. Raises ExportRefused where no sheet
@@ -39,7 +41,8 @@ def read_workbook(path: Path, wanted: Collection[str], skip_after_header: int = 
             best, most = sheet, found
     if best is None:
         raise ExportRefused(f"{path.name} has no sheet with a filled row: export it again")
-    return _as_table(best, skip_after_header)
+    second = [cell or "" for cell in best.row(1)] if best.height > 1 else []
+    return _as_table(best, 0 if holds_a_word(_headers(best), second, skip_unless) else skip_after_header)
 
 
 def _sheets(path: Path) -> list[pl.DataFrame]:

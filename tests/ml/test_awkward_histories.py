@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.evaluation import Evaluation, evaluate
+from ml.evaluation import evaluate
 from ml.histories import read_histories
+from ml.results import Evaluation
 from ml.splits import as_dated
 
 FEW = ("popularity", "ease", "footsteps")

@@ -1,12 +1,17 @@
 """Bundles come back the same, and whatever does not fit is refused with the reason."""
 
+import hashlib
 import json
+import os
+import pathlib
+import pickle
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+import skops.io
 from polars.testing import assert_frame_equal
 
 import ml.bundle
@@ -73,6 +78,59 @@ def test_other_features_are_refused_by_name(fitted: Recommender, tmp_path: Path)
     extra = TimelessFeatures(pl.DataFrame(), {"told": "wishes"})
     with pytest.raises(BundleError, match="told"):
         load_bundle(tmp_path, extra_features=extra)
+
+
+def forge(folder: Path, blob: bytes) -> None:
+    """Another model file, with a card that vouches for it."""
+    (folder / "model.skops").write_bytes(blob)
+    card = json.loads((folder / "card.json").read_text())
+    card["model_sha256"] = hashlib.sha256(blob).hexdigest()
+    (folder / "card.json").write_text(json.dumps(card))
+
+
+def test_a_pickle_is_refused_unopened_even_where_the_card_vouches_for_it(fitted: Recommender, tmp_path: Path) -> None:
+    class Poison:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (os.mkdir, (str(tmp_path / "ran"),))
+
+    save_bundle(fitted, tmp_path)
+    forge(tmp_path, pickle.dumps(Poison()))
+    with pytest.raises(BundleError, match="such as a pickle: it is not opened"):
+        load_bundle(tmp_path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_an_unknown_type_in_a_skops_file_is_refused_by_name(fitted: Recommender, tmp_path: Path) -> None:
+    save_bundle(fitted, tmp_path)
+    forge(tmp_path, skops.io.dumps({"model": pathlib.PurePosixPath("/")}))
+    with pytest.raises(BundleError, match=r"not trusted: .*PurePosixPath"):
+        load_bundle(tmp_path)
+
+
+def test_a_torn_archive_is_refused(fitted: Recommender, tmp_path: Path) -> None:
+    save_bundle(fitted, tmp_path)
+    forge(tmp_path, (tmp_path / "model.skops").read_bytes()[:2000])
+    with pytest.raises(BundleError, match="no readable skops file"):
+        load_bundle(tmp_path)
+
+
+def test_a_changed_contract_hash_is_refused(fitted: Recommender, tmp_path: Path) -> None:
+    save_bundle(fitted, tmp_path)
+    card = json.loads((tmp_path / "card.json").read_text())
+    card["contract_sha256"] = "0" * 64
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    with pytest.raises(BundleError, match="no recommender for the items and features on its card"):
+        load_bundle(tmp_path)
+
+
+def test_the_card_is_a_page_too(fitted: Recommender, tmp_path: Path) -> None:
+    card = save_bundle(fitted, tmp_path, metrics={"ndcg_at_10": 0.3})
+    page = (tmp_path / "card.md").read_text()
+    assert "| ndcg_at_10 | 0.3000 |" in page
+    assert "until before 2023-01-01" in page
+    assert f"contract `{card.contract_sha256[:16]}`" in page
+    assert "`ml.ranker.Ranker`" in page
+    assert "p0007" not in page
 
 
 def test_an_undeclared_type_is_refused(fitted: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,32 @@ def test_the_calibrator_learns_the_chances_outcomes_were_drawn_with() -> None:
     assert np.abs(calibrator.probability(inputs) - chance).mean() < 0.01
 
 
+def test_promises_that_windows_do_not_keep_are_bent_down() -> None:
+    """In every window another half of the people is lively, so what one window teaches fails in the next."""
+    rng = np.random.default_rng(0)
+    window = np.repeat(np.arange(4), 10_000)
+    inputs = rng.normal(size=(40_000, 4)).astype(np.float32)
+    drift = np.take_along_axis(inputs, window[:, None], axis=1)[:, 0]  # each window has a weight of its own
+    came_true = rng.random(40_000) < 1 / (1 + np.exp(3.0 - 2.0 * drift))
+    bent = fit_calibrator(inputs, came_true, None, window)
+    straight = fit_calibrator(inputs, came_true)
+    assert bent is not None
+    assert straight is not None
+    assert len(bent.knots) == 2
+    fresh = rng.normal(size=(20_000, 4)).astype(np.float32) * 2.0
+    assert bent.probability(fresh).max() < 0.5 * straight.probability(fresh).max()
+
+
+def test_a_bent_probability_never_falls_as_the_promise_rises() -> None:
+    rng = np.random.default_rng(1)
+    inputs = rng.normal(size=(4_000, 1)).astype(np.float32)
+    chance = np.where(inputs[:, 0] > 1.0, 0.05, 0.3)  # the highest promises fail
+    calibrator = fit_calibrator(inputs, rng.random(4_000) < chance, None, np.repeat([0, 1], 2_000))
+    assert calibrator is not None
+    rising = np.sort(inputs[:, 0] * np.sign(calibrator.weights[0]))[:, None] * np.sign(calibrator.weights[0])
+    assert (np.diff(calibrator.probability(rising.astype(np.float32))) >= -1e-9).all()
+
+
 def test_a_handful_of_positives_is_no_ground_for_a_probability() -> None:
     assert fit_calibrator(np.zeros((100, 1), np.float32), np.arange(100) < 19) is None
     assert measure_reliability(np.zeros(0), np.zeros(0, bool)) is None

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.evaluation import MODELS, evaluate
+from ml.evaluation import available_models, evaluate
 from ml.histories import DAY, read_histories
 from ml.splits import split_leave_last, split_time
 
@@ -16,14 +16,14 @@ SIMPLE = ("popularity", "item_knn", "ease")
 
 def test_every_model_is_named_and_measured(ladders: pl.DataFrame) -> None:
     found = evaluate(ladders, horizon_days=60)
-    assert [row.model for row in found.models] == list(MODELS)
+    assert [row.model for row in found.models] == list(available_models())
     for row in found.models:
         assert 0 <= row.ndcg_at_10_low <= row.ndcg_at_10 <= row.ndcg_at_10_high <= 1
         assert row.hr_at_10 >= row.ndcg_at_10
         assert row.peak_mb >= 0
     assert found.ratio is not None
     assert found.ratio.low <= found.ratio.ratio <= found.ratio.high
-    assert {row.segment for row in found.segments} == {"cold", "short", "long"}
+    assert {row.segment for row in found.segments} == {"cold", "short", "long", "no_history", "cold_skills"}
     assert json.loads(json.dumps(found.to_dict()))["models"][-1]["model"] == "footsteps"
 
 

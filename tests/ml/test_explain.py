@@ -5,41 +5,74 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ml.explain import FAMILY_WORDS, explain_steps, tell_how
+from ml.explain import FAMILY_WORDS, explain_steps
+from ml.facts import gather_facts
+from ml.motives import Surroundings
 
 STEP = {
     "person_id": "ann", "skill_id": "sql", "skill_name": "SQL", "capability_name": "Data", "kind": "new",
     "to_stage": "apprentice", "readiness": 1.0, "coverage": 0.2, "mastery": 0.6, "autonomy": None, "role_need": 0.0,
     "demand": 0.0, "contribution_history": -1.0, "contribution_trend": -1.0, "contribution_age": 9.0,
+    "combines_with": [], "builds_on": [], "wished_name": None, "is_own_wish": None, "needed_by": None,
+    "is_essential": None, "demand_count": None, "part_probability": 0.5, "part_mastery": 0.1,
 }  # fmt: skip
-FAMILIES = ["age", "history", "trend"]
+SCHEMA = {
+    "autonomy": pl.Float64, "combines_with": pl.List(pl.String), "builds_on": pl.List(pl.String),
+    "wished_name": pl.String, "is_own_wish": pl.Boolean, "needed_by": pl.String, "is_essential": pl.Boolean,
+    "demand_count": pl.UInt32,
+}  # fmt: skip
 
 
 def explained(**other: Any) -> dict[str, Any]:
-    frame = pl.DataFrame([{**STEP, **other}], schema_overrides={"autonomy": pl.Float64})
-    return explain_steps(frame, FAMILIES).row(0, named=True)
+    return explain_steps(pl.DataFrame([{**STEP, **other}], schema_overrides=SCHEMA)).row(0, named=True)
+
+
+def codes(found: dict[str, Any]) -> dict[str, float]:
+    return {one["code"]: one["value"] for one in found["reasons"]}
 
 
 def test_a_step_that_nothing_speaks_for_is_said_to_be_open_and_no_reason_is_made_up() -> None:
-    found = explained()
-    assert found["reasons"] == []
-    assert found["explanation"] == "Take up “SQL”: it is open to you and nothing stands before it."
+    found = explained(coverage=0.0)
+    assert found["explanation"] == "Take up “SQL”: it is open to you now, and nothing stands before it."
+    assert not {"wish", "coverage", "builds_on", "role_need", "demand"} & set(codes(found))
 
 
-def test_motives_come_before_the_model_and_the_model_strongest_first() -> None:
-    found = explained(autonomy=1.0, coverage=0.75, contribution_history=0.1, contribution_trend=0.4)
-    assert [(one["code"], one["value"]) for one in found["reasons"]] == [
-        ("wish", 1.0), ("coverage", 0.75), ("trend", 0.4), ("history", 0.1),
-    ]  # fmt: skip
+def test_every_motive_is_said_in_words_that_name_what_it_rests_on() -> None:
+    wish = explained(autonomy=1.0, wished_name="SQL", is_own_wish=True)
+    assert wish["explanation"] == "Take up “SQL”: you said you want to learn it."
+    near = explained(autonomy=0.5, wished_name="Joins", is_own_wish=False)
+    assert near["explanation"] == "Take up “SQL”: it goes with your wish to learn “Joins”."
+    combines = explained(coverage=0.75, combines_with=["Joins", "Plans"])["explanation"]
+    assert combines == ("Take up “SQL”: with “Joins” and “Plans”, which you hold, it carries you to 75 % of “Data”.")
+    builds = explained(builds_on=["Joins"])["explanation"]
+    assert builds == "Take up “SQL”: it builds on “Joins”, which you hold."
+    role = explained(role_need=1.0, needed_by="analyst", is_essential=True)["explanation"]
+    assert role == "Take up “SQL”: your role as analyst counts on it."
+    optional = explained(role_need=0.5, needed_by="analyst", is_essential=False)["explanation"]
+    assert optional == "Take up “SQL”: it helps you as analyst."
+    demand = explained(demand=0.9, demand_count=34)["explanation"]
+    assert demand == "Take up “SQL”: 34 pieces of open and recent work call for it."
+
+
+def test_three_clauses_are_said_motives_first_and_the_model_strongest_first() -> None:
+    found = explained(autonomy=1.0, wished_name="SQL", is_own_wish=True, contribution_history=0.4,
+                      contribution_trend=0.9)  # fmt: skip
     assert found["explanation"] == (
-        "Take up “SQL”: it is what you said you want; with it you cover 75 % of “Data”; "
-        f"{FAMILY_WORDS['trend']}; {FAMILY_WORDS['history']}."
+        f"Take up “SQL”: you said you want to learn it; {FAMILY_WORDS['trend']}; and {FAMILY_WORDS['history']}."
     )
 
 
-def test_a_wish_for_a_neighbour_is_worth_saying_and_a_lesser_one_is_not() -> None:
-    assert [one["code"] for one in explained(autonomy=0.5)["reasons"]] == ["wish"]
-    assert explained(autonomy=0.4)["reasons"] == []
+def test_what_no_person_would_recognise_is_a_code_and_never_said() -> None:
+    found = explained(contribution_age=9.0)
+    assert codes(found)["model_age"] == 9.0
+    assert "age" not in found["explanation"].split()
+
+
+def test_a_lesser_wish_or_contribution_is_a_code_and_not_worth_a_clause() -> None:
+    found = explained(autonomy=0.4, wished_name="SQL", is_own_wish=True, contribution_history=0.05)
+    assert found["explanation"].endswith("nothing stands before it.")
+    assert codes(found)["wish"] == 0.4
+    assert codes(found)["model_history"] == 0.05
 
 
 @pytest.mark.parametrize(
@@ -52,32 +85,34 @@ def test_the_sentence_begins_with_the_step(kind: str, stage: str, headline: str)
 
 
 def test_without_a_model_the_motives_alone_are_told() -> None:
-    frame = pl.DataFrame([{**STEP, "demand": 1.0}], schema_overrides={"autonomy": pl.Float64})
-    found = explain_steps(frame, []).row(0, named=True)
-    assert found["explanation"] == "Take up “SQL”: current projects ask for it."
+    bare = {name: value for name, value in STEP.items() if not name.startswith("contribution_")}
+    frame = pl.DataFrame([{**bare, "demand": 1.0, "demand_count": 2}], schema_overrides=SCHEMA)
+    found = explain_steps(frame).row(0, named=True)
+    assert found["explanation"] == "Take up “SQL”: 2 pieces of open and recent work call for it."
 
 
-def how(kind: str, project: str | None, course: str | None, count: int | None) -> str:
-    ways = pl.DataFrame(
-        {"skill_id": ["sql"], "project_code": [project], "course_name": [course], "practising_count": [count]},
-        schema={
-            "skill_id": pl.String,
-            "project_code": pl.String,
-            "course_name": pl.String,
-            "practising_count": pl.Int64,
-        },
-    )
-    return str(tell_how(pl.DataFrame({"skill_id": ["sql"], "kind": [kind]}), ways, 3)["how"][0])
-
-
-def test_a_new_step_begins_with_a_course_and_a_deeper_one_with_real_work() -> None:
-    assert how("new", "P1", "Basics", 9) == "Begin with “Basics”."
-    assert how("new", "P1", None, 9) == "Repeat it on P1, which has open work that names it."
-    assert how("deepen", "P1", "Basics", 9) == "Repeat it on P1, which has open work that names it."
-    assert how("deepen", None, "Basics", 9) == "Ask to watch: 9 colleagues practised it lately."
-
-
-def test_fewer_people_than_the_minimum_are_not_counted_out_loud() -> None:
-    assert how("new", None, None, 3).startswith("Ask to watch: 3 colleagues")
-    assert how("new", None, None, 2) == how("new", None, None, None)
-    assert "No project, course or colleague is known" in how("new", None, None, 2)
+def test_facts_name_what_the_person_holds_wishes_and_works_as() -> None:
+    names = pl.DataFrame({
+        "skill_id": ["sql", "joins", "plans", "git"], "skill_name": ["SQL", "Joins", "Plans", "Git"],
+        "capability_id": ["data", "data", "data", "code"], "capability_name": ["Data", "Data", "Data", "Code"],
+        "capability_weight": [0.5, 0.3, 0.2, 1.0],
+    })  # fmt: skip
+    held = [("ann", "joins", "master"), ("ann", "plans", "apprentice"), ("ann", "git", "journeyman"),
+            ("bob", "plans", "master")]  # fmt: skip
+    around = Surroundings(
+        mastery=pl.DataFrame(held, schema=["person_id", "skill_id", "stage"], orient="row"),
+        skills=names,
+        prerequisites=pl.DataFrame({"skill_id": ["sql", "sql"], "requires_skill_id": ["git", "plans"]}),
+        wishes=pl.DataFrame({"person_id": ["ann"], "skill_id": ["joins"], "wish_weight": [1.0]}),
+        roles=pl.DataFrame({"person_id": ["ann", "ann"], "role_name": ["clerk", "analyst"]}),
+        role_profiles=pl.DataFrame({"role_name": ["clerk", "analyst"], "skill_id": ["sql", "sql"],
+                                    "importance": ["optional", "essential"]}),
+        demand=pl.DataFrame({"skill_id": ["sql"], "demand_count": [7]}),
+    )  # fmt: skip
+    step = pl.DataFrame({"person_id": ["ann"], "skill_id": ["sql"], "to_stage": ["journeyman"],
+                         "wish_skill_id": ["joins"]})  # fmt: skip
+    found = gather_facts(step, around).row(0, named=True)
+    assert found["combines_with"] == ["Joins"]  # plans is held below the step's stage, git belongs elsewhere
+    assert found["builds_on"] == ["Git", "Plans"]  # the best held first
+    assert (found["wished_name"], found["is_own_wish"]) == ("Joins", False)
+    assert (found["needed_by"], found["is_essential"], found["demand_count"]) == ("analyst", True, 7)

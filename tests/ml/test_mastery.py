@@ -1,5 +1,6 @@
 """Stages follow from evidence by the declared policy, whatever the order of rows, and never from what comes later."""
 
+import math
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -8,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ml.mastery import accumulate, end_of, estimate_mastery, reach_steps
-from pipelines.contracts.catalog import EVIDENCE
-from pipelines.contracts.fields import MODES, STAGES
+from ml.mastery import accumulate, end_of, estimate_mastery, reach_steps, tell_half_lives
+from ml.tracing import Tracing, read_tracing
+from pipelines.contracts.catalog import EVIDENCE, REVIEW_TABLE
+from pipelines.contracts.fields import FEEDBACK_KINDS, MODES, STAGES
 from pipelines.contracts.learnt import MASTERY, REACHED_STEP
 from pipelines.contracts.policy import JourneymanPolicy, MasterPolicy, StagePolicy
 
@@ -101,12 +103,15 @@ def test_eight_days_without_booked_hours_and_one_good_word_make_a_journeyman() -
 def test_work_without_a_good_word_stays_apprentice_and_says_so() -> None:
     found = state(worked(0, 400), judged(3, 0.2))
     assert (found["stage"], found["missing_for_next"]) == ("apprentice", ["positive_feedback"])
-    assert found["level_share"] == pytest.approx((1 + 0.5) / 3)
+    days = (end_of(TODAY) - on(0)).total_seconds() / 86_400
+    assert found["level_share"] == pytest.approx((1 + 0.5) / 3 * 2 ** -(int(days * 86_400) / 86_400 / 540))
 
 
 def test_a_master_has_sustained_work_several_judges_and_teaching() -> None:
     found = state(*MASTERS)
-    assert (found["stage"], found["level_share"], found["missing_for_next"]) == ("master", 1.0, [])
+    assert (found["stage"], found["missing_for_next"]) == ("master", [])
+    since = int((end_of(TODAY) - on(400)).total_seconds()) / 86_400
+    assert found["level_share"] == pytest.approx(2 ** -(since / 540))
     assert (found["repetition_hours"], found["repetition_count"], found["judge_count"]) == (205.0, 41, 3)
 
 
@@ -176,9 +181,124 @@ def test_no_count_of_one_pair_leaks_into_the_next() -> None:
     every = [course(0), worked(1, 2.0), judged(2), taught(3)]
     people = [{**row, "person_id": person} for person in ("ann", "bob", "eve") for row in every]
     found = estimate_mastery(evidence(*people), TODAY, POLICY)
-    counts = [name for name in found.columns if name.endswith("_count")]
+    counts = [name for name in found.columns if name.endswith("_count") and name != "review_count"]
     assert found.select(counts).rows() == [(1,) * len(counts)] * 3
     assert found["repetition_hours"].to_list() == [2.0] * 3
+
+
+def reviewed(day: int) -> dict[str, Any]:
+    return {**taught(day), "table_name": REVIEW_TABLE}
+
+
+def test_hours_are_summed_by_mode() -> None:
+    rows = (worked(0, 3), worked(1, 2), {**course(2), "amount": 1.5, "amount_unit": "hours"}, course(3),
+            {**taught(4), "amount": 0.5, "amount_unit": "hours"})  # fmt: skip
+    found = state(*rows)
+    assert (found["observation_hours"], found["repetition_hours"], found["teaching_hours"]) == (1.5, 5.0, 0.5)
+    assert (found["observation_count"], found["teaching_count"]) == (2, 1)
+
+
+def test_who_only_judged_others_has_come_nowhere() -> None:
+    assert estimate_mastery(evidence(reviewed(0), reviewed(1)), TODAY, POLICY).is_empty()
+    assert reach_steps(evidence(reviewed(0)), TODAY, POLICY).is_empty()
+
+
+def test_three_reviews_given_weigh_as_one_lesson() -> None:
+    one_short = [row for row in MASTERS if row.get("mode") != "teaching"] + [taught(1)]
+    assert state(*one_short, reviewed(2), reviewed(3))["missing_for_next"] == ["teaching"]
+    assert state(*one_short, reviewed(2), reviewed(3), reviewed(4))["stage"] == "master"
+
+
+def test_a_review_given_is_no_practice() -> None:
+    long_ago = on((TODAY - START.date()).days - 600)
+    assert state({"occurred_at": long_ago}, reviewed(500))["is_rusty"]
+
+
+def test_ones_own_word_is_kept_and_moves_no_stage() -> None:
+    found = state(worked(0, 50), judged(1, kind="self", by="ann"))
+    assert (found["stage"], found["feedback_count"], found["positive_feedback_count"]) == ("apprentice", 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "days", "counts"),
+    [("assessment", 0, False), ("assessment", 30, False), ("assessment", 31, True), ("certificate", 5, False),
+     ("peer", 5, True), ("self", 5, True)],
+)  # fmt: skip
+def test_a_more_trusted_no_stands_for_thirty_days_against_a_managers_yes(kind: str, days: int, counts: bool) -> None:
+    found = state(worked(0, 50), judged(100, 0.1, kind=kind), judged(100 + days, kind="manager", by="bob"))
+    assert (found["stage"], found["feedback_count"]) == ("journeyman" if counts else "apprentice", 2)
+
+
+def test_the_most_trusted_word_that_stands_is_believed() -> None:
+    rows = (worked(0, 50), judged(1, kind="certificate"), judged(2, 0.1, kind="assessment"), judged(3, kind="peer"))
+    assert state(*rows)["positive_feedback_count"] == 2
+    assert state(*rows, judged(2, 0.1, kind="certificate"))["positive_feedback_count"] == 1
+
+
+def test_a_yes_given_before_the_no_stays() -> None:
+    found = state(worked(0, 50), judged(1, kind="peer"), judged(2, 0.1, kind="certificate"))
+    assert (found["stage"], found["positive_feedback_count"]) == ("journeyman", 1)
+
+
+def test_a_course_keeps_half_as_fresh_as_doing_it() -> None:
+    today = datetime(2025, 6, 30, 23, 59, 59, 999999, tzinfo=UTC)
+    assert state({**course(0), "occurred_at": today})["level_share"] == pytest.approx(1 / 3 / 2)
+    assert state({**worked(0), "occurred_at": today})["level_share"] == pytest.approx((1 + (1 / 8) / 2) / 3)
+
+
+def test_the_declared_interval_is_wilsons_of_what_evidence_is_left() -> None:
+    today = datetime(2025, 6, 30, 23, 59, 59, 999999, tzinfo=UTC)
+    found = state(*({**course(0), "occurred_at": today} for _ in range(3)))
+    level, count, z = 1 / 6, 4.0, 1.6449
+    middle = (level + z * z / 8) / (1 + z * z / 4)
+    half = z / (1 + z * z / 4) * (level * (1 - level) / count + z * z / 64) ** 0.5
+    assert found["level_low_share"] == pytest.approx(middle - half)
+    assert found["level_high_share"] == pytest.approx(middle + half)
+
+
+def test_rust_follows_the_half_life_of_the_micro_skill() -> None:
+    fast = Tracing(False, 540, ("sql",), (180,), (9,), 0.0, (0.0,), (1.0,))
+    rows = evidence(worked(330), {**worked(330), "skill_id": "git"})
+    found = estimate_mastery(rows, TODAY, POLICY, fast)
+    assert dict(found.select("skill_id", "is_rusty").rows()) == {"sql": True, "git": False}
+    steps = reach_steps(evidence(worked(0), worked(200)), TODAY, POLICY, fast)
+    assert steps["kind"].to_list() == ["new", "refresh"]
+    told = tell_half_lives(rows, TODAY, fast)
+    assert told.rows() == [("git", 540, False, 0), ("sql", 180, True, 9)]
+
+
+FITTED = Tracing(
+    True, 540, ("sql", "git"), (180, 720), (50, 50), -1.0, (0.3, -0.2), (0.1, 0.1), (0.8, 0.2, 0.3, 0.5, -0.7),
+    ((0.01, *[0.0] * 5), *((0.0,) * i + (0.02,) + (0.0,) * (5 - i) for i in range(1, 6))), 0.4,
+)  # fmt: skip
+
+
+def test_a_fitted_level_is_the_models_probability() -> None:
+    today = datetime(2025, 6, 30, 23, 59, 59, 999999, tzinfo=UTC)
+    now = {"occurred_at": today}
+    found = estimate_mastery(
+        evidence({**worked(0, 7.0), **now}, {**judged(0, kind="certificate"), **now}), TODAY, POLICY, FITTED
+    ).row(0, named=True)
+    # sql: -1 + 0.3 + 0.8 log(1 + 7 hours) + 0.5 log(1 + trust 1)
+    logit = -0.7 + 0.8 * math.log(8) + 0.5 * math.log(2)
+    level = 1 / (1 + math.exp(-logit))
+    assert found["level_share"] == pytest.approx(level)
+    of_model = 0.01 + 0.02 * (math.log(8) ** 2 + math.log(2) ** 2)
+    wide = 1.6449 * math.sqrt(of_model + 0.1 + 0.4 / (1 + 0.4 * level * (1 - level)))
+    assert found["level_low_share"] == pytest.approx(1 / (1 + math.exp(wide - logit)))
+    assert found["level_high_share"] == pytest.approx(1 / (1 + math.exp(-wide - logit)))
+
+
+def test_a_fitted_level_fades_with_the_half_life_of_its_micro_skill() -> None:
+    late = end_of(TODAY) - timedelta(days=180)
+    rows = evidence({**worked(0, 7.0), "occurred_at": late})
+    assert estimate_mastery(rows, TODAY, POLICY, FITTED)["level_share"][0] == pytest.approx(
+        1 / (1 + math.exp(0.7 - 0.8 * math.log(8) / 2))
+    )
+
+
+def test_the_model_reads_back_what_it_wrote() -> None:
+    assert read_tracing(FITTED.to_json()) == FITTED
 
 
 @st.composite
@@ -191,7 +311,8 @@ def some_evidence(draw: st.DrawFn) -> pl.DataFrame:
             "person_id": draw(st.sampled_from(["ann", "bob"])), "skill_id": draw(st.sampled_from(["sql", "git"])),
             "occurred_at": START + timedelta(hours=12 * draw(st.integers(0, 60))), "mode": mode, "amount_unit": unit,
             "amount": draw(st.sampled_from([0.2, 0.6, 1.0] if unit == "share" else [1.0, 3.5, 8.0])),
-            "feedback_kind": "peer" if mode == "feedback" else None,
+            "feedback_kind": draw(st.sampled_from([*FEEDBACK_KINDS, None])) if mode == "feedback" else None,
+            "table_name": draw(st.sampled_from(["t", REVIEW_TABLE])),
             "given_by_id": draw(st.sampled_from([None, "x", "y"])), "evidence_id": f"e{i:02d}",
         })  # fmt: skip
     return evidence(*rows)
@@ -223,17 +344,29 @@ def test_courses_alone_never_lead_beyond_apprentice(rows: pl.DataFrame) -> None:
 
 
 @ANY
-@given(some_evidence(), st.data())
-def test_more_evidence_never_lowers_a_stage_nor_its_level(rows: pl.DataFrame, data: st.DataObject) -> None:
-    fewer = rows.head(data.draw(st.integers(0, rows.height)))
+@given(some_evidence(), st.data(), st.sampled_from([None, FITTED]))
+def test_more_evidence_never_lowers_a_stage_nor_its_level_unless_it_is_a_negative_judgement(
+    rows: pl.DataFrame, data: st.DataObject, tracing: Tracing | None
+) -> None:
+    negative = (pl.col("mode") == "feedback") & (pl.col("amount") < SMALL.positive_share)
+    more = data.draw(st.lists(st.booleans(), min_size=rows.height, max_size=rows.height))
+    fewer = rows.filter(negative | ~pl.Series(more))
     index = pl.col("stage").replace_strict({s: i for i, s in enumerate(STAGES)}, return_dtype=pl.Int8)
     before, after = (
-        estimate_mastery(frame, TODAY, SMALL).select("person_id", "skill_id", index, "level_share")
+        estimate_mastery(frame, TODAY, SMALL, tracing).select("person_id", "skill_id", index, "level_share")
         for frame in (fewer, rows)
     )
     both = before.join(after, on=("person_id", "skill_id"), how="left")
     assert both.filter(pl.col("stage_right").is_null() | (pl.col("stage_right") < pl.col("stage"))).is_empty()
     assert both.filter(pl.col("level_share_right") < pl.col("level_share") - 1e-12).is_empty()
+
+
+@ANY
+@given(some_evidence(), st.sampled_from([None, FITTED]))
+def test_a_level_lies_within_its_interval(rows: pl.DataFrame, tracing: Tracing | None) -> None:
+    found = estimate_mastery(rows, TODAY, SMALL, tracing)
+    low, level, high = (found[name] for name in ("level_low_share", "level_share", "level_high_share"))
+    assert ((low >= 0) & (low <= level) & (level <= high) & (high <= 1)).all()
 
 
 @ANY

@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.motives import Surroundings
-from ml.recommend import blend, build_rows, deepening_steps, describe_steps, eligible_steps, pick_list
+from ml.recommend import (
+    blend,
+    build_rows,
+    deepening_steps,
+    describe_steps,
+    eligible_steps,
+    list_steps,
+    pick_list,
+)
 from pipelines.contracts.policy import Policy, Weights
 from pipelines.contracts.published import NEXT_SKILL
 
@@ -141,7 +149,42 @@ def rows_for(people: list[str], wish: float | None = None) -> pl.DataFrame:
     })  # fmt: skip
     ways = pl.DataFrame({"skill_id": ["sql"], "project_code": ["P1"], "course_name": ["SQL basics"],
                          "practising_count": [4]})  # fmt: skip
-    return build_rows(candidates, around, ways, pl.DataFrame({"person_id": people}), Policy(weights=WEIGHTS))
+    policy = Policy(weights=WEIGHTS)
+    listed = list_steps(candidates, around, policy)
+    return build_rows(listed, CHANGES, around, ways, pl.DataFrame({"person_id": people}), policy)
+
+
+# What would have changed ann's first row; of the second nothing is known.
+CHANGES = pl.DataFrame([{
+    "person_id": "ann", "skill_id": "git", "rank": 1, "from_stage": "none", "change": "add", "change_of": "evidence",
+    "changed_skill_id": "git", "mode": "observation", "occurred_at": None, "to_rank": None, "stage_after": "apprentice",
+}], schema_overrides={"occurred_at": pl.Datetime("us", "UTC"), "to_rank": pl.Int64})  # fmt: skip
+
+
+def test_what_a_motive_gives_to_the_score_adds_up_to_it() -> None:
+    found = blend(scored({"probability": 0.2, "mastery": 0.5, "autonomy": 1.0, "purpose": 0.4},
+                         {"probability": 0.05, "mastery": 1.0, "autonomy": None, "purpose": 0.3}), WEIGHTS)  # fmt: skip
+    assert found["part_probability"].to_list() == pytest.approx([0.6, 0.6 * 0.25 / 0.9])
+    assert found["part_mastery"].to_list() == pytest.approx([0.1, 0.2 / 0.9])
+    assert found["part_autonomy"].to_list() == [pytest.approx(0.1), None]
+    parts = found.select(pl.sum_horizontal("part_probability", "part_mastery", "part_autonomy", "part_purpose"))
+    assert parts.to_series().to_list() == pytest.approx(found["score"].to_list())
+
+
+def test_the_reasons_of_a_row_hold_all_parts_of_its_score_and_the_models_share_over_the_mean_candidate() -> None:
+    for row in rows_for(["ann"], wish=1.0).iter_rows(named=True):
+        values = {one["code"]: one["value"] for one in row["reasons"]}
+        assert sum(value for code, value in values.items() if code.startswith("part_")) == pytest.approx(row["score"])
+        # history gave 0.5 and -0.2: 0.35 to either side of their mean
+        assert values["model_history"] == pytest.approx(0.35 if row["skill_id"] == "sql" else -0.35)
+
+
+def test_a_row_says_what_would_have_changed_it_where_that_is_known() -> None:
+    rows = rows_for(["ann"])
+    said = dict(rows.select("skill_id", "counterfactual").iter_rows())
+    assert said["git"] is not None
+    assert said["git"].startswith("One completed course on it")
+    assert said["sql"] is None
 
 
 def test_everyone_gets_a_row_and_who_gets_no_step_is_told_why() -> None:
@@ -160,7 +203,7 @@ def test_a_wish_can_turn_the_order_of_near_ties_and_is_shown_beside_the_other_mo
     sql = rows.row(by_predicate=pl.col("skill_id") == "sql", named=True)
     assert (sql["autonomy"], sql["mastery"], sql["purpose"]) == (1.0, 1.0, 0.0)
     assert sql["score"] == pytest.approx(0.6 * 0.5 + 0.2 + 0.1)
-    assert sql["explanation"].startswith("Take up “SQL”: it is what you said you want; ")
+    assert sql["explanation"].startswith("Take up “SQL”: you said you want to learn it; ")
 
 
 def test_neither_the_person_nor_anyone_else_is_named_in_what_is_told() -> None:
@@ -184,3 +227,17 @@ def test_a_step_that_the_model_does_not_know_is_ordered_by_its_motives_alone() -
                          schema_overrides={"autonomy": pl.Float64})  # fmt: skip
     weights = Weights(probability=0.5, mastery=0.25, autonomy=0.0, purpose=0.25)
     assert blend(steps, weights)["score"].to_list() == [0.625, 0.5]
+
+
+def test_what_a_person_asked_a_motive_to_weigh_holds_before_the_policy() -> None:
+    steps = pl.DataFrame({
+        "person_id": ["ann", "bob"], "step_id": ["a|apprentice"] * 2, "utility": [0.0, 0.0], "probability": [0.5, 0.5],
+        "mastery": [0.5, 0.5], "autonomy": [1.0, 1.0], "purpose": [0.0, 0.0],
+    })  # fmt: skip
+    weights = Weights(probability=0.5, mastery=0.0, autonomy=0.1, purpose=0.4)
+    asked = pl.DataFrame({"person_id": ["ann"], "mastery_weight": [None], "autonomy_weight": [0.9],
+                          "purpose_weight": [0.1]}, schema_overrides={"mastery_weight": pl.Float64})  # fmt: skip
+    blended = blend(steps, weights, asked)
+    # ann: (0.5 x 1 + 0.9 x 1 + 0.1 x 0) / 1.5; bob, who asked for nothing: (0.5 x 1 + 0.1 x 1 + 0.4 x 0) / 1
+    assert blended["score"].to_list() == pytest.approx([1.4 / 1.5, 0.6])
+    assert blended.columns == [*steps.columns, "score"]

@@ -21,7 +21,7 @@ from pipelines.contracts.catalog import (
     WORKLOG,
 )
 from pipelines.contracts.table import Table
-from pipelines.demand import count_demand, find_ways, name_roles, name_wishes
+from pipelines.demand import count_demand, find_ways, name_preferences, name_roles, name_wishes
 from pipelines.evidence import CoreRows, collect_evidence, count_unknown
 from pipelines.lake import obey
 from pipelines.taxonomy import match_skills, observe_taxonomy
@@ -72,6 +72,15 @@ def test_work_on_an_issue_names_what_the_issue_names_unless_it_says_itself() -> 
     assert evidence(core(assignment=issue, worklog=logs))["skill_id"].to_list() == ["go", "sql"]
 
 
+def test_work_that_names_its_issue_by_the_number_of_its_record_is_work_on_that_issue() -> None:
+    named = (("10001", "P-1", "go"), ("10002", "10001", "sql"), ("10003", "P-3", "go"))
+    issues = [{"record_code": r, "assignment_code": a, "skill_text": s, "is_done": False} for r, a, s in named]
+    logs = [{"assignment_code": code, "skill_text": None} for code in ("10003", "10001", "9")]
+    rows = core(assignment=frame(ASSIGNMENT, *issues), worklog=frame(WORKLOG, *logs))
+    # what is called 10001 comes before what is recorded as 10001
+    assert sorted(evidence(rows)["skill_id"]) == ["go", "sql"]
+
+
 def test_only_finished_work_of_somebody_with_a_date_is_a_repetition() -> None:
     issues = frame(ASSIGNMENT, {"is_done": True, "done_at": NOON}, {"is_done": True, "done_at": None},
                    {"is_done": False}, {"is_done": True, "done_at": NOON, "person_id": None})  # fmt: skip
@@ -84,7 +93,7 @@ def test_only_finished_work_of_somebody_with_a_date_is_a_repetition() -> None:
     ("verb", "score", "expected"),
     [
         ("attended", None, ("observation", 1.0, "count", None)),
-        ("completed", 0.9, ("observation", 1.0, "count", None)),
+        ("completed", None, ("observation", 1.0, "count", None)),
         ("passed", 0.8, ("feedback", 0.8, "share", "assessment")),
         ("passed", None, ("feedback", 1.0, "share", "assessment")),
         ("waived", None, ("feedback", 1.0, "share", "assessment")),
@@ -101,6 +110,44 @@ def test_each_verb_is_of_one_mode_or_none(verb: str, score: float | None, expect
     assert found == ([expected] if expected else [])
 
 
+@pytest.mark.parametrize("verb", ["attended", "completed"])
+def test_what_was_watched_with_a_score_was_judged_as_well(verb: str) -> None:
+    found = evidence(core(learning_record=frame(LEARNING_RECORD, {"learning_verb": verb, "score_share": 0.9})))
+    assert found.sort("mode").select("mode", "amount", "amount_unit", "feedback_kind", "source_column").rows() == [
+        ("feedback", 0.9, "share", "assessment", "score_share"), ("observation", 1.0, "count", None, "learning_verb"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("verb", "mode"), [("completed", "observation"), ("taught", "teaching")])
+def test_learning_and_teaching_are_told_in_hours_where_the_record_has_them(verb: str, mode: str) -> None:
+    found = evidence(core(learning_record=frame(LEARNING_RECORD, {"learning_verb": verb, "learning_hours": 1.5})))
+    assert found.select("mode", "amount", "amount_unit", "source_column").rows() == [
+        (mode, 1.5, "hours", "learning_hours")
+    ]
+
+
+def test_who_reviews_another_teaches_and_who_judges_oneself_does_not() -> None:
+    marks = frame(FEEDBACK, {"feedback_kind": "peer", "given_by_id": "bob"},
+                  {"feedback_kind": "self", "given_by_id": "ann"},
+                  {"feedback_kind": "manager", "given_by_id": "ann"}, {"feedback_kind": "certificate"})  # fmt: skip
+    found = evidence(core(feedback=marks)).filter(pl.col("mode") == "teaching")
+    assert found.select("person_id", "record_code", "amount", "amount_unit", "source_column").rows() == [
+        ("bob", "r0", 1.0, "count", "given_by_code")
+    ]
+
+
+def test_a_day_of_completion_says_done_where_no_flag_does() -> None:
+    issues = frame(ASSIGNMENT, {"is_done": None, "done_at": NOON}, {"is_done": False, "done_at": NOON})
+    assert evidence(core(assignment=issues)).select("record_code", "source_column").rows() == [("r0", "done_at")]
+
+
+def test_evidence_names_the_column_its_amount_was_read_from() -> None:
+    logs = frame(WORKLOG, {"worked_hours": 2.0}, {"worked_hours": None})
+    marks = frame(FEEDBACK, {"feedback_kind": "peer", "score_share": 0.5, "record_code": "r7"})
+    found = evidence(core(worklog=logs, feedback=marks))
+    assert found["source_column"].to_list() == ["worked_hours", "worked_at", "score_share"]
+
+
 def test_a_course_names_by_its_title_where_it_has_no_tags() -> None:
     records = frame(LEARNING_RECORD, {"learning_verb": "completed", "skill_text": None, "course_name": "Git for all"})
     assert evidence(core(learning_record=records))["skill_id"].to_list() == ["git"]
@@ -109,7 +156,8 @@ def test_a_course_names_by_its_title_where_it_has_no_tags() -> None:
 def test_a_judgement_keeps_its_kind_judge_and_score_and_an_endorsement_is_a_full_one() -> None:
     marks = frame(FEEDBACK, {"feedback_kind": "peer", "given_by_id": "bob", "score_share": 0.25},
                   {"feedback_kind": "certificate"})  # fmt: skip
-    assert evidence(core(feedback=marks)).select("feedback_kind", "given_by_id", "amount").rows() == [
+    found = evidence(core(feedback=marks)).filter(pl.col("mode") == "feedback")
+    assert found.select("feedback_kind", "given_by_id", "amount").rows() == [
         ("peer", "bob", 0.25), ("certificate", None, 1.0),
     ]  # fmt: skip
 
@@ -193,3 +241,11 @@ def test_of_two_wishes_for_one_micro_skill_the_last_one_counts_and_none_of_tomor
                  {"wish_weight": 0.2, "stated_at": NOON + timedelta(days=1)},
                  {"wish_weight": 0.9, "stated_at": NOON + timedelta(days=31)})  # fmt: skip
     assert name_wishes(said, TAXONOMY, TODAY).rows() == [("ann", "sql", 0.2)]
+
+
+def test_the_last_word_on_each_weight_counts_and_none_of_tomorrow() -> None:
+    said = frame(ASPIRATION, {"autonomy_weight": 0.9, "purpose_weight": 0.4, "stated_at": NOON},
+                 {"autonomy_weight": 0.2, "stated_at": NOON + timedelta(days=1)},
+                 {"autonomy_weight": 1.0, "stated_at": NOON + timedelta(days=31)},
+                 {"person_id": "bob", "stated_at": NOON})  # fmt: skip
+    assert name_preferences(said, TODAY).rows() == [("ann", None, 0.2, 0.4)]

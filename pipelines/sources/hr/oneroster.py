@@ -1,7 +1,6 @@
 """OneRoster 1.1 and 1.2: users.csv as people, roles.csv of 1.2 as periods of a role.
 
-Belongs here: the columns of both versions and how they map. Whether a file is whole or a delta stands in manifest.csv
-and is said by `delivery` of the source.
+Belongs here: the columns of both versions and how they map. Whether a file is whole or a delta stands in manifest.csv.
 Does not belong here: classes, enrolments and results.
 """
 
@@ -15,6 +14,7 @@ ADAPTER = Adapter(
     title="OneRoster 1.1 and 1.2: users.csv, roles.csv",
     domain="hr",
     formats=("csv",),
+    manifest="manifest.csv",
     signature=("sourcedId", "dateLastModified", "enabledUser", "givenName"),
     shapes=(
         ShapeMap(
@@ -41,11 +41,12 @@ ADAPTER = Adapter(
                 FieldMap("role_name", ("role",)),
                 # A role without a first day is known to be held on the day it was last written.
                 FieldMap("started_date", ("beginDate", "dateLastModified")),
-                FieldMap("ended_date", ("endDate",)),
+                # A role that a delta takes away has ended; without the row its last delivery would go on counting.
+                FieldMap("ended_date", ("endDate",), fallback=("dateLastModified", ("status", ("tobedeleted",)))),
                 FieldMap("changed_at", ("dateLastModified",)),
             ),
             form=("sourcedId", "roleType"),
-            unless=("status", ("tobedeleted",)),
         ),
     ),
+    notes="Of a zip one source a file: `member: users.csv`, `member: roles.csv`; manifest.csv is obeyed.",
 )

@@ -15,6 +15,7 @@ ADAPTER = Adapter(
     domain="hr",
     formats=("csv",),
     skip_after_header=1,
+    skip_unless=("STATUS", tuple(EMPLOYMENT.values)),
     signature=("STATUS", "USERID", "USERNAME", "MANAGER"),
     shapes=(
         ShapeMap(
@@ -34,5 +35,5 @@ ADAPTER = Adapter(
             ),
         ),
     ),
-    notes="The second row (labels) is skipped; data begin in the third.",
+    notes="The second row (labels) is skipped, where there is one.",
 )

@@ -1,0 +1,53 @@
+"""`footsteps contracts`: the published tables' contracts, as files for readers.
+
+Belongs here: writing the Open Data Contract Standard files and releasing new versions.
+Does not belong here: what a contract says (`pipelines.contracts`).
+"""
+
+import json
+from pathlib import Path
+
+import yaml
+
+from assets.commands.saying import answers, print_json, say
+from pipelines.contracts.feed_event import feed_schema
+from pipelines.contracts.open_contract import open_contract
+from pipelines.contracts.published import PUBLISHED
+from pipelines.contracts.releasing import promise_of, release
+
+DOCS = Path(__file__).parents[2] / "docs" / "contracts"
+
+
+def print_contracts(write: bool, as_json: bool) -> None:
+    """Print the contracts, or write them under docs/contracts and release the versions that are new."""
+    if not write:
+        documents = [open_contract(table) for table in PUBLISHED]
+        if as_json:
+            print_json(documents)
+            return
+        answers.out("---\n".join(contract_text(document) for document in documents), highlight=False)
+        return
+    written = write_contracts(DOCS)
+    released = [str(path.name) for table in PUBLISHED if (path := release(promise_of(table)))]
+    if as_json:
+        print_json({"written": [path.name for path in written], "released": released})
+        return
+    say(f"{len(written)} files under {DOCS}; {len(released)} versions released")
+
+
+def write_contracts(folder: Path) -> list[Path]:
+    """One ODCS file a published table, and the JSON Schema of the feed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for table in PUBLISHED:
+        path = folder / f"{table.name}.odcs.yaml"
+        path.write_text(contract_text(open_contract(table)))
+        written.append(path)
+    feed = folder / "feed.schema.json"
+    feed.write_text(json.dumps(feed_schema(), indent=2) + "\n")
+    return [*written, feed]
+
+
+def contract_text(document: dict[str, object]) -> str:
+    """A contract as YAML, in the order in which it was made."""
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)

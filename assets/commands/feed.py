@@ -1,0 +1,24 @@
+"""`footsteps feed`: the change feed behind a cursor.
+
+Belongs here: printing it.
+Does not belong here: what counts as a change (`pipelines.publish.feed`).
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from assets.commands.saying import print_json, settings_of
+from assets.commands.show import published
+from pipelines.publish.feed import read_feed
+
+
+def print_feed(data_root: Path | None, after: int, most: int, as_json: bool) -> None:
+    """One CloudEvent a line, or one JSON document with the cursor to go on from."""
+    folder = published(settings_of(data_root)).folder
+    events = list(read_feed(folder, after, most))
+    if as_json:
+        print_json({"cursor": int(events[-1]["sequence"]) if events else after, "events": events})
+        return
+    for event in events:
+        sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")

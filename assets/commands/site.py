@@ -1,0 +1,31 @@
+"""`footsteps site`: the pages of the current snapshot.
+
+Belongs here: where they are written, and what is said of it.
+Does not belong here: the pages (`pipelines.site`).
+"""
+
+import shutil
+from pathlib import Path
+
+from assets.commands.saying import answers, print_json, settings_of
+from assets.commands.show import published
+from pipelines.config import read_config
+from pipelines.lake import Lake
+from pipelines.site.build import build_site
+
+
+def write_site(data_root: Path | None, folder: Path | None, again: bool, as_json: bool) -> None:
+    """Write the pages and print where they begin."""
+    settings = settings_of(data_root)
+    snapshot = published(settings)
+    place = (folder or settings.published_path / "site").expanduser().resolve()
+    if again:
+        shutil.rmtree(place / snapshot.snapshot_id, ignore_errors=True)
+    company = read_config(settings.config_path).company if settings.config_path.is_file() else ""
+    place.mkdir(parents=True, exist_ok=True)
+    index = build_site(snapshot, Lake(settings.lake_path), company, place)
+    pages = sum(1 for _ in index.parent.rglob("*.html"))
+    if as_json:
+        print_json({"snapshot_id": snapshot.snapshot_id, "index": str(index), "pages": pages})
+        return
+    answers.print(f"{pages:,} pages, beginning with {index}", soft_wrap=True)

@@ -1,0 +1,97 @@
+"""The gate before the swap, as blocking checks: a publication that would break a promise does not happen.
+
+Belongs here: which frames are judged, and how the verdict stops the night.
+Does not belong here: the promises (`pipelines.publish.gate`), the judging (`pipelines.validation`).
+"""
+
+from collections.abc import Iterator
+
+import polars as pl
+from dagster import AssetCheckResult, AssetChecksDefinition, AssetCheckSeverity, AssetCheckSpec, multi_asset_check
+
+from assets.checks import describe_rule
+from assets.resources import Night
+from pipelines.config import Config
+from pipelines.contracts.catalog import PERSON
+from pipelines.contracts.learnt import MODEL_CARD
+from pipelines.contracts.published import NEXT_SKILL, PUBLISHED
+from pipelines.contracts.table import Severity, Table
+from pipelines.publish.gate import (
+    changed_share,
+    list_rows,
+    lists_table,
+    people_rows,
+    people_table,
+    publication_row,
+    publication_table,
+)
+from pipelines.publish.snapshot import NothingPublished, current_snapshot
+
+
+def gate_checks(config: Config) -> list[AssetChecksDefinition]:
+    """The checks on the recommendations that must pass before the pointer moves."""
+    tables = (lists_table(config.policy.list_length), people_table(), publication_table(config.publish))
+    specs = [
+        AssetCheckSpec(
+            check_name(rule.check_name),
+            asset=NEXT_SKILL.name,
+            blocking=rule.severity is Severity.ERROR,
+            description=describe_rule(rule),
+        )
+        for table in tables
+        for rule in table.rules
+    ]
+
+    @multi_asset_check(name="judge_publication", specs=specs)
+    def judge(night: Night) -> Iterator[AssetCheckResult]:
+        frames = _frames(night)
+        for table in tables:
+            yield from _results(table, frames[table.name])
+
+    return [judge]
+
+
+def check_name(rule: str) -> str:
+    """A name of its own: the table's rules of the same columns are checks of the same asset."""
+    return f"gate__{rule}"
+
+
+def _frames(night: Night) -> dict[str, pl.DataFrame]:
+    rows = night.read(NEXT_SKILL)
+    people = night.read(PERSON).filter(pl.col("employment_status") != "left")
+    cards = night.read(MODEL_CARD)
+    try:
+        before = current_snapshot(night.settings.published_path).scan(NEXT_SKILL.name)
+    except NothingPublished:
+        before = None
+    share = changed_share(before, rows.lazy())
+    # the other tables are made from these rows and not written yet: of them, the declarations are judged here
+    published = {table: rows if table == NEXT_SKILL else pl.DataFrame(schema=table.schema) for table in PUBLISHED}
+    publication = publication_row(published, cards["card"][0] if cards.height else None, share)
+    return {
+        "out__gate_list": list_rows(rows),
+        "out__gate_person": people_rows(rows, people),
+        "out__gate_publication": publication,
+    }
+
+
+def _results(table: Table, frame: pl.DataFrame) -> Iterator[AssetCheckResult]:
+    # its import takes seconds: only where a validation runs
+    from pipelines.validation.expectations import validate
+
+    verdict = validate(table, frame)
+    for rule, result in zip(table.rules, verdict.results, strict=True):
+        said = result.error or (
+            "kept" if result.passed else f"{result.unexpected_count:,} of {frame.height:,} break it"
+        )
+        if not result.passed and frame.height == 1 and rule.kind == "between":
+            most = f"; at most {rule.maximum:g}" if rule.maximum is not None else ""
+            said = f"it is {frame[rule.columns[0]][0]:g}{most}: look at what came in, or declare more under `publish:`"
+        yield AssetCheckResult(
+            asset_key=NEXT_SKILL.name,
+            check_name=check_name(rule.check_name),
+            passed=result.passed,
+            severity=AssetCheckSeverity.ERROR if result.stops else AssetCheckSeverity.WARN,
+            description=said,
+            metadata={"rule": rule.name, "rows": frame.height, "unexpected": result.unexpected_count},
+        )

@@ -1,0 +1,116 @@
+"""What a night hands to learning: reached steps, names, rules, and the flow's features, as of its day.
+
+Belongs here: which core tables learning sees, and the fingerprints of recipe and content.
+Does not belong here: features (`ml.families`, `ml.groups`), training (`ml.reign`), assets.
+"""
+
+import hashlib
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from assets.resources import Night
+from ml.families import FlowTables, Together, flow_features
+from ml.features import ExtraFeatures
+from ml.groups import GroupPopularity
+from ml.promotion import Learned
+from ml.reign import Lesson
+from ml.steps import memberships, steps_repeated, steps_required
+from pipelines.contracts.catalog import (
+    ALIAS,
+    ASPIRATION,
+    ASSIGNMENT,
+    EVIDENCE,
+    LEARNING_RECORD,
+    PERSON,
+    PREREQUISITE,
+    ROLE_PERIOD,
+    ROLE_PROFILE,
+    SKILL,
+)
+from pipelines.contracts.learnt import REACHED_STEP
+from pipelines.lake import content_sha256
+from pipelines.taxonomy import Taxonomy, match_skills
+
+SEED = 7
+# Content of these decides what a ranker learns; a night in which none of it changed learns nothing new.
+_TOLD = (PERSON, ROLE_PERIOD, ROLE_PROFILE, PREREQUISITE, ASSIGNMENT, LEARNING_RECORD, ASPIRATION)
+LEARNT_FROM = [REACHED_STEP.name, EVIDENCE.name, SKILL.name, ALIAS.name, *(table.name for table in _TOLD)]
+STEP_COLUMNS = ("person_id", "skill_id", "reached_at")
+_FINISHED = ("completed", "passed", "attended")
+
+
+def learn_from(night: Night, as_of: date) -> Lesson:
+    """What the night's tables hold for learning, as of that day."""
+    steps, horizon = night.read(REACHED_STEP), night.config.policy.horizon_days
+    extra = extra_features(night, steps)
+    recipe = fingerprint_recipe(horizon, extra)
+    names = step_names(steps, night.read(SKILL))
+    version = hashlib.sha256(recipe.encode())
+    for frame in (as_events(steps), names, *(night.read(table) for table in _TOLD)):
+        version.update(content_sha256(frame).encode())
+    return Lesson(
+        events=as_events(steps), names=names, requires=steps_required(steps["step_id"]),
+        repeatable=steps_repeated(steps["step_id"]), extra=extra, horizon_days=horizon, seed=SEED,
+        learned=Learned(as_of, steps.height, recipe, version.hexdigest()[:12]),
+    )  # fmt: skip
+
+
+def as_events(steps: pl.DataFrame) -> pl.DataFrame:
+    """Reached steps as the recommender's histories: person_id, skill_id (the step), ts."""
+    return steps.select("person_id", pl.col("step_id").alias("skill_id"), pl.col("reached_at").alias("ts"))
+
+
+def extra_features(night: Night, steps: pl.DataFrame) -> ExtraFeatures:
+    """What each role and unit took, and what HR, projects, learning, taxonomy and wishes say of a pair."""
+    groups = GroupPopularity(as_events(steps), memberships(night.read(PERSON), night.read(ROLE_PERIOD)))
+    return Together((groups, flow_features(flow_tables(night, steps))))
+
+
+def flow_tables(night: Night, steps: pl.DataFrame) -> FlowTables:
+    """The core tables that features are made of, the micro-skills found in their texts."""
+    taxonomy = Taxonomy(*(night.read(table) for table in (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE)))
+    learning = night.read(LEARNING_RECORD).with_columns(pl.coalesce("skill_text", "course_name").alias("skill_text"))
+    return FlowTables(
+        people=night.read(PERSON).select("person_id", "role_name", "hired_date"),
+        role_periods=night.read(ROLE_PERIOD).select("person_id", "role_name", "started_date", "ended_date"),
+        role_profiles=taxonomy.role_profiles,
+        assignments=_named(night.read(ASSIGNMENT), taxonomy).select(
+            "person_id", "skill_id", "started_date", "done_at"
+        ),
+        practice=practice_in(night.read(EVIDENCE)),
+        learning=_named(learning, taxonomy).select(
+            "person_id", "skill_id", "occurred_at", pl.col("learning_verb").is_in(_FINISHED).alias("is_finished"),
+            "score_share",
+        ),
+        steps=steps.select(*STEP_COLUMNS),
+        prerequisites=taxonomy.prerequisites,
+        capabilities=taxonomy.skills.select("skill_id", "capability_id"),
+        wishes=_named(night.read(ASPIRATION), taxonomy).select("person_id", "skill_id", "stated_at", "wish_weight"),
+    )  # fmt: skip
+
+
+def practice_in(evidence: pl.DataFrame) -> pl.DataFrame:
+    """One row per row of evidence of real work: person_id, skill_id, occurred_at, hours."""
+    work = evidence.filter(pl.col("mode") == "repetition")
+    return work.select("person_id", "skill_id", "occurred_at", pl.col("amount").alias("hours"))
+
+
+def fingerprint_recipe(horizon_days: int, extra: ExtraFeatures) -> str:
+    """Fingerprint of how a ranker is made: horizon, seed, features and the learning code."""
+    digest = hashlib.sha256(f"{horizon_days} {SEED} {[feature.name for feature in extra.declared]}".encode())
+    for path in sorted((Path(__file__).parents[1] / "ml").rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def step_names(steps: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
+    """One row a step (skill_id) and the name of its micro-skill."""
+    named = steps.select("step_id", "skill_id").unique().join(skills, on="skill_id", how="left")
+    return named.select(pl.col("step_id").alias("skill_id"), pl.col("skill_name").alias("name")).sort("skill_id")
+
+
+def _named(rows: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+    matched = match_skills(rows.select("skill_text"), taxonomy).drop_nulls("skill_id")
+    return rows.join(matched.select("skill_text", "skill_id").unique(), on="skill_text")

@@ -1,0 +1,49 @@
+"""Options that commands share, and how a failure is said.
+
+Belongs here: what every command of the front door looks like.
+Does not belong here: a command.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, ParamSpec
+
+import typer
+
+from assets.commands.saying import Failed, fail
+
+P = ParamSpec("P")
+
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data-root", envvar="FOOTSTEPS_DATA_ROOT", help="Folder of everything this company has."),
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", envvar="FOOTSTEPS_CONFIG", help="footsteps.yaml, if not in the data root.")
+]
+LandingFolder = Annotated[
+    Path | None, typer.Option("--landing", envvar="FOOTSTEPS_LANDING", help="Folder the exports are dropped into.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
+Day = Annotated[datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="See nothing after this day.")]
+
+
+def example(*lines: str) -> str:
+    """The epilog of a command's help: an example to copy."""
+    return "Example:\n\n" + "\n\n".join(f"  [cyan]{line}[/cyan]" for line in lines)
+
+
+def said_plainly(command: Callable[P, None]) -> Callable[P, None]:
+    """A failure that has a sentence is said with it, on standard error, and exits with 1: no stack trace."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except Failed as failure:
+            fail(str(failure))
+            raise typer.Exit(1) from None
+
+    return run

@@ -1,0 +1,159 @@
+"""A person's list made anew from changed data, by the functions of the night: what a counterfactual claims, checked.
+
+Belongs here: the way from evidence to a list for one person, while everybody else's data stays as it was that night.
+Does not belong here: which change is tried (`ml.counterfactual`), the table of a benchmark (`assets.commands`).
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from assets.companions import open_candidates, own_words
+from assets.core import taxonomy_of
+from assets.learning import STEP_COLUMNS, as_events, flow_tables, practice_in
+from assets.model import rank_candidates
+from assets.out import situation_of, with_contributions
+from assets.resources import Night
+from ml.bundle import load_bundle
+from ml.counterfactual import Situation, added_evidence
+from ml.families import FlowTables, Together, flow_features
+from ml.groups import GroupPopularity
+from ml.mastery import reach_steps
+from ml.motives import Surroundings
+from ml.recommend import list_steps
+from ml.recommender import Recommender
+from ml.steps import memberships
+from ml.tracing import read_tracing
+from pipelines.contracts.catalog import ASSIGNMENT, PERSON, ROLE_PERIOD
+from pipelines.contracts.learnt import MODEL_CARD, REACHED_STEP, TRACING
+from pipelines.contracts.published import COUNTERFACTUAL
+from pipelines.demand import count_demand
+from pipelines.taxonomy import Taxonomy
+
+SEED = 7
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Counterfactuals of one kind, applied: on how many of them the row did as was said.
+
+    `as_published`: rows that the same way gives, from the unchanged data, at the published rank: were it broken, no
+    change could be told from an error.
+    """
+
+    change: str
+    effect: str
+    rows: int
+    as_published: int
+    hold: int
+
+
+@dataclass(frozen=True)
+class World:
+    """What one night read, at hand for many replays."""
+
+    situation: Situation
+    steps: pl.DataFrame
+    members: pl.DataFrame
+    recommender: Recommender
+    tables: FlowTables
+    assignment: pl.DataFrame
+    taxonomy: Taxonomy
+    reach: Callable[[pl.DataFrame], pl.DataFrame]
+    open_to: Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
+
+
+def check_counterfactuals(night: Night, rows: int, progress: Callable[[int], None]) -> list[Tally]:
+    """Apply the changes of so many sampled rows, each to its person's data alone, and make the list anew; all last."""
+    published = night.read(COUNTERFACTUAL)
+    sampled = published.sample(min(rows, published.height), seed=SEED, shuffle=True)
+    as_of = published["as_of"][0]
+    world = read_world(night, as_of)
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for number, row in enumerate(sampled.iter_rows(named=True)):
+        kind = (f"{row['change']} {row['mode'] or row['change_of']}", row["row_effect"])
+        before, after = replay(world, row["person_id"], None), replay(world, row["person_id"], row)
+        place = rank_of(after, row)
+        counts[*kind, "rows"] += 1
+        counts[*kind, "as_published"] += rank_of(before, row) == row["rank"]
+        counts[*kind, "hold"] += place == row["to_rank"] and place != row["rank"]
+        progress(number + 1)
+    kinds = sorted({key[:2] for key in counts})
+    found = [Tally(*kind, *(counts[*kind, name] for name in ("rows", "as_published", "hold"))) for kind in kinds]
+    sums = (sum(getattr(one, name) for one in found) for name in ("rows", "as_published", "hold"))
+    return [*found, Tally("all", "", *sums)]
+
+
+def read_world(night: Night, as_of: date) -> World:
+    """What the night of that day read. Raises BundleError where its ranker is gone."""
+    steps, cards = night.read(REACHED_STEP), night.read(TRACING)["card"]
+    tracing = read_tracing(cards[0]) if cards.len() else None
+    members = memberships(night.read(PERSON), night.read(ROLE_PERIOD))
+    taxonomy = taxonomy_of(night)
+    words = own_words(night, taxonomy, as_of)
+    here = night.read(PERSON).select("person_id")
+    groups, tables = GroupPopularity(as_events(steps), members), flow_tables(night, steps)
+    folder = night.settings.models_path / night.read(MODEL_CARD)["model_version"][0]
+    return World(
+        situation=situation_of(night, words),
+        steps=steps,
+        members=members,
+        recommender=load_bundle(folder, extra_features=Together((groups, flow_features(tables)))),
+        tables=tables,
+        assignment=night.read(ASSIGNMENT),
+        taxonomy=taxonomy,
+        reach=lambda evidence: reach_steps(evidence, as_of, night.config.policy.stages, tracing),
+        open_to=lambda candidates, mastery: open_candidates(night, words, candidates, mastery, here),
+    )
+
+
+def replay(world: World, person: str, change: dict[str, Any] | None) -> pl.DataFrame:
+    """The person's list from evidence to ranks, with the change (a row of `out__counterfactual`) or without."""
+    situation, mine = world.situation, pl.col("person_id") == person
+    evidence = situation.evidence if change is None else changed_evidence(situation.evidence, change)
+    own = evidence.filter(mine)
+    mastery, reached = situation.estimate(own), world.reach(own)
+    steps = pl.concat([world.steps.filter(~mine), reached]).sort("person_id", "reached_at", "step_id")
+    groups = GroupPopularity(as_events(steps), world.members)
+    tables = replace(world.tables, practice=practice_in(evidence), steps=steps.select(*STEP_COLUMNS))
+    recommender = replace(world.recommender, extra=Together((groups, flow_features(tables))))
+    found = rank_candidates(recommender, steps, mastery, pl.Series([person]), situation.as_of)
+    candidates = world.open_to(with_contributions(found.rename({"prior": "score"})), mastery)
+    around = replace(
+        changed_wishes(situation.around, change),
+        mastery=mastery,
+        demand=count_demand(world.assignment, evidence, world.taxonomy, situation.as_of),
+    )
+    return list_steps(candidates, around, situation.policy)
+
+
+def changed_evidence(evidence: pl.DataFrame, change: dict[str, Any]) -> pl.DataFrame:
+    """The evidence with the one row of the change added or taken away."""
+    if change["change_of"] != "evidence":
+        return evidence
+    if change["change"] == "remove":
+        return evidence.filter(pl.col("evidence_id") != change["evidence_id"])
+    row = pl.DataFrame([{**change, "version_id": change["person_id"]}], schema_overrides=COUNTERFACTUAL.schema)
+    return pl.concat([evidence, added_evidence(row, evidence.schema)])
+
+
+def changed_wishes(around: Surroundings, change: dict[str, Any] | None) -> Surroundings:
+    """The surroundings with the one wish of the change stated or taken back."""
+    if change is None or change["change_of"] != "wish":
+        return around
+    wishes, person, skill = around.wishes, change["person_id"], change["changed_skill_id"]
+    if change["change"] == "remove":
+        return replace(around, wishes=wishes.filter((pl.col("person_id") != person) | (pl.col("skill_id") != skill)))
+    stated = pl.DataFrame({"person_id": [person], "skill_id": [skill], "wish_weight": [change["amount"]]})
+    return replace(around, wishes=pl.concat([wishes, stated], how="diagonal_relaxed"))
+
+
+def rank_of(listed: pl.DataFrame, row: dict[str, Any]) -> int | None:
+    """The rank of the same step in a list, None where it is not in it."""
+    same = (pl.col("skill_id") == row["skill_id"]) & (pl.col("to_stage") == row["to_stage"])
+    found = listed.filter(same & (pl.col("kind") == row["kind"]))["rank"]
+    return int(found[0]) if found.len() else None

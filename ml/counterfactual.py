@@ -1,0 +1,272 @@
+"""Counterfactuals: the one change in a person's own data that would have changed a row of their list.
+
+Belongs here: which changes are tried, and their verification on versions of people, by the functions of the night.
+Does not belong here: their sentences (`ml.telling`), stages (`ml.mastery`), the list (`ml.recommend`).
+
+Two kinds of change are tried for each row, both found without asking the model again, hence for every row of a night.
+A row of evidence added or taken away can move the stage that the step starts from: then the step is not open any more.
+A wish added or taken back can move the row: the model knows no wishes, so its candidates stay. Each proposal becomes a
+version of the person that differs in this alone; all versions are judged in one pass.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from typing import Any
+
+import polars as pl
+from polars import selectors
+
+from ml.mastery import end_of
+from ml.motives import Surroundings
+from ml.recommend import eligible_steps, list_steps
+from pipelines.contracts.policy import Policy
+
+# A day of work: what one row of a time system may well hold.
+WORKDAY_HOURS = 8.0
+FULL_WISH = 1.0
+ADDED = "added"
+SOMEONE_ELSE = "someone else"
+# By what is missing for the next stage: the mode of evidence that gives it.
+_GIVES = {
+    "first_practice": "observation",
+    "repetition": "repetition",
+    "sustained_repetition": "repetition",
+    "positive_feedback": "feedback",
+    "feedback_from_several": "feedback",
+    "teaching": "teaching",
+}
+_UNITS = {"observation": "count", "repetition": "hours", "feedback": "share", "teaching": "count"}
+_AMOUNTS = {"observation": 1.0, "repetition": WORKDAY_HOURS, "feedback": 1.0, "teaching": 1.0}
+# What there is explains a row better than what there might be; a wish is easier to state than evidence to gather.
+_PREFERENCE = ("remove evidence", "remove wish", "add wish", "add evidence", "add other wish")
+# Ten rows a person, forty candidates a version: about a gigabyte.
+BLOCK_PEOPLE = 2_000
+# So many steps behind another one wish may well overtake it; further behind the gap is too wide to be worth a trial.
+_FOLLOWERS = 5
+_ROW = ("person_id", "rank", "skill_id", "step_id")
+_CHANGE: dict[str, Any] = {
+    "change": pl.String,
+    "change_of": pl.String,
+    "changed_skill_id": pl.String,
+    "evidence_id": pl.String,
+    "mode": pl.String,
+    "amount": pl.Float64,
+    "amount_unit": pl.String,
+    "occurred_at": pl.Datetime("us", "UTC"),
+    "preference": pl.Int8,
+}
+
+# Evidence to mastery, as the night estimates it.
+Estimate = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a night knew: evidence, candidates (those of `list_steps`) and surroundings, and how it judges them."""
+
+    evidence: pl.DataFrame
+    candidates: pl.DataFrame
+    around: Surroundings
+    as_of: date
+    policy: Policy
+    estimate: Estimate
+
+
+def find_counterfactuals(listed: pl.DataFrame, situation: Situation) -> pl.DataFrame:
+    """One row per listed step that a change was found for: the row (person_id, rank, skill_id), the change, and its
+    effect: `leaves` (the step is not in the list any more) or `moves` (to_rank is another rank).
+
+    listed: person_id, rank, skill_id, step_id, kind, from_stage, to_stage. Blocks of people bound the memory.
+    """
+    rows = listed.select(*_ROW, "kind", "from_stage", "to_stage")
+    people = rows.select("person_id").unique().sort("person_id")
+    begins = range(0, max(people.height, 1), BLOCK_PEOPLE)
+    blocks = (people.slice(begin, BLOCK_PEOPLE) for begin in begins)
+    return pl.concat(_find(rows.join(block, on="person_id", how="semi"), _among(situation, block)) for block in blocks)
+
+
+def _find(rows: pl.DataFrame, situation: Situation) -> pl.DataFrame:
+    by_stage = leaves_by_stage(propose_evidence(rows, situation), situation)
+    by_wish = moves_by_wish(propose_wishes(rows, situation), situation)
+    found = pl.concat([by_stage, by_wish], how="diagonal")
+    others = rows.join(found, on=("person_id", "skill_id"), how="anti")
+    overtaken = moves_by_wish(propose_overtaking(others, rows, situation), situation)
+    best = pl.concat([found, overtaken], how="diagonal").sort("person_id", "rank", "preference", maintain_order=True)
+    return best.unique(("person_id", "skill_id"), keep="first", maintain_order=True).drop("preference")
+
+
+def propose_evidence(rows: pl.DataFrame, situation: Situation) -> pl.DataFrame:
+    """One row per listed step and evidence that may decide it: one more of what is missing, or the one it rests on."""
+    lacking = situation.around.mastery.select("person_id", "skill_id", "missing_for_next")
+    known = rows.join(lacking, on=("person_id", "skill_id"), how="left")
+    missing = pl.col("missing_for_next")
+    needed = pl.when(missing.list.len() == 1).then(missing.list.first())
+    mode = (
+        pl.when(pl.col("kind") == "new").then(pl.lit("observation"))
+        .when(pl.col("kind") == "refresh").then(pl.lit("repetition"))
+        .otherwise(needed.replace_strict(_GIVES, default=None, return_dtype=pl.String))
+    )  # fmt: skip
+    added = known.with_columns(mode.alias("mode")).drop_nulls("mode").drop("missing_for_next")
+    added = added.with_columns(
+        *_change("add", "evidence"),
+        pl.col("skill_id").alias("changed_skill_id"),
+        pl.col("mode").replace_strict(_AMOUNTS, return_dtype=pl.Float64).alias("amount"),
+        pl.col("mode").replace_strict(_UNITS, return_dtype=pl.String).alias("amount_unit"),
+        pl.lit(end_of(situation.as_of)).alias("occurred_at"),
+    )
+    return _as_proposals([added, _removable(rows, situation)])
+
+
+def propose_wishes(rows: pl.DataFrame, situation: Situation) -> pl.DataFrame:
+    """One row per listed step and wish that may move it: its own, taken back or stated."""
+    known = _with_wished(rows, situation.around)
+    own = pl.col("skill_id").alias("changed_skill_id")
+    taken_back = known.filter("wished").with_columns(*_change("remove", "wish"), own)
+    stated = known.filter(~pl.col("wished"), pl.col("rank") > 1).with_columns(
+        *_change("add", "wish"), own, pl.lit(FULL_WISH).alias("amount")
+    )
+    return _as_proposals([taken_back, stated])
+
+
+def propose_overtaking(rows: pl.DataFrame, listed: pl.DataFrame, situation: Situation) -> pl.DataFrame:
+    """One row per step and wish, not stated yet, for one of the steps that follow it in the list: it may overtake."""
+    follower = _with_wished(listed, situation.around).filter(~pl.col("wished")).select(
+        "person_id", pl.col("rank").alias("behind"), pl.col("skill_id").alias("changed_skill_id")
+    )  # fmt: skip
+    pairs = rows.join(follower, on="person_id").filter((pl.col("behind") - pl.col("rank")).is_between(1, _FOLLOWERS))
+    pairs = pairs.with_columns(*_change("add", "wish", "add other wish"), pl.lit(FULL_WISH).alias("amount"))
+    # of several that overtake, the nearest
+    return _as_proposals([pairs.sort("person_id", "rank", "behind")])
+
+
+def leaves_by_stage(proposals: pl.DataFrame, situation: Situation) -> pl.DataFrame:
+    """The proposals of evidence after which the step is not open to the person, judged by the night's own estimate."""
+    versions = _numbered(proposals)
+    pairs = versions.select("version_id", "person_id", "skill_id", pl.col("evidence_id").alias("taken"))
+    own = situation.evidence.join(pairs, on=("person_id", "skill_id"))
+    own = own.filter(pl.col("evidence_id").ne_missing(pl.col("taken")) | pl.col("taken").is_null())
+    added = added_evidence(versions.filter(pl.col("change") == "add"), situation.evidence.schema)
+    own = own.with_columns(pl.col("version_id").alias("person_id")).select(situation.evidence.columns)
+    mastery = situation.estimate(pl.concat([own, added]))
+    steps = versions.select(pl.col("version_id").alias("person_id"), "skill_id", "step_id", "kind", "to_stage")
+    held = mastery.select("person_id", "skill_id", pl.col("stage").alias("from_stage"))
+    steps = steps.join(held, on=("person_id", "skill_id"), how="left").with_columns(
+        pl.col("from_stage").fill_null("none")
+    )
+    still = eligible_steps(steps, mastery).select(pl.col("person_id").alias("version_id"))
+    gone = versions.join(still, on="version_id", how="anti")
+    after = steps.select(pl.col("person_id").alias("version_id"), pl.col("from_stage").alias("stage_after"))
+    return _with_effect(gone.join(after, on="version_id", how="left"), pl.lit(None, pl.Int64))
+
+
+def moves_by_wish(proposals: pl.DataFrame, situation: Situation) -> pl.DataFrame:
+    """The proposals of wishes after which the step has another rank or none, judged by listing the versions anew."""
+    versions = _numbered(proposals)
+    who = versions.select("person_id", "version_id")
+    around = _of_versions(situation.around, who)
+    changed = versions.select(pl.col("version_id").alias("person_id"), pl.col("changed_skill_id").alias("skill_id"),
+                              "change", pl.col("amount").alias("wish_weight"))  # fmt: skip
+    wishes = around.wishes.join(changed.filter(pl.col("change") == "remove"), on=("person_id", "skill_id"), how="anti")
+    stated = changed.filter(pl.col("change") == "add").select("person_id", "skill_id", "wish_weight")
+    around = replace(around, wishes=pl.concat([wishes, stated], how="diagonal_relaxed"))
+    candidates = situation.candidates.select(~selectors.starts_with("contribution_")).join(who, on="person_id")
+    candidates = candidates.with_columns(pl.col("version_id").alias("person_id")).drop("version_id")
+    listed = list_steps(candidates, around, situation.policy)
+    after = listed.select(pl.col("person_id").alias("version_id"), "step_id", pl.col("rank").alias("to_rank"))
+    found = versions.join(after, on=("version_id", "step_id"), how="left")
+    return _with_effect(found.filter(pl.col("to_rank").ne_missing(pl.col("rank"))), pl.col("to_rank"))
+
+
+def added_evidence(changes: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """One row of evidence per change that adds one (version_id, changed_skill_id, mode, amount, amount_unit,
+    occurred_at), of the person named `version_id`; a judgement is a peer's who is nobody known."""
+    judged = pl.col("mode") == "feedback"
+    given = {
+        "evidence_id": pl.concat_str(pl.lit(f"{ADDED} "), "version_id"),
+        "person_id": pl.col("version_id"),
+        **{name: pl.col(name) for name in ("mode", "amount", "amount_unit", "occurred_at")},
+        "skill_id": pl.col("changed_skill_id"),
+        "feedback_kind": pl.when(judged).then(pl.lit("peer")),
+        "given_by_id": pl.when(judged).then(pl.lit(SOMEONE_ELSE)),
+    }
+    return changes.select(given.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in schema.items())
+
+
+def _removable(rows: pl.DataFrame, situation: Situation) -> pl.DataFrame:
+    """The row of evidence that a stage may rest on: the only one, the only positive judgement, or the most work."""
+    held = rows.filter(pl.col("from_stage") != "none")
+    own = situation.evidence.join(held.select("person_id", "skill_id", "from_stage"), on=("person_id", "skill_id"))
+    mode, amount = pl.col("mode"), pl.col("amount")
+    positive = (mode == "feedback") & (amount >= situation.policy.stages.positive_share)
+    deciding = (
+        pl.when(pl.col("from_stage") == "apprentice").then(pl.lit(True))
+        .when(positive.sum().over("person_id", "skill_id") == 1).then(positive)
+        .otherwise(mode == "repetition")
+    )  # fmt: skip
+    own = own.filter(deciding).sort("amount", "occurred_at", "evidence_id", descending=True)
+    # an apprentice stays one while any other row is there
+    alone = pl.len().over("person_id", "skill_id") == 1
+    own = own.filter((pl.col("from_stage") != "apprentice") | alone)
+    one = own.unique(("person_id", "skill_id"), keep="first", maintain_order=True)
+    columns = ("person_id", "skill_id", "evidence_id", "mode", "amount", "amount_unit", "occurred_at")
+    return held.join(one.select(columns), on=("person_id", "skill_id")).with_columns(
+        *_change("remove", "evidence"), pl.col("skill_id").alias("changed_skill_id")
+    )
+
+
+def _with_wished(rows: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
+    wished = around.wishes.select("person_id", "skill_id").unique().with_columns(pl.lit(True).alias("wished"))
+    found = rows.join(wished, on=("person_id", "skill_id"), how="left", maintain_order="left")
+    return found.with_columns(pl.col("wished").fill_null(False))
+
+
+def _change(change: str, of: str, preference: str | None = None) -> list[pl.Expr]:
+    place = _PREFERENCE.index(preference or f"{change} {of}")
+    return [pl.lit(change).alias("change"), pl.lit(of).alias("change_of"), pl.lit(place, pl.Int8).alias("preference")]
+
+
+def _as_proposals(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    rows = (*_ROW, "kind", "from_stage", "to_stage")
+    return pl.concat(
+        part.select(
+            *rows,
+            *((pl.col(n) if n in part.columns else pl.lit(None)).cast(dtype).alias(n) for n, dtype in _CHANGE.items()),
+        )
+        for part in parts
+    )
+
+
+def _numbered(proposals: pl.DataFrame) -> pl.DataFrame:
+    return proposals.with_row_index("version_id").with_columns(pl.col("version_id").cast(pl.String))
+
+
+def _among(situation: Situation, people: pl.DataFrame) -> Situation:
+    """What is known of these people alone."""
+    around = {name: frame.join(people, on="person_id", how="semi") for name, frame in _of_people(situation.around)}
+    return replace(
+        situation,
+        evidence=situation.evidence.join(people, on="person_id", how="semi"),
+        candidates=situation.candidates.join(people, on="person_id", how="semi"),
+        around=replace(situation.around, **around),
+    )
+
+
+def _of_people(around: Surroundings) -> list[tuple[str, pl.DataFrame]]:
+    """The frames that speak of people, by their name."""
+    every = ((spec.name, getattr(around, spec.name)) for spec in fields(around))
+    return [(name, frame) for name, frame in every if isinstance(frame, pl.DataFrame) and "person_id" in frame.columns]
+
+
+def _of_versions(around: Surroundings, who: pl.DataFrame) -> Surroundings:
+    """What is known of people, said of each of their versions."""
+    told = {}
+    for name, frame in _of_people(around):
+        named = frame.join(who, on="person_id").with_columns(pl.col("version_id").alias("person_id"))
+        told[name] = named.select(frame.columns)
+    return replace(around, **told)
+
+
+def _with_effect(found: pl.DataFrame, to_rank: pl.Expr) -> pl.DataFrame:
+    effect = pl.when(to_rank.is_null()).then(pl.lit("leaves")).otherwise(pl.lit("moves"))
+    return found.with_columns(effect.alias("row_effect"), to_rank.alias("to_rank")).drop("version_id")

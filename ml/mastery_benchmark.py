@@ -1,0 +1,172 @@
+"""Benchmark of mastery, capabilities and motives at a number of people, on a made-up evidence ledger.
+
+Belongs here: the seeded ledger and surroundings, and the measured rows.
+Does not belong here: how right any of it is (`ml.tracing_proof`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+
+from ml.alignment import align_teams
+from ml.capabilities import map_capabilities
+from ml.cost import Cost
+from ml.mastery import estimate_mastery, learn_tracing, reach_steps
+from ml.motives import Surroundings, score_motives
+from ml.precedence import learn_precedence
+from pipelines.contracts.catalog import EVIDENCE
+from pipelines.contracts.fields import STAGES
+from pipelines.contracts.policy import Policy
+
+SKILLS, CAPABILITY_SKILLS = 400, 8
+PAIRS_A_PERSON, ROWS_A_PAIR = 16, 2.75  # 44 rows of evidence a person
+CANDIDATES_A_PERSON = 40  # as many as a night ranks
+DAYS, AS_OF = 1_000, date(2026, 6, 30)
+TEAM = 25
+# Shares of the modes among the rows of a ledger: work is most of it.
+MODES, MODE_SHARES = ("repetition", "observation", "feedback", "teaching"), (0.7, 0.12, 0.13, 0.05)
+
+
+@dataclass(frozen=True)
+class MasteryCost:
+    """One row a part of the work: rows that went in and came out, seconds, highest memory of the process in MB."""
+
+    part: str
+    rows_in: int
+    rows_out: int
+    seconds: float
+    peak_mb: float
+
+
+def benchmark_mastery(
+    people: int, progress: Callable[[str, float], None] | None = None, *, seed: int = 0
+) -> list[MasteryCost]:
+    """Every part once, and their sum; the making of the ledger is not counted."""
+    evidence, policy = made_up_ledger(people, seed=seed), Policy()
+    rows: list[MasteryCost] = []
+
+    def measure(part: str, rows_in: int, work: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        if progress is not None:
+            progress(part, len(rows) / 7)
+        cost = Cost()
+        with cost:
+            found = work()
+        rows.append(MasteryCost(part, rows_in, found.height, cost.seconds, cost.peak_mb))
+        return found
+
+    fitting = Cost()
+    with fitting:
+        tracing = learn_tracing(evidence, AS_OF, policy.stages)
+    rows.append(MasteryCost("tracing", evidence.height, len(tracing.skill_ids), fitting.seconds, fitting.peak_mb))
+    stages = policy.stages
+    held = measure("mastery", evidence.height, partial(estimate_mastery, evidence, AS_OF, stages, tracing))
+    steps = measure("steps", evidence.height, partial(reach_steps, evidence, AS_OF, stages, tracing))
+    needs = measure("precedence", steps.height, partial(learn_precedence, steps, policy.precedence))
+    around = made_up_surroundings(held, needs, people, seed=seed)
+    measure("capabilities", held.height, partial(map_capabilities, held, around.skills, around.prerequisites))
+    asked = made_up_candidates(held, people, seed=seed)
+    measure("motives", asked.height, partial(score_motives, asked, around))
+    teams = pl.DataFrame({"person_id": person_ids(people), "unit_name": [f"team {i // TEAM}" for i in range(people)]})
+    measure("alignment", people, partial(align_teams, teams, around, team_people=5, minimum_people=3))
+    total = MasteryCost(
+        "all", evidence.height, sum(row.rows_out for row in rows), sum(row.seconds for row in rows),
+        max(row.peak_mb for row in rows),
+    )  # fmt: skip
+    return [*rows, total]
+
+
+def person_ids(people: int) -> pl.Series:
+    """p0000000, p0000001, …"""
+    return pl.Series("person_id", np.arange(people)).cast(pl.String).str.zfill(7)
+
+
+def skill_ids() -> pl.Series:
+    """s000, s001, …"""
+    return pl.Series("skill_id", np.arange(SKILLS)).cast(pl.String).str.zfill(3)
+
+
+def made_up_ledger(people: int, *, seed: int = 0) -> pl.DataFrame:
+    """About 44 rows of evidence a person, in the ledger's contract; judgements get better with practice."""
+    rng = np.random.default_rng(seed)
+    pair = np.repeat(np.arange(people * PAIRS_A_PERSON), rng.poisson(ROWS_A_PAIR - 1, people * PAIRS_A_PERSON) + 1)
+    person = pair // PAIRS_A_PERSON
+    first = rng.integers(0, SKILLS, people)[person]
+    skill = (first + 7 * (pair % PAIRS_A_PERSON)) % SKILLS
+    mode = rng.choice(len(MODES), len(pair), p=MODE_SHARES)
+    day = rng.integers(0, DAYS, len(pair))
+    good = rng.random(len(pair)) < 0.4 + 0.5 * day / DAYS
+    amount = np.choose(mode, [rng.integers(1, 33, len(pair)) / 4, 1.0, np.where(good, 0.9, 0.3), 1.0])
+    kinds = pl.Series(["peer", "manager", "assessment"])
+    judged = pl.Series(mode == MODES.index("feedback"))
+    begin = int(datetime(2026, 6, 30, tzinfo=UTC).timestamp() / 86_400) - DAYS
+    number = pl.int_range(len(pair), eager=True)
+    frame = pl.DataFrame({
+        "person_id": person_ids(people).gather(person),
+        "skill_id": skill_ids().gather(skill),
+        "occurred_at": pl.Series(begin + day).cast(pl.Int32).cast(pl.Date).cast(pl.Datetime("us", "UTC")),
+        "mode": pl.Series(MODES).gather(mode),
+        "amount": amount,
+        "amount_unit": pl.Series(["hours", "count", "share", "count"]).gather(mode),
+        "evidence_id": number.cast(pl.String),
+        "record_code": number.cast(pl.String),
+        "row_number": number + 1,
+    })  # fmt: skip
+    kind = kinds.gather(rng.integers(0, 3, len(pair))).alias("kind")
+    judge = person_ids(people).gather(rng.integers(0, people, len(pair))).alias("judge")
+    frame = frame.with_columns(
+        pl.when(judged).then(kind).alias("feedback_kind"),
+        pl.when(judged).then(judge).alias("given_by_id"),
+        pl.lit("core_project__event_worklog").alias("table_name"),
+        pl.lit("made-up").alias("source_name"),
+        pl.lit("0" * 64).alias("file_sha256"),
+        pl.lit("amount").alias("source_column"),
+    )
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in EVIDENCE.schema.items())
+
+
+def made_up_surroundings(held: pl.DataFrame, needs: pl.DataFrame, people: int, *, seed: int = 0) -> Surroundings:
+    """Capabilities of eight micro-skills, a role for everyone, a wish of every third, demand for all."""
+    rng, ids = np.random.default_rng(seed + 1), skill_ids()
+    capability = pl.Series(np.arange(SKILLS) // CAPABILITY_SKILLS).cast(pl.String)
+    skills = pl.DataFrame({
+        "skill_id": ids, "skill_name": "skill " + ids, "capability_id": capability,
+        "capability_name": "capability " + capability, "capability_weight": np.full(SKILLS, 1.0 / CAPABILITY_SKILLS),
+    })  # fmt: skip
+    roles = pl.Series(np.arange(40)).cast(pl.String)
+    profile = pl.DataFrame({
+        "role_name": roles.gather(np.repeat(np.arange(40), 30)),
+        "skill_id": ids.gather(np.concatenate([rng.choice(SKILLS, 30, replace=False) for _ in range(40)])),
+        "importance": pl.Series(["essential", "optional"]).gather(rng.integers(0, 2, 1200)),
+    })  # fmt: skip
+    who = person_ids(people)
+    wishers = people // 3
+    return Surroundings(
+        mastery=held, skills=skills, prerequisites=needs.select("skill_id", "requires_skill_id"),
+        wishes=pl.DataFrame({
+            "person_id": who[:wishers], "skill_id": ids.gather(rng.integers(0, SKILLS, wishers)),
+            "wish_weight": rng.random(wishers),
+        }),
+        roles=pl.DataFrame({"person_id": who, "role_name": roles.gather(rng.integers(0, 40, people))}),
+        role_profiles=profile,
+        demand=pl.DataFrame({"skill_id": ids, "demand_count": rng.integers(1, 500, SKILLS)}),
+    )  # fmt: skip
+
+
+def made_up_candidates(held: pl.DataFrame, people: int, *, seed: int = 0) -> pl.DataFrame:
+    """Forty steps a person, and the step up of everything held below master, as a night has them."""
+    rng = np.random.default_rng(seed + 2)
+    person = np.repeat(np.arange(people), CANDIDATES_A_PERSON)
+    skill = (rng.integers(0, SKILLS, people)[person] + 11 * np.tile(np.arange(CANDIDATES_A_PERSON), people)) % SKILLS
+    new = pl.DataFrame({"person_id": person_ids(people).gather(person), "skill_id": skill_ids().gather(skill)})
+    new = new.with_columns(pl.lit(STAGES[1]).alias("to_stage")).join(held, on=("person_id", "skill_id"), how="anti")
+    above = dict(pairwise(STAGES))
+    more = held.filter(pl.col("stage") != STAGES[-1]).select(
+        "person_id", "skill_id", pl.col("stage").replace_strict(above, return_dtype=pl.String).alias("to_stage")
+    )
+    both = pl.concat([new, more])
+    return both.with_columns(pl.concat_str("skill_id", "to_stage", separator="|").alias("step_id"))

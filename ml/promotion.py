@@ -1,0 +1,140 @@
+"""Promotion: when a new ranker is due, and whether a challenger takes the champion's place. Each answer says why.
+
+Belongs here: the two decisions, as pure functions of what was measured and what is declared.
+Does not belong here: fitting and measuring (see reign, evaluation), where bundles lie (see champion).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import pi, sqrt
+
+from ml.calibration import Reliability
+from ml.results import Duel, Evaluation
+from pipelines.contracts.policy import TrainingPolicy
+
+CHAMPION = "champion"
+# What a challenger must beat: what everybody takes, the best single scorer, and what is in use.
+RIVALS = ("popularity", "ease", CHAMPION)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Yes or no, and why, in one sentence."""
+
+    is_yes: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What the latest training saw, whether or not its model was promoted."""
+
+    as_of: date
+    step_count: int
+    recipe: str  # fingerprint of horizon, seed, features and learning code
+    model_version: str
+
+
+def is_training_due(
+    latest: Learned | None,
+    now: Learned,
+    policy: TrainingPolicy,
+    *,
+    drifted: Sequence[str] = (),
+    refused: str | None = None,
+) -> Decision:
+    """Whether tonight trains: at the first model, after a change of recipe, by the declared cadence, or after drift.
+
+    drifted: inputs that moved beyond the limit since the latest training. refused: why the champion cannot be used.
+    """
+    if latest is None:
+        return Decision(True, "there is no model yet")
+    if refused is not None:
+        return Decision(True, f"the champion cannot be used: {refused}")
+    if now.recipe != latest.recipe:
+        return Decision(True, "horizon, features or learning code changed since the latest training")
+    if now.as_of < latest.as_of:
+        return Decision(True, f"the latest training saw days after {now.as_of}, up to {latest.as_of}")
+    if now.model_version == latest.model_version:
+        return Decision(False, f"nothing changed since the training of {latest.as_of}")
+    days = (now.as_of - latest.as_of).days
+    new = abs(now.step_count - latest.step_count) / max(latest.step_count, 1)
+    said = f"{days} days and {new:.1%} of steps since the training of {latest.as_of}"
+    due_at = f"due at {policy.every_days} days or {policy.new_steps_share:.0%}"
+    if days >= policy.every_days or new >= policy.new_steps_share:
+        return Decision(True, f"{said}; {due_at}")
+    if drifted and days > 0:
+        return Decision(True, f"{', '.join(drifted)} drifted since the training of {latest.as_of}")
+    return Decision(False, f"{said}; {due_at}")
+
+
+def is_promoted(
+    measured: Evaluation | None,
+    policy: TrainingPolicy,
+    *,
+    has_learned: bool,
+    has_champion: bool,
+    champion_has_learned: bool = True,
+) -> Decision:
+    """Whether the challenger is promoted, on one window that neither it nor any rival was fitted on.
+
+    measured: the challenger (`footsteps`) beside RIVALS; None where too little history could be held back. Without a
+    champion the first model is taken, whatever it shows, and what it does not show is said. A champion that orders by
+    popularity gives way to a challenger that has learned. With too few people in the window the champion stays.
+    """
+    if not has_champion:
+        faults = _faults(measured, policy) if measured is not None else ["too little history to measure it"]
+        return Decision(True, "the first model, for want of another" + (f"; {'; '.join(faults)}" if faults else ""))
+    if not has_learned:
+        return Decision(False, "the challenger had too little to learn from and orders by popularity")
+    if not champion_has_learned:
+        return Decision(True, "the champion only orders by popularity, the challenger has learned")
+    people = measured.n_people_scored if measured is not None else 0
+    if measured is None or people < policy.least_people:
+        return Decision(False, f"{people} people reached a step in the last window, {policy.least_people} are needed")
+    faults = _faults(measured, policy)
+    if faults:
+        return Decision(False, "; ".join(faults))
+    gains = ", ".join(f"{one.other} by {one.gain:+.3f}" for one in measured.duels if one.other in RIVALS)
+    return Decision(True, f"NDCG@10 on the last window beats {gains}")
+
+
+def _faults(measured: Evaluation, policy: TrainingPolicy) -> list[str]:
+    """What it fails to show, a clause each."""
+    return [*_lost(measured.duels, policy), *_worse_segments(measured, policy), *_uncalibrated(measured, policy)]
+
+
+def _lost(duels: Sequence[Duel], policy: TrainingPolicy) -> list[str]:
+    return [
+        f"ahead of {one.other} in {one.ahead_share:.0%} of resamples (NDCG@10 {one.gain:+.3f}), "
+        f"{policy.ahead_share:.0%} needed"
+        for one in duels
+        if one.other in RIVALS and one.ahead_share < policy.ahead_share
+    ]
+
+
+def _worse_segments(measured: Evaluation, policy: TrainingPolicy) -> list[str]:
+    champion = {one.segment: one.ndcg_at_10 for one in measured.segments if one.model == CHAMPION}
+    found = []
+    for one in measured.segments:
+        if one.model != "footsteps" or one.n_cases < policy.least_people or one.segment not in champion:
+            continue
+        loss = champion[one.segment] - one.ndcg_at_10
+        if loss > policy.segment_margin:
+            found.append(f"{one.segment} histories lose {loss:.3f}, at most {policy.segment_margin:g} allowed")
+    return found
+
+
+def _uncalibrated(measured: Evaluation, policy: TrainingPolicy) -> list[str]:
+    if measured.reliability is None:
+        return ["no probability could be learned"]
+    error = measured.reliability.ece
+    most = policy.calibration_error_share + chance_error(measured.reliability)
+    return [f"calibration error {error:.4f}, at most {most:.4f} allowed"] if error > most else []
+
+
+def chance_error(reliability: Reliability) -> float:
+    """The calibration error that chance alone makes of promises that hold: the mean size of a binomial share's miss."""
+    misses = [one.n * sqrt(2.0 / pi * one.said * (1.0 - one.said) / one.n) for one in reliability.bins]
+    return sum(misses) / max(reliability.n, 1)

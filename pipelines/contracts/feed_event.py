@@ -1,0 +1,77 @@
+"""One event of the change feed: CloudEvents 1.0, thin: it says whose list changed, never what it holds.
+
+Belongs here: the event's form, as a dataclass and as JSON Schema.
+Does not belong here: which events there are and where they lie (`pipelines.publish.feed`).
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+SPEC_VERSION = "1.0"
+EVENT_TYPE = "footsteps.recommendations.changed.v1"
+Change = Literal["came", "changed", "left"]
+
+
+@dataclass(frozen=True)
+class FeedEvent:
+    """One person whose recommendations changed from one snapshot to the next; `sequence` orders all events."""
+
+    sequence: int
+    person_id: str
+    change: Change
+    snapshot_id: str
+    previous_snapshot_id: str | None
+    source: str
+    time: str
+
+    def as_cloud_event(self) -> dict[str, Any]:
+        """The event as CloudEvents' JSON format has it. Its id is the same whenever it is sent again."""
+        return {
+            "specversion": SPEC_VERSION,
+            "id": f"{self.snapshot_id}/{self.person_id}",
+            "source": self.source,
+            "type": EVENT_TYPE,
+            "subject": self.person_id,
+            "time": self.time,
+            "datacontenttype": "application/json",
+            "sequence": f"{self.sequence:020d}",
+            "data": {
+                "person_id": self.person_id,
+                "change": self.change,
+                "snapshot_id": self.snapshot_id,
+                "previous_snapshot_id": self.previous_snapshot_id,
+            },
+        }
+
+
+def feed_schema() -> dict[str, Any]:
+    """JSON Schema of one event."""
+    text = {"type": "string", "minLength": 1}
+    data = {
+        "type": "object",
+        "required": ["person_id", "change", "snapshot_id", "previous_snapshot_id"],
+        "properties": {
+            "person_id": text,
+            "change": {"enum": ["came", "changed", "left"]},
+            "snapshot_id": text,
+            "previous_snapshot_id": {"type": ["string", "null"], "description": "null for the first snapshot"},
+        },
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:footsteps:{EVENT_TYPE}",
+        "title": "A person's recommendations changed",
+        "type": "object",
+        "required": ["specversion", "id", "source", "type", "subject", "time", "sequence", "data"],
+        "properties": {
+            "specversion": {"const": SPEC_VERSION},
+            "id": {**text, "description": "the same whenever the event is sent again: a receiver can tell repeats"},
+            "source": {"type": "string", "format": "uri-reference"},
+            "type": {"const": EVENT_TYPE},
+            "subject": {**text, "description": "person_id"},
+            "time": {"type": "string", "format": "date-time"},
+            "datacontenttype": {"const": "application/json"},
+            "sequence": {"type": "string", "pattern": "^[0-9]{20}$", "description": "orders the events; a cursor"},
+            "data": data,
+        },
+    }

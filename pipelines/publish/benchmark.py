@@ -1,0 +1,207 @@
+"""What publishing costs beside a bare write, and how fast one person is read back.
+
+Belongs here: the measuring of `footsteps bench publish`.
+Does not belong here: readers during publications (`reader_benchmark`), printing (`assets.commands.bench`).
+"""
+
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from pipelines.contracts.published import NEXT_SKILL
+from pipelines.lake import ROW_GROUP
+from pipelines.publish.delta import publish_delta
+from pipelines.publish.duckdb_views import publish_duckdb
+from pipelines.publish.postgresql import copy_parquet, publish_postgresql, sql_type
+from pipelines.publish.reading import Snapshot, current_delta
+from pipelines.publish.snapshot import publish_snapshot
+from pipelines.publish.throwaway_server import NoServerInstalled, throwaway_server
+
+_DAY, _UNTIL = date(2026, 6, 30), date(2026, 7, 2)
+# Seed and vocabulary of the made-up rows; texts of the length that real ones have.
+_SEED, _SKILLS, _TEXTS = 7, 20_000, 20_000
+_POSTGRESQL_ROWS = 1_000_000
+_READS = 7
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One measurement: `ratio` is against the line it names, `most` what it may be (times, or milliseconds)."""
+
+    what: str
+    rows: int
+    seconds: float
+    ratio: float | None
+    most: str
+    holds: bool
+
+
+def benchmark_publish(
+    people: int, rows_each: int, repeats: int, progress: Callable[[str], None] = lambda said: None
+) -> list[Cost]:
+    """Medians over `repeats`: Parquet and Delta against a bare write, reads of one person, PostgreSQL against COPY."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        progress(f"making {people:,} people x {rows_each} rows")
+        # read back from a file, as a night has them
+        source = folder / "source.parquet"
+        recommendations(people, rows_each).write_parquet(source, row_group_size=ROW_GROUP)
+        frame = pl.read_parquet(source).rechunk()
+        costs = _writes(folder, frame, repeats, progress)
+        person = frame["person_id"][frame.height // 2]
+        del frame
+        costs += _reads(folder / "published", str(person), people * rows_each, progress)
+        costs += _postgresql(folder, people, rows_each, repeats, progress)
+    return costs
+
+
+def recommendations(people: int, rows_each: int, snapshot_id: str = "20260630-benchmark000") -> pl.DataFrame:
+    """Made-up rows in the contract of out__next_skill, sorted by person and rank."""
+    rng, rows = np.random.default_rng(_SEED), people * rows_each
+    person = pl.Series(np.arange(people)).cast(pl.String).str.zfill(8)
+    skills = pl.Series([f"skill-{i:05d}" for i in range(_SKILLS)])
+    why = pl.Series(
+        [
+            f"Take up “Skill number {i}”: people with a history like yours often go this way next; with it you cover "
+            f"{i % 100} % of “Capability {i % 300}”."
+            for i in range(_TEXTS)
+        ]
+    )
+    how = pl.Series([f"Repeat it on PROJECT-{i}, which has open work that names it." for i in range(2_000)])
+    codes = pl.Series(["coverage", "history", "trend", "wish"]).gather(rng.integers(0, 4, rows * 2))
+    pairs = pl.DataFrame({"code": codes, "value": rng.random(rows * 2)}).to_struct("pair")
+    columns = {
+        "person_id": person.gather(np.repeat(np.arange(people), rows_each)),
+        "rank": np.tile(np.arange(1, rows_each + 1), people),
+        "skill_id": skills.gather(rng.integers(0, _SKILLS, rows)),
+        "reasons": pairs.reshape((rows, 2)).arr.to_list(),
+        "explanation": why.gather(rng.integers(0, _TEXTS, rows)),
+        "how": how.gather(rng.integers(0, 2_000, rows)),
+        **{name: rng.random(rows) for name in ("probability", "score", "mastery", "autonomy", "purpose")},
+    }
+    stamps = {
+        "from_stage": "none", "to_stage": "apprentice", "kind": "new", "snapshot_id": snapshot_id, "as_of": _DAY,
+        "valid_until": _UNTIL, "model_version": "m", "policy_version": "p", "schema_version": NEXT_SKILL.version,
+    }  # fmt: skip
+    frame = pl.DataFrame(columns).with_columns(pl.lit(value).alias(name) for name, value in stamps.items())
+    given = set(frame.columns)
+    return frame.select(
+        (pl.col(name) if name in given else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in NEXT_SKILL.schema.items()
+    )
+
+
+def _writes(folder: Path, frame: pl.DataFrame, repeats: int, progress: Callable[[str], None]) -> list[Cost]:
+    bare, both, delta = [], [], []
+    published = folder / "published"
+    for number in range(repeats):
+        progress(f"writing, {number + 1} of {repeats}")
+        (folder / "bare.parquet").unlink(missing_ok=True)
+        bare.append(_timed(lambda: frame.write_parquet(folder / "bare.parquet", row_group_size=ROW_GROUP)))
+        shutil.rmtree(published, ignore_errors=True)
+        start = time.perf_counter()
+        snapshot = publish_snapshot(published, {NEXT_SKILL: frame}, "20260630-benchmark000", _DAY, _UNTIL)
+        written = time.perf_counter()
+        publish_delta(snapshot, 90)
+        delta.append(time.perf_counter() - written)
+        both.append(time.perf_counter() - start)
+        publish_duckdb(snapshot)
+    (folder / "bare.parquet").unlink()
+    base, whole = statistics.median(bare), statistics.median(both)
+    return [
+        Cost("bare polars write", frame.height, base, 1.0, "", True),
+        Cost("Parquet and Delta", frame.height, whole, whole / base, "2 times", whole <= 2 * base),
+        Cost("of which Delta", frame.height, statistics.median(delta), None, "", True),
+    ]
+
+
+def _reads(published: Path, person: str, rows: int, progress: Callable[[str], None]) -> list[Cost]:
+    """One person's rows, each time in a fresh process that has not seen the files; imports are not counted."""
+    progress("reading one person")
+    path = published / "tables" / NEXT_SKILL.name / "20260630-benchmark000.parquet"
+    delta = current_delta(published)
+    ways = {
+        "polars": (
+            "import polars as pl",
+            f"pl.scan_parquet({str(path)!r}).filter(pl.col('person_id') == {person!r}).collect().height",
+        ),
+        "DuckDB": (
+            "import duckdb; connection = duckdb.connect()",
+            f"len(connection.execute(\"SELECT * FROM '{path}' WHERE person_id = '{person}'\").fetchall())",
+        ),
+        "DuckDB views": (
+            "import duckdb",
+            f"len(duckdb.connect({str(published / 'footsteps.duckdb')!r}, read_only=True).execute("
+            f"\"SELECT * FROM {NEXT_SKILL.name} WHERE person_id = '{person}'\").fetchall())",
+        ),
+        "Delta by polars": (
+            "import polars as pl; from deltalake import DeltaTable; import pyarrow.dataset",
+            f"pl.scan_delta({str(path.parent)!r}, version={delta.versions[NEXT_SKILL.name]})"
+            f".filter(pl.col('person_id') == {person!r}).collect().height",
+        ),
+    }
+    costs = []
+    for name, (imports, expression) in ways.items():
+        program = (
+            f"import time; {imports}\nstart = time.perf_counter(); rows = {expression}\n"
+            "print(time.perf_counter() - start); assert rows"
+        )
+        seconds = statistics.median(
+            float(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout)
+            for _ in range(_READS)
+        )
+        costs.append(Cost(f"one person by {name}", rows, seconds, None, "50 ms", seconds < 0.05))
+    return costs
+
+
+def _postgresql(folder: Path, people: int, rows_each: int, repeats: int, progress: Callable[[str], None]) -> list[Cost]:
+    import adbc_driver_postgresql.dbapi as adbc
+
+    shown = min(people * rows_each, _POSTGRESQL_ROWS)
+    bare, swap = [], []
+    try:
+        with throwaway_server(durable=True) as uri, closing(adbc.connect(uri)) as connection:
+            for number in range(repeats):
+                progress(f"copying to PostgreSQL, {number + 1} of {repeats}")
+                snapshot = _small(folder / f"pg{number}", shown // rows_each, rows_each, f"s{number}")
+                path = snapshot.path(NEXT_SKILL.name)
+                columns = ", ".join(f'"{n}" {sql_type(t)}' for n, t in pl.read_parquet_schema(path).items())
+                with connection.cursor() as cursor:
+                    cursor.execute("DROP TABLE IF EXISTS public.bare")
+                    cursor.execute(f"CREATE TABLE public.bare ({columns})")
+                connection.commit()
+                start = time.perf_counter()
+                copy_parquet(connection, path, "public", "bare")
+                connection.commit()
+                bare.append(time.perf_counter() - start)
+                swap.append(_timed(lambda one=snapshot: publish_postgresql(one, uri)))
+    except NoServerInstalled as missing:
+        progress(str(missing))
+        return []
+    base, whole = statistics.median(bare), statistics.median(swap)
+    return [
+        Cost("bare COPY", shown, base, 1.0, "", True),
+        Cost("PostgreSQL swap", shown, whole, whole / base, "2 times", whole <= 2 * base),
+    ]
+
+
+def _small(folder: Path, people: int, rows_each: int, snapshot_id: str) -> Snapshot:
+    frames = {NEXT_SKILL: recommendations(people, rows_each, snapshot_id)}
+    return publish_snapshot(folder, frames, snapshot_id, _DAY, _UNTIL)
+
+
+def _timed(act: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    act()
+    return time.perf_counter() - start

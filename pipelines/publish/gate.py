@@ -1,0 +1,164 @@
+"""The gate before the swap: what a publication must keep beyond each table's own rules, judged like any contract.
+
+Belongs here: the promises over lists, people and snapshots, as tables with rules, and the frames to judge.
+Does not belong here: judging them (`pipelines.validation`), stopping the night (`assets.gate`).
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import polars as pl
+
+from pipelines.contracts.fields import FIELDS, pick
+from pipelines.contracts.table import Column, Personal, RowRule, Table
+from pipelines.publish.options import PublishOptions
+
+# As mail systems write it; an address in a published text is somebody's.
+_ADDRESS = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}"
+# Names under which an evaluation leaves its mean distance of said and seen probability.
+_CALIBRATION_ERRORS = ("ece", "calibration_error", "expected_calibration_error")
+
+
+def lists_table(list_length: int) -> Table:
+    """Rules on the recommendations as whole lists; a list shorter than `list_length` without a reason warns."""
+    person, rank = pl.col("person_id"), pl.col("rank")
+    count = pl.len().over("person_id")
+    says_why = pl.col("no_recommendation_reason").is_not_null()
+    rules = (
+        RowRule(
+            "is_sufficient", ("person_id", "no_recommendation_reason"), says_why | (count >= list_length),
+            f"{list_length} steps are recommended, or the reason is given why not",
+        ),
+        RowRule(
+            "is_alone_where_it_says_why", ("no_recommendation_reason", "person_id"), ~says_why | (count == 1),
+            "who is told why there is nothing gets nothing else",
+        ),
+        RowRule(
+            "is_no_repeat", ("person_id", "skill_id", "to_stage"),
+            says_why | pl.struct("person_id", "skill_id", "to_stage").is_first_distinct(),
+            "no step is recommended twice to a person",
+        ),
+        RowRule(
+            "counts_from_one", ("person_id", "rank"),
+            says_why | ((rank >= 1) & (rank <= count) & pl.struct(person, rank).is_first_distinct()),
+            "ranks are 1 to the length of the list, each once",
+        ),
+    )  # fmt: skip
+    columns = pick("person_id", "rank", "skill_id", "to_stage", "probability", "no_recommendation_reason")
+    return Table(
+        "out__gate_list", "One row per person and recommended step, judged as part of its list.", columns, (),
+        row_rules=rules, warnings=("person_id+no_recommendation_reason|is_sufficient",),
+    )  # fmt: skip
+
+
+def people_table() -> Table:
+    """The rule that everybody is covered."""
+    is_covered = Column("is_covered", pl.Boolean, "Whether the person has a row.")
+    rule = RowRule(
+        "has_a_row", ("person_id", "is_covered"), pl.col("is_covered"), "everyone who works here has at least one row"
+    )
+    return Table(
+        "out__gate_person", "One row per person who works here.", (FIELDS["person_id"], is_covered), ("person_id",),
+        row_rules=(rule,),
+    )  # fmt: skip
+
+
+def publication_table(options: PublishOptions) -> Table:
+    """The rules on the publication as a whole."""
+    columns = (
+        Column(
+            "calibration_error_share", pl.Float64, "Mean distance of said and seen probability in the last evaluation.",
+            minimum=0, maximum=options.most_calibration_error,
+        ),
+        Column(
+            "changed_share", pl.Float64, "Share of the people in both snapshots whose list is another one.",
+            minimum=0, maximum=options.most_changed_share,
+        ),
+        Column("personal_column_count", pl.Int64, "Columns that hold more of a person than ids.", minimum=0, maximum=0),
+        Column("address_count", pl.Int64, "Texts that hold an e-mail address.", minimum=0, maximum=0),
+    )  # fmt: skip
+    return Table("out__gate_publication", "One row: the publication that is about to happen.", columns, ())
+
+
+def list_rows(recommendations: pl.DataFrame) -> pl.DataFrame:
+    """The rows in the columns of `lists_table`."""
+    return recommendations.select(
+        "person_id", "rank", "skill_id", "to_stage", "probability", "no_recommendation_reason"
+    )
+
+
+def people_rows(recommendations: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """One row per person of `people` (person_id): whether the recommendations cover them."""
+    covered = recommendations.select("person_id", pl.lit(True).alias("is_covered")).unique()
+    joined = people.select("person_id").unique().join(covered, on="person_id", how="left")
+    return joined.with_columns(pl.col("is_covered").fill_null(False)).sort("person_id")
+
+
+def publication_row(
+    frames: Mapping[Table, pl.DataFrame], card: str | None, changed_share: float | None
+) -> pl.DataFrame:
+    """The one row of `publication_table`; null where there is nothing to compare with or nothing was measured."""
+    personal = [
+        column.name
+        for table in frames
+        for column in table.columns
+        if column.personal in (Personal.DIRECT, Personal.TEXT)
+    ]
+    addresses = sum(_addresses(frame) for frame in frames.values())
+    error = next(_calibration_errors(json.loads(card)), None) if card else None
+    return pl.DataFrame(
+        [(error, changed_share, len(personal), addresses)],
+        schema=publication_table(PublishOptions()).schema,
+        orient="row",
+    )
+
+
+def refuse_addresses(frames: Mapping[Table, pl.DataFrame]) -> None:
+    """Raises ValueError where a text of any table holds an e-mail address: the last look at all tables together."""
+    found = {table.name: _addresses(frame) for table, frame in frames.items()}
+    if told := ", ".join(f"{name} in {count:,} texts" for name, count in found.items() if count):
+        raise ValueError(f"e-mail addresses would be published: {told}. Look at what these texts are made from")
+
+
+def changed_share(before: pl.LazyFrame | None, now: pl.LazyFrame) -> float | None:
+    """Share of the people in both who have another list, 0..1; None where there is nothing before."""
+    if before is None:
+        return None
+    both = fingerprints(now).join(fingerprints(before), on="person_id", suffix="_before")
+    found = both.select((pl.col("list") != pl.col("list_before")).mean()).collect().item()
+    return float(found) if found is not None else None
+
+
+def fingerprints(recommendations: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per person: a text that is the same where the list is the same, whatever the order of its rows.
+
+    Probabilities move a little every night: another list is other steps or another order.
+    """
+    rows = recommendations.select("person_id", pl.struct(LISTED).hash(seed=0).alias("row"))
+    joined = pl.col("row").sort().cast(pl.String).implode().list.join(",")
+    return rows.group_by("person_id").agg(joined.first().alias("list"))
+
+
+# A person's list is another one when any of these differs.
+LISTED = ("rank", "skill_id", "to_stage", "kind", "no_recommendation_reason")
+
+
+def _addresses(frame: pl.DataFrame) -> int:
+    texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
+    if not texts or not frame.height:
+        return 0
+    # few texts differ, and most columns are ids: each text is looked at once
+    return sum(frame[name].unique().drop_nulls().str.contains(_ADDRESS).sum() for name in texts)
+
+
+def _calibration_errors(card: Any) -> Iterator[float]:
+    if isinstance(card, dict):
+        for key, value in card.items():
+            if key in _CALIBRATION_ERRORS and isinstance(value, int | float):
+                yield float(value)
+            else:
+                yield from _calibration_errors(value)
+    elif isinstance(card, list):
+        for value in card:
+            yield from _calibration_errors(value)

@@ -1,0 +1,159 @@
+"""The ways in beside Parquet: each is published by itself, and one that fails stops no other.
+
+Belongs here: which ways are configured, and what each came to.
+Does not belong here: how one works (`delta`, `duckdb_views`, `postgresql`, `object_store`, `feed`, `pipelines.site`).
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from pipelines.lake import Lake
+from pipelines.publish.options import PublishOptions
+from pipelines.publish.reading import Snapshot, kept_snapshots
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What every way in is made from; `site` is the folder of the pages."""
+
+    snapshot: Snapshot
+    lake: Lake
+    options: PublishOptions
+    company: str
+    at: datetime
+    site: Path
+
+
+@dataclass(frozen=True)
+class Published:
+    """What publishing one way came to: where it is, and why it failed (without any secret), or None."""
+
+    way: str
+    location: str
+    problem: str | None = None
+
+
+class WayNotReady(Exception):
+    """A way in is configured but something it needs is not there; the message says what to do."""
+
+
+def configured_ways(options: PublishOptions) -> tuple[str, ...]:
+    """The names of the configured ways, in the order in which they are published."""
+    wanted = {
+        "delta": options.delta,
+        "duckdb": options.duckdb,
+        "postgresql": options.postgresql is not None,
+        "object_store": options.object_store is not None,
+        "feed": options.feed,
+        "webhook": options.feed and options.webhook is not None,
+        "site": options.site,
+    }
+    return tuple(way for way, is_wanted in wanted.items() if is_wanted)
+
+
+def publish_way(way: str, publication: Publication) -> Published:
+    """Publish one way; whatever it raises becomes its problem."""
+    try:
+        return Published(way, _WAYS[way](publication))
+    except Exception as failure:  # another system's trouble must not cost the night: it is told and tried again
+        lines = str(failure).strip().splitlines() or ["no reason given"]
+        return Published(way, "", f"{type(failure).__name__}: {without_secrets(lines[0])}")
+
+
+def postgresql_uri(options: PublishOptions, environment: Mapping[str, str] = os.environ) -> str:
+    """The server's URI. Raises WayNotReady where its variable is not set."""
+    assert options.postgresql is not None
+    return secret(options.postgresql.uri_variable, "the URI of the PostgreSQL server", environment)
+
+
+def secret(variable: str, what: str, environment: Mapping[str, str] = os.environ) -> str:
+    """The value of a variable that holds a secret. Raises WayNotReady where it is not set."""
+    if not environment.get(variable):
+        raise WayNotReady(f"set {variable} to {what}")
+    return environment[variable]
+
+
+def without_secrets(text: str, environment: Mapping[str, str] = os.environ) -> str:
+    """The text without the value of any variable that holds a secret."""
+    for name, value in environment.items():
+        if len(value) > 3 and any(word in name for word in ("URI", "SECRET", "KEY", "PASSWORD", "TOKEN")):
+            text = text.replace(value, f"${name}")
+    return text
+
+
+def _delta(publication: Publication) -> str:
+    from pipelines.publish.delta import publish_delta
+
+    publish_delta(publication.snapshot, publication.options.retention_days)
+    return str(publication.snapshot.folder / "tables")
+
+
+def _duckdb(publication: Publication) -> str:
+    from pipelines.publish.duckdb_views import publish_duckdb
+
+    return str(publish_duckdb(publication.snapshot))
+
+
+def _postgresql(publication: Publication) -> str:
+    from pipelines.publish.postgresql import drop_expired_postgresql, publish_postgresql
+
+    options, snapshot = publication.options, publication.snapshot
+    assert options.postgresql is not None
+    uri, schema = postgresql_uri(options), options.postgresql.schema_name
+    publish_postgresql(snapshot, uri, schema)
+    drop_expired_postgresql([one.snapshot_id for one in kept_snapshots(snapshot.folder)], uri, schema)
+    return f"schema {schema}"
+
+
+def _object_store(publication: Publication) -> str:
+    from pipelines.publish.object_store import push_lake, push_publication
+
+    options = publication.options.object_store
+    assert options is not None
+    push_publication(publication.snapshot, options)
+    if options.lake:
+        push_lake(publication.lake.root, options)
+    return f"{options.url}/published"
+
+
+def _feed(publication: Publication) -> str:
+    from pipelines.publish.feed import FOLDER, publish_feed
+
+    publish_feed(publication.snapshot, feed_source(publication.company), publication.at)
+    return str(publication.snapshot.folder / FOLDER)
+
+
+def feed_source(company: str) -> str:
+    """The `source` of the feed's events: a reference that is safe in any URI."""
+    return f"/footsteps/{quote(company, safe='')}"
+
+
+def _webhook(publication: Publication) -> str:
+    from pipelines.publish.delivery import deliver
+
+    webhook = publication.options.webhook
+    assert webhook is not None
+    key = secret(webhook.secret_variable, "the key that deliveries are signed with")
+    deliver(publication.snapshot.folder, webhook, key, publication.at)
+    return webhook.url
+
+
+def _site(publication: Publication) -> str:
+    from pipelines.site.build import build_site
+
+    return str(build_site(publication.snapshot, publication.lake, publication.company, publication.site))
+
+
+_WAYS: dict[str, Callable[[Publication], str]] = {
+    "delta": _delta,
+    "duckdb": _duckdb,
+    "postgresql": _postgresql,
+    "object_store": _object_store,
+    "feed": _feed,
+    "webhook": _webhook,
+    "site": _site,
+}

@@ -1,0 +1,117 @@
+"""The site as files: a page a person, a page a team, the night's page and an index, put in place when all are whole.
+
+Belongs here: which files there are, and the templates' environment.
+Does not belong here: what stands on a page (`pages`, `night`).
+"""
+
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import polars as pl
+
+from pipelines.contracts.published import OUT_MASTERY
+from pipelines.lake import Lake
+from pipelines.publish.reading import Snapshot, kept_snapshots
+from pipelines.site.known import Known, by_person, everyone, gather, page_name
+from pipelines.site.night import night_page
+from pipelines.site.pages import SIGNS, SMALLEST_TEAM, person_page, team_pages
+
+# An index of more people than this is no page that a browser shows; their portal links to the pages by their ids.
+_MOST_LISTED = 20_000
+_MARK = "snapshot.txt"
+
+
+def build_site(snapshot: Snapshot, lake: Lake, company: str, folder: Path) -> Path:
+    """Write the pages of a snapshot into a folder of its own; its index comes back. Nothing where it is there already.
+
+    `folder/index.html` leads to the newest snapshot's pages; pages of snapshots that are no longer kept are removed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / snapshot.snapshot_id
+    if not (place / "index.html").exists():
+        unfinished = folder / f".{snapshot.snapshot_id}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        _write_pages(gather(snapshot, lake, company), unfinished)
+        unfinished.replace(place)
+    _lead_to(folder, snapshot.snapshot_id)
+    kept = {one.snapshot_id for one in kept_snapshots(snapshot.folder)} | {snapshot.snapshot_id}
+    for old in folder.iterdir():
+        # only what carries our mark: the folder may be a web server's and hold other things
+        if (old / _MARK).is_file() and old.name not in kept:
+            shutil.rmtree(old)
+    return place / "index.html"
+
+
+def _write_pages(known: Known, folder: Path) -> None:
+    environment = _environment(known)
+    for name in ("people", "teams"):
+        (folder / name).mkdir(parents=True)
+    people = everyone(known)
+    person = environment.get_template("person.html.j2")
+    for one in by_person(known, people):
+        page = person_page(known, one)
+        (folder / "people" / page.file).write_text(person.render(page=page, root="../"))
+    teams = team_pages(known, *_holders(known, people))
+    team = environment.get_template("team.html.j2")
+    for page in teams:
+        (folder / "teams" / page.file).write_text(team.render(page=page, root="../"))
+    (folder / "night.html").write_text(
+        environment.get_template("night.html.j2").render(page=night_page(known), root="")
+    )
+    index = environment.get_template("index.html.j2")
+    (folder / "index.html").write_text(index.render(teams=teams, units=_listed(known, people), root=""))
+    (folder / _MARK).write_text(known.snapshot.snapshot_id + "\n")
+
+
+def _environment(known: Known) -> jinja2.Environment:
+    """Every value is escaped, whatever the template; a name that a template misspells is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(snapshot=known.snapshot, company=known.company, signs=SIGNS, smallest=SMALLEST_TEAM)
+    return environment
+
+
+def _holders(known: Known, people: list[str]) -> tuple[dict[str, Counter[str]], Counter[str]]:
+    """By unit: people at journeyman or above by micro-skill, and how many people there are."""
+    units = {one: known.people.get(one, {}).get("unit_name") for one in people}
+    sizes = Counter(unit for unit in units.values() if unit)
+    if not known.snapshot.has(OUT_MASTERY.name):
+        return {}, sizes
+    named = pl.LazyFrame(list(units.items()), schema={"person_id": pl.String, "unit_name": pl.String}, orient="row")
+    held = known.snapshot.scan(OUT_MASTERY.name).filter(pl.col("stage").is_in(["journeyman", "master"]))
+    counts = held.join(named, on="person_id").group_by("unit_name", "skill_id").len().sort("unit_name", "skill_id")
+    holders: dict[str, Counter[str]] = {}
+    for unit, skill, count in counts.drop_nulls().collect().iter_rows():
+        holders.setdefault(unit, Counter())[skill] = count
+    return holders, sizes
+
+
+def _listed(known: Known, people: list[str]) -> Mapping[str, list[tuple[str, str]]]:
+    """By unit: the page and the name of each person; nobody where there are too many."""
+    listed: dict[str, list[tuple[str, str]]] = {}
+    for one in people if len(people) <= _MOST_LISTED else ():
+        unit = known.people.get(one, {}).get("unit_name") or "No unit"
+        listed.setdefault(unit, []).append((page_name(one), known.person_name(one)))
+    return {unit: sorted(rows, key=lambda row: row[1].casefold()) for unit, rows in sorted(listed.items())}
+
+
+def _lead_to(folder: Path, snapshot_id: str) -> None:
+    values: dict[str, Any] = {"target": f"{snapshot_id}/index.html"}
+    page = jinja2.Template(
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Footsteps</title>'
+        '<meta http-equiv="refresh" content="0; url={{ target }}"></head>'
+        '<body><main><h1>Footsteps</h1><p><a href="{{ target }}">The newest pages</a></p></main></body></html>\n',
+        autoescape=True,
+    ).render(**values)
+    unfinished = folder / ".index.unfinished"
+    unfinished.write_text(page)
+    unfinished.replace(folder / "index.html")

@@ -1,0 +1,151 @@
+"""What the pages know: the snapshot's tables and the names, sources and verdicts of the lake beside it.
+
+Belongs here: reading it once, in the form the pages need; tables that are absent are empty.
+Does not belong here: pages (`person`, `team`, `night`), writing (`build`).
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL, TABLES
+from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
+from pipelines.contracts.table import Personal, Table
+from pipelines.lake import Lake
+from pipelines.publish.reading import Snapshot
+
+Row = dict[str, Any]
+# Columns that a person reads nothing from.
+STAMPS = ("snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version", "person_id")
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,80}")
+# People on pages at a time: their rows fit into memory, however many people there are.
+CHUNK = 5_000
+
+
+@dataclass(frozen=True)
+class Known:
+    """Names by id, and what each table holds; `more` are the further published tables that speak of a person."""
+
+    snapshot: Snapshot
+    lake: Lake
+    company: str
+    skills: dict[str, Row]
+    people: dict[str, Row]
+    more: tuple[Table, ...] = field(default=())
+
+    def skill_name(self, skill_id: str | None) -> str:
+        """What a micro-skill is called; its id where it has no name."""
+        return str(self.skills.get(skill_id or "", {}).get("skill_name") or skill_id or "")
+
+    def person_name(self, person_id: str) -> str:
+        """What a person is called; the id where nobody gave a name."""
+        return str(self.people.get(person_id, {}).get("display_name") or person_id)
+
+
+@dataclass(frozen=True)
+class OfPerson:
+    """All rows of one person."""
+
+    person_id: str
+    steps: list[Row]
+    held: list[Row]
+    stored: list[Row]
+    more: dict[str, list[Row]]
+
+
+def gather(snapshot: Snapshot, lake: Lake, company: str) -> Known:
+    """The names of everything, read once."""
+    skills = lake.scan(SKILL).collect()
+    people = lake.scan(PERSON).select("person_id", "display_name", "unit_name", "role_name").collect()
+    told = {NEXT_SKILL.name, OUT_MASTERY.name}
+    more = tuple(
+        TABLES[one.name]
+        for one in snapshot.tables
+        if one.name in TABLES and one.name not in told and "person_id" in TABLES[one.name].column_names
+    )
+    return Known(
+        snapshot,
+        lake,
+        company,
+        {row["skill_id"]: row for row in skills.iter_rows(named=True)},
+        {row["person_id"]: row for row in people.iter_rows(named=True)},
+        more,
+    )
+
+
+def everyone(known: Known) -> list[str]:
+    """The person_id of everyone who gets a page: who is recommended to, or is told why not."""
+    return (
+        known.snapshot.scan(NEXT_SKILL.name)
+        .select("person_id")
+        .unique()
+        .sort("person_id")
+        .collect()
+        .to_series()
+        .to_list()
+    )
+
+
+def by_person(known: Known, people: list[str]) -> Iterator[OfPerson]:
+    """All rows of each of these people, in this order."""
+    for start in range(0, len(people), CHUNK):
+        part = people[start : start + CHUNK]
+        steps = _rows(known.snapshot.scan(NEXT_SKILL.name), part, ["rank"])
+        held = _rows(known.snapshot.scan(OUT_MASTERY.name), part) if known.snapshot.has(OUT_MASTERY.name) else {}
+        stored = _rows(_stored(known.lake), part)
+        more = {table.name: _rows(known.snapshot.scan(table.name), part) for table in known.more}
+        for person in part:
+            yield OfPerson(
+                person,
+                steps.get(person, []),
+                held.get(person, []),
+                stored.get(person, []),
+                {name: rows.get(person, []) for name, rows in more.items()},
+            )
+
+
+def page_name(identity: str) -> str:
+    """A file name for any id: itself where it is plain, else a fingerprint."""
+    plain = _PLAIN.fullmatch(identity)
+    return f"{identity if plain else hashlib.sha256(identity.encode()).hexdigest()[:24]}.html"
+
+
+def shown_columns(table: Table) -> list[tuple[str, str]]:
+    """The columns of a table that a person can read, with their headings."""
+    return [
+        (column.name, heading(column.name))
+        for column in table.columns
+        if column.name not in STAMPS and column.personal is not Personal.TEXT
+    ]
+
+
+def heading(name: str) -> str:
+    """A column's name in words."""
+    words = re.sub(r"_(id|name|code|date|at)$", "", name).replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def _rows(frame: pl.LazyFrame, people: list[str], order: list[str] | None = None) -> dict[str, list[Row]]:
+    found = frame.filter(pl.col("person_id").is_in(people)).sort("person_id", *(order or [])).collect()
+    return {
+        str(key[0]): part.to_dicts()
+        for key, part in found.partition_by("person_id", as_dict=True, maintain_order=True).items()
+    }
+
+
+def _stored(lake: Lake) -> pl.LazyFrame:
+    """One row per person, source and mode: how much evidence there is, and from when to when."""
+    evidence = lake.scan(EVIDENCE)
+    return (
+        evidence.group_by("person_id", "source_name", "mode")
+        .agg(
+            pl.len().alias("rows"),
+            pl.col("occurred_at").min().dt.date().alias("first"),
+            pl.col("occurred_at").max().dt.date().alias("last"),
+        )
+        .sort("person_id", "source_name", "mode")
+    )

@@ -1,0 +1,228 @@
+"""What stands on a person's and on a team's page.
+
+Belongs here: rows to the words and numbers that the templates show; nothing is escaped here, everything is there.
+Does not belong here: reading rows (`known`), the night's page (`night`), files (`build`).
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from pipelines.contracts.fields import STAGES
+from pipelines.site.known import Known, OfPerson, Row, heading, page_name, shown_columns
+
+# Below this many people a team's page would speak of single persons.
+SMALLEST_TEAM = 5
+# Signs that differ in form, not in colour alone.
+SIGNS = dict(zip(STAGES, ("○", "◔", "◑", "●"), strict=True))
+WHY_NOT = {
+    "too_little_evidence": "There is too little evidence to say anything good.",
+    "nothing_eligible": "Nothing is open that is not reached already.",
+    "opted_out": "You asked for no recommendations.",
+}
+_MOTIVES = {
+    "mastery": "how far this step carries you",
+    "autonomy": "how it fits what you said you want",
+    "purpose": "how it serves what the organisation needs",
+}
+_KINDS = {"new": "take up", "deepen": "go on with", "refresh": "refresh"}
+# More rows of one further table are no page any more.
+_MOST_ROWS = 50
+
+
+@dataclass(frozen=True)
+class Step:
+    """One recommended step in words."""
+
+    rank: int
+    title: str
+    kind: str
+    stages: str
+    chance: str
+    explanation: str
+    how: str
+    motives: list[tuple[str, str, float | None]]
+    companions: list[tuple[str, str]]
+    changes: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Capability:
+    """One capability as a tile of the map: the micro-skills the person has evidence of, and how many there are."""
+
+    name: str
+    skills: list[tuple[str, str, str]]
+    reached: int
+    total: int
+
+
+@dataclass(frozen=True)
+class More:
+    """A further published table as the person's page shows it."""
+
+    title: str
+    headings: list[str]
+    rows: list[list[str]]
+    left_out: int
+
+
+@dataclass(frozen=True)
+class PersonPage:
+    """All that stands on a person's page."""
+
+    file: str
+    name: str
+    role: str
+    unit: str
+    why_not: str | None
+    steps: list[Step]
+    capabilities: list[Capability]
+    more: list[More]
+    stored: list[Row]
+
+
+def person_page(known: Known, person: OfPerson) -> PersonPage:
+    """The page of one person."""
+    about = known.people.get(person.person_id, {})
+    reason = person.steps[0]["no_recommendation_reason"] if person.steps else "too_little_evidence"
+    used = {"out__companion"}
+    return PersonPage(
+        file=page_name(person.person_id),
+        name=known.person_name(person.person_id),
+        role=about.get("role_name") or "",
+        unit=about.get("unit_name") or "",
+        why_not=WHY_NOT.get(reason, str(reason)) if reason else None,
+        steps=[] if reason else [_step(known, row, person) for row in person.steps],
+        capabilities=_capabilities(known, person.held),
+        more=[
+            _more(known, table.name, person)
+            for table in known.more
+            if table.name not in used and person.more[table.name]
+        ],
+        stored=person.stored,
+    )
+
+
+def _step(known: Known, row: Row, person: OfPerson) -> Step:
+    skill = known.skill_name(row["skill_id"])
+    probability = row["probability"]
+    chance = (
+        "" if probability is None else f"a chance of {100 * probability:.0f} in 100 that you reach it in the time ahead"
+    )
+    companions = [one for one in person.more.get("out__companion", []) if one.get("skill_id") == row["skill_id"]]
+    changes = [
+        (heading(name), _text(known, name, value))
+        for name, value in row.items()
+        if ("counterfactual" in name or name == "is_accepted") and value not in (None, "", [], False)
+    ]
+    return Step(
+        rank=row["rank"],
+        title=skill,
+        kind=_KINDS.get(row["kind"], row["kind"]),
+        stages=row["from_stage"] if row["kind"] == "refresh" else f"{row['from_stage']} → {row['to_stage']}",
+        chance=chance,
+        explanation=row["explanation"] or "",
+        how=row["how"] or "",
+        motives=[(name, said, row[name]) for name, said in _MOTIVES.items()],
+        companions=[_companion(known, one) for one in companions],
+        changes=changes,
+    )
+
+
+def _companion(known: Known, row: Row) -> tuple[str, str]:
+    relation = str(row.get("relation", "")).replace("_", " ")
+    who = known.person_name(row["companion_id"]) if row.get("companion_id") else ""
+    said = str(row.get("why") or "")
+    return relation, f"{who}: {said}" if who and said else who or said
+
+
+def _capabilities(known: Known, held: list[Row]) -> list[Capability]:
+    totals = Counter(skill.get("capability_name") or "Other" for skill in known.skills.values())
+    tiles: dict[str, list[tuple[str, str, str]]] = {}
+    reached: Counter[str] = Counter()
+    order = {stage: -place for place, stage in enumerate(STAGES)}
+    for row in sorted(held, key=lambda one: (order[one["stage"]], known.skill_name(one["skill_id"]))):
+        name = known.skills.get(row["skill_id"], {}).get("capability_name") or "Other"
+        sign = SIGNS[row["stage"]]
+        label = row["stage"] + (", rusty" if row.get("is_rusty") else "")
+        tiles.setdefault(name, []).append((sign, known.skill_name(row["skill_id"]), label))
+        reached[name] += row["stage"] != STAGES[0]
+    return [Capability(name, skills, reached[name], totals[name]) for name, skills in sorted(tiles.items())]
+
+
+def _more(known: Known, name: str, person: OfPerson) -> More:
+    table = next(one for one in known.more if one.name == name)
+    rows = person.more[name]
+    columns = [(one, said) for one, said in shown_columns(table) if any(row.get(one) is not None for row in rows)]
+    cells = [[_text(known, one, row.get(one)) for one, _ in columns] for row in rows[:_MOST_ROWS]]
+    title = heading(name.split("__", 1)[1])
+    return More(title, [said for _, said in columns], cells, max(0, len(rows) - _MOST_ROWS))
+
+
+def _text(known: Known, name: str, value: Any) -> str:
+    """A value in words: ids by their names, shares as percent, lists joined."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.0%}" if name.endswith(("_share", "probability")) else f"{value:,.2f}"
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list):
+        return ", ".join(_text(known, name.removesuffix("s"), one) for one in value) or "–"
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')}: {_text(known, key, one)}" for key, one in value.items())
+    if name.endswith("skill_id"):
+        return known.skill_name(value)
+    if name.endswith("_id") and value in known.people:
+        return known.person_name(value)
+    return str(value)
+
+
+@dataclass(frozen=True)
+class TeamPage:
+    """What a team of enough people holds and lacks: counts of people, never who."""
+
+    file: str
+    name: str
+    people: int
+    holds: list[tuple[str, str, str]]
+    lacks: list[tuple[str, str]]
+
+
+def team_pages(known: Known, holders: dict[str, Counter[str]], sizes: Counter[str]) -> list[TeamPage]:
+    """A page for each unit of enough people. `holders`: by unit, people at journeyman or above by micro-skill."""
+    pages = []
+    for unit, people in sorted(sizes.items()):
+        if people < SMALLEST_TEAM:
+            continue
+        found = holders.get(unit, Counter())
+        touched = {known.skills[skill].get("capability_name") for skill in found if skill in known.skills}
+        around = [one for one, row in known.skills.items() if row.get("capability_name") in touched and not found[one]]
+        name = lambda skill: str(known.skills.get(skill, {}).get("capability_name") or "")  # noqa: E731
+        pages.append(
+            TeamPage(
+                file=page_name(unit),
+                name=unit,
+                people=people,
+                holds=[(known.skill_name(skill), name(skill), _few(found[skill])) for skill in _told(known, found)],
+                lacks=[(known.skill_name(skill), name(skill)) for skill in around],
+            )
+        )
+    return pages
+
+
+def _told(known: Known, found: Counter[str]) -> list[str]:
+    """Most held first; counts that are not told come last by name, so that their order tells nothing either."""
+    return sorted(
+        found, key=lambda skill: (-found[skill] if found[skill] >= SMALLEST_TEAM else 0, known.skill_name(skill))
+    )
+
+
+def _few(count: int) -> str:
+    """A count of people that never points at one."""
+    return str(count) if count >= SMALLEST_TEAM else f"fewer than {SMALLEST_TEAM}"

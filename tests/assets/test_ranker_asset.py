@@ -1,0 +1,134 @@
+"""The ranker's asset: a poisoned bundle is refused with its reason, the champion goes on, and the check says so."""
+
+import hashlib
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import polars as pl
+import pytest
+import skops.io
+from conftest import END, DemoNight
+from dagster import AssetCheckEvaluation, materialize
+
+import ml.reign
+from assets.drift import drift
+from assets.model import ranker
+from assets.resources import AS_OF_TAG, Night
+from ml.bundle import save_bundle
+from ml.promotion import Decision
+from pipelines.contracts.learnt import DRIFT, MODEL_CARD
+from pipelines.lake import Lake
+
+
+@pytest.fixture
+def root(demo_night: DemoNight, tmp_path: Path) -> Path:
+    """A copy of the demo after its first night, in which a training is due and costs nothing."""
+    root = tmp_path / "copy"
+    shutil.copytree(demo_night.settings.root, root, ignore=shutil.ignore_patterns("dagster_home", "landing"))
+    record = json.loads((root / "models" / "champion.json").read_text())
+    record["latest"]["recipe"] = "older"
+    (root / "models" / "champion.json").write_text(json.dumps(record))
+    return root
+
+
+def champion_of(root: Path) -> str:
+    return str(json.loads((root / "models" / "champion.json").read_text())["model_version"])
+
+
+def run(asset: Any, root: Path) -> AssetCheckEvaluation:
+    night = Night(data_root=str(root), config_path=str(root / "footsteps.yaml"), landing_path=str(root / "landing"))
+    result = materialize([asset], resources={"night": night}, tags={AS_OF_TAG: END.isoformat()})
+    (check,) = result.get_asset_check_evaluations()
+    return check
+
+
+def as_pickle(folder: Path) -> None:
+    forge(folder, pickle.dumps({"model": "poison"}))
+
+
+def as_unknown_type(folder: Path) -> None:
+    forge(folder, skops.io.dumps({"model": PurePosixPath("/")}))
+
+
+def as_changed_contract(folder: Path) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps({**card, "contract_sha256": "0" * 64}))
+
+
+def forge(folder: Path, blob: bytes) -> None:
+    (folder / "model.skops").write_bytes(blob)
+    card = json.loads((folder / "card.json").read_text())
+    card["model_sha256"] = hashlib.sha256(blob).hexdigest()
+    (folder / "card.json").write_text(json.dumps(card))
+
+
+@pytest.mark.parametrize(
+    ("poison", "why"),
+    [
+        (as_pickle, "such as a pickle: it is not opened"),
+        (as_unknown_type, "types that are not trusted: pathlib.PurePosixPath"),
+        (as_changed_contract, "no recommender for the items and features on its card"),
+    ],
+)
+def test_a_poisoned_challenger_is_refused_and_the_champion_goes_on(
+    root: Path, monkeypatch: pytest.MonkeyPatch, poison: Callable[[Path], None], why: str
+) -> None:
+    champion = champion_of(root)
+
+    def save_poisoned(recommender: Any, folder: Path, **given: Any) -> None:
+        save_bundle(recommender, folder, **given)
+        poison(folder)
+
+    found: dict[str, Any] = {}
+
+    def keep(*given: Any) -> Any:
+        found["champion"] = ml.champion.find_champion(*given)
+        return found["champion"]
+
+    monkeypatch.setattr(ml.reign, "find_champion", keep)
+    monkeypatch.setattr(ml.reign, "_fit", lambda lesson: found["champion"][0].recommender)
+    monkeypatch.setattr(ml.reign, "_prove", lambda lesson, rival: None)
+    monkeypatch.setattr(ml.reign, "is_promoted", lambda *_, **__: Decision(True, "better"))
+    monkeypatch.setattr(ml.reign, "save_bundle", save_poisoned)
+    monkeypatch.setattr("assets.learning.SEED", 8)  # another version, so that the champion's folder stays whole
+    check = run(ranker, root)
+    assert not check.passed
+    assert f"{champion} stays: the challenger's bundle is refused" in str(check.description)
+    assert why in str(check.description)
+    assert champion_of(root) == champion
+    in_use = Lake(root / "lake").scan(MODEL_CARD).collect()["model_version"]
+    assert in_use.to_list() == [champion]
+
+
+def test_a_night_of_the_same_content_keeps_the_champion_and_the_check_says_why(root: Path) -> None:
+    record = json.loads((root / "models" / "champion.json").read_text())
+    from assets.learning import learn_from
+
+    night = Night(data_root=str(root), config_path=str(root / "footsteps.yaml"), landing_path=str(root / "landing"))
+    record["latest"]["recipe"] = learn_from(night, END).learned.recipe
+    (root / "models" / "champion.json").write_text(json.dumps(record))
+    check = run(ranker, root)
+    assert check.passed
+    assert check.metadata["training"].value == f"nothing changed since the training of {END}"
+    assert "the first model" in str(check.description)
+
+
+def test_drift_is_a_row_a_night_and_warns_where_people_are_no_longer_the_same(root: Path) -> None:
+    rows = Lake(root / "lake").scan(DRIFT).collect()
+    assert set(rows["as_of"]) == {END}
+    assert {"probability", "steps_held", "part_history"} <= set(rows["watched_name"])
+    assert not rows["is_drifted"].any()
+    path = root / "models" / champion_of(root) / "profiles.json"
+    profiles = json.loads(path.read_text())
+    profiles["steps_held"]["shares"] = [0.0] * (len(profiles["steps_held"]["shares"]) - 1) + [1.0]
+    path.write_text(json.dumps(profiles))
+    check = run(drift, root)
+    assert not check.passed
+    assert str(check.description).endswith("was trained: steps_held")
+    again = Lake(root / "lake").scan(DRIFT).collect()
+    assert again.height == rows.height
+    assert again.filter(pl.col("is_drifted"))["watched_name"].to_list() == ["steps_held"]

@@ -1,0 +1,91 @@
+"""What is published can be followed back and checked: changes do as they say, every row leads to its files."""
+
+import json
+
+import polars as pl
+import pytest
+from conftest import DemoNight
+from open_badges import problems_of
+
+from assets.definitions import resources
+from assets.replay import check_counterfactuals, read_world, replay
+from assets.resources import Night
+from pipelines.config import read_config
+from pipelines.contracts.catalog import DELIVERY, PERSON
+from pipelines.contracts.learnt import CANDIDATE
+from pipelines.contracts.published import (
+    COUNTERFACTUAL,
+    MASTERY_PROOF,
+    NEXT_SKILL,
+    OUT_EVIDENCE,
+    OUT_MASTERY,
+    SUPPORT_GAP,
+)
+
+
+@pytest.fixture(scope="module")
+def night(demo_night: DemoNight) -> Night:
+    found = resources(demo_night.settings, read_config(demo_night.settings.config_path))["night"]
+    assert isinstance(found, Night)
+    return found
+
+
+def test_each_change_applied_to_the_persons_data_does_to_the_row_what_was_said(night: Night) -> None:
+    *kinds, everything = check_counterfactuals(night, 12, lambda done: None)
+    assert everything.rows == everything.as_published == everything.hold == 12
+    assert sum(one.rows for one in kinds) == 12
+
+
+def test_most_rows_have_a_change_and_its_sentence(night: Night) -> None:
+    rows, changes = night.read(NEXT_SKILL).drop_nulls("skill_id"), night.read(COUNTERFACTUAL)
+    assert changes.height > 0.9 * rows.height
+    told = rows.drop_nulls("counterfactual").select("person_id", "skill_id", "rank", "kind", "to_stage")
+    assert told.sort(pl.all()).rows() == changes.select(told.columns).sort(pl.all()).rows()
+
+
+def test_a_change_that_is_not_made_changes_nothing(night: Night) -> None:
+    rows = night.read(NEXT_SKILL).drop_nulls("skill_id")
+    person = rows["person_id"][0]
+    again = replay(read_world(night, rows["as_of"][0]), person, None)
+    mine = rows.filter(pl.col("person_id") == person).select("rank", "skill_id", "to_stage")
+    assert again.select("rank", "skill_id", "to_stage").rows() == mine.rows()
+
+
+def test_every_stage_that_is_held_leads_to_rows_of_files_that_were_landed(night: Night) -> None:
+    held = night.read(OUT_MASTERY).filter(pl.col("stage") != "none")
+    works = night.read(PERSON).filter(pl.col("employment_status") != "left")
+    held = held.join(works, on="person_id", how="semi")
+    shown = held.join(night.read(OUT_EVIDENCE), on=("person_id", "skill_id"))
+    assert shown.select("person_id", "skill_id").n_unique() == held.height
+    assert shown.join(night.read(DELIVERY), on="file_sha256", how="anti").height == 0
+    assert shown["row_number"].null_count() == 0
+    assert night.read(MASTERY_PROOF).height == held.height
+
+
+def test_every_badge_of_the_night_keeps_the_public_form_and_holds_no_name(night: Night) -> None:
+    badges, people = night.read(MASTERY_PROOF)["badge_draft"], night.read(PERSON)
+    for badge in badges.gather_every(25):
+        assert problems_of(json.loads(badge)) == []
+    text = " ".join(badges)
+    for secret in people["display_name"].drop_nulls().to_list() + people["work_email"].drop_nulls().to_list():
+        assert secret not in text
+
+
+def test_a_gap_in_support_stands_for_enough_people(night: Night) -> None:
+    gaps = night.read(SUPPORT_GAP)
+    assert gaps.filter(pl.col("recommended_count") < night.config.policy.minimum_people).height == 0
+    assert gaps.filter(pl.col("lacks").list.len() == 0).height == 0
+
+
+def test_the_models_reasons_sum_to_the_difference_between_rows_and_the_parts_to_the_score(night: Night) -> None:
+    rows = night.read(NEXT_SKILL).drop_nulls("skill_id").explode("reasons").unnest("reasons")
+    step = ["person_id", "skill_id", "to_stage", "kind", "score"]
+    model, part = pl.col("code").str.starts_with("model_"), pl.col("code").str.starts_with("part_")
+    sums = rows.group_by(step).agg(
+        pl.col("value").filter(model).sum(), pl.col("value").filter(part).sum().alias("parts")
+    )
+    assert sums.select((pl.col("parts") - pl.col("score")).abs().max()).item() < 1e-9
+    both = sums.join(night.read(CANDIDATE).drop_nulls("prior"), on=("person_id", "skill_id", "to_stage", "kind"))
+    assert both.height > 300
+    apart = both.group_by("person_id").agg((pl.col("value") - pl.col("prior")).alias("gap"))
+    assert apart.select((pl.col("gap").list.max() - pl.col("gap").list.min()).max()).item() < 1e-6

@@ -1,0 +1,127 @@
+"""What people say on a day is obeyed the next night: consent taken back, steps sent away, skills hidden."""
+
+import shutil
+from dataclasses import dataclass
+from datetime import timedelta
+
+import polars as pl
+import pytest
+from conftest import END, DemoNight
+from typer.testing import CliRunner
+
+from assets.cli import app
+from assets.commands.night import execute
+from assets.commands.saying import settings_of
+from pipelines.config import read_config
+from pipelines.contracts.catalog import CONSENT, PREFERENCE
+from pipelines.contracts.published import COMPANION, NEXT_SKILL, OUT_MASTERY, REPLY_EFFECT
+from pipelines.lake import Lake
+from pipelines.publish.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class TwoNights:
+    """A night, what people said after it, and the next night."""
+
+    before: Snapshot
+    after: Snapshot
+    withdrew: str  # was shown to others, and took consent back
+    dismissed: tuple[str, str]  # person, micro-skill
+    hidden: tuple[str, str]
+
+
+@pytest.fixture(scope="module")
+def nights(demo_night: DemoNight, tmp_path_factory: pytest.TempPathFactory) -> TwoNights:
+    """The demo's first night and the one after several people spoke."""
+    root = tmp_path_factory.mktemp("words") / "copy"
+    shutil.copytree(demo_night.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
+    before = demo_night.night.snapshot
+    named = before.scan(COMPANION.name).collect().drop_nulls("companion_id").sort("companion_id", "person_id")
+    withdrew = named["companion_id"][0]
+    other = named.filter(pl.col("companion_id") != withdrew).row(0, named=True)
+    step = before.scan(NEXT_SKILL.name).filter(pl.col("rank") == 1).sort("person_id").collect().row(0, named=True)
+    consents = root / "landing" / "consents" / "consents.csv"
+    lines = consents.read_text().splitlines()
+    consents.write_text("\n".join([*lines, f"co-x,{withdrew},all,all,withdrawn,,{END}"]) + "\n")
+    for words in (
+        (step["person_id"], "dismiss", step["skill_id"]),
+        (other["companion_id"], "hide", other["companion_skill_id"]),
+    ):
+        result = CliRunner().invoke(app, ["reply", *words, "--on", str(END), "--data-root", str(root)])
+        assert result.exit_code == 0, result.stderr
+    settings = settings_of(root)
+    after = execute(settings, read_config(settings.config_path), END + timedelta(days=1), False).snapshot
+    return TwoNights(
+        before,
+        after,
+        withdrew,
+        (step["person_id"], step["skill_id"]),
+        (other["companion_id"], other["companion_skill_id"]),
+    )
+
+
+def named(snapshot: Snapshot) -> pl.DataFrame:
+    return snapshot.scan(COMPANION.name).collect().drop_nulls("companion_id")
+
+
+def test_who_took_consent_back_is_mentioned_nowhere(nights: TwoNights) -> None:
+    assert nights.withdrew in named(nights.before)["companion_id"].to_list()
+    assert nights.withdrew not in named(nights.after)["companion_id"].to_list()
+    assert named(nights.after).height > 0
+
+
+def test_a_dismissed_step_is_gone_and_told_with_the_days_it_took(nights: TwoNights) -> None:
+    person, skill = nights.dismissed
+    mine = nights.after.scan(NEXT_SKILL.name).filter(pl.col("person_id") == person).collect()
+    assert mine.height > 0
+    assert skill not in mine["skill_id"].to_list()
+    effects = nights.after.scan(REPLY_EFFECT.name).filter(pl.col("person_id") == person).collect()
+    said = effects.filter((pl.col("skill_id") == skill) & (pl.col("reply_kind") == "dismiss"))
+    assert said.select("effect", "first_snapshot_id", "time_to_effect_days").rows() == [
+        ("kept_away", nights.after.snapshot_id, 1)
+    ]
+
+
+def test_what_was_obeyed_the_night_before_keeps_that_night(nights: TwoNights) -> None:
+    first, second = (
+        snapshot.scan(REPLY_EFFECT.name).select("reply_id", "skill_id", "obeyed_date", "first_snapshot_id").collect()
+        for snapshot in (nights.before, nights.after)
+    )
+    assert first.height > 0
+    assert first.join(second, on=first.columns, how="anti", nulls_equal=True).height == 0
+    assert first["first_snapshot_id"].drop_nulls().unique().to_list() == [nights.before.snapshot_id]
+
+
+def test_a_hidden_micro_skill_stays_on_the_person_s_own_page(nights: TwoNights) -> None:
+    person, skill = nights.hidden
+    shown = named(nights.after).filter(pl.col("companion_id") == person)
+    assert skill not in shown["companion_skill_id"].to_list()
+    held = nights.after.scan(OUT_MASTERY.name).filter(pl.col("person_id") == person, pl.col("is_hidden")).collect()
+    assert held.height <= held["skill_id"].n_unique()
+    hidden = nights.after.scan(OUT_MASTERY.name).filter(pl.col("is_hidden")).select("person_id", "skill_id").collect()
+    known = nights.after.scan(OUT_MASTERY.name).select("person_id", "skill_id").collect().rows()
+    assert ((person, skill) in hidden.rows()) == ((person, skill) in known)
+
+
+def test_companions_stay_from_one_night_to_the_next_and_keep_within_their_load(nights: TwoNights) -> None:
+    first, second = (named(s).select("person_id", "companion_id") for s in (nights.before, nights.after))
+    kept = first.join(second, on=first.columns, how="semi").height
+    assert kept > 0.8 * first.height
+    assert second.group_by("companion_id").len()["len"].max() <= 5  # type: ignore[operator]
+
+
+def test_only_people_whose_consent_is_in_force_are_named(demo_night: DemoNight, nights: TwoNights) -> None:
+    consents = Lake(demo_night.settings.lake_path).scan(CONSENT).collect()
+    given = consents.filter((pl.col("consent_status") == "granted") & (pl.col("expires_date") >= END))
+    assert consents.height > given.height
+    assert set(named(nights.before)["companion_id"]) <= set(given["person_id"])
+
+
+def test_who_opted_out_gets_the_row_that_says_so_and_is_nobody_s_companion(
+    demo_night: DemoNight, nights: TwoNights
+) -> None:
+    rows = nights.before.scan(NEXT_SKILL.name).filter(pl.col("no_recommendation_reason") == "opted_out").collect()
+    asked = Lake(demo_night.settings.lake_path).scan(PREFERENCE).filter(pl.col("is_opted_out")).collect()
+    assert rows.height > 0
+    assert set(rows["person_id"]) == set(asked["person_id"])
+    assert not set(rows["person_id"]) & set(named(nights.before)["companion_id"])

@@ -1,0 +1,151 @@
+"""Coverage of capabilities, what one more micro-skill completes, and where a team's wishes and needs meet."""
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml.alignment import align_teams
+from ml.capabilities import COLUMNS, map_capabilities, name_combinations
+from ml.motives import Surroundings, score_autonomy, score_mastery
+from pipelines.contracts.published import CAPABILITY
+
+SKILLS = pl.DataFrame({
+    "skill_id": ["sql", "joins", "plans", "git", "alone"],
+    "skill_name": ["SQL", "Joins", "Plans", "Git", "Alone"],
+    "capability_id": ["data", "data", "data", "code", None],
+    "capability_name": ["Data", "Data", "Data", "Code", None],
+    "capability_weight": [0.5, 0.2, 0.3, 1.0, None],
+}, schema_overrides={"capability_weight": pl.Float64})  # fmt: skip
+NEEDS = pl.DataFrame({"skill_id": ["plans"], "requires_skill_id": ["joins"]})
+
+
+def held(*rows: tuple[str, str, str]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=dict.fromkeys(("person_id", "skill_id", "stage"), pl.String), orient="row")
+
+
+def covered(*rows: tuple[str, str, str]) -> list[tuple[object, ...]]:
+    found = map_capabilities(held(*rows), SKILLS, NEEDS)
+    assert found.schema == {name: CAPABILITY.schema[name] for name in COLUMNS}
+    return found.drop("capability_name").rows()
+
+
+def test_nothing_held_covers_nothing() -> None:
+    assert covered() == []
+    assert covered(("ann", "sql", "none"), ("ann", "alone", "master")) == []
+
+
+def test_the_next_one_is_the_heaviest_whose_prerequisites_are_held() -> None:
+    # plans weighs more than joins, and needs them
+    assert covered(("ann", "sql", "apprentice")) == [
+        ("ann", "data", 0.5, ["sql"], ["SQL"], ["joins", "plans"], "joins", 0.7)
+    ]
+    assert covered(("bob", "joins", "master")) == [
+        ("bob", "data", 0.2, ["joins"], ["Joins"], ["plans", "sql"], "sql", 0.7)
+    ]
+
+
+def test_a_whole_capability_has_no_next_one() -> None:
+    assert covered(("ann", "git", "journeyman")) == [("ann", "code", 1.0, ["git"], ["Git"], [], None, None)]
+
+
+def test_people_do_not_share_what_they_hold() -> None:
+    found = covered(("ann", "sql", "master"), ("bob", "plans", "apprentice"), ("bob", "git", "apprentice"))
+    assert [row[:3] for row in found] == [("ann", "data", 0.5), ("bob", "code", 1.0), ("bob", "data", 0.3)]
+
+
+def test_a_step_names_what_it_combines_with_at_its_own_stage() -> None:
+    steps = pl.DataFrame({
+        "person_id": ["ann"] * 4, "skill_id": ["plans", "plans", "git", "alone"],
+        "to_stage": ["apprentice", "journeyman", "apprentice", "apprentice"],
+    })  # fmt: skip
+    mastery = held(("ann", "sql", "apprentice"), ("ann", "joins", "master"), ("bob", "git", "master"))
+    found = name_combinations(steps, mastery, SKILLS)
+    assert found["combines_with"].to_list() == [["Joins", "SQL"], ["Joins"], [], []]
+
+
+STAGED = st.sampled_from(["none", "apprentice", "journeyman", "master"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.dictionaries(st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from(SKILLS["skill_id"].to_list())), STAGED)
+)
+def test_the_capability_table_and_the_motive_say_the_same(stages: dict[tuple[str, str], str]) -> None:
+    mastery = held(*((person, skill, stage) for (person, skill), stage in stages.items()))
+    found = map_capabilities(mastery, SKILLS, NEEDS)
+    assert found["coverage_share"].is_between(0, 1).all()
+    after = found.drop_nulls("next_skill_id").with_columns(
+        pl.col("next_skill_id").alias("skill_id"), pl.lit("apprentice").alias("to_stage")
+    )
+    around = surroundings(mastery=mastery)
+    scored = score_mastery(after.with_columns(pl.col("skill_id").alias("step_id")), around)
+    assert scored["coverage"].to_list() == pytest.approx(after["completes_share"].to_list())
+
+
+def surroundings(**other: pl.DataFrame) -> Surroundings:
+    wishes = {"person_id": pl.String, "skill_id": pl.String, "wish_weight": pl.Float64}
+    frames = {
+        "mastery": held(), "skills": SKILLS, "prerequisites": NEEDS, "wishes": pl.DataFrame(schema=wishes),
+        "roles": pl.DataFrame(schema={"person_id": pl.String, "role_name": pl.String}),
+        "role_profiles": pl.DataFrame({"role_name": ["dev"], "skill_id": ["git"], "importance": ["essential"]}),
+        "demand": pl.DataFrame(schema={"skill_id": pl.String, "demand_count": pl.UInt32}),
+    }  # fmt: skip
+    return Surroundings(**{**frames, **other})
+
+
+def test_the_evidence_of_autonomy_is_the_wish_that_gave_it() -> None:
+    wishes = pl.DataFrame({"person_id": ["ann", "ann"], "skill_id": ["joins", "sql"], "wish_weight": [0.8, 0.3]})
+    steps = pl.DataFrame({"person_id": ["ann"] * 4, "skill_id": ["joins", "sql", "plans", "git"],
+                          "to_stage": ["apprentice"] * 4})  # fmt: skip
+    found = score_autonomy(steps, surroundings(wishes=wishes))
+    assert found["autonomy"].to_list() == pytest.approx([0.8, 0.4, 0.4, 0.0])
+    assert found["wish_skill_id"].to_list() == ["joins", "joins", "joins", None]
+
+
+def team(*names: str, unit: str = "north") -> pl.DataFrame:
+    return pl.DataFrame({"person_id": list(names), "unit_name": [unit] * len(names)})
+
+
+def said(*rows: tuple[str, str, float]) -> pl.DataFrame:
+    schema = {"person_id": pl.String, "skill_id": pl.String, "wish_weight": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def aligned(people: pl.DataFrame, wishes: pl.DataFrame, devs: str) -> list[tuple[object, ...]]:
+    roles = pl.DataFrame({"person_id": list(devs), "role_name": ["dev"] * len(devs)}, schema_overrides={
+        "person_id": pl.String, "role_name": pl.String})  # fmt: skip
+    around = surroundings(wishes=wishes, roles=roles)
+    found = align_teams(people, around, team_people=5, minimum_people=3)
+    return found.drop("capability_name").rows()
+
+
+def test_a_team_of_five_reads_where_wishes_and_needs_part() -> None:
+    wishes = said(("a", "sql", 1.0), ("b", "plans", 0.6), ("c", "sql", 0.8), ("c", "joins", 0.2))
+    # two of five are developers, whose role needs all of code; data is wished for by three, and needed by nobody
+    assert aligned(team(*"abcde"), wishes, "ab") == [
+        ("north", "code", 5, 3, 0.0, pytest.approx(0.4), "need_without_wish"),
+        ("north", "data", 5, 3, pytest.approx(0.8), 0.0, "wish_without_need"),
+    ]
+
+
+def test_wishes_for_what_is_needed_agree() -> None:
+    wishes = said(("a", "git", 1.0), ("b", "git", 1.0), ("c", "git", 0.5))
+    assert [row[1::5] for row in aligned(team(*"abcde"), wishes, "abcde")] == [("code", "agree")]
+
+
+def test_a_team_of_four_is_not_reported_on_nor_one_where_two_spoke() -> None:
+    wishes = said(*((name, "git", 1.0) for name in "abcd"))
+    assert aligned(team(*"abcd"), wishes, "ab") == []
+    assert aligned(team(*"abcde"), wishes.head(2), "ab") == []
+
+
+def test_a_wish_of_fewer_than_three_is_not_told() -> None:
+    wishes = said(("a", "git", 1.0), ("b", "git", 1.0), ("c", "git", 1.0), ("d", "sql", 1.0))
+    assert {row[1] for row in aligned(team(*"abcde"), wishes, "ab")} == {"code"}
+
+
+def test_a_wish_of_another_team_is_not_counted() -> None:
+    people = pl.concat([team(*"abcde"), team(*"vwxyz", unit="south")])
+    wishes = said(*((name, "git", 1.0) for name in "vwx"))
+    assert {row[0] for row in aligned(people, wishes, "ab")} == {"south"}

@@ -1,0 +1,354 @@
+"""Companions are people who stand where they are said to, agreed to be shown, and are not overrun."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml.companions import manager_chains, match_companions
+from ml.standing import Colleagues
+from pipelines.contracts.fields import RELATIONS, STAGES
+from pipelines.contracts.learnt import REACHED_STEP
+from pipelines.contracts.policy import CompanionPolicy, Policy
+from pipelines.contracts.published import SHOWN
+
+TODAY = date(2026, 6, 30)
+ANY = settings(max_examples=60, deadline=None)
+SKILLS = pl.DataFrame({"skill_id": ["git", "sql", "tea"], "skill_name": ["Git", "SQL", "Tea"],
+                       "capability_id": ["code", "code", "kitchen"]})  # fmt: skip
+Step = tuple[str, str, str]  # person, micro-skill, goal
+
+
+def steps(*given: Step) -> pl.DataFrame:
+    """Lists in the order given; a goal is a stage or `refresh` of an apprentice."""
+    rows = []
+    for i, (person, skill, goal) in enumerate(given):
+        rank = 1 + sum(one[0] == person for one in given[:i])
+        held = "apprentice" if goal == "refresh" else STAGES[STAGES.index(goal) - 1]
+        kind = {"refresh": "refresh", "apprentice": "new"}.get(goal, "deepen")
+        rows.append((person, rank, skill, kind, held, held if goal == "refresh" else goal))
+    columns = ("person_id", "rank", "skill_id", "kind", "from_stage", "to_stage")
+    schema = {name: pl.Int64 if name == "rank" else pl.String for name in columns}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def reached(*given: tuple[str, str, str, date]) -> pl.DataFrame:
+    """One row per (person, micro-skill, goal, day)."""
+    rows = [
+        (who, f"{skill}|{goal}", skill, {"refresh": "refresh", "apprentice": "new"}.get(goal, "deepen"),
+         "apprentice" if goal == "refresh" else STAGES[STAGES.index(goal) - 1],
+         "apprentice" if goal == "refresh" else goal, datetime(day.year, day.month, day.day, tzinfo=UTC))
+        for who, skill, goal, day in given
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=REACHED_STEP.schema, orient="row")
+
+
+def consents(*given: tuple[str, str | None]) -> pl.DataFrame:
+    """Consent for a micro-skill, or all (None), in every relation."""
+    rows = [(who, relation, skill, True) for who, skill in given for relation in RELATIONS]
+    schema = {"person_id": pl.String, "relation": pl.String, "skill_id": pl.String, "is_given": pl.Boolean}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def company(people: str, **known: pl.DataFrame) -> Colleagues:
+    """People as `name:unit:manager`, separated by blanks; unit and manager may be left out."""
+    rows = [(*one.split(":"), "", "")[:3] for one in people.split()]
+    frame = pl.DataFrame(
+        [(name, unit or None, None, manager or None) for name, unit, manager in rows],
+        schema={"person_id": pl.String, "unit_name": pl.String, "role_name": pl.String, "manager_id": pl.String},
+        orient="row",
+    )
+    nothing = Colleagues(
+        people=frame,
+        reached=pl.DataFrame(schema=REACHED_STEP.schema),
+        held=pl.DataFrame(schema={"person_id": pl.String, "skill_id": pl.String, "stage": pl.String,
+                                  "level_share": pl.Float64}),
+        skills=SKILLS,
+        consents=consents(),
+        hidden=pl.DataFrame(schema={"person_id": pl.String, "skill_id": pl.String}),
+        shown=pl.DataFrame(schema=SHOWN.schema),
+    )  # fmt: skip
+    return replace(nothing, **known)
+
+
+def match(lists: pl.DataFrame, around: Colleagues, as_of: date = TODAY, **policy: Any) -> pl.DataFrame:
+    return match_companions(lists, around, as_of, Policy(companions=CompanionPolicy(**policy)))
+
+
+def named(rows: pl.DataFrame) -> list[tuple[str, str, str, str]]:
+    return rows.drop_nulls("companion_id").select("person_id", "step_id", "relation", "companion_id").rows()
+
+
+LONG_AGO, LATELY = date(2025, 1, 1), date(2025, 10, 1)
+
+
+def test_whoever_made_the_move_is_followed_and_the_time_it_took_is_told() -> None:
+    moves = reached(("bob", "sql", "apprentice", LONG_AGO), ("bob", "sql", "journeyman", LATELY))
+    rows = match(
+        steps(("ann", "sql", "journeyman")), company("ann bob", reached=moves, consents=consents(("bob", None)))
+    )
+    assert named(rows) == [("ann", "sql|journeyman", "follow", "bob")]
+    assert rows["why"].to_list() == ["They went from apprentice to journeyman in “SQL”, in nine months."]
+
+
+def test_whoever_has_the_same_step_on_their_list_is_walked_with() -> None:
+    lists = steps(("ann", "sql", "apprentice"), ("bob", "sql", "apprentice"), ("eve", "sql", "journeyman"))
+    rows = match(lists, company("ann bob eve", consents=consents(("bob", "sql"), ("eve", "sql"))))
+    assert ("ann", "sql|apprentice", "walk_with", "bob") in named(rows)
+    assert {row[3] for row in named(rows) if row[0] == "ann"} == {"bob"}
+
+
+def test_whoever_is_one_stage_behind_and_on_the_way_is_led() -> None:
+    lists = steps(("ann", "sql", "master"), ("bob", "sql", "journeyman"), ("eve", "sql", "apprentice"))
+    rows = match(lists, company("ann bob eve", consents=consents(("bob", None), ("eve", None))))
+    assert named(rows) == [("ann", "sql|master", "lead", "bob"), ("bob", "sql|journeyman", "lead", "eve")]
+
+
+def test_who_begins_something_leads_in_what_they_hold_best_of_the_same_capability() -> None:
+    held = pl.DataFrame({"person_id": ["ann", "ann"], "skill_id": ["sql", "tea"], "stage": ["journeyman", "master"],
+                         "level_share": [0.7, 1.0]})  # fmt: skip
+    lists = steps(("ann", "git", "apprentice"), ("bob", "sql", "journeyman"))
+    rows = match(lists, company("ann bob", held=held, consents=consents(("bob", "sql"))))
+    assert rows.select("person_id", "step_id", "relation", "companion_id", "companion_skill_id").rows() == [
+        ("ann", "git|apprentice", "lead", "bob", "sql")
+    ]
+
+
+def test_without_consent_for_this_micro_skill_and_relation_nobody_is_named() -> None:
+    lists = steps(("ann", "sql", "apprentice"), ("bob", "sql", "apprentice"))
+    around = company("ann bob", consents=consents(("bob", "git"), ("ann", "git")))
+    assert named(match(lists, around)) == []
+    for_leading = around.consents.with_columns(pl.lit("sql").alias("skill_id")).filter(pl.col("relation") == "lead")
+    assert named(match(lists, replace(around, consents=for_leading))) == []
+
+
+def test_a_no_to_one_micro_skill_stands_against_a_yes_to_all() -> None:
+    no = consents(("bob", "sql")).with_columns(pl.lit(False).alias("is_given"))
+    around = company("ann bob", consents=pl.concat([consents(("bob", None)), no]))
+    lists = steps(("ann", "sql", "apprentice"), ("bob", "sql", "apprentice"), ("ann", "git", "apprentice"),
+                  ("bob", "git", "apprentice"))  # fmt: skip
+    assert named(match(lists, around)) == [("ann", "git|apprentice", "walk_with", "bob")]
+
+
+def test_one_s_own_manager_chain_is_no_walking_company_either_way_unless_policy_allows_it() -> None:
+    people = "ann::bob bob::eve eve"
+    lists = steps(*((who, "sql", "apprentice") for who in ("ann", "bob", "eve")))
+    around = company(people, consents=consents(("ann", None), ("bob", None), ("eve", None)))
+    assert named(match(lists, around)) == []
+    assert len(named(match(lists, around, manager_chain_may_walk=True))) == 3
+
+
+def test_a_superior_may_be_followed() -> None:
+    moves = reached(("bob", "sql", "apprentice", LONG_AGO))
+    around = company("ann::bob bob", reached=moves, consents=consents(("bob", None)))
+    assert named(match(steps(("ann", "sql", "apprentice")), around)) == [("ann", "sql|apprentice", "follow", "bob")]
+
+
+def test_chains_end_also_where_managers_form_a_circle() -> None:
+    people = pl.DataFrame({"person": [0, 1, 2], "person_id": ["a", "b", "c"], "manager_id": ["b", "a", "b"]})
+    assert set(manager_chains(people).rows()) == {(0, 1), (0, 0), (1, 0), (1, 1), (2, 1), (2, 0)}
+
+
+def walkers(count: int, unit: str = "Advisory") -> tuple[str, pl.DataFrame]:
+    names = [f"p{i}" for i in range(count)]
+    return " ".join(f"{name}:{unit}" for name in names), steps(*((name, "sql", "apprentice") for name in names))
+
+
+@pytest.mark.parametrize(("count", "said"), [
+    (3, []), (4, ["Three people in Advisory have this step on their list too."]),
+])  # fmt: skip
+def test_without_consent_others_are_counted_from_three_up_and_never_oneself(count: int, said: list[str]) -> None:
+    people, lists = walkers(count)
+    rows = match(lists, company(people))
+    assert rows.filter(pl.col("person_id") == "p0")["why"].to_list() == said
+    assert rows["companion_id"].null_count() == rows.height
+
+
+def test_where_too_few_of_the_unit_stand_there_all_are_counted_without_a_unit() -> None:
+    people, lists = walkers(3)
+    lists = pl.concat([lists, steps(("x", "sql", "apprentice"))])
+    rows = match(lists, company(f"{people} x:Audit"))
+    assert rows.filter(pl.col("person_id") == "p0")["why"].to_list() == [
+        "Three people have this step on their list too."
+    ]
+
+
+def test_a_counted_move_tells_its_mean_time_only_where_three_are_known() -> None:
+    names = ("b", "c", "d")
+    began = [(name, "sql", "apprentice", LONG_AGO) for name in names]
+    moved = [(name, "sql", "journeyman", LATELY) for name in names]
+    lists, people = steps(("a", "sql", "journeyman")), "a b c d"
+    whole = match(lists, company(people, reached=reached(*began, *moved)))
+    assert whole["why"].to_list() == ["Three people made this move, in nine months on average."]
+    part = match(lists, company(people, reached=reached(*began[1:], *moved)))
+    assert part["why"].to_list() == ["Three people made this move."]
+
+
+def test_a_policy_can_ask_for_more_people_behind_a_sentence_and_never_for_fewer_than_three() -> None:
+    people, lists = walkers(4)
+    assert match_companions(lists, company(people), TODAY, Policy(minimum_people=4)).height == 0
+    people, lists = walkers(3)
+    assert match_companions(lists, company(people), TODAY, Policy(minimum_people=1)).height == 0
+
+
+def test_what_a_person_hides_is_neither_shown_nor_counted() -> None:
+    people, lists = walkers(4)
+    hidden = pl.DataFrame({"person_id": ["p3"], "skill_id": ["sql"]})
+    rows = match(lists, company(people, hidden=hidden, consents=consents(("p3", None))))
+    assert rows.filter(pl.col("person_id") != "p3").height == 0
+    assert rows["why"].to_list() == ["Three people in Advisory have this step on their list too."]  # p3's own page
+
+
+def test_whoever_left_or_takes_no_part_is_neither_shown_nor_counted() -> None:
+    moves = reached(*((name, "sql", "apprentice", LONG_AGO) for name in ("b", "c", "d")))
+    known = {"reached": moves, "consents": consents(("d", None))}
+    lists = steps(("a", "sql", "apprentice"))
+    assert named(match(lists, company("a b c d", **known))) == [("a", "sql|apprentice", "follow", "d")]
+    assert match(lists, company("a b c", **known)).height == 0
+
+
+def test_the_load_is_spread_over_everyone_who_may_be_shown() -> None:
+    askers = [f"a{i}" for i in range(8)]
+    leaders = [f"l{i}" for i in range(4)]
+    around = company(" ".join(askers + leaders), consents=consents(*((name, None) for name in leaders)),
+                     reached=reached(*((name, "sql", "apprentice", LATELY) for name in leaders)))  # fmt: skip
+    rows = match(steps(*((name, "sql", "apprentice") for name in askers)), around)
+    assert rows.drop_nulls("companion_id").group_by("companion_id").len()["len"].to_list() == [2, 2, 2, 2]
+
+
+def test_a_companion_stays_while_the_days_last_and_then_it_is_another_s_turn() -> None:
+    moves = reached(*((name, "sql", "apprentice", LATELY) for name in ("b", "c")))
+    around = company("a b c", reached=moves, consents=consents(("b", None), ("c", None)))
+    lists, shown = steps(("a", "sql", "apprentice")), pl.DataFrame(schema=SHOWN.schema)
+    seen = []
+    for night in range(6):
+        as_of = TODAY + timedelta(days=night)
+        ((_, _, _, companion),) = named(match(lists, replace(around, shown=shown), as_of, exposure_days=3, load_cap=1))
+        seen.append(companion)
+        new = pl.DataFrame({"person_id": ["a"], "companion_id": [companion], "since_date": [as_of]})
+        shown = shown if (shown["companion_id"].tail(1) == companion).any() else pl.concat([shown, new])
+    assert seen[0] == seen[1] == seen[2]
+    assert seen[3] == seen[4] == seen[5] != seen[0]
+
+
+def test_earlier_nights_count_towards_the_load() -> None:
+    moves = reached(("b", "sql", "apprentice", LATELY), ("c", "sql", "apprentice", LATELY))
+    shown = pl.DataFrame(
+        [(f"x{i}", "b", TODAY - timedelta(days=5)) for i in range(3)], schema=SHOWN.schema, orient="row"
+    )
+    around = company("a b c", reached=moves, consents=consents(("b", None), ("c", None)), shown=shown)
+    lists = steps(("a", "sql", "apprentice"))
+    assert named(match(lists, around, load_cap=4))[0][3] == "c"
+    alone = replace(around, consents=consents(("b", None)))
+    assert named(match(lists, alone, load_cap=3)) == []
+    assert named(match(lists, alone, load_cap=3, exposure_days=5))[0][3] == "b"
+
+
+NAMES = ("a", "b", "c", "d", "e")
+GOALS = ("apprentice", "journeyman", "master", "refresh")
+STEPS = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(["git", "sql", "tea"]), st.sampled_from(GOALS)),
+                 max_size=14, unique_by=lambda row: row[:2])  # fmt: skip
+MOVES = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(["git", "sql", "tea"]), st.sampled_from(GOALS),
+                           st.dates(date(2024, 1, 1), TODAY)), max_size=14, unique_by=lambda row: row[:3])  # fmt: skip
+CONSENTS = st.lists(
+    st.tuples(st.sampled_from(NAMES), st.sampled_from([None, "git", "sql", "tea"])), max_size=8, unique=True
+)
+SHOWNS = st.lists(st.tuples(st.sampled_from([*NAMES, "gone"]), st.sampled_from(NAMES),
+                            st.dates(TODAY - timedelta(days=9), TODAY + timedelta(days=2))),
+                  max_size=12, unique=True)  # fmt: skip
+MANAGERS = st.lists(st.sampled_from([*NAMES, "nobody"]), min_size=5, max_size=5)
+WORLD = st.tuples(STEPS, MOVES, CONSENTS, SHOWNS, MANAGERS)
+
+
+def build(world: tuple[Any, ...]) -> tuple[pl.DataFrame, Colleagues]:
+    given_steps, moves, given_consents, shown, managers = world
+    people = " ".join(
+        f"{name}:{'u' if name < 'd' else ''}:{above}" for name, above in zip(NAMES, managers, strict=True)
+    )
+    return steps(*given_steps), company(
+        people, reached=reached(*moves), consents=consents(*given_consents),
+        shown=pl.DataFrame(shown, schema=SHOWN.schema, orient="row"),
+    )  # fmt: skip
+
+
+@ANY
+@given(WORLD, st.integers(0, 3), st.integers(1, 6))
+def test_caps_hold_for_any_input(world: tuple[Any, ...], cap: int, days: int) -> None:
+    lists, around = build(world)
+    rows = match(lists, around, load_cap=cap, exposure_days=days).drop_nulls("companion_id")
+    recent = around.shown.filter(pl.col("since_date") < TODAY, pl.col("since_date") > TODAY - timedelta(days=days))
+    for companion in NAMES:
+        lists_of = rows.filter(pl.col("companion_id") == companion)["person_id"].to_list()
+        before = set(recent.filter(pl.col("companion_id") == companion)["person_id"])
+        assert len(lists_of) <= cap
+        assert len(set(lists_of) - before) <= max(cap - len(before), 0)
+
+
+@ANY
+@given(WORLD)
+def test_nobody_sees_themselves_or_the_same_companion_twice_or_walks_with_their_chain(world: tuple[Any, ...]) -> None:
+    lists, around = build(world)
+    rows = match(lists, around).drop_nulls("companion_id")
+    assert (rows["person_id"] != rows["companion_id"]).all()
+    assert not rows.select("person_id", "companion_id").is_duplicated().any()
+    above = dict(around.people.select("person_id", "manager_id").rows())
+    for person, companion in rows.filter(pl.col("relation") == "walk_with").select("person_id", "companion_id").rows():
+        for low, high in ((person, companion), (companion, person)):
+            seen: list[str] = []
+            while (low := above.get(low, "nobody")) not in ("nobody", None, *seen):
+                seen.append(low)
+            assert high not in seen
+
+
+@ANY
+@given(WORLD, st.sampled_from(NAMES))
+def test_without_consent_nobody_is_mentioned_whatever_was_shown_before(world: tuple[Any, ...], person: str) -> None:
+    lists, around = build(world)
+    without = replace(around, consents=around.consents.filter(pl.col("person_id") != person))
+    rows = match(lists, without)
+    assert person not in rows["companion_id"].to_list()
+    told = rows.filter(pl.col("person_id") != person)
+    assert not any(f"“{person}”" in why or f" {person} " in why for why in told["why"])
+
+
+@ANY
+@given(WORLD)
+def test_every_named_companion_stands_where_the_row_says(world: tuple[Any, ...]) -> None:
+    lists, around = build(world)
+    on_list = {(p, s, "refresh" if k == "refresh" else g)
+               for p, s, k, g in lists.select("person_id", "skill_id", "kind", "to_stage").rows()}  # fmt: skip
+    made = set(around.reached.select("person_id", "step_id").rows())
+    agreed = set(around.consents.select("person_id", "relation", "skill_id").rows())
+    for row in match(lists, around).drop_nulls("companion_id").rows(named=True):
+        companion, skill = row["companion_id"], row["companion_skill_id"]
+        assert {(companion, row["relation"], skill), (companion, row["relation"], None)} & agreed
+        if row["relation"] == "follow":
+            assert (companion, row["step_id"]) in made
+        elif row["relation"] == "walk_with":
+            assert (companion, skill, row["step_id"].split("|")[1]) in on_list
+        else:
+            assert any(who == companion and what == skill for who, what, _ in on_list)
+
+
+@ANY
+@given(WORLD)
+def test_a_counted_sentence_has_three_others_behind_it(world: tuple[Any, ...]) -> None:
+    lists, around = build(world)
+    rows = match(lists, replace(around, consents=consents()))
+    assert (rows["standing_count"] >= 3).all()
+    for row in rows.filter(pl.col("relation") == "follow").rows(named=True):
+        behind = set(around.reached.filter(pl.col("step_id") == row["step_id"])["person_id"]) - {row["person_id"]}
+        assert row["standing_count"] <= len(behind)
+
+
+@ANY
+@given(WORLD)
+def test_the_same_night_gives_the_same_companions_in_whatever_order_rows_come(world: tuple[Any, ...]) -> None:
+    lists, around = build(world)
+    turned = replace(around, people=around.people.reverse(), reached=around.reached.reverse(),
+                     consents=around.consents.reverse(), shown=around.shown.reverse())  # fmt: skip
+    assert match(lists, around).equals(match(lists.reverse(), turned))

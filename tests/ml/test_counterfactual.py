@@ -1,0 +1,161 @@
+"""The change that is told is one change of the person's own data, and it changes the row as told."""
+
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import Any
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml.counterfactual import Situation, added_evidence, find_counterfactuals
+from ml.mastery import estimate_mastery
+from ml.motives import Surroundings
+from ml.recommend import eligible_steps, list_steps
+from pipelines.contracts.catalog import EVIDENCE
+from pipelines.contracts.policy import Policy, Weights
+
+DAY = date(2026, 6, 30)
+POLICY = Policy(weights=Weights(probability=0.6, mastery=0.0, autonomy=0.3, purpose=0.1))
+SKILLS = pl.DataFrame({
+    "skill_id": ["css", "git", "sql"], "skill_name": ["CSS", "Git", "SQL"], "capability_id": ["web", "code", "data"],
+    "capability_name": ["Web", "Code", "Data"], "capability_weight": [1.0, 1.0, 1.0],
+})  # fmt: skip
+ESTIMATE = partial(estimate_mastery, as_of=DAY, policy=POLICY.stages)
+
+
+def shown(evidence_id: str, skill: str, mode: str, amount: float = 1.0, day: int = 1, **other: Any) -> dict[str, Any]:
+    unit = {"repetition": "hours", "feedback": "share"}.get(mode, "count")
+    return {"evidence_id": evidence_id, "person_id": "ann", "skill_id": skill, "mode": mode, "amount": amount,
+            "amount_unit": unit, "occurred_at": datetime(2026, 5, day, tzinfo=UTC), **other}  # fmt: skip
+
+
+def ledger(*rows: dict[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame([{name: row.get(name) for name in EVIDENCE.schema} for row in rows], schema=EVIDENCE.schema)
+
+
+def candidate(skill: str, probability: float, to_stage: str = "apprentice", kind: str = "new") -> dict[str, Any]:
+    below = {"apprentice": "none", "journeyman": "apprentice", "master": "journeyman"}[to_stage]
+    return {"person_id": "ann", "step_id": f"{skill}|{to_stage}", "skill_id": skill, "kind": kind,
+            "from_stage": below, "to_stage": to_stage, "probability": probability, "score": 0.0}  # fmt: skip
+
+
+def situation(evidence: pl.DataFrame, *steps: dict[str, Any], wishes: dict[str, float] | None = None) -> Situation:
+    wished = [("ann", skill, weight) for skill, weight in (wishes or {}).items()]
+    around = Surroundings(
+        mastery=ESTIMATE(evidence),
+        skills=SKILLS,
+        prerequisites=pl.DataFrame(schema={"skill_id": pl.String, "requires_skill_id": pl.String}),
+        wishes=pl.DataFrame(wished, schema={"person_id": pl.String, "skill_id": pl.String, "wish_weight": pl.Float64},
+                            orient="row"),
+        roles=pl.DataFrame(schema={"person_id": pl.String, "role_name": pl.String}),
+        role_profiles=pl.DataFrame(schema={"role_name": pl.String, "skill_id": pl.String, "importance": pl.String}),
+        demand=pl.DataFrame(schema={"skill_id": pl.String, "demand_count": pl.UInt32}),
+    )  # fmt: skip
+    return Situation(evidence, pl.DataFrame(list(steps)), around, DAY, POLICY, ESTIMATE)
+
+
+def found(known: Situation) -> dict[str, dict[str, Any]]:
+    listed = list_steps(known.candidates, known.around, known.policy)
+    return {row["skill_id"]: row for row in find_counterfactuals(listed, known).iter_rows(named=True)}
+
+
+def test_a_new_step_would_be_behind_the_person_with_one_course_on_it() -> None:
+    only = found(situation(ledger(shown("1", "git", "observation")), candidate("sql", 0.2)))["sql"]
+    assert (only["change"], only["change_of"], only["mode"]) == ("add", "evidence", "observation")
+    assert (only["row_effect"], only["to_rank"], only["stage_after"]) == ("leaves", None, "apprentice")
+
+
+def test_the_one_row_that_a_stage_rests_on_is_named() -> None:
+    step = candidate("sql", 0.2, "journeyman", "deepen")
+    only = found(situation(ledger(shown("7", "sql", "observation")), step))["sql"]
+    assert (only["change"], only["evidence_id"], only["row_effect"]) == ("remove", "7", "leaves")
+    assert only["stage_after"] == "none"
+
+
+def test_of_a_stage_that_rests_on_several_rows_none_is_named() -> None:
+    step = candidate("sql", 0.2, "journeyman", "deepen")
+    rows = ledger(shown("7", "sql", "observation"), shown("8", "sql", "observation", day=2))
+    assert found(situation(rows, step)) == {}
+
+
+def test_the_only_positive_judgement_of_a_journeyman_is_named() -> None:
+    rows = ledger(shown("1", "sql", "repetition", 50.0), shown("2", "sql", "feedback", 0.9, given_by_id="bob"),
+                  shown("3", "sql", "feedback", 0.2, given_by_id="eve"))  # fmt: skip
+    only = found(situation(rows, candidate("sql", 0.2, "master", "deepen")))["sql"]
+    assert (only["change"], only["evidence_id"], only["stage_after"]) == ("remove", "2", "apprentice")
+
+
+def test_what_alone_is_missing_for_the_stage_is_added() -> None:
+    rows = ledger(shown("1", "sql", "repetition", 50.0), shown("2", "sql", "observation"))
+    only = found(situation(rows, candidate("sql", 0.2, "journeyman", "deepen")))["sql"]
+    assert (only["change"], only["mode"], only["stage_after"]) == ("add", "feedback", "journeyman")
+
+
+def test_a_wish_taken_back_lets_the_step_fall() -> None:
+    rows = ledger(shown("1", "css", "observation"))
+    both = found(situation(rows, candidate("sql", 0.2), candidate("git", 0.18), wishes={"git": 1.0}))
+    # with the wish git scores .84 and sql .6; without any wish .6 x .9 / .7 and .6 / .7
+    assert (both["git"]["change"], both["git"]["change_of"]) == ("remove", "wish")
+    assert (both["git"]["rank"], both["git"]["to_rank"]) == (1, 2)
+
+
+def test_a_wish_stated_lets_the_step_rise() -> None:
+    rows = ledger(shown("1", "css", "observation"))
+    both = found(situation(rows, candidate("sql", 0.2), candidate("git", 0.18)))
+    assert (both["git"]["change"], both["git"]["change_of"], both["git"]["changed_skill_id"]) == ("add", "wish", "git")
+    assert (both["git"]["rank"], both["git"]["to_rank"]) == (2, 1)
+
+
+def test_where_its_own_data_moves_nothing_a_wish_for_the_next_step_may_overtake() -> None:
+    rows = ledger(shown("7", "sql", "observation"), shown("8", "sql", "observation", day=2))
+    both = found(situation(rows, candidate("sql", 0.2, "journeyman", "deepen"), candidate("git", 0.18)))
+    assert (both["sql"]["change_of"], both["sql"]["changed_skill_id"], both["sql"]["to_rank"]) == ("wish", "git", 2)
+
+
+EVENTS = st.lists(
+    st.tuples(st.sampled_from(["css", "git", "sql"]), st.sampled_from(["observation", "repetition", "feedback",
+              "teaching"]), st.sampled_from([0.3, 1.0, 8.0, 50.0]), st.integers(1, 28), st.sampled_from([None, "bob"])),
+    min_size=1, max_size=12,
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(EVENTS, st.permutations([0.3, 0.2, 0.1]), st.dictionaries(st.sampled_from(["css", "git", "sql"]), st.just(1.0)))
+def test_whatever_is_known_a_change_that_is_told_does_what_is_told(
+    events: list[tuple[str, str, float, int, str | None]], chances: list[float], wishes: dict[str, float]
+) -> None:
+    rows = ledger(*(
+        shown(str(place), skill, mode, min(amount, 1.0) if mode == "feedback" else amount, day, given_by_id=judge)
+        for place, (skill, mode, amount, day, judge) in enumerate(events)
+    ))  # fmt: skip
+    above = {"none": "apprentice", "apprentice": "journeyman", "journeyman": "master"}
+    held = dict(ESTIMATE(rows).select("skill_id", "stage").iter_rows())
+    steps = [
+        candidate(
+            skill, chance, above[held.get(skill, "none")], "new" if held.get(skill, "none") == "none" else "deepen"
+        )
+        for skill, chance in zip(["css", "git", "sql"], chances, strict=True)
+        if held.get(skill) != "master"
+    ]
+    if not steps:
+        return
+    known = situation(rows, *steps, wishes=wishes)
+    for skill, row in found(known).items():
+        if row["change_of"] == "wish":
+            other = {**wishes, row["changed_skill_id"]: 1.0}
+            if row["change"] == "remove":
+                del other[row["changed_skill_id"]]
+            again = situation(rows, *steps, wishes=other)
+            ranks = dict(list_steps(again.candidates, again.around, POLICY).select("skill_id", "rank").iter_rows())
+            assert ranks.get(skill) == row["to_rank"] != row["rank"]
+        else:
+            kept = rows.filter(pl.col("evidence_id") != (row["evidence_id"] or ""))
+            if row["change"] == "add":
+                one = pl.DataFrame([{**row, "version_id": "ann"}])
+                kept = pl.concat([kept, added_evidence(one, rows.schema)])
+            mastery = ESTIMATE(kept)
+            stage = dict(mastery.select("skill_id", "stage").iter_rows()).get(skill, "none")
+            step = known.candidates.filter(pl.col("skill_id") == skill).with_columns(pl.lit(stage).alias("from_stage"))
+            assert eligible_steps(step, mastery).height == 0
+            assert stage == row["stage_after"]

@@ -1,0 +1,65 @@
+"""Candidates obey replies, and who is left with nothing is told why."""
+
+import polars as pl
+
+from ml.recommend import mark_accepted, pick_list
+from ml.replied import obey_replies, say_why_none
+from pipelines.contracts.policy import Policy
+
+COLUMNS = ("person_id", "step_id", "skill_id", "kind", "from_stage", "to_stage", "probability")
+
+
+def candidates(*given: tuple[str, str, str]) -> pl.DataFrame:
+    """Rows of (person, micro-skill, goal) for people who hold nothing of it."""
+    rows = [(who, f"{skill}|{goal}", skill, "new", "none", goal, 0.5) for who, skill, goal in given]
+    schema = {name: pl.Float64 if name == "probability" else pl.String for name in COLUMNS}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def pairs(*given: tuple[str, str]) -> pl.DataFrame:
+    return pl.DataFrame(given, schema={"person_id": pl.String, "step_id": pl.String}, orient="row")
+
+
+def people(*names: str) -> pl.DataFrame:
+    return pl.DataFrame({"person_id": list(names)}, schema={"person_id": pl.String})
+
+
+HELD = pl.DataFrame({"person_id": ["ann"], "skill_id": ["git"], "stage": ["apprentice"], "is_rusty": [False]})
+FOUND = candidates(("ann", "sql", "apprentice"), ("ann", "tea", "apprentice"), ("bob", "sql", "apprentice"))
+
+
+def test_what_is_to_be_kept_away_is_no_candidate_for_that_person_alone() -> None:
+    kept = obey_replies(FOUND, pairs(("ann", "sql|apprentice")), pairs(), HELD, people("ann", "bob"))
+    assert kept.select("person_id", "skill_id").rows() == [("ann", "tea"), ("bob", "sql")]
+
+
+def test_who_opted_out_has_no_candidates() -> None:
+    assert obey_replies(FOUND, pairs(), pairs(), HELD, people("bob"))["person_id"].to_list() == ["bob"]
+
+
+def test_an_accepted_step_that_can_be_taken_is_added_though_no_model_named_it() -> None:
+    accepted = pairs(
+        ("ann", "git|journeyman"), ("ann", "git|apprentice"), ("ann", "git|refresh"), ("eve", "sql|apprentice")
+    )
+    kept = obey_replies(FOUND, pairs(), accepted, HELD, people("ann", "bob"))
+    added = kept.join(FOUND, on=("person_id", "step_id"), how="anti")
+    assert added.select("person_id", "step_id", "kind", "from_stage", "to_stage", "probability").rows() == [
+        ("ann", "git|journeyman", "deepen", "apprentice", "journeyman", None)
+    ]
+
+
+def test_what_is_accepted_comes_first_and_stays_however_short_the_list() -> None:
+    steps = FOUND.filter(pl.col("person_id") == "ann").with_columns(
+        score=pl.Series([0.9, 0.1]), capability_name=pl.lit("any")
+    )
+    listed = pick_list(mark_accepted(steps, pairs(("ann", "tea|apprentice"))), Policy(list_length=1, per_capability=1))
+    assert listed.select("skill_id", "rank", "is_accepted").rows() == [("tea", 1, True)]
+    both = pairs(("ann", "tea|apprentice"), ("ann", "sql|apprentice"))
+    assert pick_list(mark_accepted(steps, both), Policy(list_length=1)).height == 2
+
+
+def test_who_sent_everything_away_or_opted_out_is_told_so_and_nobody_else() -> None:
+    told = say_why_none(
+        people("ann", "bob", "eve", "ida"), FOUND, FOUND.filter(pl.col("person_id") == "bob"), people("eve")
+    )
+    assert told.rows() == [("ann", "all_dismissed"), ("bob", None), ("eve", "opted_out"), ("ida", None)]

@@ -1,0 +1,91 @@
+"""The same answer to the last digit: fitted again, saved and loaded, elsewhere, by more threads, over other jobs."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from joblib import parallel_config
+from polars.testing import assert_frame_equal
+
+import ml.recommender
+from ml.bundle import load_bundle, save_bundle
+from ml.histories import read_histories
+from ml.policy import Policy, choose_policy
+from ml.recommender import fit_recommender
+
+AS_OF = datetime(2023, 1, 1)
+ELSEWHERE = """
+import sys
+from datetime import datetime
+from pathlib import Path
+import polars as pl
+from ml.bundle import load_bundle
+from ml.recommender import fit_recommender
+from tests_policy import policy_of
+folder, how = Path(sys.argv[1]), sys.argv[2]
+events, as_of = pl.read_parquet(folder / "events.parquet"), datetime(2023, 1, 1)
+if how == "fit":
+    recommender = fit_recommender(events, as_of=as_of, policy=policy_of(events))
+else:
+    recommender = load_bundle(folder / "bundle")
+rows = recommender.score(events, events["person_id"].unique().sort(), as_of=as_of)
+rows.write_parquet(folder / f"{how}-{sys.argv[3]}.parquet")
+"""
+POLICY = """
+from dataclasses import replace
+from ml.histories import read_histories
+from ml.policy import choose_policy
+def policy_of(events):
+    return replace(choose_policy(read_histories(events)), trees=10, min_boosting_cases=100)
+"""
+
+
+def policy_of(events: pl.DataFrame) -> Policy:
+    return replace(choose_policy(read_histories(events)), trees=10, min_boosting_cases=100)
+
+
+def run_elsewhere(folder: Path, how: str, threads: int) -> pl.DataFrame:
+    (folder / "tests_policy.py").write_text(POLICY)
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), str(threads))
+    paths = os.pathsep.join([str(Path(__file__).parents[2]), str(folder)])
+    subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, str(folder), how, str(threads)],
+        check=True,
+        env={**os.environ, **limits, "PYTHONPATH": paths, "PYTHONHASHSEED": str(threads)},
+    )
+    return pl.read_parquet(folder / f"{how}-{threads}.parquet")
+
+
+def test_fitted_saved_loaded_and_threaded_in_other_processes(tmp_path: Path, small_ladders: pl.DataFrame) -> None:
+    small_ladders.write_parquet(tmp_path / "events.parquet")
+    recommender = fit_recommender(small_ladders, as_of=AS_OF, policy=policy_of(small_ladders))
+    assert recommender.ranker is not None
+    save_bundle(recommender, tmp_path / "bundle")
+    people = small_ladders["person_id"].unique().sort()
+    here = recommender.score(small_ladders, people, as_of=AS_OF)
+    assert here.height > 0
+    assert_frame_equal(
+        load_bundle(tmp_path / "bundle").score(small_ladders, people, as_of=AS_OF), here, check_exact=True
+    )
+    for how, threads in (("load", 1), ("fit", 1), ("fit", 2)):
+        assert_frame_equal(run_elsewhere(tmp_path, how, threads), here, check_exact=True)
+
+
+@pytest.mark.parametrize("dense_items", [4_000, 1], ids=["dense", "sparse"])
+def test_jobs_and_backends_change_nothing(
+    small_ladders: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, dense_items: int
+) -> None:
+    policy = replace(policy_of(small_ladders), dense_items=dense_items, candidates=12)
+    recommender = fit_recommender(small_ladders, as_of=AS_OF, policy=policy)
+    monkeypatch.setattr(ml.recommender, "PEOPLE_PER_TASK", 16)
+    people = small_ladders["person_id"].unique().sort()
+    alone = recommender.score(small_ladders, people, as_of=AS_OF, n_jobs=1)
+    assert alone.height > 0
+    assert_frame_equal(recommender.score(small_ladders, people, as_of=AS_OF, n_jobs=2), alone, check_exact=True)
+    with parallel_config(backend="loky", n_jobs=2):
+        assert_frame_equal(recommender.score(small_ladders, people, as_of=AS_OF), alone, check_exact=True)

@@ -1,0 +1,108 @@
+"""A publication that would break a promise is named before it happens."""
+
+import json
+
+import polars as pl
+import pytest
+from publishing import in_contract, mastered, next_skills
+
+from pipelines.contracts.catalog import PERSON
+from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
+from pipelines.contracts.table import Severity, Table
+from pipelines.publish.gate import (
+    changed_share,
+    list_rows,
+    lists_table,
+    people_rows,
+    people_table,
+    publication_row,
+    publication_table,
+    refuse_addresses,
+)
+from pipelines.publish.options import PublishOptions
+
+WHY_NOT = {"person_id": "p9", "no_recommendation_reason": "too_little_evidence"}
+
+
+def broken(table: Table, frame: pl.DataFrame) -> dict[str, int]:
+    """Rows that break each rule, by its last word, judged by Great Expectations."""
+    from pipelines.validation.expectations import validate
+
+    verdict = validate(table, frame)
+    assert not [one.error for one in verdict.results if one.error]
+    return {
+        one.name.split("|")[-1] if one.kind == "row" else one.name: one.unexpected_count
+        for one in verdict.results
+        if not one.passed
+    }
+
+
+def lists(*rows: dict[str, object]) -> pl.DataFrame:
+    return list_rows(in_contract(NEXT_SKILL, [*next_skills("s0").to_dicts(), *rows]))
+
+
+def test_whole_lists_and_rows_that_say_why_pass() -> None:
+    assert broken(lists_table(2), lists(WHY_NOT)) == {}
+
+
+@pytest.mark.parametrize(
+    ("row", "rule"),
+    [
+        ({"person_id": "p0000", "rank": 3, "skill_id": "sql1", "to_stage": "apprentice"}, "is_no_repeat"),
+        ({"person_id": "p0000", "rank": 2, "skill_id": "go", "to_stage": "apprentice"}, "counts_from_one"),
+        ({"person_id": "p0000", "rank": 4, "skill_id": "go", "to_stage": "apprentice"}, "counts_from_one"),
+        ({"person_id": "p0000", "no_recommendation_reason": "nothing_eligible"}, "is_alone_where_it_says_why"),
+        ({"person_id": "p8", "rank": 1, "skill_id": "go", "to_stage": "apprentice"}, "is_sufficient"),
+    ],
+)
+def test_a_list_that_breaks_a_promise_is_named(row: dict[str, object], rule: str) -> None:
+    assert broken(lists_table(2), lists(row)) == {rule: 1}
+
+
+def test_a_short_list_warns_and_stops_nothing() -> None:
+    severities = {rule.name.split("|")[1]: rule.severity for rule in lists_table(2).rules}
+    assert severities["is_sufficient"] is Severity.WARN
+    assert severities["is_no_repeat"] is Severity.ERROR
+
+
+def test_everyone_must_have_a_row() -> None:
+    people = pl.DataFrame({"person_id": ["p0000", "p0001", "left_out"]})
+    assert broken(people_table(), people_rows(next_skills("s0"), people)) == {"has_a_row": 1}
+
+
+def test_a_wild_swing_stops_and_the_first_snapshot_does_not() -> None:
+    frames = {NEXT_SKILL: next_skills("s1", skill="go")}
+    share = changed_share(next_skills("s0").lazy(), frames[NEXT_SKILL].lazy())
+    assert share == 1
+    assert broken(publication_table(PublishOptions()), publication_row(frames, None, share)) == {
+        "changed_share|between": 1
+    }
+    assert changed_share(None, frames[NEXT_SKILL].lazy()) is None
+    assert broken(publication_table(PublishOptions()), publication_row(frames, None, None)) == {}
+
+
+def test_the_share_of_changed_lists_counts_people_in_both() -> None:
+    before = next_skills("s0", 4)
+    now = next_skills("s1", 5).with_columns(
+        skill_id=pl.when(pl.col("person_id") == "p0000").then(pl.lit("go")).otherwise("skill_id"),
+        probability=pl.col("probability") / 3,
+    )
+    assert changed_share(before.lazy(), now.lazy()) == 0.25
+
+
+def test_a_ranker_that_was_badly_calibrated_is_not_published() -> None:
+    card = json.dumps({"measured": [{"reliability": {"ece": 0.2}}]})
+    row = publication_row({NEXT_SKILL: next_skills("s0")}, card, None)
+    assert broken(publication_table(PublishOptions()), row) == {"calibration_error_share|between": 1}
+    assert broken(publication_table(PublishOptions(most_calibration_error=0.3)), row) == {}
+
+
+def test_names_and_addresses_are_not_published() -> None:
+    told = next_skills("s0").with_columns(how=pl.lit("Ask ann@example.org."))
+    assert publication_row({NEXT_SKILL: told}, None, None)["address_count"][0] == 1
+    with pytest.raises(ValueError, match="out__next_skill in 1 texts"):
+        refuse_addresses({NEXT_SKILL: told})
+    row = publication_row({PERSON: pl.DataFrame(schema=PERSON.schema)}, None, None)
+    assert broken(publication_table(PublishOptions()), row) == {"personal_column_count|between": 1}
+    clean = publication_row({NEXT_SKILL: next_skills("s0"), OUT_MASTERY: mastered("s0")}, None, None)
+    assert broken(publication_table(PublishOptions()), clean) == {}

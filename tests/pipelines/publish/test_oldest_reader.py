@@ -1,0 +1,44 @@
+"""Whoever reads by the oldest released contract reads the newest tables too."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from conftest import DemoNight
+from publishing import mastered, next_skills
+
+from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
+from pipelines.contracts.releasing import released_promises
+from pipelines.lake import write_parquet
+
+WRITTEN_THEN = {NEXT_SKILL.name: next_skills("s0"), OUT_MASTERY.name: mastered("s0")}
+
+
+def read_as_promised(table: str, path: Path) -> pl.DataFrame:
+    """A reader written for the oldest release: its columns in its types, no null where none was promised."""
+    promise = released_promises(table)[0]
+    rows = pl.scan_parquet(path).select(column.name for column in promise.columns).collect()
+    for column in promise.columns:
+        values = rows[column.name]
+        assert str(values.dtype) == column.type, column.name
+        assert not (column.required and values.null_count()), column.name
+        if column.allowed:
+            assert set(values.drop_nulls().explode()) <= set(column.allowed), column.name
+        if column.minimum is not None and values.drop_nulls().len():
+            assert values.min() >= column.minimum  # type: ignore[operator]
+        if column.maximum is not None and values.drop_nulls().len():
+            assert values.max() <= column.maximum  # type: ignore[operator]
+    return rows
+
+
+@pytest.mark.parametrize("table", [NEXT_SKILL.name, OUT_MASTERY.name])
+def test_the_oldest_reader_reads_what_was_written_then_and_what_is_written_now(
+    table: str, tmp_path: Path, demo_night: DemoNight
+) -> None:
+    oldest = [column.name for column in released_promises(table)[0].columns]
+    then = tmp_path / "then.parquet"
+    write_parquet(WRITTEN_THEN[table].select(oldest), then, {})
+    now = demo_night.night.snapshot.path(table)
+    both = [read_as_promised(table, path) for path in (then, now)]
+    assert all(rows.height for rows in both)
+    assert both[0].schema == both[1].schema

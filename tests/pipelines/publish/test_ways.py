@@ -1,0 +1,219 @@
+"""Every way in shows whole snapshots, and one that fails stops no other."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+from publishing import DAY, UNTIL, mastered, next_skills, publish
+
+from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
+from pipelines.lake import Lake
+from pipelines.publish.delta import publish_delta
+from pipelines.publish.duckdb_views import publish_duckdb
+from pipelines.publish.object_store import (
+    fetch_lake,
+    fetch_landing,
+    fetch_publication,
+    open_store,
+    push_lake,
+    push_publication,
+)
+from pipelines.publish.options import ObjectStoreOptions, PostgresqlOptions, PublishOptions
+from pipelines.publish.postgresql import drop_expired_postgresql, publish_postgresql
+from pipelines.publish.queries import ways_in
+from pipelines.publish.reading import current_delta, current_snapshot, kept_snapshots
+from pipelines.publish.snapshot import drop_expired, publish_snapshot
+from pipelines.publish.ways import Publication, configured_ways, publish_way
+
+
+def query(text: str, uri: str) -> pl.DataFrame:
+    """What PostgreSQL answers."""
+    return pl.read_database_uri(text, uri, engine="adbc")
+
+
+def test_delta_gives_every_kept_snapshot_by_its_version_and_writes_no_row_twice(tmp_path: Path) -> None:
+    for number in range(3):
+        delta = publish_delta(publish(tmp_path, f"s{number}", skill=f"skill{number}_"), 90)
+    assert current_delta(tmp_path) == delta
+    assert delta.snapshot_id == "s2"
+    for name in (NEXT_SKILL.name, OUT_MASTERY.name):
+        assert delta.scan(name).collect()["snapshot_id"].unique().to_list() == ["s2"]
+        assert len(list((tmp_path / "tables" / name).glob("*.parquet"))) == 3
+    older = pl.scan_delta(str(tmp_path / "tables" / NEXT_SKILL.name), version=delta.versions[NEXT_SKILL.name] - 2)
+    assert older.collect()["snapshot_id"].unique().to_list() == ["s0"]
+
+
+def test_delta_tells_what_came_and_what_went(tmp_path: Path) -> None:
+    publish_delta(publish(tmp_path, "s0", people=2), 90)
+    delta = publish_delta(publish(tmp_path, "s1", people=3), 90)
+    version = delta.versions[OUT_MASTERY.name]
+    changes = pl.DataFrame(delta.table(OUT_MASTERY.name).load_cdf(version, version).read_all())
+    counts = dict(changes.group_by("_change_type").len().iter_rows())
+    assert counts == {"insert": 3, "delete": 2}
+
+
+def test_committing_a_snapshot_again_makes_no_new_version(tmp_path: Path) -> None:
+    snapshot = publish(tmp_path, "s0")
+    assert publish_delta(snapshot, 90) == publish_delta(snapshot, 90)
+
+
+def test_a_duckdb_file_opened_before_a_publication_still_shows_its_snapshot(tmp_path: Path) -> None:
+    file = publish_duckdb(publish(tmp_path, "s0"))
+    with duckdb.connect(str(file), read_only=True) as before:
+        publish_duckdb(publish(tmp_path, "s1"))
+        assert before.sql("SELECT DISTINCT snapshot_id FROM out__next_skill").fetchall() == [("s0",)]
+    with duckdb.connect(str(file), read_only=True) as after:
+        assert after.sql("SELECT snapshot_id FROM snapshot").fetchall() == [("s1",)]
+        assert after.sql("SELECT DISTINCT snapshot_id FROM out__mastery").fetchall() == [("s1",)]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_sql_on_a_snapshot_sees_all_its_tables(tmp_path: Path) -> None:
+    publish(tmp_path, "s0")
+    with current_snapshot(tmp_path).duckdb() as connection:
+        joined = connection.sql("SELECT count(*) FROM out__next_skill JOIN out__mastery USING (person_id, snapshot_id)")
+        assert joined.fetchall() == [(6,)]
+    assert current_snapshot(tmp_path).pandas(NEXT_SKILL.name)["person_id"].nunique() == 3
+
+
+def test_postgresql_shows_one_snapshot_and_keeps_the_others_until_they_expire(
+    tmp_path: Path, postgresql_uri: str
+) -> None:
+    schema = "kept"
+    for number in range(3):
+        publish_postgresql(publish(tmp_path, f"s{number}"), postgresql_uri, schema)
+    rows = pl.read_database_uri(
+        f"SELECT * FROM {schema}.out__next_skill ORDER BY person_id, rank", postgresql_uri, engine="adbc"
+    )
+    assert rows["snapshot_id"].unique().to_list() == ["s2"]
+    assert rows.drop("reasons").equals(next_skills("s2").drop("reasons"))
+    fields = "reasons->0->>'code' AS code, reasons->0->>'value' AS value"
+    reasons = query(f"SELECT DISTINCT {fields} FROM {schema}.out__next_skill", postgresql_uri)
+    assert reasons.row(0) == ("wish", "0.5")
+    stored = f"SELECT DISTINCT snapshot_id FROM {schema}_data.out__mastery ORDER BY 1"
+    assert query(stored, postgresql_uri)["snapshot_id"].to_list() == ["s0", "s1", "s2"]
+    assert drop_expired_postgresql(["s1", "s2"], postgresql_uri, schema) == ["s0"]
+    assert query(stored, postgresql_uri)["snapshot_id"].to_list() == ["s1", "s2"]
+
+
+def test_a_copy_that_fails_leaves_readers_of_postgresql_where_they_were(tmp_path: Path, postgresql_uri: str) -> None:
+    schema = "broken"
+    publish_postgresql(publish(tmp_path, "s0"), postgresql_uri, schema)
+    broken = publish(tmp_path, "s1")
+    broken.path(OUT_MASTERY.name).write_bytes(b"no parquet")
+    with pytest.raises(pl.exceptions.ComputeError):
+        publish_postgresql(broken, postgresql_uri, schema)
+    found = pl.read_database_uri(
+        f"SELECT DISTINCT snapshot_id FROM {schema}.out__next_skill", postgresql_uri, engine="adbc"
+    )
+    assert found["snapshot_id"].to_list() == ["s0"]
+    fine = publish(tmp_path, "s2")
+    publish_postgresql(fine, postgresql_uri, schema)
+    found = pl.read_database_uri(
+        f"SELECT DISTINCT snapshot_id FROM {schema}.out__mastery", postgresql_uri, engine="adbc"
+    )
+    assert found["snapshot_id"].to_list() == ["s2"]
+
+
+def test_a_bucket_holds_landing_lake_and_publication(tmp_path: Path, s3_endpoint: str) -> None:
+    options = ObjectStoreOptions(url="s3://people-data/footsteps", endpoint=s3_endpoint)
+    for number in range(2):
+        push_publication(publish(tmp_path / "here", f"s{number}"), options)
+    fetched = fetch_publication(tmp_path / "there", options)
+    assert fetched.snapshot_id == "s1"
+    assert fetched.scan(NEXT_SKILL.name).collect().equals(next_skills("s1"))
+    path = f"s3://people-data/footsteps/published/tables/{NEXT_SKILL.name}/s0.parquet"
+    access = {"aws_endpoint_url": s3_endpoint, "aws_allow_http": "true", "aws_region": "us-east-1"}
+    assert pl.scan_parquet(path, storage_options=access).collect().equals(next_skills("s0"))
+
+    store, root = open_store(options)
+    with store.open_output_stream(f"{root}/landing/hr/people.csv", metadata={"Content-Type": "text/csv"}) as stream:
+        stream.write(b"id\n1\n")
+    assert fetch_landing(tmp_path / "landing", options) == ["hr/people.csv"]
+    assert (tmp_path / "landing/hr/people.csv").read_bytes() == b"id\n1\n"
+    assert fetch_landing(tmp_path / "landing", options) == []
+
+    lake = Lake(tmp_path / "lake")
+    lake.write(OUT_MASTERY, mastered("s1"))
+    assert push_lake(lake.root, options) > 0
+    assert push_lake(lake.root, options) == 0
+    assert fetch_lake(tmp_path / "restored", options) == 1
+    assert Lake(tmp_path / "restored").scan(OUT_MASTERY).collect().equals(mastered("s1"))
+
+
+def test_one_way_that_fails_stops_no_other_and_tells_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOOTSTEPS_POSTGRESQL_URI", "postgresql://someone:hush-hush@127.0.0.1:1/none")
+    options = PublishOptions(postgresql=PostgresqlOptions())
+    publication = Publication(
+        publish(tmp_path, "s0"),
+        Lake(tmp_path / "lake"),
+        options,
+        "Acme",
+        datetime(2025, 6, 30, tzinfo=UTC),
+        tmp_path / "site",
+    )
+    found = {way: publish_way(way, publication) for way in ("delta", "postgresql", "duckdb")}
+    assert found["delta"].problem is None
+    assert found["duckdb"].problem is None
+    assert found["postgresql"].problem is not None
+    assert "hush-hush" not in found["postgresql"].problem
+    monkeypatch.delenv("FOOTSTEPS_POSTGRESQL_URI")
+    problem = publish_way("postgresql", publication).problem
+    assert problem is not None
+    assert "set FOOTSTEPS_POSTGRESQL_URI" in problem
+    assert "object_store" not in configured_ways(options)
+
+
+def test_snapshots_go_when_their_time_is_over_and_the_current_one_stays(tmp_path: Path) -> None:
+    start = datetime(2025, 6, 1, tzinfo=UTC)
+    for day in range(4):
+        frames = {NEXT_SKILL: next_skills(f"s{day}")}
+        publish_snapshot(tmp_path, frames, f"s{day}", DAY, UNTIL, start + timedelta(days=day))
+    assert [one.snapshot_id for one in kept_snapshots(tmp_path)] == ["s0", "s1", "s2", "s3"]
+    assert drop_expired(tmp_path, 2, start + timedelta(days=3)) == ["s0"]
+    assert not (tmp_path / "tables" / NEXT_SKILL.name / "s0.parquet").exists()
+    assert kept_snapshots(tmp_path)[0].scan(NEXT_SKILL.name).collect().height == 6
+    assert drop_expired(tmp_path, 1, start + timedelta(days=400)) == ["s1", "s2"]
+    assert current_snapshot(tmp_path).snapshot_id == "s3"
+    assert current_snapshot(tmp_path).is_stale(UNTIL + timedelta(days=1))
+    assert not current_snapshot(tmp_path).is_stale(UNTIL)
+
+
+@pytest.mark.parametrize("format_name", ["parquet", "delta", "duckdb", "postgresql"])
+def test_every_query_to_copy_runs(
+    tmp_path: Path, postgresql_uri: str, monkeypatch: pytest.MonkeyPatch, format_name: str
+) -> None:
+    monkeypatch.setenv("FOOTSTEPS_POSTGRESQL_URI", postgresql_uri)
+    schema = f"copied_{format_name}"
+    folder = tmp_path / "it's published"
+    snapshot = publish(folder, "s0")
+    options = PublishOptions(postgresql=PostgresqlOptions(schema_name=schema))
+    publish_delta(snapshot, 90)
+    publish_duckdb(snapshot)
+    publish_postgresql(snapshot, postgresql_uri, schema)
+    ways = [way for way in ways_in(snapshot, options) if way.format == format_name]
+    assert [way.name for way in ways] == [NEXT_SKILL.name, OUT_MASTERY.name]
+    for way in ways:
+        assert rows_of_python(way.query.python) == way.rows
+        assert rows_of_python(way.query.pandas) == way.rows
+        assert rows_of_sql(format_name, way.query.sql, postgresql_uri) == way.rows
+
+
+def rows_of_python(line: str) -> int:
+    """The rows that a line of Python gives in a fresh interpreter, as it would when pasted."""
+    *statements, expression = line.split("; ")
+    program = "\n".join([*statements, f"print(len({expression}))"])
+    return int(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout)
+
+
+def rows_of_sql(format_name: str, text: str, uri: str) -> int:
+    """The rows that a query gives in its own console."""
+    if format_name == "delta":  # its SQL is a line of Python
+        return rows_of_python(text)
+    if format_name == "postgresql":
+        return query(text, uri).height
+    return len(duckdb.connect().execute(text).fetchall())

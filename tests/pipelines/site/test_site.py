@@ -1,0 +1,169 @@
+"""Pages for people: whole, escaped, readable by everyone, and asking no network for anything."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from publishing import DAY, UNTIL, in_contract, mastered, next_skills, publish
+
+from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
+from pipelines.contracts.learnt import EVALUATION, MODEL_CARD
+from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
+from pipelines.lake import Lake
+from pipelines.publish.snapshot import publish_snapshot
+from pipelines.site.build import build_site
+from pipelines.site.known import page_name
+
+CHROMIUM = Path("/usr/bin/chromium")
+SCRIPT = "<script>document.title='taken over'</script>"
+RIGHT_TO_LEFT = "مهارة جديدة لكل شخص " * 25
+BINS = '{"evaluation": {"bins": [{"n": 10, "said": 0.1, "came_true": 0.2}, {"n": 10, "said": 0.5, "came_true": 0.4}]}}'
+
+
+def lake_of(root: Path, people: int) -> Lake:
+    """A lake with names that try to break the pages."""
+    lake = Lake(root / "lake")
+    names = [SCRIPT, RIGHT_TO_LEFT, "Ann & “Bob”", *(f"Person {n}" for n in range(3, people))]
+    lake.write(PERSON, in_contract(PERSON, [
+        {"person_id": f"p{n:04d}", "display_name": names[n], "unit_name": SCRIPT if n < 5 else "Small",
+         "role_name": RIGHT_TO_LEFT if n == 1 else "Engineer", "employment_status": "active"}
+        for n in range(people)
+    ]))  # fmt: skip
+    lake.write(SKILL, in_contract(SKILL, [
+        {"skill_id": f"sql{n}", "skill_name": f"{SCRIPT} {n}" if n else "Query a database", "capability_name": "Data"}
+        for n in range(4)
+    ]))  # fmt: skip
+    lake.write(EVALUATION, in_contract(EVALUATION, [
+        {"model": "footsteps", "segment": segment, "people_count": 9, "hr_at_10": 0.5, "ndcg_at_10": 0.25,
+         "ndcg_at_10_low": 0.2, "ndcg_at_10_high": 0.3, "mrr": 0.2} for segment in ("all", "long", "short")
+    ]))  # fmt: skip
+    lake.write(MODEL_CARD, in_contract(MODEL_CARD, [{"model_version": "m", "card": BINS}]))
+    lake.write(EVIDENCE, pl.DataFrame(schema=EVIDENCE.schema))
+    return lake
+
+
+def with_reasons(rows: pl.DataFrame, person: str) -> pl.DataFrame:
+    """The rows, but for one person the row that says why there is nothing."""
+    mine = rows.filter(pl.col("person_id") == person).head(1).to_dicts()[0]
+    none = dict.fromkeys(("rank", "skill_id", "from_stage", "to_stage", "kind", "probability", "score"))
+    why = in_contract(NEXT_SKILL, [{**mine, **none, "no_recommendation_reason": "too_little_evidence"}])
+    return pl.concat([rows.filter(pl.col("person_id") != person), why])
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("site")
+    rows = with_reasons(next_skills("s0", people=7), "p0002").with_columns(explanation=pl.lit(RIGHT_TO_LEFT + SCRIPT))
+    held = mastered("s0", people=7).with_columns(stage=pl.lit("journeyman"))
+    snapshot = publish_snapshot(root / "published", {NEXT_SKILL: rows, OUT_MASTERY: held}, "s0", DAY, UNTIL)
+    return build_site(snapshot, lake_of(root, 7), "Acme <b>", root / "site").parent
+
+
+def test_everyone_has_a_page_and_only_teams_of_five_or_more_have_one(site: Path) -> None:
+    assert sorted(path.name for path in (site / "people").iterdir()) == [f"p{n:04d}.html" for n in range(7)]
+    assert [path.name for path in (site / "teams").iterdir()] == [page_name(SCRIPT)]
+    assert (site.parent / "index.html").read_text().count("s0/index.html") == 2
+
+
+def test_no_value_becomes_markup(site: Path) -> None:
+    for path in site.rglob("*.html"):
+        text = path.read_text()
+        assert "<script" not in text, path.name
+        assert "Acme &lt;b&gt;" in text
+
+
+def test_a_page_says_what_the_tables_say(site: Path) -> None:
+    page = (site / "people" / "p0003.html").read_text()
+    assert "a chance of 50 in 100" in page
+    assert "0.25 of 1: how it serves what the organisation needs" in page
+    assert "nothing is known about how it fits what you said you want" in page
+    assert "2025-07-02" in page
+    assert "There is too little evidence to say anything good." in (site / "people" / "p0002.html").read_text()
+
+
+def test_a_team_page_counts_nobody_below_five(tmp_path: Path) -> None:
+    held = pl.concat([
+        mastered("s0", people=5).with_columns(stage=pl.lit("journeyman")),
+        mastered("s0", people=2).with_columns(stage=pl.lit("master"), skill_id=pl.lit("sql1")),
+    ])  # fmt: skip
+    snapshot = publish_snapshot(tmp_path, {NEXT_SKILL: next_skills("s0", 5), OUT_MASTERY: held}, "s0", DAY, UNTIL)
+    page = (
+        build_site(snapshot, lake_of(tmp_path, 5), "Acme", tmp_path / "site").parent / "teams" / page_name(SCRIPT)
+    ).read_text()
+    assert '<td class="number">5</td>' in page
+    assert '<td class="number">fewer than 5</td>' in page
+    assert '<td class="number">2</td>' not in page
+    assert "Ann" not in page
+
+
+def test_pages_of_snapshots_that_are_gone_go_and_other_folders_stay(tmp_path: Path) -> None:
+    lake, folder = lake_of(tmp_path, 7), tmp_path / "site"
+    first = build_site(publish(tmp_path / "one", "s0", 7), lake, "Acme", folder)
+    (folder / "somebody_elses").mkdir()
+    build_site(publish(tmp_path / "two", "s1", 7), lake, "Acme", folder)
+    assert not first.exists()
+    assert (folder / "somebody_elses").is_dir()
+    assert "s1/index.html" in (folder / "index.html").read_text()
+
+
+def test_the_same_snapshot_gives_the_same_bytes(site: Path, tmp_path: Path) -> None:
+    snapshot = publish(tmp_path, "s0", 7)
+    lake = lake_of(tmp_path, 7)
+    twice = [build_site(snapshot, lake, "Acme", tmp_path / name).parent for name in ("a", "b")]
+    for path in twice[0].rglob("*.html"):
+        assert path.read_bytes() == (twice[1] / path.relative_to(twice[0])).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
+    with api.sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+PAGES = ("index.html", "night.html", "people/p0000.html", "people/p0001.html", "people/p0002.html", "team")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1200])
+def test_a_browser_shows_every_page_whole_to_everyone(site: Path, browser: Any, scheme: str, width: int) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    # the pages run no script themselves; the checker's own must get past their policy
+    checking = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True)
+    asked: list[str] = []
+    for name in PAGES:
+        path = site / "teams" / page_name(SCRIPT) if name == "team" else site / name
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("dialog", lambda dialog: pytest.fail("a dialog opened"))
+        page.goto(path.as_uri())
+        assert "taken over" not in page.title().removesuffix(" · Footsteps").replace(SCRIPT, "")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is wider than the screen"
+        assert page.evaluate("document.scripts.length") == 0
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        looked_at = checking.new_page()
+        looked_at.goto(path.as_uri())
+        found = axe.Axe().run(looked_at)
+        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+    assert all(url.startswith("file:") for url in asked)
+    assert len(asked) == len(PAGES)
+    context.close()
+    checking.close()
+
+
+def test_a_name_of_markup_is_shown_as_it_is_written(site: Path, browser: Any) -> None:
+    page = browser.new_page()
+    page.goto((site / "people" / "p0000.html").as_uri())
+    assert page.locator("h1").inner_text() == SCRIPT
+    page.goto((site / "people" / "p0001.html").as_uri())
+    assert page.locator("h1").inner_text().strip() == RIGHT_TO_LEFT.strip()
+    assert page.locator("h2").first.inner_text() == "Next steps"
+    page.close()
