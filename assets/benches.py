@@ -151,3 +151,29 @@ def bench_truth(data_root: DataRoot = None, as_json: AsJson = False) -> None:
     from assets.commands.proving import print_truth
 
     print_truth(data_root, as_json)
+
+
+@bench.command("nights", epilog=example("footsteps bench nights", "footsteps bench nights --people 1000 --json"))
+@said_plainly
+def bench_nights(
+    people: Annotated[int, typer.Option(min=60, help="People of the made-up company.")] = 10_000,
+    as_json: AsJson = False,
+) -> None:
+    """A first night beside one with nothing new, one after 1 % more work, and a file that touches ten people."""
+    from assets.commands.bench_nights import print_nights
+
+    print_nights(people, as_json)
+
+
+@bench.command("chaos", epilog=example("footsteps bench chaos", "footsteps bench chaos --kills 5 --json"))
+@said_plainly
+def bench_chaos(
+    people: Annotated[int, typer.Option(min=60, help="People of the made-up company.")] = 60,
+    kills: Annotated[int, typer.Option(min=0, help="Nights killed at random moments.")] = 40,
+    seed: Annotated[int, typer.Option(help="Another seed, other moments.")] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Nights killed at random moments and on a full disk: what readers see, and what the next night makes of it."""
+    from assets.commands.bench_chaos import print_chaos
+
+    print_chaos(people, kills, seed, as_json)

@@ -10,18 +10,20 @@ from dataclasses import replace
 from typing import Any
 
 import polars as pl
-from dagster import AssetExecutionContext, AssetsDefinition, asset, multi_asset
+from dagster import AssetExecutionContext, AssetsDefinition
 
 from assets.companions import OWN_WORDS, own_words, without_hidden
-from assets.core import described, taxonomy_of
+from assets.core import taxonomy_of
 from assets.io import spec_of
 from assets.out import SURROUNDING, surroundings
 from assets.resources import Night
 from assets.snapshot import stamps_of
+from assets.step import step
 from ml.alignment import align_teams
 from ml.capabilities import map_capabilities
 from ml.mastery import estimate_mastery, learn_tracing, reach_steps, tell_half_lives
 from ml.precedence import declare_precedence, learn_precedence
+from ml.tracing import read_tracing
 from pipelines.contracts.catalog import EVIDENCE, PERSON, PREREQUISITE
 from pipelines.contracts.learnt import HALF_LIFE, MASTERY, MODEL_CARD, PRECEDENCE, REACHED_STEP, TRACING
 from pipelines.contracts.published import ALIGNMENT, CAPABILITY
@@ -30,49 +32,61 @@ from pipelines.publish.stamp import stamp
 
 def capability_assets() -> list[AssetsDefinition]:
     """Tracing, half-lives, mastery and reached steps; precedence; capabilities and alignment."""
-    return [mastery, precedence, capabilities]
+    return [tracing, mastery, precedence, capabilities, alignment]
 
 
-@multi_asset(
-    name="estimate_mastery",
-    specs=[spec_of(table, deps=[EVIDENCE.name]) for table in (TRACING, HALF_LIFE, MASTERY, REACHED_STEP)],
-)
-def mastery(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
-    """Learn how micro-skills are judged and fade, then estimate stages and levels with it."""
+@step(name="learn_tracing", specs=[spec_of(table, deps=[EVIDENCE.name]) for table in (TRACING, HALF_LIFE)])
+def tracing(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
+    """Learn how micro-skills are judged and fade; by day it stays as the night learnt it."""
     evidence, as_of = night.read(EVIDENCE), night.as_of(context)
-    policy = night.config.policy.stages
-    tracing = learn_tracing(evidence, as_of, policy)
-    text = tracing.to_json()
+    learnt = learn_tracing(evidence, as_of, night.config.policy.stages)
+    text = learnt.to_json()
     version = hashlib.sha256(text.encode()).hexdigest()[:12]
-    said = {"is_fitted": tracing.is_fitted, "judgements": sum(tracing.judged)}
+    said = {"is_fitted": learnt.is_fitted, "judgements": sum(learnt.judged)}
     card = pl.DataFrame({"model_version": [version], "card": [text]}, schema=TRACING.schema)
     yield night.materialize(TRACING, card, said)
-    yield night.materialize(HALF_LIFE, tell_half_lives(evidence, as_of, tracing))
-    yield night.materialize(MASTERY, estimate_mastery(evidence, as_of, policy, tracing))
-    yield night.materialize(REACHED_STEP, reach_steps(evidence, as_of, policy, tracing))
+    yield night.materialize(HALF_LIFE, tell_half_lives(evidence, as_of, learnt))
 
 
-@asset(**described(PRECEDENCE), deps=[PREREQUISITE.name, REACHED_STEP.name])
-def precedence(night: Night) -> pl.DataFrame:
+@step(
+    name="estimate_mastery", own=[EVIDENCE],
+    specs=[spec_of(table, deps=[EVIDENCE.name, TRACING.name]) for table in (MASTERY, REACHED_STEP)],
+)  # fmt: skip
+def mastery(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
+    """Estimate stages and levels with what was learnt of fading."""
+    evidence, as_of, policy = night.own(EVIDENCE), night.as_of(context), night.config.policy.stages
+    learnt = read_tracing(night.read(TRACING)["card"][0])
+    yield night.materialize(MASTERY, estimate_mastery(evidence, as_of, policy, learnt))
+    yield night.materialize(REACHED_STEP, reach_steps(evidence, as_of, policy, learnt))
+
+
+@step(name="learn_precedence", specs=[spec_of(PRECEDENCE, deps=[PREREQUISITE.name, REACHED_STEP.name])])
+def precedence(night: Night) -> Iterator[Any]:
     """What the taxonomy declares; where it declares nothing at all, what histories show."""
     declared = night.read(PREREQUISITE)
-    if declared.height:
-        return declare_precedence(declared)
-    return learn_precedence(night.read(REACHED_STEP), night.config.policy.precedence)
+    found = (
+        declare_precedence(declared) if declared.height
+        else learn_precedence(night.read(REACHED_STEP), night.config.policy.precedence)
+    )  # fmt: skip
+    yield night.materialize(PRECEDENCE, found)
 
 
-@multi_asset(
-    name="map_capabilities",
-    specs=[spec_of(table, deps=[*SURROUNDING, *OWN_WORDS, MODEL_CARD.name]) for table in (CAPABILITY, ALIGNMENT)],
-)
+@step(name="map_capabilities", own=[MASTERY, PERSON], specs=[spec_of(CAPABILITY, deps=[*SURROUNDING, MODEL_CARD.name])])
 def capabilities(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
-    """What everyone covers of each capability, and where teams' wishes and needs agree or part."""
-    policy, people = night.config.policy, night.read(PERSON).filter(pl.col("employment_status") != "left")
-    around, stamps = surroundings(night, night.as_of(context)), stamps_of(context, night)
+    """What everyone covers of each capability."""
+    people = night.own(PERSON).filter(pl.col("employment_status") != "left")
+    around = surroundings(night, night.as_of(context))
     own = around.mastery.join(people, on="person_id", how="semi")
     covered = map_capabilities(own, around.skills, around.prerequisites)
+    yield night.materialize(CAPABILITY, stamp(CAPABILITY, covered, stamps_of(context, night)))
+
+
+@step(name="align_teams", specs=[spec_of(ALIGNMENT, deps=[*SURROUNDING, *OWN_WORDS, MODEL_CARD.name])])
+def alignment(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
+    """Where teams' wishes and needs agree or part."""
+    policy, people = night.config.policy, night.read(PERSON).filter(pl.col("employment_status") != "left")
+    around = surroundings(night, night.as_of(context))
     words = own_words(night, taxonomy_of(night), night.as_of(context))
     open_wishes = replace(around, wishes=without_hidden(words, around.wishes))
     aligned = align_teams(people, open_wishes, team_people=policy.team_people, minimum_people=policy.minimum_people)
-    yield night.materialize(CAPABILITY, stamp(CAPABILITY, covered, stamps))
-    yield night.materialize(ALIGNMENT, stamp(ALIGNMENT, aligned, stamps))
+    yield night.materialize(ALIGNMENT, stamp(ALIGNMENT, aligned, stamps_of(context, night)))

@@ -4,10 +4,11 @@ Belongs here: which tables are judged, and how a verdict is shown.
 Does not belong here: the rules (`pipelines.contracts`) and the judging (`pipelines.validation`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import polars as pl
 from dagster import (
+    AssetCheckExecutionContext,
     AssetCheckResult,
     AssetChecksDefinition,
     AssetCheckSeverity,
@@ -19,12 +20,15 @@ from dagster import (
 from assets.io import table_of
 from assets.raw import raw_tables
 from assets.resources import Night
+from assets.step import numbers_of
+from pipelines.changes import people_changed
 from pipelines.config import Config, Source
 from pipelines.conform import CORE_OF
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
 from pipelines.contracts.published import PUBLISHED
 from pipelines.contracts.table import Rule, Severity, Table
 from pipelines.landing import scan_current, scan_quarantine
+from pipelines.stamps import Stamp, code_fingerprint, read_stamp, write_stamp
 
 # More than half of a table's rows in quarantine is no dirt but a changed export: what follows must wait.
 MOST_QUARANTINED = 0.5
@@ -41,8 +45,8 @@ def contract_checks(config: Config) -> list[AssetChecksDefinition]:
 
 def _table_checks(table: Table) -> AssetChecksDefinition:
     @multi_asset_check(name=f"judge_{table.name}", specs=_specs(table))
-    def judge(night: Night) -> Iterator[AssetCheckResult]:
-        yield from _results(night, table, night.lake.scan(table), {})
+    def judge(context: AssetCheckExecutionContext, night: Night) -> Iterator[AssetCheckResult]:
+        yield from _kept_or_judged(context, night, table, lambda: (night.lake.scan(table), {}))
 
     return judge
 
@@ -51,20 +55,21 @@ def _raw_checks(name: str, sources: list[Source]) -> AssetChecksDefinition:
     table = table_of(name)
     shape = next(shape for shape, one, _ in raw_tables(Config(sources=sources)).values() if one.name == name)
 
-    readable = AssetCheckSpec(
-        READABLE,
-        asset=name,
-        description="Every row has its columns, and every text became a value of its column's type.",
-    )
+    @multi_asset_check(name=f"judge_{name}", specs=[*_specs(table), _readable_spec(name)])
+    def judge(context: AssetCheckExecutionContext, night: Night) -> Iterator[AssetCheckResult]:
+        def landed() -> tuple[pl.LazyFrame, dict[str, int]]:
+            bad = scan_quarantine(night.lake, table, sources).select("failed_rules").collect()
+            broken = bad.explode("failed_rules").group_by("failed_rules").len().sort("failed_rules")
+            return scan_current(night.lake, table, shape, sources), dict(broken.iter_rows())
 
-    @multi_asset_check(name=f"judge_{name}", specs=[*_specs(table), readable])
-    def judge(night: Night) -> Iterator[AssetCheckResult]:
-        bad = scan_quarantine(night.lake, table, sources).select("failed_rules").collect()
-        broken = dict(bad.explode("failed_rules").group_by("failed_rules").len().sort("failed_rules").iter_rows())
-        yield from _results(night, table, scan_current(night.lake, table, shape, sources), broken)
-        yield _readable(name, {rule: n for rule, n in broken.items() if rule not in {one.name for one in table.rules}})
+        yield from _kept_or_judged(context, night, table, landed)
 
     return judge
+
+
+def _readable_spec(name: str) -> AssetCheckSpec:
+    said = "Every row has its columns, and every text became a value of its column's type."
+    return AssetCheckSpec(READABLE, asset=name, description=said)
 
 
 def _specs(table: Table) -> list[AssetCheckSpec]:
@@ -74,6 +79,66 @@ def _specs(table: Table) -> list[AssetCheckSpec]:
         )
         for rule in table.rules
     ]
+
+
+def _kept_or_judged(
+    context: AssetCheckExecutionContext, night: Night, table: Table,
+    rows: Callable[[], tuple[pl.LazyFrame, dict[str, int]]],
+) -> Iterator[AssetCheckResult]:  # fmt: skip
+    """The verdict of last time where the table, what it refers to and its rules are the same; else a new one.
+
+    By day only the rows of the people whom new files touched are judged: the others' were, and uniqueness is enforced
+    over the whole table when it is written.
+    """
+    name = f"judge_{table.name}"
+    inputs = {one: night.fingerprint(one) for one in (table.name, *sorted({r.table for r in table.references}))}
+    inputs["code"] = code_fingerprint()
+    before = read_stamp(night.lake.root, name)
+    by_day = night.is_by_day(context)
+    if before is not None and dict(before.inputs) == inputs and (by_day or not before.for_some):
+        yield from (_said_again(table, rule, said) for rule, said in before.said.items())
+        return
+    frame, quarantined = rows()
+    people = None
+    if by_day and before is not None:
+        people = people_changed(night.lake.root, table, before.inputs.get(table.name), inputs[table.name])
+    if people is not None:
+        frame = frame.filter(pl.col("person_id").is_in(sorted(people.people)))
+    results = list(_results(night, table, frame, quarantined))
+    if READABLE in {check.name for check in _raw_specs(table)}:
+        strange = {rule: n for rule, n in quarantined.items() if rule not in {one.name for one in table.rules}}
+        results.append(_readable(table.name, strange))
+    yield from results
+    said = {str(one.check_name): _record(one) for one in results}
+    write_stamp(night.lake.root, Stamp(name, inputs, {}, said, people is not None))
+
+
+def _raw_specs(table: Table) -> list[AssetCheckSpec]:
+    return [_readable_spec(table.name)] if table.layer == "raw" else []
+
+
+def _record(result: AssetCheckResult) -> dict[str, float]:
+    """What a verdict said, in numbers that a stamp can keep."""
+    numbers = numbers_of(result.metadata or {})
+    return {**numbers, "passed": float(result.passed), "stops": float(result.severity is AssetCheckSeverity.ERROR)}
+
+
+def _said_again(table: Table, check: str, said: Mapping[str, float]) -> AssetCheckResult:
+    aside, broken = int(said.get("quarantined", 0)), int(said.get("unexpected", 0))
+    words = f"{aside:,} rows set aside" if aside else "kept by every row"
+    if not said["passed"] and broken:
+        words = f"{broken:,} of {int(said.get('evaluated', 0)):,} rows break it"
+    rules = {rule.check_name: rule.name for rule in table.rules}
+    numbers = {name: int(value) if float(value).is_integer() else value for name, value in said.items()}
+    return AssetCheckResult(
+        asset_key=table.name,
+        check_name=check,
+        passed=bool(said["passed"]),
+        severity=AssetCheckSeverity.ERROR if said["stops"] else AssetCheckSeverity.WARN,
+        description=f"{words}; judged when these rows were last made",
+        metadata={**{n: v for n, v in numbers.items() if n not in ("passed", "stops")},
+                  "rule": rules.get(check, check), "unchanged": True},
+    )  # fmt: skip
 
 
 def _results(

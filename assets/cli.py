@@ -53,12 +53,13 @@ def run(
     landing: LandingFolder = None,
     data_root: DataRoot = None,
     accept_shrink: Annotated[bool, typer.Option(help="Land full exports that are far smaller than the last.")] = False,
+    by_day: Annotated[bool, typer.Option(help="Only carry new files through to the people they touch.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """The whole night: land, judge, conform, learn, recommend, publish."""
     from assets.commands.night import run_night
 
-    run_night(data_root, config, landing, as_of.date() if as_of else None, accept_shrink, as_json)
+    run_night(data_root, config, landing, as_of.date() if as_of else None, accept_shrink, as_json, by_day)
 
 
 @app.command(epilog=example("footsteps show E0007", "footsteps show --sample 3"))

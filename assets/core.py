@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import polars as pl
-from dagster import AssetExecutionContext, AssetsDefinition, asset, multi_asset
+from dagster import AssetExecutionContext, AssetsDefinition
 
 from assets.io import spec_of
 from assets.resources import Night
+from assets.step import step
 from pipelines.config import Config
 from pipelines.conform import (
     CORE_OF,
@@ -27,6 +28,7 @@ from pipelines.conform import (
 from pipelines.contracts.catalog import (
     ACCOUNT,
     ALIAS,
+    ASSIGNMENT,
     CONFLICT,
     EVIDENCE,
     PERSON,
@@ -40,7 +42,7 @@ from pipelines.contracts.catalog import (
 from pipelines.contracts.shapes import SHAPES, ShapeName, quarantine_table
 from pipelines.contracts.table import Table
 from pipelines.evidence import CoreRows, collect_evidence, count_unknown
-from pipelines.identity import find_conflicts, identify_people, match_accounts, mentioned_people, observe_people
+from pipelines.identity import WHO, find_conflicts, identify_people, match_accounts, mentioned_people, observe_people
 from pipelines.landing import source_tables
 from pipelines.replies import done_evidence, name_replies
 from pipelines.sources.taxonomy.declared import read_declared_taxonomy
@@ -67,12 +69,18 @@ def core_assets(config: Config) -> list[AssetsDefinition]:
     }
     events = [_core_event(shape, raw[shape]) for shape in CORE_OF]
     return [_accounts(sorted({name for names in raw.values() for name in names})), _people(raw["person"]), *events,
-            _taxonomy(config), _evidence()]  # fmt: skip
+            _taxonomy(config), *_evidence()]  # fmt: skip
 
 
 def _accounts(raw: list[str]) -> AssetsDefinition:
-    @multi_asset(name="match_accounts", specs=[spec_of(table, deps=raw) for table in (ACCOUNT, CONFLICT)])
+    specs = [spec_of(table, deps=raw) for table in (ACCOUNT, CONFLICT)]
+
+    @step(name="match_accounts", specs=specs, dated=False, by_day="as_at_night")
     def accounts(night: Night) -> Iterator[Any]:
+        """Every way in which a system calls somebody, joined to one person."""
+        if night.names_nobody_new():
+            yield from night.keep(ACCOUNT, CONFLICT)
+            return
         frames = {shape: night.rows_of(shape) for shape in SHAPES}
         mentions, maps = mentioned_people(list(frames.values())), night.account_maps()
         people = identify_people([frames["person"]]) if night.sources_of("person") else observe_people(mentions)
@@ -83,28 +91,37 @@ def _accounts(raw: list[str]) -> AssetsDefinition:
 
 
 def _people(raw: list[str]) -> AssetsDefinition:
-    @asset(**described(PERSON), deps=raw)
-    def people(context: AssetExecutionContext, night: Night, core_identity__assn_account: pl.DataFrame) -> pl.DataFrame:
-        return conform_person(night.rows_of("person"), core_identity__assn_account, night.as_of(context))
+    @step(name="conform_person", specs=[spec_of(PERSON, deps=[*raw, ACCOUNT.name])], by_day="as_at_night")
+    def people(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
+        """Everyone whom an HR export names."""
+        rows = conform_person(night.rows_of("person"), night.read(ACCOUNT), night.as_of(context))
+        yield night.materialize(PERSON, rows)
 
     return people
 
 
 def _core_event(shape: ShapeName, raw: list[str]) -> AssetsDefinition:
     table = CORE_OF[shape]
+    aside = quarantine_table(table.name)
     upstream = [*raw, ACCOUNT.name, PERSON.name]
+    # A person's name or role does not bear on what they did.
+    matters = {PERSON.name: ("person_id",), ACCOUNT.name: ("system_name", *WHO, "person_id")}
 
-    @multi_asset(
-        name=f"conform_{shape}",
-        specs=[spec_of(table, deps=upstream), spec_of(quarantine_table(table.name), deps=upstream)],
-    )
+    @step(
+        name=f"conform_{shape}", specs=[spec_of(one, deps=upstream) for one in (table, aside)],
+        dated=False, by_day="as_at_night", columns=matters,
+    )  # fmt: skip
     def conform(night: Night) -> Iterator[Any]:
+        """Landed rows under one person each, or set aside; of new files alone where nothing else changed."""
         accounts, people = night.read(ACCOUNT), night.read(PERSON)
-        rows = night.rows_of(shape)
+        fresh = night.fresh(shape)
+        rows = night.rows_of(shape) if fresh is None else fresh.rows
         function = _CONFORM.get(shape)
         found = function(rows, accounts, people) if function else conform_event(shape, rows, accounts, people)
-        yield night.materialize(table, found.good)
-        yield night.materialize(quarantine_table(table.name), found.bad)
+        beside = night.workers_on if table is ASSIGNMENT else None
+        records, places = (None, None) if fresh is None else (fresh.records, fresh.places)
+        yield night.materialize(table, found.good, replacing=records, beside=beside)
+        yield night.materialize(aside, found.bad, replacing=places)
 
     return conform
 
@@ -114,8 +131,12 @@ def _taxonomy(config: Config) -> AssetsDefinition:
     observed = config.taxonomy.system == "observed"
     upstream = [CORE_OF[shape].name for shape in _EVIDENCE_SHAPES] if observed else []
 
-    @multi_asset(name="taxonomy", specs=[spec_of(table, deps=upstream) for table in tables])
+    @step(
+        name="taxonomy", specs=[spec_of(table, deps=upstream) for table in tables], dated=False,
+        also=lambda night, _: night.taxonomy_files(),
+    )  # fmt: skip
     def taxonomy(night: Night) -> Iterator[Any]:
+        """Micro-skills, their names, and what comes before what."""
         texts = _core_rows(night).skill_texts()["skill_text"] if observed else pl.Series("skill_text", [], pl.String)
         found = read_declared_taxonomy(night.config.taxonomy, night.landing_folder, texts)
         frames = (found.skills, found.aliases, found.prerequisites, found.role_profiles, found.relations)
@@ -125,21 +146,29 @@ def _taxonomy(config: Config) -> AssetsDefinition:
     return taxonomy
 
 
-def _evidence() -> AssetsDefinition:
-    upstream = [SKILL.name, ALIAS.name, REPLY.name, *(CORE_OF[shape].name for shape in _EVIDENCE_SHAPES)]
+def _evidence() -> list[AssetsDefinition]:
+    events = [CORE_OF[shape] for shape in _EVIDENCE_SHAPES]
+    upstream = [SKILL.name, ALIAS.name, *(table.name for table in events)]
 
-    @multi_asset(
-        name="collect_evidence", specs=[spec_of(EVIDENCE, deps=upstream), spec_of(UNKNOWN_MENTION, deps=upstream)]
-    )
+    @step(
+        name="collect_evidence", specs=[spec_of(EVIDENCE, deps=[*upstream, REPLY.name])], own=[*events, REPLY],
+        dated=False,
+    )  # fmt: skip
     def evidence(night: Night) -> Iterator[Any]:
-        core = _core_rows(night)
-        known = taxonomy_of(night)
+        """What shows that somebody practised or was judged."""
+        core, known = _core_rows(night, night.own), taxonomy_of(night)
         matched = match_skills(core.skill_texts().select("skill_text"), known)
-        done = done_evidence(name_replies(night.read(REPLY), known))
+        done = done_evidence(name_replies(night.own(REPLY), known))
         yield night.materialize(EVIDENCE, pl.concat([collect_evidence(core, matched), done]))
+
+    @step(name="count_unknown", specs=[spec_of(UNKNOWN_MENTION, deps=upstream)], dated=False)
+    def unknown(night: Night) -> Iterator[Any]:
+        """Skill texts that the taxonomy does not know."""
+        core, known = _core_rows(night), taxonomy_of(night)
+        matched = match_skills(core.skill_texts().select("skill_text"), known)
         yield night.materialize(UNKNOWN_MENTION, count_unknown(core, matched, known))
 
-    return evidence
+    return [evidence, unknown]
 
 
 def described(table: Table) -> dict[str, Any]:
@@ -151,8 +180,12 @@ def described(table: Table) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _core_rows(night: Night) -> CoreRows:
-    return CoreRows(**{shape: night.read(CORE_OF[shape]) for shape in _EVIDENCE_SHAPES})
+def _core_rows(night: Night, read: Callable[[Table], pl.DataFrame] | None = None) -> CoreRows:
+    """The core rows evidence is made of; of assignments all: others' work may name its skill through one."""
+    read = read or night.read
+    return CoreRows(**{
+        shape: night.read(ASSIGNMENT) if shape == "assignment" else read(CORE_OF[shape]) for shape in _EVIDENCE_SHAPES
+    })  # fmt: skip
 
 
 def taxonomy_of(night: Night) -> Taxonomy:

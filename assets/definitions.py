@@ -4,20 +4,27 @@ Belongs here: the assembly.
 Does not belong here: any definition itself.
 """
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
 from dagster import Definitions, in_process_executor
 
-from assets.automation import night_job, night_schedule
+from assets.alerts import Trouble, alert_sensor
+from assets.automation import carry_on_sensor, night_job, night_schedule
 from assets.capability import capability_assets
 from assets.checks import contract_checks
+from assets.commands.doctor import find_troubles
 from assets.companions import companion_assets
 from assets.core import core_assets
 from assets.gate import gate_checks
 from assets.io import LakeIOManager
 from assets.model import model_assets
+from assets.news import Selection, select_by_day
 from assets.out import out_assets
 from assets.publication import publication_assets
 from assets.raw import landing_assets
 from assets.resources import Night
+from assets.sensors import files_sensor
 from assets.snapshot import snapshot_assets
 from assets.watching import loggers
 from pipelines.config import Config, read_config
@@ -34,12 +41,29 @@ def build_definitions(settings: Settings) -> Definitions:
         *landing_assets(config), *core_assets(config), *capability_assets(), *model_assets(), *out_assets(),
         *companion_assets(), *snapshot_assets(), *publication_assets(config),
     ]  # fmt: skip
+    checks = contract_checks(config)
+    given = resources(settings, config)
+    night = given["night"]
+    assert isinstance(night, Night)
+
+    def select(names: Sequence[str]) -> Selection:
+        return select_by_day(assets, checks, [config.source(name) for name in names])
+
+    def examine() -> list[Trouble]:
+        found = find_troubles(settings, config, datetime.now(UTC))
+        return [Trouble(sentence.split(" ")[0] + sentence[:40], sentence) for sentence in found]
+
     return Definitions(
         assets=assets,
-        asset_checks=[*contract_checks(config), *gate_checks(config)],
+        asset_checks=[*checks, *gate_checks(config)],
         jobs=[night_job],
         schedules=[night_schedule(config.time_zone)],
-        resources=resources(settings, config),
+        sensors=[
+            files_sensor(night, select),
+            alert_sensor(config.alerts, config.company, examine),
+            carry_on_sensor(),
+        ],
+        resources=given,
         executor=in_process_executor,
         loggers=loggers(),
     )

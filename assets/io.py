@@ -27,7 +27,9 @@ from pipelines.contracts.shapes import SHAPES, quarantine_table, raw_table
 from pipelines.contracts.table import Column, Personal, Table
 from pipelines.lake import Lake, Written
 
-_PREVIEW_ROWS = 5
+PREVIEW_ROWS = 5
+# The moment of a table's rows, the first that it has.
+MOMENTS = ("occurred_at", "worked_at", "stated_at", "reached_at", "last_practised_at")
 # Fingerprints say nothing at a glance and push the other columns off the screen.
 _WIDE = ("file_sha256", "content_sha256", "evidence_id")
 
@@ -100,7 +102,7 @@ def preview(frame: pl.DataFrame, table: Table) -> MetadataValue:
     shown = [one for one in table.columns if one.personal is Personal.NONE and one.name not in _WIDE]
     records = [
         TableRecord({column.name: _plain(row[column.name]) for column in shown})
-        for row in frame.head(_PREVIEW_ROWS).to_dicts()
+        for row in frame.head(PREVIEW_ROWS).to_dicts()
     ]
     return MetadataValue.table(records, TableSchema([TableColumn(column.name, "string") for column in shown]))
 
@@ -132,9 +134,7 @@ def _describe(column: Column) -> str:
 
 
 def _newest(frame: pl.DataFrame) -> float | None:
-    moments = [
-        name for name in ("occurred_at", "worked_at", "reached_at", "last_practised_at") if name in frame.columns
-    ]
+    moments = [name for name in MOMENTS if name in frame.columns]
     if not moments or not frame.height:
         return None
     newest = frame[moments[0]].max()

@@ -18,16 +18,15 @@ from dagster import (
     AssetExecutionContext,
     AssetsDefinition,
     MetadataValue,
-    asset,
     multi_asset,
 )
 
-from assets.core import described
 from assets.drift import drift, drifted_inputs, keep_inputs
 from assets.io import spec_of
 from assets.learning import LEARNT_FROM, as_events, extra_features, learn_from
 from assets.plots import as_source, describe_reliability, draw_reliability
 from assets.resources import Night
+from assets.step import step
 from ml.bundle import load_bundle
 from ml.card import describe_card
 from ml.champion import latest_trained
@@ -99,14 +98,18 @@ def _promotion_check(reign: Reign) -> AssetCheckResult:
     )  # fmt: skip
 
 
-@asset(**described(CANDIDATE), deps=[MODEL_CARD.name, MASTERY.name, *LEARNT_FROM])
-def candidates(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
+@step(
+    name="rank_candidates", specs=[spec_of(CANDIDATE, deps=[MODEL_CARD.name, MASTERY.name, *LEARNT_FROM])],
+    own=[REACHED_STEP, MASTERY, PERSON], crowd=True,
+)  # fmt: skip
+def candidates(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """Steps that may come next for everyone who works here, as the model ranks them."""
     version = night.read(MODEL_CARD)["model_version"][0]
-    steps, mastery = night.read(REACHED_STEP), night.read(MASTERY)
+    # everybody's steps, also for a few people: what is popular now is seen as a complete night would see it
+    steps, mastery = night.read(REACHED_STEP), night.own(MASTERY)
     recommender = load_bundle(night.settings.models_path / version, extra_features=extra_features(night, steps))
-    people = night.read(PERSON).filter(pl.col("employment_status") != "left")["person_id"]
-    return rank_candidates(recommender, steps, mastery, people, night.as_of(context))
+    people = night.own(PERSON).filter(pl.col("employment_status") != "left")["person_id"]
+    yield night.materialize(CANDIDATE, rank_candidates(recommender, steps, mastery, people, night.as_of(context)))
 
 
 def rank_candidates(

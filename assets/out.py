@@ -10,13 +10,14 @@ from functools import partial
 from typing import Any
 
 import polars as pl
-from dagster import AssetExecutionContext, AssetsDefinition, asset, multi_asset
+from dagster import AssetExecutionContext, AssetsDefinition
 
 from assets.companions import OWN_WORDS, OwnWords, open_candidates, own_words, tell_reasons, without_hidden
-from assets.core import described, taxonomy_of
+from assets.core import taxonomy_of
 from assets.io import spec_of
 from assets.resources import Night
 from assets.snapshot import stamps_of
+from assets.step import step
 from ml.counterfactual import Situation, find_counterfactuals
 from ml.mastery import end_of, estimate_mastery
 from ml.motives import Surroundings
@@ -66,13 +67,14 @@ def out_assets() -> list[AssetsDefinition]:
     return [recommendations, stages_held, proof, evidence_shown]
 
 
-@multi_asset(
-    name="recommend", specs=[spec_of(table, deps=_UPSTREAM) for table in (NEXT_SKILL, COUNTERFACTUAL, SUPPORT_GAP)]
-)
+@step(
+    name="recommend", specs=[spec_of(table, deps=_UPSTREAM) for table in (NEXT_SKILL, COUNTERFACTUAL, SUPPORT_GAP)],
+    own=[CANDIDATE, MASTERY, EVIDENCE, ASPIRATION, ROLE_PERIOD, PERSON, REPLY], crowd=True,
+)  # fmt: skip
 def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """Rows for everyone who works here, what would have changed each, and what units lack for them."""
     as_of, policy, stamps = night.as_of(context), night.config.policy, stamps_of(context, night)
-    everyone = night.read(PERSON).filter(pl.col("employment_status") != "left")
+    everyone = night.own(PERSON).filter(pl.col("employment_status") != "left")
     taxonomy = taxonomy_of(night)
     words = own_words(night, taxonomy, as_of)
     situation = situation_of(night, words)
@@ -80,9 +82,9 @@ def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[An
     changes = find_counterfactuals(listed, situation)
     assignment = night.read(ASSIGNMENT)
     # what is said of several people leaves out what one of them hides
-    seen = without_hidden(words, situation.evidence)
+    seen = without_hidden(words, night.read(EVIDENCE))
     ways = find_ways(assignment, night.read(LEARNING_RECORD), seen, taxonomy, as_of)
-    asked = tell_reasons(words, everyone, night.read(CANDIDATE), situation.candidates)
+    asked = tell_reasons(words, everyone, night.own(CANDIDATE), situation.candidates)
     rows = build_rows(listed, changes, situation.around, ways, asked, policy)
     yield night.materialize(NEXT_SKILL, stamp(NEXT_SKILL, rows, stamps))
     yield night.materialize(COUNTERFACTUAL, stamp(COUNTERFACTUAL, changes, stamps))
@@ -93,41 +95,49 @@ def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[An
     yield night.materialize(SUPPORT_GAP, stamp(SUPPORT_GAP, gaps, stamps))
 
 
-@asset(**described(OUT_MASTERY), deps=[MASTERY.name, MODEL_CARD.name, REPLY.name, SKILL.name, ALIAS.name])
-def stages_held(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
+@step(
+    name="tell_stages", own=[MASTERY, REPLY],
+    specs=[spec_of(OUT_MASTERY, deps=[MASTERY.name, MODEL_CARD.name, REPLY.name, SKILL.name, ALIAS.name])],
+)  # fmt: skip
+def stages_held(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """How far everyone has come, as published, beside what they say themselves."""
     words = own_words(night, taxonomy_of(night), night.as_of(context))
-    return stamp(OUT_MASTERY, tell_own_word(night.read(MASTERY), words.replies, words.as_of), stamps_of(context, night))
+    rows = tell_own_word(night.own(MASTERY), words.replies, words.as_of)
+    yield night.materialize(OUT_MASTERY, stamp(OUT_MASTERY, rows, stamps_of(context, night)))
 
 
 _SHOWING = [table.name for table in (EVIDENCE, PERSON, SKILL, ALIAS, REPLY, MODEL_CARD)]
 
 
-@asset(**described(MASTERY_PROOF), deps=[MASTERY.name, *_SHOWING])
-def proof(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
+@step(
+    name="prove_mastery", own=[MASTERY, EVIDENCE, PERSON, REPLY],
+    specs=[spec_of(MASTERY_PROOF, deps=[MASTERY.name, *_SHOWING])],
+)  # fmt: skip
+def proof(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """What shows each micro-skill held by those who work here."""
-    held = night.read(MASTERY).join(_people(night), on="person_id", how="semi")
-    rows = prove_mastery(held, night.read(EVIDENCE), night.read(SKILL), night.as_of(context))
-    return stamp(MASTERY_PROOF, _with_hidden(night, rows, night.as_of(context)), stamps_of(context, night))
+    held = night.own(MASTERY).join(_people(night), on="person_id", how="semi")
+    rows = prove_mastery(held, night.own(EVIDENCE), night.read(SKILL), night.as_of(context))
+    shown = _with_hidden(night, rows, night.as_of(context))
+    yield night.materialize(MASTERY_PROOF, stamp(MASTERY_PROOF, shown, stamps_of(context, night)))
 
 
-@asset(**described(OUT_EVIDENCE), deps=_SHOWING)
-def evidence_shown(context: AssetExecutionContext, night: Night) -> pl.DataFrame:
+@step(name="show_evidence", specs=[spec_of(OUT_EVIDENCE, deps=_SHOWING)], own=[EVIDENCE, PERSON, REPLY])
+def evidence_shown(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """The evidence of those who work here, up to the day, with file and row."""
-    rows = night.read(EVIDENCE).join(_people(night), on="person_id", how="semi")
+    rows = night.own(EVIDENCE).join(_people(night), on="person_id", how="semi")
     rows = rows.filter(pl.col("occurred_at") <= end_of(night.as_of(context)))
     rows = _with_hidden(night, rows, night.as_of(context)).sort("person_id", "skill_id", "occurred_at", "evidence_id")
-    return stamp(OUT_EVIDENCE, rows, stamps_of(context, night))
+    yield night.materialize(OUT_EVIDENCE, stamp(OUT_EVIDENCE, rows, stamps_of(context, night)))
 
 
 def situation_of(night: Night, words: OwnWords) -> Situation:
     """What the night knew when it made the lists."""
     stages, cards = night.config.policy.stages, night.read(TRACING)["card"]
     tracing = read_tracing(cards[0]) if cards.len() else None
-    as_of, found = words.as_of, with_contributions(night.read(CANDIDATE).rename({"prior": "score"}))
+    as_of, found = words.as_of, with_contributions(night.own(CANDIDATE).rename({"prior": "score"}))
     return Situation(
-        evidence=night.read(EVIDENCE),
-        candidates=open_candidates(night, words, found, night.read(MASTERY), _people(night)),
+        evidence=night.own(EVIDENCE),
+        candidates=open_candidates(night, words, found, night.own(MASTERY), _people(night)),
         around=surroundings(night, as_of),
         as_of=as_of,
         policy=night.config.policy,
@@ -139,7 +149,7 @@ def surroundings(night: Night, as_of: date) -> Surroundings:
     """What motives are measured against, as of that day."""
     taxonomy = taxonomy_of(night)
     return Surroundings(
-        mastery=night.read(MASTERY),
+        mastery=night.own(MASTERY),
         skills=taxonomy.skills,
         prerequisites=night.read(PRECEDENCE),
         wishes=name_wishes(night.read(ASPIRATION), taxonomy, as_of),
@@ -172,4 +182,4 @@ def _with_hidden(night: Night, rows: pl.DataFrame, as_of: date) -> pl.DataFrame:
 
 
 def _people(night: Night) -> pl.DataFrame:
-    return night.read(PERSON).filter(pl.col("employment_status") != "left").select("person_id")
+    return night.own(PERSON).filter(pl.col("employment_status") != "left").select("person_id")

@@ -4,7 +4,12 @@ Belongs here: the landing steps and the ledger.
 Does not belong here: how files are read (`pipelines.sources`), what rows mean (`assets.core`).
 """
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -16,19 +21,24 @@ from dagster import (
     AssetMaterialization,
     AssetsDefinition,
     AssetSpec,
+    DataVersion,
+    FreshnessPolicy,
     MaterializeResult,
     MetadataValue,
     multi_asset,
 )
 
-from assets.io import preview, spec_of
+from assets.io import MOMENTS, PREVIEW_ROWS, preview, spec_of
+from assets.partitions import BY_RANGE, DELIVERY_DAYS, day_of_file, days_of
 from assets.resources import Night
+from assets.step import POOL, numbers_of
 from pipelines.config import Config, Source
 from pipelines.contracts.catalog import DELIVERY
 from pipelines.contracts.shapes import ShapeName, quarantine_table
 from pipelines.contracts.table import Table
 from pipelines.landing import (
     Delivery,
+    Landing,
     land_source,
     new_columns,
     read_ledger,
@@ -36,10 +46,13 @@ from pipelines.landing import (
     scan_quarantine,
     source_tables,
 )
+from pipelines.stamps import Stamp, code_fingerprint, read_stamp, write_stamp
 
 ACCEPTED = "deliveries_accepted"
 ACCOUNTED = "good_and_bad_are_the_input"
 KNOWN = "columns_are_known"
+# A burst of files fills no page.
+_MOST_LISTED = 50
 
 
 def landing_assets(config: Config) -> list[AssetsDefinition | AssetSpec]:
@@ -68,32 +81,97 @@ def _landing_step(system: str, sources: list[Source]) -> AssetsDefinition:
     specs = []
     checks = []
     for name, (_, table, _) in sorted(tables.items()):
-        specs += [spec_of(table, kinds={system, "parquet"}), spec_of(quarantine_table(name))]
+        made = spec_of(table, kinds={system, "parquet"})
+        if (policy := _freshness(sources)) is not None:
+            made = made.replace_attributes(freshness_policy=policy)
+        specs += [made, spec_of(quarantine_table(name))]
         checks += [
             AssetCheckSpec(ACCEPTED, asset=name, description="No file of its sources was refused."),
             AssetCheckSpec(KNOWN, asset=name, description="No export has columns that the one before had not."),
             AssetCheckSpec(ACCOUNTED, asset=name, description="Rows kept and rows set aside add up to the rows read."),
         ]
 
-    @multi_asset(name=f"land_{system}", specs=specs, check_specs=checks)
+    name = f"land_{system}"
+
+    @multi_asset(
+        name=name,
+        specs=specs,
+        check_specs=checks,
+        partitions_def=DELIVERY_DAYS,
+        backfill_policy=BY_RANGE,
+        pool=POOL,
+    )
     def land(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
-        landing = night.landing(context)
-        deliveries = [delivery for source in sources for delivery in land_source(landing, source)]
+        deliveries = [one for landing, only in _days(context, night) for source in sources
+                      for one in land_source(landing, source, only)]  # fmt: skip
         for delivery in deliveries:
             if delivery.status == "refused":
                 context.log.warning(delivery.reason)
-        _tell_ledger(context, night)
-        for name, (shape, table, feeding) in sorted(tables.items()):
-            good = scan_current(night.lake, table, shape, feeding).collect()
-            bad = scan_quarantine(night.lake, table, feeding).collect()
+        if any(delivery.status != "already_landed" for delivery in deliveries):
+            _tell_ledger(context, night)
+        inputs = {raw: night.fingerprint(raw) for raw in tables} | {"code": code_fingerprint()}
+        before = read_stamp(night.lake.root, name)
+        kept = before if before is not None and dict(before.inputs) == inputs else None
+        said: dict[str, dict[str, float]] = {}
+        for raw, (shape, table, feeding) in sorted(tables.items()):
             of_table = [d for d in deliveries if d.source_name in {source.name for source in feeding}]
-            yield MaterializeResult(asset_key=name, metadata=_raw_metadata(good, bad, table, of_table))
-            yield MaterializeResult(asset_key=f"quarantine__{name}", metadata=_quarantine_metadata(bad))
-            yield _accepted(name, of_table)
-            yield _columns_known(name, night, feeding)
-            yield _accounted(name, night, feeding)
+            results = _landed(night, shape, table, feeding, of_table, kept)
+            said |= {str(one.asset_key.to_user_string()): numbers_of(one.metadata or {}) for one in results}  # type: ignore[union-attr]
+            yield from results
+            yield _accepted(raw, of_table)
+            yield _columns_known(raw, night, feeding)
+            yield _accounted(raw, night, feeding)
+        write_stamp(night.lake.root, Stamp(name, inputs, {}, said))
 
     return land
+
+
+def _freshness(sources: list[Source]) -> FreshnessPolicy | None:
+    """Late as soon as the most frequent source of a table is."""
+    declared = [source.freshness_days for source in sources if source.freshness_days is not None]
+    if not declared:
+        return None
+    window = timedelta(days=min(declared))
+    return FreshnessPolicy.time_window(fail_window=2 * window, warn_window=window)
+
+
+def _days(context: AssetExecutionContext, night: Night) -> Iterator[tuple[Landing, Callable[[Path], bool]]]:
+    """The landings of a run: of today all that lies there, of each earlier day its own files."""
+    landing = night.landing(context)
+    for day in days_of(context) or [landing.day]:
+        is_past = day < landing.day
+        yield replace(landing, day=day), partial(_is_of, day) if is_past else _is_any
+
+
+def _is_of(day: date, path: Path) -> bool:
+    return day_of_file(path) == day
+
+
+def _is_any(_: Path) -> bool:
+    return True
+
+
+def _landed(
+    night: Night, shape: ShapeName, table: Table, sources: list[Source], deliveries: list[Delivery], kept: Stamp | None
+) -> list[MaterializeResult[None]]:
+    """What the UI is told of a raw table and its quarantine; the numbers of last time where nothing landed since."""
+    aside = quarantine_table(table.name)
+    news = _delivery_metadata(deliveries)
+    version = DataVersion(hashlib.sha256((night.fingerprint(table.name) or "").encode()).hexdigest())
+    if kept is not None:
+        return [
+            MaterializeResult(
+                asset_key=one.name, data_version=version,
+                metadata={**kept.said.get(one.name, {}), **(news if one is table else {}), "unchanged": True},
+            )
+            for one in (table, aside)
+        ]  # fmt: skip
+    good, bad = scan_current(night.lake, table, shape, sources), scan_quarantine(night.lake, table, sources).collect()
+    metadata = _raw_metadata(good, bad, table, deliveries)
+    return [
+        MaterializeResult(asset_key=table.name, metadata={**metadata, **news}, data_version=version),
+        MaterializeResult(asset_key=aside.name, metadata=_quarantine_metadata(bad), data_version=version),
+    ]
 
 
 def _tell_ledger(context: AssetExecutionContext, night: Night) -> None:
@@ -109,23 +187,34 @@ def _tell_ledger(context: AssetExecutionContext, night: Night) -> None:
     context.log_event(AssetMaterialization(DELIVERY.name, metadata=metadata))
 
 
-def _raw_metadata(good: pl.DataFrame, bad: pl.DataFrame, table: Table, deliveries: list[Delivery]) -> dict[str, Any]:
+def _raw_metadata(good: pl.LazyFrame, bad: pl.DataFrame, table: Table, deliveries: list[Delivery]) -> dict[str, Any]:
     left_out = sorted({name for delivery in deliveries for name in delivery.left_out})
-    lines = ["| source | file | status | good | bad | reason |", "|---|---|---|---:|---:|---|"]
-    lines += [
-        f"| {d.source_name} | {d.file_name} | {d.status} | {d.good:,} | {d.bad:,} | {d.reason or ''} |"
-        for d in deliveries
-    ]
-    total = good.height + bad.height
+    moments = [name for name in MOMENTS if name in table.column_names]
+    asked = [pl.len().alias("rows"), *(pl.col(name).max().alias("newest") for name in moments[:1])]
+    counted = good.select(asked).collect().row(0, named=True)
+    total = counted["rows"] + bad.height
+    newest = counted.get("newest")
     return {
-        "dagster/row_count": good.height,
+        "dagster/row_count": counted["rows"],
         "quarantined_count": bad.height,
         "quarantined_share": bad.height / total if total else 0.0,
+        **({"newest_event": MetadataValue.timestamp(newest.timestamp())} if isinstance(newest, datetime) else {}),
+        "columns_left_out": MetadataValue.md(", ".join(f"`{name}`" for name in left_out) or "none"),
+        "preview": preview(good.head(PREVIEW_ROWS).collect(), table),
+    }
+
+
+def _delivery_metadata(deliveries: list[Delivery]) -> dict[str, Any]:
+    """What this run's files came to; of those landed before only how many."""
+    news = [d for d in deliveries if d.status != "already_landed"]
+    lines = ["| source | file | status | good | bad | reason |", "|---|---|---|---:|---:|---|"]
+    lines += [f"| {d.source_name} | {d.file_name} | {d.status} | {d.good:,} | {d.bad:,} | {d.reason or ''} |" for d in
+              news[:_MOST_LISTED]]  # fmt: skip
+    return {
+        "files": len(deliveries),
         "new_files": sum(delivery.status == "landed" for delivery in deliveries),
         "refused_files": sum(delivery.status == "refused" for delivery in deliveries),
         "deliveries": MetadataValue.md("\n".join(lines)),
-        "columns_left_out": MetadataValue.md(", ".join(f"`{name}`" for name in left_out) or "none"),
-        "preview": preview(good, table),
     }
 
 

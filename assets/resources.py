@@ -4,28 +4,51 @@ Belongs here: the one place where a run's settings, its clock and its configurat
 Does not belong here: any step of the flow.
 """
 
-from collections.abc import Mapping
+import copy
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from dagster import AssetExecutionContext, ConfigurableResource, MaterializeResult
+from dagster import (
+    AssetCheckExecutionContext,
+    AssetExecutionContext,
+    ConfigurableResource,
+    DataVersion,
+    InitResourceContext,
+    MaterializeResult,
+)
+from pydantic import PrivateAttr
 
-from assets.io import written_metadata
+from assets.io import table_of, written_metadata
+from assets.storage import hold, sweep
+from pipelines.changes import forget_changes
 from pipelines.config import Config, Source, read_config
-from pipelines.contracts.catalog import EVIDENCE
+from pipelines.contracts.catalog import ACCOUNT, DELIVERY, EVIDENCE, WORKLOG
 from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
 from pipelines.contracts.table import Table
+from pipelines.fresh import Fresh, Landed, fresh_rows
 from pipelines.identity import WHO, read_accounts
-from pipelines.lake import Lake
-from pipelines.landing import Landing, scan_current, source_tables
+from pipelines.lake import Lake, content_sha256
+from pipelines.landing import Landing, current_deliveries, scan_current, scan_delivered, source_tables
 from pipelines.settings import Settings
+from pipelines.stamps import Stamp, code_fingerprint, read_stamp, write_stamp
 
+RunContext = AssetExecutionContext | AssetCheckExecutionContext
 AS_OF_TAG = "footsteps/as_of"
 ACCEPT_SHRINK_TAG = "footsteps/accept_shrink"
+# The day a night was scheduled for.
+NIGHT_OF_TAG = "footsteps/night_of"
+# On a run that follows new files by day; a run without it is a complete night, or a part of one.
+BY_DAY_TAG = "footsteps/by_day"
+_LAST_NIGHT = "last_night"
+# After so many days the world is seen anew though nothing landed: people grow rusty and projects end by the calendar.
+LONGEST_UNSEEN_DAYS = 7
 
 
 class Night(ConfigurableResource):  # type: ignore[type-arg]
@@ -34,6 +57,22 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
     data_root: str
     config_path: str
     landing_path: str
+    _held: IO[str] | None = PrivateAttr(default=None)
+    _people: frozenset[str] | None = PrivateAttr(default=None)
+    _before: Stamp | None = PrivateAttr(default=None)
+    _inputs: Mapping[str, str | None] = PrivateAttr(default_factory=dict)
+
+    def setup_for_execution(self, context: InitResourceContext) -> None:
+        """Wait until no other run writes these tables; a run that is killed lets go by itself."""
+        del context
+        self._held = hold(self.settings.root / ".writing")
+        sweep(self.settings.root)
+
+    def teardown_after_execution(self, context: InitResourceContext) -> None:
+        """Let the next run in."""
+        del context
+        if self._held is not None:
+            self._held.close()
 
     @cached_property
     def settings(self) -> Settings:
@@ -59,13 +98,166 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         """All rows of a table."""
         return self.lake.scan(table).collect()
 
+    def about(self, people: frozenset[str] | None, before: Stamp | None, inputs: Mapping[str, str | None]) -> "Night":
+        """The same night for a step that makes rows of these people only (None: everybody)."""
+        scoped = copy.copy(self)
+        scoped._people, scoped._before, scoped._inputs = people, before, inputs
+        return scoped
+
+    def own(self, table: Table) -> pl.DataFrame:
+        """The rows of the people the step is about: all rows at night, those of the touched people by day."""
+        if self._people is None or "person_id" not in table.column_names:
+            return self.read(table)
+        return self.lake.scan(table).filter(pl.col("person_id").is_in(sorted(self._people))).collect()
+
     def materialize(
-        self, table: Table, frame: pl.DataFrame, metadata: Mapping[str, Any] | None = None
-    ) -> "MaterializeResult[None]":
-        """Write the frame through its contract, and say what was written. Raises ContractBroken."""
-        written = self.lake.write(table, frame)
+        self, table: Table, frame: pl.DataFrame, metadata: Mapping[str, Any] | None = None,
+        *, replacing: pl.DataFrame | None = None, beside: "Callable[[pl.DataFrame], pl.Series] | None" = None,
+    ) -> "MaterializeResult[None]":  # fmt: skip
+        """Write the frame through its contract, and say what was written. Raises ContractBroken.
+
+        Where the step is about some people, their rows alone are replaced; a table without people then stays as it is.
+        With `replacing`, the rows that share its values are. `beside` names further people whom changed rows touch.
+        """
+        if self._people is not None and replacing is None:
+            about = pl.DataFrame({"person_id": sorted(self._people)}, schema={"person_id": pl.String})
+            if "person_id" not in table.column_names:
+                frame, about = frame.clear(), pl.DataFrame(schema={table.column_names[0]: table.columns[0].dtype})
+            frame = frame.filter(pl.col("person_id").is_in(sorted(self._people))) if frame.height else frame
+            replacing = about
+        if replacing is None:
+            written = self.lake.write(table, frame, beside)
+        else:
+            written = self.lake.merge(table, frame, replacing, beside)
         said = {**written_metadata(written, frame, table), **(metadata or {})}
-        return MaterializeResult(asset_key=table.name, metadata=said)
+        if replacing is not None:
+            said["rows_made_anew"] = frame.height
+        return MaterializeResult(asset_key=table.name, metadata=said, data_version=DataVersion(written.content_sha256))
+
+    def fingerprint(self, name: str, columns: tuple[str, ...] | None = None) -> str | None:
+        """What a table holds, in one text: its content's hash, or for a raw table the deliveries that count."""
+        if name.startswith("raw_") and name != DELIVERY.name:
+            return json.dumps([list(one) for one in self.deliveries_of(name)])
+        table = table_of(name)
+        if columns is None:
+            return self.lake.content(table)
+        return content_sha256(self.lake.scan(table).select(columns).sort(columns).collect())
+
+    def deliveries_of(self, raw_name: str) -> list[Landed]:
+        """The deliveries that count in a raw table now: source, content, mapping and number of each."""
+        columns = ("source_name", "file_sha256", "mapping_code", "delivery_number")
+        return [
+            Landed(*row)
+            for source in self.config.sources
+            if raw_name in {table.name for table in source_tables(source).values()}
+            for row in current_deliveries(self.lake, source).select(columns).iter_rows()
+        ]
+
+    def fresh(self, shape: ShapeName) -> Fresh | None:
+        """The rows of a shape that a step has not seen yet, with all that bears on the same records; None for all."""
+        if self._before is None:
+            return None
+        raw = {raw_table(system, SHAPES[shape]).name: (system, sources) for system, sources in
+               self.sources_of(shape).items()}  # fmt: skip
+        differing = {name for name in self._inputs if self._inputs[name] != self._before.inputs.get(name)}
+        if not differing <= set(raw):
+            return None
+        kinds = {source.name: source.accounts for source in self.config.sources}
+        earlier = {name: [Landed(*one) for one in json.loads(self._before.inputs[name] or "[]")] for name in raw}
+        found = fresh_rows(self.lake, shape, raw, earlier, {name: self.deliveries_of(name) for name in raw})
+        return None if found is None else Fresh(read_accounts(found.rows, kinds), found.records, found.places)
+
+    def names_nobody_new(self) -> bool:
+        """Whether a step's new files only name people, in the ways the accounts already know them."""
+        if self._before is None:
+            return False
+        differing = {name for name in self._inputs if self._inputs[name] != self._before.inputs.get(name)}
+        for name in sorted(differing):
+            if not name.startswith("raw_") or name.endswith(("entity_person", "assn_account")):
+                return False
+            earlier = {Landed(*one) for one in json.loads(self._before.inputs.get(name) or "[]")}
+            now = set(self.deliveries_of(name))
+            if earlier - now or not self._knows(name, sorted(now - earlier)):
+                return False
+        return True
+
+    def _knows(self, raw_name: str, landed: list[Landed]) -> bool:
+        table = table_of(raw_name)
+        asked = pl.DataFrame(landed, schema=list(Landed._fields), orient="row")
+        kinds = {source.name: source.accounts for source in self.config.sources}
+        system = raw_name.removeprefix("raw_").split("__")[0]
+        rows = read_accounts(scan_delivered(self.lake, table, asked), kinds).with_columns(system_name=pl.lit(system))
+        known = self.lake.scan(ACCOUNT).select("system_name", *WHO)
+        new = (
+            rows.select("system_name", *WHO)
+            .unique()
+            .join(known, on=("system_name", *WHO), how="anti", nulls_equal=True)
+        )
+        return new.head(1).collect().is_empty()
+
+    def workers_on(self, assignments: pl.DataFrame) -> pl.Series:
+        """person_id of those who logged work on any of these assignments: its text may name what they did."""
+        codes = assignments["assignment_code"].drop_nulls().unique().implode()
+        logged = self.lake.scan(WORKLOG).filter(pl.col("assignment_code").is_in(codes))
+        return logged.select("person_id").unique().collect()["person_id"]
+
+    def keep(self, *tables: Table) -> "Iterator[MaterializeResult[None]]":
+        """Say of tables that they stay as they are."""
+        for table in tables:
+            yield MaterializeResult(
+                asset_key=table.name, metadata={"unchanged": True},
+                data_version=DataVersion(self.lake.content(table) or "none"),
+            )  # fmt: skip
+
+    def is_by_day(self, context: RunContext) -> bool:
+        """Whether the run follows new files by day."""
+        return context.run.tags.get(BY_DAY_TAG) == "true"
+
+    def end_night(self, context: AssetExecutionContext) -> None:
+        """Remember what a complete night knew; the last act of its publication."""
+        if not self.is_by_day(context):
+            known = {"known": self._known(), "as_of": self.as_of(context).isoformat()}
+            write_stamp(self.lake.root, Stamp(_LAST_NIGHT, known, {}))
+            forget_changes(self.lake.root)
+
+    def nothing_new(self) -> bool:
+        """Whether all that is known now was known to the last complete night."""
+        last = read_stamp(self.lake.root, _LAST_NIGHT)
+        return last is not None and last.inputs.get("known") == self._known()
+
+    def is_seen_lately(self, as_of: date | None, night_of: date | None) -> bool:
+        """Whether the day that a run would see is still the last complete night's."""
+        if as_of is not None or self.config.as_of != "today":
+            return True
+        today = night_of or datetime.now(ZoneInfo(self.config.time_zone)).date()
+        return self._day_seen(today) == self.last_as_of()
+
+    def last_as_of(self) -> date | None:
+        """The day as of which the last complete night saw the world; None before the first."""
+        last = read_stamp(self.lake.root, _LAST_NIGHT)
+        said = last.inputs.get("as_of") if last else None
+        return date.fromisoformat(said) if said else None
+
+    def _known(self) -> str:
+        """A fingerprint of all that a night can know: deliveries, footsteps.yaml, the taxonomy's files, the code."""
+        columns = ("source_name", "file_sha256", "mapping_code")
+        current = (current_deliveries(self.lake, source).select(columns) for source in self.config.sources)
+        rows = [row for frame in current for row in frame.rows()]
+        said = json.dumps([rows, self.config.model_dump_json(), self.taxonomy_files(), code_fingerprint()])
+        return hashlib.sha256(said.encode()).hexdigest()
+
+    def taxonomy_files(self) -> str:
+        """A fingerprint of the files that footsteps.yaml names under `taxonomy`."""
+        said = self.config.taxonomy
+        digest = hashlib.sha256()
+        for name in (said.folder, said.skills, said.prerequisites, said.role_profiles):
+            place = self.landing_folder / name if name else None
+            if place is None or not place.exists():
+                continue
+            for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+                if path.is_file():
+                    digest.update(path.name.encode() + path.read_bytes())
+        return digest.hexdigest()[:16]
 
     def landing(self, context: AssetExecutionContext) -> Landing:
         """What a landing needs to know of this run."""
@@ -74,18 +266,41 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         return Landing(self.lake, self.landing_folder, now.date(), now, accept, context.log.info)
 
     def as_of(self, context: AssetExecutionContext) -> date:
-        """The day after which nothing may be seen: the run's tag, or what footsteps.yaml declares, or today."""
+        """The day after which nothing may be seen: the run's tag, or what footsteps.yaml declares, or today.
+
+        Where nothing was learnt since the last complete night, that night's day stays: what it saw is all there is.
+        """
         if tag := context.run.tags.get(AS_OF_TAG):
             return date.fromisoformat(tag)
         declared = self.config.as_of
+        if declared == "today":
+            return self._day_seen(self.today(context))
         if isinstance(declared, date):
             return declared
-        today = datetime.now(ZoneInfo(self.config.time_zone)).date()
-        if declared == "newest_event":
-            newest = self.lake.scan(EVIDENCE).filter(pl.col("occurred_at") < _end_of(today))
-            last = newest.select(pl.col("occurred_at").max()).collect().item()
-            return last.date() if last else today
-        return today
+        today = self.today(context)
+        newest = self.lake.scan(EVIDENCE).filter(pl.col("occurred_at") < _end_of(today))
+        last = newest.select(pl.col("occurred_at").max()).collect().item()
+        return last.date() if last else today
+
+    def today(self, context: AssetExecutionContext) -> date:
+        """The day of the run: the one it was scheduled for, or that of the clock in the company's time zone."""
+        if tag := context.run.tags.get(NIGHT_OF_TAG):
+            return date.fromisoformat(tag)
+        return datetime.now(ZoneInfo(self.config.time_zone)).date()
+
+    def renewed_until(self, context: AssetExecutionContext) -> date | None:
+        """The day up to which a night's rows hold at least, also those it kept; None for a run of a declared day."""
+        if self.is_by_day(context) or context.run.tags.get(AS_OF_TAG) or self.config.as_of != "today":
+            return None
+        return self.today(context) + timedelta(days=self.config.policy.valid_days)
+
+    def _day_seen(self, today: date) -> date:
+        last = read_stamp(self.lake.root, _LAST_NIGHT)
+        if last is None or (said := last.inputs.get("as_of")) is None:
+            return today
+        seen = date.fromisoformat(said)
+        is_recent = timedelta(0) <= today - seen < timedelta(days=LONGEST_UNSEEN_DAYS)
+        return seen if is_recent and last.inputs.get("known") == self._known() else today
 
     def sources_of(self, shape: ShapeName) -> dict[str, list[Source]]:
         """The declared sources that hold a shape, by system."""

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import polars as pl
-from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, multi_asset
+from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult
 
 from assets.io import spec_of
 from assets.resources import Night
+from assets.step import step
 from pipelines.contracts.learnt import MODEL_CARD
 from pipelines.contracts.published import PUBLISHED, SNAPSHOT
 from pipelines.publish.gate import refuse_addresses
@@ -25,11 +26,15 @@ def snapshot_assets() -> list[AssetsDefinition]:
     return [snapshot]
 
 
-@multi_asset(name="publish", specs=[spec_of(SNAPSHOT, deps=[table.name for table in PUBLISHED])])
+@step(
+    name="publish", specs=[spec_of(SNAPSHOT, deps=[table.name for table in PUBLISHED])], by_day="as_at_night",
+    also=lambda night, context: str(night.renewed_until(context)),
+)  # fmt: skip
 def snapshot(context: AssetExecutionContext, night: Night) -> Iterator[MaterializeResult[None]]:
     """Move the pointer that readers follow to this night's tables, all at once."""
     published = publish_tables(context, night)
     yield night.materialize(SNAPSHOT, snapshot_rows(published))
+    night.end_night(context)
 
 
 def stamps_of(context: AssetExecutionContext, night: Night) -> Stamps:
@@ -42,6 +47,9 @@ def stamps_of(context: AssetExecutionContext, night: Night) -> Stamps:
 def publish_tables(context: AssetExecutionContext, night: Night) -> Snapshot:
     """Publish the lake's out tables as one snapshot."""
     frames = {table: night.read(table) for table in PUBLISHED}
+    if (renewed := night.renewed_until(context)) is not None:
+        until = pl.max_horizontal("valid_until", pl.lit(renewed))
+        frames = {table: frame.with_columns(until.alias("valid_until")) for table, frame in frames.items()}
     named = name_snapshot(frames, night.as_of(context), night.config.policy.valid_days)
     refuse_addresses(frames)
     folder, now = night.settings.published_path, datetime.now(UTC)

@@ -173,6 +173,13 @@ class Taxonomy(_Declared):
         return self
 
 
+class Alerts(_Declared):
+    """Who is told what went wrong: addresses as apprise writes them, `${NAME}` from the environment."""
+
+    to: list[str] = []
+    gather_minutes: Annotated[float, Field(ge=0)] = 30  # one message for what repeats within so long
+
+
 class Config(_Declared):
     """The whole footsteps.yaml."""
 
@@ -183,6 +190,8 @@ class Config(_Declared):
     sources: Annotated[list[Source], Field(min_length=1)]
     taxonomy: Taxonomy = Taxonomy()
     policy: Policy = Policy()
+    alerts: Alerts = Alerts()
+    quiet_seconds: Annotated[float, Field(ge=0)] = 30  # a file unchanged for so long is whole; at once with FILE.done
     publish: PublishOptions = PublishOptions()
     training: TrainingPolicy = TrainingPolicy()
 

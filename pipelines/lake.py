@@ -8,15 +8,21 @@ import hashlib
 import io
 import os
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from pipelines.changes import record_change
 from pipelines.contracts.table import Table
 
 # One person is read in milliseconds from groups of this size, and ten million rows still compress well.
 ROW_GROUP = 100_000
+# From rows that changed to further people whom they touch.
+Beside = Callable[[pl.DataFrame], pl.Series]
+# The part of a table that is no month of it.
+WHOLE, UNDATED = "data", "undated"
 
 
 class ContractBroken(Exception):
@@ -37,7 +43,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Lake:
-    """A folder of tables; each table is a folder of Parquet files."""
+    """A folder of tables; each table is a folder of Parquet files: one, or one a month where the table says so."""
 
     root: Path
 
@@ -45,26 +51,105 @@ class Lake:
         """The table's folder."""
         return self.root / table.name
 
-    def file(self, table: Table) -> Path:
-        """The file of a table that is written whole."""
-        return self.folder(table) / "data.parquet"
+    def file(self, table: Table, part: str = WHOLE) -> Path:
+        """The file of a table that is written whole, or of one month of it."""
+        return self.folder(table) / f"{part}.parquet"
+
+    def files(self, table: Table) -> list[Path]:
+        """The table's files that are there, in the order they are read."""
+        return sorted(self.folder(table).rglob("*.parquet"))
 
     def scan(self, table: Table) -> pl.LazyFrame:
         """The table's rows, lazily; no rows where it was never written."""
-        files = sorted(self.folder(table).rglob("*.parquet"))
-        if not files:
-            return pl.LazyFrame(schema=table.schema)
-        return pl.scan_parquet(files, missing_columns="insert", extra_columns="ignore", schema=table.schema)
+        return _scan(table, self.files(table))
 
-    def write(self, table: Table, frame: pl.DataFrame | pl.LazyFrame) -> Written:
-        """Write the whole table in its key's order, atomically, or raise ContractBroken and leave it as it was."""
+    def content(self, table: Table) -> str | None:
+        """The hash of what the table holds, as its files recorded it; None where it was never written by `write`."""
+        return _content_of({path.stem: _recorded_sha256(path) for path in self.files(table)})
+
+    def write(self, table: Table, frame: pl.DataFrame | pl.LazyFrame, beside: Beside | None = None) -> Written:
+        """Write the whole table in its key's order, or raise ContractBroken and leave it as it was.
+
+        Each file is replaced atomically and only where its rows changed; who is touched is recorded (see `changes`).
+        """
         rows = obey(table, frame.lazy().collect())
-        content = content_sha256(rows)
-        path = self.file(table)
-        changed = not (path.exists() and _recorded_sha256(path) == content)
-        if changed:
-            write_parquet(rows, path, {"content_sha256": content, "contract": f"{table.name} {table.version}"})
-        return Written(table.name, path, rows.height, path.stat().st_size, content, changed)
+        parts = dict(sorted(_parts(table, rows).items()))
+        wanted = {name: content_sha256(part) for name, part in parts.items()}
+        present = {path.stem: _recorded_sha256(path) for path in self.files(table)}
+        changed = {name for name in wanted if present.get(name) != wanted[name]}
+        gone = set(present) - set(wanted)
+        if (changed or gone) and present:
+            before = [self.file(table, name) for name in sorted((changed & set(present)) | gone)]
+            old = _scan(table, before).collect()
+            now = pl.concat([parts[name] for name in sorted(changed)] or [rows.clear()])
+            record_change(self.root, table, _content_of(present), _content_of(wanted), old, now, beside)
+        for name in sorted(changed):
+            self._write_part(table, name, parts[name], wanted[name])
+        for name in gone:
+            self.file(table, name).unlink()
+        return self._written(table, wanted, bool(changed or gone))
+
+    def merge(self, table: Table, rows: pl.DataFrame, replacing: pl.DataFrame, beside: Beside | None = None) -> Written:
+        """Put `rows` in the place of those that share their values with a row of `replacing`; others stay.
+
+        Only files whose rows change are read whole and rewritten. Raises ContractBroken, and leaves the table then.
+        """
+        present = {path.stem: _recorded_sha256(path) for path in self.files(table)}
+        if not present:
+            return self.write(table, rows)
+        keys = replacing.columns
+        old = self.scan(table).join(replacing.lazy(), on=keys, how="semi").collect()
+        olds, news = _parts(table, obey(table, old)), _parts(table, obey(table, rows))
+        touched = [name for name in {*olds, *news}
+                   if name not in olds or name not in news or not olds[name].equals(news[name])]  # fmt: skip
+        wanted, parts = dict(present), {}
+        for name in sorted(touched):
+            stays = pl.DataFrame(schema=table.schema)
+            if name in present:
+                file = _scan(table, [self.file(table, name)]).collect()
+                stays = file.join(replacing, on=keys, how="anti", maintain_order="left")
+            parts[name] = obey(table, pl.concat([stays, news.get(name, stays.clear())]))
+            wanted[name] = content_sha256(parts[name])
+        if touched:
+            record_change(self.root, table, _content_of(present), _content_of(wanted), old, rows, beside)
+        for name, part in parts.items():
+            self._write_part(table, name, part, wanted[name] or "")
+        return self._written(table, wanted, bool(touched))
+
+    def _write_part(self, table: Table, name: str, rows: pl.DataFrame, content: str) -> None:
+        about = {"content_sha256": content, "contract": f"{table.name} {table.version}"}
+        write_parquet(rows, self.file(table, name), about)
+
+    def _written(self, table: Table, contents: Mapping[str, str | None], changed: bool) -> Written:
+        files = self.files(table)
+        rows = int(pl.scan_parquet(files).select(pl.len()).collect().item())
+        size = sum(path.stat().st_size for path in files)
+        return Written(table.name, files[0], rows, size, _content_of(contents) or "", changed)
+
+
+def _scan(table: Table, files: list[Path]) -> pl.LazyFrame:
+    if not files:
+        return pl.LazyFrame(schema=table.schema)
+    return pl.scan_parquet(files, missing_columns="insert", extra_columns="ignore", schema=table.schema)
+
+
+def _parts(table: Table, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The rows by file: all in one, or by month of the table's moment; those without a moment are a part."""
+    if table.monthly is None:
+        return {WHOLE: rows}
+    month = pl.col(table.monthly).dt.strftime("%Y-%m").fill_null(UNDATED)
+    found = rows.with_columns(month.alias("_month")).partition_by("_month", as_dict=True, include_key=False)
+    return {str(name): part for (name,), part in found.items()} or {UNDATED: rows}
+
+
+def _content_of(parts: Mapping[str, str | None]) -> str | None:
+    """One hash of all parts; of a table in one file that file's own."""
+    if not parts or None in parts.values():
+        return None
+    if set(parts) == {WHOLE}:
+        return parts[WHOLE]
+    said = "".join(f"{name} {content}\n" for name, content in sorted(parts.items()))
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def obey(table: Table, frame: pl.DataFrame) -> pl.DataFrame:

@@ -23,6 +23,8 @@ from pipelines.sources.declaration import ExportRefused
 from pipelines.sources.manifest import said_extent
 
 Progress = Callable[[str], None]
+# A file of the same name and this ending says that the file beside it is whole.
+DONE = ".done"
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,10 @@ def source_tables(source: Source) -> dict[ShapeName, Table]:
     return {name: raw_table(source.system, SHAPES[name]) for name in names}
 
 
-def land_source(landing: Landing, source: Source) -> list[Delivery]:
+def land_source(landing: Landing, source: Source, only: Callable[[Path], bool] = lambda _: True) -> list[Delivery]:
     """Land every new file of a source, in the order of their names; one delivery per file that lies there."""
     manifest = adapter(source.system).manifest
-    paths = [path for path in _files(landing.folder, source.path) if path.name != manifest]
+    paths = [path for path in landing_files(landing.folder, source.path) if path.name != manifest and only(path)]
     return [delivery for path in paths if (delivery := _land_file(landing, source, path))]
 
 
@@ -94,11 +96,18 @@ def current_deliveries(lake: Lake, source: Source) -> pl.DataFrame:
     return landed.with_columns(group.alias("group")).filter((since == since.max()).over("group")).drop("group")
 
 
-def scan_current(lake: Lake, table: Table, shape: ShapeName, sources: Sequence[Source]) -> pl.LazyFrame:
-    """The rows of a raw table that count now: of each record the one last changed, or else last delivered."""
+def scan_current(
+    lake: Lake, table: Table, shape: ShapeName, sources: Sequence[Source],
+    only: Callable[[pl.LazyFrame], pl.LazyFrame] | None = None,
+) -> pl.LazyFrame:  # fmt: skip
+    """The rows of a raw table that count now: of each record the one last changed, or else last delivered.
+
+    `only` may leave out whole records before that is decided.
+    """
     deliveries = [current_deliveries(lake, source) for source in sources]
-    frames = [_scan_files(lake, table, one) for one in deliveries]
+    frames = [scan_delivered(lake, table, one) for one in deliveries]
     rows = pl.concat(frames or [pl.LazyFrame(schema=table.schema)])
+    rows = only(rows) if only is not None else rows
     if all(one.height <= 1 for one in deliveries):
         return rows  # within one file the contract has left one row a record
     place = ("delivery_number", "row_number")
@@ -111,7 +120,7 @@ def scan_current(lake: Lake, table: Table, shape: ShapeName, sources: Sequence[S
 def scan_quarantine(lake: Lake, table: Table, sources: Sequence[Source]) -> pl.LazyFrame:
     """The quarantined rows of a raw table, of the deliveries that count now."""
     quarantine = quarantine_table(table.name)
-    frames = [_scan_files(lake, quarantine, current_deliveries(lake, source)) for source in sources]
+    frames = [scan_delivered(lake, quarantine, current_deliveries(lake, source)) for source in sources]
     return pl.concat(frames or [pl.LazyFrame(schema=quarantine.schema)])
 
 
@@ -148,9 +157,11 @@ def fingerprint(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _files(folder: Path, pattern: str) -> list[Path]:
+def landing_files(folder: Path, pattern: str) -> list[Path]:
+    """The files of a source in the landing folder, in the order they are landed; hidden ones and markers are none."""
     inside = folder.resolve()
     found = (path for path in folder.glob(pattern) if path.is_file() and not path.name.startswith("."))
+    found = (path for path in found if path.suffix != DONE)
     return sorted(path for path in found if path.resolve().is_relative_to(inside))
 
 
@@ -307,7 +318,8 @@ def _next_number(lake: Lake) -> int:
     return 1 + (last if isinstance(last, int) else 0)
 
 
-def _scan_files(lake: Lake, table: Table, deliveries: pl.DataFrame) -> pl.LazyFrame:
+def scan_delivered(lake: Lake, table: Table, deliveries: pl.DataFrame) -> pl.LazyFrame:
+    """The rows of some deliveries (source_name, file_sha256, mapping_code), whether they count or not."""
     columns = ("source_name", "file_sha256", "mapping_code")
     files = [_file(lake, table, *row) for row in deliveries.select(columns).iter_rows()]
     present = [file for file in files if file.exists()]

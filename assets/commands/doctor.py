@@ -22,7 +22,7 @@ from pipelines.settings import Settings
 def examine(data_root: Path | None, config: Path | None, landing: Path | None, as_json: bool) -> None:
     """Print the findings; exit with 1 where there is one."""
     settings = settings_of(data_root, config, landing)
-    found = find_troubles(settings, load_config(settings), datetime.now(UTC))
+    found = find_troubles(settings, load_config(settings), datetime.now(UTC)) + _of_the_last_run(settings)
     if as_json:
         print_json({"healthy": not found, "findings": found})
     elif found:
@@ -37,11 +37,31 @@ def find_troubles(settings: Settings, config: Config, now: datetime) -> list[str
     """One sentence per trouble: sources without files, late or refused ones, and a missing or stale publication."""
     ledger = Lake(settings.lake_path).scan(DELIVERY).collect()
     found = [sentence for source in config.sources for sentence in _of_source(ledger, source.name,
-             source.freshness_days, now)]  # fmt: skip
+             source.freshness_days, now, source.delivery == "full")]  # fmt: skip
     return found + _of_publication(settings, now.date())
 
 
-def _of_source(ledger: pl.DataFrame, name: str, freshness_days: float | None, now: datetime) -> list[str]:
+def _of_the_last_run(settings: Settings) -> list[str]:
+    """Why the last run failed, and what it blocked; nothing where it went well, or none ran yet."""
+    home = settings.dagster_home
+    if not (home / "dagster.yaml").exists():
+        return []
+    # their import takes seconds: only where there are runs to look at
+    from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+
+    from assets.alerts import troubles_of_runs
+
+    ended = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE]
+    with DagsterInstance.from_config(str(home)) as instance:
+        last = instance.get_run_records(RunsFilter(statuses=ended), limit=1)
+        if not last or last[0].dagster_run.status is DagsterRunStatus.SUCCESS:
+            return []
+        return [trouble.sentence for trouble in troubles_of_runs(instance, last[0].create_timestamp.timestamp())]
+
+
+def _of_source(
+    ledger: pl.DataFrame, name: str, freshness_days: float | None, now: datetime, is_full: bool
+) -> list[str]:
     mine = ledger.filter(pl.col("source_name") == name).sort("delivery_number")
     landed = mine.filter(pl.col("delivery_status") == "landed")
     found = []
@@ -54,7 +74,8 @@ def _of_source(ledger: pl.DataFrame, name: str, freshness_days: float | None, no
                 f"{name}: late: the last file came {age:.1f} days ago, one is due every {freshness_days:g} days."
             )
         goods = landed["good_count"].to_list()
-        if len(goods) > 1 and goods[-1] < goods[-2] / 2:
+        # an incremental file is as large as its day
+        if is_full and len(goods) > 1 and goods[-1] < goods[-2] / 2:
             found.append(f"{name}: shrinking: {goods[-1]:,} rows in the last file, {goods[-2]:,} in the one before.")
         last = landed.row(-1, named=True)
         total = last["good_count"] + last["bad_count"]

@@ -11,10 +11,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import polars as pl
 from rich.console import Console
@@ -30,9 +29,13 @@ from pipelines.publish.snapshot import NothingPublished, Snapshot, current_snaps
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    from dagster import ExecuteInProcessResult
+    from dagster import Definitions, ExecuteInProcessResult
+
+    from assets.news import Selection
 
 _HOME_FILE = "dagster.yaml"
+# By the value of FOOTSTEPS_DAGSTER_PROFILE; SQLite where it is not set.
+_PROFILES = {"production": "dagster.production.yaml"}
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,14 @@ class Night:
 
 def run_night(
     data_root: Path | None, config: Path | None, landing: Path | None, as_of: date | None, accept_shrink: bool,
-    as_json: bool,
+    as_json: bool, by_day: bool = False,
 ) -> None:  # fmt: skip
-    """Run the night and print its tables. Raises Failed where nothing could be published."""
+    """Run the night, or carry new files through; print the tables. Raises Failed where nothing was published."""
     settings = settings_of(data_root, config, landing)
     declared = load_config(settings)
     if settings.landing is not None and not settings.landing.is_dir():
         raise Failed(f"the landing folder {settings.landing} does not exist: give the folder the exports lie in")
-    night = execute(settings, declared, as_of, accept_shrink)
+    night = execute(settings, declared, as_of, accept_shrink, by_day=by_day)
     if as_json:
         print_json(as_document(night))
     else:
@@ -73,27 +76,49 @@ def dagster_home(settings: Settings) -> Path:
     """Dagster's home under the data root, made if missing, with the repository's dagster.yaml; set for this process."""
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(Path(__file__).parents[2] / _HOME_FILE, home / _HOME_FILE)
+    profile = _PROFILES.get(os.environ.get("FOOTSTEPS_DAGSTER_PROFILE", ""), _HOME_FILE)
+    shutil.copyfile(Path(__file__).parents[2] / profile, home / _HOME_FILE)
     os.environ["DAGSTER_HOME"] = str(home)
     return home
 
 
-def execute(settings: Settings, declared: Config, as_of: date | None, accept_shrink: bool) -> Night:
-    """Run every step in this process; raises Failed with the first step's sentence where the night broke off."""
+def execute(
+    settings: Settings, declared: Config, as_of: date | None, accept_shrink: bool, *, by_day: bool = False,
+    night_of: date | None = None,
+) -> Night:  # fmt: skip
+    """Run a complete night in this process, or, by day, follow new files to the people they touch.
+
+    `night_of` is the day a night is made for, where it is not today. Raises Failed with the first step's sentence where
+    the run broke off.
+    """
     dagster_home(settings)
     from dagster import DagsterInstance
 
-    from assets.automation import NIGHT_JOB
+    from assets.automation import NIGHT_JOB, today_utc
     from assets.definitions import build_definitions
-    from assets.resources import ACCEPT_SHRINK_TAG, AS_OF_TAG
+    from assets.resources import ACCEPT_SHRINK_TAG, AS_OF_TAG, BY_DAY_TAG, NIGHT_OF_TAG
+    from assets.storage import kept_open
 
-    day = as_of or (None if declared.as_of != "today" else datetime.now(ZoneInfo(declared.time_zone)).date())
-    tags = {AS_OF_TAG: day.isoformat()} if day else {}
+    definitions = build_definitions(settings)
+    job = definitions.resolve_job_def(NIGHT_JOB)
+    tags = {AS_OF_TAG: as_of.isoformat()} if as_of else {}
+    if night_of:
+        tags[NIGHT_OF_TAG] = night_of.isoformat()
     if accept_shrink:
         tags[ACCEPT_SHRINK_TAG] = "true"
-    job = build_definitions(settings).resolve_job_def(NIGHT_JOB)
-    with DagsterInstance.get() as instance, _progress(len(job.graph.node_defs)):
-        result = job.execute_in_process(run_config=WATCHED, instance=instance, tags=tags, raise_on_error=False)
+    selection = _select(definitions, as_of, night_of, by_day, accept_shrink)
+    if selection is not None:
+        job = job.get_subset(
+            asset_selection=frozenset(selection.assets), asset_check_selection=frozenset(selection.checks)
+        )
+        by_day = by_day and len(selection.assets) > 1
+    if by_day and selection is not None:
+        tags[BY_DAY_TAG] = "true"
+    with DagsterInstance.get() as instance, kept_open(instance), _progress(len(job.graph.node_defs)):
+        result = job.execute_in_process(
+            run_config=WATCHED, instance=instance, tags=tags, raise_on_error=False,
+            partition_key=None if selection is not None and not selection.lands else today_utc().isoformat(),
+        )  # fmt: skip
         broken = None if result.success else _why(result)
     refused = _refusals(settings, declared)
     for sentence in refused:
@@ -106,6 +131,29 @@ def execute(settings: Settings, declared: Config, as_of: date | None, accept_shr
         raise Failed(f"the night published nothing: {nothing}") from nothing
     lake = Lake(settings.lake_path)
     return Night(snapshot, _sources(lake, declared), count_quarantined(lake, declared.sources), refused)
+
+
+def _select(
+    definitions: "Definitions", as_of: date | None, night_of: date | None, by_day: bool, accept_shrink: bool
+) -> "Selection | None":
+    """The steps a run needs; None for all. Where nothing is new, what is published is only renewed."""
+    from assets.news import find_news, select_by_day, select_renewal
+    from assets.resources import Night as NightResource
+
+    night: Any = (definitions.resources or {})["night"]
+    assert isinstance(night, NightResource)
+    last = night.last_as_of()
+    if last is None or accept_shrink:
+        return None
+    news = find_news(night)
+    if not news and night.nothing_new() and (as_of is None or as_of == last) and night.is_seen_lately(as_of, night_of):
+        return select_renewal()
+    if not by_day or not news:
+        return None
+    sources = list({new.source.name: new.source for new in news}.values())
+    assets: Any = definitions.assets
+    checks: Any = definitions.asset_checks
+    return select_by_day(assets, checks, sources)
 
 
 def as_document(night: Night) -> dict[str, Any]:

@@ -91,6 +91,7 @@ WORKLOG = declare(
     ("source_name", "record_code"),
     required=("person_id", "worked_at"),
     references=(A_PERSON,),
+    monthly="worked_at",
     readers=("feat",),
 )  # fmt: skip
 
@@ -102,6 +103,7 @@ LEARNING_RECORD = declare(
     ("source_name", "record_code"),
     required=("person_id", "learning_verb", "occurred_at"),
     references=(A_PERSON,),
+    monthly="occurred_at",
     readers=("feat",),
 )  # fmt: skip
 
@@ -113,6 +115,7 @@ FEEDBACK = declare(
     ("source_name", "record_code"),
     required=("person_id", "feedback_kind", "occurred_at"),
     references=(A_PERSON,),
+    monthly="occurred_at",
     readers=("feat",),
 )  # fmt: skip
 
@@ -124,6 +127,7 @@ ASPIRATION = declare(
     ("source_name", "record_code"),
     required=("person_id", "stated_at"),
     references=(A_PERSON,),
+    monthly="stated_at",
     readers=("feat",),
 )  # fmt: skip
 
@@ -167,6 +171,7 @@ SKILL_MENTION = declare(
     ("source_name", "record_code"),
     required=("person_id", "occurred_at"),
     references=(A_PERSON,),
+    monthly="occurred_at",
     readers=("feat",),
 )  # fmt: skip
 
@@ -233,6 +238,7 @@ EVIDENCE = declare(
     ("evidence_id",),
     required=("person_id", "skill_id", "occurred_at", "mode", "amount", "amount_unit"),
     references=(A_PERSON, A_SKILL),
+    monthly="occurred_at",
     readers=("feat", "out"),
 )  # fmt: skip
 

@@ -147,6 +147,7 @@ class Table:
     owner: str = "team:people-analytics"
     retention_days: int | None = None
     readers: tuple[str, ...] = ()
+    monthly: str | None = None  # the moment by whose month the table is kept in files, rewritten only where touched
     version: str = "1.0.0"
 
     def __post_init__(self) -> None:

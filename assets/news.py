@@ -1,0 +1,92 @@
+"""What lies in the landing folder that no run has carried through yet, and which steps a run for it needs.
+
+Belongs here: the comparison of the folder with the ledger, and the selection of steps for a night and for a run by day.
+Does not belong here: landing itself (`pipelines.landing`), when a run is started (`assets.sensors`).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from dagster import AssetCheckKey, AssetChecksDefinition, AssetKey, AssetsDefinition, AssetSpec
+
+from assets.resources import Night
+from assets.step import BY_DAY_KEY
+from pipelines.config import Source
+from pipelines.conform import CORE_OF
+from pipelines.contracts.catalog import EVIDENCE
+from pipelines.contracts.published import PUBLISHED, SNAPSHOT
+from pipelines.landing import fingerprint, landing_files, read_ledger, source_tables
+
+# Who somebody is bears on every table; other exports only on what was done.
+_ABOUT_PEOPLE = ("person", "account")
+_LIVE = ("as_at_night", "own")
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A file of a source whose content the ledger does not know, under the mapping of today."""
+
+    source: Source
+    path: Path
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The assets and checks of a run; `lands` where files are read."""
+
+    assets: tuple[AssetKey, ...]
+    checks: tuple[AssetCheckKey, ...]
+    lands: bool = True
+
+
+def find_news(night: Night, sources: Iterable[Source] | None = None) -> list[NewFile]:
+    """The files that no run has landed or refused yet."""
+    ledger = read_ledger(night.lake)
+    found = []
+    for source in sources or night.config.sources:
+        mine = ledger.filter(pl.col("source_name") == source.name, pl.col("mapping_code") == source.mapping_code)
+        known = set(mine["file_sha256"])
+        files = landing_files(night.landing_folder, source.path)
+        found += [NewFile(source, path) for path in files if fingerprint(path) not in known]
+    return found
+
+
+def select_by_day(
+    assets: Sequence[AssetsDefinition | AssetSpec], checks: Sequence[AssetChecksDefinition], sources: Sequence[Source]
+) -> Selection:
+    """The landing steps of these sources and what follows them by day, with the checks of what they can change.
+
+    Core tables are not judged again: their rows were split by the very rules.
+    """
+    systems = {source.system for source in sources}
+    shapes = {shape for source in sources for shape in source_tables(source)}
+    waiting = {table.name for shape, table in CORE_OF.items() if shape not in shapes}
+    if shapes & set(_ABOUT_PEOPLE):
+        waiting = set()
+    chosen: list[AssetKey] = []
+    beside: list[AssetCheckKey] = []
+    for one in assets:
+        if not isinstance(one, AssetsDefinition):
+            continue  # the ledger, which landing writes
+        names = {key.to_user_string() for key in one.keys}
+        lands = one.op.name.removeprefix("land_") in systems and one.op.name.startswith("land_")
+        live = all(spec.tags.get(BY_DAY_KEY) in _LIVE for spec in one.specs)
+        if lands or (live and not names & waiting):
+            chosen += one.keys
+            beside += one.check_keys
+    judged = {EVIDENCE.name, *(table.name for table in PUBLISHED)}
+    seen = {key.to_user_string() for key in chosen}
+    judging = (
+        key
+        for check in checks
+        for key in check.check_keys
+        if (name := key.asset_key.to_user_string()) in seen and (name in judged or name.startswith("raw_"))
+    )
+    return Selection(tuple(chosen), (*beside, *judging))
+
+
+def select_renewal() -> Selection:
+    """The publication alone: nothing came, so what is published holds for longer."""
+    return Selection((AssetKey(SNAPSHOT.name),), (), lands=False)

@@ -1,0 +1,178 @@
+"""A step of the night: it is run only where something it is made of changed, and for those people only where it can.
+
+Belongs here: the comparison of a step's inputs with its stamp, and what follows for a night and for a run by day.
+Does not belong here: what a step computes; the stamp (`pipelines.stamps`), whose rows changed (`pipelines.changes`).
+
+What a step is made of is what its assets depend on, the day, footsteps.yaml and the code. A complete night makes anew
+whatever differs. A run by day follows new files to the people they touch: steps that name their `own` inputs (of which
+only a person's own rows matter to that person's rows) are made for those people; every other step waits for the night.
+"""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+from dagster import (
+    AssetExecutionContext,
+    AssetsDefinition,
+    AssetSpec,
+    DataVersion,
+    MaterializeResult,
+    MetadataValue,
+    multi_asset,
+)
+
+from assets.automation import follows_its_inputs
+from assets.io import table_of
+from assets.resources import Night
+from pipelines.changes import people_changed
+from pipelines.contracts.table import Table
+from pipelines.stamps import Stamp, code_fingerprint, read_stamp, write_stamp
+
+# The tag that tells what a run by day does with an asset.
+BY_DAY_KEY = "footsteps/by_day"
+# Everything that writes the lake; dagster.yaml lets one run at a time into it.
+POOL = "lake"
+ByDay = Literal["as_at_night", "own", "waits"]
+Results = Iterator[Any]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """How a step may be cut short.
+
+    own: inputs of which only a person's own rows matter. crowd: other people's rows matter too, so that a night makes
+    it whole where anything changed. dated: the day as of which the world is seen matters. columns: of an input, only
+    these matter. by_day: what a run by day does with it.
+    """
+
+    name: str
+    makes: tuple[Table, ...]
+    reads: tuple[str, ...]
+    own: tuple[str, ...] = ()
+    crowd: bool = False
+    dated: bool = True
+    by_day: ByDay = "waits"
+    columns: Mapping[str, tuple[str, ...]] | None = None
+    also: Callable[[Night, AssetExecutionContext], str] | None = None
+
+
+def step(
+    *, name: str, specs: Sequence[AssetSpec], own: Sequence[Table] = (), crowd: bool = False, dated: bool = True,
+    by_day: ByDay | None = None, columns: Mapping[str, tuple[str, ...]] | None = None,
+    also: Callable[[Night, AssetExecutionContext], str] | None = None,
+) -> Callable[[Callable[..., Results]], AssetsDefinition]:  # fmt: skip
+    """`@multi_asset` for a body that yields `night.materialize(…)`; see `Declared` for what else can be said."""
+    declared = Declared(
+        name, tuple(table_of(spec.key.to_user_string()) for spec in specs),
+        tuple(sorted({dep.asset_key.to_user_string() for spec in specs for dep in spec.deps})),
+        tuple(table.name for table in own), crowd, dated, by_day or ("own" if own else "waits"), columns, also,
+    )  # fmt: skip
+
+    def decorate(body: Callable[..., Results]) -> AssetsDefinition:
+        told = [
+            spec.merge_attributes(tags={BY_DAY_KEY: declared.by_day}).replace_attributes(
+                automation_condition=follows_its_inputs()
+            )
+            for spec in specs
+        ]
+        takes_context = "context" in inspect.signature(body).parameters
+
+        @multi_asset(name=name, specs=told, description=body.__doc__, pool=POOL)
+        def run(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
+            def call(scoped: Night) -> Results:
+                return body(context, scoped) if takes_context else body(scoped)
+
+            yield from _make(declared, call, context, night)
+
+        return run
+
+    return decorate
+
+
+def _make(
+    declared: Declared, call: Callable[[Night], Results], context: AssetExecutionContext, night: Night
+) -> Results:
+    root = night.lake.root
+    inputs = inputs_of(declared, context, night)
+    outputs = {table.name: night.lake.content(table) for table in declared.makes}
+    stamp = read_stamp(root, declared.name)
+    if stamp is not None and (dict(stamp.outputs) != outputs or None in outputs.values()):
+        stamp = None  # a table is not the one the stamp speaks of: it broke off, or somebody else wrote it
+    by_day = night.is_by_day(context)
+    people = None
+    if stamp is not None:
+        waits = by_day and declared.by_day == "waits"
+        if waits or (dict(stamp.inputs) == inputs and (by_day or not stamp.for_some)):
+            yield from _kept(declared, stamp)
+            return
+        people = _people_to_make(declared, stamp, inputs, by_day, night)
+        if people is not None and not people:
+            if not by_day:
+                write_stamp(root, Stamp(declared.name, inputs, outputs, stamp.said, stamp.for_some))
+            yield from _kept(declared, stamp)
+            return
+    said: dict[str, dict[str, float]] = {}
+    for result in call(night.about(people, stamp, inputs)):
+        if isinstance(result, MaterializeResult) and result.asset_key is not None:
+            said[result.asset_key.to_user_string()] = numbers_of(result.metadata or {})
+        yield result
+    made_of = inputs
+    if people is not None and by_day:
+        assert stamp is not None
+        made_of = {**stamp.inputs, **{name: inputs[name] for name in declared.own}}
+    now = {table.name: night.lake.content(table) for table in declared.makes}
+    write_stamp(root, Stamp(declared.name, made_of, now, said, declared.crowd and people is not None))
+
+
+def inputs_of(declared: Declared, context: AssetExecutionContext, night: Night) -> dict[str, str | None]:
+    """The fingerprint of each thing the step is made of, by name."""
+    found = {name: night.fingerprint(name, (declared.columns or {}).get(name)) for name in declared.reads}
+    found["code"] = code_fingerprint()
+    found["footsteps.yaml"] = hashlib.sha256(night.config.model_dump_json().encode()).hexdigest()[:16]
+    if declared.dated:
+        day: date = night.as_of(context)
+        found["as_of"] = day.isoformat()
+    if declared.also is not None:
+        found["also"] = declared.also(night, context)
+    return found
+
+
+def _people_to_make(
+    declared: Declared, stamp: Stamp, inputs: Mapping[str, str | None], by_day: bool, night: Night
+) -> frozenset[str] | None:
+    """The people whose rows are to be made anew; None for everybody."""
+    if not declared.own or declared.by_day != "own":
+        return None
+    differing = {name for name in {*inputs, *stamp.inputs} if inputs.get(name) != stamp.inputs.get(name)}
+    if not by_day and (declared.crowd or not differing <= set(declared.own)):
+        return None
+    found: frozenset[str] = frozenset()
+    for name in declared.own:
+        reach = people_changed(night.lake.root, table_of(name), stamp.inputs.get(name), inputs[name])
+        if reach is None:
+            return None
+        found |= reach.people
+    return found
+
+
+def _kept(declared: Declared, stamp: Stamp) -> Iterator[MaterializeResult[None]]:
+    for table in declared.makes:
+        yield kept_result(table.name, stamp)
+
+
+def kept_result(name: str, stamp: Stamp) -> "MaterializeResult[None]":
+    """What the UI is told of a table that was left as it is: the same data version, the same numbers, and that."""
+    content = stamp.outputs.get(name)
+    metadata: dict[str, Any] = {**stamp.said.get(name, {}), "unchanged": MetadataValue.bool(True)}
+    return MaterializeResult(asset_key=name, metadata=metadata, data_version=DataVersion(content) if content else None)
+
+
+def numbers_of(metadata: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers among an asset's metadata, which Dagster plots over time."""
+    plain = {name: getattr(value, "value", value) for name, value in metadata.items()}
+    found = {name: value for name, value in plain.items() if isinstance(value, int | float)}
+    return {name: value for name, value in found.items() if not isinstance(value, bool)}

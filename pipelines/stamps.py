@@ -1,0 +1,63 @@
+"""Stamps: what a step's tables were made of, so that a run can tell whether anything is to be made anew.
+
+Belongs here: the record of a step's inputs and outputs, and the fingerprint of the code.
+Does not belong here: what a run does about a difference (`assets.step`), whose rows differ (`pipelines.changes`).
+"""
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+_FOLDER = ".made_of"
+# Libraries whose next version may compute another last digit.
+_COMPUTING = ("polars", "numpy", "scipy", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What a step's tables were made of.
+
+    inputs: fingerprint by name (a table's content, the day, the configuration, the code). outputs: content by table.
+    said: the numbers told of each table. for_some: since a complete night, rows were made anew for some people only,
+    whose neighbours may see them in another light.
+    """
+
+    step: str
+    inputs: Mapping[str, str | None]
+    outputs: Mapping[str, str | None]
+    said: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    for_some: bool = False
+
+
+def read_stamp(root: Path, step: str) -> Stamp | None:
+    """The stamp of a step in the lake; None where it never finished, or its record is of another form."""
+    try:
+        return Stamp(**json.loads((root / _FOLDER / f"{step}.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_stamp(root: Path, stamp: Stamp) -> None:
+    """Keep the stamp; the last act of a step, so that one that broke off is made anew."""
+    place = root / _FOLDER / f"{stamp.step}.json"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
+    unfinished.write_text(json.dumps(asdict(stamp), sort_keys=True))
+    unfinished.replace(place)
+
+
+@cache
+def code_fingerprint() -> str:
+    """SHA-256 over this project's code and the versions of the libraries that compute: any change makes all anew."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256(" ".join(version(name) for name in _COMPUTING).encode())
+    for package in ("pipelines", "ml", "assets"):
+        for path in sorted((root / package).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

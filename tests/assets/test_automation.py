@@ -1,0 +1,88 @@
+"""What was changed by hand is followed, what is the same is not, and what fails is tried again, but not for ever."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from assets.automation import MOST_ATTEMPTS, follows_its_inputs, night_schedule
+from assets.resources import NIGHT_OF_TAG
+
+FAILS = {"yes": False}
+
+
+@dg.asset
+def table() -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(data_version=dg.DataVersion(VERSION["now"]))
+
+
+VERSION = {"now": "1"}
+
+
+@dg.asset(deps=[table], automation_condition=follows_its_inputs())
+def follower() -> None:
+    if FAILS["yes"]:
+        raise ValueError("no")
+
+
+class Ticks:
+    """An ephemeral instance on which conditions are evaluated tick by tick."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self.instance = instance
+        self.defs = dg.Definitions(assets=[table, follower])
+        self.cursor: Any = None
+
+    def requested(self) -> int:
+        found = dg.evaluate_automation_conditions(defs=self.defs, instance=self.instance, cursor=self.cursor,
+                                                    asset_selection=dg.AssetSelection.assets("follower"))  # fmt: skip
+        self.cursor = found.cursor
+        return found.total_requested
+
+    def make(self, *assets: Any) -> None:
+        dg.materialize(list(assets), instance=self.instance, raise_on_error=False, selection=list(assets))
+
+
+@pytest.fixture
+def ticks() -> Iterator[Ticks]:
+    FAILS["yes"], VERSION["now"] = False, "1"
+    with dg.DagsterInstance.ephemeral() as instance:
+        ticks = Ticks(instance)
+        ticks.make(table)
+        ticks.make(table, follower)
+        ticks.requested()
+        yield ticks
+
+
+def test_nothing_new_nothing_runs(ticks: Ticks) -> None:
+    assert ticks.requested() == 0
+    ticks.make(table)  # made again, with the same content
+    assert ticks.requested() == 0
+
+
+def test_a_table_that_holds_something_else_is_followed_once(ticks: Ticks) -> None:
+    VERSION["now"] = "2"
+    ticks.make(table)
+    assert ticks.requested() == 1
+    ticks.make(follower)
+    assert ticks.requested() == 0
+
+
+def test_a_failed_run_is_retried_but_not_for_ever(ticks: Ticks) -> None:
+    VERSION["now"], FAILS["yes"] = "2", True
+    ticks.make(table)
+    asked = 0
+    for _ in range(10):
+        if ticks.requested():
+            asked += 1
+            ticks.make(follower)
+    assert 2 <= asked <= MOST_ATTEMPTS
+
+
+def test_the_night_is_for_the_day_that_begins_where_the_company_is() -> None:
+    context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 6, 30, 0, 0, tzinfo=UTC))
+    (request,) = list(night_schedule("Europe/Berlin")(context))
+    assert request.tags[NIGHT_OF_TAG] == date(2026, 6, 30).isoformat()
+    assert request.run_key == "2026-06-30"

@@ -1,0 +1,67 @@
+"""A file by day reaches the people it touches and nobody else, with the rows a whole night would have made."""
+
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from conftest import END, DemoNight
+
+from assets.commands.bench_nights import people_that_differ, write_more_work
+from assets.commands.night import execute, load_config
+from assets.commands.saying import settings_of
+from pipelines.contracts.catalog import EVIDENCE
+from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD
+from pipelines.contracts.published import NEXT_SKILL
+from pipelines.lake import Lake
+from pipelines.publish.snapshot import current_snapshot
+
+
+def run(root: Path, day: date, *, by_day: bool = False) -> pl.DataFrame:
+    settings = settings_of(root)
+    execute(settings, load_config(settings), day, False, by_day=by_day)
+    return current_snapshot(settings.published_path).scan(NEXT_SKILL.name).collect()
+
+
+@pytest.fixture
+def root(demo_night: DemoNight, tmp_path: Path) -> Path:
+    folder = tmp_path / "one"
+    shutil.copytree(demo_night.settings.root, folder, ignore=shutil.ignore_patterns("dagster_home"))
+    return folder
+
+
+def test_by_day_the_touched_people_have_the_rows_of_a_night_and_the_others_keep_theirs(
+    root: Path, tmp_path: Path
+) -> None:
+    before = current_snapshot(root / "published").scan(NEXT_SKILL.name).collect()
+    version = Lake(root / "lake").scan(MODEL_CARD).collect()["model_version"].to_list()
+    touched = write_more_work(settings_of(root), people=5, day=END, seed=3)
+    other = tmp_path / "other"
+    shutil.copytree(root, other)
+    after = run(root, END, by_day=True)
+    changed = set(people_that_differ(before, after))
+    assert 1 <= len(changed) <= touched == 5
+    # the same files in a complete night, with the same model, nothing kept from before
+    shutil.rmtree(other / "lake" / ".made_of")
+    night = run(other, END)
+    by_day, whole = Lake(root / "lake"), Lake(other / "lake")
+    for lake in (by_day, whole):
+        assert lake.scan(MODEL_CARD).collect()["model_version"].to_list() == version
+    for table in (EVIDENCE, MASTERY, CANDIDATE):
+        rows = [lake.scan(table).filter(pl.col("person_id").is_in(changed)).collect() for lake in (by_day, whole)]
+        assert rows[0].sort(table.key).equals(rows[1].sort(table.key)), table.name
+    mine = [frame.filter(pl.col("person_id").is_in(changed)) for frame in (after, night)]
+    assert not set(people_that_differ(mine[0], mine[1]))
+    # and the night that follows the day makes everything as if the day had not been
+    last = run(root, END)
+    assert not set(people_that_differ(last, night))
+    assert by_day.content(EVIDENCE) == whole.content(EVIDENCE)
+
+
+def test_a_night_with_nothing_new_only_renews_what_is_published(root: Path) -> None:
+    before = current_snapshot(root / "published")
+    run(root, END)
+    assert current_snapshot(root / "published").tables == before.tables
+    later = run(root, END + timedelta(days=1))
+    assert later["as_of"].unique().to_list() == [END + timedelta(days=1)]

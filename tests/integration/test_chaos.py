@@ -1,0 +1,13 @@
+"""Nights killed at random moments and on a full disk lose nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from assets.commands.bench_chaos import disturb_nights
+
+
+@pytest.mark.slow
+def test_readers_ledger_and_the_next_night_survive_kills_and_a_full_disk(tmp_path: Path) -> None:
+    found = disturb_nights(tmp_path, people=60, kills=3, seed=11)
+    assert found.holds, found

@@ -1,0 +1,99 @@
+"""Whose rows changed is known from one content of a table to another, and a merge rewrites no more than it must."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipelines.changes import people_changed
+from pipelines.contracts.catalog import ASPIRATION
+from pipelines.lake import ContractBroken, Lake
+
+
+def wishes(*rows: tuple[str, str, str, int, str]) -> pl.DataFrame:
+    """source, record, person, month and file of each wish."""
+    return pl.DataFrame(
+        [
+            {"source_name": source, "record_code": record, "person_id": person, "skill_text": "SQL", "wish_weight": 1.0,
+             "stated_at": datetime(2026, month, 1, tzinfo=UTC), "file_sha256": file, "row_number": 1}
+            for source, record, person, month, file in rows
+        ],
+        schema=ASPIRATION.schema,
+    )  # fmt: skip
+
+
+FIRST = wishes(("w", "1", "anna", 1, "f"), ("w", "2", "ben", 2, "f"), ("w", "3", "anna", 2, "f"))
+
+
+def test_a_table_is_kept_in_one_file_a_month_of_its_events(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.write(ASPIRATION, FIRST)
+    assert [path.stem for path in lake.files(ASPIRATION)] == ["2026-01", "2026-02"]
+    assert lake.scan(ASPIRATION).collect().height == 3
+
+
+def test_a_merge_rewrites_only_the_months_it_touches(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.write(ASPIRATION, FIRST)
+    before = lake.file(ASPIRATION, "2026-01").stat().st_mtime_ns
+    lake.merge(ASPIRATION, wishes(("w", "2", "ben", 3, "g")), pl.DataFrame({"record_code": ["2"]}))
+    assert lake.file(ASPIRATION, "2026-01").stat().st_mtime_ns == before
+    assert lake.scan(ASPIRATION).select("record_code", pl.col("stated_at").dt.month()).collect().rows() == [
+        ("1", 1), ("3", 2), ("2", 3),
+    ]  # fmt: skip
+
+
+def test_a_merge_leaves_what_a_whole_write_would_leave(tmp_path: Path) -> None:
+    merged, whole = Lake(tmp_path / "a"), Lake(tmp_path / "b")
+    merged.write(ASPIRATION, FIRST)
+    merged.merge(ASPIRATION, wishes(("w", "2", "ben", 1, "g")), pl.DataFrame({"person_id": ["ben"]}))
+    whole.write(ASPIRATION, wishes(("w", "1", "anna", 1, "f"), ("w", "2", "ben", 1, "g"), ("w", "3", "anna", 2, "f")))
+    assert merged.content(ASPIRATION) == whole.content(ASPIRATION)
+
+
+def test_who_changed_is_told_over_several_changes_and_not_further_back_than_the_record(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.write(ASPIRATION, FIRST)
+    start = lake.content(ASPIRATION)
+    lake.merge(ASPIRATION, wishes(("w", "2", "ben", 3, "g")), pl.DataFrame({"record_code": ["2"]}))
+    middle = lake.content(ASPIRATION)
+    lake.merge(ASPIRATION, wishes(("w", "4", "cleo", 3, "g")), pl.DataFrame({"record_code": ["4"]}))
+    now = lake.content(ASPIRATION)
+    reach = people_changed(tmp_path, ASPIRATION, start, now)
+    later = people_changed(tmp_path, ASPIRATION, middle, now)
+    assert reach is not None
+    assert later is not None
+    assert (reach.people, later.people) == ({"ben", "cleo"}, {"cleo"})
+    assert people_changed(tmp_path, ASPIRATION, "another", now) is None
+
+
+def test_a_record_that_moves_to_another_person_touches_both(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.write(ASPIRATION, FIRST)
+    start = lake.content(ASPIRATION)
+    lake.merge(ASPIRATION, wishes(("w", "2", "cleo", 2, "g")), pl.DataFrame({"record_code": ["2"]}))
+    reach = people_changed(tmp_path, ASPIRATION, start, lake.content(ASPIRATION))
+    assert reach is not None
+    assert reach.people == {"ben", "cleo"}
+
+
+def test_the_same_rows_out_of_a_newer_export_touch_nobody(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.write(ASPIRATION, FIRST)
+    start = lake.content(ASPIRATION)
+    lake.write(ASPIRATION, FIRST.with_columns(file_sha256=pl.lit("newer")))
+    reach = people_changed(tmp_path, ASPIRATION, start, lake.content(ASPIRATION))
+    assert lake.content(ASPIRATION) != start
+    assert reach is not None
+    assert not reach.people
+
+
+def test_a_merge_that_breaks_the_contract_leaves_the_table(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.write(ASPIRATION, FIRST)
+    start = lake.content(ASPIRATION)
+    nobody = wishes(("w", "2", "ben", 3, "g")).with_columns(person_id=pl.lit(None, pl.String))
+    with pytest.raises(ContractBroken, match=r"person_id\|not_null"):
+        lake.merge(ASPIRATION, nobody, pl.DataFrame({"record_code": ["2"]}))
+    assert lake.content(ASPIRATION) == start
