@@ -41,10 +41,10 @@ STEP_COLUMNS = ("person_id", "skill_id", "reached_at")
 _FINISHED = ("completed", "passed", "attended")
 
 
-def learn_from(night: Night, as_of: date) -> Lesson:
-    """What the night's tables hold for learning, as of that day."""
+def learn_from(night: Night, as_of: date, *, with_wishes: bool = False) -> Lesson:
+    """What the night's tables hold for learning, as of that day; with wishes only to measure what they are worth."""
     steps, horizon = night.read(REACHED_STEP), night.config.policy.horizon_days
-    extra = extra_features(night, steps)
+    extra = extra_features(night, steps, with_wishes=with_wishes)
     recipe = fingerprint_recipe(horizon, extra)
     names = step_names(steps, night.read(SKILL))
     version = hashlib.sha256(recipe.encode())
@@ -62,16 +62,22 @@ def as_events(steps: pl.DataFrame) -> pl.DataFrame:
     return steps.select("person_id", pl.col("step_id").alias("skill_id"), pl.col("reached_at").alias("ts"))
 
 
-def extra_features(night: Night, steps: pl.DataFrame) -> ExtraFeatures:
-    """What each role and unit took, and what HR, projects, learning, taxonomy and wishes say of a pair."""
+def extra_features(night: Night, steps: pl.DataFrame, *, with_wishes: bool = False) -> ExtraFeatures:
+    """What each role and unit took, and what HR, projects, learning and taxonomy say of a pair."""
     groups = GroupPopularity(as_events(steps), memberships(night.read(PERSON), night.read(ROLE_PERIOD)))
-    return Together((groups, flow_features(flow_tables(night, steps))))
+    return Together((groups, flow_features(flow_tables(night, steps, with_wishes=with_wishes))))
 
 
-def flow_tables(night: Night, steps: pl.DataFrame) -> FlowTables:
-    """The core tables that features are made of, the micro-skills found in their texts."""
+def flow_tables(night: Night, steps: pl.DataFrame, *, with_wishes: bool = False) -> FlowTables:
+    """The core tables that features are made of, the micro-skills found in their texts.
+
+    Wishes order a list as the motive `autonomy`, by declared policy. A model that saw them too would count them twice,
+    and nobody could be told what a wish of theirs moves (`ml.counterfactual`) without asking it again; and it ranked no
+    better with them.
+    """
     taxonomy = Taxonomy(*(night.read(table) for table in (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE)))
     learning = night.read(LEARNING_RECORD).with_columns(pl.coalesce("skill_text", "course_name").alias("skill_text"))
+    wishes = _named(night.read(ASPIRATION), taxonomy)
     return FlowTables(
         people=night.read(PERSON).select("person_id", "role_name", "hired_date"),
         role_periods=night.read(ROLE_PERIOD).select("person_id", "role_name", "started_date", "ended_date"),
@@ -87,10 +93,7 @@ def flow_tables(night: Night, steps: pl.DataFrame) -> FlowTables:
         steps=steps.select(*STEP_COLUMNS),
         prerequisites=taxonomy.prerequisites,
         capabilities=taxonomy.skills.select("skill_id", "capability_id"),
-        # Wishes order a list as the motive `autonomy`, by declared policy. A model that saw them too would count them
-        # twice, and nobody could be told what a wish of theirs moves (`ml.counterfactual`) without asking it again.
-        wishes=_named(night.read(ASPIRATION), taxonomy)
-        .select("person_id", "skill_id", "stated_at", "wish_weight").clear(),
+        wishes=wishes.select("person_id", "skill_id", "stated_at", "wish_weight") if with_wishes else None,
     )  # fmt: skip
 
 

@@ -154,12 +154,13 @@ class FlowTables:
     steps: pl.DataFrame  # person_id, skill_id, reached_at: when each micro-skill was first held
     prerequisites: pl.DataFrame  # skill_id, requires_skill_id
     capabilities: pl.DataFrame  # skill_id, capability_id
-    wishes: pl.DataFrame  # person_id, skill_id, stated_at, wish_weight
+    wishes: pl.DataFrame | None = None  # person_id, skill_id, stated_at, wish_weight; None where they are no features
 
 
 def flow_features(tables: FlowTables) -> FlowFeatures:
     """All features of the flow's tables; those of empty tables are 0 everywhere, so the list is always the same."""
-    marks = (*_hr(tables), *_projects(tables), *_learning(tables), *_taxonomy(tables), *_wishes(tables))
+    wished = () if tables.wishes is None else _wishes(tables.wishes)
+    marks = (*_hr(tables), *_projects(tables), *_learning(tables), *_taxonomy(tables), *wished)
     return FlowFeatures(marks, tables.capabilities.select("skill_id", "capability_id").unique("skill_id"))
 
 
@@ -241,8 +242,8 @@ def _taxonomy(tables: FlowTables) -> tuple[Marks, ...]:
     )  # fmt: skip
 
 
-def _wishes(tables: FlowTables) -> tuple[Marks, ...]:
-    rows = tables.wishes.drop_nulls("skill_id").select(
+def _wishes(wishes: pl.DataFrame) -> tuple[Marks, ...]:
+    rows = wishes.drop_nulls("skill_id").select(
         "person_id", "skill_id", _moment("stated_at").alias("ts"), pl.col("wish_weight").fill_null(1.0).alias("value")
     )
     return (Marks(Feature("wish_weight", "wishes", "how much the person last said to want it"), rows, "latest"),)

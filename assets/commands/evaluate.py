@@ -59,7 +59,7 @@ def evaluate_company(settings: Settings, asked: Asked) -> None:
     if not len(days):
         raise Failed("no night has run here: run `footsteps run`, or give a history file")
     night = Night(data_root=str(settings.root), config_path=str(settings.config_path), landing_path=str(settings.root))
-    lesson = learn_from(night, days[0])
+    lesson = learn_from(night, days[0], with_wishes=True)
     company = night.config.company
     _measure(asked, lesson.events, company, lesson.horizon_days, names=lesson.names, extra_features=lesson.extra,
              requires=lesson.requires, repeatable=lesson.repeatable)  # fmt: skip
