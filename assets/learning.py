@@ -87,7 +87,10 @@ def flow_tables(night: Night, steps: pl.DataFrame) -> FlowTables:
         steps=steps.select(*STEP_COLUMNS),
         prerequisites=taxonomy.prerequisites,
         capabilities=taxonomy.skills.select("skill_id", "capability_id"),
-        wishes=_named(night.read(ASPIRATION), taxonomy).select("person_id", "skill_id", "stated_at", "wish_weight"),
+        # Wishes order a list as the motive `autonomy`, by declared policy. A model that saw them too would count them
+        # twice, and nobody could be told what a wish of theirs moves (`ml.counterfactual`) without asking it again.
+        wishes=_named(night.read(ASPIRATION), taxonomy)
+        .select("person_id", "skill_id", "stated_at", "wish_weight").clear(),
     )  # fmt: skip
 
 

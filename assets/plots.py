@@ -24,12 +24,11 @@ def draw_ranking(models: Sequence[ModelResult]) -> bytes:
 
     def draw(axes: "Axes") -> None:
         values = [one.ndcg_at_10 for one in ordered]
-        misses = [[one.ndcg_at_10 - one.ndcg_at_10_low for one in ordered],
-                  [one.ndcg_at_10_high - one.ndcg_at_10 for one in ordered]]  # fmt: skip
+        misses = _misses(values, [(one.ndcg_at_10_low, one.ndcg_at_10_high) for one in ordered])
         colours = [OWN if one.model == OURS else OTHER for one in ordered]
         bars = axes.barh([one.model for one in ordered], values, color=colours, xerr=misses, ecolor=INK)
         axes.bar_label(bars, [f"  {value:.3f}" for value in values], color=INK)
-        axes.set_xlim(0, 1.15 * max((one.ndcg_at_10_high for one in ordered), default=1.0))
+        axes.set_xlim(0, 1.15 * max((one.ndcg_at_10_high for one in ordered), default=0.0) or 1.0)
         axes.set_xlabel("NDCG@10 with its 95 % interval over people")
 
     return _draw(draw, height=0.38 * len(ordered) + 1.1)
@@ -71,7 +70,7 @@ def draw_ablation(ablation: Sequence[Ablation]) -> bytes:
 
     def draw(axes: "Axes") -> None:
         values = [one.loss for one in ordered]
-        misses = [[one.loss - one.low for one in ordered], [one.high - one.loss for one in ordered]]
+        misses = _misses(values, [(one.low, one.high) for one in ordered])
         colours = [OWN if one.low > 0 else OTHER for one in ordered]
         axes.barh([one.family for one in ordered], values, color=colours, xerr=misses, ecolor=INK)
         axes.axvline(0.0, color=INK, linewidth=1)
@@ -100,6 +99,15 @@ def describe_ablation(ablation: Sequence[Ablation]) -> str:
 def as_source(png: bytes) -> str:
     """The picture as the source of an image, so that a page needs no other file and no network."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def _misses(values: Sequence[float], bounds: Sequence[tuple[float, float]]) -> list[list[float]]:
+    """How far bounds lie below and above; a mean of resamples may lie a hair outside, and no line is drawn there."""
+    pairs = list(zip(values, bounds, strict=True))
+    return [
+        [max(value - low, 0.0) for value, (low, _) in pairs],
+        [max(high - value, 0.0) for value, (_, high) in pairs],
+    ]
 
 
 def _draw(draw: Callable[["Axes"], Any], *, width: float = 7.6, height: float = 4.0) -> bytes:

@@ -122,7 +122,8 @@ def replay(world: World, person: str, change: dict[str, Any] | None) -> pl.DataF
     tables = replace(world.tables, practice=practice_in(evidence), steps=steps.select(*STEP_COLUMNS))
     recommender = replace(world.recommender, extra=Together((groups, flow_features(tables))))
     found = rank_candidates(recommender, steps, mastery, pl.Series([person]), situation.as_of)
-    candidates = world.open_to(with_contributions(found.rename({"prior": "score"})), mastery)
+    # what others accepted comes along, and is not this person's
+    candidates = world.open_to(with_contributions(found.rename({"prior": "score"})), mastery).filter(mine)
     around = replace(
         changed_wishes(situation.around, change),
         mastery=mastery,

@@ -92,6 +92,7 @@ def _find(rows: pl.DataFrame, situation: Situation) -> pl.DataFrame:
     found = pl.concat([by_stage, by_wish], how="diagonal")
     others = rows.join(found, on=("person_id", "skill_id"), how="anti")
     overtaken = moves_by_wish(propose_overtaking(others, rows, situation), situation)
+    # of equal preference the one proposed first: the nearest follower
     best = pl.concat([found, overtaken], how="diagonal").sort("person_id", "rank", "preference", maintain_order=True)
     return best.unique(("person_id", "skill_id"), keep="first", maintain_order=True).drop("preference")
 
@@ -155,9 +156,10 @@ def leaves_by_stage(proposals: pl.DataFrame, situation: Situation) -> pl.DataFra
         pl.col("from_stage").fill_null("none")
     )
     still = eligible_steps(steps, mastery).select(pl.col("person_id").alias("version_id"))
-    gone = versions.join(still, on="version_id", how="anti")
+    gone = versions.join(still, on="version_id", how="anti", maintain_order="left")
     after = steps.select(pl.col("person_id").alias("version_id"), pl.col("from_stage").alias("stage_after"))
-    return _with_effect(gone.join(after, on="version_id", how="left"), pl.lit(None, pl.Int64))
+    known = gone.join(after, on="version_id", how="left", maintain_order="left")
+    return _with_effect(known, pl.lit(None, pl.Int64))
 
 
 def moves_by_wish(proposals: pl.DataFrame, situation: Situation) -> pl.DataFrame:
@@ -174,7 +176,7 @@ def moves_by_wish(proposals: pl.DataFrame, situation: Situation) -> pl.DataFrame
     candidates = candidates.with_columns(pl.col("version_id").alias("person_id")).drop("version_id")
     listed = list_steps(candidates, around, situation.policy)
     after = listed.select(pl.col("person_id").alias("version_id"), "step_id", pl.col("rank").alias("to_rank"))
-    found = versions.join(after, on=("version_id", "step_id"), how="left")
+    found = versions.join(after, on=("version_id", "step_id"), how="left", maintain_order="left")
     return _with_effect(found.filter(pl.col("to_rank").ne_missing(pl.col("rank"))), pl.col("to_rank"))
 
 

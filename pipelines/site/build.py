@@ -81,13 +81,14 @@ def _environment(known: Known) -> jinja2.Environment:
 
 
 def _holders(known: Known, people: list[str]) -> tuple[dict[str, Counter[str]], Counter[str]]:
-    """By unit: people at journeyman or above by micro-skill, and how many people there are."""
+    """By unit: people at journeyman or above by micro-skill, without who hides it, and how many people there are."""
     units = {one: known.people.get(one, {}).get("unit_name") for one in people}
     sizes = Counter(unit for unit in units.values() if unit)
     if not known.snapshot.has(OUT_MASTERY.name):
         return {}, sizes
     named = pl.LazyFrame(list(units.items()), schema={"person_id": pl.String, "unit_name": pl.String}, orient="row")
-    held = known.snapshot.scan(OUT_MASTERY.name).filter(pl.col("stage").is_in(["journeyman", "master"]))
+    is_hidden = pl.col("is_hidden").fill_null(False)
+    held = known.snapshot.scan(OUT_MASTERY.name).filter(pl.col("stage").is_in(["journeyman", "master"]), ~is_hidden)
     counts = held.join(named, on="person_id").group_by("unit_name", "skill_id").len().sort("unit_name", "skill_id")
     holders: dict[str, Counter[str]] = {}
     for unit, skill, count in counts.drop_nulls().collect().iter_rows():

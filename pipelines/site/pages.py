@@ -20,6 +20,7 @@ WHY_NOT = {
     "too_little_evidence": "There is too little evidence to say anything good.",
     "nothing_eligible": "Nothing is open that is not reached already.",
     "opted_out": "You asked for no recommendations.",
+    "all_dismissed": "You sent away everything that is open; it comes back when its time is over.",
 }
 _MOTIVES = {
     "mastery": "how far this step carries you",

@@ -8,11 +8,12 @@ from conftest import DemoNight
 from open_badges import problems_of
 
 from assets.definitions import resources
+from assets.learning import flow_tables
 from assets.replay import check_counterfactuals, read_world, replay
 from assets.resources import Night
 from pipelines.config import read_config
-from pipelines.contracts.catalog import DELIVERY, PERSON
-from pipelines.contracts.learnt import CANDIDATE
+from pipelines.contracts.catalog import ASPIRATION, DELIVERY, PERSON
+from pipelines.contracts.learnt import CANDIDATE, REACHED_STEP
 from pipelines.contracts.published import (
     COUNTERFACTUAL,
     MASTERY_PROOF,
@@ -34,6 +35,11 @@ def test_each_change_applied_to_the_persons_data_does_to_the_row_what_was_said(n
     *kinds, everything = check_counterfactuals(night, 12, lambda done: None)
     assert everything.rows == everything.as_published == everything.hold == 12
     assert sum(one.rows for one in kinds) == 12
+
+
+def test_the_model_sees_no_wish_so_that_a_wish_moves_the_list_and_not_the_candidates(night: Night) -> None:
+    assert night.read(ASPIRATION).height > 0
+    assert flow_tables(night, night.read(REACHED_STEP)).wishes.height == 0
 
 
 def test_most_rows_have_a_change_and_its_sentence(night: Night) -> None:

@@ -1,5 +1,6 @@
 """Features from the flow: counted by hand, and never from what lies at or after the pair's moment."""
 
+from dataclasses import fields
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -127,3 +128,12 @@ def test_several_sources_of_features_are_one() -> None:
     assert both(pairs).columns == [feature.name for feature in both.declared]
     with pytest.raises(ValueError, match="none of these features nominates"):
         both.nominate(np.array(["a"]), np.array([0]), np.array(["fry"]))
+
+
+def test_a_flow_without_rows_gives_zeros_for_every_feature() -> None:
+    full = tables()
+    empty = FlowTables(*(getattr(full, spec.name).clear() for spec in fields(full)))
+    pairs = pl.DataFrame({"person_id": ["a"], "skill_id": ["fry"], "at": [day(20)]})
+    found = flow_features(empty)(pairs)
+    assert found.columns == flow_features(full)(pairs).columns
+    assert found.row(0) == (0.0,) * found.width
