@@ -16,7 +16,7 @@ from assets.step import BY_DAY_KEY
 from pipelines.config import Source
 from pipelines.conform import CORE_OF
 from pipelines.contracts.catalog import EVIDENCE
-from pipelines.contracts.published import PUBLISHED, SNAPSHOT
+from pipelines.contracts.published import NEXT_SKILL, SNAPSHOT
 from pipelines.landing import fingerprint, landing_files, read_ledger, source_tables
 
 # Who somebody is bears on every table; other exports only on what was done.
@@ -58,7 +58,8 @@ def select_by_day(
 ) -> Selection:
     """The landing steps of these sources and what follows them by day, with the checks of what they can change.
 
-    Core tables are not judged again: their rows were split by the very rules.
+    Core tables are not judged again, their rows were split by the very rules; nor is every published one: what stands
+    by itself is enforced as it is written, and a night judges the rest.
     """
     systems = {source.system for source in sources}
     shapes = {shape for source in sources for shape in source_tables(source)}
@@ -73,10 +74,10 @@ def select_by_day(
         names = {key.to_user_string() for key in one.keys}
         lands = one.op.name.removeprefix("land_") in systems and one.op.name.startswith("land_")
         live = all(spec.tags.get(BY_DAY_KEY) in _LIVE for spec in one.specs)
-        if lands or (live and not names & waiting):
+        if lands or (live and not names & waiting) or _follows_publication(one):
             chosen += one.keys
             beside += one.check_keys
-    judged = {EVIDENCE.name, *(table.name for table in PUBLISHED)}
+    judged = {EVIDENCE.name, NEXT_SKILL.name}
     seen = {key.to_user_string() for key in chosen}
     judging = (
         key
@@ -87,6 +88,13 @@ def select_by_day(
     return Selection(tuple(chosen), (*beside, *judging))
 
 
-def select_renewal() -> Selection:
-    """The publication alone: nothing came, so what is published holds for longer."""
-    return Selection((AssetKey(SNAPSHOT.name),), (), lands=False)
+def select_renewal(assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
+    """The publication and its ways in: nothing came, so what is published holds for longer."""
+    ways = [one for one in assets if isinstance(one, AssetsDefinition) and _follows_publication(one)]
+    keys = (AssetKey(SNAPSHOT.name), *(key for one in ways for key in one.keys))
+    return Selection(keys, tuple(key for one in ways for key in one.check_keys), lands=False)
+
+
+def _follows_publication(one: AssetsDefinition) -> bool:
+    """Whether it needs the published snapshot and nothing else: a further way to it."""
+    return set(one.dependency_keys) == {AssetKey(SNAPSHOT.name)}

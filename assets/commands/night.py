@@ -111,7 +111,7 @@ def execute(
         job = job.get_subset(
             asset_selection=frozenset(selection.assets), asset_check_selection=frozenset(selection.checks)
         )
-        by_day = by_day and len(selection.assets) > 1
+        by_day = by_day and selection.lands
     if by_day and selection is not None:
         tags[BY_DAY_TAG] = "true"
     with DagsterInstance.get() as instance, kept_open(instance), _progress(len(job.graph.node_defs)):
@@ -142,17 +142,17 @@ def _select(
 
     night: Any = (definitions.resources or {})["night"]
     assert isinstance(night, NightResource)
+    assets: Any = definitions.assets
+    checks: Any = definitions.asset_checks
     last = night.last_as_of()
     if last is None or accept_shrink:
         return None
     news = find_news(night)
     if not news and night.nothing_new() and (as_of is None or as_of == last) and night.is_seen_lately(as_of, night_of):
-        return select_renewal()
+        return select_renewal(assets)
     if not by_day or not news:
         return None
     sources = list({new.source.name: new.source for new in news}.values())
-    assets: Any = definitions.assets
-    checks: Any = definitions.asset_checks
     return select_by_day(assets, checks, sources)
 
 
