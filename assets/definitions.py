@@ -18,6 +18,7 @@ from assets.companions import companion_assets
 from assets.core import core_assets
 from assets.gate import gate_checks
 from assets.io import LakeIOManager
+from assets.loop import loop_assets
 from assets.model import model_assets
 from assets.news import Selection, select_by_day
 from assets.out import out_assets
@@ -39,7 +40,7 @@ def build_definitions(settings: Settings) -> Definitions:
     config = read_config(settings.config_path)
     assets = [
         *landing_assets(config), *core_assets(config), *capability_assets(), *model_assets(), *out_assets(),
-        *companion_assets(), *snapshot_assets(), *publication_assets(config),
+        *companion_assets(), *snapshot_assets(), *publication_assets(config), *loop_assets(),
     ]  # fmt: skip
     checks = contract_checks(config)
     given = resources(settings, config)

@@ -14,8 +14,10 @@ from pipelines.contracts.catalog import (
     ASPIRATION,
     ASSIGNMENT,
     CONSENT,
+    EXPOSURE,
     FEEDBACK,
     LEARNING_RECORD,
+    OUTCOME,
     PERSON,
     PREFERENCE,
     REPLY,
@@ -40,6 +42,8 @@ CORE_OF: Mapping[ShapeName, Table] = {
     "consent": CONSENT,
     "reply": REPLY,
     "preference": PREFERENCE,
+    "exposure": EXPOSURE,
+    "outcome": OUTCOME,
 }
 
 

@@ -8,6 +8,7 @@ Does not belong here: how a table is made (`pipelines.conform`, `ml`), or where 
 from pipelines.contracts.declaring import A_PERSON, A_SKILL, ORIGIN, declare
 from pipelines.contracts.fields import OWN_WEIGHTS
 from pipelines.contracts.learnt import (
+    ACCEPTANCE,
     CANDIDATE,
     DRIFT,
     EVALUATION,
@@ -16,6 +17,7 @@ from pipelines.contracts.learnt import (
     MODEL_CARD,
     PRECEDENCE,
     REACHED_STEP,
+    SHOWN_STEP,
     TRACING,
 )
 from pipelines.contracts.published import OBEYED, PUBLISHED, SHOWN, SNAPSHOT, WAY_IN
@@ -163,6 +165,28 @@ PREFERENCE = declare(
     readers=("out",),
 )
 
+EXPOSURE = declare(
+    "core_reader__event_exposure",
+    "One row each time a reader of the published tables showed a recommended step to its person.",
+    ("source_name", "record_code", "person_id", "snapshot_id", "skill_id", "to_stage", "shown_rank", "shown_at",
+     "file_sha256", "row_number"),
+    ("source_name", "record_code"),
+    required=("person_id", "snapshot_id", "skill_id", "to_stage", "shown_rank", "shown_at"),
+    references=(A_PERSON,),
+    readers=("model",),
+)  # fmt: skip
+
+OUTCOME = declare(
+    "core_reader__event_outcome",
+    "One row each time something came of a recommended step that was shown.",
+    ("source_name", "record_code", "person_id", "snapshot_id", "skill_id", "to_stage", "outcome_kind", "outcome_at",
+     "file_sha256", "row_number"),
+    ("source_name", "record_code"),
+    required=("person_id", "snapshot_id", "skill_id", "to_stage", "outcome_kind", "outcome_at"),
+    references=(A_PERSON,),
+    readers=("model",),
+)  # fmt: skip
+
 SKILL_MENTION = declare(
     "core_skill__event_skill_mention",
     "One row each time a system said that a person used, learnt or taught a skill.",
@@ -246,8 +270,9 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         DELIVERY, PERSON, ACCOUNT, CONFLICT, ROLE_PERIOD, ASSIGNMENT, WORKLOG, LEARNING_RECORD, FEEDBACK, ASPIRATION,
-        CONSENT, REPLY, PREFERENCE, SKILL_MENTION, SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE, TAXONOMY_RELATION,
+        CONSENT, REPLY, PREFERENCE, SKILL_MENTION, EXPOSURE, OUTCOME, SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE,
+        TAXONOMY_RELATION,
         UNKNOWN_MENTION, EVIDENCE, TRACING, HALF_LIFE, MASTERY, REACHED_STEP, PRECEDENCE,
-        EVALUATION, MODEL_CARD, CANDIDATE, DRIFT, *PUBLISHED, SNAPSHOT, SHOWN, OBEYED, WAY_IN,
+        EVALUATION, MODEL_CARD, CANDIDATE, DRIFT, SHOWN_STEP, ACCEPTANCE, *PUBLISHED, SNAPSHOT, SHOWN, OBEYED, WAY_IN,
     )
 }  # fmt: skip

@@ -331,3 +331,24 @@ _declare("card", pl.String, "Model card: features, window, metrics, versions, se
 _declare("way_name", pl.String, "Way in: how readers reach the table.")
 _declare("location", pl.String, "Where it is: a path, or a schema and table.")
 _declare("way_problem", pl.String, "Why it could not be published there; null where it was.")
+
+# What readers showed, and what came of it
+_declare("shown_rank", pl.Int64, "Place at which the step was shown, the first being 1.", minimum=1)
+_declare("shown_at", TIMESTAMP, "When it was shown.")
+_declare(
+    "outcome_kind",
+    pl.String,
+    "What came of it.",
+    allowed=("accepted", "dismissed", "started", "done"),
+)
+_declare("outcome_at", TIMESTAMP, "When that was.")
+_declare("is_accepted_step", pl.Boolean, "Whether the person took the step up after it was shown.")
+_declare("shown_count", pl.Int64, "Steps shown at this rank.", minimum=0)
+_declare("accepted_count", pl.Int64, "Of these, taken up.", minimum=0)
+_declare("acceptance_share", pl.Float64, "Taken up of those shown.", unit="share", minimum=0, maximum=1)
+_declare("acceptance_low", pl.Float64, "Lower end of its 95 % interval.", unit="share", minimum=0, maximum=1)
+_declare("acceptance_high", pl.Float64, "Upper end of its 95 % interval.", unit="share", minimum=0, maximum=1)
+_declare(
+    "examined_share", pl.Float64, "How much a rank is looked at; 1 for rank 1, null: unknown.", minimum=0, maximum=1
+)
+_declare("step_count", pl.Int64, "Steps shown at this rank and at rank 1, on which that rests.", minimum=0)

@@ -96,3 +96,22 @@ DRIFT = declare(
     retention_days=365,
     readers=("data engineers",),
 )
+
+SHOWN_STEP = declare(
+    "feat_step__event_shown",
+    "One row per snapshot, person and step that a reader showed: at which rank, and whether it was taken up.",
+    ("snapshot_id", "person_id", "skill_id", "to_stage", "shown_rank", "shown_at", "is_accepted_step"),
+    ("snapshot_id", "person_id", "skill_id", "to_stage"),
+    required=("shown_rank", "shown_at", "is_accepted_step"),
+    readers=("model",),
+)
+
+ACCEPTANCE = declare(
+    "model_reader__event_acceptance",
+    "One row per rank at which steps were shown: acceptance with its interval, and how much the rank is looked at.",
+    ("shown_rank", "shown_count", "accepted_count", "acceptance_share", "acceptance_low", "acceptance_high",
+     "examined_share", "step_count"),
+    ("shown_rank",),
+    required=("shown_count", "accepted_count"),
+    readers=("data engineers",),
+)  # fmt: skip

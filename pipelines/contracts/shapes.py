@@ -16,6 +16,7 @@ from pipelines.contracts.table import RowRule, Table
 ShapeName = Literal[
     "person", "account", "role_period", "assignment", "worklog",
     "learning_record", "feedback", "aspiration", "skill_mention", "consent", "reply", "preference",
+    "exposure", "outcome",
 ]  # fmt: skip
 
 # Which columns tell whose row it is, in the order of trust.
@@ -197,6 +198,22 @@ SHAPES: dict[ShapeName, Shape] = {
             ("record_code", *_WHO, "is_opted_out", "stated_at", "changed_at"),
             required=("is_opted_out", "stated_at"),
             row_rules=(_names_a_person(), _is_plausible("stated_at")),
+        ),
+        Shape(
+            "exposure",
+            "event",
+            "One row each time a reader of the published tables showed a recommended step to its person.",
+            ("record_code", *_WHO, "snapshot_id", "skill_id", "to_stage", "shown_rank", "shown_at", "changed_at"),
+            required=("snapshot_id", "skill_id", "to_stage", "shown_rank", "shown_at"),
+            row_rules=(_names_a_person(), _is_plausible("shown_at")),
+        ),
+        Shape(
+            "outcome",
+            "event",
+            "One row each time something came of a recommended step that was shown.",
+            ("record_code", *_WHO, "snapshot_id", "skill_id", "to_stage", "outcome_kind", "outcome_at", "changed_at"),
+            required=("snapshot_id", "skill_id", "to_stage", "outcome_kind", "outcome_at"),
+            row_rules=(_names_a_person(), _is_plausible("outcome_at")),
         ),
     )
 }  # fmt: skip

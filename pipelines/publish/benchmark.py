@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -185,7 +186,7 @@ def _postgresql(folder: Path, people: int, rows_each: int, repeats: int, progres
                 copy_parquet(connection, path, "public", "bare")
                 connection.commit()
                 bare.append(time.perf_counter() - start)
-                swap.append(_timed(lambda one=snapshot: publish_postgresql(one, uri)))
+                swap.append(_timed(partial(publish_postgresql, snapshot, uri)))
     except NoServerInstalled as missing:
         progress(str(missing))
         return []

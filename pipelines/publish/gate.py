@@ -149,7 +149,7 @@ def _addresses(frame: pl.DataFrame) -> int:
     if not texts or not frame.height:
         return 0
     # few texts differ, and most columns are ids: each text is looked at once
-    return sum(frame[name].unique().drop_nulls().str.contains(_ADDRESS).sum() for name in texts)
+    return sum(frame[name].unique().drop_nulls().str.contains(_ADDRESS).to_list().count(True) for name in texts)
 
 
 def _calibration_errors(card: Any) -> Iterator[float]:

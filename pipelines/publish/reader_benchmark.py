@@ -1,4 +1,4 @@
-"""Readers while publications go on: does any of them ever see a torn, an empty or a mixed snapshot?
+"""Readers while publications go on: none of them may ever see a torn, an empty or a mixed snapshot.
 
 Belongs here: the readers of each way in, and the count of what they saw, for `footsteps bench readers`.
 Does not belong here: what publishing costs (`benchmark`).

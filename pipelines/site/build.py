@@ -57,8 +57,8 @@ def _write_pages(known: Known, folder: Path) -> None:
         (folder / "people" / page.file).write_text(person.render(page=page, root="../"))
     teams = team_pages(known, *_holders(known, people))
     team = environment.get_template("team.html.j2")
-    for page in teams:
-        (folder / "teams" / page.file).write_text(team.render(page=page, root="../"))
+    for one_team in teams:
+        (folder / "teams" / one_team.file).write_text(team.render(page=one_team, root="../"))
     (folder / "night.html").write_text(
         environment.get_template("night.html.j2").render(page=night_page(known), root="")
     )

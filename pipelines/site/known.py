@@ -119,7 +119,9 @@ def shown_columns(table: Table) -> list[tuple[str, str]]:
     return [
         (column.name, heading(column.name))
         for column in table.columns
-        if column.name not in STAMPS and column.personal is not Personal.TEXT
+        if column.name not in STAMPS
+        and column.personal is not Personal.TEXT
+        and not column.name.endswith(("_draft", "_sha256", "evidence_id"))
     ]
 
 

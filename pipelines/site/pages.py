@@ -87,7 +87,8 @@ def person_page(known: Known, person: OfPerson) -> PersonPage:
     """The page of one person."""
     about = known.people.get(person.person_id, {})
     reason = person.steps[0]["no_recommendation_reason"] if person.steps else "too_little_evidence"
-    used = {"out__companion"}
+    # companions stand beside their steps; evidence is counted by source at the end of the page
+    used = {"out__companion", "out__evidence"}
     return PersonPage(
         file=page_name(person.person_id),
         name=known.person_name(person.person_id),
@@ -120,7 +121,7 @@ def _step(known: Known, row: Row, person: OfPerson) -> Step:
     return Step(
         rank=row["rank"],
         title=skill,
-        kind=_KINDS.get(row["kind"], row["kind"]),
+        kind=_KINDS[row["kind"]],
         stages=row["from_stage"] if row["kind"] == "refresh" else f"{row['from_stage']} → {row['to_stage']}",
         chance=chance,
         explanation=row["explanation"] or "",
@@ -204,23 +205,33 @@ def team_pages(known: Known, holders: dict[str, Counter[str]], sizes: Counter[st
         found = holders.get(unit, Counter())
         touched = {known.skills[skill].get("capability_name") for skill in found if skill in known.skills}
         around = [one for one, row in known.skills.items() if row.get("capability_name") in touched and not found[one]]
-        name = lambda skill: str(known.skills.get(skill, {}).get("capability_name") or "")  # noqa: E731
         pages.append(
             TeamPage(
                 file=page_name(unit),
                 name=unit,
                 people=people,
-                holds=[(known.skill_name(skill), name(skill), _few(found[skill])) for skill in _told(known, found)],
-                lacks=[(known.skill_name(skill), name(skill)) for skill in around],
+                holds=[
+                    (known.skill_name(skill), _capability_of(known, skill), _few(found[skill]))
+                    for skill in _told(known, found)
+                ],
+                lacks=[(known.skill_name(skill), _capability_of(known, skill)) for skill in around],
             )
         )
     return pages
 
 
+def _capability_of(known: Known, skill_id: str) -> str:
+    return str(known.skills.get(skill_id, {}).get("capability_name") or "")
+
+
 def _told(known: Known, found: Counter[str]) -> list[str]:
     """Most held first; counts that are not told come last by name, so that their order tells nothing either."""
     return sorted(
-        found, key=lambda skill: (-found[skill] if found[skill] >= SMALLEST_TEAM else 0, known.skill_name(skill))
+        found,
+        key=lambda skill: (
+            -found[skill] if found[skill] >= SMALLEST_TEAM else 0,
+            known.skill_name(skill),
+        ),
     )
 
 

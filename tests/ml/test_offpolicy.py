@@ -1,0 +1,130 @@
+"""What was shown and what came of it: labels, acceptance by rank, and position bias that is told apart from merit."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ml.offpolicy import (
+    accept_by_rank,
+    count_unmatched,
+    estimate_acceptance,
+    label_exposures,
+    measure_position_bias,
+)
+
+AT = datetime(2025, 6, 30, 9, tzinfo=UTC)
+STEP = {"snapshot_id": "s0", "person_id": "ann", "skill_id": "sql", "to_stage": "apprentice"}
+
+
+def exposures(*rows: dict[str, object]) -> pl.DataFrame:
+    return pl.DataFrame([{**STEP, "shown_rank": 1, "shown_at": AT, **row} for row in rows])
+
+
+def outcomes(*rows: dict[str, object]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [{**STEP, "outcome_kind": "accepted", "outcome_at": AT + timedelta(hours=1), **row} for row in rows]
+    )
+
+
+def test_an_outcome_belongs_to_the_exposure_of_its_snapshot_person_and_step() -> None:
+    shown = exposures({}, {"person_id": "bob"}, {"snapshot_id": "s1"}, {"skill_id": "go"}, {"to_stage": "master"})
+    labels = label_exposures(shown, outcomes({}))
+    assert labels.filter("is_accepted").select("snapshot_id", "person_id", "skill_id", "to_stage").to_dicts() == [STEP]
+    assert labels.height == 5
+
+
+def test_dismissing_is_no_acceptance_and_what_came_before_the_showing_is_no_answer() -> None:
+    early = {"outcome_at": AT - timedelta(hours=1)}
+    assert not label_exposures(exposures({}), outcomes({"outcome_kind": "dismissed"}))["is_accepted"].any()
+    assert not label_exposures(exposures({}), outcomes(early))["is_accepted"].any()
+    assert label_exposures(exposures({}), outcomes(early, {"outcome_kind": "done"}))["is_accepted"].all()
+
+
+def test_a_step_shown_twice_counts_once_where_it_was_shown_first() -> None:
+    shown = exposures({"shown_rank": 3, "shown_at": AT + timedelta(minutes=1)}, {"shown_rank": 2})
+    labels = label_exposures(shown, outcomes({}, {"outcome_kind": "done"}))
+    assert labels.select("shown_rank", "is_accepted").rows() == [(2, True)]
+
+
+def test_outcomes_that_nobody_was_shown_anything_for_are_counted() -> None:
+    assert count_unmatched(exposures({}), outcomes({}, {"skill_id": "go"}, {"person_id": "bob"})) == 2
+
+
+def test_acceptance_by_rank_with_its_wilson_interval() -> None:
+    labels = pl.DataFrame({"shown_rank": [1] * 10 + [2] * 4, "is_accepted": [True] * 5 + [False] * 9})
+    first, second = accept_by_rank(labels).to_dicts()
+    assert (first["shown_count"], first["accepted_count"], first["acceptance_share"]) == (10, 5, 0.5)
+    assert first["acceptance_low"] == pytest.approx(0.2366, abs=1e-4)
+    assert first["acceptance_high"] == pytest.approx(0.7634, abs=1e-4)
+    assert (second["acceptance_share"], second["acceptance_low"]) == (0.0, 0.0)
+    assert second["acceptance_high"] == pytest.approx(0.4899, abs=1e-4)
+
+
+LOOKED_AT = {1: 1.0, 2: 0.6, 3: 0.3}
+
+
+def shuffled(people: int, seed: int = 3) -> pl.DataFrame:
+    """Each person is shown three of eight steps in random order; a step's merit is its own, a rank is looked at as
+    LOOKED_AT says, and only what is looked at can be accepted."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for person in range(people):
+        for rank, skill in enumerate(rng.permutation(8)[:3], start=1):
+            accepted = rng.random() < LOOKED_AT[rank] * (0.2 + 0.08 * skill)
+            rows.append(
+                {
+                    **STEP,
+                    "person_id": f"p{person:05d}",
+                    "skill_id": f"s{skill}",
+                    "shown_rank": rank,
+                    "is_accepted": bool(accepted),
+                }
+            )
+    return pl.DataFrame(rows)
+
+
+def test_position_bias_is_found_where_steps_were_shown_at_several_ranks() -> None:
+    bias = measure_position_bias(shuffled(20_000))
+    for row in bias.to_dicts():
+        assert row["examined_share"] == pytest.approx(LOOKED_AT[row["shown_rank"]], abs=0.04)
+        assert row["step_count"] == 8
+
+
+def test_position_bias_is_unknown_where_order_never_varied() -> None:
+    fixed = pl.DataFrame([
+        {**STEP, "person_id": f"p{n}", "skill_id": f"s{rank}", "shown_rank": rank, "is_accepted": rank == 1}
+        for n in range(50) for rank in (1, 2, 3)
+    ])  # fmt: skip
+    assert measure_position_bias(fixed)["examined_share"].to_list() == [1.0, None, None]
+
+
+def test_the_estimate_for_another_order_is_what_that_order_gets() -> None:
+    labels = shuffled(20_000)
+    best_first = labels.with_columns(
+        pl.col("skill_id").rank("ordinal", descending=True).over("person_id").cast(pl.Int64).alias("rank")
+    )
+    ranks = best_first.select("snapshot_id", "person_id", "skill_id", "to_stage", "rank")
+    found = estimate_acceptance(labels, measure_position_bias(labels), ranks)
+    assert found is not None
+    merit = best_first["skill_id"].str.slice(1).cast(pl.Float64) * 0.08 + 0.2
+    truth = (merit * best_first["rank"].replace_strict(LOOKED_AT, return_dtype=pl.Float64)).mean()
+    assert found.low <= truth <= found.high
+    assert found.share > labels["is_accepted"].mean()
+    assert (found.people, found.rows) == (20_000, 60_000)
+
+
+def test_shown_as_it_was_the_estimate_is_what_was_seen() -> None:
+    labels = shuffled(500)
+    ranks = labels.select("snapshot_id", "person_id", "skill_id", "to_stage", rank="shown_rank")
+    found = estimate_acceptance(labels, measure_position_bias(labels), ranks)
+    assert found is not None
+    assert found.share == pytest.approx(labels["is_accepted"].mean())
+    assert found.low < found.share < found.high
+
+
+def test_where_nothing_is_known_of_the_ranks_there_is_no_estimate() -> None:
+    labels = shuffled(10).filter(pl.col("shown_rank") == 3)
+    ranks = labels.select("snapshot_id", "person_id", "skill_id", "to_stage", rank=pl.lit(1, pl.Int64))
+    assert estimate_acceptance(labels, measure_position_bias(labels), ranks) is None
