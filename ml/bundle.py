@@ -18,6 +18,7 @@ import sklearn
 import skops
 import skops.io
 
+from ml.calibration import Bin, Reliability
 from ml.card import Card, describe_card
 from ml.features import FEATURES, ExtraFeatures, Feature
 from ml.recommender import Recommender
@@ -49,7 +50,10 @@ class BundleError(ValueError):
     """The bundle cannot be used, and the message says why and what to do."""
 
 
-def save_bundle(recommender: Recommender, folder: Path, *, metrics: Mapping[str, float] | None = None) -> Card:
+def save_bundle(
+    recommender: Recommender, folder: Path, *, metrics: Mapping[str, float] | None = None,
+    reliability: Reliability | None = None,
+) -> Card:  # fmt: skip
     """Write model and card into the folder (made if missing) and return the card. The card comes last: no card, no
     bundle."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,6 +79,7 @@ def save_bundle(recommender: Recommender, folder: Path, *, metrics: Mapping[str,
         metrics=dict(metrics or {}),
         versions=_versions(),
         types=tuple(sorted(set(skops.io.get_untrusted_types(data=blob)) & set(TRUSTED))),
+        reliability=reliability,
     )
     (folder / MODEL_FILE).write_bytes(blob)
     (folder / PAGE_FILE).write_text(describe_card(card))
@@ -96,9 +101,14 @@ def read_card(folder: Path) -> Card:
     try:
         features = tuple(Feature(**feature) for feature in said.pop("features"))
         lists = {name: tuple(said[name]) for name in ("extra_features", "types")}
-        return Card(**{**said, "features": features, **lists})
+        reliability = _read_reliability(said.get("reliability"))
+        return Card(**{**said, "features": features, **lists, "reliability": reliability})
     except (KeyError, TypeError) as error:
         raise BundleError(f"{folder.name}/{CARD_FILE} has missing or unknown entries: train again") from error
+
+
+def _read_reliability(said: dict[str, Any] | None) -> Reliability | None:
+    return None if said is None else Reliability(**{**said, "bins": tuple(Bin(**one) for one in said["bins"])})
 
 
 def load_bundle(folder: Path, *, extra_features: ExtraFeatures | None = None) -> Recommender:

@@ -5,6 +5,7 @@ Does not belong here: ranking.
 """
 
 from dataclasses import dataclass
+from math import pi, sqrt
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -160,3 +161,9 @@ def measure_reliability(probability: Doubles, came_true: Bools) -> Reliability |
     )
     ece = sum(abs(one.said - one.came_true) * one.n for one in bins) / n
     return Reliability(n, base, ece, brier, 1.0 - brier / flat if flat else 0.0, bins)
+
+
+def chance_error(reliability: Reliability) -> float:
+    """The calibration error that chance alone makes of promises that hold: the mean size of a binomial share's miss."""
+    misses = [one.n * sqrt(2.0 / pi * one.said * (1.0 - one.said) / one.n) for one in reliability.bins]
+    return sum(misses) / max(reliability.n, 1)

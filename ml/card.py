@@ -7,6 +7,7 @@ Does not belong here: saving and loading (see bundle).
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ml.calibration import Reliability, chance_error
 from ml.features import Feature
 
 
@@ -31,6 +32,7 @@ class Card:
     metrics: dict[str, float]
     versions: dict[str, str]
     types: tuple[str, ...]  # beyond skops' own, those that the file holds; all are trusted by name
+    reliability: Reliability | None = None  # of the last window; None where no probability could be measured
 
 
 def describe_card(card: Card) -> str:
@@ -56,6 +58,7 @@ def describe_card(card: Card) -> str:
         "",
         *(_metrics(card) or ["Not measured: too little history to hold any of it back."]),
         "",
+        *_promises(card.reliability),
         "## Features",
         "",
         "| family | features |",
@@ -78,6 +81,17 @@ def _metrics(card: Card) -> list[str]:
     rows = [f"| {name} | {value:.4f} |" for name, value in sorted(card.metrics.items())]
     return ["Of the same recipe fitted before the last window, on that window:", "", "| measure | value |",
             "|---|---:|", *rows]  # fmt: skip
+
+
+def _promises(measured: Reliability | None) -> list[str]:
+    if measured is None:
+        return []
+    rows = [f"| {one.n:,} | {one.said:.4f} | {one.came_true:.4f} |" for one in measured.bins]
+    said = (
+        f"Probabilities: mean distance of said and come true {measured.ece:.4f}, of which chance alone makes about "
+        f"{chance_error(measured):.4f}; {measured.n:,} promises in tenths."
+    )
+    return [said, "", "| promises | said | came true |", "|---:|---:|---:|", *rows, ""]
 
 
 def _moment(tick: int, is_calendar: bool) -> str:

@@ -7,9 +7,8 @@ Does not belong here: fitting and measuring (see reign, evaluation), where bundl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from math import pi, sqrt
 
-from ml.calibration import Reliability
+from ml.calibration import chance_error
 from ml.results import Duel, Evaluation
 from pipelines.contracts.policy import TrainingPolicy
 
@@ -132,9 +131,3 @@ def _uncalibrated(measured: Evaluation, policy: TrainingPolicy) -> list[str]:
     error = measured.reliability.ece
     most = policy.calibration_error_share + chance_error(measured.reliability)
     return [f"calibration error {error:.4f}, at most {most:.4f} allowed"] if error > most else []
-
-
-def chance_error(reliability: Reliability) -> float:
-    """The calibration error that chance alone makes of promises that hold: the mean size of a binomial share's miss."""
-    misses = [one.n * sqrt(2.0 / pi * one.said * (1.0 - one.said) / one.n) for one in reliability.bins]
-    return sum(misses) / max(reliability.n, 1)

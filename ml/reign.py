@@ -145,7 +145,8 @@ def _save(challenger: Recommender, proof: Proof | None, folder: Path, extra: Ext
     metrics = {} if proof is None else _metrics(proof.evaluation)
     if proof is not None and proof.frozen is not None:
         save_bundle(proof.frozen, folder / FROZEN)
-    save_bundle(challenger, folder, metrics=metrics)
+    reliability = None if proof is None else proof.evaluation.reliability
+    save_bundle(challenger, folder, metrics=metrics, reliability=reliability)
     try:
         load_bundle(folder, extra_features=extra)
     except (BundleError, OSError) as refusal:

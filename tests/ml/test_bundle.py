@@ -17,6 +17,7 @@ from polars.testing import assert_frame_equal
 import ml.bundle
 from ml.bundle import BundleError, load_bundle, read_card, save_bundle
 from ml.features import TimelessFeatures
+from ml.calibration import Bin, Reliability
 from ml.histories import read_histories
 from ml.policy import choose_policy
 from ml.recommender import Recommender, fit_recommender
@@ -44,6 +45,21 @@ def test_a_loaded_bundle_scores_exactly_as_before(fitted: Recommender, ladders: 
     assert card.metrics == {"ndcg_at_10": 0.3}
     assert card.n_items == 36
     assert card.versions["scikit-learn"]
+
+
+def test_a_card_keeps_how_far_the_probabilities_hold(fitted: Recommender, tmp_path: Path) -> None:
+    held = Reliability(200, 0.2, 0.01, 0.15, 0.06, (Bin(100, 0.1, 0.11), Bin(100, 0.3, 0.29)))
+    save_bundle(fitted, tmp_path, reliability=held)
+    assert read_card(tmp_path).reliability == held
+    assert "| 100 | 0.1000 | 0.1100 |" in (tmp_path / "card.md").read_text()
+
+
+def test_a_card_of_before_reliability_was_kept_can_still_be_read(fitted: Recommender, tmp_path: Path) -> None:
+    save_bundle(fitted, tmp_path)
+    card = json.loads((tmp_path / "card.json").read_text())
+    del card["reliability"]
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    assert read_card(tmp_path).reliability is None
 
 
 def test_no_person_is_in_a_bundle(fitted: Recommender, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.calibration import Bin, Reliability
-from ml.promotion import Learned, chance_error, is_promoted, is_training_due
+from ml.calibration import Bin, Reliability, chance_error
+from ml.promotion import Learned, is_promoted, is_training_due
 from ml.results import Duel, Evaluation, SegmentResult
 from pipelines.contracts.policy import TrainingPolicy
 
