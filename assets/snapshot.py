@@ -18,7 +18,7 @@ from pipelines.contracts.learnt import MODEL_CARD
 from pipelines.contracts.published import PUBLISHED, SNAPSHOT
 from pipelines.publish.gate import refuse_addresses
 from pipelines.publish.snapshot import Snapshot, drop_expired, publish_snapshot
-from pipelines.publish.stamp import Stamps, name_snapshot
+from pipelines.publish.stamp import Stamps, name_snapshot, renewed
 
 
 def snapshot_assets() -> list[AssetsDefinition]:
@@ -47,10 +47,14 @@ def stamps_of(context: AssetExecutionContext, night: Night) -> Stamps:
 def publish_tables(context: AssetExecutionContext, night: Night) -> Snapshot:
     """Publish the lake's out tables as one snapshot."""
     frames = {table: night.read(table) for table in PUBLISHED}
-    if (renewed := night.renewed_until(context)) is not None:
-        until = pl.max_horizontal("valid_until", pl.lit(renewed))
-        frames = {table: frame.with_columns(until.alias("valid_until")) for table, frame in frames.items()}
-    named = name_snapshot(frames, night.as_of(context), night.config.policy.valid_days)
+    contents = {table: night.lake.content(table) for table in PUBLISHED}
+    if (until := night.renewed_until(context)) is not None:
+        for table, frame in frames.items():
+            if frame.filter(pl.col("valid_until") < until).height:
+                held = pl.max_horizontal("valid_until", pl.lit(until)).alias("valid_until")
+                frames[table], content = frame.with_columns(held), contents[table]
+                contents[table] = renewed(content, until) if content else None
+    named = name_snapshot(frames, night.as_of(context), night.config.policy.valid_days, contents)
     refuse_addresses(frames)
     folder, now = night.settings.published_path, datetime.now(UTC)
     published = publish_snapshot(folder, named.frames, named.snapshot_id, named.as_of, named.valid_until, now)

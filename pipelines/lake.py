@@ -19,6 +19,8 @@ from pipelines.contracts.table import Table
 
 # One person is read in milliseconds from groups of this size, and ten million rows still compress well.
 ROW_GROUP = 100_000
+# Of zstd: files are as small as at polars' own level, in half the time.
+_LEVEL = 1
 # From rows that changed to further people whom they touch.
 Beside = Callable[[pl.DataFrame], pl.Series]
 # The part of a table that is no month of it.
@@ -203,12 +205,12 @@ def content_sha256(frame: pl.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def write_parquet(frame: pl.DataFrame, path: Path, metadata: dict[str, str]) -> None:
+def write_parquet(frame: pl.DataFrame, path: Path, metadata: dict[str, str], row_group: int = ROW_GROUP) -> None:
     """Write a Parquet file under its final name only when it is whole and on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.unfinished")
     try:
-        frame.write_parquet(unfinished, row_group_size=ROW_GROUP, metadata=metadata)
+        frame.write_parquet(unfinished, row_group_size=row_group, compression_level=_LEVEL, metadata=metadata)
         replace_file(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -21,12 +21,13 @@ import numpy as np
 import polars as pl
 
 from pipelines.contracts.published import NEXT_SKILL
-from pipelines.lake import ROW_GROUP
+from pipelines.lake import ROW_GROUP, content_sha256
 from pipelines.publish.delta import publish_delta
-from pipelines.publish.duckdb_views import publish_duckdb
+from pipelines.publish.duckdb_views import FILE, publish_duckdb
 from pipelines.publish.postgresql import copy_parquet, publish_postgresql, sql_type
-from pipelines.publish.reading import Snapshot, current_delta
+from pipelines.publish.reading import Snapshot, current_delta, current_snapshot, delta_folder
 from pipelines.publish.snapshot import publish_snapshot
+from pipelines.publish.stamp import UNPUBLISHED, name_snapshot
 from pipelines.publish.throwaway_server import NoServerInstalled, throwaway_server
 
 _DAY, _UNTIL = date(2026, 6, 30), date(2026, 7, 2)
@@ -57,7 +58,7 @@ def benchmark_publish(
         progress(f"making {people:,} people x {rows_each} rows")
         # read back from a file, as a night has them
         source = folder / "source.parquet"
-        recommendations(people, rows_each).write_parquet(source, row_group_size=ROW_GROUP)
+        recommendations(people, rows_each, UNPUBLISHED).write_parquet(source, row_group_size=ROW_GROUP)
         frame = pl.read_parquet(source).rechunk()
         costs = _writes(folder, frame, repeats, progress)
         person = frame["person_id"][frame.height // 2]
@@ -106,13 +107,15 @@ def recommendations(people: int, rows_each: int, snapshot_id: str = "20260630-be
 def _writes(folder: Path, frame: pl.DataFrame, repeats: int, progress: Callable[[str], None]) -> list[Cost]:
     bare, both, delta = [], [], []
     published = folder / "published"
+    content = content_sha256(frame)  # as the lake's file records it when the rows are made
     for number in range(repeats):
         progress(f"writing, {number + 1} of {repeats}")
         (folder / "bare.parquet").unlink(missing_ok=True)
         bare.append(_timed(lambda: frame.write_parquet(folder / "bare.parquet", row_group_size=ROW_GROUP)))
         shutil.rmtree(published, ignore_errors=True)
         start = time.perf_counter()
-        snapshot = publish_snapshot(published, {NEXT_SKILL: frame}, "20260630-benchmark000", _DAY, _UNTIL)
+        named = name_snapshot({NEXT_SKILL: frame}, _DAY, 2, {NEXT_SKILL: content})
+        snapshot = publish_snapshot(published, named.frames, named.snapshot_id, named.as_of, named.valid_until)
         written = time.perf_counter()
         publish_delta(snapshot, 90)
         delta.append(time.perf_counter() - written)
@@ -130,25 +133,36 @@ def _writes(folder: Path, frame: pl.DataFrame, repeats: int, progress: Callable[
 def _reads(published: Path, person: str, rows: int, progress: Callable[[str], None]) -> list[Cost]:
     """One person's rows, each time in a fresh process that has not seen the files; imports are not counted."""
     progress("reading one person")
-    path = published / "tables" / NEXT_SKILL.name / "20260630-benchmark000.parquet"
-    delta = current_delta(published)
+    path = current_snapshot(published).path(NEXT_SKILL.name)
+    table = delta_folder(published, NEXT_SKILL.name)
+    version = current_delta(published).versions[NEXT_SKILL.name]
+    views = published / FILE
     ways = {
         "polars": (
             "import polars as pl",
             f"pl.scan_parquet({str(path)!r}).filter(pl.col('person_id') == {person!r}).collect().height",
         ),
-        "DuckDB": (
+        "DuckDB, its engine running": (
             "import duckdb; connection = duckdb.connect()",
             f"len(connection.execute(\"SELECT * FROM '{path}' WHERE person_id = '{person}'\").fetchall())",
         ),
-        "DuckDB views": (
+        "DuckDB, engine started too": (
             "import duckdb",
-            f"len(duckdb.connect({str(published / 'footsteps.duckdb')!r}, read_only=True).execute("
+            f"len(duckdb.connect().execute(\"SELECT * FROM '{path}' WHERE person_id = '{person}'\").fetchall())",
+        ),
+        "DuckDB views, its engine running": (
+            "import duckdb; connection = duckdb.connect()",
+            f"len(connection.execute(\"ATTACH '{views}' AS footsteps (READ_ONLY); "
+            f"SELECT * FROM footsteps.{NEXT_SKILL.name} WHERE person_id = '{person}'\").fetchall())",
+        ),
+        "DuckDB views, engine started too": (
+            "import duckdb",
+            f"len(duckdb.connect({str(views)!r}, read_only=True).execute("
             f"\"SELECT * FROM {NEXT_SKILL.name} WHERE person_id = '{person}'\").fetchall())",
         ),
         "Delta by polars": (
-            "import polars as pl; from deltalake import DeltaTable; import pyarrow.dataset",
-            f"pl.scan_delta({str(path.parent)!r}, version={delta.versions[NEXT_SKILL.name]})"
+            "import polars as pl; from deltalake import DeltaTable",
+            f"pl.scan_parquet(DeltaTable({str(table)!r}, version={version}).file_uris())"
             f".filter(pl.col('person_id') == {person!r}).collect().height",
         ),
     }

@@ -99,10 +99,15 @@ class DeltaSnapshot:
         return DeltaTable(str(delta_folder(self.folder, name)), version=self.versions[name])
 
     def scan(self, name: str) -> "pl.LazyFrame":
-        """The rows of a table, for polars. `scan_delta` stumbles over a space in a path."""
+        """The rows of a table, for polars: the files that the version names, of which it skips what a filter rules out.
+
+        `scan_delta` takes five times as long to open a table, and stumbles over a space in its path.
+        """
+        from urllib.parse import unquote
+
         import polars as pl
 
-        return pl.scan_pyarrow_dataset(self.table(name).to_pyarrow_dataset())
+        return pl.scan_parquet([unquote(one) for one in self.table(name).file_uris()])
 
 
 def delta_folder(folder: Path, table: str) -> Path:

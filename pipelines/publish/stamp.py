@@ -55,21 +55,31 @@ def stamp(table: Table, frame: pl.DataFrame, stamps: Stamps) -> pl.DataFrame:
     return frame.with_columns(columns).select(table.column_names)
 
 
-def name_snapshot(frames: Mapping[Table, pl.DataFrame], as_of: date, valid_days: int) -> Named:
+def name_snapshot(
+    frames: Mapping[Table, pl.DataFrame], as_of: date, valid_days: int,
+    contents: Mapping[Table, str | None] | None = None,
+) -> Named:  # fmt: skip
     """The stamped tables with the id that their content makes: the same day and content, the same id.
 
-    `as_of` and `valid_days` hold where no table has a row. Raises ContractBroken.
+    `as_of` and `valid_days` hold where no table has a row. `contents`: the hash of the rows, where it is known already,
+    as the lake's files record it; the rows are then in order and keep the contract. Raises ContractBroken.
     """
-    ordered = {table: obey(table, frame) for table, frame in frames.items()}
+    known = {table: content for table, content in (contents or {}).items() if content}
+    ordered = {table: frame if table in known else obey(table, frame) for table, frame in frames.items()}
     days = pl.concat(frame.select("as_of", "valid_until") for frame in ordered.values())
     newest, earliest = days.select(pl.col("as_of").max(), pl.col("valid_until").min()).row(0)
     newest = newest or as_of
     digest = hashlib.sha256()
     for table in sorted(ordered, key=lambda one: one.name):
-        digest.update(f"{table.name} {content_sha256(ordered[table])}\n".encode())
+        digest.update(f"{table.name} {known.get(table) or content_sha256(ordered[table])}\n".encode())
     snapshot_id = f"{newest:%Y%m%d}-{digest.hexdigest()[:12]}"
     named = {table: put_id(frame, snapshot_id) for table, frame in ordered.items()}
     return Named(snapshot_id, newest, earliest or newest + timedelta(days=valid_days), named)
+
+
+def renewed(content: str, until: date) -> str:
+    """The hash of a table's rows once all of them hold until that day, from the hash before."""
+    return hashlib.sha256(f"{content} valid until {until}".encode()).hexdigest()
 
 
 def put_id(frame: pl.DataFrame, snapshot_id: str) -> pl.DataFrame:

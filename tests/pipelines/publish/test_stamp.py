@@ -6,7 +6,8 @@ import polars as pl
 
 from pipelines.contracts.fields import pick
 from pipelines.contracts.table import Table
-from pipelines.publish.stamp import UNPUBLISHED, Named, Stamps, name_snapshot, stamp
+from pipelines.lake import content_sha256
+from pipelines.publish.stamp import UNPUBLISHED, Named, Stamps, name_snapshot, renewed, stamp
 
 STAMPED = ("snapshot_id", "as_of", "valid_until", "schema_version")
 STEPS = Table("out__steps", "One row per step.", pick("person_id", "model_version", *STAMPED), ("person_id",))
@@ -59,3 +60,16 @@ def test_where_some_rows_are_older_the_newest_day_names_it_and_the_oldest_ends_i
 def test_tables_without_a_row_still_make_a_snapshot() -> None:
     found = named(teams=())
     assert (found.as_of, found.valid_until) == (DAY, date(2026, 7, 2))
+
+
+def test_what_the_lake_says_of_the_content_makes_the_same_id_without_a_look_at_the_rows() -> None:
+    frames = {TEAMS: stamp(TEAMS, pl.DataFrame({"unit_name": ["north"]}), STAMPS)}
+    looked_at = name_snapshot(frames, DAY, 2)
+    known = name_snapshot(frames, DAY, 2, {TEAMS: content_sha256(frames[TEAMS])})
+    assert known.snapshot_id == looked_at.snapshot_id
+    assert name_snapshot(frames, DAY, 2, {TEAMS: "another"}).snapshot_id != looked_at.snapshot_id
+    assert name_snapshot(frames, DAY, 2, {TEAMS: None}).snapshot_id == looked_at.snapshot_id
+
+
+def test_rows_that_hold_longer_are_other_rows() -> None:
+    assert len({renewed("a", DAY), renewed("b", DAY), renewed("a", date(2026, 7, 1)), "a"}) == 4
