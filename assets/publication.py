@@ -6,6 +6,7 @@ Does not belong here: how rows are made (`assets.out`), how a way works (`pipeli
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -31,7 +32,7 @@ def publication_assets(config: Config) -> list[AssetsDefinition]:
     def ways_in(night: Night) -> Iterator[Any]:
         publication = publication_of(night)
         found = [publish_way(way, publication) for way in ways]
-        yield night.materialize(WAY_IN, _rows(publication, found))
+        yield night.materialize(WAY_IN, _rows(publication, found, night.settings.root))
         yield from (_result(publication, one) for one in found)
 
     return [ways_in]
@@ -46,8 +47,12 @@ def publication_of(night: Night) -> Publication:
     )
 
 
-def _rows(publication: Publication, found: list[Published]) -> pl.DataFrame:
-    rows = [(one.way, publication.snapshot.snapshot_id, one.location, one.problem) for one in found]
+def _rows(publication: Publication, found: list[Published], root: Path) -> pl.DataFrame:
+    """One row a way; what lies under the data root is named from there on, so that a moved root says the same."""
+    inside = f"{root}/"
+    rows = [
+        (one.way, publication.snapshot.snapshot_id, one.location.removeprefix(inside), one.problem) for one in found
+    ]
     return pl.DataFrame(rows, schema=WAY_IN.schema, orient="row")
 
 

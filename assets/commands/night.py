@@ -240,16 +240,16 @@ def _refusals(settings: Settings, declared: Config) -> list[str]:
 def _why(result: "ExecuteInProcessResult") -> str:
     """The first failure in one sentence: a broken rule, or a step's error without its stack."""
     for event in result.all_events:
+        # a broken rule is said by its check, before the step that it stops fails in general words
+        if event.event_type_value == "ASSET_CHECK_EVALUATION":
+            check: Any = event.event_specific_data
+            if not check.passed and check.blocking and check.severity.value == "ERROR":
+                return f"{check.asset_key.to_user_string()} breaks {check.check_name}: {check.description}."
         if event.is_step_failure:
             error = event.step_failure_data.error
             cause = error.cause if error and error.cause else error
             said = cause.message.strip().splitlines()[0] if cause else "it gave no reason"
             return f"the step {event.step_key} failed: {said}."
-    for event in result.all_events:
-        if event.event_type_value == "ASSET_CHECK_EVALUATION":
-            check: Any = event.event_specific_data
-            if not check.passed and check.blocking and check.severity.value == "ERROR":
-                return f"{check.asset_key.to_user_string()} breaks {check.check_name}: {check.description}."
     return "the night did not finish."
 
 

@@ -72,7 +72,7 @@ def publication_table(options: PublishOptions) -> Table:
             minimum=0, maximum=options.most_calibration_error,
         ),
         Column(
-            "changed_share", pl.Float64, "Share of the people in both snapshots whose list is another one.",
+            "changed_share", pl.Float64, "Share of the rows of people in both snapshots that were not in their list.",
             minimum=0, maximum=options.most_changed_share,
         ),
         Column("personal_column_count", pl.Int64, "Columns that hold more of a person than ids.", minimum=0, maximum=0),
@@ -122,24 +122,29 @@ def refuse_addresses(frames: Mapping[Table, pl.DataFrame]) -> None:
 
 
 def changed_share(before: pl.LazyFrame | None, now: pl.LazyFrame) -> float | None:
-    """Share of the people in both who have another list, 0..1; None where there is nothing before."""
+    """Share of the rows of people in both whose step was not in the person's list before, 0..1; None where there is
+    nothing to compare. Another order is no other step: probabilities move a little every night."""
     if before is None:
         return None
-    both = fingerprints(now).join(fingerprints(before), on="person_id", suffix="_before")
-    found = both.select((pl.col("list") != pl.col("list_before")).mean()).collect().item()
-    return float(found) if found is not None else None
+    both = now.join(before, on="person_id", how="semi")
+    kept = both.join(before.select(STEP).unique(), on=STEP, how="semi", nulls_equal=True)
+    counts = pl.concat([both.select(pl.len().alias("rows")), kept.select(pl.len().alias("kept"))], how="horizontal")
+    rows, same = counts.collect().row(0)
+    return 1.0 - same / rows if rows else None
 
 
 def fingerprints(recommendations: pl.LazyFrame) -> pl.LazyFrame:
     """One row per person: a text that is the same where the list is the same, whatever the order of its rows.
 
-    Probabilities move a little every night: another list is other steps or another order.
+    Another list is other steps or another order.
     """
     rows = recommendations.select("person_id", pl.struct(LISTED).hash(seed=0).alias("row"))
     joined = pl.col("row").sort().cast(pl.String).implode().list.join(",")
     return rows.group_by("person_id").agg(joined.first().alias("list"))
 
 
+# What makes a row another step.
+STEP = ("person_id", "skill_id", "to_stage", "kind", "no_recommendation_reason")
 # A person's list is another one when any of these differs.
 LISTED = ("rank", "skill_id", "to_stage", "kind", "no_recommendation_reason")
 

@@ -60,7 +60,7 @@ class PublishOptions(_Declared):
 
     # As long as the published tables' contracts promise.
     retention_days: Annotated[int, Field(ge=1)] = 90
-    # More than this share of people with another list in one night is no new evidence but a broken input.
+    # More than this share of rows with another step in one night is no new evidence but a broken input.
     most_changed_share: Annotated[float, Field(gt=0, le=1)] = 0.8
     # Mean distance of said and seen probability in the last evaluation that a publication may have.
     most_calibration_error: Annotated[float, Field(gt=0, le=1)] = 0.05

@@ -35,8 +35,8 @@ from pipelines.publish.reading import (
 ROW_GROUP = 50_000
 
 __all__ = [
-    "ROW_GROUP",
     "POINTER",
+    "ROW_GROUP",
     "NothingPublished",
     "PublishedTable",
     "Snapshot",

@@ -16,8 +16,8 @@ from polars.testing import assert_frame_equal
 
 import ml.bundle
 from ml.bundle import BundleError, load_bundle, read_card, save_bundle
-from ml.features import TimelessFeatures
 from ml.calibration import Bin, Reliability
+from ml.features import TimelessFeatures
 from ml.histories import read_histories
 from ml.policy import choose_policy
 from ml.recommender import Recommender, fit_recommender

@@ -240,4 +240,5 @@ def test_what_a_person_asked_a_motive_to_weigh_holds_before_the_policy() -> None
     blended = blend(steps, weights, asked)
     # ann: (0.5 x 1 + 0.9 x 1 + 0.1 x 0) / 1.5; bob, who asked for nothing: (0.5 x 1 + 0.1 x 1 + 0.4 x 0) / 1
     assert blended["score"].to_list() == pytest.approx([1.4 / 1.5, 0.6])
-    assert blended.columns == [*steps.columns, "score"]
+    parts = [f"part_{name}" for name in ("probability", "mastery", "autonomy", "purpose")]
+    assert blended.columns == [*steps.columns, *parts, "score"]

@@ -81,7 +81,7 @@ def test_a_wild_swing_stops_and_the_first_snapshot_does_not() -> None:
     assert broken(publication_table(PublishOptions()), publication_row(frames, None, None)) == {}
 
 
-def test_the_share_of_changed_lists_counts_people_in_both() -> None:
+def test_the_share_of_changed_rows_counts_other_steps_of_people_in_both() -> None:
     before = next_skills("s0", 4)
     now = next_skills("s1", 5).with_columns(
         skill_id=pl.when(pl.col("person_id") == "p0000").then(pl.lit("go")).otherwise("skill_id"),
