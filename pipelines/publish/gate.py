@@ -5,7 +5,8 @@ Does not belong here: judging them (`pipelines.validation`), stopping the night 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from math import pi, sqrt
 from typing import Any
 
 import polars as pl
@@ -16,8 +17,6 @@ from pipelines.publish.options import PublishOptions
 
 # As mail systems write it; an address in a published text is somebody's.
 _ADDRESS = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}"
-# Names under which an evaluation leaves its mean distance of said and seen probability.
-_CALIBRATION_ERRORS = ("ece", "calibration_error", "expected_calibration_error")
 
 
 def lists_table(list_length: int) -> Table:
@@ -68,7 +67,7 @@ def publication_table(options: PublishOptions) -> Table:
     """The rules on the publication as a whole."""
     columns = (
         Column(
-            "calibration_error_share", pl.Float64, "Mean distance of said and seen probability in the last evaluation.",
+            "calibration_error_share", pl.Float64, "Mean distance of said and seen probability in the model's evaluation, beyond what chance makes.",
             minimum=0, maximum=options.most_calibration_error,
         ),
         Column(
@@ -106,7 +105,7 @@ def publication_row(
         if column.personal in (Personal.DIRECT, Personal.TEXT)
     ]
     addresses = sum(_addresses(frame) for frame in frames.values())
-    error = next(_calibration_errors(json.loads(card)), None) if card else None
+    error = _calibration_error(json.loads(card)) if card else None
     return pl.DataFrame(
         [(error, changed_share, len(personal), addresses)],
         schema=publication_table(PublishOptions()).schema,
@@ -157,13 +156,10 @@ def _addresses(frame: pl.DataFrame) -> int:
     return sum(frame[name].unique().drop_nulls().str.contains(_ADDRESS).to_list().count(True) for name in texts)
 
 
-def _calibration_errors(card: Any) -> Iterator[float]:
-    if isinstance(card, dict):
-        for key, value in card.items():
-            if key in _CALIBRATION_ERRORS and isinstance(value, int | float):
-                yield float(value)
-            else:
-                yield from _calibration_errors(value)
-    elif isinstance(card, list):
-        for value in card:
-            yield from _calibration_errors(value)
+def _calibration_error(card: Mapping[str, Any]) -> float | None:
+    """What the model's card says (`ml.calibration.Reliability`), less the mean miss of shares of so many promises."""
+    measured = card.get("reliability")
+    if not measured:
+        return None
+    misses = (sqrt(2 / pi * one["n"] * one["said"] * (1 - one["said"])) for one in measured["bins"])
+    return max(0.0, float(measured["ece"]) - sum(misses) / measured["n"])

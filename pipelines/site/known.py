@@ -6,6 +6,7 @@ Does not belong here: pages (`person`, `team`, `night`), writing (`build`).
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,8 @@ Row = dict[str, Any]
 # Columns that a person reads nothing from.
 STAMPS = ("snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version", "person_id")
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,80}")
+# Where micro-skills stand that belong to no capability.
+NO_CAPABILITY = "Other"
 # People on pages at a time: their rows fit into memory, however many people there are.
 CHUNK = 5_000
 
@@ -36,6 +39,7 @@ class Known:
     skills: dict[str, Row]
     people: dict[str, Row]
     more: tuple[Table, ...] = field(default=())
+    totals: Counter[str] = field(default_factory=Counter)  # micro-skills by capability
 
     def skill_name(self, skill_id: str | None) -> str:
         """What a micro-skill is called; its id where it has no name."""
@@ -74,6 +78,7 @@ def gather(snapshot: Snapshot, lake: Lake, company: str) -> Known:
         {row["skill_id"]: row for row in skills.iter_rows(named=True)},
         {row["person_id"]: row for row in people.iter_rows(named=True)},
         more,
+        Counter(skills["capability_name"].fill_null(NO_CAPABILITY).to_list()),
     )
 
 
@@ -106,6 +111,14 @@ def by_person(known: Known, people: list[str]) -> Iterator[OfPerson]:
                 stored.get(person, []),
                 {name: rows.get(person, []) for name, rows in more.items()},
             )
+
+
+def by_unit(known: Known, table: Table) -> dict[str, list[Row]]:
+    """The rows of a published table by unit_name, in the table's order; nothing where the snapshot has no such table."""
+    rows: dict[str, list[Row]] = {}
+    for row in known.snapshot.scan(table.name).collect().to_dicts() if known.snapshot.has(table.name) else ():
+        rows.setdefault(row["unit_name"], []).append(row)
+    return rows
 
 
 def page_name(identity: str) -> str:

@@ -5,7 +5,6 @@ Does not belong here: drawing (`charts`), the pages of people and teams (`pages`
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,27 +120,18 @@ def _fair(evaluation: pl.DataFrame) -> Figures | None:
 def _calibration(known: Known) -> Figures | None:
     """From the ranker's card, where its last evaluation left the bins of a reliability diagram."""
     cards = known.lake.scan(MODEL_CARD).collect()
-    bins = next(_bins(json.loads(cards["card"][0])), None) if cards.height else None
-    if not bins:
+    measured = json.loads(cards["card"][0]).get("reliability") if cards.height else None
+    if not measured or not measured["bins"]:
         return None
+    bins = measured["bins"]
     rows = [[f"{one['n']:,}", f"{one['said']:.3f}", f"{one['came_true']:.3f}"] for one in bins]
     plot = draw_calibration([one["said"] for one in bins], [one["came_true"] for one in bins])
     label = f"Said against seen probability in {len(bins)} bins beside the diagonal; the table below holds the numbers."
-    said = "Of promises of 30 in 100, about 30 should come true: the nearer to the diagonal, the better."
+    said = (
+        "Of promises of 30 in 100, about 30 should come true: the nearer to the diagonal, the better. Here the mean "
+        f"distance is {measured['ece']:.3f} over {measured['n']:,} promises."
+    )
     return Figures("Calibration", said, ["promises", "said", "came true"], rows, plot, label)
-
-
-def _bins(card: Any) -> Iterator[list[dict[str, Any]]]:
-    """Lists of bins (n, said, came_true), wherever the card keeps them."""
-    if isinstance(card, dict):
-        for value in card.values():
-            yield from _bins(value)
-    elif isinstance(card, list):
-        if card and all(isinstance(one, dict) and {"n", "said", "came_true"} <= set(one) for one in card):
-            yield card
-        else:
-            for value in card:
-                yield from _bins(value)
 
 
 def _intervals(rows: pl.DataFrame, name: str) -> list[Interval]:

@@ -10,7 +10,8 @@ from datetime import date, datetime
 from typing import Any
 
 from pipelines.contracts.fields import STAGES
-from pipelines.site.known import Known, OfPerson, Row, heading, page_name, shown_columns
+from pipelines.contracts.published import ALIGNMENT, SUPPORT_GAP
+from pipelines.site.known import NO_CAPABILITY, Known, OfPerson, Row, by_unit, heading, page_name, shown_columns
 
 # Below this many people a team's page would speak of single persons.
 SMALLEST_TEAM = 5
@@ -26,6 +27,11 @@ _MOTIVES = {
     "mastery": "how far this step carries you",
     "autonomy": "how it fits what you said you want",
     "purpose": "how it serves what the organisation needs",
+}
+_AGREEMENT = {
+    "agree": "wishes and needs agree",
+    "wish_without_need": "wished for, hardly needed",
+    "need_without_wish": "needed, hardly wished for",
 }
 _KINDS = {"new": "take up", "deepen": "go on with", "refresh": "refresh"}
 # More rows of one further table are no page any more.
@@ -45,7 +51,8 @@ class Step:
     how: str
     motives: list[tuple[str, str, float | None]]
     companions: list[tuple[str, str]]
-    changes: list[tuple[str, str]]
+    counterfactual: str
+    is_accepted: bool
 
 
 @dataclass(frozen=True)
@@ -87,8 +94,8 @@ def person_page(known: Known, person: OfPerson) -> PersonPage:
     """The page of one person."""
     about = known.people.get(person.person_id, {})
     reason = person.steps[0]["no_recommendation_reason"] if person.steps else "too_little_evidence"
-    # companions stand beside their steps; evidence is counted by source at the end of the page
-    used = {"out__companion", "out__evidence"}
+    # companions and counterfactuals stand beside their steps; evidence is counted by source at the end of the page
+    used = {"out__companion", "out__counterfactual", "out__evidence"}
     return PersonPage(
         file=page_name(person.person_id),
         name=known.person_name(person.person_id),
@@ -113,11 +120,6 @@ def _step(known: Known, row: Row, person: OfPerson) -> Step:
         "" if probability is None else f"a chance of {100 * probability:.0f} in 100 that you reach it in the time ahead"
     )
     companions = [one for one in person.more.get("out__companion", []) if one.get("skill_id") == row["skill_id"]]
-    changes = [
-        (heading(name), _text(known, name, value))
-        for name, value in row.items()
-        if ("counterfactual" in name or name == "is_accepted") and value not in (None, "", [], False)
-    ]
     return Step(
         rank=row["rank"],
         title=skill,
@@ -128,7 +130,8 @@ def _step(known: Known, row: Row, person: OfPerson) -> Step:
         how=row["how"] or "",
         motives=[(name, said, row[name]) for name, said in _MOTIVES.items()],
         companions=[_companion(known, one) for one in companions],
-        changes=changes,
+        counterfactual=row.get("counterfactual") or "",
+        is_accepted=bool(row.get("is_accepted")),
     )
 
 
@@ -140,17 +143,16 @@ def _companion(known: Known, row: Row) -> tuple[str, str]:
 
 
 def _capabilities(known: Known, held: list[Row]) -> list[Capability]:
-    totals = Counter(skill.get("capability_name") or "Other" for skill in known.skills.values())
     tiles: dict[str, list[tuple[str, str, str]]] = {}
     reached: Counter[str] = Counter()
     order = {stage: -place for place, stage in enumerate(STAGES)}
     for row in sorted(held, key=lambda one: (order[one["stage"]], known.skill_name(one["skill_id"]))):
-        name = known.skills.get(row["skill_id"], {}).get("capability_name") or "Other"
+        name = known.skills.get(row["skill_id"], {}).get("capability_name") or NO_CAPABILITY
         sign = SIGNS[row["stage"]]
         label = row["stage"] + (", rusty" if row.get("is_rusty") else "")
         tiles.setdefault(name, []).append((sign, known.skill_name(row["skill_id"]), label))
         reached[name] += row["stage"] != STAGES[0]
-    return [Capability(name, skills, reached[name], totals[name]) for name, skills in sorted(tiles.items())]
+    return [Capability(name, skills, reached[name], known.totals[name]) for name, skills in sorted(tiles.items())]
 
 
 def _more(known: Known, name: str, person: OfPerson) -> More:
@@ -194,11 +196,14 @@ class TeamPage:
     people: int
     holds: list[tuple[str, str, str]]
     lacks: list[tuple[str, str]]
+    support: list[str]  # sentences: what is recommended here and what the organisation does not give for it
+    aims: list[tuple[str, str, str, str]]  # capability, wished for, needed, what that makes
 
 
 def team_pages(known: Known, holders: dict[str, Counter[str]], sizes: Counter[str]) -> list[TeamPage]:
     """A page for each unit of enough people. `holders`: by unit, people at journeyman or above by micro-skill."""
     pages = []
+    support, aims = by_unit(known, SUPPORT_GAP), by_unit(known, ALIGNMENT)
     for unit, people in sorted(sizes.items()):
         if people < SMALLEST_TEAM:
             continue
@@ -215,9 +220,16 @@ def team_pages(known: Known, holders: dict[str, Counter[str]], sizes: Counter[st
                     for skill in _told(known, found)
                 ],
                 lacks=[(known.skill_name(skill), _capability_of(known, skill)) for skill in around],
+                support=[row["finding"] for row in support.get(unit, []) if row["recommended_count"] >= SMALLEST_TEAM],
+                aims=[_aim(row) for row in aims.get(unit, []) if row["team_people_count"] >= SMALLEST_TEAM],
             )
         )
     return pages
+
+
+def _aim(row: Row) -> tuple[str, str, str, str]:
+    wished = "–" if row["wish_share"] is None else f"{row['wish_share']:.0%}"
+    return row["capability_name"], wished, f"{row['need_share']:.0%}", _AGREEMENT[row["agreement"]]
 
 
 def _capability_of(known: Known, skill_id: str) -> str:

@@ -90,11 +90,28 @@ def test_the_share_of_changed_rows_counts_other_steps_of_people_in_both() -> Non
     assert changed_share(before.lazy(), now.lazy()) == 0.25
 
 
+def card(ece: float, promises: int) -> str:
+    """The part of a model's card that a probability is judged by: one bin that said 0.5."""
+    bins = [{"n": promises, "said": 0.5, "came_true": 0.5 + ece}]
+    return json.dumps({"metrics": {"ece": 0.9}, "reliability": {"n": promises, "ece": ece, "bins": bins}})
+
+
 def test_a_ranker_that_was_badly_calibrated_is_not_published() -> None:
-    card = json.dumps({"measured": [{"reliability": {"ece": 0.2}}]})
-    row = publication_row({NEXT_SKILL: next_skills("s0")}, card, None)
+    row = publication_row({NEXT_SKILL: next_skills("s0")}, card(0.2, 1_000_000), None)
+    assert row["calibration_error_share"][0] == pytest.approx(0.1996, abs=1e-4)
     assert broken(publication_table(PublishOptions()), row) == {"calibration_error_share|between": 1}
     assert broken(publication_table(PublishOptions(most_calibration_error=0.3)), row) == {}
+
+
+def test_an_error_that_chance_alone_makes_of_few_promises_stops_nothing() -> None:
+    # of 25 promises of 0.5 the share that comes true misses by sqrt(2 / pi * 0.25 / 25) = 0.08 on average
+    row = publication_row({NEXT_SKILL: next_skills("s0")}, card(0.1, 25), None)
+    assert row["calibration_error_share"][0] == pytest.approx(0.0202, abs=1e-4)
+    assert broken(publication_table(PublishOptions()), row) == {}
+
+
+def test_a_card_without_a_measured_probability_is_nothing_to_judge() -> None:
+    assert publication_row({NEXT_SKILL: next_skills("s0")}, '{"reliability": null}', None).row(0)[0] is None
 
 
 def test_names_and_addresses_are_not_published() -> None:

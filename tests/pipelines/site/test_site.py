@@ -19,7 +19,10 @@ from pipelines.site.known import page_name
 CHROMIUM = Path("/usr/bin/chromium")
 SCRIPT = "<script>document.title='taken over'</script>"
 RIGHT_TO_LEFT = "مهارة جديدة لكل شخص " * 25
-BINS = '{"evaluation": {"bins": [{"n": 10, "said": 0.1, "came_true": 0.2}, {"n": 10, "said": 0.5, "came_true": 0.4}]}}'
+BINS = (
+    '{"reliability": {"n": 20, "ece": 0.1, "bins": [{"n": 10, "said": 0.1, "came_true": 0.2}, '
+    '{"n": 10, "said": 0.5, "came_true": 0.4}]}}'
+)
 
 
 def lake_of(root: Path, people: int) -> Lake:
