@@ -12,7 +12,20 @@ from typing import Annotated, Any
 import typer
 
 from assets.benches import bench
-from assets.options import AsJson, ConfigFile, DataRoot, Day, LandingFolder, example, said_plainly
+from assets.options import (
+    AsJson,
+    At,
+    ConfigFile,
+    DataRoot,
+    Day,
+    LandingFolder,
+    Person,
+    SkillId,
+    SnapshotId,
+    ToStage,
+    example,
+    said_plainly,
+)
 
 app = typer.Typer(
     name="footsteps",
@@ -100,6 +113,49 @@ def reply_to_step(
 
     word = Word(kind, skill, goal, until.date() if until else None, stage)
     reply(data_root, config, landing, person, word, on.replace(tzinfo=UTC) if on else None, as_json)
+
+
+@app.command("exposure", epilog=example("footsteps exposure 100012 dat-2 journeyman 1",
+    "footsteps exposure 100012 dat-2 journeyman 3 --snapshot 20260630-0123456789ab --at 2026-07-01"))  # fmt: skip
+@said_plainly
+def tell_exposure(
+    person: Person,
+    skill_id: SkillId,
+    to_stage: ToStage,
+    rank: Annotated[int, typer.Argument(min=1, help="Place at which the reader showed it, the first being 1.")],
+    snapshot: SnapshotId = None,
+    at: At = None,
+    config: ConfigFile = None,
+    landing: LandingFolder = None,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write that a reader showed a recommended step, where the next night reads it; the same twice is written once."""
+    from assets.commands.showing import Shown, write_exposure
+
+    shown = Shown(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
+    write_exposure(data_root, config, landing, shown, rank, as_json)
+
+
+@app.command("outcome", epilog=example("footsteps outcome 100012 dat-2 journeyman accepted"))
+@said_plainly
+def tell_outcome(
+    person: Person,
+    skill_id: SkillId,
+    to_stage: ToStage,
+    kind: Annotated[str, typer.Argument(help="accepted, dismissed, started or done.")],
+    snapshot: SnapshotId = None,
+    at: At = None,
+    config: ConfigFile = None,
+    landing: LandingFolder = None,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write what came of a step that was shown, where the next night reads it; the same twice is written once."""
+    from assets.commands.showing import Shown, write_outcome
+
+    shown = Shown(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
+    write_outcome(data_root, config, landing, shown, kind, as_json)
 
 
 @app.command(

@@ -29,6 +29,16 @@ LandingFolder = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
 Day = Annotated[datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="See nothing after this day.")]
 
+# A recommended step of a snapshot, as readers name it.
+Person = Annotated[str, typer.Argument(help="person_id of who was shown it.")]
+SkillId = Annotated[str, typer.Argument(help="skill_id of the step.")]
+ToStage = Annotated[str, typer.Argument(help="Stage that the step leads to.")]
+SnapshotId = Annotated[str | None, typer.Option("--snapshot", help="snapshot_id; the current one, if not given.")]
+At = Annotated[
+    datetime | None,
+    typer.Option("--at", formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"], help="When (UTC); now if not given."),
+]
+
 
 def example(*lines: str) -> str:
     """The epilog of a command's help: an example to copy."""

@@ -102,6 +102,8 @@ def _landing_step(system: str, sources: list[Source]) -> AssetsDefinition:
         pool=POOL,
     )
     def land(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
+        if (unfetched := night.fetch()) is not None:
+            context.log.warning(unfetched)
         deliveries = [one for landing, only in _days(context, night) for source in sources
                       for one in land_source(landing, source, only)]  # fmt: skip
         for delivery in deliveries:

@@ -25,6 +25,7 @@ from dagster import (
 )
 from pydantic import PrivateAttr
 
+from assets.fetching import fetch_exports
 from assets.io import table_of, written_metadata
 from assets.storage import hold, sweep
 from pipelines.changes import forget_changes
@@ -58,6 +59,7 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
     config_path: str
     landing_path: str
     _held: IO[str] | None = PrivateAttr(default=None)
+    _is_fetched: bool = PrivateAttr(default=False)
     _people: frozenset[str] | None = PrivateAttr(default=None)
     _before: Stamp | None = PrivateAttr(default=None)
     _inputs: Mapping[str, str | None] = PrivateAttr(default_factory=dict)
@@ -258,6 +260,13 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
                 if path.is_file():
                     digest.update(path.name.encode() + path.read_bytes())
         return digest.hexdigest()[:16]
+
+    def fetch(self) -> str | None:
+        """Fetch exports from the bucket that footsteps.yaml declares, once a run; why that failed, or None."""
+        if not self._is_fetched:
+            self._is_fetched = True
+            return fetch_exports(self.config, self.landing_folder)
+        return None
 
     def landing(self, context: AssetExecutionContext) -> Landing:
         """What a landing needs to know of this run."""

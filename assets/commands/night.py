@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from assets.commands.saying import Failed, answers, errors, print_json, print_table, say, settings_of
+from assets.fetching import fetch_exports
 from assets.watching import WATCHED, listeners
 from pipelines.config import Config, ConfigRefused, read_config
 from pipelines.contracts.catalog import DELIVERY
@@ -92,6 +94,11 @@ def execute(
     the run broke off.
     """
     dagster_home(settings)
+    # before the look at what is new: an export that lies in the bucket alone is news
+    folder = settings.landing or settings.config_path.parent / declared.landing
+    unfetched = fetch_exports(declared, folder.expanduser().resolve())
+    if unfetched:
+        say(f"[yellow]not fetched:[/yellow] {escape(unfetched)}")
     from dagster import DagsterInstance
 
     from assets.automation import NIGHT_JOB, today_utc

@@ -67,7 +67,7 @@ def publication_table(options: PublishOptions) -> Table:
     """The rules on the publication as a whole."""
     columns = (
         Column(
-            "calibration_error_share", pl.Float64, "Mean distance of said and seen probability in the model's evaluation, beyond what chance makes.",
+            "calibration_error_share", pl.Float64, "How far said and seen probability lay apart, beyond chance.",
             minimum=0, maximum=options.most_calibration_error,
         ),
         Column(

@@ -114,7 +114,7 @@ def by_person(known: Known, people: list[str]) -> Iterator[OfPerson]:
 
 
 def by_unit(known: Known, table: Table) -> dict[str, list[Row]]:
-    """The rows of a published table by unit_name, in the table's order; nothing where the snapshot has no such table."""
+    """The rows of a published table by unit_name, in its order; nothing where the snapshot has no such table."""
     rows: dict[str, list[Row]] = {}
     for row in known.snapshot.scan(table.name).collect().to_dicts() if known.snapshot.has(table.name) else ():
         rows.setdefault(row["unit_name"], []).append(row)

@@ -64,6 +64,16 @@ def test_an_id_that_stands_for_other_content_is_refused_and_the_pointer_stays(tm
     assert current_snapshot(tmp_path).scan(ALIAS.name).collect()["skill_id"].to_list() == ["2", "2"]
 
 
+def test_the_same_rows_in_other_bytes_are_the_same_snapshot(tmp_path: Path) -> None:
+    first = publish(tmp_path, 1)
+    path = first.path(ALIAS.name)
+    pl.read_parquet(path).write_parquet(path, compression="uncompressed")  # as another release would have written them
+    before = path.read_bytes()
+    again = publish(tmp_path, 1)
+    assert path.read_bytes() == before
+    assert [one.content_sha256 for one in again.tables if one.name == ALIAS.name] == [file_sha256(path)]
+
+
 def test_a_table_that_breaks_its_contract_moves_no_pointer(tmp_path: Path) -> None:
     publish(tmp_path, 1)
     broken = pl.DataFrame({"alias_text": ["a", "a"], "skill_id": ["1", "2"]})
