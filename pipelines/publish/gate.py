@@ -162,4 +162,4 @@ def _calibration_error(card: Mapping[str, Any]) -> float | None:
     if not measured:
         return None
     misses = (sqrt(2 / pi * one["n"] * one["said"] * (1 - one["said"])) for one in measured["bins"])
-    return max(0.0, float(measured["ece"]) - sum(misses) / measured["n"])
+    return max(0.0, float(measured["ece"]) - float(sum(misses)) / int(measured["n"]))
