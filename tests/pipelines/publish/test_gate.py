@@ -96,11 +96,14 @@ def card(ece: float, promises: int) -> str:
     return json.dumps({"metrics": {"ece": 0.9}, "reliability": {"n": promises, "ece": ece, "bins": bins}})
 
 
-def test_a_ranker_that_was_badly_calibrated_is_not_published() -> None:
+def test_a_ranker_that_was_badly_calibrated_is_told_and_stops_nothing() -> None:
     row = publication_row({NEXT_SKILL: next_skills("s0")}, card(0.2, 1_000_000), None)
     assert row["calibration_error_share"][0] == pytest.approx(0.1996, abs=1e-4)
     assert broken(publication_table(PublishOptions()), row) == {"calibration_error_share|between": 1}
     assert broken(publication_table(PublishOptions(most_calibration_error=0.3)), row) == {}
+    severities = {rule.name: rule.severity for rule in publication_table(PublishOptions()).rules}
+    assert severities["calibration_error_share|between"] is Severity.WARN
+    assert severities["changed_share|between"] is Severity.ERROR
 
 
 def test_an_error_that_chance_alone_makes_of_few_promises_stops_nothing() -> None:
