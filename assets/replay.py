@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -74,9 +75,10 @@ def check_counterfactuals(night: Night, rows: int, progress: Callable[[int], Non
     as_of = published["as_of"][0]
     world = read_world(night, as_of)
     counts: Counter[tuple[str, str, str]] = Counter()
+    unchanged = cache(lambda person: replay(world, person, None))
     for number, row in enumerate(sampled.iter_rows(named=True)):
         kind = (f"{row['change']} {row['mode'] or row['change_of']}", row["row_effect"])
-        before, after = replay(world, row["person_id"], None), replay(world, row["person_id"], row)
+        before, after = unchanged(row["person_id"]), replay(world, row["person_id"], row)
         place = rank_of(after, row)
         counts[*kind, "rows"] += 1
         counts[*kind, "as_published"] += rank_of(before, row) == row["rank"]
@@ -119,7 +121,13 @@ def replay(world: World, person: str, change: dict[str, Any] | None) -> pl.DataF
     mastery, reached = situation.estimate(own), world.reach(own)
     steps = pl.concat([world.steps.filter(~mine), reached]).sort("person_id", "reached_at", "step_id")
     groups = GroupPopularity(as_events(steps), world.members)
-    tables = replace(world.tables, practice=practice_in(evidence), steps=steps.select(*STEP_COLUMNS))
+    # of these tables only the person's own rows speak of the person
+    tables = replace(
+        world.tables,
+        **{name: getattr(world.tables, name).filter(mine) for name in ("people", "role_periods", "learning")},
+        practice=practice_in(own),
+        steps=reached.select(*STEP_COLUMNS),
+    )
     recommender = replace(world.recommender, extra=Together((groups, flow_features(tables))))
     found = rank_candidates(recommender, steps, mastery, pl.Series([person]), situation.as_of)
     # what others accepted comes along, and is not this person's
