@@ -9,6 +9,7 @@ import os
 import random
 import resource
 import shutil
+import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -141,6 +142,8 @@ def _disturb(root: Path, day: date, moment: float, *, is_full: bool) -> None:
 
 def _unwatched(root: Path, day: date, is_full: bool) -> None:
     """The body of a disturbed night: silent, and with `is_full` without room for a file of any size."""
+    # where no room is left Python would keep half a compiled module, and stumble over it ever after
+    sys.dont_write_bytecode = True
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
