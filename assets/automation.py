@@ -33,6 +33,8 @@ from assets.resources import NIGHT_OF_TAG
 NIGHT_JOB = "night"
 # After so many failures since it last went well a step waits for the night, or for somebody who looks.
 MOST_ATTEMPTS = 3
+# The check that fails where a challenger was refused.
+PROMOTED = "challenger_takes_over"
 
 night_job = define_asset_job(
     NIGHT_JOB,

@@ -118,7 +118,7 @@ def _core_event(shape: ShapeName, raw: list[str]) -> AssetsDefinition:
         rows = night.rows_of(shape) if fresh is None else fresh.rows
         function = _CONFORM.get(shape)
         found = function(rows, accounts, people) if function else conform_event(shape, rows, accounts, people)
-        beside = night.workers_on if table is ASSIGNMENT else None
+        beside = night.workers_on if table is ASSIGNMENT else _givers if shape == "feedback" else None
         records, places = (None, None) if fresh is None else (fresh.records, fresh.places)
         yield night.materialize(table, found.good, replacing=records, beside=beside)
         yield night.materialize(aside, found.bad, replacing=places)
@@ -180,11 +180,18 @@ def described(table: Table) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _givers(feedback: pl.DataFrame) -> pl.Series:
+    """person_id of those who gave this feedback: reviewing somebody's work is evidence of theirs."""
+    return feedback["given_by_id"].drop_nulls().unique()
+
+
 def _core_rows(night: Night, read: Callable[[Table], pl.DataFrame] | None = None) -> CoreRows:
-    """The core rows evidence is made of; of assignments all: others' work may name its skill through one."""
+    """The core rows evidence is made of; all assignments, as others' work may name its skill through one, and all
+    feedback, as it is evidence of those who gave it too."""
     read = read or night.read
     return CoreRows(**{
-        shape: night.read(ASSIGNMENT) if shape == "assignment" else read(CORE_OF[shape]) for shape in _EVIDENCE_SHAPES
+        shape: night.read(CORE_OF[shape]) if shape in ("assignment", "feedback") else read(CORE_OF[shape])
+        for shape in _EVIDENCE_SHAPES
     })  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from dagster import (
     multi_asset,
 )
 
+from assets.automation import PROMOTED
 from assets.drift import drift, drifted_inputs, keep_inputs
 from assets.io import spec_of
 from assets.learning import LEARNT_FROM, as_events, extra_features, learn_from
@@ -41,7 +42,6 @@ from pipelines.contracts.learnt import CANDIDATE, EVALUATION, MASTERY, MODEL_CAR
 
 # Candidates kept for each person: all of them can be taken now, so a few lists' worth leaves room for variety.
 CANDIDATES = 40
-PROMOTED = "challenger_takes_over"
 
 
 def model_assets() -> list[AssetsDefinition]:

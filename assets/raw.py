@@ -39,6 +39,7 @@ from pipelines.contracts.table import Table
 from pipelines.landing import (
     Delivery,
     Landing,
+    count_landed,
     land_source,
     new_columns,
     read_ledger,
@@ -256,23 +257,12 @@ def _columns_known(name: str, night: Night, sources: list[Source]) -> AssetCheck
 
 def _accounted(name: str, night: Night, sources: list[Source]) -> AssetCheckResult:
     """What the ledger says was read against what lies in the raw tables and their quarantines, delivery by delivery."""
-    names = [source.name for source in sources]
-    landed = read_ledger(night.lake).filter(pl.col("source_name").is_in(names), pl.col("delivery_status") == "landed")
-    said = int(landed.select((pl.col("good_count") + pl.col("bad_count")).sum()).item())
-    kept = 0
-    for source in sources:
-        for table in source_tables(source).values():
-            for one in (table, quarantine_table(table.name)):
-                files = sorted((night.lake.folder(one) / source.name).rglob("*.parquet"))
-                if files:
-                    rows = pl.scan_parquet(files, schema=one.schema, missing_columns="insert", extra_columns="ignore")
-                    # a kept row whose value was left out stands in both
-                    aside = ~pl.col("is_row_kept").fill_null(False) if one is not table else pl.lit(True)
-                    kept += int(rows.filter(aside).select(pl.len()).collect().item())
+    counted = count_landed(night.lake, sources).values()
+    said, kept = sum(one.said for one in counted), sum(one.kept for one in counted)
     return AssetCheckResult(
         asset_key=name,
         check_name=ACCOUNTED,
-        passed=said == kept,
+        passed=all(one.said == one.kept for one in counted),
         severity=AssetCheckSeverity.ERROR,
         metadata={"rows_read": said, "rows_kept_and_set_aside": kept},
     )

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import IO
 
 from dagster import DagsterInstance
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from sqlalchemy import Connection, Engine, create_engine
 
 # A night takes minutes; whoever waited for so long waits for something that hangs.
 _LONGEST_WAIT_SECONDS = 4 * 3600
@@ -59,4 +61,35 @@ def kept_open(instance: DagsterInstance) -> Iterator[None]:
                 connection = stack.enter_context(closing(sqlite3.connect(path, timeout=20)))
                 # a connection counts as open once it has read
                 connection.execute("select count(*) from sqlite_master").fetchone()
+        if isinstance(instance.event_log_storage, SqliteEventLogStorage):
+            stack.enter_context(_reused(instance.event_log_storage))
         yield
+
+
+@contextmanager
+def _reused(storage: SqliteEventLogStorage) -> Iterator[None]:
+    """One engine a file while the run lasts. Dagster makes one for every access, and with it forgets how its statements
+    read: writing them anew costs more than SQLite takes to run them."""
+    engines: dict[str, Engine] = {}
+    first = storage._connect
+
+    @contextmanager
+    def connect(shard: str) -> Iterator[Connection]:
+        if shard not in engines:
+            with first(shard):  # makes the file where there is none
+                pass
+            # a connection that lasts belongs to one access at a time, whichever thread asks
+            engines[shard] = create_engine(
+                storage.conn_string_for_shard(shard), pool_size=1, max_overflow=0,
+                connect_args={"timeout": 20, "check_same_thread": False},
+            )  # fmt: skip
+        with storage._db_lock, engines[shard].connect() as connection, connection.begin():
+            yield connection
+
+    storage._connect = connect  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del storage._connect
+        for engine in engines.values():
+            engine.dispose()

@@ -139,6 +139,36 @@ def count_quarantined(lake: Lake, sources: Sequence[Source]) -> int:
     return int(landed + conformed)
 
 
+@dataclass(frozen=True)
+class Counted:
+    """Rows of a source: as the ledger says they were read, and as they lie in raw tables and quarantines."""
+
+    said: int
+    kept: int
+
+
+def count_landed(lake: Lake, sources: Sequence[Source]) -> dict[str, Counted]:
+    """What each source's landed deliveries hold, by its name; both numbers are the same unless something was lost.
+
+    Files without a row in the ledger do not count: a landing that was killed leaves them, and nobody reads them. A kept
+    row of which a value was left out stands in both tables and counts once.
+    """
+    ledger = read_ledger(lake).filter(pl.col("delivery_status") == "landed")
+    found = {}
+    for source in sources:
+        mine = ledger.filter(pl.col("source_name") == source.name)
+        said = int(mine.select((pl.col("good_count") + pl.col("bad_count")).sum()).item())
+        kept = 0
+        for table in source_tables(source).values():
+            aside = scan_delivered(lake, quarantine_table(table.name), mine).filter(
+                ~pl.col("is_row_kept").fill_null(False)
+            )
+            for rows in (scan_delivered(lake, table, mine), aside):
+                kept += int(rows.select(pl.len()).collect().item())
+        found[source.name] = Counted(said, kept)
+    return found
+
+
 def new_columns(lake: Lake, source: Source) -> list[str]:
     """Columns left out of the source's last landed file that its file before did not have; none for a first file."""
     landed = read_ledger(lake).filter(pl.col("source_name") == source.name, pl.col("delivery_status") == "landed")

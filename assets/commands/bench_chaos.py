@@ -4,34 +4,38 @@ Belongs here: the kills, and the comparison with a night that nobody disturbed.
 Does not belong here: what makes a night safe (`pipelines.lake`, `pipelines.stamps`, `assets.storage`).
 """
 
+import multiprocessing
 import os
 import random
 import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import polars as pl
 
 from assets.commands.bench_nights import write_more_work
+from assets.commands.night import execute, load_config
 from assets.commands.saying import Failed, print_json, say, settings_of
-from pipelines.config import read_config
 from pipelines.contracts.catalog import DELIVERY, TABLES
-from pipelines.contracts.shapes import quarantine_table
 from pipelines.demo.build import build_demo
 from pipelines.lake import Lake, content_sha256
-from pipelines.landing import read_ledger, source_tables
-from pipelines.publish.snapshot import current_snapshot
+from pipelines.landing import count_landed, read_ledger
+from pipelines.publish.snapshot import current_snapshot, file_sha256
 from pipelines.settings import Settings
 
 _LAST_DAY = date(2026, 6, 30)
 # No file may grow beyond this on the "full" disk: less than any table of the smallest company.
 _FULL_BYTES = 4096
+# What a night imports and may be shared by a fork: polars has threads from its import on, and is left to each night.
+_AT_HAND = ("dagster", "sklearn.linear_model", "sklearn.ensemble", "scipy.sparse")
+# A night of the smallest company takes seconds; one that does not end is killed like the others.
+_LONGEST_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -66,28 +70,32 @@ def print_chaos(people: int, kills: int, seed: int, as_json: bool) -> None:
 def disturb_nights(folder: Path, people: int, kills: int, seed: int, full_disks: int = 1) -> Chaos:
     """Kill so many second nights of a demo company, and let others find the disk full; then a night each to the end."""
     start = time.perf_counter()
-    before, calm = folder / "before", folder / "calm"
+    before, calm, day = folder / "before", folder / "calm", _LAST_DAY + timedelta(days=1)
     build_demo(before, people=people, seed=seed, end=_LAST_DAY)
     _run(before, _LAST_DAY)
-    write_more_work(settings_of(before), share=0.02, day=_LAST_DAY + timedelta(days=1), seed=seed)
+    write_more_work(settings_of(before), share=0.02, day=day, seed=seed)
     shutil.copytree(before, calm)
     began = time.perf_counter()
-    _run(calm, _LAST_DAY + timedelta(days=1))
+    _disturb(calm, day, _LONGEST_SECONDS, is_full=False)
     longest = time.perf_counter() - began
     wanted = contents(settings_of(calm))
     draw = random.Random(seed)
     counts = [0, 0, 0, 0]
     for turn in range(kills + full_disks):
-        moment = draw.uniform(0.02, 1.0) * longest if turn < kills else None
+        is_full = turn >= kills
+        moment = _LONGEST_SECONDS if is_full else draw.uniform(0.02, 1.0) * longest
         root = folder / "disturbed"
         shutil.copytree(before, root)
-        _disturb(root, _LAST_DAY + timedelta(days=1), moment)
+        _disturb(root, day, moment, is_full=is_full)
         settings = settings_of(root)
-        found = [_is_whole(settings), _agree(settings), _completes(root, _LAST_DAY + timedelta(days=1))]
-        found.append(contents(settings) == wanted)
+        found = [_is_whole(settings), _agree(settings), _completes(root, day)]
+        after = contents(settings)
+        found.append(after == wanted)
         counts = [count + good for count, good in zip(counts, found, strict=True)]
-        what = "full disk" if moment is None else f"killed after {moment:.1f} s"
-        say(f"{turn + 1}/{kills + full_disks} {what}: {'holds' if all(found) else f'LOST: {found}'}")
+        what = "full disk" if is_full else f"killed after {moment:.1f} s"
+        differing = sorted(name for name in wanted.keys() | after.keys() if wanted.get(name) != after.get(name))
+        lost = f"LOST: {found} {', '.join(differing)}"
+        say(f"{turn + 1}/{kills + full_disks} {what}: {'holds' if all(found) else lost}")
         shutil.rmtree(root)
     whole, agree, complete, equal = counts
     return Chaos(kills, full_disks, whole, agree, complete, equal, round(time.perf_counter() - start, 1))
@@ -106,62 +114,51 @@ def contents(settings: Settings) -> dict[str, str | None]:
     }
 
 
-def _command(root: Path, day: date) -> list[str]:
-    return [sys.executable, "-m", "assets.cli", "run", "--data-root", str(root), "--as-of", day.isoformat(), "--json"]
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}
-
-
 def _run(root: Path, day: date) -> None:
-    done = subprocess.run(_command(root, day), env=_environment(), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Failed(f"an undisturbed night failed: {done.stderr.strip().splitlines()[-1:]}")
+    settings = settings_of(root)
+    execute(settings, load_config(settings), day, False)
 
 
 def _completes(root: Path, day: date) -> bool:
     try:
         _run(root, day)
-    except Failed:
+    except Failed as failed:
+        say(f"the next night failed: {failed}")
         return False
     return True
 
 
-def _disturb(root: Path, day: date, moment: float | None) -> None:
-    """A night killed after so many seconds, or, with none, one that finds no room for any file."""
-    limit = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (_FULL_BYTES, _FULL_BYTES))) if moment is None else None
-    night = subprocess.Popen(
-        _command(root, day), env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=limit
-    )
-    try:
-        night.wait(timeout=moment)
-    except subprocess.TimeoutExpired:
+def _disturb(root: Path, day: date, moment: float, *, is_full: bool) -> None:
+    """A night in a process of its own that is killed after so many seconds, or that finds no room for any file."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(list(_AT_HAND))
+    night: BaseProcess = processes.Process(target=_unwatched, args=(root, day, is_full))
+    night.start()
+    night.join(moment)
+    if night.is_alive():
         night.kill()
-        night.wait()
+        night.join()
+
+
+def _unwatched(root: Path, day: date, is_full: bool) -> None:
+    """The body of a disturbed night: silent, and with `is_full` without room for a file of any size."""
+    # where no room is left Python would keep half a compiled module, and stumble over it ever after
+    sys.dont_write_bytecode = True
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    if is_full:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (_FULL_BYTES, _FULL_BYTES))
+    _run(root, day)
 
 
 def _is_whole(settings: Settings) -> bool:
     """Whether the pointer leads to a snapshot whose every table holds what its manifest says."""
     snapshot = current_snapshot(settings.published_path)
-    return all(content_sha256(snapshot.scan(one.name).collect()) == one.content_sha256 for one in snapshot.tables)
+    return all(file_sha256(snapshot.path(one.name)) == one.content_sha256 for one in snapshot.tables)
 
 
 def _agree(settings: Settings) -> bool:
     """Whether every landed delivery of the ledger has the rows it counts."""
-    lake, config = Lake(settings.lake_path), read_config(settings.config_path)
-    landed = read_ledger(lake).filter(pl.col("delivery_status") == "landed")
-    for source in config.sources:
-        mine = landed.filter(pl.col("source_name") == source.name)
-        said = int(mine.select((pl.col("good_count") + pl.col("bad_count")).sum()).item())
-        names = {f"{sha[:16]}-{code}" for sha, code in mine.select("file_sha256", "mapping_code").iter_rows()}
-        kept = sum(
-            int(pl.scan_parquet(path).select(pl.len()).collect().item())
-            for table in source_tables(source).values()
-            for one in (table, quarantine_table(table.name))
-            for path in (lake.folder(one) / source.name).glob("*.parquet")
-            if path.stem in names
-        )
-        if said != kept:
-            return False
-    return True
+    lake = Lake(settings.lake_path)
+    return all(count.said == count.kept for count in count_landed(lake, load_config(settings).sources).values())

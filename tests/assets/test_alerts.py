@@ -118,3 +118,21 @@ def test_a_failed_run_and_a_blocked_check_are_told_by_name() -> None:
     assert "failed at broken" in said
     assert "The model was refused: is_better: 0.21 against 0.25" in said
     assert "anna" not in said
+
+
+def test_a_challenger_that_was_refused_is_told_though_it_stops_nothing() -> None:
+    @dg.asset_check(asset="model_card", name="challenger_takes_over")
+    def refused() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description="0.21 against 0.25")
+
+    @dg.asset_check(asset="model_card")
+    def is_small() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description="too large")
+
+    @dg.asset
+    def model_card() -> None: ...
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        dg.materialize([model_card, refused, is_small], instance=instance)
+        found = troubles_of_runs(instance, 1.0)
+    assert [one.sentence for one in found] == ["The model was refused: challenger_takes_over: 0.21 against 0.25."]

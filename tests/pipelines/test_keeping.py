@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipelines.config import Source
 from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
 from pipelines.lake import Lake
-from pipelines.landing import Delivery, Landing, land_source, scan_current, scan_quarantine
+from pipelines.landing import Counted, Delivery, Landing, count_landed, land_source, scan_current, scan_quarantine
 from pipelines.sources import delimited
 
 MAPPING = {"record_code": "id", "employee_number": "who", "worked_at": "day", "worked_hours": "hours",
@@ -107,6 +107,19 @@ def test_a_person_with_an_unreadable_first_day_stays_without_it(tmp_path: Path) 
     assert sorted(bad.select("failed_rules", "is_row_kept").rows()) == [
         ("employment_status|in_set", False), ("hired_date|parses", True), ("work_email|matches", True),
     ]  # fmt: skip
+
+
+def test_the_ledger_counts_the_rows_that_lie_there_a_spared_value_once_and_a_forsaken_file_not(tmp_path: Path) -> None:
+    people = Source(name="people", system="bamboohr", path="*.csv")
+    lines = ["1,a@x.org,Active,2024-02-30", "2,at home,Active,2024-02-13", "3,c@x.org,Vanished,2024-02-13"]
+    land(tmp_path, people, lines, header="Employee #,Work Email,Status,Hire Date")
+    lake = Lake(tmp_path / "lake")
+    assert count_landed(lake, [people]) == {"people": Counted(3, 3)}
+    (file,) = lake.folder(raw_table("bamboohr", SHAPES["person"])).rglob("*.parquet")
+    file.with_name("0123456789abcdef-none.parquet").write_bytes(file.read_bytes())
+    assert count_landed(lake, [people]) == {"people": Counted(3, 3)}
+    file.unlink()
+    assert count_landed(lake, [people]) == {"people": Counted(3, 1)}
 
 
 def test_no_spared_column_is_one_that_the_row_needs() -> None:
