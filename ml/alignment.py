@@ -80,7 +80,9 @@ def _need(teams: pl.DataFrame, around: Surroundings, areas: pl.DataFrame) -> pl.
     cells = teams.select("unit_name", "team_people_count").unique().join(everywhere, how="cross")
     cells = cells.join(added, on=("unit_name", "capability_id"), how="left")
     need = pl.col("need") + pl.col("more").fill_null(0.0) / pl.col("team_people_count")
-    return cells.select("unit_name", "capability_id", "team_people_count", need.clip(0, 1).alias("need_share"))
+    # sums of floats follow the order of threads in their last digits: the same night must be the same table
+    share = need.clip(0, 1).round(12).alias("need_share")
+    return cells.select("unit_name", "capability_id", "team_people_count", share)
 
 
 def _wish(teams: pl.DataFrame, around: Surroundings, areas: pl.DataFrame) -> pl.DataFrame:
