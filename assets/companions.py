@@ -10,15 +10,16 @@ from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
-from dagster import AssetExecutionContext, AssetsDefinition, multi_asset
+from dagster import AssetExecutionContext, AssetsDefinition
 
 from assets.core import taxonomy_of
 from assets.io import spec_of
 from assets.resources import Night
 from assets.snapshot import stamps_of
-from ml.companions import TERMS, match_companions
+from assets.step import step
+from ml.companions import TERMS, match_companions, still_standing
 from ml.recommend import mark_accepted
-from ml.replied import obey_replies, say_why_none
+from ml.replied import obey_replies
 from ml.standing import Colleagues
 from pipelines.consents import consents_in_force, name_consents, opted_out
 from pipelines.contracts.catalog import ALIAS, CONSENT, PERSON, PREFERENCE, REPLY, SKILL
@@ -74,27 +75,27 @@ def without_hidden(words: OwnWords, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.join(hidden_skills(words.replies, words.as_of), on=("person_id", "skill_id"), how="anti")
 
 
-def tell_reasons(
-    words: OwnWords, people: pl.DataFrame, candidates: pl.DataFrame, open_steps: pl.DataFrame
-) -> pl.DataFrame:
-    """The people, with the reason why nothing may be recommended where their own words are it."""
-    return say_why_none(people, candidates, open_steps, words.opted_out)
-
-
 _READ = (NEXT_SKILL, PERSON, MASTERY, SKILL, ALIAS, MODEL_CARD)
 
 
-@multi_asset(
-    name="match_companions",
+@step(
+    name="match_companions", by_day="as_at_night", also=lambda night, context: str(night.is_by_day(context)),
     specs=[spec_of(table, deps=[*(one.name for one in _READ), *OWN_WORDS]) for table in (COMPANION, REPLY_EFFECT)],
-)
+)  # fmt: skip
 def companions(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
-    """Whom to follow, walk with and lead at each recommended step; and what was done about every reply."""
+    """Whom to follow, walk with and lead at each recommended step; and what was done about every reply.
+
+    By day nobody is matched, since that would move other people's rows; who may not be shown any more is taken out.
+    """
     policy, taxonomy, stamps = night.config.policy, taxonomy_of(night), stamps_of(context, night)
     words = own_words(night, taxonomy, night.as_of(context))
     steps = night.read(NEXT_SKILL).filter(pl.col("skill_id").is_not_null())
-    matched = match_companions(steps, colleagues(night, words, taxonomy), words.as_of, policy)
-    yield night.materialize(COMPANION, stamp(COMPANION, matched, stamps))
+    around = colleagues(night, words, taxonomy)
+    if night.is_by_day(context):
+        yield night.materialize(COMPANION, still_standing(night.read(COMPANION), steps, around))
+    else:
+        matched = match_companions(steps, around, words.as_of, policy)
+        yield night.materialize(COMPANION, stamp(COMPANION, matched, stamps))
     effects = tell_effects(words.replies, night.read(OBEYED), words.as_of)
     # what is obeyed for the first time is obeyed since the snapshot to come
     since = pl.when(pl.col("obeyed_date").is_not_null()).then(pl.lit(UNPUBLISHED))
@@ -117,10 +118,10 @@ def colleagues(night: Night, words: OwnWords, taxonomy: Taxonomy) -> Colleagues:
     )
 
 
-@multi_asset(
-    name="remember",
+@step(
+    name="remember", by_day="as_at_night",
     specs=[spec_of(table, deps=[SNAPSHOT.name, COMPANION.name, REPLY_EFFECT.name]) for table in (SHOWN, OBEYED)],
-)
+)  # fmt: skip
 def memory(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """What later nights have to know of this one, written once it is published. The same night again, the same memory.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from assets.core import taxonomy_of
 from assets.resources import Night
 from ml.families import FlowTables, Together, flow_features
 from ml.features import ExtraFeatures
@@ -75,7 +76,7 @@ def flow_tables(night: Night, steps: pl.DataFrame, *, with_wishes: bool = False)
     and nobody could be told what a wish of theirs moves (`ml.counterfactual`) without asking it again; and it ranked no
     better with them.
     """
-    taxonomy = Taxonomy(*(night.read(table) for table in (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE)))
+    taxonomy = taxonomy_of(night)
     learning = night.read(LEARNING_RECORD).with_columns(pl.coalesce("skill_text", "course_name").alias("skill_text"))
     wishes = _named(night.read(ASPIRATION), taxonomy)
     return FlowTables(

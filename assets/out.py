@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition
 
-from assets.companions import OWN_WORDS, OwnWords, open_candidates, own_words, tell_reasons, without_hidden
+from assets.companions import OWN_WORDS, OwnWords, open_candidates, own_words, without_hidden
 from assets.core import taxonomy_of
 from assets.io import spec_of
 from assets.resources import Night
@@ -23,6 +23,7 @@ from ml.mastery import end_of, estimate_mastery
 from ml.motives import Surroundings
 from ml.proof import prove_mastery
 from ml.recommend import build_rows, list_steps
+from ml.replied import say_why_none
 from ml.support import find_gaps
 from ml.tracing import read_tracing
 from pipelines.contracts.catalog import (
@@ -32,6 +33,7 @@ from pipelines.contracts.catalog import (
     EVIDENCE,
     LEARNING_RECORD,
     PERSON,
+    PREFERENCE,
     PREREQUISITE,
     REPLY,
     ROLE_PERIOD,
@@ -69,7 +71,7 @@ def out_assets() -> list[AssetsDefinition]:
 
 @step(
     name="recommend", specs=[spec_of(table, deps=_UPSTREAM) for table in (NEXT_SKILL, COUNTERFACTUAL, SUPPORT_GAP)],
-    own=[CANDIDATE, MASTERY, EVIDENCE, ASPIRATION, ROLE_PERIOD, PERSON, REPLY], crowd=True,
+    own=[CANDIDATE, MASTERY, EVIDENCE, ASPIRATION, ROLE_PERIOD, PERSON, REPLY, PREFERENCE], crowd=True,
 )  # fmt: skip
 def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """Rows for everyone who works here, what would have changed each, and what units lack for them."""
@@ -84,7 +86,7 @@ def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[An
     # what is said of several people leaves out what one of them hides
     seen = without_hidden(words, night.read(EVIDENCE))
     ways = find_ways(assignment, night.read(LEARNING_RECORD), seen, taxonomy, as_of)
-    asked = tell_reasons(words, everyone, night.own(CANDIDATE), situation.candidates)
+    asked = say_why_none(everyone, night.own(CANDIDATE), situation.candidates, words.opted_out)
     rows = build_rows(listed, changes, situation.around, ways, asked, policy)
     yield night.materialize(NEXT_SKILL, stamp(NEXT_SKILL, rows, stamps))
     yield night.materialize(COUNTERFACTUAL, stamp(COUNTERFACTUAL, changes, stamps))

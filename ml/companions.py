@@ -89,6 +89,33 @@ def name_companions(
     return pl.Series("companion", taken).replace(-1, None)
 
 
+def still_standing(rows: pl.DataFrame, steps: pl.DataFrame, around: Colleagues) -> pl.DataFrame:
+    """The companion rows of an earlier night that may still be shown, between two nights that match anew.
+
+    Gone are rows of steps that left the list, and named rows whose companion left, hides the micro-skill, has no
+    consent in force any more, or no longer takes the step they would walk with. Nobody is added.
+    """
+    goal = pl.when(pl.col("kind") == "refresh").then(pl.lit("refresh")).otherwise("to_stage")
+    listed = steps.select("person_id", pl.concat_str("skill_id", goal, separator="|").alias("step_id"))
+    kept = rows.join(listed, on=("person_id", "step_id"), how="semi", maintain_order="left")
+    pair = ("companion_id", "companion_skill_id")
+    here = around.people.select(companion_id="person_id")
+    hidden = around.hidden.select(companion_id="person_id", companion_skill_id="skill_id")
+    said = around.consents.select("relation", "skill_id", "is_given", companion_id="person_id")
+    of_skill = said.drop_nulls("skill_id").rename({"skill_id": "companion_skill_id", "is_given": "of_skill"})
+    of_all = said.filter(pl.col("skill_id").is_null()).select("companion_id", "relation", of_all="is_given")
+    named = kept.join(here, on="companion_id", how="semi").join(hidden, on=pair, how="anti")
+    named = named.join(of_skill, on=(*pair, "relation"), how="left").join(
+        of_all, on=(*pair[:1], "relation"), how="left"
+    )
+    named = named.filter(pl.coalesce("of_skill", "of_all", pl.lit(False)))
+    walking = named.join(listed.rename({"person_id": "companion_id"}), on=("companion_id", "step_id"), how="semi")
+    walks = pl.col("relation") == RELATIONS[WALK_WITH]
+    fit = pl.concat([named.filter(~walks), walking.filter(walks)]).select(rows.columns)
+    counted = kept.filter(pl.col("companion_id").is_null())
+    return pl.concat([fit, counted]).sort("person_id", "step_id", "relation")
+
+
 def manager_chains(people: pl.DataFrame) -> pl.DataFrame:
     """One row (person, companion) per person and everyone above them; where managers form a circle, all within it."""
     above = people.select(manager_id="person_id", above="person")

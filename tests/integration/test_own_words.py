@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -125,3 +126,18 @@ def test_who_opted_out_gets_the_row_that_says_so_and_is_nobody_s_companion(
     assert rows.height > 0
     assert set(rows["person_id"]) == set(asked["person_id"])
     assert not set(rows["person_id"]) & set(named(nights.before)["companion_id"])
+
+
+def test_by_day_too_who_took_consent_back_is_mentioned_nowhere(demo_night: DemoNight, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(demo_night.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
+    before = named(demo_night.night.snapshot)
+    withdrew = before["companion_id"].sort()[0]
+    consents = root / "landing" / "consents" / "consents.csv"
+    consents.write_text(f"{consents.read_text().rstrip()}\nco-x,{withdrew},all,all,withdrawn,,{END}\n")
+    settings = settings_of(root)
+    after = execute(settings, read_config(settings.config_path), END, False, by_day=True).snapshot
+    rows = ("person_id", "step_id", "relation", "companion_id")
+    expected = before.filter(pl.col("companion_id") != withdrew).select(rows).sort(rows)
+    assert expected.height < before.height
+    assert named(after).select(rows).sort(rows).equals(expected)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.companions import manager_chains, match_companions
+from ml.companions import manager_chains, match_companions, still_standing
 from ml.standing import Colleagues
 from pipelines.contracts.fields import RELATIONS, STAGES
 from pipelines.contracts.learnt import REACHED_STEP
@@ -352,3 +352,24 @@ def test_the_same_night_gives_the_same_companions_in_whatever_order_rows_come(wo
     turned = replace(around, people=around.people.reverse(), reached=around.reached.reverse(),
                      consents=around.consents.reverse(), shown=around.shown.reverse())  # fmt: skip
     assert match(lists, around).equals(match(lists.reverse(), turned))
+
+
+@ANY
+@given(WORLD, st.sampled_from(NAMES))
+def test_between_nights_only_the_rows_of_who_took_consent_back_go(world: tuple[Any, ...], person: str) -> None:
+    lists, around = build(world)
+    rows = match(lists, around).sort("person_id", "step_id", "relation")
+    assert still_standing(rows, lists, around).equals(rows)
+    without = replace(around, consents=around.consents.filter(pl.col("person_id") != person))
+    others = rows.filter(pl.col("companion_id").ne_missing(person))
+    assert still_standing(rows, lists, without).equals(others)
+
+
+def test_between_nights_rows_of_steps_that_left_a_list_go_and_so_does_who_does_not_walk_there_any_more() -> None:
+    lists = steps(("ann", "sql", "apprentice"), ("bob", "sql", "apprentice"))
+    around = company("ann bob", consents=consents(("ann", None), ("bob", None)))
+    rows = match(lists, around)
+    assert named(rows) == [("ann", "sql|apprentice", "walk_with", "bob"), ("bob", "sql|apprentice", "walk_with", "ann")]
+    assert still_standing(rows, lists.filter(pl.col("person_id") == "ann"), around).is_empty()
+    gone = replace(around, people=around.people.filter(pl.col("person_id") != "bob"))
+    assert named(still_standing(rows, lists, gone)) == [("bob", "sql|apprentice", "walk_with", "ann")]

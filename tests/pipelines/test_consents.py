@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.consents import consents_in_force, name_consents, opted_out
+from pipelines.consents import consents_in_force, name_consents, opted_out, some_end
 from pipelines.contracts.catalog import CONSENT, PREFERENCE
 from pipelines.contracts.fields import RELATIONS
 from pipelines.taxonomy import Taxonomy, build_taxonomy, no_profiles, nothing_before
@@ -133,3 +133,15 @@ def test_the_last_preference_decides_and_a_later_one_is_not_known_yet() -> None:
             ("d", False, day(3))]  # fmt: skip
     schema = {"person_id": pl.String, "is_opted_out": pl.Boolean, "stated_at": PREFERENCE.schema["stated_at"]}
     assert opted_out(pl.DataFrame(rows, schema=schema, orient="row"), TODAY)["person_id"].to_list() == ["a", "d"]
+
+
+@pytest.mark.parametrize(
+    ("last_day", "status", "ends"),
+    [(date(2026, 6, 29), "granted", False), (TODAY, "granted", True), (date(2026, 7, 2), "granted", True),
+     (date(2026, 7, 3), "granted", False), (TODAY, "withdrawn", False)],
+)  # fmt: skip
+def test_prolonging_to_a_later_day_ends_the_grants_that_do_not_last_till_then(
+    last_day: date, status: str, ends: bool
+) -> None:
+    rows = said({"expires_date": last_day, "consent_status": status})
+    assert some_end(rows, TODAY, date(2026, 7, 3)) is ends
