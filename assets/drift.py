@@ -20,6 +20,7 @@ from dagster import (
 )
 
 from assets.io import spec_of
+from assets.lineage import with_lineage
 from assets.resources import Night
 from ml.drift import Drift, Kind, Profile, measure_drift, profile, read_profiles, write_profiles
 from ml.mastery import end_of
@@ -40,6 +41,10 @@ _LISTED = 10
 )  # fmt: skip
 def drift(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """Compare tonight's inputs and scores with those of the night the model in use was trained in."""
+    yield from with_lineage(_compare(context, night), context)
+
+
+def _compare(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     as_of, version = night.as_of(context), night.read(MODEL_CARD)["model_version"][0]
     now = {**watch_inputs(night.read(REACHED_STEP), as_of), **watch_scores(night.read(CANDIDATE))}
     known = read_reference(night.settings.models_path / version)

@@ -25,6 +25,7 @@ from assets.automation import PROMOTED
 from assets.drift import drift, drifted_inputs, keep_inputs
 from assets.io import spec_of
 from assets.learning import LEARNT_FROM, as_events, extra_features, learn_from
+from assets.lineage import with_lineage
 from assets.plots import as_source, describe_reliability, draw_reliability
 from assets.resources import Night
 from assets.step import step
@@ -58,6 +59,10 @@ def model_assets() -> list[AssetsDefinition]:
 )  # fmt: skip
 def ranker(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """Train a challenger where due, measure it beside the champion, and keep the better one."""
+    yield from with_lineage(_train(context, night), context)
+
+
+def _train(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     as_of, models, steps = night.as_of(context), night.settings.models_path, night.read(REACHED_STEP)
     moved = drifted_inputs(night, latest_trained(models), steps, as_of)
     lesson = learn_from(night, as_of)

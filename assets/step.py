@@ -27,6 +27,7 @@ from dagster import (
 
 from assets.automation import follows_its_inputs
 from assets.io import table_of
+from assets.lineage import with_lineage
 from assets.resources import Night
 from pipelines.changes import people_changed
 from pipelines.contracts.table import Table
@@ -86,7 +87,7 @@ def step(
             def call(scoped: Night) -> Results:
                 return body(context, scoped) if takes_context else body(scoped)
 
-            yield from _make(declared, call, context, night)
+            yield from with_lineage(_make(declared, call, context, night), context)
 
         return run
 

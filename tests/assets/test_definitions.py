@@ -7,10 +7,13 @@ from dagster import AssetKey, Definitions
 from assets.definitions import build_definitions
 from assets.io import table_of
 from pipelines.contracts.fields import FIELDS
+from pipelines.contracts.lineage import CARRIED, MADE, OF_THE_NIGHT, origins_of
 from pipelines.contracts.table import Personal, Severity
 
 LAYERS = ["raw", "core", "feat", "model", "out"]
 GRAINS = ("One row ", "Connects ")
+# Made of files outside the lake, or a record of the night's own acts.
+OF_NO_TABLE = ("core_taxonomy__", "out__snapshot", "out__way_in", "core_landing__")
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +34,27 @@ def test_every_asset_says_its_grain_owner_kind_group_and_columns(definitions: De
         columns = spec.metadata["dagster/column_schema"].columns  # type: ignore[attr-defined]
         assert [column.name for column in columns] == list(table_of(name).column_names)
         assert all(column.description for column in columns)
+
+
+def test_every_column_is_made_of_columns_of_inputs_or_said_by_the_night(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        name = key.to_user_string()
+        parents = {parent.to_user_string() for parent in graph.get(key).parent_keys}
+        declared = {table for found in MADE.get(name, {}).values() for table, _ in found}
+        assert {*declared, *(table.name for table in CARRIED.get(name, ()))} <= parents, name
+        # a table of a shape for which this company has no source is made of nothing yet
+        if name.startswith(("raw_", "quarantine__", *OF_NO_TABLE)) or is_without_source(name, parents):
+            continue
+        found = origins_of(table_of(name), [table_of(parent) for parent in parents])
+        assert set(table_of(name).column_names) - OF_THE_NIGHT <= set(found), name
+
+
+def is_without_source(name: str, parents: set[str]) -> bool:
+    """Whether a core table of events has no raw table among its inputs."""
+    return name.startswith(("core_hr__", "core_wish__", "core_reader__")) and not any(
+        parent.startswith("raw_") for parent in parents
+    )
 
 
 def layer_of(name: str) -> int:

@@ -1,0 +1,36 @@
+"""Column lineage of what a step made, as the UI draws it.
+
+Belongs here: the rendering of the declared lineage for one materialization.
+Does not belong here: which column is made of which (`pipelines.contracts.lineage`).
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from dagster import AssetExecutionContext, AssetKey, MaterializeResult, TableColumnDep, TableColumnLineage
+
+from assets.io import table_of
+from pipelines.contracts.lineage import origins_of
+
+
+def with_lineage(results: Iterable[Any], context: AssetExecutionContext) -> Iterator[Any]:
+    """The results of a step, each table's with the columns of its inputs that its columns are made of.
+
+    Dagster draws lineage from materializations alone, not from definitions.
+    """
+    graph = context.assets_def.asset_deps
+    for result in results:
+        if isinstance(result, MaterializeResult) and result.asset_key is not None:
+            inputs = sorted(key.to_user_string() for key in graph[result.asset_key])
+            drawn = lineage_of(result.asset_key.to_user_string(), inputs)
+            result = result._replace(metadata={**(result.metadata or {}), "dagster/column_lineage": drawn})
+        yield result
+
+
+def lineage_of(name: str, inputs: Iterable[str]) -> TableColumnLineage:
+    """The declared lineage of a table that is made of these inputs."""
+    origins = origins_of(table_of(name), [table_of(one) for one in inputs])
+    return TableColumnLineage({
+        column: [TableColumnDep(asset_key=AssetKey(table), column_name=origin) for table, origin in found]
+        for column, found in origins.items()
+    })  # fmt: skip
