@@ -21,10 +21,11 @@ from ml.companions import TERMS, match_companions, still_standing
 from ml.recommend import mark_accepted
 from ml.replied import obey_replies
 from ml.standing import Colleagues
-from pipelines.consents import consents_in_force, name_consents, opted_out
+from pipelines.consents import consents_in_force, ending_between, name_consents, opted_out
 from pipelines.contracts.catalog import ALIAS, CONSENT, PERSON, PREFERENCE, REPLY, SKILL
 from pipelines.contracts.learnt import MASTERY, MODEL_CARD, REACHED_STEP
 from pipelines.contracts.published import COMPANION, NEXT_SKILL, OBEYED, REPLY_EFFECT, SHOWN, SNAPSHOT
+from pipelines.lake import content_sha256
 from pipelines.publish.stamp import UNPUBLISHED, put_id, stamp
 from pipelines.replies import (
     accepted_steps,
@@ -75,23 +76,25 @@ def without_hidden(words: OwnWords, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.join(hidden_skills(words.replies, words.as_of), on=("person_id", "skill_id"), how="anti")
 
 
+_MATCHES = "matches"
 _READ = (NEXT_SKILL, PERSON, MASTERY, SKILL, ALIAS, MODEL_CARD)
 
 
 @step(
-    name="match_companions", by_day="as_at_night", also=lambda night, context: str(night.is_by_day(context)),
+    name="match_companions", by_day="as_at_night", also=lambda night, context: _removal(context, night),
     specs=[spec_of(table, deps=[*(one.name for one in _READ), *OWN_WORDS]) for table in (COMPANION, REPLY_EFFECT)],
 )  # fmt: skip
 def companions(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """Whom to follow, walk with and lead at each recommended step; and what was done about every reply.
 
-    By day nobody is matched, since that would move other people's rows; who may not be shown any more is taken out.
+    By day, and where an earlier night's rows are to hold for longer, nobody is matched, since that would move other
+    people's rows; who may not be shown any more is taken out.
     """
     policy, taxonomy, stamps = night.config.policy, taxonomy_of(night), stamps_of(context, night)
     words = own_words(night, taxonomy, night.as_of(context))
     steps = night.read(NEXT_SKILL).filter(pl.col("skill_id").is_not_null())
-    around = colleagues(night, words, taxonomy)
-    if night.is_by_day(context):
+    around = colleagues(night, words, taxonomy, night.lasts_until(context))
+    if _removal(context, night) != _MATCHES:
         yield night.materialize(COMPANION, still_standing(night.read(COMPANION), steps, around))
     else:
         matched = match_companions(steps, around, words.as_of, policy)
@@ -103,10 +106,20 @@ def companions(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     yield night.materialize(REPLY_EFFECT, stamp(REPLY_EFFECT, effects, stamps))
 
 
-def colleagues(night: Night, words: OwnWords, taxonomy: Taxonomy) -> Colleagues:
-    """Everyone who may be shown, with their consents, as of the night."""
+def _removal(context: AssetExecutionContext, night: Night) -> str:
+    """What rows are to be taken out for, between two nights that match anew; `_MATCHES` of such a night."""
+    if night.is_by_day(context):
+        return "by day"
+    if not night.only_renews(context):
+        return _MATCHES
+    held, now = night.as_of(context) + timedelta(days=night.config.policy.valid_days), night.lasts_until(context)
+    ended = ending_between(night.read(CONSENT), held, now)
+    return content_sha256(ended) if ended.height else _MATCHES
+
+
+def colleagues(night: Night, words: OwnWords, taxonomy: Taxonomy, until: date) -> Colleagues:
+    """Everyone who may be shown, with the consents that last until that day, as of the night."""
     here = night.read(PERSON).filter(pl.col("employment_status") != "left")
-    until = words.as_of + timedelta(days=night.config.policy.valid_days)
     return Colleagues(
         people=here.join(words.opted_out, on="person_id", how="anti"),
         reached=night.read(REACHED_STEP),

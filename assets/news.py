@@ -16,7 +16,7 @@ from assets.step import BY_DAY_KEY
 from pipelines.config import Source
 from pipelines.conform import CORE_OF
 from pipelines.contracts.catalog import EVIDENCE
-from pipelines.contracts.published import NEXT_SKILL, SNAPSHOT
+from pipelines.contracts.published import COMPANION, NEXT_SKILL, SHOWN, SNAPSHOT
 from pipelines.landing import fingerprint, landing_files, read_ledger, source_tables
 
 # Who somebody is bears on every table; other exports only on what was done.
@@ -89,9 +89,17 @@ def select_by_day(
 
 
 def select_renewal(assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
-    """The publication and its ways in: nothing came, so what is published holds for longer."""
-    ways = [one for one in assets if isinstance(one, AssetsDefinition) and _follows_publication(one)]
-    keys = (AssetKey(SNAPSHOT.name), *(key for one in ways for key in one.keys))
+    """The publication and what follows it: nothing came, so what is published holds for longer.
+
+    The companions before it, and what is remembered of them: whose consent does not last as long is taken out.
+    """
+    renewed = {AssetKey(SNAPSHOT.name), AssetKey(COMPANION.name), AssetKey(SHOWN.name)}
+    chosen = [
+        one for one in assets
+        if isinstance(one, AssetsDefinition) and (renewed & set(one.keys) or _follows_publication(one))
+    ]  # fmt: skip
+    ways = [one for one in chosen if _follows_publication(one)]
+    keys = tuple(key for one in chosen for key in one.keys)
     return Selection(keys, tuple(key for one in ways for key in one.check_keys), lands=False)
 
 

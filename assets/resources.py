@@ -30,8 +30,7 @@ from assets.io import table_of, written_metadata
 from assets.storage import hold, sweep
 from pipelines.changes import forget_changes
 from pipelines.config import Config, Source, read_config
-from pipelines.consents import some_end
-from pipelines.contracts.catalog import ACCOUNT, CONSENT, DELIVERY, EVIDENCE, REPLY, WORKLOG
+from pipelines.contracts.catalog import ACCOUNT, DELIVERY, EVIDENCE, WORKLOG
 from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
 from pipelines.contracts.table import Table
 from pipelines.fresh import Fresh, Landed, fresh_rows
@@ -304,20 +303,22 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
             return None
         return self.today(context) + timedelta(days=self.config.policy.valid_days)
 
+    def lasts_until(self, context: AssetExecutionContext) -> date:
+        """The last day on which what this run publishes may be read: consents have to last till then."""
+        seen = self.as_of(context) + timedelta(days=self.config.policy.valid_days)
+        return max(seen, self.renewed_until(context) or seen)
+
+    def only_renews(self, context: AssetExecutionContext) -> bool:
+        """Whether the run is of an earlier day's world, whose rows are to hold for longer."""
+        return self.lasts_until(context) > self.as_of(context) + timedelta(days=self.config.policy.valid_days)
+
     def _day_seen(self, today: date) -> date:
         last = read_stamp(self.lake.root, _LAST_NIGHT)
         if last is None or (said := last.inputs.get("as_of")) is None:
             return today
         seen = date.fromisoformat(said)
         is_recent = timedelta(0) <= today - seen < timedelta(days=LONGEST_UNSEEN_DAYS)
-        is_same = is_recent and last.inputs.get("known") == self._known() and not self._words_end(seen, today)
-        return seen if is_same else today
-
-    def _words_end(self, seen: date, today: date) -> bool:
-        """Whether a consent or a snooze that held on the day last seen would not hold until today's rows do."""
-        valid = timedelta(days=self.config.policy.valid_days)
-        woken = self.lake.scan(REPLY).filter(pl.col("until_date").is_between(seen, today, closed="right"))
-        return some_end(self.read(CONSENT), seen + valid, today + valid) or not woken.collect().is_empty()
+        return seen if is_recent and last.inputs.get("known") == self._known() else today
 
     def sources_of(self, shape: ShapeName) -> dict[str, list[Source]]:
         """The declared sources that hold a shape, by system."""

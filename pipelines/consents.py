@@ -64,11 +64,11 @@ def consents_in_force(named: pl.DataFrame, as_of: date, until: date) -> pl.DataF
     return pl.concat([every.select(columns), single.select(columns)]).cast(IN_FORCE).sort(columns, nulls_last=True)
 
 
-def some_end(consent: pl.DataFrame, until: date, later: date) -> bool:
-    """Whether a grant that lasted through `until` does not last through `later`: prolonging what is published would
-    show somebody longer than they agreed to."""
+def ending_between(consent: pl.DataFrame, until: date, later: date) -> pl.DataFrame:
+    """The grants that last through `until` and not through `later`, sorted by source and record: where what is
+    published is prolonged, these people agreed to less."""
     ends = pl.col("expires_date").is_between(until, later, closed="left")
-    return not consent.filter((pl.col("consent_status") == "granted") & ends).is_empty()
+    return consent.filter((pl.col("consent_status") == "granted") & ends).sort("source_name", "record_code")
 
 
 def opted_out(preference: pl.DataFrame, as_of: date) -> pl.DataFrame:

@@ -141,3 +141,23 @@ def test_by_day_too_who_took_consent_back_is_mentioned_nowhere(demo_night: DemoN
     expected = before.filter(pl.col("companion_id") != withdrew).select(rows).sort(rows)
     assert expected.height < before.height
     assert named(after).select(rows).sort(rows).equals(expected)
+
+
+def test_nobody_is_shown_for_longer_than_they_agreed_to_where_rows_are_only_prolonged(
+    demo_night: DemoNight, tmp_path: Path
+) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(demo_night.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
+    leaving = named(demo_night.night.snapshot)["companion_id"].sort()[0]
+    settings = settings_of(root)
+    config = read_config(settings.config_path)
+    last_day = END + timedelta(days=config.policy.valid_days)
+    consents = root / "landing" / "consents" / "consents.csv"
+    consents.write_text(f"{consents.read_text().rstrip()}\nco-x,{leaving},all,all,granted,{last_day},{END}\n")
+    first = execute(settings, config, None, False, night_of=END).snapshot
+    renewed = execute(settings, config, None, False, night_of=END + timedelta(days=1)).snapshot
+    assert (renewed.as_of, renewed.valid_until) == (END, last_day + timedelta(days=1))
+    rows = ("person_id", "step_id", "relation", "companion_id")
+    expected = named(first).filter(pl.col("companion_id") != leaving).select(rows).sort(rows)
+    assert expected.height < named(first).height
+    assert named(renewed).select(rows).sort(rows).equals(expected)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.consents import consents_in_force, name_consents, opted_out, some_end
+from pipelines.consents import consents_in_force, ending_between, name_consents, opted_out
 from pipelines.contracts.catalog import CONSENT, PREFERENCE
 from pipelines.contracts.fields import RELATIONS
 from pipelines.taxonomy import Taxonomy, build_taxonomy, no_profiles, nothing_before
@@ -144,4 +144,4 @@ def test_prolonging_to_a_later_day_ends_the_grants_that_do_not_last_till_then(
     last_day: date, status: str, ends: bool
 ) -> None:
     rows = said({"expires_date": last_day, "consent_status": status})
-    assert some_end(rows, TODAY, date(2026, 7, 3)) is ends
+    assert ending_between(rows, TODAY, date(2026, 7, 3)).height == ends
