@@ -16,6 +16,7 @@ from scipy.special import rel_entr
 from ml.histories import Doubles
 
 BINS = 10
+NARROWEST = 0.05  # of the largest edge: a cohort hired in one week must not count as drift because two days passed
 MOST_NAMES = 50  # of a column of names: the commonest; the others are one bin
 
 Kind = Literal["input", "score"]
@@ -43,7 +44,7 @@ class Drift:
 
 
 def profile(column: pl.Series) -> Profile:
-    """Numbers over tenths of themselves, names over the commonest; empty cells are left out."""
+    """Numbers over tenths of themselves, fewer where those lie close; names over the commonest; no empty cells."""
     told = column.drop_nulls()
     if told.dtype == pl.String:
         counted = told.value_counts(sort=True).sort("count", told.name, descending=[True, False]).head(MOST_NAMES)
@@ -51,7 +52,7 @@ def profile(column: pl.Series) -> Profile:
         return Profile(len(told), (), names, tuple(_shares_of_names(told, names)))
     values = told.to_numpy().astype(np.float64)
     inner = np.quantile(values, np.arange(1, BINS) / BINS) if len(values) else np.zeros(0)
-    edges = tuple(float(edge) for edge in np.unique(inner))
+    edges = _apart(np.unique(inner))
     return Profile(len(values), edges, (), tuple(_shares_of_numbers(values, edges)))
 
 
@@ -106,6 +107,16 @@ def read_profiles(text: str) -> dict[str, Profile]:
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("no profiles of columns") from error
+
+
+def _apart(edges: Doubles) -> tuple[float, ...]:
+    """The edges, ascending, without those too close to the one before."""
+    kept: list[float] = []
+    least = NARROWEST * np.abs(edges).max(initial=0.0)
+    for edge in edges.tolist():
+        if not kept or edge - kept[-1] >= least:
+            kept.append(edge)
+    return tuple(kept)
 
 
 def _shares_of_numbers(values: Doubles, edges: tuple[float, ...]) -> Doubles:

@@ -81,7 +81,7 @@ def people_changed(root: Path, table: Table, before: str | None, after: str | No
 
 def differing_rows(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """The rows of either that the other does not have, wherever they came from."""
-    keys = [_row_hashes(frame).alias("row").to_frame() for frame in (old, new)]
+    keys = [row_hashes(frame).alias("row").to_frame() for frame in (old, new)]
     apart = [
         frame.with_columns(one).join(other, on="row", how="anti").drop("row")
         for frame, one, other in ((old, keys[0], keys[1]), (new, keys[1], keys[0]))
@@ -95,7 +95,7 @@ def forget_changes(root: Path) -> None:
         place.unlink(missing_ok=True)
 
 
-def _row_hashes(rows: pl.DataFrame) -> pl.Series:
+def row_hashes(rows: pl.DataFrame) -> pl.Series:
     """A hash of each row's content; nested columns by their text."""
     nested = [name for name, dtype in rows.schema.items() if dtype.is_nested()]
     plain = rows.drop(PROVENANCE, strict=False).with_columns(

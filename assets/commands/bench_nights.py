@@ -82,8 +82,8 @@ def measure_nights(root: Path, people: int, seed: int = 7) -> NightCosts:
 def write_more_work(
     settings: Settings, *, day: date, seed: int, share: float | None = None, people: int | None = None
 ) -> int:
-    """Write an export of worklogs of that day: a share of those there are, or three of each of some people. Returns how
-    many people it names. Raises Failed where there is no export to follow."""
+    """Write an export of worklogs of that day: the latest share of those there are, or three of each of some people.
+    Returns how many people it names. Raises Failed where there is no export to follow."""
     folder = settings.root / "landing" / "tempo"
     files = sorted(folder.glob("worklogs_*.csv"))
     if not files:
@@ -93,8 +93,9 @@ def write_more_work(
         rows = csv.DictReader(stream)
         head = list(rows.fieldnames or [])
         good = [row for row in rows if row["Username"] and row["Hours"] and row["Worklog Id"].isdigit()]
-    if share is not None:
-        chosen = draw.sample(good, max(1, round(share * len(good))))
+    good.sort(key=lambda row: row["Work date"])
+    if share is not None:  # work goes on as it did last
+        chosen = good[-max(1, round(share * len(good))) :]
     else:
         # the latest work of people whose work goes on
         who = draw.sample(sorted({row["Username"] for row in good[-len(good) // 20 :]}), people or 1)

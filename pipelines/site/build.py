@@ -19,6 +19,7 @@ from pipelines.publish.reading import Snapshot, kept_snapshots
 from pipelines.site.known import Known, by_person, everyone, gather, page_name
 from pipelines.site.night import night_page
 from pipelines.site.pages import SIGNS, SMALLEST_TEAM, person_page, team_pages
+from pipelines.site.reuse import PRINTS, print_pages, take_over
 
 # An index of more people than this is no page that a browser shows; their portal links to the pages by their ids.
 _MOST_LISTED = 20_000
@@ -35,7 +36,7 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, folder: Path) -> Pa
     if not (place / "index.html").exists():
         unfinished = folder / f".{snapshot.snapshot_id}.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-        _write_pages(gather(snapshot, lake, company), unfinished)
+        _write_pages(gather(snapshot, lake, company), unfinished, _newest(folder))
         unfinished.replace(place)
     _lead_to(folder, snapshot.snapshot_id)
     kept = {one.snapshot_id for one in kept_snapshots(snapshot.folder)} | {snapshot.snapshot_id}
@@ -46,13 +47,21 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, folder: Path) -> Pa
     return place / "index.html"
 
 
-def _write_pages(known: Known, folder: Path) -> None:
+def _newest(folder: Path) -> Path | None:
+    """The pages written last, of whatever snapshot."""
+    marks = sorted(folder.glob(f"*/{_MARK}"), key=lambda mark: mark.stat().st_mtime_ns)
+    return marks[-1].parent if marks else None
+
+
+def _write_pages(known: Known, folder: Path, earlier: Path | None) -> None:
     environment = _environment(known)
     for name in ("people", "teams"):
         (folder / name).mkdir(parents=True)
     people = everyone(known)
+    prints = print_pages(known, people)
+    taken = take_over(prints, earlier, folder)
     person = environment.get_template("person.html.j2")
-    for one in by_person(known, people):
+    for one in by_person(known, [one for one in people if page_name(one) not in taken]):
         page = person_page(known, one)
         (folder / "people" / page.file).write_text(person.render(page=page, root="../"))
     teams = team_pages(known, *_holders(known, people))
@@ -64,6 +73,7 @@ def _write_pages(known: Known, folder: Path) -> None:
     )
     index = environment.get_template("index.html.j2")
     (folder / "index.html").write_text(index.render(teams=teams, units=_listed(known, people), root=""))
+    prints.write_parquet(folder / PRINTS)
     (folder / _MARK).write_text(known.snapshot.snapshot_id + "\n")
 
 

@@ -23,6 +23,8 @@ Row = dict[str, Any]
 # Columns that a person reads nothing from.
 STAMPS = ("snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version", "person_id")
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,80}")
+# Tables of people of which a page says nothing: evidence is counted by source at the end of it.
+UNUSED = ("out__evidence",)
 # Where micro-skills stand that belong to no capability.
 NO_CAPABILITY = "Other"
 # People on pages at a time: their rows fit into memory, however many people there are.
@@ -101,14 +103,14 @@ def by_person(known: Known, people: list[str]) -> Iterator[OfPerson]:
         part = people[start : start + CHUNK]
         steps = _rows(known.snapshot.scan(NEXT_SKILL.name), part, ["rank"])
         held = _rows(known.snapshot.scan(OUT_MASTERY.name), part) if known.snapshot.has(OUT_MASTERY.name) else {}
-        stored = _rows(_stored(known.lake), part)
+        counted = _rows(stored(known.lake), part)
         more = {table.name: _rows(known.snapshot.scan(table.name), part) for table in known.more}
         for person in part:
             yield OfPerson(
                 person,
                 steps.get(person, []),
                 held.get(person, []),
-                stored.get(person, []),
+                counted.get(person, []),
                 {name: rows.get(person, []) for name, rows in more.items()},
             )
 
@@ -152,7 +154,7 @@ def _rows(frame: pl.LazyFrame, people: list[str], order: list[str] | None = None
     }
 
 
-def _stored(lake: Lake) -> pl.LazyFrame:
+def stored(lake: Lake) -> pl.LazyFrame:
     """One row per person, source and mode: how much evidence there is, and from when to when."""
     evidence = lake.scan(EVIDENCE)
     return (

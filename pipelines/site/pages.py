@@ -11,7 +11,7 @@ from typing import Any
 
 from pipelines.contracts.fields import STAGES
 from pipelines.contracts.published import ALIGNMENT, SUPPORT_GAP
-from pipelines.site.known import NO_CAPABILITY, Known, OfPerson, Row, by_unit, heading, page_name, shown_columns
+from pipelines.site.known import NO_CAPABILITY, UNUSED, Known, OfPerson, Row, by_unit, heading, page_name, shown_columns
 
 # Below this many people a team's page would speak of single persons.
 SMALLEST_TEAM = 5
@@ -77,9 +77,10 @@ class More:
 
 @dataclass(frozen=True)
 class PersonPage:
-    """All that stands on a person's page."""
+    """All that stands on a person's page; as_of is the day of its rows, None where the person has none."""
 
     file: str
+    as_of: date | None
     name: str
     role: str
     unit: str
@@ -95,9 +96,10 @@ def person_page(known: Known, person: OfPerson) -> PersonPage:
     about = known.people.get(person.person_id, {})
     reason = person.steps[0]["no_recommendation_reason"] if person.steps else "too_little_evidence"
     # companions and counterfactuals stand beside their steps; evidence is counted by source at the end of the page
-    used = {"out__companion", "out__counterfactual", "out__evidence"}
+    used = {"out__companion", "out__counterfactual", *UNUSED}
     return PersonPage(
         file=page_name(person.person_id),
+        as_of=person.steps[0]["as_of"] if person.steps else None,
         name=known.person_name(person.person_id),
         role=about.get("role_name") or "",
         unit=about.get("unit_name") or "",

@@ -23,6 +23,16 @@ def test_the_same_people_have_not_moved_and_shifted_ones_have() -> None:
     assert moved.is_drifted
 
 
+def test_a_cohort_of_one_week_has_not_moved_because_two_days_passed() -> None:
+    # a third came over the years, two thirds within one week three years ago
+    before = pl.Series("days", [*np.linspace(10.0, 900.0, 300), *np.linspace(1080.0, 1087.0, 600)])
+    known = {"days": profile(before)}
+    (later,) = measure_drift(known, {"days": before + 2}, {"days": "input"}, 0.25)
+    assert not later.is_drifted
+    (much_later,) = measure_drift(known, {"days": before + 300}, {"days": "input"}, 0.25)
+    assert much_later.is_drifted
+
+
 def test_names_are_compared_by_their_shares_and_new_ones_are_others() -> None:
     known = {"kind": profile(pl.Series("kind", ["new"] * 80 + ["deepen"] * 20))}
     now = pl.Series("kind", ["new"] * 50 + ["refresh"] * 50)

@@ -1,6 +1,8 @@
 """Pages for people: whole, escaped, readable by everyone, and asking no network for anything."""
 
+import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +84,8 @@ def test_a_page_says_what_the_tables_say(site: Path) -> None:
     assert "a chance of 50 in 100" in page
     assert "0.25 of 1: how it serves what the organisation needs" in page
     assert "nothing is known about how it fits what you said you want" in page
-    assert "2025-07-02" in page
+    assert "2025-06-30" in page
+    assert "2025-07-02" in (site / "night.html").read_text()
     assert "There is too little evidence to say anything good." in (site / "people" / "p0002.html").read_text()
 
 
@@ -170,3 +173,31 @@ def test_a_name_of_markup_is_shown_as_it_is_written(site: Path, browser: Any) ->
     assert page.locator("h1").inner_text().strip() == RIGHT_TO_LEFT.strip()
     assert page.locator("h2").first.inner_text() == "Next steps"
     page.close()
+
+
+def test_pages_taken_over_from_the_last_snapshot_are_those_that_would_be_written(tmp_path: Path) -> None:
+    lake, first = lake_of(tmp_path, 7), next_skills("s0", people=7)
+    # in the next snapshot one person's rows differ, and all rows hold for longer
+    second = next_skills("s1", people=7).with_columns(
+        valid_until=pl.lit(UNTIL + timedelta(days=1)),
+        explanation=pl.when(pl.col("person_id") == "p0003").then(pl.lit("Something else")).otherwise("explanation"),
+    )
+    for rows, name in ((first, "s0"), (second, "s1")):
+        held = mastered(name, people=7)
+        snapshot = publish_snapshot(tmp_path / "published", {NEXT_SKILL: rows, OUT_MASTERY: held}, name, DAY, UNTIL)
+        build_site(snapshot, lake, "Acme", tmp_path / "site")
+    build_site(snapshot, lake, "Acme", tmp_path / "anew")
+    pages = {
+        name: {path.name: path for path in (tmp_path / name / "s1" / "people").iterdir()} for name in ("site", "anew")
+    }
+    assert {name: path.read_text() for name, path in pages["site"].items()} == {
+        name: path.read_text() for name, path in pages["anew"].items()
+    }
+    earlier = {path.name: path for path in (tmp_path / "site" / "s0" / "people").iterdir()}
+    written = {name for name, path in pages["site"].items() if path.stat().st_ino != earlier[name].stat().st_ino}
+    assert written == {"p0003.html"}
+    # a name that changed may stand on any page
+    lake.write(PERSON, lake.scan(PERSON).with_columns(display_name=pl.lit("Renamed")).collect())
+    shutil.rmtree(tmp_path / "site" / "s1")
+    build_site(snapshot, lake, "Acme", tmp_path / "site")
+    assert all("Renamed" in path.read_text() for path in (tmp_path / "site" / "s1" / "people").iterdir())
