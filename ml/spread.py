@@ -19,12 +19,14 @@ def spread(work: Callable[..., Result], parts: Sequence[tuple[Any, ...]], *, n_j
     One part is done at once. Several go to `n_jobs` threads, by default as many as there are cores. Inside joblib's
     `parallel_config(backend=..., n_jobs=...)` they go where that says: other processes, Dask, Ray.
     """
-    jobs = n_jobs or (effective_n_jobs() if effective_n_jobs() > 1 else os.cpu_count() or 1)
+    configured = effective_n_jobs(None)  # of joblib's parallel_config; 1 outside of it
+    jobs = n_jobs or (configured if configured > 1 else os.cpu_count() or 1)
     if len(parts) <= 1 or jobs == 1:
         return [_alone(work, part) for part in parts]
     # Arrays in compiled code leave the interpreter's lock, and threads need no copies of what was fitted.
-    asked = None if n_jobs is None and effective_n_jobs() > 1 else jobs
-    return list(Parallel(n_jobs=asked, prefer="threads")(delayed(_alone)(work, part) for part in parts))
+    asked = None if n_jobs is None and configured > 1 else jobs
+    with threadpool_limits(1):  # else a thread that ends would lift the limit of those that still work
+        return list(Parallel(n_jobs=asked, prefer="threads")(delayed(_alone)(work, part) for part in parts))
 
 
 def _alone(work: Callable[..., Result], part: tuple[Any, ...]) -> Result:
