@@ -46,10 +46,10 @@ def explain_steps(steps: pl.DataFrame) -> pl.DataFrame:
         said = said.list.concat(_told(model, strongest_first=True))
     words = said.list.eval(pl.element().struct.field("words")).list.head(_CLAUSES)
     reasons = pl.concat_list(_reason(code, value) for code, value in _codes(steps, motives, families).items())
-    return steps.with_columns(
-        reasons.list.drop_nulls().alias("reasons"),
-        pl.concat_str(headline(), pl.lit(": "), _sentence(words), pl.lit(".")).alias("explanation"),
-    )
+    # once as columns of their own: in one expression each mention of the words would be worked out anew
+    told = steps.with_columns(reasons.list.drop_nulls().alias("reasons"), words.alias("_words"))
+    explanation = pl.concat_str(headline(), pl.lit(": "), _sentence(pl.col("_words")), pl.lit("."))
+    return told.with_columns(explanation.alias("explanation")).drop("_words")
 
 
 def headline() -> pl.Expr:

@@ -22,9 +22,10 @@ from pipelines.publish.reading import Snapshot
 Row = dict[str, Any]
 # Columns that a person reads nothing from.
 STAMPS = ("snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version", "person_id")
+_MACHINE = ("_draft", "_sha256", "evidence_id")
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,80}")
 # Tables of people of which a page says nothing: evidence is counted by source at the end of it.
-UNUSED = ("out__evidence",)
+UNUSED = frozenset({"out__evidence"})
 # Where micro-skills stand that belong to no capability.
 NO_CAPABILITY = "Other"
 # People on pages at a time: their rows fit into memory, however many people there are.
@@ -71,7 +72,7 @@ def gather(snapshot: Snapshot, lake: Lake, company: str) -> Known:
     more = tuple(
         TABLES[one.name]
         for one in snapshot.tables
-        if one.name in TABLES and one.name not in told and "person_id" in TABLES[one.name].column_names
+        if one.name in TABLES and one.name not in told | UNUSED and "person_id" in TABLES[one.name].column_names
     )
     return Known(
         snapshot,
@@ -101,10 +102,12 @@ def by_person(known: Known, people: list[str]) -> Iterator[OfPerson]:
     """All rows of each of these people, in this order."""
     for start in range(0, len(people), CHUNK):
         part = people[start : start + CHUNK]
-        steps = _rows(known.snapshot.scan(NEXT_SKILL.name), part, ["rank"])
-        held = _rows(known.snapshot.scan(OUT_MASTERY.name), part) if known.snapshot.has(OUT_MASTERY.name) else {}
+        # a page says nothing of the codes behind a sentence: turning them into dictionaries is half of all the time
+        steps = _rows(known.snapshot.scan(NEXT_SKILL.name).drop("reasons", strict=False), part, ["rank"])
+        mastery = known.snapshot.scan(OUT_MASTERY.name) if known.snapshot.has(OUT_MASTERY.name) else None
+        held = {} if mastery is None else _rows(mastery.select("person_id", "skill_id", "stage", "is_rusty"), part)
         counted = _rows(stored(known.lake), part)
-        more = {table.name: _rows(known.snapshot.scan(table.name), part) for table in known.more}
+        more = {table.name: _rows(_readable(known, table), part) for table in known.more}
         for person in part:
             yield OfPerson(
                 person,
@@ -134,9 +137,7 @@ def shown_columns(table: Table) -> list[tuple[str, str]]:
     return [
         (column.name, heading(column.name))
         for column in table.columns
-        if column.name not in STAMPS
-        and column.personal is not Personal.TEXT
-        and not column.name.endswith(("_draft", "_sha256", "evidence_id"))
+        if column.name not in STAMPS and column.personal is not Personal.TEXT and not column.name.endswith(_MACHINE)
     ]
 
 
@@ -144,6 +145,13 @@ def heading(name: str) -> str:
     """A column's name in words."""
     words = re.sub(r"_(id|name|code|date|at)$", "", name).replace("_", " ")
     return words[:1].upper() + words[1:]
+
+
+def _readable(known: Known, table: Table) -> pl.LazyFrame:
+    """The rows of a table without stamps, hashes and machine forms."""
+    frame = known.snapshot.scan(table.name)
+    machine = [name for name in frame.collect_schema().names() if name.endswith(_MACHINE)]
+    return frame.drop(*(name for name in STAMPS if name != "person_id"), *machine, strict=False)
 
 
 def _rows(frame: pl.LazyFrame, people: list[str], order: list[str] | None = None) -> dict[str, list[Row]]:

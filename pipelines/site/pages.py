@@ -11,7 +11,7 @@ from typing import Any
 
 from pipelines.contracts.fields import STAGES
 from pipelines.contracts.published import ALIGNMENT, SUPPORT_GAP
-from pipelines.site.known import NO_CAPABILITY, UNUSED, Known, OfPerson, Row, by_unit, heading, page_name, shown_columns
+from pipelines.site.known import NO_CAPABILITY, Known, OfPerson, Row, by_unit, heading, page_name, shown_columns
 
 # Below this many people a team's page would speak of single persons.
 SMALLEST_TEAM = 5
@@ -95,8 +95,8 @@ def person_page(known: Known, person: OfPerson) -> PersonPage:
     """The page of one person."""
     about = known.people.get(person.person_id, {})
     reason = person.steps[0]["no_recommendation_reason"] if person.steps else "too_little_evidence"
-    # companions and counterfactuals stand beside their steps; evidence is counted by source at the end of the page
-    used = {"out__companion", "out__counterfactual", *UNUSED}
+    # companions and counterfactuals stand beside their steps
+    used = {"out__companion", "out__counterfactual"}
     return PersonPage(
         file=page_name(person.person_id),
         as_of=person.steps[0]["as_of"] if person.steps else None,

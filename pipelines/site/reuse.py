@@ -17,7 +17,7 @@ import polars as pl
 
 from pipelines.changes import row_hashes
 from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
-from pipelines.site.known import UNUSED, Known, page_name, stored
+from pipelines.site.known import Known, page_name, stored
 from pipelines.stamps import code_fingerprint
 
 PRINTS = "pages.parquet"
@@ -28,7 +28,7 @@ _RENEWED = ("snapshot_id", "first_snapshot_id", "valid_until")
 
 def print_pages(known: Known, people: list[str]) -> pl.DataFrame:
     """One row (file, page_print) per person: equal where everything that stands on the page is."""
-    tables = [table for table in (NEXT_SKILL, OUT_MASTERY, *known.more) if table.name not in UNUSED]
+    tables = (NEXT_SKILL, OUT_MASTERY, *known.more)
     frames = [known.snapshot.scan(table.name) for table in tables if known.snapshot.has(table.name)]
     who = pl.DataFrame({"person_id": people}, schema={"person_id": pl.String})
     parts = [who.with_columns(row=pl.lit(0, pl.UInt64))]
