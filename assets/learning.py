@@ -63,7 +63,7 @@ def as_events(steps: pl.DataFrame) -> pl.DataFrame:
     return steps.select("person_id", pl.col("step_id").alias("skill_id"), pl.col("reached_at").alias("ts"))
 
 
-def extra_features(night: Night, steps: pl.DataFrame, *, with_wishes: bool = False) -> ExtraFeatures:
+def extra_features(night: Night, steps: pl.DataFrame, *, with_wishes: bool = False) -> Together:
     """What each role and unit took, and what HR, projects, learning and taxonomy say of a pair."""
     groups = GroupPopularity(as_events(steps), memberships(night.read(PERSON), night.read(ROLE_PERIOD)))
     return Together((groups, flow_features(flow_tables(night, steps, with_wishes=with_wishes))))

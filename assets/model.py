@@ -112,8 +112,9 @@ def candidates(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     version = night.read(MODEL_CARD)["model_version"][0]
     # everybody's steps, also for a few people: what is popular now is seen as a complete night would see it
     steps, mastery = night.read(REACHED_STEP), night.own(MASTERY)
-    recommender = load_bundle(night.settings.models_path / version, extra_features=extra_features(night, steps))
     people = night.own(PERSON).filter(pl.col("employment_status") != "left")["person_id"]
+    extra = extra_features(night, steps).narrowed(people)
+    recommender = load_bundle(night.settings.models_path / version, extra_features=extra)
     yield night.materialize(CANDIDATE, rank_candidates(recommender, steps, mastery, people, night.as_of(context)))
 
 

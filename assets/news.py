@@ -58,8 +58,8 @@ def select_by_day(
 ) -> Selection:
     """The landing steps of these sources and what follows them by day, with the checks of what they can change.
 
-    Core tables are not judged again, their rows were split by the very rules; nor is every published one: what stands
-    by itself is enforced as it is written, and a night judges the rest.
+    Raw and core tables are not judged again, their rows were split by the very rules; nor is every published one:
+    what stands by itself is enforced as it is written, and a night judges the rest.
     """
     systems = {source.system for source in sources}
     shapes = {shape for source in sources for shape in source_tables(source)}
@@ -83,7 +83,7 @@ def select_by_day(
         key
         for check in checks
         for key in check.check_keys
-        if (name := key.asset_key.to_user_string()) in seen and (name in judged or name.startswith("raw_"))
+        if (name := key.asset_key.to_user_string()) in seen and name in judged
     )
     return Selection(tuple(chosen), (*beside, *judging))
 

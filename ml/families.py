@@ -5,7 +5,7 @@ Does not belong here: what colleagues took (see groups), features from histories
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -104,6 +104,14 @@ class FlowFeatures:
     def running(self) -> tuple[pl.DataFrame, ...]:
         return tuple(one.running(self.codes) for one in self.marks)
 
+    def narrowed(self, people: pl.Series) -> "FlowFeatures":
+        """The same for pairs of these people alone: of what is marked by person, theirs is kept."""
+        theirs = pl.DataFrame({"person_id": people}, schema={"person_id": pl.String})
+        return replace(self, marks=tuple(
+            replace(one, rows=one.rows.join(theirs, on="person_id", how="semi", maintain_order="left"))
+            if "person_id" in one.keys else one for one in self.marks
+        ))  # fmt: skip
+
     def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """One row a pair, in order."""
         keyed = pairs.with_row_index("place").with_columns(
@@ -132,6 +140,10 @@ class Together:
 
     def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
         return pl.concat([part(pairs) for part in self.parts], how="horizontal")
+
+    def narrowed(self, people: pl.Series) -> "Together":
+        """The same for pairs of these people alone; a part in which other people count stays as it is."""
+        return Together([part.narrowed(people) if isinstance(part, FlowFeatures) else part for part in self.parts])
 
     def nominate(self, people: Names, at: Ints, items: Names) -> Floats:
         """Rows x items; see Nominates. Raises ValueError where no part nominates."""

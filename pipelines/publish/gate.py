@@ -157,8 +157,9 @@ def _addresses(frame: pl.DataFrame) -> int:
     texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
     if not texts or not frame.height:
         return 0
-    # few texts differ, and most columns are ids: each text is looked at once
-    return sum(frame[name].unique().drop_nulls().str.contains(_ADDRESS).to_list().count(True) for name in texts)
+    # hardly any text has the sign that every address has, and it is found far faster than the pattern
+    signed = (frame[name].filter(frame[name].str.contains("@", literal=True).fill_null(False)) for name in texts)
+    return sum(int(some.unique().str.contains(_ADDRESS).sum()) for some in signed)
 
 
 def _calibration_error(card: Mapping[str, Any]) -> float | None:

@@ -108,6 +108,14 @@ def test_what_comes_later_is_never_felt(at: int, person: str, skill: str) -> Non
     assert flow_features(tables())(pairs).equals(flow_features(tables(limit=at))(pairs))
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 80), st.sampled_from(["a", "b"]), st.sampled_from(["fry", "boil", "bake", "serve", "new"]))
+def test_narrowed_to_some_people_it_says_of_them_what_it_says_of_all(at: int, person: str, skill: str) -> None:
+    pairs = pl.DataFrame({"person_id": [person], "skill_id": [skill], "at": [day(at)]})
+    whole = Together([flow_features(tables())])
+    assert whole.narrowed(pl.Series([person]))(pairs).equals(whole(pairs))
+
+
 def test_rows_keep_the_order_of_the_pairs_and_unknown_ones_get_zeros() -> None:
     pairs = pl.DataFrame(
         {
