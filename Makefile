@@ -60,7 +60,7 @@ services:
 	fi
 
 tests: setup services
-	FOOTSTEPS_TEST_RUST="$(abspath $(SHARED_RUST))" FOOTSTEPS_TEST_SHARED="$(abspath $(SHARED_DATA))" $(BIN)/python -m pytest -n 2
+	FOOTSTEPS_TEST_RUST="$(abspath $(SHARED_RUST))" FOOTSTEPS_TEST_SHARED="$(abspath $(SHARED_DATA))" $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lock: ## compile requirements.txt from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-strip-extras --custom-compile-command 'make lock' pyproject.toml -o requirements.txt

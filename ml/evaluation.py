@@ -4,7 +4,7 @@ Belongs here: running models over the same cases, and putting the results togeth
 Does not belong here: splits, facing an exam (see sitting), metric formulas (see metrics), models.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -216,7 +216,7 @@ def _evaluation(
         n_targets=len(exam.cases.item),
         n_targets_unseen=int((~known[exam.cases.item]).sum()),
         models=rows,
-        segments=_segments(exam, results),
+        segments=_segments(exam, results, seed),
         ratio=_ratio(list(results), ndcg.mean(axis=0), means),
         duels=_duels(list(results), ndcg.mean(axis=0), means),
         reliability=reliability,
@@ -225,21 +225,31 @@ def _evaluation(
     )
 
 
-def _segments(exam: Exam, results: dict[str, Sat]) -> tuple[SegmentResult, ...]:
+def _segments(exam: Exam, results: dict[str, Sat], seed: int) -> tuple[SegmentResult, ...]:
     held = build_prefixes(exam.whole, exam.cases.person, exam.cases.cut).lengths
-    rows = []
+    parts: dict[str, dict[str, CaseScores | None]] = {}
     for segment, (least, below) in SEGMENTS.items():
         chosen = (held >= least) & (held < (below or np.inf))
-        rows += [_segment(segment, name, one.cases.where(chosen)) for name, one in results.items()]
-    rows += [_segment(NEWCOMERS, name, one.newcomers) for name, one in results.items()]
-    rows += [_segment(RARE, name, one.rare) for name, one in results.items()]
-    return tuple(rows)
+        parts[segment] = {name: one.cases.where(chosen) for name, one in results.items()}
+    parts[NEWCOMERS] = {name: one.newcomers for name, one in results.items()}
+    parts[RARE] = {name: one.rare for name, one in results.items()}
+    return tuple(row for segment, of_models in parts.items() for row in _segment(segment, of_models, seed))
 
 
-def _segment(segment: str, model: str, part: CaseScores | None) -> SegmentResult:
-    if part is None or not len(part.hit):
-        return SegmentResult(segment, model, 0, 0.0, 0.0)
-    return SegmentResult(segment, model, len(part.hit), float(part.hit.mean()), float(part.ndcg.mean()))
+def _segment(segment: str, parts: dict[str, CaseScores | None], seed: int) -> Iterator[SegmentResult]:
+    """A row a model; all of them sat the same cases, so that the same people are drawn for each."""
+    sat = {name: part for name, part in parts.items() if part is not None and len(part.hit)}
+    if sat:
+        ndcg = np.stack([part.ndcg for part in sat.values()], axis=1)
+        means = bootstrap_means(ndcg, next(iter(sat.values())).person, seed)
+        bounds = dict(zip(sat, np.quantile(means, [0.025, 0.975], axis=0).T.tolist(), strict=True))
+    for name in parts:
+        if name not in sat:
+            yield SegmentResult(segment, name, 0, 0.0, 0.0, 0.0, 0.0)
+        else:
+            one = sat[name]
+            yield SegmentResult(segment, name, len(one.hit), float(one.hit.mean()), float(one.ndcg.mean()),
+                                *bounds[name])  # fmt: skip
 
 
 def _ratio(names: list[str], ndcg: Doubles, means: Doubles) -> Ratio | None:

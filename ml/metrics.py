@@ -16,19 +16,20 @@ RESAMPLES = 1000  # enough for two steady digits of a 95 % interval
 
 @dataclass(frozen=True, eq=False)
 class CaseScores:
-    """One entry a case: did a target stand in the first ten, NDCG@10, reciprocal rank of the best target."""
+    """One entry a case: whose, did a target stand in the first ten, NDCG@10, reciprocal rank of the best target."""
 
+    person: Ints
     hit: Doubles
     ndcg: Doubles
     reciprocal: Doubles
     top: Ints  # cases x 10 item codes; -1 where fewer were open
 
     def where(self, rows: Bools | Ints) -> "CaseScores":
-        return CaseScores(self.hit[rows], self.ndcg[rows], self.reciprocal[rows], self.top[rows])
+        return CaseScores(self.person[rows], self.hit[rows], self.ndcg[rows], self.reciprocal[rows], self.top[rows])
 
 
 def score_cases(
-    scores: Floats, open_items: Bools, row: Ints, target: Ints, n_targets: Ints, tie_break: Ints
+    scores: Floats, open_items: Bools, row: Ints, target: Ints, n_targets: Ints, tie_break: Ints, person: Ints
 ) -> CaseScores:
     """Score one block. (row, target) are the known targets; n_targets counts those no model can name, too.
 
@@ -45,7 +46,7 @@ def score_cases(
     ideal = np.cumsum(1.0 / np.log2(np.arange(2, K + 2)))[np.minimum(n_targets, K) - 1]
     best = np.full(rows, np.inf)
     np.minimum.at(best, row, rank)
-    return CaseScores((best <= K).astype(np.float64), gain / ideal, 1.0 / best, _top(shown, tie_break))
+    return CaseScores(person, (best <= K).astype(np.float64), gain / ideal, 1.0 / best, _top(shown, tie_break))
 
 
 def _top(shown: Floats, tie_break: Ints) -> Ints:
@@ -59,6 +60,7 @@ def _top(shown: Floats, tie_break: Ints) -> Ints:
 def join_cases(parts: list[CaseScores]) -> CaseScores:
     """The blocks' scores as one."""
     return CaseScores(
+        np.concatenate([part.person for part in parts]),
         np.concatenate([part.hit for part in parts]),
         np.concatenate([part.ndcg for part in parts]),
         np.concatenate([part.reciprocal for part in parts]),

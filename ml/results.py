@@ -41,7 +41,8 @@ class ModelResult:
 
 @dataclass(frozen=True)
 class SegmentResult:
-    """One row a segment and model. Segments by length of history overlap in nobody; `cold_skills` asks only for
+    """One row a segment and model. NDCG bounds are a 95 % bootstrap interval over people, equal to it where there are
+    no cases. Segments by length of history overlap in nobody; `cold_skills` asks only for
     targets that few had, and `no_history`, people whose first event it was, is part of no other figure."""
 
     segment: str
@@ -49,6 +50,8 @@ class SegmentResult:
     n_cases: int
     hr_at_10: float
     ndcg_at_10: float
+    ndcg_at_10_low: float
+    ndcg_at_10_high: float
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def _sit_block(score: Score, exam: Exam, view: Histories, some: Cases, tie_break
     scores = score(some.person, some.cut, prefixes)
     seconds = time.thread_time() - began
     open_items = exam.rules.open_items(prefixes, view.n_items)
-    mine = score_cases(scores, open_items, some.row, some.item, np.diff(some.start), tie_break)
+    mine = score_cases(scores, open_items, some.row, some.item, np.diff(some.start), tie_break, some.person)
     few = some.only(rare[some.item]) if len(rare) else some.only(np.zeros(len(some.item), bool))
     asked = np.flatnonzero(np.diff(few.start))
     if not len(asked):
@@ -99,7 +99,7 @@ def _sit_block(score: Score, exam: Exam, view: Histories, some: Cases, tie_break
     few = few.take(asked)
     return _Block(
         mine,
-        score_cases(scores[asked], open_items[asked], few.row, few.item, np.diff(few.start), tie_break),
+        score_cases(scores[asked], open_items[asked], few.row, few.item, np.diff(few.start), tie_break, few.person),
         seconds,
     )
 

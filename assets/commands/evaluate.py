@@ -203,13 +203,24 @@ def _print(measured: Evaluation) -> None:
     )  # fmt: skip
     print_table(
         "By length of history",
-        {"segment": "left", "model": "left", "cases": "right", "HR@10": "right", "NDCG@10": "right"},
+        {
+            "segment": "left",
+            "model": "left",
+            "cases": "right",
+            "HR@10": "right",
+            "NDCG@10": "right",
+            "95 % interval": "right",
+        },
         [
             [
                 s.segment,
                 s.model,
                 f"{s.n_cases:,}",
-                *((f"{s.hr_at_10:.3f}", f"{s.ndcg_at_10:.3f}") if s.n_cases else "––"),
+                *(
+                    (f"{s.hr_at_10:.3f}", f"{s.ndcg_at_10:.3f}", f"{s.ndcg_at_10_low:.3f}–{s.ndcg_at_10_high:.3f}")
+                    if s.n_cases
+                    else "–––"
+                ),
             ]
             for s in measured.segments
         ],

@@ -93,14 +93,15 @@ def _ranking(measured: Evaluation, png: bytes) -> str:
 
 def _segments(measured: Evaluation) -> str:
     rows = [
-        [s.segment, s.model, f"{s.n_cases:,}", f"{s.hr_at_10:.3f}", f"{s.ndcg_at_10:.3f}"]
-        if s.n_cases else [s.segment, s.model, "0", "–", "–"]
+        [s.segment, s.model, f"{s.n_cases:,}", f"{s.hr_at_10:.3f}", f"{s.ndcg_at_10:.3f}",
+         f"{s.ndcg_at_10_low:.3f}–{s.ndcg_at_10_high:.3f}"]
+        if s.n_cases else [s.segment, s.model, "0", "–", "–", "–"]
         for s in measured.segments
     ]  # fmt: skip
     return (
         "<h2>Segments</h2><p class='note'>By steps held: cold 0 to 1, short 2 to 5, long 6 and more. "
         "no_history: people whose first event it was. cold_skills: only what fewer than five people held.</p>"
-        + _table("Segments", ["segment", "model", "cases", "HR@10", "NDCG@10"], rows, own=1)
+        + _table("Segments", ["segment", "model", "cases", "HR@10", "NDCG@10", "95 % interval"], rows, own=1)
     )
 
 

@@ -16,7 +16,8 @@ ROW = ModelResult("footsteps", 0.5, 0.4, 0.3, 0.35, 0.45, 0.2, 3.0, 1.0, 0.5, 30
 HELD = Reliability(200, 0.2, 0.01, 0.15, 0.06, (Bin(100, 0.1, 0.11), Bin(100, 0.3, 0.29)))
 MEASURED = Evaluation(
     "time", "2026-03-01", 90, 500, 100, 120, 50, 200, 3, (ROW, replace(ROW, model="<b>ease</b>", ndcg_at_10=0.2)),
-    (SegmentResult("long", "footsteps", 80, 0.5, 0.4), SegmentResult("no_history", "footsteps", 0, 0.0, 0.0)),
+    (SegmentResult("long", "footsteps", 80, 0.5, 0.4, 0.3, 0.5),
+     SegmentResult("no_history", "footsteps", 0, 0.0, 0.0, 0.0, 0.0)),
     Ratio("<b>ease</b>", 2.0, 1.8, 2.2), (), HELD, "<script>alert(1)</script>",
     (Ablation("projects", 0.3, 0.1, 0.08, 0.12), Ablation("wishes", 0.41, -0.01, -0.02, 0.0)),
 )  # fmt: skip

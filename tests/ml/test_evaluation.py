@@ -24,6 +24,10 @@ def test_every_model_is_named_and_measured(ladders: pl.DataFrame) -> None:
     assert found.ratio is not None
     assert found.ratio.low <= found.ratio.ratio <= found.ratio.high
     assert {row.segment for row in found.segments} == {"cold", "short", "long", "no_history", "cold_skills"}
+    asked = [row for row in found.segments if row.n_cases]
+    assert asked
+    assert all(row.ndcg_at_10_low <= row.ndcg_at_10 <= row.ndcg_at_10_high for row in asked)
+    assert any(row.ndcg_at_10_low < row.ndcg_at_10_high for row in asked)
     assert json.loads(json.dumps(found.to_dict()))["models"][-1]["model"] == "footsteps"
 
 

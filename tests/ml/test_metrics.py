@@ -12,7 +12,9 @@ ORDER = np.arange(12)
 def one_case(scores, target, n_targets, open_items=OPEN, tie_break=ORDER):
     row = np.zeros(len(target), np.int64)
     block = np.asarray([scores], np.float32)
-    return score_cases(block, open_items, row, np.asarray(target, np.int64), np.array([n_targets]), tie_break)
+    return score_cases(
+        block, open_items, row, np.asarray(target, np.int64), np.array([n_targets]), tie_break, np.zeros(1, np.int64)
+    )
 
 
 def test_two_targets_at_ranks_one_and_three() -> None:

@@ -66,7 +66,7 @@ def measured(
 ) -> Evaluation:
     duels = tuple(Duel(name, 0.02, 0.0, 0.04, ahead) for name in ("popularity", "item_knn", "ease", "champion"))
     segments = tuple(
-        SegmentResult("long", name, 80, 0.6, value)
+        SegmentResult("long", name, 80, 0.6, value, value, value)
         for name, value in (("footsteps", 0.4 - long_loss), ("champion", 0.4))
     )
     return Evaluation(
