@@ -42,18 +42,23 @@ def benchmark_recommender(
     for number, count in enumerate(people):
         if progress is not None:
             progress(f"{count:,} people", number / len(people))
-        rows.append(measure(count))
+        rows.append(measure(count, progress=progress))
     return rows
 
 
-def measure(n_people: int, *, n_items: int | None = None, seed: int = 0) -> BenchmarkRow:
+def measure(
+    n_people: int, *, n_items: int | None = None, seed: int = 0, progress: Callable[[str, float], None] | None = None
+) -> BenchmarkRow:
     """One row: histories of so many people, fitted and scored."""
+    tell = progress or (lambda what, share: None)
     events = synthetic_events(n_people, items=n_items, seed=seed)
     people = events["person_id"].unique().sort()
     end = BEGIN + timedelta(days=DAYS)
     fitting, scoring = Cost(), Cost()
+    tell("fitting", 0.0)
     with fitting:
-        recommender = fit_recommender(events, as_of=end, seed=seed)
+        recommender = fit_recommender(events, as_of=end, seed=seed, progress=tell)
+    tell(f"scoring {len(people):,} people", 0.0)
     with scoring:
         recommender.score(events, people, as_of=end)
     return BenchmarkRow(
