@@ -13,7 +13,7 @@ from ml.histories import Histories
 
 Target = Literal["window", "step"]
 
-SPARSE_ROWS = 128  # people scored at a time where the catalogue is large: fewer cost calls, more leave the cache
+SPARSE_ROWS = 256  # people scored at a time where the catalogue is large: fewer cost calls, more leave the cache
 
 
 @dataclass(frozen=True)
