@@ -4,6 +4,7 @@ Belongs here: the IO manager and the metadata rendered from a contract.
 Does not belong here: what a table holds.
 """
 
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,14 @@ from dagster import (
 )
 
 from pipelines.contracts.catalog import TABLES
+from pipelines.contracts.lineage import Origin, origins_of
 from pipelines.contracts.shapes import SHAPES, quarantine_table, raw_table
 from pipelines.contracts.table import Column, Personal, Table
 from pipelines.lake import Lake, Written
 
 PREVIEW_ROWS = 5
+# Columns that a description names as what a column is made of; the materialization has them all.
+MOST_ORIGINS = 4
 # The moment of a table's rows, the first that it has.
 MOMENTS = ("occurred_at", "worked_at", "stated_at", "reached_at", "last_practised_at")
 # Fingerprints say nothing at a glance and push the other columns off the screen.
@@ -46,12 +50,12 @@ def table_of(name: str) -> Table:
 
 
 def spec_of(table: Table, *, deps: list[str] | None = None, kinds: set[str] | None = None) -> AssetSpec:
-    """The asset of a table, described by its contract."""
+    """The asset of a table, described by its contract; of each column also what of the inputs it is made of."""
     return AssetSpec(
         key=table.name,
         deps=deps,
         description=table.description,
-        metadata=contract_metadata(table),
+        metadata=contract_metadata(table, deps or ()),
         group_name=table.layer,
         owners=[table.owner],
         kinds=kinds or {"polars", "parquet"},
@@ -59,15 +63,16 @@ def spec_of(table: Table, *, deps: list[str] | None = None, kinds: set[str] | No
     )
 
 
-def contract_metadata(table: Table) -> dict[str, Any]:
+def contract_metadata(table: Table, inputs: Iterable[str] = ()) -> dict[str, Any]:
     """Column schema with descriptions and constraints, key, readers and retention, as Dagster metadata."""
+    origins = origins_of(table, [table_of(name) for name in inputs])
     unique = table.key if len(table.key) == 1 else ()
     required = {*table.key, *table.required}
     columns = [
         TableColumn(
             column.name,
             str(column.dtype),
-            _describe(column),
+            _describe(column, origins.get(column.name, ())),
             TableColumnConstraints(nullable=column.name not in required, unique=column.name in unique),
         )
         for column in table.columns
@@ -127,10 +132,12 @@ class LakeIOManager(ConfigurableIOManager):
         return Lake(Path(self.lake_path))
 
 
-def _describe(column: Column) -> str:
+def _describe(column: Column, origins: Sequence[Origin]) -> str:
     unit = f" In {column.unit}." if column.unit else ""
     personal = "" if column.personal is Personal.NONE else f" Personal: {column.personal}."
-    return f"{column.description}{unit}{personal}"
+    more = f" and {len(origins) - MOST_ORIGINS} more" if len(origins) > MOST_ORIGINS else ""
+    listed = ", ".join(f"{table}.{name}" for table, name in origins[:MOST_ORIGINS])
+    return f"{column.description}{unit}{personal}" + (f" From {listed}{more}." if listed else "")
 
 
 def _newest(frame: pl.DataFrame) -> float | None:

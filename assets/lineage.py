@@ -1,4 +1,6 @@
-"""Column lineage of what a step made, as the UI draws it.
+"""Column lineage of what a step made, in Dagster's own form.
+
+The open-source UI draws no graph of it: there a column's description says what it is made of (`assets.io`).
 
 Belongs here: the rendering of the declared lineage for one materialization.
 Does not belong here: which column is made of which (`pipelines.contracts.lineage`).
@@ -16,7 +18,7 @@ from pipelines.contracts.lineage import origins_of
 def with_lineage(results: Iterable[Any], context: AssetExecutionContext) -> Iterator[Any]:
     """The results of a step, each table's with the columns of its inputs that its columns are made of.
 
-    Dagster draws lineage from materializations alone, not from definitions.
+    Dagster takes lineage from materializations alone, not from definitions.
     """
     graph = context.assets_def.asset_deps
     for result in results:

@@ -1,4 +1,4 @@
-"""Which columns a column is made of, declared once: what the UI draws as column lineage.
+"""Which columns a column is made of, declared once: the column lineage that the UI tells.
 
 Belongs here: what a table carries over under the same name, and what it reckons from which columns.
 Does not belong here: which tables a step reads (`assets`); how a value is reckoned (where it is).

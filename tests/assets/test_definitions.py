@@ -50,6 +50,14 @@ def test_every_column_is_made_of_columns_of_inputs_or_said_by_the_night(definiti
         assert set(table_of(name).column_names) - OF_THE_NIGHT <= set(found), name
 
 
+def test_a_column_s_description_says_what_it_is_made_of(definitions: Definitions) -> None:
+    (spec,) = (one for one in definitions.resolve_all_asset_specs() if one.key == AssetKey("out__next_skill"))
+    described = {column.name: column.description for column in spec.metadata["dagster/column_schema"].columns}  # type: ignore[attr-defined]
+    assert described["probability"].endswith("From model_ranker__assn_candidate.probability.")
+    assert "From" not in described["as_of"]
+    assert described["score"].endswith("more.")
+
+
 def is_without_source(name: str, parents: set[str]) -> bool:
     """Whether a core table of events has no raw table among its inputs."""
     return name.startswith(("core_hr__", "core_wish__", "core_reader__")) and not any(
