@@ -98,13 +98,14 @@ def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[An
 
 
 @step(
-    name="tell_stages", own=[MASTERY, REPLY],
-    specs=[spec_of(OUT_MASTERY, deps=[MASTERY.name, MODEL_CARD.name, REPLY.name, SKILL.name, ALIAS.name])],
+    name="tell_stages", own=[MASTERY, REPLY, PERSON],
+    specs=[spec_of(OUT_MASTERY, deps=[MASTERY.name, MODEL_CARD.name, REPLY.name, SKILL.name, ALIAS.name, PERSON.name])],
 )  # fmt: skip
 def stages_held(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
-    """How far everyone has come, as published, beside what they say themselves."""
+    """How far everyone who works here has come, as published, beside what they say themselves."""
     words = own_words(night, taxonomy_of(night), night.as_of(context))
-    rows = tell_own_word(night.own(MASTERY), words.replies, words.as_of)
+    held = night.own(MASTERY).join(_people(night), on="person_id", how="semi")
+    rows = tell_own_word(held, words.replies, words.as_of)
     yield night.materialize(OUT_MASTERY, stamp(OUT_MASTERY, rows, stamps_of(context, night)))
 
 

@@ -42,6 +42,17 @@ def test_everyone_who_works_here_gets_rows_or_the_reason_why_not(demo_night: Dem
         assert mine["skill_id"].n_unique() == mine.height
 
 
+def test_nothing_is_published_of_who_left(demo_night: DemoNight) -> None:
+    people = Lake(demo_night.settings.lake_path).scan(PERSON).collect()
+    gone = people.filter(pl.col("employment_status") == "left")["person_id"]
+    assert gone.len() > 0
+    told = [table.name for table in demo_night.night.snapshot.tables]
+    for name in told:
+        rows = demo_night.night.snapshot.scan(name)
+        if "person_id" in rows.collect_schema():
+            assert rows.filter(pl.col("person_id").is_in(gone.implode())).collect().is_empty(), name
+
+
 def test_all_tables_of_a_snapshot_carry_its_id(demo_night: DemoNight) -> None:
     snapshot = demo_night.night.snapshot
     for table in snapshot.tables:
