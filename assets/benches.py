@@ -40,16 +40,18 @@ def bench_sources(
     print_sources(rows, repeats, as_json)
 
 
-@bench.command("recommender", epilog=example("footsteps bench recommender --people 10000,100000"))
+@bench.command("recommender", epilog=example("footsteps bench recommender --people 10000,100000",
+    "footsteps bench recommender --people 5000 --items 1600"))  # fmt: skip
 @said_plainly
 def bench_recommender(
     people: Annotated[str, typer.Option(help="Numbers of people, separated by commas.")] = "10000,100000,1000000",
+    items: Annotated[int | None, typer.Option(min=1, help="Skills; a fiftieth of the people where not given.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Fitting and scoring to the top ten at growing numbers of people: seconds and memory."""
     from assets.commands.bench import print_recommender
 
-    print_recommender(people, as_json)
+    print_recommender(people, items, as_json)
 
 
 @bench.command("companions", epilog=example("footsteps bench companions --people 100000"))

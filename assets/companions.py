@@ -107,11 +107,10 @@ def companions(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
 
 
 def _removal(context: AssetExecutionContext, night: Night) -> str:
-    """What rows are to be taken out for, between two nights that match anew; `_MATCHES` of such a night."""
+    """What rows are to be taken out for, between two nights that match anew; `_MATCHES` of such a night, whose rows
+    hold as long as they are made to."""
     if night.is_by_day(context):
         return "by day"
-    if not night.only_renews(context):
-        return _MATCHES
     held, now = night.as_of(context) + timedelta(days=night.config.policy.valid_days), night.lasts_until(context)
     ended = ending_between(night.read(CONSENT), held, now)
     return content_sha256(ended) if ended.height else _MATCHES

@@ -308,10 +308,6 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         seen = self.as_of(context) + timedelta(days=self.config.policy.valid_days)
         return max(seen, self.renewed_until(context) or seen)
 
-    def only_renews(self, context: AssetExecutionContext) -> bool:
-        """Whether the run is of an earlier day's world, whose rows are to hold for longer."""
-        return self.lasts_until(context) > self.as_of(context) + timedelta(days=self.config.policy.valid_days)
-
     def _day_seen(self, today: date) -> date:
         last = read_stamp(self.lake.root, _LAST_NIGHT)
         if last is None or (said := last.inputs.get("as_of")) is None:

@@ -35,14 +35,20 @@ class BenchmarkRow:
 
 
 def benchmark_recommender(
-    people: Sequence[int] = (10_000, 100_000, 1_000_000), progress: Callable[[str, float], None] | None = None
+    people: Sequence[int] = (10_000, 100_000, 1_000_000),
+    progress: Callable[[str, float], None] | None = None,
+    *,
+    items: int | None = None,
 ) -> list[BenchmarkRow]:
-    """Fit and score to top 10 at each number of people, in the order given; peak_mb is the process's highest memory."""
+    """Fit and score to top 10 at each number of people, in the order given; peak_mb is the process's highest memory.
+
+    items: how many skills there are; a fiftieth of the people, 100 to 20,000, where not given.
+    """
     rows = []
     for number, count in enumerate(people):
         if progress is not None:
             progress(f"{count:,} people", number / len(people))
-        rows.append(measure(count, progress=progress))
+        rows.append(measure(count, n_items=items, progress=progress))
     return rows
 
 

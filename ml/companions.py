@@ -14,7 +14,20 @@ import polars as pl
 from ml.assignment import Edges, assign, windows
 from ml.companion_words import tell_counted, tell_named
 from ml.histories import Bools, Floats, Ints
-from ml.standing import GOALS, WALK_WITH, Colleagues, Numbered, find_places, find_standing, number, number_steps
+from ml.mastery import step_id
+from ml.standing import (
+    FOLLOW,
+    GOALS,
+    LEAD,
+    WALK_WITH,
+    Colleagues,
+    Numbered,
+    consenting,
+    find_places,
+    find_standing,
+    number,
+    number_steps,
+)
 from pipelines.contracts.fields import RELATIONS, STAGES
 from pipelines.contracts.policy import CompanionPolicy, Policy
 
@@ -93,27 +106,24 @@ def still_standing(rows: pl.DataFrame, steps: pl.DataFrame, around: Colleagues) 
     """The companion rows of an earlier night that may still be shown, between two nights that match anew.
 
     Gone are rows of steps that left the list, and named rows whose companion left, hides the micro-skill, has no
-    consent in force any more, or no longer takes the step they would walk with. Nobody is added.
+    consent in force any more, or no longer means to take the step to walk with, or what they would be led in. Nobody is
+    added.
     """
-    goal = pl.when(pl.col("kind") == "refresh").then(pl.lit("refresh")).otherwise("to_stage")
-    listed = steps.select("person_id", pl.concat_str("skill_id", goal, separator="|").alias("step_id"))
+    listed = steps.select("person_id", "skill_id", step_id().alias("step_id"))
     kept = rows.join(listed, on=("person_id", "step_id"), how="semi", maintain_order="left")
-    pair = ("companion_id", "companion_skill_id")
-    here = around.people.select(companion_id="person_id")
-    hidden = around.hidden.select(companion_id="person_id", companion_skill_id="skill_id")
-    said = around.consents.select("relation", "skill_id", "is_given", companion_id="person_id")
-    of_skill = said.drop_nulls("skill_id").rename({"skill_id": "companion_skill_id", "is_given": "of_skill"})
-    of_all = said.filter(pl.col("skill_id").is_null()).select("companion_id", "relation", of_all="is_given")
-    named = kept.join(here, on="companion_id", how="semi").join(hidden, on=pair, how="anti")
-    named = named.join(of_skill, on=(*pair, "relation"), how="left").join(
-        of_all, on=(*pair[:1], "relation"), how="left"
-    )
-    named = named.filter(pl.coalesce("of_skill", "of_all", pl.lit(False)))
-    walking = named.join(listed.rename({"person_id": "companion_id"}), on=("companion_id", "step_id"), how="semi")
-    walks = pl.col("relation") == RELATIONS[WALK_WITH]
-    fit = pl.concat([named.filter(~walks), walking.filter(walks)]).select(rows.columns)
+    # from the companion's side: it is their word, their micro-skill and their list that count
+    turned = {"person_id": "viewer_id", "skill_id": "viewer_skill_id", "companion_id": "person_id",
+              "companion_skill_id": "skill_id"}  # fmt: skip
+    seen = kept.rename(turned).join(around.people, on="person_id", how="semi")
+    seen = seen.join(around.hidden, on=("person_id", "skill_id"), how="anti")
+    seen = consenting(seen, around.consents, "person_id", "skill_id").filter("is_given")
+    # to follow is who took the step; the others are on their way to it
+    at_it = {WALK_WITH: ("person_id", "step_id"), LEAD: ("person_id", "skill_id")}
+    of_relation = {one: seen.filter(pl.col("relation") == RELATIONS[one]) for one in (FOLLOW, *at_it)}
+    fit = [of_relation[FOLLOW], *(of_relation[one].join(listed, on=on, how="semi") for one, on in at_it.items())]
+    named = pl.concat(fit).rename({after: before for before, after in turned.items()}).select(rows.columns)
     counted = kept.filter(pl.col("companion_id").is_null())
-    return pl.concat([fit, counted]).sort("person_id", "step_id", "relation")
+    return pl.concat([named, counted]).sort("person_id", "step_id", "relation")
 
 
 def manager_chains(people: pl.DataFrame) -> pl.DataFrame:

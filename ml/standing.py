@@ -129,7 +129,10 @@ def find_standing(
     )
     hidden = numbers.of(around.hidden.select("person_id", "skill_id"))
     stands = stands.join(hidden, on=("person", "skill"), how="anti")
-    return _consenting(stands, around.consents, numbers).sort("block", "person")
+    order = {relation: i for i, relation in enumerate(RELATIONS)}
+    relation = pl.col("relation").replace_strict(order, return_dtype=pl.Int64)
+    said = numbers.of(around.consents.select("person_id", "skill_id", relation.alias("relation"), "is_given"))
+    return consenting(stands, said, "person", "skill").sort("block", "person")
 
 
 def _moves(around: Colleagues, numbers: Numbered, as_of: date) -> pl.DataFrame:
@@ -153,15 +156,13 @@ def _moves(around: Colleagues, numbers: Numbered, as_of: date) -> pl.DataFrame:
     return every.select("person", "step", (pl.lit(as_of) - pl.col("day")).dt.total_days().alias("days_ago"), "months")
 
 
-def _consenting(stands: pl.DataFrame, consents: pl.DataFrame, numbers: Numbered) -> pl.DataFrame:
-    """The rows with is_given: the word about the micro-skill, else about every one, else no."""
-    order = {relation: i for i, relation in enumerate(RELATIONS)}
-    relation = pl.col("relation").replace_strict(order, return_dtype=pl.Int64)
-    said = numbers.of(consents.select("person_id", "skill_id", relation.alias("relation"), "is_given"))
-    single = said.drop_nulls("skill").rename({"is_given": "of_skill"})
-    every = said.filter(pl.col("skill").is_null()).select("person", "relation", of_all="is_given")
-    found = stands.join(single, on=("person", "relation", "skill"), how="left")
-    found = found.join(every, on=("person", "relation"), how="left")
+def consenting(rows: pl.DataFrame, said: pl.DataFrame, person: str, skill: str) -> pl.DataFrame:
+    """The rows (person, relation, skill, ...) with is_given: the word about the micro-skill, else about every one, else
+    no. said: person, relation, skill (null: every one), is_given; the columns of person and skill are called alike."""
+    single = said.drop_nulls(skill).rename({"is_given": "of_skill"})
+    every = said.filter(pl.col(skill).is_null()).select(person, "relation", of_all="is_given")
+    found = rows.join(single, on=(person, "relation", skill), how="left")
+    found = found.join(every, on=(person, "relation"), how="left")
     is_given = pl.coalesce("of_skill", "of_all", pl.lit(False)).alias("is_given")
     return found.with_columns(is_given).drop("of_skill", "of_all")
 

@@ -28,11 +28,12 @@ def print_sources(rows: int, repeats: int, as_json: bool) -> None:
     print_rows("Reading", benchmark_sources(rows, repeats, progress=say), as_json)
 
 
-def print_recommender(people: str, as_json: bool) -> None:
+def print_recommender(people: str, items: int | None, as_json: bool) -> None:
     """Fit and score to the top ten of made-up histories, at each number of people."""
     from ml.benchmark import benchmark_recommender
 
-    found = benchmark_recommender(whole_numbers("--people", people), lambda what, share: say(f"{what} {share:.0%}"))
+    numbers = whole_numbers("--people", people)
+    found = benchmark_recommender(numbers, lambda what, share: say(f"{what} {share:.0%}"), items=items)
     print_rows("Recommender", found, as_json)
 
 

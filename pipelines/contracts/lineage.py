@@ -244,16 +244,19 @@ def origins_of(table: Table, inputs: Sequence[Table]) -> dict[str, tuple[Origin,
     """The columns each column of a table is made of, as far as these inputs have them; no entry where it is of none."""
     raw = [one for one in inputs if one.layer == "raw"]
     read = {one.name for one in inputs}
+    made_of = MADE.get(table.name) or _of_raw(table, raw)
+    carried = [*CARRIED.get(table.name, ()), *raw]
     found: dict[str, tuple[Origin, ...]] = {}
-    is_matching = table in (ACCOUNT, CONFLICT)
     for column in table.column_names:
-        said = MADE.get(table.name, {}).get(column, ())
-        if raw and not said:
-            called = tuple(origin for one in raw for name in _CALLED if name in one.column_names
-                           for origin in of(one, name))  # fmt: skip
-            said = called if is_matching and column in _MATCHED else _CONFORMED.get(column, ())
-        carried = [*CARRIED.get(table.name, ()), *raw]
         same = tuple(origin for one in carried if column in one.column_names for origin in of(one, column))
-        if kept := tuple(dict.fromkeys(origin for origin in (said or same) if origin[0] in read)):
+        if kept := tuple(dict.fromkeys(one for one in made_of.get(column, same) if one[0] in read)):
             found[column] = kept
     return found
+
+
+def _of_raw(table: Table, raw: Sequence[Table]) -> Made:
+    """What a table that conforms raw ones, or matches accounts in them, reckons."""
+    if table in (ACCOUNT, CONFLICT):
+        called = (of(one, name) for one in raw for name in _CALLED if name in one.column_names)
+        return made((origin for origins in called for origin in origins), *_MATCHED)
+    return _CONFORMED if raw else {}

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -24,8 +25,9 @@ Row = dict[str, Any]
 STAMPS = ("snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version", "person_id")
 _MACHINE = ("_draft", "_sha256", "evidence_id")
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,80}")
-# Tables of people of which a page says nothing: evidence is counted by source at the end of it.
-UNUSED = frozenset({"out__evidence"})
+# Tables of people of which a page says nothing: evidence is counted by source at the end of it, and a recommendation's
+# row has the sentence of its counterfactual.
+UNUSED = frozenset({"out__evidence", "out__counterfactual"})
 # Where micro-skills stand that belong to no capability.
 NO_CAPABILITY = "Other"
 # People on pages at a time: their rows fit into memory, however many people there are.
@@ -43,6 +45,17 @@ class Known:
     people: dict[str, Row]
     more: tuple[Table, ...] = field(default=())
     totals: Counter[str] = field(default_factory=Counter)  # micro-skills by capability
+
+    @cached_property
+    def stored(self) -> pl.DataFrame:
+        """One row per person, source and mode: how much evidence there is, and from when to when."""
+        evidence = self.lake.scan(EVIDENCE).group_by("person_id", "source_name", "mode")
+        counted = evidence.agg(
+            pl.len().alias("rows"),
+            pl.col("occurred_at").min().dt.date().alias("first"),
+            pl.col("occurred_at").max().dt.date().alias("last"),
+        )
+        return counted.sort("person_id", "source_name", "mode").collect()
 
     def skill_name(self, skill_id: str | None) -> str:
         """What a micro-skill is called; its id where it has no name."""
@@ -106,7 +119,7 @@ def by_person(known: Known, people: list[str]) -> Iterator[OfPerson]:
         steps = _rows(known.snapshot.scan(NEXT_SKILL.name).drop("reasons", strict=False), part, ["rank"])
         mastery = known.snapshot.scan(OUT_MASTERY.name) if known.snapshot.has(OUT_MASTERY.name) else None
         held = {} if mastery is None else _rows(mastery.select("person_id", "skill_id", "stage", "is_rusty"), part)
-        counted = _rows(stored(known.lake), part)
+        counted = _rows(known.stored.lazy(), part)
         more = {table.name: _rows(_readable(known, table), part) for table in known.more}
         for person in part:
             yield OfPerson(
@@ -160,17 +173,3 @@ def _rows(frame: pl.LazyFrame, people: list[str], order: list[str] | None = None
         str(key[0]): part.to_dicts()
         for key, part in found.partition_by("person_id", as_dict=True, maintain_order=True).items()
     }
-
-
-def stored(lake: Lake) -> pl.LazyFrame:
-    """One row per person, source and mode: how much evidence there is, and from when to when."""
-    evidence = lake.scan(EVIDENCE)
-    return (
-        evidence.group_by("person_id", "source_name", "mode")
-        .agg(
-            pl.len().alias("rows"),
-            pl.col("occurred_at").min().dt.date().alias("first"),
-            pl.col("occurred_at").max().dt.date().alias("last"),
-        )
-        .sort("person_id", "source_name", "mode")
-    )

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from pipelines.contracts.fields import STAGES
-from pipelines.contracts.published import ALIGNMENT, SUPPORT_GAP
+from pipelines.contracts.published import ALIGNMENT, COMPANION, SUPPORT_GAP
 from pipelines.site.known import NO_CAPABILITY, Known, OfPerson, Row, by_unit, heading, page_name, shown_columns
 
 # Below this many people a team's page would speak of single persons.
@@ -95,8 +95,6 @@ def person_page(known: Known, person: OfPerson) -> PersonPage:
     """The page of one person."""
     about = known.people.get(person.person_id, {})
     reason = person.steps[0]["no_recommendation_reason"] if person.steps else "too_little_evidence"
-    # companions and counterfactuals stand beside their steps
-    used = {"out__companion", "out__counterfactual"}
     return PersonPage(
         file=page_name(person.person_id),
         as_of=person.steps[0]["as_of"] if person.steps else None,
@@ -109,7 +107,7 @@ def person_page(known: Known, person: OfPerson) -> PersonPage:
         more=[
             _more(known, table.name, person)
             for table in known.more
-            if table.name not in used and person.more[table.name]
+            if table.name != COMPANION.name and person.more[table.name]  # companions stand beside their steps
         ],
         stored=person.stored,
     )
@@ -121,7 +119,7 @@ def _step(known: Known, row: Row, person: OfPerson) -> Step:
     chance = (
         "" if probability is None else f"a chance of {100 * probability:.0f} in 100 that you reach it in the time ahead"
     )
-    companions = [one for one in person.more.get("out__companion", []) if one.get("skill_id") == row["skill_id"]]
+    companions = [one for one in person.more.get(COMPANION.name, []) if one.get("skill_id") == row["skill_id"]]
     return Step(
         rank=row["rank"],
         title=skill,

@@ -17,7 +17,7 @@ import polars as pl
 
 from pipelines.changes import row_hashes
 from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
-from pipelines.site.known import Known, page_name, stored
+from pipelines.site.known import Known, page_name
 from pipelines.stamps import code_fingerprint
 
 PRINTS = "pages.parquet"
@@ -32,7 +32,7 @@ def print_pages(known: Known, people: list[str]) -> pl.DataFrame:
     frames = [known.snapshot.scan(table.name) for table in tables if known.snapshot.has(table.name)]
     who = pl.DataFrame({"person_id": people}, schema={"person_id": pl.String})
     parts = [who.with_columns(row=pl.lit(0, pl.UInt64))]
-    for place, frame in enumerate((*frames, stored(known.lake))):
+    for place, frame in enumerate((*frames, known.stored.lazy())):
         rows = frame.drop(_RENEWED, strict=False).with_columns(table=pl.lit(place)).collect()
         parts.append(rows.select("person_id").with_columns(row_hashes(rows).alias("row")))
     # sums of hashes: the order of rows says nothing

@@ -371,5 +371,17 @@ def test_between_nights_rows_of_steps_that_left_a_list_go_and_so_does_who_does_n
     rows = match(lists, around)
     assert named(rows) == [("ann", "sql|apprentice", "walk_with", "bob"), ("bob", "sql|apprentice", "walk_with", "ann")]
     assert still_standing(rows, lists.filter(pl.col("person_id") == "ann"), around).is_empty()
+    kept = rows.filter(pl.col("person_id") == "bob")
+    assert still_standing(
+        kept, lists.filter(pl.col("person_id") == "bob"), around
+    ).is_empty()  # ann walks there no more
     gone = replace(around, people=around.people.filter(pl.col("person_id") != "bob"))
     assert named(still_standing(rows, lists, gone)) == [("bob", "sql|apprentice", "walk_with", "ann")]
+
+
+def test_between_nights_nobody_is_led_in_what_they_do_not_mean_to_take_any_more() -> None:
+    lists = steps(("ann", "sql", "master"), ("bob", "sql", "journeyman"))
+    around = company("ann bob", consents=consents(("bob", None)))
+    rows = match(lists, around)
+    assert named(rows) == [("ann", "sql|master", "lead", "bob")]
+    assert still_standing(rows, lists.filter(pl.col("person_id") == "ann"), around).is_empty()
