@@ -29,17 +29,18 @@ def serve(data_root: Path | None, config: Path | None, landing: Path | None, por
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if settings.landing is not None:
         environment["FOOTSTEPS_LANDING"] = str(settings.landing.expanduser().resolve())
+    _create_databases(home)
     location = ["-m", "assets.definitions"]
-    log = (settings.root / "up.log").open("w")
     say(f"starting; the log is in {settings.root / 'up.log'}")
     commands = (
         ["dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *location],
         ["dagster._daemon", "run", *location],
     )
-    children = [
-        subprocess.Popen([sys.executable, "-m", *command], env=environment, stdout=log, stderr=log)
-        for command in commands
-    ]
+    with (settings.root / "up.log").open("w") as log:
+        children = [
+            subprocess.Popen([sys.executable, "-m", *command], env=environment, stdout=log, stderr=log)
+            for command in commands
+        ]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         _wait_for(f"http://127.0.0.1:{port}/server_info", children, settings.root / "up.log")
@@ -54,6 +55,19 @@ def serve(data_root: Path | None, config: Path | None, landing: Path | None, por
             child.terminate()
         for child in children:
             child.wait(timeout=30)
+
+
+def _create_databases(home: Path) -> None:
+    """Create Dagster's databases where there are none.
+
+    Webserver and daemon each create what is missing, without a lock: in a new home both would at once, and leave a
+    table that exists already or two stamps of the schema's version, on which later requests fail.
+    """
+    from dagster import DagsterInstance
+
+    with DagsterInstance.from_config(str(home)) as instance:
+        instance.get_runs_count()
+        instance.all_instigator_state()
 
 
 def _wait_for(url: str, children: "list[subprocess.Popen[bytes]]", log: Path) -> None:

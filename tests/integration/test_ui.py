@@ -59,8 +59,11 @@ def serve(root: Path) -> Iterator[str]:
 def ask(url: str, query: str, **variables: Any) -> Any:
     body = json.dumps({"query": query, "variables": variables}).encode()
     request = urllib.request.Request(f"{url}/graphql", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        said = json.load(answer)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            said = json.load(answer)
+    except urllib.error.HTTPError as refusal:
+        raise AssertionError(f"{refusal.code}: {refusal.read().decode()[:2000]}") from refusal
     assert "errors" not in said, said["errors"]
     return said["data"]
 
