@@ -169,7 +169,7 @@ class Recommender:
         who = np.unique(np.asarray(list(people), str))
         cut = as_tick(as_of) + 1
         past = before(read_histories(events), cut)
-        seen = past.items[np.unique(past.item)]
+        seen = past.items[past.seen]
         everyone = with_items(past, np.union1d(self.panel.items, seen))
         ready = self.facing(everyone, name_array(names, everyone.items))
         given = code_rules(requires, repeatable, everyone.items)
@@ -274,7 +274,7 @@ def fit_on(
     spans = CALIBRATION_SPANS if end - CALIBRATION_SPANS * horizon > int(np.median(histories.time)) else 1
     then = end - spans * horizon
     past = before(teachers, then)
-    seen = np.flatnonzero(np.bincount(past.item, minlength=past.n_items))
+    seen = past.seen
     past, words, narrow = only_seen(past), None if names is None else names[seen], rules.narrowed(seen)
     panel = fit_panel(past, policy, names=words, seed=seed, stands_for=stands_for)
     if judges is teachers:

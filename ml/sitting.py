@@ -149,7 +149,7 @@ def faced(recommender: Recommender, exam: Exam, view: Histories, names: Names | 
     """Facing what has come up since the freeze: newer events, and items that are in use by now."""
     items = recommender.panel.items
     if exam.frozen_at is not None:
-        items = np.union1d(items, view.items[np.unique(view.item)])
+        items = np.union1d(items, view.items[view.seen])
     known = with_items(view, items)
     place = positions(items, view.items)
     rules = exam.rules.narrowed(place)

@@ -193,7 +193,7 @@ def frozen_rows(
         if not len(rows):
             continue
         past = before(histories, int(cases.cut[rows].min()))
-        seen = np.unique(past.item)
+        seen = past.seen
         words = None if names is None else names[seen]
         panel = fit_panel(only_seen(past), policy, names=words, seed=seed, stands_for=stands_for)
         panel = panel.observing(histories, names)
