@@ -1,5 +1,6 @@
 """What several tests share: one demo night, run once."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -35,3 +36,23 @@ def demo_night(tmp_path_factory: pytest.TempPathFactory) -> DemoNight:
     root = tmp_path_factory.mktemp("demo")
     build_demo(root, people=60, seed=7, end=END)
     return DemoNight(settings_of(root), run_night(root))
+
+
+@pytest.fixture
+def s3_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An S3 server on this machine with one bucket, people-data."""
+    server = pytest.importorskip("moto.server", reason="moto is not installed")
+    import boto3
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1").create_bucket(Bucket="people-data")
+    try:
+        yield endpoint
+    finally:
+        running.stop()

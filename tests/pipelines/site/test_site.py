@@ -12,7 +12,7 @@ from publishing import DAY, UNTIL, in_contract, mastered, next_skills, publish
 
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
 from pipelines.contracts.learnt import EVALUATION, MODEL_CARD
-from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
+from pipelines.contracts.published import ALIGNMENT, NEXT_SKILL, OUT_MASTERY, SUPPORT_GAP
 from pipelines.lake import Lake
 from pipelines.publish.snapshot import publish_snapshot
 from pipelines.site.build import build_site
@@ -102,6 +102,31 @@ def test_a_team_page_counts_nobody_below_five(tmp_path: Path) -> None:
     assert '<td class="number">fewer than 5</td>' in page
     assert '<td class="number">2</td>' not in page
     assert "Ann" not in page
+
+
+def test_a_team_page_says_what_is_lacking_and_where_wishes_and_needs_part_for_five_or_more(tmp_path: Path) -> None:
+    stamps = {"snapshot_id": "s0", "as_of": DAY}
+    support = in_contract(SUPPORT_GAP, [
+        {"unit_name": SCRIPT, "skill_id": f"sql{n}", "recommended_count": count, "lacks": ["hours"], "finding": finding,
+         **stamps} for n, count, finding in ((0, 5, "Five are told, & no hours."), (1, 4, "Four are told."))
+    ])  # fmt: skip
+    aims = in_contract(ALIGNMENT, [
+        {"unit_name": SCRIPT, "capability_id": name, "capability_name": name, "team_people_count": count,
+         "wish_share": wish, "need_share": 0.25, "agreement": "need_without_wish", **stamps}
+        for name, count, wish in (("Data", 5, 0.0), ("Law", 5, None), ("Sales", 4, 0.5))
+    ])  # fmt: skip
+    frames = {NEXT_SKILL: next_skills("s0", 5), OUT_MASTERY: mastered("s0", people=5), SUPPORT_GAP: support,
+              ALIGNMENT: aims}  # fmt: skip
+    snapshot = publish_snapshot(tmp_path, frames, "s0", DAY, UNTIL)
+    teams = build_site(snapshot, lake_of(tmp_path, 5), "Acme", tmp_path / "site").parent / "teams"
+    page = " ".join((teams / page_name(SCRIPT)).read_text().split())
+    assert "Five are told, &amp; no hours." in page
+    assert "Four are told." not in page
+    assert "<bdi>Data</bdi>" in page
+    assert "Law" in page
+    assert "Sales" not in page
+    assert "needed, hardly wished for" in page
+    assert "25%" in page
 
 
 def test_pages_of_snapshots_that_are_gone_go_and_other_folders_stay(tmp_path: Path) -> None:

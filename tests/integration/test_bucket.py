@@ -1,0 +1,49 @@
+"""A night whose exports come from a bucket, and whose lake and publication go to one."""
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+from conftest import END, DemoNight, run_night
+
+from assets.commands.bench_nights import write_more_work
+from assets.commands.saying import settings_of
+from pipelines.contracts.catalog import EVIDENCE
+from pipelines.contracts.published import NEXT_SKILL
+from pipelines.lake import Lake
+from pipelines.publish.object_store import fetch_lake, fetch_publication, open_store
+from pipelines.publish.options import ObjectStoreOptions
+from pipelines.publish.snapshot import current_snapshot
+
+
+@pytest.mark.slow
+def test_a_night_takes_exports_from_a_bucket_and_another_machine_reads_its_tables_and_lake_there(
+    demo_night: DemoNight, tmp_path: Path, s3_endpoint: str
+) -> None:
+    root, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    shutil.copytree(demo_night.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
+    options = ObjectStoreOptions(url="s3://people-data/footsteps", endpoint=s3_endpoint, landing=True, lake=True)
+    with (root / "footsteps.yaml").open("a") as declared:
+        declared.write(f"\npublish:\n  object_store: {options.model_dump_json()}\n")
+    before = Lake(root / "lake").scan(EVIDENCE).collect().height
+    # an export that only the bucket has
+    files = set((root / "landing" / "tempo").iterdir())
+    write_more_work(settings_of(root), people=5, day=END, seed=3)
+    (new,) = set((root / "landing" / "tempo").iterdir()) - files
+    store, place = open_store(options)
+    with store.open_output_stream(f"{place}/landing/tempo/{new.name}") as stream:
+        stream.write(new.read_bytes())
+    new.unlink()
+
+    run_night(root)
+
+    assert new.exists()
+    lake = Lake(root / "lake")
+    assert lake.scan(EVIDENCE).collect().height > before
+    here, there = current_snapshot(root / "published"), fetch_publication(elsewhere / "published", options)
+    assert there.snapshot_id == here.snapshot_id
+    assert there.scan(NEXT_SKILL.name).collect().equals(here.scan(NEXT_SKILL.name).collect())
+    fetch_lake(elsewhere / "lake", options)
+    fetched: pl.DataFrame = Lake(elsewhere / "lake").scan(EVIDENCE).collect()
+    assert fetched.sort(EVIDENCE.key).equals(lake.scan(EVIDENCE).collect().sort(EVIDENCE.key))
