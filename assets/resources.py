@@ -36,7 +36,7 @@ from pipelines.contracts.table import Table
 from pipelines.fresh import Fresh, Landed, fresh_rows
 from pipelines.identity import WHO, read_accounts
 from pipelines.lake import Lake, content_sha256
-from pipelines.landing import Landing, current_deliveries, scan_current, scan_delivered, source_tables
+from pipelines.landing import Landing, current_deliveries, read_ledger, scan_current, scan_delivered, source_tables
 from pipelines.settings import Settings
 from pipelines.stamps import Stamp, code_fingerprint, read_stamp, write_stamp
 
@@ -60,6 +60,7 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
     landing_path: str
     _held: IO[str] | None = PrivateAttr(default=None)
     _is_fetched: bool = PrivateAttr(default=False)
+    _of_ledger: tuple[pl.DataFrame, list[tuple[str, ...]]] | None = PrivateAttr(default=None)
     _people: frozenset[str] | None = PrivateAttr(default=None)
     _before: Stamp | None = PrivateAttr(default=None)
     _inputs: Mapping[str, str | None] = PrivateAttr(default_factory=dict)
@@ -242,11 +243,17 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
 
     def _known(self) -> str:
         """A fingerprint of all that a night can know: deliveries, footsteps.yaml, the taxonomy's files, the code."""
-        columns = ("source_name", "file_sha256", "mapping_code")
-        current = (current_deliveries(self.lake, source).select(columns) for source in self.config.sources)
-        rows = [row for frame in current for row in frame.rows()]
-        said = json.dumps([rows, self.config.model_dump_json(), self.taxonomy_files(), code_fingerprint()])
-        return hashlib.sha256(said.encode()).hexdigest()
+        said = [self._counted(), self.config.model_dump_json(), self.taxonomy_files(), code_fingerprint()]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+    def _counted(self) -> list[tuple[str, ...]]:
+        """Source, content and mapping of each delivery that counts now. Every step asks; only landing changes it."""
+        ledger = read_ledger(self.lake)
+        if self._of_ledger is None or not self._of_ledger[0].equals(ledger):
+            columns = ("source_name", "file_sha256", "mapping_code")
+            current = (current_deliveries(self.lake, source).select(columns) for source in self.config.sources)
+            self._of_ledger = ledger, [row for frame in current for row in frame.rows()]
+        return self._of_ledger[1]
 
     def taxonomy_files(self) -> str:
         """A fingerprint of the files that footsteps.yaml names under `taxonomy`."""
