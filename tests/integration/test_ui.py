@@ -59,11 +59,17 @@ def serve(root: Path) -> Iterator[str]:
 def ask(url: str, query: str, **variables: Any) -> Any:
     body = json.dumps({"query": query, "variables": variables}).encode()
     request = urllib.request.Request(f"{url}/graphql", body, {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            said = json.load(answer)
-    except urllib.error.HTTPError as refusal:
-        raise AssertionError(f"{refusal.code}: {refusal.read().decode()[:2000]}") from refusal
+    for pause in (1, 2, 4, None):
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                said = json.load(answer)
+                break
+        except urllib.error.HTTPError as refusal:
+            # webserver and daemon share SQLite files here, which refuse a request while the other writes for long;
+            # whoever sits before the UI asks again
+            if pause is None:
+                raise AssertionError(f"{refusal.code}: {refusal.read().decode()[:2000]}") from refusal
+            time.sleep(pause)
     assert "errors" not in said, said["errors"]
     return said["data"]
 
