@@ -60,6 +60,7 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
     landing_path: str
     _held: IO[str] | None = PrivateAttr(default=None)
     _is_fetched: bool = PrivateAttr(default=False)
+    # the ledger as it was read last, and the deliveries that count by it
     _of_ledger: tuple[pl.DataFrame, list[tuple[str, ...]]] | None = PrivateAttr(default=None)
     _people: frozenset[str] | None = PrivateAttr(default=None)
     _before: Stamp | None = PrivateAttr(default=None)

@@ -73,7 +73,7 @@ class Histories:
 
     @cached_property
     def moments(self) -> Ints:
-        rising = np.sort(self.time)  # np.unique hashes, which takes ten times as long
+        rising = np.sort(self.time)  # np.unique hashes, which takes many times as long
         return rising[_changes(rising)]
 
     @cached_property

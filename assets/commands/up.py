@@ -61,7 +61,7 @@ def _create_databases(home: Path) -> None:
     """Create Dagster's databases where there are none.
 
     Webserver and daemon each create what is missing, without a lock: in a new home both would at once, and leave a
-    table that exists already or two stamps of the schema's version, on which later requests fail.
+    table that exists already, or two stamps of the schema's version, with which no process of Dagster starts again.
     """
     from dagster import DagsterInstance
 

@@ -71,7 +71,7 @@ def _parquet(path: Path) -> Query:
 def _delta(folder: Path, version: int) -> Query:
     """No SQL console reads Delta without an extension to download: its SQL runs in Python, by delta-rs itself."""
     table = f"DeltaTable({str(folder)!r}, version={version})"
-    # By its engine: threads of Arrow that read through deltalake's datasets abort one process in sixty as it ends.
+    # By its engine: threads of Arrow that read through deltalake's datasets now and then abort a process as it ends.
     rows = f"QueryBuilder().register('t', {table}).execute('SELECT * FROM t LIMIT 10').read_all()"
     imports, frame = "import polars as pl; from deltalake import DeltaTable, QueryBuilder", f"pl.from_arrow({rows})"
     return Query(

@@ -371,10 +371,9 @@ def test_between_nights_rows_of_steps_that_left_a_list_go_and_so_does_who_does_n
     rows = match(lists, around)
     assert named(rows) == [("ann", "sql|apprentice", "walk_with", "bob"), ("bob", "sql|apprentice", "walk_with", "ann")]
     assert still_standing(rows, lists.filter(pl.col("person_id") == "ann"), around).is_empty()
-    kept = rows.filter(pl.col("person_id") == "bob")
-    assert still_standing(
-        kept, lists.filter(pl.col("person_id") == "bob"), around
-    ).is_empty()  # ann walks there no more
+    # ann walks there no more
+    of_bob = pl.col("person_id") == "bob"
+    assert still_standing(rows.filter(of_bob), lists.filter(of_bob), around).is_empty()
     gone = replace(around, people=around.people.filter(pl.col("person_id") != "bob"))
     assert named(still_standing(rows, lists, gone)) == [("bob", "sql|apprentice", "walk_with", "ann")]
 
