@@ -8,9 +8,11 @@ import hashlib
 import io
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
@@ -25,6 +27,9 @@ _LEVEL = 1
 Beside = Callable[[pl.DataFrame], pl.Series]
 # The part of a table that is no month of it.
 WHOLE, UNDATED = "data", "undated"
+_NO_MONTH = 2**31 - 1
+_Part = TypeVar("_Part")
+_Made = TypeVar("_Made")
 
 
 class ContractBroken(Exception):
@@ -75,18 +80,18 @@ class Lake:
         Each file is replaced atomically and only where its rows changed; who is touched is recorded (see `changes`).
         """
         rows = obey(table, frame.lazy().collect())
-        parts = dict(sorted(_parts(table, rows).items()))
-        wanted = {name: content_sha256(part) for name, part in parts.items()}
+        parts = _parts(table, rows)
+        wanted: dict[str, str] = dict(zip(parts, _at_once(content_sha256, parts.values()), strict=True))
         present = {path.stem: _recorded_sha256(path) for path in self.files(table)}
         changed = {name for name in wanted if present.get(name) != wanted[name]}
         gone = set(present) - set(wanted)
-        if (changed or gone) and present:
+        # a published table made whole is followed by nobody: only steps before it and runs by day ask who changed
+        if (changed or gone) and present and table.layer != "out":
             before = [self.file(table, name) for name in sorted((changed & set(present)) | gone)]
             old = _scan(table, before).collect()
             now = pl.concat([parts[name] for name in sorted(changed)] or [rows.clear()])
             record_change(self.root, table, _content_of(present), _content_of(wanted), old, now, beside)
-        for name in sorted(changed):
-            self._write_part(table, name, parts[name], wanted[name])
+        _at_once(lambda name: self._write_part(table, name, parts[name], wanted[name]), sorted(changed))
         for name in gone:
             self.file(table, name).unlink()
         return self._written(table, wanted, bool(changed or gone))
@@ -100,6 +105,9 @@ class Lake:
         if not present:
             return self.write(table, rows)
         keys = replacing.columns
+        if (WHOLE in present) is (table.monthly is not None):  # its files are of a time when they were cut otherwise
+            stays = self.scan(table).join(replacing.lazy(), on=keys, how="anti").collect()
+            return self.write(table, pl.concat([stays, rows.select(stays.columns)]), beside)
         old = self.scan(table).join(replacing.lazy(), on=keys, how="semi").collect()
         olds, news = _parts(table, obey(table, old)), _parts(table, obey(table, rows))
         touched = [name for name in {*olds, *news}
@@ -136,12 +144,33 @@ def _scan(table: Table, files: list[Path]) -> pl.LazyFrame:
 
 
 def _parts(table: Table, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The rows by file: all in one, or by month of the table's moment; those without a moment are a part."""
+    """The rows, in the table's order, by file: all in one, or by month; those without a moment are a part."""
     if table.monthly is None:
         return {WHOLE: rows}
-    month = pl.col(table.monthly).dt.strftime("%Y-%m").fill_null(UNDATED)
-    found = rows.with_columns(month.alias("_month")).partition_by("_month", as_dict=True, include_key=False)
-    return {str(name): part for (name,), part in found.items()} or {UNDATED: rows}
+    found, start = {}, 0
+    for length, month in rows.select(_month(table.monthly).rle().struct.unnest()).iter_rows():
+        name = UNDATED if month == _NO_MONTH else f"{month // 12:04d}-{month % 12 + 1:02d}"
+        found[name] = rows.slice(start, length)
+        start += length
+    return found or {UNDATED: rows}
+
+
+def _month(moment: str) -> pl.Expr:
+    """A number that rises from month to month; the highest for rows without a moment."""
+    when = pl.col(moment).dt
+    return (when.year() * 12 + when.month().cast(pl.Int32) - 1).fill_null(_NO_MONTH)
+
+
+def _order(table: Table) -> list[pl.Expr]:
+    """What the rows of a table are sorted by: its key, within the month where its files are months."""
+    keys = [pl.col(name) for name in table.key]
+    return keys if table.monthly is None else [_month(table.monthly), *keys]
+
+
+def _at_once(work: Callable[[_Part], _Made], parts: Iterable[_Part]) -> list[_Made]:
+    """The work on every part, in their order, by as many threads as there are cores: hashing and writing use one."""
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return list(threads.map(work, parts))
 
 
 def _content_of(parts: Mapping[str, str | None]) -> str | None:
@@ -168,29 +197,35 @@ def obey(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
     if wrong:
         raise ContractBroken(f"{table.name}: {'; '.join(wrong)}")
     rules = [rule for rule in table.rules if rule.kind != "references" and rule.severity == "ERROR"]
-    # in strict order no key repeats: neither the hashing of ten million keys nor their sorting is needed
-    ordered = _rises(frame, table.key)
-    if ordered:
+    ordered = _rises(frame, table)
+    # in strict order no key repeats, and neither does one where all hashes differ: then no key need be looked up
+    if (ordered and table.monthly is None) or _hashes_differ(frame, table.key):
         rules = [rule for rule in rules if not (rule.kind == "unique" and rule.columns == table.key)]
     if rules and frame.height:
         counts = frame.select((~rule.expression()).sum().alias(rule.name) for rule in rules).row(0, named=True)
         broken = [f"{name} in {count} rows" for name, count in counts.items() if count]
         if broken:
             raise ContractBroken(f"{table.name}: {'; '.join(broken)} of {frame.height}")
-    return frame.sort(table.key, maintain_order=True) if table.key and not ordered else frame
+    return frame if ordered or not table.key else frame.sort(_order(table), maintain_order=True)
 
 
-def _rises(frame: pl.DataFrame, key: tuple[str, ...]) -> bool:
-    """Whether each row's key lies above the one before, so that rows are sorted and no key repeats; False for nulls."""
-    if not key or any(frame.schema[name].is_nested() for name in key):
+def _rises(frame: pl.DataFrame, table: Table) -> bool:
+    """Whether each row lies above the one before in the table's order; False for nulls in its key."""
+    if not table.key or any(frame.schema[name].is_nested() for name in table.key):
         return False
     above = pl.lit(False)
-    for name in reversed(key):
-        value = pl.col(name)
+    for value in reversed(_order(table)):
         above = (value > value.shift()) | ((value == value.shift()) & above)
-    present = pl.all_horizontal(pl.col(key).is_not_null())
+    present = pl.all_horizontal(pl.col(table.key).is_not_null())
     # null in the first row, which has none before it
     return bool(frame.select((above.fill_null(True) & present).all()).item())
+
+
+def _hashes_differ(frame: pl.DataFrame, key: tuple[str, ...]) -> bool:
+    """Whether no two rows have the same hash of their key, so that no key repeats; nulls are another rule's."""
+    if not key or any(frame.schema[name].is_nested() for name in key):
+        return False
+    return frame.select(key).hash_rows().n_unique() == frame.height
 
 
 def content_sha256(frame: pl.DataFrame) -> str:

@@ -157,6 +157,7 @@ OUT_EVIDENCE = declare(
     ("evidence_id",),
     required=("person_id", "skill_id", "occurred_at", "mode", "file_sha256", "row_number", "snapshot_id", "as_of"),
     references=(A_PERSON, A_SKILL),
+    monthly="occurred_at",
     retention_days=90,
     readers=("HR portal", "data-protection officer"),
 )  # fmt: skip

@@ -1,14 +1,18 @@
 """Whose rows changed is known from one content of a table to another, and a merge rewrites no more than it must."""
 
+import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelines.changes import people_changed
 from pipelines.contracts.catalog import ASPIRATION
-from pipelines.lake import ContractBroken, Lake
+from pipelines.lake import ContractBroken, Lake, obey
 
 
 def wishes(*rows: tuple[str, str, str, int, str]) -> pl.DataFrame:
@@ -97,3 +101,37 @@ def test_a_merge_that_breaks_the_contract_leaves_the_table(tmp_path: Path) -> No
     with pytest.raises(ContractBroken, match=r"person_id\|not_null"):
         lake.merge(ASPIRATION, nobody, pl.DataFrame({"record_code": ["2"]}))
     assert lake.content(ASPIRATION) == start
+
+
+def test_a_merge_into_files_that_were_cut_otherwise_cuts_them_anew(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.write(replace(ASPIRATION, monthly=None), FIRST)
+    lake.merge(ASPIRATION, wishes(("w", "2", "ben", 3, "g")), pl.DataFrame({"record_code": ["2"]}))
+    assert [path.stem for path in lake.files(ASPIRATION)] == ["2026-01", "2026-02", "2026-03"]
+    assert lake.scan(ASPIRATION).select("record_code", "file_sha256").collect().rows() == [
+        ("1", "f"), ("3", "f"), ("2", "g"),
+    ]  # fmt: skip
+
+
+def test_a_published_table_made_whole_is_followed_by_nobody_and_so_records_nothing(tmp_path: Path) -> None:
+    lake, table = Lake(tmp_path), replace(ASPIRATION, name="out__wish")
+    lake.write(table, FIRST)
+    lake.write(table, FIRST.with_columns(skill_text=pl.lit("Law")))
+    assert not (tmp_path / ".changes").exists()
+    lake.merge(table, wishes(("w", "2", "ben", 2, "g")), pl.DataFrame({"record_code": ["2"]}))
+    assert len(list((tmp_path / ".changes").rglob("*.json"))) == 1
+
+
+@given(st.lists(st.tuples(st.integers(1, 12), st.sampled_from("wxyz")), unique=True, max_size=12))
+@settings(deadline=None)
+def test_rows_come_back_by_month_and_within_it_by_key_however_they_are_handed_over(
+    said: list[tuple[int, str]],
+) -> None:
+    rows = wishes(*((source, f"{month}", "anna", month, "f") for month, source in said))
+    with tempfile.TemporaryDirectory() as folder:
+        lake = Lake(Path(folder))
+        lake.write(ASPIRATION, rows)
+        back = lake.scan(ASPIRATION).collect()
+    assert back.equals(obey(ASPIRATION, rows))
+    assert back.select("record_code", "source_name").rows() == [(f"{month}", source) for month, source in sorted(said)]
+    assert obey(ASPIRATION, back).equals(back)
