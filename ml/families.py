@@ -5,18 +5,25 @@ Does not belong here: what colleagues took (see groups), features from histories
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
+from threading import Lock
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
 from ml.features import ExtraFeatures, Feature, Nominates
 from ml.histories import Floats, Ints, Names
+from ml.holdings import Lookup, sum_by
 
 Kind = Literal["log_sum", "share", "latest", "log_age"]
 KEYS = ("person_id", "skill_id", "capability_id")
 BEFORE_ALL = pl.datetime(1900, 1, 1)
+DAY_OF_MICROSECONDS = 86_400_000_000.0
+# The threads that score share what stands at a moment; the first that asks works it out.
+_ONE_AT_A_TIME = Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,18 +42,38 @@ class Marks:
     def keys(self) -> list[str]:
         return [key for key in KEYS if key in self.rows.columns]
 
-    def running(self, codes: "Codes") -> pl.DataFrame:
-        """One row a key and moment: the value from then on."""
+    def coded(self, codes: "Codes") -> pl.DataFrame:
+        """The rows that count: key, ts, value."""
         whole = self.rows.drop_nulls([*self.keys, "ts"])
         rows = codes.mark(whole.with_columns(_naive(whole["ts"])), [self.keys]).select(
             pl.col(_called(self.keys)).alias("key"), "ts", pl.col("value").cast(pl.Float64)
         )
-        summed = self.kind in ("log_sum", "share")
-        merge = pl.col("value").sum() if summed else pl.col("value").max()
-        rows = rows.drop_nulls("key").group_by("key", "ts").agg(merge).sort("ts", "key")
-        if summed:
+        return rows.drop_nulls("key")
+
+    def running(self, codes: "Codes") -> pl.DataFrame:
+        """One row a key and moment: the value from then on."""
+        merge = pl.col("value").sum() if self.is_sum else pl.col("value").max()
+        rows = self.coded(codes).group_by("key", "ts").agg(merge).sort("ts", "key")
+        if self.is_sum:
             rows = rows.with_columns(pl.col("value").cum_sum().over("key"))
         return rows.with_columns(pl.col("ts").alias("marked"))
+
+    def standing(self, codes: "Codes", at: datetime) -> Lookup:
+        """What `column` says of each key at one moment."""
+        rows = self.coded(codes).filter(pl.col("ts") < at)
+        age = (pl.lit(at) - pl.col("ts")).dt.total_microseconds() / DAY_OF_MICROSECONDS
+        key, ago, value = (one.to_numpy() for one in rows.select("key", age.alias("ago"), "value"))
+        if self.is_sum:
+            summed = sum_by(key, value)
+            return Lookup(summed.key, np.log1p(np.maximum(summed.value, 0.0))) if self.kind == "log_sum" else summed
+        order = np.lexsort((value, -ago, key))
+        newest = order[np.flatnonzero(np.diff(key[order], append=-1) != 0)]
+        return Lookup(key[newest], np.log1p(ago[newest]) if self.kind == "log_age" else value[newest])
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether rows add up; else the newest one counts."""
+        return self.kind in ("log_sum", "share")
 
     def column(self, pairs: pl.DataFrame, running: pl.DataFrame) -> pl.Series:
         """One value a pair; pairs are sorted by `at`."""
@@ -56,7 +83,7 @@ class Marks:
             check_sortedness=False,
         )  # fmt: skip
         if self.kind == "log_age":
-            value = ((pl.col("at") - pl.col("marked")).dt.total_microseconds() / 86_400_000_000.0).log1p()
+            value = ((pl.col("at") - pl.col("marked")).dt.total_microseconds() / DAY_OF_MICROSECONDS).log1p()
         else:
             value = pl.col("value").clip(lower_bound=0.0).log1p() if self.kind == "log_sum" else pl.col("value")
         return found.select(value.fill_null(0.0).alias(self.feature.name)).to_series()
@@ -86,6 +113,7 @@ class FlowFeatures:
 
     marks: tuple[Marks, ...]
     capabilities: pl.DataFrame  # skill_id, capability_id
+    _standing: dict[datetime, tuple[Lookup, ...]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def declared(self) -> tuple[Feature, ...]:
@@ -117,11 +145,25 @@ class FlowFeatures:
         keyed = pairs.with_row_index("place").with_columns(
             pl.col("skill_id").str.replace(r"\|[^|]*$", ""), _naive(pairs["at"])
         )
-        keyed = keyed.join(self.capabilities, on="skill_id", how="left").sort("at", "place")
-        sets = {_called(one.keys): one.keys for one in self.marks}
-        keyed = self.codes.mark(keyed, list(sets.values()))
+        keyed = keyed.join(self.capabilities, on="skill_id", how="left", maintain_order="left")
+        keyed = self.codes.mark(keyed, list({_called(one.keys): one.keys for one in self.marks}.values()))
+        moments = keyed["at"].unique()
+        if len(moments) == 1:
+            return self._at_once(keyed, moments[0])
+        keyed = keyed.sort("at", "place")
         columns = [one.column(keyed, running) for one, running in zip(self.marks, self.running, strict=True)]
         return pl.DataFrame([keyed["place"], *columns]).sort("place").drop("place")
+
+    def _at_once(self, keyed: pl.DataFrame, at: datetime) -> pl.DataFrame:
+        """One row a pair, all of one moment: each key has one value then, so that none need be sought in its past."""
+        with _ONE_AT_A_TIME:
+            if at not in self._standing:
+                self._standing[at] = tuple(one.standing(self.codes, at) for one in self.marks)
+        keys = {name: keyed[name].fill_null(-1).to_numpy() for name in {_called(one.keys) for one in self.marks}}
+        return pl.DataFrame({
+            one.feature.name: found.of(keys[_called(one.keys)])
+            for one, found in zip(self.marks, self._standing[at], strict=True)
+        })  # fmt: skip
 
 
 def _called(keys: list[str]) -> str:

@@ -4,12 +4,12 @@ Belongs here: padding, choosing and reading entries of many short rows at once.
 Does not belong here: what the entries mean.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import sparse
 
 from ml.histories import Bools, Floats, Ints
-
-CELLS = 4_000_000  # padded cells handled at a time: 16 MB
 
 
 def largest_columns(matrix: sparse.csr_matrix, keep: int, usable: Bools | None = None) -> Ints:
@@ -27,22 +27,23 @@ def largest_columns(matrix: sparse.csr_matrix, keep: int, usable: Bools | None =
 
 def keep_largest(matrix: sparse.csr_matrix, keep: int) -> sparse.csr_matrix:
     """The `keep` largest stored entries of each row; the lower column wins a tie where columns are sorted."""
-    chosen = np.ones(matrix.nnz, bool)
-    length = np.diff(matrix.indptr)
-    step = max(1, CELLS // max(int(length.max(initial=1)), 1))
-    for low in range(0, matrix.shape[0], step):
-        start = matrix.indptr[low : low + step + 1]
-        width = int(np.diff(start).max(initial=0))
-        if width <= keep:
+    begin = matrix.indptr.tolist()
+    chosen = []
+    # Row by row: a row of twenty thousand entries stays in the cache, a block of many rows does not.
+    for low, high in pairwise(begin):
+        if high - low <= keep:
+            chosen.append(np.arange(low, high))
             continue
-        values = padded(-matrix.data[start[0] : start[-1]], start - start[0], np.inf)
-        floor = np.partition(values, keep - 1, axis=1)[:, keep - 1, None]
-        above, level = values < floor, values == floor
-        room = keep - above.sum(axis=1, keepdims=True)
-        kept = above | (level & (np.cumsum(level, axis=1) <= room))
-        chosen[start[0] : start[-1]] = kept[np.arange(width) < np.diff(start)[:, None]]
-    start = np.concatenate([[0], np.cumsum(chosen)])[matrix.indptr]
-    return sparse.csr_matrix((matrix.data[chosen], matrix.indices[chosen], start), shape=matrix.shape)
+        values = -matrix.data[low:high]
+        last = np.partition(values, keep - 1)[keep - 1]
+        place = np.flatnonzero(values <= last)
+        if len(place) > keep:
+            level = np.flatnonzero(values[place] == last)
+            place = np.delete(place, level[keep - len(place) :])
+        chosen.append(place + low)
+    kept = np.concatenate(chosen) if chosen else np.zeros(0, np.int64)
+    start = np.concatenate([[0], np.cumsum(np.minimum(np.diff(matrix.indptr), keep))])
+    return sparse.csr_matrix((matrix.data[kept], matrix.indices[kept], start), shape=matrix.shape)
 
 
 def padded(values: Floats, start: Ints, fill: float) -> Floats:

@@ -49,14 +49,15 @@ class Ranker:
         weights = self.weights / self.scale
         return np.asarray(features @ weights - self.centre @ weights, np.float64)
 
-    def contributions(self, features: Floats) -> dict[str, Doubles]:
-        """Additive parts of the linear utility by family, and of the trees as `interaction`."""
+    def contributions(self, features: Floats, utility: Doubles) -> dict[str, Doubles]:
+        """Additive parts of the linear utility by family, and of the trees as `interaction`; they sum to `utility`,
+        which is that of these features, but for a constant."""
         parts = (features - self.centre) / self.scale * self.weights
         sums = {}
         for family in self.families[:-1]:
             columns = [place for place, feature in enumerate(self.features) if feature.family == family]
             sums[family] = parts[:, columns].sum(axis=1)
-        sums[INTERACTION] = self.utility(features) - parts.sum(axis=1)
+        sums[INTERACTION] = utility - parts.sum(axis=1)
         return sums
 
     @property

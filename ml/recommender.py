@@ -54,7 +54,7 @@ from ml.training import (
 
 Progress = Callable[[str, float], None]
 
-PEOPLE_PER_TASK = 4_096  # of one job: enough to be worth handing over, few enough to keep all jobs busy to the end
+PEOPLE_PER_TASK = 1_024  # of one job: enough to be worth handing over, few enough to keep all jobs busy to the end
 CALIBRATION_SPANS = 4  # horizons looked back: more outcomes, and scorers as stale as they become in use
 ACTIVE_DAYS = 365  # people without a use for so long seldom acquire anything: a weighted sample of them will do
 
@@ -204,13 +204,13 @@ class Recommender:
                 mask = (True if mask is None else mask) & ~refused.mask(part, histories.n_items)
             ranked = self.rank_block(histories, person, np.full(len(person), cut), k, mask)
             row, place = np.nonzero(ranked.real)
-            said = {} if self.ranker is None else self.ranker.contributions(ranked.features[row, place])
-            shares = np.stack(list(said.values()), axis=1) if said else np.zeros((len(row), 0))
             item, utility, probability = (
                 ranked.item[row, place],
                 ranked.utility[row, place],
                 ranked.probability[row, place],
             )
+            said = {} if self.ranker is None else self.ranker.contributions(ranked.features[row, place], utility)
+            shares = np.stack(list(said.values()), axis=1) if said else np.zeros((len(row), 0))
             found.append(Best(row, item, place, utility, probability, shares))
             first.append(part.start)
         return join_best(found, first)

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from ml.families import FlowTables, Together, flow_features
 from ml.features import TimelessFeatures
@@ -106,6 +107,16 @@ def test_each_feature_is_what_a_person_would_count(
 def test_what_comes_later_is_never_felt(at: int, person: str, skill: str) -> None:
     pairs = pl.DataFrame({"person_id": [person], "skill_id": [skill], "at": [day(at)]})
     assert flow_features(tables())(pairs).equals(flow_features(tables(limit=at))(pairs))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 80), st.integers(0, 80))
+def test_pairs_of_one_moment_are_told_the_same_as_pairs_of_many(at: int, other: int) -> None:
+    pairs = pl.DataFrame({"person_id": ["a", "b"], "skill_id": ["fry", "bake"]}).join(
+        pl.DataFrame({"skill": ["fry", "boil", "bake", "serve", "new"]}), how="cross"
+    ).select("person_id", pl.col("skill").alias("skill_id"), at=day(at))  # fmt: skip
+    alone, both = flow_features(tables())(pairs), pl.concat([pairs, pairs.with_columns(at=day(other))])
+    assert_frame_equal(flow_features(tables())(both).head(pairs.height), alone, check_exact=False, rel_tol=1e-12)
 
 
 @settings(max_examples=25, deadline=None)

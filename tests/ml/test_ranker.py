@@ -50,7 +50,7 @@ def test_trees_are_used_where_the_linear_part_cannot_follow() -> None:
 def test_contributions_add_up_to_the_utility() -> None:
     ranker = fit_ranker(rows_with(800, 2.0, curved=True), NAMES, replace(POLICY, trees=10), seed=0)
     features = rows_with(20, 1.0).features
-    parts = ranker.contributions(features)
+    parts = ranker.contributions(features, ranker.utility(features))
     assert set(parts) == {"history", "trend", "context", "interaction"}
     assert sum(parts.values()) == pytest.approx(ranker.utility(features))
 
