@@ -62,13 +62,14 @@ class Marks:
         """What `column` says of each key at one moment."""
         rows = self.coded(codes).filter(pl.col("ts") < at)
         age = (pl.lit(at) - pl.col("ts")).dt.total_microseconds() / DAY_OF_MICROSECONDS
-        key, ago, value = (one.to_numpy() for one in rows.select("key", age.alias("ago"), "value"))
-        if self.is_sum:
-            summed = sum_by(key, value)
+        rows = rows.select("key", "value", age.alias("ago"))
+        if self.is_sum:  # in the order of the rows, whichever threads there are: the same to the last digit
+            summed = sum_by(rows["key"].to_numpy(), rows["value"].to_numpy())
             return Lookup(summed.key, np.log1p(np.maximum(summed.value, 0.0))) if self.kind == "log_sum" else summed
-        order = np.lexsort((value, -ago, key))
-        newest = order[np.flatnonzero(np.diff(key[order], append=-1) != 0)]
-        return Lookup(key[newest], np.log1p(ago[newest]) if self.kind == "log_age" else value[newest])
+        ago, value = pl.col("ago"), pl.col("value")
+        said = ago.min().log1p() if self.kind == "log_age" else value.filter(ago == ago.min()).max()
+        newest = rows.group_by("key").agg(said.alias("said")).sort("key")
+        return Lookup(newest["key"].to_numpy(), newest["said"].to_numpy())
 
     @property
     def is_sum(self) -> bool:
