@@ -158,8 +158,8 @@ def _addresses(frame: pl.DataFrame) -> int:
     if not texts or not frame.height:
         return 0
     # hardly any text has the sign that every address has, and it is found far faster than the pattern
-    signed = (frame[name].filter(frame[name].str.contains("@", literal=True).fill_null(False)) for name in texts)
-    return sum(int(some.unique().str.contains(_ADDRESS).sum()) for some in signed)
+    signed = frame.select(pl.col(texts).str.contains("@", literal=True).any()).row(0, named=True)
+    return sum(int(frame[name].unique().str.contains(_ADDRESS).sum()) for name in texts if signed[name])
 
 
 def _calibration_error(card: Mapping[str, Any]) -> float | None:

@@ -85,4 +85,5 @@ def renewed(content: str, until: date) -> str:
 def put_id(frame: pl.DataFrame, snapshot_id: str) -> pl.DataFrame:
     """The rows with the id in their snapshot's columns, wherever it was not known yet."""
     columns = [name for name in ("snapshot_id", "first_snapshot_id") if name in frame.columns]
-    return frame.with_columns(pl.col(columns).replace(UNPUBLISHED, snapshot_id))
+    said = pl.col(columns)
+    return frame.with_columns(pl.when(said == UNPUBLISHED).then(pl.lit(snapshot_id)).otherwise(said).name.keep())
