@@ -59,9 +59,13 @@ class Known:
         """By further table: the columns that a person can read, with their headings."""
         return {table.name: shown_columns(table) for table in self.more}
 
+    @cached_property
+    def _skill_names(self) -> dict[str, str]:
+        return {skill_id: str(row["skill_name"] or skill_id) for skill_id, row in self.skills.items()}
+
     def skill_name(self, skill_id: str | None) -> str:
         """What a micro-skill is called; its id where it has no name."""
-        return str(self.skills.get(skill_id or "", {}).get("skill_name") or skill_id or "")
+        return self._skill_names.get(skill_id or "", skill_id or "")
 
     def person_name(self, person_id: str) -> str:
         """What a person is called; the id where nobody gave a name."""
