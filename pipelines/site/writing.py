@@ -21,7 +21,7 @@ from pipelines.publish.reading import Snapshot
 from pipelines.site.known import Known, by_person, gather
 from pipelines.site.pages import SIGNS, SMALLEST_TEAM, person_page
 
-# Fewer pages are written sooner than a process has started: about a second, in which one writes this many.
+# Starting processes takes as long as writing some 400 pages, so that two of them gain from about 800 pages on.
 FEWEST_PAGES = 1_000
 # So many parts a process: the last one to end keeps the others waiting for a part at most, and reading the names once
 # a part takes a fiftieth of writing its pages.
