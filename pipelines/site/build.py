@@ -1,9 +1,10 @@
 """The site as files: a page a person, a page a team, the night's page and an index, put in place when all are whole.
 
-Belongs here: which files there are, and the templates' environment.
-Does not belong here: what stands on a page (`pages`, `night`).
+Belongs here: which files there are.
+Does not belong here: what stands on a page (`pages`, `night`), the writing of people's pages (`writing`).
 """
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -16,14 +17,16 @@ import polars as pl
 from pipelines.contracts.published import OUT_MASTERY
 from pipelines.lake import Lake
 from pipelines.publish.reading import Snapshot, kept_snapshots
-from pipelines.site.known import Known, by_person, everyone, gather, page_name
+from pipelines.site.known import Known, everyone, gather, page_name
 from pipelines.site.night import night_page
-from pipelines.site.pages import SIGNS, SMALLEST_TEAM, person_page, team_pages
+from pipelines.site.pages import team_pages
 from pipelines.site.reuse import PRINTS, print_pages, take_over
+from pipelines.site.writing import environment_of, write_people
 
 # An index of more people than this is no page that a browser shows; their portal links to the pages by their ids.
 _MOST_LISTED = 20_000
 _MARK = "snapshot.txt"
+_UNFINISHED = ".unfinished"
 
 
 def build_site(snapshot: Snapshot, lake: Lake, company: str, folder: Path) -> Path:
@@ -34,8 +37,10 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, folder: Path) -> Pa
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / snapshot.snapshot_id
     if not (place / "index.html").exists():
-        unfinished = folder / f".{snapshot.snapshot_id}.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
+        for left in folder.glob(f".*{_UNFINISHED}"):
+            # a killed night's processes may write into theirs for a moment yet: what stays, the next night removes
+            shutil.rmtree(left, ignore_errors=True)
+        unfinished = folder / f".{snapshot.snapshot_id}.{os.getpid()}{_UNFINISHED}"
         _write_pages(gather(snapshot, lake, company), unfinished, _newest(folder))
         unfinished.replace(place)
     _lead_to(folder, snapshot.snapshot_id)
@@ -54,16 +59,13 @@ def _newest(folder: Path) -> Path | None:
 
 
 def _write_pages(known: Known, folder: Path, earlier: Path | None) -> None:
-    environment = _environment(known)
+    environment = environment_of(known)
     for name in ("people", "teams"):
         (folder / name).mkdir(parents=True)
     people = everyone(known)
     prints = print_pages(known, people)
     taken = take_over(prints, earlier, folder)
-    person = environment.get_template("person.html.j2")
-    for one in by_person(known, [one for one in people if page_name(one) not in taken]):
-        page = person_page(known, one)
-        (folder / "people" / page.file).write_text(person.render(page=page, root="../"))
+    write_people(known, [one for one in people if page_name(one) not in taken], folder / "people")
     teams = team_pages(known, *_holders(known, people))
     team = environment.get_template("team.html.j2")
     for one_team in teams:
@@ -75,19 +77,6 @@ def _write_pages(known: Known, folder: Path, earlier: Path | None) -> None:
     (folder / "index.html").write_text(index.render(teams=teams, units=_listed(known, people), root=""))
     prints.write_parquet(folder / PRINTS)
     (folder / _MARK).write_text(known.snapshot.snapshot_id + "\n")
-
-
-def _environment(known: Known) -> jinja2.Environment:
-    """Every value is escaped, whatever the template; a name that a template misspells is an error."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(snapshot=known.snapshot, company=known.company, signs=SIGNS, smallest=SMALLEST_TEAM)
-    return environment
 
 
 def _holders(known: Known, people: list[str]) -> tuple[dict[str, Counter[str]], Counter[str]]:

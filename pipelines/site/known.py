@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import polars as pl
 
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL, TABLES
-from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
+from pipelines.contracts.published import COMPANION, NEXT_SKILL, OUT_MASTERY
 from pipelines.contracts.table import Personal, Table
 from pipelines.lake import Lake
 from pipelines.publish.reading import Snapshot
@@ -28,6 +30,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,80}")
 # Tables of people of which a page says nothing: evidence is counted by source at the end of it, and a recommendation's
 # row has the sentence of its counterfactual.
 UNUSED = frozenset({"out__evidence", "out__counterfactual"})
+# What stands of a companion beside a step; of every other further table it is what a person can read of it.
+_OF_COMPANION = ("skill_id", "relation", "companion_id", "why")
 # Where micro-skills stand that belong to no capability.
 NO_CAPABILITY = "Other"
 # People on pages at a time: their rows fit into memory, however many people there are.
@@ -36,30 +40,32 @@ CHUNK = 5_000
 
 @dataclass(frozen=True)
 class Known:
-    """Names by id, and what each table holds; `more` are the further published tables that speak of a person."""
+    """Names by id, and what each table holds; `more` are the further published tables that speak of a person.
+
+    `stored` has one row per person, source and mode: how much evidence there is, and from when to when.
+    """
 
     snapshot: Snapshot
     lake: Lake
     company: str
     skills: dict[str, Row]
     people: dict[str, Row]
+    stored: pl.DataFrame
     more: tuple[Table, ...] = field(default=())
     totals: Counter[str] = field(default_factory=Counter)  # micro-skills by capability
 
     @cached_property
-    def stored(self) -> pl.DataFrame:
-        """One row per person, source and mode: how much evidence there is, and from when to when."""
-        evidence = self.lake.scan(EVIDENCE).group_by("person_id", "source_name", "mode")
-        counted = evidence.agg(
-            pl.len().alias("rows"),
-            pl.col("occurred_at").min().dt.date().alias("first"),
-            pl.col("occurred_at").max().dt.date().alias("last"),
-        )
-        return counted.sort("person_id", "source_name", "mode").collect()
+    def shown(self) -> dict[str, list[tuple[str, str]]]:
+        """By further table: the columns that a person can read, with their headings."""
+        return {table.name: shown_columns(table) for table in self.more}
+
+    @cached_property
+    def _skill_names(self) -> dict[str, str]:
+        return {skill_id: str(row["skill_name"] or skill_id) for skill_id, row in self.skills.items()}
 
     def skill_name(self, skill_id: str | None) -> str:
         """What a micro-skill is called; its id where it has no name."""
-        return str(self.skills.get(skill_id or "", {}).get("skill_name") or skill_id or "")
+        return self._skill_names.get(skill_id or "", skill_id or "")
 
     def person_name(self, person_id: str) -> str:
         """What a person is called; the id where nobody gave a name."""
@@ -77,8 +83,8 @@ class OfPerson:
     more: dict[str, list[Row]]
 
 
-def gather(snapshot: Snapshot, lake: Lake, company: str) -> Known:
-    """The names of everything, read once."""
+def gather(snapshot: Snapshot, lake: Lake, company: str, stored: pl.DataFrame | None = None) -> Known:
+    """The names of everything, read once; the evidence is counted where nobody hands in what is `stored` of whom."""
     skills = lake.scan(SKILL).collect()
     people = lake.scan(PERSON).select("person_id", "display_name", "unit_name", "role_name").collect()
     told = {NEXT_SKILL.name, OUT_MASTERY.name}
@@ -93,9 +99,23 @@ def gather(snapshot: Snapshot, lake: Lake, company: str) -> Known:
         company,
         {row["skill_id"]: row for row in skills.iter_rows(named=True)},
         {row["person_id"]: row for row in people.iter_rows(named=True)},
+        _count_evidence(lake) if stored is None else stored,
         more,
         Counter(skills["capability_name"].fill_null(NO_CAPABILITY).to_list()),
     )
+
+
+def _count_evidence(lake: Lake) -> pl.DataFrame:
+    counted = (
+        lake.scan(EVIDENCE)
+        .group_by("person_id", "source_name", "mode")
+        .agg(
+            pl.len().alias("rows"),
+            pl.col("occurred_at").min().dt.date().alias("first"),
+            pl.col("occurred_at").max().dt.date().alias("last"),
+        )
+    )
+    return counted.sort("person_id", "source_name", "mode").collect()
 
 
 def everyone(known: Known) -> list[str]:
@@ -161,15 +181,15 @@ def heading(name: str) -> str:
 
 
 def _readable(known: Known, table: Table) -> pl.LazyFrame:
-    """The rows of a table without stamps, hashes and machine forms."""
+    """The rows of a further table, in the columns of which a page says something."""
     frame = known.snapshot.scan(table.name)
-    machine = [name for name in frame.collect_schema().names() if name.endswith(_MACHINE)]
-    return frame.drop(*(name for name in STAMPS if name != "person_id"), *machine, strict=False)
+    wanted = _OF_COMPANION if table.name == COMPANION.name else [name for name, _ in known.shown[table.name]]
+    there = set(frame.collect_schema().names())
+    return frame.select("person_id", *(name for name in wanted if name in there))
 
 
 def _rows(frame: pl.LazyFrame, people: list[str], order: list[str] | None = None) -> dict[str, list[Row]]:
-    found = frame.filter(pl.col("person_id").is_in(people)).sort("person_id", *(order or [])).collect()
-    return {
-        str(key[0]): part.to_dicts()
-        for key, part in found.partition_by("person_id", as_dict=True, maintain_order=True).items()
-    }
+    mine = frame.filter(pl.col("person_id").is_in(people))
+    # else rows that only their place in the file puts in order come in another one now and then
+    found = mine.sort("person_id", *(order or []), maintain_order=True).collect()
+    return {person: list(rows) for person, rows in groupby(found.iter_rows(named=True), itemgetter("person_id"))}

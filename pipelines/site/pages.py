@@ -5,13 +5,14 @@ Does not belong here: reading rows (`known`), the night's page (`night`), files 
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from pipelines.contracts.fields import STAGES
 from pipelines.contracts.published import ALIGNMENT, COMPANION, SUPPORT_GAP
-from pipelines.site.known import NO_CAPABILITY, Known, OfPerson, Row, by_unit, heading, page_name, shown_columns
+from pipelines.site.known import NO_CAPABILITY, Known, OfPerson, Row, by_unit, heading, page_name
 
 # Below this many people a team's page would speak of single persons.
 SMALLEST_TEAM = 5
@@ -71,7 +72,7 @@ class More:
 
     title: str
     headings: list[str]
-    rows: list[list[str]]
+    rows: list[tuple[str, ...]]
     left_out: int
 
 
@@ -156,35 +157,39 @@ def _capabilities(known: Known, held: list[Row]) -> list[Capability]:
 
 
 def _more(known: Known, name: str, person: OfPerson) -> More:
-    table = next(one for one in known.more if one.name == name)
     rows = person.more[name]
-    columns = [(one, said) for one, said in shown_columns(table) if any(row.get(one) is not None for row in rows)]
-    cells = [[_text(known, one, row.get(one)) for one, _ in columns] for row in rows[:_MOST_ROWS]]
+    columns = [(one, said) for one, said in known.shown[name] if any(row.get(one) is not None for row in rows)]
+    cells = [_texts(known, one, [row[one] for row in rows[:_MOST_ROWS]]) for one, _ in columns]
     title = heading(name.split("__", 1)[1])
-    return More(title, [said for _, said in columns], cells, max(0, len(rows) - _MOST_ROWS))
+    return More(title, [said for _, said in columns], list(zip(*cells, strict=True)), max(0, len(rows) - _MOST_ROWS))
 
 
-def _text(known: Known, name: str, value: Any) -> str:
-    """A value in words: ids by their names, shares as percent, lists joined."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.0%}" if name.endswith(("_share", "probability")) else f"{value:,.2f}"
-    if isinstance(value, datetime):
-        return value.date().isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, list):
-        return ", ".join(_text(known, name.removesuffix("s"), one) for one in value) or "–"
-    if isinstance(value, dict):
-        return ", ".join(f"{key.replace('_', ' ')}: {_text(known, key, one)}" for key, one in value.items())
+def _texts(known: Known, name: str, values: list[Any]) -> list[str]:
+    """The values of one column, hence of one type, in words."""
+    there = next((one for one in values if one is not None), None)
+    said = _words(known, name, type(there))
+    return ["–" if one is None else said(one) for one in values]
+
+
+def _words(known: Known, name: str, kind: type) -> Callable[[Any], str]:
+    """How values of a column are said: ids by their names, shares as percent, lists joined."""
+    if issubclass(kind, bool):
+        return lambda value: "yes" if value else "no"
+    if issubclass(kind, float):
+        return ("{:.0%}" if name.endswith(("_share", "probability")) else "{:,.2f}").format
+    if issubclass(kind, datetime):
+        return lambda value: str(value.date().isoformat())
+    if issubclass(kind, date):
+        return date.isoformat
+    if issubclass(kind, list):
+        return lambda value: ", ".join(_texts(known, name.removesuffix("s"), value)) or "–"
+    if issubclass(kind, dict):
+        return lambda value: ", ".join(
+            f"{key.replace('_', ' ')}: {_texts(known, key, [one])[0]}" for key, one in value.items()
+        )
     if name.endswith("skill_id"):
-        return known.skill_name(value)
-    if name.endswith("_id") and value in known.people:
-        return known.person_name(value)
-    return str(value)
+        return known.skill_name
+    return known.person_name if name.endswith("_id") else str
 
 
 @dataclass(frozen=True)
