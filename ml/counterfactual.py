@@ -15,11 +15,12 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from polars import selectors
+from polars import selectors as cs
 
+from ml.holdings import index_holdings
 from ml.mastery import end_of
-from ml.motives import Surroundings
-from ml.recommend import eligible_steps, list_steps
+from ml.motives import Surroundings, score_autonomy, score_mastery, score_purpose
+from ml.recommend import blend, eligible_steps, name_steps, pick_list
 from pipelines.contracts.policy import Policy
 
 # A day of work: what one row of a time system may well hold.
@@ -57,6 +58,9 @@ _CHANGE: dict[str, Any] = {
     "preference": pl.Int8,
 }
 
+# What a version is listed by, beside its ids and names.
+_JUDGED = ("probability", "utility", "mastery", "purpose")
+
 # Evidence to mastery, as the night estimates it.
 Estimate = Callable[[pl.DataFrame], pl.DataFrame]
 
@@ -87,14 +91,22 @@ def find_counterfactuals(listed: pl.DataFrame, situation: Situation) -> pl.DataF
 
 
 def _find(rows: pl.DataFrame, situation: Situation) -> pl.DataFrame:
-    by_stage = leaves_by_stage(propose_evidence(rows, situation), situation)
-    by_wish = moves_by_wish(propose_wishes(rows, situation), situation)
-    found = pl.concat([by_stage, by_wish], how="diagonal")
-    others = rows.join(found, on=("person_id", "skill_id"), how="anti")
-    overtaken = moves_by_wish(propose_overtaking(others, rows, situation), situation)
+    # in the order of preference: what a better change was found for is not tried again
+    evidence, steps = propose_evidence(rows, situation), lasting_steps(situation)
+    found = leaves_by_stage(evidence.filter(pl.col("change") == "remove"), situation)
+    wishes = _not_found(propose_wishes(rows, situation), found)
+    found = pl.concat([found, moves_by_wish(wishes, steps, situation)], how="diagonal")
+    added = _not_found(evidence.filter(pl.col("change") == "add"), found)
+    found = pl.concat([found, leaves_by_stage(added, situation)], how="diagonal")
+    others = propose_overtaking(_not_found(rows, found), rows, situation)
+    best = pl.concat([found, moves_by_wish(others, steps, situation)], how="diagonal")
     # of equal preference the one proposed first: the nearest follower
-    best = pl.concat([found, overtaken], how="diagonal").sort("person_id", "rank", "preference", maintain_order=True)
+    best = best.sort("person_id", "rank", "preference", maintain_order=True)
     return best.unique(("person_id", "skill_id"), keep="first", maintain_order=True).drop("preference")
+
+
+def _not_found(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    return rows.join(found, on=("person_id", "skill_id"), how="anti", maintain_order="left")
 
 
 def propose_evidence(rows: pl.DataFrame, situation: Situation) -> pl.DataFrame:
@@ -162,22 +174,52 @@ def leaves_by_stage(proposals: pl.DataFrame, situation: Situation) -> pl.DataFra
     return _with_effect(known, pl.lit(None, pl.Int64))
 
 
-def moves_by_wish(proposals: pl.DataFrame, situation: Situation) -> pl.DataFrame:
-    """The proposals of wishes after which the step has another rank or none, judged by listing the versions anew."""
-    versions = _numbered(proposals)
-    who = versions.select("person_id", "version_id")
-    around = _of_versions(situation.around, who)
-    changed = versions.select(pl.col("version_id").alias("person_id"), pl.col("changed_skill_id").alias("skill_id"),
-                              "change", pl.col("amount").alias("wish_weight"))  # fmt: skip
-    wishes = around.wishes.join(changed.filter(pl.col("change") == "remove"), on=("person_id", "skill_id"), how="anti")
-    stated = changed.filter(pl.col("change") == "add").select("person_id", "skill_id", "wish_weight")
-    around = replace(around, wishes=pl.concat([wishes, stated], how="diagonal_relaxed"))
-    candidates = situation.candidates.select(~selectors.starts_with("contribution_")).join(who, on="person_id")
-    candidates = candidates.with_columns(pl.col("version_id").alias("person_id")).drop("version_id")
-    listed = list_steps(candidates, around, situation.policy)
-    after = listed.select(pl.col("person_id").alias("version_id"), "step_id", pl.col("rank").alias("to_rank"))
+def lasting_steps(situation: Situation) -> pl.DataFrame:
+    """The candidates with all that no wish of the person moves: names, and the motives mastery and purpose."""
+    around = situation.around
+    steps = name_steps(situation.candidates.select(~cs.starts_with("contribution_")), around)
+    held = index_holdings(around.mastery, around.skills)
+    return score_purpose(score_mastery(steps, around, held), around, held)
+
+
+def moves_by_wish(proposals: pl.DataFrame, steps: pl.DataFrame, situation: Situation) -> pl.DataFrame:
+    """The proposals of wishes after which the step has another rank or none, judged by listing the versions anew.
+
+    steps: of `lasting_steps`, from which each version is listed.
+    """
+    around, versions = situation.around, proposals.with_row_index("version_id")
+    # millions of rows are sorted and grouped by these names: an Enum sorts as the texts do, at the cost of numbers
+    texts = (around.skills["skill_id"], around.skills["capability_name"], steps["skill_id"], around.wishes["skill_id"])
+    names = pl.Enum(pl.concat([*texts, proposals["changed_skill_id"]]).drop_nulls().unique().sort())
+    ids = pl.Enum(steps["step_id"].unique().sort())
+    steps = steps.select(
+        "person_id", pl.col("step_id").cast(ids), pl.col("skill_id", "capability_name").cast(names),
+        cs.by_name(*_JUDGED, "is_accepted", require_all=False),
+    )  # fmt: skip
+    who = versions.select("person_id", pl.col("version_id"))
+    around = replace(
+        around,
+        mastery=around.mastery.clear().cast({"skill_id": names}),  # no wish depends on what is held
+        skills=around.skills.with_columns(pl.col("skill_id").cast(names)),
+        wishes=_wishes_of(versions, _of_versions(around.wishes, who)).with_columns(pl.col("skill_id").cast(names)),
+        preferences=_of_versions(around.preferences, who),
+    )
+    scored = blend(score_autonomy(_of_versions(steps, who), around), situation.policy.weights, around.preferences)
+    listed = pick_list(scored, situation.policy)
+    after = listed.select(pl.col("person_id").alias("version_id"), pl.col("step_id").cast(pl.String),
+                          pl.col("rank").alias("to_rank"))  # fmt: skip
     found = versions.join(after, on=("version_id", "step_id"), how="left", maintain_order="left")
     return _with_effect(found.filter(pl.col("to_rank").ne_missing(pl.col("rank"))), pl.col("to_rank"))
+
+
+def _wishes_of(versions: pl.DataFrame, wishes: pl.DataFrame) -> pl.DataFrame:
+    """The wishes, said of versions, with the change of each made."""
+    changed = versions.select("change", pl.col("version_id").alias("person_id"),
+                              pl.col("changed_skill_id").alias("skill_id"),
+                              pl.col("amount").alias("wish_weight"))  # fmt: skip
+    kept = wishes.join(changed.filter(pl.col("change") == "remove"), on=("person_id", "skill_id"), how="anti")
+    stated = changed.filter(pl.col("change") == "add").drop("change")
+    return pl.concat([kept, stated], how="diagonal_relaxed")
 
 
 def added_evidence(changes: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
@@ -260,13 +302,10 @@ def _of_people(around: Surroundings) -> list[tuple[str, pl.DataFrame]]:
     return [(name, frame) for name, frame in every if isinstance(frame, pl.DataFrame) and "person_id" in frame.columns]
 
 
-def _of_versions(around: Surroundings, who: pl.DataFrame) -> Surroundings:
-    """What is known of people, said of each of their versions."""
-    told = {}
-    for name, frame in _of_people(around):
-        named = frame.join(who, on="person_id").with_columns(pl.col("version_id").alias("person_id"))
-        told[name] = named.select(frame.columns)
-    return replace(around, **told)
+def _of_versions(frame: pl.DataFrame, who: pl.DataFrame) -> pl.DataFrame:
+    """What is known of people, said of each of their versions: person_id is the version's number."""
+    named = frame.join(who, on="person_id").with_columns(pl.col("version_id").alias("person_id"))
+    return named.select(frame.columns)
 
 
 def _with_effect(found: pl.DataFrame, to_rank: pl.Expr) -> pl.DataFrame:

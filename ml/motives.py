@@ -111,12 +111,12 @@ def score_autonomy(steps: pl.DataFrame, around: Surroundings, held: Holdings | N
     # the place of the strongest wish of each area; of equal ones the last by micro-skill
     order = np.lexsort((what, weight, area))
     strongest = most_by(area[order], np.arange(len(order), dtype=np.float64) + 1.0).of(held.area(person, skill))
-    names = np.concatenate([[""], held.skill_ids.to_numpy()[what[order]].astype(str)])[strongest.astype(np.int64)]
+    wished_for = pl.Series(what[order], dtype=pl.Int64).gather(pl.Series(strongest - 1).cast(pl.Int64).replace(-1, None))
     found = steps.with_columns(
         pl.Series("_spoke", person >= 0),
         pl.Series("_own", own),
         pl.Series("_near", near),
-        pl.Series("_wished", names, dtype=pl.String),
+        held.skill_ids.gather(wished_for).alias("_wished"),
     )
     is_own = (pl.col("_own") >= pl.col("_near")) & (pl.col("_own") > 0)
     wished = pl.when(is_own).then("skill_id").when(pl.col("_near") > 0).then("_wished")

@@ -95,11 +95,16 @@ def list_steps(candidates: pl.DataFrame, around: Surroundings, policy: Policy) -
     its contribution_<family> columns, which come out less their mean over the person's candidates; is_accepted marks
     steps the person said yes to, which stay on the list before all others (no column: none).
     """
-    names = around.skills.select("skill_id", "skill_name", "capability_name")
-    steps = candidates.rename({"score": "utility"}).join(names, on="skill_id", how="left", maintain_order="left")
+    steps = name_steps(candidates, around)
     families = [name for name in steps.columns if name.startswith("contribution_")]
     steps = steps.with_columns(pl.col(name) - pl.col(name).mean().over("person_id") for name in families)
     return pick_list(blend(score_motives(steps, around), policy.weights, around.preferences), policy)
+
+
+def name_steps(candidates: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
+    """The candidates with the ranker's `score` as `utility`, and the names of micro-skill and capability."""
+    names = around.skills.select("skill_id", "skill_name", "capability_name")
+    return candidates.rename({"score": "utility"}).join(names, on="skill_id", how="left", maintain_order="left")
 
 
 def blend(steps: pl.DataFrame, weights: Weights, preferences: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -143,15 +148,20 @@ def pick_list(steps: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """
     if "is_accepted" not in steps.columns:
         steps = steps.with_columns(pl.lit(False).alias("is_accepted"))
-    best = steps.sort("person_id", "is_accepted", "score", "step_id", descending=[False, True, True, False])
+    # what decides is sorted alone, all else is gathered for the few that are listed
+    lane = pl.col("capability_name").fill_null(pl.col("skill_id")).alias("lane")
+    keys = steps.select("person_id", "is_accepted", "score", "step_id", "skill_id", lane).with_row_index("row")
+    best = keys.sort("person_id", "is_accepted", "score", "step_id", descending=[False, True, True, False])
     best = best.unique(("person_id", "skill_id"), keep="first", maintain_order=True)
-    place = pl.int_range(pl.len()).over("person_id", pl.col("capability_name").fill_null(pl.col("skill_id")))
+    place = pl.int_range(pl.len()).over("person_id", "lane")
     best = best.with_columns(((place >= policy.per_capability) & ~pl.col("is_accepted")).alias("crowded"))
-    order = ("person_id", "is_accepted", "crowded", "score", "step_id")
-    best = best.sort(order, descending=[False, True, False, True, False])
-    rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("person_id").alias("rank")
+    # crowded ones stand after all others, in the same order: what is accepted stands first and is never crowded
+    free, crowded = ~pl.col("crowded"), pl.col("crowded")
+    behind = free.sum().over("person_id") + crowded.cum_sum().over("person_id")
+    rank = pl.when(crowded).then(behind).otherwise(free.cum_sum().over("person_id")).cast(pl.Int64)
     fits = (pl.col("rank") <= policy.list_length) | pl.col("is_accepted")
-    return best.with_columns(rank).filter(fits).drop("crowded")
+    kept = best.with_columns(rank.alias("rank")).filter(fits).sort("person_id", "rank")
+    return steps[kept["row"]].with_columns(kept["rank"])
 
 
 def _rows_that_say_why(rows: pl.DataFrame, people: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFrame:
