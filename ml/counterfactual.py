@@ -9,7 +9,7 @@ A wish added or taken back can move the row: the model knows no wishes, so its c
 version of the person that differs in this alone; all versions are judged in one pass.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
@@ -20,7 +20,7 @@ from polars import selectors as cs
 from ml.holdings import index_holdings
 from ml.mastery import end_of
 from ml.motives import Surroundings, score_autonomy, score_mastery, score_purpose
-from ml.recommend import blend, eligible_steps, name_steps, pick_list
+from ml.recommend import eligible_steps, name_steps, pick_list, relate, weigh
 from pipelines.contracts.policy import Policy
 
 # A day of work: what one row of a time system may well hold.
@@ -59,7 +59,7 @@ _CHANGE: dict[str, Any] = {
 }
 
 # What a version is listed by, beside its ids and names.
-_JUDGED = ("probability", "utility", "mastery", "purpose")
+_JUDGED = ("relative", "mastery", "purpose")
 
 # Evidence to mastery, as the night estimates it.
 Estimate = Callable[[pl.DataFrame], pl.DataFrame]
@@ -84,10 +84,7 @@ def find_counterfactuals(listed: pl.DataFrame, situation: Situation) -> pl.DataF
     listed: person_id, rank, skill_id, step_id, kind, from_stage, to_stage. Blocks of people bound the memory.
     """
     rows = listed.select(*_ROW, "kind", "from_stage", "to_stage")
-    people = rows.select("person_id").unique().sort("person_id")
-    begins = range(0, max(people.height, 1), BLOCK_PEOPLE)
-    blocks = (people.slice(begin, BLOCK_PEOPLE) for begin in begins)
-    return pl.concat(_find(rows.join(block, on="person_id", how="semi"), _among(situation, block)) for block in blocks)
+    return pl.concat(_find(part, known) for part, known in _blocks(rows, situation))
 
 
 def _find(rows: pl.DataFrame, situation: Situation) -> pl.DataFrame:
@@ -175,11 +172,11 @@ def leaves_by_stage(proposals: pl.DataFrame, situation: Situation) -> pl.DataFra
 
 
 def lasting_steps(situation: Situation) -> pl.DataFrame:
-    """The candidates with all that no wish of the person moves: names, and the motives mastery and purpose."""
+    """The candidates with all that no wish moves: names, the relative probability, the motives mastery and purpose."""
     around = situation.around
-    steps = name_steps(situation.candidates.select(~cs.starts_with("contribution_")), around)
+    steps = name_steps(situation.candidates, around)
     held = index_holdings(around.mastery, around.skills)
-    return score_purpose(score_mastery(steps, around, held), around, held)
+    return relate(score_purpose(score_mastery(steps, around, held), around, held))
 
 
 def moves_by_wish(proposals: pl.DataFrame, steps: pl.DataFrame, situation: Situation) -> pl.DataFrame:
@@ -204,12 +201,28 @@ def moves_by_wish(proposals: pl.DataFrame, steps: pl.DataFrame, situation: Situa
         wishes=_wishes_of(versions, _of_versions(around.wishes, who)).with_columns(pl.col("skill_id").cast(names)),
         preferences=_of_versions(around.preferences, who),
     )
-    scored = blend(score_autonomy(_of_versions(steps, who), around), situation.policy.weights, around.preferences)
-    listed = pick_list(scored, situation.policy)
+    scored = weigh(score_autonomy(_of_versions(steps, who), around), situation.policy.weights, around.preferences)
+    tried = versions.select(pl.col("version_id").alias("person_id"), pl.col("step_id").cast(ids))
+    listed = pick_list(_deciding(scored, tried, situation.policy), situation.policy)
     after = listed.select(pl.col("person_id").alias("version_id"), pl.col("step_id").cast(pl.String),
                           pl.col("rank").alias("to_rank"))  # fmt: skip
     found = versions.join(after, on=("version_id", "step_id"), how="left", maintain_order="left")
     return _with_effect(found.filter(pl.col("to_rank").ne_missing(pl.col("rank"))), pl.col("to_rank"))
+
+
+def _deciding(steps: pl.DataFrame, tried: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """The steps of each version without those behind the one tried (person_id, step_id): its rank rests on what is
+    before it, unless so many of its capability are that it may have to stand back behind all others."""
+    lane = pl.col("capability_name").fill_null(pl.col("skill_id")).alias("_lane")
+    accepted = "is_accepted" if "is_accepted" in steps.columns else pl.lit(False).alias("is_accepted")
+    rows = steps.select("person_id", "step_id", "score", accepted, lane)
+    own = rows.join(tried, on=("person_id", "step_id"), how="semi").drop("step_id")
+    rows = rows.join(own, on="person_id", how="left", suffix="_own", maintain_order="left")
+    level = pl.col("is_accepted") == pl.col("is_accepted_own")
+    ahead = (pl.col("is_accepted") > pl.col("is_accepted_own")) | (level & (pl.col("score") >= pl.col("score_own")))
+    rows = rows.select("person_id", ahead.alias("ahead"), (ahead & pl.col("_lane").eq(pl.col("_lane_own"))).alias("beside"))
+    full = rows.filter("beside").group_by("person_id").len().filter(pl.col("len") > policy.per_capability)
+    return steps.filter(rows["ahead"] | steps["person_id"].is_in(full["person_id"].implode()))
 
 
 def _wishes_of(versions: pl.DataFrame, wishes: pl.DataFrame) -> pl.DataFrame:
@@ -285,15 +298,30 @@ def _numbered(proposals: pl.DataFrame) -> pl.DataFrame:
     return proposals.with_row_index("version_id").with_columns(pl.col("version_id").cast(pl.String))
 
 
-def _among(situation: Situation, people: pl.DataFrame) -> Situation:
-    """What is known of these people alone."""
-    around = {name: frame.join(people, on="person_id", how="semi") for name, frame in _of_people(situation.around)}
-    return replace(
-        situation,
-        evidence=situation.evidence.join(people, on="person_id", how="semi"),
-        candidates=situation.candidates.join(people, on="person_id", how="semi"),
-        around=replace(situation.around, **around),
-    )
+def _blocks(rows: pl.DataFrame, situation: Situation) -> Iterator[tuple[pl.DataFrame, Situation]]:
+    """The rows of some people after the other, with what is known of these people alone."""
+    people = rows.select("person_id").unique().sort("person_id").with_row_index("block")
+    people = people.with_columns(pl.col("block") // BLOCK_PEOPLE)
+    frames = dict(_of_people(situation.around))
+    told = {
+        **frames,
+        "rows": rows,
+        # of the ledger nothing is asked for but what speaks of a listed step
+        "evidence": situation.evidence.join(rows, on=("person_id", "skill_id"), how="semi", maintain_order="left"),
+        "candidates": situation.candidates.select(~cs.starts_with("contribution_")),
+    }
+    # each table is cut once: looking every block's people up in all of it would cost blocks times rows
+    cut = {
+        name: frame.join(people, on="person_id", maintain_order="left").partition_by(
+            "block", as_dict=True, include_key=False
+        )
+        for name, frame in told.items()
+    }
+    for block in range(max(people["block"].n_unique(), 1)):
+        part = {name: cut[name].pop((block,), frame.clear()) for name, frame in told.items()}
+        around = replace(situation.around, **{name: part[name] for name in frames})
+        known = replace(situation, evidence=part["evidence"], candidates=part["candidates"], around=around)
+        yield part["rows"], known
 
 
 def _of_people(around: Surroundings) -> list[tuple[str, pl.DataFrame]]:

@@ -115,11 +115,20 @@ def blend(steps: pl.DataFrame, weights: Weights, preferences: pl.DataFrame | Non
     person differ by orders of magnitude, and motives do not. Where there is none, the softmax of the utility; 0 for a
     step that the model does not know. What a person asked a motive to weigh (`preferences`) holds before the policy.
     """
+    return weigh(relate(steps), weights, preferences)
+
+
+def relate(steps: pl.DataFrame) -> pl.DataFrame:
+    """Add `relative`, the step's probability over the best of the same person, as `blend` says."""
     likelihood = pl.coalesce("probability", (pl.col("utility") - pl.col("utility").max().over("person_id")).exp())
     likelihood = likelihood.fill_null(0.0)
     relative = likelihood / likelihood.max().over("person_id")
+    return steps.with_columns(relative.fill_nan(0.0).alias("relative"))
+
+
+def weigh(steps: pl.DataFrame, weights: Weights, preferences: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The second half of `blend`: from `relative` and the motives to `score` and its parts."""
     asked = no_preferences() if preferences is None else preferences
-    steps = steps.with_columns(relative.fill_nan(0.0).alias("relative"))
     steps = steps.join(asked, on="person_id", how="left", maintain_order="left")
     weighed = {"probability": ("relative", pl.lit(weights.probability))}
     weighed |= {name: (name, pl.col(f"{name}_weight").fill_null(getattr(weights, name))) for name in MOTIVES}
