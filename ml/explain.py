@@ -41,15 +41,13 @@ def explain_steps(steps: pl.DataFrame) -> pl.DataFrame:
     """
     families = sorted(n.removeprefix("contribution_") for n in steps.columns if n.startswith("contribution_"))
     motives, model = _motive_clauses(), _family_clauses(families)
-    said = _told(motives, strongest_first=False)
-    if model:
-        said = said.list.concat(_told(model, strongest_first=True))
-    words = said.list.eval(pl.element().struct.field("words")).list.head(_CLAUSES)
-    reasons = pl.concat_list(_reason(code, value) for code, value in _codes(steps, motives, families).items())
-    # once as columns of their own: in one expression each mention of the words would be worked out anew
-    told = steps.with_columns(reasons.list.drop_nulls().alias("reasons"), words.alias("_words"))
+    numbered = steps.with_row_index("_row")
+    told = numbered.join(_reasons(numbered, _codes(steps, motives, families)), on="_row", how="left",
+                         maintain_order="left")  # fmt: skip
+    told = told.join(_words(numbered, motives, model), on="_row", how="left", maintain_order="left")
+    told = told.with_columns(pl.col("reasons", "_words").fill_null([]))
     explanation = pl.concat_str(headline(), pl.lit(": "), _sentence(pl.col("_words")), pl.lit("."))
-    return told.with_columns(explanation.alias("explanation")).drop("_words")
+    return told.with_columns(explanation.alias("explanation")).drop("_row", "_words")
 
 
 def headline() -> pl.Expr:
@@ -89,19 +87,24 @@ def _codes(steps: pl.DataFrame, motives: Clauses, families: list[str]) -> dict[s
     return {**zero_is_none, **model, **parts}
 
 
-def _reason(code: str, value: pl.Expr) -> pl.Expr:
-    named = pl.struct(pl.lit(code).alias("code"), value.cast(pl.Float64).alias("value"))
-    return pl.when(value.is_not_null()).then(named)
+def _reasons(steps: pl.DataFrame, codes: dict[str, pl.Expr]) -> pl.DataFrame:
+    """By _row: the codes that apply, with their values."""
+    # one row a code and value, then lists: a struct of every code for every step, to drop most of it, takes thrice that
+    values = steps.select("_row", *(value.cast(pl.Float64).alias(code) for code, value in codes.items()))
+    long = values.unpivot(index="_row", variable_name="code").drop_nulls("value").sort("_row", maintain_order=True)
+    return long.group_by("_row", maintain_order=True).agg(pl.struct("code", "value").alias("reasons"))
 
 
-def _told(clauses: Clauses, *, strongest_first: bool) -> pl.Expr:
-    """A list of (value, words) of the clauses worth saying."""
-    given = pl.concat_list(
-        pl.when(worth.fill_null(False)).then(pl.struct(value.cast(pl.Float64).alias("value"), words.alias("words")))
-        for value, worth, words in clauses.values()
-    ).list.drop_nulls()
-    value = pl.element().struct.field("value")
-    return given.list.eval(pl.element().sort_by(value, descending=True)) if strongest_first else given
+def _words(steps: pl.DataFrame, motives: Clauses, model: Clauses) -> pl.DataFrame:
+    """By _row: the words of the first clauses worth saying: the motives', then the model's, its strongest first."""
+    places = [*enumerate(motives.values()), *((len(motives), clause) for clause in model.values())]
+    said = pl.concat(
+        steps.lazy().filter(worth).select("_row", pl.lit(place).alias("place"), value.cast(pl.Float64).alias("value"),
+                                          words.alias("words"))
+        for place, (value, worth, words) in places
+    )  # fmt: skip
+    said = said.sort("_row", "place", "value", descending=[False, False, True], maintain_order=True)
+    return said.group_by("_row", maintain_order=True).agg(pl.col("words").head(_CLAUSES).alias("_words")).collect()
 
 
 def _family_clauses(families: list[str]) -> Clauses:
