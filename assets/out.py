@@ -49,7 +49,15 @@ from pipelines.contracts.published import (
     OUT_MASTERY,
     SUPPORT_GAP,
 )
-from pipelines.demand import count_demand, count_support, find_ways, name_preferences, name_roles, name_wishes
+from pipelines.demand import (
+    count_demand,
+    count_support,
+    find_ways,
+    name_preferences,
+    name_roles,
+    name_wishes,
+    recent_evidence,
+)
 from pipelines.publish.stamp import stamp
 from pipelines.replies import hidden_skills, tell_own_word
 
@@ -59,6 +67,8 @@ SURROUNDING = tuple(
     for table in (MASTERY, EVIDENCE, SKILL, ALIAS, PREREQUISITE, PRECEDENCE, ROLE_PROFILE, ASPIRATION, ASSIGNMENT,
                   ROLE_PERIOD, PERSON)
 )  # fmt: skip
+# Where a row of evidence came from: most of its bytes, and nothing that a stage or a list depends on.
+_WHENCE = ("record_code", "source_name", "file_sha256", "row_number", "source_column")
 _UPSTREAM = [
     *SURROUNDING, *(table.name for table in (CANDIDATE, TRACING, LEARNING_RECORD, MODEL_CARD)), *OWN_WORDS
 ]  # fmt: skip
@@ -84,9 +94,9 @@ def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[An
     changes = find_counterfactuals(listed, situation)
     assignment = night.read(ASSIGNMENT)
     # what is said of several people leaves out what one of them hides
-    seen = without_hidden(words, night.read(EVIDENCE))
+    seen = without_hidden(words, recent_evidence(night.lake.scan(EVIDENCE), as_of))
     ways = find_ways(assignment, night.read(LEARNING_RECORD), seen, taxonomy, as_of)
-    asked = say_why_none(everyone, night.own(CANDIDATE), situation.candidates, words.opted_out)
+    asked = say_why_none(everyone, night.own(CANDIDATE, ["person_id"]), situation.candidates, words.opted_out)
     rows = build_rows(listed, changes, situation.around, ways, asked, policy)
     yield night.materialize(NEXT_SKILL, stamp(NEXT_SKILL, rows, stamps))
     yield night.materialize(COUNTERFACTUAL, stamp(COUNTERFACTUAL, changes, stamps))
@@ -140,7 +150,7 @@ def situation_of(night: Night, words: OwnWords) -> Situation:
     tracing = read_tracing(cards[0]) if cards.len() else None
     as_of, found = words.as_of, with_contributions(night.own(CANDIDATE).rename({"prior": "score"}))
     return Situation(
-        evidence=night.own(EVIDENCE),
+        evidence=night.own(EVIDENCE, [name for name in EVIDENCE.column_names if name not in _WHENCE]),
         candidates=open_candidates(night, words, found, night.own(MASTERY), _people(night)),
         around=surroundings(night, as_of),
         as_of=as_of,
@@ -151,7 +161,7 @@ def situation_of(night: Night, words: OwnWords) -> Situation:
 
 def surroundings(night: Night, as_of: date) -> Surroundings:
     """What motives are measured against, as of that day."""
-    taxonomy = taxonomy_of(night)
+    taxonomy, recent = taxonomy_of(night), recent_evidence(night.lake.scan(EVIDENCE), as_of)
     return Surroundings(
         mastery=night.own(MASTERY),
         skills=taxonomy.skills,
@@ -159,7 +169,7 @@ def surroundings(night: Night, as_of: date) -> Surroundings:
         wishes=name_wishes(night.read(ASPIRATION), taxonomy, as_of),
         roles=name_roles(night.read(PERSON), night.read(ROLE_PERIOD), as_of),
         role_profiles=taxonomy.role_profiles,
-        demand=count_demand(night.read(ASSIGNMENT), night.read(EVIDENCE), taxonomy, as_of),
+        demand=count_demand(night.read(ASSIGNMENT), recent, taxonomy, as_of),
         preferences=name_preferences(night.read(ASPIRATION), as_of),
     )
 

@@ -7,7 +7,7 @@ Does not belong here: any step of the flow.
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -108,11 +108,12 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         scoped._people, scoped._before, scoped._inputs = people, before, inputs
         return scoped
 
-    def own(self, table: Table) -> pl.DataFrame:
+    def own(self, table: Table, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The rows of the people the step is about: all rows at night, those of the touched people by day."""
-        if self._people is None or "person_id" not in table.column_names:
-            return self.read(table)
-        return self.lake.scan(table).filter(pl.col("person_id").is_in(sorted(self._people))).collect()
+        rows = self.lake.scan(table)
+        if self._people is not None and "person_id" in table.column_names:
+            rows = rows.filter(pl.col("person_id").is_in(sorted(self._people)))
+        return (rows if columns is None else rows.select(columns)).collect()
 
     def materialize(
         self, table: Table, frame: pl.DataFrame, metadata: Mapping[str, Any] | None = None,

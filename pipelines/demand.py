@@ -15,6 +15,13 @@ from pipelines.taxonomy import Taxonomy, match_skills
 RECENT = timedelta(days=90)
 
 
+def recent_evidence(evidence: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    """The rows of the last quarter, in the columns that demand, ways and support are counted from: of a long ledger
+    the rest need not be read for them."""
+    columns = ("person_id", "skill_id", "occurred_at", "mode", "amount", "amount_unit")
+    return evidence.select(columns).filter(_is_since(as_of, RECENT)).collect()
+
+
 def count_demand(assignment: pl.DataFrame, evidence: pl.DataFrame, taxonomy: Taxonomy, as_of: date) -> pl.DataFrame:
     """One row per micro-skill: demand_count, open assignments that name it and repetitions of the last quarter."""
     recent = _since(evidence.filter(pl.col("mode") == "repetition"), as_of).select("skill_id")
@@ -98,8 +105,12 @@ def _open(assignment: pl.DataFrame, as_of: date) -> pl.DataFrame:
 
 
 def _since(rows: pl.DataFrame, as_of: date, span: timedelta = RECENT) -> pl.DataFrame:
+    return rows.filter(_is_since(as_of, span))
+
+
+def _is_since(as_of: date, span: timedelta) -> pl.Expr:
     moment = _end(as_of)
-    return rows.filter(pl.col("occurred_at").is_between(moment - span, moment, closed="left"))
+    return pl.col("occurred_at").is_between(moment - span, moment, closed="left")
 
 
 def _named(rows: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
