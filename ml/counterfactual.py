@@ -220,7 +220,9 @@ def _deciding(steps: pl.DataFrame, tried: pl.DataFrame, policy: Policy) -> pl.Da
     rows = rows.join(own, on="person_id", how="left", suffix="_own", maintain_order="left")
     level = pl.col("is_accepted") == pl.col("is_accepted_own")
     ahead = (pl.col("is_accepted") > pl.col("is_accepted_own")) | (level & (pl.col("score") >= pl.col("score_own")))
-    rows = rows.select("person_id", ahead.alias("ahead"), (ahead & pl.col("_lane").eq(pl.col("_lane_own"))).alias("beside"))
+    rows = rows.select(
+        "person_id", ahead.alias("ahead"), (ahead & pl.col("_lane").eq(pl.col("_lane_own"))).alias("beside")
+    )
     full = rows.filter("beside").group_by("person_id").len().filter(pl.col("len") > policy.per_capability)
     return steps.filter(rows["ahead"] | steps["person_id"].is_in(full["person_id"].implode()))
 

@@ -111,7 +111,9 @@ def score_autonomy(steps: pl.DataFrame, around: Surroundings, held: Holdings | N
     # the place of the strongest wish of each area; of equal ones the last by micro-skill
     order = np.lexsort((what, weight, area))
     strongest = most_by(area[order], np.arange(len(order), dtype=np.float64) + 1.0).of(held.area(person, skill))
-    wished_for = pl.Series(what[order], dtype=pl.Int64).gather(pl.Series(strongest - 1).cast(pl.Int64).replace(-1, None))
+    wished_for = pl.Series(what[order], dtype=pl.Int64).gather(
+        pl.Series(strongest - 1).cast(pl.Int64).replace(-1, None)
+    )
     found = steps.with_columns(
         pl.Series("_spoke", person >= 0),
         pl.Series("_own", own),

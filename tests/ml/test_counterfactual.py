@@ -1,5 +1,6 @@
 """The change that is told is one change of the person's own data, and it changes the row as told."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
@@ -8,7 +9,15 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.counterfactual import Situation, added_evidence, find_counterfactuals
+from ml.counterfactual import (
+    Situation,
+    added_evidence,
+    find_counterfactuals,
+    lasting_steps,
+    moves_by_wish,
+    propose_overtaking,
+    propose_wishes,
+)
 from ml.mastery import estimate_mastery
 from ml.motives import Surroundings
 from ml.recommend import eligible_steps, list_steps
@@ -159,3 +168,61 @@ def test_whatever_is_known_a_change_that_is_told_does_what_is_told(
             step = known.candidates.filter(pl.col("skill_id") == skill).with_columns(pl.lit(stage).alias("from_stage"))
             assert eligible_steps(step, mastery).height == 0
             assert stage == row["stage_after"]
+
+
+SHELF = pl.DataFrame({
+    "skill_id": [f"s{i}" for i in range(7)], "skill_name": [f"S {i}" for i in range(7)],
+    "capability_id": ["a", "a", "a", "a", "b", "b", None], "capability_name": ["A", "A", "A", "A", "B", "B", None],
+    "capability_weight": [None] * 7,
+}, schema_overrides={"capability_weight": pl.Float64})  # fmt: skip
+OFFERED = st.lists(
+    st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from(SHELF["skill_id"].to_list()),
+              st.sampled_from(["apprentice", "journeyman"]), st.sampled_from([0.0, 0.1, 0.2, 0.3]), st.booleans()),
+    min_size=1, max_size=16, unique_by=lambda row: row[:3],
+)  # fmt: skip
+WISHED = st.dictionaries(
+    st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from(SHELF["skill_id"].to_list())),
+    st.sampled_from([0.5, 1.0]),
+    max_size=4,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(OFFERED, WISHED, st.integers(1, 5), st.integers(0, 3), st.sampled_from([0.0, 0.1, 0.6]))
+def test_a_version_of_a_person_ranks_a_step_as_its_whole_list_does(
+    offered: list[tuple[str, str, str, float, bool]], wishes: dict[tuple[str, str], float], length: int, share: int,
+    autonomy: float,
+) -> None:  # fmt: skip
+    policy = Policy(weights=Weights(autonomy=autonomy), list_length=length, per_capability=share)
+    candidates = pl.DataFrame([
+        {**candidate(skill, chance, stage), "person_id": person, "is_accepted": accepted}
+        for person, skill, stage, chance, accepted in offered
+    ])  # fmt: skip
+    plain = situation(ledger(shown("1", "s0", "observation")))
+    around = replace(plain.around, skills=SHELF, wishes=stated(wishes))
+    known = replace(plain, candidates=candidates, around=around, policy=policy)
+    listed = list_steps(candidates, around, policy)
+    rows = listed.select("person_id", "rank", "skill_id", "step_id", "kind", "from_stage", "to_stage")
+    wished = propose_wishes(rows, known)
+    overtaking = propose_overtaking(rows, rows, known)
+    for proposals in (wished, overtaking):
+        keys = ("person_id", "step_id", "changed_skill_id")
+        moved = moves_by_wish(proposals, lasting_steps(known), known).select(*keys, "to_rank").rows()
+        found = {row[:3]: row[3] for row in moved}
+        expected = {}
+        for row in proposals.iter_rows(named=True):
+            other = {**wishes, (row["person_id"], row["changed_skill_id"]): 1.0}
+            if row["change"] == "remove":
+                del other[row["person_id"], row["changed_skill_id"]]
+            whole = list_steps(candidates, replace(around, wishes=stated(other)), policy)
+            ranks = {(person, step): rank for person, step, rank in whole.select(
+                "person_id", "step_id", "rank").iter_rows()}  # fmt: skip
+            rank = ranks.get((row["person_id"], row["step_id"]))
+            if rank != row["rank"]:
+                expected[row["person_id"], row["step_id"], row["changed_skill_id"]] = rank
+        assert found == expected
+
+
+def stated(wishes: dict[tuple[str, str], float]) -> pl.DataFrame:
+    schema = {"person_id": pl.String, "skill_id": pl.String, "wish_weight": pl.Float64}
+    return pl.DataFrame([(*who, weight) for who, weight in wishes.items()], schema=schema, orient="row")
