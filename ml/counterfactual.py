@@ -193,7 +193,7 @@ def moves_by_wish(proposals: pl.DataFrame, steps: pl.DataFrame, situation: Situa
         "person_id", pl.col("step_id").cast(ids), pl.col("skill_id", "capability_name").cast(names),
         cs.by_name(*_JUDGED, "is_accepted", require_all=False),
     )  # fmt: skip
-    who = versions.select("person_id", pl.col("version_id"))
+    who = versions.select("person_id", "version_id")
     around = replace(
         around,
         mastery=around.mastery.clear().cast({"skill_id": names}),  # no wish depends on what is held
