@@ -21,7 +21,7 @@ from assets.snapshot import stamps_of
 from assets.step import step
 from ml.alignment import align_teams
 from ml.capabilities import map_capabilities
-from ml.mastery import estimate_mastery, learn_tracing, reach_steps, tell_half_lives
+from ml.mastery import follow_mastery, learn_tracing, tell_half_lives
 from ml.precedence import declare_precedence, learn_precedence
 from ml.tracing import read_tracing
 from pipelines.contracts.catalog import EVIDENCE, PERSON, PREREQUISITE
@@ -56,8 +56,9 @@ def mastery(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """Estimate stages and levels with what was learnt of fading."""
     evidence, as_of, policy = night.own(EVIDENCE), night.as_of(context), night.config.policy.stages
     learnt = read_tracing(night.read(TRACING)["card"][0])
-    yield night.materialize(MASTERY, estimate_mastery(evidence, as_of, policy, learnt))
-    yield night.materialize(REACHED_STEP, reach_steps(evidence, as_of, policy, learnt))
+    held, reached = follow_mastery(evidence, as_of, policy, learnt)
+    yield night.materialize(MASTERY, held)
+    yield night.materialize(REACHED_STEP, reached)
 
 
 @step(name="learn_precedence", specs=[spec_of(PRECEDENCE, deps=[PREREQUISITE.name, REACHED_STEP.name])])

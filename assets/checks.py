@@ -149,7 +149,7 @@ def _results(
     from pipelines.validation.docs import add_to_docs
     from pipelines.validation.expectations import validate
 
-    frame = rows.collect()
+    frame = rows.select(_judged_columns(table)).collect()
     verdict = validate(table, frame, known=_known(night, table))
     docs = add_to_docs(verdict, night.settings.docs_path)
     for rule, result in zip(table.rules, verdict.results, strict=True):
@@ -176,6 +176,13 @@ def _results(
                 "data_docs": MetadataValue.path(str(docs.with_name(f"{table.name}.html"))),
             },
         )
+
+
+def _judged_columns(table: Table) -> list[str]:
+    """The columns that rules speak of; the first one in any case, so that rows are counted."""
+    spoken = {name for rule in table.rules for name in rule.columns}
+    spoken |= {name for rule in table.row_rules for name in rule.expression.meta.root_names()}
+    return [name for name in table.column_names if name in spoken] or [table.column_names[0]]
 
 
 def _readable(name: str, broken: Mapping[str, int]) -> AssetCheckResult:

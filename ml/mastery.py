@@ -10,11 +10,11 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 
 from ml.decay import is_practice, is_review
-from ml.holdings import code
 from ml.judgements import count_judgements, trust_order
 from ml.stages import missing_for_next, stage_index, stage_progress
-from ml.tracing import Tracing, declare_levels, declared_tracing, fit_tracing, trace_levels
-from pipelines.contracts.fields import MODES, STAGES
+from ml.tracing import Tracing, declare_levels, declared_tracing, fit_tracing, told_of, trace_levels
+from pipelines.contracts.catalog import REVIEW_TABLE
+from pipelines.contracts.fields import FEEDBACK_KINDS, MODES, STAGES
 from pipelines.contracts.learnt import HALF_LIFE, MASTERY, REACHED_STEP
 from pipelines.contracts.policy import StagePolicy
 
@@ -26,6 +26,8 @@ _COUNTS = (
 _NEEDED = (
     *_PAIR, "occurred_at", "mode", "amount", "amount_unit", "feedback_kind", "given_by_id", "table_name",
 )  # fmt: skip
+# Values that are asked for by name, whether they occur or not.
+_ASKED = {"mode": MODES, "amount_unit": ("hours",), "feedback_kind": FEEDBACK_KINDS, "table_name": (REVIEW_TABLE,)}
 _HOURS = {"observation_hours": "observation", "repetition_hours": "repetition", "teaching_hours": "teaching"}
 
 
@@ -52,9 +54,46 @@ def estimate_mastery(
 
     `tracing` as `learn_tracing` gives it; the declared formula where there is none. Who only judged others gets no row.
     """
-    tracing = tracing or declared_tracing(policy)
+    return _estimate(_ordered(_known(evidence, as_of), policy), as_of, policy, tracing or declared_tracing(policy))
+
+
+def reach_steps(
+    evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: Tracing | None = None
+) -> pl.DataFrame:
+    """One row each time a person reached a step up to `as_of`: `new` and `deepen` once a stage, `refresh` each time
+    a practice follows a gap longer than the micro-skill's half-life."""
+    return _reach(_ordered(_known(evidence, as_of), policy), policy, tracing or declared_tracing(policy))
+
+
+def follow_mastery(
+    evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: Tracing
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows of `estimate_mastery` and those of `reach_steps`, of evidence that is ordered once for both."""
+    rows = _ordered(_known(evidence, as_of), policy)
+    return _estimate(rows, as_of, policy, tracing), _reach(rows, policy, tracing)
+
+
+def step_id() -> pl.Expr:
+    """The id of a step: the micro-skill, and the stage it reaches or `refresh`."""
+    goal = pl.when(pl.col("kind") == "refresh").then(pl.lit("refresh")).otherwise("to_stage")
+    return pl.concat_str("skill_id", goal, separator="|")
+
+
+def accumulate(evidence: pl.DataFrame, policy: StagePolicy) -> pl.DataFrame:
+    """One row per person, micro-skill and instant of evidence, in order of time: the counts up to and with it.
+
+    `before_at`: the practice before this instant, or the last evidence where there was no practice yet.
+    """
+    return _running(_ordered(evidence, policy)).drop("_pair").with_columns(pl.col(_PAIR).cast(pl.String))
+
+
+def end_of(day: date) -> datetime:
+    """The last microsecond of a day, UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1, microseconds=-1)
+
+
+def _estimate(rows: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: Tracing) -> pl.DataFrame:
     moment = end_of(as_of)
-    rows = _ordered(evidence.filter(pl.col("occurred_at") <= moment), policy)
     levels = trace_levels(rows, moment, policy, tracing)
     state = _summarise(rows).join(levels, on="_pair", how="left", maintain_order="left")
     state = state.filter((pl.sum_horizontal(_COUNTS) - 2 * pl.col("review_count")) > 0)
@@ -73,22 +112,20 @@ def estimate_mastery(
         ((pl.col("stage_index") > 0) & (pl.col("last_practised_at") < fading)).alias("is_rusty"),
         missing_for_next(policy).alias("missing_for_next"),
     )
-    return state.select(pl.col(name).cast(MASTERY.schema[name]) for name in MASTERY.column_names).sort(_PAIR)
+    # in the order of pairs, which is that of people and micro-skills
+    return state.select(pl.col(name).cast(MASTERY.schema[name]) for name in MASTERY.column_names)
 
 
-def reach_steps(
-    evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: Tracing | None = None
-) -> pl.DataFrame:
-    """One row each time a person reached a step up to `as_of`: `new` and `deepen` once a stage, `refresh` each time
-    a practice follows a gap longer than the micro-skill's half-life."""
-    tracing = tracing or declared_tracing(policy)
-    running = accumulate(evidence.filter(pl.col("occurred_at") <= end_of(as_of)), policy)
-    running = running.with_columns(stage_index(policy).alias("stage_index"))
+def _reach(rows: pl.DataFrame, policy: StagePolicy, tracing: Tracing) -> pl.DataFrame:
+    running = _running(rows).with_columns(stage_index(policy).alias("stage_index"))
+    reached, pair = pl.col("occurred_at").alias("reached_at"), pl.col("_pair")
     rises = [
+        # rows are in order of pair and time: the first of each pair that is so far
         running.filter(pl.col("stage_index") >= index)
-        .group_by(_PAIR)
-        .agg(pl.col("occurred_at").min().alias("reached_at"))
-        .with_columns(
+        .filter((pair != pair.shift()).fill_null(True))
+        .select(
+            *_PAIR,
+            reached,
             pl.lit("new" if index == 1 else "deepen").alias("kind"),
             pl.lit(STAGES[index - 1]).alias("from_stage"),
             pl.lit(STAGES[index]).alias("to_stage"),
@@ -96,84 +133,45 @@ def reach_steps(
         for index in (1, 2, 3)
     ]
     renewed = running.filter((pl.col("practised_at") == pl.col("occurred_at")) & (pl.col("stage_index") > 0))
-    renewed = renewed.join(tracing.by_skill.select("skill_id", "half_life"), on="skill_id", how="left")
+    lives = told_of(renewed, tracing.by_skill.select("skill_id", "half_life"))
+    renewed = renewed.join(lives, on="skill_id", how="left", maintain_order="left")
     gap = pl.duration(days=pl.col("half_life").fill_null(tracing.default_half_life))
     renewed = renewed.filter(pl.col("occurred_at") - pl.col("before_at") > gap)
     held = pl.col("stage_index").replace_strict(dict(enumerate(STAGES)), return_dtype=pl.String)
     refreshed = renewed.select(
-        *_PAIR,
-        pl.col("occurred_at").alias("reached_at"),
-        pl.lit("refresh").alias("kind"),
-        held.alias("from_stage"),
-        held.alias("to_stage"),
+        *_PAIR, reached, pl.lit("refresh").alias("kind"), held.alias("from_stage"), held.alias("to_stage")
     )
-    steps = pl.concat([*rises, refreshed]).with_columns(step_id().alias("step_id"))
+    steps = pl.concat([*rises, refreshed]).with_columns(pl.col(_PAIR).cast(pl.String))
+    steps = steps.with_columns(step_id().alias("step_id"))
     return steps.select(REACHED_STEP.column_names).unique().sort("person_id", "reached_at", "step_id")
 
 
-def step_id() -> pl.Expr:
-    """The id of a step: the micro-skill, and the stage it reaches or `refresh`."""
-    goal = pl.when(pl.col("kind") == "refresh").then(pl.lit("refresh")).otherwise("to_stage")
-    return pl.concat_str("skill_id", goal, separator="|")
-
-
-def accumulate(evidence: pl.DataFrame, policy: StagePolicy) -> pl.DataFrame:
-    """One row per person, micro-skill and instant of evidence, in order of time: the counts up to and with it.
-
-    `before_at`: the practice before this instant, or the last evidence where there was no practice yet.
-    """
-    rows = _ordered(evidence, policy)
-    # a running count is that over all rows less what it was before the pair: far cheaper than a window for each
-    rows = rows.with_columns((pl.col(name).cum_sum() - pl.col(name)).alias(f"_{name}") for name in _COUNTS)
-    at_repetition = pl.when(pl.col("mode") == "repetition").then("occurred_at")
-    rows = rows.with_columns(
-        *(pl.col(name) + pl.col(f"_{name}") - pl.col(f"_{name}").first().over("_pair") for name in _COUNTS),
-        pl.col("repetition_hours").cum_sum().over("_pair"),
-        pl.when(is_practice()).then("occurred_at").forward_fill().over("_pair").alias("practised_at"),
-        at_repetition.min().over("_pair").alias("first_repetition_at"),
-        at_repetition.forward_fill().over("_pair").alias("last_repetition_at"),
-    )
-    # what happened in one instant has no order: its last row counts all of it
-    is_last = pl.struct("_pair", "occurred_at").rle_id().diff(-1).fill_null(1) != 0
-    moments = rows.filter(is_last)
-    before = pl.coalesce("practised_at", "occurred_at").shift(1).over("_pair").alias("before_at")
-    others = [name for name in _HOURS if name != "repetition_hours"]
-    return moments.with_columns(before).drop("_pair", "_order", *others, *(f"_{name}" for name in _COUNTS))
-
-
-def end_of(day: date) -> datetime:
-    """The last microsecond of a day, UTC."""
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1, microseconds=-1)
+def _known(evidence: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    return evidence.select(_NEEDED).filter(pl.col("occurred_at") <= end_of(as_of))
 
 
 def _ordered(evidence: pl.DataFrame, policy: StagePolicy) -> pl.DataFrame:
-    """The evidence by pair and moment, with `_pair` (a number) and what each row counts for: 0 or 1, or hours."""
-    # what a count needs and no more, by one number a pair instead of two texts: a third of the cost, half the memory
-    who, what = (evidence[name].unique().sort() for name in _PAIR)
-    key = code(evidence["person_id"], who) * max(len(what), 1) + code(evidence["skill_id"], what)
-    modes = pl.col("mode").replace_strict({mode: i for i, mode in enumerate(MODES)}, return_dtype=pl.Int8)
-    like = (modes * 4 + (pl.col("amount_unit") == "hours").cast(pl.Int8) * 2 + is_review().cast(pl.Int8)).alias("_like")
-    rows = evidence.select(*_NEEDED, pl.Series("_pair", key), trust_order().alias("_order"), like)
-    # what ties in all of these may stand in any order: every sum over it is rounded alike
-    falling = [False, False, False, True, False]
-    rows = rows.sort("_pair", "occurred_at", "_order", "amount", "_like", descending=falling).drop("_like")
-    rows = rows.with_columns(pl.col("_pair").rle_id())
-    mode = pl.col("mode")
-    judgement = mode == "feedback"
-    judged = rows.filter(judgement)
-    verdicts = judged.select("_pair", "_order", "amount", "occurred_at", "feedback_kind")
-    none = pl.Series("_positive", [False]).new_from_index(0, rows.height)
-    positive = none.scatter(rows.select(judgement.arg_true()).to_series(), count_judgements(verdicts, policy))
-    rows = rows.with_columns(positive)
-    is_repetition = mode == "repetition"
+    """The evidence by pair and moment, with `_pair` (a number) and what each row counts for: 0 or 1, or hours.
+
+    Its texts are Enums, numbers in the order of their texts: to sort and to move texts costs many times as much.
+    """
+    rows = pl.DataFrame([_as_enum(evidence[name]) for name in _NEEDED]).with_columns(trust_order().alias("_order"))
+    rows = rows[_order_of(rows)].with_columns(pl.struct(_PAIR).rle_id().alias("_pair"))
+    mode, pair, day = pl.col("mode"), pl.col("_pair"), pl.col("occurred_at").dt.date()
+    judgement, is_repetition = mode == "feedback", mode == "repetition"
+    judged = rows.filter(judgement).select("_pair", "_order", "amount", "occurred_at", "feedback_kind")
+    rows = rows.with_columns(_flags(rows, judgement, count_judgements(judged, policy)).alias("_positive"))
+    is_new = (pair != pair.shift()) | (day != day.shift())
+    days = rows.filter(is_repetition).select(is_new.fill_null(True)).to_series()
     # an unnamed judge counts once for each kind of judgement: three anonymous certificates are not three people
-    judge = pl.coalesce("given_by_id", "feedback_kind", pl.lit("unnamed"))
+    judge = pl.coalesce(pl.col("given_by_id", "feedback_kind").cast(pl.String), pl.lit("unnamed"))
+    judges = rows.filter("_positive").select(pl.struct("_pair", judge.alias("judge")).is_first_distinct()).to_series()
     counted = {
         "observation_count": mode == "observation",
-        "repetition_count": _first_of(rows, pl.col("occurred_at").dt.date(), is_repetition),
+        "repetition_count": pl.lit(_flags(rows, is_repetition, days)),
         "feedback_count": judgement,
         "positive_feedback_count": pl.col("_positive"),
-        "judge_count": _first_of(rows, judge, pl.col("_positive")),
+        "judge_count": pl.lit(_flags(rows, pl.col("_positive"), judges)),
         "teaching_count": mode == "teaching",
         "review_count": is_review(),
     }
@@ -182,6 +180,76 @@ def _ordered(evidence: pl.DataFrame, policy: StagePolicy) -> pl.DataFrame:
         *(flag.cast(pl.Int64).alias(name) for name, flag in counted.items()),
         *(pl.when((mode == of) & told).then("amount").otherwise(0.0).alias(name) for name, of in _HOURS.items()),
     ).drop("_positive")  # fmt: skip
+
+
+def _as_enum(column: pl.Series) -> pl.Series:
+    """A column of texts as an Enum of those that occur, in their order, and of those that are asked for by name."""
+    if column.dtype != pl.String:
+        return column
+    words = pl.concat([column.unique().drop_nulls(), pl.Series(_ASKED.get(column.name, ()), dtype=pl.String)])
+    return column.cast(pl.Enum(words.unique().sort()))
+
+
+def _order_of(rows: pl.DataFrame) -> pl.Series:
+    """The places of the rows by pair, moment, trust and falling amount."""
+    who, what = (rows[name].to_physical().cast(pl.Int64) for name in _PAIR)
+    instants = rows["occurred_at"].unique().sort()
+    moment = instants.search_sorted(rows["occurred_at"]).cast(pl.Int64)
+    # one number a row
+    skills = int(rows.select(pl.col("skill_id").to_physical().max().fill_null(0)).item()) + 1
+    pair = who * skills + what
+    if rows.height and (pair.max() + 1) * len(instants) * (len(FEEDBACK_KINDS) + 1) >= 2**63:  # type: ignore[operator]
+        pair = pair.rank("dense").cast(pl.Int64)  # there are no more pairs than rows
+    order_of_trust = rows["_order"].cast(pl.Int64)
+    key: pl.Series = ((pair * len(instants) + moment) * (len(FEEDBACK_KINDS) + 1) + order_of_trust).alias("key")
+    order = key.arg_sort()
+    found = key.gather(order)
+    again = (found == found.shift()).fill_null(False)
+    tied = (again | again.shift(-1, fill_value=False)).arg_true()
+    # few rows tie, and what ties in all of this too may stand in any order: every sum over it is rounded alike
+    like = (pl.col("mode").to_physical(), pl.col("amount_unit") == "hours", is_review())
+    ties = rows.select("amount", *(one.alias(f"_{i}") for i, one in enumerate(like)))[order.gather(tied)]
+    ties = ties.with_columns(found.gather(tied), order.gather(tied).alias("place"))
+    ties = ties.sort("key", "amount", "_0", "_1", "_2", descending=[False, True, False, False, False])
+    order.scatter(tied, ties["place"])
+    return order
+
+
+def _flags(rows: pl.DataFrame, among: pl.Expr, told: pl.Series) -> pl.Series:
+    """True where a row is among those that are spoken of, and `told` is true of it."""
+    none = pl.Series([False]).new_from_index(0, rows.height)
+    none.scatter(rows.select(among.arg_true()).to_series(), told)
+    return none
+
+
+def _running(rows: pl.DataFrame) -> pl.DataFrame:
+    """One row per pair and instant: the counts up to and with it, and what was practised when."""
+    pair, moment, place = pl.col("_pair"), pl.col("occurred_at"), pl.int_range(pl.len(), dtype=pl.UInt32)
+    begins = (pair != pair.shift()).fill_null(True)
+    repeated = pl.when(pl.col("mode") == "repetition").then(place)
+    # a running count is that over all rows less what it was before the pair: far cheaper than a window for each
+    counts = (
+        pl.col(name).cum_sum() - pl.when(begins).then(pl.col(name).cum_sum() - pl.col(name)).forward_fill().alias(name)
+        for name in _COUNTS
+    )
+    running = rows.select(
+        *_PAIR, "_pair", moment, *counts, pl.col("repetition_hours").cum_sum().over("_pair"),
+        pl.when(is_practice()).then(place).forward_fill().alias("practised_at"),
+        pl.when(begins).then(repeated.backward_fill()).forward_fill().alias("first_repetition_at"),
+        repeated.forward_fill().alias("last_repetition_at"),
+        # what happened in one instant has no order: its last row counts all of it
+        ((pair != pair.shift(-1)) | (moment != moment.shift(-1))).fill_null(True).alias("_is_last"),
+    ).filter("_is_last").drop("_is_last")  # fmt: skip
+    # from the place of a row to its moment, where that row is of the same pair
+    names = ("practised_at", "first_repetition_at", "last_repetition_at")
+    running = running.with_columns(
+        pl.when(rows["_pair"].gather(running[name]) == running["_pair"])
+        .then(rows["occurred_at"].gather(running[name]))
+        .alias(name)
+        for name in names
+    )
+    before = pl.coalesce("practised_at", "occurred_at").shift()
+    return running.with_columns(pl.when(pair == pair.shift()).then(before).alias("before_at"))
 
 
 def _summarise(rows: pl.DataFrame) -> pl.DataFrame:
@@ -197,11 +265,3 @@ def _summarise(rows: pl.DataFrame) -> pl.DataFrame:
         at_repetition.last().alias("last_repetition_at"),
     )  # fmt: skip
     return found.collect()
-
-
-def _first_of(rows: pl.DataFrame, value: pl.Expr, counts: pl.Expr) -> pl.Expr:
-    """True where a pair has this value for the first time among the rows that count."""
-    counted = rows.select("_pair", value.alias("value"), counts.alias("counts"), pl.int_range(pl.len()).alias("row"))
-    first = counted.filter("counts").filter(pl.struct("_pair", "value").is_first_distinct())["row"]
-    flags = pl.Series("first", [False]).new_from_index(0, rows.height).scatter(first, True)
-    return pl.lit(flags)

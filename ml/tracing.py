@@ -128,8 +128,9 @@ def trace_levels(rows: pl.DataFrame, moment: datetime, policy: StagePolicy, trac
     Where the model is not fitted, level, low and high are null: `declare_levels` fills them from the stage.
     rows: evidence in its contract with `_pair`, in order of pairs.
     """
-    by_skill = tracing.by_skill.drop("judged_count")
-    aged = rows.lazy().join(by_skill.lazy(), on="skill_id", how="left", maintain_order="left")
+    by_skill = told_of(rows, tracing.by_skill.drop("judged_count"))
+    lives = by_skill.lazy().select("skill_id", "half_life")
+    aged = rows.lazy().join(lives, on="skill_id", how="left", maintain_order="left")
     span = pl.col("half_life").fill_null(tracing.default_half_life)
     age = (pl.lit(moment) - pl.col("occurred_at")).dt.total_seconds() / 86_400
     faded = 2.0 ** (-age / max(policy.rusty_after_days, 1))
@@ -143,8 +144,9 @@ def trace_levels(rows: pl.DataFrame, moment: datetime, policy: StagePolicy, trac
             pl.col("kept").filter("is_practice").max().fill_null(0.0).alias("fresh"),
             pl.col("kept").filter(watched).max().fill_null(0.0).alias("watched"),
             pl.col("kept").sum().alias("weight"),
-            pl.col("half_life", "skill_intercept", "skill_variance").first(),
+            pl.col("skill_id").first(),
         )
+        .join(by_skill.lazy(), on="skill_id", how="left", maintain_order="left")
         .collect()
     )
     declared = pl.max_horizontal("fresh", pl.col("watched") * _WATCHED_FRESH).alias("freshness")
@@ -154,6 +156,11 @@ def trace_levels(rows: pl.DataFrame, moment: datetime, policy: StagePolicy, trac
         return kept.with_columns(none.alias("level"), none.alias("low"), none.alias("high"))
     level, low, high = _predict(found, tracing)
     return kept.with_columns(pl.Series("level", level), pl.Series("low", low), pl.Series("high", high))
+
+
+def told_of(rows: pl.DataFrame, by_skill: pl.DataFrame) -> pl.DataFrame:
+    """What is told of the micro-skills that can occur in these rows, in the type of their column."""
+    return by_skill.with_columns(pl.col("skill_id").cast(rows.schema["skill_id"], strict=False)).drop_nulls("skill_id")
 
 
 def declare_levels(progress: pl.Expr) -> list[pl.Expr]:

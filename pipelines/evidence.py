@@ -5,12 +5,14 @@ Does not belong here: what stage follows from it (`ml.mastery`).
 """
 
 import difflib
-import hashlib
 from dataclasses import dataclass
+from hashlib import blake2b
 
+import numpy as np
 import polars as pl
 
 from pipelines.contracts.catalog import EVIDENCE, REVIEW_TABLE, UNKNOWN_MENTION
+from pipelines.lake import month_of
 from pipelines.taxonomy import Taxonomy
 
 # A judgement without a score (an endorsement, a certificate, a waived course) is a full one: it was given.
@@ -47,11 +49,12 @@ class CoreRows:
         return pl.concat(columns).drop_nulls().group_by("skill_text").len("mention_count").sort("skill_text")
 
 
-def collect_evidence(core: CoreRows, matched: pl.DataFrame) -> pl.DataFrame:
-    """One row per person, micro-skill, mode and source record, in the contract of `core_skill__event_evidence`.
+def collect_evidence(core: CoreRows, matched: pl.DataFrame, done: pl.DataFrame | None = None) -> pl.DataFrame:
+    """One row per person, micro-skill, mode and source record, in the contract and the order of
+    `core_skill__event_evidence`.
 
     `matched` connects skill_text to skill_id (`match_skills`). Hours on work that names several micro-skills are shared
-    equally among them, so that hours add up to the hours worked.
+    equally among them, so that hours add up to the hours worked. `done` are rows of evidence that came by another way.
     """
     names = matched.drop_nulls("skill_id").select("skill_text", "skill_id").unique()
     rows = pl.concat(
@@ -75,8 +78,15 @@ def collect_evidence(core: CoreRows, matched: pl.DataFrame) -> pl.DataFrame:
     identity = pl.concat_str(
         "source_name", "table_name", "record_code", "person_id", "skill_id", "mode", separator="\t"
     )
-    found = found.with_columns(_sha_id(identity).alias("evidence_id"))
-    return found.select(EVIDENCE.column_names).unique("evidence_id", keep="first", maintain_order=True)
+    texts = found.select(identity.cast(pl.Binary)).to_series().to_list()
+    digests = [blake2b(text, digest_size=16).digest() for text in texts]
+    rows = found.select(name for name in EVIDENCE.column_names if name != "evidence_id")
+    if done is not None:
+        digests += [bytes.fromhex(one) for one in done["evidence_id"]]
+        rows = pl.concat([rows, done.select(rows.columns)])
+    places = places_in_order(digests, rows.select(month_of("occurred_at")).to_series())
+    ids = pl.Series("evidence_id", digests, pl.Binary).gather(places).bin.encode("hex")
+    return rows[places].with_columns(ids).select(EVIDENCE.column_names)
 
 
 def count_unknown(core: CoreRows, matched: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
@@ -255,12 +265,21 @@ def _mention(core: CoreRows) -> pl.DataFrame:
     )
 
 
-def _sha_id(text: pl.Expr) -> pl.Expr:
-    """A 128-bit id of a text that does not change with rows, runs or versions."""
-    return text.map_batches(
-        lambda column: pl.Series([hashlib.blake2b(v.encode(), digest_size=16).hexdigest() for v in column]),
-        return_dtype=pl.String,
-    )
+def places_in_order(digests: list[bytes], months: pl.Series) -> pl.Series:
+    """The place of the first row of each digest, by month and within it by digest.
+
+    Hexadecimal digits are in the order of the numbers they write, and numbers sort in a tenth of the time.
+    """
+    high, low = np.frombuffer(b"".join(digests), dtype=">u8").reshape(-1, 2).T.astype(np.uint64)
+    order = np.argsort(high, kind="stable")
+    again = np.flatnonzero(np.diff(high[order]) == 0)
+    if len(again):
+        tied = np.union1d(again, again + 1)
+        place = order[tied]
+        order[tied] = place[np.lexsort((place, low[place], high[place]))]
+    same = (np.diff(high[order]) == 0) & (np.diff(low[order]) == 0)
+    first = order[np.concatenate([[True], ~same])] if len(order) else order
+    return pl.Series(first[np.argsort(months.to_numpy()[first], kind="stable")])
 
 
 def _nearest(texts: pl.Series, aliases: pl.DataFrame) -> pl.DataFrame:

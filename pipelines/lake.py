@@ -148,14 +148,14 @@ def _parts(table: Table, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
     if table.monthly is None:
         return {WHOLE: rows}
     found, start = {}, 0
-    for length, month in rows.select(_month(table.monthly).rle().struct.unnest()).iter_rows():
+    for length, month in rows.select(month_of(table.monthly).rle().struct.unnest()).iter_rows():
         name = UNDATED if month == _NO_MONTH else f"{month // 12:04d}-{month % 12 + 1:02d}"
         found[name] = rows.slice(start, length)
         start += length
     return found or {UNDATED: rows}
 
 
-def _month(moment: str) -> pl.Expr:
+def month_of(moment: str) -> pl.Expr:
     """A number that rises from month to month; the highest for rows without a moment."""
     when = pl.col(moment).dt
     return (when.year() * 12 + when.month().cast(pl.Int32) - 1).fill_null(_NO_MONTH)
@@ -164,7 +164,7 @@ def _month(moment: str) -> pl.Expr:
 def _order(table: Table) -> list[pl.Expr]:
     """What the rows of a table are sorted by: its key, within the month where its files are months."""
     keys = [pl.col(name) for name in table.key]
-    return keys if table.monthly is None else [_month(table.monthly), *keys]
+    return keys if table.monthly is None else [month_of(table.monthly), *keys]
 
 
 def _at_once(work: Callable[[_Part], _Made], parts: Iterable[_Part]) -> list[_Made]:

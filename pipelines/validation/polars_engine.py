@@ -151,6 +151,12 @@ def _column_condition(metric: Any) -> Callable[..., Any]:
     return condition
 
 
+def _count_distinct(values: pl.Series) -> pl.Series:
+    """How many distinct values: those whose hashes all differ all differ; only where some do not are they compared."""
+    hashed = values.hash().n_unique()
+    return pl.Series([hashed if hashed == len(values) else values.n_unique()], dtype=pl.UInt32)
+
+
 def _rule_condition(execution_engine: PolarsExecutionEngine, metric_value_kwargs: Any, **_: Any) -> Any:
     rule = execution_engine.rules[metric_value_kwargs["rule"]]
     holds = rule.expression(execution_engine.known)
@@ -160,7 +166,7 @@ def _rule_condition(execution_engine: PolarsExecutionEngine, metric_value_kwargs
         value = pl.struct(rule.columns).filter(whole) if len(rule.columns) > 1 else pl.col(rule.columns[0]).drop_nulls()
         # Counting distinct keys is several times cheaper than marking the rows that repeat one.
         evaluated = whole.sum() if len(rule.columns) > 1 else evaluated
-        count = evaluated - value.n_unique()
+        count = evaluated - value.map_batches(_count_distinct, return_dtype=pl.UInt32, returns_scalar=True)
     elif rule.row is not None:
         evaluated = rule.row.expression.is_not_null().sum()
     return execution_engine.plan(Condition(holds, count, evaluated)), {}, {}

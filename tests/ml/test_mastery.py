@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ml.mastery import accumulate, end_of, estimate_mastery, reach_steps, tell_half_lives
-from ml.tracing import Tracing, read_tracing
+from ml.mastery import accumulate, end_of, estimate_mastery, follow_mastery, reach_steps, tell_half_lives
+from ml.tracing import Tracing, declared_tracing, read_tracing
 from pipelines.contracts.catalog import EVIDENCE, REVIEW_TABLE
 from pipelines.contracts.fields import FEEDBACK_KINDS, MODES, STAGES
 from pipelines.contracts.learnt import MASTERY, REACHED_STEP
@@ -378,3 +378,12 @@ def test_the_steps_reached_lead_to_the_stage_held(rows: pl.DataFrame) -> None:
         own = reached.filter(pl.col("person_id") == person, pl.col("skill_id") == skill, pl.col("kind") != "refresh")
         assert own.sort("reached_at", "to_stage")["to_stage"].to_list().count(stage) == (stage != "none")
         assert own.height == STAGES.index(stage)
+
+
+def test_stages_and_steps_followed_together_are_those_asked_for_alone() -> None:
+    rows = evidence(course(0), worked(0, 20), judged(0), {"person_id": "bob", "skill_id": "git"}, worked(541, 5))
+    held, reached = follow_mastery(rows, TODAY, POLICY, declared_tracing(POLICY))
+    assert held.equals(estimate_mastery(rows, TODAY, POLICY))
+    assert reached.equals(reach_steps(rows, TODAY, POLICY))
+    assert held.height == 2
+    assert "sql|refresh" in reached["step_id"].to_list()

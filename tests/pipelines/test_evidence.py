@@ -22,7 +22,7 @@ from pipelines.contracts.catalog import (
 )
 from pipelines.contracts.table import Table
 from pipelines.demand import count_demand, find_ways, name_preferences, name_roles, name_wishes
-from pipelines.evidence import CoreRows, collect_evidence, count_unknown
+from pipelines.evidence import CoreRows, collect_evidence, count_unknown, places_in_order
 from pipelines.lake import obey
 from pipelines.taxonomy import match_skills, observe_taxonomy
 
@@ -249,3 +249,12 @@ def test_the_last_word_on_each_weight_counts_and_none_of_tomorrow() -> None:
                  {"autonomy_weight": 1.0, "stated_at": NOON + timedelta(days=31)},
                  {"person_id": "bob", "stated_at": NOON})  # fmt: skip
     assert name_preferences(said, TODAY).rows() == [("ann", None, 0.2, 0.4)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(1, 2)), max_size=9))
+def test_of_each_id_the_first_row_is_kept_by_month_and_within_it_by_id(said: list[tuple[int, int, int]]) -> None:
+    digests = [high.to_bytes(8, "big") + low.to_bytes(8, "big") for high, low, _ in said]
+    months = pl.Series([month for *_, month in said], dtype=pl.Int32)
+    first = [place for place, digest in enumerate(digests) if digest not in digests[:place]]
+    wanted = sorted(first, key=lambda place: (months[place], digests[place]))
+    assert places_in_order(digests, months).to_list() == wanted
