@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from scipy import optimize, special
+from threadpoolctl import threadpool_limits
 
 from ml.decay import (
     FADING,
@@ -97,7 +98,14 @@ def declared_tracing(policy: StagePolicy) -> Tracing:
 
 def fit_tracing(evidence: pl.DataFrame, moment: datetime, policy: StagePolicy) -> Tracing:
     """The model of all judgements up to that moment; the declared one where they are too few."""
-    outcomes = gather_outcomes(evidence.filter(pl.col("occurred_at") <= moment), policy, MOST_OUTCOMES)
+    # one thread a product: the order of sums, hence the last digit, is the same on every machine, and threads that wait
+    # for each other over a few columns take twice as long
+    with threadpool_limits(1):
+        return _fit_tracing(evidence.filter(pl.col("occurred_at") <= moment), policy)
+
+
+def _fit_tracing(evidence: pl.DataFrame, policy: StagePolicy) -> Tracing:
+    outcomes = gather_outcomes(evidence, policy, MOST_OUTCOMES)
     rarer = min(int(outcomes.positive.sum()), int((~outcomes.positive).sum()))
     if len(outcomes.pair) < policy.tracing_outcomes or rarer < policy.tracing_outcomes / 10:
         return declared_tracing(policy)
