@@ -159,7 +159,7 @@ def _evidence() -> list[AssetsDefinition]:
         core, known = _core_rows(night, night.own), taxonomy_of(night)
         matched = match_skills(core.skill_texts().select("skill_text"), known)
         done = done_evidence(name_replies(night.own(REPLY), known))
-        yield night.materialize(EVIDENCE, collect_evidence(core, matched, done))
+        yield night.materialize(EVIDENCE, collect_evidence(core, matched, done, night.people))
 
     @step(name="count_unknown", specs=[spec_of(UNKNOWN_MENTION, deps=upstream)], dated=False)
     def unknown(night: Night) -> Iterator[Any]:

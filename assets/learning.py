@@ -38,6 +38,7 @@ SEED = 7
 # Content of these decides what a ranker learns; a night in which none of it changed learns nothing new.
 _TOLD = (PERSON, ROLE_PERIOD, ROLE_PROFILE, PREREQUISITE, ASSIGNMENT, LEARNING_RECORD, ASPIRATION)
 LEARNT_FROM = [REACHED_STEP.name, EVIDENCE.name, SKILL.name, ALIAS.name, *(table.name for table in _TOLD)]
+PRACTICE_COLUMNS = ("person_id", "skill_id", "occurred_at", "amount", "mode")
 STEP_COLUMNS = ("person_id", "skill_id", "reached_at")
 _FINISHED = ("completed", "passed", "attended")
 
@@ -77,8 +78,9 @@ def flow_tables(night: Night, steps: pl.DataFrame, *, with_wishes: bool = False)
     better with them.
     """
     taxonomy = taxonomy_of(night)
-    learning = night.read(LEARNING_RECORD).with_columns(pl.coalesce("skill_text", "course_name").alias("skill_text"))
-    wishes = _named(night.read(ASPIRATION), taxonomy)
+    # what counts by person is read of the people the step is about; assignments are everybody's demand
+    learning = night.own(LEARNING_RECORD).with_columns(pl.coalesce("skill_text", "course_name").alias("skill_text"))
+    wishes = _named(night.own(ASPIRATION), taxonomy)
     return FlowTables(
         people=night.read(PERSON).select("person_id", "role_name", "hired_date"),
         role_periods=night.read(ROLE_PERIOD).select("person_id", "role_name", "started_date", "ended_date"),
@@ -86,7 +88,7 @@ def flow_tables(night: Night, steps: pl.DataFrame, *, with_wishes: bool = False)
         assignments=_named(night.read(ASSIGNMENT), taxonomy).select(
             "person_id", "skill_id", "started_date", "done_at"
         ),
-        practice=practice_in(night.read(EVIDENCE)),
+        practice=practice_in(night.own(EVIDENCE, PRACTICE_COLUMNS)),
         learning=_named(learning, taxonomy).select(
             "person_id", "skill_id", "occurred_at", pl.col("learning_verb").is_in(_FINISHED).alias("is_finished"),
             "score_share",

@@ -21,7 +21,7 @@ from assets.step import step
 from ml.counterfactual import Situation, find_counterfactuals
 from ml.mastery import end_of, estimate_mastery
 from ml.motives import Surroundings
-from ml.proof import prove_mastery
+from ml.proof import PROVING, prove_mastery
 from ml.recommend import build_rows, list_steps
 from ml.replied import say_why_none
 from ml.support import find_gaps
@@ -100,6 +100,9 @@ def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[An
     rows = build_rows(listed, changes, situation.around, ways, asked, policy)
     yield night.materialize(NEXT_SKILL, stamp(NEXT_SKILL, rows, stamps))
     yield night.materialize(COUNTERFACTUAL, stamp(COUNTERFACTUAL, changes, stamps))
+    if night.people is not None:  # what units lack is about nobody in particular
+        yield from night.keep(SUPPORT_GAP)
+        return
     units = everyone.select("person_id", "unit_name")
     held = without_hidden(words, situation.around.mastery)
     given = count_support(assignment, seen, held, units, taxonomy, as_of)
@@ -129,7 +132,7 @@ _SHOWING = [table.name for table in (EVIDENCE, PERSON, SKILL, ALIAS, REPLY, MODE
 def proof(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """What shows each micro-skill held by those who work here."""
     held = night.own(MASTERY).join(_people(night), on="person_id", how="semi")
-    rows = prove_mastery(held, night.own(EVIDENCE), night.read(SKILL), night.as_of(context))
+    rows = prove_mastery(held, night.own(EVIDENCE, PROVING), night.read(SKILL), night.as_of(context))
     shown = _with_hidden(night, rows, night.as_of(context))
     yield night.materialize(MASTERY_PROOF, stamp(MASTERY_PROOF, shown, stamps_of(context, night)))
 

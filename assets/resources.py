@@ -108,6 +108,11 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         scoped._people, scoped._before, scoped._inputs = people, before, inputs
         return scoped
 
+    @property
+    def people(self) -> frozenset[str] | None:
+        """The people the step is about; None for everybody."""
+        return self._people
+
     def own(self, table: Table, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The rows of the people the step is about: all rows at night, those of the touched people by day."""
         rows = self.lake.scan(table)

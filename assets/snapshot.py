@@ -57,7 +57,8 @@ def publish_tables(context: AssetExecutionContext, night: Night) -> Snapshot:
     named = name_snapshot(frames, night.as_of(context), night.config.policy.valid_days, contents)
     refuse_addresses(frames)
     folder, now = night.settings.published_path, datetime.now(UTC)
-    published = publish_snapshot(folder, named.frames, named.snapshot_id, named.as_of, named.valid_until, now)
+    kept = [table for table, content in contents.items() if content]
+    published = publish_snapshot(folder, named.frames, named.snapshot_id, named.as_of, named.valid_until, now, kept)
     drop_expired(folder, night.config.publish.retention_days, now)
     return published
 

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from ml.features import Feature
 from ml.histories import Floats, Ints, Names, as_ticks
+from ml.holdings import code
 
 SHRINK = 5.0  # colleagues' worth of the whole company: a group of five is believed half
 GRID = 200  # moments counted at; others use the latest before them, so a longer list costs no more
@@ -137,19 +138,19 @@ class GroupPopularity:
 
     @cached_property
     def _people(self) -> Names:
-        return np.unique(self._first["person_id"].to_numpy().astype(str))
+        return _distinct(self._first["person_id"]).to_numpy().astype(str)
 
     @cached_property
     def _person(self) -> Ints:
-        return np.searchsorted(self._people, self._first["person_id"].to_numpy().astype(str))
+        return code(self._first["person_id"], _distinct(self._first["person_id"]))
 
     @cached_property
     def _items(self) -> Names:
-        return np.unique(self._first["skill_id"].to_numpy().astype(str))
+        return _distinct(self._first["skill_id"]).to_numpy().astype(str)
 
     @cached_property
     def _item(self) -> Ints:
-        return np.searchsorted(self._items, self._first["skill_id"].to_numpy().astype(str))
+        return code(self._first["skill_id"], _distinct(self._first["skill_id"]))
 
     @cached_property
     def _rows(self) -> pl.DataFrame:
@@ -193,3 +194,8 @@ class GroupPopularity:
         bound = np.full(len(given), otherwise)
         bound[known] = as_ticks(given.drop_nulls())
         return bound
+
+
+def _distinct(ids: pl.Series) -> pl.Series:
+    """Each id once, in order, which for texts is that of numpy too: by far the cheaper of the two for many."""
+    return ids.unique().sort()

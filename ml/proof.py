@@ -19,6 +19,8 @@ CONTEXTS = ("https://www.w3.org/ns/credentials/v2", "https://purl.imsglobal.org/
 # Nobody's: whoever signs replaces it.
 DRAFT_ISSUER = "urn:footsteps:issuer:to-be-named"
 _PAIR = ["person_id", "skill_id"]
+# What of a row of evidence bears on it.
+PROVING = (*_PAIR, "evidence_id", "occurred_at", "mode", "amount", "feedback_kind", "file_sha256")
 _COUNTS = ("observation_count", "repetition_count", "repetition_hours", "feedback_count", "teaching_count")
 _CRITERIA = {
     "apprentice": "Took it up: attended, completed, practised or was judged positively on it at least once.",
@@ -31,6 +33,8 @@ def prove_mastery(mastery: pl.DataFrame, evidence: pl.DataFrame, skills: pl.Data
     """One row per person and held micro-skill of `mastery`: how much evidence shows it, from how many files, the most
     trusted kind of judgement with its latest score, and the badge_draft (JSON)."""
     seen = evidence.filter(pl.col("occurred_at").dt.date() <= as_of)
+    # files are counted by number, not by their long names
+    seen = seen.with_columns(pl.col("file_sha256").cast(pl.Categorical).to_physical())
     held = mastery.filter(pl.col("stage") != STAGES[0]).select(
         *_PAIR, "stage", *_COUNTS, "first_evidence_at", "last_practised_at"
     )

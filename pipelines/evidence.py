@@ -5,6 +5,7 @@ Does not belong here: what stage follows from it (`ml.mastery`).
 """
 
 import difflib
+from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -49,12 +50,15 @@ class CoreRows:
         return pl.concat(columns).drop_nulls().group_by("skill_text").len("mention_count").sort("skill_text")
 
 
-def collect_evidence(core: CoreRows, matched: pl.DataFrame, done: pl.DataFrame | None = None) -> pl.DataFrame:
+def collect_evidence(
+    core: CoreRows, matched: pl.DataFrame, done: pl.DataFrame | None = None, people: Collection[str] | None = None
+) -> pl.DataFrame:
     """One row per person, micro-skill, mode and source record, in the contract and the order of
     `core_skill__event_evidence`.
 
     `matched` connects skill_text to skill_id (`match_skills`). Hours on work that names several micro-skills are shared
     equally among them, so that hours add up to the hours worked. `done` are rows of evidence that came by another way.
+    `people`: of whom alone rows come back (None: of everybody); assignments and feedback of others may name theirs.
     """
     names = matched.drop_nulls("skill_id").select("skill_text", "skill_id").unique()
     rows = pl.concat(
@@ -67,6 +71,8 @@ def collect_evidence(core: CoreRows, matched: pl.DataFrame, done: pl.DataFrame |
             _mention(core),
         ]
     )
+    if people is not None:
+        rows = rows.filter(pl.col("person_id").is_in(sorted(people)))
     rows = rows.drop_nulls(("person_id", "skill_text", "occurred_at"))
     found = rows.join(names, on="skill_text").with_columns(
         pl.len().over("source_name", "record_code", "table_name", "mode", "person_id").alias("shared_by")

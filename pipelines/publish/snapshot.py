@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -53,15 +53,18 @@ def publish_snapshot(
     as_of: date,
     valid_until: date,
     published_at: datetime | None = None,
+    kept: Collection[Table] = (),
 ) -> Snapshot:
     """Write every table of a snapshot, then move the pointer; a table that is there already is not replaced.
 
+    `kept` are tables whose rows are known to be in order and to keep the contract, since the lake has just held them.
     Raises ContractBroken, or ValueError where the id stands for other content already; the pointer then stays.
 
     A reader that resolves the pointer sees all tables of one snapshot or all of another, at any moment. The files lie
     in the folder of their table, so that a Delta log beside them can name the very same ones.
     """
-    tables = tuple(_write_table(folder, table, frame, snapshot_id) for table, frame in frames.items())
+    ordered = {table: frame if table in kept else obey(table, frame) for table, frame in frames.items()}
+    tables = tuple(_write_table(folder, table, rows, snapshot_id) for table, rows in ordered.items())
     snapshot = Snapshot(folder, snapshot_id, as_of, valid_until, tables, published_at)
     manifest = Path(SNAPSHOTS) / snapshot_id / MANIFEST
     write_json(folder / manifest, _as_json(snapshot))
@@ -105,11 +108,10 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _write_table(folder: Path, table: Table, frame: pl.DataFrame, snapshot_id: str) -> PublishedTable:
+def _write_table(folder: Path, table: Table, rows: pl.DataFrame, snapshot_id: str) -> PublishedTable:
     """The file is written in full and hashed before it gets its name: a Parquet file follows from its rows alone, so
     its own hash says whether the content is the same, at a tenth of the cost of a second pass over the rows.
     """
-    rows = obey(table, frame)
     path = delta_folder(folder, table.name) / f"{snapshot_id}.parquet"
     fresh = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.fresh")
     try:
