@@ -1,0 +1,26 @@
+"""While a run lasts its event log is written cheaply; before and after, Dagster's storage is as it was."""
+
+from pathlib import Path
+
+from dagster import DagsterInstance
+from sqlalchemy import text
+
+from assets.storage import kept_open
+
+NORMAL, FULL = 1, 2
+
+
+def synchronous(instance: DagsterInstance) -> int:
+    """How hard SQLite waits for the disk in a connection that the event log is written through."""
+    with instance.event_log_storage._connect("index") as connection:  # type: ignore[attr-defined]
+        return int(connection.execute(text("PRAGMA synchronous")).scalar_one())
+
+
+def test_events_of_a_run_wait_for_the_log_and_not_for_the_disk(tmp_path: Path) -> None:
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        assert synchronous(instance) == FULL
+        with kept_open(instance):
+            assert synchronous(instance) == NORMAL
+            assert instance.event_log_storage.supports_asset_checks
+        assert synchronous(instance) == FULL
+        assert "has_table" not in vars(instance.event_log_storage)
