@@ -194,7 +194,9 @@ def _raw_metadata(good: pl.LazyFrame, bad: pl.DataFrame, table: Table, deliverie
     left_out = sorted({name for delivery in deliveries for name in delivery.left_out})
     moments = [name for name in MOMENTS if name in table.column_names]
     asked = [pl.len().alias("rows"), *(pl.col(name).max().alias("newest") for name in moments[:1])]
-    counted = good.select(asked).collect().row(0, named=True)
+    # both at once: which rows count is found out once
+    numbers, first = pl.collect_all([good.select(asked), good.head(PREVIEW_ROWS)])
+    counted = numbers.row(0, named=True)
     total = counted["rows"] + bad.height
     newest = counted.get("newest")
     return {
@@ -203,7 +205,7 @@ def _raw_metadata(good: pl.LazyFrame, bad: pl.DataFrame, table: Table, deliverie
         "quarantined_share": bad.height / total if total else 0.0,
         **({"newest_event": MetadataValue.timestamp(newest.timestamp())} if isinstance(newest, datetime) else {}),
         "columns_left_out": MetadataValue.md(", ".join(f"`{name}`" for name in left_out) or "none"),
-        "preview": preview(good.head(PREVIEW_ROWS).collect(), table),
+        "preview": preview(first, table),
     }
 
 

@@ -157,9 +157,8 @@ def _addresses(frame: pl.DataFrame) -> int:
     texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
     if not texts or not frame.height:
         return 0
-    # hardly any text has the sign that every address has, and it is found far faster than the pattern
-    signed = frame.select(pl.col(texts).str.contains("@", literal=True).any()).row(0, named=True)
-    return sum(int(frame[name].unique().str.contains(_ADDRESS).sum()) for name in texts if signed[name])
+    holds = frame.select(pl.col(texts).str.contains(_ADDRESS).any()).row(0, named=True)
+    return sum(int(frame[name].unique().str.contains(_ADDRESS).sum()) for name in texts if holds[name])
 
 
 def _calibration_error(card: Mapping[str, Any]) -> float | None:
