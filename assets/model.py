@@ -143,7 +143,7 @@ def _reasons(found: pl.DataFrame) -> pl.Series:
         return pl.Series("reasons", [[]] * found.height, CANDIDATE.schema["reasons"])
     codes = pl.Series([name.removeprefix("contribution_") for name in families])
     values = found.select(pl.col(families).cast(pl.Float64)).to_numpy().ravel()
-    # lists of one length are laid out at once: polars' concat_list of structs takes twenty times as long
+    # lists of one length are laid out at once: polars' concat_list of structs takes many times as long
     nth = np.tile(np.arange(len(families)), found.height)
     laid_out = pl.DataFrame({"code": codes.gather(nth), "value": values}).to_struct("reasons")
     return laid_out.reshape((found.height, len(families))).arr.to_list()

@@ -100,8 +100,8 @@ def recommendations(context: AssetExecutionContext, night: Night) -> Iterator[An
     rows = build_rows(listed, changes, situation.around, ways, asked, policy)
     yield night.materialize(NEXT_SKILL, stamp(NEXT_SKILL, rows, stamps))
     yield night.materialize(COUNTERFACTUAL, stamp(COUNTERFACTUAL, changes, stamps))
-    if night.people is not None:  # what units lack is about nobody in particular
-        yield from night.keep(SUPPORT_GAP)
+    if night.people is not None:  # what units lack is about nobody in particular, and stays as it is
+        yield night.materialize(SUPPORT_GAP, pl.DataFrame(schema=SUPPORT_GAP.schema))
         return
     units = everyone.select("person_id", "unit_name")
     held = without_hidden(words, situation.around.mastery)

@@ -89,7 +89,7 @@ def _codes(steps: pl.DataFrame, motives: Clauses, families: list[str]) -> dict[s
 
 def _reasons(steps: pl.DataFrame, codes: dict[str, pl.Expr]) -> pl.DataFrame:
     """By _row: the codes that apply, with their values."""
-    # one row a code and value, then lists: a struct of every code for every step, to drop most of it, takes thrice that
+    # one row a code and value, then lists: a struct of every code for every step, to drop most of it, takes longer
     values = steps.select("_row", *(value.cast(pl.Float64).alias(code) for code, value in codes.items()))
     long = values.unpivot(index="_row", variable_name="code").drop_nulls("value").sort("_row", maintain_order=True)
     return long.group_by("_row", maintain_order=True).agg(pl.struct("code", "value").alias("reasons"))

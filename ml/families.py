@@ -159,11 +159,13 @@ class FlowFeatures:
         """One row a pair, all of one moment: each key has one value then, so that none need be sought in its past."""
         with _ONE_AT_A_TIME:
             if at not in self._standing:
+                self._standing.clear()  # moments are asked about one after the other, and each costs memory
                 self._standing[at] = tuple(one.standing(self.codes, at) for one in self.marks)
+            standing = self._standing[at]
         keys = {name: keyed[name].fill_null(-1).to_numpy() for name in {_called(one.keys) for one in self.marks}}
         return pl.DataFrame({
             one.feature.name: found.of(keys[_called(one.keys)])
-            for one, found in zip(self.marks, self._standing[at], strict=True)
+            for one, found in zip(self.marks, standing, strict=True)
         })  # fmt: skip
 
 

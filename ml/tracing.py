@@ -99,7 +99,7 @@ def declared_tracing(policy: StagePolicy) -> Tracing:
 def fit_tracing(evidence: pl.DataFrame, moment: datetime, policy: StagePolicy) -> Tracing:
     """The model of all judgements up to that moment; the declared one where they are too few."""
     # one thread a product: the order of sums, hence the last digit, is the same on every machine, and threads that wait
-    # for each other over a few columns take twice as long
+    # for each other over a few columns take longer than one
     with threadpool_limits(1):
         return _fit_tracing(evidence.filter(pl.col("occurred_at") <= moment), policy)
 

@@ -21,10 +21,10 @@ from pipelines.publish.reading import Snapshot
 from pipelines.site.known import Known, by_person, gather
 from pipelines.site.pages import SIGNS, SMALLEST_TEAM, person_page
 
-# Starting processes takes as long as writing some 400 pages, so that two of them gain from about 800 pages on.
+# Starting processes takes as long as writing some hundreds of pages.
 FEWEST_PAGES = 1_000
 # So many parts a process: the last one to end keeps the others waiting for a part at most, and reading the names once
-# a part takes a fiftieth of writing its pages.
+# a part takes little beside writing its pages.
 _PARTS_EACH = 4
 # Seconds after which a process that has nothing to do, or whose parent is gone, ends.
 _IDLE, _ORPHANED = 10, 0.2

@@ -53,6 +53,7 @@ def test_contributions_add_up_to_the_utility() -> None:
     parts = ranker.contributions(features, ranker.utility(features))
     assert set(parts) == {"history", "trend", "context", "interaction"}
     assert sum(parts.values()) == pytest.approx(ranker.utility(features))
+    assert sum(parts[name] for name in parts if name != "interaction") == pytest.approx(ranker.logit(features))
 
 
 def test_padding_takes_no_share_of_the_softmax() -> None:
