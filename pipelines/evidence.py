@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.contracts.catalog import EVIDENCE, REVIEW_TABLE, UNKNOWN_MENTION
-from pipelines.lake import month_of
+from pipelines.cuts import month_of
 from pipelines.taxonomy import Taxonomy
 
 # A judgement without a score (an endorsement, a certificate, a waived course) is a full one: it was given.

@@ -1,7 +1,8 @@
 """The lake: where a table lies, how it is read, and the one way it is written.
 
 Belongs here: paths, scanning, atomic writing, the contract enforced last thing before disk, content hashes.
-Does not belong here: what is in a table, and publication (`pipelines.publish`).
+Does not belong here: how a table is cut into files (`pipelines.cuts`), what is in it, and publication
+(`pipelines.publish`).
 """
 
 import hashlib
@@ -18,6 +19,7 @@ import polars as pl
 
 from pipelines.changes import record_change
 from pipelines.contracts.table import Table
+from pipelines.cuts import WHOLE, cut, is_cut_so, order_of, stretches_of, touched_parts
 
 # One person is read in milliseconds from groups of this size, and ten million rows still compress well.
 ROW_GROUP = 100_000
@@ -25,9 +27,6 @@ ROW_GROUP = 100_000
 _LEVEL = 1
 # From rows that changed to further people whom they touch.
 Beside = Callable[[pl.DataFrame], pl.Series]
-# The part of a table that is no month of it.
-WHOLE, UNDATED = "data", "undated"
-_NO_MONTH = 2**31 - 1
 _Part = TypeVar("_Part")
 _Made = TypeVar("_Made")
 
@@ -50,7 +49,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Lake:
-    """A folder of tables; each table is a folder of Parquet files: one, or one a month where the table says so."""
+    """A folder of tables; each table is a folder of Parquet files: one, or several where the table is cut."""
 
     root: Path
 
@@ -59,7 +58,7 @@ class Lake:
         return self.root / table.name
 
     def file(self, table: Table, part: str = WHOLE) -> Path:
-        """The file of a table that is written whole, or of one month of it."""
+        """The file of a table that is written whole, or of one part of it."""
         return self.folder(table) / f"{part}.parquet"
 
     def files(self, table: Table) -> list[Path]:
@@ -72,59 +71,68 @@ class Lake:
 
     def content(self, table: Table) -> str | None:
         """The hash of what the table holds, as its files recorded it; None where it was never written by `write`."""
-        return _content_of({path.stem: _recorded_sha256(path) for path in self.files(table)})
+        return _content_of(self._recorded(table))
 
     def write(self, table: Table, frame: pl.DataFrame | pl.LazyFrame, beside: Beside | None = None) -> Written:
         """Write the whole table in its key's order, or raise ContractBroken and leave it as it was.
 
         Each file is replaced atomically and only where its rows changed; who is touched is recorded (see `changes`).
         """
-        rows = obey(table, frame.lazy().collect())
-        parts = _parts(table, rows)
-        wanted: dict[str, str] = dict(zip(parts, _at_once(content_sha256, parts.values()), strict=True))
-        present = {path.stem: _recorded_sha256(path) for path in self.files(table)}
+        parts = cut(table, obey(table, frame.lazy().collect()))
+        present, wanted = self._recorded(table), _hashes_of(parts)
         changed = {name for name in wanted if present.get(name) != wanted[name]}
         gone = set(present) - set(wanted)
         # a published table made whole is followed by nobody: only steps before it and runs by day ask who changed
         if (changed or gone) and present and table.layer != "out":
-            before = [self.file(table, name) for name in sorted((changed & set(present)) | gone)]
-            old = _scan(table, before).collect()
-            now = pl.concat([parts[name] for name in sorted(changed)] or [rows.clear()])
+            old = self._read_parts(table, (changed & set(present)) | gone).collect()
+            now = pl.concat([parts[name] for name in sorted(changed)] or [pl.DataFrame(schema=table.schema)])
             record_change(self.root, table, _content_of(present), _content_of(wanted), old, now, beside)
-        _at_once(lambda name: self._write_part(table, name, parts[name], wanted[name]), sorted(changed))
-        for name in gone:
-            self.file(table, name).unlink()
-        return self._written(table, wanted, bool(changed or gone))
+        return self._put(table, parts, present, wanted)
 
     def merge(self, table: Table, rows: pl.DataFrame, replacing: pl.DataFrame, beside: Beside | None = None) -> Written:
         """Put `rows` in the place of those that share their values with a row of `replacing`; others stay.
 
         Only files whose rows change are read whole and rewritten. Raises ContractBroken, and leaves the table then.
         """
-        present = {path.stem: _recorded_sha256(path) for path in self.files(table)}
-        if not present:
-            return self.write(table, rows)
-        keys = replacing.columns
-        if (WHOLE in present) is (table.monthly is not None):  # its files are of a time when they were cut otherwise
+        present, keys = self._recorded(table), replacing.columns
+        if not present or not is_cut_so(table, present):  # the files may be of a time when they were cut otherwise
             stays = self.scan(table).join(replacing.lazy(), on=keys, how="anti").collect()
             return self.write(table, pl.concat([stays, rows.select(stays.columns)]), beside)
-        old = self.scan(table).join(replacing.lazy(), on=keys, how="semi").collect()
-        olds, news = _parts(table, obey(table, old)), _parts(table, obey(table, rows))
-        touched = [name for name in {*olds, *news}
-                   if name not in olds or name not in news or not olds[name].equals(news[name])]  # fmt: skip
-        wanted, parts = dict(present), {}
-        for name in sorted(touched):
-            stays = pl.DataFrame(schema=table.schema)
-            if name in present:
-                file = _scan(table, [self.file(table, name)]).collect()
-                stays = file.join(replacing, on=keys, how="anti", maintain_order="left")
-            parts[name] = obey(table, pl.concat([stays, news.get(name, stays.clear())]))
-            wanted[name] = content_sha256(parts[name])
-        if touched:
-            record_change(self.root, table, _content_of(present), _content_of(wanted), old, rows, beside)
-        for name, part in parts.items():
-            self._write_part(table, name, part, wanted[name] or "")
-        return self._written(table, wanted, bool(touched))
+        names = stretches_of(present, replacing["person_id"]) if table.by_people else present
+        old = obey(table, self._read_parts(table, names).join(replacing.lazy(), on=keys, how="semi").collect())
+        new = obey(table, rows)
+        touched = touched_parts(table, present, old, new)
+        if not touched:
+            return self._written(table, present, False)
+        held = self._read_parts(table, touched & set(present)).collect()
+        stays = held.join(replacing, on=keys, how="anti", maintain_order="left")
+        if table.monthly is not None:  # rows of the other months are there already
+            new = pl.concat([part for name, part in cut(table, new).items() if name in touched] or [new.clear()])
+        parts = cut(table, obey(table, pl.concat([stays, new])))
+        others = {name: content for name, content in present.items() if name not in touched}
+        if others:
+            parts = {name: part for name, part in parts.items() if part.height}
+        wanted = {**others, **_hashes_of(parts)}
+        record_change(self.root, table, _content_of(present), _content_of(wanted), old, rows, beside)
+        return self._put(table, parts, present, wanted)
+
+    def _put(
+        self, table: Table, parts: Mapping[str, pl.DataFrame], present: Mapping[str, str | None],
+        wanted: Mapping[str, str | None],
+    ) -> Written:  # fmt: skip
+        """Write the parts that differ from what is present, and remove the files that are not wanted."""
+        changed = sorted(name for name in parts if present.get(name) != wanted[name])
+        gone = set(present) - set(wanted)
+        _at_once(lambda name: self._write_part(table, name, parts[name], wanted[name] or ""), changed)
+        for name in gone:
+            self.file(table, name).unlink()
+        return self._written(table, wanted, bool(changed or gone))
+
+    def _recorded(self, table: Table) -> dict[str, str | None]:
+        return {path.stem: _recorded_sha256(path) for path in self.files(table)}
+
+    def _read_parts(self, table: Table, names: Iterable[str]) -> pl.LazyFrame:
+        return _scan(table, [self.file(table, name) for name in sorted(names)])
 
     def _write_part(self, table: Table, name: str, rows: pl.DataFrame, content: str) -> None:
         about = {"content_sha256": content, "contract": f"{table.name} {table.version}"}
@@ -143,28 +151,8 @@ def _scan(table: Table, files: list[Path]) -> pl.LazyFrame:
     return pl.scan_parquet(files, missing_columns="insert", extra_columns="ignore", schema=table.schema)
 
 
-def _parts(table: Table, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The rows, in the table's order, by file: all in one, or by month; those without a moment are a part."""
-    if table.monthly is None:
-        return {WHOLE: rows}
-    found, start = {}, 0
-    for length, month in rows.select(month_of(table.monthly).rle().struct.unnest()).iter_rows():
-        name = UNDATED if month == _NO_MONTH else f"{month // 12:04d}-{month % 12 + 1:02d}"
-        found[name] = rows.slice(start, length)
-        start += length
-    return found or {UNDATED: rows}
-
-
-def month_of(moment: str) -> pl.Expr:
-    """A number that rises from month to month; the highest for rows without a moment."""
-    when = pl.col(moment).dt
-    return (when.year() * 12 + when.month().cast(pl.Int32) - 1).fill_null(_NO_MONTH)
-
-
-def _order(table: Table) -> list[pl.Expr]:
-    """What the rows of a table are sorted by: its key, within the month where its files are months."""
-    keys = [pl.col(name) for name in table.key]
-    return keys if table.monthly is None else [month_of(table.monthly), *keys]
+def _hashes_of(parts: Mapping[str, pl.DataFrame]) -> dict[str, str | None]:
+    return dict(zip(parts, _at_once(content_sha256, parts.values()), strict=True))
 
 
 def _at_once(work: Callable[[_Part], _Made], parts: Iterable[_Part]) -> list[_Made]:
@@ -206,7 +194,10 @@ def obey(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
         broken = [f"{name} in {count} rows" for name, count in counts.items() if count]
         if broken:
             raise ContractBroken(f"{table.name}: {'; '.join(broken)} of {frame.height}")
-    return frame if ordered or not table.key else frame.sort(_order(table), maintain_order=True)
+    order = order_of(table)
+    if ordered or not order or (not table.key and frame.select(order).to_series().is_sorted()):
+        return frame
+    return frame.sort(order, maintain_order=True)
 
 
 def _rises(frame: pl.DataFrame, table: Table) -> bool:
@@ -214,7 +205,7 @@ def _rises(frame: pl.DataFrame, table: Table) -> bool:
     if not table.key or any(frame.schema[name].is_nested() for name in table.key):
         return False
     above = pl.lit(False)
-    for value in reversed(_order(table)):
+    for value in reversed(order_of(table)):
         above = (value > value.shift()) | ((value == value.shift()) & above)
     present = pl.all_horizontal(pl.col(table.key).is_not_null())
     # null in the first row, which has none before it

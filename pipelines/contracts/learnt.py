@@ -36,6 +36,7 @@ MASTERY = declare(
     ("person_id", "skill_id"),
     required=("stage", "level_share", "level_low_share", "level_high_share"),
     references=(A_PERSON, A_SKILL),
+    by_people=True,
     readers=("out",),
 )  # fmt: skip
 
@@ -46,6 +47,7 @@ REACHED_STEP = declare(
     ("person_id", "step_id", "reached_at"),
     required=("skill_id", "kind", "from_stage", "to_stage"),
     references=(A_PERSON, A_SKILL),
+    by_people=True,
     readers=("model",),
 )
 
@@ -84,6 +86,7 @@ CANDIDATE = declare(
     ("person_id", "step_id"),
     required=("kind",),
     references=(A_PERSON, A_SKILL),
+    by_people=True,
     readers=("out",),
 )
 

@@ -32,6 +32,7 @@ NEXT_SKILL = declare(
     row_rules=(_SAYS_OR_RECOMMENDS,),
     version="1.1.0",
     retention_days=90,
+    by_people=True,
     readers=("HR portal", "learning platform", "BI"),
 )  # fmt: skip
 
@@ -44,6 +45,7 @@ OUT_MASTERY = declare(
     references=(A_PERSON, A_SKILL),
     version="1.1.0",
     retention_days=90,
+    by_people=True,
     readers=("HR portal", "learning platform"),
 )
 
@@ -56,6 +58,7 @@ CAPABILITY = declare(
     required=("coverage_share", "held_skill_ids", "missing_skill_ids", "snapshot_id", "as_of"),
     references=(A_PERSON,),
     retention_days=90,
+    by_people=True,
     readers=("HR portal", "learning platform"),
 )  # fmt: skip
 
@@ -90,6 +93,7 @@ COMPANION = declare(
     references=(A_PERSON, A_SKILL, Reference("companion_id", "core_hr__entity_person", "person_id")),
     row_rules=(_NAMED_OR_COUNTED, _NOT_ONESELF),
     retention_days=90,
+    by_people=True,
     readers=("HR portal", "learning platform"),
 )  # fmt: skip
 
@@ -102,6 +106,7 @@ COUNTERFACTUAL = declare(
     required=("to_stage", "kind", "rank", "change", "change_of", "changed_skill_id", "row_effect", "as_of"),
     references=(A_PERSON, A_SKILL),
     retention_days=90,
+    by_people=True,
     readers=("HR portal", "learning platform"),
 )  # fmt: skip
 
@@ -145,6 +150,7 @@ MASTERY_PROOF = declare(
     required=("stage", "evidence_count", "badge_draft", "snapshot_id", "as_of"),
     references=(A_PERSON, A_SKILL),
     retention_days=90,
+    by_people=True,
     readers=("HR portal", "learning platform"),
 )  # fmt: skip
 

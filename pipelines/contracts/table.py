@@ -148,6 +148,7 @@ class Table:
     retention_days: int | None = None
     readers: tuple[str, ...] = ()
     monthly: str | None = None  # the moment by whose month the table is kept in files, rewritten only where touched
+    by_people: bool = False  # whether it is kept in files of some people each, rewritten only where touched
     version: str = "1.0.0"
 
     def __post_init__(self) -> None:
@@ -162,6 +163,8 @@ class Table:
         rule_names = [rule.name for rule in self.rules]
         if doubled := {name for name in rule_names if rule_names.count(name) > 1}:
             raise ValueError(f"{self.name}: several rules have the same name: {sorted(doubled)}")
+        if self.by_people and (self.monthly or "person_id" not in (*self.key[:1], *self.required)):
+            raise ValueError(f"{self.name}: only rows that each name a person, first in any key, lie by people")
         if unknown_rules := set(self.warnings) - set(rule_names):
             raise ValueError(f"{self.name}: warnings name rules it does not have: {sorted(unknown_rules)}")
 
