@@ -41,7 +41,8 @@ from pipelines.contracts.catalog import (
 )
 from pipelines.contracts.shapes import SHAPES, ShapeName, quarantine_table
 from pipelines.contracts.table import Table
-from pipelines.evidence import CoreRows, collect_evidence, count_unknown
+from pipelines.core_rows import CoreRows, rows_that_changed
+from pipelines.evidence import collect_evidence, count_unknown
 from pipelines.identity import WHO, find_conflicts, identify_people, match_accounts, mentioned_people, observe_people
 from pipelines.landing import source_tables
 from pipelines.replies import done_evidence, name_replies
@@ -155,8 +156,14 @@ def _evidence() -> list[AssetsDefinition]:
         dated=False,
     )  # fmt: skip
     def evidence(night: Night) -> Iterator[Any]:
-        """What shows that somebody practised or was judged."""
-        core, known = _core_rows(night, night.own), taxonomy_of(night)
+        """What shows that somebody practised or was judged; of new records alone where nothing else changed."""
+        known, changed = taxonomy_of(night), night.changed_records(events)
+        if changed is not None:
+            core, records = rows_that_changed(night.lake, changed)
+            matched = match_skills(core.skill_texts().select("skill_text"), known)
+            yield night.materialize(EVIDENCE, collect_evidence(core, matched, records=records), replacing=records)
+            return
+        core = _core_rows(night, night.own)
         matched = match_skills(core.skill_texts().select("skill_text"), known)
         done = done_evidence(name_replies(night.own(REPLY), known))
         yield night.materialize(EVIDENCE, collect_evidence(core, matched, done, night.people))

@@ -28,7 +28,7 @@ from pydantic import PrivateAttr
 from assets.fetching import fetch_exports
 from assets.io import table_of, written_metadata
 from assets.storage import hold, sweep
-from pipelines.changes import forget_changes
+from pipelines.changes import forget_changes, records_changed
 from pipelines.config import Config, Source, read_config
 from pipelines.contracts.catalog import ACCOUNT, DELIVERY, EVIDENCE, WORKLOG
 from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
@@ -176,6 +176,24 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         earlier = {name: [Landed(*one) for one in json.loads(self._before.inputs[name] or "[]")] for name in raw}
         found = fresh_rows(self.lake, shape, raw, earlier, {name: self.deliveries_of(name) for name in raw})
         return None if found is None else Fresh(read_accounts(found.rows, kinds), found.records, found.places)
+
+    def changed_records(self, tables: Sequence[Table]) -> dict[Table, pl.DataFrame] | None:
+        """Of each table, the records that differ since the step's last run (see `records_changed`).
+
+        None where that is not known, or where anything else that the step is made of differs too.
+        """
+        if self._before is None:
+            return None
+        before, now = self._before.inputs, self._inputs
+        if not {name for name in now if now[name] != before.get(name)} <= {table.name for table in tables}:
+            return None
+        found = {}
+        for table in tables:
+            records = records_changed(self.lake.root, table, before.get(table.name), now[table.name])
+            if records is None:
+                return None
+            found[table] = records
+        return found
 
     def names_nobody_new(self) -> bool:
         """Whether a step's new files only name people, in the ways the accounts already know them."""

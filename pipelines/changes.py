@@ -1,4 +1,4 @@
-"""Whose rows differ between two states of a table: what lets a run follow a change to the people it touches.
+"""Whose rows differ between two states of a table, and which records: what lets a run follow a change.
 
 Belongs here: the comparison, and the short record of it beside the lake's tables.
 Does not belong here: how tables are written (`pipelines.lake`), what is made anew for whom (`assets.step`).
@@ -24,6 +24,11 @@ MOST_SHARE = 0.5
 FEW = 100
 # So many steps back are followed; a night in between makes everything anew in any case.
 LONGEST = 500
+# Records are followed one by one up to so many; beyond, a table is made whole.
+MOST_RECORDS = 200_000
+# What names a record of an export, and what others name it by.
+RECORD = ("source_name", "record_code")
+_NAMED_BY = "assignment_code"
 # Columns that say where a row came from: the same row out of a newer export is no change.
 PROVENANCE = ("file_sha256", "row_number")
 _FOLDER = ".changes"
@@ -43,7 +48,7 @@ def record_change(
     """Keep whose rows differ between `old` and `new`, the rows of the table that were and will be rewritten.
 
     `beside` tells from the rows that differ who else is touched. Written before the table is, so that a change is never
-    unrecorded. Tables without a person are not followed.
+    unrecorded. Tables without a person are not followed. Of tables whose key is a record, the records are kept as well.
     """
     if "person_id" not in table.column_names or before is None or after is None or before == after:
         return
@@ -52,31 +57,63 @@ def record_change(
     if beside is not None and rows.height:
         people = pl.concat([people, beside(rows)])
     people = people.unique().sort()
-    if (
-        people.len() > MOST_SHARE * max(old["person_id"].n_unique(), new["person_id"].n_unique(), 1)
-        and people.len() > 100
-    ):
-        return
+    most = max(FEW, MOST_SHARE * max(old["person_id"].n_unique(), new["person_id"].n_unique()))
     place = root / _FOLDER / table.name / f"{after}.json"
     place.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
-    unfinished.write_text(json.dumps({"before": before, "people": people.to_list()}))
-    unfinished.replace(place)
+    if table.key == RECORD and rows.height <= MOST_RECORDS:
+        _keep(place.with_suffix(".parquet"), rows.select(_spoken_of(table)).unique().write_parquet)
+    elif people.len() > most:
+        return
+    said = json.dumps({"before": before, "people": people.to_list() if people.len() <= most else None})
+    _keep(place, lambda unfinished: unfinished.write_text(said))
 
 
 def people_changed(root: Path, table: Table, before: str | None, after: str | None) -> Reach | None:
     """Whose rows changed on the way from one content to the other; None where the record does not reach back."""
     found: set[str] = set()
-    passed: set[str] = set()
+    for _, people in (chain := _follow(root, table, before, after)) or ():
+        if people is None:
+            return None
+        found |= set(people)
+    return None if chain is None else Reach(frozenset(found))
+
+
+def records_changed(root: Path, table: Table, before: str | None, after: str | None) -> pl.DataFrame | None:
+    """The records that differ, or whose row did on the way: source_name, record_code, and the assignment_code of tables
+    that have one, then and now. None where that is not known, or they are too many."""
+    chain = _follow(root, table, before, after)
+    if chain is None or table.key != RECORD:
+        return None
+    places = [root / _FOLDER / table.name / f"{content}.parquet" for content, _ in chain]
+    if not all(place.exists() for place in places):
+        return None
+    none = pl.DataFrame(schema={name: table.schema[name] for name in _spoken_of(table)})
+    return pl.concat([none, *(pl.read_parquet(place) for place in places)]).unique()
+
+
+def _follow(
+    root: Path, table: Table, before: str | None, after: str | None
+) -> list[tuple[str, list[str] | None]] | None:
+    """The contents passed on the way back, and the people of each; None where the way does not lead there."""
+    chain: dict[str, list[str] | None] = {}
     while after != before:
         place = root / _FOLDER / table.name / f"{after}.json"
-        if after is None or after in passed or len(passed) > LONGEST or not place.exists():
+        if after is None or after in chain or len(chain) > LONGEST or not place.exists():
             return None
-        passed.add(after)
         said = json.loads(place.read_text())
-        found |= set(said["people"])
+        chain[after] = said["people"]
         after = said["before"]
-    return Reach(frozenset(found))
+    return list(chain.items())
+
+
+def _spoken_of(table: Table) -> list[str]:
+    return [*RECORD, *(name for name in (_NAMED_BY,) if name in table.column_names)]
+
+
+def _keep(place: Path, write: Callable[[Path], object]) -> None:
+    unfinished = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
+    write(unfinished)
+    unfinished.replace(place)
 
 
 def differing_rows(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
@@ -91,7 +128,7 @@ def differing_rows(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
 
 def forget_changes(root: Path) -> None:
     """Remove every record: after a complete night nobody needs one."""
-    for place in (root / _FOLDER).glob("*/*.json"):
+    for place in (root / _FOLDER).glob("*/*"):
         place.unlink(missing_ok=True)
 
 

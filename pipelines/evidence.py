@@ -6,13 +6,13 @@ Does not belong here: what stage follows from it (`ml.mastery`).
 
 import difflib
 from collections.abc import Collection
-from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
 import polars as pl
 
 from pipelines.contracts.catalog import EVIDENCE, REVIEW_TABLE, UNKNOWN_MENTION
+from pipelines.core_rows import CoreRows
 from pipelines.cuts import month_of
 from pipelines.taxonomy import Taxonomy
 
@@ -22,43 +22,17 @@ _NEAREST = 3
 _WATCHED = ("attended", "completed")
 
 
-@dataclass(frozen=True)
-class CoreRows:
-    """The core tables that evidence is made of."""
-
-    assignment: pl.DataFrame
-    worklog: pl.DataFrame
-    learning_record: pl.DataFrame
-    feedback: pl.DataFrame
-    skill_mention: pl.DataFrame
-    aspiration: pl.DataFrame
-
-    def skill_texts(self) -> pl.DataFrame:
-        """One row per distinct text that may name a micro-skill (column skill_text), with how often it occurs."""
-        columns = [
-            frame.select(pl.col(name).alias("skill_text"))
-            for frame, name in (
-                (self.assignment, "skill_text"),
-                (self.worklog, "skill_text"),
-                (self.learning_record, "skill_text"),
-                (self.learning_record, "course_name"),
-                (self.feedback, "skill_text"),
-                (self.skill_mention, "skill_text"),
-                (self.aspiration, "skill_text"),
-            )
-        ]
-        return pl.concat(columns).drop_nulls().group_by("skill_text").len("mention_count").sort("skill_text")
-
-
 def collect_evidence(
-    core: CoreRows, matched: pl.DataFrame, done: pl.DataFrame | None = None, people: Collection[str] | None = None
-) -> pl.DataFrame:
+    core: CoreRows, matched: pl.DataFrame, done: pl.DataFrame | None = None, people: Collection[str] | None = None,
+    records: pl.DataFrame | None = None,
+) -> pl.DataFrame:  # fmt: skip
     """One row per person, micro-skill, mode and source record, in the contract and the order of
     `core_skill__event_evidence`.
 
     `matched` connects skill_text to skill_id (`match_skills`). Hours on work that names several micro-skills are shared
     equally among them, so that hours add up to the hours worked. `done` are rows of evidence that came by another way.
     `people`: of whom alone rows come back (None: of everybody); assignments and feedback of others may name theirs.
+    `records`: likewise of which records (table_name, source_name, record_code).
     """
     names = matched.drop_nulls("skill_id").select("skill_text", "skill_id").unique()
     rows = pl.concat(
@@ -73,6 +47,8 @@ def collect_evidence(
     )
     if people is not None:
         rows = rows.filter(pl.col("person_id").is_in(sorted(people)))
+    if records is not None:
+        rows = rows.join(records, on=records.columns, how="semi", maintain_order="left")
     rows = rows.drop_nulls(("person_id", "skill_text", "occurred_at"))
     found = rows.join(names, on="skill_text").with_columns(
         pl.len().over("source_name", "record_code", "table_name", "mode", "person_id").alias("shared_by")
