@@ -21,8 +21,9 @@ from pipelines.contracts.catalog import (
     WORKLOG,
 )
 from pipelines.contracts.table import Table
+from pipelines.core_rows import CoreRows
 from pipelines.demand import count_demand, find_ways, name_preferences, name_roles, name_wishes
-from pipelines.evidence import CoreRows, collect_evidence, count_unknown, places_in_order
+from pipelines.evidence import collect_evidence, count_unknown, places_in_order
 from pipelines.lake import obey
 from pipelines.taxonomy import match_skills, observe_taxonomy
 
