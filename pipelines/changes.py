@@ -32,6 +32,8 @@ _NAMED_BY = "assignment_code"
 # Columns that say where a row came from: the same row out of a newer export is no change.
 PROVENANCE = ("file_sha256", "row_number")
 _FOLDER = ".changes"
+# Parquet, by another name: whoever reads or copies all Parquet files of a lake means its tables.
+_RECORDS = ".records"
 
 
 @dataclass(frozen=True)
@@ -52,16 +54,18 @@ def record_change(
     """
     if "person_id" not in table.column_names or before is None or after is None or before == after:
         return
+    most = max(FEW, MOST_SHARE * max(old["person_id"].n_unique(), new["person_id"].n_unique()))
+    if beside is None and table.key != RECORD and _most_differ(old, new, most):
+        return
     rows = differing_rows(old, new)
     people = rows["person_id"].drop_nulls()
     if beside is not None and rows.height:
         people = pl.concat([people, beside(rows)])
     people = people.unique().sort()
-    most = max(FEW, MOST_SHARE * max(old["person_id"].n_unique(), new["person_id"].n_unique()))
     place = root / _FOLDER / table.name / f"{after}.json"
     place.parent.mkdir(parents=True, exist_ok=True)
     if table.key == RECORD and rows.height <= MOST_RECORDS:
-        _keep(place.with_suffix(".parquet"), rows.select(_spoken_of(table)).unique().write_parquet)
+        _keep(place.with_suffix(_RECORDS), rows.select(_spoken_of(table)).unique().write_parquet)
     elif people.len() > most:
         return
     said = json.dumps({"before": before, "people": people.to_list() if people.len() <= most else None})
@@ -84,7 +88,7 @@ def records_changed(root: Path, table: Table, before: str | None, after: str | N
     chain = _follow(root, table, before, after)
     if chain is None or table.key != RECORD:
         return None
-    places = [root / _FOLDER / table.name / f"{content}.parquet" for content, _ in chain]
+    places = [root / _FOLDER / table.name / f"{content}{_RECORDS}" for content, _ in chain]
     if not all(place.exists() for place in places):
         return None
     none = pl.DataFrame(schema={name: table.schema[name] for name in _spoken_of(table)})
@@ -124,6 +128,14 @@ def differing_rows(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
         for frame, one, other in ((old, keys[0], keys[1]), (new, keys[1], keys[0]))
     ]
     return pl.concat(apart)
+
+
+def _most_differ(old: pl.DataFrame, new: pl.DataFrame, most: float) -> bool:
+    """Whether the plain columns alone tell that more people's rows differ: nested ones cost far more to compare."""
+    plain = [name for name, dtype in old.schema.items() if not dtype.is_nested() and name not in PROVENANCE]
+    frames = [frame.select("person_id", row=frame.select(plain).hash_rows(seed=7)) for frame in (old, new)]
+    apart = [one.join(other, on="row", how="anti") for one, other in (frames, frames[::-1])]
+    return pl.concat(apart)["person_id"].n_unique() > most
 
 
 def forget_changes(root: Path) -> None:

@@ -102,12 +102,20 @@ def push_lake(lake: Path, options: ObjectStoreOptions) -> int:
 
 
 def fetch_lake(lake: Path, options: ObjectStoreOptions) -> int:
-    """Copy the bucket's lake into an empty or older folder: how another machine takes over. Files fetched."""
+    """Copy the bucket's lake into an empty or older folder: how another machine takes over. Files fetched.
+
+    A table that the bucket has is made the bucket's: a file that it was cut into in older times would be read as well.
+    """
     store, root = open_store(options)
     place = PurePosixPath(root) / "lake"
     found = [info for info in _files(store, place) if not info.path.endswith(_SENT)]
     for info in found:
         _fetch(store, PurePosixPath(info.path), lake / PurePosixPath(info.path).relative_to(place))
+    names = {PurePosixPath(info.path).relative_to(place) for info in found}
+    for table in {name.parts[0] for name in names}:
+        for path in (lake / table).glob("*.parquet"):
+            if PurePosixPath(table, path.name) not in names:
+                path.unlink()
     return len(found)
 
 

@@ -142,7 +142,13 @@ def test_a_bucket_holds_landing_lake_and_publication(tmp_path: Path, s3_endpoint
     assert push_lake(lake.root, options) > 0
     assert push_lake(lake.root, options) == 0
     assert fetch_lake(tmp_path / "restored", options) == 1
-    assert Lake(tmp_path / "restored").scan(OUT_MASTERY).collect().equals(mastered("s1"))
+    restored = Lake(tmp_path / "restored")
+    assert restored.scan(OUT_MASTERY).collect().equals(mastered("s1"))
+    # a part of an older lake, in the folder that is fetched into
+    (file,) = restored.files(OUT_MASTERY)
+    file.with_name("from-00.parquet").write_bytes(file.read_bytes())
+    fetch_lake(restored.root, options)
+    assert restored.files(OUT_MASTERY) == [file]
 
 
 def test_one_way_that_fails_stops_no_other_and_tells_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
