@@ -7,7 +7,7 @@ Does not belong here: pages (`person`, `team`, `night`), writing (`build`).
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -23,6 +23,8 @@ from pipelines.lake import Lake
 from pipelines.publish.reading import Snapshot
 
 Row = dict[str, Any]
+# The values of some rows by column, each list in the order of the rows.
+Columns = dict[str, list[Any]]
 # Columns that a person reads nothing from.
 STAMPS = ("snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version", "person_id")
 _MACHINE = ("_draft", "_sha256", "evidence_id")
@@ -60,6 +62,11 @@ class Known:
         return {table.name: shown_columns(table) for table in self.more}
 
     @cached_property
+    def words(self) -> dict[tuple[str, type], Callable[[Any], str]]:
+        """How values of a column and type are said, as it was found out so far (see `pages`)."""
+        return {}
+
+    @cached_property
     def _skill_names(self) -> dict[str, str]:
         return {skill_id: str(row["skill_name"] or skill_id) for skill_id, row in self.skills.items()}
 
@@ -74,13 +81,14 @@ class Known:
 
 @dataclass(frozen=True)
 class OfPerson:
-    """All rows of one person."""
+    """All rows of one person; of further tables only those that have any, by column: most of what stands on a page."""
 
     person_id: str
     steps: list[Row]
     held: list[Row]
     stored: list[Row]
-    more: dict[str, list[Row]]
+    companions: list[Row]
+    more: dict[str, Columns]
 
 
 def gather(snapshot: Snapshot, lake: Lake, company: str, stored: pl.DataFrame | None = None) -> Known:
@@ -140,14 +148,17 @@ def by_person(known: Known, people: list[str]) -> Iterator[OfPerson]:
         mastery = known.snapshot.scan(OUT_MASTERY.name) if known.snapshot.has(OUT_MASTERY.name) else None
         held = {} if mastery is None else _rows(mastery.select("person_id", "skill_id", "stage", "is_rusty"), part)
         counted = _rows(known.stored.lazy(), part)
-        more = {table.name: _rows(_readable(known, table), part) for table in known.more}
+        readable = {table.name: _readable(known, table) for table in known.more}
+        companions = _rows(readable[COMPANION.name], part) if COMPANION.name in readable else {}
+        more = {name: _columns(frame, part) for name, frame in readable.items() if name != COMPANION.name}
         for person in part:
             yield OfPerson(
                 person,
                 steps.get(person, []),
                 held.get(person, []),
                 counted.get(person, []),
-                {name: rows.get(person, []) for name, rows in more.items()},
+                companions.get(person, []),
+                {name: columns[person] for name, columns in more.items() if person in columns},
             )
 
 
@@ -189,7 +200,21 @@ def _readable(known: Known, table: Table) -> pl.LazyFrame:
 
 
 def _rows(frame: pl.LazyFrame, people: list[str], order: list[str] | None = None) -> dict[str, list[Row]]:
+    found = _of_people(frame, people, order)
+    return {person: list(rows) for person, rows in groupby(found.iter_rows(named=True), itemgetter("person_id"))}
+
+
+def _columns(frame: pl.LazyFrame, people: list[str]) -> dict[str, Columns]:
+    found = _of_people(frame, people)
+    lists = {name: found[name].to_list() for name in found.columns if name != "person_id"}
+    by_person, start = {}, 0
+    for length, person in found.select(pl.col("person_id").rle().struct.unnest()).iter_rows():
+        by_person[person] = {name: values[start : start + length] for name, values in lists.items()}
+        start += length
+    return by_person
+
+
+def _of_people(frame: pl.LazyFrame, people: list[str], order: list[str] | None = None) -> pl.DataFrame:
     mine = frame.filter(pl.col("person_id").is_in(people))
     # else rows that only their place in the file puts in order come in another one now and then
-    found = mine.sort("person_id", *(order or []), maintain_order=True).collect()
-    return {person: list(rows) for person, rows in groupby(found.iter_rows(named=True), itemgetter("person_id"))}
+    return mine.sort("person_id", *(order or []), maintain_order=True).collect()

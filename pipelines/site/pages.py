@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from pipelines.contracts.fields import STAGES
-from pipelines.contracts.published import ALIGNMENT, COMPANION, SUPPORT_GAP
-from pipelines.site.known import NO_CAPABILITY, Known, OfPerson, Row, by_unit, heading, page_name
+from pipelines.contracts.published import ALIGNMENT, SUPPORT_GAP
+from pipelines.site.known import NO_CAPABILITY, Columns, Known, OfPerson, Row, by_unit, heading, page_name
 
 # Below this many people a team's page would speak of single persons.
 SMALLEST_TEAM = 5
@@ -37,6 +38,8 @@ _AGREEMENT = {
 _KINDS = {"new": "take up", "deepen": "go on with", "refresh": "refresh"}
 # More rows of one further table are no page any more.
 _MOST_ROWS = 50
+# Values of a column whose words are kept: most are one of a few thousand names, days and shares.
+_KEPT_VALUES = 50_000
 
 
 @dataclass(frozen=True)
@@ -105,11 +108,7 @@ def person_page(known: Known, person: OfPerson) -> PersonPage:
         why_not=WHY_NOT.get(reason, str(reason)) if reason else None,
         steps=[] if reason else [_step(known, row, person) for row in person.steps],
         capabilities=_capabilities(known, person.held),
-        more=[
-            _more(known, table.name, person)
-            for table in known.more
-            if table.name != COMPANION.name and person.more[table.name]  # companions stand beside their steps
-        ],
+        more=[_more(known, name, columns) for name, columns in person.more.items()],
         stored=person.stored,
     )
 
@@ -120,7 +119,7 @@ def _step(known: Known, row: Row, person: OfPerson) -> Step:
     chance = (
         "" if probability is None else f"a chance of {100 * probability:.0f} in 100 that you reach it in the time ahead"
     )
-    companions = [one for one in person.more.get(COMPANION.name, []) if one.get("skill_id") == row["skill_id"]]
+    companions = [one for one in person.companions if one["skill_id"] == row["skill_id"]]
     return Step(
         rank=row["rank"],
         title=skill,
@@ -156,19 +155,35 @@ def _capabilities(known: Known, held: list[Row]) -> list[Capability]:
     return [Capability(name, skills, reached[name], known.totals[name]) for name, skills in sorted(tiles.items())]
 
 
-def _more(known: Known, name: str, person: OfPerson) -> More:
-    rows = person.more[name]
-    columns = [(one, said) for one, said in known.shown[name] if any(row.get(one) is not None for row in rows)]
-    cells = [_texts(known, one, [row[one] for row in rows[:_MOST_ROWS]]) for one, _ in columns]
+def _more(known: Known, name: str, rows: Columns) -> More:
+    columns = [(one, said) for one, said in known.shown[name] if _any_given(rows.get(one, []))]
+    cells = [_texts(known, one, rows[one][:_MOST_ROWS]) for one, _ in columns]
+    count = len(next(iter(rows.values())))
     title = heading(name.split("__", 1)[1])
-    return More(title, [said for _, said in columns], list(zip(*cells, strict=True)), max(0, len(rows) - _MOST_ROWS))
+    return More(title, [said for _, said in columns], list(zip(*cells, strict=True)), max(0, count - _MOST_ROWS))
+
+
+def _any_given(values: list[Any]) -> bool:
+    """Whether any of the values is there."""
+    return values.count(None) < len(values)
 
 
 def _texts(known: Known, name: str, values: list[Any]) -> list[str]:
     """The values of one column, hence of one type, in words."""
-    there = next((one for one in values if one is not None), None)
-    said = _words(known, name, type(there))
-    return ["–" if one is None else said(one) for one in values]
+    kind = type(next((one for one in values if one is not None), None))
+    said = known.words.get((name, kind))
+    if said is None:
+        said = known.words[name, kind] = _said(_words(known, name, kind), kind)
+    return list(map(said, values))
+
+
+def _said(words: Callable[[Any], str], kind: type) -> Callable[[Any], str]:
+    """The words, and a dash for what is not there; kept, where values repeat and can be looked up."""
+
+    def said(value: Any) -> str:
+        return "–" if value is None else words(value)
+
+    return said if issubclass(kind, list | dict) else lru_cache(_KEPT_VALUES)(said)
 
 
 def _words(known: Known, name: str, kind: type) -> Callable[[Any], str]:
@@ -176,7 +191,8 @@ def _words(known: Known, name: str, kind: type) -> Callable[[Any], str]:
     if issubclass(kind, bool):
         return lambda value: "yes" if value else "no"
     if issubclass(kind, float):
-        return ("{:.0%}" if name.endswith(("_share", "probability")) else "{:,.2f}").format
+        form = ("{:.0%}" if name.endswith(("_share", "probability")) else "{:,.2f}").format
+        return lambda value: form(value + 0.0)  # else -0.0 would be said as the 0.0 it equals, or the other way round
     if issubclass(kind, datetime):
         return lambda value: str(value.date().isoformat())
     if issubclass(kind, date):

@@ -28,8 +28,8 @@ FEWEST_PAGES = 1_000
 _PARTS_EACH = 4
 # Seconds after which a process that has nothing to do, or whose parent is gone, ends.
 _IDLE, _ORPHANED = 10, 0.2
-# Texts of table cells that are kept escaped: most are one of a few thousand names, days and shares.
-_KEPT_TEXTS = 50_000
+# Cells of tables that are kept: most hold one of a few thousand names, days and shares.
+_KEPT_CELLS = 50_000
 
 
 def write_people(known: Known, people: list[str], folder: Path, fewest: int = FEWEST_PAGES) -> None:
@@ -56,7 +56,7 @@ def environment_of(known: Known) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(snapshot=known.snapshot, company=known.company, signs=SIGNS, smallest=SMALLEST_TEAM)
-    environment.filters["cells"] = _cells
+    environment.filters.update(cells=_cells, tiles=_tiles)
     return environment
 
 
@@ -93,10 +93,24 @@ def _end_with(parent: int) -> None:
 
 
 def _cells(texts: Iterable[str]) -> Markup:
-    """The cells of a table's row, escaped; most of what stands on a page, so each text is escaped once."""
-    return Markup("".join([f"<td><bdi>{_escaped(text)}</bdi></td>" for text in texts]))
+    """The cells of a table's row, escaped; most of what stands on a page, so each is put together once."""
+    return Markup("".join(map(_cell, texts)))
 
 
-@lru_cache(maxsize=_KEPT_TEXTS)
-def _escaped(text: str) -> str:
-    return str(escape(text))
+def _tiles(skills: Iterable[tuple[str, str, str]]) -> Markup:
+    """One line each for the sign, the name and the stage of micro-skills, escaped."""
+    return Markup("\n".join(map(_tile, skills)))
+
+
+@lru_cache(maxsize=_KEPT_CELLS)
+def _cell(text: str) -> str:
+    return f"<td><bdi>{escape(text)}</bdi></td>"
+
+
+@lru_cache(maxsize=_KEPT_CELLS)
+def _tile(skill: tuple[str, str, str]) -> str:
+    sign, name, stage = map(escape, skill)
+    return (
+        f'<li><span class="sign" aria-hidden="true">{sign}</span><bdi>{name}</bdi>'
+        f'<span class="stage">{stage}</span></li>'
+    )
