@@ -185,7 +185,8 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         if self._before is None:
             return None
         before, now = self._before.inputs, self._inputs
-        if not {name for name in now if now[name] != before.get(name)} <= {table.name for table in tables}:
+        differing = {name for name in {*now, *before} if now.get(name) != before.get(name)}
+        if not differing <= {table.name for table in tables}:
             return None
         found = {}
         for table in tables:

@@ -64,6 +64,8 @@ def record_change(
     people = people.unique().sort()
     place = root / _FOLDER / table.name / f"{after}.json"
     place.parent.mkdir(parents=True, exist_ok=True)
+    # those of another way to the same content say nothing of this one
+    place.with_suffix(_RECORDS).unlink(missing_ok=True)
     if table.key == RECORD and rows.height <= MOST_RECORDS:
         _keep(place.with_suffix(_RECORDS), rows.select(_spoken_of(table)).unique().write_parquet)
     elif people.len() > most:

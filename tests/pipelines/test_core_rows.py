@@ -135,6 +135,19 @@ def test_too_many_records_are_not_followed(tmp_path: Path, monkeypatch: pytest.M
     assert records_changed(tmp_path, WORKLOG, start, lake.content(WORKLOG)) is None
 
 
+def test_what_is_kept_of_one_way_to_a_content_is_not_told_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake(tmp_path)
+    lake.write(WORKLOG, logs(("1", "ann", "P"), ("2", "ben", "P")))
+    lake.write(WORKLOG, logs(("1", "ann", "Q"), ("2", "ben", "Q")))
+    lake.write(WORKLOG, logs(("1", "ann", "R"), ("2", "ben", "R")))
+    start = lake.content(WORKLOG)
+    monkeypatch.setattr(changes, "MOST_RECORDS", 1)
+    lake.write(WORKLOG, logs(("1", "ann", "Q"), ("2", "ben", "Q")))
+    assert records_changed(tmp_path, WORKLOG, start, lake.content(WORKLOG)) is None
+
+
 def test_where_most_people_changed_their_records_are_known_and_the_people_are_not_counted(tmp_path: Path) -> None:
     lake, people = Lake(tmp_path), [f"p{number}" for number in range(101)]
     lake.write(WORKLOG, logs(*((person, person, None) for person in people)))
