@@ -21,7 +21,7 @@ from assets.snapshot import stamps_of
 from assets.step import step
 from ml.alignment import align_teams
 from ml.capabilities import map_capabilities
-from ml.mastery import follow_mastery, learn_tracing, tell_half_lives
+from ml.mastery import FOLLOWING, follow_mastery, learn_tracing, tell_half_lives
 from ml.precedence import declare_precedence, learn_precedence
 from ml.tracing import read_tracing
 from pipelines.contracts.catalog import EVIDENCE, PERSON, PREREQUISITE
@@ -38,7 +38,7 @@ def capability_assets() -> list[AssetsDefinition]:
 @step(name="learn_tracing", specs=[spec_of(table, deps=[EVIDENCE.name]) for table in (TRACING, HALF_LIFE)])
 def tracing(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """Learn how micro-skills are judged and fade; by day it stays as the night learnt it."""
-    evidence, as_of = night.read(EVIDENCE), night.as_of(context)
+    evidence, as_of = night.own(EVIDENCE, FOLLOWING), night.as_of(context)
     learnt = learn_tracing(evidence, as_of, night.config.policy.stages)
     text = learnt.to_json()
     version = hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -54,7 +54,7 @@ def tracing(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
 )  # fmt: skip
 def mastery(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
     """Estimate stages and levels with what was learnt of fading."""
-    evidence, as_of, policy = night.own(EVIDENCE), night.as_of(context), night.config.policy.stages
+    evidence, as_of, policy = night.own(EVIDENCE, FOLLOWING), night.as_of(context), night.config.policy.stages
     learnt = read_tracing(night.read(TRACING)["card"][0])
     held, reached = follow_mastery(evidence, as_of, policy, learnt)
     yield night.materialize(MASTERY, held)

@@ -23,7 +23,8 @@ _COUNTS = (
     "observation_count", "repetition_count", "feedback_count", "positive_feedback_count", "judge_count",
     "teaching_count", "review_count",
 )  # fmt: skip
-_NEEDED = (
+# The columns of evidence that stages, steps and levels are reckoned from.
+FOLLOWING = (
     *_PAIR, "occurred_at", "mode", "amount", "amount_unit", "feedback_kind", "given_by_id", "table_name",
 )  # fmt: skip
 # Values that are asked for by name, whether they occur or not.
@@ -147,7 +148,7 @@ def _reach(rows: pl.DataFrame, policy: StagePolicy, tracing: Tracing) -> pl.Data
 
 
 def _known(evidence: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    return evidence.select(_NEEDED).filter(pl.col("occurred_at") <= end_of(as_of))
+    return evidence.select(FOLLOWING).filter(pl.col("occurred_at") <= end_of(as_of))
 
 
 def _ordered(evidence: pl.DataFrame, policy: StagePolicy) -> pl.DataFrame:
@@ -155,7 +156,7 @@ def _ordered(evidence: pl.DataFrame, policy: StagePolicy) -> pl.DataFrame:
 
     Its texts are Enums, numbers in the order of their texts: to sort and to move texts costs many times as much.
     """
-    rows = pl.DataFrame([_as_enum(evidence[name]) for name in _NEEDED]).with_columns(trust_order().alias("_order"))
+    rows = pl.DataFrame([_as_enum(evidence[name]) for name in FOLLOWING]).with_columns(trust_order().alias("_order"))
     rows = rows[_order_of(rows)].with_columns(pl.struct(_PAIR).rle_id().alias("_pair"))
     mode, pair, day = pl.col("mode"), pl.col("_pair"), pl.col("occurred_at").dt.date()
     judgement, is_repetition = mode == "feedback", mode == "repetition"
