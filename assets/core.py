@@ -13,6 +13,7 @@ from dagster import AssetExecutionContext, AssetsDefinition
 from assets.io import spec_of
 from assets.resources import Night
 from assets.step import step
+from assets.unseen import names_nobody_new, records_unseen, rows_unseen
 from pipelines.config import Config
 from pipelines.conform import (
     CORE_OF,
@@ -79,7 +80,7 @@ def _accounts(raw: list[str]) -> AssetsDefinition:
     @step(name="match_accounts", specs=specs, dated=False, by_day="as_at_night")
     def accounts(night: Night) -> Iterator[Any]:
         """Every way in which a system calls somebody, joined to one person."""
-        if night.names_nobody_new():
+        if names_nobody_new(night):
             yield from night.keep(ACCOUNT, CONFLICT)
             return
         frames = {shape: night.rows_of(shape) for shape in SHAPES}
@@ -115,7 +116,7 @@ def _core_event(shape: ShapeName, raw: list[str]) -> AssetsDefinition:
     def conform(night: Night) -> Iterator[Any]:
         """Landed rows under one person each, or set aside; of new files alone where nothing else changed."""
         accounts, people = night.read(ACCOUNT), night.read(PERSON)
-        fresh = night.fresh(shape)
+        fresh = rows_unseen(night, shape)
         rows = night.rows_of(shape) if fresh is None else fresh.rows
         function = _CONFORM.get(shape)
         found = function(rows, accounts, people) if function else conform_event(shape, rows, accounts, people)
@@ -157,7 +158,7 @@ def _evidence() -> list[AssetsDefinition]:
     )  # fmt: skip
     def evidence(night: Night) -> Iterator[Any]:
         """What shows that somebody practised or was judged; of new records alone where nothing else changed."""
-        known, changed = taxonomy_of(night), night.changed_records(events)
+        known, changed = taxonomy_of(night), records_unseen(night, events)
         if changed is not None:
             core, records = rows_that_changed(night.lake, changed)
             matched = match_skills(core.skill_texts().select("skill_text"), known)

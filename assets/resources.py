@@ -28,15 +28,16 @@ from pydantic import PrivateAttr
 from assets.fetching import fetch_exports
 from assets.io import table_of, written_metadata
 from assets.storage import hold, sweep
-from pipelines.changes import forget_changes, records_changed
+from pipelines.changes import forget_changes
 from pipelines.config import Config, Source, read_config
-from pipelines.contracts.catalog import ACCOUNT, DELIVERY, EVIDENCE, WORKLOG
+from pipelines.contracts.catalog import DELIVERY, EVIDENCE, WORKLOG
+from pipelines.contracts.published import PUBLISHED
 from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
 from pipelines.contracts.table import Table
-from pipelines.fresh import Fresh, Landed, fresh_rows
+from pipelines.fresh import Landed
 from pipelines.identity import WHO, read_accounts
 from pipelines.lake import Lake, content_sha256
-from pipelines.landing import Landing, current_deliveries, read_ledger, scan_current, scan_delivered, source_tables
+from pipelines.landing import Landing, current_deliveries, read_ledger, scan_current, source_tables
 from pipelines.settings import Settings
 from pipelines.stamps import Stamp, code_fingerprint, read_stamp, write_stamp
 
@@ -127,7 +128,8 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         """Write the frame through its contract, and say what was written. Raises ContractBroken.
 
         Where the step is about some people, their rows alone are replaced; a table without people then stays as it is.
-        With `replacing`, the rows that share its values are. `beside` names further people whom changed rows touch.
+        With `replacing`, the rows that share its values are, whoever's they are. `beside` names further people whom
+        changed rows touch.
         """
         if self._people is not None and replacing is None:
             about = pl.DataFrame({"person_id": sorted(self._people)}, schema={"person_id": pl.String})
@@ -163,70 +165,27 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
             for row in current_deliveries(self.lake, source).select(columns).iter_rows()
         ]
 
-    def fresh(self, shape: ShapeName) -> Fresh | None:
-        """The rows of a shape that a step has not seen yet, with all that bears on the same records; None for all."""
-        if self._before is None:
-            return None
-        raw = {raw_table(system, SHAPES[shape]).name: (system, sources) for system, sources in
-               self.sources_of(shape).items()}  # fmt: skip
-        differing = {name for name in self._inputs if self._inputs[name] != self._before.inputs.get(name)}
-        if not differing <= set(raw):
-            return None
-        kinds = {source.name: source.accounts for source in self.config.sources}
-        earlier = {name: [Landed(*one) for one in json.loads(self._before.inputs[name] or "[]")] for name in raw}
-        found = fresh_rows(self.lake, shape, raw, earlier, {name: self.deliveries_of(name) for name in raw})
-        return None if found is None else Fresh(read_accounts(found.rows, kinds), found.records, found.places)
+    @property
+    def before(self) -> Stamp | None:
+        """What the step's tables were made of last; None where everything is to be made."""
+        return self._before
 
-    def changed_records(self, tables: Sequence[Table]) -> dict[Table, pl.DataFrame] | None:
-        """Of each table, the records that differ since the step's last run (see `records_changed`).
+    def inputs_that_differ(self) -> set[str]:
+        """The inputs of the step that are not what its tables were made of last."""
+        before = {} if self._before is None else self._before.inputs
+        return {name for name in {*self._inputs, *before} if self._inputs.get(name) != before.get(name)}
 
-        None where that is not known, or where anything else that the step is made of differs too.
-        """
-        if self._before is None:
-            return None
-        before, now = self._before.inputs, self._inputs
-        differing = {name for name in {*now, *before} if now.get(name) != before.get(name)}
-        if not differing <= {table.name for table in tables}:
-            return None
-        found = {}
-        for table in tables:
-            records = records_changed(self.lake.root, table, before.get(table.name), now[table.name])
-            if records is None:
-                return None
-            found[table] = records
-        return found
-
-    def names_nobody_new(self) -> bool:
-        """Whether a step's new files only name people, in the ways the accounts already know them."""
-        if self._before is None:
-            return False
-        differing = {name for name in self._inputs if self._inputs[name] != self._before.inputs.get(name)}
-        for name in sorted(differing):
-            if not name.startswith("raw_") or name.endswith(("entity_person", "assn_account")):
-                return False
-            earlier = {Landed(*one) for one in json.loads(self._before.inputs.get(name) or "[]")}
-            now = set(self.deliveries_of(name))
-            if earlier - now or not self._knows(name, sorted(now - earlier)):
-                return False
-        return True
-
-    def _knows(self, raw_name: str, landed: list[Landed]) -> bool:
-        table = table_of(raw_name)
-        asked = pl.DataFrame(landed, schema=list(Landed._fields), orient="row")
-        kinds = {source.name: source.accounts for source in self.config.sources}
-        system = raw_name.removeprefix("raw_").split("__")[0]
-        rows = read_accounts(scan_delivered(self.lake, table, asked), kinds).with_columns(system_name=pl.lit(system))
-        known = self.lake.scan(ACCOUNT).select("system_name", *WHO)
-        new = (
-            rows.select("system_name", *WHO)
-            .unique()
-            .join(known, on=("system_name", *WHO), how="anti", nulls_equal=True)
-        )
-        return new.head(1).collect().is_empty()
+    def input(self, name: str) -> str | None:
+        """The fingerprint of an input of the step as it is now."""
+        return self._inputs.get(name)
 
     def workers_on(self, assignments: pl.DataFrame) -> pl.Series:
-        """person_id of those who logged work on any of these assignments: its text may name what they did."""
-        codes = assignments["assignment_code"].drop_nulls().unique().implode()
+        """person_id of those who logged work on any of these assignments: its text may name what they did.
+
+        Work names an assignment by its code, or by the number of its record (see `pipelines.evidence`).
+        """
+        named = pl.concat([assignments["assignment_code"], assignments["record_code"]])
+        codes = named.drop_nulls().unique().implode()
         logged = self.lake.scan(WORKLOG).filter(pl.col("assignment_code").is_in(codes))
         return logged.select("person_id").unique().collect()["person_id"]
 
@@ -246,13 +205,17 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         """Remember what a complete night knew; the last act of its publication."""
         if not self.is_by_day(context):
             known = {"known": self._known(), "as_of": self.as_of(context).isoformat()}
-            write_stamp(self.lake.root, Stamp(_LAST_NIGHT, known, {}))
+            write_stamp(self.lake.root, Stamp(_LAST_NIGHT, known, self._published()))
             forget_changes(self.lake.root)
 
     def nothing_new(self) -> bool:
-        """Whether all that is known now was known to the last complete night."""
+        """Whether all that is known now was known to the last complete night, and what it made lies there still: a run
+        that broke off since, of another day or of some assets, may have left tables of its own or parts of some."""
         last = read_stamp(self.lake.root, _LAST_NIGHT)
-        return last is not None and last.inputs.get("known") == self._known()
+        return last is not None and last.inputs.get("known") == self._known() and last.outputs == self._published()
+
+    def _published(self) -> dict[str, str | None]:
+        return {table.name: self.lake.content(table) for table in PUBLISHED}
 
     def is_seen_lately(self, as_of: date | None, night_of: date | None) -> bool:
         """Whether the day that a run would see is still the last complete night's."""

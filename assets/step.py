@@ -5,7 +5,8 @@ Does not belong here: what a step computes; the stamp (`pipelines.stamps`), whos
 
 What a step is made of is what its assets depend on, the day, footsteps.yaml and the code. A complete night makes anew
 whatever differs. A run by day follows new files to the people they touch: steps that name their `own` inputs (of which
-only a person's own rows matter to that person's rows) are made for those people; every other step waits for the night.
+only a person's own rows matter to that person's rows) are made for those people, or for the records that changed where
+they can tell (`assets.unseen`); every other step waits for the night.
 """
 
 import hashlib

@@ -45,33 +45,40 @@ class Reach:
 
 def record_change(
     root: Path, table: Table, before: str | None, after: str | None, old: pl.DataFrame, new: pl.DataFrame,
-    beside: Callable[[pl.DataFrame], pl.Series] | None = None,
+    count_people: Callable[[], int], beside: Callable[[pl.DataFrame], pl.Series] | None = None,
 ) -> None:  # fmt: skip
     """Keep whose rows differ between `old` and `new`, the rows of the table that were and will be rewritten.
 
-    `beside` tells from the rows that differ who else is touched. Written before the table is, so that a change is never
-    unrecorded. Tables without a person are not followed. Of tables whose key is a record, the records are kept as well.
+    `count_people` tells how many the whole table speaks of, where more than a few differ; `beside` from the rows that
+    differ who else is touched. Written before the table is, so that a change is never unrecorded. Tables without a
+    person are not followed. Of tables whose key is a record, the records are kept as well.
     """
     if "person_id" not in table.column_names or before is None or after is None or before == after:
         return
-    most = max(FEW, MOST_SHARE * max(old["person_id"].n_unique(), new["person_id"].n_unique()))
-    if beside is None and table.key != RECORD and _most_differ(old, new, most):
+    place = root / _FOLDER / table.name / f"{after}.json"
+    # what was kept of another way to the same content says nothing of this one
+    for kept in (place, place.with_suffix(_RECORDS)):
+        kept.unlink(missing_ok=True)
+    is_record = table.key == RECORD
+    if beside is None and not is_record and _are_most(_plainly_differing(old, new), count_people):
         return
     rows = differing_rows(old, new)
     people = rows["person_id"].drop_nulls()
     if beside is not None and rows.height:
         people = pl.concat([people, beside(rows)])
     people = people.unique().sort()
-    place = root / _FOLDER / table.name / f"{after}.json"
+    are_most = _are_most(people.len(), count_people)
     place.parent.mkdir(parents=True, exist_ok=True)
-    # those of another way to the same content say nothing of this one
-    place.with_suffix(_RECORDS).unlink(missing_ok=True)
-    if table.key == RECORD and rows.height <= MOST_RECORDS:
+    if is_record and rows.height <= MOST_RECORDS:
         _keep(place.with_suffix(_RECORDS), rows.select(_spoken_of(table)).unique().write_parquet)
-    elif people.len() > most:
+    elif are_most:
         return
-    said = json.dumps({"before": before, "people": people.to_list() if people.len() <= most else None})
+    said = json.dumps({"before": before, "people": None if are_most else people.to_list()})
     _keep(place, lambda unfinished: unfinished.write_text(said))
+
+
+def _are_most(count: int, count_people: Callable[[], int]) -> bool:
+    return count > FEW and count > MOST_SHARE * count_people()
 
 
 def people_changed(root: Path, table: Table, before: str | None, after: str | None) -> Reach | None:
@@ -119,6 +126,8 @@ def _spoken_of(table: Table) -> list[str]:
 def _keep(place: Path, write: Callable[[Path], object]) -> None:
     unfinished = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
     write(unfinished)
+    with unfinished.open("rb") as stream:  # it is on disk before the table that it speaks of
+        os.fsync(stream.fileno())
     unfinished.replace(place)
 
 
@@ -132,12 +141,12 @@ def differing_rows(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(apart)
 
 
-def _most_differ(old: pl.DataFrame, new: pl.DataFrame, most: float) -> bool:
-    """Whether the plain columns alone tell that more people's rows differ: nested ones cost far more to compare."""
+def _plainly_differing(old: pl.DataFrame, new: pl.DataFrame) -> int:
+    """How many people's rows differ at least, by the plain columns alone: nested ones cost far more to compare."""
     plain = [name for name, dtype in old.schema.items() if not dtype.is_nested() and name not in PROVENANCE]
     frames = [frame.select("person_id", row=frame.select(plain).hash_rows(seed=7)) for frame in (old, new)]
     apart = [one.join(other, on="row", how="anti") for one, other in (frames, frames[::-1])]
-    return pl.concat(apart)["person_id"].n_unique() > most
+    return pl.concat(apart)["person_id"].n_unique()
 
 
 def forget_changes(root: Path) -> None:

@@ -86,7 +86,7 @@ class Lake:
         if (changed or gone) and present and table.layer != "out":
             old = self._read_parts(table, (changed & set(present)) | gone).collect()
             now = pl.concat([parts[name] for name in sorted(changed)] or [pl.DataFrame(schema=table.schema)])
-            record_change(self.root, table, _content_of(present), _content_of(wanted), old, now, beside)
+            self._record(table, present, wanted, old, now, beside)
         return self._put(table, parts, present, wanted)
 
     def merge(self, table: Table, rows: pl.DataFrame, replacing: pl.DataFrame, beside: Beside | None = None) -> Written:
@@ -99,7 +99,8 @@ class Lake:
             stays = self.scan(table).join(replacing.lazy(), on=keys, how="anti").collect()
             return self.write(table, pl.concat([stays, rows.select(stays.columns)]), beside)
         names = stretches_of(present, replacing["person_id"]) if table.by_people else present
-        old = obey(table, self._read_parts(table, names).join(replacing.lazy(), on=keys, how="semi").collect())
+        old = self._read_parts(table, names).join(replacing.lazy(), on=keys, how="semi").collect()
+        old = _in_order(table, old, _rises(old, table))
         new = obey(table, rows)
         touched = touched_parts(table, present, old, new)
         if not touched:
@@ -113,8 +114,19 @@ class Lake:
         if others:
             parts = {name: part for name, part in parts.items() if part.height}
         wanted = {**others, **_hashes_of(parts)}
-        record_change(self.root, table, _content_of(present), _content_of(wanted), old, rows, beside)
+        self._record(table, present, wanted, old, rows, beside)
         return self._put(table, parts, present, wanted)
+
+    def _record(
+        self, table: Table, present: Mapping[str, str | None], wanted: Mapping[str, str | None], old: pl.DataFrame,
+        new: pl.DataFrame, beside: Beside | None,
+    ) -> None:  # fmt: skip
+        def count_people() -> int:
+            return int(self.scan(table).select(pl.col("person_id").n_unique()).collect().item())
+
+        record_change(
+            self.root, table, _content_of(present), _content_of(wanted), old, new, count_people, beside
+        )  # fmt: skip
 
     def _put(
         self, table: Table, parts: Mapping[str, pl.DataFrame], present: Mapping[str, str | None],
@@ -194,8 +206,12 @@ def obey(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
         broken = [f"{name} in {count} rows" for name, count in counts.items() if count]
         if broken:
             raise ContractBroken(f"{table.name}: {'; '.join(broken)} of {frame.height}")
+    return _in_order(table, frame, ordered)
+
+
+def _in_order(table: Table, frame: pl.DataFrame, rises: bool) -> pl.DataFrame:
     order = order_of(table)
-    if ordered or not order or (not table.key and frame.select(order).to_series().is_sorted()):
+    if rises or not order or (not table.key and frame.select(order).to_series().is_sorted()):
         return frame
     return frame.sort(order, maintain_order=True)
 

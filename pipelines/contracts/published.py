@@ -83,6 +83,7 @@ _NOT_ONESELF = RowRule(
     "is_another", ("person_id", "companion_id"), pl.col("person_id") != pl.col("companion_id"), "nobody sees themselves"
 )
 
+# In one file, replaced in one act: by day it is made from what it held itself.
 COMPANION = declare(
     "out__companion",
     "One row per person, recommended step and relation in which somebody can be named or people be counted.",
@@ -93,7 +94,6 @@ COMPANION = declare(
     references=(A_PERSON, A_SKILL, Reference("companion_id", "core_hr__entity_person", "person_id")),
     row_rules=(_NAMED_OR_COUNTED, _NOT_ONESELF),
     retention_days=90,
-    by_people=True,
     readers=("HR portal", "learning platform"),
 )  # fmt: skip
 

@@ -163,7 +163,8 @@ class Table:
         rule_names = [rule.name for rule in self.rules]
         if doubled := {name for name in rule_names if rule_names.count(name) > 1}:
             raise ValueError(f"{self.name}: several rules have the same name: {sorted(doubled)}")
-        if self.by_people and (self.monthly or "person_id" not in (*self.key[:1], *self.required)):
+        first = self.key[:1] or tuple(name for name in self.required if name == "person_id")
+        if self.by_people and (self.monthly or first != ("person_id",)):
             raise ValueError(f"{self.name}: only rows that each name a person, first in any key, lie by people")
         if unknown_rules := set(self.warnings) - set(rule_names):
             raise ValueError(f"{self.name}: warnings name rules it does not have: {sorted(unknown_rules)}")

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import threading
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -94,10 +95,12 @@ def push_lake(lake: Path, options: ObjectStoreOptions) -> int:
     sent = sum(
         _push(store, files[name], place / name, always=True) for name in files if noted.get(name) != wanted[name]
     )
+    # before it is noted that they are gone: else a push that breaks off here would leave them for good
+    for name in sorted(set(noted) - set(wanted)):
+        with suppress(FileNotFoundError):
+            store.delete_file(str(place / name))
     with store.open_output_stream(str(place / _SENT), metadata={"Content-Type": "application/json"}) as stream:
         stream.write(json.dumps(wanted).encode())
-    for name in set(noted) - set(wanted):
-        store.delete_file(str(place / name))
     return sent
 
 
@@ -108,15 +111,16 @@ def fetch_lake(lake: Path, options: ObjectStoreOptions) -> int:
     """
     store, root = open_store(options)
     place = PurePosixPath(root) / "lake"
-    found = [info for info in _files(store, place) if not info.path.endswith(_SENT)]
-    for info in found:
-        _fetch(store, PurePosixPath(info.path), lake / PurePosixPath(info.path).relative_to(place))
-    names = {PurePosixPath(info.path).relative_to(place) for info in found}
+    there = {PurePosixPath(info.path).relative_to(place) for info in _files(store, place)}
+    noted = json.loads(_read(store, place / _SENT)) if PurePosixPath(_SENT) in there else {}
+    names = there & {PurePosixPath(name) for name in noted}
+    for name in sorted(names):
+        _fetch(store, place / name, lake / name)
     for table in {name.parts[0] for name in names}:
         for path in (lake / table).glob("*.parquet"):
             if PurePosixPath(table, path.name) not in names:
                 path.unlink()
-    return len(found)
+    return len(names)
 
 
 def _files(store: Any, place: PurePosixPath) -> list[Any]:

@@ -13,7 +13,7 @@ from assets.commands.night import execute, load_config
 from assets.commands.saying import settings_of
 from pipelines.contracts.catalog import EVIDENCE
 from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD
-from pipelines.contracts.published import NEXT_SKILL
+from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
 from pipelines.lake import Lake
 from pipelines.publish.snapshot import current_snapshot
 
@@ -65,3 +65,13 @@ def test_a_night_with_nothing_new_only_renews_what_is_published(root: Path) -> N
     assert current_snapshot(root / "published").tables == before.tables
     later = run(root, END + timedelta(days=1))
     assert later["as_of"].unique().to_list() == [END + timedelta(days=1)]
+
+
+def test_a_table_that_a_broken_run_left_is_made_again_and_not_renewed(root: Path) -> None:
+    run(root, END)
+    lake = Lake(root / "lake")
+    whole = lake.content(OUT_MASTERY)
+    part = lake.files(OUT_MASTERY)[0]
+    pl.read_parquet(part).head(1).write_parquet(part)
+    run(root, END)
+    assert lake.content(OUT_MASTERY) == whole

@@ -110,7 +110,14 @@ def test_nobody_whose_id_is_longer_than_a_file_may_be_called_begins_a_stretch(tm
     assert [path.stem for path in lake.files(HELD)] == [cuts.FIRST]
 
 
-@pytest.mark.parametrize("said", [{"key": ("skill_id", "person_id")}, {"key": ("skill_id",)}, {"monthly": "seen_at"}])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"key": ("skill_id", "person_id")},
+        {"key": ("skill_id", "person_id"), "required": ("person_id",)},
+        {"monthly": "seen_at"},
+    ],
+)
 def test_a_table_whose_rows_are_not_in_the_order_of_people_is_not_declared_so(said: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="lie by people"):
         replace(HELD, **said)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -12,6 +13,7 @@ from publishing import DAY, UNTIL, mastered, next_skills, publish
 
 from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
 from pipelines.lake import Lake
+from pipelines.publish import object_store
 from pipelines.publish.delta import publish_delta
 from pipelines.publish.duckdb_views import publish_duckdb
 from pipelines.publish.object_store import (
@@ -149,6 +151,39 @@ def test_a_bucket_holds_landing_lake_and_publication(tmp_path: Path, s3_endpoint
     file.with_name("from-00.parquet").write_bytes(file.read_bytes())
     fetch_lake(restored.root, options)
     assert restored.files(OUT_MASTERY) == [file]
+
+
+class KeepsEverything:
+    """A bucket that lets nobody delete."""
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    def delete_file(self, path: str) -> None:
+        raise OSError(f"{path}: not allowed")
+
+
+def test_an_older_part_of_a_table_that_a_broken_push_left_goes_with_the_next_one(
+    tmp_path: Path, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ObjectStoreOptions(url="s3://people-data/broken-push", endpoint=s3_endpoint)
+    lake = Lake(tmp_path / "lake")
+    lake.write(OUT_MASTERY, mastered("s1"))
+    (file,) = lake.files(OUT_MASTERY)
+    older = file.with_name("data.parquet")
+    older.write_bytes(file.read_bytes())
+    assert push_lake(lake.root, options) > 0
+    older.unlink()
+    store, root = open_store(options)
+    with monkeypatch.context() as patched:
+        patched.setattr(object_store, "open_store", lambda _: (KeepsEverything(store), root))
+        with pytest.raises(OSError, match="not allowed"):
+            push_lake(lake.root, options)
+    push_lake(lake.root, options)
+    assert fetch_lake(tmp_path / "restored", options) == 1
 
 
 def test_one_way_that_fails_stops_no_other_and_tells_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

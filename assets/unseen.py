@@ -1,0 +1,83 @@
+"""What a step has not seen yet: the rows, the records and the people that are new since it was made last.
+
+Belongs here: what a step may leave as it is, where it can tell from its inputs.
+Does not belong here: whether it is made at all (`assets.step`), how a change is recorded (`pipelines.changes`).
+"""
+
+import json
+from collections.abc import Sequence
+
+import polars as pl
+
+from assets.io import table_of
+from assets.resources import Night
+from pipelines.changes import records_changed
+from pipelines.contracts.catalog import ACCOUNT
+from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
+from pipelines.contracts.table import Table
+from pipelines.fresh import Fresh, Landed, fresh_rows
+from pipelines.identity import WHO, AccountKind, read_accounts
+from pipelines.landing import scan_delivered
+
+
+def rows_unseen(night: Night, shape: ShapeName) -> Fresh | None:
+    """The rows of a shape that a step has not seen yet, with all that bears on the same records; None for all."""
+    if night.before is None:
+        return None
+    raw = {raw_table(system, SHAPES[shape]).name: (system, sources) for system, sources in
+           night.sources_of(shape).items()}  # fmt: skip
+    if not night.inputs_that_differ() <= set(raw):
+        return None
+    earlier = {name: _landed(night.before.inputs.get(name)) for name in raw}
+    found = fresh_rows(night.lake, shape, raw, earlier, {name: night.deliveries_of(name) for name in raw})
+    kinds = _kinds(night)
+    return None if found is None else Fresh(read_accounts(found.rows, kinds), found.records, found.places)
+
+
+def records_unseen(night: Night, tables: Sequence[Table]) -> dict[Table, pl.DataFrame] | None:
+    """Of each table, the records that differ since the step's last run (see `records_changed`).
+
+    None where that is not known, or where anything else that the step is made of differs too.
+    """
+    if night.before is None or not night.inputs_that_differ() <= {table.name for table in tables}:
+        return None
+    found = {}
+    for table in tables:
+        before, now = night.before.inputs.get(table.name), night.input(table.name)
+        records = records_changed(night.lake.root, table, before, now)
+        if records is None:
+            return None
+        found[table] = records
+    return found
+
+
+def names_nobody_new(night: Night) -> bool:
+    """Whether a step's new files only name people, in the ways the accounts already know them."""
+    if night.before is None:
+        return False
+    for name in sorted(night.inputs_that_differ()):
+        if not name.startswith("raw_") or name.endswith(("entity_person", "assn_account")):
+            return False
+        earlier, now = set(_landed(night.before.inputs.get(name))), set(night.deliveries_of(name))
+        if earlier - now or not _knows(night, name, sorted(now - earlier)):
+            return False
+    return True
+
+
+def _landed(said: str | None) -> list[Landed]:
+    return [Landed(*one) for one in json.loads(said or "[]")]
+
+
+def _kinds(night: Night) -> dict[str, AccountKind]:
+    return {source.name: source.accounts for source in night.config.sources}
+
+
+def _knows(night: Night, raw_name: str, landed: list[Landed]) -> bool:
+    table = table_of(raw_name)
+    asked = pl.DataFrame(landed, schema=list(Landed._fields), orient="row")
+    system = raw_name.removeprefix("raw_").split("__")[0]
+    rows = read_accounts(scan_delivered(night.lake, table, asked), _kinds(night))
+    named = rows.with_columns(system_name=pl.lit(system)).select("system_name", *WHO).unique()
+    known = night.lake.scan(ACCOUNT).select("system_name", *WHO)
+    new = named.join(known, on=("system_name", *WHO), how="anti", nulls_equal=True)
+    return new.head(1).collect().is_empty()
