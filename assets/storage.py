@@ -8,6 +8,7 @@ removes it, some two thousand times a night; while another connection is open, t
 """
 
 import fcntl
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -48,8 +49,11 @@ def hold(path: Path) -> IO[str]:
 def sweep(root: Path) -> None:
     """Remove what runs that were killed left half written. Only for who holds the tables."""
     for folder in ("lake", "published"):
-        for path in (root / folder).rglob(".*.unfinished"):
-            path.unlink(missing_ok=True)
+        for path in list((root / folder).rglob(".*.unfinished")):
+            if path.is_dir():  # pages; processes of the killed run may write into theirs for a moment yet
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 @contextmanager

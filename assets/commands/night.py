@@ -253,11 +253,16 @@ def _why(result: "ExecuteInProcessResult") -> str:
             if not check.passed and check.blocking and check.severity.value == "ERROR":
                 return f"{check.asset_key.to_user_string()} breaks {check.check_name}: {check.description}."
         if event.is_step_failure:
-            error = event.step_failure_data.error
-            cause = error.cause if error and error.cause else error
-            said = cause.message.strip().splitlines()[0] if cause else "it gave no reason"
-            return f"the step {event.step_key} failed: {said}."
+            return f"the step {event.step_key} failed: {_said(event.step_failure_data.error)}."
+    for event in result.all_events:
+        if event.is_job_failure:  # before any step: the tables could not be taken hold of, say
+            return f"the night broke off: {_said(event.job_failure_data.error)}."
     return "the night did not finish."
+
+
+def _said(error: Any) -> str:
+    cause = error.cause if error and error.cause else error
+    return str(cause.message.strip().splitlines()[0]) if cause else "it gave no reason"
 
 
 class _Watch(logging.Handler):

@@ -5,7 +5,7 @@ from pathlib import Path
 from dagster import DagsterInstance
 from sqlalchemy import text
 
-from assets.storage import kept_open
+from assets.storage import kept_open, sweep
 
 NORMAL, FULL = 1, 2
 
@@ -24,3 +24,15 @@ def test_events_of_a_run_wait_for_the_log_and_not_for_the_disk(tmp_path: Path) -
             assert instance.event_log_storage.supports_asset_checks
         assert synchronous(instance) == FULL
         assert "has_table" not in vars(instance.event_log_storage)
+
+
+def test_what_a_killed_run_left_half_written_is_removed_be_it_a_file_or_a_folder_of_pages(tmp_path: Path) -> None:
+    place, pages = tmp_path / "lake" / "out__mastery", tmp_path / "published" / "site"
+    half, whole = place / ".data.parquet.7.1.unfinished", place / "data.parquet"
+    left, kept = pages / ".20260701-0a.7.unfinished" / "people" / "1.html", pages / "20260630-0b" / "people" / "1.html"
+    for file in (half, whole, left, kept):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("x")
+    sweep(tmp_path)
+    assert sorted(file for file in tmp_path.rglob("*") if file.is_file()) == sorted([whole, kept])
+    assert list(pages.iterdir()) == [pages / "20260630-0b"]
