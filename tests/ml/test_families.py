@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -53,6 +53,9 @@ def tables(limit: int = 1000) -> FlowTables:
         schema=["person_id", "skill_id", "stated_at", "wish_weight"], orient="row",
     )  # fmt: skip
     until = day(limit)
+    # the role that HR tells is today's: whose first dated one lies behind the limit, had one that nobody knows
+    later = periods.filter(pl.col("started_date") >= until)["person_id"].implode()
+    people = people.with_columns(role_name=pl.when(~pl.col("person_id").is_in(later)).then("role_name"))
     return FlowTables(
         people, periods.filter(pl.col("started_date") < until), profiles,
         work.filter(pl.col("started_date") < until).with_columns(
@@ -104,6 +107,7 @@ def test_each_feature_is_what_a_person_would_count(
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 80), st.sampled_from(["a", "b"]), st.sampled_from(["fry", "boil", "bake", "serve", "new"]))
+@example(at=0, person="b", skill="fry")
 def test_what_comes_later_is_never_felt(at: int, person: str, skill: str) -> None:
     pairs = pl.DataFrame({"person_id": [person], "skill_id": [skill], "at": [day(at)]})
     assert flow_features(tables())(pairs).equals(flow_features(tables(limit=at))(pairs))
