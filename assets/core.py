@@ -5,6 +5,7 @@ Does not belong here: how (`pipelines.identity`, `pipelines.conform`, `pipelines
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -42,7 +43,7 @@ from pipelines.contracts.catalog import (
 )
 from pipelines.contracts.shapes import SHAPES, ShapeName, quarantine_table
 from pipelines.contracts.table import Table
-from pipelines.core_rows import CoreRows, rows_that_changed
+from pipelines.core_rows import CoreRows, rows_that_changed, scan_work_on
 from pipelines.evidence import collect_evidence, count_unknown
 from pipelines.identity import WHO, find_conflicts, identify_people, match_accounts, mentioned_people, observe_people
 from pipelines.landing import source_tables
@@ -120,7 +121,7 @@ def _core_event(shape: ShapeName, raw: list[str]) -> AssetsDefinition:
         rows = night.rows_of(shape) if fresh is None else fresh.rows
         function = _CONFORM.get(shape)
         found = function(rows, accounts, people) if function else conform_event(shape, rows, accounts, people)
-        beside = night.workers_on if table is ASSIGNMENT else _givers if shape == "feedback" else None
+        beside = partial(_workers, night) if table is ASSIGNMENT else _givers if shape == "feedback" else None
         records, places = (None, None) if fresh is None else (fresh.records, fresh.places)
         yield night.materialize(table, found.good, replacing=records, beside=beside)
         yield night.materialize(aside, found.bad, replacing=places)
@@ -159,15 +160,14 @@ def _evidence() -> list[AssetsDefinition]:
     def evidence(night: Night) -> Iterator[Any]:
         """What shows that somebody practised or was judged; of new records alone where nothing else changed."""
         known, changed = taxonomy_of(night), records_unseen(night, events)
-        if changed is not None:
-            core, records = rows_that_changed(night.lake, changed)
-            matched = match_skills(core.skill_texts().select("skill_text"), known)
-            yield night.materialize(EVIDENCE, collect_evidence(core, matched, records=records), replacing=records)
-            return
-        core = _core_rows(night, night.own)
+        whole = changed is None
+        core, records = (
+            (_core_rows(night, night.own), None) if changed is None else rows_that_changed(night.lake, changed)
+        )
         matched = match_skills(core.skill_texts().select("skill_text"), known)
-        done = done_evidence(name_replies(night.own(REPLY), known))
-        yield night.materialize(EVIDENCE, collect_evidence(core, matched, done, night.people))
+        done = done_evidence(name_replies(night.own(REPLY), known)) if whole else None
+        found = collect_evidence(core, matched, done, night.people if whole else None, records)
+        yield night.materialize(EVIDENCE, found, replacing=records)
 
     @step(name="count_unknown", specs=[spec_of(UNKNOWN_MENTION, deps=upstream)], dated=False)
     def unknown(night: Night) -> Iterator[Any]:
@@ -186,6 +186,11 @@ def described(table: Table) -> dict[str, Any]:
         "key": spec.key, "description": spec.description, "metadata": spec.metadata, "group_name": spec.group_name,
         "owners": spec.owners, "kinds": spec.kinds, "tags": {"layer": table.layer},
     }  # fmt: skip
+
+
+def _workers(night: Night, assignments: pl.DataFrame) -> pl.Series:
+    """person_id of those who logged work on any of these assignments: its text may name what they did."""
+    return scan_work_on(night.lake, assignments).select("person_id").unique().collect()["person_id"]
 
 
 def _givers(feedback: pl.DataFrame) -> pl.Series:

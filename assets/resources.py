@@ -30,12 +30,12 @@ from assets.io import table_of, written_metadata
 from assets.storage import hold, sweep
 from pipelines.changes import forget_changes
 from pipelines.config import Config, Source, read_config
-from pipelines.contracts.catalog import DELIVERY, EVIDENCE, WORKLOG
+from pipelines.contracts.catalog import DELIVERY, EVIDENCE
 from pipelines.contracts.published import PUBLISHED
 from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
 from pipelines.contracts.table import Table
 from pipelines.fresh import Landed
-from pipelines.identity import WHO, read_accounts
+from pipelines.identity import WHO, AccountKind, read_accounts
 from pipelines.lake import Lake, content_sha256
 from pipelines.landing import Landing, current_deliveries, read_ledger, scan_current, source_tables
 from pipelines.settings import Settings
@@ -71,7 +71,11 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         """Wait until no other run writes these tables; a run that is killed lets go by itself."""
         del context
         self._held = hold(self.settings.root / ".writing")
-        sweep(self.settings.root)
+        try:
+            sweep(self.settings.root)
+        except OSError:  # nothing is torn down that was not set up
+            self._held.close()
+            raise
 
     def teardown_after_execution(self, context: InitResourceContext) -> None:
         """Let the next run in."""
@@ -178,16 +182,6 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
     def input(self, name: str) -> str | None:
         """The fingerprint of an input of the step as it is now."""
         return self._inputs.get(name)
-
-    def workers_on(self, assignments: pl.DataFrame) -> pl.Series:
-        """person_id of those who logged work on any of these assignments: its text may name what they did.
-
-        Work names an assignment by its code, or by the number of its record (see `pipelines.evidence`).
-        """
-        named = pl.concat([assignments["assignment_code"], assignments["record_code"]])
-        codes = named.drop_nulls().unique().implode()
-        logged = self.lake.scan(WORKLOG).filter(pl.col("assignment_code").is_in(codes))
-        return logged.select("person_id").unique().collect()["person_id"]
 
     def keep(self, *tables: Table) -> "Iterator[MaterializeResult[None]]":
         """Say of tables that they stay as they are."""
@@ -320,12 +314,16 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
                 found.setdefault(source.system, []).append(source)
         return found
 
+    @property
+    def account_kinds(self) -> dict[str, AccountKind]:
+        """By source, what its accounts are."""
+        return {source.name: source.accounts for source in self.config.sources}
+
     def rows_of(self, shape: ShapeName) -> pl.LazyFrame:
         """The rows of a shape that count now, of all systems, with system_name."""
-        kinds = {source.name: source.accounts for source in self.config.sources}
         frames = [
             read_accounts(
-                scan_current(self.lake, raw_table(system, SHAPES[shape]), shape, sources), kinds
+                scan_current(self.lake, raw_table(system, SHAPES[shape]), shape, sources), self.account_kinds
             ).with_columns(pl.lit(system).alias("system_name"))
             for system, sources in sorted(self.sources_of(shape).items())
         ]

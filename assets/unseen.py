@@ -16,7 +16,7 @@ from pipelines.contracts.catalog import ACCOUNT
 from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
 from pipelines.contracts.table import Table
 from pipelines.fresh import Fresh, Landed, fresh_rows
-from pipelines.identity import WHO, AccountKind, read_accounts
+from pipelines.identity import WHO, read_accounts
 from pipelines.landing import scan_delivered
 
 
@@ -30,8 +30,9 @@ def rows_unseen(night: Night, shape: ShapeName) -> Fresh | None:
         return None
     earlier = {name: _landed(night.before.inputs.get(name)) for name in raw}
     found = fresh_rows(night.lake, shape, raw, earlier, {name: night.deliveries_of(name) for name in raw})
-    kinds = _kinds(night)
-    return None if found is None else Fresh(read_accounts(found.rows, kinds), found.records, found.places)
+    if found is None:
+        return None
+    return Fresh(read_accounts(found.rows, night.account_kinds), found.records, found.places)
 
 
 def records_unseen(night: Night, tables: Sequence[Table]) -> dict[Table, pl.DataFrame] | None:
@@ -68,15 +69,11 @@ def _landed(said: str | None) -> list[Landed]:
     return [Landed(*one) for one in json.loads(said or "[]")]
 
 
-def _kinds(night: Night) -> dict[str, AccountKind]:
-    return {source.name: source.accounts for source in night.config.sources}
-
-
 def _knows(night: Night, raw_name: str, landed: list[Landed]) -> bool:
     table = table_of(raw_name)
     asked = pl.DataFrame(landed, schema=list(Landed._fields), orient="row")
     system = raw_name.removeprefix("raw_").split("__")[0]
-    rows = read_accounts(scan_delivered(night.lake, table, asked), _kinds(night))
+    rows = read_accounts(scan_delivered(night.lake, table, asked), night.account_kinds)
     named = rows.with_columns(system_name=pl.lit(system)).select("system_name", *WHO).unique()
     known = night.lake.scan(ACCOUNT).select("system_name", *WHO)
     new = named.join(known, on=("system_name", *WHO), how="anti", nulls_equal=True)

@@ -49,11 +49,9 @@ def rows_that_changed(lake: Lake, changed: Mapping[Table, pl.DataFrame]) -> tupl
     `changed` holds the records of each table (see `records_changed`). Work on an assignment takes its micro-skills from
     it, so that it is looked at again where the assignment changed; assignments of work that is looked at come along.
     """
-    named = changed[ASSIGNMENT].select(pl.concat_list("assignment_code", "record_code").explode()).to_series()
-    work = lake.scan(WORKLOG)
     touched = pl.concat([
-        work.join(changed[WORKLOG].lazy(), on=RECORD, how="semi"),
-        work.filter(pl.col("assignment_code").is_in(named.drop_nulls().unique().implode())),
+        lake.scan(WORKLOG).join(changed[WORKLOG].lazy(), on=RECORD, how="semi"),
+        scan_work_on(lake, changed[ASSIGNMENT]),
     ]).unique(RECORD).sort(RECORD).collect()  # fmt: skip
     codes = touched["assignment_code"].drop_nulls().unique().implode()
     is_worked_on = pl.col("assignment_code").is_in(codes) | pl.col("record_code").is_in(codes)
@@ -69,3 +67,9 @@ def rows_that_changed(lake: Lake, changed: Mapping[Table, pl.DataFrame]) -> tupl
     changed = {**changed, WORKLOG: pl.concat([changed[WORKLOG].select(RECORD), touched.select(RECORD)]).unique()}
     records = [records.select(pl.lit(table.name).alias("table_name"), *RECORD) for table, records in changed.items()]
     return core, pl.concat(records)
+
+
+def scan_work_on(lake: Lake, assignments: pl.DataFrame) -> pl.LazyFrame:
+    """The work on any of these assignments, which it names by their code or by the number of their record."""
+    codes = pl.concat([assignments["assignment_code"], assignments["record_code"]]).drop_nulls().unique()
+    return lake.scan(WORKLOG).filter(pl.col("assignment_code").is_in(codes.implode()))

@@ -66,8 +66,19 @@ def touched_parts(table: Table, present: Collection[str], old: pl.DataFrame, new
     return (olds.keys() ^ news.keys()) | {name for name in both if not olds[name].equals(news[name])}
 
 
-def stretches_of(present: Collection[str], people: Collection[str]) -> set[str]:
-    """The files, of those that are there, in which rows of these people lie."""
+def parts_holding(table: Table, present: Collection[str], replacing: pl.DataFrame) -> Collection[str]:
+    """The files, of those that are there, in which rows that share their values with a row of `replacing` can lie."""
+    return _stretches_of(present, replacing["person_id"]) if table.by_people else present
+
+
+def rows_within(table: Table, rows: pl.DataFrame, parts: Collection[str]) -> pl.DataFrame:
+    """The rows, in the table's order, that belong into these of its files; of stretches all, since those may be new."""
+    if table.monthly is None:
+        return rows
+    return pl.concat([rows.clear(), *(part for name, part in cut(table, rows).items() if name in parts)])
+
+
+def _stretches_of(present: Collection[str], people: Collection[str]) -> set[str]:
     names = sorted(present)
     places = {bisect_right(names, _named(person)) - 1 for person in people}
     return {names[place] for place in places if place >= 0}
@@ -79,7 +90,7 @@ def _stretches_touched(present: Collection[str], old: pl.Series, new: pl.Series)
     # rows after somebody who began a stretch and is gone join the stretch before
     lost = {_named(person) for person in before - after}
     joined = {former for former, name in pairwise(names) if name in lost}
-    touched = stretches_of(names, before | after) | joined
+    touched = _stretches_of(names, before | after) | joined
     return touched or {FIRST}
 
 

@@ -19,7 +19,7 @@ import polars as pl
 
 from pipelines.changes import record_change
 from pipelines.contracts.table import Table
-from pipelines.cuts import WHOLE, cut, is_cut_so, order_of, stretches_of, touched_parts
+from pipelines.cuts import WHOLE, cut, is_cut_so, order_of, parts_holding, rows_within, touched_parts
 
 # One person is read in milliseconds from groups of this size, and ten million rows still compress well.
 ROW_GROUP = 100_000
@@ -98,7 +98,7 @@ class Lake:
         if not present or not is_cut_so(table, present):  # the files may be of a time when they were cut otherwise
             stays = self.scan(table).join(replacing.lazy(), on=keys, how="anti").collect()
             return self.write(table, pl.concat([stays, rows.select(stays.columns)]), beside)
-        names = stretches_of(present, replacing["person_id"]) if table.by_people else present
+        names = parts_holding(table, present, replacing)
         old = self._read_parts(table, names).join(replacing.lazy(), on=keys, how="semi").collect()
         old = _in_order(table, old, _rises(old, table))
         new = obey(table, rows)
@@ -107,9 +107,7 @@ class Lake:
             return self._written(table, present, False)
         held = self._read_parts(table, touched & set(present)).collect()
         stays = held.join(replacing, on=keys, how="anti", maintain_order="left")
-        if table.monthly is not None:  # rows of the other months are there already
-            new = pl.concat([part for name, part in cut(table, new).items() if name in touched] or [new.clear()])
-        parts = cut(table, obey(table, pl.concat([stays, new])))
+        parts = cut(table, obey(table, pl.concat([stays, rows_within(table, new, touched)])))
         others = {name: content for name, content in present.items() if name not in touched}
         if others:
             parts = {name: part for name, part in parts.items() if part.height}
@@ -124,9 +122,7 @@ class Lake:
         def count_people() -> int:
             return int(self.scan(table).select(pl.col("person_id").n_unique()).collect().item())
 
-        record_change(
-            self.root, table, _content_of(present), _content_of(wanted), old, new, count_people, beside
-        )  # fmt: skip
+        record_change(self.root, table, _content_of(present), _content_of(wanted), old, new, count_people, beside)
 
     def _put(
         self, table: Table, parts: Mapping[str, pl.DataFrame], present: Mapping[str, str | None],

@@ -107,7 +107,8 @@ def push_lake(lake: Path, options: ObjectStoreOptions) -> int:
 def fetch_lake(lake: Path, options: ObjectStoreOptions) -> int:
     """Copy the bucket's lake into an empty or older folder: how another machine takes over. Files fetched.
 
-    A table that the bucket has is made the bucket's: a file that it was cut into in older times would be read as well.
+    Nothing where no push has ended yet. A table that the bucket has is made the bucket's: a file that it was cut into
+    in older times would be read as well.
     """
     store, root = open_store(options)
     place = PurePosixPath(root) / "lake"

@@ -1,6 +1,6 @@
 """The writing of people's pages, by as many processes as there are cores where there are enough pages.
 
-Belongs here: the templates' environment, and which process writes whose page.
+Belongs here: the templates' environment, the pieces that a page repeats most, and which process writes whose page.
 Does not belong here: what stands on a page (`pages`), and anything that is slow to import: each process begins with it.
 """
 

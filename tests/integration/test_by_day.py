@@ -10,7 +10,7 @@ from conftest import END, DemoNight
 
 from assets.commands.bench_nights import people_that_differ, write_more_work
 from assets.commands.night import execute, load_config
-from assets.commands.saying import settings_of
+from assets.commands.saying import Failed, settings_of
 from pipelines.contracts.catalog import EVIDENCE
 from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD
 from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
@@ -75,3 +75,12 @@ def test_a_table_that_a_broken_run_left_is_made_again_and_not_renewed(root: Path
     pl.read_parquet(part).head(1).write_parquet(part)
     run(root, END)
     assert lake.content(OUT_MASTERY) == whole
+
+
+def test_a_run_that_breaks_off_before_any_step_says_why(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Path) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("assets.resources.sweep", fail)
+    with pytest.raises(Failed, match=r"broke off: .*no space left on device"):
+        run(root, END)

@@ -93,6 +93,17 @@ def test_the_same_rows_out_of_a_newer_export_touch_nobody(tmp_path: Path) -> Non
     assert not reach.people
 
 
+def test_a_burst_of_some_hundred_of_many_people_is_followed_to_them(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.write(ASPIRATION, wishes(*(("w", f"{n}", f"p{n}", 1, "f") for n in range(400))))
+    start = lake.content(ASPIRATION)
+    burst = pl.DataFrame({"record_code": [f"{n}" for n in range(150)]})
+    lake.merge(ASPIRATION, wishes(*(("w", f"{n}", f"p{n}", 2, "g") for n in range(150))), burst)
+    reach = people_changed(tmp_path, ASPIRATION, start, lake.content(ASPIRATION))
+    assert reach is not None
+    assert reach.people == {f"p{n}" for n in range(150)}
+
+
 def test_a_merge_that_breaks_the_contract_leaves_the_table(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.write(ASPIRATION, FIRST)
