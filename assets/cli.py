@@ -212,6 +212,25 @@ def sniff_file(
     print_guesses(file, as_json)
 
 
+@sources.command("preview", epilog=example("footsteps sources preview export.csv",
+    "footsteps sources preview export.csv --system toggl --json",
+    "footsteps sources preview landing/hr/people.csv --config footsteps.yaml"))  # fmt: skip
+@said_plainly
+def preview_export(
+    file: Annotated[Path, typer.Argument(help="An export, plain or compressed.")],
+    system: Annotated[str | None, typer.Option(help="System that wrote it; detected if not given.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="footsteps.yaml whose source for the file gives the options.")
+    ] = None,
+    rows: Annotated[int, typer.Option(min=0, help="Rows to print per shape; JSON holds all rows.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a run would read of a file, what it would set aside and why. Nothing is written."""
+    from assets.commands.sources import print_preview
+
+    print_preview(file, system, config, datetime.now(UTC).date(), rows, as_json)
+
+
 @sources.command("taxonomy", epilog=example("footsteps sources taxonomy ../shared/data/esco_sample"))
 @said_plainly
 def count_taxonomy_rows(

@@ -5,11 +5,14 @@ Does not belong here: the systems (`pipelines.sources`).
 """
 
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 
 from assets.commands.saying import Failed, answers, print_json, print_table
+from pipelines.config import ConfigRefused, read_config
 from pipelines.contracts.shapes import SHAPES
-from pipelines.sources.declaration import ExportRefused
+from pipelines.preview import Preview, ShapePreview, matching_source, preview_file
+from pipelines.sources.declaration import ExportRefused, SourceOptions
 from pipelines.sources.sniff import describe_systems, sniff, sniff_block
 from pipelines.sources.taxonomy.declared import count_taxonomy
 from pipelines.taxonomy import TaxonomyRefused
@@ -51,6 +54,78 @@ def print_guesses(path: Path, as_json: bool) -> None:
     )
     answers.print("For footsteps.yaml:\n", highlight=False)
     answers.out(block, highlight=False)
+
+
+def print_preview(
+    path: Path, system: str | None, config: Path | None, day: date, row_limit: int, as_json: bool
+) -> None:
+    """Print what a run would read of a file, set aside and leave out. Nothing is written.
+
+    Args:
+        path: The export file.
+        system: System whose adapter reads the file; None to use the source of `config`, or the detected system.
+        config: A footsteps.yaml whose source for the file gives the options of reading; None for the defaults.
+        day: Day of the delivery.
+        row_limit: Number of rows printed per shape; the JSON document holds all rows.
+        as_json: Whether to print one JSON document.
+
+    Raises:
+        Failed: If the file or the configuration cannot be read.
+    """
+    if not path.is_file():
+        raise Failed(f"{path} does not exist: give an export file")
+    try:
+        source = matching_source(read_config(config).sources, path, system) if config else None
+    except ConfigRefused as refusal:
+        raise Failed(str(refusal)) from refusal
+    if config and source is None:
+        raise Failed(f"{config.name} has no source for {path.name}: name its system with --system")
+    options = source.options() if source else SourceOptions()
+    preview = preview_file(path, system or (source.system if source else None), options, day)
+    if as_json:
+        print_json(preview.as_json())
+    elif preview.refused is None:
+        _print_shapes(preview, row_limit)
+    if preview.refused is not None:
+        raise Failed(preview.refused if path.name in preview.refused else f"{path.name}: {preview.refused}")
+
+
+def _print_shapes(preview: Preview, row_limit: int) -> None:
+    detected = preview.detected or "no system for certain"
+    answers.print(f"{preview.file}: read as {preview.system}; its columns fit {detected}")
+    for shape, rows in (preview.shapes or {}).items():
+        if rows.rows:
+            _print_rows(shape, rows, row_limit)
+        if rows.set_aside:
+            broken = [rule for row in rows.set_aside for rule in row["rules"]]
+            print_table(
+                f"{shape}: {len(rows.set_aside):,} rows set aside",
+                {"rule": "left", "rows": "right", "first row": "right"},
+                [
+                    [
+                        rule,
+                        f"{broken.count(rule):,}",
+                        str(next(r["row_number"] for r in rows.set_aside if rule in r["rules"])),
+                    ]
+                    for rule in sorted(set(broken))
+                ],
+            )
+    if preview.columns_left_out:
+        answers.print(f"Columns that no mapping uses: {', '.join(preview.columns_left_out)}")
+    if preview.columns_denied:
+        denied = ", ".join(f"{column} ({kind})" for column, kind in preview.columns_denied)
+        answers.print(f"Columns that are never read: {denied}")
+
+
+def _print_rows(shape: str, preview: ShapePreview, row_limit: int) -> None:
+    filled = [name for name in preview.rows[0] if any(row[name] is not None for row in preview.rows)]
+    shown = preview.rows[:row_limit]
+    print_table(
+        f"{shape}: {len(preview.rows):,} rows would be kept"
+        + (f", the first {len(shown)}" if len(shown) < len(preview.rows) else ""),
+        {name: "right" if isinstance(preview.rows[0][name], int | float) else "left" for name in filled},
+        [["" if row[name] is None else str(row[name]) for name in filled] for row in shown],
+    )
 
 
 def print_taxonomy(folder: Path, system: str | None, as_json: bool) -> None:

@@ -1,0 +1,146 @@
+"""Preview of one export file: the rows a run would keep, the rows it would set aside, and why.
+
+Belongs here: reading a file with the landing code into a temporary folder, and the detected system.
+Does not belong here: the ledger and the lake, which a preview never touches, and printing (`assets`).
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path, PurePath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import polars as pl
+
+from pipelines.config import Source
+from pipelines.contracts.shapes import SHAPES, ShapeName
+from pipelines.keeping import keep_shape, with_export
+from pipelines.sources.adapter import Export, ExportRefused, adapter
+from pipelines.sources.declaration import SourceOptions
+from pipelines.sources.sniff import FITS, sniff
+
+
+@dataclass(frozen=True)
+class ShapePreview:
+    """One canonical shape of a file.
+
+    Attributes:
+        rows: One record per row that a run would keep, with the columns of the canonical shape; times as ISO text.
+        set_aside: One record per row that a run would quarantine: `row_number` (1 is the first row after the header)
+            and `rules`, the names of the rules that the row breaks.
+    """
+
+    rows: list[dict[str, Any]]
+    set_aside: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a run would read of one file.
+
+    Attributes:
+        file: Name of the file, without its folder.
+        system: System whose adapter reads the file; None if none was given and none was detected.
+        detected: System that wrote the file by its columns; None if no system fits.
+        refused: Why the file cannot be read; None if it can.
+        columns_left_out: Columns that no mapping uses.
+        columns_denied: Columns that are never read, each with the class of sensitive data.
+        shapes: One preview per canonical shape that the system fills.
+    """
+
+    file: str
+    system: str | None
+    detected: str | None
+    refused: str | None = None
+    columns_left_out: tuple[str, ...] = ()
+    columns_denied: tuple[tuple[str, str], ...] = ()
+    shapes: dict[ShapeName, ShapePreview] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The preview as one JSON document."""
+        return asdict(self) | {"shapes": {shape: asdict(rows) for shape, rows in (self.shapes or {}).items()}}
+
+
+def preview_file(path: Path, system: str | None, options: SourceOptions, day: date) -> Preview:
+    """Read a file as a run does, without keeping anything.
+
+    Args:
+        path: The export file, plain or compressed.
+        system: System whose adapter reads the file; None to use the detected one.
+        options: How the source declares that its files are read.
+        day: Day of the delivery; rules that compare a date with the day of delivery use it.
+
+    Returns:
+        The rows per canonical shape, or the reason of the refusal in `refused`.
+    """
+    try:
+        detected = detect_system(path)
+    except ExportRefused as refusal:
+        if system is None:
+            return Preview(path.name, None, None, str(refusal))
+        detected = None
+    if (system := system or detected) is None:
+        return Preview(path.name, None, None, "no system fits its columns: name one with --system")
+    name = system
+
+    def read_shapes(export: Export) -> Preview:
+        shapes = {shape: _preview_shape(export, shape, name, day) for shape in export.shapes}
+        if export.row_count == 0 and not any(shape.rows or shape.set_aside for shape in shapes.values()):
+            raise ExportRefused("it holds a header and no row: export it again, or remove the file")
+        return Preview(path.name, name, detected, None, export.columns_left_out, export.denied_by_class, shapes)
+
+    try:
+        adapter(name)
+        return with_export(path, name, options, read_shapes)
+    except ExportRefused as refusal:
+        return Preview(path.name, name, detected, str(refusal))
+    except pl.exceptions.ComputeError as problem:  # its message may quote a cell
+        reason = f"it cannot be read to its end ({type(problem).__name__}): copy or export it again"
+        return Preview(path.name, name, detected, reason)
+
+
+def detect_system(path: Path) -> str | None:
+    """The system that wrote a file; None if no system fits or a needed column is missing.
+
+    Raises:
+        ExportRefused: If no reader can open the file.
+    """
+    best = next(iter(sniff(path)), None)
+    return best.system if best is not None and best.score >= FITS and not best.missing else None
+
+
+def matching_source(sources: list[Source], path: Path, system: str | None) -> Source | None:
+    """The source of footsteps.yaml that a file belongs to.
+
+    Args:
+        sources: The declared sources.
+        path: The export file.
+        system: Only sources of this system are considered; None considers all.
+
+    Returns:
+        The only source of that system, or else the first whose `path` pattern matches; None if there is none.
+    """
+    candidates = [source for source in sources if system in (None, source.system)]
+    if len(candidates) == 1:
+        return candidates[0]
+    by_path = (source for source in candidates if PurePath(path).match(source.path))
+    return next(by_path, None)
+
+
+def _preview_shape(export: Export, shape: ShapeName, system: str, day: date) -> ShapePreview:
+    origin = (
+        pl.lit("preview").alias("source_name"),
+        pl.lit("0" * 64).alias("file_sha256"),
+        pl.lit(day).alias("delivered_date"),
+        pl.lit(1, pl.Int64).alias("delivery_number"),
+    )
+    with TemporaryDirectory(prefix="footsteps-preview-") as folder:
+        files = Path(folder, "good.parquet"), Path(folder, "bad.parquet")
+        keep_shape(export, shape, system, origin, files)
+        good, bad = (pl.read_parquet(file) for file in files)
+    rows = good.select("row_number", *SHAPES[shape].columns).sort("row_number")
+    set_aside = bad.filter(~pl.col("is_row_kept")).select("row_number", rules="failed_rules").sort("row_number")
+    return ShapePreview(
+        json.loads(rows.with_columns(pl.col(pl.Datetime, pl.Date).cast(pl.String)).write_json()), set_aside.to_dicts()
+    )
