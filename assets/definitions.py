@@ -9,27 +9,27 @@ from datetime import UTC, datetime
 
 from dagster import Definitions, in_process_executor
 
-from assets.alerts import Trouble, alert_sensor
-from assets.automation import carry_on_sensor, night_job, night_schedule
-from assets.capability import capability_assets
-from assets.checks import contract_checks
-from assets.commands.doctor import find_troubles
-from assets.companions import companion_assets
-from assets.core import core_assets
-from assets.gate import gate_checks
-from assets.io import LakeIOManager
-from assets.loop import loop_assets
-from assets.model import model_assets
-from assets.news import Selection, select_by_day
-from assets.out import out_assets
-from assets.publication import publication_assets
-from assets.raw import landing_assets
-from assets.resources import Night
-from assets.sensors import files_sensor
-from assets.snapshot import snapshot_assets
-from assets.watching import loggers
-from pipelines.config import Config, read_config
-from pipelines.settings import Settings
+from assets.automation.alerts import Trouble, alert_sensor
+from assets.automation.run_selection import Selection, select_by_day
+from assets.automation.schedules import carry_on_sensor, night_job, night_schedule
+from assets.automation.sensors import files_sensor
+from assets.checks.contract_checks import contract_checks
+from assets.checks.publication_checks import gate_checks
+from assets.cli.doctor import find_troubles
+from assets.resources.loggers import loggers
+from assets.resources.metadata import LakeIOManager
+from assets.resources.pipeline import Night
+from assets.tables.companions import companion_assets
+from assets.tables.core import core_assets
+from assets.tables.feedback import loop_assets
+from assets.tables.mastery import capability_assets
+from assets.tables.model import model_assets
+from assets.tables.publish_targets import publication_assets
+from assets.tables.raw import landing_assets
+from assets.tables.recommendations import out_assets
+from assets.tables.snapshot import snapshot_assets
+from pipelines.config.company import Config, read_config
+from pipelines.config.settings import Settings
 
 
 def build_definitions(settings: Settings) -> Definitions:

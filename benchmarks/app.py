@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from assets.options import AsJson, DataRoot, example, said_plainly
+from assets.cli.options import AsJson, DataRoot, example, said_plainly
 
 bench = typer.Typer(help="Benchmarks that print a table: side by side, in one run.", no_args_is_help=True)
 
@@ -22,7 +22,7 @@ def bench_validate(
     as_json: AsJson = False,
 ) -> None:
     """Great Expectations on Polars, on pandas, and the bare polars rules, side by side."""
-    from assets.commands.bench import print_validation
+    from benchmarks.tables import print_validation
 
     print_validation(rows, repeats, as_json)
 
@@ -35,7 +35,7 @@ def bench_sources(
     as_json: AsJson = False,
 ) -> None:
     """Exports read, judged and sunk to Parquet beside a bare polars scan and sink of the same file."""
-    from assets.commands.bench import print_sources
+    from benchmarks.tables import print_sources
 
     print_sources(rows, repeats, as_json)
 
@@ -49,7 +49,7 @@ def bench_recommender(
     as_json: AsJson = False,
 ) -> None:
     """Fitting and scoring to the top ten at growing numbers of people: seconds and memory."""
-    from assets.commands.bench import print_recommender
+    from benchmarks.tables import print_recommender
 
     print_recommender(people, items, as_json)
 
@@ -61,7 +61,7 @@ def bench_companions(
     as_json: AsJson = False,
 ) -> None:
     """Companions for everyone on two nights: how many are named and counted, seconds and memory."""
-    from assets.commands.bench import print_companions
+    from benchmarks.tables import print_companions
 
     print_companions(people, as_json)
 
@@ -74,7 +74,7 @@ def bench_counterfactuals(
     as_json: AsJson = False,
 ) -> None:
     """Apply the published counterfactuals to people's data, list anew, count where the row did as said."""
-    from assets.commands.bench import print_counterfactuals
+    from benchmarks.tables import print_counterfactuals
 
     print_counterfactuals(data_root, rows, as_json)
 
@@ -88,7 +88,7 @@ def bench_publish(
     as_json: AsJson = False,
 ) -> None:
     """Parquet and Delta beside a bare polars write, one person read back, PostgreSQL beside a bare COPY."""
-    from assets.commands.bench import print_publish
+    from benchmarks.tables import print_publish
 
     print_publish(people, rows, repeats, as_json)
 
@@ -101,7 +101,7 @@ def bench_readers(
     as_json: AsJson = False,
 ) -> None:
     """Readers of every way in during publications: torn, empty and mixed reads, which must be none."""
-    from assets.commands.bench import print_readers
+    from benchmarks.tables import print_readers
 
     print_readers(readers, publications, as_json)
 
@@ -112,7 +112,7 @@ def bench_site(
     people: Annotated[int, typer.Option(min=1, help="People who get a page.")] = 10_000, as_json: AsJson = False
 ) -> None:
     """The static site of a made-up company: pages and seconds."""
-    from assets.commands.bench import print_site
+    from benchmarks.tables import print_site
 
     print_site(people, as_json)
 
@@ -124,7 +124,7 @@ def bench_mastery(
     as_json: AsJson = False,
 ) -> None:
     """Levels, stages, precedence, capabilities, motives and alignment on a made-up ledger: seconds and memory."""
-    from assets.commands.proving import print_mastery
+    from benchmarks.quality import print_mastery
 
     print_mastery(people, as_json)
 
@@ -141,7 +141,7 @@ def bench_tracing(
     as_json: AsJson = False,
 ) -> None:
     """How well levels foretell later judgements, beside the fraction correct so far, over a time split."""
-    from assets.commands.proving import print_tracing
+    from benchmarks.quality import print_tracing
 
     print_tracing(people, data_root, roles, as_json)
 
@@ -150,7 +150,7 @@ def bench_tracing(
 @said_plainly
 def bench_truth(data_root: DataRoot = None, as_json: AsJson = False) -> None:
     """What a night made of the demo company, against what was planted: stages, learnt orders, lists on paths."""
-    from assets.commands.proving import print_truth
+    from benchmarks.quality import print_truth
 
     print_truth(data_root, as_json)
 
@@ -162,7 +162,7 @@ def bench_nights(
     as_json: AsJson = False,
 ) -> None:
     """A first night beside one with nothing new, one after 1 % more work, and a file that touches ten people."""
-    from assets.commands.bench_nights import print_nights
+    from benchmarks.incremental_runs import print_nights
 
     print_nights(people, as_json)
 
@@ -176,6 +176,6 @@ def bench_chaos(
     as_json: AsJson = False,
 ) -> None:
     """Nights killed at random moments and on a full disk: what readers see, and what the next night makes of it."""
-    from assets.commands.bench_chaos import print_chaos
+    from benchmarks.chaos import print_chaos
 
     print_chaos(people, kills, seed, as_json)

@@ -1,7 +1,8 @@
 """`footsteps bench chaos`: nights killed at random moments, and one on a full disk; what readers see, what comes after.
 
 Belongs here: the kills, and the comparison with a night that nobody disturbed.
-Does not belong here: what makes a night safe (`pipelines.lake`, `pipelines.stamps`, `assets.storage`).
+Does not belong here: what makes a night safe (`pipelines.storage.lake`, `pipelines.storage.run_state`,
+`assets.resources.locking`).
 """
 
 import multiprocessing
@@ -19,15 +20,15 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.commands.bench_nights import write_more_work
-from assets.commands.night import execute, load_config
-from assets.commands.saying import Failed, print_json, say, settings_of
+from assets.cli.console import Failed, print_json, say, settings_of
+from assets.cli.run import execute, load_config
+from benchmarks.incremental_runs import write_more_work
+from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import DELIVERY, TABLES
 from pipelines.demo.build import build_demo
-from pipelines.lake import Lake, content_sha256
-from pipelines.landing import count_landed, read_ledger
-from pipelines.publish.snapshot import current_snapshot, file_sha256
-from pipelines.settings import Settings
+from pipelines.ingest.landing import count_landed, read_ledger
+from pipelines.snapshots.writer import current_snapshot, file_sha256
+from pipelines.storage.lake import Lake, content_sha256
 
 _LAST_DAY = date(2026, 6, 30)
 # No file may grow beyond this on the "full" disk: less than any table of the smallest company.

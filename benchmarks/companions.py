@@ -11,13 +11,13 @@ from time import process_time
 import numpy as np
 import polars as pl
 
-from ml.companions import match_companions
-from ml.cost import Cost
-from ml.mastery import step_id
-from ml.standing import Colleagues
-from pipelines.contracts.fields import STAGES
+from ml.evaluation.profiling import Cost
+from ml.mastery.state import step_id
+from ml.recommend.companion_candidates import Colleagues
+from ml.recommend.companion_matching import match_companions
+from pipelines.contracts.columns import STAGES
+from pipelines.contracts.output_tables import SHOWN
 from pipelines.contracts.policy import Policy
-from pipelines.contracts.published import SHOWN
 
 AS_OF = date(2026, 6, 30)
 PEOPLE_PER_SKILL, SKILLS_PER_CAPABILITY, PEOPLE_PER_UNIT, SPAN = 100, 7, 60, 8

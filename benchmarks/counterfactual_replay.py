@@ -1,7 +1,7 @@
 """A person's list made anew from changed data, by the functions of the night: what a counterfactual claims, checked.
 
 Belongs here: the way from evidence to a list for one person, while everybody else's data stays as it was that night.
-Does not belong here: which change is tried (`ml.counterfactual`), the table of a benchmark (`assets.commands`).
+Does not belong here: which change is tried (`ml.recommend.counterfactuals`), the table of a benchmark (`assets.cli`).
 """
 
 from collections import Counter
@@ -13,27 +13,27 @@ from typing import Any
 
 import polars as pl
 
-from assets.companions import open_candidates, own_words
-from assets.core import taxonomy_of
-from assets.learning import STEP_COLUMNS, as_events, flow_tables, practice_in
-from assets.model import rank_candidates
-from assets.out import situation_of, with_contributions
-from assets.resources import Night
-from ml.bundle import load_bundle
-from ml.counterfactual import Situation, added_evidence
-from ml.families import FlowTables, Together, flow_features
-from ml.groups import GroupPopularity
-from ml.mastery import reach_steps
-from ml.motives import Surroundings
-from ml.recommend import list_steps
-from ml.recommender import Recommender
-from ml.steps import memberships
-from ml.tracing import read_tracing
+from assets.resources.pipeline import Night
+from assets.tables.companions import open_candidates, own_words
+from assets.tables.core import taxonomy_of
+from assets.tables.model import rank_candidates
+from assets.tables.recommendations import situation_of, with_contributions
+from assets.tables.training_data import STEP_COLUMNS, as_events, flow_tables, practice_in
+from ml.mastery.knowledge_tracing import read_tracing
+from ml.mastery.state import reach_steps
+from ml.mastery.step_items import memberships
+from ml.ranking.context_features import FlowTables, Together, flow_features
+from ml.ranking.group_features import GroupPopularity
+from ml.ranking.recommender import Recommender
+from ml.recommend.counterfactuals import Situation, added_evidence
+from ml.recommend.motives import Surroundings
+from ml.recommend.reranking import list_steps
+from ml.registry.model_bundle import load_bundle
 from pipelines.contracts.catalog import ASSIGNMENT, PERSON, ROLE_PERIOD
-from pipelines.contracts.learnt import MODEL_CARD, REACHED_STEP, TRACING
-from pipelines.contracts.published import COUNTERFACTUAL
-from pipelines.demand import count_demand
-from pipelines.taxonomy import Taxonomy
+from pipelines.contracts.feature_tables import MODEL_CARD, REACHED_STEP, TRACING
+from pipelines.contracts.output_tables import COUNTERFACTUAL
+from pipelines.core.skill_demand import count_demand
+from pipelines.core.taxonomy import Taxonomy
 
 SEED = 7
 

@@ -1,7 +1,8 @@
 """`footsteps bench nights`: what a night costs where little or nothing is new, and a file that touches ten people.
 
 Belongs here: the made-up nights, their times, and what changed.
-Does not belong here: how a night tells what is new (`assets.step`, `assets.news`).
+Does not belong here: how a night tells what is new (`assets.incremental.incremental_asset`,
+`assets.automation.run_selection`).
 """
 
 import csv
@@ -17,12 +18,12 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.commands.night import execute, load_config
-from assets.commands.saying import Failed, print_json, print_table, say, settings_of
-from pipelines.contracts.published import NEXT_SKILL
+from assets.cli.console import Failed, print_json, print_table, say, settings_of
+from assets.cli.run import execute, load_config
+from pipelines.config.settings import Settings
+from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.demo.build import build_demo
-from pipelines.publish.snapshot import current_snapshot
-from pipelines.settings import Settings
+from pipelines.snapshots.writer import current_snapshot
 
 _LAST_DAY = date(2026, 6, 30)
 _TOUCHED = 10

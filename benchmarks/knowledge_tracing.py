@@ -1,7 +1,7 @@
 """Proof of knowledge tracing: how well it foretells judgements that came after it was fitted, beside simple rules.
 
 Belongs here: the comparison over a time split.
-Does not belong here: the model (`ml.tracing`).
+Does not belong here: the model (`ml.mastery.knowledge_tracing`).
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from ml.decay import Doubles, gather_outcomes
-from ml.tracing import fit_tracing, predict_outcomes
+from ml.mastery.half_life import Doubles, gather_outcomes
+from ml.mastery.knowledge_tracing import fit_tracing, predict_outcomes
 from pipelines.contracts.policy import StagePolicy
 
 # No rule is punished without end for one surprise.

@@ -1,7 +1,7 @@
 """Benchmark of mastery, capabilities and motives at a number of people, on a made-up evidence ledger.
 
 Belongs here: the seeded ledger and surroundings, and the measured rows.
-Does not belong here: how right any of it is (`ml.tracing_proof`).
+Does not belong here: how right any of it is (`benchmarks.knowledge_tracing`).
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from ml.alignment import align_teams
-from ml.capabilities import map_capabilities
-from ml.cost import Cost
-from ml.mastery import estimate_mastery, learn_tracing, reach_steps
-from ml.motives import Surroundings, score_motives
-from ml.precedence import learn_precedence
+from ml.evaluation.profiling import Cost
+from ml.mastery.prerequisites import learn_precedence
+from ml.mastery.state import estimate_mastery, learn_tracing, reach_steps
+from ml.recommend.capability_coverage import map_capabilities
+from ml.recommend.motives import Surroundings, score_motives
+from ml.recommend.team_alignment import align_teams
 from pipelines.contracts.catalog import EVIDENCE
-from pipelines.contracts.fields import STAGES
+from pipelines.contracts.columns import STAGES
 from pipelines.contracts.policy import Policy
 
 SKILLS, CAPABILITY_SKILLS = 400, 8

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pipelines.contracts.fields import STAGES
+from pipelines.contracts.columns import STAGES
 
 FIRST = 3  # of a list, those a person looks at first
 

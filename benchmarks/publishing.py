@@ -1,7 +1,7 @@
 """What publishing costs beside a bare write, and how fast one person is read back.
 
 Belongs here: the measuring of `footsteps bench publish`.
-Does not belong here: readers during publications (`reader_benchmark`), printing (`assets.commands.bench`).
+Does not belong here: readers during publications (`reader_benchmark`), printing (`benchmarks.tables`).
 """
 
 import shutil
@@ -20,15 +20,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pipelines.contracts.published import NEXT_SKILL
-from pipelines.lake import ROW_GROUP, content_sha256
+from benchmarks.postgresql_server import NoServerInstalled, throwaway_server
+from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.publish.delta import publish_delta
 from pipelines.publish.duckdb_views import FILE, publish_duckdb
 from pipelines.publish.postgresql import copy_parquet, publish_postgresql, sql_type
-from pipelines.publish.reading import Snapshot, current_delta, current_snapshot, delta_folder
-from pipelines.publish.snapshot import publish_snapshot
-from pipelines.publish.stamp import UNPUBLISHED, name_snapshot
-from pipelines.publish.throwaway_server import NoServerInstalled, throwaway_server
+from pipelines.snapshots.reader import Snapshot, current_delta, current_snapshot, delta_folder
+from pipelines.snapshots.row_metadata import UNPUBLISHED, name_snapshot
+from pipelines.snapshots.writer import publish_snapshot
+from pipelines.storage.lake import ROW_GROUP, content_sha256
 
 _DAY, _UNTIL = date(2026, 6, 30), date(2026, 7, 2)
 # Seed and vocabulary of the made-up rows; texts of the length that real ones have.

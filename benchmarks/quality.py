@@ -9,19 +9,19 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.commands.bench import print_rows
-from assets.commands.saying import Failed, say, settings_of
-from ml.mastery_benchmark import benchmark_mastery
-from ml.precedence import learn_precedence
-from ml.tracing_proof import prove_tracing, split_moment
+from assets.cli.console import Failed, say, settings_of
+from benchmarks.knowledge_tracing import prove_tracing, split_moment
+from benchmarks.mastery import benchmark_mastery
+from benchmarks.planted_truth import agree_on_path, agree_on_precedence, agree_on_stages
+from benchmarks.tables import print_rows
+from ml.mastery.prerequisites import learn_precedence
 from pipelines.contracts.catalog import EVIDENCE
-from pipelines.contracts.learnt import MASTERY, REACHED_STEP
+from pipelines.contracts.feature_tables import MASTERY, REACHED_STEP
+from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.contracts.policy import Policy, StagePolicy
-from pipelines.contracts.published import NEXT_SKILL
-from pipelines.demo.judging import agree_on_path, agree_on_precedence, agree_on_stages
-from pipelines.demo.ledger import write_ledger
-from pipelines.demo.world import generate_histories, generate_world
-from pipelines.lake import Lake
+from pipelines.demo.simulation.evidence_ledger import write_ledger
+from pipelines.demo.simulation.world import generate_histories, generate_world
+from pipelines.storage.lake import Lake
 
 DEMO_END = date(2026, 6, 30)
 

@@ -16,14 +16,14 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
-from pipelines.publish.benchmark import recommendations
+from benchmarks.postgresql_server import throwaway_server
+from benchmarks.publishing import recommendations
+from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.publish.delta import publish_delta
 from pipelines.publish.duckdb_views import FILE, publish_duckdb
 from pipelines.publish.postgresql import publish_postgresql
-from pipelines.publish.reading import Snapshot, current_delta, current_snapshot
-from pipelines.publish.snapshot import publish_snapshot
-from pipelines.publish.throwaway_server import throwaway_server
+from pipelines.snapshots.reader import Snapshot, current_delta, current_snapshot
+from pipelines.snapshots.writer import publish_snapshot
 
 WAYS = ("parquet", "delta", "duckdb", "postgresql")
 _ROWS_EACH = 10

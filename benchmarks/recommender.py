@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from ml.cost import Cost
-from ml.recommender import fit_recommender
+from ml.evaluation.profiling import Cost
+from ml.ranking.recommender import fit_recommender
 
 EVENTS_PER_PERSON = 30
 PEOPLE_PER_ITEM = 50  # a million people know 20,000 skills

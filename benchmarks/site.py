@@ -12,13 +12,13 @@ from pathlib import Path
 
 import polars as pl
 
+from benchmarks.publishing import recommendations
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
-from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
+from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.contracts.table import Table
-from pipelines.lake import Lake
-from pipelines.publish.benchmark import recommendations
-from pipelines.publish.snapshot import publish_snapshot
-from pipelines.site.build import build_site
+from pipelines.publish.site.build import build_site
+from pipelines.snapshots.writer import publish_snapshot
+from pipelines.storage.lake import Lake
 
 _ROWS_EACH, _UNIT = 10, 50
 # Seconds that ten thousand pages may take.

@@ -19,8 +19,8 @@ from typing import Literal, TypeVar, get_args
 
 import polars as pl
 
-from pipelines.contracts.shapes import ShapeName
-from pipelines.keeping import keep_shape, with_export
+from pipelines.contracts.canonical_schemas import ShapeName
+from pipelines.ingest.raw_tables import keep_shape, with_export
 from pipelines.sources.declaration import SourceOptions
 
 T = TypeVar("T")

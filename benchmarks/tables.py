@@ -9,28 +9,28 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from assets.commands.saying import Failed, print_json, print_table, say, settings_of
-from assets.commands.show import published
-from pipelines.config import read_config
+from assets.cli.console import Failed, print_json, print_table, say, settings_of
+from assets.cli.show import published
+from pipelines.config.company import read_config
 
 
 def print_validation(rows: str, repeats: int, as_json: bool) -> None:
     """Great Expectations on Polars and on pandas against the bare rules: medians and ratios."""
-    from pipelines.validation.benchmark import benchmark_validation
+    from benchmarks.validation import benchmark_validation
 
     print_rows("Validation", benchmark_validation(whole_numbers("--rows", rows), repeats, progress=say), as_json)
 
 
 def print_sources(rows: int, repeats: int, as_json: bool) -> None:
     """Exports read, judged and sunk to Parquet against a bare scan and sink: medians and ratios."""
-    from pipelines.sources.benchmark import benchmark_sources
+    from benchmarks.sources import benchmark_sources
 
     print_rows("Reading", benchmark_sources(rows, repeats, progress=say), as_json)
 
 
 def print_recommender(people: str, items: int | None, as_json: bool) -> None:
     """Fit and score to the top ten of made-up histories, at each number of people."""
-    from ml.benchmark import benchmark_recommender
+    from benchmarks.recommender import benchmark_recommender
 
     numbers = whole_numbers("--people", people)
     found = benchmark_recommender(numbers, lambda what, share: say(f"{what} {share:.0%}"), items=items)
@@ -39,7 +39,7 @@ def print_recommender(people: str, items: int | None, as_json: bool) -> None:
 
 def print_companions(people: str, as_json: bool) -> None:
     """Companions for everyone of a made-up company, at each number of people."""
-    from ml.companions_benchmark import benchmark_companions
+    from benchmarks.companions import benchmark_companions
 
     found = benchmark_companions(whole_numbers("--people", people), lambda what, share: say(f"{what} {share:.0%}"))
     print_rows("Companions", found, as_json)
@@ -48,8 +48,8 @@ def print_companions(people: str, as_json: bool) -> None:
 def print_counterfactuals(data_root: Path | None, rows: int, as_json: bool) -> None:
     """Published counterfactuals applied to their person's data: how many rows do as was said."""
     from assets.definitions import resources
-    from assets.replay import check_counterfactuals
-    from assets.resources import Night
+    from assets.resources.pipeline import Night
+    from benchmarks.counterfactual_replay import check_counterfactuals
 
     settings = settings_of(data_root)
     published(settings)  # says so where nothing is published yet
@@ -61,15 +61,15 @@ def print_counterfactuals(data_root: Path | None, rows: int, as_json: bool) -> N
 
 def print_publish(people: int, rows: int, repeats: int, as_json: bool) -> None:
     """Publication beside a bare write, one person's rows read back, and PostgreSQL beside a bare COPY."""
-    from pipelines.publish.benchmark import benchmark_publish
+    from benchmarks.publishing import benchmark_publish
 
     print_rows("Publishing", benchmark_publish(people, rows, repeats, progress=say), as_json)
 
 
 def print_readers(readers: int, publications: int, as_json: bool) -> None:
     """What concurrent readers of every way in saw during publications."""
-    from pipelines.publish.reader_benchmark import benchmark_readers
-    from pipelines.publish.throwaway_server import NoServerInstalled
+    from benchmarks.postgresql_server import NoServerInstalled
+    from benchmarks.readers import benchmark_readers
 
     try:
         found = benchmark_readers(readers, publications, progress=say)
@@ -80,7 +80,7 @@ def print_readers(readers: int, publications: int, as_json: bool) -> None:
 
 def print_site(people: int, as_json: bool) -> None:
     """The pages of so many people: seconds."""
-    from pipelines.site.benchmark import benchmark_site
+    from benchmarks.site import benchmark_site
 
     print_rows("Site", benchmark_site(people, progress=say), as_json)
 

@@ -19,7 +19,7 @@ from typing import Literal, TypeVar, get_args
 
 import polars as pl
 
-from pipelines.contracts.fields import FEEDBACK_KINDS, LEARNING_VERBS, TIMESTAMP
+from pipelines.contracts.columns import FEEDBACK_KINDS, LEARNING_VERBS, TIMESTAMP
 from pipelines.contracts.table import Column, Personal, Reference, RowRule, Table
 
 T = TypeVar("T")

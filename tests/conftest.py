@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from assets.commands.night import Night, execute
-from assets.commands.saying import settings_of
-from pipelines.config import read_config
+from assets.cli.console import settings_of
+from assets.cli.run import Night, execute
+from pipelines.config.company import read_config
+from pipelines.config.settings import Settings
 from pipelines.demo.build import build_demo
-from pipelines.settings import Settings
 
 END = date(2026, 6, 30)
 

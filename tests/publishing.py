@@ -5,9 +5,9 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
+from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.contracts.table import Table
-from pipelines.publish.snapshot import Snapshot, publish_snapshot
+from pipelines.snapshots.writer import Snapshot, publish_snapshot
 
 DAY, UNTIL = date(2025, 6, 30), date(2025, 7, 2)
 

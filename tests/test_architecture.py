@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("pipelines", "ml", "assets")
+PACKAGES = ("pipelines", "ml", "assets", "benchmarks")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 TOP_LEVEL = {
     *PACKAGES, "tests", "dagster.yaml", "dagster.production.yaml", "pyproject.toml", "README.md", "Makefile", ".ci",
-    "docs", "CHANGELOG.md", ".pre-commit-config.yaml", ".gitignore", "requirements.txt", "examples",
+    "docs", "CHANGELOG.md", "CONTRIBUTING.md", ".pre-commit-config.yaml", ".editorconfig", ".gitignore",
+    "requirements.txt",
+    "requirements-dev.txt", "Dockerfile", ".dockerignore", "compose.yaml", "examples", "benchmarks", "findings",
 }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """What went wrong since somebody was last told, in one message to whoever footsteps.yaml names.
 
 Belongs here: what is worth an alert, the gathering of repeated ones, the sensor that sends them.
-Does not belong here: delivery itself, which is apprise's; what a doctor finds (`assets.commands.doctor`).
+Does not belong here: delivery itself, which is apprise's; what a doctor finds (`assets.cli.doctor`).
 
 A message holds names of jobs, tables, rules and sources, and counts: nothing about a person.
 """
@@ -27,8 +27,8 @@ from dagster import (
     sensor,
 )
 
-from assets.automation import PROMOTED
-from pipelines.config import Alerts
+from assets.automation.schedules import PROMOTED
+from pipelines.config.company import Alerts
 
 # What is still wrong is said again the next day, not every minute.
 REPEAT_SECONDS = 24 * 3600

@@ -1,7 +1,7 @@
 """Deliveries by day: the partitions of raw tables, and which files a day's run lands.
 
 Belongs here: the partitions and the day of a file.
-Does not belong here: landing (`pipelines.landing`), months of events (`pipelines.lake`).
+Does not belong here: landing (`pipelines.ingest.landing`), months of events (`pipelines.storage.lake`).
 
 A run of today's partition lands every file that no run has landed yet, so that a late one is never lost. A run of an
 earlier day, a backfill, lands the files of that day alone: by the date in their name, or else when they were written.

@@ -1,7 +1,7 @@
 """What lies in the landing folder that no run has carried through yet, and which steps a run for it needs.
 
 Belongs here: the comparison of the folder with the ledger, and the selection of steps for a night and for a run by day.
-Does not belong here: landing itself (`pipelines.landing`), when a run is started (`assets.sensors`).
+Does not belong here: landing itself (`pipelines.ingest.landing`), when a run is started (`assets.automation.sensors`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,13 +11,13 @@ from pathlib import Path
 import polars as pl
 from dagster import AssetCheckKey, AssetChecksDefinition, AssetKey, AssetsDefinition, AssetSpec
 
-from assets.resources import Night
-from assets.step import BY_DAY_KEY
-from pipelines.config import Source
-from pipelines.conform import CORE_OF
+from assets.incremental.incremental_asset import BY_DAY_KEY
+from assets.resources.pipeline import Night
+from pipelines.config.company import Source
 from pipelines.contracts.catalog import EVIDENCE
-from pipelines.contracts.published import COMPANION, NEXT_SKILL, SHOWN, SNAPSHOT
-from pipelines.landing import fingerprint, landing_files, read_ledger, source_tables
+from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, SHOWN, SNAPSHOT
+from pipelines.core.conform import CORE_OF
+from pipelines.ingest.landing import fingerprint, landing_files, read_ledger, source_tables
 
 # Who somebody is bears on every table; other exports only on what was done.
 _ABOUT_PEOPLE = ("person", "account")

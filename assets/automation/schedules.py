@@ -1,7 +1,8 @@
 """When the flow runs by itself: the night, and what carries on after a part of it was made by hand.
 
 Belongs here: jobs, schedules, and automation conditions, each named and argued.
-Does not belong here: what runs (`assets.raw` to `assets.out`), what reacts to files (`assets.sensors`).
+Does not belong here: what runs (`assets.tables.raw` to `assets.tables.recommendations`), what reacts to files
+(`assets.automation.sensors`).
 """
 
 import warnings
@@ -28,7 +29,7 @@ from dagster import (
     schedule,
 )
 
-from assets.resources import NIGHT_OF_TAG
+from assets.resources.pipeline import NIGHT_OF_TAG
 
 NIGHT_JOB = "night"
 # After so many failures since it last went well a step waits for the night, or for somebody who looks.

@@ -1,7 +1,8 @@
 """What reacts to the world by day: files that landed.
 
 Belongs here: the sensor, and how a file is known to be whole.
-Does not belong here: landing (`pipelines.landing`), alerts (`assets.alerts`), the night (`assets.automation`).
+Does not belong here: landing (`pipelines.ingest.landing`), alerts (`assets.automation.alerts`), the night
+(`assets.automation.schedules`).
 
 The ledger, not the cursor, tells what has been landed. The cursor holds what was asked for and not yet carried through:
 a file leaves it when the run that carries it succeeded, or when it failed too often.
@@ -25,10 +26,10 @@ from dagster import (
     sensor,
 )
 
-from assets.automation import MOST_ATTEMPTS, night_job, today_utc
-from assets.news import Selection
-from assets.resources import BY_DAY_TAG, Night
-from pipelines.landing import DONE, fingerprint, landing_files, read_ledger
+from assets.automation.run_selection import Selection
+from assets.automation.schedules import MOST_ATTEMPTS, night_job, today_utc
+from assets.resources.pipeline import BY_DAY_TAG, Night
+from pipelines.ingest.landing import DONE, fingerprint, landing_files, read_ledger
 
 BATCH_TAG = "footsteps/batch"
 # A source that never falls quiet is carried through all the same after so many times the quiet it should keep.

@@ -17,18 +17,18 @@ from dagster import (
     multi_asset_check,
 )
 
-from assets.io import table_of
-from assets.raw import raw_tables
-from assets.resources import Night
-from assets.step import numbers_of
-from pipelines.changes import people_changed
-from pipelines.config import Config, Source
-from pipelines.conform import CORE_OF
+from assets.incremental.incremental_asset import numbers_of
+from assets.resources.metadata import table_of
+from assets.resources.pipeline import Night
+from assets.tables.raw import raw_tables
+from pipelines.config.company import Config, Source
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
-from pipelines.contracts.published import PUBLISHED
+from pipelines.contracts.output_tables import PUBLISHED
 from pipelines.contracts.table import Rule, Severity, Table
-from pipelines.landing import scan_current, scan_quarantine
-from pipelines.stamps import Stamp, code_fingerprint, read_stamp, write_stamp
+from pipelines.core.conform import CORE_OF
+from pipelines.ingest.landing import scan_current, scan_quarantine
+from pipelines.storage.change_log import people_changed
+from pipelines.storage.run_state import Stamp, code_fingerprint, read_stamp, write_stamp
 
 # More than half of a table's rows in quarantine is no dirt but a changed export: what follows must wait.
 MOST_QUARANTINED = 0.5
@@ -146,7 +146,7 @@ def _results(
 ) -> Iterator[AssetCheckResult]:
     """A result per rule. Rows set aside for a rule warn; a rule that kept rows break, or that set most aside, stops."""
     # their import takes seconds: only where a validation runs
-    from pipelines.validation.docs import add_to_docs
+    from pipelines.validation.data_docs import add_to_docs
     from pipelines.validation.expectations import validate
 
     frame = rows.select(_judged_columns(table)).collect()

@@ -1,7 +1,7 @@
 """The gate before the swap, as blocking checks: a publication that would break a promise does not happen.
 
 Belongs here: which frames are judged, and how the verdict stops the night.
-Does not belong here: the promises (`pipelines.publish.gate`), the judging (`pipelines.validation`).
+Does not belong here: the promises (`pipelines.snapshots.release_checks`), the judging (`pipelines.validation`).
 """
 
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import polars as pl
 from dagster import AssetCheckResult, AssetChecksDefinition, AssetCheckSeverity, AssetCheckSpec, multi_asset_check
 
-from assets.checks import describe_rule
-from assets.resources import Night
-from pipelines.config import Config
+from assets.checks.contract_checks import describe_rule
+from assets.resources.pipeline import Night
+from pipelines.config.company import Config
 from pipelines.contracts.catalog import PERSON
-from pipelines.contracts.learnt import MODEL_CARD
-from pipelines.contracts.published import NEXT_SKILL, PUBLISHED
+from pipelines.contracts.feature_tables import MODEL_CARD
+from pipelines.contracts.output_tables import NEXT_SKILL, PUBLISHED
 from pipelines.contracts.table import Severity, Table
-from pipelines.publish.gate import (
+from pipelines.snapshots.release_checks import (
     changed_share,
     list_rows,
     lists_table,
@@ -25,7 +25,7 @@ from pipelines.publish.gate import (
     publication_row,
     publication_table,
 )
-from pipelines.publish.snapshot import NothingPublished, current_snapshot
+from pipelines.snapshots.writer import NothingPublished, current_snapshot
 
 
 def gate_checks(config: Config) -> list[AssetChecksDefinition]:

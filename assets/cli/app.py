@@ -1,7 +1,7 @@
 """The front door: the command `footsteps`.
 
 Belongs here: commands, their options, and how an answer or a failure is said.
-Does not belong here: what a command does (one module each under `assets.commands`).
+Does not belong here: what a command does (one module each under `assets.cli`).
 """
 
 import sys
@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from assets.benches import bench
-from assets.options import (
+from assets.cli.benchmarks import load_benchmarks
+from assets.cli.options import (
     AsJson,
     At,
     ConfigFile,
@@ -36,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 sources = typer.Typer(help="The systems that can be read, and what a file is.", invoke_without_command=True)
-app.add_typer(bench, name="bench")
+app.add_typer(load_benchmarks(), name="bench")
 app.add_typer(sources, name="sources")
 
 
@@ -52,7 +52,7 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Write a made-up company's exports as its vendors would: HR, projects, time, learning, feedback, wishes."""
-    from assets.commands.demo import make_demo
+    from assets.cli.demo import make_demo
 
     make_demo(data_root, people, seed, end.date() if end else datetime.now(UTC).date(), as_json)
 
@@ -70,7 +70,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """The whole night: land, judge, conform, learn, recommend, publish."""
-    from assets.commands.night import run_night
+    from assets.cli.run import run_night
 
     run_night(data_root, config, landing, as_of.date() if as_of else None, accept_shrink, as_json, by_day)
 
@@ -84,7 +84,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """What the published tables hold for a person: next steps with reasons, and the stages held."""
-    from assets.commands.show import show_people
+    from assets.cli.show import show_people
 
     show_people(data_root, person, sample, as_json)
 
@@ -109,7 +109,7 @@ def reply_to_step(
     as_json: AsJson = False,
 ) -> None:
     """Write a person's reply to a step where the next night reads it; the same reply twice is written once."""
-    from assets.commands.reply import Word, reply
+    from assets.cli.reply import Word, reply
 
     word = Word(kind, skill, goal, until.date() if until else None, stage)
     reply(data_root, config, landing, person, word, on.replace(tzinfo=UTC) if on else None, as_json)
@@ -131,7 +131,7 @@ def tell_exposure(
     as_json: AsJson = False,
 ) -> None:
     """Write that a reader showed a recommended step, where the next night reads it; the same twice is written once."""
-    from assets.commands.showing import Shown, write_exposure
+    from assets.cli.exposure import Shown, write_exposure
 
     shown = Shown(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
     write_exposure(data_root, config, landing, shown, rank, as_json)
@@ -152,7 +152,7 @@ def tell_outcome(
     as_json: AsJson = False,
 ) -> None:
     """Write what came of a step that was shown, where the next night reads it; the same twice is written once."""
-    from assets.commands.showing import Shown, write_outcome
+    from assets.cli.exposure import Shown, write_outcome
 
     shown = Shown(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
     write_outcome(data_root, config, landing, shown, kind, as_json)
@@ -181,8 +181,8 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Prove the recommender on your own history, beside simpler models: one table, nobody's future seen."""
-    from assets.commands.evaluate import Asked, evaluate_company, evaluate_events
-    from assets.commands.saying import settings_of
+    from assets.cli.console import settings_of
+    from assets.cli.evaluate import Asked, evaluate_company, evaluate_events
 
     asked = Asked(split, horizon, models, seed, names, attributes, again, report, as_json)
     if events is None:
@@ -196,7 +196,7 @@ def evaluate(
 def list_sources(context: typer.Context, as_json: AsJson = False) -> None:
     """The systems whose exports can be read, with the columns each needs and can use."""
     if context.invoked_subcommand is None:
-        from assets.commands.sources import print_systems
+        from assets.cli.sources import print_systems
 
         print_systems(as_json)
 
@@ -207,7 +207,7 @@ def sniff_file(
     file: Annotated[Path, typer.Argument(help="An export, plain or compressed.")], as_json: AsJson = False
 ) -> None:
     """Which system wrote a file and why, and the block of footsteps.yaml for it."""
-    from assets.commands.sources import print_guesses
+    from assets.cli.sources import print_guesses
 
     print_guesses(file, as_json)
 
@@ -226,7 +226,7 @@ def preview_export(
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would read of a file, what it would set aside and why. Nothing is written."""
-    from assets.commands.sources import print_preview
+    from assets.cli.sources import print_preview
 
     print_preview(file, system, config, datetime.now(UTC).date(), rows, as_json)
 
@@ -239,7 +239,7 @@ def count_taxonomy_rows(
     as_json: AsJson = False,
 ) -> None:
     """How many rows of each kind a taxonomy's files hold, and how many are taken."""
-    from assets.commands.sources import print_taxonomy
+    from assets.cli.sources import print_taxonomy
 
     print_taxonomy(folder, system, as_json)
 
@@ -248,7 +248,7 @@ def count_taxonomy_rows(
 @said_plainly
 def tables(data_root: DataRoot = None, as_json: AsJson = False) -> None:
     """Where the published tables are, and a query to copy."""
-    from assets.commands.tables import print_tables
+    from assets.cli.tables import print_tables
 
     print_tables(data_root, as_json)
 
@@ -257,7 +257,7 @@ def tables(data_root: DataRoot = None, as_json: AsJson = False) -> None:
 @said_plainly
 def dictionary(as_json: AsJson = False) -> None:
     """Every table and column of the lake, from its contract, as Markdown."""
-    from assets.commands.tables import print_dictionary
+    from assets.cli.tables import print_dictionary
 
     print_dictionary(as_json)
 
@@ -269,7 +269,7 @@ def contracts(
     as_json: AsJson = False,
 ) -> None:
     """The published tables' contracts in the Open Data Contract Standard, and what is released."""
-    from assets.commands.contracts import print_contracts
+    from assets.cli.contracts import print_contracts
 
     print_contracts(write, as_json)
 
@@ -283,7 +283,7 @@ def feed(
     as_json: AsJson = False,
 ) -> None:
     """The change feed behind a cursor: whose recommendations changed, one CloudEvent a line."""
-    from assets.commands.feed import print_feed
+    from assets.cli.feed import print_feed
 
     print_feed(data_root, after, most, as_json)
 
@@ -297,7 +297,7 @@ def site(
     as_json: AsJson = False,
 ) -> None:
     """Pages for people: one a person, one a team of five or more, one for the night; static, offline."""
-    from assets.commands.site import write_site
+    from assets.cli.site import write_site
 
     write_site(data_root, folder, again, as_json)
 
@@ -308,7 +308,7 @@ def doctor(
     config: ConfigFile = None, landing: LandingFolder = None, data_root: DataRoot = None, as_json: AsJson = False
 ) -> None:
     """What is late, refused, failing or shrinking, a sentence each; exits with 1 where something is."""
-    from assets.commands.doctor import examine
+    from assets.cli.doctor import examine
 
     examine(data_root, config, landing, as_json)
 
@@ -322,7 +322,7 @@ def up(
     data_root: DataRoot = None,
 ) -> None:
     """The Dagster UI and its daemon on this machine, ready to monitor; Ctrl-C ends both."""
-    from assets.commands.up import serve
+    from assets.cli.up import serve
 
     serve(data_root, config, landing, port)
 

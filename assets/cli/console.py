@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.settings import Settings
+from pipelines.config.settings import Settings
 
 errors = Console(stderr=True, highlight=False)
 # Into a file or a pipe a table is as wide as it needs; eighty columns would fold every path.

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import yaml
 
-from assets.commands.saying import answers, print_json, say
+from assets.cli.console import answers, print_json, say
+from pipelines.contracts.compatibility import promise_of, release
 from pipelines.contracts.feed_event import feed_schema
-from pipelines.contracts.open_contract import open_contract
-from pipelines.contracts.published import PUBLISHED
-from pipelines.contracts.releasing import promise_of, release
+from pipelines.contracts.odcs import open_contract
+from pipelines.contracts.output_tables import PUBLISHED
 
 DOCS = Path(__file__).parents[2] / "docs" / "contracts"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.commands.saying import Failed, answers, errors, print_json, settings_of
+from assets.cli.console import Failed, answers, errors, print_json, settings_of
 from pipelines.demo.build import build_demo
 
 

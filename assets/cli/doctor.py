@@ -10,13 +10,13 @@ from pathlib import Path
 import polars as pl
 import typer
 
-from assets.commands.night import load_config
-from assets.commands.saying import answers, print_json, settings_of
-from pipelines.config import Config
+from assets.cli.console import answers, print_json, settings_of
+from assets.cli.run import load_config
+from pipelines.config.company import Config
+from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import DELIVERY
-from pipelines.lake import Lake
-from pipelines.publish.snapshot import NothingPublished, current_snapshot
-from pipelines.settings import Settings
+from pipelines.snapshots.writer import NothingPublished, current_snapshot
+from pipelines.storage.lake import Lake
 
 
 def examine(data_root: Path | None, config: Path | None, landing: Path | None, as_json: bool) -> None:
@@ -49,7 +49,7 @@ def _of_the_last_run(settings: Settings) -> list[str]:
     # their import takes seconds: only where there are runs to look at
     from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
-    from assets.alerts import troubles_of_runs
+    from assets.automation.alerts import troubles_of_runs
 
     ended = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE]
     with DagsterInstance.from_config(str(home)) as instance:

@@ -1,7 +1,7 @@
 """`footsteps evaluate`: the recommender beside simpler models, on anybody's history.
 
 Belongs here: reading the history, progress, the table.
-Does not belong here: the measuring (`ml.evaluation`).
+Does not belong here: the measuring (`ml.evaluation.evaluate`).
 """
 
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from typing import Any, cast, get_args
 import polars as pl
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.commands.report import write_report
-from assets.commands.saying import Failed, answers, errors, print_json, print_table
-from ml.evaluation import available_models, evaluate
-from ml.groups import GroupPopularity
-from ml.results import Evaluation, Split
-from pipelines.config import ConfigRefused, read_config
-from pipelines.settings import Settings
+from assets.cli.console import Failed, answers, errors, print_json, print_table
+from assets.cli.evaluation_report import write_report
+from ml.evaluation.evaluate import available_models, evaluate
+from ml.evaluation.results import Evaluation, Split
+from ml.ranking.group_features import GroupPopularity
+from pipelines.config.company import ConfigRefused, read_config
+from pipelines.config.settings import Settings
 
 _NEEDED = ("person_id", "skill_id", "ts")
 
@@ -50,10 +50,10 @@ def evaluate_events(events: Path, config: Path | None, asked: Asked) -> None:
 def evaluate_company(settings: Settings, asked: Asked) -> None:
     """Measure all models on the company's own reached steps, with the features its HR, projects, learning, taxonomy
     and wishes give. Raises Failed where no night has run."""
-    from assets.learning import learn_from
-    from assets.resources import Night
-    from pipelines.contracts.published import SNAPSHOT
-    from pipelines.lake import Lake
+    from assets.resources.pipeline import Night
+    from assets.tables.training_data import learn_from
+    from pipelines.contracts.output_tables import SNAPSHOT
+    from pipelines.storage.lake import Lake
 
     days = Lake(settings.lake_path).scan(SNAPSHOT).select("as_of").collect()["as_of"]
     if not len(days):

@@ -1,14 +1,14 @@
 """The report of a measurement: one HTML page and its pictures, for reading offline.
 
 Belongs here: the page. Every value is escaped; nothing is loaded from anywhere.
-Does not belong here: the figures (`ml.results`), the drawing (`assets.plots`).
+Does not belong here: the figures (`ml.evaluation.results`), the drawing (`assets.tables.evaluation_plots`).
 """
 
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from assets.plots import (
+from assets.tables.evaluation_plots import (
     as_source,
     describe_ablation,
     describe_ranking,
@@ -17,7 +17,7 @@ from assets.plots import (
     draw_ranking,
     draw_reliability,
 )
-from ml.results import OURS, Evaluation
+from ml.evaluation.results import OURS, Evaluation
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1f2933; background: #fff; max-width: 62rem; margin: 2rem auto;

@@ -1,7 +1,7 @@
 """`footsteps exposure` and `footsteps outcome`: what a reader showed and what came of it, for the next night to weigh.
 
 Belongs here: the rows, and that the same one is written once.
-Does not belong here: what is made of them (`assets.loop`), a person's own word (`reply`).
+Does not belong here: what is made of them (`assets.tables.feedback`), a person's own word (`reply`).
 """
 
 import hashlib
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from assets.commands.appending import (
+from assets.cli.console import Failed, answers, print_json, settings_of
+from assets.cli.landing_rows import (
     append_row,
     as_exported,
     headers_of,
@@ -18,12 +19,11 @@ from assets.commands.appending import (
     read_rows,
     source_of,
 )
-from assets.commands.night import load_config
-from assets.commands.saying import Failed, answers, print_json, settings_of
-from pipelines.contracts.fields import FIELDS, STAGES
-from pipelines.contracts.published import NEXT_SKILL
-from pipelines.contracts.shapes import ShapeName
-from pipelines.publish.reading import NothingPublished, Snapshot, current_snapshot, kept_snapshots
+from assets.cli.run import load_config
+from pipelines.contracts.canonical_schemas import ShapeName
+from pipelines.contracts.columns import FIELDS, STAGES
+from pipelines.contracts.output_tables import NEXT_SKILL
+from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot, kept_snapshots
 
 _STEP = ("snapshot_id", "skill_id", "to_stage")
 _MOMENT = {"exposure": "shown_at", "outcome": "outcome_at"}

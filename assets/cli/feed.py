@@ -8,8 +8,8 @@ import json
 import sys
 from pathlib import Path
 
-from assets.commands.saying import print_json, settings_of
-from assets.commands.show import published
+from assets.cli.console import print_json, settings_of
+from assets.cli.show import published
 from pipelines.publish.feed import read_feed
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.commands.saying import Failed
-from pipelines.config import Config, Source
+from assets.cli.console import Failed
+from pipelines.config.company import Config, Source
+from pipelines.config.settings import Settings
+from pipelines.contracts.canonical_schemas import SHAPES, ShapeName
 from pipelines.contracts.catalog import PERSON
-from pipelines.contracts.shapes import SHAPES, ShapeName
-from pipelines.lake import Lake, replace_file
-from pipelines.settings import Settings
+from pipelines.storage.lake import Lake, replace_file
 
 WHO = ("employee_number", "work_email", "account_code")
 

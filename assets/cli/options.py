@@ -12,7 +12,7 @@ from typing import Annotated, ParamSpec
 
 import typer
 
-from assets.commands.saying import Failed, fail
+from assets.cli.console import Failed, fail
 
 P = ParamSpec("P")
 

@@ -1,7 +1,7 @@
 """`footsteps reply`: a person's word about a step, written where the next night reads it.
 
 Belongs here: the reply as a row, never twice the same.
-Does not belong here: the export it is added to (`appending`), what a reply does (`pipelines.replies`).
+Does not belong here: the export it is added to (`appending`), what a reply does (`pipelines.core.replies`).
 """
 
 import hashlib
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.commands.appending import (
+from assets.cli.console import Failed, answers, print_json, settings_of
+from assets.cli.landing_rows import (
     WHO,
     append_row,
     as_exported,
@@ -21,14 +22,13 @@ from assets.commands.appending import (
     read_rows,
     source_of,
 )
-from assets.commands.night import load_config
-from assets.commands.saying import Failed, answers, print_json, settings_of
-from pipelines.config import Source
+from assets.cli.run import load_config
+from pipelines.config.company import Source
+from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import ALIAS, PREREQUISITE, ROLE_PROFILE, SKILL
-from pipelines.contracts.fields import REPLY_KINDS, STAGES, STEP_GOALS
-from pipelines.lake import Lake
-from pipelines.settings import Settings
-from pipelines.taxonomy import Taxonomy, match_skills
+from pipelines.contracts.columns import REPLY_KINDS, STAGES, STEP_GOALS
+from pipelines.core.taxonomy import Taxonomy, match_skills
+from pipelines.storage.lake import Lake
 
 _NEEDED = ("record_code", "skill_text", "step_goal", "reply_kind", "until_date", "stated_stage", "replied_at")
 _BLOCK = """declare where replies lie, in footsteps.yaml under `sources`:

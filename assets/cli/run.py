@@ -20,20 +20,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.commands.saying import Failed, answers, errors, print_json, print_table, say, settings_of
-from assets.fetching import fetch_exports
-from assets.watching import WATCHED, listeners
-from pipelines.config import Config, ConfigRefused, read_config
+from assets.cli.console import Failed, answers, errors, print_json, print_table, say, settings_of
+from assets.resources.bucket_exports import fetch_exports
+from assets.resources.loggers import WATCHED, listeners
+from pipelines.config.company import Config, ConfigRefused, read_config
+from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import DELIVERY
-from pipelines.lake import Lake
-from pipelines.landing import count_quarantined, current_deliveries
-from pipelines.publish.snapshot import NothingPublished, Snapshot, current_snapshot
-from pipelines.settings import Settings
+from pipelines.ingest.landing import count_quarantined, current_deliveries
+from pipelines.snapshots.writer import NothingPublished, Snapshot, current_snapshot
+from pipelines.storage.lake import Lake
 
 if TYPE_CHECKING:
     from dagster import Definitions, ExecuteInProcessResult
 
-    from assets.news import Selection
+    from assets.automation.run_selection import Selection
 
 _HOME_FILE = "dagster.yaml"
 # By the value of FOOTSTEPS_DAGSTER_PROFILE; SQLite where it is not set.
@@ -101,10 +101,10 @@ def execute(
         say(f"[yellow]not fetched:[/yellow] {escape(unfetched)}")
     from dagster import DagsterInstance
 
-    from assets.automation import NIGHT_JOB, today_utc
+    from assets.automation.schedules import NIGHT_JOB, today_utc
     from assets.definitions import build_definitions
-    from assets.resources import ACCEPT_SHRINK_TAG, AS_OF_TAG, BY_DAY_TAG, NIGHT_OF_TAG
-    from assets.storage import kept_open
+    from assets.resources.locking import kept_open
+    from assets.resources.pipeline import ACCEPT_SHRINK_TAG, AS_OF_TAG, BY_DAY_TAG, NIGHT_OF_TAG
 
     definitions = build_definitions(settings)
     job = definitions.resolve_job_def(NIGHT_JOB)
@@ -144,8 +144,8 @@ def _select(
     definitions: "Definitions", as_of: date | None, night_of: date | None, by_day: bool, accept_shrink: bool
 ) -> "Selection | None":
     """The steps a run needs; None for all. Where nothing is new, what is published is only renewed."""
-    from assets.news import find_news, select_by_day, select_renewal
-    from assets.resources import Night as NightResource
+    from assets.automation.run_selection import find_news, select_by_day, select_renewal
+    from assets.resources.pipeline import Night as NightResource
 
     night: Any = (definitions.resources or {})["night"]
     assert isinstance(night, NightResource)

@@ -10,13 +10,13 @@ from typing import Any
 import polars as pl
 from rich.markup import escape
 
-from assets.commands.saying import Failed, answers, print_json, print_table, settings_of
+from assets.cli.console import Failed, answers, print_json, print_table, settings_of
+from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import SKILL
-from pipelines.contracts.fields import RELATIONS
-from pipelines.contracts.published import COMPANION, NEXT_SKILL, OUT_MASTERY, REPLY_EFFECT
-from pipelines.lake import Lake
-from pipelines.publish.snapshot import NothingPublished, Snapshot, current_snapshot
-from pipelines.settings import Settings
+from pipelines.contracts.columns import RELATIONS
+from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY, REPLY_EFFECT
+from pipelines.snapshots.writer import NothingPublished, Snapshot, current_snapshot
+from pipelines.storage.lake import Lake
 
 _WHY_NOT = {
     "too_little_evidence": "There is too little evidence to say anything good.",

@@ -1,17 +1,17 @@
 """`footsteps site`: the pages of the current snapshot.
 
 Belongs here: where they are written, and what is said of it.
-Does not belong here: the pages (`pipelines.site`).
+Does not belong here: the pages (`pipelines.publish.site`).
 """
 
 import shutil
 from pathlib import Path
 
-from assets.commands.saying import answers, print_json, settings_of
-from assets.commands.show import published
-from pipelines.config import read_config
-from pipelines.lake import Lake
-from pipelines.site.build import build_site
+from assets.cli.console import answers, print_json, settings_of
+from assets.cli.show import published
+from pipelines.config.company import read_config
+from pipelines.publish.site.build import build_site
+from pipelines.storage.lake import Lake
 
 
 def write_site(data_root: Path | None, folder: Path | None, again: bool, as_json: bool) -> None:

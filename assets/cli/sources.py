@@ -8,14 +8,14 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
-from assets.commands.saying import Failed, answers, print_json, print_table
-from pipelines.config import ConfigRefused, read_config
-from pipelines.contracts.shapes import SHAPES
-from pipelines.preview import Preview, ShapePreview, matching_source, preview_file
+from assets.cli.console import Failed, answers, print_json, print_table
+from pipelines.config.company import ConfigRefused, read_config
+from pipelines.contracts.canonical_schemas import SHAPES
+from pipelines.core.taxonomy import TaxonomyRefused
+from pipelines.ingest.preview import Preview, ShapePreview, matching_source, preview_file
 from pipelines.sources.declaration import ExportRefused, SourceOptions
-from pipelines.sources.sniff import describe_systems, sniff, sniff_block
-from pipelines.sources.taxonomy.declared import count_taxonomy
-from pipelines.taxonomy import TaxonomyRefused
+from pipelines.sources.detect import describe_systems, sniff, sniff_block
+from pipelines.taxonomies.declared import count_taxonomy
 
 
 def print_systems(as_json: bool) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from assets.commands.saying import answers, print_json, print_table, settings_of
-from assets.commands.show import published
-from pipelines.config import read_config
+from assets.cli.console import answers, print_json, print_table, settings_of
+from assets.cli.show import published
+from pipelines.config.company import read_config
+from pipelines.config.publish import PublishOptions
 from pipelines.contracts.catalog import TABLES
 from pipelines.contracts.dictionary import render_dictionary
-from pipelines.publish.options import PublishOptions
 from pipelines.publish.queries import ways_in
 
 

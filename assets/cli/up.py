@@ -13,8 +13,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from assets.commands.night import dagster_home, load_config
-from assets.commands.saying import Failed, answers, say, settings_of
+from assets.cli.console import Failed, answers, say, settings_of
+from assets.cli.run import dagster_home, load_config
 
 _READY_SECONDS = 120
 

@@ -1,12 +1,13 @@
 """A step of the night: it is run only where something it is made of changed, and for those people only where it can.
 
 Belongs here: the comparison of a step's inputs with its stamp, and what follows for a night and for a run by day.
-Does not belong here: what a step computes; the stamp (`pipelines.stamps`), whose rows changed (`pipelines.changes`).
+Does not belong here: what a step computes; the stamp (`pipelines.storage.run_state`), whose rows changed
+(`pipelines.storage.change_log`).
 
 What a step is made of is what its assets depend on, the day, footsteps.yaml and the code. A complete night makes anew
 whatever differs. A run by day follows new files to the people they touch: steps that name their `own` inputs (of which
 only a person's own rows matter to that person's rows) are made for those people, or for the records that changed where
-they can tell (`assets.unseen`); every other step waits for the night.
+they can tell (`assets.incremental.new_records`); every other step waits for the night.
 """
 
 import hashlib
@@ -26,13 +27,13 @@ from dagster import (
     multi_asset,
 )
 
-from assets.automation import follows_its_inputs
-from assets.io import table_of
-from assets.lineage import with_lineage
-from assets.resources import Night
-from pipelines.changes import people_changed
+from assets.automation.schedules import follows_its_inputs
+from assets.resources.lineage import with_lineage
+from assets.resources.metadata import table_of
+from assets.resources.pipeline import Night
 from pipelines.contracts.table import Table
-from pipelines.stamps import Stamp, code_fingerprint, read_stamp, write_stamp
+from pipelines.storage.change_log import people_changed
+from pipelines.storage.run_state import Stamp, code_fingerprint, read_stamp, write_stamp
 
 # The tag that tells what a run by day does with an asset.
 BY_DAY_KEY = "footsteps/by_day"

@@ -1,7 +1,8 @@
 """What a step has not seen yet: the rows, the records and the people that are new since it was made last.
 
 Belongs here: what a step may leave as it is, where it can tell from its inputs.
-Does not belong here: whether it is made at all (`assets.step`), how a change is recorded (`pipelines.changes`).
+Does not belong here: whether it is made at all (`assets.incremental.incremental_asset`), how a change is recorded
+(`pipelines.storage.change_log`).
 """
 
 import json
@@ -9,15 +10,15 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from assets.io import table_of
-from assets.resources import Night
-from pipelines.changes import records_changed
+from assets.resources.metadata import table_of
+from assets.resources.pipeline import Night
+from pipelines.contracts.canonical_schemas import SHAPES, ShapeName, raw_table
 from pipelines.contracts.catalog import ACCOUNT
-from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
 from pipelines.contracts.table import Table
-from pipelines.fresh import Fresh, Landed, fresh_rows
-from pipelines.identity import WHO, read_accounts
-from pipelines.landing import scan_delivered
+from pipelines.core.identity_resolution import WHO, read_accounts
+from pipelines.ingest.landing import scan_delivered
+from pipelines.ingest.new_deliveries import Fresh, Landed, fresh_rows
+from pipelines.storage.change_log import records_changed
 
 
 def rows_unseen(night: Night, shape: ShapeName) -> Fresh | None:

@@ -1,13 +1,13 @@
 """Exports from a bucket: fetched into the landing folder before anything is landed, where footsteps.yaml asks for it.
 
 Belongs here: whether to fetch, and what is said where it fails.
-Does not belong here: how objects are copied (`pipelines.publish.object_store`), landing them (`assets.raw`).
+Does not belong here: how objects are copied (`pipelines.publish.object_store`), landing them (`assets.tables.raw`).
 """
 
 from pathlib import Path
 
-from pipelines.config import Config
-from pipelines.publish.ways import without_secrets
+from pipelines.config.company import Config
+from pipelines.publish.targets import without_secrets
 
 
 def fetch_exports(config: Config, landing: Path) -> str | None:

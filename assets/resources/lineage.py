@@ -1,6 +1,7 @@
 """Column lineage of what a step made, in Dagster's own form.
 
-The open-source UI draws no graph of it: there a column's description says what it is made of (`assets.io`).
+The open-source UI draws no graph of it: there a column's description says what it is made of
+(`assets.resources.metadata`).
 
 Belongs here: the rendering of the declared lineage for one materialization.
 Does not belong here: which column is made of which (`pipelines.contracts.lineage`).
@@ -11,7 +12,7 @@ from typing import Any
 
 from dagster import AssetExecutionContext, AssetKey, MaterializeResult, TableColumnDep, TableColumnLineage
 
-from assets.io import table_of
+from assets.resources.metadata import table_of
 from pipelines.contracts.lineage import origins_of
 
 

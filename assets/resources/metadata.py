@@ -23,11 +23,11 @@ from dagster import (
     TableSchema,
 )
 
+from pipelines.contracts.canonical_schemas import SHAPES, quarantine_table, raw_table
 from pipelines.contracts.catalog import TABLES
 from pipelines.contracts.lineage import Origin, origins_of
-from pipelines.contracts.shapes import SHAPES, quarantine_table, raw_table
 from pipelines.contracts.table import Column, Personal, Table
-from pipelines.lake import Lake, Written
+from pipelines.storage.lake import Lake, Written
 
 PREVIEW_ROWS = 5
 # Columns that a description names as what a column is made of; the materialization has them all.

@@ -25,21 +25,22 @@ from dagster import (
 )
 from pydantic import PrivateAttr
 
-from assets.fetching import fetch_exports
-from assets.io import table_of, written_metadata
-from assets.storage import hold, sweep
-from pipelines.changes import forget_changes
-from pipelines.config import Config, Source, read_config
+from assets.resources.bucket_exports import fetch_exports
+from assets.resources.locking import hold, sweep
+from assets.resources.metadata import table_of, written_metadata
+from pipelines.config.company import Config, Source, read_config
+from pipelines.config.settings import Settings
+from pipelines.contracts.canonical_schemas import SHAPES, ShapeName, raw_table
 from pipelines.contracts.catalog import DELIVERY, EVIDENCE
-from pipelines.contracts.published import PUBLISHED
-from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
+from pipelines.contracts.columns import AccountKind
+from pipelines.contracts.output_tables import PUBLISHED
 from pipelines.contracts.table import Table
-from pipelines.fresh import Landed
-from pipelines.identity import WHO, AccountKind, read_accounts
-from pipelines.lake import Lake, content_sha256
-from pipelines.landing import Landing, current_deliveries, read_ledger, scan_current, source_tables
-from pipelines.settings import Settings
-from pipelines.stamps import Stamp, code_fingerprint, read_stamp, write_stamp
+from pipelines.core.identity_resolution import WHO, read_accounts
+from pipelines.ingest.landing import Landing, current_deliveries, read_ledger, scan_current, source_tables
+from pipelines.ingest.new_deliveries import Landed
+from pipelines.storage.change_log import forget_changes
+from pipelines.storage.lake import Lake, content_sha256
+from pipelines.storage.run_state import Stamp, code_fingerprint, read_stamp, write_stamp
 
 RunContext = AssetExecutionContext | AssetCheckExecutionContext
 AS_OF_TAG = "footsteps/as_of"

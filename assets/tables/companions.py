@@ -1,7 +1,7 @@
 """What people say about being shown and about what they were shown, brought into the night; and what is remembered.
 
 Belongs here: which tables companions and replies are made of, and the memory of whom was shown to whom.
-Does not belong here: how (`ml.companions`, `pipelines.replies`, `pipelines.consents`).
+Does not belong here: how (`ml.recommend.companion_matching`, `pipelines.core.replies`, `pipelines.core.consents`).
 """
 
 from collections.abc import Iterator
@@ -12,29 +12,29 @@ from typing import Any
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition
 
-from assets.core import taxonomy_of
-from assets.io import spec_of
-from assets.resources import Night
-from assets.snapshot import stamps_of
-from assets.step import step
-from ml.companions import TERMS, match_companions, still_standing
-from ml.recommend import mark_accepted
-from ml.replied import obey_replies
-from ml.standing import Colleagues
-from pipelines.consents import consents_in_force, ending_between, name_consents, opted_out
+from assets.incremental.incremental_asset import step
+from assets.resources.metadata import spec_of
+from assets.resources.pipeline import Night
+from assets.tables.core import taxonomy_of
+from assets.tables.snapshot import stamps_of
+from ml.recommend.companion_candidates import Colleagues
+from ml.recommend.companion_matching import TERMS, match_companions, still_standing
+from ml.recommend.reply_filter import obey_replies
+from ml.recommend.reranking import mark_accepted
 from pipelines.contracts.catalog import ALIAS, CONSENT, PERSON, PREFERENCE, REPLY, SKILL
-from pipelines.contracts.learnt import MASTERY, MODEL_CARD, REACHED_STEP
-from pipelines.contracts.published import COMPANION, NEXT_SKILL, OBEYED, REPLY_EFFECT, SHOWN, SNAPSHOT
-from pipelines.lake import content_sha256
-from pipelines.publish.stamp import UNPUBLISHED, put_id, stamp
-from pipelines.replies import (
+from pipelines.contracts.feature_tables import MASTERY, MODEL_CARD, REACHED_STEP
+from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OBEYED, REPLY_EFFECT, SHOWN, SNAPSHOT
+from pipelines.core.consents import consents_in_force, ending_between, name_consents, opted_out
+from pipelines.core.replies import (
     accepted_steps,
     hidden_skills,
     name_replies,
     suppress_steps,
     tell_effects,
 )
-from pipelines.taxonomy import Taxonomy
+from pipelines.core.taxonomy import Taxonomy
+from pipelines.snapshots.row_metadata import UNPUBLISHED, put_id, stamp
+from pipelines.storage.lake import content_sha256
 
 # What a night reads of people's own words.
 OWN_WORDS = (CONSENT.name, REPLY.name, PREFERENCE.name, REACHED_STEP.name)

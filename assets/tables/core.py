@@ -1,7 +1,8 @@
 """Core tables as assets: identity, people, events, taxonomy and the evidence ledger.
 
 Belongs here: which core table is made of what.
-Does not belong here: how (`pipelines.identity`, `pipelines.conform`, `pipelines.taxonomy`, `pipelines.evidence`).
+Does not belong here: how (`pipelines.core.identity_resolution`, `pipelines.core.conform`, `pipelines.core.taxonomy`,
+`pipelines.core.evidence`).
 """
 
 from collections.abc import Callable, Iterator
@@ -11,22 +12,12 @@ from typing import Any
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition
 
-from assets.io import spec_of
-from assets.resources import Night
-from assets.step import step
-from assets.unseen import names_nobody_new, records_unseen, rows_unseen
-from pipelines.config import Config
-from pipelines.conform import (
-    CORE_OF,
-    Conformed,
-    conform_assignment,
-    conform_consent,
-    conform_event,
-    conform_feedback,
-    conform_learning_record,
-    conform_person,
-    conform_role_period,
-)
+from assets.incremental.incremental_asset import step
+from assets.incremental.new_records import names_nobody_new, records_unseen, rows_unseen
+from assets.resources.metadata import spec_of
+from assets.resources.pipeline import Night
+from pipelines.config.company import Config
+from pipelines.contracts.canonical_schemas import SHAPES, ShapeName, quarantine_table
 from pipelines.contracts.catalog import (
     ACCOUNT,
     ALIAS,
@@ -41,15 +32,32 @@ from pipelines.contracts.catalog import (
     TAXONOMY_RELATION,
     UNKNOWN_MENTION,
 )
-from pipelines.contracts.shapes import SHAPES, ShapeName, quarantine_table
 from pipelines.contracts.table import Table
-from pipelines.core_rows import CoreRows, rows_that_changed, scan_work_on
-from pipelines.evidence import collect_evidence, count_unknown
-from pipelines.identity import WHO, find_conflicts, identify_people, match_accounts, mentioned_people, observe_people
-from pipelines.landing import source_tables
-from pipelines.replies import done_evidence, name_replies
-from pipelines.sources.taxonomy.declared import read_declared_taxonomy
-from pipelines.taxonomy import Taxonomy, match_skills
+from pipelines.core.conform import (
+    CORE_OF,
+    Conformed,
+    conform_assignment,
+    conform_consent,
+    conform_event,
+    conform_feedback,
+    conform_learning_record,
+    conform_person,
+    conform_role_period,
+)
+from pipelines.core.evidence import collect_evidence, count_unknown
+from pipelines.core.evidence_inputs import CoreRows, rows_that_changed, scan_work_on
+from pipelines.core.identity_resolution import (
+    WHO,
+    find_conflicts,
+    identify_people,
+    match_accounts,
+    mentioned_people,
+    observe_people,
+)
+from pipelines.core.replies import done_evidence, name_replies
+from pipelines.core.taxonomy import Taxonomy, match_skills
+from pipelines.ingest.landing import source_tables
+from pipelines.taxonomies.declared import read_declared_taxonomy
 
 Conform = Callable[[pl.LazyFrame, pl.DataFrame, pl.DataFrame], Conformed]
 _CONFORM: dict[ShapeName, Conform] = {

@@ -1,7 +1,7 @@
 """Drift of inputs and scores as a table that grows night by night, with a check that warns.
 
 Belongs here: which columns are watched, where the profile of the latest training lies.
-Does not belong here: the index (`ml.drift`).
+Does not belong here: the index (`ml.evaluation.drift`).
 """
 
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ from dagster import (
     multi_asset,
 )
 
-from assets.io import spec_of
-from assets.lineage import with_lineage
-from assets.resources import Night
-from ml.drift import Drift, Kind, Profile, measure_drift, profile, read_profiles, write_profiles
-from ml.mastery import end_of
-from pipelines.contracts.learnt import CANDIDATE, DRIFT, MODEL_CARD, REACHED_STEP
+from assets.resources.lineage import with_lineage
+from assets.resources.metadata import spec_of
+from assets.resources.pipeline import Night
+from ml.evaluation.drift import Drift, Kind, Profile, measure_drift, profile, read_profiles, write_profiles
+from ml.mastery.state import end_of
+from pipelines.contracts.feature_tables import CANDIDATE, DRIFT, MODEL_CARD, REACHED_STEP
 
 STEADY = "inputs_and_scores_are_steady"
 PROFILES = "profiles.json"

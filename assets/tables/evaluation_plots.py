@@ -1,7 +1,7 @@
 """Plots of a measurement as PNG: ranking, reliability, ablation. The same bytes for the same figures.
 
 Belongs here: how they are drawn, and what they say in words.
-Does not belong here: the figures (`ml.results`), pages that show them (`assets.commands.report`).
+Does not belong here: the figures (`ml.evaluation.results`), pages that show them (`assets.cli.evaluation_report`).
 """
 
 import base64
@@ -9,8 +9,8 @@ import io
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ml.calibration import Reliability
-from ml.results import OURS, Ablation, ModelResult
+from ml.evaluation.results import OURS, Ablation, ModelResult
+from ml.ranking.calibration import Reliability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,7 +1,8 @@
 """What readers showed and what came of it, as assets: labels for training and evaluation, told with their limits.
 
 Belongs here: the labels and acceptance as tables, and what the UI is told of them.
-Does not belong here: the estimates (`ml.offpolicy`), landing exposures and outcomes (`pipelines.contracts.shapes`).
+Does not belong here: the estimates (`ml.evaluation.offpolicy`), landing exposures and outcomes
+(`pipelines.contracts.canonical_schemas`).
 """
 
 from collections.abc import Iterator
@@ -10,9 +11,9 @@ from typing import Any
 import polars as pl
 from dagster import AssetsDefinition, MaterializeResult, multi_asset
 
-from assets.io import spec_of
-from assets.resources import Night
-from ml.offpolicy import (
+from assets.resources.metadata import spec_of
+from assets.resources.pipeline import Night
+from ml.evaluation.offpolicy import (
     accept_by_rank,
     count_unmatched,
     estimate_acceptance,
@@ -20,9 +21,9 @@ from ml.offpolicy import (
     measure_position_bias,
 )
 from pipelines.contracts.catalog import EXPOSURE, OUTCOME
-from pipelines.contracts.learnt import ACCEPTANCE, SHOWN_STEP
-from pipelines.contracts.published import NEXT_SKILL
-from pipelines.publish.reading import kept_snapshots
+from pipelines.contracts.feature_tables import ACCEPTANCE, SHOWN_STEP
+from pipelines.contracts.output_tables import NEXT_SKILL
+from pipelines.snapshots.reader import kept_snapshots
 
 _STEP = ("snapshot_id", "person_id", "skill_id", "to_stage")
 

@@ -1,7 +1,8 @@
 """Mastery, half-lives, reached steps, precedence and capabilities, as assets.
 
 Belongs here: what they are made of, and what the UI is told about each.
-Does not belong here: how they are reckoned (`ml.mastery`, `ml.tracing`, `ml.precedence`, `ml.capabilities`).
+Does not belong here: how they are reckoned (`ml.mastery.state`, `ml.mastery.knowledge_tracing`,
+`ml.mastery.prerequisites`, `ml.recommend.capability_coverage`).
 """
 
 import hashlib
@@ -12,22 +13,22 @@ from typing import Any
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition
 
-from assets.companions import OWN_WORDS, own_words, without_hidden
-from assets.core import taxonomy_of
-from assets.io import spec_of
-from assets.out import SURROUNDING, surroundings
-from assets.resources import Night
-from assets.snapshot import stamps_of
-from assets.step import step
-from ml.alignment import align_teams
-from ml.capabilities import map_capabilities
-from ml.mastery import FOLLOWING, follow_mastery, learn_tracing, tell_half_lives
-from ml.precedence import declare_precedence, learn_precedence
-from ml.tracing import read_tracing
+from assets.incremental.incremental_asset import step
+from assets.resources.metadata import spec_of
+from assets.resources.pipeline import Night
+from assets.tables.companions import OWN_WORDS, own_words, without_hidden
+from assets.tables.core import taxonomy_of
+from assets.tables.recommendations import SURROUNDING, surroundings
+from assets.tables.snapshot import stamps_of
+from ml.mastery.knowledge_tracing import read_tracing
+from ml.mastery.prerequisites import declare_precedence, learn_precedence
+from ml.mastery.state import FOLLOWING, follow_mastery, learn_tracing, tell_half_lives
+from ml.recommend.capability_coverage import map_capabilities
+from ml.recommend.team_alignment import align_teams
 from pipelines.contracts.catalog import EVIDENCE, PERSON, PREREQUISITE
-from pipelines.contracts.learnt import HALF_LIFE, MASTERY, MODEL_CARD, PRECEDENCE, REACHED_STEP, TRACING
-from pipelines.contracts.published import ALIGNMENT, CAPABILITY
-from pipelines.publish.stamp import stamp
+from pipelines.contracts.feature_tables import HALF_LIFE, MASTERY, MODEL_CARD, PRECEDENCE, REACHED_STEP, TRACING
+from pipelines.contracts.output_tables import ALIGNMENT, CAPABILITY
+from pipelines.snapshots.row_metadata import stamp
 
 
 def capability_assets() -> list[AssetsDefinition]:

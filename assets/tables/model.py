@@ -1,7 +1,8 @@
 """The trained ranker, its evaluation and the ranked candidates, as assets.
 
 Belongs here: what a night hands to learning, and what the UI is told of it.
-Does not belong here: how it learns (`ml.recommender`), when, and which model is used (`ml.reign`).
+Does not belong here: how it learns (`ml.ranking.recommender`), when, and which model is used
+(`ml.registry.champion_challenger`).
 """
 
 import json
@@ -22,25 +23,25 @@ from dagster import (
     multi_asset,
 )
 
-from assets.automation import PROMOTED
-from assets.drift import drift, drifted_inputs, keep_inputs
-from assets.io import spec_of
-from assets.learning import LEARNT_FROM, as_events, extra_features, learn_from
-from assets.lineage import with_lineage
-from assets.plots import as_source, describe_reliability, draw_reliability
-from assets.resources import Night
-from assets.step import step
-from ml.bundle import load_bundle
-from ml.card import describe_card
-from ml.champion import latest_trained
-from ml.mastery import end_of
-from ml.recommend import deepening_steps, describe_steps, eligible_steps
-from ml.recommender import Recommender
-from ml.reign import Reign, hold_contest
-from ml.results import Evaluation
-from ml.steps import steps_barred
+from assets.automation.schedules import PROMOTED
+from assets.incremental.incremental_asset import step
+from assets.resources.lineage import with_lineage
+from assets.resources.metadata import spec_of
+from assets.resources.pipeline import Night
+from assets.tables.drift import drift, drifted_inputs, keep_inputs
+from assets.tables.evaluation_plots import as_source, describe_reliability, draw_reliability
+from assets.tables.training_data import LEARNT_FROM, as_events, extra_features, learn_from
+from ml.evaluation.results import Evaluation
+from ml.mastery.state import end_of
+from ml.mastery.step_items import steps_barred
+from ml.ranking.recommender import Recommender
+from ml.recommend.reranking import deepening_steps, describe_steps, eligible_steps
+from ml.registry.champion_challenger import Reign, hold_contest
+from ml.registry.model_bundle import load_bundle
+from ml.registry.model_card import describe_card
+from ml.registry.registry import latest_trained
 from pipelines.contracts.catalog import PERSON
-from pipelines.contracts.learnt import CANDIDATE, EVALUATION, MASTERY, MODEL_CARD, REACHED_STEP
+from pipelines.contracts.feature_tables import CANDIDATE, EVALUATION, MASTERY, MODEL_CARD, REACHED_STEP
 
 # Candidates kept for each person: all of them can be taken now, so a few lists' worth leaves room for variety.
 CANDIDATES = 40

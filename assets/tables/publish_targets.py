@@ -1,7 +1,7 @@
 """Publication as an asset: each further way in, the change feed and the pages, once the pointer has moved.
 
 Belongs here: what the UI is told of each way, above all where it failed.
-Does not belong here: how rows are made (`assets.out`), how a way works (`pipelines.publish`).
+Does not belong here: how rows are made (`assets.tables.recommendations`), how a way works (`pipelines.publish`).
 """
 
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from typing import Any
 import polars as pl
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetCheckSpec, AssetsDefinition, multi_asset
 
-from assets.io import spec_of
-from assets.resources import Night
-from pipelines.config import Config
-from pipelines.contracts.published import SNAPSHOT, WAY_IN
-from pipelines.publish.snapshot import current_snapshot
-from pipelines.publish.ways import Publication, Published, configured_ways, publish_way
+from assets.resources.metadata import spec_of
+from assets.resources.pipeline import Night
+from pipelines.config.company import Config
+from pipelines.contracts.output_tables import SNAPSHOT, WAY_IN
+from pipelines.publish.targets import Publication, Published, configured_ways, publish_way
+from pipelines.snapshots.writer import current_snapshot
 
 
 def publication_assets(config: Config) -> list[AssetsDefinition]:

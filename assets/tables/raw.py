@@ -1,7 +1,7 @@
 """Landing as assets: one step a system, from export files to raw tables and their quarantines.
 
 Belongs here: the landing steps and the ledger.
-Does not belong here: how files are read (`pipelines.sources`), what rows mean (`assets.core`).
+Does not belong here: how files are read (`pipelines.sources`), what rows mean (`assets.tables.core`).
 """
 
 import hashlib
@@ -28,15 +28,15 @@ from dagster import (
     multi_asset,
 )
 
-from assets.io import MOMENTS, PREVIEW_ROWS, preview, spec_of
-from assets.partitions import BY_RANGE, DELIVERY_DAYS, day_of_file, days_of
-from assets.resources import Night
-from assets.step import POOL, numbers_of
-from pipelines.config import Config, Source
+from assets.automation.partitions import BY_RANGE, DELIVERY_DAYS, day_of_file, days_of
+from assets.incremental.incremental_asset import POOL, numbers_of
+from assets.resources.metadata import MOMENTS, PREVIEW_ROWS, preview, spec_of
+from assets.resources.pipeline import Night
+from pipelines.config.company import Config, Source
+from pipelines.contracts.canonical_schemas import ShapeName, quarantine_table
 from pipelines.contracts.catalog import DELIVERY
-from pipelines.contracts.shapes import ShapeName, quarantine_table
 from pipelines.contracts.table import Table
-from pipelines.landing import (
+from pipelines.ingest.landing import (
     Delivery,
     Landing,
     count_landed,
@@ -47,7 +47,7 @@ from pipelines.landing import (
     scan_quarantine,
     source_tables,
 )
-from pipelines.stamps import Stamp, code_fingerprint, read_stamp, write_stamp
+from pipelines.storage.run_state import Stamp, code_fingerprint, read_stamp, write_stamp
 
 ACCEPTED = "deliveries_accepted"
 ACCOUNTED = "good_and_bad_are_the_input"

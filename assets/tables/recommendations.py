@@ -1,7 +1,7 @@
 """Published tables as assets: the rows people and systems read.
 
 Belongs here: what the recommendation tables are put together from.
-Does not belong here: how rows are made (`ml.recommend`), their publication (`assets.snapshot`).
+Does not belong here: how rows are made (`ml.recommend.reranking`), their publication (`assets.tables.snapshot`).
 """
 
 from collections.abc import Iterator
@@ -12,20 +12,20 @@ from typing import Any
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition
 
-from assets.companions import OWN_WORDS, OwnWords, open_candidates, own_words, without_hidden
-from assets.core import taxonomy_of
-from assets.io import spec_of
-from assets.resources import Night
-from assets.snapshot import stamps_of
-from assets.step import step
-from ml.counterfactual import Situation, find_counterfactuals
-from ml.mastery import end_of, estimate_mastery
-from ml.motives import Surroundings
-from ml.proof import PROVING, prove_mastery
-from ml.recommend import build_rows, list_steps
-from ml.replied import say_why_none
-from ml.support import find_gaps
-from ml.tracing import read_tracing
+from assets.incremental.incremental_asset import step
+from assets.resources.metadata import spec_of
+from assets.resources.pipeline import Night
+from assets.tables.companions import OWN_WORDS, OwnWords, open_candidates, own_words, without_hidden
+from assets.tables.core import taxonomy_of
+from assets.tables.snapshot import stamps_of
+from ml.mastery.knowledge_tracing import read_tracing
+from ml.mastery.open_badges import PROVING, prove_mastery
+from ml.mastery.state import end_of, estimate_mastery
+from ml.recommend.counterfactuals import Situation, find_counterfactuals
+from ml.recommend.motives import Surroundings
+from ml.recommend.reply_filter import say_why_none
+from ml.recommend.reranking import build_rows, list_steps
+from ml.recommend.support_gaps import find_gaps
 from pipelines.contracts.catalog import (
     ALIAS,
     ASPIRATION,
@@ -40,8 +40,8 @@ from pipelines.contracts.catalog import (
     ROLE_PROFILE,
     SKILL,
 )
-from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD, PRECEDENCE, TRACING
-from pipelines.contracts.published import (
+from pipelines.contracts.feature_tables import CANDIDATE, MASTERY, MODEL_CARD, PRECEDENCE, TRACING
+from pipelines.contracts.output_tables import (
     COUNTERFACTUAL,
     MASTERY_PROOF,
     NEXT_SKILL,
@@ -49,7 +49,8 @@ from pipelines.contracts.published import (
     OUT_MASTERY,
     SUPPORT_GAP,
 )
-from pipelines.demand import (
+from pipelines.core.replies import hidden_skills, tell_own_word
+from pipelines.core.skill_demand import (
     count_demand,
     count_support,
     find_ways,
@@ -58,8 +59,7 @@ from pipelines.demand import (
     name_wishes,
     recent_evidence,
 )
-from pipelines.publish.stamp import stamp
-from pipelines.replies import hidden_skills, tell_own_word
+from pipelines.snapshots.row_metadata import stamp
 
 # What `surroundings` reads.
 SURROUNDING = tuple(

@@ -1,7 +1,8 @@
 """The publication as an asset: every published table under one id, behind one pointer.
 
 Belongs here: the night's stamps, the moving of the pointer and the record of it.
-Does not belong here: how a published table is made (`assets.out` and its neighbours), how a snapshot is kept
+Does not belong here: how a published table is made (`assets.tables.recommendations` and its neighbours), how a
+snapshot is kept
 (`pipelines.publish`).
 """
 
@@ -11,14 +12,14 @@ from datetime import UTC, datetime
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult
 
-from assets.io import spec_of
-from assets.resources import Night
-from assets.step import step
-from pipelines.contracts.learnt import MODEL_CARD
-from pipelines.contracts.published import PUBLISHED, SNAPSHOT
-from pipelines.publish.gate import refuse_addresses
-from pipelines.publish.snapshot import Snapshot, drop_expired, publish_snapshot
-from pipelines.publish.stamp import Stamps, name_snapshot, renewed
+from assets.incremental.incremental_asset import step
+from assets.resources.metadata import spec_of
+from assets.resources.pipeline import Night
+from pipelines.contracts.feature_tables import MODEL_CARD
+from pipelines.contracts.output_tables import PUBLISHED, SNAPSHOT
+from pipelines.snapshots.release_checks import refuse_addresses
+from pipelines.snapshots.row_metadata import Stamps, name_snapshot, renewed
+from pipelines.snapshots.writer import Snapshot, drop_expired, publish_snapshot
 
 
 def snapshot_assets() -> list[AssetsDefinition]:

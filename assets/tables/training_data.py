@@ -1,7 +1,8 @@
 """What a night hands to learning: reached steps, names, rules, and the flow's features, as of its day.
 
 Belongs here: which core tables learning sees, and the fingerprints of recipe and content.
-Does not belong here: features (`ml.families`, `ml.groups`), training (`ml.reign`), assets.
+Does not belong here: features (`ml.ranking.context_features`, `ml.ranking.group_features`), training
+(`ml.registry.champion_challenger`), assets.
 """
 
 import hashlib
@@ -10,14 +11,14 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.core import taxonomy_of
-from assets.resources import Night
-from ml.families import FlowTables, Together, flow_features
-from ml.features import ExtraFeatures
-from ml.groups import GroupPopularity
-from ml.promotion import Learned
-from ml.reign import Lesson
-from ml.steps import memberships, steps_repeated, steps_required
+from assets.resources.pipeline import Night
+from assets.tables.core import taxonomy_of
+from ml.mastery.step_items import memberships, steps_repeated, steps_required
+from ml.ranking.context_features import FlowTables, Together, flow_features
+from ml.ranking.features import ExtraFeatures
+from ml.ranking.group_features import GroupPopularity
+from ml.registry.champion_challenger import Lesson
+from ml.registry.promotion import Learned
 from pipelines.contracts.catalog import (
     ALIAS,
     ASPIRATION,
@@ -30,9 +31,9 @@ from pipelines.contracts.catalog import (
     ROLE_PROFILE,
     SKILL,
 )
-from pipelines.contracts.learnt import REACHED_STEP
-from pipelines.lake import content_sha256
-from pipelines.taxonomy import Taxonomy, match_skills
+from pipelines.contracts.feature_tables import REACHED_STEP
+from pipelines.core.taxonomy import Taxonomy, match_skills
+from pipelines.storage.lake import content_sha256
 
 SEED = 7
 # Content of these decides what a ranker learns; a night in which none of it changed learns nothing new.
@@ -74,7 +75,8 @@ def flow_tables(night: Night, steps: pl.DataFrame, *, with_wishes: bool = False)
     """The core tables that features are made of, the micro-skills found in their texts.
 
     Wishes order a list as the motive `autonomy`, by declared policy. A model that saw them too would count them twice,
-    and nobody could be told what a wish of theirs moves (`ml.counterfactual`) without asking it again; and it ranked no
+    and nobody could be told what a wish of theirs moves (`ml.recommend.counterfactuals`) without asking it again; and
+    it ranked no
     better with them.
     """
     taxonomy = taxonomy_of(night)
@@ -109,7 +111,7 @@ def practice_in(evidence: pl.DataFrame) -> pl.DataFrame:
 def fingerprint_recipe(horizon_days: int, extra: ExtraFeatures) -> str:
     """Fingerprint of how a ranker is made: horizon, seed, features and the learning code."""
     digest = hashlib.sha256(f"{horizon_days} {SEED} {[feature.name for feature in extra.declared]}".encode())
-    for path in sorted((Path(__file__).parents[1] / "ml").rglob("*.py")):
+    for path in sorted((Path(__file__).parents[2] / "ml").rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from ml.histories import Bools, Doubles, Ints, Names, Prefixes
+from ml.data.interactions import Bools, Doubles, Ints, Names, Prefixes
 
 
 @dataclass(frozen=True, eq=False)

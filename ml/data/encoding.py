@@ -1,7 +1,7 @@
 """Holdings: who holds which micro-skill at which stage, as sorted numbers, to be asked millions of times.
 
 Belongs here: the coding of people and micro-skills, and lookups of stages and weights by pair.
-Does not belong here: what follows for a step (`ml.motives`) or a capability (`ml.capabilities`).
+Does not belong here: what follows for a step (`ml.recommend.motives`) or a capability (`ml.recommend.capability_coverage`).
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipelines.contracts.fields import STAGES
+from pipelines.contracts.columns import STAGES
 
 Ints = NDArray[np.int64]
 Doubles = NDArray[np.float64]

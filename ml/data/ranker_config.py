@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from ml.histories import Histories
+from ml.data.interactions import Histories
 
 Target = Literal["window", "step"]
 

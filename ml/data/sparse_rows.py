@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import sparse
 
-from ml.histories import Bools, Floats, Ints
+from ml.data.interactions import Bools, Floats, Ints
 
 
 def largest_columns(matrix: sparse.csr_matrix, keep: int, usable: Bools | None = None) -> Ints:

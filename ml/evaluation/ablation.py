@@ -9,15 +9,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from ml.histories import Bools, Doubles, Floats, Ints, Names, positions
-from ml.lambdarank import learned_rows
-from ml.metrics import K, bootstrap_means
-from ml.ranker import Ranker, fit_ranker
-from ml.recommender import Recommender
-from ml.results import Ablation
-from ml.sitting import faced
-from ml.splits import Exam
-from ml.training import blocks
+from ml.data.interactions import Bools, Doubles, Floats, Ints, Names, positions
+from ml.evaluation.lambdarank_baseline import learned_rows
+from ml.evaluation.metrics import K, bootstrap_means
+from ml.evaluation.results import Ablation
+from ml.evaluation.scoring import faced
+from ml.evaluation.splits import Exam
+from ml.ranking.ranker import Ranker, fit_ranker
+from ml.ranking.recommender import Recommender
+from ml.ranking.training_set import blocks
 
 # Cases ranked again for every family: the interval of a loss hardly narrows beyond.
 MOST_CASES = 4_000

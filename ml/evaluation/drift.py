@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from scipy.special import rel_entr
 
-from ml.histories import Doubles
+from ml.data.interactions import Doubles
 
 BINS = 10
 NARROWEST = 0.05  # of the largest edge: a cohort hired in one week must not count as drift because two days passed

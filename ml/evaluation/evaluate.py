@@ -13,20 +13,20 @@ import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
-from ml.ablation import ablate
-from ml.calibration import Reliability
-from ml.cost import Cost
-from ml.features import ExtraFeatures
-from ml.histories import DAY, Doubles, build_prefixes, positions, read_histories
-from ml.lambdarank import fit_lambdarank, installed_lambdarank
-from ml.metrics import CaseScores, bootstrap_means, coverage, novelty
-from ml.openness import code_rules
-from ml.peers import PEERS, all_peers, build_peer
-from ml.policy import Policy, choose_policy
-from ml.recommender import Recommender, fit_on, name_array
-from ml.results import OURS, Ablation, Duel, Evaluation, ModelResult, Ratio, SegmentResult, Split
-from ml.sitting import Face, Sat, face_peer, face_recommender, judge_promises, sit
-from ml.splits import Exam, as_dated, split_leave_last, split_time, under
+from ml.data.eligibility import code_rules
+from ml.data.interactions import DAY, Doubles, build_prefixes, positions, read_histories
+from ml.data.ranker_config import Policy, choose_policy
+from ml.evaluation.ablation import ablate
+from ml.evaluation.lambdarank_baseline import fit_lambdarank, installed_lambdarank
+from ml.evaluation.metrics import CaseScores, bootstrap_means, coverage, novelty
+from ml.evaluation.profiling import Cost
+from ml.evaluation.results import OURS, Ablation, Duel, Evaluation, ModelResult, Ratio, SegmentResult, Split
+from ml.evaluation.scoring import Face, Sat, face_peer, face_recommender, judge_promises, sit
+from ml.evaluation.splits import Exam, as_dated, split_leave_last, split_time, under
+from ml.ranking.calibration import Reliability
+from ml.ranking.features import ExtraFeatures
+from ml.ranking.recommender import Recommender, fit_on, name_array
+from ml.retrieval.baselines import PEERS, all_peers, build_peer
 
 Progress = Callable[[str, float], None]
 Window = Literal["enough", "last"]

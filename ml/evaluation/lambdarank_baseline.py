@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ml.features import FEATURES, Feature, Nominates
-from ml.histories import Doubles, Floats, Histories, Names
-from ml.recommender import Recommender
-from ml.training import TrainingRows, cross_fitted_rows, drop_closed, frozen_rows, training_cases
+from ml.data.interactions import Doubles, Floats, Histories, Names
+from ml.ranking.features import FEATURES, Feature, Nominates
+from ml.ranking.recommender import Recommender
+from ml.ranking.training_set import TrainingRows, cross_fitted_rows, drop_closed, frozen_rows, training_cases
 
 LAMBDARANK = "lightgbm_lambdarank"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.histories import Bools, Doubles, Floats, Ints
+from ml.data.interactions import Bools, Doubles, Floats, Ints
 
 K = 10
 RESAMPLES = 1000  # enough for two steady digits of a 95 % interval

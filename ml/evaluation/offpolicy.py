@@ -1,7 +1,7 @@
 """What readers showed and what came of it: acceptance by rank, position bias, and an estimate for another order.
 
 Belongs here: labels from exposures and outcomes, and the figures made of them, each with its interval.
-Does not belong here: landing them (`pipelines.contracts.shapes`), training (`ml.recommender`).
+Does not belong here: landing them (`pipelines.contracts.canonical_schemas`), training (`ml.ranking.recommender`).
 
 What is shown first is looked at most: acceptance by rank mixes how good a step is with where it stood. The two are told
 apart only where the same step was shown at several ranks (Agarwal et al., "Estimating position bias without intrusive

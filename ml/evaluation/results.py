@@ -7,7 +7,7 @@ Does not belong here: how they come about (see evaluation, sitting, ablation).
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from ml.calibration import Reliability
+from ml.ranking.calibration import Reliability
 
 Split = Literal["time", "leave-last"]
 OURS = "footsteps"

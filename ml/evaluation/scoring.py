@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ml.calibration import Reliability, measure_reliability
-from ml.cost import Cost
-from ml.histories import Bools, Floats, Histories, Ints, Names, Prefixes, build_prefixes, positions, with_items
-from ml.metrics import CaseScores, K, join_cases, score_cases
-from ml.policy import Policy
-from ml.recommender import Recommender
-from ml.results import ModelCost
-from ml.scorers.recent_popularity import RecentPopularity
-from ml.scorers.scorer import Scorer
-from ml.splits import Exam
-from ml.spread import spread
-from ml.training import Cases, blocks
+from ml.data.interactions import Bools, Floats, Histories, Ints, Names, Prefixes, build_prefixes, positions, with_items
+from ml.data.parallel import spread
+from ml.data.ranker_config import Policy
+from ml.evaluation.metrics import CaseScores, K, join_cases, score_cases
+from ml.evaluation.profiling import Cost
+from ml.evaluation.results import ModelCost
+from ml.evaluation.splits import Exam
+from ml.ranking.calibration import Reliability, measure_reliability
+from ml.ranking.recommender import Recommender
+from ml.ranking.training_set import Cases, blocks
+from ml.retrieval.base import Scorer
+from ml.retrieval.recent_popularity import RecentPopularity
 
 Score = Callable[[Ints, Ints, Prefixes], Floats]  # people, cuts, what they held: rows x all items, -inf for the unknown
 Face = Callable[[Histories], Score]  # a model facing the histories it may look at

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from ml.histories import Bools, Histories, Ints, before, only_seen, positions
-from ml.openness import FREE, Rules
-from ml.policy import choose_policy
-from ml.training import Cases, drop_closed, step_cases, window_cases
+from ml.data.eligibility import FREE, Rules
+from ml.data.interactions import Bools, Histories, Ints, before, only_seen, positions
+from ml.data.ranker_config import choose_policy
+from ml.ranking.training_set import Cases, drop_closed, step_cases, window_cases
 
 FUTURE_SHARE = 0.2  # of all acquisitions must lie after the freeze: enough people to tell models apart
 SECONDS, MILLISECONDS = (10**8, 10**10), (10**11, 10**13)  # 1973 to 2286: no order of events is numbered so high

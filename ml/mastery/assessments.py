@@ -1,15 +1,15 @@
 """Judgements: which of them count for a stage, and who is believed where two disagree.
 
 Belongs here: the precedence certificate > assessment > manager > peer > self, as the policy declares it.
-Does not belong here: what a judgement weighs in a level (`ml.decay`), the stages (`ml.stages`).
+Does not belong here: what a judgement weighs in a level (`ml.mastery.half_life`), the stages (`ml.mastery.stages`).
 """
 
 from datetime import timedelta
 
 import polars as pl
 
-from ml.decay import trust_of
-from pipelines.contracts.fields import FEEDBACK_KINDS
+from ml.mastery.half_life import trust_of
+from pipelines.contracts.columns import FEEDBACK_KINDS
 from pipelines.contracts.policy import StagePolicy
 
 

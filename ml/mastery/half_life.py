@@ -1,7 +1,7 @@
 """Decay: what evidence of long ago is still worth, and how fast each micro-skill fades, learnt from later judgements.
 
 Belongs here: what a row of evidence adds, sums and gaps before each judgement, half-lives with their shrinkage.
-Does not belong here: what those sums say of a level (`ml.tracing`).
+Does not belong here: what those sums say of a level (`ml.mastery.knowledge_tracing`).
 
 Freshness is 2^(-days since the last practice / half-life), the forgetting curve of half-life regression (Settles and
 Meeder 2016). A micro-skill's half-life is the posterior mean, on a log scale, under a normal

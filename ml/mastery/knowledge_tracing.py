@@ -1,7 +1,8 @@
 """Knowledge tracing: the probability that the next judgement of a person in a micro-skill is positive, its interval.
 
 Belongs here: the fitted model, its fit, and levels as of a moment; the declared formula where too little was judged.
-Does not belong here: stages (`ml.mastery`), half-lives (`ml.decay`), how good it is (`ml.tracing_proof`).
+Does not belong here: stages (`ml.mastery.state`), half-lives (`ml.mastery.half_life`), how good it is
+(`benchmarks.knowledge_tracing`).
 
 Performance factors analysis (Pavlik, Cen and Koedinger 2009) with log counts and recency as in Gervet et al. 2020
 ("When is deep learning the best approach to knowledge tracing?"): a logit of the micro-skill's intercept and of
@@ -21,7 +22,7 @@ import polars as pl
 from scipy import optimize, special
 from threadpoolctl import threadpool_limits
 
-from ml.decay import (
+from ml.mastery.half_life import (
     FADING,
     SUMS,
     Doubles,

@@ -1,7 +1,7 @@
 """Proof: what shows that a person holds a micro-skill, and the draft of a badge that says so.
 
 Belongs here: the summary of evidence per held micro-skill, the Open Badges 3.0 draft.
-Does not belong here: stages (`ml.mastery`), signing: a draft carries no proof and names nobody but by id.
+Does not belong here: stages (`ml.mastery.state`), signing: a draft carries no proof and names nobody but by id.
 
 The draft follows the AchievementCredential of Open Badges 3.0 (1EdTech) over the W3C Verifiable Credentials Data Model
 2.0. Who issues it puts in its own profile and signs.
@@ -13,7 +13,7 @@ from datetime import date
 
 import polars as pl
 
-from pipelines.contracts.fields import FEEDBACK_KINDS, STAGES
+from pipelines.contracts.columns import FEEDBACK_KINDS, STAGES
 
 CONTEXTS = ("https://www.w3.org/ns/credentials/v2", "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json")
 # Nobody's: whoever signs replaces it.

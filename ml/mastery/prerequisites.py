@@ -1,7 +1,8 @@
 """Precedence learnt from histories: which micro-skill comes before which, where no taxonomy says so.
 
 Belongs here: counting who took what first, the test for chance, and the reduction to direct steps.
-Does not belong here: what a taxonomy declares (`pipelines.taxonomy`), what precedence does to readiness (`ml.motives`).
+Does not belong here: what a taxonomy declares (`pipelines.core.taxonomy`), what precedence does to readiness
+(`ml.recommend.motives`).
 
 Of two micro-skills A comes before B where, among people who took both, A came first far more often than B (exact
 binomial sign test, Benjamini and Hochberg 1995 over all pairs tried), and next to everyone who took B held A.
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse, stats
 from scipy.sparse import csgraph
 
-from pipelines.contracts.learnt import PRECEDENCE
+from pipelines.contracts.feature_tables import PRECEDENCE
 from pipelines.contracts.policy import PrecedencePolicy
 
 Ints = NDArray[np.int64]

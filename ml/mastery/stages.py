@@ -1,7 +1,8 @@
 """Stages by the declared policy: which one running counts reach, how far the next one is, what is missing for it.
 
 Belongs here: the rules of the policy as expressions over the counts of a person and micro-skill.
-Does not belong here: the counting (`ml.mastery`), which judgements count (`ml.judgements`), levels (`ml.tracing`).
+Does not belong here: the counting (`ml.mastery.state`), which judgements count (`ml.mastery.assessments`), levels
+(`ml.mastery.knowledge_tracing`).
 """
 
 import polars as pl

@@ -1,21 +1,22 @@
 """Evidence to stage and level as of a date, by one frozen policy; and the steps people reached, with their dates.
 
 Belongs here: the counting of evidence, mastery as of a date, the history of steps.
-Does not belong here: what evidence is (`pipelines.evidence`), the rules of stages (`ml.stages`), levels (`ml.tracing`),
-what to do next (`ml.recommend`).
+Does not belong here: what evidence is (`pipelines.core.evidence`), the rules of stages (`ml.mastery.stages`), levels
+(`ml.mastery.knowledge_tracing`),
+what to do next (`ml.recommend.reranking`).
 """
 
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from ml.decay import is_practice, is_review
-from ml.judgements import count_judgements, trust_order
-from ml.stages import missing_for_next, stage_index, stage_progress
-from ml.tracing import Tracing, declare_levels, declared_tracing, fit_tracing, told_of, trace_levels
+from ml.mastery.assessments import count_judgements, trust_order
+from ml.mastery.half_life import is_practice, is_review
+from ml.mastery.knowledge_tracing import Tracing, declare_levels, declared_tracing, fit_tracing, told_of, trace_levels
+from ml.mastery.stages import missing_for_next, stage_index, stage_progress
 from pipelines.contracts.catalog import REVIEW_TABLE
-from pipelines.contracts.fields import FEEDBACK_KINDS, MODES, STAGES
-from pipelines.contracts.learnt import HALF_LIFE, MASTERY, REACHED_STEP
+from pipelines.contracts.columns import FEEDBACK_KINDS, MODES, STAGES
+from pipelines.contracts.feature_tables import HALF_LIFE, MASTERY, REACHED_STEP
 from pipelines.contracts.policy import StagePolicy
 
 _PAIR = ["person_id", "skill_id"]

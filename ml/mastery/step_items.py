@@ -6,8 +6,8 @@ Does not belong here: stages themselves (see mastery), the recommender.
 
 import polars as pl
 
-from ml.mastery import step_id
-from pipelines.contracts.fields import STAGES
+from ml.mastery.state import step_id
+from pipelines.contracts.columns import STAGES
 
 REFRESH = "refresh"
 

@@ -13,9 +13,9 @@ from sklearn._loss.loss import BaseLoss, HalfSquaredError
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
-from ml.histories import Bools, Doubles
-from ml.policy import Policy
-from ml.training import TrainingRows
+from ml.data.interactions import Bools, Doubles
+from ml.data.ranker_config import Policy
+from ml.ranking.training_set import TrainingRows
 
 
 class ListwiseSoftmax(BaseLoss):  # type: ignore[misc]

@@ -10,9 +10,9 @@ from math import pi, sqrt
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from ml.features import FEATURES
-from ml.histories import DAY, Bools, Doubles, Floats, Histories, Ints, Prefixes
-from ml.ranker import log_softmax
+from ml.data.interactions import DAY, Bools, Doubles, Floats, Histories, Ints, Prefixes
+from ml.ranking.features import FEATURES
+from ml.ranking.ranker import log_softmax
 
 ACTIVITY_DAYS = (30, 90, 365)
 # Of the ranker's features, those that say how likely anybody takes the item now, or this person its kind.

@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from ml.features import ExtraFeatures, Feature, Nominates
-from ml.histories import Floats, Ints, Names
-from ml.holdings import Lookup, sum_by
+from ml.data.encoding import Lookup, sum_by
+from ml.data.interactions import Floats, Ints, Names
+from ml.ranking.features import ExtraFeatures, Feature, Nominates
 
 Kind = Literal["log_sum", "share", "latest", "log_age"]
 KEYS = ("person_id", "skill_id", "capability_id")

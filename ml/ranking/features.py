@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from ml.candidates import Candidates
-from ml.histories import Floats, Ints, Names, Prefixes
-from ml.panel import CHANNELS, Family, Panel
-from ml.scorers.recent_popularity import WINDOWS, log_share
+from ml.data.interactions import Floats, Ints, Names, Prefixes
+from ml.retrieval.candidates import Candidates
+from ml.retrieval.recent_popularity import WINDOWS, log_share
+from ml.retrieval.scorer_ensemble import CHANNELS, Family, Panel
 
 
 @dataclass(frozen=True)

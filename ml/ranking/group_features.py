@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from ml.features import Feature
-from ml.histories import Floats, Ints, Names, as_ticks
-from ml.holdings import code
+from ml.data.encoding import code
+from ml.data.interactions import Floats, Ints, Names, as_ticks
+from ml.ranking.features import Feature
 
 SHRINK = 5.0  # colleagues' worth of the whole company: a group of five is believed half
 GRID = 200  # moments counted at; others use the latest before them, so a longer list costs no more

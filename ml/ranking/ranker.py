@@ -10,11 +10,11 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from ml.boosting import fit_boosted_residual
-from ml.features import Feature
-from ml.histories import Bools, Doubles, Floats
-from ml.policy import Policy
-from ml.training import TrainingRows, fold_of_people, row_weights
+from ml.data.interactions import Bools, Doubles, Floats
+from ml.data.ranker_config import Policy
+from ml.ranking.boosting import fit_boosted_residual
+from ml.ranking.features import Feature
+from ml.ranking.training_set import TrainingRows, fold_of_people, row_weights
 
 INTERACTION = "interaction"
 CACHED_ROWS = 2_000  # every tree reads all rows it is asked about: a megabyte of them stays in the cache

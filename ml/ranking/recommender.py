@@ -11,11 +11,8 @@ import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
-from ml.answers import Best, answer_frame, join_best, nobody
-from ml.calibration import PROMISED, Calibrator, activity, calibration_inputs, fit_calibrator
-from ml.candidates import pick_candidates, pick_popular
-from ml.features import FEATURES, ExtraFeatures, Nominates
-from ml.histories import (
+from ml.data.eligibility import FREE, Pairs, Rules, code_pairs, code_rules
+from ml.data.interactions import (
     DAY,
     Bools,
     Doubles,
@@ -35,12 +32,13 @@ from ml.histories import (
     with_items,
     with_people,
 )
-from ml.openness import FREE, Pairs, Rules, code_pairs, code_rules
-from ml.panel import Panel, fit_panel
-from ml.policy import Policy, choose_policy
-from ml.ranker import Ranker, fit_ranker
-from ml.spread import spread
-from ml.training import (
+from ml.data.parallel import spread
+from ml.data.ranker_config import Policy, choose_policy
+from ml.ranking.calibration import PROMISED, Calibrator, activity, calibration_inputs, fit_calibrator
+from ml.ranking.features import FEATURES, ExtraFeatures, Nominates
+from ml.ranking.ranker import Ranker, fit_ranker
+from ml.ranking.scored_items import Best, answer_frame, join_best, nobody
+from ml.ranking.training_set import (
     Cases,
     all_features,
     blocks,
@@ -51,6 +49,8 @@ from ml.training import (
     training_cases,
     window_cases,
 )
+from ml.retrieval.candidates import pick_candidates, pick_popular
+from ml.retrieval.scorer_ensemble import Panel, fit_panel
 
 Progress = Callable[[str, float], None]
 
@@ -164,7 +164,7 @@ class Recommender:
         limit). `requires` (skill_id, requires_id) and `repeatable` (ids) are those of the fit where not given. Events
         after `as_of` are not looked at. Items unknown when the recommender was fitted are ranked by what is known of
         them now: their names (`names`: skill_id, name; ids without), their adoption so far. Blocks of people go through
-        joblib (see ml.spread): `n_jobs`, its threads or its backend change nothing in the answer.
+        joblib (see ml.data.parallel): `n_jobs`, its threads or its backend change nothing in the answer.
         """
         who = np.unique(np.asarray(list(people), str))
         cut = as_tick(as_of) + 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from ml.histories import Doubles, Ints, Names
+from ml.data.interactions import Doubles, Ints, Names
 
 
 @dataclass(frozen=True, eq=False)

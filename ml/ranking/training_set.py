@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ml.candidates import Candidates, pick_candidates
-from ml.features import ExtraFeatures, Nominates, build_features, extra_matrix
-from ml.histories import (
+from ml.data.eligibility import FREE, Rules
+from ml.data.interactions import (
     Bools,
     Doubles,
     Floats,
@@ -24,9 +23,10 @@ from ml.histories import (
     only_people,
     only_seen,
 )
-from ml.openness import FREE, Rules
-from ml.panel import Panel, fit_panel
-from ml.policy import Policy
+from ml.data.ranker_config import Policy
+from ml.ranking.features import ExtraFeatures, Nominates, build_features, extra_matrix
+from ml.retrieval.candidates import Candidates, pick_candidates
+from ml.retrieval.scorer_ensemble import Panel, fit_panel
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,8 @@
 """How a step can be practised, and what would have changed it, in words.
 
 Belongs here: the sentences of `how` and `counterfactual`.
-Does not belong here: why a step is recommended (`ml.explain`), which change it was (`ml.counterfactual`).
+Does not belong here: why a step is recommended (`ml.recommend.explanations`), which change it was
+(`ml.recommend.counterfactuals`).
 """
 
 import polars as pl

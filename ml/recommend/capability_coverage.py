@@ -1,15 +1,15 @@
 """Capabilities: how much of each a person covers, what is missing, and what one more micro-skill would complete.
 
 Belongs here: coverage by person and capability, the best next micro-skill, and the names a step combines with.
-Does not belong here: the motive made of it (`ml.motives`).
+Does not belong here: the motive made of it (`ml.recommend.motives`).
 """
 
 import numpy as np
 import polars as pl
 
-from ml.holdings import STAGE_INDEX, Holdings, index_holdings, link
-from ml.motives import readiness_of
-from pipelines.contracts.published import CAPABILITY
+from ml.data.encoding import STAGE_INDEX, Holdings, index_holdings, link
+from ml.recommend.motives import readiness_of
+from pipelines.contracts.output_tables import CAPABILITY
 
 # People worked on at a time: a few million pairs.
 BLOCK_PEOPLE = 50_000

@@ -1,7 +1,7 @@
 """Assignment of companions to places at least cost, with nobody over their load.
 
 Belongs here: the sparse assignment problem, cut into pieces that a sparse solver takes in milliseconds.
-Does not belong here: who may be a companion of whom, and why (`ml.companions`).
+Does not belong here: who may be a companion of whom, and why (`ml.recommend.companion_matching`).
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-from ml.histories import Floats, Ints
+from ml.data.interactions import Floats, Ints
 
 # The solver's time grows with the square of a piece: of 500, 1,000, 2,000 and 4,000 places, a thousand cost least each.
 PIECE = 1_000

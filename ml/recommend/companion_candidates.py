@@ -1,7 +1,8 @@
 """Who stands how to a recommended step: made it, takes it now, or is one stage behind; all as numbers.
 
 Belongs here: the colleagues and what is known of them, the places a list asks companions for, and who stands there.
-Does not belong here: who of them is shown to whom (`ml.companions`), the sentences (`ml.companion_words`).
+Does not belong here: who of them is shown to whom (`ml.recommend.companion_matching`), the sentences
+(`ml.recommend.companion_text`).
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from datetime import date
 
 import polars as pl
 
-from pipelines.contracts.fields import RELATIONS, STAGES
+from pipelines.contracts.columns import RELATIONS, STAGES
 
 FOLLOW, WALK_WITH, LEAD = range(len(RELATIONS))
 # A step by number is its micro-skill's number times four and its goal: the stage, or 0 for a refresh. A block, the

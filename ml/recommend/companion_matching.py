@@ -1,8 +1,9 @@
 """Whom to follow, walk with and lead in a recommended step: named with consent, counted without.
 
 Belongs here: who may be shown to whom, for how long, and the rows that come of it.
-Does not belong here: who stands how to a step (`ml.standing`), the assignment itself (`ml.assignment`), the sentences
-(`ml.companion_words`), whose consent is in force (`pipelines.consents`).
+Does not belong here: who stands how to a step (`ml.recommend.companion_candidates`), the assignment itself
+(`ml.recommend.capacity_assignment`), the sentences
+(`ml.recommend.companion_text`), whose consent is in force (`pipelines.core.consents`).
 """
 
 from dataclasses import dataclass
@@ -11,11 +12,10 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from ml.assignment import Edges, assign, windows
-from ml.companion_words import tell_counted, tell_named
-from ml.histories import Bools, Floats, Ints
-from ml.mastery import step_id
-from ml.standing import (
+from ml.data.interactions import Bools, Floats, Ints
+from ml.mastery.state import step_id
+from ml.recommend.capacity_assignment import Edges, assign, windows
+from ml.recommend.companion_candidates import (
     FOLLOW,
     GOALS,
     LEAD,
@@ -28,7 +28,8 @@ from ml.standing import (
     number,
     number_steps,
 )
-from pipelines.contracts.fields import RELATIONS, STAGES
+from ml.recommend.companion_text import tell_counted, tell_named
+from pipelines.contracts.columns import RELATIONS, STAGES
 from pipelines.contracts.policy import CompanionPolicy, Policy
 
 # So many of one's own unit, and so many of all, are weighed for each place: more make little difference to the load.

@@ -1,13 +1,14 @@
 """The one plain sentence that says why a companion is shown, and the counted one where nobody is named.
 
 Belongs here: the words, and how many people have to stand behind a counted sentence.
-Does not belong here: who stands where (`ml.standing`), and who is named (`ml.companions`).
+Does not belong here: who stands where (`ml.recommend.companion_candidates`), and who is named
+(`ml.recommend.companion_matching`).
 """
 
 import polars as pl
 
-from ml.standing import FOLLOW, GOALS, REFRESH, WALK_WITH, Numbered
-from pipelines.contracts.fields import STAGES
+from ml.recommend.companion_candidates import FOLLOW, GOALS, REFRESH, WALK_WITH, Numbered
+from pipelines.contracts.columns import STAGES
 
 _NUMBERS = ("three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _WORDS = dict(enumerate(_NUMBERS, start=3))

@@ -1,7 +1,8 @@
 """Counterfactuals: the one change in a person's own data that would have changed a row of their list.
 
 Belongs here: which changes are tried, and their verification on versions of people, by the functions of the night.
-Does not belong here: their sentences (`ml.telling`), stages (`ml.mastery`), the list (`ml.recommend`).
+Does not belong here: their sentences (`ml.recommend.action_text`), stages (`ml.mastery.state`), the list
+(`ml.recommend.reranking`).
 
 Two kinds of change are tried for each row, both found without asking the model again, hence for every row of a night.
 A row of evidence added or taken away can move the stage that the step starts from: then the step is not open any more.
@@ -17,10 +18,10 @@ from typing import Any
 import polars as pl
 from polars import selectors as cs
 
-from ml.holdings import index_holdings
-from ml.mastery import end_of
-from ml.motives import Surroundings, score_autonomy, score_mastery, score_purpose
-from ml.recommend import eligible_steps, name_steps, pick_list, relate, weigh
+from ml.data.encoding import index_holdings
+from ml.mastery.state import end_of
+from ml.recommend.motives import Surroundings, score_autonomy, score_mastery, score_purpose
+from ml.recommend.reranking import eligible_steps, name_steps, pick_list, relate, weigh
 from pipelines.contracts.policy import Policy
 
 # A day of work: what one row of a time system may well hold.

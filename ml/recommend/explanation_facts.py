@@ -1,14 +1,14 @@
 """Facts: what a sentence about a step may name, drawn from the person's own data and the organisation's.
 
 Belongs here: the held micro-skills a step combines with and builds on, the wish behind it, the role, the demand.
-Does not belong here: the words (`ml.explain`), the numbers of the motives (`ml.motives`).
+Does not belong here: the words (`ml.recommend.explanations`), the numbers of the motives (`ml.recommend.motives`).
 """
 
 import polars as pl
 
-from ml.capabilities import name_combinations
-from ml.motives import Surroundings
-from pipelines.contracts.fields import STAGES
+from ml.recommend.capability_coverage import name_combinations
+from ml.recommend.motives import Surroundings
+from pipelines.contracts.columns import STAGES
 
 # A sentence with more names than this is a list.
 _NAMES = 2

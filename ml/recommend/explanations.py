@@ -1,7 +1,8 @@
 """Reasons as codes with values, and the one plain sentence made from them alone.
 
 Belongs here: which reasons are given, their values, their words.
-Does not belong here: the numbers themselves (`ml.motives`, `ml.ranker`), what the words may name (`ml.facts`).
+Does not belong here: the numbers themselves (`ml.recommend.motives`, `ml.ranking.ranker`), what the words may name
+(`ml.recommend.explanation_facts`).
 
 Three kinds of code, told apart by their first word:
 - `wish`, `builds_on`, `coverage`, `role_need`, `demand`: what the motives saw, each 0 to 1; said first.

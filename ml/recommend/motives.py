@@ -1,7 +1,8 @@
 """Mastery, autonomy and purpose of a step, each in 0..1, each with one formula and the evidence for it.
 
 Belongs here: the three formulas.
-Does not belong here: how they are blended into a list (`ml.recommend`), the sentences about them (`ml.explain`).
+Does not belong here: how they are blended into a list (`ml.recommend.reranking`), the sentences about them
+(`ml.recommend.explanations`).
 """
 
 from dataclasses import dataclass, field
@@ -9,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from ml.holdings import STAGE_INDEX, Doubles, Holdings, Ints, code, index_holdings, link, most_by
-from pipelines.contracts.fields import OWN_WEIGHTS
+from ml.data.encoding import STAGE_INDEX, Doubles, Holdings, Ints, code, index_holdings, link, most_by
+from pipelines.contracts.columns import OWN_WEIGHTS
 
 # Wishing for another micro-skill of the same capability is half a wish for this one.
 NEAR_WISH = 0.5

@@ -1,12 +1,13 @@
 """Replies applied to candidates: what is taken off, what stays on, and why somebody is left with nothing.
 
 Belongs here: candidates before they are ordered into lists.
-Does not belong here: what a reply asks for on a day (`pipelines.replies`), the order of a list (`ml.recommend`).
+Does not belong here: what a reply asks for on a day (`pipelines.core.replies`), the order of a list
+(`ml.recommend.reranking`).
 """
 
 import polars as pl
 
-from ml.recommend import describe_steps, eligible_steps
+from ml.recommend.reranking import describe_steps, eligible_steps
 
 _STEP = ("person_id", "step_id")
 

@@ -1,18 +1,18 @@
 """Ranked steps to rows people read: the declared blend, variety, the reasons, and the rows that say no.
 
 Belongs here: the policy after the model: order, variety, list length, who gets a reason instead of a list.
-Does not belong here: the model (`ml.recommender`), the motives' formulas (`ml.motives`).
+Does not belong here: the model (`ml.ranking.recommender`), the motives' formulas (`ml.recommend.motives`).
 """
 
 from itertools import pairwise
 
 import polars as pl
 
-from ml.explain import explain_steps
-from ml.facts import gather_facts
-from ml.motives import Surroundings, no_preferences, score_motives
-from ml.telling import tell_change, tell_how
-from pipelines.contracts.fields import STAGES
+from ml.recommend.action_text import tell_change, tell_how
+from ml.recommend.explanation_facts import gather_facts
+from ml.recommend.explanations import explain_steps
+from ml.recommend.motives import Surroundings, no_preferences, score_motives
+from pipelines.contracts.columns import STAGES
 from pipelines.contracts.policy import Policy, Weights
 
 MOTIVES = ("mastery", "autonomy", "purpose")

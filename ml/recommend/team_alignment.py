@@ -1,14 +1,14 @@
 """Alignment: where the wishes of a team's people and the needs of the organisation agree or part.
 
 Belongs here: means over teams of enough people, by capability. It is a report about teams, never about one person.
-Does not belong here: the motives of a person's step (`ml.motives`).
+Does not belong here: the motives of a person's step (`ml.recommend.motives`).
 """
 
 import polars as pl
 
-from ml.motives import OPTIONAL_NEED, Surroundings
-from pipelines.contracts.fields import AGREEMENTS
-from pipelines.contracts.published import ALIGNMENT
+from ml.recommend.motives import OPTIONAL_NEED, Surroundings
+from pipelines.contracts.columns import AGREEMENTS
+from pipelines.contracts.output_tables import ALIGNMENT
 
 COLUMNS = (
     "unit_name", "capability_id", "capability_name", "team_people_count", "wishing_people_count", "wish_share",

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import polars as pl
 
-from ml.bundle import BundleError, load_bundle, read_card, save_bundle
-from ml.card import Card
-from ml.champion import FROZEN, Champion, Record, find_champion, fitted_before, read_record, write_record
-from ml.evaluation import Proof, prove
-from ml.features import ExtraFeatures
-from ml.histories import DAY, as_ticks
-from ml.promotion import CHAMPION, Decision, Learned, is_promoted, is_training_due
-from ml.recommender import Recommender, fit_recommender
-from ml.results import OURS, Evaluation
+from ml.data.interactions import DAY, as_ticks
+from ml.evaluation.evaluate import Proof, prove
+from ml.evaluation.results import OURS, Evaluation
+from ml.ranking.features import ExtraFeatures
+from ml.ranking.recommender import Recommender, fit_recommender
+from ml.registry.model_bundle import BundleError, load_bundle, read_card, save_bundle
+from ml.registry.model_card import Card
+from ml.registry.promotion import CHAMPION, Decision, Learned, is_promoted, is_training_due
+from ml.registry.registry import FROZEN, Champion, Record, find_champion, fitted_before, read_record, write_record
 from pipelines.contracts.policy import TrainingPolicy
 
 # What a challenger is measured beside, and EASE and item-kNN as the best single scorers.

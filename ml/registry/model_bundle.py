@@ -18,29 +18,29 @@ import sklearn
 import skops
 import skops.io
 
-from ml.calibration import Bin, Reliability
-from ml.card import Card, describe_card
-from ml.features import FEATURES, ExtraFeatures, Feature
-from ml.recommender import Recommender
+from ml.ranking.calibration import Bin, Reliability
+from ml.ranking.features import FEATURES, ExtraFeatures, Feature
+from ml.ranking.recommender import Recommender
+from ml.registry.model_card import Card, describe_card
 
 SCHEMA_VERSION = 2
 MODEL_FILE, CARD_FILE, PAGE_FILE = "model.skops", "card.json", "card.md"
 
 TRUSTED = (
-    "ml.calibration.Calibrator",
-    "ml.features.Feature",
-    "ml.openness.Rules",
-    "ml.panel.Panel",
-    "ml.policy.Policy",
-    "ml.ranker.Ranker",
-    "ml.recommender.DataWindow",
-    "ml.recommender.Recommender",
-    "ml.scorers.ease.Ease",
-    "ml.scorers.item_knn.ItemKNN",
-    "ml.scorers.markov.Markov",
-    "ml.scorers.name_text.NameText",
-    "ml.scorers.recent_popularity.RecentPopularity",
-    "ml.scorers.user_knn.UserKNN",
+    "ml.ranking.calibration.Calibrator",
+    "ml.ranking.features.Feature",
+    "ml.data.eligibility.Rules",
+    "ml.retrieval.scorer_ensemble.Panel",
+    "ml.data.ranker_config.Policy",
+    "ml.ranking.ranker.Ranker",
+    "ml.ranking.recommender.DataWindow",
+    "ml.ranking.recommender.Recommender",
+    "ml.retrieval.ease.Ease",
+    "ml.retrieval.item_knn.ItemKNN",
+    "ml.retrieval.markov.Markov",
+    "ml.retrieval.name_text.NameText",
+    "ml.retrieval.recent_popularity.RecentPopularity",
+    "ml.retrieval.user_knn.UserKNN",
     "scipy.sparse._csr.csr_matrix",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )

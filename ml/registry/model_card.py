@@ -7,8 +7,8 @@ Does not belong here: saving and loading (see bundle).
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ml.calibration import Reliability, chance_error
-from ml.features import Feature
+from ml.ranking.calibration import Reliability, chance_error
+from ml.ranking.features import Feature
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from ml.calibration import chance_error
-from ml.results import Duel, Evaluation
+from ml.evaluation.results import Duel, Evaluation
+from ml.ranking.calibration import chance_error
 from pipelines.contracts.policy import TrainingPolicy
 
 CHAMPION = "champion"

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
-from ml.bundle import BundleError, load_bundle, read_card
-from ml.features import ExtraFeatures
-from ml.promotion import Decision, Learned
-from ml.recommender import Recommender
+from ml.ranking.features import ExtraFeatures
+from ml.ranking.recommender import Recommender
+from ml.registry.model_bundle import BundleError, load_bundle, read_card
+from ml.registry.promotion import Decision, Learned
 
 RECORD_FILE = "champion.json"
 FROZEN = "frozen"  # in a bundle's folder: the same recipe fitted before the window that it was measured on

@@ -10,7 +10,7 @@ from typing import Protocol, Self, runtime_checkable
 import numpy as np
 from scipy import sparse
 
-from ml.histories import Floats, Histories, Prefixes
+from ml.data.interactions import Floats, Histories, Prefixes
 
 ROWS = 1_000  # of a dense item x item matrix handled at a time
 

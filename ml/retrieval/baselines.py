@@ -3,15 +3,15 @@
 Belongs here: their names and settings. Does not belong here: the scorers themselves, metrics.
 """
 
-from ml.policy import Policy
-from ml.scorers.ease import Ease
-from ml.scorers.installed import IMPLICIT, ImplicitFactors, installed_peers
-from ml.scorers.item_knn import ItemKNN
-from ml.scorers.markov import Markov
-from ml.scorers.popularity import Popularity
-from ml.scorers.recent_popularity import RecentPopularity
-from ml.scorers.scorer import Scorer
-from ml.scorers.user_knn import UserKNN
+from ml.data.ranker_config import Policy
+from ml.retrieval.base import Scorer
+from ml.retrieval.ease import Ease
+from ml.retrieval.implicit_models import IMPLICIT, ImplicitFactors, installed_peers
+from ml.retrieval.item_knn import ItemKNN
+from ml.retrieval.markov import Markov
+from ml.retrieval.popularity import Popularity
+from ml.retrieval.recent_popularity import RecentPopularity
+from ml.retrieval.user_knn import UserKNN
 
 # Ours to run anywhere; those of `installed_peers` join where their package is.
 PEERS = ("popularity", "recent_popularity", "item_knn", "ease", "markov", "user_knn")

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from ml.histories import Bools, Doubles, Floats, Ints, Prefixes
-from ml.panel import CHANNELS, NOMINATING, Panel
-from ml.policy import Policy
-from ml.ragged import highest, largest_columns, rows_of
+from ml.data.interactions import Bools, Doubles, Floats, Ints, Prefixes
+from ml.data.ranker_config import Policy
+from ml.data.sparse_rows import highest, largest_columns, rows_of
+from ml.retrieval.scorer_ensemble import CHANNELS, NOMINATING, Panel
 
 TREND = "recent_popularity"
 NOTHING = np.float32(-np.inf)

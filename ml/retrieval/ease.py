@@ -11,8 +11,8 @@ from typing import Self
 import numpy as np
 from scipy import linalg, sparse
 
-from ml.histories import Floats, Histories
-from ml.scorers.scorer import ROWS, ItemToItem, acquisition_matrix, truncated_rows
+from ml.data.interactions import Floats, Histories
+from ml.retrieval.base import ROWS, ItemToItem, acquisition_matrix, truncated_rows
 
 
 @dataclass

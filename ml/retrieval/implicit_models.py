@@ -10,8 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from ml.histories import Floats, Histories, Prefixes
-from ml.scorers.scorer import acquisition_matrix
+from ml.data.interactions import Floats, Histories, Prefixes
+from ml.retrieval.base import acquisition_matrix
 
 IMPLICIT = ("implicit_als", "implicit_bpr")
 FACTORS = 64

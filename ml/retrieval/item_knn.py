@@ -9,10 +9,10 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
-from ml.histories import Histories
-from ml.ragged import keep_largest
-from ml.scorers.ease import gram_blocks
-from ml.scorers.scorer import ItemToItem, acquisition_matrix
+from ml.data.interactions import Histories
+from ml.data.sparse_rows import keep_largest
+from ml.retrieval.base import ItemToItem, acquisition_matrix
+from ml.retrieval.ease import gram_blocks
 
 
 @dataclass

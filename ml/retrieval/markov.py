@@ -10,8 +10,8 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
-from ml.histories import Floats, Histories, Ints, Prefixes, build_prefixes
-from ml.scorers.scorer import ROWS, ItemToItem, truncated_rows
+from ml.data.interactions import Floats, Histories, Ints, Prefixes, build_prefixes
+from ml.retrieval.base import ROWS, ItemToItem, truncated_rows
 
 STEPS_PER_PERSON = 40  # the last moments of each person: enough to count, and no one long history rules the counts
 MOST_STEPS = 2_000_000  # past that an even sample: a hundred moments for each of 20,000 items

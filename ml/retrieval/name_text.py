@@ -12,9 +12,9 @@ import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from ml.histories import Histories, Ints, Names
-from ml.ragged import keep_largest
-from ml.scorers.scorer import ROWS, ItemToItem
+from ml.data.interactions import Histories, Ints, Names
+from ml.data.sparse_rows import keep_largest
+from ml.retrieval.base import ROWS, ItemToItem
 
 WORD = re.compile(r"[^\W\d_]+")
 COMMON_NAMES = 1_000  # a word of so many names tells few of them apart, and would relate a million pairs

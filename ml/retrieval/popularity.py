@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from ml.histories import Doubles, Floats, Histories, Prefixes
+from ml.data.interactions import Doubles, Floats, Histories, Prefixes
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from ml.histories import DAY, Doubles, Floats, Histories, Ints, Prefixes
+from ml.data.interactions import DAY, Doubles, Floats, Histories, Ints, Prefixes
 
 BINS = 120  # over twelve years a bin is five weeks: short enough for a fashion, long enough to count
 LEAST_WIDTH = 7 * DAY  # days of the week differ; and a grid laid over one moment must not be cut finer

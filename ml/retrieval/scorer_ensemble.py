@@ -10,16 +10,16 @@ from typing import Literal
 import numpy as np
 from scipy import sparse
 
-from ml.histories import Bools, Doubles, Floats, Histories, Ints, Names, Prefixes
-from ml.policy import Policy
-from ml.scorers.ease import Ease
-from ml.scorers.item_knn import ItemKNN
-from ml.scorers.markov import Markov
-from ml.scorers.name_text import NameText, name_groups
-from ml.scorers.popularity import Popularity
-from ml.scorers.recent_popularity import RecentPopularity
-from ml.scorers.scorer import Scorer, SparseScorer, acquisition_matrix
-from ml.scorers.user_knn import UserKNN
+from ml.data.interactions import Bools, Doubles, Floats, Histories, Ints, Names, Prefixes
+from ml.data.ranker_config import Policy
+from ml.retrieval.base import Scorer, SparseScorer, acquisition_matrix
+from ml.retrieval.ease import Ease
+from ml.retrieval.item_knn import ItemKNN
+from ml.retrieval.markov import Markov
+from ml.retrieval.name_text import NameText, name_groups
+from ml.retrieval.popularity import Popularity
+from ml.retrieval.recent_popularity import RecentPopularity
+from ml.retrieval.user_knn import UserKNN
 
 Family = Literal[
     "history", "trend", "curriculum", "text", "context", "hr", "projects", "learning", "taxonomy", "wishes"

@@ -11,9 +11,9 @@ import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import normalize
 
-from ml.histories import Doubles, Floats, Histories, Prefixes, build_prefixes
-from ml.ragged import keep_largest
-from ml.scorers.markov import next_groups
+from ml.data.interactions import Doubles, Floats, Histories, Prefixes, build_prefixes
+from ml.data.sparse_rows import keep_largest
+from ml.retrieval.markov import next_groups
 
 STEPS_PER_PERSON = 12  # the last prefixes of each person: a long history must not fill the neighbourhood alone
 INDEX_ROWS = 20_000  # prefixes kept for comparison; past that an even sample, since a vote needs hundreds, not millions

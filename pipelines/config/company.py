@@ -1,7 +1,8 @@
 """footsteps.yaml: the sources, the policy and the taxonomy, refused with the line where they are wrong.
 
 Belongs here: the form of the configuration and its reading.
-Does not belong here: paths and days of a run (`pipelines.settings`), the systems themselves (`pipelines.sources`).
+Does not belong here: paths and days of a run (`pipelines.config.settings`), the systems themselves
+(`pipelines.sources`).
 """
 
 import codecs
@@ -16,10 +17,10 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from pipelines.config.publish import PublishOptions
+from pipelines.contracts.canonical_schemas import SHAPES, ShapeName
+from pipelines.contracts.columns import AccountKind
 from pipelines.contracts.policy import Policy, TrainingPolicy
-from pipelines.contracts.shapes import SHAPES, ShapeName
-from pipelines.identity import AccountKind
-from pipelines.publish.options import PublishOptions
 from pipelines.sources.adapter import all_adapters
 from pipelines.sources.declaration import SourceOptions
 

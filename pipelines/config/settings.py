@@ -1,7 +1,7 @@
 """Where a run works and as of which day: typed settings from FOOTSTEPS_… variables.
 
 Belongs here: paths under the data root, and the variables' names.
-Does not belong here: what the company declares in footsteps.yaml (`pipelines.config`).
+Does not belong here: what the company declares in footsteps.yaml (`pipelines.config.company`).
 """
 
 from datetime import date

@@ -10,7 +10,7 @@ from typing import Literal
 
 import polars as pl
 
-from pipelines.contracts.fields import OWN_WEIGHTS, pick
+from pipelines.contracts.columns import OWN_WEIGHTS, pick
 from pipelines.contracts.table import RowRule, Table
 
 ShapeName = Literal[

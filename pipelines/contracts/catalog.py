@@ -2,12 +2,12 @@
 
 Belongs here: the declarations of the core tables, and the list of all but the raw and quarantine ones, which follow
 from `shapes`.
-Does not belong here: how a table is made (`pipelines.conform`, `ml`), or where it lies (`pipelines.lake`).
+Does not belong here: how a table is made (`pipelines.core.conform`, `ml`), or where it lies (`pipelines.storage.lake`).
 """
 
+from pipelines.contracts.columns import OWN_WEIGHTS
 from pipelines.contracts.declaring import A_PERSON, A_SKILL, ORIGIN, declare
-from pipelines.contracts.fields import OWN_WEIGHTS
-from pipelines.contracts.learnt import (
+from pipelines.contracts.feature_tables import (
     ACCEPTANCE,
     CANDIDATE,
     DRIFT,
@@ -20,7 +20,7 @@ from pipelines.contracts.learnt import (
     SHOWN_STEP,
     TRACING,
 )
-from pipelines.contracts.published import OBEYED, PUBLISHED, SHOWN, SNAPSHOT, WAY_IN
+from pipelines.contracts.output_tables import OBEYED, PUBLISHED, SHOWN, SNAPSHOT, WAY_IN
 from pipelines.contracts.table import Reference, Table
 
 # Judgements: evidence of teaching that comes from this table is a review given.

@@ -4,13 +4,14 @@ Belongs here: name, type, meaning, unit, domain and personal-data class of a col
 Does not belong here: which table has which column (`catalog`, `shapes`).
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
 from pipelines.contracts.table import Column, Personal
 
 STAGES = ("none", "apprentice", "journeyman", "master")
+STAGE_INDEX = {stage: index for index, stage in enumerate(STAGES)}
 MODES = ("observation", "repetition", "feedback", "teaching")
 # How much each motive is to weigh for the person who said so.
 OWN_WEIGHTS = ("mastery_weight", "autonomy_weight", "purpose_weight")
@@ -39,6 +40,9 @@ REPLY_EFFECTS = (
 )  # fmt: skip
 STEP_GOALS = (*STAGES[1:], "refresh")
 
+# What the account of an export is: an account of its own system, or a key of the company.
+AccountKind = Literal["own", "employee_number", "work_email"]
+
 TIMESTAMP = pl.Datetime("us", "UTC")
 FIELDS: dict[str, Column] = {}
 
@@ -52,6 +56,20 @@ def _declare(name: str, dtype: Any, description: str, **traits: Any) -> None:
 def pick(*names: str) -> tuple[Column, ...]:
     """The declared columns of these names, in this order. Raises KeyError for a name that is not declared."""
     return tuple(FIELDS[name] for name in names)
+
+
+def stage_index(column: str) -> pl.Expr:
+    """The index of each stage in `STAGES` (0 to 3, Int64); null where the column is null.
+
+    Args:
+        column: Name of a column that holds stages.
+    """
+    return pl.col(column).replace_strict(STAGE_INDEX, return_dtype=pl.Int64)
+
+
+def is_employed() -> pl.Expr:
+    """Whether the person works at the company: true for `active` and `leave` in `employment_status`."""
+    return pl.col("employment_status") != "left"
 
 
 # Where a row came from

@@ -4,7 +4,7 @@ Belongs here: the shorthand that the catalogue's parts use.
 Does not belong here: a table.
 """
 
-from pipelines.contracts.fields import pick
+from pipelines.contracts.columns import pick
 from pipelines.contracts.table import Reference, Table
 
 A_PERSON = Reference("person_id", "core_hr__entity_person", "person_id")

@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
+from pipelines.contracts.canonical_schemas import SHAPES, quarantine_table, raw_table
 from pipelines.contracts.catalog import TABLES
-from pipelines.contracts.shapes import SHAPES, quarantine_table, raw_table
 from pipelines.contracts.table import Column, Personal, Rule, Table
 
 _HEAD = """# Data dictionary

@@ -31,7 +31,7 @@ from pipelines.contracts.catalog import (
     UNKNOWN_MENTION,
     WORKLOG,
 )
-from pipelines.contracts.learnt import (
+from pipelines.contracts.feature_tables import (
     ACCEPTANCE,
     CANDIDATE,
     DRIFT,
@@ -44,7 +44,7 @@ from pipelines.contracts.learnt import (
     SHOWN_STEP,
     TRACING,
 )
-from pipelines.contracts.published import (
+from pipelines.contracts.output_tables import (
     ALIGNMENT,
     CAPABILITY,
     COMPANION,

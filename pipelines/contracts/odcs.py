@@ -1,7 +1,7 @@
 """A published table as a data contract in the Open Data Contract Standard (ODCS), version 3.
 
 Belongs here: the rendering of one table.
-Does not belong here: the declarations (`published`), writing the files (`assets.commands.contracts`).
+Does not belong here: the declarations (`published`), writing the files (`assets.cli.contracts`).
 """
 
 from typing import Any

@@ -7,7 +7,7 @@ Does not belong here: tables that only the night reads (`catalog`, `learnt`).
 import polars as pl
 
 from pipelines.contracts.declaring import A_PERSON, A_SKILL, ORIGIN, declare
-from pipelines.contracts.learnt import MASTERY
+from pipelines.contracts.feature_tables import MASTERY
 from pipelines.contracts.table import Reference, RowRule, Table
 
 _SAYS_OR_RECOMMENDS = RowRule(
@@ -17,7 +17,8 @@ _SAYS_OR_RECOMMENDS = RowRule(
     "either a step is recommended or the reason is given why none is",
 )
 
-# What every published row says of its night (see `pipelines.publish.stamp`); a model_version besides, where one spoke.
+# What every published row says of its night (see `pipelines.snapshots.row_metadata`); a model_version besides, where
+# one spoke.
 STAMPS = ("snapshot_id", "as_of", "valid_until", "policy_version", "schema_version")
 
 NEXT_SKILL = declare(

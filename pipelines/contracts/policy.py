@@ -1,7 +1,8 @@
 """The declared policy: stages, horizon, list length and weights, frozen for a night.
 
 Belongs here: every number that decides what a person is shown, with the reason for its default.
-Does not belong here: how the model is trained (`ml.policy`), how the policy is read (`pipelines.config`).
+Does not belong here: how the model is trained (`ml.data.ranker_config`), how the policy is read
+(`pipelines.config.company`).
 """
 
 import hashlib
@@ -9,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
-from pipelines.contracts.fields import FEEDBACK_KINDS
+from pipelines.contracts.columns import FEEDBACK_KINDS
 
 
 class _Bounded:

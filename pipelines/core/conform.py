@@ -1,7 +1,7 @@
 """Landed rows to core tables: one function a table, each row under one person_id or set aside.
 
 Belongs here: what a landed row means in the company, whatever system wrote it.
-Does not belong here: reading files (`pipelines.sources`), which rows count now (`pipelines.landing`).
+Does not belong here: reading files (`pipelines.sources`), which rows count now (`pipelines.ingest.landing`).
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from datetime import date
 
 import polars as pl
 
+from pipelines.contracts.canonical_schemas import SHAPES, ShapeName
 from pipelines.contracts.catalog import (
     ASPIRATION,
     ASSIGNMENT,
@@ -25,10 +26,9 @@ from pipelines.contracts.catalog import (
     SKILL_MENTION,
     WORKLOG,
 )
-from pipelines.contracts.shapes import SHAPES, ShapeName
 from pipelines.contracts.table import Table
-from pipelines.identity import WHO
-from pipelines.quarantine import split_conformed
+from pipelines.core.identity_resolution import WHO
+from pipelines.validation.quarantine import split_conformed
 
 # The core table that each shape conforms to.
 CORE_OF: Mapping[ShapeName, Table] = {

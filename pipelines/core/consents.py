@@ -1,15 +1,16 @@
 """Consent to be shown to others, and who wants no recommendations: what holds on a day.
 
 Belongs here: which word of a person is the last one, which micro-skill it is about, when it ends.
-Does not belong here: who is shown to whom (`ml.companions`), replies to recommended steps (`pipelines.replies`).
+Does not belong here: who is shown to whom (`ml.recommend.companion_matching`), replies to recommended steps
+(`pipelines.core.replies`).
 """
 
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from pipelines.contracts.fields import RELATIONS
-from pipelines.taxonomy import Taxonomy, match_skills
+from pipelines.contracts.columns import RELATIONS
+from pipelines.core.taxonomy import Taxonomy, match_skills
 
 EVERY_SKILL = "all"
 _PAIR = ["person_id", "relation"]

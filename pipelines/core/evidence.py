@@ -1,7 +1,7 @@
 """The evidence ledger: core rows to rows that show practice, judgement or teaching of a micro-skill.
 
 Belongs here: which mode and how much of it a core row is, and what the taxonomy does not know.
-Does not belong here: what stage follows from it (`ml.mastery`).
+Does not belong here: what stage follows from it (`ml.mastery.state`).
 """
 
 import difflib
@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 
 from pipelines.contracts.catalog import EVIDENCE, REVIEW_TABLE, UNKNOWN_MENTION
-from pipelines.core_rows import CoreRows
-from pipelines.cuts import month_of
-from pipelines.taxonomy import Taxonomy
+from pipelines.core.evidence_inputs import CoreRows
+from pipelines.core.taxonomy import Taxonomy
+from pipelines.storage.file_layout import month_of
 
 # A judgement without a score (an endorsement, a certificate, a waived course) is a full one: it was given.
 FULL_SCORE = 1.0

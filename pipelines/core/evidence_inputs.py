@@ -1,7 +1,7 @@
 """The core rows that evidence is made of: which there are, and those that some changed records bear on.
 
 Belongs here: the choice of rows.
-Does not belong here: what evidence they are (`pipelines.evidence`).
+Does not belong here: what evidence they are (`pipelines.core.evidence`).
 """
 
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipelines.changes import RECORD
 from pipelines.contracts.catalog import ASPIRATION, ASSIGNMENT, FEEDBACK, LEARNING_RECORD, SKILL_MENTION, WORKLOG
 from pipelines.contracts.table import Table
-from pipelines.lake import Lake
+from pipelines.storage.change_log import RECORD
+from pipelines.storage.lake import Lake
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,18 @@
 """One person across systems: what an export calls a person, joined to one person_id, with the evidence kept.
 
 Belongs here: the order of trust, and the table of accounts.
-Does not belong here: what people did (`pipelines.conform`).
+Does not belong here: what people did (`pipelines.core.conform`).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import polars as pl
 
 from pipelines.contracts.catalog import ACCOUNT, CONFLICT
-from pipelines.contracts.fields import FIELDS
+from pipelines.contracts.columns import FIELDS, AccountKind
 
 # Employee number before work e-mail before an account map; a name never joins two people.
 # What an export's account really is: an account of its own system, or the company's key under another heading.
-AccountKind = Literal["own", "employee_number", "work_email"]
 WHO = ("account_code", "employee_number", "work_email")
 _ACCOUNT_SCHEMA = {"system_name": pl.String, **dict.fromkeys(WHO, pl.String)}
 

@@ -1,7 +1,7 @@
 """Replies of people to what they were shown: what each one asks for on a day, and since when it is obeyed.
 
 Belongs here: accept, dismiss, snooze, dispute, hide, done and retract as pure functions of replies and a day.
-Does not belong here: consent to be shown (`pipelines.consents`), how a list is made (`ml.recommend`).
+Does not belong here: consent to be shown (`pipelines.core.consents`), how a list is made (`ml.recommend.reranking`).
 """
 
 import hashlib
@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 
 from pipelines.contracts.catalog import EVIDENCE, REPLY
-from pipelines.contracts.fields import STAGES, STEP_GOALS
+from pipelines.contracts.columns import STAGES, STEP_GOALS
 from pipelines.contracts.policy import ReplyPolicy
-from pipelines.taxonomy import Taxonomy, match_skills
+from pipelines.core.taxonomy import Taxonomy, match_skills
 
 # What settles the fate of a step; the last of them counts.
 _ABOUT_STEPS = ("accept", "dismiss", "snooze", "done", "retract")

@@ -1,15 +1,15 @@
 """What the organisation asks for and offers: demand for micro-skills, roles, wishes, and ways to practise.
 
 Belongs here: core rows summed up per micro-skill or person as of a day, for motives and for `how`.
-Does not belong here: the motives' formulas (`ml.motives`).
+Does not belong here: the motives' formulas (`ml.recommend.motives`).
 """
 
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from pipelines.contracts.fields import OWN_WEIGHTS
-from pipelines.taxonomy import Taxonomy, match_skills
+from pipelines.contracts.columns import OWN_WEIGHTS
+from pipelines.core.taxonomy import Taxonomy, match_skills
 
 # Work of the last quarter tells what is asked for now.
 RECENT = timedelta(days=90)

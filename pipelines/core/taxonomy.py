@@ -1,7 +1,7 @@
 """The taxonomy: micro-skills, their other names, what comes before what, and what roles need.
 
 Belongs here: reading the company's taxonomy, the normal form of a name, and finding micro-skills in a text.
-Does not belong here: who has which skill (`pipelines.evidence`).
+Does not belong here: who has which skill (`pipelines.core.evidence`).
 """
 
 from dataclasses import dataclass, field

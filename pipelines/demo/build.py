@@ -11,9 +11,9 @@ from datetime import date
 from importlib import resources
 from pathlib import Path
 
-from pipelines.demo.exports import WrittenExports, write_exports
-from pipelines.demo.truth import TruthWriter, write_company_truth
-from pipelines.demo.world import History, generate_world
+from pipelines.demo.exports.company import WrittenExports, write_exports
+from pipelines.demo.planted_truth import TruthWriter, write_company_truth
+from pipelines.demo.simulation.world import History, generate_world
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.demo.exports import WrittenExports
-from pipelines.demo.world import History, World
+from pipelines.demo.exports.company import WrittenExports
+from pipelines.demo.simulation.world import History, World
 
 STAGES = pa.schema(
     [("person_id", pa.string()), ("skill_id", pa.string()), ("stage", pa.string()), ("reached_at", pa.date32())]

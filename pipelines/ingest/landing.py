@@ -1,7 +1,7 @@
 """Landing: each export file read once, split by its contract, kept with a row in the ledger.
 
 Belongs here: fingerprints, the ledger, the refusal of empty, broken or shrunken files, and which rows are current.
-Does not belong here: how a file is read (`pipelines.sources`), what its rows mean (`pipelines.conform`).
+Does not belong here: how a file is read (`pipelines.sources`), what its rows mean (`pipelines.core.conform`).
 """
 
 import hashlib
@@ -12,15 +12,15 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.config import Source
+from pipelines.config.company import Source
+from pipelines.contracts.canonical_schemas import SHAPES, ShapeName, quarantine_table, raw_table
 from pipelines.contracts.catalog import DELIVERY, TABLES
-from pipelines.contracts.shapes import SHAPES, ShapeName, quarantine_table, raw_table
 from pipelines.contracts.table import Table
-from pipelines.keeping import keep_shape, with_export
-from pipelines.lake import Lake, replace_file
+from pipelines.ingest.raw_tables import keep_shape, with_export
 from pipelines.sources.adapter import Export, adapter
 from pipelines.sources.declaration import ExportRefused
-from pipelines.sources.manifest import said_extent
+from pipelines.sources.readers.manifest import said_extent
+from pipelines.storage.lake import Lake, replace_file
 
 Progress = Callable[[str], None]
 # A file of the same name and this ending says that the file beside it is whole.

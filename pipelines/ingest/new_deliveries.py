@@ -1,7 +1,7 @@
 """What newly landed files bear on: their rows, and every earlier row of the same records.
 
 Belongs here: finding those rows without reading a table whole.
-Does not belong here: which deliveries count (`pipelines.landing`), what rows mean (`pipelines.conform`).
+Does not belong here: which deliveries count (`pipelines.ingest.landing`), what rows mean (`pipelines.core.conform`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pipelines.config import Source
-from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
-from pipelines.lake import Lake
-from pipelines.landing import scan_current, scan_delivered
+from pipelines.config.company import Source
+from pipelines.contracts.canonical_schemas import SHAPES, ShapeName, raw_table
+from pipelines.ingest.landing import scan_current, scan_delivered
+from pipelines.storage.lake import Lake
 
 
 class Landed(NamedTuple):

@@ -13,12 +13,12 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.config import Source
-from pipelines.contracts.shapes import SHAPES, ShapeName
-from pipelines.keeping import keep_shape, with_export
+from pipelines.config.company import Source
+from pipelines.contracts.canonical_schemas import SHAPES, ShapeName
+from pipelines.ingest.raw_tables import keep_shape, with_export
 from pipelines.sources.adapter import Export, ExportRefused, adapter
 from pipelines.sources.declaration import SourceOptions
-from pipelines.sources.sniff import FITS, sniff
+from pipelines.sources.detect import FITS, sniff
 
 
 @dataclass(frozen=True)

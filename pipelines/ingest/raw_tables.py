@@ -1,7 +1,8 @@
 """One shape of an export into its raw table and its quarantine: split, sunk, repeated keys settled, rows counted.
 
 Belongs here: the two files that one shape of one delivery becomes, and which of several rows of one key counts.
-Does not belong here: the rules (`pipelines.quarantine`), the ledger and the names of files (`pipelines.landing`).
+Does not belong here: the rules (`pipelines.validation.quarantine`), the ledger and the names of files
+(`pipelines.ingest.landing`).
 """
 
 from collections.abc import Callable, Sequence
@@ -11,12 +12,12 @@ from typing import TypeVar
 
 import polars as pl
 
-from pipelines.contracts.shapes import SHAPES, Shape, ShapeName, quarantine_table, raw_table
+from pipelines.contracts.canonical_schemas import SHAPES, Shape, ShapeName, quarantine_table, raw_table
 from pipelines.contracts.table import Table
-from pipelines.quarantine import REPEATED, TEXT, Split, split_landed
 from pipelines.sources.adapter import Export, adapter, read_export
 from pipelines.sources.declaration import ExportRefused, SourceOptions
-from pipelines.sources.table import ROW_NUMBER
+from pipelines.sources.readers.text_table import ROW_NUMBER
+from pipelines.validation.quarantine import REPEATED, TEXT, Split, split_landed
 
 T = TypeVar("T")
 _PLACE, _NTH = "place:", "nth:"

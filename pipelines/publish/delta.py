@@ -13,8 +13,8 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.transaction import AddAction
 
-from pipelines.publish.reading import DELTA_POINTER, DeltaSnapshot, PublishedTable, Snapshot, delta_folder
-from pipelines.publish.snapshot import write_json
+from pipelines.snapshots.reader import DELTA_POINTER, DeltaSnapshot, PublishedTable, Snapshot, delta_folder
+from pipelines.snapshots.writer import write_json
 
 
 def publish_delta(snapshot: Snapshot, retention_days: int) -> DeltaSnapshot:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.lake import replace_file
-from pipelines.publish.reading import Snapshot
+from pipelines.snapshots.reader import Snapshot
+from pipelines.storage.lake import replace_file
 
 FILE = "footsteps.duckdb"
 

@@ -17,10 +17,10 @@ from typing import Any, get_args
 import polars as pl
 
 from pipelines.contracts.feed_event import Change, FeedEvent
-from pipelines.contracts.published import NEXT_SKILL
-from pipelines.lake import replace_file
-from pipelines.publish.gate import fingerprints
-from pipelines.publish.reading import Snapshot, kept_snapshots
+from pipelines.contracts.output_tables import NEXT_SKILL
+from pipelines.snapshots.reader import Snapshot, kept_snapshots
+from pipelines.snapshots.release_checks import fingerprints
+from pipelines.storage.lake import replace_file
 
 FOLDER = "feed"
 

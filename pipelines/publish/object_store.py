@@ -1,7 +1,7 @@
 """S3-compatible object storage: exports fetched from a bucket, lake and publication copied to one.
 
 Belongs here: which objects are copied in which order, so that a reader of the bucket sees whole snapshots.
-Does not belong here: the local files (`snapshot`, `pipelines.landing`, `pipelines.lake`).
+Does not belong here: the local files (`snapshot`, `pipelines.ingest.landing`, `pipelines.storage.lake`).
 """
 
 import json
@@ -14,8 +14,8 @@ from typing import Any
 
 import pyarrow.fs as pafs
 
-from pipelines.publish.options import ObjectStoreOptions
-from pipelines.publish.reading import MANIFEST, POINTER, SNAPSHOTS, Snapshot, current_snapshot, kept_snapshots
+from pipelines.config.publish import ObjectStoreOptions
+from pipelines.snapshots.reader import MANIFEST, POINTER, SNAPSHOTS, Snapshot, current_snapshot, kept_snapshots
 
 _CHUNK = 1 << 20
 _SENT = "sent.json"

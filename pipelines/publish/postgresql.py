@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.publish.reading import Snapshot
+from pipelines.snapshots.reader import Snapshot
 
 # Of a driver without a timeout of its own: a lock that readers hold for longer is tried again the next night.
 _LOCK_TIMEOUT = "10s"

@@ -1,7 +1,7 @@
 """Where each published table is by each way in, and a query of each kind that works when it is copied.
 
 Belongs here: the locations and the words of the queries.
-Does not belong here: printing them (`assets.commands.tables`), publishing (`ways`).
+Does not belong here: printing them (`assets.cli.tables`), publishing (`ways`).
 """
 
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pipelines.config.publish import PublishOptions
 from pipelines.publish.duckdb_views import FILE
-from pipelines.publish.options import PublishOptions
-from pipelines.publish.reading import (
+from pipelines.snapshots.reader import (
     DELTA_POINTER,
     PublishedTable,
     Snapshot,

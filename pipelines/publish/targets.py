@@ -1,7 +1,8 @@
 """The ways in beside Parquet: each is published by itself, and one that fails stops no other.
 
 Belongs here: which ways are configured, and what each came to.
-Does not belong here: how one works (`delta`, `duckdb_views`, `postgresql`, `object_store`, `feed`, `pipelines.site`).
+Does not belong here: how one works (`delta`, `duckdb_views`, `postgresql`, `object_store`, `feed`,
+`pipelines.publish.site`).
 """
 
 import os
@@ -11,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from pipelines.lake import Lake
-from pipelines.publish.options import PublishOptions
-from pipelines.publish.reading import Snapshot, kept_snapshots
+from pipelines.config.publish import PublishOptions
+from pipelines.snapshots.reader import Snapshot, kept_snapshots
+from pipelines.storage.lake import Lake
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def feed_source(company: str) -> str:
 
 
 def _webhook(publication: Publication) -> str:
-    from pipelines.publish.delivery import deliver
+    from pipelines.publish.webhook import deliver
 
     webhook = publication.options.webhook
     assert webhook is not None
@@ -143,7 +144,7 @@ def _webhook(publication: Publication) -> str:
 
 
 def _site(publication: Publication) -> str:
-    from pipelines.site.build import build_site
+    from pipelines.publish.site.build import build_site
 
     return str(build_site(publication.snapshot, publication.lake, publication.company, publication.site))
 

@@ -18,9 +18,9 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
+from pipelines.config.publish import WebhookOptions
 from pipelines.publish.feed import FOLDER, read_feed
-from pipelines.publish.options import WebhookOptions
-from pipelines.publish.snapshot import write_json
+from pipelines.snapshots.writer import write_json
 
 SIGNATURE = "Footsteps-Signature"
 _CURSOR = "delivered.json"

@@ -1,7 +1,7 @@
 """The gate before the swap: what a publication must keep beyond each table's own rules, judged like any contract.
 
 Belongs here: the promises over lists, people and snapshots, as tables with rules, and the frames to judge.
-Does not belong here: judging them (`pipelines.validation`), stopping the night (`assets.gate`).
+Does not belong here: judging them (`pipelines.validation`), stopping the night (`assets.checks.publication_checks`).
 """
 
 import json
@@ -11,9 +11,9 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.contracts.fields import FIELDS, pick
+from pipelines.config.publish import PublishOptions
+from pipelines.contracts.columns import FIELDS, pick
 from pipelines.contracts.table import Column, Personal, RowRule, Table
-from pipelines.publish.options import PublishOptions
 
 # As mail systems write it; an address in a published text is somebody's.
 _ADDRESS = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}"
@@ -162,7 +162,8 @@ def _addresses(frame: pl.DataFrame) -> int:
 
 
 def _calibration_error(card: Mapping[str, Any]) -> float | None:
-    """What the model's card says (`ml.calibration.Reliability`), less the mean miss of shares of so many promises."""
+    """What the model's card says (`ml.ranking.calibration.Reliability`), less the mean miss of shares of so many
+    promises."""
     measured = card.get("reliability")
     if not measured:
         return None

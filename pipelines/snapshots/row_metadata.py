@@ -16,7 +16,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from pipelines.contracts.table import Table
-from pipelines.lake import content_sha256, obey
+from pipelines.storage.lake import content_sha256, obey
 
 UNPUBLISHED = "unpublished"
 

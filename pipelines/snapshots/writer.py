@@ -1,7 +1,8 @@
 """Snapshots: immutable versions of all published tables behind one pointer that moves in one act.
 
 Belongs here: the writing of a version, the pointer, and the removal of versions whose time is over.
-Does not belong here: how a reader resolves it (`reading`), what the tables hold (`ml.recommend`), other ways in.
+Does not belong here: how a reader resolves it (`reading`), what the tables hold (`ml.recommend.reranking`), other
+ways in.
 """
 
 import hashlib
@@ -17,8 +18,7 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.contracts.table import Table
-from pipelines.lake import obey, replace_file, write_parquet
-from pipelines.publish.reading import (
+from pipelines.snapshots.reader import (
     MANIFEST,
     POINTER,
     SNAPSHOTS,
@@ -29,6 +29,7 @@ from pipelines.publish.reading import (
     delta_folder,
     kept_snapshots,
 )
+from pipelines.storage.lake import obey, replace_file, write_parquet
 
 # A reader of one person decodes one group, and before it what the file says of every group: at ten million rows both
 # cost DuckDB and polars about the same with groups of this size.

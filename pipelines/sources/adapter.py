@@ -15,8 +15,9 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.contracts.fields import FIELDS
-from pipelines.contracts.shapes import SHAPES, ShapeName
+from pipelines.contracts.canonical_schemas import SHAPES, ShapeName
+from pipelines.contracts.columns import FIELDS
+from pipelines.sources.casts import AMBIGUOUS, typed
 from pipelines.sources.declaration import (
     Adapter,
     Condition,
@@ -28,17 +29,16 @@ from pipelines.sources.declaration import (
     SourceOptions,
     Transform,
 )
-from pipelines.sources.delimited import read_delimited
-from pipelines.sources.denied import denied_class
-from pipelines.sources.files import open_file
-from pipelines.sources.jsonlines import read_json
-from pipelines.sources.layout import fitting_forms, item_headers, laid_out
 from pipelines.sources.mapping import nearest, shape_maps, sources_of, transform_of, with_overrides
-from pipelines.sources.table import ROW_NUMBER, TextTable, comparable
-from pipelines.sources.terminated import rewrite_terminated
-from pipelines.sources.transforms import AMBIGUOUS, typed
-from pipelines.sources.typed import is_parquet, read_parquet
-from pipelines.sources.workbook import is_workbook, read_workbook
+from pipelines.sources.readers.delimited import read_delimited
+from pipelines.sources.readers.files import open_file
+from pipelines.sources.readers.json_lines import read_json
+from pipelines.sources.readers.parquet import is_parquet, read_parquet
+from pipelines.sources.readers.record_terminators import rewrite_terminated
+from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, comparable
+from pipelines.sources.readers.workbook import is_workbook, read_workbook
+from pipelines.sources.reshape import fitting_forms, item_headers, laid_out
+from pipelines.sources.sensitive_columns import denied_class
 
 __all__ = [
     "Adapter", "Export", "ExportRefused", "FieldMap", "Override", "ShapeMap", "SourceOptions", "Transform",

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.sources.cascade import Reader, cascade, first_of
+from pipelines.sources.cast_fallbacks import Reader, cascade, first_of
 from pipelines.sources.declaration import DateOrder, Transform
 
 MOMENT = pl.Datetime("us", "UTC")

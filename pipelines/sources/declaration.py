@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pipelines.contracts.shapes import SHAPES, ShapeName
+from pipelines.contracts.canonical_schemas import SHAPES, ShapeName
 
 Domain = Literal["hr", "projects", "learning", "feedback", "skills", "taxonomy"]
 Format = Literal["csv", "json", "parquet", "xlsx"]

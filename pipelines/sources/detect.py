@@ -11,11 +11,11 @@ from pathlib import Path
 
 import yaml
 
-from pipelines.contracts.shapes import ShapeName
+from pipelines.contracts.canonical_schemas import ShapeName
 from pipelines.sources.adapter import all_adapters, open_export
 from pipelines.sources.declaration import Adapter, ExportRefused, FieldMap, ShapeMap
 from pipelines.sources.mapping import nearest, sources_of
-from pipelines.sources.table import TextTable, comparable
+from pipelines.sources.readers.text_table import TextTable, comparable
 
 # A guess needs at least half of what would speak for it.
 FITS = 0.5

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import polars as pl
 
-from pipelines.contracts.fields import FIELDS
-from pipelines.contracts.shapes import SHAPES
+from pipelines.contracts.canonical_schemas import SHAPES
+from pipelines.contracts.columns import FIELDS
 from pipelines.sources.declaration import (
     Adapter,
     ExportRefused,
@@ -21,8 +21,8 @@ from pipelines.sources.declaration import (
     SourceOptions,
     Transform,
 )
-from pipelines.sources.denied import denied_class
-from pipelines.sources.table import TextTable, comparable
+from pipelines.sources.readers.text_table import TextTable, comparable
+from pipelines.sources.sensitive_columns import denied_class
 
 
 def shape_maps(adapter: Adapter, options: SourceOptions) -> tuple[ShapeMap, ...]:

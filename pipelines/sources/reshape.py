@@ -13,8 +13,8 @@ from typing import Any
 import polars as pl
 
 from pipelines.sources.declaration import FILE_NAME, ITEM, POINTS, VALUE, Condition, Items, ShapeMap
-from pipelines.sources.denied import denied_class
-from pipelines.sources.table import ROW_NUMBER, TextTable, comparable
+from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, comparable
+from pipelines.sources.sensitive_columns import denied_class
 
 
 def fitting_forms(shapes: Sequence[ShapeMap], table: TextTable) -> tuple[ShapeMap, ...]:

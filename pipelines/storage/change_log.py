@@ -1,7 +1,8 @@
 """Whose rows differ between two states of a table, and which records: what lets a run follow a change.
 
 Belongs here: the comparison, and the short record of it beside the lake's tables.
-Does not belong here: how tables are written (`pipelines.lake`), what is made anew for whom (`assets.step`).
+Does not belong here: how tables are written (`pipelines.storage.lake`), what is made anew for whom
+(`assets.incremental.incremental_asset`).
 
 A change leads from one content hash to the next, so that a reader who knows which content it was made of can tell
 whether the record reaches back that far; where it does not, it must look at everybody.

@@ -1,7 +1,7 @@
 """How a table is cut into files: whole, by month of a moment, or into stretches of people.
 
 Belongs here: the names of the files, the order of rows in them, and which of them a change touches.
-Does not belong here: reading and writing them (`pipelines.lake`).
+Does not belong here: reading and writing them (`pipelines.storage.lake`).
 
 A stretch of people begins with each person whose id hashes to 0, so that where a table is cut follows from who is in it
 alone, and a merge leaves the files that a whole write would leave.

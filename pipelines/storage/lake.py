@@ -1,7 +1,7 @@
 """The lake: where a table lies, how it is read, and the one way it is written.
 
 Belongs here: paths, scanning, atomic writing, the contract enforced last thing before disk, content hashes.
-Does not belong here: how a table is cut into files (`pipelines.cuts`), what is in it, and publication
+Does not belong here: how a table is cut into files (`pipelines.storage.file_layout`), what is in it, and publication
 (`pipelines.publish`).
 """
 
@@ -17,9 +17,9 @@ from typing import TypeVar
 
 import polars as pl
 
-from pipelines.changes import record_change
 from pipelines.contracts.table import Table
-from pipelines.cuts import WHOLE, cut, is_cut_so, order_of, parts_holding, rows_within, touched_parts
+from pipelines.storage.change_log import record_change
+from pipelines.storage.file_layout import WHOLE, cut, is_cut_so, order_of, parts_holding, rows_within, touched_parts
 
 # One person is read in milliseconds from groups of this size, and ten million rows still compress well.
 ROW_GROUP = 100_000

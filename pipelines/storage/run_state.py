@@ -1,7 +1,8 @@
 """Stamps: what a step's tables were made of, so that a run can tell whether anything is to be made anew.
 
 Belongs here: the record of a step's inputs and outputs, and the fingerprint of the code.
-Does not belong here: what a run does about a difference (`assets.step`), whose rows differ (`pipelines.changes`).
+Does not belong here: what a run does about a difference (`assets.incremental.incremental_asset`), whose rows differ
+(`pipelines.storage.change_log`).
 """
 
 import hashlib
@@ -55,7 +56,7 @@ def write_stamp(root: Path, stamp: Stamp) -> None:
 @cache
 def code_fingerprint() -> str:
     """SHA-256 over this project's code and the versions of the libraries that compute: any change makes all anew."""
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     digest = hashlib.sha256(" ".join(version(name) for name in _COMPUTING).encode())
     for package in ("pipelines", "ml", "assets"):
         for path in sorted((root / package).rglob("*.py")):

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.config import Taxonomy as Declared
-from pipelines.sources.taxonomy.esco import load_esco
-from pipelines.sources.taxonomy.lightcast import load_lightcast
-from pipelines.sources.taxonomy.loaded import LoadedTaxonomy, TaxonomyCount, find_file
-from pipelines.sources.taxonomy.moodle_framework import load_moodle_framework
-from pipelines.sources.taxonomy.onet import load_onet
-from pipelines.sources.taxonomy.sfia import load_sfia
-from pipelines.taxonomy import Taxonomy, TaxonomyRefused, observe_taxonomy, read_taxonomy
+from pipelines.config.company import Taxonomy as Declared
+from pipelines.core.taxonomy import Taxonomy, TaxonomyRefused, observe_taxonomy, read_taxonomy
+from pipelines.taxonomies.esco import load_esco
+from pipelines.taxonomies.lightcast import load_lightcast
+from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, find_file
+from pipelines.taxonomies.moodle_framework import load_moodle_framework
+from pipelines.taxonomies.onet import load_onet
+from pipelines.taxonomies.sfia import load_sfia
 
 LOADERS: dict[str, Callable[[Path], LoadedTaxonomy]] = {
     "esco": load_esco,

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.sources.taxonomy.loaded import (
+from pipelines.core.taxonomy import Taxonomy, build_taxonomy
+from pipelines.taxonomies.loaded import (
     LoadedTaxonomy,
     TaxonomyCount,
     find_file,
@@ -17,7 +18,6 @@ from pipelines.sources.taxonomy.loaded import (
     needed_file,
     read_rows,
 )
-from pipelines.taxonomy import Taxonomy, build_taxonomy
 
 _TWICE = "an entry unknown, or said twice"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.sources.taxonomy.loaded import LoadedTaxonomy, TaxonomyCount, read_rows
-from pipelines.taxonomy import Taxonomy, build_taxonomy, no_profiles, nothing_before
+from pipelines.core.taxonomy import Taxonomy, build_taxonomy, no_profiles, nothing_before
+from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, read_rows
 
 
 def read_lightcast(skills: Path) -> Taxonomy:

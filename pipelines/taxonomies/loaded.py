@@ -9,10 +9,10 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.core.taxonomy import Taxonomy, TaxonomyRefused
 from pipelines.sources.adapter import open_table
 from pipelines.sources.declaration import ExportRefused
-from pipelines.sources.table import ROW_NUMBER, comparable
-from pipelines.taxonomy import Taxonomy, TaxonomyRefused
+from pipelines.sources.readers.text_table import ROW_NUMBER, comparable
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.sources.taxonomy.loaded import LoadedTaxonomy, TaxonomyCount, needed_file, read_rows
-from pipelines.taxonomy import Taxonomy, build_taxonomy, nothing_before
+from pipelines.core.taxonomy import Taxonomy, build_taxonomy, nothing_before
+from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, needed_file, read_rows
 
 _CODE, _EXAMPLE, _COMMODITY, _TITLE = "O*NET-SOC Code", "Example", "Commodity Code", "Commodity Title"
 _HOT, _IN_DEMAND = "Hot Technology", "In Demand"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.sources.taxonomy.loaded import LoadedTaxonomy, TaxonomyCount, read_rows
-from pipelines.taxonomy import Taxonomy, build_taxonomy, no_profiles
+from pipelines.core.taxonomy import Taxonomy, build_taxonomy, no_profiles
+from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, read_rows
 
 LEVELS = tuple(f"level_{i}" for i in range(1, 8))
 

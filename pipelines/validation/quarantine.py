@@ -1,7 +1,8 @@
 """Contract rules over landed rows: good rows go on, bad rows are set aside with the names of the rules they broke.
 
 Belongs here: the split of one frame, and the quarantine row's form.
-Does not belong here: the rules (`pipelines.contracts`), which of several rows of one key counts (`pipelines.keeping`),
+Does not belong here: the rules (`pipelines.contracts`), which of several rows of one key counts
+(`pipelines.ingest.raw_tables`),
 the verdict on a whole table (`pipelines.validation`).
 """
 
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipelines.contracts.shapes import PROVENANCE, quarantine_table
+from pipelines.contracts.canonical_schemas import PROVENANCE, quarantine_table
 from pipelines.contracts.table import Table
 
 TEXT = "text:"  # prefix of the columns that hold a value as it stood in the file

@@ -5,8 +5,8 @@ from conftest import DemoNight
 from dagster import AssetKey, Definitions
 
 from assets.definitions import build_definitions
-from assets.io import table_of
-from pipelines.contracts.fields import FIELDS
+from assets.resources.metadata import table_of
+from pipelines.contracts.columns import FIELDS
 from pipelines.contracts.lineage import CARRIED, MADE, OF_THE_NIGHT, origins_of
 from pipelines.contracts.table import Personal, Severity
 

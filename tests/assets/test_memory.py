@@ -6,9 +6,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.companions import remember_obeyed, remember_shown
-from pipelines.contracts.published import OBEYED, SHOWN
-from pipelines.lake import obey
+from assets.tables.companions import remember_obeyed, remember_shown
+from pipelines.contracts.output_tables import OBEYED, SHOWN
+from pipelines.storage.lake import obey
 
 TODAY = date(2026, 6, 30)
 

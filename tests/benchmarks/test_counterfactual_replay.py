@@ -8,13 +8,13 @@ from conftest import DemoNight
 from open_badges import problems_of
 
 from assets.definitions import resources
-from assets.learning import flow_tables
-from assets.replay import check_counterfactuals, read_world, replay
-from assets.resources import Night
-from pipelines.config import read_config
+from assets.resources.pipeline import Night
+from assets.tables.training_data import flow_tables
+from benchmarks.counterfactual_replay import check_counterfactuals, read_world, replay
+from pipelines.config.company import read_config
 from pipelines.contracts.catalog import ASPIRATION, DELIVERY, PERSON
-from pipelines.contracts.learnt import CANDIDATE, REACHED_STEP
-from pipelines.contracts.published import (
+from pipelines.contracts.feature_tables import CANDIDATE, REACHED_STEP
+from pipelines.contracts.output_tables import (
     COUNTERFACTUAL,
     MASTERY_PROOF,
     NEXT_SKILL,

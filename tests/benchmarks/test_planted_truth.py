@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.demo.catalog import read_catalog
-from pipelines.demo.fading import HALF_LIVES, last_before, plan_half_lives
-from pipelines.demo.judging import agree_on_path, precedence_f1, stage_kappa, weighted_kappa
+from benchmarks.planted_truth import agree_on_path, precedence_f1, stage_kappa, weighted_kappa
+from pipelines.demo.simulation.catalog import read_catalog
+from pipelines.demo.simulation.forgetting import HALF_LIVES, last_before, plan_half_lives
 
 
 def staged(*rows: tuple[str, str, str]) -> pl.DataFrame:

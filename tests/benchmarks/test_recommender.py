@@ -2,7 +2,7 @@
 
 from polars.testing import assert_frame_equal
 
-from ml.benchmark import EVENTS_PER_PERSON, benchmark_recommender, synthetic_events
+from benchmarks.recommender import EVENTS_PER_PERSON, benchmark_recommender, synthetic_events
 
 
 def test_the_same_seed_makes_the_same_histories() -> None:

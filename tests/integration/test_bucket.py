@@ -7,14 +7,14 @@ import polars as pl
 import pytest
 from conftest import END, DemoNight, run_night
 
-from assets.commands.bench_nights import write_more_work
-from assets.commands.saying import settings_of
+from assets.cli.console import settings_of
+from benchmarks.incremental_runs import write_more_work
+from pipelines.config.publish import ObjectStoreOptions
 from pipelines.contracts.catalog import EVIDENCE
-from pipelines.contracts.published import NEXT_SKILL
-from pipelines.lake import Lake
+from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.publish.object_store import fetch_lake, fetch_publication, open_store
-from pipelines.publish.options import ObjectStoreOptions
-from pipelines.publish.snapshot import current_snapshot
+from pipelines.snapshots.writer import current_snapshot
+from pipelines.storage.lake import Lake
 
 
 @pytest.mark.slow

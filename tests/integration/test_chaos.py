@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.commands.bench_chaos import disturb_nights
+from benchmarks.chaos import disturb_nights
 
 
 # One kill and the full disk: two nights more. `footsteps bench chaos --kills 40` does the rest.

@@ -9,11 +9,11 @@ import pytest
 from conftest import DemoNight, run_night
 from dagster import DagsterInstance
 
-from assets.commands.saying import Failed
+from assets.cli.console import Failed
 from pipelines.contracts.catalog import PERSON, TABLES
-from pipelines.contracts.learnt import EVALUATION, MASTERY
-from pipelines.contracts.published import NEXT_SKILL
-from pipelines.lake import Lake, content_sha256
+from pipelines.contracts.feature_tables import EVALUATION, MASTERY
+from pipelines.contracts.output_tables import NEXT_SKILL
+from pipelines.storage.lake import Lake, content_sha256
 
 
 @pytest.fixture

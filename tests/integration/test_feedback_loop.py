@@ -9,13 +9,13 @@ import pytest
 from conftest import END, DemoNight
 from typer.testing import CliRunner, Result
 
-from assets.cli import app
-from assets.commands.night import execute
-from assets.commands.saying import settings_of
-from pipelines.config import read_config
-from pipelines.contracts.learnt import ACCEPTANCE, SHOWN_STEP
-from pipelines.contracts.published import NEXT_SKILL
-from pipelines.lake import Lake
+from assets.cli.app import app
+from assets.cli.console import settings_of
+from assets.cli.run import execute
+from pipelines.config.company import read_config
+from pipelines.contracts.feature_tables import ACCEPTANCE, SHOWN_STEP
+from pipelines.contracts.output_tables import NEXT_SKILL
+from pipelines.storage.lake import Lake
 
 SOURCES = """sources:
   - {name: exposures, system: tabular, shape: exposure, path: "reader/exposures_*.csv", delivery: incremental,

@@ -8,14 +8,14 @@ import polars as pl
 import pytest
 from conftest import END, DemoNight
 
-from assets.commands.bench_nights import people_that_differ, write_more_work
-from assets.commands.night import execute, load_config
-from assets.commands.saying import Failed, settings_of
+from assets.cli.console import Failed, settings_of
+from assets.cli.run import execute, load_config
+from benchmarks.incremental_runs import people_that_differ, write_more_work
 from pipelines.contracts.catalog import EVIDENCE
-from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD
-from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
-from pipelines.lake import Lake
-from pipelines.publish.snapshot import current_snapshot
+from pipelines.contracts.feature_tables import CANDIDATE, MASTERY, MODEL_CARD
+from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
+from pipelines.snapshots.writer import current_snapshot
+from pipelines.storage.lake import Lake
 
 
 def run(root: Path, day: date, *, by_day: bool = False) -> pl.DataFrame:
@@ -81,6 +81,6 @@ def test_a_run_that_breaks_off_before_any_step_says_why(root: Path, monkeypatch:
     def fail(_: Path) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("assets.resources.sweep", fail)
+    monkeypatch.setattr("assets.resources.pipeline.sweep", fail)
     with pytest.raises(Failed, match=r"broke off: .*no space left on device"):
         run(root, END)

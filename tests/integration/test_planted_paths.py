@@ -3,11 +3,11 @@
 import polars as pl
 from conftest import DemoNight
 
+from benchmarks.planted_truth import agree_on_path, agree_on_stages
 from pipelines.contracts.catalog import PREREQUISITE
-from pipelines.contracts.learnt import HALF_LIFE, MASTERY, PRECEDENCE, REACHED_STEP
-from pipelines.contracts.published import ALIGNMENT, CAPABILITY, NEXT_SKILL, OUT_MASTERY
-from pipelines.demo.judging import agree_on_path, agree_on_stages
-from pipelines.lake import Lake
+from pipelines.contracts.feature_tables import HALF_LIFE, MASTERY, PRECEDENCE, REACHED_STEP
+from pipelines.contracts.output_tables import ALIGNMENT, CAPABILITY, NEXT_SKILL, OUT_MASTERY
+from pipelines.storage.lake import Lake
 
 
 def test_the_stages_of_a_night_agree_with_those_planted(demo_night: DemoNight) -> None:

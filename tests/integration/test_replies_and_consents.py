@@ -10,14 +10,14 @@ import pytest
 from conftest import END, DemoNight
 from typer.testing import CliRunner
 
-from assets.cli import app
-from assets.commands.night import execute
-from assets.commands.saying import settings_of
-from pipelines.config import read_config
+from assets.cli.app import app
+from assets.cli.console import settings_of
+from assets.cli.run import execute
+from pipelines.config.company import read_config
 from pipelines.contracts.catalog import CONSENT, PREFERENCE
-from pipelines.contracts.published import COMPANION, NEXT_SKILL, OUT_MASTERY, REPLY_EFFECT
-from pipelines.lake import Lake
-from pipelines.publish.snapshot import Snapshot
+from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY, REPLY_EFFECT
+from pipelines.snapshots.writer import Snapshot
+from pipelines.storage.lake import Lake
 
 
 @dataclass(frozen=True)

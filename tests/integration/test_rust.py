@@ -6,12 +6,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.commands.night import execute
-from pipelines.config import read_config
+from assets.cli.run import execute
+from pipelines.config.company import read_config
+from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import EVIDENCE
-from pipelines.contracts.published import NEXT_SKILL
-from pipelines.lake import Lake
-from pipelines.settings import Settings
+from pipelines.contracts.output_tables import NEXT_SKILL
+from pipelines.storage.lake import Lake
 
 FOLDER = os.environ.get("FOOTSTEPS_TEST_RUST", "")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rust" / "footsteps.yaml"

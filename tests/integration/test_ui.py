@@ -19,8 +19,8 @@ import polars as pl
 import pytest
 from conftest import DemoNight
 
-from pipelines.lake import Lake
-from pipelines.landing import read_ledger
+from pipelines.ingest.landing import read_ledger
+from pipelines.storage.lake import Lake
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def serve(root: Path) -> Iterator[str]:
     port = free_port()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     server = subprocess.Popen(
-        [sys.executable, "-m", "assets.cli", "up", "--data-root", str(root), "--port", str(port)],
+        [sys.executable, "-m", "assets.cli.app", "up", "--data-root", str(root), "--port", str(port)],
         env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
@@ -155,7 +155,7 @@ def test_a_backfill_of_thirty_days_equals_the_tables_made_day_by_day(waiting: tu
 def _land_day_by_day(root: Path) -> None:
     from dagster import DagsterInstance, materialize
 
-    from assets.commands.saying import settings_of
+    from assets.cli.console import settings_of
     from assets.definitions import build_definitions
 
     definitions = build_definitions(settings_of(root))

@@ -7,16 +7,16 @@ Does not belong here: reading such a report.
 import numpy as np
 import polars as pl
 
-from pipelines.demo.dirt import (
+from pipelines.demo.exports.export_folder import ExportFolder
+from pipelines.demo.exports.formats import export_date, iso_day
+from pipelines.demo.exports.planted_errors import (
     BAD_DATE_SHARE,
     MIXED_CASE_SHARE,
     DirtLedger,
     Spoil,
     spoil,
 )
-from pipelines.demo.export_folder import ExportFolder
-from pipelines.demo.printing import export_date, iso_day
-from pipelines.demo.world import World
+from pipelines.demo.simulation.world import World
 
 BAD_DATE = pl.lit("0000-00-00")  # what the system prints for a hire date that was never entered
 

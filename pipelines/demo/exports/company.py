@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.demo.dirt import DirtLedger
-from pipelines.demo.export_folder import ExportFolder
-from pipelines.demo.exports_bamboohr import write_bamboohr
-from pipelines.demo.exports_jira import write_accounts, write_jira
-from pipelines.demo.exports_tabular import write_lists
-from pipelines.demo.exports_tempo import write_tempo
-from pipelines.demo.exports_words import write_words
-from pipelines.demo.exports_xapi import write_xapi
-from pipelines.demo.world import History, World, generate_histories
+from pipelines.demo.exports.bamboohr import write_bamboohr
+from pipelines.demo.exports.export_folder import ExportFolder
+from pipelines.demo.exports.jira import write_accounts, write_jira
+from pipelines.demo.exports.planted_errors import DirtLedger
+from pipelines.demo.exports.replies import write_words
+from pipelines.demo.exports.tabular import write_lists
+from pipelines.demo.exports.tempo import write_tempo
+from pipelines.demo.exports.xapi import write_xapi
+from pipelines.demo.simulation.world import History, World, generate_histories
 
 
 @dataclass(frozen=True)

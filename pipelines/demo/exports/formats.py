@@ -7,8 +7,8 @@ Does not belong here: columns of any one vendor.
 import numpy as np
 import polars as pl
 
-from pipelines.demo.catalog import Catalog, IntArray
-from pipelines.demo.world import World
+from pipelines.demo.simulation.catalog import Catalog, IntArray
+from pipelines.demo.simulation.world import World
 
 MINUTES_A_DAY = 1440
 # Work happens between eight and half past five.

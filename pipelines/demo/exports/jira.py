@@ -10,11 +10,18 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from pipelines.demo.dirt import BAD_DATE_SHARE, MIXED_CASE_SHARE, UNKNOWN_PERSON_SHARE, DirtLedger, Spoil, spoil
-from pipelines.demo.export_folder import ExportFolder
-from pipelines.demo.people import UNITS
-from pipelines.demo.printing import clock, export_date, part_name
-from pipelines.demo.world import History, World
+from pipelines.demo.exports.export_folder import ExportFolder
+from pipelines.demo.exports.formats import clock, export_date, part_name
+from pipelines.demo.exports.planted_errors import (
+    BAD_DATE_SHARE,
+    MIXED_CASE_SHARE,
+    UNKNOWN_PERSON_SHARE,
+    DirtLedger,
+    Spoil,
+    spoil,
+)
+from pipelines.demo.simulation.people import UNITS
+from pipelines.demo.simulation.world import History, World
 
 # Real exports repeat a column for each value; a frame can't, so the header stands apart from the frame's names.
 HEADER = [

@@ -7,12 +7,12 @@ Does not belong here: wishes (exports_tabular), or what follows from a word.
 import numpy as np
 import polars as pl
 
-from pipelines.demo.catalog import FloatArray
-from pipelines.demo.dirt import UNKNOWN_PERSON_SHARE, DirtLedger, Spoil, spoil
-from pipelines.demo.export_folder import ExportFolder
-from pipelines.demo.exports_tabular import UNKNOWN_NUMBER, numbered
-from pipelines.demo.printing import export_date, iso_day, name_skills
-from pipelines.demo.world import BLOCK_PEOPLE, History, World
+from pipelines.demo.exports.export_folder import ExportFolder
+from pipelines.demo.exports.formats import export_date, iso_day, name_skills
+from pipelines.demo.exports.planted_errors import UNKNOWN_PERSON_SHARE, DirtLedger, Spoil, spoil
+from pipelines.demo.exports.tabular import UNKNOWN_NUMBER, numbered
+from pipelines.demo.simulation.catalog import FloatArray
+from pipelines.demo.simulation.world import BLOCK_PEOPLE, History, World
 
 # Half of the people let themselves be shown: a third for everything, a fifth for a few micro-skills.
 OPEN_SHARE, CHOOSY_SHARE, CHOSEN_SKILLS = 0.33, 0.2, 3

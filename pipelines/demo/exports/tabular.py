@@ -7,10 +7,10 @@ Does not belong here: tests passed or failed (exports_xapi), or reading such lis
 import numpy as np
 import polars as pl
 
-from pipelines.demo.dirt import BAD_DATE_SHARE, UNKNOWN_PERSON_SHARE, DirtLedger, Spoil, spoil
-from pipelines.demo.export_folder import ExportFolder
-from pipelines.demo.printing import export_date, iso_day, name_skills
-from pipelines.demo.world import History, World
+from pipelines.demo.exports.export_folder import ExportFolder
+from pipelines.demo.exports.formats import export_date, iso_day, name_skills
+from pipelines.demo.exports.planted_errors import BAD_DATE_SHARE, UNKNOWN_PERSON_SHARE, DirtLedger, Spoil, spoil
+from pipelines.demo.simulation.world import History, World
 
 BAD_DATE = pl.lit("n/a")
 UNKNOWN_NUMBER = pl.lit("999999999")

@@ -8,11 +8,18 @@ Does not belong here: issues (exports_jira), or reading such an export.
 import numpy as np
 import polars as pl
 
-from pipelines.demo.dirt import BAD_DATE_SHARE, MIXED_CASE_SHARE, UNKNOWN_PERSON_SHARE, DirtLedger, Spoil, spoil
-from pipelines.demo.export_folder import ExportFolder
-from pipelines.demo.exports_jira import CORRECTED_SHARE, UNKNOWN_ACCOUNT, describe_issues
-from pipelines.demo.printing import export_date, iso_day, part_name
-from pipelines.demo.world import History, World
+from pipelines.demo.exports.export_folder import ExportFolder
+from pipelines.demo.exports.formats import export_date, iso_day, part_name
+from pipelines.demo.exports.jira import CORRECTED_SHARE, UNKNOWN_ACCOUNT, describe_issues
+from pipelines.demo.exports.planted_errors import (
+    BAD_DATE_SHARE,
+    MIXED_CASE_SHARE,
+    UNKNOWN_PERSON_SHARE,
+    DirtLedger,
+    Spoil,
+    spoil,
+)
+from pipelines.demo.simulation.world import History, World
 
 BAD_DATE = pl.lit("2025-02-30")
 NOTES = ("Working session", "Draft and review", "Client workshop prep", "Follow-up", "")

@@ -10,8 +10,9 @@ import json
 import numpy as np
 import polars as pl
 
-from pipelines.demo.catalog import Catalog
-from pipelines.demo.dirt import (
+from pipelines.demo.exports.export_folder import ExportFolder
+from pipelines.demo.exports.formats import clock
+from pipelines.demo.exports.planted_errors import (
     BAD_DATE_SHARE,
     MIXED_CASE_SHARE,
     UNKNOWN_PERSON_SHARE,
@@ -19,10 +20,9 @@ from pipelines.demo.dirt import (
     Spoil,
     spoil,
 )
-from pipelines.demo.export_folder import ExportFolder
-from pipelines.demo.people import DOMAIN
-from pipelines.demo.printing import clock
-from pipelines.demo.world import History, World
+from pipelines.demo.simulation.catalog import Catalog
+from pipelines.demo.simulation.people import DOMAIN
+from pipelines.demo.simulation.world import History, World
 
 VERBS = "http://adlnet.gov/expapi/verbs/"
 COURSES = "https://learn.hollowpine.example/courses/"

@@ -1,13 +1,13 @@
 """The demo company's history as evidence at once, without exports: for tests and benchmarks of what follows from it.
 
 Belongs here: a block's events in the contract of the evidence ledger, clean of any dirt.
-Does not belong here: how evidence is collected from exports (`pipelines.evidence`).
+Does not belong here: how evidence is collected from exports (`pipelines.core.evidence`).
 """
 
 import polars as pl
 
 from pipelines.contracts.catalog import EVIDENCE, REVIEW_TABLE
-from pipelines.demo.world import History, World
+from pipelines.demo.simulation.world import History, World
 
 # What the exports call a judgement, by what is planted.
 _KINDS = {"passed": "assessment", "endorsement": "peer"}

@@ -7,8 +7,8 @@ Does not belong here: the practice itself (`practice`), or how it is estimated.
 import numpy as np
 import polars as pl
 
-from pipelines.demo.catalog import Catalog, FloatArray, IntArray
-from pipelines.demo.practice import JOURNEYMAN, Plan, judgement_frame
+from pipelines.demo.simulation.catalog import Catalog, FloatArray, IntArray
+from pipelines.demo.simulation.practice import JOURNEYMAN, Plan, judgement_frame
 
 # By capability, in days: some things stay, some are gone within the year.
 HALF_LIVES = (240.0, 480.0, 960.0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from pipelines.demo.catalog import Catalog, FloatArray, IntArray
+from pipelines.demo.simulation.catalog import Catalog, FloatArray, IntArray
 
 # Utilities on the scale of one Gumbel draw. The role decides the field, the last step decides within it: by trial,
 # large enough that popularity ranks far below a reader of histories, small enough that nobody is fully predictable.

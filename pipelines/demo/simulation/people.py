@@ -7,7 +7,7 @@ Does not belong here: what people learn and do, or how any vendor writes it down
 import numpy as np
 import polars as pl
 
-from pipelines.demo.catalog import BoolArray, Catalog, IntArray
+from pipelines.demo.simulation.catalog import BoolArray, Catalog, IntArray
 
 _FIRST_NAMES = (
     "Ada Aisha Alma Anders Anika Arjun Astrid Bela Bruno Camila Carlos Chen Clara Dalia Daniel Dmitri Edith "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from pipelines.demo.catalog import BoolArray, FloatArray, IntArray
+from pipelines.demo.simulation.catalog import BoolArray, FloatArray, IntArray
 
 APPRENTICE, JOURNEYMAN, MASTER = 1, 2, 3
 STAGE_NAMES = ("none", "apprentice", "journeyman", "master")

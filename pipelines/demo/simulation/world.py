@@ -11,11 +11,11 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from pipelines.demo.catalog import Catalog, FloatArray, IntArray, read_catalog
-from pipelines.demo.fading import generate_checks, plan_half_lives
-from pipelines.demo.paths import Curricula, choose_talents, generate_paths, plan_curricula
-from pipelines.demo.people import UNITS, generate_people
-from pipelines.demo.practice import (
+from pipelines.demo.simulation.catalog import Catalog, FloatArray, IntArray, read_catalog
+from pipelines.demo.simulation.forgetting import generate_checks, plan_half_lives
+from pipelines.demo.simulation.paths import Curricula, choose_talents, generate_paths, plan_curricula
+from pipelines.demo.simulation.people import UNITS, generate_people
+from pipelines.demo.simulation.practice import (
     STAGE_NAMES,
     Plan,
     generate_courses,

@@ -14,14 +14,14 @@ from typing import Any
 import jinja2
 import polars as pl
 
-from pipelines.contracts.published import OUT_MASTERY
-from pipelines.lake import Lake
-from pipelines.publish.reading import Snapshot, kept_snapshots
-from pipelines.site.known import Known, everyone, gather, page_name
-from pipelines.site.night import night_page
-from pipelines.site.pages import team_pages
-from pipelines.site.reuse import PRINTS, print_pages, take_over
-from pipelines.site.writing import environment_of, write_people
+from pipelines.contracts.output_tables import OUT_MASTERY
+from pipelines.publish.site.page_data import Known, everyone, gather, page_name
+from pipelines.publish.site.page_reuse import PRINTS, print_pages, take_over
+from pipelines.publish.site.page_writer import environment_of, write_people
+from pipelines.publish.site.pages import team_pages
+from pipelines.publish.site.run_page import night_page
+from pipelines.snapshots.reader import Snapshot, kept_snapshots
+from pipelines.storage.lake import Lake
 
 # An index of more people than this is no page that a browser shows; their portal links to the pages by their ids.
 _MOST_LISTED = 20_000

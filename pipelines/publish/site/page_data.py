@@ -17,10 +17,10 @@ from typing import Any
 import polars as pl
 
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL, TABLES
-from pipelines.contracts.published import COMPANION, NEXT_SKILL, OUT_MASTERY
+from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY
 from pipelines.contracts.table import Personal, Table
-from pipelines.lake import Lake
-from pipelines.publish.reading import Snapshot
+from pipelines.snapshots.reader import Snapshot
+from pipelines.storage.lake import Lake
 
 Row = dict[str, Any]
 # The values of some rows by column, each list in the order of the rows.

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.changes import row_hashes
-from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
-from pipelines.site.known import Known, page_name
-from pipelines.stamps import code_fingerprint
+from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
+from pipelines.publish.site.page_data import Known, page_name
+from pipelines.storage.change_log import row_hashes
+from pipelines.storage.run_state import code_fingerprint
 
 PRINTS = "pages.parquet"
 _TEMPLATES = Path(__file__).parent / "templates"

@@ -16,10 +16,10 @@ import polars as pl
 from joblib import Parallel, cpu_count, delayed
 from markupsafe import Markup, escape
 
-from pipelines.lake import Lake
-from pipelines.publish.reading import Snapshot
-from pipelines.site.known import Known, by_person, gather
-from pipelines.site.pages import SIGNS, SMALLEST_TEAM, person_page
+from pipelines.publish.site.page_data import Known, by_person, gather
+from pipelines.publish.site.pages import SIGNS, SMALLEST_TEAM, person_page
+from pipelines.snapshots.reader import Snapshot
+from pipelines.storage.lake import Lake
 
 # Starting processes takes as long as writing some hundreds of pages.
 FEWEST_PAGES = 1_000

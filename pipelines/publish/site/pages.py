@@ -11,9 +11,9 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from pipelines.contracts.fields import STAGES
-from pipelines.contracts.published import ALIGNMENT, SUPPORT_GAP
-from pipelines.site.known import NO_CAPABILITY, Columns, Known, OfPerson, Row, by_unit, heading, page_name
+from pipelines.contracts.columns import STAGES
+from pipelines.contracts.output_tables import ALIGNMENT, SUPPORT_GAP
+from pipelines.publish.site.page_data import NO_CAPABILITY, Columns, Known, OfPerson, Row, by_unit, heading, page_name
 
 # Below this many people a team's page would speak of single persons.
 SMALLEST_TEAM = 5

@@ -11,10 +11,10 @@ from typing import Any
 import polars as pl
 
 from pipelines.contracts.catalog import DELIVERY
-from pipelines.contracts.learnt import EVALUATION, MODEL_CARD
-from pipelines.contracts.published import NEXT_SKILL
-from pipelines.site.charts import Interval, draw_calibration, draw_intervals
-from pipelines.site.known import Known, heading
+from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
+from pipelines.contracts.output_tables import NEXT_SKILL
+from pipelines.publish.site.charts import Interval, draw_calibration, draw_intervals
+from pipelines.publish.site.page_data import Known, heading
 
 
 @dataclass(frozen=True)

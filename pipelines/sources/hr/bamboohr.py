@@ -6,7 +6,7 @@ Does not belong here: reading files.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.vocabulary import EMPLOYMENT
+from pipelines.sources.value_maps import EMPLOYMENT
 
 # The interface writes an empty date as 0000-00-00.
 DAY = r"^(?:0000-00-00)?(.*)$"

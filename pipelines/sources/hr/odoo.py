@@ -6,7 +6,7 @@ Does not belong here: Odoo's time sheets.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.vocabulary import DIGEST, PER_CENT
+from pipelines.sources.value_maps import DIGEST, PER_CENT
 
 # In JSON a related record is a list of its id and its name.
 EMPLOYEE = ("$.employee_id[0]", "employee_id/id", "employee_id", "Employee/ID", "Employee")

@@ -5,7 +5,7 @@ Does not belong here: classes, enrolments and results.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.vocabulary import EMPLOYMENT
+from pipelines.sources.value_maps import EMPLOYMENT
 
 GONE_OR_ENABLED = r"(?i)^\s*(tobedeleted|inactive|true|false|1|0)\s*$"
 

@@ -5,7 +5,7 @@ Does not belong here: attendance and absence.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.vocabulary import EMPLOYMENT
+from pipelines.sources.value_maps import EMPLOYMENT
 
 
 def _value(field: str) -> str:

@@ -5,7 +5,7 @@ Does not belong here: learning history (`learning.sap_learning`).
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.vocabulary import EMPLOYMENT, LABEL
+from pipelines.sources.value_maps import EMPLOYMENT, LABEL
 
 NO_MANAGER = ("MANAGER", ("NO_MANAGER", "NO_MGR", "NO MANAGER"))
 

@@ -6,7 +6,7 @@ Does not belong here: leave and absence reports, which say nothing of skills and
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.vocabulary import EMPLOYMENT
+from pipelines.sources.value_maps import EMPLOYMENT
 
 NUMBER = ("Employee_ID", "Employee ID", "employeeID", "Worker_ID", "Worker ID", "worker_code")
 

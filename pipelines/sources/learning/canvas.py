@@ -15,7 +15,7 @@ from pipelines.sources.declaration import (
     ShapeMap,
     Transform,
 )
-from pipelines.sources.vocabulary import MAIL
+from pipelines.sources.value_maps import MAIL
 
 # Without points to be had a mark is no share: such a cell is set aside, not guessed.
 OF_POINTS = Transform("score", pattern=r"^([^/]+/[^/]+)$")

@@ -6,7 +6,7 @@ Does not belong here: comments.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
-from pipelines.sources.vocabulary import MINUTES, PER_CENT
+from pipelines.sources.value_maps import MINUTES, PER_CENT
 
 # Status ids differ per portal, the dates do not: the last one that is filled tells how far it went.
 VERBS = {

@@ -5,7 +5,7 @@ Does not belong here: required learning, which tells of no completion.
 """
 
 from pipelines.sources.declaration import FILE_NAME, Adapter, FieldMap, ShapeMap
-from pipelines.sources.vocabulary import DIGEST, MAIL
+from pipelines.sources.value_maps import DIGEST, MAIL
 
 ADAPTER = Adapter(
     system="degreed",

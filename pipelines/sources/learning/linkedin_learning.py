@@ -6,7 +6,7 @@ Does not belong here: the learner summary download, which names no content.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
-from pipelines.sources.vocabulary import DIGEST, SECONDS
+from pipelines.sources.value_maps import DIGEST, SECONDS
 
 VERBS = {"COMPLETIONS": "completed", "SECONDS_VIEWED": "attended"}
 KIND, VALUE_OF = "activities[*].engagementType", "activities[*].engagementValue"

@@ -6,7 +6,7 @@ Does not belong here: competency frameworks (`taxonomy`).
 """
 
 from pipelines.sources.declaration import FILE_NAME, ITEM, VALUE, Adapter, FieldMap, Items, ShapeMap, Transform
-from pipelines.sources.vocabulary import DIGEST, PER_CENT
+from pipelines.sources.value_maps import DIGEST, PER_CENT
 
 EVENTS = {
     r"\core\event\course_completed": "completed",

@@ -5,7 +5,7 @@ Does not belong here: proofs and signatures, which are not checked here.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.vocabulary import MAIL
+from pipelines.sources.value_maps import MAIL
 
 SUBJECT = "credentialSubject"
 ACHIEVEMENT = f"{SUBJECT}.achievement"

@@ -6,7 +6,7 @@ Does not belong here: Open edX events as xAPI statements (`xapi`).
 """
 
 from pipelines.sources.declaration import FILE_NAME, ITEM, VALUE, Adapter, FieldMap, Items, ShapeMap, Transform
-from pipelines.sources.vocabulary import DIGEST
+from pipelines.sources.value_maps import DIGEST
 
 EVENTS = {
     "edx.course.enrollment.activated": "enrolled",

@@ -6,7 +6,7 @@ Does not belong here: the user data file (`hr.successfactors`).
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
-from pipelines.sources.vocabulary import DIGEST, PER_CENT
+from pipelines.sources.value_maps import DIGEST, PER_CENT
 
 STATUS = Transform(
     "word",

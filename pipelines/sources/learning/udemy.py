@@ -5,7 +5,7 @@ Does not belong here: assessments and paths.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
-from pipelines.sources.vocabulary import DIGEST, MINUTES
+from pipelines.sources.value_maps import DIGEST, MINUTES
 
 VERBS = {
     "course_first_completion_date": "completed",

@@ -5,7 +5,7 @@ Does not belong here: commits and builds.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.vocabulary import DONE
+from pipelines.sources.value_maps import DONE
 
 ADAPTER = Adapter(
     system="azure_devops",

@@ -5,7 +5,7 @@ Does not belong here: rates and amounts, which are never read.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.vocabulary import DIGEST
+from pipelines.sources.value_maps import DIGEST
 
 ADAPTER = Adapter(
     system="clockify",

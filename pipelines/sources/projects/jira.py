@@ -6,7 +6,7 @@ Does not belong here: worklogs of Tempo (`tempo`).
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.vocabulary import DIGEST, DONE, LISTED, SECONDS
+from pipelines.sources.value_maps import DIGEST, DONE, LISTED, SECONDS
 
 # The end of a `Log Work` cell without its comment, or a bare id.
 WITHOUT_COMMENT = r"(?:^|;)([^;]*;[^;]*;\d+|\d+)$"

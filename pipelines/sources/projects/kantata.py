@@ -5,7 +5,7 @@ Does not belong here: rates, which are never read.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.vocabulary import MINUTES
+from pipelines.sources.value_maps import MINUTES
 
 ADAPTER = Adapter(
     system="kantata",

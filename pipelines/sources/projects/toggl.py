@@ -7,7 +7,7 @@ Does not belong here: amounts, which are never read.
 from dataclasses import replace
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.vocabulary import DIGEST, LISTED, SECONDS
+from pipelines.sources.value_maps import DIGEST, LISTED, SECONDS
 
 MILLISECONDS = replace(SECONDS, unit="milliseconds")
 

@@ -20,8 +20,8 @@ import numpy as np
 import polars as pl
 
 from pipelines.sources.declaration import Condition, ExportRefused
-from pipelines.sources.files import CHUNK, OpenedFile, ScratchFolder
-from pipelines.sources.table import (
+from pipelines.sources.readers.files import CHUNK, OpenedFile, ScratchFolder
+from pipelines.sources.readers.text_table import (
     MALFORMED,
     ROW_NUMBER,
     TextTable,

@@ -20,7 +20,7 @@ from typing import IO, cast
 import pyarrow as pa
 
 from pipelines.sources.declaration import ExportRefused
-from pipelines.sources.manifest import members_of
+from pipelines.sources.readers.manifest import members_of
 
 CHUNK = 1 << 20
 # A text export shrinks 5 to 30 times, repetitive ones 200 times; bombs start at 1,000.

@@ -14,8 +14,8 @@ import duckdb
 import polars as pl
 
 from pipelines.sources.declaration import ExportRefused
-from pipelines.sources.files import CHUNK, OpenedFile, ScratchFolder
-from pipelines.sources.table import MALFORMED, ROW_NUMBER, TextTable, comparable, kept_with
+from pipelines.sources.readers.files import CHUNK, OpenedFile, ScratchFolder
+from pipelines.sources.readers.text_table import MALFORMED, ROW_NUMBER, TextTable, comparable, kept_with
 
 # Records looked at for the names of their members.
 SAMPLE = 1000

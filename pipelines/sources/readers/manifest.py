@@ -1,7 +1,7 @@
 """What stands beside an export: which of an archive's members it is, and whether its manifest calls it whole.
 
 Belongs here: members of an archive, and manifests that say of each file whether it is bulk, delta or absent.
-Does not belong here: unpacking (`files`), what follows for the rows that count (`pipelines.landing`).
+Does not belong here: unpacking (`files`), what follows for the rows that count (`pipelines.ingest.landing`).
 """
 
 import csv

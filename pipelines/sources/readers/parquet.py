@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.sources.declaration import ExportRefused
-from pipelines.sources.table import ROW_NUMBER, TextTable, comparable, no_malformed_rows
+from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, comparable, no_malformed_rows
 
 
 def is_parquet(path: Path) -> bool:

@@ -9,8 +9,8 @@ import io
 from collections.abc import Iterator
 
 from pipelines.sources.declaration import ExportRefused
-from pipelines.sources.delimited import DELIMITERS, LONGEST_FIELD
-from pipelines.sources.files import CHUNK, OpenedFile, ScratchFolder
+from pipelines.sources.readers.delimited import DELIMITERS, LONGEST_FIELD
+from pipelines.sources.readers.files import CHUNK, OpenedFile, ScratchFolder
 
 
 def rewrite_terminated(opened: OpenedFile, name: str, terminator: str, delimiter: str | None) -> OpenedFile:

@@ -12,8 +12,15 @@ from typing import Any
 import polars as pl
 
 from pipelines.sources.declaration import Condition, ExportRefused
-from pipelines.sources.files import unpacked_size
-from pipelines.sources.table import ROW_NUMBER, TextTable, comparable, holds_a_word, no_malformed_rows, with_repeats
+from pipelines.sources.readers.files import unpacked_size
+from pipelines.sources.readers.text_table import (
+    ROW_NUMBER,
+    TextTable,
+    comparable,
+    holds_a_word,
+    no_malformed_rows,
+    with_repeats,
+)
 
 
 def is_workbook(path: Path) -> bool:

@@ -13,8 +13,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 
-from assets.alerts import Told, Trouble, deliver, gather, sent, tell, troubles_of_runs
-from pipelines.config import Alerts
+from assets.automation.alerts import Told, Trouble, deliver, gather, sent, tell, troubles_of_runs
+from pipelines.config.company import Alerts
 
 LATE = Trouble("late:people", "people: late: the last file came 3.0 days ago, one is due every 2 days.")
 

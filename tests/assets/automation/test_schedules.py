@@ -7,8 +7,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.automation import MOST_ATTEMPTS, follows_its_inputs, night_schedule
-from assets.resources import NIGHT_OF_TAG
+from assets.automation.schedules import MOST_ATTEMPTS, follows_its_inputs, night_schedule
+from assets.resources.pipeline import NIGHT_OF_TAG
 
 FAILS = {"yes": False}
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.automation import MOST_ATTEMPTS
-from assets.sensors import Asked, Cursor, Seen, decide, read_cursor, write_cursor
+from assets.automation.schedules import MOST_ATTEMPTS
+from assets.automation.sensors import Asked, Cursor, Seen, decide, read_cursor, write_cursor
 
 QUIET = 30.0
 

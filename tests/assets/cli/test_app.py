@@ -8,7 +8,7 @@ import pytest
 from conftest import DemoNight
 from typer.testing import CliRunner, Result
 
-from assets.cli import app
+from assets.cli.app import app
 
 COMMANDS = [
     ["demo"], ["run"], ["show"], ["evaluate"], ["sources"], ["tables"], ["dictionary"], ["doctor"], ["up"],

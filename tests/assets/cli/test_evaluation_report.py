@@ -6,11 +6,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.commands.evaluate import Asked, evaluate_events, read_history
-from assets.commands.report import write_report
-from assets.commands.saying import Failed
-from ml.calibration import Bin, Reliability
-from ml.results import Ablation, Evaluation, ModelResult, Ratio, SegmentResult
+from assets.cli.console import Failed
+from assets.cli.evaluate import Asked, evaluate_events, read_history
+from assets.cli.evaluation_report import write_report
+from ml.evaluation.results import Ablation, Evaluation, ModelResult, Ratio, SegmentResult
+from ml.ranking.calibration import Bin, Reliability
 
 ROW = ModelResult("footsteps", 0.5, 0.4, 0.3, 0.35, 0.45, 0.2, 3.0, 1.0, 0.5, 300.0)
 HELD = Reliability(200, 0.2, 0.01, 0.15, 0.06, (Bin(100, 0.1, 0.11), Bin(100, 0.3, 0.29)))

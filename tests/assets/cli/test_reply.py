@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from assets.cli import app
-from assets.commands.reply import append_reply
+from assets.cli.app import app
+from assets.cli.reply import append_reply
 
 HEADERS = {"record_code": "id", "employee_number": "who", "skill_text": "skill", "step_goal": "goal",
            "reply_kind": "answer", "until_date": "until", "stated_stage": "stage", "replied_at": "at"}  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import dagster  # noqa: F401  (its import starts a process of its own)
 import pytest
 
-from assets.commands.up import serve
+from assets.cli.up import serve
 
 
 class Started(Exception):

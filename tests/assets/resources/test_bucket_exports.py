@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 import pipelines.publish.object_store
-from assets.fetching import fetch_exports
-from pipelines.config import Config
-from pipelines.publish.options import ObjectStoreOptions, PublishOptions
+from assets.resources.bucket_exports import fetch_exports
+from pipelines.config.company import Config
+from pipelines.config.publish import ObjectStoreOptions, PublishOptions
 
 
 def declared(**options: Any) -> Config:

@@ -5,7 +5,7 @@ from pathlib import Path
 from dagster import DagsterInstance
 from sqlalchemy import text
 
-from assets.storage import kept_open, sweep
+from assets.resources.locking import kept_open, sweep
 
 NORMAL, FULL = 1, 2
 

@@ -14,14 +14,14 @@ import skops.io
 from conftest import END, DemoNight
 from dagster import AssetCheckEvaluation, materialize
 
-import ml.reign
-from assets.drift import drift
-from assets.model import ranker
-from assets.resources import AS_OF_TAG, Night
-from ml.bundle import save_bundle
-from ml.promotion import Decision
-from pipelines.contracts.learnt import DRIFT, MODEL_CARD
-from pipelines.lake import Lake
+import ml.registry.champion_challenger
+from assets.resources.pipeline import AS_OF_TAG, Night
+from assets.tables.drift import drift
+from assets.tables.model import ranker
+from ml.registry.model_bundle import save_bundle
+from ml.registry.promotion import Decision
+from pipelines.contracts.feature_tables import DRIFT, MODEL_CARD
+from pipelines.storage.lake import Lake
 
 
 @pytest.fixture
@@ -86,15 +86,17 @@ def test_a_poisoned_challenger_is_refused_and_the_champion_goes_on(
     found: dict[str, Any] = {}
 
     def keep(*given: Any) -> Any:
-        found["champion"] = ml.champion.find_champion(*given)
+        found["champion"] = ml.registry.registry.find_champion(*given)
         return found["champion"]
 
-    monkeypatch.setattr(ml.reign, "find_champion", keep)
-    monkeypatch.setattr(ml.reign, "_fit", lambda lesson: found["champion"][0].recommender)
-    monkeypatch.setattr(ml.reign, "_prove", lambda lesson, rival: None)
-    monkeypatch.setattr(ml.reign, "is_promoted", lambda *_, **__: Decision(True, "better"))
-    monkeypatch.setattr(ml.reign, "save_bundle", save_poisoned)
-    monkeypatch.setattr("assets.learning.SEED", 8)  # another version, so that the champion's folder stays whole
+    monkeypatch.setattr(ml.registry.champion_challenger, "find_champion", keep)
+    monkeypatch.setattr(ml.registry.champion_challenger, "_fit", lambda lesson: found["champion"][0].recommender)
+    monkeypatch.setattr(ml.registry.champion_challenger, "_prove", lambda lesson, rival: None)
+    monkeypatch.setattr(ml.registry.champion_challenger, "is_promoted", lambda *_, **__: Decision(True, "better"))
+    monkeypatch.setattr(ml.registry.champion_challenger, "save_bundle", save_poisoned)
+    monkeypatch.setattr(
+        "assets.tables.training_data.SEED", 8
+    )  # another version, so that the champion's folder stays whole
     check = run(ranker, root)
     assert not check.passed
     assert f"{champion} stays: the challenger's bundle is refused" in str(check.description)
@@ -106,7 +108,7 @@ def test_a_poisoned_challenger_is_refused_and_the_champion_goes_on(
 
 def test_a_night_of_the_same_content_keeps_the_champion_and_the_check_says_why(root: Path) -> None:
     record = json.loads((root / "models" / "champion.json").read_text())
-    from assets.learning import learn_from
+    from assets.tables.training_data import learn_from
 
     night = Night(data_root=str(root), config_path=str(root / "footsteps.yaml"), landing_path=str(root / "landing"))
     record["latest"]["recipe"] = learn_from(night, END).learned.recipe

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.evaluation import evaluate
-from ml.histories import build_prefixes, read_histories
-from ml.openness import code_pairs, code_rules
-from ml.policy import choose_policy
-from ml.recommender import fit_recommender
-from ml.training import drop_closed, window_cases
+from ml.evaluation.evaluate import evaluate
+from ml.data.interactions import build_prefixes, read_histories
+from ml.data.eligibility import code_pairs, code_rules
+from ml.data.ranker_config import choose_policy
+from ml.ranking.recommender import fit_recommender
+from ml.ranking.training_set import drop_closed, window_cases
 
 REQUIRES = pl.DataFrame({"skill_id": ["b", "c", "c", "d"], "requires_id": ["a", "a", "b", "unheard-of"]})
 

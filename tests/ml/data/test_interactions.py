@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.histories import as_tick, before, build_prefixes, only_seen, read_histories, with_people
+from ml.data.interactions import as_tick, before, build_prefixes, only_seen, read_histories, with_people
 
 EVENTS = pl.DataFrame(
     {

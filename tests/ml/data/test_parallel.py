@@ -6,7 +6,7 @@ import threading
 import pytest
 from joblib import parallel_config
 
-from ml.spread import spread
+from ml.data.parallel import spread
 
 
 def test_parts_are_done_side_by_side_on_as_many_threads_as_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from ml.ragged import highest, keep_largest, largest_columns, padded
+from ml.data.sparse_rows import highest, keep_largest, largest_columns, padded
 
 ROWS = st.lists(st.lists(st.integers(-3, 9), max_size=7), min_size=1, max_size=6)
 

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.drift import Profile, measure_drift, profile, read_profiles, stability_index, write_profiles
+from ml.evaluation.drift import Profile, measure_drift, profile, read_profiles, stability_index, write_profiles
 
 
 def test_the_index_is_the_sum_of_gaps_times_log_ratios() -> None:

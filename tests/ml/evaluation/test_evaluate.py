@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.evaluation import available_models, evaluate
-from ml.histories import DAY, read_histories
-from ml.splits import split_leave_last, split_time
+from ml.data.interactions import DAY, read_histories
+from ml.evaluation.evaluate import available_models, evaluate
+from ml.evaluation.splits import split_leave_last, split_time
 
 SIMPLE = ("popularity", "item_knn", "ease")
 

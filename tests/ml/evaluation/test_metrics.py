@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.metrics import bootstrap_means, coverage, novelty, score_cases
+from ml.evaluation.metrics import bootstrap_means, coverage, novelty, score_cases
 
 OPEN = np.ones((1, 12), bool)
 ORDER = np.arange(12)

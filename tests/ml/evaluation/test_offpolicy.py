@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.offpolicy import (
+from ml.evaluation.offpolicy import (
     accept_by_rank,
     count_unmatched,
     estimate_acceptance,

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.decay import FADING, SUMS, candidate_half_lives, gather_outcomes, shrink_half_lives
-from ml.tracing import fit_tracing, predict_outcomes
-from ml.tracing_proof import prove_tracing, split_moment
+from benchmarks.knowledge_tracing import prove_tracing, split_moment
+from ml.mastery.half_life import FADING, SUMS, candidate_half_lives, gather_outcomes, shrink_half_lives
+from ml.mastery.knowledge_tracing import fit_tracing, predict_outcomes
 from pipelines.contracts.catalog import EVIDENCE, REVIEW_TABLE
 from pipelines.contracts.policy import StagePolicy
 

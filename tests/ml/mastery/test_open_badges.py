@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from open_badges import problems_of
 
-from ml.proof import prove_mastery
+from ml.mastery.open_badges import prove_mastery
 
 DAY = date(2026, 6, 30)
 SKILLS = pl.DataFrame({"skill_id": ["sql"], "skill_name": ['SQL "core"'], "skill_description": [None]},

@@ -7,14 +7,14 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from ml.mastery import estimate_mastery, learn_tracing, reach_steps
-from ml.precedence import learn_precedence
-from ml.tracing import Tracing
-from ml.tracing_proof import prove_tracing, split_moment
+from benchmarks.knowledge_tracing import prove_tracing, split_moment
+from benchmarks.planted_truth import precedence_f1, stage_kappa
+from ml.mastery.knowledge_tracing import Tracing
+from ml.mastery.prerequisites import learn_precedence
+from ml.mastery.state import estimate_mastery, learn_tracing, reach_steps
 from pipelines.contracts.policy import Policy
-from pipelines.demo.judging import precedence_f1, stage_kappa
-from pipelines.demo.ledger import write_ledger
-from pipelines.demo.world import World, generate_histories, generate_world
+from pipelines.demo.simulation.evidence_ledger import write_ledger
+from pipelines.demo.simulation.world import World, generate_histories, generate_world
 
 END = date(2026, 6, 30)
 POLICY = Policy()

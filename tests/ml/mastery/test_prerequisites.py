@@ -6,8 +6,8 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.precedence import declare_precedence, learn_precedence
-from pipelines.contracts.learnt import PRECEDENCE, REACHED_STEP
+from ml.mastery.prerequisites import declare_precedence, learn_precedence
+from pipelines.contracts.feature_tables import PRECEDENCE, REACHED_STEP
 from pipelines.contracts.policy import PrecedencePolicy
 
 POLICY = PrecedencePolicy()

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ml.mastery import accumulate, end_of, estimate_mastery, follow_mastery, reach_steps, tell_half_lives
-from ml.tracing import Tracing, declared_tracing, read_tracing
+from ml.mastery.knowledge_tracing import Tracing, declared_tracing, read_tracing
+from ml.mastery.state import accumulate, end_of, estimate_mastery, follow_mastery, reach_steps, tell_half_lives
 from pipelines.contracts.catalog import EVIDENCE, REVIEW_TABLE
-from pipelines.contracts.fields import FEEDBACK_KINDS, MODES, STAGES
-from pipelines.contracts.learnt import MASTERY, REACHED_STEP
+from pipelines.contracts.columns import FEEDBACK_KINDS, MODES, STAGES
+from pipelines.contracts.feature_tables import MASTERY, REACHED_STEP
 from pipelines.contracts.policy import JourneymanPolicy, MasterPolicy, StagePolicy
 
 POLICY = StagePolicy()

@@ -4,7 +4,7 @@ from datetime import date
 
 import polars as pl
 
-from ml.steps import memberships, steps_barred, steps_repeated, steps_required
+from ml.mastery.step_items import memberships, steps_barred, steps_repeated, steps_required
 
 STEPS = pl.Series(["a|b|apprentice", "a|b|journeyman", "a|b|master", "a|b|refresh", "a|b|journeyman"])
 

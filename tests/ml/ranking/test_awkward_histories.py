@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.evaluation import evaluate
-from ml.histories import read_histories
-from ml.results import Evaluation
-from ml.splits import as_dated
+from ml.data.interactions import read_histories
+from ml.evaluation.evaluate import evaluate
+from ml.evaluation.results import Evaluation
+from ml.evaluation.splits import as_dated
 
 FEW = ("popularity", "ease", "footsteps")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.calibration import fit_calibrator, measure_reliability
+from ml.ranking.calibration import fit_calibrator, measure_reliability
 
 
 def test_promises_that_hold_have_no_error() -> None:

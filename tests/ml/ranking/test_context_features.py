@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from ml.families import FlowTables, Together, flow_features
-from ml.features import TimelessFeatures
+from ml.ranking.context_features import FlowTables, Together, flow_features
+from ml.ranking.features import TimelessFeatures
 
 DAY0 = datetime(2024, 1, 1)
 

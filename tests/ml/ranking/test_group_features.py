@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.groups import SHRINK, GroupPopularity
-from ml.histories import read_histories
-from ml.policy import choose_policy
-from ml.recommender import fit_recommender
+from ml.data.interactions import read_histories
+from ml.data.ranker_config import choose_policy
+from ml.ranking.group_features import SHRINK, GroupPopularity
+from ml.ranking.recommender import fit_recommender
 
 EVENTS = pl.DataFrame(
     {"person_id": ["a", "b", "c", "c", "a"], "skill_id": ["x", "x", "y", "z", "y"], "ts": [1, 2, 3, 4, 9]}

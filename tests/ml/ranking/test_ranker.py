@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml.features import Feature
-from ml.histories import read_histories
-from ml.policy import Policy, choose_policy
-from ml.ranker import fit_logit, fit_ranker, log_softmax, mean_ndcg
-from ml.training import TrainingRows
+from ml.data.interactions import read_histories
+from ml.data.ranker_config import Policy, choose_policy
+from ml.ranking.features import Feature
+from ml.ranking.ranker import fit_logit, fit_ranker, log_softmax, mean_ndcg
+from ml.ranking.training_set import TrainingRows
 
 POLICY = Policy(target="step", ease_ridge=1.0, item_shrink=1.0)
 NAMES = (Feature("good", "history", ""), Feature("noise", "trend", ""), Feature("who", "context", ""))

@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from ml.features import TimelessFeatures
-from ml.histories import read_histories
-from ml.policy import choose_policy
-from ml.recommender import Recommender, fit_recommender
+from ml.data.interactions import read_histories
+from ml.data.ranker_config import choose_policy
+from ml.ranking.features import TimelessFeatures
+from ml.ranking.recommender import Recommender, fit_recommender
 
 AS_OF = datetime(2023, 1, 1)
 PEOPLE = [f"p{number:04d}" for number in range(0, 300, 7)]

@@ -12,11 +12,11 @@ import pytest
 from joblib import parallel_config
 from polars.testing import assert_frame_equal
 
-import ml.recommender
-from ml.bundle import load_bundle, save_bundle
-from ml.histories import read_histories
-from ml.policy import Policy, choose_policy
-from ml.recommender import fit_recommender
+import ml.ranking.recommender
+from ml.data.interactions import read_histories
+from ml.data.ranker_config import Policy, choose_policy
+from ml.ranking.recommender import fit_recommender
+from ml.registry.model_bundle import load_bundle, save_bundle
 
 AS_OF = datetime(2023, 1, 1)
 ELSEWHERE = """
@@ -24,8 +24,8 @@ import sys
 from datetime import datetime
 from pathlib import Path
 import polars as pl
-from ml.bundle import load_bundle
-from ml.recommender import fit_recommender
+from ml.registry.model_bundle import load_bundle
+from ml.ranking.recommender import fit_recommender
 from tests_policy import policy_of
 folder, how = Path(sys.argv[1]), sys.argv[2]
 events, as_of = pl.read_parquet(folder / "events.parquet"), datetime(2023, 1, 1)
@@ -38,8 +38,8 @@ rows.write_parquet(folder / f"{how}-{sys.argv[3]}.parquet")
 """
 POLICY = """
 from dataclasses import replace
-from ml.histories import read_histories
-from ml.policy import choose_policy
+from ml.data.interactions import read_histories
+from ml.data.ranker_config import choose_policy
 def policy_of(events):
     return replace(choose_policy(read_histories(events)), trees=10, min_boosting_cases=100)
 """
@@ -52,7 +52,7 @@ def policy_of(events: pl.DataFrame) -> Policy:
 def run_elsewhere(folder: Path, how: str, threads: int) -> pl.DataFrame:
     (folder / "tests_policy.py").write_text(POLICY)
     limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), str(threads))
-    paths = os.pathsep.join([str(Path(__file__).parents[2]), str(folder)])
+    paths = os.pathsep.join([str(Path(__file__).parents[3]), str(folder)])
     subprocess.run(
         [sys.executable, "-c", ELSEWHERE, str(folder), how, str(threads)],
         check=True,
@@ -82,7 +82,7 @@ def test_jobs_and_backends_change_nothing(
 ) -> None:
     policy = replace(policy_of(small_ladders), dense_items=dense_items, candidates=12)
     recommender = fit_recommender(small_ladders, as_of=AS_OF, policy=policy)
-    monkeypatch.setattr(ml.recommender, "PEOPLE_PER_TASK", 16)
+    monkeypatch.setattr(ml.ranking.recommender, "PEOPLE_PER_TASK", 16)
     people = small_ladders["person_id"].unique().sort()
     alone = recommender.score(small_ladders, people, as_of=AS_OF, n_jobs=1)
     assert alone.height > 0

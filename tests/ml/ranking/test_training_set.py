@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-import ml.training
-from ml.histories import DAY, Histories, as_tick, read_histories
-from ml.policy import choose_policy
-from ml.training import cross_fitted_rows, frozen_rows, step_cases, training_cases, window_cases
+import ml.ranking.training_set
+from ml.data.interactions import DAY, Histories, as_tick, read_histories
+from ml.data.ranker_config import choose_policy
+from ml.ranking.training_set import cross_fitted_rows, frozen_rows, step_cases, training_cases, window_cases
 
 EVENTS = pl.DataFrame(
     {"person_id": ["a"] * 5 + ["b"] * 2, "skill_id": list("uvwxu") + list("uv"), "ts": [1, 4, 4, 9, 10, 6, 7]}
@@ -53,7 +53,7 @@ def test_no_panel_is_fitted_on_the_people_it_scores(
     policy = choose_policy(histories, target="step")
     fitted: list[set[int]] = []
     scored: list[set[int]] = []
-    fit, rows_of = ml.training.fit_panel, ml.training.rows_of_cases
+    fit, rows_of = ml.ranking.training_set.fit_panel, ml.ranking.training_set.rows_of_cases
 
     def watch_fit(given: Histories, *rest: object, **named: object) -> object:
         fitted.append(set(given.person.tolist()))
@@ -63,8 +63,8 @@ def test_no_panel_is_fitted_on_the_people_it_scores(
         scored.append(set(cases.person.tolist()))
         return rows_of(panel, given, cases, *rest)
 
-    monkeypatch.setattr(ml.training, "fit_panel", watch_fit)
-    monkeypatch.setattr(ml.training, "rows_of_cases", watch_rows)
+    monkeypatch.setattr(ml.ranking.training_set, "fit_panel", watch_fit)
+    monkeypatch.setattr(ml.ranking.training_set, "rows_of_cases", watch_rows)
     cases = step_cases(histories, 2)
     rows = cross_fitted_rows(histories, cases, policy, names=None, extra=None, seed=0)
     assert len(rows.person) == len(cases)
@@ -92,7 +92,7 @@ def test_frozen_panels_saw_nothing_from_their_cases_on(
     cases = training_cases(histories, policy, horizon=60 * DAY, end=end, seed=0)
     learned: list[int] = []
     asked: list[int] = []
-    fit, rows_of = ml.training.fit_panel, ml.training.rows_of_cases
+    fit, rows_of = ml.ranking.training_set.fit_panel, ml.ranking.training_set.rows_of_cases
 
     def watch_fit(given: Histories, *rest: object, **named: object) -> object:
         learned.append(int(given.time.max()))
@@ -102,8 +102,8 @@ def test_frozen_panels_saw_nothing_from_their_cases_on(
         asked.append(int(some.cut.min()))
         return rows_of(panel, given, some, *rest)
 
-    monkeypatch.setattr(ml.training, "fit_panel", watch_fit)
-    monkeypatch.setattr(ml.training, "rows_of_cases", watch_rows)
+    monkeypatch.setattr(ml.ranking.training_set, "fit_panel", watch_fit)
+    monkeypatch.setattr(ml.ranking.training_set, "rows_of_cases", watch_rows)
     rows = frozen_rows(histories, cases, policy, names=None, extra=None, seed=0)
     assert len(asked) == len(policy.freezes)
     assert all(latest < earliest for latest, earliest in zip(learned, asked, strict=True))

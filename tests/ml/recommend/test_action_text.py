@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ml.telling import tell_change, tell_how
+from ml.recommend.action_text import tell_change, tell_how
 
 SKILLS = pl.DataFrame({"skill_id": ["sql", "git"], "skill_name": ["SQL", "Git"]})
 CHANGE = {

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.alignment import align_teams
-from ml.capabilities import COLUMNS, map_capabilities, name_combinations
-from ml.motives import Surroundings, score_autonomy, score_mastery
-from pipelines.contracts.published import CAPABILITY
+from ml.recommend.capability_coverage import COLUMNS, map_capabilities, name_combinations
+from ml.recommend.motives import Surroundings, score_autonomy, score_mastery
+from ml.recommend.team_alignment import align_teams
+from pipelines.contracts.output_tables import CAPABILITY
 
 SKILLS = pl.DataFrame({
     "skill_id": ["sql", "joins", "plans", "git", "alone"],

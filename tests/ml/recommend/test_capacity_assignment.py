@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml import assignment
-from ml.assignment import Edges, assign, windows
+from ml.recommend import capacity_assignment as assignment
+from ml.recommend.capacity_assignment import Edges, assign, windows
 
 ANY = settings(max_examples=60, deadline=None)
 

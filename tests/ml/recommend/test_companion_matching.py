@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.companions import manager_chains, match_companions, still_standing
-from ml.standing import Colleagues
-from pipelines.contracts.fields import RELATIONS, STAGES
-from pipelines.contracts.learnt import REACHED_STEP
+from ml.recommend.companion_candidates import Colleagues
+from ml.recommend.companion_matching import manager_chains, match_companions, still_standing
+from pipelines.contracts.columns import RELATIONS, STAGES
+from pipelines.contracts.feature_tables import REACHED_STEP
+from pipelines.contracts.output_tables import SHOWN
 from pipelines.contracts.policy import CompanionPolicy, Policy
-from pipelines.contracts.published import SHOWN
 
 TODAY = date(2026, 6, 30)
 ANY = settings(max_examples=60, deadline=None)

@@ -9,7 +9,8 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.counterfactual import (
+from ml.mastery.state import estimate_mastery
+from ml.recommend.counterfactuals import (
     Situation,
     added_evidence,
     find_counterfactuals,
@@ -18,9 +19,8 @@ from ml.counterfactual import (
     propose_overtaking,
     propose_wishes,
 )
-from ml.mastery import estimate_mastery
-from ml.motives import Surroundings
-from ml.recommend import eligible_steps, list_steps
+from ml.recommend.motives import Surroundings
+from ml.recommend.reranking import eligible_steps, list_steps
 from pipelines.contracts.catalog import EVIDENCE
 from pipelines.contracts.policy import Policy, Weights
 

@@ -5,9 +5,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ml.explain import FAMILY_WORDS, explain_steps
-from ml.facts import gather_facts
-from ml.motives import Surroundings
+from ml.recommend.explanation_facts import gather_facts
+from ml.recommend.explanations import FAMILY_WORDS, explain_steps
+from ml.recommend.motives import Surroundings
 
 STEP = {
     "person_id": "ann", "skill_id": "sql", "skill_name": "SQL", "capability_name": "Data", "kind": "new",

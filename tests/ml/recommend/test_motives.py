@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from ml.motives import Surroundings, score_autonomy, score_mastery, score_motives, score_purpose
+from ml.recommend.motives import Surroundings, score_autonomy, score_mastery, score_motives, score_purpose
 
 SKILLS = pl.DataFrame({
     "skill_id": ["sql", "joins", "plans", "git", "alone"],

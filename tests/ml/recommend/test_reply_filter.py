@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from ml.recommend import mark_accepted, pick_list
-from ml.replied import obey_replies, say_why_none
+from ml.recommend.reply_filter import obey_replies, say_why_none
+from ml.recommend.reranking import mark_accepted, pick_list
 from pipelines.contracts.policy import Policy
 
 COLUMNS = ("person_id", "step_id", "skill_id", "kind", "from_stage", "to_stage", "probability")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.motives import Surroundings
-from ml.recommend import (
+from ml.recommend.motives import Surroundings
+from ml.recommend.reranking import (
     blend,
     build_rows,
     deepening_steps,
@@ -17,8 +17,8 @@ from ml.recommend import (
     list_steps,
     pick_list,
 )
+from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.contracts.policy import Policy, Weights
-from pipelines.contracts.published import NEXT_SKILL
 
 WEIGHTS = Weights(probability=0.6, mastery=0.2, autonomy=0.1, purpose=0.1)
 ANY = settings(max_examples=30, deadline=None)

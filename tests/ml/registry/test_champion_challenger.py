@@ -9,11 +9,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-import ml.reign
-from ml.bundle import read_card
-from ml.champion import read_record
-from ml.promotion import Decision, Learned
-from ml.reign import Lesson, hold_contest
+import ml.registry.champion_challenger
+from ml.registry.champion_challenger import Lesson, hold_contest
+from ml.registry.model_bundle import read_card
+from ml.registry.promotion import Decision, Learned
+from ml.registry.registry import read_record
 from pipelines.contracts.policy import TrainingPolicy
 
 POLICY = TrainingPolicy(least_people=10)
@@ -81,7 +81,7 @@ def test_a_challenger_of_the_same_make_does_not_beat_the_champion(models: Path, 
 def test_a_challenger_that_proves_better_takes_over(
     models: Path, small_ladders: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ml.reign, "is_promoted", lambda *_, **__: Decision(True, "better"))
+    monkeypatch.setattr(ml.registry.champion_challenger, "is_promoted", lambda *_, **__: Decision(True, "better"))
     reign = hold_contest(lesson(small_ladders, date(2023, 1, 9), "two"), models, POLICY)
     record = read_record(models)
     assert record is not None
@@ -92,11 +92,11 @@ def test_a_poisoned_challenger_is_refused_and_the_champion_goes_on(
     models: Path, small_ladders: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def poison(recommender: object, folder: Path, **given: object) -> None:
-        ml.bundle.save_bundle(recommender, folder, **given)  # type: ignore[arg-type]
+        ml.registry.model_bundle.save_bundle(recommender, folder, **given)  # type: ignore[arg-type]
         (folder / "model.skops").write_bytes(pickle.dumps("poison"))
 
-    monkeypatch.setattr(ml.reign, "is_promoted", lambda *_, **__: Decision(True, "better"))
-    monkeypatch.setattr(ml.reign, "save_bundle", poison)
+    monkeypatch.setattr(ml.registry.champion_challenger, "is_promoted", lambda *_, **__: Decision(True, "better"))
+    monkeypatch.setattr(ml.registry.champion_challenger, "save_bundle", poison)
     reign = hold_contest(lesson(small_ladders, date(2023, 1, 9), "two"), models, POLICY)
     assert reign.model_version == "one"
     assert not reign.verdict.is_yes
@@ -106,11 +106,11 @@ def test_a_poisoned_challenger_is_refused_and_the_champion_goes_on(
 def test_a_poisoned_champion_gives_way_to_the_one_before_it_until_a_better_is_found(
     models: Path, small_ladders: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ml.reign, "is_promoted", lambda *_, **__: Decision(True, "better"))
+    monkeypatch.setattr(ml.registry.champion_challenger, "is_promoted", lambda *_, **__: Decision(True, "better"))
     hold_contest(lesson(small_ladders, date(2023, 1, 9), "two"), models, POLICY)
     card = json.loads((models / "two" / "card.json").read_text())
     (models / "two" / "card.json").write_text(json.dumps({**card, "contract_sha256": "0"}))
-    monkeypatch.setattr(ml.reign, "is_promoted", lambda *_, **__: Decision(False, "not better"))
+    monkeypatch.setattr(ml.registry.champion_challenger, "is_promoted", lambda *_, **__: Decision(False, "not better"))
     reign = hold_contest(lesson(small_ladders, date(2023, 1, 10), "three"), models, POLICY)
     assert reign.model_version == "one"
     assert reign.refused is not None

@@ -14,13 +14,13 @@ import pytest
 import skops.io
 from polars.testing import assert_frame_equal
 
-import ml.bundle
-from ml.bundle import BundleError, load_bundle, read_card, save_bundle
-from ml.calibration import Bin, Reliability
-from ml.features import TimelessFeatures
-from ml.histories import read_histories
-from ml.policy import choose_policy
-from ml.recommender import Recommender, fit_recommender
+import ml.registry.model_bundle
+from ml.data.interactions import read_histories
+from ml.data.ranker_config import choose_policy
+from ml.ranking.calibration import Bin, Reliability
+from ml.ranking.features import TimelessFeatures
+from ml.ranking.recommender import Recommender, fit_recommender
+from ml.registry.model_bundle import BundleError, load_bundle, read_card, save_bundle
 
 AS_OF = datetime(2023, 1, 1)
 
@@ -145,12 +145,12 @@ def test_the_card_is_a_page_too(fitted: Recommender, tmp_path: Path) -> None:
     assert "| ndcg_at_10 | 0.3000 |" in page
     assert "until before 2023-01-01" in page
     assert f"contract `{card.contract_sha256[:16]}`" in page
-    assert "`ml.ranker.Ranker`" in page
+    assert "`ml.ranking.ranker.Ranker`" in page
     assert "p0007" not in page
 
 
 def test_an_undeclared_type_is_refused(fitted: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ml.bundle, "TRUSTED", ml.bundle.TRUSTED[1:])
+    monkeypatch.setattr(ml.registry.model_bundle, "TRUSTED", ml.registry.model_bundle.TRUSTED[1:])
     save_bundle(fitted, tmp_path)
     with pytest.raises(BundleError, match=r"not trusted: ml\.calibration\.Calibrator"):
         load_bundle(tmp_path)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.calibration import Bin, Reliability, chance_error
-from ml.promotion import Learned, is_promoted, is_training_due
-from ml.results import Duel, Evaluation, SegmentResult
+from ml.evaluation.results import Duel, Evaluation, SegmentResult
+from ml.ranking.calibration import Bin, Reliability, chance_error
+from ml.registry.promotion import Learned, is_promoted, is_training_due
 from pipelines.contracts.policy import TrainingPolicy
 
 POLICY = TrainingPolicy(every_days=7, new_steps_share=0.05)

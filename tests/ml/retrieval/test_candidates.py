@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.candidates import pick_candidates, pick_dense
-from ml.histories import Histories, Prefixes, as_tick, build_prefixes, read_histories
-from ml.panel import CHANNELS, Panel, fit_panel
-from ml.policy import Policy, choose_policy
+from ml.data.interactions import Histories, Prefixes, as_tick, build_prefixes, read_histories
+from ml.data.ranker_config import Policy, choose_policy
+from ml.retrieval.candidates import pick_candidates, pick_dense
+from ml.retrieval.scorer_ensemble import CHANNELS, Panel, fit_panel
 
 CUT = as_tick(datetime(2022, 6, 1))
 

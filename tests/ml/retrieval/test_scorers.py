@@ -4,15 +4,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.histories import Histories, build_prefixes, read_histories
-from ml.scorers.ease import Ease
-from ml.scorers.item_knn import ItemKNN
-from ml.scorers.markov import Markov
-from ml.scorers.name_text import NameText, name_groups
-from ml.scorers.popularity import Popularity
-from ml.scorers.recent_popularity import RecentPopularity
-from ml.scorers.scorer import Scorer, truncated_rows
-from ml.scorers.user_knn import UserKNN
+from ml.data.interactions import Histories, build_prefixes, read_histories
+from ml.retrieval.base import Scorer, truncated_rows
+from ml.retrieval.ease import Ease
+from ml.retrieval.item_knn import ItemKNN
+from ml.retrieval.markov import Markov
+from ml.retrieval.name_text import NameText, name_groups
+from ml.retrieval.popularity import Popularity
+from ml.retrieval.recent_popularity import RecentPopularity
+from ml.retrieval.user_knn import UserKNN
 
 
 def code(*paths: str) -> Histories:

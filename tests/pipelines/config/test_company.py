@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.config import Config, ConfigRefused, Source, read_config
+from pipelines.config.company import Config, ConfigRefused, Source, read_config
+from pipelines.config.settings import Settings
 from pipelines.contracts.policy import Policy
-from pipelines.settings import Settings
 
 HR = """company: X
 sources:

@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 
 from pipelines.contracts import catalog, fields, learnt, published
+from pipelines.contracts.canonical_schemas import SHAPES, quarantine_table, raw_table
 from pipelines.contracts.catalog import TABLES
+from pipelines.contracts.columns import FIELDS, pick
 from pipelines.contracts.dictionary import render_dictionary, render_table, type_text
-from pipelines.contracts.fields import FIELDS, pick
 from pipelines.contracts.policy import JourneymanPolicy, Policy, StagePolicy, Weights
-from pipelines.contracts.shapes import SHAPES, quarantine_table, raw_table
 from pipelines.contracts.table import Personal, Table
 
 RAW = [raw_table("tabular", shape) for shape in SHAPES.values()]

@@ -9,10 +9,8 @@ import jsonschema
 import pytest
 import yaml
 
-from assets.commands.contracts import DOCS, contract_text, write_contracts
-from pipelines.contracts.open_contract import open_contract
-from pipelines.contracts.published import NEXT_SKILL, PUBLISHED
-from pipelines.contracts.releasing import (
+from assets.cli.contracts import DOCS, contract_text, write_contracts
+from pipelines.contracts.compatibility import (
     Promise,
     broken_promises,
     promise_of,
@@ -20,6 +18,8 @@ from pipelines.contracts.releasing import (
     released_promises,
     version_parts,
 )
+from pipelines.contracts.odcs import open_contract
+from pipelines.contracts.output_tables import NEXT_SKILL, PUBLISHED
 from pipelines.contracts.table import Table
 
 RELEASES = [(table, promise) for table in PUBLISHED for promise in released_promises(table.name)]

@@ -1,10 +1,10 @@
 """The declared lineage of columns."""
 
+from pipelines.contracts.canonical_schemas import SHAPES, raw_table
 from pipelines.contracts.catalog import ACCOUNT, PERSON
-from pipelines.contracts.learnt import CANDIDATE, MASTERY, MODEL_CARD
+from pipelines.contracts.feature_tables import CANDIDATE, MASTERY, MODEL_CARD
 from pipelines.contracts.lineage import of, origins_of
-from pipelines.contracts.published import NEXT_SKILL
-from pipelines.contracts.shapes import SHAPES, raw_table
+from pipelines.contracts.output_tables import NEXT_SKILL
 
 
 def test_a_column_carried_over_comes_from_its_namesakes_among_the_inputs_that_carry() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.contracts.shapes import SHAPES, raw_table
+from pipelines.contracts.canonical_schemas import SHAPES, raw_table
 from pipelines.contracts.table import Column, Reference, RowRule, Rule, Severity, Table
 
 X = Column("x", pl.Float64, "A number.", minimum=0)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.consents import consents_in_force, ending_between, name_consents, opted_out
 from pipelines.contracts.catalog import CONSENT, PREFERENCE
-from pipelines.contracts.fields import RELATIONS
-from pipelines.taxonomy import Taxonomy, build_taxonomy, no_profiles, nothing_before
+from pipelines.contracts.columns import RELATIONS
+from pipelines.core.consents import consents_in_force, ending_between, name_consents, opted_out
+from pipelines.core.taxonomy import Taxonomy, build_taxonomy, no_profiles, nothing_before
 
 SKILLS = pl.DataFrame({"skill_id": ["sql", "git"], "name": ["SQL", "Git"], "aliases": ["queries", None]})
 TAXONOMY: Taxonomy = build_taxonomy(SKILLS, nothing_before(), no_profiles())

@@ -21,11 +21,11 @@ from pipelines.contracts.catalog import (
     WORKLOG,
 )
 from pipelines.contracts.table import Table
-from pipelines.core_rows import CoreRows
-from pipelines.demand import count_demand, find_ways, name_preferences, name_roles, name_wishes
-from pipelines.evidence import collect_evidence, count_unknown, places_in_order
-from pipelines.lake import obey
-from pipelines.taxonomy import match_skills, observe_taxonomy
+from pipelines.core.evidence import collect_evidence, count_unknown, places_in_order
+from pipelines.core.evidence_inputs import CoreRows
+from pipelines.core.skill_demand import count_demand, find_ways, name_preferences, name_roles, name_wishes
+from pipelines.core.taxonomy import match_skills, observe_taxonomy
+from pipelines.storage.lake import obey
 
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
 TODAY = date(2025, 3, 31)

@@ -10,8 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import changes
-from pipelines.changes import RECORD, records_changed
 from pipelines.contracts.catalog import (
     ASPIRATION,
     ASSIGNMENT,
@@ -22,10 +20,12 @@ from pipelines.contracts.catalog import (
     WORKLOG,
 )
 from pipelines.contracts.table import Table
-from pipelines.core_rows import CoreRows, rows_that_changed
-from pipelines.evidence import collect_evidence
-from pipelines.lake import Lake
-from pipelines.taxonomy import match_skills, observe_taxonomy
+from pipelines.core.evidence import collect_evidence
+from pipelines.core.evidence_inputs import CoreRows, rows_that_changed
+from pipelines.core.taxonomy import match_skills, observe_taxonomy
+from pipelines.storage import change_log as changes
+from pipelines.storage.change_log import RECORD, records_changed
+from pipelines.storage.lake import Lake
 
 TABLES = (ASSIGNMENT, WORKLOG, LEARNING_RECORD, FEEDBACK, SKILL_MENTION, ASPIRATION)
 KNOWN = observe_taxonomy(pl.Series(["sql", "git", "go"]), 1)

@@ -8,14 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.conform import (
-    conform_assignment,
-    conform_event,
-    conform_feedback,
-    conform_learning_record,
-    conform_person,
-    conform_role_period,
-)
+from pipelines.contracts.canonical_schemas import SHAPES, ShapeName, raw_table
 from pipelines.contracts.catalog import (
     ACCOUNT,
     CONFLICT,
@@ -25,8 +18,15 @@ from pipelines.contracts.catalog import (
     ROLE_PERIOD,
     WORKLOG,
 )
-from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
-from pipelines.identity import (
+from pipelines.core.conform import (
+    conform_assignment,
+    conform_event,
+    conform_feedback,
+    conform_learning_record,
+    conform_person,
+    conform_role_period,
+)
+from pipelines.core.identity_resolution import (
     find_conflicts,
     identify_people,
     match_accounts,
@@ -34,7 +34,7 @@ from pipelines.identity import (
     observe_people,
     read_accounts,
 )
-from pipelines.lake import obey
+from pipelines.storage.lake import obey
 
 WHO = {"system_name": pl.String, "account_code": pl.String, "employee_number": pl.String, "work_email": pl.String}
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)

@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.contracts.catalog import EVIDENCE, REPLY
-from pipelines.contracts.fields import REPLY_EFFECTS, REPLY_KINDS, STAGES, STEP_GOALS
+from pipelines.contracts.columns import REPLY_EFFECTS, REPLY_KINDS, STAGES, STEP_GOALS
+from pipelines.contracts.output_tables import OBEYED
 from pipelines.contracts.policy import ReplyPolicy
-from pipelines.contracts.published import OBEYED
-from pipelines.lake import obey
-from pipelines.replies import (
+from pipelines.core.replies import (
     accepted_steps,
     disputes,
     done_evidence,
@@ -23,7 +22,8 @@ from pipelines.replies import (
     tell_effects,
     tell_own_word,
 )
-from pipelines.taxonomy import build_taxonomy, no_profiles, nothing_before
+from pipelines.core.taxonomy import build_taxonomy, no_profiles, nothing_before
+from pipelines.storage.lake import obey
 
 TAXONOMY = build_taxonomy(
     pl.DataFrame({"skill_id": ["sql", "git"], "name": ["SQL", "Git"]}), nothing_before(), no_profiles()

@@ -9,12 +9,12 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.config import Source
-from pipelines.conform import CORE_OF, conform_event, conform_person
-from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
-from pipelines.identity import WHO, identify_people, match_accounts, mentioned_people
-from pipelines.lake import Lake
-from pipelines.landing import Landing, land_source, scan_current
+from pipelines.config.company import Source
+from pipelines.contracts.canonical_schemas import SHAPES, ShapeName, raw_table
+from pipelines.core.conform import CORE_OF, conform_event, conform_person
+from pipelines.core.identity_resolution import WHO, identify_people, match_accounts, mentioned_people
+from pipelines.ingest.landing import Landing, land_source, scan_current
+from pipelines.storage.lake import Lake
 
 DAY = date(2026, 3, 1)
 NO_MAPS = pl.DataFrame(schema={"serves": pl.String, "settles": pl.Boolean, **dict.fromkeys(WHO, pl.String)})

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.contracts.catalog import ALIAS, PREREQUISITE, ROLE_PROFILE, SKILL
-from pipelines.lake import obey
-from pipelines.taxonomy import (
+from pipelines.core.taxonomy import (
     Taxonomy,
     TaxonomyRefused,
     match_skills,
@@ -20,6 +19,7 @@ from pipelines.taxonomy import (
     read_taxonomy,
     refuse_cycle,
 )
+from pipelines.storage.lake import obey
 
 SKILLS = """skill_id,name,aliases,capability_id,weight
 sql,SQL,Structured Query Language|queries,data,3

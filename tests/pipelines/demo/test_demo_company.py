@@ -14,10 +14,10 @@ import yaml
 
 from pipelines.demo import world as world_module
 from pipelines.demo.build import build_demo
-from pipelines.demo.catalog import read_catalog
-from pipelines.demo.exports import write_exports
-from pipelines.demo.people import generate_people
-from pipelines.demo.world import generate_world
+from pipelines.demo.exports.company import write_exports
+from pipelines.demo.simulation.catalog import read_catalog
+from pipelines.demo.simulation.people import generate_people
+from pipelines.demo.simulation.world import generate_world
 
 END = date(2026, 6, 30)
 PEOPLE = 150

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from pipelines.demo.build import build_demo
-from pipelines.demo.catalog import read_catalog
+from pipelines.demo.simulation.catalog import read_catalog
 
 END = date(2026, 6, 30)
 STAGES = ("none", "apprentice", "journeyman", "master")

@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.contracts.fields import CONSENT_STATUSES, RELATIONS, REPLY_KINDS, STAGES
-from pipelines.demo.exports import write_exports
-from pipelines.demo.world import generate_world
+from pipelines.contracts.columns import CONSENT_STATUSES, RELATIONS, REPLY_KINDS, STAGES
+from pipelines.demo.exports.company import write_exports
+from pipelines.demo.simulation.world import generate_world
 
 END = date(2026, 6, 30)
 

@@ -11,11 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines import landing as landing_module
-from pipelines.config import Source
-from pipelines.contracts.shapes import SHAPES, raw_table
-from pipelines.lake import Lake
-from pipelines.landing import (
+from pipelines.config.company import Source
+from pipelines.contracts.canonical_schemas import SHAPES, raw_table
+from pipelines.ingest import landing as landing_module
+from pipelines.ingest.landing import (
     Landing,
     current_deliveries,
     land_source,
@@ -24,6 +23,7 @@ from pipelines.landing import (
     scan_current,
     scan_quarantine,
 )
+from pipelines.storage.lake import Lake
 
 TABLE = raw_table("tabular", SHAPES["feedback"])
 HEADER = "id,who,mail,skill,kind,score,day,changed"

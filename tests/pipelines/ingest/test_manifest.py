@@ -7,10 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.config import Source
-from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
-from pipelines.lake import Lake
-from pipelines.landing import Delivery, Landing, land_source, read_ledger, scan_current
+from pipelines.config.company import Source
+from pipelines.contracts.canonical_schemas import SHAPES, ShapeName, raw_table
+from pipelines.ingest.landing import Delivery, Landing, land_source, read_ledger, scan_current
+from pipelines.storage.lake import Lake
 
 USERS = "sourcedId,status,dateLastModified,enabledUser,givenName,familyName,identifier,email"
 ROLES = "sourcedId,status,dateLastModified,userSourcedId,roleType,role,beginDate,endDate,orgSourcedId"

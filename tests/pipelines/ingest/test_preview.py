@@ -6,9 +6,9 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from assets.cli import app
-from pipelines.config import Source
-from pipelines.preview import matching_source, preview_file
+from assets.cli.app import app
+from pipelines.config.company import Source
+from pipelines.ingest.preview import matching_source, preview_file
 from pipelines.sources.declaration import SourceOptions
 
 DAY = date(2026, 6, 30)

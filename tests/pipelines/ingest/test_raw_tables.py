@@ -9,11 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.config import Source
-from pipelines.contracts.shapes import SHAPES, ShapeName, raw_table
-from pipelines.lake import Lake
-from pipelines.landing import Counted, Delivery, Landing, count_landed, land_source, scan_current, scan_quarantine
+from pipelines.config.company import Source
+from pipelines.contracts.canonical_schemas import SHAPES, ShapeName, raw_table
+from pipelines.ingest.landing import (
+    Counted,
+    Delivery,
+    Landing,
+    count_landed,
+    land_source,
+    scan_current,
+    scan_quarantine,
+)
 from pipelines.sources import delimited
+from pipelines.storage.lake import Lake
 
 MAPPING = {"record_code": "id", "employee_number": "who", "worked_at": "day", "worked_hours": "hours",
            "changed_at": "changed"}  # fmt: skip

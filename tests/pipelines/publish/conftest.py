@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipelines.publish.throwaway_server import NoServerInstalled, throwaway_server
+from benchmarks.postgresql_server import NoServerInstalled, throwaway_server
 
 
 @pytest.fixture(scope="session")

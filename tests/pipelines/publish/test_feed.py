@@ -14,13 +14,13 @@ import polars as pl
 import pytest
 from publishing import DAY, UNTIL, next_skills, publish
 
+from pipelines.config.publish import WebhookOptions
 from pipelines.contracts.feed_event import feed_schema
-from pipelines.contracts.published import NEXT_SKILL
-from pipelines.publish.delivery import SIGNATURE, DeliveryFailed, deliver, delivered_to, sign, verify
+from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.publish.feed import outbox, publish_feed, read_feed
-from pipelines.publish.options import WebhookOptions
-from pipelines.publish.reading import current_snapshot
-from pipelines.publish.snapshot import drop_expired, publish_snapshot
+from pipelines.publish.webhook import SIGNATURE, DeliveryFailed, deliver, delivered_to, sign, verify
+from pipelines.snapshots.reader import current_snapshot
+from pipelines.snapshots.writer import drop_expired, publish_snapshot
 
 AT = datetime(2025, 6, 30, 2, tzinfo=UTC)
 KEY = "a key of the company"

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 from publishing import DAY, UNTIL, mastered, next_skills, publish
 
-from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
-from pipelines.lake import Lake
+from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions, PublishOptions
+from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.publish import object_store
 from pipelines.publish.delta import publish_delta
 from pipelines.publish.duckdb_views import publish_duckdb
@@ -24,12 +24,12 @@ from pipelines.publish.object_store import (
     push_lake,
     push_publication,
 )
-from pipelines.publish.options import ObjectStoreOptions, PostgresqlOptions, PublishOptions
 from pipelines.publish.postgresql import drop_expired_postgresql, publish_postgresql
 from pipelines.publish.queries import ways_in
-from pipelines.publish.reading import current_delta, current_snapshot, kept_snapshots
-from pipelines.publish.snapshot import drop_expired, publish_snapshot
-from pipelines.publish.ways import Publication, configured_ways, publish_way
+from pipelines.publish.targets import Publication, configured_ways, publish_way
+from pipelines.snapshots.reader import current_delta, current_snapshot, kept_snapshots
+from pipelines.snapshots.writer import drop_expired, publish_snapshot
+from pipelines.storage.lake import Lake
 
 
 def query(text: str, uri: str) -> pl.DataFrame:

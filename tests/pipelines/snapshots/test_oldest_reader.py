@@ -7,9 +7,9 @@ import pytest
 from conftest import DemoNight
 from publishing import mastered, next_skills
 
-from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
-from pipelines.contracts.releasing import released_promises
-from pipelines.lake import write_parquet
+from pipelines.contracts.compatibility import released_promises
+from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
+from pipelines.storage.lake import write_parquet
 
 WRITTEN_THEN = {NEXT_SKILL.name: next_skills("s0"), OUT_MASTERY.name: mastered("s0")}
 

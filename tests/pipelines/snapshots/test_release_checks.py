@@ -6,10 +6,11 @@ import polars as pl
 import pytest
 from publishing import in_contract, mastered, next_skills
 
+from pipelines.config.publish import PublishOptions
 from pipelines.contracts.catalog import PERSON
-from pipelines.contracts.published import NEXT_SKILL, OUT_MASTERY
+from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.contracts.table import Severity, Table
-from pipelines.publish.gate import (
+from pipelines.snapshots.release_checks import (
     changed_share,
     list_rows,
     lists_table,
@@ -19,7 +20,6 @@ from pipelines.publish.gate import (
     publication_table,
     refuse_addresses,
 )
-from pipelines.publish.options import PublishOptions
 
 WHY_NOT = {"person_id": "p9", "no_recommendation_reason": "too_little_evidence"}
 

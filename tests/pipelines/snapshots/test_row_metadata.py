@@ -4,10 +4,10 @@ from datetime import date
 
 import polars as pl
 
-from pipelines.contracts.fields import pick
+from pipelines.contracts.columns import pick
 from pipelines.contracts.table import Table
-from pipelines.lake import content_sha256
-from pipelines.publish.stamp import UNPUBLISHED, Named, Stamps, name_snapshot, renewed, stamp
+from pipelines.snapshots.row_metadata import UNPUBLISHED, Named, Stamps, name_snapshot, renewed, stamp
+from pipelines.storage.lake import content_sha256
 
 STAMPED = ("snapshot_id", "as_of", "valid_until", "schema_version")
 STEPS = Table("out__steps", "One row per step.", pick("person_id", "model_version", *STAMPED), ("person_id",))

@@ -9,8 +9,7 @@ import polars as pl
 import pytest
 
 from pipelines.contracts.catalog import ALIAS, PREREQUISITE
-from pipelines.lake import ContractBroken
-from pipelines.publish.snapshot import (
+from pipelines.snapshots.writer import (
     POINTER,
     NothingPublished,
     Snapshot,
@@ -18,6 +17,7 @@ from pipelines.publish.snapshot import (
     file_sha256,
     publish_snapshot,
 )
+from pipelines.storage.lake import ContractBroken
 
 DAY, UNTIL = date(2025, 6, 30), date(2025, 7, 2)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.config import Source
+from benchmarks.sources import write_export
+from pipelines.config.company import Source
 from pipelines.sources.adapter import (
     Adapter,
     ExportRefused,
@@ -16,8 +17,7 @@ from pipelines.sources.adapter import (
     all_adapters,
     read_export,
 )
-from pipelines.sources.benchmark import write_export
-from pipelines.sources.sniff import describe_systems, sniff, sniff_block
+from pipelines.sources.detect import describe_systems, sniff, sniff_block
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 WORKLOG = "Issue Key,Hours,Work date,Username\nA-1,2,2025-02-13,u1\n"

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.changes import people_changed
 from pipelines.contracts.catalog import ASPIRATION
-from pipelines.lake import ContractBroken, Lake, obey
+from pipelines.storage.change_log import people_changed
+from pipelines.storage.lake import ContractBroken, Lake, obey
 
 
 def wishes(*rows: tuple[str, str, str, int, str]) -> pl.DataFrame:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import cuts
 from pipelines.contracts.table import Column, Table
-from pipelines.lake import Lake
+from pipelines.storage import file_layout as cuts
+from pipelines.storage.lake import Lake
 
 HELD = Table(
     "feat_skill__assn_held", "One row per person and micro-skill.",

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.contracts.catalog import ALIAS, PREREQUISITE
-from pipelines.lake import ROW_GROUP, ContractBroken, Lake, content_sha256, obey
+from pipelines.storage.lake import ROW_GROUP, ContractBroken, Lake, content_sha256, obey
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCHEMA: dict[str, Any] = {
     "text": pl.String, "number": pl.Float64, "flag": pl.Boolean, "words": pl.List(pl.String),
     "pair": pl.Struct({"code": pl.String, "value": pl.Float64}), "day": pl.Date,
@@ -91,7 +91,7 @@ def test_a_write_that_fails_leaves_the_old_table_and_nothing_unfinished(
     def fail(*_: Any) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("pipelines.lake.replace_file", fail)
+    monkeypatch.setattr("pipelines.storage.lake.replace_file", fail)
     with pytest.raises(OSError, match="no space"):
         lake.write(ALIAS, aliases(("new", "1")))
     assert lake.scan(ALIAS).collect().rows() == [("old", "1")]
@@ -139,7 +139,7 @@ def test_rows_beyond_one_block_count() -> None:
 
 def test_two_processes_give_one_hash() -> None:
     code = (
-        "import polars as pl; from pipelines.lake import content_sha256;"
+        "import polars as pl; from pipelines.storage.lake import content_sha256;"
         "print(content_sha256(pl.DataFrame({'a': ['x', None], 'b': [[1], None], 'c': [{'d': 1.5}, None]})))"
     )
     found = set()

@@ -6,14 +6,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.config import Taxonomy as Declared
-from pipelines.sources.taxonomy.declared import count_taxonomy, read_declared_taxonomy
-from pipelines.sources.taxonomy.esco import load_esco, read_esco
-from pipelines.sources.taxonomy.lightcast import read_lightcast
-from pipelines.sources.taxonomy.moodle_framework import read_moodle_framework
-from pipelines.sources.taxonomy.onet import read_onet
-from pipelines.sources.taxonomy.sfia import read_sfia
-from pipelines.taxonomy import TaxonomyRefused
+from pipelines.config.company import Taxonomy as Declared
+from pipelines.core.taxonomy import TaxonomyRefused
+from pipelines.taxonomies.declared import count_taxonomy, read_declared_taxonomy
+from pipelines.taxonomies.esco import load_esco, read_esco
+from pipelines.taxonomies.lightcast import read_lightcast
+from pipelines.taxonomies.moodle_framework import read_moodle_framework
+from pipelines.taxonomies.onet import read_onet
+from pipelines.taxonomies.sfia import read_sfia
 
 SHARED = Path(os.environ.get("FOOTSTEPS_TEST_SHARED") or "none")
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="set FOOTSTEPS_TEST_SHARED to the folder of real data")

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from pipelines.contracts.table import Column, Personal, RowRule, Table
-from pipelines.validation.docs import build_docs
+from pipelines.validation.data_docs import build_docs
 from pipelines.validation.expectations import validate
 from pipelines.validation.verdict import Verdict
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.validation import TABLE as BENCHMARK_TABLE
+from benchmarks.validation import build_frame, known_values
 from pipelines.contracts.table import Column, Reference, RowRule, Rule, Table
-from pipelines.validation.benchmark import TABLE as BENCHMARK_TABLE
-from pipelines.validation.benchmark import build_frame, known_values
 from pipelines.validation.expectations import judge, validate
 from pipelines.validation.pandas_engine import RulePandasEngine
 

@@ -7,10 +7,10 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.contracts.fields import FIELDS
-from pipelines.contracts.shapes import SHAPES, quarantine_table, raw_table
+from pipelines.contracts.canonical_schemas import SHAPES, quarantine_table, raw_table
+from pipelines.contracts.columns import FIELDS
 from pipelines.contracts.table import RowRule, Table
-from pipelines.quarantine import split_landed
+from pipelines.validation.quarantine import split_landed
 
 TABLE = Table(
     "raw_tabular__event_feedback", "One row per mark.",

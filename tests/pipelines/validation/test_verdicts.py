@@ -11,9 +11,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from benchmarks.validation import BAD_ONE_IN, build_frame
+from benchmarks.validation import TABLE as BENCHMARK_TABLE
 from pipelines.contracts.table import Column, Personal, Reference, RowRule, Severity, Table
-from pipelines.validation.benchmark import BAD_ONE_IN, build_frame
-from pipelines.validation.benchmark import TABLE as BENCHMARK_TABLE
 from pipelines.validation.expectations import build_suite, validate
 from pipelines.validation.verdict import without_values
 
@@ -191,7 +191,7 @@ def run_python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_importing_the_package_does_not_import_great_expectations(tmp_path: Path) -> None:
     code = (
-        "import sys, pipelines.validation, pipelines.validation.verdict, pipelines.validation.benchmark\n"
+        "import sys, pipelines.validation, pipelines.validation.verdict, benchmarks.validation\n"
         "print('great_expectations' in sys.modules, 'pandas' in sys.modules)"
     )
     assert run_python(code, tmp_path).stdout.split() == ["False", "False"]

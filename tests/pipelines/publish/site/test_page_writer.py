@@ -11,12 +11,12 @@ import pytest
 from publishing import DAY, UNTIL, in_contract, mastered, next_skills, publish
 
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
-from pipelines.contracts.published import CAPABILITY, NEXT_SKILL, OUT_MASTERY
-from pipelines.lake import Lake
-from pipelines.publish.snapshot import publish_snapshot
-from pipelines.site import writing
-from pipelines.site.build import build_site
-from pipelines.site.known import Known, everyone, gather
+from pipelines.contracts.output_tables import CAPABILITY, NEXT_SKILL, OUT_MASTERY
+from pipelines.publish.site import writing
+from pipelines.publish.site.build import build_site
+from pipelines.publish.site.page_data import Known, everyone, gather
+from pipelines.snapshots.writer import publish_snapshot
+from pipelines.storage.lake import Lake
 
 PEOPLE = 11
 
@@ -109,5 +109,5 @@ def test_what_a_killed_night_left_unfinished_disturbs_no_other(
 
 def test_a_process_whose_parent_is_gone_ends_by_itself() -> None:
     nobody = 0  # is no parent of this process
-    code = f"import time; from pipelines.site.writing import _end_with; _end_with({nobody}); time.sleep(60)"
+    code = f"import time; from pipelines.publish.site.page_writer import _end_with; _end_with({nobody}); time.sleep(60)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 1

@@ -11,12 +11,12 @@ import pytest
 from publishing import DAY, UNTIL, in_contract, mastered, next_skills, publish
 
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
-from pipelines.contracts.learnt import EVALUATION, MODEL_CARD
-from pipelines.contracts.published import ALIGNMENT, NEXT_SKILL, OUT_MASTERY, SUPPORT_GAP
-from pipelines.lake import Lake
-from pipelines.publish.snapshot import publish_snapshot
-from pipelines.site.build import build_site
-from pipelines.site.known import page_name
+from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
+from pipelines.contracts.output_tables import ALIGNMENT, NEXT_SKILL, OUT_MASTERY, SUPPORT_GAP
+from pipelines.publish.site.build import build_site
+from pipelines.publish.site.page_data import page_name
+from pipelines.snapshots.writer import publish_snapshot
+from pipelines.storage.lake import Lake
 
 CHROMIUM = Path("/usr/bin/chromium")
 SCRIPT = "<script>document.title='taken over'</script>"

@@ -1,0 +1,1 @@
+"""Schedules, sensors, alerts and the selection of assets for a run."""

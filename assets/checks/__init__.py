@@ -1,0 +1,1 @@
+"""Asset checks on contracts and publications."""

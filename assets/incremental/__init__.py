@@ -1,0 +1,1 @@
+"""Assets that compute only what changed since their last materialization."""

@@ -1,0 +1,1 @@
+"""Dagster resources, and the metadata, lineage and locks of a run."""

@@ -1,0 +1,1 @@
+"""From evidence to stages, levels, half-lives and steps: what each person masters as of a date."""

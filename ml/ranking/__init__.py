@@ -1,0 +1,1 @@
+"""Features, training set, ranker, calibration and the recommender that joins them."""

@@ -1,0 +1,1 @@
+"""From ranked steps to recommendation rows: motives, reasons, counterfactuals, companions."""

@@ -1,0 +1,1 @@
+"""Model bundles on disk, the registry of champion and challenger, and promotion between them."""

@@ -1,0 +1,1 @@
+"""footsteps.yaml and the settings of a run, validated."""

@@ -1,0 +1,1 @@
+"""Raw rows to core tables: identity, taxonomy, evidence, demand, replies and consents."""

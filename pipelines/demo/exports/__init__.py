@@ -1,0 +1,1 @@
+"""The simulated company as its systems export it, with planted errors."""

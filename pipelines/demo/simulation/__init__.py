@@ -1,0 +1,1 @@
+"""The seeded simulation of a company: people, skills, practice and forgetting."""

@@ -1,0 +1,1 @@
+"""Immutable snapshots of the published tables: writer, reader, row metadata and release checks."""
