@@ -9,24 +9,24 @@ from datetime import UTC, datetime
 
 from dagster import Definitions, in_process_executor
 
-from assets.automation.alerts import Trouble, alert_sensor
-from assets.automation.run_selection import Selection, select_by_day
-from assets.automation.schedules import carry_on_sensor, night_job, night_schedule
-from assets.automation.sensors import files_sensor
+from assets.automation.alerts import Issue, build_alert_sensor
+from assets.automation.run_selection import Selection, select_incremental
+from assets.automation.schedules import build_backfill_downstream_sensor, build_nightly_schedule, nightly_job
+from assets.automation.sensors import build_landed_files_sensor
 from assets.checks.contract_checks import contract_checks
-from assets.checks.publication_checks import gate_checks
-from assets.cli.doctor import find_troubles
+from assets.checks.publication_checks import publication_checks
+from assets.cli.doctor import find_issues
 from assets.resources.loggers import loggers
 from assets.resources.metadata import LakeIOManager
-from assets.resources.pipeline import Night
+from assets.resources.pipeline import PipelineResource
 from assets.tables.companions import companion_assets
 from assets.tables.core import core_assets
-from assets.tables.feedback import loop_assets
-from assets.tables.mastery import capability_assets
+from assets.tables.feedback import feedback_assets
+from assets.tables.mastery import mastery_assets
 from assets.tables.model import model_assets
-from assets.tables.publish_targets import publication_assets
+from assets.tables.publish_targets import publish_target_assets
 from assets.tables.raw import landing_assets
-from assets.tables.recommendations import out_assets
+from assets.tables.recommendations import recommendation_assets
 from assets.tables.snapshot import snapshot_assets
 from pipelines.config.company import Config, read_config
 from pipelines.config.settings import Settings
@@ -39,30 +39,37 @@ def build_definitions(settings: Settings) -> Definitions:
     """
     config = read_config(settings.config_path)
     assets = [
-        *landing_assets(config), *core_assets(config), *capability_assets(), *model_assets(), *out_assets(),
-        *companion_assets(), *snapshot_assets(), *publication_assets(config), *loop_assets(),
-    ]  # fmt: skip
+        *landing_assets(config),
+        *core_assets(config),
+        *mastery_assets(),
+        *model_assets(),
+        *recommendation_assets(),
+        *companion_assets(),
+        *snapshot_assets(),
+        *publish_target_assets(config),
+        *feedback_assets(),
+    ]
     checks = contract_checks(config)
     given = resources(settings, config)
-    night = given["night"]
-    assert isinstance(night, Night)
+    pipeline = given["pipeline"]
+    assert isinstance(pipeline, PipelineResource)
 
     def select(names: Sequence[str]) -> Selection:
-        return select_by_day(assets, checks, [config.source(name) for name in names])
+        return select_incremental(assets, checks, [config.source(name) for name in names])
 
-    def examine() -> list[Trouble]:
-        found = find_troubles(settings, config, datetime.now(UTC))
-        return [Trouble(sentence.split(" ")[0] + sentence[:40], sentence) for sentence in found]
+    def examine() -> list[Issue]:
+        found = find_issues(settings, config, datetime.now(UTC))
+        return [Issue(sentence.split(" ")[0] + sentence[:40], sentence) for sentence in found]
 
     return Definitions(
         assets=assets,
-        asset_checks=[*checks, *gate_checks(config)],
-        jobs=[night_job],
-        schedules=[night_schedule(config.time_zone)],
+        asset_checks=[*checks, *publication_checks(config)],
+        jobs=[nightly_job],
+        schedules=[build_nightly_schedule(config.time_zone)],
         sensors=[
-            files_sensor(night, select),
-            alert_sensor(config.alerts, config.company, examine),
-            carry_on_sensor(),
+            build_landed_files_sensor(pipeline, select),
+            build_alert_sensor(config.alerts, config.company, examine),
+            build_backfill_downstream_sensor(),
         ],
         resources=given,
         executor=in_process_executor,
@@ -73,12 +80,12 @@ def build_definitions(settings: Settings) -> Definitions:
 def resources(settings: Settings, config: Config) -> dict[str, object]:
     """The night and the IO manager of one data root."""
     landing = settings.landing or settings.config_path.parent / config.landing
-    night = Night(
+    pipeline = PipelineResource(
         data_root=str(settings.root),
         config_path=str(settings.config_path),
         landing_path=str(landing.expanduser().resolve()),
     )
-    return {"night": night, "io_manager": LakeIOManager(lake_path=str(settings.lake_path))}
+    return {"pipeline": pipeline, "io_manager": LakeIOManager(lake_path=str(settings.lake_path))}
 
 
 def _definitions() -> Definitions:

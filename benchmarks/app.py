@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from assets.cli.options import AsJson, DataRoot, example, said_plainly
+from assets.cli.options import AsJson, DataRoot, example, report_failures
 
 bench = typer.Typer(help="Benchmarks that print a table: side by side, in one run.", no_args_is_help=True)
 
 
 @bench.command("validate", epilog=example("footsteps bench validate", "footsteps bench validate --rows 1000000"))
-@said_plainly
+@report_failures
 def bench_validate(
     rows: Annotated[str, typer.Option(help="Row counts, separated by commas.")] = "1000000,10000000",
     repeats: Annotated[int, typer.Option(min=1, help="Runs of which the median is taken.")] = 3,
@@ -28,7 +28,7 @@ def bench_validate(
 
 
 @bench.command("sources", epilog=example("footsteps bench sources", "footsteps bench sources --rows 1000000"))
-@said_plainly
+@report_failures
 def bench_sources(
     rows: Annotated[int, typer.Option(min=1000, help="Rows of each export.")] = 5_000_000,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of which the median is taken.")] = 3,
@@ -40,9 +40,13 @@ def bench_sources(
     print_sources(rows, repeats, as_json)
 
 
-@bench.command("recommender", epilog=example("footsteps bench recommender --people 10000,100000",
-    "footsteps bench recommender --people 5000 --items 1600"))  # fmt: skip
-@said_plainly
+@bench.command(
+    "recommender",
+    epilog=example(
+        "footsteps bench recommender --people 10000,100000", "footsteps bench recommender --people 5000 --items 1600"
+    ),
+)
+@report_failures
 def bench_recommender(
     people: Annotated[str, typer.Option(help="Numbers of people, separated by commas.")] = "10000,100000,1000000",
     items: Annotated[int | None, typer.Option(min=1, help="Skills; a fiftieth of the people where not given.")] = None,
@@ -55,7 +59,7 @@ def bench_recommender(
 
 
 @bench.command("companions", epilog=example("footsteps bench companions --people 100000"))
-@said_plainly
+@report_failures
 def bench_companions(
     people: Annotated[str, typer.Option(help="Numbers of people, separated by commas.")] = "10000,100000",
     as_json: AsJson = False,
@@ -67,7 +71,7 @@ def bench_companions(
 
 
 @bench.command("counterfactuals", epilog=example("footsteps bench counterfactuals --rows 1000"))
-@said_plainly
+@report_failures
 def bench_counterfactuals(
     rows: Annotated[int, typer.Option(min=1, help="Recommended rows drawn.")] = 1000,
     data_root: DataRoot = None,
@@ -80,7 +84,7 @@ def bench_counterfactuals(
 
 
 @bench.command("publish", epilog=example("footsteps bench publish", "footsteps bench publish --people 100000"))
-@said_plainly
+@report_failures
 def bench_publish(
     people: Annotated[int, typer.Option(min=1, help="People recommended to.")] = 1_000_000,
     rows: Annotated[int, typer.Option(min=1, help="Rows for each.")] = 10,
@@ -94,7 +98,7 @@ def bench_publish(
 
 
 @bench.command("readers", epilog=example("footsteps bench readers", "footsteps bench readers --publications 10"))
-@said_plainly
+@report_failures
 def bench_readers(
     readers: Annotated[int, typer.Option(min=1, help="Readers at a time, each a process.")] = 8,
     publications: Annotated[int, typer.Option(min=1, help="Publications meanwhile.")] = 50,
@@ -107,7 +111,7 @@ def bench_readers(
 
 
 @bench.command("site", epilog=example("footsteps bench site", "footsteps bench site --people 1000"))
-@said_plainly
+@report_failures
 def bench_site(
     people: Annotated[int, typer.Option(min=1, help="People who get a page.")] = 10_000, as_json: AsJson = False
 ) -> None:
@@ -118,7 +122,7 @@ def bench_site(
 
 
 @bench.command("mastery", epilog=example("footsteps bench mastery --people 100000"))
-@said_plainly
+@report_failures
 def bench_mastery(
     people: Annotated[int, typer.Option(min=100, help="People of the made-up ledger.")] = 100_000,
     as_json: AsJson = False,
@@ -129,9 +133,10 @@ def bench_mastery(
     print_mastery(people, as_json)
 
 
-@bench.command("tracing", epilog=example("footsteps bench tracing",
-    "footsteps bench tracing --roles ../shared/data/rust"))  # fmt: skip
-@said_plainly
+@bench.command(
+    "tracing", epilog=example("footsteps bench tracing", "footsteps bench tracing --roles ../shared/data/rust")
+)
+@report_failures
 def bench_tracing(
     people: Annotated[int, typer.Option(min=60, help="People of the demo company, where no data root is given.")] = 600,
     data_root: DataRoot = None,
@@ -147,7 +152,7 @@ def bench_tracing(
 
 
 @bench.command("truth", epilog=example("footsteps demo --people 600", "footsteps run", "footsteps bench truth"))
-@said_plainly
+@report_failures
 def bench_truth(data_root: DataRoot = None, as_json: AsJson = False) -> None:
     """What a night made of the demo company, against what was planted: stages, learnt orders, lists on paths."""
     from benchmarks.quality import print_truth
@@ -156,7 +161,7 @@ def bench_truth(data_root: DataRoot = None, as_json: AsJson = False) -> None:
 
 
 @bench.command("nights", epilog=example("footsteps bench nights", "footsteps bench nights --people 1000 --json"))
-@said_plainly
+@report_failures
 def bench_nights(
     people: Annotated[int, typer.Option(min=60, help="People of the made-up company.")] = 10_000,
     as_json: AsJson = False,
@@ -168,7 +173,7 @@ def bench_nights(
 
 
 @bench.command("chaos", epilog=example("footsteps bench chaos", "footsteps bench chaos --kills 5 --json"))
-@said_plainly
+@report_failures
 def bench_chaos(
     people: Annotated[int, typer.Option(min=60, help="People of the made-up company.")] = 60,
     kills: Annotated[int, typer.Option(min=0, help="Nights killed at random moments.")] = 40,

@@ -20,13 +20,13 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.cli.console import Failed, print_json, say, settings_of
-from assets.cli.run import execute, load_config
-from benchmarks.incremental_runs import write_more_work
+from assets.cli.console import CommandFailed, print_json, print_note, resolve_settings
+from assets.cli.run import execute_run, load_config
+from benchmarks.incremental_runs import write_new_worklogs
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import DELIVERY, TABLES
 from pipelines.demo.build import build_demo
-from pipelines.ingest.landing import count_landed, read_ledger
+from pipelines.ingest.landing import count_landed_rows, read_ledger
 from pipelines.snapshots.writer import current_snapshot, file_sha256
 from pipelines.storage.lake import Lake, content_sha256
 
@@ -62,24 +62,24 @@ class Chaos:
 def print_chaos(people: int, kills: int, seed: int, as_json: bool) -> None:
     """Disturb nights and print what became of them. Raises Failed where anything was lost."""
     with tempfile.TemporaryDirectory() as folder:
-        found = disturb_nights(Path(folder), people, kills, seed)
-    print_json({**asdict(found), "holds": found.holds}) if as_json else say(str(found))
+        found = interrupt_runs(Path(folder), people, kills, seed)
+    print_json({**asdict(found), "holds": found.holds}) if as_json else print_note(str(found))
     if not found.holds:
-        raise Failed("a disturbed night left something behind: see the counts")
+        raise CommandFailed("a disturbed night left something behind: see the counts")
 
 
-def disturb_nights(folder: Path, people: int, kills: int, seed: int, full_disks: int = 1) -> Chaos:
+def interrupt_runs(folder: Path, people: int, kills: int, seed: int, full_disks: int = 1) -> Chaos:
     """Kill so many second nights of a demo company, and let others find the disk full; then a night each to the end."""
     start = time.perf_counter()
     before, calm, day = folder / "before", folder / "calm", _LAST_DAY + timedelta(days=1)
     build_demo(before, people=people, seed=seed, end=_LAST_DAY)
     _run(before, _LAST_DAY)
-    write_more_work(settings_of(before), share=0.02, day=day, seed=seed)
+    write_new_worklogs(resolve_settings(before), share=0.02, day=day, seed=seed)
     shutil.copytree(before, calm)
     began = time.perf_counter()
     _disturb(calm, day, _LONGEST_SECONDS, is_full=False)
     longest = time.perf_counter() - began
-    wanted = contents(settings_of(calm))
+    wanted = contents(resolve_settings(calm))
     draw = random.Random(seed)
     counts = [0, 0, 0, 0]
     for turn in range(kills + full_disks):
@@ -88,7 +88,7 @@ def disturb_nights(folder: Path, people: int, kills: int, seed: int, full_disks:
         root = folder / "disturbed"
         shutil.copytree(before, root)
         _disturb(root, day, moment, is_full=is_full)
-        settings = settings_of(root)
+        settings = resolve_settings(root)
         found = [_is_whole(settings), _agree(settings), _completes(root, day)]
         after = contents(settings)
         found.append(after == wanted)
@@ -96,7 +96,7 @@ def disturb_nights(folder: Path, people: int, kills: int, seed: int, full_disks:
         what = "full disk" if is_full else f"killed after {moment:.1f} s"
         differing = sorted(name for name in wanted.keys() | after.keys() if wanted.get(name) != after.get(name))
         lost = f"LOST: {found} {', '.join(differing)}"
-        say(f"{turn + 1}/{kills + full_disks} {what}: {'holds' if all(found) else lost}")
+        print_note(f"{turn + 1}/{kills + full_disks} {what}: {'holds' if all(found) else lost}")
         shutil.rmtree(root)
     whole, agree, complete, equal = counts
     return Chaos(kills, full_disks, whole, agree, complete, equal, round(time.perf_counter() - start, 1))
@@ -105,7 +105,7 @@ def disturb_nights(folder: Path, people: int, kills: int, seed: int, full_disks:
 def contents(settings: Settings) -> dict[str, str | None]:
     """The content of every table a night makes, and of the published ones; of the ledger what is not of the clock."""
     lake = Lake(settings.lake_path)
-    found = {name: lake.content(table) for name, table in TABLES.items() if table is not DELIVERY}
+    found = {name: lake.content_hash(table) for name, table in TABLES.items() if table is not DELIVERY}
     said = read_ledger(lake).select("source_name", "file_sha256", "delivery_status", "good_count", "bad_count")
     snapshot = current_snapshot(settings.published_path)
     return {
@@ -116,15 +116,15 @@ def contents(settings: Settings) -> dict[str, str | None]:
 
 
 def _run(root: Path, day: date) -> None:
-    settings = settings_of(root)
-    execute(settings, load_config(settings), day, False)
+    settings = resolve_settings(root)
+    execute_run(settings, load_config(settings), day, False)
 
 
 def _completes(root: Path, day: date) -> bool:
     try:
         _run(root, day)
-    except Failed as failed:
-        say(f"the next night failed: {failed}")
+    except CommandFailed as failed:
+        print_note(f"the next night failed: {failed}")
         return False
     return True
 
@@ -162,4 +162,7 @@ def _is_whole(settings: Settings) -> bool:
 def _agree(settings: Settings) -> bool:
     """Whether every landed delivery of the ledger has the rows it counts."""
     lake = Lake(settings.lake_path)
-    return all(count.said == count.kept for count in count_landed(lake, load_config(settings).sources).values())
+    return all(
+        count.rows_read == count.rows_stored
+        for count in count_landed_rows(lake, load_config(settings).sources).values()
+    )

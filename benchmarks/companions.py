@@ -11,13 +11,13 @@ from time import process_time
 import numpy as np
 import polars as pl
 
-from ml.evaluation.profiling import Cost
-from ml.mastery.state import step_id
-from ml.recommend.companion_candidates import Colleagues
+from ml.evaluation.profiling import ResourceMeter
+from ml.mastery.state import build_step_id
+from ml.recommend.companion_candidates import CompanionContext
 from ml.recommend.companion_matching import match_companions
 from pipelines.contracts.columns import STAGES
-from pipelines.contracts.output_tables import SHOWN
-from pipelines.contracts.policy import Policy
+from pipelines.contracts.output_tables import SHOWN_COMPANION
+from pipelines.contracts.policy import RecommendationPolicy
 
 AS_OF = date(2026, 6, 30)
 PEOPLE_PER_SKILL, SKILLS_PER_CAPABILITY, PEOPLE_PER_UNIT, SPAN = 100, 7, 60, 8
@@ -59,24 +59,33 @@ def benchmark_companions(
 def measure(n_people: int, *, seed: int = 0) -> CompanionsRow:
     """One row: a company of so many people, matched on two nights."""
     steps, around = synthetic_company(n_people, seed=seed)
-    policy = Policy()
-    first, second, began = Cost(), Cost(), process_time()
+    policy = RecommendationPolicy()
+    first, second, began = ResourceMeter(), ResourceMeter(), process_time()
     with first:
         found = match_companions(steps, around, AS_OF, policy)
     shown = found.select("person_id", "companion_id").drop_nulls().with_columns(pl.lit(AS_OF).alias("since_date"))
-    later = Colleagues(around.people, around.reached, around.held, around.skills, around.consents, around.hidden, shown)
+    later = CompanionContext(
+        around.people, around.reached_steps, around.mastery, around.skills, around.consents, around.hidden_pairs, shown
+    )
     with second:
         match_companions(steps, later, AS_OF + timedelta(days=1), policy)
     named = found.drop_nulls("companion_id")
     most = named.group_by("companion_id").len()["len"].max()
     return CompanionsRow(
-        n_people, 3 * steps.height, named.height, found.height - named.height,
-        most if isinstance(most, int) else 0, policy.companions.load_cap, first.seconds, second.seconds,
-        process_time() - began, max(first.peak_mb, second.peak_mb),
-    )  # fmt: skip
+        n_people,
+        3 * steps.height,
+        named.height,
+        found.height - named.height,
+        most if isinstance(most, int) else 0,
+        policy.companions.load_cap,
+        first.seconds,
+        second.seconds,
+        process_time() - began,
+        max(first.peak_mb, second.peak_mb),
+    )
 
 
-def synthetic_company(n_people: int, *, seed: int = 0) -> tuple[pl.DataFrame, Colleagues]:
+def synthetic_company(n_people: int, *, seed: int = 0) -> tuple[pl.DataFrame, CompanionContext]:
     """Everyone's list of steps, and everyone as a colleague; some micro-skills are common, most are not."""
     rng = np.random.default_rng(seed)
     n_skills = max(60, n_people // PEOPLE_PER_SKILL)
@@ -94,60 +103,85 @@ def synthetic_company(n_people: int, *, seed: int = 0) -> tuple[pl.DataFrame, Co
     new = pairs.filter((pl.col("nth") >= HELD) & (pl.col("nth") < HELD + LISTED // 2))
     new = new.with_columns(ids.gather(new["person"]).alias("person_id"), names.gather(new["skill"]).alias("skill_id"))
     deeper = held.filter(pl.col("stage_index") < 3).group_by("person", maintain_order=True).head(LISTED - LISTED // 2)
-    steps = pl.concat([
-        new.select("person_id", "skill_id", pl.lit(0).alias("now")),
-        deeper.select("person_id", "skill_id", now="stage_index"),
-    ], how="vertical_relaxed")  # fmt: skip
+    steps = pl.concat(
+        [
+            new.select("person_id", "skill_id", pl.lit(0).alias("now")),
+            deeper.select("person_id", "skill_id", now="stage_index"),
+        ],
+        how="vertical_relaxed",
+    )
     stages = dict(enumerate(STAGES))
     now = pl.col("now")
     steps = steps.select(
-        "person_id", "skill_id",
+        "person_id",
+        "skill_id",
         pl.int_range(1, pl.len() + 1).over("person_id").alias("rank"),
         pl.when(now == 0).then(pl.lit("new")).otherwise(pl.lit("deepen")).alias("kind"),
         now.replace_strict(stages, return_dtype=pl.String).alias("from_stage"),
         (now + 1).replace_strict(stages, return_dtype=pl.String).alias("to_stage"),
-    )  # fmt: skip
+    )
     return steps, _colleagues(rng, ids, names, held)
 
 
-def _colleagues(rng: np.random.Generator, ids: pl.Series, names: pl.Series, held: pl.DataFrame) -> Colleagues:
+def _colleagues(rng: np.random.Generator, ids: pl.Series, names: pl.Series, held: pl.DataFrame) -> CompanionContext:
     n_people, stages = ids.len(), dict(enumerate(STAGES))
     number = np.arange(n_people)
     above = pl.Series(np.maximum(number - 1, 0) // SPAN)
-    moves = pl.concat([
-        held.filter(pl.col("stage_index") >= index).with_columns(
-            pl.lit(STAGES[index - 1]).alias("from_stage"), pl.lit(STAGES[index]).alias("to_stage"),
-            pl.lit("new" if index == 1 else "deepen").alias("kind"), pl.lit(300 * index).alias("days"),
-        ) for index in (1, 2, 3)
-    ])  # fmt: skip
+    moves = pl.concat(
+        [
+            held.filter(pl.col("stage_index") >= index).with_columns(
+                pl.lit(STAGES[index - 1]).alias("from_stage"),
+                pl.lit(STAGES[index]).alias("to_stage"),
+                pl.lit("new" if index == 1 else "deepen").alias("kind"),
+                pl.lit(300 * index).alias("days"),
+            )
+            for index in (1, 2, 3)
+        ]
+    )
     start = datetime(2023, 1, 1)  # noqa: DTZ001 — times without a zone are UTC here
     moves = moves.with_columns(pl.Series("late", rng.integers(0, 300, moves.height)))
     reached = moves.select(
-        "person_id", step_id().alias("step_id"), "skill_id", "kind", "from_stage", "to_stage",
+        "person_id",
+        build_step_id().alias("step_id"),
+        "skill_id",
+        "kind",
+        "from_stage",
+        "to_stage",
         reached_at=(pl.lit(start) + pl.duration(days=pl.col("days") + pl.col("late"))).dt.replace_time_zone("UTC"),
-    )  # fmt: skip
-    people = pl.DataFrame({
-        "person_id": ids,
-        "unit_name": pl.Series(number // PEOPLE_PER_UNIT).cast(pl.String),
-        "role_name": pl.Series(rng.integers(0, 12, n_people)).cast(pl.String),
-        "manager_id": pl.select(pl.when(pl.Series(number) > 0).then(ids.gather(above))).to_series(),
-    })  # fmt: skip
+    )
+    people = pl.DataFrame(
+        {
+            "person_id": ids,
+            "unit_name": pl.Series(number // PEOPLE_PER_UNIT).cast(pl.String),
+            "role_name": pl.Series(rng.integers(0, 12, n_people)).cast(pl.String),
+            "manager_id": pl.select(pl.when(pl.Series(number) > 0).then(ids.gather(above))).to_series(),
+        }
+    )
     draw = rng.random(n_people)
     chooses = (draw >= OPEN_SHARE) & (draw < OPEN_SHARE + CHOOSY_SHARE)
     everything = pl.DataFrame({"person_id": ids.filter(pl.Series(draw < OPEN_SHARE))})
-    given = pl.concat([
-        everything.with_columns(pl.lit(None, pl.String).alias("skill_id")),
-        held.filter(pl.Series(chooses[held["person"].to_numpy()])).select("person_id", "skill_id"),
-    ])  # fmt: skip
+    given = pl.concat(
+        [
+            everything.with_columns(pl.lit(None, pl.String).alias("skill_id")),
+            held.filter(pl.Series(chooses[held["person"].to_numpy()])).select("person_id", "skill_id"),
+        ]
+    )
     relations = pl.DataFrame({"relation": ["follow", "walk_with", "lead"]})
     consents = given.join(relations, how="cross").with_columns(pl.lit(True).alias("is_given"))
-    skills = pl.DataFrame({
-        "skill_id": names, "skill_name": "Micro-skill " + names,
-        "capability_id": pl.Series(np.arange(names.len()) // SKILLS_PER_CAPABILITY).cast(pl.String),
-    })  # fmt: skip
+    skills = pl.DataFrame(
+        {
+            "skill_id": names,
+            "skill_name": "Micro-skill " + names,
+            "capability_id": pl.Series(np.arange(names.len()) // SKILLS_PER_CAPABILITY).cast(pl.String),
+        }
+    )
     told = held.select(
-        "person_id", "skill_id", pl.col("stage_index").replace_strict(stages, return_dtype=pl.String).alias("stage"),
+        "person_id",
+        "skill_id",
+        pl.col("stage_index").replace_strict(stages, return_dtype=pl.String).alias("stage"),
         (pl.col("stage_index") / 3).alias("level_share"),
-    )  # fmt: skip
+    )
     hidden = held.select("person_id", "skill_id").sample(fraction=0.01, seed=0)
-    return Colleagues(people, reached, told, skills, consents, hidden, pl.DataFrame(schema=SHOWN.schema))
+    return CompanionContext(
+        people, reached, told, skills, consents, hidden, pl.DataFrame(schema=SHOWN_COMPANION.schema)
+    )

@@ -13,26 +13,26 @@ from typing import Any
 
 import polars as pl
 
-from assets.resources.pipeline import Night
-from assets.tables.companions import open_candidates, own_words
-from assets.tables.core import taxonomy_of
+from assets.resources.pipeline import PipelineResource
+from assets.tables.companions import filter_candidates_by_replies, read_employee_input
+from assets.tables.core import load_taxonomy
 from assets.tables.model import rank_candidates
-from assets.tables.recommendations import situation_of, with_contributions
-from assets.tables.training_data import STEP_COLUMNS, as_events, flow_tables, practice_in
-from ml.mastery.knowledge_tracing import read_tracing
-from ml.mastery.state import reach_steps
-from ml.mastery.step_items import memberships
-from ml.ranking.context_features import FlowTables, Together, flow_features
-from ml.ranking.group_features import GroupPopularity
+from assets.tables.recommendations import build_situation, unpack_contributions
+from assets.tables.training_data import STEP_COLUMNS, read_flow_tables, select_practice, to_interactions
+from ml.mastery.knowledge_tracing import read_knowledge_tracing
+from ml.mastery.state import find_reached_steps
+from ml.mastery.step_items import list_memberships
+from ml.ranking.context_features import ContextTables, FeatureUnion, build_context_features
+from ml.ranking.group_features import GroupFeatures
 from ml.ranking.recommender import Recommender
-from ml.recommend.counterfactuals import Situation, added_evidence
-from ml.recommend.motives import Surroundings
-from ml.recommend.reranking import list_steps
+from ml.recommend.counterfactuals import CounterfactualInputs, build_added_evidence
+from ml.recommend.motives import RecommendationContext
+from ml.recommend.reranking import rerank_candidates
 from ml.registry.model_bundle import load_bundle
 from pipelines.contracts.catalog import ASSIGNMENT, PERSON, ROLE_PERIOD
 from pipelines.contracts.feature_tables import MODEL_CARD, REACHED_STEP, TRACING
 from pipelines.contracts.output_tables import COUNTERFACTUAL
-from pipelines.core.skill_demand import count_demand
+from pipelines.core.skill_demand import count_skill_demand
 from pipelines.core.taxonomy import Taxonomy
 
 SEED = 7
@@ -57,23 +57,23 @@ class Tally:
 class World:
     """What one night read, at hand for many replays."""
 
-    situation: Situation
+    situation: CounterfactualInputs
     steps: pl.DataFrame
     members: pl.DataFrame
     recommender: Recommender
-    tables: FlowTables
+    tables: ContextTables
     assignment: pl.DataFrame
     taxonomy: Taxonomy
     reach: Callable[[pl.DataFrame], pl.DataFrame]
     open_to: Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
 
 
-def check_counterfactuals(night: Night, rows: int, progress: Callable[[int], None]) -> list[Tally]:
+def check_counterfactuals(night: PipelineResource, rows: int, progress: Callable[[int], None]) -> list[Tally]:
     """Apply the changes of so many sampled rows, each to its person's data alone, and make the list anew; all last."""
     published = night.read(COUNTERFACTUAL)
     sampled = published.sample(min(rows, published.height), seed=SEED, shuffle=True)
     as_of = published["as_of"][0]
-    world = read_world(night, as_of)
+    world = read_replay_inputs(night, as_of)
     counts: Counter[tuple[str, str, str]] = Counter()
     unchanged = cache(lambda person: replay(world, person, None))
     for number, row in enumerate(sampled.iter_rows(named=True)):
@@ -90,26 +90,26 @@ def check_counterfactuals(night: Night, rows: int, progress: Callable[[int], Non
     return [*found, Tally("all", "", *sums)]
 
 
-def read_world(night: Night, as_of: date) -> World:
+def read_replay_inputs(night: PipelineResource, as_of: date) -> World:
     """What the night of that day read. Raises BundleError where its ranker is gone."""
     steps, cards = night.read(REACHED_STEP), night.read(TRACING)["card"]
-    tracing = read_tracing(cards[0]) if cards.len() else None
-    members = memberships(night.read(PERSON), night.read(ROLE_PERIOD))
-    taxonomy = taxonomy_of(night)
-    words = own_words(night, taxonomy, as_of)
+    tracing = read_knowledge_tracing(cards[0]) if cards.len() else None
+    members = list_memberships(night.read(PERSON), night.read(ROLE_PERIOD))
+    taxonomy = load_taxonomy(night)
+    words = read_employee_input(night, taxonomy, as_of)
     here = night.read(PERSON).select("person_id")
-    groups, tables = GroupPopularity(as_events(steps), members), flow_tables(night, steps)
+    groups, tables = GroupFeatures(to_interactions(steps), members), read_flow_tables(night, steps)
     folder = night.settings.models_path / night.read(MODEL_CARD)["model_version"][0]
     return World(
-        situation=situation_of(night, words),
+        situation=build_situation(night, words),
         steps=steps,
         members=members,
-        recommender=load_bundle(folder, extra_features=Together((groups, flow_features(tables)))),
+        recommender=load_bundle(folder, extra_features=FeatureUnion((groups, build_context_features(tables)))),
         tables=tables,
         assignment=night.read(ASSIGNMENT),
         taxonomy=taxonomy,
-        reach=lambda evidence: reach_steps(evidence, as_of, night.config.policy.stages, tracing),
-        open_to=lambda candidates, mastery: open_candidates(night, words, candidates, mastery, here),
+        reach=lambda evidence: find_reached_steps(evidence, as_of, night.config.policy.stages, tracing),
+        open_to=lambda candidates, mastery: filter_candidates_by_replies(night, words, candidates, mastery, here),
     )
 
 
@@ -120,24 +120,24 @@ def replay(world: World, person: str, change: dict[str, Any] | None) -> pl.DataF
     own = evidence.filter(mine)
     mastery, reached = situation.estimate(own), world.reach(own)
     steps = pl.concat([world.steps.filter(~mine), reached]).sort("person_id", "reached_at", "step_id")
-    groups = GroupPopularity(as_events(steps), world.members)
+    groups = GroupFeatures(to_interactions(steps), world.members)
     # of these tables only the person's own rows speak of the person
     tables = replace(
         world.tables,
         **{name: getattr(world.tables, name).filter(mine) for name in ("people", "role_periods", "learning")},
-        practice=practice_in(own),
+        practice=select_practice(own),
         steps=reached.select(*STEP_COLUMNS),
     )
-    recommender = replace(world.recommender, extra=Together((groups, flow_features(tables))))
+    recommender = replace(world.recommender, extra=FeatureUnion((groups, build_context_features(tables))))
     found = rank_candidates(recommender, steps, mastery, pl.Series([person]), situation.as_of)
     # what others accepted comes along, and is not this person's
-    candidates = world.open_to(with_contributions(found.rename({"prior": "score"})), mastery).filter(mine)
-    around = replace(
-        changed_wishes(situation.around, change),
+    candidates = world.open_to(unpack_contributions(found.rename({"prior": "score"})), mastery).filter(mine)
+    context = replace(
+        changed_wishes(situation.context, change),
         mastery=mastery,
-        demand=count_demand(world.assignment, evidence, world.taxonomy, situation.as_of),
+        demand=count_skill_demand(world.assignment, evidence, world.taxonomy, situation.as_of),
     )
-    return list_steps(candidates, around, situation.policy)
+    return rerank_candidates(candidates, context, situation.policy)
 
 
 def changed_evidence(evidence: pl.DataFrame, change: dict[str, Any]) -> pl.DataFrame:
@@ -147,18 +147,18 @@ def changed_evidence(evidence: pl.DataFrame, change: dict[str, Any]) -> pl.DataF
     if change["change"] == "remove":
         return evidence.filter(pl.col("evidence_id") != change["evidence_id"])
     row = pl.DataFrame([{**change, "version_id": change["person_id"]}], schema_overrides=COUNTERFACTUAL.schema)
-    return pl.concat([evidence, added_evidence(row, evidence.schema)])
+    return pl.concat([evidence, build_added_evidence(row, evidence.schema)])
 
 
-def changed_wishes(around: Surroundings, change: dict[str, Any] | None) -> Surroundings:
+def changed_wishes(context: RecommendationContext, change: dict[str, Any] | None) -> RecommendationContext:
     """The surroundings with the one wish of the change stated or taken back."""
     if change is None or change["change_of"] != "wish":
-        return around
-    wishes, person, skill = around.wishes, change["person_id"], change["changed_skill_id"]
+        return context
+    wishes, person, skill = context.wishes, change["person_id"], change["changed_skill_id"]
     if change["change"] == "remove":
-        return replace(around, wishes=wishes.filter((pl.col("person_id") != person) | (pl.col("skill_id") != skill)))
+        return replace(context, wishes=wishes.filter((pl.col("person_id") != person) | (pl.col("skill_id") != skill)))
     stated = pl.DataFrame({"person_id": [person], "skill_id": [skill], "wish_weight": [change["amount"]]})
-    return replace(around, wishes=pl.concat([wishes, stated], how="diagonal_relaxed"))
+    return replace(context, wishes=pl.concat([wishes, stated], how="diagonal_relaxed"))
 
 
 def rank_of(listed: pl.DataFrame, row: dict[str, Any]) -> int | None:

@@ -18,12 +18,12 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.cli.console import Failed, print_json, print_table, say, settings_of
-from assets.cli.run import execute, load_config
+from assets.cli.console import CommandFailed, print_json, print_note, print_table, resolve_settings
+from assets.cli.run import execute_run, load_config
 from pipelines.config.settings import Settings
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.demo.build import build_demo
-from pipelines.snapshots.writer import current_snapshot
+from pipelines.snapshots.reader import current_snapshot
 
 _LAST_DAY = date(2026, 6, 30)
 _TOUCHED = 10
@@ -57,30 +57,33 @@ def print_nights(people: int, as_json: bool) -> None:
         ["first night", f"{found.first_seconds:.1f}", "100 %"],
         ["nothing new", f"{found.nothing_new_seconds:.1f}", f"{found.nothing_new_share:.1%}"],
         ["1 % new evidence", f"{found.one_percent_seconds:.1f}", f"{found.one_percent_share:.1%}"],
-        [f"a file of {found.people_touched} people, {found.people_changed} people's rows changed",
-         f"{found.ten_people_seconds:.1f}", f"{found.ten_people_share:.1%}"],
-    ]  # fmt: skip
+        [
+            f"a file of {found.people_touched} people, {found.people_changed} people's rows changed",
+            f"{found.ten_people_seconds:.1f}",
+            f"{found.ten_people_share:.1%}",
+        ],
+    ]
     print_table(f"Nights of {people:,} people", {"run": "left", "seconds": "right", "of the first": "right"}, rows)
 
 
 def measure_nights(root: Path, people: int, seed: int = 7) -> NightCosts:
     """The costs on a demo company in an empty folder. Raises Failed where a run breaks off."""
     build_demo(root, people=people, seed=seed, end=_LAST_DAY)
-    settings = settings_of(root)
+    settings = resolve_settings(root)
     first = _timed(settings, "first night", 0)
     nothing = _timed(settings, "nothing new", 1)
-    write_more_work(settings, share=0.01, day=_LAST_DAY + timedelta(days=2), seed=seed)
+    write_new_worklogs(settings, share=0.01, day=_LAST_DAY + timedelta(days=2), seed=seed)
     percent = _timed(settings, "1 % new evidence", 2)
     before = _rows(settings)
-    touched = write_more_work(settings, people=_TOUCHED, day=_LAST_DAY + timedelta(days=2), seed=seed)
-    few = _timed(settings, "a file of ten people", 2, by_day=True)
-    changed = people_that_differ(before, _rows(settings))
+    touched = write_new_worklogs(settings, people=_TOUCHED, day=_LAST_DAY + timedelta(days=2), seed=seed)
+    few = _timed(settings, "a file of ten people", 2, incremental=True)
+    changed = find_people_with_changed_rows(before, _rows(settings))
     return NightCosts(
         people, first, nothing, percent, few, nothing / first, percent / first, few / first, touched, changed.len()
     )
 
 
-def write_more_work(
+def write_new_worklogs(
     settings: Settings, *, day: date, seed: int, share: float | None = None, people: int | None = None
 ) -> int:
     """Write an export of worklogs of that day: the latest share of those there are, or three of each of some people.
@@ -88,7 +91,7 @@ def write_more_work(
     folder = settings.root / "landing" / "tempo"
     files = sorted(folder.glob("worklogs_*.csv"))
     if not files:
-        raise Failed(f"no worklogs in {folder}: write a demo first")
+        raise CommandFailed(f"no worklogs in {folder}: write a demo first")
     draw = random.Random(f"{seed} {day} {share} {people}")
     with files[0].open(newline="", encoding="utf-8") as stream:
         rows = csv.DictReader(stream)
@@ -113,7 +116,7 @@ def write_more_work(
     return len({row["Username"] for row in chosen})
 
 
-def people_that_differ(before: pl.DataFrame, after: pl.DataFrame) -> pl.Series:
+def find_people_with_changed_rows(before: pl.DataFrame, after: pl.DataFrame) -> pl.Series:
     """person_id of everyone whose rows are not the same, the stamps of the snapshot aside."""
     frames = [
         frame.drop(_STAMPS).with_columns(pl.col("reasons").list.eval(pl.element().struct.json_encode()).list.join(" "))
@@ -126,10 +129,17 @@ def _rows(settings: Settings) -> pl.DataFrame:
     return current_snapshot(settings.published_path).scan(NEXT_SKILL.name).collect()
 
 
-def _timed(settings: Settings, what: str, day: int, by_day: bool = False) -> float:
+def _timed(settings: Settings, what: str, day: int, incremental: bool = False) -> float:
     with _clock() as seconds:
-        execute(settings, load_config(settings), None, False, by_day=by_day, night_of=_LAST_DAY + timedelta(days=day))
-    say(f"{what}: {seconds[0]:.1f} s")
+        execute_run(
+            settings,
+            load_config(settings),
+            None,
+            False,
+            incremental=incremental,
+            run_day=_LAST_DAY + timedelta(days=day),
+        )
+    print_note(f"{what}: {seconds[0]:.1f} s")
     return seconds[0]
 
 

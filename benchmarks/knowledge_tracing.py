@@ -12,7 +12,7 @@ import polars as pl
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from ml.mastery.half_life import Doubles, gather_outcomes
-from ml.mastery.knowledge_tracing import fit_tracing, predict_outcomes
+from ml.mastery.knowledge_tracing import fit_knowledge_tracing, predict_outcomes
 from pipelines.contracts.policy import StagePolicy
 
 # No rule is punished without end for one surprise.
@@ -33,7 +33,7 @@ class TracingScore:
     brier: float
 
 
-def split_moment(evidence: pl.DataFrame, later_share: float = 0.25) -> datetime:
+def choose_split_moment(evidence: pl.DataFrame, later_share: float = 0.25) -> datetime:
     """The moment after which that share of the judgements lies. Raises ValueError where there is no judgement."""
     moments = evidence.filter(pl.col("mode") == "feedback")["occurred_at"].sort()
     if moments.is_empty():
@@ -43,13 +43,13 @@ def split_moment(evidence: pl.DataFrame, later_share: float = 0.25) -> datetime:
     return found - timedelta(microseconds=1)
 
 
-def prove_tracing(evidence: pl.DataFrame, split: datetime, policy: StagePolicy) -> list[TracingScore]:
+def evaluate_knowledge_tracing(evidence: pl.DataFrame, split: datetime, policy: StagePolicy) -> list[TracingScore]:
     """Fitted on what came up to the split, asked about every judgement after it, each from the evidence before it.
 
     fraction correct so far: of the pair's own earlier judgements, the mean of all where there is none. Raises
     ValueError where too little was judged before the split, or nothing of both kinds after it.
     """
-    tracing = fit_tracing(evidence, split, policy)
+    tracing = fit_knowledge_tracing(evidence, split, policy)
     outcomes = gather_outcomes(evidence, policy, since=split)
     if not tracing.is_fitted or len(np.unique(outcomes.positive)) < 2:
         raise ValueError("too few judgements: nothing can be fitted before the split, or told apart after it")
@@ -65,8 +65,12 @@ def prove_tracing(evidence: pl.DataFrame, split: datetime, policy: StagePolicy) 
     truth = outcomes.positive
     return [
         TracingScore(
-            model, len(truth), float(truth.mean()), float(roc_auc_score(truth, sure)), float(log_loss(truth, sure)),
+            model,
+            len(truth),
+            float(truth.mean()),
+            float(roc_auc_score(truth, sure)),
+            float(log_loss(truth, sure)),
             float(brier_score_loss(truth, sure)),
         )
         for model, sure in ((name, np.clip(guess, _SUREST, 1 - _SUREST)) for name, guess in guesses.items())
-    ]  # fmt: skip
+    ]

@@ -13,15 +13,15 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from ml.evaluation.profiling import Cost
-from ml.mastery.prerequisites import learn_precedence
-from ml.mastery.state import estimate_mastery, learn_tracing, reach_steps
-from ml.recommend.capability_coverage import map_capabilities
-from ml.recommend.motives import Surroundings, score_motives
+from ml.evaluation.profiling import ResourceMeter
+from ml.mastery.prerequisites import learn_prerequisites
+from ml.mastery.state import estimate_mastery, find_reached_steps, learn_knowledge_tracing
+from ml.recommend.capability_coverage import compute_capability_coverage
+from ml.recommend.motives import RecommendationContext, score_motives
 from ml.recommend.team_alignment import align_teams
 from pipelines.contracts.catalog import EVIDENCE
 from pipelines.contracts.columns import STAGES
-from pipelines.contracts.policy import Policy
+from pipelines.contracts.policy import RecommendationPolicy
 
 SKILLS, CAPABILITY_SKILLS = 400, 8
 PAIRS_A_PERSON, ROWS_A_PAIR = 16, 2.75  # 44 rows of evidence a person
@@ -47,36 +47,41 @@ def benchmark_mastery(
     people: int, progress: Callable[[str, float], None] | None = None, *, seed: int = 0
 ) -> list[MasteryCost]:
     """Every part once, and their sum; the making of the ledger is not counted."""
-    evidence, policy = made_up_ledger(people, seed=seed), Policy()
+    evidence, policy = made_up_ledger(people, seed=seed), RecommendationPolicy()
     rows: list[MasteryCost] = []
 
     def measure(part: str, rows_in: int, work: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         if progress is not None:
             progress(part, len(rows) / 7)
-        cost = Cost()
+        cost = ResourceMeter()
         with cost:
             found = work()
         rows.append(MasteryCost(part, rows_in, found.height, cost.seconds, cost.peak_mb))
         return found
 
-    fitting = Cost()
+    fitting = ResourceMeter()
     with fitting:
-        tracing = learn_tracing(evidence, AS_OF, policy.stages)
+        tracing = learn_knowledge_tracing(evidence, AS_OF, policy.stages)
     rows.append(MasteryCost("tracing", evidence.height, len(tracing.skill_ids), fitting.seconds, fitting.peak_mb))
     stages = policy.stages
     held = measure("mastery", evidence.height, partial(estimate_mastery, evidence, AS_OF, stages, tracing))
-    steps = measure("steps", evidence.height, partial(reach_steps, evidence, AS_OF, stages, tracing))
-    needs = measure("precedence", steps.height, partial(learn_precedence, steps, policy.precedence))
+    steps = measure("steps", evidence.height, partial(find_reached_steps, evidence, AS_OF, stages, tracing))
+    needs = measure("precedence", steps.height, partial(learn_prerequisites, steps, policy.precedence))
     around = made_up_surroundings(held, needs, people, seed=seed)
-    measure("capabilities", held.height, partial(map_capabilities, held, around.skills, around.prerequisites))
+    measure(
+        "capabilities", held.height, partial(compute_capability_coverage, held, around.skills, around.prerequisites)
+    )
     asked = made_up_candidates(held, people, seed=seed)
     measure("motives", asked.height, partial(score_motives, asked, around))
     teams = pl.DataFrame({"person_id": person_ids(people), "unit_name": [f"team {i // TEAM}" for i in range(people)]})
     measure("alignment", people, partial(align_teams, teams, around, team_people=5, minimum_people=3))
     total = MasteryCost(
-        "all", evidence.height, sum(row.rows_out for row in rows), sum(row.seconds for row in rows),
+        "all",
+        evidence.height,
+        sum(row.rows_out for row in rows),
+        sum(row.seconds for row in rows),
         max(row.peak_mb for row in rows),
-    )  # fmt: skip
+    )
     return [*rows, total]
 
 
@@ -105,17 +110,19 @@ def made_up_ledger(people: int, *, seed: int = 0) -> pl.DataFrame:
     judged = pl.Series(mode == MODES.index("feedback"))
     begin = int(datetime(2026, 6, 30, tzinfo=UTC).timestamp() / 86_400) - DAYS
     number = pl.int_range(len(pair), eager=True)
-    frame = pl.DataFrame({
-        "person_id": person_ids(people).gather(person),
-        "skill_id": skill_ids().gather(skill),
-        "occurred_at": pl.Series(begin + day).cast(pl.Int32).cast(pl.Date).cast(pl.Datetime("us", "UTC")),
-        "mode": pl.Series(MODES).gather(mode),
-        "amount": amount,
-        "amount_unit": pl.Series(["hours", "count", "share", "count"]).gather(mode),
-        "evidence_id": number.cast(pl.String),
-        "record_code": number.cast(pl.String),
-        "row_number": number + 1,
-    })  # fmt: skip
+    frame = pl.DataFrame(
+        {
+            "person_id": person_ids(people).gather(person),
+            "skill_id": skill_ids().gather(skill),
+            "occurred_at": pl.Series(begin + day).cast(pl.Int32).cast(pl.Date).cast(pl.Datetime("us", "UTC")),
+            "mode": pl.Series(MODES).gather(mode),
+            "amount": amount,
+            "amount_unit": pl.Series(["hours", "count", "share", "count"]).gather(mode),
+            "evidence_id": number.cast(pl.String),
+            "record_code": number.cast(pl.String),
+            "row_number": number + 1,
+        }
+    )
     kind = kinds.gather(rng.integers(0, 3, len(pair))).alias("kind")
     judge = person_ids(people).gather(rng.integers(0, people, len(pair))).alias("judge")
     frame = frame.with_columns(
@@ -129,32 +136,46 @@ def made_up_ledger(people: int, *, seed: int = 0) -> pl.DataFrame:
     return frame.select(pl.col(name).cast(dtype) for name, dtype in EVIDENCE.schema.items())
 
 
-def made_up_surroundings(held: pl.DataFrame, needs: pl.DataFrame, people: int, *, seed: int = 0) -> Surroundings:
+def made_up_surroundings(
+    held: pl.DataFrame, needs: pl.DataFrame, people: int, *, seed: int = 0
+) -> RecommendationContext:
     """Capabilities of eight micro-skills, a role for everyone, a wish of every third, demand for all."""
     rng, ids = np.random.default_rng(seed + 1), skill_ids()
     capability = pl.Series(np.arange(SKILLS) // CAPABILITY_SKILLS).cast(pl.String)
-    skills = pl.DataFrame({
-        "skill_id": ids, "skill_name": "skill " + ids, "capability_id": capability,
-        "capability_name": "capability " + capability, "capability_weight": np.full(SKILLS, 1.0 / CAPABILITY_SKILLS),
-    })  # fmt: skip
+    skills = pl.DataFrame(
+        {
+            "skill_id": ids,
+            "skill_name": "skill " + ids,
+            "capability_id": capability,
+            "capability_name": "capability " + capability,
+            "capability_weight": np.full(SKILLS, 1.0 / CAPABILITY_SKILLS),
+        }
+    )
     roles = pl.Series(np.arange(40)).cast(pl.String)
-    profile = pl.DataFrame({
-        "role_name": roles.gather(np.repeat(np.arange(40), 30)),
-        "skill_id": ids.gather(np.concatenate([rng.choice(SKILLS, 30, replace=False) for _ in range(40)])),
-        "importance": pl.Series(["essential", "optional"]).gather(rng.integers(0, 2, 1200)),
-    })  # fmt: skip
+    profile = pl.DataFrame(
+        {
+            "role_name": roles.gather(np.repeat(np.arange(40), 30)),
+            "skill_id": ids.gather(np.concatenate([rng.choice(SKILLS, 30, replace=False) for _ in range(40)])),
+            "importance": pl.Series(["essential", "optional"]).gather(rng.integers(0, 2, 1200)),
+        }
+    )
     who = person_ids(people)
     wishers = people // 3
-    return Surroundings(
-        mastery=held, skills=skills, prerequisites=needs.select("skill_id", "requires_skill_id"),
-        wishes=pl.DataFrame({
-            "person_id": who[:wishers], "skill_id": ids.gather(rng.integers(0, SKILLS, wishers)),
-            "wish_weight": rng.random(wishers),
-        }),
+    return RecommendationContext(
+        mastery=held,
+        skills=skills,
+        prerequisites=needs.select("skill_id", "requires_skill_id"),
+        wishes=pl.DataFrame(
+            {
+                "person_id": who[:wishers],
+                "skill_id": ids.gather(rng.integers(0, SKILLS, wishers)),
+                "wish_weight": rng.random(wishers),
+            }
+        ),
         roles=pl.DataFrame({"person_id": who, "role_name": roles.gather(rng.integers(0, 40, people))}),
         role_profiles=profile,
         demand=pl.DataFrame({"skill_id": ids, "demand_count": rng.integers(1, 500, SKILLS)}),
-    )  # fmt: skip
+    )
 
 
 def made_up_candidates(held: pl.DataFrame, people: int, *, seed: int = 0) -> pl.DataFrame:

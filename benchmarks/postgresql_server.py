@@ -16,12 +16,12 @@ from pathlib import Path
 _DEBIAN = Path("/usr/lib/postgresql")
 
 
-class NoServerInstalled(Exception):
+class PostgresqlNotInstalled(Exception):
     """No PostgreSQL server program is installed; the message says how to get one."""
 
 
 @contextmanager
-def throwaway_server(*, durable: bool = False) -> Iterator[str]:
+def temporary_postgresql_server(*, durable: bool = False) -> Iterator[str]:
     """The URI of a server that ends with the block. `durable` waits for the disk as a real one does.
 
     Raises NoServerInstalled.
@@ -58,4 +58,4 @@ def _binaries() -> Path:
         return found[-1].parent
     if on_path:
         return Path(on_path).parent
-    raise NoServerInstalled("no PostgreSQL server is installed: apt-get install postgresql")
+    raise PostgresqlNotInstalled("no PostgreSQL server is installed: apt-get install postgresql")

@@ -20,15 +20,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from benchmarks.postgresql_server import NoServerInstalled, throwaway_server
+from benchmarks.postgresql_server import PostgresqlNotInstalled, temporary_postgresql_server
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.publish.delta import publish_delta
-from pipelines.publish.duckdb_views import FILE, publish_duckdb
+from pipelines.publish.duckdb_views import DUCKDB_FILE, publish_duckdb
 from pipelines.publish.postgresql import copy_parquet, publish_postgresql, sql_type
 from pipelines.snapshots.reader import Snapshot, current_delta, current_snapshot, delta_folder
-from pipelines.snapshots.row_metadata import UNPUBLISHED, name_snapshot
+from pipelines.snapshots.row_metadata import UNPUBLISHED, assign_snapshot_id
 from pipelines.snapshots.writer import publish_snapshot
-from pipelines.storage.lake import ROW_GROUP, content_sha256
+from pipelines.storage.lake import ROW_GROUP_SIZE, content_sha256
 
 _DAY, _UNTIL = date(2026, 6, 30), date(2026, 7, 2)
 # Seed and vocabulary of the made-up rows; texts of the length that real ones have.
@@ -38,7 +38,7 @@ _READS = 7
 
 
 @dataclass(frozen=True)
-class Cost:
+class PublishingCost:
     """One measurement: `ratio` is against the line it names, `most` what it may be (times, or milliseconds)."""
 
     what: str
@@ -51,14 +51,14 @@ class Cost:
 
 def benchmark_publish(
     people: int, rows_each: int, repeats: int, progress: Callable[[str], None] = lambda said: None
-) -> list[Cost]:
+) -> list[PublishingCost]:
     """Medians over `repeats`: Parquet and Delta against a bare write, reads of one person, PostgreSQL against COPY."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         progress(f"making {people:,} people x {rows_each} rows")
         # read back from a file, as a night has them
         source = folder / "source.parquet"
-        recommendations(people, rows_each, UNPUBLISHED).write_parquet(source, row_group_size=ROW_GROUP)
+        make_recommendations(people, rows_each, UNPUBLISHED).write_parquet(source, row_group_size=ROW_GROUP_SIZE)
         frame = pl.read_parquet(source).rechunk()
         costs = _writes(folder, frame, repeats, progress)
         person = frame["person_id"][frame.height // 2]
@@ -68,7 +68,7 @@ def benchmark_publish(
     return costs
 
 
-def recommendations(people: int, rows_each: int, snapshot_id: str = "20260630-benchmark000") -> pl.DataFrame:
+def make_recommendations(people: int, rows_each: int, snapshot_id: str = "20260630-benchmark000") -> pl.DataFrame:
     """Made-up rows in the contract of out__next_skill, sorted by person and rank."""
     rng, rows = np.random.default_rng(_SEED), people * rows_each
     person = pl.Series(np.arange(people)).cast(pl.String).str.zfill(8)
@@ -93,9 +93,16 @@ def recommendations(people: int, rows_each: int, snapshot_id: str = "20260630-be
         **{name: rng.random(rows) for name in ("probability", "score", "mastery", "autonomy", "purpose")},
     }
     stamps = {
-        "from_stage": "none", "to_stage": "apprentice", "kind": "new", "snapshot_id": snapshot_id, "as_of": _DAY,
-        "valid_until": _UNTIL, "model_version": "m", "policy_version": "p", "schema_version": NEXT_SKILL.version,
-    }  # fmt: skip
+        "from_stage": "none",
+        "to_stage": "apprentice",
+        "kind": "new",
+        "snapshot_id": snapshot_id,
+        "as_of": _DAY,
+        "valid_until": _UNTIL,
+        "model_version": "m",
+        "policy_version": "p",
+        "schema_version": NEXT_SKILL.version,
+    }
     frame = pl.DataFrame(columns).with_columns(pl.lit(value).alias(name) for name, value in stamps.items())
     given = set(frame.columns)
     return frame.select(
@@ -104,17 +111,17 @@ def recommendations(people: int, rows_each: int, snapshot_id: str = "20260630-be
     )
 
 
-def _writes(folder: Path, frame: pl.DataFrame, repeats: int, progress: Callable[[str], None]) -> list[Cost]:
+def _writes(folder: Path, frame: pl.DataFrame, repeats: int, progress: Callable[[str], None]) -> list[PublishingCost]:
     bare, both, delta = [], [], []
     published = folder / "published"
     content = content_sha256(frame)  # as the lake's file records it when the rows are made
     for number in range(repeats):
         progress(f"writing, {number + 1} of {repeats}")
         (folder / "bare.parquet").unlink(missing_ok=True)
-        bare.append(_timed(lambda: frame.write_parquet(folder / "bare.parquet", row_group_size=ROW_GROUP)))
+        bare.append(_timed(lambda: frame.write_parquet(folder / "bare.parquet", row_group_size=ROW_GROUP_SIZE)))
         shutil.rmtree(published, ignore_errors=True)
         start = time.perf_counter()
-        named = name_snapshot({NEXT_SKILL: frame}, _DAY, 2, {NEXT_SKILL: content})
+        named = assign_snapshot_id({NEXT_SKILL: frame}, _DAY, 2, {NEXT_SKILL: content})
         snapshot = publish_snapshot(published, named.frames, named.snapshot_id, named.as_of, named.valid_until)
         written = time.perf_counter()
         publish_delta(snapshot, 90)
@@ -124,19 +131,19 @@ def _writes(folder: Path, frame: pl.DataFrame, repeats: int, progress: Callable[
     (folder / "bare.parquet").unlink()
     base, whole = statistics.median(bare), statistics.median(both)
     return [
-        Cost("bare polars write", frame.height, base, 1.0, "", True),
-        Cost("Parquet and Delta", frame.height, whole, whole / base, "2 times", whole <= 2 * base),
-        Cost("of which Delta", frame.height, statistics.median(delta), None, "", True),
+        PublishingCost("bare polars write", frame.height, base, 1.0, "", True),
+        PublishingCost("Parquet and Delta", frame.height, whole, whole / base, "2 times", whole <= 2 * base),
+        PublishingCost("of which Delta", frame.height, statistics.median(delta), None, "", True),
     ]
 
 
-def _reads(published: Path, person: str, rows: int, progress: Callable[[str], None]) -> list[Cost]:
+def _reads(published: Path, person: str, rows: int, progress: Callable[[str], None]) -> list[PublishingCost]:
     """One person's rows, each time in a fresh process that has not seen the files; imports are not counted."""
     progress("reading one person")
     path = current_snapshot(published).path(NEXT_SKILL.name)
     table = delta_folder(published, NEXT_SKILL.name)
     version = current_delta(published).versions[NEXT_SKILL.name]
-    views = published / FILE
+    views = published / DUCKDB_FILE
     ways = {
         "polars": (
             "import polars as pl",
@@ -176,17 +183,19 @@ def _reads(published: Path, person: str, rows: int, progress: Callable[[str], No
             float(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout)
             for _ in range(_READS)
         )
-        costs.append(Cost(f"one person by {name}", rows, seconds, None, "50 ms", seconds < 0.05))
+        costs.append(PublishingCost(f"one person by {name}", rows, seconds, None, "50 ms", seconds < 0.05))
     return costs
 
 
-def _postgresql(folder: Path, people: int, rows_each: int, repeats: int, progress: Callable[[str], None]) -> list[Cost]:
+def _postgresql(
+    folder: Path, people: int, rows_each: int, repeats: int, progress: Callable[[str], None]
+) -> list[PublishingCost]:
     import adbc_driver_postgresql.dbapi as adbc
 
     shown = min(people * rows_each, _POSTGRESQL_ROWS)
     bare, swap = [], []
     try:
-        with throwaway_server(durable=True) as uri, closing(adbc.connect(uri)) as connection:
+        with temporary_postgresql_server(durable=True) as uri, closing(adbc.connect(uri)) as connection:
             for number in range(repeats):
                 progress(f"copying to PostgreSQL, {number + 1} of {repeats}")
                 snapshot = _small(folder / f"pg{number}", shown // rows_each, rows_each, f"s{number}")
@@ -201,18 +210,18 @@ def _postgresql(folder: Path, people: int, rows_each: int, repeats: int, progres
                 connection.commit()
                 bare.append(time.perf_counter() - start)
                 swap.append(_timed(partial(publish_postgresql, snapshot, uri)))
-    except NoServerInstalled as missing:
+    except PostgresqlNotInstalled as missing:
         progress(str(missing))
         return []
     base, whole = statistics.median(bare), statistics.median(swap)
     return [
-        Cost("bare COPY", shown, base, 1.0, "", True),
-        Cost("PostgreSQL swap", shown, whole, whole / base, "2 times", whole <= 2 * base),
+        PublishingCost("bare COPY", shown, base, 1.0, "", True),
+        PublishingCost("PostgreSQL swap", shown, whole, whole / base, "2 times", whole <= 2 * base),
     ]
 
 
 def _small(folder: Path, people: int, rows_each: int, snapshot_id: str) -> Snapshot:
-    frames = {NEXT_SKILL: recommendations(people, rows_each, snapshot_id)}
+    frames = {NEXT_SKILL: make_recommendations(people, rows_each, snapshot_id)}
     return publish_snapshot(folder, frames, snapshot_id, _DAY, _UNTIL)
 
 

@@ -16,16 +16,16 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.postgresql_server import throwaway_server
-from benchmarks.publishing import recommendations
+from benchmarks.postgresql_server import temporary_postgresql_server
+from benchmarks.publishing import make_recommendations
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.publish.delta import publish_delta
-from pipelines.publish.duckdb_views import FILE, publish_duckdb
+from pipelines.publish.duckdb_views import DUCKDB_FILE, publish_duckdb
 from pipelines.publish.postgresql import publish_postgresql
 from pipelines.snapshots.reader import Snapshot, current_delta, current_snapshot
 from pipelines.snapshots.writer import publish_snapshot
 
-WAYS = ("parquet", "delta", "duckdb", "postgresql")
+TARGETS = ("parquet", "delta", "duckdb", "postgresql")
 _ROWS_EACH = 10
 _TABLES = (NEXT_SKILL.name, OUT_MASTERY.name)
 # A snapshot's tables tell its number by their length, so that a short read shows.
@@ -36,10 +36,10 @@ Seen = dict[str, tuple[list[str], int]]
 
 
 @dataclass(frozen=True)
-class Readings:
+class ReaderResult:
     """What the readers of one way saw during its publications; the last four must be 0."""
 
-    way: str
+    target: str
     publications: int
     readers: int
     reads: int
@@ -52,29 +52,29 @@ class Readings:
 def benchmark_readers(
     readers: int = 8,
     publications: int = 50,
-    ways: tuple[str, ...] = WAYS,
+    targets: tuple[str, ...] = TARGETS,
     progress: Callable[[str], None] = lambda said: None,
-) -> list[Readings]:
+) -> list[ReaderResult]:
     """One row per way in. Raises NoServerInstalled where PostgreSQL is asked for and no server is there."""
-    return [_one_way(way, readers, publications, progress) for way in ways]
+    return [_one_way(target, readers, publications, progress) for target in targets]
 
 
-def _one_way(way: str, readers: int, publications: int, progress: Callable[[str], None]) -> Readings:
-    progress(f"{way}: {publications} publications")
+def _one_way(target: str, readers: int, publications: int, progress: Callable[[str], None]) -> ReaderResult:
+    progress(f"{target}: {publications} publications")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        uri = stack.enter_context(throwaway_server()) if way == "postgresql" else ""
-        _publish(way, _snapshot(folder, 0), uri)
+        uri = stack.enter_context(temporary_postgresql_server()) if target == "postgresql" else ""
+        _publish(target, _snapshot(folder, 0), uri)
         context = multiprocessing.get_context("spawn")  # threads of polars do not survive a fork
         done, seen = context.Event(), context.Queue()
         processes = [
-            context.Process(target=_read_on, args=(way, uri or str(folder), done, seen)) for _ in range(readers)
+            context.Process(target=_read_on, args=(target, uri or str(folder), done, seen)) for _ in range(readers)
         ]
         for process in processes:
             process.start()
         found: list[Seen | str] = [seen.get() for _ in range(readers)]  # all are reading
         for number in range(1, publications + 1):
-            _publish(way, _snapshot(folder, number), uri)
+            _publish(target, _snapshot(folder, number), uri)
             found.extend(_drain(seen))
         done.set()
         while any(process.is_alive() for process in processes) or not seen.empty():
@@ -82,12 +82,12 @@ def _one_way(way: str, readers: int, publications: int, progress: Callable[[str]
             time.sleep(0.01)
         for process in processes:
             process.join()
-    return _count(way, publications, readers, found)
+    return _count(target, publications, readers, found)
 
 
 def _snapshot(folder: Path, number: int) -> Snapshot:
     name = f"s{number:04d}"
-    rows = recommendations(_PEOPLE + number, _ROWS_EACH, name)
+    rows = make_recommendations(_PEOPLE + number, _ROWS_EACH, name)
     held = rows.filter(rank=1).select("person_id", "skill_id", "snapshot_id", "as_of", "valid_until", stage="to_stage")
     given = {**{one: pl.col(one) for one in held.columns}, "level_share": pl.lit(0.5)}
     mastery = held.select(
@@ -97,20 +97,20 @@ def _snapshot(folder: Path, number: int) -> Snapshot:
     return publish_snapshot(folder, {NEXT_SKILL: rows, OUT_MASTERY: mastery}, name, as_of, valid_until)
 
 
-def _publish(way: str, snapshot: Snapshot, uri: str) -> None:
-    if way == "delta":
+def _publish(target: str, snapshot: Snapshot, uri: str) -> None:
+    if target == "delta":
         publish_delta(snapshot, 90)
-    elif way == "duckdb":
+    elif target == "duckdb":
         publish_duckdb(snapshot)
-    elif way == "postgresql":
+    elif target == "postgresql":
         publish_postgresql(snapshot, uri)
 
 
-def _read_on(way: str, place: str, done: Any, seen: Any) -> None:
+def _read_on(target: str, place: str, done: Any, seen: Any) -> None:
     """Read all tables again and again and tell what was there."""
     while not done.is_set():
         try:
-            seen.put(_READ[way](place))
+            seen.put(_READ[target](place))
         except Exception as failure:  # a reader must never fail: whatever it was is counted
             seen.put(repr(failure))
 
@@ -128,7 +128,7 @@ def _read_delta(place: str) -> Seen:
 def _read_duckdb(place: str) -> Seen:
     import duckdb
 
-    with duckdb.connect(str(Path(place) / FILE), read_only=True) as connection:
+    with duckdb.connect(str(Path(place) / DUCKDB_FILE), read_only=True) as connection:
         return {name: _summary(connection.sql(f"SELECT snapshot_id FROM {name}").pl()) for name in _TABLES}
 
 
@@ -170,10 +170,10 @@ def _drain(seen: Any) -> Iterator[Seen | str]:
             return
 
 
-def _count(way: str, publications: int, readers: int, found: list[Seen | str]) -> Readings:
+def _count(target: str, publications: int, readers: int, found: list[Seen | str]) -> ReaderResult:
     reads = [one for one in found if not isinstance(one, str)]
-    return Readings(
-        way=way,
+    return ReaderResult(
+        target=target,
         publications=publications,
         readers=readers,
         reads=len(reads),

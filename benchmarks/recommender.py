@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from ml.evaluation.profiling import Cost
+from ml.evaluation.profiling import ResourceMeter
 from ml.ranking.recommender import fit_recommender
 
 EVENTS_PER_PERSON = 30
@@ -60,7 +60,7 @@ def measure(
     events = synthetic_events(n_people, items=n_items, seed=seed)
     people = events["person_id"].unique().sort()
     end = BEGIN + timedelta(days=DAYS)
-    fitting, scoring = Cost(), Cost()
+    fitting, scoring = ResourceMeter(), ResourceMeter()
     tell("fitting", 0.0)
     with fitting:
         recommender = fit_recommender(events, as_of=end, seed=seed, progress=tell)
@@ -68,9 +68,14 @@ def measure(
     with scoring:
         recommender.score(events, people, as_of=end)
     return BenchmarkRow(
-        n_people, len(recommender.panel.items), events.height, fitting.seconds, scoring.seconds,
-        1000.0 * scoring.seconds / max(len(people), 1), max(fitting.peak_mb, scoring.peak_mb),
-    )  # fmt: skip
+        n_people,
+        len(recommender.ensemble.items),
+        events.height,
+        fitting.seconds,
+        scoring.seconds,
+        1000.0 * scoring.seconds / max(len(people), 1),
+        max(fitting.peak_mb, scoring.peak_mb),
+    )
 
 
 def synthetic_events(n_people: int, *, items: int | None = None, seed: int = 0) -> pl.DataFrame:

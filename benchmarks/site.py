@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.publishing import recommendations
+from benchmarks.publishing import make_recommendations
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.contracts.table import Table
@@ -41,14 +41,18 @@ def benchmark_site(people: int, progress: Callable[[str], None] = lambda said: N
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         progress(f"making {people:,} people")
-        rows = recommendations(people, _ROWS_EACH)
+        rows = make_recommendations(people, _ROWS_EACH)
         everyone = rows.select("person_id").unique(maintain_order=True)
         lake = Lake(root / "lake")
         lake.write(PERSON, _people(everyone))
-        skills = rows.select("skill_id").unique().with_columns(
-            skill_name=pl.concat_str(pl.lit("Skill "), "skill_id"),
-            capability_name=pl.concat_str(pl.lit("Capability "), pl.col("skill_id").str.slice(-2)),
-        )  # fmt: skip
+        skills = (
+            rows.select("skill_id")
+            .unique()
+            .with_columns(
+                skill_name=pl.concat_str(pl.lit("Skill "), "skill_id"),
+                capability_name=pl.concat_str(pl.lit("Capability "), pl.col("skill_id").str.slice(-2)),
+            )
+        )
         lake.write(SKILL, _in_contract(SKILL, skills))
         lake.write(EVIDENCE, pl.DataFrame(schema=EVIDENCE.schema))
         held = _held(rows)
@@ -78,12 +82,16 @@ def _held(rows: pl.DataFrame) -> pl.DataFrame:
     """Two held micro-skills for each recommended one, a person's own."""
     parts = [
         rows.select(
-            "person_id", "snapshot_id", "as_of", "valid_until",
+            "person_id",
+            "snapshot_id",
+            "as_of",
+            "valid_until",
             pl.col("skill_id").shift(shift, fill_value="skill-00000"),
-            stage=pl.lit(stage), level_share=pl.lit(0.5),
+            stage=pl.lit(stage),
+            level_share=pl.lit(0.5),
         )
         for shift, stage in ((7, "apprentice"), (13, "journeyman"))
-    ]  # fmt: skip
+    ]
     return _in_contract(OUT_MASTERY, pl.concat(parts).unique(("person_id", "skill_id")))
 
 

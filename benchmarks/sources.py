@@ -19,12 +19,12 @@ from typing import Literal, TypeVar, get_args
 
 import polars as pl
 
-from pipelines.contracts.canonical_schemas import ShapeName
-from pipelines.ingest.raw_tables import keep_shape, with_export
+from pipelines.contracts.canonical_schemas import CanonicalSchemaName
+from pipelines.ingest.raw_tables import process_export, write_raw_table
 from pipelines.sources.declaration import SourceOptions
 
 T = TypeVar("T")
-Way = Literal["bare scan and sink", "read, split, sink"]
+Method = Literal["bare scan and sink", "read, split, sink"]
 Kind = Literal["tempo CSV", "xAPI JSON lines"]
 SEED = 20261121
 BLOCK = 250_000  # rows written at once: the files may be larger than memory
@@ -40,7 +40,7 @@ class ReadingRow:
     file: Kind
     rows: int
     megabytes: float
-    way: Way
+    method: Method
     seconds: float
     peak_megabytes: float
     ratio: float
@@ -57,7 +57,7 @@ def benchmark_sources(
     say = progress or (lambda _: None)
     found: list[ReadingRow] = []
     for kind in get_args(Kind):
-        taken: dict[Way, list[tuple[float, float]]] = {way: [] for way in get_args(Way)}
+        taken: dict[Method, list[tuple[float, float]]] = {method: [] for method in get_args(Method)}
         with tempfile.TemporaryDirectory(prefix="footsteps-bench-") as name:
             folder = Path(name)
             path = folder / "export"
@@ -66,22 +66,22 @@ def benchmark_sources(
             size = path.stat().st_size / 1e6
             say(f"{kind}: {rows:,} rows, {size:,.0f} MB")
             for turn in range(repeats):
-                for way, measured in taken.items():
-                    measured.append(_in_a_child(_measure, kind, way, folder, rows))
+                for method, measured in taken.items():
+                    measured.append(_in_a_child(_measure, kind, method, folder, rows))
                     seconds, peak = measured[-1]
-                    say(f"{kind}, {way}, {turn + 1} of {repeats}: {seconds:.2f} s, {peak:,.0f} MB")
+                    say(f"{kind}, {method}, {turn + 1} of {repeats}: {seconds:.2f} s, {peak:,.0f} MB")
         found.extend(_summarise(kind, rows, size, taken))
     return found
 
 
 def _summarise(
-    kind: Kind, rows: int, size: float, taken: Mapping[Way, list[tuple[float, float]]]
+    kind: Kind, rows: int, size: float, taken: Mapping[Method, list[tuple[float, float]]]
 ) -> Iterator[ReadingRow]:
-    medians = {way: statistics.median(seconds for seconds, _ in measured) for way, measured in taken.items()}
+    medians = {method: statistics.median(seconds for seconds, _ in measured) for method, measured in taken.items()}
     floor = medians["bare scan and sink"]
-    for way, measured in taken.items():
+    for method, measured in taken.items():
         peak = max(megabytes for _, megabytes in measured)
-        yield ReadingRow(kind, rows, size, way, medians[way], peak, medians[way] / floor)
+        yield ReadingRow(kind, rows, size, method, medians[method], peak, medians[method] / floor)
 
 
 def write_export(kind: Kind, rows: int, path: Path) -> None:
@@ -142,29 +142,43 @@ def _statement() -> pl.Expr:
     names = ("A first course", 'A \\"quoted\\" course', "Kurs über Daten")
     score = _drawn(3, 101)
     scored = pl.concat_str(
-        pl.lit(',"result":{"completion":true,"success":true,"score":{"scaled":'), score / 100,
-        pl.lit(',"raw":'), score, pl.lit(',"min":0,"max":100},"duration":"PT'), _drawn(4, 90), pl.lit('M12S"}'),
-    )  # fmt: skip
+        pl.lit(',"result":{"completion":true,"success":true,"score":{"scaled":'),
+        score / 100,
+        pl.lit(',"raw":'),
+        score,
+        pl.lit(',"min":0,"max":100},"duration":"PT'),
+        _drawn(4, 90),
+        pl.lit('M12S"}'),
+    )
     return pl.concat_str(
-        pl.lit('{"id":"'), pl.format("{}-0000-4000-8000-{}", _drawn(5, 89_999_999) + 10_000_000,
-                                     pl.col("number") + 100_000_000_000),
+        pl.lit('{"id":"'),
+        pl.format("{}-0000-4000-8000-{}", _drawn(5, 89_999_999) + 10_000_000, pl.col("number") + 100_000_000_000),
         pl.lit('","actor":{"objectType":"Agent","account":{"homePage":"https://id.example.org","name":"'),
         pl.format("5f{}a", _drawn(6, PEOPLE) + 1_000_000),
-        pl.lit('"}},"verb":{"id":"http://adlnet.gov/expapi/verbs/'), verb,
-        pl.lit('","display":{"en-US":"'), verb,
-        pl.lit('"}},"object":{"objectType":"Activity","id":"https://lms.example.org/course/'), _drawn(7, 4_000),
+        pl.lit('"}},"verb":{"id":"http://adlnet.gov/expapi/verbs/'),
+        verb,
+        pl.lit('","display":{"en-US":"'),
+        verb,
+        pl.lit('"}},"object":{"objectType":"Activity","id":"https://lms.example.org/course/'),
+        _drawn(7, 4_000),
         pl.lit('","definition":{"type":"http://adlnet.gov/expapi/activities/course","name":{"en":"'),
-        _chosen(names, 8), pl.lit('"}}}'),
+        _chosen(names, 8),
+        pl.lit('"}}}'),
         pl.when(_drawn(10, 3) > 0).then(scored).otherwise(pl.lit("")),
-        pl.lit(',"context":{"platform":"lms","language":"en","contextActivities":{"category":'
-               '[{"id":"https://w3id.org/xapi/cmi5/context/categories/cmi5"}]}},"timestamp":"'), moment,
-        pl.lit('","stored":"'), moment, pl.lit('","version":"1.0.3"}'),
-    ).alias("line")  # fmt: skip
+        pl.lit(
+            ',"context":{"platform":"lms","language":"en","contextActivities":{"category":'
+            '[{"id":"https://w3id.org/xapi/cmi5/context/categories/cmi5"}]}},"timestamp":"'
+        ),
+        moment,
+        pl.lit('","stored":"'),
+        moment,
+        pl.lit('","version":"1.0.3"}'),
+    ).alias("line")
 
 
-def _measure(kind: Kind, way: Way, folder: Path, rows: int) -> tuple[float, float]:
+def _measure(kind: Kind, method: Method, folder: Path, rows: int) -> tuple[float, float]:
     """Wall seconds of one file landed, and the peak memory of this process in megabytes."""
-    run = _RUNNERS[way]
+    run = _RUNNERS[method]
     run(kind, folder / "small", folder / "out", 1_000)
     begin = perf_counter()
     run(kind, folder / "export", folder / "out", rows)
@@ -180,10 +194,10 @@ def _run_reader(kind: Kind, path: Path, out: Path, _rows: int) -> None:
     """Read, split and sink as landing does."""
     system, shape = _SYSTEMS[kind]
     files = (out.with_suffix(".good"), out.with_suffix(".bad"))
-    with_export(path, system, SourceOptions(), lambda export: keep_shape(export, shape, system, _ORIGIN, files))
+    process_export(path, system, SourceOptions(), lambda export: write_raw_table(export, shape, system, _ORIGIN, files))
 
 
-_SYSTEMS: dict[Kind, tuple[str, ShapeName]] = {
+_SYSTEMS: dict[Kind, tuple[str, CanonicalSchemaName]] = {
     "tempo CSV": ("tempo", "worklog"),
     "xAPI JSON lines": ("xapi", "learning_record"),
 }
@@ -193,7 +207,7 @@ _ORIGIN = (
     pl.lit(date(2026, 1, 1)).alias("delivered_date"),
     pl.lit(1, pl.Int64).alias("delivery_number"),
 )
-_RUNNERS: dict[Way, Callable[[Kind, Path, Path, int], None]] = {
+_RUNNERS: dict[Method, Callable[[Kind, Path, Path, int], None]] = {
     "bare scan and sink": _run_bare,
     "read, split, sink": _run_reader,
 }

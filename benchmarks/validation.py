@@ -23,7 +23,7 @@ from pipelines.contracts.columns import FEEDBACK_KINDS, LEARNING_VERBS, TIMESTAM
 from pipelines.contracts.table import Column, Personal, Reference, RowRule, Table
 
 T = TypeVar("T")
-Way = Literal["bare rules", "GX on Polars", "GX on pandas"]
+Method = Literal["bare rules", "GX on Polars", "GX on pandas"]
 SEED = 20261121
 # One bad value in so many, in every column: enough that no rule can be answered from statistics alone.
 BAD_ONE_IN = 1_000
@@ -68,7 +68,7 @@ class BenchmarkRow:
     """One way at one size: median wall seconds, peak memory of its process, ratio of seconds to the bare rules."""
 
     rows: int
-    way: Way
+    method: Method
     seconds: float
     peak_megabytes: float
     ratio: float
@@ -87,26 +87,28 @@ def benchmark_validation(
     say = progress or (lambda _: None)
     found: list[BenchmarkRow] = []
     for count in rows:
-        taken: dict[Way, list[tuple[float, float]]] = {way: [] for way in get_args(Way)}
+        taken: dict[Method, list[tuple[float, float]]] = {method: [] for method in get_args(Method)}
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "frame.parquet"
             _in_a_child(_write_frame, count, path)
             for turn in range(repeats):
-                for way, measured in taken.items():
-                    measured.append(_in_a_child(_measure, way, path))
-                    say(f"{count:,} rows, {way}, {turn + 1} of {repeats}: {measured[-1][0]:.2f} s")
+                for method, measured in taken.items():
+                    measured.append(_in_a_child(_measure, method, path))
+                    say(f"{count:,} rows, {method}, {turn + 1} of {repeats}: {measured[-1][0]:.2f} s")
         found.extend(_summarise(count, taken))
     return found
 
 
-def _summarise(count: int, taken: Mapping[Way, list[tuple[float, float]]]) -> Iterator[BenchmarkRow]:
-    medians = {way: [statistics.median(values) for values in zip(*rows, strict=True)] for way, rows in taken.items()}
+def _summarise(count: int, taken: Mapping[Method, list[tuple[float, float]]]) -> Iterator[BenchmarkRow]:
+    medians = {
+        method: [statistics.median(values) for values in zip(*rows, strict=True)] for method, rows in taken.items()
+    }
     floor = medians["bare rules"][0]
-    for way, (seconds, megabytes) in medians.items():
-        yield BenchmarkRow(count, way, seconds, megabytes, seconds / floor)
+    for method, (seconds, megabytes) in medians.items():
+        yield BenchmarkRow(count, method, seconds, megabytes, seconds / floor)
 
 
-def known_values() -> dict[str, pl.Series]:
+def build_reference_values() -> dict[str, pl.Series]:
     """The values that the table's references may take."""
     return {"core_people__entity_person.person_id": pl.select(_person(pl.int_range(PEOPLE))).to_series()}
 
@@ -144,9 +146,9 @@ def _write_frame(count: int, path: Path) -> None:
     build_frame(count).write_parquet(path)
 
 
-def _measure(way: Way, path: Path) -> tuple[float, float]:
+def _measure(method: Method, path: Path) -> tuple[float, float]:
     """Wall seconds of one validation of the file, and the peak memory of this process in megabytes."""
-    run = _RUNNERS[way]
+    run = _RUNNERS[method]
     run(path, 100)()
     validation = run(path, None)
     begin = perf_counter()
@@ -155,26 +157,26 @@ def _measure(way: Way, path: Path) -> tuple[float, float]:
 
 
 def _run_bare(path: Path, rows: int | None) -> Callable[[], object]:
-    frame, known = pl.read_parquet(path, n_rows=rows), known_values()
-    return lambda: frame.select(rule.expression(known).not_().sum().alias(rule.name) for rule in TABLE.rules)
+    frame, reference_values = pl.read_parquet(path, n_rows=rows), build_reference_values()
+    return lambda: frame.select(rule.expression(reference_values).not_().sum().alias(rule.name) for rule in TABLE.rules)
 
 
 def _run_on_polars(path: Path, rows: int | None) -> Callable[[], object]:
     from pipelines.validation.expectations import validate
 
-    frame, known = pl.read_parquet(path, n_rows=rows), known_values()
-    return lambda: validate(TABLE, frame, known=known)
+    frame, reference_values = pl.read_parquet(path, n_rows=rows), build_reference_values()
+    return lambda: validate(TABLE, frame, reference_values=reference_values)
 
 
 def _run_on_pandas(path: Path, rows: int | None) -> Callable[[], object]:
     from pipelines.validation.expectations import judge
     from pipelines.validation.pandas_engine import RulePandasEngine
 
-    frame, known = pl.read_parquet(path, n_rows=rows).to_pandas(), known_values()
-    return lambda: judge(TABLE, RulePandasEngine(frame, TABLE.rules, known))
+    frame, reference_values = pl.read_parquet(path, n_rows=rows).to_pandas(), build_reference_values()
+    return lambda: judge(TABLE, RulePandasEngine(frame, TABLE.rules, reference_values))
 
 
-_RUNNERS: dict[Way, Callable[[Path, int | None], Callable[[], object]]] = {
+_RUNNERS: dict[Method, Callable[[Path, int | None], Callable[[], object]]] = {
     "bare rules": _run_bare,
     "GX on Polars": _run_on_polars,
     "GX on pandas": _run_on_pandas,

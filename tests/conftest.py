@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.cli.console import settings_of
-from assets.cli.run import Night, execute
+from assets.cli.console import resolve_settings
+from assets.cli.run import RunSummary, execute_run
 from pipelines.config.company import read_config
 from pipelines.config.settings import Settings
 from pipelines.demo.build import build_demo
@@ -17,25 +17,25 @@ END = date(2026, 6, 30)
 
 
 @dataclass(frozen=True)
-class DemoNight:
+class DemoRun:
     """A demo company after its first night."""
 
     settings: Settings
-    night: Night
+    summary: RunSummary
 
 
-def run_night(root: Path, *, accept_shrink: bool = False) -> Night:
+def run_pipeline(root: Path, *, allow_row_count_drop: bool = False) -> RunSummary:
     """A night on the data root, as of the demo's end."""
-    settings = settings_of(root)
-    return execute(settings, read_config(settings.config_path), END, accept_shrink)
+    settings = resolve_settings(root)
+    return execute_run(settings, read_config(settings.config_path), END, allow_row_count_drop)
 
 
 @pytest.fixture(scope="session")
-def demo_night(tmp_path_factory: pytest.TempPathFactory) -> DemoNight:
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
     """A company of 60 people and its first night; shared, so tests that change files copy it first."""
     root = tmp_path_factory.mktemp("demo")
     build_demo(root, people=60, seed=7, end=END)
-    return DemoNight(settings_of(root), run_night(root))
+    return DemoRun(resolve_settings(root), run_pipeline(root))
 
 
 @pytest.fixture

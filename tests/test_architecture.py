@@ -12,11 +12,29 @@ PACKAGES = ("pipelines", "ml", "assets", "benchmarks")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 TOP_LEVEL = {
-    *PACKAGES, "tests", "dagster.yaml", "dagster.production.yaml", "pyproject.toml", "README.md", "Makefile", ".ci",
-    "docs", "CHANGELOG.md", "CONTRIBUTING.md", ".pre-commit-config.yaml", ".editorconfig", ".gitignore",
+    *PACKAGES,
+    "tests",
+    "dagster.yaml",
+    "dagster.production.yaml",
+    "pyproject.toml",
+    "README.md",
+    "Makefile",
+    ".ci",
+    "docs",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    ".pre-commit-config.yaml",
+    ".editorconfig",
+    ".gitignore",
     "requirements.txt",
-    "requirements-dev.txt", "Dockerfile", ".dockerignore", "compose.yaml", "examples", "benchmarks", "findings",
-}  # fmt: skip
+    "requirements-dev.txt",
+    "Dockerfile",
+    ".dockerignore",
+    "compose.yaml",
+    "examples",
+    "benchmarks",
+    "findings",
+}
 
 
 def relative(path: Path) -> str:

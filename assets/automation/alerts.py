@@ -28,7 +28,7 @@ from dagster import (
 )
 
 from assets.automation.schedules import PROMOTED
-from pipelines.config.company import Alerts
+from pipelines.config.company import AlertConfig
 
 # What is still wrong is said again the next day, not every minute.
 REPEAT_SECONDS = 24 * 3600
@@ -37,7 +37,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Issue:
     """One thing that is wrong: what it is about, so that the same thing is told once, and the sentence."""
 
     about: str
@@ -45,7 +45,7 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class Told:
+class AlertState:
     """What the sensor remembers: up to when runs were looked at, what waits, what was told when (seconds)."""
 
     until: float
@@ -54,15 +54,17 @@ class Told:
     sent_at: float = 0.0
 
 
-def read_told(text: str | None, now: float) -> Told:
+def read_alert_state(text: str | None, now: float) -> AlertState:
     """The memory as it was written; from now on, where there is none."""
     try:
-        return Told(**json.loads(text or ""))
+        return AlertState(**json.loads(text or ""))
     except (ValueError, TypeError):
-        return Told(until=now)
+        return AlertState(until=now)
 
 
-def gather(told: Told, found: Sequence[Trouble], now: float, gather_seconds: float) -> tuple[Told, str | None]:
+def collect_alerts(
+    told: AlertState, found: Sequence[Issue], now: float, gather_seconds: float
+) -> tuple[AlertState, str | None]:
     """What to remember, and the message that is due, if one is: everything that waits, each thing once with its count.
 
     The first trouble after a quiet time is told at once; further ones wait until `gather_seconds` have passed.
@@ -74,19 +76,19 @@ def gather(told: Told, found: Sequence[Trouble], now: float, gather_seconds: flo
             waiting[trouble.about] = [trouble.sentence, waiting[trouble.about][1] + 1]
         elif trouble.about not in recent:
             waiting[trouble.about] = [trouble.sentence, 1]
-    remembered = Told(told.until, waiting, recent, told.sent_at)
+    remembered = AlertState(told.until, waiting, recent, told.sent_at)
     if not waiting or now - told.sent_at < gather_seconds:
         return remembered, None
     lines = [sentence if times == 1 else f"{sentence} ({times} times)" for sentence, times in waiting.values()]
     return remembered, "\n".join(f"• {line}" for line in lines)
 
 
-def sent(told: Told, now: float) -> Told:
+def mark_sent(told: AlertState, now: float) -> AlertState:
     """The memory after its message was delivered."""
-    return Told(told.until, {}, {**told.told, **dict.fromkeys(told.waiting, now)}, now)
+    return AlertState(told.until, {}, {**told.told, **dict.fromkeys(told.waiting, now)}, now)
 
 
-def troubles_of_runs(instance: DagsterInstance, since: float) -> list[Trouble]:
+def find_run_issues(instance: DagsterInstance, since: float) -> list[Issue]:
     """Runs that failed, and checks that blocked, in runs that ended after a moment."""
     after = datetime.fromtimestamp(since, UTC)
     ended = [DagsterRunStatus.FAILURE, DagsterRunStatus.SUCCESS]
@@ -99,11 +101,11 @@ def troubles_of_runs(instance: DagsterInstance, since: float) -> list[Trouble]:
             steps = sorted(one.step_key for one in instance.get_run_step_stats(run.run_id) if _failed(one))
             where = f" at {', '.join(steps)}" if steps else ""
             sentence = f"A run of {run.job_name} failed{where}: look at run {run.run_id[:8]} in the UI."
-            found.append(Trouble(f"run:{run.job_name}:{where}", sentence))
+            found.append(Issue(f"run:{run.job_name}:{where}", sentence))
     return found
 
 
-def _blocked_checks(instance: DagsterInstance, run_id: str) -> list[Trouble]:
+def _blocked_checks(instance: DagsterInstance, run_id: str) -> list[Issue]:
     records = instance.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION).records
     found = []
     for record in records:
@@ -117,7 +119,7 @@ def _blocked_checks(instance: DagsterInstance, run_id: str) -> list[Trouble]:
             continue
         table = check.asset_key.to_user_string()
         what = "The model was refused" if table.startswith("model_") else f"{table} is blocked"
-        found.append(Trouble(f"check:{table}:{check.check_name}", f"{what}: {check.check_name}: {check.description}."))
+        found.append(Issue(f"check:{table}:{check.check_name}", f"{what}: {check.check_name}: {check.description}."))
     return found
 
 
@@ -144,7 +146,7 @@ def deliver(to: Sequence[str], title: str, message: str) -> bool:
         return bool(sender.notify(title=title, body=message))
 
 
-def alert_sensor(alerts: Alerts, company: str, examine: Callable[[], list[Trouble]]) -> SensorDefinition:
+def build_alert_sensor(alerts: AlertConfig, company: str, examine: Callable[[], list[Issue]]) -> SensorDefinition:
     """The one sensor that tells what went wrong; `examine` finds what is late, shrunken or refused."""
 
     @sensor(
@@ -156,24 +158,30 @@ def alert_sensor(alerts: Alerts, company: str, examine: Callable[[], list[Troubl
     )
     def tell_what_went_wrong(context: SensorEvaluationContext) -> SkipReason:
         now = datetime.now(UTC).timestamp()
-        said = tell(context.instance, read_told(context.cursor, now), alerts, company, examine, now)
+        said = send_due_alert(context.instance, read_alert_state(context.cursor, now), alerts, company, examine, now)
         context.update_cursor(json.dumps(asdict(said[0])))
         return SkipReason(said[1])
 
     return tell_what_went_wrong
 
 
-def tell(
-    instance: DagsterInstance, told: Told, alerts: Alerts, company: str, examine: Callable[[], list[Trouble]],
+def send_due_alert(
+    instance: DagsterInstance,
+    told: AlertState,
+    alerts: AlertConfig,
+    company: str,
+    examine: Callable[[], list[Issue]],
     now: float,
-) -> tuple[Told, str]:  # fmt: skip
+) -> tuple[AlertState, str]:
     """Look, and send what is due. What could not be delivered stays and is tried again at the next look."""
     if not alerts.to:
-        return Told(now), "nobody to tell: footsteps.yaml names no address under `alerts`"
-    found = [*troubles_of_runs(instance, told.until), *examine()]
-    told, message = gather(Told(now, told.waiting, told.told, told.sent_at), found, now, alerts.gather_minutes * 60)
+        return AlertState(now), "nobody to tell: footsteps.yaml names no address under `alerts`"
+    found = [*find_run_issues(instance, told.until), *examine()]
+    told, message = collect_alerts(
+        AlertState(now, told.waiting, told.told, told.sent_at), found, now, alerts.gather_minutes * 60
+    )
     if message is None:
         return told, "nothing new to tell"
     if not deliver(alerts.to, f"Footsteps at {company}", message):
         return told, "an address could not be reached: it is tried again"
-    return sent(told, now), f"told {len(told.waiting)} things to {len(alerts.to)} addresses"
+    return mark_sent(told, now), f"told {len(told.waiting)} things to {len(alerts.to)} addresses"

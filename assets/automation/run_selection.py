@@ -11,13 +11,13 @@ from pathlib import Path
 import polars as pl
 from dagster import AssetCheckKey, AssetChecksDefinition, AssetKey, AssetsDefinition, AssetSpec
 
-from assets.incremental.incremental_asset import BY_DAY_KEY
-from assets.resources.pipeline import Night
-from pipelines.config.company import Source
+from assets.incremental.incremental_asset import INCREMENTAL_MODE_TAG
+from assets.resources.pipeline import PipelineResource
+from pipelines.config.company import SourceConfig
 from pipelines.contracts.catalog import EVIDENCE
-from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, SHOWN, SNAPSHOT
-from pipelines.core.conform import CORE_OF
-from pipelines.ingest.landing import fingerprint, landing_files, read_ledger, source_tables
+from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, SHOWN_COMPANION, SNAPSHOT
+from pipelines.core.conform import CORE_TABLE_BY_SHAPE
+from pipelines.ingest.landing import file_sha256, list_landing_files, read_ledger, source_tables
 
 # Who somebody is bears on every table; other exports only on what was done.
 _ABOUT_PEOPLE = ("person", "account")
@@ -28,7 +28,7 @@ _LIVE = ("as_at_night", "own")
 class NewFile:
     """A file of a source whose content the ledger does not know, under the mapping of today."""
 
-    source: Source
+    source: SourceConfig
     path: Path
 
 
@@ -38,23 +38,25 @@ class Selection:
 
     assets: tuple[AssetKey, ...]
     checks: tuple[AssetCheckKey, ...]
-    lands: bool = True
+    has_landing: bool = True
 
 
-def find_news(night: Night, sources: Iterable[Source] | None = None) -> list[NewFile]:
+def find_new_files(pipeline: PipelineResource, sources: Iterable[SourceConfig] | None = None) -> list[NewFile]:
     """The files that no run has landed or refused yet."""
-    ledger = read_ledger(night.lake)
+    ledger = read_ledger(pipeline.lake)
     found = []
-    for source in sources or night.config.sources:
+    for source in sources or pipeline.config.sources:
         mine = ledger.filter(pl.col("source_name") == source.name, pl.col("mapping_code") == source.mapping_code)
         known = set(mine["file_sha256"])
-        files = landing_files(night.landing_folder, source.path)
-        found += [NewFile(source, path) for path in files if fingerprint(path) not in known]
+        files = list_landing_files(pipeline.landing_folder, source.path)
+        found += [NewFile(source, path) for path in files if file_sha256(path) not in known]
     return found
 
 
-def select_by_day(
-    assets: Sequence[AssetsDefinition | AssetSpec], checks: Sequence[AssetChecksDefinition], sources: Sequence[Source]
+def select_incremental(
+    assets: Sequence[AssetsDefinition | AssetSpec],
+    checks: Sequence[AssetChecksDefinition],
+    sources: Sequence[SourceConfig],
 ) -> Selection:
     """The landing steps of these sources and what follows them by day, with the checks of what they can change.
 
@@ -63,7 +65,7 @@ def select_by_day(
     """
     systems = {source.system for source in sources}
     shapes = {shape for source in sources for shape in source_tables(source)}
-    waiting = {table.name for shape, table in CORE_OF.items() if shape not in shapes}
+    waiting = {table.name for shape, table in CORE_TABLE_BY_SHAPE.items() if shape not in shapes}
     if shapes & set(_ABOUT_PEOPLE):
         waiting = set()
     chosen: list[AssetKey] = []
@@ -72,9 +74,9 @@ def select_by_day(
         if not isinstance(one, AssetsDefinition):
             continue  # the ledger, which landing writes
         names = {key.to_user_string() for key in one.keys}
-        lands = one.op.name.removeprefix("land_") in systems and one.op.name.startswith("land_")
-        live = all(spec.tags.get(BY_DAY_KEY) in _LIVE for spec in one.specs)
-        if lands or (live and not names & waiting) or _follows_publication(one):
+        has_landing = one.op.name.removeprefix("land_") in systems and one.op.name.startswith("land_")
+        live = all(spec.tags.get(INCREMENTAL_MODE_TAG) in _LIVE for spec in one.specs)
+        if has_landing or (live and not names & waiting) or _follows_publication(one):
             chosen += one.keys
             beside += one.check_keys
     judged = {EVIDENCE.name, NEXT_SKILL.name}
@@ -93,14 +95,15 @@ def select_renewal(assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
 
     The companions before it, and what is remembered of them: whose consent does not last as long is taken out.
     """
-    renewed = {AssetKey(SNAPSHOT.name), AssetKey(COMPANION.name), AssetKey(SHOWN.name)}
+    renewed = {AssetKey(SNAPSHOT.name), AssetKey(COMPANION.name), AssetKey(SHOWN_COMPANION.name)}
     chosen = [
-        one for one in assets
+        one
+        for one in assets
         if isinstance(one, AssetsDefinition) and (renewed & set(one.keys) or _follows_publication(one))
-    ]  # fmt: skip
+    ]
     ways = [one for one in chosen if _follows_publication(one)]
     keys = tuple(key for one in chosen for key in one.keys)
-    return Selection(keys, tuple(key for one in ways for key in one.check_keys), lands=False)
+    return Selection(keys, tuple(key for one in ways for key in one.check_keys), has_landing=False)
 
 
 def _follows_publication(one: AssetsDefinition) -> bool:

@@ -29,22 +29,22 @@ from dagster import (
     schedule,
 )
 
-from assets.resources.pipeline import NIGHT_OF_TAG
+from assets.resources.pipeline import SCHEDULED_DAY_TAG
 
-NIGHT_JOB = "night"
+NIGHTLY_JOB = "night"
 # After so many failures since it last went well a step waits for the night, or for somebody who looks.
 MOST_ATTEMPTS = 3
 # The check that fails where a challenger was refused.
 PROMOTED = "challenger_takes_over"
 
-night_job = define_asset_job(
-    NIGHT_JOB,
+nightly_job = define_asset_job(
+    NIGHTLY_JOB,
     selection=AssetSelection.all(),
     description="The whole night: land, judge, conform, learn, recommend, publish.",
 )
 
 
-def night_schedule(time_zone: str) -> ScheduleDefinition:
+def build_nightly_schedule(time_zone: str) -> ScheduleDefinition:
     """The night at two o'clock in the company's time zone; it sees the world as of the day that begins there.
 
     A night that no daemon was there for is made up: Dagster asks for the missed tick when it comes back, of several
@@ -53,7 +53,7 @@ def night_schedule(time_zone: str) -> ScheduleDefinition:
 
     @schedule(
         name="every_night_at_two",
-        job=night_job,
+        job=nightly_job,
         cron_schedule="0 2 * * *",
         execution_timezone=time_zone,
         default_status=DefaultScheduleStatus.STOPPED,
@@ -63,7 +63,7 @@ def night_schedule(time_zone: str) -> ScheduleDefinition:
         tick = context.scheduled_execution_time or datetime.now(UTC)
         day = tick.astimezone(ZoneInfo(time_zone)).date()
         yield RunRequest(
-            run_key=day.isoformat(), tags={NIGHT_OF_TAG: day.isoformat()}, partition_key=today_utc().isoformat()
+            run_key=day.isoformat(), tags={SCHEDULED_DAY_TAG: day.isoformat()}, partition_key=today_utc().isoformat()
         )
 
     return every_night_at_two
@@ -95,7 +95,7 @@ class FailedTooOften(AutomationCondition):  # type: ignore[type-arg]
         return AutomationResult(context, true_subset=every if len(mine) >= MOST_ATTEMPTS else none)
 
 
-def follows_its_inputs() -> AutomationCondition:  # type: ignore[type-arg]
+def on_changed_inputs() -> AutomationCondition:  # type: ignore[type-arg]
     """An asset is made when what it is made of holds something else than before, and nothing before it still runs.
 
     Not `eager`: that one runs after every materialisation, and a night materialises every table; here only a changed
@@ -114,7 +114,7 @@ def follows_its_inputs() -> AutomationCondition:  # type: ignore[type-arg]
     ).with_label("follows_its_inputs")
 
 
-def carry_on_sensor() -> AutomationConditionSensorDefinition:
+def build_backfill_downstream_sensor() -> AutomationConditionSensorDefinition:
     """The sensor that evaluates `follows_its_inputs`; off until it is switched on."""
     with warnings.catch_warnings():
         # a condition of our own is evaluated where our code is, which Dagster calls beta

@@ -27,9 +27,9 @@ from dagster import (
 )
 
 from assets.automation.run_selection import Selection
-from assets.automation.schedules import MOST_ATTEMPTS, night_job, today_utc
-from assets.resources.pipeline import BY_DAY_TAG, Night
-from pipelines.ingest.landing import DONE, fingerprint, landing_files, read_ledger
+from assets.automation.schedules import MOST_ATTEMPTS, nightly_job, today_utc
+from assets.resources.pipeline import INCREMENTAL_TAG, PipelineResource
+from pipelines.ingest.landing import DONE_SUFFIX, file_sha256, list_landing_files, read_ledger
 
 BATCH_TAG = "footsteps/batch"
 # A source that never falls quiet is carried through all the same after so many times the quiet it should keep.
@@ -37,15 +37,18 @@ LONGEST_WAIT = 10
 # A run that Dagster never took up is asked for again.
 _LOST_AFTER_SECONDS = 900
 _UNDER_WAY = {
-    DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED,
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
     DagsterRunStatus.CANCELING,
-}  # fmt: skip
+}
 
 Outcome = str  # "under_way", "carried", "failed" or "lost"
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenFile:
     """A file as it lay there at a tick: its size and time of change, and since when (seconds) both are the same."""
 
     source_name: str
@@ -57,7 +60,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Batch:
+class FileBatch:
     """Files that a run was asked to carry through: each with its size and time of change."""
 
     files: Mapping[str, tuple[int, int]]
@@ -70,14 +73,14 @@ class Batch:
 class Cursor:
     """What the sensor remembers. carried: files that need nothing more, or that failed too often."""
 
-    seen: Mapping[str, Seen] = field(default_factory=dict)
+    seen: Mapping[str, SeenFile] = field(default_factory=dict)
     carried: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    batch: Batch | None = None
+    batch: FileBatch | None = None
     number: int = 0
 
 
 @dataclass(frozen=True)
-class Asked:
+class BatchRequest:
     """One run to be asked for: the sources it lands and the number of its batch."""
 
     sources: tuple[str, ...]
@@ -90,14 +93,18 @@ def read_cursor(text: str | None) -> Cursor:
         said = json.loads(text or "")
         batch = said["batch"]
         return Cursor(
-            {path: Seen(**one) for path, one in said["seen"].items()},
+            {path: SeenFile(**one) for path, one in said["seen"].items()},
             {path: (one[0], one[1]) for path, one in said["carried"].items()},
-            None if batch is None else Batch(
-                {path: (one[0], one[1]) for path, one in batch["files"].items()}, tuple(batch["sources"]),
-                batch["attempt"], batch["asked_at"],
+            None
+            if batch is None
+            else FileBatch(
+                {path: (one[0], one[1]) for path, one in batch["files"].items()},
+                tuple(batch["sources"]),
+                batch["attempt"],
+                batch["asked_at"],
             ),
             said["number"],
-        )  # fmt: skip
+        )
     except (ValueError, KeyError, TypeError):
         return Cursor()
 
@@ -107,10 +114,14 @@ def write_cursor(cursor: Cursor) -> str:
     return json.dumps(asdict(cursor))
 
 
-def decide(
-    cursor: Cursor, files: Mapping[str, Seen], now: float, quiet_seconds: float, outcome: Outcome,
+def plan_next_batch(
+    cursor: Cursor,
+    files: Mapping[str, SeenFile],
+    now: float,
+    quiet_seconds: float,
+    outcome: Outcome,
     is_known: Callable[[str], bool],
-) -> tuple[Cursor, Asked | None]:  # fmt: skip
+) -> tuple[Cursor, BatchRequest | None]:
     """What to remember and, at most, one run to ask for.
 
     While a run is under way nothing further is asked for: what comes meanwhile is one batch, however many files it is.
@@ -140,21 +151,21 @@ def decide(
     sources = tuple(sorted({*(seen[path].source_name for path in asked), *(batch.sources if batch else ())}))
     attempt = 1 if batch is None else batch.attempt + (outcome == "failed")
     number = cursor.number + 1
-    return replace(cursor, batch=Batch(asked, sources, attempt, now), number=number), Asked(sources, number)
+    return replace(cursor, batch=FileBatch(asked, sources, attempt, now), number=number), BatchRequest(sources, number)
 
 
-def _still(before: Seen | None, now_seen: Seen, now: float) -> Seen:
+def _still(before: SeenFile | None, now_seen: SeenFile, now: float) -> SeenFile:
     if before is not None and (before.size, before.changed_ns) == (now_seen.size, now_seen.changed_ns):
         return replace(now_seen, first=before.first, since=before.since)
     return replace(now_seen, first=before.first if before else now, since=now)
 
 
-def _is_whole(one: Seen, now: float, quiet_seconds: float) -> bool:
+def _is_whole(one: SeenFile, now: float, quiet_seconds: float) -> bool:
     """Said to be whole by a marker, or unchanged for long enough, by our own watch and by the file's time."""
     return one.is_done or (now - one.since >= quiet_seconds and now - one.changed_ns / 1e9 >= quiet_seconds)
 
 
-def _ready(new: Mapping[str, Seen], now: float, quiet_seconds: float) -> set[str]:
+def _ready(new: Mapping[str, SeenFile], now: float, quiet_seconds: float) -> set[str]:
     """The whole files of sources that have fallen quiet, or that kept us waiting for too long."""
     found: set[str] = set()
     for source in {one.source_name for one in new.values()}:
@@ -166,15 +177,15 @@ def _ready(new: Mapping[str, Seen], now: float, quiet_seconds: float) -> set[str
     return found
 
 
-def look(night: Night, now: float) -> dict[str, Seen]:
+def scan_landing_folder(pipeline: PipelineResource, now: float) -> dict[str, SeenFile]:
     """The files that lie in the landing folder now, by their path in it."""
     found = {}
-    for source in night.config.sources:
-        for path in landing_files(night.landing_folder, source.path):
+    for source in pipeline.config.sources:
+        for path in list_landing_files(pipeline.landing_folder, source.path):
             about = path.stat()
-            done = path.with_name(path.name + DONE).exists()
-            name = f"{source.name}:{path.relative_to(night.landing_folder)}"
-            found[name] = Seen(source.name, about.st_size, about.st_mtime_ns, now, now, done)
+            done = path.with_name(path.name + DONE_SUFFIX).exists()
+            name = f"{source.name}:{path.relative_to(pipeline.landing_folder)}"
+            found[name] = SeenFile(source.name, about.st_size, about.st_mtime_ns, now, now, done)
     return found
 
 
@@ -191,12 +202,14 @@ def outcome_of(instance: DagsterInstance, number: int, asked_at: float, now: flo
     return "failed"
 
 
-def files_sensor(night: Night, select: Callable[[Sequence[str]], Selection]) -> SensorDefinition:
+def build_landed_files_sensor(
+    pipeline: PipelineResource, select: Callable[[Sequence[str]], Selection]
+) -> SensorDefinition:
     """The sensor that carries new files through to the people they touch; `select` names the steps for sources."""
 
     @sensor(
         name="files_that_landed",
-        job=night_job,
+        job=nightly_job,
         minimum_interval_seconds=15,
         default_status=DefaultSensorStatus.STOPPED,
         description="Carries files that landed and are whole through to the recommendations of the people they touch.",
@@ -207,33 +220,39 @@ def files_sensor(night: Night, select: Callable[[Sequence[str]], Selection]) -> 
         outcome = "carried"
         if cursor.batch is not None:
             outcome = outcome_of(context.instance, cursor.number, cursor.batch.asked_at, now)
-        known = _known_contents(night)
+        known = _known_contents(pipeline)
 
         def is_known(name: str) -> bool:
             source, path = name.split(":", 1)
-            return (source, fingerprint(night.landing_folder / path)) in known
+            return (source, file_sha256(pipeline.landing_folder / path)) in known
 
-        cursor, asked = decide(cursor, look(night, now), now, night.config.quiet_seconds, outcome, is_known)
-        requests = [] if asked is None else [_request(night, asked, select)]
+        cursor, asked = plan_next_batch(
+            cursor, scan_landing_folder(pipeline, now), now, pipeline.config.quiet_seconds, outcome, is_known
+        )
+        requests = [] if asked is None else [_request(pipeline, asked, select)]
         return SensorResult(run_requests=requests, cursor=write_cursor(cursor))
 
     return files_that_landed
 
 
-def _known_contents(night: Night) -> set[tuple[str, str]]:
+def _known_contents(pipeline: PipelineResource) -> set[tuple[str, str]]:
     """Source and content of everything that was landed or refused under the mapping of today."""
-    codes = {source.name: source.mapping_code for source in night.config.sources}
-    ledger = read_ledger(night.lake).select("source_name", "file_sha256", "mapping_code")
+    codes = {source.name: source.mapping_code for source in pipeline.config.sources}
+    ledger = read_ledger(pipeline.lake).select("source_name", "file_sha256", "mapping_code")
     return {(source, sha) for source, sha, code in ledger.iter_rows() if codes.get(source) == code}
 
 
-def _request(night: Night, asked: Asked, select: Callable[[Sequence[str]], Selection]) -> RunRequest:
+def _request(
+    pipeline: PipelineResource, asked: BatchRequest, select: Callable[[Sequence[str]], Selection]
+) -> RunRequest:
     tags = {BATCH_TAG: str(asked.number)}
     day = today_utc().isoformat()
-    if night.last_as_of() is None:
+    if pipeline.last_as_of() is None:
         return RunRequest(tags=tags, partition_key=day)  # nothing to merge into yet: the first run is a night
     chosen = select(asked.sources)
     return RunRequest(
-        tags={**tags, BY_DAY_TAG: "true"}, partition_key=day, asset_selection=list(chosen.assets),
+        tags={**tags, INCREMENTAL_TAG: "true"},
+        partition_key=day,
+        asset_selection=list(chosen.assets),
         asset_check_keys=list(chosen.checks),
-    )  # fmt: skip
+    )

@@ -17,18 +17,18 @@ from dagster import (
     multi_asset_check,
 )
 
-from assets.incremental.incremental_asset import numbers_of
-from assets.resources.metadata import table_of
-from assets.resources.pipeline import Night
+from assets.incremental.incremental_asset import numeric_metadata
+from assets.resources.metadata import table_contract
+from assets.resources.pipeline import PipelineResource
 from assets.tables.raw import raw_tables
-from pipelines.config.company import Config, Source
+from pipelines.config.company import Config, SourceConfig
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
-from pipelines.contracts.output_tables import PUBLISHED
+from pipelines.contracts.output_tables import PUBLISHED_TABLES
 from pipelines.contracts.table import Rule, Severity, Table
-from pipelines.core.conform import CORE_OF
-from pipelines.ingest.landing import scan_current, scan_quarantine
-from pipelines.storage.change_log import people_changed
-from pipelines.storage.run_state import Stamp, code_fingerprint, read_stamp, write_stamp
+from pipelines.core.conform import CORE_TABLE_BY_SHAPE
+from pipelines.ingest.landing import scan_current_rows, scan_quarantine
+from pipelines.storage.change_log import find_changed_people
+from pipelines.storage.run_state import AssetState, fingerprint_code, read_asset_state, write_asset_state
 
 # More than half of a table's rows in quarantine is no dirt but a changed export: what follows must wait.
 MOST_QUARANTINED = 0.5
@@ -39,30 +39,30 @@ def contract_checks(config: Config) -> list[AssetChecksDefinition]:
     """The checks of every raw table that footsteps.yaml feeds, and of the core, feature and published tables."""
     raw = [_raw_checks(name, sources) for name, (_, _, sources) in raw_tables(config).items()]
     # Mastery is judged as it is published, and candidates as the rows made of them.
-    judged = (PERSON, *CORE_OF.values(), SKILL, EVIDENCE, *PUBLISHED)
+    judged = (PERSON, *CORE_TABLE_BY_SHAPE.values(), SKILL, EVIDENCE, *PUBLISHED_TABLES)
     return [*raw, *(_table_checks(table) for table in judged)]
 
 
 def _table_checks(table: Table) -> AssetChecksDefinition:
     @multi_asset_check(name=f"judge_{table.name}", specs=_specs(table))
-    def judge(context: AssetCheckExecutionContext, night: Night) -> Iterator[AssetCheckResult]:
-        yield from _kept_or_judged(context, night, table, lambda: (night.lake.scan(table), {}))
+    def judge(context: AssetCheckExecutionContext, pipeline: PipelineResource) -> Iterator[AssetCheckResult]:
+        yield from _kept_or_judged(context, pipeline, table, lambda: (pipeline.lake.scan(table), {}))
 
     return judge
 
 
-def _raw_checks(name: str, sources: list[Source]) -> AssetChecksDefinition:
-    table = table_of(name)
+def _raw_checks(name: str, sources: list[SourceConfig]) -> AssetChecksDefinition:
+    table = table_contract(name)
     shape = next(shape for shape, one, _ in raw_tables(Config(sources=sources)).values() if one.name == name)
 
     @multi_asset_check(name=f"judge_{name}", specs=[*_specs(table), _readable_spec(name)])
-    def judge(context: AssetCheckExecutionContext, night: Night) -> Iterator[AssetCheckResult]:
+    def judge(context: AssetCheckExecutionContext, pipeline: PipelineResource) -> Iterator[AssetCheckResult]:
         def landed() -> tuple[pl.LazyFrame, dict[str, int]]:
-            bad = scan_quarantine(night.lake, table, sources).select("failed_rules").collect()
+            bad = scan_quarantine(pipeline.lake, table, sources).select("failed_rules").collect()
             broken = bad.explode("failed_rules").group_by("failed_rules").len().sort("failed_rules")
-            return scan_current(night.lake, table, shape, sources), dict(broken.iter_rows())
+            return scan_current_rows(pipeline.lake, table, shape, sources), dict(broken.iter_rows())
 
-        yield from _kept_or_judged(context, night, table, landed)
+        yield from _kept_or_judged(context, pipeline, table, landed)
 
     return judge
 
@@ -82,35 +82,37 @@ def _specs(table: Table) -> list[AssetCheckSpec]:
 
 
 def _kept_or_judged(
-    context: AssetCheckExecutionContext, night: Night, table: Table,
+    context: AssetCheckExecutionContext,
+    pipeline: PipelineResource,
+    table: Table,
     rows: Callable[[], tuple[pl.LazyFrame, dict[str, int]]],
-) -> Iterator[AssetCheckResult]:  # fmt: skip
+) -> Iterator[AssetCheckResult]:
     """The verdict of last time where the table, what it refers to and its rules are the same; else a new one.
 
     By day only the rows of the people whom new files touched are judged: the others' were, and uniqueness is enforced
     over the whole table when it is written.
     """
     name = f"judge_{table.name}"
-    inputs = {one: night.fingerprint(one) for one in (table.name, *sorted({r.table for r in table.references}))}
-    inputs["code"] = code_fingerprint()
-    before = read_stamp(night.lake.root, name)
-    by_day = night.is_by_day(context)
-    if before is not None and dict(before.inputs) == inputs and (by_day or not before.for_some):
-        yield from (_said_again(table, rule, said) for rule, said in before.said.items())
+    inputs = {one: pipeline.fingerprint(one) for one in (table.name, *sorted({r.table for r in table.references}))}
+    inputs["code"] = fingerprint_code()
+    before = read_asset_state(pipeline.lake.root, name)
+    by_day = pipeline.is_incremental(context)
+    if before is not None and dict(before.inputs) == inputs and (by_day or not before.is_partial):
+        yield from (_said_again(table, rule, said) for rule, said in before.numeric_metadata.items())
         return
     frame, quarantined = rows()
     people = None
     if by_day and before is not None:
-        people = people_changed(night.lake.root, table, before.inputs.get(table.name), inputs[table.name])
+        people = find_changed_people(pipeline.lake.root, table, before.inputs.get(table.name), inputs[table.name])
     if people is not None:
         frame = frame.filter(pl.col("person_id").is_in(sorted(people.people)))
-    results = list(_results(night, table, frame, quarantined))
+    results = list(_results(pipeline, table, frame, quarantined))
     if READABLE in {check.name for check in _raw_specs(table)}:
         strange = {rule: n for rule, n in quarantined.items() if rule not in {one.name for one in table.rules}}
         results.append(_readable(table.name, strange))
     yield from results
     said = {str(one.check_name): _record(one) for one in results}
-    write_stamp(night.lake.root, Stamp(name, inputs, {}, said, people is not None))
+    write_asset_state(pipeline.lake.root, AssetState(name, inputs, {}, said, people is not None))
 
 
 def _raw_specs(table: Table) -> list[AssetCheckSpec]:
@@ -119,7 +121,7 @@ def _raw_specs(table: Table) -> list[AssetCheckSpec]:
 
 def _record(result: AssetCheckResult) -> dict[str, float]:
     """What a verdict said, in numbers that a stamp can keep."""
-    numbers = numbers_of(result.metadata or {})
+    numbers = numeric_metadata(result.metadata or {})
     return {**numbers, "passed": float(result.passed), "stops": float(result.severity is AssetCheckSeverity.ERROR)}
 
 
@@ -136,26 +138,29 @@ def _said_again(table: Table, check: str, said: Mapping[str, float]) -> AssetChe
         passed=bool(said["passed"]),
         severity=AssetCheckSeverity.ERROR if said["stops"] else AssetCheckSeverity.WARN,
         description=f"{words}; judged when these rows were last made",
-        metadata={**{n: v for n, v in numbers.items() if n not in ("passed", "stops")},
-                  "rule": rules.get(check, check), "unchanged": True},
-    )  # fmt: skip
+        metadata={
+            **{n: v for n, v in numbers.items() if n not in ("passed", "stops")},
+            "rule": rules.get(check, check),
+            "unchanged": True,
+        },
+    )
 
 
 def _results(
-    night: Night, table: Table, rows: pl.LazyFrame, quarantined: Mapping[str, int]
+    pipeline: PipelineResource, table: Table, rows: pl.LazyFrame, quarantined: Mapping[str, int]
 ) -> Iterator[AssetCheckResult]:
     """A result per rule. Rows set aside for a rule warn; a rule that kept rows break, or that set most aside, stops."""
     # their import takes seconds: only where a validation runs
-    from pipelines.validation.data_docs import add_to_docs
+    from pipelines.validation.data_docs import update_data_docs
     from pipelines.validation.expectations import validate
 
     frame = rows.select(_judged_columns(table)).collect()
-    verdict = validate(table, frame, known=_known(night, table))
-    docs = add_to_docs(verdict, night.settings.docs_path)
+    verdict = validate(table, frame, reference_values=_known(pipeline, table))
+    docs = update_data_docs(verdict, pipeline.settings.docs_path)
     for rule, result in zip(table.rules, verdict.results, strict=True):
         aside = quarantined.get(rule.name, 0)
         share = aside / (aside + frame.height) if aside else 0.0
-        stops = result.stops or (share > MOST_QUARANTINED and rule.severity is Severity.ERROR)
+        is_blocking = result.is_blocking or (share > MOST_QUARANTINED and rule.severity is Severity.ERROR)
         said = result.error or (f"{aside:,} rows set aside" if aside else "kept by every row")
         if not result.passed and not result.error:
             said = f"{result.unexpected_count:,} of {result.evaluated_count:,} rows break it"
@@ -163,7 +168,7 @@ def _results(
             asset_key=table.name,
             check_name=rule.check_name,
             passed=result.passed and not aside,
-            severity=AssetCheckSeverity.ERROR if stops else AssetCheckSeverity.WARN,
+            severity=AssetCheckSeverity.ERROR if is_blocking else AssetCheckSeverity.WARN,
             description=said,
             metadata={
                 "rule": rule.name,
@@ -202,9 +207,9 @@ def _readable(name: str, broken: Mapping[str, int]) -> AssetCheckResult:
     )
 
 
-def _known(night: Night, table: Table) -> dict[str, pl.Series]:
+def _known(pipeline: PipelineResource, table: Table) -> dict[str, pl.Series]:
     return {
-        f"{ref.table}.{ref.key}": night.lake.scan(table_of(ref.table)).select(ref.key).collect().to_series()
+        f"{ref.table}.{ref.key}": pipeline.lake.scan(table_contract(ref.table)).select(ref.key).collect().to_series()
         for ref in table.references
     }
 

@@ -10,27 +10,31 @@ import polars as pl
 from dagster import AssetCheckResult, AssetChecksDefinition, AssetCheckSeverity, AssetCheckSpec, multi_asset_check
 
 from assets.checks.contract_checks import describe_rule
-from assets.resources.pipeline import Night
+from assets.resources.pipeline import PipelineResource
 from pipelines.config.company import Config
 from pipelines.contracts.catalog import PERSON
 from pipelines.contracts.feature_tables import MODEL_CARD
-from pipelines.contracts.output_tables import NEXT_SKILL, PUBLISHED
+from pipelines.contracts.output_tables import NEXT_SKILL, PUBLISHED_TABLES
 from pipelines.contracts.table import Severity, Table
+from pipelines.snapshots.reader import NothingPublished, current_snapshot
 from pipelines.snapshots.release_checks import (
-    changed_share,
-    list_rows,
-    lists_table,
-    people_rows,
-    people_table,
-    publication_row,
-    publication_table,
+    list_check_rows,
+    list_check_table,
+    measure_changed_share,
+    person_check_rows,
+    person_check_table,
+    publication_check_row,
+    publication_check_table,
 )
-from pipelines.snapshots.writer import NothingPublished, current_snapshot
 
 
-def gate_checks(config: Config) -> list[AssetChecksDefinition]:
+def publication_checks(config: Config) -> list[AssetChecksDefinition]:
     """The checks on the recommendations that must pass before the pointer moves."""
-    tables = (lists_table(config.policy.list_length), people_table(), publication_table(config.publish))
+    tables = (
+        list_check_table(config.policy.list_length),
+        person_check_table(),
+        publication_check_table(config.publish),
+    )
     specs = [
         AssetCheckSpec(
             check_name(rule.check_name),
@@ -43,8 +47,8 @@ def gate_checks(config: Config) -> list[AssetChecksDefinition]:
     ]
 
     @multi_asset_check(name="judge_publication", specs=specs)
-    def judge(night: Night) -> Iterator[AssetCheckResult]:
-        frames = _frames(night)
+    def judge(pipeline: PipelineResource) -> Iterator[AssetCheckResult]:
+        frames = _frames(pipeline)
         for table in tables:
             yield from _results(table, frames[table.name])
 
@@ -56,22 +60,24 @@ def check_name(rule: str) -> str:
     return f"gate__{rule}"
 
 
-def _frames(night: Night) -> dict[str, pl.DataFrame]:
-    rows = night.read(NEXT_SKILL)
-    people = night.read(PERSON).filter(pl.col("employment_status") != "left")
-    cards = night.read(MODEL_CARD)
+def _frames(pipeline: PipelineResource) -> dict[str, pl.DataFrame]:
+    rows = pipeline.read(NEXT_SKILL)
+    people = pipeline.read(PERSON).filter(pl.col("employment_status") != "left")
+    cards = pipeline.read(MODEL_CARD)
     try:
-        before = current_snapshot(night.settings.published_path).scan(NEXT_SKILL.name)
+        before = current_snapshot(pipeline.settings.published_path).scan(NEXT_SKILL.name)
     except NothingPublished:
         before = None
-    share = changed_share(before, rows.lazy())
+    share = measure_changed_share(before, rows.lazy())
     # the other tables are made from these rows and not written yet: of them, the declarations are judged here
-    published = {table: rows if table == NEXT_SKILL else pl.DataFrame(schema=table.schema) for table in PUBLISHED}
-    publication = publication_row(published, cards["card"][0] if cards.height else None, share)
+    published = {
+        table: rows if table == NEXT_SKILL else pl.DataFrame(schema=table.schema) for table in PUBLISHED_TABLES
+    }
+    publication = publication_check_row(published, cards["card"][0] if cards.height else None, share)
     return {
-        "out__gate_list": list_rows(rows),
-        "out__gate_person": people_rows(rows, people),
-        "out__gate_publication": publication,
+        "out__release_list": list_check_rows(rows),
+        "out__release_person": person_check_rows(rows, people),
+        "out__release_publication": publication,
     }
 
 
@@ -91,7 +97,7 @@ def _results(table: Table, frame: pl.DataFrame) -> Iterator[AssetCheckResult]:
             asset_key=NEXT_SKILL.name,
             check_name=check_name(rule.check_name),
             passed=result.passed,
-            severity=AssetCheckSeverity.ERROR if result.stops else AssetCheckSeverity.WARN,
+            severity=AssetCheckSeverity.ERROR if result.is_blocking else AssetCheckSeverity.WARN,
             description=said,
             metadata={"rule": rule.name, "rows": frame.height, "unexpected": result.unexpected_count},
         )

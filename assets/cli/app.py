@@ -24,7 +24,7 @@ from assets.cli.options import (
     SnapshotId,
     ToStage,
     example,
-    said_plainly,
+    report_failures,
 )
 
 app = typer.Typer(
@@ -41,7 +41,7 @@ app.add_typer(sources, name="sources")
 
 
 @app.command(epilog=example("footsteps demo --people 300", "footsteps run"))
-@said_plainly
+@report_failures
 def demo(
     people: Annotated[int, typer.Option(min=60, max=1_000_000, help="People of the company.")] = 300,
     seed: Annotated[int, typer.Option(help="Another seed, another company.")] = 7,
@@ -57,9 +57,14 @@ def demo(
     make_demo(data_root, people, seed, end.date() if end else datetime.now(UTC).date(), as_json)
 
 
-@app.command(epilog=example("footsteps run", "footsteps run --as-of 2026-06-30 --json",
-    "footsteps run --config examples/rust/footsteps.yaml --landing ../shared/data/rust"))  # fmt: skip
-@said_plainly
+@app.command(
+    epilog=example(
+        "footsteps run",
+        "footsteps run --as-of 2026-06-30 --json",
+        "footsteps run --config examples/rust/footsteps.yaml --landing ../shared/data/rust",
+    )
+)
+@report_failures
 def run(
     as_of: Day = None,
     config: ConfigFile = None,
@@ -70,13 +75,13 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """The whole night: land, judge, conform, learn, recommend, publish."""
-    from assets.cli.run import run_night
+    from assets.cli.run import run_pipeline
 
-    run_night(data_root, config, landing, as_of.date() if as_of else None, accept_shrink, as_json, by_day)
+    run_pipeline(data_root, config, landing, as_of.date() if as_of else None, accept_shrink, as_json, by_day)
 
 
 @app.command(epilog=example("footsteps show E0007", "footsteps show --sample 3"))
-@said_plainly
+@report_failures
 def show(
     person: Annotated[str | None, typer.Argument(help="person_id; see --sample to find some.")] = None,
     sample: Annotated[int, typer.Option(min=0, help="Show so many people instead.")] = 0,
@@ -89,10 +94,16 @@ def show(
     show_people(data_root, person, sample, as_json)
 
 
-@app.command("reply", epilog=example("footsteps reply 100012 dismiss dat-2",
-    "footsteps reply 100012 snooze dat-2 --until 2026-09-01", "footsteps reply 100012 dispute dat-2 --stage journeyman",
-    'footsteps reply 100012 accept "Join tables in SQL" --goal journeyman'))  # fmt: skip
-@said_plainly
+@app.command(
+    "reply",
+    epilog=example(
+        "footsteps reply 100012 dismiss dat-2",
+        "footsteps reply 100012 snooze dat-2 --until 2026-09-01",
+        "footsteps reply 100012 dispute dat-2 --stage journeyman",
+        'footsteps reply 100012 accept "Join tables in SQL" --goal journeyman',
+    ),
+)
+@report_failures
 def reply_to_step(
     person: Annotated[str, typer.Argument(help="person_id of who replies.")],
     kind: Annotated[str, typer.Argument(help="accept, dismiss, snooze, dispute, hide, done or retract.")],
@@ -109,15 +120,20 @@ def reply_to_step(
     as_json: AsJson = False,
 ) -> None:
     """Write a person's reply to a step where the next night reads it; the same reply twice is written once."""
-    from assets.cli.reply import Word, reply
+    from assets.cli.reply import Reply, reply
 
-    word = Word(kind, skill, goal, until.date() if until else None, stage)
+    word = Reply(kind, skill, goal, until.date() if until else None, stage)
     reply(data_root, config, landing, person, word, on.replace(tzinfo=UTC) if on else None, as_json)
 
 
-@app.command("exposure", epilog=example("footsteps exposure 100012 dat-2 journeyman 1",
-    "footsteps exposure 100012 dat-2 journeyman 3 --snapshot 20260630-0123456789ab --at 2026-07-01"))  # fmt: skip
-@said_plainly
+@app.command(
+    "exposure",
+    epilog=example(
+        "footsteps exposure 100012 dat-2 journeyman 1",
+        "footsteps exposure 100012 dat-2 journeyman 3 --snapshot 20260630-0123456789ab --at 2026-07-01",
+    ),
+)
+@report_failures
 def tell_exposure(
     person: Person,
     skill_id: SkillId,
@@ -131,14 +147,14 @@ def tell_exposure(
     as_json: AsJson = False,
 ) -> None:
     """Write that a reader showed a recommended step, where the next night reads it; the same twice is written once."""
-    from assets.cli.exposure import Shown, write_exposure
+    from assets.cli.exposure import ShownStep, write_exposure
 
-    shown = Shown(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
+    shown = ShownStep(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
     write_exposure(data_root, config, landing, shown, rank, as_json)
 
 
 @app.command("outcome", epilog=example("footsteps outcome 100012 dat-2 journeyman accepted"))
-@said_plainly
+@report_failures
 def tell_outcome(
     person: Person,
     skill_id: SkillId,
@@ -152,17 +168,20 @@ def tell_outcome(
     as_json: AsJson = False,
 ) -> None:
     """Write what came of a step that was shown, where the next night reads it; the same twice is written once."""
-    from assets.cli.exposure import Shown, write_outcome
+    from assets.cli.exposure import ShownStep, write_outcome
 
-    shown = Shown(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
+    shown = ShownStep(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
     write_outcome(data_root, config, landing, shown, kind, as_json)
 
 
 @app.command(
-    epilog=example("footsteps evaluate events.csv", "footsteps evaluate events.parquet --split leave-last --json",
-                   "footsteps evaluate --report report")
-)  # fmt: skip
-@said_plainly
+    epilog=example(
+        "footsteps evaluate events.csv",
+        "footsteps evaluate events.parquet --split leave-last --json",
+        "footsteps evaluate --report report",
+    )
+)
+@report_failures
 def evaluate(
     events: Annotated[
         Path | None,
@@ -181,18 +200,18 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Prove the recommender on your own history, beside simpler models: one table, nobody's future seen."""
-    from assets.cli.console import settings_of
-    from assets.cli.evaluate import Asked, evaluate_company, evaluate_events
+    from assets.cli.console import resolve_settings
+    from assets.cli.evaluate import EvaluationOptions, evaluate_company, evaluate_events
 
-    asked = Asked(split, horizon, models, seed, names, attributes, again, report, as_json)
+    asked = EvaluationOptions(split, horizon, models, seed, names, attributes, again, report, as_json)
     if events is None:
-        evaluate_company(settings_of(data_root, config), asked)
+        evaluate_company(resolve_settings(data_root, config), asked)
     else:
         evaluate_events(events, config, asked)
 
 
 @sources.callback(invoke_without_command=True, epilog=example("footsteps sources", "footsteps sources --json"))
-@said_plainly
+@report_failures
 def list_sources(context: typer.Context, as_json: AsJson = False) -> None:
     """The systems whose exports can be read, with the columns each needs and can use."""
     if context.invoked_subcommand is None:
@@ -202,7 +221,7 @@ def list_sources(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @sources.command("sniff", epilog=example("footsteps sources sniff export.csv"))
-@said_plainly
+@report_failures
 def sniff_file(
     file: Annotated[Path, typer.Argument(help="An export, plain or compressed.")], as_json: AsJson = False
 ) -> None:
@@ -212,10 +231,15 @@ def sniff_file(
     print_guesses(file, as_json)
 
 
-@sources.command("preview", epilog=example("footsteps sources preview export.csv",
-    "footsteps sources preview export.csv --system toggl --json",
-    "footsteps sources preview landing/hr/people.csv --config footsteps.yaml"))  # fmt: skip
-@said_plainly
+@sources.command(
+    "preview",
+    epilog=example(
+        "footsteps sources preview export.csv",
+        "footsteps sources preview export.csv --system toggl --json",
+        "footsteps sources preview landing/hr/people.csv --config footsteps.yaml",
+    ),
+)
+@report_failures
 def preview_export(
     file: Annotated[Path, typer.Argument(help="An export, plain or compressed.")],
     system: Annotated[str | None, typer.Option(help="System that wrote it; detected if not given.")] = None,
@@ -232,7 +256,7 @@ def preview_export(
 
 
 @sources.command("taxonomy", epilog=example("footsteps sources taxonomy ../shared/data/esco_sample"))
-@said_plainly
+@report_failures
 def count_taxonomy_rows(
     folder: Annotated[Path, typer.Argument(help="Folder or file of a published taxonomy.")],
     system: Annotated[str | None, typer.Option(help="Which one it is, where its files do not tell.")] = None,
@@ -245,7 +269,7 @@ def count_taxonomy_rows(
 
 
 @app.command(epilog=example("footsteps tables", "footsteps tables --json"))
-@said_plainly
+@report_failures
 def tables(data_root: DataRoot = None, as_json: AsJson = False) -> None:
     """Where the published tables are, and a query to copy."""
     from assets.cli.tables import print_tables
@@ -254,7 +278,7 @@ def tables(data_root: DataRoot = None, as_json: AsJson = False) -> None:
 
 
 @app.command(epilog=example("footsteps dictionary > tables.md", "footsteps dictionary --json"))
-@said_plainly
+@report_failures
 def dictionary(as_json: AsJson = False) -> None:
     """Every table and column of the lake, from its contract, as Markdown."""
     from assets.cli.tables import print_dictionary
@@ -263,7 +287,7 @@ def dictionary(as_json: AsJson = False) -> None:
 
 
 @app.command(epilog=example("footsteps contracts --json", "footsteps contracts --write"))
-@said_plainly
+@report_failures
 def contracts(
     write: Annotated[bool, typer.Option(help="Write docs/contracts and release versions that are new.")] = False,
     as_json: AsJson = False,
@@ -275,7 +299,7 @@ def contracts(
 
 
 @app.command(epilog=example("footsteps feed --after 120", "footsteps feed --json"))
-@said_plainly
+@report_failures
 def feed(
     after: Annotated[int, typer.Option(min=0, help="Cursor: the sequence of the last event you read.")] = 0,
     most: Annotated[int, typer.Option(min=1, help="Events at most.")] = 1000,
@@ -289,7 +313,7 @@ def feed(
 
 
 @app.command(epilog=example("footsteps site", "footsteps site --folder /srv/footsteps"))
-@said_plainly
+@report_failures
 def site(
     folder: Annotated[Path | None, typer.Option(help="Where the pages go; published/site if not given.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Write them anew, even where they are there.")] = False,
@@ -303,18 +327,18 @@ def site(
 
 
 @app.command(epilog=example("footsteps doctor", "footsteps doctor --json"))
-@said_plainly
+@report_failures
 def doctor(
     config: ConfigFile = None, landing: LandingFolder = None, data_root: DataRoot = None, as_json: AsJson = False
 ) -> None:
     """What is late, refused, failing or shrinking, a sentence each; exits with 1 where something is."""
-    from assets.cli.doctor import examine
+    from assets.cli.doctor import print_health
 
-    examine(data_root, config, landing, as_json)
+    print_health(data_root, config, landing, as_json)
 
 
 @app.command(epilog=example("footsteps up", "footsteps up --port 3001"))
-@said_plainly
+@report_failures
 def up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the UI on 127.0.0.1.")] = 3000,
     config: ConfigFile = None,

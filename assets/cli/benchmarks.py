@@ -11,8 +11,8 @@ from pathlib import Path
 
 import typer
 
-from assets.cli.console import Failed
-from assets.cli.options import said_plainly
+from assets.cli.console import CommandFailed
+from assets.cli.options import report_failures
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -27,9 +27,11 @@ def load_benchmarks() -> typer.Typer:
     commands = typer.Typer(help="Benchmarks; they need a checkout.", invoke_without_command=True)
 
     @commands.callback(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-    @said_plainly
+    @report_failures
     def explain_missing() -> None:
         """Benchmarks; they need a checkout."""
-        raise Failed("the benchmarks are not part of the installed package: run `footsteps bench` from a checkout")
+        raise CommandFailed(
+            "the benchmarks are not part of the installed package: run `footsteps bench` from a checkout"
+        )
 
     return commands

@@ -14,24 +14,24 @@ from rich.table import Table
 
 from pipelines.config.settings import Settings
 
-errors = Console(stderr=True, highlight=False)
+stderr_console = Console(stderr=True, highlight=False)
 # Into a file or a pipe a table is as wide as it needs; eighty columns would fold every path.
-answers = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+stdout_console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 _DEFAULT_ROOT = Path(".footsteps")
 
 
-class Failed(Exception):
+class CommandFailed(Exception):
     """A command cannot do what was asked; the message is one sentence that says what to do."""
 
 
-def fail(sentence: str) -> None:
+def print_error(sentence: str) -> None:
     """Say a failure."""
-    errors.print(f"[bold red]footsteps:[/bold red] {sentence}", markup=True, soft_wrap=True)
+    stderr_console.print(f"[bold red]footsteps:[/bold red] {sentence}", markup=True, soft_wrap=True)
 
 
-def say(sentence: str) -> None:
+def print_note(sentence: str) -> None:
     """Say something beside the answer."""
-    errors.print(sentence, soft_wrap=True)
+    stderr_console.print(sentence, soft_wrap=True)
 
 
 def print_json(document: Any) -> None:
@@ -46,10 +46,10 @@ def print_table(title: str, columns: dict[str, str], rows: list[list[str]]) -> N
         table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for row in rows:
         table.add_row(*row)
-    answers.print(table)
+    stdout_console.print(table)
 
 
-def settings_of(data_root: Path | None, config: Path | None = None, landing: Path | None = None) -> Settings:
+def resolve_settings(data_root: Path | None, config: Path | None = None, landing: Path | None = None) -> Settings:
     """The settings of a command. Without a data root, a configuration elsewhere gets one of its own."""
     chosen: dict[str, Path] = {}
     if data_root is None:

@@ -9,25 +9,28 @@ from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.cli.console import Failed, answers, errors, print_json, settings_of
+from assets.cli.console import CommandFailed, print_json, resolve_settings, stderr_console, stdout_console
 from pipelines.demo.build import build_demo
 
 
 def make_demo(data_root: Path | None, people: int, seed: int, end: date, as_json: bool) -> None:
     """Write the demo into the data root and say what is there."""
-    root = settings_of(data_root).root
+    root = resolve_settings(data_root).root
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=errors, transient=True) as bar:
+    with Progress(*columns, console=stderr_console, transient=True) as bar:
         task = bar.add_task("writing the demo company", total=1.0)
         try:
             summary = build_demo(
-                root, people=people, seed=seed, end=end,
+                root,
+                people=people,
+                seed=seed,
+                end=end,
                 progress=lambda what, share: bar.update(task, description=what, completed=share),
-            )  # fmt: skip
+            )
         except (OSError, ValueError) as problem:
-            raise Failed(f"the demo could not be written to {root}: {problem}") from problem
+            raise CommandFailed(f"the demo could not be written to {root}: {problem}") from problem
     if as_json:
-        files = [{"file": one.file, "rows": one.rows} for one in summary.written.files]
+        files = [{"file": one.file, "rows": one.rows} for one in summary.exports.files]
         print_json({"data_root": str(root), "people": people, "seed": seed, "end": end, "files": files})
         return
-    answers.print(f"{summary.sentence}\nExports: {root / 'landing'}\nNext:    footsteps run", soft_wrap=True)
+    stdout_console.print(f"{summary.sentence}\nExports: {root / 'landing'}\nNext:    footsteps run", soft_wrap=True)

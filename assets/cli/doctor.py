@@ -10,34 +10,37 @@ from pathlib import Path
 import polars as pl
 import typer
 
-from assets.cli.console import answers, print_json, settings_of
+from assets.cli.console import print_json, resolve_settings, stdout_console
 from assets.cli.run import load_config
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import DELIVERY
-from pipelines.snapshots.writer import NothingPublished, current_snapshot
+from pipelines.snapshots.reader import NothingPublished, current_snapshot
 from pipelines.storage.lake import Lake
 
 
-def examine(data_root: Path | None, config: Path | None, landing: Path | None, as_json: bool) -> None:
+def print_health(data_root: Path | None, config: Path | None, landing: Path | None, as_json: bool) -> None:
     """Print the findings; exit with 1 where there is one."""
-    settings = settings_of(data_root, config, landing)
-    found = find_troubles(settings, load_config(settings), datetime.now(UTC)) + _of_the_last_run(settings)
+    settings = resolve_settings(data_root, config, landing)
+    found = find_issues(settings, load_config(settings), datetime.now(UTC)) + _of_the_last_run(settings)
     if as_json:
         print_json({"healthy": not found, "findings": found})
     elif found:
-        answers.print("\n".join(f"• {sentence}" for sentence in found), soft_wrap=True)
+        stdout_console.print("\n".join(f"• {sentence}" for sentence in found), soft_wrap=True)
     else:
-        answers.print("Nothing is late, refused, failing or shrinking.")
+        stdout_console.print("Nothing is late, refused, failing or shrinking.")
     if found:
         raise typer.Exit(1)
 
 
-def find_troubles(settings: Settings, config: Config, now: datetime) -> list[str]:
+def find_issues(settings: Settings, config: Config, now: datetime) -> list[str]:
     """One sentence per trouble: sources without files, late or refused ones, and a missing or stale publication."""
     ledger = Lake(settings.lake_path).scan(DELIVERY).collect()
-    found = [sentence for source in config.sources for sentence in _of_source(ledger, source.name,
-             source.freshness_days, now, source.delivery == "full")]  # fmt: skip
+    found = [
+        sentence
+        for source in config.sources
+        for sentence in _of_source(ledger, source.name, source.freshness_days, now, source.delivery == "full")
+    ]
     return found + _of_publication(settings, now.date())
 
 
@@ -49,14 +52,14 @@ def _of_the_last_run(settings: Settings) -> list[str]:
     # their import takes seconds: only where there are runs to look at
     from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
-    from assets.automation.alerts import troubles_of_runs
+    from assets.automation.alerts import find_run_issues
 
     ended = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE]
     with DagsterInstance.from_config(str(home)) as instance:
         last = instance.get_run_records(RunsFilter(statuses=ended), limit=1)
         if not last or last[0].dagster_run.status is DagsterRunStatus.SUCCESS:
             return []
-        return [trouble.sentence for trouble in troubles_of_runs(instance, last[0].create_timestamp.timestamp())]
+        return [trouble.sentence for trouble in find_run_issues(instance, last[0].create_timestamp.timestamp())]
 
 
 def _of_source(

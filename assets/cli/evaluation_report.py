@@ -9,13 +9,13 @@ from html import escape
 from pathlib import Path
 
 from assets.tables.evaluation_plots import (
-    as_source,
     describe_ablation,
     describe_ranking,
     describe_reliability,
     draw_ablation,
     draw_ranking,
     draw_reliability,
+    png_data_uri,
 )
 from ml.evaluation.results import OURS, Evaluation
 
@@ -81,23 +81,49 @@ def _head(measured: Evaluation, title: str) -> str:
 
 def _ranking(measured: Evaluation, png: bytes) -> str:
     rows = [
-        [m.model, f"{m.hr_at_10:.3f}", f"{m.ndcg_at_10:.3f}", f"{m.ndcg_at_10_low:.3f} to {m.ndcg_at_10_high:.3f}",
-         f"{m.mrr:.3f}", f"{m.coverage:.2f}", f"{m.novelty:.1f}", f"{m.fit_seconds:.1f}",
-         f"{m.score_ms_per_person:.2f}", f"{m.peak_mb:,.0f}"]
+        [
+            m.model,
+            f"{m.hr_at_10:.3f}",
+            f"{m.ndcg_at_10:.3f}",
+            f"{m.ndcg_at_10_low:.3f} to {m.ndcg_at_10_high:.3f}",
+            f"{m.mrr:.3f}",
+            f"{m.coverage:.2f}",
+            f"{m.novelty:.1f}",
+            f"{m.fit_seconds:.1f}",
+            f"{m.score_ms_per_person:.2f}",
+            f"{m.peak_mb:,.0f}",
+        ]
         for m in sorted(measured.models, key=lambda one: -one.ndcg_at_10)
-    ]  # fmt: skip
-    head = ["model", "HR@10", "NDCG@10", "95 % interval", "MRR", "coverage", "novelty", "fit s", "ms a person",
-            "peak MB"]  # fmt: skip
+    ]
+    head = [
+        "model",
+        "HR@10",
+        "NDCG@10",
+        "95 % interval",
+        "MRR",
+        "coverage",
+        "novelty",
+        "fit s",
+        "ms a person",
+        "peak MB",
+    ]
     return f"<h2>Ranking</h2>{_image(png, describe_ranking(measured.models))}{_table('Ranking', head, rows)}"
 
 
 def _segments(measured: Evaluation) -> str:
     rows = [
-        [s.segment, s.model, f"{s.n_cases:,}", f"{s.hr_at_10:.3f}", f"{s.ndcg_at_10:.3f}",
-         f"{s.ndcg_at_10_low:.3f}–{s.ndcg_at_10_high:.3f}"]
-        if s.n_cases else [s.segment, s.model, "0", "–", "–", "–"]
+        [
+            s.segment,
+            s.model,
+            f"{s.n_cases:,}",
+            f"{s.hr_at_10:.3f}",
+            f"{s.ndcg_at_10:.3f}",
+            f"{s.ndcg_at_10_low:.3f}–{s.ndcg_at_10_high:.3f}",
+        ]
+        if s.n_cases
+        else [s.segment, s.model, "0", "–", "–", "–"]
         for s in measured.segments
-    ]  # fmt: skip
+    ]
     return (
         "<h2>Segments</h2><p class='note'>By steps held: cold 0 to 1, short 2 to 5, long 6 and more. "
         "no_history: people whose first event it was. cold_skills: only what fewer than five people held.</p>"
@@ -129,7 +155,7 @@ def _ablation(measured: Evaluation, png: bytes) -> str:
 
 
 def _image(png: bytes, said: str) -> str:
-    return f'<p><img src="{as_source(png)}" alt="{escape(said, quote=True)}"></p>'
+    return f'<p><img src="{png_data_uri(png)}" alt="{escape(said, quote=True)}"></p>'
 
 
 def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], own: int = 0) -> str:

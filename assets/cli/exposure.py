@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from assets.cli.console import Failed, answers, print_json, settings_of
+from assets.cli.console import CommandFailed, print_json, resolve_settings, stdout_console
 from assets.cli.landing_rows import (
     append_row,
-    as_exported,
-    headers_of,
+    find_headers,
+    find_person_key,
+    find_source,
     landing_file,
-    person_key,
     read_rows,
-    source_of,
+    to_exported_values,
 )
 from assets.cli.run import load_config
-from pipelines.contracts.canonical_schemas import ShapeName
-from pipelines.contracts.columns import FIELDS, STAGES
+from pipelines.contracts.canonical_schemas import CanonicalSchemaName
+from pipelines.contracts.columns import COLUMNS, STAGES
 from pipelines.contracts.output_tables import NEXT_SKILL
-from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot, kept_snapshots
+from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot, list_snapshots
 
 _STEP = ("snapshot_id", "skill_id", "to_stage")
 _MOMENT = {"exposure": "shown_at", "outcome": "outcome_at"}
@@ -37,7 +37,7 @@ _BLOCK = """declare where readers' records lie, in footsteps.yaml under `sources
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownStep:
     """A recommended step of a person in a snapshot (the current one where None), and when it was (now where None)."""
 
     person: str
@@ -48,41 +48,46 @@ class Shown:
 
 
 def write_exposure(
-    data_root: Path | None, config: Path | None, landing: Path | None, shown: Shown, rank: int, as_json: bool
+    data_root: Path | None, config: Path | None, landing: Path | None, shown: ShownStep, rank: int, as_json: bool
 ) -> None:
     """Append that a reader showed the step at this place of its list."""
     _write(data_root, config, landing, "exposure", shown, {"shown_rank": str(rank)}, as_json)
 
 
 def write_outcome(
-    data_root: Path | None, config: Path | None, landing: Path | None, shown: Shown, kind: str, as_json: bool
+    data_root: Path | None, config: Path | None, landing: Path | None, shown: ShownStep, kind: str, as_json: bool
 ) -> None:
     """Append what came of a step that was shown."""
-    if kind not in (allowed := FIELDS["outcome_kind"].allowed or ()):
-        raise Failed(f"the outcome {kind!r} is none of {', '.join(allowed)}")
+    if kind not in (allowed := COLUMNS["outcome_kind"].allowed or ()):
+        raise CommandFailed(f"the outcome {kind!r} is none of {', '.join(allowed)}")
     _write(data_root, config, landing, "outcome", shown, {"outcome_kind": kind}, as_json)
 
 
 def _write(
-    data_root: Path | None, config: Path | None, landing: Path | None, shape: ShapeName, shown: Shown,
-    said: dict[str, str], as_json: bool,
-) -> None:  # fmt: skip
-    settings = settings_of(data_root, config, landing)
+    data_root: Path | None,
+    config: Path | None,
+    landing: Path | None,
+    shape: CanonicalSchemaName,
+    shown: ShownStep,
+    said: dict[str, str],
+    as_json: bool,
+) -> None:
+    settings = resolve_settings(data_root, config, landing)
     declared = load_config(settings)
-    source = source_of(declared, shape, _BLOCK)
+    source = find_source(declared, shape, _BLOCK)
     moment = _MOMENT[shape]
-    headers = headers_of(source, shape, ("record_code", *_STEP, *said, moment))
+    headers = find_headers(source, shape, ("record_code", *_STEP, *said, moment))
     snapshot = _snapshot(settings.published_path, shown.snapshot_id)
     _refuse_strange(snapshot, shown)
     step = {"snapshot_id": snapshot.snapshot_id, "skill_id": shown.skill_id, "to_stage": shown.to_stage}
-    row = {**person_key(settings, source, headers, shown.person), **as_exported(source, {**step, **said})}
+    row = {**find_person_key(settings, source, headers, shown.person), **to_exported_values(source, {**step, **said})}
     file = landing_file(settings, declared, source)
     written = append_record(file, row, headers, moment, shown.at, datetime.now(UTC))
     if as_json:
         print_json({"file": str(file), "person_id": shown.person, **step, "written": written})
         return
     told = "Written to" if written else "Nothing to do: it stands already in"
-    answers.print(f"{told} {file}\nNext: footsteps run", soft_wrap=True)
+    stdout_console.print(f"{told} {file}\nNext: footsteps run", soft_wrap=True)
 
 
 def append_record(
@@ -111,22 +116,22 @@ def _snapshot(published: Path, snapshot_id: str | None) -> Snapshot:
         if snapshot_id is None:
             return current_snapshot(published)
     except NothingPublished as nothing:
-        raise Failed(str(nothing)) from nothing
-    found = [one for one in kept_snapshots(published) if one.snapshot_id == snapshot_id]
+        raise CommandFailed(str(nothing)) from nothing
+    found = [one for one in list_snapshots(published) if one.snapshot_id == snapshot_id]
     if not found:
-        raise Failed(f"no snapshot {snapshot_id!r} is kept: `footsteps tables` prints the current one")
+        raise CommandFailed(f"no snapshot {snapshot_id!r} is kept: `footsteps tables` prints the current one")
     return found[0]
 
 
-def _refuse_strange(snapshot: Snapshot, shown: Shown) -> None:
+def _refuse_strange(snapshot: Snapshot, shown: ShownStep) -> None:
     """A step that the snapshot never recommended to the person joins with nothing later: it is refused here."""
     if shown.to_stage not in STAGES:
-        raise Failed(f"the stage {shown.to_stage!r} is none of {', '.join(STAGES)}")
+        raise CommandFailed(f"the stage {shown.to_stage!r} is none of {', '.join(STAGES)}")
     rows = snapshot.scan(NEXT_SKILL.name).filter(
         person_id=shown.person, skill_id=shown.skill_id, to_stage=shown.to_stage
     )
     if not rows.collect().height:
-        raise Failed(
+        raise CommandFailed(
             f"{snapshot.snapshot_id} recommends {shown.skill_id} as {shown.to_stage} to nobody called {shown.person}: "
             f"`footsteps show {shown.person} --json` prints what it does"
         )

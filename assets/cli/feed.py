@@ -8,15 +8,15 @@ import json
 import sys
 from pathlib import Path
 
-from assets.cli.console import print_json, settings_of
-from assets.cli.show import published
+from assets.cli.console import print_json, resolve_settings
+from assets.cli.show import load_current_snapshot
 from pipelines.publish.feed import read_feed
 
 
-def print_feed(data_root: Path | None, after: int, most: int, as_json: bool) -> None:
+def print_feed(data_root: Path | None, after: int, limit: int, as_json: bool) -> None:
     """One CloudEvent a line, or one JSON document with the cursor to go on from."""
-    folder = published(settings_of(data_root)).folder
-    events = list(read_feed(folder, after, most))
+    folder = load_current_snapshot(resolve_settings(data_root)).folder
+    events = list(read_feed(folder, after, limit))
     if as_json:
         print_json({"cursor": int(events[-1]["sequence"]) if events else after, "events": events})
         return

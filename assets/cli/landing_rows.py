@@ -10,60 +10,64 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.cli.console import Failed
-from pipelines.config.company import Config, Source
+from assets.cli.console import CommandFailed
+from pipelines.config.company import Config, SourceConfig
 from pipelines.config.settings import Settings
-from pipelines.contracts.canonical_schemas import SHAPES, ShapeName
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.catalog import PERSON
 from pipelines.storage.lake import Lake, replace_file
 
-WHO = ("employee_number", "work_email", "account_code")
+PERSON_KEYS = ("employee_number", "work_email", "account_code")
 
 
-def source_of(declared: Config, shape: ShapeName, block: str) -> Source:
+def find_source(declared: Config, shape: CanonicalSchemaName, block: str) -> SourceConfig:
     """The source of a shape. Raises Failed, with the block to declare, where none is that rows can be added to."""
     found = [one for one in declared.sources if one.shape == shape and one.delivery == "incremental"]
     found = [
         one for one in found if one.path.endswith(".csv") and one.encoding is None and one.delimiter in (None, ",")
     ]
     if not found:
-        raise Failed(f"no source of the shape {shape} is an incremental CSV: {block}")
+        raise CommandFailed(f"no source of the shape {shape} is an incremental CSV: {block}")
     return found[0]
 
 
-def headers_of(source: Source, shape: ShapeName, needed: tuple[str, ...]) -> dict[str, str]:
+def find_headers(source: SourceConfig, shape: CanonicalSchemaName, needed: tuple[str, ...]) -> dict[str, str]:
     """The header of each canonical column of the source. Raises Failed where one that is needed has none."""
     given = {name: mapped.column for name, mapped in source.mapping.items() if isinstance(mapped.column, str)}
-    headers = {name: given[name] for name in SHAPES[shape].columns if name in given}
+    headers = {name: given[name] for name in CANONICAL_SCHEMAS[shape].columns if name in given}
     missing = [name for name in needed if name not in headers]
-    if missing or not set(WHO) & set(headers):
+    if missing or not set(PERSON_KEYS) & set(headers):
         missing = missing or ["employee_number"]
-        raise Failed(f"the source {source.name} maps no column to {', '.join(missing)}: add it to its `mapping`")
+        raise CommandFailed(f"the source {source.name} maps no column to {', '.join(missing)}: add it to its `mapping`")
     return headers
 
 
-def person_key(settings: Settings, source: Source, headers: dict[str, str], person: str) -> dict[str, str]:
+def find_person_key(settings: Settings, source: SourceConfig, headers: dict[str, str], person: str) -> dict[str, str]:
     """The column and value that the source knows a person by. Raises Failed for nobody, or for no such key."""
     people = Lake(settings.lake_path).scan(PERSON).filter(pl.col("person_id") == person).collect()
     if not people.height:
-        raise Failed(f"nobody has the person_id {person!r}: see `footsteps show --sample 3`")
-    keys = {"employee_number": people["employee_number"][0], "work_email": people["work_email"][0],
-            "account_code": person}  # fmt: skip
-    who = next((name for name in WHO if name in headers and keys[name]), None)
+        raise CommandFailed(f"nobody has the person_id {person!r}: see `footsteps show --sample 3`")
+    keys = {
+        "employee_number": people["employee_number"][0],
+        "work_email": people["work_email"][0],
+        "account_code": person,
+    }
+    who = next((name for name in PERSON_KEYS if name in headers and keys[name]), None)
     if who is None:
-        raise Failed(
-            f"{person} has no {' or '.join(sorted(set(WHO) & set(headers)))}: the source {source.name} knows no other"
+        raise CommandFailed(
+            f"{person} has no {' or '.join(sorted(set(PERSON_KEYS) & set(headers)))}: "
+            f"the source {source.name} knows no other"
         )
     return {who: str(keys[who])}
 
 
-def landing_file(settings: Settings, declared: Config, source: Source) -> Path:
+def landing_file(settings: Settings, declared: Config, source: SourceConfig) -> Path:
     """The file that commands write of a source, in the landing folder."""
     folder = settings.landing or settings.config_path.parent / declared.landing
     return folder.expanduser().resolve() / source.path.replace("*", "footsteps")
 
 
-def as_exported(source: Source, row: dict[str, str]) -> dict[str, str]:
+def to_exported_values(source: SourceConfig, row: dict[str, str]) -> dict[str, str]:
     """The row in the export's own words: what its mapping turns into the canonical word has to stand in the file."""
     raw = {}
     for name, value in row.items():

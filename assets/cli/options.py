@@ -12,7 +12,7 @@ from typing import Annotated, ParamSpec
 
 import typer
 
-from assets.cli.console import Failed, fail
+from assets.cli.console import CommandFailed, print_error
 
 P = ParamSpec("P")
 
@@ -45,15 +45,15 @@ def example(*lines: str) -> str:
     return "Example:\n\n" + "\n\n".join(f"  [cyan]{line}[/cyan]" for line in lines)
 
 
-def said_plainly(command: Callable[P, None]) -> Callable[P, None]:
+def report_failures(command: Callable[P, None]) -> Callable[P, None]:
     """A failure that has a sentence is said with it, on standard error, and exits with 1: no stack trace."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
-        except Failed as failure:
-            fail(str(failure))
+        except CommandFailed as failure:
+            print_error(str(failure))
             raise typer.Exit(1) from None
 
     return run

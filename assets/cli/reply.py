@@ -11,19 +11,19 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.cli.console import Failed, answers, print_json, settings_of
+from assets.cli.console import CommandFailed, print_json, resolve_settings, stdout_console
 from assets.cli.landing_rows import (
-    WHO,
+    PERSON_KEYS,
     append_row,
-    as_exported,
-    headers_of,
+    find_headers,
+    find_person_key,
+    find_source,
     landing_file,
-    person_key,
     read_rows,
-    source_of,
+    to_exported_values,
 )
 from assets.cli.run import load_config
-from pipelines.config.company import Source
+from pipelines.config.company import SourceConfig
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import ALIAS, PREREQUISITE, ROLE_PROFILE, SKILL
 from pipelines.contracts.columns import REPLY_KINDS, STAGES, STEP_GOALS
@@ -38,7 +38,7 @@ _BLOCK = """declare where replies lie, in footsteps.yaml under `sources`:
 
 
 @dataclass(frozen=True)
-class Word:
+class Reply:
     """What is replied: the kind, about which micro-skill and step, until when or which stage."""
 
     kind: str
@@ -49,24 +49,29 @@ class Word:
 
 
 def reply(
-    data_root: Path | None, config: Path | None, landing: Path | None, person: str, word: Word, on: datetime | None,
+    data_root: Path | None,
+    config: Path | None,
+    landing: Path | None,
+    person: str,
+    word: Reply,
+    on: datetime | None,
     as_json: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Append the reply to the landing file, unless the person's last word there is the same."""
     _check(word)
-    settings = settings_of(data_root, config, landing)
+    settings = resolve_settings(data_root, config, landing)
     declared = load_config(settings)
-    source = source_of(declared, "reply", _BLOCK)
-    headers = headers_of(source, "reply", _NEEDED)
+    source = find_source(declared, "reply", _BLOCK)
+    headers = find_headers(source, "reply", _NEEDED)
     skill_id = _known_skill(settings, word.skill)
     file = landing_file(settings, declared, source)
-    row = _row(settings, source, headers, person, Word(word.kind, skill_id, word.goal, word.until, word.stage))
+    row = _row(settings, source, headers, person, Reply(word.kind, skill_id, word.goal, word.until, word.stage))
     written = append_reply(file, row, headers, on or datetime.now(UTC))
     if as_json:
         print_json({"file": str(file), "person_id": person, "skill_id": skill_id, "written": written})
         return
     said = "Written to" if written else "Nothing to do: it is already the last word in"
-    answers.print(f"{said} {file}\nNext: footsteps run", soft_wrap=True)
+    stdout_console.print(f"{said} {file}\nNext: footsteps run", soft_wrap=True)
 
 
 def append_reply(file: Path, row: dict[str, str], headers: dict[str, str], moment: datetime) -> bool:
@@ -74,7 +79,7 @@ def append_reply(file: Path, row: dict[str, str], headers: dict[str, str], momen
     step says the same. `row` and `headers` are by canonical column."""
     known = read_rows(file)
     written = {headers[name]: value for name, value in row.items()}
-    about = [headers[name] for name in (*WHO, "skill_text", "step_goal") if name in headers]
+    about = [headers[name] for name in (*PERSON_KEYS, "skill_text", "step_goal") if name in headers]
     earlier = [one for one in known if all(one.get(name, "") == written.get(name, "") for name in about)]
     if earlier and all(earlier[-1].get(name, "") == value for name, value in written.items()):
         return False
@@ -85,23 +90,30 @@ def append_reply(file: Path, row: dict[str, str], headers: dict[str, str], momen
     return True
 
 
-def _check(word: Word) -> None:
+def _check(word: Reply) -> None:
     for value, allowed, option in (
-        (word.kind, REPLY_KINDS, "the reply"), (word.goal, STEP_GOALS, "--goal"), (word.stage, STAGES, "--stage"),
-    ):  # fmt: skip
+        (word.kind, REPLY_KINDS, "the reply"),
+        (word.goal, STEP_GOALS, "--goal"),
+        (word.stage, STAGES, "--stage"),
+    ):
         if value is not None and value not in allowed:
-            raise Failed(f"{option} {value!r} is none of {', '.join(allowed)}")
+            raise CommandFailed(f"{option} {value!r} is none of {', '.join(allowed)}")
     if word.kind == "snooze" and word.until is None:
-        raise Failed("snooze says until when: add --until 2026-09-01")
+        raise CommandFailed("snooze says until when: add --until 2026-09-01")
     if word.kind == "dispute" and word.stage is None:
-        raise Failed("dispute says which stage you hold: add --stage journeyman")
+        raise CommandFailed("dispute says which stage you hold: add --stage journeyman")
 
 
-def _row(settings: Settings, source: Source, headers: dict[str, str], person: str, word: Word) -> dict[str, str]:
+def _row(settings: Settings, source: SourceConfig, headers: dict[str, str], person: str, word: Reply) -> dict[str, str]:
     """The reply by canonical column, the person by the key that the source knows them by."""
-    said = {"skill_text": word.skill, "step_goal": word.goal or "", "reply_kind": word.kind,
-            "until_date": word.until.isoformat() if word.until else "", "stated_stage": word.stage or ""}  # fmt: skip
-    return {**person_key(settings, source, headers, person), **as_exported(source, said)}
+    said = {
+        "skill_text": word.skill,
+        "step_goal": word.goal or "",
+        "reply_kind": word.kind,
+        "until_date": word.until.isoformat() if word.until else "",
+        "stated_stage": word.stage or "",
+    }
+    return {**find_person_key(settings, source, headers, person), **to_exported_values(source, said)}
 
 
 def _known_skill(settings: Settings, text: str) -> str:
@@ -113,5 +125,5 @@ def _known_skill(settings: Settings, text: str) -> str:
         several = (
             f"names {found.len()} micro-skills ({', '.join(found.head(5))})" if found.len() else "names no micro-skill"
         )
-        raise Failed(f"{text!r} {several}: give a skill_id, as `footsteps show PERSON --json` prints it")
+        raise CommandFailed(f"{text!r} {several}: give a skill_id, as `footsteps show PERSON --json` prints it")
     return str(found[0])

@@ -20,14 +20,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.cli.console import Failed, answers, errors, print_json, print_table, say, settings_of
+from assets.cli.console import (
+    CommandFailed,
+    print_json,
+    print_note,
+    print_table,
+    resolve_settings,
+    stderr_console,
+    stdout_console,
+)
 from assets.resources.bucket_exports import fetch_exports
-from assets.resources.loggers import WATCHED, listeners
-from pipelines.config.company import Config, ConfigRefused, read_config
+from assets.resources.loggers import LOGGER_CONFIG, listeners
+from pipelines.config.company import Config, ConfigError, read_config
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import DELIVERY
-from pipelines.ingest.landing import count_quarantined, current_deliveries
-from pipelines.snapshots.writer import NothingPublished, Snapshot, current_snapshot
+from pipelines.ingest.landing import count_quarantined_rows, current_deliveries
+from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot
 from pipelines.storage.lake import Lake
 
 if TYPE_CHECKING:
@@ -41,7 +49,7 @@ _PROFILES = {"production": "dagster.production.yaml"}
 
 
 @dataclass(frozen=True)
-class Night:
+class RunSummary:
     """What a night came to."""
 
     snapshot: Snapshot
@@ -50,16 +58,21 @@ class Night:
     warnings: list[str]
 
 
-def run_night(
-    data_root: Path | None, config: Path | None, landing: Path | None, as_of: date | None, accept_shrink: bool,
-    as_json: bool, by_day: bool = False,
-) -> None:  # fmt: skip
+def run_pipeline(
+    data_root: Path | None,
+    config: Path | None,
+    landing: Path | None,
+    as_of: date | None,
+    allow_row_count_drop: bool,
+    as_json: bool,
+    incremental: bool = False,
+) -> None:
     """Run the night, or carry new files through; print the tables. Raises Failed where nothing was published."""
-    settings = settings_of(data_root, config, landing)
+    settings = resolve_settings(data_root, config, landing)
     declared = load_config(settings)
     if settings.landing is not None and not settings.landing.is_dir():
-        raise Failed(f"the landing folder {settings.landing} does not exist: give the folder the exports lie in")
-    night = execute(settings, declared, as_of, accept_shrink, by_day=by_day)
+        raise CommandFailed(f"the landing folder {settings.landing} does not exist: give the folder the exports lie in")
+    night = execute_run(settings, declared, as_of, allow_row_count_drop, incremental=incremental)
     if as_json:
         print_json(as_document(night))
     else:
@@ -70,8 +83,8 @@ def load_config(settings: Settings) -> Config:
     """The configuration. Raises Failed with its sentence where it cannot be used."""
     try:
         return read_config(settings.config_path)
-    except ConfigRefused as refusal:
-        raise Failed(str(refusal)) from refusal
+    except ConfigError as refusal:
+        raise CommandFailed(str(refusal)) from refusal
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -84,10 +97,15 @@ def dagster_home(settings: Settings) -> Path:
     return home
 
 
-def execute(
-    settings: Settings, declared: Config, as_of: date | None, accept_shrink: bool, *, by_day: bool = False,
-    night_of: date | None = None,
-) -> Night:  # fmt: skip
+def execute_run(
+    settings: Settings,
+    declared: Config,
+    as_of: date | None,
+    allow_row_count_drop: bool,
+    *,
+    incremental: bool = False,
+    run_day: date | None = None,
+) -> RunSummary:
     """Run a complete night in this process, or, by day, follow new files to the people they touch.
 
     `night_of` is the day a night is made for, where it is not today. Raises Failed with the first step's sentence where
@@ -98,72 +116,80 @@ def execute(
     folder = settings.landing or settings.config_path.parent / declared.landing
     unfetched = fetch_exports(declared, folder.expanduser().resolve())
     if unfetched:
-        say(f"[yellow]not fetched:[/yellow] {escape(unfetched)}")
+        print_note(f"[yellow]not fetched:[/yellow] {escape(unfetched)}")
     from dagster import DagsterInstance
 
-    from assets.automation.schedules import NIGHT_JOB, today_utc
+    from assets.automation.schedules import NIGHTLY_JOB, today_utc
     from assets.definitions import build_definitions
-    from assets.resources.locking import kept_open
-    from assets.resources.pipeline import ACCEPT_SHRINK_TAG, AS_OF_TAG, BY_DAY_TAG, NIGHT_OF_TAG
+    from assets.resources.locking import keep_connections_open
+    from assets.resources.pipeline import ALLOW_ROW_COUNT_DROP_TAG, AS_OF_TAG, INCREMENTAL_TAG, SCHEDULED_DAY_TAG
 
     definitions = build_definitions(settings)
-    job = definitions.resolve_job_def(NIGHT_JOB)
+    job = definitions.resolve_job_def(NIGHTLY_JOB)
     tags = {AS_OF_TAG: as_of.isoformat()} if as_of else {}
-    if night_of:
-        tags[NIGHT_OF_TAG] = night_of.isoformat()
-    if accept_shrink:
-        tags[ACCEPT_SHRINK_TAG] = "true"
-    selection = _select(definitions, as_of, night_of, by_day, accept_shrink)
+    if run_day:
+        tags[SCHEDULED_DAY_TAG] = run_day.isoformat()
+    if allow_row_count_drop:
+        tags[ALLOW_ROW_COUNT_DROP_TAG] = "true"
+    selection = _select(definitions, as_of, run_day, incremental, allow_row_count_drop)
     if selection is not None:
         job = job.get_subset(
             asset_selection=frozenset(selection.assets), asset_check_selection=frozenset(selection.checks)
         )
-        by_day = by_day and selection.lands
-    if by_day and selection is not None:
-        tags[BY_DAY_TAG] = "true"
-    with DagsterInstance.get() as instance, kept_open(instance), _progress(len(job.graph.node_defs)):
+        incremental = incremental and selection.has_landing
+    if incremental and selection is not None:
+        tags[INCREMENTAL_TAG] = "true"
+    with DagsterInstance.get() as instance, keep_connections_open(instance), _progress(len(job.graph.node_defs)):
         result = job.execute_in_process(
-            run_config=WATCHED, instance=instance, tags=tags, raise_on_error=False,
-            partition_key=None if selection is not None and not selection.lands else today_utc().isoformat(),
-        )  # fmt: skip
+            run_config=LOGGER_CONFIG,
+            instance=instance,
+            tags=tags,
+            raise_on_error=False,
+            partition_key=None if selection is not None and not selection.has_landing else today_utc().isoformat(),
+        )
         broken = None if result.success else _why(result)
     refused = _refusals(settings, declared)
     for sentence in refused:
-        say(f"[yellow]refused:[/yellow] {sentence}")
+        print_note(f"[yellow]refused:[/yellow] {sentence}")
     if broken:
-        raise Failed(f"{broken} What was published before stays.")
+        raise CommandFailed(f"{broken} What was published before stays.")
     try:
         snapshot = current_snapshot(settings.published_path)
     except NothingPublished as nothing:
-        raise Failed(f"the night published nothing: {nothing}") from nothing
+        raise CommandFailed(f"the night published nothing: {nothing}") from nothing
     lake = Lake(settings.lake_path)
-    return Night(snapshot, _sources(lake, declared), count_quarantined(lake, declared.sources), refused)
+    return RunSummary(snapshot, _sources(lake, declared), count_quarantined_rows(lake, declared.sources), refused)
 
 
 def _select(
-    definitions: "Definitions", as_of: date | None, night_of: date | None, by_day: bool, accept_shrink: bool
+    definitions: "Definitions", as_of: date | None, run_day: date | None, incremental: bool, allow_row_count_drop: bool
 ) -> "Selection | None":
     """The steps a run needs; None for all. Where nothing is new, what is published is only renewed."""
-    from assets.automation.run_selection import find_news, select_by_day, select_renewal
-    from assets.resources.pipeline import Night as NightResource
+    from assets.automation.run_selection import find_new_files, select_incremental, select_renewal
+    from assets.resources.pipeline import PipelineResource
 
-    night: Any = (definitions.resources or {})["night"]
-    assert isinstance(night, NightResource)
+    night: Any = (definitions.resources or {})["pipeline"]
+    assert isinstance(night, PipelineResource)
     assets: Any = definitions.assets
     checks: Any = definitions.asset_checks
     last = night.last_as_of()
-    if last is None or accept_shrink:
+    if last is None or allow_row_count_drop:
         return None
-    news = find_news(night)
-    if not news and night.nothing_new() and (as_of is None or as_of == last) and night.is_seen_lately(as_of, night_of):
+    news = find_new_files(night)
+    if (
+        not news
+        and night.has_no_new_input()
+        and (as_of is None or as_of == last)
+        and night.is_as_of_current(as_of, run_day)
+    ):
         return select_renewal(assets)
-    if not by_day or not news:
+    if not incremental or not news:
         return None
     sources = list({new.source.name: new.source for new in news}.values())
-    return select_by_day(assets, checks, sources)
+    return select_incremental(assets, checks, sources)
 
 
-def as_document(night: Night) -> dict[str, Any]:
+def as_document(night: RunSummary) -> dict[str, Any]:
     """The stable JSON of a night."""
     return {
         "snapshot_id": night.snapshot.snapshot_id,
@@ -171,17 +197,20 @@ def as_document(night: Night) -> dict[str, Any]:
         "valid_until": night.snapshot.valid_until.isoformat(),
         "tables": [
             {
-                "name": table.name, "path": str(night.snapshot.path(table.name)), "format": "parquet",
-                "rows": table.rows, "content_sha256": table.content_sha256,
+                "name": table.name,
+                "path": str(night.snapshot.path(table.name)),
+                "format": "parquet",
+                "rows": table.rows,
+                "content_sha256": table.content_sha256,
             }
             for table in night.snapshot.tables
         ],
         "sources": night.sources,
         "quarantined": night.quarantined,
-    }  # fmt: skip
+    }
 
 
-def _print(night: Night) -> None:
+def _print(night: RunSummary) -> None:
     print_table(
         f"Snapshot {night.snapshot.snapshot_id}, as of {night.snapshot.as_of}",
         {"table": "left", "rows": "right", "path": "left"},
@@ -203,7 +232,7 @@ def _print(night: Night) -> None:
             for one in night.sources
         ],
     )
-    answers.print(
+    stdout_console.print(
         f"{night.quarantined:,} rows in quarantine. Next: footsteps show --sample 3, footsteps tables, footsteps up"
     )
 
@@ -304,7 +333,7 @@ def _own_stderr() -> Iterator[Console]:
     try:
         copy = os.dup(sys.stderr.fileno())
     except (OSError, ValueError):  # standard error is no file, as in a test
-        yield errors
+        yield stderr_console
         return
     with os.fdopen(copy, "w") as stream:
         yield Console(file=stream, highlight=False)

@@ -10,12 +10,12 @@ from typing import Any
 import polars as pl
 from rich.markup import escape
 
-from assets.cli.console import Failed, answers, print_json, print_table, settings_of
+from assets.cli.console import CommandFailed, print_json, print_table, resolve_settings, stdout_console
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import SKILL
 from pipelines.contracts.columns import RELATIONS
 from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY, REPLY_EFFECT
-from pipelines.snapshots.writer import NothingPublished, Snapshot, current_snapshot
+from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot
 from pipelines.storage.lake import Lake
 
 _WHY_NOT = {
@@ -28,20 +28,20 @@ _WHY_NOT = {
 _STEPS_WITH_COMPANIONS = 3
 
 
-def published(settings: Settings) -> Snapshot:
+def load_current_snapshot(settings: Settings) -> Snapshot:
     """The current snapshot. Raises Failed where there is none."""
     try:
         return current_snapshot(settings.published_path)
     except NothingPublished as nothing:
-        raise Failed(f"{nothing} (data root: {settings.root})") from nothing
+        raise CommandFailed(f"{nothing} (data root: {settings.root})") from nothing
 
 
 def show_people(data_root: Path | None, person: str | None, sample: int, as_json: bool) -> None:
     """Print next steps and stages of the person, or of some people."""
     if person is None and not sample:
-        raise Failed("say whom to show: `footsteps show PERSON`, or `footsteps show --sample 3`")
-    settings = settings_of(data_root)
-    snapshot = published(settings)
+        raise CommandFailed("say whom to show: `footsteps show PERSON`, or `footsteps show --sample 3`")
+    settings = resolve_settings(data_root)
+    snapshot = load_current_snapshot(settings)
     people = [person] if person is not None else _sample(snapshot, sample)
     skills = Lake(settings.lake_path).scan(SKILL).select("skill_id", "skill_name").collect()
     pages = [_page(snapshot, one, skills) for one in people]
@@ -63,13 +63,17 @@ def _page(snapshot: Snapshot, person: str, skills: pl.DataFrame) -> dict[str, An
     mine = pl.col("person_id") == person
     steps = snapshot.scan(NEXT_SKILL.name).filter(mine).collect()
     if not steps.height:
-        raise Failed(f"nobody has the person_id {person!r} in this snapshot: see `footsteps show --sample 3`")
+        raise CommandFailed(f"nobody has the person_id {person!r} in this snapshot: see `footsteps show --sample 3`")
     held = snapshot.scan(OUT_MASTERY.name).filter(mine).collect()
     order = pl.col("stage").replace_strict({"master": 0, "journeyman": 1, "apprentice": 2, "none": 3})
     held = held.sort(order, pl.col("level_share"), "skill_id", descending=[False, True, False])
     named = [frame.join(skills, on="skill_id", how="left", maintain_order="left") for frame in (steps, held)]
-    return {"person_id": person, "next": named[0].to_dicts(), "mastery": named[1].to_dicts(),
-            **_own_words(snapshot, person, named[0])}  # fmt: skip
+    return {
+        "person_id": person,
+        "next": named[0].to_dicts(),
+        "mastery": named[1].to_dicts(),
+        **_own_words(snapshot, person, named[0]),
+    }
 
 
 def _own_words(snapshot: Snapshot, person: str, steps: pl.DataFrame) -> dict[str, Any]:
@@ -86,22 +90,32 @@ def _own_words(snapshot: Snapshot, person: str, steps: pl.DataFrame) -> dict[str
 
 
 def _print(page: dict[str, Any], snapshot: Snapshot) -> None:
-    answers.rule(f"[bold]{escape(page['person_id'])}[/bold]", align="left")
+    stdout_console.rule(f"[bold]{escape(page['person_id'])}[/bold]", align="left")
     steps = page["next"]
     if steps[0]["no_recommendation_reason"]:
-        answers.print(f"{_WHY_NOT[steps[0]['no_recommendation_reason']]}\n")
+        stdout_console.print(f"{_WHY_NOT[steps[0]['no_recommendation_reason']]}\n")
     else:
         print_table(
             f"Next steps (as of {snapshot.as_of}, valid until {snapshot.valid_until})",
-            {"": "right", "micro-skill": "left", "step": "left", "probability": "right",
-             "mastery": "right", "autonomy": "right", "purpose": "right"},
+            {
+                "": "right",
+                "micro-skill": "left",
+                "step": "left",
+                "probability": "right",
+                "mastery": "right",
+                "autonomy": "right",
+                "purpose": "right",
+            },
             [
-                [str(s["rank"]), escape(s["skill_name"] or s["skill_id"]), f"{s['from_stage']} → {s['to_stage']}"
-                 if s["kind"] != "refresh" else "refresh", *(_figure(s[name]) for name in (
-                     "probability", "mastery", "autonomy", "purpose"))]
+                [
+                    str(s["rank"]),
+                    escape(s["skill_name"] or s["skill_id"]),
+                    f"{s['from_stage']} → {s['to_stage']}" if s["kind"] != "refresh" else "refresh",
+                    *(_figure(s[name]) for name in ("probability", "mastery", "autonomy", "purpose")),
+                ]
                 for s in steps
             ],
-        )  # fmt: skip
+        )
         for step in steps:
             _print_step(step)
     _print_companions(page)
@@ -109,16 +123,16 @@ def _print(page: dict[str, Any], snapshot: Snapshot) -> None:
     counts = ", ".join(
         f"{sum(one['stage'] == stage for one in held)} as {stage}" for stage in ("master", "journeyman", "apprentice")
     )
-    answers.print(f"Holds {len(held)} micro-skills: {counts}.\n")
+    stdout_console.print(f"Holds {len(held)} micro-skills: {counts}.\n")
 
 
 def _print_step(step: dict[str, Any]) -> None:
     """A step's sentence, what would have changed it and how to go about it."""
-    answers.print(f"[bold]{step['rank']}.[/bold] {escape(step['explanation'])}")
+    stdout_console.print(f"[bold]{step['rank']}.[/bold] {escape(step['explanation'])}")
     for word, said in (("How", step["how"]), ("What would have changed it", step["counterfactual"])):
         if said:
-            answers.print(f"   {word}: {escape(said)}")
-    answers.print(f"   [dim]{escape(_reasons(step['reasons']))}[/dim]\n")
+            stdout_console.print(f"   {word}: {escape(said)}")
+    stdout_console.print(f"   [dim]{escape(_reasons(step['reasons']))}[/dim]\n")
 
 
 def _reasons(reasons: list[dict[str, Any]]) -> str:
@@ -135,13 +149,20 @@ def _print_companions(page: dict[str, Any]) -> None:
         print_table(
             "With whom",
             {"micro-skill": "left", "relation": "left", "companion": "left", "why": "left"},
-            [[escape(names[one["skill_id"]]), one["relation"].replace("_", " "), escape(one["companion_id"] or "–"),
-              escape(one["why"])] for one in shown],
-        )  # fmt: skip
+            [
+                [
+                    escape(names[one["skill_id"]]),
+                    one["relation"].replace("_", " "),
+                    escape(one["companion_id"] or "–"),
+                    escape(one["why"]),
+                ]
+                for one in shown
+            ],
+        )
     for one in page["replies"]:
         about = escape(one["skill_id"] or "an unknown micro-skill")
         waited = "" if one["obeyed_date"] is None else f" since {one['obeyed_date']}"
-        answers.print(f"Replied {one['reply_kind']} about {about}: {one['effect'].replace('_', ' ')}{waited}.")
+        stdout_console.print(f"Replied {one['reply_kind']} about {about}: {one['effect'].replace('_', ' ')}{waited}.")
 
 
 def _figure(value: float | None) -> str:

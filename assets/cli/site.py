@@ -7,8 +7,8 @@ Does not belong here: the pages (`pipelines.publish.site`).
 import shutil
 from pathlib import Path
 
-from assets.cli.console import answers, print_json, settings_of
-from assets.cli.show import published
+from assets.cli.console import print_json, resolve_settings, stdout_console
+from assets.cli.show import load_current_snapshot
 from pipelines.config.company import read_config
 from pipelines.publish.site.build import build_site
 from pipelines.storage.lake import Lake
@@ -16,8 +16,8 @@ from pipelines.storage.lake import Lake
 
 def write_site(data_root: Path | None, folder: Path | None, again: bool, as_json: bool) -> None:
     """Write the pages and print where they begin."""
-    settings = settings_of(data_root)
-    snapshot = published(settings)
+    settings = resolve_settings(data_root)
+    snapshot = load_current_snapshot(settings)
     place = (folder or settings.published_path / "site").expanduser().resolve()
     if again:
         shutil.rmtree(place / snapshot.snapshot_id, ignore_errors=True)
@@ -28,4 +28,4 @@ def write_site(data_root: Path | None, folder: Path | None, again: bool, as_json
     if as_json:
         print_json({"snapshot_id": snapshot.snapshot_id, "index": str(index), "pages": pages})
         return
-    answers.print(f"{pages:,} pages, beginning with {index}", soft_wrap=True)
+    stdout_console.print(f"{pages:,} pages, beginning with {index}", soft_wrap=True)

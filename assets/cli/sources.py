@@ -8,14 +8,14 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
-from assets.cli.console import Failed, answers, print_json, print_table
-from pipelines.config.company import ConfigRefused, read_config
-from pipelines.contracts.canonical_schemas import SHAPES
-from pipelines.core.taxonomy import TaxonomyRefused
-from pipelines.ingest.preview import Preview, ShapePreview, matching_source, preview_file
+from assets.cli.console import CommandFailed, print_json, print_table, stdout_console
+from pipelines.config.company import ConfigError, read_config
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
+from pipelines.core.taxonomy import TaxonomyError
+from pipelines.ingest.preview import Preview, ShapePreview, find_matching_source, preview_file
 from pipelines.sources.declaration import ExportRefused, SourceOptions
-from pipelines.sources.detect import describe_systems, sniff, sniff_block
-from pipelines.taxonomies.declared import count_taxonomy
+from pipelines.sources.detect import describe_systems, rank_systems, suggest_source_block
+from pipelines.taxonomies.declared import count_taxonomy_rows
 
 
 def print_systems(as_json: bool) -> None:
@@ -28,22 +28,30 @@ def print_systems(as_json: bool) -> None:
         "Systems",
         {"system": "left", "domain": "left", "formats": "left", "fills": "left", "needs": "left", "can use": "right"},
         [
-            [one["system"], one["domain"], ", ".join(one["formats"]), ", ".join(one["shapes"]),
-             ", ".join(one["needed"]) or "what footsteps.yaml maps", str(len(one["optional"]))]
+            [
+                one["system"],
+                one["domain"],
+                ", ".join(one["formats"]),
+                ", ".join(one["shapes"]),
+                ", ".join(one["needed"]) or "what footsteps.yaml maps",
+                str(len(one["optional"])),
+            ]
             for one in systems
         ],
-    )  # fmt: skip
-    answers.print(f"`tabular` fills any shape: {', '.join(SHAPES)}. Columns to use: footsteps sources --json")
+    )
+    stdout_console.print(
+        f"`tabular` fills any shape: {', '.join(CANONICAL_SCHEMAS)}. Columns to use: footsteps sources --json"
+    )
 
 
 def print_guesses(path: Path, as_json: bool) -> None:
     """Print which systems may have written the file, and the block of footsteps.yaml for the likeliest."""
     if not path.is_file():
-        raise Failed(f"{path} does not exist: give an export file")
+        raise CommandFailed(f"{path} does not exist: give an export file")
     try:
-        guesses, block = sniff(path), sniff_block(path)
+        guesses, block = rank_systems(path), suggest_source_block(path)
     except ExportRefused as refusal:
-        raise Failed(str(refusal)) from refusal
+        raise CommandFailed(str(refusal)) from refusal
     if as_json:
         print_json({"file": path.name, "guesses": [asdict(one) for one in guesses], "block": block})
         return
@@ -52,8 +60,8 @@ def print_guesses(path: Path, as_json: bool) -> None:
         {"system": "left", "shape": "left", "score": "right", "why": "left"},
         [[one.system, one.shape or "", f"{one.score:.2f}", one.why] for one in guesses[:5]],
     )
-    answers.print("For footsteps.yaml:\n", highlight=False)
-    answers.out(block, highlight=False)
+    stdout_console.print("For footsteps.yaml:\n", highlight=False)
+    stdout_console.out(block, highlight=False)
 
 
 def print_preview(
@@ -73,13 +81,13 @@ def print_preview(
         Failed: If the file or the configuration cannot be read.
     """
     if not path.is_file():
-        raise Failed(f"{path} does not exist: give an export file")
+        raise CommandFailed(f"{path} does not exist: give an export file")
     try:
-        source = matching_source(read_config(config).sources, path, system) if config else None
-    except ConfigRefused as refusal:
-        raise Failed(str(refusal)) from refusal
+        source = find_matching_source(read_config(config).sources, path, system) if config else None
+    except ConfigError as refusal:
+        raise CommandFailed(str(refusal)) from refusal
     if config and source is None:
-        raise Failed(f"{config.name} has no source for {path.name}: name its system with --system")
+        raise CommandFailed(f"{config.name} has no source for {path.name}: name its system with --system")
     options = source.options() if source else SourceOptions()
     preview = preview_file(path, system or (source.system if source else None), options, day)
     if as_json:
@@ -87,12 +95,12 @@ def print_preview(
     elif preview.refused is None:
         _print_shapes(preview, row_limit)
     if preview.refused is not None:
-        raise Failed(preview.refused if path.name in preview.refused else f"{path.name}: {preview.refused}")
+        raise CommandFailed(preview.refused if path.name in preview.refused else f"{path.name}: {preview.refused}")
 
 
 def _print_shapes(preview: Preview, row_limit: int) -> None:
     detected = preview.detected or "no system for certain"
-    answers.print(f"{preview.file}: read as {preview.system}; its columns fit {detected}")
+    stdout_console.print(f"{preview.file}: read as {preview.system}; its columns fit {detected}")
     for shape, rows in (preview.shapes or {}).items():
         if rows.rows:
             _print_rows(shape, rows, row_limit)
@@ -111,10 +119,10 @@ def _print_shapes(preview: Preview, row_limit: int) -> None:
                 ],
             )
     if preview.columns_left_out:
-        answers.print(f"Columns that no mapping uses: {', '.join(preview.columns_left_out)}")
+        stdout_console.print(f"Columns that no mapping uses: {', '.join(preview.columns_left_out)}")
     if preview.columns_denied:
         denied = ", ".join(f"{column} ({kind})" for column, kind in preview.columns_denied)
-        answers.print(f"Columns that are never read: {denied}")
+        stdout_console.print(f"Columns that are never read: {denied}")
 
 
 def _print_rows(shape: str, preview: ShapePreview, row_limit: int) -> None:
@@ -131,11 +139,11 @@ def _print_rows(shape: str, preview: ShapePreview, row_limit: int) -> None:
 def print_taxonomy(folder: Path, system: str | None, as_json: bool) -> None:
     """Print how many rows of each kind the taxonomy's files hold, and how many were taken."""
     if not folder.exists():
-        raise Failed(f"{folder} does not exist: give the folder or file of a taxonomy")
+        raise CommandFailed(f"{folder} does not exist: give the folder or file of a taxonomy")
     try:
-        counts = [asdict(one) for one in count_taxonomy(folder, system)]
-    except (TaxonomyRefused, ExportRefused) as refusal:
-        raise Failed(str(refusal)) from refusal
+        counts = [asdict(one) for one in count_taxonomy_rows(folder, system)]
+    except (TaxonomyError, ExportRefused) as refusal:
+        raise CommandFailed(str(refusal)) from refusal
     if as_json:
         print_json(counts)
         return

@@ -10,21 +10,21 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from assets.cli.console import answers, print_json, print_table, settings_of
-from assets.cli.show import published
+from assets.cli.console import print_json, print_table, resolve_settings, stdout_console
+from assets.cli.show import load_current_snapshot
 from pipelines.config.company import read_config
 from pipelines.config.publish import PublishOptions
 from pipelines.contracts.catalog import TABLES
 from pipelines.contracts.dictionary import render_dictionary
-from pipelines.publish.queries import ways_in
+from pipelines.publish.queries import list_publish_targets
 
 
 def print_tables(data_root: Path | None, as_json: bool) -> None:
     """Print where each published table is by each way in, with queries to copy."""
-    settings = settings_of(data_root)
-    snapshot = published(settings)
+    settings = resolve_settings(data_root)
+    snapshot = load_current_snapshot(settings)
     options = read_config(settings.config_path).publish if settings.config_path.is_file() else PublishOptions()
-    ways = ways_in(snapshot, options)
+    ways = list_publish_targets(snapshot, options)
     if as_json:
         print_json([asdict(way) for way in ways])
         return
@@ -35,29 +35,39 @@ def print_tables(data_root: Path | None, as_json: bool) -> None:
         [[way.name, way.format, f"{way.rows:,}", way.location] for way in ways],
     )
     for way in ways[: len({one.format for one in ways})]:
-        answers.print(f"\n[bold]{way.name}[/bold] by {way.format}", soft_wrap=True)
+        stdout_console.print(f"\n[bold]{way.name}[/bold] by {way.format}", soft_wrap=True)
         for kind, query in asdict(way.query).items():
-            answers.print(f"  {kind:<7} {escape(query)}", soft_wrap=True)
-    answers.print("\nQueries of the other tables: footsteps tables --json", soft_wrap=True)
+            stdout_console.print(f"  {kind:<7} {escape(query)}", soft_wrap=True)
+    stdout_console.print("\nQueries of the other tables: footsteps tables --json", soft_wrap=True)
 
 
 def print_dictionary(as_json: bool) -> None:
     """Print the data dictionary as Markdown, or its tables and columns as JSON."""
     if not as_json:
-        answers.out(render_dictionary(), highlight=False)
+        stdout_console.out(render_dictionary(), highlight=False)
         return
     print_json(
         [
             {
-                "name": table.name, "description": table.description, "key": list(table.key), "version": table.version,
-                "owner": table.owner, "retention_days": table.retention_days, "readers": list(table.readers),
+                "name": table.name,
+                "description": table.description,
+                "key": list(table.key),
+                "version": table.version,
+                "owner": table.owner,
+                "retention_days": table.retention_days,
+                "readers": list(table.readers),
                 "rules": [rule.name for rule in table.rules],
                 "columns": [
-                    {"name": c.name, "type": str(c.dtype), "description": c.description, "unit": c.unit,
-                     "personal": str(c.personal)}
+                    {
+                        "name": c.name,
+                        "type": str(c.dtype),
+                        "description": c.description,
+                        "unit": c.unit,
+                        "personal": str(c.personal),
+                    }
                     for c in table.columns
                 ],
             }
             for table in TABLES.values()
         ]
-    )  # fmt: skip
+    )

@@ -10,72 +10,76 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from assets.resources.metadata import table_of
-from assets.resources.pipeline import Night
-from pipelines.contracts.canonical_schemas import SHAPES, ShapeName, raw_table
+from assets.resources.metadata import table_contract
+from assets.resources.pipeline import PipelineResource
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, raw_table
 from pipelines.contracts.catalog import ACCOUNT
 from pipelines.contracts.table import Table
-from pipelines.core.identity_resolution import WHO, read_accounts
-from pipelines.ingest.landing import scan_delivered
-from pipelines.ingest.new_deliveries import Fresh, Landed, fresh_rows
-from pipelines.storage.change_log import records_changed
+from pipelines.core.identity_resolution import ACCOUNT_KEYS, assign_account_keys
+from pipelines.ingest.landing import scan_deliveries
+from pipelines.ingest.new_deliveries import ChangedRows, DeliveryKey, read_new_deliveries
+from pipelines.storage.change_log import find_changed_records
 
 
-def rows_unseen(night: Night, shape: ShapeName) -> Fresh | None:
+def find_new_rows(pipeline: PipelineResource, shape: CanonicalSchemaName) -> ChangedRows | None:
     """The rows of a shape that a step has not seen yet, with all that bears on the same records; None for all."""
-    if night.before is None:
+    if pipeline.before is None:
         return None
-    raw = {raw_table(system, SHAPES[shape]).name: (system, sources) for system, sources in
-           night.sources_of(shape).items()}  # fmt: skip
-    if not night.inputs_that_differ() <= set(raw):
+    raw = {
+        raw_table(system, CANONICAL_SCHEMAS[shape]).name: (system, sources)
+        for system, sources in pipeline.sources_of(shape).items()
+    }
+    if not pipeline.changed_inputs() <= set(raw):
         return None
-    earlier = {name: _landed(night.before.inputs.get(name)) for name in raw}
-    found = fresh_rows(night.lake, shape, raw, earlier, {name: night.deliveries_of(name) for name in raw})
+    earlier = {name: _landed(pipeline.before.inputs.get(name)) for name in raw}
+    found = read_new_deliveries(
+        pipeline.lake, shape, raw, earlier, {name: pipeline.current_delivery_keys(name) for name in raw}
+    )
     if found is None:
         return None
-    return Fresh(read_accounts(found.rows, night.account_kinds), found.records, found.places)
+    return ChangedRows(assign_account_keys(found.rows, pipeline.account_kinds), found.records, found.row_locations)
 
 
-def records_unseen(night: Night, tables: Sequence[Table]) -> dict[Table, pl.DataFrame] | None:
+def find_records_to_update(pipeline: PipelineResource, tables: Sequence[Table]) -> dict[Table, pl.DataFrame] | None:
     """Of each table, the records that differ since the step's last run (see `records_changed`).
 
     None where that is not known, or where anything else that the step is made of differs too.
     """
-    if night.before is None or not night.inputs_that_differ() <= {table.name for table in tables}:
+    if pipeline.before is None or not pipeline.changed_inputs() <= {table.name for table in tables}:
         return None
     found = {}
     for table in tables:
-        before, now = night.before.inputs.get(table.name), night.input(table.name)
-        records = records_changed(night.lake.root, table, before, now)
+        before, now = pipeline.before.inputs.get(table.name), pipeline.input(table.name)
+        records = find_changed_records(pipeline.lake.root, table, before, now)
         if records is None:
             return None
         found[table] = records
     return found
 
 
-def names_nobody_new(night: Night) -> bool:
+def has_only_known_accounts(pipeline: PipelineResource) -> bool:
     """Whether a step's new files only name people, in the ways the accounts already know them."""
-    if night.before is None:
+    if pipeline.before is None:
         return False
-    for name in sorted(night.inputs_that_differ()):
+    for name in sorted(pipeline.changed_inputs()):
         if not name.startswith("raw_") or name.endswith(("entity_person", "assn_account")):
             return False
-        earlier, now = set(_landed(night.before.inputs.get(name))), set(night.deliveries_of(name))
-        if earlier - now or not _knows(night, name, sorted(now - earlier)):
+        earlier, now = set(_landed(pipeline.before.inputs.get(name))), set(pipeline.current_delivery_keys(name))
+        if earlier - now or not _knows(pipeline, name, sorted(now - earlier)):
             return False
     return True
 
 
-def _landed(said: str | None) -> list[Landed]:
-    return [Landed(*one) for one in json.loads(said or "[]")]
+def _landed(said: str | None) -> list[DeliveryKey]:
+    return [DeliveryKey(*one) for one in json.loads(said or "[]")]
 
 
-def _knows(night: Night, raw_name: str, landed: list[Landed]) -> bool:
-    table = table_of(raw_name)
-    asked = pl.DataFrame(landed, schema=list(Landed._fields), orient="row")
+def _knows(pipeline: PipelineResource, raw_name: str, landed: list[DeliveryKey]) -> bool:
+    table = table_contract(raw_name)
+    asked = pl.DataFrame(landed, schema=list(DeliveryKey._fields), orient="row")
     system = raw_name.removeprefix("raw_").split("__")[0]
-    rows = read_accounts(scan_delivered(night.lake, table, asked), night.account_kinds)
-    named = rows.with_columns(system_name=pl.lit(system)).select("system_name", *WHO).unique()
-    known = night.lake.scan(ACCOUNT).select("system_name", *WHO)
-    new = named.join(known, on=("system_name", *WHO), how="anti", nulls_equal=True)
+    rows = assign_account_keys(scan_deliveries(pipeline.lake, table, asked), pipeline.account_kinds)
+    named = rows.with_columns(system_name=pl.lit(system)).select("system_name", *ACCOUNT_KEYS).unique()
+    known = pipeline.lake.scan(ACCOUNT).select("system_name", *ACCOUNT_KEYS)
+    new = named.join(known, on=("system_name", *ACCOUNT_KEYS), how="anti", nulls_equal=True)
     return new.head(1).collect().is_empty()

@@ -7,7 +7,7 @@ Does not belong here: how objects are copied (`pipelines.publish.object_store`),
 from pathlib import Path
 
 from pipelines.config.company import Config
-from pipelines.publish.targets import without_secrets
+from pipelines.publish.targets import redact_secrets
 
 
 def fetch_exports(config: Config, landing: Path) -> str | None:
@@ -24,6 +24,6 @@ def fetch_exports(config: Config, landing: Path) -> str | None:
         fetch_landing(landing, options)
     except Exception as failure:  # whatever another system does: it is told, and tried again the next night
         lines = str(failure).strip().splitlines() or ["no reason given"]
-        why = without_secrets(f"{type(failure).__name__}: {lines[0]}")
+        why = redact_secrets(f"{type(failure).__name__}: {lines[0]}")
         return f"exports could not be fetched from {options.url}/landing, what is there already is landed: {why}"
     return None

@@ -12,11 +12,11 @@ from typing import Any
 
 from dagster import AssetExecutionContext, AssetKey, MaterializeResult, TableColumnDep, TableColumnLineage
 
-from assets.resources.metadata import table_of
-from pipelines.contracts.lineage import origins_of
+from assets.resources.metadata import table_contract
+from pipelines.contracts.lineage import find_origins
 
 
-def with_lineage(results: Iterable[Any], context: AssetExecutionContext) -> Iterator[Any]:
+def attach_lineage(results: Iterable[Any], context: AssetExecutionContext) -> Iterator[Any]:
     """The results of a step, each table's with the columns of its inputs that its columns are made of.
 
     Dagster takes lineage from materializations alone, not from definitions.
@@ -25,15 +25,17 @@ def with_lineage(results: Iterable[Any], context: AssetExecutionContext) -> Iter
     for result in results:
         if isinstance(result, MaterializeResult) and result.asset_key is not None:
             inputs = sorted(key.to_user_string() for key in graph[result.asset_key])
-            drawn = lineage_of(result.asset_key.to_user_string(), inputs)
+            drawn = build_lineage(result.asset_key.to_user_string(), inputs)
             result = result._replace(metadata={**(result.metadata or {}), "dagster/column_lineage": drawn})
         yield result
 
 
-def lineage_of(name: str, inputs: Iterable[str]) -> TableColumnLineage:
+def build_lineage(name: str, inputs: Iterable[str]) -> TableColumnLineage:
     """The declared lineage of a table that is made of these inputs."""
-    origins = origins_of(table_of(name), [table_of(one) for one in inputs])
-    return TableColumnLineage({
-        column: [TableColumnDep(asset_key=AssetKey(table), column_name=origin) for table, origin in found]
-        for column, found in origins.items()
-    })  # fmt: skip
+    origins = find_origins(table_contract(name), [table_contract(one) for one in inputs])
+    return TableColumnLineage(
+        {
+            column: [TableColumnDep(asset_key=AssetKey(table), column_name=origin) for table, origin in found]
+            for column, found in origins.items()
+        }
+    )

@@ -25,7 +25,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 _LONGEST_WAIT_SECONDS = 4 * 3600
 
 
-def hold(path: Path) -> IO[str]:
+def acquire_lock(path: Path) -> IO[str]:
     """The file, locked for this process until it is closed. Raises TimeoutError where another process keeps it.
 
     The pool in dagster.yaml queues what the daemon starts; this also keeps a run from the command line apart.
@@ -46,7 +46,7 @@ def hold(path: Path) -> IO[str]:
             time.sleep(0.2)
 
 
-def sweep(root: Path) -> None:
+def remove_unfinished(root: Path) -> None:
     """Remove what runs that were killed left half written. Only for who holds the tables."""
     for folder in ("lake", "published"):
         for path in list((root / folder).rglob(".*.unfinished")):
@@ -57,7 +57,7 @@ def sweep(root: Path) -> None:
 
 
 @contextmanager
-def kept_open(instance: DagsterInstance) -> Iterator[None]:
+def keep_connections_open(instance: DagsterInstance) -> Iterator[None]:
     """Hold a connection to each SQLite file of the instance; nothing where it stores elsewhere."""
     base = Path(instance.root_directory)
     with ExitStack() as stack:
@@ -87,9 +87,11 @@ def _reused(storage: SqliteEventLogStorage) -> Iterator[None]:
                 pass
             # a connection that lasts belongs to one access at a time, whichever thread asks
             engines[shard] = create_engine(
-                storage.conn_string_for_shard(shard), pool_size=1, max_overflow=0,
+                storage.conn_string_for_shard(shard),
+                pool_size=1,
+                max_overflow=0,
                 connect_args={"timeout": 20, "check_same_thread": False},
-            )  # fmt: skip
+            )
             event.listen(engines[shard], "connect", _write_ahead)
         with storage._db_lock, engines[shard].connect() as connection, connection.begin():
             yield connection

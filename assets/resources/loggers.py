@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Handlers of whoever watches; with none, warnings and errors go to standard error.
 listeners: list[logging.Handler] = []
 # The run configuration that asks for this logger instead of Dagster's own, which prints every event.
-WATCHED: dict[str, dict[str, dict[str, str]]] = {"loggers": {"console": {}}}
+LOGGER_CONFIG: dict[str, dict[str, dict[str, str]]] = {"loggers": {"console": {}}}
 
 
 class _Turn(logging.Handler):

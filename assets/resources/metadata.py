@@ -23,11 +23,11 @@ from dagster import (
     TableSchema,
 )
 
-from pipelines.contracts.canonical_schemas import SHAPES, quarantine_table, raw_table
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
 from pipelines.contracts.catalog import TABLES
-from pipelines.contracts.lineage import Origin, origins_of
+from pipelines.contracts.lineage import ColumnOrigin, find_origins
 from pipelines.contracts.table import Column, Personal, Table
-from pipelines.storage.lake import Lake, Written
+from pipelines.storage.lake import Lake, WriteResult
 
 PREVIEW_ROWS = 5
 # Columns that a description names as what a column is made of; the materialization has them all.
@@ -38,18 +38,18 @@ MOMENTS = ("occurred_at", "worked_at", "stated_at", "reached_at", "last_practise
 _WIDE = ("file_sha256", "content_sha256", "evidence_id")
 
 
-def table_of(name: str) -> Table:
+def table_contract(name: str) -> Table:
     """The contract of any table by its name. Raises KeyError for a name that no contract has."""
     if name in TABLES:
         return TABLES[name]
     if name.startswith("quarantine__"):
-        return quarantine_table(table_of(name.removeprefix("quarantine__")).name)
+        return quarantine_table(table_contract(name.removeprefix("quarantine__")).name)
     system, suffix = name.removeprefix("raw_").split("__")
-    by_suffix = {shape.table_suffix: shape for shape in SHAPES.values()}
+    by_suffix = {shape.table_suffix: shape for shape in CANONICAL_SCHEMAS.values()}
     return raw_table(system, by_suffix[suffix])
 
 
-def spec_of(table: Table, *, deps: list[str] | None = None, kinds: set[str] | None = None) -> AssetSpec:
+def build_asset_spec(table: Table, *, deps: list[str] | None = None, kinds: set[str] | None = None) -> AssetSpec:
     """The asset of a table, described by its contract; of each column also what of the inputs it is made of."""
     return AssetSpec(
         key=table.name,
@@ -65,7 +65,7 @@ def spec_of(table: Table, *, deps: list[str] | None = None, kinds: set[str] | No
 
 def contract_metadata(table: Table, inputs: Iterable[str] = ()) -> dict[str, Any]:
     """Column schema with descriptions and constraints, key, readers and retention, as Dagster metadata."""
-    origins = origins_of(table, [table_of(name) for name in inputs])
+    origins = find_origins(table, [table_contract(name) for name in inputs])
     unique = table.key if len(table.key) == 1 else ()
     required = {*table.key, *table.required}
     columns = [
@@ -87,7 +87,7 @@ def contract_metadata(table: Table, inputs: Iterable[str] = ()) -> dict[str, Any
     }
 
 
-def written_metadata(written: Written, frame: pl.DataFrame, table: Table) -> dict[str, Any]:
+def written_metadata(written: WriteResult, frame: pl.DataFrame, table: Table) -> dict[str, Any]:
     """What a write left behind: rows, bytes, hash, newest day, and a preview without personal values."""
     metadata: dict[str, Any] = {
         "dagster/row_count": written.rows,
@@ -119,20 +119,20 @@ class LakeIOManager(ConfigurableIOManager):
 
     def handle_output(self, context: OutputContext, obj: pl.DataFrame) -> None:
         """Write the frame as the table of the asset's key; raises ContractBroken where it is not of its form."""
-        table = table_of(context.asset_key.to_user_string())
+        table = table_contract(context.asset_key.to_user_string())
         written = self._lake.write(table, obj)
         context.add_output_metadata(written_metadata(written, obj, table))
 
     def load_input(self, context: InputContext) -> pl.DataFrame:
         """All rows of the upstream table."""
-        return self._lake.scan(table_of(context.asset_key.to_user_string())).collect()
+        return self._lake.scan(table_contract(context.asset_key.to_user_string())).collect()
 
     @property
     def _lake(self) -> Lake:
         return Lake(Path(self.lake_path))
 
 
-def _describe(column: Column, origins: Sequence[Origin]) -> str:
+def _describe(column: Column, origins: Sequence[ColumnOrigin]) -> str:
     unit = f" In {column.unit}." if column.unit else ""
     personal = "" if column.personal is Personal.NONE else f" Personal: {column.personal}."
     more = f" and {len(origins) - MOST_ORIGINS} more" if len(origins) > MOST_ORIGINS else ""

@@ -26,35 +26,35 @@ from dagster import (
 from pydantic import PrivateAttr
 
 from assets.resources.bucket_exports import fetch_exports
-from assets.resources.locking import hold, sweep
-from assets.resources.metadata import table_of, written_metadata
-from pipelines.config.company import Config, Source, read_config
+from assets.resources.locking import acquire_lock, remove_unfinished
+from assets.resources.metadata import table_contract, written_metadata
+from pipelines.config.company import Config, SourceConfig, read_config
 from pipelines.config.settings import Settings
-from pipelines.contracts.canonical_schemas import SHAPES, ShapeName, raw_table
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, raw_table
 from pipelines.contracts.catalog import DELIVERY, EVIDENCE
 from pipelines.contracts.columns import AccountKind
-from pipelines.contracts.output_tables import PUBLISHED
+from pipelines.contracts.output_tables import PUBLISHED_TABLES
 from pipelines.contracts.table import Table
-from pipelines.core.identity_resolution import WHO, read_accounts
-from pipelines.ingest.landing import Landing, current_deliveries, read_ledger, scan_current, source_tables
-from pipelines.ingest.new_deliveries import Landed
-from pipelines.storage.change_log import forget_changes
+from pipelines.core.identity_resolution import ACCOUNT_KEYS, assign_account_keys
+from pipelines.ingest.landing import LandingContext, current_deliveries, read_ledger, scan_current_rows, source_tables
+from pipelines.ingest.new_deliveries import DeliveryKey
+from pipelines.storage.change_log import clear_change_log
 from pipelines.storage.lake import Lake, content_sha256
-from pipelines.storage.run_state import Stamp, code_fingerprint, read_stamp, write_stamp
+from pipelines.storage.run_state import AssetState, fingerprint_code, read_asset_state, write_asset_state
 
 RunContext = AssetExecutionContext | AssetCheckExecutionContext
 AS_OF_TAG = "footsteps/as_of"
-ACCEPT_SHRINK_TAG = "footsteps/accept_shrink"
+ALLOW_ROW_COUNT_DROP_TAG = "footsteps/accept_shrink"
 # The day a night was scheduled for.
-NIGHT_OF_TAG = "footsteps/night_of"
+SCHEDULED_DAY_TAG = "footsteps/night_of"
 # On a run that follows new files by day; a run without it is a complete night, or a part of one.
-BY_DAY_TAG = "footsteps/by_day"
+INCREMENTAL_TAG = "footsteps/by_day"
 _LAST_NIGHT = "last_night"
 # After so many days the world is seen anew though nothing landed: people grow rusty and projects end by the calendar.
 LONGEST_UNSEEN_DAYS = 7
 
 
-class Night(ConfigurableResource):  # type: ignore[type-arg]
+class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
     """Settings of the flow, as strings so that the UI can show and change them."""
 
     data_root: str
@@ -65,15 +65,15 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
     # the ledger as it was read last, and the deliveries that count by it
     _of_ledger: tuple[pl.DataFrame, list[tuple[str, ...]]] | None = PrivateAttr(default=None)
     _people: frozenset[str] | None = PrivateAttr(default=None)
-    _before: Stamp | None = PrivateAttr(default=None)
+    _before: AssetState | None = PrivateAttr(default=None)
     _inputs: Mapping[str, str | None] = PrivateAttr(default_factory=dict)
 
     def setup_for_execution(self, context: InitResourceContext) -> None:
         """Wait until no other run writes these tables; a run that is killed lets go by itself."""
         del context
-        self._held = hold(self.settings.root / ".writing")
+        self._held = acquire_lock(self.settings.root / ".writing")
         try:
-            sweep(self.settings.root)
+            remove_unfinished(self.settings.root)
         except OSError:  # nothing is torn down that was not set up
             self._held.close()
             raise
@@ -108,7 +108,9 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         """All rows of a table."""
         return self.lake.scan(table).collect()
 
-    def about(self, people: frozenset[str] | None, before: Stamp | None, inputs: Mapping[str, str | None]) -> "Night":
+    def about(
+        self, people: frozenset[str] | None, before: AssetState | None, inputs: Mapping[str, str | None]
+    ) -> "PipelineResource":
         """The same night for a step that makes rows of these people only (None: everybody)."""
         scoped = copy.copy(self)
         scoped._people, scoped._before, scoped._inputs = people, before, inputs
@@ -127,9 +129,14 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         return (rows if columns is None else rows.select(columns)).collect()
 
     def materialize(
-        self, table: Table, frame: pl.DataFrame, metadata: Mapping[str, Any] | None = None,
-        *, replacing: pl.DataFrame | None = None, beside: "Callable[[pl.DataFrame], pl.Series] | None" = None,
-    ) -> "MaterializeResult[None]":  # fmt: skip
+        self,
+        table: Table,
+        frame: pl.DataFrame,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        replacing: pl.DataFrame | None = None,
+        beside: "Callable[[pl.DataFrame], pl.Series] | None" = None,
+    ) -> "MaterializeResult[None]":
         """Write the frame through its contract, and say what was written. Raises ContractBroken.
 
         Where the step is about some people, their rows alone are replaced; a table without people then stays as it is.
@@ -154,28 +161,28 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
     def fingerprint(self, name: str, columns: tuple[str, ...] | None = None) -> str | None:
         """What a table holds, in one text: its content's hash, or for a raw table the deliveries that count."""
         if name.startswith("raw_") and name != DELIVERY.name:
-            return json.dumps([list(one) for one in self.deliveries_of(name)])
-        table = table_of(name)
+            return json.dumps([list(one) for one in self.current_delivery_keys(name)])
+        table = table_contract(name)
         if columns is None:
-            return self.lake.content(table)
+            return self.lake.content_hash(table)
         return content_sha256(self.lake.scan(table).select(columns).sort(columns).collect())
 
-    def deliveries_of(self, raw_name: str) -> list[Landed]:
+    def current_delivery_keys(self, raw_name: str) -> list[DeliveryKey]:
         """The deliveries that count in a raw table now: source, content, mapping and number of each."""
         columns = ("source_name", "file_sha256", "mapping_code", "delivery_number")
         return [
-            Landed(*row)
+            DeliveryKey(*row)
             for source in self.config.sources
             if raw_name in {table.name for table in source_tables(source).values()}
             for row in current_deliveries(self.lake, source).select(columns).iter_rows()
         ]
 
     @property
-    def before(self) -> Stamp | None:
+    def before(self) -> AssetState | None:
         """What the step's tables were made of last; None where everything is to be made."""
         return self._before
 
-    def inputs_that_differ(self) -> set[str]:
+    def changed_inputs(self) -> set[str]:
         """The inputs of the step that are not what its tables were made of last."""
         before = {} if self._before is None else self._before.inputs
         return {name for name in {*self._inputs, *before} if self._inputs.get(name) != before.get(name)}
@@ -188,31 +195,32 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         """Say of tables that they stay as they are."""
         for table in tables:
             yield MaterializeResult(
-                asset_key=table.name, metadata={"unchanged": True},
-                data_version=DataVersion(self.lake.content(table) or "none"),
-            )  # fmt: skip
+                asset_key=table.name,
+                metadata={"unchanged": True},
+                data_version=DataVersion(self.lake.content_hash(table) or "none"),
+            )
 
-    def is_by_day(self, context: RunContext) -> bool:
+    def is_incremental(self, context: RunContext) -> bool:
         """Whether the run follows new files by day."""
-        return context.run.tags.get(BY_DAY_TAG) == "true"
+        return context.run.tags.get(INCREMENTAL_TAG) == "true"
 
-    def end_night(self, context: AssetExecutionContext) -> None:
+    def record_complete_run(self, context: AssetExecutionContext) -> None:
         """Remember what a complete night knew; the last act of its publication."""
-        if not self.is_by_day(context):
+        if not self.is_incremental(context):
             known = {"known": self._known(), "as_of": self.as_of(context).isoformat()}
-            write_stamp(self.lake.root, Stamp(_LAST_NIGHT, known, self._published()))
-            forget_changes(self.lake.root)
+            write_asset_state(self.lake.root, AssetState(_LAST_NIGHT, known, self._published()))
+            clear_change_log(self.lake.root)
 
-    def nothing_new(self) -> bool:
+    def has_no_new_input(self) -> bool:
         """Whether all that is known now was known to the last complete night, and what it made lies there still: a run
         that broke off since, of another day or of some assets, may have left tables of its own or parts of some."""
-        last = read_stamp(self.lake.root, _LAST_NIGHT)
+        last = read_asset_state(self.lake.root, _LAST_NIGHT)
         return last is not None and last.inputs.get("known") == self._known() and last.outputs == self._published()
 
     def _published(self) -> dict[str, str | None]:
-        return {table.name: self.lake.content(table) for table in PUBLISHED}
+        return {table.name: self.lake.content_hash(table) for table in PUBLISHED_TABLES}
 
-    def is_seen_lately(self, as_of: date | None, night_of: date | None) -> bool:
+    def is_as_of_current(self, as_of: date | None, night_of: date | None) -> bool:
         """Whether the day that a run would see is still the last complete night's."""
         if as_of is not None or self.config.as_of != "today":
             return True
@@ -221,13 +229,13 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
 
     def last_as_of(self) -> date | None:
         """The day as of which the last complete night saw the world; None before the first."""
-        last = read_stamp(self.lake.root, _LAST_NIGHT)
+        last = read_asset_state(self.lake.root, _LAST_NIGHT)
         said = last.inputs.get("as_of") if last else None
         return date.fromisoformat(said) if said else None
 
     def _known(self) -> str:
         """A fingerprint of all that a night can know: deliveries, footsteps.yaml, the taxonomy's files, the code."""
-        said = [self._counted(), self.config.model_dump_json(), self.taxonomy_files(), code_fingerprint()]
+        said = [self._counted(), self.config.model_dump_json(), self.taxonomy_files(), fingerprint_code()]
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
     def _counted(self) -> list[tuple[str, ...]]:
@@ -259,11 +267,11 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
             return fetch_exports(self.config, self.landing_folder)
         return None
 
-    def landing(self, context: AssetExecutionContext) -> Landing:
+    def landing(self, context: AssetExecutionContext) -> LandingContext:
         """What a landing needs to know of this run."""
         now = datetime.now(UTC)
-        accept = context.run.tags.get(ACCEPT_SHRINK_TAG) == "true"
-        return Landing(self.lake, self.landing_folder, now.date(), now, accept, context.log.info)
+        accept = context.run.tags.get(ALLOW_ROW_COUNT_DROP_TAG) == "true"
+        return LandingContext(self.lake, self.landing_folder, now.date(), now, accept, context.log.info)
 
     def as_of(self, context: AssetExecutionContext) -> date:
         """The day after which nothing may be seen: the run's tag, or what footsteps.yaml declares, or today.
@@ -284,32 +292,32 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
 
     def today(self, context: AssetExecutionContext) -> date:
         """The day of the run: the one it was scheduled for, or that of the clock in the company's time zone."""
-        if tag := context.run.tags.get(NIGHT_OF_TAG):
+        if tag := context.run.tags.get(SCHEDULED_DAY_TAG):
             return date.fromisoformat(tag)
         return datetime.now(ZoneInfo(self.config.time_zone)).date()
 
     def renewed_until(self, context: AssetExecutionContext) -> date | None:
         """The day up to which a night's rows hold at least, also those it kept; None for a run of a declared day."""
-        if self.is_by_day(context) or context.run.tags.get(AS_OF_TAG) or self.config.as_of != "today":
+        if self.is_incremental(context) or context.run.tags.get(AS_OF_TAG) or self.config.as_of != "today":
             return None
         return self.today(context) + timedelta(days=self.config.policy.valid_days)
 
-    def lasts_until(self, context: AssetExecutionContext) -> date:
+    def last_valid_day(self, context: AssetExecutionContext) -> date:
         """The last day on which what this run publishes may be read: consents have to last till then."""
         seen = self.as_of(context) + timedelta(days=self.config.policy.valid_days)
         return max(seen, self.renewed_until(context) or seen)
 
     def _day_seen(self, today: date) -> date:
-        last = read_stamp(self.lake.root, _LAST_NIGHT)
+        last = read_asset_state(self.lake.root, _LAST_NIGHT)
         if last is None or (said := last.inputs.get("as_of")) is None:
             return today
         seen = date.fromisoformat(said)
         is_recent = timedelta(0) <= today - seen < timedelta(days=LONGEST_UNSEEN_DAYS)
         return seen if is_recent and last.inputs.get("known") == self._known() else today
 
-    def sources_of(self, shape: ShapeName) -> dict[str, list[Source]]:
+    def sources_of(self, shape: CanonicalSchemaName) -> dict[str, list[SourceConfig]]:
         """The declared sources that hold a shape, by system."""
-        found: dict[str, list[Source]] = {}
+        found: dict[str, list[SourceConfig]] = {}
         for source in self.config.sources:
             if shape in source_tables(source):
                 found.setdefault(source.system, []).append(source)
@@ -320,11 +328,12 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
         """By source, what its accounts are."""
         return {source.name: source.accounts for source in self.config.sources}
 
-    def rows_of(self, shape: ShapeName) -> pl.LazyFrame:
+    def current_rows(self, shape: CanonicalSchemaName) -> pl.LazyFrame:
         """The rows of a shape that count now, of all systems, with system_name."""
         frames = [
-            read_accounts(
-                scan_current(self.lake, raw_table(system, SHAPES[shape]), shape, sources), self.account_kinds
+            assign_account_keys(
+                scan_current_rows(self.lake, raw_table(system, CANONICAL_SCHEMAS[shape]), shape, sources),
+                self.account_kinds,
             ).with_columns(pl.lit(system).alias("system_name"))
             for system, sources in sorted(self.sources_of(shape).items())
         ]
@@ -337,16 +346,16 @@ class Night(ConfigurableResource):  # type: ignore[type-arg]
             schema={"source_name": pl.String, "serves": pl.String, "settles": pl.Boolean},
             orient="row",
         )
-        rows = self.rows_of("account").select("source_name", *WHO).collect()
-        return rows.join(systems, on="source_name").select("serves", "settles", *WHO).unique().sort(pl.all())
+        rows = self.current_rows("account").select("source_name", *ACCOUNT_KEYS).collect()
+        return rows.join(systems, on="source_name").select("serves", "settles", *ACCOUNT_KEYS).unique().sort(pl.all())
 
 
-def _any(source: Source) -> list[None]:
+def _any(source: SourceConfig) -> list[None]:
     return [] if source.serves else [None]
 
 
-def _no_rows(shape: ShapeName) -> pl.LazyFrame:
-    schema = raw_table("none", SHAPES[shape]).schema
+def _no_rows(shape: CanonicalSchemaName) -> pl.LazyFrame:
+    schema = raw_table("none", CANONICAL_SCHEMAS[shape]).schema
     return pl.LazyFrame(schema=schema).with_columns(pl.lit("none").alias("system_name"))
 
 

@@ -19,11 +19,19 @@ from dagster import (
     multi_asset,
 )
 
-from assets.resources.lineage import with_lineage
-from assets.resources.metadata import spec_of
-from assets.resources.pipeline import Night
-from ml.evaluation.drift import Drift, Kind, Profile, measure_drift, profile, read_profiles, write_profiles
-from ml.mastery.state import end_of
+from assets.resources.lineage import attach_lineage
+from assets.resources.metadata import build_asset_spec
+from assets.resources.pipeline import PipelineResource
+from ml.evaluation.drift import (
+    ColumnDrift,
+    ColumnKind,
+    ColumnProfile,
+    measure_drift,
+    profile_column,
+    read_profiles,
+    write_profiles,
+)
+from ml.mastery.state import last_instant
 from pipelines.contracts.feature_tables import CANDIDATE, DRIFT, MODEL_CARD, REACHED_STEP
 
 STEADY = "inputs_and_scores_are_steady"
@@ -35,39 +43,50 @@ _LISTED = 10
 
 @multi_asset(
     name="measure_drift",
-    specs=[spec_of(DRIFT, deps=[CANDIDATE.name, REACHED_STEP.name, MODEL_CARD.name])],
-    check_specs=[AssetCheckSpec(STEADY, asset=DRIFT.name,
-                                description="No input and no score moved beyond the limit since the training.")],
-)  # fmt: skip
-def drift(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
+    specs=[build_asset_spec(DRIFT, deps=[CANDIDATE.name, REACHED_STEP.name, MODEL_CARD.name])],
+    check_specs=[
+        AssetCheckSpec(
+            STEADY, asset=DRIFT.name, description="No input and no score moved beyond the limit since the training."
+        )
+    ],
+)
+def drift(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
     """Compare tonight's inputs and scores with those of the night the model in use was trained in."""
-    yield from with_lineage(_compare(context, night), context)
+    yield from attach_lineage(_compare(context, pipeline), context)
 
 
-def _compare(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
-    as_of, version = night.as_of(context), night.read(MODEL_CARD)["model_version"][0]
-    now = {**watch_inputs(night.read(REACHED_STEP), as_of), **watch_scores(night.read(CANDIDATE))}
-    known = read_reference(night.settings.models_path / version)
-    fresh = {name: profile(column) for name, column in now.items() if name not in known}
+def _compare(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
+    as_of, version = pipeline.as_of(context), pipeline.read(MODEL_CARD)["model_version"][0]
+    now = {**watch_inputs(pipeline.read(REACHED_STEP), as_of), **watch_scores(pipeline.read(CANDIDATE))}
+    known = read_reference(pipeline.settings.models_path / version)
+    fresh = {name: profile_column(column) for name, column in now.items() if name not in known}
     if fresh:  # the first night of this model: what it sees now is what later nights are held against
         known |= fresh
-        (night.settings.models_path / version / PROFILES).write_text(write_profiles(known))
-    found = measure_drift(known, now, {name: kind_of(name) for name in now}, night.config.training.drift_limit)
+        (pipeline.settings.models_path / version / PROFILES).write_text(write_profiles(known))
+    found = measure_drift(known, now, {name: watched_kind(name) for name in now}, pipeline.config.training.drift_limit)
     rows = _rows(found, as_of, version)
-    history = night.read(DRIFT).filter(pl.col("as_of") != as_of)
+    history = pipeline.read(DRIFT).filter(pl.col("as_of") != as_of)
     moved = [one.name for one in found if one.is_drifted]
-    yield night.materialize(DRIFT, pl.concat([history, rows]), {
-        "drift": MetadataValue.md(_as_markdown(found)), **{f"index_{one.name}": one.index for one in found},
-    })  # fmt: skip
+    yield pipeline.materialize(
+        DRIFT,
+        pl.concat([history, rows]),
+        {
+            "drift": MetadataValue.md(_as_markdown(found)),
+            **{f"index_{one.name}": one.index for one in found},
+        },
+    )
     yield AssetCheckResult(
-        asset_key=DRIFT.name, check_name=STEADY, passed=not moved, severity=AssetCheckSeverity.WARN,
+        asset_key=DRIFT.name,
+        check_name=STEADY,
+        passed=not moved,
+        severity=AssetCheckSeverity.WARN,
         description=f"moved since {version} was trained: {', '.join(moved)}" if moved else "all within the limit",
-    )  # fmt: skip
+    )
 
 
 def watch_inputs(steps: pl.DataFrame, as_of: date) -> dict[str, pl.Series]:
     """Of everyone with a step: how many, since when, how long ago, how many lately; and which steps lately."""
-    end = end_of(as_of)
+    end = last_instant(as_of)
     known = steps.filter(pl.col("reached_at") <= end)
     recent = known.filter((end - pl.col("reached_at")).dt.total_days() < RECENT_DAYS)
     each = known.group_by("person_id").agg(
@@ -91,12 +110,12 @@ def watch_scores(candidates: pl.DataFrame) -> dict[str, pl.Series]:
     return {"probability": best["probability"], "utility": best["prior"], "kind": best["kind"], **families}
 
 
-def kind_of(name: str) -> Kind:
+def watched_kind(name: str) -> ColumnKind:
     """Whether a watched column is an input or a score."""
     return "score" if name in ("probability", "utility", "kind") or name.startswith("part_") else "input"
 
 
-def read_reference(folder: Path) -> dict[str, Profile]:
+def read_reference(folder: Path) -> dict[str, ColumnProfile]:
     """The profiles kept beside a bundle; none where there are none yet."""
     path = folder / PROFILES
     try:
@@ -105,25 +124,25 @@ def read_reference(folder: Path) -> dict[str, Profile]:
         return {}
 
 
-def drifted_inputs(night: Night, version: str | None, steps: pl.DataFrame, as_of: date) -> list[str]:
+def find_drifted_inputs(pipeline: PipelineResource, version: str | None, steps: pl.DataFrame, as_of: date) -> list[str]:
     """The inputs that moved beyond the limit since the model of that version was trained."""
     if version is None:
         return []
     now = watch_inputs(steps, as_of)
-    kinds: dict[str, Kind] = dict.fromkeys(now, "input")
+    kinds: dict[str, ColumnKind] = dict.fromkeys(now, "input")
     found = measure_drift(
-        read_reference(night.settings.models_path / version), now, kinds, night.config.training.drift_limit
+        read_reference(pipeline.settings.models_path / version), now, kinds, pipeline.config.training.drift_limit
     )
     return [one.name for one in found if one.is_drifted]
 
 
-def keep_inputs(folder: Path, steps: pl.DataFrame, as_of: date) -> None:
+def save_input_profiles(folder: Path, steps: pl.DataFrame, as_of: date) -> None:
     """Keep beside a new bundle how its inputs were distributed in the night of its training."""
-    inputs = {name: profile(column) for name, column in watch_inputs(steps, as_of).items()}
+    inputs = {name: profile_column(column) for name, column in watch_inputs(steps, as_of).items()}
     (folder / PROFILES).write_text(write_profiles(inputs))
 
 
-def _rows(found: tuple[Drift, ...], as_of: date, version: str) -> pl.DataFrame:
+def _rows(found: tuple[ColumnDrift, ...], as_of: date, version: str) -> pl.DataFrame:
     rows = [(as_of, one.name, one.kind, one.index, one.chance, one.is_drifted, version) for one in found]
     names = ("as_of", "watched_name", "watched_kind", "stability_index", "chance_index", "is_drifted", "model_version")
     return pl.DataFrame(rows, schema={name: DRIFT.schema[name] for name in names}, orient="row").select(
@@ -131,7 +150,7 @@ def _rows(found: tuple[Drift, ...], as_of: date, version: str) -> pl.DataFrame:
     )
 
 
-def _as_markdown(found: tuple[Drift, ...]) -> str:
+def _as_markdown(found: tuple[ColumnDrift, ...]) -> str:
     lines = ["| what | kind | stability index | by chance | moved |", "|---|---|---:|---:|---|"]
     lines += [
         f"| {o.name} | {o.kind} | {o.index:.3f} | {o.chance:.3f} | {'yes' if o.is_drifted else ''} |" for o in found

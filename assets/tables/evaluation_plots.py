@@ -9,7 +9,7 @@ import io
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ml.evaluation.results import OURS, Ablation, ModelResult
+from ml.evaluation.results import OURS, AblationResult, ModelResult
 from ml.ranking.calibration import Reliability
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def draw_reliability(reliability: Reliability) -> bytes:
     return _draw(draw, width=5.6, height=5.0)
 
 
-def draw_ablation(ablation: Sequence[Ablation]) -> bytes:
+def draw_ablation(ablation: Sequence[AblationResult]) -> bytes:
     """The loss of NDCG@10 without each family of features, the dearest on top."""
     ordered = sorted(ablation, key=lambda one: one.loss)
 
@@ -91,12 +91,12 @@ def describe_ranking(models: Sequence[ModelResult]) -> str:
     return "NDCG@10, best first: " + ", ".join(f"{one.model} {one.ndcg_at_10:.3f}" for one in ordered) + "."
 
 
-def describe_ablation(ablation: Sequence[Ablation]) -> str:
+def describe_ablation(ablation: Sequence[AblationResult]) -> str:
     """The chart in words."""
     return "NDCG@10 lost without: " + ", ".join(f"{one.family} {one.loss:+.4f}" for one in ablation) + "."
 
 
-def as_source(png: bytes) -> str:
+def png_data_uri(png: bytes) -> str:
     """The picture as the source of an image, so that a page needs no other file and no network."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
 

@@ -24,22 +24,22 @@ from dagster import (
 )
 
 from assets.automation.schedules import PROMOTED
-from assets.incremental.incremental_asset import step
-from assets.resources.lineage import with_lineage
-from assets.resources.metadata import spec_of
-from assets.resources.pipeline import Night
-from assets.tables.drift import drift, drifted_inputs, keep_inputs
-from assets.tables.evaluation_plots import as_source, describe_reliability, draw_reliability
-from assets.tables.training_data import LEARNT_FROM, as_events, extra_features, learn_from
+from assets.incremental.incremental_asset import incremental_asset
+from assets.resources.lineage import attach_lineage
+from assets.resources.metadata import build_asset_spec
+from assets.resources.pipeline import PipelineResource
+from assets.tables.drift import drift, find_drifted_inputs, save_input_profiles
+from assets.tables.evaluation_plots import describe_reliability, draw_reliability, png_data_uri
+from assets.tables.training_data import TRAINING_INPUTS, build_training_input, extra_features, to_interactions
 from ml.evaluation.results import Evaluation
-from ml.mastery.state import end_of
-from ml.mastery.step_items import steps_barred
+from ml.mastery.state import last_instant
+from ml.mastery.step_items import list_blocked_steps
 from ml.ranking.recommender import Recommender
-from ml.recommend.reranking import deepening_steps, describe_steps, eligible_steps
-from ml.registry.champion_challenger import Reign, hold_contest
+from ml.recommend.reranking import describe_steps, filter_eligible_steps, find_deepening_steps
+from ml.registry.champion_challenger import TrainingOutcome, run_champion_challenger
 from ml.registry.model_bundle import load_bundle
-from ml.registry.model_card import describe_card
-from ml.registry.registry import latest_trained
+from ml.registry.model_card import render_model_card
+from ml.registry.registry import find_latest_trained
 from pipelines.contracts.catalog import PERSON
 from pipelines.contracts.feature_tables import CANDIDATE, EVALUATION, MASTERY, MODEL_CARD, REACHED_STEP
 
@@ -54,70 +54,95 @@ def model_assets() -> list[AssetsDefinition]:
 
 @multi_asset(
     name="train_ranker",
-    specs=[spec_of(MODEL_CARD, deps=LEARNT_FROM, kinds={"scikitlearn"}),
-           spec_of(EVALUATION, deps=LEARNT_FROM, kinds={"scikitlearn", "parquet"})],
-    check_specs=[AssetCheckSpec(PROMOTED, asset=MODEL_CARD.name,
-                                description="The newest challenger took over, and no bundle was refused.")],
-)  # fmt: skip
-def ranker(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
+    specs=[
+        build_asset_spec(MODEL_CARD, deps=TRAINING_INPUTS, kinds={"scikitlearn"}),
+        build_asset_spec(EVALUATION, deps=TRAINING_INPUTS, kinds={"scikitlearn", "parquet"}),
+    ],
+    check_specs=[
+        AssetCheckSpec(
+            PROMOTED, asset=MODEL_CARD.name, description="The newest challenger took over, and no bundle was refused."
+        )
+    ],
+)
+def ranker(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
     """Train a challenger where due, measure it beside the champion, and keep the better one."""
-    yield from with_lineage(_train(context, night), context)
+    yield from attach_lineage(_train(context, pipeline), context)
 
 
-def _train(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
-    as_of, models, steps = night.as_of(context), night.settings.models_path, night.read(REACHED_STEP)
-    moved = drifted_inputs(night, latest_trained(models), steps, as_of)
-    lesson = learn_from(night, as_of)
-    reign = hold_contest(lesson, models, night.config.training, drifted=moved, tell=context.log.info)
-    if reign.was_trained:
-        keep_inputs(models / lesson.learned.model_version, steps, as_of)
-    context.log.info(f"{'trained' if reign.was_trained else 'not trained'}: {reign.due.why}")
-    card = json.dumps(asdict(reign.card), sort_keys=True, default=str)
-    cards = pl.DataFrame({"model_version": [reign.model_version], "card": [card]})
-    rows = _evaluation_rows(reign.measured) if reign.was_trained else night.read(EVALUATION)
-    yield night.materialize(MODEL_CARD, cards, {
-        "model_version": reign.model_version, "card": MetadataValue.md(describe_card(reign.card)),
-        "training": reign.due.why, "promotion": reign.verdict.why,
-    })  # fmt: skip
-    yield night.materialize(EVALUATION, rows, _measured_metadata(reign.measured, rows))
-    yield _promotion_check(reign)
+def _train(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
+    as_of, models, steps = pipeline.as_of(context), pipeline.settings.models_path, pipeline.read(REACHED_STEP)
+    moved = find_drifted_inputs(pipeline, find_latest_trained(models), steps, as_of)
+    training_input = build_training_input(pipeline, as_of)
+    outcome = run_champion_challenger(
+        training_input, models, pipeline.config.training, drifted=moved, log=context.log.info
+    )
+    if outcome.was_trained:
+        save_input_profiles(models / training_input.training_version.model_version, steps, as_of)
+    context.log.info(f"{'trained' if outcome.was_trained else 'not trained'}: {outcome.training_decision.why}")
+    card = json.dumps(asdict(outcome.card), sort_keys=True, default=str)
+    cards = pl.DataFrame({"model_version": [outcome.model_version], "card": [card]})
+    rows = _evaluation_rows(outcome.evaluation) if outcome.was_trained else pipeline.read(EVALUATION)
+    yield pipeline.materialize(
+        MODEL_CARD,
+        cards,
+        {
+            "model_version": outcome.model_version,
+            "card": MetadataValue.md(render_model_card(outcome.card)),
+            "training": outcome.training_decision.why,
+            "promotion": outcome.promotion_decision.why,
+        },
+    )
+    yield pipeline.materialize(EVALUATION, rows, _measured_metadata(outcome.evaluation, rows))
+    yield _promotion_check(outcome)
 
 
-def _measured_metadata(measured: Evaluation | None, rows: pl.DataFrame) -> dict[str, Any]:
+def _measured_metadata(evaluation: Evaluation | None, rows: pl.DataFrame) -> dict[str, Any]:
     """The ranking; in nights that measured one, also how far the probability holds, drawn."""
     said: dict[str, Any] = {"ranking": MetadataValue.md(_as_markdown(rows))}
-    reliability = measured.reliability if measured is not None else None
+    reliability = evaluation.reliability if evaluation is not None else None
     if reliability is not None:
         words = describe_reliability(reliability)
-        picture = f"![{words}]({as_source(draw_reliability(reliability))})"
-        said |= {"reliability": MetadataValue.md(f"{words}\n\n{picture}"), "ece": reliability.ece,
-                 "brier_skill": reliability.brier_skill}  # fmt: skip
+        picture = f"![{words}]({png_data_uri(draw_reliability(reliability))})"
+        said |= {
+            "reliability": MetadataValue.md(f"{words}\n\n{picture}"),
+            "ece": reliability.ece,
+            "brier_skill": reliability.brier_skill,
+        }
     return said
 
 
-def _promotion_check(reign: Reign) -> AssetCheckResult:
-    stays = f"{reign.model_version} stays: {reign.verdict.why}"
-    said = f"{reign.model_version} is in use: {reign.verdict.why}" if reign.verdict.is_yes else stays
+def _promotion_check(outcome: TrainingOutcome) -> AssetCheckResult:
+    stays = f"{outcome.model_version} stays: {outcome.promotion_decision.why}"
+    said = (
+        f"{outcome.model_version} is in use: {outcome.promotion_decision.why}"
+        if outcome.promotion_decision.is_yes
+        else stays
+    )
     return AssetCheckResult(
-        asset_key=MODEL_CARD.name, check_name=PROMOTED, passed=reign.verdict.is_yes and reign.refused is None,
-        severity=AssetCheckSeverity.WARN, description=". ".join(filter(None, (reign.refused, said))),
-        metadata={"training": reign.due.why, "was_trained": reign.was_trained},
-    )  # fmt: skip
+        asset_key=MODEL_CARD.name,
+        check_name=PROMOTED,
+        passed=outcome.promotion_decision.is_yes and outcome.refusal is None,
+        severity=AssetCheckSeverity.WARN,
+        description=". ".join(filter(None, (outcome.refusal, said))),
+        metadata={"training": outcome.training_decision.why, "was_trained": outcome.was_trained},
+    )
 
 
-@step(
-    name="rank_candidates", specs=[spec_of(CANDIDATE, deps=[MODEL_CARD.name, MASTERY.name, *LEARNT_FROM])],
-    own=[REACHED_STEP, MASTERY, PERSON], crowd=True,
-)  # fmt: skip
-def candidates(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
+@incremental_asset(
+    name="rank_candidates",
+    specs=[build_asset_spec(CANDIDATE, deps=[MODEL_CARD.name, MASTERY.name, *TRAINING_INPUTS])],
+    own=[REACHED_STEP, MASTERY, PERSON],
+    crowd=True,
+)
+def candidates(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
     """Steps that may come next for everyone who works here, as the model ranks them."""
-    version = night.read(MODEL_CARD)["model_version"][0]
+    version = pipeline.read(MODEL_CARD)["model_version"][0]
     # everybody's steps, also for a few people: what is popular now is seen as a complete night would see it
-    steps, mastery = night.read(REACHED_STEP), night.own(MASTERY)
-    people = night.own(PERSON).filter(pl.col("employment_status") != "left")["person_id"]
-    extra = extra_features(night, steps).narrowed(people)
-    recommender = load_bundle(night.settings.models_path / version, extra_features=extra)
-    yield night.materialize(CANDIDATE, rank_candidates(recommender, steps, mastery, people, night.as_of(context)))
+    steps, mastery = pipeline.read(REACHED_STEP), pipeline.own(MASTERY)
+    people = pipeline.own(PERSON).filter(pl.col("employment_status") != "left")["person_id"]
+    extra = extra_features(pipeline, steps).for_people(people)
+    recommender = load_bundle(pipeline.settings.models_path / version, extra_features=extra)
+    yield pipeline.materialize(CANDIDATE, rank_candidates(recommender, steps, mastery, people, pipeline.as_of(context)))
 
 
 def rank_candidates(
@@ -125,13 +150,13 @@ def rank_candidates(
 ) -> pl.DataFrame:
     """One row per person and eligible step, in the contract of its table: probability, utility and contributions."""
     scored = recommender.score(
-        as_events(steps), people, as_of=end_of(as_of), barred=steps_barred(mastery), k=CANDIDATES
+        to_interactions(steps), people, as_of=last_instant(as_of), excluded=list_blocked_steps(mastery), k=CANDIDATES
     )
-    scored = scored.rename({"skill_id": "step_id", "score": "prior"})
-    found = eligible_steps(describe_steps(scored, mastery), mastery)
+    scored = scored.rename({"skill_id": "step_id", "utility": "prior"})
+    found = filter_eligible_steps(describe_steps(scored, mastery), mastery)
     found = found.with_columns(_reasons(found))
     # only those the history does not know: for the others the model has had its say
-    others = deepening_steps(mastery, people).join(steps.select("step_id").unique(), on="step_id", how="anti")
+    others = find_deepening_steps(mastery, people).join(steps.select("step_id").unique(), on="step_id", how="anti")
     both = pl.concat([found.select(name for name in CANDIDATE.column_names), others], how="diagonal_relaxed")
     both = both.with_columns(pl.col("reasons").fill_null(pl.lit([], dtype=CANDIDATE.schema["reasons"])))
     return both.select(pl.col(name).cast(dtype) for name, dtype in CANDIDATE.schema.items())
@@ -150,11 +175,13 @@ def _reasons(found: pl.DataFrame) -> pl.Series:
     return laid_out.reshape((found.height, len(families))).arr.to_list()
 
 
-def _evaluation_rows(measured: Evaluation | None) -> pl.DataFrame:
-    if measured is None:
+def _evaluation_rows(evaluation: Evaluation | None) -> pl.DataFrame:
+    if evaluation is None:
         return pl.DataFrame(schema=EVALUATION.schema)
-    everyone = [{**asdict(one), "segment": "all", "people_count": measured.n_people_scored} for one in measured.models]
-    parts = [{**asdict(one), "people_count": one.n_cases} for one in measured.segments]
+    everyone = [
+        {**asdict(one), "segment": "all", "people_count": evaluation.n_people_scored} for one in evaluation.models
+    ]
+    parts = [{**asdict(one), "people_count": one.n_cases} for one in evaluation.segments]
     return pl.DataFrame(
         [{name: row.get(name) for name in EVALUATION.column_names} for row in (*everyone, *parts)],
         schema=EVALUATION.schema,

@@ -12,54 +12,58 @@ from typing import Any
 import polars as pl
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetCheckSpec, AssetsDefinition, multi_asset
 
-from assets.resources.metadata import spec_of
-from assets.resources.pipeline import Night
+from assets.resources.metadata import build_asset_spec
+from assets.resources.pipeline import PipelineResource
 from pipelines.config.company import Config
-from pipelines.contracts.output_tables import SNAPSHOT, WAY_IN
-from pipelines.publish.targets import Publication, Published, configured_ways, publish_way
-from pipelines.snapshots.writer import current_snapshot
+from pipelines.contracts.output_tables import PUBLISH_TARGET, SNAPSHOT
+from pipelines.publish.targets import PublishContext, PublishOutcome, configured_targets, publish_target
+from pipelines.snapshots.reader import current_snapshot
 
 
-def publication_assets(config: Config) -> list[AssetsDefinition]:
+def publish_target_assets(config: Config) -> list[AssetsDefinition]:
     """The ways in that footsteps.yaml asks for, as one table with a check for each."""
-    ways = configured_ways(config.publish)
+    ways = configured_targets(config.publish)
     checks = [
-        AssetCheckSpec(f"{way}_is_published", asset=WAY_IN.name, description=f"{way} holds the current snapshot.")
-        for way in ways
+        AssetCheckSpec(
+            f"{target}_is_published", asset=PUBLISH_TARGET.name, description=f"{target} holds the current snapshot."
+        )
+        for target in ways
     ]
 
-    @multi_asset(name="publish_ways", specs=[spec_of(WAY_IN, deps=[SNAPSHOT.name])], check_specs=checks)
-    def ways_in(night: Night) -> Iterator[Any]:
-        publication = publication_of(night)
-        found = [publish_way(way, publication) for way in ways]
-        yield night.materialize(WAY_IN, _rows(publication, found, night.settings.root))
+    @multi_asset(
+        name="publish_ways", specs=[build_asset_spec(PUBLISH_TARGET, deps=[SNAPSHOT.name])], check_specs=checks
+    )
+    def ways_in(pipeline: PipelineResource) -> Iterator[Any]:
+        publication = build_publication(pipeline)
+        found = [publish_target(target, publication) for target in ways]
+        yield pipeline.materialize(PUBLISH_TARGET, _rows(publication, found, pipeline.settings.root))
         yield from (_result(publication, one) for one in found)
 
     return [ways_in]
 
 
-def publication_of(night: Night) -> Publication:
+def build_publication(pipeline: PipelineResource) -> PublishContext:
     """What the ways in are made from: the snapshot that the pointer names, and the lake beside it."""
-    settings, config = night.settings, night.config
+    settings, config = pipeline.settings, pipeline.config
     snapshot = current_snapshot(settings.published_path)
-    return Publication(
-        snapshot, night.lake, config.publish, config.company, datetime.now(UTC), settings.published_path / "site"
+    return PublishContext(
+        snapshot, pipeline.lake, config.publish, config.company, datetime.now(UTC), settings.published_path / "site"
     )
 
 
-def _rows(publication: Publication, found: list[Published], root: Path) -> pl.DataFrame:
+def _rows(publication: PublishContext, found: list[PublishOutcome], root: Path) -> pl.DataFrame:
     """One row a way; what lies under the data root is named from there on, so that a moved root says the same."""
     inside = f"{root}/"
     rows = [
-        (one.way, publication.snapshot.snapshot_id, one.location.removeprefix(inside), one.problem) for one in found
+        (one.target, publication.snapshot.snapshot_id, one.location.removeprefix(inside), one.problem) for one in found
     ]
-    return pl.DataFrame(rows, schema=WAY_IN.schema, orient="row")
+    return pl.DataFrame(rows, schema=PUBLISH_TARGET.schema, orient="row")
 
 
-def _result(publication: Publication, one: Published) -> AssetCheckResult:
+def _result(publication: PublishContext, one: PublishOutcome) -> AssetCheckResult:
     return AssetCheckResult(
-        asset_key=WAY_IN.name,
-        check_name=f"{one.way}_is_published",
+        asset_key=PUBLISH_TARGET.name,
+        check_name=f"{one.target}_is_published",
         passed=one.problem is None,
         severity=AssetCheckSeverity.WARN,
         description=one.problem or one.location,

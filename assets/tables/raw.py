@@ -29,25 +29,25 @@ from dagster import (
 )
 
 from assets.automation.partitions import BY_RANGE, DELIVERY_DAYS, day_of_file, days_of
-from assets.incremental.incremental_asset import POOL, numbers_of
-from assets.resources.metadata import MOMENTS, PREVIEW_ROWS, preview, spec_of
-from assets.resources.pipeline import Night
-from pipelines.config.company import Config, Source
-from pipelines.contracts.canonical_schemas import ShapeName, quarantine_table
+from assets.incremental.incremental_asset import POOL, numeric_metadata
+from assets.resources.metadata import MOMENTS, PREVIEW_ROWS, build_asset_spec, preview
+from assets.resources.pipeline import PipelineResource
+from pipelines.config.company import Config, SourceConfig
+from pipelines.contracts.canonical_schemas import CanonicalSchemaName, quarantine_table
 from pipelines.contracts.catalog import DELIVERY
 from pipelines.contracts.table import Table
 from pipelines.ingest.landing import (
-    Delivery,
-    Landing,
-    count_landed,
+    LandedFile,
+    LandingContext,
+    count_landed_rows,
+    find_new_columns,
     land_source,
-    new_columns,
     read_ledger,
-    scan_current,
+    scan_current_rows,
     scan_quarantine,
     source_tables,
 )
-from pipelines.storage.run_state import Stamp, code_fingerprint, read_stamp, write_stamp
+from pipelines.storage.run_state import AssetState, fingerprint_code, read_asset_state, write_asset_state
 
 ACCEPTED = "deliveries_accepted"
 ACCOUNTED = "good_and_bad_are_the_input"
@@ -58,34 +58,34 @@ _MOST_LISTED = 50
 
 def landing_assets(config: Config) -> list[AssetsDefinition | AssetSpec]:
     """One landing step for each system that footsteps.yaml names, and the ledger they write."""
-    by_system: dict[str, list[Source]] = {}
+    by_system: dict[str, list[SourceConfig]] = {}
     for source in config.sources:
         by_system.setdefault(source.system, []).append(source)
     steps = [_landing_step(system, sources) for system, sources in sorted(by_system.items())]
-    return [*steps, spec_of(DELIVERY)]
+    return [*steps, build_asset_spec(DELIVERY)]
 
 
-def raw_tables(config: Config) -> dict[str, tuple[ShapeName, Table, list[Source]]]:
+def raw_tables(config: Config) -> dict[str, tuple[CanonicalSchemaName, Table, list[SourceConfig]]]:
     """Every raw table of the configuration: its shape, contract and sources."""
-    found: dict[str, tuple[ShapeName, Table, list[Source]]] = {}
+    found: dict[str, tuple[CanonicalSchemaName, Table, list[SourceConfig]]] = {}
     for source in config.sources:
         for shape, table in source_tables(source).items():
             found.setdefault(table.name, (shape, table, []))[2].append(source)
     return dict(sorted(found.items()))
 
 
-def _landing_step(system: str, sources: list[Source]) -> AssetsDefinition:
-    tables: dict[str, tuple[ShapeName, Table, list[Source]]] = {}
+def _landing_step(system: str, sources: list[SourceConfig]) -> AssetsDefinition:
+    tables: dict[str, tuple[CanonicalSchemaName, Table, list[SourceConfig]]] = {}
     for source in sources:
         for shape, table in source_tables(source).items():
             tables.setdefault(table.name, (shape, table, []))[2].append(source)
     specs = []
     checks = []
     for name, (_, table, _) in sorted(tables.items()):
-        made = spec_of(table, kinds={system, "parquet"})
+        made = build_asset_spec(table, kinds={system, "parquet"})
         if (policy := _freshness(sources)) is not None:
             made = made.replace_attributes(freshness_policy=policy)
-        specs += [made, spec_of(quarantine_table(name))]
+        specs += [made, build_asset_spec(quarantine_table(name))]
         checks += [
             AssetCheckSpec(ACCEPTED, asset=name, description="No file of its sources was refused."),
             AssetCheckSpec(KNOWN, asset=name, description="No export has columns that the one before had not."),
@@ -102,34 +102,38 @@ def _landing_step(system: str, sources: list[Source]) -> AssetsDefinition:
         backfill_policy=BY_RANGE,
         pool=POOL,
     )
-    def land(context: AssetExecutionContext, night: Night) -> Iterator[Any]:
-        if (unfetched := night.fetch()) is not None:
+    def land(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
+        if (unfetched := pipeline.fetch()) is not None:
             context.log.warning(unfetched)
-        deliveries = [one for landing, only in _days(context, night) for source in sources
-                      for one in land_source(landing, source, only)]  # fmt: skip
+        deliveries = [
+            one
+            for landing, only in _days(context, pipeline)
+            for source in sources
+            for one in land_source(landing, source, only)
+        ]
         for delivery in deliveries:
             if delivery.status == "refused":
                 context.log.warning(delivery.reason)
         if any(delivery.status != "already_landed" for delivery in deliveries):
-            _tell_ledger(context, night)
-        inputs = {raw: night.fingerprint(raw) for raw in tables} | {"code": code_fingerprint()}
-        before = read_stamp(night.lake.root, name)
+            _tell_ledger(context, pipeline)
+        inputs = {raw: pipeline.fingerprint(raw) for raw in tables} | {"code": fingerprint_code()}
+        before = read_asset_state(pipeline.lake.root, name)
         kept = before if before is not None and dict(before.inputs) == inputs else None
         said: dict[str, dict[str, float]] = {}
         for raw, (shape, table, feeding) in sorted(tables.items()):
             of_table = [d for d in deliveries if d.source_name in {source.name for source in feeding}]
-            results = _landed(night, shape, table, feeding, of_table, kept)
-            said |= {str(one.asset_key.to_user_string()): numbers_of(one.metadata or {}) for one in results}  # type: ignore[union-attr]
+            results = _landed(pipeline, shape, table, feeding, of_table, kept)
+            said |= {str(one.asset_key.to_user_string()): numeric_metadata(one.metadata or {}) for one in results}  # type: ignore[union-attr]
             yield from results
             yield _accepted(raw, of_table)
-            yield _columns_known(raw, night, feeding)
-            yield _accounted(raw, night, feeding)
-        write_stamp(night.lake.root, Stamp(name, inputs, {}, said))
+            yield _columns_known(raw, pipeline, feeding)
+            yield _accounted(raw, pipeline, feeding)
+        write_asset_state(pipeline.lake.root, AssetState(name, inputs, {}, said))
 
     return land
 
 
-def _freshness(sources: list[Source]) -> FreshnessPolicy | None:
+def _freshness(sources: list[SourceConfig]) -> FreshnessPolicy | None:
     """Late as soon as the most frequent source of a table is."""
     declared = [source.freshness_days for source in sources if source.freshness_days is not None]
     if not declared:
@@ -138,9 +142,11 @@ def _freshness(sources: list[Source]) -> FreshnessPolicy | None:
     return FreshnessPolicy.time_window(fail_window=2 * window, warn_window=window)
 
 
-def _days(context: AssetExecutionContext, night: Night) -> Iterator[tuple[Landing, Callable[[Path], bool]]]:
+def _days(
+    context: AssetExecutionContext, pipeline: PipelineResource
+) -> Iterator[tuple[LandingContext, Callable[[Path], bool]]]:
     """The landings of a run: of today all that lies there, of each earlier day its own files."""
-    landing = night.landing(context)
+    landing = pipeline.landing(context)
     for day in days_of(context) or [landing.day]:
         is_past = day < landing.day
         yield replace(landing, day=day), partial(_is_of, day) if is_past else _is_any
@@ -155,21 +161,34 @@ def _is_any(_: Path) -> bool:
 
 
 def _landed(
-    night: Night, shape: ShapeName, table: Table, sources: list[Source], deliveries: list[Delivery], kept: Stamp | None
+    pipeline: PipelineResource,
+    shape: CanonicalSchemaName,
+    table: Table,
+    sources: list[SourceConfig],
+    deliveries: list[LandedFile],
+    kept: AssetState | None,
 ) -> list[MaterializeResult[None]]:
     """What the UI is told of a raw table and its quarantine; the numbers of last time where nothing landed since."""
     aside = quarantine_table(table.name)
     news = _delivery_metadata(deliveries)
-    version = DataVersion(hashlib.sha256((night.fingerprint(table.name) or "").encode()).hexdigest())
+    version = DataVersion(hashlib.sha256((pipeline.fingerprint(table.name) or "").encode()).hexdigest())
     if kept is not None:
         return [
             MaterializeResult(
-                asset_key=one.name, data_version=version,
-                metadata={**kept.said.get(one.name, {}), **(news if one is table else {}), "unchanged": True},
+                asset_key=one.name,
+                data_version=version,
+                metadata={
+                    **kept.numeric_metadata.get(one.name, {}),
+                    **(news if one is table else {}),
+                    "unchanged": True,
+                },
             )
             for one in (table, aside)
-        ]  # fmt: skip
-    good, bad = scan_current(night.lake, table, shape, sources), scan_quarantine(night.lake, table, sources).collect()
+        ]
+    good, bad = (
+        scan_current_rows(pipeline.lake, table, shape, sources),
+        scan_quarantine(pipeline.lake, table, sources).collect(),
+    )
     metadata = _raw_metadata(good, bad, table, deliveries)
     return [
         MaterializeResult(asset_key=table.name, metadata={**metadata, **news}, data_version=version),
@@ -177,9 +196,9 @@ def _landed(
     ]
 
 
-def _tell_ledger(context: AssetExecutionContext, night: Night) -> None:
+def _tell_ledger(context: AssetExecutionContext, pipeline: PipelineResource) -> None:
     """Say that the ledger has news. No step of its own: one behind the raw tables would be blocked with them."""
-    rows = read_ledger(night.lake)
+    rows = read_ledger(pipeline.lake)
     refused = rows.filter(pl.col("delivery_status") == "refused").height
     seen = preview(rows.reverse(), DELIVERY)
     metadata = {
@@ -190,8 +209,8 @@ def _tell_ledger(context: AssetExecutionContext, night: Night) -> None:
     context.log_event(AssetMaterialization(DELIVERY.name, metadata=metadata))
 
 
-def _raw_metadata(good: pl.LazyFrame, bad: pl.DataFrame, table: Table, deliveries: list[Delivery]) -> dict[str, Any]:
-    left_out = sorted({name for delivery in deliveries for name in delivery.left_out})
+def _raw_metadata(good: pl.LazyFrame, bad: pl.DataFrame, table: Table, deliveries: list[LandedFile]) -> dict[str, Any]:
+    left_out = sorted({name for delivery in deliveries for name in delivery.columns_left_out})
     moments = [name for name in MOMENTS if name in table.column_names]
     asked = [pl.len().alias("rows"), *(pl.col(name).max().alias("newest") for name in moments[:1])]
     # both at once: which rows count is found out once
@@ -209,12 +228,14 @@ def _raw_metadata(good: pl.LazyFrame, bad: pl.DataFrame, table: Table, deliverie
     }
 
 
-def _delivery_metadata(deliveries: list[Delivery]) -> dict[str, Any]:
+def _delivery_metadata(deliveries: list[LandedFile]) -> dict[str, Any]:
     """What this run's files came to; of those landed before only how many."""
     news = [d for d in deliveries if d.status != "already_landed"]
     lines = ["| source | file | status | good | bad | reason |", "|---|---|---|---:|---:|---|"]
-    lines += [f"| {d.source_name} | {d.file_name} | {d.status} | {d.good:,} | {d.bad:,} | {d.reason or ''} |" for d in
-              news[:_MOST_LISTED]]  # fmt: skip
+    lines += [
+        f"| {d.source_name} | {d.file_name} | {d.status} | {d.good_count:,} | {d.bad_count:,} | {d.reason or ''} |"
+        for d in news[:_MOST_LISTED]
+    ]
     return {
         "files": len(deliveries),
         "new_files": sum(delivery.status == "landed" for delivery in deliveries),
@@ -230,7 +251,7 @@ def _quarantine_metadata(bad: pl.DataFrame) -> dict[str, Any]:
     return {"dagster/row_count": bad.height, "broken_rules": MetadataValue.md("\n".join(lines))}
 
 
-def _accepted(name: str, deliveries: list[Delivery]) -> AssetCheckResult:
+def _accepted(name: str, deliveries: list[LandedFile]) -> AssetCheckResult:
     refused = [delivery for delivery in deliveries if delivery.status == "refused"]
     said = "\n".join(f"- {delivery.reason}" for delivery in refused)
     return AssetCheckResult(
@@ -243,9 +264,9 @@ def _accepted(name: str, deliveries: list[Delivery]) -> AssetCheckResult:
     )
 
 
-def _columns_known(name: str, night: Night, sources: list[Source]) -> AssetCheckResult:
+def _columns_known(name: str, pipeline: PipelineResource, sources: list[SourceConfig]) -> AssetCheckResult:
     """Columns that no mapping asks for, in the last delivery of a source and not in the one before."""
-    new = {column for source in sources for column in new_columns(night.lake, source)}
+    new = {column for source in sources for column in find_new_columns(pipeline.lake, source)}
     said = ", ".join(sorted(new))
     return AssetCheckResult(
         asset_key=name,
@@ -257,14 +278,14 @@ def _columns_known(name: str, night: Night, sources: list[Source]) -> AssetCheck
     )
 
 
-def _accounted(name: str, night: Night, sources: list[Source]) -> AssetCheckResult:
+def _accounted(name: str, pipeline: PipelineResource, sources: list[SourceConfig]) -> AssetCheckResult:
     """What the ledger says was read against what lies in the raw tables and their quarantines, delivery by delivery."""
-    counted = count_landed(night.lake, sources).values()
-    said, kept = sum(one.said for one in counted), sum(one.kept for one in counted)
+    counted = count_landed_rows(pipeline.lake, sources).values()
+    said, kept = sum(one.rows_read for one in counted), sum(one.rows_stored for one in counted)
     return AssetCheckResult(
         asset_key=name,
         check_name=ACCOUNTED,
-        passed=all(one.said == one.kept for one in counted),
+        passed=all(one.rows_read == one.rows_stored for one in counted),
         severity=AssetCheckSeverity.ERROR,
         metadata={"rows_read": said, "rows_kept_and_set_aside": kept},
     )

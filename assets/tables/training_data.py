@@ -11,14 +11,14 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.resources.pipeline import Night
-from assets.tables.core import taxonomy_of
-from ml.mastery.step_items import memberships, steps_repeated, steps_required
-from ml.ranking.context_features import FlowTables, Together, flow_features
+from assets.resources.pipeline import PipelineResource
+from assets.tables.core import load_taxonomy
+from ml.mastery.step_items import list_memberships, list_repeatable_steps, list_required_steps
+from ml.ranking.context_features import ContextTables, FeatureUnion, build_context_features
 from ml.ranking.features import ExtraFeatures
-from ml.ranking.group_features import GroupPopularity
-from ml.registry.champion_challenger import Lesson
-from ml.registry.promotion import Learned
+from ml.ranking.group_features import GroupFeatures
+from ml.registry.champion_challenger import TrainingInput
+from ml.registry.promotion import TrainingVersion
 from pipelines.contracts.catalog import (
     ALIAS,
     ASPIRATION,
@@ -38,40 +38,45 @@ from pipelines.storage.lake import content_sha256
 SEED = 7
 # Content of these decides what a ranker learns; a night in which none of it changed learns nothing new.
 _TOLD = (PERSON, ROLE_PERIOD, ROLE_PROFILE, PREREQUISITE, ASSIGNMENT, LEARNING_RECORD, ASPIRATION)
-LEARNT_FROM = [REACHED_STEP.name, EVIDENCE.name, SKILL.name, ALIAS.name, *(table.name for table in _TOLD)]
+TRAINING_INPUTS = [REACHED_STEP.name, EVIDENCE.name, SKILL.name, ALIAS.name, *(table.name for table in _TOLD)]
 PRACTICE_COLUMNS = ("person_id", "skill_id", "occurred_at", "amount", "mode")
 STEP_COLUMNS = ("person_id", "skill_id", "reached_at")
 _FINISHED = ("completed", "passed", "attended")
 
 
-def learn_from(night: Night, as_of: date, *, with_wishes: bool = False) -> Lesson:
+def build_training_input(pipeline: PipelineResource, as_of: date, *, with_wishes: bool = False) -> TrainingInput:
     """What the night's tables hold for learning, as of that day; with wishes only to measure what they are worth."""
-    steps, horizon = night.read(REACHED_STEP), night.config.policy.horizon_days
-    extra = extra_features(night, steps, with_wishes=with_wishes)
+    steps, horizon = pipeline.read(REACHED_STEP), pipeline.config.policy.horizon_days
+    extra = extra_features(pipeline, steps, with_wishes=with_wishes)
     recipe = fingerprint_recipe(horizon, extra)
-    names = step_names(steps, night.read(SKILL))
+    names = step_names(steps, pipeline.read(SKILL))
     version = hashlib.sha256(recipe.encode())
-    for frame in (as_events(steps), names, *(night.read(table) for table in _TOLD)):
+    for frame in (to_interactions(steps), names, *(pipeline.read(table) for table in _TOLD)):
         version.update(content_sha256(frame).encode())
-    return Lesson(
-        events=as_events(steps), names=names, requires=steps_required(steps["step_id"]),
-        repeatable=steps_repeated(steps["step_id"]), extra=extra, horizon_days=horizon, seed=SEED,
-        learned=Learned(as_of, steps.height, recipe, version.hexdigest()[:12]),
-    )  # fmt: skip
+    return TrainingInput(
+        events=to_interactions(steps),
+        names=names,
+        requires=list_required_steps(steps["step_id"]),
+        repeatable=list_repeatable_steps(steps["step_id"]),
+        extra=extra,
+        horizon_days=horizon,
+        seed=SEED,
+        training_version=TrainingVersion(as_of, steps.height, recipe, version.hexdigest()[:12]),
+    )
 
 
-def as_events(steps: pl.DataFrame) -> pl.DataFrame:
+def to_interactions(steps: pl.DataFrame) -> pl.DataFrame:
     """Reached steps as the recommender's histories: person_id, skill_id (the step), ts."""
     return steps.select("person_id", pl.col("step_id").alias("skill_id"), pl.col("reached_at").alias("ts"))
 
 
-def extra_features(night: Night, steps: pl.DataFrame, *, with_wishes: bool = False) -> Together:
+def extra_features(pipeline: PipelineResource, steps: pl.DataFrame, *, with_wishes: bool = False) -> FeatureUnion:
     """What each role and unit took, and what HR, projects, learning and taxonomy say of a pair."""
-    groups = GroupPopularity(as_events(steps), memberships(night.read(PERSON), night.read(ROLE_PERIOD)))
-    return Together((groups, flow_features(flow_tables(night, steps, with_wishes=with_wishes))))
+    groups = GroupFeatures(to_interactions(steps), list_memberships(pipeline.read(PERSON), pipeline.read(ROLE_PERIOD)))
+    return FeatureUnion((groups, build_context_features(read_flow_tables(pipeline, steps, with_wishes=with_wishes))))
 
 
-def flow_tables(night: Night, steps: pl.DataFrame, *, with_wishes: bool = False) -> FlowTables:
+def read_flow_tables(pipeline: PipelineResource, steps: pl.DataFrame, *, with_wishes: bool = False) -> ContextTables:
     """The core tables that features are made of, the micro-skills found in their texts.
 
     Wishes order a list as the motive `autonomy`, by declared policy. A model that saw them too would count them twice,
@@ -79,30 +84,33 @@ def flow_tables(night: Night, steps: pl.DataFrame, *, with_wishes: bool = False)
     it ranked no
     better with them.
     """
-    taxonomy = taxonomy_of(night)
+    taxonomy = load_taxonomy(pipeline)
     # what counts by person is read of the people the step is about; assignments are everybody's demand
-    learning = night.own(LEARNING_RECORD).with_columns(pl.coalesce("skill_text", "course_name").alias("skill_text"))
-    wishes = _named(night.own(ASPIRATION), taxonomy)
-    return FlowTables(
-        people=night.read(PERSON).select("person_id", "role_name", "hired_date"),
-        role_periods=night.read(ROLE_PERIOD).select("person_id", "role_name", "started_date", "ended_date"),
+    learning = pipeline.own(LEARNING_RECORD).with_columns(pl.coalesce("skill_text", "course_name").alias("skill_text"))
+    wishes = _named(pipeline.own(ASPIRATION), taxonomy)
+    return ContextTables(
+        people=pipeline.read(PERSON).select("person_id", "role_name", "hired_date"),
+        role_periods=pipeline.read(ROLE_PERIOD).select("person_id", "role_name", "started_date", "ended_date"),
         role_profiles=taxonomy.role_profiles,
-        assignments=_named(night.read(ASSIGNMENT), taxonomy).select(
+        assignments=_named(pipeline.read(ASSIGNMENT), taxonomy).select(
             "person_id", "skill_id", "started_date", "done_at"
         ),
-        practice=practice_in(night.own(EVIDENCE, PRACTICE_COLUMNS)),
+        practice=select_practice(pipeline.own(EVIDENCE, PRACTICE_COLUMNS)),
         learning=_named(learning, taxonomy).select(
-            "person_id", "skill_id", "occurred_at", pl.col("learning_verb").is_in(_FINISHED).alias("is_finished"),
+            "person_id",
+            "skill_id",
+            "occurred_at",
+            pl.col("learning_verb").is_in(_FINISHED).alias("is_finished"),
             "score_share",
         ),
         steps=steps.select(*STEP_COLUMNS),
         prerequisites=taxonomy.prerequisites,
         capabilities=taxonomy.skills.select("skill_id", "capability_id"),
         wishes=wishes.select("person_id", "skill_id", "stated_at", "wish_weight") if with_wishes else None,
-    )  # fmt: skip
+    )
 
 
-def practice_in(evidence: pl.DataFrame) -> pl.DataFrame:
+def select_practice(evidence: pl.DataFrame) -> pl.DataFrame:
     """One row per row of evidence of real work: person_id, skill_id, occurred_at, hours."""
     work = evidence.filter(pl.col("mode") == "repetition")
     return work.select("person_id", "skill_id", "occurred_at", pl.col("amount").alias("hours"))
@@ -110,7 +118,7 @@ def practice_in(evidence: pl.DataFrame) -> pl.DataFrame:
 
 def fingerprint_recipe(horizon_days: int, extra: ExtraFeatures) -> str:
     """Fingerprint of how a ranker is made: horizon, seed, features and the learning code."""
-    digest = hashlib.sha256(f"{horizon_days} {SEED} {[feature.name for feature in extra.declared]}".encode())
+    digest = hashlib.sha256(f"{horizon_days} {SEED} {[feature.name for feature in extra.features]}".encode())
     for path in sorted((Path(__file__).parents[2] / "ml").rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

@@ -10,36 +10,36 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from ml.data.interactions import Bools, Doubles, Ints, Names, Prefixes
+from ml.data.interactions import Bools, Doubles, Ints, Strings, UserStates
 
 
 @dataclass(frozen=True, eq=False)
-class Rules:
+class EligibilityRules:
     """Coded by a panel's items: open is what is not held (or repeatable) and whose required items are all held."""
 
     requires: sparse.csr_matrix | None = None  # items x items: row i is 1 at what i requires
     needed: Doubles | None = None  # how many items each item requires, those nobody ever held counted too
     repeatable: Bools | None = None
 
-    def open_items(self, prefixes: Prefixes, n_items: int) -> Bools:
+    def eligible_mask(self, user_states: UserStates, n_items: int) -> Bools:
         """Rows x items: does the item stand open to the row's person at its cut?"""
-        held = prefixes.held(n_items)
+        held = user_states.held(n_items)
         is_open = ~held if self.repeatable is None else ~held | self.repeatable
         if self.requires is not None and self.needed is not None:
             short = np.flatnonzero(self.needed)  # most items of most catalogues require nothing
-            met = np.asarray((prefixes.matrix(n_items) @ self.requires[short].T).todense())
+            met = np.asarray((user_states.matrix(n_items) @ self.requires[short].T).todense())
             is_open[:, short] &= met >= self.needed[short]
         return is_open
 
-    def narrowed(self, kept: Ints) -> "Rules":
+    def select_items(self, kept: Ints) -> "EligibilityRules":
         """The rules among these items alone; what an item requires beyond them stays required, and is never held."""
-        return Rules(
+        return EligibilityRules(
             None if self.requires is None else self.requires[kept][:, kept],
             None if self.needed is None else self.needed[kept],
             None if self.repeatable is None else self.repeatable[kept],
         )
 
-    def widened(self, place: Ints, n_items: int) -> "Rules":
+    def remap_items(self, place: Ints, n_items: int) -> "EligibilityRules":
         """The rules among more items: those coded i now stand at place[i]; of the new ones nothing is required."""
         requires, needed, repeatable = self.requires, self.needed, self.repeatable
         if requires is not None and needed is not None:
@@ -48,13 +48,13 @@ class Rules:
             needed = np.asarray(np.bincount(place, needed, n_items), np.float64)
         if repeatable is not None:
             repeatable = np.bincount(place, repeatable, n_items) > 0
-        return Rules(requires, needed, repeatable)
+        return EligibilityRules(requires, needed, repeatable)
 
 
-FREE = Rules()
+NO_RULES = EligibilityRules()
 
 
-def code_rules(requires: pl.DataFrame | None, repeatable: pl.Series | None, items: Names) -> Rules:
+def encode_rules(requires: pl.DataFrame | None, repeatable: pl.Series | None, items: Strings) -> EligibilityRules:
     """Rules over these items (sorted ids) from rows (skill_id, requires_id) and the ids that may be taken again.
 
     Raises ValueError where `requires` lacks a column. Rows of unknown items are left out; an item that requires an
@@ -64,7 +64,7 @@ def code_rules(requires: pl.DataFrame | None, repeatable: pl.Series | None, item
     if repeatable is not None:
         again = np.isin(items, repeatable.cast(pl.String).to_numpy().astype(str)) if len(repeatable) else None
     if requires is None:
-        return Rules(repeatable=again)
+        return EligibilityRules(repeatable=again)
     missing = {"skill_id", "requires_id"} - set(requires.columns)
     if missing:
         raise ValueError(f"requires needs the columns skill_id, requires_id; missing: {', '.join(sorted(missing))}")
@@ -77,20 +77,20 @@ def code_rules(requires: pl.DataFrame | None, repeatable: pl.Series | None, item
     known = np.isin(other, items)
     links = (np.ones(int(known.sum()), np.float32), (place[known], np.searchsorted(items, other[known])))
     needed = np.bincount(place, minlength=size).astype(np.float64)
-    return Rules(sparse.csr_matrix(links, shape=(size, size)), needed, again)
+    return EligibilityRules(sparse.csr_matrix(links, shape=(size, size)), needed, again)
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class PersonItemPairs:
     """(person, item) pairs sorted by person, cut into masks of blocks of people."""
 
     row: Ints
     item: Ints
 
-    def within(self, part: slice) -> "Pairs":
+    def slice_rows(self, part: slice) -> "PersonItemPairs":
         """The pairs of these rows, counted from the first of them."""
         low, high = np.searchsorted(self.row, [part.start, part.stop])
-        return Pairs(self.row[low:high] - part.start, self.item[low:high])
+        return PersonItemPairs(self.row[low:high] - part.start, self.item[low:high])
 
     def mask(self, part: slice, n_items: int) -> Bools:
         """Rows of the block x items: is the pair named?"""
@@ -100,11 +100,11 @@ class Pairs:
         return mask
 
 
-def code_pairs(frame: pl.DataFrame, who: Names, items: Names) -> Pairs:
+def encode_pairs(frame: pl.DataFrame, who: Strings, items: Strings) -> PersonItemPairs:
     """Rows (person_id, skill_id) as codes of `who` and `items` (both sorted); others are left out."""
     person = frame["person_id"].cast(pl.String).to_numpy().astype(str)
     item = frame["skill_id"].cast(pl.String).to_numpy().astype(str)
     keep = np.isin(person, who) & np.isin(item, items)
     row, column = np.searchsorted(who, person[keep]), np.searchsorted(items, item[keep])
     order = np.lexsort((column, row))
-    return Pairs(row[order].astype(np.int64), column[order].astype(np.int64))
+    return PersonItemPairs(row[order].astype(np.int64), column[order].astype(np.int64))

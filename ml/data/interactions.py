@@ -18,10 +18,10 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-Names = npt.NDArray[np.str_]
+Strings = npt.NDArray[np.str_]
 Moment = datetime | date | int
 
-DAY = 86_400_000_000  # microseconds: the tick of every calendar time in this package
+TICKS_PER_DAY = 86_400_000_000  # microseconds: the tick of every calendar time in this package
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class Acquisitions:
     start: Ints  # person p owns entries start[p]:start[p + 1]
     item: Ints
     time: Ints
-    group: Ints  # counts the distinct moments of the person from 0; what shares a moment shares a group
+    moment_index: Ints  # counts the distinct moments of the person from 0; what shares a moment shares a group
 
     @cached_property
     def person(self) -> Ints:
@@ -39,11 +39,11 @@ class Acquisitions:
 
 
 @dataclass(frozen=True, eq=False)
-class Histories:
+class Interactions:
     """Every use of an item by a person, one entry per distinct (person, time, item), sorted in that order."""
 
-    people: Names  # sorted: a person's code is the position here
-    items: Names  # sorted: an item's code is the position here
+    people: Strings  # sorted: a person's code is the position here
+    items: Strings  # sorted: an item's code is the position here
     start: Ints
     item: Ints
     time: Ints  # microseconds where is_calendar, otherwise the order given
@@ -67,7 +67,7 @@ class Histories:
         return _first_uses(self)
 
     @cached_property
-    def reaches(self) -> Acquisitions:
+    def target_events(self) -> Acquisitions:
         """What counts as a next step: acquisitions, and every later use of a repeatable item."""
         return self.acquisitions if self.repeatable is None else _first_uses(self, self.repeatable)
 
@@ -77,16 +77,16 @@ class Histories:
         return rising[_changes(rising)]
 
     @cached_property
-    def seen(self) -> Ints:
+    def used_items(self) -> Ints:
         """The items that have an entry, ascending."""
         return np.flatnonzero(np.bincount(self.item, minlength=self.n_items))
 
     @cached_property
-    def born(self) -> Ints:
+    def first_use(self) -> Ints:
         """When each item was first used by anybody; the end of time for items nobody used."""
-        born = np.full(self.n_items, np.iinfo(np.int64).max)
-        np.minimum.at(born, self.item, self.time)
-        return born
+        first_use = np.full(self.n_items, np.iinfo(np.int64).max)
+        np.minimum.at(first_use, self.item, self.time)
+        return first_use
 
     @cached_property
     def search_key(self) -> Ints:
@@ -95,16 +95,16 @@ class Histories:
 
 
 @dataclass(frozen=True, eq=False)
-class Prefixes:
+class UserStates:
     """What each row's person held strictly before the row's cut, one entry per (row, item), sorted by row and item."""
 
     person: Ints
     cut: Ints
     start: Ints
     item: Ints
-    acquired: Ints
-    used: Ints
-    back: Ints  # distinct moments between this item's most recent use and the row's most recent one; 0 = the latest
+    first_used: Ints
+    last_used: Ints
+    moments_back: Ints  # distinct moments between this item's most recent use and the row's most recent one; 0 = the latest
     uses: Ints  # in how many distinct moments the item was used
 
     def __len__(self) -> int:
@@ -115,53 +115,53 @@ class Prefixes:
         return np.repeat(np.arange(len(self)), np.diff(self.start))
 
     @cached_property
-    def lengths(self) -> Ints:
+    def item_counts(self) -> Ints:
         return np.diff(self.start)
 
     def matrix(self, n_items: int, tau: float = np.inf, days: float = np.inf, uses: bool = False) -> sparse.csr_matrix:
         """Rows x items; an item last used `back` moments and d days ago weighs exp(-back / tau - d / days)."""
-        weight = np.exp(-self.back / tau - self.idle / days).astype(np.float32)
+        weight = np.exp(-self.moments_back / tau - self.idle_days / days).astype(np.float32)
         if uses:
             weight *= np.log2(1.0 + self.uses).astype(np.float32)
         return sparse.csr_matrix((weight, self.item, self.start), shape=(len(self), n_items))
 
     @property
-    def unit(self) -> int:
+    def ticks_per_day(self) -> int:
         """Ticks in a day, or 1 where the times are an order (no calendar time is so small)."""
-        return DAY if np.abs(self.cut).max(initial=0) > 10**12 else 1
+        return TICKS_PER_DAY if np.abs(self.cut).max(initial=0) > 10**12 else 1
 
     @cached_property
-    def idle(self) -> Doubles:
+    def idle_days(self) -> Doubles:
         """Days (or steps) from each entry's latest use to the row's cut."""
-        return np.asarray((self.cut[self.row] - self.used) / self.unit, np.float64)
+        return np.asarray((self.cut[self.row] - self.last_used) / self.ticks_per_day, np.float64)
 
     def held(self, n_items: int) -> Bools:
         mask = np.zeros((len(self), n_items), bool)
         mask[self.row, self.item] = True
         return mask
 
-    def coded(self, code: Ints) -> "Prefixes":
+    def recode_items(self, code: Ints) -> "UserStates":
         """The same rows in another coding of items; entries whose code is -1 are left out."""
         item = code[self.item]
         kept = item >= 0
         start = np.concatenate([[0], np.cumsum(kept)])[self.start].astype(np.int64)
         return replace(
-            self, start=start, item=item[kept], acquired=self.acquired[kept], used=self.used[kept],
-            back=self.back[kept], uses=self.uses[kept],
-        )  # fmt: skip
+            self, start=start, item=item[kept], first_used=self.first_used[kept], last_used=self.last_used[kept],
+            moments_back=self.moments_back[kept], uses=self.uses[kept],
+        )
 
-    def take(self, rows: slice) -> "Prefixes":
+    def take(self, rows: slice) -> "UserStates":
         lo, hi = int(self.start[rows.start]), int(self.start[min(rows.stop, len(self))])
         part = slice(lo, hi)
         stop = min(rows.stop, len(self))
-        return Prefixes(
+        return UserStates(
             self.person[rows],
             self.cut[rows],
             self.start[rows.start : stop + 1] - lo,
             self.item[part],
-            self.acquired[part],
-            self.used[part],
-            self.back[part],
+            self.first_used[part],
+            self.last_used[part],
+            self.moments_back[part],
             self.uses[part],
         )
 
@@ -205,9 +205,9 @@ def _read_iso(texts: pl.Series) -> pl.Series:
     return read
 
 
-def read_histories(
-    events: pl.DataFrame, *, people: Sequence[str] | Names | None = None, items: Sequence[str] | Names | None = None
-) -> Histories:
+def encode_interactions(
+    events: pl.DataFrame, *, people: Sequence[str] | Strings | None = None, items: Sequence[str] | Strings | None = None
+) -> Interactions:
     """Code events (person_id: str, skill_id: str, ts: date, datetime or integer order).
 
     Where `people` or `items` are given they are the coding, and events of others are left out. Row order of the
@@ -233,63 +233,63 @@ def read_histories(
     if not fresh.all():
         person, item, moment = person[fresh], item[fresh], moment[fresh]
     start = np.searchsorted(person, np.arange(len(people_of) + 1)).astype(np.int64)
-    return Histories(people_of, items_of, start, item, moment, is_calendar)
+    return Interactions(people_of, items_of, start, item, moment, is_calendar)
 
 
-def keep(histories: Histories, entries: Bools) -> Histories:
+def keep(interactions: Interactions, entries: Bools) -> Interactions:
     """The same coding with only the marked entries."""
     if entries.all():
-        return histories
-    start = np.concatenate([[0], np.cumsum(entries)])[histories.start].astype(np.int64)
-    return replace(histories, start=start, item=histories.item[entries], time=histories.time[entries])
+        return interactions
+    start = np.concatenate([[0], np.cumsum(entries)])[interactions.start].astype(np.int64)
+    return replace(interactions, start=start, item=interactions.item[entries], time=interactions.time[entries])
 
 
-def before(histories: Histories, cut: int | Ints) -> Histories:
+def filter_before(interactions: Interactions, cut: int | Ints) -> Interactions:
     """Entries strictly before the cut: one cut, or one for each person."""
-    limit = cut if isinstance(cut, int) else cut[histories.person]
-    return keep(histories, histories.time < limit)
+    limit = cut if isinstance(cut, int) else cut[interactions.person]
+    return keep(interactions, interactions.time < limit)
 
 
-def only_people(histories: Histories, chosen: Bools) -> Histories:
+def filter_people(interactions: Interactions, chosen: Bools) -> Interactions:
     """The same coding; the people not chosen have empty histories."""
-    return keep(histories, chosen[histories.person])
+    return keep(interactions, chosen[interactions.person])
 
 
-def some_people(histories: Histories, chosen: Ints) -> Histories:
+def select_people(interactions: Interactions, chosen: Ints) -> Interactions:
     """The same coding of items; of the people only those of these ascending codes."""
-    return with_people(histories, histories.people[chosen])
+    return reindex_people(interactions, interactions.people[chosen])
 
 
-def only_seen(histories: Histories) -> Histories:
+def drop_unused_ids(interactions: Interactions) -> Interactions:
     """Recoded to the people and items that have an entry, so that nobody's mere later existence can be felt."""
-    people = np.flatnonzero(np.diff(histories.start))
-    items = histories.seen
-    start = np.append(histories.start[people], len(histories.item)).astype(np.int64)
-    again = None if histories.repeatable is None else histories.repeatable[items]
+    people = np.flatnonzero(np.diff(interactions.start))
+    items = interactions.used_items
+    start = np.append(interactions.start[people], len(interactions.item)).astype(np.int64)
+    again = None if interactions.repeatable is None else interactions.repeatable[items]
     return replace(
-        histories, people=histories.people[people], items=histories.items[items], start=start,
-        item=np.cumsum(np.bincount(items, minlength=histories.n_items))[histories.item] - 1, repeatable=again,
-    )  # fmt: skip
+        interactions, people=interactions.people[people], items=interactions.items[items], start=start,
+        item=np.cumsum(np.bincount(items, minlength=interactions.n_items))[interactions.item] - 1, repeatable=again,
+    )
 
 
-def people_within(histories: Histories, part: slice) -> Histories:
+def slice_people(interactions: Interactions, part: slice) -> Interactions:
     """The same coding of items; of the people only those of these codes, counted from the first."""
-    start = histories.start[part.start : part.stop + 1]
+    start = interactions.start[part.start : part.stop + 1]
     entries = slice(int(start[0]), int(start[-1]))
     return replace(
-        histories, people=histories.people[part], start=start - start[0], item=histories.item[entries],
-        time=histories.time[entries],
-    )  # fmt: skip
+        interactions, people=interactions.people[part], start=start - start[0], item=interactions.item[entries],
+        time=interactions.time[entries],
+    )
 
 
-def with_items(histories: Histories, items: Names) -> Histories:
+def reindex_items(interactions: Interactions, items: Strings) -> Interactions:
     """Recoded to these items (sorted, distinct); entries of others are left out. Nothing is said of repeatable ones."""
-    code = positions(histories.items, items)
-    kept = keep(histories, code[histories.item] >= 0)
+    code = encode_ids(interactions.items, items)
+    kept = keep(interactions, code[interactions.item] >= 0)
     return replace(kept, items=items, item=code[kept.item], repeatable=None)
 
 
-def positions(names: Names, within: Names) -> Ints:
+def encode_ids(names: Strings, within: Strings) -> Ints:
     """Where each name stands in `within` (sorted), -1 where it does not."""
     if not len(within):
         return np.full(len(names), -1, np.int64)
@@ -297,32 +297,32 @@ def positions(names: Names, within: Names) -> Ints:
     return np.where(within[place] == names, place, -1).astype(np.int64)
 
 
-def with_people(histories: Histories, who: Names) -> Histories:
+def reindex_people(interactions: Interactions, who: Strings) -> Interactions:
     """Recoded to the people asked for (sorted, distinct); those without events have empty histories."""
-    if not histories.n_people:
-        return replace(histories, people=who, start=np.zeros(len(who) + 1, np.int64))
-    place = np.minimum(np.searchsorted(histories.people, who), histories.n_people - 1)
-    length = np.where(histories.people[place] == who, np.diff(histories.start)[place], 0)
+    if not interactions.n_people:
+        return replace(interactions, people=who, start=np.zeros(len(who) + 1, np.int64))
+    place = np.minimum(np.searchsorted(interactions.people, who), interactions.n_people - 1)
+    length = np.where(interactions.people[place] == who, np.diff(interactions.start)[place], 0)
     start = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
-    entry = np.arange(start[-1]) + np.repeat(histories.start[place] - start[:-1], length)
-    return replace(histories, people=who, start=start, item=histories.item[entry], time=histories.time[entry])
+    entry = np.arange(start[-1]) + np.repeat(interactions.start[place] - start[:-1], length)
+    return replace(interactions, people=who, start=start, item=interactions.item[entry], time=interactions.time[entry])
 
 
-def build_prefixes(histories: Histories, person: Ints, cut: Ints) -> Prefixes:
+def build_user_states(interactions: Interactions, person: Ints, cut: Ints) -> UserStates:
     """One row per (person, cut): what that person held strictly before the cut."""
-    lo = histories.start[person]
-    length = _first_from(histories.time, lo, histories.start[person + 1], cut) - lo
+    lo = interactions.start[person]
+    length = _first_from(interactions.time, lo, interactions.start[person + 1], cut) - lo
     entry_row = np.repeat(np.arange(len(person)), length)
     entry = np.arange(int(length.sum())) + np.repeat(lo - (np.cumsum(length) - length), length)
-    pair = entry_row * max(histories.n_items, 1) + histories.item[entry]
+    pair = entry_row * max(interactions.n_items, 1) + interactions.item[entry]
     order = np.argsort(pair, kind="stable")  # entries come in time order, so each pair's uses stay in time order
-    pair, moment = pair[order], histories.time[entry][order]
+    pair, moment = pair[order], interactions.time[entry][order]
     first = np.flatnonzero(_changes(pair))
     last = np.append(first[1:], len(pair)) - 1 if len(first) else first
-    row, item = np.divmod(pair[first], max(histories.n_items, 1))
+    row, item = np.divmod(pair[first], max(interactions.n_items, 1))
     start = np.searchsorted(row, np.arange(len(person) + 1)).astype(np.int64)
-    used = moment[last]
-    return Prefixes(person, cut, start, item, moment[first], used, _moments_back(row, used), last - first + 1)
+    last_used = moment[last]
+    return UserStates(person, cut, start, item, moment[first], last_used, _moments_back(row, last_used), last - first + 1)
 
 
 def _checked(events: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
@@ -336,11 +336,11 @@ def _checked(events: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
     return frame.with_columns(pl.Series("ts", as_ticks(frame["ts"]))), not frame.schema["ts"].is_integer()
 
 
-def _names(column: pl.Series) -> Names:
+def _names(column: pl.Series) -> Strings:
     return np.asarray(column.unique().sort().to_list(), str)
 
 
-def _coding(names: Names) -> pl.Enum:
+def _coding(names: Strings) -> pl.Enum:
     """Codes in the order of the names; strings of millions of rows are never compared with one another."""
     return pl.Enum(pl.Series(names.tolist(), dtype=pl.String))
 
@@ -360,30 +360,30 @@ def _changes(values: Ints) -> Bools:
     return np.concatenate([[True], values[1:] != values[:-1]])
 
 
-def _first_uses(histories: Histories, repeatable: Bools | None = None) -> Acquisitions:
-    pair = histories.person * max(histories.n_items, 1) + histories.item
+def _first_uses(interactions: Interactions, repeatable: Bools | None = None) -> Acquisitions:
+    pair = interactions.person * max(interactions.n_items, 1) + interactions.item
     order = np.argsort(pair, kind="stable")
     first = np.sort(order[_changes(pair[order])])
     if repeatable is not None:
-        again = repeatable[histories.item]
+        again = repeatable[interactions.item]
         again[first] = True
         first = np.flatnonzero(again)
-    person, moment = histories.person[first], histories.time[first]
+    person, moment = interactions.person[first], interactions.time[first]
     new_person = _changes(person)
     new_group = new_person | _changes(moment)
     counter = np.cumsum(new_group) - 1
-    start = np.searchsorted(person, np.arange(histories.n_people + 1)).astype(np.int64)
+    start = np.searchsorted(person, np.arange(interactions.n_people + 1)).astype(np.int64)
     origin = counter[new_person] if len(person) else counter
-    group = counter - np.repeat(origin, np.diff(start)[np.diff(start) > 0])
-    return Acquisitions(start, histories.item[first], moment, group)
+    moment_index = counter - np.repeat(origin, np.diff(start)[np.diff(start) > 0])
+    return Acquisitions(start, interactions.item[first], moment, moment_index)
 
 
-def _moments_back(row: Ints, used: Ints) -> Ints:
-    order = np.lexsort((-used, row))
+def _moments_back(row: Ints, last_used: Ints) -> Ints:
+    order = np.lexsort((-last_used, row))
     row_sorted = row[order]
     new_row = _changes(row_sorted)
-    counter = np.cumsum(new_row | _changes(used[order]))
+    counter = np.cumsum(new_row | _changes(last_used[order]))
     origin = np.maximum.accumulate(np.where(new_row, counter, 0)) if len(row) else counter
-    back = np.empty(len(row), np.int64)
-    back[order] = counter - origin
-    return back
+    moments_back = np.empty(len(row), np.int64)
+    moments_back[order] = counter - origin
+    return moments_back

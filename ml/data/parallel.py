@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 Result = TypeVar("Result")
 
 
-def spread(work: Callable[..., Result], parts: Sequence[tuple[Any, ...]], *, n_jobs: int | None = None) -> list[Result]:
+def parallel_map(work: Callable[..., Result], parts: Sequence[tuple[Any, ...]], *, n_jobs: int | None = None) -> list[Result]:
     """`work(*part)` for each part, in order. Results must not depend on who does a part: they never do on `n_jobs`.
 
     One part is done at once. Several go to `n_jobs` threads, by default as many as there are cores. Inside joblib's

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from ml.data.interactions import Histories
+from ml.data.interactions import Interactions
 
 Target = Literal["window", "step"]
 
@@ -17,7 +17,7 @@ SPARSE_ROWS = 256  # people scored at a time where the catalogue is large: fewer
 
 
 @dataclass(frozen=True)
-class Policy:
+class RankerConfig:
     """Settings of scorers, candidates, training and ranker. Build it with `choose_policy`, change it with `replace`."""
 
     target: Target  # window: all acquired within the horizon counts; step: what is acquired at the next moment
@@ -30,20 +30,20 @@ class Policy:
     taus: tuple[float, float, float] = (np.inf, 5.0, 0.7)  # whole history, last handful of moments, last moment
     days: float = 60.0  # a history weighed by calendar: what was used in the last two months counts most
     per_scorer: int = 30  # candidates each main scorer names
-    candidates: int = 100  # candidates ranked: more cost time and add few targets
-    folds: int = 3
-    freezes: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8)  # shares of the acquisitions: later panels see more
+    n_candidates: int = 100  # candidates ranked: more cost time and add few targets
+    n_folds: int = 3
+    freeze_shares: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8)  # shares of the acquisitions: later panels see more
     cases_per_person: int = 6  # one long history must not teach more than six short ones
     max_cases: int = 6_000  # a hundred candidates each are more rows than eighty weights and trees need
-    promised_people: int = 2_000  # whose outcomes the probability is learned from: hundreds of them get somewhere
+    calibration_people: int = 2_000  # whose outcomes the probability is learned from: hundreds of them get somewhere
     min_cases: int = 50  # below this many cases with a target, weights are noise: serve popularity and say so
-    decays: tuple[float, ...] = (0.0, 0.5, 1.0)  # tried for weighting late cases of a person higher
+    case_decays: tuple[float, ...] = (0.0, 0.5, 1.0)  # tried for weighting late cases of a person higher
     logit_penalty: float = 1e-3
     boosting: bool = True
-    trees: int = 80
-    leaves: int = 15
+    n_trees: int = 80
+    max_leaves: int = 15
     learning_rate: float = 0.08
-    steps: tuple[float, ...] = (0.0, 0.5, 1.0)  # tried for mixing in the boosted residual
+    residual_weights: tuple[float, ...] = (0.0, 0.5, 1.0)  # tried for mixing in the boosted residual
     min_boosting_cases: int = 400  # fewer cases than this overfit fifteen leaves
     # Cases are few and scorers of the past settle with far fewer people than there may be; the scorers in use learn
     # from everybody. Over two thirds of the people teach the ranker, the others hold the probability to account.
@@ -57,16 +57,16 @@ class Policy:
         return max(16, min(2048, self.block_cells // max(n_items, 1)))
 
 
-def choose_policy(histories: Histories, *, target: Target = "window") -> Policy:
+def choose_config(interactions: Interactions, *, target: Target = "window") -> RankerConfig:
     """Defaults from the counts of people, items and acquisitions; nothing depends on what the data is called."""
-    pairs = len(histories.acquisitions.item)
-    items = max(histories.n_items, 1)
+    pairs = len(interactions.acquisitions.item)
+    items = max(interactions.n_items, 1)
     # A sixth of a small catalogue holds next to all that comes next; past a hundred, more cost time and add little.
     candidates = int(np.clip(items / 6.0, 60.0, 100.0))
-    is_large = items > Policy.dense_items
-    return Policy(
+    is_large = items > RankerConfig.dense_items
+    return RankerConfig(
         target=target,
-        candidates=candidates,
+        n_candidates=candidates,
         per_scorer=candidates * 3 // 10,
         # The more evidence an item has on average the more regression weights are in play; the ends keep small sets
         # from being fitted exactly and large ones from being flattened.
@@ -76,5 +76,5 @@ def choose_policy(histories: Histories, *, target: Target = "window") -> Policy:
         item_neighbours=150 if is_large else 200,
         row_entries=150 if is_large else 1000,
         # A freeze costs a panel, and a panel of many items minutes: two keep all but a hundredth of the accuracy.
-        freezes=(0.4, 0.7) if is_large else (0.2, 0.4, 0.6, 0.8),
+        freeze_shares=(0.4, 0.7) if is_large else (0.2, 0.4, 0.6, 0.8),
     )

@@ -19,11 +19,11 @@ BINS = 10
 NARROWEST = 0.05  # of the largest edge: a cohort hired in one week must not count as drift because two days passed
 MOST_NAMES = 50  # of a column of names: the commonest; the others are one bin
 
-Kind = Literal["input", "score"]
+ColumnKind = Literal["input", "score"]
 
 
 @dataclass(frozen=True)
-class Profile:
+class ColumnProfile:
     """How one column was distributed: shares over bins between edges, or over names and all others."""
 
     n: int
@@ -33,32 +33,32 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class Drift:
+class ColumnDrift:
     """One row a column: its population stability index, what chance alone makes of it, and whether it is too much."""
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     index: float
     chance: float
     is_drifted: bool
 
 
-def profile(column: pl.Series) -> Profile:
+def profile_column(column: pl.Series) -> ColumnProfile:
     """Numbers over tenths of themselves, fewer where those lie close; names over the commonest; no empty cells."""
     told = column.drop_nulls()
     if told.dtype == pl.String:
         counted = told.value_counts(sort=True).sort("count", told.name, descending=[True, False]).head(MOST_NAMES)
         names = tuple(counted[told.name].to_list())
-        return Profile(len(told), (), names, tuple(_shares_of_names(told, names)))
+        return ColumnProfile(len(told), (), names, tuple(_shares_of_names(told, names)))
     values = told.to_numpy().astype(np.float64)
     inner = np.quantile(values, np.arange(1, BINS) / BINS) if len(values) else np.zeros(0)
     edges = _apart(np.unique(inner))
-    return Profile(len(values), edges, (), tuple(_shares_of_numbers(values, edges)))
+    return ColumnProfile(len(values), edges, (), tuple(_shares_of_numbers(values, edges)))
 
 
 def measure_drift(
-    before: Mapping[str, Profile], now: Mapping[str, pl.Series], kinds: Mapping[str, Kind], limit: float
-) -> tuple[Drift, ...]:
+    before: Mapping[str, ColumnProfile], now: Mapping[str, pl.Series], kinds: Mapping[str, ColumnKind], limit: float
+) -> tuple[ColumnDrift, ...]:
     """One row a column that both know. Index: sum of (p - q) ln(p / q) over bins, the population stability index.
 
     Between two samples of the same people it is about (bins - 1)(1/n + 1/m) by chance, which is allowed on top of the
@@ -79,7 +79,7 @@ def measure_drift(
         size = len(shares)
         index = stability_index(_smoothed(np.asarray(reference.shares), reference.n), _smoothed(shares, len(told)))
         chance = (size - 1) * (1.0 / reference.n + 1.0 / len(told))
-        found.append(Drift(name, kinds[name], index, chance, index > limit + chance))
+        found.append(ColumnDrift(name, kinds[name], index, chance, index > limit + chance))
     return tuple(found)
 
 
@@ -93,16 +93,16 @@ def _smoothed(shares: Doubles, n: int) -> Doubles:
     return (shares * n + 0.5) / (n + 0.5 * len(shares))
 
 
-def write_profiles(profiles: Mapping[str, Profile]) -> str:
+def write_profiles(profiles: Mapping[str, ColumnProfile]) -> str:
     """The profiles as JSON: shares and edges alone, nothing of a single person."""
     return json.dumps({name: asdict(one) for name, one in profiles.items()}, sort_keys=True)
 
 
-def read_profiles(text: str) -> dict[str, Profile]:
+def read_profiles(text: str) -> dict[str, ColumnProfile]:
     """The profiles of that JSON. Raises ValueError where it is no such JSON."""
     try:
         return {
-            name: Profile(one["n"], tuple(one["edges"]), tuple(one["names"]), tuple(one["shares"]))
+            name: ColumnProfile(one["n"], tuple(one["edges"]), tuple(one["names"]), tuple(one["shares"]))
             for name, one in json.loads(text).items()
         }
     except (KeyError, TypeError, AttributeError) as error:

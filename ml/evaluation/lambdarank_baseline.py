@@ -11,10 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from ml.data.interactions import Doubles, Floats, Histories, Names
-from ml.ranking.features import FEATURES, Feature, Nominates
+from ml.data.interactions import Doubles, Floats, Interactions, Strings
+from ml.ranking.features import FEATURES, CandidateNominator, Feature
 from ml.ranking.recommender import Recommender
-from ml.ranking.training_set import TrainingRows, cross_fitted_rows, drop_closed, frozen_rows, training_cases
+from ml.ranking.training_set import (
+    TrainingRows,
+    build_cross_fitted_rows,
+    build_frozen_rows,
+    build_training_cases,
+    drop_closed_targets,
+)
 
 LAMBDARANK = "lightgbm_lambdarank"
 
@@ -25,7 +31,7 @@ def installed_lambdarank() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class TreesAlone:
+class LightGBMRanker:
     """A ranker whose utility is a booster's raw score."""
 
     features: tuple[Feature, ...]
@@ -35,27 +41,40 @@ class TreesAlone:
         return np.asarray(self.booster.predict(features, raw_score=True, num_threads=1), np.float64)
 
 
-def learned_rows(ours: Recommender, histories: Histories, *, end: int, names: Names | None, seed: int) -> TrainingRows:
+def rebuild_training_rows(
+    ours: Recommender, interactions: Interactions, *, end: int, names: Strings | None, seed: int
+) -> TrainingRows:
     """The rows that `fit_on` makes for the ranker of a recommender with this policy on these histories."""
-    policy, rules, extra = ours.policy, ours.rules, ours.extra
-    cases = training_cases(
-        histories, policy, horizon=ours.horizon, end=end, seed=seed, cold=isinstance(extra, Nominates)
+    config, rules, extra = ours.config, ours.rules, ours.extra
+    cases = build_training_cases(
+        interactions, config, horizon=ours.horizon, end=end, seed=seed, cold=isinstance(extra, CandidateNominator)
     )
-    cases = drop_closed(cases, histories, rules, policy.block_rows(histories.n_items))
-    fit_rows = frozen_rows if policy.target == "window" and histories.is_calendar else cross_fitted_rows
-    return fit_rows(histories, cases, policy, names=names, extra=extra, seed=seed, rules=rules)
+    cases = drop_closed_targets(cases, interactions, rules, config.block_rows(interactions.n_items))
+    fit_rows = build_frozen_rows if config.target == "window" and interactions.is_calendar else build_cross_fitted_rows
+    return fit_rows(interactions, cases, config, names=names, extra=extra, seed=seed, rules=rules)
 
 
-def fit_lambdarank(ours: Recommender, histories: Histories, *, end: int, names: Names | None, seed: int) -> Recommender:
+def fit_lambdarank(
+    ours: Recommender, interactions: Interactions, *, end: int, names: Strings | None, seed: int
+) -> Recommender:
     """The same recommender with LightGBM's ranking in the place of ours; unchanged where ours fell back."""
     if ours.ranker is None:
         return ours
-    rows = learned_rows(ours, histories, end=end, names=names, seed=seed)
-    part = rows.where(rows.teaches)
+    rows = rebuild_training_rows(ours, interactions, end=end, names=names, seed=seed)
+    part = rows.where(rows.has_target)
     model = import_module("lightgbm").LGBMRanker(
-        objective="lambdarank", n_estimators=200, num_leaves=15, learning_rate=0.05, min_child_samples=50,
-        colsample_bytree=0.5, reg_lambda=5.0, random_state=seed, n_jobs=1, deterministic=True, verbose=-1,
-    )  # fmt: skip
+        objective="lambdarank",
+        n_estimators=200,
+        num_leaves=15,
+        learning_rate=0.05,
+        min_child_samples=50,
+        colsample_bytree=0.5,
+        reg_lambda=5.0,
+        random_state=seed,
+        n_jobs=1,
+        deterministic=True,
+        verbose=-1,
+    )
     model.fit(part.features[part.real.ravel()], part.label[part.real].astype(np.int32), group=part.real.sum(axis=1))
-    features = (*FEATURES, *(ours.extra.declared if ours.extra is not None else ()))
-    return replace(ours, ranker=TreesAlone(features, model.booster_), calibrator=None)  # type: ignore[arg-type]
+    features = (*FEATURES, *(ours.extra.features if ours.extra is not None else ()))
+    return replace(ours, ranker=LightGBMRanker(features, model.booster_), calibrator=None)  # type: ignore[arg-type]

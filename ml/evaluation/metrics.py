@@ -29,14 +29,14 @@ class CaseScores:
 
 
 def score_cases(
-    scores: Floats, open_items: Bools, row: Ints, target: Ints, n_targets: Ints, tie_break: Ints, person: Ints
+    scores: Floats, eligible_mask: Bools, row: Ints, target: Ints, n_targets: Ints, tie_break: Ints, person: Ints
 ) -> CaseScores:
     """Score one block. (row, target) are the known targets; n_targets counts those no model can name, too.
 
     Equal scores are ordered by `tie_break`, a random permutation of the items that is the same for every model, so no
     model gains from the order items happen to be coded in.
     """
-    shown = np.where(open_items, scores, np.float32(-np.inf))
+    shown = np.where(eligible_mask, scores, np.float32(-np.inf))
     own = shown[row, target][:, None]
     ahead = (shown[row] > own) | ((shown[row] == own) & (tie_break[None, :] < tie_break[target][:, None]))
     rank = ahead.sum(axis=1) + 1.0
@@ -57,7 +57,7 @@ def _top(shown: Floats, tie_break: Ints) -> Ints:
     return np.where(np.isfinite(np.take_along_axis(shown, top, axis=1)), top, -1)
 
 
-def join_cases(parts: list[CaseScores]) -> CaseScores:
+def concat_case_scores(parts: list[CaseScores]) -> CaseScores:
     """The blocks' scores as one."""
     return CaseScores(
         np.concatenate([part.person for part in parts]),

@@ -16,7 +16,7 @@ import polars as pl
 # Outcomes that mean the person took the step up.
 ACCEPTED = ("accepted", "started", "done")
 # A weight above this rests on a rank hardly anybody looks at: one lucky row would make the estimate.
-MOST_WEIGHT = 10.0
+MAX_WEIGHT = 10.0
 # Draws of the bootstrap over people; the ends of a 95 % interval then move in the third digit.
 _DRAWS = 1_000
 _SEED = 7
@@ -51,13 +51,13 @@ def label_exposures(exposures: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataF
     return joined.group_by(*step, "shown_rank", "shown_at").agg(answered).sort(step)
 
 
-def count_unmatched(exposures: pl.DataFrame, outcomes: pl.DataFrame) -> int:
+def count_unmatched_outcomes(exposures: pl.DataFrame, outcomes: pl.DataFrame) -> int:
     """Outcomes of steps that no exposure names: told beside every estimate, never dropped in silence."""
     step = ["snapshot_id", "person_id", "skill_id", "to_stage"]
     return outcomes.join(exposures, on=step, how="anti").height
 
 
-def accept_by_rank(labels: pl.DataFrame) -> pl.DataFrame:
+def measure_acceptance_by_rank(labels: pl.DataFrame) -> pl.DataFrame:
     """One row per rank: shown_count, accepted_count, acceptance_share with its Wilson 95 % interval."""
     counts = labels.group_by("shown_rank").agg(
         pl.len().cast(pl.Int64).alias("shown_count"), pl.col("is_accepted").sum().cast(pl.Int64).alias("accepted_count")
@@ -94,9 +94,9 @@ def measure_position_bias(labels: pl.DataFrame) -> pl.DataFrame:
     known = (pl.col("step_count") >= _LEAST_STEPS) & pl.col("ratio").is_finite() & (pl.col("ratio") > 0)
     examined = pl.when(pl.col("shown_rank") == 1).then(1.0).when(known).then(pl.col("ratio").clip(upper_bound=1.0))
     ranks = labels.select("shown_rank").unique().join(found, on="shown_rank", how="left")
-    return ranks.select(
-        "shown_rank", examined.alias("examined_share"), pl.col("step_count").fill_null(0)
-    ).sort("shown_rank")  # fmt: skip
+    return ranks.select("shown_rank", examined.alias("examined_share"), pl.col("step_count").fill_null(0)).sort(
+        "shown_rank"
+    )
 
 
 def estimate_acceptance(labels: pl.DataFrame, bias: pl.DataFrame, ranks: pl.DataFrame) -> Estimate | None:
@@ -113,7 +113,7 @@ def estimate_acceptance(labels: pl.DataFrame, bias: pl.DataFrame, ranks: pl.Data
     rows = rows.drop_nulls(["examined_share", "examined_new"])
     if not rows.height:
         return None
-    rows = rows.with_columns((pl.col("examined_new") / pl.col("examined_share")).clip(0, MOST_WEIGHT).alias("weight"))
+    rows = rows.with_columns((pl.col("examined_new") / pl.col("examined_share")).clip(0, MAX_WEIGHT).alias("weight"))
     per_person = (
         rows.group_by("person_id")
         .agg((pl.col("weight") * pl.col("is_accepted")).sum().alias("hits"), pl.col("examined_share").len().alias("n"))

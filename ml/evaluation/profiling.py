@@ -13,7 +13,7 @@ _STATUS = Path("/proc/self/statm")
 _PAGE_MB = 4096 / 2**20
 
 
-class Cost:
+class ResourceMeter:
     """Context manager; adds up seconds and keeps the highest memory of the whole process seen inside, in MB.
 
     Memory is sampled fifty times a second where the system tells it (Linux), and 0 elsewhere.

@@ -55,7 +55,7 @@ class SegmentResult:
 
 
 @dataclass(frozen=True)
-class Ratio:
+class NdcgRatio:
     """NDCG@10 of ours over the best other model's, with its paired 95 % interval over people."""
 
     best_other: str
@@ -65,7 +65,7 @@ class Ratio:
 
 
 @dataclass(frozen=True)
-class Duel:
+class PairedComparison:
     """NDCG@10 of ours less another model's on the same cases: its 95 % interval over people, and the share of
     resamples in which ours was ahead."""
 
@@ -77,7 +77,7 @@ class Duel:
 
 
 @dataclass(frozen=True)
-class Ablation:
+class AblationResult:
     """One row a family of features: NDCG@10 of the ranker fitted without it, and the loss with its 95 % interval."""
 
     family: str
@@ -102,11 +102,11 @@ class Evaluation:
     n_targets_unseen: int  # of items nobody had when the models were frozen: a miss for every model but by name
     models: tuple[ModelResult, ...]
     segments: tuple[SegmentResult, ...]
-    ratio: Ratio | None
-    duels: tuple[Duel, ...]
+    ratio: NdcgRatio | None
+    duels: tuple[PairedComparison, ...]
     reliability: Reliability | None
     reason: str | None  # why ours fell back to popularity, if it did
-    ablation: tuple[Ablation, ...] = ()
+    ablation: tuple[AblationResult, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -127,9 +127,15 @@ def gather_outcomes(
     places = pl.DataFrame({"skill_id": skill_ids, "skill": np.arange(len(skill_ids))})
     skill = found.join(places, on="skill_id", how="left", maintain_order="left")["skill"].to_numpy()
     return Outcomes(
-        sums[at], counts[at], gap[at], found["_pair"].to_numpy(), skill.astype(np.int64), tuple(skill_ids),
-        (found["succeeded"] > 0).to_numpy(), (found["succeeded"] + found["failed"]).to_numpy(),
-    )  # fmt: skip
+        sums[at],
+        counts[at],
+        gap[at],
+        found["_pair"].to_numpy(),
+        skill.astype(np.int64),
+        tuple(skill_ids),
+        (found["succeeded"] > 0).to_numpy(),
+        (found["succeeded"] + found["failed"]).to_numpy(),
+    )
 
 
 def _before(rows: pl.DataFrame, policy: StagePolicy) -> tuple[Doubles, Doubles, Doubles]:

@@ -51,7 +51,7 @@ _WATCHED_FRESH = 0.5
 
 
 @dataclass(frozen=True)
-class Tracing:
+class KnowledgeTracing:
     """What levels and rust are reckoned with; `is_fitted` is false where the policy's formula stands in for a model."""
 
     is_fitted: bool
@@ -84,20 +84,20 @@ class Tracing:
         return json.dumps(asdict(self), sort_keys=True)
 
 
-def read_tracing(text: str) -> Tracing:
+def read_knowledge_tracing(text: str) -> KnowledgeTracing:
     """The model that `to_json` wrote. Raises ValueError or TypeError for any other text."""
     found: dict[str, Any] = json.loads(text)
     given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
     given["covariance"] = tuple(tuple(row) for row in given["covariance"])
-    return Tracing(**given)
+    return KnowledgeTracing(**given)
 
 
-def declared_tracing(policy: StagePolicy) -> Tracing:
+def declare_knowledge_tracing(policy: StagePolicy) -> KnowledgeTracing:
     """The policy's own formula and half-life, learnt from nothing."""
-    return Tracing(is_fitted=False, default_half_life=policy.rusty_after_days)
+    return KnowledgeTracing(is_fitted=False, default_half_life=policy.rusty_after_days)
 
 
-def fit_tracing(evidence: pl.DataFrame, moment: datetime, policy: StagePolicy) -> Tracing:
+def fit_knowledge_tracing(evidence: pl.DataFrame, moment: datetime, policy: StagePolicy) -> KnowledgeTracing:
     """The model of all judgements up to that moment; the declared one where they are too few."""
     # one thread a product: the order of sums, hence the last digit, is the same on every machine, and threads that wait
     # for each other over a few columns take longer than one
@@ -105,11 +105,11 @@ def fit_tracing(evidence: pl.DataFrame, moment: datetime, policy: StagePolicy) -
         return _fit_tracing(evidence.filter(pl.col("occurred_at") <= moment), policy)
 
 
-def _fit_tracing(evidence: pl.DataFrame, policy: StagePolicy) -> Tracing:
+def _fit_tracing(evidence: pl.DataFrame, policy: StagePolicy) -> KnowledgeTracing:
     outcomes = gather_outcomes(evidence, policy, MOST_OUTCOMES)
     rarer = min(int(outcomes.positive.sum()), int((~outcomes.positive).sum()))
     if len(outcomes.pair) < policy.tracing_outcomes or rarer < policy.tracing_outcomes / 10:
-        return declared_tracing(policy)
+        return declare_knowledge_tracing(policy)
     candidates = candidate_half_lives(policy)
     size = len(outcomes.skill_ids)
     tried = [_features(outcomes.sums, outcomes.freshness(np.full(size, days))) for days in candidates]
@@ -121,7 +121,7 @@ def _fit_tracing(evidence: pl.DataFrame, policy: StagePolicy) -> Tracing:
         half_lives = shrink_half_lives(likelihood, candidates, policy)
         features = _features(outcomes.sums, outcomes.freshness(half_lives.astype(np.float64)))
         fit = _fit(features, outcomes, fit)
-    tracing = Tracing(
+    tracing = KnowledgeTracing(
         is_fitted=True,
         default_half_life=int(np.median(half_lives)),
         skill_ids=outcomes.skill_ids,
@@ -131,7 +131,7 @@ def _fit_tracing(evidence: pl.DataFrame, policy: StagePolicy) -> Tracing:
     return _with_uncertainty(tracing, fit, features, outcomes)
 
 
-def trace_levels(rows: pl.DataFrame, moment: datetime, policy: StagePolicy, tracing: Tracing) -> pl.DataFrame:
+def trace_levels(rows: pl.DataFrame, moment: datetime, policy: StagePolicy, tracing: KnowledgeTracing) -> pl.DataFrame:
     """One row per `_pair` of evidence rows up to the moment: level, low and high, half_life, fresh and weight.
 
     Where the model is not fitted, level, low and high are null: `declare_levels` fills them from the stage.
@@ -186,7 +186,7 @@ def declare_levels(progress: pl.Expr) -> list[pl.Expr]:
     return [level.alias("level"), ends[0].clip(0, 1).alias("low"), ends[1].clip(0, 1).alias("high")]
 
 
-def predict_outcomes(outcomes: Outcomes, tracing: Tracing) -> Doubles:
+def predict_outcomes(outcomes: Outcomes, tracing: KnowledgeTracing) -> Doubles:
     """The probability of each judgement, from what came before it."""
     places = {skill: place for place, skill in enumerate(tracing.skill_ids)}
     known = np.array([places.get(skill, -1) for skill in outcomes.skill_ids], dtype=np.int64)
@@ -258,7 +258,7 @@ def _fit(features: Doubles, outcomes: Outcomes, near: _Fit | None = None) -> _Fi
     return _Fit(float(found.x[0]), found.x[1 : width + 1], found.x[width + 1 :])
 
 
-def _with_uncertainty(tracing: Tracing, fit: _Fit, features: Doubles, outcomes: Outcomes) -> Tracing:
+def _with_uncertainty(tracing: KnowledgeTracing, fit: _Fit, features: Doubles, outcomes: Outcomes) -> KnowledgeTracing:
     """The model with its numbers, their Laplace covariance, and the spread of people around it (by moments)."""
     share = np.asarray(special.expit(fit.logits(features, outcomes.skill)))
     variance = share * (1 - share)
@@ -284,7 +284,7 @@ def _with_uncertainty(tracing: Tracing, fit: _Fit, features: Doubles, outcomes: 
     )
 
 
-def _predict(found: pl.DataFrame, tracing: Tracing) -> tuple[Doubles, Doubles, Doubles]:
+def _predict(found: pl.DataFrame, tracing: KnowledgeTracing) -> tuple[Doubles, Doubles, Doubles]:
     """Level and the ends of its 90 % interval: what is unsure of the model, and of the person the less was judged."""
     features = _features(found.select(SUMS).to_numpy(), found["fresh"].to_numpy())
     offset = found["skill_intercept"].fill_null(0.0).to_numpy()

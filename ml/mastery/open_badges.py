@@ -20,7 +20,7 @@ CONTEXTS = ("https://www.w3.org/ns/credentials/v2", "https://purl.imsglobal.org/
 DRAFT_ISSUER = "urn:footsteps:issuer:to-be-named"
 _PAIR = ["person_id", "skill_id"]
 # What of a row of evidence bears on it.
-PROVING = (*_PAIR, "evidence_id", "occurred_at", "mode", "amount", "feedback_kind", "file_sha256")
+BADGE_EVIDENCE_COLUMNS = (*_PAIR, "evidence_id", "occurred_at", "mode", "amount", "feedback_kind", "file_sha256")
 _COUNTS = ("observation_count", "repetition_count", "repetition_hours", "feedback_count", "teaching_count")
 _CRITERIA = {
     "apprentice": "Took it up: attended, completed, practised or was judged positively on it at least once.",
@@ -29,7 +29,9 @@ _CRITERIA = {
 }
 
 
-def prove_mastery(mastery: pl.DataFrame, evidence: pl.DataFrame, skills: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def build_badge_evidence(
+    mastery: pl.DataFrame, evidence: pl.DataFrame, skills: pl.DataFrame, as_of: date
+) -> pl.DataFrame:
     """One row per person and held micro-skill of `mastery`: how much evidence shows it, from how many files, the most
     trusted kind of judgement with its latest score, and the badge_draft (JSON)."""
     seen = evidence.filter(pl.col("occurred_at").dt.date() <= as_of)
@@ -53,9 +55,12 @@ def draft_badges(proven: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
     pairs = skills.select("skill_id", "skill_name", "skill_description").join(stage, how="cross")
     achievements = pairs.with_columns(
         pl.Series("achievement", [_achievement(row) for row in pairs.iter_rows(named=True)], pl.String),
-        pl.Series("title", [json.dumps(f"{r['stage'].capitalize()}: {r['skill_name']}") for r in
-                            pairs.iter_rows(named=True)], pl.String),
-    ).select("skill_id", "stage", "achievement", "title")  # fmt: skip
+        pl.Series(
+            "title",
+            [json.dumps(f"{r['stage'].capitalize()}: {r['skill_name']}") for r in pairs.iter_rows(named=True)],
+            pl.String,
+        ),
+    ).select("skill_id", "stage", "achievement", "title")
     found = proven.join(achievements, on=("skill_id", "stage"), how="left", maintain_order="left")
     ids = [
         f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, '|'.join(key))}"
@@ -63,29 +68,41 @@ def draft_badges(proven: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
     ]
     person = pl.col("person_id").str.replace_all("\\", "\\\\", literal=True).str.replace_all('"', '\\"', literal=True)
     issuer = {"id": DRAFT_ISSUER, "type": ["Profile"]}
-    return found.with_columns(pl.Series("badge_id", ids, pl.String)).with_columns(
-        pl.concat_str(
-            pl.lit(f'{{"@context": {json.dumps(CONTEXTS)}, "id": "'), "badge_id",
-            pl.lit('", "type": ["VerifiableCredential", "OpenBadgeCredential"], "name": '), "title",
-            pl.lit(f', "issuer": {json.dumps(issuer)}, "validFrom": "'),
-            pl.col("last_practised_at").dt.strftime("%Y-%m-%dT00:00:00Z"),
-            pl.lit('", "credentialSubject": {"id": "urn:footsteps:person:'), person,
-            pl.lit('", "type": ["AchievementSubject"], "achievement": '), "achievement",
-            pl.lit('}, "evidence": ['), _narratives(), pl.lit("]}"),
-        ).alias("badge_draft")
-    ).drop("achievement", "title", "badge_id")  # fmt: skip
+    return (
+        found.with_columns(pl.Series("badge_id", ids, pl.String))
+        .with_columns(
+            pl.concat_str(
+                pl.lit(f'{{"@context": {json.dumps(CONTEXTS)}, "id": "'),
+                "badge_id",
+                pl.lit('", "type": ["VerifiableCredential", "OpenBadgeCredential"], "name": '),
+                "title",
+                pl.lit(f', "issuer": {json.dumps(issuer)}, "validFrom": "'),
+                pl.col("last_practised_at").dt.strftime("%Y-%m-%dT00:00:00Z"),
+                pl.lit('", "credentialSubject": {"id": "urn:footsteps:person:'),
+                person,
+                pl.lit('", "type": ["AchievementSubject"], "achievement": '),
+                "achievement",
+                pl.lit('}, "evidence": ['),
+                _narratives(),
+                pl.lit("]}"),
+            ).alias("badge_draft")
+        )
+        .drop("achievement", "title", "badge_id")
+    )
 
 
 def _achievement(row: dict[str, str | None]) -> str:
     skill, name, stage = (str(row[key]) for key in ("skill_id", "skill_name", "stage"))
-    return json.dumps({
-        "id": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{skill}|{stage}')}",
-        "type": ["Achievement"],
-        "achievementType": "Competency",
-        "name": f"{stage.capitalize()}: {name}",
-        "description": row["skill_description"] or name,
-        "criteria": {"narrative": _CRITERIA[stage]},
-    })  # fmt: skip
+    return json.dumps(
+        {
+            "id": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{skill}|{stage}')}",
+            "type": ["Achievement"],
+            "achievementType": "Competency",
+            "name": f"{stage.capitalize()}: {name}",
+            "description": row["skill_description"] or name,
+            "criteria": {"narrative": _CRITERIA[stage]},
+        }
+    )
 
 
 def _narratives() -> pl.Expr:
@@ -102,9 +119,11 @@ def _narratives() -> pl.Expr:
 
 def _entry(mode: str, count: str, said: str, more: pl.Expr | None = None) -> pl.Expr:
     text = pl.concat_str(
-        pl.lit(f'{{"type": ["Evidence"], "name": "{mode}", "narrative": "{said}'), pl.col(count).cast(pl.String),
-        pl.lit("") if more is None else more, pl.lit('"}'),
-    )  # fmt: skip
+        pl.lit(f'{{"type": ["Evidence"], "name": "{mode}", "narrative": "{said}'),
+        pl.col(count).cast(pl.String),
+        pl.lit("") if more is None else more,
+        pl.lit('"}'),
+    )
     return pl.when(pl.col(count) > 0).then(text)
 
 

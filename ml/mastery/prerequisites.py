@@ -17,7 +17,7 @@ from scipy import sparse, stats
 from scipy.sparse import csgraph
 
 from pipelines.contracts.feature_tables import PRECEDENCE
-from pipelines.contracts.policy import PrecedencePolicy
+from pipelines.contracts.policy import PrerequisitePolicy
 
 Ints = NDArray[np.int64]
 # Pairs are counted in a square table: of more micro-skills the most taken, since the rest has too few people anyway.
@@ -26,7 +26,7 @@ MOST_SKILLS = 4_000
 _BLOCK_ROWS = 1_000_000
 
 
-def declare_precedence(prerequisites: pl.DataFrame) -> pl.DataFrame:
+def declare_prerequisites(prerequisites: pl.DataFrame) -> pl.DataFrame:
     """What the taxonomy declares, in the contract of the table: is_learnt is false and nothing is counted."""
     known = {"skill_id", "requires_skill_id"}
     return prerequisites.select(
@@ -36,7 +36,7 @@ def declare_precedence(prerequisites: pl.DataFrame) -> pl.DataFrame:
     ).select(PRECEDENCE.column_names)
 
 
-def learn_precedence(steps: pl.DataFrame, policy: PrecedencePolicy) -> pl.DataFrame:
+def learn_prerequisites(steps: pl.DataFrame, policy: PrerequisitePolicy) -> pl.DataFrame:
     """One row per micro-skill and one that directly comes before it, as histories show; without a cycle.
 
     steps: person_id, skill_id, kind, reached_at (`reach_steps`); only what is taken up (`new`) counts.

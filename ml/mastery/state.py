@@ -12,7 +12,14 @@ import polars as pl
 
 from ml.mastery.assessments import count_judgements, trust_order
 from ml.mastery.half_life import is_practice, is_review
-from ml.mastery.knowledge_tracing import Tracing, declare_levels, declared_tracing, fit_tracing, told_of, trace_levels
+from ml.mastery.knowledge_tracing import (
+    KnowledgeTracing,
+    declare_knowledge_tracing,
+    declare_levels,
+    fit_knowledge_tracing,
+    told_of,
+    trace_levels,
+)
 from ml.mastery.stages import missing_for_next, stage_index, stage_progress
 from pipelines.contracts.catalog import REVIEW_TABLE
 from pipelines.contracts.columns import FEEDBACK_KINDS, MODES, STAGES
@@ -21,26 +28,38 @@ from pipelines.contracts.policy import StagePolicy
 
 _PAIR = ["person_id", "skill_id"]
 _COUNTS = (
-    "observation_count", "repetition_count", "feedback_count", "positive_feedback_count", "judge_count",
-    "teaching_count", "review_count",
-)  # fmt: skip
+    "observation_count",
+    "repetition_count",
+    "feedback_count",
+    "positive_feedback_count",
+    "judge_count",
+    "teaching_count",
+    "review_count",
+)
 # The columns of evidence that stages, steps and levels are reckoned from.
-FOLLOWING = (
-    *_PAIR, "occurred_at", "mode", "amount", "amount_unit", "feedback_kind", "given_by_id", "table_name",
-)  # fmt: skip
+MASTERY_INPUTS = (
+    *_PAIR,
+    "occurred_at",
+    "mode",
+    "amount",
+    "amount_unit",
+    "feedback_kind",
+    "given_by_id",
+    "table_name",
+)
 # Values that are asked for by name, whether they occur or not.
 _ASKED = {"mode": MODES, "amount_unit": ("hours",), "feedback_kind": FEEDBACK_KINDS, "table_name": (REVIEW_TABLE,)}
 _HOURS = {"observation_hours": "observation", "repetition_hours": "repetition", "teaching_hours": "teaching"}
 
 
-def learn_tracing(evidence: pl.DataFrame, as_of: date, policy: StagePolicy) -> Tracing:
+def learn_knowledge_tracing(evidence: pl.DataFrame, as_of: date, policy: StagePolicy) -> KnowledgeTracing:
     """What levels and half-lives are reckoned with, from the judgements up to the end of `as_of`."""
-    return fit_tracing(evidence, end_of(as_of), policy)
+    return fit_knowledge_tracing(evidence, last_instant(as_of), policy)
 
 
-def tell_half_lives(evidence: pl.DataFrame, as_of: date, tracing: Tracing) -> pl.DataFrame:
+def build_half_lives(evidence: pl.DataFrame, as_of: date, tracing: KnowledgeTracing) -> pl.DataFrame:
     """One row per micro-skill with evidence, in the contract of its table."""
-    skills = evidence.filter(pl.col("occurred_at") <= end_of(as_of)).select("skill_id").unique()
+    skills = evidence.filter(pl.col("occurred_at") <= last_instant(as_of)).select("skill_id").unique()
     found = skills.join(tracing.by_skill, on="skill_id", how="left").with_columns(
         pl.col("half_life").fill_null(tracing.default_half_life).alias("half_life_days"),
         pl.col("half_life").is_not_null().alias("is_learnt"),
@@ -50,32 +69,34 @@ def tell_half_lives(evidence: pl.DataFrame, as_of: date, tracing: Tracing) -> pl
 
 
 def estimate_mastery(
-    evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: Tracing | None = None
+    evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: KnowledgeTracing | None = None
 ) -> pl.DataFrame:
     """One row per person and micro-skill with evidence up to the end of `as_of`, in the contract of its table.
 
     `tracing` as `learn_tracing` gives it; the declared formula where there is none. Who only judged others gets no row.
     """
-    return _estimate(_ordered(_known(evidence, as_of), policy), as_of, policy, tracing or declared_tracing(policy))
+    return _estimate(
+        _ordered(_known(evidence, as_of), policy), as_of, policy, tracing or declare_knowledge_tracing(policy)
+    )
 
 
-def reach_steps(
-    evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: Tracing | None = None
+def find_reached_steps(
+    evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: KnowledgeTracing | None = None
 ) -> pl.DataFrame:
     """One row each time a person reached a step up to `as_of`: `new` and `deepen` once a stage, `refresh` each time
     a practice follows a gap longer than the micro-skill's half-life."""
-    return _reach(_ordered(_known(evidence, as_of), policy), policy, tracing or declared_tracing(policy))
+    return _reach(_ordered(_known(evidence, as_of), policy), policy, tracing or declare_knowledge_tracing(policy))
 
 
-def follow_mastery(
-    evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: Tracing
+def estimate_mastery_and_steps(
+    evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: KnowledgeTracing
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows of `estimate_mastery` and those of `reach_steps`, of evidence that is ordered once for both."""
     rows = _ordered(_known(evidence, as_of), policy)
     return _estimate(rows, as_of, policy, tracing), _reach(rows, policy, tracing)
 
 
-def step_id() -> pl.Expr:
+def build_step_id() -> pl.Expr:
     """The id of a step: the micro-skill, and the stage it reaches or `refresh`."""
     goal = pl.when(pl.col("kind") == "refresh").then(pl.lit("refresh")).otherwise("to_stage")
     return pl.concat_str("skill_id", goal, separator="|")
@@ -89,13 +110,13 @@ def accumulate(evidence: pl.DataFrame, policy: StagePolicy) -> pl.DataFrame:
     return _running(_ordered(evidence, policy)).drop("_pair").with_columns(pl.col(_PAIR).cast(pl.String))
 
 
-def end_of(day: date) -> datetime:
+def last_instant(day: date) -> datetime:
     """The last microsecond of a day, UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1, microseconds=-1)
 
 
-def _estimate(rows: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: Tracing) -> pl.DataFrame:
-    moment = end_of(as_of)
+def _estimate(rows: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: KnowledgeTracing) -> pl.DataFrame:
+    moment = last_instant(as_of)
     levels = trace_levels(rows, moment, policy, tracing)
     state = _summarise(rows).join(levels, on="_pair", how="left", maintain_order="left")
     state = state.filter((pl.sum_horizontal(_COUNTS) - 2 * pl.col("review_count")) > 0)
@@ -118,7 +139,7 @@ def _estimate(rows: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: Tra
     return state.select(pl.col(name).cast(MASTERY.schema[name]) for name in MASTERY.column_names)
 
 
-def _reach(rows: pl.DataFrame, policy: StagePolicy, tracing: Tracing) -> pl.DataFrame:
+def _reach(rows: pl.DataFrame, policy: StagePolicy, tracing: KnowledgeTracing) -> pl.DataFrame:
     running = _running(rows).with_columns(stage_index(policy).alias("stage_index"))
     reached, pair = pl.col("occurred_at").alias("reached_at"), pl.col("_pair")
     rises = [
@@ -144,12 +165,12 @@ def _reach(rows: pl.DataFrame, policy: StagePolicy, tracing: Tracing) -> pl.Data
         *_PAIR, reached, pl.lit("refresh").alias("kind"), held.alias("from_stage"), held.alias("to_stage")
     )
     steps = pl.concat([*rises, refreshed]).with_columns(pl.col(_PAIR).cast(pl.String))
-    steps = steps.with_columns(step_id().alias("step_id"))
+    steps = steps.with_columns(build_step_id().alias("step_id"))
     return steps.select(REACHED_STEP.column_names).unique().sort("person_id", "reached_at", "step_id")
 
 
 def _known(evidence: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    return evidence.select(FOLLOWING).filter(pl.col("occurred_at") <= end_of(as_of))
+    return evidence.select(MASTERY_INPUTS).filter(pl.col("occurred_at") <= last_instant(as_of))
 
 
 def _ordered(evidence: pl.DataFrame, policy: StagePolicy) -> pl.DataFrame:
@@ -157,7 +178,9 @@ def _ordered(evidence: pl.DataFrame, policy: StagePolicy) -> pl.DataFrame:
 
     Its texts are Enums, numbers in the order of their texts: to sort and to move texts costs many times as much.
     """
-    rows = pl.DataFrame([_as_enum(evidence[name]) for name in FOLLOWING]).with_columns(trust_order().alias("_order"))
+    rows = pl.DataFrame([_as_enum(evidence[name]) for name in MASTERY_INPUTS]).with_columns(
+        trust_order().alias("_order")
+    )
     rows = rows[_order_of(rows)].with_columns(pl.struct(_PAIR).rle_id().alias("_pair"))
     mode, pair, day = pl.col("mode"), pl.col("_pair"), pl.col("occurred_at").dt.date()
     judgement, is_repetition = mode == "feedback", mode == "repetition"
@@ -181,7 +204,7 @@ def _ordered(evidence: pl.DataFrame, policy: StagePolicy) -> pl.DataFrame:
     return rows.with_columns(
         *(flag.cast(pl.Int64).alias(name) for name, flag in counted.items()),
         *(pl.when((mode == of) & told).then("amount").otherwise(0.0).alias(name) for name, of in _HOURS.items()),
-    ).drop("_positive")  # fmt: skip
+    ).drop("_positive")
 
 
 def _as_enum(column: pl.Series) -> pl.Series:
@@ -234,14 +257,22 @@ def _running(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col(name).cum_sum() - pl.when(begins).then(pl.col(name).cum_sum() - pl.col(name)).forward_fill().alias(name)
         for name in _COUNTS
     )
-    running = rows.select(
-        *_PAIR, "_pair", moment, *counts, pl.col("repetition_hours").cum_sum().over("_pair"),
-        pl.when(is_practice()).then(place).forward_fill().alias("practised_at"),
-        pl.when(begins).then(repeated.backward_fill()).forward_fill().alias("first_repetition_at"),
-        repeated.forward_fill().alias("last_repetition_at"),
-        # what happened in one instant has no order: its last row counts all of it
-        ((pair != pair.shift(-1)) | (moment != moment.shift(-1))).fill_null(True).alias("_is_last"),
-    ).filter("_is_last").drop("_is_last")  # fmt: skip
+    running = (
+        rows.select(
+            *_PAIR,
+            "_pair",
+            moment,
+            *counts,
+            pl.col("repetition_hours").cum_sum().over("_pair"),
+            pl.when(is_practice()).then(place).forward_fill().alias("practised_at"),
+            pl.when(begins).then(repeated.backward_fill()).forward_fill().alias("first_repetition_at"),
+            repeated.forward_fill().alias("last_repetition_at"),
+            # what happened in one instant has no order: its last row counts all of it
+            ((pair != pair.shift(-1)) | (moment != moment.shift(-1))).fill_null(True).alias("_is_last"),
+        )
+        .filter("_is_last")
+        .drop("_is_last")
+    )
     # from the place of a row to its moment, where that row is of the same pair
     names = ("practised_at", "first_repetition_at", "last_repetition_at")
     running = running.with_columns(
@@ -257,13 +288,17 @@ def _running(rows: pl.DataFrame) -> pl.DataFrame:
 def _summarise(rows: pl.DataFrame) -> pl.DataFrame:
     """One row per pair: the counts of all its rows, as the last row of `accumulate` has them."""
     at_repetition = pl.col("occurred_at").filter(pl.col("mode") == "repetition")
-    found = rows.lazy().group_by("_pair", maintain_order=True).agg(
-        pl.col(*_PAIR).first(),
-        pl.col(*_COUNTS, *_HOURS).sum(),
-        pl.col("occurred_at").first().alias("first_evidence_at"),
-        pl.col("occurred_at").last(),
-        pl.col("occurred_at").filter(is_practice()).last().alias("practised_at"),
-        at_repetition.first().alias("first_repetition_at"),
-        at_repetition.last().alias("last_repetition_at"),
-    )  # fmt: skip
+    found = (
+        rows.lazy()
+        .group_by("_pair", maintain_order=True)
+        .agg(
+            pl.col(*_PAIR).first(),
+            pl.col(*_COUNTS, *_HOURS).sum(),
+            pl.col("occurred_at").first().alias("first_evidence_at"),
+            pl.col("occurred_at").last(),
+            pl.col("occurred_at").filter(is_practice()).last().alias("practised_at"),
+            at_repetition.first().alias("first_repetition_at"),
+            at_repetition.last().alias("last_repetition_at"),
+        )
+    )
     return found.collect()

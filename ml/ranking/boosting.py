@@ -14,7 +14,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
 from ml.data.interactions import Bools, Doubles
-from ml.data.ranker_config import Policy
+from ml.data.ranker_config import RankerConfig
 from ml.ranking.training_set import TrainingRows
 
 
@@ -57,19 +57,19 @@ class ListwiseSoftmax(BaseLoss):  # type: ignore[misc]
 
 
 def fit_boosted_residual(
-    rows: TrainingRows, logit: Doubles, weight: Doubles, policy: Policy, seed: int
+    rows: TrainingRows, linear_utility: Doubles, weight: Doubles, config: RankerConfig, seed: int
 ) -> HistGradientBoostingRegressor:
     """Trees fitted on the cases that have a target among their candidates; predict() gives the residual utility."""
-    used = rows.teaches
+    used = rows.has_target
     part = rows.where(used)
     weight = weight[used] / weight[used].mean()
     share = part.label / part.label.sum(axis=1, keepdims=True)
-    offset = logit.reshape(rows.label.shape)[used]
+    offset = linear_utility.reshape(rows.label.shape)[used]
     booster = HistGradientBoostingRegressor(
         loss=ListwiseSoftmax(offset, part.real, share, weight),
-        max_iter=policy.trees,
-        max_leaf_nodes=policy.leaves,
-        learning_rate=policy.learning_rate,
+        max_iter=config.n_trees,
+        max_leaf_nodes=config.max_leaves,
+        learning_rate=config.learning_rate,
         max_features=0.5,
         min_samples_leaf=50,
         l2_regularization=5.0,

@@ -10,18 +10,29 @@ from math import pi, sqrt
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from ml.data.interactions import DAY, Bools, Doubles, Floats, Histories, Ints, Prefixes
+from ml.data.interactions import TICKS_PER_DAY, Bools, Doubles, Floats, Interactions, Ints, UserStates
 from ml.ranking.features import FEATURES
 from ml.ranking.ranker import log_softmax
 
 ACTIVITY_DAYS = (30, 90, 365)
 # Of the ranker's features, those that say how likely anybody takes the item now, or this person its kind.
 ITEM_INPUTS = (
-    "trend_2", "trend_20", "is_new", "log_age", "first_part_idle", "first_part_recent", "first_two_parts_recent",
-    "first_two_parts_idle", "stage_z", "log_popularity", "recent_popularity_log", "ease_last_log", "markov_last_log",
-)  # fmt: skip
+    "trend_2",
+    "trend_20",
+    "is_new",
+    "log_age",
+    "first_part_idle",
+    "first_part_recent",
+    "first_two_parts_recent",
+    "first_two_parts_idle",
+    "stage_z",
+    "log_popularity",
+    "recent_popularity_log",
+    "ease_last_log",
+    "markov_last_log",
+)
 _ITEM_PLACES = [place for name in ITEM_INPUTS for place, one in enumerate(FEATURES) if one.name == name]
-PROMISED = (
+CALIBRATION_CANDIDATES = (
     20  # candidates of a person that promises are learned from: two lists' worth; below, next to nothing comes true
 )
 PENALTY = 100.0  # a few hundred outcomes stand behind two dozen weights
@@ -49,7 +60,7 @@ class Calibrator:
 
 
 @dataclass(frozen=True)
-class Bin:
+class ReliabilityBin:
     """One bin of a reliability diagram: so many promises, their mean, and the share that came true."""
 
     n: int
@@ -66,36 +77,38 @@ class Reliability:
     ece: float
     brier: float
     brier_skill: float
-    bins: tuple[Bin, ...] = ()  # by rising promise
+    bins: tuple[ReliabilityBin, ...] = ()  # by rising promise
 
 
-def activity(histories: Histories, person: Ints, cut: Ints) -> Floats:
+def count_activity(interactions: Interactions, person: Ints, cut: Ints) -> Floats:
     """Rows x 6: log of 1 + items first acquired, and of 1 + uses, in the last 30, 90 and 365 days before the cut."""
-    got = histories.acquisitions
-    rank = len(histories.moments) + 1
-    acquired = got.person * rank + np.searchsorted(histories.moments, got.time)
+    got = interactions.acquisitions
+    rank = len(interactions.moments) + 1
+    acquired = got.person * rank + np.searchsorted(interactions.moments, got.time)
     columns = []
-    for key in (acquired, histories.search_key):
-        end = np.searchsorted(key, person * rank + np.searchsorted(histories.moments, cut))
+    for key in (acquired, interactions.search_key):
+        end = np.searchsorted(key, person * rank + np.searchsorted(interactions.moments, cut))
         for days in ACTIVITY_DAYS:
-            begin = np.searchsorted(key, person * rank + np.searchsorted(histories.moments, cut - days * DAY))
+            begin = np.searchsorted(
+                key, person * rank + np.searchsorted(interactions.moments, cut - days * TICKS_PER_DAY)
+            )
             columns.append(np.log1p(end - begin))
     return np.stack(columns, axis=1).astype(np.float32)
 
 
 def calibration_inputs(
-    utility: Doubles, real: Bools, person_part: Floats, prefixes: Prefixes, features: Floats
+    utility: Doubles, real: Bools, person_part: Floats, user_states: UserStates, features: Floats
 ) -> Floats:
     """(rows * k) x inputs: listwise log odds, what the person's activity and idleness say about any step at all, and
     what is known of the item (ITEM_INPUTS out of `features`, (rows * k) x features)."""
     log_odds = np.where(real, log_softmax(utility, real), 0.0)[:, :, None]
-    latest = np.full(len(prefixes), np.iinfo(np.int64).min)
-    np.maximum.at(latest, prefixes.row, prefixes.used)
-    idle = np.where(prefixes.lengths > 0, (prefixes.cut - latest) / DAY, 10_000.0)
-    first = prefixes.cut.copy()
-    np.minimum.at(first, prefixes.row, prefixes.acquired)
-    tenure = np.log1p((prefixes.cut - first) / DAY)
-    who = np.column_stack([person_part, np.log1p(idle), np.log1p(prefixes.lengths), tenure])
+    latest = np.full(len(user_states), np.iinfo(np.int64).min)
+    np.maximum.at(latest, user_states.row, user_states.last_used)
+    idle = np.where(user_states.item_counts > 0, (user_states.cut - latest) / TICKS_PER_DAY, 10_000.0)
+    first = user_states.cut.copy()
+    np.minimum.at(first, user_states.row, user_states.first_used)
+    tenure = np.log1p((user_states.cut - first) / TICKS_PER_DAY)
+    who = np.column_stack([person_part, np.log1p(idle), np.log1p(user_states.item_counts), tenure])
     spread = np.broadcast_to(who[:, None, :], (*utility.shape, who.shape[1]))
     item = features[:, _ITEM_PLACES].reshape(*utility.shape, -1)
     return np.concatenate([log_odds, spread, item], axis=2).reshape(utility.size, -1).astype(np.float32)
@@ -156,7 +169,7 @@ def measure_reliability(probability: Doubles, came_true: Bools) -> Reliability |
     flat = base * (1.0 - base)
     order = np.argsort(probability, kind="stable")
     bins = tuple(
-        Bin(len(part), float(probability[part].mean()), float(came_true[part].mean()))
+        ReliabilityBin(len(part), float(probability[part].mean()), float(came_true[part].mean()))
         for part in np.array_split(order, min(10, n))
     )
     ece = sum(abs(one.said - one.came_true) * one.n for one in bins) / n

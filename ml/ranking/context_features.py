@@ -14,12 +14,12 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from ml.data.encoding import Lookup, sum_by
-from ml.data.interactions import Floats, Ints, Names
-from ml.ranking.features import ExtraFeatures, Feature, Nominates
+from ml.data.encoding import Lookup, sum_by_key
+from ml.data.interactions import Floats, Ints, Strings
+from ml.ranking.features import CandidateNominator, ExtraFeatures, Feature
 
-Kind = Literal["log_sum", "share", "latest", "log_age"]
-KEYS = ("person_id", "skill_id", "capability_id")
+Aggregation = Literal["log_sum", "share", "latest", "log_age"]
+KEY_COLUMNS = ("person_id", "skill_id", "capability_id")
 BEFORE_ALL = pl.datetime(1900, 1, 1)
 DAY_OF_MICROSECONDS = 86_400_000_000.0
 # The threads that score share what stands at a moment; the first that asks works it out.
@@ -27,7 +27,7 @@ _ONE_AT_A_TIME = Lock()
 
 
 @dataclass(frozen=True, eq=False)
-class Marks:
+class FeatureSource:
     """What a feature is made of: rows (some of KEYS, ts, value) that count from strictly after their ts on.
 
     log_sum: log of 1 + the sum of values so far; share: the sum itself; latest: the newest value; log_age: log of 1 +
@@ -36,13 +36,13 @@ class Marks:
 
     feature: Feature
     rows: pl.DataFrame
-    kind: Kind
+    aggregation: Aggregation
 
     @cached_property
     def keys(self) -> list[str]:
-        return [key for key in KEYS if key in self.rows.columns]
+        return [key for key in KEY_COLUMNS if key in self.rows.columns]
 
-    def coded(self, codes: "Codes") -> pl.DataFrame:
+    def coded(self, codes: "IdCodes") -> pl.DataFrame:
         """The rows that count: key, ts, value."""
         whole = self.rows.drop_nulls([*self.keys, "ts"])
         rows = codes.mark(whole.with_columns(_naive(whole["ts"])), [self.keys]).select(
@@ -50,7 +50,7 @@ class Marks:
         )
         return rows.drop_nulls("key")
 
-    def running(self, codes: "Codes") -> pl.DataFrame:
+    def running(self, codes: "IdCodes") -> pl.DataFrame:
         """One row a key and moment: the value from then on."""
         merge = pl.col("value").sum() if self.is_sum else pl.col("value").max()
         rows = self.coded(codes).group_by("key", "ts").agg(merge).sort("ts", "key")
@@ -58,40 +58,47 @@ class Marks:
             rows = rows.with_columns(pl.col("value").cum_sum().over("key"))
         return rows.with_columns(pl.col("ts").alias("marked"))
 
-    def standing(self, codes: "Codes", at: datetime) -> Lookup:
+    def standing(self, codes: "IdCodes", at: datetime) -> Lookup:
         """What `column` says of each key at one moment."""
         rows = self.coded(codes).filter(pl.col("ts") < at)
         age = (pl.lit(at) - pl.col("ts")).dt.total_microseconds() / DAY_OF_MICROSECONDS
         rows = rows.select("key", "value", age.alias("ago"))
         if self.is_sum:  # in the order of the rows, whichever threads there are: the same to the last digit
-            summed = sum_by(rows["key"].to_numpy(), rows["value"].to_numpy())
-            return Lookup(summed.key, np.log1p(np.maximum(summed.value, 0.0))) if self.kind == "log_sum" else summed
+            summed = sum_by_key(rows["key"].to_numpy(), rows["value"].to_numpy())
+            return (
+                Lookup(summed.key, np.log1p(np.maximum(summed.value, 0.0))) if self.aggregation == "log_sum" else summed
+            )
         ago, value = pl.col("ago"), pl.col("value")
-        said = ago.min().log1p() if self.kind == "log_age" else value.filter(ago == ago.min()).max()
+        said = ago.min().log1p() if self.aggregation == "log_age" else value.filter(ago == ago.min()).max()
         newest = rows.group_by("key").agg(said.alias("said")).sort("key")
         return Lookup(newest["key"].to_numpy(), newest["said"].to_numpy())
 
     @property
     def is_sum(self) -> bool:
         """Whether rows add up; else the newest one counts."""
-        return self.kind in ("log_sum", "share")
+        return self.aggregation in ("log_sum", "share")
 
     def column(self, pairs: pl.DataFrame, running: pl.DataFrame) -> pl.Series:
         """One value a pair; pairs are sorted by `at`."""
         asked = pairs.select("at", pl.col(_called(self.keys)).alias("key"))
         found = asked.join_asof(
-            running, left_on="at", right_on="ts", by="key", strategy="backward", allow_exact_matches=False,
+            running,
+            left_on="at",
+            right_on="ts",
+            by="key",
+            strategy="backward",
+            allow_exact_matches=False,
             check_sortedness=False,
-        )  # fmt: skip
-        if self.kind == "log_age":
+        )
+        if self.aggregation == "log_age":
             value = ((pl.col("at") - pl.col("marked")).dt.total_microseconds() / DAY_OF_MICROSECONDS).log1p()
         else:
-            value = pl.col("value").clip(lower_bound=0.0).log1p() if self.kind == "log_sum" else pl.col("value")
+            value = pl.col("value").clip(lower_bound=0.0).log1p() if self.aggregation == "log_sum" else pl.col("value")
         return found.select(value.fill_null(0.0).alias(self.feature.name)).to_series()
 
 
 @dataclass(frozen=True, eq=False)
-class Codes:
+class IdCodes:
     """A number for each id, so that a pair's several ids are looked up as one number, not as texts."""
 
     of: dict[str, pl.DataFrame]  # by key: the key, and its code
@@ -109,37 +116,42 @@ class Codes:
 
 
 @dataclass(frozen=True, eq=False)
-class FlowFeatures:
+class ContextFeatures:
     """Extra features from marks. An item `skill|stage` is looked up by its skill, and by that skill's capability."""
 
-    marks: tuple[Marks, ...]
+    marks: tuple[FeatureSource, ...]
     capabilities: pl.DataFrame  # skill_id, capability_id
     _standing: dict[datetime, tuple[Lookup, ...]] = field(default_factory=dict, init=False, repr=False)
 
     @property
-    def declared(self) -> tuple[Feature, ...]:
+    def features(self) -> tuple[Feature, ...]:
         return tuple(one.feature for one in self.marks)
 
     @cached_property
-    def codes(self) -> Codes:
+    def codes(self) -> IdCodes:
         of = {}
-        for key in KEYS:
+        for key in KEY_COLUMNS:
             named = [one.rows[key].cast(pl.String) for one in self.marks if key in one.keys]
             ids = pl.concat(named).drop_nulls().unique().sort()
             of[key] = pl.DataFrame({key: ids, f"{key}_code": pl.arange(len(ids), dtype=pl.Int64, eager=True)})
-        return Codes(of)
+        return IdCodes(of)
 
     @cached_property
     def running(self) -> tuple[pl.DataFrame, ...]:
         return tuple(one.running(self.codes) for one in self.marks)
 
-    def narrowed(self, people: pl.Series) -> "FlowFeatures":
+    def for_people(self, people: pl.Series) -> "ContextFeatures":
         """The same for pairs of these people alone: of what is marked by person, theirs is kept."""
         theirs = pl.DataFrame({"person_id": people}, schema={"person_id": pl.String})
-        return replace(self, marks=tuple(
-            replace(one, rows=one.rows.join(theirs, on="person_id", how="semi", maintain_order="left"))
-            if "person_id" in one.keys else one for one in self.marks
-        ))  # fmt: skip
+        return replace(
+            self,
+            marks=tuple(
+                replace(one, rows=one.rows.join(theirs, on="person_id", how="semi", maintain_order="left"))
+                if "person_id" in one.keys
+                else one
+                for one in self.marks
+            ),
+        )
 
     def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """One row a pair, in order."""
@@ -163,10 +175,12 @@ class FlowFeatures:
                 self._standing[at] = tuple(one.standing(self.codes, at) for one in self.marks)
             standing = self._standing[at]
         keys = {name: keyed[name].fill_null(-1).to_numpy() for name in {_called(one.keys) for one in self.marks}}
-        return pl.DataFrame({
-            one.feature.name: found.of(keys[_called(one.keys)])
-            for one, found in zip(self.marks, standing, strict=True)
-        })  # fmt: skip
+        return pl.DataFrame(
+            {
+                one.feature.name: found.get(keys[_called(one.keys)])
+                for one, found in zip(self.marks, standing, strict=True)
+            }
+        )
 
 
 def _called(keys: list[str]) -> str:
@@ -174,32 +188,34 @@ def _called(keys: list[str]) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Together:
+class FeatureUnion:
     """Several extra features as one; the first that nominates, does. Families left out are blank: for ablation."""
 
     parts: Sequence[ExtraFeatures]
 
     @property
-    def declared(self) -> tuple[Feature, ...]:
-        return tuple(feature for part in self.parts for feature in part.declared)
+    def features(self) -> tuple[Feature, ...]:
+        return tuple(feature for part in self.parts for feature in part.features)
 
     def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
         return pl.concat([part(pairs) for part in self.parts], how="horizontal")
 
-    def narrowed(self, people: pl.Series) -> "Together":
+    def for_people(self, people: pl.Series) -> "FeatureUnion":
         """The same for pairs of these people alone; a part in which other people count stays as it is."""
-        return Together([part.narrowed(people) if isinstance(part, FlowFeatures) else part for part in self.parts])
+        return FeatureUnion(
+            [part.for_people(people) if isinstance(part, ContextFeatures) else part for part in self.parts]
+        )
 
-    def nominate(self, people: Names, at: Ints, items: Names) -> Floats:
+    def score_items(self, people: Strings, at: Ints, items: Strings) -> Floats:
         """Rows x items; see Nominates. Raises ValueError where no part nominates."""
         for part in self.parts:
-            if isinstance(part, Nominates):
-                return part.nominate(people, at, items)
+            if isinstance(part, CandidateNominator):
+                return part.score_items(people, at, items)
         raise ValueError("none of these features nominates")
 
 
 @dataclass(frozen=True, eq=False)
-class FlowTables:
+class ContextTables:
     """The flow's rows that features are made of, with skill ids already found for their texts."""
 
     people: pl.DataFrame  # person_id, role_name, hired_date
@@ -214,21 +230,24 @@ class FlowTables:
     wishes: pl.DataFrame | None = None  # person_id, skill_id, stated_at, wish_weight; None where they are no features
 
 
-def flow_features(tables: FlowTables) -> FlowFeatures:
+def build_context_features(tables: ContextTables) -> ContextFeatures:
     """All features of the flow's tables; those of empty tables are 0 everywhere, so the list is always the same."""
     wished = () if tables.wishes is None else _wishes(tables.wishes)
     marks = (*_hr(tables), *_projects(tables), *_learning(tables), *_taxonomy(tables), *wished)
-    return FlowFeatures(marks, tables.capabilities.select("skill_id", "capability_id").unique("skill_id"))
+    return ContextFeatures(marks, tables.capabilities.select("skill_id", "capability_id").unique("skill_id"))
 
 
-def _hr(tables: FlowTables) -> tuple[Marks, ...]:
+def _hr(tables: ContextTables) -> tuple[FeatureSource, ...]:
     without = tables.people.join(tables.role_periods, on="person_id", how="anti")
-    held = pl.concat([
-        without.select("person_id", "role_name", BEFORE_ALL.alias("ts"), pl.lit(None, pl.Datetime).alias("until")),
-        tables.role_periods.select(
-            "person_id", "role_name", _moment("started_date").alias("ts"), _moment("ended_date").alias("until")
-        ),
-    ], how="vertical_relaxed")  # fmt: skip
+    held = pl.concat(
+        [
+            without.select("person_id", "role_name", BEFORE_ALL.alias("ts"), pl.lit(None, pl.Datetime).alias("until")),
+            tables.role_periods.select(
+                "person_id", "role_name", _moment("started_date").alias("ts"), _moment("ended_date").alias("until")
+            ),
+        ],
+        how="vertical_relaxed",
+    )
     weight = pl.col("importance").replace_strict(
         {"essential": 1.0, "optional": 0.4}, default=0.4, return_dtype=pl.Float64
     )
@@ -237,13 +256,16 @@ def _hr(tables: FlowTables) -> tuple[Marks, ...]:
     ended = needs.drop_nulls("until").select("person_id", "skill_id", pl.col("until").alias("ts"), -pl.col("value"))
     hired = tables.people.select("person_id", _moment("hired_date").alias("ts"), pl.lit(1.0).alias("value"))
     return (
-        Marks(Feature("role_needs", "hr", "importance of the skill in the profiles of the person's roles"),
-              pl.concat([begun, ended]), "share"),
-        Marks(Feature("log_hired", "hr", "log of 1 + days since the person was hired"), hired, "log_age"),
-    )  # fmt: skip
+        FeatureSource(
+            Feature("role_needs", "hr", "importance of the skill in the profiles of the person's roles"),
+            pl.concat([begun, ended]),
+            "share",
+        ),
+        FeatureSource(Feature("log_hired", "hr", "log of 1 + days since the person was hired"), hired, "log_age"),
+    )
 
 
-def _projects(tables: FlowTables) -> tuple[Marks, ...]:
+def _projects(tables: ContextTables) -> tuple[FeatureSource, ...]:
     rows = tables.assignments.drop_nulls(["skill_id", "started_date"])
     opened = rows.select("person_id", "skill_id", _moment("started_date").alias("ts"), pl.lit(1.0).alias("value"))
     closed = rows.drop_nulls("done_at").select(
@@ -254,32 +276,53 @@ def _projects(tables: FlowTables) -> tuple[Marks, ...]:
         "person_id", "skill_id", _moment("occurred_at").alias("ts"), pl.col("hours").alias("value")
     )
     return (
-        Marks(Feature("demand_open", "projects", "log of 1 + open assignments that name the skill"),
-              both.drop("person_id"), "log_sum"),
-        Marks(Feature("assigned_open", "projects", "log of 1 + the person's own open assignments that name it"),
-              both, "log_sum"),
-        Marks(Feature("practised_hours", "projects", "log of 1 + hours (or times) the person worked on it"),
-              hours, "log_sum"),
-        Marks(Feature("practised_idle", "projects", "log of 1 + days since the person last worked on it"),
-              hours, "log_age"),
-    )  # fmt: skip
+        FeatureSource(
+            Feature("demand_open", "projects", "log of 1 + open assignments that name the skill"),
+            both.drop("person_id"),
+            "log_sum",
+        ),
+        FeatureSource(
+            Feature("assigned_open", "projects", "log of 1 + the person's own open assignments that name it"),
+            both,
+            "log_sum",
+        ),
+        FeatureSource(
+            Feature("practised_hours", "projects", "log of 1 + hours (or times) the person worked on it"),
+            hours,
+            "log_sum",
+        ),
+        FeatureSource(
+            Feature("practised_idle", "projects", "log of 1 + days since the person last worked on it"),
+            hours,
+            "log_age",
+        ),
+    )
 
 
-def _learning(tables: FlowTables) -> tuple[Marks, ...]:
+def _learning(tables: ContextTables) -> tuple[FeatureSource, ...]:
     rows = tables.learning.drop_nulls("skill_id").with_columns(_moment("occurred_at").alias("ts"))
     started, finished = rows.filter(~pl.col("is_finished")), rows.filter("is_finished")
     keys = ("person_id", "skill_id", "ts")
     return (
-        Marks(Feature("learning_started", "learning", "log of 1 + times the person began to learn it"),
-              started.select(*keys, pl.lit(1.0).alias("value")), "log_sum"),
-        Marks(Feature("learning_finished", "learning", "log of 1 + times the person finished learning it"),
-              finished.select(*keys, pl.lit(1.0).alias("value")), "log_sum"),
-        Marks(Feature("learning_score", "learning", "the newest score of learning it, 0 to 1"),
-              rows.drop_nulls("score_share").select(*keys, pl.col("score_share").alias("value")), "latest"),
-    )  # fmt: skip
+        FeatureSource(
+            Feature("learning_started", "learning", "log of 1 + times the person began to learn it"),
+            started.select(*keys, pl.lit(1.0).alias("value")),
+            "log_sum",
+        ),
+        FeatureSource(
+            Feature("learning_finished", "learning", "log of 1 + times the person finished learning it"),
+            finished.select(*keys, pl.lit(1.0).alias("value")),
+            "log_sum",
+        ),
+        FeatureSource(
+            Feature("learning_score", "learning", "the newest score of learning it, 0 to 1"),
+            rows.drop_nulls("score_share").select(*keys, pl.col("score_share").alias("value")),
+            "latest",
+        ),
+    )
 
 
-def _taxonomy(tables: FlowTables) -> tuple[Marks, ...]:
+def _taxonomy(tables: ContextTables) -> tuple[FeatureSource, ...]:
     held = tables.steps.group_by("person_id", "skill_id").agg(pl.col("reached_at").min())
     held = held.with_columns(_moment("reached_at").alias("ts"))
     links = tables.prerequisites.select("skill_id", "requires_skill_id").unique()
@@ -291,19 +334,23 @@ def _taxonomy(tables: FlowTables) -> tuple[Marks, ...]:
     sizes = tables.capabilities.with_columns((1.0 / pl.len().over("capability_id")).alias("value"))
     covered = held.join(sizes, on="skill_id").select("person_id", "capability_id", "ts", "value")
     return (
-        Marks(Feature("prerequisites_asked", "taxonomy", "1 where the skill has prerequisites"), asks, "share"),
-        Marks(Feature("prerequisites_met", "taxonomy", "share of its prerequisites that the person holds"),
-              met, "share"),
-        Marks(Feature("capability_held", "taxonomy", "share of its capability that the person holds"),
-              covered, "share"),
-    )  # fmt: skip
+        FeatureSource(Feature("prerequisites_asked", "taxonomy", "1 where the skill has prerequisites"), asks, "share"),
+        FeatureSource(
+            Feature("prerequisites_met", "taxonomy", "share of its prerequisites that the person holds"), met, "share"
+        ),
+        FeatureSource(
+            Feature("capability_held", "taxonomy", "share of its capability that the person holds"), covered, "share"
+        ),
+    )
 
 
-def _wishes(wishes: pl.DataFrame) -> tuple[Marks, ...]:
+def _wishes(wishes: pl.DataFrame) -> tuple[FeatureSource, ...]:
     rows = wishes.drop_nulls("skill_id").select(
         "person_id", "skill_id", _moment("stated_at").alias("ts"), pl.col("wish_weight").fill_null(1.0).alias("value")
     )
-    return (Marks(Feature("wish_weight", "wishes", "how much the person last said to want it"), rows, "latest"),)
+    return (
+        FeatureSource(Feature("wish_weight", "wishes", "how much the person last said to want it"), rows, "latest"),
+    )
 
 
 def _moment(column: str) -> pl.Expr:

@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from ml.data.interactions import Floats, Ints, Names, Prefixes
+from ml.data.interactions import Floats, Ints, Strings, UserStates
 from ml.retrieval.candidates import Candidates
 from ml.retrieval.recent_popularity import WINDOWS, log_share
-from ml.retrieval.scorer_ensemble import CHANNELS, Family, Panel
+from ml.retrieval.scorer_ensemble import CHANNELS, FeatureFamily, ScorerEnsemble
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Feature:
     """One column of the matrix; its family is what contributions are summed by."""
 
     name: str
-    family: Family
+    family: FeatureFamily
     meaning: str
 
 
@@ -76,7 +76,7 @@ class ExtraFeatures(Protocol):
     """Features the flow computes from HR, projects, learning, taxonomy or wishes, as of each pair's moment."""
 
     @property
-    def declared(self) -> tuple[Feature, ...]: ...
+    def features(self) -> tuple[Feature, ...]: ...
 
     def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """pairs: person_id, skill_id, at. Returns one numeric column a declared feature, rows in the same order."""
@@ -84,10 +84,10 @@ class ExtraFeatures(Protocol):
 
 
 @runtime_checkable
-class Nominates(Protocol):
+class CandidateNominator(Protocol):
     """Extra features that also score every item, so that what only they favour becomes a candidate."""
 
-    def nominate(self, people: Names, at: Ints, items: Names) -> Floats:
+    def score_items(self, people: Strings, at: Ints, items: Strings) -> Floats:
         """Rows x items, higher is likelier; one person and one moment (in ticks) a row."""
         ...
 
@@ -97,10 +97,10 @@ class TimelessFeatures:
     """Extra features that hold at any moment, joined on person_id, skill_id, or both; absent pairs get 0."""
 
     frame: pl.DataFrame
-    families: Mapping[str, Family]
+    families: Mapping[str, FeatureFamily]
 
     @property
-    def declared(self) -> tuple[Feature, ...]:
+    def features(self) -> tuple[Feature, ...]:
         return tuple(Feature(name, family, "joined in") for name, family in self.families.items())
 
     def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -109,7 +109,7 @@ class TimelessFeatures:
         return joined.select(pl.col(list(self.families)).cast(pl.Float64).fill_null(0.0).fill_nan(0.0))
 
 
-def build_features(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
+def build_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
     """(rows * k) x features, in the order of FEATURES; candidates of a row stand together."""
     rows, size = candidates.item.shape
     matrix = np.zeros((rows, size, len(FEATURES)), np.float32)
@@ -119,11 +119,11 @@ def build_features(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> 
         column += 3
     for block in (
         candidates.prior[:, :, None],
-        _trend(panel, prefixes, candidates),
-        _group(panel, prefixes, candidates),
-        _newness(panel, prefixes, candidates),
-        _curriculum(panel, prefixes, candidates),
-        np.broadcast_to(context(prefixes)[:, None, :], (rows, size, 4)),
+        _trend(ensemble, user_states, candidates),
+        _group(ensemble, user_states, candidates),
+        _newness(ensemble, user_states, candidates),
+        _curriculum(ensemble, user_states, candidates),
+        np.broadcast_to(context(user_states)[:, None, :], (rows, size, 4)),
     ):
         matrix[:, :, column : column + block.shape[2]] = block
         column += block.shape[2]
@@ -131,44 +131,54 @@ def build_features(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> 
     return matrix.reshape(rows * size, len(FEATURES))
 
 
-def context(prefixes: Prefixes) -> Floats:
+def context(user_states: UserStates) -> Floats:
     """Rows x 4: what is known of the person alone."""
-    empty = prefixes.lengths == 0
-    first, latest, moments = prefixes.cut.copy(), prefixes.cut.copy(), np.zeros(len(prefixes), np.int64)
-    np.minimum.at(first, prefixes.row, prefixes.acquired)
+    empty = user_states.item_counts == 0
+    first, latest, moments = user_states.cut.copy(), user_states.cut.copy(), np.zeros(len(user_states), np.int64)
+    np.minimum.at(first, user_states.row, user_states.first_used)
     latest[~empty] = np.iinfo(np.int64).min
-    np.maximum.at(latest, prefixes.row, prefixes.used)
-    np.maximum.at(moments, prefixes.row, prefixes.back + 1)
-    unit = prefixes.unit
-    columns = (prefixes.lengths, moments, (prefixes.cut - first) / unit, (prefixes.cut - latest) / unit)
+    np.maximum.at(latest, user_states.row, user_states.last_used)
+    np.maximum.at(moments, user_states.row, user_states.moments_back + 1)
+    ticks_per_day = user_states.ticks_per_day
+    columns = (
+        user_states.item_counts,
+        moments,
+        (user_states.cut - first) / ticks_per_day,
+        (user_states.cut - latest) / ticks_per_day,
+    )
     return np.stack([np.log1p(np.maximum(column, 0)) for column in columns], axis=1).astype(np.float32)
 
 
-def extra_matrix(
-    extra: ExtraFeatures, prefixes: Prefixes, candidates: Candidates, people: Names, panel: Panel, is_calendar: bool
+def build_extra_features(
+    extra: ExtraFeatures,
+    user_states: UserStates,
+    candidates: Candidates,
+    people: Strings,
+    ensemble: ScorerEnsemble,
+    is_calendar: bool,
 ) -> Floats:
     """(rows * k) x extra features, checked for shape and for gaps."""
     rows, size = candidates.item.shape
-    moment = pl.Series(np.repeat(prefixes.cut, size))
+    moment = pl.Series(np.repeat(user_states.cut, size))
     pairs = pl.DataFrame(
         {
-            "person_id": pl.Series(people[np.repeat(prefixes.person, size)].tolist(), dtype=pl.String),
-            "skill_id": pl.Series(panel.items[candidates.item.ravel()].tolist(), dtype=pl.String),
+            "person_id": pl.Series(people[np.repeat(user_states.person, size)].tolist(), dtype=pl.String),
+            "skill_id": pl.Series(ensemble.items[candidates.item.ravel()].tolist(), dtype=pl.String),
             "at": moment.cast(pl.Datetime("us")) if is_calendar else moment,
         }
     )
-    frame = extra(pairs).select([feature.name for feature in extra.declared])
+    frame = extra(pairs).select([feature.name for feature in extra.features])
     if frame.height != rows * size:
         raise ValueError(f"extra features returned {frame.height} rows for {rows * size} pairs: keep one row a pair")
-    matrix = frame.to_numpy().astype(np.float32).reshape(rows * size, len(extra.declared))
+    matrix = frame.to_numpy().astype(np.float32).reshape(rows * size, len(extra.features))
     if not np.isfinite(matrix).all():
         raise ValueError("extra features hold empty or infinite cells: say 0 and add an indicator where unknown")
     return matrix
 
 
 def _channel(candidates: Candidates, channel: int) -> Floats:
-    best = candidates.best[channel][:, None]
-    taken = np.where(candidates.real, candidates.values[channel], np.float32(0.0))
+    best = candidates.best_scores[channel][:, None]
+    taken = np.where(candidates.real, candidates.channel_scores[channel], np.float32(0.0))
     share = np.clip(taken / (best + np.float32(1e-9)), -1.0, 1.0)
     order = np.argsort(-np.where(candidates.real, taken, -np.inf), axis=1, kind="stable")
     rank = np.empty_like(order)
@@ -178,32 +188,35 @@ def _channel(candidates: Candidates, channel: int) -> Floats:
     )
 
 
-def _trend(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
+def _trend(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
     """What is counted of items as of a moment is counted once a moment: most rows of a block share theirs."""
-    popular = np.log1p(panel.popularity)[candidates.item]
-    cut, when = np.unique(prefixes.cut, return_inverse=True)
-    counts = [panel.trend.recent(cut, window) for window in WINDOWS] + [panel.trend.total(cut)]
+    popular = np.log1p(ensemble.popularity)[candidates.item]
+    cut, when = np.unique(user_states.cut, return_inverse=True)
+    counts = [ensemble.trend.recent_counts(cut, window) for window in WINDOWS] + [ensemble.trend.total_counts(cut)]
     logs = [log_share(count)[when[:, None], candidates.item] for count in counts]
     return np.stack([popular, *logs, logs[1] - logs[-1]], axis=2, dtype=np.float32, casting="same_kind")
 
 
-def _newness(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
-    unit = prefixes.unit
-    age = np.maximum(prefixes.cut[:, None] - panel.trend.born[candidates.item], 0) / unit
-    return np.stack([panel.is_new[candidates.item], np.log1p(age)], axis=2).astype(np.float32)
+def _newness(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
+    ticks_per_day = user_states.ticks_per_day
+    age = np.maximum(user_states.cut[:, None] - ensemble.trend.first_use[candidates.item], 0) / ticks_per_day
+    return np.stack([ensemble.is_new[candidates.item], np.log1p(age)], axis=2).astype(np.float32)
 
 
-def _group(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
+def _group(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
     shape, columns = candidates.item.shape, []
-    cut, when = np.unique(prefixes.cut, return_inverse=True)
-    late = panel.trend.recent(cut, WINDOWS[1]) + np.float32(0.01)
-    idle = np.log1p(prefixes.idle)
-    recency = np.exp(-prefixes.back / 2.0)
-    weights = [(np.ones(len(recency)), prefixes.lengths), (recency, np.bincount(prefixes.row, recency, shape[0]))]
-    for group in panel.group:
+    cut, when = np.unique(user_states.cut, return_inverse=True)
+    late = ensemble.trend.recent_counts(cut, WINDOWS[1]) + np.float32(0.01)
+    idle = np.log1p(user_states.idle_days)
+    recency = np.exp(-user_states.moments_back / 2.0)
+    weights = [
+        (np.ones(len(recency)), user_states.item_counts),
+        (recency, np.bincount(user_states.row, recency, shape[0])),
+    ]
+    for group in ensemble.name_groups:
         count = int(group.max(initial=0)) + 1
         # Few of the groups occur in a history: look up those that do instead of counting all.
-        held, slot = np.unique(prefixes.row * count + group[prefixes.item], return_inverse=True)
+        held, slot = np.unique(user_states.row * count + group[user_states.item], return_inverse=True)
         wanted = np.arange(shape[0])[:, None] * count + group[candidates.item]
         place = np.minimum(np.searchsorted(held, wanted), max(len(held) - 1, 0))
         known = held[place] == wanted if len(held) else np.zeros(shape, bool)
@@ -218,7 +231,7 @@ def _group(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
     return np.stack(columns, axis=2, dtype=np.float32, casting="same_kind")
 
 
-def _curriculum(panel: Panel, prefixes: Prefixes, candidates: Candidates) -> Floats:
-    gap = np.log1p(prefixes.lengths)[:, None] - panel.stage[candidates.item]
-    z = gap / panel.stage_spread[candidates.item]
+def _curriculum(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
+    gap = np.log1p(user_states.item_counts)[:, None] - ensemble.position_mean[candidates.item]
+    z = gap / ensemble.position_deviation[candidates.item]
     return np.stack([gap, z, np.abs(z)], axis=2).astype(np.float32)

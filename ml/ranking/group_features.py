@@ -11,19 +11,19 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from ml.data.encoding import code
-from ml.data.interactions import Floats, Ints, Names, as_ticks
+from ml.data.encoding import encode_ids
+from ml.data.interactions import Floats, Ints, Strings, as_ticks
 from ml.ranking.features import Feature
 
-SHRINK = 5.0  # colleagues' worth of the whole company: a group of five is believed half
-GRID = 200  # moments counted at; others use the latest before them, so a longer list costs no more
+SHRINKAGE = 5.0  # colleagues' worth of the whole company: a group of five is believed half
+MAX_MOMENTS = 200  # moments counted at; others use the latest before them, so a longer list costs no more
 CACHED_CELLS = 20_000_000  # groups x items of the moments kept: 80 MB
 ALWAYS = np.iinfo(np.int64).min
 NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, eq=False)
-class GroupPopularity:
+class GroupFeatures:
     """Extra features from events (person_id, skill_id, ts) and memberships (person_id, group, optionally since, until).
 
     A person may be in several groups, say a role and a unit (make their names differ). Counted are first events before
@@ -36,7 +36,7 @@ class GroupPopularity:
     _kept: dict[int, tuple[Floats, Floats]] = field(default_factory=dict, init=False, repr=False)
 
     @property
-    def declared(self) -> tuple[Feature, ...]:
+    def features(self) -> tuple[Feature, ...]:
         return (
             Feature("group_adoption", "hr", "log of the item's share of what the person's groups took"),
             Feature("group_lift", "hr", "the same less the log share of everybody, mean over the groups"),
@@ -54,9 +54,9 @@ class GroupPopularity:
         for number, moment in enumerate(moments.tolist()):
             rows = np.flatnonzero((when == number) & known)
             table[rows] = self._features(moment, people, who[rows], place[rows])
-        return pl.DataFrame(table, schema=[feature.name for feature in self.declared], orient="row")
+        return pl.DataFrame(table, schema=[feature.name for feature in self.features], orient="row")
 
-    def nominate(self, people: Names, at: Ints, items: Names) -> Floats:
+    def score_items(self, people: Strings, at: Ints, items: Strings) -> Floats:
         """Rows x items: the group_adoption of every item (`at` in ticks), to pick candidates by."""
         scores = np.zeros((len(people), len(items)), np.float32)
         known = np.flatnonzero(np.isin(items, self._items))
@@ -70,12 +70,14 @@ class GroupPopularity:
             scores[np.ix_(rows, known)] = np.exp(adoption).reshape(len(rows), len(known))
         return scores
 
-    def _features(self, moment: int, people: Names, who: Ints, item: Ints) -> Floats:
+    def _features(self, moment: int, people: Strings, who: Ints, item: Ints) -> Floats:
         log_share, lift = self._counted(moment)
         seat = self._seats(moment, people)[who]
-        lifts = np.where(seat >= 0, lift[np.maximum(seat, 0), item[:, None]], np.nan) if len(lift) else np.full(
-            (len(who), 1), np.nan
-        )  # fmt: skip
+        lifts = (
+            np.where(seat >= 0, lift[np.maximum(seat, 0), item[:, None]], np.nan)
+            if len(lift)
+            else np.full((len(who), 1), np.nan)
+        )
         some = np.isfinite(lifts).any(axis=1)
         mean = np.nansum(lifts, axis=1) / np.maximum(np.isfinite(lifts).sum(axis=1), 1)
         best = np.where(some, np.where(np.isfinite(lifts), lifts, -np.inf).max(axis=1), 0.0)
@@ -99,14 +101,14 @@ class GroupPopularity:
             (np.ones(end, np.float32), (self._person[:end], self._item[:end])), shape=(len(self._people), size)
         )
         inside = np.asarray((seats @ took).todense(), np.float64)
-        pull = SHRINK * end / max(len(np.unique(self._person[:end])), 1) + 1e-9
+        pull = SHRINKAGE * end / max(len(np.unique(self._person[:end])), 1) + 1e-9
         lift = np.log((inside + pull * share) / (inside.sum(axis=1, keepdims=True) + pull) / share)
         found = np.log(share).astype(np.float32), lift.astype(np.float32)
         if (len(self._kept) + 1) * (groups + 1) * size <= CACHED_CELLS:
             self._kept[moment] = found
         return found
 
-    def _seats(self, moment: int, people: Names) -> Ints:
+    def _seats(self, moment: int, people: Strings) -> Ints:
         """People x most memberships: codes of the groups they are in at the moment, -1 on padding."""
         active = np.flatnonzero((self._since <= moment) & (moment < self._until))
         row = np.minimum(np.searchsorted(people, self._member_ids[active]), len(people) - 1)
@@ -119,9 +121,9 @@ class GroupPopularity:
 
     def _on_grid(self, at: Ints) -> Ints:
         moments = np.unique(at)
-        if len(moments) <= GRID:
+        if len(moments) <= MAX_MOMENTS:
             return at
-        grid = moments[:: -(-len(moments) // GRID)]
+        grid = moments[:: -(-len(moments) // MAX_MOMENTS)]
         return np.asarray(grid[np.searchsorted(grid, at, side="right") - 1], np.int64)
 
     @cached_property
@@ -137,20 +139,20 @@ class GroupPopularity:
         return self._first["ts"].to_numpy()
 
     @cached_property
-    def _people(self) -> Names:
+    def _people(self) -> Strings:
         return _distinct(self._first["person_id"]).to_numpy().astype(str)
 
     @cached_property
     def _person(self) -> Ints:
-        return code(self._first["person_id"], _distinct(self._first["person_id"]))
+        return encode_ids(self._first["person_id"], _distinct(self._first["person_id"]))
 
     @cached_property
-    def _items(self) -> Names:
+    def _items(self) -> Strings:
         return _distinct(self._first["skill_id"]).to_numpy().astype(str)
 
     @cached_property
     def _item(self) -> Ints:
-        return code(self._first["skill_id"], _distinct(self._first["skill_id"]))
+        return encode_ids(self._first["skill_id"], _distinct(self._first["skill_id"]))
 
     @cached_property
     def _rows(self) -> pl.DataFrame:
@@ -159,7 +161,7 @@ class GroupPopularity:
         )
 
     @cached_property
-    def _member_ids(self) -> Names:
+    def _member_ids(self) -> Strings:
         return self._rows["person_id"].to_numpy().astype(str)
 
     @cached_property
@@ -171,7 +173,7 @@ class GroupPopularity:
         return np.where(self._people[place] == self._member_ids, place, -1)
 
     @cached_property
-    def _groups(self) -> Names:
+    def _groups(self) -> Strings:
         return np.unique(self._rows["group"].to_numpy().astype(str))
 
     @cached_property

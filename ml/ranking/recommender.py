@@ -11,46 +11,52 @@ import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
-from ml.data.eligibility import FREE, Pairs, Rules, code_pairs, code_rules
+from ml.data.eligibility import NO_RULES, EligibilityRules, PersonItemPairs, encode_pairs, encode_rules
 from ml.data.interactions import (
-    DAY,
+    TICKS_PER_DAY,
     Bools,
     Doubles,
     Floats,
-    Histories,
+    Interactions,
     Ints,
     Moment,
-    Names,
+    Strings,
     as_tick,
-    before,
-    build_prefixes,
-    only_seen,
-    people_within,
-    positions,
-    read_histories,
-    some_people,
-    with_items,
-    with_people,
+    build_user_states,
+    drop_unused_ids,
+    encode_ids,
+    encode_interactions,
+    filter_before,
+    reindex_items,
+    reindex_people,
+    select_people,
+    slice_people,
 )
-from ml.data.parallel import spread
-from ml.data.ranker_config import Policy, choose_policy
-from ml.ranking.calibration import PROMISED, Calibrator, activity, calibration_inputs, fit_calibrator
-from ml.ranking.features import FEATURES, ExtraFeatures, Nominates
+from ml.data.parallel import parallel_map
+from ml.data.ranker_config import RankerConfig, choose_config
+from ml.ranking.calibration import (
+    CALIBRATION_CANDIDATES,
+    Calibrator,
+    calibration_inputs,
+    count_activity,
+    fit_calibrator,
+)
+from ml.ranking.features import FEATURES, CandidateNominator, ExtraFeatures
 from ml.ranking.ranker import Ranker, fit_ranker
-from ml.ranking.scored_items import Best, answer_frame, join_best, nobody
+from ml.ranking.scored_items import ScoredItems, build_score_frame, concat_scored_items, no_scored_items
 from ml.ranking.training_set import (
     Cases,
-    all_features,
-    blocks,
-    cross_fitted_rows,
-    drop_closed,
-    frozen_rows,
-    nominated,
-    training_cases,
-    window_cases,
+    build_all_features,
+    build_cross_fitted_rows,
+    build_frozen_rows,
+    build_training_cases,
+    build_window_cases,
+    drop_closed_targets,
+    iter_blocks,
+    score_extra_items,
 )
-from ml.retrieval.candidates import pick_candidates, pick_popular
-from ml.retrieval.scorer_ensemble import Panel, fit_panel
+from ml.retrieval.candidates import select_candidates, select_popular
+from ml.retrieval.scorer_ensemble import ScorerEnsemble, fit_ensemble
 
 Progress = Callable[[str, float], None]
 
@@ -60,7 +66,7 @@ ACTIVE_DAYS = 365  # people without a use for so long seldom acquire anything: a
 
 
 @dataclass(frozen=True, eq=False)
-class Ranked:
+class RankedBlock:
     """A block of people: rows x k candidates, best first, with utility, probability and the features behind them."""
 
     item: Ints
@@ -72,7 +78,7 @@ class Ranked:
 
 
 @dataclass(frozen=True)
-class DataWindow:
+class TrainingWindow:
     """What a recommender was fitted on: [first, end) on the scale of the histories, and how much there was."""
 
     first: int
@@ -87,30 +93,30 @@ class DataWindow:
 class Recommender:
     """Everything needed to score; `reason` says why the ranker is missing where popularity had to do."""
 
-    policy: Policy
+    config: RankerConfig
     horizon: int
-    panel: Panel
+    ensemble: ScorerEnsemble
     ranker: Ranker | None
     calibrator: Calibrator | None
     reason: str | None
-    window: DataWindow
+    window: TrainingWindow
     extra: ExtraFeatures | None = None
-    rules: Rules = FREE
+    rules: EligibilityRules = NO_RULES
 
     def rank_block(
-        self, histories: Histories, person: Ints, cut: Ints, k: int, eligible: Bools | None = None
-    ) -> Ranked:
+        self, interactions: Interactions, person: Ints, cut: Ints, k: int, eligible: Bools | None = None
+    ) -> RankedBlock:
         """Rank one block; `histories` must be coded by this panel's items, and the panel observe them."""
-        prefixes = build_prefixes(histories, person, cut)
-        open_items = self.rules.open_items(prefixes, histories.n_items)
+        user_states = build_user_states(interactions, person, cut)
+        eligible_mask = self.rules.eligible_mask(user_states, interactions.n_items)
         if eligible is not None:
-            open_items &= eligible
+            eligible_mask &= eligible
         if self.ranker is None:
-            candidates, prior = pick_popular(self.panel.popularity, open_items, self.policy)
+            candidates, prior = select_popular(self.ensemble.popularity, eligible_mask, self.config)
         else:
-            also = nominated(self.extra, prefixes, histories)
-            candidates, prior = pick_candidates(self.panel, prefixes, open_items, self.policy, also)
-        features = all_features(self.panel, prefixes, candidates, histories, self.extra)
+            also = score_extra_items(self.extra, user_states, interactions)
+            candidates, prior = select_candidates(self.ensemble, user_states, eligible_mask, self.config, also)
+        features = build_all_features(self.ensemble, user_states, candidates, interactions, self.extra)
         shape = candidates.item.shape
         if self.ranker is None:
             utility = candidates.prior.astype(np.float64)
@@ -119,13 +125,13 @@ class Recommender:
         utility = np.where(candidates.real, utility, -np.inf)
         probability = np.full(shape, np.nan)
         if self.calibrator is not None:
-            who = activity(histories, person, cut)
-            inputs = calibration_inputs(utility, candidates.real, who, prefixes, features)
+            who = count_activity(interactions, person, cut)
+            inputs = calibration_inputs(utility, candidates.real, who, user_states, features)
             probability = self.calibrator.probability(inputs).reshape(shape)
         order = np.lexsort((candidates.item, -utility), axis=1)[:, :k]
         blocked = features.reshape(*shape, -1)
         best = [np.take_along_axis(part, order, axis=1) for part in (candidates.item, utility, probability)]
-        return Ranked(
+        return RankedBlock(
             best[0],
             best[1],
             best[2],
@@ -134,12 +140,12 @@ class Recommender:
             np.take_along_axis(blocked, order[:, :, None], axis=1),
         )
 
-    def facing(self, histories: Histories, names: Names | None = None) -> "Recommender":
+    def with_interactions(self, interactions: Interactions, names: Strings | None = None) -> "Recommender":
         """The same recommender facing these histories, whose items hold all of the panel's; see Panel.observing."""
-        place = positions(self.panel.items, histories.items)
-        wider = len(histories.items) > len(place)
-        rules = self.rules.widened(place, histories.n_items) if wider else self.rules
-        return replace(self, panel=self.panel.observing(histories, names), rules=rules)
+        place = encode_ids(self.ensemble.items, interactions.items)
+        wider = len(interactions.items) > len(place)
+        rules = self.rules.remap_items(place, interactions.n_items) if wider else self.rules
+        return replace(self, ensemble=self.ensemble.with_interactions(interactions, names), rules=rules)
 
     def score(
         self,
@@ -148,7 +154,7 @@ class Recommender:
         *,
         as_of: Moment,
         eligible: pl.DataFrame | None = None,
-        barred: pl.DataFrame | None = None,
+        excluded: pl.DataFrame | None = None,
         requires: pl.DataFrame | None = None,
         repeatable: pl.Series | None = None,
         names: pl.DataFrame | None = None,
@@ -168,41 +174,50 @@ class Recommender:
         """
         who = np.unique(np.asarray(list(people), str))
         cut = as_tick(as_of) + 1
-        past = before(read_histories(events), cut)
-        seen = past.items[past.seen]
-        everyone = with_items(past, np.union1d(self.panel.items, seen))
-        ready = self.facing(everyone, name_array(names, everyone.items))
-        given = code_rules(requires, repeatable, everyone.items)
+        past = filter_before(encode_interactions(events), cut)
+        seen = past.items[past.used_items]
+        everyone = reindex_items(past, np.union1d(self.ensemble.items, seen))
+        ready = self.with_interactions(everyone, align_item_names(names, everyone.items))
+        given = encode_rules(requires, repeatable, everyone.items)
         again = ready.rules.repeatable if repeatable is None else given.repeatable
         ready = replace(ready, rules=replace(ready.rules if requires is None else given, repeatable=again))
-        histories = with_people(replace(everyone, repeatable=again), who)
-        allowed = None if eligible is None else code_pairs(eligible, who, everyone.items)
-        refused = None if barred is None else code_pairs(barred, who, everyone.items)
-        parts = list(blocks(len(who) if histories.n_items else 0, PEOPLE_PER_TASK))
+        interactions = reindex_people(replace(everyone, repeatable=again), who)
+        allowed = None if eligible is None else encode_pairs(eligible, who, everyone.items)
+        refused = None if excluded is None else encode_pairs(excluded, who, everyone.items)
+        parts = list(iter_blocks(len(who) if interactions.n_items else 0, PEOPLE_PER_TASK))
         tasks = [
             (
-                people_within(histories, part),
+                slice_people(interactions, part),
                 cut,
                 k,
-                None if allowed is None else allowed.within(part),
-                None if refused is None else refused.within(part),
+                None if allowed is None else allowed.slice_rows(part),
+                None if refused is None else refused.slice_rows(part),
             )
             for part in parts
         ]
-        families = () if self.ranker is None else self.ranker.families
-        found = spread(ready._best_of, tasks, n_jobs=n_jobs)
-        best = join_best(found, [part.start for part in parts]) if found else nobody(families)
-        return answer_frame(best, who, ready.panel.items, families)
+        contribution_names = () if self.ranker is None else self.ranker.contribution_names
+        found = parallel_map(ready._best_of, tasks, n_jobs=n_jobs)
+        best = (
+            concat_scored_items(found, [part.start for part in parts]) if found else no_scored_items(contribution_names)
+        )
+        return build_score_frame(best, who, ready.ensemble.items, contribution_names)
 
-    def _best_of(self, histories: Histories, cut: int, k: int, allowed: Pairs | None, refused: Pairs | None) -> Best:
+    def _best_of(
+        self,
+        interactions: Interactions,
+        cut: int,
+        k: int,
+        allowed: PersonItemPairs | None,
+        refused: PersonItemPairs | None,
+    ) -> ScoredItems:
         """The best k of all these people, scored block by block."""
         found, first = [], []
-        for part in blocks(histories.n_people, self.policy.block_rows(histories.n_items)):
+        for part in iter_blocks(interactions.n_people, self.config.block_rows(interactions.n_items)):
             person = np.arange(part.start, part.stop)
-            mask = None if allowed is None else allowed.mask(part, histories.n_items)
+            mask = None if allowed is None else allowed.mask(part, interactions.n_items)
             if refused is not None:
-                mask = (True if mask is None else mask) & ~refused.mask(part, histories.n_items)
-            ranked = self.rank_block(histories, person, np.full(len(person), cut), k, mask)
+                mask = (True if mask is None else mask) & ~refused.mask(part, interactions.n_items)
+            ranked = self.rank_block(interactions, person, np.full(len(person), cut), k, mask)
             row, place = np.nonzero(ranked.real)
             item, utility, probability = (
                 ranked.item[row, place],
@@ -211,9 +226,9 @@ class Recommender:
             )
             said = {} if self.ranker is None else self.ranker.contributions(ranked.features[row, place], utility)
             shares = np.stack(list(said.values()), axis=1) if said else np.zeros((len(row), 0))
-            found.append(Best(row, item, place, utility, probability, shares))
+            found.append(ScoredItems(row, item, place, utility, probability, shares))
             first.append(part.start)
-        return join_best(found, first)
+        return concat_scored_items(found, first)
 
 
 def fit_recommender(
@@ -221,7 +236,7 @@ def fit_recommender(
     *,
     as_of: Moment,
     horizon_days: int = 90,
-    policy: Policy | None = None,
+    config: RankerConfig | None = None,
     names: pl.DataFrame | None = None,
     extra_features: ExtraFeatures | None = None,
     requires: pl.DataFrame | None = None,
@@ -236,87 +251,98 @@ def fit_recommender(
     ticks of an integer order. With too little to learn from the result serves popularity and says why in `reason`.
     """
     cut = as_tick(as_of) + 1
-    histories = only_seen(before(read_histories(events), cut))
-    rules = code_rules(requires, repeatable, histories.items)
-    histories = replace(histories, repeatable=rules.repeatable)
-    horizon = horizon_days * DAY if histories.is_calendar else horizon_days
-    chosen = policy or choose_policy(histories)
+    interactions = drop_unused_ids(filter_before(encode_interactions(events), cut))
+    rules = encode_rules(requires, repeatable, interactions.items)
+    interactions = replace(interactions, repeatable=rules.repeatable)
+    horizon = horizon_days * TICKS_PER_DAY if interactions.is_calendar else horizon_days
+    chosen = config or choose_config(interactions)
     with threadpool_limits(1):
-        return fit_on(
-            histories, end=cut, horizon=horizon, policy=chosen, names=name_array(names, histories.items),
-            extra=extra_features, seed=seed, progress=progress or _silent, rules=rules,
-        )  # fmt: skip
+        return fit_coded_recommender(
+            interactions,
+            end=cut,
+            horizon=horizon,
+            config=chosen,
+            names=align_item_names(names, interactions.items),
+            extra=extra_features,
+            seed=seed,
+            progress=progress or _silent,
+            rules=rules,
+        )
 
 
-def fit_on(
-    histories: Histories,
+def fit_coded_recommender(
+    interactions: Interactions,
     *,
     end: int,
     horizon: int,
-    policy: Policy,
-    names: Names | None,
+    config: RankerConfig,
+    names: Strings | None,
     extra: ExtraFeatures | None,
     seed: int,
     progress: Progress,
-    rules: Rules = FREE,
-    calibrated: bool = True,
+    rules: EligibilityRules = NO_RULES,
+    with_calibration: bool = True,
 ) -> Recommender:
     """`fit_recommender` on coded histories, all before `end`; without a probability where it is not asked for."""
-    teachers, judges, stands_for = share_people(histories, policy.training_people, seed)
-    panel = fit_panel(histories, policy, names=names, seed=seed)
-    now = _fit_core(teachers, panel, end, horizon, policy, names, extra, seed, rules, stands_for=stands_for)
-    window = replace(now.window, n_people=histories.n_people, n_events=len(histories.item))
+    teachers, judges, people_per_sample = split_training_people(interactions, config.training_people, seed)
+    ensemble = fit_ensemble(interactions, config, names=names, seed=seed)
+    now = _fit_core(
+        teachers, ensemble, end, horizon, config, names, extra, seed, rules, people_per_sample=people_per_sample
+    )
+    window = replace(now.window, n_people=interactions.n_people, n_events=len(interactions.item))
     now = replace(now, window=window)
     progress("ranker", 0.6)
-    if not calibrated or now.ranker is None or policy.target == "step" or not histories.is_calendar:
+    if not with_calibration or now.ranker is None or config.target == "step" or not interactions.is_calendar:
         return now
     # Some horizons earlier the same fit did not know the last ones: its promises can be held against them.
-    spans = CALIBRATION_SPANS if end - CALIBRATION_SPANS * horizon > int(np.median(histories.time)) else 1
+    spans = CALIBRATION_SPANS if end - CALIBRATION_SPANS * horizon > int(np.median(interactions.time)) else 1
     then = end - spans * horizon
-    past = before(teachers, then)
-    seen = past.seen
-    past, words, narrow = only_seen(past), None if names is None else names[seen], rules.narrowed(seen)
-    panel = fit_panel(past, policy, names=words, seed=seed, stands_for=stands_for)
+    past = filter_before(teachers, then)
+    seen = past.used_items
+    past, words, narrow = drop_unused_ids(past), None if names is None else names[seen], rules.select_items(seen)
+    ensemble = fit_ensemble(past, config, names=words, seed=seed, people_per_sample=people_per_sample)
     if judges is teachers:
-        earlier = _fit_core(past, panel, then, horizon, policy, words, extra, seed, narrow, like=now.ranker)
+        earlier = _fit_core(past, ensemble, then, horizon, config, words, extra, seed, narrow, settings_from=now.ranker)
     else:  # the ranker never saw the judges: it need not be learned again
-        earlier = replace(now, panel=panel, rules=narrow)
+        earlier = replace(now, ensemble=ensemble, rules=narrow)
     if earlier.ranker is None:
         return now
-    parts = [promises(earlier, judges, end - turn * horizon, horizon) for turn in range(1, spans + 1)]
+    parts = [collect_calibration_rows(earlier, judges, end - turn * horizon, horizon) for turn in range(1, spans + 1)]
     inputs, came_true, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
     turn = np.repeat(np.arange(len(parts)), [len(part[1]) for part in parts])
     progress("calibration", 1.0)
     return replace(now, calibrator=fit_calibrator(inputs, came_true, weight, turn))
 
 
-def share_people(histories: Histories, most: int, seed: int) -> tuple[Histories, Histories, float]:
+def split_training_people(interactions: Interactions, most: int, seed: int) -> tuple[Interactions, Interactions, float]:
     """Who teaches the ranker, who judges its promises, and how many people each of them stands for.
 
     Up to `most` people everybody does both; of more, so many teach and up to half as many others judge.
     """
-    if histories.n_people <= most:
-        return histories, histories, 1.0
-    order = np.random.default_rng(seed).permutation(histories.n_people)
+    if interactions.n_people <= most:
+        return interactions, interactions, 1.0
+    order = np.random.default_rng(seed).permutation(interactions.n_people)
     teachers, judges = (np.sort(part) for part in (order[:most], order[most : most + most // 2]))
-    return some_people(histories, teachers), some_people(histories, judges), histories.n_people / most
+    return select_people(interactions, teachers), select_people(interactions, judges), interactions.n_people / most
 
 
-def promises(recommender: Recommender, histories: Histories, cut: int, horizon: int) -> tuple[Floats, Bools, Doubles]:
+def collect_calibration_rows(
+    recommender: Recommender, interactions: Interactions, cut: int, horizon: int
+) -> tuple[Floats, Bools, Doubles]:
     """Calibration inputs, outcomes and weights of the best candidates of people with a history at the cut."""
-    known = with_items(histories, recommender.panel.items)
+    known = reindex_items(interactions, recommender.ensemble.items)
     known = replace(known, repeatable=recommender.rules.repeatable)
-    cases, weight = _sampled(window_cases(known, np.array([cut]), horizon, idle=True), known, recommender)
-    observing = replace(recommender.facing(known), calibrator=None)
+    cases, weight = _sampled(build_window_cases(known, np.array([cut]), horizon, idle=True), known, recommender)
+    observing = replace(recommender.with_interactions(known), calibrator=None)
     parts = []
-    for part in blocks(len(cases), recommender.policy.block_rows(known.n_items)):
+    for part in iter_blocks(len(cases), recommender.config.block_rows(known.n_items)):
         some = cases.take(np.arange(part.start, part.stop))
-        ranked = observing.rank_block(known, some.person, some.cut, recommender.policy.candidates)
-        prefixes = build_prefixes(known, some.person, some.cut)
-        who = activity(known, some.person, some.cut)
+        ranked = observing.rank_block(known, some.person, some.cut, recommender.config.n_candidates)
+        user_states = build_user_states(known, some.person, some.cut)
+        who = count_activity(known, some.person, some.cut)
         flat = ranked.features.reshape(ranked.real.size, -1)
-        matrix = calibration_inputs(ranked.utility, ranked.real, who, prefixes, flat)
-        real = ranked.real & (np.arange(ranked.real.shape[1]) < PROMISED)
+        matrix = calibration_inputs(ranked.utility, ranked.real, who, user_states, flat)
+        real = ranked.real & (np.arange(ranked.real.shape[1]) < CALIBRATION_CANDIDATES)
         heavy = np.broadcast_to(weight[part, None], real.shape)
         parts.append((matrix[real.ravel()], some.label(ranked.item, known.n_items)[real], heavy[real]))
     if not parts:
@@ -325,11 +351,11 @@ def promises(recommender: Recommender, histories: Histories, cut: int, horizon: 
     return inputs, outcomes, weights
 
 
-def _sampled(cases: Cases, histories: Histories, recommender: Recommender) -> tuple[Cases, Doubles]:
+def _sampled(cases: Cases, interactions: Interactions, recommender: Recommender) -> tuple[Cases, Doubles]:
     """At most so many active people and a quarter as many idle ones, and how many people each row stands for."""
-    latest = np.append(histories.time, 0)[np.maximum(_entry_before(histories, cases) - 1, 0)]
-    idle = latest < cases.cut - ACTIVE_DAYS * DAY
-    limit, rng = recommender.policy.promised_people, np.random.default_rng(recommender.window.seed)
+    latest = np.append(interactions.time, 0)[np.maximum(_entry_before(interactions, cases) - 1, 0)]
+    idle = latest < cases.cut - ACTIVE_DAYS * TICKS_PER_DAY
+    limit, rng = recommender.config.calibration_people, np.random.default_rng(recommender.window.seed)
     rows, weights = [], []
     for group, most in ((np.flatnonzero(~idle), limit), (np.flatnonzero(idle), limit // 4)):
         drawn = rng.choice(group, most, replace=False) if len(group) > most else group
@@ -340,12 +366,12 @@ def _sampled(cases: Cases, histories: Histories, recommender: Recommender) -> tu
     return cases.take(row[order]), np.concatenate(weights)[order]
 
 
-def _entry_before(histories: Histories, cases: Cases) -> Ints:
-    key = cases.person * (len(histories.moments) + 1) + np.searchsorted(histories.moments, cases.cut)
-    return np.asarray(np.searchsorted(histories.search_key, key), np.int64)
+def _entry_before(interactions: Interactions, cases: Cases) -> Ints:
+    key = cases.person * (len(interactions.moments) + 1) + np.searchsorted(interactions.moments, cases.cut)
+    return np.asarray(np.searchsorted(interactions.search_key, key), np.int64)
 
 
-def name_array(names: pl.DataFrame | None, items: Names) -> Names | None:
+def align_item_names(names: pl.DataFrame | None, items: Strings) -> Strings | None:
     """One name an item code, the id where `names` (skill_id, name) has none."""
     if names is None:
         return None
@@ -354,33 +380,44 @@ def name_array(names: pl.DataFrame | None, items: Names) -> Names | None:
 
 
 def _fit_core(
-    histories: Histories,
-    panel: Panel,
+    interactions: Interactions,
+    ensemble: ScorerEnsemble,
     end: int,
     horizon: int,
-    policy: Policy,
-    names: Names | None,
+    config: RankerConfig,
+    names: Strings | None,
     extra: ExtraFeatures | None,
     seed: int,
-    rules: Rules = FREE,
-    like: Ranker | None = None,
-    stands_for: float = 1.0,
+    rules: EligibilityRules = NO_RULES,
+    settings_from: Ranker | None = None,
+    people_per_sample: float = 1.0,
 ) -> Recommender:
     """A recommender with this panel, its ranker learned from these histories."""
-    cases = training_cases(histories, policy, horizon=horizon, end=end, seed=seed, cold=isinstance(extra, Nominates))
-    cases = drop_closed(cases, histories, rules, policy.block_rows(histories.n_items))
-    first = int(histories.time.min(initial=end))
-    window = DataWindow(first, end, histories.is_calendar, histories.n_people, len(histories.item), seed)
-    bare = Recommender(policy, horizon, panel, None, None, None, window, extra, rules)
-    if len(cases) < policy.min_cases:
-        reason = f"{len(cases)} past steps to learn from, {policy.min_cases} needed: ordered by popularity"
+    cases = build_training_cases(
+        interactions, config, horizon=horizon, end=end, seed=seed, cold=isinstance(extra, CandidateNominator)
+    )
+    cases = drop_closed_targets(cases, interactions, rules, config.block_rows(interactions.n_items))
+    first = int(interactions.time.min(initial=end))
+    window = TrainingWindow(first, end, interactions.is_calendar, interactions.n_people, len(interactions.item), seed)
+    bare = Recommender(config, horizon, ensemble, None, None, None, window, extra, rules)
+    if len(cases) < config.min_cases:
+        reason = f"{len(cases)} past steps to learn from, {config.min_cases} needed: ordered by popularity"
         return replace(bare, reason=reason)
-    fit_rows = frozen_rows if policy.target == "window" and histories.is_calendar else cross_fitted_rows
-    rows = fit_rows(histories, cases, policy, names=names, extra=extra, seed=seed, rules=rules, stands_for=stands_for)
-    if int(rows.teaches.sum()) < policy.min_cases:
+    fit_rows = build_frozen_rows if config.target == "window" and interactions.is_calendar else build_cross_fitted_rows
+    rows = fit_rows(
+        interactions,
+        cases,
+        config,
+        names=names,
+        extra=extra,
+        seed=seed,
+        rules=rules,
+        people_per_sample=people_per_sample,
+    )
+    if int(rows.has_target.sum()) < config.min_cases:
         return replace(bare, reason="too few past steps were among their candidates: ordered by popularity")
-    features = (*FEATURES, *(extra.declared if extra is not None else ()))
-    return replace(bare, ranker=fit_ranker(rows, features, policy, seed=seed, like=like))
+    features = (*FEATURES, *(extra.features if extra is not None else ()))
+    return replace(bare, ranker=fit_ranker(rows, features, config, seed=seed, settings_from=settings_from))
 
 
 def _silent(stage: str, share: float) -> None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from ml.data.interactions import Doubles, Ints, Names
+from ml.data.interactions import Doubles, Ints, Strings
 
 
 @dataclass(frozen=True, eq=False)
-class Best:
+class ScoredItems:
     """One entry a (person, item) among the best of that person."""
 
     person: Ints  # code within what was asked
@@ -23,9 +23,9 @@ class Best:
     shares: Doubles  # entries x families of contributions
 
 
-def join_best(parts: list[Best], first: list[int]) -> Best:
+def concat_scored_items(parts: list[ScoredItems], first: list[int]) -> ScoredItems:
     """The parts one after the other; the people of part p are counted from first[p]."""
-    return Best(
+    return ScoredItems(
         np.concatenate([part.person + low for part, low in zip(parts, first, strict=True)]),
         *(
             np.concatenate([getattr(part, name) for part in parts])
@@ -34,21 +34,23 @@ def join_best(parts: list[Best], first: list[int]) -> Best:
     )
 
 
-def nobody(families: tuple[str, ...]) -> Best:
+def no_scored_items(contribution_names: tuple[str, ...]) -> ScoredItems:
     """The answer where nobody was asked about."""
     none = np.zeros(0, np.int64)
-    return Best(none, none, none, none.astype(float), none.astype(float), np.zeros((0, len(families))))
+    return ScoredItems(none, none, none, none.astype(float), none.astype(float), np.zeros((0, len(contribution_names))))
 
 
-def answer_frame(best: Best, people: Names, items: Names, families: tuple[str, ...]) -> pl.DataFrame:
+def build_score_frame(
+    best: ScoredItems, people: Strings, items: Strings, contribution_names: tuple[str, ...]
+) -> pl.DataFrame:
     """One row an entry: person_id, skill_id, rank, score, probability, and a contribution a family."""
     return pl.DataFrame(
         {
             "person_id": pl.Series(people.tolist(), dtype=pl.String).gather(pl.Series(best.person)),
             "skill_id": pl.Series(items.tolist(), dtype=pl.String).gather(pl.Series(best.item)),
             "rank": (best.place + 1).astype(np.int32),
-            "score": best.utility,
+            "utility": best.utility,
             "probability": pl.Series(best.probability).fill_nan(None),
-            **{f"contribution_{family}": best.shares[:, number] for number, family in enumerate(families)},
+            **{f"contribution_{family}": best.shares[:, number] for number, family in enumerate(contribution_names)},
         }
     )

@@ -9,24 +9,24 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ml.data.eligibility import FREE, Rules
+from ml.data.eligibility import NO_RULES, EligibilityRules
 from ml.data.interactions import (
     Bools,
     Doubles,
     Floats,
-    Histories,
+    Interactions,
     Ints,
-    Names,
-    Prefixes,
-    before,
-    build_prefixes,
-    only_people,
-    only_seen,
+    Strings,
+    UserStates,
+    build_user_states,
+    drop_unused_ids,
+    filter_before,
+    filter_people,
 )
-from ml.data.ranker_config import Policy
-from ml.ranking.features import ExtraFeatures, Nominates, build_features, extra_matrix
-from ml.retrieval.candidates import Candidates, pick_candidates
-from ml.retrieval.scorer_ensemble import Panel, fit_panel
+from ml.data.ranker_config import RankerConfig
+from ml.ranking.features import CandidateNominator, ExtraFeatures, build_extra_features, build_features
+from ml.retrieval.candidates import Candidates, select_candidates
+from ml.retrieval.scorer_ensemble import ScorerEnsemble, fit_ensemble
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class Cases:
         """The row of each target."""
         return np.repeat(np.arange(len(self)), np.diff(self.start))
 
-    def only(self, targets: Bools) -> "Cases":
+    def keep_targets(self, targets: Bools) -> "Cases":
         """The same rows with the marked targets alone."""
         start = np.concatenate([[0], np.cumsum(targets)])[self.start].astype(np.int64)
         return replace(self, start=start, item=self.item[targets])
@@ -76,7 +76,7 @@ class TrainingRows:
     from_end: Ints
 
     @property
-    def teaches(self) -> Bools:
+    def has_target(self) -> Bools:
         """The cases with a target among their candidates: the listwise loss learns from no others."""
         return np.asarray(self.label.any(axis=1), bool)
 
@@ -93,111 +93,128 @@ class TrainingRows:
         )
 
 
-def window_cases(histories: Histories, cuts: Ints, horizon: int, *, idle: bool = False, cold: bool = False) -> Cases:
+def build_window_cases(
+    interactions: Interactions, cuts: Ints, horizon: int, *, idle: bool = False, cold: bool = False
+) -> Cases:
     """Cases of everyone with a history at each cut: what they first acquired in [cut, cut + horizon).
 
     People who acquired nothing are left out unless `idle`; people whose first event it was come too where `cold`.
     """
-    person = np.tile(np.arange(histories.n_people), len(cuts))
-    cut = np.repeat(cuts, histories.n_people)
-    return _cases(histories, person, cut, cut + horizon, idle=idle, cold=cold)
+    person = np.tile(np.arange(interactions.n_people), len(cuts))
+    cut = np.repeat(cuts, interactions.n_people)
+    return _cases(interactions, person, cut, cut + horizon, idle=idle, cold=cold)
 
 
-def step_cases(histories: Histories, per_person: int, *, cold: bool = False) -> Cases:
+def build_last_moment_cases(interactions: Interactions, per_person: int, *, cold: bool = False) -> Cases:
     """Cases of the last moments of each person: what was first acquired at that moment, after one moment at least
     (or none where `cold`)."""
-    got = histories.reaches
-    last = np.zeros(histories.n_people, np.int64)
-    np.maximum.at(last, got.person, got.group)
+    got = interactions.target_events
+    last = np.zeros(interactions.n_people, np.int64)
+    np.maximum.at(last, got.person, got.moment_index)
     fresh = np.ones(len(got.item), bool)
-    fresh[1:] = (got.person[1:] != got.person[:-1]) | (got.group[1:] != got.group[:-1])
-    chosen = fresh & (cold | (got.group > 0)) & (got.group > last[got.person] - per_person)
+    fresh[1:] = (got.person[1:] != got.person[:-1]) | (got.moment_index[1:] != got.moment_index[:-1])
+    chosen = fresh & (cold | (got.moment_index > 0)) & (got.moment_index > last[got.person] - per_person)
     cut = got.time[chosen]
-    return _cases(histories, got.person[chosen], cut, cut + 1, idle=False, cold=cold)
+    return _cases(interactions, got.person[chosen], cut, cut + 1, idle=False, cold=cold)
 
 
-def training_cases(
-    histories: Histories, policy: Policy, *, horizon: int, end: int, seed: int, cold: bool = False
+def build_training_cases(
+    interactions: Interactions, config: RankerConfig, *, horizon: int, end: int, seed: int, cold: bool = False
 ) -> Cases:
     """The cases to learn from, all of them over by `end`: a few of each person's latest, an even sample if too many."""
-    if policy.target == "step":
-        cases = step_cases(histories, policy.cases_per_person, cold=cold)
+    if config.target == "step":
+        cases = build_last_moment_cases(interactions, config.cases_per_person, cold=cold)
     else:
-        first = int(histories.time.min(initial=end))
+        first = int(interactions.time.min(initial=end))
         cuts = np.arange(end - horizon, first, -horizon, dtype=np.int64)
-        cases = window_cases(histories, cuts[:400], horizon, cold=cold)
-        begin = np.append(histories.time, end)[histories.start[:-1]]
+        cases = build_window_cases(interactions, cuts[:400], horizon, cold=cold)
+        begin = np.append(interactions.time, end)[interactions.start[:-1]]
         is_cold = cases.cut <= begin[cases.person]
-        cases = cases.take(np.flatnonzero((cases.from_end < policy.cases_per_person) | is_cold))
-    if len(cases) > policy.max_cases:
-        chosen = np.random.default_rng(seed).choice(len(cases), policy.max_cases, replace=False)
+        cases = cases.take(np.flatnonzero((cases.from_end < config.cases_per_person) | is_cold))
+    if len(cases) > config.max_cases:
+        chosen = np.random.default_rng(seed).choice(len(cases), config.max_cases, replace=False)
         cases = cases.take(np.sort(chosen))
     return cases
 
 
-def fold_of_people(n_people: int, folds: int, seed: int) -> Ints:
+def assign_folds(n_people: int, folds: int, seed: int) -> Ints:
     """A fold for each person code, of even sizes, in an order that depends on the seed alone."""
     return np.asarray(np.random.default_rng(seed).permutation(n_people) % folds, np.int64)
 
 
-def cross_fitted_rows(
-    histories: Histories,
+def build_cross_fitted_rows(
+    interactions: Interactions,
     cases: Cases,
-    policy: Policy,
+    config: RankerConfig,
     *,
-    names: Names | None,
+    names: Strings | None,
     extra: ExtraFeatures | None,
     seed: int,
-    rules: Rules = FREE,
-    stands_for: float = 1.0,
+    rules: EligibilityRules = NO_RULES,
+    people_per_sample: float = 1.0,
 ) -> TrainingRows:
     """Rows for all cases; each person's are scored by a panel fitted on the other folds' people alone."""
-    fold = fold_of_people(histories.n_people, policy.folds, seed)
+    fold = assign_folds(interactions.n_people, config.n_folds, seed)
     parts = []
-    for number in range(policy.folds):
+    for number in range(config.n_folds):
         rows = np.flatnonzero(fold[cases.person] == number)
         if not len(rows):
             continue
-        panel = fit_panel(only_people(histories, fold != number), policy, names=names, seed=seed, stands_for=stands_for)
-        if histories.is_calendar:  # adoption counts look back from each row's cut, so they may count everybody
-            panel = panel.observing(histories)
-        parts.append((rows, *rows_of_cases(panel, histories, cases.take(rows), policy, extra, rules)))
+        ensemble = fit_ensemble(
+            filter_people(interactions, fold != number),
+            config,
+            names=names,
+            seed=seed,
+            people_per_sample=people_per_sample,
+        )
+        if interactions.is_calendar:  # adoption counts look back from each row's cut, so they may count everybody
+            ensemble = ensemble.with_interactions(interactions)
+        parts.append((rows, *build_case_rows(ensemble, interactions, cases.take(rows), config, extra, rules)))
     return _joined(cases, parts)
 
 
-def frozen_rows(
-    histories: Histories,
+def build_frozen_rows(
+    interactions: Interactions,
     cases: Cases,
-    policy: Policy,
+    config: RankerConfig,
     *,
-    names: Names | None,
+    names: Strings | None,
     extra: ExtraFeatures | None,
     seed: int,
-    rules: Rules = FREE,
-    stands_for: float = 1.0,
+    rules: EligibilityRules = NO_RULES,
+    people_per_sample: float = 1.0,
 ) -> TrainingRows:
     """Rows for the cases after the first freeze; each is scored by a panel fitted on what came before its freeze alone.
 
     So the ranker learns on scorers as stale, and on items as new, as it will meet them: a panel is frozen when it is
     fitted, and people, items and trends move on. The freezes cut the acquisitions into `policy.freezes` shares.
     """
-    times = np.sort(histories.acquisitions.time)
-    if int((cases.cut >= times[int(policy.freezes[0] * len(times))]).sum()) < policy.min_cases:
-        return cross_fitted_rows(
-            histories, cases, policy, names=names, extra=extra, seed=seed, rules=rules, stands_for=stands_for
+    times = np.sort(interactions.acquisitions.time)
+    if int((cases.cut >= times[int(config.freeze_shares[0] * len(times))]).sum()) < config.min_cases:
+        return build_cross_fitted_rows(
+            interactions,
+            cases,
+            config,
+            names=names,
+            extra=extra,
+            seed=seed,
+            rules=rules,
+            people_per_sample=people_per_sample,
         )
-    freezes = [int(times[min(int(share * len(times)), len(times) - 1)]) for share in policy.freezes]
+    freezes = [int(times[min(int(share * len(times)), len(times) - 1)]) for share in config.freeze_shares]
     parts = []
     for freeze, following in zip(freezes, [*freezes[1:], np.iinfo(np.int64).max], strict=True):
         rows = np.flatnonzero((cases.cut >= freeze) & (cases.cut < following))
         if not len(rows):
             continue
-        past = before(histories, int(cases.cut[rows].min()))
-        seen = past.seen
+        past = filter_before(interactions, int(cases.cut[rows].min()))
+        seen = past.used_items
         words = None if names is None else names[seen]
-        panel = fit_panel(only_seen(past), policy, names=words, seed=seed, stands_for=stands_for)
-        panel = panel.observing(histories, names)
-        parts.append((rows, *rows_of_cases(panel, histories, cases.take(rows), policy, extra, rules)))
+        ensemble = fit_ensemble(
+            drop_unused_ids(past), config, names=words, seed=seed, people_per_sample=people_per_sample
+        )
+        ensemble = ensemble.with_interactions(interactions, names)
+        parts.append((rows, *build_case_rows(ensemble, interactions, cases.take(rows), config, extra, rules)))
     return _joined(cases, parts)
 
 
@@ -213,59 +230,70 @@ def _joined(cases: Cases, parts: list[tuple[Ints, Floats, Bools, Bools]]) -> Tra
     )
 
 
-def rows_of_cases(
-    panel: Panel, histories: Histories, cases: Cases, policy: Policy, extra: ExtraFeatures | None, rules: Rules = FREE
+def build_case_rows(
+    ensemble: ScorerEnsemble,
+    interactions: Interactions,
+    cases: Cases,
+    config: RankerConfig,
+    extra: ExtraFeatures | None,
+    rules: EligibilityRules = NO_RULES,
 ) -> tuple[Floats, Bools, Bools]:
     """Features, labels and realness of the candidates of the cases, computed block by block."""
     parts = []
-    for rows in blocks(len(cases), policy.block_rows(histories.n_items)):
+    for rows in iter_blocks(len(cases), config.block_rows(interactions.n_items)):
         part = cases.take(np.arange(rows.start, rows.stop))
-        prefixes = build_prefixes(histories, part.person, part.cut)
-        open_items = rules.open_items(prefixes, histories.n_items)
-        if policy.target == "window" and histories.is_calendar:  # nobody could be recommended what nobody had yet
-            open_items &= histories.born[None, :] < part.cut[:, None]
-        candidates, _ = pick_candidates(panel, prefixes, open_items, policy, nominated(extra, prefixes, histories))
-        matrix = all_features(panel, prefixes, candidates, histories, extra)
-        label = part.label(candidates.item, histories.n_items) & candidates.real
+        user_states = build_user_states(interactions, part.person, part.cut)
+        eligible_mask = rules.eligible_mask(user_states, interactions.n_items)
+        if config.target == "window" and interactions.is_calendar:  # nobody could be recommended what nobody had yet
+            eligible_mask &= interactions.first_use[None, :] < part.cut[:, None]
+        candidates, _ = select_candidates(
+            ensemble, user_states, eligible_mask, config, score_extra_items(extra, user_states, interactions)
+        )
+        matrix = build_all_features(ensemble, user_states, candidates, interactions, extra)
+        label = part.label(candidates.item, interactions.n_items) & candidates.real
         parts.append((matrix, label, candidates.real))
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))  # type: ignore[return-value]
 
 
-def all_features(
-    panel: Panel, prefixes: Prefixes, candidates: Candidates, histories: Histories, extra: ExtraFeatures | None
+def build_all_features(
+    ensemble: ScorerEnsemble,
+    user_states: UserStates,
+    candidates: Candidates,
+    interactions: Interactions,
+    extra: ExtraFeatures | None,
 ) -> Floats:
     """The declared features, then the extra ones."""
-    own = build_features(panel, prefixes, candidates)
+    own = build_features(ensemble, user_states, candidates)
     if extra is None:
         return own
-    more = extra_matrix(extra, prefixes, candidates, histories.people, panel, histories.is_calendar)
+    more = build_extra_features(extra, user_states, candidates, interactions.people, ensemble, interactions.is_calendar)
     return np.concatenate([own, more], axis=1)
 
 
-def nominated(extra: object, prefixes: Prefixes, histories: Histories) -> Floats | None:
+def score_extra_items(extra: object, user_states: UserStates, interactions: Interactions) -> Floats | None:
     """Rows x items of the extra features' own scores; None where they have none."""
-    if not isinstance(extra, Nominates):
+    if not isinstance(extra, CandidateNominator):
         return None
-    return extra.nominate(histories.people[prefixes.person], prefixes.cut, histories.items)
+    return extra.score_items(interactions.people[user_states.person], user_states.cut, interactions.items)
 
 
-def row_weights(rows: TrainingRows, decay: float) -> Doubles:
+def weigh_cases(rows: TrainingRows, case_decay: float) -> Doubles:
     """1 / (1 + cases from the person's end)^decay."""
-    return np.asarray((1.0 + rows.from_end) ** -decay, np.float64)
+    return np.asarray((1.0 + rows.from_end) ** -case_decay, np.float64)
 
 
-def blocks(length: int, size: int) -> Iterator[slice]:
+def iter_blocks(length: int, size: int) -> Iterator[slice]:
     """Consecutive slices that cover 0..length."""
     for low in range(0, length, size):
         yield slice(low, min(low + size, length))
 
 
-def _cases(histories: Histories, person: Ints, cut: Ints, end: Ints, *, idle: bool, cold: bool = False) -> Cases:
-    got = histories.reaches
-    rank = len(histories.moments) + 1
-    key = got.person * rank + np.searchsorted(histories.moments, got.time)
-    low = np.searchsorted(key, person * rank + np.searchsorted(histories.moments, cut))
-    high = np.searchsorted(key, person * rank + np.searchsorted(histories.moments, end))
+def _cases(interactions: Interactions, person: Ints, cut: Ints, end: Ints, *, idle: bool, cold: bool = False) -> Cases:
+    got = interactions.target_events
+    rank = len(interactions.moments) + 1
+    key = got.person * rank + np.searchsorted(interactions.moments, got.time)
+    low = np.searchsorted(key, person * rank + np.searchsorted(interactions.moments, cut))
+    high = np.searchsorted(key, person * rank + np.searchsorted(interactions.moments, end))
     chosen = (low > got.start[person]) | ((high > low) & cold)
     if not idle:
         chosen &= high > low
@@ -276,19 +304,19 @@ def _cases(histories: Histories, person: Ints, cut: Ints, end: Ints, *, idle: bo
     entry = np.arange(start[-1]) + np.repeat(low - start[:-1], length)
     stop = np.searchsorted(person, person, side="right")
     cases = Cases(person, cut, start, got.item[entry], stop - 1 - np.arange(len(person)))
-    if histories.repeatable is None:
+    if interactions.repeatable is None:
         return cases
-    pair = cases.row * histories.n_items + cases.item  # reached twice within the span is one target
-    return cases.only(np.isin(np.arange(len(pair)), np.unique(pair, return_index=True)[1]))
+    pair = cases.row * interactions.n_items + cases.item  # reached twice within the span is one target
+    return cases.keep_targets(np.isin(np.arange(len(pair)), np.unique(pair, return_index=True)[1]))
 
 
-def drop_closed(cases: Cases, histories: Histories, rules: Rules, block: int) -> Cases:
+def drop_closed_targets(cases: Cases, interactions: Interactions, rules: EligibilityRules, block: int) -> Cases:
     """The cases without the targets that were not open at the cut: nobody could have been recommended those."""
     if rules.requires is None:
         return cases
     is_open = []
-    for part in blocks(len(cases), block):
+    for part in iter_blocks(len(cases), block):
         some = cases.take(np.arange(part.start, part.stop))
-        mask = rules.open_items(build_prefixes(histories, some.person, some.cut), histories.n_items)
+        mask = rules.eligible_mask(build_user_states(interactions, some.person, some.cut), interactions.n_items)
         is_open.append(mask[some.row, some.item])
-    return cases.only(np.concatenate([np.zeros(0, bool), *is_open]))
+    return cases.keep_targets(np.concatenate([np.zeros(0, bool), *is_open]))

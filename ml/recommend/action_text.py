@@ -58,16 +58,20 @@ def tell_change(changes: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
     wished = pl.when(own).then(pl.lit("it")).otherwise(pl.concat_str(pl.lit("“"), "changed_name", pl.lit("”")))
     is_wish, is_added = pl.col("change_of") == "wish", pl.col("change") == "add"
     sentence = (
-        pl.when(is_wish & is_added).then(
+        pl.when(is_wish & is_added)
+        .then(
             pl.concat_str(pl.lit("Had you said you want "), wished, pl.lit(", this step would "), _moved(), pl.lit("."))
         )
-        .when(is_wish).then(
-            pl.concat_str(pl.lit("Had you not said you want "), wished, pl.lit(", this step would "), _moved(),
-                          pl.lit("."))
+        .when(is_wish)
+        .then(
+            pl.concat_str(
+                pl.lit("Had you not said you want "), wished, pl.lit(", this step would "), _moved(), pl.lit(".")
+            )
         )
-        .when(is_added).then(_added())
+        .when(is_added)
+        .then(_added())
         .otherwise(_removed())
-    )  # fmt: skip
+    )
     return named.select("person_id", "skill_id", sentence.alias("counterfactual"))
 
 
@@ -88,9 +92,10 @@ def _removed() -> pl.Expr:
     what = pl.col("mode").replace_strict(_THERE, return_dtype=pl.String, default=None)
     day = pl.col("occurred_at").dt.strftime("%-d %B %Y")
     fallen = (
-        pl.when(pl.col("stage_after") == "none").then(pl.lit("you would still be before its first stage"))
+        pl.when(pl.col("stage_after") == "none")
+        .then(pl.lit("you would still be before its first stage"))
         .otherwise(pl.concat_str(pl.lit("you would still be "), _article(), pl.lit(" in it")))
-    )  # fmt: skip
+    )
     return pl.concat_str(pl.lit("Without "), what, day, pl.lit(", "), fallen, pl.lit(": this step would not be here."))
 
 

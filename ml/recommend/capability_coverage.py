@@ -7,7 +7,7 @@ Does not belong here: the motive made of it (`ml.recommend.motives`).
 import numpy as np
 import polars as pl
 
-from ml.data.encoding import STAGE_INDEX, Holdings, index_holdings, link
+from ml.data.encoding import STAGE_INDEX, HeldSkills, build_adjacency, index_held_skills
 from ml.recommend.motives import readiness_of
 from pipelines.contracts.output_tables import CAPABILITY
 
@@ -15,12 +15,21 @@ from pipelines.contracts.output_tables import CAPABILITY
 BLOCK_PEOPLE = 50_000
 # The columns that the table has before it is stamped.
 COLUMNS = (
-    "person_id", "capability_id", "capability_name", "coverage_share", "held_skill_ids", "held_skill_names",
-    "missing_skill_ids", "next_skill_id", "completes_share",
-)  # fmt: skip
+    "person_id",
+    "capability_id",
+    "capability_name",
+    "coverage_share",
+    "held_skill_ids",
+    "held_skill_names",
+    "missing_skill_ids",
+    "next_skill_id",
+    "completes_share",
+)
 
 
-def map_capabilities(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl.DataFrame) -> pl.DataFrame:
+def compute_capability_coverage(
+    mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl.DataFrame
+) -> pl.DataFrame:
     """One row per person and capability of which something is held (a stage above none).
 
     coverage_share: weight of the micro-skills held. next_skill_id: of the missing ones that whose prerequisites are
@@ -52,17 +61,17 @@ def name_combinations(steps: pl.DataFrame, mastery: pl.DataFrame, skills: pl.Dat
 
 
 def _map(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl.DataFrame) -> pl.DataFrame:
-    held = index_holdings(mastery, skills)
+    held = index_held_skills(mastery, skills)
     size = len(held.capabilities)
     if not size or not len(held.person):
         return pl.DataFrame(schema={name: CAPABILITY.schema[name] for name in COLUMNS})
-    area = held.area(held.person, held.skill)
+    area = held.capability_key(held.person, held.skill)
     areas = np.unique(area[area >= 0])
     # every micro-skill of each capability that a person holds some of
-    members = link(held.capability, np.arange(len(held.skill_ids)), size)
-    row, skill = members.spread(areas % size)
+    members = build_adjacency(held.capability, np.arange(len(held.skill_ids)), size)
+    row, skill = members.expand(areas % size)
     person = areas[row] // size
-    is_held = held.stages.of(held.pair(person, skill)) > 0
+    is_held = held.stage_lookup.get(held.pair_key(person, skill)) > 0
     rows = _rank_missing(held, prerequisites, person, skill, row, is_held)
     codes = pl.DataFrame({"row": row, "skill": skill, "weight": held.weight[skill], "is_held": is_held})
     codes = codes.join(rows, on=["row", "skill"], how="left", maintain_order="left")
@@ -88,9 +97,13 @@ def _map(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl.DataFram
 
 
 def _rank_missing(
-    held: Holdings, prerequisites: pl.DataFrame, person: np.ndarray, skill: np.ndarray, row: np.ndarray,
+    held: HeldSkills,
+    prerequisites: pl.DataFrame,
+    person: np.ndarray,
+    skill: np.ndarray,
+    row: np.ndarray,
     is_held: np.ndarray,
-) -> pl.DataFrame:  # fmt: skip
+) -> pl.DataFrame:
     """The missing micro-skill of each row that comes first: (row, skill, is_next)."""
     missing = np.flatnonzero(~is_held)
     ready = readiness_of(held, prerequisites, person[missing], skill[missing]) >= 1

@@ -77,7 +77,7 @@ def _solve(place: Ints, companion: Ints, cost: Floats, load: Ints, free: Ints, f
             (np.concatenate([row[edge], np.arange(rows.size)]), np.concatenate([column, empty])),
         ),
         shape=(rows.size, int(first[-1]) + rows.size),
-    )  # fmt: skip
+    )
     matched, chosen = min_weight_full_bipartite_matching(matrix)
     taken = chosen < first[-1]
     winner = people[np.searchsorted(first, chosen[taken], side="right") - 1]

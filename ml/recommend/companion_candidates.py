@@ -23,7 +23,7 @@ _STAGE = {stage: i for i, stage in enumerate(STAGES)}
 
 
 @dataclass(frozen=True)
-class Colleagues:
+class CompanionContext:
     """Everyone who can be a companion and what is known of them, each one row per what its name says.
 
     people: person_id, unit_name, role_name, manager_id of those who work here and take part; nobody else is ever shown
@@ -33,12 +33,12 @@ class Colleagues:
     """
 
     people: pl.DataFrame
-    reached: pl.DataFrame
-    held: pl.DataFrame
+    reached_steps: pl.DataFrame
+    mastery: pl.DataFrame
     skills: pl.DataFrame
     consents: pl.DataFrame
-    hidden: pl.DataFrame
-    shown: pl.DataFrame
+    hidden_pairs: pl.DataFrame
+    shown_pairs: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,18 @@ class Numbered:
         return known.filter(pl.col("skill").is_not_null() | pl.col("skill_id").is_null()).drop("skill_id")
 
 
-def number(steps: pl.DataFrame, around: Colleagues) -> Numbered:
+def number(steps: pl.DataFrame, context: CompanionContext) -> Numbered:
     """Numbers for everyone who takes part and every micro-skill that is spoken of."""
-    people = around.people.select("person_id", "unit_name", "role_name", "manager_id").unique("person_id")
-    ids = pl.concat([around.skills["skill_id"], steps["skill_id"], around.held["skill_id"].unique()]).unique().sort()
-    skills = ids.to_frame().join(around.skills.select("skill_id", "skill_name", "capability_id"), on="skill_id",
-                                 how="left", maintain_order="left")  # fmt: skip
+    people = context.people.select("person_id", "unit_name", "role_name", "manager_id").unique("person_id")
+    ids = (
+        pl.concat([context.skills["skill_id"], steps["skill_id"], context.mastery["skill_id"].unique()]).unique().sort()
+    )
+    skills = ids.to_frame().join(
+        context.skills.select("skill_id", "skill_name", "capability_id"),
+        on="skill_id",
+        how="left",
+        maintain_order="left",
+    )
     return Numbered(
         people.sort("person_id").select(pl.int_range(pl.len()).alias("person"), pl.all()),
         skills.select(pl.int_range(pl.len()).alias("skill"), pl.all()),
@@ -80,7 +86,7 @@ def number_steps(steps: pl.DataFrame, numbers: Numbered) -> pl.DataFrame:
     return rows.with_columns((pl.col("skill") * GOALS + pl.col("goal")).alias("step"))
 
 
-def find_places(listed: pl.DataFrame, around: Colleagues, numbers: Numbered) -> pl.DataFrame:
+def find_places(listed: pl.DataFrame, context: CompanionContext, numbers: Numbered) -> pl.DataFrame:
     """One row per person, step and relation: person, rank, relation, step, block and led, the companion's micro-skill.
 
     follow: who reached the step. walk_with: who has it on their list. lead: who has the step on their list that led
@@ -89,11 +95,15 @@ def find_places(listed: pl.DataFrame, around: Colleagues, numbers: Numbered) -> 
     capability = numbers.skills.select("skill", "capability_id")
     new = listed.filter(pl.col("now") == 0).join(capability, on="skill", how="left").drop_nulls("capability_id")
     wanted = new.select("person", "capability_id").unique()
-    best = _best_held(around, numbers).join(wanted, on=("person", "capability_id"), how="semi")
-    led = pl.concat([
-        new.join(best, on=("person", "capability_id")).select("person", "step", "rank", led="best", at="best_stage"),
-        listed.filter(pl.col("now") > 0).select("person", "step", "rank", led="skill", at="now"),
-    ])  # fmt: skip
+    best = _best_held(context, numbers).join(wanted, on=("person", "capability_id"), how="semi")
+    led = pl.concat(
+        [
+            new.join(best, on=("person", "capability_id")).select(
+                "person", "step", "rank", led="best", at="best_stage"
+            ),
+            listed.filter(pl.col("now") > 0).select("person", "step", "rank", led="skill", at="now"),
+        ]
+    )
     own = listed.select("person", "step", "rank", pl.col("skill").alias("led"), pl.col("step").alias("at"))
     parts = [
         own.with_columns(pl.lit(FOLLOW).alias("relation")),
@@ -105,14 +115,14 @@ def find_places(listed: pl.DataFrame, around: Colleagues, numbers: Numbered) -> 
 
 
 def find_standing(
-    places: pl.DataFrame, listed: pl.DataFrame, around: Colleagues, numbers: Numbered, as_of: date
+    places: pl.DataFrame, listed: pl.DataFrame, context: CompanionContext, numbers: Numbered, as_of: date
 ) -> pl.DataFrame:
     """One row per block asked for and person who stands there, consenting (is_given) or not: what others may hear of.
 
     days_ago: since the move, for who made it; months: how long it took from the stage before, where that is known.
     """
     wanted = places.select("block").unique()
-    moves = _moves(around, numbers, as_of)
+    moves = _moves(context, numbers, as_of)
     now = listed.select("person", "step").unique()
     no_move = (pl.lit(None, pl.Int64).alias("days_ago"), pl.lit(None, pl.Float64).alias("months"))
     parts = [
@@ -128,20 +138,20 @@ def find_standing(
     stands = stands.with_columns(
         (pl.col("block") // (SIDES * GOALS)).alias("skill"), (pl.col("block") % SIDES).alias("relation")
     )
-    hidden = numbers.of(around.hidden.select("person_id", "skill_id"))
-    stands = stands.join(hidden, on=("person", "skill"), how="anti")
+    hidden_pairs = numbers.of(context.hidden_pairs.select("person_id", "skill_id"))
+    stands = stands.join(hidden_pairs, on=("person", "skill"), how="anti")
     order = {relation: i for i, relation in enumerate(RELATIONS)}
     relation = pl.col("relation").replace_strict(order, return_dtype=pl.Int64)
-    said = numbers.of(around.consents.select("person_id", "skill_id", relation.alias("relation"), "is_given"))
+    said = numbers.of(context.consents.select("person_id", "skill_id", relation.alias("relation"), "is_given"))
     return consenting(stands, said, "person", "skill").sort("block", "person")
 
 
-def _moves(around: Colleagues, numbers: Numbered, as_of: date) -> pl.DataFrame:
+def _moves(context: CompanionContext, numbers: Numbered, as_of: date) -> pl.DataFrame:
     """One row per person and step they made, the last time they did: person, step, days_ago, months."""
     is_refresh = pl.col("kind") == "refresh"
     goal = pl.when(is_refresh).then(REFRESH).otherwise(_index("to_stage"))
     day = pl.col("reached_at").dt.date()
-    rows = numbers.of(around.reached.select("person_id", "skill_id", goal.alias("goal"), day.alias("day")))
+    rows = numbers.of(context.reached_steps.select("person_id", "skill_id", goal.alias("goal"), day.alias("day")))
     rows = rows.select("person", (pl.col("skill") * GOALS + pl.col("goal")).alias("step"), "goal", "day")
     again, once = rows.filter(pl.col("goal") == REFRESH), rows.filter(pl.col("goal") != REFRESH)
     again = again.group_by("person", "step", "goal").agg(pl.col("day").max())
@@ -149,11 +159,13 @@ def _moves(around: Colleagues, numbers: Numbered, as_of: date) -> pl.DataFrame:
     deeper = once.filter(pl.col("goal") > 1).join(before, on=("person", "step"), how="left")
     months = (pl.col("day") - pl.col("began")).dt.total_days() / DAYS_A_MONTH
     never = pl.lit(None, pl.Float64).alias("months")
-    every = pl.concat([
-        deeper.select("person", "step", "day", months.alias("months")),
-        once.filter(pl.col("goal") == 1).select("person", "step", "day", never),
-        again.select("person", "step", "day", never),
-    ])  # fmt: skip
+    every = pl.concat(
+        [
+            deeper.select("person", "step", "day", months.alias("months")),
+            once.filter(pl.col("goal") == 1).select("person", "step", "day", never),
+            again.select("person", "step", "day", never),
+        ]
+    )
     return every.select("person", "step", (pl.lit(as_of) - pl.col("day")).dt.total_days().alias("days_ago"), "months")
 
 
@@ -168,13 +180,13 @@ def consenting(rows: pl.DataFrame, said: pl.DataFrame, person: str, skill: str) 
     return found.with_columns(is_given).drop("of_skill", "of_all")
 
 
-def _best_held(around: Colleagues, numbers: Numbered) -> pl.DataFrame:
+def _best_held(context: CompanionContext, numbers: Numbered) -> pl.DataFrame:
     """One row per person and capability: the micro-skill held best there, from journeyman up."""
-    held = around.held.filter(pl.col("stage").is_in(list(STAGES[2:])))
-    held = numbers.of(held.select("person_id", "skill_id", _index("stage").alias("best_stage"), "level_share"))
-    held = held.join(numbers.skills.select("skill", "capability_id"), on="skill").drop_nulls("capability_id")
-    held = held.sort("level_share", "skill", descending=[True, False])
-    best = held.unique(("person", "capability_id"), keep="first", maintain_order=True)
+    mastery = context.mastery.filter(pl.col("stage").is_in(list(STAGES[2:])))
+    mastery = numbers.of(mastery.select("person_id", "skill_id", _index("stage").alias("best_stage"), "level_share"))
+    mastery = mastery.join(numbers.skills.select("skill", "capability_id"), on="skill").drop_nulls("capability_id")
+    mastery = mastery.sort("level_share", "skill", descending=[True, False])
+    best = mastery.unique(("person", "capability_id"), keep="first", maintain_order=True)
     return best.select("person", "capability_id", best="skill", best_stage="best_stage")
 
 

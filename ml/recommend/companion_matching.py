@@ -13,14 +13,14 @@ import numpy as np
 import polars as pl
 
 from ml.data.interactions import Bools, Floats, Ints
-from ml.mastery.state import step_id
+from ml.mastery.state import build_step_id
 from ml.recommend.capacity_assignment import Edges, assign, windows
 from ml.recommend.companion_candidates import (
     FOLLOW,
     GOALS,
     LEAD,
     WALK_WITH,
-    Colleagues,
+    CompanionContext,
     Numbered,
     consenting,
     find_places,
@@ -30,7 +30,7 @@ from ml.recommend.companion_candidates import (
 )
 from ml.recommend.companion_text import tell_counted, tell_named
 from pipelines.contracts.columns import RELATIONS, STAGES
-from pipelines.contracts.policy import CompanionPolicy, Policy
+from pipelines.contracts.policy import CompanionPolicy, RecommendationPolicy
 
 # So many of one's own unit, and so many of all, are weighed for each place: more make little difference to the load.
 NEAR, FAR = 3, 3
@@ -39,27 +39,35 @@ OTHER_UNIT, OTHER_ROLE, LONG_AGO = 0.4, 0.2, 0.4
 # A move of three years ago was made in another company, so to speak.
 LONG_DAYS = 3 * 365
 # Whoever was shown in the term before this one comes after whoever was not.
-TERMS = 2
+EXPOSURE_TERMS = 2
 ROWS = pl.Schema(
     {
-        "person_id": pl.String, "step_id": pl.String, "skill_id": pl.String, "relation": pl.String,
-        "companion_id": pl.String, "companion_skill_id": pl.String, "standing_count": pl.Int64, "why": pl.String,
+        "person_id": pl.String,
+        "step_id": pl.String,
+        "skill_id": pl.String,
+        "relation": pl.String,
+        "companion_id": pl.String,
+        "companion_skill_id": pl.String,
+        "standing_count": pl.Int64,
+        "why": pl.String,
     }
-)  # fmt: skip
+)
 
 
-def match_companions(steps: pl.DataFrame, around: Colleagues, as_of: date, policy: Policy) -> pl.DataFrame:
+def match_companions(
+    steps: pl.DataFrame, context: CompanionContext, as_of: date, policy: RecommendationPolicy
+) -> pl.DataFrame:
     """One row per person, recommended step and relation in which somebody can be named, or enough people be counted.
 
     steps: person_id, rank, skill_id, kind, from_stage, to_stage of everyone's list. The same companion stands at most
     once in a list, in at most `load_cap` lists, and begins to be shown to at most `load_cap` people in any
     `exposure_days`. Whoever was shown before stays while the days last; then it is another's turn.
     """
-    numbers = number(steps, around)
+    numbers = number(steps, context)
     listed = number_steps(steps, numbers)
-    places = find_places(listed, around, numbers)
-    standing = find_standing(places, listed, around, numbers, as_of)
-    named = name_companions(places, standing, around.shown, numbers.people, as_of, policy.companions)
+    places = find_places(listed, context, numbers)
+    standing = find_standing(places, listed, context, numbers, as_of)
+    named = name_companions(places, standing, context.shown_pairs, numbers.people, as_of, policy.companions)
     rows = places.with_columns(named)
     told = pl.concat(
         [
@@ -71,12 +79,16 @@ def match_companions(steps: pl.DataFrame, around: Colleagues, as_of: date, polic
 
 
 def name_companions(
-    places: pl.DataFrame, standing: pl.DataFrame, shown: pl.DataFrame, people: pl.DataFrame, as_of: date,
+    places: pl.DataFrame,
+    standing: pl.DataFrame,
+    shown_pairs: pl.DataFrame,
+    people: pl.DataFrame,
+    as_of: date,
     policy: CompanionPolicy,
-) -> pl.Series:  # fmt: skip
+) -> pl.Series:
     """The number of the companion of each place, null where nobody who consented takes it."""
     asked = _asked(places, standing.filter(pl.col("is_given")), people)
-    earlier = _begun(shown, people, as_of, TERMS * policy.exposure_days)
+    earlier = _begun(shown_pairs, people, as_of, EXPOSURE_TERMS * policy.exposure_days)
     begun = earlier.filter(pl.col("since_date") > as_of - timedelta(days=policy.exposure_days))
     chains = manager_chains(people) if not policy.manager_chain_may_walk else None
     rules = _Rules(_pairs(chains, people.height) if chains is not None else _NOBODY, people.height)
@@ -103,21 +115,25 @@ def name_companions(
     return pl.Series("companion", taken).replace(-1, None)
 
 
-def still_standing(rows: pl.DataFrame, steps: pl.DataFrame, around: Colleagues) -> pl.DataFrame:
+def filter_valid_companions(rows: pl.DataFrame, steps: pl.DataFrame, context: CompanionContext) -> pl.DataFrame:
     """The companion rows of an earlier night that may still be shown, between two nights that match anew.
 
     Gone are rows of steps that left the list, and named rows whose companion left, hides the micro-skill, has no
     consent in force any more, or no longer means to take the step to walk with, or what they would be led in. Nobody is
     added.
     """
-    listed = steps.select("person_id", "skill_id", step_id().alias("step_id"))
+    listed = steps.select("person_id", "skill_id", build_step_id().alias("step_id"))
     kept = rows.join(listed, on=("person_id", "step_id"), how="semi", maintain_order="left")
     # from the companion's side: it is their word, their micro-skill and their list that count
-    turned = {"person_id": "viewer_id", "skill_id": "viewer_skill_id", "companion_id": "person_id",
-              "companion_skill_id": "skill_id"}  # fmt: skip
-    seen = kept.rename(turned).join(around.people, on="person_id", how="semi")
-    seen = seen.join(around.hidden, on=("person_id", "skill_id"), how="anti")
-    seen = consenting(seen, around.consents, "person_id", "skill_id").filter("is_given")
+    turned = {
+        "person_id": "viewer_id",
+        "skill_id": "viewer_skill_id",
+        "companion_id": "person_id",
+        "companion_skill_id": "skill_id",
+    }
+    seen = kept.rename(turned).join(context.people, on="person_id", how="semi")
+    seen = seen.join(context.hidden_pairs, on=("person_id", "skill_id"), how="anti")
+    seen = consenting(seen, context.consents, "person_id", "skill_id").filter("is_given")
     # to follow is who took the step; the others are on their way to it
     at_it = {WALK_WITH: ("person_id", "step_id"), LEAD: ("person_id", "skill_id")}
     of_relation = {one: seen.filter(pl.col("relation") == RELATIONS[one]) for one in (FOLLOW, *at_it)}
@@ -185,11 +201,16 @@ def _asked(places: pl.DataFrame, given: pl.DataFrame, people: pl.DataFrame) -> _
     ]
     long_ago = (pl.col("days_ago") / LONG_DAYS).clip(0, 1).fill_null(0.0) * LONG_AGO
     return _Asked(
-        places["person"].to_numpy(), places["rank"].cast(pl.Int64).to_numpy(), both[: places.height],
-        (places["relation"] == WALK_WITH).to_numpy(), given["person"].to_numpy(), both[places.height :],
+        places["person"].to_numpy(),
+        places["rank"].cast(pl.Int64).to_numpy(),
+        both[: places.height],
+        (places["relation"] == WALK_WITH).to_numpy(),
+        given["person"].to_numpy(),
+        both[places.height :],
         given.select(long_ago.cast(pl.Float32)).to_series().to_numpy(),
-        codes[0].to_series().to_numpy(), codes[1].to_series().to_numpy(),
-    )  # fmt: skip
+        codes[0].to_series().to_numpy(),
+        codes[1].to_series().to_numpy(),
+    )
 
 
 def _offer(asked: _Asked, mine: Ints, free: Ints, load: Ints, luck: Ints, rules: _Rules, used: Ints) -> Edges:
@@ -231,13 +252,13 @@ def _keep(asked: _Asked, begun: pl.DataFrame, rules: _Rules, cap: int) -> pl.Dat
     return pairs.filter(pl.int_range(pl.len()).over("companion") < cap).select("place", "companion")
 
 
-def _begun(shown: pl.DataFrame, people: pl.DataFrame, as_of: date, days: int) -> pl.DataFrame:
+def _begun(shown_pairs: pl.DataFrame, people: pl.DataFrame, as_of: date, days: int) -> pl.DataFrame:
     """One row per pair that began to be shown in the last `days` before this night, the last time it did: person,
     companion, since_date.
 
     Whom a companion was shown to counts, whether or not they still work here (person is -1).
     """
-    recent = shown.filter(pl.col("since_date") < as_of, pl.col("since_date") > as_of - timedelta(days=days))
+    recent = shown_pairs.filter(pl.col("since_date") < as_of, pl.col("since_date") > as_of - timedelta(days=days))
     recent = recent.group_by("person_id", "companion_id").agg(pl.col("since_date").max())
     numbers = people.select("person_id", "person")
     found = recent.join(numbers.rename({"person_id": "companion_id", "person": "companion"}), on="companion_id")

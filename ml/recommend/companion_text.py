@@ -26,18 +26,24 @@ def tell_named(rows: pl.DataFrame, standing: pl.DataFrame, numbers: Numbered) ->
     same = (units.gather(found["person"]) == units.gather(found["companion"])).fill_null(False)
     beside = pl.when(same).then(pl.lit(" They work in your unit.")).otherwise(pl.lit(""))
     name, goal = _name(found, numbers), pl.col("step") % GOALS
-    stage_from, stage_to = (goal.replace_strict(dict(enumerate(names)), default="", return_dtype=pl.String)
-                            for names in (("", *STAGES[:-1]), STAGES))  # fmt: skip
+    stage_from, stage_to = (
+        goal.replace_strict(dict(enumerate(names)), default="", return_dtype=pl.String)
+        for names in (("", *STAGES[:-1]), STAGES)
+    )
     took = pl.when(pl.col("months").is_not_null()).then(_in_months(pl.col("months"), "")).otherwise(pl.lit(""))
     relation = pl.col("relation")
     follows = relation == FOLLOW
     why = (
-        pl.when(follows & (goal == REFRESH)).then(pl.format("They refreshed {} themselves.", name))
-        .when(follows & (goal == 1)).then(pl.format("They took up {} before you.", name))
-        .when(follows).then(pl.format("They went from {} to {} in {}{}.", stage_from, stage_to, name, took))
-        .when(relation == WALK_WITH).then(pl.format("They have the same step in {} on their list.", name))
+        pl.when(follows & (goal == REFRESH))
+        .then(pl.format("They refreshed {} themselves.", name))
+        .when(follows & (goal == 1))
+        .then(pl.format("They took up {} before you.", name))
+        .when(follows)
+        .then(pl.format("They went from {} to {} in {}{}.", stage_from, stage_to, name, took))
+        .when(relation == WALK_WITH)
+        .then(pl.format("They have the same step in {} on their list.", name))
         .otherwise(pl.format(f"They {_BEHIND}", name))
-    )  # fmt: skip
+    )
     told = found.with_columns(pl.concat_str(why, beside).alias("why"), pl.lit(None, pl.Int64).alias("standing_count"))
     return told.select(_TOLD)
 
@@ -55,11 +61,15 @@ def tell_counted(rows: pl.DataFrame, standing: pl.DataFrame, numbers: Numbered, 
     found = found.join(own, on=("block", "person"), how="left", maintain_order="left")
     is_timed = pl.col("own_months").is_not_null().cast(pl.Int64)
     for place, by in (("unit", ["block", "unit_name"]), ("all", ["block"])):
-        sums = standing.drop_nulls(by).group_by(by).agg(
-            pl.len().cast(pl.Int64).alias("count"),
-            pl.col("months").count().cast(pl.Int64).alias("timed"),
-            pl.col("months").sum().alias("sum"),
-        )  # fmt: skip
+        sums = (
+            standing.drop_nulls(by)
+            .group_by(by)
+            .agg(
+                pl.len().cast(pl.Int64).alias("count"),
+                pl.col("months").count().cast(pl.Int64).alias("timed"),
+                pl.col("months").sum().alias("sum"),
+            )
+        )
         found = found.join(sums, on=by, how="left", maintain_order="left")
         timed = pl.col("timed").fill_null(0) - is_timed
         mean = (pl.col("sum") - pl.col("own_months").fill_null(0.0)) / timed
@@ -82,10 +92,12 @@ def _counted(name: pl.Expr) -> pl.Expr:
     number = count.replace_strict(words, default=None, return_dtype=pl.String).fill_null(count.cast(pl.String))
     took = pl.when(months.is_not_null()).then(_in_months(months, " on average")).otherwise(pl.lit(""))
     return (
-        pl.when(relation == FOLLOW).then(pl.format("{} people{} made this move{}.", number, "where", took))
-        .when(relation == WALK_WITH).then(pl.format("{} people{} have this step on their list too.", number, "where"))
+        pl.when(relation == FOLLOW)
+        .then(pl.format("{} people{} made this move{}.", number, "where", took))
+        .when(relation == WALK_WITH)
+        .then(pl.format("{} people{} have this step on their list too.", number, "where"))
         .otherwise(pl.format(f"{{}} people{{}} {_BEHIND}", number, "where", name))
-    )  # fmt: skip
+    )
 
 
 def _name(rows: pl.DataFrame, numbers: Numbered) -> pl.Expr:
@@ -98,6 +110,8 @@ def _in_months(months: pl.Expr, suffix: str) -> pl.Expr:
     whole = months.round(0).cast(pl.Int64)
     word = whole.replace_strict({2: "two", **_WORDS}, default=None, return_dtype=pl.String)
     word = word.fill_null(whole.cast(pl.String))
-    return pl.when(whole <= 1).then(pl.lit(f", in about a month{suffix}")).otherwise(
-        pl.format(f", in {{}} months{suffix}", word)
-    )  # fmt: skip
+    return (
+        pl.when(whole <= 1)
+        .then(pl.lit(f", in about a month{suffix}"))
+        .otherwise(pl.format(f", in {{}} months{suffix}", word))
+    )

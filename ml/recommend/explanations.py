@@ -43,8 +43,9 @@ def explain_steps(steps: pl.DataFrame) -> pl.DataFrame:
     families = sorted(n.removeprefix("contribution_") for n in steps.columns if n.startswith("contribution_"))
     motives, model = _motive_clauses(), _family_clauses(families)
     numbered = steps.with_row_index("_row")
-    told = numbered.join(_reasons(numbered, _codes(steps, motives, families)), on="_row", how="left",
-                         maintain_order="left")  # fmt: skip
+    told = numbered.join(
+        _reasons(numbered, _codes(steps, motives, families)), on="_row", how="left", maintain_order="left"
+    )
     told = told.join(_words(numbered, motives, model), on="_row", how="left", maintain_order="left")
     told = told.with_columns(pl.col("reasons", "_words").fill_null([]))
     explanation = pl.concat_str(headline(), pl.lit(": "), _sentence(pl.col("_words")), pl.lit("."))
@@ -55,12 +56,12 @@ def headline() -> pl.Expr:
     """What the step asks of the person, in a few words."""
     kind = pl.col("kind")
     return (
-        pl.when(kind == "new").then(pl.concat_str(pl.lit("Take up "), _quoted("skill_name")))
-        .when(kind == "deepen").then(
-            pl.concat_str(pl.lit("Go on to "), "to_stage", pl.lit(" in "), _quoted("skill_name"))
-        )
+        pl.when(kind == "new")
+        .then(pl.concat_str(pl.lit("Take up "), _quoted("skill_name")))
+        .when(kind == "deepen")
+        .then(pl.concat_str(pl.lit("Go on to "), "to_stage", pl.lit(" in "), _quoted("skill_name")))
         .otherwise(pl.concat_str(pl.lit("Refresh "), _quoted("skill_name")))
-    )  # fmt: skip
+    )
 
 
 def quoted_names(names: pl.Expr) -> pl.Expr:
@@ -75,9 +76,13 @@ def _quoted(column: str) -> pl.Expr:
 def _sentence(words: pl.Expr) -> pl.Expr:
     several = pl.concat_str(words.list.head(words.list.len() - 1).list.join("; "), pl.lit("; and "), words.list.last())
     nothing = pl.lit("it is open to you now, and nothing stands before it")
-    return pl.when(words.list.len() == 0).then(nothing).when(words.list.len() == 1).then(words.list.first()).otherwise(
-        several
-    )  # fmt: skip
+    return (
+        pl.when(words.list.len() == 0)
+        .then(nothing)
+        .when(words.list.len() == 1)
+        .then(words.list.first())
+        .otherwise(several)
+    )
 
 
 def _codes(steps: pl.DataFrame, motives: Clauses, families: list[str]) -> dict[str, pl.Expr]:
@@ -100,10 +105,11 @@ def _words(steps: pl.DataFrame, motives: Clauses, model: Clauses) -> pl.DataFram
     """By _row: the words of the first clauses worth saying: the motives', then the model's, its strongest first."""
     places = [*enumerate(motives.values()), *((len(motives), clause) for clause in model.values())]
     said = pl.concat(
-        steps.lazy().filter(worth).select("_row", pl.lit(place).alias("place"), value.cast(pl.Float64).alias("value"),
-                                          words.alias("words"))
+        steps.lazy()
+        .filter(worth)
+        .select("_row", pl.lit(place).alias("place"), value.cast(pl.Float64).alias("value"), words.alias("words"))
         for place, (value, worth, words) in places
-    )  # fmt: skip
+    )
     said = said.sort("_row", "place", "value", descending=[False, False, True], maintain_order=True)
     return said.group_by("_row", maintain_order=True).agg(pl.col("words").head(_CLAUSES).alias("_words")).collect()
 
@@ -116,21 +122,27 @@ def _family_clauses(families: list[str]) -> Clauses:
 def _motive_clauses() -> Clauses:
     """In the order they are said: what the person wants, what they can build on, what others need."""
     wish = (
-        pl.when(pl.col("is_own_wish")).then(pl.lit("you said you want to learn it"))
+        pl.when(pl.col("is_own_wish"))
+        .then(pl.lit("you said you want to learn it"))
         .otherwise(pl.concat_str(pl.lit("it goes with your wish to learn "), _quoted("wished_name")))
-    )  # fmt: skip
+    )
     percent = (pl.col("coverage") * 100).round(0).cast(pl.Int64).cast(pl.String)
     covers = pl.concat_str(
-        pl.lit("with "), quoted_names(pl.col("combines_with")), pl.lit(", which you hold, it carries you to "), percent,
-        pl.lit(" % of "), _quoted("capability_name"),
+        pl.lit("with "),
+        quoted_names(pl.col("combines_with")),
+        pl.lit(", which you hold, it carries you to "),
+        percent,
+        pl.lit(" % of "),
+        _quoted("capability_name"),
         pl.when(pl.col("kind") == "deepen").then(pl.concat_str(pl.lit(" as a "), "to_stage")).otherwise(pl.lit("")),
-    )  # fmt: skip
+    )
     combines = (pl.col("combines_with").list.len() > 0) & (pl.col("coverage") >= _WORTH_SAYING)
     builds = pl.concat_str(pl.lit("it builds on "), quoted_names(pl.col("builds_on")), pl.lit(", which you hold"))
     role = pl.concat_str(
         pl.when(pl.col("is_essential")).then(pl.lit("your role as ")).otherwise(pl.lit("it helps you as ")),
-        pl.col("needed_by"), pl.when(pl.col("is_essential")).then(pl.lit(" counts on it")).otherwise(pl.lit("")),
-    )  # fmt: skip
+        pl.col("needed_by"),
+        pl.when(pl.col("is_essential")).then(pl.lit(" counts on it")).otherwise(pl.lit("")),
+    )
     count = pl.col("demand_count").cast(pl.String)
     asked = pl.concat_str(count, pl.lit(" pieces of open and recent work call for it"))
     has_base = pl.col("builds_on").list.len() > 0
@@ -138,7 +150,10 @@ def _motive_clauses() -> Clauses:
         "wish": (pl.col("autonomy"), (pl.col("autonomy") >= _WORTH_SAYING) & pl.col("wished_name").is_not_null(), wish),
         "coverage": (pl.col("coverage"), combines, covers),
         "builds_on": (pl.when(has_base).then(pl.col("readiness")), has_base & ~combines, builds),
-        "role_need": (pl.col("role_need"), (pl.col("role_need") >= _WORTH_SAYING) & pl.col("needed_by").is_not_null(),
-                      role),
+        "role_need": (
+            pl.col("role_need"),
+            (pl.col("role_need") >= _WORTH_SAYING) & pl.col("needed_by").is_not_null(),
+            role,
+        ),
         "demand": (pl.col("demand"), (pl.col("demand") >= _WORTH_SAYING) & (pl.col("demand_count") > 1), asked),
-    }  # fmt: skip
+    }

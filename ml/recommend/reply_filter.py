@@ -7,26 +7,29 @@ Does not belong here: what a reply asks for on a day (`pipelines.core.replies`),
 
 import polars as pl
 
-from ml.recommend.reranking import describe_steps, eligible_steps
+from ml.recommend.reranking import describe_steps, filter_eligible_steps
 
 _STEP = ("person_id", "step_id")
 
 
-def obey_replies(
-    candidates: pl.DataFrame, suppressed: pl.DataFrame, accepted: pl.DataFrame, mastery: pl.DataFrame,
+def apply_replies(
+    candidates: pl.DataFrame,
+    suppressed: pl.DataFrame,
+    accepted: pl.DataFrame,
+    mastery: pl.DataFrame,
     people: pl.DataFrame,
-) -> pl.DataFrame:  # fmt: skip
+) -> pl.DataFrame:
     """The candidates of `people` (person_id of those who want recommendations) without the steps to be kept away, and
     with the accepted steps that can still be taken, whether or not the model named them."""
     wanted = candidates.join(people.select("person_id"), on="person_id", how="semi")
     kept = wanted.join(suppressed.select(_STEP), on=_STEP, how="anti", maintain_order="left")
     missing = accepted.select(_STEP).join(people.select("person_id"), on="person_id", how="semi")
     missing = missing.join(kept, on=_STEP, how="anti").join(suppressed.select(_STEP), on=_STEP, how="anti")
-    added = eligible_steps(describe_steps(missing, mastery), mastery)
+    added = filter_eligible_steps(describe_steps(missing, mastery), mastery)
     return pl.concat([kept, added], how="diagonal_relaxed").select(candidates.columns)
 
 
-def say_why_none(
+def find_no_recommendation_reasons(
     people: pl.DataFrame, candidates: pl.DataFrame, open_steps: pl.DataFrame, opted_out: pl.DataFrame
 ) -> pl.DataFrame:
     """The people (person_id) with no_recommendation_reason where replies or a preference are the reason.

@@ -11,9 +11,9 @@ import polars as pl
 from ml.recommend.action_text import tell_change, tell_how
 from ml.recommend.explanation_facts import gather_facts
 from ml.recommend.explanations import explain_steps
-from ml.recommend.motives import Surroundings, no_preferences, score_motives
+from ml.recommend.motives import RecommendationContext, no_preferences, score_motives
 from pipelines.contracts.columns import STAGES
-from pipelines.contracts.policy import Policy, Weights
+from pipelines.contracts.policy import RecommendationPolicy, ScoreWeights
 
 MOTIVES = ("mastery", "autonomy", "purpose")
 
@@ -35,7 +35,7 @@ def describe_steps(step_ids: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFram
     ).drop("goal")
 
 
-def eligible_steps(steps: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFrame:
+def filter_eligible_steps(steps: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFrame:
     """The steps (described) a person can take now: one stage up from what they hold, or a refresh of what is rusty."""
     index = {stage: i for i, stage in enumerate(STAGES)}
     rusty = mastery.select("person_id", "skill_id", "is_rusty")
@@ -47,7 +47,7 @@ def eligible_steps(steps: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFrame:
     return found.filter(fits).drop("is_rusty")
 
 
-def deepening_steps(mastery: pl.DataFrame, people: pl.Series) -> pl.DataFrame:
+def find_deepening_steps(mastery: pl.DataFrame, people: pl.Series) -> pl.DataFrame:
     """One row per person of `people` and micro-skill held below master: the step one stage up, whoever reached it yet.
 
     Where nobody in the history ever reached a stage, no model can name it; practice still leads there.
@@ -65,29 +65,43 @@ def deepening_steps(mastery: pl.DataFrame, people: pl.Series) -> pl.DataFrame:
     )
 
 
-def build_rows(
+def build_recommendation_rows(
     listed: pl.DataFrame,
     changes: pl.DataFrame,
-    around: Surroundings,
+    context: RecommendationContext,
     ways: pl.DataFrame,
     people: pl.DataFrame,
-    policy: Policy,
+    policy: RecommendationPolicy,
 ) -> pl.DataFrame:
     """One row per person and listed step, best first; one row that says why for everyone of `people` without.
 
     listed: of `list_steps`. changes: of `find_counterfactuals`. people: person_id of everyone who is to get a row.
-    """  # fmt: skip
-    told = tell_how(explain_steps(gather_facts(listed, around)), ways, policy.minimum_people)
-    told = told.join(tell_change(changes, around.skills), on=("person_id", "skill_id"), how="left")
+    """
+    told = tell_how(explain_steps(gather_facts(listed, context)), ways, policy.minimum_people)
+    told = told.join(tell_change(changes, context.skills), on=("person_id", "skill_id"), how="left")
     columns = (
-        "person_id", "rank", "skill_id", "from_stage", "to_stage", "kind", "probability", "score", *MOTIVES, "reasons",
-        "explanation", "counterfactual", "how", "is_accepted",
-    )  # fmt: skip
+        "person_id",
+        "rank",
+        "skill_id",
+        "from_stage",
+        "to_stage",
+        "kind",
+        "probability",
+        "score",
+        *MOTIVES,
+        "reasons",
+        "explanation",
+        "counterfactual",
+        "how",
+        "is_accepted",
+    )
     rows = told.select(columns).with_columns(pl.lit(None, pl.String).alias("no_recommendation_reason"))
-    return pl.concat([rows, _rows_that_say_why(rows, people, around.mastery)]).sort("person_id", "rank")
+    return pl.concat([rows, _rows_that_say_why(rows, people, context.mastery)]).sort("person_id", "rank")
 
 
-def list_steps(candidates: pl.DataFrame, around: Surroundings, policy: Policy) -> pl.DataFrame:
+def rerank_candidates(
+    candidates: pl.DataFrame, context: RecommendationContext, policy: RecommendationPolicy
+) -> pl.DataFrame:
     """One row per person and step of their list (rank from 1), with motives, score and names: the policy after the
     model.
 
@@ -95,19 +109,19 @@ def list_steps(candidates: pl.DataFrame, around: Surroundings, policy: Policy) -
     its contribution_<family> columns, which come out less their mean over the person's candidates; is_accepted marks
     steps the person said yes to, which stay on the list before all others (no column: none).
     """
-    steps = name_steps(candidates, around)
+    steps = name_steps(candidates, context)
     families = [name for name in steps.columns if name.startswith("contribution_")]
     steps = steps.with_columns(pl.col(name) - pl.col(name).mean().over("person_id") for name in families)
-    return pick_list(blend(score_motives(steps, around), policy.weights, around.preferences), policy)
+    return pick_list(blend(score_motives(steps, context), policy.weights, context.preferences), policy)
 
 
-def name_steps(candidates: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
+def name_steps(candidates: pl.DataFrame, context: RecommendationContext) -> pl.DataFrame:
     """The candidates with the ranker's `score` as `utility`, and the names of micro-skill and capability."""
-    names = around.skills.select("skill_id", "skill_name", "capability_name")
+    names = context.skills.select("skill_id", "skill_name", "capability_name")
     return candidates.rename({"score": "utility"}).join(names, on="skill_id", how="left", maintain_order="left")
 
 
-def blend(steps: pl.DataFrame, weights: Weights, preferences: pl.DataFrame | None = None) -> pl.DataFrame:
+def blend(steps: pl.DataFrame, weights: ScoreWeights, preferences: pl.DataFrame | None = None) -> pl.DataFrame:
     """Add `score` = weighted mean of relative probability and the motives; a motive that is null takes no part. What
     each gives to it stands in part_probability, part_mastery, part_autonomy and part_purpose, which sum to it.
 
@@ -126,7 +140,7 @@ def relate(steps: pl.DataFrame) -> pl.DataFrame:
     return steps.with_columns(relative.fill_nan(0.0).alias("relative"))
 
 
-def weigh(steps: pl.DataFrame, weights: Weights, preferences: pl.DataFrame | None = None) -> pl.DataFrame:
+def weigh(steps: pl.DataFrame, weights: ScoreWeights, preferences: pl.DataFrame | None = None) -> pl.DataFrame:
     """The second half of `blend`: from `relative` and the motives to `score` and its parts."""
     asked = no_preferences() if preferences is None else preferences
     steps = steps.join(asked, on="person_id", how="left", maintain_order="left")
@@ -142,14 +156,14 @@ def weigh(steps: pl.DataFrame, weights: Weights, preferences: pl.DataFrame | Non
     return steps.with_columns(score.alias("score")).drop("relative", *(f"{name}_weight" for name in MOTIVES))
 
 
-def mark_accepted(steps: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
+def mark_accepted_steps(steps: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
     """The steps with is_accepted: whether the person said yes to it (`accepted`: person_id, step_id)."""
     marks = accepted.select("person_id", "step_id", pl.lit(True).alias("is_accepted"))
     found = steps.join(marks, on=("person_id", "step_id"), how="left", maintain_order="left")
     return found.with_columns(pl.col("is_accepted").fill_null(False))
 
 
-def pick_list(steps: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+def pick_list(steps: pl.DataFrame, policy: RecommendationPolicy) -> pl.DataFrame:
     """The first `list_length` steps of each person, ranked from 1.
 
     What the person accepted comes first, and stays however long the list. Variety: one step a micro-skill, and steps
@@ -183,8 +197,10 @@ def _rows_that_say_why(rows: pl.DataFrame, people: pl.DataFrame, mastery: pl.Dat
         said = said.join(told, on="person_id", how="left")
         reason = pl.coalesce("no_recommendation_reason", reason)
     return said.select(
-        pl.col("person_id") if name == "person_id"
-        else reason.alias(name) if name == "no_recommendation_reason"
+        pl.col("person_id")
+        if name == "person_id"
+        else reason.alias(name)
+        if name == "no_recommendation_reason"
         else pl.lit(None, dtype).alias(name)
         for name, dtype in rows.schema.items()
-    )  # fmt: skip
+    )

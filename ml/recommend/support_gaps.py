@@ -14,7 +14,7 @@ _LACKS = {
 }
 
 
-def find_gaps(
+def find_support_gaps(
     listed: pl.DataFrame, people: pl.DataFrame, given: pl.DataFrame, skills: pl.DataFrame, minimum_people: int
 ) -> pl.DataFrame:
     """One row per unit and micro-skill recommended to at least `minimum_people` of its people, where something lacks.
@@ -28,15 +28,25 @@ def find_gaps(
     found = groups.join(given, on=_GROUP, how="left").with_columns(
         pl.col("given_hours").fill_null(0.0), pl.col("project_count", "holder_count").fill_null(0)
     )
-    none = {"hours": pl.col("given_hours") <= 0, "project": pl.col("project_count") == 0,
-            "person": pl.col("holder_count") == 0}  # fmt: skip
+    none = {
+        "hours": pl.col("given_hours") <= 0,
+        "project": pl.col("project_count") == 0,
+        "person": pl.col("holder_count") == 0,
+    }
     lacks = pl.concat_list(pl.when(is_none).then(pl.lit(code)) for code, is_none in none.items()).list.drop_nulls()
     said = pl.concat_list(pl.when(is_none).then(pl.lit(_LACKS[code])) for code, is_none in none.items())
     found = found.with_columns(lacks.alias("lacks"), said.list.drop_nulls().list.join("; ").alias("said"))
     found = found.filter(pl.col("lacks").list.len() > 0)
     found = found.join(skills.select("skill_id", "skill_name"), on="skill_id", how="left")
     finding = pl.concat_str(
-        pl.lit("“"), "skill_name", pl.lit("” is a next step for "), pl.col("recommended_count").cast(pl.String),
-        pl.lit(" people in "), "unit_name", pl.lit(", but "), "said", pl.lit("."),
-    )  # fmt: skip
+        pl.lit("“"),
+        "skill_name",
+        pl.lit("” is a next step for "),
+        pl.col("recommended_count").cast(pl.String),
+        pl.lit(" people in "),
+        "unit_name",
+        pl.lit(", but "),
+        "said",
+        pl.lit("."),
+    )
     return found.with_columns(finding.alias("finding")).drop("said", "skill_name").sort(_GROUP)

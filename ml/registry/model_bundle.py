@@ -18,22 +18,22 @@ import sklearn
 import skops
 import skops.io
 
-from ml.ranking.calibration import Bin, Reliability
+from ml.ranking.calibration import Reliability, ReliabilityBin
 from ml.ranking.features import FEATURES, ExtraFeatures, Feature
 from ml.ranking.recommender import Recommender
-from ml.registry.model_card import Card, describe_card
+from ml.registry.model_card import ModelCard, render_model_card
 
 SCHEMA_VERSION = 2
 MODEL_FILE, CARD_FILE, PAGE_FILE = "model.skops", "card.json", "card.md"
 
-TRUSTED = (
+TRUSTED_TYPES = (
     "ml.ranking.calibration.Calibrator",
     "ml.ranking.features.Feature",
-    "ml.data.eligibility.Rules",
-    "ml.retrieval.scorer_ensemble.Panel",
-    "ml.data.ranker_config.Policy",
+    "ml.data.eligibility.EligibilityRules",
+    "ml.retrieval.scorer_ensemble.ScorerEnsemble",
+    "ml.data.ranker_config.RankerConfig",
     "ml.ranking.ranker.Ranker",
-    "ml.ranking.recommender.DataWindow",
+    "ml.ranking.recommender.TrainingWindow",
     "ml.ranking.recommender.Recommender",
     "ml.retrieval.ease.Ease",
     "ml.retrieval.item_knn.ItemKNN",
@@ -51,43 +51,46 @@ class BundleError(ValueError):
 
 
 def save_bundle(
-    recommender: Recommender, folder: Path, *, metrics: Mapping[str, float] | None = None,
+    recommender: Recommender,
+    folder: Path,
+    *,
+    metrics: Mapping[str, float] | None = None,
     reliability: Reliability | None = None,
-) -> Card:  # fmt: skip
+) -> ModelCard:
     """Write model and card into the folder (made if missing) and return the card. The card comes last: no card, no
     bundle."""
     folder.mkdir(parents=True, exist_ok=True)
-    extra = recommender.extra.declared if recommender.extra is not None else ()
+    extra = recommender.extra.features if recommender.extra is not None else ()
     features = (*FEATURES, *extra)
     blob = skops.io.dumps(replace(recommender, extra=None))
     window = recommender.window
-    card = Card(
+    card = ModelCard(
         schema_version=SCHEMA_VERSION,
         model_sha256=hashlib.sha256(blob).hexdigest(),
-        contract_sha256=contract_hash(features, recommender),
+        contract_sha256=hash_contract(features, recommender),
         features=features,
         extra_features=tuple(feature.name for feature in extra),
         data_first=window.first,
         data_end=window.end,
         is_calendar=window.is_calendar,
         n_people=window.n_people,
-        n_items=len(recommender.panel.items),
+        n_items=len(recommender.ensemble.items),
         n_events=window.n_events,
         horizon=recommender.horizon,
         seed=window.seed,
         reason=recommender.reason,
         metrics=dict(metrics or {}),
         versions=_versions(),
-        types=tuple(sorted(set(skops.io.get_untrusted_types(data=blob)) & set(TRUSTED))),
+        types=tuple(sorted(set(skops.io.get_untrusted_types(data=blob)) & set(TRUSTED_TYPES))),
         reliability=reliability,
     )
     (folder / MODEL_FILE).write_bytes(blob)
-    (folder / PAGE_FILE).write_text(describe_card(card))
+    (folder / PAGE_FILE).write_text(render_model_card(card))
     (folder / CARD_FILE).write_text(json.dumps(asdict(card), indent=2, sort_keys=True) + "\n")
     return card
 
 
-def read_card(folder: Path) -> Card:
+def read_card(folder: Path) -> ModelCard:
     """The card alone. Raises BundleError where it is missing or of another schema."""
     path = folder / CARD_FILE
     if not path.exists():
@@ -102,13 +105,15 @@ def read_card(folder: Path) -> Card:
         features = tuple(Feature(**feature) for feature in said.pop("features"))
         lists = {name: tuple(said[name]) for name in ("extra_features", "types")}
         reliability = _read_reliability(said.get("reliability"))
-        return Card(**{**said, "features": features, **lists, "reliability": reliability})
+        return ModelCard(**{**said, "features": features, **lists, "reliability": reliability})
     except (KeyError, TypeError) as error:
         raise BundleError(f"{folder.name}/{CARD_FILE} has missing or unknown entries: train again") from error
 
 
 def _read_reliability(said: dict[str, Any] | None) -> Reliability | None:
-    return None if said is None else Reliability(**{**said, "bins": tuple(Bin(**one) for one in said["bins"])})
+    return (
+        None if said is None else Reliability(**{**said, "bins": tuple(ReliabilityBin(**one) for one in said["bins"])})
+    )
 
 
 def load_bundle(folder: Path, *, extra_features: ExtraFeatures | None = None) -> Recommender:
@@ -124,12 +129,12 @@ def load_bundle(folder: Path, *, extra_features: ExtraFeatures | None = None) ->
     strange.pop("python", None)  # arrays and trees do not depend on it
     if strange:
         raise BundleError(f"made with {strange}, installed are {_versions()}: train again")
-    features = (*FEATURES, *(extra_features.declared if extra_features is not None else ()))
+    features = (*FEATURES, *(extra_features.features if extra_features is not None else ()))
     if card.features != features:
         other = sorted({feature.name for feature in card.features} ^ {feature.name for feature in features})
         raise BundleError(f"features differ from this code's ({', '.join(other) or 'order or family'}): train again")
     loaded = _read_blob(blob)
-    if not isinstance(loaded, Recommender) or contract_hash(features, loaded) != card.contract_sha256:
+    if not isinstance(loaded, Recommender) or hash_contract(features, loaded) != card.contract_sha256:
         raise BundleError(f"{MODEL_FILE} is no recommender for the items and features on its card: train again")
     return replace(loaded, extra=extra_features)
 
@@ -139,20 +144,20 @@ def _read_blob(blob: bytes) -> Any:
     if not blob.startswith(b"PK"):
         raise BundleError(f"{MODEL_FILE} is no skops file but something else, such as a pickle: it is not opened")
     try:
-        untrusted = sorted(set(skops.io.get_untrusted_types(data=blob)) - set(TRUSTED))
+        untrusted = sorted(set(skops.io.get_untrusted_types(data=blob)) - set(TRUSTED_TYPES))
     except Exception as error:  # a made-up schema can fail anywhere in the reader
         raise BundleError(f"{MODEL_FILE} is no readable skops file: train again") from error
     if untrusted:
         raise BundleError(f"{MODEL_FILE} holds types that are not trusted: {', '.join(untrusted)}")
     try:
-        return skops.io.loads(blob, trusted=list(TRUSTED))
+        return skops.io.loads(blob, trusted=list(TRUSTED_TYPES))
     except Exception as error:
         raise BundleError(f"{MODEL_FILE} is no readable skops file: train again") from error
 
 
-def contract_hash(features: tuple[Feature, ...], recommender: Recommender) -> str:
+def hash_contract(features: tuple[Feature, ...], recommender: Recommender) -> str:
     """sha256 over feature names and families in order, and the item ids: what callers and model must agree on."""
-    text = json.dumps([[f.name, f.family] for f in features] + [recommender.panel.items.tolist()])
+    text = json.dumps([[f.name, f.family] for f in features] + [recommender.ensemble.items.tolist()])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

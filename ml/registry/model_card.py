@@ -12,7 +12,7 @@ from ml.ranking.features import Feature
 
 
 @dataclass(frozen=True)
-class Card:
+class ModelCard:
     """What a bundle is, readable without loading it. Nothing in it is about a single person."""
 
     schema_version: int
@@ -35,7 +35,7 @@ class Card:
     reliability: Reliability | None = None  # of the last window; None where no probability could be measured
 
 
-def describe_card(card: Card) -> str:
+def render_model_card(card: ModelCard) -> str:
     """The card as Markdown: what for, learned from what, how good, made with what."""
     families = dict.fromkeys(str(feature.family) for feature in card.features)
     names = {family: ", ".join(f"`{one.name}`" for one in card.features if one.family == family) for family in families}
@@ -75,12 +75,17 @@ def describe_card(card: Card) -> str:
     return "\n".join(lines)
 
 
-def _metrics(card: Card) -> list[str]:
+def _metrics(card: ModelCard) -> list[str]:
     if not card.metrics:
         return []
     rows = [f"| {name} | {value:.4f} |" for name, value in sorted(card.metrics.items())]
-    return ["Of the same recipe fitted before the last window, on that window:", "", "| measure | value |",
-            "|---|---:|", *rows]  # fmt: skip
+    return [
+        "Of the same recipe fitted before the last window, on that window:",
+        "",
+        "| measure | value |",
+        "|---|---:|",
+        *rows,
+    ]
 
 
 def _promises(measured: Reliability | None) -> list[str]:

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from ml.evaluation.results import Duel, Evaluation
+from ml.evaluation.results import Evaluation, PairedComparison
 from ml.ranking.calibration import chance_error
 from pipelines.contracts.policy import TrainingPolicy
 
 CHAMPION = "champion"
 # What a challenger must beat: what everybody takes, the best single scorer, and what is in use.
-RIVALS = ("popularity", "ease", CHAMPION)
+MODELS_TO_BEAT = ("popularity", "ease", CHAMPION)
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Learned:
+class TrainingVersion:
     """What the latest training saw, whether or not its model was promoted."""
 
     as_of: date
@@ -35,13 +35,13 @@ class Learned:
     model_version: str
 
 
-def is_training_due(
-    latest: Learned | None,
-    now: Learned,
+def decide_training(
+    latest: TrainingVersion | None,
+    now: TrainingVersion,
     policy: TrainingPolicy,
     *,
     drifted: Sequence[str] = (),
-    refused: str | None = None,
+    refusal: str | None = None,
 ) -> Decision:
     """Whether tonight trains: at the first model, after a change of recipe, by the declared cadence, or after drift.
 
@@ -49,8 +49,8 @@ def is_training_due(
     """
     if latest is None:
         return Decision(True, "there is no model yet")
-    if refused is not None:
-        return Decision(True, f"the champion cannot be used: {refused}")
+    if refusal is not None:
+        return Decision(True, f"the champion cannot be used: {refusal}")
     if now.recipe != latest.recipe:
         return Decision(True, "horizon, features or learning code changed since the latest training")
     if now.as_of < latest.as_of:
@@ -68,13 +68,13 @@ def is_training_due(
     return Decision(False, f"{said}; {due_at}")
 
 
-def is_promoted(
-    measured: Evaluation | None,
+def decide_promotion(
+    evaluation: Evaluation | None,
     policy: TrainingPolicy,
     *,
-    has_learned: bool,
+    challenger_has_ranker: bool,
     has_champion: bool,
-    champion_has_learned: bool = True,
+    champion_has_ranker: bool = True,
 ) -> Decision:
     """Whether the challenger is promoted, on one window that neither it nor any rival was fitted on.
 
@@ -83,40 +83,40 @@ def is_promoted(
     popularity gives way to a challenger that has learned. With too few people in the window the champion stays.
     """
     if not has_champion:
-        faults = _faults(measured, policy) if measured is not None else ["too little history to measure it"]
+        faults = _faults(evaluation, policy) if evaluation is not None else ["too little history to measure it"]
         return Decision(True, "the first model, for want of another" + (f"; {'; '.join(faults)}" if faults else ""))
-    if not has_learned:
+    if not challenger_has_ranker:
         return Decision(False, "the challenger had too little to learn from and orders by popularity")
-    if not champion_has_learned:
+    if not champion_has_ranker:
         return Decision(True, "the champion only orders by popularity, the challenger has learned")
-    people = measured.n_people_scored if measured is not None else 0
-    if measured is None or people < policy.least_people:
+    people = evaluation.n_people_scored if evaluation is not None else 0
+    if evaluation is None or people < policy.least_people:
         return Decision(False, f"{people} people reached a step in the last window, {policy.least_people} are needed")
-    faults = _faults(measured, policy)
+    faults = _faults(evaluation, policy)
     if faults:
         return Decision(False, "; ".join(faults))
-    gains = ", ".join(f"{one.other} by {one.gain:+.3f}" for one in measured.duels if one.other in RIVALS)
+    gains = ", ".join(f"{one.other} by {one.gain:+.3f}" for one in evaluation.duels if one.other in MODELS_TO_BEAT)
     return Decision(True, f"NDCG@10 on the last window beats {gains}")
 
 
-def _faults(measured: Evaluation, policy: TrainingPolicy) -> list[str]:
+def _faults(evaluation: Evaluation, policy: TrainingPolicy) -> list[str]:
     """What it fails to show, a clause each."""
-    return [*_lost(measured.duels, policy), *_worse_segments(measured, policy), *_uncalibrated(measured, policy)]
+    return [*_lost(evaluation.duels, policy), *_worse_segments(evaluation, policy), *_uncalibrated(evaluation, policy)]
 
 
-def _lost(duels: Sequence[Duel], policy: TrainingPolicy) -> list[str]:
+def _lost(duels: Sequence[PairedComparison], policy: TrainingPolicy) -> list[str]:
     return [
         f"ahead of {one.other} in {one.ahead_share:.0%} of resamples (NDCG@10 {one.gain:+.3f}), "
         f"{policy.ahead_share:.0%} needed"
         for one in duels
-        if one.other in RIVALS and one.ahead_share < policy.ahead_share
+        if one.other in MODELS_TO_BEAT and one.ahead_share < policy.ahead_share
     ]
 
 
-def _worse_segments(measured: Evaluation, policy: TrainingPolicy) -> list[str]:
-    champion = {one.segment: one.ndcg_at_10 for one in measured.segments if one.model == CHAMPION}
+def _worse_segments(evaluation: Evaluation, policy: TrainingPolicy) -> list[str]:
+    champion = {one.segment: one.ndcg_at_10 for one in evaluation.segments if one.model == CHAMPION}
     found = []
-    for one in measured.segments:
+    for one in evaluation.segments:
         if one.model != "footsteps" or one.n_cases < policy.least_people or one.segment not in champion:
             continue
         loss = champion[one.segment] - one.ndcg_at_10
@@ -125,9 +125,9 @@ def _worse_segments(measured: Evaluation, policy: TrainingPolicy) -> list[str]:
     return found
 
 
-def _uncalibrated(measured: Evaluation, policy: TrainingPolicy) -> list[str]:
-    if measured.reliability is None:
+def _uncalibrated(evaluation: Evaluation, policy: TrainingPolicy) -> list[str]:
+    if evaluation.reliability is None:
         return ["no probability could be learned"]
-    error = measured.reliability.ece
-    most = policy.calibration_error_share + chance_error(measured.reliability)
+    error = evaluation.reliability.ece
+    most = policy.calibration_error_share + chance_error(evaluation.reliability)
     return [f"calibration error {error:.4f}, at most {most:.4f} allowed"] if error > most else []

@@ -13,20 +13,20 @@ from pathlib import Path
 from ml.ranking.features import ExtraFeatures
 from ml.ranking.recommender import Recommender
 from ml.registry.model_bundle import BundleError, load_bundle, read_card
-from ml.registry.promotion import Decision, Learned
+from ml.registry.promotion import Decision, TrainingVersion
 
 RECORD_FILE = "champion.json"
-FROZEN = "frozen"  # in a bundle's folder: the same recipe fitted before the window that it was measured on
+FROZEN_FOLDER = "frozen"  # in a bundle's folder: the same recipe fitted before the window that it was measured on
 
 
 @dataclass(frozen=True)
-class Record:
+class RegistryRecord:
     """What is in use, what was before it, what the latest training saw, and what came of it."""
 
     model_version: str
     previous: str | None
     promoted_on: date
-    latest: Learned
+    latest: TrainingVersion
     verdict: Decision
 
 
@@ -38,7 +38,7 @@ class Champion:
     recommender: Recommender
 
 
-def read_record(models: Path) -> Record | None:
+def read_record(models: Path) -> RegistryRecord | None:
     """The record; None where nothing was ever trained. Raises BundleError where it cannot be read."""
     path = models / RECORD_FILE
     if not path.exists():
@@ -46,15 +46,18 @@ def read_record(models: Path) -> Record | None:
     try:
         said = json.loads(path.read_text())
         latest = {**said["latest"], "as_of": date.fromisoformat(said["latest"]["as_of"])}
-        return Record(
-            said["model_version"], said["previous"], date.fromisoformat(said["promoted_on"]), Learned(**latest),
+        return RegistryRecord(
+            said["model_version"],
+            said["previous"],
+            date.fromisoformat(said["promoted_on"]),
+            TrainingVersion(**latest),
             Decision(**said["verdict"]),
-        )  # fmt: skip
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{RECORD_FILE} is not the record of a champion: train again") from error
 
 
-def latest_trained(models: Path) -> str | None:
+def find_latest_trained(models: Path) -> str | None:
     """The version that was trained last, promoted or not; None where nothing was or the record cannot be read."""
     try:
         record = read_record(models)
@@ -63,7 +66,7 @@ def latest_trained(models: Path) -> str | None:
     return record.latest.model_version if record is not None else None
 
 
-def write_record(models: Path, record: Record) -> None:
+def write_record(models: Path, record: RegistryRecord) -> None:
     """Replace the record whole, so that a reader sees the old or the new one."""
     models.mkdir(parents=True, exist_ok=True)
     unfinished = models / f".{RECORD_FILE}.{os.getpid()}"
@@ -71,8 +74,8 @@ def write_record(models: Path, record: Record) -> None:
     unfinished.replace(models / RECORD_FILE)
 
 
-def find_champion(
-    models: Path, record: Record | None, extra: ExtraFeatures | None
+def load_champion(
+    models: Path, record: RegistryRecord | None, extra: ExtraFeatures | None
 ) -> tuple[Champion | None, str | None]:
     """The champion, or the one before it where its bundle is refused; and why it was refused, if it was."""
     if record is None:
@@ -88,9 +91,9 @@ def find_champion(
     return None, "; ".join(reasons)
 
 
-def fitted_before(models: Path, version: str, freeze: int, extra: ExtraFeatures | None) -> Recommender | None:
+def load_fitted_before(models: Path, version: str, freeze: int, extra: ExtraFeatures | None) -> Recommender | None:
     """That model if all it saw lies before the freeze, or else its frozen twin; None where both saw more."""
-    for folder in (models / version, models / version / FROZEN):
+    for folder in (models / version, models / version / FROZEN_FOLDER):
         try:
             if read_card(folder).data_end <= freeze:
                 return load_bundle(folder, extra_features=extra)

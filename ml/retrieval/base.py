@@ -10,7 +10,7 @@ from typing import Protocol, Self, runtime_checkable
 import numpy as np
 from scipy import sparse
 
-from ml.data.interactions import Floats, Histories, Prefixes
+from ml.data.interactions import Floats, Interactions, UserStates
 
 ROWS = 1_000  # of a dense item x item matrix handled at a time
 
@@ -18,9 +18,9 @@ ROWS = 1_000  # of a dense item x item matrix handled at a time
 class Scorer(Protocol):
     """Learns from whole histories, scores prefixes of other people or later times."""
 
-    def fit(self, histories: Histories) -> Self: ...
+    def fit(self, interactions: Interactions) -> Self: ...
 
-    def score(self, prefixes: Prefixes) -> Floats:
+    def score(self, user_states: UserStates) -> Floats:
         """Rows x items, any scale, higher is likelier; held items are NOT masked. Pass a block of people, not all."""
         ...
 
@@ -29,7 +29,7 @@ class Scorer(Protocol):
 class SparseScorer(Protocol):
     """A scorer that can also say its scores other than zero alone: what keeps large catalogues affordable."""
 
-    def score_sparse(self, prefixes: Prefixes) -> sparse.csr_matrix:
+    def score_sparse(self, user_states: UserStates) -> sparse.csr_matrix:
         """Rows x items; what is not stored scores 0. Columns of a row come in no order."""
         ...
 
@@ -47,12 +47,12 @@ class ItemToItem:
         """The same fitted matrix (shared, not copied) with another decay of the history."""
         return replace(self, tau=tau, days=days, uses=uses)
 
-    def score(self, prefixes: Prefixes) -> Floats:
-        scores = prefixes.matrix(self.matrix.shape[0], self.tau, self.days, self.uses) @ self.matrix
+    def score(self, user_states: UserStates) -> Floats:
+        scores = user_states.matrix(self.matrix.shape[0], self.tau, self.days, self.uses) @ self.matrix
         return np.asarray(scores.toarray() if sparse.issparse(scores) else scores, np.float32)
 
-    def score_sparse(self, prefixes: Prefixes) -> sparse.csr_matrix:
-        scores = prefixes.matrix(self.matrix.shape[0], self.tau, self.days, self.uses) @ self.matrix
+    def score_sparse(self, user_states: UserStates) -> sparse.csr_matrix:
+        scores = user_states.matrix(self.matrix.shape[0], self.tau, self.days, self.uses) @ self.matrix
         return sparse.csr_matrix(scores)
 
 
@@ -70,8 +70,8 @@ def truncated_rows(matrix: Floats, keep: int) -> Floats | sparse.csr_matrix:
     return sparse.csr_matrix((values.ravel(), columns.ravel(), start), shape=matrix.shape)
 
 
-def acquisition_matrix(histories: Histories) -> sparse.csr_matrix:
+def acquisition_matrix(interactions: Interactions) -> sparse.csr_matrix:
     """People x items, 1 where ever acquired."""
-    got = histories.acquisitions
+    got = interactions.acquisitions
     ones = np.ones(len(got.item), np.float32)
-    return sparse.csr_matrix((ones, got.item, got.start), shape=(histories.n_people, histories.n_items))
+    return sparse.csr_matrix((ones, got.item, got.start), shape=(interactions.n_people, interactions.n_items))

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from ml.data.interactions import Bools, Doubles, Floats, Ints, Prefixes
-from ml.data.ranker_config import Policy
+from ml.data.interactions import Bools, Doubles, Floats, Ints, UserStates
+from ml.data.ranker_config import RankerConfig
 from ml.data.sparse_rows import highest, largest_columns, rows_of
-from ml.retrieval.scorer_ensemble import CHANNELS, NOMINATING, Panel
+from ml.retrieval.scorer_ensemble import CHANNELS, NOMINATING, ScorerEnsemble
 
 TREND = "recent_popularity"
 NOTHING = np.float32(-np.inf)
@@ -26,8 +26,8 @@ class Candidates:
     item: Ints
     prior: Floats  # mean standard score over the nominating scorers
     real: Bools
-    values: Floats  # channels x rows x k: what each scorer says of them
-    best: Floats  # channels x rows: the highest score of an open item, at least 0
+    channel_scores: Floats  # channels x rows x k: what each scorer says of them
+    best_scores: Floats  # channels x rows: the highest score of an open item, at least 0
 
     def take(self, places: Ints) -> "Candidates":
         """The candidates at these places (rows x k) of each row."""
@@ -35,13 +35,17 @@ class Candidates:
             np.take_along_axis(self.item, places, axis=1),
             np.take_along_axis(self.prior, places, axis=1),
             np.take_along_axis(self.real, places, axis=1),
-            np.take_along_axis(self.values, places[None], axis=2),
-            self.best,
+            np.take_along_axis(self.channel_scores, places[None], axis=2),
+            self.best_scores,
         )
 
 
-def pick_candidates(
-    panel: Panel, prefixes: Prefixes, open_items: Bools, policy: Policy, also: Floats | None = None
+def select_candidates(
+    ensemble: ScorerEnsemble,
+    user_states: UserStates,
+    eligible_mask: Bools,
+    config: RankerConfig,
+    also: Floats | None = None,
 ) -> tuple[Candidates, Floats]:
     """The top of each nominating scorer, filled up by mean standard score where the catalogue is small.
 
@@ -50,33 +54,35 @@ def pick_candidates(
     not. Past `policy.dense_items` nothing of rows x items is computed but that mask and one scorer's scores at a time.
     Comes with the order (rows x items) of what is no candidate: mean standard scores, popularity in large catalogues.
     """
-    if open_items.shape[1] > policy.dense_items:
-        popular = np.log1p(panel.popularity).astype(np.float32)
-        return _pick_sparse(panel, prefixes, open_items, policy, also), np.broadcast_to(popular, open_items.shape)
-    return pick_dense(panel.score(prefixes), open_items, policy, also)
+    if eligible_mask.shape[1] > config.dense_items:
+        popular = np.log1p(ensemble.popularity).astype(np.float32)
+        return _pick_sparse(ensemble, user_states, eligible_mask, config, also), np.broadcast_to(
+            popular, eligible_mask.shape
+        )
+    return select_dense(ensemble.score(user_states), eligible_mask, config, also)
 
 
-def pick_dense(
-    scores: Floats, open_items: Bools, policy: Policy, also: Floats | None = None
+def select_dense(
+    scores: Floats, eligible_mask: Bools, config: RankerConfig, also: Floats | None = None
 ) -> tuple[Candidates, Floats]:
     """`pick_candidates` from scores (channels x rows x items), and the mean standard score of all items."""
-    rows, items = open_items.shape
-    size = min(policy.candidates, items)
+    rows, items = eligible_mask.shape
+    size = min(config.n_candidates, items)
     named = np.zeros((rows, items), bool)
     prior = np.zeros((rows, items), np.float32)
     places = dict(zip(CHANNELS, range(len(CHANNELS)), strict=True))
     nominating = [scores[places[name]] for name in NOMINATING] + ([] if also is None else [also])
-    best = np.zeros(scores.shape[:2], np.float32)
+    best_scores = np.zeros(scores.shape[:2], np.float32)
     for number, score in enumerate(scores):
-        best[number] = np.where(open_items, score, np.float32(0.0)).max(axis=1, initial=0.0)
+        best_scores[number] = np.where(eligible_mask, score, np.float32(0.0)).max(axis=1, initial=0.0)
     for score in nominating:
-        prior += standard(score, open_items)
-        if items > policy.per_scorer:
-            np.put_along_axis(named, _top(score, open_items, policy.per_scorer), True, axis=1)
+        prior += standard(score, eligible_mask)
+        if items > config.per_scorer:
+            np.put_along_axis(named, _top(score, eligible_mask, config.per_scorer), True, axis=1)
         else:
             named[:] = True
     prior /= len(nominating)
-    prior[~open_items] = NOTHING
+    prior[~eligible_mask] = NOTHING
     urgent = prior + np.where(named, np.float32(1e4), np.float32(0.0))
     chosen = np.argpartition(-urgent, size - 1, axis=1)[:, :size] if size < items else _all_items(rows, items)
     chosen = np.sort(chosen, axis=1)
@@ -84,70 +90,72 @@ def pick_dense(
     order = np.argsort(-picked, axis=1, kind="stable")
     item = np.take_along_axis(chosen, order, axis=1).astype(np.int64)
     said = np.take_along_axis(prior, item, axis=1)
-    values = np.take_along_axis(scores, item[None], axis=2)
-    return Candidates(item, said, np.isfinite(said), values, best), prior
+    channel_scores = np.take_along_axis(scores, item[None], axis=2)
+    return Candidates(item, said, np.isfinite(said), channel_scores, best_scores), prior
 
 
-def pick_popular(popularity: Doubles, open_items: Bools, policy: Policy) -> tuple[Candidates, Floats]:
+def select_popular(popularity: Doubles, eligible_mask: Bools, config: RankerConfig) -> tuple[Candidates, Floats]:
     """The most popular open items, for want of a ranker; no scorer is asked."""
-    counts = np.broadcast_to(np.log1p(popularity).astype(np.float32), open_items.shape)
-    prior = np.where(open_items, counts, NOTHING)
-    item = np.argsort(-prior, axis=1, kind="stable")[:, : policy.candidates].astype(np.int64)
+    counts = np.broadcast_to(np.log1p(popularity).astype(np.float32), eligible_mask.shape)
+    prior = np.where(eligible_mask, counts, NOTHING)
+    item = np.argsort(-prior, axis=1, kind="stable")[:, : config.n_candidates].astype(np.int64)
     said = np.take_along_axis(prior, item, axis=1)
     none = np.zeros((len(CHANNELS), *item.shape), np.float32)
     return Candidates(item, said, np.isfinite(said), none, none[:, :, 0] if item.size else none.sum(axis=2)), prior
 
 
-def standard(scores: Floats, open_items: Bools) -> Floats:
+def standard(scores: Floats, eligible_mask: Bools) -> Floats:
     """Scores less their row mean, over their row deviation, both over open items."""
-    count = np.maximum(open_items.sum(axis=1, keepdims=True), 1)
-    mean = np.where(open_items, scores, np.float32(0.0)).sum(axis=1, keepdims=True) / count
-    gap = np.where(open_items, scores - mean, np.float32(0.0)).astype(np.float32)
+    count = np.maximum(eligible_mask.sum(axis=1, keepdims=True), 1)
+    mean = np.where(eligible_mask, scores, np.float32(0.0)).sum(axis=1, keepdims=True) / count
+    gap = np.where(eligible_mask, scores - mean, np.float32(0.0)).astype(np.float32)
     spread = np.sqrt(np.einsum("ij,ij->i", gap, gap)[:, None] / count)
     gap /= (spread + 1e-9).astype(np.float32)
     return gap
 
 
 def _pick_sparse(
-    panel: Panel, prefixes: Prefixes, open_items: Bools, policy: Policy, also: Floats | None
+    ensemble: ScorerEnsemble, user_states: UserStates, eligible_mask: Bools, config: RankerConfig, also: Floats | None
 ) -> Candidates:
-    rows, items = open_items.shape
-    count = np.maximum(open_items.sum(axis=1), 1)
-    best = np.zeros((len(CHANNELS), rows), np.float32)
+    rows, items = eligible_mask.shape
+    count = np.maximum(eligible_mask.sum(axis=1), 1)
+    best_scores = np.zeros((len(CHANNELS), rows), np.float32)
     stored: dict[str, sparse.csr_matrix] = {}
-    named = [] if also is None else [_top(also, open_items, policy.per_scorer)]
+    named = [] if also is None else [_top(also, eligible_mask, config.per_scorer)]
     for number, channel in enumerate(CHANNELS):
         if channel == TREND:
             continue
-        scores = panel.score_sparse(channel, prefixes)
-        usable = open_items[rows_of(scores), scores.indices]
+        scores = ensemble.score_sparse(channel, user_states)
+        usable = eligible_mask[rows_of(scores), scores.indices]
         scores.data[~usable] = 0.0
-        best[number] = highest(scores.data, scores.indptr)
+        best_scores[number] = highest(scores.data, scores.indptr)
         if channel in NOMINATING:
-            named.append(largest_columns(scores, policy.per_scorer, usable))
+            named.append(largest_columns(scores, config.per_scorer, usable))
         stored[channel] = scores
-    trend, when = panel.trend.score_at(prefixes.cut)
-    fashion, best[list(CHANNELS).index(TREND)] = _in_fashion(trend, when, open_items, policy.per_scorer)
+    trend, when = ensemble.trend.score_at(user_states.cut)
+    fashion, best_scores[list(CHANNELS).index(TREND)] = _in_fashion(trend, when, eligible_mask, config.per_scorer)
     item = _distinct([*named, fashion])
     place = np.maximum(item, 0)
     buffer = np.empty((rows, items), np.float32)
-    values = np.zeros((len(CHANNELS), *item.shape), np.float32)
-    prior = np.zeros(item.shape, np.float32) if also is None else np.take_along_axis(
-        standard(also, open_items), place, axis=1
-    )  # fmt: skip
+    channel_scores = np.zeros((len(CHANNELS), *item.shape), np.float32)
+    prior = (
+        np.zeros(item.shape, np.float32)
+        if also is None
+        else np.take_along_axis(standard(also, eligible_mask), place, axis=1)
+    )
     for number, channel in enumerate(CHANNELS):
         if channel == TREND:
-            values[number] = trend[when[:, None], place]
+            channel_scores[number] = trend[when[:, None], place]
         else:
-            values[number] = np.take_along_axis(stored[channel].toarray(out=buffer), place, axis=1)
+            channel_scores[number] = np.take_along_axis(stored[channel].toarray(out=buffer), place, axis=1)
         if channel in NOMINATING:
             trended = trend.mean(axis=1)[when], trend.std(axis=1)[when]
             mean, spread = trended if channel == TREND else _moments(stored[channel], count)
-            prior += (values[number] - mean[:, None]) / (spread[:, None] + np.float32(1e-9))
+            prior += (channel_scores[number] - mean[:, None]) / (spread[:, None] + np.float32(1e-9))
     prior /= len(NOMINATING) + (also is not None)
     prior[item < 0] = NOTHING
-    order = np.argsort(-prior, axis=1, kind="stable")[:, : policy.candidates]
-    return Candidates(place, prior, item >= 0, values, best).take(order)
+    order = np.argsort(-prior, axis=1, kind="stable")[:, : config.n_candidates]
+    return Candidates(place, prior, item >= 0, channel_scores, best_scores).take(order)
 
 
 def _moments(scores: sparse.csr_matrix, count: Ints) -> tuple[Floats, Floats]:
@@ -158,20 +166,20 @@ def _moments(scores: sparse.csr_matrix, count: Ints) -> tuple[Floats, Floats]:
     return mean.astype(np.float32), np.sqrt(np.maximum(square - mean**2, 0.0)).astype(np.float32)
 
 
-def _in_fashion(trend: Floats, when: Ints, open_items: Bools, keep: int) -> tuple[Ints, Floats]:
+def _in_fashion(trend: Floats, when: Ints, eligible_mask: Bools, keep: int) -> tuple[Ints, Floats]:
     """Rows x keep: the open items most in fashion at each row's moment, -1 on padding; and the best one's score."""
     found = np.full((len(when), keep), -1, np.int64)
-    best = np.zeros(len(when), np.float32)
+    best_scores = np.zeros(len(when), np.float32)
     for moment in np.unique(when).tolist():
         rows = np.flatnonzero(when == moment)
         order = np.argsort(-trend[moment], kind="stable")[: keep + PASSED_OVER]
-        is_open = open_items[np.ix_(rows, order)]
+        is_open = eligible_mask[np.ix_(rows, order)]
         place = np.cumsum(is_open, axis=1) - 1
         row, column = np.nonzero(is_open & (place < keep))
         found[rows[row], place[row, column]] = order[column]
         first = found[rows, 0]
-        best[rows] = np.where(first >= 0, trend[moment][np.maximum(first, 0)], 0.0)
-    return found, best
+        best_scores[rows] = np.where(first >= 0, trend[moment][np.maximum(first, 0)], 0.0)
+    return found, best_scores
 
 
 def _distinct(named: list[Ints]) -> Ints:
@@ -181,8 +189,8 @@ def _distinct(named: list[Ints]) -> Ints:
     return item
 
 
-def _top(scores: Floats, open_items: Bools, keep: int) -> Ints:
-    usable = np.where(open_items, -scores, np.float32(np.inf))
+def _top(scores: Floats, eligible_mask: Bools, keep: int) -> Ints:
+    usable = np.where(eligible_mask, -scores, np.float32(np.inf))
     return np.asarray(np.argpartition(usable, keep - 1, axis=1)[:, :keep], np.int64)
 
 

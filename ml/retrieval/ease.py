@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from scipy import linalg, sparse
 
-from ml.data.interactions import Floats, Histories
+from ml.data.interactions import Floats, Interactions
 from ml.retrieval.base import ROWS, ItemToItem, acquisition_matrix, truncated_rows
 
 
@@ -22,8 +22,8 @@ class Ease(ItemToItem):
     ridge: float = 100.0
     entries: int = 1000
 
-    def fit(self, histories: Histories) -> Self:
-        return self.fit_matrix(acquisition_matrix(histories))
+    def fit(self, interactions: Interactions) -> Self:
+        return self.fit_matrix(acquisition_matrix(interactions))
 
     def fit_matrix(self, held: sparse.csr_matrix) -> Self:
         """`fit` on people x items. Two items x items matrices of float32 are the most that is in memory at once."""

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
-from ml.data.interactions import Histories
+from ml.data.interactions import Interactions
 from ml.data.sparse_rows import keep_largest
 from ml.retrieval.base import ItemToItem, acquisition_matrix
 from ml.retrieval.ease import gram_blocks
@@ -22,8 +22,8 @@ class ItemKNN(ItemToItem):
     neighbours: int = 200
     shrink: float = 20.0
 
-    def fit(self, histories: Histories) -> Self:
-        self.matrix = cosine(acquisition_matrix(histories), self.neighbours, self.shrink)
+    def fit(self, interactions: Interactions) -> Self:
+        self.matrix = cosine(acquisition_matrix(interactions), self.neighbours, self.shrink)
         return self
 
 

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
-from ml.data.interactions import Floats, Histories, Ints, Prefixes, build_prefixes
+from ml.data.interactions import Floats, Interactions, Ints, UserStates, build_user_states
 from ml.retrieval.base import ROWS, ItemToItem, truncated_rows
 
 STEPS_PER_PERSON = 40  # the last moments of each person: enough to count, and no one long history rules the counts
@@ -28,12 +28,12 @@ class Markov(ItemToItem):
 
     seed: int = 0
 
-    def fit(self, histories: Histories) -> Self:
-        person, cut, start, item = sampled_groups(next_groups(histories, STEPS_PER_PERSON), MOST_STEPS, self.seed)
-        size = histories.n_items
+    def fit(self, interactions: Interactions) -> Self:
+        person, cut, start, item = sampled_groups(next_groups(interactions, STEPS_PER_PERSON), MOST_STEPS, self.seed)
+        size = interactions.n_items
         popular = np.bincount(item, minlength=size).astype(np.float32)
         popular = popular / max(popular.sum(), 1.0)
-        counts = self._count(histories, person, cut, start, item)
+        counts = self._count(interactions, person, cut, start, item)
         if size <= 4 * self.entries:
             self.matrix = self._shares(counts, popular)
             return self
@@ -44,12 +44,12 @@ class Markov(ItemToItem):
         self.matrix = sparse.csr_matrix(sparse.vstack(parts), dtype=np.float32)
         return self
 
-    def _count(self, histories: Histories, person: Ints, cut: Ints, start: Ints, item: Ints) -> sparse.csr_matrix:
-        size = histories.n_items
+    def _count(self, interactions: Interactions, person: Ints, cut: Ints, start: Ints, item: Ints) -> sparse.csr_matrix:
+        size = interactions.n_items
         totals = [sparse.csr_matrix((size, size), dtype=np.float32)]
         for low in range(0, len(person), BLOCK):
             high = min(low + BLOCK, len(person))
-            before = build_prefixes(histories, person[low:high], cut[low:high])
+            before = build_user_states(interactions, person[low:high], cut[low:high])
             part = slice(start[low], start[high])
             share = 1.0 / np.repeat(np.diff(start[low : high + 1]), np.diff(start[low : high + 1]))
             after = sparse.csr_matrix(
@@ -86,20 +86,20 @@ def sampled_groups(groups: tuple[Ints, Ints, Ints, Ints], most: int, seed: int) 
     return person[rows], moment[rows], begin, item[entry]
 
 
-def recent_part(prefixes: Prefixes, n_items: int, memory: float) -> sparse.csr_matrix:
+def recent_part(user_states: UserStates, n_items: int, memory: float) -> sparse.csr_matrix:
     """The decayed prefix matrix without entries under one per cent, which cost time and change nothing."""
-    weights = prefixes.matrix(n_items, memory)
+    weights = user_states.matrix(n_items, memory)
     weights.data[weights.data < 0.01] = 0.0
     weights.eliminate_zeros()
     return weights
 
 
-def next_groups(histories: Histories, last: int) -> tuple[Ints, Ints, Ints, Ints]:
+def next_groups(interactions: Interactions, last: int) -> tuple[Ints, Ints, Ints, Ints]:
     """Every moment of acquisition but a person's first, at most `last` a person: person, moment, items by row (CSR)."""
-    got = histories.reaches
-    per_person = np.zeros(histories.n_people, np.int64)
-    np.maximum.at(per_person, got.person, got.group)
-    chosen = (got.group > 0) & (got.group > per_person[got.person] - last)
+    got = interactions.target_events
+    per_person = np.zeros(interactions.n_people, np.int64)
+    np.maximum.at(per_person, got.person, got.moment_index)
+    chosen = (got.moment_index > 0) & (got.moment_index > per_person[got.person] - last)
     person, moment, item = got.person[chosen], got.time[chosen], got.item[chosen]
     first = np.ones(len(person), bool)
     first[1:] = (person[1:] != person[:-1]) | (moment[1:] != moment[:-1])

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from ml.data.interactions import Histories, Ints, Names
+from ml.data.interactions import Interactions, Ints, Strings
 from ml.data.sparse_rows import keep_largest
 from ml.retrieval.base import ROWS, ItemToItem
 
@@ -25,13 +25,13 @@ PART = re.compile(r"\s*(?:/|>|::|\||\\)\s*")  # what separates the parts of a pa
 class NameText(ItemToItem):
     """Cosine of TF-IDF weighted words; a word in over half of the names says nothing and is left out."""
 
-    names: Names | None = None  # one for each item code; the item's own id where there is none
+    names: Strings | None = None  # one for each item code; the item's own id where there is none
     neighbours: int = 200
 
-    def fit(self, histories: Histories) -> Self:
-        return self.fit_items(histories.items)
+    def fit(self, interactions: Interactions) -> Self:
+        return self.fit_items(interactions.items)
 
-    def fit_items(self, items: Names) -> Self:
+    def fit_items(self, items: Strings) -> Self:
         """`fit`, of which only the items matter."""
         names = items if self.names is None else self.names
         size = len(items)
@@ -63,7 +63,7 @@ def words(name: str) -> list[str]:
     return [word.lower() for word in WORD.findall(name)]
 
 
-def name_groups(names: Names) -> Ints:
+def group_names(names: Strings) -> Ints:
     """Levels x names: a group code by first word, by first part, and by first two parts of what a path separates."""
     levels = []
     split = [PART.split(name) for name in names.tolist()]

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from ml.data.interactions import Doubles, Floats, Histories, Prefixes
+from ml.data.interactions import Doubles, Floats, Interactions, UserStates
 
 
 @dataclass
@@ -17,9 +17,9 @@ class Popularity:
 
     counts: Doubles = field(default_factory=lambda: np.zeros(0))
 
-    def fit(self, histories: Histories) -> Self:
-        self.counts = np.bincount(histories.acquisitions.item, minlength=histories.n_items).astype(np.float64)
+    def fit(self, interactions: Interactions) -> Self:
+        self.counts = np.bincount(interactions.acquisitions.item, minlength=interactions.n_items).astype(np.float64)
         return self
 
-    def score(self, prefixes: Prefixes) -> Floats:
-        return np.broadcast_to(self.counts.astype(np.float32), (len(prefixes), len(self.counts)))
+    def score(self, user_states: UserStates) -> Floats:
+        return np.broadcast_to(self.counts.astype(np.float32), (len(user_states), len(self.counts)))

@@ -10,22 +10,22 @@ from typing import Literal
 import numpy as np
 from scipy import sparse
 
-from ml.data.interactions import Bools, Doubles, Floats, Histories, Ints, Names, Prefixes
-from ml.data.ranker_config import Policy
+from ml.data.interactions import Bools, Doubles, Floats, Interactions, Ints, Strings, UserStates
+from ml.data.ranker_config import RankerConfig
 from ml.retrieval.base import Scorer, SparseScorer, acquisition_matrix
 from ml.retrieval.ease import Ease
 from ml.retrieval.item_knn import ItemKNN
 from ml.retrieval.markov import Markov
-from ml.retrieval.name_text import NameText, name_groups
+from ml.retrieval.name_text import NameText, group_names
 from ml.retrieval.popularity import Popularity
 from ml.retrieval.recent_popularity import RecentPopularity
 from ml.retrieval.user_knn import UserKNN
 
-Family = Literal[
+FeatureFamily = Literal[
     "history", "trend", "curriculum", "text", "context", "hr", "projects", "learning", "taxonomy", "wishes"
 ]
 
-CHANNELS: dict[str, Family] = {
+CHANNELS: dict[str, FeatureFamily] = {
     "ease": "history",
     "ease_recent": "history",
     "ease_last": "history",
@@ -43,39 +43,39 @@ NOMINATING = ("ease", "ease_recent", "item_knn_recent", "markov_last", "user_knn
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
+class ScorerEnsemble:
     """Fitted scorers by channel, and one entry an item of each statistic."""
 
-    items: Names
-    names: Names
+    items: Strings
+    names: Strings
     scorers: dict[str, Scorer]
     trend: RecentPopularity
     popularity: Doubles
-    stage: Doubles  # mean log(1 + items held before) at acquisition
-    stage_spread: Doubles
-    group: Ints  # levels x items
+    position_mean: Doubles  # mean log(1 + items held before) at acquisition
+    position_deviation: Doubles
+    name_groups: Ints  # levels x items
     place: Ints | None = None  # where the items that scorers learned stand among `items`; None: these are all
 
-    def score(self, prefixes: Prefixes) -> Floats:
+    def score(self, user_states: UserStates) -> Floats:
         """Channels x rows x items, in the order of CHANNELS; items nobody held when scorers were fitted get zeros from
         those that learn from histories."""
-        scores = np.zeros((len(CHANNELS), len(prefixes), len(self.items)), np.float32)
-        learned = prefixes if self.place is None else prefixes.coded(self._code)
+        scores = np.zeros((len(CHANNELS), len(user_states), len(self.items)), np.float32)
+        learned = user_states if self.place is None else user_states.recode_items(self._code)
         for number, (channel, family) in enumerate(CHANNELS.items()):
             if self.place is None or family != "history":
-                scores[number] = self.scorers[channel].score(prefixes)
+                scores[number] = self.scorers[channel].score(user_states)
             else:
                 scores[number][:, self.place] = self.scorers[channel].score(learned)
         return scores
 
-    def score_sparse(self, channel: str, prefixes: Prefixes) -> sparse.csr_matrix:
+    def score_sparse(self, channel: str, user_states: UserStates) -> sparse.csr_matrix:
         """Rows x items of one scorer, for those that can tell their scores other than zero."""
         scorer = self.scorers[channel]
         assert isinstance(scorer, SparseScorer)
         if self.place is None or CHANNELS[channel] != "history":
-            return scorer.score_sparse(prefixes)
-        scores = scorer.score_sparse(prefixes.coded(self._code))
-        shape = (len(prefixes), len(self.items))
+            return scorer.score_sparse(user_states)
+        scores = scorer.score_sparse(user_states.recode_items(self._code))
+        shape = (len(user_states), len(self.items))
         return sparse.csr_matrix((scores.data, self.place[scores.indices], scores.indptr), shape=shape)
 
     @property
@@ -87,16 +87,16 @@ class Panel:
         code[self.place] = np.arange(len(self.place))
         return code
 
-    def observing(self, histories: Histories, names: Names | None = None) -> "Panel":
+    def with_interactions(self, interactions: Interactions, names: Strings | None = None) -> "ScorerEnsemble":
         """The same panel facing these histories: scorers stay frozen, adoption counts and the vocabulary move on.
 
         The histories' items must hold all of the panel's; `names` has one entry an item, ids where it is None.
         """
-        wide = self if len(histories.items) == len(self.items) else self._widened(histories.items, names)
-        trend = replace(self.trend).count(histories)
+        wide = self if len(interactions.items) == len(self.items) else self._widened(interactions.items, names)
+        trend = replace(self.trend).count(interactions)
         return replace(wide, trend=trend, scorers={**wide.scorers, "recent_popularity": trend})
 
-    def _widened(self, items: Names, names: Names | None) -> "Panel":
+    def _widened(self, items: Strings, names: Strings | None) -> "ScorerEnsemble":
         place = np.searchsorted(items, self.items)
         said = (items if names is None else names).astype(object)
         said[place] = self.names
@@ -110,13 +110,20 @@ class Panel:
             wide[place] = values
             return wide
 
-        mean, deviation = (float(values.mean()) if len(values) else 0.0 for values in (self.stage, self.stage_spread))
+        mean, deviation = (
+            float(values.mean()) if len(values) else 0.0 for values in (self.position_mean, self.position_deviation)
+        )
         return replace(
-            self, items=items, names=said, scorers={**self.scorers, "name_text": fresh},
-            popularity=spread(self.popularity, 0.0), stage=spread(self.stage, mean),
-            stage_spread=spread(self.stage_spread, deviation), group=name_groups(said),
+            self,
+            items=items,
+            names=said,
+            scorers={**self.scorers, "name_text": fresh},
+            popularity=spread(self.popularity, 0.0),
+            position_mean=spread(self.position_mean, mean),
+            position_deviation=spread(self.position_deviation, deviation),
+            name_groups=group_names(said),
             place=place if self.place is None else place[self.place],
-        )  # fmt: skip
+        )
 
     @property
     def is_new(self) -> Bools:
@@ -128,57 +135,62 @@ class Panel:
         return new
 
 
-def fit_panel(
-    histories: Histories, policy: Policy, *, names: Names | None = None, seed: int = 0, stands_for: float = 1.0
-) -> Panel:
+def fit_ensemble(
+    interactions: Interactions,
+    config: RankerConfig,
+    *,
+    names: Strings | None = None,
+    seed: int = 0,
+    people_per_sample: float = 1.0,
+) -> ScorerEnsemble:
     """Fit every scorer on these histories. `names` has one entry an item; the ids are read as names without it.
 
     stands_for: how many people each person is, where the histories are a sample.
     """
-    whole, recent, last = policy.taus
-    held = acquisition_matrix(histories)
-    knn = ItemKNN(neighbours=policy.item_neighbours, shrink=policy.item_shrink).fit(histories)
-    markov = Markov(tau=recent, entries=policy.row_entries, seed=seed).fit(histories)
-    ease = Ease(ridge=policy.ease_ridge / stands_for, entries=policy.row_entries).fit_matrix(held)
-    trend = RecentPopularity().fit(histories)
-    stage, spread = _stages(histories)
-    return Panel(
-        items=histories.items,
-        names=histories.items if names is None else names,
+    whole, recent, last = config.taus
+    held = acquisition_matrix(interactions)
+    knn = ItemKNN(neighbours=config.item_neighbours, shrink=config.item_shrink).fit(interactions)
+    markov = Markov(tau=recent, entries=config.row_entries, seed=seed).fit(interactions)
+    ease = Ease(ridge=config.ease_ridge / people_per_sample, entries=config.row_entries).fit_matrix(held)
+    trend = RecentPopularity().fit(interactions)
+    position_mean, spread = _stages(interactions)
+    return ScorerEnsemble(
+        items=interactions.items,
+        names=interactions.items if names is None else names,
         scorers={
             "ease": ease.decayed(whole),
             "ease_recent": ease.decayed(recent),
             "ease_last": ease.decayed(last),
-            "ease_time": ease.decayed(days=policy.days),
+            "ease_time": ease.decayed(days=config.days),
             "ease_uses": ease.decayed(recent, uses=True),
             "item_knn": knn.decayed(whole),
             "item_knn_recent": knn.decayed(last),
             "markov": markov,
             "markov_last": markov.decayed(last),
-            "user_knn": UserKNN(neighbours=policy.user_neighbours, tau=recent, seed=seed).fit(histories),
-            "name_text": NameText(names=names, tau=recent).fit(histories),
+            "user_knn": UserKNN(neighbours=config.user_neighbours, tau=recent, seed=seed).fit(interactions),
+            "name_text": NameText(names=names, tau=recent).fit(interactions),
             "recent_popularity": trend,
         },
         trend=trend,
-        popularity=Popularity().fit(histories).counts * stands_for,
-        stage=stage,
-        stage_spread=spread,
-        group=name_groups(histories.items if names is None else names),
+        popularity=Popularity().fit(interactions).counts * people_per_sample,
+        position_mean=position_mean,
+        position_deviation=spread,
+        name_groups=group_names(interactions.items if names is None else names),
     )
 
 
-def _stages(histories: Histories) -> tuple[Doubles, Doubles]:
+def _stages(interactions: Interactions) -> tuple[Doubles, Doubles]:
     """Mean and spread of log(1 + items held before) over an item's acquisitions, shrunk to the overall ones."""
-    got = histories.acquisitions
+    got = interactions.acquisitions
     place = np.arange(len(got.item)) - got.start[got.person]
     fresh = np.ones(len(place), bool)
-    fresh[1:] = (got.person[1:] != got.person[:-1]) | (got.group[1:] != got.group[:-1])
+    fresh[1:] = (got.person[1:] != got.person[:-1]) | (got.moment_index[1:] != got.moment_index[:-1])
     held_before = place[np.maximum.accumulate(np.where(fresh, np.arange(len(place)), 0))] if len(place) else place
     position = np.log1p(held_before)
-    count = np.bincount(got.item, minlength=histories.n_items)
+    count = np.bincount(got.item, minlength=interactions.n_items)
     overall = float(position.mean()) if len(position) else 0.0
     variance = (float(position.var()) if len(position) else 0.0) + 0.1
     prior = 3.0  # acquisitions: the pull to the overall mean is gone after a dozen
-    mean = (np.bincount(got.item, position, histories.n_items) + prior * overall) / (count + prior)
-    square = np.bincount(got.item, (position - mean[got.item]) ** 2, histories.n_items)
+    mean = (np.bincount(got.item, position, interactions.n_items) + prior * overall) / (count + prior)
+    square = np.bincount(got.item, (position - mean[got.item]) ** 2, interactions.n_items)
     return mean, np.sqrt((square + prior * variance) / (count + prior))

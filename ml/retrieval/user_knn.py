@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import normalize
 
-from ml.data.interactions import Doubles, Floats, Histories, Prefixes, build_prefixes
+from ml.data.interactions import Doubles, Floats, Interactions, UserStates, build_user_states
 from ml.data.sparse_rows import keep_largest
 from ml.retrieval.markov import next_groups
 
@@ -32,31 +32,31 @@ class UserKNN:
     index: sparse.csr_matrix = field(default_factory=lambda: sparse.csr_matrix((0, 0), dtype=np.float32))
     votes: sparse.csr_matrix = field(default_factory=lambda: sparse.csr_matrix((0, 0), dtype=np.float32))
 
-    def fit(self, histories: Histories) -> Self:
-        size = histories.n_items
-        counts = np.bincount(histories.acquisitions.item, minlength=size)
-        self.idf = np.log((1.0 + histories.n_people) / (1.0 + counts)) + 0.1
-        person, cut, start, item = next_groups(histories, STEPS_PER_PERSON)
+    def fit(self, interactions: Interactions) -> Self:
+        size = interactions.n_items
+        counts = np.bincount(interactions.acquisitions.item, minlength=size)
+        self.idf = np.log((1.0 + interactions.n_people) / (1.0 + counts)) + 0.1
+        person, cut, start, item = next_groups(interactions, STEPS_PER_PERSON)
         rows = np.arange(len(person))
         if len(rows) > INDEX_ROWS:
             rows = np.sort(np.random.default_rng(self.seed).choice(rows, INDEX_ROWS, replace=False))
         share = 1.0 / np.repeat(np.diff(start), np.diff(start))
         after = sparse.csr_matrix((share.astype(np.float32), item, start), shape=(len(person), size))
         self.votes = after[rows]
-        self.index = sparse.csr_matrix(self._weighted(build_prefixes(histories, person[rows], cut[rows])).T)
+        self.index = sparse.csr_matrix(self._weighted(build_user_states(interactions, person[rows], cut[rows])).T)
         return self
 
-    def score(self, prefixes: Prefixes) -> Floats:
-        return np.asarray(self.score_sparse(prefixes).toarray(), np.float32)
+    def score(self, user_states: UserStates) -> Floats:
+        return np.asarray(self.score_sparse(user_states).toarray(), np.float32)
 
-    def score_sparse(self, prefixes: Prefixes) -> sparse.csr_matrix:
+    def score_sparse(self, user_states: UserStates) -> sparse.csr_matrix:
         if not self.index.shape[1]:
-            return sparse.csr_matrix((len(prefixes), len(self.idf)), dtype=np.float32)
-        alike = keep_largest(sparse.csr_matrix(self._weighted(prefixes) @ self.index), self.neighbours)
+            return sparse.csr_matrix((len(user_states), len(self.idf)), dtype=np.float32)
+        alike = keep_largest(sparse.csr_matrix(self._weighted(user_states) @ self.index), self.neighbours)
         alike.data = alike.data**self.power
         return sparse.csr_matrix(alike @ self.votes)
 
-    def _weighted(self, prefixes: Prefixes) -> sparse.csr_matrix:
-        weights = prefixes.matrix(len(self.idf), self.tau)
+    def _weighted(self, user_states: UserStates) -> sparse.csr_matrix:
+        weights = user_states.matrix(len(self.idf), self.tau)
         weights.data = (weights.data * self.idf[weights.indices]).astype(np.float32)
         return normalize(weights) if weights.shape[0] else weights

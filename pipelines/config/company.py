@@ -18,16 +18,16 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipelines.config.publish import PublishOptions
-from pipelines.contracts.canonical_schemas import SHAPES, ShapeName
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.columns import AccountKind
-from pipelines.contracts.policy import Policy, TrainingPolicy
+from pipelines.contracts.policy import RecommendationPolicy, TrainingPolicy
 from pipelines.sources.adapter import all_adapters
 from pipelines.sources.declaration import SourceOptions
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
-class ConfigRefused(Exception):
+class ConfigError(Exception):
     """The configuration cannot be used; the message says on which line and what is allowed."""
 
 
@@ -60,13 +60,13 @@ class ColumnMapping(_Declared):
         return scale
 
 
-class Source(_Declared):
+class SourceConfig(_Declared):
     """One kind of export: which system wrote it, where its files lie, how they are delivered."""
 
     name: Name
     system: str
     path: str
-    shape: ShapeName | None = None
+    shape: CanonicalSchemaName | None = None
     delivery: Literal["full", "incremental"] = "incremental"
     freshness_days: Annotated[float, Field(gt=0)] | None = None
     floor_share: Annotated[float, Field(ge=0, le=1)] = 0.8  # a full export below this share of the last is refused
@@ -119,15 +119,15 @@ class Source(_Declared):
         return {key: {"column": one} if isinstance(one, str | list) else one for key, one in mapping.items()}
 
     @model_validator(mode="after")
-    def _maps_onto_a_shape(self) -> "Source":
+    def _maps_onto_a_shape(self) -> "SourceConfig":
         if (self.system == "tabular") != (self.shape is not None):
             if self.shape is not None:
                 raise ValueError(f"shape is for system tabular only: {self.system} has its own, take it out")
-            raise ValueError(f"system {self.system} needs `shape`; allowed: {', '.join(SHAPES)}")
+            raise ValueError(f"system {self.system} needs `shape`; allowed: {', '.join(CANONICAL_SCHEMAS)}")
         if self.shape is not None:
-            unknown = sorted(set(self.mapping) - set(SHAPES[self.shape].columns))
+            unknown = sorted(set(self.mapping) - set(CANONICAL_SCHEMAS[self.shape].columns))
             if unknown:
-                allowed = ", ".join(SHAPES[self.shape].columns)
+                allowed = ", ".join(CANONICAL_SCHEMAS[self.shape].columns)
                 raise ValueError(f"mapping names {', '.join(unknown)}; allowed for {self.shape}: {allowed}")
         return self
 
@@ -135,9 +135,15 @@ class Source(_Declared):
         """What the source says of the reading of its files."""
         mapping = {name: given.model_dump(exclude_none=True) for name, given in self.mapping.items()}
         return SourceOptions(
-            mapping, self.shape, self.encoding, self.delimiter, self.decimal_comma, self.date_order, self.time_zone,
+            mapping,
+            self.shape,
+            self.encoding,
+            self.delimiter,
+            self.decimal_comma,
+            self.date_order,
+            self.time_zone,
             self.member,
-        )  # fmt: skip
+        )
 
     @property
     def mapping_code(self) -> str:
@@ -149,7 +155,7 @@ class Source(_Declared):
         return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()[:12]
 
 
-class Taxonomy(_Declared):
+class TaxonomyConfig(_Declared):
     """Where micro-skills come from: the company's own tables, a published taxonomy, or the skill texts themselves.
 
     `esco` and `onet` need `folder`, with the files as they were downloaded; `lightcast`, `sfia` and `moodle_framework`
@@ -164,7 +170,7 @@ class Taxonomy(_Declared):
     capability_parts: Annotated[int, Field(ge=0)] = 1  # observed: so many leading parts of a/b/c name the capability
 
     @model_validator(mode="after")
-    def _has_its_files(self) -> "Taxonomy":
+    def _has_its_files(self) -> "TaxonomyConfig":
         needed = {"observed": (), "esco": ("folder",), "onet": ("folder",)}.get(self.system, ("skills",))
         allowed = {*needed, "prerequisites", "role_profiles"} if self.system == "tabular" else set(needed)
         given = {name for name in ("folder", "skills", "prerequisites", "role_profiles") if getattr(self, name)}
@@ -174,7 +180,7 @@ class Taxonomy(_Declared):
         return self
 
 
-class Alerts(_Declared):
+class AlertConfig(_Declared):
     """Who is told what went wrong: addresses as apprise writes them, `${NAME}` from the environment."""
 
     to: list[str] = []
@@ -188,10 +194,10 @@ class Config(_Declared):
     landing: str = "landing"
     time_zone: str = "UTC"
     as_of: Literal["today", "newest_event"] | date = "today"
-    sources: Annotated[list[Source], Field(min_length=1)]
-    taxonomy: Taxonomy = Taxonomy()
-    policy: Policy = Policy()
-    alerts: Alerts = Alerts()
+    sources: Annotated[list[SourceConfig], Field(min_length=1)]
+    taxonomy: TaxonomyConfig = TaxonomyConfig()
+    policy: RecommendationPolicy = RecommendationPolicy()
+    alerts: AlertConfig = AlertConfig()
     quiet_seconds: Annotated[float, Field(ge=0)] = 30  # a file unchanged for so long is whole; at once with FILE.done
     publish: PublishOptions = PublishOptions()
     training: TrainingPolicy = TrainingPolicy()
@@ -213,14 +219,14 @@ class Config(_Declared):
 
     @field_validator("sources")
     @classmethod
-    def _has_distinct_names(cls, sources: list[Source]) -> list[Source]:
+    def _has_distinct_names(cls, sources: list[SourceConfig]) -> list[SourceConfig]:
         names = [source.name for source in sources]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"source names must differ; twice: {', '.join(twice)}")
         return sources
 
-    def source(self, name: str) -> Source:
+    def source(self, name: str) -> SourceConfig:
         """The source of that name. Raises KeyError where there is none."""
         return {source.name: source for source in self.sources}[name]
 
@@ -239,28 +245,28 @@ def read_config(path: Path) -> Config:
     Raises ConfigRefused, with the line of every fault, where the file is missing, is no YAML or is not of this form.
     """
     if not path.is_file():
-        raise ConfigRefused(f"{path.name} is missing in {path.parent}: write it, or make a demo with `footsteps demo`")
+        raise ConfigError(f"{path.name} is missing in {path.parent}: write it, or make a demo with `footsteps demo`")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as problem:
         line = 1 + problem.object.count(b"\n", 0, problem.start)
-        raise ConfigRefused(f"{path.name} line {line}: not UTF-8: save it as UTF-8") from problem
+        raise ConfigError(f"{path.name} line {line}: not UTF-8: save it as UTF-8") from problem
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
-        raise ConfigRefused(f"{path.name} line {line}: not YAML: {problem.problem}") from problem
+        raise ConfigError(f"{path.name} line {line}: not YAML: {problem.problem}") from problem
     if not isinstance(content, dict):
         found = "nothing" if content is None else type(content).__name__
-        raise ConfigRefused(f"{path.name} line 1: expected keys such as `sources:`, found {found}")
+        raise ConfigError(f"{path.name} line 1: expected keys such as `sources:`, found {found}")
     if twice := _doubled_key(tree):
-        raise ConfigRefused(f"{path.name} line {twice.start_mark.line + 1}: {twice.value} is given twice: keep one")
+        raise ConfigError(f"{path.name} line {twice.start_mark.line + 1}: {twice.value} is given twice: keep one")
     try:
         return Config.model_validate(content)
     except ValidationError as problem:
         faults = [_say(path.name, tree, dict(error)) for error in problem.errors()]
-        raise ConfigRefused("\n".join(dict.fromkeys(faults))) from problem
+        raise ConfigError("\n".join(dict.fromkeys(faults))) from problem
 
 
 def _say(name: str, tree: yaml.Node | None, error: dict[str, Any]) -> str:

@@ -10,25 +10,36 @@ from typing import Literal
 
 import polars as pl
 
-from pipelines.contracts.columns import OWN_WEIGHTS, pick
+from pipelines.contracts.columns import MOTIVE_WEIGHT_COLUMNS, select_columns
 from pipelines.contracts.table import RowRule, Table
 
-ShapeName = Literal[
-    "person", "account", "role_period", "assignment", "worklog",
-    "learning_record", "feedback", "aspiration", "skill_mention", "consent", "reply", "preference",
-    "exposure", "outcome",
-]  # fmt: skip
+CanonicalSchemaName = Literal[
+    "person",
+    "account",
+    "role_period",
+    "assignment",
+    "worklog",
+    "learning_record",
+    "feedback",
+    "aspiration",
+    "skill_mention",
+    "consent",
+    "reply",
+    "preference",
+    "exposure",
+    "outcome",
+]
 
 # Which columns tell whose row it is, in the order of trust.
 PERSON_COLUMNS = ("employee_number", "work_email", "account_code")
-PROVENANCE = ("source_name", "file_sha256", "row_number", "delivered_date", "delivery_number")
+PROVENANCE_COLUMNS = ("source_name", "file_sha256", "row_number", "delivered_date", "delivery_number")
 # No export speaks of work before this day, or of more than a year after it was delivered: such a date is a typing error
 # (year 0202, 9999). Dates some months ahead do occur: planned time, contracts that begin.
 EARLIEST, LONGEST_AHEAD = datetime(1950, 1, 1, tzinfo=UTC), timedelta(days=366)
 
 
 @dataclass(frozen=True)
-class Shape:
+class CanonicalSchema:
     """A canonical shape: one row per what, which columns, what identifies a record, what must hold.
 
     `key` identifies the record in its system: a later delivery of the same key supersedes the earlier one.
@@ -36,15 +47,15 @@ class Shape:
     `counts_repeats`, equal rows of a system without record ids are as many records: an hour booked twice is two hours.
     """
 
-    name: ShapeName
+    name: CanonicalSchemaName
     kind: Literal["entity", "event", "scd", "assn"]
     grain: str
     columns: tuple[str, ...]
     key: tuple[str, ...] = ("record_code",)
     required: tuple[str, ...] = ()
     row_rules: tuple[RowRule, ...] = ()
-    spared: tuple[str, ...] = ("changed_at",)
-    counts_repeats: bool = False
+    nulled_if_invalid: tuple[str, ...] = ("changed_at",)
+    has_repeated_records: bool = False
 
     @property
     def table_suffix(self) -> str:
@@ -90,28 +101,38 @@ _REPLY_SAYS_ENOUGH = RowRule(
     "snooze says until when, dispute says which stage",
 )
 
-SHAPES: dict[ShapeName, Shape] = {
+CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
     shape.name: shape
     for shape in (
-        Shape(
+        CanonicalSchema(
             "person",
             "entity",
             "One row per person of an HR export.",
-            (*_WHO, "display_name", "manager_code", "unit_name", "role_name", "employment_status",
-             "hired_date", "left_date", "weekly_hours", "changed_at"),
+            (
+                *_WHO,
+                "display_name",
+                "manager_code",
+                "unit_name",
+                "role_name",
+                "employment_status",
+                "hired_date",
+                "left_date",
+                "weekly_hours",
+                "changed_at",
+            ),
             key=("account_code",),
             row_rules=(_in_order("hired_date", "left_date"), _is_plausible("hired_date")),
             # not the status, nor the last day: without them a person who left would count as active
-            spared=("work_email", "hired_date", "weekly_hours", "changed_at"),
+            nulled_if_invalid=("work_email", "hired_date", "weekly_hours", "changed_at"),
         ),
-        Shape(
+        CanonicalSchema(
             "account",
             "assn",
             "Connects an account of a system to an employee number or e-mail address.",
             (*_WHO, "changed_at"),
             key=("account_code",),
         ),
-        Shape(
+        CanonicalSchema(
             "role_period",
             "scd",
             "One row each time a person takes up a role in a unit.",
@@ -119,53 +140,91 @@ SHAPES: dict[ShapeName, Shape] = {
             required=("started_date",),
             row_rules=(_names_a_person(), _in_order("started_date", "ended_date"), _is_plausible("started_date")),
         ),
-        Shape(
+        CanonicalSchema(
             "assignment",
             "assn",
             "Connects a person to a piece of project work: an issue, a task or a booking.",
-            ("record_code", *_WHO, "project_code", "assignment_code", "skill_text", "is_done", "started_date",
-             "ended_date", "done_at", "planned_hours", "changed_at"),
+            (
+                "record_code",
+                *_WHO,
+                "project_code",
+                "assignment_code",
+                "skill_text",
+                "is_done",
+                "started_date",
+                "ended_date",
+                "done_at",
+                "planned_hours",
+                "changed_at",
+            ),
             row_rules=(_in_order("started_date", "ended_date"),),
-            spared=("started_date", "ended_date", "planned_hours", "changed_at"),
+            nulled_if_invalid=("started_date", "ended_date", "planned_hours", "changed_at"),
         ),
-        Shape(
+        CanonicalSchema(
             "worklog",
             "event",
             "One row each time a person worked on something.",
-            ("record_code", *_WHO, "project_code", "assignment_code", "skill_text", "worked_at", "worked_hours",
-             "changed_at"),
+            (
+                "record_code",
+                *_WHO,
+                "project_code",
+                "assignment_code",
+                "skill_text",
+                "worked_at",
+                "worked_hours",
+                "changed_at",
+            ),
             required=("worked_at",),
             row_rules=(_names_a_person(), _is_plausible("worked_at")),
-            counts_repeats=True,
+            has_repeated_records=True,
         ),
-        Shape(
+        CanonicalSchema(
             "learning_record",
             "event",
             "One row each time a person did something with a course or learning item.",
-            ("record_code", *_WHO, "course_code", "course_name", "skill_text", "learning_verb", "occurred_at",
-             "learning_hours", "score_share", "voids_code", "changed_at"),
+            (
+                "record_code",
+                *_WHO,
+                "course_code",
+                "course_name",
+                "skill_text",
+                "learning_verb",
+                "occurred_at",
+                "learning_hours",
+                "score_share",
+                "voids_code",
+                "changed_at",
+            ),
             required=("occurred_at",),
             row_rules=(_names_a_person(), _SAYS_WHAT, _is_plausible("occurred_at")),
         ),
-        Shape(
+        CanonicalSchema(
             "feedback",
             "event",
             "One row each time a person was judged on something.",
-            ("record_code", *_WHO, "given_by_code", "skill_text", "feedback_kind", "score_share", "occurred_at",
-             "changed_at"),
+            (
+                "record_code",
+                *_WHO,
+                "given_by_code",
+                "skill_text",
+                "feedback_kind",
+                "score_share",
+                "occurred_at",
+                "changed_at",
+            ),
             required=("skill_text", "feedback_kind", "occurred_at"),
             row_rules=(_names_a_person(), _is_plausible("occurred_at")),
-            counts_repeats=True,
+            has_repeated_records=True,
         ),
-        Shape(
+        CanonicalSchema(
             "aspiration",
             "event",
             "One row each time a person said what they want to learn or do.",
-            ("record_code", *_WHO, "skill_text", "wish_weight", *OWN_WEIGHTS, "stated_at", "changed_at"),
+            ("record_code", *_WHO, "skill_text", "wish_weight", *MOTIVE_WEIGHT_COLUMNS, "stated_at", "changed_at"),
             required=("skill_text", "stated_at"),
             row_rules=(_names_a_person(), _is_plausible("stated_at")),
         ),
-        Shape(
+        CanonicalSchema(
             "skill_mention",
             "event",
             "One row each time a system said that a person used, learnt or taught a skill.",
@@ -173,25 +232,42 @@ SHAPES: dict[ShapeName, Shape] = {
             required=("skill_text", "occurred_at"),
             row_rules=(_names_a_person(), _is_plausible("occurred_at")),
         ),
-        Shape(
+        CanonicalSchema(
             "consent",
             "event",
             "One row each time a person gave consent to be shown to others, or took it back.",
-            ("record_code", *_WHO, "skill_text", "consent_relation", "consent_status", "expires_date", "stated_at",
-             "changed_at"),
+            (
+                "record_code",
+                *_WHO,
+                "skill_text",
+                "consent_relation",
+                "consent_status",
+                "expires_date",
+                "stated_at",
+                "changed_at",
+            ),
             required=("skill_text", "consent_relation", "consent_status"),
             row_rules=(_names_a_person(), _GRANT_ENDS, _is_plausible("stated_at")),
         ),
-        Shape(
+        CanonicalSchema(
             "reply",
             "event",
             "One row each time a person replied to a recommended step or an estimate.",
-            ("record_code", *_WHO, "skill_text", "step_goal", "reply_kind", "until_date", "stated_stage", "replied_at",
-             "changed_at"),
+            (
+                "record_code",
+                *_WHO,
+                "skill_text",
+                "step_goal",
+                "reply_kind",
+                "until_date",
+                "stated_stage",
+                "replied_at",
+                "changed_at",
+            ),
             required=("skill_text", "reply_kind", "replied_at"),
             row_rules=(_names_a_person(), _REPLY_SAYS_ENOUGH, _is_plausible("replied_at")),
         ),
-        Shape(
+        CanonicalSchema(
             "preference",
             "event",
             "One row each time a person said whether they want recommendations.",
@@ -199,7 +275,7 @@ SHAPES: dict[ShapeName, Shape] = {
             required=("is_opted_out", "stated_at"),
             row_rules=(_names_a_person(), _is_plausible("stated_at")),
         ),
-        Shape(
+        CanonicalSchema(
             "exposure",
             "event",
             "One row each time a reader of the published tables showed a recommended step to its person.",
@@ -207,7 +283,7 @@ SHAPES: dict[ShapeName, Shape] = {
             required=("snapshot_id", "skill_id", "to_stage", "shown_rank", "shown_at"),
             row_rules=(_names_a_person(), _is_plausible("shown_at")),
         ),
-        Shape(
+        CanonicalSchema(
             "outcome",
             "event",
             "One row each time something came of a recommended step that was shown.",
@@ -216,15 +292,15 @@ SHAPES: dict[ShapeName, Shape] = {
             row_rules=(_names_a_person(), _is_plausible("outcome_at")),
         ),
     )
-}  # fmt: skip
+}
 
 
-def raw_table(system: str, shape: Shape) -> Table:
+def raw_table(system: str, shape: CanonicalSchema) -> Table:
     """The raw table of a system and a shape: the shape's columns, typed, and where each row came from."""
     return Table(
         name=f"raw_{system}__{shape.table_suffix}",
         description=f"{shape.grain} As exported by {system}, with file and row.",
-        columns=pick(*shape.columns, *PROVENANCE),
+        columns=select_columns(*shape.columns, *PROVENANCE_COLUMNS),
         key=shape.key,
         required=(*shape.required, "source_name", "file_sha256", "row_number"),
         row_rules=shape.row_rules,
@@ -238,7 +314,7 @@ def quarantine_table(table_name: str) -> Table:
     return Table(
         name=f"quarantine__{table_name}",
         description=f"One row per row kept out of {table_name}, or kept without a value, with the rules it broke.",
-        columns=pick("row_text", "failed_rules", "is_row_kept", "system_name", *PROVENANCE),
+        columns=select_columns("row_text", "failed_rules", "is_row_kept", "system_name", *PROVENANCE_COLUMNS),
         key=(),
         required=("failed_rules", "file_sha256", "row_number"),
         retention_days=180,

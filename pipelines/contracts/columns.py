@@ -14,7 +14,7 @@ STAGES = ("none", "apprentice", "journeyman", "master")
 STAGE_INDEX = {stage: index for index, stage in enumerate(STAGES)}
 MODES = ("observation", "repetition", "feedback", "teaching")
 # How much each motive is to weigh for the person who said so.
-OWN_WEIGHTS = ("mastery_weight", "autonomy_weight", "purpose_weight")
+MOTIVE_WEIGHT_COLUMNS = ("mastery_weight", "autonomy_weight", "purpose_weight")
 STEP_KINDS = ("new", "deepen", "refresh")
 LEARNING_VERBS = ("enrolled", "started", "attended", "completed", "passed", "failed", "waived", "taught")
 # In the order of trust: where two judgements disagree, the earlier kind is believed.
@@ -35,27 +35,33 @@ RELATIONS = ("follow", "walk_with", "lead")
 CONSENT_STATUSES = ("granted", "withdrawn")
 REPLY_KINDS = ("accept", "dismiss", "snooze", "dispute", "hide", "done", "retract")
 REPLY_EFFECTS = (
-    "kept_on_list", "kept_away", "word_beside_estimate", "shown_to_nobody_else", "counted_as_evidence", "taken_back",
-    "superseded", "not_understood",
-)  # fmt: skip
+    "kept_on_list",
+    "kept_away",
+    "word_beside_estimate",
+    "shown_to_nobody_else",
+    "counted_as_evidence",
+    "taken_back",
+    "superseded",
+    "not_understood",
+)
 STEP_GOALS = (*STAGES[1:], "refresh")
 
 # What the account of an export is: an account of its own system, or a key of the company.
 AccountKind = Literal["own", "employee_number", "work_email"]
 
 TIMESTAMP = pl.Datetime("us", "UTC")
-FIELDS: dict[str, Column] = {}
+COLUMNS: dict[str, Column] = {}
 
 
 def _declare(name: str, dtype: Any, description: str, **traits: Any) -> None:
-    if name in FIELDS:
+    if name in COLUMNS:
         raise ValueError(f"the column {name} is declared twice")
-    FIELDS[name] = Column(name, dtype, description, **traits)
+    COLUMNS[name] = Column(name, dtype, description, **traits)
 
 
-def pick(*names: str) -> tuple[Column, ...]:
+def select_columns(*names: str) -> tuple[Column, ...]:
     """The declared columns of these names, in this order. Raises KeyError for a name that is not declared."""
-    return tuple(FIELDS[name] for name in names)
+    return tuple(COLUMNS[name] for name in names)
 
 
 def stage_index(column: str) -> pl.Expr:

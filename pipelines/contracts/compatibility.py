@@ -18,7 +18,7 @@ RELEASED = Path(__file__).parent / "released"
 
 
 @dataclass(frozen=True)
-class PromisedColumn:
+class ReleasedColumn:
     """What readers may rely on in a column."""
 
     name: str
@@ -32,32 +32,32 @@ class PromisedColumn:
 
 
 @dataclass(frozen=True)
-class Promise:
+class ReleasedContract:
     """What readers may rely on in a table."""
 
     name: str
     version: str
     description: str
     key: tuple[str, ...]
-    columns: tuple[PromisedColumn, ...]
+    columns: tuple[ReleasedColumn, ...]
 
 
-def promise_of(table: Table) -> Promise:
+def contract_from_table(table: Table) -> ReleasedContract:
     """What a table promises now."""
     never_null = {
         rule.columns[0] for rule in table.rules if rule.kind == "not_null" and rule.severity is Severity.ERROR
     }
     columns = tuple(_column(column, column.name in never_null) for column in table.columns)
-    return Promise(table.name, table.version, table.description, table.key, columns)
+    return ReleasedContract(table.name, table.version, table.description, table.key, columns)
 
 
-def released_promises(table: str) -> list[Promise]:
+def read_released_contracts(table: str) -> list[ReleasedContract]:
     """Every released promise of a table, the oldest first."""
     found = [_read(path) for path in (RELEASED / table).glob("*.json")]
     return sorted(found, key=lambda one: version_parts(one.version))
 
 
-def release(promise: Promise) -> Path | None:
+def write_released_contract(promise: ReleasedContract) -> Path | None:
     """Write a promise down, unless its version is written down already: what was released does not change."""
     path = RELEASED / promise.name / f"{promise.version}.json"
     if path.exists():
@@ -67,7 +67,7 @@ def release(promise: Promise) -> Path | None:
     return path
 
 
-def broken_promises(earlier: Promise, later: Promise) -> list[str]:
+def find_breaking_changes(earlier: ReleasedContract, later: ReleasedContract) -> list[str]:
     """What a reader of the earlier version would trip over in the later one; nothing across major versions."""
     if version_parts(earlier.version)[0] != version_parts(later.version)[0]:
         return []
@@ -85,7 +85,7 @@ def broken_promises(earlier: Promise, later: Promise) -> list[str]:
     return found
 
 
-def promised(promise: Promise) -> set[tuple[Any, ...]]:
+def promised(promise: ReleasedContract) -> set[tuple[Any, ...]]:
     """The parts of a promise that a reader's program depends on: words may be bettered at any time."""
     return {(c.name, c.type, c.unit, c.required, c.allowed, c.minimum, c.maximum) for c in promise.columns}
 
@@ -95,7 +95,7 @@ def version_parts(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def _differences(was: PromisedColumn, now: PromisedColumn) -> list[str]:
+def _differences(was: ReleasedColumn, now: ReleasedColumn) -> list[str]:
     pairs = {trait: (getattr(was, trait), getattr(now, trait)) for trait in ("type", "unit")}
     found = [f"{trait} was {before}, it is {after}" for trait, (before, after) in pairs.items() if before != after]
     if was.required and not now.required:
@@ -109,17 +109,23 @@ def _differences(was: PromisedColumn, now: PromisedColumn) -> list[str]:
     return found
 
 
-def _column(column: Column, required: bool) -> PromisedColumn:
-    return PromisedColumn(
-        column.name, str(column.dtype), column.unit, required, column.description, column.allowed,
-        column.minimum, column.maximum,
-    )  # fmt: skip
+def _column(column: Column, required: bool) -> ReleasedColumn:
+    return ReleasedColumn(
+        column.name,
+        str(column.dtype),
+        column.unit,
+        required,
+        column.description,
+        column.allowed,
+        column.minimum,
+        column.maximum,
+    )
 
 
-def _read(path: Path) -> Promise:
+def _read(path: Path) -> ReleasedContract:
     content = json.loads(path.read_text())
-    columns = tuple(PromisedColumn(**{**one, "allowed": tuple(one["allowed"])}) for one in content.pop("columns"))
-    return Promise(**{**content, "key": tuple(content["key"])}, columns=columns)
+    columns = tuple(ReleasedColumn(**{**one, "allowed": tuple(one["allowed"])}) for one in content.pop("columns"))
+    return ReleasedContract(**{**content, "key": tuple(content["key"])}, columns=columns)
 
 
 def _next_minor(version: str) -> str:

@@ -4,7 +4,7 @@ Belongs here: the shorthand that the catalogue's parts use.
 Does not belong here: a table.
 """
 
-from pipelines.contracts.columns import pick
+from pipelines.contracts.columns import select_columns
 from pipelines.contracts.table import Reference, Table
 
 A_PERSON = Reference("person_id", "core_hr__entity_person", "person_id")
@@ -15,4 +15,4 @@ ORIGIN = ("source_name", "file_sha256", "row_number")
 
 def declare(name: str, description: str, columns: tuple[str, ...], key: tuple[str, ...], **traits: object) -> Table:
     """A table with these columns of `fields` and this key, null-free by it; traits are those of Table."""
-    return Table(name, description, pick(*columns), key, **traits)  # type: ignore[arg-type]
+    return Table(name, description, select_columns(*columns), key, **traits)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.contracts.canonical_schemas import SHAPES, quarantine_table, raw_table
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
 from pipelines.contracts.catalog import TABLES
 from pipelines.contracts.table import Column, Personal, Rule, Table
 
@@ -26,7 +26,7 @@ personal as a *pseudonym* (an id that leads to a person through another table), 
 
 def render_dictionary() -> str:
     """The whole page: an index by layer, then one section a table."""
-    raw = [raw_table("SYSTEM", shape) for shape in SHAPES.values()]
+    raw = [raw_table("SYSTEM", shape) for shape in CANONICAL_SCHEMAS.values()]
     tables = [*raw, quarantine_table("TABLE"), *TABLES.values()]
     index = [f"- [`{table.name}`](#{table.name.lower()}): {table.description}" for table in tables]
     return "\n".join([_HEAD, *index, "", *(render_table(table) for table in tables)]).rstrip("\n")
@@ -62,16 +62,16 @@ def _column_line(column: Column) -> str:
         high = "" if column.maximum is None else f" to {column.maximum:,g}"
         description += f" Allowed:{low}{high}."
     personal = "" if column.personal is Personal.NONE else str(column.personal)
-    cells = (f"`{column.name}`", type_text(column.dtype), column.unit or "", description, personal)
+    cells = (f"`{column.name}`", describe_type(column.dtype), column.unit or "", description, personal)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def type_text(dtype: Any) -> str:
+def describe_type(dtype: Any) -> str:
     """A polars type in plain words: text, number, whole number, day, moment (UTC), yes or no, list of …"""
     if isinstance(dtype, pl.List):
-        return f"list of {type_text(dtype.inner)}"
+        return f"list of {describe_type(dtype.inner)}"
     if isinstance(dtype, pl.Struct):
-        return " and ".join(f"{one.name} ({type_text(one.dtype)})" for one in dtype.fields)
+        return " and ".join(f"{one.name} ({describe_type(one.dtype)})" for one in dtype.fields)
     if isinstance(dtype, pl.Datetime):
         return "moment (UTC)"
     words = {pl.String: "text", pl.Float64: "number", pl.Int64: "whole number", pl.Date: "day", pl.Boolean: "yes or no"}

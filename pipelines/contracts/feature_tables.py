@@ -29,16 +29,34 @@ HALF_LIFE = declare(
 MASTERY = declare(
     "feat_skill__assn_mastery",
     "One row per person and micro-skill with evidence: how far the person has come, as of the night.",
-    ("person_id", "skill_id", "stage", "level_share", "level_low_share", "level_high_share", "observation_count",
-     "observation_hours", "repetition_count", "repetition_hours", "feedback_count", "positive_feedback_count",
-     "judge_count", "teaching_count", "teaching_hours", "review_count", "first_evidence_at", "last_practised_at",
-     "is_rusty", "missing_for_next"),
+    (
+        "person_id",
+        "skill_id",
+        "stage",
+        "level_share",
+        "level_low_share",
+        "level_high_share",
+        "observation_count",
+        "observation_hours",
+        "repetition_count",
+        "repetition_hours",
+        "feedback_count",
+        "positive_feedback_count",
+        "judge_count",
+        "teaching_count",
+        "teaching_hours",
+        "review_count",
+        "first_evidence_at",
+        "last_practised_at",
+        "is_rusty",
+        "missing_for_next",
+    ),
     ("person_id", "skill_id"),
     required=("stage", "level_share", "level_low_share", "level_high_share"),
     references=(A_PERSON, A_SKILL),
-    by_people=True,
+    is_partitioned_by_person=True,
     readers=("out",),
-)  # fmt: skip
+)
 
 REACHED_STEP = declare(
     "feat_step__event_reached",
@@ -47,7 +65,7 @@ REACHED_STEP = declare(
     ("person_id", "step_id", "reached_at"),
     required=("skill_id", "kind", "from_stage", "to_stage"),
     references=(A_PERSON, A_SKILL),
-    by_people=True,
+    is_partitioned_by_person=True,
     readers=("model",),
 )
 
@@ -86,7 +104,7 @@ CANDIDATE = declare(
     ("person_id", "step_id"),
     required=("kind",),
     references=(A_PERSON, A_SKILL),
-    by_people=True,
+    is_partitioned_by_person=True,
     readers=("out",),
 )
 
@@ -112,9 +130,17 @@ SHOWN_STEP = declare(
 ACCEPTANCE = declare(
     "model_reader__event_acceptance",
     "One row per rank at which steps were shown: acceptance with its interval, and how much the rank is looked at.",
-    ("shown_rank", "shown_count", "accepted_count", "acceptance_share", "acceptance_low", "acceptance_high",
-     "examined_share", "step_count"),
+    (
+        "shown_rank",
+        "shown_count",
+        "accepted_count",
+        "acceptance_share",
+        "acceptance_low",
+        "acceptance_high",
+        "examined_share",
+        "step_count",
+    ),
     ("shown_rank",),
     required=("shown_count", "accepted_count"),
     readers=("data engineers",),
-)  # fmt: skip
+)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 SPEC_VERSION = "1.0"
 EVENT_TYPE = "footsteps.recommendations.changed.v1"
-Change = Literal["came", "changed", "left"]
+FeedChange = Literal["came", "changed", "left"]
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,13 @@ class FeedEvent:
 
     sequence: int
     person_id: str
-    change: Change
+    change: FeedChange
     snapshot_id: str
     previous_snapshot_id: str | None
     source: str
     time: str
 
-    def as_cloud_event(self) -> dict[str, Any]:
+    def to_cloud_event(self) -> dict[str, Any]:
         """The event as CloudEvents' JSON format has it. Its id is the same whenever it is sent again."""
         return {
             "specversion": SPEC_VERSION,
@@ -44,7 +44,7 @@ class FeedEvent:
         }
 
 
-def feed_schema() -> dict[str, Any]:
+def build_feed_event_schema() -> dict[str, Any]:
     """JSON Schema of one event."""
     text = {"type": "string", "minLength": 1}
     data = {

@@ -12,13 +12,19 @@ from pipelines.contracts.table import Column, Personal, Rule, Severity, Table
 
 API_VERSION = "v3.1.0"
 _LOGICAL = {
-    pl.String: "string", pl.Float64: "number", pl.Int64: "integer", pl.Date: "date", pl.Boolean: "boolean",
-    pl.Datetime: "timestamp", pl.List: "array", pl.Struct: "object",
-}  # fmt: skip
+    pl.String: "string",
+    pl.Float64: "number",
+    pl.Int64: "integer",
+    pl.Date: "date",
+    pl.Boolean: "boolean",
+    pl.Datetime: "timestamp",
+    pl.List: "array",
+    pl.Struct: "object",
+}
 _USAGE = "For development only: no row ranks people against each other, and none may gate access to anything."
 
 
-def open_contract(table: Table) -> dict[str, Any]:
+def render_odcs(table: Table) -> dict[str, Any]:
     """The contract as a document that the standard's JSON Schema accepts."""
     never_null = {
         rule.columns[0] for rule in table.rules if rule.kind == "not_null" and rule.severity is Severity.ERROR

@@ -19,60 +19,101 @@ _SAYS_OR_RECOMMENDS = RowRule(
 
 # What every published row says of its night (see `pipelines.snapshots.row_metadata`); a model_version besides, where
 # one spoke.
-STAMPS = ("snapshot_id", "as_of", "valid_until", "policy_version", "schema_version")
+ROW_METADATA_COLUMNS = ("snapshot_id", "as_of", "valid_until", "policy_version", "schema_version")
 
 NEXT_SKILL = declare(
     "out__next_skill",
     "One row per person and recommended step, best first; one row that says why for a person who gets none.",
-    ("person_id", "rank", "skill_id", "from_stage", "to_stage", "kind", "probability", "score", "mastery", "autonomy",
-     "purpose", "reasons", "explanation", "counterfactual", "how", "is_accepted", "no_recommendation_reason",
-     "snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version"),
+    (
+        "person_id",
+        "rank",
+        "skill_id",
+        "from_stage",
+        "to_stage",
+        "kind",
+        "probability",
+        "score",
+        "mastery",
+        "autonomy",
+        "purpose",
+        "reasons",
+        "explanation",
+        "counterfactual",
+        "how",
+        "is_accepted",
+        "no_recommendation_reason",
+        "snapshot_id",
+        "as_of",
+        "valid_until",
+        "model_version",
+        "policy_version",
+        "schema_version",
+    ),
     (),
     required=("person_id", "snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version"),
     references=(A_PERSON, A_SKILL),
     row_rules=(_SAYS_OR_RECOMMENDS,),
     version="1.1.0",
     retention_days=90,
-    by_people=True,
+    is_partitioned_by_person=True,
     readers=("HR portal", "learning platform", "BI"),
-)  # fmt: skip
+)
 
 OUT_MASTERY = declare(
     "out__mastery",
     "One row per person and micro-skill with evidence: stage, counts by mode, what is missing for the next stage.",
-    (*MASTERY.column_names, "stated_stage", "is_hidden", *STAMPS),
+    (*MASTERY.column_names, "stated_stage", "is_hidden", *ROW_METADATA_COLUMNS),
     ("person_id", "skill_id"),
     required=("stage", "snapshot_id", "as_of"),
     references=(A_PERSON, A_SKILL),
     version="1.1.0",
     retention_days=90,
-    by_people=True,
+    is_partitioned_by_person=True,
     readers=("HR portal", "learning platform"),
 )
 
 CAPABILITY = declare(
     "out__capability",
     "One row per person and capability of which something is held: how much, what is missing, what combines best.",
-    ("person_id", "capability_id", "capability_name", "coverage_share", "held_skill_ids", "held_skill_names",
-     "missing_skill_ids", "next_skill_id", "completes_share", *STAMPS),
+    (
+        "person_id",
+        "capability_id",
+        "capability_name",
+        "coverage_share",
+        "held_skill_ids",
+        "held_skill_names",
+        "missing_skill_ids",
+        "next_skill_id",
+        "completes_share",
+        *ROW_METADATA_COLUMNS,
+    ),
     ("person_id", "capability_id"),
     required=("coverage_share", "held_skill_ids", "missing_skill_ids", "snapshot_id", "as_of"),
     references=(A_PERSON,),
     retention_days=90,
-    by_people=True,
+    is_partitioned_by_person=True,
     readers=("HR portal", "learning platform"),
-)  # fmt: skip
+)
 
 ALIGNMENT = declare(
     "out__alignment",
     "One row per team of enough people and capability: where its people's wishes and the needs agree or part.",
-    ("unit_name", "capability_id", "capability_name", "team_people_count", "wishing_people_count", "wish_share",
-     "need_share", "agreement", *STAMPS),
+    (
+        "unit_name",
+        "capability_id",
+        "capability_name",
+        "team_people_count",
+        "wishing_people_count",
+        "wish_share",
+        "need_share",
+        "agreement",
+        *ROW_METADATA_COLUMNS,
+    ),
     ("unit_name", "capability_id"),
     required=("team_people_count", "need_share", "agreement", "snapshot_id", "as_of"),
     retention_days=90,
     readers=("HR portal", "BI"),
-)  # fmt: skip
+)
 
 _NAMED_OR_COUNTED = RowRule(
     "is_named_or_counted",
@@ -88,42 +129,80 @@ _NOT_ONESELF = RowRule(
 COMPANION = declare(
     "out__companion",
     "One row per person, recommended step and relation in which somebody can be named or people be counted.",
-    ("person_id", "step_id", "skill_id", "relation", "companion_id", "companion_skill_id", "standing_count", "why",
-     *STAMPS),
+    (
+        "person_id",
+        "step_id",
+        "skill_id",
+        "relation",
+        "companion_id",
+        "companion_skill_id",
+        "standing_count",
+        "why",
+        *ROW_METADATA_COLUMNS,
+    ),
     ("person_id", "step_id", "relation"),
     required=("skill_id", "companion_skill_id", "why", "snapshot_id", "as_of", "valid_until"),
     references=(A_PERSON, A_SKILL, Reference("companion_id", "core_hr__entity_person", "person_id")),
     row_rules=(_NAMED_OR_COUNTED, _NOT_ONESELF),
     retention_days=90,
     readers=("HR portal", "learning platform"),
-)  # fmt: skip
+)
 
 COUNTERFACTUAL = declare(
     "out__counterfactual",
     "One row per recommended step that one change in the person's own data would have changed: the change, the effect.",
-    ("person_id", "skill_id", "to_stage", "kind", "rank", "change", "change_of", "changed_skill_id", "evidence_id",
-     "mode", "amount", "amount_unit", "occurred_at", "row_effect", "to_rank", "stage_after", "model_version", *STAMPS),
+    (
+        "person_id",
+        "skill_id",
+        "to_stage",
+        "kind",
+        "rank",
+        "change",
+        "change_of",
+        "changed_skill_id",
+        "evidence_id",
+        "mode",
+        "amount",
+        "amount_unit",
+        "occurred_at",
+        "row_effect",
+        "to_rank",
+        "stage_after",
+        "model_version",
+        *ROW_METADATA_COLUMNS,
+    ),
     ("person_id", "skill_id"),
     required=("to_stage", "kind", "rank", "change", "change_of", "changed_skill_id", "row_effect", "as_of"),
     references=(A_PERSON, A_SKILL),
     retention_days=90,
-    by_people=True,
+    is_partitioned_by_person=True,
     readers=("HR portal", "learning platform"),
-)  # fmt: skip
+)
 
 REPLY_EFFECT = declare(
     "out__reply_effect",
     "One row per reply and micro-skill it names: what was done about it, since which snapshot.",
-    ("reply_id", "person_id", "skill_id", "step_goal", "reply_kind", "replied_at", "effect", "obeyed_date",
-     "first_snapshot_id", "time_to_effect_days", *STAMPS),
+    (
+        "reply_id",
+        "person_id",
+        "skill_id",
+        "step_goal",
+        "reply_kind",
+        "replied_at",
+        "effect",
+        "obeyed_date",
+        "first_snapshot_id",
+        "time_to_effect_days",
+        *ROW_METADATA_COLUMNS,
+    ),
     (),
     required=("reply_id", "person_id", "reply_kind", "replied_at", "effect", "snapshot_id", "as_of"),
     references=(A_PERSON, A_SKILL),
     retention_days=90,
     readers=("HR portal",),
-)  # fmt: skip
+)
 
-SHOWN = declare(
+SHOWN_COMPANION = declare(
     "out__shown_companion",
     "One row per person and companion they were shown, of the time that counts towards the companion's load.",
     ("person_id", "companion_id", "since_date"),
@@ -132,7 +211,7 @@ SHOWN = declare(
     readers=("out",),
 )
 
-OBEYED = declare(
+OBEYED_REPLY = declare(
     "out__obeyed_reply",
     "One row per reply and night that first obeyed it.",
     ("reply_id", "obeyed_date", "first_snapshot_id"),
@@ -144,42 +223,81 @@ OBEYED = declare(
 MASTERY_PROOF = declare(
     "out__mastery_proof",
     "One row per person and held micro-skill: what shows it, and the draft of a badge that says so.",
-    ("person_id", "skill_id", "stage", "evidence_count", "file_count", "observation_count", "repetition_count",
-     "repetition_hours", "feedback_count", "teaching_count", "first_evidence_at", "last_practised_at",
-     "strongest_feedback_kind", "strongest_score_share", "strongest_at", "badge_draft", "is_hidden", *STAMPS),
+    (
+        "person_id",
+        "skill_id",
+        "stage",
+        "evidence_count",
+        "file_count",
+        "observation_count",
+        "repetition_count",
+        "repetition_hours",
+        "feedback_count",
+        "teaching_count",
+        "first_evidence_at",
+        "last_practised_at",
+        "strongest_feedback_kind",
+        "strongest_score_share",
+        "strongest_at",
+        "badge_draft",
+        "is_hidden",
+        *ROW_METADATA_COLUMNS,
+    ),
     ("person_id", "skill_id"),
     required=("stage", "evidence_count", "badge_draft", "snapshot_id", "as_of"),
     references=(A_PERSON, A_SKILL),
     retention_days=90,
-    by_people=True,
+    is_partitioned_by_person=True,
     readers=("HR portal", "learning platform"),
-)  # fmt: skip
+)
 
 # Who judged is the judge's own, and a record's code may be a title: both stay within.
 OUT_EVIDENCE = declare(
     "out__evidence",
     "One row per person, micro-skill, mode and source record: the evidence behind stages and steps, with file and row.",
-    ("evidence_id", "person_id", "skill_id", "occurred_at", "mode", "amount", "amount_unit", "feedback_kind",
-     "table_name", *ORIGIN, "source_column", "is_hidden", *STAMPS),
+    (
+        "evidence_id",
+        "person_id",
+        "skill_id",
+        "occurred_at",
+        "mode",
+        "amount",
+        "amount_unit",
+        "feedback_kind",
+        "table_name",
+        *ORIGIN,
+        "source_column",
+        "is_hidden",
+        *ROW_METADATA_COLUMNS,
+    ),
     ("evidence_id",),
     required=("person_id", "skill_id", "occurred_at", "mode", "file_sha256", "row_number", "snapshot_id", "as_of"),
     references=(A_PERSON, A_SKILL),
-    monthly="occurred_at",
+    month_column="occurred_at",
     retention_days=90,
     readers=("HR portal", "data-protection officer"),
-)  # fmt: skip
+)
 
 SUPPORT_GAP = declare(
     "out__support_gap",
     "One row per unit and micro-skill that is recommended there, but for which hours, project or person is missing.",
-    ("unit_name", "skill_id", "recommended_count", "given_hours", "project_count", "holder_count", "lacks", "finding",
-     *STAMPS),
+    (
+        "unit_name",
+        "skill_id",
+        "recommended_count",
+        "given_hours",
+        "project_count",
+        "holder_count",
+        "lacks",
+        "finding",
+        *ROW_METADATA_COLUMNS,
+    ),
     ("unit_name", "skill_id"),
     required=("recommended_count", "lacks", "finding", "snapshot_id", "as_of"),
     references=(A_SKILL,),
     retention_days=90,
     readers=("team leads", "learning and development"),
-)  # fmt: skip
+)
 
 SNAPSHOT = declare(
     "out__snapshot",
@@ -190,7 +308,7 @@ SNAPSHOT = declare(
     readers=("data engineers",),
 )
 
-WAY_IN = declare(
+PUBLISH_TARGET = declare(
     "out__way_in",
     "One row per way in beside Parquet: which snapshot it holds, where, and why not where it failed.",
     ("way_name", "snapshot_id", "location", "way_problem"),
@@ -200,7 +318,7 @@ WAY_IN = declare(
 )
 
 # What a snapshot holds: a table added here is judged, stamped and published, whichever asset makes it.
-PUBLISHED: tuple[Table, ...] = (
+PUBLISHED_TABLES: tuple[Table, ...] = (
     NEXT_SKILL,
     COUNTERFACTUAL,
     OUT_MASTERY,

@@ -94,7 +94,7 @@ class StagePolicy(_Bounded):
 
 
 @dataclass(frozen=True)
-class PrecedencePolicy(_Bounded):
+class PrerequisitePolicy(_Bounded):
     """What makes an order of two micro-skills learnt, where the taxonomy declares none."""
 
     least_people: int = 10  # who took both or the later one: fewer tell nothing
@@ -104,7 +104,7 @@ class PrecedencePolicy(_Bounded):
 
 
 @dataclass(frozen=True)
-class Weights(_Bounded):
+class ScoreWeights(_Bounded):
     """The blend that orders a list. The model's probability leads; a motive breaks near ties."""
 
     probability: float = 0.7
@@ -149,7 +149,7 @@ class TrainingPolicy(_Bounded):
 
 
 @dataclass(frozen=True)
-class Policy(_Bounded):
+class RecommendationPolicy(_Bounded):
     """Everything that is declared rather than learnt."""
 
     horizon_days: int = 90
@@ -159,8 +159,8 @@ class Policy(_Bounded):
     team_people: int = 5  # a smaller team is not reported on
     per_capability: int = 4  # at most so many of one capability in a list: variety
     stages: StagePolicy = field(default_factory=StagePolicy)
-    precedence: PrecedencePolicy = field(default_factory=PrecedencePolicy)
-    weights: Weights = field(default_factory=Weights)
+    precedence: PrerequisitePolicy = field(default_factory=PrerequisitePolicy)
+    weights: ScoreWeights = field(default_factory=ScoreWeights)
     companions: CompanionPolicy = field(default_factory=CompanionPolicy)
     replies: ReplyPolicy = field(default_factory=ReplyPolicy)
 

@@ -147,8 +147,12 @@ class Table:
     owner: str = "team:people-analytics"
     retention_days: int | None = None
     readers: tuple[str, ...] = ()
-    monthly: str | None = None  # the moment by whose month the table is kept in files, rewritten only where touched
-    by_people: bool = False  # whether it is kept in files of some people each, rewritten only where touched
+    month_column: str | None = (
+        None  # the moment by whose month the table is kept in files, rewritten only where touched
+    )
+    is_partitioned_by_person: bool = (
+        False  # whether it is kept in files of some people each, rewritten only where touched
+    )
     version: str = "1.0.0"
 
     def __post_init__(self) -> None:
@@ -164,7 +168,7 @@ class Table:
         if doubled := {name for name in rule_names if rule_names.count(name) > 1}:
             raise ValueError(f"{self.name}: several rules have the same name: {sorted(doubled)}")
         first = self.key[:1] or tuple(name for name in self.required if name == "person_id")
-        if self.by_people and (self.monthly or first != ("person_id",)):
+        if self.is_partitioned_by_person and (self.month_column or first != ("person_id",)):
             raise ValueError(f"{self.name}: only rows that each name a person, first in any key, lie by people")
         if unknown_rules := set(self.warnings) - set(rule_names):
             raise ValueError(f"{self.name}: warnings name rules it does not have: {sorted(unknown_rules)}")

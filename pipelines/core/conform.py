@@ -10,7 +10,7 @@ from datetime import date
 
 import polars as pl
 
-from pipelines.contracts.canonical_schemas import SHAPES, ShapeName
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.catalog import (
     ASPIRATION,
     ASSIGNMENT,
@@ -27,11 +27,11 @@ from pipelines.contracts.catalog import (
     WORKLOG,
 )
 from pipelines.contracts.table import Table
-from pipelines.core.identity_resolution import WHO
+from pipelines.core.identity_resolution import ACCOUNT_KEYS
 from pipelines.validation.quarantine import split_conformed
 
 # The core table that each shape conforms to.
-CORE_OF: Mapping[ShapeName, Table] = {
+CORE_TABLE_BY_SHAPE: Mapping[CanonicalSchemaName, Table] = {
     "role_period": ROLE_PERIOD,
     "assignment": ASSIGNMENT,
     "worklog": WORKLOG,
@@ -48,7 +48,7 @@ CORE_OF: Mapping[ShapeName, Table] = {
 
 
 @dataclass(frozen=True)
-class Conformed:
+class ConformedRows:
     """Rows that keep the core table's rules, and the rows set aside; together they are the input."""
 
     good: pl.DataFrame
@@ -70,7 +70,7 @@ def conform_person(rows: pl.LazyFrame, accounts: pl.DataFrame, as_of: date) -> p
     return core.with_columns(status.fill_null("active").alias("employment_status")).select(PERSON.column_names)
 
 
-def conform_role_period(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> Conformed:
+def conform_role_period(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ConformedRows:
     """One row per role a person took up; it ends with the next change in the same unit, where no end is given."""
     named = _name_people(rows, accounts).sort("started_date", "source_name", "record_code")
     following = pl.col("started_date").shift(-1).over("person_id", "unit_name")
@@ -78,12 +78,12 @@ def conform_role_period(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.D
     return _conform(ended, "role_period", people)
 
 
-def conform_assignment(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> Conformed:
+def conform_assignment(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ConformedRows:
     """One row per assignment; work that nobody is assigned to keeps a null person, an unknown assignee is set aside."""
     return _conform(_name_people(rows, accounts), "assignment", people)
 
 
-def conform_learning_record(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> Conformed:
+def conform_learning_record(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ConformedRows:
     """One row per learning record that was not taken back; the taking back itself is no row.
 
     A record is voided by a later record of the same source that names its code.
@@ -93,46 +93,48 @@ def conform_learning_record(rows: pl.LazyFrame, accounts: pl.DataFrame, people: 
     return _conform(_name_people(kept, accounts), "learning_record", people)
 
 
-def conform_feedback(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> Conformed:
+def conform_feedback(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ConformedRows:
     """One row per judgement; a judge that nobody knows stays null, the judgement stays."""
     named = _name_people(rows, accounts)
     judges = _called(accounts).rename({"called": "given_by_code", "person_id": "given_by_id"})
     return _conform(named.join(judges.lazy(), on="given_by_code", how="left"), "feedback", people)
 
 
-def conform_consent(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> Conformed:
+def conform_consent(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ConformedRows:
     """One row per consent given or taken back; where the export says no moment, it was said the day it came."""
     came = pl.col("delivered_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     dated = rows.with_columns(pl.coalesce("stated_at", came).alias("stated_at"))
     return _conform(_name_people(dated, accounts), "consent", people)
 
 
-def conform_event(shape: ShapeName, rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> Conformed:
+def conform_event(
+    shape: CanonicalSchemaName, rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame
+) -> ConformedRows:
     """One row per event of a shape that needs no more than its person, such as worklog, aspiration or reply."""
     return _conform(_name_people(rows, accounts), shape, people)
 
 
 def _name_people(rows: pl.LazyFrame, accounts: pl.DataFrame) -> pl.LazyFrame:
-    known = accounts.lazy().select("system_name", *WHO, "person_id")
-    return rows.join(known, on=("system_name", *WHO), how="left", nulls_equal=True)
+    known = accounts.lazy().select("system_name", *ACCOUNT_KEYS, "person_id")
+    return rows.join(known, on=("system_name", *ACCOUNT_KEYS), how="left", nulls_equal=True)
 
 
-def _conform(rows: pl.LazyFrame, shape: ShapeName, people: pl.DataFrame) -> Conformed:
+def _conform(rows: pl.LazyFrame, shape: CanonicalSchemaName, people: pl.DataFrame) -> ConformedRows:
     """Split by the core table's rules. An account that no HR export names breaks `person_id|references`."""
-    table = CORE_OF[shape]
-    named = pl.any_horizontal(pl.col(name).is_not_null() for name in WHO)
+    table = CORE_TABLE_BY_SHAPE[shape]
+    named = pl.any_horizontal(pl.col(name).is_not_null() for name in ACCOUNT_KEYS)
     # what the export calls the person stands in for the unknown id, so that the row fails by reference and not by null
     stand_in = pl.when(named & pl.col("person_id").is_null()).then(pl.lit("unknown")).otherwise(pl.col("person_id"))
     judged = rows.with_columns(stand_in.alias("person_id"))
     known = {"core_hr__entity_person.person_id": people["person_id"]}
-    split = split_conformed(judged, table, SHAPES[shape].columns, known)
+    split = split_conformed(judged, table, CANONICAL_SCHEMAS[shape].columns, known)
     # joins keep no order, and a quarantine has no key to be sorted by: the same rows must give the same table
     good, bad = pl.collect_all([split.good.sort(table.key), split.bad.sort("source_name", "file_sha256", "row_number")])
-    return Conformed(good, bad)
+    return ConformedRows(good, bad)
 
 
 def _called(accounts: pl.DataFrame) -> pl.DataFrame:
     """What a person is called where another row points to them: number, e-mail or account, if it names only one."""
-    called = pl.concat([accounts.select(pl.col(name).alias("called"), "person_id") for name in WHO])
+    called = pl.concat([accounts.select(pl.col(name).alias("called"), "person_id") for name in ACCOUNT_KEYS])
     called = called.drop_nulls().unique()
     return called.filter(pl.col("person_id").n_unique().over("called") == 1)

@@ -14,12 +14,10 @@ from pipelines.core.taxonomy import Taxonomy, match_skills
 
 EVERY_SKILL = "all"
 _PAIR = ["person_id", "relation"]
-IN_FORCE = pl.Schema(
-    {"person_id": pl.String, "relation": pl.String, "skill_id": pl.String, "is_given": pl.Boolean}
-)  # fmt: skip
+IN_FORCE = pl.Schema({"person_id": pl.String, "relation": pl.String, "skill_id": pl.String, "is_given": pl.Boolean})
 
 
-def name_consents(consent: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+def resolve_consent_skills(consent: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     """One row per statement, relation and micro-skill; skill_id is null for every micro-skill.
 
     A grant whose text names no known micro-skill grants nothing; a withdrawal that cannot be understood withdraws
@@ -40,7 +38,7 @@ def name_consents(consent: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     return both.select(columns).unique().sort(columns, nulls_last=True)
 
 
-def consents_in_force(named: pl.DataFrame, as_of: date, until: date) -> pl.DataFrame:
+def find_active_consents(named: pl.DataFrame, as_of: date, until: date) -> pl.DataFrame:
     """One row per person, relation and micro-skill (null: every one) of which the last word decides, with is_given.
 
     named: as `name_consents` gives it. The row of a micro-skill itself decides, else the one for every micro-skill,
@@ -65,14 +63,14 @@ def consents_in_force(named: pl.DataFrame, as_of: date, until: date) -> pl.DataF
     return pl.concat([every.select(columns), single.select(columns)]).cast(IN_FORCE).sort(columns, nulls_last=True)
 
 
-def ending_between(consent: pl.DataFrame, until: date, later: date) -> pl.DataFrame:
+def find_expiring_consents(consent: pl.DataFrame, until: date, later: date) -> pl.DataFrame:
     """The grants that last through `until` and not through `later`, sorted by source and record: where what is
     published is prolonged, these people agreed to less."""
     ends = pl.col("expires_date").is_between(until, later, closed="left")
     return consent.filter((pl.col("consent_status") == "granted") & ends).sort("source_name", "record_code")
 
 
-def opted_out(preference: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def find_opted_out_people(preference: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row (person_id) per person whose last word up to that day is that they want no recommendations.
 
     Of two words in one moment the one that says no is believed.

@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 
 from pipelines.contracts.catalog import EVIDENCE, REVIEW_TABLE, UNKNOWN_MENTION
-from pipelines.core.evidence_inputs import CoreRows
+from pipelines.core.evidence_inputs import EvidenceInputs
 from pipelines.core.taxonomy import Taxonomy
-from pipelines.storage.file_layout import month_of
+from pipelines.storage.file_layout import month_number
 
 # A judgement without a score (an endorsement, a certificate, a waived course) is a full one: it was given.
 FULL_SCORE = 1.0
@@ -23,9 +23,12 @@ _WATCHED = ("attended", "completed")
 
 
 def collect_evidence(
-    core: CoreRows, matched: pl.DataFrame, done: pl.DataFrame | None = None, people: Collection[str] | None = None,
+    core: EvidenceInputs,
+    matched: pl.DataFrame,
+    done: pl.DataFrame | None = None,
+    people: Collection[str] | None = None,
     records: pl.DataFrame | None = None,
-) -> pl.DataFrame:  # fmt: skip
+) -> pl.DataFrame:
     """One row per person, micro-skill, mode and source record, in the contract and the order of
     `core_skill__event_evidence`.
 
@@ -66,18 +69,18 @@ def collect_evidence(
     if done is not None:
         digests += [bytes.fromhex(one) for one in done["evidence_id"]]
         rows = pl.concat([rows, done.select(rows.columns)])
-    places = places_in_order(digests, rows.select(month_of("occurred_at")).to_series())
+    places = places_in_order(digests, rows.select(month_number("occurred_at")).to_series())
     ids = pl.Series("evidence_id", digests, pl.Binary).gather(places).bin.encode("hex")
     return rows[places].with_columns(ids).select(EVIDENCE.column_names)
 
 
-def count_unknown(core: CoreRows, matched: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+def count_unknown_mentions(core: EvidenceInputs, matched: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     """One row per normalised text that names no known micro-skill: how often it occurs, and the nearest by name."""
     known = matched.drop_nulls("skill_id").select("skill_text", "alias_text").unique()
     unknown = (
         matched.filter(pl.col("skill_id").is_null())
         .join(known, on=("skill_text", "alias_text"), how="anti")
-        .join(core.skill_texts(), on="skill_text")
+        .join(core.count_skill_texts(), on="skill_text")
         .group_by(pl.col("alias_text").alias("mention_text"))
         .agg(pl.col("mention_count").sum().cast(pl.Int64))
         .sort("mention_text")
@@ -97,15 +100,29 @@ def _rows(frame: pl.DataFrame, table: str, mode: str | pl.Expr, **columns: pl.Ex
     }
     chosen = {**defaults, **columns}
     return frame.select(
-        chosen["person_id"].alias("person_id"), "source_name", "file_sha256", "row_number", "record_code",
+        chosen["person_id"].alias("person_id"),
+        "source_name",
+        "file_sha256",
+        "row_number",
+        "record_code",
         pl.lit(table).alias("table_name"),
         (pl.lit(mode) if isinstance(mode, str) else mode).alias("mode"),
-        *(chosen[name].alias(name) for name in (
-            "skill_text", "occurred_at", "amount", "amount_unit", "feedback_kind", "given_by_id", "source_column")),
-    )  # fmt: skip
+        *(
+            chosen[name].alias(name)
+            for name in (
+                "skill_text",
+                "occurred_at",
+                "amount",
+                "amount_unit",
+                "feedback_kind",
+                "given_by_id",
+                "source_column",
+            )
+        ),
+    )
 
 
-def _repetition(core: CoreRows) -> pl.DataFrame:
+def _repetition(core: EvidenceInputs) -> pl.DataFrame:
     """Worked hours, with the skills of the work item where the entry names none; and work items finished."""
     items = core.assignment.select("assignment_code", "record_code", pl.col("skill_text").alias("item_text"))
     # some time entries know a work item only by the number of its record (Tempo Cloud: the issue's id)
@@ -151,10 +168,13 @@ def _learning(records: pl.DataFrame) -> pl.DataFrame:
     """
     verb = pl.col("learning_verb")
     mode = (
-        pl.when(verb.is_in(_WATCHED)).then(pl.lit("observation"))
-        .when(verb.is_in(["passed", "failed", "waived"])).then(pl.lit("feedback"))
-        .when(verb == "taught").then(pl.lit("teaching"))
-    )  # fmt: skip
+        pl.when(verb.is_in(_WATCHED))
+        .then(pl.lit("observation"))
+        .when(verb.is_in(["passed", "failed", "waived"]))
+        .then(pl.lit("feedback"))
+        .when(verb == "taught")
+        .then(pl.lit("teaching"))
+    )
     judged, timed = mode == "feedback", pl.col("learning_hours") > 0
     # a failed attempt is never a positive judgement, whatever share of the points it reached
     failed = pl.min_horizontal(pl.coalesce("score_share", pl.lit(0.0)), pl.lit(0.5))
@@ -194,7 +214,7 @@ def _scored_learning(records: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _judgement(core: CoreRows) -> pl.DataFrame:
+def _judgement(core: EvidenceInputs) -> pl.DataFrame:
     return _rows(
         core.feedback,
         REVIEW_TABLE,
@@ -223,7 +243,7 @@ def _review_given(feedback: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _mention(core: CoreRows) -> pl.DataFrame:
+def _mention(core: EvidenceInputs) -> pl.DataFrame:
     """A mention is of the mode it says, and an observation where it says none: the weakest claim."""
     hours = pl.col("worked_hours").is_not_null()
     score = pl.col("mode") == "feedback"

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from pipelines.contracts.catalog import ACCOUNT, CONFLICT
-from pipelines.contracts.columns import FIELDS, AccountKind
+from pipelines.contracts.columns import COLUMNS, AccountKind
 
 # Employee number before work e-mail before an account map; a name never joins two people.
 # What an export's account really is: an account of its own system, or the company's key under another heading.
-WHO = ("account_code", "employee_number", "work_email")
-_ACCOUNT_SCHEMA = {"system_name": pl.String, **dict.fromkeys(WHO, pl.String)}
+ACCOUNT_KEYS = ("account_code", "employee_number", "work_email")
+_ACCOUNT_SCHEMA = {"system_name": pl.String, **dict.fromkeys(ACCOUNT_KEYS, pl.String)}
 
 
 def identify_people(people: Sequence[pl.LazyFrame]) -> pl.DataFrame:
@@ -22,14 +22,14 @@ def identify_people(people: Sequence[pl.LazyFrame]) -> pl.DataFrame:
 
     Rows with the same employee number, or else the same account, are one person; the one last changed wins.
     """
-    frames = [frame.select("system_name", *WHO, "changed_at") for frame in people]
-    nobody = pl.LazyFrame(schema={**_ACCOUNT_SCHEMA, "changed_at": FIELDS["changed_at"].dtype})
-    rows = pl.concat(frames or [nobody]).collect().sort("changed_at", "system_name", *WHO, nulls_last=False)
+    frames = [frame.select("system_name", *ACCOUNT_KEYS, "changed_at") for frame in people]
+    nobody = pl.LazyFrame(schema={**_ACCOUNT_SCHEMA, "changed_at": COLUMNS["changed_at"].dtype})
+    rows = pl.concat(frames or [nobody]).collect().sort("changed_at", "system_name", *ACCOUNT_KEYS, nulls_last=False)
     rows = rows.with_columns(pl.coalesce("employee_number", "account_code").alias("person_id")).drop("changed_at")
     return rows.unique("person_id", keep="last", maintain_order=True).sort("person_id")
 
 
-def observe_people(mentions: pl.DataFrame) -> pl.DataFrame:
+def derive_people_from_mentions(mentions: pl.DataFrame) -> pl.DataFrame:
     """One row per person that any export names, where no source holds people: what they are called is their id.
 
     Their accounts are those of every system (system_name is null).
@@ -38,11 +38,11 @@ def observe_people(mentions: pl.DataFrame) -> pl.DataFrame:
         pl.coalesce("employee_number", "account_code", "work_email").alias("person_id"),
         pl.lit(None, pl.String).alias("system_name"),
     )
-    rows = rows.drop_nulls("person_id").sort("person_id", *WHO)
+    rows = rows.drop_nulls("person_id").sort("person_id", *ACCOUNT_KEYS)
     return rows.unique("person_id", keep="first", maintain_order=True)
 
 
-def read_accounts(rows: pl.LazyFrame, kinds: Mapping[str, AccountKind]) -> pl.LazyFrame:
+def assign_account_keys(rows: pl.LazyFrame, kinds: Mapping[str, AccountKind]) -> pl.LazyFrame:
     """The rows, with the account of each source under the key that it really is: `kinds` tells it by source name."""
     for kind in ("employee_number", "work_email"):
         sources = [name for name, given in kinds.items() if given == kind]
@@ -51,9 +51,9 @@ def read_accounts(rows: pl.LazyFrame, kinds: Mapping[str, AccountKind]) -> pl.La
     return rows
 
 
-def mentioned_people(frames: Sequence[pl.LazyFrame]) -> pl.DataFrame:
+def list_account_mentions(frames: Sequence[pl.LazyFrame]) -> pl.DataFrame:
     """One row per way in which a system calls somebody: system_name, account_code, employee_number, work_email."""
-    columns = [frame.select("system_name", *WHO).unique() for frame in frames]
+    columns = [frame.select("system_name", *ACCOUNT_KEYS).unique() for frame in frames]
     return pl.concat(columns or [pl.LazyFrame(schema=_ACCOUNT_SCHEMA)]).unique().collect().sort(pl.all())
 
 
@@ -68,7 +68,7 @@ def match_accounts(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFr
     return _matched(mentions, people, maps).select(ACCOUNT.column_names).unique().sort(pl.all())
 
 
-def find_conflicts(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -> pl.DataFrame:
+def find_account_conflicts(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -> pl.DataFrame:
     """One row per mention whose keys lead to several people, or one of whose keys several people share.
 
     What a settling map says is no conflict any more. The more trusted key is followed meanwhile.
@@ -76,15 +76,18 @@ def find_conflicts(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFr
     ways = _matched(mentions, people, maps).filter(pl.col("settled").is_null())
     told = ways.with_columns(pl.concat_list("p1", "p2", "p3").list.drop_nulls().list.unique().list.sort().alias("led"))
     disagree = told.filter(pl.col("led").list.len() > 1).select(
-        "system_name", *WHO, pl.col("led").alias("candidate_ids"), pl.lit("keys_disagree").alias("conflict_reason")
+        "system_name",
+        *ACCOUNT_KEYS,
+        pl.col("led").alias("candidate_ids"),
+        pl.lit("keys_disagree").alias("conflict_reason"),
     )
-    open_ways = ways.filter(pl.col("person_id").is_null()).select("system_name", *WHO)
+    open_ways = ways.filter(pl.col("person_id").is_null()).select("system_name", *ACCOUNT_KEYS)
     shared = [
         open_ways.join(_owners(people, key), on=key).with_columns(pl.lit("key_is_shared").alias("conflict_reason"))
         for key in ("employee_number", "work_email")
     ]
     found = pl.concat([disagree, *(one.select(disagree.columns) for one in shared)])
-    return found.select(CONFLICT.column_names).sort("system_name", *WHO, "conflict_reason")
+    return found.select(CONFLICT.column_names).sort("system_name", *ACCOUNT_KEYS, "conflict_reason")
 
 
 def _owners(people: pl.DataFrame, key: str) -> pl.DataFrame:
@@ -112,9 +115,14 @@ def _matched(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -
         .with_columns(pl.coalesce("s1", "s2").alias("settled"))
     )
     evidence: Mapping[str, str] = {
-        "settled": "settled", "p1": "employee_number", "p2": "work_email", "p3": "account_map", "p4": "account_map",
-        "p5": "hr_account", "p6": "same_account",
-    }  # fmt: skip
+        "settled": "settled",
+        "p1": "employee_number",
+        "p2": "work_email",
+        "p3": "account_map",
+        "p4": "account_map",
+        "p5": "hr_account",
+        "p6": "same_account",
+    }
     how = pl.coalesce(pl.when(pl.col(p).is_not_null()).then(pl.lit(name)) for p, name in evidence.items())
     return found.with_columns(pl.coalesce(*evidence).alias("person_id"), how.alias("matched_on"))
 

@@ -17,14 +17,29 @@ from pipelines.core.taxonomy import Taxonomy, match_skills
 # What settles the fate of a step; the last of them counts.
 _ABOUT_STEPS = ("accept", "dismiss", "snooze", "done", "retract")
 _EFFECT = {
-    "accept": "kept_on_list", "dismiss": "kept_away", "snooze": "kept_away", "dispute": "word_beside_estimate",
-    "hide": "shown_to_nobody_else", "done": "counted_as_evidence", "retract": "taken_back",
-}  # fmt: skip
-_EFFECTS = ("reply_id", "person_id", "skill_id", "step_goal", "reply_kind", "replied_at", "effect", "obeyed_date",
-            "first_snapshot_id", "time_to_effect_days")  # fmt: skip
+    "accept": "kept_on_list",
+    "dismiss": "kept_away",
+    "snooze": "kept_away",
+    "dispute": "word_beside_estimate",
+    "hide": "shown_to_nobody_else",
+    "done": "counted_as_evidence",
+    "retract": "taken_back",
+}
+_EFFECTS = (
+    "reply_id",
+    "person_id",
+    "skill_id",
+    "step_goal",
+    "reply_kind",
+    "replied_at",
+    "effect",
+    "obeyed_date",
+    "first_snapshot_id",
+    "time_to_effect_days",
+)
 
 
-def name_replies(reply: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+def resolve_reply_skills(reply: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     """One row per reply and micro-skill it names, with reply_id and skill_id; skill_id is null where none is known."""
     named = match_skills(reply.select("skill_text"), taxonomy).select("skill_text", "skill_id").unique()
     # one known micro-skill in a text makes the unknown words beside it idle
@@ -35,7 +50,7 @@ def name_replies(reply: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     return found.with_columns(reply_id).drop("skill_text").sort(order, nulls_last=True)
 
 
-def suppress_steps(replies: pl.DataFrame, as_of: date, policy: ReplyPolicy) -> pl.DataFrame:
+def find_suppressed_steps(replies: pl.DataFrame, as_of: date, policy: ReplyPolicy) -> pl.DataFrame:
     """One row per person and step that is not to be recommended on that day: reason and until (first day it may again).
 
     replies: as `name_replies` gives them. Of accept, dismiss, snooze, done and retract the last about a step decides; a
@@ -45,52 +60,57 @@ def suppress_steps(replies: pl.DataFrame, as_of: date, policy: ReplyPolicy) -> p
     last = _last_word(replies, as_of)
     replied = pl.col("replied_at").dt.date()
     until = (
-        pl.when(pl.col("reply_kind") == "dismiss").then(replied + timedelta(days=policy.dismissed_days))
-        .when(pl.col("reply_kind") == "done").then(replied + timedelta(days=policy.done_days))
-        .when(pl.col("reply_kind") == "snooze").then("until_date")
-    )  # fmt: skip
+        pl.when(pl.col("reply_kind") == "dismiss")
+        .then(replied + timedelta(days=policy.dismissed_days))
+        .when(pl.col("reply_kind") == "done")
+        .then(replied + timedelta(days=policy.done_days))
+        .when(pl.col("reply_kind") == "snooze")
+        .then("until_date")
+    )
     away = last.with_columns(until.alias("until")).filter(pl.col("until") > as_of)
     away = away.select("person_id", "step_id", pl.col("reply_kind").alias("reason"), "until")
-    stated = disputes(replies, as_of)
+    stated = find_disputes(replies, as_of)
     index = {stage: i for i, stage in enumerate(STAGES)}
     steps = stated.join(pl.DataFrame({"goal": STAGES[1:]}), how="cross").filter(
         pl.col("goal").replace_strict(index, return_dtype=pl.Int8)
         <= pl.col("stated_stage").replace_strict(index, return_dtype=pl.Int8)
     )
     stands = steps.select(
-        "person_id", pl.concat_str("skill_id", "goal", separator="|").alias("step_id"),
-        pl.lit("dispute").alias("reason"), pl.lit(None, pl.Date).alias("until"),
-    )  # fmt: skip
+        "person_id",
+        pl.concat_str("skill_id", "goal", separator="|").alias("step_id"),
+        pl.lit("dispute").alias("reason"),
+        pl.lit(None, pl.Date).alias("until"),
+    )
     both = pl.concat([stands, away])
     return both.unique(("person_id", "step_id"), keep="first", maintain_order=True).sort("person_id", "step_id")
 
 
-def accepted_steps(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def find_accepted_steps(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person and step they accepted and said nothing else about since: person_id, step_id."""
     last = _last_word(replies, as_of).filter(pl.col("reply_kind") == "accept")
     return last.select("person_id", "step_id").sort("person_id", "step_id")
 
 
-def disputes(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def find_disputes(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person and micro-skill whose estimate they dispute: the stage they say they hold (stated_stage)."""
     return _last_of(replies, as_of, "dispute").select("person_id", "skill_id", "stated_stage")
 
 
-def hidden_skills(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def find_hidden_skills(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person and micro-skill that is for their own page alone: person_id, skill_id."""
     return _last_of(replies, as_of, "hide").select("person_id", "skill_id")
 
 
-def tell_own_word(mastery: pl.DataFrame, replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def add_replies_to_mastery(mastery: pl.DataFrame, replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """The rows of mastery with stated_stage (null where undisputed) and is_hidden.
 
     A micro-skill without evidence has a row of stage none where the person states another. Where the table has an
     interval of the level, a dispute opens it by half on the side the person states: the estimate stays, less sure.
     """
-    stated = disputes(replies, as_of)
+    stated = find_disputes(replies, as_of)
     unseen = stated.join(mastery, on=("person_id", "skill_id"), how="anti").select("person_id", "skill_id")
     rows = pl.concat([mastery, _without_evidence(unseen, mastery.schema)])
-    hidden = hidden_skills(replies, as_of).with_columns(pl.lit(True).alias("is_hidden"))
+    hidden = find_hidden_skills(replies, as_of).with_columns(pl.lit(True).alias("is_hidden"))
     told = rows.join(stated, on=("person_id", "skill_id"), how="left", maintain_order="left")
     told = told.join(hidden, on=("person_id", "skill_id"), how="left", maintain_order="left")
     told = told.with_columns(pl.col("is_hidden").fill_null(False))
@@ -123,7 +143,7 @@ def _without_evidence(pairs: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
     return pairs.select(value(name, dtype).alias(name) for name, dtype in schema.items())
 
 
-def done_evidence(replies: pl.DataFrame) -> pl.DataFrame:
+def build_done_evidence(replies: pl.DataFrame) -> pl.DataFrame:
     """One row of evidence per `done` and micro-skill: a judgement of oneself, the least trusted there is."""
     done = replies.filter((pl.col("reply_kind") == "done") & pl.col("skill_id").is_not_null())
     identity = pl.concat_str(pl.lit(REPLY.name), "reply_id", "skill_id", separator="\t")
@@ -144,7 +164,7 @@ def done_evidence(replies: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def tell_effects(replies: pl.DataFrame, obeyed: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def list_reply_effects(replies: pl.DataFrame, obeyed: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per reply and micro-skill known on that day: what was done about it, and since which day and snapshot.
 
     obeyed: reply_id, obeyed_date, first_snapshot_id of the nights before. A reply obeyed for the first time has this
@@ -158,10 +178,12 @@ def tell_effects(replies: pl.DataFrame, obeyed: pl.DataFrame, as_of: date) -> pl
     is_clear = pl.col("skill_id").is_not_null()
     is_older = pl.col("place") < pl.max_horizontal(_newest_about_it())
     effect = (
-        pl.when(~is_clear).then(pl.lit("not_understood"))
-        .when(is_older & (pl.col("reply_kind") != "done")).then(pl.lit("superseded"))
+        pl.when(~is_clear)
+        .then(pl.lit("not_understood"))
+        .when(is_older & (pl.col("reply_kind") != "done"))
+        .then(pl.lit("superseded"))
         .otherwise(pl.col("reply_kind").replace_strict(_EFFECT, return_dtype=pl.String))
-    )  # fmt: skip
+    )
     told = told.with_columns(
         effect.alias("effect"),
         pl.when(is_clear).then(pl.coalesce("obeyed_date", pl.lit(as_of))).alias("obeyed_date"),
@@ -192,9 +214,7 @@ def _newest_about_it() -> list[pl.Expr]:
 
 def _last_word(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """The last reply about each step: person_id, step_id, reply_kind, replied_at, until_date."""
-    known = _known(replies, as_of).filter(
-        pl.col("reply_kind").is_in(_ABOUT_STEPS), pl.col("skill_id").is_not_null()
-    )  # fmt: skip
+    known = _known(replies, as_of).filter(pl.col("reply_kind").is_in(_ABOUT_STEPS), pl.col("skill_id").is_not_null())
     every = pl.lit(list(STEP_GOALS))
     goals = pl.when(pl.col("step_goal").is_null()).then(every).otherwise(pl.concat_list("step_goal"))
     steps = known.with_columns(goals.alias("goal")).explode("goal")
@@ -220,7 +240,8 @@ def _known(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
 def _digest(text: pl.Expr) -> pl.Expr:
     """A 128-bit id of a text, the same on every machine."""
     return text.map_batches(
-        lambda column: pl.Series([hashlib.blake2b(one.encode(), digest_size=16).hexdigest() for one in column],
-                                 dtype=pl.String),
+        lambda column: pl.Series(
+            [hashlib.blake2b(one.encode(), digest_size=16).hexdigest() for one in column], dtype=pl.String
+        ),
         return_dtype=pl.String,
-    )  # fmt: skip
+    )

@@ -8,28 +8,30 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from pipelines.contracts.columns import OWN_WEIGHTS
+from pipelines.contracts.columns import MOTIVE_WEIGHT_COLUMNS
 from pipelines.core.taxonomy import Taxonomy, match_skills
 
 # Work of the last quarter tells what is asked for now.
 RECENT = timedelta(days=90)
 
 
-def recent_evidence(evidence: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+def select_recent_evidence(evidence: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     """The rows of the last quarter, in the columns that demand, ways and support are counted from: of a long ledger
     the rest need not be read for them."""
     columns = ("person_id", "skill_id", "occurred_at", "mode", "amount", "amount_unit")
     return evidence.select(columns).filter(_is_since(as_of, RECENT)).collect()
 
 
-def count_demand(assignment: pl.DataFrame, evidence: pl.DataFrame, taxonomy: Taxonomy, as_of: date) -> pl.DataFrame:
+def count_skill_demand(
+    assignment: pl.DataFrame, evidence: pl.DataFrame, taxonomy: Taxonomy, as_of: date
+) -> pl.DataFrame:
     """One row per micro-skill: demand_count, open assignments that name it and repetitions of the last quarter."""
     recent = _since(evidence.filter(pl.col("mode") == "repetition"), as_of).select("skill_id")
     named = _named(_open(assignment, as_of), taxonomy).select("skill_id")
     return pl.concat([recent, named]).group_by("skill_id").len("demand_count").sort("skill_id")
 
 
-def find_ways(
+def find_practice_options(
     assignment: pl.DataFrame, learning: pl.DataFrame, evidence: pl.DataFrame, taxonomy: Taxonomy, as_of: date
 ) -> pl.DataFrame:
     """One row per micro-skill: the project with most open work naming it, the course most taken, and how many people
@@ -46,7 +48,7 @@ def find_ways(
     return skills.sort("skill_id")
 
 
-def count_support(
+def count_unit_support(
     assignment: pl.DataFrame,
     evidence: pl.DataFrame,
     mastery: pl.DataFrame,
@@ -63,10 +65,12 @@ def count_support(
     hours = recent.join(people, on="person_id").group_by(pair).agg(pl.col("amount").sum().alias("given_hours"))
     own = assignment.join(people, on="person_id").select("unit_name", "project_code").drop_nulls().unique()
     named = _named(_open(assignment, as_of), taxonomy).select("person_id", "project_code", "skill_id", "record_code")
-    near = pl.concat([
-        named.join(people, on="person_id").select(*pair, "record_code"),
-        named.drop_nulls("project_code").join(own, on="project_code").select(*pair, "record_code"),
-    ])  # fmt: skip
+    near = pl.concat(
+        [
+            named.join(people, on="person_id").select(*pair, "record_code"),
+            named.drop_nulls("project_code").join(own, on="project_code").select(*pair, "record_code"),
+        ]
+    )
     projects = near.group_by(pair).agg(pl.col("record_code").n_unique().cast(pl.Int64).alias("project_count"))
     able = mastery.filter(pl.col("stage").is_in(["journeyman", "master"])).join(people, on="person_id")
     holders = able.group_by(pair).agg(pl.col("person_id").n_unique().cast(pl.Int64).alias("holder_count"))
@@ -74,7 +78,7 @@ def count_support(
     return found.drop_nulls("unit_name").sort(pair)
 
 
-def name_roles(person: pl.DataFrame, role_period: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def list_current_roles(person: pl.DataFrame, role_period: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person and role held on that day: person_id, role_name."""
     running = role_period.filter(
         pl.col("started_date") <= as_of, pl.col("ended_date").is_null() | (pl.col("ended_date") > as_of)
@@ -83,18 +87,18 @@ def name_roles(person: pl.DataFrame, role_period: pl.DataFrame, as_of: date) -> 
     return both.drop_nulls().unique().sort(pl.all())
 
 
-def name_wishes(aspiration: pl.DataFrame, taxonomy: Taxonomy, as_of: date) -> pl.DataFrame:
+def list_skill_wishes(aspiration: pl.DataFrame, taxonomy: Taxonomy, as_of: date) -> pl.DataFrame:
     """One row per person and micro-skill wished for up to that day, with wish_weight."""
     stated = aspiration.filter(pl.col("stated_at") < _end(as_of))
     named = _named(stated, taxonomy).select("person_id", "skill_id", "wish_weight", "stated_at")
     return named.sort("stated_at").unique(("person_id", "skill_id"), keep="last", maintain_order=True).drop("stated_at")
 
 
-def name_preferences(aspiration: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def list_motive_weights(aspiration: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person who said up to that day how much a motive is to weigh: the last word on each, null if none."""
     stated = aspiration.filter(pl.col("stated_at") < _end(as_of)).sort("stated_at", "source_name", "record_code")
-    last = stated.group_by("person_id").agg(pl.col(name).drop_nulls().last() for name in OWN_WEIGHTS)
-    return last.filter(pl.any_horizontal(pl.col(OWN_WEIGHTS).is_not_null())).sort("person_id")
+    last = stated.group_by("person_id").agg(pl.col(name).drop_nulls().last() for name in MOTIVE_WEIGHT_COLUMNS)
+    return last.filter(pl.any_horizontal(pl.col(MOTIVE_WEIGHT_COLUMNS).is_not_null())).sort("person_id")
 
 
 def _open(assignment: pl.DataFrame, as_of: date) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from pipelines.contracts.catalog import ALIAS, PREREQUISITE, ROLE_PROFILE, TAXON
 SEPARATOR = "|"  # between several names in one text
 
 
-class TaxonomyRefused(Exception):
+class TaxonomyError(Exception):
     """The taxonomy cannot be used; the message says why, for a cycle with its path."""
 
 
@@ -29,7 +29,7 @@ class Taxonomy:
     relations: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TAXONOMY_RELATION.schema))
 
 
-def normalise(text: pl.Expr) -> pl.Expr:
+def normalise_name(text: pl.Expr) -> pl.Expr:
     """The normal form of a name: lower case, every run of other characters than letters and digits one blank."""
     return text.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}+#]+", " ").str.strip_chars()
 
@@ -42,8 +42,8 @@ def read_taxonomy(skills: Path, prerequisites: Path | None, role_profiles: Path 
     cycle.
     """
     table = _read(skills, ("skill_id", "name"))
-    needs = _read(prerequisites, PREREQUISITE.column_names) if prerequisites else nothing_before()
-    profiles = _read(role_profiles, ROLE_PROFILE.column_names) if role_profiles else no_profiles()
+    needs = _read(prerequisites, PREREQUISITE.column_names) if prerequisites else empty_prerequisites()
+    profiles = _read(role_profiles, ROLE_PROFILE.column_names) if role_profiles else empty_role_profiles()
     return build_taxonomy(table, needs, profiles)
 
 
@@ -57,10 +57,10 @@ def build_taxonomy(
     optional = ("description", "aliases", "capability_id", "capability_name", "weight")
     table = table.with_columns(pl.lit(None, pl.String).alias(name) for name in optional if name not in table.columns)
     if table["skill_id"].null_count() or table["name"].null_count():
-        raise TaxonomyRefused("the taxonomy: skill_id and name must stand in every row")
+        raise TaxonomyError("the taxonomy: skill_id and name must stand in every row")
     if table["skill_id"].is_duplicated().any():
         twice = table.filter(pl.col("skill_id").is_duplicated())["skill_id"][0]
-        raise TaxonomyRefused(f"the taxonomy: skill_id {twice} stands there more than once: keep one row for it")
+        raise TaxonomyError(f"the taxonomy: skill_id {twice} stands there more than once: keep one row for it")
     codes = table.select(
         "skill_id",
         pl.col("name").alias("skill_name"),
@@ -73,10 +73,8 @@ def build_taxonomy(
     for name, column in ((needs, "skill_id"), (needs, "requires_skill_id"), (profiles, "skill_id")):
         unknown = sorted(set(name[column].fill_null("(empty)")) - known)
         if unknown:
-            raise TaxonomyRefused(
-                f"{len(unknown)} unknown {column} in the taxonomy, first {unknown[0]}: add or mend it"
-            )
-    refuse_cycle(needs)
+            raise TaxonomyError(f"{len(unknown)} unknown {column} in the taxonomy, first {unknown[0]}: add or mend it")
+    check_acyclic(needs)
     return Taxonomy(
         codes.sort("skill_id"),
         _aliases(table),
@@ -90,17 +88,17 @@ def build_taxonomy(
     )
 
 
-def nothing_before() -> pl.DataFrame:
+def empty_prerequisites() -> pl.DataFrame:
     """The prerequisites of a taxonomy that has none."""
     return pl.DataFrame(schema=PREREQUISITE.schema)
 
 
-def no_profiles() -> pl.DataFrame:
+def empty_role_profiles() -> pl.DataFrame:
     """The role profiles of a taxonomy that has none."""
     return pl.DataFrame(schema=ROLE_PROFILE.schema)
 
 
-def observe_taxonomy(texts: pl.Series, capability_parts: int) -> Taxonomy:
+def build_observed_taxonomy(texts: pl.Series, capability_parts: int) -> Taxonomy:
     """A taxonomy of what is there: each distinct text a micro-skill, its leading parts (a/b of a/b/c) a capability."""
     names = texts.drop_nulls().unique().sort().alias("skill_id").to_frame()
     leading = pl.col("skill_id").str.split("/").list.head(capability_parts).list.join("/")
@@ -113,7 +111,7 @@ def observe_taxonomy(texts: pl.Series, capability_parts: int) -> Taxonomy:
         (1.0 / pl.len().over(leading)).alias("capability_weight"),
     )
     table = names.select("skill_id", pl.col("skill_id").alias("name"), pl.lit(None, pl.String).alias("aliases"))
-    return Taxonomy(skills, _aliases(table), nothing_before(), no_profiles())
+    return Taxonomy(skills, _aliases(table), empty_prerequisites(), empty_role_profiles())
 
 
 def match_skills(texts: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
@@ -124,7 +122,7 @@ def match_skills(texts: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     """
     parts = texts.unique().drop_nulls().with_columns(part=pl.col("skill_text").str.split(SEPARATOR)).explode("part")
     parts = parts.with_columns(pl.col("part").str.strip_chars()).filter(pl.col("part") != "")
-    parts = parts.with_columns(normalise(pl.col("part")).alias("alias_text"))
+    parts = parts.with_columns(normalise_name(pl.col("part")).alias("alias_text"))
     ids = taxonomy.skills.select(pl.col("skill_id").alias("part"), pl.col("skill_id").alias("by_id"))
     parts = parts.join(ids, on="part", how="left").join(taxonomy.aliases, on="alias_text", how="left")
     parts = parts.with_columns(pl.coalesce("by_id", "skill_id").alias("skill_id"))
@@ -135,7 +133,7 @@ def match_skills(texts: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     return parts.select("skill_text", "alias_text", "skill_id").unique().sort("skill_text", "alias_text", "skill_id")
 
 
-def refuse_cycle(prerequisites: pl.DataFrame) -> None:
+def check_acyclic(prerequisites: pl.DataFrame) -> None:
     """Raises TaxonomyRefused with the path where a micro-skill, over its prerequisites, requires itself."""
     needs: dict[str, list[str]] = {}
     for skill, required in prerequisites.select("skill_id", "requires_skill_id").sort(pl.all()).iter_rows():
@@ -150,7 +148,7 @@ def refuse_cycle(prerequisites: pl.DataFrame) -> None:
                 done.add(path.pop())
             elif skill in path:
                 cycle = [*path[path.index(skill) :], skill]
-                raise TaxonomyRefused(f"prerequisites form a cycle: {' → '.join(cycle)}: remove one of these steps")
+                raise TaxonomyError(f"prerequisites form a cycle: {' → '.join(cycle)}: remove one of these steps")
             elif skill not in done:
                 path.append(skill)
                 stack.append((skill, False))
@@ -178,12 +176,12 @@ def _find_inside(parts: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
 
 def _aliases(table: pl.DataFrame) -> pl.DataFrame:
     """Normalised names and aliases; a name that two micro-skills share means neither, unless it is one's own name."""
-    names = table.select("skill_id", normalise(pl.col("name")).alias("alias_text"), pl.lit(0).alias("order"))
+    names = table.select("skill_id", normalise_name(pl.col("name")).alias("alias_text"), pl.lit(0).alias("order"))
     others = (
         table.select("skill_id", pl.col("aliases").str.split(SEPARATOR).alias("alias_text"))
         .explode("alias_text")
         .drop_nulls()
-        .select("skill_id", normalise(pl.col("alias_text")).alias("alias_text"), pl.lit(1).alias("order"))
+        .select("skill_id", normalise_name(pl.col("alias_text")).alias("alias_text"), pl.lit(1).alias("order"))
     )
     both = pl.concat([names, others]).filter(pl.col("alias_text") != "").unique(maintain_order=True)
     best = both.filter(pl.col("order") == pl.col("order").min().over("alias_text"))
@@ -193,14 +191,12 @@ def _aliases(table: pl.DataFrame) -> pl.DataFrame:
 
 def _read(path: Path, needed: tuple[str, ...]) -> pl.DataFrame:
     if not path.is_file():
-        raise TaxonomyRefused(
-            f"the taxonomy file {path.name} is missing: write it, or mend `taxonomy` in footsteps.yaml"
-        )
+        raise TaxonomyError(f"the taxonomy file {path.name} is missing: write it, or mend `taxonomy` in footsteps.yaml")
     try:
         table = pl.read_csv(path, infer_schema=False)
     except pl.exceptions.PolarsError as problem:
-        raise TaxonomyRefused(f"{path.name} is no CSV in UTF-8 with a header: {type(problem).__name__}") from problem
+        raise TaxonomyError(f"{path.name} is no CSV in UTF-8 with a header: {type(problem).__name__}") from problem
     missing = [name for name in needed if name not in table.columns]
     if missing:
-        raise TaxonomyRefused(f"{path.name}: column {', '.join(missing)} is missing; it has {', '.join(table.columns)}")
+        raise TaxonomyError(f"{path.name}: column {', '.join(missing)} is missing; it has {', '.join(table.columns)}")
     return table

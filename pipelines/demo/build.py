@@ -23,15 +23,15 @@ class DemoSummary:
     folder: Path
     people: int
     skills: int
-    written: WrittenExports
+    exports: WrittenExports
 
     @property
     def sentence(self) -> str:
         """People, micro-skills, worklogs and statements in one sentence."""
         return (
-            f"{self.people:,} people, {self.skills} micro-skills, {self.written.rows('tempo/'):,} worklogs, "
-            f"{self.written.rows('learning/'):,} learning statements, "
-            f"{self.written.rows('feedback/feedback'):,} judgements"
+            f"{self.people:,} people, {self.skills} micro-skills, {self.exports.rows('tempo/'):,} worklogs, "
+            f"{self.exports.rows('learning/'):,} learning statements, "
+            f"{self.exports.rows('feedback/feedback'):,} judgements"
         )
 
 
@@ -58,9 +58,9 @@ def build_demo(
             truth.add(history)
             tell("writing exports", (history.block + 1) / world.blocks)
 
-        written = write_exports(world, folder / "landing", watch=watch)
-    write_company_truth(world, written, folder / "truth")
+        exports = write_exports(world, folder / "landing", watch=watch)
+    write_company_truth(world, exports, folder / "truth")
     config = resources.files("pipelines.demo").joinpath("footsteps.yaml").read_text(encoding="utf-8")
     (folder / "footsteps.yaml").write_text(config, encoding="utf-8")
     tell("done", 1.0)
-    return DemoSummary(folder, people, world.catalog.size, written)
+    return DemoSummary(folder, people, world.catalog.size, exports)

@@ -21,10 +21,13 @@ STAGES = pa.schema(
 )
 PATHS = pa.schema(
     [
-        ("person_id", pa.string()), ("skill_id", pa.string()), ("position", pa.int64()),
-        ("planned_position", pa.int64()), ("begun_at", pa.date32()),
+        ("person_id", pa.string()),
+        ("skill_id", pa.string()),
+        ("position", pa.int64()),
+        ("planned_position", pa.int64()),
+        ("begun_at", pa.date32()),
     ]
-)  # fmt: skip
+)
 
 
 class TruthWriter:

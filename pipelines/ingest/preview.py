@@ -13,12 +13,12 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.config.company import Source
-from pipelines.contracts.canonical_schemas import SHAPES, ShapeName
-from pipelines.ingest.raw_tables import keep_shape, with_export
-from pipelines.sources.adapter import Export, ExportRefused, adapter
+from pipelines.config.company import SourceConfig
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
+from pipelines.ingest.raw_tables import process_export, write_raw_table
+from pipelines.sources.adapter import Export, ExportRefused, get_adapter
 from pipelines.sources.declaration import SourceOptions
-from pipelines.sources.detect import FITS, sniff
+from pipelines.sources.detect import MIN_MATCH_SCORE, rank_systems
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Preview:
     refused: str | None = None
     columns_left_out: tuple[str, ...] = ()
     columns_denied: tuple[tuple[str, str], ...] = ()
-    shapes: dict[ShapeName, ShapePreview] | None = None
+    shapes: dict[CanonicalSchemaName, ShapePreview] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The preview as one JSON document."""
@@ -88,11 +88,13 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
         shapes = {shape: _preview_shape(export, shape, name, day) for shape in export.shapes}
         if export.row_count == 0 and not any(shape.rows or shape.set_aside for shape in shapes.values()):
             raise ExportRefused("it holds a header and no row: export it again, or remove the file")
-        return Preview(path.name, name, detected, None, export.columns_left_out, export.denied_by_class, shapes)
+        return Preview(
+            path.name, name, detected, None, export.columns_left_out, export.sensitive_column_classes, shapes
+        )
 
     try:
-        adapter(name)
-        return with_export(path, name, options, read_shapes)
+        get_adapter(name)
+        return process_export(path, name, options, read_shapes)
     except ExportRefused as refusal:
         return Preview(path.name, name, detected, str(refusal))
     except pl.exceptions.ComputeError as problem:  # its message may quote a cell
@@ -106,11 +108,11 @@ def detect_system(path: Path) -> str | None:
     Raises:
         ExportRefused: If no reader can open the file.
     """
-    best = next(iter(sniff(path)), None)
-    return best.system if best is not None and best.score >= FITS and not best.missing else None
+    best = next(iter(rank_systems(path)), None)
+    return best.system if best is not None and best.score >= MIN_MATCH_SCORE and not best.missing else None
 
 
-def matching_source(sources: list[Source], path: Path, system: str | None) -> Source | None:
+def find_matching_source(sources: list[SourceConfig], path: Path, system: str | None) -> SourceConfig | None:
     """The source of footsteps.yaml that a file belongs to.
 
     Args:
@@ -128,7 +130,7 @@ def matching_source(sources: list[Source], path: Path, system: str | None) -> So
     return next(by_path, None)
 
 
-def _preview_shape(export: Export, shape: ShapeName, system: str, day: date) -> ShapePreview:
+def _preview_shape(export: Export, shape: CanonicalSchemaName, system: str, day: date) -> ShapePreview:
     origin = (
         pl.lit("preview").alias("source_name"),
         pl.lit("0" * 64).alias("file_sha256"),
@@ -137,9 +139,9 @@ def _preview_shape(export: Export, shape: ShapeName, system: str, day: date) -> 
     )
     with TemporaryDirectory(prefix="footsteps-preview-") as folder:
         files = Path(folder, "good.parquet"), Path(folder, "bad.parquet")
-        keep_shape(export, shape, system, origin, files)
+        write_raw_table(export, shape, system, origin, files)
         good, bad = (pl.read_parquet(file) for file in files)
-    rows = good.select("row_number", *SHAPES[shape].columns).sort("row_number")
+    rows = good.select("row_number", *CANONICAL_SCHEMAS[shape].columns).sort("row_number")
     set_aside = bad.filter(~pl.col("is_row_kept")).select("row_number", rules="failed_rules").sort("row_number")
     return ShapePreview(
         json.loads(rows.with_columns(pl.col(pl.Datetime, pl.Date).cast(pl.String)).write_json()), set_aside.to_dicts()

@@ -12,9 +12,15 @@ from typing import TypeVar
 
 import polars as pl
 
-from pipelines.contracts.canonical_schemas import SHAPES, Shape, ShapeName, quarantine_table, raw_table
+from pipelines.contracts.canonical_schemas import (
+    CANONICAL_SCHEMAS,
+    CanonicalSchema,
+    CanonicalSchemaName,
+    quarantine_table,
+    raw_table,
+)
 from pipelines.contracts.table import Table
-from pipelines.sources.adapter import Export, adapter, read_export
+from pipelines.sources.adapter import Export, get_adapter, read_export
 from pipelines.sources.declaration import ExportRefused, SourceOptions
 from pipelines.sources.readers.text_table import ROW_NUMBER
 from pipelines.validation.quarantine import REPEATED, TEXT, Split, split_landed
@@ -27,19 +33,19 @@ _PLACE, _NTH = "place:", "nth:"
 class Kept:
     """Rows kept, rows set aside, and values left out of kept rows (rows of the quarantine that name them)."""
 
-    good: int
-    bad: int
+    good_count: int
+    bad_count: int
     spared: int
 
 
-def with_export(path: Path, system: str, options: SourceOptions, work: Callable[[Export], T]) -> T:
+def process_export(path: Path, system: str, options: SourceOptions, work: Callable[[Export], T]) -> T:
     """What `work` makes of the export. It is done anew with a file that was wrongly trusted to be regular.
 
     Raises what `work` raises, and ExportRefused where the file cannot be read.
     """
     trusted: Export | None = None
     try:
-        trusted = read_export(path, adapter(system), options, on_trust=True)
+        trusted = read_export(path, get_adapter(system), options, check_in_background=True)
         made = work(trusted)
     except (pl.exceptions.PolarsError, ExportRefused, RuntimeError):
         if trusted is not None and trusted.is_regular():
@@ -47,11 +53,11 @@ def with_export(path: Path, system: str, options: SourceOptions, work: Callable[
     else:
         if trusted.is_regular():
             return made
-    return work(read_export(path, adapter(system), options))
+    return work(read_export(path, get_adapter(system), options))
 
 
-def keep_shape(
-    export: Export, shape: ShapeName, system: str, origin: Sequence[pl.Expr], files: tuple[Path, Path]
+def write_raw_table(
+    export: Export, shape: CanonicalSchemaName, system: str, origin: Sequence[pl.Expr], files: tuple[Path, Path]
 ) -> Kept:
     """Write the good rows of one shape into the first file and its quarantine into the second.
 
@@ -61,19 +67,19 @@ def keep_shape(
     row's hash and the shape counts repeats, equal rows are numbered instead.
     Raises RuntimeError where the rows kept and those set aside are not the rows read.
     """
-    of = SHAPES[shape]
+    of = CANONICAL_SCHEMAS[shape]
     table = raw_table(system, of)
     frame = export.shapes[shape].with_columns(origin)
     malformed = export.malformed if shape == next(iter(export.shapes)) else export.malformed.head(0)
     aside = _malformed_rows(malformed, system).with_columns(origin)
-    split = split_landed(frame, table, system, of.spared)
+    split = split_landed(frame, table, system, of.nulled_if_invalid)
     hashes, read = _sink(split, aside, table, files)
     ordered = hashes.sort()
     if (ordered[1:] == ordered[:-1]).any():
         placed = frame.with_row_index(_PLACE)
-        rows = _of_repeated_keys(split_landed(placed, table, system, of.spared), of, hashes)
-        settled = _settled(placed, rows, of, of.counts_repeats and shape in export.hashed)
-        hashes, read = _sink(split_landed(settled, table, system, of.spared), aside, table, files)
+        rows = _of_repeated_keys(split_landed(placed, table, system, of.nulled_if_invalid), of, hashes)
+        settled = _settled(placed, rows, of, of.has_repeated_records and shape in export.hashed_shapes)
+        hashes, read = _sink(split_landed(settled, table, system, of.nulled_if_invalid), aside, table, files)
     good = hashes.len()
     bad, spared = _count(files[1], ~pl.col("is_row_kept")), _count(files[1], pl.col("is_row_kept"))
     if good != _count(files[0], pl.lit(True)) or read != good + bad:
@@ -95,7 +101,7 @@ def _hash(key: tuple[str, ...]) -> pl.Expr:
     return (pl.col(key[0]) if len(key) == 1 else pl.struct(key)).hash().alias("hash")
 
 
-def _of_repeated_keys(split: Split, of: Shape, hashes: pl.Series) -> pl.DataFrame:
+def _of_repeated_keys(split: Split, of: CanonicalSchema, hashes: pl.Series) -> pl.DataFrame:
     """The good rows whose key another good row has too, with their places; what counts most comes last of its key."""
     repeated = hashes.filter(hashes.is_duplicated()).unique()
     rows = split.passing.filter(_hash(of.key).is_in(repeated.implode()))
@@ -104,7 +110,7 @@ def _of_repeated_keys(split: Split, of: Shape, hashes: pl.Series) -> pl.DataFram
     return rows.select(_PLACE, *content, *texts).collect(engine="streaming").sort(pl.exclude(_PLACE), nulls_last=False)
 
 
-def _settled(placed: pl.LazyFrame, rows: pl.DataFrame, of: Shape, are_numbered: bool) -> pl.LazyFrame:
+def _settled(placed: pl.LazyFrame, rows: pl.DataFrame, of: CanonicalSchema, are_numbered: bool) -> pl.LazyFrame:
     """The frame with `REPEATED`, or with a number behind the key of each further row where equal rows count."""
     nth = pl.int_range(pl.len(), 0, -1).over(of.key).alias(_NTH)
     further = rows.select(_PLACE, nth).filter(pl.col(_NTH) > 1)

@@ -13,7 +13,7 @@ import duckdb
 from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.lake import replace_file
 
-FILE = "footsteps.duckdb"
+DUCKDB_FILE = "footsteps.duckdb"
 
 
 def publish_duckdb(snapshot: Snapshot) -> Path:
@@ -21,8 +21,8 @@ def publish_duckdb(snapshot: Snapshot) -> Path:
 
     Beside a view per table, `snapshot` is one row: snapshot_id, as_of, valid_until.
     """
-    path = snapshot.folder / FILE
-    fresh = path.with_name(f".{FILE}.{os.getpid()}.{threading.get_ident()}.unfinished")
+    path = snapshot.folder / DUCKDB_FILE
+    fresh = path.with_name(f".{DUCKDB_FILE}.{os.getpid()}.{threading.get_ident()}.unfinished")
     try:
         with duckdb.connect(str(fresh)) as connection:
             for one in snapshot.tables:

@@ -16,13 +16,13 @@ from typing import Any, get_args
 
 import polars as pl
 
-from pipelines.contracts.feed_event import Change, FeedEvent
+from pipelines.contracts.feed_event import FeedChange, FeedEvent
 from pipelines.contracts.output_tables import NEXT_SKILL
-from pipelines.snapshots.reader import Snapshot, kept_snapshots
-from pipelines.snapshots.release_checks import fingerprints
+from pipelines.snapshots.reader import Snapshot, list_snapshots
+from pipelines.snapshots.release_checks import fingerprint_lists
 from pipelines.storage.lake import replace_file
 
-FOLDER = "feed"
+FEED_FOLDER = "feed"
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ def publish_feed(snapshot: Snapshot, source: str, at: datetime) -> int:
     Where the last fed snapshot is kept no more, everybody is told to look again. Files of snapshots that are no longer
     kept are removed; the newest stays.
     """
-    folder = snapshot.folder / FOLDER
+    folder = snapshot.folder / FEED_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    files = outbox(snapshot.folder)
+    files = list_outbox_files(snapshot.folder)
     last = files[-1] if files else OutboxFile(folder, 0, 0, 0, "")
     if last.snapshot_id == snapshot.snapshot_id:
         return 0
-    kept = {one.snapshot_id: one for one in kept_snapshots(snapshot.folder)}
+    kept = {one.snapshot_id: one for one in list_snapshots(snapshot.folder)}
     changes = changed_people(kept.get(last.snapshot_id), snapshot)
     events = (
         FeedEvent(
@@ -58,7 +58,7 @@ def publish_feed(snapshot: Snapshot, source: str, at: datetime) -> int:
     )
     unfinished = folder / ".unfinished"
     with unfinished.open("w") as sink:
-        sink.writelines(json.dumps(event.as_cloud_event(), ensure_ascii=False) + "\n" for event in events)
+        sink.writelines(json.dumps(event.to_cloud_event(), ensure_ascii=False) + "\n" for event in events)
     ends = f"{last.last + 1:020d}-{last.last + changes.height:020d}"
     replace_file(unfinished, folder / f"{last.number + 1:08d}-{ends}-{snapshot.snapshot_id}.jsonl")
     for one in files[:-1]:
@@ -67,26 +67,26 @@ def publish_feed(snapshot: Snapshot, source: str, at: datetime) -> int:
     return changes.height
 
 
-def outbox(published: Path) -> list[OutboxFile]:
+def list_outbox_files(published: Path) -> list[OutboxFile]:
     """The files of the outbox, in order."""
     found = []
-    for path in sorted((published / FOLDER).glob("*.jsonl")):
+    for path in sorted((published / FEED_FOLDER).glob("*.jsonl")):
         number, first, last, snapshot_id = path.stem.split("-", 3)
         found.append(OutboxFile(path, int(number), int(first), int(last), snapshot_id))
     return found
 
 
-def read_feed(published: Path, after: int = 0, most: int | None = None) -> Iterator[dict[str, Any]]:
+def read_feed(published: Path, after: int = 0, limit: int | None = None) -> Iterator[dict[str, Any]]:
     """The events behind a cursor in their order. The next cursor is the `sequence` of the last one read."""
     given = 0
-    for file in outbox(published):
+    for file in list_outbox_files(published):
         if file.last <= after:
             continue
         with file.path.open() as lines:
             for place, line in enumerate(lines):
                 if file.first + place <= after:
                     continue
-                if most is not None and given >= most:
+                if limit is not None and given >= limit:
                     return
                 given += 1
                 yield json.loads(line)
@@ -94,16 +94,19 @@ def read_feed(published: Path, after: int = 0, most: int | None = None) -> Itera
 
 def changed_people(before: Snapshot | None, after: Snapshot) -> pl.DataFrame:
     """One row per person whose list differs: person_id, change. Everybody where there is nothing before."""
-    came, changed, left = get_args(Change)
-    new = fingerprints(after.scan(NEXT_SKILL.name))
+    came, changed, left = get_args(FeedChange)
+    new = fingerprint_lists(after.scan(NEXT_SKILL.name))
     if before is None:
         return new.select("person_id", pl.lit(came).alias("change")).collect().sort("person_id")
     joined = new.join(
-        fingerprints(before.scan(NEXT_SKILL.name)), on="person_id", how="full", coalesce=True, suffix="_before"
+        fingerprint_lists(before.scan(NEXT_SKILL.name)), on="person_id", how="full", coalesce=True, suffix="_before"
     )
     change = (
-        pl.when(pl.col("list_before").is_null()).then(pl.lit(came))
-        .when(pl.col("list").is_null()).then(pl.lit(left))
-        .when(pl.col("list") != pl.col("list_before")).then(pl.lit(changed))
-    )  # fmt: skip
+        pl.when(pl.col("list_before").is_null())
+        .then(pl.lit(came))
+        .when(pl.col("list").is_null())
+        .then(pl.lit(left))
+        .when(pl.col("list") != pl.col("list_before"))
+        .then(pl.lit(changed))
+    )
     return joined.select("person_id", change.alias("change")).drop_nulls("change").collect().sort("person_id")

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow.fs as pafs
 
 from pipelines.config.publish import ObjectStoreOptions
-from pipelines.snapshots.reader import MANIFEST, POINTER, SNAPSHOTS, Snapshot, current_snapshot, kept_snapshots
+from pipelines.snapshots.reader import MANIFEST, POINTER, SNAPSHOTS, Snapshot, current_snapshot, list_snapshots
 
 _CHUNK = 1 << 20
 _SENT = "sent.json"
@@ -158,7 +158,7 @@ def _fetch(store: Any, source: PurePosixPath, path: Path) -> None:
 
 
 def _drop_expired(store: Any, place: PurePosixPath, snapshot: Snapshot) -> None:
-    kept = kept_snapshots(snapshot.folder)
+    kept = list_snapshots(snapshot.folder)
     names = {str(place / table.path) for one in kept for table in one.tables}
     names |= {str(place / SNAPSHOTS / one.snapshot_id / MANIFEST) for one in kept}
     for folder in (place / SNAPSHOTS, place / "tables"):

@@ -164,9 +164,13 @@ def sql_type(dtype: Any) -> str:
     if dtype.is_nested():
         return "json"
     names = {
-        pl.String: "text", pl.Float64: "double precision", pl.Int64: "bigint", pl.Date: "date", pl.Boolean: "boolean",
+        pl.String: "text",
+        pl.Float64: "double precision",
+        pl.Int64: "bigint",
+        pl.Date: "date",
+        pl.Boolean: "boolean",
         pl.Datetime: "timestamp with time zone",
-    }  # fmt: skip
+    }
     for kind, name in names.items():
         if dtype == kind:
             return name

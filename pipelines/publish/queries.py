@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.config.publish import PublishOptions
-from pipelines.publish.duckdb_views import FILE
+from pipelines.publish.duckdb_views import DUCKDB_FILE
 from pipelines.snapshots.reader import (
     DELTA_POINTER,
     PublishedTable,
@@ -32,7 +32,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class WayIn:
+class PublishTarget:
     """One table by one way in."""
 
     name: str
@@ -42,22 +42,24 @@ class WayIn:
     query: Query
 
 
-def ways_in(snapshot: Snapshot, options: PublishOptions) -> list[WayIn]:
+def list_publish_targets(snapshot: Snapshot, options: PublishOptions) -> list[PublishTarget]:
     """One entry per table of the snapshot and way in that holds it."""
     return [way for table in snapshot.tables for way in _of_table(snapshot, table, options)]
 
 
-def _of_table(snapshot: Snapshot, table: PublishedTable, options: PublishOptions) -> Iterator[WayIn]:
+def _of_table(snapshot: Snapshot, table: PublishedTable, options: PublishOptions) -> Iterator[PublishTarget]:
     path = snapshot.path(table.name)
-    yield WayIn(table.name, "parquet", str(path), table.rows, _parquet(path))
+    yield PublishTarget(table.name, "parquet", str(path), table.rows, _parquet(path))
     if (snapshot.folder / DELTA_POINTER).exists() and table.name in current_delta(snapshot.folder).versions:
         folder, version = delta_folder(snapshot.folder, table.name), current_delta(snapshot.folder).versions[table.name]
-        yield WayIn(table.name, "delta", str(folder), table.rows, _delta(folder, version))
-    if (file := snapshot.folder / FILE).exists():
-        yield WayIn(table.name, "duckdb", str(file), table.rows, _duckdb(file, table.name))
+        yield PublishTarget(table.name, "delta", str(folder), table.rows, _delta(folder, version))
+    if (file := snapshot.folder / DUCKDB_FILE).exists():
+        yield PublishTarget(table.name, "duckdb", str(file), table.rows, _duckdb(file, table.name))
     if options.postgresql is not None:
         place = f"{options.postgresql.schema_name}.{table.name}"
-        yield WayIn(table.name, "postgresql", place, table.rows, _postgresql(place, options.postgresql.uri_variable))
+        yield PublishTarget(
+            table.name, "postgresql", place, table.rows, _postgresql(place, options.postgresql.uri_variable)
+        )
 
 
 def _parquet(path: Path) -> Query:

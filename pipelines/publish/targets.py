@@ -13,12 +13,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pipelines.config.publish import PublishOptions
-from pipelines.snapshots.reader import Snapshot, kept_snapshots
+from pipelines.snapshots.reader import Snapshot, list_snapshots
 from pipelines.storage.lake import Lake
 
 
 @dataclass(frozen=True)
-class Publication:
+class PublishContext:
     """What every way in is made from; `site` is the folder of the pages."""
 
     snapshot: Snapshot
@@ -30,19 +30,19 @@ class Publication:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishOutcome:
     """What publishing one way came to: where it is, and why it failed (without any secret), or None."""
 
-    way: str
+    target: str
     location: str
     problem: str | None = None
 
 
-class WayNotReady(Exception):
+class TargetNotReady(Exception):
     """A way in is configured but something it needs is not there; the message says what to do."""
 
 
-def configured_ways(options: PublishOptions) -> tuple[str, ...]:
+def configured_targets(options: PublishOptions) -> tuple[str, ...]:
     """The names of the configured ways, in the order in which they are published."""
     wanted = {
         "delta": options.delta,
@@ -53,32 +53,32 @@ def configured_ways(options: PublishOptions) -> tuple[str, ...]:
         "webhook": options.feed and options.webhook is not None,
         "site": options.site,
     }
-    return tuple(way for way, is_wanted in wanted.items() if is_wanted)
+    return tuple(target for target, is_wanted in wanted.items() if is_wanted)
 
 
-def publish_way(way: str, publication: Publication) -> Published:
+def publish_target(target: str, publication: PublishContext) -> PublishOutcome:
     """Publish one way; whatever it raises becomes its problem."""
     try:
-        return Published(way, _WAYS[way](publication))
+        return PublishOutcome(target, _WAYS[target](publication))
     except Exception as failure:  # another system's trouble must not cost the night: it is told and tried again
         lines = str(failure).strip().splitlines() or ["no reason given"]
-        return Published(way, "", f"{type(failure).__name__}: {without_secrets(lines[0])}")
+        return PublishOutcome(target, "", f"{type(failure).__name__}: {redact_secrets(lines[0])}")
 
 
 def postgresql_uri(options: PublishOptions, environment: Mapping[str, str] = os.environ) -> str:
     """The server's URI. Raises WayNotReady where its variable is not set."""
     assert options.postgresql is not None
-    return secret(options.postgresql.uri_variable, "the URI of the PostgreSQL server", environment)
+    return require_secret(options.postgresql.uri_variable, "the URI of the PostgreSQL server", environment)
 
 
-def secret(variable: str, what: str, environment: Mapping[str, str] = os.environ) -> str:
+def require_secret(variable: str, what: str, environment: Mapping[str, str] = os.environ) -> str:
     """The value of a variable that holds a secret. Raises WayNotReady where it is not set."""
     if not environment.get(variable):
-        raise WayNotReady(f"set {variable} to {what}")
+        raise TargetNotReady(f"set {variable} to {what}")
     return environment[variable]
 
 
-def without_secrets(text: str, environment: Mapping[str, str] = os.environ) -> str:
+def redact_secrets(text: str, environment: Mapping[str, str] = os.environ) -> str:
     """The text without the value of any variable that holds a secret."""
     for name, value in environment.items():
         if len(value) > 3 and any(word in name for word in ("URI", "SECRET", "KEY", "PASSWORD", "TOKEN")):
@@ -86,31 +86,31 @@ def without_secrets(text: str, environment: Mapping[str, str] = os.environ) -> s
     return text
 
 
-def _delta(publication: Publication) -> str:
+def _delta(publication: PublishContext) -> str:
     from pipelines.publish.delta import publish_delta
 
     publish_delta(publication.snapshot, publication.options.retention_days)
     return str(publication.snapshot.folder / "tables")
 
 
-def _duckdb(publication: Publication) -> str:
+def _duckdb(publication: PublishContext) -> str:
     from pipelines.publish.duckdb_views import publish_duckdb
 
     return str(publish_duckdb(publication.snapshot))
 
 
-def _postgresql(publication: Publication) -> str:
+def _postgresql(publication: PublishContext) -> str:
     from pipelines.publish.postgresql import drop_expired_postgresql, publish_postgresql
 
     options, snapshot = publication.options, publication.snapshot
     assert options.postgresql is not None
     uri, schema = postgresql_uri(options), options.postgresql.schema_name
     publish_postgresql(snapshot, uri, schema)
-    drop_expired_postgresql([one.snapshot_id for one in kept_snapshots(snapshot.folder)], uri, schema)
+    drop_expired_postgresql([one.snapshot_id for one in list_snapshots(snapshot.folder)], uri, schema)
     return f"schema {schema}"
 
 
-def _object_store(publication: Publication) -> str:
+def _object_store(publication: PublishContext) -> str:
     from pipelines.publish.object_store import push_lake, push_publication
 
     options = publication.options.object_store
@@ -121,11 +121,11 @@ def _object_store(publication: Publication) -> str:
     return f"{options.url}/published"
 
 
-def _feed(publication: Publication) -> str:
-    from pipelines.publish.feed import FOLDER, publish_feed
+def _feed(publication: PublishContext) -> str:
+    from pipelines.publish.feed import FEED_FOLDER, publish_feed
 
     publish_feed(publication.snapshot, feed_source(publication.company), publication.at)
-    return str(publication.snapshot.folder / FOLDER)
+    return str(publication.snapshot.folder / FEED_FOLDER)
 
 
 def feed_source(company: str) -> str:
@@ -133,23 +133,23 @@ def feed_source(company: str) -> str:
     return f"/footsteps/{quote(company, safe='')}"
 
 
-def _webhook(publication: Publication) -> str:
-    from pipelines.publish.webhook import deliver
+def _webhook(publication: PublishContext) -> str:
+    from pipelines.publish.webhook import deliver_events
 
     webhook = publication.options.webhook
     assert webhook is not None
-    key = secret(webhook.secret_variable, "the key that deliveries are signed with")
-    deliver(publication.snapshot.folder, webhook, key, publication.at)
+    key = require_secret(webhook.secret_variable, "the key that deliveries are signed with")
+    deliver_events(publication.snapshot.folder, webhook, key, publication.at)
     return webhook.url
 
 
-def _site(publication: Publication) -> str:
+def _site(publication: PublishContext) -> str:
     from pipelines.publish.site.build import build_site
 
     return str(build_site(publication.snapshot, publication.lake, publication.company, publication.site))
 
 
-_WAYS: dict[str, Callable[[Publication], str]] = {
+_WAYS: dict[str, Callable[[PublishContext], str]] = {
     "delta": _delta,
     "duckdb": _duckdb,
     "postgresql": _postgresql,

@@ -19,10 +19,10 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from pipelines.config.publish import WebhookOptions
-from pipelines.publish.feed import FOLDER, read_feed
+from pipelines.publish.feed import FEED_FOLDER, read_feed
 from pipelines.snapshots.writer import write_json
 
-SIGNATURE = "Footsteps-Signature"
+SIGNATURE_HEADER = "Footsteps-Signature"
 _CURSOR = "delivered.json"
 # What a receiver may say when it only needs time; anything else of 4xx means that the request itself is wrong.
 _TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
@@ -30,47 +30,51 @@ _TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
 TOLERANCE_SECONDS = 300
 
 
-class DeliveryFailed(Exception):
+class WebhookDeliveryFailed(Exception):
     """The receiver did not confirm; what it did not confirm is sent again next time."""
 
 
 @dataclass(frozen=True)
-class Delivery:
+class WebhookDelivery:
     """What one delivery came to: events confirmed, and the cursor behind the last of them."""
 
     events: int
     cursor: int
 
 
-def deliver(published: Path, options: WebhookOptions, key: str, at: datetime, backoff_seconds: float = 0.5) -> Delivery:
+def deliver_events(
+    published: Path, options: WebhookOptions, key: str, at: datetime, backoff_seconds: float = 0.5
+) -> WebhookDelivery:
     """Send what the receiver has not confirmed yet, in order, in batches; each one confirmed by a 2xx moves the cursor.
 
     Raises DeliveryFailed after the last attempt; the cursor then stands behind the last batch that was confirmed.
     """
-    cursor, sent = delivered_to(published), 0
+    cursor, sent = read_delivery_cursor(published), 0
     with _session(options, backoff_seconds) as session:
         for batch in _batches(read_feed(published, after=cursor), options.batch):
             body = json.dumps(batch, ensure_ascii=False).encode()
-            _send(session, options, body, sign(body, key, at))
+            _send(session, options, body, sign_body(body, key, at))
             cursor, sent = int(batch[-1]["sequence"]), sent + len(batch)
-            write_json(published / FOLDER / _CURSOR, {"cursor": cursor})
-    return Delivery(sent, cursor)
+            write_json(published / FEED_FOLDER / _CURSOR, {"cursor": cursor})
+    return WebhookDelivery(sent, cursor)
 
 
-def delivered_to(published: Path) -> int:
+def read_delivery_cursor(published: Path) -> int:
     """The cursor behind the last event that the receiver confirmed; 0 before the first."""
-    path = published / FOLDER / _CURSOR
+    path = published / FEED_FOLDER / _CURSOR
     return int(json.loads(path.read_text())["cursor"]) if path.exists() else 0
 
 
-def sign(body: bytes, key: str, at: datetime) -> str:
+def sign_body(body: bytes, key: str, at: datetime) -> str:
     """The signature of a body: `t=seconds,v1=hex`, an HMAC-SHA256 over `seconds.body`."""
     seconds = int(at.timestamp())
     digest = hmac.new(key.encode(), f"{seconds}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={seconds},v1={digest}"
 
 
-def verify(body: bytes, signature: str, key: str, now: datetime, tolerance: float = TOLERANCE_SECONDS) -> bool:
+def verify_signature(
+    body: bytes, signature: str, key: str, now: datetime, tolerance: float = TOLERANCE_SECONDS
+) -> bool:
     """Whether a receiver should believe a body: signed with the key, and not long ago."""
     parts = dict(part.split("=", 1) for part in signature.split(",") if "=" in part)
     if not parts.get("t", "").isdigit() or "v1" not in parts:
@@ -81,15 +85,15 @@ def verify(body: bytes, signature: str, key: str, now: datetime, tolerance: floa
 
 
 def _send(session: requests.Session, options: WebhookOptions, body: bytes, signature: str) -> None:
-    headers = {"Content-Type": "application/cloudevents-batch+json; charset=utf-8", SIGNATURE: signature}
+    headers = {"Content-Type": "application/cloudevents-batch+json; charset=utf-8", SIGNATURE_HEADER: signature}
     try:
         answer = session.post(
             options.url, data=body, headers=headers, timeout=options.timeout_seconds, allow_redirects=False
         )
     except requests.RequestException as failure:
-        raise DeliveryFailed(f"{options.url} did not confirm: {type(failure).__name__}") from failure
+        raise WebhookDeliveryFailed(f"{options.url} did not confirm: {type(failure).__name__}") from failure
     if not 200 <= answer.status_code < 300:
-        raise DeliveryFailed(f"{options.url} answered {answer.status_code}: it is to answer 2xx")
+        raise WebhookDeliveryFailed(f"{options.url} answered {answer.status_code}: it is to answer 2xx")
 
 
 def _session(options: WebhookOptions, backoff_seconds: float) -> requests.Session:

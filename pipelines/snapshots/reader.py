@@ -53,7 +53,7 @@ class Snapshot:
         """The Parquet file of a table. Raises KeyError where the snapshot has no such table."""
         return self.folder / {one.name: one.path for one in self.tables}[table]
 
-    def has(self, table: str) -> bool:
+    def has_table(self, table: str) -> bool:
         """Whether the snapshot holds a table of that name."""
         return any(one.name == table for one in self.tables)
 
@@ -123,7 +123,7 @@ def current_snapshot(folder: Path) -> Snapshot:
     return read_manifest(folder, folder / json.loads(pointer.read_text())["manifest"])
 
 
-def kept_snapshots(folder: Path) -> list[Snapshot]:
+def list_snapshots(folder: Path) -> list[Snapshot]:
     """Every snapshot that can still be read, the one that was published last being the last."""
     found = [read_manifest(folder, path) for path in (folder / SNAPSHOTS).glob(f"*/{MANIFEST}")]
     return sorted(found, key=lambda one: (str(one.published_at or one.as_of), one.snapshot_id))

@@ -12,95 +12,117 @@ from typing import Any
 import polars as pl
 
 from pipelines.config.publish import PublishOptions
-from pipelines.contracts.columns import FIELDS, pick
+from pipelines.contracts.columns import COLUMNS, select_columns
 from pipelines.contracts.table import Column, Personal, RowRule, Table
 
 # As mail systems write it; an address in a published text is somebody's.
 _ADDRESS = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}"
 
 
-def lists_table(list_length: int) -> Table:
+def list_check_table(list_length: int) -> Table:
     """Rules on the recommendations as whole lists; a list shorter than `list_length` without a reason warns."""
     person, rank = pl.col("person_id"), pl.col("rank")
     count = pl.len().over("person_id")
     says_why = pl.col("no_recommendation_reason").is_not_null()
     rules = (
         RowRule(
-            "is_sufficient", ("person_id", "no_recommendation_reason"), says_why | (count >= list_length),
+            "is_sufficient",
+            ("person_id", "no_recommendation_reason"),
+            says_why | (count >= list_length),
             f"{list_length} steps are recommended, or the reason is given why not",
         ),
         RowRule(
-            "is_alone_where_it_says_why", ("no_recommendation_reason", "person_id"), ~says_why | (count == 1),
+            "is_alone_where_it_says_why",
+            ("no_recommendation_reason", "person_id"),
+            ~says_why | (count == 1),
             "who is told why there is nothing gets nothing else",
         ),
         RowRule(
-            "is_no_repeat", ("person_id", "skill_id", "to_stage"),
+            "is_no_repeat",
+            ("person_id", "skill_id", "to_stage"),
             says_why | pl.struct("person_id", "skill_id", "to_stage").is_first_distinct(),
             "no step is recommended twice to a person",
         ),
         RowRule(
-            "counts_from_one", ("person_id", "rank"),
+            "counts_from_one",
+            ("person_id", "rank"),
             says_why | ((rank >= 1) & (rank <= count) & pl.struct(person, rank).is_first_distinct()),
             "ranks are 1 to the length of the list, each once",
         ),
-    )  # fmt: skip
-    columns = pick("person_id", "rank", "skill_id", "to_stage", "probability", "no_recommendation_reason")
+    )
+    columns = select_columns("person_id", "rank", "skill_id", "to_stage", "probability", "no_recommendation_reason")
     return Table(
-        "out__gate_list", "One row per person and recommended step, judged as part of its list.", columns, (),
-        row_rules=rules, warnings=("person_id+no_recommendation_reason|is_sufficient",),
-    )  # fmt: skip
+        "out__release_list",
+        "One row per person and recommended step, judged as part of its list.",
+        columns,
+        (),
+        row_rules=rules,
+        warnings=("person_id+no_recommendation_reason|is_sufficient",),
+    )
 
 
-def people_table() -> Table:
+def person_check_table() -> Table:
     """The rule that everybody is covered."""
     is_covered = Column("is_covered", pl.Boolean, "Whether the person has a row.")
     rule = RowRule(
         "has_a_row", ("person_id", "is_covered"), pl.col("is_covered"), "everyone who works here has at least one row"
     )
     return Table(
-        "out__gate_person", "One row per person who works here.", (FIELDS["person_id"], is_covered), ("person_id",),
+        "out__release_person",
+        "One row per person who works here.",
+        (COLUMNS["person_id"], is_covered),
+        ("person_id",),
         row_rules=(rule,),
-    )  # fmt: skip
+    )
 
 
-def publication_table(options: PublishOptions) -> Table:
+def publication_check_table(options: PublishOptions) -> Table:
     """The rules on the publication as a whole."""
     columns = (
         Column(
-            "calibration_error_share", pl.Float64, "How far said and seen probability lay apart, beyond chance.",
-            minimum=0, maximum=options.most_calibration_error,
+            "calibration_error_share",
+            pl.Float64,
+            "How far said and seen probability lay apart, beyond chance.",
+            minimum=0,
+            maximum=options.most_calibration_error,
         ),
         Column(
-            "changed_share", pl.Float64, "Share of the rows of people in both snapshots that were not in their list.",
-            minimum=0, maximum=options.most_changed_share,
+            "changed_share",
+            pl.Float64,
+            "Share of the rows of people in both snapshots that were not in their list.",
+            minimum=0,
+            maximum=options.most_changed_share,
         ),
         Column("personal_column_count", pl.Int64, "Columns that hold more of a person than ids.", minimum=0, maximum=0),
         Column("address_count", pl.Int64, "Texts that hold an e-mail address.", minimum=0, maximum=0),
-    )  # fmt: skip
+    )
     # The champion keeps its place by a contest that calibration is part of; a first one has had none. Lists and motives
     # stand without it, so it is told, and the night goes on.
     return Table(
-        "out__gate_publication", "One row: the publication that is about to happen.", columns, (),
+        "out__release_publication",
+        "One row: the publication that is about to happen.",
+        columns,
+        (),
         warnings=("calibration_error_share|between",),
-    )  # fmt: skip
+    )
 
 
-def list_rows(recommendations: pl.DataFrame) -> pl.DataFrame:
+def list_check_rows(recommendations: pl.DataFrame) -> pl.DataFrame:
     """The rows in the columns of `lists_table`."""
     return recommendations.select(
         "person_id", "rank", "skill_id", "to_stage", "probability", "no_recommendation_reason"
     )
 
 
-def people_rows(recommendations: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+def person_check_rows(recommendations: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     """One row per person of `people` (person_id): whether the recommendations cover them."""
     covered = recommendations.select("person_id", pl.lit(True).alias("is_covered")).unique()
     joined = people.select("person_id").unique().join(covered, on="person_id", how="left")
     return joined.with_columns(pl.col("is_covered").fill_null(False)).sort("person_id")
 
 
-def publication_row(
-    frames: Mapping[Table, pl.DataFrame], card: str | None, changed_share: float | None
+def publication_check_row(
+    frames: Mapping[Table, pl.DataFrame], card: str | None, measure_changed_share: float | None
 ) -> pl.DataFrame:
     """The one row of `publication_table`; null where there is nothing to compare with or nothing was measured."""
     personal = [
@@ -112,20 +134,20 @@ def publication_row(
     addresses = sum(_addresses(frame) for frame in frames.values())
     error = _calibration_error(json.loads(card)) if card else None
     return pl.DataFrame(
-        [(error, changed_share, len(personal), addresses)],
-        schema=publication_table(PublishOptions()).schema,
+        [(error, measure_changed_share, len(personal), addresses)],
+        schema=publication_check_table(PublishOptions()).schema,
         orient="row",
     )
 
 
-def refuse_addresses(frames: Mapping[Table, pl.DataFrame]) -> None:
+def reject_email_addresses(frames: Mapping[Table, pl.DataFrame]) -> None:
     """Raises ValueError where a text of any table holds an e-mail address: the last look at all tables together."""
     found = {table.name: _addresses(frame) for table, frame in frames.items()}
     if told := ", ".join(f"{name} in {count:,} texts" for name, count in found.items() if count):
         raise ValueError(f"e-mail addresses would be published: {told}. Look at what these texts are made from")
 
 
-def changed_share(before: pl.LazyFrame | None, now: pl.LazyFrame) -> float | None:
+def measure_changed_share(before: pl.LazyFrame | None, now: pl.LazyFrame) -> float | None:
     """Share of the rows of people in both whose step was not in the person's list before, 0..1; None where there is
     nothing to compare. Another order is no other step: probabilities move a little every night."""
     if before is None:
@@ -137,7 +159,7 @@ def changed_share(before: pl.LazyFrame | None, now: pl.LazyFrame) -> float | Non
     return 1.0 - same / rows if rows else None
 
 
-def fingerprints(recommendations: pl.LazyFrame) -> pl.LazyFrame:
+def fingerprint_lists(recommendations: pl.LazyFrame) -> pl.LazyFrame:
     """One row per person: a text that is the same where the list is the same, whatever the order of its rows.
 
     Another list is other steps or another order.

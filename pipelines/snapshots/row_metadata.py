@@ -16,13 +16,13 @@ from datetime import date, timedelta
 import polars as pl
 
 from pipelines.contracts.table import Table
-from pipelines.storage.lake import content_sha256, obey
+from pipelines.storage.lake import content_sha256, enforce_contract
 
 UNPUBLISHED = "unpublished"
 
 
 @dataclass(frozen=True)
-class Stamps:
+class RowMetadata:
     """What the rows of a night have in common; `model_version` is null where there is no model."""
 
     as_of: date
@@ -32,7 +32,7 @@ class Stamps:
 
 
 @dataclass(frozen=True)
-class Named:
+class SnapshotContent:
     """All published tables under one id; `as_of` is the newest day of any row, `valid_until` the earliest."""
 
     snapshot_id: str
@@ -41,7 +41,7 @@ class Named:
     frames: Mapping[Table, pl.DataFrame]
 
 
-def stamp(table: Table, frame: pl.DataFrame, stamps: Stamps) -> pl.DataFrame:
+def add_row_metadata(table: Table, frame: pl.DataFrame, stamps: RowMetadata) -> pl.DataFrame:
     """The rows in the table's columns, with those of its stamps that it has; the snapshot is not known yet."""
     values = {
         "snapshot_id": UNPUBLISHED,
@@ -55,17 +55,19 @@ def stamp(table: Table, frame: pl.DataFrame, stamps: Stamps) -> pl.DataFrame:
     return frame.with_columns(columns).select(table.column_names)
 
 
-def name_snapshot(
-    frames: Mapping[Table, pl.DataFrame], as_of: date, valid_days: int,
+def assign_snapshot_id(
+    frames: Mapping[Table, pl.DataFrame],
+    as_of: date,
+    valid_days: int,
     contents: Mapping[Table, str | None] | None = None,
-) -> Named:  # fmt: skip
+) -> SnapshotContent:
     """The stamped tables with the id that their content makes: the same day and content, the same id.
 
     `as_of` and `valid_days` hold where no table has a row. `contents`: the hash of the rows, where it is known already,
     as the lake's files record it; the rows are then in order and keep the contract. Raises ContractBroken.
     """
     known = {table: content for table, content in (contents or {}).items() if content}
-    ordered = {table: frame if table in known else obey(table, frame) for table, frame in frames.items()}
+    ordered = {table: frame if table in known else enforce_contract(table, frame) for table, frame in frames.items()}
     days = pl.concat(frame.select("as_of", "valid_until") for frame in ordered.values())
     newest, earliest = days.select(pl.col("as_of").max(), pl.col("valid_until").min()).row(0)
     newest = newest or as_of
@@ -73,16 +75,16 @@ def name_snapshot(
     for table in sorted(ordered, key=lambda one: one.name):
         digest.update(f"{table.name} {known.get(table) or content_sha256(ordered[table])}\n".encode())
     snapshot_id = f"{newest:%Y%m%d}-{digest.hexdigest()[:12]}"
-    named = {table: put_id(frame, snapshot_id) for table, frame in ordered.items()}
-    return Named(snapshot_id, newest, earliest or newest + timedelta(days=valid_days), named)
+    named = {table: fill_snapshot_id(frame, snapshot_id) for table, frame in ordered.items()}
+    return SnapshotContent(snapshot_id, newest, earliest or newest + timedelta(days=valid_days), named)
 
 
-def renewed(content: str, until: date) -> str:
+def hash_extended_content(content: str, until: date) -> str:
     """The hash of a table's rows once all of them hold until that day, from the hash before."""
     return hashlib.sha256(f"{content} valid until {until}".encode()).hexdigest()
 
 
-def put_id(frame: pl.DataFrame, snapshot_id: str) -> pl.DataFrame:
+def fill_snapshot_id(frame: pl.DataFrame, snapshot_id: str) -> pl.DataFrame:
     """The rows with the id in their snapshot's columns, wherever it was not known yet."""
     columns = [name for name in ("snapshot_id", "first_snapshot_id") if name in frame.columns]
     said = pl.col(columns)

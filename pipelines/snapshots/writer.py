@@ -27,23 +27,23 @@ from pipelines.snapshots.reader import (
     Snapshot,
     current_snapshot,
     delta_folder,
-    kept_snapshots,
+    list_snapshots,
 )
-from pipelines.storage.lake import obey, replace_file, write_parquet
+from pipelines.storage.lake import enforce_contract, replace_file, write_parquet
 
 # A reader of one person decodes one group, and before it what the file says of every group: at ten million rows both
 # cost DuckDB and polars about the same with groups of this size.
-ROW_GROUP = 50_000
+ROW_GROUP_SIZE = 50_000
 
 __all__ = [
     "POINTER",
-    "ROW_GROUP",
+    "ROW_GROUP_SIZE",
     "NothingPublished",
     "PublishedTable",
     "Snapshot",
     "current_snapshot",
-    "drop_expired",
     "publish_snapshot",
+    "remove_expired_snapshots",
 ]
 
 
@@ -64,7 +64,7 @@ def publish_snapshot(
     A reader that resolves the pointer sees all tables of one snapshot or all of another, at any moment. The files lie
     in the folder of their table, so that a Delta log beside them can name the very same ones.
     """
-    ordered = {table: frame if table in kept else obey(table, frame) for table, frame in frames.items()}
+    ordered = {table: frame if table in kept else enforce_contract(table, frame) for table, frame in frames.items()}
     tables = tuple(_write_table(folder, table, rows, snapshot_id) for table, rows in ordered.items())
     snapshot = Snapshot(folder, snapshot_id, as_of, valid_until, tables, published_at)
     manifest = Path(SNAPSHOTS) / snapshot_id / MANIFEST
@@ -73,13 +73,13 @@ def publish_snapshot(
     return snapshot
 
 
-def drop_expired(folder: Path, retention_days: int, now: datetime) -> list[str]:
+def remove_expired_snapshots(folder: Path, retention_days: int, now: datetime) -> list[str]:
     """Remove the snapshots that were published more than `retention_days` ago; their ids come back.
 
     The current one stays, and so does one whose moment of publication nobody noted.
     """
     current = current_snapshot(folder)
-    kept = kept_snapshots(folder)
+    kept = list_snapshots(folder)
     gone = [
         one
         for one in kept
@@ -116,7 +116,7 @@ def _write_table(folder: Path, table: Table, rows: pl.DataFrame, snapshot_id: st
     path = delta_folder(folder, table.name) / f"{snapshot_id}.parquet"
     fresh = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.fresh")
     try:
-        write_parquet(rows, fresh, {"contract": f"{table.name} {table.version}"}, ROW_GROUP)
+        write_parquet(rows, fresh, {"contract": f"{table.name} {table.version}"}, ROW_GROUP_SIZE)
         content = file_sha256(fresh)
         if not path.exists():
             fresh.replace(path)

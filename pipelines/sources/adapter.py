@@ -15,9 +15,9 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.contracts.canonical_schemas import SHAPES, ShapeName
-from pipelines.contracts.columns import FIELDS
-from pipelines.sources.casts import AMBIGUOUS, typed
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
+from pipelines.contracts.columns import COLUMNS
+from pipelines.sources.casts import AMBIGUOUS, cast_text
 from pipelines.sources.declaration import (
     Adapter,
     Condition,
@@ -29,21 +29,39 @@ from pipelines.sources.declaration import (
     SourceOptions,
     Transform,
 )
-from pipelines.sources.mapping import nearest, shape_maps, sources_of, transform_of, with_overrides
+from pipelines.sources.mapping import (
+    apply_overrides,
+    declared_shape_maps,
+    headers_read_by,
+    nearest_names,
+    transform_for,
+)
 from pipelines.sources.readers.delimited import read_delimited
 from pipelines.sources.readers.files import open_file
 from pipelines.sources.readers.json_lines import read_json
 from pipelines.sources.readers.parquet import is_parquet, read_parquet
 from pipelines.sources.readers.record_terminators import rewrite_terminated
-from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, comparable
+from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, normalize_header
 from pipelines.sources.readers.workbook import is_workbook, read_workbook
-from pipelines.sources.reshape import fitting_forms, item_headers, laid_out
-from pipelines.sources.sensitive_columns import denied_class
+from pipelines.sources.reshape import reshape_table, select_shape_maps, unpivoted_headers
+from pipelines.sources.sensitive_columns import sensitive_class
 
 __all__ = [
-    "Adapter", "Export", "ExportRefused", "FieldMap", "Override", "ShapeMap", "SourceOptions", "Transform",
-    "adapter", "all_adapters", "open_export", "open_table", "read_export", "registry",
-]  # fmt: skip
+    "Adapter",
+    "Export",
+    "ExportRefused",
+    "FieldMap",
+    "Override",
+    "ShapeMap",
+    "SourceOptions",
+    "Transform",
+    "adapters_by_system",
+    "all_adapters",
+    "get_adapter",
+    "open_export",
+    "open_table",
+    "read_export",
+]
 
 FOLDERS = ("hr", "projects", "learning", "feedback")
 # One proof in a hundred against the order of all others is a typing error, not another order.
@@ -61,24 +79,24 @@ class Export:
     without blanks around it.
     """
 
-    shapes: Mapping[ShapeName, pl.LazyFrame]
+    shapes: Mapping[CanonicalSchemaName, pl.LazyFrame]
     malformed: pl.LazyFrame
     columns_seen: tuple[str, ...]
     columns_left_out: tuple[str, ...]
-    columns_denied: tuple[str, ...]
+    sensitive_columns: tuple[str, ...]
     encoding: str | None
     delimiter: str | None
     row_count: int | None
-    hashed: frozenset[ShapeName] = frozenset()  # shapes whose record_code is a hash of the row
+    hashed_shapes: frozenset[CanonicalSchemaName] = frozenset()  # shapes whose record_code is a hash of the row
     is_regular: Callable[[], bool] = lambda: True  # of a file read on trust: whether it was rightly trusted
 
     @property
-    def denied_by_class(self) -> tuple[tuple[str, str], ...]:
+    def sensitive_column_classes(self) -> tuple[tuple[str, str], ...]:
         """Each denied column with the class for which it is never read."""
-        return tuple((column, denied_class(column) or "") for column in self.columns_denied)
+        return tuple((column, sensitive_class(column) or "") for column in self.sensitive_columns)
 
 
-def registry(adapters: Iterable[Adapter]) -> Mapping[str, Adapter]:
+def adapters_by_system(adapters: Iterable[Adapter]) -> Mapping[str, Adapter]:
     """The adapters by system, in order of their names. Raises ValueError where two have one name."""
     found: dict[str, Adapter] = {}
     for one in adapters:
@@ -96,18 +114,20 @@ def all_adapters() -> Mapping[str, Adapter]:
     for folder in FOLDERS:
         inside = importlib.import_module(f"{package}.{folder}")
         modules += sorted(f"{inside.__name__}.{one.name}" for one in pkgutil.iter_modules(inside.__path__))
-    return registry(importlib.import_module(module).ADAPTER for module in modules)
+    return adapters_by_system(importlib.import_module(module).ADAPTER for module in modules)
 
 
-def adapter(system: str) -> Adapter:
+def get_adapter(system: str) -> Adapter:
     """The adapter of that system. Raises ExportRefused, naming the nearest, where there is none."""
     known = all_adapters()
     if system not in known:
-        raise ExportRefused(f"no adapter is called {system}; nearest: {nearest(system, known)}")
+        raise ExportRefused(f"no adapter is called {system}; nearest: {nearest_names(system, known)}")
     return known[system]
 
 
-def read_export(path: Path, adapter: Adapter, options: SourceOptions | None = None, on_trust: bool = False) -> Export:
+def read_export(
+    path: Path, adapter: Adapter, options: SourceOptions | None = None, check_in_background: bool = False
+) -> Export:
     """The file as lazy frames of canonical shapes.
 
     Read on trust, the frames of a large file are what it says only if `is_regular` is true once they have been read.
@@ -115,13 +135,21 @@ def read_export(path: Path, adapter: Adapter, options: SourceOptions | None = No
     Raises ExportRefused where the file cannot be read, lacks a needed column, or the options do not fit it.
     """
     options = options or SourceOptions()
-    table = open_export(path, adapter, options, on_trust)
-    declared = shape_maps(adapter, options)
-    fitting = [(one, laid_out(table, one, path.name)) for one in fitting_forms(declared, table)]
-    maps = [(with_overrides(one, options, laid, path.name), laid) for one, laid in fitting]
-    used = {comparable(source) for one, _ in maps for source in (*sources_of(one), *item_headers(table, one.items))}
-    denied = tuple(header for header in table.headers if denied_class(header) and comparable(header) not in used)
-    left_out = tuple(header for header in table.headers if header not in denied and comparable(header) not in used)
+    table = open_export(path, adapter, options, check_in_background)
+    declared = declared_shape_maps(adapter, options)
+    fitting = [(one, reshape_table(table, one, path.name)) for one in select_shape_maps(declared, table)]
+    maps = [(apply_overrides(one, options, laid, path.name), laid) for one, laid in fitting]
+    used = {
+        normalize_header(source)
+        for one, _ in maps
+        for source in (*headers_read_by(one), *unpivoted_headers(table, one.items))
+    }
+    denied = tuple(
+        header for header in table.headers if sensitive_class(header) and normalize_header(header) not in used
+    )
+    left_out = tuple(
+        header for header in table.headers if header not in denied and normalize_header(header) not in used
+    )
     malformed = table.malformed
     if denied:
         # Which field of a malformed row is the denied one cannot be told: none of its text is kept.
@@ -143,21 +171,21 @@ def read_export(path: Path, adapter: Adapter, options: SourceOptions | None = No
 
 def open_table(path: Path) -> TextTable:
     """Any file as a table of text, without a mapping. Raises ExportRefused where it cannot be read."""
-    return open_export(path, adapter("tabular"))
+    return open_export(path, get_adapter("tabular"))
 
 
 def open_export(
     path: Path,
     adapter: Adapter,
     options: SourceOptions = SourceOptions(),  # noqa: B008
-    on_trust: bool = False,
+    check_in_background: bool = False,
 ) -> TextTable:
     """The file as a table of text, opened as that system writes it. Raises ExportRefused where it cannot be read."""
     if "parquet" in adapter.formats and is_parquet(path):
         return read_parquet(path)
     if options.member is None and is_workbook(path) and {"csv", "xlsx"} & set(adapter.formats):
-        wanted = {comparable(source) for one in adapter.shapes for source in sources_of(one)}
-        wanted |= {comparable(one) for one in options.sources()}
+        wanted = {normalize_header(source) for one in adapter.shapes for source in headers_read_by(one)}
+        wanted |= {normalize_header(one) for one in options.sources()}
         return read_workbook(path, wanted, adapter.skip_after_header, adapter.skip_unless)
     opened = open_file(path, options.encoding, options.member)
     with opened.path.open("rb") as handle:
@@ -176,43 +204,45 @@ def open_export(
     if adapter.record_terminator:
         opened = rewrite_terminated(opened, path.name, adapter.record_terminator, options.delimiter)
     return read_delimited(
-        opened, path.name, options.delimiter, adapter.skip_after_header, on_trust, adapter.skip_unless
+        opened, path.name, options.delimiter, adapter.skip_after_header, check_in_background, adapter.skip_unless
     )
 
 
 def _actual(source: str, table: TextTable) -> tuple[str, ...]:
-    return table.columns.get(comparable(source), (source,))
+    return table.columns.get(normalize_header(source), (source,))
 
 
-def _no_rows(shape: ShapeName) -> pl.LazyFrame:
-    columns = SHAPES[shape].columns
+def _no_rows(shape: CanonicalSchemaName) -> pl.LazyFrame:
+    columns = CANONICAL_SCHEMAS[shape].columns
     texts = dict.fromkeys((f"text:{column}" for column in columns), pl.String)
-    return pl.LazyFrame(schema={ROW_NUMBER: pl.Int64, **{column: FIELDS[column].dtype for column in columns}, **texts})
+    return pl.LazyFrame(schema={ROW_NUMBER: pl.Int64, **{column: COLUMNS[column].dtype for column in columns}, **texts})
 
 
 def _is_hashed(shape: ShapeMap) -> bool:
     """Whether a record of the shape is known by its row's hash, as the system gives no id."""
     given = any(one.destination == "record_code" and (one.sources or one.constant is not None) for one in shape.fields)
-    return "record_code" in SHAPES[shape.shape].columns and not given
+    return "record_code" in CANONICAL_SCHEMAS[shape.shape].columns and not given
 
 
 def _shaped(shape: ShapeMap, table: TextTable, options: SourceOptions, name: str) -> pl.LazyFrame:
     fields = {one.destination: one for one in shape.fields if one.sources or one.constant is not None}
-    wanted = dict.fromkeys(actual for source in sources_of(shape) for actual in _actual(source, table))
+    wanted = dict.fromkeys(actual for source in headers_read_by(shape) for actual in _actual(source, table))
     rows = table.scan(tuple(wanted))
     if shape.where:
         rows = rows.filter(_holds(shape.where, table))
     if shape.unless:
         rows = rows.filter(~_holds(shape.unless, table))
     texts = rows.select(ROW_NUMBER, *(_raw(one, table).alias(f"text:{one.destination}") for one in fields.values()))
-    columns = SHAPES[shape.shape].columns
+    columns = CANONICAL_SCHEMAS[shape.shape].columns
     sample = texts.head(SAMPLE).collect()
     values = []
     for column in columns:
         if column in fields:
-            values.append(_value(fields[column], texts, sample, options, name).cast(FIELDS[column].dtype).alias(column))
+            values.append(
+                _value(fields[column], texts, sample, options, name).cast(COLUMNS[column].dtype).alias(column)
+            )
         else:
-            values.append(pl.lit(None, FIELDS[column].dtype).alias(column))
+            values.append(pl.lit(None, COLUMNS[column].dtype).alias(column))
             values.append(pl.lit(None, pl.String).alias(f"text:{column}"))
     frame = texts.with_columns(values)
     if _is_hashed(shape):
@@ -224,7 +254,7 @@ def _shaped(shape: ShapeMap, table: TextTable, options: SourceOptions, name: str
 def _holds(condition: Condition, table: TextTable) -> pl.Expr:
     """Whether the row's header holds one of the words; never where the file has no such header."""
     header, words = condition
-    if comparable(header) not in table.columns and not table.is_open:
+    if normalize_header(header) not in table.columns and not table.is_open:
         return pl.lit(False)
     text = pl.coalesce(pl.col(actual) for actual in _actual(header, table)).str.strip_chars().str.to_lowercase()
     return text.fill_null("").is_in([word.lower() for word in words])
@@ -233,7 +263,7 @@ def _holds(condition: Condition, table: TextTable) -> pl.Expr:
 def _raw(one: FieldMap, table: TextTable) -> pl.Expr:
     """The text as it stood in the file; null where it is blank or a condition of the field does not hold."""
     text = _joined(one, table)
-    if one.fallback and comparable(one.fallback[0]) in table.columns:
+    if one.fallback and normalize_header(one.fallback[0]) in table.columns:
         header, condition = one.fallback
         last = [_filled(pl.col(actual)) for actual in _actual(header, table)]
         text = pl.coalesce(text, pl.when(_holds(condition, table)).then(pl.coalesce(last)))
@@ -258,7 +288,7 @@ def _cell(one: FieldMap, source: str, actual: str) -> pl.Expr:
     text = pl.col(actual)
     if one.part is not None:
         text = text.str.extract(one.part, 1)
-    if one.by_header:
+    if one.value_is_header:
         return pl.when(_filled(text).is_not_null()).then(pl.lit(source))
     if one.split is not None:
         text = text.str.replace_all(one.split, "|").str.strip_chars(" |")
@@ -273,13 +303,13 @@ def _filled(text: pl.Expr) -> pl.Expr:
 
 def _value(one: FieldMap, texts: pl.LazyFrame, sample: pl.DataFrame, options: SourceOptions, name: str) -> pl.Expr:
     column = f"text:{one.destination}"
-    transform = transform_of(one)
+    transform = transform_for(one)
     if options.decimal_comma:
         transform = replace(transform, decimal_comma=True)
     if transform.kind in ("date", "moment") and not transform.formats and transform.date_order is None:
         order = options.date_order or _proven_order(texts, sample[column], one, name)
         transform = replace(transform, date_order=order)
-    return typed(pl.col(column), transform, options.time_zone, sample[column].drop_nulls())
+    return cast_text(pl.col(column), transform, options.time_zone, sample[column].drop_nulls())
 
 
 def _proven_order(texts: pl.LazyFrame, sample: pl.Series, one: FieldMap, name: str) -> DateOrder | None:

@@ -9,13 +9,13 @@ from typing import Any
 
 import polars as pl
 
-Reader = Callable[[pl.Expr], pl.Expr]
+Parser = Callable[[pl.Expr], pl.Expr]
 TEXT = "text"
 # From so few texts on all readers are asked at once; also the size of the sample that finds the next reader.
 FEW = 500
 
 
-def cascade(dtype: Any, readers: Sequence[Reader], declared: int = 0) -> Callable[[pl.Series], pl.Series]:
+def cast_with_fallbacks(dtype: Any, readers: Sequence[Parser], declared: int = 0) -> Callable[[pl.Series], pl.Series]:
     """A function from texts to values of that type; null where no reader can read the text.
 
     The first `declared` readers are always asked first and in order. No text is read by two of the others in two ways,
@@ -48,7 +48,7 @@ def cascade(dtype: Any, readers: Sequence[Reader], declared: int = 0) -> Callabl
     return read
 
 
-def first_of(readers: Sequence[Reader], declared: int, sample: pl.Series) -> Reader:
+def best_parser(readers: Sequence[Parser], declared: int, sample: pl.Series) -> Parser:
     """The reader to ask before all others: the first declared one, or else the one that reads most of the sample."""
     if declared or not sample.len():
         return readers[0]

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.sources.cast_fallbacks import Reader, cascade, first_of
+from pipelines.sources.cast_fallbacks import Parser, best_parser, cast_with_fallbacks
 from pipelines.sources.declaration import DateOrder, Transform
 
 MOMENT = pl.Datetime("us", "UTC")
@@ -29,10 +29,19 @@ _ISO_LOCAL = (
     "%Y/%m/%d %H:%M",
 )
 _NAMED_LOCAL = (
-    "%d/%b/%y %I:%M %p", "%d/%b/%Y %I:%M %p", "%d/%b/%y %H:%M", "%d/%b/%Y %H:%M", "%d-%b-%Y %H:%M:%S", "%d-%b-%Y %H:%M",
-    "%b %d, %Y %I:%M %p", "%b %d, %Y, %I:%M %p", "%d %b %Y %H:%M", "%d %b %Y, %H:%M", "%d %B %Y, %I:%M %p",
+    "%d/%b/%y %I:%M %p",
+    "%d/%b/%Y %I:%M %p",
+    "%d/%b/%y %H:%M",
+    "%d/%b/%Y %H:%M",
+    "%d-%b-%Y %H:%M:%S",
+    "%d-%b-%Y %H:%M",
+    "%b %d, %Y %I:%M %p",
+    "%b %d, %Y, %I:%M %p",
+    "%d %b %Y %H:%M",
+    "%d %b %Y, %H:%M",
+    "%d %B %Y, %I:%M %p",
     "%d %B %Y, %I:%M:%S %p",
-)  # fmt: skip
+)
 _DAYS = (
     "%Y-%m-%d",
     "%Y/%m/%d",
@@ -73,7 +82,7 @@ FALSE_WORDS = ("false", "no", "n", "0", "nein", "non", "falsch")
 _NO_SAMPLE = pl.Series("text", [], pl.String)
 
 
-def typed(text: pl.Expr, transform: Transform, time_zone: str, sample: pl.Series = _NO_SAMPLE) -> pl.Expr:
+def cast_text(text: pl.Expr, transform: Transform, time_zone: str, sample: pl.Series = _NO_SAMPLE) -> pl.Expr:
     """The typed value of stripped, non-empty text; null where the text cannot be read.
 
     `sample` are some texts of the column: what reads most of them is asked first. It changes no value, only the time.
@@ -103,11 +112,11 @@ def typed(text: pl.Expr, transform: Transform, time_zone: str, sample: pl.Series
             return _boolean(text, transform)
 
 
-def _read(text: pl.Expr, dtype: Any, readers: Sequence[Reader], sample: pl.Series, declared: int = 0) -> pl.Expr:
+def _read(text: pl.Expr, dtype: Any, readers: Sequence[Parser], sample: pl.Series, declared: int = 0) -> pl.Expr:
     """What one reader reads without leaving polars, and by batches what it does not read."""
-    found = first_of(readers, declared, sample)(text).cast(dtype)
+    found = best_parser(readers, declared, sample)(text).cast(dtype)
     rest = pl.when(found.is_null()).then(text)
-    return pl.coalesce(found, _by_batch(rest, dtype, cascade(dtype, readers, declared)))
+    return pl.coalesce(found, _by_batch(rest, dtype, cast_with_fallbacks(dtype, readers, declared)))
 
 
 def _by_batch(text: pl.Expr, dtype: Any, read: Callable[[pl.Series], pl.Series]) -> pl.Expr:
@@ -148,20 +157,20 @@ def _day_formats(transform: Transform) -> tuple[str, ...]:
     return (*_DAYS, *_POINTED, *(_ORDERED[transform.date_order] if transform.date_order else ()))
 
 
-def _moment_readers(transform: Transform, time_zone: str) -> list[Reader]:
+def _moment_readers(transform: Transform, time_zone: str) -> list[Parser]:
     """Readers of moments in UTC. A day without a time is midnight UTC: it stays the day that was written."""
 
-    def zoned(form: str) -> Reader:
+    def zoned(form: str) -> Parser:
         return lambda rest: rest.str.to_datetime(form, time_unit="us", strict=False, cache=False, time_zone="UTC").cast(
             MOMENT
         )
 
-    def local(form: str) -> Reader:
+    def local(form: str) -> Parser:
         return lambda rest: _to_utc(
             _four_digit_years(rest.str.to_datetime(form, time_unit="us", strict=False, cache=False)), time_zone
         )
 
-    def day(form: str) -> Reader:
+    def day(form: str) -> Parser:
         return lambda rest: (
             _four_digit_years(rest.str.to_date(form, strict=False, cache=False))
             .cast(_LOCAL)
@@ -209,16 +218,16 @@ def _epochs(text: pl.Expr) -> pl.Expr:
     return micros.cast(_LOCAL).dt.replace_time_zone("UTC")
 
 
-def _day_readers(transform: Transform, time_zone: str) -> list[Reader]:
+def _day_readers(transform: Transform, time_zone: str) -> list[Parser]:
     """Readers of days; a moment gives the day it shows, in the zone it was written in."""
 
-    def day(form: str) -> Reader:
+    def day(form: str) -> Parser:
         return lambda rest: _four_digit_years(rest.str.to_date(form, strict=False, cache=False))
 
     def iso_day(rest: pl.Expr) -> pl.Expr:
         return rest.str.extract(r"^(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}", 1).str.to_date("%Y-%m-%d", strict=False)
 
-    def moment_day(moment: Reader, rest: pl.Expr) -> pl.Expr:
+    def moment_day(moment: Parser, rest: pl.Expr) -> pl.Expr:
         return moment(rest).dt.convert_time_zone(time_zone).dt.date()
 
     moments = [partial(moment_day, moment) for moment in _moment_readers(transform, time_zone)]
@@ -231,7 +240,7 @@ def _number(text: pl.Expr, decimal_comma: bool, sample: pl.Series = _NO_SAMPLE) 
     return _read(text, pl.Float64(), _number_readers(decimal_comma), sample)
 
 
-def _number_readers(decimal_comma: bool) -> list[Reader]:
+def _number_readers(decimal_comma: bool) -> list[Parser]:
     def finite(text: pl.Expr) -> pl.Expr:
         number = text.cast(pl.Float64, strict=False)
         return pl.when(number.is_finite()).then(number)
@@ -252,7 +261,7 @@ _TO_HOURS = {"milliseconds": 3_600_000.0, "seconds": 3600.0, "minutes": 60.0, "h
 def _hours(text: pl.Expr, transform: Transform, sample: pl.Series) -> pl.Expr:
     """Hours from a number in the declared unit, from h:mm[:ss], or from an ISO 8601 duration (weeks to seconds)."""
 
-    def in_unit(number: Reader, rest: pl.Expr) -> pl.Expr:
+    def in_unit(number: Parser, rest: pl.Expr) -> pl.Expr:
         return number(rest) / _TO_HOURS[transform.unit]
 
     numbers = [partial(in_unit, number) for number in _number_readers(transform.decimal_comma)]

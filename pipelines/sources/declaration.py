@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pipelines.contracts.canonical_schemas import SHAPES, ShapeName
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 
 Domain = Literal["hr", "projects", "learning", "feedback", "skills", "taxonomy"]
 Format = Literal["csv", "json", "parquet", "xlsx"]
@@ -69,7 +69,7 @@ class FieldMap:
     destination: str
     sources: tuple[str, ...] = ()
     transform: Transform | None = None
-    needed: bool = False
+    required: bool = False
     join: str | None = None
     constant: str | None = None
     when: Condition | None = None
@@ -77,7 +77,7 @@ class FieldMap:
     fallback: tuple[str, Condition] | None = None
     part: str | None = None
     split: str | None = None
-    by_header: bool = False
+    value_is_header: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class ShapeMap:
     becomes a row of its own. `items` lays out a wide table.
     """
 
-    shape: ShapeName
+    shape: CanonicalSchemaName
     fields: tuple[FieldMap, ...]
     where: Condition | None = None
     unless: Condition | None = None
@@ -115,7 +115,7 @@ class ShapeMap:
     def __post_init__(self) -> None:
         """Refuse a declaration that speaks of columns the shape does not have."""
         names = {one.destination for one in self.fields}
-        if unknown := names - set(SHAPES[self.shape].columns):
+        if unknown := names - set(CANONICAL_SCHEMAS[self.shape].columns):
             raise ValueError(f"the shape {self.shape} has no column {sorted(unknown)}")
 
 
@@ -166,7 +166,7 @@ class SourceOptions:
     """
 
     mapping: Mapping[str, Any] = field(default_factory=dict)
-    shape: ShapeName | None = None
+    shape: CanonicalSchemaName | None = None
     encoding: str | None = None
     delimiter: str | None = None
     decimal_comma: bool = False

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import polars as pl
 
-from pipelines.contracts.canonical_schemas import SHAPES
-from pipelines.contracts.columns import FIELDS
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
+from pipelines.contracts.columns import COLUMNS
 from pipelines.sources.declaration import (
     Adapter,
     ExportRefused,
@@ -21,20 +21,20 @@ from pipelines.sources.declaration import (
     SourceOptions,
     Transform,
 )
-from pipelines.sources.readers.text_table import TextTable, comparable
-from pipelines.sources.sensitive_columns import denied_class
+from pipelines.sources.readers.text_table import TextTable, normalize_header
+from pipelines.sources.sensitive_columns import sensitive_class
 
 
-def shape_maps(adapter: Adapter, options: SourceOptions) -> tuple[ShapeMap, ...]:
+def declared_shape_maps(adapter: Adapter, options: SourceOptions) -> tuple[ShapeMap, ...]:
     """The shapes the adapter declares, or the one the options name. Raises ExportRefused where neither does."""
     if adapter.shapes:
         return adapter.shapes
     if options.shape is None:
-        raise ExportRefused(f"{adapter.system} needs `shape`: one of {', '.join(SHAPES)}")
+        raise ExportRefused(f"{adapter.system} needs `shape`: one of {', '.join(CANONICAL_SCHEMAS)}")
     return (ShapeMap(options.shape, ()),)
 
 
-def sources_of(shape: ShapeMap) -> list[str]:
+def headers_read_by(shape: ShapeMap) -> list[str]:
     """Every header that the shape map reads, for a value or a condition."""
     conditions = [shape.where, shape.unless]
     for one in shape.fields:
@@ -44,16 +44,17 @@ def sources_of(shape: ShapeMap) -> list[str]:
     return sources + fallbacks + [one[0] for one in conditions if one]
 
 
-def with_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, name: str) -> ShapeMap:
+def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, name: str) -> ShapeMap:
     """The shape map with the configuration's overrides laid over it and its sources checked against the file."""
     fields = _chosen_variants(shape.fields, table)
-    columns = SHAPES[shape.shape].columns
+    columns = CANONICAL_SCHEMAS[shape.shape].columns
     for destination, override in options.overrides().items():
         if destination not in columns:
-            if any(destination in one.columns for one in SHAPES.values()):
+            if any(destination in one.columns for one in CANONICAL_SCHEMAS.values()):
                 continue
             raise ExportRefused(
-                f"the mapping names {destination}; nearest column of {shape.shape}: {nearest(destination, columns)}"
+                f"the mapping names {destination}; "
+                f"nearest column of {shape.shape}: {nearest_names(destination, columns)}"
             )
         for column in override.columns:
             _check_column(column, destination, table, name)
@@ -71,23 +72,23 @@ def _chosen_variants(fields: Iterable[FieldMap], table: TextTable) -> dict[str, 
 
 
 def _is_seen(one: FieldMap, table: TextTable) -> bool:
-    return any(comparable(source) in table.columns for source in one.sources)
+    return any(normalize_header(source) in table.columns for source in one.sources)
 
 
 def _check_column(column: str, destination: str, table: TextTable, name: str) -> None:
-    if found := denied_class(column):
+    if found := sensitive_class(column):
         raise ExportRefused(
             f"the column {column} mapped to {destination} is never read (class {found}): take it out of the mapping"
         )
-    if comparable(column) not in table.columns and not table.is_open:
+    if normalize_header(column) not in table.columns and not table.is_open:
         raise ExportRefused(
             f"{name} has no column {column}, which the mapping gives for {destination}; "
-            f"nearest: {nearest(column, table.headers)}"
+            f"nearest: {nearest_names(column, table.headers)}"
         )
 
 
 def _overridden(one: FieldMap, override: Override) -> FieldMap:
-    transform = transform_of(one)
+    transform = transform_for(one)
     transform = replace(
         transform,
         scale=override.scale or transform.scale,
@@ -104,14 +105,14 @@ def _overridden(one: FieldMap, override: Override) -> FieldMap:
     join = "|" if len(override.columns) > 1 else one.join
     changed = replace(one, sources=sources, transform=transform, join=join, constant=override.constant or one.constant)
     # How the declared headers' cells are cut says nothing of other headers.
-    return replace(changed, part=None, split=None, by_header=False) if override.columns else changed
+    return replace(changed, part=None, split=None, value_is_header=False) if override.columns else changed
 
 
-def transform_of(one: FieldMap) -> Transform:
+def transform_for(one: FieldMap) -> Transform:
     """The declared transform, or the one that the destination's type and meaning ask for."""
     if one.transform is not None:
         return one.transform
-    column = FIELDS[one.destination]
+    column = COLUMNS[one.destination]
     if one.destination == "work_email":
         return Transform("lower_email")
     if column.unit == "hours":
@@ -129,17 +130,17 @@ def transform_of(one: FieldMap) -> Transform:
 
 def _present(one: FieldMap, table: TextTable, name: str) -> FieldMap:
     """The field map with only the sources that the file has. Raises ExportRefused where it is needed and has none."""
-    found = tuple(source for source in one.sources if comparable(source) in table.columns)
-    if one.needed and one.sources and not found:
+    found = tuple(source for source in one.sources if normalize_header(source) in table.columns)
+    if one.required and one.sources and not found:
         raise ExportRefused(
             f"{name} has no column {' or '.join(one.sources)}, needed for {one.destination}; nearest: "
-            f"{nearest(one.sources[0], table.headers)}; set it by `mapping: {{{one.destination}: …}}`"
+            f"{nearest_names(one.sources[0], table.headers)}; set it by `mapping: {{{one.destination}: …}}`"
         )
     return one if table.is_open else replace(one, sources=found)
 
 
-def nearest(wanted: str, known: Iterable[str]) -> str:
+def nearest_names(wanted: str, known: Iterable[str]) -> str:
     """The known names nearest to the one wanted, for a message."""
-    by_form = {comparable(one): one for one in known if not denied_class(one)}
-    close = difflib.get_close_matches(comparable(wanted), list(by_form), 3, 0.5)
+    by_form = {normalize_header(one): one for one in known if not sensitive_class(one)}
+    close = difflib.get_close_matches(normalize_header(wanted), list(by_form), 3, 0.5)
     return ", ".join(by_form[one] for one in close) or "none is near"

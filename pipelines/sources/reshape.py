@@ -13,23 +13,23 @@ from typing import Any
 import polars as pl
 
 from pipelines.sources.declaration import FILE_NAME, ITEM, POINTS, VALUE, Condition, Items, ShapeMap
-from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, comparable
-from pipelines.sources.sensitive_columns import denied_class
+from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, normalize_header
+from pipelines.sources.sensitive_columns import sensitive_class
 
 
-def fitting_forms(shapes: Sequence[ShapeMap], table: TextTable) -> tuple[ShapeMap, ...]:
+def select_shape_maps(shapes: Sequence[ShapeMap], table: TextTable) -> tuple[ShapeMap, ...]:
     """Of each shape the first map whose form the file has; where none fits, the first map of all.
 
     That one then says which columns are missing, or is fitted by the configuration's mapping.
     """
     found: dict[str, ShapeMap] = {}
     for one in shapes:
-        if one.shape not in found and all(comparable(header) in table.columns for header in one.form):
+        if one.shape not in found and all(normalize_header(header) in table.columns for header in one.form):
             found[one.shape] = one
     return tuple(found.values()) or (shapes[0],)
 
 
-def laid_out(table: TextTable, shape: ShapeMap, name: str) -> TextTable:
+def reshape_table(table: TextTable, shape: ShapeMap, name: str) -> TextTable:
     """The table with one row per value of `each` and per item, and with the file's name as a column."""
     if shape.items is not None:
         table = _with_items(table, shape.items)
@@ -38,17 +38,17 @@ def laid_out(table: TextTable, shape: ShapeMap, name: str) -> TextTable:
     return _with_file_name(table, name)
 
 
-def item_headers(table: TextTable, items: Items | None) -> tuple[str, ...]:
+def unpivoted_headers(table: TextTable, items: Items | None) -> tuple[str, ...]:
     """The headers of the file that are items."""
     if items is None:
         return ()
-    besides = {comparable(header) for header in items.besides}
+    besides = {normalize_header(header) for header in items.besides}
     if items.header is not None:
         # An item called "Health and safety (12)" holds marks, not health.
         named = (one for one in table.headers if re.search(items.header, _bare(one)))
-        return tuple(one for one in named if comparable(one) not in besides)
-    kept = (one for one in table.headers if one.strip() and not denied_class(one))
-    return tuple(one for one in kept if comparable(one) not in besides)
+        return tuple(one for one in named if normalize_header(one) not in besides)
+    kept = (one for one in table.headers if one.strip() and not sensitive_class(one))
+    return tuple(one for one in kept if normalize_header(one) not in besides)
 
 
 def _bare(header: str) -> str:
@@ -66,7 +66,7 @@ def _with_file_name(table: TextTable, name: str) -> TextTable:
 
 def _with_each_column(table: TextTable, header: str) -> TextTable:
     """One row per filled cell of a repeated header."""
-    repeated = table.columns.get(comparable(header), ())
+    repeated = table.columns.get(normalize_header(header), ())
     if not repeated:
         return replace(table, scan=lambda columns: table.scan(columns).head(0))
 
@@ -75,7 +75,7 @@ def _with_each_column(table: TextTable, header: str) -> TextTable:
         rows = rows.with_columns(pl.concat_list(repeated).alias(repeated[0])).explode(repeated[0])
         return rows.filter(_is_filled(repeated[0]))
 
-    return replace(table, columns={**table.columns, comparable(header): repeated[:1]}, scan=scan)
+    return replace(table, columns={**table.columns, normalize_header(header): repeated[:1]}, scan=scan)
 
 
 def _with_each_member(table: TextTable, path: str) -> TextTable:
@@ -133,8 +133,8 @@ def _text_of(value: Any, path: Iterable[str]) -> str | None:
 
 def _with_items(table: TextTable, items: Items) -> TextTable:
     """One row per cell of an item's column that is filled and not one of the blanks."""
-    headers = dict.fromkeys(item_headers(table, items))
-    cells = [(header, column) for header in headers for column in table.columns[comparable(header)]]
+    headers = dict.fromkeys(unpivoted_headers(table, items))
+    cells = [(header, column) for header in headers for column in table.columns[normalize_header(header)]]
     names = tuple(column for _, column in cells)
 
     def scan(columns: Sequence[str]) -> pl.LazyFrame:
@@ -162,9 +162,9 @@ def _with_items(table: TextTable, items: Items) -> TextTable:
 
 
 def _points(table: TextTable, points_row: Condition | None, names: tuple[str, ...]) -> dict[str, str | None]:
-    if points_row is None or comparable(points_row[0]) not in table.columns:
+    if points_row is None or normalize_header(points_row[0]) not in table.columns:
         return {}
-    column = table.columns[comparable(points_row[0])][0]
+    column = table.columns[normalize_header(points_row[0])][0]
     words = [word.lower() for word in points_row[1]]
     rows = table.scan((column, *names)).filter(pl.col(column).str.strip_chars().str.to_lowercase().is_in(words))
     found = rows.select(list(dict.fromkeys(names))).head(1).collect()

@@ -7,52 +7,141 @@ Does not belong here: what happens to such a column (`adapter` leaves it out, al
 import re
 
 # Whole words or runs of words of a name that was split at capitals and signs. A name is denied when it holds one.
-DENIED: dict[str, tuple[str, ...]] = {
+SENSITIVE_WORDS: dict[str, tuple[str, ...]] = {
     "pay": (
-        "salary", "wage", "wages", "pay", "payrate", "paytype", "payroll", "payment", "compensation", "bonus",
-        "stock options", "iban", "bic", "bank", "bank account", "account holder", "flsa", "flsa code", "exempt",
-        "overtime status", "billable rate", "billable amount", "hourly rate", "cost rate", "cost amount",
-        "bill rate", "rate in cents", "gehalt", "lohn", "pension", "retirement",
+        "salary",
+        "wage",
+        "wages",
+        "pay",
+        "payrate",
+        "paytype",
+        "payroll",
+        "payment",
+        "compensation",
+        "bonus",
+        "stock options",
+        "iban",
+        "bic",
+        "bank",
+        "bank account",
+        "account holder",
+        "flsa",
+        "flsa code",
+        "exempt",
+        "overtime status",
+        "billable rate",
+        "billable amount",
+        "hourly rate",
+        "cost rate",
+        "cost amount",
+        "bill rate",
+        "rate in cents",
+        "gehalt",
+        "lohn",
+        "pension",
+        "retirement",
     ),
     "birth": (
-        "birth", "birthday", "birthdate", "dob", "date of birth", "place of birth", "age", "geburtsdatum",
+        "birth",
+        "birthday",
+        "birthdate",
+        "dob",
+        "date of birth",
+        "place of birth",
+        "age",
+        "geburtsdatum",
     ),
     "health": (
-        "health", "medical", "disability", "disabled", "sick", "sickness", "illness", "pregnancy", "maternity",
-        "leave reason", "leave type", "sabbatical", "handicap",
+        "health",
+        "medical",
+        "disability",
+        "disabled",
+        "sick",
+        "sickness",
+        "illness",
+        "pregnancy",
+        "maternity",
+        "leave reason",
+        "leave type",
+        "sabbatical",
+        "handicap",
     ),
     "origin": (
-        "ethnicity", "ethnic", "race", "eeo", "nationality", "citizenship", "religion", "religious", "denomination",
-        "veteran", "sexual orientation", "gender", "sex", "pronouns", "trade union", "union member", "political",
+        "ethnicity",
+        "ethnic",
+        "race",
+        "eeo",
+        "nationality",
+        "citizenship",
+        "religion",
+        "religious",
+        "denomination",
+        "veteran",
+        "sexual orientation",
+        "gender",
+        "sex",
+        "pronouns",
+        "trade union",
+        "union member",
+        "political",
     ),
     "state_id": (
-        "ssn", "sin", "nin", "national id", "national identifier", "social security", "social insurance",
-        "passport", "visa", "tax id", "tax", "tax number", "driver license", "drivers license",
+        "ssn",
+        "sin",
+        "nin",
+        "national id",
+        "national identifier",
+        "social security",
+        "social insurance",
+        "passport",
+        "visa",
+        "tax id",
+        "tax",
+        "tax number",
+        "driver license",
+        "drivers license",
         "personal id number",
     ),
     "secret": (
-        "password", "passwd", "secret", "token", "api key",
+        "password",
+        "passwd",
+        "secret",
+        "token",
+        "api key",
     ),
     "home": (
-        "marital", "marital status", "home email", "home phone", "home address", "personal email", "private email",
-        "emergency contact", "spouse", "dependents", "children", "address1", "address2", "street", "zipcode",
+        "marital",
+        "marital status",
+        "home email",
+        "home phone",
+        "home address",
+        "personal email",
+        "private email",
+        "emergency contact",
+        "spouse",
+        "dependents",
+        "children",
+        "address1",
+        "address2",
+        "street",
+        "zipcode",
         "postal code",
     ),
-}  # fmt: skip
+}
 
-_WORDS = {word: name for name, words in DENIED.items() for word in words}
+_WORDS = {word: name for name, words in SENSITIVE_WORDS.items() for word in words}
 _LONGEST = max(len(word.split()) for word in _WORDS)
 
 
-def words_of(name: str) -> list[str]:
+def split_words(name: str) -> list[str]:
     """The words of a column's name in lower case: `dateOfBirth` and `Date_of_birth` are the same three."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
     return [word for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]
 
 
-def denied_class(name: str) -> str | None:
+def sensitive_class(name: str) -> str | None:
     """The class for which a column of this name is never read, or None."""
-    words = words_of(name)
+    words = split_words(name)
     for length in range(_LONGEST, 0, -1):
         for start in range(len(words) - length + 1):
             if found := _WORDS.get(" ".join(words[start : start + length])):

@@ -6,12 +6,27 @@ Does not belong here: words of one system alone.
 
 from pipelines.sources.declaration import Transform
 
-EMPLOYMENT = Transform(
+EMPLOYMENT_STATUS = Transform(
     "word",
     values=dict.fromkeys(
         (
-            "active", "a", "t", "true", "1", "yes", "employed", "full-time", "full time", "part-time", "part time",
-            "contractor", "intern", "onboarding", "hired", "notice period", "active_external_suite",
+            "active",
+            "a",
+            "t",
+            "true",
+            "1",
+            "yes",
+            "employed",
+            "full-time",
+            "full time",
+            "part-time",
+            "part time",
+            "contractor",
+            "intern",
+            "onboarding",
+            "hired",
+            "notice period",
+            "active_external_suite",
         ),
         "active",
     )
@@ -20,12 +35,24 @@ EMPLOYMENT = Transform(
     )
     | dict.fromkeys(
         (
-            "inactive", "i", "f", "false", "0", "no", "terminated", "resigned", "left", "retired", "tobedeleted",
-            "garden leave", "inactive_external_suite", "suspended",
+            "inactive",
+            "i",
+            "f",
+            "false",
+            "0",
+            "no",
+            "terminated",
+            "resigned",
+            "left",
+            "retired",
+            "tobedeleted",
+            "garden leave",
+            "inactive_external_suite",
+            "suspended",
         ),
         "left",
     ),
-)  # fmt: skip
+)
 
 # Work that is finished, in the state names of issue trackers; every other state is not.
 DONE = Transform(
@@ -36,7 +63,7 @@ DONE = Transform(
 
 SECONDS = Transform("hours", unit="seconds")
 MINUTES = Transform("hours", unit="minutes")
-PER_CENT = Transform("score", scale=(0, 100))
+PERCENT = Transform("score", scale=(0, 100))
 DIGEST = Transform("digest")
 
 # `Label(code)`: the label where a bracket without a blank before it ends the cell, else the whole cell.

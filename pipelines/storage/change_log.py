@@ -28,7 +28,7 @@ LONGEST = 500
 # Records are followed one by one up to so many; beyond, a table is made whole.
 MOST_RECORDS = 200_000
 # What names a record of an export, and what others name it by.
-RECORD = ("source_name", "record_code")
+RECORD_KEY = ("source_name", "record_code")
 _NAMED_BY = "assignment_code"
 # Columns that say where a row came from: the same row out of a newer export is no change.
 PROVENANCE = ("file_sha256", "row_number")
@@ -38,16 +38,22 @@ _RECORDS = ".records"
 
 
 @dataclass(frozen=True)
-class Reach:
+class ChangedPeople:
     """The people whose rows changed since some content of a table."""
 
     people: frozenset[str]
 
 
 def record_change(
-    root: Path, table: Table, before: str | None, after: str | None, old: pl.DataFrame, new: pl.DataFrame,
-    count_people: Callable[[], int], beside: Callable[[pl.DataFrame], pl.Series] | None = None,
-) -> None:  # fmt: skip
+    root: Path,
+    table: Table,
+    before: str | None,
+    after: str | None,
+    old: pl.DataFrame,
+    new: pl.DataFrame,
+    count_people: Callable[[], int],
+    beside: Callable[[pl.DataFrame], pl.Series] | None = None,
+) -> None:
     """Keep whose rows differ between `old` and `new`, the rows of the table that were and will be rewritten.
 
     `count_people` tells how many the whole table speaks of, where more than a few differ; `beside` from the rows that
@@ -60,7 +66,7 @@ def record_change(
     # what was kept of another way to the same content says nothing of this one
     for kept in (place, place.with_suffix(_RECORDS)):
         kept.unlink(missing_ok=True)
-    is_record = table.key == RECORD
+    is_record = table.key == RECORD_KEY
     if beside is None and not is_record and _are_most(_plainly_differing(old, new), count_people):
         return
     rows = differing_rows(old, new)
@@ -82,21 +88,21 @@ def _are_most(count: int, count_people: Callable[[], int]) -> bool:
     return count > FEW and count > MOST_SHARE * count_people()
 
 
-def people_changed(root: Path, table: Table, before: str | None, after: str | None) -> Reach | None:
+def find_changed_people(root: Path, table: Table, before: str | None, after: str | None) -> ChangedPeople | None:
     """Whose rows changed on the way from one content to the other; None where the record does not reach back."""
     found: set[str] = set()
     for _, people in (chain := _follow(root, table, before, after)) or ():
         if people is None:
             return None
         found |= set(people)
-    return None if chain is None else Reach(frozenset(found))
+    return None if chain is None else ChangedPeople(frozenset(found))
 
 
-def records_changed(root: Path, table: Table, before: str | None, after: str | None) -> pl.DataFrame | None:
+def find_changed_records(root: Path, table: Table, before: str | None, after: str | None) -> pl.DataFrame | None:
     """The records that differ, or whose row did on the way: source_name, record_code, and the assignment_code of tables
     that have one, then and now. None where that is not known, or they are too many."""
     chain = _follow(root, table, before, after)
-    if chain is None or table.key != RECORD:
+    if chain is None or table.key != RECORD_KEY:
         return None
     places = [root / _FOLDER / table.name / f"{content}{_RECORDS}" for content, _ in chain]
     if not all(place.exists() for place in places):
@@ -121,7 +127,7 @@ def _follow(
 
 
 def _spoken_of(table: Table) -> list[str]:
-    return [*RECORD, *(name for name in (_NAMED_BY,) if name in table.column_names)]
+    return [*RECORD_KEY, *(name for name in (_NAMED_BY,) if name in table.column_names)]
 
 
 def _keep(place: Path, write: Callable[[Path], object]) -> None:
@@ -134,7 +140,7 @@ def _keep(place: Path, write: Callable[[Path], object]) -> None:
 
 def differing_rows(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """The rows of either that the other does not have, wherever they came from."""
-    keys = [row_hashes(frame).alias("row").to_frame() for frame in (old, new)]
+    keys = [hash_row_contents(frame).alias("row").to_frame() for frame in (old, new)]
     apart = [
         frame.with_columns(one).join(other, on="row", how="anti").drop("row")
         for frame, one, other in ((old, keys[0], keys[1]), (new, keys[1], keys[0]))
@@ -150,13 +156,13 @@ def _plainly_differing(old: pl.DataFrame, new: pl.DataFrame) -> int:
     return pl.concat(apart)["person_id"].n_unique()
 
 
-def forget_changes(root: Path) -> None:
+def clear_change_log(root: Path) -> None:
     """Remove every record: after a complete night nobody needs one."""
     for place in (root / _FOLDER).glob("*/*"):
         place.unlink(missing_ok=True)
 
 
-def row_hashes(rows: pl.DataFrame) -> pl.Series:
+def hash_row_contents(rows: pl.DataFrame) -> pl.Series:
     """A hash of each row's content; nested columns by their text."""
     nested = [name for name, dtype in rows.schema.items() if dtype.is_nested()]
     plain = rows.drop(PROVENANCE, strict=False).with_columns(

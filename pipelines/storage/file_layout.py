@@ -31,27 +31,27 @@ _LONGEST_ID = 100
 
 def cut(table: Table, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """The rows, in the table's order, by the name of their file; at least one file, though it may be empty."""
-    if table.monthly is not None:
-        return _by_month(table.monthly, rows)
-    return _by_people(rows) if table.by_people else {WHOLE: rows}
+    if table.month_column is not None:
+        return _by_month(table.month_column, rows)
+    return _by_people(rows) if table.is_partitioned_by_person else {WHOLE: rows}
 
 
 def is_cut_so(table: Table, names: Collection[str]) -> bool:
     """Whether files of these names are cut as the table says now."""
-    if table.by_people:
+    if table.is_partitioned_by_person:
         return all(name == FIRST or name.startswith(_FROM) for name in names)
-    return (WHOLE in names) is (table.monthly is None)
+    return (WHOLE in names) is (table.month_column is None)
 
 
 def order_of(table: Table) -> list[pl.Expr]:
     """What the rows of a table are sorted by: its key, within the month or after the person it is cut by."""
     keys = [pl.col(name) for name in table.key]
-    if table.by_people:
+    if table.is_partitioned_by_person:
         return keys or [pl.col("person_id")]
-    return keys if table.monthly is None else [month_of(table.monthly), *keys]
+    return keys if table.month_column is None else [month_number(table.month_column), *keys]
 
 
-def month_of(moment: str) -> pl.Expr:
+def month_number(moment: str) -> pl.Expr:
     """A number that rises from month to month; the highest for rows without a moment."""
     when = pl.col(moment).dt
     return (when.year() * 12 + when.month().cast(pl.Int32) - 1).fill_null(_NO_MONTH)
@@ -59,7 +59,7 @@ def month_of(moment: str) -> pl.Expr:
 
 def touched_parts(table: Table, present: Collection[str], old: pl.DataFrame, new: pl.DataFrame) -> set[str]:
     """The files to be made anew where `new` takes the place of `old`; also names of files that are not there yet."""
-    if table.by_people:
+    if table.is_partitioned_by_person:
         return set() if old.equals(new) else _stretches_touched(present, old["person_id"], new["person_id"])
     olds, news = cut(table, old), cut(table, new)
     both = olds.keys() & news.keys()
@@ -68,12 +68,12 @@ def touched_parts(table: Table, present: Collection[str], old: pl.DataFrame, new
 
 def parts_holding(table: Table, present: Collection[str], replacing: pl.DataFrame) -> Collection[str]:
     """The files, of those that are there, in which rows that share their values with a row of `replacing` can lie."""
-    return _stretches_of(present, replacing["person_id"]) if table.by_people else present
+    return _stretches_of(present, replacing["person_id"]) if table.is_partitioned_by_person else present
 
 
 def rows_within(table: Table, rows: pl.DataFrame, parts: Collection[str]) -> pl.DataFrame:
     """The rows, in the table's order, that belong into these of its files; of stretches all, since those may be new."""
-    if table.monthly is None:
+    if table.month_column is None:
         return rows
     return pl.concat([rows.clear(), *(part for name, part in cut(table, rows).items() if name in parts)])
 
@@ -96,7 +96,7 @@ def _stretches_touched(present: Collection[str], old: pl.Series, new: pl.Series)
 
 def _by_month(moment: str, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
     found, start = {}, 0
-    for length, month in rows.select(month_of(moment).rle().struct.unnest()).iter_rows():
+    for length, month in rows.select(month_number(moment).rle().struct.unnest()).iter_rows():
         name = UNDATED if month == _NO_MONTH else f"{month // 12:04d}-{month % 12 + 1:02d}"
         found[name] = rows.slice(start, length)
         start += length

@@ -22,7 +22,7 @@ from pipelines.storage.change_log import record_change
 from pipelines.storage.file_layout import WHOLE, cut, is_cut_so, order_of, parts_holding, rows_within, touched_parts
 
 # One person is read in milliseconds from groups of this size, and ten million rows still compress well.
-ROW_GROUP = 100_000
+ROW_GROUP_SIZE = 100_000
 # Of zstd: files are as small as at polars' own level, in half the time.
 _LEVEL = 1
 # From rows that changed to further people whom they touch.
@@ -31,12 +31,12 @@ _Part = TypeVar("_Part")
 _Made = TypeVar("_Made")
 
 
-class ContractBroken(Exception):
+class ContractViolation(Exception):
     """A frame does not keep the contract of its table; nothing was written."""
 
 
 @dataclass(frozen=True)
-class Written:
+class WriteResult:
     """What a write left behind. `changed` is false where the table already held exactly this."""
 
     table: str
@@ -69,16 +69,16 @@ class Lake:
         """The table's rows, lazily; no rows where it was never written."""
         return _scan(table, self.files(table))
 
-    def content(self, table: Table) -> str | None:
+    def content_hash(self, table: Table) -> str | None:
         """The hash of what the table holds, as its files recorded it; None where it was never written by `write`."""
         return _content_of(self._recorded(table))
 
-    def write(self, table: Table, frame: pl.DataFrame | pl.LazyFrame, beside: Beside | None = None) -> Written:
+    def write(self, table: Table, frame: pl.DataFrame | pl.LazyFrame, beside: Beside | None = None) -> WriteResult:
         """Write the whole table in its key's order, or raise ContractBroken and leave it as it was.
 
         Each file is replaced atomically and only where its rows changed; who is touched is recorded (see `changes`).
         """
-        parts = cut(table, obey(table, frame.lazy().collect()))
+        parts = cut(table, enforce_contract(table, frame.lazy().collect()))
         present, wanted = self._recorded(table), _hashes_of(parts)
         changed = {name for name in wanted if present.get(name) != wanted[name]}
         gone = set(present) - set(wanted)
@@ -89,7 +89,9 @@ class Lake:
             self._record(table, present, wanted, old, now, beside)
         return self._put(table, parts, present, wanted)
 
-    def merge(self, table: Table, rows: pl.DataFrame, replacing: pl.DataFrame, beside: Beside | None = None) -> Written:
+    def merge(
+        self, table: Table, rows: pl.DataFrame, replacing: pl.DataFrame, beside: Beside | None = None
+    ) -> WriteResult:
         """Put `rows` in the place of those that share their values with a row of `replacing`; others stay.
 
         Only files whose rows change are read whole and rewritten. Raises ContractBroken, and leaves the table then.
@@ -101,13 +103,13 @@ class Lake:
         names = parts_holding(table, present, replacing)
         old = self._read_parts(table, names).join(replacing.lazy(), on=keys, how="semi").collect()
         old = _in_order(table, old, _rises(old, table))
-        new = obey(table, rows)
+        new = enforce_contract(table, rows)
         touched = touched_parts(table, present, old, new)
         if not touched:
             return self._written(table, present, False)
         held = self._read_parts(table, touched & set(present)).collect()
         stays = held.join(replacing, on=keys, how="anti", maintain_order="left")
-        parts = cut(table, obey(table, pl.concat([stays, rows_within(table, new, touched)])))
+        parts = cut(table, enforce_contract(table, pl.concat([stays, rows_within(table, new, touched)])))
         others = {name: content for name, content in present.items() if name not in touched}
         if others:
             parts = {name: part for name, part in parts.items() if part.height}
@@ -116,18 +118,26 @@ class Lake:
         return self._put(table, parts, present, wanted)
 
     def _record(
-        self, table: Table, present: Mapping[str, str | None], wanted: Mapping[str, str | None], old: pl.DataFrame,
-        new: pl.DataFrame, beside: Beside | None,
-    ) -> None:  # fmt: skip
+        self,
+        table: Table,
+        present: Mapping[str, str | None],
+        wanted: Mapping[str, str | None],
+        old: pl.DataFrame,
+        new: pl.DataFrame,
+        beside: Beside | None,
+    ) -> None:
         def count_people() -> int:
             return int(self.scan(table).select(pl.col("person_id").n_unique()).collect().item())
 
         record_change(self.root, table, _content_of(present), _content_of(wanted), old, new, count_people, beside)
 
     def _put(
-        self, table: Table, parts: Mapping[str, pl.DataFrame], present: Mapping[str, str | None],
+        self,
+        table: Table,
+        parts: Mapping[str, pl.DataFrame],
+        present: Mapping[str, str | None],
         wanted: Mapping[str, str | None],
-    ) -> Written:  # fmt: skip
+    ) -> WriteResult:
         """Write the parts that differ from what is present, and remove the files that are not wanted."""
         changed = sorted(name for name in parts if present.get(name) != wanted[name])
         gone = set(present) - set(wanted)
@@ -146,11 +156,11 @@ class Lake:
         about = {"content_sha256": content, "contract": f"{table.name} {table.version}"}
         write_parquet(rows, self.file(table, name), about)
 
-    def _written(self, table: Table, contents: Mapping[str, str | None], changed: bool) -> Written:
+    def _written(self, table: Table, contents: Mapping[str, str | None], changed: bool) -> WriteResult:
         files = self.files(table)
         rows = int(pl.scan_parquet(files).select(pl.len()).collect().item())
         size = sum(path.stat().st_size for path in files)
-        return Written(table.name, files[0], rows, size, _content_of(contents) or "", changed)
+        return WriteResult(table.name, files[0], rows, size, _content_of(contents) or "", changed)
 
 
 def _scan(table: Table, files: list[Path]) -> pl.LazyFrame:
@@ -179,7 +189,7 @@ def _content_of(parts: Mapping[str, str | None]) -> str | None:
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def obey(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
+def enforce_contract(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
     """The frame in the contract's columns, types and order of rows.
 
     Raises ContractBroken where a column is missing or of another type, or a rule that stands by itself is broken;
@@ -187,21 +197,21 @@ def obey(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
     """
     missing = [name for name in table.column_names if name not in frame.columns]
     if missing:
-        raise ContractBroken(f"{table.name}: columns are missing: {', '.join(missing)}")
+        raise ContractViolation(f"{table.name}: columns are missing: {', '.join(missing)}")
     frame = frame.select(table.column_names)
     wrong = [f"{n} is {frame.schema[n]}, not {t}" for n, t in table.schema.items() if frame.schema[n] != t]
     if wrong:
-        raise ContractBroken(f"{table.name}: {'; '.join(wrong)}")
+        raise ContractViolation(f"{table.name}: {'; '.join(wrong)}")
     rules = [rule for rule in table.rules if rule.kind != "references" and rule.severity == "ERROR"]
     ordered = _rises(frame, table)
     # in strict order no key repeats, and neither does one where all hashes differ: then no key need be looked up
-    if (ordered and table.monthly is None) or _hashes_differ(frame, table.key):
+    if (ordered and table.month_column is None) or _hashes_differ(frame, table.key):
         rules = [rule for rule in rules if not (rule.kind == "unique" and rule.columns == table.key)]
     if rules and frame.height:
         counts = frame.select((~rule.expression()).sum().alias(rule.name) for rule in rules).row(0, named=True)
         broken = [f"{name} in {count} rows" for name, count in counts.items() if count]
         if broken:
-            raise ContractBroken(f"{table.name}: {'; '.join(broken)} of {frame.height}")
+            raise ContractViolation(f"{table.name}: {'; '.join(broken)} of {frame.height}")
     return _in_order(table, frame, ordered)
 
 
@@ -236,14 +246,14 @@ def content_sha256(frame: pl.DataFrame) -> str:
     digest = hashlib.sha256(repr(list(frame.schema.items())).encode())
     # Arrow leaves open what lies under a null, before a slice, in padding; Parquet holds present values alone. Blocks
     # of fixed size keep the memory small and the pages independent of chunks.
-    for start in range(0, max(frame.height, 1), ROW_GROUP):
+    for start in range(0, max(frame.height, 1), ROW_GROUP_SIZE):
         sink = io.BytesIO()
-        frame.slice(start, ROW_GROUP).rechunk().write_parquet(sink, compression="uncompressed", statistics=False)
+        frame.slice(start, ROW_GROUP_SIZE).rechunk().write_parquet(sink, compression="uncompressed", statistics=False)
         digest.update(sink.getbuffer())
     return digest.hexdigest()
 
 
-def write_parquet(frame: pl.DataFrame, path: Path, metadata: dict[str, str], row_group: int = ROW_GROUP) -> None:
+def write_parquet(frame: pl.DataFrame, path: Path, metadata: dict[str, str], row_group: int = ROW_GROUP_SIZE) -> None:
     """Write a Parquet file under its final name only when it is whole and on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.unfinished")

@@ -21,7 +21,7 @@ _COMPUTING = ("polars", "numpy", "scipy", "scikit-learn")
 
 
 @dataclass(frozen=True)
-class Stamp:
+class AssetState:
     """What a step's tables were made of.
 
     inputs: fingerprint by name (a table's content, the day, the configuration, the code). outputs: content by table.
@@ -29,32 +29,45 @@ class Stamp:
     whose neighbours may see them in another light.
     """
 
-    step: str
+    name: str
     inputs: Mapping[str, str | None]
     outputs: Mapping[str, str | None]
-    said: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    for_some: bool = False
+    numeric_metadata: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    is_partial: bool = False
 
 
-def read_stamp(root: Path, step: str) -> Stamp | None:
+def read_asset_state(root: Path, name: str) -> AssetState | None:
     """The stamp of a step in the lake; None where it never finished, or its record is of another form."""
     try:
-        return Stamp(**json.loads((root / _FOLDER / f"{step}.json").read_text()))
+        return AssetState(
+            **{
+                {"step": "name", "said": "numeric_metadata", "for_some": "is_partial"}.get(key, key): value
+                for key, value in json.loads((root / _FOLDER / f"{name}.json").read_text()).items()
+            }
+        )
     except (OSError, ValueError, TypeError):
         return None
 
 
-def write_stamp(root: Path, stamp: Stamp) -> None:
+def write_asset_state(root: Path, stamp: AssetState) -> None:
     """Keep the stamp; the last act of a step, so that one that broke off is made anew."""
-    place = root / _FOLDER / f"{stamp.step}.json"
+    place = root / _FOLDER / f"{stamp.name}.json"
     place.parent.mkdir(parents=True, exist_ok=True)
     unfinished = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
-    unfinished.write_text(json.dumps(asdict(stamp), sort_keys=True))
+    unfinished.write_text(
+        json.dumps(
+            {
+                {"name": "step", "numeric_metadata": "said", "is_partial": "for_some"}.get(key, key): value
+                for key, value in asdict(stamp).items()
+            },
+            sort_keys=True,
+        )
+    )
     unfinished.replace(place)
 
 
 @cache
-def code_fingerprint() -> str:
+def fingerprint_code() -> str:
     """SHA-256 over this project's code and the versions of the libraries that compute: any change makes all anew."""
     root = Path(__file__).parents[2]
     digest = hashlib.sha256(" ".join(version(name) for name in _COMPUTING).encode())

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.config.company import Taxonomy as Declared
-from pipelines.core.taxonomy import Taxonomy, TaxonomyRefused, observe_taxonomy, read_taxonomy
+from pipelines.config.company import TaxonomyConfig
+from pipelines.core.taxonomy import Taxonomy, TaxonomyError, build_observed_taxonomy, read_taxonomy
 from pipelines.taxonomies.esco import load_esco
 from pipelines.taxonomies.lightcast import load_lightcast
 from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, find_file
@@ -32,13 +32,13 @@ _KNOWN_BY = {
 }
 
 
-def read_declared_taxonomy(declared: Declared, folder: Path, texts: pl.Series) -> Taxonomy:
+def read_declared_taxonomy(declared: TaxonomyConfig, folder: Path, texts: pl.Series) -> Taxonomy:
     """The taxonomy of the configuration; its paths lie below `folder`, `texts` are what `observed` is made of.
 
     Raises TaxonomyRefused where it cannot be read.
     """
     if declared.system == "observed":
-        return observe_taxonomy(texts, declared.capability_parts)
+        return build_observed_taxonomy(texts, declared.capability_parts)
     if declared.system == "tabular":
         paths = (declared.skills, declared.prerequisites, declared.role_profiles)
         skills, prerequisites, role_profiles = (folder / path if path else None for path in paths)
@@ -49,7 +49,7 @@ def read_declared_taxonomy(declared: Declared, folder: Path, texts: pl.Series) -
     return LOADERS[declared.system](folder / place).taxonomy
 
 
-def count_taxonomy(folder: Path, system: str | None = None) -> list[TaxonomyCount]:
+def count_taxonomy_rows(folder: Path, system: str | None = None) -> list[TaxonomyCount]:
     """One row per kind of row in a published taxonomy's files: how many stood there, how many were taken.
 
     The system is recognised by the files where it is not given. Raises TaxonomyRefused where none is.
@@ -57,5 +57,5 @@ def count_taxonomy(folder: Path, system: str | None = None) -> list[TaxonomyCoun
     known = [one for one, patterns in _KNOWN_BY.items() if folder.is_dir() and find_file(folder, *patterns)]
     chosen = system or (known[0] if known else None)
     if chosen not in LOADERS:
-        raise TaxonomyRefused(f"{folder.name} holds no taxonomy that is known by its files: {', '.join(LOADERS)}")
+        raise TaxonomyError(f"{folder.name} holds no taxonomy that is known by its files: {', '.join(LOADERS)}")
     return list(LOADERS[chosen](folder).counts)

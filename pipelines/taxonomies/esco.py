@@ -41,21 +41,33 @@ class _Form:
 
 
 _COMMISSION = _Form(
-    "skills_*.csv", ("conceptUri", "preferredLabel", "altLabels", "description"),
-    "skillGroups_*.csv", ("conceptUri", "preferredLabel"),
-    "skillSkillRelations*.csv", ("originalSkillUri", "relatedSkillUri", "relationType"),
-    "broaderRelationsSkillPillar*.csv", ("conceptUri", "broaderUri"),
-    "occupationSkillRelations*.csv", ("occupationUri", "skillUri", "relationType"),
-    "occupations_*.csv", ("conceptUri", "preferredLabel"),
-)  # fmt: skip
+    "skills_*.csv",
+    ("conceptUri", "preferredLabel", "altLabels", "description"),
+    "skillGroups_*.csv",
+    ("conceptUri", "preferredLabel"),
+    "skillSkillRelations*.csv",
+    ("originalSkillUri", "relatedSkillUri", "relationType"),
+    "broaderRelationsSkillPillar*.csv",
+    ("conceptUri", "broaderUri"),
+    "occupationSkillRelations*.csv",
+    ("occupationUri", "skillUri", "relationType"),
+    "occupations_*.csv",
+    ("conceptUri", "preferredLabel"),
+)
 _TABIYA = _Form(
-    "skills.csv", ("ID", "PREFERREDLABEL", "ALTLABELS", "DESCRIPTION"),
-    "skill_groups.csv", ("ID", "PREFERREDLABEL"),
-    "skill_to_skill_relations.csv", ("REQUIRINGID", "REQUIREDID", "RELATIONTYPE"),
-    "skill_hierarchy.csv", ("CHILDID", "PARENTID"),
-    "occupation_to_skill_relations.csv", ("OCCUPATIONID", "SKILLID", "RELATIONTYPE"),
-    "occupations.csv", ("ID", "PREFERREDLABEL"),
-)  # fmt: skip
+    "skills.csv",
+    ("ID", "PREFERREDLABEL", "ALTLABELS", "DESCRIPTION"),
+    "skill_groups.csv",
+    ("ID", "PREFERREDLABEL"),
+    "skill_to_skill_relations.csv",
+    ("REQUIRINGID", "REQUIREDID", "RELATIONTYPE"),
+    "skill_hierarchy.csv",
+    ("CHILDID", "PARENTID"),
+    "occupation_to_skill_relations.csv",
+    ("OCCUPATIONID", "SKILLID", "RELATIONTYPE"),
+    "occupations.csv",
+    ("ID", "PREFERREDLABEL"),
+)
 
 
 def read_esco(folder: Path) -> Taxonomy:
@@ -91,12 +103,20 @@ def load_esco(folder: Path) -> LoadedTaxonomy:
             TaxonomyCount("skills", skills.height, taxonomy.skills.height),
             TaxonomyCount("hierarchy rows", parents.height, broader, "" if parents.height == broader else _TWICE),
             TaxonomyCount("skill relations", relations.height, between, "" if relations.height == between else _TWICE),
-            TaxonomyCount("of these, prerequisites", essential.height, taxonomy.prerequisites.height,
-                          "" if essential.height == taxonomy.prerequisites.height else _TWICE),
-            TaxonomyCount("occupation relations", raw_profiles.height, taxonomy.role_profiles.height,
-                          "" if raw_profiles.height == taxonomy.role_profiles.height else _TWICE),
+            TaxonomyCount(
+                "of these, prerequisites",
+                essential.height,
+                taxonomy.prerequisites.height,
+                "" if essential.height == taxonomy.prerequisites.height else _TWICE,
+            ),
+            TaxonomyCount(
+                "occupation relations",
+                raw_profiles.height,
+                taxonomy.role_profiles.height,
+                "" if raw_profiles.height == taxonomy.role_profiles.height else _TWICE,
+            ),
         ),
-    )  # fmt: skip
+    )
 
 
 def _relations(between: pl.DataFrame, parents: pl.DataFrame) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.core.taxonomy import Taxonomy, build_taxonomy, no_profiles, nothing_before
+from pipelines.core.taxonomy import Taxonomy, build_taxonomy, empty_prerequisites, empty_role_profiles
 from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, read_rows
 
 
@@ -29,6 +29,6 @@ def load_lightcast(skills: Path) -> LoadedTaxonomy:
         pl.coalesce("SUBCATEGORY", "SUBCATEGORY_NAME", "CATEGORY", "CATEGORY_NAME").alias("capability_id"),
         pl.coalesce("SUBCATEGORY_NAME", "SUBCATEGORY", "CATEGORY_NAME", "CATEGORY").alias("capability_name"),
     )
-    taxonomy = build_taxonomy(table, nothing_before(), no_profiles())
+    taxonomy = build_taxonomy(table, empty_prerequisites(), empty_role_profiles())
     said = "" if rows.height == last.height else "an earlier version of a skill"
     return LoadedTaxonomy(taxonomy, (TaxonomyCount("skills", rows.height, taxonomy.skills.height, said),))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.core.taxonomy import Taxonomy, TaxonomyRefused
+from pipelines.core.taxonomy import Taxonomy, TaxonomyError
 from pipelines.sources.adapter import open_table
 from pipelines.sources.declaration import ExportRefused
-from pipelines.sources.readers.text_table import ROW_NUMBER, comparable
+from pipelines.sources.readers.text_table import ROW_NUMBER, normalize_header
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +39,25 @@ def read_rows(path: Path, needed: tuple[str, ...], optional: tuple[str, ...] = (
     Raises TaxonomyRefused where the file is missing, cannot be read, lacks a needed header or has malformed rows.
     """
     if not path.is_file():
-        raise TaxonomyRefused(f"the taxonomy file {path.name} is missing: mend `taxonomy` in footsteps.yaml")
+        raise TaxonomyError(f"the taxonomy file {path.name} is missing: mend `taxonomy` in footsteps.yaml")
     try:
         table = open_table(path)
     except ExportRefused as refusal:
-        raise TaxonomyRefused(str(refusal)) from None
-    missing = [name for name in needed if comparable(name) not in table.columns]
+        raise TaxonomyError(str(refusal)) from None
+    missing = [name for name in needed if normalize_header(name) not in table.columns]
     if missing:
-        raise TaxonomyRefused(f"{path.name}: column {', '.join(missing)} is missing; it has {', '.join(table.headers)}")
+        raise TaxonomyError(f"{path.name}: column {', '.join(missing)} is missing; it has {', '.join(table.headers)}")
     broken = table.malformed.select(pl.len()).collect().item()
     if broken:
-        raise TaxonomyRefused(f"{path.name}: {broken} rows are wider or narrower than its header: export it again")
+        raise TaxonomyError(f"{path.name}: {broken} rows are wider or narrower than its header: export it again")
     columns = []
     for name in (*needed, *optional):
-        found = table.columns.get(comparable(name))
+        found = table.columns.get(normalize_header(name))
         text = pl.col(found[0]).str.strip_chars() if found else pl.lit(None, pl.String)
         columns.append(pl.when(text.str.len_bytes() > 0).then(text).alias(name))
-    wanted = tuple(table.columns[comparable(n)][0] for n in (*needed, *optional) if comparable(n) in table.columns)
+    wanted = tuple(
+        table.columns[normalize_header(n)][0] for n in (*needed, *optional) if normalize_header(n) in table.columns
+    )
     return table.scan(wanted).sort(ROW_NUMBER).select(columns).collect()
 
 
@@ -71,7 +73,7 @@ def needed_file(folder: Path, *patterns: str) -> Path:
     """The same file. Raises TaxonomyRefused where there is none."""
     found = find_file(folder, *patterns)
     if found is None:
-        raise TaxonomyRefused(f"the taxonomy folder {folder.name} has no file {' or '.join(patterns)}: add it")
+        raise TaxonomyError(f"the taxonomy folder {folder.name} has no file {' or '.join(patterns)}: add it")
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.core.taxonomy import Taxonomy, build_taxonomy, no_profiles, nothing_before
+from pipelines.core.taxonomy import Taxonomy, build_taxonomy, empty_prerequisites, empty_role_profiles
 from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, read_rows
 
 _PARENT, _ID, _NAME = "Parent ID number", "ID number", "Short name"
@@ -40,13 +40,17 @@ def load_moodle_framework(skills: Path) -> LoadedTaxonomy:
         .alias("description"),
         pl.col(_PARENT).fill_null(pl.lit(top, pl.String)).alias("capability_id"),
     ).join(above, on="capability_id", how="left", maintain_order="left")
-    taxonomy = build_taxonomy(table, nothing_before(), no_profiles())
+    taxonomy = build_taxonomy(table, empty_prerequisites(), empty_role_profiles())
     groups = competencies.height - lowest.height
     return LoadedTaxonomy(
         taxonomy,
         (
-            TaxonomyCount("competencies", competencies.height, taxonomy.skills.height,
-                          f"{groups} with others below them are capabilities" if groups else ""),
+            TaxonomyCount(
+                "competencies",
+                competencies.height,
+                taxonomy.skills.height,
+                f"{groups} with others below them are capabilities" if groups else "",
+            ),
             TaxonomyCount("frameworks", rows.height - competencies.height, 0, "a framework is no competency"),
         ),
-    )  # fmt: skip
+    )

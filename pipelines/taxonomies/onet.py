@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.core.taxonomy import Taxonomy, build_taxonomy, nothing_before
+from pipelines.core.taxonomy import Taxonomy, build_taxonomy, empty_prerequisites
 from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, needed_file, read_rows
 
 _CODE, _EXAMPLE, _COMMODITY, _TITLE = "O*NET-SOC Code", "Example", "Commodity Code", "Commodity Title"
@@ -49,7 +49,7 @@ def load_onet(folder: Path) -> LoadedTaxonomy:
     under = rows.select(
         pl.col(_EXAMPLE).alias("from_id"), pl.lit("broader").alias("relation_name"), pl.col(_COMMODITY).alias("to_id")
     )
-    taxonomy = build_taxonomy(skills, nothing_before(), profiles, under)
+    taxonomy = build_taxonomy(skills, empty_prerequisites(), profiles, under)
     said = "" if taxonomy.role_profiles.height == rows.height else "occupation unknown, or said twice"
     named = rows.join(occupations, on=_CODE, how="semi")[_CODE].n_unique()
     return LoadedTaxonomy(
@@ -60,4 +60,4 @@ def load_onet(folder: Path) -> LoadedTaxonomy:
             TaxonomyCount("occupations with technologies", named, taxonomy.role_profiles["role_name"].n_unique()),
             TaxonomyCount("occupation technologies", rows.height, taxonomy.role_profiles.height, said),
         ),
-    )  # fmt: skip
+    )

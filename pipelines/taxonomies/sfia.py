@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.core.taxonomy import Taxonomy, build_taxonomy, no_profiles
+from pipelines.core.taxonomy import Taxonomy, build_taxonomy, empty_role_profiles
 from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, read_rows
 
 LEVELS = tuple(f"level_{i}" for i in range(1, 8))
@@ -34,7 +34,7 @@ def load_sfia(skills: Path) -> LoadedTaxonomy:
     )
     lower = pl.col("skill_id").shift(1).over("capability_id", order_by="skill_id")
     needs = table.select("skill_id", lower.alias("requires_skill_id")).drop_nulls()
-    taxonomy = build_taxonomy(table, needs, no_profiles())
+    taxonomy = build_taxonomy(table, needs, empty_role_profiles())
     bare = rows.filter(pl.all_horizontal(pl.col(LEVELS).is_null())).height
     return LoadedTaxonomy(
         taxonomy,

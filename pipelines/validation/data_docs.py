@@ -18,7 +18,7 @@ from pathlib import Path
 import pipelines.validation.rule_expectation  # noqa: F401  # registers the expectation whose text is rendered
 from pipelines.contracts.table import Severity
 from pipelines.validation.quiet import quiet
-from pipelines.validation.verdict import RuleResult, Verdict, read_verdict
+from pipelines.validation.verdict import RuleResult, ValidationResult, parse_validation_result
 
 with quiet():
     from great_expectations.core.expectation_validation_result import expectationSuiteValidationResultSchema
@@ -48,7 +48,7 @@ _HEAD = """<!DOCTYPE html>
 """
 
 
-def build_docs(verdicts: Sequence[Verdict], folder: Path) -> Path:
+def build_docs(verdicts: Sequence[ValidationResult], folder: Path) -> Path:
     """Write one page per verdict and an index into `folder`; returns the path of the index.
 
     Pages of the same name are overwritten, nothing else in the folder is touched. Raises ValueError where two verdicts
@@ -65,7 +65,7 @@ def build_docs(verdicts: Sequence[Verdict], folder: Path) -> Path:
     return index
 
 
-def add_to_docs(verdict: Verdict, folder: Path) -> Path:
+def update_data_docs(verdict: ValidationResult, folder: Path) -> Path:
     """Write the verdict's page and the index of all verdicts kept in `folder` so far; returns the path of the index."""
     kept = folder / "verdicts"
     kept.mkdir(parents=True, exist_ok=True)
@@ -75,13 +75,13 @@ def add_to_docs(verdict: Verdict, folder: Path) -> Path:
     for path in sorted(kept.glob("*.json")):
         # one that another version wrote is left out until its table is judged again: docs must not stop a night
         with suppress(KeyError, ValueError):
-            everything.append(read_verdict(path.read_text(encoding="utf-8")))
+            everything.append(parse_validation_result(path.read_text(encoding="utf-8")))
     index = folder / "index.html"
     index.write_text(_index_page(everything), encoding="utf-8")
     return index
 
 
-def _index_page(verdicts: Sequence[Verdict]) -> str:
+def _index_page(verdicts: Sequence[ValidationResult]) -> str:
     stopping = sum(not verdict.passed for verdict in verdicts)
     rows = (
         f'<tr><td><a href="{escape(verdict.table)}.html">{escape(verdict.table)}</a></td><td>{_verdict(verdict)}</td>'
@@ -95,7 +95,7 @@ def _index_page(verdicts: Sequence[Verdict]) -> str:
     return _page("Data Docs", body)
 
 
-def _table_page(verdict: Verdict) -> str:
+def _table_page(verdict: ValidationResult) -> str:
     rows = (
         f'<tr><td><span class="badge">{escape(result.name)}</span></td><td>{escape(str(result.severity))}</td>'
         f'<td>{_outcome(result)}</td><td class="number">{result.evaluated_count:,}</td>'
@@ -113,7 +113,7 @@ def _table_page(verdict: Verdict) -> str:
     return _page(verdict.table, body)
 
 
-def _sections(verdict: Verdict) -> Iterable[str]:
+def _sections(verdict: ValidationResult) -> Iterable[str]:
     """What Great Expectations renders: a section per column, and one for rules over several columns."""
     with quiet():
         result = expectationSuiteValidationResultSchema.load(json.loads(verdict.document))
@@ -134,7 +134,7 @@ def _view() -> DefaultJinjaSectionView:
     return view
 
 
-def _verdict(verdict: Verdict) -> str:
+def _verdict(verdict: ValidationResult) -> str:
     if not verdict.passed:
         return '<span class="failed">stopped</span>'
     return (

@@ -16,7 +16,7 @@ from pipelines.contracts.table import Rule, Severity, Table
 from pipelines.validation.polars_engine import PolarsExecutionEngine
 from pipelines.validation.quiet import quiet
 from pipelines.validation.rule_expectation import ExpectRowsToKeepRule
-from pipelines.validation.verdict import RuleResult, Verdict, without_values
+from pipelines.validation.verdict import RuleResult, ValidationResult, without_values
 
 with quiet():
     import great_expectations.expectations as gxe
@@ -32,19 +32,19 @@ def validate(
     table: Table,
     frame: pl.DataFrame | pl.LazyFrame,
     *,
-    known: Mapping[str, pl.Series] | None = None,
+    reference_values: Mapping[str, pl.Series] | None = None,
     row_numbers: int = 0,
-) -> Verdict:
+) -> ValidationResult:
     """The verdict on `frame` by every rule of `table`, from one query over it.
 
     `known` holds, per `table.key`, the values that references may take. `row_numbers` asks for the numbers of up to so
     many rows per rule that break it (not asking is faster). A rule that cannot be evaluated has its `error` set in
     the verdict; nothing is raised for it.
     """
-    return judge(table, PolarsExecutionEngine(frame, table.rules, known), row_numbers=row_numbers)
+    return judge(table, PolarsExecutionEngine(frame, table.rules, reference_values), row_numbers=row_numbers)
 
 
-def judge(table: Table, engine: Any, *, row_numbers: int = 0) -> Verdict:
+def judge(table: Table, engine: Any, *, row_numbers: int = 0) -> ValidationResult:
     """The verdict of a table's suite on an engine that already holds the frame, the rules and the known values."""
     with quiet():
         validator = Validator(execution_engine=engine)
@@ -58,7 +58,7 @@ def judge(table: Table, engine: Any, *, row_numbers: int = 0) -> Verdict:
     words = {*table.column_names, *(str(column.dtype) for column in table.columns), "str", "i64", "f64", "bool"}
     errors = [_error(result, words) for result in results]
     rows = _row_count(engine, [result.result for result in results])
-    return Verdict(
+    return ValidationResult(
         table=table.name,
         row_count=rows,
         results=tuple(
@@ -150,8 +150,10 @@ def _document(table: Table, results: list[Any], errors: list[str | None]) -> str
         result.expectation_config.kwargs.pop("batch_id", None)
         if error is not None:
             result.exception_info = {
-                "raised_exception": True, "exception_message": error, "exception_traceback": "",
-            }  # fmt: skip
+                "raised_exception": True,
+                "exception_message": error,
+                "exception_traceback": "",
+            }
     statistics = calc_validation_statistics(results)._asdict()
     success = statistics.pop("success")
     whole = ExpectationSuiteValidationResult(

@@ -22,11 +22,13 @@ with quiet():
 class RulePandasEngine(PandasExecutionEngine):  # type: ignore[misc]  # Great Expectations is not typed for us
     """The pandas engine over one frame, with the rules that `ExpectRowsToKeepRule` looks up."""
 
-    def __init__(self, frame: Any, rules: Sequence[Rule] = (), known: Mapping[str, pl.Series] | None = None) -> None:
+    def __init__(
+        self, frame: Any, rules: Sequence[Rule] = (), reference_values: Mapping[str, pl.Series] | None = None
+    ) -> None:
         super().__init__()
         self.frame = frame
         self.rules = {rule.name: rule for rule in rules}
-        self.known = known
+        self.reference_values = reference_values
         self._masks: dict[str, tuple[Any, Any]] = {}
         self.load_batch_data("frame", frame)
 
@@ -47,7 +49,7 @@ class RulePandasEngine(PandasExecutionEngine):  # type: ignore[misc]  # Great Ex
             # Nulls go first: beside them pandas compares whole numbers as floats, and takes 2**53 + 1 for 2**53.
             return whole, rows[whole].duplicated(keep="first").reindex(whole.index, fill_value=False)
         assert rule.reference is not None
-        values = (self.known or {})[f"{rule.reference.table}.{rule.reference.key}"]
+        values = (self.reference_values or {})[f"{rule.reference.table}.{rule.reference.key}"]
         return whole, ~rows[columns[0]].isin(values.drop_nulls().to_list()) & whole
 
 

@@ -59,11 +59,11 @@ class PolarsExecutionEngine(ExecutionEngine):  # type: ignore[misc]  # Great Exp
         self,
         frame: pl.DataFrame | pl.LazyFrame,
         rules: Sequence[Rule] = (),
-        known: Mapping[str, pl.Series] | None = None,
+        reference_values: Mapping[str, pl.Series] | None = None,
     ) -> None:
         super().__init__()
         self.rules = {rule.name: rule for rule in rules}
-        self.known = known
+        self.reference_values = reference_values
         self._query = frame.lazy()
         # In memory, the query engine that works on whole columns is faster; a file is better read in pieces.
         self._engine: Any = "in-memory" if isinstance(frame, pl.DataFrame) else "streaming"
@@ -159,7 +159,7 @@ def _count_distinct(values: pl.Series) -> pl.Series:
 
 def _rule_condition(execution_engine: PolarsExecutionEngine, metric_value_kwargs: Any, **_: Any) -> Any:
     rule = execution_engine.rules[metric_value_kwargs["rule"]]
-    holds = rule.expression(execution_engine.known)
+    holds = rule.expression(execution_engine.reference_values)
     count, evaluated = holds.not_().sum(), pl.len() - pl.col(rule.columns[0]).null_count()
     if rule.kind == "unique":
         whole = pl.all_horizontal(pl.col(rule.columns).is_not_null())

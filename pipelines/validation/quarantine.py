@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipelines.contracts.canonical_schemas import PROVENANCE, quarantine_table
+from pipelines.contracts.canonical_schemas import PROVENANCE_COLUMNS, quarantine_table
 from pipelines.contracts.table import Table
 
 TEXT = "text:"  # prefix of the columns that hold a value as it stood in the file
@@ -65,18 +65,22 @@ def split_landed(frame: pl.LazyFrame, table: Table, system: str, spared: Collect
 
 
 def split_conformed(
-    frame: pl.LazyFrame, table: Table, columns: tuple[str, ...], known: Mapping[str, pl.Series]
+    frame: pl.LazyFrame, table: Table, columns: tuple[str, ...], reference_values: Mapping[str, pl.Series]
 ) -> Split:
     """Split conformed rows by the table's rules, references included; `columns` are kept as the quarantined text."""
-    tests = {rule.name: rule.expression(known) for rule in table.rules}
+    tests = {rule.name: rule.expression(reference_values) for rule in table.rules}
     row_text = pl.struct(pl.col(name).cast(pl.String) for name in columns).struct.json_encode()
     return _split(frame, table, tests, row_text, pl.col("system_name"), {})
 
 
 def _split(
-    frame: pl.LazyFrame, table: Table, tests: Mapping[str, pl.Expr], row_text: pl.Expr, system: pl.Expr,
+    frame: pl.LazyFrame,
+    table: Table,
+    tests: Mapping[str, pl.Expr],
+    row_text: pl.Expr,
+    system: pl.Expr,
     left_out: Mapping[str, str],
-) -> Split:  # fmt: skip
+) -> Split:
     """`left_out` leads from a rule to the column whose value alone it costs."""
     judged = frame.with_columns(test.alias(_PASSES + name) for name, test in tests.items())
     keeps = _all_pass(name for name in tests if name not in left_out)
@@ -85,9 +89,12 @@ def _split(
         pl.when(~pl.col(_PASSES + name)).then(pl.lit(name)) for name in sorted(tests)
     ).list.drop_nulls()
     bad = judged.filter(~(pl.col(_KEPT) & _all_pass(left_out))).select(
-        row_text.alias("row_text"), failed.alias("failed_rules"), pl.col(_KEPT).alias("is_row_kept"),
-        system.alias("system_name"), *PROVENANCE,
-    )  # fmt: skip
+        row_text.alias("row_text"),
+        failed.alias("failed_rules"),
+        pl.col(_KEPT).alias("is_row_kept"),
+        system.alias("system_name"),
+        *PROVENANCE_COLUMNS,
+    )
     spared = {column: [rule for rule, of in left_out.items() if of == column] for column in left_out.values()}
     good = judged.filter(pl.col(_KEPT))
     values = [

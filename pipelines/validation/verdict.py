@@ -42,13 +42,13 @@ class RuleResult:
         return self.unexpected_count / self.evaluated_count if self.evaluated_count else 0.0
 
     @property
-    def stops(self) -> bool:
+    def is_blocking(self) -> bool:
         """Whether what is downstream must wait: an ERROR rule that failed, or any rule that could not be evaluated."""
         return self.error is not None or (not self.passed and self.severity is Severity.ERROR)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ValidationResult:
     """The verdict on one table: a result per rule, in the contract's order.
 
     `document` is Great Expectations' own result document as JSON, from which Data Docs are drawn; it holds no value of
@@ -63,7 +63,7 @@ class Verdict:
     @cached_property
     def passed(self) -> bool:
         """True where nothing stops what is downstream; rules that only warn may have failed."""
-        return not any(result.stops for result in self.results)
+        return not any(result.is_blocking for result in self.results)
 
     @cached_property
     def failed(self) -> tuple[RuleResult, ...]:
@@ -96,7 +96,7 @@ class Verdict:
         return json.dumps({**document, "rules": rules}, indent=2)
 
 
-def read_verdict(text: str) -> Verdict:
+def parse_validation_result(text: str) -> ValidationResult:
     """The verdict whose `to_json` is `text`, without Great Expectations' own document."""
     said = json.loads(text)
     results = (
@@ -113,7 +113,7 @@ def read_verdict(text: str) -> Verdict:
         )
         for rule in said["rules"]
     )
-    return Verdict(said["table"], said["row_count"], tuple(results), document="")
+    return ValidationResult(said["table"], said["row_count"], tuple(results), document="")
 
 
 def without_values(message: str, words: Collection[str]) -> str:

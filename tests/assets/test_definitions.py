@@ -1,13 +1,13 @@
 """What a data engineer sees of the flow: every asset described, grouped and judged, arrows in one direction."""
 
 import pytest
-from conftest import DemoNight
+from conftest import DemoRun
 from dagster import AssetKey, Definitions
 
 from assets.definitions import build_definitions
-from assets.resources.metadata import table_of
-from pipelines.contracts.columns import FIELDS
-from pipelines.contracts.lineage import CARRIED, MADE, OF_THE_NIGHT, origins_of
+from assets.resources.metadata import table_contract
+from pipelines.contracts.columns import COLUMNS
+from pipelines.contracts.lineage import DERIVED_FROM, PASSED_THROUGH_FROM, RUN_COLUMNS, find_origins
 from pipelines.contracts.table import Personal, Severity
 
 LAYERS = ["raw", "core", "feat", "model", "out"]
@@ -17,8 +17,8 @@ OF_NO_TABLE = ("core_taxonomy__", "out__snapshot", "out__way_in", "core_landing_
 
 
 @pytest.fixture(scope="module")
-def definitions(demo_night: DemoNight) -> Definitions:
-    return build_definitions(demo_night.settings)
+def definitions(demo_run: DemoRun) -> Definitions:
+    return build_definitions(demo_run.settings)
 
 
 def test_every_asset_says_its_grain_owner_kind_group_and_columns(definitions: Definitions) -> None:
@@ -30,9 +30,9 @@ def test_every_asset_says_its_grain_owner_kind_group_and_columns(definitions: De
         assert spec.description.startswith(GRAINS), name
         assert spec.owners, name
         assert spec.kinds, name
-        assert spec.group_name == table_of(name).layer
+        assert spec.group_name == table_contract(name).layer
         columns = spec.metadata["dagster/column_schema"].columns  # type: ignore[attr-defined]
-        assert [column.name for column in columns] == list(table_of(name).column_names)
+        assert [column.name for column in columns] == list(table_contract(name).column_names)
         assert all(column.description for column in columns)
 
 
@@ -41,13 +41,13 @@ def test_every_column_is_made_of_columns_of_inputs_or_said_by_the_night(definiti
     for key in graph.get_all_asset_keys():
         name = key.to_user_string()
         parents = {parent.to_user_string() for parent in graph.get(key).parent_keys}
-        declared = {table for found in MADE.get(name, {}).values() for table, _ in found}
-        assert {*declared, *(table.name for table in CARRIED.get(name, ()))} <= parents, name
+        declared = {table for found in DERIVED_FROM.get(name, {}).values() for table, _ in found}
+        assert {*declared, *(table.name for table in PASSED_THROUGH_FROM.get(name, ()))} <= parents, name
         # a table of a shape for which this company has no source is made of nothing yet
         if name.startswith(("raw_", "quarantine__", *OF_NO_TABLE)) or is_without_source(name, parents):
             continue
-        found = origins_of(table_of(name), [table_of(parent) for parent in parents])
-        assert set(table_of(name).column_names) - OF_THE_NIGHT <= set(found), name
+        found = find_origins(table_contract(name), [table_contract(parent) for parent in parents])
+        assert set(table_contract(name).column_names) - RUN_COLUMNS <= set(found), name
 
 
 def test_a_column_s_description_says_what_it_is_made_of(definitions: Definitions) -> None:
@@ -67,7 +67,7 @@ def is_without_source(name: str, parents: set[str]) -> bool:
 
 def layer_of(name: str) -> int:
     """The place of a table's layer; a quarantine stands beside its table."""
-    return LAYERS.index(table_of(name.removeprefix("quarantine__")).layer)
+    return LAYERS.index(table_contract(name.removeprefix("quarantine__")).layer)
 
 
 def test_no_arrow_leads_back_to_an_earlier_layer(definitions: Definitions) -> None:
@@ -80,13 +80,13 @@ def test_no_arrow_leads_back_to_an_earlier_layer(definitions: Definitions) -> No
 def test_a_rule_that_is_an_error_blocks_and_a_warning_does_not(definitions: Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     for key in (AssetKey("raw_tempo__event_worklog"), AssetKey("out__next_skill")):
-        table = table_of(key.to_user_string())
+        table = table_contract(key.to_user_string())
         specs = {check.name: graph.get_check_spec(check) for check in graph.get_check_keys_for_assets({key})}
         for rule in table.rules:
             assert specs[rule.check_name].blocking == (rule.severity is Severity.ERROR)
 
 
 def test_personal_columns_are_declared_as_such() -> None:
-    assert FIELDS["work_email"].personal is Personal.DIRECT
-    assert FIELDS["person_id"].personal is Personal.PSEUDONYM
-    assert FIELDS["row_text"].personal is Personal.TEXT
+    assert COLUMNS["work_email"].personal is Personal.DIRECT
+    assert COLUMNS["person_id"].personal is Personal.PSEUDONYM
+    assert COLUMNS["row_text"].personal is Personal.TEXT

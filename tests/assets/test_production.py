@@ -27,12 +27,18 @@ def database(tmp_path: Path) -> Iterator[str]:
         as_user = ["runuser", "-u", "postgres", "--"]
         data = Path("/tmp") / f"footsteps-{port}"  # the other user cannot enter pytest's folder
     binary = BINARIES[-1]
-    subprocess.run([*as_user, binary / "initdb", "-D", data, "-U", "footsteps", "-A", "trust"], check=True,
-                   capture_output=True, cwd="/")  # fmt: skip
+    subprocess.run(
+        [*as_user, binary / "initdb", "-D", data, "-U", "footsteps", "-A", "trust"],
+        check=True,
+        capture_output=True,
+        cwd="/",
+    )
     server = subprocess.Popen(
         [*as_user, binary / "postgres", "-D", data, "-p", str(port), "-k", data, "-h", "127.0.0.1"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
-    )  # fmt: skip
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+    )
     try:
         ready = [binary / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-t", "30"]
         for _ in range(60):
@@ -40,8 +46,12 @@ def database(tmp_path: Path) -> Iterator[str]:
                 break
         yield f"postgresql+psycopg2://footsteps@127.0.0.1:{port}/postgres"
     finally:
-        subprocess.run([*as_user, binary / "pg_ctl", "-D", data, "stop", "-m", "immediate"], capture_output=True,
-                       check=False, cwd="/")  # fmt: skip
+        subprocess.run(
+            [*as_user, binary / "pg_ctl", "-D", data, "stop", "-m", "immediate"],
+            capture_output=True,
+            check=False,
+            cwd="/",
+        )
         server.wait(timeout=30)
         shutil.rmtree(data, ignore_errors=True)
 

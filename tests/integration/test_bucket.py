@@ -5,38 +5,38 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import END, DemoNight, run_night
+from conftest import END, DemoRun, run_pipeline
 
-from assets.cli.console import settings_of
-from benchmarks.incremental_runs import write_more_work
+from assets.cli.console import resolve_settings
+from benchmarks.incremental_runs import write_new_worklogs
 from pipelines.config.publish import ObjectStoreOptions
 from pipelines.contracts.catalog import EVIDENCE
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.publish.object_store import fetch_lake, fetch_publication, open_store
-from pipelines.snapshots.writer import current_snapshot
+from pipelines.snapshots.reader import current_snapshot
 from pipelines.storage.lake import Lake
 
 
 @pytest.mark.slow
 def test_a_night_takes_exports_from_a_bucket_and_another_machine_reads_its_tables_and_lake_there(
-    demo_night: DemoNight, tmp_path: Path, s3_endpoint: str
+    demo_run: DemoRun, tmp_path: Path, s3_endpoint: str
 ) -> None:
     root, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
-    shutil.copytree(demo_night.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
+    shutil.copytree(demo_run.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
     options = ObjectStoreOptions(url="s3://people-data/footsteps", endpoint=s3_endpoint, landing=True, lake=True)
     with (root / "footsteps.yaml").open("a") as declared:
         declared.write(f"\npublish:\n  object_store: {options.model_dump_json()}\n")
     before = Lake(root / "lake").scan(EVIDENCE).collect().height
     # an export that only the bucket has
     files = set((root / "landing" / "tempo").iterdir())
-    write_more_work(settings_of(root), people=5, day=END, seed=3)
+    write_new_worklogs(resolve_settings(root), people=5, day=END, seed=3)
     (new,) = set((root / "landing" / "tempo").iterdir()) - files
     store, place = open_store(options)
     with store.open_output_stream(f"{place}/landing/tempo/{new.name}") as stream:
         stream.write(new.read_bytes())
     new.unlink()
 
-    run_night(root)
+    run_pipeline(root)
 
     assert new.exists()
     lake = Lake(root / "lake")

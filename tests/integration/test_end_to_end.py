@@ -6,10 +6,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import DemoNight, run_night
+from conftest import DemoRun, run_pipeline
 from dagster import DagsterInstance
 
-from assets.cli.console import Failed
+from assets.cli.console import CommandFailed
 from pipelines.contracts.catalog import PERSON, TABLES
 from pipelines.contracts.feature_tables import EVALUATION, MASTERY
 from pipelines.contracts.output_tables import NEXT_SKILL
@@ -17,10 +17,10 @@ from pipelines.storage.lake import Lake, content_sha256
 
 
 @pytest.fixture
-def another(demo_night: DemoNight, tmp_path: Path) -> Path:
+def another(demo_run: DemoRun, tmp_path: Path) -> Path:
     """A copy of the demo after its first night, free to be changed."""
     root = tmp_path / "copy"
-    shutil.copytree(demo_night.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
+    shutil.copytree(demo_run.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
     return root
 
 
@@ -29,9 +29,9 @@ def hashes(root: Path) -> dict[str, str]:
     return {name: content_sha256(lake.scan(table).collect()) for name, table in TABLES.items()}
 
 
-def test_everyone_who_works_here_gets_rows_or_the_reason_why_not(demo_night: DemoNight) -> None:
-    rows = demo_night.night.snapshot.scan(NEXT_SKILL.name).collect()
-    people = Lake(demo_night.settings.lake_path).scan(PERSON).filter(pl.col("employment_status") != "left")
+def test_everyone_who_works_here_gets_rows_or_the_reason_why_not(demo_run: DemoRun) -> None:
+    rows = demo_run.summary.snapshot.scan(NEXT_SKILL.name).collect()
+    people = Lake(demo_run.settings.lake_path).scan(PERSON).filter(pl.col("employment_status") != "left")
     assert set(rows["person_id"]) == set(people.collect()["person_id"])
     recommended = rows.filter(pl.col("skill_id").is_not_null())
     assert recommended.height > rows["person_id"].n_unique() * 5
@@ -42,52 +42,52 @@ def test_everyone_who_works_here_gets_rows_or_the_reason_why_not(demo_night: Dem
         assert mine["skill_id"].n_unique() == mine.height
 
 
-def test_nothing_is_published_of_who_left(demo_night: DemoNight) -> None:
-    people = Lake(demo_night.settings.lake_path).scan(PERSON).collect()
+def test_nothing_is_published_of_who_left(demo_run: DemoRun) -> None:
+    people = Lake(demo_run.settings.lake_path).scan(PERSON).collect()
     gone = people.filter(pl.col("employment_status") == "left")["person_id"]
     assert gone.len() > 0
-    told = [table.name for table in demo_night.night.snapshot.tables]
+    told = [table.name for table in demo_run.summary.snapshot.tables]
     for name in told:
-        rows = demo_night.night.snapshot.scan(name)
+        rows = demo_run.summary.snapshot.scan(name)
         if "person_id" in rows.collect_schema():
             assert rows.filter(pl.col("person_id").is_in(gone.implode())).collect().is_empty(), name
 
 
-def test_all_tables_of_a_snapshot_carry_its_id(demo_night: DemoNight) -> None:
-    snapshot = demo_night.night.snapshot
+def test_all_tables_of_a_snapshot_carry_its_id(demo_run: DemoRun) -> None:
+    snapshot = demo_run.summary.snapshot
     for table in snapshot.tables:
         assert snapshot.scan(table.name).select("snapshot_id").unique().collect().to_series().to_list() == [
             snapshot.snapshot_id
         ]
 
 
-def test_the_planted_stages_are_recovered(demo_night: DemoNight) -> None:
-    truth = pl.read_parquet(demo_night.settings.root / "truth" / "stages.parquet")
-    found = Lake(demo_night.settings.lake_path).scan(MASTERY).select("person_id", "skill_id", found="stage").collect()
+def test_the_planted_stages_are_recovered(demo_run: DemoRun) -> None:
+    truth = pl.read_parquet(demo_run.settings.root / "truth" / "stages.parquet")
+    found = Lake(demo_run.settings.lake_path).scan(MASTERY).select("person_id", "skill_id", found="stage").collect()
     both = truth.join(found, on=("person_id", "skill_id"), how="left").with_columns(pl.col("found").fill_null("none"))
     assert both.height > 500
     assert both.select((pl.col("stage") == pl.col("found")).mean()).item() > 0.95
 
 
-def test_the_planted_bad_values_lie_in_quarantine_under_their_rules(demo_night: DemoNight) -> None:
-    dirt = json.loads((demo_night.settings.root / "truth" / "dirt.json").read_text())
+def test_the_planted_bad_values_lie_in_quarantine_under_their_rules(demo_run: DemoRun) -> None:
+    dirt = json.loads((demo_run.settings.root / "truth" / "dirt.json").read_text())
     planted = sum(kinds.get("bad_date", 0) for name, kinds in dirt.items() if name.startswith("tempo/"))
-    files = sorted((demo_night.settings.lake_path / "quarantine__raw_tempo__event_worklog").rglob("*.parquet"))
+    files = sorted((demo_run.settings.lake_path / "quarantine__raw_tempo__event_worklog").rglob("*.parquet"))
     broken = pl.read_parquet(files).explode("failed_rules").filter(pl.col("failed_rules") == "worked_at|parses")
     assert broken.height == planted
 
 
-def test_the_ranker_is_measured_beside_simple_models(demo_night: DemoNight) -> None:
-    rows = Lake(demo_night.settings.lake_path).scan(EVALUATION).filter(pl.col("segment") == "all").collect()
+def test_the_ranker_is_measured_beside_simple_models(demo_run: DemoRun) -> None:
+    rows = Lake(demo_run.settings.lake_path).scan(EVALUATION).filter(pl.col("segment") == "all").collect()
     assert {"popularity", "ease", "footsteps"} <= set(rows["model"])
 
 
-def test_the_same_night_again_changes_no_table_and_lands_no_row(demo_night: DemoNight, another: Path) -> None:
+def test_the_same_night_again_changes_no_table_and_lands_no_row(demo_run: DemoRun, another: Path) -> None:
     before = hashes(another)
-    again = run_night(another)
+    again = run_pipeline(another)
     assert hashes(another) == before
-    assert again.snapshot.tables == demo_night.night.snapshot.tables
-    assert again.sources == demo_night.night.sources
+    assert again.snapshot.tables == demo_run.summary.snapshot.tables
+    assert again.sources == demo_run.summary.sources
     for raw in (another / "lake").glob("raw_*__*"):
         assert not list(raw.rglob("*.unfinished"))
 
@@ -100,7 +100,7 @@ def test_broken_files_are_refused_one_by_one_and_the_rest_goes_on(another: Path)
     (landing / "tempo" / "worklogs_2027-01-03.csv").write_bytes(b"When,Who,What\n2026-01-01,me,it\n")
     (landing / "tempo" / "worklogs_2027-01-04.csv").write_bytes(b"\xff\xfe\x00\xd8" + worklogs[:2001])
     before = hashes(another)
-    night = run_night(another)
+    night = run_pipeline(another)
     source = next(one for one in night.sources if one["name"] == "worklogs")
     assert source["status"] == "refused"
     assert {one["file"] for one in source["refused"]} == {f"worklogs_2027-01-0{day}.csv" for day in (1, 2, 3, 4)}
@@ -114,13 +114,13 @@ def test_a_full_export_that_shrank_is_refused_until_it_is_accepted(another: Path
     path = next((another / "landing" / "bamboohr").glob("*.csv"))
     head, *rows = path.read_bytes().splitlines(keepends=True)
     path.with_name("employees_2027-01-01.csv").write_bytes(head + b"".join(rows[:10]))
-    night = run_night(another)
+    night = run_pipeline(another)
     refused = next(one for one in night.sources if one["name"] == "people")["refused"]
     assert len(refused) == 1
     assert "the floor is 80" in refused[0]["reason"]
     people = next(one for one in night.sources if one["name"] == "people")["rows"]
     assert people > 50
-    accepted = run_night(another, accept_shrink=True)
+    accepted = run_pipeline(another, allow_row_count_drop=True)
     assert next(one for one in accepted.sources if one["name"] == "people")["rows"] == 10
 
 
@@ -130,20 +130,20 @@ def test_a_night_that_breaks_off_leaves_what_was_published(another: Path) -> Non
     skill, required = taxonomy.read_text().splitlines()[1].split(",")
     with taxonomy.open("a") as stream:
         stream.write(f"{required},{skill}\n")
-    with pytest.raises(Failed, match="cycle"):
-        run_night(another)
+    with pytest.raises(CommandFailed, match="cycle"):
+        run_pipeline(another)
     assert (another / "published" / "CURRENT").read_text() == pointer
 
 
-def test_no_personal_value_reaches_dagsters_storage(demo_night: DemoNight, monkeypatch: pytest.MonkeyPatch) -> None:
-    people = Lake(demo_night.settings.lake_path).scan(PERSON).select("work_email", "display_name").collect()
+def test_no_personal_value_reaches_dagsters_storage(demo_run: DemoRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = Lake(demo_run.settings.lake_path).scan(PERSON).select("work_email", "display_name").collect()
     secrets = {value for column in people for value in column.drop_nulls()}
     assert len(secrets) > 60
-    monkeypatch.setenv("DAGSTER_HOME", str(demo_night.settings.dagster_home))
+    monkeypatch.setenv("DAGSTER_HOME", str(demo_run.settings.dagster_home))
     with DagsterInstance.get() as instance:
         record = instance.get_run_records(limit=1)[0]
         said = "\n".join(str(entry.to_json()) for entry in instance.all_logs(record.dagster_run.run_id))
-    docs = "\n".join(path.read_text() for path in demo_night.settings.docs_path.rglob("*.*"))
+    docs = "\n".join(path.read_text() for path in demo_run.settings.docs_path.rglob("*.*"))
     assert "out__next_skill" in said
     assert "out__next_skill" in docs
     for secret in secrets:

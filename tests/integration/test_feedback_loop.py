@@ -6,12 +6,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import END, DemoNight
+from conftest import END, DemoRun
 from typer.testing import CliRunner, Result
 
 from assets.cli.app import app
-from assets.cli.console import settings_of
-from assets.cli.run import execute
+from assets.cli.console import resolve_settings
+from assets.cli.run import execute_run
 from pipelines.config.company import read_config
 from pipelines.contracts.feature_tables import ACCEPTANCE, SHOWN_STEP
 from pipelines.contracts.output_tables import NEXT_SKILL
@@ -32,10 +32,10 @@ def call(root: Path, *words: str) -> Result:
 
 
 @pytest.fixture(scope="module")
-def root(demo_night: DemoNight, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def root(demo_run: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo with sources of a reader's records declared, the night not made yet."""
     copy = tmp_path_factory.mktemp("loop") / "copy"
-    shutil.copytree(demo_night.settings.root, copy, ignore=shutil.ignore_patterns("dagster_home"))
+    shutil.copytree(demo_run.settings.root, copy, ignore=shutil.ignore_patterns("dagster_home"))
     config = copy / "footsteps.yaml"
     text = config.read_text()
     assert text.count("\nsources:\n") == 1
@@ -43,8 +43,8 @@ def root(demo_night: DemoNight, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return copy
 
 
-def test_exposures_and_outcomes_become_acceptance_by_rank(demo_night: DemoNight, root: Path) -> None:
-    snapshot = demo_night.night.snapshot
+def test_exposures_and_outcomes_become_acceptance_by_rank(demo_run: DemoRun, root: Path) -> None:
+    snapshot = demo_run.summary.snapshot
     rows = snapshot.scan(NEXT_SKILL.name).filter(pl.col("rank") <= 2).sort("person_id", "rank").collect()
     whole = rows.filter(pl.len().over("person_id") == 2)
     (one, two), (three, _), (five, _) = (
@@ -68,13 +68,15 @@ def test_exposures_and_outcomes_become_acceptance_by_rank(demo_night: DemoNight,
     lines = [path.read_text().count("\n") for path in sorted((root / "landing" / "reader").iterdir())]
     assert lines == [1 + 3, 1 + 4]
 
-    settings = settings_of(root)
-    execute(settings, read_config(settings.config_path), END + timedelta(days=1), False)
+    settings = resolve_settings(root)
+    execute_run(settings, read_config(settings.config_path), END + timedelta(days=1), False)
     lake = Lake(settings.lake_path)
     shown = lake.scan(SHOWN_STEP).sort("shown_rank", "is_accepted_step").collect()
     assert shown.select("person_id", "shown_rank", "is_accepted_step").rows() == [
-        (three[0], 1, False), (one[0], 1, True), (two[0], 2, False),
-    ]  # fmt: skip
+        (three[0], 1, False),
+        (one[0], 1, True),
+        (two[0], 2, False),
+    ]
     assert shown["snapshot_id"].unique().to_list() == [snapshot.snapshot_id]
     first, second = lake.scan(ACCEPTANCE).sort("shown_rank").collect().to_dicts()
     assert (first["shown_rank"], first["shown_count"], first["accepted_count"]) == (1, 2, 1)
@@ -102,7 +104,7 @@ def test_what_would_join_with_nothing_is_refused(root: Path, words: tuple[str, .
     assert sentence in " ".join(result.stderr.split())
 
 
-def test_without_a_source_the_block_for_it_is_told(demo_night: DemoNight) -> None:
-    result = call(demo_night.settings.root, "exposure", "100003", "dat-1", "journeyman", "1")
+def test_without_a_source_the_block_for_it_is_told(demo_run: DemoRun) -> None:
+    result = call(demo_run.settings.root, "exposure", "100003", "dat-1", "journeyman", "1")
     assert result.exit_code == 1
     assert "shape: exposure" in result.stderr

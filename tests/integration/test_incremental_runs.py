@@ -6,28 +6,28 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import END, DemoNight
+from conftest import END, DemoRun
 
-from assets.cli.console import Failed, settings_of
-from assets.cli.run import execute, load_config
-from benchmarks.incremental_runs import people_that_differ, write_more_work
+from assets.cli.console import CommandFailed, resolve_settings
+from assets.cli.run import execute_run, load_config
+from benchmarks.incremental_runs import find_people_with_changed_rows, write_new_worklogs
 from pipelines.contracts.catalog import EVIDENCE
 from pipelines.contracts.feature_tables import CANDIDATE, MASTERY, MODEL_CARD
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
-from pipelines.snapshots.writer import current_snapshot
+from pipelines.snapshots.reader import current_snapshot
 from pipelines.storage.lake import Lake
 
 
-def run(root: Path, day: date, *, by_day: bool = False) -> pl.DataFrame:
-    settings = settings_of(root)
-    execute(settings, load_config(settings), day, False, by_day=by_day)
+def run(root: Path, day: date, *, incremental: bool = False) -> pl.DataFrame:
+    settings = resolve_settings(root)
+    execute_run(settings, load_config(settings), day, False, incremental=incremental)
     return current_snapshot(settings.published_path).scan(NEXT_SKILL.name).collect()
 
 
 @pytest.fixture
-def root(demo_night: DemoNight, tmp_path: Path) -> Path:
+def root(demo_run: DemoRun, tmp_path: Path) -> Path:
     folder = tmp_path / "one"
-    shutil.copytree(demo_night.settings.root, folder, ignore=shutil.ignore_patterns("dagster_home"))
+    shutil.copytree(demo_run.settings.root, folder, ignore=shutil.ignore_patterns("dagster_home"))
     return folder
 
 
@@ -36,27 +36,27 @@ def test_by_day_the_touched_people_have_the_rows_of_a_night_and_the_others_keep_
 ) -> None:
     before = current_snapshot(root / "published").scan(NEXT_SKILL.name).collect()
     version = Lake(root / "lake").scan(MODEL_CARD).collect()["model_version"].to_list()
-    touched = write_more_work(settings_of(root), people=5, day=END, seed=3)
+    touched = write_new_worklogs(resolve_settings(root), people=5, day=END, seed=3)
     other = tmp_path / "other"
     shutil.copytree(root, other)
-    after = run(root, END, by_day=True)
-    changed = set(people_that_differ(before, after))
+    after = run(root, END, incremental=True)
+    changed = set(find_people_with_changed_rows(before, after))
     assert 1 <= len(changed) <= touched == 5
     # the same files in a complete night, with the same model, nothing kept from before
     shutil.rmtree(other / "lake" / ".made_of")
     night = run(other, END)
-    by_day, whole = Lake(root / "lake"), Lake(other / "lake")
-    for lake in (by_day, whole):
+    incremental, whole = Lake(root / "lake"), Lake(other / "lake")
+    for lake in (incremental, whole):
         assert lake.scan(MODEL_CARD).collect()["model_version"].to_list() == version
     for table in (EVIDENCE, MASTERY, CANDIDATE):
-        rows = [lake.scan(table).filter(pl.col("person_id").is_in(changed)).collect() for lake in (by_day, whole)]
+        rows = [lake.scan(table).filter(pl.col("person_id").is_in(changed)).collect() for lake in (incremental, whole)]
         assert rows[0].sort(table.key).equals(rows[1].sort(table.key)), table.name
     mine = [frame.filter(pl.col("person_id").is_in(changed)) for frame in (after, night)]
-    assert not set(people_that_differ(mine[0], mine[1]))
+    assert not set(find_people_with_changed_rows(mine[0], mine[1]))
     # and the night that follows the day makes everything as if the day had not been
     last = run(root, END)
-    assert not set(people_that_differ(last, night))
-    assert by_day.content(EVIDENCE) == whole.content(EVIDENCE)
+    assert not set(find_people_with_changed_rows(last, night))
+    assert incremental.content_hash(EVIDENCE) == whole.content_hash(EVIDENCE)
 
 
 def test_a_night_with_nothing_new_only_renews_what_is_published(root: Path) -> None:
@@ -70,17 +70,17 @@ def test_a_night_with_nothing_new_only_renews_what_is_published(root: Path) -> N
 def test_a_table_that_a_broken_run_left_is_made_again_and_not_renewed(root: Path) -> None:
     run(root, END)
     lake = Lake(root / "lake")
-    whole = lake.content(OUT_MASTERY)
+    whole = lake.content_hash(OUT_MASTERY)
     part = lake.files(OUT_MASTERY)[0]
     pl.read_parquet(part).head(1).write_parquet(part)
     run(root, END)
-    assert lake.content(OUT_MASTERY) == whole
+    assert lake.content_hash(OUT_MASTERY) == whole
 
 
 def test_a_run_that_breaks_off_before_any_step_says_why(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: Path) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("assets.resources.pipeline.sweep", fail)
-    with pytest.raises(Failed, match=r"broke off: .*no space left on device"):
+    monkeypatch.setattr("assets.resources.pipeline.remove_unfinished", fail)
+    with pytest.raises(CommandFailed, match=r"broke off: .*no space left on device"):
         run(root, END)

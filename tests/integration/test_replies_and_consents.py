@@ -7,12 +7,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import END, DemoNight
+from conftest import END, DemoRun
 from typer.testing import CliRunner
 
 from assets.cli.app import app
-from assets.cli.console import settings_of
-from assets.cli.run import execute
+from assets.cli.console import resolve_settings
+from assets.cli.run import execute_run
 from pipelines.config.company import read_config
 from pipelines.contracts.catalog import CONSENT, PREFERENCE
 from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY, REPLY_EFFECT
@@ -21,7 +21,7 @@ from pipelines.storage.lake import Lake
 
 
 @dataclass(frozen=True)
-class TwoNights:
+class TwoRuns:
     """A night, what people said after it, and the next night."""
 
     before: Snapshot
@@ -32,11 +32,11 @@ class TwoNights:
 
 
 @pytest.fixture(scope="module")
-def nights(demo_night: DemoNight, tmp_path_factory: pytest.TempPathFactory) -> TwoNights:
+def two_runs(demo_run: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> TwoRuns:
     """The demo's first night and the one after several people spoke."""
     root = tmp_path_factory.mktemp("words") / "copy"
-    shutil.copytree(demo_night.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
-    before = demo_night.night.snapshot
+    shutil.copytree(demo_run.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
+    before = demo_run.summary.snapshot
     named = before.scan(COMPANION.name).collect().drop_nulls("companion_id").sort("companion_id", "person_id")
     withdrew = named["companion_id"][0]
     other = named.filter(pl.col("companion_id") != withdrew).row(0, named=True)
@@ -50,9 +50,9 @@ def nights(demo_night: DemoNight, tmp_path_factory: pytest.TempPathFactory) -> T
     ):
         result = CliRunner().invoke(app, ["reply", *words, "--on", str(END), "--data-root", str(root)])
         assert result.exit_code == 0, result.stderr
-    settings = settings_of(root)
-    after = execute(settings, read_config(settings.config_path), END + timedelta(days=1), False).snapshot
-    return TwoNights(
+    settings = resolve_settings(root)
+    after = execute_run(settings, read_config(settings.config_path), END + timedelta(days=1), False).snapshot
+    return TwoRuns(
         before,
         after,
         withdrew,
@@ -65,78 +65,78 @@ def named(snapshot: Snapshot) -> pl.DataFrame:
     return snapshot.scan(COMPANION.name).collect().drop_nulls("companion_id")
 
 
-def test_who_took_consent_back_is_mentioned_nowhere(nights: TwoNights) -> None:
-    assert nights.withdrew in named(nights.before)["companion_id"].to_list()
-    assert nights.withdrew not in named(nights.after)["companion_id"].to_list()
-    assert named(nights.after).height > 0
+def test_who_took_consent_back_is_mentioned_nowhere(two_runs: TwoRuns) -> None:
+    assert two_runs.withdrew in named(two_runs.before)["companion_id"].to_list()
+    assert two_runs.withdrew not in named(two_runs.after)["companion_id"].to_list()
+    assert named(two_runs.after).height > 0
 
 
-def test_a_dismissed_step_is_gone_and_told_with_the_days_it_took(nights: TwoNights) -> None:
-    person, skill = nights.dismissed
-    mine = nights.after.scan(NEXT_SKILL.name).filter(pl.col("person_id") == person).collect()
+def test_a_dismissed_step_is_gone_and_told_with_the_days_it_took(two_runs: TwoRuns) -> None:
+    person, skill = two_runs.dismissed
+    mine = two_runs.after.scan(NEXT_SKILL.name).filter(pl.col("person_id") == person).collect()
     assert mine.height > 0
     assert skill not in mine["skill_id"].to_list()
-    effects = nights.after.scan(REPLY_EFFECT.name).filter(pl.col("person_id") == person).collect()
+    effects = two_runs.after.scan(REPLY_EFFECT.name).filter(pl.col("person_id") == person).collect()
     said = effects.filter((pl.col("skill_id") == skill) & (pl.col("reply_kind") == "dismiss"))
     assert said.select("effect", "first_snapshot_id", "time_to_effect_days").rows() == [
-        ("kept_away", nights.after.snapshot_id, 1)
+        ("kept_away", two_runs.after.snapshot_id, 1)
     ]
 
 
-def test_what_was_obeyed_the_night_before_keeps_that_night(nights: TwoNights) -> None:
+def test_what_was_obeyed_the_night_before_keeps_that_night(two_runs: TwoRuns) -> None:
     first, second = (
         snapshot.scan(REPLY_EFFECT.name).select("reply_id", "skill_id", "obeyed_date", "first_snapshot_id").collect()
-        for snapshot in (nights.before, nights.after)
+        for snapshot in (two_runs.before, two_runs.after)
     )
     assert first.height > 0
     assert first.join(second, on=first.columns, how="anti", nulls_equal=True).height == 0
-    assert first["first_snapshot_id"].drop_nulls().unique().to_list() == [nights.before.snapshot_id]
+    assert first["first_snapshot_id"].drop_nulls().unique().to_list() == [two_runs.before.snapshot_id]
 
 
-def test_a_hidden_micro_skill_stays_on_the_person_s_own_page(nights: TwoNights) -> None:
-    person, skill = nights.hidden
-    shown = named(nights.after).filter(pl.col("companion_id") == person)
+def test_a_hidden_micro_skill_stays_on_the_person_s_own_page(two_runs: TwoRuns) -> None:
+    person, skill = two_runs.hidden
+    shown = named(two_runs.after).filter(pl.col("companion_id") == person)
     assert skill not in shown["companion_skill_id"].to_list()
-    held = nights.after.scan(OUT_MASTERY.name).filter(pl.col("person_id") == person, pl.col("is_hidden")).collect()
+    held = two_runs.after.scan(OUT_MASTERY.name).filter(pl.col("person_id") == person, pl.col("is_hidden")).collect()
     assert held.height <= held["skill_id"].n_unique()
-    hidden = nights.after.scan(OUT_MASTERY.name).filter(pl.col("is_hidden")).select("person_id", "skill_id").collect()
-    known = nights.after.scan(OUT_MASTERY.name).select("person_id", "skill_id").collect().rows()
+    hidden = two_runs.after.scan(OUT_MASTERY.name).filter(pl.col("is_hidden")).select("person_id", "skill_id").collect()
+    known = two_runs.after.scan(OUT_MASTERY.name).select("person_id", "skill_id").collect().rows()
     assert ((person, skill) in hidden.rows()) == ((person, skill) in known)
 
 
-def test_companions_stay_from_one_night_to_the_next_and_keep_within_their_load(nights: TwoNights) -> None:
-    first, second = (named(s).select("person_id", "companion_id") for s in (nights.before, nights.after))
+def test_companions_stay_from_one_night_to_the_next_and_keep_within_their_load(two_runs: TwoRuns) -> None:
+    first, second = (named(s).select("person_id", "companion_id") for s in (two_runs.before, two_runs.after))
     kept = first.join(second, on=first.columns, how="semi").height
     assert kept > 0.8 * first.height
     assert second.group_by("companion_id").len()["len"].max() <= 5  # type: ignore[operator]
 
 
-def test_only_people_whose_consent_is_in_force_are_named(demo_night: DemoNight, nights: TwoNights) -> None:
-    consents = Lake(demo_night.settings.lake_path).scan(CONSENT).collect()
+def test_only_people_whose_consent_is_in_force_are_named(demo_run: DemoRun, two_runs: TwoRuns) -> None:
+    consents = Lake(demo_run.settings.lake_path).scan(CONSENT).collect()
     given = consents.filter((pl.col("consent_status") == "granted") & (pl.col("expires_date") >= END))
     assert consents.height > given.height
-    assert set(named(nights.before)["companion_id"]) <= set(given["person_id"])
+    assert set(named(two_runs.before)["companion_id"]) <= set(given["person_id"])
 
 
 def test_who_opted_out_gets_the_row_that_says_so_and_is_nobody_s_companion(
-    demo_night: DemoNight, nights: TwoNights
+    demo_run: DemoRun, two_runs: TwoRuns
 ) -> None:
-    rows = nights.before.scan(NEXT_SKILL.name).filter(pl.col("no_recommendation_reason") == "opted_out").collect()
-    asked = Lake(demo_night.settings.lake_path).scan(PREFERENCE).filter(pl.col("is_opted_out")).collect()
+    rows = two_runs.before.scan(NEXT_SKILL.name).filter(pl.col("no_recommendation_reason") == "opted_out").collect()
+    asked = Lake(demo_run.settings.lake_path).scan(PREFERENCE).filter(pl.col("is_opted_out")).collect()
     assert rows.height > 0
     assert set(rows["person_id"]) == set(asked["person_id"])
-    assert not set(rows["person_id"]) & set(named(nights.before)["companion_id"])
+    assert not set(rows["person_id"]) & set(named(two_runs.before)["companion_id"])
 
 
-def test_by_day_too_who_took_consent_back_is_mentioned_nowhere(demo_night: DemoNight, tmp_path: Path) -> None:
+def test_by_day_too_who_took_consent_back_is_mentioned_nowhere(demo_run: DemoRun, tmp_path: Path) -> None:
     root = tmp_path / "copy"
-    shutil.copytree(demo_night.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
-    before = named(demo_night.night.snapshot)
+    shutil.copytree(demo_run.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
+    before = named(demo_run.summary.snapshot)
     withdrew = before["companion_id"].sort()[0]
     consents = root / "landing" / "consents" / "consents.csv"
     consents.write_text(f"{consents.read_text().rstrip()}\nco-x,{withdrew},all,all,withdrawn,,{END}\n")
-    settings = settings_of(root)
-    after = execute(settings, read_config(settings.config_path), END, False, by_day=True).snapshot
+    settings = resolve_settings(root)
+    after = execute_run(settings, read_config(settings.config_path), END, False, incremental=True).snapshot
     rows = ("person_id", "step_id", "relation", "companion_id")
     expected = before.filter(pl.col("companion_id") != withdrew).select(rows).sort(rows)
     assert expected.height < before.height
@@ -144,18 +144,18 @@ def test_by_day_too_who_took_consent_back_is_mentioned_nowhere(demo_night: DemoN
 
 
 def test_nobody_is_shown_for_longer_than_they_agreed_to_where_rows_are_only_prolonged(
-    demo_night: DemoNight, tmp_path: Path
+    demo_run: DemoRun, tmp_path: Path
 ) -> None:
     root = tmp_path / "copy"
-    shutil.copytree(demo_night.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
-    leaving = named(demo_night.night.snapshot)["companion_id"].sort()[0]
-    settings = settings_of(root)
+    shutil.copytree(demo_run.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
+    leaving = named(demo_run.summary.snapshot)["companion_id"].sort()[0]
+    settings = resolve_settings(root)
     config = read_config(settings.config_path)
     last_day = END + timedelta(days=config.policy.valid_days)
     consents = root / "landing" / "consents" / "consents.csv"
     consents.write_text(f"{consents.read_text().rstrip()}\nco-x,{leaving},all,all,granted,{last_day},{END}\n")
-    first = execute(settings, config, None, False, night_of=END).snapshot
-    renewed = execute(settings, config, None, False, night_of=END + timedelta(days=1)).snapshot
+    first = execute_run(settings, config, None, False, run_day=END).snapshot
+    renewed = execute_run(settings, config, None, False, run_day=END + timedelta(days=1)).snapshot
     assert (renewed.as_of, renewed.valid_until) == (END, last_day + timedelta(days=1))
     rows = ("person_id", "step_id", "relation", "companion_id")
     expected = named(first).filter(pl.col("companion_id") != leaving).select(rows).sort(rows)

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.cli.run import execute
+from assets.cli.run import execute_run
 from pipelines.config.company import read_config
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import EVIDENCE
@@ -31,7 +31,7 @@ def test_a_night_on_the_rust_data_has_a_row_for_everyone_with_evidence(tmp_path:
     commits.write_parquet(landing / "project_commits.parquet")
     changes.write_csv(landing / "hr_role_changes.csv")
     settings = Settings(data_root=tmp_path, config=EXAMPLE, landing=landing)
-    night = execute(settings, read_config(EXAMPLE), None, accept_shrink=False)
+    night = execute_run(settings, read_config(EXAMPLE), None, allow_row_count_drop=False)
     evidence = Lake(settings.lake_path).scan(EVIDENCE).select("person_id").unique().collect()["person_id"]
     rows = night.snapshot.scan(NEXT_SKILL.name).collect()
     assert commits["person_id"].n_unique() > 800

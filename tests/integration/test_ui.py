@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from conftest import DemoNight
+from conftest import DemoRun
 
 from pipelines.ingest.landing import read_ledger
 from pipelines.storage.lake import Lake
@@ -39,8 +39,10 @@ def serve(root: Path) -> Iterator[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     server = subprocess.Popen(
         [sys.executable, "-m", "assets.cli.app", "up", "--data-root", str(root), "--port", str(port)],
-        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     url = f"http://127.0.0.1:{port}"
     try:
         for _ in range(480):
@@ -75,9 +77,9 @@ def ask(url: str, query: str, **variables: Any) -> Any:
 
 
 @pytest.fixture
-def seen(demo_night: DemoNight, tmp_path: Path) -> Iterator[str]:
+def seen(demo_run: DemoRun, tmp_path: Path) -> Iterator[str]:
     root = tmp_path / "seen"
-    shutil.copytree(demo_night.settings.root, root)
+    shutil.copytree(demo_run.settings.root, root)
     yield from serve(root)
 
 
@@ -104,10 +106,10 @@ def test_a_browser_finds_every_group_an_assets_metadata_and_a_failed_check(seen:
 
 
 @pytest.fixture
-def waiting(demo_night: DemoNight, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def waiting(demo_run: DemoRun, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """A company whose worklogs lie there in thirty files, one a day, none of them landed."""
     root = tmp_path / "waiting"
-    source = demo_night.settings.root
+    source = demo_run.settings.root
     root.mkdir()
     shutil.copyfile(source / "footsteps.yaml", root / "footsteps.yaml")
     shutil.copytree(source / "landing", root / "landing")
@@ -155,12 +157,16 @@ def test_a_backfill_of_thirty_days_equals_the_tables_made_day_by_day(waiting: tu
 def _land_day_by_day(root: Path) -> None:
     from dagster import DagsterInstance, materialize
 
-    from assets.cli.console import settings_of
+    from assets.cli.console import resolve_settings
     from assets.definitions import build_definitions
 
-    definitions = build_definitions(settings_of(root))
-    lands: Any = [one for one in definitions.assets or [] if "land_tempo" in str(getattr(one, "node_def", ""))
-                  or getattr(getattr(one, "node_def", None), "name", "") == "land_tempo"]  # fmt: skip
+    definitions = build_definitions(resolve_settings(root))
+    lands: Any = [
+        one
+        for one in definitions.assets or []
+        if "land_tempo" in str(getattr(one, "node_def", ""))
+        or getattr(getattr(one, "node_def", None), "name", "") == "land_tempo"
+    ]
     for day in DAYS:
         with DagsterInstance.ephemeral() as instance:
             assert materialize(lands, instance=instance, resources=definitions.resources, partition_key=day.isoformat())

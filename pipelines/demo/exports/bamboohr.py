@@ -38,14 +38,14 @@ def write_bamboohr(world: World, folder: ExportFolder, ledger: DirtLedger) -> No
         pl.when(pl.col("left_day") > world.end).then(pl.lit("Active")).otherwise(pl.lit("Inactive")).alias("Status"),
         iso_day("hired_day").alias("Hire Date"),
         pl.col("work_email").alias("Work Email"),
-        pl.concat_str(
-            people["first_name"].gather(known), pl.lit(" "), people["last_name"].gather(known)
-        ).fill_null("").alias("Reports To"),
+        pl.concat_str(people["first_name"].gather(known), pl.lit(" "), people["last_name"].gather(known))
+        .fill_null("")
+        .alias("Reports To"),
         people["work_email"].gather(known).fill_null("").alias("Reports To Email"),
         pl.when(pl.col("left_day") <= world.end).then(iso_day("left_day")).alias("Termination Date"),
         iso_day("birth_day").alias("Birth Date"),
         pl.concat_str((pl.col("pay") / 100).round(2).cast(pl.String), pl.lit(" EUR")).alias("Pay rate"),
-    )  # fmt: skip
+    )
     file = f"bamboohr/employees_{export_date(world, 1)}.csv"
     spoils = (
         Spoil("bad_date", BAD_DATE_SHARE, "Hire Date", BAD_DATE),

@@ -23,9 +23,14 @@ class ExportFolder:
     rows: Counter[str] = field(default_factory=Counter)
 
     def append_csv(
-        self, file: str, frame: pl.DataFrame, *, header: Sequence[str] | None = None, byte_order_mark: bool = False,
+        self,
+        file: str,
+        frame: pl.DataFrame,
+        *,
+        header: Sequence[str] | None = None,
+        byte_order_mark: bool = False,
         line_terminator: Literal["\n", "\r\n"] = "\n",
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Append rows to a CSV file; the first piece brings the header, which may repeat names that a frame can't."""
         path = self.root / file
         begins = file not in self.rows

@@ -62,9 +62,19 @@ HEADER = [
 ]
 TIME_FORMAT = "%d/%b/%y %-I:%M %p"
 CLIENTS = (
-    "Marlow Ferries", "Tern Bakeries", "Oakhurst Water", "Lumen Clinics", "Quayside Bank", "Hartwell Rail",
-    "Juno Grocers", "Pell Insurance", "Vale Housing", "Corbin Steel", "Isle Energy", "Sable Textiles",
-)  # fmt: skip
+    "Marlow Ferries",
+    "Tern Bakeries",
+    "Oakhurst Water",
+    "Lumen Clinics",
+    "Quayside Bank",
+    "Hartwell Rail",
+    "Juno Grocers",
+    "Pell Insurance",
+    "Vale Housing",
+    "Corbin Steel",
+    "Isle Energy",
+    "Sable Textiles",
+)
 # Labels that name no micro-skill, as trackers are full of them.
 OTHER_LABELS = ("client-visible", "quick-win", "needs-review", "quarter-end", "internal")
 CORRECTED_SHARE = 0.003
@@ -111,9 +121,11 @@ def write_jira(world: World, history: History, folder: ExportFolder, ledger: Dir
     worked = history.issues.with_columns(world.people["unit"].gather(history.issues["person"]).alias("unit"))
     columns = ("issue", "person", "unit", "skill", "created_day", "last_day", "hours", "is_done")
     open_ones = history.demands.with_columns(
-        pl.lit(None, dtype=pl.Int64).alias("person"), pl.col("created_day").alias("last_day"),
-        pl.lit(0.0).alias("hours"), pl.lit(False).alias("is_done"),
-    )  # fmt: skip
+        pl.lit(None, dtype=pl.Int64).alias("person"),
+        pl.col("created_day").alias("last_day"),
+        pl.lit(0.0).alias("hours"),
+        pl.lit(False).alias("is_done"),
+    )
     issues = describe_issues(world, pl.concat([worked.select(columns), open_ones.select(columns)]))
     frame = print_issues(world, issues, rng)
     file = f"jira/issues_{export_date(world, 0)}{part_name(world, history.block)}.csv"
@@ -125,9 +137,10 @@ def write_jira(world: World, history: History, folder: ExportFolder, ledger: Dir
     folder.append_csv(file, spoil(frame, file, spoils, ledger, rng), header=HEADER)
     late = frame.filter(pl.Series(issues["is_done"].to_numpy() & (rng.random(frame.height) < CORRECTED_SHARE)))
     late = late.with_columns(
-        pl.lit("Highest").alias("Priority"), pl.col("Resolution").str.replace("Done", "Fixed"),
+        pl.lit("Highest").alias("Priority"),
+        pl.col("Resolution").str.replace("Done", "Fixed"),
         pl.Series("Updated", [export_time(world)] * late.height, dtype=pl.String),
-    )  # fmt: skip
+    )
     correction = f"jira/issues_{export_date(world, 1)}.csv"
     folder.append_csv(correction, late, header=HEADER)
     ledger.note(correction, "late_correction", late.height)
@@ -163,23 +176,38 @@ def print_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) -
     )
     blank = pl.lit("")
     return issues.select(
-        pl.col("summary").alias("Summary"), pl.col("issue_key").alias("Issue key"),
+        pl.col("summary").alias("Summary"),
+        pl.col("issue_key").alias("Issue key"),
         pl.col("issue_code").alias("Issue id"),
         pl.Series("Issue Type", ["Task", "Story", "Sub-task"]).gather(rng.choice(3, size, p=(0.6, 0.3, 0.1))),
-        state.alias("Status"), pl.col("project_key").alias("Project key"), pl.col("project_name").alias("Project name"),
-        pl.lit("software").alias("Project type"), pl.lit(account[chief]).alias("Project lead"),
-        blank.alias("Project description"), blank.alias("Project url"),
+        state.alias("Status"),
+        pl.col("project_key").alias("Project key"),
+        pl.col("project_name").alias("Project name"),
+        pl.lit("software").alias("Project type"),
+        pl.lit(account[chief]).alias("Project lead"),
+        blank.alias("Project description"),
+        blank.alias("Project url"),
         pl.Series("Priority", ["Medium", "High", "Low"]).gather(rng.choice(3, size, p=(0.7, 0.2, 0.1))),
         pl.when(done).then(pl.lit("Done")).otherwise(blank).alias("Resolution"),
-        account.gather(issues["person"]).fill_null("").alias("Assignee"), reporter.alias("Reporter"),
+        account.gather(issues["person"]).fill_null("").alias("Assignee"),
+        reporter.alias("Reporter"),
         reporter.alias("Creator"),
         created.dt.strftime(TIME_FORMAT).alias("Created"),
-        ended.dt.strftime(TIME_FORMAT).alias("Updated"), blank.alias("Last Viewed"),
+        ended.dt.strftime(TIME_FORMAT).alias("Updated"),
+        blank.alias("Last Viewed"),
         pl.when(done).then(ended.dt.strftime(TIME_FORMAT)).otherwise(blank).alias("Resolved"),
-        catalog.skills["capability_name"].gather(issues["skill"]).alias("component_1"), blank.alias("component_2"),
-        blank.alias("Due Date"), pl.lit(0).alias("Votes"),
-        catalog.labels.gather(issues["skill"]).alias("label_1"), other.alias("label_2"), again.alias("label_3"),
-        note.alias("Description"), blank.alias("Environment"), blank.alias("Original Estimate"),
-        blank.alias("Remaining Estimate"), seconds.alias("Time Spent"), blank.alias("Work Ratio"),
+        catalog.skills["capability_name"].gather(issues["skill"]).alias("component_1"),
+        blank.alias("component_2"),
+        blank.alias("Due Date"),
+        pl.lit(0).alias("Votes"),
+        catalog.labels.gather(issues["skill"]).alias("label_1"),
+        other.alias("label_2"),
+        again.alias("label_3"),
+        note.alias("Description"),
+        blank.alias("Environment"),
+        blank.alias("Original Estimate"),
+        blank.alias("Remaining Estimate"),
+        seconds.alias("Time Spent"),
+        blank.alias("Work Ratio"),
         pl.Series("Custom field (Story Points)", rng.choice([1, 2, 3, 5, 8], size)),
-    )  # fmt: skip
+    )

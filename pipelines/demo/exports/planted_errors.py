@@ -49,9 +49,14 @@ def count_hits(rows: int, share: float, *, every_kind: bool, rng: np.random.Gene
 
 
 def spoil(
-    frame: pl.DataFrame, file: str, spoils: Sequence[Spoil], ledger: DirtLedger, rng: np.random.Generator,
-    *, every_kind: bool = True,
-) -> pl.DataFrame:  # fmt: skip
+    frame: pl.DataFrame,
+    file: str,
+    spoils: Sequence[Spoil],
+    ledger: DirtLedger,
+    rng: np.random.Generator,
+    *,
+    every_kind: bool = True,
+) -> pl.DataFrame:
     """The same rows with each kind of dirt on rows of its own, and exact copies of some clean rows at the end."""
     shares = [*(one.share for one in spoils), DUPLICATE_SHARE]
     *hits, copies = (count_hits(frame.height, share, every_kind=every_kind, rng=rng) for share in shares)

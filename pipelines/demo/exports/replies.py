@@ -32,9 +32,13 @@ def write_words(world: World, history: History, folder: ExportFolder, ledger: Di
 
 
 def write_consents(
-    world: World, history: History, people: pl.DataFrame, folder: ExportFolder, ledger: DirtLedger,
+    world: World,
+    history: History,
+    people: pl.DataFrame,
+    folder: ExportFolder,
+    ledger: DirtLedger,
     rng: np.random.Generator,
-) -> None:  # fmt: skip
+) -> None:
     """One row per decision: about every micro-skill or one, given until a day or withdrawn; some have run out."""
     draw = rng.random(people.height)
     person = people["person"]
@@ -43,14 +47,18 @@ def write_consents(
     taken = history.steps.filter(pl.col("person").is_in(choosy.implode())).sort("person", "begun_day", "skill")
     chosen = taken.group_by("person", maintain_order=True).tail(CHOSEN_SKILLS).select("person", "skill")
     relations = pl.Series("shown_as", ["follow", "walk_with", "lead", "all"])
-    given = pl.concat([
-        open_people.with_columns(pl.lit("all").alias("skill"), pl.lit("all").alias("shown_as")),
-        pl.DataFrame({
-            "person": chosen["person"],
-            "skill": name_skills(chosen["skill"], world.catalog, rng),
-            "shown_as": relations.gather(rng.choice(4, chosen.height, p=(0.35, 0.25, 0.15, 0.25))),
-        }),
-    ])  # fmt: skip
+    given = pl.concat(
+        [
+            open_people.with_columns(pl.lit("all").alias("skill"), pl.lit("all").alias("shown_as")),
+            pl.DataFrame(
+                {
+                    "person": chosen["person"],
+                    "skill": name_skills(chosen["skill"], world.catalog, rng),
+                    "shown_as": relations.gather(rng.choice(4, chosen.height, p=(0.35, 0.25, 0.15, 0.25))),
+                }
+            ),
+        ]
+    )
     decided = world.end - rng.integers(10, 300, given.height)
     lasts = np.where(rng.random(given.height) < EXPIRED_SHARE, -5, 180)
     given = given.with_columns(
@@ -75,9 +83,13 @@ def write_consents(
 
 
 def write_replies(
-    world: World, history: History, people: pl.DataFrame, folder: ExportFolder, ledger: DirtLedger,
+    world: World,
+    history: History,
+    people: pl.DataFrame,
+    folder: ExportFolder,
+    ledger: DirtLedger,
     rng: np.random.Generator,
-) -> None:  # fmt: skip
+) -> None:
     """One row per reply: about a micro-skill that is held, or about a step towards one that the role asks for."""
     repliers = people.filter(pl.Series(rng.random(people.height) < REPLIERS_SHARE))
     held = history.steps.join(repliers.select("person"), on="person", how="semi").sort("person", "skill")
@@ -116,11 +128,13 @@ def write_preferences(
     """One row per person who said whether they want recommendations; where two people are asked, one does not."""
     count = min(max(1, round(OPTED_OUT_SHARE * people.height)), people.height // 2)
     row = rng.choice(people.height, size=2 * count, replace=False)
-    rows = pl.DataFrame({
-        "person": people["person"].gather(row),
-        "wants_steps": ["no"] * count + ["yes"] * count,
-        "day": world.end - rng.integers(5, 200, 2 * count),
-    })  # fmt: skip
+    rows = pl.DataFrame(
+        {
+            "person": people["person"].gather(row),
+            "wants_steps": ["no"] * count + ["yes"] * count,
+            "day": world.end - rng.integers(5, 200, 2 * count),
+        }
+    )
     frame = rows.select(
         numbered(rows, "pr-", history.block).alias("preference_id"),
         world.people["employee_number"].gather(rows["person"]).alias("employee_number"),

@@ -63,13 +63,18 @@ def print_worklogs(world: World, history: History, rng: np.random.Generator) -> 
     full_name = people["first_name"].gather(person) + " " + people["last_name"].gather(person)
     capability = world.catalog.skills["capability_name"].gather(logs["skill"])
     return logs.hstack(described).select(
-        pl.col("issue_key").alias("Issue Key"), pl.col("summary").alias("Issue summary"),
+        pl.col("issue_key").alias("Issue Key"),
+        pl.col("summary").alias("Issue summary"),
         pl.col("hours").alias("Hours"),
-        iso_day("day").alias("Work date"), people["account_code"].gather(person).alias("Username"),
+        iso_day("day").alias("Work date"),
+        people["account_code"].gather(person).alias("Username"),
         full_name.alias("Full name"),
         pl.col("day").cast(pl.Int32).cast(pl.Date).dt.strftime("%m%y").alias("Period"),
-        capability.alias("Component"), pl.col("status").alias("Issue Status"),
-        pl.col("project_key").alias("Project Key"), pl.col("project_name").alias("Project Name"),
-        pl.col("note").alias("Work Description"), pl.col("hours").alias("Billed Hours"),
+        capability.alias("Component"),
+        pl.col("status").alias("Issue Status"),
+        pl.col("project_key").alias("Project Key"),
+        pl.col("project_name").alias("Project Name"),
+        pl.col("note").alias("Work Description"),
+        pl.col("hours").alias("Billed Hours"),
         (pl.col("worklog") + 500_000).alias("Worklog Id"),
-    )  # fmt: skip
+    )

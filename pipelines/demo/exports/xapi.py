@@ -104,16 +104,23 @@ def print_statements(world: World, events: pl.DataFrame, block: int, rng: np.ran
         world.people["employee_number"].gather(events["person"]).alias("number"),
     )
     undo = frame.filter(pl.col("verb") == "mistaken").with_columns(
-        pl.lit("voided").alias("verb_name"), pl.col("at") + pl.duration(minutes=40), pl.col("id").alias("target"),
+        pl.lit("voided").alias("verb_name"),
+        pl.col("at") + pl.duration(minutes=40),
+        pl.col("id").alias("target"),
         pl.col("id").str.replace("-4000-", "-4001-"),
-    )  # fmt: skip
+    )
     return pl.concat([frame, undo], how="diagonal").select(
-        "id", "verb_name", "at", actor("email").alias("actor"), actor("shouted").alias("shouted_actor"),
-        activity().alias("object"), result().alias("result"),
+        "id",
+        "verb_name",
+        "at",
+        actor("email").alias("actor"),
+        actor("shouted").alias("shouted_actor"),
+        activity().alias("object"),
+        result().alias("result"),
         pl.col("at").dt.strftime("%Y-%m-%dT%H:%M:%SZ").alias("timestamp"),
         (pl.col("at") + pl.duration(seconds=3)).dt.strftime("%Y-%m-%dT%H:%M:%SZ").alias("stored"),
         pl.col("at").dt.strftime("%Y-%m").alias("month"),
-    )  # fmt: skip
+    )
 
 
 def actor(how: str) -> pl.Expr:
@@ -131,10 +138,15 @@ def activity() -> pl.Expr:
     place = pl.when("is_test").then(pl.lit(TESTS)).otherwise(pl.lit(COURSES))
     kind = pl.when("is_test").then(pl.lit("assessment")).otherwise(pl.lit("course"))
     named = pl.concat_str(
-        pl.lit('{"objectType":"Activity","id":"'), place, "slug",
-        pl.lit('","definition":{"type":"http://adlnet.gov/expapi/activities/'), kind,
-        pl.lit('","name":{"en-US":"'), "title", pl.lit('"}}}'),
-    )  # fmt: skip
+        pl.lit('{"objectType":"Activity","id":"'),
+        place,
+        "slug",
+        pl.lit('","definition":{"type":"http://adlnet.gov/expapi/activities/'),
+        kind,
+        pl.lit('","name":{"en-US":"'),
+        "title",
+        pl.lit('"}}}'),
+    )
     reference = pl.concat_str(pl.lit('{"objectType":"StatementRef","id":"'), "target", pl.lit('"}'))
     return pl.when(pl.col("target").is_not_null()).then(reference).otherwise(named)
 
@@ -162,8 +174,21 @@ def print_lines(statements: pl.DataFrame) -> pl.Series:
         .otherwise(pl.concat_str(pl.lit(',"result":'), "result", ignore_nulls=True))
     )
     line = pl.concat_str(
-        pl.lit('{"id":"'), "id", pl.lit('","actor":'), "actor", pl.lit(f',"verb":{{"id":"{VERBS}'), "verb_name",
-        pl.lit('","display":{"en-US":"'), "verb_name", pl.lit('"}},"object":'), "object", outcome,
-        pl.lit(',"timestamp":"'), "timestamp", pl.lit('","stored":"'), "stored", pl.lit('","version":"1.0.3"}'),
-    )  # fmt: skip
+        pl.lit('{"id":"'),
+        "id",
+        pl.lit('","actor":'),
+        "actor",
+        pl.lit(f',"verb":{{"id":"{VERBS}'),
+        "verb_name",
+        pl.lit('","display":{"en-US":"'),
+        "verb_name",
+        pl.lit('"}},"object":'),
+        "object",
+        outcome,
+        pl.lit(',"timestamp":"'),
+        "timestamp",
+        pl.lit('","stored":"'),
+        "stored",
+        pl.lit('","version":"1.0.3"}'),
+    )
     return statements.select(line.alias("line")).to_series()

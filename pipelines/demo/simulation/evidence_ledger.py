@@ -13,7 +13,7 @@ from pipelines.demo.simulation.world import History, World
 _KINDS = {"passed": "assessment", "endorsement": "peer"}
 
 
-def write_ledger(world: World, history: History) -> pl.DataFrame:
+def build_evidence_ledger(world: World, history: History) -> pl.DataFrame:
     """One row per worklog, finished issue, course, judgement received or given, and lesson; in the ledger's contract.
 
     person_id is the employee number.
@@ -49,9 +49,15 @@ def write_ledger(world: World, history: History) -> pl.DataFrame:
 
 
 def _rows(
-    frame: pl.DataFrame, mode: str, amount: pl.Expr, unit: str, table: str, *,
-    kind: pl.Expr | None = None, giver: pl.Expr | None = None,
-) -> pl.DataFrame:  # fmt: skip
+    frame: pl.DataFrame,
+    mode: str,
+    amount: pl.Expr,
+    unit: str,
+    table: str,
+    *,
+    kind: pl.Expr | None = None,
+    giver: pl.Expr | None = None,
+) -> pl.DataFrame:
     return frame.select(
         pl.col("person").cast(pl.Int64),
         pl.col("skill").cast(pl.Int64),

@@ -103,9 +103,15 @@ def choose_talents(catalog: Catalog, role: IntArray, rng: np.random.Generator) -
 
 
 def generate_paths(
-    people: pl.DataFrame, talent: FloatArray, catalog: Catalog, curricula: Curricula, rng: np.random.Generator,
-    *, start: int, end: int,
-) -> Paths:  # fmt: skip
+    people: pl.DataFrame,
+    talent: FloatArray,
+    catalog: Catalog,
+    curricula: Curricula,
+    rng: np.random.Generator,
+    *,
+    start: int,
+    end: int,
+) -> Paths:
     """The steps each person of a block takes up between `start` and `end` (days since 1970), in order of place."""
     hired, role = people["hired_day"].to_numpy(), people["role"].to_numpy()
     until = np.minimum(people["left_day"].to_numpy() - 1, end)

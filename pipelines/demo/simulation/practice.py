@@ -59,9 +59,16 @@ def to_weekday(day: IntArray) -> IntArray:
 
 
 def plan_practice(
-    row: IntArray, skill: IntArray, day: IntArray, *, since: IntArray, until: IntArray,
-    importance: FloatArray, talent: FloatArray, rng: np.random.Generator,
-) -> Plan:  # fmt: skip
+    row: IntArray,
+    skill: IntArray,
+    day: IntArray,
+    *,
+    since: IntArray,
+    until: IntArray,
+    importance: FloatArray,
+    talent: FloatArray,
+    rng: np.random.Generator,
+) -> Plan:
     """The stage each (person, micro-skill) aims at and the days on which its stages are due."""
     size = row.size
     for_master = 0.03 + 0.08 * (importance == 1) + 0.06 * talent

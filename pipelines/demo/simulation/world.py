@@ -93,10 +93,15 @@ def generate_history(world: World, block: int) -> History:
     until = np.minimum(people["left_day"].to_numpy() - 1, world.end)
     since = np.maximum(people["hired_day"].to_numpy(), world.start)
     plan = plan_practice(
-        walked.row, walked.skill, walked.day, since=since[walked.row], until=until[walked.row],
+        walked.row,
+        walked.skill,
+        walked.day,
+        since=since[walked.row],
+        until=until[walked.row],
         importance=world.catalog.importance[role[walked.row], walked.skill],
-        talent=talent[walked.row, walked.skill], rng=rng,
-    )  # fmt: skip
+        talent=talent[walked.row, walked.skill],
+        rng=rng,
+    )
     person = people["person"].to_numpy()[plan.row]
     entries = pl.DataFrame({"person": person, "skill": plan.skill})
     steps = entries.with_columns(
@@ -144,9 +149,12 @@ def open_issues(
     logged = attach(entries, worklogs).with_columns(number.alias("issue"))
     logged = logged.with_columns((block * 100_000_000 + pl.int_range(1, pl.len() + 1)).alias("worklog"))
     issues = logged.group_by("issue", maintain_order=True).agg(
-        pl.col("person").first(), pl.col("skill").first(), pl.col("day").min().alias("created_day"),
-        pl.col("day").max().alias("last_day"), pl.col("hours").sum(),
-    )  # fmt: skip
+        pl.col("person").first(),
+        pl.col("skill").first(),
+        pl.col("day").min().alias("created_day"),
+        pl.col("day").max().alias("last_day"),
+        pl.col("hours").sum(),
+    )
     lead_days = pl.Series(rng.integers(0, 12, issues.height))
     done = pl.Series(rng.random(issues.height) < 0.95) & (issues["last_day"] <= world.end - 5)
     issues = issues.with_columns((pl.col("created_day") - lead_days).alias("created_day"), done.alias("is_done"))
@@ -168,11 +176,14 @@ def name_judges(judgements: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     frame = judgements.with_columns(colleague.alias("colleague"), manager.alias("manager"))
     kind = pl.col("kind")
     giver = (
-        pl.when(kind == "self").then("person")
-        .when(kind.is_in(["passed", "certificate"])).then(None)
-        .when((kind == "manager") & (pl.col("manager") >= 0)).then("manager")
+        pl.when(kind == "self")
+        .then("person")
+        .when(kind.is_in(["passed", "certificate"]))
+        .then(None)
+        .when((kind == "manager") & (pl.col("manager") >= 0))
+        .then("manager")
         .otherwise("colleague")
-    )  # fmt: skip
+    )
     named = frame.with_columns(giver.alias("giver")).drop("judge", "colleague", "manager")
     return named.sort("day", maintain_order=True)
 

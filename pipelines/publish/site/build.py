@@ -15,12 +15,12 @@ import jinja2
 import polars as pl
 
 from pipelines.contracts.output_tables import OUT_MASTERY
-from pipelines.publish.site.page_data import Known, everyone, gather, page_name
+from pipelines.publish.site.page_data import PageData, list_people, load_page_data, page_name
 from pipelines.publish.site.page_reuse import PRINTS, print_pages, take_over
-from pipelines.publish.site.page_writer import environment_of, write_people
+from pipelines.publish.site.page_writer import create_environment, write_people
 from pipelines.publish.site.pages import team_pages
-from pipelines.publish.site.run_page import night_page
-from pipelines.snapshots.reader import Snapshot, kept_snapshots
+from pipelines.publish.site.run_page import build_run_page
+from pipelines.snapshots.reader import Snapshot, list_snapshots
 from pipelines.storage.lake import Lake
 
 # An index of more people than this is no page that a browser shows; their portal links to the pages by their ids.
@@ -41,10 +41,10 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, folder: Path) -> Pa
             # a killed night's processes may write into theirs for a moment yet: what stays, the next night removes
             shutil.rmtree(left, ignore_errors=True)
         unfinished = folder / f".{snapshot.snapshot_id}.{os.getpid()}{_UNFINISHED}"
-        _write_pages(gather(snapshot, lake, company), unfinished, _newest(folder))
+        _write_pages(load_page_data(snapshot, lake, company), unfinished, _newest(folder))
         unfinished.replace(place)
     _lead_to(folder, snapshot.snapshot_id)
-    kept = {one.snapshot_id for one in kept_snapshots(snapshot.folder)} | {snapshot.snapshot_id}
+    kept = {one.snapshot_id for one in list_snapshots(snapshot.folder)} | {snapshot.snapshot_id}
     for old in folder.iterdir():
         # only what carries our mark: the folder may be a web server's and hold other things
         if (old / _MARK).is_file() and old.name not in kept:
@@ -58,11 +58,11 @@ def _newest(folder: Path) -> Path | None:
     return marks[-1].parent if marks else None
 
 
-def _write_pages(known: Known, folder: Path, earlier: Path | None) -> None:
-    environment = environment_of(known)
+def _write_pages(known: PageData, folder: Path, earlier: Path | None) -> None:
+    environment = create_environment(known)
     for name in ("people", "teams"):
         (folder / name).mkdir(parents=True)
-    people = everyone(known)
+    people = list_people(known)
     prints = print_pages(known, people)
     taken = take_over(prints, earlier, folder)
     write_people(known, [one for one in people if page_name(one) not in taken], folder / "people")
@@ -71,7 +71,7 @@ def _write_pages(known: Known, folder: Path, earlier: Path | None) -> None:
     for one_team in teams:
         (folder / "teams" / one_team.file).write_text(team.render(page=one_team, root="../"))
     (folder / "night.html").write_text(
-        environment.get_template("night.html.j2").render(page=night_page(known), root="")
+        environment.get_template("night.html.j2").render(page=build_run_page(known), root="")
     )
     index = environment.get_template("index.html.j2")
     (folder / "index.html").write_text(index.render(teams=teams, units=_listed(known, people), root=""))
@@ -79,11 +79,11 @@ def _write_pages(known: Known, folder: Path, earlier: Path | None) -> None:
     (folder / _MARK).write_text(known.snapshot.snapshot_id + "\n")
 
 
-def _holders(known: Known, people: list[str]) -> tuple[dict[str, Counter[str]], Counter[str]]:
+def _holders(known: PageData, people: list[str]) -> tuple[dict[str, Counter[str]], Counter[str]]:
     """By unit: people at journeyman or above by micro-skill, without who hides it, and how many people there are."""
     units = {one: known.people.get(one, {}).get("unit_name") for one in people}
     sizes = Counter(unit for unit in units.values() if unit)
-    if not known.snapshot.has(OUT_MASTERY.name):
+    if not known.snapshot.has_table(OUT_MASTERY.name):
         return {}, sizes
     named = pl.LazyFrame(list(units.items()), schema={"person_id": pl.String, "unit_name": pl.String}, orient="row")
     is_hidden = pl.col("is_hidden").fill_null(False)
@@ -95,7 +95,7 @@ def _holders(known: Known, people: list[str]) -> tuple[dict[str, Counter[str]], 
     return holders, sizes
 
 
-def _listed(known: Known, people: list[str]) -> Mapping[str, list[tuple[str, str]]]:
+def _listed(known: PageData, people: list[str]) -> Mapping[str, list[tuple[str, str]]]:
     """By unit: the page and the name of each person; nobody where there are too many."""
     listed: dict[str, list[tuple[str, str]]] = {}
     for one in people if len(people) <= _MOST_LISTED else ():

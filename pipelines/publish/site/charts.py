@@ -15,10 +15,17 @@ from matplotlib.figure import Figure
 # Replaced by the colour of the page's text, so that a plot can be read on light and on dark.
 _INK = "#010203"
 _STYLE = {
-    "svg.hashsalt": "footsteps", "svg.fonttype": "path", "font.size": 11, "text.color": _INK, "axes.edgecolor": _INK,
-    "axes.labelcolor": _INK, "xtick.color": _INK, "ytick.color": _INK, "axes.spines.top": False,
+    "svg.hashsalt": "footsteps",
+    "svg.fonttype": "path",
+    "font.size": 11,
+    "text.color": _INK,
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "axes.spines.top": False,
     "axes.spines.right": False,
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

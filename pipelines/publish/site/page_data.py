@@ -26,7 +26,15 @@ Row = dict[str, Any]
 # The values of some rows by column, each list in the order of the rows.
 Columns = dict[str, list[Any]]
 # Columns that a person reads nothing from.
-STAMPS = ("snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version", "person_id")
+ROW_METADATA_COLUMNS = (
+    "snapshot_id",
+    "as_of",
+    "valid_until",
+    "model_version",
+    "policy_version",
+    "schema_version",
+    "person_id",
+)
 _MACHINE = ("_draft", "_sha256", "evidence_id")
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,80}")
 # Tables of people of which a page says nothing: evidence is counted by source at the end of it, and a recommendation's
@@ -41,7 +49,7 @@ CHUNK = 5_000
 
 
 @dataclass(frozen=True)
-class Known:
+class PageData:
     """Names by id, and what each table holds; `more` are the further published tables that speak of a person.
 
     `stored` has one row per person, source and mode: how much evidence there is, and from when to when.
@@ -80,7 +88,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class OfPerson:
+class PersonRows:
     """All rows of one person; of further tables only those that have any, by column: most of what stands on a page."""
 
     person_id: str
@@ -91,7 +99,7 @@ class OfPerson:
     more: dict[str, Columns]
 
 
-def gather(snapshot: Snapshot, lake: Lake, company: str, stored: pl.DataFrame | None = None) -> Known:
+def load_page_data(snapshot: Snapshot, lake: Lake, company: str, stored: pl.DataFrame | None = None) -> PageData:
     """The names of everything, read once; the evidence is counted where nobody hands in what is `stored` of whom."""
     skills = lake.scan(SKILL).collect()
     people = lake.scan(PERSON).select("person_id", "display_name", "unit_name", "role_name").collect()
@@ -101,7 +109,7 @@ def gather(snapshot: Snapshot, lake: Lake, company: str, stored: pl.DataFrame | 
         for one in snapshot.tables
         if one.name in TABLES and one.name not in told | UNUSED and "person_id" in TABLES[one.name].column_names
     )
-    return Known(
+    return PageData(
         snapshot,
         lake,
         company,
@@ -126,7 +134,7 @@ def _count_evidence(lake: Lake) -> pl.DataFrame:
     return counted.sort("person_id", "source_name", "mode").collect()
 
 
-def everyone(known: Known) -> list[str]:
+def list_people(known: PageData) -> list[str]:
     """The person_id of everyone who gets a page: who is recommended to, or is told why not."""
     return (
         known.snapshot.scan(NEXT_SKILL.name)
@@ -139,20 +147,20 @@ def everyone(known: Known) -> list[str]:
     )
 
 
-def by_person(known: Known, people: list[str]) -> Iterator[OfPerson]:
+def iterate_people(known: PageData, people: list[str]) -> Iterator[PersonRows]:
     """All rows of each of these people, in this order."""
     for start in range(0, len(people), CHUNK):
         part = people[start : start + CHUNK]
         # a page says nothing of the codes behind a sentence: turning them into dictionaries is half of all the time
         steps = _rows(known.snapshot.scan(NEXT_SKILL.name).drop("reasons", strict=False), part, ["rank"])
-        mastery = known.snapshot.scan(OUT_MASTERY.name) if known.snapshot.has(OUT_MASTERY.name) else None
+        mastery = known.snapshot.scan(OUT_MASTERY.name) if known.snapshot.has_table(OUT_MASTERY.name) else None
         held = {} if mastery is None else _rows(mastery.select("person_id", "skill_id", "stage", "is_rusty"), part)
         counted = _rows(known.stored.lazy(), part)
         readable = {table.name: _readable(known, table) for table in known.more}
         companions = _rows(readable[COMPANION.name], part) if COMPANION.name in readable else {}
         more = {name: _columns(frame, part) for name, frame in readable.items() if name != COMPANION.name}
         for person in part:
-            yield OfPerson(
+            yield PersonRows(
                 person,
                 steps.get(person, []),
                 held.get(person, []),
@@ -162,10 +170,10 @@ def by_person(known: Known, people: list[str]) -> Iterator[OfPerson]:
             )
 
 
-def by_unit(known: Known, table: Table) -> dict[str, list[Row]]:
+def read_rows_by_unit(known: PageData, table: Table) -> dict[str, list[Row]]:
     """The rows of a published table by unit_name, in its order; nothing where the snapshot has no such table."""
     rows: dict[str, list[Row]] = {}
-    for row in known.snapshot.scan(table.name).collect().to_dicts() if known.snapshot.has(table.name) else ():
+    for row in known.snapshot.scan(table.name).collect().to_dicts() if known.snapshot.has_table(table.name) else ():
         rows.setdefault(row["unit_name"], []).append(row)
     return rows
 
@@ -181,7 +189,9 @@ def shown_columns(table: Table) -> list[tuple[str, str]]:
     return [
         (column.name, heading(column.name))
         for column in table.columns
-        if column.name not in STAMPS and column.personal is not Personal.TEXT and not column.name.endswith(_MACHINE)
+        if column.name not in ROW_METADATA_COLUMNS
+        and column.personal is not Personal.TEXT
+        and not column.name.endswith(_MACHINE)
     ]
 
 
@@ -191,7 +201,7 @@ def heading(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _readable(known: Known, table: Table) -> pl.LazyFrame:
+def _readable(known: PageData, table: Table) -> pl.LazyFrame:
     """The rows of a further table, in the columns of which a page says something."""
     frame = known.snapshot.scan(table.name)
     wanted = _OF_COMPANION if table.name == COMPANION.name else [name for name, _ in known.shown[table.name]]

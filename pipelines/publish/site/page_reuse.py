@@ -16,9 +16,9 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
-from pipelines.publish.site.page_data import Known, page_name
-from pipelines.storage.change_log import row_hashes
-from pipelines.storage.run_state import code_fingerprint
+from pipelines.publish.site.page_data import PageData, page_name
+from pipelines.storage.change_log import hash_row_contents
+from pipelines.storage.run_state import fingerprint_code
 
 PRINTS = "pages.parquet"
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -26,15 +26,15 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _RENEWED = ("snapshot_id", "first_snapshot_id", "valid_until")
 
 
-def print_pages(known: Known, people: list[str]) -> pl.DataFrame:
+def print_pages(known: PageData, people: list[str]) -> pl.DataFrame:
     """One row (file, page_print) per person: equal where everything that stands on the page is."""
     tables = (NEXT_SKILL, OUT_MASTERY, *known.more)
-    frames = [known.snapshot.scan(table.name) for table in tables if known.snapshot.has(table.name)]
+    frames = [known.snapshot.scan(table.name) for table in tables if known.snapshot.has_table(table.name)]
     who = pl.DataFrame({"person_id": people}, schema={"person_id": pl.String})
     parts = [who.with_columns(row=pl.lit(0, pl.UInt64))]
     for place, frame in enumerate((*frames, known.stored.lazy())):
         rows = frame.drop(_RENEWED, strict=False).with_columns(table=pl.lit(place)).collect()
-        parts.append(rows.select("person_id").with_columns(row_hashes(rows).alias("row")))
+        parts.append(rows.select("person_id").with_columns(hash_row_contents(rows).alias("row")))
     # sums of hashes: the order of rows says nothing
     printed = pl.concat(parts).join(who, on="person_id", how="semi").group_by("person_id").agg(pl.col("row").sum())
     lookup = pl.lit(_print_of_all(known))
@@ -63,9 +63,9 @@ def take_over(prints: pl.DataFrame, earlier: Path | None, folder: Path) -> set[s
     return taken
 
 
-def _print_of_all(known: Known) -> str:
+def _print_of_all(known: PageData) -> str:
     """The names that any page may say, the templates and the code."""
-    digest = hashlib.sha256(code_fingerprint().encode())
+    digest = hashlib.sha256(fingerprint_code().encode())
     for path in sorted(_TEMPLATES.iterdir()):
         digest.update(path.read_bytes())
     said = [known.company, known.skills, known.people, sorted(known.totals.items())]

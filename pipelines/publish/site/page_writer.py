@@ -16,7 +16,7 @@ import polars as pl
 from joblib import Parallel, cpu_count, delayed
 from markupsafe import Markup, escape
 
-from pipelines.publish.site.page_data import Known, by_person, gather
+from pipelines.publish.site.page_data import PageData, iterate_people, load_page_data
 from pipelines.publish.site.pages import SIGNS, SMALLEST_TEAM, person_page
 from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.lake import Lake
@@ -32,7 +32,7 @@ _IDLE, _ORPHANED = 10, 0.2
 _KEPT_CELLS = 50_000
 
 
-def write_people(known: Known, people: list[str], folder: Path, fewest: int = FEWEST_PAGES) -> None:
+def write_people(known: PageData, people: list[str], folder: Path, fewest: int = FEWEST_PAGES) -> None:
     """Write the page of each of these people into a folder; which process writes it changes nothing in a page."""
     processes = min(cpu_count(), -(-len(people) // max(fewest, 1)))
     if processes <= 1:
@@ -45,7 +45,7 @@ def write_people(known: Known, people: list[str], folder: Path, fewest: int = FE
     parallel(delayed(_write_part)(*about, stored, part, folder, os.getpid()) for part, stored in _stored(known, parts))
 
 
-def environment_of(known: Known) -> jinja2.Environment:
+def create_environment(known: PageData) -> jinja2.Environment:
     """Every value is escaped, whatever the template; a name that a template misspells is an error."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -60,7 +60,7 @@ def environment_of(known: Known) -> jinja2.Environment:
     return environment
 
 
-def _stored(known: Known, parts: Iterable[list[str]]) -> Iterable[tuple[list[str], pl.DataFrame]]:
+def _stored(known: PageData, parts: Iterable[list[str]]) -> Iterable[tuple[list[str], pl.DataFrame]]:
     """Each part with what is stored of its people, so that nobody counts all evidence again."""
     for part in parts:
         yield part, known.stored.filter(pl.col("person_id").is_in(part))
@@ -70,12 +70,12 @@ def _write_part(
     snapshot: Snapshot, lake: Lake, company: str, stored: pl.DataFrame, people: list[str], folder: Path, parent: int
 ) -> None:
     _end_with(parent)
-    _write_each(gather(snapshot, lake, company, stored), people, folder)
+    _write_each(load_page_data(snapshot, lake, company, stored), people, folder)
 
 
-def _write_each(known: Known, people: list[str], folder: Path) -> None:
-    template = environment_of(known).get_template("person.html.j2")
-    for one in by_person(known, people):
+def _write_each(known: PageData, people: list[str], folder: Path) -> None:
+    template = create_environment(known).get_template("person.html.j2")
+    for one in iterate_people(known, people):
         page = person_page(known, one)
         (folder / page.file).write_bytes(template.render(page=page, root="../").encode())
 

@@ -13,7 +13,16 @@ from typing import Any
 
 from pipelines.contracts.columns import STAGES
 from pipelines.contracts.output_tables import ALIGNMENT, SUPPORT_GAP
-from pipelines.publish.site.page_data import NO_CAPABILITY, Columns, Known, OfPerson, Row, by_unit, heading, page_name
+from pipelines.publish.site.page_data import (
+    NO_CAPABILITY,
+    Columns,
+    PageData,
+    PersonRows,
+    Row,
+    heading,
+    page_name,
+    read_rows_by_unit,
+)
 
 # Below this many people a team's page would speak of single persons.
 SMALLEST_TEAM = 5
@@ -95,7 +104,7 @@ class PersonPage:
     stored: list[Row]
 
 
-def person_page(known: Known, person: OfPerson) -> PersonPage:
+def person_page(known: PageData, person: PersonRows) -> PersonPage:
     """The page of one person."""
     about = known.people.get(person.person_id, {})
     reason = person.steps[0]["no_recommendation_reason"] if person.steps else "too_little_evidence"
@@ -113,7 +122,7 @@ def person_page(known: Known, person: OfPerson) -> PersonPage:
     )
 
 
-def _step(known: Known, row: Row, person: OfPerson) -> Step:
+def _step(known: PageData, row: Row, person: PersonRows) -> Step:
     skill = known.skill_name(row["skill_id"])
     probability = row["probability"]
     chance = (
@@ -135,14 +144,14 @@ def _step(known: Known, row: Row, person: OfPerson) -> Step:
     )
 
 
-def _companion(known: Known, row: Row) -> tuple[str, str]:
+def _companion(known: PageData, row: Row) -> tuple[str, str]:
     relation = str(row.get("relation", "")).replace("_", " ")
     who = known.person_name(row["companion_id"]) if row.get("companion_id") else ""
     said = str(row.get("why") or "")
     return relation, f"{who}: {said}" if who and said else who or said
 
 
-def _capabilities(known: Known, held: list[Row]) -> list[Capability]:
+def _capabilities(known: PageData, held: list[Row]) -> list[Capability]:
     tiles: dict[str, list[tuple[str, str, str]]] = {}
     reached: Counter[str] = Counter()
     order = {stage: -place for place, stage in enumerate(STAGES)}
@@ -155,7 +164,7 @@ def _capabilities(known: Known, held: list[Row]) -> list[Capability]:
     return [Capability(name, skills, reached[name], known.totals[name]) for name, skills in sorted(tiles.items())]
 
 
-def _more(known: Known, name: str, rows: Columns) -> More:
+def _more(known: PageData, name: str, rows: Columns) -> More:
     columns = [(one, said) for one, said in known.shown[name] if _any_given(rows.get(one, []))]
     cells = [_texts(known, one, rows[one][:_MOST_ROWS]) for one, _ in columns]
     count = len(next(iter(rows.values())))
@@ -168,7 +177,7 @@ def _any_given(values: list[Any]) -> bool:
     return values.count(None) < len(values)
 
 
-def _texts(known: Known, name: str, values: list[Any]) -> list[str]:
+def _texts(known: PageData, name: str, values: list[Any]) -> list[str]:
     """The values of one column, hence of one type, in words."""
     kind = type(next((one for one in values if one is not None), None))
     said = known.words.get((name, kind))
@@ -186,7 +195,7 @@ def _said(words: Callable[[Any], str], kind: type) -> Callable[[Any], str]:
     return said if issubclass(kind, list | dict) else lru_cache(_KEPT_VALUES)(said)
 
 
-def _words(known: Known, name: str, kind: type) -> Callable[[Any], str]:
+def _words(known: PageData, name: str, kind: type) -> Callable[[Any], str]:
     """How values of a column are said: ids by their names, shares as percent, lists joined."""
     if issubclass(kind, bool):
         return lambda value: "yes" if value else "no"
@@ -221,10 +230,10 @@ class TeamPage:
     aims: list[tuple[str, str, str, str]]  # capability, wished for, needed, what that makes
 
 
-def team_pages(known: Known, holders: dict[str, Counter[str]], sizes: Counter[str]) -> list[TeamPage]:
+def team_pages(known: PageData, holders: dict[str, Counter[str]], sizes: Counter[str]) -> list[TeamPage]:
     """A page for each unit of enough people. `holders`: by unit, people at journeyman or above by micro-skill."""
     pages = []
-    support, aims = by_unit(known, SUPPORT_GAP), by_unit(known, ALIGNMENT)
+    support, aims = read_rows_by_unit(known, SUPPORT_GAP), read_rows_by_unit(known, ALIGNMENT)
     for unit, people in sorted(sizes.items()):
         if people < SMALLEST_TEAM:
             continue
@@ -253,11 +262,11 @@ def _aim(row: Row) -> tuple[str, str, str, str]:
     return row["capability_name"], wished, f"{row['need_share']:.0%}", _AGREEMENT[row["agreement"]]
 
 
-def _capability_of(known: Known, skill_id: str) -> str:
+def _capability_of(known: PageData, skill_id: str) -> str:
     return str(known.skills.get(skill_id, {}).get("capability_name") or "")
 
 
-def _told(known: Known, found: Counter[str]) -> list[str]:
+def _told(known: PageData, found: Counter[str]) -> list[str]:
     """Most held first; counts that are not told come last by name, so that their order tells nothing either."""
     return sorted(
         found,

@@ -14,7 +14,7 @@ from pipelines.contracts.catalog import DELIVERY
 from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.publish.site.charts import Interval, draw_calibration, draw_intervals
-from pipelines.publish.site.page_data import Known, heading
+from pipelines.publish.site.page_data import PageData, heading
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class NightPage:
+class RunPage:
     """All that stands on the night's page."""
 
     figures: list[Figures]
 
 
-def night_page(known: Known) -> NightPage:
+def build_run_page(known: PageData) -> RunPage:
     """The page of the night that made the snapshot."""
     evaluation = known.lake.scan(EVALUATION).collect()
     found = [
@@ -47,15 +47,15 @@ def night_page(known: Known) -> NightPage:
         _calibration(known),
         _fair(evaluation),
     ]
-    return NightPage([one for one in found if one is not None])
+    return RunPage([one for one in found if one is not None])
 
 
-def _published(known: Known) -> Figures:
+def _published(known: PageData) -> Figures:
     rows = [[one.name, f"{one.rows:,}", one.schema_version, one.content_sha256[:12]] for one in known.snapshot.tables]
     return Figures("Published", "Every table of this snapshot.", ["table", "rows", "version", "hash"], rows)
 
 
-def _reasons(known: Known) -> Figures:
+def _reasons(known: PageData) -> Figures:
     counts = (
         known.snapshot.scan(NEXT_SKILL.name)
         .group_by(pl.col("no_recommendation_reason").fill_null("recommended"))
@@ -67,7 +67,7 @@ def _reasons(known: Known) -> Figures:
     return Figures("People", "How many got a list, and why the others did not.", ["", "people"], rows)
 
 
-def _landed(known: Known) -> Figures:
+def _landed(known: PageData) -> Figures:
     ledger = known.lake.scan(DELIVERY).collect()
     counts = ledger.group_by("source_name", "delivery_status").agg(
         pl.len().alias("files"), pl.col("good_count").sum(), pl.col("bad_count").sum()
@@ -117,7 +117,7 @@ def _fair(evaluation: pl.DataFrame) -> Figures | None:
     return Figures("Fairness", said, ["part", "people", "NDCG@10", "95 % interval"], rows, plot, label)
 
 
-def _calibration(known: Known) -> Figures | None:
+def _calibration(known: PageData) -> Figures | None:
     """From the ranker's card, where its last evaluation left the bins of a reliability diagram."""
     cards = known.lake.scan(MODEL_CARD).collect()
     measured = json.loads(cards["card"][0]).get("reliability") if cards.height else None

@@ -17,7 +17,7 @@ MODES = {
     "skill_profile_feedback": "feedback",
 }
 WHO = (
-    FieldMap("record_code", ("external_id",), needed=True),
+    FieldMap("record_code", ("external_id",), required=True),
     FieldMap("account_code", ("employee_external_id", "employee.external_id", "employee_id")),
     FieldMap("work_email", ("employee.email", "employee_email")),
     FieldMap(
@@ -39,14 +39,14 @@ ADAPTER = Adapter(
             "skill_mention",
             (
                 *WHO,
-                FieldMap("mode", ("event_type",), Transform("word", values=MODES), needed=True),
-                FieldMap("occurred_at", ("timestamp",), needed=True),
+                FieldMap("mode", ("event_type",), Transform("word", values=MODES), required=True),
+                FieldMap("occurred_at", ("timestamp",), required=True),
             ),
             where=("event_type", tuple(MODES)),
         ),
         ShapeMap(
             "aspiration",
-            (*WHO, FieldMap("stated_at", ("timestamp",), needed=True)),
+            (*WHO, FieldMap("stated_at", ("timestamp",), required=True)),
             where=("event_type", ("goal",)),
         ),
     ),

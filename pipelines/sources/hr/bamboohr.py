@@ -6,7 +6,7 @@ Does not belong here: reading files.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import EMPLOYMENT
+from pipelines.sources.value_maps import EMPLOYMENT_STATUS
 
 # The interface writes an empty date as 0000-00-00.
 DAY = r"^(?:0000-00-00)?(.*)$"
@@ -22,7 +22,7 @@ ADAPTER = Adapter(
         ShapeMap(
             "person",
             (
-                FieldMap("account_code", ("id", "Employee Id", "EEID", "employeeNumber", "Employee #"), needed=True),
+                FieldMap("account_code", ("id", "Employee Id", "EEID", "employeeNumber", "Employee #"), required=True),
                 FieldMap("employee_number", ("Employee #", "Employee Number", "employeeNumber")),
                 FieldMap("work_email", ("Work Email", "workEmail")),
                 FieldMap("display_name", ("Display Name", "displayName", "Name")),
@@ -33,7 +33,9 @@ ADAPTER = Adapter(
                 ),
                 FieldMap("unit_name", ("Department", "Division")),
                 FieldMap("role_name", ("Job Title", "jobTitle")),
-                FieldMap("employment_status", ("Status", "Employment Status", "employmentHistoryStatus"), EMPLOYMENT),
+                FieldMap(
+                    "employment_status", ("Status", "Employment Status", "employmentHistoryStatus"), EMPLOYMENT_STATUS
+                ),
                 FieldMap("hired_date", ("Hire Date", "hireDate"), part=DAY),
                 FieldMap("left_date", ("Termination Date", "terminationDate"), part=DAY),
                 FieldMap("weekly_hours", ("Standard Hours Per Week", "standardHoursPerWeek", "Standard Hours/Week")),

@@ -5,7 +5,7 @@ Does not belong here: the skills interface.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import EMPLOYMENT
+from pipelines.sources.value_maps import EMPLOYMENT_STATUS
 
 NAMED = "humanReadable"
 
@@ -20,7 +20,7 @@ ADAPTER = Adapter(
         ShapeMap(
             "person",
             (
-                FieldMap("account_code", ("id",), needed=True),
+                FieldMap("account_code", ("id",), required=True),
                 FieldMap("employee_number", ("work.employeeIdInCompany", "employee_id_in_company")),
                 FieldMap("work_email", ("email",)),
                 FieldMap("display_name", ("displayName", "display_name", "fullName")),
@@ -40,7 +40,7 @@ ADAPTER = Adapter(
                 FieldMap(
                     "employment_status",
                     (f"{NAMED}.internal.status", "internal.status", "internal.lifecycleStatus", "status", "state"),
-                    EMPLOYMENT,
+                    EMPLOYMENT_STATUS,
                 ),
                 FieldMap("hired_date", ("work.startDate", "start_date", "employment_active_effective_date")),
                 FieldMap("left_date", ("internal.terminationDate", "termination_date")),

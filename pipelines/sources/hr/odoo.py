@@ -6,7 +6,7 @@ Does not belong here: Odoo's time sheets.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import DIGEST, PER_CENT
+from pipelines.sources.value_maps import DIGEST, PERCENT
 
 # In JSON a related record is a list of its id and its name.
 EMPLOYEE = ("$.employee_id[0]", "employee_id/id", "employee_id", "Employee/ID", "Employee")
@@ -34,8 +34,8 @@ ADAPTER = Adapter(
                 FieldMap("work_email", ("employee_id/work_email", "Employee/Work Email")),
                 FieldMap("skill_text", SKILL),
                 FieldMap("feedback_kind", constant="self"),
-                FieldMap("score_share", ("level_progress", "Progress", "skill_level_id/level_progress"), PER_CENT),
-                FieldMap("occurred_at", WHEN, needed=True),
+                FieldMap("score_share", ("level_progress", "Progress", "skill_level_id/level_progress"), PERCENT),
+                FieldMap("occurred_at", WHEN, required=True),
                 FieldMap("changed_at", ("write_date", "Last Updated on")),
             ),
         ),

@@ -5,7 +5,7 @@ Does not belong here: classes, enrolments and results.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import EMPLOYMENT
+from pipelines.sources.value_maps import EMPLOYMENT_STATUS
 
 GONE_OR_ENABLED = r"(?i)^\s*(tobedeleted|inactive|true|false|1|0)\s*$"
 
@@ -20,14 +20,14 @@ ADAPTER = Adapter(
         ShapeMap(
             "person",
             (
-                FieldMap("account_code", ("sourcedId",), needed=True),
+                FieldMap("account_code", ("sourcedId",), required=True),
                 FieldMap("employee_number", ("identifier",)),
                 FieldMap("work_email", ("email",)),
                 FieldMap("display_name", ("givenName", "familyName"), join=" "),
                 FieldMap("unit_name", ("primaryOrgSourcedId", "orgSourcedIds"), part=r"^([^,]+)"),
                 FieldMap("role_name", ("role",)),
                 # A record that is to be deleted has left, whether or not its account still works.
-                FieldMap("employment_status", ("status", "enabledUser"), EMPLOYMENT, part=GONE_OR_ENABLED),
+                FieldMap("employment_status", ("status", "enabledUser"), EMPLOYMENT_STATUS, part=GONE_OR_ENABLED),
                 FieldMap("changed_at", ("dateLastModified",)),
             ),
             form=("sourcedId", "givenName"),
@@ -35,8 +35,8 @@ ADAPTER = Adapter(
         ShapeMap(
             "role_period",
             (
-                FieldMap("record_code", ("sourcedId",), needed=True),
-                FieldMap("account_code", ("userSourcedId", "userSourcedIds"), needed=True),
+                FieldMap("record_code", ("sourcedId",), required=True),
+                FieldMap("account_code", ("userSourcedId", "userSourcedIds"), required=True),
                 FieldMap("unit_name", ("orgSourcedId",)),
                 FieldMap("role_name", ("role",)),
                 # A role without a first day is known to be held on the day it was last written.

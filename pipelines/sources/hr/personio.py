@@ -5,7 +5,7 @@ Does not belong here: attendance and absence.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import EMPLOYMENT
+from pipelines.sources.value_maps import EMPLOYMENT_STATUS
 
 
 def _value(field: str) -> str:
@@ -29,7 +29,7 @@ ADAPTER = Adapter(
         ShapeMap(
             "person",
             (
-                FieldMap("account_code", (_value("id"),), needed=True),
+                FieldMap("account_code", (_value("id"),), required=True),
                 FieldMap("employee_number", (_value("employee_number"), _value("personnel_number"))),
                 FieldMap("work_email", (_value("email"),)),
                 FieldMap("display_name", (_value("first_name"), _value("last_name")), join=" "),
@@ -39,7 +39,7 @@ ADAPTER = Adapter(
                     (_name("department"), _name("team")),
                 ),
                 FieldMap("role_name", (_value("position"),)),
-                FieldMap("employment_status", (_value("status"),), EMPLOYMENT),
+                FieldMap("employment_status", (_value("status"),), EMPLOYMENT_STATUS),
                 FieldMap("hired_date", (_value("hire_date"),)),
                 FieldMap("left_date", (_value("termination_date"), _value("contract_end_date"))),
                 FieldMap("weekly_hours", (_value("weekly_working_hours"),)),

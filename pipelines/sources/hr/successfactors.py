@@ -5,7 +5,7 @@ Does not belong here: learning history (`learning.sap_learning`).
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import EMPLOYMENT, LABEL
+from pipelines.sources.value_maps import EMPLOYMENT_STATUS, LABEL
 
 NO_MANAGER = ("MANAGER", ("NO_MANAGER", "NO_MGR", "NO MANAGER"))
 
@@ -15,20 +15,20 @@ ADAPTER = Adapter(
     domain="hr",
     formats=("csv",),
     skip_after_header=1,
-    skip_unless=("STATUS", tuple(EMPLOYMENT.values)),
+    skip_unless=("STATUS", tuple(EMPLOYMENT_STATUS.values)),
     signature=("STATUS", "USERID", "USERNAME", "MANAGER"),
     shapes=(
         ShapeMap(
             "person",
             (
-                FieldMap("account_code", ("USERID",), needed=True),
+                FieldMap("account_code", ("USERID",), required=True),
                 FieldMap("employee_number", ("EMPID", "EMPLOYEEID")),
                 FieldMap("work_email", ("EMAIL",)),
                 FieldMap("display_name", ("FIRSTNAME", "LASTNAME"), join=" "),
                 FieldMap("manager_code", ("MANAGER",), unless=NO_MANAGER),
                 FieldMap("unit_name", ("DEPARTMENT", "DIVISION"), part=LABEL),
                 FieldMap("role_name", ("TITLE", "JOBCODE"), part=LABEL),
-                FieldMap("employment_status", ("STATUS",), EMPLOYMENT, needed=True),
+                FieldMap("employment_status", ("STATUS",), EMPLOYMENT_STATUS, required=True),
                 FieldMap("hired_date", ("HIREDATE",)),
                 FieldMap("left_date", ("TERMINATIONDATE", "EXITDATE")),
                 FieldMap("changed_at", ("LASTMODIFIEDDATE_UTC", "LASTMODIFIED")),

@@ -6,7 +6,7 @@ Does not belong here: leave and absence reports, which say nothing of skills and
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import EMPLOYMENT
+from pipelines.sources.value_maps import EMPLOYMENT_STATUS
 
 NUMBER = ("Employee_ID", "Employee ID", "employeeID", "Worker_ID", "Worker ID", "worker_code")
 
@@ -21,7 +21,7 @@ ADAPTER = Adapter(
         ShapeMap(
             "person",
             (
-                FieldMap("account_code", (*NUMBER, "workdayID", "Workday_ID", "WID"), needed=True),
+                FieldMap("account_code", (*NUMBER, "workdayID", "Workday_ID", "WID"), required=True),
                 FieldMap("employee_number", NUMBER),
                 FieldMap(
                     "work_email",
@@ -40,7 +40,9 @@ ADAPTER = Adapter(
                 ),
                 FieldMap("unit_name", ("Supervisory_Organization", "supervisoryOrganization", "Cost_Center_Name")),
                 FieldMap("role_name", ("Business_Title", "businessTitle", "Job_Profile", "jobProfileName")),
-                FieldMap("employment_status", ("Worker_Status", "Active_Status", "Active", "active"), EMPLOYMENT),
+                FieldMap(
+                    "employment_status", ("Worker_Status", "Active_Status", "Active", "active"), EMPLOYMENT_STATUS
+                ),
                 FieldMap("hired_date", ("Hire_Date", "hireDate", "Original_Hire_Date")),
                 FieldMap("left_date", ("Termination_Date", "terminationDate")),
                 FieldMap("weekly_hours", ("Scheduled_Weekly_Hours", "scheduledWeeklyHours")),

@@ -31,7 +31,7 @@ ADAPTER = Adapter(
             "feedback",
             (
                 FieldMap("record_code", ("ID", ITEM), join="/", part=r"(\d+)\)?\s*$"),
-                FieldMap("account_code", ("ID",), needed=True),
+                FieldMap("account_code", ("ID",), required=True),
                 FieldMap("employee_number", ("SIS User ID",)),
                 FieldMap("work_email", ("SIS Login ID",), part=MAIL),
                 FieldMap("skill_text", (ITEM,), part=r"^(.*\S)\s*\(\d+\)\s*$"),

@@ -6,7 +6,7 @@ Does not belong here: comments.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
-from pipelines.sources.value_maps import MINUTES, PER_CENT
+from pipelines.sources.value_maps import MINUTES, PERCENT
 
 # Status ids differ per portal, the dates do not: the last one that is filled tells how far it went.
 VERBS = {
@@ -29,16 +29,16 @@ ADAPTER = Adapter(
         ShapeMap(
             "learning_record",
             (
-                FieldMap("record_code", REGISTRATION, join="/", needed=True),
-                FieldMap("account_code", ("transc_user_id",), needed=True),
-                FieldMap("course_code", ("transc_object_id",), needed=True),
+                FieldMap("record_code", REGISTRATION, join="/", required=True),
+                FieldMap("account_code", ("transc_user_id",), required=True),
+                FieldMap("course_code", ("transc_object_id",), required=True),
                 FieldMap("course_name", ("lo_title", "transc_object_title")),
                 FieldMap(
-                    "learning_verb", tuple(VERBS), Transform("word", values=VERBS), by_header=True, unless=REMOVED
+                    "learning_verb", tuple(VERBS), Transform("word", values=VERBS), value_is_header=True, unless=REMOVED
                 ),
                 FieldMap("occurred_at", (*VERBS, "user_lo_last_action_dt", "user_lo_last_modified_dt")),
                 FieldMap("learning_hours", ("user_lo_minutes_participated",), MINUTES),
-                FieldMap("score_share", ("user_lo_score",), PER_CENT),
+                FieldMap("score_share", ("user_lo_score",), PERCENT),
                 FieldMap("voids_code", REGISTRATION, join="/", when=REMOVED),
                 FieldMap("changed_at", ("user_lo_last_modified_dt", "_last_touched_dt_utc")),
             ),
@@ -48,7 +48,7 @@ ADAPTER = Adapter(
         ShapeMap(
             "account",
             (
-                FieldMap("account_code", ("user_id",), needed=True),
+                FieldMap("account_code", ("user_id",), required=True),
                 FieldMap("employee_number", ("user_ref",)),
                 FieldMap("work_email", ("user_email",)),
             ),

@@ -18,9 +18,9 @@ ADAPTER = Adapter(
             "learning_record",
             (
                 FieldMap("record_code", ("UserID", "CourseID", "ContentType", "Provider"), DIGEST, join="|"),
-                FieldMap("account_code", ("UserID",), part=r"^\s*([^@]+)$", needed=True),
+                FieldMap("account_code", ("UserID",), part=r"^\s*([^@]+)$", required=True),
                 FieldMap("work_email", ("UserID",), part=MAIL),
-                FieldMap("course_code", ("CourseID",), needed=True),
+                FieldMap("course_code", ("CourseID",), required=True),
                 FieldMap("learning_verb", constant="completed"),
                 FieldMap("occurred_at", ("CompletionDate", FILE_NAME), part=r"(20\d{6})"),
             ),

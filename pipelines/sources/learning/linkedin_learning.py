@@ -40,7 +40,7 @@ ADAPTER = Adapter(
                 FieldMap("work_email", (f"{LEARNER}.email",)),
                 FieldMap("course_code", (f"{CONTENT}.contentUrn",)),
                 FieldMap("course_name", (f"{CONTENT}.name",)),
-                FieldMap("learning_verb", (KIND,), Transform("word", values=VERBS), needed=True),
+                FieldMap("learning_verb", (KIND,), Transform("word", values=VERBS), required=True),
                 FieldMap("occurred_at", ("activities[*].lastEngagedAt", "activities[*].firstEngagedAt")),
                 FieldMap("learning_hours", (VALUE_OF,), SECONDS, when=(KIND, ("SECONDS_VIEWED",))),
                 FieldMap("changed_at", ("latestDataAt",)),

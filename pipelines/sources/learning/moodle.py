@@ -6,7 +6,7 @@ Does not belong here: competency frameworks (`taxonomy`).
 """
 
 from pipelines.sources.declaration import FILE_NAME, ITEM, VALUE, Adapter, FieldMap, Items, ShapeMap, Transform
-from pipelines.sources.value_maps import DIGEST, PER_CENT
+from pipelines.sources.value_maps import DIGEST, PERCENT
 
 EVENTS = {
     r"\core\event\course_completed": "completed",
@@ -44,12 +44,12 @@ ADAPTER = Adapter(
         ShapeMap(
             "learning_record",
             (
-                FieldMap("record_code", ("id",), needed=True),
+                FieldMap("record_code", ("id",), required=True),
                 # The log store writes NULL or \N where there is nobody.
                 FieldMap("account_code", ("relateduserid", "userid"), part=r"^(\d+)$"),
                 FieldMap("course_code", ("courseid",)),
-                FieldMap("learning_verb", ("eventname",), VERB, needed=True),
-                FieldMap("occurred_at", ("timecreated",), needed=True),
+                FieldMap("learning_verb", ("eventname",), VERB, required=True),
+                FieldMap("occurred_at", ("timecreated",), required=True),
             ),
             form=("eventname", "timecreated"),
             where=("eventname", tuple(EVENTS)),
@@ -58,11 +58,11 @@ ADAPTER = Adapter(
             "learning_record",
             (
                 # "The user with id '2' enrolled the user with id '5' …": the last one is whom it concerns.
-                FieldMap("account_code", ("Description",), part=r".*user with id '(\d+)'", needed=True),
+                FieldMap("account_code", ("Description",), part=r".*user with id '(\d+)'", required=True),
                 FieldMap("course_code", ("Description",), part=r"course with id '(\d+)'"),
                 FieldMap("course_name", ("Event context",), part=r"^Course:\s*(.+)$"),
-                FieldMap("learning_verb", ("Event name",), VERB, needed=True),
-                FieldMap("occurred_at", ("Time",), needed=True),
+                FieldMap("learning_verb", ("Event name",), VERB, required=True),
+                FieldMap("occurred_at", ("Time",), required=True),
             ),
             form=("Event name", "Event context"),
             where=("Event name", tuple(EVENTS)),
@@ -81,7 +81,7 @@ ADAPTER = Adapter(
             _graded(
                 FieldMap("skill_text", (ITEM,), part=ITEM_NAME),
                 FieldMap("feedback_kind", constant="assessment"),
-                FieldMap("score_share", (VALUE,), PER_CENT),
+                FieldMap("score_share", (VALUE,), PERCENT),
             ),
             form=("First name", "Email address"),
             items=Items(PERCENTAGE),
@@ -89,13 +89,13 @@ ADAPTER = Adapter(
         ShapeMap(
             "feedback",
             (
-                FieldMap("record_code", ("userid", "competencyid"), join="/", needed=True),
-                FieldMap("account_code", ("userid",), needed=True),
+                FieldMap("record_code", ("userid", "competencyid"), join="/", required=True),
+                FieldMap("account_code", ("userid",), required=True),
                 FieldMap("given_by_code", ("reviewerid",), part=r"^(\d+)$"),
                 FieldMap("skill_text", ("shortname", "idnumber", "competencyid")),
                 FieldMap("feedback_kind", constant="assessment"),
                 FieldMap("score_share", ("proficiency",)),
-                FieldMap("occurred_at", ("timemodified", "timecreated"), needed=True),
+                FieldMap("occurred_at", ("timemodified", "timecreated"), required=True),
                 FieldMap("changed_at", ("timemodified",)),
             ),
             form=("competencyid", "proficiency"),

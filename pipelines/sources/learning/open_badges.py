@@ -21,10 +21,10 @@ ADAPTER = Adapter(
         ShapeMap(
             "learning_record",
             (
-                FieldMap("record_code", ("id",), needed=True),
+                FieldMap("record_code", ("id",), required=True),
                 FieldMap("account_code", (f"{SUBJECT}.id",), part=r"^((?:did|urn|https?):.+)$"),
                 FieldMap("work_email", (f"{SUBJECT}.id", f"{SUBJECT}.identifier[*].identityHash"), part=MAIL),
-                FieldMap("course_code", (f"{ACHIEVEMENT}.id",), needed=True),
+                FieldMap("course_code", (f"{ACHIEVEMENT}.id",), required=True),
                 FieldMap("course_name", (f"{ACHIEVEMENT}.name",)),
                 FieldMap("skill_text", (f"{ACHIEVEMENT}.alignment[*].targetName", f"{ACHIEVEMENT}.tag[*]")),
                 FieldMap("learning_verb", constant="passed"),

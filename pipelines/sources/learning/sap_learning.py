@@ -6,7 +6,7 @@ Does not belong here: the user data file (`hr.successfactors`).
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
-from pipelines.sources.value_maps import DIGEST, PER_CENT
+from pipelines.sources.value_maps import DIGEST, PERCENT
 
 STATUS = Transform(
     "word",
@@ -29,14 +29,14 @@ ADAPTER = Adapter(
             "learning_record",
             (
                 FieldMap("record_code", (*WHO, "CPNT_TYP_ID", "ComponentTypeID", *WHAT, *WHEN), DIGEST, join="|"),
-                FieldMap("account_code", WHO, needed=True),
-                FieldMap("course_code", WHAT, needed=True),
+                FieldMap("account_code", WHO, required=True),
+                FieldMap("course_code", WHAT, required=True),
                 FieldMap("course_name", ("CPNT_TITLE", "ComponentTitle", "Title")),
-                FieldMap("learning_verb", ("CMPL_STAT_ID", "CompletionStatusID"), STATUS, needed=True),
-                FieldMap("occurred_at", WHEN, needed=True),
+                FieldMap("learning_verb", ("CMPL_STAT_ID", "CompletionStatusID"), STATUS, required=True),
+                FieldMap("occurred_at", WHEN, required=True),
                 FieldMap("learning_hours", ("TOTAL_HRS", "TotalHours")),
                 # A grade can be a letter; only a number is a share of 100.
-                FieldMap("score_share", ("GRADE", "Grade"), PER_CENT, part=r"^\s*(\d+(?:[.,]\d+)?)\s*%?\s*$"),
+                FieldMap("score_share", ("GRADE", "Grade"), PERCENT, part=r"^\s*(\d+(?:[.,]\d+)?)\s*%?\s*$"),
                 FieldMap("changed_at", ("LST_UPD_TSTMP", "LastUpdateTimestamp")),
             ),
             unless=("CMPL_STAT_ID", ABSENT),

@@ -45,7 +45,7 @@ ADAPTER = Adapter(
         ShapeMap(
             "learning_record",
             (
-                FieldMap("record_code", ("id",), needed=True),
+                FieldMap("record_code", ("id",), required=True),
                 FieldMap("account_code", ("actor.account.name", "actor.mbox_sha1sum")),
                 FieldMap("work_email", ("actor.mbox",)),
                 FieldMap("course_code", ("object.id",), unless=IS_VOIDING),
@@ -59,7 +59,7 @@ ADAPTER = Adapter(
                     ),
                 ),
                 FieldMap(
-                    "learning_verb", ("verb.id",), Transform("word", values=VERBS), needed=True, unless=IS_VOIDING
+                    "learning_verb", ("verb.id",), Transform("word", values=VERBS), required=True, unless=IS_VOIDING
                 ),
                 FieldMap("occurred_at", ("timestamp", "stored"), _STAMP),
                 FieldMap("learning_hours", ("result.duration",)),

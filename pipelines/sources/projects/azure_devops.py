@@ -17,7 +17,7 @@ ADAPTER = Adapter(
         ShapeMap(
             "assignment",
             (
-                FieldMap("record_code", ("ID",), needed=True),
+                FieldMap("record_code", ("ID",), required=True),
                 # `Name <DOMAIN\\user>` of a server is an account, `Name <mail>` of the cloud an address.
                 FieldMap("account_code", ("Assigned To",), part=r"<([^<>@]+)>\s*$"),
                 FieldMap("work_email", ("Assigned To",), part=r"<([^<>\s]+@[^<>\s]+)>\s*$"),

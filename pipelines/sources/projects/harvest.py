@@ -23,7 +23,7 @@ ADAPTER = Adapter(
                 FieldMap("project_code", ("Project Code", "project.code", "project.id", "project_id", "Project")),
                 FieldMap("assignment_code", ("task.id", "task_id", "Task")),
                 FieldMap("skill_text", ("Task", "task.name")),
-                FieldMap("worked_at", ("Date", "spent_date"), needed=True),
+                FieldMap("worked_at", ("Date", "spent_date"), required=True),
                 FieldMap("worked_hours", ("Hours", "hours", "Hours Rounded")),
                 FieldMap("changed_at", ("updated_at",)),
             ),

@@ -21,11 +21,11 @@ ADAPTER = Adapter(
         ShapeMap(
             "assignment",
             (
-                FieldMap("record_code", ("Issue id", "id", "Issue key"), needed=True),
+                FieldMap("record_code", ("Issue id", "id", "Issue key"), required=True),
                 FieldMap("account_code", ("Assignee Id", "Assignee", "assignee_id", "assignee_key", "assignee_name")),
                 FieldMap("work_email", ("Assignee Email", "assignee_email")),
                 FieldMap("project_code", ("Project key", "project_key", "Project name")),
-                FieldMap("assignment_code", ("Issue key", "key"), needed=True),
+                FieldMap("assignment_code", ("Issue key", "key"), required=True),
                 FieldMap("skill_text", ("Labels", "Component/s", "Components", "Component"), join="|", split=LISTED),
                 FieldMap("is_done", ("Status Category", "status_category", "Status"), DONE),
                 FieldMap("started_date", ("Custom field (Start date)", "Created", "created_date")),

@@ -20,22 +20,22 @@ import numpy as np
 import polars as pl
 
 from pipelines.sources.declaration import Condition, ExportRefused
-from pipelines.sources.readers.files import CHUNK, OpenedFile, ScratchFolder
+from pipelines.sources.readers.files import CHUNK_BYTES, OpenedFile, ScratchFolder
 from pipelines.sources.readers.text_table import (
-    MALFORMED,
+    MALFORMED_SCHEMA,
     ROW_NUMBER,
     TextTable,
-    holds_a_word,
-    kept_with,
-    no_malformed_rows,
-    with_repeats,
+    columns_by_header,
+    empty_malformed_rows,
+    keep_folder_alive,
+    row_matches,
 )
 
 DELIMITERS = (",", ";", "\t", "|")
 # A quoted field longer than this is taken for a quote that was never closed.
-LONGEST_FIELD = 16 << 20
+MAX_FIELD_BYTES = 16 << 20
 # Below this size a survey costs less than a thread is worth.
-LARGE = 32 << 20
+BACKGROUND_CHECK_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -48,31 +48,35 @@ class Survey:
 
 
 def read_delimited(
-    opened: OpenedFile, name: str, delimiter: str | None = None, skip_after_header: int = 0, on_trust: bool = False,
+    opened: OpenedFile,
+    name: str,
+    delimiter: str | None = None,
+    skip_after_header: int = 0,
+    check_in_background: bool = False,
     skip_unless: Condition | None = None,
-) -> TextTable:  # fmt: skip
+) -> TextTable:
     """The file as a table of text; on trust, a large file is surveyed while it is read and must be asked `is_regular`.
 
     Raises ExportRefused where it has no header row or ends inside an open quote.
     """
     first = _first_record(opened)
     delimiter = delimiter or _delimiter_of(first, name)
-    csv.field_size_limit(LONGEST_FIELD)
+    csv.field_size_limit(MAX_FIELD_BYTES)
     try:
         headers = tuple(next(csv.reader(io.StringIO(first, newline=""), delimiter=delimiter), ()))
     except csv.Error as error:
         raise ExportRefused(f"{name} has a first row that cannot be read ({error}): export it again") from None
     if not any(header.strip() for header in headers):
         raise ExportRefused(f"{name} has an empty header row: the first row must name the columns")
-    if holds_a_word(headers, _second_row(opened, delimiter), skip_unless):
+    if row_matches(headers, _second_row(opened, delimiter), skip_unless):
         skip_after_header = 0
     names = tuple(f"c{i}" for i in range(len(headers)))
-    columns = with_repeats(headers)
+    columns = columns_by_header(headers)
     shared: dict[str, Any] = {"delimiter": delimiter, "encoding": opened.encoding}
-    if on_trust and opened.path.stat().st_size > LARGE:
+    if check_in_background and opened.path.stat().st_size > BACKGROUND_CHECK_BYTES:
         frame = _scan(opened.path, names, delimiter, 1 + skip_after_header, opened.folder)
         surveyed = _beside(opened, delimiter, len(headers))
-        return TextTable(headers, columns, lambda _: frame, no_malformed_rows(), is_regular=surveyed, **shared)
+        return TextTable(headers, columns, lambda _: frame, empty_malformed_rows(), is_regular=surveyed, **shared)
     survey = survey_rows(opened, delimiter, len(headers))
     if survey.ends_in_open_quote:
         whole = max(survey.row_count - 1 - skip_after_header, 0)
@@ -82,12 +86,12 @@ def read_delimited(
     if survey.is_regular and survey.row_count > 1 + skip_after_header:
         frame = _scan(opened.path, names, delimiter, 1 + skip_after_header, opened.folder)
         count = max(survey.row_count - 1 - skip_after_header, 0)
-        return TextTable(headers, columns, lambda _: frame, no_malformed_rows(), row_count=count, **shared)
+        return TextTable(headers, columns, lambda _: frame, empty_malformed_rows(), row_count=count, **shared)
     try:
         good, malformed, count = _rewritten(opened, delimiter, names, skip_after_header)
     except csv.Error:
         raise ExportRefused(
-            f"{name} has a field of more than {LONGEST_FIELD} bytes, most likely a quote that is never closed: "
+            f"{name} has a field of more than {MAX_FIELD_BYTES} bytes, most likely a quote that is never closed: "
             "export it again"
         ) from None
     return TextTable(headers, columns, lambda _: good, malformed, row_count=count, **shared)
@@ -123,7 +127,7 @@ def _first_record(opened: OpenedFile) -> str:
 def _second_row(opened: OpenedFile, delimiter: str) -> list[str]:
     with opened.path.open("rb") as handle:
         handle.seek(opened.start)
-        begins = handle.read(CHUNK).decode("utf-8", "replace")
+        begins = handle.read(CHUNK_BYTES).decode("utf-8", "replace")
     try:
         filled = (row for row in csv.reader(io.StringIO(begins, newline=""), delimiter=delimiter) if any(row))
         return next(itertools.islice(filled, 1, None), [])
@@ -150,7 +154,7 @@ def survey_rows(opened: OpenedFile, delimiter: str, width: int) -> Survey:
     is_regular, is_open, rows, rest, swallowed = True, False, 0, b"", 0
     for block in _blocks_of_lines(opened):
         swallowed = swallowed + len(block) if is_open and b'"' not in block else 0
-        if len(block) > LONGEST_FIELD or swallowed > LONGEST_FIELD:
+        if len(block) > MAX_FIELD_BYTES or swallowed > MAX_FIELD_BYTES:
             return Survey(False, _ends_in_open_quote(opened, delimiter), rows)
         marks = block.translate(None, told)
         if is_open or b'"' in marks:
@@ -189,7 +193,7 @@ def _blocks_of_lines(opened: OpenedFile) -> Iterator[bytes]:
     with opened.path.open("rb") as handle:
         handle.seek(opened.start)
         rest = b""
-        while len(rest) <= LONGEST_FIELD and (piece := handle.read(CHUNK)):
+        while len(rest) <= MAX_FIELD_BYTES and (piece := handle.read(CHUNK_BYTES)):
             cut = piece.rfind(b"\n") + 1
             if cut:
                 yield rest + piece[:cut]
@@ -223,7 +227,7 @@ def _scan(path: Path, names: Sequence[str], delimiter: str, skip: int, folder: S
         row_index_offset=1,
         glob=False,
     )
-    return kept_with(frame.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64)), folder)
+    return keep_folder_alive(frame.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64)), folder)
 
 
 def _rewritten(
@@ -251,7 +255,11 @@ def _rewritten(
                 reason = f"{len(row)} fields where the header has {len(names)}"
                 bad_rows.writerow((number, delimiter.join(row), reason))
     schema: dict[str, Any] = {ROW_NUMBER: pl.Int64(), **dict.fromkeys(names, pl.String())}
-    return kept_with(_rows_of(good, schema), folder), kept_with(_rows_of(bad, dict(MALFORMED)), folder), max(number, 0)
+    return (
+        keep_folder_alive(_rows_of(good, schema), folder),
+        keep_folder_alive(_rows_of(bad, dict(MALFORMED_SCHEMA)), folder),
+        max(number, 0),
+    )
 
 
 def _rows_of(path: Path, schema: dict[str, Any]) -> pl.LazyFrame:

@@ -20,19 +20,27 @@ from typing import IO, cast
 import pyarrow as pa
 
 from pipelines.sources.declaration import ExportRefused
-from pipelines.sources.readers.manifest import members_of
+from pipelines.sources.readers.manifest import archive_members
 
-CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 # A text export shrinks 5 to 30 times, repetitive ones 200 times; bombs start at 1,000.
-MOST_RATIO = 500
-MOST_BYTES = 64 << 30
+MAX_UNPACKED_RATIO = 500
+MAX_UNPACKED_BYTES = 64 << 30
 # Below this size no ratio is checked: a few kilobytes of equal rows shrink beyond any ratio.
 SMALL = 16 << 20
 # What the unpacking libraries raise on a damaged, encrypted or unknown archive.
-DAMAGE = (
-    EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, OSError, pa.ArrowException, RuntimeError,
-    NotImplementedError, ValueError, struct.error,
-)  # fmt: skip
+ARCHIVE_ERRORS = (
+    EOFError,
+    zlib.error,
+    gzip.BadGzipFile,
+    zipfile.BadZipFile,
+    OSError,
+    pa.ArrowException,
+    RuntimeError,
+    NotImplementedError,
+    ValueError,
+    struct.error,
+)
 ENCODINGS = ("utf-8", "utf-16", "windows-1252")
 
 
@@ -68,7 +76,7 @@ def open_file(path: Path, encoding: str | None = None, member: str | None = None
         head = handle.read(4)
     plain, folder = _unpack(path, head, member)
     with plain.open("rb") as handle:
-        head = handle.read(CHUNK)
+        head = handle.read(CHUNK_BYTES)
     if not head.strip():
         raise ExportRefused(f"{path.name} holds no text (only blanks): export it again")
     _refuse_what_is_no_text(path.name, head)
@@ -116,13 +124,13 @@ def _within_limits(pieces: Iterator[bytes], path: Path) -> Iterator[bytes]:
     try:
         for piece in pieces:
             written += len(piece)
-            if written > MOST_BYTES or (written > SMALL and written > MOST_RATIO * packed):
+            if written > MAX_UNPACKED_BYTES or (written > SMALL and written > MAX_UNPACKED_RATIO * packed):
                 raise ExportRefused(
                     f"{path.name} unpacks from {packed} to more than {written} bytes, and the limit is "
-                    f"{MOST_RATIO} times as much: unpack it yourself if you trust it"
+                    f"{MAX_UNPACKED_RATIO} times as much: unpack it yourself if you trust it"
                 )
             yield piece
-    except DAMAGE as error:
+    except ARCHIVE_ERRORS as error:
         raise ExportRefused(
             f"{path.name} is cut off or damaged: it unpacks to {written} bytes and then ends "
             f"({type(error).__name__}); copy it again"
@@ -130,7 +138,7 @@ def _within_limits(pieces: Iterator[bytes], path: Path) -> Iterator[bytes]:
 
 
 def _pieces(handle: IO[bytes]) -> Iterator[bytes]:
-    while piece := handle.read(CHUNK):
+    while piece := handle.read(CHUNK_BYTES):
         yield piece
 
 
@@ -146,7 +154,7 @@ def _zstd_pieces(path: Path) -> Iterator[bytes]:
 
 def _zip_pieces(path: Path, member: str | None) -> Iterator[bytes]:
     with zipfile.ZipFile(path) as archive:
-        names = members_of(archive, member)
+        names = archive_members(archive, member)
         if "xl/workbook.xml" in names:
             raise ExportRefused(f"{path.name} is an Excel workbook, and this system reads none: export it as JSON")
         if len(names) != 1:

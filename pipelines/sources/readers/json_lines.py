@@ -14,14 +14,20 @@ import duckdb
 import polars as pl
 
 from pipelines.sources.declaration import ExportRefused
-from pipelines.sources.readers.files import CHUNK, OpenedFile, ScratchFolder
-from pipelines.sources.readers.text_table import MALFORMED, ROW_NUMBER, TextTable, comparable, kept_with
+from pipelines.sources.readers.files import CHUNK_BYTES, OpenedFile, ScratchFolder
+from pipelines.sources.readers.text_table import (
+    MALFORMED_SCHEMA,
+    ROW_NUMBER,
+    TextTable,
+    keep_folder_alive,
+    normalize_header,
+)
 
 # Records looked at for the names of their members.
 SAMPLE = 1000
 BATCH = 65_536
 # One record beyond this is taken for damage.
-LONGEST_RECORD = 32 << 20
+MAX_RECORD_BYTES = 32 << 20
 # The reader of lines takes a zero byte for a separator; another control character is no JSON either.
 # Between the members of a record a line end is a blank; inside a string it is no JSON in any case.
 _ONE_LINE = bytes.maketrans(b"\r\n\0", b"  \x01")
@@ -41,13 +47,13 @@ def read_json(opened: OpenedFile, name: str, records_path: tuple[str, ...] = ())
         )
 
     def scan(paths: Sequence[str]) -> pl.LazyFrame:
-        return kept_with(_records(lines, tuple(paths)), folder or opened.folder)
+        return keep_folder_alive(_records(lines, tuple(paths)), folder or opened.folder)
 
     return TextTable(
         headers,
-        {comparable(header): (header,) for header in headers},
+        {normalize_header(header): (header,) for header in headers},
         scan,
-        kept_with(_broken(lines), folder or opened.folder),
+        keep_folder_alive(_broken(lines), folder or opened.folder),
         encoding=opened.encoding,
         is_open=True,
     )
@@ -67,7 +73,7 @@ def _as_lines(opened: OpenedFile, name: str, records_path: tuple[str, ...]) -> t
     with opened.path.open("rb") as handle, target.open("wb") as out:
         handle.seek(opened.start)
         if head[:1] == b"{" and not _is_wrapped(head, records_path):
-            while piece := handle.read(CHUNK):
+            while piece := handle.read(CHUNK_BYTES):
                 out.write(piece.translate(_NO_RETURNS))
         else:
             for record in _elements(handle, name, records_path if head[:1] == b"{" else ()):
@@ -79,7 +85,7 @@ def _reads_as_lines(path: Path) -> bool:
     """Whether the reader of lines can take the file as it is: no zero bytes, and line ends of one kind only."""
     returns, line_ends, both, last = 0, 0, 0, b""
     with path.open("rb") as handle:
-        while piece := handle.read(CHUNK):
+        while piece := handle.read(CHUNK_BYTES):
             if b"\0" in piece:
                 return False
             if b"\r" in piece or last == b"\r":
@@ -105,7 +111,7 @@ def _elements(handle: Any, name: str, wrapper: tuple[str, ...]) -> Iterator[byte
     """The elements of the top array, or of the first array under a member of the wrapper's name, one by one."""
     base = 2 if wrapper else 1
     depth, is_inside, last_text, rest, size = 0, False, b"", b"", 0
-    while piece := handle.read(CHUNK):
+    while piece := handle.read(CHUNK_BYTES):
         size += len(piece)
         rest += piece
         start, done = None, len(rest)
@@ -137,9 +143,9 @@ def _elements(handle: Any, name: str, wrapper: tuple[str, ...]) -> Iterator[byte
             # The record goes on in the next block, where its marks are read again.
             done, depth = start, base
         rest = rest[done:]
-        if len(rest) > LONGEST_RECORD:
+        if len(rest) > MAX_RECORD_BYTES:
             raise ExportRefused(
-                f"{name} has a record of more than {LONGEST_RECORD} bytes: it is damaged, export it again"
+                f"{name} has a record of more than {MAX_RECORD_BYTES} bytes: it is damaged, export it again"
             )
     raise ExportRefused(f"{name} is cut off: the array it holds is not closed after {size} bytes; export it again")
 
@@ -147,7 +153,7 @@ def _elements(handle: Any, name: str, wrapper: tuple[str, ...]) -> Iterator[byte
 def _refuse_a_cut_off_end(lines: Path, name: str) -> None:
     size = lines.stat().st_size
     with lines.open("rb") as handle:
-        handle.seek(max(0, size - LONGEST_RECORD))
+        handle.seek(max(0, size - MAX_RECORD_BYTES))
         tail = handle.read()
     if tail.endswith(b"\n"):
         return
@@ -205,7 +211,7 @@ def _lines_query(lines: Path) -> str:
     return (
         f"SELECT line FROM read_csv({_quoted(str(lines))}, columns={{'line': 'VARCHAR'}}, delim='', "
         "quote='', escape='', header=false, auto_detect=false, "
-        f"max_line_size={LONGEST_RECORD}, buffer_size={2 * LONGEST_RECORD})"
+        f"max_line_size={MAX_RECORD_BYTES}, buffer_size={2 * MAX_RECORD_BYTES})"
     )
 
 
@@ -241,7 +247,7 @@ def _broken(lines: Path) -> pl.LazyFrame:
         is_broken = pl.col("kind").ne_missing("OBJECT") & (pl.col("row_text").fill_null("").str.strip_chars() != "")
         return frame.filter(is_broken).select(ROW_NUMBER, "row_text", reason.alias("reason"))
 
-    return _source(query, tidy, dict(MALFORMED))
+    return _source(query, tidy, dict(MALFORMED_SCHEMA))
 
 
 def _source(query: str, tidy: Any, schema: dict[str, Any]) -> pl.LazyFrame:

@@ -13,12 +13,12 @@ from typing import IO, Literal, get_args
 
 from pipelines.sources.declaration import ExportRefused
 
-Extent = Literal["bulk", "delta", "absent"]
+ManifestMode = Literal["bulk", "delta", "absent"]
 # A manifest has some twenty short lines; what is longer is none.
-LONGEST_MANIFEST = 1 << 20
+MAX_MANIFEST_BYTES = 1 << 20
 
 
-def members_of(archive: zipfile.ZipFile, pattern: str | None) -> list[str]:
+def archive_members(archive: zipfile.ZipFile, pattern: str | None) -> list[str]:
     """The members that are files and whose path or name matches the pattern, case ignored."""
     names = [one.filename for one in archive.infolist() if not one.is_dir() and "__MACOSX" not in one.filename]
     if pattern is None:
@@ -27,7 +27,7 @@ def members_of(archive: zipfile.ZipFile, pattern: str | None) -> list[str]:
     return [one for one in names if fnmatch(one.lower(), wanted) or fnmatch(_name(one).lower(), wanted)]
 
 
-def said_extent(path: Path, manifest: str, member: str | None) -> Extent | None:
+def read_manifest_mode(path: Path, manifest: str, member: str | None) -> ManifestMode | None:
     """What the manifest beside the file, or in its archive, says of it; None where there is none or it says nothing.
 
     Raises ExportRefused where the manifest says what it cannot say.
@@ -35,7 +35,7 @@ def said_extent(path: Path, manifest: str, member: str | None) -> Extent | None:
     try:
         if member is not None and zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                found = members_of(archive, manifest)
+                found = archive_members(archive, manifest)
                 text = _begin(archive.open(found[0])) if found else b""
             stem = PurePosixPath(member.lower()).stem
         else:
@@ -49,14 +49,14 @@ def said_extent(path: Path, manifest: str, member: str | None) -> Extent | None:
     extent = said.get(f"file.{stem}")
     if not extent:
         return None
-    if extent not in get_args(Extent):
+    if extent not in get_args(ManifestMode):
         raise ExportRefused(f"{path.name}: {manifest} says {extent[:20]} of {stem}; allowed: bulk, delta, absent")
     return extent  # type: ignore[return-value]
 
 
 def _begin(handle: IO[bytes]) -> bytes:
     with handle:
-        return handle.read(LONGEST_MANIFEST)
+        return handle.read(MAX_MANIFEST_BYTES)
 
 
 def _name(member: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.sources.declaration import ExportRefused
-from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, comparable, no_malformed_rows
+from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, empty_malformed_rows, normalize_header
 
 
 def is_parquet(path: Path) -> bool:
@@ -32,8 +32,8 @@ def read_parquet(path: Path) -> TextTable:
     columns = [_as_text(name, dtype).alias(f"c{i}") for i, (name, dtype) in enumerate(schema.items())]
     text = frame.select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW_NUMBER), *columns)
     headers = tuple(schema.names())
-    by_name = {comparable(header): (f"c{i}",) for i, header in enumerate(headers)}
-    return TextTable(headers, by_name, lambda _: text, no_malformed_rows(), row_count=count)
+    by_name = {normalize_header(header): (f"c{i}",) for i, header in enumerate(headers)}
+    return TextTable(headers, by_name, lambda _: text, empty_malformed_rows(), row_count=count)
 
 
 def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:

@@ -9,8 +9,8 @@ import io
 from collections.abc import Iterator
 
 from pipelines.sources.declaration import ExportRefused
-from pipelines.sources.readers.delimited import DELIMITERS, LONGEST_FIELD
-from pipelines.sources.readers.files import CHUNK, OpenedFile, ScratchFolder
+from pipelines.sources.readers.delimited import DELIMITERS, MAX_FIELD_BYTES
+from pipelines.sources.readers.files import CHUNK_BYTES, OpenedFile, ScratchFolder
 
 
 def rewrite_terminated(opened: OpenedFile, name: str, terminator: str, delimiter: str | None) -> OpenedFile:
@@ -21,7 +21,7 @@ def rewrite_terminated(opened: OpenedFile, name: str, terminator: str, delimiter
     mark = terminator.encode()
     with opened.path.open("rb") as handle:
         handle.seek(opened.start)
-        if mark not in handle.read(CHUNK):
+        if mark not in handle.read(CHUNK_BYTES):
             return opened
     folder = ScratchFolder()
     target = folder.path / "records.csv"
@@ -38,14 +38,14 @@ def _records(opened: OpenedFile, name: str, mark: bytes) -> Iterator[str]:
     rest, count = b"", 0
     with opened.path.open("rb") as handle:
         handle.seek(opened.start)
-        while piece := handle.read(CHUNK):
+        while piece := handle.read(CHUNK_BYTES):
             *whole, rest = (rest + piece).split(mark)
             for record in whole:
                 if record.strip():
                     count += 1
                     yield record.decode("utf-8", "replace").strip("\r\n")
-            if len(rest) > LONGEST_FIELD:
-                raise ExportRefused(f"{name} has a record of more than {LONGEST_FIELD} bytes: export it again")
+            if len(rest) > MAX_FIELD_BYTES:
+                raise ExportRefused(f"{name} has a record of more than {MAX_FIELD_BYTES} bytes: export it again")
     if rest.strip():
         raise ExportRefused(
             f"{name} is cut off: after {count} whole records it ends without {mark.decode()}; export it again"

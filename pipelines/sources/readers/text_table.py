@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 ROW_NUMBER = "row_number"
-MALFORMED = pl.Schema({ROW_NUMBER: pl.Int64, "row_text": pl.String, "reason": pl.String})
+MALFORMED_SCHEMA = pl.Schema({ROW_NUMBER: pl.Int64, "row_text": pl.String, "reason": pl.String})
 
 
 @dataclass(frozen=True)
@@ -36,34 +36,34 @@ class TextTable:
     is_open: bool = False
 
 
-def comparable(header: str) -> str:
+def normalize_header(header: str) -> str:
     """The header as it is compared: case, blanks at the ends and runs of blanks do not matter."""
     return re.sub(r"\s+", " ", header.strip().strip("﻿")).casefold()
 
 
-def with_repeats(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def columns_by_header(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """From a compared header to its columns c0, c1, …: several where the header is repeated; a blank one has none."""
     columns: dict[str, tuple[str, ...]] = {}
     for i, header in enumerate(headers):
         if header.strip():
-            columns[comparable(header)] = (*columns.get(comparable(header), ()), f"c{i}")
+            columns[normalize_header(header)] = (*columns.get(normalize_header(header), ()), f"c{i}")
     return columns
 
 
-def holds_a_word(headers: Sequence[str], row: Sequence[str], condition: tuple[str, Sequence[str]] | None) -> bool:
+def row_matches(headers: Sequence[str], row: Sequence[str], condition: tuple[str, Sequence[str]] | None) -> bool:
     """Whether the row has one of the words under that header, case ignored; never without a condition."""
     if condition is None:
         return False
-    cells = {comparable(header): cell.strip().lower() for header, cell in zip(headers, row, strict=False)}
-    return cells.get(comparable(condition[0])) in [word.lower() for word in condition[1]]
+    cells = {normalize_header(header): cell.strip().lower() for header, cell in zip(headers, row, strict=False)}
+    return cells.get(normalize_header(condition[0])) in [word.lower() for word in condition[1]]
 
 
-def no_malformed_rows() -> pl.LazyFrame:
+def empty_malformed_rows() -> pl.LazyFrame:
     """The frame of malformed rows of a file that has none."""
-    return pl.LazyFrame(schema=MALFORMED)
+    return pl.LazyFrame(schema=MALFORMED_SCHEMA)
 
 
-def kept_with(frame: pl.LazyFrame, folder: Any) -> pl.LazyFrame:
+def keep_folder_alive(frame: pl.LazyFrame, folder: Any) -> pl.LazyFrame:
     """The same frame; the folder of its file lives as long as the plan does."""
     if folder is None:
         return frame

@@ -16,10 +16,10 @@ from pipelines.sources.readers.files import unpacked_size
 from pipelines.sources.readers.text_table import (
     ROW_NUMBER,
     TextTable,
-    comparable,
-    holds_a_word,
-    no_malformed_rows,
-    with_repeats,
+    columns_by_header,
+    empty_malformed_rows,
+    normalize_header,
+    row_matches,
 )
 
 
@@ -43,13 +43,13 @@ def read_workbook(
     unpacked_size(path)  # refuses a bomb before anything else reads the file
     best, most = None, -1
     for sheet in _sheets(path):
-        found = len({comparable(header) for header in _headers(sheet)} & set(wanted))
+        found = len({normalize_header(header) for header in _headers(sheet)} & set(wanted))
         if sheet.height and found > most:
             best, most = sheet, found
     if best is None:
         raise ExportRefused(f"{path.name} has no sheet with a filled row: export it again")
     second = [cell or "" for cell in best.row(1)] if best.height > 1 else []
-    return _as_table(best, 0 if holds_a_word(_headers(best), second, skip_unless) else skip_after_header)
+    return _as_table(best, 0 if row_matches(_headers(best), second, skip_unless) else skip_after_header)
 
 
 def _sheets(path: Path) -> list[pl.DataFrame]:
@@ -93,7 +93,7 @@ def _as_table(sheet: pl.DataFrame, skip_after_header: int) -> TextTable:
     rows = sheet.rename(dict(zip(sheet.columns, names, strict=True))).slice(1 + skip_after_header)
     rows = rows.select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW_NUMBER), *names)
     beyond = names[len(headers) :]
-    malformed = no_malformed_rows()
+    malformed = empty_malformed_rows()
     if beyond:
         is_wide = pl.any_horizontal(_is_filled(pl.col(name)) for name in beyond)
         reason = pl.lit(f"more fields than the {len(headers)} of the header").alias("reason")
@@ -102,4 +102,4 @@ def _as_table(sheet: pl.DataFrame, skip_after_header: int) -> TextTable:
         good = rows.filter(~is_wide).drop(beyond).lazy()
     else:
         good = rows.lazy()
-    return TextTable(headers, with_repeats(headers), lambda _: good, malformed, row_count=rows.height)
+    return TextTable(headers, columns_by_header(headers), lambda _: good, malformed, row_count=rows.height)

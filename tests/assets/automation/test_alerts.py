@@ -13,10 +13,18 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 
-from assets.automation.alerts import Told, Trouble, deliver, gather, sent, tell, troubles_of_runs
-from pipelines.config.company import Alerts
+from assets.automation.alerts import (
+    AlertState,
+    Issue,
+    collect_alerts,
+    deliver,
+    find_run_issues,
+    mark_sent,
+    send_due_alert,
+)
+from pipelines.config.company import AlertConfig
 
-LATE = Trouble("late:people", "people: late: the last file came 3.0 days ago, one is due every 2 days.")
+LATE = Issue("late:people", "people: late: the last file came 3.0 days ago, one is due every 2 days.")
 
 
 def free_port() -> int:
@@ -60,13 +68,13 @@ class Mailbox(Message):
 
 
 def test_a_trouble_is_told_once_a_day_and_repeated_ones_are_gathered() -> None:
-    told, message = gather(Told(0), [LATE], 100, 600)
+    told, message = collect_alerts(AlertState(0), [LATE], 100, 600)
     assert message is None  # 600 seconds have not passed since moment 0
-    told, message = gather(told, [LATE, LATE, Trouble("run:night:", "A run of night failed.")], 700, 600)
+    told, message = collect_alerts(told, [LATE, LATE, Issue("run:night:", "A run of night failed.")], 700, 600)
     assert message == f"• {LATE.sentence} (3 times)\n• A run of night failed."
-    told, message = gather(sent(told, 700), [LATE], 2000, 600)
+    told, message = collect_alerts(mark_sent(told, 700), [LATE], 2000, 600)
     assert message is None
-    assert gather(told, [LATE], 700 + 25 * 3600, 600)[1] == f"• {LATE.sentence}"
+    assert collect_alerts(told, [LATE], 700 + 25 * 3600, 600)[1] == f"• {LATE.sentence}"
 
 
 def test_a_message_reaches_a_webhook_and_a_mailbox() -> None:
@@ -87,13 +95,15 @@ def test_a_message_reaches_a_webhook_and_a_mailbox() -> None:
 
 def test_what_cannot_be_delivered_stays_until_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        down = Alerts(to=[f"json://127.0.0.1:{free_port()}/hook"], gather_minutes=0)
-        told, said = tell(instance, Told(1000), down, "Acme", lambda: [LATE], 1001)
+        down = AlertConfig(to=[f"json://127.0.0.1:{free_port()}/hook"], gather_minutes=0)
+        told, said = send_due_alert(instance, AlertState(1000), down, "Acme", lambda: [LATE], 1001)
         assert "could not be reached" in said
         assert LATE.about in told.waiting
         with http_sink() as (hook, received):
             monkeypatch.setenv("HOOK", hook)
-            told, said = tell(instance, told, Alerts(to=["${HOOK}"], gather_minutes=0), "Acme", lambda: [], 1002)
+            told, said = send_due_alert(
+                instance, told, AlertConfig(to=["${HOOK}"], gather_minutes=0), "Acme", lambda: [], 1002
+            )
         assert len(received) == 1
         assert not told.waiting
 
@@ -113,7 +123,7 @@ def test_a_failed_run_and_a_blocked_check_are_told_by_name() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         dg.materialize([broken], instance=instance, raise_on_error=False)
         dg.materialize([model_card, is_better], instance=instance, raise_on_error=False)
-        found = troubles_of_runs(instance, 1.0)
+        found = find_run_issues(instance, 1.0)
     said = "\n".join(trouble.sentence for trouble in found)
     assert "failed at broken" in said
     assert "The model was refused: is_better: 0.21 against 0.25" in said
@@ -134,5 +144,5 @@ def test_a_challenger_that_was_refused_is_told_though_it_stops_nothing() -> None
 
     with dg.DagsterInstance.ephemeral() as instance:
         dg.materialize([model_card, refused, is_small], instance=instance)
-        found = troubles_of_runs(instance, 1.0)
+        found = find_run_issues(instance, 1.0)
     assert [one.sentence for one in found] == ["The model was refused: challenger_takes_over: 0.21 against 0.25."]

@@ -7,8 +7,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.automation.schedules import MOST_ATTEMPTS, follows_its_inputs, night_schedule
-from assets.resources.pipeline import NIGHT_OF_TAG
+from assets.automation.schedules import MOST_ATTEMPTS, build_nightly_schedule, on_changed_inputs
+from assets.resources.pipeline import SCHEDULED_DAY_TAG
 
 FAILS = {"yes": False}
 
@@ -21,7 +21,7 @@ def table() -> dg.MaterializeResult[None]:
 VERSION = {"now": "1"}
 
 
-@dg.asset(deps=[table], automation_condition=follows_its_inputs())
+@dg.asset(deps=[table], automation_condition=on_changed_inputs())
 def follower() -> None:
     if FAILS["yes"]:
         raise ValueError("no")
@@ -36,8 +36,12 @@ class Ticks:
         self.cursor: Any = None
 
     def requested(self) -> int:
-        found = dg.evaluate_automation_conditions(defs=self.defs, instance=self.instance, cursor=self.cursor,
-                                                    asset_selection=dg.AssetSelection.assets("follower"))  # fmt: skip
+        found = dg.evaluate_automation_conditions(
+            defs=self.defs,
+            instance=self.instance,
+            cursor=self.cursor,
+            asset_selection=dg.AssetSelection.assets("follower"),
+        )
         self.cursor = found.cursor
         return found.total_requested
 
@@ -83,6 +87,6 @@ def test_a_failed_run_is_retried_but_not_for_ever(ticks: Ticks) -> None:
 
 def test_the_night_is_for_the_day_that_begins_where_the_company_is() -> None:
     context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 6, 30, 0, 0, tzinfo=UTC))
-    (request,) = list(night_schedule("Europe/Berlin")(context))
-    assert request.tags[NIGHT_OF_TAG] == date(2026, 6, 30).isoformat()
+    (request,) = list(build_nightly_schedule("Europe/Berlin")(context))
+    assert request.tags[SCHEDULED_DAY_TAG] == date(2026, 6, 30).isoformat()
     assert request.run_key == "2026-06-30"

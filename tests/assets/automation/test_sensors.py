@@ -6,23 +6,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.automation.schedules import MOST_ATTEMPTS
-from assets.automation.sensors import Asked, Cursor, Seen, decide, read_cursor, write_cursor
+from assets.automation.sensors import BatchRequest, Cursor, SeenFile, plan_next_batch, read_cursor, write_cursor
 
 QUIET = 30.0
 
 
-def lies(source: str, size: int, changed: float, now: float, done: bool = False) -> Seen:
-    return Seen(source, size, int(changed * 1e9), now, now, done)
+def lies(source: str, size: int, changed: float, now: float, done: bool = False) -> SeenFile:
+    return SeenFile(source, size, int(changed * 1e9), now, now, done)
 
 
 def watch(
     ticks: list[tuple[float, dict[str, tuple[str, int, float]], str]], known: Callable[[str], bool] = lambda _: False
-) -> tuple[Cursor, list[Asked]]:
+) -> tuple[Cursor, list[BatchRequest]]:
     """The cursor and what was asked for after ticks of time, files (source, size, changed) and the run's outcome."""
     cursor, asked = Cursor(), []
     for now, files, outcome in ticks:
         seen = {path: lies(*about, now) for path, about in files.items()}
-        cursor, one = decide(read_cursor(write_cursor(cursor)), seen, now, QUIET, outcome, known)
+        cursor, one = plan_next_batch(read_cursor(write_cursor(cursor)), seen, now, QUIET, outcome, known)
         asked += [one] if one else []
     return cursor, asked
 
@@ -35,12 +35,12 @@ def test_a_file_that_still_grows_is_waited_for() -> None:
 def test_a_file_that_is_quiet_is_asked_for_once() -> None:
     one = {"a": ("s", 2, 99)}
     _, asked = watch([(100, one, ""), (131, one, ""), (146, one, "under_way"), (161, one, "carried"), (176, one, "")])
-    assert asked == [Asked(("s",), 1)]
+    assert asked == [BatchRequest(("s",), 1)]
 
 
 def test_a_marker_says_that_a_file_is_whole_at_once() -> None:
-    _, asked = decide(Cursor(), {"a": lies("s", 2, 99, 100, done=True)}, 100, QUIET, "", lambda _: False)
-    assert asked == Asked(("s",), 1)
+    _, asked = plan_next_batch(Cursor(), {"a": lies("s", 2, 99, 100, done=True)}, 100, QUIET, "", lambda _: False)
+    assert asked == BatchRequest(("s",), 1)
 
 
 def test_a_burst_of_five_hundred_files_is_two_runs() -> None:
@@ -56,9 +56,17 @@ def test_a_burst_of_five_hundred_files_is_two_runs() -> None:
 
 def test_files_that_come_while_a_run_is_under_way_are_the_next_batch() -> None:
     first, both = {"a": ("s", 1, 0.0)}, {"a": ("s", 1, 0.0), "b": ("t", 1, 40.0)}
-    cursor, asked = watch([(0, first, ""), (30, first, ""), (45, both, "under_way"), (80, both, "under_way"),
-                           (95, both, "carried"), (110, both, "carried")])  # fmt: skip
-    assert asked == [Asked(("s",), 1), Asked(("t",), 2)]
+    cursor, asked = watch(
+        [
+            (0, first, ""),
+            (30, first, ""),
+            (45, both, "under_way"),
+            (80, both, "under_way"),
+            (95, both, "carried"),
+            (110, both, "carried"),
+        ]
+    )
+    assert asked == [BatchRequest(("s",), 1), BatchRequest(("t",), 2)]
     assert set(cursor.carried) == {"a", "b"}
 
 
@@ -71,8 +79,9 @@ def test_the_cursor_moves_after_success_and_a_failed_run_is_tried_again_but_not_
     assert len(asked) == MOST_ATTEMPTS
     assert set(cursor.carried) == {"a"}
     corrected = {"a": ("s", 2, 3000.0)}
-    _, more = watch([*start, *((200.0 * n, one, "failed") for n in range(1, 12)), (3001.0, corrected, ""),
-                     (3040.0, corrected, "")])  # fmt: skip
+    _, more = watch(
+        [*start, *((200.0 * n, one, "failed") for n in range(1, 12)), (3001.0, corrected, ""), (3040.0, corrected, "")]
+    )
     assert len(more) == MOST_ATTEMPTS + 1
 
 

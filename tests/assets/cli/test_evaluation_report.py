@@ -6,21 +6,35 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.cli.console import Failed
-from assets.cli.evaluate import Asked, evaluate_events, read_history
+from assets.cli.console import CommandFailed
+from assets.cli.evaluate import EvaluationOptions, evaluate_events, read_history
 from assets.cli.evaluation_report import write_report
-from ml.evaluation.results import Ablation, Evaluation, ModelResult, Ratio, SegmentResult
-from ml.ranking.calibration import Bin, Reliability
+from ml.evaluation.results import AblationResult, Evaluation, ModelResult, NdcgRatio, SegmentResult
+from ml.ranking.calibration import Reliability, ReliabilityBin
 
 ROW = ModelResult("footsteps", 0.5, 0.4, 0.3, 0.35, 0.45, 0.2, 3.0, 1.0, 0.5, 300.0)
-HELD = Reliability(200, 0.2, 0.01, 0.15, 0.06, (Bin(100, 0.1, 0.11), Bin(100, 0.3, 0.29)))
+HELD = Reliability(200, 0.2, 0.01, 0.15, 0.06, (ReliabilityBin(100, 0.1, 0.11), ReliabilityBin(100, 0.3, 0.29)))
 MEASURED = Evaluation(
-    "time", "2026-03-01", 90, 500, 100, 120, 50, 200, 3, (ROW, replace(ROW, model="<b>ease</b>", ndcg_at_10=0.2)),
-    (SegmentResult("long", "footsteps", 80, 0.5, 0.4, 0.3, 0.5),
-     SegmentResult("no_history", "footsteps", 0, 0.0, 0.0, 0.0, 0.0)),
-    Ratio("<b>ease</b>", 2.0, 1.8, 2.2), (), HELD, "<script>alert(1)</script>",
-    (Ablation("projects", 0.3, 0.1, 0.08, 0.12), Ablation("wishes", 0.41, -0.01, -0.02, 0.0)),
-)  # fmt: skip
+    "time",
+    "2026-03-01",
+    90,
+    500,
+    100,
+    120,
+    50,
+    200,
+    3,
+    (ROW, replace(ROW, model="<b>ease</b>", ndcg_at_10=0.2)),
+    (
+        SegmentResult("long", "footsteps", 80, 0.5, 0.4, 0.3, 0.5),
+        SegmentResult("no_history", "footsteps", 0, 0.0, 0.0, 0.0, 0.0),
+    ),
+    NdcgRatio("<b>ease</b>", 2.0, 1.8, 2.2),
+    (),
+    HELD,
+    "<script>alert(1)</script>",
+    (AblationResult("projects", 0.3, 0.1, 0.08, 0.12), AblationResult("wishes", 0.41, -0.01, -0.02, 0.0)),
+)
 
 
 def test_the_page_needs_no_network_and_escapes_every_value(tmp_path: Path) -> None:
@@ -63,8 +77,8 @@ def test_attributes_without_a_person_or_a_column_are_refused_with_what_they_need
     events, attributes = tmp_path / "events.csv", tmp_path / "people.csv"
     pl.DataFrame({"person_id": ["a"], "skill_id": ["x"], "ts": ["2026-01-01"]}).write_csv(events)
     pl.DataFrame({"person_id": ["a"]}).write_csv(attributes)
-    asked = Asked("time", "90d", "ease", 0, None, attributes, None, None, False)
-    with pytest.raises(Failed, match="attributes need person_id and a column each"):
+    asked = EvaluationOptions("time", "90d", "ease", 0, None, attributes, None, None, False)
+    with pytest.raises(CommandFailed, match="attributes need person_id and a column each"):
         evaluate_events(events, None, asked)
 
 
@@ -75,10 +89,17 @@ def test_attributes_names_and_further_uses_are_read(tmp_path: Path, capsys: pyte
     pl.DataFrame({"person_id": people, "role": ["cook"] * 12}).write_csv(tmp_path / "people.csv")
     pl.DataFrame({"skill_id": ["s0"], "name": ["frying"]}).write_csv(tmp_path / "names.csv")
     pl.DataFrame({"person_id": ["p0"], "skill_id": ["s0"], "ts": ["2026-03-20"]}).write_csv(tmp_path / "again.csv")
-    asked = Asked(
-        "time", "30d", "popularity,footsteps", 0, tmp_path / "names.csv", tmp_path / "people.csv",
-        tmp_path / "again.csv", tmp_path / "report", False,
-    )  # fmt: skip
+    asked = EvaluationOptions(
+        "time",
+        "30d",
+        "popularity,footsteps",
+        0,
+        tmp_path / "names.csv",
+        tmp_path / "people.csv",
+        tmp_path / "again.csv",
+        tmp_path / "report",
+        False,
+    )
     evaluate_events(tmp_path / "events.csv", None, asked)
     said = capsys.readouterr().out
     assert "footsteps" in said

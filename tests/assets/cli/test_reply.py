@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import DemoNight
+from conftest import DemoRun
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
@@ -15,17 +15,25 @@ from typer.testing import CliRunner, Result
 from assets.cli.app import app
 from assets.cli.reply import append_reply
 
-HEADERS = {"record_code": "id", "employee_number": "who", "skill_text": "skill", "step_goal": "goal",
-           "reply_kind": "answer", "until_date": "until", "stated_stage": "stage", "replied_at": "at"}  # fmt: skip
+HEADERS = {
+    "record_code": "id",
+    "employee_number": "who",
+    "skill_text": "skill",
+    "step_goal": "goal",
+    "reply_kind": "answer",
+    "until_date": "until",
+    "stated_stage": "stage",
+    "replied_at": "at",
+}
 NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def root(demo_night: DemoNight, tmp_path: Path) -> Path:
+def root(demo_run: DemoRun, tmp_path: Path) -> Path:
     """The demo's configuration, exports and lake, free to be written to."""
     for part in ("landing", "lake"):
-        shutil.copytree(demo_night.settings.root / part, tmp_path / part)
-    shutil.copyfile(demo_night.settings.root / "footsteps.yaml", tmp_path / "footsteps.yaml")
+        shutil.copytree(demo_run.settings.root / part, tmp_path / part)
+    shutil.copyfile(demo_run.settings.root / "footsteps.yaml", tmp_path / "footsteps.yaml")
     return tmp_path
 
 
@@ -43,8 +51,14 @@ def test_a_reply_is_written_in_the_export_s_own_columns_and_the_same_again_is_no
     again = json.loads(call(root, "100003", "snooze", "dat-1", "--until", "2026-09-01", "--json").stdout)
     assert (first["written"], again["written"]) == (True, False)
     (row,) = rows(root)
-    expected = {"employee_number": "100003", "skill": "dat-1", "answer": "snooze", "until": "2026-09-01",
-                "stage": "", "goal": ""}  # fmt: skip
+    expected = {
+        "employee_number": "100003",
+        "skill": "dat-1",
+        "answer": "snooze",
+        "until": "2026-09-01",
+        "stage": "",
+        "goal": "",
+    }
     assert {name: row[name] for name in expected} == expected
 
 
@@ -80,8 +94,14 @@ def test_without_a_source_of_replies_the_block_for_it_is_told(root: Path) -> Non
     assert "shape: reply" in call(root, "100003", "hide", "dat-1").stderr
 
 
-WORDS = st.lists(st.tuples(st.sampled_from(["1", "2"]), st.sampled_from(["sql", "git, \"old\""]),
-                           st.sampled_from(["accept", "dismiss", "hide"])), max_size=8)  # fmt: skip
+WORDS = st.lists(
+    st.tuples(
+        st.sampled_from(["1", "2"]),
+        st.sampled_from(["sql", 'git, "old"']),
+        st.sampled_from(["accept", "dismiss", "hide"]),
+    ),
+    max_size=8,
+)
 
 
 @settings(max_examples=30, deadline=None)
@@ -93,8 +113,14 @@ def test_only_what_changes_the_last_word_is_added_and_nothing_is_lost(
     last: dict[tuple[str, str], str] = {}
     expected = []
     for number, (who, skill, kind) in enumerate(words):
-        row = {"employee_number": who, "skill_text": skill, "step_goal": "", "reply_kind": kind, "until_date": "",
-               "stated_stage": ""}  # fmt: skip
+        row = {
+            "employee_number": who,
+            "skill_text": skill,
+            "step_goal": "",
+            "reply_kind": kind,
+            "until_date": "",
+            "stated_stage": "",
+        }
         written = append_reply(file, row, HEADERS, NOON + timedelta(minutes=number))
         assert written == (last.get((who, skill)) != kind)
         last[who, skill] = kind

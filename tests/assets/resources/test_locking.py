@@ -5,7 +5,7 @@ from pathlib import Path
 from dagster import DagsterInstance
 from sqlalchemy import text
 
-from assets.resources.locking import kept_open, sweep
+from assets.resources.locking import keep_connections_open, remove_unfinished
 
 NORMAL, FULL = 1, 2
 
@@ -19,7 +19,7 @@ def synchronous(instance: DagsterInstance) -> int:
 def test_events_of_a_run_wait_for_the_log_and_not_for_the_disk(tmp_path: Path) -> None:
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         assert synchronous(instance) == FULL
-        with kept_open(instance):
+        with keep_connections_open(instance):
             assert synchronous(instance) == NORMAL
             assert instance.event_log_storage.supports_asset_checks
         assert synchronous(instance) == FULL
@@ -33,6 +33,6 @@ def test_what_a_killed_run_left_half_written_is_removed_be_it_a_file_or_a_folder
     for file in (half, whole, left, kept):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("x")
-    sweep(tmp_path)
+    remove_unfinished(tmp_path)
     assert sorted(file for file in tmp_path.rglob("*") if file.is_file()) == sorted([whole, kept])
     assert list(pages.iterdir()) == [pages / "20260630-0b"]

@@ -11,11 +11,11 @@ from typing import Any
 import polars as pl
 import pytest
 import skops.io
-from conftest import END, DemoNight
+from conftest import END, DemoRun
 from dagster import AssetCheckEvaluation, materialize
 
 import ml.registry.champion_challenger
-from assets.resources.pipeline import AS_OF_TAG, Night
+from assets.resources.pipeline import AS_OF_TAG, PipelineResource
 from assets.tables.drift import drift
 from assets.tables.model import ranker
 from ml.registry.model_bundle import save_bundle
@@ -25,10 +25,10 @@ from pipelines.storage.lake import Lake
 
 
 @pytest.fixture
-def root(demo_night: DemoNight, tmp_path: Path) -> Path:
+def root(demo_run: DemoRun, tmp_path: Path) -> Path:
     """A copy of the demo after its first night, in which a training is due and costs nothing."""
     root = tmp_path / "copy"
-    shutil.copytree(demo_night.settings.root, root, ignore=shutil.ignore_patterns("dagster_home", "landing"))
+    shutil.copytree(demo_run.settings.root, root, ignore=shutil.ignore_patterns("dagster_home", "landing"))
     record = json.loads((root / "models" / "champion.json").read_text())
     record["latest"]["recipe"] = "older"
     (root / "models" / "champion.json").write_text(json.dumps(record))
@@ -40,8 +40,10 @@ def champion_of(root: Path) -> str:
 
 
 def run(asset: Any, root: Path) -> AssetCheckEvaluation:
-    night = Night(data_root=str(root), config_path=str(root / "footsteps.yaml"), landing_path=str(root / "landing"))
-    result = materialize([asset], resources={"night": night}, tags={AS_OF_TAG: END.isoformat()})
+    pipeline = PipelineResource(
+        data_root=str(root), config_path=str(root / "footsteps.yaml"), landing_path=str(root / "landing")
+    )
+    result = materialize([asset], resources={"pipeline": pipeline}, tags={AS_OF_TAG: END.isoformat()})
     (check,) = result.get_asset_check_evaluations()
     return check
 
@@ -86,13 +88,13 @@ def test_a_poisoned_challenger_is_refused_and_the_champion_goes_on(
     found: dict[str, Any] = {}
 
     def keep(*given: Any) -> Any:
-        found["champion"] = ml.registry.registry.find_champion(*given)
+        found["champion"] = ml.registry.registry.load_champion(*given)
         return found["champion"]
 
-    monkeypatch.setattr(ml.registry.champion_challenger, "find_champion", keep)
+    monkeypatch.setattr(ml.registry.champion_challenger, "load_champion", keep)
     monkeypatch.setattr(ml.registry.champion_challenger, "_fit", lambda lesson: found["champion"][0].recommender)
     monkeypatch.setattr(ml.registry.champion_challenger, "_prove", lambda lesson, rival: None)
-    monkeypatch.setattr(ml.registry.champion_challenger, "is_promoted", lambda *_, **__: Decision(True, "better"))
+    monkeypatch.setattr(ml.registry.champion_challenger, "decide_promotion", lambda *_, **__: Decision(True, "better"))
     monkeypatch.setattr(ml.registry.champion_challenger, "save_bundle", save_poisoned)
     monkeypatch.setattr(
         "assets.tables.training_data.SEED", 8
@@ -108,10 +110,12 @@ def test_a_poisoned_challenger_is_refused_and_the_champion_goes_on(
 
 def test_a_night_of_the_same_content_keeps_the_champion_and_the_check_says_why(root: Path) -> None:
     record = json.loads((root / "models" / "champion.json").read_text())
-    from assets.tables.training_data import learn_from
+    from assets.tables.training_data import build_training_input
 
-    night = Night(data_root=str(root), config_path=str(root / "footsteps.yaml"), landing_path=str(root / "landing"))
-    record["latest"]["recipe"] = learn_from(night, END).learned.recipe
+    pipeline = PipelineResource(
+        data_root=str(root), config_path=str(root / "footsteps.yaml"), landing_path=str(root / "landing")
+    )
+    record["latest"]["recipe"] = build_training_input(pipeline, END).learned.recipe
     (root / "models" / "champion.json").write_text(json.dumps(record))
     check = run(ranker, root)
     assert check.passed

@@ -10,21 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.evaluation.evaluate import evaluate
-from ml.data.interactions import build_prefixes, read_histories
-from ml.data.eligibility import code_pairs, code_rules
-from ml.data.ranker_config import choose_policy
+from ml.data.interactions import build_user_states, encode_interactions
+from ml.data.eligibility import encode_pairs, encode_rules
+from ml.data.ranker_config import choose_config
 from ml.ranking.recommender import fit_recommender
-from ml.ranking.training_set import drop_closed, window_cases
+from ml.ranking.training_set import drop_closed_targets, build_window_cases
 
 REQUIRES = pl.DataFrame({"skill_id": ["b", "c", "c", "d"], "requires_id": ["a", "a", "b", "unheard-of"]})
 
 
 def open_to(held: str, *, requires: pl.DataFrame | None = REQUIRES, again: list[str] | None = None) -> set[str]:
     events = [("p", item, 1) for item in held] + [("q", item, 2) for item in "abcde"]
-    histories = read_histories(pl.DataFrame(events, schema=["person_id", "skill_id", "ts"], orient="row"))
-    rules = code_rules(requires, None if again is None else pl.Series(again, dtype=pl.String), histories.items)
-    mask = rules.open_items(build_prefixes(histories, np.array([0]), np.array([2])), histories.n_items)
-    return set(histories.items[mask[0]].tolist())
+    interactions = encode_interactions(pl.DataFrame(events, schema=["person_id", "skill_id", "ts"], orient="row"))
+    rules = encode_rules(requires, None if again is None else pl.Series(again, dtype=pl.String), interactions.items)
+    mask = rules.eligible_mask(build_user_states(interactions, np.array([0]), np.array([2])), interactions.n_items)
+    return set(interactions.items[mask[0]].tolist())
 
 
 def test_an_item_is_open_once_all_it_requires_is_held() -> None:
@@ -48,12 +48,12 @@ def test_without_rules_open_is_what_is_not_held(held: set[str]) -> None:
 
 def test_a_frame_without_its_columns_is_refused() -> None:
     with pytest.raises(ValueError, match="requires_id"):
-        code_rules(pl.DataFrame({"skill_id": ["a"]}), None, np.array(["a"]))
+        encode_rules(pl.DataFrame({"skill_id": ["a"]}), None, np.array(["a"]))
 
 
 def test_pairs_become_masks_of_blocks_and_strangers_are_left_out() -> None:
     frame = pl.DataFrame({"person_id": ["q", "q", "p", "z"], "skill_id": ["b", "a", "b", "a"]})
-    pairs = code_pairs(frame, np.array(["p", "q"]), np.array(["a", "b"]))
+    pairs = encode_pairs(frame, np.array(["p", "q"]), np.array(["a", "b"]))
     assert pairs.mask(slice(0, 2), 2).tolist() == [[False, True], [True, True]]
     assert pairs.mask(slice(1, 2), 2).tolist() == [[True, True]]
 
@@ -62,18 +62,18 @@ def test_a_target_that_was_not_open_at_the_cut_is_dropped() -> None:
     events = pl.DataFrame(
         {"person_id": ["p"] * 4 + ["q"] * 2, "skill_id": [*list("abced"), "a"], "ts": [1, 5, 6, 7, 1, 2]}
     )
-    histories = read_histories(events)
-    cases = window_cases(histories, np.array([5]), 10)
-    assert histories.items[cases.item].tolist() == ["b", "c", "e"]
-    rules = code_rules(REQUIRES, None, histories.items)
-    assert histories.items[drop_closed(cases, histories, rules, 10).item].tolist() == ["b", "e"]
+    interactions = encode_interactions(events)
+    cases = build_window_cases(interactions, np.array([5]), 10)
+    assert interactions.items[cases.item].tolist() == ["b", "c", "e"]
+    rules = encode_rules(REQUIRES, None, interactions.items)
+    assert interactions.items[drop_closed_targets(cases, interactions, rules, 10).item].tolist() == ["b", "e"]
 
 
 def test_a_later_use_is_a_target_only_of_a_repeatable_item_and_once_a_window() -> None:
     events = pl.DataFrame({"person_id": ["p"] * 5, "skill_id": ["a", "b", "a", "a", "b"], "ts": [1, 2, 5, 6, 7]})
-    plain = read_histories(events)
-    assert window_cases(plain, np.array([5]), 10).item.tolist() == []
-    cases = window_cases(replace(plain, repeatable=np.array([True, False])), np.array([5]), 10)
+    plain = encode_interactions(events)
+    assert build_window_cases(plain, np.array([5]), 10).item.tolist() == []
+    cases = build_window_cases(replace(plain, repeatable=np.array([True, False])), np.array([5]), 10)
     assert cases.item.tolist() == [0]
 
 
@@ -94,8 +94,8 @@ def test_only_open_items_are_recommended_and_repeatable_ones_though_held(ladders
     upper = events.filter(~pl.col("skill_id").str.ends_with("apprentice"))["skill_id"].unique()
     requires = pl.DataFrame({"skill_id": upper, "requires_id": upper.str.replace(r"\|.*", "|apprentice")})
     again = upper.filter(upper.str.ends_with("refresh"))
-    policy = replace(choose_policy(read_histories(events)), trees=10)
-    recommender = fit_recommender(events, as_of=as_of, policy=policy, requires=requires, repeatable=again)
+    config = replace(choose_config(encode_interactions(events)), n_trees=10)
+    recommender = fit_recommender(events, as_of=as_of, config=config, requires=requires, repeatable=again)
     people = events["person_id"].unique().sort().head(40)
     rows = recommender.score(events, people, as_of=as_of, k=30)
     held = events.filter(pl.col("ts") <= as_of).select("person_id", "skill_id").unique()
@@ -106,10 +106,10 @@ def test_only_open_items_are_recommended_and_repeatable_ones_though_held(ladders
     assert taken_again.height > 0
     assert taken_again["skill_id"].is_in(again.implode()).all()
 
-    barred = rows.filter(pl.col("rank") <= 5).select("person_id", "skill_id")
-    rest = recommender.score(events, people, as_of=as_of, barred=barred, k=30)
+    excluded = rows.filter(pl.col("rank") <= 5).select("person_id", "skill_id")
+    rest = recommender.score(events, people, as_of=as_of, excluded=excluded, k=30)
     assert rest.height > 0
-    assert rest.join(barred, on=["person_id", "skill_id"], how="semi").is_empty()
+    assert rest.join(excluded, on=["person_id", "skill_id"], how="semi").is_empty()
     free = recommender.score(events, people, as_of=as_of, requires=requires.clear(), k=200)
     assert free.height > recommender.score(events, people, as_of=as_of, k=200).height
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.data.interactions import as_tick, before, build_prefixes, only_seen, read_histories, with_people
+from ml.data.interactions import as_tick, filter_before, build_user_states, drop_unused_ids, encode_interactions, reindex_people
 
 EVENTS = pl.DataFrame(
     {
@@ -28,30 +28,30 @@ def frame_of(rows: list[tuple[str, str, int]]) -> pl.DataFrame:
 
 
 def test_simultaneous_acquisitions_form_one_group() -> None:
-    got = read_histories(EVENTS).acquisitions
+    got = encode_interactions(EVENTS).acquisitions
     assert got.start.tolist() == [0, 3, 5]
     assert got.item.tolist() == [0, 1, 2, 1, 0]
-    assert got.group.tolist() == [0, 1, 1, 0, 1]
+    assert got.moment_index.tolist() == [0, 1, 1, 0, 1]
 
 
 def test_a_prefix_knows_first_acquisition_most_recent_use_and_moments_back() -> None:
-    prefixes = build_prefixes(read_histories(EVENTS), np.array([0, 0, 1]), np.array([4, 2, 1]))
-    assert prefixes.start.tolist() == [0, 3, 4, 4]
-    assert prefixes.acquired.tolist() == [1, 2, 2, 1]
-    assert prefixes.used.tolist() == [3, 2, 2, 1]
-    assert prefixes.back.tolist() == [0, 1, 1, 0]
-    assert prefixes.uses.tolist() == [2, 1, 1, 1]
+    user_states = build_user_states(encode_interactions(EVENTS), np.array([0, 0, 1]), np.array([4, 2, 1]))
+    assert user_states.start.tolist() == [0, 3, 4, 4]
+    assert user_states.first_used.tolist() == [1, 2, 2, 1]
+    assert user_states.last_used.tolist() == [3, 2, 2, 1]
+    assert user_states.moments_back.tolist() == [0, 1, 1, 0]
+    assert user_states.uses.tolist() == [2, 1, 1, 1]
 
 
 def test_an_event_at_the_cut_is_not_seen() -> None:
-    assert before(read_histories(EVENTS), 2).item.tolist() == [0, 1]
+    assert filter_before(encode_interactions(EVENTS), 2).item.tolist() == [0, 1]
 
 
 @given(event_lists, st.randoms(use_true_random=False))
 def test_row_order_and_repeated_rows_make_no_difference(rows: list[tuple[str, str, int]], random) -> None:
     shuffled = rows + rows[: len(rows) // 2]
     random.shuffle(shuffled)
-    one, other = read_histories(frame_of(rows)), read_histories(frame_of(shuffled))
+    one, other = encode_interactions(frame_of(rows)), encode_interactions(frame_of(shuffled))
     assert one.people.tolist() == other.people.tolist()
     assert one.start.tolist() == other.start.tolist()
     assert one.item.tolist() == other.item.tolist()
@@ -60,16 +60,16 @@ def test_row_order_and_repeated_rows_make_no_difference(rows: list[tuple[str, st
 
 @given(event_lists, st.integers(0, 13))
 def test_a_prefix_equals_the_plain_count_of_what_came_before(rows: list[tuple[str, str, int]], cut: int) -> None:
-    histories = read_histories(frame_of(rows))
-    everyone = np.arange(histories.n_people)
-    prefixes = build_prefixes(histories, everyone, np.full(histories.n_people, cut))
-    for code, person in enumerate(histories.people.tolist()):
+    interactions = encode_interactions(frame_of(rows))
+    everyone = np.arange(interactions.n_people)
+    user_states = build_user_states(interactions, everyone, np.full(interactions.n_people, cut))
+    for code, person in enumerate(interactions.people.tolist()):
         seen = [(ts, item) for who, item, ts in rows if who == person and ts < cut]
-        part = slice(prefixes.start[code], prefixes.start[code + 1])
-        assert histories.items[prefixes.item[part]].tolist() == sorted({item for _, item in seen})
+        part = slice(user_states.start[code], user_states.start[code + 1])
+        assert interactions.items[user_states.item[part]].tolist() == sorted({item for _, item in seen})
         last_use = {item: max(ts for ts, other in seen if other == item) for _, item in seen}
         moments = sorted(set(last_use.values()), reverse=True)
-        assert prefixes.back[part].tolist() == [moments.index(last_use[item]) for item in sorted(last_use)]
+        assert user_states.moments_back[part].tolist() == [moments.index(last_use[item]) for item in sorted(last_use)]
 
 
 @given(event_lists, st.integers(1, 13))
@@ -79,30 +79,30 @@ def test_cutting_a_history_and_never_having_had_the_rest_are_the_same(
     kept = [row for row in rows if row[2] < cut]
     if not kept:
         return
-    one, other = only_seen(before(read_histories(frame_of(rows)), cut)), read_histories(frame_of(kept))
+    one, other = drop_unused_ids(filter_before(encode_interactions(frame_of(rows)), cut)), encode_interactions(frame_of(kept))
     assert one.people.tolist() == other.people.tolist()
     assert one.items.tolist() == other.items.tolist()
     assert one.item.tolist() == other.item.tolist()
-    assert one.acquisitions.group.tolist() == other.acquisitions.group.tolist()
+    assert one.acquisitions.moment_index.tolist() == other.acquisitions.moment_index.tolist()
 
 
 def test_people_asked_for_without_events_have_empty_histories() -> None:
-    some = with_people(read_histories(EVENTS), np.array(["a", "nobody"]))
+    some = reindex_people(encode_interactions(EVENTS), np.array(["a", "nobody"]))
     assert np.diff(some.start).tolist() == [4, 0]
-    assert with_people(before(some, 0), np.array(["q"])).start.tolist() == [0, 0]
+    assert reindex_people(filter_before(some, 0), np.array(["q"])).start.tolist() == [0, 0]
 
 
 def test_dates_and_zoned_times_share_one_scale() -> None:
     zoned = datetime(2024, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))
     assert as_tick(zoned) == as_tick(datetime(2024, 1, 1, tzinfo=UTC)) == as_tick(date(2024, 1, 1))
     events = pl.DataFrame({"person_id": ["a"], "skill_id": ["x"], "ts": [zoned]})
-    assert read_histories(events).time.tolist() == [as_tick(date(2024, 1, 1))]
+    assert encode_interactions(events).time.tolist() == [as_tick(date(2024, 1, 1))]
 
 
 def test_unusable_events_are_refused_with_what_is_wrong() -> None:
     with pytest.raises(ValueError, match="missing: ts"):
-        read_histories(EVENTS.drop("ts"))
+        encode_interactions(EVENTS.drop("ts"))
     with pytest.raises(ValueError, match="1 empty cells"):
-        read_histories(EVENTS.with_columns(skill_id=pl.when(pl.col("ts") < 5).then("skill_id")))
+        encode_interactions(EVENTS.with_columns(skill_id=pl.when(pl.col("ts") < 5).then("skill_id")))
     with pytest.raises(ValueError, match="no ISO date"):
-        read_histories(EVENTS.with_columns(pl.col("ts").cast(pl.String)))
+        encode_interactions(EVENTS.with_columns(pl.col("ts").cast(pl.String)))

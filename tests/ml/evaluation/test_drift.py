@@ -4,7 +4,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.evaluation.drift import Profile, measure_drift, profile, read_profiles, stability_index, write_profiles
+from ml.evaluation.drift import (
+    ColumnProfile,
+    measure_drift,
+    profile_column,
+    read_profiles,
+    stability_index,
+    write_profiles,
+)
 
 
 def test_the_index_is_the_sum_of_gaps_times_log_ratios() -> None:
@@ -15,7 +22,7 @@ def test_the_index_is_the_sum_of_gaps_times_log_ratios() -> None:
 
 def test_the_same_people_have_not_moved_and_shifted_ones_have() -> None:
     before = pl.Series("days", np.arange(1000.0))
-    known = {"days": profile(before)}
+    known = {"days": profile_column(before)}
     (same,) = measure_drift(known, {"days": before}, {"days": "input"}, 0.25)
     assert same.index == pytest.approx(0.0, abs=1e-9)
     assert not same.is_drifted
@@ -26,7 +33,7 @@ def test_the_same_people_have_not_moved_and_shifted_ones_have() -> None:
 def test_a_cohort_of_one_week_has_not_moved_because_two_days_passed() -> None:
     # a third came over the years, two thirds within one week three years ago
     before = pl.Series("days", [*np.linspace(10.0, 900.0, 300), *np.linspace(1080.0, 1087.0, 600)])
-    known = {"days": profile(before)}
+    known = {"days": profile_column(before)}
     (later,) = measure_drift(known, {"days": before + 2}, {"days": "input"}, 0.25)
     assert not later.is_drifted
     (much_later,) = measure_drift(known, {"days": before + 300}, {"days": "input"}, 0.25)
@@ -34,7 +41,7 @@ def test_a_cohort_of_one_week_has_not_moved_because_two_days_passed() -> None:
 
 
 def test_names_are_compared_by_their_shares_and_new_ones_are_others() -> None:
-    known = {"kind": profile(pl.Series("kind", ["new"] * 80 + ["deepen"] * 20))}
+    known = {"kind": profile_column(pl.Series("kind", ["new"] * 80 + ["deepen"] * 20))}
     now = pl.Series("kind", ["new"] * 50 + ["refresh"] * 50)
     (found,) = measure_drift(known, {"kind": now}, {"kind": "score"}, 0.25)
     assert known["kind"].names == ("new", "deepen")
@@ -46,17 +53,20 @@ def test_few_people_of_the_same_kind_are_not_called_drifted() -> None:
     rng = np.random.default_rng(0)
     alarms = 0
     for _ in range(50):
-        known = {"days": profile(pl.Series("days", rng.normal(size=40)))}
+        known = {"days": profile_column(pl.Series("days", rng.normal(size=40)))}
         (found,) = measure_drift(known, {"days": pl.Series(rng.normal(size=40))}, {"days": "input"}, 0.25)
         alarms += found.is_drifted
     assert alarms < 15
-    crowd = {"days": profile(pl.Series("days", rng.normal(size=4000)))}
+    crowd = {"days": profile_column(pl.Series("days", rng.normal(size=4000)))}
     (found,) = measure_drift(crowd, {"days": pl.Series(rng.normal(0.7, size=4000))}, {"days": "input"}, 0.25)
     assert found.is_drifted
 
 
 def test_a_column_that_always_says_the_same_or_nothing_breaks_nothing() -> None:
-    known = {"flat": profile(pl.Series("flat", [1.0] * 30)), "none": profile(pl.Series("none", [], dtype=pl.Float64))}
+    known = {
+        "flat": profile_column(pl.Series("flat", [1.0] * 30)),
+        "none": profile_column(pl.Series("none", [], dtype=pl.Float64)),
+    }
     now = {"flat": pl.Series([1.0] * 20), "none": pl.Series([1.0])}
     found = measure_drift(known, now, {"flat": "input", "none": "input"}, 0.25)
     assert [one.name for one in found] == ["flat"]
@@ -64,7 +74,10 @@ def test_a_column_that_always_says_the_same_or_nothing_breaks_nothing() -> None:
 
 
 def test_profiles_survive_their_file_and_nonsense_is_refused() -> None:
-    known = {"days": profile(pl.Series("days", [1.0, 2.0, 3.0])), "kind": Profile(2, (), ("a",), (0.5, 0.5))}
+    known = {
+        "days": profile_column(pl.Series("days", [1.0, 2.0, 3.0])),
+        "kind": ColumnProfile(2, (), ("a",), (0.5, 0.5)),
+    }
     assert read_profiles(write_profiles(known)) == known
     with pytest.raises(ValueError, match="no profiles"):
         read_profiles('{"days": 3}')

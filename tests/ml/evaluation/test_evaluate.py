@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.data.interactions import DAY, read_histories
+from ml.data.interactions import TICKS_PER_DAY, encode_interactions
 from ml.evaluation.evaluate import available_models, evaluate
 from ml.evaluation.splits import split_leave_last, split_time
 
@@ -37,20 +37,23 @@ def test_ladders_are_climbed_better_than_by_popularity(small_ladders: pl.DataFra
 
 
 def test_the_freeze_leaves_a_fifth_of_the_acquisitions_in_whole_windows(ladders: pl.DataFrame) -> None:
-    whole = read_histories(ladders)
-    exam = split_time(whole, 60 * DAY)
-    end = int(whole.time.max()) + 1
-    assert exam.frozen_at is not None
-    assert (end - exam.frozen_at) % (60 * DAY) == 0
-    got = whole.acquisitions.time
-    assert (got >= exam.frozen_at).mean() >= 0.2 > (got >= exam.frozen_at + 60 * DAY).mean()
-    assert int(exam.train.time.max()) < exam.frozen_at <= int(exam.cases.cut.min())
+    full = encode_interactions(ladders)
+    eval_split = split_time(full, 60 * TICKS_PER_DAY)
+    end = int(full.time.max()) + 1
+    assert eval_split.frozen_at is not None
+    assert (end - eval_split.frozen_at) % (60 * TICKS_PER_DAY) == 0
+    got = full.acquisitions.time
+    assert (got >= eval_split.frozen_at).mean() >= 0.2 > (got >= eval_split.frozen_at + 60 * TICKS_PER_DAY).mean()
+    assert int(eval_split.train.time.max()) < eval_split.frozen_at <= int(eval_split.cases.cut.min())
 
 
 def test_leave_last_trains_on_nothing_from_the_held_out_moment_on(ladders: pl.DataFrame) -> None:
-    exam = split_leave_last(read_histories(ladders))
-    latest = {str(exam.train.people[p]): int(t) for p, t in zip(exam.train.person, exam.train.time, strict=True)}
-    for person, cut in zip(exam.whole.people[exam.cases.person].tolist(), exam.cases.cut, strict=True):
+    eval_split = split_leave_last(encode_interactions(ladders))
+    latest = {
+        str(eval_split.train.people[p]): int(t)
+        for p, t in zip(eval_split.train.person, eval_split.train.time, strict=True)
+    }
+    for person, cut in zip(eval_split.full.people[eval_split.cases.person].tolist(), eval_split.cases.cut, strict=True):
         assert latest[person] < cut
 
 

@@ -9,11 +9,11 @@ OPEN = np.ones((1, 12), bool)
 ORDER = np.arange(12)
 
 
-def one_case(scores, target, n_targets, open_items=OPEN, tie_break=ORDER):
+def one_case(scores, target, n_targets, eligible_mask=OPEN, tie_break=ORDER):
     row = np.zeros(len(target), np.int64)
     block = np.asarray([scores], np.float32)
     return score_cases(
-        block, open_items, row, np.asarray(target, np.int64), np.array([n_targets]), tie_break, np.zeros(1, np.int64)
+        block, eligible_mask, row, np.asarray(target, np.int64), np.array([n_targets]), tie_break, np.zeros(1, np.int64)
     )
 
 
@@ -36,9 +36,9 @@ def test_a_target_nobody_had_in_training_counts_as_missed() -> None:
 
 
 def test_held_items_take_no_rank() -> None:
-    open_items = OPEN.copy()
-    open_items[0, :5] = False
-    assert one_case(np.arange(12, 0, -1), [5], 1, open_items).reciprocal.tolist() == [1.0]
+    eligible_mask = OPEN.copy()
+    eligible_mask[0, :5] = False
+    assert one_case(np.arange(12, 0, -1), [5], 1, eligible_mask).reciprocal.tolist() == [1.0]
 
 
 def test_equal_scores_gain_nothing_on_average() -> None:

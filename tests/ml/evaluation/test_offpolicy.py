@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 
 from ml.evaluation.offpolicy import (
-    accept_by_rank,
-    count_unmatched,
+    count_unmatched_outcomes,
     estimate_acceptance,
     label_exposures,
+    measure_acceptance_by_rank,
     measure_position_bias,
 )
 
@@ -49,12 +49,12 @@ def test_a_step_shown_twice_counts_once_where_it_was_shown_first() -> None:
 
 
 def test_outcomes_that_nobody_was_shown_anything_for_are_counted() -> None:
-    assert count_unmatched(exposures({}), outcomes({}, {"skill_id": "go"}, {"person_id": "bob"})) == 2
+    assert count_unmatched_outcomes(exposures({}), outcomes({}, {"skill_id": "go"}, {"person_id": "bob"})) == 2
 
 
 def test_acceptance_by_rank_with_its_wilson_interval() -> None:
     labels = pl.DataFrame({"shown_rank": [1] * 10 + [2] * 4, "is_accepted": [True] * 5 + [False] * 9})
-    first, second = accept_by_rank(labels).to_dicts()
+    first, second = measure_acceptance_by_rank(labels).to_dicts()
     assert (first["shown_count"], first["accepted_count"], first["acceptance_share"]) == (10, 5, 0.5)
     assert first["acceptance_low"] == pytest.approx(0.2366, abs=1e-4)
     assert first["acceptance_high"] == pytest.approx(0.7634, abs=1e-4)
@@ -93,10 +93,13 @@ def test_position_bias_is_found_where_steps_were_shown_at_several_ranks() -> Non
 
 
 def test_position_bias_is_unknown_where_order_never_varied() -> None:
-    fixed = pl.DataFrame([
-        {**STEP, "person_id": f"p{n}", "skill_id": f"s{rank}", "shown_rank": rank, "is_accepted": rank == 1}
-        for n in range(50) for rank in (1, 2, 3)
-    ])  # fmt: skip
+    fixed = pl.DataFrame(
+        [
+            {**STEP, "person_id": f"p{n}", "skill_id": f"s{rank}", "shown_rank": rank, "is_accepted": rank == 1}
+            for n in range(50)
+            for rank in (1, 2, 3)
+        ]
+    )
     assert measure_position_bias(fixed)["examined_share"].to_list() == [1.0, None, None]
 
 

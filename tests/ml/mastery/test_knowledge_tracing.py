@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.knowledge_tracing import prove_tracing, split_moment
+from benchmarks.knowledge_tracing import choose_split_moment, evaluate_knowledge_tracing
 from ml.mastery.half_life import FADING, SUMS, candidate_half_lives, gather_outcomes, shrink_half_lives
-from ml.mastery.knowledge_tracing import fit_tracing, predict_outcomes
+from ml.mastery.knowledge_tracing import fit_knowledge_tracing, predict_outcomes
 from pipelines.contracts.catalog import EVIDENCE, REVIEW_TABLE
 from pipelines.contracts.policy import StagePolicy
 
@@ -47,12 +47,15 @@ def fading_world(people: int, half_lives: dict[str, float], seed: int = 0) -> pl
 def test_what_came_before_a_judgement_is_summed_and_nothing_of_its_own_instant() -> None:
     found = gather_outcomes(
         rows(
-            ("ann", "sql", 0, "repetition", 3.0, None), ("ann", "sql", 2, "observation", 1.0, None),
-            ("ann", "sql", 10, "feedback", 0.9, "certificate"), ("ann", "sql", 10, "repetition", 5.0, None),
-            ("ann", "sql", 550, "feedback", 0.1, "peer"), ("bob", "sql", 1, "feedback", 1.0, "self"),
+            ("ann", "sql", 0, "repetition", 3.0, None),
+            ("ann", "sql", 2, "observation", 1.0, None),
+            ("ann", "sql", 10, "feedback", 0.9, "certificate"),
+            ("ann", "sql", 10, "repetition", 5.0, None),
+            ("ann", "sql", 550, "feedback", 0.1, "peer"),
+            ("bob", "sql", 1, "feedback", 1.0, "self"),
         ),
         POLICY,
-    )  # fmt: skip
+    )
     assert found.positive.tolist() == [True, False, True]
     assert found.trust.tolist() == [1.0, 0.5, 0.2]
     assert found.gap.tolist() == [10.0, 540.0, np.inf]
@@ -67,8 +70,13 @@ def test_what_came_before_a_judgement_is_summed_and_nothing_of_its_own_instant()
 
 def test_freshness_halves_with_each_half_life_and_is_nothing_without_practice() -> None:
     found = gather_outcomes(
-        rows(("a", "sql", 0, "repetition", 1.0, None), ("a", "sql", 200, "feedback", 1.0, "peer"),
-             ("b", "sql", 9, "feedback", 1.0, "peer")), POLICY)  # fmt: skip
+        rows(
+            ("a", "sql", 0, "repetition", 1.0, None),
+            ("a", "sql", 200, "feedback", 1.0, "peer"),
+            ("b", "sql", 9, "feedback", 1.0, "peer"),
+        ),
+        POLICY,
+    )
     assert found.freshness(np.array([100.0])).tolist() == [0.25, 0.0]
 
 
@@ -84,9 +92,9 @@ def test_a_review_given_is_a_third_of_a_lesson_and_no_practice() -> None:
 
 def test_too_few_judgements_or_of_one_kind_only_fit_nothing() -> None:
     good = [("p" + str(i), "sql", float(i), "feedback", 1.0, "peer") for i in range(600)]
-    assert not fit_tracing(rows(*good), END, POLICY).is_fitted
-    assert not fit_tracing(fading_world(100, {"sql": 300.0}), END, POLICY).is_fitted
-    assert not fit_tracing(rows(), END, POLICY).is_fitted
+    assert not fit_knowledge_tracing(rows(*good), END, POLICY).is_fitted
+    assert not fit_knowledge_tracing(fading_world(100, {"sql": 300.0}), END, POLICY).is_fitted
+    assert not fit_knowledge_tracing(rows(), END, POLICY).is_fitted
 
 
 @pytest.fixture(scope="module")
@@ -95,10 +103,10 @@ def world() -> pl.DataFrame:
 
 
 def test_what_fades_fast_and_what_stays_get_half_lives_in_that_order_within_the_policy(world: pl.DataFrame) -> None:
-    found = dict(fit_tracing(world, END, POLICY).by_skill.select("skill_id", "half_life").rows())
+    found = dict(fit_knowledge_tracing(world, END, POLICY).by_skill.select("skill_id", "half_life").rows())
     assert 180 <= found["fast"] < 400 < 600 < found["slow"] <= 1440
     bounded = StagePolicy(half_life_least_days=300, half_life_most_days=600)
-    assert set(fit_tracing(world, END, bounded).half_lives) <= set(range(300, 601))
+    assert set(fit_knowledge_tracing(world, END, bounded).half_lives) <= set(range(300, 601))
 
 
 def test_few_judgements_leave_the_half_life_at_what_is_declared() -> None:
@@ -107,7 +115,7 @@ def test_few_judgements_leave_the_half_life_at_what_is_declared() -> None:
 
 
 def test_coefficients_never_let_more_evidence_speak_against_a_person(world: pl.DataFrame) -> None:
-    found = dict(zip(SUMS, fit_tracing(world, END, POLICY).coefficients, strict=True))
+    found = dict(zip(SUMS, fit_knowledge_tracing(world, END, POLICY).coefficients, strict=True))
     assert found.pop("failed") <= 0
     assert min(found.values()) >= 0
     assert found["practice"] > 0.3
@@ -116,15 +124,15 @@ def test_coefficients_never_let_more_evidence_speak_against_a_person(world: pl.D
 def test_a_fit_as_of_a_day_ignores_what_came_later(world: pl.DataFrame) -> None:
     moment = START + timedelta(days=600)
     past = world.filter(pl.col("occurred_at") <= moment)
-    assert fit_tracing(world, moment, POLICY) == fit_tracing(past, moment, POLICY)
+    assert fit_knowledge_tracing(world, moment, POLICY) == fit_knowledge_tracing(past, moment, POLICY)
 
 
 def test_the_order_of_rows_does_not_change_the_fit(world: pl.DataFrame) -> None:
-    assert fit_tracing(world.reverse(), END, POLICY) == fit_tracing(world, END, POLICY)
+    assert fit_knowledge_tracing(world.reverse(), END, POLICY) == fit_knowledge_tracing(world, END, POLICY)
 
 
 def test_levels_foretell_better_than_the_fraction_correct_so_far(world: pl.DataFrame) -> None:
-    found = {one.model: one for one in prove_tracing(world, split_moment(world), POLICY)}
+    found = {one.model: one for one in evaluate_knowledge_tracing(world, choose_split_moment(world), POLICY)}
     ours = found["footsteps tracing"]
     for name in ("fraction correct so far", "fraction correct, smoothed", "mean of all"):
         assert ours.auc > found[name].auc + 0.1
@@ -134,20 +142,20 @@ def test_levels_foretell_better_than_the_fraction_correct_so_far(world: pl.DataF
 
 def test_nothing_judged_cannot_be_proven() -> None:
     with pytest.raises(ValueError, match="no judgement"):
-        split_moment(rows())
+        choose_split_moment(rows())
     few = fading_world(20, {"sql": 300.0})
     with pytest.raises(ValueError, match="too few"):
-        prove_tracing(few, split_moment(few), POLICY)
+        evaluate_knowledge_tracing(few, choose_split_moment(few), POLICY)
 
 
 def test_an_unknown_micro_skill_is_foretold_by_what_holds_for_all(world: pl.DataFrame) -> None:
-    tracing = fit_tracing(world, END, POLICY)
+    tracing = fit_knowledge_tracing(world, END, POLICY)
     found = predict_outcomes(gather_outcomes(rows(("z", "new", 3, "feedback", 1.0, "peer")), POLICY), tracing)
     assert found[0] == pytest.approx(1 / (1 + np.exp(-tracing.intercept)))
 
 
 def test_what_is_said_comes_true_after_short_and_long_pauses(world: pl.DataFrame) -> None:
-    tracing = fit_tracing(world, END, POLICY)
+    tracing = fit_knowledge_tracing(world, END, POLICY)
     outcomes = gather_outcomes(world, POLICY)
     by_third = np.digitize(outcomes.gap, [300, 600])
     said = predict_outcomes(outcomes, tracing)

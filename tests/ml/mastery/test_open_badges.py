@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from open_badges import problems_of
 
-from ml.mastery.open_badges import prove_mastery
+from ml.mastery.open_badges import build_badge_evidence
 
 DAY = date(2026, 6, 30)
-SKILLS = pl.DataFrame({"skill_id": ["sql"], "skill_name": ['SQL "core"'], "skill_description": [None]},
-                      schema_overrides={"skill_description": pl.String})  # fmt: skip
+SKILLS = pl.DataFrame(
+    {"skill_id": ["sql"], "skill_name": ['SQL "core"'], "skill_description": [None]},
+    schema_overrides={"skill_description": pl.String},
+)
 
 
 def at(day: int) -> datetime:
@@ -23,32 +25,50 @@ def at(day: int) -> datetime:
 
 def mastery(person: str = "ann", stage: str = "journeyman", **counts: int) -> pl.DataFrame:
     given = {"observation_count": 0, "repetition_count": 2, "feedback_count": 2, "teaching_count": 0, **counts}
-    return pl.DataFrame([{
-        "person_id": person, "skill_id": "sql", "stage": stage, **given, "repetition_hours": 12.5,
-        "first_evidence_at": at(1), "last_practised_at": at(9),
-    }])  # fmt: skip
+    return pl.DataFrame(
+        [
+            {
+                "person_id": person,
+                "skill_id": "sql",
+                "stage": stage,
+                **given,
+                "repetition_hours": 12.5,
+                "first_evidence_at": at(1),
+                "last_practised_at": at(9),
+            }
+        ]
+    )
 
 
 def evidence(*rows: tuple[str, str, str | None, float, int, str], person: str = "ann") -> pl.DataFrame:
     """Rows (evidence_id, mode, feedback_kind, amount, day of June, file)."""
     return pl.DataFrame(
         [(person, "sql", one, mode, kind, amount, at(day), file) for one, mode, kind, amount, day, file in rows],
-        schema={"person_id": pl.String, "skill_id": pl.String, "evidence_id": pl.String, "mode": pl.String,
-                "feedback_kind": pl.String, "amount": pl.Float64, "occurred_at": pl.Datetime("us", "UTC"),
-                "file_sha256": pl.String},
+        schema={
+            "person_id": pl.String,
+            "skill_id": pl.String,
+            "evidence_id": pl.String,
+            "mode": pl.String,
+            "feedback_kind": pl.String,
+            "amount": pl.Float64,
+            "occurred_at": pl.Datetime("us", "UTC"),
+            "file_sha256": pl.String,
+        },
         orient="row",
-    )  # fmt: skip
+    )
 
 
 ROWS = (
-    ("1", "repetition", None, 8.0, 2, "f1"), ("2", "repetition", None, 4.5, 9, "f2"),
-    ("3", "feedback", "peer", 0.9, 8, "f3"), ("4", "feedback", "manager", 0.7, 3, "f3"),
+    ("1", "repetition", None, 8.0, 2, "f1"),
+    ("2", "repetition", None, 4.5, 9, "f2"),
+    ("3", "feedback", "peer", 0.9, 8, "f3"),
+    ("4", "feedback", "manager", 0.7, 3, "f3"),
     ("5", "feedback", "manager", 0.8, 5, "f3"),
-)  # fmt: skip
+)
 
 
 def proven(*rows: Any, **other: Any) -> dict[str, Any]:
-    return prove_mastery(mastery(**other), evidence(*(rows or ROWS)), SKILLS, DAY).row(0, named=True)
+    return build_badge_evidence(mastery(**other), evidence(*(rows or ROWS)), SKILLS, DAY).row(0, named=True)
 
 
 def test_the_proof_counts_rows_and_files_and_names_the_most_trusted_judgement() -> None:
@@ -63,12 +83,12 @@ def test_evidence_of_after_the_day_proves_nothing() -> None:
     later = evidence(("9", "feedback", "certificate", 1.0, 30, "f9")).with_columns(
         pl.col("occurred_at").dt.offset_by("1d")
     )
-    found = prove_mastery(mastery(), pl.concat([evidence(*ROWS), later]), SKILLS, DAY).row(0, named=True)
+    found = build_badge_evidence(mastery(), pl.concat([evidence(*ROWS), later]), SKILLS, DAY).row(0, named=True)
     assert (found["evidence_count"], found["strongest_feedback_kind"]) == (5, "manager")
 
 
 def test_what_is_not_held_is_not_proven() -> None:
-    assert prove_mastery(mastery(stage="none"), evidence(*ROWS), SKILLS, DAY).height == 0
+    assert build_badge_evidence(mastery(stage="none"), evidence(*ROWS), SKILLS, DAY).height == 0
 
 
 @pytest.mark.parametrize("stage", ["apprentice", "journeyman", "master"])
@@ -82,7 +102,7 @@ def test_the_badge_keeps_the_form_of_open_badges(stage: str) -> None:
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12))
 def test_any_person_id_gives_a_whole_document(person: str) -> None:
-    frame = prove_mastery(mastery(person), evidence(*ROWS, person=person), SKILLS, DAY)
+    frame = build_badge_evidence(mastery(person), evidence(*ROWS, person=person), SKILLS, DAY)
     badge = json.loads(frame["badge_draft"][0])
     assert badge["credentialSubject"]["id"] == f"urn:footsteps:person:{person}"
     assert problems_of(badge) == []

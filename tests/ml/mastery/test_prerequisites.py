@@ -6,11 +6,11 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.mastery.prerequisites import declare_precedence, learn_precedence
+from ml.mastery.prerequisites import declare_prerequisites, learn_prerequisites
 from pipelines.contracts.feature_tables import PRECEDENCE, REACHED_STEP
-from pipelines.contracts.policy import PrecedencePolicy
+from pipelines.contracts.policy import PrerequisitePolicy
 
-POLICY = PrecedencePolicy()
+POLICY = PrerequisitePolicy()
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -29,7 +29,7 @@ def pairs(frame: pl.DataFrame) -> set[tuple[str, str]]:
 
 
 def test_what_everybody_takes_first_comes_before() -> None:
-    found = learn_precedence(walks(*["ab"] * 20), POLICY)
+    found = learn_prerequisites(walks(*["ab"] * 20), POLICY)
     assert found.schema == PRECEDENCE.schema
     row = found.row(0, named=True)
     assert (row["skill_id"], row["requires_skill_id"], row["is_learnt"]) == ("b", "a", True)
@@ -38,48 +38,48 @@ def test_what_everybody_takes_first_comes_before() -> None:
 
 
 def test_an_order_that_chance_can_explain_is_none() -> None:
-    assert learn_precedence(walks(*["ab"] * 9), POLICY).is_empty()  # too few people
-    assert learn_precedence(walks(*["ab"] * 12, *["ba"] * 8), POLICY).is_empty()
-    nine = PrecedencePolicy(least_people=5)
-    assert learn_precedence(walks(*["ab"] * 9), nine).is_empty()  # 1/512 is above the allowed rate
+    assert learn_prerequisites(walks(*["ab"] * 9), POLICY).is_empty()  # too few people
+    assert learn_prerequisites(walks(*["ab"] * 12, *["ba"] * 8), POLICY).is_empty()
+    nine = PrerequisitePolicy(least_people=5)
+    assert learn_prerequisites(walks(*["ab"] * 9), nine).is_empty()  # 1/512 is above the allowed rate
 
 
 def test_the_rate_of_false_discoveries_is_kept_over_all_pairs_tried() -> None:
-    alone = learn_precedence(walks(*["ab"] * 10), POLICY)
+    alone = learn_prerequisites(walks(*["ab"] * 10), POLICY)
     assert pairs(alone) == {("a", "b")}
     both_ways = ["cd"] * 15 + ["dc"] * 14 + ["ef"] * 15 + ["fe"] * 14
-    assert learn_precedence(walks(*["ab"] * 10, *both_ways), POLICY).is_empty()  # 3 x 1/1024 is above it
+    assert learn_prerequisites(walks(*["ab"] * 10, *both_ways), POLICY).is_empty()  # 3 x 1/1024 is above it
 
 
 def test_who_takes_the_later_one_must_hold_the_earlier_one() -> None:
-    assert learn_precedence(walks(*["ab"] * 20, *["b"] * 10), POLICY).is_empty()
-    assert pairs(learn_precedence(walks(*["ab"] * 20, *["b"] * 3), POLICY)) == {("a", "b")}
+    assert learn_prerequisites(walks(*["ab"] * 20, *["b"] * 10), POLICY).is_empty()
+    assert pairs(learn_prerequisites(walks(*["ab"] * 20, *["b"] * 3), POLICY)) == {("a", "b")}
 
 
 def test_what_a_chain_says_is_not_said_twice() -> None:
-    assert pairs(learn_precedence(walks(*["abcd"] * 20), POLICY)) == {("a", "b"), ("b", "c"), ("c", "d")}
+    assert pairs(learn_prerequisites(walks(*["abcd"] * 20), POLICY)) == {("a", "b"), ("b", "c"), ("c", "d")}
 
 
 def test_a_circle_shows_no_order() -> None:
-    loose = PrecedencePolicy(held_share=0.0)
-    found = learn_precedence(walks(*["ab"] * 20, *["bc"] * 20, *["ca"] * 20, *["xa"] * 40), loose)
+    loose = PrerequisitePolicy(held_share=0.0)
+    found = learn_prerequisites(walks(*["ab"] * 20, *["bc"] * 20, *["ca"] * 20, *["xa"] * 40), loose)
     assert pairs(found) == {("x", "a")}
 
 
 def test_one_moment_has_no_order() -> None:
     same = walks(*["ab"] * 20).with_columns(pl.lit(START).alias("reached_at"))
-    assert learn_precedence(same, POLICY).is_empty()
+    assert learn_prerequisites(same, POLICY).is_empty()
 
 
 def test_only_what_is_taken_up_counts_and_once() -> None:
     again = walks(*["ab"] * 20).with_columns(kind=pl.lit("refresh"), reached_at=pl.col("reached_at") - timedelta(9))
     later_twice = pl.concat([walks(*["ab"] * 20), again])
-    assert pairs(learn_precedence(later_twice, POLICY)) == {("a", "b")}
-    assert learn_precedence(again, POLICY).is_empty()
+    assert pairs(learn_prerequisites(later_twice, POLICY)) == {("a", "b")}
+    assert learn_prerequisites(again, POLICY).is_empty()
 
 
 def test_what_is_declared_is_marked_as_such() -> None:
-    found = declare_precedence(pl.DataFrame({"skill_id": ["b"], "requires_skill_id": ["a"]}))
+    found = declare_prerequisites(pl.DataFrame({"skill_id": ["b"], "requires_skill_id": ["a"]}))
     assert found.schema == PRECEDENCE.schema
     assert found.row(0) == ("b", "a", False, None, None, None, None)
 
@@ -87,8 +87,8 @@ def test_what_is_declared_is_marked_as_such() -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.permutations("abcde").map("".join), min_size=1, max_size=40))
 def test_what_is_learnt_never_forms_a_circle_nor_a_shortcut(orders: list[str]) -> None:
-    loose = PrecedencePolicy(least_people=1, ahead_share=0.6, held_share=0.3, discovery_share=0.9)
-    found = learn_precedence(walks(*orders), loose)
+    loose = PrerequisitePolicy(least_people=1, ahead_share=0.6, held_share=0.3, discovery_share=0.9)
+    found = learn_prerequisites(walks(*orders), loose)
     needs: dict[str, set[str]] = {}
     for earlier, later in pairs(found):
         needs.setdefault(later, set()).add(earlier)

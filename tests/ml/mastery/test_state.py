@@ -9,8 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ml.mastery.knowledge_tracing import Tracing, declared_tracing, read_tracing
-from ml.mastery.state import accumulate, end_of, estimate_mastery, follow_mastery, reach_steps, tell_half_lives
+from ml.mastery.knowledge_tracing import KnowledgeTracing, declare_knowledge_tracing, read_knowledge_tracing
+from ml.mastery.state import (
+    accumulate,
+    build_half_lives,
+    estimate_mastery,
+    estimate_mastery_and_steps,
+    find_reached_steps,
+    last_instant,
+)
 from pipelines.contracts.catalog import EVIDENCE, REVIEW_TABLE
 from pipelines.contracts.columns import FEEDBACK_KINDS, MODES, STAGES
 from pipelines.contracts.feature_tables import MASTERY, REACHED_STEP
@@ -30,10 +37,19 @@ ANY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthChec
 
 def evidence(*rows: dict[str, Any]) -> pl.DataFrame:
     defaults = {
-        "person_id": "ann", "skill_id": "sql", "occurred_at": START, "mode": "repetition", "amount": 1.0,
-        "amount_unit": "count", "feedback_kind": None, "given_by_id": None, "table_name": "t", "source_name": "s",
-        "file_sha256": "0" * 64, "row_number": 1,
-    }  # fmt: skip
+        "person_id": "ann",
+        "skill_id": "sql",
+        "occurred_at": START,
+        "mode": "repetition",
+        "amount": 1.0,
+        "amount_unit": "count",
+        "feedback_kind": None,
+        "given_by_id": None,
+        "table_name": "t",
+        "source_name": "s",
+        "file_sha256": "0" * 64,
+        "row_number": 1,
+    }
     full = [{**defaults, "evidence_id": f"e{i}", "record_code": f"r{i}", **row} for i, row in enumerate(rows)]
     return pl.DataFrame(full, schema=EVIDENCE.schema)
 
@@ -49,8 +65,14 @@ def worked(day: int, hours: float | None = None) -> dict[str, Any]:
 
 
 def judged(day: int, score: float = 1.0, by: str | None = None, kind: str = "peer") -> dict[str, Any]:
-    return {"occurred_at": on(day), "mode": "feedback", "amount": score, "amount_unit": "share", "feedback_kind": kind,
-            "given_by_id": by}  # fmt: skip
+    return {
+        "occurred_at": on(day),
+        "mode": "feedback",
+        "amount": score,
+        "amount_unit": "share",
+        "feedback_kind": kind,
+        "given_by_id": by,
+    }
 
 
 def course(day: int) -> dict[str, Any]:
@@ -75,7 +97,7 @@ MASTERS = [
 
 def test_no_evidence_gives_no_row_in_the_form_of_the_contract() -> None:
     assert estimate_mastery(evidence(), TODAY, POLICY).schema == MASTERY.schema
-    assert reach_steps(evidence(), TODAY, POLICY).schema == REACHED_STEP.schema
+    assert find_reached_steps(evidence(), TODAY, POLICY).schema == REACHED_STEP.schema
 
 
 @pytest.mark.parametrize("first", [course(0), worked(0), judged(0), taught(0)])
@@ -103,14 +125,14 @@ def test_eight_days_without_booked_hours_and_one_good_word_make_a_journeyman() -
 def test_work_without_a_good_word_stays_apprentice_and_says_so() -> None:
     found = state(worked(0, 400), judged(3, 0.2))
     assert (found["stage"], found["missing_for_next"]) == ("apprentice", ["positive_feedback"])
-    days = (end_of(TODAY) - on(0)).total_seconds() / 86_400
+    days = (last_instant(TODAY) - on(0)).total_seconds() / 86_400
     assert found["level_share"] == pytest.approx((1 + 0.5) / 3 * 2 ** -(int(days * 86_400) / 86_400 / 540))
 
 
 def test_a_master_has_sustained_work_several_judges_and_teaching() -> None:
     found = state(*MASTERS)
     assert (found["stage"], found["missing_for_next"]) == ("master", [])
-    since = int((end_of(TODAY) - on(400)).total_seconds()) / 86_400
+    since = int((last_instant(TODAY) - on(400)).total_seconds()) / 86_400
     assert found["level_share"] == pytest.approx(2 ** -(since / 540))
     assert (found["repetition_hours"], found["repetition_count"], found["judge_count"]) == (205.0, 41, 3)
 
@@ -120,11 +142,13 @@ def test_a_master_has_sustained_work_several_judges_and_teaching() -> None:
     [
         ([row for row in MASTERS if row.get("mode") != "teaching"], "teaching"),
         ([row for row in MASTERS if row.get("given_by_id") != "b"], "feedback_from_several"),
-        ([row for row in MASTERS if row.get("mode") or row["occurred_at"] < on(360)] + [worked(364, 60)],
-         "sustained_repetition"),
+        (
+            [row for row in MASTERS if row.get("mode") or row["occurred_at"] < on(360)] + [worked(364, 60)],
+            "sustained_repetition",
+        ),
         ([row for row in MASTERS if row.get("mode") or row["occurred_at"] > on(300)] + [worked(0, 60)], "repetition"),
     ],
-)  # fmt: skip
+)
 def test_lacking_one_thing_a_master_is_a_journeyman_who_knows_what_is_missing(without: list[Any], missing: str) -> None:
     found = state(*without)
     assert (found["stage"], found["missing_for_next"]) == ("journeyman", [missing])
@@ -147,13 +171,13 @@ def test_what_is_not_held_cannot_be_rusty() -> None:
 
 
 def test_evidence_of_the_last_moment_of_the_day_counts_and_of_the_next_day_does_not() -> None:
-    last = end_of(TODAY)
+    last = last_instant(TODAY)
     assert estimate_mastery(evidence({"occurred_at": last}), TODAY, POLICY).height == 1
     assert estimate_mastery(evidence({"occurred_at": last + timedelta(microseconds=1)}), TODAY, POLICY).height == 0
 
 
 def test_steps_are_dated_by_the_evidence_that_completed_them() -> None:
-    steps = reach_steps(evidence(course(0), worked(1, 20), worked(2, 20), judged(3)), TODAY, POLICY)
+    steps = find_reached_steps(evidence(course(0), worked(1, 20), worked(2, 20), judged(3)), TODAY, POLICY)
     assert steps.select("kind", "from_stage", "to_stage", "step_id", "reached_at").rows() == [
         ("new", "none", "apprentice", "sql|apprentice", on(0)),
         ("deepen", "apprentice", "journeyman", "sql|journeyman", on(3)),
@@ -162,12 +186,12 @@ def test_steps_are_dated_by_the_evidence_that_completed_them() -> None:
 
 def test_practice_after_a_long_gap_is_a_refresh_also_where_only_a_course_came_before() -> None:
     for first in (worked(0), course(0)):
-        steps = reach_steps(evidence(first, worked(541), worked(542)), TODAY, POLICY)
+        steps = find_reached_steps(evidence(first, worked(541), worked(542)), TODAY, POLICY)
         assert steps.select("kind", "reached_at").rows() == [("new", on(0)), ("refresh", on(541))]
 
 
 def test_a_course_in_the_same_instant_does_not_hide_a_refresh() -> None:
-    steps = reach_steps(evidence(worked(0), course(541), worked(541)), TODAY, POLICY)
+    steps = find_reached_steps(evidence(worked(0), course(541), worked(541)), TODAY, POLICY)
     assert "sql|refresh" in steps["step_id"].to_list()
 
 
@@ -191,8 +215,13 @@ def reviewed(day: int) -> dict[str, Any]:
 
 
 def test_hours_are_summed_by_mode() -> None:
-    rows = (worked(0, 3), worked(1, 2), {**course(2), "amount": 1.5, "amount_unit": "hours"}, course(3),
-            {**taught(4), "amount": 0.5, "amount_unit": "hours"})  # fmt: skip
+    rows = (
+        worked(0, 3),
+        worked(1, 2),
+        {**course(2), "amount": 1.5, "amount_unit": "hours"},
+        course(3),
+        {**taught(4), "amount": 0.5, "amount_unit": "hours"},
+    )
     found = state(*rows)
     assert (found["observation_hours"], found["repetition_hours"], found["teaching_hours"]) == (1.5, 5.0, 0.5)
     assert (found["observation_count"], found["teaching_count"]) == (2, 1)
@@ -200,7 +229,7 @@ def test_hours_are_summed_by_mode() -> None:
 
 def test_who_only_judged_others_has_come_nowhere() -> None:
     assert estimate_mastery(evidence(reviewed(0), reviewed(1)), TODAY, POLICY).is_empty()
-    assert reach_steps(evidence(reviewed(0)), TODAY, POLICY).is_empty()
+    assert find_reached_steps(evidence(reviewed(0)), TODAY, POLICY).is_empty()
 
 
 def test_three_reviews_given_weigh_as_one_lesson() -> None:
@@ -221,9 +250,15 @@ def test_ones_own_word_is_kept_and_moves_no_stage() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "days", "counts"),
-    [("assessment", 0, False), ("assessment", 30, False), ("assessment", 31, True), ("certificate", 5, False),
-     ("peer", 5, True), ("self", 5, True)],
-)  # fmt: skip
+    [
+        ("assessment", 0, False),
+        ("assessment", 30, False),
+        ("assessment", 31, True),
+        ("certificate", 5, False),
+        ("peer", 5, True),
+        ("self", 5, True),
+    ],
+)
 def test_a_more_trusted_no_stands_for_thirty_days_against_a_managers_yes(kind: str, days: int, counts: bool) -> None:
     found = state(worked(0, 50), judged(100, 0.1, kind=kind), judged(100 + days, kind="manager", by="bob"))
     assert (found["stage"], found["feedback_count"]) == ("journeyman" if counts else "apprentice", 2)
@@ -257,20 +292,29 @@ def test_the_declared_interval_is_wilsons_of_what_evidence_is_left() -> None:
 
 
 def test_rust_follows_the_half_life_of_the_micro_skill() -> None:
-    fast = Tracing(False, 540, ("sql",), (180,), (9,), 0.0, (0.0,), (1.0,))
+    fast = KnowledgeTracing(False, 540, ("sql",), (180,), (9,), 0.0, (0.0,), (1.0,))
     rows = evidence(worked(330), {**worked(330), "skill_id": "git"})
     found = estimate_mastery(rows, TODAY, POLICY, fast)
     assert dict(found.select("skill_id", "is_rusty").rows()) == {"sql": True, "git": False}
-    steps = reach_steps(evidence(worked(0), worked(200)), TODAY, POLICY, fast)
+    steps = find_reached_steps(evidence(worked(0), worked(200)), TODAY, POLICY, fast)
     assert steps["kind"].to_list() == ["new", "refresh"]
-    told = tell_half_lives(rows, TODAY, fast)
+    told = build_half_lives(rows, TODAY, fast)
     assert told.rows() == [("git", 540, False, 0), ("sql", 180, True, 9)]
 
 
-FITTED = Tracing(
-    True, 540, ("sql", "git"), (180, 720), (50, 50), -1.0, (0.3, -0.2), (0.1, 0.1), (0.8, 0.2, 0.3, 0.5, -0.7),
-    ((0.01, *[0.0] * 5), *((0.0,) * i + (0.02,) + (0.0,) * (5 - i) for i in range(1, 6))), 0.4,
-)  # fmt: skip
+FITTED = KnowledgeTracing(
+    True,
+    540,
+    ("sql", "git"),
+    (180, 720),
+    (50, 50),
+    -1.0,
+    (0.3, -0.2),
+    (0.1, 0.1),
+    (0.8, 0.2, 0.3, 0.5, -0.7),
+    ((0.01, *[0.0] * 5), *((0.0,) * i + (0.02,) + (0.0,) * (5 - i) for i in range(1, 6))),
+    0.4,
+)
 
 
 def test_a_fitted_level_is_the_models_probability() -> None:
@@ -290,7 +334,7 @@ def test_a_fitted_level_is_the_models_probability() -> None:
 
 
 def test_a_fitted_level_fades_with_the_half_life_of_its_micro_skill() -> None:
-    late = end_of(TODAY) - timedelta(days=180)
+    late = last_instant(TODAY) - timedelta(days=180)
     rows = evidence({**worked(0, 7.0), "occurred_at": late})
     assert estimate_mastery(rows, TODAY, POLICY, FITTED)["level_share"][0] == pytest.approx(
         1 / (1 + math.exp(0.7 - 0.8 * math.log(8) / 2))
@@ -298,7 +342,7 @@ def test_a_fitted_level_fades_with_the_half_life_of_its_micro_skill() -> None:
 
 
 def test_the_model_reads_back_what_it_wrote() -> None:
-    assert read_tracing(FITTED.to_json()) == FITTED
+    assert read_knowledge_tracing(FITTED.to_json()) == FITTED
 
 
 @st.composite
@@ -307,14 +351,20 @@ def some_evidence(draw: st.DrawFn) -> pl.DataFrame:
     for i in range(draw(st.integers(1, 25))):
         mode = draw(st.sampled_from(MODES))
         unit = "share" if mode == "feedback" else draw(st.sampled_from(["hours", "count"]))
-        rows.append({
-            "person_id": draw(st.sampled_from(["ann", "bob"])), "skill_id": draw(st.sampled_from(["sql", "git"])),
-            "occurred_at": START + timedelta(hours=12 * draw(st.integers(0, 60))), "mode": mode, "amount_unit": unit,
-            "amount": draw(st.sampled_from([0.2, 0.6, 1.0] if unit == "share" else [1.0, 3.5, 8.0])),
-            "feedback_kind": draw(st.sampled_from([*FEEDBACK_KINDS, None])) if mode == "feedback" else None,
-            "table_name": draw(st.sampled_from(["t", REVIEW_TABLE])),
-            "given_by_id": draw(st.sampled_from([None, "x", "y"])), "evidence_id": f"e{i:02d}",
-        })  # fmt: skip
+        rows.append(
+            {
+                "person_id": draw(st.sampled_from(["ann", "bob"])),
+                "skill_id": draw(st.sampled_from(["sql", "git"])),
+                "occurred_at": START + timedelta(hours=12 * draw(st.integers(0, 60))),
+                "mode": mode,
+                "amount_unit": unit,
+                "amount": draw(st.sampled_from([0.2, 0.6, 1.0] if unit == "share" else [1.0, 3.5, 8.0])),
+                "feedback_kind": draw(st.sampled_from([*FEEDBACK_KINDS, None])) if mode == "feedback" else None,
+                "table_name": draw(st.sampled_from(["t", REVIEW_TABLE])),
+                "given_by_id": draw(st.sampled_from([None, "x", "y"])),
+                "evidence_id": f"e{i:02d}",
+            }
+        )
     return evidence(*rows)
 
 
@@ -322,8 +372,8 @@ def some_evidence(draw: st.DrawFn) -> pl.DataFrame:
 @given(some_evidence(), st.integers(0, 30))
 def test_what_comes_later_changes_nothing_as_of_a_day(rows: pl.DataFrame, days: int) -> None:
     as_of = START.date() + timedelta(days=days)
-    past = rows.filter(pl.col("occurred_at") <= end_of(as_of))
-    for compute in (estimate_mastery, reach_steps):
+    past = rows.filter(pl.col("occurred_at") <= last_instant(as_of))
+    for compute in (estimate_mastery, find_reached_steps):
         assert compute(rows, as_of, SMALL).equals(compute(past, as_of, SMALL))
 
 
@@ -332,7 +382,7 @@ def test_what_comes_later_changes_nothing_as_of_a_day(rows: pl.DataFrame, days: 
 def test_the_order_of_rows_means_nothing(rows: pl.DataFrame, random: Any) -> None:
     order = list(range(rows.height))
     random.shuffle(order)
-    for compute in (estimate_mastery, reach_steps):
+    for compute in (estimate_mastery, find_reached_steps):
         assert compute(rows, TODAY, SMALL).equals(compute(rows[order], TODAY, SMALL))
 
 
@@ -346,7 +396,7 @@ def test_courses_alone_never_lead_beyond_apprentice(rows: pl.DataFrame) -> None:
 @ANY
 @given(some_evidence(), st.data(), st.sampled_from([None, FITTED]))
 def test_more_evidence_never_lowers_a_stage_nor_its_level_unless_it_is_a_negative_judgement(
-    rows: pl.DataFrame, data: st.DataObject, tracing: Tracing | None
+    rows: pl.DataFrame, data: st.DataObject, tracing: KnowledgeTracing | None
 ) -> None:
     negative = (pl.col("mode") == "feedback") & (pl.col("amount") < SMALL.positive_share)
     more = data.draw(st.lists(st.booleans(), min_size=rows.height, max_size=rows.height))
@@ -363,7 +413,7 @@ def test_more_evidence_never_lowers_a_stage_nor_its_level_unless_it_is_a_negativ
 
 @ANY
 @given(some_evidence(), st.sampled_from([None, FITTED]))
-def test_a_level_lies_within_its_interval(rows: pl.DataFrame, tracing: Tracing | None) -> None:
+def test_a_level_lies_within_its_interval(rows: pl.DataFrame, tracing: KnowledgeTracing | None) -> None:
     found = estimate_mastery(rows, TODAY, SMALL, tracing)
     low, level, high = (found[name] for name in ("level_low_share", "level_share", "level_high_share"))
     assert ((low >= 0) & (low <= level) & (level <= high) & (high <= 1)).all()
@@ -372,7 +422,7 @@ def test_a_level_lies_within_its_interval(rows: pl.DataFrame, tracing: Tracing |
 @ANY
 @given(some_evidence())
 def test_the_steps_reached_lead_to_the_stage_held(rows: pl.DataFrame) -> None:
-    reached = reach_steps(rows, TODAY, SMALL)
+    reached = find_reached_steps(rows, TODAY, SMALL)
     assert not reached.select(REACHED_STEP.key).is_duplicated().any()
     for person, skill, stage in estimate_mastery(rows, TODAY, SMALL).select("person_id", "skill_id", "stage").rows():
         own = reached.filter(pl.col("person_id") == person, pl.col("skill_id") == skill, pl.col("kind") != "refresh")
@@ -382,8 +432,8 @@ def test_the_steps_reached_lead_to_the_stage_held(rows: pl.DataFrame) -> None:
 
 def test_stages_and_steps_followed_together_are_those_asked_for_alone() -> None:
     rows = evidence(course(0), worked(0, 20), judged(0), {"person_id": "bob", "skill_id": "git"}, worked(541, 5))
-    held, reached = follow_mastery(rows, TODAY, POLICY, declared_tracing(POLICY))
+    held, reached = estimate_mastery_and_steps(rows, TODAY, POLICY, declare_knowledge_tracing(POLICY))
     assert held.equals(estimate_mastery(rows, TODAY, POLICY))
-    assert reached.equals(reach_steps(rows, TODAY, POLICY))
+    assert reached.equals(find_reached_steps(rows, TODAY, POLICY))
     assert held.height == 2
     assert "sql|refresh" in reached["step_id"].to_list()

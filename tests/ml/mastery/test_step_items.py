@@ -4,13 +4,13 @@ from datetime import date
 
 import polars as pl
 
-from ml.mastery.step_items import memberships, steps_barred, steps_repeated, steps_required
+from ml.mastery.step_items import list_blocked_steps, list_memberships, list_repeatable_steps, list_required_steps
 
 STEPS = pl.Series(["a|b|apprentice", "a|b|journeyman", "a|b|master", "a|b|refresh", "a|b|journeyman"])
 
 
 def test_a_stage_requires_the_one_below_and_a_refresh_the_first() -> None:
-    assert steps_required(STEPS).rows() == [
+    assert list_required_steps(STEPS).rows() == [
         ("a|b|journeyman", "a|b|apprentice"),
         ("a|b|master", "a|b|journeyman"),
         ("a|b|refresh", "a|b|apprentice"),
@@ -18,21 +18,27 @@ def test_a_stage_requires_the_one_below_and_a_refresh_the_first() -> None:
 
 
 def test_only_refreshes_come_again() -> None:
-    assert steps_repeated(STEPS).to_list() == ["a|b|refresh"]
+    assert list_repeatable_steps(STEPS).to_list() == ["a|b|refresh"]
 
 
 def test_the_refresh_of_what_is_not_rusty_is_barred() -> None:
     mastery = pl.DataFrame({"person_id": ["p", "p", "q"], "skill_id": list("xyx"), "is_rusty": [True, False, None]})
-    assert steps_barred(mastery).rows() == [("p", "y|refresh"), ("q", "x|refresh")]
+    assert list_blocked_steps(mastery).rows() == [("p", "y|refresh"), ("q", "x|refresh")]
 
 
 def test_periods_count_where_a_person_has_any_and_the_present_role_otherwise() -> None:
     people = pl.DataFrame({"person_id": ["p", "q"], "role_name": ["Now", "Cook"], "unit_name": [None, "Kitchen"]})
     periods = pl.DataFrame(
-        {"person_id": ["p"], "role_name": ["Then"], "unit_name": ["Bar"], "started_date": [date(2020, 1, 1)],
-         "ended_date": [None]}, schema_overrides={"ended_date": pl.Date},
-    )  # fmt: skip
-    assert sorted(memberships(people, periods).rows()) == [
+        {
+            "person_id": ["p"],
+            "role_name": ["Then"],
+            "unit_name": ["Bar"],
+            "started_date": [date(2020, 1, 1)],
+            "ended_date": [None],
+        },
+        schema_overrides={"ended_date": pl.Date},
+    )
+    assert sorted(list_memberships(people, periods).rows()) == [
         ("p", "role_name Then", date(2020, 1, 1), None),
         ("p", "unit_name Bar", date(2020, 1, 1), None),
         ("q", "role_name Cook", None, None),

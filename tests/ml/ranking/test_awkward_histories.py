@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.data.interactions import read_histories
+from ml.data.interactions import encode_interactions
 from ml.evaluation.evaluate import evaluate
 from ml.evaluation.results import Evaluation
-from ml.evaluation.splits import as_dated
+from ml.evaluation.splits import parse_unix_times
 
 FEW = ("popularity", "ease", "footsteps")
 
@@ -33,12 +33,14 @@ def test_texts_and_unix_times_are_read_as_the_moments_they_are(small_ladders: pl
 
 def test_a_small_integer_stays_an_order() -> None:
     events = pl.DataFrame({"person_id": ["a"], "skill_id": ["x"], "ts": [7]})
-    assert as_dated(events).schema["ts"] == pl.Int64
+    assert parse_unix_times(events).schema["ts"] == pl.Int64
 
 
 def test_a_text_that_is_no_date_is_refused() -> None:
     with pytest.raises(ValueError, match="1 of 2 texts"):
-        read_histories(pl.DataFrame({"person_id": ["a", "b"], "skill_id": ["x", "y"], "ts": ["2024-01-01", "soon"]}))
+        encode_interactions(
+            pl.DataFrame({"person_id": ["a", "b"], "skill_id": ["x", "y"], "ts": ["2024-01-01", "soon"]})
+        )
 
 
 def test_using_an_item_again_makes_no_new_target(small_ladders: pl.DataFrame) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.data.interactions import read_histories
-from ml.data.ranker_config import choose_policy
-from ml.ranking.group_features import SHRINK, GroupPopularity
+from ml.data.interactions import encode_interactions
+from ml.data.ranker_config import choose_config
+from ml.ranking.group_features import SHRINKAGE, GroupFeatures
 from ml.ranking.recommender import fit_recommender
 
 EVENTS = pl.DataFrame(
@@ -18,22 +18,22 @@ EVENTS = pl.DataFrame(
 ROLES = pl.DataFrame({"person_id": ["a", "b", "c", "new"], "group": ["red", "red", "blue", "red"]})
 
 
-def features(groups: GroupPopularity, person: str, skill: str, at: int) -> tuple[float, ...]:
+def features(groups: GroupFeatures, person: str, skill: str, at: int) -> tuple[float, ...]:
     pairs = pl.DataFrame({"person_id": [person], "skill_id": [skill], "at": [at]})
     return groups(pairs).row(0)
 
 
 def test_lift_is_the_groups_shrunk_share_over_everybodys() -> None:
     # Before 5: x x of red, y z of blue. Smoothed shares: x 2.5, y 1.5, z 1.5 of 5.5; a person took 4/3 on average.
-    share, pull = 2.5 / 5.5, SHRINK * 4 / 3
+    share, pull = 2.5 / 5.5, SHRINKAGE * 4 / 3
     lift = np.log((2 + pull * share) / (2 + pull) / share)
-    assert features(GroupPopularity(EVENTS, ROLES), "new", "x", 5) == pytest.approx((np.log(share) + lift, lift, lift))
+    assert features(GroupFeatures(EVENTS, ROLES), "new", "x", 5) == pytest.approx((np.log(share) + lift, lift, lift))
 
 
 def test_later_events_and_later_memberships_are_not_felt() -> None:
     dated = ROLES.with_columns(since=pl.Series([0, 0, 0, 6]), until=pl.Series([None, None, None, 8]))
-    groups = GroupPopularity(EVENTS, dated)
-    early = GroupPopularity(EVENTS.filter(pl.col("ts") < 5), dated)
+    groups = GroupFeatures(EVENTS, dated)
+    early = GroupFeatures(EVENTS.filter(pl.col("ts") < 5), dated)
     assert features(groups, "a", "y", 5) == features(early, "a", "y", 5)
     assert features(groups, "new", "x", 5)[1] == 0.0
     assert features(groups, "new", "x", 6)[1] > 0.0
@@ -42,20 +42,20 @@ def test_later_events_and_later_memberships_are_not_felt() -> None:
 
 def test_of_several_groups_the_mean_and_the_best_count() -> None:
     both = pl.concat([ROLES, pl.DataFrame({"person_id": ["new"], "group": ["blue"]})])
-    red = features(GroupPopularity(EVENTS, ROLES), "new", "x", 5)[1]
-    _, mean, best = features(GroupPopularity(EVENTS, both), "new", "x", 5)
+    red = features(GroupFeatures(EVENTS, ROLES), "new", "x", 5)[1]
+    _, mean, best = features(GroupFeatures(EVENTS, both), "new", "x", 5)
     assert best == pytest.approx(red)
     assert mean < best
 
 
 def test_the_order_of_rows_changes_nothing_and_unknown_skills_get_zeros() -> None:
-    shuffled = GroupPopularity(EVENTS[::-1], ROLES[::-1])
-    assert features(shuffled, "new", "x", 5) == features(GroupPopularity(EVENTS, ROLES), "new", "x", 5)
+    shuffled = GroupFeatures(EVENTS[::-1], ROLES[::-1])
+    assert features(shuffled, "new", "x", 5) == features(GroupFeatures(EVENTS, ROLES), "new", "x", 5)
     assert features(shuffled, "new", "unheard-of", 5) == (0.0, 0.0, 0.0)
 
 
 def test_many_moments_use_the_latest_grid_moment_before_them() -> None:
-    groups = GroupPopularity(EVENTS, ROLES)
+    groups = GroupFeatures(EVENTS, ROLES)
     at = np.arange(10_000)
     grid = groups._on_grid(at)
     assert len(np.unique(grid)) <= 200
@@ -67,9 +67,9 @@ def test_a_stranger_is_served_from_what_the_role_took(ladders: pl.DataFrame) -> 
     ladder = ladders.group_by("person_id").agg(pl.col("skill_id").str.slice(0, 7).mode().sort().first().alias("group"))
     strangers = pl.DataFrame({"person_id": ["new a", "new b"], "group": ["laddera", "ladderb"]})
     memberships = pl.concat([ladder, strangers]).with_columns(since=pl.lit(date(2020, 1, 1)))
-    policy = replace(choose_policy(read_histories(ladders)), trees=10)
-    groups = GroupPopularity(ladders, memberships)
-    recommender = fit_recommender(ladders, as_of=as_of, policy=policy, extra_features=groups)
+    config = replace(choose_config(encode_interactions(ladders)), n_trees=10)
+    groups = GroupFeatures(ladders, memberships)
+    recommender = fit_recommender(ladders, as_of=as_of, config=config, extra_features=groups)
     rows = recommender.score(ladders, ["new a", "new b"], as_of=as_of + timedelta(days=1), k=5)
     own = rows.filter(pl.col("skill_id").str.slice(6, 1) == pl.col("person_id").str.slice(4, 1))
     assert own.height >= 9

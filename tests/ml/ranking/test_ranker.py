@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml.data.interactions import read_histories
-from ml.data.ranker_config import Policy, choose_policy
+from ml.data.interactions import encode_interactions
+from ml.data.ranker_config import RankerConfig, choose_config
 from ml.ranking.features import Feature
 from ml.ranking.ranker import fit_logit, fit_ranker, log_softmax, mean_ndcg
 from ml.ranking.training_set import TrainingRows
 
-POLICY = Policy(target="step", ease_ridge=1.0, item_shrink=1.0)
+POLICY = RankerConfig(target="step", ease_ridge=1.0, item_shrink=1.0)
 NAMES = (Feature("good", "history", ""), Feature("noise", "trend", ""), Feature("who", "context", ""))
 
 
@@ -41,19 +41,19 @@ def test_a_constant_of_the_person_moves_no_weight() -> None:
 def test_trees_are_used_where_the_linear_part_cannot_follow() -> None:
     rows = rows_with(900, 3.0, curved=True)
     straight = fit_ranker(rows, NAMES, replace(POLICY, boosting=False), seed=0)
-    mixed = fit_ranker(rows, NAMES, replace(POLICY, trees=15), seed=0)
+    mixed = fit_ranker(rows, NAMES, replace(POLICY, n_trees=15), seed=0)
     assert straight.booster is None
-    assert mixed.step > 0
+    assert mixed.residual_weight > 0
     assert mean_ndcg(mixed.utility(rows.features), rows) > mean_ndcg(straight.utility(rows.features), rows) + 0.1
 
 
 def test_contributions_add_up_to_the_utility() -> None:
-    ranker = fit_ranker(rows_with(800, 2.0, curved=True), NAMES, replace(POLICY, trees=10), seed=0)
+    ranker = fit_ranker(rows_with(800, 2.0, curved=True), NAMES, replace(POLICY, n_trees=10), seed=0)
     features = rows_with(20, 1.0).features
     parts = ranker.contributions(features, ranker.utility(features))
     assert set(parts) == {"history", "trend", "context", "interaction"}
     assert sum(parts.values()) == pytest.approx(ranker.utility(features))
-    assert sum(parts[name] for name in parts if name != "interaction") == pytest.approx(ranker.logit(features))
+    assert sum(parts[name] for name in parts if name != "interaction") == pytest.approx(ranker.linear_utility(features))
 
 
 def test_padding_takes_no_share_of_the_softmax() -> None:
@@ -62,7 +62,9 @@ def test_padding_takes_no_share_of_the_softmax() -> None:
 
 
 def test_settings_follow_the_shape_of_the_data(ladders) -> None:
-    histories = read_histories(ladders)
-    per_item = len(histories.acquisitions.item) / histories.n_items
-    assert choose_policy(histories).ease_ridge == pytest.approx(min(4 * per_item, 600))
-    assert choose_policy(histories) == choose_policy(read_histories(ladders.sample(fraction=1.0, shuffle=True, seed=1)))
+    interactions = encode_interactions(ladders)
+    per_item = len(interactions.acquisitions.item) / interactions.n_items
+    assert choose_config(interactions).ease_ridge == pytest.approx(min(4 * per_item, 600))
+    assert choose_config(interactions) == choose_config(
+        encode_interactions(ladders.sample(fraction=1.0, shuffle=True, seed=1))
+    )

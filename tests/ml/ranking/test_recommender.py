@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from ml.data.interactions import read_histories
-from ml.data.ranker_config import choose_policy
+from ml.data.interactions import encode_interactions
+from ml.data.ranker_config import choose_config
 from ml.ranking.features import TimelessFeatures
 from ml.ranking.recommender import Recommender, fit_recommender
 
@@ -18,12 +18,12 @@ PEOPLE = [f"p{number:04d}" for number in range(0, 300, 7)]
 
 
 def quick(events: pl.DataFrame, **changes: object):
-    return replace(choose_policy(read_histories(events)), trees=10, **changes)
+    return replace(choose_config(encode_interactions(events)), n_trees=10, **changes)
 
 
 @pytest.fixture(scope="module")
 def fitted(ladders: pl.DataFrame) -> Recommender:
-    return fit_recommender(ladders, as_of=AS_OF, policy=quick(ladders))
+    return fit_recommender(ladders, as_of=AS_OF, config=quick(ladders))
 
 
 def test_a_row_has_rank_probability_and_contributions_that_sum_to_the_score(
@@ -34,8 +34,8 @@ def test_a_row_has_rank_probability_and_contributions_that_sum_to_the_score(
     assert rows["rank"].max() == 5
     assert rows.select(pl.col("probability").is_between(0, 1).all()).item()
     parts = rows.select(pl.sum_horizontal(pl.col("^contribution_.*$"))).to_series()
-    assert (parts - rows["score"]).abs().max() < 1e-6
-    assert rows.group_by("person_id").agg(pl.col("score").is_sorted(descending=True))["score"].all()
+    assert (parts - rows["utility"]).abs().max() < 1e-6
+    assert rows.group_by("person_id").agg(pl.col("utility").is_sorted(descending=True))["utility"].all()
 
 
 def test_nothing_held_and_nothing_ineligible_is_recommended(fitted: Recommender, ladders: pl.DataFrame) -> None:
@@ -55,7 +55,7 @@ def test_nothing_held_and_nothing_ineligible_is_recommended(fitted: Recommender,
 
 def test_the_past_stays_the_same_when_the_future_is_removed(fitted: Recommender, ladders: pl.DataFrame) -> None:
     past = ladders.filter(pl.col("ts") <= AS_OF)
-    again = fit_recommender(past, as_of=AS_OF, policy=fitted.policy)
+    again = fit_recommender(past, as_of=AS_OF, config=fitted.config)
     people = [person for person in PEOPLE if person in set(past["person_id"])]
     assert_frame_equal(
         again.score(past, people, as_of=AS_OF), fitted.score(ladders, people, as_of=AS_OF), check_exact=True
@@ -67,7 +67,7 @@ def test_row_order_and_thread_count_change_nothing(fitted: Recommender, ladders:
 
     shuffled = ladders.sample(fraction=1.0, shuffle=True, seed=5)
     with threadpool_limits(2):
-        again = fit_recommender(shuffled, as_of=AS_OF, policy=fitted.policy)
+        again = fit_recommender(shuffled, as_of=AS_OF, config=fitted.config)
         rows = again.score(shuffled, PEOPLE[::-1], as_of=AS_OF)
     assert_frame_equal(rows, fitted.score(ladders, PEOPLE, as_of=AS_OF), check_exact=True)
 
@@ -75,14 +75,14 @@ def test_row_order_and_thread_count_change_nothing(fitted: Recommender, ladders:
 def test_a_person_without_history_is_served_from_the_trend(fitted: Recommender, ladders: pl.DataFrame) -> None:
     rows = fitted.score(ladders, ["stranger"], as_of=AS_OF, k=3)
     assert rows["person_id"].to_list() == ["stranger"] * 3
-    assert rows["score"].is_finite().all()
+    assert rows["utility"].is_finite().all()
 
 
 def test_one_persons_row_does_not_depend_on_who_else_is_asked_about(fitted: Recommender, ladders: pl.DataFrame) -> None:
     alone = fitted.score(ladders, PEOPLE[3:4], as_of=AS_OF)
     among = fitted.score(ladders, PEOPLE, as_of=AS_OF).filter(pl.col("person_id") == PEOPLE[3])
     assert alone["skill_id"].to_list() == among["skill_id"].to_list()
-    assert alone["score"].to_numpy() == pytest.approx(among["score"].to_numpy(), abs=1e-4)
+    assert alone["utility"].to_numpy() == pytest.approx(among["utility"].to_numpy(), abs=1e-4)
 
 
 def test_five_people_get_popularity_and_the_reason() -> None:
@@ -107,8 +107,8 @@ def test_no_events_at_all_is_an_empty_answer_not_a_crash() -> None:
 def test_extra_features_are_joined_in_and_can_decide(ladders: pl.DataFrame) -> None:
     later = ladders.filter(pl.col("ts") > datetime(2022, 3, 1)).select("person_id", "skill_id").unique()
     oracle = TimelessFeatures(later.with_columns(told=1.0), {"told": "wishes"})
-    plain = fit_recommender(ladders, as_of=AS_OF, policy=quick(ladders, boosting=False))
-    helped = fit_recommender(ladders, as_of=AS_OF, policy=quick(ladders, boosting=False), extra_features=oracle)
+    plain = fit_recommender(ladders, as_of=AS_OF, config=quick(ladders, boosting=False))
+    helped = fit_recommender(ladders, as_of=AS_OF, config=quick(ladders, boosting=False), extra_features=oracle)
     truth = ladders.filter(pl.col("ts") > AS_OF)
 
     def hits(recommender: Recommender) -> int:
@@ -130,7 +130,7 @@ def test_extra_features_with_gaps_are_refused(ladders: pl.DataFrame) -> None:
 
 def test_an_item_that_came_up_after_the_fit_is_ranked_by_its_name_and_adoption(ladders: pl.DataFrame) -> None:
     early, late = datetime(2022, 6, 1), datetime(2022, 9, 1)
-    recommender = fit_recommender(ladders, as_of=early, policy=quick(ladders))
+    recommender = fit_recommender(ladders, as_of=early, config=quick(ladders))
     held = ladders.filter(pl.col("ts") < early).group_by("person_id").agg(pl.col("skill_id").str.slice(6, 1).unique())
     only = held.filter(pl.col("skill_id").list.len() == 1).explode("skill_id").sort("person_id")
     at_home, away = (only.filter(pl.col("skill_id") == ladder)["person_id"] for ladder in "ab")

@@ -13,8 +13,8 @@ from joblib import parallel_config
 from polars.testing import assert_frame_equal
 
 import ml.ranking.recommender
-from ml.data.interactions import read_histories
-from ml.data.ranker_config import Policy, choose_policy
+from ml.data.interactions import encode_interactions
+from ml.data.ranker_config import RankerConfig, choose_config
 from ml.ranking.recommender import fit_recommender
 from ml.registry.model_bundle import load_bundle, save_bundle
 
@@ -30,7 +30,7 @@ from tests_policy import policy_of
 folder, how = Path(sys.argv[1]), sys.argv[2]
 events, as_of = pl.read_parquet(folder / "events.parquet"), datetime(2023, 1, 1)
 if how == "fit":
-    recommender = fit_recommender(events, as_of=as_of, policy=policy_of(events))
+    recommender = fit_recommender(events, as_of=as_of, config=policy_of(events))
 else:
     recommender = load_bundle(folder / "bundle")
 rows = recommender.score(events, events["person_id"].unique().sort(), as_of=as_of)
@@ -38,15 +38,15 @@ rows.write_parquet(folder / f"{how}-{sys.argv[3]}.parquet")
 """
 POLICY = """
 from dataclasses import replace
-from ml.data.interactions import read_histories
-from ml.data.ranker_config import choose_policy
+from ml.data.interactions import encode_interactions
+from ml.data.ranker_config import choose_config
 def policy_of(events):
-    return replace(choose_policy(read_histories(events)), trees=10, min_boosting_cases=100)
+    return replace(choose_config(encode_interactions(events)), n_trees=10, min_boosting_cases=100)
 """
 
 
-def policy_of(events: pl.DataFrame) -> Policy:
-    return replace(choose_policy(read_histories(events)), trees=10, min_boosting_cases=100)
+def policy_of(events: pl.DataFrame) -> RankerConfig:
+    return replace(choose_config(encode_interactions(events)), n_trees=10, min_boosting_cases=100)
 
 
 def run_elsewhere(folder: Path, how: str, threads: int) -> pl.DataFrame:
@@ -63,7 +63,7 @@ def run_elsewhere(folder: Path, how: str, threads: int) -> pl.DataFrame:
 
 def test_fitted_saved_loaded_and_threaded_in_other_processes(tmp_path: Path, small_ladders: pl.DataFrame) -> None:
     small_ladders.write_parquet(tmp_path / "events.parquet")
-    recommender = fit_recommender(small_ladders, as_of=AS_OF, policy=policy_of(small_ladders))
+    recommender = fit_recommender(small_ladders, as_of=AS_OF, config=policy_of(small_ladders))
     assert recommender.ranker is not None
     save_bundle(recommender, tmp_path / "bundle")
     people = small_ladders["person_id"].unique().sort()
@@ -80,8 +80,8 @@ def test_fitted_saved_loaded_and_threaded_in_other_processes(tmp_path: Path, sma
 def test_jobs_and_backends_change_nothing(
     small_ladders: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, dense_items: int
 ) -> None:
-    policy = replace(policy_of(small_ladders), dense_items=dense_items, candidates=12)
-    recommender = fit_recommender(small_ladders, as_of=AS_OF, policy=policy)
+    config = replace(policy_of(small_ladders), dense_items=dense_items, n_candidates=12)
+    recommender = fit_recommender(small_ladders, as_of=AS_OF, config=config)
     monkeypatch.setattr(ml.ranking.recommender, "PEOPLE_PER_TASK", 16)
     people = small_ladders["person_id"].unique().sort()
     alone = recommender.score(small_ladders, people, as_of=AS_OF, n_jobs=1)

@@ -8,9 +8,15 @@ import polars as pl
 import pytest
 
 import ml.ranking.training_set
-from ml.data.interactions import DAY, Histories, as_tick, read_histories
-from ml.data.ranker_config import choose_policy
-from ml.ranking.training_set import cross_fitted_rows, frozen_rows, step_cases, training_cases, window_cases
+from ml.data.interactions import TICKS_PER_DAY, Interactions, as_tick, encode_interactions
+from ml.data.ranker_config import choose_config
+from ml.ranking.training_set import (
+    build_cross_fitted_rows,
+    build_frozen_rows,
+    build_last_moment_cases,
+    build_training_cases,
+    build_window_cases,
+)
 
 EVENTS = pl.DataFrame(
     {"person_id": ["a"] * 5 + ["b"] * 2, "skill_id": list("uvwxu") + list("uv"), "ts": [1, 4, 4, 9, 10, 6, 7]}
@@ -18,7 +24,7 @@ EVENTS = pl.DataFrame(
 
 
 def test_targets_are_first_acquisitions_from_the_cut_to_the_horizon() -> None:
-    cases = window_cases(read_histories(EVENTS), np.array([2, 7]), 3)
+    cases = build_window_cases(encode_interactions(EVENTS), np.array([2, 7]), 3)
     assert list(zip(cases.person.tolist(), cases.cut.tolist(), strict=True)) == [(0, 2), (0, 7), (1, 7)]
     assert cases.item.tolist() == [1, 2, 3, 1]
     assert cases.start.tolist() == [0, 2, 3, 4]
@@ -26,85 +32,85 @@ def test_targets_are_first_acquisitions_from_the_cut_to_the_horizon() -> None:
 
 
 def test_people_without_a_history_or_a_target_make_no_case() -> None:
-    assert len(window_cases(read_histories(EVENTS), np.array([1]), 3)) == 0
-    idle = window_cases(read_histories(EVENTS), np.array([10]), 3, idle=True)
+    assert len(build_window_cases(encode_interactions(EVENTS), np.array([1]), 3)) == 0
+    idle = build_window_cases(encode_interactions(EVENTS), np.array([10]), 3, idle=True)
     assert idle.person.tolist() == [0, 1]
     assert len(idle.item) == 0
 
 
 def test_steps_hold_out_whole_moments() -> None:
-    cases = step_cases(read_histories(EVENTS), 2)
+    cases = build_last_moment_cases(encode_interactions(EVENTS), 2)
     assert cases.cut.tolist() == [4, 9, 7]
     assert cases.item.tolist() == [1, 2, 3, 1]
 
 
 def test_no_training_case_reaches_past_the_end(ladders: pl.DataFrame) -> None:
-    histories = read_histories(ladders)
+    interactions = encode_interactions(ladders)
     end = as_tick(datetime(2023, 1, 1))
-    cases = training_cases(histories, choose_policy(histories), horizon=90 * DAY, end=end, seed=0)
-    assert int((cases.cut + 90 * DAY).max()) <= end
-    assert int(np.bincount(cases.person).max()) <= choose_policy(histories).cases_per_person
+    cases = build_training_cases(interactions, choose_config(interactions), horizon=90 * TICKS_PER_DAY, end=end, seed=0)
+    assert int((cases.cut + 90 * TICKS_PER_DAY).max()) <= end
+    assert int(np.bincount(cases.person).max()) <= choose_config(interactions).cases_per_person
 
 
 def test_no_panel_is_fitted_on_the_people_it_scores(
     small_ladders: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    histories = read_histories(small_ladders)
-    policy = choose_policy(histories, target="step")
+    interactions = encode_interactions(small_ladders)
+    config = choose_config(interactions, target="step")
     fitted: list[set[int]] = []
     scored: list[set[int]] = []
-    fit, rows_of = ml.ranking.training_set.fit_panel, ml.ranking.training_set.rows_of_cases
+    fit, rows_of = ml.ranking.training_set.fit_ensemble, ml.ranking.training_set.build_case_rows
 
-    def watch_fit(given: Histories, *rest: object, **named: object) -> object:
+    def watch_fit(given: Interactions, *rest: object, **named: object) -> object:
         fitted.append(set(given.person.tolist()))
         return fit(given, *rest, **named)
 
-    def watch_rows(panel: object, given: Histories, cases: object, *rest: object) -> object:
+    def watch_rows(ensemble: object, given: Interactions, cases: object, *rest: object) -> object:
         scored.append(set(cases.person.tolist()))
-        return rows_of(panel, given, cases, *rest)
+        return rows_of(ensemble, given, cases, *rest)
 
-    monkeypatch.setattr(ml.ranking.training_set, "fit_panel", watch_fit)
-    monkeypatch.setattr(ml.ranking.training_set, "rows_of_cases", watch_rows)
-    cases = step_cases(histories, 2)
-    rows = cross_fitted_rows(histories, cases, policy, names=None, extra=None, seed=0)
+    monkeypatch.setattr(ml.ranking.training_set, "fit_ensemble", watch_fit)
+    monkeypatch.setattr(ml.ranking.training_set, "build_case_rows", watch_rows)
+    cases = build_last_moment_cases(interactions, 2)
+    rows = build_cross_fitted_rows(interactions, cases, config, names=None, extra=None, seed=0)
     assert len(rows.person) == len(cases)
-    assert len(fitted) == len(scored) == policy.folds
+    assert len(fitted) == len(scored) == config.n_folds
     for learned_from, asked_about in zip(fitted, scored, strict=True):
         assert not learned_from & asked_about
 
 
 def test_held_items_are_never_candidates_and_labels_are_the_targets(small_ladders: pl.DataFrame) -> None:
-    histories = read_histories(small_ladders)
-    policy = choose_policy(histories, target="step")
-    cases = step_cases(histories, 2)
-    rows = cross_fitted_rows(histories, cases, policy, names=None, extra=None, seed=0)
+    interactions = encode_interactions(small_ladders)
+    config = choose_config(interactions, target="step")
+    cases = build_last_moment_cases(interactions, 2)
+    rows = build_cross_fitted_rows(interactions, cases, config, names=None, extra=None, seed=0)
     # 36 skills fit the candidate list whole, so every target must be there, and nothing held may be.
     assert rows.label.sum(axis=1).tolist() == rows.n_targets.tolist()
-    assert (rows.real.sum(axis=1) < histories.n_items).all()
+    assert (rows.real.sum(axis=1) < interactions.n_items).all()
 
 
 def test_frozen_panels_saw_nothing_from_their_cases_on(
     small_ladders: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    histories = read_histories(small_ladders)
-    policy = replace(choose_policy(histories), min_cases=10)
-    end = int(histories.time.max()) + 1
-    cases = training_cases(histories, policy, horizon=60 * DAY, end=end, seed=0)
+    interactions = encode_interactions(small_ladders)
+    config = replace(choose_config(interactions), min_cases=10)
+    end = int(interactions.time.max()) + 1
+    cases = build_training_cases(interactions, config, horizon=60 * TICKS_PER_DAY, end=end, seed=0)
     learned: list[int] = []
     asked: list[int] = []
-    fit, rows_of = ml.ranking.training_set.fit_panel, ml.ranking.training_set.rows_of_cases
+    fit, rows_of = ml.ranking.training_set.fit_ensemble, ml.ranking.training_set.build_case_rows
 
-    def watch_fit(given: Histories, *rest: object, **named: object) -> object:
+    def watch_fit(given: Interactions, *rest: object, **named: object) -> object:
         learned.append(int(given.time.max()))
         return fit(given, *rest, **named)
 
-    def watch_rows(panel: object, given: Histories, some: object, *rest: object) -> object:
+    def watch_rows(ensemble: object, given: Interactions, some: object, *rest: object) -> object:
         asked.append(int(some.cut.min()))
-        return rows_of(panel, given, some, *rest)
+        return rows_of(ensemble, given, some, *rest)
 
-    monkeypatch.setattr(ml.ranking.training_set, "fit_panel", watch_fit)
-    monkeypatch.setattr(ml.ranking.training_set, "rows_of_cases", watch_rows)
-    rows = frozen_rows(histories, cases, policy, names=None, extra=None, seed=0)
-    assert len(asked) == len(policy.freezes)
+    monkeypatch.setattr(ml.ranking.training_set, "fit_ensemble", watch_fit)
+    monkeypatch.setattr(ml.ranking.training_set, "build_case_rows", watch_rows)
+    rows = build_frozen_rows(interactions, cases, config, names=None, extra=None, seed=0)
+    assert len(asked) == len(config.freeze_shares)
     assert all(latest < earliest for latest, earliest in zip(learned, asked, strict=True))
     assert 0 < len(rows.person) < len(cases)

@@ -10,10 +10,18 @@ from ml.recommend.action_text import tell_change, tell_how
 
 SKILLS = pl.DataFrame({"skill_id": ["sql", "git"], "skill_name": ["SQL", "Git"]})
 CHANGE = {
-    "person_id": "ann", "skill_id": "sql", "rank": 3, "from_stage": "apprentice", "change": "add",
-    "change_of": "wish", "changed_skill_id": "sql", "mode": None, "occurred_at": None, "to_rank": None,
+    "person_id": "ann",
+    "skill_id": "sql",
+    "rank": 3,
+    "from_stage": "apprentice",
+    "change": "add",
+    "change_of": "wish",
+    "changed_skill_id": "sql",
+    "mode": None,
+    "occurred_at": None,
+    "to_rank": None,
     "stage_after": None,
-}  # fmt: skip
+}
 SCHEMA = {"mode": pl.String, "occurred_at": pl.Datetime("us", "UTC"), "to_rank": pl.Int64, "stage_after": pl.String}
 
 
@@ -53,20 +61,35 @@ def test_fewer_people_than_the_minimum_are_not_counted_out_loud() -> None:
     ("change", "said"),
     [
         ({"to_rank": 1}, "Had you said you want it, this step would stand at place 1 instead of 3."),
-        ({"to_rank": 4, "changed_skill_id": "git"},
-         "Had you said you want “Git”, this step would stand at place 4 instead of 3."),
+        (
+            {"to_rank": 4, "changed_skill_id": "git"},
+            "Had you said you want “Git”, this step would stand at place 4 instead of 3.",
+        ),
         ({"change": "remove"}, "Had you not said you want it, this step would not be on this list."),
-        ({"change_of": "evidence", "mode": "feedback", "stage_after": "journeyman"},
-         "One good judgement of your work on it, by someone who has not judged it yet, and you would be a journeyman "
-         "in it: this step would be behind you."),
-        ({"change_of": "evidence", "mode": "repetition", "stage_after": "apprentice"},
-         "One more day of work on it, and it would be fresh again: this step would be behind you."),
-        ({"change": "remove", "change_of": "evidence", "mode": "observation", "stage_after": "none",
-          "occurred_at": datetime(2026, 3, 4, tzinfo=UTC)},
-         "Without what you attended or completed on 4 March 2026, you would still be before its first stage: this step "
-         "would not be here."),
+        (
+            {"change_of": "evidence", "mode": "feedback", "stage_after": "journeyman"},
+            "One good judgement of your work on it, by someone who has not judged it yet, and you would "
+            "be a journeyman "
+            "in it: this step would be behind you.",
+        ),
+        (
+            {"change_of": "evidence", "mode": "repetition", "stage_after": "apprentice"},
+            "One more day of work on it, and it would be fresh again: this step would be behind you.",
+        ),
+        (
+            {
+                "change": "remove",
+                "change_of": "evidence",
+                "mode": "observation",
+                "stage_after": "none",
+                "occurred_at": datetime(2026, 3, 4, tzinfo=UTC),
+            },
+            "Without what you attended or completed on 4 March 2026, you would still be before its first stage: "
+            "this step "
+            "would not be here.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_change_is_said_as_one_sentence(change: dict[str, Any], said: str) -> None:
     found = tell_change(pl.DataFrame([{**CHANGE, **change}], schema_overrides=SCHEMA), SKILLS)
     assert found.rows() == [("ann", "sql", said)]

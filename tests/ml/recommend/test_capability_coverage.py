@@ -5,18 +5,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.recommend.capability_coverage import COLUMNS, map_capabilities, name_combinations
-from ml.recommend.motives import Surroundings, score_autonomy, score_mastery
+from ml.recommend.capability_coverage import COLUMNS, compute_capability_coverage, name_combinations
+from ml.recommend.motives import RecommendationContext, score_autonomy, score_mastery
 from ml.recommend.team_alignment import align_teams
 from pipelines.contracts.output_tables import CAPABILITY
 
-SKILLS = pl.DataFrame({
-    "skill_id": ["sql", "joins", "plans", "git", "alone"],
-    "skill_name": ["SQL", "Joins", "Plans", "Git", "Alone"],
-    "capability_id": ["data", "data", "data", "code", None],
-    "capability_name": ["Data", "Data", "Data", "Code", None],
-    "capability_weight": [0.5, 0.2, 0.3, 1.0, None],
-}, schema_overrides={"capability_weight": pl.Float64})  # fmt: skip
+SKILLS = pl.DataFrame(
+    {
+        "skill_id": ["sql", "joins", "plans", "git", "alone"],
+        "skill_name": ["SQL", "Joins", "Plans", "Git", "Alone"],
+        "capability_id": ["data", "data", "data", "code", None],
+        "capability_name": ["Data", "Data", "Data", "Code", None],
+        "capability_weight": [0.5, 0.2, 0.3, 1.0, None],
+    },
+    schema_overrides={"capability_weight": pl.Float64},
+)
 NEEDS = pl.DataFrame({"skill_id": ["plans"], "requires_skill_id": ["joins"]})
 
 
@@ -25,7 +28,7 @@ def held(*rows: tuple[str, str, str]) -> pl.DataFrame:
 
 
 def covered(*rows: tuple[str, str, str]) -> list[tuple[object, ...]]:
-    found = map_capabilities(held(*rows), SKILLS, NEEDS)
+    found = compute_capability_coverage(held(*rows), SKILLS, NEEDS)
     assert found.schema == {name: CAPABILITY.schema[name] for name in COLUMNS}
     return found.drop("capability_name").rows()
 
@@ -55,10 +58,13 @@ def test_people_do_not_share_what_they_hold() -> None:
 
 
 def test_a_step_names_what_it_combines_with_at_its_own_stage() -> None:
-    steps = pl.DataFrame({
-        "person_id": ["ann"] * 4, "skill_id": ["plans", "plans", "git", "alone"],
-        "to_stage": ["apprentice", "journeyman", "apprentice", "apprentice"],
-    })  # fmt: skip
+    steps = pl.DataFrame(
+        {
+            "person_id": ["ann"] * 4,
+            "skill_id": ["plans", "plans", "git", "alone"],
+            "to_stage": ["apprentice", "journeyman", "apprentice", "apprentice"],
+        }
+    )
     mastery = held(("ann", "sql", "apprentice"), ("ann", "joins", "master"), ("bob", "git", "master"))
     found = name_combinations(steps, mastery, SKILLS)
     assert found["combines_with"].to_list() == [["Joins", "SQL"], ["Joins"], [], []]
@@ -73,31 +79,35 @@ STAGED = st.sampled_from(["none", "apprentice", "journeyman", "master"])
 )
 def test_the_capability_table_and_the_motive_say_the_same(stages: dict[tuple[str, str], str]) -> None:
     mastery = held(*((person, skill, stage) for (person, skill), stage in stages.items()))
-    found = map_capabilities(mastery, SKILLS, NEEDS)
+    found = compute_capability_coverage(mastery, SKILLS, NEEDS)
     assert found["coverage_share"].is_between(0, 1).all()
     after = found.drop_nulls("next_skill_id").with_columns(
         pl.col("next_skill_id").alias("skill_id"), pl.lit("apprentice").alias("to_stage")
     )
-    around = surroundings(mastery=mastery)
-    scored = score_mastery(after.with_columns(pl.col("skill_id").alias("step_id")), around)
+    context = surroundings(mastery=mastery)
+    scored = score_mastery(after.with_columns(pl.col("skill_id").alias("step_id")), context)
     assert scored["coverage"].to_list() == pytest.approx(after["completes_share"].to_list())
 
 
-def surroundings(**other: pl.DataFrame) -> Surroundings:
+def surroundings(**other: pl.DataFrame) -> RecommendationContext:
     wishes = {"person_id": pl.String, "skill_id": pl.String, "wish_weight": pl.Float64}
     frames = {
-        "mastery": held(), "skills": SKILLS, "prerequisites": NEEDS, "wishes": pl.DataFrame(schema=wishes),
+        "mastery": held(),
+        "skills": SKILLS,
+        "prerequisites": NEEDS,
+        "wishes": pl.DataFrame(schema=wishes),
         "roles": pl.DataFrame(schema={"person_id": pl.String, "role_name": pl.String}),
         "role_profiles": pl.DataFrame({"role_name": ["dev"], "skill_id": ["git"], "importance": ["essential"]}),
         "demand": pl.DataFrame(schema={"skill_id": pl.String, "demand_count": pl.UInt32}),
-    }  # fmt: skip
-    return Surroundings(**{**frames, **other})
+    }
+    return RecommendationContext(**{**frames, **other})
 
 
 def test_the_evidence_of_autonomy_is_the_wish_that_gave_it() -> None:
     wishes = pl.DataFrame({"person_id": ["ann", "ann"], "skill_id": ["joins", "sql"], "wish_weight": [0.8, 0.3]})
-    steps = pl.DataFrame({"person_id": ["ann"] * 4, "skill_id": ["joins", "sql", "plans", "git"],
-                          "to_stage": ["apprentice"] * 4})  # fmt: skip
+    steps = pl.DataFrame(
+        {"person_id": ["ann"] * 4, "skill_id": ["joins", "sql", "plans", "git"], "to_stage": ["apprentice"] * 4}
+    )
     found = score_autonomy(steps, surroundings(wishes=wishes))
     assert found["autonomy"].to_list() == pytest.approx([0.8, 0.4, 0.4, 0.0])
     assert found["wish_skill_id"].to_list() == ["joins", "joins", "joins", None]
@@ -113,10 +123,12 @@ def said(*rows: tuple[str, str, float]) -> pl.DataFrame:
 
 
 def aligned(people: pl.DataFrame, wishes: pl.DataFrame, devs: str) -> list[tuple[object, ...]]:
-    roles = pl.DataFrame({"person_id": list(devs), "role_name": ["dev"] * len(devs)}, schema_overrides={
-        "person_id": pl.String, "role_name": pl.String})  # fmt: skip
-    around = surroundings(wishes=wishes, roles=roles)
-    found = align_teams(people, around, team_people=5, minimum_people=3)
+    roles = pl.DataFrame(
+        {"person_id": list(devs), "role_name": ["dev"] * len(devs)},
+        schema_overrides={"person_id": pl.String, "role_name": pl.String},
+    )
+    context = surroundings(wishes=wishes, roles=roles)
+    found = align_teams(people, context, team_people=5, minimum_people=3)
     return found.drop("capability_name").rows()
 
 

@@ -50,11 +50,13 @@ def test_nobody_is_assigned_where_nobody_is_free_or_asked() -> None:
     assert assign(edges(), numbers(0), numbers(1), 1).tolist() == [-1]
 
 
-CASES = st.integers(1, 5).flatmap(lambda people: st.tuples(
-    st.lists(st.tuples(st.integers(0, 5), st.integers(0, people - 1), st.floats(0, 1, width=32)), max_size=20),
-    st.lists(st.integers(0, 3), min_size=people, max_size=people),
-    st.integers(1, 4),
-))  # fmt: skip
+CASES = st.integers(1, 5).flatmap(
+    lambda people: st.tuples(
+        st.lists(st.tuples(st.integers(0, 5), st.integers(0, people - 1), st.floats(0, 1, width=32)), max_size=20),
+        st.lists(st.integers(0, 3), min_size=people, max_size=people),
+        st.integers(1, 4),
+    )
+)
 
 
 @ANY

@@ -9,17 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.recommend.companion_candidates import Colleagues
-from ml.recommend.companion_matching import manager_chains, match_companions, still_standing
+from ml.recommend.companion_candidates import CompanionContext
+from ml.recommend.companion_matching import filter_valid_companions, manager_chains, match_companions
 from pipelines.contracts.columns import RELATIONS, STAGES
 from pipelines.contracts.feature_tables import REACHED_STEP
-from pipelines.contracts.output_tables import SHOWN
-from pipelines.contracts.policy import CompanionPolicy, Policy
+from pipelines.contracts.output_tables import SHOWN_COMPANION
+from pipelines.contracts.policy import CompanionPolicy, RecommendationPolicy
 
 TODAY = date(2026, 6, 30)
 ANY = settings(max_examples=60, deadline=None)
-SKILLS = pl.DataFrame({"skill_id": ["git", "sql", "tea"], "skill_name": ["Git", "SQL", "Tea"],
-                       "capability_id": ["code", "code", "kitchen"]})  # fmt: skip
+SKILLS = pl.DataFrame(
+    {
+        "skill_id": ["git", "sql", "tea"],
+        "skill_name": ["Git", "SQL", "Tea"],
+        "capability_id": ["code", "code", "kitchen"],
+    }
+)
 Step = tuple[str, str, str]  # person, micro-skill, goal
 
 
@@ -28,22 +33,28 @@ def steps(*given: Step) -> pl.DataFrame:
     rows = []
     for i, (person, skill, goal) in enumerate(given):
         rank = 1 + sum(one[0] == person for one in given[:i])
-        held = "apprentice" if goal == "refresh" else STAGES[STAGES.index(goal) - 1]
+        mastery = "apprentice" if goal == "refresh" else STAGES[STAGES.index(goal) - 1]
         kind = {"refresh": "refresh", "apprentice": "new"}.get(goal, "deepen")
-        rows.append((person, rank, skill, kind, held, held if goal == "refresh" else goal))
+        rows.append((person, rank, skill, kind, mastery, mastery if goal == "refresh" else goal))
     columns = ("person_id", "rank", "skill_id", "kind", "from_stage", "to_stage")
     schema = {name: pl.Int64 if name == "rank" else pl.String for name in columns}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def reached(*given: tuple[str, str, str, date]) -> pl.DataFrame:
+def reached_steps(*given: tuple[str, str, str, date]) -> pl.DataFrame:
     """One row per (person, micro-skill, goal, day)."""
     rows = [
-        (who, f"{skill}|{goal}", skill, {"refresh": "refresh", "apprentice": "new"}.get(goal, "deepen"),
-         "apprentice" if goal == "refresh" else STAGES[STAGES.index(goal) - 1],
-         "apprentice" if goal == "refresh" else goal, datetime(day.year, day.month, day.day, tzinfo=UTC))
+        (
+            who,
+            f"{skill}|{goal}",
+            skill,
+            {"refresh": "refresh", "apprentice": "new"}.get(goal, "deepen"),
+            "apprentice" if goal == "refresh" else STAGES[STAGES.index(goal) - 1],
+            "apprentice" if goal == "refresh" else goal,
+            datetime(day.year, day.month, day.day, tzinfo=UTC),
+        )
         for who, skill, goal, day in given
-    ]  # fmt: skip
+    ]
     return pl.DataFrame(rows, schema=REACHED_STEP.schema, orient="row")
 
 
@@ -54,7 +65,7 @@ def consents(*given: tuple[str, str | None]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def company(people: str, **known: pl.DataFrame) -> Colleagues:
+def company(people: str, **known: pl.DataFrame) -> CompanionContext:
     """People as `name:unit:manager`, separated by blanks; unit and manager may be left out."""
     rows = [(*one.split(":"), "", "")[:3] for one in people.split()]
     frame = pl.DataFrame(
@@ -62,21 +73,22 @@ def company(people: str, **known: pl.DataFrame) -> Colleagues:
         schema={"person_id": pl.String, "unit_name": pl.String, "role_name": pl.String, "manager_id": pl.String},
         orient="row",
     )
-    nothing = Colleagues(
+    nothing = CompanionContext(
         people=frame,
-        reached=pl.DataFrame(schema=REACHED_STEP.schema),
-        held=pl.DataFrame(schema={"person_id": pl.String, "skill_id": pl.String, "stage": pl.String,
-                                  "level_share": pl.Float64}),
+        reached_steps=pl.DataFrame(schema=REACHED_STEP.schema),
+        mastery=pl.DataFrame(
+            schema={"person_id": pl.String, "skill_id": pl.String, "stage": pl.String, "level_share": pl.Float64}
+        ),
         skills=SKILLS,
         consents=consents(),
-        hidden=pl.DataFrame(schema={"person_id": pl.String, "skill_id": pl.String}),
-        shown=pl.DataFrame(schema=SHOWN.schema),
-    )  # fmt: skip
+        hidden_pairs=pl.DataFrame(schema={"person_id": pl.String, "skill_id": pl.String}),
+        shown_pairs=pl.DataFrame(schema=SHOWN_COMPANION.schema),
+    )
     return replace(nothing, **known)
 
 
-def match(lists: pl.DataFrame, around: Colleagues, as_of: date = TODAY, **policy: Any) -> pl.DataFrame:
-    return match_companions(lists, around, as_of, Policy(companions=CompanionPolicy(**policy)))
+def match(lists: pl.DataFrame, context: CompanionContext, as_of: date = TODAY, **policy: Any) -> pl.DataFrame:
+    return match_companions(lists, context, as_of, RecommendationPolicy(companions=CompanionPolicy(**policy)))
 
 
 def named(rows: pl.DataFrame) -> list[tuple[str, str, str, str]]:
@@ -87,9 +99,9 @@ LONG_AGO, LATELY = date(2025, 1, 1), date(2025, 10, 1)
 
 
 def test_whoever_made_the_move_is_followed_and_the_time_it_took_is_told() -> None:
-    moves = reached(("bob", "sql", "apprentice", LONG_AGO), ("bob", "sql", "journeyman", LATELY))
+    moves = reached_steps(("bob", "sql", "apprentice", LONG_AGO), ("bob", "sql", "journeyman", LATELY))
     rows = match(
-        steps(("ann", "sql", "journeyman")), company("ann bob", reached=moves, consents=consents(("bob", None)))
+        steps(("ann", "sql", "journeyman")), company("ann bob", reached_steps=moves, consents=consents(("bob", None)))
     )
     assert named(rows) == [("ann", "sql|journeyman", "follow", "bob")]
     assert rows["why"].to_list() == ["They went from apprentice to journeyman in “SQL”, in nine months."]
@@ -109,10 +121,16 @@ def test_whoever_is_one_stage_behind_and_on_the_way_is_led() -> None:
 
 
 def test_who_begins_something_leads_in_what_they_hold_best_of_the_same_capability() -> None:
-    held = pl.DataFrame({"person_id": ["ann", "ann"], "skill_id": ["sql", "tea"], "stage": ["journeyman", "master"],
-                         "level_share": [0.7, 1.0]})  # fmt: skip
+    mastery = pl.DataFrame(
+        {
+            "person_id": ["ann", "ann"],
+            "skill_id": ["sql", "tea"],
+            "stage": ["journeyman", "master"],
+            "level_share": [0.7, 1.0],
+        }
+    )
     lists = steps(("ann", "git", "apprentice"), ("bob", "sql", "journeyman"))
-    rows = match(lists, company("ann bob", held=held, consents=consents(("bob", "sql"))))
+    rows = match(lists, company("ann bob", mastery=mastery, consents=consents(("bob", "sql"))))
     assert rows.select("person_id", "step_id", "relation", "companion_id", "companion_skill_id").rows() == [
         ("ann", "git|apprentice", "lead", "bob", "sql")
     ]
@@ -120,32 +138,36 @@ def test_who_begins_something_leads_in_what_they_hold_best_of_the_same_capabilit
 
 def test_without_consent_for_this_micro_skill_and_relation_nobody_is_named() -> None:
     lists = steps(("ann", "sql", "apprentice"), ("bob", "sql", "apprentice"))
-    around = company("ann bob", consents=consents(("bob", "git"), ("ann", "git")))
-    assert named(match(lists, around)) == []
-    for_leading = around.consents.with_columns(pl.lit("sql").alias("skill_id")).filter(pl.col("relation") == "lead")
-    assert named(match(lists, replace(around, consents=for_leading))) == []
+    context = company("ann bob", consents=consents(("bob", "git"), ("ann", "git")))
+    assert named(match(lists, context)) == []
+    for_leading = context.consents.with_columns(pl.lit("sql").alias("skill_id")).filter(pl.col("relation") == "lead")
+    assert named(match(lists, replace(context, consents=for_leading))) == []
 
 
 def test_a_no_to_one_micro_skill_stands_against_a_yes_to_all() -> None:
     no = consents(("bob", "sql")).with_columns(pl.lit(False).alias("is_given"))
-    around = company("ann bob", consents=pl.concat([consents(("bob", None)), no]))
-    lists = steps(("ann", "sql", "apprentice"), ("bob", "sql", "apprentice"), ("ann", "git", "apprentice"),
-                  ("bob", "git", "apprentice"))  # fmt: skip
-    assert named(match(lists, around)) == [("ann", "git|apprentice", "walk_with", "bob")]
+    context = company("ann bob", consents=pl.concat([consents(("bob", None)), no]))
+    lists = steps(
+        ("ann", "sql", "apprentice"),
+        ("bob", "sql", "apprentice"),
+        ("ann", "git", "apprentice"),
+        ("bob", "git", "apprentice"),
+    )
+    assert named(match(lists, context)) == [("ann", "git|apprentice", "walk_with", "bob")]
 
 
 def test_one_s_own_manager_chain_is_no_walking_company_either_way_unless_policy_allows_it() -> None:
     people = "ann::bob bob::eve eve"
     lists = steps(*((who, "sql", "apprentice") for who in ("ann", "bob", "eve")))
-    around = company(people, consents=consents(("ann", None), ("bob", None), ("eve", None)))
-    assert named(match(lists, around)) == []
-    assert len(named(match(lists, around, manager_chain_may_walk=True))) == 3
+    context = company(people, consents=consents(("ann", None), ("bob", None), ("eve", None)))
+    assert named(match(lists, context)) == []
+    assert len(named(match(lists, context, manager_chain_may_walk=True))) == 3
 
 
 def test_a_superior_may_be_followed() -> None:
-    moves = reached(("bob", "sql", "apprentice", LONG_AGO))
-    around = company("ann::bob bob", reached=moves, consents=consents(("bob", None)))
-    assert named(match(steps(("ann", "sql", "apprentice")), around)) == [("ann", "sql|apprentice", "follow", "bob")]
+    moves = reached_steps(("bob", "sql", "apprentice", LONG_AGO))
+    context = company("ann::bob bob", reached_steps=moves, consents=consents(("bob", None)))
+    assert named(match(steps(("ann", "sql", "apprentice")), context)) == [("ann", "sql|apprentice", "follow", "bob")]
 
 
 def test_chains_end_also_where_managers_form_a_circle() -> None:
@@ -158,9 +180,13 @@ def walkers(count: int, unit: str = "Advisory") -> tuple[str, pl.DataFrame]:
     return " ".join(f"{name}:{unit}" for name in names), steps(*((name, "sql", "apprentice") for name in names))
 
 
-@pytest.mark.parametrize(("count", "said"), [
-    (3, []), (4, ["Three people in Advisory have this step on their list too."]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (3, []),
+        (4, ["Three people in Advisory have this step on their list too."]),
+    ],
+)
 def test_without_consent_others_are_counted_from_three_up_and_never_oneself(count: int, said: list[str]) -> None:
     people, lists = walkers(count)
     rows = match(lists, company(people))
@@ -182,30 +208,30 @@ def test_a_counted_move_tells_its_mean_time_only_where_three_are_known() -> None
     began = [(name, "sql", "apprentice", LONG_AGO) for name in names]
     moved = [(name, "sql", "journeyman", LATELY) for name in names]
     lists, people = steps(("a", "sql", "journeyman")), "a b c d"
-    whole = match(lists, company(people, reached=reached(*began, *moved)))
+    whole = match(lists, company(people, reached_steps=reached_steps(*began, *moved)))
     assert whole["why"].to_list() == ["Three people made this move, in nine months on average."]
-    part = match(lists, company(people, reached=reached(*began[1:], *moved)))
+    part = match(lists, company(people, reached_steps=reached_steps(*began[1:], *moved)))
     assert part["why"].to_list() == ["Three people made this move."]
 
 
 def test_a_policy_can_ask_for_more_people_behind_a_sentence_and_never_for_fewer_than_three() -> None:
     people, lists = walkers(4)
-    assert match_companions(lists, company(people), TODAY, Policy(minimum_people=4)).height == 0
+    assert match_companions(lists, company(people), TODAY, RecommendationPolicy(minimum_people=4)).height == 0
     people, lists = walkers(3)
-    assert match_companions(lists, company(people), TODAY, Policy(minimum_people=1)).height == 0
+    assert match_companions(lists, company(people), TODAY, RecommendationPolicy(minimum_people=1)).height == 0
 
 
 def test_what_a_person_hides_is_neither_shown_nor_counted() -> None:
     people, lists = walkers(4)
-    hidden = pl.DataFrame({"person_id": ["p3"], "skill_id": ["sql"]})
-    rows = match(lists, company(people, hidden=hidden, consents=consents(("p3", None))))
+    hidden_pairs = pl.DataFrame({"person_id": ["p3"], "skill_id": ["sql"]})
+    rows = match(lists, company(people, hidden_pairs=hidden_pairs, consents=consents(("p3", None))))
     assert rows.filter(pl.col("person_id") != "p3").height == 0
     assert rows["why"].to_list() == ["Three people in Advisory have this step on their list too."]  # p3's own page
 
 
 def test_whoever_left_or_takes_no_part_is_neither_shown_nor_counted() -> None:
-    moves = reached(*((name, "sql", "apprentice", LONG_AGO) for name in ("b", "c", "d")))
-    known = {"reached": moves, "consents": consents(("d", None))}
+    moves = reached_steps(*((name, "sql", "apprentice", LONG_AGO) for name in ("b", "c", "d")))
+    known = {"reached_steps": moves, "consents": consents(("d", None))}
     lists = steps(("a", "sql", "apprentice"))
     assert named(match(lists, company("a b c d", **known))) == [("a", "sql|apprentice", "follow", "d")]
     assert match(lists, company("a b c", **known)).height == 0
@@ -214,73 +240,103 @@ def test_whoever_left_or_takes_no_part_is_neither_shown_nor_counted() -> None:
 def test_the_load_is_spread_over_everyone_who_may_be_shown() -> None:
     askers = [f"a{i}" for i in range(8)]
     leaders = [f"l{i}" for i in range(4)]
-    around = company(" ".join(askers + leaders), consents=consents(*((name, None) for name in leaders)),
-                     reached=reached(*((name, "sql", "apprentice", LATELY) for name in leaders)))  # fmt: skip
-    rows = match(steps(*((name, "sql", "apprentice") for name in askers)), around)
+    context = company(
+        " ".join(askers + leaders),
+        consents=consents(*((name, None) for name in leaders)),
+        reached_steps=reached_steps(*((name, "sql", "apprentice", LATELY) for name in leaders)),
+    )
+    rows = match(steps(*((name, "sql", "apprentice") for name in askers)), context)
     assert rows.drop_nulls("companion_id").group_by("companion_id").len()["len"].to_list() == [2, 2, 2, 2]
 
 
 def test_a_companion_stays_while_the_days_last_and_then_it_is_another_s_turn() -> None:
-    moves = reached(*((name, "sql", "apprentice", LATELY) for name in ("b", "c")))
-    around = company("a b c", reached=moves, consents=consents(("b", None), ("c", None)))
-    lists, shown = steps(("a", "sql", "apprentice")), pl.DataFrame(schema=SHOWN.schema)
+    moves = reached_steps(*((name, "sql", "apprentice", LATELY) for name in ("b", "c")))
+    context = company("a b c", reached_steps=moves, consents=consents(("b", None), ("c", None)))
+    lists, shown_pairs = steps(("a", "sql", "apprentice")), pl.DataFrame(schema=SHOWN_COMPANION.schema)
     seen = []
     for night in range(6):
         as_of = TODAY + timedelta(days=night)
-        ((_, _, _, companion),) = named(match(lists, replace(around, shown=shown), as_of, exposure_days=3, load_cap=1))
+        ((_, _, _, companion),) = named(
+            match(lists, replace(context, shown_pairs=shown_pairs), as_of, exposure_days=3, load_cap=1)
+        )
         seen.append(companion)
         new = pl.DataFrame({"person_id": ["a"], "companion_id": [companion], "since_date": [as_of]})
-        shown = shown if (shown["companion_id"].tail(1) == companion).any() else pl.concat([shown, new])
+        shown_pairs = (
+            shown_pairs if (shown_pairs["companion_id"].tail(1) == companion).any() else pl.concat([shown_pairs, new])
+        )
     assert seen[0] == seen[1] == seen[2]
     assert seen[3] == seen[4] == seen[5] != seen[0]
 
 
 def test_earlier_nights_count_towards_the_load() -> None:
-    moves = reached(("b", "sql", "apprentice", LATELY), ("c", "sql", "apprentice", LATELY))
-    shown = pl.DataFrame(
-        [(f"x{i}", "b", TODAY - timedelta(days=5)) for i in range(3)], schema=SHOWN.schema, orient="row"
+    moves = reached_steps(("b", "sql", "apprentice", LATELY), ("c", "sql", "apprentice", LATELY))
+    shown_pairs = pl.DataFrame(
+        [(f"x{i}", "b", TODAY - timedelta(days=5)) for i in range(3)], schema=SHOWN_COMPANION.schema, orient="row"
     )
-    around = company("a b c", reached=moves, consents=consents(("b", None), ("c", None)), shown=shown)
+    context = company(
+        "a b c", reached_steps=moves, consents=consents(("b", None), ("c", None)), shown_pairs=shown_pairs
+    )
     lists = steps(("a", "sql", "apprentice"))
-    assert named(match(lists, around, load_cap=4))[0][3] == "c"
-    alone = replace(around, consents=consents(("b", None)))
+    assert named(match(lists, context, load_cap=4))[0][3] == "c"
+    alone = replace(context, consents=consents(("b", None)))
     assert named(match(lists, alone, load_cap=3)) == []
     assert named(match(lists, alone, load_cap=3, exposure_days=5))[0][3] == "b"
 
 
 NAMES = ("a", "b", "c", "d", "e")
 GOALS = ("apprentice", "journeyman", "master", "refresh")
-STEPS = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(["git", "sql", "tea"]), st.sampled_from(GOALS)),
-                 max_size=14, unique_by=lambda row: row[:2])  # fmt: skip
-MOVES = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(["git", "sql", "tea"]), st.sampled_from(GOALS),
-                           st.dates(date(2024, 1, 1), TODAY)), max_size=14, unique_by=lambda row: row[:3])  # fmt: skip
+STEPS = st.lists(
+    st.tuples(st.sampled_from(NAMES), st.sampled_from(["git", "sql", "tea"]), st.sampled_from(GOALS)),
+    max_size=14,
+    unique_by=lambda row: row[:2],
+)
+MOVES = st.lists(
+    st.tuples(
+        st.sampled_from(NAMES),
+        st.sampled_from(["git", "sql", "tea"]),
+        st.sampled_from(GOALS),
+        st.dates(date(2024, 1, 1), TODAY),
+    ),
+    max_size=14,
+    unique_by=lambda row: row[:3],
+)
 CONSENTS = st.lists(
     st.tuples(st.sampled_from(NAMES), st.sampled_from([None, "git", "sql", "tea"])), max_size=8, unique=True
 )
-SHOWNS = st.lists(st.tuples(st.sampled_from([*NAMES, "gone"]), st.sampled_from(NAMES),
-                            st.dates(TODAY - timedelta(days=9), TODAY + timedelta(days=2))),
-                  max_size=12, unique=True)  # fmt: skip
+SHOWNS = st.lists(
+    st.tuples(
+        st.sampled_from([*NAMES, "gone"]),
+        st.sampled_from(NAMES),
+        st.dates(TODAY - timedelta(days=9), TODAY + timedelta(days=2)),
+    ),
+    max_size=12,
+    unique=True,
+)
 MANAGERS = st.lists(st.sampled_from([*NAMES, "nobody"]), min_size=5, max_size=5)
 WORLD = st.tuples(STEPS, MOVES, CONSENTS, SHOWNS, MANAGERS)
 
 
-def build(world: tuple[Any, ...]) -> tuple[pl.DataFrame, Colleagues]:
-    given_steps, moves, given_consents, shown, managers = world
+def build(world: tuple[Any, ...]) -> tuple[pl.DataFrame, CompanionContext]:
+    given_steps, moves, given_consents, shown_pairs, managers = world
     people = " ".join(
         f"{name}:{'u' if name < 'd' else ''}:{above}" for name, above in zip(NAMES, managers, strict=True)
     )
     return steps(*given_steps), company(
-        people, reached=reached(*moves), consents=consents(*given_consents),
-        shown=pl.DataFrame(shown, schema=SHOWN.schema, orient="row"),
-    )  # fmt: skip
+        people,
+        reached_steps=reached_steps(*moves),
+        consents=consents(*given_consents),
+        shown_pairs=pl.DataFrame(shown_pairs, schema=SHOWN_COMPANION.schema, orient="row"),
+    )
 
 
 @ANY
 @given(WORLD, st.integers(0, 3), st.integers(1, 6))
 def test_caps_hold_for_any_input(world: tuple[Any, ...], cap: int, days: int) -> None:
-    lists, around = build(world)
-    rows = match(lists, around, load_cap=cap, exposure_days=days).drop_nulls("companion_id")
-    recent = around.shown.filter(pl.col("since_date") < TODAY, pl.col("since_date") > TODAY - timedelta(days=days))
+    lists, context = build(world)
+    rows = match(lists, context, load_cap=cap, exposure_days=days).drop_nulls("companion_id")
+    recent = context.shown_pairs.filter(
+        pl.col("since_date") < TODAY, pl.col("since_date") > TODAY - timedelta(days=days)
+    )
     for companion in NAMES:
         lists_of = rows.filter(pl.col("companion_id") == companion)["person_id"].to_list()
         before = set(recent.filter(pl.col("companion_id") == companion)["person_id"])
@@ -291,11 +347,11 @@ def test_caps_hold_for_any_input(world: tuple[Any, ...], cap: int, days: int) ->
 @ANY
 @given(WORLD)
 def test_nobody_sees_themselves_or_the_same_companion_twice_or_walks_with_their_chain(world: tuple[Any, ...]) -> None:
-    lists, around = build(world)
-    rows = match(lists, around).drop_nulls("companion_id")
+    lists, context = build(world)
+    rows = match(lists, context).drop_nulls("companion_id")
     assert (rows["person_id"] != rows["companion_id"]).all()
     assert not rows.select("person_id", "companion_id").is_duplicated().any()
-    above = dict(around.people.select("person_id", "manager_id").rows())
+    above = dict(context.people.select("person_id", "manager_id").rows())
     for person, companion in rows.filter(pl.col("relation") == "walk_with").select("person_id", "companion_id").rows():
         for low, high in ((person, companion), (companion, person)):
             seen: list[str] = []
@@ -307,8 +363,8 @@ def test_nobody_sees_themselves_or_the_same_companion_twice_or_walks_with_their_
 @ANY
 @given(WORLD, st.sampled_from(NAMES))
 def test_without_consent_nobody_is_mentioned_whatever_was_shown_before(world: tuple[Any, ...], person: str) -> None:
-    lists, around = build(world)
-    without = replace(around, consents=around.consents.filter(pl.col("person_id") != person))
+    lists, context = build(world)
+    without = replace(context, consents=context.consents.filter(pl.col("person_id") != person))
     rows = match(lists, without)
     assert person not in rows["companion_id"].to_list()
     told = rows.filter(pl.col("person_id") != person)
@@ -318,12 +374,14 @@ def test_without_consent_nobody_is_mentioned_whatever_was_shown_before(world: tu
 @ANY
 @given(WORLD)
 def test_every_named_companion_stands_where_the_row_says(world: tuple[Any, ...]) -> None:
-    lists, around = build(world)
-    on_list = {(p, s, "refresh" if k == "refresh" else g)
-               for p, s, k, g in lists.select("person_id", "skill_id", "kind", "to_stage").rows()}  # fmt: skip
-    made = set(around.reached.select("person_id", "step_id").rows())
-    agreed = set(around.consents.select("person_id", "relation", "skill_id").rows())
-    for row in match(lists, around).drop_nulls("companion_id").rows(named=True):
+    lists, context = build(world)
+    on_list = {
+        (p, s, "refresh" if k == "refresh" else g)
+        for p, s, k, g in lists.select("person_id", "skill_id", "kind", "to_stage").rows()
+    }
+    made = set(context.reached_steps.select("person_id", "step_id").rows())
+    agreed = set(context.consents.select("person_id", "relation", "skill_id").rows())
+    for row in match(lists, context).drop_nulls("companion_id").rows(named=True):
         companion, skill = row["companion_id"], row["companion_skill_id"]
         assert {(companion, row["relation"], skill), (companion, row["relation"], None)} & agreed
         if row["relation"] == "follow":
@@ -337,50 +395,57 @@ def test_every_named_companion_stands_where_the_row_says(world: tuple[Any, ...])
 @ANY
 @given(WORLD)
 def test_a_counted_sentence_has_three_others_behind_it(world: tuple[Any, ...]) -> None:
-    lists, around = build(world)
-    rows = match(lists, replace(around, consents=consents()))
+    lists, context = build(world)
+    rows = match(lists, replace(context, consents=consents()))
     assert (rows["standing_count"] >= 3).all()
     for row in rows.filter(pl.col("relation") == "follow").rows(named=True):
-        behind = set(around.reached.filter(pl.col("step_id") == row["step_id"])["person_id"]) - {row["person_id"]}
+        behind = set(context.reached_steps.filter(pl.col("step_id") == row["step_id"])["person_id"]) - {
+            row["person_id"]
+        }
         assert row["standing_count"] <= len(behind)
 
 
 @ANY
 @given(WORLD)
 def test_the_same_night_gives_the_same_companions_in_whatever_order_rows_come(world: tuple[Any, ...]) -> None:
-    lists, around = build(world)
-    turned = replace(around, people=around.people.reverse(), reached=around.reached.reverse(),
-                     consents=around.consents.reverse(), shown=around.shown.reverse())  # fmt: skip
-    assert match(lists, around).equals(match(lists.reverse(), turned))
+    lists, context = build(world)
+    turned = replace(
+        context,
+        people=context.people.reverse(),
+        reached_steps=context.reached_steps.reverse(),
+        consents=context.consents.reverse(),
+        shown_pairs=context.shown_pairs.reverse(),
+    )
+    assert match(lists, context).equals(match(lists.reverse(), turned))
 
 
 @ANY
 @given(WORLD, st.sampled_from(NAMES))
 def test_between_nights_only_the_rows_of_who_took_consent_back_go(world: tuple[Any, ...], person: str) -> None:
-    lists, around = build(world)
-    rows = match(lists, around).sort("person_id", "step_id", "relation")
-    assert still_standing(rows, lists, around).equals(rows)
-    without = replace(around, consents=around.consents.filter(pl.col("person_id") != person))
+    lists, context = build(world)
+    rows = match(lists, context).sort("person_id", "step_id", "relation")
+    assert filter_valid_companions(rows, lists, context).equals(rows)
+    without = replace(context, consents=context.consents.filter(pl.col("person_id") != person))
     others = rows.filter(pl.col("companion_id").ne_missing(person))
-    assert still_standing(rows, lists, without).equals(others)
+    assert filter_valid_companions(rows, lists, without).equals(others)
 
 
 def test_between_nights_rows_of_steps_that_left_a_list_go_and_so_does_who_does_not_walk_there_any_more() -> None:
     lists = steps(("ann", "sql", "apprentice"), ("bob", "sql", "apprentice"))
-    around = company("ann bob", consents=consents(("ann", None), ("bob", None)))
-    rows = match(lists, around)
+    context = company("ann bob", consents=consents(("ann", None), ("bob", None)))
+    rows = match(lists, context)
     assert named(rows) == [("ann", "sql|apprentice", "walk_with", "bob"), ("bob", "sql|apprentice", "walk_with", "ann")]
-    assert still_standing(rows, lists.filter(pl.col("person_id") == "ann"), around).is_empty()
+    assert filter_valid_companions(rows, lists.filter(pl.col("person_id") == "ann"), context).is_empty()
     # ann walks there no more
     of_bob = pl.col("person_id") == "bob"
-    assert still_standing(rows.filter(of_bob), lists.filter(of_bob), around).is_empty()
-    gone = replace(around, people=around.people.filter(pl.col("person_id") != "bob"))
-    assert named(still_standing(rows, lists, gone)) == [("bob", "sql|apprentice", "walk_with", "ann")]
+    assert filter_valid_companions(rows.filter(of_bob), lists.filter(of_bob), context).is_empty()
+    gone = replace(context, people=context.people.filter(pl.col("person_id") != "bob"))
+    assert named(filter_valid_companions(rows, lists, gone)) == [("bob", "sql|apprentice", "walk_with", "ann")]
 
 
 def test_between_nights_nobody_is_led_in_what_they_do_not_mean_to_take_any_more() -> None:
     lists = steps(("ann", "sql", "master"), ("bob", "sql", "journeyman"))
-    around = company("ann bob", consents=consents(("bob", None)))
-    rows = match(lists, around)
+    context = company("ann bob", consents=consents(("bob", None)))
+    rows = match(lists, context)
     assert named(rows) == [("ann", "sql|master", "lead", "bob")]
-    assert still_standing(rows, lists.filter(pl.col("person_id") == "ann"), around).is_empty()
+    assert filter_valid_companions(rows, lists.filter(pl.col("person_id") == "ann"), context).is_empty()

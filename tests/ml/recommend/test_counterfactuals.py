@@ -11,32 +11,45 @@ from hypothesis import strategies as st
 
 from ml.mastery.state import estimate_mastery
 from ml.recommend.counterfactuals import (
-    Situation,
-    added_evidence,
+    CounterfactualInputs,
+    build_added_evidence,
     find_counterfactuals,
     lasting_steps,
     moves_by_wish,
     propose_overtaking,
     propose_wishes,
 )
-from ml.recommend.motives import Surroundings
-from ml.recommend.reranking import eligible_steps, list_steps
+from ml.recommend.motives import RecommendationContext
+from ml.recommend.reranking import filter_eligible_steps, rerank_candidates
 from pipelines.contracts.catalog import EVIDENCE
-from pipelines.contracts.policy import Policy, Weights
+from pipelines.contracts.policy import RecommendationPolicy, ScoreWeights
 
 DAY = date(2026, 6, 30)
-POLICY = Policy(weights=Weights(probability=0.6, mastery=0.0, autonomy=0.3, purpose=0.1))
-SKILLS = pl.DataFrame({
-    "skill_id": ["css", "git", "sql"], "skill_name": ["CSS", "Git", "SQL"], "capability_id": ["web", "code", "data"],
-    "capability_name": ["Web", "Code", "Data"], "capability_weight": [1.0, 1.0, 1.0],
-})  # fmt: skip
+POLICY = RecommendationPolicy(weights=ScoreWeights(probability=0.6, mastery=0.0, autonomy=0.3, purpose=0.1))
+SKILLS = pl.DataFrame(
+    {
+        "skill_id": ["css", "git", "sql"],
+        "skill_name": ["CSS", "Git", "SQL"],
+        "capability_id": ["web", "code", "data"],
+        "capability_name": ["Web", "Code", "Data"],
+        "capability_weight": [1.0, 1.0, 1.0],
+    }
+)
 ESTIMATE = partial(estimate_mastery, as_of=DAY, policy=POLICY.stages)
 
 
 def shown(evidence_id: str, skill: str, mode: str, amount: float = 1.0, day: int = 1, **other: Any) -> dict[str, Any]:
     unit = {"repetition": "hours", "feedback": "share"}.get(mode, "count")
-    return {"evidence_id": evidence_id, "person_id": "ann", "skill_id": skill, "mode": mode, "amount": amount,
-            "amount_unit": unit, "occurred_at": datetime(2026, 5, day, tzinfo=UTC), **other}  # fmt: skip
+    return {
+        "evidence_id": evidence_id,
+        "person_id": "ann",
+        "skill_id": skill,
+        "mode": mode,
+        "amount": amount,
+        "amount_unit": unit,
+        "occurred_at": datetime(2026, 5, day, tzinfo=UTC),
+        **other,
+    }
 
 
 def ledger(*rows: dict[str, Any]) -> pl.DataFrame:
@@ -45,27 +58,38 @@ def ledger(*rows: dict[str, Any]) -> pl.DataFrame:
 
 def candidate(skill: str, probability: float, to_stage: str = "apprentice", kind: str = "new") -> dict[str, Any]:
     below = {"apprentice": "none", "journeyman": "apprentice", "master": "journeyman"}[to_stage]
-    return {"person_id": "ann", "step_id": f"{skill}|{to_stage}", "skill_id": skill, "kind": kind,
-            "from_stage": below, "to_stage": to_stage, "probability": probability, "score": 0.0}  # fmt: skip
+    return {
+        "person_id": "ann",
+        "step_id": f"{skill}|{to_stage}",
+        "skill_id": skill,
+        "kind": kind,
+        "from_stage": below,
+        "to_stage": to_stage,
+        "probability": probability,
+        "score": 0.0,
+    }
 
 
-def situation(evidence: pl.DataFrame, *steps: dict[str, Any], wishes: dict[str, float] | None = None) -> Situation:
+def situation(
+    evidence: pl.DataFrame, *steps: dict[str, Any], wishes: dict[str, float] | None = None
+) -> CounterfactualInputs:
     wished = [("ann", skill, weight) for skill, weight in (wishes or {}).items()]
-    around = Surroundings(
+    context = RecommendationContext(
         mastery=ESTIMATE(evidence),
         skills=SKILLS,
         prerequisites=pl.DataFrame(schema={"skill_id": pl.String, "requires_skill_id": pl.String}),
-        wishes=pl.DataFrame(wished, schema={"person_id": pl.String, "skill_id": pl.String, "wish_weight": pl.Float64},
-                            orient="row"),
+        wishes=pl.DataFrame(
+            wished, schema={"person_id": pl.String, "skill_id": pl.String, "wish_weight": pl.Float64}, orient="row"
+        ),
         roles=pl.DataFrame(schema={"person_id": pl.String, "role_name": pl.String}),
         role_profiles=pl.DataFrame(schema={"role_name": pl.String, "skill_id": pl.String, "importance": pl.String}),
         demand=pl.DataFrame(schema={"skill_id": pl.String, "demand_count": pl.UInt32}),
-    )  # fmt: skip
-    return Situation(evidence, pl.DataFrame(list(steps)), around, DAY, POLICY, ESTIMATE)
+    )
+    return CounterfactualInputs(evidence, pl.DataFrame(list(steps)), context, DAY, POLICY, ESTIMATE)
 
 
-def found(known: Situation) -> dict[str, dict[str, Any]]:
-    listed = list_steps(known.candidates, known.around, known.policy)
+def found(known: CounterfactualInputs) -> dict[str, dict[str, Any]]:
+    listed = rerank_candidates(known.candidates, known.context, known.policy)
     return {row["skill_id"]: row for row in find_counterfactuals(listed, known).iter_rows(named=True)}
 
 
@@ -89,8 +113,11 @@ def test_of_a_stage_that_rests_on_several_rows_none_is_named() -> None:
 
 
 def test_the_only_positive_judgement_of_a_journeyman_is_named() -> None:
-    rows = ledger(shown("1", "sql", "repetition", 50.0), shown("2", "sql", "feedback", 0.9, given_by_id="bob"),
-                  shown("3", "sql", "feedback", 0.2, given_by_id="eve"))  # fmt: skip
+    rows = ledger(
+        shown("1", "sql", "repetition", 50.0),
+        shown("2", "sql", "feedback", 0.9, given_by_id="bob"),
+        shown("3", "sql", "feedback", 0.2, given_by_id="eve"),
+    )
     only = found(situation(rows, candidate("sql", 0.2, "master", "deepen")))["sql"]
     assert (only["change"], only["evidence_id"], only["stage_after"]) == ("remove", "2", "apprentice")
 
@@ -123,10 +150,16 @@ def test_where_its_own_data_moves_nothing_a_wish_for_the_next_step_may_overtake(
 
 
 EVENTS = st.lists(
-    st.tuples(st.sampled_from(["css", "git", "sql"]), st.sampled_from(["observation", "repetition", "feedback",
-              "teaching"]), st.sampled_from([0.3, 1.0, 8.0, 50.0]), st.integers(1, 28), st.sampled_from([None, "bob"])),
-    min_size=1, max_size=12,
-)  # fmt: skip
+    st.tuples(
+        st.sampled_from(["css", "git", "sql"]),
+        st.sampled_from(["observation", "repetition", "feedback", "teaching"]),
+        st.sampled_from([0.3, 1.0, 8.0, 50.0]),
+        st.integers(1, 28),
+        st.sampled_from([None, "bob"]),
+    ),
+    min_size=1,
+    max_size=12,
+)
 
 
 @settings(max_examples=40, deadline=None)
@@ -134,10 +167,12 @@ EVENTS = st.lists(
 def test_whatever_is_known_a_change_that_is_told_does_what_is_told(
     events: list[tuple[str, str, float, int, str | None]], chances: list[float], wishes: dict[str, float]
 ) -> None:
-    rows = ledger(*(
-        shown(str(place), skill, mode, min(amount, 1.0) if mode == "feedback" else amount, day, given_by_id=judge)
-        for place, (skill, mode, amount, day, judge) in enumerate(events)
-    ))  # fmt: skip
+    rows = ledger(
+        *(
+            shown(str(place), skill, mode, min(amount, 1.0) if mode == "feedback" else amount, day, given_by_id=judge)
+            for place, (skill, mode, amount, day, judge) in enumerate(events)
+        )
+    )
     above = {"none": "apprentice", "apprentice": "journeyman", "journeyman": "master"}
     held = dict(ESTIMATE(rows).select("skill_id", "stage").iter_rows())
     steps = [
@@ -156,30 +191,44 @@ def test_whatever_is_known_a_change_that_is_told_does_what_is_told(
             if row["change"] == "remove":
                 del other[row["changed_skill_id"]]
             again = situation(rows, *steps, wishes=other)
-            ranks = dict(list_steps(again.candidates, again.around, POLICY).select("skill_id", "rank").iter_rows())
+            ranks = dict(
+                rerank_candidates(again.candidates, again.context, POLICY).select("skill_id", "rank").iter_rows()
+            )
             assert ranks.get(skill) == row["to_rank"] != row["rank"]
         else:
             kept = rows.filter(pl.col("evidence_id") != (row["evidence_id"] or ""))
             if row["change"] == "add":
                 one = pl.DataFrame([{**row, "version_id": "ann"}])
-                kept = pl.concat([kept, added_evidence(one, rows.schema)])
+                kept = pl.concat([kept, build_added_evidence(one, rows.schema)])
             mastery = ESTIMATE(kept)
             stage = dict(mastery.select("skill_id", "stage").iter_rows()).get(skill, "none")
             step = known.candidates.filter(pl.col("skill_id") == skill).with_columns(pl.lit(stage).alias("from_stage"))
-            assert eligible_steps(step, mastery).height == 0
+            assert filter_eligible_steps(step, mastery).height == 0
             assert stage == row["stage_after"]
 
 
-SHELF = pl.DataFrame({
-    "skill_id": [f"s{i}" for i in range(7)], "skill_name": [f"S {i}" for i in range(7)],
-    "capability_id": ["a", "a", "a", "a", "b", "b", None], "capability_name": ["A", "A", "A", "A", "B", "B", None],
-    "capability_weight": [None] * 7,
-}, schema_overrides={"capability_weight": pl.Float64})  # fmt: skip
+SHELF = pl.DataFrame(
+    {
+        "skill_id": [f"s{i}" for i in range(7)],
+        "skill_name": [f"S {i}" for i in range(7)],
+        "capability_id": ["a", "a", "a", "a", "b", "b", None],
+        "capability_name": ["A", "A", "A", "A", "B", "B", None],
+        "capability_weight": [None] * 7,
+    },
+    schema_overrides={"capability_weight": pl.Float64},
+)
 OFFERED = st.lists(
-    st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from(SHELF["skill_id"].to_list()),
-              st.sampled_from(["apprentice", "journeyman"]), st.sampled_from([0.0, 0.1, 0.2, 0.3]), st.booleans()),
-    min_size=1, max_size=16, unique_by=lambda row: row[:3],
-)  # fmt: skip
+    st.tuples(
+        st.sampled_from(["ann", "bob"]),
+        st.sampled_from(SHELF["skill_id"].to_list()),
+        st.sampled_from(["apprentice", "journeyman"]),
+        st.sampled_from([0.0, 0.1, 0.2, 0.3]),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=16,
+    unique_by=lambda row: row[:3],
+)
 WISHED = st.dictionaries(
     st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from(SHELF["skill_id"].to_list())),
     st.sampled_from([0.5, 1.0]),
@@ -190,18 +239,23 @@ WISHED = st.dictionaries(
 @settings(max_examples=60, deadline=None)
 @given(OFFERED, WISHED, st.integers(1, 5), st.integers(0, 3), st.sampled_from([0.0, 0.1, 0.6]))
 def test_a_version_of_a_person_ranks_a_step_as_its_whole_list_does(
-    offered: list[tuple[str, str, str, float, bool]], wishes: dict[tuple[str, str], float], length: int, share: int,
+    offered: list[tuple[str, str, str, float, bool]],
+    wishes: dict[tuple[str, str], float],
+    length: int,
+    share: int,
     autonomy: float,
-) -> None:  # fmt: skip
-    policy = Policy(weights=Weights(autonomy=autonomy), list_length=length, per_capability=share)
-    candidates = pl.DataFrame([
-        {**candidate(skill, chance, stage), "person_id": person, "is_accepted": accepted}
-        for person, skill, stage, chance, accepted in offered
-    ])  # fmt: skip
+) -> None:
+    policy = RecommendationPolicy(weights=ScoreWeights(autonomy=autonomy), list_length=length, per_capability=share)
+    candidates = pl.DataFrame(
+        [
+            {**candidate(skill, chance, stage), "person_id": person, "is_accepted": accepted}
+            for person, skill, stage, chance, accepted in offered
+        ]
+    )
     plain = situation(ledger(shown("1", "s0", "observation")))
-    around = replace(plain.around, skills=SHELF, wishes=stated(wishes))
-    known = replace(plain, candidates=candidates, around=around, policy=policy)
-    listed = list_steps(candidates, around, policy)
+    context = replace(plain.context, skills=SHELF, wishes=stated(wishes))
+    known = replace(plain, candidates=candidates, context=context, policy=policy)
+    listed = rerank_candidates(candidates, context, policy)
     rows = listed.select("person_id", "rank", "skill_id", "step_id", "kind", "from_stage", "to_stage")
     wished = propose_wishes(rows, known)
     overtaking = propose_overtaking(rows, rows, known)
@@ -214,9 +268,10 @@ def test_a_version_of_a_person_ranks_a_step_as_its_whole_list_does(
             other = {**wishes, (row["person_id"], row["changed_skill_id"]): 1.0}
             if row["change"] == "remove":
                 del other[row["person_id"], row["changed_skill_id"]]
-            whole = list_steps(candidates, replace(around, wishes=stated(other)), policy)
-            ranks = {(person, step): rank for person, step, rank in whole.select(
-                "person_id", "step_id", "rank").iter_rows()}  # fmt: skip
+            whole = rerank_candidates(candidates, replace(context, wishes=stated(other)), policy)
+            ranks = {
+                (person, step): rank for person, step, rank in whole.select("person_id", "step_id", "rank").iter_rows()
+            }
             rank = ranks.get((row["person_id"], row["step_id"]))
             if rank != row["rank"]:
                 expected[row["person_id"], row["step_id"], row["changed_skill_id"]] = rank

@@ -7,20 +7,44 @@ import pytest
 
 from ml.recommend.explanation_facts import gather_facts
 from ml.recommend.explanations import FAMILY_WORDS, explain_steps
-from ml.recommend.motives import Surroundings
+from ml.recommend.motives import RecommendationContext
 
 STEP = {
-    "person_id": "ann", "skill_id": "sql", "skill_name": "SQL", "capability_name": "Data", "kind": "new",
-    "to_stage": "apprentice", "readiness": 1.0, "coverage": 0.2, "mastery": 0.6, "autonomy": None, "role_need": 0.0,
-    "demand": 0.0, "contribution_history": -1.0, "contribution_trend": -1.0, "contribution_age": 9.0,
-    "combines_with": [], "builds_on": [], "wished_name": None, "is_own_wish": None, "needed_by": None,
-    "is_essential": None, "demand_count": None, "part_probability": 0.5, "part_mastery": 0.1,
-}  # fmt: skip
+    "person_id": "ann",
+    "skill_id": "sql",
+    "skill_name": "SQL",
+    "capability_name": "Data",
+    "kind": "new",
+    "to_stage": "apprentice",
+    "readiness": 1.0,
+    "coverage": 0.2,
+    "mastery": 0.6,
+    "autonomy": None,
+    "role_need": 0.0,
+    "demand": 0.0,
+    "contribution_history": -1.0,
+    "contribution_trend": -1.0,
+    "contribution_age": 9.0,
+    "combines_with": [],
+    "builds_on": [],
+    "wished_name": None,
+    "is_own_wish": None,
+    "needed_by": None,
+    "is_essential": None,
+    "demand_count": None,
+    "part_probability": 0.5,
+    "part_mastery": 0.1,
+}
 SCHEMA = {
-    "autonomy": pl.Float64, "combines_with": pl.List(pl.String), "builds_on": pl.List(pl.String),
-    "wished_name": pl.String, "is_own_wish": pl.Boolean, "needed_by": pl.String, "is_essential": pl.Boolean,
+    "autonomy": pl.Float64,
+    "combines_with": pl.List(pl.String),
+    "builds_on": pl.List(pl.String),
+    "wished_name": pl.String,
+    "is_own_wish": pl.Boolean,
+    "needed_by": pl.String,
+    "is_essential": pl.Boolean,
     "demand_count": pl.UInt32,
-}  # fmt: skip
+}
 
 
 def explained(**other: Any) -> dict[str, Any]:
@@ -55,8 +79,9 @@ def test_every_motive_is_said_in_words_that_name_what_it_rests_on() -> None:
 
 
 def test_three_clauses_are_said_motives_first_and_the_model_strongest_first() -> None:
-    found = explained(autonomy=1.0, wished_name="SQL", is_own_wish=True, contribution_history=0.4,
-                      contribution_trend=0.9)  # fmt: skip
+    found = explained(
+        autonomy=1.0, wished_name="SQL", is_own_wish=True, contribution_history=0.4, contribution_trend=0.9
+    )
     assert found["explanation"] == (
         f"Take up “SQL”: you said you want to learn it; {FAMILY_WORDS['trend']}; and {FAMILY_WORDS['history']}."
     )
@@ -77,9 +102,12 @@ def test_a_lesser_wish_or_contribution_is_a_code_and_not_worth_a_clause() -> Non
 
 @pytest.mark.parametrize(
     ("kind", "stage", "headline"),
-    [("new", "apprentice", "Take up “SQL”"), ("deepen", "master", "Go on to master in “SQL”"),
-     ("refresh", "journeyman", "Refresh “SQL”")],
-)  # fmt: skip
+    [
+        ("new", "apprentice", "Take up “SQL”"),
+        ("deepen", "master", "Go on to master in “SQL”"),
+        ("refresh", "journeyman", "Refresh “SQL”"),
+    ],
+)
 def test_the_sentence_begins_with_the_step(kind: str, stage: str, headline: str) -> None:
     assert explained(kind=kind, to_stage=stage)["explanation"].startswith(f"{headline}: ")
 
@@ -92,26 +120,36 @@ def test_without_a_model_the_motives_alone_are_told() -> None:
 
 
 def test_facts_name_what_the_person_holds_wishes_and_works_as() -> None:
-    names = pl.DataFrame({
-        "skill_id": ["sql", "joins", "plans", "git"], "skill_name": ["SQL", "Joins", "Plans", "Git"],
-        "capability_id": ["data", "data", "data", "code"], "capability_name": ["Data", "Data", "Data", "Code"],
-        "capability_weight": [0.5, 0.3, 0.2, 1.0],
-    })  # fmt: skip
-    held = [("ann", "joins", "master"), ("ann", "plans", "apprentice"), ("ann", "git", "journeyman"),
-            ("bob", "plans", "master")]  # fmt: skip
-    around = Surroundings(
+    names = pl.DataFrame(
+        {
+            "skill_id": ["sql", "joins", "plans", "git"],
+            "skill_name": ["SQL", "Joins", "Plans", "Git"],
+            "capability_id": ["data", "data", "data", "code"],
+            "capability_name": ["Data", "Data", "Data", "Code"],
+            "capability_weight": [0.5, 0.3, 0.2, 1.0],
+        }
+    )
+    held = [
+        ("ann", "joins", "master"),
+        ("ann", "plans", "apprentice"),
+        ("ann", "git", "journeyman"),
+        ("bob", "plans", "master"),
+    ]
+    context = RecommendationContext(
         mastery=pl.DataFrame(held, schema=["person_id", "skill_id", "stage"], orient="row"),
         skills=names,
         prerequisites=pl.DataFrame({"skill_id": ["sql", "sql"], "requires_skill_id": ["git", "plans"]}),
         wishes=pl.DataFrame({"person_id": ["ann"], "skill_id": ["joins"], "wish_weight": [1.0]}),
         roles=pl.DataFrame({"person_id": ["ann", "ann"], "role_name": ["clerk", "analyst"]}),
-        role_profiles=pl.DataFrame({"role_name": ["clerk", "analyst"], "skill_id": ["sql", "sql"],
-                                    "importance": ["optional", "essential"]}),
+        role_profiles=pl.DataFrame(
+            {"role_name": ["clerk", "analyst"], "skill_id": ["sql", "sql"], "importance": ["optional", "essential"]}
+        ),
         demand=pl.DataFrame({"skill_id": ["sql"], "demand_count": [7]}),
-    )  # fmt: skip
-    step = pl.DataFrame({"person_id": ["ann"], "skill_id": ["sql"], "to_stage": ["journeyman"],
-                         "wish_skill_id": ["joins"]})  # fmt: skip
-    found = gather_facts(step, around).row(0, named=True)
+    )
+    step = pl.DataFrame(
+        {"person_id": ["ann"], "skill_id": ["sql"], "to_stage": ["journeyman"], "wish_skill_id": ["joins"]}
+    )
+    found = gather_facts(step, context).row(0, named=True)
     assert found["combines_with"] == ["Joins"]  # plans is held below the step's stage, git belongs elsewhere
     assert found["builds_on"] == ["Git", "Plans"]  # the best held first
     assert (found["wished_name"], found["is_own_wish"]) == ("Joins", False)

@@ -2,9 +2,9 @@
 
 import polars as pl
 
-from ml.recommend.reply_filter import obey_replies, say_why_none
-from ml.recommend.reranking import mark_accepted, pick_list
-from pipelines.contracts.policy import Policy
+from ml.recommend.reply_filter import apply_replies, find_no_recommendation_reasons
+from ml.recommend.reranking import mark_accepted_steps, pick_list
+from pipelines.contracts.policy import RecommendationPolicy
 
 COLUMNS = ("person_id", "step_id", "skill_id", "kind", "from_stage", "to_stage", "probability")
 
@@ -29,19 +29,19 @@ FOUND = candidates(("ann", "sql", "apprentice"), ("ann", "tea", "apprentice"), (
 
 
 def test_what_is_to_be_kept_away_is_no_candidate_for_that_person_alone() -> None:
-    kept = obey_replies(FOUND, pairs(("ann", "sql|apprentice")), pairs(), HELD, people("ann", "bob"))
+    kept = apply_replies(FOUND, pairs(("ann", "sql|apprentice")), pairs(), HELD, people("ann", "bob"))
     assert kept.select("person_id", "skill_id").rows() == [("ann", "tea"), ("bob", "sql")]
 
 
 def test_who_opted_out_has_no_candidates() -> None:
-    assert obey_replies(FOUND, pairs(), pairs(), HELD, people("bob"))["person_id"].to_list() == ["bob"]
+    assert apply_replies(FOUND, pairs(), pairs(), HELD, people("bob"))["person_id"].to_list() == ["bob"]
 
 
 def test_an_accepted_step_that_can_be_taken_is_added_though_no_model_named_it() -> None:
     accepted = pairs(
         ("ann", "git|journeyman"), ("ann", "git|apprentice"), ("ann", "git|refresh"), ("eve", "sql|apprentice")
     )
-    kept = obey_replies(FOUND, pairs(), accepted, HELD, people("ann", "bob"))
+    kept = apply_replies(FOUND, pairs(), accepted, HELD, people("ann", "bob"))
     added = kept.join(FOUND, on=("person_id", "step_id"), how="anti")
     assert added.select("person_id", "step_id", "kind", "from_stage", "to_stage", "probability").rows() == [
         ("ann", "git|journeyman", "deepen", "apprentice", "journeyman", None)
@@ -52,14 +52,17 @@ def test_what_is_accepted_comes_first_and_stays_however_short_the_list() -> None
     steps = FOUND.filter(pl.col("person_id") == "ann").with_columns(
         score=pl.Series([0.9, 0.1]), capability_name=pl.lit("any")
     )
-    listed = pick_list(mark_accepted(steps, pairs(("ann", "tea|apprentice"))), Policy(list_length=1, per_capability=1))
+    listed = pick_list(
+        mark_accepted_steps(steps, pairs(("ann", "tea|apprentice"))),
+        RecommendationPolicy(list_length=1, per_capability=1),
+    )
     assert listed.select("skill_id", "rank", "is_accepted").rows() == [("tea", 1, True)]
     both = pairs(("ann", "tea|apprentice"), ("ann", "sql|apprentice"))
-    assert pick_list(mark_accepted(steps, both), Policy(list_length=1)).height == 2
+    assert pick_list(mark_accepted_steps(steps, both), RecommendationPolicy(list_length=1)).height == 2
 
 
 def test_who_sent_everything_away_or_opted_out_is_told_so_and_nobody_else() -> None:
-    told = say_why_none(
+    told = find_no_recommendation_reasons(
         people("ann", "bob", "eve", "ida"), FOUND, FOUND.filter(pl.col("person_id") == "bob"), people("eve")
     )
     assert told.rows() == [("ann", "all_dismissed"), ("bob", None), ("eve", "opted_out"), ("ida", None)]

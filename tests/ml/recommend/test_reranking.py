@@ -7,20 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.recommend.motives import Surroundings
+from ml.recommend.motives import RecommendationContext
 from ml.recommend.reranking import (
     blend,
-    build_rows,
-    deepening_steps,
+    build_recommendation_rows,
     describe_steps,
-    eligible_steps,
-    list_steps,
+    filter_eligible_steps,
+    find_deepening_steps,
     pick_list,
+    rerank_candidates,
 )
 from pipelines.contracts.output_tables import NEXT_SKILL
-from pipelines.contracts.policy import Policy, Weights
+from pipelines.contracts.policy import RecommendationPolicy, ScoreWeights
 
-WEIGHTS = Weights(probability=0.6, mastery=0.2, autonomy=0.1, purpose=0.1)
+WEIGHTS = ScoreWeights(probability=0.6, mastery=0.2, autonomy=0.1, purpose=0.1)
 ANY = settings(max_examples=30, deadline=None)
 
 
@@ -33,8 +33,14 @@ def scored(*rows: dict[str, Any]) -> pl.DataFrame:
         "autonomy": None,
         "purpose": 0.0,
     }
-    schema = {"person_id": pl.String, "probability": pl.Float64, "utility": pl.Float64, "mastery": pl.Float64,
-              "autonomy": pl.Float64, "purpose": pl.Float64}  # fmt: skip
+    schema = {
+        "person_id": pl.String,
+        "probability": pl.Float64,
+        "utility": pl.Float64,
+        "mastery": pl.Float64,
+        "autonomy": pl.Float64,
+        "purpose": pl.Float64,
+    }
     return pl.DataFrame([{**defaults, **row} for row in rows], schema=schema)
 
 
@@ -51,8 +57,13 @@ def mastery(*rows: tuple[str, str, str, bool]) -> pl.DataFrame:
 
 
 def test_the_blend_is_a_weighted_mean_of_relative_probability_and_motives() -> None:
-    found = blend(scored({"probability": 0.2, "mastery": 0.5, "autonomy": 1.0, "purpose": 0.4},
-                         {"probability": 0.05, "mastery": 1.0, "autonomy": 0.0, "purpose": 0.0}), WEIGHTS)  # fmt: skip
+    found = blend(
+        scored(
+            {"probability": 0.2, "mastery": 0.5, "autonomy": 1.0, "purpose": 0.4},
+            {"probability": 0.05, "mastery": 1.0, "autonomy": 0.0, "purpose": 0.0},
+        ),
+        WEIGHTS,
+    )
     assert found["score"].to_list() == pytest.approx([0.6 + 0.1 + 0.1 + 0.04, 0.15 + 0.2])
 
 
@@ -70,27 +81,35 @@ def test_a_person_whose_probabilities_are_all_zero_still_gets_scores() -> None:
 
 
 def test_of_two_steps_in_one_micro_skill_the_better_is_listed() -> None:
-    listed = pick_list(ranked(("ann", "sql|refresh", "a", 0.5), ("ann", "sql|master", "a", 0.7)), Policy())
+    listed = pick_list(
+        ranked(("ann", "sql|refresh", "a", 0.5), ("ann", "sql|master", "a", 0.7)), RecommendationPolicy()
+    )
     assert listed.select("step_id", "rank").rows() == [("sql|master", 1)]
 
 
 def test_steps_beyond_the_share_of_one_capability_come_after_all_others() -> None:
     rows = [("ann", f"s{i}|apprentice", "a", 0.9 - i / 10) for i in range(4)]
     rows += [("ann", "t|apprentice", "b", 0.1), ("ann", "u|apprentice", None, 0.05)]
-    listed = pick_list(ranked(*rows), Policy(per_capability=2, list_length=5))
+    listed = pick_list(ranked(*rows), RecommendationPolicy(per_capability=2, list_length=5))
     assert listed["skill_id"].to_list() == ["s0", "s1", "t", "u", "s2"]
 
 
 def test_equal_scores_are_ordered_by_step_so_that_two_nights_agree() -> None:
     rows = [("ann", f"{skill}|apprentice", None, 0.5) for skill in "cab"]
-    assert pick_list(ranked(*rows), Policy())["skill_id"].to_list() == ["a", "b", "c"]
+    assert pick_list(ranked(*rows), RecommendationPolicy())["skill_id"].to_list() == ["a", "b", "c"]
 
 
 RANKED = st.lists(
-    st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from([f"s{i}|apprentice" for i in range(8)]),
-              st.sampled_from(["a", "b", None]), st.floats(0, 1)),
-    min_size=1, max_size=20, unique_by=lambda row: row[:2],
-)  # fmt: skip
+    st.tuples(
+        st.sampled_from(["ann", "bob"]),
+        st.sampled_from([f"s{i}|apprentice" for i in range(8)]),
+        st.sampled_from(["a", "b", None]),
+        st.floats(0, 1),
+    ),
+    min_size=1,
+    max_size=20,
+    unique_by=lambda row: row[:2],
+)
 
 
 @ANY
@@ -98,7 +117,7 @@ RANKED = st.lists(
 def test_ranks_run_from_one_without_gaps_and_no_micro_skill_comes_twice(
     rows: list[tuple[str, str, str | None, float]], length: int, per_capability: int
 ) -> None:
-    listed = pick_list(ranked(*rows), Policy(list_length=length, per_capability=per_capability))
+    listed = pick_list(ranked(*rows), RecommendationPolicy(list_length=length, per_capability=per_capability))
     for person in {row[0] for row in rows}:
         own = listed.filter(pl.col("person_id") == person)
         open_steps = len({row[1] for row in rows if row[0] == person})
@@ -118,52 +137,102 @@ def test_a_step_is_described_by_its_id_also_where_the_micro_skill_has_a_bar_in_i
 
 def test_only_one_stage_up_or_a_refresh_of_what_is_rusty_can_be_taken() -> None:
     held = mastery(("ann", "sql", "apprentice", False), ("ann", "git", "journeyman", True))
-    ids = ["sql|apprentice", "sql|journeyman", "sql|master", "sql|refresh", "git|refresh", "css|apprentice",
-           "css|journeyman", "css|refresh"]  # fmt: skip
+    ids = [
+        "sql|apprentice",
+        "sql|journeyman",
+        "sql|master",
+        "sql|refresh",
+        "git|refresh",
+        "css|apprentice",
+        "css|journeyman",
+        "css|refresh",
+    ]
     steps = describe_steps(pl.DataFrame({"person_id": ["ann"] * len(ids), "step_id": ids}), held)
-    assert eligible_steps(steps, held)["step_id"].to_list() == ["sql|journeyman", "git|refresh", "css|apprentice"]
+    assert filter_eligible_steps(steps, held)["step_id"].to_list() == [
+        "sql|journeyman",
+        "git|refresh",
+        "css|apprentice",
+    ]
 
 
-SKILLS = pl.DataFrame({"skill_id": ["sql", "git"], "skill_name": ["SQL", "Git"], "capability_id": ["data", "code"],
-                       "capability_name": ["Data", "Code"], "capability_weight": [1.0, 1.0]})  # fmt: skip
+SKILLS = pl.DataFrame(
+    {
+        "skill_id": ["sql", "git"],
+        "skill_name": ["SQL", "Git"],
+        "capability_id": ["data", "code"],
+        "capability_name": ["Data", "Code"],
+        "capability_weight": [1.0, 1.0],
+    }
+)
 
 
 def rows_for(people: list[str], wish: float | None = None) -> pl.DataFrame:
-    held = pl.DataFrame([{"person_id": "bob", "skill_id": "sql", "stage": "master", "is_rusty": False}],
-                        schema_overrides={"stage": pl.String})  # fmt: skip
+    held = pl.DataFrame(
+        [{"person_id": "bob", "skill_id": "sql", "stage": "master", "is_rusty": False}],
+        schema_overrides={"stage": pl.String},
+    )
     wishes = [] if wish is None else [("ann", "sql", wish)]
-    around = Surroundings(
+    context = RecommendationContext(
         mastery=held,
         skills=SKILLS,
         prerequisites=pl.DataFrame(schema={"skill_id": pl.String, "requires_skill_id": pl.String}),
-        wishes=pl.DataFrame(wishes, schema={"person_id": pl.String, "skill_id": pl.String, "wish_weight": pl.Float64},
-                            orient="row"),
+        wishes=pl.DataFrame(
+            wishes, schema={"person_id": pl.String, "skill_id": pl.String, "wish_weight": pl.Float64}, orient="row"
+        ),
         roles=pl.DataFrame(schema={"person_id": pl.String, "role_name": pl.String}),
         role_profiles=pl.DataFrame(schema={"role_name": pl.String, "skill_id": pl.String, "importance": pl.String}),
         demand=pl.DataFrame(schema={"skill_id": pl.String, "demand_count": pl.UInt32}),
-    )  # fmt: skip
-    candidates = pl.DataFrame({
-        "person_id": ["ann", "ann"], "step_id": ["sql|apprentice", "git|apprentice"], "skill_id": ["sql", "git"],
-        "kind": ["new", "new"], "from_stage": ["none", "none"], "to_stage": ["apprentice", "apprentice"],
-        "probability": [0.1, 0.2], "score": [0.0, 1.0], "contribution_history": [0.5, -0.2],
-    })  # fmt: skip
-    ways = pl.DataFrame({"skill_id": ["sql"], "project_code": ["P1"], "course_name": ["SQL basics"],
-                         "practising_count": [4]})  # fmt: skip
-    policy = Policy(weights=WEIGHTS)
-    listed = list_steps(candidates, around, policy)
-    return build_rows(listed, CHANGES, around, ways, pl.DataFrame({"person_id": people}), policy)
+    )
+    candidates = pl.DataFrame(
+        {
+            "person_id": ["ann", "ann"],
+            "step_id": ["sql|apprentice", "git|apprentice"],
+            "skill_id": ["sql", "git"],
+            "kind": ["new", "new"],
+            "from_stage": ["none", "none"],
+            "to_stage": ["apprentice", "apprentice"],
+            "probability": [0.1, 0.2],
+            "score": [0.0, 1.0],
+            "contribution_history": [0.5, -0.2],
+        }
+    )
+    ways = pl.DataFrame(
+        {"skill_id": ["sql"], "project_code": ["P1"], "course_name": ["SQL basics"], "practising_count": [4]}
+    )
+    policy = RecommendationPolicy(weights=WEIGHTS)
+    listed = rerank_candidates(candidates, context, policy)
+    return build_recommendation_rows(listed, CHANGES, context, ways, pl.DataFrame({"person_id": people}), policy)
 
 
 # What would have changed ann's first row; of the second nothing is known.
-CHANGES = pl.DataFrame([{
-    "person_id": "ann", "skill_id": "git", "rank": 1, "from_stage": "none", "change": "add", "change_of": "evidence",
-    "changed_skill_id": "git", "mode": "observation", "occurred_at": None, "to_rank": None, "stage_after": "apprentice",
-}], schema_overrides={"occurred_at": pl.Datetime("us", "UTC"), "to_rank": pl.Int64})  # fmt: skip
+CHANGES = pl.DataFrame(
+    [
+        {
+            "person_id": "ann",
+            "skill_id": "git",
+            "rank": 1,
+            "from_stage": "none",
+            "change": "add",
+            "change_of": "evidence",
+            "changed_skill_id": "git",
+            "mode": "observation",
+            "occurred_at": None,
+            "to_rank": None,
+            "stage_after": "apprentice",
+        }
+    ],
+    schema_overrides={"occurred_at": pl.Datetime("us", "UTC"), "to_rank": pl.Int64},
+)
 
 
 def test_what_a_motive_gives_to_the_score_adds_up_to_it() -> None:
-    found = blend(scored({"probability": 0.2, "mastery": 0.5, "autonomy": 1.0, "purpose": 0.4},
-                         {"probability": 0.05, "mastery": 1.0, "autonomy": None, "purpose": 0.3}), WEIGHTS)  # fmt: skip
+    found = blend(
+        scored(
+            {"probability": 0.2, "mastery": 0.5, "autonomy": 1.0, "purpose": 0.4},
+            {"probability": 0.05, "mastery": 1.0, "autonomy": None, "purpose": 0.3},
+        ),
+        WEIGHTS,
+    )
     assert found["part_probability"].to_list() == pytest.approx([0.6, 0.6 * 0.25 / 0.9])
     assert found["part_mastery"].to_list() == pytest.approx([0.1, 0.2 / 0.9])
     assert found["part_autonomy"].to_list() == [pytest.approx(0.1), None]
@@ -213,30 +282,53 @@ def test_neither_the_person_nor_anyone_else_is_named_in_what_is_told() -> None:
 
 
 def test_a_held_stage_leads_to_the_next_whoever_reached_it_yet() -> None:
-    mastery = pl.DataFrame({"person_id": ["a", "a", "a", "b"], "skill_id": ["s1", "s2", "s3", "s1"],
-                            "stage": ["apprentice", "journeyman", "master", "apprentice"]})  # fmt: skip
-    found = deepening_steps(mastery, pl.Series(["a"]))
+    mastery = pl.DataFrame(
+        {
+            "person_id": ["a", "a", "a", "b"],
+            "skill_id": ["s1", "s2", "s3", "s1"],
+            "stage": ["apprentice", "journeyman", "master", "apprentice"],
+        }
+    )
+    found = find_deepening_steps(mastery, pl.Series(["a"]))
     assert found.select("person_id", "step_id", "from_stage").rows() == [
-        ("a", "s1|journeyman", "apprentice"), ("a", "s2|master", "journeyman"),
-    ]  # fmt: skip
+        ("a", "s1|journeyman", "apprentice"),
+        ("a", "s2|master", "journeyman"),
+    ]
 
 
 def test_a_step_that_the_model_does_not_know_is_ordered_by_its_motives_alone() -> None:
-    steps = pl.DataFrame({"person_id": ["a", "a"], "probability": [0.2, None], "utility": [1.0, None],
-                          "mastery": [0.5, 1.0], "autonomy": [None, None], "purpose": [0.0, 1.0]},
-                         schema_overrides={"autonomy": pl.Float64})  # fmt: skip
-    weights = Weights(probability=0.5, mastery=0.25, autonomy=0.0, purpose=0.25)
+    steps = pl.DataFrame(
+        {
+            "person_id": ["a", "a"],
+            "probability": [0.2, None],
+            "utility": [1.0, None],
+            "mastery": [0.5, 1.0],
+            "autonomy": [None, None],
+            "purpose": [0.0, 1.0],
+        },
+        schema_overrides={"autonomy": pl.Float64},
+    )
+    weights = ScoreWeights(probability=0.5, mastery=0.25, autonomy=0.0, purpose=0.25)
     assert blend(steps, weights)["score"].to_list() == [0.625, 0.5]
 
 
 def test_what_a_person_asked_a_motive_to_weigh_holds_before_the_policy() -> None:
-    steps = pl.DataFrame({
-        "person_id": ["ann", "bob"], "step_id": ["a|apprentice"] * 2, "utility": [0.0, 0.0], "probability": [0.5, 0.5],
-        "mastery": [0.5, 0.5], "autonomy": [1.0, 1.0], "purpose": [0.0, 0.0],
-    })  # fmt: skip
-    weights = Weights(probability=0.5, mastery=0.0, autonomy=0.1, purpose=0.4)
-    asked = pl.DataFrame({"person_id": ["ann"], "mastery_weight": [None], "autonomy_weight": [0.9],
-                          "purpose_weight": [0.1]}, schema_overrides={"mastery_weight": pl.Float64})  # fmt: skip
+    steps = pl.DataFrame(
+        {
+            "person_id": ["ann", "bob"],
+            "step_id": ["a|apprentice"] * 2,
+            "utility": [0.0, 0.0],
+            "probability": [0.5, 0.5],
+            "mastery": [0.5, 0.5],
+            "autonomy": [1.0, 1.0],
+            "purpose": [0.0, 0.0],
+        }
+    )
+    weights = ScoreWeights(probability=0.5, mastery=0.0, autonomy=0.1, purpose=0.4)
+    asked = pl.DataFrame(
+        {"person_id": ["ann"], "mastery_weight": [None], "autonomy_weight": [0.9], "purpose_weight": [0.1]},
+        schema_overrides={"mastery_weight": pl.Float64},
+    )
     blended = blend(steps, weights, asked)
     # ann: (0.5 x 1 + 0.9 x 1 + 0.1 x 0) / 1.5; bob, who asked for nothing: (0.5 x 1 + 0.1 x 1 + 0.4 x 0) / 1
     assert blended["score"].to_list() == pytest.approx([1.4 / 1.5, 0.6])

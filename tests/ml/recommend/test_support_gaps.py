@@ -2,18 +2,24 @@
 
 import polars as pl
 
-from ml.recommend.support_gaps import find_gaps
+from ml.recommend.support_gaps import find_support_gaps
 
 SKILLS = pl.DataFrame({"skill_id": ["sql", "git"], "skill_name": ["SQL", "Git"]})
 PEOPLE = pl.DataFrame({"person_id": ["a", "b", "c", "d", "e"], "unit_name": ["north", "north", "north", "south", None]})
-GIVEN = {"unit_name": pl.String, "skill_id": pl.String, "given_hours": pl.Float64, "project_count": pl.Int64,
-         "holder_count": pl.Int64}  # fmt: skip
+GIVEN = {
+    "unit_name": pl.String,
+    "skill_id": pl.String,
+    "given_hours": pl.Float64,
+    "project_count": pl.Int64,
+    "holder_count": pl.Int64,
+}
 
 
 def gaps(listed: dict[str, str], *given: tuple[str, str, float | None, int | None, int | None]) -> pl.DataFrame:
-    steps = pl.DataFrame([(p, s) for s, people in listed.items() for p in people], schema=["person_id", "skill_id"],
-                         orient="row")  # fmt: skip
-    return find_gaps(steps, PEOPLE, pl.DataFrame(given, schema=GIVEN, orient="row"), SKILLS, 3)
+    steps = pl.DataFrame(
+        [(p, s) for s, people in listed.items() for p in people], schema=["person_id", "skill_id"], orient="row"
+    )
+    return find_support_gaps(steps, PEOPLE, pl.DataFrame(given, schema=GIVEN, orient="row"), SKILLS, 3)
 
 
 def test_a_group_for_which_nothing_is_given_lacks_all_three_and_says_so() -> None:

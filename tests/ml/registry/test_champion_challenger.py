@@ -10,30 +10,30 @@ import polars as pl
 import pytest
 
 import ml.registry.champion_challenger
-from ml.registry.champion_challenger import Lesson, hold_contest
+from ml.registry.champion_challenger import TrainingInput, run_champion_challenger
 from ml.registry.model_bundle import read_card
-from ml.registry.promotion import Decision, Learned
+from ml.registry.promotion import Decision, TrainingVersion
 from ml.registry.registry import read_record
 from pipelines.contracts.policy import TrainingPolicy
 
 POLICY = TrainingPolicy(least_people=10)
 
 
-def lesson(events: pl.DataFrame, until: date, version: str) -> Lesson:
+def training_input(events: pl.DataFrame, until: date, version: str) -> TrainingInput:
     known = events.filter(pl.col("ts") < datetime(until.year, until.month, until.day))
     nothing = pl.DataFrame(schema={"skill_id": pl.String, "requires_id": pl.String})
     names = known.select("skill_id", name="skill_id").unique().sort("skill_id")
-    learned = Learned(until, known.height, "recipe", version)
-    return Lesson(known, names, nothing, pl.Series([], dtype=pl.String), None, 60, 0, learned)
+    training_version = TrainingVersion(until, known.height, "recipe", version)
+    return TrainingInput(known, names, nothing, pl.Series([], dtype=pl.String), None, 60, 0, training_version)
 
 
 @pytest.fixture(scope="module")
 def first(small_ladders: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
     models = tmp_path_factory.mktemp("models")
-    reign = hold_contest(lesson(small_ladders, date(2023, 1, 1), "one"), models, POLICY)
-    assert reign.was_trained
-    assert reign.model_version == "one"
-    assert reign.verdict.why.startswith("the first model")
+    outcome = run_champion_challenger(training_input(small_ladders, date(2023, 1, 1), "one"), models, POLICY)
+    assert outcome.was_trained
+    assert outcome.model_version == "one"
+    assert outcome.promotion_decision.why.startswith("the first model")
     return models
 
 
@@ -56,36 +56,36 @@ def test_the_frozen_twin_saw_nothing_of_the_last_window(first: Path, small_ladde
 
 def test_a_night_with_little_new_trains_nothing(models: Path, small_ladders: pl.DataFrame) -> None:
     before = (models / "champion.json").read_text()
-    reign = hold_contest(lesson(small_ladders, date(2023, 1, 3), "two"), models, POLICY)
-    assert not reign.was_trained
-    assert reign.model_version == "one"
+    outcome = run_champion_challenger(training_input(small_ladders, date(2023, 1, 3), "two"), models, POLICY)
+    assert not outcome.was_trained
+    assert outcome.model_version == "one"
     assert (models / "champion.json").read_text() == before
 
 
 def test_a_challenger_of_the_same_make_does_not_beat_the_champion(models: Path, small_ladders: pl.DataFrame) -> None:
     eager = replace(POLICY, every_days=1)  # a day later the same make has hardly learned more
-    reign = hold_contest(lesson(small_ladders, date(2023, 1, 2), "two"), models, eager)
-    assert reign.was_trained
-    assert reign.model_version == "one"
-    assert "ahead of champion in" in reign.verdict.why
-    assert reign.measured is not None
-    assert "champion" in {one.model for one in reign.measured.models}
+    outcome = run_champion_challenger(training_input(small_ladders, date(2023, 1, 2), "two"), models, eager)
+    assert outcome.was_trained
+    assert outcome.model_version == "one"
+    assert "ahead of champion in" in outcome.promotion_decision.why
+    assert outcome.evaluation is not None
+    assert "champion" in {one.model for one in outcome.evaluation.models}
     record = read_record(models)
     assert record is not None
     assert record.latest.model_version == "two"
-    again = hold_contest(lesson(small_ladders, date(2023, 1, 2), "two"), models, eager)
+    again = run_champion_challenger(training_input(small_ladders, date(2023, 1, 2), "two"), models, eager)
     assert not again.was_trained
-    assert again.verdict == reign.verdict
+    assert again.promotion_decision == outcome.promotion_decision
 
 
 def test_a_challenger_that_proves_better_takes_over(
     models: Path, small_ladders: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ml.registry.champion_challenger, "is_promoted", lambda *_, **__: Decision(True, "better"))
-    reign = hold_contest(lesson(small_ladders, date(2023, 1, 9), "two"), models, POLICY)
+    monkeypatch.setattr(ml.registry.champion_challenger, "decide_promotion", lambda *_, **__: Decision(True, "better"))
+    outcome = run_champion_challenger(training_input(small_ladders, date(2023, 1, 9), "two"), models, POLICY)
     record = read_record(models)
     assert record is not None
-    assert (reign.model_version, record.previous, record.promoted_on) == ("two", "one", date(2023, 1, 9))
+    assert (outcome.model_version, record.previous, record.promoted_on) == ("two", "one", date(2023, 1, 9))
 
 
 def test_a_poisoned_challenger_is_refused_and_the_champion_goes_on(
@@ -95,43 +95,49 @@ def test_a_poisoned_challenger_is_refused_and_the_champion_goes_on(
         ml.registry.model_bundle.save_bundle(recommender, folder, **given)  # type: ignore[arg-type]
         (folder / "model.skops").write_bytes(pickle.dumps("poison"))
 
-    monkeypatch.setattr(ml.registry.champion_challenger, "is_promoted", lambda *_, **__: Decision(True, "better"))
+    monkeypatch.setattr(ml.registry.champion_challenger, "decide_promotion", lambda *_, **__: Decision(True, "better"))
     monkeypatch.setattr(ml.registry.champion_challenger, "save_bundle", poison)
-    reign = hold_contest(lesson(small_ladders, date(2023, 1, 9), "two"), models, POLICY)
-    assert reign.model_version == "one"
-    assert not reign.verdict.is_yes
-    assert "the challenger's bundle is refused: model.skops is missing or not the file" in reign.verdict.why
+    outcome = run_champion_challenger(training_input(small_ladders, date(2023, 1, 9), "two"), models, POLICY)
+    assert outcome.model_version == "one"
+    assert not outcome.promotion_decision.is_yes
+    assert (
+        "the challenger's bundle is refused: model.skops is missing or not the file" in outcome.promotion_decision.why
+    )
 
 
 def test_a_poisoned_champion_gives_way_to_the_one_before_it_until_a_better_is_found(
     models: Path, small_ladders: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ml.registry.champion_challenger, "is_promoted", lambda *_, **__: Decision(True, "better"))
-    hold_contest(lesson(small_ladders, date(2023, 1, 9), "two"), models, POLICY)
+    monkeypatch.setattr(ml.registry.champion_challenger, "decide_promotion", lambda *_, **__: Decision(True, "better"))
+    run_champion_challenger(training_input(small_ladders, date(2023, 1, 9), "two"), models, POLICY)
     card = json.loads((models / "two" / "card.json").read_text())
     (models / "two" / "card.json").write_text(json.dumps({**card, "contract_sha256": "0"}))
-    monkeypatch.setattr(ml.registry.champion_challenger, "is_promoted", lambda *_, **__: Decision(False, "not better"))
-    reign = hold_contest(lesson(small_ladders, date(2023, 1, 10), "three"), models, POLICY)
-    assert reign.model_version == "one"
-    assert reign.refused is not None
-    assert reign.refused.startswith("two is refused: model.skops is no recommender for the items")
-    assert reign.due.why.startswith("the champion cannot be used")
+    monkeypatch.setattr(
+        ml.registry.champion_challenger, "decide_promotion", lambda *_, **__: Decision(False, "not better")
+    )
+    outcome = run_champion_challenger(training_input(small_ladders, date(2023, 1, 10), "three"), models, POLICY)
+    assert outcome.model_version == "one"
+    assert outcome.refusal is not None
+    assert outcome.refusal.startswith("two is refused: model.skops is no recommender for the items")
+    assert outcome.training_decision.why.startswith("the champion cannot be used")
 
 
 def test_a_damaged_record_trains_anew(models: Path, small_ladders: pl.DataFrame) -> None:
     (models / "champion.json").write_text("{")
-    reign = hold_contest(lesson(small_ladders, date(2023, 1, 3), "two"), models, POLICY)
-    assert reign.model_version == "two"
-    assert reign.refused == "champion.json is not the record of a champion: train again"
+    outcome = run_champion_challenger(training_input(small_ladders, date(2023, 1, 3), "two"), models, POLICY)
+    assert outcome.model_version == "two"
+    assert outcome.refusal == "champion.json is not the record of a champion: train again"
 
 
 def test_too_little_history_is_served_by_popularity_and_gives_way_once_there_is_enough(
     small_ladders: pl.DataFrame, tmp_path: Path
 ) -> None:
-    little = hold_contest(lesson(small_ladders.head(40), date(2023, 1, 1), "little"), tmp_path, POLICY)
+    little = run_champion_challenger(
+        training_input(small_ladders.head(40), date(2023, 1, 1), "little"), tmp_path, POLICY
+    )
     assert little.card.reason is not None
-    assert "too little" in little.verdict.why or "no probability" in little.verdict.why
-    enough = replace(lesson(small_ladders, date(2023, 1, 2), "enough"), horizon_days=60)
-    reign = hold_contest(enough, tmp_path, POLICY)
-    assert reign.model_version == "enough"
-    assert reign.verdict.why == "the champion only orders by popularity, the challenger has learned"
+    assert "too little" in little.promotion_decision.why or "no probability" in little.promotion_decision.why
+    enough = replace(training_input(small_ladders, date(2023, 1, 2), "enough"), horizon_days=60)
+    outcome = run_champion_challenger(enough, tmp_path, POLICY)
+    assert outcome.model_version == "enough"
+    assert outcome.promotion_decision.why == "the champion only orders by popularity, the challenger has learned"

@@ -15,9 +15,9 @@ import skops.io
 from polars.testing import assert_frame_equal
 
 import ml.registry.model_bundle
-from ml.data.interactions import read_histories
-from ml.data.ranker_config import choose_policy
-from ml.ranking.calibration import Bin, Reliability
+from ml.data.interactions import encode_interactions
+from ml.data.ranker_config import choose_config
+from ml.ranking.calibration import Reliability, ReliabilityBin
 from ml.ranking.features import TimelessFeatures
 from ml.ranking.recommender import Recommender, fit_recommender
 from ml.registry.model_bundle import BundleError, load_bundle, read_card, save_bundle
@@ -27,8 +27,10 @@ AS_OF = datetime(2023, 1, 1)
 
 @pytest.fixture(scope="module")
 def fitted(ladders: pl.DataFrame) -> Recommender:
-    policy = replace(choose_policy(read_histories(ladders)), trees=5, steps=(1.0,), min_boosting_cases=50)
-    return fit_recommender(ladders, as_of=AS_OF, policy=policy)
+    config = replace(
+        choose_config(encode_interactions(ladders)), n_trees=5, residual_weights=(1.0,), min_boosting_cases=50
+    )
+    return fit_recommender(ladders, as_of=AS_OF, config=config)
 
 
 def test_a_loaded_bundle_scores_exactly_as_before(fitted: Recommender, ladders: pl.DataFrame, tmp_path: Path) -> None:
@@ -48,7 +50,7 @@ def test_a_loaded_bundle_scores_exactly_as_before(fitted: Recommender, ladders: 
 
 
 def test_a_card_keeps_how_far_the_probabilities_hold(fitted: Recommender, tmp_path: Path) -> None:
-    held = Reliability(200, 0.2, 0.01, 0.15, 0.06, (Bin(100, 0.1, 0.11), Bin(100, 0.3, 0.29)))
+    held = Reliability(200, 0.2, 0.01, 0.15, 0.06, (ReliabilityBin(100, 0.1, 0.11), ReliabilityBin(100, 0.3, 0.29)))
     save_bundle(fitted, tmp_path, reliability=held)
     assert read_card(tmp_path).reliability == held
     assert "| 100 | 0.1000 | 0.1100 |" in (tmp_path / "card.md").read_text()
@@ -150,7 +152,7 @@ def test_the_card_is_a_page_too(fitted: Recommender, tmp_path: Path) -> None:
 
 
 def test_an_undeclared_type_is_refused(fitted: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ml.registry.model_bundle, "TRUSTED", ml.registry.model_bundle.TRUSTED[1:])
+    monkeypatch.setattr(ml.registry.model_bundle, "TRUSTED_TYPES", ml.registry.model_bundle.TRUSTED_TYPES[1:])
     save_bundle(fitted, tmp_path)
-    with pytest.raises(BundleError, match=r"not trusted: ml\.calibration\.Calibrator"):
+    with pytest.raises(BundleError, match=r"not trusted: ml\.ranking\.calibration\.Calibrator"):
         load_bundle(tmp_path)

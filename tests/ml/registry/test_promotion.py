@@ -7,22 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.evaluation.results import Duel, Evaluation, SegmentResult
-from ml.ranking.calibration import Bin, Reliability, chance_error
-from ml.registry.promotion import Learned, is_promoted, is_training_due
+from ml.evaluation.results import Evaluation, PairedComparison, SegmentResult
+from ml.ranking.calibration import Reliability, ReliabilityBin, chance_error
+from ml.registry.promotion import TrainingVersion, decide_promotion, decide_training
 from pipelines.contracts.policy import TrainingPolicy
 
 POLICY = TrainingPolicy(every_days=7, new_steps_share=0.05)
 MONDAY = date(2026, 6, 1)
-LATEST = Learned(MONDAY, 1000, "recipe", "first")
+LATEST = TrainingVersion(MONDAY, 1000, "recipe", "first")
 
 
-def tonight(days: int = 1, steps: int = 1010, recipe: str = "recipe", version: str = "other") -> Learned:
-    return Learned(MONDAY + timedelta(days=days), steps, recipe, version)
+def tonight(days: int = 1, steps: int = 1010, recipe: str = "recipe", version: str = "other") -> TrainingVersion:
+    return TrainingVersion(MONDAY + timedelta(days=days), steps, recipe, version)
 
 
 def test_a_night_with_one_percent_more_evidence_does_not_train() -> None:
-    due = is_training_due(LATEST, tonight(), POLICY)
+    due = decide_training(LATEST, tonight(), POLICY)
     assert not due.is_yes
     assert due.why == "1 days and 1.0% of steps since the training of 2026-06-01; due at 7 days or 5%"
 
@@ -36,35 +36,37 @@ def test_a_night_with_one_percent_more_evidence_does_not_train() -> None:
         (tonight(days=-1), "saw days after 2026-05-31"),
     ],
 )
-def test_age_growth_another_recipe_and_a_night_of_the_past_train(now: Learned, why: str) -> None:
-    due = is_training_due(LATEST, now, POLICY)
+def test_age_growth_another_recipe_and_a_night_of_the_past_train(now: TrainingVersion, why: str) -> None:
+    due = decide_training(LATEST, now, POLICY)
     assert due.is_yes
     assert why in due.why
 
 
 def test_the_first_night_and_a_refused_champion_train() -> None:
-    assert is_training_due(None, tonight(), POLICY).why == "there is no model yet"
-    assert is_training_due(LATEST, tonight(), POLICY, refused="a pickle").why == "the champion cannot be used: a pickle"
+    assert decide_training(None, tonight(), POLICY).why == "there is no model yet"
+    assert decide_training(LATEST, tonight(), POLICY, refusal="a pickle").why == "the champion cannot be used: a pickle"
 
 
 def test_drift_trains_but_not_on_the_day_of_the_training_itself() -> None:
-    assert is_training_due(LATEST, tonight(), POLICY, drifted=["log_held"]).is_yes
-    assert not is_training_due(LATEST, tonight(days=0), POLICY, drifted=["log_held"]).is_yes
+    assert decide_training(LATEST, tonight(), POLICY, drifted=["log_held"]).is_yes
+    assert not decide_training(LATEST, tonight(days=0), POLICY, drifted=["log_held"]).is_yes
 
 
 @given(st.integers(0, 1000), st.integers(1, 5000))
 def test_the_same_data_never_trains_twice_however_much_time_went_by(days: int, steps: int) -> None:
     latest = replace(LATEST, step_count=steps)
-    assert not is_training_due(latest, replace(latest, as_of=MONDAY + timedelta(days=days)), POLICY).is_yes
+    assert not decide_training(latest, replace(latest, as_of=MONDAY + timedelta(days=days)), POLICY).is_yes
 
 
-HELD = Reliability(1000, 0.2, 0.01, 0.15, 0.06, (Bin(500, 0.1, 0.11), Bin(500, 0.3, 0.29)))
+HELD = Reliability(1000, 0.2, 0.01, 0.15, 0.06, (ReliabilityBin(500, 0.1, 0.11), ReliabilityBin(500, 0.3, 0.29)))
 
 
 def measured(
     ahead: float = 0.99, long_loss: float = 0.0, people: int = 100, reliability: Reliability | None = HELD
 ) -> Evaluation:
-    duels = tuple(Duel(name, 0.02, 0.0, 0.04, ahead) for name in ("popularity", "item_knn", "ease", "champion"))
+    duels = tuple(
+        PairedComparison(name, 0.02, 0.0, 0.04, ahead) for name in ("popularity", "item_knn", "ease", "champion")
+    )
     segments = tuple(
         SegmentResult("long", name, 80, 0.6, value, value, value)
         for name, value in (("footsteps", 0.4 - long_loss), ("champion", 0.4))
@@ -75,8 +77,8 @@ def measured(
 
 
 def promoted(evaluation: Evaluation | None, **changes: bool) -> tuple[bool, str]:
-    said = {"has_learned": True, "has_champion": True, **changes}
-    found = is_promoted(evaluation, POLICY, **said)  # type: ignore[arg-type]
+    said = {"challenger_has_ranker": True, "has_champion": True, **changes}
+    found = decide_promotion(evaluation, POLICY, **said)  # type: ignore[arg-type]
     return found.is_yes, found.why
 
 
@@ -120,12 +122,14 @@ def test_the_first_model_is_taken_and_what_it_fails_to_show_is_said() -> None:
 
 
 def test_popularity_alone_never_takes_over_and_always_gives_way() -> None:
-    assert not promoted(measured(), has_learned=False)[0]
-    assert promoted(None, champion_has_learned=False)[0]
+    assert not promoted(measured(), challenger_has_ranker=False)[0]
+    assert promoted(None, champion_has_ranker=False)[0]
 
 
 def test_promises_of_few_people_may_miss_by_what_chance_alone_makes() -> None:
     # 100 throws of a coin miss one half by sqrt(2 / pi * 0.25 / 100) on average.
-    assert chance_error(Reliability(100, 0.5, 0.0, 0.25, 0.0, (Bin(100, 0.5, 0.5),))) == pytest.approx(0.0399, abs=1e-4)
-    few = Reliability(100, 0.5, 0.05, 0.25, 0.0, (Bin(100, 0.5, 0.55),))
+    assert chance_error(Reliability(100, 0.5, 0.0, 0.25, 0.0, (ReliabilityBin(100, 0.5, 0.5),))) == pytest.approx(
+        0.0399, abs=1e-4
+    )
+    few = Reliability(100, 0.5, 0.05, 0.25, 0.0, (ReliabilityBin(100, 0.5, 0.55),))
     assert promoted(measured(reliability=few))[0]

@@ -7,59 +7,65 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.data.interactions import Histories, Prefixes, as_tick, build_prefixes, read_histories
-from ml.data.ranker_config import Policy, choose_policy
-from ml.retrieval.candidates import pick_candidates, pick_dense
-from ml.retrieval.scorer_ensemble import CHANNELS, Panel, fit_panel
+from ml.data.interactions import Interactions, UserStates, as_tick, build_user_states, encode_interactions
+from ml.data.ranker_config import RankerConfig, choose_config
+from ml.retrieval.candidates import select_candidates, select_dense
+from ml.retrieval.scorer_ensemble import CHANNELS, ScorerEnsemble, fit_ensemble
 
 CUT = as_tick(datetime(2022, 6, 1))
 
 
 @pytest.fixture(scope="module")
-def faced(small_ladders: pl.DataFrame) -> tuple[Histories, Policy, Panel, Prefixes]:
-    histories = read_histories(small_ladders)
-    policy = replace(choose_policy(histories), per_scorer=5, candidates=8)
-    prefixes = build_prefixes(histories, np.arange(histories.n_people), np.full(histories.n_people, CUT))
-    return histories, policy, fit_panel(histories, policy), prefixes
+def faced(small_ladders: pl.DataFrame) -> tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates]:
+    interactions = encode_interactions(small_ladders)
+    config = replace(choose_config(interactions), per_scorer=5, n_candidates=8)
+    user_states = build_user_states(interactions, np.arange(interactions.n_people), np.full(interactions.n_people, CUT))
+    return interactions, config, fit_ensemble(interactions, config), user_states
 
 
-def test_both_ways_say_the_same_of_an_item(faced: tuple[Histories, Policy, Panel, Prefixes]) -> None:
-    histories, policy, panel, prefixes = faced
-    open_items = ~prefixes.held(histories.n_items)
-    scores = panel.score(prefixes)
-    dense, _ = pick_dense(scores, open_items, policy)
-    thin, _ = pick_candidates(panel, prefixes, open_items, replace(policy, dense_items=1))
+def test_both_ways_say_the_same_of_an_item(
+    faced: tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates],
+) -> None:
+    interactions, config, ensemble, user_states = faced
+    eligible_mask = ~user_states.held(interactions.n_items)
+    scores = ensemble.score(user_states)
+    dense, _ = select_dense(scores, eligible_mask, config)
+    thin, _ = select_candidates(ensemble, user_states, eligible_mask, replace(config, dense_items=1))
     assert thin.item.shape == dense.item.shape
     there = np.take_along_axis(scores, thin.item[None], axis=2)
-    assert np.where(thin.real, thin.values, 0) == pytest.approx(np.where(thin.real, there, 0), abs=1e-4)
-    assert thin.best == pytest.approx(dense.best, rel=1e-4, abs=1e-5)
+    assert np.where(thin.real, thin.channel_scores, 0) == pytest.approx(np.where(thin.real, there, 0), abs=1e-4)
+    assert thin.best_scores == pytest.approx(dense.best_scores, rel=1e-4, abs=1e-5)
 
 
 def test_a_sparse_list_leads_with_what_the_dense_one_leads_with(
-    faced: tuple[Histories, Policy, Panel, Prefixes],
+    faced: tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates],
 ) -> None:
-    histories, policy, panel, prefixes = faced
-    open_items = ~prefixes.held(histories.n_items)
-    dense, _ = pick_dense(panel.score(prefixes), open_items, policy)
-    thin, _ = pick_candidates(panel, prefixes, open_items, replace(policy, dense_items=1))
+    interactions, config, ensemble, user_states = faced
+    eligible_mask = ~user_states.held(interactions.n_items)
+    dense, _ = select_dense(ensemble.score(user_states), eligible_mask, config)
+    thin, _ = select_candidates(ensemble, user_states, eligible_mask, replace(config, dense_items=1))
     shared = [len(set(a) & set(b)) for a, b in zip(dense.item[:, :5].tolist(), thin.item[:, :6].tolist(), strict=True)]
     assert np.mean(shared) > 4.5
 
 
-def test_nothing_closed_is_named_and_nothing_twice(faced: tuple[Histories, Policy, Panel, Prefixes]) -> None:
-    histories, policy, panel, prefixes = faced
-    open_items = ~prefixes.held(histories.n_items)
-    open_items[:, ::3] = False
-    thin, _ = pick_candidates(panel, prefixes, open_items, replace(policy, dense_items=1))
-    rows = np.broadcast_to(np.arange(len(open_items))[:, None], thin.item.shape)
-    assert open_items[rows[thin.real], thin.item[thin.real]].all()
+def test_nothing_closed_is_named_and_nothing_twice(
+    faced: tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates],
+) -> None:
+    interactions, config, ensemble, user_states = faced
+    eligible_mask = ~user_states.held(interactions.n_items)
+    eligible_mask[:, ::3] = False
+    thin, _ = select_candidates(ensemble, user_states, eligible_mask, replace(config, dense_items=1))
+    rows = np.broadcast_to(np.arange(len(eligible_mask))[:, None], thin.item.shape)
+    assert eligible_mask[rows[thin.real], thin.item[thin.real]].all()
     for item, real in zip(thin.item, thin.real, strict=True):
         assert len(set(item[real].tolist())) == real.sum()
 
 
-def test_every_scorer_but_the_trend_can_score_sparsely(faced: tuple[Histories, Policy, Panel, Prefixes]) -> None:
-    _, _, panel, prefixes = faced
-    scores = panel.score(prefixes)
+def test_every_scorer_but_the_trend_can_score_sparsely(
+    faced: tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates],
+) -> None:
+    _, _, ensemble, user_states = faced
+    scores = ensemble.score(user_states)
     for number, channel in enumerate(CHANNELS):
         if channel != "recent_popularity":
-            assert panel.score_sparse(channel, prefixes).toarray() == pytest.approx(scores[number], abs=1e-5)
+            assert ensemble.score_sparse(channel, user_states).toarray() == pytest.approx(scores[number], abs=1e-5)

@@ -4,18 +4,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ml.data.interactions import Histories, build_prefixes, read_histories
+from ml.data.interactions import Interactions, build_user_states, encode_interactions
 from ml.retrieval.base import Scorer, truncated_rows
 from ml.retrieval.ease import Ease
 from ml.retrieval.item_knn import ItemKNN
 from ml.retrieval.markov import Markov
-from ml.retrieval.name_text import NameText, name_groups
+from ml.retrieval.name_text import NameText, group_names
 from ml.retrieval.popularity import Popularity
 from ml.retrieval.recent_popularity import RecentPopularity
 from ml.retrieval.user_knn import UserKNN
 
 
-def code(*paths: str) -> Histories:
+def code(*paths: str) -> Interactions:
     """One person a path, one item a letter, one moment a position; letters in brackets share a moment."""
     rows = []
     for person, path in enumerate(paths):
@@ -25,12 +25,12 @@ def code(*paths: str) -> Histories:
             if letter.isalpha():
                 rows.append((f"p{person}", letter, moment))
             moment += not together
-    return read_histories(pl.DataFrame(rows, schema=["person_id", "skill_id", "ts"], orient="row"))
+    return encode_interactions(pl.DataFrame(rows, schema=["person_id", "skill_id", "ts"], orient="row"))
 
 
-def scores_for(scorer: Scorer, histories: Histories, person: int, cut: int) -> dict[str, float]:
-    row = scorer.score(build_prefixes(histories, np.array([person]), np.array([cut])))[0]
-    return dict(zip(histories.items.tolist(), row.tolist(), strict=True))
+def scores_for(scorer: Scorer, interactions: Interactions, person: int, cut: int) -> dict[str, float]:
+    row = scorer.score(build_user_states(interactions, np.array([person]), np.array([cut])))[0]
+    return dict(zip(interactions.items.tolist(), row.tolist(), strict=True))
 
 
 def test_popularity_counts_people_not_uses() -> None:
@@ -38,23 +38,23 @@ def test_popularity_counts_people_not_uses() -> None:
 
 
 def test_item_knn_is_the_shrunk_cosine() -> None:
-    histories = code("ab", "ab", "a", "c")
-    found = scores_for(ItemKNN(shrink=1.0).fit(histories), histories, 2, 9)
+    interactions = code("ab", "ab", "a", "c")
+    found = scores_for(ItemKNN(shrink=1.0).fit(interactions), interactions, 2, 9)
     assert found == pytest.approx({"a": 0.0, "b": 2 / (np.sqrt(3 * 2) + 1), "c": 0.0})
 
 
 def test_ease_is_the_textbook_closed_form() -> None:
-    histories = code("abc", "ab", "bc", "a", "cd")
+    interactions = code("abc", "ab", "bc", "a", "cd")
     held = np.array([[1, 1, 1, 0], [1, 1, 0, 0], [0, 1, 1, 0], [1, 0, 0, 0], [0, 0, 1, 1]], float)
     inverse = np.linalg.inv(held.T @ held + 2.0 * np.eye(4))
     weights = np.eye(4) - inverse / np.diag(inverse)
-    assert np.asarray(Ease(ridge=2.0).fit(histories).matrix) == pytest.approx(weights, abs=1e-5)
+    assert np.asarray(Ease(ridge=2.0).fit(interactions).matrix) == pytest.approx(weights, abs=1e-5)
 
 
 def test_markov_is_directed() -> None:
-    histories = code("ab", "ab", "ab", "a", "b")
-    scorer = Markov(tau=1.0, shrink=0.1).fit(histories)
-    forward, backward = scores_for(scorer, histories, 3, 9), scores_for(scorer, histories, 4, 9)
+    interactions = code("ab", "ab", "ab", "a", "b")
+    scorer = Markov(tau=1.0, shrink=0.1).fit(interactions)
+    forward, backward = scores_for(scorer, interactions, 3, 9), scores_for(scorer, interactions, 4, 9)
     assert forward["b"] > 0.9
     assert backward["a"] == pytest.approx(0.0)
 
@@ -67,8 +67,8 @@ def test_markov_draws_nothing_from_the_order_within_a_moment() -> None:
 
 
 def test_user_knn_votes_with_what_those_alike_took_next() -> None:
-    histories = code("abc", "abc", "xyz", "ab")
-    found = scores_for(UserKNN().fit(histories), histories, 3, 9)
+    interactions = code("abc", "abc", "xyz", "ab")
+    found = scores_for(UserKNN().fit(interactions), interactions, 3, 9)
     assert max(found, key=lambda item: found[item] * (item not in "ab")) == "c"
     assert found["z"] == 0.0
 
@@ -78,31 +78,31 @@ def test_recent_popularity_sees_only_whole_bins_before_the_cut() -> None:
     events = pl.DataFrame({"person_id": list("abcde"), "skill_id": list("uuvvw"), "ts": days}).with_columns(
         pl.col("ts").str.to_date()
     )
-    histories = read_histories(events)
-    trend = RecentPopularity().fit(histories)
-    cut = histories.time[[2, 4]]
-    assert trend.total(cut).tolist() == [[2, 0, 0], [2, 2, 0]]
-    assert trend.recent(cut, 10_000).tolist() == trend.total(cut).tolist()
-    assert trend.recent(cut, 1).tolist() == [[0, 0, 0], [0, 0, 0]]
+    interactions = encode_interactions(events)
+    trend = RecentPopularity().fit(interactions)
+    cut = interactions.time[[2, 4]]
+    assert trend.total_counts(cut).tolist() == [[2, 0, 0], [2, 2, 0]]
+    assert trend.recent_counts(cut, 10_000).tolist() == trend.total_counts(cut).tolist()
+    assert trend.recent_counts(cut, 1).tolist() == [[0, 0, 0], [0, 0, 0]]
 
 
 def test_names_that_share_rare_words_are_alike() -> None:
-    histories = read_histories(
+    interactions = encode_interactions(
         pl.DataFrame(
             {"person_id": ["p"] * 4, "skill_id": ["tax/law", "tax/duty", "x/ray", "x/files"], "ts": [1, 2, 3, 4]}
         )
     )
-    matrix = NameText().fit(histories).matrix.toarray()  # items sort as tax/duty, tax/law, x/files, x/ray
+    matrix = NameText().fit(interactions).matrix.toarray()  # items sort as tax/duty, tax/law, x/files, x/ray
     assert matrix[0, 1] > 0
     assert matrix[0, 2] == matrix[0, 0] == 0
-    by_first_word, by_first_part, by_two_parts = name_groups(histories.items).tolist()
+    by_first_word, by_first_part, by_two_parts = group_names(interactions.items).tolist()
     assert by_first_word == by_first_part == [0, 0, 1, 1]
     assert by_two_parts == [0, 1, 2, 3]
 
 
 def test_names_without_words_make_nothing_alike() -> None:
-    histories = read_histories(pl.DataFrame({"person_id": ["p", "p"], "skill_id": ["1", "2"], "ts": [1, 2]}))
-    assert NameText().fit(histories).matrix.nnz == 0
+    interactions = encode_interactions(pl.DataFrame({"person_id": ["p", "p"], "skill_id": ["1", "2"], "ts": [1, 2]}))
+    assert NameText().fit(interactions).matrix.nnz == 0
 
 
 def test_truncation_keeps_the_entries_largest_in_size() -> None:

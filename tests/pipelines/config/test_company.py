@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.config.company import Config, ConfigRefused, Source, read_config
+from pipelines.config.company import Config, ConfigError, SourceConfig, read_config
 from pipelines.config.settings import Settings
-from pipelines.contracts.policy import Policy
+from pipelines.contracts.policy import RecommendationPolicy
 
 HR = """company: X
 sources:
@@ -34,7 +34,7 @@ def read(folder: Path, text: str | bytes) -> Config:
 def test_a_short_configuration_is_enough(tmp_path: Path) -> None:
     config = read(tmp_path, HR)
     assert config.source("hr").system == "bamboohr"
-    assert (config.policy, config.as_of, config.time_zone) == (Policy(), "today", "UTC")
+    assert (config.policy, config.as_of, config.time_zone) == (RecommendationPolicy(), "today", "UTC")
     with pytest.raises(KeyError):
         config.source("crm")
 
@@ -47,7 +47,7 @@ def test_policy_days_and_taxonomy_are_read(tmp_path: Path) -> None:
     more = "as_of: 2025-06-30\npolicy:\n  stages:\n    journeyman:\n      repetition_days: 3\n"
     config = read(tmp_path, HR + more)
     assert (config.as_of, config.policy.stages.journeyman.repetition_days) == (date(2025, 6, 30), 3)
-    assert config.policy.version != Policy().version
+    assert config.policy.version != RecommendationPolicy().version
 
 
 @pytest.mark.parametrize(
@@ -80,50 +80,68 @@ def test_policy_days_and_taxonomy_are_read(tmp_path: Path) -> None:
         (TABLE + "      skil: s\n", "line 6: sources.0.mapping: mapping names skil; allowed for feedback: record_code"),
         (TABLE + "      score_share: 3\n", "line 8: sources.0.mapping.score_share: Input should be a valid dictionary"),
         (TABLE + "      score_share: {unit: hours}\n", "line 8: sources.0.mapping.score_share: give either `column`"),
-        (TABLE + "      score_share:\n        colunm: s\n",
-         "line 9: sources.0.mapping.score_share.colunm: unknown key; allowed: column, constant, scale, "),
-        (TABLE + "      score_share:\n        column: s\n        scale: [5, 1]\n",
-         "line 10: sources.0.mapping.score_share.scale: a scale is two numbers, the lower one first: [1, 5]"),
+        (
+            TABLE + "      score_share:\n        colunm: s\n",
+            "line 9: sources.0.mapping.score_share.colunm: unknown key; allowed: column, constant, scale, ",
+        ),
+        (
+            TABLE + "      score_share:\n        column: s\n        scale: [5, 1]\n",
+            "line 10: sources.0.mapping.score_share.scale: a scale is two numbers, the lower one first: [1, 5]",
+        ),
         (HR + "policy:\n  list_length: 0\n", "line 7: policy.list_length: list_length is 0; allowed: 1 and more"),
         (HR + "policy:\n  weights:\n    prob: 1\n", "line 8: policy.weights.prob: unknown key; allowed: probability, "),
-        (HR + "policy:\n  stages:\n    positive_share: 3\n",
-         "line 8: policy.stages.positive_share: positive_share is 3.0; allowed: 0 to 1"),
+        (
+            HR + "policy:\n  stages:\n    positive_share: 3\n",
+            "line 8: policy.stages.positive_share: positive_share is 3.0; allowed: 0 to 1",
+        ),
         (HR + "policy:\n  horizon_days: soon\n", "line 7: policy.horizon_days: Input should be a valid"),
         (HR + "taxonomy:\n  system: esco\n", "line 7: taxonomy.system: system esco needs `folder`; allowed: folder"),
         (HR + "taxonomy:\n  system: tabular\n", "line 7: taxonomy.system: system tabular needs `skills`"),
     ],
-)  # fmt: skip
+)
 def test_a_fault_is_named_with_its_line_and_what_is_allowed(tmp_path: Path, text: str | bytes, said: str) -> None:
-    with pytest.raises(ConfigRefused) as caught:
+    with pytest.raises(ConfigError) as caught:
         read(tmp_path, text)
     assert said in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
 
 
 def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
-    with pytest.raises(ConfigRefused) as caught:
+    with pytest.raises(ConfigError) as caught:
         read(tmp_path, HR + "    delivery: all\ntime_zone: Mars\n")
     lines = {line.split(": ")[0] for line in str(caught.value).splitlines()}
     assert lines == {"footsteps.yaml line 6", "footsteps.yaml line 7"}
 
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ConfigRefused, match=r"footsteps.yaml is missing in .*footsteps demo"):
+    with pytest.raises(ConfigError, match=r"footsteps.yaml is missing in .*footsteps demo"):
         read_config(tmp_path / "footsteps.yaml")
 
 
-def source(**more: object) -> Source:
+def source(**more: object) -> SourceConfig:
     mapping = {"skill_text": "s"}
     declared = {"name": "marks", "system": "tabular", "shape": "feedback", "path": "a.csv", "mapping": mapping}
-    return Source.model_validate({**declared, **more})
+    return SourceConfig.model_validate({**declared, **more})
 
 
 def test_only_what_decides_the_reading_makes_files_be_read_again() -> None:
-    same = [source(path="b.csv"), source(delivery="full"), source(freshness_days=3), source(floor_share=0.1),
-            source(name="other"), source(mapping={"skill_text": {"column": "s"}})]  # fmt: skip
+    same = [
+        source(path="b.csv"),
+        source(delivery="full"),
+        source(freshness_days=3),
+        source(floor_share=0.1),
+        source(name="other"),
+        source(mapping={"skill_text": {"column": "s"}}),
+    ]
     assert {one.mapping_code for one in same} == {source().mapping_code}
-    other = [source(mapping={"skill_text": "t"}), source(time_zone="Europe/Berlin"), source(delimiter=";"),
-             source(decimal_comma=True), source(date_order="day_first"), source(encoding="utf-16")]  # fmt: skip
+    other = [
+        source(mapping={"skill_text": "t"}),
+        source(time_zone="Europe/Berlin"),
+        source(delimiter=";"),
+        source(decimal_comma=True),
+        source(date_order="day_first"),
+        source(encoding="utf-16"),
+    ]
     assert len({one.mapping_code for one in (source(), *other)}) == 7
 
 

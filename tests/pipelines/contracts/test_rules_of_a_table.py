@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.contracts.canonical_schemas import SHAPES, raw_table
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, raw_table
 from pipelines.contracts.table import Column, Reference, RowRule, Rule, Severity, Table
 
 X = Column("x", pl.Float64, "A number.", minimum=0)
@@ -116,8 +116,15 @@ def test_rules_stand_in_one_order_with_names_that_say_column_and_rule() -> None:
         warnings=("y|matches",),
     )
     assert [rule.name for rule in table.rules] == [
-        "x|not_null", "y|not_null", "x+y|unique", "x|between", "y|in_set", "y|matches", "y|references", "x+y|fits",
-    ]  # fmt: skip
+        "x|not_null",
+        "y|not_null",
+        "x+y|unique",
+        "x|between",
+        "y|in_set",
+        "y|matches",
+        "y|references",
+        "x+y|fits",
+    ]
     assert [rule.name for rule in table.rules if rule.severity is Severity.WARN] == ["y|matches"]
     assert table.rules[2].check_name == "x_and_y__unique"
 
@@ -137,7 +144,7 @@ def test_a_declaration_that_contradicts_itself_is_refused(traits: dict[str, Any]
         Table(**({"name": "core_x__entity_x", "description": "One row per x.", "columns": (X,), "key": ()} | traits))
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=lambda shape: shape.name)
+@pytest.mark.parametrize("shape", CANONICAL_SCHEMAS.values(), ids=lambda shape: shape.name)
 def test_every_rule_of_a_raw_table_can_be_evaluated_on_no_rows(shape: Any) -> None:
     table = raw_table("jira", shape)
     frame = pl.DataFrame(schema=table.schema)
@@ -145,7 +152,7 @@ def test_every_rule_of_a_raw_table_can_be_evaluated_on_no_rows(shape: Any) -> No
 
 
 def test_a_plausible_date_lies_between_1950_and_a_year_after_its_delivery() -> None:
-    table = raw_table("jira", SHAPES["worklog"])
+    table = raw_table("jira", CANONICAL_SCHEMAS["worklog"])
     (rule,) = (rule for rule in table.rules if rule.name == "worked_at|is_plausible")
     moments = [
         datetime(1949, 12, 31, tzinfo=UTC),

@@ -21,33 +21,51 @@ from pipelines.contracts.catalog import (
     WORKLOG,
 )
 from pipelines.contracts.table import Table
-from pipelines.core.evidence import collect_evidence, count_unknown, places_in_order
-from pipelines.core.evidence_inputs import CoreRows
-from pipelines.core.skill_demand import count_demand, find_ways, name_preferences, name_roles, name_wishes
-from pipelines.core.taxonomy import match_skills, observe_taxonomy
-from pipelines.storage.lake import obey
+from pipelines.core.evidence import collect_evidence, count_unknown_mentions, places_in_order
+from pipelines.core.evidence_inputs import EvidenceInputs
+from pipelines.core.skill_demand import (
+    count_skill_demand,
+    find_practice_options,
+    list_current_roles,
+    list_motive_weights,
+    list_skill_wishes,
+)
+from pipelines.core.taxonomy import build_observed_taxonomy, match_skills
+from pipelines.storage.lake import enforce_contract
 
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
 TODAY = date(2025, 3, 31)
-TAXONOMY = observe_taxonomy(pl.Series(["sql", "git", "go"]), 1)
+TAXONOMY = build_observed_taxonomy(pl.Series(["sql", "git", "go"]), 1)
 
 
 def frame(table: Table, *rows: dict[str, Any]) -> pl.DataFrame:
-    defaults = {"person_id": "ann", "source_name": "s", "file_sha256": "0" * 64, "skill_text": "sql",
-                "worked_at": NOON, "occurred_at": NOON}  # fmt: skip
+    defaults = {
+        "person_id": "ann",
+        "source_name": "s",
+        "file_sha256": "0" * 64,
+        "skill_text": "sql",
+        "worked_at": NOON,
+        "occurred_at": NOON,
+    }
     full = [{**defaults, "record_code": f"r{i}", "row_number": i + 1, **row} for i, row in enumerate(rows)]
     return pl.DataFrame([{k: v for k, v in row.items() if k in table.schema} for row in full], schema=table.schema)
 
 
-def core(**given_rows: pl.DataFrame) -> CoreRows:
-    tables = {"assignment": ASSIGNMENT, "worklog": WORKLOG, "learning_record": LEARNING_RECORD, "feedback": FEEDBACK,
-              "skill_mention": SKILL_MENTION, "aspiration": ASPIRATION}  # fmt: skip
-    return CoreRows(**{name: given_rows.get(name, pl.DataFrame(schema=t.schema)) for name, t in tables.items()})
+def core(**given_rows: pl.DataFrame) -> EvidenceInputs:
+    tables = {
+        "assignment": ASSIGNMENT,
+        "worklog": WORKLOG,
+        "learning_record": LEARNING_RECORD,
+        "feedback": FEEDBACK,
+        "skill_mention": SKILL_MENTION,
+        "aspiration": ASPIRATION,
+    }
+    return EvidenceInputs(**{name: given_rows.get(name, pl.DataFrame(schema=t.schema)) for name, t in tables.items()})
 
 
-def evidence(rows: CoreRows) -> pl.DataFrame:
-    found = collect_evidence(rows, match_skills(rows.skill_texts().select("skill_text"), TAXONOMY))
-    return obey(EVIDENCE, found).sort("record_code", "skill_id")
+def evidence(rows: EvidenceInputs) -> pl.DataFrame:
+    found = collect_evidence(rows, match_skills(rows.count_skill_texts().select("skill_text"), TAXONOMY))
+    return enforce_contract(EVIDENCE, found).sort("record_code", "skill_id")
 
 
 def test_nothing_done_is_no_evidence() -> None:
@@ -57,8 +75,9 @@ def test_nothing_done_is_no_evidence() -> None:
 def test_hours_on_work_that_names_several_micro_skills_are_shared() -> None:
     found = evidence(core(worklog=frame(WORKLOG, {"skill_text": "sql|git", "worked_hours": 6.0})))
     assert found.select("skill_id", "mode", "amount", "amount_unit").rows() == [
-        ("git", "repetition", 3.0, "hours"), ("sql", "repetition", 3.0, "hours"),
-    ]  # fmt: skip
+        ("git", "repetition", 3.0, "hours"),
+        ("sql", "repetition", 3.0, "hours"),
+    ]
 
 
 def test_work_without_hours_counts_once_for_each_micro_skill() -> None:
@@ -68,8 +87,12 @@ def test_work_without_hours_counts_once_for_each_micro_skill() -> None:
 
 def test_work_on_an_issue_names_what_the_issue_names_unless_it_says_itself() -> None:
     issue = frame(ASSIGNMENT, {"assignment_code": "P-1", "skill_text": "go", "is_done": False})
-    logs = frame(WORKLOG, {"assignment_code": "P-1", "skill_text": None}, {"assignment_code": "P-1"},
-                 {"assignment_code": "P-2", "skill_text": None})  # fmt: skip
+    logs = frame(
+        WORKLOG,
+        {"assignment_code": "P-1", "skill_text": None},
+        {"assignment_code": "P-1"},
+        {"assignment_code": "P-2", "skill_text": None},
+    )
     assert evidence(core(assignment=issue, worklog=logs))["skill_id"].to_list() == ["go", "sql"]
 
 
@@ -83,8 +106,13 @@ def test_work_that_names_its_issue_by_the_number_of_its_record_is_work_on_that_i
 
 
 def test_only_finished_work_of_somebody_with_a_date_is_a_repetition() -> None:
-    issues = frame(ASSIGNMENT, {"is_done": True, "done_at": NOON}, {"is_done": True, "done_at": None},
-                   {"is_done": False}, {"is_done": True, "done_at": NOON, "person_id": None})  # fmt: skip
+    issues = frame(
+        ASSIGNMENT,
+        {"is_done": True, "done_at": NOON},
+        {"is_done": True, "done_at": None},
+        {"is_done": False},
+        {"is_done": True, "done_at": NOON, "person_id": None},
+    )
     assert evidence(core(assignment=issues)).select("record_code", "mode", "amount_unit").rows() == [
         ("r0", "repetition", "count")
     ]
@@ -115,8 +143,9 @@ def test_each_verb_is_of_one_mode_or_none(verb: str, score: float | None, expect
 def test_what_was_watched_with_a_score_was_judged_as_well(verb: str) -> None:
     found = evidence(core(learning_record=frame(LEARNING_RECORD, {"learning_verb": verb, "score_share": 0.9})))
     assert found.sort("mode").select("mode", "amount", "amount_unit", "feedback_kind", "source_column").rows() == [
-        ("feedback", 0.9, "share", "assessment", "score_share"), ("observation", 1.0, "count", None, "learning_verb"),
-    ]  # fmt: skip
+        ("feedback", 0.9, "share", "assessment", "score_share"),
+        ("observation", 1.0, "count", None, "learning_verb"),
+    ]
 
 
 @pytest.mark.parametrize(("verb", "mode"), [("completed", "observation"), ("taught", "teaching")])
@@ -128,9 +157,13 @@ def test_learning_and_teaching_are_told_in_hours_where_the_record_has_them(verb:
 
 
 def test_who_reviews_another_teaches_and_who_judges_oneself_does_not() -> None:
-    marks = frame(FEEDBACK, {"feedback_kind": "peer", "given_by_id": "bob"},
-                  {"feedback_kind": "self", "given_by_id": "ann"},
-                  {"feedback_kind": "manager", "given_by_id": "ann"}, {"feedback_kind": "certificate"})  # fmt: skip
+    marks = frame(
+        FEEDBACK,
+        {"feedback_kind": "peer", "given_by_id": "bob"},
+        {"feedback_kind": "self", "given_by_id": "ann"},
+        {"feedback_kind": "manager", "given_by_id": "ann"},
+        {"feedback_kind": "certificate"},
+    )
     found = evidence(core(feedback=marks)).filter(pl.col("mode") == "teaching")
     assert found.select("person_id", "record_code", "amount", "amount_unit", "source_column").rows() == [
         ("bob", "r0", 1.0, "count", "given_by_code")
@@ -155,21 +188,30 @@ def test_a_course_names_by_its_title_where_it_has_no_tags() -> None:
 
 
 def test_a_judgement_keeps_its_kind_judge_and_score_and_an_endorsement_is_a_full_one() -> None:
-    marks = frame(FEEDBACK, {"feedback_kind": "peer", "given_by_id": "bob", "score_share": 0.25},
-                  {"feedback_kind": "certificate"})  # fmt: skip
+    marks = frame(
+        FEEDBACK, {"feedback_kind": "peer", "given_by_id": "bob", "score_share": 0.25}, {"feedback_kind": "certificate"}
+    )
     found = evidence(core(feedback=marks)).filter(pl.col("mode") == "feedback")
     assert found.select("feedback_kind", "given_by_id", "amount").rows() == [
-        ("peer", "bob", 0.25), ("certificate", None, 1.0),
-    ]  # fmt: skip
+        ("peer", "bob", 0.25),
+        ("certificate", None, 1.0),
+    ]
 
 
 def test_a_mention_is_of_the_mode_it_says_and_else_the_weakest() -> None:
-    said = frame(SKILL_MENTION, {"mode": None}, {"mode": "teaching"}, {"mode": "repetition", "worked_hours": 3.0},
-                 {"mode": "feedback", "score_share": 0.4})  # fmt: skip
+    said = frame(
+        SKILL_MENTION,
+        {"mode": None},
+        {"mode": "teaching"},
+        {"mode": "repetition", "worked_hours": 3.0},
+        {"mode": "feedback", "score_share": 0.4},
+    )
     assert evidence(core(skill_mention=said)).select("mode", "amount", "amount_unit", "feedback_kind").rows() == [
-        ("observation", 1.0, "count", None), ("teaching", 1.0, "count", None), ("repetition", 3.0, "hours", None),
+        ("observation", 1.0, "count", None),
+        ("teaching", 1.0, "count", None),
+        ("repetition", 3.0, "hours", None),
         ("feedback", 0.4, "share", "peer"),
-    ]  # fmt: skip
+    ]
 
 
 def test_evidence_leads_back_to_the_row_of_the_file() -> None:
@@ -184,10 +226,13 @@ def test_the_id_of_evidence_does_not_change_with_the_rows_around_it() -> None:
     assert set(evidence(core(worklog=one.head(1)))["evidence_id"]) < set(evidence(core(worklog=one))["evidence_id"])
 
 
-LOG = st.fixed_dictionaries({
-    "person_id": st.sampled_from(["ann", "bob"]), "worked_hours": st.floats(0, 24),
-    "skill_text": st.lists(st.sampled_from(["sql", "git", "go", "dance"]), min_size=1, max_size=4).map("|".join),
-})  # fmt: skip
+LOG = st.fixed_dictionaries(
+    {
+        "person_id": st.sampled_from(["ann", "bob"]),
+        "worked_hours": st.floats(0, 24),
+        "skill_text": st.lists(st.sampled_from(["sql", "git", "go", "dance"]), min_size=1, max_size=4).map("|".join),
+    }
+)
 
 
 @settings(max_examples=50, deadline=None)
@@ -206,50 +251,75 @@ def test_hours_of_evidence_add_up_to_the_hours_worked_on_what_is_known(logs: lis
 def test_what_the_taxonomy_does_not_know_is_counted_with_its_nearest_names() -> None:
     logs = frame(WORKLOG, {"skill_text": "gitt"}, {"skill_text": "Gitt|sql"}, {"skill_text": "sql"})
     rows = core(worklog=logs)
-    found = count_unknown(rows, match_skills(rows.skill_texts().select("skill_text"), TAXONOMY), TAXONOMY)
-    assert obey(UNKNOWN_MENTION, found).rows() == [("gitt", 2, ["git"])]
+    found = count_unknown_mentions(
+        rows, match_skills(rows.count_skill_texts().select("skill_text"), TAXONOMY), TAXONOMY
+    )
+    assert enforce_contract(UNKNOWN_MENTION, found).rows() == [("gitt", 2, ["git"])]
 
 
 def test_demand_is_recent_repetition_and_open_work() -> None:
-    done = evidence(core(worklog=frame(
-        WORKLOG, {}, {"worked_at": NOON - timedelta(days=70)}, {"worked_at": NOON + timedelta(days=60)})))  # fmt: skip
-    issues = frame(ASSIGNMENT, {"skill_text": "git"}, {"skill_text": "git", "is_done": True},
-                   {"skill_text": "git", "is_done": True, "done_at": NOON + timedelta(days=40)},
-                   {"skill_text": "git", "started_date": date(2025, 4, 1)})  # fmt: skip
-    assert count_demand(issues, done, TAXONOMY, TODAY).rows() == [("git", 2), ("sql", 1)]
+    done = evidence(
+        core(
+            worklog=frame(
+                WORKLOG, {}, {"worked_at": NOON - timedelta(days=70)}, {"worked_at": NOON + timedelta(days=60)}
+            )
+        )
+    )
+    issues = frame(
+        ASSIGNMENT,
+        {"skill_text": "git"},
+        {"skill_text": "git", "is_done": True},
+        {"skill_text": "git", "is_done": True, "done_at": NOON + timedelta(days=40)},
+        {"skill_text": "git", "started_date": date(2025, 4, 1)},
+    )
+    assert count_skill_demand(issues, done, TAXONOMY, TODAY).rows() == [("git", 2), ("sql", 1)]
 
 
 def test_ways_are_the_project_and_course_named_most_and_who_practised_lately() -> None:
     issues = frame(ASSIGNMENT, *({"project_code": code} for code in ("P2", "P1", "P2", None)))
-    records = frame(LEARNING_RECORD, *({"learning_verb": verb, "course_name": name} for verb, name in (
-        ("completed", "B"), ("passed", "A"), ("enrolled", "C"), ("enrolled", "C"))))  # fmt: skip
+    records = frame(
+        LEARNING_RECORD,
+        *(
+            {"learning_verb": verb, "course_name": name}
+            for verb, name in (("completed", "B"), ("passed", "A"), ("enrolled", "C"), ("enrolled", "C"))
+        ),
+    )
     done = evidence(core(worklog=frame(WORKLOG, {}, {}, {"person_id": "bob"})))
-    found = find_ways(issues, records, done, TAXONOMY, TODAY)
+    found = find_practice_options(issues, records, done, TAXONOMY, TODAY)
     assert found.rows_by_key("skill_id")["sql"] == [("P2", "A", 2)]
     assert found.rows_by_key("skill_id")["go"] == [(None, None, None)]
 
 
 def test_roles_are_those_held_on_the_day() -> None:
     people = frame(PERSON, {"role_name": "Dev"}, {"person_id": "bob"})
-    periods = frame(ROLE_PERIOD, {"role_name": "Lead", "started_date": date(2025, 1, 1), "ended_date": None},
-                    {"role_name": "Old", "started_date": date(2024, 1, 1), "ended_date": TODAY},
-                    {"role_name": "Next", "started_date": TODAY + timedelta(days=1)})  # fmt: skip
-    assert name_roles(people, periods, TODAY).rows() == [("ann", "Dev"), ("ann", "Lead")]
+    periods = frame(
+        ROLE_PERIOD,
+        {"role_name": "Lead", "started_date": date(2025, 1, 1), "ended_date": None},
+        {"role_name": "Old", "started_date": date(2024, 1, 1), "ended_date": TODAY},
+        {"role_name": "Next", "started_date": TODAY + timedelta(days=1)},
+    )
+    assert list_current_roles(people, periods, TODAY).rows() == [("ann", "Dev"), ("ann", "Lead")]
 
 
 def test_of_two_wishes_for_one_micro_skill_the_last_one_counts_and_none_of_tomorrow() -> None:
-    said = frame(ASPIRATION, {"wish_weight": 1.0, "stated_at": NOON},
-                 {"wish_weight": 0.2, "stated_at": NOON + timedelta(days=1)},
-                 {"wish_weight": 0.9, "stated_at": NOON + timedelta(days=31)})  # fmt: skip
-    assert name_wishes(said, TAXONOMY, TODAY).rows() == [("ann", "sql", 0.2)]
+    said = frame(
+        ASPIRATION,
+        {"wish_weight": 1.0, "stated_at": NOON},
+        {"wish_weight": 0.2, "stated_at": NOON + timedelta(days=1)},
+        {"wish_weight": 0.9, "stated_at": NOON + timedelta(days=31)},
+    )
+    assert list_skill_wishes(said, TAXONOMY, TODAY).rows() == [("ann", "sql", 0.2)]
 
 
 def test_the_last_word_on_each_weight_counts_and_none_of_tomorrow() -> None:
-    said = frame(ASPIRATION, {"autonomy_weight": 0.9, "purpose_weight": 0.4, "stated_at": NOON},
-                 {"autonomy_weight": 0.2, "stated_at": NOON + timedelta(days=1)},
-                 {"autonomy_weight": 1.0, "stated_at": NOON + timedelta(days=31)},
-                 {"person_id": "bob", "stated_at": NOON})  # fmt: skip
-    assert name_preferences(said, TODAY).rows() == [("ann", None, 0.2, 0.4)]
+    said = frame(
+        ASPIRATION,
+        {"autonomy_weight": 0.9, "purpose_weight": 0.4, "stated_at": NOON},
+        {"autonomy_weight": 0.2, "stated_at": NOON + timedelta(days=1)},
+        {"autonomy_weight": 1.0, "stated_at": NOON + timedelta(days=31)},
+        {"person_id": "bob", "stated_at": NOON},
+    )
+    assert list_motive_weights(said, TODAY).rows() == [("ann", None, 0.2, 0.4)]
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(1, 2)), max_size=9))

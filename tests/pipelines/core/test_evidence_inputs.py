@@ -21,25 +21,30 @@ from pipelines.contracts.catalog import (
 )
 from pipelines.contracts.table import Table
 from pipelines.core.evidence import collect_evidence
-from pipelines.core.evidence_inputs import CoreRows, rows_that_changed
-from pipelines.core.taxonomy import match_skills, observe_taxonomy
+from pipelines.core.evidence_inputs import EvidenceInputs, read_changed_inputs
+from pipelines.core.taxonomy import build_observed_taxonomy, match_skills
 from pipelines.storage import change_log as changes
-from pipelines.storage.change_log import RECORD, records_changed
+from pipelines.storage.change_log import RECORD_KEY, find_changed_records
 from pipelines.storage.lake import Lake
 
 TABLES = (ASSIGNMENT, WORKLOG, LEARNING_RECORD, FEEDBACK, SKILL_MENTION, ASPIRATION)
-KNOWN = observe_taxonomy(pl.Series(["sql", "git", "go"]), 1)
-CODES, PEOPLE, TEXTS = st.sampled_from(["1", "2", "P"]), st.sampled_from(["ann", "ben"]), st.sampled_from(
-    ["sql", "sql|git", "go", "cooking", None]
-)  # fmt: skip
+KNOWN = build_observed_taxonomy(pl.Series(["sql", "git", "go"]), 1)
+CODES, PEOPLE, TEXTS = (
+    st.sampled_from(["1", "2", "P"]),
+    st.sampled_from(["ann", "ben"]),
+    st.sampled_from(["sql", "sql|git", "go", "cooking", None]),
+)
 MOMENTS = st.sampled_from([datetime(2025, month, 1, tzinfo=UTC) for month in (1, 2)])
 SAID: dict[Table, dict[str, st.SearchStrategy[Any]]] = {
     ASSIGNMENT: {"assignment_code": st.none() | CODES, "is_done": st.booleans(), "done_at": st.none() | MOMENTS},
     WORKLOG: {"assignment_code": st.none() | CODES, "worked_at": MOMENTS, "worked_hours": st.none() | st.just(2.0)},
-    LEARNING_RECORD: {"learning_verb": st.sampled_from(["completed", "taught", "failed"]), "occurred_at": MOMENTS,
-                      "score_share": st.none() | st.just(0.5)},
+    LEARNING_RECORD: {
+        "learning_verb": st.sampled_from(["completed", "taught", "failed"]),
+        "occurred_at": MOMENTS,
+        "score_share": st.none() | st.just(0.5),
+    },
     FEEDBACK: {"given_by_id": st.none() | PEOPLE, "feedback_kind": st.just("peer"), "occurred_at": MOMENTS},
-}  # fmt: skip
+}
 
 
 def row(table: Table) -> st.SearchStrategy[dict[str, Any]]:
@@ -53,12 +58,12 @@ def rows(table: Table, most: int) -> st.SearchStrategy[pl.DataFrame]:
     return found.map(lambda said: pl.DataFrame([one | from_file for one in said], schema=table.schema))
 
 
-def read_all(lake: Lake) -> CoreRows:
-    return CoreRows(*(lake.scan(table).collect() for table in TABLES))
+def read_all(lake: Lake) -> EvidenceInputs:
+    return EvidenceInputs(*(lake.scan(table).collect() for table in TABLES))
 
 
-def collect(core: CoreRows, records: pl.DataFrame | None = None) -> pl.DataFrame:
-    return collect_evidence(core, match_skills(core.skill_texts().select("skill_text"), KNOWN), records=records)
+def collect(core: EvidenceInputs, records: pl.DataFrame | None = None) -> pl.DataFrame:
+    return collect_evidence(core, match_skills(core.count_skill_texts().select("skill_text"), KNOWN), records=records)
 
 
 @given(st.fixed_dictionaries({table: st.tuples(rows(table, 6), rows(table, 2), rows(table, 1)) for table in SAID}))
@@ -71,13 +76,15 @@ def test_it_makes_no_difference_whether_evidence_is_collected_of_what_changed_or
         for table in TABLES:
             lake.write(table, said[table][0] if table in said else pl.DataFrame(schema=table.schema))
         lake.write(EVIDENCE, collect(read_all(lake)))
-        before = {table: lake.content(table) for table in TABLES}
+        before = {table: lake.content_hash(table) for table in TABLES}
         for table, (_, new, gone) in said.items():
-            lake.merge(table, new, pl.concat([new.select(RECORD), gone.select(RECORD)]).unique())
-        changed = {table: records_changed(lake.root, table, before[table], lake.content(table)) for table in TABLES}
+            lake.merge(table, new, pl.concat([new.select(RECORD_KEY), gone.select(RECORD_KEY)]).unique())
+        changed = {
+            table: find_changed_records(lake.root, table, before[table], lake.content_hash(table)) for table in TABLES
+        }
         known = {table: records for table, records in changed.items() if records is not None}
         assert len(known) == len(TABLES)
-        core, records = rows_that_changed(lake, known)
+        core, records = read_changed_inputs(lake, known)
         lake.merge(EVIDENCE, collect(core, records), records)
         assert lake.scan(EVIDENCE).collect().equals(collect(read_all(lake)))
 
@@ -85,10 +92,21 @@ def test_it_makes_no_difference_whether_evidence_is_collected_of_what_changed_or
 def logs(*said: tuple[str, str, str | None]) -> pl.DataFrame:
     """record, person and assignment of each piece of work."""
     return pl.DataFrame(
-        [{"source_name": "s", "record_code": record, "person_id": person, "assignment_code": code, "skill_text": "sql",
-          "worked_at": datetime(2025, 1, 1, tzinfo=UTC), "file_sha256": "f", "row_number": 1}
-         for record, person, code in said], schema=WORKLOG.schema,
-    )  # fmt: skip
+        [
+            {
+                "source_name": "s",
+                "record_code": record,
+                "person_id": person,
+                "assignment_code": code,
+                "skill_text": "sql",
+                "worked_at": datetime(2025, 1, 1, tzinfo=UTC),
+                "file_sha256": "f",
+                "row_number": 1,
+            }
+            for record, person, code in said
+        ],
+        schema=WORKLOG.schema,
+    )
 
 
 @pytest.mark.parametrize("named", ["P-1", "77"])
@@ -96,18 +114,25 @@ def test_work_is_looked_at_again_where_the_issue_changed_that_it_names_by_code_o
     tmp_path: Path, named: str
 ) -> None:
     def issue(text: str) -> pl.DataFrame:
-        said = {"source_name": "s", "record_code": "77", "assignment_code": "P-1", "skill_text": text, "is_done": False,
-                "file_sha256": "f", "row_number": 1}  # fmt: skip
+        said = {
+            "source_name": "s",
+            "record_code": "77",
+            "assignment_code": "P-1",
+            "skill_text": text,
+            "is_done": False,
+            "file_sha256": "f",
+            "row_number": 1,
+        }
         return pl.DataFrame([said], schema=ASSIGNMENT.schema)
 
     lake = Lake(tmp_path)
     lake.write(ASSIGNMENT, issue("go"))
     lake.write(WORKLOG, logs(("1", "ann", named), ("2", "ben", "P-2")))
-    before = {table: lake.content(table) for table in TABLES}
+    before = {table: lake.content_hash(table) for table in TABLES}
     lake.write(ASSIGNMENT, issue("sql"))
-    found = records_changed(tmp_path, ASSIGNMENT, before[ASSIGNMENT], lake.content(ASSIGNMENT))
+    found = find_changed_records(tmp_path, ASSIGNMENT, before[ASSIGNMENT], lake.content_hash(ASSIGNMENT))
     assert found is not None
-    core, records = rows_that_changed(
+    core, records = read_changed_inputs(
         lake, {table: found if table is ASSIGNMENT else found.clear() for table in TABLES}
     )
     assert core.worklog["record_code"].to_list() == ["1"]
@@ -117,22 +142,22 @@ def test_work_is_looked_at_again_where_the_issue_changed_that_it_names_by_code_o
 def test_records_are_told_over_several_changes_with_what_they_were_of_before(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.write(WORKLOG, logs(("1", "ann", "P"), ("2", "ben", None)))
-    start = lake.content(WORKLOG)
+    start = lake.content_hash(WORKLOG)
     lake.merge(WORKLOG, logs(("1", "ann", "Q")), pl.DataFrame({"record_code": ["1"]}))
     lake.merge(WORKLOG, logs(), pl.DataFrame({"record_code": ["2"]}))
-    found = records_changed(tmp_path, WORKLOG, start, lake.content(WORKLOG))
+    found = find_changed_records(tmp_path, WORKLOG, start, lake.content_hash(WORKLOG))
     assert found is not None
     assert found.sort(pl.all()).rows() == [("s", "1", "P"), ("s", "1", "Q"), ("s", "2", None)]
-    assert records_changed(tmp_path, WORKLOG, "another", lake.content(WORKLOG)) is None
+    assert find_changed_records(tmp_path, WORKLOG, "another", lake.content_hash(WORKLOG)) is None
 
 
 def test_too_many_records_are_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "MOST_RECORDS", 1)
     lake = Lake(tmp_path)
     lake.write(WORKLOG, logs(("1", "ann", "P"), ("2", "ben", None)))
-    start = lake.content(WORKLOG)
+    start = lake.content_hash(WORKLOG)
     lake.merge(WORKLOG, logs(("1", "ann", "Q")), pl.DataFrame({"record_code": ["1"]}))
-    assert records_changed(tmp_path, WORKLOG, start, lake.content(WORKLOG)) is None
+    assert find_changed_records(tmp_path, WORKLOG, start, lake.content_hash(WORKLOG)) is None
 
 
 def test_what_is_kept_of_one_way_to_a_content_is_not_told_of_another(
@@ -142,18 +167,18 @@ def test_what_is_kept_of_one_way_to_a_content_is_not_told_of_another(
     lake.write(WORKLOG, logs(("1", "ann", "P"), ("2", "ben", "P")))
     lake.write(WORKLOG, logs(("1", "ann", "Q"), ("2", "ben", "Q")))
     lake.write(WORKLOG, logs(("1", "ann", "R"), ("2", "ben", "R")))
-    start = lake.content(WORKLOG)
+    start = lake.content_hash(WORKLOG)
     monkeypatch.setattr(changes, "MOST_RECORDS", 1)
     lake.write(WORKLOG, logs(("1", "ann", "Q"), ("2", "ben", "Q")))
-    assert records_changed(tmp_path, WORKLOG, start, lake.content(WORKLOG)) is None
+    assert find_changed_records(tmp_path, WORKLOG, start, lake.content_hash(WORKLOG)) is None
 
 
 def test_where_most_people_changed_their_records_are_known_and_the_people_are_not_counted(tmp_path: Path) -> None:
     lake, people = Lake(tmp_path), [f"p{number}" for number in range(101)]
     lake.write(WORKLOG, logs(*((person, person, None) for person in people)))
-    start = lake.content(WORKLOG)
+    start = lake.content_hash(WORKLOG)
     lake.write(WORKLOG, logs(*((person, person, "P") for person in people)))
-    assert changes.people_changed(tmp_path, WORKLOG, start, lake.content(WORKLOG)) is None
-    found = records_changed(tmp_path, WORKLOG, start, lake.content(WORKLOG))
+    assert changes.find_changed_people(tmp_path, WORKLOG, start, lake.content_hash(WORKLOG)) is None
+    found = find_changed_records(tmp_path, WORKLOG, start, lake.content_hash(WORKLOG))
     assert found is not None
     assert found["record_code"].n_unique() == 101

@@ -10,27 +10,27 @@ from hypothesis import strategies as st
 
 from pipelines.contracts.catalog import EVIDENCE, REPLY
 from pipelines.contracts.columns import REPLY_EFFECTS, REPLY_KINDS, STAGES, STEP_GOALS
-from pipelines.contracts.output_tables import OBEYED
+from pipelines.contracts.output_tables import OBEYED_REPLY
 from pipelines.contracts.policy import ReplyPolicy
 from pipelines.core.replies import (
-    accepted_steps,
-    disputes,
-    done_evidence,
-    hidden_skills,
-    name_replies,
-    suppress_steps,
-    tell_effects,
-    tell_own_word,
+    add_replies_to_mastery,
+    build_done_evidence,
+    find_accepted_steps,
+    find_disputes,
+    find_hidden_skills,
+    find_suppressed_steps,
+    list_reply_effects,
+    resolve_reply_skills,
 )
-from pipelines.core.taxonomy import build_taxonomy, no_profiles, nothing_before
-from pipelines.storage.lake import obey
+from pipelines.core.taxonomy import build_taxonomy, empty_prerequisites, empty_role_profiles
+from pipelines.storage.lake import enforce_contract
 
 TAXONOMY = build_taxonomy(
-    pl.DataFrame({"skill_id": ["sql", "git"], "name": ["SQL", "Git"]}), nothing_before(), no_profiles()
+    pl.DataFrame({"skill_id": ["sql", "git"], "name": ["SQL", "Git"]}), empty_prerequisites(), empty_role_profiles()
 )
 POLICY = ReplyPolicy(dismissed_days=30, done_days=10)
 TODAY = date(2026, 6, 30)
-NOTHING_OBEYED = pl.DataFrame(schema=OBEYED.schema)
+NOTHING_OBEYED = pl.DataFrame(schema=OBEYED_REPLY.schema)
 
 
 def at(month: int, day: int, hour: int = 0) -> datetime:
@@ -38,14 +38,23 @@ def at(month: int, day: int, hour: int = 0) -> datetime:
 
 
 def replies(*given: dict[str, Any]) -> pl.DataFrame:
-    defaults = {"source_name": "s", "person_id": "ann", "skill_text": "sql", "step_goal": None, "until_date": None,
-                "stated_stage": None, "replied_at": at(6, 20), "file_sha256": "f", "row_number": 1}  # fmt: skip
+    defaults = {
+        "source_name": "s",
+        "person_id": "ann",
+        "skill_text": "sql",
+        "step_goal": None,
+        "until_date": None,
+        "stated_stage": None,
+        "replied_at": at(6, 20),
+        "file_sha256": "f",
+        "row_number": 1,
+    }
     rows = [{**defaults, "record_code": f"r{i}", **one} for i, one in enumerate(given)]
-    return name_replies(pl.DataFrame(rows, schema=REPLY.schema), TAXONOMY)
+    return resolve_reply_skills(pl.DataFrame(rows, schema=REPLY.schema), TAXONOMY)
 
 
 def away(rows: pl.DataFrame, as_of: date = TODAY) -> list[tuple[str, str, date | None]]:
-    return suppress_steps(rows, as_of, POLICY).select("step_id", "reason", "until").rows()
+    return find_suppressed_steps(rows, as_of, POLICY).select("step_id", "reason", "until").rows()
 
 
 def test_a_dismissed_step_stays_away_for_its_term_and_then_comes_back() -> None:
@@ -67,12 +76,13 @@ def test_a_reply_without_a_goal_is_about_every_step_of_the_micro_skill() -> None
 
 
 def test_of_several_replies_about_a_step_the_last_counts() -> None:
-    rows = replies({"reply_kind": "dismiss"},
-                   {"reply_kind": "accept", "step_goal": "journeyman", "replied_at": at(6, 20, 1)})  # fmt: skip
+    rows = replies(
+        {"reply_kind": "dismiss"}, {"reply_kind": "accept", "step_goal": "journeyman", "replied_at": at(6, 20, 1)}
+    )
     assert "sql|journeyman" not in {step for step, *_ in away(rows)}
-    assert accepted_steps(rows, TODAY).rows() == [("ann", "sql|journeyman")]
+    assert find_accepted_steps(rows, TODAY).rows() == [("ann", "sql|journeyman")]
     changed = replies({"reply_kind": "accept"}, {"reply_kind": "dismiss", "replied_at": at(6, 21)})
-    assert accepted_steps(changed, TODAY).height == 0
+    assert find_accepted_steps(changed, TODAY).height == 0
 
 
 def test_a_step_that_is_done_stays_away_until_the_work_can_show() -> None:
@@ -84,9 +94,13 @@ def test_taking_a_reply_back_undoes_it() -> None:
     later = {"reply_kind": "retract", "replied_at": at(6, 22)}
     for kind in ("dismiss", "hide", "accept"):
         rows = replies({"reply_kind": kind}, later)
-        assert (away(rows), hidden_skills(rows, TODAY).height, accepted_steps(rows, TODAY).height) == ([], 0, 0)
+        assert (away(rows), find_hidden_skills(rows, TODAY).height, find_accepted_steps(rows, TODAY).height) == (
+            [],
+            0,
+            0,
+        )
     disputed = replies({"reply_kind": "dispute", "stated_stage": "master"}, later)
-    assert (away(disputed), disputes(disputed, TODAY).height) == ([], 0)
+    assert (away(disputed), find_disputes(disputed, TODAY).height) == ([], 0)
 
 
 def test_steps_up_to_the_stage_a_person_says_they_hold_are_not_recommended() -> None:
@@ -103,9 +117,11 @@ def mastery(*given: tuple[str, str, str]) -> pl.DataFrame:
 
 def test_a_dispute_puts_the_word_beside_the_estimate_and_opens_the_interval_on_its_side() -> None:
     held = mastery(("ann", "sql", "journeyman"), ("bob", "sql", "journeyman"), ("eve", "sql", "journeyman"))
-    rows = replies({"reply_kind": "dispute", "stated_stage": "master"},
-                   {"reply_kind": "dispute", "stated_stage": "none", "person_id": "bob"})  # fmt: skip
-    told = tell_own_word(held, rows, TODAY).select(
+    rows = replies(
+        {"reply_kind": "dispute", "stated_stage": "master"},
+        {"reply_kind": "dispute", "stated_stage": "none", "person_id": "bob"},
+    )
+    told = add_replies_to_mastery(held, rows, TODAY).select(
         "person_id", "stage", "stated_stage", "level_low_share", "level_high_share"
     )
     assert told.rows() == [
@@ -116,22 +132,22 @@ def test_a_dispute_puts_the_word_beside_the_estimate_and_opens_the_interval_on_i
 
 
 def test_a_stage_stated_where_there_is_no_evidence_has_a_row_of_its_own() -> None:
-    told = tell_own_word(mastery(), replies({"reply_kind": "dispute", "stated_stage": "master"}), TODAY)
+    told = add_replies_to_mastery(mastery(), replies({"reply_kind": "dispute", "stated_stage": "master"}), TODAY)
     assert told.select("person_id", "skill_id", "stage", "stated_stage", "is_rusty").rows() == [
         ("ann", "sql", "none", "master", False)
     ]
 
 
 def test_a_hidden_micro_skill_is_marked_and_the_others_are_not() -> None:
-    told = tell_own_word(
+    told = add_replies_to_mastery(
         mastery(("ann", "sql", "master"), ("ann", "git", "master")), replies({"reply_kind": "hide"}), TODAY
     )
     assert told.select("skill_id", "is_hidden").rows() == [("sql", True), ("git", False)]
 
 
 def test_done_is_a_judgement_of_oneself_in_the_contract_of_evidence() -> None:
-    rows = obey(
-        EVIDENCE, done_evidence(replies({"reply_kind": "done"}, {"reply_kind": "done", "skill_text": "juggling"}))
+    rows = enforce_contract(
+        EVIDENCE, build_done_evidence(replies({"reply_kind": "done"}, {"reply_kind": "done", "skill_text": "juggling"}))
     )
     assert rows.select("person_id", "skill_id", "mode", "feedback_kind", "given_by_id", "amount").rows() == [
         ("ann", "sql", "feedback", "self", "ann", 1.0)
@@ -141,12 +157,19 @@ def test_done_is_a_judgement_of_oneself_in_the_contract_of_evidence() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "effect"),
-    [("accept", "kept_on_list"), ("dismiss", "kept_away"), ("snooze", "kept_away"), ("hide", "shown_to_nobody_else"),
-     ("dispute", "word_beside_estimate"), ("done", "counted_as_evidence"), ("retract", "taken_back")],
-)  # fmt: skip
+    [
+        ("accept", "kept_on_list"),
+        ("dismiss", "kept_away"),
+        ("snooze", "kept_away"),
+        ("hide", "shown_to_nobody_else"),
+        ("dispute", "word_beside_estimate"),
+        ("done", "counted_as_evidence"),
+        ("retract", "taken_back"),
+    ],
+)
 def test_the_effect_of_each_reply_and_the_days_until_it_are_told(kind: str, effect: str) -> None:
     rows = replies({"reply_kind": kind, "stated_stage": "master", "until_date": date(2026, 9, 1)})
-    told = tell_effects(rows, NOTHING_OBEYED, TODAY)
+    told = list_reply_effects(rows, NOTHING_OBEYED, TODAY)
     assert told.select("effect", "obeyed_date", "time_to_effect_days").rows() == [(effect, TODAY, 10)]
 
 
@@ -155,39 +178,46 @@ def test_a_reply_keeps_the_day_on_which_it_was_first_obeyed() -> None:
     before = pl.DataFrame(
         {"reply_id": rows["reply_id"], "obeyed_date": [date(2026, 6, 21)], "first_snapshot_id": ["x"]}
     )
-    told = tell_effects(rows, before, TODAY)
+    told = list_reply_effects(rows, before, TODAY)
     assert told.select("obeyed_date", "first_snapshot_id", "time_to_effect_days").rows() == [
         (date(2026, 6, 21), "x", 1)
     ]
     # the memory of this very night and of later ones is none: the night run again says the same again
-    again = tell_effects(rows, before.with_columns(obeyed_date=pl.lit(TODAY)), TODAY)
+    again = list_reply_effects(rows, before.with_columns(obeyed_date=pl.lit(TODAY)), TODAY)
     assert again.select("obeyed_date", "first_snapshot_id").rows() == [(TODAY, None)]
 
 
 def test_a_reply_about_no_known_micro_skill_is_told_as_not_understood() -> None:
-    told = tell_effects(replies({"reply_kind": "hide", "skill_text": "juggling"}), NOTHING_OBEYED, TODAY)
+    told = list_reply_effects(replies({"reply_kind": "hide", "skill_text": "juggling"}), NOTHING_OBEYED, TODAY)
     assert told.select("effect", "skill_id", "obeyed_date", "time_to_effect_days").rows() == [
         ("not_understood", None, None, None)
     ]
 
 
 def test_what_a_later_reply_replaced_is_told_as_superseded() -> None:
-    rows = replies({"reply_kind": "dismiss"}, {"reply_kind": "hide"}, {"reply_kind": "accept", "replied_at": at(6, 21)},
-                   {"reply_kind": "retract", "step_goal": "master", "replied_at": at(6, 22)})  # fmt: skip
-    told = tell_effects(rows, NOTHING_OBEYED, TODAY).sort("replied_at", "reply_kind")
+    rows = replies(
+        {"reply_kind": "dismiss"},
+        {"reply_kind": "hide"},
+        {"reply_kind": "accept", "replied_at": at(6, 21)},
+        {"reply_kind": "retract", "step_goal": "master", "replied_at": at(6, 22)},
+    )
+    told = list_reply_effects(rows, NOTHING_OBEYED, TODAY).sort("replied_at", "reply_kind")
     assert told["effect"].to_list() == ["superseded", "shown_to_nobody_else", "kept_on_list", "taken_back"]
 
 
 REPLIES = st.lists(
-    st.fixed_dictionaries({
-        "reply_kind": st.sampled_from(REPLY_KINDS),
-        "skill_text": st.sampled_from(["sql", "git", "juggling"]),
-        "step_goal": st.sampled_from([None, *STEP_GOALS]),
-        "until_date": st.sampled_from([date(2026, 6, 1), date(2026, 9, 1)]),
-        "stated_stage": st.sampled_from(STAGES),
-        "replied_at": st.integers(1, 28).flatmap(lambda d: st.sampled_from([at(5, d), at(6, d), at(7, d)])),
-    }), max_size=6,
-)  # fmt: skip
+    st.fixed_dictionaries(
+        {
+            "reply_kind": st.sampled_from(REPLY_KINDS),
+            "skill_text": st.sampled_from(["sql", "git", "juggling"]),
+            "step_goal": st.sampled_from([None, *STEP_GOALS]),
+            "until_date": st.sampled_from([date(2026, 6, 1), date(2026, 9, 1)]),
+            "stated_stage": st.sampled_from(STAGES),
+            "replied_at": st.integers(1, 28).flatmap(lambda d: st.sampled_from([at(5, d), at(6, d), at(7, d)])),
+        }
+    ),
+    max_size=6,
+)
 
 
 @settings(max_examples=100, deadline=None)
@@ -197,9 +227,13 @@ def test_what_is_replied_after_a_day_changes_nothing_on_it(given_replies: list[d
     codes = [{**one, "record_code": f"c{i}"} for i, one in enumerate(given_replies)]
     some = [one for one in codes if one["replied_at"].date() <= TODAY]
     whole, part = replies(*codes), replies(*some)
-    for told in (lambda rows: suppress_steps(rows, TODAY, POLICY), lambda rows: accepted_steps(rows, TODAY),
-                 lambda rows: hidden_skills(rows, TODAY), lambda rows: disputes(rows, TODAY),
-                 lambda rows: tell_effects(rows, NOTHING_OBEYED, TODAY)):  # fmt: skip
+    for told in (
+        lambda rows: find_suppressed_steps(rows, TODAY, POLICY),
+        lambda rows: find_accepted_steps(rows, TODAY),
+        lambda rows: find_hidden_skills(rows, TODAY),
+        lambda rows: find_disputes(rows, TODAY),
+        lambda rows: list_reply_effects(rows, NOTHING_OBEYED, TODAY),
+    ):
         assert told(whole).equals(told(part))
 
 
@@ -207,8 +241,8 @@ def test_what_is_replied_after_a_day_changes_nothing_on_it(given_replies: list[d
 @given(REPLIES)
 def test_no_step_is_both_kept_away_and_accepted_unless_a_dispute_stands(given_replies: list[dict[str, Any]]) -> None:
     rows = replies(*given_replies)
-    gone = suppress_steps(rows, TODAY, POLICY).filter(pl.col("reason") != "dispute")
-    assert gone.join(accepted_steps(rows, TODAY), on=("person_id", "step_id"), how="semi").height == 0
-    told = tell_effects(rows, NOTHING_OBEYED, TODAY)
+    gone = find_suppressed_steps(rows, TODAY, POLICY).filter(pl.col("reason") != "dispute")
+    assert gone.join(find_accepted_steps(rows, TODAY), on=("person_id", "step_id"), how="semi").height == 0
+    told = list_reply_effects(rows, NOTHING_OBEYED, TODAY)
     assert set(told["effect"]) <= set(REPLY_EFFECTS)
     assert told.height == len([one for one in given_replies if one["replied_at"].date() <= TODAY])

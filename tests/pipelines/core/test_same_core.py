@@ -9,31 +9,50 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.config.company import Source
-from pipelines.contracts.canonical_schemas import SHAPES, ShapeName, raw_table
-from pipelines.core.conform import CORE_OF, conform_event, conform_person
-from pipelines.core.identity_resolution import WHO, identify_people, match_accounts, mentioned_people
-from pipelines.ingest.landing import Landing, land_source, scan_current
+from pipelines.config.company import SourceConfig
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, raw_table
+from pipelines.core.conform import CORE_TABLE_BY_SHAPE, conform_event, conform_person
+from pipelines.core.identity_resolution import ACCOUNT_KEYS, identify_people, list_account_mentions, match_accounts
+from pipelines.ingest.landing import LandingContext, land_source, scan_current_rows
 from pipelines.storage.lake import Lake
 
 DAY = date(2026, 3, 1)
-NO_MAPS = pl.DataFrame(schema={"serves": pl.String, "settles": pl.Boolean, **dict.fromkeys(WHO, pl.String)})
-PEOPLE = pl.DataFrame({
-    "Employee #": ["1", "2", "3"], "Work Email": ["a@x.org", "b@x.org", "c@x.org"],
-    "Job Title": ["Analyst", None, "Lead"], "Department": ["North", "North", "South"],
-    "Hire Date": ["2024-01-31", "2024-02-15", "2025-12-13"], "Status": ["Active", "Active", "Active"],
-})  # fmt: skip
-WORK = pl.DataFrame({
-    "id": [str(i) for i in range(12)], "mail": ["a@x.org", "b@x.org", "nobody@x.org"] * 4,
-    "day": [f"2026-01-{i + 13}" for i in range(12)], "spent": ["1.5", "2", "many", "0.25"] * 3,
-    "what": ["sql", "charts|sql", None] * 4,
-})  # fmt: skip
-HR = Source(name="people", system="bamboohr", path="people*.csv", delivery="full")
-TIME = Source.model_validate({
-    "name": "time", "system": "tabular", "shape": "worklog", "path": "time*.csv",
-    "mapping": {"record_code": "id", "work_email": "mail", "worked_at": "day", "worked_hours": "spent",
-                "skill_text": "what"},
-})  # fmt: skip
+NO_MAPS = pl.DataFrame(schema={"serves": pl.String, "settles": pl.Boolean, **dict.fromkeys(ACCOUNT_KEYS, pl.String)})
+PEOPLE = pl.DataFrame(
+    {
+        "Employee #": ["1", "2", "3"],
+        "Work Email": ["a@x.org", "b@x.org", "c@x.org"],
+        "Job Title": ["Analyst", None, "Lead"],
+        "Department": ["North", "North", "South"],
+        "Hire Date": ["2024-01-31", "2024-02-15", "2025-12-13"],
+        "Status": ["Active", "Active", "Active"],
+    }
+)
+WORK = pl.DataFrame(
+    {
+        "id": [str(i) for i in range(12)],
+        "mail": ["a@x.org", "b@x.org", "nobody@x.org"] * 4,
+        "day": [f"2026-01-{i + 13}" for i in range(12)],
+        "spent": ["1.5", "2", "many", "0.25"] * 3,
+        "what": ["sql", "charts|sql", None] * 4,
+    }
+)
+HR = SourceConfig(name="people", system="bamboohr", path="people*.csv", delivery="full")
+TIME = SourceConfig.model_validate(
+    {
+        "name": "time",
+        "system": "tabular",
+        "shape": "worklog",
+        "path": "time*.csv",
+        "mapping": {
+            "record_code": "id",
+            "work_email": "mail",
+            "worked_at": "day",
+            "worked_hours": "spent",
+            "skill_text": "what",
+        },
+    }
+)
 
 
 def core_tables(people: pl.DataFrame, work: list[pl.DataFrame]) -> list[pl.DataFrame]:
@@ -46,14 +65,14 @@ def core_tables(people: pl.DataFrame, work: list[pl.DataFrame]) -> list[pl.DataF
         for i, part in enumerate(work):
             part.write_csv(folder / f"time{i}.csv")
         lake = Lake(root / "lake")
-        landing = Landing(lake, folder, DAY, datetime(2026, 3, 1, tzinfo=UTC))
-        rows: dict[ShapeName, pl.LazyFrame] = {}
-        shapes: tuple[tuple[ShapeName, Source], ...] = (("person", HR), ("worklog", TIME))
+        landing = LandingContext(lake, folder, DAY, datetime(2026, 3, 1, tzinfo=UTC))
+        rows: dict[CanonicalSchemaName, pl.LazyFrame] = {}
+        shapes: tuple[tuple[CanonicalSchemaName, SourceConfig], ...] = (("person", HR), ("worklog", TIME))
         for shape, source in shapes:
             land_source(landing, source)
-            found = scan_current(lake, raw_table(source.system, SHAPES[shape]), shape, [source])
+            found = scan_current_rows(lake, raw_table(source.system, CANONICAL_SCHEMAS[shape]), shape, [source])
             rows[shape] = found.with_columns(pl.lit(source.system).alias("system_name"))
-        maps = match_accounts(mentioned_people(list(rows.values())), identify_people([rows["person"]]), NO_MAPS)
+        maps = match_accounts(list_account_mentions(list(rows.values())), identify_people([rows["person"]]), NO_MAPS)
         core_people = conform_person(rows["person"], maps, DAY)
         core = conform_event("worklog", rows["worklog"], maps, core_people)
         origin = ("file_sha256", "row_number", "delivered_date", "delivery_number")
@@ -70,7 +89,7 @@ def test_the_core_tables_hold_what_the_exports_say() -> None:
     people, good, bad = EXPECTED
     assert people["person_id"].to_list() == ["1", "2", "3"]
     assert good["person_id"].to_list().count("1") == 3  # of four entries one has hours that are no number
-    assert set(good.columns) < set(CORE_OF["worklog"].column_names)
+    assert set(good.columns) < set(CORE_TABLE_BY_SHAPE["worklog"].column_names)
     assert bad["failed_rules"].to_list() == ["person_id|references"] * 3
 
 

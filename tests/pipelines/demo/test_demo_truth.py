@@ -173,8 +173,9 @@ def test_most_steps_are_taken_when_their_prerequisites_are_held(demo: Path) -> N
     needs = paths.join(pl.read_parquet(demo / "truth/prerequisites.parquet"), on="skill_id")
     held = needs.join(
         paths.select("person_id", pl.col("skill_id").alias("requires_skill_id"), pl.col("position").alias("held_at")),
-        on=("person_id", "requires_skill_id"), how="left",
-    )  # fmt: skip
+        on=("person_id", "requires_skill_id"),
+        how="left",
+    )
     ready = held.select((pl.col("held_at") < pl.col("position")).fill_null(False).mean()).item()
     assert 0.8 < ready < 1
 

@@ -11,33 +11,38 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.config.company import Source
-from pipelines.contracts.canonical_schemas import SHAPES, raw_table
+from pipelines.config.company import SourceConfig
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, raw_table
 from pipelines.ingest import landing as landing_module
 from pipelines.ingest.landing import (
-    Landing,
+    LandingContext,
     current_deliveries,
+    find_new_columns,
     land_source,
-    new_columns,
     read_ledger,
-    scan_current,
+    scan_current_rows,
     scan_quarantine,
 )
 from pipelines.storage.lake import Lake
 
-TABLE = raw_table("tabular", SHAPES["feedback"])
+TABLE = raw_table("tabular", CANONICAL_SCHEMAS["feedback"])
 HEADER = "id,who,mail,skill,kind,score,day,changed"
 DAY = date(2025, 7, 1)
 
 
-def source(**more: Any) -> Source:
+def source(**more: Any) -> SourceConfig:
     mapping = {
-        "record_code": "id", "employee_number": "who", "work_email": "mail", "skill_text": "skill",
-        "feedback_kind": "kind", "score_share": {"column": "score", "scale": [1, 5]}, "occurred_at": "day",
+        "record_code": "id",
+        "employee_number": "who",
+        "work_email": "mail",
+        "skill_text": "skill",
+        "feedback_kind": "kind",
+        "score_share": {"column": "score", "scale": [1, 5]},
+        "occurred_at": "day",
         "changed_at": "changed",
-    }  # fmt: skip
+    }
     declared = {"name": "marks", "system": "tabular", "shape": "feedback", "path": "*.csv*", "mapping": mapping}
-    return Source.model_validate({**declared, **more})
+    return SourceConfig.model_validate({**declared, **more})
 
 
 def row(code: object, score: object = 4, changed: str = "", **cells: str) -> str:
@@ -50,13 +55,13 @@ def write(folder: Path, name: str, *rows: str) -> None:
     (folder / name).write_text("\n".join([HEADER, *rows]) + "\n")
 
 
-def landing(root: Path, **more: Any) -> Landing:
+def landing(root: Path, **more: Any) -> LandingContext:
     (root / "in").mkdir(exist_ok=True)
-    return Landing(Lake(root / "lake"), root / "in", DAY, datetime(2025, 7, 1, 3, tzinfo=UTC), **more)
+    return LandingContext(Lake(root / "lake"), root / "in", DAY, datetime(2025, 7, 1, 3, tzinfo=UTC), **more)
 
 
-def current(root: Path, declared: Source | None = None) -> dict[str, float]:
-    rows = scan_current(Lake(root / "lake"), TABLE, "feedback", [declared or source()]).collect()
+def current(root: Path, declared: SourceConfig | None = None) -> dict[str, float]:
+    rows = scan_current_rows(Lake(root / "lake"), TABLE, "feedback", [declared or source()]).collect()
     assert rows["record_code"].is_unique().all()
     return dict(rows.sort("record_code").select("record_code", (pl.col("score_share") * 4 + 1)).iter_rows())
 
@@ -83,7 +88,7 @@ def test_fifty_bad_rows_of_ten_kinds_are_set_aside_and_the_rest_is_loaded(tmp_pa
         rows += [kind(i) for i in range(5)]
     write(tmp_path / "in", "a.csv", *rows)
     (delivery,) = land_source(landing(tmp_path), source())
-    assert (delivery.status, delivery.good, delivery.bad) == ("landed", 100, 50)
+    assert (delivery.status, delivery.good_count, delivery.bad_count) == ("landed", 100, 50)
     bad = scan_quarantine(Lake(tmp_path / "lake"), TABLE, [source()]).collect()
     assert bad.height == 50
     names = bad.explode("failed_rules").group_by("failed_rules").len()
@@ -160,7 +165,7 @@ def test_a_shrunken_full_export_is_refused_with_both_numbers_and_the_last_good_o
     )
     assert read_ledger(Lake(tmp_path / "lake"))["delivery_status"].to_list() == ["landed", "refused"]
     assert len(current(tmp_path, full)) == 10
-    assert land_source(landing(tmp_path, accept_shrink=True), full)[0].status == "landed"
+    assert land_source(landing(tmp_path, allow_row_count_drop=True), full)[0].status == "landed"
     assert len(current(tmp_path, full)) == 7
 
 
@@ -174,7 +179,7 @@ def test_a_shrunken_full_export_is_refused_with_both_numbers_and_the_last_good_o
         (b"nr,wer\n1,2\n", "b.csv has no column id"),
         (b"<!DOCTYPE html><html>please sign in</html>", "b.csv is a web page"),
     ],
-)  # fmt: skip
+)
 def test_a_broken_file_is_refused_in_one_sentence_and_the_others_go_on(
     tmp_path: Path, content: bytes, said: str
 ) -> None:
@@ -193,15 +198,24 @@ def test_a_broken_file_is_refused_in_one_sentence_and_the_others_go_on(
 def test_a_parquet_file_with_a_hole_is_refused_without_its_cells(tmp_path: Path) -> None:
     path = tmp_path / "in" / "a.csv"
     path.parent.mkdir()
-    cells = {"id": ["1"], "who": ["7"], "mail": [None], "skill": ["sql"], "kind": ["peer"], "score": ["4"],
-             "day": ["2025-02-13"], "changed": [None]}  # fmt: skip
+    cells = {
+        "id": ["1"],
+        "who": ["7"],
+        "mail": [None],
+        "skill": ["sql"],
+        "kind": ["peer"],
+        "score": ["4"],
+        "day": ["2025-02-13"],
+        "changed": [None],
+    }
     pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String)).write_parquet(path)
     whole = path.read_bytes()
     path.write_bytes(whole[:20] + whole[60:])
     (refused,) = land_source(landing(tmp_path), source())
     assert (refused.status, refused.reason) == (
-        "refused", "a.csv cannot be read to its end (ComputeError): copy or export it again",
-    )  # fmt: skip
+        "refused",
+        "a.csv cannot be read to its end (ComputeError): copy or export it again",
+    )
 
 
 def test_a_changed_mapping_reads_the_file_anew_and_the_old_mapping_counts_again_when_it_returns(tmp_path: Path) -> None:
@@ -264,8 +278,10 @@ def test_nothing_outside_the_landing_folder_is_read(tmp_path: Path) -> None:
 
 RECORDS = st.lists(
     st.tuples(st.sampled_from("abcd"), st.integers(1, 5), st.integers(1, 28)),
-    min_size=1, max_size=8, unique_by=lambda record: (record[0], record[2]),
-)  # fmt: skip
+    min_size=1,
+    max_size=8,
+    unique_by=lambda record: (record[0], record[2]),
+)
 SLOW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -283,8 +299,13 @@ def test_neither_the_order_of_files_nor_their_number_changes_what_counts_now(
         for number, (start, stop) in enumerate(pairwise(cuts)):
             # a file holds a record once: within a file a second row of a key is set aside
             for layer in _without_repeats(shuffled[start:stop]):
-                write(root / "in", f"{number}-{len(list((root / 'in').glob('*')))}.csv" if (root / "in").exists()
-                      else f"{number}-0.csv", *(row(c, s, f"2025-03-{d:02d}") for c, s, d in layer))  # fmt: skip
+                write(
+                    root / "in",
+                    f"{number}-{len(list((root / 'in').glob('*')))}.csv"
+                    if (root / "in").exists()
+                    else f"{number}-0.csv",
+                    *(row(c, s, f"2025-03-{d:02d}") for c, s, d in layer),
+                )
         if data.draw(st.booleans()):
             land_source(landing(root), source(path="[5-9]*.csv"))
         land_source(landing(root), source())
@@ -305,11 +326,11 @@ def _without_repeats(records: list[tuple[str, int, int]]) -> list[list[tuple[str
 def test_a_new_column_is_named_once_and_changes_no_row(tmp_path: Path) -> None:
     write(tmp_path / "in", "a.csv", row(1))
     land_source(landing(tmp_path), source())
-    assert new_columns(Lake(tmp_path / "lake"), source()) == []
+    assert find_new_columns(Lake(tmp_path / "lake"), source()) == []
     (tmp_path / "in" / "b.csv").write_text(f"{HEADER},mood\n{row(2)},fine\n")
     land_source(landing(tmp_path), source())
-    assert new_columns(Lake(tmp_path / "lake"), source()) == ["mood"]
+    assert find_new_columns(Lake(tmp_path / "lake"), source()) == ["mood"]
     assert set(current(tmp_path)) == {"1", "2"}
     (tmp_path / "in" / "c.csv").write_text(f"{HEADER},mood\n{row(3)},well\n")
     land_source(landing(tmp_path), source())
-    assert new_columns(Lake(tmp_path / "lake"), source()) == []
+    assert find_new_columns(Lake(tmp_path / "lake"), source()) == []

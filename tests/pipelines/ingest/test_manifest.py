@@ -7,15 +7,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.config.company import Source
-from pipelines.contracts.canonical_schemas import SHAPES, ShapeName, raw_table
-from pipelines.ingest.landing import Delivery, Landing, land_source, read_ledger, scan_current
+from pipelines.config.company import SourceConfig
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, raw_table
+from pipelines.ingest.landing import LandedFile, LandingContext, land_source, read_ledger, scan_current_rows
 from pipelines.storage.lake import Lake
 
 USERS = "sourcedId,status,dateLastModified,enabledUser,givenName,familyName,identifier,email"
 ROLES = "sourcedId,status,dateLastModified,userSourcedId,roleType,role,beginDate,endDate,orgSourcedId"
-PEOPLE = Source(name="roster_people", system="oneroster", path="roster/*.zip", member="users.csv")
-HELD = Source(name="roster_roles", system="oneroster", path="roster/*.zip", member="roles.csv")
+PEOPLE = SourceConfig(name="roster_people", system="oneroster", path="roster/*.zip", member="users.csv")
+HELD = SourceConfig(name="roster_roles", system="oneroster", path="roster/*.zip", member="roles.csv")
 
 
 def user(code: str, status: str = "active", day: str = "2025-08-01") -> str:
@@ -37,14 +37,14 @@ def pack(root: Path, name: str, users: str, roles: str, *, people: list[str], he
             archive.writestr("roles.csv", "\n".join([ROLES, *held]) + "\n")
 
 
-def land(root: Path, source: Source, day: int = 1) -> list[Delivery]:
+def land(root: Path, source: SourceConfig, day: int = 1) -> list[LandedFile]:
     at = datetime(2025, 9, day, tzinfo=UTC)
-    return land_source(Landing(Lake(root / "lake"), root / "in", at.date(), at), source)
+    return land_source(LandingContext(Lake(root / "lake"), root / "in", at.date(), at), source)
 
 
-def current(root: Path, source: Source, shape: ShapeName) -> pl.DataFrame:
-    table = raw_table("oneroster", SHAPES[shape])
-    return scan_current(Lake(root / "lake"), table, shape, [source]).collect().sort(SHAPES[shape].key)
+def current(root: Path, source: SourceConfig, shape: CanonicalSchemaName) -> pl.DataFrame:
+    table = raw_table("oneroster", CANONICAL_SCHEMAS[shape])
+    return scan_current_rows(Lake(root / "lake"), table, shape, [source]).collect().sort(CANONICAL_SCHEMAS[shape].key)
 
 
 def test_a_delta_changes_what_a_bulk_said_and_the_next_bulk_replaces_both(tmp_path: Path) -> None:
@@ -54,8 +54,11 @@ def test_a_delta_changes_what_a_bulk_said_and_the_next_bulk_replaces_both(tmp_pa
     land(tmp_path, PEOPLE, 2)
     found = current(tmp_path, PEOPLE, "person")
     assert dict(found.select("account_code", "employment_status").iter_rows()) == {
-        "u1": "active", "u2": "left", "u3": "active", "u4": "active",
-    }  # fmt: skip
+        "u1": "active",
+        "u2": "left",
+        "u3": "active",
+        "u4": "active",
+    }
     pack(tmp_path, "3.zip", "bulk", "absent", people=[user("u1"), user("u4"), user("u5")], held=[])
     land(tmp_path, PEOPLE, 3)
     assert current(tmp_path, PEOPLE, "person")["account_code"].to_list() == ["u1", "u4", "u5"]
@@ -86,7 +89,7 @@ def test_a_bulk_that_shrank_is_refused_and_a_delta_may_be_small(tmp_path: Path) 
 
 
 def test_files_in_a_folder_are_told_by_the_manifest_beside_them(tmp_path: Path) -> None:
-    source = Source(name="roster", system="oneroster", path="*/*.csv")
+    source = SourceConfig(name="roster", system="oneroster", path="*/*.csv")
     for day, extent, people in (("1", "bulk", [user("u1"), user("u2")]), ("2", "delta", [user("u3")])):
         folder = tmp_path / "in" / day
         folder.mkdir(parents=True)
@@ -100,10 +103,12 @@ def test_files_in_a_folder_are_told_by_the_manifest_beside_them(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("extent", "member", "said"),
-    [("partial", "users.csv", "1.zip: manifest.csv says partial of users; allowed: bulk, delta, absent"),
-     ("bulk", "*.csv", "1.zip holds 2 files that fit *.csv where 1 is expected: set `member` of this source"),
-     ("bulk", "people.csv", "1.zip holds 0 files that fit people.csv where 1 is expected")],
-)  # fmt: skip
+    [
+        ("partial", "users.csv", "1.zip: manifest.csv says partial of users; allowed: bulk, delta, absent"),
+        ("bulk", "*.csv", "1.zip holds 2 files that fit *.csv where 1 is expected: set `member` of this source"),
+        ("bulk", "people.csv", "1.zip holds 0 files that fit people.csv where 1 is expected"),
+    ],
+)
 def test_what_cannot_be_obeyed_is_refused(tmp_path: Path, extent: str, member: str, said: str) -> None:
     pack(tmp_path, "1.zip", extent, "absent", people=[user("u1")], held=[])
     (refused,) = land(tmp_path, PEOPLE.model_copy(update={"member": member}))

@@ -7,8 +7,8 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from assets.cli.app import app
-from pipelines.config.company import Source
-from pipelines.ingest.preview import matching_source, preview_file
+from pipelines.config.company import SourceConfig
+from pipelines.ingest.preview import find_matching_source, preview_file
 from pipelines.sources.declaration import SourceOptions
 
 DAY = date(2026, 6, 30)
@@ -69,10 +69,10 @@ def test_the_command_reads_with_the_options_of_the_source_and_fails_on_a_refusal
 
 def test_the_source_of_a_file_is_the_one_of_its_system_or_of_its_path() -> None:
     sources = [
-        Source(name="a", system="jira", path="a/*.csv"),
-        Source(name="b", system="jira", path="b/*.csv"),
-        Source(name="c", system="toggl", path="c/*.csv"),
+        SourceConfig(name="a", system="jira", path="a/*.csv"),
+        SourceConfig(name="b", system="jira", path="b/*.csv"),
+        SourceConfig(name="c", system="toggl", path="c/*.csv"),
     ]
-    assert matching_source(sources, Path("x/b/issues.csv"), None) == sources[1]
-    assert matching_source(sources, Path("anywhere.csv"), "toggl") == sources[2]
-    assert matching_source(sources, Path("anywhere.csv"), "jira") is None
+    assert find_matching_source(sources, Path("x/b/issues.csv"), None) == sources[1]
+    assert find_matching_source(sources, Path("anywhere.csv"), "toggl") == sources[2]
+    assert find_matching_source(sources, Path("anywhere.csv"), "jira") is None

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.postgresql_server import NoServerInstalled, throwaway_server
+from benchmarks.postgresql_server import PostgresqlNotInstalled, temporary_postgresql_server
 
 
 @pytest.fixture(scope="session")
 def postgresql_uri() -> Iterator[str]:
     """A PostgreSQL server, started for these tests and ended after them."""
     try:
-        with throwaway_server() as uri:
+        with temporary_postgresql_server() as uri:
             yield uri
-    except NoServerInstalled as missing:
+    except PostgresqlNotInstalled as missing:
         pytest.skip(str(missing))

@@ -12,15 +12,22 @@ from pathlib import Path
 import jsonschema
 import polars as pl
 import pytest
-from publishing import DAY, UNTIL, next_skills, publish
+from publishing import DAY, UNTIL, make_next_skill_rows, publish
 
 from pipelines.config.publish import WebhookOptions
-from pipelines.contracts.feed_event import feed_schema
+from pipelines.contracts.feed_event import build_feed_event_schema
 from pipelines.contracts.output_tables import NEXT_SKILL
-from pipelines.publish.feed import outbox, publish_feed, read_feed
-from pipelines.publish.webhook import SIGNATURE, DeliveryFailed, deliver, delivered_to, sign, verify
+from pipelines.publish.feed import list_outbox_files, publish_feed, read_feed
+from pipelines.publish.webhook import (
+    SIGNATURE_HEADER,
+    WebhookDeliveryFailed,
+    deliver_events,
+    read_delivery_cursor,
+    sign_body,
+    verify_signature,
+)
 from pipelines.snapshots.reader import current_snapshot
-from pipelines.snapshots.writer import drop_expired, publish_snapshot
+from pipelines.snapshots.writer import publish_snapshot, remove_expired_snapshots
 
 AT = datetime(2025, 6, 30, 2, tzinfo=UTC)
 KEY = "a key of the company"
@@ -36,7 +43,7 @@ def feed(folder: Path, snapshot_id: str, people: int, skill: str = "sql") -> int
 
 def test_only_people_whose_list_changed_are_told_of(tmp_path: Path) -> None:
     assert feed(tmp_path, "s0", people=2) == 2
-    rows = next_skills("s1", people=3)
+    rows = make_next_skill_rows("s1", people=3)
     changed = rows.with_columns(
         skill_id=pl.when((pl.col("person_id") == "p0001") & (pl.col("rank") == 2))
         .then(pl.lit("go"))
@@ -52,7 +59,7 @@ def test_every_event_is_a_cloud_event_of_the_published_schema(tmp_path: Path) ->
     feed(tmp_path, "s0", 2)
     feed(tmp_path, "s1", 3, "go")
     events = list(read_feed(tmp_path))
-    validator = jsonschema.Draft202012Validator(feed_schema(), format_checker=jsonschema.FormatChecker())
+    validator = jsonschema.Draft202012Validator(build_feed_event_schema(), format_checker=jsonschema.FormatChecker())
     for event in events:
         validator.validate(event)
     assert len({event["id"] for event in events}) == len(events)
@@ -65,7 +72,7 @@ def test_a_cursor_goes_on_where_it_stood(tmp_path: Path) -> None:
     for number in range(3):
         feed(tmp_path, f"s{number}", 4, f"skill{number}_")
     cursor, seen = 0, []
-    while batch := list(read_feed(tmp_path, after=cursor, most=5)):
+    while batch := list(read_feed(tmp_path, after=cursor, limit=5)):
         cursor = int(batch[-1]["sequence"])
         seen += [event["id"] for event in batch]
     assert seen == [f"s{number}/p{person:04d}" for number in range(3) for person in range(4)]
@@ -77,18 +84,18 @@ def test_feeding_a_snapshot_again_says_nothing_twice_and_a_missed_one_is_made_up
     publish(tmp_path, "s1", 2, "go")  # published, but nobody was told
     assert feed(tmp_path, "s2", 2, "go") == 2
     assert feed(tmp_path, "s3", 2, "go") == 0
-    assert [one.snapshot_id for one in outbox(tmp_path)] == ["s0", "s2", "s3"]
+    assert [one.snapshot_id for one in list_outbox_files(tmp_path)] == ["s0", "s2", "s3"]
     assert feed(tmp_path, "s4", 2, "rust") == 2
     assert [int(event["sequence"]) for event in read_feed(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
 
 def test_where_the_last_fed_snapshot_is_gone_everybody_is_told(tmp_path: Path) -> None:
     for number in range(2):
-        frames = {NEXT_SKILL: next_skills(f"s{number}")}
+        frames = {NEXT_SKILL: make_next_skill_rows(f"s{number}")}
         snapshot = publish_snapshot(tmp_path, frames, f"s{number}", DAY, UNTIL, AT + timedelta(days=number))
         if not number:
             publish_feed(snapshot, "/footsteps/acme", AT)
-    drop_expired(tmp_path, 1, AT + timedelta(days=9))
+    remove_expired_snapshots(tmp_path, 1, AT + timedelta(days=9))
     assert publish_feed(current_snapshot(tmp_path), "/footsteps/acme", AT) == 3
 
 
@@ -113,7 +120,7 @@ class Answering(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.requests += 1
         behaviour = self.server.behaviours.pop(0) if self.server.behaviours else 204
-        if not verify(body, self.headers[SIGNATURE], KEY, AT):
+        if not verify_signature(body, self.headers[SIGNATURE_HEADER], KEY, AT):
             behaviour = 401
         if behaviour == "hang":
             time.sleep(1.0)
@@ -152,35 +159,35 @@ def options(server: Receiver, attempts: int = 5) -> WebhookOptions:
 def test_a_receiver_that_fails_hangs_and_recovers_gets_everything_in_order(tmp_path: Path) -> None:
     feed(tmp_path, "s0", 5)
     with receiver(503, "hang", "break", 204, 500) as server:
-        found = deliver(tmp_path, options(server), KEY, AT, backoff_seconds=0)
+        found = deliver_events(tmp_path, options(server), KEY, AT, backoff_seconds=0)
         assert (found.events, found.cursor) == (5, 5)
         assert [len(batch) for batch in server.confirmed] == [2, 2, 1]
         assert [event["id"] for batch in server.confirmed for event in batch] == [f"s0/p{n:04d}" for n in range(5)]
         assert server.requests == 7
-        assert deliver(tmp_path, options(server), KEY, AT).events == 0
+        assert deliver_events(tmp_path, options(server), KEY, AT).events == 0
 
 
 def test_what_was_not_confirmed_is_sent_again_the_next_time(tmp_path: Path) -> None:
     feed(tmp_path, "s0", 5)
     with receiver(204, 503, 503) as server:
-        with pytest.raises(DeliveryFailed, match="503"):
-            deliver(tmp_path, options(server, attempts=2), KEY, AT, backoff_seconds=0)
-        assert delivered_to(tmp_path) == 2
-        assert deliver(tmp_path, options(server), KEY, AT).cursor == 5
+        with pytest.raises(WebhookDeliveryFailed, match="503"):
+            deliver_events(tmp_path, options(server, attempts=2), KEY, AT, backoff_seconds=0)
+        assert read_delivery_cursor(tmp_path) == 2
+        assert deliver_events(tmp_path, options(server), KEY, AT).cursor == 5
     assert [event["id"] for batch in server.confirmed for event in batch] == [f"s0/p{n:04d}" for n in range(5)]
 
 
 def test_a_receiver_that_does_not_believe_the_signature_moves_no_cursor(tmp_path: Path) -> None:
     feed(tmp_path, "s0", 1)
-    with receiver() as server, pytest.raises(DeliveryFailed, match="401"):
-        deliver(tmp_path, options(server), "another key", AT)
-    assert delivered_to(tmp_path) == 0
+    with receiver() as server, pytest.raises(WebhookDeliveryFailed, match="401"):
+        deliver_events(tmp_path, options(server), "another key", AT)
+    assert read_delivery_cursor(tmp_path) == 0
 
 
 def test_a_signature_holds_for_its_body_its_key_and_its_time() -> None:
-    signature = sign(b"body", KEY, AT)
-    assert verify(b"body", signature, KEY, AT + timedelta(seconds=299))
-    assert not verify(b"other", signature, KEY, AT)
-    assert not verify(b"body", signature, "another key", AT)
-    assert not verify(b"body", signature, KEY, AT + timedelta(seconds=301))
-    assert not verify(b"body", "nonsense", KEY, AT)
+    signature = sign_body(b"body", KEY, AT)
+    assert verify_signature(b"body", signature, KEY, AT + timedelta(seconds=299))
+    assert not verify_signature(b"other", signature, KEY, AT)
+    assert not verify_signature(b"body", signature, "another key", AT)
+    assert not verify_signature(b"body", signature, KEY, AT + timedelta(seconds=301))
+    assert not verify_signature(b"body", "nonsense", KEY, AT)

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
-from publishing import DAY, UNTIL, mastered, next_skills, publish
+from publishing import DAY, UNTIL, make_mastery_rows, make_next_skill_rows, publish
 
 from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions, PublishOptions
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
@@ -25,10 +25,10 @@ from pipelines.publish.object_store import (
     push_publication,
 )
 from pipelines.publish.postgresql import drop_expired_postgresql, publish_postgresql
-from pipelines.publish.queries import ways_in
-from pipelines.publish.targets import Publication, configured_ways, publish_way
-from pipelines.snapshots.reader import current_delta, current_snapshot, kept_snapshots
-from pipelines.snapshots.writer import drop_expired, publish_snapshot
+from pipelines.publish.queries import list_publish_targets
+from pipelines.publish.targets import PublishContext, configured_targets, publish_target
+from pipelines.snapshots.reader import current_delta, current_snapshot, list_snapshots
+from pipelines.snapshots.writer import publish_snapshot, remove_expired_snapshots
 from pipelines.storage.lake import Lake
 
 
@@ -92,7 +92,7 @@ def test_postgresql_shows_one_snapshot_and_keeps_the_others_until_they_expire(
         f"SELECT * FROM {schema}.out__next_skill ORDER BY person_id, rank", postgresql_uri, engine="adbc"
     )
     assert rows["snapshot_id"].unique().to_list() == ["s2"]
-    assert rows.drop("reasons").equals(next_skills("s2").drop("reasons"))
+    assert rows.drop("reasons").equals(make_next_skill_rows("s2").drop("reasons"))
     fields = "reasons->0->>'code' AS code, reasons->0->>'value' AS value"
     reasons = query(f"SELECT DISTINCT {fields} FROM {schema}.out__next_skill", postgresql_uri)
     assert reasons.row(0) == ("wish", "0.5")
@@ -127,10 +127,10 @@ def test_a_bucket_holds_landing_lake_and_publication(tmp_path: Path, s3_endpoint
         push_publication(publish(tmp_path / "here", f"s{number}"), options)
     fetched = fetch_publication(tmp_path / "there", options)
     assert fetched.snapshot_id == "s1"
-    assert fetched.scan(NEXT_SKILL.name).collect().equals(next_skills("s1"))
+    assert fetched.scan(NEXT_SKILL.name).collect().equals(make_next_skill_rows("s1"))
     path = f"s3://people-data/footsteps/published/tables/{NEXT_SKILL.name}/s0.parquet"
     access = {"aws_endpoint_url": s3_endpoint, "aws_allow_http": "true", "aws_region": "us-east-1"}
-    assert pl.scan_parquet(path, storage_options=access).collect().equals(next_skills("s0"))
+    assert pl.scan_parquet(path, storage_options=access).collect().equals(make_next_skill_rows("s0"))
 
     store, root = open_store(options)
     with store.open_output_stream(f"{root}/landing/hr/people.csv", metadata={"Content-Type": "text/csv"}) as stream:
@@ -140,12 +140,12 @@ def test_a_bucket_holds_landing_lake_and_publication(tmp_path: Path, s3_endpoint
     assert fetch_landing(tmp_path / "landing", options) == []
 
     lake = Lake(tmp_path / "lake")
-    lake.write(OUT_MASTERY, mastered("s1"))
+    lake.write(OUT_MASTERY, make_mastery_rows("s1"))
     assert push_lake(lake.root, options) > 0
     assert push_lake(lake.root, options) == 0
     assert fetch_lake(tmp_path / "restored", options) == 1
     restored = Lake(tmp_path / "restored")
-    assert restored.scan(OUT_MASTERY).collect().equals(mastered("s1"))
+    assert restored.scan(OUT_MASTERY).collect().equals(make_mastery_rows("s1"))
     # a part of an older lake, in the folder that is fetched into
     (file,) = restored.files(OUT_MASTERY)
     file.with_name("from-00.parquet").write_bytes(file.read_bytes())
@@ -171,7 +171,7 @@ def test_an_older_part_of_a_table_that_a_broken_push_left_goes_with_the_next_one
 ) -> None:
     options = ObjectStoreOptions(url="s3://people-data/broken-push", endpoint=s3_endpoint)
     lake = Lake(tmp_path / "lake")
-    lake.write(OUT_MASTERY, mastered("s1"))
+    lake.write(OUT_MASTERY, make_mastery_rows("s1"))
     (file,) = lake.files(OUT_MASTERY)
     older = file.with_name("data.parquet")
     older.write_bytes(file.read_bytes())
@@ -189,7 +189,7 @@ def test_an_older_part_of_a_table_that_a_broken_push_left_goes_with_the_next_one
 def test_one_way_that_fails_stops_no_other_and_tells_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOOTSTEPS_POSTGRESQL_URI", "postgresql://someone:hush-hush@127.0.0.1:1/none")
     options = PublishOptions(postgresql=PostgresqlOptions())
-    publication = Publication(
+    publication = PublishContext(
         publish(tmp_path, "s0"),
         Lake(tmp_path / "lake"),
         options,
@@ -197,28 +197,28 @@ def test_one_way_that_fails_stops_no_other_and_tells_no_secret(tmp_path: Path, m
         datetime(2025, 6, 30, tzinfo=UTC),
         tmp_path / "site",
     )
-    found = {way: publish_way(way, publication) for way in ("delta", "postgresql", "duckdb")}
+    found = {way: publish_target(way, publication) for way in ("delta", "postgresql", "duckdb")}
     assert found["delta"].problem is None
     assert found["duckdb"].problem is None
     assert found["postgresql"].problem is not None
     assert "hush-hush" not in found["postgresql"].problem
     monkeypatch.delenv("FOOTSTEPS_POSTGRESQL_URI")
-    problem = publish_way("postgresql", publication).problem
+    problem = publish_target("postgresql", publication).problem
     assert problem is not None
     assert "set FOOTSTEPS_POSTGRESQL_URI" in problem
-    assert "object_store" not in configured_ways(options)
+    assert "object_store" not in configured_targets(options)
 
 
 def test_snapshots_go_when_their_time_is_over_and_the_current_one_stays(tmp_path: Path) -> None:
     start = datetime(2025, 6, 1, tzinfo=UTC)
     for day in range(4):
-        frames = {NEXT_SKILL: next_skills(f"s{day}")}
+        frames = {NEXT_SKILL: make_next_skill_rows(f"s{day}")}
         publish_snapshot(tmp_path, frames, f"s{day}", DAY, UNTIL, start + timedelta(days=day))
-    assert [one.snapshot_id for one in kept_snapshots(tmp_path)] == ["s0", "s1", "s2", "s3"]
-    assert drop_expired(tmp_path, 2, start + timedelta(days=3)) == ["s0"]
+    assert [one.snapshot_id for one in list_snapshots(tmp_path)] == ["s0", "s1", "s2", "s3"]
+    assert remove_expired_snapshots(tmp_path, 2, start + timedelta(days=3)) == ["s0"]
     assert not (tmp_path / "tables" / NEXT_SKILL.name / "s0.parquet").exists()
-    assert kept_snapshots(tmp_path)[0].scan(NEXT_SKILL.name).collect().height == 6
-    assert drop_expired(tmp_path, 1, start + timedelta(days=400)) == ["s1", "s2"]
+    assert list_snapshots(tmp_path)[0].scan(NEXT_SKILL.name).collect().height == 6
+    assert remove_expired_snapshots(tmp_path, 1, start + timedelta(days=400)) == ["s1", "s2"]
     assert current_snapshot(tmp_path).snapshot_id == "s3"
     assert current_snapshot(tmp_path).is_stale(UNTIL + timedelta(days=1))
     assert not current_snapshot(tmp_path).is_stale(UNTIL)
@@ -236,7 +236,7 @@ def test_every_query_to_copy_runs(
     publish_delta(snapshot, 90)
     publish_duckdb(snapshot)
     publish_postgresql(snapshot, postgresql_uri, schema)
-    ways = [way for way in ways_in(snapshot, options) if way.format == format_name]
+    ways = [way for way in list_publish_targets(snapshot, options) if way.format == format_name]
     assert [way.name for way in ways] == [NEXT_SKILL.name, OUT_MASTERY.name]
     for way in ways:
         assert rows_of_python(way.query.python) == way.rows

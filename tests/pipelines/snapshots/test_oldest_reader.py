@@ -4,19 +4,19 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import DemoNight
-from publishing import mastered, next_skills
+from conftest import DemoRun
+from publishing import make_mastery_rows, make_next_skill_rows
 
-from pipelines.contracts.compatibility import released_promises
+from pipelines.contracts.compatibility import read_released_contracts
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.storage.lake import write_parquet
 
-WRITTEN_THEN = {NEXT_SKILL.name: next_skills("s0"), OUT_MASTERY.name: mastered("s0")}
+WRITTEN_THEN = {NEXT_SKILL.name: make_next_skill_rows("s0"), OUT_MASTERY.name: make_mastery_rows("s0")}
 
 
 def read_as_promised(table: str, path: Path) -> pl.DataFrame:
     """A reader written for the oldest release: its columns in its types, no null where none was promised."""
-    promise = released_promises(table)[0]
+    promise = read_released_contracts(table)[0]
     rows = pl.scan_parquet(path).select(column.name for column in promise.columns).collect()
     for column in promise.columns:
         values = rows[column.name]
@@ -33,12 +33,12 @@ def read_as_promised(table: str, path: Path) -> pl.DataFrame:
 
 @pytest.mark.parametrize("table", [NEXT_SKILL.name, OUT_MASTERY.name])
 def test_the_oldest_reader_reads_what_was_written_then_and_what_is_written_now(
-    table: str, tmp_path: Path, demo_night: DemoNight
+    table: str, tmp_path: Path, demo_run: DemoRun
 ) -> None:
-    oldest = [column.name for column in released_promises(table)[0].columns]
+    oldest = [column.name for column in read_released_contracts(table)[0].columns]
     then = tmp_path / "then.parquet"
     write_parquet(WRITTEN_THEN[table].select(oldest), then, {})
-    now = demo_night.night.snapshot.path(table)
+    now = demo_run.summary.snapshot.path(table)
     both = [read_as_promised(table, path) for path in (then, now)]
     assert all(rows.height for rows in both)
     assert both[0].schema == both[1].schema

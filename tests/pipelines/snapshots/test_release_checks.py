@@ -4,21 +4,21 @@ import json
 
 import polars as pl
 import pytest
-from publishing import in_contract, mastered, next_skills
+from publishing import fill_contract_columns, make_mastery_rows, make_next_skill_rows
 
 from pipelines.config.publish import PublishOptions
 from pipelines.contracts.catalog import PERSON
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.contracts.table import Severity, Table
 from pipelines.snapshots.release_checks import (
-    changed_share,
-    list_rows,
-    lists_table,
-    people_rows,
-    people_table,
-    publication_row,
-    publication_table,
-    refuse_addresses,
+    list_check_rows,
+    list_check_table,
+    measure_changed_share,
+    person_check_rows,
+    person_check_table,
+    publication_check_row,
+    publication_check_table,
+    reject_email_addresses,
 )
 
 WHY_NOT = {"person_id": "p9", "no_recommendation_reason": "too_little_evidence"}
@@ -38,11 +38,11 @@ def broken(table: Table, frame: pl.DataFrame) -> dict[str, int]:
 
 
 def lists(*rows: dict[str, object]) -> pl.DataFrame:
-    return list_rows(in_contract(NEXT_SKILL, [*next_skills("s0").to_dicts(), *rows]))
+    return list_check_rows(fill_contract_columns(NEXT_SKILL, [*make_next_skill_rows("s0").to_dicts(), *rows]))
 
 
 def test_whole_lists_and_rows_that_say_why_pass() -> None:
-    assert broken(lists_table(2), lists(WHY_NOT)) == {}
+    assert broken(list_check_table(2), lists(WHY_NOT)) == {}
 
 
 @pytest.mark.parametrize(
@@ -56,38 +56,38 @@ def test_whole_lists_and_rows_that_say_why_pass() -> None:
     ],
 )
 def test_a_list_that_breaks_a_promise_is_named(row: dict[str, object], rule: str) -> None:
-    assert broken(lists_table(2), lists(row)) == {rule: 1}
+    assert broken(list_check_table(2), lists(row)) == {rule: 1}
 
 
 def test_a_short_list_warns_and_stops_nothing() -> None:
-    severities = {rule.name.split("|")[1]: rule.severity for rule in lists_table(2).rules}
+    severities = {rule.name.split("|")[1]: rule.severity for rule in list_check_table(2).rules}
     assert severities["is_sufficient"] is Severity.WARN
     assert severities["is_no_repeat"] is Severity.ERROR
 
 
 def test_everyone_must_have_a_row() -> None:
     people = pl.DataFrame({"person_id": ["p0000", "p0001", "left_out"]})
-    assert broken(people_table(), people_rows(next_skills("s0"), people)) == {"has_a_row": 1}
+    assert broken(person_check_table(), person_check_rows(make_next_skill_rows("s0"), people)) == {"has_a_row": 1}
 
 
 def test_a_wild_swing_stops_and_the_first_snapshot_does_not() -> None:
-    frames = {NEXT_SKILL: next_skills("s1", skill="go")}
-    share = changed_share(next_skills("s0").lazy(), frames[NEXT_SKILL].lazy())
+    frames = {NEXT_SKILL: make_next_skill_rows("s1", skill="go")}
+    share = measure_changed_share(make_next_skill_rows("s0").lazy(), frames[NEXT_SKILL].lazy())
     assert share == 1
-    assert broken(publication_table(PublishOptions()), publication_row(frames, None, share)) == {
+    assert broken(publication_check_table(PublishOptions()), publication_check_row(frames, None, share)) == {
         "changed_share|between": 1
     }
-    assert changed_share(None, frames[NEXT_SKILL].lazy()) is None
-    assert broken(publication_table(PublishOptions()), publication_row(frames, None, None)) == {}
+    assert measure_changed_share(None, frames[NEXT_SKILL].lazy()) is None
+    assert broken(publication_check_table(PublishOptions()), publication_check_row(frames, None, None)) == {}
 
 
 def test_the_share_of_changed_rows_counts_other_steps_of_people_in_both() -> None:
-    before = next_skills("s0", 4)
-    now = next_skills("s1", 5).with_columns(
+    before = make_next_skill_rows("s0", 4)
+    now = make_next_skill_rows("s1", 5).with_columns(
         skill_id=pl.when(pl.col("person_id") == "p0000").then(pl.lit("go")).otherwise("skill_id"),
         probability=pl.col("probability") / 3,
     )
-    assert changed_share(before.lazy(), now.lazy()) == 0.25
+    assert measure_changed_share(before.lazy(), now.lazy()) == 0.25
 
 
 def card(ece: float, promises: int) -> str:
@@ -97,32 +97,36 @@ def card(ece: float, promises: int) -> str:
 
 
 def test_a_ranker_that_was_badly_calibrated_is_told_and_stops_nothing() -> None:
-    row = publication_row({NEXT_SKILL: next_skills("s0")}, card(0.2, 1_000_000), None)
+    row = publication_check_row({NEXT_SKILL: make_next_skill_rows("s0")}, card(0.2, 1_000_000), None)
     assert row["calibration_error_share"][0] == pytest.approx(0.1996, abs=1e-4)
-    assert broken(publication_table(PublishOptions()), row) == {"calibration_error_share|between": 1}
-    assert broken(publication_table(PublishOptions(most_calibration_error=0.3)), row) == {}
-    severities = {rule.name: rule.severity for rule in publication_table(PublishOptions()).rules}
+    assert broken(publication_check_table(PublishOptions()), row) == {"calibration_error_share|between": 1}
+    assert broken(publication_check_table(PublishOptions(most_calibration_error=0.3)), row) == {}
+    severities = {rule.name: rule.severity for rule in publication_check_table(PublishOptions()).rules}
     assert severities["calibration_error_share|between"] is Severity.WARN
     assert severities["changed_share|between"] is Severity.ERROR
 
 
 def test_an_error_that_chance_alone_makes_of_few_promises_stops_nothing() -> None:
     # of 25 promises of 0.5 the share that comes true misses by sqrt(2 / pi * 0.25 / 25) = 0.08 on average
-    row = publication_row({NEXT_SKILL: next_skills("s0")}, card(0.1, 25), None)
+    row = publication_check_row({NEXT_SKILL: make_next_skill_rows("s0")}, card(0.1, 25), None)
     assert row["calibration_error_share"][0] == pytest.approx(0.0202, abs=1e-4)
-    assert broken(publication_table(PublishOptions()), row) == {}
+    assert broken(publication_check_table(PublishOptions()), row) == {}
 
 
 def test_a_card_without_a_measured_probability_is_nothing_to_judge() -> None:
-    assert publication_row({NEXT_SKILL: next_skills("s0")}, '{"reliability": null}', None).row(0)[0] is None
+    assert (
+        publication_check_row({NEXT_SKILL: make_next_skill_rows("s0")}, '{"reliability": null}', None).row(0)[0] is None
+    )
 
 
 def test_names_and_addresses_are_not_published() -> None:
-    told = next_skills("s0").with_columns(how=pl.lit("Ask ann@example.org."))
-    assert publication_row({NEXT_SKILL: told}, None, None)["address_count"][0] == 1
+    told = make_next_skill_rows("s0").with_columns(how=pl.lit("Ask ann@example.org."))
+    assert publication_check_row({NEXT_SKILL: told}, None, None)["address_count"][0] == 1
     with pytest.raises(ValueError, match="out__next_skill in 1 texts"):
-        refuse_addresses({NEXT_SKILL: told})
-    row = publication_row({PERSON: pl.DataFrame(schema=PERSON.schema)}, None, None)
-    assert broken(publication_table(PublishOptions()), row) == {"personal_column_count|between": 1}
-    clean = publication_row({NEXT_SKILL: next_skills("s0"), OUT_MASTERY: mastered("s0")}, None, None)
-    assert broken(publication_table(PublishOptions()), clean) == {}
+        reject_email_addresses({NEXT_SKILL: told})
+    row = publication_check_row({PERSON: pl.DataFrame(schema=PERSON.schema)}, None, None)
+    assert broken(publication_check_table(PublishOptions()), row) == {"personal_column_count|between": 1}
+    clean = publication_check_row(
+        {NEXT_SKILL: make_next_skill_rows("s0"), OUT_MASTERY: make_mastery_rows("s0")}, None, None
+    )
+    assert broken(publication_check_table(PublishOptions()), clean) == {}

@@ -4,24 +4,35 @@ from datetime import date
 
 import polars as pl
 
-from pipelines.contracts.columns import pick
+from pipelines.contracts.columns import select_columns
 from pipelines.contracts.table import Table
-from pipelines.snapshots.row_metadata import UNPUBLISHED, Named, Stamps, name_snapshot, renewed, stamp
+from pipelines.snapshots.row_metadata import (
+    UNPUBLISHED,
+    RowMetadata,
+    SnapshotContent,
+    add_row_metadata,
+    assign_snapshot_id,
+    hash_extended_content,
+)
 from pipelines.storage.lake import content_sha256
 
 STAMPED = ("snapshot_id", "as_of", "valid_until", "schema_version")
-STEPS = Table("out__steps", "One row per step.", pick("person_id", "model_version", *STAMPED), ("person_id",))
-TEAMS = Table("out__teams", "One row per team.", pick("unit_name", *STAMPED), ("unit_name",), version="2.1.0")
+STEPS = Table("out__steps", "One row per step.", select_columns("person_id", "model_version", *STAMPED), ("person_id",))
+TEAMS = Table("out__teams", "One row per team.", select_columns("unit_name", *STAMPED), ("unit_name",), version="2.1.0")
 DAY = date(2026, 6, 30)
-STAMPS = Stamps(DAY, 2, "policy", "model")
+ROW_METADATA_COLUMNS = RowMetadata(DAY, 2, "policy", "model")
 
 
-def named(*people: str, as_of: date = DAY, teams: tuple[str, ...] = ("north",)) -> Named:
-    stamps = Stamps(as_of, 2, "policy", "model")
-    return name_snapshot(
+def named(*people: str, as_of: date = DAY, teams: tuple[str, ...] = ("north",)) -> SnapshotContent:
+    stamps = RowMetadata(as_of, 2, "policy", "model")
+    return assign_snapshot_id(
         {
-            STEPS: stamp(STEPS, pl.DataFrame({"person_id": people}, schema={"person_id": pl.String}), stamps),
-            TEAMS: stamp(TEAMS, pl.DataFrame({"unit_name": teams}, schema={"unit_name": pl.String}), STAMPS),
+            STEPS: add_row_metadata(
+                STEPS, pl.DataFrame({"person_id": people}, schema={"person_id": pl.String}), stamps
+            ),
+            TEAMS: add_row_metadata(
+                TEAMS, pl.DataFrame({"unit_name": teams}, schema={"unit_name": pl.String}), ROW_METADATA_COLUMNS
+            ),
         },
         as_of,
         2,
@@ -29,11 +40,16 @@ def named(*people: str, as_of: date = DAY, teams: tuple[str, ...] = ("north",)) 
 
 
 def test_a_row_carries_the_stamps_its_table_has_and_no_snapshot_yet() -> None:
-    row = stamp(TEAMS, pl.DataFrame({"unit_name": ["north"], "left_out": [1]}), STAMPS).row(0, named=True)
+    row = add_row_metadata(TEAMS, pl.DataFrame({"unit_name": ["north"], "left_out": [1]}), ROW_METADATA_COLUMNS).row(
+        0, named=True
+    )
     assert row == {
-        "unit_name": "north", "snapshot_id": UNPUBLISHED, "as_of": DAY, "valid_until": date(2026, 7, 2),
+        "unit_name": "north",
+        "snapshot_id": UNPUBLISHED,
+        "as_of": DAY,
+        "valid_until": date(2026, 7, 2),
         "schema_version": "2.1.0",
-    }  # fmt: skip
+    }
 
 
 def test_the_same_day_and_content_get_the_same_id_in_any_order_of_rows() -> None:
@@ -63,13 +79,23 @@ def test_tables_without_a_row_still_make_a_snapshot() -> None:
 
 
 def test_what_the_lake_says_of_the_content_makes_the_same_id_without_a_look_at_the_rows() -> None:
-    frames = {TEAMS: stamp(TEAMS, pl.DataFrame({"unit_name": ["north"]}), STAMPS)}
-    looked_at = name_snapshot(frames, DAY, 2)
-    known = name_snapshot(frames, DAY, 2, {TEAMS: content_sha256(frames[TEAMS])})
+    frames = {TEAMS: add_row_metadata(TEAMS, pl.DataFrame({"unit_name": ["north"]}), ROW_METADATA_COLUMNS)}
+    looked_at = assign_snapshot_id(frames, DAY, 2)
+    known = assign_snapshot_id(frames, DAY, 2, {TEAMS: content_sha256(frames[TEAMS])})
     assert known.snapshot_id == looked_at.snapshot_id
-    assert name_snapshot(frames, DAY, 2, {TEAMS: "another"}).snapshot_id != looked_at.snapshot_id
-    assert name_snapshot(frames, DAY, 2, {TEAMS: None}).snapshot_id == looked_at.snapshot_id
+    assert assign_snapshot_id(frames, DAY, 2, {TEAMS: "another"}).snapshot_id != looked_at.snapshot_id
+    assert assign_snapshot_id(frames, DAY, 2, {TEAMS: None}).snapshot_id == looked_at.snapshot_id
 
 
 def test_rows_that_hold_longer_are_other_rows() -> None:
-    assert len({renewed("a", DAY), renewed("b", DAY), renewed("a", date(2026, 7, 1)), "a"}) == 4
+    assert (
+        len(
+            {
+                hash_extended_content("a", DAY),
+                hash_extended_content("b", DAY),
+                hash_extended_content("a", date(2026, 7, 1)),
+                "a",
+            }
+        )
+        == 4
+    )

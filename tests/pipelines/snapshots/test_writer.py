@@ -17,7 +17,7 @@ from pipelines.snapshots.writer import (
     file_sha256,
     publish_snapshot,
 )
-from pipelines.storage.lake import ContractBroken
+from pipelines.storage.lake import ContractViolation
 
 DAY, UNTIL = date(2025, 6, 30), date(2025, 7, 2)
 
@@ -77,7 +77,7 @@ def test_the_same_rows_in_other_bytes_are_the_same_snapshot(tmp_path: Path) -> N
 def test_a_table_that_breaks_its_contract_moves_no_pointer(tmp_path: Path) -> None:
     publish(tmp_path, 1)
     broken = pl.DataFrame({"alias_text": ["a", "a"], "skill_id": ["1", "2"]})
-    with pytest.raises(ContractBroken):
+    with pytest.raises(ContractViolation):
         publish_snapshot(tmp_path, {ALIAS: broken}, "s009", DAY, UNTIL)
     assert current_snapshot(tmp_path).snapshot_id == "s001"
 

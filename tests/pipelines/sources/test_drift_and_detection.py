@@ -6,18 +6,18 @@ import pytest
 import yaml
 
 from benchmarks.sources import write_export
-from pipelines.config.company import Source
+from pipelines.config.company import SourceConfig
 from pipelines.sources.adapter import (
     Adapter,
     ExportRefused,
     FieldMap,
     ShapeMap,
     SourceOptions,
-    adapter,
     all_adapters,
+    get_adapter,
     read_export,
 )
-from pipelines.sources.detect import describe_systems, sniff, sniff_block
+from pipelines.sources.detect import describe_systems, rank_systems, suggest_source_block
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 WORKLOG = "Issue Key,Hours,Work date,Username\nA-1,2,2025-02-13,u1\n"
@@ -38,9 +38,10 @@ def write(folder: Path, text: str, name: str = "a.csv") -> Path:
 
 
 def test_a_new_column_is_reported_and_ignored(tmp_path: Path) -> None:
-    before = read_export(write(tmp_path, WORKLOG), adapter("tempo"))
+    before = read_export(write(tmp_path, WORKLOG), get_adapter("tempo"))
     after = read_export(
-        write(tmp_path, "Mood,Issue Key,Hours,Work date,Username\n:),A-1,2,2025-02-13,u1\n", "b.csv"), adapter("tempo")
+        write(tmp_path, "Mood,Issue Key,Hours,Work date,Username\n:),A-1,2,2025-02-13,u1\n", "b.csv"),
+        get_adapter("tempo"),
     )
     assert (before.columns_left_out, after.columns_left_out) == ((), ("Mood",))
     assert after.shapes["worklog"].collect().equals(before.shapes["worklog"].collect())
@@ -48,21 +49,21 @@ def test_a_new_column_is_reported_and_ignored(tmp_path: Path) -> None:
 
 def test_a_missing_needed_column_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(ExportRefused) as caught:
-        read_export(write(tmp_path, WORKLOG.replace("Issue Key", "Issue Keys")), adapter("tempo"))
+        read_export(write(tmp_path, WORKLOG.replace("Issue Key", "Issue Keys")), get_adapter("tempo"))
     assert "nearest: Issue Keys" in str(caught.value)
     assert "set it by `mapping: {assignment_code: …}`" in str(caught.value)
 
 
 def test_one_line_of_mapping_mends_a_renamed_column(tmp_path: Path) -> None:
     renamed = write(tmp_path, WORKLOG.replace("Issue Key", "Ticket"))
-    found = read_export(renamed, adapter("tempo"), SourceOptions(mapping={"assignment_code": "Ticket"}))
+    found = read_export(renamed, get_adapter("tempo"), SourceOptions(mapping={"assignment_code": "Ticket"}))
     assert found.shapes["worklog"].collect()["assignment_code"].to_list() == ["A-1"]
 
 
 def test_denied_columns_are_named_by_their_class_and_their_text_is_in_no_malformed_row(tmp_path: Path) -> None:
     text = WORKLOG.replace("Username\n", "Username,Salary\n").replace("u1\n", "u1,90000\nA-2,2,2025-02-13,u1,90001,x\n")
-    found = read_export(write(tmp_path, text), adapter("tempo"))
-    assert found.denied_by_class == (("Salary", "pay"),)
+    found = read_export(write(tmp_path, text), get_adapter("tempo"))
+    assert found.sensitive_column_classes == (("Salary", "pay"),)
     malformed = found.malformed.collect()
     assert malformed["row_number"].to_list() == [2]
     assert malformed["row_text"].to_list() == [None]
@@ -71,25 +72,27 @@ def test_denied_columns_are_named_by_their_class_and_their_text_is_in_no_malform
 @pytest.mark.parametrize("system", ["jira", "tempo", "xapi", "bamboohr"])
 def test_a_file_is_known_by_its_columns(system: str) -> None:
     for raw in GOLDEN.glob(f"{system}/*.raw.*"):
-        guess = sniff(raw)[0]
+        guess = rank_systems(raw)[0]
         assert (guess.system, guess.missing) == (system, ())
-        assert yaml.safe_load(sniff_block(raw))["sources"][0]["system"] == system
+        assert yaml.safe_load(suggest_source_block(raw))["sources"][0]["system"] == system
 
 
 def test_a_guess_says_what_is_missing(tmp_path: Path) -> None:
-    guess = next(one for one in sniff(write(tmp_path, WORKLOG.replace("Issue Key", "Ticket"))) if one.system == "tempo")
+    guess = next(
+        one for one in rank_systems(write(tmp_path, WORKLOG.replace("Issue Key", "Ticket"))) if one.system == "tempo"
+    )
     assert guess.matching == ("Hours", "Work date", "Username")
     assert guess.missing == ("Issue Key or issue.key or issue.id",)
     assert guess.score < 0.5
 
 
 def test_a_block_of_a_known_system_is_a_source(tmp_path: Path) -> None:
-    block = yaml.safe_load(sniff_block(write(tmp_path, WORKLOG, "2025 hours.csv")))
-    assert Source(**block["sources"][0]).system == "tempo"
+    block = yaml.safe_load(suggest_source_block(write(tmp_path, WORKLOG, "2025 hours.csv")))
+    assert SourceConfig(**block["sources"][0]).system == "tempo"
 
 
 def test_a_block_of_an_unknown_file_asks_for_a_mapping(tmp_path: Path) -> None:
-    text = sniff_block(write(tmp_path, "colour,shape\nred,round\n", "2025 things.csv"))
+    text = suggest_source_block(write(tmp_path, "colour,shape\nred,round\n", "2025 things.csv"))
     entry = yaml.safe_load(text)["sources"][0]
     assert "# columns of the file: colour, shape" in text
     assert (entry["system"], entry["name"]) == ("tabular", "source_2025_things")
@@ -117,7 +120,7 @@ def test_a_last_record_without_its_mark_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("kind", "system"), [("tempo CSV", "tempo"), ("xAPI JSON lines", "xapi")])
 def test_the_benchmark_writes_what_the_system_writes(tmp_path: Path, kind: str, system: str) -> None:
     write_export(kind, 3_000, tmp_path / "a")  # type: ignore[arg-type]
-    found = read_export(tmp_path / "a", adapter(system))
+    found = read_export(tmp_path / "a", get_adapter(system))
     frame = next(iter(found.shapes.values())).collect()
     assert found.malformed.collect().height == 0
     assert frame["record_code"].n_unique() == frame.height > 2_000

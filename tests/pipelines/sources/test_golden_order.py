@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipelines.sources.adapter import SourceOptions, adapter, read_export
+from pipelines.sources.adapter import SourceOptions, get_adapter, read_export
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 
@@ -26,7 +26,7 @@ def plain_ones() -> list[Path]:
 def said(path: Path, system: str, options: SourceOptions) -> dict[str, list[dict[str, Any]]]:
     """The rows of each shape in an order of their own, without what depends on the order in the file."""
     shapes = {}
-    for name, frame in read_export(path, adapter(system), options).shapes.items():
+    for name, frame in read_export(path, get_adapter(system), options).shapes.items():
         texts = pl.col("^(text:)?skill_text$").str.split("|").list.sort().list.join("|")
         rows = frame.drop("row_number", "record_code", "text:record_code", strict=False).with_columns(
             texts if "skill_text" in frame.collect_schema().names() else []
@@ -37,7 +37,7 @@ def said(path: Path, system: str, options: SourceOptions) -> dict[str, list[dict
 
 @pytest.mark.parametrize("raw", plain_ones(), ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_the_order_of_columns_and_rows_in_a_golden_file_does_not_matter(raw: Path, tmp_path: Path) -> None:
-    system = adapter(raw.parent.name)
+    system = get_adapter(raw.parent.name)
     with raw.open(newline="", encoding="utf-8-sig") as text:
         rows = [row[::-1] for row in csv.reader(text) if row]
     headers = 1 + system.skip_after_header

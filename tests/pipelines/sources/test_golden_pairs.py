@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipelines.sources.adapter import Export, SourceOptions, adapter, all_adapters, read_export
-from pipelines.sources.denied import denied_class
+from pipelines.sources.adapter import Export, SourceOptions, all_adapters, get_adapter, read_export
+from pipelines.sources.sensitive_columns import sensitive_class
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 PAIRS = sorted(GOLDEN.glob("*/*.raw.*"))
@@ -26,7 +26,7 @@ def seen(export: Export) -> dict[str, Any]:
         "shapes": {name: plain(frame.collect()) for name, frame in export.shapes.items()},
         "malformed": plain(export.malformed.collect()),
         "columns_left_out": list(export.columns_left_out),
-        "columns_denied": list(export.columns_denied),
+        "columns_denied": list(export.sensitive_columns),
         "encoding": export.encoding,
         "delimiter": export.delimiter,
     }
@@ -44,7 +44,7 @@ def beside(raw: Path, ending: str) -> Path:
 def test_a_raw_file_gives_the_rows_written_beside_it(raw: Path) -> None:
     options = beside(raw, "options.json")
     given = json.loads(options.read_text()) if options.exists() else {}
-    found = seen(read_export(raw, adapter(raw.parent.name), SourceOptions(**given)))
+    found = seen(read_export(raw, get_adapter(raw.parent.name), SourceOptions(**given)))
     expected = beside(raw, "expected.json")
     if os.environ.get("WRITE_GOLDEN") and not expected.exists():
         expected.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
@@ -68,7 +68,7 @@ def test_what_is_personal_or_free_text_is_neither_landed_nor_quarantined(raw: Pa
     """Such cells of the raw files hold the mark `never-read`; the text columns are what quarantine keeps."""
     options = beside(raw, "options.json")
     given = json.loads(options.read_text()) if options.exists() else {}
-    export = read_export(raw, adapter(raw.parent.name), SourceOptions(**given))
+    export = read_export(raw, get_adapter(raw.parent.name), SourceOptions(**given))
     for frame in (*export.shapes.values(), export.malformed):
         assert "never-read" not in frame.collect().write_json()
 
@@ -76,4 +76,4 @@ def test_what_is_personal_or_free_text_is_neither_landed_nor_quarantined(raw: Pa
 @pytest.mark.parametrize("raw", sorted(GOLDEN.glob("*/*.expected.json")), ids=name_of)
 def test_no_column_of_a_denied_class_is_ever_mapped(raw: Path) -> None:
     expected = json.loads(raw.read_text())
-    assert not [header for header in expected["columns_left_out"] if denied_class(header)]
+    assert not [header for header in expected["columns_left_out"] if sensitive_class(header)]

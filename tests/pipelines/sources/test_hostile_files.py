@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from pipelines.sources.adapter import ExportRefused, SourceOptions, adapter, read_export
+from pipelines.sources.adapter import ExportRefused, SourceOptions, get_adapter, read_export
 
 MAPPING = {"record_code": "id", "account_code": "who", "skill_text": "skill", "occurred_at": "day"}
 OPTIONS = SourceOptions(shape="skill_mention", mapping=MAPPING)
@@ -95,7 +95,7 @@ FORMS = {
 def accounted(path: Path) -> int | None:
     """Rows that were read or set aside; None where the file was refused. Fails where rows are lost or come twice."""
     try:
-        export = read_export(path, adapter("tabular"), OPTIONS)
+        export = read_export(path, get_adapter("tabular"), OPTIONS)
         good, bad = pl.collect_all([export.shapes["skill_mention"], export.malformed], engine="streaming")
     except ExportRefused:
         return None
@@ -150,7 +150,7 @@ def test_a_flipped_letter_costs_no_other_row(tmp_path: Path) -> None:
     at = content.index(b"r30,") + 1
     path = tmp_path / "a.csv"
     path.write_bytes(content[:at] + bytes([content[at] ^ 0x04]) + content[at + 1 :])
-    export = read_export(path, adapter("tabular"), OPTIONS)
+    export = read_export(path, get_adapter("tabular"), OPTIONS)
     found = export.shapes["skill_mention"].collect()["record_code"].to_list()
     assert set(found) >= {f"r{i}" for i in range(ROWS) if i != 30}
     assert len(found) == ROWS
@@ -159,7 +159,7 @@ def test_a_flipped_letter_costs_no_other_row(tmp_path: Path) -> None:
 def test_formulas_stay_text(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text('id,who,skill,day\n1,u,"=HYPERLINK(""x"")",2025-02-13\n2,u,@SUM(1+1),2025-02-13\n')
-    found = read_export(path, adapter("tabular"), OPTIONS).shapes["skill_mention"].collect()
+    found = read_export(path, get_adapter("tabular"), OPTIONS).shapes["skill_mention"].collect()
     assert found["skill_text"].to_list() == ['=HYPERLINK("x")', "@SUM(1+1)"]
 
 
@@ -167,7 +167,7 @@ def test_a_cell_of_ten_megabytes_is_kept_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     long = "x" * (10 << 20)
     path.write_text(f'id,who,skill,day\n1,u,"{long}",2025-02-13\n2,u,sql,2025-02-13\n')
-    found = read_export(path, adapter("tabular"), OPTIONS).shapes["skill_mention"].collect()
+    found = read_export(path, get_adapter("tabular"), OPTIONS).shapes["skill_mention"].collect()
     assert found["skill_text"].str.len_bytes().to_list() == [10 << 20, 3]
 
 
@@ -203,14 +203,14 @@ def test_a_bomb_is_refused(tmp_path: Path, pack: object) -> None:
     path = tmp_path / "bomb"
     path.write_bytes(pack(b"0,0\n" * (12 << 20)))  # type: ignore[operator]
     with pytest.raises(ExportRefused, match="the limit is 500 times"):
-        read_export(path, adapter("tabular"), OPTIONS)
+        read_export(path, get_adapter("tabular"), OPTIONS)
 
 
 def test_a_workbook_that_is_a_bomb_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.xlsx"
     path.write_bytes(as_workbook([HEADER, *[("0", "0", "0" * 8000, "0")] * 4_000]))
     with pytest.raises(ExportRefused, match="the limit is 500 times"):
-        read_export(path, adapter("tabular"), OPTIONS)
+        read_export(path, get_adapter("tabular"), OPTIONS)
 
 
 def test_a_fifo_of_brackets_is_no_export(tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ from pipelines.sources.adapter import (
     FieldMap,
     ShapeMap,
     SourceOptions,
-    adapter,
+    adapters_by_system,
+    get_adapter,
     read_export,
-    registry,
 )
 
 FEEDBACK: dict[str, Any] = {
@@ -51,7 +51,7 @@ def write(path: Path, rows: list[list[str]], header: list[str] = HEADER) -> Path
 
 
 def read(path: Path, system: str = "tabular", given: SourceOptions | None = None) -> pl.DataFrame:
-    export = read_export(path, adapter(system), given or options())
+    export = read_export(path, get_adapter(system), given or options())
     return next(iter(export.shapes.values())).collect(engine="streaming")
 
 
@@ -84,7 +84,7 @@ def test_rows_too_wide_or_too_narrow_stand_aside_and_no_good_row_is_lost(
 ) -> None:
     change = {"good": lambda row: row, "wide": lambda row: [*row, "more"], "narrow": lambda row: row[:3]}
     rows = [change[kind](feedback(i, skill)) for i, kind in enumerate(kinds)]
-    export = read_export(write(tmp_path / "a.csv", rows), adapter("tabular"), options())
+    export = read_export(write(tmp_path / "a.csv", rows), get_adapter("tabular"), options())
     good, bad = export.shapes["feedback"].collect(), export.malformed.collect()
     assert good["row_number"].to_list() == [i + 1 for i, kind in enumerate(kinds) if kind == "good"]
     assert bad["row_number"].to_list() == [i + 1 for i, kind in enumerate(kinds) if kind != "good"]
@@ -102,7 +102,7 @@ def test_broken_json_lines_stand_aside_and_no_good_line_is_lost(tmp_path: Path, 
     ]
     path = tmp_path / "a.jsonl"
     path.write_text("\n".join(lines) + "\n")
-    export = read_export(path, adapter("tabular"), options())
+    export = read_export(path, get_adapter("tabular"), options())
     good = export.shapes["feedback"].collect()
     assert good["skill_text"].to_list() == ["sql", *(skill for skill, kind in records if kind == "line")]
     assert export.malformed.collect().height == sum(kind == "broken" for _, kind in records)
@@ -207,7 +207,7 @@ def test_a_mapping_that_names_a_column_not_there_is_refused(tmp_path: Path) -> N
 def test_a_file_with_a_header_and_no_rows_gives_no_rows(tmp_path: Path, ending: str) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes((",".join(HEADER) + ending).encode())
-    export = read_export(path, adapter("tabular"), options())
+    export = read_export(path, get_adapter("tabular"), options())
     assert export.row_count == 0
     assert export.shapes["feedback"].collect().height == 0
 
@@ -223,8 +223,8 @@ def test_a_denied_column_is_not_read_even_where_a_mapping_asks(tmp_path: Path, c
     given = SourceOptions(shape="feedback", mapping={"record_code": "id", "skill_text": column})
     assert "is never read" in refusal(path, given=given)
     plain = SourceOptions(shape="feedback", mapping={"record_code": "id"})
-    export = read_export(path, adapter("tabular"), plain)
-    assert export.columns_denied == (column,)
+    export = read_export(path, get_adapter("tabular"), plain)
+    assert export.sensitive_columns == (column,)
     assert "secret" not in str(export.shapes["feedback"].collect().to_dicts())
 
 
@@ -244,4 +244,4 @@ def test_one_date_proves_the_order_for_the_whole_column(tmp_path: Path) -> None:
 def test_two_adapters_of_one_name_are_refused() -> None:
     one = Adapter("x", "First", "hr", ("csv",), (ShapeMap("person", (FieldMap("account_code", ("id",)),)),))
     with pytest.raises(ValueError, match="two adapters are called x: First and First"):
-        registry([one, one])
+        adapters_by_system([one, one])

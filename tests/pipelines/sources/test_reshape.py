@@ -87,7 +87,7 @@ def test_a_column_of_a_denied_class_is_no_item_unless_items_are_named(tmp_path: 
     path = write(tmp_path / "a.csv", rows)
     open_items = mention(FieldMap("skill_text", (ITEM,)), items=Items(besides=("who",)))
     assert read(path, open_items)["skill_text"].to_list() == ["sql"]
-    assert read_export(path, system(open_items)).columns_denied == ("Salary",)
+    assert read_export(path, system(open_items)).sensitive_columns == ("Salary",)
 
 
 def test_the_first_form_whose_headers_are_there_is_taken_and_other_shapes_are_empty(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_the_first_form_whose_headers_are_there_is_taken_and_other_shapes_are_em
 
 
 def test_a_file_of_no_known_form_is_refused_by_what_the_first_form_needs(tmp_path: Path) -> None:
-    form = mention(FieldMap("skill_text", ("skill",), needed=True), form=("skill",))
+    form = mention(FieldMap("skill_text", ("skill",), required=True), form=("skill",))
     with pytest.raises(ExportRefused, match="has no column skill, needed for skill_text; nearest: skil;"):
         read(write(tmp_path / "a.csv", [["who", "skil"], ["ana", "sql"]]), form)
 
@@ -124,5 +124,5 @@ def test_the_day_in_a_files_name_stands_in_where_the_row_has_none(tmp_path: Path
 def test_the_first_filled_header_tells_what_happened(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", [["who", "began", "ended"], ["ana", "x", "y"], ["li", "x", ""], ["bo", "", ""]])
     modes = Transform("word", values={"ended": "feedback", "began": "observation"})
-    found = read(path, mention(FieldMap("mode", ("ended", "began"), modes, by_header=True)))
+    found = read(path, mention(FieldMap("mode", ("ended", "began"), modes, value_is_header=True)))
     assert found["mode"].to_list() == ["feedback", "observation", None]

@@ -11,20 +11,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.contracts.catalog import ASPIRATION
-from pipelines.storage.change_log import people_changed
-from pipelines.storage.lake import ContractBroken, Lake, obey
+from pipelines.storage.change_log import find_changed_people
+from pipelines.storage.lake import ContractViolation, Lake, enforce_contract
 
 
 def wishes(*rows: tuple[str, str, str, int, str]) -> pl.DataFrame:
     """source, record, person, month and file of each wish."""
     return pl.DataFrame(
         [
-            {"source_name": source, "record_code": record, "person_id": person, "skill_text": "SQL", "wish_weight": 1.0,
-             "stated_at": datetime(2026, month, 1, tzinfo=UTC), "file_sha256": file, "row_number": 1}
+            {
+                "source_name": source,
+                "record_code": record,
+                "person_id": person,
+                "skill_text": "SQL",
+                "wish_weight": 1.0,
+                "stated_at": datetime(2026, month, 1, tzinfo=UTC),
+                "file_sha256": file,
+                "row_number": 1,
+            }
             for source, record, person, month, file in rows
         ],
         schema=ASPIRATION.schema,
-    )  # fmt: skip
+    )
 
 
 FIRST = wishes(("w", "1", "anna", 1, "f"), ("w", "2", "ben", 2, "f"), ("w", "3", "anna", 2, "f"))
@@ -44,8 +52,10 @@ def test_a_merge_rewrites_only_the_months_it_touches(tmp_path: Path) -> None:
     lake.merge(ASPIRATION, wishes(("w", "2", "ben", 3, "g")), pl.DataFrame({"record_code": ["2"]}))
     assert lake.file(ASPIRATION, "2026-01").stat().st_mtime_ns == before
     assert lake.scan(ASPIRATION).select("record_code", pl.col("stated_at").dt.month()).collect().rows() == [
-        ("1", 1), ("3", 2), ("2", 3),
-    ]  # fmt: skip
+        ("1", 1),
+        ("3", 2),
+        ("2", 3),
+    ]
 
 
 def test_a_merge_leaves_what_a_whole_write_would_leave(tmp_path: Path) -> None:
@@ -53,31 +63,31 @@ def test_a_merge_leaves_what_a_whole_write_would_leave(tmp_path: Path) -> None:
     merged.write(ASPIRATION, FIRST)
     merged.merge(ASPIRATION, wishes(("w", "2", "ben", 1, "g")), pl.DataFrame({"person_id": ["ben"]}))
     whole.write(ASPIRATION, wishes(("w", "1", "anna", 1, "f"), ("w", "2", "ben", 1, "g"), ("w", "3", "anna", 2, "f")))
-    assert merged.content(ASPIRATION) == whole.content(ASPIRATION)
+    assert merged.content_hash(ASPIRATION) == whole.content_hash(ASPIRATION)
 
 
 def test_who_changed_is_told_over_several_changes_and_not_further_back_than_the_record(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.write(ASPIRATION, FIRST)
-    start = lake.content(ASPIRATION)
+    start = lake.content_hash(ASPIRATION)
     lake.merge(ASPIRATION, wishes(("w", "2", "ben", 3, "g")), pl.DataFrame({"record_code": ["2"]}))
-    middle = lake.content(ASPIRATION)
+    middle = lake.content_hash(ASPIRATION)
     lake.merge(ASPIRATION, wishes(("w", "4", "cleo", 3, "g")), pl.DataFrame({"record_code": ["4"]}))
-    now = lake.content(ASPIRATION)
-    reach = people_changed(tmp_path, ASPIRATION, start, now)
-    later = people_changed(tmp_path, ASPIRATION, middle, now)
+    now = lake.content_hash(ASPIRATION)
+    reach = find_changed_people(tmp_path, ASPIRATION, start, now)
+    later = find_changed_people(tmp_path, ASPIRATION, middle, now)
     assert reach is not None
     assert later is not None
     assert (reach.people, later.people) == ({"ben", "cleo"}, {"cleo"})
-    assert people_changed(tmp_path, ASPIRATION, "another", now) is None
+    assert find_changed_people(tmp_path, ASPIRATION, "another", now) is None
 
 
 def test_a_record_that_moves_to_another_person_touches_both(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.write(ASPIRATION, FIRST)
-    start = lake.content(ASPIRATION)
+    start = lake.content_hash(ASPIRATION)
     lake.merge(ASPIRATION, wishes(("w", "2", "cleo", 2, "g")), pl.DataFrame({"record_code": ["2"]}))
-    reach = people_changed(tmp_path, ASPIRATION, start, lake.content(ASPIRATION))
+    reach = find_changed_people(tmp_path, ASPIRATION, start, lake.content_hash(ASPIRATION))
     assert reach is not None
     assert reach.people == {"ben", "cleo"}
 
@@ -85,10 +95,10 @@ def test_a_record_that_moves_to_another_person_touches_both(tmp_path: Path) -> N
 def test_the_same_rows_out_of_a_newer_export_touch_nobody(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.write(ASPIRATION, FIRST)
-    start = lake.content(ASPIRATION)
+    start = lake.content_hash(ASPIRATION)
     lake.write(ASPIRATION, FIRST.with_columns(file_sha256=pl.lit("newer")))
-    reach = people_changed(tmp_path, ASPIRATION, start, lake.content(ASPIRATION))
-    assert lake.content(ASPIRATION) != start
+    reach = find_changed_people(tmp_path, ASPIRATION, start, lake.content_hash(ASPIRATION))
+    assert lake.content_hash(ASPIRATION) != start
     assert reach is not None
     assert not reach.people
 
@@ -96,10 +106,10 @@ def test_the_same_rows_out_of_a_newer_export_touch_nobody(tmp_path: Path) -> Non
 def test_a_burst_of_some_hundred_of_many_people_is_followed_to_them(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.write(ASPIRATION, wishes(*(("w", f"{n}", f"p{n}", 1, "f") for n in range(400))))
-    start = lake.content(ASPIRATION)
+    start = lake.content_hash(ASPIRATION)
     burst = pl.DataFrame({"record_code": [f"{n}" for n in range(150)]})
     lake.merge(ASPIRATION, wishes(*(("w", f"{n}", f"p{n}", 2, "g") for n in range(150))), burst)
-    reach = people_changed(tmp_path, ASPIRATION, start, lake.content(ASPIRATION))
+    reach = find_changed_people(tmp_path, ASPIRATION, start, lake.content_hash(ASPIRATION))
     assert reach is not None
     assert reach.people == {f"p{n}" for n in range(150)}
 
@@ -107,21 +117,23 @@ def test_a_burst_of_some_hundred_of_many_people_is_followed_to_them(tmp_path: Pa
 def test_a_merge_that_breaks_the_contract_leaves_the_table(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.write(ASPIRATION, FIRST)
-    start = lake.content(ASPIRATION)
+    start = lake.content_hash(ASPIRATION)
     nobody = wishes(("w", "2", "ben", 3, "g")).with_columns(person_id=pl.lit(None, pl.String))
-    with pytest.raises(ContractBroken, match=r"person_id\|not_null"):
+    with pytest.raises(ContractViolation, match=r"person_id\|not_null"):
         lake.merge(ASPIRATION, nobody, pl.DataFrame({"record_code": ["2"]}))
-    assert lake.content(ASPIRATION) == start
+    assert lake.content_hash(ASPIRATION) == start
 
 
 def test_a_merge_into_files_that_were_cut_otherwise_cuts_them_anew(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    lake.write(replace(ASPIRATION, monthly=None), FIRST)
+    lake.write(replace(ASPIRATION, month_column=None), FIRST)
     lake.merge(ASPIRATION, wishes(("w", "2", "ben", 3, "g")), pl.DataFrame({"record_code": ["2"]}))
     assert [path.stem for path in lake.files(ASPIRATION)] == ["2026-01", "2026-02", "2026-03"]
     assert lake.scan(ASPIRATION).select("record_code", "file_sha256").collect().rows() == [
-        ("1", "f"), ("3", "f"), ("2", "g"),
-    ]  # fmt: skip
+        ("1", "f"),
+        ("3", "f"),
+        ("2", "g"),
+    ]
 
 
 def test_a_published_table_made_whole_is_followed_by_nobody_and_so_records_nothing(tmp_path: Path) -> None:
@@ -143,6 +155,6 @@ def test_rows_come_back_by_month_and_within_it_by_key_however_they_are_handed_ov
         lake = Lake(Path(folder))
         lake.write(ASPIRATION, rows)
         back = lake.scan(ASPIRATION).collect()
-    assert back.equals(obey(ASPIRATION, rows))
+    assert back.equals(enforce_contract(ASPIRATION, rows))
     assert back.select("record_code", "source_name").rows() == [(f"{month}", source) for month, source in sorted(said)]
-    assert obey(ASPIRATION, back).equals(back)
+    assert enforce_contract(ASPIRATION, back).equals(back)

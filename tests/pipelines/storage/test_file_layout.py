@@ -15,12 +15,19 @@ from pipelines.storage import file_layout as cuts
 from pipelines.storage.lake import Lake
 
 HELD = Table(
-    "feat_skill__assn_held", "One row per person and micro-skill.",
-    (Column("person_id", pl.String, "who"), Column("skill_id", pl.String, "what"),
-     Column("counts", pl.List(pl.Int64), "of each mode")),
-    ("person_id", "skill_id"), by_people=True,
-)  # fmt: skip
-SAID = Table("out__said", "One row per sentence.", HELD.columns, (), required=("person_id",), by_people=True)
+    "feat_skill__assn_held",
+    "One row per person and micro-skill.",
+    (
+        Column("person_id", pl.String, "who"),
+        Column("skill_id", pl.String, "what"),
+        Column("counts", pl.List(pl.Int64), "of each mode"),
+    ),
+    ("person_id", "skill_id"),
+    is_partitioned_by_person=True,
+)
+SAID = Table(
+    "out__said", "One row per sentence.", HELD.columns, (), required=("person_id",), is_partitioned_by_person=True
+)
 # about half of them begin a stretch
 PEOPLE = st.sampled_from(["a", "ab", "a/", "b", "b0", "c", "cé", "d", "dab", "é", "éa", "0", "00", "0a"])
 KEYS, SAID_OF_ONE = st.tuples(PEOPLE, st.sampled_from("xyz")), st.lists(st.integers(0, 3), max_size=2)
@@ -115,7 +122,7 @@ def test_nobody_whose_id_is_longer_than_a_file_may_be_called_begins_a_stretch(tm
     [
         {"key": ("skill_id", "person_id")},
         {"key": ("skill_id", "person_id"), "required": ("person_id",)},
-        {"monthly": "seen_at"},
+        {"month_column": "seen_at"},
     ],
 )
 def test_a_table_whose_rows_are_not_in_the_order_of_people_is_not_declared_so(said: dict[str, Any]) -> None:

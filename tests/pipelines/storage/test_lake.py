@@ -12,19 +12,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.contracts.catalog import ALIAS, PREREQUISITE
-from pipelines.storage.lake import ROW_GROUP, ContractBroken, Lake, content_sha256, obey
+from pipelines.storage.lake import ROW_GROUP_SIZE, ContractViolation, Lake, content_sha256, enforce_contract
 
 ROOT = Path(__file__).parents[3]
 SCHEMA: dict[str, Any] = {
-    "text": pl.String, "number": pl.Float64, "flag": pl.Boolean, "words": pl.List(pl.String),
-    "pair": pl.Struct({"code": pl.String, "value": pl.Float64}), "day": pl.Date,
-}  # fmt: skip
-ROW = st.fixed_dictionaries({
-    "text": st.none() | st.text(max_size=20), "number": st.none() | st.floats(-9, 9), "flag": st.none() | st.booleans(),
-    "words": st.none() | st.lists(st.none() | st.text(max_size=3), max_size=3),
-    "pair": st.none() | st.fixed_dictionaries({"code": st.none() | st.text(max_size=3), "value": st.floats(0, 1)}),
-    "day": st.none() | st.dates(),
-})  # fmt: skip
+    "text": pl.String,
+    "number": pl.Float64,
+    "flag": pl.Boolean,
+    "words": pl.List(pl.String),
+    "pair": pl.Struct({"code": pl.String, "value": pl.Float64}),
+    "day": pl.Date,
+}
+ROW = st.fixed_dictionaries(
+    {
+        "text": st.none() | st.text(max_size=20),
+        "number": st.none() | st.floats(-9, 9),
+        "flag": st.none() | st.booleans(),
+        "words": st.none() | st.lists(st.none() | st.text(max_size=3), max_size=3),
+        "pair": st.none() | st.fixed_dictionaries({"code": st.none() | st.text(max_size=3), "value": st.floats(0, 1)}),
+        "day": st.none() | st.dates(),
+    }
+)
 
 
 def aliases(*rows: tuple[str | None, str | None]) -> pl.DataFrame:
@@ -65,21 +73,21 @@ def test_a_frame_that_breaks_its_contract_leaves_the_table_as_it_was(
 ) -> None:
     lake = Lake(tmp_path)
     lake.write(ALIAS, aliases(("good", "1")))
-    with pytest.raises(ContractBroken, match=said):
+    with pytest.raises(ContractViolation, match=said):
         lake.write(ALIAS, frame)
     assert lake.scan(ALIAS).collect().rows() == [("good", "1")]
     assert [path.name for path in lake.folder(ALIAS).iterdir()] == ["data.parquet"]
 
 
 def test_what_a_contract_says_of_a_broken_frame_quotes_no_value() -> None:
-    with pytest.raises(ContractBroken) as caught:
-        obey(ALIAS, aliases(("jane@example.org", None)))
+    with pytest.raises(ContractViolation) as caught:
+        enforce_contract(ALIAS, aliases(("jane@example.org", None)))
     assert "jane" not in str(caught.value)
 
 
 def test_columns_beyond_the_contract_are_left_out() -> None:
     wide = pl.DataFrame({"requires_skill_id": ["a"], "more": [1], "skill_id": ["b"]})
-    assert obey(PREREQUISITE, wide).columns == ["skill_id", "requires_skill_id"]
+    assert enforce_contract(PREREQUISITE, wide).columns == ["skill_id", "requires_skill_id"]
 
 
 def test_a_write_that_fails_leaves_the_old_table_and_nothing_unfinished(
@@ -132,8 +140,8 @@ def test_another_value_order_name_or_type_has_another_hash(rows: list[dict[str, 
 
 
 def test_rows_beyond_one_block_count() -> None:
-    long = pl.DataFrame({"x": pl.int_range(0, ROW_GROUP + 2, eager=True)})
-    changed = long.with_columns(pl.when(pl.col("x") == ROW_GROUP + 1).then(-1).otherwise("x").alias("x"))
+    long = pl.DataFrame({"x": pl.int_range(0, ROW_GROUP_SIZE + 2, eager=True)})
+    changed = long.with_columns(pl.when(pl.col("x") == ROW_GROUP_SIZE + 1).then(-1).otherwise("x").alias("x"))
     assert content_sha256(long) != content_sha256(changed)
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.config.company import Taxonomy as Declared
-from pipelines.core.taxonomy import TaxonomyRefused
-from pipelines.taxonomies.declared import count_taxonomy, read_declared_taxonomy
+from pipelines.config.company import TaxonomyConfig
+from pipelines.core.taxonomy import TaxonomyError
+from pipelines.taxonomies.declared import count_taxonomy_rows, read_declared_taxonomy
 from pipelines.taxonomies.esco import load_esco, read_esco
 from pipelines.taxonomies.lightcast import read_lightcast
 from pipelines.taxonomies.moodle_framework import read_moodle_framework
@@ -76,7 +76,7 @@ def test_what_esco_holds_is_kept_whole_and_an_optional_relation_is_no_prerequisi
 
 
 def test_essential_relations_that_circle_are_refused_with_their_path(tmp_path: Path) -> None:
-    with pytest.raises(TaxonomyRefused, match="s1 → s2 → s1"):
+    with pytest.raises(TaxonomyError, match="s1 → s2 → s1"):
         read_esco(commission(tmp_path, "essential"))
 
 
@@ -129,7 +129,7 @@ def test_a_declared_taxonomy_is_read_by_its_system(tmp_path: Path) -> None:
     folder = tmp_path / "esco"
     folder.mkdir()
     commission(folder, "optional")
-    found = read_declared_taxonomy(Declared(system="esco", folder="esco"), tmp_path, NO_TEXTS)
+    found = read_declared_taxonomy(TaxonomyConfig(system="esco", folder="esco"), tmp_path, NO_TEXTS)
     assert found.skills.height == 3
 
 
@@ -144,12 +144,12 @@ def test_a_declared_taxonomy_is_read_by_its_system(tmp_path: Path) -> None:
 )
 def test_a_declaration_without_its_file_is_refused(given: dict[str, str], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        Declared(**given)  # type: ignore[arg-type]
+        TaxonomyConfig(**given)  # type: ignore[arg-type]
 
 
 def test_a_folder_that_is_no_taxonomy_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TaxonomyRefused, match="holds no taxonomy that is known by its files"):
-        count_taxonomy(tmp_path)
+    with pytest.raises(TaxonomyError, match="holds no taxonomy that is known by its files"):
+        count_taxonomy_rows(tmp_path)
 
 
 @needs_shared
@@ -161,7 +161,7 @@ def test_a_folder_that_is_no_taxonomy_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_counts_in_are_counts_out(folder: str, whole: dict[str, int]) -> None:
-    counts = {one.rows: one for one in count_taxonomy(SHARED / folder)}
+    counts = {one.rows: one for one in count_taxonomy_rows(SHARED / folder)}
     for rows, count in whole.items():
         assert (counts[rows].rows_in, counts[rows].rows_out) == (count, count)
     assert all(one.left_out for one in counts.values() if one.rows_in != one.rows_out)

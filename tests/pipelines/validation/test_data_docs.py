@@ -11,7 +11,7 @@ import pytest
 from pipelines.contracts.table import Column, Personal, RowRule, Table
 from pipelines.validation.data_docs import build_docs
 from pipelines.validation.expectations import validate
-from pipelines.validation.verdict import Verdict
+from pipelines.validation.verdict import ValidationResult
 
 TABLE = Table(
     name="core_people__entity_person",
@@ -32,7 +32,7 @@ FRAME = pl.DataFrame(
 
 
 @pytest.fixture(scope="module")
-def verdicts() -> list[Verdict]:
+def verdicts() -> list[ValidationResult]:
     failed = validate(TABLE, FRAME, row_numbers=5)
     not_evaluated = replace(validate(TABLE, FRAME.drop("share")), table="core_b__entity_b")
     warned = replace(validate(TABLE, FRAME.head(1).with_columns(share=0.5)), table="core_c__entity_c")
@@ -40,7 +40,7 @@ def verdicts() -> list[Verdict]:
 
 
 @pytest.fixture(scope="module")
-def site(verdicts: list[Verdict], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(verdicts: list[ValidationResult], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_docs(verdicts, tmp_path_factory.mktemp("docs") / "new" / "folder")
 
 
@@ -108,13 +108,13 @@ def test_a_table_that_only_warns_is_shown_as_passed_with_warnings(site: Path) ->
     assert "core_c__entity_c passed with warnings" in words(site)
 
 
-def test_the_same_verdicts_give_the_same_bytes(site: Path, verdicts: list[Verdict], tmp_path: Path) -> None:
+def test_the_same_verdicts_give_the_same_bytes(site: Path, verdicts: list[ValidationResult], tmp_path: Path) -> None:
     again = build_docs(verdicts, tmp_path)
     for page in site.parent.iterdir():
         assert page.read_bytes() == (again.parent / page.name).read_bytes()
 
 
-def test_two_verdicts_on_one_table_are_refused(verdicts: list[Verdict], tmp_path: Path) -> None:
+def test_two_verdicts_on_one_table_are_refused(verdicts: list[ValidationResult], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="same table"):
         build_docs([verdicts[0], verdicts[0]], tmp_path)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.validation import TABLE as BENCHMARK_TABLE
-from benchmarks.validation import build_frame, known_values
+from benchmarks.validation import build_frame, build_reference_values
 from pipelines.contracts.table import Column, Reference, RowRule, Rule, Table
 from pipelines.validation.expectations import judge, validate
 from pipelines.validation.pandas_engine import RulePandasEngine
@@ -57,19 +57,21 @@ def key_table(dtype: Any) -> Table:
     return Table("core_test__entity_key", "One row per key.", (Column("key", dtype, ""),), key=("key",))
 
 
-def assert_three_ways_agree(table: Table, frame: pl.DataFrame, known: Mapping[str, pl.Series] | None = None) -> None:
-    on_polars = validate(table, frame, known=known, row_numbers=ALL_ROWS)
-    lazily = validate(table, frame.lazy(), known=known, row_numbers=ALL_ROWS)
-    only_counted = validate(table, frame, known=known)
+def assert_three_ways_agree(
+    table: Table, frame: pl.DataFrame, reference_values: Mapping[str, pl.Series] | None = None
+) -> None:
+    on_polars = validate(table, frame, reference_values=reference_values, row_numbers=ALL_ROWS)
+    lazily = validate(table, frame.lazy(), reference_values=reference_values, row_numbers=ALL_ROWS)
+    only_counted = validate(table, frame, reference_values=reference_values)
     # Arrow-backed columns: the usual ones have one value for null and NaN, and make floats of whole numbers with nulls.
     as_pandas = frame.to_pandas(use_pyarrow_extension_array=True)
-    on_pandas = judge(table, RulePandasEngine(as_pandas, table.rules, known), row_numbers=ALL_ROWS)
+    on_pandas = judge(table, RulePandasEngine(as_pandas, table.rules, reference_values), row_numbers=ALL_ROWS)
     assert on_polars.errors == on_pandas.errors == ()
     assert lazily == on_polars
     for rule, polars, pandas, counted in zip(
         table.rules, on_polars.results, on_pandas.results, only_counted.results, strict=True
     ):
-        bad = broken_rows(rule, frame, known)
+        bad = broken_rows(rule, frame, reference_values)
         assert polars.row_numbers == bad, f"polars, {rule.name}"
         assert pandas.row_numbers == bad, f"pandas, {rule.name}"
         assert polars.unexpected_count == pandas.unexpected_count == counted.unexpected_count == len(bad), rule.name
@@ -78,8 +80,8 @@ def assert_three_ways_agree(table: Table, frame: pl.DataFrame, known: Mapping[st
     assert on_polars.row_count == on_pandas.row_count == frame.height
 
 
-def broken_rows(rule: Rule, frame: pl.DataFrame, known: Mapping[str, pl.Series] | None) -> tuple[int, ...]:
-    return tuple(frame.select(rule.expression(known).not_().alias("bad"))["bad"].arg_true())
+def broken_rows(rule: Rule, frame: pl.DataFrame, reference_values: Mapping[str, pl.Series] | None) -> tuple[int, ...]:
+    return tuple(frame.select(rule.expression(reference_values).not_().alias("bad"))["bad"].arg_true())
 
 
 def frame_of(rows: list[dict[str, Any]]) -> pl.DataFrame:
@@ -87,10 +89,21 @@ def frame_of(rows: list[dict[str, Any]]) -> pl.DataFrame:
 
 
 GOOD = {
-    "system": "hr", "code": "ab-1", "share": 0.5, "hours": 2.0, "ceiling": 3.0, "number": 1, "stage": "master",
-    "person": "p1", "tags": ["x"], "begun": date(2026, 1, 1), "ended": date(2026, 1, 1), "seen": NOON,
-    "local": NOON, "is_done": False,
-}  # fmt: skip
+    "system": "hr",
+    "code": "ab-1",
+    "share": 0.5,
+    "hours": 2.0,
+    "ceiling": 3.0,
+    "number": 1,
+    "stage": "master",
+    "person": "p1",
+    "tags": ["x"],
+    "begun": date(2026, 1, 1),
+    "ended": date(2026, 1, 1),
+    "seen": NOON,
+    "local": NOON,
+    "is_done": False,
+}
 
 DEFECTS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("share|not_null", {}, {"share": None}),
@@ -121,7 +134,7 @@ DEFECTS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("seen|is_past", {}, {"seen": JUST_PAST, "local": JUST_PAST}),
     ("seen+local|same_moment", {}, {"local": datetime(2026, 3, 29, 11, tzinfo=UTC)}),
     ("person+code|says_which", {}, {"person": None, "code": None}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("rule_name", "before", "defect"), DEFECTS, ids=lambda value: str(value)[:40])
@@ -144,13 +157,13 @@ def test_a_good_row_and_harmless_nulls_break_nothing() -> None:
 
 def test_no_rows_break_nothing() -> None:
     assert_three_ways_agree(TABLE, frame_of([]), KNOWN)
-    assert validate(TABLE, frame_of([]), known=KNOWN).passed
+    assert validate(TABLE, frame_of([]), reference_values=KNOWN).passed
 
 
 def test_columns_of_nulls_alone_break_only_what_must_not_be_null() -> None:
     frame = frame_of([dict.fromkeys(GOOD)] * 3)
     assert_three_ways_agree(TABLE, frame, KNOWN)
-    kinds = {result.kind for result in validate(TABLE, frame, known=KNOWN).failed}
+    kinds = {result.kind for result in validate(TABLE, frame, reference_values=KNOWN).failed}
     assert kinds == {"not_null", "row"}  # says_which speaks of null itself
 
 
@@ -182,8 +195,8 @@ def test_keys_of_every_type_are_compared_alike(dtype: Any, values: list[Any]) ->
 
 @pytest.mark.parametrize("values", [[], [None], ["p1", None]], ids=str)
 def test_what_is_known_may_be_empty_or_hold_nulls(values: list[str | None]) -> None:
-    known = {key: pl.Series(values, dtype=pl.String) for key in KNOWN}
-    assert_three_ways_agree(TABLE, frame_of([GOOD, GOOD | {"number": 2, "person": None}]), known)
+    reference_values = {key: pl.Series(values, dtype=pl.String) for key in KNOWN}
+    assert_three_ways_agree(TABLE, frame_of([GOOD, GOOD | {"number": 2, "person": None}]), reference_values)
 
 
 moments = st.sampled_from(
@@ -220,6 +233,8 @@ def test_three_ways_agree_on_any_rows(drawn: list[dict[str, Any]]) -> None:
 
 def test_three_ways_agree_on_the_table_of_the_benchmark() -> None:
     frame = build_frame(ALL_ROWS)
-    assert_three_ways_agree(BENCHMARK_TABLE, frame, known_values())
-    failed = {result.kind for result in validate(BENCHMARK_TABLE, frame, known=known_values()).failed}
+    assert_three_ways_agree(BENCHMARK_TABLE, frame, build_reference_values())
+    failed = {
+        result.kind for result in validate(BENCHMARK_TABLE, frame, reference_values=build_reference_values()).failed
+    }
     assert failed == {"not_null", "unique", "in_set", "between", "matches", "references", "row"}

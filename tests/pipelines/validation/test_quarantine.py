@@ -7,18 +7,32 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.contracts.canonical_schemas import SHAPES, quarantine_table, raw_table
-from pipelines.contracts.columns import FIELDS
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
+from pipelines.contracts.columns import COLUMNS
 from pipelines.contracts.table import RowRule, Table
 from pipelines.validation.quarantine import split_landed
 
 TABLE = Table(
-    "raw_tabular__event_feedback", "One row per mark.",
-    tuple(FIELDS[name] for name in ("record_code", "feedback_kind", "score_share", "work_email", "row_number",
-                                    "source_name", "file_sha256", "delivered_date", "delivery_number")),
-    key=("record_code",), required=("feedback_kind", "score_share"),
+    "raw_tabular__event_feedback",
+    "One row per mark.",
+    tuple(
+        COLUMNS[name]
+        for name in (
+            "record_code",
+            "feedback_kind",
+            "score_share",
+            "work_email",
+            "row_number",
+            "source_name",
+            "file_sha256",
+            "delivered_date",
+            "delivery_number",
+        )
+    ),
+    key=("record_code",),
+    required=("feedback_kind", "score_share"),
     row_rules=(RowRule("is_serious", ("score_share",), pl.col("score_share") != 0.5),),
-)  # fmt: skip
+)
 TEXTS = ("record_code", "feedback_kind", "score_share", "work_email")
 CELL = st.none() | st.sampled_from(["a", "peer", "0.5", "0.7", "7", "x@y", "self"])
 
@@ -63,8 +77,10 @@ def test_a_word_nobody_knows_breaks_its_set_and_no_address_its_form_though_both_
 
 def test_several_broken_rules_are_all_named() -> None:
     assert broken(record_code=None, feedback_kind="gossip", score_share="7") == [
-        "feedback_kind|in_set", "record_code|not_null", "score_share|between",
-    ]  # fmt: skip
+        "feedback_kind|in_set",
+        "record_code|not_null",
+        "score_share|between",
+    ]
 
 
 def test_a_condition_on_the_row_is_named_by_its_columns() -> None:
@@ -99,7 +115,9 @@ def test_good_and_bad_are_the_input_and_good_keeps_every_rule(rows: list[dict[st
 
 
 def test_a_frame_without_rows_splits_into_two_without_rows() -> None:
-    table = raw_table("tabular", SHAPES["worklog"])
-    frame = pl.LazyFrame(schema={**table.schema, **{f"text:{name}": pl.String for name in SHAPES["worklog"].columns}})
+    table = raw_table("tabular", CANONICAL_SCHEMAS["worklog"])
+    frame = pl.LazyFrame(
+        schema={**table.schema, **{f"text:{name}": pl.String for name in CANONICAL_SCHEMAS["worklog"].columns}}
+    )
     split = split_landed(frame, table, "tabular")
     assert [one.collect().height for one in (split.good, split.bad)] == [0, 0]

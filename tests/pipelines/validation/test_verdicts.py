@@ -50,14 +50,14 @@ BAD = pl.DataFrame(
 
 
 def test_a_table_that_keeps_its_contract_passes() -> None:
-    verdict = validate(TABLE, GOOD, known=KNOWN)
+    verdict = validate(TABLE, GOOD, reference_values=KNOWN)
     assert verdict.passed
     assert (verdict.row_count, verdict.failed, verdict.errors) == (2, (), ())
     assert [result.name for result in verdict.results] == [rule.name for rule in TABLE.rules]
 
 
 def test_counts_shares_and_row_numbers_are_those_worked_out_by_hand() -> None:
-    verdict = validate(TABLE, BAD, known=KNOWN, row_numbers=5)
+    verdict = validate(TABLE, BAD, reference_values=KNOWN, row_numbers=5)
     found = {
         r.name: (r.evaluated_count, r.unexpected_count, r.unexpected_share, r.row_numbers) for r in verdict.results
     }
@@ -73,14 +73,14 @@ def test_counts_shares_and_row_numbers_are_those_worked_out_by_hand() -> None:
 
 
 def test_row_numbers_come_only_as_many_as_asked_for() -> None:
-    by_name = {r.name: r.row_numbers for r in validate(TABLE, BAD, known=KNOWN, row_numbers=1).results}
+    by_name = {r.name: r.row_numbers for r in validate(TABLE, BAD, reference_values=KNOWN, row_numbers=1).results}
     assert by_name["work_email|matches"] == (0,)
-    assert all(result.row_numbers == () for result in validate(TABLE, BAD, known=KNOWN).results)
+    assert all(result.row_numbers == () for result in validate(TABLE, BAD, reference_values=KNOWN).results)
 
 
 def test_a_rule_that_warns_fails_without_stopping_anything() -> None:
     frame = GOOD.with_columns(work_email=pl.lit("no address"))
-    verdict = validate(TABLE, frame, known=KNOWN)
+    verdict = validate(TABLE, frame, reference_values=KNOWN)
     assert verdict.passed
     assert [(result.name, result.severity) for result in verdict.failed] == [("work_email|matches", Severity.WARN)]
 
@@ -93,21 +93,23 @@ def test_severity_and_rule_name_travel_in_the_suite() -> None:
 
 
 def test_a_verdict_on_a_lazy_frame_is_the_same() -> None:
-    assert validate(TABLE, BAD.lazy(), known=KNOWN, row_numbers=5) == validate(TABLE, BAD, known=KNOWN, row_numbers=5)
+    assert validate(TABLE, BAD.lazy(), reference_values=KNOWN, row_numbers=5) == validate(
+        TABLE, BAD, reference_values=KNOWN, row_numbers=5
+    )
 
 
 def test_a_missing_column_is_an_error_of_its_rules_and_the_others_are_judged() -> None:
-    verdict = validate(TABLE, BAD.drop("work_email"), known=KNOWN)
+    verdict = validate(TABLE, BAD.drop("work_email"), reference_values=KNOWN)
     (error,) = verdict.errors
     assert (error.name, error.passed, error.unexpected_count) == ("work_email|matches", False, 0)
     assert error.error is not None
     assert "work_email" in error.error
     assert len(verdict.failed) == 5
-    assert error.stops  # though the rule would only warn: nobody knows what it would have said
+    assert error.is_blocking  # though the rule would only warn: nobody knows what it would have said
 
 
 def test_a_wrong_type_is_an_error_of_its_rules() -> None:
-    verdict = validate(TABLE, GOOD.with_columns(weekly_hours=pl.lit("Anna-Secret")), known=KNOWN)
+    verdict = validate(TABLE, GOOD.with_columns(weekly_hours=pl.lit("Anna-Secret")), reference_values=KNOWN)
     assert [result.name for result in verdict.errors] == ["weekly_hours|between", "unit_id+weekly_hours|has_hours"]
     assert not verdict.failed
 
@@ -120,7 +122,7 @@ def test_references_without_known_values_are_an_error_that_says_what_is_missing(
 def test_an_error_met_in_the_data_names_the_rule_and_withholds_the_value() -> None:
     row = RowRule("is_number", ("work_email",), pl.col("work_email").cast(pl.Int64) > 0)
     table = replace(TABLE, row_rules=(row,))
-    verdict = validate(table, BAD, known=KNOWN)
+    verdict = validate(table, BAD, reference_values=KNOWN)
     (error,) = verdict.errors
     assert error.name == "work_email|is_number"
     assert error.error is not None
@@ -131,7 +133,7 @@ def test_an_error_met_in_the_data_names_the_rule_and_withholds_the_value() -> No
 
 def test_a_broken_pattern_is_an_error() -> None:
     table = replace(TABLE, columns=(*TABLE.columns[:1], replace(TABLE.columns[1], pattern="("), *TABLE.columns[2:]))
-    assert [result.name for result in validate(table, BAD, known=KNOWN).errors] == ["work_email|matches"]
+    assert [result.name for result in validate(table, BAD, reference_values=KNOWN).errors] == ["work_email|matches"]
 
 
 def test_a_table_without_rules_passes_and_counts_its_rows() -> None:
@@ -141,7 +143,7 @@ def test_a_table_without_rules_passes_and_counts_its_rows() -> None:
 
 
 def test_no_value_of_any_row_is_in_either_result_document() -> None:
-    verdict = validate(TABLE, BAD, known=KNOWN, row_numbers=5)
+    verdict = validate(TABLE, BAD, reference_values=KNOWN, row_numbers=5)
     for document in (verdict.document, verdict.to_json(), repr(verdict)):
         assert not any(secret in document for secret in SECRETS)
     ours = json.loads(verdict.to_json())
@@ -150,18 +152,20 @@ def test_no_value_of_any_row_is_in_either_result_document() -> None:
 
 
 def test_the_same_rows_give_the_same_verdict_byte_for_byte() -> None:
-    assert validate(TABLE, BAD, known=KNOWN) == validate(TABLE, BAD, known=KNOWN)
+    assert validate(TABLE, BAD, reference_values=KNOWN) == validate(TABLE, BAD, reference_values=KNOWN)
 
 
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ("conversion from `str` to `i64` failed in column 'x' for 1 out of 1 values: [\"Anna\"]\n\nhint",
-         "conversion from `str` to '…' failed in column 'x' for 1 out of 1 values"),
+        (
+            "conversion from `str` to `i64` failed in column 'x' for 1 out of 1 values: [\"Anna\"]\n\nhint",
+            "conversion from `str` to '…' failed in column 'x' for 1 out of 1 values",
+        ),
         ('could not parse "Anna" as a date', "could not parse '…' as a date"),
         ('unable to find column "y"; valid columns: ["x"]', "unable to find column '…'"),
     ],
-)  # fmt: skip
+)
 def test_messages_keep_known_words_and_withhold_what_else_they_quote(message: str, expected: str) -> None:
     assert without_values(message, {"x", "str"}) == expected
 
@@ -176,9 +180,12 @@ def test_the_table_of_the_benchmark_is_the_same_each_time_and_mostly_good() -> N
 
 def run_python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {
-        "PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT), "TQDM_DISABLE": "0",
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "PYTHONPATH": str(ROOT),
+        "TQDM_DISABLE": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
-    }  # fmt: skip
+    }
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         cwd=folder,
@@ -216,6 +223,6 @@ def test_a_validation_prints_nothing_writes_nothing_and_leaves_warnings_alone(tm
 
 
 def test_warnings_of_others_still_arrive_after_a_validation() -> None:
-    validate(TABLE, GOOD, known=KNOWN)
+    validate(TABLE, GOOD, reference_values=KNOWN)
     with pytest.warns(UserWarning, match="still here"):
         warnings.warn("still here", UserWarning, stacklevel=1)

@@ -8,13 +8,13 @@ from typing import Any
 
 import polars as pl
 import pytest
-from publishing import DAY, UNTIL, in_contract, mastered, next_skills, publish
+from publishing import DAY, UNTIL, fill_contract_columns, make_mastery_rows, make_next_skill_rows, publish
 
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
 from pipelines.contracts.output_tables import CAPABILITY, NEXT_SKILL, OUT_MASTERY
-from pipelines.publish.site import writing
+from pipelines.publish.site import page_writer as writing
 from pipelines.publish.site.build import build_site
-from pipelines.publish.site.page_data import Known, everyone, gather
+from pipelines.publish.site.page_data import PageData, list_people, load_page_data
 from pipelines.snapshots.writer import publish_snapshot
 from pipelines.storage.lake import Lake
 
@@ -24,33 +24,74 @@ PEOPLE = 11
 def lake_of(root: Path) -> Lake:
     """Eleven people, two micro-skills, and evidence of some of them."""
     lake = Lake(root / "lake")
-    lake.write(PERSON, in_contract(PERSON, [
-        {"person_id": f"p{n:04d}", "display_name": f"<Person {n}>", "unit_name": "Unit", "role_name": "Engineer",
-         "employment_status": "active"} for n in range(PEOPLE)
-    ]))  # fmt: skip
-    lake.write(SKILL, in_contract(SKILL, [
-        {"skill_id": f"sql{n}", "skill_name": f"Query & count {n}", "capability_name": "Data"} for n in range(2)
-    ]))  # fmt: skip
+    lake.write(
+        PERSON,
+        fill_contract_columns(
+            PERSON,
+            [
+                {
+                    "person_id": f"p{n:04d}",
+                    "display_name": f"<Person {n}>",
+                    "unit_name": "Unit",
+                    "role_name": "Engineer",
+                    "employment_status": "active",
+                }
+                for n in range(PEOPLE)
+            ],
+        ),
+    )
+    lake.write(
+        SKILL,
+        fill_contract_columns(
+            SKILL,
+            [{"skill_id": f"sql{n}", "skill_name": f"Query & count {n}", "capability_name": "Data"} for n in range(2)],
+        ),
+    )
     lake.write(EVIDENCE, pl.DataFrame(schema=EVIDENCE.schema))
     return lake
 
 
-def known_of(root: Path) -> Known:
+def known_of(root: Path) -> PageData:
     """What the pages know, with a further table whose columns are of every kind, and something stored of two people."""
-    capability = in_contract(CAPABILITY, [
-        {"person_id": f"p{n:04d}", "capability_id": "data", "capability_name": "Data <&>", "coverage_share": share,
-         "held_skill_ids": ["sql0"], "held_skill_names": ["Query & count 0"], "missing_skill_ids": ["sql1", "gone"],
-         "next_skill_id": "sql1", "completes_share": 1.0, "snapshot_id": "s0", "as_of": DAY, "valid_until": UNTIL,
-         "policy_version": "p", "schema_version": CAPABILITY.version}
-        for n, share in ((0, 0.5), (7, 0.25), (10, 0.125))
-    ])  # fmt: skip
-    frames = {NEXT_SKILL: next_skills("s0", PEOPLE), OUT_MASTERY: mastered("s0", PEOPLE), CAPABILITY: capability}
+    capability = fill_contract_columns(
+        CAPABILITY,
+        [
+            {
+                "person_id": f"p{n:04d}",
+                "capability_id": "data",
+                "capability_name": "Data <&>",
+                "coverage_share": share,
+                "held_skill_ids": ["sql0"],
+                "held_skill_names": ["Query & count 0"],
+                "missing_skill_ids": ["sql1", "gone"],
+                "next_skill_id": "sql1",
+                "completes_share": 1.0,
+                "snapshot_id": "s0",
+                "as_of": DAY,
+                "valid_until": UNTIL,
+                "policy_version": "p",
+                "schema_version": CAPABILITY.version,
+            }
+            for n, share in ((0, 0.5), (7, 0.25), (10, 0.125))
+        ],
+    )
+    frames = {
+        NEXT_SKILL: make_next_skill_rows("s0", PEOPLE),
+        OUT_MASTERY: make_mastery_rows("s0", PEOPLE),
+        CAPABILITY: capability,
+    }
     snapshot = publish_snapshot(root / "published", frames, "s0", DAY, UNTIL)
-    stored = pl.DataFrame({
-        "person_id": ["p0000", "p0009"], "source_name": ["issues", "lessons"], "mode": ["practice", "teaching"],
-        "rows": [3, 4], "first": [DAY, DAY], "last": [DAY, UNTIL],
-    })  # fmt: skip
-    return gather(snapshot, lake_of(root), "Acme", stored)
+    stored = pl.DataFrame(
+        {
+            "person_id": ["p0000", "p0009"],
+            "source_name": ["issues", "lessons"],
+            "mode": ["practice", "teaching"],
+            "rows": [3, 4],
+            "first": [DAY, DAY],
+            "last": [DAY, UNTIL],
+        }
+    )
+    return load_page_data(snapshot, lake_of(root), "Acme", stored)
 
 
 def pages_in(folder: Path) -> dict[str, bytes]:
@@ -65,10 +106,10 @@ def test_pages_by_several_processes_are_those_of_one(tmp_path: Path, monkeypatch
     known = known_of(tmp_path)
     for name in ("alone", "together"):
         (tmp_path / name).mkdir()
-    writing.write_people(known, everyone(known), tmp_path / "alone")
+    writing.write_people(known, list_people(known), tmp_path / "alone")
     monkeypatch.setattr(writing, "cpu_count", lambda: 2)
     monkeypatch.setattr(writing, "_write_each", forbidden)  # the other processes import their own
-    writing.write_people(known, everyone(known), tmp_path / "together", fewest=1)
+    writing.write_people(known, list_people(known), tmp_path / "together", fewest=1)
     alone = pages_in(tmp_path / "alone")
     assert len(alone) == PEOPLE
     assert alone == pages_in(tmp_path / "together")
@@ -83,7 +124,7 @@ def test_few_pages_start_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(writing, "Parallel", forbidden)
     known = known_of(tmp_path)
     (tmp_path / "people").mkdir()
-    writing.write_people(known, everyone(known), tmp_path / "people")
+    writing.write_people(known, list_people(known), tmp_path / "people")
     assert len(pages_in(tmp_path / "people")) == PEOPLE
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from publishing import DAY, UNTIL, in_contract, mastered, next_skills, publish
+from publishing import DAY, UNTIL, fill_contract_columns, make_mastery_rows, make_next_skill_rows, publish
 
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
 from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
@@ -31,20 +31,56 @@ def lake_of(root: Path, people: int) -> Lake:
     """A lake with names that try to break the pages."""
     lake = Lake(root / "lake")
     names = [SCRIPT, RIGHT_TO_LEFT, "Ann & “Bob”", *(f"Person {n}" for n in range(3, people))]
-    lake.write(PERSON, in_contract(PERSON, [
-        {"person_id": f"p{n:04d}", "display_name": names[n], "unit_name": SCRIPT if n < 5 else "Small",
-         "role_name": RIGHT_TO_LEFT if n == 1 else "Engineer", "employment_status": "active"}
-        for n in range(people)
-    ]))  # fmt: skip
-    lake.write(SKILL, in_contract(SKILL, [
-        {"skill_id": f"sql{n}", "skill_name": f"{SCRIPT} {n}" if n else "Query a database", "capability_name": "Data"}
-        for n in range(4)
-    ]))  # fmt: skip
-    lake.write(EVALUATION, in_contract(EVALUATION, [
-        {"model": "footsteps", "segment": segment, "people_count": 9, "hr_at_10": 0.5, "ndcg_at_10": 0.25,
-         "ndcg_at_10_low": 0.2, "ndcg_at_10_high": 0.3, "mrr": 0.2} for segment in ("all", "long", "short")
-    ]))  # fmt: skip
-    lake.write(MODEL_CARD, in_contract(MODEL_CARD, [{"model_version": "m", "card": BINS}]))
+    lake.write(
+        PERSON,
+        fill_contract_columns(
+            PERSON,
+            [
+                {
+                    "person_id": f"p{n:04d}",
+                    "display_name": names[n],
+                    "unit_name": SCRIPT if n < 5 else "Small",
+                    "role_name": RIGHT_TO_LEFT if n == 1 else "Engineer",
+                    "employment_status": "active",
+                }
+                for n in range(people)
+            ],
+        ),
+    )
+    lake.write(
+        SKILL,
+        fill_contract_columns(
+            SKILL,
+            [
+                {
+                    "skill_id": f"sql{n}",
+                    "skill_name": f"{SCRIPT} {n}" if n else "Query a database",
+                    "capability_name": "Data",
+                }
+                for n in range(4)
+            ],
+        ),
+    )
+    lake.write(
+        EVALUATION,
+        fill_contract_columns(
+            EVALUATION,
+            [
+                {
+                    "model": "footsteps",
+                    "segment": segment,
+                    "people_count": 9,
+                    "hr_at_10": 0.5,
+                    "ndcg_at_10": 0.25,
+                    "ndcg_at_10_low": 0.2,
+                    "ndcg_at_10_high": 0.3,
+                    "mrr": 0.2,
+                }
+                for segment in ("all", "long", "short")
+            ],
+        ),
+    )
+    lake.write(MODEL_CARD, fill_contract_columns(MODEL_CARD, [{"model_version": "m", "card": BINS}]))
     lake.write(EVIDENCE, pl.DataFrame(schema=EVIDENCE.schema))
     return lake
 
@@ -53,15 +89,17 @@ def with_reasons(rows: pl.DataFrame, person: str) -> pl.DataFrame:
     """The rows, but for one person the row that says why there is nothing."""
     mine = rows.filter(pl.col("person_id") == person).head(1).to_dicts()[0]
     none = dict.fromkeys(("rank", "skill_id", "from_stage", "to_stage", "kind", "probability", "score"))
-    why = in_contract(NEXT_SKILL, [{**mine, **none, "no_recommendation_reason": "too_little_evidence"}])
+    why = fill_contract_columns(NEXT_SKILL, [{**mine, **none, "no_recommendation_reason": "too_little_evidence"}])
     return pl.concat([rows.filter(pl.col("person_id") != person), why])
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("site")
-    rows = with_reasons(next_skills("s0", people=7), "p0002").with_columns(explanation=pl.lit(RIGHT_TO_LEFT + SCRIPT))
-    held = mastered("s0", people=7).with_columns(stage=pl.lit("journeyman"))
+    rows = with_reasons(make_next_skill_rows("s0", people=7), "p0002").with_columns(
+        explanation=pl.lit(RIGHT_TO_LEFT + SCRIPT)
+    )
+    held = make_mastery_rows("s0", people=7).with_columns(stage=pl.lit("journeyman"))
     snapshot = publish_snapshot(root / "published", {NEXT_SKILL: rows, OUT_MASTERY: held}, "s0", DAY, UNTIL)
     return build_site(snapshot, lake_of(root, 7), "Acme <b>", root / "site").parent
 
@@ -90,11 +128,15 @@ def test_a_page_says_what_the_tables_say(site: Path) -> None:
 
 
 def test_a_team_page_counts_nobody_below_five(tmp_path: Path) -> None:
-    held = pl.concat([
-        mastered("s0", people=5).with_columns(stage=pl.lit("journeyman")),
-        mastered("s0", people=2).with_columns(stage=pl.lit("master"), skill_id=pl.lit("sql1")),
-    ])  # fmt: skip
-    snapshot = publish_snapshot(tmp_path, {NEXT_SKILL: next_skills("s0", 5), OUT_MASTERY: held}, "s0", DAY, UNTIL)
+    held = pl.concat(
+        [
+            make_mastery_rows("s0", people=5).with_columns(stage=pl.lit("journeyman")),
+            make_mastery_rows("s0", people=2).with_columns(stage=pl.lit("master"), skill_id=pl.lit("sql1")),
+        ]
+    )
+    snapshot = publish_snapshot(
+        tmp_path, {NEXT_SKILL: make_next_skill_rows("s0", 5), OUT_MASTERY: held}, "s0", DAY, UNTIL
+    )
     page = (
         build_site(snapshot, lake_of(tmp_path, 5), "Acme", tmp_path / "site").parent / "teams" / page_name(SCRIPT)
     ).read_text()
@@ -106,17 +148,42 @@ def test_a_team_page_counts_nobody_below_five(tmp_path: Path) -> None:
 
 def test_a_team_page_says_what_is_lacking_and_where_wishes_and_needs_part_for_five_or_more(tmp_path: Path) -> None:
     stamps = {"snapshot_id": "s0", "as_of": DAY}
-    support = in_contract(SUPPORT_GAP, [
-        {"unit_name": SCRIPT, "skill_id": f"sql{n}", "recommended_count": count, "lacks": ["hours"], "finding": finding,
-         **stamps} for n, count, finding in ((0, 5, "Five are told, & no hours."), (1, 4, "Four are told."))
-    ])  # fmt: skip
-    aims = in_contract(ALIGNMENT, [
-        {"unit_name": SCRIPT, "capability_id": name, "capability_name": name, "team_people_count": count,
-         "wish_share": wish, "need_share": 0.25, "agreement": "need_without_wish", **stamps}
-        for name, count, wish in (("Data", 5, 0.0), ("Law", 5, None), ("Sales", 4, 0.5))
-    ])  # fmt: skip
-    frames = {NEXT_SKILL: next_skills("s0", 5), OUT_MASTERY: mastered("s0", people=5), SUPPORT_GAP: support,
-              ALIGNMENT: aims}  # fmt: skip
+    support = fill_contract_columns(
+        SUPPORT_GAP,
+        [
+            {
+                "unit_name": SCRIPT,
+                "skill_id": f"sql{n}",
+                "recommended_count": count,
+                "lacks": ["hours"],
+                "finding": finding,
+                **stamps,
+            }
+            for n, count, finding in ((0, 5, "Five are told, & no hours."), (1, 4, "Four are told."))
+        ],
+    )
+    aims = fill_contract_columns(
+        ALIGNMENT,
+        [
+            {
+                "unit_name": SCRIPT,
+                "capability_id": name,
+                "capability_name": name,
+                "team_people_count": count,
+                "wish_share": wish,
+                "need_share": 0.25,
+                "agreement": "need_without_wish",
+                **stamps,
+            }
+            for name, count, wish in (("Data", 5, 0.0), ("Law", 5, None), ("Sales", 4, 0.5))
+        ],
+    )
+    frames = {
+        NEXT_SKILL: make_next_skill_rows("s0", 5),
+        OUT_MASTERY: make_mastery_rows("s0", people=5),
+        SUPPORT_GAP: support,
+        ALIGNMENT: aims,
+    }
     snapshot = publish_snapshot(tmp_path, frames, "s0", DAY, UNTIL)
     teams = build_site(snapshot, lake_of(tmp_path, 5), "Acme", tmp_path / "site").parent / "teams"
     page = " ".join((teams / page_name(SCRIPT)).read_text().split())
@@ -201,14 +268,14 @@ def test_a_name_of_markup_is_shown_as_it_is_written(site: Path, browser: Any) ->
 
 
 def test_pages_taken_over_from_the_last_snapshot_are_those_that_would_be_written(tmp_path: Path) -> None:
-    lake, first = lake_of(tmp_path, 7), next_skills("s0", people=7)
+    lake, first = lake_of(tmp_path, 7), make_next_skill_rows("s0", people=7)
     # in the next snapshot one person's rows differ, and all rows hold for longer
-    second = next_skills("s1", people=7).with_columns(
+    second = make_next_skill_rows("s1", people=7).with_columns(
         valid_until=pl.lit(UNTIL + timedelta(days=1)),
         explanation=pl.when(pl.col("person_id") == "p0003").then(pl.lit("Something else")).otherwise("explanation"),
     )
     for rows, name in ((first, "s0"), (second, "s1")):
-        held = mastered(name, people=7)
+        held = make_mastery_rows(name, people=7)
         snapshot = publish_snapshot(tmp_path / "published", {NEXT_SKILL: rows, OUT_MASTERY: held}, name, DAY, UNTIL)
         build_site(snapshot, lake, "Acme", tmp_path / "site")
     build_site(snapshot, lake, "Acme", tmp_path / "anew")
