@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from ml.mastery.half_life import Doubles, gather_outcomes
+from ml.data.sparse_rows import Doubles
+from ml.mastery.half_life import gather_outcomes
 from ml.mastery.knowledge_tracing import fit_knowledge_tracing, predict_outcomes
 from pipelines.contracts.policy import StagePolicy
 

@@ -40,7 +40,7 @@ def test_a_prefix_knows_first_acquisition_most_recent_use_and_moments_back() -> 
     assert user_states.first_used.tolist() == [1, 2, 2, 1]
     assert user_states.last_used.tolist() == [3, 2, 2, 1]
     assert user_states.moments_back.tolist() == [0, 1, 1, 0]
-    assert user_states.uses.tolist() == [2, 1, 1, 1]
+    assert user_states.use_count.tolist() == [2, 1, 1, 1]
 
 
 def test_an_event_at_the_cut_is_not_seen() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from ml.data.sparse_rows import highest, keep_largest, largest_columns, padded
+from ml.data.sparse_rows import keep_largest, largest_columns, pad_rows, row_maxima
 
 ROWS = st.lists(st.lists(st.integers(-3, 9), max_size=7), min_size=1, max_size=6)
 
@@ -19,7 +19,7 @@ def ragged(rows: list[list[int]]) -> sparse.csr_matrix:
 
 def test_rows_are_padded_to_the_longest() -> None:
     matrix = ragged([[4, 5], [], [6]])
-    assert padded(matrix.data, matrix.indptr, -1).tolist() == [[4, 5], [-1, -1], [6, -1]]
+    assert pad_rows(matrix.data, matrix.indptr, -1).tolist() == [[4, 5], [-1, -1], [6, -1]]
 
 
 @given(rows=ROWS, keep=st.integers(1, 8))
@@ -44,4 +44,4 @@ def test_what_is_not_usable_is_no_candidate() -> None:
 
 def test_the_highest_is_at_least_nothing() -> None:
     matrix = ragged([[-2], [], [3, 1]])
-    assert highest(matrix.data, matrix.indptr).tolist() == [0, 0, 3]
+    assert row_maxima(matrix.data, matrix.indptr).tolist() == [0, 0, 3]

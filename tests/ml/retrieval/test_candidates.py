@@ -18,7 +18,7 @@ CUT = as_tick(datetime(2022, 6, 1))
 @pytest.fixture(scope="module")
 def faced(small_ladders: pl.DataFrame) -> tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates]:
     interactions = encode_interactions(small_ladders)
-    config = replace(choose_config(interactions), per_scorer=5, n_candidates=8)
+    config = replace(choose_config(interactions), candidates_per_scorer=5, n_candidates=8)
     user_states = build_user_states(interactions, np.arange(interactions.n_people), np.full(interactions.n_people, CUT))
     return interactions, config, fit_ensemble(interactions, config), user_states
 
@@ -27,7 +27,7 @@ def test_both_ways_say_the_same_of_an_item(
     faced: tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates],
 ) -> None:
     interactions, config, ensemble, user_states = faced
-    eligible_mask = ~user_states.held(interactions.n_items)
+    eligible_mask = ~user_states.held_mask(interactions.n_items)
     scores = ensemble.score(user_states)
     dense, _ = select_dense(scores, eligible_mask, config)
     thin, _ = select_candidates(ensemble, user_states, eligible_mask, replace(config, dense_items=1))
@@ -41,7 +41,7 @@ def test_a_sparse_list_leads_with_what_the_dense_one_leads_with(
     faced: tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates],
 ) -> None:
     interactions, config, ensemble, user_states = faced
-    eligible_mask = ~user_states.held(interactions.n_items)
+    eligible_mask = ~user_states.held_mask(interactions.n_items)
     dense, _ = select_dense(ensemble.score(user_states), eligible_mask, config)
     thin, _ = select_candidates(ensemble, user_states, eligible_mask, replace(config, dense_items=1))
     shared = [len(set(a) & set(b)) for a, b in zip(dense.item[:, :5].tolist(), thin.item[:, :6].tolist(), strict=True)]
@@ -52,7 +52,7 @@ def test_nothing_closed_is_named_and_nothing_twice(
     faced: tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates],
 ) -> None:
     interactions, config, ensemble, user_states = faced
-    eligible_mask = ~user_states.held(interactions.n_items)
+    eligible_mask = ~user_states.held_mask(interactions.n_items)
     eligible_mask[:, ::3] = False
     thin, _ = select_candidates(ensemble, user_states, eligible_mask, replace(config, dense_items=1))
     rows = np.broadcast_to(np.arange(len(eligible_mask))[:, None], thin.item.shape)

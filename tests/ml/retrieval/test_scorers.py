@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from ml.data.interactions import Interactions, build_user_states, encode_interactions
-from ml.retrieval.base import Scorer, truncated_rows
+from ml.retrieval.base import Scorer, truncate_rows
 from ml.retrieval.ease import Ease
 from ml.retrieval.item_knn import ItemKNN
 from ml.retrieval.markov import Markov
@@ -53,7 +53,7 @@ def test_ease_is_the_textbook_closed_form() -> None:
 
 def test_markov_is_directed() -> None:
     interactions = code("ab", "ab", "ab", "a", "b")
-    scorer = Markov(tau=1.0, shrink=0.1).fit(interactions)
+    scorer = Markov(decay_moments=1.0, shrink=0.1).fit(interactions)
     forward, backward = scores_for(scorer, interactions, 3, 9), scores_for(scorer, interactions, 4, 9)
     assert forward["b"] > 0.9
     assert backward["a"] == pytest.approx(0.0)
@@ -107,5 +107,5 @@ def test_names_without_words_make_nothing_alike() -> None:
 
 def test_truncation_keeps_the_entries_largest_in_size() -> None:
     matrix = np.array([[0.1, -5.0, 3.0, 0.2, 0.0, 0.3, 0.0, 0.0, 0.0]], np.float32)
-    assert truncated_rows(matrix, 2).toarray().tolist() == [[0, -5.0, 3.0, 0, 0, 0, 0, 0, 0]]
-    assert truncated_rows(matrix, 3) is matrix
+    assert truncate_rows(matrix, 2).toarray().tolist() == [[0, -5.0, 3.0, 0, 0, 0, 0, 0, 0]]
+    assert truncate_rows(matrix, 3) is matrix
