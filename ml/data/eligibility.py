@@ -78,7 +78,7 @@ def encode_rules(requires: pl.DataFrame | None, repeatable: pl.Series | None, it
     """
     is_repeatable = None
     if repeatable is not None and len(repeatable):
-        is_repeatable = np.isin(items, repeatable.cast(pl.String).to_numpy().astype(str))
+        is_repeatable = encode_ids(items, repeatable.cast(pl.String).unique()) >= 0
     if requires is None:
         return EligibilityRules(repeatable=is_repeatable)
     missing = {"skill_id", "requires_id"} - set(requires.columns)
@@ -88,8 +88,7 @@ def encode_rules(requires: pl.DataFrame | None, repeatable: pl.Series | None, it
     links = links.filter(pl.col("skill_id") != pl.col("requires_id"))
     item, required = encode_ids(links["skill_id"], items), encode_ids(links["requires_id"], items)
     size, is_linked = len(items), (item >= 0) & (required >= 0)
-    ones = np.ones(int(is_linked.sum()), np.float32)
-    matrix = sparse.csr_matrix((ones, (item[is_linked], required[is_linked])), shape=(size, size))
+    matrix = sparse.csr_matrix((np.ones(int(is_linked.sum()), np.float32), (item[is_linked], required[is_linked])), shape=(size, size))
     return EligibilityRules(matrix, np.bincount(item[item >= 0], minlength=size).astype(np.float64), is_repeatable)
 
 

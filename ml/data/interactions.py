@@ -192,7 +192,17 @@ def as_ticks(moments: pl.Series) -> Ints:
         ValueError: The column has another type, or a text is no ISO date or datetime.
     """
     if moments.dtype == pl.String:
-        moments = _parse_iso_texts(moments)
+        parsed = (
+            moments.str.strip_chars()
+            .str.replace(" ", "T")
+            .str.replace(r"^(.{10})$", "${1}T00:00:00")  # a date without a time
+            .str.replace(r"^([^Tt]*[Tt][^Z+-]*)$", "${1}+00:00")  # a time without an offset
+            .str.to_datetime("%+", time_zone="UTC", time_unit="us", strict=False)
+        )
+        failed_count = parsed.null_count() - moments.null_count()
+        if failed_count:
+            raise ValueError(f"{failed_count} of {len(moments)} texts in ts are no ISO date or datetime")
+        moments = parsed
     if moments.dtype.is_integer():
         return moments.cast(pl.Int64).to_numpy()
     if isinstance(moments.dtype, pl.Datetime) and moments.dtype.time_zone is not None:
@@ -200,17 +210,6 @@ def as_ticks(moments: pl.Series) -> Ints:
     if isinstance(moments.dtype, pl.Datetime | pl.Date):
         return moments.cast(pl.Datetime("us")).to_physical().to_numpy()
     raise ValueError(f"ts must be a date, a datetime or an integer order, not {moments.dtype}")
-
-
-def _parse_iso_texts(texts: pl.Series) -> pl.Series:
-    """ISO 8601 dates and datetimes, with or without an offset, as UTC."""
-    datetimes = texts.str.strip_chars().str.replace(" ", "T").str.replace(r"^(.{10})$", "${1}T00:00:00")
-    zoned = datetimes.str.replace(r"^([^Tt]*[Tt][^Z+-]*)$", "${1}+00:00")
-    parsed = zoned.str.to_datetime("%+", time_zone="UTC", time_unit="us", strict=False)
-    failed_count = parsed.null_count() - texts.null_count()
-    if failed_count:
-        raise ValueError(f"{failed_count} of {len(texts)} texts in ts are no ISO date or datetime")
-    return parsed
 
 
 def encode_interactions(events: pl.DataFrame, *, items: Strings | None = None) -> Interactions:

@@ -54,9 +54,9 @@ class RankerConfig:
 
     def block_rows(self, n_items: int) -> int:
         """Return the number of people per block, so that one dense score matrix has at most `block_cells` cells."""
-        if n_items > self.dense_items:
-            return 256  # fewer people cost more calls, more people leave the processor's cache
-        return max(16, min(2048, self.block_cells // max(n_items, 1)))
+        rows = max(16, min(2048, self.block_cells // max(n_items, 1)))
+        # for sparse scores, fewer people cost more calls and more people leave the processor's cache
+        return 256 if n_items > self.dense_items else rows
 
 
 def choose_config(interactions: Interactions, *, target: Target = "window") -> RankerConfig:

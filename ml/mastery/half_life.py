@@ -49,7 +49,7 @@ class Outcomes:
     positive: Bools
     trust: Doubles
 
-    def freshness(self, half_life: Doubles) -> Doubles:
+    def freshness(self, half_life: Doubles | Ints) -> Doubles:
         """Return 2^(-gap / half-life) per outcome; half_life: days per entry of skill_ids."""
         return np.asarray(2.0 ** (-self.gap / half_life[self.skill]))
 
@@ -62,14 +62,13 @@ def evidence_weights(policy: StagePolicy) -> list[pl.Expr]:
     """
     mode, is_positive = pl.col("mode"), pl.col("amount") >= policy.positive_share
     hours_per_day = policy.journeyman.repetition_hours / max(policy.journeyman.repetition_days, 1)
-    review_weight = 1.0 / max(policy.master.reviews, 1)
     weights: dict[str, tuple[pl.Expr, pl.Expr | float]] = {
         "practice": (
             mode == "repetition",
             pl.col("amount") * pl.when(pl.col("amount_unit") == "hours").then(1.0).otherwise(hours_per_day),
         ),
         "observed": (mode == "observation", 1.0),
-        "taught": (mode == "teaching", pl.when(is_review()).then(review_weight).otherwise(1.0)),
+        "taught": (mode == "teaching", pl.when(is_review()).then(1.0 / max(policy.master.reviews, 1)).otherwise(1.0)),
         "succeeded": ((mode == "feedback") & is_positive, feedback_trust(policy)),
         "failed": ((mode == "feedback") & ~is_positive, feedback_trust(policy)),
     }

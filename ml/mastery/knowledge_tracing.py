@@ -71,14 +71,15 @@ class KnowledgeTracing:
     @cached_property
     def by_skill(self) -> pl.DataFrame:
         """One row per micro-skill with feedback: skill_id, half_life, skill_intercept, skill_variance, judged_count."""
-        columns = {
-            "half_life": (self.half_lives, pl.Int64),
-            "skill_intercept": (self.intercepts, pl.Float64),
-            "skill_variance": (self.intercept_variances, pl.Float64),
-            "judged_count": (self.judged, pl.Int64),
-        }
-        skill_ids = pl.Series("skill_id", self.skill_ids, dtype=pl.String)
-        return pl.DataFrame([skill_ids, *(pl.Series(name, values, dtype) for name, (values, dtype) in columns.items())])
+        return pl.DataFrame(
+            {
+                "skill_id": pl.Series(self.skill_ids, dtype=pl.String),
+                "half_life": pl.Series(self.half_lives, dtype=pl.Int64),
+                "skill_intercept": pl.Series(self.intercepts, dtype=pl.Float64),
+                "skill_variance": pl.Series(self.intercept_variances, dtype=pl.Float64),
+                "judged_count": pl.Series(self.judged, dtype=pl.Int64),
+            }
+        )
 
     def to_json(self) -> str:
         """Return the model as text that `read_knowledge_tracing` reads."""
@@ -122,14 +123,16 @@ def _fit(outcomes: Outcomes, policy: StagePolicy) -> KnowledgeTracing:
     if total < policy.tracing_outcomes or min(positive_count, total - positive_count) < policy.tracing_outcomes / 10:
         return declare_knowledge_tracing(policy)
     candidates, size = candidate_half_lives(policy), len(outcomes.skill_ids)
-    candidate_features = [_build_features(outcomes, np.full(size, days)) for days in candidates]
+    candidate_features = [
+        _build_features(outcomes.sums, outcomes.freshness(np.full(size, days))) for days in candidates
+    ]
     half_lives = np.full(size, policy.rusty_after_days, dtype=np.int64)
-    features = _build_features(outcomes, half_lives.astype(np.float64))
+    features = _build_features(outcomes.sums, outcomes.freshness(half_lives))
     numbers = _fit_numbers(features, outcomes)
     for _ in range(_ROUNDS):
         likelihood = np.column_stack([_skill_likelihood(numbers, tried, outcomes) for tried in candidate_features])
         half_lives = shrink_half_lives(likelihood, candidates, policy)
-        features = _build_features(outcomes, half_lives.astype(np.float64))
+        features = _build_features(outcomes.sums, outcomes.freshness(half_lives))
         numbers = _fit_numbers(features, outcomes, numbers)
     intercept, coefficients, offsets = numbers
     share = np.asarray(special.expit(intercept + offsets[outcomes.skill] + features @ coefficients))
@@ -153,15 +156,10 @@ def _fit(outcomes: Outcomes, policy: StagePolicy) -> KnowledgeTracing:
     )
 
 
-def _build_features(outcomes: Outcomes, half_lives: Doubles) -> Doubles:
-    """outcomes x SUMS, with half-lives in days per micro-skill."""
-    return _transform_sums(outcomes.sums, outcomes.freshness(half_lives))
-
-
-def _transform_sums(sums: Doubles, fresh: Doubles) -> Doubles:
+def _build_features(sums: Doubles, freshness: Doubles) -> Doubles:
     """log(1 + sum) of each sum, that of practice times its freshness: what was learned, as far as it is retained."""
     features = np.log1p(sums)
-    features[:, 0] *= fresh
+    features[:, 0] *= freshness
     return np.asarray(features)
 
 
@@ -255,10 +253,9 @@ def estimate_levels(
     )
     freshness = pl.max_horizontal("fresh", pl.col("observed_fresh") * _OBSERVED_FRESHNESS).alias("freshness")
     interval = _predict(pairs, tracing) if tracing.is_fitted else [None] * 3
-    levels = dict(zip(("level", "low", "high"), interval, strict=True))
     return pairs.select("_pair", half_life, "weight", freshness).with_columns(
         pl.lit(values if values is None else pl.Series(values), pl.Float64).alias(name)
-        for name, values in levels.items()
+        for name, values in zip(("level", "low", "high"), interval, strict=True)
     )
 
 
@@ -289,14 +286,14 @@ def predict_outcomes(outcomes: Outcomes, tracing: KnowledgeTracing) -> Doubles:
     # an unknown micro-skill has the code -1, which reads the appended default
     half_lives = np.array([*tracing.half_lives, tracing.default_half_life], dtype=np.float64)[codes]
     offsets = np.array([*tracing.intercepts, 0.0])[codes]
-    features = _build_features(outcomes, half_lives)
+    features = _build_features(outcomes.sums, outcomes.freshness(half_lives))
     logit = tracing.intercept + offsets[outcomes.skill] + features @ np.array(tracing.coefficients)
     return np.asarray(special.expit(logit))
 
 
 def _predict(pairs: pl.DataFrame, tracing: KnowledgeTracing) -> tuple[Doubles, Doubles, Doubles]:
     """Level and the ends of its 90 % interval: uncertain by the model, and by the person the less feedback there is."""
-    features = _transform_sums(pairs.select(SUMS).to_numpy(), pairs["fresh"].to_numpy())
+    features = _build_features(pairs.select(SUMS).to_numpy(), pairs["fresh"].to_numpy())
     offset = pairs["skill_intercept"].fill_null(0.0).to_numpy()
     logit = tracing.intercept + offset + features @ np.array(tracing.coefficients)
     level = np.asarray(special.expit(logit))

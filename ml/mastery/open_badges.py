@@ -55,9 +55,9 @@ def build_badge_evidence(
         # numbers are counted faster than long texts
         pl.col("file_sha256").cast(pl.Categorical).to_physical().n_unique().cast(pl.Int64).alias("file_count"),
     )
-    feedback = counting.filter(pl.col("mode") == "feedback")
     strongest = (
-        feedback.sort(trust_rank(), "occurred_at", "evidence_id", descending=[False, True, False])
+        counting.filter(pl.col("mode") == "feedback")
+        .sort(trust_rank(), "occurred_at", "evidence_id", descending=[False, True, False])
         .unique(PAIR, keep="first", maintain_order=True)
         .select(
             *PAIR,
@@ -84,13 +84,12 @@ def _draft_badges(held: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
     badges = held.join(achievements, on=("skill_id", "stage"), how="left", maintain_order="left")
     badge_ids = [_urn("|".join(key)) for key in badges.select("person_id", "skill_id", "stage").iter_rows()]
     person = pl.col("person_id").str.replace_all("\\", "\\\\", literal=True).str.replace_all('"', '\\"', literal=True)
-    issuer = {"id": DRAFT_ISSUER, "type": ["Profile"]}
     draft = pl.concat_str(
         pl.lit(f'{{"@context": {json.dumps(CONTEXTS)}, "id": "'),
         pl.lit(pl.Series(badge_ids, dtype=pl.String)),
         pl.lit('", "type": ["VerifiableCredential", "OpenBadgeCredential"], "name": '),
         "title",
-        pl.lit(f', "issuer": {json.dumps(issuer)}, "validFrom": "'),
+        pl.lit(f', "issuer": {{"id": "{DRAFT_ISSUER}", "type": ["Profile"]}}, "validFrom": "'),
         pl.col("last_practised_at").dt.strftime("%Y-%m-%dT00:00:00Z"),
         pl.lit('", "credentialSubject": {"id": "urn:footsteps:person:'),
         person,

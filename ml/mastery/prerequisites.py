@@ -69,15 +69,15 @@ def learn_prerequisites(steps: pl.DataFrame, policy: PrerequisitePolicy) -> pl.D
             "earlier": earlier,
         }
     )
-    found = tried.filter(
+    accepted = tried.filter(
         pl.col("discovery_share") <= policy.discovery_share,
         pl.col("held_share") >= policy.held_share,
         pl.col("before_count") / (pl.col("before_count") + pl.col("after_count")) >= policy.ahead_share,
     )
     # micro-skills of one circle have no order
-    graph, later, earlier = _build_graph(found, skills.height)
+    graph, later, earlier = _build_graph(accepted, skills.height)
     _, circle = csgraph.connected_components(graph, directed=True, connection="strong")
-    ordered = found.filter(pl.Series(circle[later] != circle[earlier]))
+    ordered = accepted.filter(pl.Series(circle[later] != circle[earlier]))
     # transitive reduction: a pair that a chain of other pairs implies is dropped
     graph, later, earlier = _build_graph(ordered, skills.height)
     is_reachable = np.isfinite(csgraph.shortest_path(graph, unweighted=True)) & ~np.eye(skills.height, dtype=bool)

@@ -97,8 +97,9 @@ def estimate_mastery(
         Rows of MASTERY, one per person and micro-skill with evidence. A person who only gave feedback to others in a
         micro-skill has no row.
     """
-    rows = _order_evidence(evidence, as_of, policy)
-    return _estimate(rows, as_of, policy, tracing or declare_knowledge_tracing(policy))
+    return _estimate(
+        _order_evidence(evidence, as_of, policy), as_of, policy, tracing or declare_knowledge_tracing(policy)
+    )
 
 
 def find_reached_steps(
@@ -116,8 +117,7 @@ def find_reached_steps(
         Rows of REACHED_STEP: `new` and `deepen` once per stage, `refresh` each time that practice follows a gap longer
         than the micro-skill's half-life.
     """
-    rows = _order_evidence(evidence, as_of, policy)
-    return _find_steps(rows, policy, tracing or declare_knowledge_tracing(policy))
+    return _find_steps(_order_evidence(evidence, as_of, policy), policy, tracing or declare_knowledge_tracing(policy))
 
 
 def estimate_mastery_and_steps(
@@ -185,8 +185,12 @@ def _find_steps(rows: pl.DataFrame, policy: StagePolicy, tracing: KnowledgeTraci
         .select(*reached, pl.lit("refresh").alias("kind"), from_stage=_STAGE_NAME, to_stage=_STAGE_NAME)
     )
     steps = pl.concat([*rises, refreshes]).with_columns(pl.col(PAIR).cast(pl.String))
-    steps = steps.with_columns(build_step_id().alias("step_id"))
-    return steps.select(REACHED_STEP.column_names).unique().sort("person_id", "reached_at", "step_id")
+    return (
+        steps.with_columns(build_step_id().alias("step_id"))
+        .select(REACHED_STEP.column_names)
+        .unique()
+        .sort("person_id", "reached_at", "step_id")
+    )
 
 
 def _order_evidence(evidence: pl.DataFrame, as_of: date, policy: StagePolicy) -> pl.DataFrame:
@@ -295,8 +299,8 @@ def _count_up_to(rows: pl.DataFrame) -> pl.DataFrame:
         .alias(name)
         for name in places
     )
-    before = pl.coalesce("practised_at", "occurred_at").shift()
-    return running.with_columns(pl.when(pair == pair.shift()).then(before).alias("before_at"))
+    before_at = pl.when(pair == pair.shift()).then(pl.coalesce("practised_at", "occurred_at").shift())
+    return running.with_columns(before_at.alias("before_at"))
 
 
 def _summarise(rows: pl.DataFrame) -> pl.DataFrame:

@@ -4,7 +4,7 @@ Belongs here: the protocols, and the base of scorers that sum rows of an item x 
 Does not belong here: how such a matrix is estimated.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -41,16 +41,15 @@ class SparseScorer(Protocol):
 
 @dataclass
 class ItemToItem:
-    """Scores an item by the sum of its weights from the items held; `UserStates.matrix` weighs the items held."""
+    """Scores an item by the sum of its weights from the items held; `UserStates.matrix` weighs the items held.
+
+    `dataclasses.replace` gives the same fitted matrix (shared, not copied) other weights of the items held.
+    """
 
     decay_moments: float = np.inf
     decay_days: float = np.inf
     weigh_uses: bool = False
     matrix: Floats | sparse.csr_matrix = field(default_factory=lambda: np.zeros((0, 0), np.float32))
-
-    def with_decay(self, decay_moments: float = np.inf, decay_days: float = np.inf, weigh_uses: bool = False) -> Self:
-        """Return the same fitted matrix (shared, not copied) with other weights of the items held."""
-        return replace(self, decay_moments=decay_moments, decay_days=decay_days, weigh_uses=weigh_uses)
 
     def _sum_rows(self, user_states: UserStates) -> Floats | sparse.csr_matrix:
         n_items = self.matrix.shape[0]

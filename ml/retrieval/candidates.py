@@ -158,8 +158,8 @@ def _select_sparse(
         else:
             channel_scores[number] = np.take_along_axis(stored[channel].toarray(out=dense), column, axis=1)
         if channel in NOMINATING_CHANNELS:
-            is_trend = channel == TREND
-            mean, deviation = trend_rows if is_trend else _measure_rows(stored[channel], eligible_counts)
+            has_trend = channel == TREND
+            mean, deviation = trend_rows if has_trend else _measure_rows(stored[channel], eligible_counts)
             prior += (channel_scores[number] - mean[:, None]) / (deviation[:, None] + np.float32(1e-9))
     prior /= len(NOMINATING_CHANNELS) + (extra_scores is not None)
     prior[item < 0] = NO_SCORE

@@ -24,11 +24,8 @@ class Ease(ItemToItem):
     entries_per_row: int = 1000
 
     def fit(self, interactions: Interactions) -> Self:
-        return self.fit_matrix(acquisition_matrix(interactions))
-
-    def fit_matrix(self, held: sparse.csr_matrix) -> Self:
-        """Fit on people x items. At most two items x items matrices of float32 are in memory at once."""
-        size = held.shape[1]
+        """Fit; at most two items x items matrices of float32 are in memory at once."""
+        held, size = acquisition_matrix(interactions), interactions.n_items
         if not size:
             return self
         gram = np.empty((size, size), np.float32)

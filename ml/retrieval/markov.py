@@ -48,11 +48,10 @@ class Markov(ItemToItem):
     def _count_transitions(
         self, interactions: Interactions, person: Ints, cut: Ints, next_items: sparse.csr_matrix
     ) -> sparse.csr_matrix:
-        size = interactions.n_items
-        totals = [sparse.csr_matrix((size, size), dtype=np.float32)]
+        totals = [sparse.csr_matrix((interactions.n_items, interactions.n_items), dtype=np.float32)]
         for low in range(0, len(person), STATE_ROWS):
             rows = slice(low, low + STATE_ROWS)
-            recent = build_user_states(interactions, person[rows], cut[rows]).matrix(size, self.memory)
+            recent = build_user_states(interactions, person[rows], cut[rows]).matrix(interactions.n_items, self.memory)
             recent.data[recent.data < 0.01] = 0.0  # these cost time and change nothing
             recent.eliminate_zeros()
             totals.append(sparse.csr_matrix(recent.T @ next_items[rows]))

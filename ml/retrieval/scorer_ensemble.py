@@ -14,7 +14,7 @@ from ml.data.encoding import encode_ids
 from ml.data.interactions import Interactions, UserStates
 from ml.data.ranker_config import RankerConfig
 from ml.data.sparse_rows import Bools, Doubles, Floats, Ints, Strings, starts_run
-from ml.retrieval.base import Scorer, SparseScorer, acquisition_matrix
+from ml.retrieval.base import Scorer, SparseScorer
 from ml.retrieval.ease import Ease
 from ml.retrieval.item_knn import ItemKNN
 from ml.retrieval.markov import Markov
@@ -104,8 +104,8 @@ class ScorerEnsemble:
             interactions: Interactions whose items include all items of the ensemble.
             names: One name per item of the interactions; the ids if None.
         """
-        same_items = len(interactions.items) == len(self.items)
-        ensemble = self if same_items else self._with_items(interactions.items, names)
+        has_same_items = len(interactions.items) == len(self.items)
+        ensemble = self if has_same_items else self._with_items(interactions.items, names)
         trend = replace(self.trend).count(interactions)
         return replace(ensemble, trend=trend, scorers={**ensemble.scorers, "recent_popularity": trend})
 
@@ -157,10 +157,10 @@ def fit_ensemble(
         people_per_sample: How many people each person stands for, if the interactions are a sample.
     """
     whole, recent, last = config.decay_moments
-    held, entries_per_row = acquisition_matrix(interactions), config.entries_per_row
+    entries_per_row = config.entries_per_row
     knn = ItemKNN(neighbours=config.item_neighbours, shrink=config.item_shrink).fit(interactions)
     markov = Markov(decay_moments=recent, entries_per_row=entries_per_row, seed=seed).fit(interactions)
-    ease = Ease(ridge=config.ease_ridge / people_per_sample, entries_per_row=entries_per_row).fit_matrix(held)
+    ease = Ease(ridge=config.ease_ridge / people_per_sample, entries_per_row=entries_per_row).fit(interactions)
     trend = RecentPopularity().fit(interactions)
     position_mean, position_deviation = _measure_positions(interactions)
     user_knn = UserKNN(neighbours=config.user_neighbours, decay_moments=recent, seed=seed)
@@ -168,15 +168,15 @@ def fit_ensemble(
         items=interactions.items,
         names=interactions.items if names is None else names,
         scorers={
-            "ease": ease.with_decay(whole),
-            "ease_recent": ease.with_decay(recent),
-            "ease_last": ease.with_decay(last),
-            "ease_time": ease.with_decay(decay_days=config.decay_days),
-            "ease_uses": ease.with_decay(recent, weigh_uses=True),
-            "item_knn": knn.with_decay(whole),
-            "item_knn_recent": knn.with_decay(last),
+            "ease": replace(ease, decay_moments=whole),
+            "ease_recent": replace(ease, decay_moments=recent),
+            "ease_last": replace(ease, decay_moments=last),
+            "ease_time": replace(ease, decay_days=config.decay_days),
+            "ease_uses": replace(ease, decay_moments=recent, weigh_uses=True),
+            "item_knn": replace(knn, decay_moments=whole),
+            "item_knn_recent": replace(knn, decay_moments=last),
             "markov": markov,
-            "markov_last": markov.with_decay(last),
+            "markov_last": replace(markov, decay_moments=last),
             "user_knn": user_knn.fit(interactions),
             "name_text": NameText(names=names, decay_moments=recent).fit(interactions),
             "recent_popularity": trend,

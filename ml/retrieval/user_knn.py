@@ -19,10 +19,6 @@ MOMENTS_PER_PERSON = 12  # the latest states of each person: a long history does
 INDEX_ROWS = 20_000  # states compared with; a larger number is sampled evenly, since a vote needs hundreds
 
 
-def _empty_matrix() -> sparse.csr_matrix:
-    return sparse.csr_matrix((0, 0), dtype=np.float32)
-
-
 @dataclass
 class UserKNN:
     """Cosine of idf-weighted states; the `neighbours` most similar ones vote with the weight similarity^power."""
@@ -32,8 +28,9 @@ class UserKNN:
     power: float = 1.0
     seed: int = 0
     idf: Doubles = field(default_factory=lambda: np.zeros(0))
-    index: sparse.csr_matrix = field(default_factory=_empty_matrix)  # items x states
-    votes: sparse.csr_matrix = field(default_factory=_empty_matrix)  # states x items
+    # items x states, and states x items
+    index: sparse.csr_matrix = field(default_factory=lambda: sparse.csr_matrix((0, 0), dtype=np.float32))
+    votes: sparse.csr_matrix = field(default_factory=lambda: sparse.csr_matrix((0, 0), dtype=np.float32))
 
     def fit(self, interactions: Interactions) -> Self:
         holders = np.bincount(interactions.acquisitions.item, minlength=interactions.n_items)
