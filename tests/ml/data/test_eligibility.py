@@ -9,20 +9,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.evaluation.evaluate import evaluate
-from ml.data.interactions import build_user_states, encode_interactions
 from ml.data.eligibility import encode_pairs, encode_rules
+from ml.data.interactions import build_user_states, encode_interactions
 from ml.data.ranker_config import choose_config
+from ml.evaluation.evaluate import evaluate
 from ml.ranking.recommender import fit_recommender
-from ml.ranking.training_set import drop_closed_targets, build_window_cases
+from ml.ranking.training_set import build_window_cases, drop_closed_targets
 
 REQUIRES = pl.DataFrame({"skill_id": ["b", "c", "c", "d"], "requires_id": ["a", "a", "b", "unheard-of"]})
 
 
-def list_eligible(held: str, *, requires: pl.DataFrame | None = REQUIRES, repeatable: list[str] | None = None) -> set[str]:
+def list_eligible(
+    held: str, *, requires: pl.DataFrame | None = REQUIRES, repeatable: list[str] | None = None
+) -> set[str]:
     events = [("p", item, 1) for item in held] + [("q", item, 2) for item in "abcde"]
     interactions = encode_interactions(pl.DataFrame(events, schema=["person_id", "skill_id", "ts"], orient="row"))
-    rules = encode_rules(requires, None if repeatable is None else pl.Series(repeatable, dtype=pl.String), interactions.items)
+    rules = encode_rules(
+        requires, None if repeatable is None else pl.Series(repeatable, dtype=pl.String), interactions.items
+    )
     mask = rules.eligible_mask(build_user_states(interactions, np.array([0]), np.array([2])), interactions.n_items)
     return set(interactions.items[mask[0]].tolist())
 
