@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ml.recommend.action_text import tell_change, tell_how
+from ml.recommend.action_text import add_how_text, write_counterfactuals
 
 SKILLS = pl.DataFrame({"skill_id": ["sql", "git"], "skill_name": ["SQL", "Git"]})
 CHANGE = {
@@ -35,7 +35,7 @@ def how(kind: str, project: str | None, course: str | None, count: int | None) -
             "practising_count": pl.Int64,
         },
     )
-    return str(tell_how(pl.DataFrame({"skill_id": ["sql"], "kind": [kind]}), ways, 3)["how"][0])
+    return str(add_how_text(pl.DataFrame({"skill_id": ["sql"], "kind": [kind]}), ways, 3)["how"][0])
 
 
 def test_a_new_step_begins_with_a_course_and_is_repeated_on_real_work() -> None:
@@ -91,5 +91,5 @@ def test_fewer_people_than_the_minimum_are_not_counted_out_loud() -> None:
     ],
 )
 def test_a_change_is_said_as_one_sentence(change: dict[str, Any], said: str) -> None:
-    found = tell_change(pl.DataFrame([{**CHANGE, **change}], schema_overrides=SCHEMA), SKILLS)
+    found = write_counterfactuals(pl.DataFrame([{**CHANGE, **change}], schema_overrides=SCHEMA), SKILLS)
     assert found.rows() == [("ann", "sql", said)]

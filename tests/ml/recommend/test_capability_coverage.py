@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.recommend.capability_coverage import COLUMNS, compute_capability_coverage, name_combinations
+from ml.recommend.capability_coverage import COLUMNS, add_combinations, compute_capability_coverage
 from ml.recommend.motives import RecommendationContext, score_autonomy, score_mastery
 from ml.recommend.team_alignment import align_teams
 from pipelines.contracts.output_tables import CAPABILITY
@@ -66,7 +66,7 @@ def test_a_step_names_what_it_combines_with_at_its_own_stage() -> None:
         }
     )
     mastery = held(("ann", "sql", "apprentice"), ("ann", "joins", "master"), ("bob", "git", "master"))
-    found = name_combinations(steps, mastery, SKILLS)
+    found = add_combinations(steps, mastery, SKILLS)
     assert found["combines_with"].to_list() == [["Joins", "SQL"], ["Joins"], [], []]
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.recommend.companion_candidates import CompanionContext
-from ml.recommend.companion_matching import filter_valid_companions, manager_chains, match_companions
+from ml.recommend.companion_matching import filter_valid_companions, find_manager_chains, match_companions
 from pipelines.contracts.columns import RELATIONS, STAGES
 from pipelines.contracts.feature_tables import REACHED_STEP
 from pipelines.contracts.output_tables import SHOWN_COMPANION
@@ -172,7 +172,7 @@ def test_a_superior_may_be_followed() -> None:
 
 def test_chains_end_also_where_managers_form_a_circle() -> None:
     people = pl.DataFrame({"person": [0, 1, 2], "person_id": ["a", "b", "c"], "manager_id": ["b", "a", "b"]})
-    assert set(manager_chains(people).rows()) == {(0, 1), (0, 0), (1, 0), (1, 1), (2, 1), (2, 0)}
+    assert set(find_manager_chains(people).rows()) == {(0, 1), (0, 0), (1, 0), (1, 1), (2, 1), (2, 0)}
 
 
 def walkers(count: int, unit: str = "Advisory") -> tuple[str, pl.DataFrame]:

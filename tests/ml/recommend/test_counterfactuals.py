@@ -14,10 +14,9 @@ from ml.recommend.counterfactuals import (
     CounterfactualInputs,
     build_added_evidence,
     find_counterfactuals,
-    lasting_steps,
-    moves_by_wish,
     propose_overtaking,
     propose_wishes,
+    verify_wishes,
 )
 from ml.recommend.motives import RecommendationContext
 from ml.recommend.reranking import filter_eligible_steps, rerank_candidates
@@ -66,6 +65,7 @@ def candidate(skill: str, probability: float, to_stage: str = "apprentice", kind
         "from_stage": below,
         "to_stage": to_stage,
         "probability": probability,
+        "is_accepted": False,
         "score": 0.0,
     }
 
@@ -258,10 +258,10 @@ def test_a_version_of_a_person_ranks_a_step_as_its_whole_list_does(
     listed = rerank_candidates(candidates, context, policy)
     rows = listed.select("person_id", "rank", "skill_id", "step_id", "kind", "from_stage", "to_stage")
     wished = propose_wishes(rows, known)
-    overtaking = propose_overtaking(rows, rows, known)
+    overtaking = propose_overtaking(rows, known, rows)
     for proposals in (wished, overtaking):
         keys = ("person_id", "step_id", "changed_skill_id")
-        moved = moves_by_wish(proposals, lasting_steps(known), known).select(*keys, "to_rank").rows()
+        moved = verify_wishes(proposals, known).select(*keys, "to_rank").rows()
         found = {row[:3]: row[3] for row in moved}
         expected = {}
         for row in proposals.iter_rows(named=True):

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ml.recommend.explanation_facts import gather_facts
+from ml.recommend.explanation_facts import add_explanation_facts
 from ml.recommend.explanations import FAMILY_WORDS, explain_steps
 from ml.recommend.motives import RecommendationContext
 
@@ -149,7 +149,7 @@ def test_facts_name_what_the_person_holds_wishes_and_works_as() -> None:
     step = pl.DataFrame(
         {"person_id": ["ann"], "skill_id": ["sql"], "to_stage": ["journeyman"], "wish_skill_id": ["joins"]}
     )
-    found = gather_facts(step, context).row(0, named=True)
+    found = add_explanation_facts(step, context).row(0, named=True)
     assert found["combines_with"] == ["Joins"]  # plans is held below the step's stage, git belongs elsewhere
     assert found["builds_on"] == ["Git", "Plans"]  # the best held first
     assert (found["wished_name"], found["is_own_wish"]) == ("Joins", False)

@@ -3,7 +3,7 @@
 import polars as pl
 
 from ml.recommend.reply_filter import apply_replies, find_no_recommendation_reasons
-from ml.recommend.reranking import mark_accepted_steps, pick_list
+from ml.recommend.reranking import mark_accepted_steps, select_listed_steps
 from pipelines.contracts.policy import RecommendationPolicy
 
 COLUMNS = ("person_id", "step_id", "skill_id", "kind", "from_stage", "to_stage", "probability")
@@ -52,13 +52,13 @@ def test_what_is_accepted_comes_first_and_stays_however_short_the_list() -> None
     steps = FOUND.filter(pl.col("person_id") == "ann").with_columns(
         score=pl.Series([0.9, 0.1]), capability_name=pl.lit("any")
     )
-    listed = pick_list(
+    listed = select_listed_steps(
         mark_accepted_steps(steps, pairs(("ann", "tea|apprentice"))),
         RecommendationPolicy(list_length=1, per_capability=1),
     )
     assert listed.select("skill_id", "rank", "is_accepted").rows() == [("tea", 1, True)]
     both = pairs(("ann", "tea|apprentice"), ("ann", "sql|apprentice"))
-    assert pick_list(mark_accepted_steps(steps, both), RecommendationPolicy(list_length=1)).height == 2
+    assert select_listed_steps(mark_accepted_steps(steps, both), RecommendationPolicy(list_length=1)).height == 2
 
 
 def test_who_sent_everything_away_or_opted_out_is_told_so_and_nobody_else() -> None:

@@ -7,21 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.recommend.motives import RecommendationContext
+from ml.recommend.motives import RecommendationContext, empty_preferences
 from ml.recommend.reranking import (
     blend,
     build_recommendation_rows,
     describe_steps,
     filter_eligible_steps,
     find_deepening_steps,
-    pick_list,
     rerank_candidates,
+    select_listed_steps,
 )
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.contracts.policy import RecommendationPolicy, ScoreWeights
 
 WEIGHTS = ScoreWeights(probability=0.6, mastery=0.2, autonomy=0.1, purpose=0.1)
 ANY = settings(max_examples=30, deadline=None)
+NO_PREFERENCES = empty_preferences()
 
 
 def scored(*rows: dict[str, Any]) -> pl.DataFrame:
@@ -47,7 +48,7 @@ def scored(*rows: dict[str, Any]) -> pl.DataFrame:
 def ranked(*rows: tuple[str, str, str | None, float]) -> pl.DataFrame:
     columns = {"person_id": pl.String, "step_id": pl.String, "capability_name": pl.String, "score": pl.Float64}
     return pl.DataFrame(rows, schema=columns, orient="row").with_columns(
-        pl.col("step_id").str.extract(r"^([^|]*)").alias("skill_id")
+        pl.col("step_id").str.extract(r"^([^|]*)").alias("skill_id"), pl.lit(False).alias("is_accepted")
     )
 
 
@@ -63,25 +64,32 @@ def test_the_blend_is_a_weighted_mean_of_relative_probability_and_motives() -> N
             {"probability": 0.05, "mastery": 1.0, "autonomy": 0.0, "purpose": 0.0},
         ),
         WEIGHTS,
+        NO_PREFERENCES,
     )
     assert found["score"].to_list() == pytest.approx([0.6 + 0.1 + 0.1 + 0.04, 0.15 + 0.2])
 
 
 def test_a_motive_that_is_null_takes_no_part_and_is_not_read_as_zero() -> None:
-    assert blend(scored({"mastery": 0.5, "purpose": 0.4}), WEIGHTS)["score"].to_list() == pytest.approx([0.74 / 0.9])
+    assert blend(scored({"mastery": 0.5, "purpose": 0.4}), WEIGHTS, NO_PREFERENCES)["score"].to_list() == pytest.approx(
+        [0.74 / 0.9]
+    )
 
 
 def test_without_a_probability_the_utility_orders() -> None:
-    found = blend(scored({"probability": None, "utility": 2.0}, {"probability": None, "utility": 1.0}), WEIGHTS)
+    found = blend(
+        scored({"probability": None, "utility": 2.0}, {"probability": None, "utility": 1.0}), WEIGHTS, NO_PREFERENCES
+    )
     assert found["score"].to_list() == pytest.approx([0.6 / 0.9, 0.6 / 2.718281828 / 0.9])
 
 
 def test_a_person_whose_probabilities_are_all_zero_still_gets_scores() -> None:
-    assert blend(scored({"probability": 0.0, "mastery": 0.9}), WEIGHTS)["score"].to_list() == pytest.approx([0.2])
+    assert blend(scored({"probability": 0.0, "mastery": 0.9}), WEIGHTS, NO_PREFERENCES)[
+        "score"
+    ].to_list() == pytest.approx([0.2])
 
 
 def test_of_two_steps_in_one_micro_skill_the_better_is_listed() -> None:
-    listed = pick_list(
+    listed = select_listed_steps(
         ranked(("ann", "sql|refresh", "a", 0.5), ("ann", "sql|master", "a", 0.7)), RecommendationPolicy()
     )
     assert listed.select("step_id", "rank").rows() == [("sql|master", 1)]
@@ -90,13 +98,13 @@ def test_of_two_steps_in_one_micro_skill_the_better_is_listed() -> None:
 def test_steps_beyond_the_share_of_one_capability_come_after_all_others() -> None:
     rows = [("ann", f"s{i}|apprentice", "a", 0.9 - i / 10) for i in range(4)]
     rows += [("ann", "t|apprentice", "b", 0.1), ("ann", "u|apprentice", None, 0.05)]
-    listed = pick_list(ranked(*rows), RecommendationPolicy(per_capability=2, list_length=5))
+    listed = select_listed_steps(ranked(*rows), RecommendationPolicy(per_capability=2, list_length=5))
     assert listed["skill_id"].to_list() == ["s0", "s1", "t", "u", "s2"]
 
 
 def test_equal_scores_are_ordered_by_step_so_that_two_nights_agree() -> None:
     rows = [("ann", f"{skill}|apprentice", None, 0.5) for skill in "cab"]
-    assert pick_list(ranked(*rows), RecommendationPolicy())["skill_id"].to_list() == ["a", "b", "c"]
+    assert select_listed_steps(ranked(*rows), RecommendationPolicy())["skill_id"].to_list() == ["a", "b", "c"]
 
 
 RANKED = st.lists(
@@ -117,7 +125,7 @@ RANKED = st.lists(
 def test_ranks_run_from_one_without_gaps_and_no_micro_skill_comes_twice(
     rows: list[tuple[str, str, str | None, float]], length: int, per_capability: int
 ) -> None:
-    listed = pick_list(ranked(*rows), RecommendationPolicy(list_length=length, per_capability=per_capability))
+    listed = select_listed_steps(ranked(*rows), RecommendationPolicy(list_length=length, per_capability=per_capability))
     for person in {row[0] for row in rows}:
         own = listed.filter(pl.col("person_id") == person)
         open_steps = len({row[1] for row in rows if row[0] == person})
@@ -193,15 +201,17 @@ def rows_for(people: list[str], wish: float | None = None) -> pl.DataFrame:
             "to_stage": ["apprentice", "apprentice"],
             "probability": [0.1, 0.2],
             "score": [0.0, 1.0],
+            "is_accepted": [False, False],
             "contribution_history": [0.5, -0.2],
         }
     )
-    ways = pl.DataFrame(
+    practice_options = pl.DataFrame(
         {"skill_id": ["sql"], "project_code": ["P1"], "course_name": ["SQL basics"], "practising_count": [4]}
     )
     policy = RecommendationPolicy(weights=WEIGHTS)
     listed = rerank_candidates(candidates, context, policy)
-    return build_recommendation_rows(listed, CHANGES, context, ways, pl.DataFrame({"person_id": people}), policy)
+    everyone = pl.DataFrame({"person_id": people}).with_columns(no_recommendation_reason=pl.lit(None, pl.String))
+    return build_recommendation_rows(listed, CHANGES, context, practice_options, everyone, policy)
 
 
 # What would have changed ann's first row; of the second nothing is known.
@@ -232,6 +242,7 @@ def test_what_a_motive_gives_to_the_score_adds_up_to_it() -> None:
             {"probability": 0.05, "mastery": 1.0, "autonomy": None, "purpose": 0.3},
         ),
         WEIGHTS,
+        NO_PREFERENCES,
     )
     assert found["part_probability"].to_list() == pytest.approx([0.6, 0.6 * 0.25 / 0.9])
     assert found["part_mastery"].to_list() == pytest.approx([0.1, 0.2 / 0.9])
@@ -309,7 +320,7 @@ def test_a_step_that_the_model_does_not_know_is_ordered_by_its_motives_alone() -
         schema_overrides={"autonomy": pl.Float64},
     )
     weights = ScoreWeights(probability=0.5, mastery=0.25, autonomy=0.0, purpose=0.25)
-    assert blend(steps, weights)["score"].to_list() == [0.625, 0.5]
+    assert blend(steps, weights, NO_PREFERENCES)["score"].to_list() == [0.625, 0.5]
 
 
 def test_what_a_person_asked_a_motive_to_weigh_holds_before_the_policy() -> None:

@@ -12,12 +12,13 @@ import polars as pl
 import pytest
 import yaml
 
-from pipelines.demo import world as world_module
 from pipelines.demo.build import build_demo
-from pipelines.demo.exports.company import write_exports
+from pipelines.demo.exports.company import write_history_exports
+from pipelines.demo.exports.export_folder import ExportFolder
+from pipelines.demo.simulation import world as world_module
 from pipelines.demo.simulation.catalog import read_catalog
 from pipelines.demo.simulation.people import generate_people
-from pipelines.demo.simulation.world import generate_world
+from pipelines.demo.simulation.world import generate_histories, generate_world
 
 END = date(2026, 6, 30)
 PEOPLE = 150
@@ -131,7 +132,9 @@ def test_managers_form_one_tree() -> None:
 
 def test_blocks_write_the_rows_of_the_whole_company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world_module, "BLOCK_PEOPLE", 40)
-    written = write_exports(generate_world(100, seed=5, end=END), tmp_path)
+    world, exports = generate_world(100, seed=5, end=END), ExportFolder(tmp_path)
+    for history in generate_histories(world):
+        write_history_exports(world, history, exports)
     assert [path.name for path in sorted((tmp_path / "tempo").iterdir())] == [
         "worklogs_2026-06-29_0001.csv",
         "worklogs_2026-06-29_0002.csv",
@@ -139,10 +142,10 @@ def test_blocks_write_the_rows_of_the_whole_company(tmp_path: Path, monkeypatch:
         "worklogs_2026-06-30.csv",
     ]
     rows = [row for path in (tmp_path / "tempo").glob("*_0*.csv") for row in read_rows(path)]
-    assert len(rows) + len(read_rows(tmp_path / "tempo/worklogs_2026-06-30.csv")) == written.rows("tempo/")
+    assert len(rows) + len(read_rows(tmp_path / "tempo/worklogs_2026-06-30.csv")) == exports.count_rows("tempo/")
     repeated = sum(count - 1 for count in Counter(row["Worklog Id"] for row in rows).values())
     assert repeated == sum(
-        one.rows for one in written.dirt if one.file.startswith("tempo/") and one.kind == "duplicate_row"
+        count for (file, kind), count in exports.errors.items() if file.startswith("tempo/") and kind == "duplicate_row"
     )
 
 

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 from pipelines.contracts.columns import CONSENT_STATUSES, RELATIONS, REPLY_KINDS, STAGES
-from pipelines.demo.exports.company import write_exports
-from pipelines.demo.simulation.world import generate_world
+from pipelines.demo.exports.company import write_company_exports, write_history_exports
+from pipelines.demo.exports.export_folder import ExportFolder
+from pipelines.demo.simulation.world import generate_histories, generate_world
 
 END = date(2026, 6, 30)
 
@@ -16,7 +17,10 @@ END = date(2026, 6, 30)
 @pytest.fixture(scope="module")
 def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
-    write_exports(generate_world(200, seed=5, end=END), folder)
+    world, exports = generate_world(200, seed=5, end=END), ExportFolder(folder)
+    write_company_exports(world, exports)
+    for history in generate_histories(world):
+        write_history_exports(world, history, exports)
     return folder
 
 

@@ -48,11 +48,11 @@ def test_whole_lists_and_rows_that_say_why_pass() -> None:
 @pytest.mark.parametrize(
     ("row", "rule"),
     [
-        ({"person_id": "p0000", "rank": 3, "skill_id": "sql1", "to_stage": "apprentice"}, "is_no_repeat"),
-        ({"person_id": "p0000", "rank": 2, "skill_id": "go", "to_stage": "apprentice"}, "counts_from_one"),
-        ({"person_id": "p0000", "rank": 4, "skill_id": "go", "to_stage": "apprentice"}, "counts_from_one"),
-        ({"person_id": "p0000", "no_recommendation_reason": "nothing_eligible"}, "is_alone_where_it_says_why"),
-        ({"person_id": "p8", "rank": 1, "skill_id": "go", "to_stage": "apprentice"}, "is_sufficient"),
+        ({"person_id": "p0000", "rank": 3, "skill_id": "sql1", "to_stage": "apprentice"}, "is_not_repeated"),
+        ({"person_id": "p0000", "rank": 2, "skill_id": "go", "to_stage": "apprentice"}, "has_ranks_from_one"),
+        ({"person_id": "p0000", "rank": 4, "skill_id": "go", "to_stage": "apprentice"}, "has_ranks_from_one"),
+        ({"person_id": "p0000", "no_recommendation_reason": "nothing_eligible"}, "is_alone_if_it_has_a_reason"),
+        ({"person_id": "p8", "rank": 1, "skill_id": "go", "to_stage": "apprentice"}, "has_enough_steps_or_a_reason"),
     ],
 )
 def test_a_list_that_breaks_a_promise_is_named(row: dict[str, object], rule: str) -> None:
@@ -61,8 +61,8 @@ def test_a_list_that_breaks_a_promise_is_named(row: dict[str, object], rule: str
 
 def test_a_short_list_warns_and_stops_nothing() -> None:
     severities = {rule.name.split("|")[1]: rule.severity for rule in list_check_table(2).rules}
-    assert severities["is_sufficient"] is Severity.WARN
-    assert severities["is_no_repeat"] is Severity.ERROR
+    assert severities["has_enough_steps_or_a_reason"] is Severity.WARN
+    assert severities["is_not_repeated"] is Severity.ERROR
 
 
 def test_everyone_must_have_a_row() -> None:

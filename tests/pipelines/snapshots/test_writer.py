@@ -9,14 +9,9 @@ import polars as pl
 import pytest
 
 from pipelines.contracts.catalog import ALIAS, PREREQUISITE
-from pipelines.snapshots.writer import (
-    POINTER,
-    NothingPublished,
-    Snapshot,
-    current_snapshot,
-    file_sha256,
-    publish_snapshot,
-)
+from pipelines.snapshots.reader import POINTER, NothingPublished, Snapshot, current_snapshot
+from pipelines.snapshots.writer import publish_snapshot
+from pipelines.storage.atomic_write import file_sha256
 from pipelines.storage.lake import ContractViolation
 
 DAY, UNTIL = date(2025, 6, 30), date(2025, 7, 2)
