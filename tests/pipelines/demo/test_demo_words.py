@@ -1,4 +1,4 @@
-"""What the demo company's people say for themselves: consents, replies, preferences, by people who work there."""
+"""The input of the demo company's people: consents, replies and preferences of employed people."""
 
 from datetime import date
 from pathlib import Path
@@ -29,7 +29,7 @@ def read(landing: Path, pattern: str) -> pl.DataFrame:
     return pl.read_csv(file, infer_schema=False)
 
 
-def test_some_consent_to_everything_some_to_a_little_and_some_take_it_back(landing: Path) -> None:
+def test_consents_are_general_or_specific_and_some_are_withdrawn(landing: Path) -> None:
     rows = read(landing, "consents/*.csv")
     assert set(rows["decision"]) == set(CONSENT_STATUSES)
     assert set(rows["shown_as"]) == {*RELATIONS, "all"}
@@ -39,7 +39,7 @@ def test_some_consent_to_everything_some_to_a_little_and_some_take_it_back(landi
     assert 0.2 < granted.filter(pl.col("skill") == "all").height / 200 < 0.45
 
 
-def test_replies_say_what_their_kind_needs(landing: Path) -> None:
+def test_replies_have_the_columns_of_their_kind(landing: Path) -> None:
     rows = read(landing, "replies/*.csv")
     assert set(rows["answer"]) <= set(REPLY_KINDS)
     assert set(rows["answer"]) >= {"dismiss", "snooze", "dispute", "hide"}
@@ -47,11 +47,11 @@ def test_replies_say_what_their_kind_needs(landing: Path) -> None:
     assert set(rows.filter(pl.col("answer") == "dispute")["stage"]) <= set(STAGES)
 
 
-def test_nobody_who_left_says_anything_and_some_want_no_steps(landing: Path) -> None:
+def test_people_who_left_give_no_input_and_some_opt_out(landing: Path) -> None:
     people = read(landing, "bamboohr/*.csv")
-    here = people.filter(pl.col("Termination Date").is_null())["Employee #"]
+    employed = people.filter(pl.col("Termination Date").is_null())["Employee #"]
     preferences = read(landing, "preferences/*.csv")
     assert "no" in preferences["wants_steps"].to_list()
     for pattern in ("consents/*.csv", "replies/*.csv", "preferences/*.csv"):
-        known = read(landing, pattern).filter(pl.col("employee_number") != "999999999")
-        assert set(known["employee_number"]) <= set(here), pattern
+        rows = read(landing, pattern).filter(pl.col("employee_number") != "999999999")
+        assert set(rows["employee_number"]) <= set(employed), pattern
