@@ -23,7 +23,6 @@ FAMILY_WORDS = {
     "trend": "more colleagues than before are taking it up",
     "text": "it is close to what you already practise",
     "curriculum": "it usually comes at about this point of the way",
-    "popularity": "many colleagues practise it",
 }
 # A motive below this share gets no clause, and neither does a contribution that raises the odds by less than a tenth.
 _MIN_SHARE = 0.5

@@ -141,7 +141,7 @@ def rerank_candidates(
 
     Args:
         candidates: One row per person and step: person_id, step_id, skill_id, kind, from_stage, to_stage, probability,
-            score (the ranker's utility), is_accepted (whether the person accepted the step) and one
+            utility (the ranker's raw score), is_accepted (whether the person accepted the step) and one
             contribution_<family> column per feature family of the ranker.
         context: The tables that the motives are computed from.
         policy: The company's policy.
@@ -156,9 +156,9 @@ def rerank_candidates(
 
 
 def add_names(candidates: pl.DataFrame, context: RecommendationContext) -> pl.DataFrame:
-    """Add skill_name and capability_name to candidates, and rename the ranker's `score` to `utility`."""
+    """Add skill_name and capability_name to candidates (skill_id and any other column)."""
     names = context.skills.select("skill_id", "skill_name", "capability_name")
-    return candidates.rename({"score": "utility"}).join(names, on="skill_id", how="left", maintain_order="left")
+    return candidates.join(names, on="skill_id", how="left", maintain_order="left")
 
 
 def blend(steps: pl.DataFrame, weights: ScoreWeights, preferences: pl.DataFrame) -> pl.DataFrame:

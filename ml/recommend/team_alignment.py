@@ -23,8 +23,8 @@ def align_teams(
         people: One row per person: person_id, unit_name.
         context: The tables of wishes, roles, role profiles, demand and micro-skills.
         team_people: The smallest team in the table.
-        minimum_people: The smallest number of people who stated a wish: in a team, and for a capability that anybody of
-            the team wishes for.
+        minimum_people: The smallest number of people with a wish: in a team, and for a capability that anyone in the
+            team wishes for.
 
     Returns:
         One row per team and capability whose wish or need is above the team's own mean over all capabilities, in the

@@ -254,8 +254,8 @@ def test_a_companion_stays_for_the_exposure_days_and_then_changes() -> None:
     context = company("a b c", reached_steps=moves, consents=consents(("b", None), ("c", None)))
     lists, shown_pairs = steps(("a", "sql", "apprentice")), pl.DataFrame(schema=SHOWN_COMPANION.schema)
     seen = []
-    for night in range(6):
-        as_of = TODAY + timedelta(days=night)
+    for days in range(6):
+        as_of = TODAY + timedelta(days=days)
         ((_, _, _, companion),) = named(
             match(lists, replace(context, shown_pairs=shown_pairs), as_of, exposure_days=3, load_cap=1)
         )

@@ -66,7 +66,7 @@ def candidate(skill: str, probability: float, to_stage: str = "apprentice", kind
         "to_stage": to_stage,
         "probability": probability,
         "is_accepted": False,
-        "score": 0.0,
+        "utility": 0.0,
     }
 
 

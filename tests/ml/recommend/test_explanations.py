@@ -1,13 +1,16 @@
 """Reasons are codes with values, and the explanation states them in plain words without names of people."""
 
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 import pytest
 
+from ml.ranking.ranker import INTERACTION
 from ml.recommend.explanation_facts import add_explanation_facts
 from ml.recommend.explanations import FAMILY_WORDS, explain_steps
 from ml.recommend.motives import RecommendationContext
+from ml.retrieval.scorer_ensemble import FeatureFamily
+from pipelines.contracts.columns import FEATURE_FAMILIES
 
 STEP = {
     "person_id": "ann",
@@ -96,6 +99,11 @@ def test_a_small_wish_or_contribution_is_a_code_only() -> None:
     assert row["explanation"].endswith("nothing stands before it.")
     assert codes(row)["wish"] == 0.4
     assert codes(row)["model_history"] == 0.05
+
+
+def test_the_contract_has_a_column_per_family_of_the_ranker() -> None:
+    assert {*get_args(FeatureFamily), INTERACTION} == set(FEATURE_FAMILIES)
+    assert set(FAMILY_WORDS) < set(FEATURE_FAMILIES)
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,7 @@ def rows_for(people: list[str], wish: float | None = None) -> pl.DataFrame:
             "from_stage": ["none", "none"],
             "to_stage": ["apprentice", "apprentice"],
             "probability": [0.1, 0.2],
-            "score": [0.0, 1.0],
+            "utility": [0.0, 1.0],
             "is_accepted": [False, False],
             "contribution_history": [0.5, -0.2],
         }
