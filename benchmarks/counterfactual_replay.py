@@ -17,7 +17,7 @@ from assets.resources.pipeline import PipelineResource
 from assets.tables.companions import filter_candidates_by_replies, read_employee_input
 from assets.tables.core import load_taxonomy
 from assets.tables.model import rank_candidates
-from assets.tables.recommendations import build_situation, unpack_contributions
+from assets.tables.recommendations import build_situation
 from assets.tables.training_data import STEP_COLUMNS, read_flow_tables, select_practice, to_interactions
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
 from ml.mastery.state import find_reached_steps
@@ -131,7 +131,7 @@ def replay(world: World, person: str, change: dict[str, Any] | None) -> pl.DataF
     recommender = replace(world.recommender, extra=FeatureUnion((groups, build_context_features(tables))))
     found = rank_candidates(recommender, steps, mastery, pl.Series([person]), situation.as_of)
     # what others accepted comes along, and is not this person's
-    candidates = world.open_to(unpack_contributions(found.rename({"prior": "score"})), mastery).filter(mine)
+    candidates = world.open_to(found.rename({"prior": "utility"}), mastery).filter(mine)
     context = replace(
         changed_wishes(situation.context, change),
         mastery=mastery,

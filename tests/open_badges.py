@@ -1,4 +1,4 @@
-"""The form of an unsigned Open Badges 3.0 credential, as the parts of it that a draft uses.
+"""The form of an unsigned Open Badges 3.0 credential, limited to the parts that a draft uses.
 
 Written from the public data model (1EdTech, Open Badges 3.0, sections AchievementCredential, AchievementSubject,
 Achievement, Criteria, Evidence, Profile): which members are required, of what type, which values are fixed, and which
@@ -15,7 +15,7 @@ _MOMENT = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\
 
 
 def _types(*required: str) -> dict[str, Any]:
-    """A list of types that holds each of these."""
+    """The schema of a list that contains each of these types."""
     return {
         "type": "array",
         "minItems": 1,
@@ -87,5 +87,5 @@ Draft201909Validator.check_schema(CREDENTIAL)
 
 
 def problems_of(badge: Any) -> list[str]:
-    """What breaks the form, one sentence each; nothing where it is kept."""
+    """Return one sentence per error in the form of the badge; empty if it is valid."""
     return [f"{error.json_path}: {error.message}" for error in Draft201909Validator(CREDENTIAL).iter_errors(badge)]

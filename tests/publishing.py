@@ -7,7 +7,8 @@ import polars as pl
 
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.contracts.table import Table
-from pipelines.snapshots.writer import Snapshot, publish_snapshot
+from pipelines.snapshots.reader import Snapshot
+from pipelines.snapshots.writer import publish_snapshot
 
 DAY, UNTIL = date(2025, 6, 30), date(2025, 7, 2)
 

@@ -30,7 +30,7 @@ def make_demo(data_root: Path | None, people: int, seed: int, end: date, as_json
         except (OSError, ValueError) as problem:
             raise CommandFailed(f"the demo could not be written to {root}: {problem}") from problem
     if as_json:
-        files = [{"file": one.file, "rows": one.rows} for one in summary.exports.files]
+        files = [{"file": file, "rows": rows} for file, rows in sorted(summary.exports.rows.items())]
         print_json({"data_root": str(root), "people": people, "seed": seed, "end": end, "files": files})
         return
     stdout_console.print(f"{summary.sentence}\nExports: {root / 'landing'}\nNext:    footsteps run", soft_wrap=True)

@@ -32,6 +32,7 @@ from ml.evaluation.drift import (
     write_profiles,
 )
 from ml.mastery.state import last_instant
+from pipelines.contracts.columns import FEATURE_FAMILIES
 from pipelines.contracts.feature_tables import CANDIDATE, DRIFT, MODEL_CARD, REACHED_STEP
 
 STEADY = "inputs_and_scores_are_steady"
@@ -102,10 +103,10 @@ def watch_inputs(steps: pl.DataFrame, as_of: date) -> dict[str, pl.Series]:
 def watch_scores(candidates: pl.DataFrame) -> dict[str, pl.Series]:
     """Of the best candidates of everyone: probability, utility, kind, and what each family of features adds."""
     best = candidates.filter(pl.col("prior").rank("ordinal", descending=True).over("person_id") <= _LISTED)
-    parts = best.select("reasons").explode("reasons").unnest("reasons").drop_nulls("code")
     families = {
-        f"part_{code}": parts.filter(pl.col("code") == code)["value"]
-        for code in parts["code"].unique().sort().to_list()
+        f"part_{family}": best[f"contribution_{family}"].drop_nulls()
+        for family in FEATURE_FAMILIES
+        if best[f"contribution_{family}"].count()
     }
     return {"probability": best["probability"], "utility": best["prior"], "kind": best["kind"], **families}
 

@@ -11,7 +11,6 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-import numpy as np
 import polars as pl
 from dagster import (
     AssetCheckResult,
@@ -154,25 +153,10 @@ def rank_candidates(
     )
     scored = scored.rename({"skill_id": "step_id", "utility": "prior"})
     found = filter_eligible_steps(describe_steps(scored, mastery), mastery)
-    found = found.with_columns(_reasons(found))
     # only those the history does not know: for the others the model has had its say
     others = find_deepening_steps(mastery, people).join(steps.select("step_id").unique(), on="step_id", how="anti")
-    both = pl.concat([found.select(name for name in CANDIDATE.column_names), others], how="diagonal_relaxed")
-    both = both.with_columns(pl.col("reasons").fill_null(pl.lit([], dtype=CANDIDATE.schema["reasons"])))
+    both = pl.concat([pl.DataFrame(schema=CANDIDATE.schema), found, others], how="diagonal_relaxed")
     return both.select(pl.col(name).cast(dtype) for name, dtype in CANDIDATE.schema.items())
-
-
-def _reasons(found: pl.DataFrame) -> pl.Series:
-    """The contribution_<family> columns of each row as one list of code and value, as the contract keeps them."""
-    families = sorted(name for name in found.columns if name.startswith("contribution_"))
-    if not families or not found.height:
-        return pl.Series("reasons", [[]] * found.height, CANDIDATE.schema["reasons"])
-    codes = pl.Series([name.removeprefix("contribution_") for name in families])
-    values = found.select(pl.col(families).cast(pl.Float64)).to_numpy().ravel()
-    # lists of one length are laid out at once: polars' concat_list of structs takes many times as long
-    nth = np.tile(np.arange(len(families)), found.height)
-    laid_out = pl.DataFrame({"code": codes.gather(nth), "value": values}).to_struct("reasons")
-    return laid_out.reshape((found.height, len(families))).arr.to_list()
 
 
 def _evaluation_rows(evaluation: Evaluation | None) -> pl.DataFrame:

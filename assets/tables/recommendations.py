@@ -188,7 +188,7 @@ def build_situation(pipeline: PipelineResource, words: EmployeeInput) -> Counter
     """What the night knew when it made the lists."""
     stages, cards = pipeline.config.policy.stages, pipeline.read(TRACING)["card"]
     tracing = read_knowledge_tracing(cards[0]) if cards.len() else None
-    as_of, found = words.as_of, unpack_contributions(pipeline.own(CANDIDATE).rename({"prior": "score"}))
+    as_of, found = words.as_of, pipeline.own(CANDIDATE).rename({"prior": "utility"})
     return CounterfactualInputs(
         evidence=pipeline.own(EVIDENCE, [name for name in EVIDENCE.column_names if name not in _WHENCE]),
         candidates=filter_candidates_by_replies(pipeline, words, found, pipeline.own(MASTERY), _people(pipeline)),
@@ -212,19 +212,6 @@ def build_recommendation_context(pipeline: PipelineResource, as_of: date) -> Rec
         demand=count_skill_demand(pipeline.read(ASSIGNMENT), recent, taxonomy, as_of),
         preferences=list_motive_weights(pipeline.read(ASPIRATION), as_of),
     )
-
-
-def unpack_contributions(ranked: pl.DataFrame) -> pl.DataFrame:
-    """The ranker's contributions, stored as code and value, as one column a family again."""
-    codes = ranked["reasons"].explode().struct.field("code").unique().drop_nulls().sort().to_list()
-    reasons = pl.col("reasons")
-    columns = [
-        reasons.list.eval(pl.element().struct.field("value").filter(pl.element().struct.field("code") == code))
-        .list.first()
-        .alias(f"contribution_{code}")
-        for code in codes
-    ]
-    return ranked.with_columns(columns).drop("reasons")
 
 
 def _with_hidden(pipeline: PipelineResource, rows: pl.DataFrame, as_of: date) -> pl.DataFrame:

@@ -17,9 +17,10 @@ from assets.resources.metadata import build_asset_spec
 from assets.resources.pipeline import PipelineResource
 from pipelines.contracts.feature_tables import MODEL_CARD
 from pipelines.contracts.output_tables import PUBLISHED_TABLES, SNAPSHOT
+from pipelines.snapshots.reader import Snapshot
 from pipelines.snapshots.release_checks import reject_email_addresses
 from pipelines.snapshots.row_metadata import RowMetadata, assign_snapshot_id, hash_extended_content
-from pipelines.snapshots.writer import Snapshot, publish_snapshot, remove_expired_snapshots
+from pipelines.snapshots.writer import publish_snapshot, remove_expired_snapshots
 
 
 def snapshot_assets() -> list[AssetsDefinition]:

@@ -1,20 +1,20 @@
-"""How a step can be practised, and what would have changed it, in words.
+"""Published texts about acting on a step: how to practise it, and what would have changed the row.
 
-Belongs here: the sentences of `how` and `counterfactual`.
-Does not belong here: why a step is recommended (`ml.recommend.explanations`), which change it was
+Belongs here: the sentences of the columns `how` and `counterfactual`.
+Does not belong here: why a step is recommended (`ml.recommend.explanations`), the search for the change
 (`ml.recommend.counterfactuals`).
 """
 
 import polars as pl
 
-# What a row of evidence is to a person, by its mode: one that is there, and one more.
-_THERE = {
+# A row of evidence in words, by its mode: an existing row, and one more.
+_EXISTING_EVIDENCE = {
     "observation": "what you attended or completed on ",
     "repetition": "the work you booked on ",
     "feedback": "the judgement you got on ",
     "teaching": "what you taught on ",
 }
-_ONE_MORE = {
+_ADDED_EVIDENCE = {
     "observation": "One completed course on it",
     "repetition": "One more day of work on it",
     "feedback": "One good judgement of your work on it, by someone who has not judged it yet",
@@ -22,84 +22,91 @@ _ONE_MORE = {
 }
 
 
-def tell_how(steps: pl.DataFrame, ways: pl.DataFrame, minimum_people: int) -> pl.DataFrame:
-    """The steps with `how`: a course that led others there, an open project to repeat it on, or how many practise it.
+def add_how_text(steps: pl.DataFrame, practice_options: pl.DataFrame, minimum_people: int) -> pl.DataFrame:
+    """Add `how`: a course to begin with, a project with open work, or how many colleagues practise the micro-skill.
 
-    `ways`: skill_id, project_code (most open work naming it), course_name (most taken), practising_count.
-    Fewer than `minimum_people` practising are not counted out loud.
+    Args:
+        steps: One row per person and step: skill_id, kind and any other column.
+        practice_options: One row per micro-skill: skill_id, project_code (of the project with most open work for it),
+            course_name (of the course that most people took), practising_count.
+        minimum_people: The smallest number of colleagues that a text may state.
+
+    Returns:
+        The same rows in the same order.
     """
-    found = steps.join(ways, on="skill_id", how="left", maintain_order="left")
-    count = pl.col("practising_count")
-    project = pl.concat_str(pl.lit("Repeat it on "), "project_code", pl.lit(", which has open work that names it."))
-    course = pl.concat_str(pl.lit("Begin with “"), "course_name", pl.lit("”."))
-    people = pl.when(count >= minimum_people).then(
-        pl.concat_str(pl.lit("Ask to watch: "), count.cast(pl.String), pl.lit(" colleagues practised it lately."))
+    is_new, count = pl.col("kind") == "new", pl.col("practising_count")
+    course = pl.format("Begin with “{}”.", "course_name")
+    course_and_project = pl.format("{} Then repeat it on {}, which has open work for it.", course, "project_code")
+    project = pl.format("Repeat it on {}, which has open work that names it.", "project_code")
+    colleagues = pl.when(count >= minimum_people).then(
+        pl.format("Ask to watch: {} colleagues practised it lately.", count)
     )
-    is_new = pl.col("kind") == "new"
-    then = pl.concat_str(course, pl.lit(" Then repeat it on "), "project_code", pl.lit(", which has open work for it."))
-    first = pl.when(is_new).then(pl.coalesce(then, course)).otherwise(project)
-    second = pl.when(is_new).then(project).otherwise(pl.lit(None, pl.String))
-    judged = pl.when(pl.col("kind") == "deepen").then(pl.lit(" Then ask someone who saw it for feedback."))
+    action = pl.coalesce(pl.when(is_new).then(pl.coalesce(course_and_project, course)), project, colleagues)
+    feedback = pl.when(pl.col("kind") == "deepen").then(pl.lit(" Then ask someone who saw it for feedback."))
     nothing = pl.lit("No project, course or colleague is known for it yet: ask your lead for a first piece of work.")
-    way = pl.concat_str(pl.coalesce(first, second, people), judged.fill_null(""))
-    return found.with_columns(pl.coalesce(way, nothing).alias("how")).drop(
-        "project_code", "course_name", "practising_count"
+    return (
+        steps.join(practice_options, on="skill_id", how="left", maintain_order="left")
+        .with_columns(pl.coalesce(action + feedback.fill_null(""), nothing).alias("how"))
+        .drop("project_code", "course_name", "practising_count")
     )
 
 
-def tell_change(changes: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
-    """One row per change (person_id, skill_id) with `counterfactual`, the sentence that says what it would have done.
+def write_counterfactuals(changes: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
+    """Write the sentence of each counterfactual.
 
-    changes: of `find_counterfactuals`. skills: skill_id, skill_name.
+    Args:
+        changes: One row per person and micro-skill, as `find_counterfactuals` returns them.
+        skills: skill_id, skill_name.
+
+    Returns:
+        One row per change: person_id, skill_id, counterfactual.
     """
     names = skills.select(pl.col("skill_id").alias("changed_skill_id"), pl.col("skill_name").alias("changed_name"))
-    named = changes.join(names, on="changed_skill_id", how="left", maintain_order="left")
-    own = pl.col("changed_skill_id") == pl.col("skill_id")
-    wished = pl.when(own).then(pl.lit("it")).otherwise(pl.concat_str(pl.lit("“"), "changed_name", pl.lit("”")))
-    is_wish, is_added = pl.col("change_of") == "wish", pl.col("change") == "add"
+    is_own, is_added = pl.col("changed_skill_id") == pl.col("skill_id"), pl.col("change") == "add"
     sentence = (
-        pl.when(is_wish & is_added)
+        pl.when(pl.col("change_of") == "wish")
         .then(
-            pl.concat_str(pl.lit("Had you said you want "), wished, pl.lit(", this step would "), _moved(), pl.lit("."))
-        )
-        .when(is_wish)
-        .then(
-            pl.concat_str(
-                pl.lit("Had you not said you want "), wished, pl.lit(", this step would "), _moved(), pl.lit(".")
+            pl.format(
+                "Had you {} you want {}, this step would {}.",
+                pl.when(is_added).then(pl.lit("said")).otherwise(pl.lit("not said")),
+                pl.when(is_own).then(pl.lit("it")).otherwise(pl.format("“{}”", "changed_name")),
+                pl.when(pl.col("to_rank").is_null())
+                .then(pl.lit("not be on this list"))
+                .otherwise(pl.format("stand at place {} instead of {}", "to_rank", "rank")),
             )
         )
         .when(is_added)
-        .then(_added())
-        .otherwise(_removed())
+        .then(_added_evidence_text())
+        .otherwise(_removed_evidence_text())
     )
-    return named.select("person_id", "skill_id", sentence.alias("counterfactual"))
+    return changes.join(names, on="changed_skill_id", how="left", maintain_order="left").select(
+        "person_id", "skill_id", sentence.alias("counterfactual")
+    )
 
 
-def _moved() -> pl.Expr:
-    places = pl.concat_str(pl.lit("stand at place "), "to_rank", pl.lit(" instead of "), "rank")
-    return pl.when(pl.col("to_rank").is_null()).then(pl.lit("not be on this list")).otherwise(places)
+def _added_evidence_text() -> pl.Expr:
+    """What one more row of evidence would have done."""
+    return pl.format(
+        "{}, and {}: this step would be behind you.",
+        pl.col("mode").replace_strict(_ADDED_EVIDENCE, return_dtype=pl.String, default=None),
+        pl.when(pl.col("stage_after") == pl.col("from_stage"))
+        .then(pl.lit("it would be fresh again"))
+        .otherwise(pl.format("you would be {} in it", _stage_with_article())),
+    )
 
 
-def _added() -> pl.Expr:
-    what = pl.col("mode").replace_strict(_ONE_MORE, return_dtype=pl.String, default=None)
-    refreshed = pl.col("stage_after") == pl.col("from_stage")
-    reached = pl.concat_str(pl.lit("you would be "), _article(), pl.lit(" in it"))
-    then = pl.when(refreshed).then(pl.lit("it would be fresh again")).otherwise(reached)
-    return pl.concat_str(what, pl.lit(", and "), then, pl.lit(": this step would be behind you."))
-
-
-def _removed() -> pl.Expr:
-    what = pl.col("mode").replace_strict(_THERE, return_dtype=pl.String, default=None)
-    day = pl.col("occurred_at").dt.strftime("%-d %B %Y")
-    fallen = (
+def _removed_evidence_text() -> pl.Expr:
+    """What the row of evidence has done."""
+    return pl.format(
+        "Without {}{}, {}: this step would not be here.",
+        pl.col("mode").replace_strict(_EXISTING_EVIDENCE, return_dtype=pl.String, default=None),
+        pl.col("occurred_at").dt.strftime("%-d %B %Y"),
         pl.when(pl.col("stage_after") == "none")
         .then(pl.lit("you would still be before its first stage"))
-        .otherwise(pl.concat_str(pl.lit("you would still be "), _article(), pl.lit(" in it")))
+        .otherwise(pl.format("you would still be {} in it", _stage_with_article())),
     )
-    return pl.concat_str(pl.lit("Without "), what, day, pl.lit(", "), fallen, pl.lit(": this step would not be here."))
 
 
-def _article() -> pl.Expr:
-    stage = pl.col("stage_after")
-    article = pl.when(stage == "apprentice").then(pl.lit("an ")).otherwise(pl.lit("a "))
-    return pl.concat_str(article, stage)
+def _stage_with_article() -> pl.Expr:
+    article = pl.when(pl.col("stage_after") == "apprentice").then(pl.lit("an")).otherwise(pl.lit("a"))
+    return pl.format("{} {}", article, "stage_after")

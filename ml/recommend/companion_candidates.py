@@ -1,8 +1,12 @@
-"""Who stands how to a recommended step: made it, takes it now, or is one stage behind; all as numbers.
+"""Companion candidates: who made a recommended step, has it on their list, or is one stage behind.
 
-Belongs here: the colleagues and what is known of them, the places a list asks companions for, and who stands there.
-Does not belong here: who of them is shown to whom (`ml.recommend.companion_matching`), the sentences
+Belongs here: the people and tables that companions are found in, the slots of a list, and the candidates per slot.
+Does not belong here: which candidate is shown to whom (`ml.recommend.companion_matching`), the sentences
 (`ml.recommend.companion_text`).
+
+People, micro-skills and steps are integers here: joins on one integer column are ten times cheaper than joins on two
+text columns. A step is skill * GOAL_COUNT + goal, where the goal is the index of the stage, or 0 for a refresh. A pool
+(the people in one relation to one step) is step * RELATION_COUNT + relation.
 """
 
 from dataclasses import dataclass
@@ -10,26 +14,28 @@ from datetime import date
 
 import polars as pl
 
-from pipelines.contracts.columns import RELATIONS, STAGES
+from pipelines.contracts.columns import RELATIONS, STAGES, stage_index
 
 FOLLOW, WALK_WITH, LEAD = range(len(RELATIONS))
-# A step by number is its micro-skill's number times four and its goal: the stage, or 0 for a refresh. A block, the
-# people who stand in one relation to one step, is the step's number times three and the relation. Numbers of one
-# column make everything below ten times cheaper than texts of two.
-GOALS, SIDES = len(STAGES), len(RELATIONS)
+GOAL_COUNT, RELATION_COUNT = len(STAGES), len(RELATIONS)
 REFRESH = 0
-DAYS_A_MONTH = 30.44
-_STAGE = {stage: i for i, stage in enumerate(STAGES)}
+DAYS_PER_MONTH = 30.44
+_NO_MOVE = (pl.lit(None, pl.Int64).alias("days_ago"), pl.lit(None, pl.Float64).alias("months"))
 
 
 @dataclass(frozen=True)
 class CompanionContext:
-    """Everyone who can be a companion and what is known of them, each one row per what its name says.
+    """The people who can be companions, and the tables about them.
 
-    people: person_id, unit_name, role_name, manager_id of those who work here and take part; nobody else is ever shown
-    or counted. reached: reached steps. held: person_id, skill_id, stage, level_share. skills: skill_id, skill_name,
-    capability_id. consents: person_id, relation, skill_id (null: every one), is_given. hidden: person_id, skill_id that
-    nobody else may hear of. shown: person_id, companion_id, since_date of the pairs of earlier nights.
+    Attributes:
+        people: One row per employed person who takes part: person_id, unit_name, role_name, manager_id. Nobody else is
+            shown or counted.
+        reached_steps: One row per reached step, in the contract `feat_step__event_reached`.
+        mastery: One row per person and micro-skill: person_id, skill_id, stage, level_share.
+        skills: One row per micro-skill: skill_id, skill_name, capability_id.
+        consents: One row per decision in force: person_id, relation, skill_id (null: every micro-skill), is_given.
+        hidden_pairs: The micro-skills that a person hides from others: person_id, skill_id.
+        shown_pairs: The pairs of earlier runs: person_id, companion_id, since_date.
     """
 
     people: pl.DataFrame
@@ -42,153 +48,168 @@ class CompanionContext:
 
 
 @dataclass(frozen=True)
-class Numbered:
-    """People and micro-skills in the order of their ids; the number of each is its row."""
+class IdIndex:
+    """People and micro-skills in the order of their ids; the code of each is its row number."""
 
     people: pl.DataFrame  # person, person_id, unit_name, role_name, manager_id
     skills: pl.DataFrame  # skill, skill_id, skill_name, capability_id
 
-    def of(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows with numbers in place of person_id and skill_id; those of unknown people or micro-skills fall out.
+    def encode(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Replace person_id and skill_id by the codes person and skill.
 
-        A skill_id that is null stays so.
+        Rows of unknown people or micro-skills are dropped; a null skill_id gives a null code.
         """
-        found = rows.join(self.people.select("person_id", "person"), on="person_id").drop("person_id")
-        known = found.join(self.skills.select("skill_id", "skill"), on="skill_id", how="left")
-        return known.filter(pl.col("skill").is_not_null() | pl.col("skill_id").is_null()).drop("skill_id")
+        return (
+            rows.join(self.people.select("person_id", "person"), on="person_id")
+            .drop("person_id")
+            .join(self.skills.select("skill_id", "skill"), on="skill_id", how="left")
+            .filter(pl.col("skill").is_not_null() | pl.col("skill_id").is_null())
+            .drop("skill_id")
+        )
 
 
-def number(steps: pl.DataFrame, context: CompanionContext) -> Numbered:
-    """Numbers for everyone who takes part and every micro-skill that is spoken of."""
+def index_ids(steps: pl.DataFrame, context: CompanionContext) -> IdIndex:
+    """Build the codes of everyone who takes part and of every micro-skill of `steps` (skill_id) and the context."""
     people = context.people.select("person_id", "unit_name", "role_name", "manager_id").unique("person_id")
-    ids = (
-        pl.concat([context.skills["skill_id"], steps["skill_id"], context.mastery["skill_id"].unique()]).unique().sort()
-    )
-    skills = ids.to_frame().join(
-        context.skills.select("skill_id", "skill_name", "capability_id"),
-        on="skill_id",
-        how="left",
-        maintain_order="left",
-    )
-    return Numbered(
+    skill_ids = pl.concat([context.skills["skill_id"], steps["skill_id"], context.mastery["skill_id"].unique()])
+    names = context.skills.select("skill_id", "skill_name", "capability_id")
+    skills = skill_ids.unique().sort().to_frame().join(names, on="skill_id", how="left", maintain_order="left")
+    return IdIndex(
         people.sort("person_id").select(pl.int_range(pl.len()).alias("person"), pl.all()),
         skills.select(pl.int_range(pl.len()).alias("skill"), pl.all()),
     )
 
 
-def number_steps(steps: pl.DataFrame, numbers: Numbered) -> pl.DataFrame:
-    """One row per step of a list: person, rank, skill, goal, now (number of the stage held), step."""
-    is_refresh = pl.col("kind") == "refresh"
-    goal = pl.when(is_refresh).then(REFRESH).otherwise(_index("to_stage"))
-    rows = numbers.of(
-        steps.select("person_id", "skill_id", "rank", goal.alias("goal"), _index("from_stage").alias("now"))
-    )
-    return rows.with_columns((pl.col("skill") * GOALS + pl.col("goal")).alias("step"))
+def encode_listed_steps(steps: pl.DataFrame, index: IdIndex) -> pl.DataFrame:
+    """Encode the steps of all lists.
 
+    Args:
+        steps: One row per person and listed step: person_id, rank, skill_id, kind, from_stage, to_stage.
+        index: The codes.
 
-def find_places(listed: pl.DataFrame, context: CompanionContext, numbers: Numbered) -> pl.DataFrame:
-    """One row per person, step and relation: person, rank, relation, step, block and led, the companion's micro-skill.
-
-    follow: who reached the step. walk_with: who has it on their list. lead: who has the step on their list that led
-    the person to the stage held now; where nothing is held yet, in what the person holds best of the same capability.
+    Returns:
+        One row per step: person, rank, skill, goal, from_stage (index), step.
     """
-    capability = numbers.skills.select("skill", "capability_id")
-    new = listed.filter(pl.col("now") == 0).join(capability, on="skill", how="left").drop_nulls("capability_id")
-    wanted = new.select("person", "capability_id").unique()
-    best = _best_held(context, numbers).join(wanted, on=("person", "capability_id"), how="semi")
+    return index.encode(
+        steps.select("person_id", "skill_id", "rank", _goal().alias("goal"), stage_index("from_stage"))
+    ).with_columns((pl.col("skill") * GOAL_COUNT + pl.col("goal")).alias("step"))
+
+
+def find_slots(listed: pl.DataFrame, context: CompanionContext, index: IdIndex) -> pl.DataFrame:
+    """Find the slots for companions: per person, listed step and relation, the pool that a companion comes from.
+
+    Follow: people who reached the step. Walk with: people who have it on their list. Lead: people who have on their
+    list the step that led the person to the present stage; for a new micro-skill, the step that led to the stage of the
+    micro-skill of the same capability that the person holds best.
+
+    Args:
+        listed: Steps as `encode_listed_steps` returns them.
+        context: The tables about the people.
+        index: The codes.
+
+    Returns:
+        One row per slot: slot, person, step, rank, companion_skill, relation, pool.
+    """
+    capability = index.skills.select("skill", "capability_id")
+    held = context.mastery.filter(pl.col("stage").is_in(list(STAGES[2:])))
+    best_held = (
+        index.encode(held.select("person_id", "skill_id", "level_share", stage_index("stage").alias("goal")))
+        .join(capability, on="skill")
+        .drop_nulls("capability_id")
+        .sort("level_share", "skill", descending=[True, False])
+        .unique(("person", "capability_id"), keep="first", maintain_order=True)
+        .select("person", "capability_id", "goal", companion_skill="skill")
+    )
+    is_new = pl.col("from_stage") == 0
+    new = listed.filter(is_new).drop("goal").join(capability, on="skill", how="left").drop_nulls("capability_id")
+    columns = ("person", "step", "rank", "companion_skill", "goal")
     led = pl.concat(
         [
-            new.join(best, on=("person", "capability_id")).select(
-                "person", "step", "rank", led="best", at="best_stage"
-            ),
-            listed.filter(pl.col("now") > 0).select("person", "step", "rank", led="skill", at="now"),
+            new.join(best_held, on=("person", "capability_id")).select(columns),
+            listed.filter(~is_new).select("person", "step", "rank", companion_skill="skill", goal="from_stage"),
         ]
     )
-    own = listed.select("person", "step", "rank", pl.col("skill").alias("led"), pl.col("step").alias("at"))
-    parts = [
-        own.with_columns(pl.lit(FOLLOW).alias("relation")),
-        own.with_columns(pl.lit(WALK_WITH).alias("relation")),
-        led.with_columns((pl.col("led") * GOALS + pl.col("at")).alias("at"), pl.lit(LEAD).alias("relation")),
-    ]
-    places = pl.concat(parts).with_columns((pl.col("at") * SIDES + pl.col("relation")).alias("block"))
-    return places.sort("rank", "block", "person").select(pl.int_range(pl.len()).alias("place"), pl.all())
-
-
-def find_standing(
-    places: pl.DataFrame, listed: pl.DataFrame, context: CompanionContext, numbers: Numbered, as_of: date
-) -> pl.DataFrame:
-    """One row per block asked for and person who stands there, consenting (is_given) or not: what others may hear of.
-
-    days_ago: since the move, for who made it; months: how long it took from the stage before, where that is known.
-    """
-    wanted = places.select("block").unique()
-    moves = _moves(context, numbers, as_of)
-    now = listed.select("person", "step").unique()
-    no_move = (pl.lit(None, pl.Int64).alias("days_ago"), pl.lit(None, pl.Float64).alias("months"))
-    parts = [
-        rows.with_columns((pl.col("step") * SIDES + side).alias("block")).join(wanted, on="block", how="semi")
-        for rows, side in (
-            (moves, FOLLOW),
-            (now.with_columns(*no_move), WALK_WITH),
-            (now.with_columns(*no_move), LEAD),
+    own = listed.select("person", "step", "rank", companion_skill="skill", goal="goal")
+    return (
+        pl.concat(
+            rows.with_columns(pl.lit(relation).alias("relation"))
+            for relation, rows in ((FOLLOW, own), (WALK_WITH, own), (LEAD, led))
         )
-    ]
-    columns = ("person", "block", "days_ago", "months")
-    stands = pl.concat(part.select(columns) for part in parts)
-    stands = stands.with_columns(
-        (pl.col("block") // (SIDES * GOALS)).alias("skill"), (pl.col("block") % SIDES).alias("relation")
+        .with_columns((pl.col("companion_skill") * GOAL_COUNT + pl.col("goal")).alias("companion_step"))
+        .with_columns((pl.col("companion_step") * RELATION_COUNT + pl.col("relation")).alias("pool"))
+        .sort("rank", "pool", "person")
+        .select(pl.int_range(pl.len()).alias("slot"), "person", "step", "rank", "companion_skill", "relation", "pool")
     )
-    hidden_pairs = numbers.of(context.hidden_pairs.select("person_id", "skill_id"))
-    stands = stands.join(hidden_pairs, on=("person", "skill"), how="anti")
-    order = {relation: i for i, relation in enumerate(RELATIONS)}
-    relation = pl.col("relation").replace_strict(order, return_dtype=pl.Int64)
-    said = numbers.of(context.consents.select("person_id", "skill_id", relation.alias("relation"), "is_given"))
-    return consenting(stands, said, "person", "skill").sort("block", "person")
 
 
-def _moves(context: CompanionContext, numbers: Numbered, as_of: date) -> pl.DataFrame:
-    """One row per person and step they made, the last time they did: person, step, days_ago, months."""
-    is_refresh = pl.col("kind") == "refresh"
-    goal = pl.when(is_refresh).then(REFRESH).otherwise(_index("to_stage"))
-    day = pl.col("reached_at").dt.date()
-    rows = numbers.of(context.reached_steps.select("person_id", "skill_id", goal.alias("goal"), day.alias("day")))
-    rows = rows.select("person", (pl.col("skill") * GOALS + pl.col("goal")).alias("step"), "goal", "day")
-    again, once = rows.filter(pl.col("goal") == REFRESH), rows.filter(pl.col("goal") != REFRESH)
-    again = again.group_by("person", "step", "goal").agg(pl.col("day").max())
-    before = once.select("person", pl.col("step") + 1, began="day")
-    deeper = once.filter(pl.col("goal") > 1).join(before, on=("person", "step"), how="left")
-    months = (pl.col("day") - pl.col("began")).dt.total_days() / DAYS_A_MONTH
-    never = pl.lit(None, pl.Float64).alias("months")
-    every = pl.concat(
+def find_candidates(
+    slots: pl.DataFrame, listed: pl.DataFrame, context: CompanionContext, index: IdIndex, as_of: date
+) -> pl.DataFrame:
+    """Find everyone in the pools of the slots, without micro-skills that they hide.
+
+    Returns:
+        One row per pool and person: pool, person, skill, relation, is_given (whether the person consents), days_ago
+        (since the move, for who made it) and months (that the move took from the stage before, null if unknown).
+    """
+    current = listed.select("person", "step").unique().with_columns(_NO_MOVE)
+    pools = ((FOLLOW, _find_moves(context, index, as_of)), (WALK_WITH, current), (LEAD, current))
+    wanted = slots.select("pool").unique()
+    candidates = pl.concat(
+        rows.select("person", (pl.col("step") * RELATION_COUNT + relation).alias("pool"), "days_ago", "months").join(
+            wanted, on="pool", how="semi"
+        )
+        for relation, rows in pools
+    ).with_columns(
+        (pl.col("pool") // (RELATION_COUNT * GOAL_COUNT)).alias("skill"),
+        (pl.col("pool") % RELATION_COUNT).alias("relation"),
+    )
+    hidden = index.encode(context.hidden_pairs.select("person_id", "skill_id"))
+    codes = {relation: code for code, relation in enumerate(RELATIONS)}
+    relation_code = pl.col("relation").replace_strict(codes, return_dtype=pl.Int64)
+    consents = index.encode(context.consents.select("person_id", "skill_id", relation_code, "is_given"))
+    candidates = candidates.join(hidden, on=("person", "skill"), how="anti")
+    return add_consent(candidates, consents, "person", "skill").sort("pool", "person")
+
+
+def add_consent(rows: pl.DataFrame, consents: pl.DataFrame, person: str, skill: str) -> pl.DataFrame:
+    """Add is_given: the decision about the micro-skill, else the decision about every micro-skill, else false.
+
+    Args:
+        rows: One row per person, relation and micro-skill, and any other column.
+        consents: person, relation, skill (null: every micro-skill), is_given.
+        person: Name of the person column in both frames.
+        skill: Name of the micro-skill column in both frames.
+    """
+    about_skill = consents.drop_nulls(skill).rename({"is_given": "about_skill"})
+    about_all = consents.filter(pl.col(skill).is_null()).select(person, "relation", about_all="is_given")
+    return (
+        rows.join(about_skill, on=(person, "relation", skill), how="left")
+        .join(about_all, on=(person, "relation"), how="left")
+        .with_columns(pl.coalesce("about_skill", "about_all", pl.lit(False)).alias("is_given"))
+        .drop("about_skill", "about_all")
+    )
+
+
+def _find_moves(context: CompanionContext, index: IdIndex, as_of: date) -> pl.DataFrame:
+    """One row per person and step they made, by its last time: person, step, days_ago, months."""
+    day = pl.col("reached_at").dt.date().alias("day")
+    rows = index.encode(context.reached_steps.select("person_id", "skill_id", _goal().alias("goal"), day)).select(
+        "person", (pl.col("skill") * GOAL_COUNT + pl.col("goal")).alias("step"), "goal", "day"
+    )
+    is_refresh, is_deeper = pl.col("goal") == REFRESH, pl.col("goal") > 1
+    began = rows.filter(~is_refresh).select("person", pl.col("step") + 1, began="day")
+    months = (pl.col("day") - pl.col("began")).dt.total_days() / DAYS_PER_MONTH
+    return pl.concat(
         [
-            deeper.select("person", "step", "day", months.alias("months")),
-            once.filter(pl.col("goal") == 1).select("person", "step", "day", never),
-            again.select("person", "step", "day", never),
+            rows.filter(is_deeper)
+            .join(began, on=("person", "step"), how="left")
+            .select("person", "step", "day", months.alias("months")),
+            rows.filter(pl.col("goal") == 1).select("person", "step", "day", _NO_MOVE[1]),
+            rows.filter(is_refresh).group_by("person", "step").agg(pl.col("day").max()).with_columns(_NO_MOVE[1]),
         ]
-    )
-    return every.select("person", "step", (pl.lit(as_of) - pl.col("day")).dt.total_days().alias("days_ago"), "months")
+    ).select("person", "step", (pl.lit(as_of) - pl.col("day")).dt.total_days().alias("days_ago"), "months")
 
 
-def consenting(rows: pl.DataFrame, said: pl.DataFrame, person: str, skill: str) -> pl.DataFrame:
-    """The rows (person, relation, skill, ...) with is_given: the word about the micro-skill, else about every one, else
-    no. said: person, relation, skill (null: every one), is_given; the columns of person and skill are called alike."""
-    single = said.drop_nulls(skill).rename({"is_given": "of_skill"})
-    every = said.filter(pl.col(skill).is_null()).select(person, "relation", of_all="is_given")
-    found = rows.join(single, on=(person, "relation", skill), how="left")
-    found = found.join(every, on=(person, "relation"), how="left")
-    is_given = pl.coalesce("of_skill", "of_all", pl.lit(False)).alias("is_given")
-    return found.with_columns(is_given).drop("of_skill", "of_all")
-
-
-def _best_held(context: CompanionContext, numbers: Numbered) -> pl.DataFrame:
-    """One row per person and capability: the micro-skill held best there, from journeyman up."""
-    mastery = context.mastery.filter(pl.col("stage").is_in(list(STAGES[2:])))
-    mastery = numbers.of(mastery.select("person_id", "skill_id", _index("stage").alias("best_stage"), "level_share"))
-    mastery = mastery.join(numbers.skills.select("skill", "capability_id"), on="skill").drop_nulls("capability_id")
-    mastery = mastery.sort("level_share", "skill", descending=[True, False])
-    best = mastery.unique(("person", "capability_id"), keep="first", maintain_order=True)
-    return best.select("person", "capability_id", best="skill", best_stage="best_stage")
-
-
-def _index(column: str) -> pl.Expr:
-    return pl.col(column).replace_strict(_STAGE, return_dtype=pl.Int64)
+def _goal() -> pl.Expr:
+    """The goal of a step by its kind and to_stage."""
+    return pl.when(pl.col("kind") == "refresh").then(REFRESH).otherwise(stage_index("to_stage"))

@@ -1,9 +1,9 @@
-"""Whom to follow, walk with and lead in a recommended step: named with consent, counted without.
+"""Matching of companions: whom to follow, walk with and lead in each recommended step.
 
-Belongs here: who may be shown to whom, for how long, and the rows that come of it.
-Does not belong here: who stands how to a step (`ml.recommend.companion_candidates`), the assignment itself
-(`ml.recommend.capacity_assignment`), the sentences
-(`ml.recommend.companion_text`), whose consent is in force (`pipelines.core.consents`).
+Belongs here: who may be shown to whom, for how long, and the rows of `out__companion`.
+Does not belong here: the candidates (`ml.recommend.companion_candidates`), the assignment problem
+(`ml.recommend.capacity_assignment`), the sentences (`ml.recommend.companion_text`), consents in force
+(`pipelines.core.consents`).
 """
 
 from dataclasses import dataclass
@@ -14,284 +14,320 @@ import polars as pl
 
 from ml.data.interactions import Bools, Floats, Ints
 from ml.mastery.state import build_step_id
-from ml.recommend.capacity_assignment import Edges, assign, windows
+from ml.recommend.capacity_assignment import Edges, assign_companions, offer_members
 from ml.recommend.companion_candidates import (
     FOLLOW,
-    GOALS,
+    GOAL_COUNT,
     LEAD,
     WALK_WITH,
     CompanionContext,
-    Numbered,
-    consenting,
-    find_places,
-    find_standing,
-    number,
-    number_steps,
+    IdIndex,
+    add_consent,
+    encode_listed_steps,
+    find_candidates,
+    find_slots,
+    index_ids,
 )
-from ml.recommend.companion_text import tell_counted, tell_named
+from ml.recommend.companion_text import describe_counted, describe_named
 from pipelines.contracts.columns import RELATIONS, STAGES
+from pipelines.contracts.output_tables import COMPANION
 from pipelines.contracts.policy import CompanionPolicy, RecommendationPolicy
 
-# So many of one's own unit, and so many of all, are weighed for each place: more make little difference to the load.
+# Candidates per slot: of the person's own unit, and of all people. More hardly change the load.
 NEAR, FAR = 3, 3
-# What tells two companions apart, 0..1 in all: another unit is further away than another role, an old move than both.
-OTHER_UNIT, OTHER_ROLE, LONG_AGO = 0.4, 0.2, 0.4
-# A move of three years ago was made in another company, so to speak.
-LONG_DAYS = 3 * 365
-# Whoever was shown in the term before this one comes after whoever was not.
+# The cost of a companion, 0..1 in all: another unit costs more than another role, and an old move as much.
+OTHER_UNIT, OTHER_ROLE, OLD_MOVE = 0.4, 0.2, 0.4
+# A move of this many days ago has the full cost of an old move.
+OLD_MOVE_DAYS = 3 * 365
+# A companion who was shown in the previous exposure term comes after one who was not.
 EXPOSURE_TERMS = 2
-ROWS = pl.Schema(
-    {
-        "person_id": pl.String,
-        "step_id": pl.String,
-        "skill_id": pl.String,
-        "relation": pl.String,
-        "companion_id": pl.String,
-        "companion_skill_id": pl.String,
-        "standing_count": pl.Int64,
-        "why": pl.String,
-    }
-)
+_NO_PAIRS = pl.DataFrame(schema={"person": pl.Int64, "companion": pl.Int64})
 
 
 def match_companions(
     steps: pl.DataFrame, context: CompanionContext, as_of: date, policy: RecommendationPolicy
 ) -> pl.DataFrame:
-    """One row per person, recommended step and relation in which somebody can be named, or enough people be counted.
+    """Match companions to the steps of all lists.
 
-    steps: person_id, rank, skill_id, kind, from_stage, to_stage of everyone's list. The same companion stands at most
-    once in a list, in at most `load_cap` lists, and begins to be shown to at most `load_cap` people in any
-    `exposure_days`. Whoever was shown before stays while the days last; then it is another's turn.
+    The same companion occurs at most once in a list, in at most `load_cap` lists, and begins to be shown to at most
+    `load_cap` people in any `exposure_days`. A pair of an earlier run stays until its days are over.
+
+    Args:
+        steps: One row per person and listed step: person_id, rank, skill_id, kind, from_stage, to_stage.
+        context: The people who can be companions, and the tables about them.
+        as_of: The day of the run.
+        policy: The company's policy.
+
+    Returns:
+        One row per person, step and relation with a named companion or with enough people to count, in the contract
+        `out__companion` without the metadata of the run.
     """
-    numbers = number(steps, context)
-    listed = number_steps(steps, numbers)
-    places = find_places(listed, context, numbers)
-    standing = find_standing(places, listed, context, numbers, as_of)
-    named = name_companions(places, standing, context.shown_pairs, numbers.people, as_of, policy.companions)
-    rows = places.with_columns(named)
-    told = pl.concat(
+    index = index_ids(steps, context)
+    listed = encode_listed_steps(steps, index)
+    slots = find_slots(listed, context, index)
+    candidates = find_candidates(slots, listed, context, index, as_of)
+    matched = slots.with_columns(
+        _choose_companions(slots, candidates, context.shown_pairs, index.people, as_of, policy.companions)
+    )
+    is_named = pl.col("companion").is_not_null()
+    rows = pl.concat(
         [
-            tell_named(rows.filter(pl.col("companion").is_not_null()), standing, numbers),
-            tell_counted(rows.filter(pl.col("companion").is_null()), standing, numbers, policy.minimum_people),
+            describe_named(matched.filter(is_named), candidates, index),
+            describe_counted(matched.filter(~is_named), candidates, index, policy.minimum_people),
         ]
-    ).sort("person", "rank", "step", "relation")
-    return _with_ids(told, numbers)
+    )
+    return _decode(rows.sort("person", "rank", "step", "relation"), index)
 
 
-def name_companions(
-    places: pl.DataFrame,
-    standing: pl.DataFrame,
+def _choose_companions(
+    slots: pl.DataFrame,
+    candidates: pl.DataFrame,
     shown_pairs: pl.DataFrame,
     people: pl.DataFrame,
     as_of: date,
     policy: CompanionPolicy,
 ) -> pl.Series:
-    """The number of the companion of each place, null where nobody who consented takes it."""
-    asked = _asked(places, standing.filter(pl.col("is_given")), people)
-    earlier = _begun(shown_pairs, people, as_of, EXPOSURE_TERMS * policy.exposure_days)
-    begun = earlier.filter(pl.col("since_date") > as_of - timedelta(days=policy.exposure_days))
-    chains = manager_chains(people) if not policy.manager_chain_may_walk else None
-    rules = _Rules(_pairs(chains, people.height) if chains is not None else _NOBODY, people.height)
-    load, now = (
-        np.bincount(pairs["companion"].to_numpy(), minlength=people.height).astype(np.int64)
-        for pairs in (earlier, begun)
+    """The code of the companion of each slot, null if no consenting candidate is free."""
+    n_people = people.height
+    chains = _NO_PAIRS if policy.manager_chain_may_walk else find_manager_chains(people)
+    problem = _build_problem(slots, candidates.filter(pl.col("is_given")), people, _pair_keys(chains, n_people))
+    earlier = _begun_pairs(shown_pairs, people, as_of, EXPOSURE_TERMS * policy.exposure_days)
+    current = earlier.filter(pl.col("since_date") > as_of - timedelta(days=policy.exposure_days))
+    load, current_load = (
+        np.bincount(pairs["companion"].to_numpy(), minlength=n_people).astype(np.int64) for pairs in (earlier, current)
     )
-    free = np.maximum(policy.load_cap - now, 0)
-    taken = np.full(places.height, -1, np.int64)
-    kept = _keep(asked, begun, rules, policy.load_cap)
-    taken[kept["place"].to_numpy()] = kept["companion"].to_numpy()
-    used = _pairs(begun, people.height)
-    rng = np.random.default_rng(as_of.toordinal())  # whose turn is first changes from night to night, not in a night
-    luck, turn = rng.permutation(people.height), rng.permutation(int(asked.block.max(initial=0)) + 1)
-    for rank in np.unique(asked.rank):
+    free = np.maximum(policy.load_cap - current_load, 0)
+    companions = np.full(slots.height, -1, np.int64)
+    lasting = _lasting_pairs(problem, current, policy.load_cap)
+    companions[lasting["slot"].to_numpy()] = lasting["companion"].to_numpy()
+    used = _pair_keys(current, n_people)
+    rng = np.random.default_rng(as_of.toordinal())  # the order of people and pools changes from day to day
+    luck, turn = rng.permutation(n_people), rng.permutation(int(problem.pool.max(initial=0)) + 1)
+    for rank in np.unique(problem.rank):
         if not free.any():
             break
-        mine = np.flatnonzero((asked.rank == rank) & (taken < 0))
-        mine = mine[np.lexsort((luck[asked.person[mine]], turn[asked.block[mine]]))]
-        found = assign(_offer(asked, mine, free, load, luck, rules, used), load, free, mine.size)
-        filled = found >= 0
-        taken[mine[filled]] = found[filled]
-        used = np.sort(np.concatenate([used, asked.person[mine[filled]] * people.height + found[filled]]))
-    return pl.Series("companion", taken).replace(-1, None)
+        empty = np.flatnonzero((problem.rank == rank) & (companions < 0))
+        empty = empty[np.lexsort((luck[problem.person[empty]], turn[problem.pool[empty]]))]
+        edges = _build_edges(problem, empty, free, load, luck, used)
+        companions[empty] = assign_companions(edges, load, free, empty.size)
+        filled = empty[companions[empty] >= 0]
+        used = np.sort(np.concatenate([used, problem.person[filled] * n_people + companions[filled]]))
+    return pl.Series("companion", companions).replace(-1, None)
 
 
 def filter_valid_companions(rows: pl.DataFrame, steps: pl.DataFrame, context: CompanionContext) -> pl.DataFrame:
-    """The companion rows of an earlier night that may still be shown, between two nights that match anew.
+    """Keep the companion rows of an earlier run that may still be shown; nobody is added.
 
-    Gone are rows of steps that left the list, and named rows whose companion left, hides the micro-skill, has no
-    consent in force any more, or no longer means to take the step to walk with, or what they would be led in. Nobody is
-    added.
+    A row goes if its step left the list. A named row also goes if the companion left, hides the micro-skill, has no
+    consent in force, or no longer has the step (to walk with) or the micro-skill (to be led in) on their own list.
+
+    Args:
+        rows: Rows in the contract `out__companion`.
+        steps: The steps of the current lists: person_id, skill_id, kind, to_stage.
+        context: The current people and tables.
     """
     listed = steps.select("person_id", "skill_id", build_step_id().alias("step_id"))
-    kept = rows.join(listed, on=("person_id", "step_id"), how="semi", maintain_order="left")
-    # from the companion's side: it is their word, their micro-skill and their list that count
-    turned = {
+    current = rows.join(listed, on=("person_id", "step_id"), how="semi", maintain_order="left")
+    # consent, hidden micro-skills and list are the companion's: the companion becomes person_id
+    swapped = {
         "person_id": "viewer_id",
         "skill_id": "viewer_skill_id",
         "companion_id": "person_id",
         "companion_skill_id": "skill_id",
     }
-    seen = kept.rename(turned).join(context.people, on="person_id", how="semi")
-    seen = seen.join(context.hidden_pairs, on=("person_id", "skill_id"), how="anti")
-    seen = consenting(seen, context.consents, "person_id", "skill_id").filter("is_given")
-    # to follow is who took the step; the others are on their way to it
-    at_it = {WALK_WITH: ("person_id", "step_id"), LEAD: ("person_id", "skill_id")}
-    of_relation = {one: seen.filter(pl.col("relation") == RELATIONS[one]) for one in (FOLLOW, *at_it)}
-    fit = [of_relation[FOLLOW], *(of_relation[one].join(listed, on=on, how="semi") for one, on in at_it.items())]
-    named = pl.concat(fit).rename({after: before for before, after in turned.items()}).select(rows.columns)
-    counted = kept.filter(pl.col("companion_id").is_null())
-    return pl.concat([named, counted]).sort("person_id", "step_id", "relation")
+    valid = (
+        current.rename(swapped)
+        .join(context.people, on="person_id", how="semi")
+        .join(context.hidden_pairs, on=("person_id", "skill_id"), how="anti")
+    )
+    valid = add_consent(valid, context.consents, "person_id", "skill_id").filter("is_given")
+    follow, walk_with, lead = (
+        valid.filter(pl.col("relation") == RELATIONS[relation]) for relation in (FOLLOW, WALK_WITH, LEAD)
+    )
+    named = pl.concat(
+        [
+            follow,
+            walk_with.join(listed, on=("person_id", "step_id"), how="semi"),
+            lead.join(listed, on=("person_id", "skill_id"), how="semi"),
+        ]
+    ).rename({new: old for old, new in swapped.items()})
+    counted = current.filter(pl.col("companion_id").is_null())
+    return pl.concat([named.select(rows.columns), counted]).sort("person_id", "step_id", "relation")
 
 
-def manager_chains(people: pl.DataFrame) -> pl.DataFrame:
-    """One row (person, companion) per person and everyone above them; where managers form a circle, all within it."""
-    above = people.select(manager_id="person_id", above="person")
-    direct = people.join(above, on="manager_id").select("person", companion="above")
-    known = reach = direct
-    while reach.height:
-        further = reach.join(direct.rename({"person": "companion", "companion": "next"}), on="companion")
-        further = further.select("person", companion="next").unique()
-        reach = further.join(known, on=("person", "companion"), how="anti")
-        known = pl.concat([known, reach])
-    return known
+def find_manager_chains(people: pl.DataFrame) -> pl.DataFrame:
+    """Find everyone above each person.
 
+    Args:
+        people: One row per person: person (code), person_id, manager_id.
 
-_NOBODY: Ints = np.array([], np.int64)
-
-
-@dataclass(frozen=True, eq=False)
-class _Rules:
-    """Pairs that never walk together, as one sorted number each, and how many people there are."""
-
-    chain: Ints
-    people: int
-
-    def allows(self, person: Ints, companion: Ints, walks: Bools) -> Bools:
-        """Never oneself; never up or down one's own manager chain to walk with."""
-        fits: Bools = person != companion
-        who, whom = person[walks], companion[walks]
-        fits[walks] &= ~(
-            _is_among(self.chain, who * self.people + whom) | _is_among(self.chain, whom * self.people + who)
+    Returns:
+        One row per person and manager at any level: person, companion. If managers form a circle, everyone in it is
+        above everyone in it.
+    """
+    managers = people.select(manager_id="person_id", companion="person")
+    direct = people.join(managers, on="manager_id").select("person", "companion")
+    chains = newest = direct
+    while newest.height:
+        newest = (
+            newest.join(direct.rename({"person": "companion", "companion": "next"}), on="companion")
+            .select("person", companion="next")
+            .unique()
+            .join(chains, on=("person", "companion"), how="anti")
         )
-        return fits
+        chains = pl.concat([chains, newest])
+    return chains
 
 
 @dataclass(frozen=True, eq=False)
-class _Asked:
-    """Places, and the people who stand in their blocks with consent, as numbers."""
+class _Problem:
+    """Slots, the consenting members of their pools, and the pairs that never walk together, as arrays."""
 
+    # per slot
     person: Ints
     rank: Ints
-    block: Ints
-    walks: Bools
+    pool: Ints
+    is_walk: Bools
+    # per member of a pool
     member: Ints
-    member_block: Ints
-    distance: Floats  # of each member, by how long ago the move was
-    unit: Ints  # of each person, none below 0; nobody's missing unit is like another's
+    member_pool: Ints
+    move_cost: Floats
+    # per person; a missing unit or role differs from every other
+    unit: Ints
     role: Ints
+    chain: Ints  # sorted keys of pairs of a person and someone above
+
+    @property
+    def n_people(self) -> int:
+        return self.unit.size
+
+    def is_allowed(self, person: Ints, companion: Ints, is_walk: Bools) -> Bools:
+        """Whether each pair may be shown: never oneself, never one's own manager chain to walk with."""
+        is_allowed: Bools = person != companion
+        who, whom = person[is_walk], companion[is_walk]
+        is_allowed[is_walk] &= ~(
+            _is_in_sorted(self.chain, who * self.n_people + whom)
+            | _is_in_sorted(self.chain, whom * self.n_people + who)
+        )
+        return is_allowed
 
 
-def _asked(places: pl.DataFrame, given: pl.DataFrame, people: pl.DataFrame) -> _Asked:
-    # blocks that are asked for, counted without gaps
-    both = pl.concat([places["block"], given["block"]]).rank("dense").cast(pl.Int64).to_numpy()
+def _build_problem(slots: pl.DataFrame, consenting: pl.DataFrame, people: pl.DataFrame, chain: Ints) -> _Problem:
+    # pools numbered without gaps
+    pools = pl.concat([slots["pool"], consenting["pool"]]).rank("dense").cast(pl.Int64).to_numpy()
     alone = people.height + pl.int_range(pl.len())
-    codes = [
+    unit, role = (
         people.select(pl.when(pl.col(n).is_null()).then(alone).otherwise(pl.col(n).rank("dense")).cast(pl.Int64))
         for n in ("unit_name", "role_name")
-    ]
-    long_ago = (pl.col("days_ago") / LONG_DAYS).clip(0, 1).fill_null(0.0) * LONG_AGO
-    return _Asked(
-        places["person"].to_numpy(),
-        places["rank"].cast(pl.Int64).to_numpy(),
-        both[: places.height],
-        (places["relation"] == WALK_WITH).to_numpy(),
-        given["person"].to_numpy(),
-        both[places.height :],
-        given.select(long_ago.cast(pl.Float32)).to_series().to_numpy(),
-        codes[0].to_series().to_numpy(),
-        codes[1].to_series().to_numpy(),
+    )
+    move_cost = (pl.col("days_ago") / OLD_MOVE_DAYS).clip(0, 1).fill_null(0.0) * OLD_MOVE
+    return _Problem(
+        person=slots["person"].to_numpy(),
+        rank=slots["rank"].cast(pl.Int64).to_numpy(),
+        pool=pools[: slots.height],
+        is_walk=(slots["relation"] == WALK_WITH).to_numpy(),
+        member=consenting["person"].to_numpy(),
+        member_pool=pools[slots.height :],
+        move_cost=consenting.select(move_cost.cast(pl.Float32)).to_series().to_numpy(),
+        unit=unit.to_series().to_numpy(),
+        role=role.to_series().to_numpy(),
+        chain=chain,
     )
 
 
-def _offer(asked: _Asked, mine: Ints, free: Ints, load: Ints, luck: Ints, rules: _Rules, used: Ints) -> Edges:
-    """Edges of the places `mine` (by their order there) to people of their block who are free: near ones, then any."""
-    able = np.flatnonzero(free[asked.member] > 0)
-    member, blocks = asked.member[able], asked.member_block[able]
-    order = load[member] * rules.people + luck[member]
-    block, person = asked.block[mine], asked.person[mine]
-    units = 2 * rules.people + 1
-    near = windows(block * units + asked.unit[person], blocks * units + asked.unit[member], order, NEAR)
-    far = windows(block, blocks, order, FAR)
-    place, at = (np.concatenate(pair) for pair in zip(near, far, strict=True))
-    pair = person[place] * rules.people + member[at]
-    fits = rules.allows(person[place], member[at], asked.walks[mine[place]]) & ~_is_among(used, pair)
-    place, at, pair = place[fits], at[fits], pair[fits]
-    # the same companion stands once in a list: of several places of a person the first is theirs
-    own = np.lexsort((place, pair))
-    first = np.ones(own.size, bool)
-    first[1:] = pair[own][1:] != pair[own][:-1]
-    place, at = place[own[first]], at[own[first]]
-    who, companion = person[place], member[at]
-    far_away = OTHER_UNIT * (asked.unit[who] != asked.unit[companion])
-    unlike = OTHER_ROLE * (asked.role[who] != asked.role[companion])
-    return Edges(place, companion, np.asarray(far_away + unlike + asked.distance[able][at], np.float32))
+def _build_edges(problem: _Problem, slots: Ints, free: Ints, load: Ints, luck: Ints, used: Ints) -> Edges:
+    """Edges from the slots to free members of their pools: members of the own unit first, then any."""
+    n_people = problem.n_people
+    is_free = np.flatnonzero(free[problem.member] > 0)
+    member, member_pool = problem.member[is_free], problem.member_pool[is_free]
+    order = load[member] * n_people + luck[member]
+    pool, person = problem.pool[slots], problem.person[slots]
+    n_units = 2 * n_people + 1
+    near = offer_members(
+        pool * n_units + problem.unit[person], member_pool * n_units + problem.unit[member], order, NEAR
+    )
+    far = offer_members(pool, member_pool, order, FAR)
+    slot, offer = (np.concatenate(pair) for pair in zip(near, far, strict=True))
+    pair_key = person[slot] * n_people + member[offer]
+    is_open = problem.is_allowed(person[slot], member[offer], problem.is_walk[slots[slot]])
+    is_open &= ~_is_in_sorted(used, pair_key)
+    slot, offer, pair_key = slot[is_open], offer[is_open], pair_key[is_open]
+    # a companion occurs once in a list: the first of several slots of a person gets the edge
+    order = np.lexsort((slot, pair_key))
+    order = order[np.diff(pair_key[order], prepend=-1) != 0]
+    slot, offer = slot[order], offer[order]
+    who, companion = person[slot], member[offer]
+    unit_cost = OTHER_UNIT * (problem.unit[who] != problem.unit[companion])
+    role_cost = OTHER_ROLE * (problem.role[who] != problem.role[companion])
+    return Edges(slot, companion, np.asarray(unit_cost + role_cost + problem.move_cost[is_free][offer], np.float32))
 
 
-def _keep(asked: _Asked, begun: pl.DataFrame, rules: _Rules, cap: int) -> pl.DataFrame:
-    """One row (place, companion) per pair of an earlier night that still stands: each in its best place, each place
-    once, the pairs begun first, nobody in more than `cap` lists."""
-    places = pl.DataFrame({"person": asked.person, "block": asked.block, "walks": asked.walks}).with_row_index("place")
-    places = places.join(begun.select("person").unique(), on="person", how="semi")
-    members = pl.DataFrame({"companion": asked.member, "block": asked.member_block})
-    members = members.join(begun.select("companion").unique(), on="companion", how="semi")
-    pairs = begun.join(places, on="person").join(members, on=("companion", "block"))
-    allowed = rules.allows(*(pairs[n].to_numpy() for n in ("person", "companion", "walks")))
-    pairs = pairs.filter(pl.Series(allowed, dtype=pl.Boolean)).sort("place", "since_date", "companion")
-    pairs = pairs.unique(("person", "companion"), keep="first", maintain_order=True)
-    pairs = pairs.unique("place", keep="first", maintain_order=True).sort("since_date", "place")
-    return pairs.filter(pl.int_range(pl.len()).over("companion") < cap).select("place", "companion")
+def _lasting_pairs(problem: _Problem, current: pl.DataFrame, load_cap: int) -> pl.DataFrame:
+    """One row (slot, companion) per pair of an earlier run that stays valid.
 
-
-def _begun(shown_pairs: pl.DataFrame, people: pl.DataFrame, as_of: date, days: int) -> pl.DataFrame:
-    """One row per pair that began to be shown in the last `days` before this night, the last time it did: person,
-    companion, since_date.
-
-    Whom a companion was shown to counts, whether or not they still work here (person is -1).
+    Each pair keeps its best slot, each slot one pair, the earliest pairs come first, and nobody is in more than
+    `load_cap` lists.
     """
-    recent = shown_pairs.filter(pl.col("since_date") < as_of, pl.col("since_date") > as_of - timedelta(days=days))
-    recent = recent.group_by("person_id", "companion_id").agg(pl.col("since_date").max())
-    numbers = people.select("person_id", "person")
-    found = recent.join(numbers.rename({"person_id": "companion_id", "person": "companion"}), on="companion_id")
-    found = found.join(numbers, on="person_id", how="left").with_columns(pl.col("person").fill_null(-1))
-    return found.select("person", "companion", "since_date").sort("companion", "since_date", "person")
-
-
-def _pairs(pairs: pl.DataFrame, people: int) -> Ints:
-    """The pairs (person, companion) as one number each, sorted."""
-    both = pairs.select(pl.col("person") * people + pl.col("companion")).to_series()
-    return np.asarray(both.unique().sort().to_numpy(), np.int64)
-
-
-def _is_among(known: Ints, asked: Ints) -> Bools:
-    """Which of the numbers asked for are among the known ones, which are sorted."""
-    if not known.size:
-        return np.zeros(asked.size, bool)
-    return np.asarray(known[np.minimum(np.searchsorted(known, asked), known.size - 1)] == asked, np.bool_)
-
-
-def _with_ids(told: pl.DataFrame, numbers: Numbered) -> pl.DataFrame:
-    """The rows under the ids that their numbers stand for, in the order and types of ROWS."""
-    people, skills = numbers.people["person_id"], numbers.skills["skill_id"]
-    goals = pl.Series(("refresh", *STAGES[1:]))
-    skill = skills.gather(told["step"] // GOALS)
-    named = told.select(
-        people.gather(told["person"]).alias("person_id"),
-        pl.concat_str(skill, goals.gather(told["step"] % GOALS), separator="|").alias("step_id"),
-        skill.alias("skill_id"),
-        pl.Series(RELATIONS).gather(told["relation"]).alias("relation"),
-        people.gather(told["companion"]).alias("companion_id"),
-        skills.gather(told["led"]).alias("companion_skill_id"),
-        "standing_count",
-        "why",
+    slots = pl.DataFrame({"person": problem.person, "pool": problem.pool, "is_walk": problem.is_walk})
+    slots = slots.with_row_index("slot").join(current.select("person").unique(), on="person", how="semi")
+    members = pl.DataFrame({"companion": problem.member, "pool": problem.member_pool})
+    members = members.join(current.select("companion").unique(), on="companion", how="semi")
+    pairs = current.join(slots, on="person").join(members, on=("companion", "pool"))
+    is_allowed = problem.is_allowed(*(pairs[name].to_numpy() for name in ("person", "companion", "is_walk")))
+    return (
+        pairs.filter(pl.Series(is_allowed, dtype=pl.Boolean))
+        .sort("slot", "since_date", "companion")
+        .unique(("person", "companion"), keep="first", maintain_order=True)
+        .unique("slot", keep="first", maintain_order=True)
+        .sort("since_date", "slot")
+        .filter(pl.int_range(pl.len()).over("companion") < load_cap)
+        .select("slot", "companion")
     )
-    return named.cast(ROWS)
+
+
+def _begun_pairs(shown_pairs: pl.DataFrame, people: pl.DataFrame, as_of: date, days: int) -> pl.DataFrame:
+    """One row per pair that began to be shown in the `days` before this run: person, companion, since_date.
+
+    A pair counts for the companion's load also if the person has left; the person is then -1.
+    """
+    companions = people.select(companion_id="person_id", companion="person")
+    return (
+        shown_pairs.filter(pl.col("since_date") < as_of, pl.col("since_date") > as_of - timedelta(days=days))
+        .group_by("person_id", "companion_id")
+        .agg(pl.col("since_date").max())
+        .join(companions, on="companion_id")
+        .join(people.select("person_id", "person"), on="person_id", how="left")
+        .select(pl.col("person").fill_null(-1), "companion", "since_date")
+        .sort("companion", "since_date", "person")
+    )
+
+
+def _pair_keys(pairs: pl.DataFrame, n_people: int) -> Ints:
+    """The pairs (person, companion) as one sorted integer each."""
+    keys = pairs.select(pl.col("person") * n_people + pl.col("companion")).to_series()
+    return np.asarray(keys.unique().sort().to_numpy(), np.int64)
+
+
+def _is_in_sorted(keys: Ints, queries: Ints) -> Bools:
+    """Whether each query is among the sorted keys."""
+    if not keys.size:
+        return np.zeros(queries.size, bool)
+    return np.asarray(keys[np.minimum(np.searchsorted(keys, queries), keys.size - 1)] == queries, np.bool_)
+
+
+def _decode(rows: pl.DataFrame, index: IdIndex) -> pl.DataFrame:
+    """Replace codes by ids, in the columns of `out__companion` that this module fills."""
+    people, skills = index.people["person_id"], index.skills["skill_id"]
+    goals = pl.Series(("refresh", *STAGES[1:]))
+    skill = skills.gather(rows["step"] // GOAL_COUNT)
+    columns: dict[str, pl.Expr | pl.Series] = {
+        "person_id": people.gather(rows["person"]),
+        "step_id": pl.concat_str(skill, goals.gather(rows["step"] % GOAL_COUNT), separator="|"),
+        "skill_id": skill,
+        "relation": pl.Series(RELATIONS).gather(rows["relation"]),
+        "companion_id": people.gather(rows["companion"]),
+        "companion_skill_id": skills.gather(rows["companion_skill"]),
+        "standing_count": pl.col("standing_count"),
+        "why": pl.col("why"),
+    }
+    return rows.select(values.cast(COMPANION.schema[name]).alias(name) for name, values in columns.items())

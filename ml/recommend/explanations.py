@@ -1,159 +1,166 @@
-"""Reasons as codes with values, and the one plain sentence made from them alone.
+"""Explanations: the reasons of a recommended step as codes with values, and one sentence made from them.
 
-Belongs here: which reasons are given, their values, their words.
-Does not belong here: the numbers themselves (`ml.recommend.motives`, `ml.ranking.ranker`), what the words may name
-(`ml.recommend.explanation_facts`).
+Belongs here: which reasons a row has, their values, their words.
+Does not belong here: the values of the motives (`ml.recommend.motives`), the model's contributions
+(`ml.ranking.ranker`), the names in the sentence (`ml.recommend.explanation_facts`).
 
-Three kinds of code, told apart by their first word:
-- `wish`, `builds_on`, `coverage`, `role_need`, `demand`: what the motives saw, each 0 to 1; said first.
-- `model_<family>`: the ranker's additive contributions, in log odds over the mean of the person's own candidates. Over
-  all families (the trees' part is `model_interaction`) they sum to the step's utility less that mean.
-- `part_<motive>`: what probability and motives give to `score`; the four sum to it.
+The first word of a code tells its kind:
+- `wish`, `builds_on`, `coverage`, `role_need`, `demand`: the inputs of the motives, each 0 to 1. The sentence names
+  them first.
+- `model_<family>`: the additive contributions of the ranker, in log odds relative to the mean of the person's own
+  candidates. The sum over all families (`model_interaction` is the part of the trees) is the step's utility minus that
+  mean.
+- `part_<motive>`: the parts of `score` from probability and motives; the four sum to it.
 """
 
 import polars as pl
 
-# The families of the ranker's features in the words of a person. One that says nothing a person would recognise (the
-# length of a history as such, an interaction of trees) is given as a code and never said.
+# The ranker's feature families in words that a person recognises. A family without words (the length of a history, an
+# interaction of trees) is published as a code only.
 FAMILY_WORDS = {
     "history": "people whose path resembles yours often took it next",
     "hr": "colleagues in your role or team often take it",
     "trend": "more colleagues than before are taking it up",
     "text": "it is close to what you already practise",
     "curriculum": "it usually comes at about this point of the way",
-    "popularity": "many colleagues practise it",
 }
-# A motive below this share is not worth a clause, nor is a contribution that makes the odds no tenth better.
-_WORTH_SAYING = 0.5
-_WORTH_ODDS = 0.1
-# More reasons than this are a list, not a sentence.
-_CLAUSES = 3
+# A motive below this share gets no clause, and neither does a contribution that raises the odds by less than a tenth.
+_MIN_SHARE = 0.5
+_MIN_LOG_ODDS = 0.1
+_MAX_CLAUSES = 3
 
-# By code: the value, whether it is worth saying, and the words.
-Clauses = dict[str, tuple[pl.Expr, pl.Expr, pl.Expr]]
+# The value of a reason, whether the sentence names it, and its words.
+Clause = tuple[pl.Expr, pl.Expr, pl.Expr]
 
 
 def explain_steps(steps: pl.DataFrame) -> pl.DataFrame:
-    """The steps with `reasons` (code and value) and `explanation` added.
+    """Add `reasons` (a list of code and value) and `explanation` (one sentence).
 
-    The sentence says motives first, since a person recognises them; then the model's strongest contributions that speak
-    for the step, where there is room. Needs the columns of `score_motives`, `gather_facts` and `blend`, skill_name,
-    capability_name, kind, to_stage, and one contribution_<family> per family of the ranker, centred.
+    The sentence names motives first, since a person recognises them, then the strongest contributions of the model that
+    favour the step, up to three clauses.
+
+    Args:
+        steps: One row per person and listed step, with the columns of `rerank_candidates` and `add_explanation_facts`,
+            and one centred contribution_<family> column per feature family of the ranker.
+
+    Returns:
+        The same rows in the same order.
     """
-    families = sorted(n.removeprefix("contribution_") for n in steps.columns if n.startswith("contribution_"))
-    motives, model = _motive_clauses(), _family_clauses(families)
+    families = sorted(name.removeprefix("contribution_") for name in steps.columns if name.startswith("contribution_"))
+    motives = _motive_clauses()
+    codes = {
+        **{code: pl.when(value > 0).then(value) for code, (value, _, _) in motives.items()},
+        **{f"model_{family}": pl.col(f"contribution_{family}") for family in families},
+        **{name: pl.col(name) for name in steps.columns if name.startswith("part_")},
+    }
     numbered = steps.with_row_index("_row")
-    told = numbered.join(
-        _reasons(numbered, _codes(steps, motives, families)), on="_row", how="left", maintain_order="left"
+    # one row per code, then lists: a struct of every code for every step, most of it dropped, takes longer
+    reasons = (
+        numbered.select("_row", *(value.cast(pl.Float64).alias(code) for code, value in codes.items()))
+        .unpivot(index="_row", variable_name="code")
+        .drop_nulls("value")
+        .sort("_row", maintain_order=True)
+        .group_by("_row", maintain_order=True)
+        .agg(pl.struct("code", "value").alias("reasons"))
     )
-    told = told.join(_words(numbered, motives, model), on="_row", how="left", maintain_order="left")
-    told = told.with_columns(pl.col("reasons", "_words").fill_null([]))
-    explanation = pl.concat_str(headline(), pl.lit(": "), _sentence(pl.col("_words")), pl.lit("."))
-    return told.with_columns(explanation.alias("explanation")).drop("_row", "_words")
+    return (
+        numbered.join(reasons, on="_row", how="left", maintain_order="left")
+        .join(_select_clauses(numbered, motives, families), on="_row", how="left", maintain_order="left")
+        .with_columns(pl.col("reasons", "_clauses").fill_null([]))
+        .with_columns(pl.format("{}: {}.", _headline(), _join_clauses(pl.col("_clauses"))).alias("explanation"))
+        .drop("_row", "_clauses")
+    )
 
 
-def headline() -> pl.Expr:
-    """What the step asks of the person, in a few words."""
+def _select_clauses(numbered: pl.DataFrame, motives: dict[str, Clause], families: list[str]) -> pl.DataFrame:
+    """Per _row: the first clauses that the sentence names; motives in their order, then the strongest contributions."""
+    contributions = ((pl.col(f"contribution_{name}"), FAMILY_WORDS[name]) for name in families if name in FAMILY_WORDS)
+    clauses = [
+        *enumerate(motives.values()),
+        *((len(motives), (value, value > _MIN_LOG_ODDS, pl.lit(words))) for value, words in contributions),
+    ]
+    return (
+        pl.concat(
+            numbered.lazy()
+            .filter(is_named)
+            .select(
+                "_row",
+                pl.lit(position).alias("position"),
+                value.cast(pl.Float64).alias("value"),
+                words.alias("_clauses"),
+            )
+            for position, (value, is_named, words) in clauses
+        )
+        .sort("_row", "position", "value", descending=[False, False, True], maintain_order=True)
+        .group_by("_row", maintain_order=True)
+        .agg(pl.col("_clauses").head(_MAX_CLAUSES))
+        .collect()
+    )
+
+
+def _headline() -> pl.Expr:
+    """The step in a few words."""
     kind = pl.col("kind")
     return (
         pl.when(kind == "new")
-        .then(pl.concat_str(pl.lit("Take up "), _quoted("skill_name")))
+        .then(pl.format("Take up “{}”", "skill_name"))
         .when(kind == "deepen")
-        .then(pl.concat_str(pl.lit("Go on to "), "to_stage", pl.lit(" in "), _quoted("skill_name")))
-        .otherwise(pl.concat_str(pl.lit("Refresh "), _quoted("skill_name")))
+        .then(pl.format("Go on to {} in “{}”", "to_stage", "skill_name"))
+        .otherwise(pl.format("Refresh “{}”", "skill_name"))
     )
 
 
-def quoted_names(names: pl.Expr) -> pl.Expr:
-    """A list of names as “one”, or as “one” and “other”."""
-    return names.list.eval(pl.concat_str(pl.lit("“"), pl.element(), pl.lit("”"))).list.join(" and ")
-
-
-def _quoted(column: str) -> pl.Expr:
-    return pl.concat_str(pl.lit("“"), pl.col(column), pl.lit("”"))
-
-
-def _sentence(words: pl.Expr) -> pl.Expr:
-    several = pl.concat_str(words.list.head(words.list.len() - 1).list.join("; "), pl.lit("; and "), words.list.last())
-    nothing = pl.lit("it is open to you now, and nothing stands before it")
+def _join_clauses(clauses: pl.Expr) -> pl.Expr:
+    """The clauses of a list as one text."""
+    count = clauses.list.len()
     return (
-        pl.when(words.list.len() == 0)
-        .then(nothing)
-        .when(words.list.len() == 1)
-        .then(words.list.first())
-        .otherwise(several)
+        pl.when(count == 0)
+        .then(pl.lit("it is open to you now, and nothing stands before it"))
+        .when(count == 1)
+        .then(clauses.list.first())
+        .otherwise(pl.format("{}; and {}", clauses.list.head(count - 1).list.join("; "), clauses.list.last()))
     )
 
 
-def _codes(steps: pl.DataFrame, motives: Clauses, families: list[str]) -> dict[str, pl.Expr]:
-    """Every code with its value, null where it does not apply."""
-    zero_is_none = {code: pl.when(value > 0).then(value) for code, (value, _, _) in motives.items()}
-    model = {f"model_{family}": pl.col(f"contribution_{family}") for family in families}
-    parts = {name: pl.col(name) for name in steps.columns if name.startswith("part_")}
-    return {**zero_is_none, **model, **parts}
+def _quote_names(column: str) -> pl.Expr:
+    """A list of names as “one”, or as “one” and “other”."""
+    return pl.col(column).list.eval(pl.format("“{}”", pl.element())).list.join(" and ")
 
 
-def _reasons(steps: pl.DataFrame, codes: dict[str, pl.Expr]) -> pl.DataFrame:
-    """By _row: the codes that apply, with their values."""
-    # one row a code and value, then lists: a struct of every code for every step, to drop most of it, takes longer
-    values = steps.select("_row", *(value.cast(pl.Float64).alias(code) for code, value in codes.items()))
-    long = values.unpivot(index="_row", variable_name="code").drop_nulls("value").sort("_row", maintain_order=True)
-    return long.group_by("_row", maintain_order=True).agg(pl.struct("code", "value").alias("reasons"))
-
-
-def _words(steps: pl.DataFrame, motives: Clauses, model: Clauses) -> pl.DataFrame:
-    """By _row: the words of the first clauses worth saying: the motives', then the model's, its strongest first."""
-    places = [*enumerate(motives.values()), *((len(motives), clause) for clause in model.values())]
-    said = pl.concat(
-        steps.lazy()
-        .filter(worth)
-        .select("_row", pl.lit(place).alias("place"), value.cast(pl.Float64).alias("value"), words.alias("words"))
-        for place, (value, worth, words) in places
-    )
-    said = said.sort("_row", "place", "value", descending=[False, False, True], maintain_order=True)
-    return said.group_by("_row", maintain_order=True).agg(pl.col("words").head(_CLAUSES).alias("_words")).collect()
-
-
-def _family_clauses(families: list[str]) -> Clauses:
-    named = ((family, pl.col(f"contribution_{family}")) for family in families if family in FAMILY_WORDS)
-    return {family: (value, value > _WORTH_ODDS, pl.lit(FAMILY_WORDS[family])) for family, value in named}
-
-
-def _motive_clauses() -> Clauses:
-    """In the order they are said: what the person wants, what they can build on, what others need."""
+def _motive_clauses() -> dict[str, Clause]:
+    """The clauses of the motives by code, in the order of the sentence: wishes, what the person holds, needs."""
     wish = (
-        pl.when(pl.col("is_own_wish"))
+        pl.when("is_own_wish")
         .then(pl.lit("you said you want to learn it"))
-        .otherwise(pl.concat_str(pl.lit("it goes with your wish to learn "), _quoted("wished_name")))
+        .otherwise(pl.format("it goes with your wish to learn “{}”", "wished_name"))
     )
-    percent = (pl.col("coverage") * 100).round(0).cast(pl.Int64).cast(pl.String)
-    covers = pl.concat_str(
-        pl.lit("with "),
-        quoted_names(pl.col("combines_with")),
-        pl.lit(", which you hold, it carries you to "),
-        percent,
-        pl.lit(" % of "),
-        _quoted("capability_name"),
-        pl.when(pl.col("kind") == "deepen").then(pl.concat_str(pl.lit(" as a "), "to_stage")).otherwise(pl.lit("")),
+    coverage = pl.format(
+        "with {}, which you hold, it carries you to {} % of “{}”{}",
+        _quote_names("combines_with"),
+        (pl.col("coverage") * 100).round(0).cast(pl.Int64),
+        "capability_name",
+        pl.when(pl.col("kind") == "deepen").then(pl.format(" as a {}", "to_stage")).otherwise(pl.lit("")),
     )
-    combines = (pl.col("combines_with").list.len() > 0) & (pl.col("coverage") >= _WORTH_SAYING)
-    builds = pl.concat_str(pl.lit("it builds on "), quoted_names(pl.col("builds_on")), pl.lit(", which you hold"))
-    role = pl.concat_str(
-        pl.when(pl.col("is_essential")).then(pl.lit("your role as ")).otherwise(pl.lit("it helps you as ")),
-        pl.col("needed_by"),
-        pl.when(pl.col("is_essential")).then(pl.lit(" counts on it")).otherwise(pl.lit("")),
+    role = (
+        pl.when("is_essential")
+        .then(pl.format("your role as {} counts on it", "needed_by"))
+        .otherwise(pl.format("it helps you as {}", "needed_by"))
     )
-    count = pl.col("demand_count").cast(pl.String)
-    asked = pl.concat_str(count, pl.lit(" pieces of open and recent work call for it"))
-    has_base = pl.col("builds_on").list.len() > 0
+    wish_value, covered, need, demand = (pl.col(name) for name in ("autonomy", "coverage", "role_need", "demand"))
+    combines = (pl.col("combines_with").list.len() > 0) & (covered >= _MIN_SHARE)
+    builds = pl.col("builds_on").list.len() > 0
     return {
-        "wish": (pl.col("autonomy"), (pl.col("autonomy") >= _WORTH_SAYING) & pl.col("wished_name").is_not_null(), wish),
-        "coverage": (pl.col("coverage"), combines, covers),
-        "builds_on": (pl.when(has_base).then(pl.col("readiness")), has_base & ~combines, builds),
-        "role_need": (
-            pl.col("role_need"),
-            (pl.col("role_need") >= _WORTH_SAYING) & pl.col("needed_by").is_not_null(),
-            role,
+        "wish": (wish_value, (wish_value >= _MIN_SHARE) & pl.col("wished_name").is_not_null(), wish),
+        "coverage": (covered, combines, coverage),
+        "builds_on": (
+            pl.when(builds).then("readiness"),
+            builds & ~combines,
+            pl.format("it builds on {}, which you hold", _quote_names("builds_on")),
         ),
-        "demand": (pl.col("demand"), (pl.col("demand") >= _WORTH_SAYING) & (pl.col("demand_count") > 1), asked),
+        "role_need": (need, (need >= _MIN_SHARE) & pl.col("needed_by").is_not_null(), role),
+        "demand": (
+            demand,
+            (demand >= _MIN_SHARE) & (pl.col("demand_count") > 1),
+            pl.format("{} pieces of open and recent work call for it", "demand_count"),
+        ),
     }

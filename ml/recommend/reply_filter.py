@@ -1,7 +1,7 @@
-"""Replies applied to candidates: what is taken off, what stays on, and why somebody is left with nothing.
+"""The effect of replies on candidates: suppressed steps go, accepted steps stay, and some people are left without any.
 
-Belongs here: candidates before they are ordered into lists.
-Does not belong here: what a reply asks for on a day (`pipelines.core.replies`), the order of a list
+Belongs here: candidates before they are ranked into lists.
+Does not belong here: which steps a reply suppresses on a day (`pipelines.core.replies`), the order of a list
 (`ml.recommend.reranking`).
 """
 
@@ -19,28 +19,50 @@ def apply_replies(
     mastery: pl.DataFrame,
     people: pl.DataFrame,
 ) -> pl.DataFrame:
-    """The candidates of `people` (person_id of those who want recommendations) without the steps to be kept away, and
-    with the accepted steps that can still be taken, whether or not the model named them."""
-    wanted = candidates.join(people.select("person_id"), on="person_id", how="semi")
-    kept = wanted.join(suppressed.select(_STEP), on=_STEP, how="anti", maintain_order="left")
-    missing = accepted.select(_STEP).join(people.select("person_id"), on="person_id", how="semi")
-    missing = missing.join(kept, on=_STEP, how="anti").join(suppressed.select(_STEP), on=_STEP, how="anti")
+    """Remove suppressed steps from the candidates and add accepted steps that the model did not propose.
+
+    Args:
+        candidates: One row per person and step, as `describe_steps` returns them.
+        suppressed: The steps that replies suppress: person_id, step_id.
+        accepted: The steps that people accepted: person_id, step_id. They are added if they are eligible.
+        mastery: person_id, skill_id, stage, is_rusty.
+        people: person_id of the people who want recommendations; nobody else has candidates in the result.
+
+    Returns:
+        One row per person and step, with the columns of `candidates`.
+    """
+    wanting = people.select("person_id")
+    open_steps = candidates.join(wanting, on="person_id", how="semi").join(
+        suppressed.select(_STEP), on=_STEP, how="anti", maintain_order="left"
+    )
+    missing = (
+        accepted.select(_STEP)
+        .join(wanting, on="person_id", how="semi")
+        .join(open_steps, on=_STEP, how="anti")
+        .join(suppressed.select(_STEP), on=_STEP, how="anti")
+    )
     added = filter_eligible_steps(describe_steps(missing, mastery), mastery)
-    return pl.concat([kept, added], how="diagonal_relaxed").select(candidates.columns)
+    return pl.concat([open_steps, added], how="diagonal_relaxed").select(candidates.columns)
 
 
 def find_no_recommendation_reasons(
     people: pl.DataFrame, candidates: pl.DataFrame, open_steps: pl.DataFrame, opted_out: pl.DataFrame
 ) -> pl.DataFrame:
-    """The people (person_id) with no_recommendation_reason where replies or a preference are the reason.
+    """Find the people who get no recommendation because of a preference or their replies.
 
-    opted_out: who asked for none. all_dismissed: who has candidates, and none that they did not send away.
+    Args:
+        people: person_id of everyone who gets a row.
+        candidates: person_id of people with candidates before replies are applied.
+        open_steps: person_id of people with candidates after replies are applied.
+        opted_out: person_id of people who want no recommendations.
+
+    Returns:
+        One row per person in the same order: person_id, no_recommendation_reason (`opted_out`, `all_dismissed`, or null
+        if neither applies).
     """
-    out = people.select("person_id").join(opted_out, on="person_id", how="semi")
-    had = people.select("person_id").join(candidates, on="person_id", how="semi")
-    dismissed = had.join(open_steps, on="person_id", how="anti").join(opted_out, on="person_id", how="anti")
-    reasons = pl.concat(
-        one.with_columns(pl.lit(reason).alias("no_recommendation_reason"))
-        for one, reason in ((out, "opted_out"), (dismissed, "all_dismissed"))
+    has_candidates, has_open_steps, is_opted_out = (
+        pl.col("person_id").is_in(frame["person_id"].unique().implode())
+        for frame in (candidates, open_steps, opted_out)
     )
-    return people.select("person_id").join(reasons, on="person_id", how="left", maintain_order="left")
+    reason = pl.when(is_opted_out).then(pl.lit("opted_out")).when(has_candidates & ~has_open_steps)
+    return people.select("person_id", reason.then(pl.lit("all_dismissed")).alias("no_recommendation_reason"))

@@ -16,6 +16,21 @@ MODES = ("observation", "repetition", "feedback", "teaching")
 # How much each motive is to weigh for the person who said so.
 MOTIVE_WEIGHT_COLUMNS = ("mastery_weight", "autonomy_weight", "purpose_weight")
 STEP_KINDS = ("new", "deepen", "refresh")
+# The families of the ranker's features; interaction is the part of the trees.
+FEATURE_FAMILIES = (
+    "context",
+    "curriculum",
+    "history",
+    "hr",
+    "interaction",
+    "learning",
+    "projects",
+    "taxonomy",
+    "text",
+    "trend",
+    "wishes",
+)
+CONTRIBUTION_COLUMNS = tuple(f"contribution_{family}" for family in FEATURE_FAMILIES)
 LEARNING_VERBS = ("enrolled", "started", "attended", "completed", "passed", "failed", "waived", "taught")
 # In the order of trust: where two judgements disagree, the earlier kind is believed.
 FEEDBACK_KINDS = ("certificate", "assessment", "manager", "peer", "self")
@@ -259,6 +274,12 @@ _declare("kind", pl.String, "Kind of the step.", allowed=STEP_KINDS)
 _declare("reached_at", TIMESTAMP, "When the step was reached.")
 _declare("step_id", pl.String, "One step: skill_id and the stage it would reach.")
 _declare("prior", pl.Float64, "Score the generator gave, comparable within one generator.")
+for _family in FEATURE_FAMILIES:
+    _declare(
+        f"contribution_{_family}",
+        pl.Float64,
+        f"What the feature family {_family} adds to the prior, in log odds; null if the model has no such feature.",
+    )
 _declare("rank", pl.Int64, "Place in the person's list, 1 first; null where nothing is recommended.", minimum=1)
 _declare(
     "probability", pl.Float64, "Calibrated probability of reaching the step within the horizon.", minimum=0, maximum=1

@@ -4,6 +4,7 @@ Belongs here: the declarations of the layers `feat` and `model`.
 Does not belong here: core tables (`catalog`), published ones (`published`).
 """
 
+from pipelines.contracts.columns import CONTRIBUTION_COLUMNS
 from pipelines.contracts.declaring import A_PERSON, A_SKILL, declare
 from pipelines.contracts.table import Reference
 
@@ -100,9 +101,20 @@ MODEL_CARD = declare(
 CANDIDATE = declare(
     "model_ranker__assn_candidate",
     "One row per person and step that may come next, ranked by the model before the policy is applied.",
-    ("person_id", "step_id", "skill_id", "kind", "from_stage", "to_stage", "probability", "prior", "reasons"),
+    (
+        "person_id",
+        "step_id",
+        "skill_id",
+        "kind",
+        "from_stage",
+        "to_stage",
+        "probability",
+        "prior",
+        *CONTRIBUTION_COLUMNS,
+    ),
     ("person_id", "step_id"),
     required=("kind",),
+    version="2.0.0",
     references=(A_PERSON, A_SKILL),
     is_partitioned_by_person=True,
     readers=("out",),

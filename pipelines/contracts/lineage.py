@@ -31,6 +31,7 @@ from pipelines.contracts.catalog import (
     UNKNOWN_MENTION,
     WORKLOG,
 )
+from pipelines.contracts.columns import CONTRIBUTION_COLUMNS
 from pipelines.contracts.feature_tables import (
     ACCEPTANCE,
     CANDIDATE,
@@ -221,10 +222,10 @@ DERIVED_FROM: Mapping[str, Made] = {
     MODEL_CARD.name: made(_LEARNT_FROM, "model_version", "card"),
     EVALUATION.name: made(_LEARNT_FROM, *EVALUATION.column_names),
     CANDIDATE.name: made(
-        (*_LEARNT_FROM, *column_origins(MODEL_CARD, "model_version")), "probability", "prior", "reasons"
+        (*_LEARNT_FROM, *column_origins(MODEL_CARD, "model_version")), "probability", "prior", *CONTRIBUTION_COLUMNS
     ),
     DRIFT.name: made(
-        (*_HISTORY, *_RANK, *column_origins(CANDIDATE, "reasons")),
+        (*_HISTORY, *_RANK, *column_origins(CANDIDATE, *CONTRIBUTION_COLUMNS)),
         "watched_name",
         "watched_kind",
         "stability_index",
@@ -321,7 +322,7 @@ DERIVED_FROM: Mapping[str, Made] = {
         **made(_WISH, "autonomy"),
         **made(_NEED, "purpose"),
         **made(
-            (*column_origins(CANDIDATE, "reasons"), *_WISH, *_NEED, *column_origins(MASTERY, "stage")),
+            (*column_origins(CANDIDATE, *CONTRIBUTION_COLUMNS), *_WISH, *_NEED, *column_origins(MASTERY, "stage")),
             "reasons",
             "explanation",
         ),

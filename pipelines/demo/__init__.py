@@ -1,1 +1,1 @@
-"""A seeded demo company, written as its vendors would write it."""
+"""The demo: a simulated company, and its exports in the formats of their vendors."""

@@ -1,7 +1,8 @@
-"""One call that writes a whole demo: exports, taxonomy, truth and the configuration that points at them.
+"""Writing of a whole demo: exports, taxonomy, planted truth and the configuration that points at them.
 
 Belongs here: the layout of a demo folder, and progress.
-Does not belong here: how the company is planted (world) or exported (exports).
+Does not belong here: the planted company (`pipelines.demo.simulation.world`), the formats of the exports
+(`pipelines.demo.exports`).
 """
 
 import shutil
@@ -11,56 +12,69 @@ from datetime import date
 from importlib import resources
 from pathlib import Path
 
-from pipelines.demo.exports.company import WrittenExports, write_exports
-from pipelines.demo.planted_truth import TruthWriter, write_company_truth
-from pipelines.demo.simulation.world import History, generate_world
+from pipelines.demo.exports.company import write_company_exports, write_history_exports
+from pipelines.demo.exports.export_folder import ExportFolder
+from pipelines.demo.planted_truth import open_truth, write_company_truth
+from pipelines.demo.simulation.world import generate_histories, generate_world
 
 
 @dataclass(frozen=True)
 class DemoSummary:
-    """What a demo holds, for one line to the user."""
+    """The content of a demo."""
 
     folder: Path
     people: int
     skills: int
-    exports: WrittenExports
+    exports: ExportFolder
 
     @property
     def sentence(self) -> str:
-        """People, micro-skills, worklogs and statements in one sentence."""
+        """People, micro-skills, worklogs, statements and judgements in one sentence."""
         return (
-            f"{self.people:,} people, {self.skills} micro-skills, {self.exports.rows('tempo/'):,} worklogs, "
-            f"{self.exports.rows('learning/'):,} learning statements, "
-            f"{self.exports.rows('feedback/feedback'):,} judgements"
+            f"{self.people:,} people, {self.skills} micro-skills, {self.exports.count_rows('tempo/'):,} worklogs, "
+            f"{self.exports.count_rows('learning/'):,} learning statements, "
+            f"{self.exports.count_rows('feedback/feedback'):,} judgements"
         )
 
 
 def build_demo(
-    folder: Path, *, people: int = 300, seed: int = 7, end: date, progress: Callable[[str, float], None] | None = None
+    folder: Path,
+    *,
+    people: int = 300,
+    seed: int = 7,
+    end: date,
+    progress: Callable[[str, float], None] = lambda task, share: None,
 ) -> DemoSummary:
-    """Write landing/, truth/ and footsteps.yaml into `folder`; exports are drawn on `end`, history ends the day before.
+    """Write landing/, truth/ and footsteps.yaml; landing/ and truth/ of an earlier demo are removed.
 
-    What an earlier demo left in landing/ and truth/ is removed. `progress` is told what is done and the share (0..1).
-    The same arguments give the same bytes. ValueError where there are too few people to fill the company's units.
+    The same arguments give the same bytes.
+
+    Args:
+        folder: The folder of the demo.
+        people: Number of people.
+        seed: Seed of the company; another seed gives another company.
+        end: The day of the exports; the history ends the day before.
+        progress: Receives the current task and the share that is done (0 to 1).
+
+    Returns:
+        The content of the demo.
+
+    Raises:
+        ValueError: If the company's units need more people.
     """
-
-    def tell(what: str, share: float) -> None:
-        if progress is not None:
-            progress(what, share)
-
-    tell("planting the company", 0.0)
+    progress("planting the company", 0.0)
     world = generate_world(people, seed=seed, end=end)
     for part in ("landing", "truth"):
         shutil.rmtree(folder / part, ignore_errors=True)
-    with TruthWriter(world, folder / "truth") as truth:
-
-        def watch(history: History) -> None:
-            truth.add(history)
-            tell("writing exports", (history.block + 1) / world.blocks)
-
-        exports = write_exports(world, folder / "landing", watch=watch)
+    exports = ExportFolder(folder / "landing")
+    write_company_exports(world, exports)
+    with open_truth(world, folder / "truth") as add_truth:
+        for history in generate_histories(world):
+            write_history_exports(world, history, exports)
+            add_truth(history)
+            progress("writing exports", (history.block + 1) / world.blocks)
     write_company_truth(world, exports, folder / "truth")
     config = resources.files("pipelines.demo").joinpath("footsteps.yaml").read_text(encoding="utf-8")
     (folder / "footsteps.yaml").write_text(config, encoding="utf-8")
-    tell("done", 1.0)
+    progress("done", 1.0)
     return DemoSummary(folder, people, world.catalog.size, exports)

@@ -1,19 +1,21 @@
-"""What was planted, kept apart from the exports so that estimates can be held against it.
+"""The planted truth of a demo, in files apart from the exports, so that estimates can be compared with it.
 
-Belongs here: the truth's files and their columns.
-Does not belong here: anything a company would export.
+Belongs here: the files of the truth and their columns.
+Does not belong here: anything that a company would export.
 """
 
 import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.demo.exports.company import WrittenExports
+from pipelines.demo.exports.export_folder import ExportFolder
 from pipelines.demo.simulation.world import History, World
 
 STAGES = pa.schema(
@@ -30,60 +32,59 @@ PATHS = pa.schema(
 )
 
 
-class TruthWriter:
-    """Writes stages and paths block by block; `person_id` is the employee number of the HR export."""
+@contextmanager
+def open_truth(world: World, folder: Path) -> Iterator[Callable[[History], None]]:
+    """Open the files of stages and paths; the context is a function that appends one block.
 
-    def __init__(self, world: World, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.world, self.folder = world, folder
-        self.stages = pq.ParquetWriter(folder / "stages.parquet", STAGES)
-        self.paths = pq.ParquetWriter(folder / "paths.parquet", PATHS)
+    The files have one row per person and micro-skill taken up; person_id is the employee number of the HR export.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    people, skills = world.people["employee_number"], world.catalog.skills["skill_id"]
+    with (
+        pq.ParquetWriter(folder / "stages.parquet", STAGES) as stages,
+        pq.ParquetWriter(folder / "paths.parquet", PATHS) as paths,
+    ):
 
-    def __enter__(self) -> "TruthWriter":
-        return self
+        def add(history: History) -> None:
+            planned = pl.col("planned_step")
+            rows = history.steps.with_columns(
+                people.gather(history.steps["person"]).alias("person_id"),
+                skills.gather(history.steps["skill"]).alias("skill_id"),
+                pl.col("reached_day").cast(pl.Int32).cast(pl.Date).alias("reached_at"),
+                pl.col("begun_day").cast(pl.Int32).cast(pl.Date).alias("begun_at"),
+                pl.col("step").alias("position"),
+                pl.when(planned > 0).then(planned).alias("planned_position"),
+            )
+            stages.write_table(rows.select(STAGES.names).to_arrow().cast(STAGES))
+            paths.write_table(rows.select(PATHS.names).to_arrow().cast(PATHS))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stages.close()
-        self.paths.close()
-
-    def add(self, history: History) -> None:
-        """Append one block: the stage last reached, and the walk, of each (person, micro-skill) taken up."""
-        steps = history.steps
-        who = self.world.people["employee_number"].gather(steps["person"]).alias("person_id")
-        what = self.world.catalog.skills["skill_id"].gather(steps["skill"]).alias("skill_id")
-        planned = pl.col("planned_step")
-        named = steps.with_columns(who, what).with_columns(
-            pl.col("reached_day").cast(pl.Int32).cast(pl.Date).alias("reached_at"),
-            pl.col("begun_day").cast(pl.Int32).cast(pl.Date).alias("begun_at"),
-            pl.col("step").alias("position"),
-            pl.when(planned > 0).then(planned).alias("planned_position"),
-        )
-        self.stages.write_table(named.select(STAGES.names).to_arrow().cast(STAGES))
-        self.paths.write_table(named.select(PATHS.names).to_arrow().cast(PATHS))
+        yield add
 
 
-def write_company_truth(world: World, written: WrittenExports, folder: Path) -> None:
-    """Prerequisites, trends (1 rising, -1 fading, 0 steady), half-lives, each role's path, and the planted dirt."""
-    world.catalog.prerequisites.write_parquet(folder / "prerequisites.parquet")
-    trends = world.catalog.skills.select("skill_id", pl.Series("trend", world.curricula.trend).cast(pl.Int64))
-    trends.write_parquet(folder / "trends.parquet")
-    skills = world.catalog.skills["skill_id"]
-    lives = pl.DataFrame({"skill_id": skills, "half_life_days": pl.Series(world.half_life).cast(pl.Int64)})
-    lives.write_parquet(folder / "half_lives.parquet")
-    role, skill = np.nonzero(world.curricula.position)
-    curricula = pl.DataFrame(
-        {
-            "role_name": pl.Series(world.catalog.role_names).gather(role),
-            "skill_id": skills.gather(skill),
-            "planned_position": world.curricula.position[role, skill],
-        }
-    )
-    curricula.write_parquet(folder / "curricula.parquet")
-    roles = world.people.select(pl.col("employee_number").alias("person_id"), "role_name")
-    roles.write_parquet(folder / "roles.parquet")
-    dirt: dict[str, dict[str, int]] = {}
-    for count in written.dirt:
-        dirt.setdefault(count.file, {})[count.kind] = count.rows
-    (folder / "dirt.json").write_text(json.dumps(dirt, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+def write_company_truth(world: World, exports: ExportFolder, folder: Path) -> None:
+    """Write what is planted for the whole company.
+
+    The files are prerequisites, trends (1 rising, -1 fading, 0 steady), half-lives, the curriculum of each role, roles,
+    and the number of planted errors per export.
+    """
+    skills, curricula = world.catalog.skills["skill_id"], world.curricula
+    role, skill = np.nonzero(curricula.position)
+    frames = {
+        "prerequisites": world.catalog.prerequisites,
+        "trends": pl.DataFrame({"skill_id": skills, "trend": pl.Series(curricula.trend).cast(pl.Int64)}),
+        "half_lives": pl.DataFrame({"skill_id": skills, "half_life_days": pl.Series(world.half_life).cast(pl.Int64)}),
+        "curricula": pl.DataFrame(
+            {
+                "role_name": pl.Series(world.catalog.role_names).gather(role),
+                "skill_id": skills.gather(skill),
+                "planned_position": curricula.position[role, skill],
+            }
+        ),
+        "roles": world.people.select(pl.col("employee_number").alias("person_id"), "role_name"),
+    }
+    for name, frame in frames.items():
+        frame.write_parquet(folder / f"{name}.parquet")
+    errors: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for (file, kind), count in exports.errors.items():
+        errors[file][kind] = count
+    (folder / "dirt.json").write_text(json.dumps(errors, indent=1, sort_keys=True) + "\n", encoding="utf-8")

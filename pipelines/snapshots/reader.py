@@ -1,8 +1,9 @@
-"""Reading what is published: resolve the pointer, then see all tables of one snapshot with any library.
+"""Reading of published tables: resolve the pointer, then read all tables of one snapshot with any library.
 
-Belongs here: the pointers, and how polars, pandas, DuckDB and Delta readers follow them. The standard library alone is
-imported at the top, so that a reader elsewhere may copy this file and needs nothing else of the project.
-Does not belong here: the writing of any of it (`snapshot`, `delta`, `duckdb_views`).
+Belongs here: the pointers, and how Polars, pandas, DuckDB and Delta readers follow them. The module imports only the
+standard library at the top, so a reader elsewhere can copy this file and needs nothing else of the project.
+Does not belong here: the writing of snapshots (`pipelines.snapshots.writer`), Delta tables and DuckDB views
+(`pipelines.publish`).
 """
 
 import json
@@ -29,10 +30,18 @@ class NothingPublished(Exception):
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """One table of a snapshot; `content_sha256` is the hash of its Parquet file."""
+    """One table of a snapshot; the fields are the keys of the manifest.
+
+    Attributes:
+        name: Name of the table, such as `out__next_skill`.
+        path: Path of the Parquet file, relative to the published folder.
+        rows: Number of rows.
+        content_sha256: SHA-256 of the Parquet file.
+        schema_version: Version of the table's contract.
+    """
 
     name: str
-    path: str  # inside the published folder
+    path: str
     rows: int
     content_sha256: str
     schema_version: str
@@ -40,7 +49,7 @@ class PublishedTable:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One publication of all tables; `folder` is the published folder it lies in. Its files never change."""
+    """One publication of all tables; `folder` is the published folder. The files of a snapshot never change."""
 
     folder: Path
     snapshot_id: str
@@ -50,37 +59,41 @@ class Snapshot:
     published_at: datetime | None = None
 
     def path(self, table: str) -> Path:
-        """The Parquet file of a table. Raises KeyError where the snapshot has no such table."""
-        return self.folder / {one.name: one.path for one in self.tables}[table]
+        """Return the Parquet file of a table.
+
+        Raises:
+            KeyError: If the snapshot has no such table.
+        """
+        return self.folder / {published.name: published.path for published in self.tables}[table]
 
     def has_table(self, table: str) -> bool:
-        """Whether the snapshot holds a table of that name."""
-        return any(one.name == table for one in self.tables)
+        """Whether the snapshot has a table of that name."""
+        return any(published.name == table for published in self.tables)
 
     def is_stale(self, today: date) -> bool:
-        """Whether no night succeeded since: its rows are no longer to be acted upon."""
+        """Whether the snapshot is past its last valid day; readers should not act on its rows then."""
         return today > self.valid_until
 
     def scan(self, table: str) -> "pl.LazyFrame":
-        """The rows of a table, for polars; the file is never overwritten, so a frame opened now stays whole."""
+        """Return the rows of a table as a Polars LazyFrame, which stays readable after later publications."""
         import polars as pl
 
         return pl.scan_parquet(self.path(table))
 
     def pandas(self, table: str) -> "pd.DataFrame":
-        """The rows of a table, for pandas."""
+        """Return the rows of a table as a pandas DataFrame."""
         import pandas as pd
 
         return pd.read_parquet(self.path(table))
 
     def duckdb(self) -> "duckdb.DuckDBPyConnection":
-        """A connection in memory with a view of each table, for SQL."""
+        """Return a DuckDB connection in memory with one view per table."""
         import duckdb
 
         connection = duckdb.connect()
-        for one in self.tables:
-            source = str(self.path(one.name)).replace("'", "''")
-            connection.execute(f"CREATE VIEW \"{one.name}\" AS SELECT * FROM read_parquet('{source}')")
+        for table in self.tables:
+            source = str(self.path(table.name)).replace("'", "''")
+            connection.execute(f"CREATE VIEW \"{table.name}\" AS SELECT * FROM read_parquet('{source}')")
         return connection
 
 
@@ -93,30 +106,41 @@ class DeltaSnapshot:
     versions: dict[str, int]
 
     def table(self, name: str) -> "DeltaTable":
-        """The Delta table, pinned to this snapshot's version. Raises KeyError where there is none."""
+        """Return the Delta table at this snapshot's version.
+
+        Raises:
+            KeyError: If the snapshot has no such table.
+        """
         from deltalake import DeltaTable
 
         return DeltaTable(str(delta_folder(self.folder, name)), version=self.versions[name])
 
     def scan(self, name: str) -> "pl.LazyFrame":
-        """The rows of a table, for polars: the files that the version names, of which it skips what a filter rules out.
+        """Return the rows of a table as a Polars LazyFrame over the files of the version.
 
-        `scan_delta` takes five times as long to open a table, and stumbles over a space in its path.
+        `polars.scan_delta` takes five times as long to open a table, and fails on a space in its path.
         """
         from urllib.parse import unquote
 
         import polars as pl
 
-        return pl.scan_parquet([unquote(one) for one in self.table(name).file_uris()])
+        return pl.scan_parquet([unquote(uri) for uri in self.table(name).file_uris()])
 
 
 def delta_folder(folder: Path, table: str) -> Path:
-    """Where a table's Parquet files and its Delta log lie."""
+    """Return the folder of a table's Parquet files and Delta log, within the published folder."""
     return folder / "tables" / table
 
 
 def current_snapshot(folder: Path) -> Snapshot:
-    """The snapshot the pointer names. Raises NothingPublished where there is none."""
+    """Return the snapshot that the pointer names.
+
+    Args:
+        folder: The published folder.
+
+    Raises:
+        NothingPublished: If there is no pointer yet.
+    """
     pointer = folder / POINTER
     if not pointer.is_file():
         raise NothingPublished("nothing is published yet: run `footsteps run` first")
@@ -124,13 +148,20 @@ def current_snapshot(folder: Path) -> Snapshot:
 
 
 def list_snapshots(folder: Path) -> list[Snapshot]:
-    """Every snapshot that can still be read, the one that was published last being the last."""
-    found = [read_manifest(folder, path) for path in (folder / SNAPSHOTS).glob(f"*/{MANIFEST}")]
-    return sorted(found, key=lambda one: (str(one.published_at or one.as_of), one.snapshot_id))
+    """Return all snapshots of the published folder that are still there, in the order of publication."""
+    snapshots = [read_manifest(folder, path) for path in (folder / SNAPSHOTS).glob(f"*/{MANIFEST}")]
+    return sorted(snapshots, key=lambda snapshot: (str(snapshot.published_at or snapshot.as_of), snapshot.snapshot_id))
 
 
 def current_delta(folder: Path) -> DeltaSnapshot:
-    """The versions of the Delta tables that belong together. Raises NothingPublished where there are none."""
+    """Return the versions of the Delta tables that belong to the current snapshot.
+
+    Args:
+        folder: The published folder.
+
+    Raises:
+        NothingPublished: If no Delta tables are published yet.
+    """
     pointer = folder / DELTA_POINTER
     if not pointer.is_file():
         raise NothingPublished("nothing is published as Delta tables yet")
@@ -139,14 +170,14 @@ def current_delta(folder: Path) -> DeltaSnapshot:
 
 
 def read_manifest(folder: Path, manifest: Path) -> Snapshot:
-    """The snapshot that a manifest describes."""
+    """Return the snapshot that a manifest file describes."""
     content = json.loads(manifest.read_text())
-    moment = content.get("published_at")
+    published_at = content.get("published_at")
     return Snapshot(
         folder,
         content["snapshot_id"],
         date.fromisoformat(content["as_of"]),
         date.fromisoformat(content["valid_until"]),
         tuple(PublishedTable(**table) for table in content["tables"]),
-        datetime.fromisoformat(moment) if moment else None,
+        datetime.fromisoformat(published_at) if published_at else None,
     )

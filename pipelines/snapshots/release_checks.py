@@ -1,7 +1,7 @@
-"""The gate before the swap: what a publication must keep beyond each table's own rules, judged like any contract.
+"""Release checks: the rules that a publication keeps before the pointer moves, beyond the rules of each table.
 
-Belongs here: the promises over lists, people and snapshots, as tables with rules, and the frames to judge.
-Does not belong here: judging them (`pipelines.validation`), stopping the night (`assets.checks.publication_checks`).
+Belongs here: rules on whole lists, people and publications, as contracts with rules, and the frames to validate.
+Does not belong here: the validation (`pipelines.validation`), the Dagster checks (`assets.checks.publication_checks`).
 """
 
 import json
@@ -10,66 +10,72 @@ from math import pi, sqrt
 from typing import Any
 
 import polars as pl
+from polars import selectors as cs
 
 from pipelines.config.publish import PublishOptions
 from pipelines.contracts.columns import COLUMNS, select_columns
 from pipelines.contracts.table import Column, Personal, RowRule, Table
 
-# As mail systems write it; an address in a published text is somebody's.
+# An e-mail address as mail systems write it; an address in a published text is somebody's.
 _ADDRESS = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}"
+_LIST_COLUMNS = ("person_id", "rank", "skill_id", "to_stage", "probability", "no_recommendation_reason")
+# A row is another step if any of these differs.
+_STEP = ("person_id", "skill_id", "to_stage", "kind", "no_recommendation_reason")
+# A person's list is another list if any of these differs.
+_LISTED = ("rank", "skill_id", "to_stage", "kind", "no_recommendation_reason")
 
 
 def list_check_table(list_length: int) -> Table:
-    """Rules on the recommendations as whole lists; a list shorter than `list_length` without a reason warns."""
+    """Return the contract of whole lists; a list shorter than `list_length` without a reason gives a warning."""
     person, rank = pl.col("person_id"), pl.col("rank")
     count = pl.len().over("person_id")
-    says_why = pl.col("no_recommendation_reason").is_not_null()
+    has_reason = pl.col("no_recommendation_reason").is_not_null()
+    step = ("person_id", "skill_id", "to_stage")
     rules = (
         RowRule(
-            "is_sufficient",
+            "has_enough_steps_or_a_reason",
             ("person_id", "no_recommendation_reason"),
-            says_why | (count >= list_length),
-            f"{list_length} steps are recommended, or the reason is given why not",
+            has_reason | (count >= list_length),
+            f"a person has {list_length} recommended steps, or the reason why not",
         ),
         RowRule(
-            "is_alone_where_it_says_why",
+            "is_alone_if_it_has_a_reason",
             ("no_recommendation_reason", "person_id"),
-            ~says_why | (count == 1),
-            "who is told why there is nothing gets nothing else",
+            ~has_reason | (count == 1),
+            "a person with a reason instead of a list has no other row",
         ),
         RowRule(
-            "is_no_repeat",
-            ("person_id", "skill_id", "to_stage"),
-            says_why | pl.struct("person_id", "skill_id", "to_stage").is_first_distinct(),
+            "is_not_repeated",
+            step,
+            has_reason | pl.struct(step).is_first_distinct(),
             "no step is recommended twice to a person",
         ),
         RowRule(
-            "counts_from_one",
+            "has_ranks_from_one",
             ("person_id", "rank"),
-            says_why | ((rank >= 1) & (rank <= count) & pl.struct(person, rank).is_first_distinct()),
+            has_reason | ((rank >= 1) & (rank <= count) & pl.struct(person, rank).is_first_distinct()),
             "ranks are 1 to the length of the list, each once",
         ),
     )
-    columns = select_columns("person_id", "rank", "skill_id", "to_stage", "probability", "no_recommendation_reason")
     return Table(
         "out__release_list",
-        "One row per person and recommended step, judged as part of its list.",
-        columns,
+        "One row per person and recommended step, checked as part of its list.",
+        select_columns(*_LIST_COLUMNS),
         (),
         row_rules=rules,
-        warnings=("person_id+no_recommendation_reason|is_sufficient",),
+        warnings=("person_id+no_recommendation_reason|has_enough_steps_or_a_reason",),
     )
 
 
 def person_check_table() -> Table:
-    """The rule that everybody is covered."""
+    """Return the contract that every employed person has a row."""
     is_covered = Column("is_covered", pl.Boolean, "Whether the person has a row.")
     rule = RowRule(
-        "has_a_row", ("person_id", "is_covered"), pl.col("is_covered"), "everyone who works here has at least one row"
+        "has_a_row", ("person_id", "is_covered"), pl.col("is_covered"), "every employed person has at least one row"
     )
     return Table(
         "out__release_person",
-        "One row per person who works here.",
+        "One row per employed person.",
         (COLUMNS["person_id"], is_covered),
         ("person_id",),
         row_rules=(rule,),
@@ -77,12 +83,16 @@ def person_check_table() -> Table:
 
 
 def publication_check_table(options: PublishOptions) -> Table:
-    """The rules on the publication as a whole."""
+    """Return the contract of the publication as a whole, with the limits of the options.
+
+    A calibration error above its limit is a warning: lists and motives do not depend on calibration, and the champion
+    kept its place in a comparison that includes it. A first champion has had no comparison.
+    """
     columns = (
         Column(
             "calibration_error_share",
             pl.Float64,
-            "How far said and seen probability lay apart, beyond chance.",
+            "Mean difference of predicted and observed probability, beyond chance.",
             minimum=0,
             maximum=options.most_calibration_error,
         ),
@@ -93,11 +103,15 @@ def publication_check_table(options: PublishOptions) -> Table:
             minimum=0,
             maximum=options.most_changed_share,
         ),
-        Column("personal_column_count", pl.Int64, "Columns that hold more of a person than ids.", minimum=0, maximum=0),
-        Column("address_count", pl.Int64, "Texts that hold an e-mail address.", minimum=0, maximum=0),
+        Column(
+            "personal_column_count",
+            pl.Int64,
+            "Columns with personal data other than ids.",
+            minimum=0,
+            maximum=0,
+        ),
+        Column("address_count", pl.Int64, "Texts with an e-mail address.", minimum=0, maximum=0),
     )
-    # The champion keeps its place by a contest that calibration is part of; a first one has had none. Lists and motives
-    # stand without it, so it is told, and the night goes on.
     return Table(
         "out__release_publication",
         "One row: the publication that is about to happen.",
@@ -108,86 +122,108 @@ def publication_check_table(options: PublishOptions) -> Table:
 
 
 def list_check_rows(recommendations: pl.DataFrame) -> pl.DataFrame:
-    """The rows in the columns of `lists_table`."""
-    return recommendations.select(
-        "person_id", "rank", "skill_id", "to_stage", "probability", "no_recommendation_reason"
-    )
+    """Select the columns of `list_check_table` from rows of `out__next_skill`."""
+    return recommendations.select(_LIST_COLUMNS)
 
 
 def person_check_rows(recommendations: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    """One row per person of `people` (person_id): whether the recommendations cover them."""
+    """Build the rows of `person_check_table`.
+
+    Args:
+        recommendations: Rows of `out__next_skill`.
+        people: person_id of every employed person.
+
+    Returns:
+        One row per person: person_id, is_covered.
+    """
     covered = recommendations.select("person_id", pl.lit(True).alias("is_covered")).unique()
-    joined = people.select("person_id").unique().join(covered, on="person_id", how="left")
-    return joined.with_columns(pl.col("is_covered").fill_null(False)).sort("person_id")
-
-
-def publication_check_row(
-    frames: Mapping[Table, pl.DataFrame], card: str | None, measure_changed_share: float | None
-) -> pl.DataFrame:
-    """The one row of `publication_table`; null where there is nothing to compare with or nothing was measured."""
-    personal = [
-        column.name
-        for table in frames
-        for column in table.columns
-        if column.personal in (Personal.DIRECT, Personal.TEXT)
-    ]
-    addresses = sum(_addresses(frame) for frame in frames.values())
-    error = _calibration_error(json.loads(card)) if card else None
-    return pl.DataFrame(
-        [(error, measure_changed_share, len(personal), addresses)],
-        schema=publication_check_table(PublishOptions()).schema,
-        orient="row",
+    return (
+        people.select("person_id")
+        .unique()
+        .join(covered, on="person_id", how="left")
+        .with_columns(pl.col("is_covered").fill_null(False))
+        .sort("person_id")
     )
 
 
+def publication_check_row(
+    frames: Mapping[Table, pl.DataFrame], card: str | None, changed_share: float | None
+) -> pl.DataFrame:
+    """Build the one row of `publication_check_table`.
+
+    Args:
+        frames: The rows of each published table.
+        card: The card of the model in use as JSON, None if there is no model.
+        changed_share: As `measure_changed_share` returns it.
+
+    Returns:
+        One row; a value is null if there is nothing to compare with or nothing was measured.
+    """
+    personal_columns = sum(
+        column.personal in (Personal.DIRECT, Personal.TEXT) for table in frames for column in table.columns
+    )
+    addresses = sum(_count_addresses(frame) for frame in frames.values())
+    error = _calibration_error(json.loads(card)) if card else None
+    schema = publication_check_table(PublishOptions()).schema
+    return pl.DataFrame([(error, changed_share, personal_columns, addresses)], schema=schema, orient="row")
+
+
 def reject_email_addresses(frames: Mapping[Table, pl.DataFrame]) -> None:
-    """Raises ValueError where a text of any table holds an e-mail address: the last look at all tables together."""
-    found = {table.name: _addresses(frame) for table, frame in frames.items()}
-    if told := ", ".join(f"{name} in {count:,} texts" for name, count in found.items() if count):
-        raise ValueError(f"e-mail addresses would be published: {told}. Look at what these texts are made from")
+    """Check all published tables for e-mail addresses, as the last check before publication.
+
+    Raises:
+        ValueError: If a text of any table contains an e-mail address.
+    """
+    counts = {table.name: _count_addresses(frame) for table, frame in frames.items()}
+    affected = ", ".join(f"{name} in {count:,} texts" for name, count in counts.items() if count)
+    if affected:
+        raise ValueError(f"e-mail addresses would be published: {affected}. Check the source of these texts")
 
 
 def measure_changed_share(before: pl.LazyFrame | None, now: pl.LazyFrame) -> float | None:
-    """Share of the rows of people in both whose step was not in the person's list before, 0..1; None where there is
-    nothing to compare. Another order is no other step: probabilities move a little every night."""
+    """Measure the share of rows whose step was not in the person's list before.
+
+    Another order is not a change: probabilities move a little in every run.
+
+    Args:
+        before: Rows of `out__next_skill` of the snapshot before, None if there is none.
+        now: Rows of `out__next_skill` that are about to be published.
+
+    Returns:
+        The share (0 to 1) over the people in both; None if nobody is in both.
+    """
     if before is None:
         return None
     both = now.join(before, on="person_id", how="semi")
-    kept = both.join(before.select(STEP).unique(), on=STEP, how="semi", nulls_equal=True)
-    counts = pl.concat([both.select(pl.len().alias("rows")), kept.select(pl.len().alias("kept"))], how="horizontal")
-    rows, same = counts.collect().row(0)
-    return 1.0 - same / rows if rows else None
+    unchanged = both.join(before.select(_STEP).unique(), on=_STEP, how="semi", nulls_equal=True)
+    counts = pl.concat([frame.select(pl.len()) for frame in (both, unchanged)]).collect().to_series()
+    return 1.0 - counts[1] / counts[0] if counts[0] else None
 
 
 def fingerprint_lists(recommendations: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per person: a text that is the same where the list is the same, whatever the order of its rows.
+    """Compute a text per person that is the same if the list is the same.
 
-    Another list is other steps or another order.
+    Args:
+        recommendations: Rows of `out__next_skill` in any order.
+
+    Returns:
+        One row per person: person_id, list.
     """
-    rows = recommendations.select("person_id", pl.struct(LISTED).hash(seed=0).alias("row"))
+    rows = recommendations.select("person_id", pl.struct(_LISTED).hash(seed=0).alias("row"))
     joined = pl.col("row").sort().cast(pl.String).implode().list.join(",")
     return rows.group_by("person_id").agg(joined.first().alias("list"))
 
 
-# What makes a row another step.
-STEP = ("person_id", "skill_id", "to_stage", "kind", "no_recommendation_reason")
-# A person's list is another one when any of these differs.
-LISTED = ("rank", "skill_id", "to_stage", "kind", "no_recommendation_reason")
-
-
-def _addresses(frame: pl.DataFrame) -> int:
-    texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
-    if not texts or not frame.height:
-        return 0
-    holds = frame.select(pl.col(texts).str.contains(_ADDRESS).any()).row(0, named=True)
-    return sum(int(frame[name].unique().str.contains(_ADDRESS).sum()) for name in texts if holds[name])
+def _count_addresses(frame: pl.DataFrame) -> int:
+    """The number of distinct texts per column with an e-mail address."""
+    has_address = frame.select(cs.string().str.contains(_ADDRESS).any())
+    return sum(int(frame[column.name].unique().str.contains(_ADDRESS).sum()) for column in has_address if column.any())
 
 
 def _calibration_error(card: Mapping[str, Any]) -> float | None:
-    """What the model's card says (`ml.ranking.calibration.Reliability`), less the mean miss of shares of so many
-    promises."""
+    """The calibration error on the model card (`ml.ranking.calibration`), minus the error that chance alone gives."""
     measured = card.get("reliability")
     if not measured:
         return None
-    misses = (sqrt(2 / pi * one["n"] * one["said"] * (1 - one["said"])) for one in measured["bins"])
-    return max(0.0, float(measured["ece"]) - float(sum(misses)) / int(measured["n"]))
+    chance = (sqrt(2 / pi * part["n"] * part["said"] * (1 - part["said"])) for part in measured["bins"])
+    return max(0.0, float(measured["ece"]) - float(sum(chance)) / int(measured["n"]))

@@ -1,11 +1,11 @@
-"""Stamps: what every published row says of the night it came from, and the one id of all tables together.
+"""Row metadata: the columns that state the run of every published row, and the one id of all tables together.
 
-Belongs here: the stamped columns, the id that follows from day and content.
-Does not belong here: what the rows hold, where a snapshot lies (see snapshot).
+Belongs here: the metadata columns, and the snapshot id that follows from day and content.
+Does not belong here: the other columns of the rows, the files of a snapshot (`pipelines.snapshots.writer`).
 
-A table is stamped twice. Whoever makes it stamps day, validity and versions, and `UNPUBLISHED` for the snapshot: so its
-rows stay the same from night to night where nothing changed, and a run for some people rewrites theirs alone. The
-publication puts the snapshot's id in, once the content of every table is known.
+The metadata are written in two steps. The asset that makes a table writes day, validity and versions, and `UNPUBLISHED`
+as the snapshot id; rows without a change then stay the same from run to run, and a run for some people rewrites their
+rows only. The publication writes the snapshot id when the content of every table is known.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ UNPUBLISHED = "unpublished"
 
 @dataclass(frozen=True)
 class RowMetadata:
-    """What the rows of a night have in common; `model_version` is null where there is no model."""
+    """The metadata that the rows of a run share; `model_version` is null if there is no model."""
 
     as_of: date
     valid_days: int
@@ -33,7 +33,14 @@ class RowMetadata:
 
 @dataclass(frozen=True)
 class SnapshotContent:
-    """All published tables under one id; `as_of` is the newest day of any row, `valid_until` the earliest."""
+    """All published tables under one id.
+
+    Attributes:
+        snapshot_id: Day and hash of the content.
+        as_of: The newest day of any row.
+        valid_until: The earliest last valid day of any row.
+        frames: The rows of each table, with the id.
+    """
 
     snapshot_id: str
     as_of: date
@@ -41,14 +48,23 @@ class SnapshotContent:
     frames: Mapping[Table, pl.DataFrame]
 
 
-def add_row_metadata(table: Table, frame: pl.DataFrame, stamps: RowMetadata) -> pl.DataFrame:
-    """The rows in the table's columns, with those of its stamps that it has; the snapshot is not known yet."""
+def add_row_metadata(table: Table, frame: pl.DataFrame, metadata: RowMetadata) -> pl.DataFrame:
+    """Add the metadata columns that a table has; the snapshot id is not known yet.
+
+    Args:
+        table: The contract of the table.
+        frame: The rows, with all other columns of the contract.
+        metadata: The metadata of the run.
+
+    Returns:
+        The rows in the columns of the contract.
+    """
     values = {
         "snapshot_id": UNPUBLISHED,
-        "as_of": stamps.as_of,
-        "valid_until": stamps.as_of + timedelta(days=stamps.valid_days),
-        "model_version": stamps.model_version,
-        "policy_version": stamps.policy_version,
+        "as_of": metadata.as_of,
+        "valid_until": metadata.as_of + timedelta(days=metadata.valid_days),
+        "model_version": metadata.model_version,
+        "policy_version": metadata.policy_version,
         "schema_version": table.version,
     }
     columns = (pl.lit(values[c.name], c.dtype).alias(c.name) for c in table.columns if c.name in values)
@@ -61,31 +77,43 @@ def assign_snapshot_id(
     valid_days: int,
     contents: Mapping[Table, str | None] | None = None,
 ) -> SnapshotContent:
-    """The stamped tables with the id that their content makes: the same day and content, the same id.
+    """Compute the id of all tables from their content: the same day and content give the same id.
 
-    `as_of` and `valid_days` hold where no table has a row. `contents`: the hash of the rows, where it is known already,
-    as the lake's files record it; the rows are then in order and keep the contract. Raises ContractBroken.
+    Args:
+        frames: The rows of each table, with metadata.
+        as_of: The day of the snapshot if no table has a row.
+        valid_days: The days of validity if no table has a row.
+        contents: The hash of a table's rows if it is known, as the lake's files record it. The rows are then taken as
+            sorted and in keeping with the contract.
+
+    Raises:
+        ContractViolation: If a table without a known hash breaks its contract.
     """
-    known = {table: content for table, content in (contents or {}).items() if content}
-    ordered = {table: frame if table in known else enforce_contract(table, frame) for table, frame in frames.items()}
-    days = pl.concat(frame.select("as_of", "valid_until") for frame in ordered.values())
+    known_hashes = {table: content for table, content in (contents or {}).items() if content}
+    ordered = {
+        table: rows if table in known_hashes else enforce_contract(table, rows) for table, rows in frames.items()
+    }
+    days = pl.concat(rows.select("as_of", "valid_until") for rows in ordered.values())
     newest, earliest = days.select(pl.col("as_of").max(), pl.col("valid_until").min()).row(0)
     newest = newest or as_of
     digest = hashlib.sha256()
-    for table in sorted(ordered, key=lambda one: one.name):
-        digest.update(f"{table.name} {known.get(table) or content_sha256(ordered[table])}\n".encode())
+    for table in sorted(ordered, key=lambda table: table.name):
+        digest.update(f"{table.name} {known_hashes.get(table) or content_sha256(ordered[table])}\n".encode())
     snapshot_id = f"{newest:%Y%m%d}-{digest.hexdigest()[:12]}"
-    named = {table: fill_snapshot_id(frame, snapshot_id) for table, frame in ordered.items()}
-    return SnapshotContent(snapshot_id, newest, earliest or newest + timedelta(days=valid_days), named)
+    return SnapshotContent(
+        snapshot_id,
+        newest,
+        earliest or newest + timedelta(days=valid_days),
+        {table: fill_snapshot_id(rows, snapshot_id) for table, rows in ordered.items()},
+    )
 
 
 def hash_extended_content(content: str, until: date) -> str:
-    """The hash of a table's rows once all of them hold until that day, from the hash before."""
+    """Compute the hash of a table's rows after all of them became valid until that day, from the hash before."""
     return hashlib.sha256(f"{content} valid until {until}".encode()).hexdigest()
 
 
 def fill_snapshot_id(frame: pl.DataFrame, snapshot_id: str) -> pl.DataFrame:
-    """The rows with the id in their snapshot's columns, wherever it was not known yet."""
-    columns = [name for name in ("snapshot_id", "first_snapshot_id") if name in frame.columns]
-    said = pl.col(columns)
-    return frame.with_columns(pl.when(said == UNPUBLISHED).then(pl.lit(snapshot_id)).otherwise(said).name.keep())
+    """Replace `UNPUBLISHED` by the id in the columns snapshot_id and first_snapshot_id that the frame has."""
+    columns = pl.col([name for name in ("snapshot_id", "first_snapshot_id") if name in frame.columns])
+    return frame.with_columns(columns.replace(UNPUBLISHED, snapshot_id))

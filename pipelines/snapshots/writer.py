@@ -1,15 +1,12 @@
-"""Snapshots: immutable versions of all published tables behind one pointer that moves in one act.
+"""Writing of snapshots: immutable versions of all published tables behind one pointer that moves at once.
 
-Belongs here: the writing of a version, the pointer, and the removal of versions whose time is over.
-Does not belong here: how a reader resolves it (`reading`), what the tables hold (`ml.recommend.reranking`), other
-ways in.
+Belongs here: the files of a version, the pointer, and the removal of expired versions.
+Does not belong here: the resolution of the pointer (`pipelines.snapshots.reader`), the rows of the tables, other
+publication targets (`pipelines.publish`).
 """
 
-import hashlib
 import json
-import os
 import shutil
-import threading
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
@@ -22,29 +19,18 @@ from pipelines.snapshots.reader import (
     MANIFEST,
     POINTER,
     SNAPSHOTS,
-    NothingPublished,
     PublishedTable,
     Snapshot,
     current_snapshot,
     delta_folder,
     list_snapshots,
 )
-from pipelines.storage.lake import enforce_contract, replace_file, write_parquet
+from pipelines.storage.atomic_write import file_sha256, write_text_atomically
+from pipelines.storage.lake import enforce_contract, write_parquet
 
-# A reader of one person decodes one group, and before it what the file says of every group: at ten million rows both
-# cost DuckDB and polars about the same with groups of this size.
-ROW_GROUP_SIZE = 50_000
-
-__all__ = [
-    "POINTER",
-    "ROW_GROUP_SIZE",
-    "NothingPublished",
-    "PublishedTable",
-    "Snapshot",
-    "current_snapshot",
-    "publish_snapshot",
-    "remove_expired_snapshots",
-]
+# Rows per group. A reader of one person decodes one group, and before it the metadata of every group: at ten million
+# rows both cost DuckDB and Polars about the same with groups of this size.
+ROW_GROUP = 50_000
 
 
 def publish_snapshot(
@@ -54,89 +40,78 @@ def publish_snapshot(
     as_of: date,
     valid_until: date,
     published_at: datetime | None = None,
-    kept: Collection[Table] = (),
+    checked: Collection[Table] = (),
 ) -> Snapshot:
-    """Write every table of a snapshot, then move the pointer; a table that is there already is not replaced.
+    """Write every table of a snapshot, then move the pointer.
 
-    `kept` are tables whose rows are known to be in order and to keep the contract, since the lake has just held them.
-    Raises ContractBroken, or ValueError where the id stands for other content already; the pointer then stays.
+    A reader that resolves the pointer sees all tables of one snapshot at any moment. The files are in the folder of
+    their table, so that a Delta log in it can name the same files. A file that exists already is not replaced.
 
-    A reader that resolves the pointer sees all tables of one snapshot or all of another, at any moment. The files lie
-    in the folder of their table, so that a Delta log beside them can name the very same ones.
+    Args:
+        folder: The published folder.
+        frames: The rows of each table.
+        snapshot_id: The id of the snapshot.
+        as_of: The newest day of any row.
+        valid_until: The last valid day.
+        published_at: The moment of publication.
+        checked: Tables whose rows are sorted and keep the contract, since they come from the lake.
+
+    Returns:
+        The published snapshot.
+
+    Raises:
+        ContractViolation: If a table breaks its contract; the pointer does not move.
+        ValueError: If the id has been published with other rows; the pointer does not move.
     """
-    ordered = {table: frame if table in kept else enforce_contract(table, frame) for table, frame in frames.items()}
+    ordered = {table: rows if table in checked else enforce_contract(table, rows) for table, rows in frames.items()}
     tables = tuple(_write_table(folder, table, rows, snapshot_id) for table, rows in ordered.items())
-    snapshot = Snapshot(folder, snapshot_id, as_of, valid_until, tables, published_at)
     manifest = Path(SNAPSHOTS) / snapshot_id / MANIFEST
-    write_json(folder / manifest, _as_json(snapshot))
+    content = {
+        "snapshot_id": snapshot_id,
+        "as_of": as_of.isoformat(),
+        "valid_until": valid_until.isoformat(),
+        "published_at": published_at.isoformat() if published_at else None,
+        "tables": [asdict(table) for table in tables],
+    }
+    write_json(folder / manifest, content)
     write_json(folder / POINTER, {"snapshot_id": snapshot_id, "manifest": str(manifest)})
-    return snapshot
+    return Snapshot(folder, snapshot_id, as_of, valid_until, tables, published_at)
 
 
 def remove_expired_snapshots(folder: Path, retention_days: int, now: datetime) -> list[str]:
-    """Remove the snapshots that were published more than `retention_days` ago; their ids come back.
+    """Remove the snapshots that were published more than `retention_days` ago.
 
-    The current one stays, and so does one whose moment of publication nobody noted.
+    The current snapshot stays, and so does a snapshot without a moment of publication.
+
+    Returns:
+        The ids of the removed snapshots.
     """
-    current = current_snapshot(folder)
-    kept = list_snapshots(folder)
-    gone = [
-        one
-        for one in kept
-        if one.snapshot_id != current.snapshot_id
-        and one.published_at is not None
-        and one.published_at < now - timedelta(days=retention_days)
+    current_id, oldest = current_snapshot(folder).snapshot_id, now - timedelta(days=retention_days)
+    expired = [
+        snapshot
+        for snapshot in list_snapshots(folder)
+        if snapshot.snapshot_id != current_id and snapshot.published_at and snapshot.published_at < oldest
     ]
-    for snapshot in gone:
-        # the manifest first: what nobody can find any more can go in peace
+    for snapshot in expired:
+        # the manifest first: after that no reader finds the files
         shutil.rmtree(folder / SNAPSHOTS / snapshot.snapshot_id)
         for table in snapshot.tables:
             snapshot.path(table.name).unlink(missing_ok=True)
-    return [one.snapshot_id for one in gone]
+    return [snapshot.snapshot_id for snapshot in expired]
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
-    """Write a small JSON file in one act."""
+    """Write a small JSON file atomically; its folder is created."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.unfinished")
-    unfinished.write_text(json.dumps(content, indent=1) + "\n")
-    replace_file(unfinished, path)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    write_text_atomically(path, json.dumps(content, indent=1) + "\n")
 
 
 def _write_table(folder: Path, table: Table, rows: pl.DataFrame, snapshot_id: str) -> PublishedTable:
-    """The file is written in full and hashed before it gets its name: a Parquet file follows from its rows alone, so
-    its own hash says whether the content is the same, at a tenth of the cost of a second pass over the rows.
-    """
+    """Write one table, unless its file exists with the same rows; readers may have that file open."""
     path = delta_folder(folder, table.name) / f"{snapshot_id}.parquet"
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.fresh")
-    try:
-        write_parquet(rows, fresh, {"contract": f"{table.name} {table.version}"}, ROW_GROUP_SIZE)
-        content = file_sha256(fresh)
-        if not path.exists():
-            fresh.replace(path)
-        elif (there := file_sha256(path)) != content:
-            # another release writes the same rows in other bytes: what readers have open already stays
-            if not pl.read_parquet(path).equals(rows):
-                raise ValueError(
-                    f"snapshot {snapshot_id} was published with another {table.name}: give it an id of its own"
-                )
-            content = there
-    finally:
-        fresh.unlink(missing_ok=True)
-    return PublishedTable(table.name, str(path.relative_to(folder)), rows.height, content, table.version)
-
-
-def _as_json(snapshot: Snapshot) -> dict[str, object]:
-    return {
-        "snapshot_id": snapshot.snapshot_id,
-        "as_of": snapshot.as_of.isoformat(),
-        "valid_until": snapshot.valid_until.isoformat(),
-        "published_at": snapshot.published_at.isoformat() if snapshot.published_at else None,
-        "tables": [asdict(table) for table in snapshot.tables],
-    }
+    if not path.exists():
+        write_parquet(rows, path, {"contract": f"{table.name} {table.version}"}, ROW_GROUP)
+    # another release writes the same rows in other bytes: rows are compared
+    elif not pl.read_parquet(path).equals(rows):
+        raise ValueError(f"snapshot {snapshot_id} was published with another {table.name}: give it an id of its own")
+    return PublishedTable(table.name, str(path.relative_to(folder)), rows.height, file_sha256(path), table.version)

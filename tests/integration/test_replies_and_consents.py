@@ -16,7 +16,7 @@ from assets.cli.run import execute_run
 from pipelines.config.company import read_config
 from pipelines.contracts.catalog import CONSENT, PREFERENCE
 from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY, REPLY_EFFECT
-from pipelines.snapshots.writer import Snapshot
+from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.lake import Lake
 
 

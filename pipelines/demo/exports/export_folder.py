@@ -1,26 +1,36 @@
-"""A folder of exports that is written piece by piece, with a count of rows per file.
+"""A folder of exports that is written piece by piece, with the number of rows and planted errors per file.
 
-Belongs here: opening, appending, closing, counting.
-Does not belong here: what stands in the files.
+Belongs here: opening, appending, counting.
+Does not belong here: the content of the files.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
+import numpy as np
 import polars as pl
+
+from pipelines.demo.exports.planted_errors import PlantedError, plant_errors
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass
 class ExportFolder:
-    """Where exports go. The first piece of a file replaces what an earlier run left; later pieces are appended."""
+    """The folder of the exports. The first piece of a file replaces an earlier file; later pieces are appended.
+
+    Attributes:
+        root: The folder.
+        rows: Rows per file, without headers.
+        errors: Planted errors per file and kind.
+    """
 
     root: Path
     rows: Counter[str] = field(default_factory=Counter)
+    errors: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def append_csv(
         self,
@@ -31,25 +41,58 @@ class ExportFolder:
         byte_order_mark: bool = False,
         line_terminator: Literal["\n", "\r\n"] = "\n",
     ) -> None:
-        """Append rows to a CSV file; the first piece brings the header, which may repeat names that a frame can't."""
-        path = self.root / file
+        """Append rows to a CSV file; the first piece writes the header.
+
+        Args:
+            file: Path of the file in the folder.
+            frame: The rows.
+            header: The header if it differs from the frame's column names; it may repeat names.
+            byte_order_mark: Whether the file starts with a byte order mark.
+            line_terminator: The end of a line.
+        """
         begins = file not in self.rows
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb" if begins else "ab") as stream:
+        with self._open(file) as stream:
             if begins:
-                names = frame.columns if header is None else header
                 stream.write(BYTE_ORDER_MARK if byte_order_mark else b"")
-                stream.write((",".join(names) + line_terminator).encode())
-            # An empty cell stands bare, as vendors write it, not as a pair of quotes.
-            bare = frame.with_columns(pl.when(pl.col(pl.String) != "").then(pl.col(pl.String)).name.keep())
-            bare.write_csv(stream, include_header=False, line_terminator=line_terminator)
+                stream.write((",".join(header or frame.columns) + line_terminator).encode())
+            # an empty cell is empty, as vendors write it, not a pair of quotes
+            texts = pl.col(pl.String)
+            frame.with_columns(pl.when(texts != "").then(texts).name.keep()).write_csv(
+                stream, include_header=False, line_terminator=line_terminator
+            )
         self.rows[file] += frame.height
 
     def append_lines(self, file: str, lines: pl.Series) -> None:
         """Append text lines to a file."""
-        path = self.root / file
-        begins = file not in self.rows
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb" if begins else "ab") as stream:
+        with self._open(file) as stream:
             lines.to_frame().write_csv(stream, include_header=False, quote_style="never")
         self.rows[file] += lines.len()
+
+    def plant_errors(
+        self,
+        file: str,
+        frame: pl.DataFrame,
+        errors: Sequence[PlantedError],
+        rng: np.random.Generator,
+        *,
+        every_kind: bool = True,
+    ) -> pl.DataFrame:
+        """Plant errors in rows of a file and count them; see `planted_errors.plant_errors`."""
+        planted, counts = plant_errors(frame, errors, rng, every_kind=every_kind)
+        for kind, count in counts.items():
+            self.count_errors(file, kind, count)
+        return planted
+
+    def count_errors(self, file: str, kind: str, count: int) -> None:
+        """Add to the number of planted errors of a file; a kind that does not occur has no entry."""
+        if count:
+            self.errors[file, kind] += count
+
+    def count_rows(self, prefix: str) -> int:
+        """Return the rows of all files whose path starts with the prefix."""
+        return sum(count for file, count in self.rows.items() if file.startswith(prefix))
+
+    def _open(self, file: str) -> BinaryIO:
+        path = self.root / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("ab" if file in self.rows else "wb")

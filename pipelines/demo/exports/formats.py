@@ -1,8 +1,10 @@
-"""How exports print days, times and micro-skills.
+"""Formats that several exports share: days, times, names of micro-skills, ids and file names.
 
-Belongs here: expressions that several vendors' exports share.
-Does not belong here: columns of any one vendor.
+Belongs here: expressions and series that more than one vendor's export uses.
+Does not belong here: the columns of any one vendor.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -10,34 +12,48 @@ import polars as pl
 from pipelines.demo.simulation.catalog import Catalog, IntArray
 from pipelines.demo.simulation.world import World
 
-MINUTES_A_DAY = 1440
+MINUTES_PER_DAY = 1440
 # Work happens between eight and half past five.
-OPENS_MINUTE, CLOSES_MINUTE = 8 * 60, 17 * 60 + 30
+OPENING_MINUTE, CLOSING_MINUTE = 8 * 60, 17 * 60 + 30
+# Row numbers per block: no two blocks share one.
+NUMBERS_PER_BLOCK = 10_000_000
 
 
 def iso_day(column: str) -> pl.Expr:
-    """Days since 1970 as YYYY-MM-DD."""
+    """Expression for days since 1970 as YYYY-MM-DD."""
     return pl.col(column).cast(pl.Int32).cast(pl.Date).dt.strftime("%Y-%m-%d")
 
 
-def clock(day: pl.Series, rng: np.random.Generator) -> pl.Series:
-    """A time of a working day for each day since 1970."""
-    minute = rng.integers(OPENS_MINUTE, CLOSES_MINUTE, day.len())
-    return ((day.cast(pl.Int64) * MINUTES_A_DAY + pl.Series(minute)) * 60_000).cast(pl.Datetime("ms"))
+def draw_times(day: pl.Series, rng: np.random.Generator) -> pl.Series:
+    """Draw a time of the working day for each day since 1970."""
+    minute = rng.integers(OPENING_MINUTE, CLOSING_MINUTE, day.len())
+    return ((day.cast(pl.Int64) * MINUTES_PER_DAY + pl.Series(minute)) * 60_000).cast(pl.Datetime("ms"))
 
 
-def name_skills(skill: pl.Series, catalog: Catalog, rng: np.random.Generator) -> pl.Series:
-    """Each micro-skill as somebody would type it: mostly its name, else one of its aliases."""
+def draw_values(
+    values: Sequence[str], shares: Sequence[float], size: int, rng: np.random.Generator, name: str = ""
+) -> pl.Series:
+    """Draw `size` values, each with its share."""
+    return pl.Series(name, values).gather(rng.choice(len(values), size, p=shares))
+
+
+def spell_skills(skill: pl.Series, catalog: Catalog, rng: np.random.Generator) -> pl.Series:
+    """Return each micro-skill as a person would type it: mostly its name, else one of its aliases."""
     spellings = pl.concat([catalog.skills["name"], catalog.labels, catalog.phrases])
     column: IntArray = rng.choice(3, skill.len(), p=(0.7, 0.15, 0.15))
     return spellings.gather(skill + pl.Series(column * catalog.size))
 
 
+def number_rows(frame: pl.DataFrame, prefix: str, block: int) -> pl.Expr:
+    """Expression for an id per row, unique over all blocks."""
+    return pl.concat_str(pl.lit(prefix), pl.int_range(frame.height) + 1 + block * NUMBERS_PER_BLOCK)
+
+
 def export_date(world: World, days_after: int) -> str:
-    """The date in an export's file name, that many days after the history's last day."""
+    """Return the date in an export's file name, that many days after the last day of the history."""
     return str(np.datetime64(world.end + days_after, "D"))
 
 
-def part_name(world: World, block: int) -> str:
-    """What a file's name ends with: nothing for a company of one block, else the block's number."""
+def part_suffix(world: World, block: int) -> str:
+    """Return the suffix of a file name: empty for a company of one block, else the number of the block."""
     return "" if world.blocks == 1 else f"_{block + 1:04d}"

@@ -1,8 +1,8 @@
 """The work of the demo company as a Jira issue export: repeated columns, several labels, day/Mon/yy times.
 
-Belongs here: issues people worked on, open issues nobody took, the export's dirt, and the map of accounts.
-`Assignee` is an account code; `jira/accounts.csv` (account_code, work_email) leads from it to the work e-mail in HR.
-Does not belong here: worklogs (exports_tempo), or reading such an export.
+Belongs here: issues that people worked on, open issues without an assignee, the errors of the export, and the accounts.
+`Assignee` is an account code; `jira/accounts.csv` (account_code, work_email) maps it to the work e-mail in HR.
+Does not belong here: worklogs (`pipelines.demo.exports.tempo`), or reading such an export.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -11,57 +11,26 @@ import numpy as np
 import polars as pl
 
 from pipelines.demo.exports.export_folder import ExportFolder
-from pipelines.demo.exports.formats import clock, export_date, part_name
+from pipelines.demo.exports.formats import draw_times, draw_values, export_date, part_suffix
 from pipelines.demo.exports.planted_errors import (
     BAD_DATE_SHARE,
     MIXED_CASE_SHARE,
     UNKNOWN_PERSON_SHARE,
-    DirtLedger,
-    Spoil,
-    spoil,
+    PlantedError,
 )
 from pipelines.demo.simulation.people import UNITS
 from pipelines.demo.simulation.world import History, World
 
-# Real exports repeat a column for each value; a frame can't, so the header stands apart from the frame's names.
-HEADER = [
-    "Summary",
-    "Issue key",
-    "Issue id",
-    "Issue Type",
-    "Status",
-    "Project key",
-    "Project name",
-    "Project type",
-    "Project lead",
-    "Project description",
-    "Project url",
-    "Priority",
-    "Resolution",
-    "Assignee",
-    "Reporter",
-    "Creator",
-    "Created",
-    "Updated",
-    "Last Viewed",
-    "Resolved",
-    "Component/s",
-    "Component/s",
-    "Due Date",
-    "Votes",
-    "Labels",
-    "Labels",
-    "Labels",
-    "Description",
-    "Environment",
-    "Original Estimate",
-    "Remaining Estimate",
-    "Time Spent",
-    "Work Ratio",
-    "Custom field (Story Points)",
-]
+# Real exports repeat the name of a column with several values, a frame cannot: these columns print as the name given.
+REPEATED = {
+    "component_1": "Component/s",
+    "component_2": "Component/s",
+    "label_1": "Labels",
+    "label_2": "Labels",
+    "label_3": "Labels",
+}
 TIME_FORMAT = "%d/%b/%y %-I:%M %p"
-CLIENTS = (
+CLIENTS = [
     "Marlow Ferries",
     "Tern Bakeries",
     "Oakhurst Water",
@@ -74,140 +43,129 @@ CLIENTS = (
     "Corbin Steel",
     "Isle Energy",
     "Sable Textiles",
-)
-# Labels that name no micro-skill, as trackers are full of them.
+]
+# Labels that name no micro-skill; trackers have many of them.
 OTHER_LABELS = ("client-visible", "quick-win", "needs-review", "quarter-end", "internal")
+NOTES = ["", "As agreed, see the scope note.", 'Asked for "one page",\nnot more.']
 CORRECTED_SHARE = 0.003
 UNKNOWN_ACCOUNT = pl.lit("svc.legacy-import")
 
 
 def write_accounts(world: World, folder: ExportFolder) -> None:
-    """One row per account: its code and the work e-mail it belongs to."""
+    """Write one row per account: its code and its work e-mail."""
     folder.append_csv("jira/accounts.csv", world.people.select("account_code", "work_email"))
 
 
-def name_projects(unit: pl.Series, day: pl.Series, skill: pl.Series) -> pl.DataFrame:
-    """The project of each piece of work (key, name): two a unit and half-year, split by capability."""
-    dates = day.cast(pl.Int32).cast(pl.Date)
-    year, half = dates.dt.year(), (dates.dt.month() > 6).cast(pl.Int32) + 1
-    slot = (skill // 7) % 2 + 1
-    code = pl.Series([entry[1] for entry in UNITS]).gather(unit)
-    name = pl.Series([entry[0] for entry in UNITS]).gather(unit)
-    short = (year % 100).cast(pl.String)
-    half_letter = pl.Series(["A", "B"]).gather(half - 1)
-    return pl.DataFrame(
-        {"code": code, "name": name, "year": year, "short": short, "half": half_letter, "slot": slot}
-    ).select(
-        pl.concat_str("code", "short", "half", "slot").alias("project_key"),
-        pl.concat_str(pl.col("name"), pl.lit(" "), "year", "half", pl.lit(" - stream "), "slot").alias("project_name"),
-    )
-
-
 def describe_issues(world: World, issues: pl.DataFrame) -> pl.DataFrame:
-    """The same issues (issue, skill, created_day, unit) with project, key and summary: what worklogs repeat."""
-    projects = name_projects(issues["unit"], issues["created_day"], issues["skill"])
+    """Add the project, key and summary that worklogs repeat; a unit has two projects per half-year, by capability.
+
+    Args:
+        world: The company.
+        issues: One row per issue: issue, skill, created_day, unit and any other column.
+
+    Returns:
+        The same rows with project_key, project_name, issue_code, issue_key and summary.
+    """
+    created = pl.col("created_day").cast(pl.Int32).cast(pl.Date)
+    half = pl.when(created.dt.month() > 6).then(pl.lit("B")).otherwise(pl.lit("A"))
+    slot = (pl.col("skill") // 7) % 2 + 1
+    year, unit = created.dt.year(), issues["unit"]
+    code, name = (pl.Series([entry[i] for entry in UNITS]).gather(unit) for i in (1, 0))
     client = pl.Series(CLIENTS).gather(issues["issue"] % len(CLIENTS))
-    title = world.catalog.skills["name"].gather(issues["skill"])
-    frame = issues.hstack(projects).with_columns((pl.col("issue") + 10_000).alias("issue_code"))
-    return frame.with_columns(
-        pl.concat_str("project_key", pl.lit("-"), "issue_code").alias("issue_key"),
-        pl.Series("summary", title + " for " + client),
+    return issues.with_columns(
+        pl.concat_str(code, (year % 100).cast(pl.String), half, slot).alias("project_key"),
+        pl.format("{} {}{} - stream {}", name, year, half, slot).alias("project_name"),
+        (pl.col("issue") + 10_000).alias("issue_code"),
+    ).with_columns(
+        pl.format("{}-{}", "project_key", "issue_code").alias("issue_key"),
+        (world.catalog.skills["name"].gather(issues["skill"]) + " for " + client).alias("summary"),
     )
 
 
-def write_jira(world: World, history: History, folder: ExportFolder, ledger: DirtLedger) -> None:
-    """The block's issues, worked on and open, and the day after a few of them again with a correction."""
+def write_jira(world: World, history: History, folder: ExportFolder) -> None:
+    """Append the block's issues, and write some of them again with a correction the day after."""
     rng = np.random.default_rng([world.seed, 11, history.block])
     worked = history.issues.with_columns(world.people["unit"].gather(history.issues["person"]).alias("unit"))
     columns = ("issue", "person", "unit", "skill", "created_day", "last_day", "hours", "is_done")
-    open_ones = history.demands.with_columns(
+    unassigned = history.demands.with_columns(
         pl.lit(None, dtype=pl.Int64).alias("person"),
         pl.col("created_day").alias("last_day"),
         pl.lit(0.0).alias("hours"),
         pl.lit(False).alias("is_done"),
     )
-    issues = describe_issues(world, pl.concat([worked.select(columns), open_ones.select(columns)]))
-    frame = print_issues(world, issues, rng)
-    file = f"jira/issues_{export_date(world, 0)}{part_name(world, history.block)}.csv"
-    spoils = (
-        Spoil("bad_date", BAD_DATE_SHARE, "Created", pl.lit("31/Feb/25 9:00 AM")),
-        Spoil("unknown_person", UNKNOWN_PERSON_SHARE, "Assignee", UNKNOWN_ACCOUNT),
-        Spoil("mixed_case", MIXED_CASE_SHARE, "label_1", pl.col("label_1").str.to_uppercase()),
+    issues = describe_issues(world, pl.concat([worked.select(columns), unassigned.select(columns)]))
+    frame = format_issues(world, issues, rng)
+    header = [REPEATED.get(name, name) for name in frame.columns]
+    file = f"jira/issues_{export_date(world, 0)}{part_suffix(world, history.block)}.csv"
+    errors = (
+        PlantedError("bad_date", BAD_DATE_SHARE, "Created", pl.lit("31/Feb/25 9:00 AM")),
+        PlantedError("unknown_person", UNKNOWN_PERSON_SHARE, "Assignee", UNKNOWN_ACCOUNT),
+        PlantedError("mixed_case", MIXED_CASE_SHARE, "label_1", pl.col("label_1").str.to_uppercase()),
     )
-    folder.append_csv(file, spoil(frame, file, spoils, ledger, rng), header=HEADER)
-    late = frame.filter(pl.Series(issues["is_done"].to_numpy() & (rng.random(frame.height) < CORRECTED_SHARE)))
-    late = late.with_columns(
+    folder.append_csv(file, folder.plant_errors(file, frame, errors, rng), header=header)
+    is_corrected = issues["is_done"].to_numpy() & (rng.random(frame.height) < CORRECTED_SHARE)
+    corrected_at = datetime(1970, 1, 1, 7, 30, tzinfo=UTC) + timedelta(days=world.end + 1)
+    late = frame.filter(pl.Series(is_corrected)).with_columns(
         pl.lit("Highest").alias("Priority"),
         pl.col("Resolution").str.replace("Done", "Fixed"),
-        pl.Series("Updated", [export_time(world)] * late.height, dtype=pl.String),
+        pl.lit(corrected_at).dt.strftime(TIME_FORMAT).alias("Updated"),
     )
     correction = f"jira/issues_{export_date(world, 1)}.csv"
-    folder.append_csv(correction, late, header=HEADER)
-    ledger.note(correction, "late_correction", late.height)
+    folder.append_csv(correction, late, header=header)
+    folder.count_errors(correction, "late_correction", late.height)
 
 
-def export_time(world: World) -> str:
-    """The moment of the correcting export, as Jira prints it."""
-    morning = datetime(1970, 1, 1, 7, 30, tzinfo=UTC) + timedelta(days=world.end + 1)
-    return str(pl.Series([morning]).dt.strftime(TIME_FORMAT).item())
-
-
-def print_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
-    """One row per issue in the columns of HEADER, with names a frame can hold."""
-    size, catalog = issues.height, world.catalog
+def format_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+    """Return one row per issue in the columns of the export, with the names of `REPEATED`."""
+    size, skill, catalog = issues.height, issues["skill"], world.catalog
+    blank, is_assigned = pl.lit(""), pl.col("person").is_not_null()
     account = world.people["account_code"]
     manager = world.people["manager"].gather(issues["person"])
     chief = int(world.people["manager"].arg_min() or 0)
     reporter = account.gather(manager.set(manager < 0, chief)).fill_null(account[chief])
-    created, ended = clock(issues["created_day"], rng), clock(issues["last_day"], rng)
-    other = pl.Series(["", *OTHER_LABELS]).gather(
-        rng.choice(len(OTHER_LABELS) + 1, size, p=(0.7, *[0.06] * len(OTHER_LABELS)))
-    )
-    # Some people label an issue twice with the same micro-skill, in two spellings: still one piece of work.
-    twice = pl.Series(rng.random(size) < 0.03)
-    again = catalog.phrases.gather(issues["skill"]).str.replace_all(" ", "_").zip_with(twice, pl.Series([""] * size))
-    seconds = (issues["hours"] * 3600).cast(pl.Int64)
-    done, taken = issues["is_done"], issues["person"].is_not_null()
-    state = pl.select(
-        pl.when(done).then(pl.lit("Done")).when(taken).then(pl.lit("In Progress")).otherwise(pl.lit("To Do"))
-    ).to_series()
-    note = pl.Series(["", "As agreed, see the scope note.", 'Asked for "one page",\nnot more.']).gather(
-        rng.choice(3, size, p=(0.6, 0.3, 0.1))
-    )
-    blank = pl.lit("")
-    return issues.select(
-        pl.col("summary").alias("Summary"),
-        pl.col("issue_key").alias("Issue key"),
-        pl.col("issue_code").alias("Issue id"),
-        pl.Series("Issue Type", ["Task", "Story", "Sub-task"]).gather(rng.choice(3, size, p=(0.6, 0.3, 0.1))),
-        state.alias("Status"),
-        pl.col("project_key").alias("Project key"),
-        pl.col("project_name").alias("Project name"),
-        pl.lit("software").alias("Project type"),
-        pl.lit(account[chief]).alias("Project lead"),
-        blank.alias("Project description"),
-        blank.alias("Project url"),
-        pl.Series("Priority", ["Medium", "High", "Low"]).gather(rng.choice(3, size, p=(0.7, 0.2, 0.1))),
-        pl.when(done).then(pl.lit("Done")).otherwise(blank).alias("Resolution"),
-        account.gather(issues["person"]).fill_null("").alias("Assignee"),
-        reporter.alias("Reporter"),
-        reporter.alias("Creator"),
-        created.dt.strftime(TIME_FORMAT).alias("Created"),
-        ended.dt.strftime(TIME_FORMAT).alias("Updated"),
-        blank.alias("Last Viewed"),
-        pl.when(done).then(ended.dt.strftime(TIME_FORMAT)).otherwise(blank).alias("Resolved"),
-        catalog.skills["capability_name"].gather(issues["skill"]).alias("component_1"),
-        blank.alias("component_2"),
-        blank.alias("Due Date"),
-        pl.lit(0).alias("Votes"),
-        catalog.labels.gather(issues["skill"]).alias("label_1"),
-        other.alias("label_2"),
-        again.alias("label_3"),
-        note.alias("Description"),
-        blank.alias("Environment"),
-        blank.alias("Original Estimate"),
-        blank.alias("Remaining Estimate"),
-        seconds.alias("Time Spent"),
-        blank.alias("Work Ratio"),
-        pl.Series("Custom field (Story Points)", rng.choice([1, 2, 3, 5, 8], size)),
-    )
+    created, ended = draw_times(issues["created_day"], rng), draw_times(issues["last_day"], rng)
+    other = draw_values(["", *OTHER_LABELS], (0.7, *[0.06] * len(OTHER_LABELS)), size, rng)
+    # some people label an issue twice with the same micro-skill, in two spellings: it is still one piece of work
+    has_second_label = pl.Series(rng.random(size) < 0.03)
+    second = catalog.phrases.gather(skill).str.replace_all(" ", "_").zip_with(has_second_label, pl.Series([""] * size))
+    note = draw_values(NOTES, (0.6, 0.3, 0.1), size, rng)
+    issue_type = draw_values(["Task", "Story", "Sub-task"], (0.6, 0.3, 0.1), size, rng)
+    priority = draw_values(["Medium", "High", "Low"], (0.7, 0.2, 0.1), size, rng)
+    status = pl.when("is_done").then(pl.lit("Done")).when(is_assigned).then(pl.lit("In Progress"))
+    columns: dict[str, pl.Expr | pl.Series] = {
+        "Summary": pl.col("summary"),
+        "Issue key": pl.col("issue_key"),
+        "Issue id": pl.col("issue_code"),
+        "Issue Type": issue_type,
+        "Status": status.otherwise(pl.lit("To Do")),
+        "Project key": pl.col("project_key"),
+        "Project name": pl.col("project_name"),
+        "Project type": pl.lit("software"),
+        "Project lead": pl.lit(account[chief]),
+        "Project description": blank,
+        "Project url": blank,
+        "Priority": priority,
+        "Resolution": pl.when("is_done").then(pl.lit("Done")).otherwise(blank),
+        "Assignee": account.gather(issues["person"]).fill_null(""),
+        "Reporter": reporter,
+        "Creator": reporter,
+        "Created": created.dt.strftime(TIME_FORMAT),
+        "Updated": ended.dt.strftime(TIME_FORMAT),
+        "Last Viewed": blank,
+        "Resolved": pl.when("is_done").then(ended.dt.strftime(TIME_FORMAT)).otherwise(blank),
+        "component_1": catalog.skills["capability_name"].gather(skill),
+        "component_2": blank,
+        "Due Date": blank,
+        "Votes": pl.lit(0),
+        "label_1": catalog.labels.gather(skill),
+        "label_2": other,
+        "label_3": second,
+        "Description": note,
+        "Environment": blank,
+        "Original Estimate": blank,
+        "Remaining Estimate": blank,
+        "Time Spent": (pl.col("hours") * 3600).cast(pl.Int64),
+        "Work Ratio": blank,
+        "Custom field (Story Points)": pl.Series(rng.choice([1, 2, 3, 5, 8], size)),
+    }
+    return issues.select(values.alias(name) for name, values in columns.items())

@@ -1,29 +1,28 @@
-"""The dirt real exports carry, planted in known numbers.
+"""The errors that real exports contain, planted in known numbers.
 
-Belongs here: choosing rows to spoil, spoiling them, and counting exactly what was spoiled in which file.
-Does not belong here: which column a vendor's dirt sits in (that vendor's export), or what a reader should do about it.
+Belongs here: the choice of rows, the planted values, and exact counts.
+Does not belong here: the columns that a vendor's errors are in (that vendor's export), and how a reader treats them.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-# About half a percent of rows in all, as measured on exports people work with by hand.
+# About half a percent of rows in all, as measured on exports that people edit by hand.
 DUPLICATE_SHARE = 0.0015
 BAD_DATE_SHARE = 0.001
 UNKNOWN_PERSON_SHARE = 0.001
 MIXED_CASE_SHARE = 0.0015
-# A file of this many rows or more carries at least one row of each kind, so that a small demo shows them all; a file
-# that comes in many small pieces (a month's statements) does without this floor, or dirt would be most of it.
+# A file with this many rows or more has at least one error of each kind, so that a small demo shows them all. A file of
+# many small pieces (a month's statements) has no such minimum, or most of it would be errors.
 EVERY_KIND_FROM_ROWS = 100
 
 
 @dataclass(frozen=True)
-class Spoil:
-    """One kind of dirt: the share of rows it hits and what it puts into one column."""
+class PlantedError:
+    """One kind of error: the share of rows it occurs in, and the value that it writes to one column."""
 
     kind: str
     share: float
@@ -31,43 +30,31 @@ class Spoil:
     value: pl.Expr
 
 
-@dataclass
-class DirtLedger:
-    """Exact counts of planted dirt by (file, kind)."""
+def plant_errors(
+    frame: pl.DataFrame, errors: Sequence[PlantedError], rng: np.random.Generator, *, every_kind: bool = True
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Plant each kind of error in rows of its own, and append exact copies of some rows without an error.
 
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    Args:
+        frame: The rows of an export.
+        errors: The kinds of errors.
+        rng: Chooses the rows.
+        every_kind: Whether a large frame has at least one error of each kind.
 
-    def note(self, file: str, kind: str, rows: int) -> None:
-        if rows:
-            self.counts[file, kind] += rows
-
-
-def count_hits(rows: int, share: float, *, every_kind: bool, rng: np.random.Generator) -> int:
-    """How many of `rows` a kind of dirt hits: the share, a fraction of a row by chance."""
-    floor = 1 if every_kind and rows >= EVERY_KIND_FROM_ROWS else 0
-    return min(max(int(rows * share + rng.random()), floor), rows // 10)
-
-
-def spoil(
-    frame: pl.DataFrame,
-    file: str,
-    spoils: Sequence[Spoil],
-    ledger: DirtLedger,
-    rng: np.random.Generator,
-    *,
-    every_kind: bool = True,
-) -> pl.DataFrame:
-    """The same rows with each kind of dirt on rows of its own, and exact copies of some clean rows at the end."""
-    shares = [*(one.share for one in spoils), DUPLICATE_SHARE]
-    *hits, copies = (count_hits(frame.height, share, every_kind=every_kind, rng=rng) for share in shares)
-    rows = rng.choice(max(frame.height, 1), size=sum(hits) + copies, replace=False)
+    Returns:
+        The rows with errors, and the number of errors by kind; copies are the kind `duplicate_row`.
+    """
+    minimum = 1 if every_kind and frame.height >= EVERY_KIND_FROM_ROWS else 0
+    shares = [*(error.share for error in errors), DUPLICATE_SHARE]
+    # a fraction of a row counts by chance
+    counts = [min(max(int(frame.height * share + rng.random()), minimum), frame.height // 10) for share in shares]
+    rows = rng.choice(max(frame.height, 1), size=sum(counts), replace=False)
     mark = np.zeros(frame.height, dtype=np.int8)
-    mark[rows] = np.repeat(np.arange(1, len(hits) + 2), [*hits, copies])
+    mark[rows] = np.repeat(np.arange(1, len(counts) + 1), counts)
     marked = frame.with_columns(pl.Series("_mark", mark))
-    for number, (one, hit) in enumerate(zip(spoils, hits, strict=True), start=1):
-        marked = marked.with_columns(
-            pl.when(pl.col("_mark") == number).then(one.value).otherwise(pl.col(one.column)).alias(one.column)
-        )
-        ledger.note(file, one.kind, hit)
-    ledger.note(file, "duplicate_row", copies)
-    return pl.concat([marked, marked.filter(pl.col("_mark") == len(hits) + 1)]).drop("_mark")
+    for number, error in enumerate(errors, start=1):
+        planted = pl.when(pl.col("_mark") == number).then(error.value).otherwise(pl.col(error.column))
+        marked = marked.with_columns(planted.alias(error.column))
+    kinds = [*(error.kind for error in errors), "duplicate_row"]
+    copies = marked.filter(pl.col("_mark") == len(counts))
+    return pl.concat([marked, copies]).drop("_mark"), dict(zip(kinds, counts, strict=True))

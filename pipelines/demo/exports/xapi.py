@@ -1,6 +1,6 @@
-"""The learning of the demo company as xAPI 1.0.3 statements, one JSON object a line, one file a month.
+"""The learning of the demo company as xAPI 1.0.3 statements, one JSON object per line, one file per month.
 
-Belongs here: courses begun and completed, tests failed and passed, statements taken back, and the feed's dirt.
+Belongs here: started and completed courses, failed and passed tests, voided statements, and the errors of the feed.
 People are e-mail addresses (mbox) or accounts named by employee number; verbs are those of cmi5.
 Does not belong here: reading statements.
 """
@@ -11,16 +11,13 @@ import numpy as np
 import polars as pl
 
 from pipelines.demo.exports.export_folder import ExportFolder
-from pipelines.demo.exports.formats import clock
+from pipelines.demo.exports.formats import draw_times
 from pipelines.demo.exports.planted_errors import (
     BAD_DATE_SHARE,
     MIXED_CASE_SHARE,
     UNKNOWN_PERSON_SHARE,
-    DirtLedger,
-    Spoil,
-    spoil,
+    PlantedError,
 )
-from pipelines.demo.simulation.catalog import Catalog
 from pipelines.demo.simulation.people import DOMAIN
 from pipelines.demo.simulation.world import History, World
 
@@ -29,166 +26,146 @@ COURSES = "https://learn.hollowpine.example/courses/"
 TESTS = "https://learn.hollowpine.example/tests/"
 ACCOUNTS = "https://id.hollowpine.example"
 TITLES = ("Foundations: ", "Practice lab: ", "Short course: ")
-ABANDONED_SHARE = 0.04  # courses opened and never completed
-VOIDED_SHARE = 0.004  # completions recorded by mistake and taken back
+ABANDONED_SHARE = 0.04  # courses started and never completed
+VOIDED_SHARE = 0.004  # completions recorded by mistake and voided
 FAILED_FIRST_SHARE = 0.25  # tests passed at the second attempt
 MALFORMED_SHARE = 0.0005
 CUT_AFTER = 60  # characters of a line that a broken transfer left
-PASS_FROM_SCORE = 3
-STRANGER = json.dumps({"objectType": "Agent", "mbox": f"mailto:guest@partner.{DOMAIN}"}, separators=(",", ":"))
+PASSING_SCORE = 3
+UNKNOWN_ACTOR = json.dumps({"objectType": "Agent", "mbox": f"mailto:guest@partner.{DOMAIN}"}, separators=(",", ":"))
 EVENT_COLUMNS = ("person", "skill", "day", "verb", "score", "minutes", "is_test")
 
 
-def write_xapi(world: World, history: History, folder: ExportFolder, ledger: DirtLedger) -> None:
-    """The block's statements, appended month by month."""
+def write_xapi(world: World, history: History, folder: ExportFolder) -> None:
+    """Append the block's statements, month by month."""
     rng = np.random.default_rng([world.seed, 14, history.block])
-    events = collect_events(world, history, rng)
-    printed = print_statements(world, events, history.block, rng)
-    for (month,), rows in printed.sort("at", "id").group_by("month", maintain_order=True):
+    statements = format_statements(world, collect_events(world, history, rng), history.block, rng)
+    errors = (
+        PlantedError("bad_date", BAD_DATE_SHARE, "timestamp", pl.lit("2025-13-45T99:00:00Z")),
+        PlantedError("unknown_person", UNKNOWN_PERSON_SHARE, "actor", pl.lit(UNKNOWN_ACTOR)),
+        PlantedError("mixed_case", MIXED_CASE_SHARE, "actor", pl.col("uppercase_actor")),
+        PlantedError("malformed_line", MALFORMED_SHARE, "is_cut", pl.lit(True)),
+    )
+    for (month,), rows in statements.sort("at", "id").group_by("month", maintain_order=True):
         file = f"learning/statements_{month}.jsonl"
-        clean = rows.drop("month", "at").with_columns(pl.lit(False).alias("is_cut"))
-        spoils = (
-            Spoil("bad_date", BAD_DATE_SHARE, "timestamp", pl.lit("2025-13-45T99:00:00Z")),
-            Spoil("unknown_person", UNKNOWN_PERSON_SHARE, "actor", pl.lit(STRANGER)),
-            Spoil("mixed_case", MIXED_CASE_SHARE, "actor", pl.col("shouted_actor")),
-            Spoil("malformed_line", MALFORMED_SHARE, "is_cut", pl.lit(True)),
-        )
-        dirty = spoil(clean, file, spoils, ledger, rng, every_kind=False)
-        ledger.note(file, "voided", int((clean["verb_name"] == "voided").sum()))
-        lines = print_lines(dirty)
-        folder.append_lines(file, lines.str.head(CUT_AFTER).zip_with(dirty["is_cut"], lines))
+        intact = rows.with_columns(is_cut=pl.lit(False))
+        planted = folder.plant_errors(file, intact, errors, rng, every_kind=False)
+        lines = format_lines(planted)
+        folder.append_lines(file, lines.str.head(CUT_AFTER).zip_with(planted["is_cut"], lines))
+    for (month,), rows in statements.filter(pl.col("verb_name") == "voided").group_by("month"):
+        folder.count_errors(f"learning/statements_{month}.jsonl", "voided", rows.height)
 
 
 def collect_events(world: World, history: History, rng: np.random.Generator) -> pl.DataFrame:
-    """One row per thing that happened in learning, in EVENT_COLUMNS; `score` is a share, null where none is given."""
-    courses = history.courses
-    opened = courses.select("person", "skill", pl.col("opened_day").alias("day"), pl.lit("initialized").alias("verb"))
+    """Return one row per learning event, in EVENT_COLUMNS; `score` is a share, null if there is none."""
+    courses, n_skills = history.courses, world.catalog.size
+    started = courses.select("person", "skill", pl.col("opened_day").alias("day"), pl.lit("initialized").alias("verb"))
     done = courses.select("person", "skill", "day", pl.lit("completed").alias("verb"), pl.col("minutes"))
-    lost = opened.filter(pl.Series(rng.random(opened.height) < ABANDONED_SHARE))
-    lost = lost.with_columns(pl.Series("skill", rng.integers(0, world.catalog.size, lost.height)))
-    wrong = done.filter(pl.Series(rng.random(done.height) < VOIDED_SHARE))
-    wrong = wrong.with_columns(
-        pl.Series("skill", rng.integers(0, world.catalog.size, wrong.height)), pl.lit("mistaken").alias("verb")
+    abandoned = started.filter(pl.Series(rng.random(started.height) < ABANDONED_SHARE))
+    abandoned = abandoned.with_columns(pl.Series("skill", rng.integers(0, n_skills, abandoned.height)))
+    mistaken = done.filter(pl.Series(rng.random(done.height) < VOIDED_SHARE))
+    mistaken = mistaken.with_columns(
+        pl.Series("skill", rng.integers(0, n_skills, mistaken.height)), pl.lit("mistaken").alias("verb")
     )
-    tests = history.judgements.filter(pl.col("kind") == "passed").select("person", "skill", "day", "score")
-    jitter = pl.Series(rng.random(tests.height) * 0.06)
-    share = (tests["score"].cast(pl.Float64) * 0.1 + 0.44).zip_with(
-        tests["score"] >= PASS_FROM_SCORE, tests["score"] * 0.15 + 0.1
+    tests = history.judgements.filter(pl.col("kind") == "passed")
+    score, has_passed = pl.col("score"), pl.col("score") >= PASSING_SCORE
+    share = pl.when(has_passed).then(score.cast(pl.Float64) * 0.1 + 0.44).otherwise(score * 0.15 + 0.1)
+    tests = tests.select(
+        "person",
+        "skill",
+        "day",
+        (share + pl.Series(rng.random(tests.height) * 0.06)).round(2).alias("score"),
+        pl.when(has_passed).then(pl.lit("passed")).otherwise(pl.lit("failed")).alias("verb"),
+        pl.lit(True).alias("is_test"),
     )
-    verb = pl.select(
-        pl.when(tests["score"] >= PASS_FROM_SCORE).then(pl.lit("passed")).otherwise(pl.lit("failed")).alias("verb")
-    ).to_series()
-    tests = tests.with_columns((share + jitter).round(2).alias("score"), verb, pl.lit(True).alias("is_test"))
-    again = tests.filter(pl.Series(rng.random(tests.height) < FAILED_FIRST_SHARE) & (tests["verb"] == "passed"))
-    again = again.with_columns(pl.col("day") - 7, pl.lit("failed").alias("verb"), (pl.col("score") - 0.35).round(2))
-    events = pl.concat([opened, done, lost, wrong, tests, again], how="diagonal_relaxed")
+    first_attempts = tests.filter(
+        pl.Series(rng.random(tests.height) < FAILED_FIRST_SHARE) & (tests["verb"] == "passed")
+    ).with_columns(pl.col("day") - 7, pl.lit("failed").alias("verb"), (pl.col("score") - 0.35).round(2))
+    events = pl.concat([started, done, abandoned, mistaken, tests, first_attempts], how="diagonal_relaxed")
     return events.with_columns(pl.col("is_test").fill_null(False)).select(EVENT_COLUMNS)
 
 
-def print_statements(world: World, events: pl.DataFrame, block: int, rng: np.random.Generator) -> pl.DataFrame:
-    """One row per statement with its parts as JSON texts, its month and moment; voiding ones point at the mistaken."""
-    catalog: Catalog = world.catalog
-    number = pl.int_range(events.height) + 1
-    # Decimal digits are hexadecimal ones too: block and row make an id that is unique and always the same.
-    tail = number.cast(pl.String).str.zfill(12)
+def format_statements(world: World, events: pl.DataFrame, block: int, rng: np.random.Generator) -> pl.DataFrame:
+    """Return one row per statement: its parts as JSON texts, its month and moment; a mistaken completion is voided."""
+    person, skill, catalog = events["person"], events["skill"], world.catalog
+    # decimal digits are hexadecimal digits too: block and row make an id that is unique and always the same
     prefix = f"{world.seed % 10**8:08d}-{block % 10**4:04d}-4000-8000-"
-    title = pl.Series(TITLES).gather(events["skill"] % len(TITLES)) + catalog.phrases.gather(events["skill"])
-    at = clock(events["day"], rng)
-    frame = events.with_columns(
-        (pl.lit(prefix) + tail).alias("id"),
-        title.alias("title"),
-        catalog.labels.gather(events["skill"]).alias("slug"),
-        at.alias("at"),
+    statements = events.with_columns(
+        (pl.lit(prefix) + (pl.int_range(pl.len()) + 1).cast(pl.String).str.zfill(12)).alias("id"),
+        (pl.Series(TITLES).gather(skill % len(TITLES)) + catalog.phrases.gather(skill)).alias("title"),
+        catalog.labels.gather(skill).alias("slug"),
+        draw_times(events["day"], rng).alias("at"),
         pl.col("verb").replace({"mistaken": "completed"}).alias("verb_name"),
-        world.people["work_email"].gather(events["person"]).alias("email"),
-        world.people["employee_number"].gather(events["person"]).alias("number"),
+        world.people["work_email"].gather(person).alias("email"),
+        world.people["employee_number"].gather(person).alias("number"),
     )
-    undo = frame.filter(pl.col("verb") == "mistaken").with_columns(
+    voiding = statements.filter(pl.col("verb") == "mistaken").with_columns(
         pl.lit("voided").alias("verb_name"),
         pl.col("at") + pl.duration(minutes=40),
         pl.col("id").alias("target"),
         pl.col("id").str.replace("-4000-", "-4001-"),
     )
-    return pl.concat([frame, undo], how="diagonal").select(
+    agent = '{"objectType":"Agent","mbox":"mailto:%s"}'
+    by_account = _json_text('{"objectType":"Agent","account":{"homePage":"' + ACCOUNTS + '","name":"%s"}}', "number")
+    # two people in three are an e-mail address, the others an account
+    actor = pl.when(pl.col("person") % 3 > 0).then(_json_text(agent, "email")).otherwise(by_account)
+    moment = "%Y-%m-%dT%H:%M:%SZ"
+    return pl.concat([statements, voiding], how="diagonal").select(
         "id",
         "verb_name",
         "at",
-        actor("email").alias("actor"),
-        actor("shouted").alias("shouted_actor"),
-        activity().alias("object"),
-        result().alias("result"),
-        pl.col("at").dt.strftime("%Y-%m-%dT%H:%M:%SZ").alias("timestamp"),
-        (pl.col("at") + pl.duration(seconds=3)).dt.strftime("%Y-%m-%dT%H:%M:%SZ").alias("stored"),
+        actor.alias("actor"),
+        _json_text(agent, pl.col("email").str.to_uppercase()).alias("uppercase_actor"),
+        _object().alias("object"),
+        _result().alias("result"),
+        pl.col("at").dt.strftime(moment).alias("timestamp"),
+        (pl.col("at") + pl.duration(seconds=3)).dt.strftime(moment).alias("stored"),
         pl.col("at").dt.strftime("%Y-%m").alias("month"),
     )
 
 
-def actor(how: str) -> pl.Expr:
-    """The agent as JSON: two people in three by e-mail address, the others by account; `shouted` is upper case."""
-    email = pl.col("email").str.to_uppercase() if how == "shouted" else pl.col("email")
-    by_mail = pl.concat_str(pl.lit('{"objectType":"Agent","mbox":"mailto:'), email, pl.lit('"}'))
-    by_account = pl.concat_str(
-        pl.lit(f'{{"objectType":"Agent","account":{{"homePage":"{ACCOUNTS}","name":"'), "number", pl.lit('"}}')
-    )
-    return pl.when((pl.col("person") % 3 > 0) | (how == "shouted")).then(by_mail).otherwise(by_account)
-
-
-def activity() -> pl.Expr:
-    """The object as JSON: a course, a test, or the statement that is taken back."""
-    place = pl.when("is_test").then(pl.lit(TESTS)).otherwise(pl.lit(COURSES))
-    kind = pl.when("is_test").then(pl.lit("assessment")).otherwise(pl.lit("course"))
-    named = pl.concat_str(
-        pl.lit('{"objectType":"Activity","id":"'),
-        place,
-        "slug",
-        pl.lit('","definition":{"type":"http://adlnet.gov/expapi/activities/'),
-        kind,
-        pl.lit('","name":{"en-US":"'),
-        "title",
-        pl.lit('"}}}'),
-    )
-    reference = pl.concat_str(pl.lit('{"objectType":"StatementRef","id":"'), "target", pl.lit('"}'))
-    return pl.when(pl.col("target").is_not_null()).then(reference).otherwise(named)
-
-
-def result() -> pl.Expr:
-    """The result as JSON, null where there is none: xAPI forbids nulls inside a statement."""
-    duration = pl.concat_str(
-        pl.lit('{"completion":true,"duration":"PT'),
-        pl.col("minutes") // 60,
-        pl.lit("H"),
-        pl.col("minutes") % 60,
-        pl.lit('M"}'),
-    )
-    success = pl.when(pl.col("verb") == "passed").then(pl.lit("true")).otherwise(pl.lit("false"))
-    score = pl.concat_str(pl.lit('{"success":'), success, pl.lit(',"score":{"scaled":'), "score", pl.lit("}}"))
-    scored = pl.when(pl.col("is_test")).then(score).when(pl.col("minutes").is_not_null()).then(duration)
-    return pl.when(pl.col("target").is_null()).then(scored)
-
-
-def print_lines(statements: pl.DataFrame) -> pl.Series:
-    """Each statement as one line of JSON."""
-    outcome = (
-        pl.when(pl.col("result").is_null())
-        .then(pl.lit(""))
-        .otherwise(pl.concat_str(pl.lit(',"result":'), "result", ignore_nulls=True))
-    )
-    line = pl.concat_str(
-        pl.lit('{"id":"'),
+def format_lines(statements: pl.DataFrame) -> pl.Series:
+    """Return each statement as one line of JSON."""
+    line = _json_text(
+        '{"id":"%s","actor":%s,"verb":{"id":"' + VERBS + '%s","display":{"en-US":"%s"}},"object":%s%s,'
+        '"timestamp":"%s","stored":"%s","version":"1.0.3"}',
         "id",
-        pl.lit('","actor":'),
         "actor",
-        pl.lit(f',"verb":{{"id":"{VERBS}'),
         "verb_name",
-        pl.lit('","display":{"en-US":"'),
         "verb_name",
-        pl.lit('"}},"object":'),
         "object",
-        outcome,
-        pl.lit(',"timestamp":"'),
+        _json_text(',"result":%s', "result").fill_null(""),
         "timestamp",
-        pl.lit('","stored":"'),
         "stored",
-        pl.lit('","version":"1.0.3"}'),
     )
     return statements.select(line.alias("line")).to_series()
+
+
+def _object() -> pl.Expr:
+    """The object as JSON: a course, a test, or the statement that is voided."""
+    activity = _json_text(
+        '{"objectType":"Activity","id":"%s%s","definition":{"type":"http://adlnet.gov/expapi/activities/%s",'
+        '"name":{"en-US":"%s"}}}',
+        pl.when("is_test").then(pl.lit(TESTS)).otherwise(pl.lit(COURSES)),
+        "slug",
+        pl.when("is_test").then(pl.lit("assessment")).otherwise(pl.lit("course")),
+        "title",
+    )
+    reference = _json_text('{"objectType":"StatementRef","id":"%s"}', "target")
+    return pl.when(pl.col("target").is_not_null()).then(reference).otherwise(activity)
+
+
+def _result() -> pl.Expr:
+    """The result as JSON, null if there is none: xAPI forbids nulls within a statement."""
+    minutes = pl.col("minutes")
+    duration = _json_text('{"completion":true,"duration":"PT%sH%sM"}', minutes // 60, minutes % 60)
+    success = pl.when(pl.col("verb") == "passed").then(pl.lit("true")).otherwise(pl.lit("false"))
+    score = _json_text('{"success":%s,"score":{"scaled":%s}}', success, "score")
+    result = pl.when("is_test").then(score).when(minutes.is_not_null()).then(duration)
+    return pl.when(pl.col("target").is_null()).then(result)
+
+
+def _json_text(template: str, *values: pl.Expr | str) -> pl.Expr:
+    """Put values (expressions or names of columns) in place of each %s; `pl.format` would read the braces of JSON."""
+    texts = map(pl.lit, template.split("%s"))
+    return pl.concat_str(part for pair in zip(texts, (*values, pl.lit("")), strict=True) for part in pair)

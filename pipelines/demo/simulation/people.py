@@ -1,7 +1,7 @@
 """The people of the demo company: names, roles, units, managers, who joined and who left.
 
-Belongs here: everything an HR system knows of a person, for the whole company at once.
-Does not belong here: what people learn and do, or how any vendor writes it down.
+Belongs here: everything that an HR system stores about a person, for the whole company at once.
+Does not belong here: what people learn and do, or the format of any export.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ _LAST_NAMES = (
     "Virtanen Vogel Wagner Wong Yamada Zeller Zhou "
 )
 FIRST_NAMES, LAST_NAMES = _FIRST_NAMES.split(), _LAST_NAMES.split()
-# Unit, its two-letter project code, its division, and the roles it is staffed with (the first ones most).
+# Unit, two-letter project code, division, and the roles of its people, the most frequent first.
 UNITS = (
     ("Strategy", "ST", "Advisory", ("Strategy Consultant", "Data Analyst", "Client Partner")),
     ("Operations", "OP", "Advisory", ("Operations Consultant", "Project Manager", "Automation Engineer")),
@@ -41,36 +41,48 @@ UNITS = (
     ("Health", "HE", "Markets", ("Change Consultant", "Data Analyst", "Project Manager")),
     ("Retail and Consumer", "RC", "Markets", ("Strategy Consultant", "Financial Analyst", "Client Partner")),
 )
-FEWEST_UNITS, MOST_UNITS, PEOPLE_A_UNIT = 6, 12, 40
+MIN_UNITS, MAX_UNITS, PEOPLE_PER_UNIT = 6, 12, 40
 ROLE_SHARES = (0.6, 0.25, 0.15)
 LOCATIONS = ("Rotterdam", "Porto", "Gdansk", "Leeds", "Remote")
-REPORTS_A_MANAGER = 8  # an ordinary span of control
+REPORTS_PER_MANAGER = 8  # an ordinary span of control
 JOINER_SHARE, LEAVER_SHARE = 0.35, 0.15  # over about three years of a growing firm
-# Fewer cannot fill six units with enough colleagues for feedback from several people.
-FEWEST_PEOPLE = 60
+# With fewer people six units do not have enough colleagues for feedback from several people.
+MIN_PEOPLE = 60
 DOMAIN = "hollowpine.example"
 
 
 def generate_people(people: int, catalog: Catalog, *, seed: int, start: int, end: int) -> pl.DataFrame:
-    """One row per person, in employee-number order; `unit_place` 0 heads the unit, person 0 heads the company.
+    """Draw the people of the company.
 
-    `start` and `end` are days since 1970-01-01; nobody joins or leaves after `end`. ValueError below 60 people.
+    Args:
+        people: Number of people.
+        catalog: The catalogue, for its roles.
+        seed: Seed of the company.
+        start: First day of the history, in days since 1970-01-01.
+        end: Last day of the history; nobody joins or leaves after it.
+
+    Returns:
+        One row per person in the order of employee numbers. `unit_place` 0 heads the unit; the head of the first unit
+        heads the company.
+
+    Raises:
+        ValueError: If there are fewer than 60 people.
     """
-    if people < FEWEST_PEOPLE:
-        raise ValueError(f"{people} people; the demo company needs at least {FEWEST_PEOPLE} to fill its units")
+    if people < MIN_PEOPLE:
+        raise ValueError(f"{people} people; the demo company needs at least {MIN_PEOPLE} to fill its units")
     rng = np.random.default_rng([seed, 1])
     hired, left = generate_tenures(people, rng, start, end)
-    units = int(np.clip(people // PEOPLE_A_UNIT, FEWEST_UNITS, MOST_UNITS))
+    units = int(np.clip(people // PEOPLE_PER_UNIT, MIN_UNITS, MAX_UNITS))
     unit = rng.permutation(np.arange(people) % units)
     place = place_in_unit(unit, hired, left)
     order = np.lexsort((place, unit))  # people by unit and place
     unit_start = np.searchsorted(unit[order], np.arange(units))
     sizes = np.bincount(unit, minlength=units)
     chief = order[unit_start[0]]
-    manager = order[unit_start[unit] + np.maximum(place - 1, 0) // REPORTS_A_MANAGER]
-    manager = np.where(place == 0, chief, manager)
+    lead = order[unit_start[unit] + np.maximum(place - 1, 0) // REPORTS_PER_MANAGER]
+    manager = np.where(place == 0, chief, lead)
     manager[chief] = -1
-    leads_others = REPORTS_A_MANAGER * place + 1 < sizes[unit]
+    leads_others = REPORTS_PER_MANAGER * place + 1 < sizes[unit]
     role = choose_roles(unit, place, leads_others, catalog, rng)
     frame = pl.DataFrame(
         {
@@ -93,7 +105,7 @@ def generate_people(people: int, catalog: Catalog, *, seed: int, start: int, end
 
 
 def generate_tenures(people: int, rng: np.random.Generator, start: int, end: int) -> tuple[IntArray, IntArray]:
-    """Day hired and day left of each person; whoever stays has a day left beyond `end`."""
+    """Draw the day hired and the day left of each person; a person who stays has a day left after `end`."""
     joins = rng.random(people) < JOINER_SHARE
     hired = np.where(joins, rng.integers(start, end - 20, people), start - rng.integers(1, 12 * 365, people))
     earliest = np.maximum(hired, start) + 90
@@ -103,7 +115,7 @@ def generate_tenures(people: int, rng: np.random.Generator, start: int, end: int
 
 
 def place_in_unit(unit: IntArray, hired: IntArray, left: IntArray) -> IntArray:
-    """Place of each person in the unit: those who stay first, then by seniority, so that leavers seldom led anyone."""
+    """Order the people of each unit: those who stay first, then by seniority, so that few leavers led anyone."""
     order = np.lexsort((np.arange(unit.size), hired, left < left.max(), unit))
     starts = np.searchsorted(unit[order], np.arange(unit.max() + 1))
     place = np.empty(unit.size, dtype=np.int64)
@@ -114,7 +126,7 @@ def place_in_unit(unit: IntArray, hired: IntArray, left: IntArray) -> IntArray:
 def choose_roles(
     unit: IntArray, place: IntArray, leads_others: BoolArray, catalog: Catalog, rng: np.random.Generator
 ) -> IntArray:
-    """Role of each person: unit heads lead a practice, other managers an engagement, the rest by the unit's mix."""
+    """Choose roles: unit heads lead a practice, other managers an engagement, the rest by the unit's mix."""
     mix = np.array([[catalog.role_names.index(name) for name in names] for *_, names in UNITS], dtype=np.int64)
     role: IntArray = mix[unit, rng.choice(len(ROLE_SHARES), unit.size, p=ROLE_SHARES)]
     role = np.where(leads_others, catalog.role_names.index("Engagement Manager"), role)
@@ -122,22 +134,22 @@ def choose_roles(
 
 
 def name_people(frame: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
-    """The same rows with names, a unique work e-mail and account, unit and role in words, and the manager's number."""
-    first, last = pl.Series(FIRST_NAMES), pl.Series(LAST_NAMES)
-    named = frame.with_columns(
-        (100001 + pl.col("person")).cast(pl.String).alias("employee_number"),
-        first.gather(frame["first"]).alias("first_name"),
-        last.gather(frame["last"]).alias("last_name"),
-        pl.Series(catalog.role_names).gather(frame["role"]).alias("role_name"),
-        pl.Series([unit[0] for unit in UNITS]).gather(frame["unit"]).alias("unit_name"),
-        pl.Series([unit[2] for unit in UNITS]).gather(frame["unit"]).alias("division"),
-        pl.Series(LOCATIONS).gather(frame["location"]).alias("location"),
-    )
+    """Add names, a unique account and work e-mail, the names of role and unit, and the employee number."""
+    unit_names, divisions = (pl.Series([unit[i] for unit in UNITS]).gather(frame["unit"]) for i in (0, 2))
     same_name = pl.int_range(pl.len()).over("first", "last")
     suffix = pl.when(same_name == 0).then(pl.lit("")).otherwise((same_name + 1).cast(pl.String))
-    account = pl.concat_str(
-        pl.col("first_name").str.to_lowercase(), pl.lit("."), pl.col("last_name").str.to_lowercase(), suffix
+    account = pl.format("{}.{}{}", *(pl.col(name).str.to_lowercase() for name in ("first_name", "last_name")), suffix)
+    return (
+        frame.with_columns(
+            (100001 + pl.col("person")).cast(pl.String).alias("employee_number"),
+            pl.Series(FIRST_NAMES).gather(frame["first"]).alias("first_name"),
+            pl.Series(LAST_NAMES).gather(frame["last"]).alias("last_name"),
+            pl.Series(catalog.role_names).gather(frame["role"]).alias("role_name"),
+            unit_names.alias("unit_name"),
+            divisions.alias("division"),
+            pl.Series(LOCATIONS).gather(frame["location"]).alias("location"),
+        )
+        .with_columns(account.alias("account_code"))
+        .with_columns((pl.col("account_code") + f"@{DOMAIN}").alias("work_email"))
+        .drop("first", "last")
     )
-    named = named.with_columns(account.alias("account_code"))
-    named = named.with_columns((pl.col("account_code") + f"@{DOMAIN}").alias("work_email"))
-    return named.drop("first", "last")

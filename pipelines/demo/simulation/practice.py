@@ -1,10 +1,14 @@
-"""How a micro-skill taken up is practised, judged and passed on: the planted stage and the events it rests on.
+"""The practice, judgement and teaching of each micro-skill taken up: the planted stage and its events.
 
-Belongs here: the planned stage of each (person, micro-skill) and the repetitions, judgements and lessons that prove it.
-Does not belong here: which micro-skill is taken up (paths), or columns and dirt of any vendor (exports).
+Belongs here: the planned stage of each (person, micro-skill), and the repetitions, judgements and lessons it rests on.
+Does not belong here: which micro-skill is taken up (`pipelines.demo.simulation.paths`), the columns and errors of an
+export.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,24 +17,25 @@ from pipelines.demo.simulation.catalog import BoolArray, FloatArray, IntArray
 
 APPRENTICE, JOURNEYMAN, MASTER = 1, 2, 3
 STAGE_NAMES = ("none", "apprentice", "journeyman", "master")
-# The planted policy: a journeyman has at least 8 practised days or 40 hours and one positive judgement; a master
-# 200 hours over 12 months, three judges and two lessons given. Plans overshoot a little, so that dirt and weekends do
-# not undo them.
+# The planted policy: a journeyman has at least 8 practised days or 40 hours and one positive judgement; a master has
+# 200 hours over 12 months, three judges and two lessons given. Plans exceed this a little, so that errors and weekends
+# do not undo them.
 JOURNEY_REPETITIONS = (10, 13)
 JOURNEY_DAYS = (75, 240)
 MASTER_REPETITIONS = (40, 46)
 MASTER_DAYS = (430, 800)
 MASTER_JUDGES, MASTER_LESSONS = 3, (2, 5)
 # An apprentice stays below eight practised days and forty hours.
-APPRENTICE_REPETITIONS_MOST = 5
+APPRENTICE_MAX_REPETITIONS = 5
 COURSE_SHARE = 0.6
-JUDGEMENT_KINDS = ("peer", "manager", "passed", "certificate", "endorsement")
+JUDGEMENT_KINDS = ("peer", "manager", "passed", "certificate", "endorsement", "self")
 JUDGEMENT_SHARES = (0.42, 0.3, 0.12, 0.06, 0.1)
+PEER, MANAGER, PASSED, _, ENDORSEMENT, SELF = range(len(JUDGEMENT_KINDS))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One entry per (person, micro-skill) taken up. Days since 1970; a day beyond `until` was never reached."""
+    """One entry per (person, micro-skill) taken up. Days since 1970; a day after `until` was never reached."""
 
     row: IntArray
     skill: IntArray
@@ -39,7 +44,7 @@ class Plan:
     journeyman: IntArray
     master: IntArray
     until: IntArray
-    goal: IntArray  # the stage aimed at, reached or not
+    goal: IntArray  # the stage that is aimed at, reached or not
     has_course: BoolArray
 
     @property
@@ -54,7 +59,7 @@ class Plan:
 
 
 def to_weekday(day: IntArray) -> IntArray:
-    """The same day, or the Friday before a weekend; keeps order. Day 0, 1970-01-01, was a Thursday."""
+    """Return the same day, or the Friday before a weekend; keeps order. Day 0, 1970-01-01, was a Thursday."""
     return day - np.maximum((day + 3) % 7 - 4, 0)
 
 
@@ -69,7 +74,7 @@ def plan_practice(
     talent: FloatArray,
     rng: np.random.Generator,
 ) -> Plan:
-    """The stage each (person, micro-skill) aims at and the days on which its stages are due."""
+    """Draw the stage that each (person, micro-skill) aims at, and the days on which its stages are due."""
     size = row.size
     for_master = 0.03 + 0.08 * (importance == 1) + 0.06 * talent
     for_journeyman = 0.16 + 0.22 * (importance == 1) + 0.10 * talent
@@ -81,31 +86,31 @@ def plan_practice(
     return Plan(row, skill, since, to_weekday(day), journeyman, master, until, goal, rng.random(size) < COURSE_SHARE)
 
 
-def spread(
+def draw_days(
     plan: Plan, count: IntArray, first: IntArray, last: IntArray, rng: np.random.Generator
 ) -> tuple[IntArray, IntArray]:
-    """`count` weekdays per plan entry, evenly strewn from `first` to `last`, none after `until`: (entry, day)."""
+    """Draw `count` weekdays per plan entry, evenly from `first` to `last`, none after `until`: (entry, day)."""
     entry = np.repeat(np.arange(count.size), count)
     nth = np.arange(entry.size) - np.repeat(np.cumsum(count) - count, count)
     share = (nth + 0.2 + 0.6 * rng.random(entry.size)) / count[entry]
     day = to_weekday(first[entry] + np.floor(share * (last - first)[entry]).astype(np.int64))
-    kept = day <= plan.until[entry]
-    return entry[kept], day[kept]
+    in_time = day <= plan.until[entry]
+    return entry[in_time], day[in_time]
 
 
 def generate_worklogs(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
-    """One row per worklog: entry, day, hours (quarter hours)."""
-    size, until = plan.row.size, plan.until
-    few = np.minimum(rng.poisson(1.5, size), APPRENTICE_REPETITIONS_MOST)
+    """Draw one row per worklog: entry, day, hours (quarter hours)."""
+    size = plan.row.size
+    few = np.minimum(rng.poisson(1.5, size), APPRENTICE_MAX_REPETITIONS)
     few = np.where((few == 0) & ~plan.has_course, 1, few) * (plan.goal == APPRENTICE)
-    ahead = plan.goal >= JOURNEYMAN
-    to_journeyman = rng.integers(*JOURNEY_REPETITIONS, size) * ahead
-    to_master = rng.integers(*MASTER_REPETITIONS, size) * (plan.goal == MASTER)
-    # After the last stage practice thins out: many never touch the skill again and rust, a few stay busy.
-    busy = rng.random(size) < 0.03
-    later = np.where(busy, 40, rng.poisson(4.0, size) * (rng.random(size) < 0.5)) * ahead
-    arrived = np.where(plan.goal == MASTER, plan.master, plan.journeyman)
-    pauses = np.where(busy, 500, rng.integers(40, 420, size))
+    is_ahead, is_master = plan.goal >= JOURNEYMAN, plan.goal == MASTER
+    to_journeyman = rng.integers(*JOURNEY_REPETITIONS, size) * is_ahead
+    to_master = rng.integers(*MASTER_REPETITIONS, size) * is_master
+    # after the last stage practice thins out: many never use the micro-skill again and it rusts, a few stay busy
+    is_busy = rng.random(size) < 0.03
+    later = np.where(is_busy, 40, rng.poisson(4.0, size) * (rng.random(size) < 0.5)) * is_ahead
+    arrived = np.where(is_master, plan.master, plan.journeyman)
+    pauses = np.where(is_busy, 500, rng.integers(40, 420, size))
     phases = (
         (few, plan.begun, plan.begun + 60, (2, 27)),
         (to_journeyman, plan.begun, plan.journeyman - 1, (10, 31)),
@@ -114,18 +119,17 @@ def generate_worklogs(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     )
     frames = []
     for count, first, last, quarters in phases:
-        entry, day = spread(plan, count, first, last, rng)
+        entry, day = draw_days(plan, count, first, last, rng)
         frames.append(pl.DataFrame({"entry": entry, "day": day, "hours": rng.integers(*quarters, entry.size) / 4}))
-    # Who took no course began by doing: the first worklog stands on the day the skill was taken up.
-    begins = np.flatnonzero(~plan.has_course & (plan.begun <= until))
-    frames.append(
-        pl.DataFrame({"entry": begins, "day": plan.begun[begins], "hours": rng.integers(2, 9, begins.size) / 4})
-    )
+    # people without a course began by doing: the first worklog is on the day the micro-skill was taken up
+    begins = np.flatnonzero(~plan.has_course & (plan.begun <= plan.until))
+    hours = rng.integers(2, 9, begins.size) / 4
+    frames.append(pl.DataFrame({"entry": begins, "day": plan.begun[begins], "hours": hours}))
     return pl.concat(frames).sort("entry", "day", "hours", maintain_order=True)
 
 
 def generate_courses(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
-    """One row per course completed: entry, day begun, day completed, minutes."""
+    """Draw one row per completed course: entry, opened_day, day (of completion), minutes."""
     entry = np.flatnonzero(plan.has_course)
     return pl.DataFrame(
         {
@@ -138,59 +142,54 @@ def generate_courses(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
 
 
 def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
-    """One row per judgement: entry, day, kind, score 1..5 (null for an endorsement), judge (a place to be filled).
+    """Draw one row per judgement: entry, day, kind, score 1 to 5 (null for an endorsement), judge.
 
-    The first positive one falls on the day a journeyman is made, never before. `judge` counts up within an entry from a
-    random place, so that several judgements come from several people.
+    The first positive judgement is on the day the journeyman stage is reached, never before. `judge` counts up within
+    an entry from a random number, so that several judgements come from several people.
     """
-    size = plan.row.size
-    everyone = np.arange(size)
-    firsts = everyone[plan.goal >= JOURNEYMAN]
-    kind = rng.choice(len(JUDGEMENT_KINDS), firsts.size, p=JUDGEMENT_SHARES)
-    frames = [judgement_frame(firsts, plan.journeyman[firsts], kind, rng.integers(4, 6, firsts.size))]
-    masters = np.where(plan.goal == MASTER, MASTER_JUDGES, 0)
-    entry, day = spread(plan, masters, plan.journeyman + 1, plan.master - 1, rng)
-    frames.append(judgement_frame(entry, day, rng.choice((0, 4), entry.size), rng.integers(4, 6, entry.size)))
-    more = rng.poisson(0.35, size) * (plan.goal >= JOURNEYMAN)
-    entry, day = spread(plan, more, plan.journeyman + 1, plan.journeyman + 300, rng)
-    frames.append(judgement_frame(entry, day, rng.integers(0, 2, entry.size), rng.integers(3, 6, entry.size)))
-    early = (rng.random(size) < 0.15) * (plan.goal >= JOURNEYMAN) * 1
-    entry, day = spread(plan, early, plan.begun + 5, plan.journeyman - 2, rng)
-    frames.append(judgement_frame(entry, day, rng.integers(0, 2, entry.size), rng.integers(1, 3, entry.size)))
-    tried = rng.poisson(0.25, size) * (plan.goal == APPRENTICE)
-    entry, day = spread(plan, tried, plan.begun + 10, plan.begun + 200, rng)
-    frames.append(judgement_frame(entry, day, rng.choice((0, 1, 2), entry.size), rng.integers(1, 6, entry.size)))
-    themselves = (rng.random(size) < 0.06) * 1
-    entry, day = spread(plan, themselves, plan.begun + 20, plan.begun + 60, rng)
-    frames.append(judgement_frame(entry, day, np.full(entry.size, -1), rng.integers(2, 6, entry.size)))
-    joined = pl.concat(frames)
-    joined = joined.filter(pl.Series(joined["day"].to_numpy() <= plan.until[joined["entry"].to_numpy()]))
-    start = rng.integers(0, 1_000_000, size)
-    judge = (
-        pl.Series(start[joined["entry"].to_numpy()]) + joined.select(pl.int_range(pl.len()).over("entry")).to_series()
-    )
-    return joined.with_columns(judge.alias("judge"))
+    size, is_ahead, is_apprentice = plan.row.size, plan.goal >= JOURNEYMAN, plan.goal == APPRENTICE
+    first = np.flatnonzero(is_ahead)
+    kind = rng.choice(len(JUDGEMENT_SHARES), first.size, p=JUDGEMENT_SHARES)
+    frames = [judgement_frame(first, plan.journeyman[first], kind, rng.integers(4, 6, first.size))]
+
+    def add(
+        count: IntArray, start: IntArray, end: IntArray, draw_kinds: Callable[[int], Any], scores: tuple[int, int]
+    ) -> None:
+        entry, day = draw_days(plan, count, start, end, rng)
+        frames.append(judgement_frame(entry, day, draw_kinds(entry.size), rng.integers(*scores, entry.size)))
+
+    peer_or_manager = partial(rng.integers, PEER, MANAGER + 1)
+    for_master, begun, journeyman = np.where(plan.goal == MASTER, MASTER_JUDGES, 0), plan.begun, plan.journeyman
+    add(for_master, journeyman + 1, plan.master - 1, partial(rng.choice, (PEER, ENDORSEMENT)), (4, 6))
+    add(rng.poisson(0.35, size) * is_ahead, journeyman + 1, journeyman + 300, peer_or_manager, (3, 6))
+    add((rng.random(size) < 0.15) * is_ahead * 1, begun + 5, journeyman - 2, peer_or_manager, (1, 3))
+    attempts = rng.poisson(0.25, size) * is_apprentice
+    add(attempts, begun + 10, begun + 200, partial(rng.choice, (PEER, MANAGER, PASSED)), (1, 6))
+    add((rng.random(size) < 0.06) * 1, begun + 20, begun + 60, partial(np.full, fill_value=SELF), (2, 6))
+    judgements = pl.concat(frames)
+    entries = judgements["entry"].to_numpy()
+    judgements = judgements.filter(pl.Series(judgements["day"].to_numpy() <= plan.until[entries]))
+    start = pl.Series(rng.integers(0, 1_000_000, size)).gather(judgements["entry"])
+    return judgements.with_columns((start + pl.int_range(pl.len()).over("entry")).alias("judge"))
 
 
 def judgement_frame(entry: IntArray, day: IntArray, kind: IntArray, score: IntArray) -> pl.DataFrame:
-    """Rows of entry, day, kind in words, score; kind -1 stands for a judgement of oneself."""
-    words = pl.Series((*JUDGEMENT_KINDS, "self")).gather(np.where(kind < 0, len(JUDGEMENT_KINDS), kind))
-    frame = pl.DataFrame({"entry": entry, "day": day, "kind": words, "score": score})
+    """Build rows of entry, day, kind (from its number in JUDGEMENT_KINDS) and score."""
+    frame = pl.DataFrame({"entry": entry, "day": day, "kind": pl.Series(JUDGEMENT_KINDS).gather(kind), "score": score})
     return frame.with_columns(pl.when(pl.col("kind") != "endorsement").then("score").alias("score"))
 
 
 def generate_lessons(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
-    """One row per lesson given: entry (of the teacher), day, hours. The second one makes a master."""
-    size = plan.row.size
-    masters = np.flatnonzero((plan.goal == MASTER) & (plan.master <= plan.until))
-    on_the_day = pl.DataFrame({"entry": masters, "day": plan.master[masters]})
-    is_master = plan.goal == MASTER
+    """Draw one row per lesson given: entry (of the teacher), day, hours. The second lesson makes a master."""
+    size, is_master = plan.row.size, plan.goal == MASTER
+    masters = np.flatnonzero(is_master & (plan.master <= plan.until))
     rest = (rng.integers(*MASTER_LESSONS, size) - 2) * is_master
     single = is_master | ((plan.goal == JOURNEYMAN) & (rng.random(size) < 0.12))
     last = np.where(is_master, plan.master - 1, plan.journeyman + 200)
-    frames = [on_the_day]
-    for count, first, final in ((single * 1, plan.journeyman + 1, last), (rest, plan.master + 1, plan.master + 300)):
-        entry, day = spread(plan, count, first, final, rng)
-        frames.append(pl.DataFrame({"entry": entry, "day": day}))
-    lessons = pl.concat(frames).sort("entry", "day", maintain_order=True)
+    first_lessons = draw_days(plan, single * 1, plan.journeyman + 1, last, rng)
+    later_lessons = draw_days(plan, rest, plan.master + 1, plan.master + 300, rng)
+    lessons = pl.concat(
+        pl.DataFrame({"entry": entry, "day": day})
+        for entry, day in ((masters, plan.master[masters]), first_lessons, later_lessons)
+    ).sort("entry", "day", maintain_order=True)
     return lessons.with_columns(pl.Series("hours", rng.integers(2, 13, lessons.height) / 4))

@@ -1,7 +1,8 @@
-"""The demo world: a seeded company and, block by block of people, everything that happened in it.
+"""The simulated world: a seeded company and, per block of people, everything that happened in it.
 
-Belongs here: the frozen world (people, catalogue, curricula, projects) and the history of one block of its people.
-Does not belong here: columns, formats and dirt of any vendor (exports), or files (build).
+Belongs here: the company (people, catalogue, curricula) and the history of one block of its people.
+Does not belong here: columns, formats and errors of an export (`pipelines.demo.exports`), or files
+(`pipelines.demo.build`).
 """
 
 from collections.abc import Iterator
@@ -26,17 +27,19 @@ from pipelines.demo.simulation.practice import (
 )
 
 HISTORY_DAYS = 3 * 365
-# 20,000 people make about four million worklogs: some 2 GiB at the peak, whatever the size of the company.
+# 20,000 people have about four million worklogs: 2 GiB at the peak, whatever the size of the company.
 BLOCK_PEOPLE = 20_000
-WORKLOGS_AN_ISSUE = 4
-WISHERS_SHARE, WISHES_MOST = 0.4, 3
-DEMAND_A_PERSON = 0.15  # open issues nobody has taken yet
-FEWEST_DEMANDS = 40
+# Issues are numbered from block x this number, so that no two blocks share one.
+ISSUES_PER_BLOCK = 100_000_000
+WORKLOGS_PER_ISSUE = 4
+WISHERS_SHARE, MAX_WISHES = 0.4, 3
+DEMAND_PER_PERSON = 0.15  # open issues without an assignee
+MIN_DEMANDS = 40
 
 
 @dataclass(frozen=True)
 class World:
-    """A company as planted. Days are days since 1970-01-01; nothing happens after `end`, the last full day."""
+    """A planted company. Days are days since 1970-01-01; nothing happens after `end`, the last full day."""
 
     seed: int
     start: int
@@ -53,7 +56,7 @@ class World:
 
 @dataclass(frozen=True)
 class History:
-    """What happened to one block of people. `person` counts over the whole company, `skill` over the catalogue."""
+    """The events of one block of people. `person` is numbered over the whole company, `skill` over the catalogue."""
 
     block: int
     steps: pl.DataFrame  # person, skill, step, planned_step, begun_day, stage, reached_day: one row per step taken up
@@ -67,45 +70,52 @@ class History:
 
 
 def generate_world(people: int, *, seed: int, end: date) -> World:
-    """A company whose history ends the day before `end` (exports are drawn on `end`) and began three years earlier."""
+    """Generate a company whose history starts three years before `end` and ends the day before it.
+
+    Args:
+        people: Number of people.
+        seed: Seed of the company.
+        end: The day of the exports.
+
+    Raises:
+        ValueError: If the company's units need more people.
+    """
     catalog = read_catalog()
     last = (end - date(1970, 1, 1)).days - 1
     start = last - HISTORY_DAYS
-    frame = generate_people(people, catalog, seed=seed, start=start, end=last)
-    return World(
-        seed, start, last, catalog, plan_curricula(catalog, seed=seed), frame, plan_half_lives(catalog, seed=seed)
-    )
+    curricula, half_life = plan_curricula(catalog, seed=seed), plan_half_lives(catalog, seed=seed)
+    company = generate_people(people, catalog, seed=seed, start=start, end=last)
+    return World(seed, start, last, catalog, curricula, company, half_life)
 
 
 def generate_histories(world: World) -> Iterator[History]:
-    """The history of each block of people in turn; a block depends on the seed, the company and its own number only."""
+    """Yield the history of each block of people; a block depends only on the seed, the company and its number."""
     for block in range(world.blocks):
         yield generate_history(world, block)
 
 
 def generate_history(world: World, block: int) -> History:
-    """Everything that happened to the people of one block."""
+    """Generate all events of the people of one block."""
     rng = np.random.default_rng([world.seed, 3, block])
     people = world.people.slice(block * BLOCK_PEOPLE, BLOCK_PEOPLE)
     role = people["role"].to_numpy()
     talent = choose_talents(world.catalog, role, rng)
-    walked = generate_paths(people, talent, world.catalog, world.curricula, rng, start=world.start, end=world.end)
+    paths = generate_paths(people, talent, world.catalog, world.curricula, rng, start=world.start, end=world.end)
     until = np.minimum(people["left_day"].to_numpy() - 1, world.end)
     since = np.maximum(people["hired_day"].to_numpy(), world.start)
     plan = plan_practice(
-        walked.row,
-        walked.skill,
-        walked.day,
-        since=since[walked.row],
-        until=until[walked.row],
-        importance=world.catalog.importance[role[walked.row], walked.skill],
-        talent=talent[walked.row, walked.skill],
+        paths.row,
+        paths.skill,
+        paths.day,
+        since=since[paths.row],
+        until=until[paths.row],
+        importance=world.catalog.importance[role[paths.row], paths.skill],
+        talent=talent[paths.row, paths.skill],
         rng=rng,
     )
-    person = people["person"].to_numpy()[plan.row]
-    entries = pl.DataFrame({"person": person, "skill": plan.skill})
+    entries = pl.DataFrame({"person": people["person"].to_numpy()[plan.row], "skill": plan.skill})
     steps = entries.with_columns(
-        pl.Series("step", walked.step),
+        pl.Series("step", paths.step),
         pl.Series("planned_step", world.curricula.position[role[plan.row], plan.skill]),
         pl.Series("begun_day", plan.begun),
         pl.Series(STAGE_NAMES).gather(plan.stage).alias("stage"),
@@ -117,37 +127,39 @@ def generate_history(world: World, block: int) -> History:
     courses, lessons = generate_courses(plan, rng), generate_lessons(plan, rng)
     practised = pl.concat([logged.select("entry", "day"), lessons.select("entry", "day")])
     checks = generate_checks(plan, practised, world.half_life, np.random.default_rng([world.seed, 5, block]))
-    judgements = name_judges(attach(entries, pl.concat([judged, checks.select(judged.columns)])), world.people)
+    judgements = attach_entries(entries, pl.concat([judged, checks.select(judged.columns)]))
     return History(
         block=block,
         steps=steps.sort("person", "step"),
         issues=issues,
         worklogs=worklogs,
-        courses=attach(entries, courses),
-        judgements=judgements,
-        lessons=find_learners(plan, entries, lessons, rng),
+        courses=attach_entries(entries, courses),
+        judgements=choose_judges(judgements, world.people),
+        lessons=choose_learners(plan, entries, lessons, rng),
         wishes=generate_wishes(people, talent, until, world, rng),
         demands=generate_demands(people, world, block, rng),
     )
 
 
-def attach(entries: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-    """The same events with person and skill in place of the plan's entry number."""
-    return events.select(entries[name].gather(events["entry"]) for name in entries.columns).hstack(events.drop("entry"))
+def attach_entries(entries: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Replace the plan's entry number of each event by person and skill."""
+    return entries[events["entry"].to_numpy()].hstack(events.drop("entry"))
 
 
 def open_issues(
     entries: pl.DataFrame, worklogs: pl.DataFrame, world: World, block: int, rng: np.random.Generator
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Issues made of up to four consecutive worklogs on one micro-skill, and the worklogs with their issue's number.
+    """Open an issue for up to four consecutive worklogs on one micro-skill.
 
-    Numbers count from block x 100 million, so that blocks never share one.
+    Returns:
+        One row per issue, and the worklogs with the number of their issue.
     """
-    chunk = worklogs.select(pl.int_range(pl.len()).over("entry") // WORKLOGS_AN_ISSUE).to_series()
-    begins = (chunk != chunk.shift(1)) | (worklogs["entry"] != worklogs["entry"].shift(1))
-    number = block * 100_000_000 + begins.fill_null(True).cum_sum().cast(pl.Int64)
-    logged = attach(entries, worklogs).with_columns(number.alias("issue"))
-    logged = logged.with_columns((block * 100_000_000 + pl.int_range(1, pl.len() + 1)).alias("worklog"))
+    first_number = block * ISSUES_PER_BLOCK
+    chunk = (pl.int_range(pl.len()).over("entry") // WORKLOGS_PER_ISSUE).alias("chunk")
+    issue_of_log = first_number + worklogs.select(pl.struct("entry", chunk).rle_id().cast(pl.Int64) + 1).to_series()
+    logged = attach_entries(entries, worklogs).with_columns(
+        issue_of_log.alias("issue"), (first_number + pl.int_range(1, pl.len() + 1)).alias("worklog")
+    )
     issues = logged.group_by("issue", maintain_order=True).agg(
         pl.col("person").first(),
         pl.col("skill").first(),
@@ -156,40 +168,37 @@ def open_issues(
         pl.col("hours").sum(),
     )
     lead_days = pl.Series(rng.integers(0, 12, issues.height))
-    done = pl.Series(rng.random(issues.height) < 0.95) & (issues["last_day"] <= world.end - 5)
-    issues = issues.with_columns((pl.col("created_day") - lead_days).alias("created_day"), done.alias("is_done"))
-    return issues, logged
+    is_closed = pl.Series(rng.random(issues.height) < 0.95)
+    return issues.with_columns(
+        pl.col("created_day") - lead_days, (is_closed & (pl.col("last_day") <= world.end - 5)).alias("is_done")
+    ), logged
 
 
-def name_judges(judgements: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    """The same judgements with `giver`: oneself, the manager, a colleague of the unit, or nobody for a test."""
+def choose_judges(judgements: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """Replace `judge` by `giver`: the person, the manager, a colleague of the unit, or null for a test."""
     units = people.sort("unit", "unit_place").select("person", "unit")
-    start = units["unit"].search_sorted(pl.Series(range(len(UNITS))))
-    person = judgements["person"]
-    unit, place = people["unit"].gather(person), people["unit_place"].gather(person)
-    actives = people["unit_actives"].gather(person)
-    pick = judgements["judge"] % actives
-    # Whoever would judge themselves gives way to a colleague outside the series, so that judges stay distinct.
-    pick = pl.select(pl.when(pick == place).then((pick + actives - 7) % actives).otherwise(pick)).to_series()
-    colleague = units["person"].gather(start.gather(unit) + pick)
-    manager = people["manager"].gather(person)
-    frame = judgements.with_columns(colleague.alias("colleague"), manager.alias("manager"))
-    kind = pl.col("kind")
+    unit_start = units["unit"].search_sorted(pl.Series(range(len(UNITS))))
+    person = people[judgements["person"].to_numpy()]
+    position, actives = person["unit_place"], person["unit_actives"]
+    drawn = judgements["judge"] % actives
+    # nobody judges themselves: a colleague outside the series does, so that judges stay distinct
+    drawn = pl.select(pl.when(drawn == position).then((drawn + actives - 7) % actives).otherwise(drawn)).to_series()
+    colleague = units["person"].gather(unit_start.gather(person["unit"]) + drawn)
+    kind, manager = pl.col("kind"), pl.lit(person["manager"])
     giver = (
         pl.when(kind == "self")
         .then("person")
         .when(kind.is_in(["passed", "certificate"]))
         .then(None)
-        .when((kind == "manager") & (pl.col("manager") >= 0))
-        .then("manager")
-        .otherwise("colleague")
+        .when((kind == "manager") & (manager >= 0))
+        .then(manager)
+        .otherwise(pl.lit(colleague))
     )
-    named = frame.with_columns(giver.alias("giver")).drop("judge", "colleague", "manager")
-    return named.sort("day", maintain_order=True)
+    return judgements.with_columns(giver.alias("giver")).drop("judge").sort("day", maintain_order=True)
 
 
-def find_learners(plan: Plan, entries: pl.DataFrame, lessons: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
-    """The same lessons with a learner who had taken up the micro-skill by then; null where no draw found one."""
+def choose_learners(plan: Plan, entries: pl.DataFrame, lessons: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+    """Add a learner who had taken up the micro-skill by the day of the lesson; null if no draw finds one."""
     order = np.argsort(plan.skill, kind="stable")
     starts = np.searchsorted(plan.skill[order], np.arange(plan.skill.max(initial=0) + 2))
     teacher, day = lessons["entry"].to_numpy(), lessons["day"].to_numpy()
@@ -199,39 +208,39 @@ def find_learners(plan: Plan, entries: pl.DataFrame, lessons: pl.DataFrame, rng:
         drawn = order[starts[skill] + (rng.random(teacher.size) * (starts[skill + 1] - starts[skill])).astype(np.int64)]
         fits = (plan.row[drawn] != plan.row[teacher]) & (plan.begun[drawn] <= day) & (day <= plan.until[drawn])
         learner = np.where((learner < 0) & fits, drawn, learner)
-    person = entries["person"].gather(np.maximum(learner, 0)).to_frame("learner")
-    found = person.with_columns(pl.when(pl.Series(learner >= 0)).then("learner").alias("learner"))
-    return attach(entries, lessons).hstack(found).sort("day", maintain_order=True)
+    person = entries["person"].gather(np.maximum(learner, 0)).set(pl.Series(learner < 0), None)
+    taught = attach_entries(entries, lessons).with_columns(person.alias("learner"))
+    return taught.sort("day", maintain_order=True)
 
 
 def generate_wishes(
     people: pl.DataFrame, talent: FloatArray, until: IntArray, world: World, rng: np.random.Generator
 ) -> pl.DataFrame:
-    """One row per wish stated in the last year: a micro-skill, mostly of a favoured capability, strength 1..3."""
-    count = rng.integers(1, WISHES_MOST + 1, people.height) * (rng.random(people.height) < WISHERS_SHARE)
+    """Draw one row per wish of the last year: a micro-skill, mostly of a favoured capability, strength 1 to 3."""
+    count = rng.integers(1, MAX_WISHES + 1, people.height) * (rng.random(people.height) < WISHERS_SHARE)
     row = np.repeat(np.arange(people.height), count)
     skill = (talent[row] + rng.random((row.size, world.catalog.size), dtype=np.float32) * 1.2).argmax(axis=1)
     day = until[row] - rng.integers(0, 365, row.size)
-    frame = pl.DataFrame(
+    first_day = np.maximum(people["hired_day"].to_numpy()[row], world.start)
+    return pl.DataFrame(
         {
             "person": people["person"].to_numpy()[row],
             "skill": skill,
-            "day": np.maximum(day, np.maximum(people["hired_day"].to_numpy()[row], world.start)),
+            "day": np.maximum(day, first_day),
             "strength": rng.integers(1, 4, row.size),
         }
-    )
-    return frame.unique(["person", "skill"], keep="first", maintain_order=True)
+    ).unique(["person", "skill"], keep="first", maintain_order=True)
 
 
 def generate_demands(people: pl.DataFrame, world: World, block: int, rng: np.random.Generator) -> pl.DataFrame:
-    """One row per open issue nobody has taken: drawn from the unit's roles and, more so, from rising micro-skills."""
-    count = max(FEWEST_DEMANDS, round(DEMAND_A_PERSON * people.height))
+    """Draw one row per open issue without an assignee, from the roles of the unit and mostly rising micro-skills."""
+    count = max(MIN_DEMANDS, round(DEMAND_PER_PERSON * people.height))
     row = rng.integers(0, people.height, count)
     appeal = world.catalog.importance[people["role"].to_numpy()[row]] + 0.3 * world.curricula.trend
     skill = (appeal + rng.random(appeal.shape, dtype=np.float32)).argmax(axis=1)
     return pl.DataFrame(
         {
-            "issue": block * 100_000_000 + 50_000_000 + np.arange(count),
+            "issue": block * ISSUES_PER_BLOCK + ISSUES_PER_BLOCK // 2 + np.arange(count),
             "unit": people["unit"].to_numpy()[row],
             "skill": skill,
             "created_day": world.end - rng.integers(0, 60, count),

@@ -1,4 +1,4 @@
-"""How to go about a step, and what would have changed it, in plain words."""
+"""The published texts about acting on a step."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ml.recommend.action_text import tell_change, tell_how
+from ml.recommend.action_text import add_how_text, write_counterfactuals
 
 SKILLS = pl.DataFrame({"skill_id": ["sql", "git"], "skill_name": ["SQL", "Git"]})
 CHANGE = {
@@ -35,7 +35,7 @@ def how(kind: str, project: str | None, course: str | None, count: int | None) -
             "practising_count": pl.Int64,
         },
     )
-    return str(tell_how(pl.DataFrame({"skill_id": ["sql"], "kind": [kind]}), ways, 3)["how"][0])
+    return str(add_how_text(pl.DataFrame({"skill_id": ["sql"], "kind": [kind]}), ways, 3)["how"][0])
 
 
 def test_a_new_step_begins_with_a_course_and_is_repeated_on_real_work() -> None:
@@ -44,21 +44,21 @@ def test_a_new_step_begins_with_a_course_and_is_repeated_on_real_work() -> None:
     assert how("new", "P1", None, 9) == "Repeat it on P1, which has open work that names it."
 
 
-def test_a_deeper_one_is_repeated_and_judged() -> None:
+def test_a_deeper_step_is_repeated_and_then_gets_feedback() -> None:
     judged = " Then ask someone who saw it for feedback."
     assert how("deepen", "P1", "Basics", 9) == f"Repeat it on P1, which has open work that names it.{judged}"
     assert how("deepen", None, "Basics", 9) == f"Ask to watch: 9 colleagues practised it lately.{judged}"
     assert how("refresh", "P1", None, 9) == "Repeat it on P1, which has open work that names it."
 
 
-def test_fewer_people_than_the_minimum_are_not_counted_out_loud() -> None:
+def test_a_text_states_no_count_below_the_minimum() -> None:
     assert how("new", None, None, 3).startswith("Ask to watch: 3 colleagues")
     assert how("new", None, None, 2) == how("new", None, None, None)
     assert "No project, course or colleague is known" in how("deepen", None, None, 2)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "sentence"),
     [
         ({"to_rank": 1}, "Had you said you want it, this step would stand at place 1 instead of 3."),
         (
@@ -90,6 +90,6 @@ def test_fewer_people_than_the_minimum_are_not_counted_out_loud() -> None:
         ),
     ],
 )
-def test_a_change_is_said_as_one_sentence(change: dict[str, Any], said: str) -> None:
-    found = tell_change(pl.DataFrame([{**CHANGE, **change}], schema_overrides=SCHEMA), SKILLS)
-    assert found.rows() == [("ann", "sql", said)]
+def test_a_counterfactual_is_one_sentence(change: dict[str, Any], sentence: str) -> None:
+    written = write_counterfactuals(pl.DataFrame([{**CHANGE, **change}], schema_overrides=SCHEMA), SKILLS)
+    assert written.rows() == [("ann", "sql", sentence)]

@@ -1,11 +1,11 @@
-"""Coverage of capabilities, what one more micro-skill completes, and where a team's wishes and needs meet."""
+"""Coverage of capabilities per person, and alignment of wishes and needs per team."""
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.recommend.capability_coverage import COLUMNS, compute_capability_coverage, name_combinations
+from ml.recommend.capability_coverage import COLUMNS, add_combinations, compute_capability_coverage
 from ml.recommend.motives import RecommendationContext, score_autonomy, score_mastery
 from ml.recommend.team_alignment import align_teams
 from pipelines.contracts.output_tables import CAPABILITY
@@ -28,17 +28,17 @@ def held(*rows: tuple[str, str, str]) -> pl.DataFrame:
 
 
 def covered(*rows: tuple[str, str, str]) -> list[tuple[object, ...]]:
-    found = compute_capability_coverage(held(*rows), SKILLS, NEEDS)
-    assert found.schema == {name: CAPABILITY.schema[name] for name in COLUMNS}
-    return found.drop("capability_name").rows()
+    coverage = compute_capability_coverage(held(*rows), SKILLS, NEEDS)
+    assert coverage.schema == {name: CAPABILITY.schema[name] for name in COLUMNS}
+    return coverage.drop("capability_name").rows()
 
 
-def test_nothing_held_covers_nothing() -> None:
+def test_a_person_who_holds_nothing_has_no_coverage() -> None:
     assert covered() == []
     assert covered(("ann", "sql", "none"), ("ann", "alone", "master")) == []
 
 
-def test_the_next_one_is_the_heaviest_whose_prerequisites_are_held() -> None:
+def test_next_skill_is_the_heaviest_whose_prerequisites_are_held() -> None:
     # plans weighs more than joins, and needs them
     assert covered(("ann", "sql", "apprentice")) == [
         ("ann", "data", 0.5, ["sql"], ["SQL"], ["joins", "plans"], "joins", 0.7)
@@ -48,16 +48,16 @@ def test_the_next_one_is_the_heaviest_whose_prerequisites_are_held() -> None:
     ]
 
 
-def test_a_whole_capability_has_no_next_one() -> None:
+def test_a_complete_capability_has_no_next_skill() -> None:
     assert covered(("ann", "git", "journeyman")) == [("ann", "code", 1.0, ["git"], ["Git"], [], None, None)]
 
 
-def test_people_do_not_share_what_they_hold() -> None:
-    found = covered(("ann", "sql", "master"), ("bob", "plans", "apprentice"), ("bob", "git", "apprentice"))
-    assert [row[:3] for row in found] == [("ann", "data", 0.5), ("bob", "code", 1.0), ("bob", "data", 0.3)]
+def test_coverage_is_computed_per_person() -> None:
+    coverage = covered(("ann", "sql", "master"), ("bob", "plans", "apprentice"), ("bob", "git", "apprentice"))
+    assert [row[:3] for row in coverage] == [("ann", "data", 0.5), ("bob", "code", 1.0), ("bob", "data", 0.3)]
 
 
-def test_a_step_names_what_it_combines_with_at_its_own_stage() -> None:
+def test_combinations_are_held_at_the_stage_of_the_step() -> None:
     steps = pl.DataFrame(
         {
             "person_id": ["ann"] * 4,
@@ -66,8 +66,8 @@ def test_a_step_names_what_it_combines_with_at_its_own_stage() -> None:
         }
     )
     mastery = held(("ann", "sql", "apprentice"), ("ann", "joins", "master"), ("bob", "git", "master"))
-    found = name_combinations(steps, mastery, SKILLS)
-    assert found["combines_with"].to_list() == [["Joins", "SQL"], ["Joins"], [], []]
+    combined = add_combinations(steps, mastery, SKILLS)
+    assert combined["combines_with"].to_list() == [["Joins", "SQL"], ["Joins"], [], []]
 
 
 STAGED = st.sampled_from(["none", "apprentice", "journeyman", "master"])
@@ -77,11 +77,11 @@ STAGED = st.sampled_from(["none", "apprentice", "journeyman", "master"])
 @given(
     st.dictionaries(st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from(SKILLS["skill_id"].to_list())), STAGED)
 )
-def test_the_capability_table_and_the_motive_say_the_same(stages: dict[tuple[str, str], str]) -> None:
+def test_coverage_table_and_mastery_motive_agree(stages: dict[tuple[str, str], str]) -> None:
     mastery = held(*((person, skill, stage) for (person, skill), stage in stages.items()))
-    found = compute_capability_coverage(mastery, SKILLS, NEEDS)
-    assert found["coverage_share"].is_between(0, 1).all()
-    after = found.drop_nulls("next_skill_id").with_columns(
+    coverage = compute_capability_coverage(mastery, SKILLS, NEEDS)
+    assert coverage["coverage_share"].is_between(0, 1).all()
+    after = coverage.drop_nulls("next_skill_id").with_columns(
         pl.col("next_skill_id").alias("skill_id"), pl.lit("apprentice").alias("to_stage")
     )
     context = surroundings(mastery=mastery)
@@ -103,21 +103,21 @@ def surroundings(**other: pl.DataFrame) -> RecommendationContext:
     return RecommendationContext(**{**frames, **other})
 
 
-def test_the_evidence_of_autonomy_is_the_wish_that_gave_it() -> None:
+def test_wish_skill_id_is_the_wish_that_autonomy_comes_from() -> None:
     wishes = pl.DataFrame({"person_id": ["ann", "ann"], "skill_id": ["joins", "sql"], "wish_weight": [0.8, 0.3]})
     steps = pl.DataFrame(
         {"person_id": ["ann"] * 4, "skill_id": ["joins", "sql", "plans", "git"], "to_stage": ["apprentice"] * 4}
     )
-    found = score_autonomy(steps, surroundings(wishes=wishes))
-    assert found["autonomy"].to_list() == pytest.approx([0.8, 0.4, 0.4, 0.0])
-    assert found["wish_skill_id"].to_list() == ["joins", "joins", "joins", None]
+    scored = score_autonomy(steps, surroundings(wishes=wishes))
+    assert scored["autonomy"].to_list() == pytest.approx([0.8, 0.4, 0.4, 0.0])
+    assert scored["wish_skill_id"].to_list() == ["joins", "joins", "joins", None]
 
 
 def team(*names: str, unit: str = "north") -> pl.DataFrame:
     return pl.DataFrame({"person_id": list(names), "unit_name": [unit] * len(names)})
 
 
-def said(*rows: tuple[str, str, float]) -> pl.DataFrame:
+def wishes_of(*rows: tuple[str, str, float]) -> pl.DataFrame:
     schema = {"person_id": pl.String, "skill_id": pl.String, "wish_weight": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
@@ -128,12 +128,12 @@ def aligned(people: pl.DataFrame, wishes: pl.DataFrame, devs: str) -> list[tuple
         schema_overrides={"person_id": pl.String, "role_name": pl.String},
     )
     context = surroundings(wishes=wishes, roles=roles)
-    found = align_teams(people, context, team_people=5, minimum_people=3)
-    return found.drop("capability_name").rows()
+    alignment = align_teams(people, context, team_people=5, minimum_people=3)
+    return alignment.drop("capability_name").rows()
 
 
-def test_a_team_of_five_reads_where_wishes_and_needs_part() -> None:
-    wishes = said(("a", "sql", 1.0), ("b", "plans", 0.6), ("c", "sql", 0.8), ("c", "joins", 0.2))
+def test_a_team_of_five_gets_rows_where_wishes_and_needs_differ() -> None:
+    wishes = wishes_of(("a", "sql", 1.0), ("b", "plans", 0.6), ("c", "sql", 0.8), ("c", "joins", 0.2))
     # two of five are developers, whose role needs all of code; data is wished for by three, and needed by nobody
     assert aligned(team(*"abcde"), wishes, "ab") == [
         ("north", "code", 5, 3, 0.0, pytest.approx(0.4), "need_without_wish"),
@@ -141,23 +141,23 @@ def test_a_team_of_five_reads_where_wishes_and_needs_part() -> None:
     ]
 
 
-def test_wishes_for_what_is_needed_agree() -> None:
-    wishes = said(("a", "git", 1.0), ("b", "git", 1.0), ("c", "git", 0.5))
+def test_wishes_for_needed_skills_agree() -> None:
+    wishes = wishes_of(("a", "git", 1.0), ("b", "git", 1.0), ("c", "git", 0.5))
     assert [row[1::5] for row in aligned(team(*"abcde"), wishes, "abcde")] == [("code", "agree")]
 
 
-def test_a_team_of_four_is_not_reported_on_nor_one_where_two_spoke() -> None:
-    wishes = said(*((name, "git", 1.0) for name in "abcd"))
+def test_small_teams_and_teams_with_few_wishers_get_no_row() -> None:
+    wishes = wishes_of(*((name, "git", 1.0) for name in "abcd"))
     assert aligned(team(*"abcd"), wishes, "ab") == []
     assert aligned(team(*"abcde"), wishes.head(2), "ab") == []
 
 
-def test_a_wish_of_fewer_than_three_is_not_told() -> None:
-    wishes = said(("a", "git", 1.0), ("b", "git", 1.0), ("c", "git", 1.0), ("d", "sql", 1.0))
+def test_a_capability_with_fewer_than_three_wishers_gets_no_row() -> None:
+    wishes = wishes_of(("a", "git", 1.0), ("b", "git", 1.0), ("c", "git", 1.0), ("d", "sql", 1.0))
     assert {row[1] for row in aligned(team(*"abcde"), wishes, "ab")} == {"code"}
 
 
 def test_a_wish_of_another_team_is_not_counted() -> None:
     people = pl.concat([team(*"abcde"), team(*"vwxyz", unit="south")])
-    wishes = said(*((name, "git", 1.0) for name in "vwx"))
+    wishes = wishes_of(*((name, "git", 1.0) for name in "vwx"))
     assert {row[0] for row in aligned(people, wishes, "ab")} == {"south"}

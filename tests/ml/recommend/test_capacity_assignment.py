@@ -1,4 +1,4 @@
-"""Companions are assigned at least cost, evenly, and never beyond what they are free for."""
+"""Companions are assigned at the lowest cost, with even load, within their capacity."""
 
 from itertools import product
 
@@ -8,46 +8,46 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.recommend import capacity_assignment as assignment
-from ml.recommend.capacity_assignment import Edges, assign, windows
+from ml.recommend.capacity_assignment import Edges, assign_companions, offer_members
 
 ANY = settings(max_examples=60, deadline=None)
 
 
 def edges(*given: tuple[int, int, float]) -> Edges:
-    place, companion, cost = zip(*given, strict=True) if given else ((), (), ())
-    return Edges(np.array(place, np.int64), np.array(companion, np.int64), np.array(cost, np.float32))
+    slot, companion, cost = zip(*given, strict=True) if given else ((), (), ())
+    return Edges(np.array(slot, np.int64), np.array(companion, np.int64), np.array(cost, np.float32))
 
 
 def numbers(*given: int) -> np.ndarray:
     return np.array(given, np.int64)
 
 
-def test_the_cheaper_companion_is_taken_and_load_is_told() -> None:
+def test_the_cheaper_companion_is_assigned_and_load_is_updated() -> None:
     load, free = numbers(0, 0), numbers(1, 1)
-    assert assign(edges((0, 0, 0.5), (0, 1, 0.1)), load, free, 1).tolist() == [1]
+    assert assign_companions(edges((0, 0, 0.5), (0, 1, 0.1)), load, free, 1).tolist() == [1]
     assert (load.tolist(), free.tolist()) == ([0, 1], [1, 0])
 
 
-def test_a_place_gives_way_where_another_can_take_nobody_else() -> None:
+def test_a_slot_leaves_its_best_companion_to_a_slot_with_no_other() -> None:
     # greedily place 0 would take companion 0, and place 1 stay empty
-    found = assign(edges((0, 0, 0.0), (0, 1, 0.9), (1, 0, 0.5)), numbers(0, 0), numbers(1, 1), 2)
-    assert found.tolist() == [1, 0]
+    companions = assign_companions(edges((0, 0, 0.0), (0, 1, 0.9), (1, 0, 0.5)), numbers(0, 0), numbers(1, 1), 2)
+    assert companions.tolist() == [1, 0]
 
 
-def test_load_is_spread_before_anything_else_tells_two_companions_apart() -> None:
-    all_edges = [(place, who, 0.0 if who == 0 else 1.0 - 0.1 * who) for place, who in product(range(6), range(3))]
-    found = assign(edges(*all_edges), numbers(0, 0, 0), numbers(9, 9, 9), 6)
-    assert np.bincount(found).tolist() == [2, 2, 2]
+def test_even_load_outweighs_every_other_cost() -> None:
+    all_edges = [(slot, who, 0.0 if who == 0 else 1.0 - 0.1 * who) for slot, who in product(range(6), range(3))]
+    companions = assign_companions(edges(*all_edges), numbers(0, 0, 0), numbers(9, 9, 9), 6)
+    assert np.bincount(companions).tolist() == [2, 2, 2]
 
 
-def test_whoever_was_shown_to_many_before_comes_after_whoever_was_not() -> None:
-    found = assign(edges((0, 0, 0.0), (0, 1, 0.9)), numbers(3, 0), numbers(2, 5), 1)
-    assert found.tolist() == [1]
+def test_a_companion_with_higher_load_comes_last() -> None:
+    companions = assign_companions(edges((0, 0, 0.0), (0, 1, 0.9)), numbers(3, 0), numbers(2, 5), 1)
+    assert companions.tolist() == [1]
 
 
-def test_nobody_is_assigned_where_nobody_is_free_or_asked() -> None:
-    assert assign(edges((0, 0, 0.1)), numbers(5), numbers(0), 2).tolist() == [-1, -1]
-    assert assign(edges(), numbers(0), numbers(1), 1).tolist() == [-1]
+def test_slots_without_edges_or_free_companions_stay_empty() -> None:
+    assert assign_companions(edges((0, 0, 0.1)), numbers(5), numbers(0), 2).tolist() == [-1, -1]
+    assert assign_companions(edges(), numbers(0), numbers(1), 1).tolist() == [-1]
 
 
 CASES = st.integers(1, 5).flatmap(
@@ -61,44 +61,44 @@ CASES = st.integers(1, 5).flatmap(
 
 @ANY
 @given(CASES)
-def test_whatever_the_edges_nobody_exceeds_what_they_are_free_for(
+def test_no_companion_exceeds_capacity_for_any_edges(
     case: tuple[list[tuple[int, int, float]], list[int], int],
 ) -> None:
     given_edges, free, piece = case
     load, left = np.zeros(len(free), np.int64), np.array(free, np.int64)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assignment, "PIECE", piece)
-        found = assign(edges(*given_edges), load, left, 6)
-    taken = np.bincount(found[found >= 0], minlength=len(free))
+        patch.setattr(assignment, "PIECE_SIZE", piece)
+        companions = assign_companions(edges(*given_edges), load, left, 6)
+    taken = np.bincount(companions[companions >= 0], minlength=len(free))
     assert (taken <= free).all()
     assert taken.tolist() == load.tolist()
     assert (np.array(free) - taken).tolist() == left.tolist()
-    asked = {(place, who) for place, who, _ in given_edges}
-    assert all((place, int(who)) in asked for place, who in enumerate(found) if who >= 0)
+    possible = {(slot, who) for slot, who, _ in given_edges}
+    assert all((slot, int(who)) in possible for slot, who in enumerate(companions) if who >= 0)
 
 
 @ANY
 @given(CASES)
-def test_within_a_piece_as_many_places_are_filled_as_can_be(
+def test_a_piece_fills_as_many_slots_as_possible(
     case: tuple[list[tuple[int, int, float]], list[int], int],
 ) -> None:
     given_edges, free, _ = case
-    found = assign(edges(*given_edges), np.zeros(len(free), np.int64), np.array(free, np.int64), 6)
-    options = [[-1, *{who for place, who, _ in given_edges if place == slot}] for slot in range(6)]
+    companions = assign_companions(edges(*given_edges), np.zeros(len(free), np.int64), np.array(free, np.int64), 6)
+    options = [[-1, *{who for slot, who, _ in given_edges if slot == number}] for number in range(6)]
     fits = (
         sum(who >= 0 for who in choice)
         for choice in product(*options)
         if all(choice.count(who) <= free[who] for who in range(len(free)))
     )
-    assert int((found >= 0).sum()) == max(fits)
+    assert int((companions >= 0).sum()) == max(fits)
 
 
-def test_every_member_of_a_block_is_offered_to_equally_many() -> None:
-    asker, member = windows(np.zeros(6, np.int64), np.zeros(4, np.int64), np.arange(4), 2)
+def test_each_member_of_a_pool_is_offered_equally_often() -> None:
+    asker, member = offer_members(np.zeros(6, np.int64), np.zeros(4, np.int64), np.arange(4), 2)
     assert np.bincount(asker).tolist() == [2] * 6
     assert np.bincount(member).tolist() == [3] * 4
 
 
-def test_offers_stay_within_the_block_and_none_is_made_twice() -> None:
-    asker, member = windows(numbers(7, 5, 7), numbers(5, 7, 9), numbers(0, 0, 0), 3)
+def test_offers_stay_within_the_pool_without_repeats() -> None:
+    asker, member = offer_members(numbers(7, 5, 7), numbers(5, 7, 9), numbers(0, 0, 0), 3)
     assert sorted(zip(asker.tolist(), member.tolist(), strict=True)) == [(0, 1), (1, 0), (2, 1)]

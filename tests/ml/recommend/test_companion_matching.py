@@ -1,4 +1,4 @@
-"""Companions are people who stand where they are said to, agreed to be shown, and are not overrun."""
+"""Companions have the stated relation to the step, consent to be shown, and stay within their load."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.recommend.companion_candidates import CompanionContext
-from ml.recommend.companion_matching import filter_valid_companions, manager_chains, match_companions
+from ml.recommend.companion_matching import filter_valid_companions, find_manager_chains, match_companions
 from pipelines.contracts.columns import RELATIONS, STAGES
 from pipelines.contracts.feature_tables import REACHED_STEP
 from pipelines.contracts.output_tables import SHOWN_COMPANION
@@ -32,7 +32,7 @@ def steps(*given: Step) -> pl.DataFrame:
     """Lists in the order given; a goal is a stage or `refresh` of an apprentice."""
     rows = []
     for i, (person, skill, goal) in enumerate(given):
-        rank = 1 + sum(one[0] == person for one in given[:i])
+        rank = 1 + sum(step[0] == person for step in given[:i])
         mastery = "apprentice" if goal == "refresh" else STAGES[STAGES.index(goal) - 1]
         kind = {"refresh": "refresh", "apprentice": "new"}.get(goal, "deepen")
         rows.append((person, rank, skill, kind, mastery, mastery if goal == "refresh" else goal))
@@ -65,9 +65,9 @@ def consents(*given: tuple[str, str | None]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def company(people: str, **known: pl.DataFrame) -> CompanionContext:
+def company(people: str, **tables: pl.DataFrame) -> CompanionContext:
     """People as `name:unit:manager`, separated by blanks; unit and manager may be left out."""
-    rows = [(*one.split(":"), "", "")[:3] for one in people.split()]
+    rows = [(*text.split(":"), "", "")[:3] for text in people.split()]
     frame = pl.DataFrame(
         [(name, unit or None, None, manager or None) for name, unit, manager in rows],
         schema={"person_id": pl.String, "unit_name": pl.String, "role_name": pl.String, "manager_id": pl.String},
@@ -84,7 +84,7 @@ def company(people: str, **known: pl.DataFrame) -> CompanionContext:
         hidden_pairs=pl.DataFrame(schema={"person_id": pl.String, "skill_id": pl.String}),
         shown_pairs=pl.DataFrame(schema=SHOWN_COMPANION.schema),
     )
-    return replace(nothing, **known)
+    return replace(nothing, **tables)
 
 
 def match(lists: pl.DataFrame, context: CompanionContext, as_of: date = TODAY, **policy: Any) -> pl.DataFrame:
@@ -98,7 +98,7 @@ def named(rows: pl.DataFrame) -> list[tuple[str, str, str, str]]:
 LONG_AGO, LATELY = date(2025, 1, 1), date(2025, 10, 1)
 
 
-def test_whoever_made_the_move_is_followed_and_the_time_it_took_is_told() -> None:
+def test_follow_names_a_person_who_made_the_move_and_its_duration() -> None:
     moves = reached_steps(("bob", "sql", "apprentice", LONG_AGO), ("bob", "sql", "journeyman", LATELY))
     rows = match(
         steps(("ann", "sql", "journeyman")), company("ann bob", reached_steps=moves, consents=consents(("bob", None)))
@@ -107,20 +107,20 @@ def test_whoever_made_the_move_is_followed_and_the_time_it_took_is_told() -> Non
     assert rows["why"].to_list() == ["They went from apprentice to journeyman in “SQL”, in nine months."]
 
 
-def test_whoever_has_the_same_step_on_their_list_is_walked_with() -> None:
+def test_walk_with_names_a_person_with_the_same_step_on_their_list() -> None:
     lists = steps(("ann", "sql", "apprentice"), ("bob", "sql", "apprentice"), ("eve", "sql", "journeyman"))
     rows = match(lists, company("ann bob eve", consents=consents(("bob", "sql"), ("eve", "sql"))))
     assert ("ann", "sql|apprentice", "walk_with", "bob") in named(rows)
     assert {row[3] for row in named(rows) if row[0] == "ann"} == {"bob"}
 
 
-def test_whoever_is_one_stage_behind_and_on_the_way_is_led() -> None:
+def test_lead_names_a_person_one_stage_behind_with_the_step_on_their_list() -> None:
     lists = steps(("ann", "sql", "master"), ("bob", "sql", "journeyman"), ("eve", "sql", "apprentice"))
     rows = match(lists, company("ann bob eve", consents=consents(("bob", None), ("eve", None))))
     assert named(rows) == [("ann", "sql|master", "lead", "bob"), ("bob", "sql|journeyman", "lead", "eve")]
 
 
-def test_who_begins_something_leads_in_what_they_hold_best_of_the_same_capability() -> None:
+def test_a_beginner_leads_in_the_best_held_skill_of_the_capability() -> None:
     mastery = pl.DataFrame(
         {
             "person_id": ["ann", "ann"],
@@ -136,7 +136,7 @@ def test_who_begins_something_leads_in_what_they_hold_best_of_the_same_capabilit
     ]
 
 
-def test_without_consent_for_this_micro_skill_and_relation_nobody_is_named() -> None:
+def test_nobody_is_named_without_consent_for_skill_and_relation() -> None:
     lists = steps(("ann", "sql", "apprentice"), ("bob", "sql", "apprentice"))
     context = company("ann bob", consents=consents(("bob", "git"), ("ann", "git")))
     assert named(match(lists, context)) == []
@@ -144,7 +144,7 @@ def test_without_consent_for_this_micro_skill_and_relation_nobody_is_named() -> 
     assert named(match(lists, replace(context, consents=for_leading))) == []
 
 
-def test_a_no_to_one_micro_skill_stands_against_a_yes_to_all() -> None:
+def test_a_refusal_for_one_skill_overrides_general_consent() -> None:
     no = consents(("bob", "sql")).with_columns(pl.lit(False).alias("is_given"))
     context = company("ann bob", consents=pl.concat([consents(("bob", None)), no]))
     lists = steps(
@@ -156,7 +156,7 @@ def test_a_no_to_one_micro_skill_stands_against_a_yes_to_all() -> None:
     assert named(match(lists, context)) == [("ann", "git|apprentice", "walk_with", "bob")]
 
 
-def test_one_s_own_manager_chain_is_no_walking_company_either_way_unless_policy_allows_it() -> None:
+def test_the_manager_chain_never_walks_together_unless_the_policy_allows_it() -> None:
     people = "ann::bob bob::eve eve"
     lists = steps(*((who, "sql", "apprentice") for who in ("ann", "bob", "eve")))
     context = company(people, consents=consents(("ann", None), ("bob", None), ("eve", None)))
@@ -164,15 +164,15 @@ def test_one_s_own_manager_chain_is_no_walking_company_either_way_unless_policy_
     assert len(named(match(lists, context, manager_chain_may_walk=True))) == 3
 
 
-def test_a_superior_may_be_followed() -> None:
+def test_a_manager_can_be_followed() -> None:
     moves = reached_steps(("bob", "sql", "apprentice", LONG_AGO))
     context = company("ann::bob bob", reached_steps=moves, consents=consents(("bob", None)))
     assert named(match(steps(("ann", "sql", "apprentice")), context)) == [("ann", "sql|apprentice", "follow", "bob")]
 
 
-def test_chains_end_also_where_managers_form_a_circle() -> None:
+def test_manager_chains_end_if_managers_form_a_circle() -> None:
     people = pl.DataFrame({"person": [0, 1, 2], "person_id": ["a", "b", "c"], "manager_id": ["b", "a", "b"]})
-    assert set(manager_chains(people).rows()) == {(0, 1), (0, 0), (1, 0), (1, 1), (2, 1), (2, 0)}
+    assert set(find_manager_chains(people).rows()) == {(0, 1), (0, 0), (1, 0), (1, 1), (2, 1), (2, 0)}
 
 
 def walkers(count: int, unit: str = "Advisory") -> tuple[str, pl.DataFrame]:
@@ -181,20 +181,20 @@ def walkers(count: int, unit: str = "Advisory") -> tuple[str, pl.DataFrame]:
 
 
 @pytest.mark.parametrize(
-    ("count", "said"),
+    ("count", "sentences"),
     [
         (3, []),
         (4, ["Three people in Advisory have this step on their list too."]),
     ],
 )
-def test_without_consent_others_are_counted_from_three_up_and_never_oneself(count: int, said: list[str]) -> None:
+def test_people_without_consent_are_counted_from_three_up_without_the_person(count: int, sentences: list[str]) -> None:
     people, lists = walkers(count)
     rows = match(lists, company(people))
-    assert rows.filter(pl.col("person_id") == "p0")["why"].to_list() == said
+    assert rows.filter(pl.col("person_id") == "p0")["why"].to_list() == sentences
     assert rows["companion_id"].null_count() == rows.height
 
 
-def test_where_too_few_of_the_unit_stand_there_all_are_counted_without_a_unit() -> None:
+def test_everyone_is_counted_if_the_unit_has_too_few() -> None:
     people, lists = walkers(3)
     lists = pl.concat([lists, steps(("x", "sql", "apprentice"))])
     rows = match(lists, company(f"{people} x:Audit"))
@@ -203,7 +203,7 @@ def test_where_too_few_of_the_unit_stand_there_all_are_counted_without_a_unit() 
     ]
 
 
-def test_a_counted_move_tells_its_mean_time_only_where_three_are_known() -> None:
+def test_the_mean_duration_is_stated_only_if_three_are_known() -> None:
     names = ("b", "c", "d")
     began = [(name, "sql", "apprentice", LONG_AGO) for name in names]
     moved = [(name, "sql", "journeyman", LATELY) for name in names]
@@ -214,14 +214,14 @@ def test_a_counted_move_tells_its_mean_time_only_where_three_are_known() -> None
     assert part["why"].to_list() == ["Three people made this move."]
 
 
-def test_a_policy_can_ask_for_more_people_behind_a_sentence_and_never_for_fewer_than_three() -> None:
+def test_the_policy_can_raise_the_minimum_count_but_not_below_three() -> None:
     people, lists = walkers(4)
     assert match_companions(lists, company(people), TODAY, RecommendationPolicy(minimum_people=4)).height == 0
     people, lists = walkers(3)
     assert match_companions(lists, company(people), TODAY, RecommendationPolicy(minimum_people=1)).height == 0
 
 
-def test_what_a_person_hides_is_neither_shown_nor_counted() -> None:
+def test_hidden_skills_are_neither_shown_nor_counted() -> None:
     people, lists = walkers(4)
     hidden_pairs = pl.DataFrame({"person_id": ["p3"], "skill_id": ["sql"]})
     rows = match(lists, company(people, hidden_pairs=hidden_pairs, consents=consents(("p3", None))))
@@ -229,15 +229,15 @@ def test_what_a_person_hides_is_neither_shown_nor_counted() -> None:
     assert rows["why"].to_list() == ["Three people in Advisory have this step on their list too."]  # p3's own page
 
 
-def test_whoever_left_or_takes_no_part_is_neither_shown_nor_counted() -> None:
+def test_people_who_left_or_opted_out_are_neither_shown_nor_counted() -> None:
     moves = reached_steps(*((name, "sql", "apprentice", LONG_AGO) for name in ("b", "c", "d")))
-    known = {"reached_steps": moves, "consents": consents(("d", None))}
+    tables = {"reached_steps": moves, "consents": consents(("d", None))}
     lists = steps(("a", "sql", "apprentice"))
-    assert named(match(lists, company("a b c d", **known))) == [("a", "sql|apprentice", "follow", "d")]
-    assert match(lists, company("a b c", **known)).height == 0
+    assert named(match(lists, company("a b c d", **tables))) == [("a", "sql|apprentice", "follow", "d")]
+    assert match(lists, company("a b c", **tables)).height == 0
 
 
-def test_the_load_is_spread_over_everyone_who_may_be_shown() -> None:
+def test_load_is_even_over_all_consenting_people() -> None:
     askers = [f"a{i}" for i in range(8)]
     leaders = [f"l{i}" for i in range(4)]
     context = company(
@@ -249,13 +249,13 @@ def test_the_load_is_spread_over_everyone_who_may_be_shown() -> None:
     assert rows.drop_nulls("companion_id").group_by("companion_id").len()["len"].to_list() == [2, 2, 2, 2]
 
 
-def test_a_companion_stays_while_the_days_last_and_then_it_is_another_s_turn() -> None:
+def test_a_companion_stays_for_the_exposure_days_and_then_changes() -> None:
     moves = reached_steps(*((name, "sql", "apprentice", LATELY) for name in ("b", "c")))
     context = company("a b c", reached_steps=moves, consents=consents(("b", None), ("c", None)))
     lists, shown_pairs = steps(("a", "sql", "apprentice")), pl.DataFrame(schema=SHOWN_COMPANION.schema)
     seen = []
-    for night in range(6):
-        as_of = TODAY + timedelta(days=night)
+    for days in range(6):
+        as_of = TODAY + timedelta(days=days)
         ((_, _, _, companion),) = named(
             match(lists, replace(context, shown_pairs=shown_pairs), as_of, exposure_days=3, load_cap=1)
         )
@@ -268,7 +268,7 @@ def test_a_companion_stays_while_the_days_last_and_then_it_is_another_s_turn() -
     assert seen[3] == seen[4] == seen[5] != seen[0]
 
 
-def test_earlier_nights_count_towards_the_load() -> None:
+def test_earlier_runs_count_towards_the_load() -> None:
     moves = reached_steps(("b", "sql", "apprentice", LATELY), ("c", "sql", "apprentice", LATELY))
     shown_pairs = pl.DataFrame(
         [(f"x{i}", "b", TODAY - timedelta(days=5)) for i in range(3)], schema=SHOWN_COMPANION.schema, orient="row"
@@ -346,7 +346,7 @@ def test_caps_hold_for_any_input(world: tuple[Any, ...], cap: int, days: int) ->
 
 @ANY
 @given(WORLD)
-def test_nobody_sees_themselves_or_the_same_companion_twice_or_walks_with_their_chain(world: tuple[Any, ...]) -> None:
+def test_no_self_no_repeats_and_no_walking_with_the_manager_chain(world: tuple[Any, ...]) -> None:
     lists, context = build(world)
     rows = match(lists, context).drop_nulls("companion_id")
     assert (rows["person_id"] != rows["companion_id"]).all()
@@ -362,18 +362,18 @@ def test_nobody_sees_themselves_or_the_same_companion_twice_or_walks_with_their_
 
 @ANY
 @given(WORLD, st.sampled_from(NAMES))
-def test_without_consent_nobody_is_mentioned_whatever_was_shown_before(world: tuple[Any, ...], person: str) -> None:
+def test_nobody_is_named_without_consent_whatever_was_shown_before(world: tuple[Any, ...], person: str) -> None:
     lists, context = build(world)
     without = replace(context, consents=context.consents.filter(pl.col("person_id") != person))
     rows = match(lists, without)
     assert person not in rows["companion_id"].to_list()
-    told = rows.filter(pl.col("person_id") != person)
-    assert not any(f"“{person}”" in why or f" {person} " in why for why in told["why"])
+    others = rows.filter(pl.col("person_id") != person)
+    assert not any(f"“{person}”" in why or f" {person} " in why for why in others["why"])
 
 
 @ANY
 @given(WORLD)
-def test_every_named_companion_stands_where_the_row_says(world: tuple[Any, ...]) -> None:
+def test_every_named_companion_has_the_relation_of_the_row(world: tuple[Any, ...]) -> None:
     lists, context = build(world)
     on_list = {
         (p, s, "refresh" if k == "refresh" else g)
@@ -394,7 +394,7 @@ def test_every_named_companion_stands_where_the_row_says(world: tuple[Any, ...])
 
 @ANY
 @given(WORLD)
-def test_a_counted_sentence_has_three_others_behind_it(world: tuple[Any, ...]) -> None:
+def test_a_counted_sentence_covers_at_least_three_others(world: tuple[Any, ...]) -> None:
     lists, context = build(world)
     rows = match(lists, replace(context, consents=consents()))
     assert (rows["standing_count"] >= 3).all()
@@ -407,7 +407,7 @@ def test_a_counted_sentence_has_three_others_behind_it(world: tuple[Any, ...]) -
 
 @ANY
 @given(WORLD)
-def test_the_same_night_gives_the_same_companions_in_whatever_order_rows_come(world: tuple[Any, ...]) -> None:
+def test_matching_does_not_depend_on_the_order_of_rows(world: tuple[Any, ...]) -> None:
     lists, context = build(world)
     turned = replace(
         context,
@@ -421,7 +421,7 @@ def test_the_same_night_gives_the_same_companions_in_whatever_order_rows_come(wo
 
 @ANY
 @given(WORLD, st.sampled_from(NAMES))
-def test_between_nights_only_the_rows_of_who_took_consent_back_go(world: tuple[Any, ...], person: str) -> None:
+def test_between_runs_only_rows_without_consent_are_removed(world: tuple[Any, ...], person: str) -> None:
     lists, context = build(world)
     rows = match(lists, context).sort("person_id", "step_id", "relation")
     assert filter_valid_companions(rows, lists, context).equals(rows)
@@ -430,7 +430,7 @@ def test_between_nights_only_the_rows_of_who_took_consent_back_go(world: tuple[A
     assert filter_valid_companions(rows, lists, without).equals(others)
 
 
-def test_between_nights_rows_of_steps_that_left_a_list_go_and_so_does_who_does_not_walk_there_any_more() -> None:
+def test_between_runs_rows_without_the_step_on_either_list_are_removed() -> None:
     lists = steps(("ann", "sql", "apprentice"), ("bob", "sql", "apprentice"))
     context = company("ann bob", consents=consents(("ann", None), ("bob", None)))
     rows = match(lists, context)
@@ -443,7 +443,7 @@ def test_between_nights_rows_of_steps_that_left_a_list_go_and_so_does_who_does_n
     assert named(filter_valid_companions(rows, lists, gone)) == [("bob", "sql|apprentice", "walk_with", "ann")]
 
 
-def test_between_nights_nobody_is_led_in_what_they_do_not_mean_to_take_any_more() -> None:
+def test_between_runs_nobody_is_led_in_a_skill_that_left_their_list() -> None:
     lists = steps(("ann", "sql", "master"), ("bob", "sql", "journeyman"))
     context = company("ann bob", consents=consents(("bob", None)))
     rows = match(lists, context)

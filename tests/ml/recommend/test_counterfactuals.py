@@ -1,4 +1,4 @@
-"""The change that is told is one change of the person's own data, and it changes the row as told."""
+"""A counterfactual is one change of the person's own data, and it has the stated effect."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -14,10 +14,9 @@ from ml.recommend.counterfactuals import (
     CounterfactualInputs,
     build_added_evidence,
     find_counterfactuals,
-    lasting_steps,
-    moves_by_wish,
     propose_overtaking,
     propose_wishes,
+    verify_wishes,
 )
 from ml.recommend.motives import RecommendationContext
 from ml.recommend.reranking import filter_eligible_steps, rerank_candidates
@@ -66,11 +65,12 @@ def candidate(skill: str, probability: float, to_stage: str = "apprentice", kind
         "from_stage": below,
         "to_stage": to_stage,
         "probability": probability,
-        "score": 0.0,
+        "is_accepted": False,
+        "utility": 0.0,
     }
 
 
-def situation(
+def build_inputs(
     evidence: pl.DataFrame, *steps: dict[str, Any], wishes: dict[str, float] | None = None
 ) -> CounterfactualInputs:
     wished = [("ann", skill, weight) for skill, weight in (wishes or {}).items()]
@@ -88,64 +88,64 @@ def situation(
     return CounterfactualInputs(evidence, pl.DataFrame(list(steps)), context, DAY, POLICY, ESTIMATE)
 
 
-def found(known: CounterfactualInputs) -> dict[str, dict[str, Any]]:
-    listed = rerank_candidates(known.candidates, known.context, known.policy)
-    return {row["skill_id"]: row for row in find_counterfactuals(listed, known).iter_rows(named=True)}
+def find_changes(inputs: CounterfactualInputs) -> dict[str, dict[str, Any]]:
+    listed = rerank_candidates(inputs.candidates, inputs.context, inputs.policy)
+    return {row["skill_id"]: row for row in find_counterfactuals(listed, inputs).iter_rows(named=True)}
 
 
-def test_a_new_step_would_be_behind_the_person_with_one_course_on_it() -> None:
-    only = found(situation(ledger(shown("1", "git", "observation")), candidate("sql", 0.2)))["sql"]
+def test_one_course_takes_a_new_step_off_the_list() -> None:
+    only = find_changes(build_inputs(ledger(shown("1", "git", "observation")), candidate("sql", 0.2)))["sql"]
     assert (only["change"], only["change_of"], only["mode"]) == ("add", "evidence", "observation")
     assert (only["row_effect"], only["to_rank"], only["stage_after"]) == ("leaves", None, "apprentice")
 
 
-def test_the_one_row_that_a_stage_rests_on_is_named() -> None:
+def test_removing_the_only_evidence_of_a_stage_is_found() -> None:
     step = candidate("sql", 0.2, "journeyman", "deepen")
-    only = found(situation(ledger(shown("7", "sql", "observation")), step))["sql"]
+    only = find_changes(build_inputs(ledger(shown("7", "sql", "observation")), step))["sql"]
     assert (only["change"], only["evidence_id"], only["row_effect"]) == ("remove", "7", "leaves")
     assert only["stage_after"] == "none"
 
 
-def test_of_a_stage_that_rests_on_several_rows_none_is_named() -> None:
+def test_a_stage_with_several_rows_of_evidence_has_no_removal() -> None:
     step = candidate("sql", 0.2, "journeyman", "deepen")
     rows = ledger(shown("7", "sql", "observation"), shown("8", "sql", "observation", day=2))
-    assert found(situation(rows, step)) == {}
+    assert find_changes(build_inputs(rows, step)) == {}
 
 
-def test_the_only_positive_judgement_of_a_journeyman_is_named() -> None:
+def test_removing_the_only_positive_judgement_is_found() -> None:
     rows = ledger(
         shown("1", "sql", "repetition", 50.0),
         shown("2", "sql", "feedback", 0.9, given_by_id="bob"),
         shown("3", "sql", "feedback", 0.2, given_by_id="eve"),
     )
-    only = found(situation(rows, candidate("sql", 0.2, "master", "deepen")))["sql"]
+    only = find_changes(build_inputs(rows, candidate("sql", 0.2, "master", "deepen")))["sql"]
     assert (only["change"], only["evidence_id"], only["stage_after"]) == ("remove", "2", "apprentice")
 
 
-def test_what_alone_is_missing_for_the_stage_is_added() -> None:
+def test_the_only_missing_evidence_is_added() -> None:
     rows = ledger(shown("1", "sql", "repetition", 50.0), shown("2", "sql", "observation"))
-    only = found(situation(rows, candidate("sql", 0.2, "journeyman", "deepen")))["sql"]
+    only = find_changes(build_inputs(rows, candidate("sql", 0.2, "journeyman", "deepen")))["sql"]
     assert (only["change"], only["mode"], only["stage_after"]) == ("add", "feedback", "journeyman")
 
 
-def test_a_wish_taken_back_lets_the_step_fall() -> None:
+def test_removing_a_wish_lowers_the_rank() -> None:
     rows = ledger(shown("1", "css", "observation"))
-    both = found(situation(rows, candidate("sql", 0.2), candidate("git", 0.18), wishes={"git": 1.0}))
+    both = find_changes(build_inputs(rows, candidate("sql", 0.2), candidate("git", 0.18), wishes={"git": 1.0}))
     # with the wish git scores .84 and sql .6; without any wish .6 x .9 / .7 and .6 / .7
     assert (both["git"]["change"], both["git"]["change_of"]) == ("remove", "wish")
     assert (both["git"]["rank"], both["git"]["to_rank"]) == (1, 2)
 
 
-def test_a_wish_stated_lets_the_step_rise() -> None:
+def test_stating_a_wish_raises_the_rank() -> None:
     rows = ledger(shown("1", "css", "observation"))
-    both = found(situation(rows, candidate("sql", 0.2), candidate("git", 0.18)))
+    both = find_changes(build_inputs(rows, candidate("sql", 0.2), candidate("git", 0.18)))
     assert (both["git"]["change"], both["git"]["change_of"], both["git"]["changed_skill_id"]) == ("add", "wish", "git")
     assert (both["git"]["rank"], both["git"]["to_rank"]) == (2, 1)
 
 
-def test_where_its_own_data_moves_nothing_a_wish_for_the_next_step_may_overtake() -> None:
+def test_a_wish_for_a_following_step_is_tried_last() -> None:
     rows = ledger(shown("7", "sql", "observation"), shown("8", "sql", "observation", day=2))
-    both = found(situation(rows, candidate("sql", 0.2, "journeyman", "deepen"), candidate("git", 0.18)))
+    both = find_changes(build_inputs(rows, candidate("sql", 0.2, "journeyman", "deepen"), candidate("git", 0.18)))
     assert (both["sql"]["change_of"], both["sql"]["changed_skill_id"], both["sql"]["to_rank"]) == ("wish", "git", 2)
 
 
@@ -164,7 +164,7 @@ EVENTS = st.lists(
 
 @settings(max_examples=40, deadline=None)
 @given(EVENTS, st.permutations([0.3, 0.2, 0.1]), st.dictionaries(st.sampled_from(["css", "git", "sql"]), st.just(1.0)))
-def test_whatever_is_known_a_change_that_is_told_does_what_is_told(
+def test_every_counterfactual_has_the_stated_effect(
     events: list[tuple[str, str, float, int, str | None]], chances: list[float], wishes: dict[str, float]
 ) -> None:
     rows = ledger(
@@ -184,25 +184,25 @@ def test_whatever_is_known_a_change_that_is_told_does_what_is_told(
     ]
     if not steps:
         return
-    known = situation(rows, *steps, wishes=wishes)
-    for skill, row in found(known).items():
+    inputs = build_inputs(rows, *steps, wishes=wishes)
+    for skill, row in find_changes(inputs).items():
         if row["change_of"] == "wish":
             other = {**wishes, row["changed_skill_id"]: 1.0}
             if row["change"] == "remove":
                 del other[row["changed_skill_id"]]
-            again = situation(rows, *steps, wishes=other)
+            again = build_inputs(rows, *steps, wishes=other)
             ranks = dict(
                 rerank_candidates(again.candidates, again.context, POLICY).select("skill_id", "rank").iter_rows()
             )
             assert ranks.get(skill) == row["to_rank"] != row["rank"]
         else:
-            kept = rows.filter(pl.col("evidence_id") != (row["evidence_id"] or ""))
+            evidence = rows.filter(pl.col("evidence_id") != (row["evidence_id"] or ""))
             if row["change"] == "add":
-                one = pl.DataFrame([{**row, "version_id": "ann"}])
-                kept = pl.concat([kept, build_added_evidence(one, rows.schema)])
-            mastery = ESTIMATE(kept)
+                added = pl.DataFrame([{**row, "version_id": "ann"}])
+                evidence = pl.concat([evidence, build_added_evidence(added, rows.schema)])
+            mastery = ESTIMATE(evidence)
             stage = dict(mastery.select("skill_id", "stage").iter_rows()).get(skill, "none")
-            step = known.candidates.filter(pl.col("skill_id") == skill).with_columns(pl.lit(stage).alias("from_stage"))
+            step = inputs.candidates.filter(pl.col("skill_id") == skill).with_columns(pl.lit(stage).alias("from_stage"))
             assert filter_eligible_steps(step, mastery).height == 0
             assert stage == row["stage_after"]
 
@@ -238,7 +238,7 @@ WISHED = st.dictionaries(
 
 @settings(max_examples=60, deadline=None)
 @given(OFFERED, WISHED, st.integers(1, 5), st.integers(0, 3), st.sampled_from([0.0, 0.1, 0.6]))
-def test_a_version_of_a_person_ranks_a_step_as_its_whole_list_does(
+def test_a_version_gives_the_same_rank_as_the_complete_list(
     offered: list[tuple[str, str, str, float, bool]],
     wishes: dict[tuple[str, str], float],
     length: int,
@@ -252,17 +252,17 @@ def test_a_version_of_a_person_ranks_a_step_as_its_whole_list_does(
             for person, skill, stage, chance, accepted in offered
         ]
     )
-    plain = situation(ledger(shown("1", "s0", "observation")))
+    plain = build_inputs(ledger(shown("1", "s0", "observation")))
     context = replace(plain.context, skills=SHELF, wishes=stated(wishes))
-    known = replace(plain, candidates=candidates, context=context, policy=policy)
+    inputs = replace(plain, candidates=candidates, context=context, policy=policy)
     listed = rerank_candidates(candidates, context, policy)
     rows = listed.select("person_id", "rank", "skill_id", "step_id", "kind", "from_stage", "to_stage")
-    wished = propose_wishes(rows, known)
-    overtaking = propose_overtaking(rows, rows, known)
+    wished = propose_wishes(rows, inputs)
+    overtaking = propose_overtaking(rows, inputs, rows)
     for proposals in (wished, overtaking):
         keys = ("person_id", "step_id", "changed_skill_id")
-        moved = moves_by_wish(proposals, lasting_steps(known), known).select(*keys, "to_rank").rows()
-        found = {row[:3]: row[3] for row in moved}
+        moved = verify_wishes(proposals, inputs).select(*keys, "to_rank").rows()
+        ranks_after = {row[:3]: row[3] for row in moved}
         expected = {}
         for row in proposals.iter_rows(named=True):
             other = {**wishes, (row["person_id"], row["changed_skill_id"]): 1.0}
@@ -275,7 +275,7 @@ def test_a_version_of_a_person_ranks_a_step_as_its_whole_list_does(
             rank = ranks.get((row["person_id"], row["step_id"]))
             if rank != row["rank"]:
                 expected[row["person_id"], row["step_id"], row["changed_skill_id"]] = rank
-        assert found == expected
+        assert ranks_after == expected
 
 
 def stated(wishes: dict[tuple[str, str], float]) -> pl.DataFrame:

@@ -1,13 +1,16 @@
-"""Reasons are codes with values, and the sentence says the same in plain words, of the step and of nobody."""
+"""Reasons are codes with values, and the explanation states them in plain words without names of people."""
 
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 import pytest
 
-from ml.recommend.explanation_facts import gather_facts
+from ml.ranking.ranker import INTERACTION
+from ml.recommend.explanation_facts import add_explanation_facts
 from ml.recommend.explanations import FAMILY_WORDS, explain_steps
 from ml.recommend.motives import RecommendationContext
+from ml.retrieval.scorer_ensemble import FeatureFamily
+from pipelines.contracts.columns import FEATURE_FAMILIES
 
 STEP = {
     "person_id": "ann",
@@ -51,17 +54,17 @@ def explained(**other: Any) -> dict[str, Any]:
     return explain_steps(pl.DataFrame([{**STEP, **other}], schema_overrides=SCHEMA)).row(0, named=True)
 
 
-def codes(found: dict[str, Any]) -> dict[str, float]:
-    return {one["code"]: one["value"] for one in found["reasons"]}
+def codes(row: dict[str, Any]) -> dict[str, float]:
+    return {reason["code"]: reason["value"] for reason in row["reasons"]}
 
 
-def test_a_step_that_nothing_speaks_for_is_said_to_be_open_and_no_reason_is_made_up() -> None:
-    found = explained(coverage=0.0)
-    assert found["explanation"] == "Take up “SQL”: it is open to you now, and nothing stands before it."
-    assert not {"wish", "coverage", "builds_on", "role_need", "demand"} & set(codes(found))
+def test_a_step_without_reasons_gets_the_default_sentence_and_no_codes() -> None:
+    row = explained(coverage=0.0)
+    assert row["explanation"] == "Take up “SQL”: it is open to you now, and nothing stands before it."
+    assert not {"wish", "coverage", "builds_on", "role_need", "demand"} & set(codes(row))
 
 
-def test_every_motive_is_said_in_words_that_name_what_it_rests_on() -> None:
+def test_each_motive_has_a_clause_with_names() -> None:
     wish = explained(autonomy=1.0, wished_name="SQL", is_own_wish=True)
     assert wish["explanation"] == "Take up “SQL”: you said you want to learn it."
     near = explained(autonomy=0.5, wished_name="Joins", is_own_wish=False)
@@ -78,26 +81,29 @@ def test_every_motive_is_said_in_words_that_name_what_it_rests_on() -> None:
     assert demand == "Take up “SQL”: 34 pieces of open and recent work call for it."
 
 
-def test_three_clauses_are_said_motives_first_and_the_model_strongest_first() -> None:
-    found = explained(
-        autonomy=1.0, wished_name="SQL", is_own_wish=True, contribution_history=0.4, contribution_trend=0.9
-    )
-    assert found["explanation"] == (
+def test_the_sentence_has_three_clauses_motives_first() -> None:
+    row = explained(autonomy=1.0, wished_name="SQL", is_own_wish=True, contribution_history=0.4, contribution_trend=0.9)
+    assert row["explanation"] == (
         f"Take up “SQL”: you said you want to learn it; {FAMILY_WORDS['trend']}; and {FAMILY_WORDS['history']}."
     )
 
 
-def test_what_no_person_would_recognise_is_a_code_and_never_said() -> None:
-    found = explained(contribution_age=9.0)
-    assert codes(found)["model_age"] == 9.0
-    assert "age" not in found["explanation"].split()
+def test_a_family_without_words_is_a_code_only() -> None:
+    row = explained(contribution_age=9.0)
+    assert codes(row)["model_age"] == 9.0
+    assert "age" not in row["explanation"].split()
 
 
-def test_a_lesser_wish_or_contribution_is_a_code_and_not_worth_a_clause() -> None:
-    found = explained(autonomy=0.4, wished_name="SQL", is_own_wish=True, contribution_history=0.05)
-    assert found["explanation"].endswith("nothing stands before it.")
-    assert codes(found)["wish"] == 0.4
-    assert codes(found)["model_history"] == 0.05
+def test_a_small_wish_or_contribution_is_a_code_only() -> None:
+    row = explained(autonomy=0.4, wished_name="SQL", is_own_wish=True, contribution_history=0.05)
+    assert row["explanation"].endswith("nothing stands before it.")
+    assert codes(row)["wish"] == 0.4
+    assert codes(row)["model_history"] == 0.05
+
+
+def test_the_contract_has_a_column_per_family_of_the_ranker() -> None:
+    assert {*get_args(FeatureFamily), INTERACTION} == set(FEATURE_FAMILIES)
+    assert set(FAMILY_WORDS) < set(FEATURE_FAMILIES)
 
 
 @pytest.mark.parametrize(
@@ -108,18 +114,18 @@ def test_a_lesser_wish_or_contribution_is_a_code_and_not_worth_a_clause() -> Non
         ("refresh", "journeyman", "Refresh “SQL”"),
     ],
 )
-def test_the_sentence_begins_with_the_step(kind: str, stage: str, headline: str) -> None:
+def test_the_sentence_starts_with_the_step(kind: str, stage: str, headline: str) -> None:
     assert explained(kind=kind, to_stage=stage)["explanation"].startswith(f"{headline}: ")
 
 
-def test_without_a_model_the_motives_alone_are_told() -> None:
+def test_the_sentence_works_without_a_model() -> None:
     bare = {name: value for name, value in STEP.items() if not name.startswith("contribution_")}
     frame = pl.DataFrame([{**bare, "demand": 1.0, "demand_count": 2}], schema_overrides=SCHEMA)
-    found = explain_steps(frame).row(0, named=True)
-    assert found["explanation"] == "Take up “SQL”: 2 pieces of open and recent work call for it."
+    row = explain_steps(frame).row(0, named=True)
+    assert row["explanation"] == "Take up “SQL”: 2 pieces of open and recent work call for it."
 
 
-def test_facts_name_what_the_person_holds_wishes_and_works_as() -> None:
+def test_facts_name_held_skills_wishes_and_roles() -> None:
     names = pl.DataFrame(
         {
             "skill_id": ["sql", "joins", "plans", "git"],
@@ -149,8 +155,8 @@ def test_facts_name_what_the_person_holds_wishes_and_works_as() -> None:
     step = pl.DataFrame(
         {"person_id": ["ann"], "skill_id": ["sql"], "to_stage": ["journeyman"], "wish_skill_id": ["joins"]}
     )
-    found = gather_facts(step, context).row(0, named=True)
-    assert found["combines_with"] == ["Joins"]  # plans is held below the step's stage, git belongs elsewhere
-    assert found["builds_on"] == ["Git", "Plans"]  # the best held first
-    assert (found["wished_name"], found["is_own_wish"]) == ("Joins", False)
-    assert (found["needed_by"], found["is_essential"], found["demand_count"]) == ("analyst", True, 7)
+    row = add_explanation_facts(step, context).row(0, named=True)
+    assert row["combines_with"] == ["Joins"]  # plans is held below the step's stage, git belongs elsewhere
+    assert row["builds_on"] == ["Git", "Plans"]  # the best held first
+    assert (row["wished_name"], row["is_own_wish"]) == ("Joins", False)
+    assert (row["needed_by"], row["is_essential"], row["demand_count"]) == ("analyst", True, 7)

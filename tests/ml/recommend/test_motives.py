@@ -1,4 +1,4 @@
-"""Each motive has one formula: worked out by hand on one person's five micro-skills."""
+"""Each motive has one formula, computed by hand for one person with five micro-skills."""
 
 import polars as pl
 import pytest
@@ -54,8 +54,8 @@ def steps(*skills: str, stage: str = "apprentice", person: str = "ann") -> pl.Da
 
 
 def test_readiness_is_the_share_of_prerequisites_held() -> None:
-    found = score_mastery(steps("plans", "joins"), context())
-    assert found["readiness"].to_list() == [0.5, 1.0]
+    scored = score_mastery(steps("plans", "joins"), context())
+    assert scored["readiness"].to_list() == [0.5, 1.0]
     both = context(mastery=held(("ann", "sql", "apprentice"), ("ann", "joins", "master"), ("bob", "git", "master")))
     assert score_mastery(steps("plans"), both)["readiness"].to_list() == [1.0]
     none = context(mastery=held(("ann", "sql", "none")))
@@ -63,49 +63,49 @@ def test_readiness_is_the_share_of_prerequisites_held() -> None:
 
 
 def test_coverage_is_the_share_of_the_capability_held_once_the_step_is_taken() -> None:
-    found = score_mastery(steps("plans", "joins", "git", "alone"), context())
+    scored = score_mastery(steps("plans", "joins", "git", "alone"), context())
     # plans 0.2 + sql 0.5, joins 0.3 + sql 0.5, git alone makes up its capability, one without a capability covers none
-    assert found["coverage"].to_list() == pytest.approx([0.7, 0.8, 1.0, 0.0])
-    assert found["mastery"].to_list() == pytest.approx([0.5 * 1.7 / 2, 1.8 / 2, 1.0, 0.5])
+    assert scored["coverage"].to_list() == pytest.approx([0.7, 0.8, 1.0, 0.0])
+    assert scored["mastery"].to_list() == pytest.approx([0.5 * 1.7 / 2, 1.8 / 2, 1.0, 0.5])
 
 
-def test_a_higher_step_counts_only_what_is_held_as_high() -> None:
+def test_coverage_of_a_higher_step_counts_skills_held_at_its_stage() -> None:
     assert score_mastery(steps("joins", stage="journeyman"), context())["coverage"].to_list() == pytest.approx([0.8])
     assert score_mastery(steps("joins", stage="master"), context())["coverage"].to_list() == pytest.approx([0.3])
 
 
-def test_refreshing_what_is_held_counts_it_once() -> None:
+def test_a_refresh_counts_its_own_skill_once() -> None:
     assert score_mastery(steps("sql", stage="journeyman"), context())["coverage"].to_list() == pytest.approx([0.5])
 
 
-def test_autonomy_is_the_wish_or_half_the_wish_for_its_neighbour() -> None:
+def test_autonomy_is_the_wish_or_half_the_wish_for_a_neighbour() -> None:
     wished = context(wishes=wishes(("ann", "joins", 0.8), ("ann", "sql", 0.4)))
-    found = score_autonomy(steps("joins", "plans", "git"), wished)
-    assert found["autonomy"].to_list() == pytest.approx([0.8, 0.4, 0.0])
+    scored = score_autonomy(steps("joins", "plans", "git"), wished)
+    assert scored["autonomy"].to_list() == pytest.approx([0.8, 0.4, 0.0])
 
 
-def test_a_wish_without_a_weight_is_a_whole_one() -> None:
+def test_a_wish_without_a_weight_counts_fully() -> None:
     assert score_autonomy(steps("joins"), context(wishes=wishes(("ann", "joins", None))))["autonomy"].to_list() == [1.0]
 
 
-def test_autonomy_is_null_where_the_person_said_nothing() -> None:
+def test_autonomy_is_null_without_wishes() -> None:
     assert score_autonomy(steps("joins"), context())["autonomy"].to_list() == [None]
     assert score_autonomy(steps("joins"), context(wishes=wishes(("bob", "joins", 1.0))))["autonomy"].to_list() == [None]
 
 
 def test_purpose_is_the_larger_of_role_and_demand() -> None:
-    found = score_purpose(steps("joins", "git", "plans", "sql"), context())
+    scored = score_purpose(steps("joins", "git", "plans", "sql"), context())
     # demand: log 8 / log 8 for plans, log 2 / log 8 = 1/3 for git
-    assert found["role_need"].to_list() == [1.0, 0.5, 0.0, 0.0]
-    assert found["demand"].to_list() == pytest.approx([0.0, 1 / 3, 1.0, 0.0])
-    assert found["purpose"].to_list() == pytest.approx([1.0, 0.5, 1.0, 0.0])
+    assert scored["role_need"].to_list() == [1.0, 0.5, 0.0, 0.0]
+    assert scored["demand"].to_list() == pytest.approx([0.0, 1 / 3, 1.0, 0.0])
+    assert scored["purpose"].to_list() == pytest.approx([1.0, 0.5, 1.0, 0.0])
 
 
-def test_without_any_demand_purpose_is_the_role_alone() -> None:
+def test_purpose_without_demand_is_the_role_need() -> None:
     nothing = context(demand=pl.DataFrame(schema={"skill_id": pl.String, "demand_count": pl.UInt32}))
     assert score_purpose(steps("joins", "plans"), nothing)["purpose"].to_list() == [1.0, 0.0]
 
 
 def test_all_motives_keep_rows_and_their_order() -> None:
-    asked = steps("plans", "alone", "git", "joins")
-    assert score_motives(asked, context())["step_id"].to_list() == asked["step_id"].to_list()
+    step_rows = steps("plans", "alone", "git", "joins")
+    assert score_motives(step_rows, context())["step_id"].to_list() == step_rows["step_id"].to_list()

@@ -1,4 +1,4 @@
-"""Lists are ranked from one, varied, blended as declared, and everyone gets a row."""
+"""Lists follow the policy's weights and limits, and everyone gets a row."""
 
 from typing import Any
 
@@ -7,21 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.recommend.motives import RecommendationContext
+from ml.recommend.motives import RecommendationContext, empty_preferences
 from ml.recommend.reranking import (
     blend,
     build_recommendation_rows,
     describe_steps,
     filter_eligible_steps,
     find_deepening_steps,
-    pick_list,
     rerank_candidates,
+    select_listed_steps,
 )
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.contracts.policy import RecommendationPolicy, ScoreWeights
 
 WEIGHTS = ScoreWeights(probability=0.6, mastery=0.2, autonomy=0.1, purpose=0.1)
 ANY = settings(max_examples=30, deadline=None)
+NO_PREFERENCES = empty_preferences()
 
 
 def scored(*rows: dict[str, Any]) -> pl.DataFrame:
@@ -47,7 +48,7 @@ def scored(*rows: dict[str, Any]) -> pl.DataFrame:
 def ranked(*rows: tuple[str, str, str | None, float]) -> pl.DataFrame:
     columns = {"person_id": pl.String, "step_id": pl.String, "capability_name": pl.String, "score": pl.Float64}
     return pl.DataFrame(rows, schema=columns, orient="row").with_columns(
-        pl.col("step_id").str.extract(r"^([^|]*)").alias("skill_id")
+        pl.col("step_id").str.extract(r"^([^|]*)").alias("skill_id"), pl.lit(False).alias("is_accepted")
     )
 
 
@@ -56,47 +57,54 @@ def mastery(*rows: tuple[str, str, str, bool]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 
-def test_the_blend_is_a_weighted_mean_of_relative_probability_and_motives() -> None:
-    found = blend(
+def test_the_score_is_a_weighted_mean_of_relative_probability_and_motives() -> None:
+    blended = blend(
         scored(
             {"probability": 0.2, "mastery": 0.5, "autonomy": 1.0, "purpose": 0.4},
             {"probability": 0.05, "mastery": 1.0, "autonomy": 0.0, "purpose": 0.0},
         ),
         WEIGHTS,
+        NO_PREFERENCES,
     )
-    assert found["score"].to_list() == pytest.approx([0.6 + 0.1 + 0.1 + 0.04, 0.15 + 0.2])
+    assert blended["score"].to_list() == pytest.approx([0.6 + 0.1 + 0.1 + 0.04, 0.15 + 0.2])
 
 
-def test_a_motive_that_is_null_takes_no_part_and_is_not_read_as_zero() -> None:
-    assert blend(scored({"mastery": 0.5, "purpose": 0.4}), WEIGHTS)["score"].to_list() == pytest.approx([0.74 / 0.9])
+def test_a_null_motive_has_no_weight() -> None:
+    assert blend(scored({"mastery": 0.5, "purpose": 0.4}), WEIGHTS, NO_PREFERENCES)["score"].to_list() == pytest.approx(
+        [0.74 / 0.9]
+    )
 
 
-def test_without_a_probability_the_utility_orders() -> None:
-    found = blend(scored({"probability": None, "utility": 2.0}, {"probability": None, "utility": 1.0}), WEIGHTS)
-    assert found["score"].to_list() == pytest.approx([0.6 / 0.9, 0.6 / 2.718281828 / 0.9])
+def test_the_utility_replaces_a_missing_probability() -> None:
+    blended = blend(
+        scored({"probability": None, "utility": 2.0}, {"probability": None, "utility": 1.0}), WEIGHTS, NO_PREFERENCES
+    )
+    assert blended["score"].to_list() == pytest.approx([0.6 / 0.9, 0.6 / 2.718281828 / 0.9])
 
 
-def test_a_person_whose_probabilities_are_all_zero_still_gets_scores() -> None:
-    assert blend(scored({"probability": 0.0, "mastery": 0.9}), WEIGHTS)["score"].to_list() == pytest.approx([0.2])
+def test_zero_probabilities_still_give_scores() -> None:
+    assert blend(scored({"probability": 0.0, "mastery": 0.9}), WEIGHTS, NO_PREFERENCES)[
+        "score"
+    ].to_list() == pytest.approx([0.2])
 
 
-def test_of_two_steps_in_one_micro_skill_the_better_is_listed() -> None:
-    listed = pick_list(
+def test_a_micro_skill_has_its_best_step_on_the_list() -> None:
+    listed = select_listed_steps(
         ranked(("ann", "sql|refresh", "a", 0.5), ("ann", "sql|master", "a", 0.7)), RecommendationPolicy()
     )
     assert listed.select("step_id", "rank").rows() == [("sql|master", 1)]
 
 
-def test_steps_beyond_the_share_of_one_capability_come_after_all_others() -> None:
+def test_steps_beyond_the_limit_of_a_capability_come_last() -> None:
     rows = [("ann", f"s{i}|apprentice", "a", 0.9 - i / 10) for i in range(4)]
     rows += [("ann", "t|apprentice", "b", 0.1), ("ann", "u|apprentice", None, 0.05)]
-    listed = pick_list(ranked(*rows), RecommendationPolicy(per_capability=2, list_length=5))
+    listed = select_listed_steps(ranked(*rows), RecommendationPolicy(per_capability=2, list_length=5))
     assert listed["skill_id"].to_list() == ["s0", "s1", "t", "u", "s2"]
 
 
-def test_equal_scores_are_ordered_by_step_so_that_two_nights_agree() -> None:
+def test_equal_scores_are_ordered_by_step_id() -> None:
     rows = [("ann", f"{skill}|apprentice", None, 0.5) for skill in "cab"]
-    assert pick_list(ranked(*rows), RecommendationPolicy())["skill_id"].to_list() == ["a", "b", "c"]
+    assert select_listed_steps(ranked(*rows), RecommendationPolicy())["skill_id"].to_list() == ["a", "b", "c"]
 
 
 RANKED = st.lists(
@@ -114,10 +122,10 @@ RANKED = st.lists(
 
 @ANY
 @given(RANKED, st.integers(1, 6), st.integers(0, 3))
-def test_ranks_run_from_one_without_gaps_and_no_micro_skill_comes_twice(
+def test_ranks_start_at_one_without_gaps_or_repeated_micro_skills(
     rows: list[tuple[str, str, str | None, float]], length: int, per_capability: int
 ) -> None:
-    listed = pick_list(ranked(*rows), RecommendationPolicy(list_length=length, per_capability=per_capability))
+    listed = select_listed_steps(ranked(*rows), RecommendationPolicy(list_length=length, per_capability=per_capability))
     for person in {row[0] for row in rows}:
         own = listed.filter(pl.col("person_id") == person)
         open_steps = len({row[1] for row in rows if row[0] == person})
@@ -125,17 +133,17 @@ def test_ranks_run_from_one_without_gaps_and_no_micro_skill_comes_twice(
         assert own["skill_id"].is_unique().all()
 
 
-def test_a_step_is_described_by_its_id_also_where_the_micro_skill_has_a_bar_in_its_name() -> None:
-    asked = pl.DataFrame({"person_id": ["ann"] * 3, "step_id": ["a|b|apprentice", "sql|refresh", "sql|journeyman"]})
-    found = describe_steps(asked, mastery(("ann", "sql", "apprentice", True)))
-    assert found.select("skill_id", "kind", "from_stage", "to_stage").rows() == [
+def test_a_step_is_described_by_its_id_even_with_a_bar_in_the_skill_id() -> None:
+    step_ids = pl.DataFrame({"person_id": ["ann"] * 3, "step_id": ["a|b|apprentice", "sql|refresh", "sql|journeyman"]})
+    described = describe_steps(step_ids, mastery(("ann", "sql", "apprentice", True)))
+    assert described.select("skill_id", "kind", "from_stage", "to_stage").rows() == [
         ("a|b", "new", "none", "apprentice"),
         ("sql", "refresh", "apprentice", "apprentice"),
         ("sql", "deepen", "apprentice", "journeyman"),
     ]
 
 
-def test_only_one_stage_up_or_a_refresh_of_what_is_rusty_can_be_taken() -> None:
+def test_only_the_next_stage_or_a_refresh_of_a_rusty_skill_is_eligible() -> None:
     held = mastery(("ann", "sql", "apprentice", False), ("ann", "git", "journeyman", True))
     ids = [
         "sql|apprentice",
@@ -192,19 +200,21 @@ def rows_for(people: list[str], wish: float | None = None) -> pl.DataFrame:
             "from_stage": ["none", "none"],
             "to_stage": ["apprentice", "apprentice"],
             "probability": [0.1, 0.2],
-            "score": [0.0, 1.0],
+            "utility": [0.0, 1.0],
+            "is_accepted": [False, False],
             "contribution_history": [0.5, -0.2],
         }
     )
-    ways = pl.DataFrame(
+    practice_options = pl.DataFrame(
         {"skill_id": ["sql"], "project_code": ["P1"], "course_name": ["SQL basics"], "practising_count": [4]}
     )
     policy = RecommendationPolicy(weights=WEIGHTS)
     listed = rerank_candidates(candidates, context, policy)
-    return build_recommendation_rows(listed, CHANGES, context, ways, pl.DataFrame({"person_id": people}), policy)
+    everyone = pl.DataFrame({"person_id": people}).with_columns(no_recommendation_reason=pl.lit(None, pl.String))
+    return build_recommendation_rows(listed, CHANGES, context, practice_options, everyone, policy)
 
 
-# What would have changed ann's first row; of the second nothing is known.
+# The change of ann's first row; the second row has none.
 CHANGES = pl.DataFrame(
     [
         {
@@ -225,38 +235,39 @@ CHANGES = pl.DataFrame(
 )
 
 
-def test_what_a_motive_gives_to_the_score_adds_up_to_it() -> None:
-    found = blend(
+def test_the_parts_sum_to_the_score() -> None:
+    blended = blend(
         scored(
             {"probability": 0.2, "mastery": 0.5, "autonomy": 1.0, "purpose": 0.4},
             {"probability": 0.05, "mastery": 1.0, "autonomy": None, "purpose": 0.3},
         ),
         WEIGHTS,
+        NO_PREFERENCES,
     )
-    assert found["part_probability"].to_list() == pytest.approx([0.6, 0.6 * 0.25 / 0.9])
-    assert found["part_mastery"].to_list() == pytest.approx([0.1, 0.2 / 0.9])
-    assert found["part_autonomy"].to_list() == [pytest.approx(0.1), None]
-    parts = found.select(pl.sum_horizontal("part_probability", "part_mastery", "part_autonomy", "part_purpose"))
-    assert parts.to_series().to_list() == pytest.approx(found["score"].to_list())
+    assert blended["part_probability"].to_list() == pytest.approx([0.6, 0.6 * 0.25 / 0.9])
+    assert blended["part_mastery"].to_list() == pytest.approx([0.1, 0.2 / 0.9])
+    assert blended["part_autonomy"].to_list() == [pytest.approx(0.1), None]
+    parts = blended.select(pl.sum_horizontal("part_probability", "part_mastery", "part_autonomy", "part_purpose"))
+    assert parts.to_series().to_list() == pytest.approx(blended["score"].to_list())
 
 
-def test_the_reasons_of_a_row_hold_all_parts_of_its_score_and_the_models_share_over_the_mean_candidate() -> None:
+def test_reasons_contain_all_parts_and_centred_contributions() -> None:
     for row in rows_for(["ann"], wish=1.0).iter_rows(named=True):
-        values = {one["code"]: one["value"] for one in row["reasons"]}
+        values = {reason["code"]: reason["value"] for reason in row["reasons"]}
         assert sum(value for code, value in values.items() if code.startswith("part_")) == pytest.approx(row["score"])
         # history gave 0.5 and -0.2: 0.35 to either side of their mean
         assert values["model_history"] == pytest.approx(0.35 if row["skill_id"] == "sql" else -0.35)
 
 
-def test_a_row_says_what_would_have_changed_it_where_that_is_known() -> None:
+def test_a_row_has_its_counterfactual_if_there_is_one() -> None:
     rows = rows_for(["ann"])
-    said = dict(rows.select("skill_id", "counterfactual").iter_rows())
-    assert said["git"] is not None
-    assert said["git"].startswith("One completed course on it")
-    assert said["sql"] is None
+    counterfactuals = dict(rows.select("skill_id", "counterfactual").iter_rows())
+    assert counterfactuals["git"] is not None
+    assert counterfactuals["git"].startswith("One completed course on it")
+    assert counterfactuals["sql"] is None
 
 
-def test_everyone_gets_a_row_and_who_gets_no_step_is_told_why() -> None:
+def test_everyone_gets_a_row_with_steps_or_a_reason() -> None:
     rows = rows_for(["ann", "bob", "eve"])
     assert rows.select("person_id", "rank", "skill_id", "no_recommendation_reason").rows() == [
         ("ann", 1, "git", None),
@@ -267,7 +278,7 @@ def test_everyone_gets_a_row_and_who_gets_no_step_is_told_why() -> None:
     assert rows.schema == {name: dtype for name, dtype in NEXT_SKILL.schema.items() if name in rows.columns}
 
 
-def test_a_wish_can_turn_the_order_of_near_ties_and_is_shown_beside_the_other_motives() -> None:
+def test_a_wish_can_change_the_order_and_is_in_the_explanation() -> None:
     rows = rows_for(["ann"], wish=1.0)
     sql = rows.row(by_predicate=pl.col("skill_id") == "sql", named=True)
     assert (sql["autonomy"], sql["mastery"], sql["purpose"]) == (1.0, 1.0, 0.0)
@@ -275,13 +286,13 @@ def test_a_wish_can_turn_the_order_of_near_ties_and_is_shown_beside_the_other_mo
     assert sql["explanation"].startswith("Take up “SQL”: you said you want to learn it; ")
 
 
-def test_neither_the_person_nor_anyone_else_is_named_in_what_is_told() -> None:
+def test_texts_name_no_person() -> None:
     rows = rows_for(["ann", "bob", "eve"], wish=1.0)
-    told = " ".join(rows["explanation"].drop_nulls().to_list() + rows["how"].drop_nulls().to_list())
-    assert not {"ann", "bob", "eve"} & set(told.lower().replace(".", " ").split())
+    texts = " ".join(rows["explanation"].drop_nulls().to_list() + rows["how"].drop_nulls().to_list())
+    assert not {"ann", "bob", "eve"} & set(texts.lower().replace(".", " ").split())
 
 
-def test_a_held_stage_leads_to_the_next_whoever_reached_it_yet() -> None:
+def test_every_held_skill_below_master_has_a_deepening_step() -> None:
     mastery = pl.DataFrame(
         {
             "person_id": ["a", "a", "a", "b"],
@@ -289,14 +300,14 @@ def test_a_held_stage_leads_to_the_next_whoever_reached_it_yet() -> None:
             "stage": ["apprentice", "journeyman", "master", "apprentice"],
         }
     )
-    found = find_deepening_steps(mastery, pl.Series(["a"]))
-    assert found.select("person_id", "step_id", "from_stage").rows() == [
+    steps = find_deepening_steps(mastery, pl.Series(["a"]))
+    assert steps.select("person_id", "step_id", "from_stage").rows() == [
         ("a", "s1|journeyman", "apprentice"),
         ("a", "s2|master", "journeyman"),
     ]
 
 
-def test_a_step_that_the_model_does_not_know_is_ordered_by_its_motives_alone() -> None:
+def test_a_step_unknown_to_the_model_is_scored_by_its_motives() -> None:
     steps = pl.DataFrame(
         {
             "person_id": ["a", "a"],
@@ -309,10 +320,10 @@ def test_a_step_that_the_model_does_not_know_is_ordered_by_its_motives_alone() -
         schema_overrides={"autonomy": pl.Float64},
     )
     weights = ScoreWeights(probability=0.5, mastery=0.25, autonomy=0.0, purpose=0.25)
-    assert blend(steps, weights)["score"].to_list() == [0.625, 0.5]
+    assert blend(steps, weights, NO_PREFERENCES)["score"].to_list() == [0.625, 0.5]
 
 
-def test_what_a_person_asked_a_motive_to_weigh_holds_before_the_policy() -> None:
+def test_the_weights_of_a_person_override_the_policy() -> None:
     steps = pl.DataFrame(
         {
             "person_id": ["ann", "bob"],
@@ -325,12 +336,12 @@ def test_what_a_person_asked_a_motive_to_weigh_holds_before_the_policy() -> None
         }
     )
     weights = ScoreWeights(probability=0.5, mastery=0.0, autonomy=0.1, purpose=0.4)
-    asked = pl.DataFrame(
+    preferences = pl.DataFrame(
         {"person_id": ["ann"], "mastery_weight": [None], "autonomy_weight": [0.9], "purpose_weight": [0.1]},
         schema_overrides={"mastery_weight": pl.Float64},
     )
-    blended = blend(steps, weights, asked)
-    # ann: (0.5 x 1 + 0.9 x 1 + 0.1 x 0) / 1.5; bob, who asked for nothing: (0.5 x 1 + 0.1 x 1 + 0.4 x 0) / 1
+    blended = blend(steps, weights, preferences)
+    # ann: (0.5 x 1 + 0.9 x 1 + 0.1 x 0) / 1.5; bob, who has no weights: (0.5 x 1 + 0.1 x 1 + 0.4 x 0) / 1
     assert blended["score"].to_list() == pytest.approx([1.4 / 1.5, 0.6])
     parts = [f"part_{name}" for name in ("probability", "mastery", "autonomy", "purpose")]
     assert blended.columns == [*steps.columns, *parts, "score"]

@@ -1,4 +1,4 @@
-"""The demo company: its catalogue, its determinism, its exports' forms and its planted truth."""
+"""The demo company: its catalogue, determinism, export formats and planted truth."""
 
 import csv
 import hashlib
@@ -12,12 +12,13 @@ import polars as pl
 import pytest
 import yaml
 
-from pipelines.demo import world as world_module
 from pipelines.demo.build import build_demo
-from pipelines.demo.exports.company import write_exports
+from pipelines.demo.exports.company import write_history_exports
+from pipelines.demo.exports.export_folder import ExportFolder
+from pipelines.demo.simulation import world as world_module
 from pipelines.demo.simulation.catalog import read_catalog
 from pipelines.demo.simulation.people import generate_people
-from pipelines.demo.simulation.world import generate_world
+from pipelines.demo.simulation.world import generate_histories, generate_world
 
 END = date(2026, 6, 30)
 PEOPLE = 150
@@ -100,20 +101,20 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(demo: Path, 
     assert fingerprint(tmp_path / "other") != fingerprint(demo)
 
 
-def test_a_second_demo_in_a_folder_leaves_nothing_of_the_first(tmp_path: Path) -> None:
+def test_a_second_demo_removes_the_first(tmp_path: Path) -> None:
     build_demo(tmp_path, people=60, seed=1, end=date(2020, 1, 31))
     build_demo(tmp_path, people=60, seed=1, end=END)
     assert not list((tmp_path / "landing").rglob("*2020-01-3*"))
 
 
 def test_progress_ends_at_one(tmp_path: Path) -> None:
-    told: list[float] = []
-    build_demo(tmp_path, people=60, end=END, progress=lambda _what, share: told.append(share))
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    shares: list[float] = []
+    build_demo(tmp_path, people=60, end=END, progress=lambda _what, share: shares.append(share))
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
 
 
-def test_too_few_people_are_refused_with_both_numbers() -> None:
+def test_too_few_people_raise_with_both_numbers() -> None:
     with pytest.raises(ValueError, match=r"59 people.*60"):
         generate_people(59, read_catalog(), seed=1, start=19_000, end=20_000)
 
@@ -129,9 +130,11 @@ def test_managers_form_one_tree() -> None:
             person = manager[person]
 
 
-def test_blocks_write_the_rows_of_the_whole_company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_together_write_the_complete_company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world_module, "BLOCK_PEOPLE", 40)
-    written = write_exports(generate_world(100, seed=5, end=END), tmp_path)
+    world, exports = generate_world(100, seed=5, end=END), ExportFolder(tmp_path)
+    for history in generate_histories(world):
+        write_history_exports(world, history, exports)
     assert [path.name for path in sorted((tmp_path / "tempo").iterdir())] == [
         "worklogs_2026-06-29_0001.csv",
         "worklogs_2026-06-29_0002.csv",
@@ -139,10 +142,10 @@ def test_blocks_write_the_rows_of_the_whole_company(tmp_path: Path, monkeypatch:
         "worklogs_2026-06-30.csv",
     ]
     rows = [row for path in (tmp_path / "tempo").glob("*_0*.csv") for row in read_rows(path)]
-    assert len(rows) + len(read_rows(tmp_path / "tempo/worklogs_2026-06-30.csv")) == written.rows("tempo/")
+    assert len(rows) + len(read_rows(tmp_path / "tempo/worklogs_2026-06-30.csv")) == exports.count_rows("tempo/")
     repeated = sum(count - 1 for count in Counter(row["Worklog Id"] for row in rows).values())
     assert repeated == sum(
-        one.rows for one in written.dirt if one.file.startswith("tempo/") and one.kind == "duplicate_row"
+        count for (file, kind), count in exports.errors.items() if file.startswith("tempo/") and kind == "duplicate_row"
     )
 
 
@@ -157,7 +160,7 @@ def test_the_hr_export_has_the_vendors_header_a_byte_order_mark_and_crlf(demo: P
     assert all(bool(row["Termination Date"]) == (row["Status"] == "Inactive") for row in rows)
 
 
-def test_the_issue_export_repeats_columns_and_prints_the_vendors_times(demo: Path) -> None:
+def test_the_issue_export_has_repeated_columns_and_the_vendors_times(demo: Path) -> None:
     with (demo / "landing/jira/issues_2026-06-29.csv").open(encoding="utf-8", newline="") as stream:
         header, *rows = csv.reader(stream)
     assert header.count("Labels") == 3
@@ -170,7 +173,7 @@ def test_the_issue_export_repeats_columns_and_prints_the_vendors_times(demo: Pat
         assert datetime.strptime(text, "%d/%b/%y %I:%M %p").replace(tzinfo=UTC).date() < END
 
 
-def test_dirt_is_found_in_the_numbers_recorded(demo: Path) -> None:
+def test_planted_errors_occur_in_the_recorded_numbers(demo: Path) -> None:
     logs = read_rows(demo / "landing/tempo/worklogs_2026-06-29.csv")
     accounts = {row["account_code"] for row in read_rows(demo / "landing/jira/accounts.csv")}
     copies = sum(count - 1 for count in Counter(tuple(row.values()) for row in logs).values())
@@ -188,23 +191,27 @@ def test_dirt_is_found_in_the_numbers_recorded(demo: Path) -> None:
     assert dirty / len(logs) == pytest.approx(0.005, rel=0.1)
 
 
-def test_statements_follow_xapi_and_the_broken_ones_are_counted(demo: Path) -> None:
+def test_statements_follow_xapi_and_malformed_lines_are_counted(demo: Path) -> None:
     statements, broken = read_statements(demo)
     assert broken == planted(demo, "malformed_line", "learning/")
-    ids = {one["id"] for one in statements}
+    ids = {statement["id"] for statement in statements}
     assert len(statements) - len(ids) == planted(demo, "duplicate_row", "learning/")
-    for one in statements:
-        assert ("mbox" in one["actor"]) != ("account" in one["actor"])
-        assert one["verb"]["id"].startswith("http://adlnet.gov/expapi/verbs/")
-        assert "null" not in json.dumps(one)
-        verb = one["verb"]["id"].rsplit("/", 1)[1]
-        assert ("score" in one.get("result", {})) == (verb in ("passed", "failed"))
+    for statement in statements:
+        assert ("mbox" in statement["actor"]) != ("account" in statement["actor"])
+        assert statement["verb"]["id"].startswith("http://adlnet.gov/expapi/verbs/")
+        assert "null" not in json.dumps(statement)
+        verb = statement["verb"]["id"].rsplit("/", 1)[1]
+        assert ("score" in statement.get("result", {})) == (verb in ("passed", "failed"))
         if verb == "voided":
-            assert one["object"]["objectType"] == "StatementRef"
-    assert sum(one["verb"]["id"].endswith("voided") for one in statements) == planted(demo, "voided", "learning/") > 0
+            assert statement["object"]["objectType"] == "StatementRef"
+    assert (
+        sum(statement["verb"]["id"].endswith("voided") for statement in statements)
+        == planted(demo, "voided", "learning/")
+        > 0
+    )
 
 
-def test_denied_values_stand_in_the_hr_export_only(demo: Path) -> None:
+def test_sensitive_values_occur_in_the_hr_export_only(demo: Path) -> None:
     rows = read_rows(demo / "landing/bamboohr/employees_2026-06-30.csv")
     denied = {row["Pay rate"].removesuffix(" EUR") for row in rows}
     others = [path for path in (demo / "landing").rglob("*") if path.is_file() and path.parent.name != "bamboohr"]

@@ -54,7 +54,7 @@ def skill_names() -> dict[str, str]:
 
 
 def read_evidence(landing: Path) -> dict[tuple[str, str], Evidence]:
-    names, found = skill_names(), defaultdict(Evidence)
+    names, evidence = skill_names(), defaultdict(Evidence)
     number = {row["Work Email"].lower(): row["Employee #"] for row in read_csv(next(landing.glob("bamboohr/*.csv")))}
     account = {row["account_code"]: number[row["work_email"]] for row in read_csv(landing / "jira/accounts.csv")}
     label = {}
@@ -67,48 +67,50 @@ def read_evidence(landing: Path) -> dict[tuple[str, str], Evidence]:
     for row in logs.values():
         who, day = account.get(row["Username"].lower()), parse_day(row["Work date"])
         if who and day:
-            one = found[who, label[row["Issue Key"]]]
-            one.hours, one.seen = one.hours + float(row["Hours"]), 1
-            one.days.add(day)
+            row_evidence = evidence[who, label[row["Issue Key"]]]
+            row_evidence.hours, row_evidence.seen = row_evidence.hours + float(row["Hours"]), 1
+            row_evidence.days.add(day)
     for row in {row["feedback_id"]: row for row in read_csv(next(landing.glob("feedback/feedback_*.csv")))}.values():
         if row["kind"] != "self" and parse_day(row["date"]) and (row["score"] or "5") in "45":
-            one = found[row["employee_number"], names[row["skill"].lower()]]
-            one.positive += 1
-            one.judges.add(row["given_by"])
+            row_evidence = evidence[row["employee_number"], names[row["skill"].lower()]]
+            row_evidence.positive += 1
+            row_evidence.judges.add(row["given_by"])
     for row in read_csv(landing / "feedback/certificates.csv"):
-        found[row["employee_number"], names[row["skill"].lower()]].positive += 1
+        evidence[row["employee_number"], names[row["skill"].lower()]].positive += 1
     for row in {row["session_id"]: row for row in read_csv(landing / "mentoring/sessions.csv")}.values():
-        found[row["mentor"], names[row["skill"].lower()]].lessons += bool(parse_day(row["held_on"]))
-    read_learning(landing, number, names, found)
-    return found
+        evidence[row["mentor"], names[row["skill"].lower()]].lessons += bool(parse_day(row["held_on"]))
+    read_learning(landing, number, names, evidence)
+    return evidence
 
 
-def read_learning(landing: Path, number: dict[str, str], names: dict[str, str], found: dict) -> None:
+def read_learning(landing: Path, number: dict[str, str], names: dict[str, str], evidence: dict) -> None:
     statements = {}
     for path in sorted(landing.glob("learning/*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             if line.endswith("}"):
-                one = json.loads(line)
-                statements[one["id"]] = one
-    voided = {one["object"]["id"] for one in statements.values() if one["verb"]["id"].endswith("voided")}
-    for key, one in statements.items():
-        verb, actor = one["verb"]["id"].rsplit("/", 1)[1], one["actor"]
-        if key in voided or verb not in ("completed", "passed") or not parse_day(one["timestamp"]):
+                statement = json.loads(line)
+                statements[statement["id"]] = statement
+    voided = {
+        statement["object"]["id"] for statement in statements.values() if statement["verb"]["id"].endswith("voided")
+    }
+    for key, statement in statements.items():
+        verb, actor = statement["verb"]["id"].rsplit("/", 1)[1], statement["actor"]
+        if key in voided or verb not in ("completed", "passed") or not parse_day(statement["timestamp"]):
             continue
         who = actor["account"]["name"] if "account" in actor else number.get(actor["mbox"][7:].lower())
-        title = one["object"]["definition"]["name"]["en-US"].split(": ", 1)[1]
-        evidence = found[who, names[title.lower()]]
-        evidence.seen = 1
-        evidence.positive += verb == "passed"
+        title = statement["object"]["definition"]["name"]["en-US"].split(": ", 1)[1]
+        entry = evidence[who, names[title.lower()]]
+        entry.seen = 1
+        entry.positive += verb == "passed"
 
 
-def stage(one: Evidence) -> str:
-    repeated = one.hours >= 40 or len(one.days) >= 8
-    if repeated and one.positive:
-        span = (max(one.days) - min(one.days)).days
-        sustained = one.hours >= 200 and span >= 365
-        return "master" if sustained and len(one.judges) >= 3 and one.lessons >= 2 else "journeyman"
-    return "apprentice" if one.seen else "none"
+def stage(evidence: Evidence) -> str:
+    repeated = evidence.hours >= 40 or len(evidence.days) >= 8
+    if repeated and evidence.positive:
+        span = (max(evidence.days) - min(evidence.days)).days
+        sustained = evidence.hours >= 200 and span >= 365
+        return "master" if sustained and len(evidence.judges) >= 3 and evidence.lessons >= 2 else "journeyman"
+    return "apprentice" if evidence.seen else "none"
 
 
 def kappa(pairs: Counter[tuple[str, str]]) -> float:
@@ -132,8 +134,12 @@ def test_the_policy_recovers_the_planted_stages_from_the_exports(demo: Path) -> 
         .select("person_id", "skill_id", "stage")
         .iter_rows()
     }
-    found = {key: stage(one) for key, one in read_evidence(demo / "landing").items() if key[0] in {p for p, _ in truth}}
-    pairs = Counter((truth.get(key, "none"), found.get(key, "none")) for key in truth.keys() | found.keys())
+    recovered = {
+        key: stage(evidence)
+        for key, evidence in read_evidence(demo / "landing").items()
+        if key[0] in {p for p, _ in truth}
+    }
+    pairs = Counter((truth.get(key, "none"), recovered.get(key, "none")) for key in truth.keys() | recovered.keys())
     assert kappa(pairs) >= 0.9
     for name in STAGES[1:]:
         assert pairs[name, name] >= 0.85 * sum(n for (planted, _), n in pairs.items() if planted == name)
@@ -152,7 +158,7 @@ def test_all_three_stages_are_planted_and_reached_in_order(demo: Path) -> None:
     assert least["master"] >= 365
 
 
-def test_the_last_step_tells_more_about_the_next_one_than_popularity(demo: Path) -> None:
+def test_the_last_step_predicts_the_next_better_than_popularity(demo: Path) -> None:
     paths = pl.read_parquet(demo / "truth/paths.parquet").sort("person_id", "position")
     walks = [walk["skill_id"].to_list() for _, walk in paths.group_by("person_id", maintain_order=True)]
     learn, ask = walks[::2], [walk for walk in walks[1::2] if len(walk) > 4]
@@ -180,7 +186,7 @@ def test_most_steps_are_taken_when_their_prerequisites_are_held(demo: Path) -> N
     assert 0.8 < ready < 1
 
 
-def test_trends_show_in_what_is_taken_up(demo: Path) -> None:
+def test_trends_are_visible_in_the_steps_taken_up(demo: Path) -> None:
     paths = pl.read_parquet(demo / "truth/paths.parquet").join(
         pl.read_parquet(demo / "truth/trends.parquet"), on="skill_id"
     )

@@ -1,4 +1,4 @@
-"""Whoever reads by the oldest released contract reads the newest tables too."""
+"""A reader of the oldest released contract can read the newest tables."""
 
 from pathlib import Path
 
@@ -32,9 +32,7 @@ def read_as_promised(table: str, path: Path) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("table", [NEXT_SKILL.name, OUT_MASTERY.name])
-def test_the_oldest_reader_reads_what_was_written_then_and_what_is_written_now(
-    table: str, tmp_path: Path, demo_run: DemoRun
-) -> None:
+def test_the_oldest_reader_reads_old_and_new_tables(table: str, tmp_path: Path, demo_run: DemoRun) -> None:
     oldest = [column.name for column in read_released_contracts(table)[0].columns]
     then = tmp_path / "then.parquet"
     write_parquet(WRITTEN_THEN[table].select(oldest), then, {})

@@ -1,4 +1,4 @@
-"""A publication that would break a promise is named before it happens."""
+"""The release checks find a publication that breaks a rule before it happens."""
 
 import json
 
@@ -28,12 +28,12 @@ def broken(table: Table, frame: pl.DataFrame) -> dict[str, int]:
     """Rows that break each rule, by its last word, judged by Great Expectations."""
     from pipelines.validation.expectations import validate
 
-    verdict = validate(table, frame)
-    assert not [one.error for one in verdict.results if one.error]
+    validation = validate(table, frame)
+    assert not [result.error for result in validation.results if result.error]
     return {
-        one.name.split("|")[-1] if one.kind == "row" else one.name: one.unexpected_count
-        for one in verdict.results
-        if not one.passed
+        result.name.split("|")[-1] if result.kind == "row" else result.name: result.unexpected_count
+        for result in validation.results
+        if not result.passed
     }
 
 
@@ -41,28 +41,28 @@ def lists(*rows: dict[str, object]) -> pl.DataFrame:
     return list_check_rows(fill_contract_columns(NEXT_SKILL, [*make_next_skill_rows("s0").to_dicts(), *rows]))
 
 
-def test_whole_lists_and_rows_that_say_why_pass() -> None:
+def test_complete_lists_and_rows_with_a_reason_pass() -> None:
     assert broken(list_check_table(2), lists(WHY_NOT)) == {}
 
 
 @pytest.mark.parametrize(
     ("row", "rule"),
     [
-        ({"person_id": "p0000", "rank": 3, "skill_id": "sql1", "to_stage": "apprentice"}, "is_no_repeat"),
-        ({"person_id": "p0000", "rank": 2, "skill_id": "go", "to_stage": "apprentice"}, "counts_from_one"),
-        ({"person_id": "p0000", "rank": 4, "skill_id": "go", "to_stage": "apprentice"}, "counts_from_one"),
-        ({"person_id": "p0000", "no_recommendation_reason": "nothing_eligible"}, "is_alone_where_it_says_why"),
-        ({"person_id": "p8", "rank": 1, "skill_id": "go", "to_stage": "apprentice"}, "is_sufficient"),
+        ({"person_id": "p0000", "rank": 3, "skill_id": "sql1", "to_stage": "apprentice"}, "is_not_repeated"),
+        ({"person_id": "p0000", "rank": 2, "skill_id": "go", "to_stage": "apprentice"}, "has_ranks_from_one"),
+        ({"person_id": "p0000", "rank": 4, "skill_id": "go", "to_stage": "apprentice"}, "has_ranks_from_one"),
+        ({"person_id": "p0000", "no_recommendation_reason": "nothing_eligible"}, "is_alone_if_it_has_a_reason"),
+        ({"person_id": "p8", "rank": 1, "skill_id": "go", "to_stage": "apprentice"}, "has_enough_steps_or_a_reason"),
     ],
 )
-def test_a_list_that_breaks_a_promise_is_named(row: dict[str, object], rule: str) -> None:
+def test_a_list_that_breaks_a_rule_fails_it(row: dict[str, object], rule: str) -> None:
     assert broken(list_check_table(2), lists(row)) == {rule: 1}
 
 
-def test_a_short_list_warns_and_stops_nothing() -> None:
+def test_a_short_list_is_a_warning() -> None:
     severities = {rule.name.split("|")[1]: rule.severity for rule in list_check_table(2).rules}
-    assert severities["is_sufficient"] is Severity.WARN
-    assert severities["is_no_repeat"] is Severity.ERROR
+    assert severities["has_enough_steps_or_a_reason"] is Severity.WARN
+    assert severities["is_not_repeated"] is Severity.ERROR
 
 
 def test_everyone_must_have_a_row() -> None:
@@ -70,7 +70,7 @@ def test_everyone_must_have_a_row() -> None:
     assert broken(person_check_table(), person_check_rows(make_next_skill_rows("s0"), people)) == {"has_a_row": 1}
 
 
-def test_a_wild_swing_stops_and_the_first_snapshot_does_not() -> None:
+def test_a_large_change_is_an_error_except_in_the_first_snapshot() -> None:
     frames = {NEXT_SKILL: make_next_skill_rows("s1", skill="go")}
     share = measure_changed_share(make_next_skill_rows("s0").lazy(), frames[NEXT_SKILL].lazy())
     assert share == 1
@@ -96,7 +96,7 @@ def card(ece: float, promises: int) -> str:
     return json.dumps({"metrics": {"ece": 0.9}, "reliability": {"n": promises, "ece": ece, "bins": bins}})
 
 
-def test_a_ranker_that_was_badly_calibrated_is_told_and_stops_nothing() -> None:
+def test_bad_calibration_is_a_warning() -> None:
     row = publication_check_row({NEXT_SKILL: make_next_skill_rows("s0")}, card(0.2, 1_000_000), None)
     assert row["calibration_error_share"][0] == pytest.approx(0.1996, abs=1e-4)
     assert broken(publication_check_table(PublishOptions()), row) == {"calibration_error_share|between": 1}
@@ -106,24 +106,24 @@ def test_a_ranker_that_was_badly_calibrated_is_told_and_stops_nothing() -> None:
     assert severities["changed_share|between"] is Severity.ERROR
 
 
-def test_an_error_that_chance_alone_makes_of_few_promises_stops_nothing() -> None:
+def test_a_calibration_error_within_chance_passes() -> None:
     # of 25 promises of 0.5 the share that comes true misses by sqrt(2 / pi * 0.25 / 25) = 0.08 on average
     row = publication_check_row({NEXT_SKILL: make_next_skill_rows("s0")}, card(0.1, 25), None)
     assert row["calibration_error_share"][0] == pytest.approx(0.0202, abs=1e-4)
     assert broken(publication_check_table(PublishOptions()), row) == {}
 
 
-def test_a_card_without_a_measured_probability_is_nothing_to_judge() -> None:
+def test_a_card_without_reliability_gives_a_null_error() -> None:
     assert (
         publication_check_row({NEXT_SKILL: make_next_skill_rows("s0")}, '{"reliability": null}', None).row(0)[0] is None
     )
 
 
-def test_names_and_addresses_are_not_published() -> None:
-    told = make_next_skill_rows("s0").with_columns(how=pl.lit("Ask ann@example.org."))
-    assert publication_check_row({NEXT_SKILL: told}, None, None)["address_count"][0] == 1
+def test_personal_columns_and_addresses_are_rejected() -> None:
+    rows = make_next_skill_rows("s0").with_columns(how=pl.lit("Ask ann@example.org."))
+    assert publication_check_row({NEXT_SKILL: rows}, None, None)["address_count"][0] == 1
     with pytest.raises(ValueError, match="out__next_skill in 1 texts"):
-        reject_email_addresses({NEXT_SKILL: told})
+        reject_email_addresses({NEXT_SKILL: rows})
     row = publication_check_row({PERSON: pl.DataFrame(schema=PERSON.schema)}, None, None)
     assert broken(publication_check_table(PublishOptions()), row) == {"personal_column_count|between": 1}
     clean = publication_check_row(

@@ -1,4 +1,4 @@
-"""Every published row says which night it came from, and all tables of a night share one id made of their content."""
+"""Every published row has the metadata of its run, and all tables share one id that follows from their content."""
 
 from datetime import date
 
@@ -39,7 +39,7 @@ def named(*people: str, as_of: date = DAY, teams: tuple[str, ...] = ("north",)) 
     )
 
 
-def test_a_row_carries_the_stamps_its_table_has_and_no_snapshot_yet() -> None:
+def test_a_row_gets_the_metadata_columns_of_its_table_and_no_snapshot_id_yet() -> None:
     row = add_row_metadata(TEAMS, pl.DataFrame({"unit_name": ["north"], "left_out": [1]}), ROW_METADATA_COLUMNS).row(
         0, named=True
     )
@@ -57,37 +57,37 @@ def test_the_same_day_and_content_get_the_same_id_in_any_order_of_rows() -> None
     assert named("ann", "bob").snapshot_id.startswith("20260630-")
 
 
-def test_another_content_of_any_table_or_another_day_gets_another_id() -> None:
+def test_other_content_or_another_day_gives_another_id() -> None:
     ids = {named(*who).snapshot_id for who in (("ann",), ("bob",))}
     ids |= {named("ann", teams=("south",)).snapshot_id, named("ann", as_of=date(2026, 7, 1)).snapshot_id}
     assert len(ids) == 4
 
 
-def test_all_tables_carry_the_one_id() -> None:
-    found = named("ann")
-    assert {frame["snapshot_id"][0] for frame in found.frames.values()} == {found.snapshot_id}
+def test_all_tables_have_the_same_id() -> None:
+    content = named("ann")
+    assert {frame["snapshot_id"][0] for frame in content.frames.values()} == {content.snapshot_id}
 
 
-def test_where_some_rows_are_older_the_newest_day_names_it_and_the_oldest_ends_it() -> None:
-    found = named("ann", as_of=date(2026, 7, 1))
-    assert (found.as_of, found.valid_until) == (date(2026, 7, 1), date(2026, 7, 2))
+def test_as_of_is_the_newest_day_and_valid_until_the_earliest() -> None:
+    content = named("ann", as_of=date(2026, 7, 1))
+    assert (content.as_of, content.valid_until) == (date(2026, 7, 1), date(2026, 7, 2))
 
 
-def test_tables_without_a_row_still_make_a_snapshot() -> None:
-    found = named(teams=())
-    assert (found.as_of, found.valid_until) == (DAY, date(2026, 7, 2))
+def test_tables_without_rows_give_a_snapshot() -> None:
+    content = named(teams=())
+    assert (content.as_of, content.valid_until) == (DAY, date(2026, 7, 2))
 
 
-def test_what_the_lake_says_of_the_content_makes_the_same_id_without_a_look_at_the_rows() -> None:
+def test_a_known_content_hash_gives_the_same_id_as_the_rows() -> None:
     frames = {TEAMS: add_row_metadata(TEAMS, pl.DataFrame({"unit_name": ["north"]}), ROW_METADATA_COLUMNS)}
-    looked_at = assign_snapshot_id(frames, DAY, 2)
-    known = assign_snapshot_id(frames, DAY, 2, {TEAMS: content_sha256(frames[TEAMS])})
-    assert known.snapshot_id == looked_at.snapshot_id
-    assert assign_snapshot_id(frames, DAY, 2, {TEAMS: "another"}).snapshot_id != looked_at.snapshot_id
-    assert assign_snapshot_id(frames, DAY, 2, {TEAMS: None}).snapshot_id == looked_at.snapshot_id
+    from_rows = assign_snapshot_id(frames, DAY, 2)
+    from_hash = assign_snapshot_id(frames, DAY, 2, {TEAMS: content_sha256(frames[TEAMS])})
+    assert from_hash.snapshot_id == from_rows.snapshot_id
+    assert assign_snapshot_id(frames, DAY, 2, {TEAMS: "another"}).snapshot_id != from_rows.snapshot_id
+    assert assign_snapshot_id(frames, DAY, 2, {TEAMS: None}).snapshot_id == from_rows.snapshot_id
 
 
-def test_rows_that_hold_longer_are_other_rows() -> None:
+def test_extended_validity_gives_another_hash() -> None:
     assert (
         len(
             {

@@ -1,4 +1,4 @@
-"""Readers see one snapshot or another, never half of each, at any moment of a publication."""
+"""Readers see one complete snapshot at any moment of a publication."""
 
 import threading
 import time
@@ -9,14 +9,9 @@ import polars as pl
 import pytest
 
 from pipelines.contracts.catalog import ALIAS, PREREQUISITE
-from pipelines.snapshots.writer import (
-    POINTER,
-    NothingPublished,
-    Snapshot,
-    current_snapshot,
-    file_sha256,
-    publish_snapshot,
-)
+from pipelines.snapshots.reader import POINTER, NothingPublished, Snapshot, current_snapshot
+from pipelines.snapshots.writer import publish_snapshot
+from pipelines.storage.atomic_write import file_sha256
 from pipelines.storage.lake import ContractViolation
 
 DAY, UNTIL = date(2025, 6, 30), date(2025, 7, 2)
@@ -30,32 +25,32 @@ def publish(folder: Path, number: int, snapshot_id: str | None = None) -> Snapsh
     return publish_snapshot(folder, frames, snapshot_id or f"s{number:03d}", DAY, UNTIL)
 
 
-def test_before_the_first_publication_a_reader_is_told_what_to_do(tmp_path: Path) -> None:
+def test_reading_before_the_first_publication_raises_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(NothingPublished, match="footsteps run"):
         current_snapshot(tmp_path)
 
 
-def test_what_was_published_is_what_a_reader_resolves(tmp_path: Path) -> None:
+def test_a_reader_resolves_the_published_snapshot(tmp_path: Path) -> None:
     published = publish(tmp_path, 7)
-    found = current_snapshot(tmp_path)
-    assert found == published
-    assert (found.snapshot_id, found.as_of, found.valid_until) == ("s007", DAY, UNTIL)
-    for one in found.tables:
-        rows = found.scan(one.name).collect()
-        assert rows.height == one.rows
-        assert file_sha256(found.path(one.name)) == one.content_sha256
+    snapshot = current_snapshot(tmp_path)
+    assert snapshot == published
+    assert (snapshot.snapshot_id, snapshot.as_of, snapshot.valid_until) == ("s007", DAY, UNTIL)
+    for table in snapshot.tables:
+        rows = snapshot.scan(table.name).collect()
+        assert rows.height == table.rows
+        assert file_sha256(snapshot.path(table.name)) == table.content_sha256
     with pytest.raises(KeyError):
-        found.path("out__nothing")
+        snapshot.path("out__nothing")
 
 
-def test_publishing_the_same_again_writes_no_table(tmp_path: Path) -> None:
+def test_publishing_the_same_snapshot_again_writes_no_table(tmp_path: Path) -> None:
     first = publish(tmp_path, 1)
-    before = {one.name: first.path(one.name).stat().st_mtime_ns for one in first.tables}
+    before = {table.name: first.path(table.name).stat().st_mtime_ns for table in first.tables}
     assert publish(tmp_path, 1) == first
-    assert {one.name: first.path(one.name).stat().st_mtime_ns for one in first.tables} == before
+    assert {table.name: first.path(table.name).stat().st_mtime_ns for table in first.tables} == before
 
 
-def test_an_id_that_stands_for_other_content_is_refused_and_the_pointer_stays(tmp_path: Path) -> None:
+def test_an_id_with_other_content_is_rejected_and_the_pointer_stays(tmp_path: Path) -> None:
     publish(tmp_path, 1)
     publish(tmp_path, 2)
     with pytest.raises(ValueError, match="s001 was published with another core_taxonomy__assn_alias"):
@@ -71,10 +66,10 @@ def test_the_same_rows_in_other_bytes_are_the_same_snapshot(tmp_path: Path) -> N
     before = path.read_bytes()
     again = publish(tmp_path, 1)
     assert path.read_bytes() == before
-    assert [one.content_sha256 for one in again.tables if one.name == ALIAS.name] == [file_sha256(path)]
+    assert [table.content_sha256 for table in again.tables if table.name == ALIAS.name] == [file_sha256(path)]
 
 
-def test_a_table_that_breaks_its_contract_moves_no_pointer(tmp_path: Path) -> None:
+def test_a_broken_contract_leaves_the_pointer(tmp_path: Path) -> None:
     publish(tmp_path, 1)
     broken = pl.DataFrame({"alias_text": ["a", "a"], "skill_id": ["1", "2"]})
     with pytest.raises(ContractViolation):
@@ -89,7 +84,7 @@ def test_a_snapshot_opened_before_a_publication_stays_readable_after_it(tmp_path
     assert opened.scan(ALIAS.name).collect()["skill_id"].to_list() == ["1", "1"]
 
 
-def test_readers_see_one_whole_snapshot_during_fifty_publications(tmp_path: Path) -> None:
+def test_readers_see_one_complete_snapshot_during_fifty_publications(tmp_path: Path) -> None:
     publish(tmp_path, 0)
     done = threading.Event()
     seen: list[set[str]] = []
@@ -99,7 +94,7 @@ def test_readers_see_one_whole_snapshot_during_fifty_publications(tmp_path: Path
         while not done.is_set():
             try:
                 snapshot = current_snapshot(tmp_path)
-                tables = (snapshot.scan(one.name).select("skill_id").collect() for one in snapshot.tables)
+                tables = (snapshot.scan(table.name).select("skill_id").collect() for table in snapshot.tables)
                 numbers = {f"s{int(value):03d}" for rows in tables for value in rows["skill_id"]}
                 seen.append(numbers | {snapshot.snapshot_id})
             except Exception as failure:  # a reader must never fail: whatever it was is shown below
@@ -120,7 +115,7 @@ def test_readers_see_one_whole_snapshot_during_fifty_publications(tmp_path: Path
     assert len(seen) >= 50
 
 
-def test_nothing_but_whole_files_lies_beside_the_pointer(tmp_path: Path) -> None:
+def test_publication_leaves_no_unfinished_files(tmp_path: Path) -> None:
     publish(tmp_path, 1)
     assert sorted(path.name for path in tmp_path.iterdir()) == [POINTER, "snapshots", "tables"]
     assert not [path for path in tmp_path.rglob(".*") if path.is_file()]

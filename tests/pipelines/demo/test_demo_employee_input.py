@@ -1,4 +1,4 @@
-"""What the demo company's people say for themselves: consents, replies, preferences, by people who work there."""
+"""The input of the demo company's people: consents, replies and preferences of employed people."""
 
 from datetime import date
 from pathlib import Path
@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 from pipelines.contracts.columns import CONSENT_STATUSES, RELATIONS, REPLY_KINDS, STAGES
-from pipelines.demo.exports.company import write_exports
-from pipelines.demo.simulation.world import generate_world
+from pipelines.demo.exports.company import write_company_exports, write_history_exports
+from pipelines.demo.exports.export_folder import ExportFolder
+from pipelines.demo.simulation.world import generate_histories, generate_world
 
 END = date(2026, 6, 30)
 
@@ -16,7 +17,10 @@ END = date(2026, 6, 30)
 @pytest.fixture(scope="module")
 def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
-    write_exports(generate_world(200, seed=5, end=END), folder)
+    world, exports = generate_world(200, seed=5, end=END), ExportFolder(folder)
+    write_company_exports(world, exports)
+    for history in generate_histories(world):
+        write_history_exports(world, history, exports)
     return folder
 
 
@@ -25,7 +29,7 @@ def read(landing: Path, pattern: str) -> pl.DataFrame:
     return pl.read_csv(file, infer_schema=False)
 
 
-def test_some_consent_to_everything_some_to_a_little_and_some_take_it_back(landing: Path) -> None:
+def test_consents_are_general_or_specific_and_some_are_withdrawn(landing: Path) -> None:
     rows = read(landing, "consents/*.csv")
     assert set(rows["decision"]) == set(CONSENT_STATUSES)
     assert set(rows["shown_as"]) == {*RELATIONS, "all"}
@@ -35,7 +39,7 @@ def test_some_consent_to_everything_some_to_a_little_and_some_take_it_back(landi
     assert 0.2 < granted.filter(pl.col("skill") == "all").height / 200 < 0.45
 
 
-def test_replies_say_what_their_kind_needs(landing: Path) -> None:
+def test_replies_have_the_columns_of_their_kind(landing: Path) -> None:
     rows = read(landing, "replies/*.csv")
     assert set(rows["answer"]) <= set(REPLY_KINDS)
     assert set(rows["answer"]) >= {"dismiss", "snooze", "dispute", "hide"}
@@ -43,11 +47,11 @@ def test_replies_say_what_their_kind_needs(landing: Path) -> None:
     assert set(rows.filter(pl.col("answer") == "dispute")["stage"]) <= set(STAGES)
 
 
-def test_nobody_who_left_says_anything_and_some_want_no_steps(landing: Path) -> None:
+def test_people_who_left_give_no_input_and_some_opt_out(landing: Path) -> None:
     people = read(landing, "bamboohr/*.csv")
-    here = people.filter(pl.col("Termination Date").is_null())["Employee #"]
+    employed = people.filter(pl.col("Termination Date").is_null())["Employee #"]
     preferences = read(landing, "preferences/*.csv")
     assert "no" in preferences["wants_steps"].to_list()
     for pattern in ("consents/*.csv", "replies/*.csv", "preferences/*.csv"):
-        known = read(landing, pattern).filter(pl.col("employee_number") != "999999999")
-        assert set(known["employee_number"]) <= set(here), pattern
+        rows = read(landing, pattern).filter(pl.col("employee_number") != "999999999")
+        assert set(rows["employee_number"]) <= set(employed), pattern
