@@ -88,7 +88,7 @@ def test_policy_days_and_taxonomy_are_read(tmp_path: Path) -> None:
             TABLE + "      score_share:\n        column: s\n        scale: [5, 1]\n",
             "line 10: sources.0.mapping.score_share.scale: a scale is two numbers, the lower one first: [1, 5]",
         ),
-        (HR + "policy:\n  list_length: 0\n", "line 7: policy.list_length: list_length is 0; allowed: 1 and more"),
+        (HR + "policy:\n  list_length: 0\n", "line 7: policy.list_length: list_length is 0; allowed: 1 or more"),
         (HR + "policy:\n  weights:\n    prob: 1\n", "line 8: policy.weights.prob: unknown key; allowed: probability, "),
         (
             HR + "policy:\n  stages:\n    positive_share: 3\n",
