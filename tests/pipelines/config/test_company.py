@@ -149,7 +149,7 @@ def test_a_header_and_its_long_form_give_equal_options() -> None:
     assert source().options() == source(mapping={"skill_text": {"column": "s"}}).options()
 
 
-def test_settings_come_from_environment_variables_with_one_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_come_from_environment_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOOTSTEPS_DATA_ROOT", str(tmp_path))
     monkeypatch.setenv("FOOTSTEPS_AS_OF", "2025-06-30")
     settings = Settings()
