@@ -192,7 +192,9 @@ class Table:
         if repeated:
             raise ValueError(f"{self.name}: several rules have the same name: {sorted(repeated)}")
         if self.is_partitioned_by_person and (self.month_column or first_key != ("person_id",)):
-            raise ValueError(f"{self.name}: a table partitioned by person needs person_id as its first key column")
+            raise ValueError(
+                f"{self.name}: a table partitioned by person has no month_column, and person_id is first in its key"
+            )
         if unknown := set(self.warnings) - set(rule_names):
             raise ValueError(f"{self.name}: warnings name rules it does not have: {sorted(unknown)}")
 
