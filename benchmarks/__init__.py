@@ -1,1 +1,1 @@
-"""Benchmarks and their tools; they need a checkout and are not part of the wheel."""
+"""Benchmarks and their tools: they need a checkout and are not part of the wheel."""

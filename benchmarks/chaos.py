@@ -1,7 +1,7 @@
-"""`footsteps bench chaos`: nights killed at random moments, and one on a full disk; what readers see, what comes after.
+"""`footsteps bench chaos`: runs that are killed at random moments or find the disk full, and what survives them.
 
-Belongs here: the kills, and the comparison with a night that nobody disturbed.
-Does not belong here: what makes a night safe (`pipelines.storage.lake`, `pipelines.storage.run_state`,
+Belongs here: the interruptions, and the comparison with a run that was not interrupted.
+Does not belong here: what makes a run safe (`pipelines.storage.lake`, `pipelines.storage.run_state`,
 `assets.resources.locking`).
 """
 
@@ -32,86 +32,106 @@ from pipelines.storage.atomic_write import file_sha256
 from pipelines.storage.lake import Lake, content_sha256
 
 _LAST_DAY = date(2026, 6, 30)
-# No file may grow beyond this on the "full" disk: less than any table of the smallest company.
-_FULL_BYTES = 4096
-# What a night imports and may be shared by a fork: polars has threads from its import on, and is left to each night.
-_AT_HAND = ("dagster", "sklearn.linear_model", "sklearn.ensemble", "scipy.sparse")
-# A night of the smallest company takes seconds; one that does not end is killed like the others.
-_LONGEST_SECONDS = 600.0
+# On the "full" disk no file may become larger than this; every table of the smallest company is larger.
+_FULL_DISK_BYTES = 4096
+# Imports that forked runs may share. Polars starts threads when it is imported, so that each run must import it itself.
+_PRELOADED_MODULES = ("dagster", "sklearn.linear_model", "sklearn.ensemble", "scipy.sparse")
+# A run for the smallest company takes seconds; a run that does not end is killed like the others.
+_MAX_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
-class Chaos:
-    """What became of the disturbed nights; every count but the first two must equal `kills`."""
+class ChaosResult:
+    """Counts of interrupted runs: each count except the first two must equal the sum of the first two.
+
+    Attributes:
+        kills: Runs that were killed.
+        full_disks: Runs on a full disk.
+        whole_snapshots: Runs after which every published file matched its manifest.
+        ledgers_agree: Runs after which every landed delivery had the rows that the ledger counts.
+        next_runs_complete: Runs whose next run succeeded.
+        equal_tables: Runs after whose next run all tables equalled those of an uninterrupted run.
+        seconds: Duration of the benchmark.
+    """
 
     kills: int
     full_disks: int
     whole_snapshots: int
     ledgers_agree: int
-    next_nights_complete: int
+    next_runs_complete: int
     equal_tables: int
     seconds: float
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was lost in any of them."""
-        every = self.kills + self.full_disks
-        counts = (self.whole_snapshots, self.ledgers_agree, self.next_nights_complete, self.equal_tables)
-        return all(count == every for count in counts)
+        """Whether no interruption lost anything."""
+        counts = {self.whole_snapshots, self.ledgers_agree, self.next_runs_complete, self.equal_tables}
+        return counts == {self.kills + self.full_disks}
 
 
 def print_chaos(people: int, kills: int, seed: int, as_json: bool) -> None:
-    """Disturb nights and print what became of them. Raises Failed where anything was lost."""
+    """Interrupt runs and print the counts.
+
+    Raises:
+        CommandFailed: An interruption lost something.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        found = interrupt_runs(Path(folder), people, kills, seed)
-    print_json({**asdict(found), "holds": found.holds}) if as_json else print_note(str(found))
-    if not found.holds:
-        raise CommandFailed("a disturbed night left something behind: see the counts")
+        result = interrupt_runs(Path(folder), people, kills, seed)
+    print_json({**asdict(result), "holds": result.holds}) if as_json else print_note(str(result))
+    if not result.holds:
+        raise CommandFailed("an interrupted run lost something: see the counts")
 
 
-def interrupt_runs(folder: Path, people: int, kills: int, seed: int, full_disks: int = 1) -> Chaos:
-    """Kill so many second nights of a demo company, and let others find the disk full; then a night each to the end."""
+def interrupt_runs(folder: Path, people: int, kills: int, seed: int, full_disks: int = 1) -> ChaosResult:
+    """Interrupt the second run of a demo company again and again, each time followed by a complete run.
+
+    Args:
+        folder: An empty folder for the data roots.
+        people: Number of people of the demo company.
+        kills: Number of runs that are killed at a random moment.
+        seed: Seed of the company and of the moments.
+        full_disks: Number of runs on a full disk.
+    """
     start = time.perf_counter()
-    before, calm, day = folder / "before", folder / "calm", _LAST_DAY + timedelta(days=1)
+    before, undisturbed, day = folder / "before", folder / "undisturbed", _LAST_DAY + timedelta(days=1)
     build_demo(before, people=people, seed=seed, end=_LAST_DAY)
     _run(before, _LAST_DAY)
     write_new_worklogs(resolve_settings(before), share=0.02, day=day, seed=seed)
-    shutil.copytree(before, calm)
-    began = time.perf_counter()
-    _disturb(calm, day, _LONGEST_SECONDS, is_full=False)
-    longest = time.perf_counter() - began
-    wanted = contents(resolve_settings(calm))
+    shutil.copytree(before, undisturbed)
+    run_start = time.perf_counter()
+    _interrupt_run(undisturbed, day, _MAX_SECONDS, is_disk_full=False)
+    run_seconds = time.perf_counter() - run_start
+    expected = hash_tables(resolve_settings(undisturbed))
     draw = random.Random(seed)
     counts = [0, 0, 0, 0]
-    for turn in range(kills + full_disks):
-        is_full = turn >= kills
-        moment = _LONGEST_SECONDS if is_full else draw.uniform(0.02, 1.0) * longest
+    for number in range(kills + full_disks):
+        is_disk_full = number >= kills
+        moment = _MAX_SECONDS if is_disk_full else draw.uniform(0.02, 1.0) * run_seconds
         root = folder / "disturbed"
         shutil.copytree(before, root)
-        _disturb(root, day, moment, is_full=is_full)
+        _interrupt_run(root, day, moment, is_disk_full=is_disk_full)
         settings = resolve_settings(root)
-        found = [_is_whole(settings), _agree(settings), _completes(root, day)]
-        after = contents(settings)
-        found.append(after == wanted)
-        counts = [count + good for count, good in zip(counts, found, strict=True)]
-        what = "full disk" if is_full else f"killed after {moment:.1f} s"
-        differing = sorted(name for name in wanted.keys() | after.keys() if wanted.get(name) != after.get(name))
-        lost = f"LOST: {found} {', '.join(differing)}"
-        print_note(f"{turn + 1}/{kills + full_disks} {what}: {'holds' if all(found) else lost}")
+        checks = [_is_snapshot_whole(settings), _does_ledger_agree(settings), _does_run_succeed(root, day)]
+        actual = hash_tables(settings)
+        checks.append(actual == expected)
+        counts = [count + passed for count, passed in zip(counts, checks, strict=True)]
+        differing = sorted(name for name in expected.keys() | actual.keys() if expected.get(name) != actual.get(name))
+        interruption = "full disk" if is_disk_full else f"killed after {moment:.1f} s"
+        outcome = "nothing lost" if all(checks) else f"LOST: {checks} {', '.join(differing)}"
+        print_note(f"{number + 1}/{kills + full_disks} {interruption}: {outcome}")
         shutil.rmtree(root)
     whole, agree, complete, equal = counts
-    return Chaos(kills, full_disks, whole, agree, complete, equal, round(time.perf_counter() - start, 1))
+    return ChaosResult(kills, full_disks, whole, agree, complete, equal, round(time.perf_counter() - start, 1))
 
 
-def contents(settings: Settings) -> dict[str, str | None]:
-    """The content of every table a night makes, and of the published ones; of the ledger what is not of the clock."""
+def hash_tables(settings: Settings) -> dict[str, str | None]:
+    """The content hash of every table of a run and of every published table, and of the ledger without its times."""
     lake = Lake(settings.lake_path)
-    found = {name: lake.content_hash(table) for name, table in TABLES.items() if table is not DELIVERY}
-    said = read_ledger(lake).select("source_name", "file_sha256", "delivery_status", "good_count", "bad_count")
+    ledger = read_ledger(lake).select("source_name", "file_sha256", "delivery_status", "good_count", "bad_count")
     snapshot = current_snapshot(settings.published_path)
     return {
-        **found,
-        "ledger": content_sha256(said.unique().sort(pl.all())),
+        **{name: lake.content_hash(table) for name, table in TABLES.items() if table is not DELIVERY},
+        "ledger": content_sha256(ledger.unique().sort(pl.all())),
         **{f"published {table.name}": table.content_sha256 for table in snapshot.tables},
     }
 
@@ -121,49 +141,45 @@ def _run(root: Path, day: date) -> None:
     execute_run(settings, load_config(settings), day, False)
 
 
-def _completes(root: Path, day: date) -> bool:
+def _does_run_succeed(root: Path, day: date) -> bool:
     try:
         _run(root, day)
     except CommandFailed as failed:
-        print_note(f"the next night failed: {failed}")
+        print_note(f"the next run failed: {failed}")
         return False
     return True
 
 
-def _disturb(root: Path, day: date, moment: float, *, is_full: bool) -> None:
-    """A night in a process of its own that is killed after so many seconds, or that finds no room for any file."""
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(list(_AT_HAND))
-    night: BaseProcess = processes.Process(target=_unwatched, args=(root, day, is_full))
-    night.start()
-    night.join(moment)
-    if night.is_alive():
-        night.kill()
-        night.join()
+def _interrupt_run(root: Path, day: date, moment: float, *, is_disk_full: bool) -> None:
+    """A run in a process that is killed after a number of seconds, or that can write no file."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(_PRELOADED_MODULES))
+    process: BaseProcess = context.Process(target=_run_silently, args=(root, day, is_disk_full))
+    process.start()
+    process.join(moment)
+    if process.is_alive():
+        process.kill()
+        process.join()
 
 
-def _unwatched(root: Path, day: date, is_full: bool) -> None:
-    """The body of a disturbed night: silent, and with `is_full` without room for a file of any size."""
-    # where no room is left Python would keep half a compiled module, and stumble over it ever after
+def _run_silently(root: Path, day: date, is_disk_full: bool) -> None:
+    # on a full disk Python would leave incomplete compiled modules, which break every later import
     sys.dont_write_bytecode = True
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    if is_full:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (_FULL_BYTES, _FULL_BYTES))
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    if is_disk_full:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (_FULL_DISK_BYTES, _FULL_DISK_BYTES))
     _run(root, day)
 
 
-def _is_whole(settings: Settings) -> bool:
-    """Whether the pointer leads to a snapshot whose every table holds what its manifest says."""
+def _is_snapshot_whole(settings: Settings) -> bool:
+    """Whether every table of the current snapshot has the hash in its manifest."""
     snapshot = current_snapshot(settings.published_path)
-    return all(file_sha256(snapshot.path(one.name)) == one.content_sha256 for one in snapshot.tables)
+    return all(file_sha256(snapshot.path(table.name)) == table.content_sha256 for table in snapshot.tables)
 
 
-def _agree(settings: Settings) -> bool:
-    """Whether every landed delivery of the ledger has the rows it counts."""
-    lake = Lake(settings.lake_path)
-    return all(
-        count.rows_read == count.rows_stored
-        for count in count_landed_rows(lake, load_config(settings).sources).values()
-    )
+def _does_ledger_agree(settings: Settings) -> bool:
+    """Whether every landed delivery has the rows that the ledger counts."""
+    counts = count_landed_rows(Lake(settings.lake_path), load_config(settings).sources)
+    return all(count.rows_read == count.rows_stored for count in counts.values())

@@ -1,7 +1,7 @@
-"""A person's list made anew from changed data, by the functions of the night: what a counterfactual claims, checked.
+"""Recomputes the list of one person from changed data, with the functions of a run, to check a counterfactual's claim.
 
-Belongs here: the way from evidence to a list for one person, while everybody else's data stays as it was that night.
-Does not belong here: which change is tried (`ml.recommend.counterfactuals`), the table of a benchmark (`assets.cli`).
+Belongs here: the way from evidence to the list of one person, while the data of all others stay as in the run.
+Does not belong here: which change is tried (`ml.recommend.counterfactuals`), printing the table (`tables`).
 """
 
 from collections import Counter
@@ -39,23 +39,28 @@ SEED = 7
 
 
 @dataclass(frozen=True)
-class Tally:
-    """Counterfactuals of one kind, applied: on how many of them the row did as was said.
+class ReplayCounts:
+    """Replayed counterfactuals of one kind.
 
-    `as_published`: rows that the same way gives, from the unchanged data, at the published rank: were it broken, no
-    change could be told from an error.
+    Attributes:
+        change: Kind of change.
+        effect: Claimed effect on the row.
+        rows: Number of counterfactuals.
+        as_published: Rows whose rank is the published one if the list is recomputed from unchanged data; if it were
+            not all of them, a change could not be told from an error of the replay.
+        confirmed: Rows on which the change has the claimed effect.
     """
 
     change: str
     effect: str
     rows: int
     as_published: int
-    hold: int
+    confirmed: int
 
 
 @dataclass(frozen=True)
-class World:
-    """What one night read, at hand for many replays."""
+class ReplayInputs:
+    """What one run read, in memory for many replays."""
 
     situation: CounterfactualInputs
     steps: pl.DataFrame
@@ -64,84 +69,104 @@ class World:
     tables: ContextTables
     assignment: pl.DataFrame
     taxonomy: Taxonomy
-    reach: Callable[[pl.DataFrame], pl.DataFrame]
-    open_to: Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
+    find_reached: Callable[[pl.DataFrame], pl.DataFrame]
+    filter_by_replies: Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
 
 
-def check_counterfactuals(night: PipelineResource, rows: int, progress: Callable[[int], None]) -> list[Tally]:
-    """Apply the changes of so many sampled rows, each to its person's data alone, and make the list anew; all last."""
-    published = night.read(COUNTERFACTUAL)
+def check_counterfactuals(pipeline: PipelineResource, rows: int, progress: Callable[[int], None]) -> list[ReplayCounts]:
+    """Apply sampled counterfactuals, each to the data of its person alone, and recompute the list.
+
+    Args:
+        pipeline: The data of a run.
+        rows: Number of counterfactuals to sample.
+        progress: Called with the number of replayed counterfactuals after each of them.
+
+    Returns:
+        One row per kind of change and effect, and last the sums.
+    """
+    published = pipeline.read(COUNTERFACTUAL)
     sampled = published.sample(min(rows, published.height), seed=SEED, shuffle=True)
-    as_of = published["as_of"][0]
-    world = read_replay_inputs(night, as_of)
+    inputs = read_replay_inputs(pipeline, published["as_of"][0])
     counts: Counter[tuple[str, str, str]] = Counter()
-    unchanged = cache(lambda person: replay(world, person, None))
-    for number, row in enumerate(sampled.iter_rows(named=True)):
+    rebuild_unchanged = cache(lambda person: rebuild_list(inputs, person, None))
+    for number, row in enumerate(sampled.iter_rows(named=True), 1):
         kind = (f"{row['change']} {row['mode'] or row['change_of']}", row["row_effect"])
-        before, after = unchanged(row["person_id"]), replay(world, row["person_id"], row)
-        place = rank_of(after, row)
+        before, after = rebuild_unchanged(row["person_id"]), rebuild_list(inputs, row["person_id"], row)
+        rank = find_rank(after, row)
         counts[*kind, "rows"] += 1
-        counts[*kind, "as_published"] += rank_of(before, row) == row["rank"]
-        counts[*kind, "hold"] += place == row["to_rank"] and place != row["rank"]
-        progress(number + 1)
+        counts[*kind, "as_published"] += find_rank(before, row) == row["rank"]
+        counts[*kind, "confirmed"] += rank == row["to_rank"] and rank != row["rank"]
+        progress(number)
+    fields = ("rows", "as_published", "confirmed")
     kinds = sorted({key[:2] for key in counts})
-    found = [Tally(*kind, *(counts[*kind, name] for name in ("rows", "as_published", "hold"))) for kind in kinds]
-    sums = (sum(getattr(one, name) for one in found) for name in ("rows", "as_published", "hold"))
-    return [*found, Tally("all", "", *sums)]
+    results = [ReplayCounts(*kind, *(counts[*kind, name] for name in fields)) for kind in kinds]
+    return [*results, ReplayCounts("all", "", *(sum(getattr(result, name) for result in results) for name in fields))]
 
 
-def read_replay_inputs(night: PipelineResource, as_of: date) -> World:
-    """What the night of that day read. Raises BundleError where its ranker is gone."""
-    steps, cards = night.read(REACHED_STEP), night.read(TRACING)["card"]
+def read_replay_inputs(pipeline: PipelineResource, as_of: date) -> ReplayInputs:
+    """Read what the run of a day read.
+
+    Raises:
+        BundleError: The ranker of the run does not exist any more.
+    """
+    steps, cards = pipeline.read(REACHED_STEP), pipeline.read(TRACING)["card"]
     tracing = read_knowledge_tracing(cards[0]) if cards.len() else None
-    members = list_memberships(night.read(PERSON), night.read(ROLE_PERIOD))
-    taxonomy = load_taxonomy(night)
-    words = read_employee_input(night, taxonomy, as_of)
-    here = night.read(PERSON).select("person_id")
-    groups, tables = GroupFeatures(to_interactions(steps), members), read_flow_tables(night, steps)
-    folder = night.settings.models_path / night.read(MODEL_CARD)["model_version"][0]
-    return World(
-        situation=build_situation(night, words),
+    members = list_memberships(pipeline.read(PERSON), pipeline.read(ROLE_PERIOD))
+    taxonomy = load_taxonomy(pipeline)
+    employee_input = read_employee_input(pipeline, taxonomy, as_of)
+    people = pipeline.read(PERSON).select("person_id")
+    groups, tables = GroupFeatures(to_interactions(steps), members), read_flow_tables(pipeline, steps)
+    folder = pipeline.settings.models_path / pipeline.read(MODEL_CARD)["model_version"][0]
+    return ReplayInputs(
+        situation=build_situation(pipeline, employee_input),
         steps=steps,
         members=members,
         recommender=load_bundle(folder, extra_features=FeatureUnion((groups, build_context_features(tables)))),
         tables=tables,
-        assignment=night.read(ASSIGNMENT),
+        assignment=pipeline.read(ASSIGNMENT),
         taxonomy=taxonomy,
-        reach=lambda evidence: find_reached_steps(evidence, as_of, night.config.policy.stages, tracing),
-        open_to=lambda candidates, mastery: filter_candidates_by_replies(night, words, candidates, mastery, here),
+        find_reached=lambda evidence: find_reached_steps(evidence, as_of, pipeline.config.policy.stages, tracing),
+        filter_by_replies=lambda candidates, mastery: filter_candidates_by_replies(
+            pipeline, employee_input, candidates, mastery, people
+        ),
     )
 
 
-def replay(world: World, person: str, change: dict[str, Any] | None) -> pl.DataFrame:
-    """The person's list from evidence to ranks, with the change (a row of `out__counterfactual`) or without."""
-    situation, mine = world.situation, pl.col("person_id") == person
-    evidence = situation.evidence if change is None else changed_evidence(situation.evidence, change)
-    own = evidence.filter(mine)
-    mastery, reached = situation.estimate(own), world.reach(own)
-    steps = pl.concat([world.steps.filter(~mine), reached]).sort("person_id", "reached_at", "step_id")
-    groups = GroupFeatures(to_interactions(steps), world.members)
-    # of these tables only the person's own rows speak of the person
+def rebuild_list(inputs: ReplayInputs, person: str, change: dict[str, Any] | None) -> pl.DataFrame:
+    """Recompute the list of one person from evidence to ranks.
+
+    Args:
+        inputs: What the run read.
+        person: person_id of the person.
+        change: A row of `out__counterfactual`; None recomputes the list from unchanged data.
+    """
+    situation, is_person = inputs.situation, pl.col("person_id") == person
+    evidence = situation.evidence if change is None else apply_evidence_change(situation.evidence, change)
+    person_evidence = evidence.filter(is_person)
+    mastery, reached = situation.estimate(person_evidence), inputs.find_reached(person_evidence)
+    steps = pl.concat([inputs.steps.filter(~is_person), reached]).sort("person_id", "reached_at", "step_id")
+    groups = GroupFeatures(to_interactions(steps), inputs.members)
+    # of these tables only the person's rows affect the person
     tables = replace(
-        world.tables,
-        **{name: getattr(world.tables, name).filter(mine) for name in ("people", "role_periods", "learning")},
-        practice=select_practice(own),
+        inputs.tables,
+        **{name: getattr(inputs.tables, name).filter(is_person) for name in ("people", "role_periods", "learning")},
+        practice=select_practice(person_evidence),
         steps=reached.select(*STEP_COLUMNS),
     )
-    recommender = replace(world.recommender, extra=FeatureUnion((groups, build_context_features(tables))))
-    found = rank_candidates(recommender, steps, mastery, pl.Series([person]), situation.as_of)
-    # what others accepted comes along, and is not this person's
-    candidates = world.open_to(found.rename({"prior": "utility"}), mastery).filter(mine)
+    recommender = replace(inputs.recommender, extra=FeatureUnion((groups, build_context_features(tables))))
+    ranked = rank_candidates(recommender, steps, mastery, pl.Series([person]), situation.as_of)
+    # the filter adds the steps that other people accepted
+    candidates = inputs.filter_by_replies(ranked.rename({"prior": "utility"}), mastery)
     context = replace(
-        changed_wishes(situation.context, change),
+        apply_wish_change(situation.context, change),
         mastery=mastery,
-        demand=count_skill_demand(world.assignment, evidence, world.taxonomy, situation.as_of),
+        demand=count_skill_demand(inputs.assignment, evidence, inputs.taxonomy, situation.as_of),
     )
-    return rerank_candidates(candidates, context, situation.policy)
+    return rerank_candidates(candidates.filter(is_person), context, situation.policy)
 
 
-def changed_evidence(evidence: pl.DataFrame, change: dict[str, Any]) -> pl.DataFrame:
-    """The evidence with the one row of the change added or taken away."""
+def apply_evidence_change(evidence: pl.DataFrame, change: dict[str, Any]) -> pl.DataFrame:
+    """The evidence with the row of the change added or removed; unchanged if the change is a wish."""
     if change["change_of"] != "evidence":
         return evidence
     if change["change"] == "remove":
@@ -150,19 +175,19 @@ def changed_evidence(evidence: pl.DataFrame, change: dict[str, Any]) -> pl.DataF
     return pl.concat([evidence, build_added_evidence(row, evidence.schema)])
 
 
-def changed_wishes(context: RecommendationContext, change: dict[str, Any] | None) -> RecommendationContext:
-    """The surroundings with the one wish of the change stated or taken back."""
+def apply_wish_change(context: RecommendationContext, change: dict[str, Any] | None) -> RecommendationContext:
+    """The context with the wish of the change added or removed; unchanged if the change is no wish."""
     if change is None or change["change_of"] != "wish":
         return context
     wishes, person, skill = context.wishes, change["person_id"], change["changed_skill_id"]
     if change["change"] == "remove":
         return replace(context, wishes=wishes.filter((pl.col("person_id") != person) | (pl.col("skill_id") != skill)))
-    stated = pl.DataFrame({"person_id": [person], "skill_id": [skill], "wish_weight": [change["amount"]]})
-    return replace(context, wishes=pl.concat([wishes, stated], how="diagonal_relaxed"))
+    added = pl.DataFrame({"person_id": [person], "skill_id": [skill], "wish_weight": [change["amount"]]})
+    return replace(context, wishes=pl.concat([wishes, added], how="diagonal_relaxed"))
 
 
-def rank_of(listed: pl.DataFrame, row: dict[str, Any]) -> int | None:
-    """The rank of the same step in a list, None where it is not in it."""
-    same = (pl.col("skill_id") == row["skill_id"]) & (pl.col("to_stage") == row["to_stage"])
-    found = listed.filter(same & (pl.col("kind") == row["kind"]))["rank"]
-    return int(found[0]) if found.len() else None
+def find_rank(recommended: pl.DataFrame, row: dict[str, Any]) -> int | None:
+    """The rank of a row's step in a list; None if the step is not in it."""
+    is_step = pl.all_horizontal(pl.col(name) == row[name] for name in ("skill_id", "to_stage", "kind"))
+    ranks = recommended.filter(is_step)["rank"]
+    return int(ranks[0]) if ranks.len() else None

@@ -1,7 +1,7 @@
-"""`footsteps bench …`: benchmarks that print a table.
+"""`footsteps bench …`: runs a benchmark and prints its table.
 
-Belongs here: progress and the tables.
-Does not belong here: the measuring (beside what is measured).
+Belongs here: progress notes and the printing of tables.
+Does not belong here: the measurements (one module per benchmark).
 """
 
 from collections.abc import Sequence
@@ -15,97 +15,111 @@ from pipelines.config.company import read_config
 
 
 def print_validation(rows: str, repeats: int, as_json: bool) -> None:
-    """Great Expectations on Polars and on pandas against the bare rules: medians and ratios."""
+    """Compare Great Expectations on Polars and on pandas with polars expressions: medians and ratios."""
     from benchmarks.validation import benchmark_validation
 
-    print_rows("Validation", benchmark_validation(whole_numbers("--rows", rows), repeats, progress=print_note), as_json)
+    print_results(
+        "Validation", benchmark_validation(parse_whole_numbers("--rows", rows), repeats, progress=print_note), as_json
+    )
 
 
 def print_sources(rows: int, repeats: int, as_json: bool) -> None:
-    """Exports read, judged and sunk to Parquet against a bare scan and sink: medians and ratios."""
+    """Compare reading, validating and writing exports with a plain scan and sink: medians and ratios."""
     from benchmarks.sources import benchmark_sources
 
-    print_rows("Reading", benchmark_sources(rows, repeats, progress=print_note), as_json)
+    print_results("Reading", benchmark_sources(rows, repeats, progress=print_note), as_json)
 
 
 def print_recommender(people: str, items: int | None, as_json: bool) -> None:
-    """Fit and score to the top ten of made-up histories, at each number of people."""
+    """Fit the recommender on synthetic histories and score the top ten, per number of people."""
     from benchmarks.recommender import benchmark_recommender
 
-    numbers = whole_numbers("--people", people)
-    found = benchmark_recommender(numbers, lambda what, share: print_note(f"{what} {share:.0%}"), items=items)
-    print_rows("Recommender", found, as_json)
+    numbers = parse_whole_numbers("--people", people)
+    results = benchmark_recommender(numbers, lambda what, share: print_note(f"{what} {share:.0%}"), items=items)
+    print_results("Recommender", results, as_json)
 
 
 def print_companions(people: str, as_json: bool) -> None:
-    """Companions for everyone of a made-up company, at each number of people."""
+    """Match companions for everyone of a synthetic company, per number of people."""
     from benchmarks.companions import benchmark_companions
 
-    found = benchmark_companions(
-        whole_numbers("--people", people), lambda what, share: print_note(f"{what} {share:.0%}")
+    results = benchmark_companions(
+        parse_whole_numbers("--people", people), lambda what, share: print_note(f"{what} {share:.0%}")
     )
-    print_rows("Companions", found, as_json)
+    print_results("Companions", results, as_json)
 
 
 def print_counterfactuals(data_root: Path | None, rows: int, as_json: bool) -> None:
-    """Published counterfactuals applied to their person's data: how many rows do as was said."""
+    """Apply published counterfactuals to the data of their person and count the confirmed claims."""
     from assets.definitions import resources
     from assets.resources.pipeline import PipelineResource
     from benchmarks.counterfactual_replay import check_counterfactuals
 
     settings = resolve_settings(data_root)
-    load_current_snapshot(settings)  # says so where nothing is published yet
-    night = resources(settings, read_config(settings.config_path))["pipeline"]
-    assert isinstance(night, PipelineResource)
-    found = check_counterfactuals(
-        night, rows, lambda done: print_note(f"{done:,} applied") if done % 100 == 0 else None
+    load_current_snapshot(settings)  # fails with a message if nothing is published yet
+    pipeline = resources(settings, read_config(settings.config_path))["pipeline"]
+    assert isinstance(pipeline, PipelineResource)
+    results = check_counterfactuals(
+        pipeline, rows, lambda done: print_note(f"{done:,} applied") if done % 100 == 0 else None
     )
-    print_rows("Counterfactuals applied", found, as_json)
+    print_results("Counterfactuals applied", results, as_json)
 
 
 def print_publish(people: int, rows: int, repeats: int, as_json: bool) -> None:
-    """Publication beside a bare write, one person's rows read back, and PostgreSQL beside a bare COPY."""
+    """Compare publishing with a plain write and a plain COPY, and read the rows of one person."""
     from benchmarks.publishing import benchmark_publish
 
-    print_rows("Publishing", benchmark_publish(people, rows, repeats, progress=print_note), as_json)
+    print_results("Publishing", benchmark_publish(people, rows, repeats, progress=print_note), as_json)
 
 
 def print_readers(readers: int, publications: int, as_json: bool) -> None:
-    """What concurrent readers of every way in saw during publications."""
+    """Read every publish target concurrently with publications and count torn, empty and mixed reads."""
     from benchmarks.postgresql_server import PostgresqlNotInstalled
     from benchmarks.readers import benchmark_readers
 
     try:
-        found = benchmark_readers(readers, publications, progress=print_note)
-    except PostgresqlNotInstalled as missing:
-        raise CommandFailed(str(missing)) from missing
-    print_rows("Readers", found, as_json)
+        results = benchmark_readers(readers, publications, progress=print_note)
+    except PostgresqlNotInstalled as error:
+        raise CommandFailed(str(error)) from error
+    print_results("Readers", results, as_json)
 
 
 def print_site(people: int, as_json: bool) -> None:
-    """The pages of so many people: seconds."""
+    """Build the site of a synthetic company: pages and seconds."""
     from benchmarks.site import benchmark_site
 
-    print_rows("Site", benchmark_site(people, progress=print_note), as_json)
+    print_results("Site", benchmark_site(people, progress=print_note), as_json)
 
 
-def whole_numbers(option: str, text: str) -> list[int]:
-    """Numbers separated by commas. Raises Failed where one is none."""
+def parse_whole_numbers(option: str, text: str) -> list[int]:
+    """Parse whole numbers that are separated by commas.
+
+    Raises:
+        CommandFailed: The text contains something else.
+    """
     try:
-        return [int(one.replace("_", "")) for one in text.split(",")]
-    except ValueError as problem:
-        raise CommandFailed(f"{option} {text} are no whole numbers; write them as 10000,100000") from problem
+        return [int(number.replace("_", "")) for number in text.split(",")]
+    except ValueError as error:
+        raise CommandFailed(f"{option} {text} are not whole numbers; write them as 10000,100000") from error
 
 
-def print_rows(title: str, found: Sequence[Any], as_json: bool) -> None:
-    """The rows of a benchmark (dataclasses) as a table, or as one JSON document."""
-    rows = [asdict(one) for one in found]
+def print_results(title: str, results: Sequence[Any], as_json: bool) -> None:
+    """Print the rows of a benchmark as a table or as JSON.
+
+    Args:
+        title: Title of the table.
+        results: One dataclass per row.
+        as_json: Whether to print one JSON document.
+    """
+    rows = [asdict(result) for result in results]
     if as_json:
         print_json(rows)
         return
     columns = {name: "left" if isinstance(value, str) else "right" for name, value in rows[0].items()}
-    print_table(title, columns, [[_text(value) for value in one.values()] for one in rows])
+    print_table(title, columns, [[_format(value) for value in row.values()] for row in rows])
 
 
-def _text(value: object) -> str:
-    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+def _format(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,1 +1,1 @@
-"""The flow itself: exports in, tables out, as plain functions and declarations."""
+"""The data flow from exports to published tables, as plain functions without Dagster or scikit-learn."""

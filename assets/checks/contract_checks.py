@@ -105,7 +105,7 @@ def _kept_or_judged(
     if by_day and before is not None:
         people = find_changed_people(pipeline.lake.root, table, before.inputs.get(table.name), inputs[table.name])
     if people is not None:
-        frame = frame.filter(pl.col("person_id").is_in(sorted(people.people)))
+        frame = frame.filter(pl.col("person_id").is_in(sorted(people)))
     results = list(_results(pipeline, table, frame, quarantined))
     if READABLE in {check.name for check in _raw_specs(table)}:
         strange = {rule: n for rule, n in quarantined.items() if rule not in {one.name for one in table.rules}}

@@ -181,7 +181,7 @@ def _people_to_make(
         reach = find_changed_people(pipeline.lake.root, table_contract(name), stamp.inputs.get(name), inputs[name])
         if reach is None:
             return None
-        found |= reach.people
+        found |= reach
     return found
 
 

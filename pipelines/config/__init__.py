@@ -1,1 +1,1 @@
-"""footsteps.yaml and the settings of a run, validated."""
+"""The configuration of a company (footsteps.yaml) and the settings of a run, validated."""

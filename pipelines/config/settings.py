@@ -1,6 +1,6 @@
-"""Where a run works and as of which day: typed settings from FOOTSTEPS_… variables.
+"""Folders and day of a run: typed settings from environment variables FOOTSTEPS_….
 
-Belongs here: paths under the data root, and the variables' names.
+Belongs here: paths under the data root, and the names of the variables.
 Does not belong here: what the company declares in footsteps.yaml (`pipelines.config.company`).
 """
 
@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Settings of one run. Every field can be set by FOOTSTEPS_ and its name in capitals."""
+    """Settings of one run. The environment variable of a field is FOOTSTEPS_ and its name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="FOOTSTEPS_", frozen=True)
 

@@ -1,1 +1,1 @@
-"""The ground: every column, rule and table, declared once."""
+"""The contracts: every column, rule, table and policy number, declared once and used by every other package."""

@@ -1,19 +1,21 @@
-"""Every column name of the lake, declared once.
+"""Every column of the lake, declared once.
 
-Belongs here: name, type, meaning, unit, domain and personal-data class of a column; the closed sets of words.
-Does not belong here: which table has which column (`catalog`, `shapes`).
+Belongs here: name, type, meaning, unit, allowed values and personal-data class of each column; how a table is
+declared from columns; the expressions that all readers of a column share.
+Does not belong here: which table has which column (`catalog`, `canonical_schemas`).
 """
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import polars as pl
 
-from pipelines.contracts.table import Column, Personal
+from pipelines.contracts.table import Column, Personal, Reference, Table
 
 STAGES = ("none", "apprentice", "journeyman", "master")
 STAGE_INDEX = {stage: index for index, stage in enumerate(STAGES)}
 MODES = ("observation", "repetition", "feedback", "teaching")
-# How much each motive is to weigh for the person who said so.
+# The weight of each motive in a person's own list, as the person states it.
 MOTIVE_WEIGHT_COLUMNS = ("mastery_weight", "autonomy_weight", "purpose_weight")
 STEP_KINDS = ("new", "deepen", "refresh")
 # The families of the ranker's features; interaction is the part of the trees.
@@ -32,51 +34,340 @@ FEATURE_FAMILIES = (
 )
 CONTRIBUTION_COLUMNS = tuple(f"contribution_{family}" for family in FEATURE_FAMILIES)
 LEARNING_VERBS = ("enrolled", "started", "attended", "completed", "passed", "failed", "waived", "taught")
-# In the order of trust: where two judgements disagree, the earlier kind is believed.
+# In descending order of trust: if two kinds disagree, the earlier one counts.
 FEEDBACK_KINDS = ("certificate", "assessment", "manager", "peer", "self")
 EMPLOYMENT_STATUSES = ("active", "leave", "left")
 AMOUNT_UNITS = ("hours", "count", "share")
 DELIVERY_STATUSES = ("landed", "already_landed", "refused")
-# broader: lies under; essential, optional: how much it needs the other.
+# broader: the other entry contains this one; essential, optional: how much this entry needs the other.
 TAXONOMY_RELATIONS = ("broader", "essential", "optional")
 CONFLICT_REASONS = ("keys_disagree", "key_is_shared")
 NO_RECOMMENDATION_REASONS = ("too_little_evidence", "nothing_eligible", "opted_out", "all_dismissed")
 CHANGES = ("add", "remove")
-CHANGED_THINGS = ("evidence", "wish")
-EFFECTS = ("leaves", "moves")
-# Where wishes of a team and needs of the organisation meet.
+CHANGE_SUBJECTS = ("evidence", "wish")
+ROW_EFFECTS = ("leaves", "moves")
+# How the wishes of a team and the needs of the organisation compare.
 AGREEMENTS = ("agree", "wish_without_need", "need_without_wish")
 RELATIONS = ("follow", "walk_with", "lead")
 CONSENT_STATUSES = ("granted", "withdrawn")
 REPLY_KINDS = ("accept", "dismiss", "snooze", "dispute", "hide", "done", "retract")
 REPLY_EFFECTS = (
-    "kept_on_list",
-    "kept_away",
-    "word_beside_estimate",
-    "shown_to_nobody_else",
-    "counted_as_evidence",
-    "taken_back",
-    "superseded",
-    "not_understood",
+    *("kept_on_list", "kept_away", "word_beside_estimate", "shown_to_nobody_else", "counted_as_evidence"),
+    *("taken_back", "superseded", "not_understood"),
 )
 STEP_GOALS = (*STAGES[1:], "refresh")
+OUTCOME_KINDS = ("accepted", "dismissed", "started", "done")
 
 # What the account of an export is: an account of its own system, or a key of the company.
 AccountKind = Literal["own", "employee_number", "work_email"]
 
 TIMESTAMP = pl.Datetime("us", "UTC")
-COLUMNS: dict[str, Column] = {}
 
 
-def _declare(name: str, dtype: Any, description: str, **traits: Any) -> None:
-    if name in COLUMNS:
-        raise ValueError(f"the column {name} is declared twice")
-    COLUMNS[name] = Column(name, dtype, description, **traits)
+def _columns_of(dtype: Any, **defaults: Any) -> Callable[..., Column]:
+    """A function that declares a column of this type from its name, its description and further traits of Column."""
+    return lambda name, description, **traits: Column(name, dtype, description, **{**defaults, **traits})
+
+
+_text = _columns_of(pl.String)
+_texts = _columns_of(pl.List(pl.String))
+_person = _columns_of(pl.String, personal=Personal.PSEUDONYM)
+_number = _columns_of(pl.Float64)
+_share = _columns_of(pl.Float64, minimum=0, maximum=1)
+_hours = _columns_of(pl.Float64, unit="hours", minimum=0)
+_integer = _columns_of(pl.Int64)
+_count = _columns_of(pl.Int64, minimum=0)
+_moment = _columns_of(TIMESTAMP)
+_day = _columns_of(pl.Date)
+_flag = _columns_of(pl.Boolean)
+_reasons = _columns_of(pl.List(pl.Struct({"code": pl.String, "value": pl.Float64})))
+
+_DECLARATIONS = (
+    # Origin of a row
+    _text("source_name", "Name of the source in footsteps.yaml."),
+    _text("system_name", "System that wrote the export."),
+    _text("file_sha256", "SHA-256 of the export file's bytes."),
+    _text("file_name", "Name of the export file, without its folder."),
+    _integer("row_number", "Number of the row in its file; the first data row is 1."),
+    _day("delivered_date", "Day on which the file was landed."),
+    _moment("landed_at", "When the file was landed."),
+    _integer("delivery_number", "Number of the delivery in order of arrival; the first is 1."),
+    _text("mapping_code", "Fingerprint of the mapping with which the file was read."),
+    _text("delivery_status", "Result of the delivery.", allowed=DELIVERY_STATUSES),
+    _text("delivery_reason", "Why the delivery was refused and what to do, in one sentence."),
+    _texts("columns_left_out", "Columns that the mapping does not read, and columns that are never read."),
+    _flag(
+        "is_whole", "True if the file's manifest calls it a full export, false for a delta, null without a manifest."
+    ),
+    _count("good_count", "Rows that satisfy every rule."),
+    _count("bad_count", "Rows in quarantine."),
+    _texts("failed_rules", "Rules that the row breaks, each as column|rule."),
+    _flag("is_row_kept", "Whether the row was kept without the value that breaks the rule."),
+    _text("row_text", "The row's mapped columns as text, in one JSON object.", personal=Personal.TEXT),
+    _text("table_name", "Table that the row comes from or describes."),
+    # People
+    _person("person_id", "One person across all systems."),
+    _person("account_code", "The person's id in the exporting system."),
+    _person("employee_number", "Employee number in the HR system."),
+    _text("work_email", "Work e-mail address.", pattern=r"^[^@\s]+@[^@\s]+$", personal=Personal.DIRECT),
+    _text("display_name", "Name of the person as displayed.", personal=Personal.DIRECT),
+    _text("manager_code", "Employee number, account or e-mail address of the manager.", personal=Personal.DIRECT),
+    _person("manager_id", "person_id of the manager."),
+    _text("unit_name", "Organisational unit or team."),
+    _text("role_name", "Job or role title."),
+    _text("employment_status", "Whether the person works at the company now.", allowed=EMPLOYMENT_STATUSES),
+    _day("hired_date", "First day of work."),
+    _day("left_date", "Last day of work; null while the person is employed."),
+    _hours("weekly_hours", "Contractual hours per week.", maximum=80),
+    _texts("candidate_ids", "person_id of each person it may be.", personal=Personal.PSEUDONYM),
+    _text("conflict_reason", "Why the person cannot be determined.", allowed=CONFLICT_REASONS),
+    _text("matched_on", "Key that matched the account to the person: the evidence for the match."),
+    # Periods, work, learning, feedback, wishes
+    _text("record_code", "The record's id in the exporting system; a hash of the row if the system has no id."),
+    _moment("changed_at", "When the record was last changed in its system."),
+    _day("started_date", "First day."),
+    _day("ended_date", "Last day; null while it continues."),
+    _text("project_code", "Project key in the project system."),
+    _text("assignment_code", "Key of the issue, task or booking."),
+    _flag("is_done", "Whether the work is finished."),
+    _moment("done_at", "When the work was finished."),
+    _hours("planned_hours", "Hours planned.", maximum=100_000),
+    _moment("worked_at", "When the work was done."),
+    _hours("worked_hours", "Hours worked.", maximum=24),
+    _text("course_code", "Key of the course or learning item."),
+    _text("course_name", "Title of the course or learning item."),
+    _text("learning_verb", "What the person did with the course or learning item.", allowed=LEARNING_VERBS),
+    _hours("learning_hours", "Hours spent learning.", maximum=10_000),
+    _moment("occurred_at", "When it happened."),
+    _share("score_share", "Score on a scale of 0 to 1.", unit="share"),
+    _text("voids_code", "record_code of an earlier record that this record cancels."),
+    _person("given_by_code", "Account of the person who gave the feedback."),
+    _person("given_by_id", "person_id of the person who gave the feedback."),
+    _text("feedback_kind", "Kind of feedback, in descending order of trust.", allowed=FEEDBACK_KINDS),
+    _moment("stated_at", "When the person stated it."),
+    _share("wish_weight", "Strength of the wish, 0 to 1.", unit="share"),
+    *(
+        _share(
+            f"{motive}_weight", f"Weight of {motive} in the person's list; the policy's weight if null.", unit="share"
+        )
+        for motive in ("mastery", "autonomy", "purpose")
+    ),
+    _text("skill_text", "Labels, tags or a title that name skills, separated by |.", personal=Personal.TEXT),
+    _text("mode", "Mode of evidence.", allowed=MODES),
+    # Consents and replies
+    _text("consent_relation", "Relation in which the person may be shown to others.", allowed=(*RELATIONS, "all")),
+    _text("consent_status", "Whether consent is granted or withdrawn.", allowed=CONSENT_STATUSES),
+    _day("expires_date", "Last day on which the consent is valid."),
+    _flag("is_opted_out", "Whether the person wants no recommendations."),
+    _text("reply_kind", "Kind of reply.", allowed=REPLY_KINDS),
+    _text("step_goal", "Goal of the step; null if the reply is about the whole micro-skill.", allowed=STEP_GOALS),
+    _day("until_date", "Day on which a snoozed step may be recommended again."),
+    _text("stated_stage", "Stage that the person claims; null if the estimate is not disputed.", allowed=STAGES),
+    _moment("replied_at", "When the person replied."),
+    # Taxonomy
+    _text("skill_id", "One micro-skill."),
+    _text("skill_name", "Name of the micro-skill."),
+    _text("skill_description", "What a person practises and demonstrates."),
+    _text("alias_text", "Another name of the micro-skill, normalised."),
+    _text("capability_id", "One capability: a named set of micro-skills."),
+    _text("capability_name", "Name of the capability."),
+    _share("capability_weight", "Share of the capability that the micro-skill contributes."),
+    _text("from_id", "Entry of a taxonomy: a micro-skill or a group."),
+    _text("relation_name", "Relation of the two entries in the published taxonomy.", allowed=TAXONOMY_RELATIONS),
+    _text("to_id", "Entry that the first entry is related to."),
+    _text("requires_skill_id", "Prerequisite: the micro-skill that comes first."),
+    _text("importance", "How much the role needs the micro-skill.", allowed=("essential", "optional")),
+    _text("mention_text", "Skill text that matches no alias of the taxonomy, normalised.", personal=Personal.TEXT),
+    _count("mention_count", "Rows that contain the text.", minimum=1),
+    _texts("nearest_skill_ids", "Micro-skills with the most similar names, best match first."),
+    # Evidence and mastery
+    _text("evidence_id", "One row of evidence: a hash of its content."),
+    _number("amount", "Amount in the unit of amount_unit: hours, a count or a score share.", minimum=0),
+    _text("amount_unit", "Unit of the amount.", allowed=AMOUNT_UNITS),
+    _text("stage", "Stage of the person in the micro-skill.", allowed=STAGES),
+    _text("source_column", "Column of the landed row that holds the amount; if the amount is a count, the evidence."),
+    _share(
+        "level_share", "Probability that the next feedback is positive; the policy's formula if feedback is scarce."
+    ),
+    _share("level_low_share", "Lower end of the level's 90 % interval."),
+    _share("level_high_share", "Upper end of the level's 90 % interval."),
+    _count("observation_count", "Evidence rows of observation."),
+    _hours("observation_hours", "Hours of observation, as far as the evidence has hours."),
+    _count("repetition_count", "Distinct days with repetition."),
+    _hours("repetition_hours", "Hours of repetition."),
+    _count("feedback_count", "Feedback received."),
+    _count("positive_feedback_count", "Positive feedback received that counts for a stage."),
+    _count("judge_count", "People who gave positive feedback; unknown people count once per kind of feedback."),
+    _count("teaching_count", "Evidence rows of teaching."),
+    _hours("teaching_hours", "Hours of teaching, as far as the evidence has hours."),
+    _count("review_count", "Rows of teaching that are feedback given to others."),
+    _moment("first_evidence_at", "First evidence of any mode."),
+    _moment("last_practised_at", "Last repetition or teaching; the last evidence if there is neither."),
+    _flag("is_rusty", "Whether the skill is held but was not practised for longer than its half-life."),
+    _texts("missing_for_next", "What the policy requires for the next stage and the evidence does not show."),
+    _integer(
+        "half_life_days", "Days without practice after which half of a skill is forgotten.", unit="days", minimum=1
+    ),
+    _count("judged_count", "Feedback that the half-life was estimated from."),
+    _flag("is_learnt", "Whether the value was learnt from histories; otherwise it is declared."),
+    _count("before_count", "People who reached the prerequisite first."),
+    _count("after_count", "People who reached the prerequisite later."),
+    _share("held_share", "Share of people with the micro-skill who already held the prerequisite."),
+    _share("discovery_share", "False discovery rate of the order."),
+    # Capabilities and teams
+    _share("coverage_share", "Total weight of the capability's micro-skills that the person holds."),
+    _texts("held_skill_ids", "Micro-skills of the capability that the person holds."),
+    _texts("held_skill_names", "Names of the held micro-skills: the next one can be combined with them."),
+    _texts("missing_skill_ids", "Micro-skills of the capability that the person does not hold."),
+    _text("next_skill_id", "Missing micro-skill that raises the coverage most; null if none is missing."),
+    _share("completes_share", "Coverage of the capability with the next micro-skill."),
+    _count("team_people_count", "Employed people of the team."),
+    _count("wishing_people_count", "People of the team who stated a wish; null if they are too few."),
+    _share("wish_share", "Mean autonomy of the people who stated a wish."),
+    _share("need_share", "Mean purpose over the team."),
+    _text("agreement", "Whether wishes and needs agree.", allowed=AGREEMENTS),
+    # Steps and recommendations
+    _text("from_stage", "Stage that the person holds now.", allowed=STAGES),
+    _text("to_stage", "Stage that the step would reach.", allowed=STAGES[1:]),
+    _text("kind", "Kind of the step.", allowed=STEP_KINDS),
+    _moment("reached_at", "When the step was reached."),
+    _text("step_id", "One step: skill_id and the stage that the step would reach."),
+    _number("prior", "Score of the candidate generator, comparable within one generator."),
+    *(
+        _number(
+            f"contribution_{family}",
+            f"Contribution of the feature family {family} to the prior, in log odds; null if the model has none.",
+        )
+        for family in FEATURE_FAMILIES
+    ),
+    _integer("rank", "Rank in the person's list; the first is 1; null if nothing is recommended.", minimum=1),
+    _share("probability", "Calibrated probability that the person reaches the step within the horizon."),
+    _number("score", "Score that orders the list: the declared blend of probability and motives."),
+    _share("mastery", "How far the step advances the person, 0 to 1."),
+    _share("autonomy", "How well the step fits the person's wishes; null if the person stated none."),
+    _share("purpose", "How much the step serves the needs of the organisation, 0 to 1."),
+    _reasons(
+        "reasons",
+        "Code and value: motives (0 to 1), model_… (log odds over the person's mean candidate), "
+        "part_… (sum to the score).",
+    ),
+    _text("explanation", "One plain sentence made from the reasons."),
+    _text("counterfactual", "The one change in the person's data that would have changed this row."),
+    _text("how", "How to practise the step: an open project, or a person to observe or to ask for feedback."),
+    _text("no_recommendation_reason", "Why nothing is recommended.", allowed=NO_RECOMMENDATION_REASONS),
+    _flag("is_accepted", "Whether the person accepted the step."),
+    _flag("is_hidden", "Whether the person hides the row from others: only their own page shows it."),
+    _text("relation", "Relation of the companion to the person in this step.", allowed=RELATIONS),
+    _person("companion_id", "person_id of the companion, who consented; null if the sentence is anonymous."),
+    _text("companion_skill_id", "Micro-skill of the relation: the step's, or the one in which the person leads."),
+    _count("standing_count", "People behind an anonymous sentence; null if a companion is named.", minimum=1),
+    _text("why", "One plain sentence that explains the companion without naming anybody."),
+    _day("since_date", "First day on which the companion was shown to the person."),
+    _text("reply_id", "One reply: a hash of its source and record."),
+    _text("effect", "Effect of the reply.", allowed=REPLY_EFFECTS),
+    _day("obeyed_date", "as_of of the first snapshot that applies the reply; null while none does."),
+    _text("first_snapshot_id", "First snapshot that applies the reply; null while none does."),
+    _count("time_to_effect_days", "Days from the reply to the day of that snapshot.", unit="days"),
+    _text("snapshot_id", "One publication of all tables."),
+    _day("as_of", "Last day of the data that was used."),
+    _day("valid_until", "Last day on which the row is valid."),
+    _text("model_version", "Model that estimated the probability."),
+    _text("policy_version", "Fingerprint of the declared policy."),
+    _text("schema_version", "Version of this table's contract."),
+    # Counterfactuals, badge evidence and support gaps
+    _text("change", "Whether the change adds to the person's data or removes from them.", allowed=CHANGES),
+    _text("change_of", "What the change adds or removes: a row of evidence, or a wish.", allowed=CHANGE_SUBJECTS),
+    _text("changed_skill_id", "Micro-skill of the evidence or the wish."),
+    _text("row_effect", "Effect on the row: it leaves the list, or moves to another rank.", allowed=ROW_EFFECTS),
+    _integer("to_rank", "Rank of the row after the change; null if it leaves the list.", minimum=1),
+    _text("stage_after", "Stage of the person after the change; null if no stage changes.", allowed=STAGES),
+    _count("evidence_count", "Rows of evidence for the stage.", minimum=1),
+    _count("file_count", "Export files that the evidence comes from.", minimum=1),
+    _text("strongest_feedback_kind", "Most trusted kind of feedback received.", allowed=FEEDBACK_KINDS),
+    _share("strongest_score_share", "Latest score of that kind, 0 to 1."),
+    _moment("strongest_at", "When that feedback was given."),
+    _text("badge_draft", "Unsigned Open Badges 3.0 credential as JSON, with ids and without names."),
+    _count("recommended_count", "People of the unit with a recommended step in the micro-skill.", minimum=1),
+    _hours("given_hours", "Hours of work on the micro-skill in the unit in the last quarter."),
+    _count("project_count", "Open assignments that name the micro-skill, in projects of the unit."),
+    _count("holder_count", "People of the unit who are journeyman or master in the micro-skill."),
+    _texts("lacks", "What the unit lacks for the micro-skill: hours, project, person."),
+    _text("finding", "The finding as one plain sentence."),
+    _count("row_count", "Rows of the table."),
+    _text("content_sha256", "SHA-256 of the rows' content in their order."),
+    # Model
+    _text("model", "Name of the model."),
+    _text("segment", "Segment of people: all, or a range of history length."),
+    _count("people_count", "People evaluated."),
+    _text("watched_name", "Input or score whose distribution is monitored."),
+    _text("watched_kind", "Whether it is an input or a score of the model.", allowed=("input", "score")),
+    _number(
+        "stability_index",
+        "Population stability index against the training run of the model: 0.1 is a shift, 0.25 a major one.",
+        minimum=0,
+    ),
+    _number("chance_index", "Index that chance alone produces with this number of people.", minimum=0),
+    _flag("is_drifted", "Whether the index exceeds both the declared limit and the chance index."),
+    _share("hr_at_10", "Share of people with a reached step among the first ten."),
+    _share("ndcg_at_10", "Normalised discounted cumulative gain at ten."),
+    _share("ndcg_at_10_low", "Lower end of its 95 % bootstrap interval."),
+    _share("ndcg_at_10_high", "Upper end of its 95 % bootstrap interval."),
+    _share("mrr", "Mean reciprocal rank of the first step reached."),
+    _text("card", "Model card as JSON: features, window, metrics, versions, seeds."),
+    _text("way_name", "Publish target: how readers reach the tables."),
+    _text("location", "Location of the target: a path, or a database schema."),
+    _text("way_problem", "Why publishing to the target failed; null if it succeeded."),
+    # Exposures and outcomes
+    _integer("shown_rank", "Rank at which the step was shown; the first is 1.", minimum=1),
+    _moment("shown_at", "When the step was shown."),
+    _text("outcome_kind", "Outcome of the shown step.", allowed=OUTCOME_KINDS),
+    _moment("outcome_at", "When the outcome happened."),
+    _flag("is_accepted_step", "Whether the person took up the step after it was shown."),
+    _count("shown_count", "Steps shown at this rank."),
+    _count("accepted_count", "Shown steps that were taken up."),
+    _share("acceptance_share", "Share of the shown steps that were taken up.", unit="share"),
+    _share("acceptance_low", "Lower end of its 95 % interval.", unit="share"),
+    _share("acceptance_high", "Upper end of its 95 % interval.", unit="share"),
+    _share("examined_share", "Probability that a reader examines the rank, relative to rank 1; null if unknown."),
+    _count("step_count", "Steps shown both at this rank and at rank 1: the basis of examined_share."),
+)
+
+COLUMNS: dict[str, Column] = {column.name: column for column in _DECLARATIONS}
+if len(COLUMNS) < len(_DECLARATIONS):
+    raise ValueError("a column is declared twice")
 
 
 def select_columns(*names: str) -> tuple[Column, ...]:
-    """The declared columns of these names, in this order. Raises KeyError for a name that is not declared."""
+    """The declared columns of these names, in this order.
+
+    Raises:
+        KeyError: A name is not declared.
+    """
     return tuple(COLUMNS[name] for name in names)
+
+
+PERSON_REFERENCE = Reference("person_id", "core_hr__entity_person", "person_id")
+SKILL_REFERENCE = Reference("skill_id", "core_taxonomy__codes_skill", "skill_id")
+PREREQUISITE_REFERENCE = Reference("requires_skill_id", "core_taxonomy__codes_skill", "skill_id")
+
+
+def declare_table(name: str, description: str, columns: str, key: str = "", required: str = "", **traits: Any) -> Table:
+    """Declare a table from declared columns.
+
+    Args:
+        name: Name of the table.
+        description: Grain of the table.
+        columns: Names of the columns, in order, separated by white space; `key` and `required` are written likewise.
+        key: Columns whose combination is unique and never null.
+        required: Further columns that are never null.
+        traits: Other fields of Table.
+
+    Raises:
+        KeyError: A column is not declared.
+        ValueError: The declaration contradicts itself.
+    """
+    fields = select_columns(*columns.split())
+    return Table(name, description, fields, tuple(key.split()), tuple(required.split()), **traits)
 
 
 def stage_index(column: str) -> pl.Expr:
@@ -91,309 +382,3 @@ def stage_index(column: str) -> pl.Expr:
 def is_employed() -> pl.Expr:
     """Whether the person works at the company: true for `active` and `leave` in `employment_status`."""
     return pl.col("employment_status") != "left"
-
-
-# Where a row came from
-_declare("source_name", pl.String, "Name of the source in footsteps.yaml.")
-_declare("system_name", pl.String, "System that wrote the export.")
-_declare("file_sha256", pl.String, "SHA-256 of the export file's bytes.")
-_declare("file_name", pl.String, "Name of the export file, without its folder.")
-_declare("row_number", pl.Int64, "Number of the row in its file, the first data row being 1.")
-_declare("delivered_date", pl.Date, "Day on which the file was landed.")
-_declare("landed_at", TIMESTAMP, "When the file was landed.")
-_declare("delivery_number", pl.Int64, "Deliveries of the lake in the order they came, 1 first.")
-_declare("mapping_code", pl.String, "Fingerprint of the mapping under which the file was read.")
-_declare("delivery_status", pl.String, "What became of the delivery.", allowed=DELIVERY_STATUSES)
-_declare("delivery_reason", pl.String, "Why a delivery was refused, in one sentence that says what to do.")
-_declare(
-    "columns_left_out",
-    pl.List(pl.String),
-    "Columns that no mapping asked for, and those never read.",
-)
-_declare("is_whole", pl.Boolean, "Whether its manifest calls the file whole, or (false) a delta; null without one.")
-_declare("good_count", pl.Int64, "Rows that kept every rule.", minimum=0)
-_declare("bad_count", pl.Int64, "Rows set aside in quarantine.", minimum=0)
-_declare("failed_rules", pl.List(pl.String), "Rules the row broke, each as column|rule.")
-_declare("is_row_kept", pl.Boolean, "Whether the row was kept, without the value that broke the rule.")
-_declare("row_text", pl.String, "The row's mapped columns as text, one JSON object.", personal=Personal.TEXT)
-_declare("table_name", pl.String, "Table the row was meant for.")
-
-# People
-_declare("person_id", pl.String, "One person across all systems.", personal=Personal.PSEUDONYM)
-_declare("account_code", pl.String, "The exporting system's own id of the person.", personal=Personal.PSEUDONYM)
-_declare("employee_number", pl.String, "Employee number in the HR system.", personal=Personal.PSEUDONYM)
-_declare("work_email", pl.String, "Work e-mail address.", pattern=r"^[^@\s]+@[^@\s]+$", personal=Personal.DIRECT)
-_declare("display_name", pl.String, "Name as the person is called.", personal=Personal.DIRECT)
-_declare("manager_code", pl.String, "Employee number, account or e-mail of the manager.", personal=Personal.DIRECT)
-_declare("manager_id", pl.String, "person_id of the manager.", personal=Personal.PSEUDONYM)
-_declare("unit_name", pl.String, "Organisational unit or team.")
-_declare("role_name", pl.String, "Job or role title.")
-_declare("employment_status", pl.String, "Whether the person works here now.", allowed=EMPLOYMENT_STATUSES)
-_declare("hired_date", pl.Date, "First day of work.")
-_declare("left_date", pl.Date, "Last day of work; null while the person works here.")
-_declare("weekly_hours", pl.Float64, "Agreed hours a week.", unit="hours", minimum=0, maximum=80)
-_declare("candidate_ids", pl.List(pl.String), "People it may be, by person_id.", personal=Personal.PSEUDONYM)
-_declare("conflict_reason", pl.String, "Why it is not plain who is meant.", allowed=CONFLICT_REASONS)
-_declare("matched_on", pl.String, "What joined the account to the person: the evidence for the match.")
-
-# Periods, work, learning, judgement, wishes
-_declare("record_code", pl.String, "The exporting system's id of the record; a hash of the row where it has none.")
-_declare("changed_at", TIMESTAMP, "When the record was last changed in its system.")
-_declare("started_date", pl.Date, "First day.")
-_declare("ended_date", pl.Date, "Last day; null while it goes on.")
-_declare("project_code", pl.String, "Project key in the project system.")
-_declare("assignment_code", pl.String, "Key of the issue, task or booking.")
-_declare("is_done", pl.Boolean, "Whether the work was finished.")
-_declare("done_at", TIMESTAMP, "When the work was finished.")
-_declare("planned_hours", pl.Float64, "Hours planned.", unit="hours", minimum=0, maximum=100_000)
-_declare("worked_at", TIMESTAMP, "When the work was done.")
-_declare("worked_hours", pl.Float64, "Hours worked.", unit="hours", minimum=0, maximum=24)
-_declare("course_code", pl.String, "Key of the course or learning item.")
-_declare("course_name", pl.String, "Title of the course or learning item.")
-_declare("learning_verb", pl.String, "What the person did with the item.", allowed=LEARNING_VERBS)
-_declare("learning_hours", pl.Float64, "Hours spent learning.", unit="hours", minimum=0, maximum=10_000)
-_declare("occurred_at", TIMESTAMP, "When it happened.")
-_declare("score_share", pl.Float64, "Score on a scale of 0 to 1.", unit="share", minimum=0, maximum=1)
-_declare("voids_code", pl.String, "record_code of an earlier record that this one takes back.")
-_declare("given_by_code", pl.String, "Account of the person who judged.", personal=Personal.PSEUDONYM)
-_declare("given_by_id", pl.String, "person_id of the person who judged.", personal=Personal.PSEUDONYM)
-_declare("feedback_kind", pl.String, "Who judged, by order of trust.", allowed=FEEDBACK_KINDS)
-_declare("stated_at", TIMESTAMP, "When the wish was stated.")
-_declare("wish_weight", pl.Float64, "How strongly it is wished, 0 to 1.", unit="share", minimum=0, maximum=1)
-for _motive in ("mastery", "autonomy", "purpose"):
-    _declare(
-        f"{_motive}_weight",
-        pl.Float64,
-        f"How much {_motive} is to weigh in the person's own list; the policy's weight where empty.",
-        unit="share",
-        minimum=0,
-        maximum=1,
-    )
-_declare(
-    "skill_text",
-    pl.String,
-    "Labels, tags or a title that name skills; several separated by |.",
-    personal=Personal.TEXT,
-)
-_declare("mode", pl.String, "Mode of evidence.", allowed=MODES)
-
-# What people say about being shown, and about what they were shown
-_declare("consent_relation", pl.String, "How the person may be shown to others.", allowed=(*RELATIONS, "all"))
-_declare("consent_status", pl.String, "Whether it was given or taken back.", allowed=CONSENT_STATUSES)
-_declare("expires_date", pl.Date, "Last day on which it holds.")
-_declare("is_opted_out", pl.Boolean, "Whether the person wants no recommendations.")
-_declare("reply_kind", pl.String, "What the person replied.", allowed=REPLY_KINDS)
-_declare("step_goal", pl.String, "What the step would reach; null speaks of the whole micro-skill.", allowed=STEP_GOALS)
-_declare("until_date", pl.Date, "Day on which a snoozed step comes back.")
-_declare("stated_stage", pl.String, "Stage the person says they hold; null where they dispute nothing.", allowed=STAGES)
-_declare("replied_at", TIMESTAMP, "When the person replied.")
-
-# Taxonomy
-_declare("skill_id", pl.String, "One micro-skill.")
-_declare("skill_name", pl.String, "Name of the micro-skill.")
-_declare("skill_description", pl.String, "What is practised and shown.")
-_declare("alias_text", pl.String, "Another name of the micro-skill, normalised.")
-_declare("capability_id", pl.String, "One capability: a named set of micro-skills.")
-_declare("capability_name", pl.String, "Name of the capability.")
-_declare(
-    "capability_weight", pl.Float64, "Share of the capability that the micro-skill makes up.", minimum=0, maximum=1
-)
-_declare("from_id", pl.String, "Entry of a taxonomy: a micro-skill or a group.")
-_declare("relation_name", pl.String, "How its publisher relates it.", allowed=TAXONOMY_RELATIONS)
-_declare("to_id", pl.String, "The entry it is related to.")
-_declare("requires_skill_id", pl.String, "Micro-skill that comes first.")
-_declare("importance", pl.String, "How much the role needs it.", allowed=("essential", "optional"))
-_declare(
-    "mention_text",
-    pl.String,
-    "Skill text that no alias of the taxonomy matches, normalised.",
-    personal=Personal.TEXT,
-)
-_declare("mention_count", pl.Int64, "Rows that mention it.", minimum=1)
-_declare("nearest_skill_ids", pl.List(pl.String), "Nearest micro-skills by name, best first.")
-
-# Evidence and mastery
-_declare("evidence_id", pl.String, "One row of evidence: a hash of its content.")
-_declare("amount", pl.Float64, "How much: hours, a count, or a score share, as amount_unit says.", minimum=0)
-_declare("amount_unit", pl.String, "Unit of the amount.", allowed=AMOUNT_UNITS)
-_declare("stage", pl.String, "Stage of the person in the micro-skill.", allowed=STAGES)
-_declare(
-    "source_column",
-    pl.String,
-    "Column of the landed row that the amount was taken from, or that shows it where it is a count.",
-)
-_declare(
-    "level_share",
-    pl.Float64,
-    "Probability that the next judgement is positive; the policy's formula where too few were judged.",
-    minimum=0,
-    maximum=1,
-)
-_declare("level_low_share", pl.Float64, "Lower end of the level's 90 % interval.", minimum=0, maximum=1)
-_declare("level_high_share", pl.Float64, "Upper end of the level's 90 % interval.", minimum=0, maximum=1)
-_declare("observation_count", pl.Int64, "Evidence rows of observation.", minimum=0)
-_declare("observation_hours", pl.Float64, "Hours of observation, where told.", unit="hours", minimum=0)
-_declare("repetition_count", pl.Int64, "Distinct days of repetition.", minimum=0)
-_declare("repetition_hours", pl.Float64, "Hours of repetition.", unit="hours", minimum=0)
-_declare("feedback_count", pl.Int64, "Judgements received.", minimum=0)
-_declare("positive_feedback_count", pl.Int64, "Positive judgements received that count for a stage.", minimum=0)
-_declare("judge_count", pl.Int64, "People who judged positively, unknown judges counted by kind.", minimum=0)
-_declare("teaching_count", pl.Int64, "Evidence rows of teaching.", minimum=0)
-_declare("teaching_hours", pl.Float64, "Hours of teaching, where told.", unit="hours", minimum=0)
-_declare("review_count", pl.Int64, "Of the teaching, judgements given to others.", minimum=0)
-_declare("first_evidence_at", TIMESTAMP, "First evidence of any mode.")
-_declare("last_practised_at", TIMESTAMP, "Last repetition or teaching; last evidence where there is neither.")
-_declare("is_rusty", pl.Boolean, "Held, but not practised for longer than the micro-skill's half-life.")
-_declare("missing_for_next", pl.List(pl.String), "What the policy still asks for the next stage.")
-
-_declare("half_life_days", pl.Int64, "Days without practice after which half of it has faded.", unit="days", minimum=1)
-_declare("judged_count", pl.Int64, "Judgements it was learnt from.", minimum=0)
-_declare("is_learnt", pl.Boolean, "Whether it was learnt from histories; otherwise it is declared.")
-_declare("before_count", pl.Int64, "People who took the required one first.", minimum=0)
-_declare("after_count", pl.Int64, "People who took the required one later.", minimum=0)
-_declare("held_share", pl.Float64, "Share of those who took it that held the required one.", minimum=0, maximum=1)
-_declare("discovery_share", pl.Float64, "False discovery rate at which the order stands.", minimum=0, maximum=1)
-
-# Capabilities and teams
-_declare("coverage_share", pl.Float64, "Weight of the capability's micro-skills that are held.", minimum=0, maximum=1)
-_declare("held_skill_ids", pl.List(pl.String), "Micro-skills of the capability that are held.")
-_declare("held_skill_names", pl.List(pl.String), "Their names: what one more micro-skill combines with.")
-_declare("missing_skill_ids", pl.List(pl.String), "Micro-skills of the capability that are not held.")
-_declare("next_skill_id", pl.String, "The missing micro-skill that completes most; null where none is missing.")
-_declare("completes_share", pl.Float64, "Weight of the capability that is complete with it.", minimum=0, maximum=1)
-_declare("team_people_count", pl.Int64, "People of the team who work here.", minimum=0)
-_declare("wishing_people_count", pl.Int64, "Of them, people who stated a wish; null where too few.", minimum=0)
-_declare("wish_share", pl.Float64, "Mean autonomy of those who stated a wish.", minimum=0, maximum=1)
-_declare("need_share", pl.Float64, "Mean purpose over the team.", minimum=0, maximum=1)
-_declare("agreement", pl.String, "Whether wishes and needs agree or part.", allowed=AGREEMENTS)
-
-# Steps and recommendations
-_declare("from_stage", pl.String, "Stage the person holds now.", allowed=STAGES)
-_declare("to_stage", pl.String, "Stage the step would reach.", allowed=STAGES[1:])
-_declare("kind", pl.String, "Kind of the step.", allowed=STEP_KINDS)
-_declare("reached_at", TIMESTAMP, "When the step was reached.")
-_declare("step_id", pl.String, "One step: skill_id and the stage it would reach.")
-_declare("prior", pl.Float64, "Score the generator gave, comparable within one generator.")
-for _family in FEATURE_FAMILIES:
-    _declare(
-        f"contribution_{_family}",
-        pl.Float64,
-        f"What the feature family {_family} adds to the prior, in log odds; null if the model has no such feature.",
-    )
-_declare("rank", pl.Int64, "Place in the person's list, 1 first; null where nothing is recommended.", minimum=1)
-_declare(
-    "probability", pl.Float64, "Calibrated probability of reaching the step within the horizon.", minimum=0, maximum=1
-)
-_declare("score", pl.Float64, "What the list is ordered by: the declared blend of probability and motives.")
-_declare("mastery", pl.Float64, "How far this step carries the person, 0 to 1.", minimum=0, maximum=1)
-_declare(
-    "autonomy",
-    pl.Float64,
-    "Fit with what the person said they want; null where they said nothing.",
-    minimum=0,
-    maximum=1,
-)
-_declare("purpose", pl.Float64, "How it serves what the organisation needs, 0 to 1.", minimum=0, maximum=1)
-_declare(
-    "reasons",
-    pl.List(pl.Struct({"code": pl.String, "value": pl.Float64})),
-    "Code and value: motives (0 to 1), model_… (log odds over the person's mean candidate), part_… (sum to the score).",
-)
-_declare("explanation", pl.String, "One plain sentence made from the reasons.")
-_declare("counterfactual", pl.String, "The one change in the person's own data that would have changed this row.")
-_declare("how", pl.String, "How to practise it: an open project, someone to observe or to ask for feedback.")
-_declare("no_recommendation_reason", pl.String, "Why nothing is recommended.", allowed=NO_RECOMMENDATION_REASONS)
-_declare("is_accepted", pl.Boolean, "Whether the person accepted the step.")
-_declare("is_hidden", pl.Boolean, "Whether the person shows it to nobody else: for their own page alone.")
-_declare("relation", pl.String, "How the companion stands to the person in this step.", allowed=RELATIONS)
-_declare(
-    "companion_id",
-    pl.String,
-    "person_id of the companion, who consented; null where the sentence is anonymous.",
-    personal=Personal.PSEUDONYM,
-)
-_declare("companion_skill_id", pl.String, "Micro-skill in which they are companions: the step's, or the one led in.")
-_declare("standing_count", pl.Int64, "People behind an anonymous sentence; null where one is named.", minimum=1)
-_declare("why", pl.String, "One plain sentence that says why this companion, naming nobody.")
-_declare("since_date", pl.Date, "First day on which the companion was shown to the person.")
-_declare("reply_id", pl.String, "One reply: a hash of its source and record.")
-_declare("effect", pl.String, "What was done about it.", allowed=REPLY_EFFECTS)
-_declare("obeyed_date", pl.Date, "as_of of the first snapshot that obeys it; null while none does.")
-_declare("first_snapshot_id", pl.String, "First snapshot that obeys it; null while none does.")
-_declare("time_to_effect_days", pl.Int64, "Days from the reply to that snapshot's day.", unit="days", minimum=0)
-_declare("snapshot_id", pl.String, "One publication of all tables.")
-_declare("as_of", pl.Date, "Nothing later was seen.")
-_declare("valid_until", pl.Date, "After this day the row is stale.")
-_declare("model_version", pl.String, "Model that gave the probability.")
-_declare("policy_version", pl.String, "Fingerprint of the declared policy.")
-_declare("schema_version", pl.String, "Version of this table's contract.")
-
-# Why, proof and support
-_declare("change", pl.String, "Whether something is added to the person's data or taken from them.", allowed=CHANGES)
-_declare("change_of", pl.String, "What is added or taken: a row of evidence, or a wish.", allowed=CHANGED_THINGS)
-_declare("changed_skill_id", pl.String, "The micro-skill of the evidence or the wish.")
-_declare(
-    "row_effect", pl.String, "What becomes of the row: it leaves the list, or moves to another rank.", allowed=EFFECTS
-)
-_declare("to_rank", pl.Int64, "The rank the row would have; null where it would leave.", minimum=1)
-_declare("stage_after", pl.String, "The stage the person would have; null where stages stay.", allowed=STAGES)
-_declare("evidence_count", pl.Int64, "Rows of evidence that show it.", minimum=1)
-_declare("file_count", pl.Int64, "Export files they come from.", minimum=1)
-_declare("strongest_feedback_kind", pl.String, "The most trusted kind of judgement received.", allowed=FEEDBACK_KINDS)
-_declare("strongest_score_share", pl.Float64, "The latest score of that kind, 0 to 1.", minimum=0, maximum=1)
-_declare("strongest_at", TIMESTAMP, "When it was given.")
-_declare("badge_draft", pl.String, "Unsigned Open Badges 3.0 credential, as JSON; ids only, nobody's name.")
-_declare("recommended_count", pl.Int64, "People of the unit to whom a step in it is recommended.", minimum=1)
-_declare("given_hours", pl.Float64, "Hours of work on it in the unit in the last quarter.", unit="hours", minimum=0)
-_declare("project_count", pl.Int64, "Open pieces of work that name it, in projects the unit works in.", minimum=0)
-_declare("holder_count", pl.Int64, "People of the unit who are journeyman or master in it.", minimum=0)
-_declare("lacks", pl.List(pl.String), "What the organisation does not give there: hours, project, person.")
-_declare("finding", pl.String, "The finding as one plain sentence.")
-
-_declare("row_count", pl.Int64, "Rows of the table.", minimum=0)
-_declare("content_sha256", pl.String, "SHA-256 of the rows' content in their order.")
-
-# Model
-_declare("model", pl.String, "Name of the model.")
-_declare("segment", pl.String, "Which people: all, or by length of history.")
-_declare("people_count", pl.Int64, "People evaluated.", minimum=0)
-_declare("watched_name", pl.String, "Input or score whose distribution is watched.")
-_declare("watched_kind", pl.String, "Whether the model reads it or says it.", allowed=("input", "score"))
-_declare(
-    "stability_index",
-    pl.Float64,
-    "Population stability index against the night the model was trained: 0.1 is a shift, 0.25 a major one.",
-    minimum=0,
-)
-_declare("chance_index", pl.Float64, "What chance alone makes of the index among so few.", minimum=0)
-_declare("is_drifted", pl.Boolean, "The index exceeds the declared limit and what chance makes of it.")
-_declare("hr_at_10", pl.Float64, "Share of people with a reached step among the first ten.", minimum=0, maximum=1)
-_declare("ndcg_at_10", pl.Float64, "Normalised discounted cumulative gain at ten.", minimum=0, maximum=1)
-_declare("ndcg_at_10_low", pl.Float64, "Lower end of its 95 % bootstrap interval.", minimum=0, maximum=1)
-_declare("ndcg_at_10_high", pl.Float64, "Upper end of its 95 % bootstrap interval.", minimum=0, maximum=1)
-_declare("mrr", pl.Float64, "Mean reciprocal rank of the first step reached.", minimum=0, maximum=1)
-_declare("card", pl.String, "Model card: features, window, metrics, versions, seeds, as JSON.")
-_declare("way_name", pl.String, "Way in: how readers reach the table.")
-_declare("location", pl.String, "Where it is: a path, or a schema and table.")
-_declare("way_problem", pl.String, "Why it could not be published there; null where it was.")
-
-# What readers showed, and what came of it
-_declare("shown_rank", pl.Int64, "Place at which the step was shown, the first being 1.", minimum=1)
-_declare("shown_at", TIMESTAMP, "When it was shown.")
-_declare(
-    "outcome_kind",
-    pl.String,
-    "What came of it.",
-    allowed=("accepted", "dismissed", "started", "done"),
-)
-_declare("outcome_at", TIMESTAMP, "When that was.")
-_declare("is_accepted_step", pl.Boolean, "Whether the person took the step up after it was shown.")
-_declare("shown_count", pl.Int64, "Steps shown at this rank.", minimum=0)
-_declare("accepted_count", pl.Int64, "Of these, taken up.", minimum=0)
-_declare("acceptance_share", pl.Float64, "Taken up of those shown.", unit="share", minimum=0, maximum=1)
-_declare("acceptance_low", pl.Float64, "Lower end of its 95 % interval.", unit="share", minimum=0, maximum=1)
-_declare("acceptance_high", pl.Float64, "Upper end of its 95 % interval.", unit="share", minimum=0, maximum=1)
-_declare(
-    "examined_share", pl.Float64, "How much a rank is looked at; 1 for rank 1, null: unknown.", minimum=0, maximum=1
-)
-_declare("step_count", pl.Int64, "Steps shown at this rank and at rank 1, on which that rests.", minimum=0)

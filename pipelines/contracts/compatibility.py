@@ -1,25 +1,26 @@
-"""Released contracts: what readers were promised, kept in the repository, and whether it is still kept.
+"""Released contracts: what a version of a published table guarantees to readers, and whether later versions keep it.
 
-Belongs here: a published table as a promise, what breaks one, the released files.
-Does not belong here: the declarations (`published`), the Open Data Contract Standard (`open_contract`).
+Belongs here: a published table's contract as a released file, and the changes that break one.
+Does not belong here: the declarations (`output_tables`), the Open Data Contract Standard (`odcs`).
 
-Within a major version a table only grows: columns stay, with type, unit and meaning of null; values stay in their
-domain's bounds. Whatever else changes needs a new major version.
+Within a major version a table only grows: columns keep their type, unit and nullability, and values stay within their
+limits. Every other change needs a new major version. Descriptions may change at any time.
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.contracts.table import Column, Severity, Table
+from pipelines.contracts.table import Table
 
-RELEASED = Path(__file__).parent / "released"
+_RELEASED_FOLDER = Path(__file__).parent / "released"
 
 
 @dataclass(frozen=True)
 class ReleasedColumn:
-    """What readers may rely on in a column."""
+    """What readers may rely on in a column. The names of the fields are keys of the released files."""
 
     name: str
     type: str
@@ -33,7 +34,7 @@ class ReleasedColumn:
 
 @dataclass(frozen=True)
 class ReleasedContract:
-    """What readers may rely on in a table."""
+    """What readers may rely on in a table. The names of the fields are keys of the released files."""
 
     name: str
     version: str
@@ -41,93 +42,93 @@ class ReleasedContract:
     key: tuple[str, ...]
     columns: tuple[ReleasedColumn, ...]
 
+    @property
+    def guarantees(self) -> set[tuple[Any, ...]]:
+        """The parts of the columns that a reader's program depends on: everything except descriptions."""
+        return {(c.name, c.type, c.unit, c.required, c.allowed, c.minimum, c.maximum) for c in self.columns}
+
+    @property
+    def version_numbers(self) -> tuple[int, ...]:
+        """The version as numbers, for comparison."""
+        return tuple(int(part) for part in self.version.split("."))
+
 
 def contract_from_table(table: Table) -> ReleasedContract:
-    """What a table promises now."""
-    never_null = {
-        rule.columns[0] for rule in table.rules if rule.kind == "not_null" and rule.severity is Severity.ERROR
-    }
-    columns = tuple(_column(column, column.name in never_null) for column in table.columns)
+    """The contract that a declared table has now."""
+    columns = tuple(
+        ReleasedColumn(
+            name=column.name,
+            type=str(column.dtype),
+            unit=column.unit,
+            required=column.name in table.never_null,
+            description=column.description,
+            allowed=column.allowed,
+            minimum=column.minimum,
+            maximum=column.maximum,
+        )
+        for column in table.columns
+    )
     return ReleasedContract(table.name, table.version, table.description, table.key, columns)
 
 
 def read_released_contracts(table: str) -> list[ReleasedContract]:
-    """Every released promise of a table, the oldest first."""
-    found = [_read(path) for path in (RELEASED / table).glob("*.json")]
-    return sorted(found, key=lambda one: version_parts(one.version))
+    """Every released contract of the table with this name, oldest version first."""
+    contracts = (_read_contract(path) for path in (_RELEASED_FOLDER / table).glob("*.json"))
+    return sorted(contracts, key=lambda contract: contract.version_numbers)
 
 
-def write_released_contract(promise: ReleasedContract) -> Path | None:
-    """Write a promise down, unless its version is written down already: what was released does not change."""
-    path = RELEASED / promise.name / f"{promise.version}.json"
+def write_released_contract(contract: ReleasedContract) -> Path | None:
+    """Write a contract to the released files.
+
+    Returns:
+        The new file; None if the version is already released, because a released file does not change.
+    """
+    path = _RELEASED_FOLDER / contract.name / f"{contract.version}.json"
     if path.exists():
         return None
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(promise), indent=1, ensure_ascii=False) + "\n")
+    path.write_text(json.dumps(asdict(contract), indent=1, ensure_ascii=False) + "\n")
     return path
 
 
 def find_breaking_changes(earlier: ReleasedContract, later: ReleasedContract) -> list[str]:
-    """What a reader of the earlier version would trip over in the later one; nothing across major versions."""
-    if version_parts(earlier.version)[0] != version_parts(later.version)[0]:
+    """Changes between two versions of a contract that break a reader of the earlier one.
+
+    Returns:
+        One sentence per change; empty if the major versions differ.
+    """
+    major, minor = earlier.version_numbers[:2]
+    if later.version_numbers[0] != major:
         return []
-    now = {column.name: column for column in later.columns}
-    found = [] if earlier.key == later.key else [f"the key was {earlier.key}, it is {later.key}"]
-    for was in earlier.columns:
-        if was.name not in now:
-            found.append(f"{was.name} is gone")
-            continue
-        found += [f"{was.name}: {said}" for said in _differences(was, now[was.name])]
-    if version_parts(later.version) < version_parts(earlier.version):
-        found.append(f"version {later.version} comes after {earlier.version}")
-    if later.version == earlier.version and promised(later) != promised(earlier):
-        found.append(f"something was added: declare version {_next_minor(earlier.version)}")
-    return found
+    later_columns = {column.name: column for column in later.columns}
+    changes = [] if earlier.key == later.key else [f"the key was {earlier.key}, it is {later.key}"]
+    for column in earlier.columns:
+        if column.name in later_columns:
+            changes += [f"{column.name}: {change}" for change in _compare_columns(column, later_columns[column.name])]
+        else:
+            changes.append(f"{column.name} is removed")
+    if later.version_numbers < earlier.version_numbers:
+        changes.append(f"version {later.version} comes after {earlier.version}")
+    if later.version == earlier.version and later.guarantees != earlier.guarantees:
+        changes.append(f"the columns changed: declare version {major}.{minor + 1}.0")
+    return changes
 
 
-def promised(promise: ReleasedContract) -> set[tuple[Any, ...]]:
-    """The parts of a promise that a reader's program depends on: words may be bettered at any time."""
-    return {(c.name, c.type, c.unit, c.required, c.allowed, c.minimum, c.maximum) for c in promise.columns}
-
-
-def version_parts(version: str) -> tuple[int, ...]:
-    """A version as numbers, to be compared."""
-    return tuple(int(part) for part in version.split("."))
-
-
-def _differences(was: ReleasedColumn, now: ReleasedColumn) -> list[str]:
-    pairs = {trait: (getattr(was, trait), getattr(now, trait)) for trait in ("type", "unit")}
-    found = [f"{trait} was {before}, it is {after}" for trait, (before, after) in pairs.items() if before != after]
-    if was.required and not now.required:
-        found.append("was never null, it may be now")
-    if was.minimum is not None and (now.minimum is None or now.minimum < was.minimum):
-        found.append(f"was at least {was.minimum:g}")
-    if was.maximum is not None and (now.maximum is None or now.maximum > was.maximum):
-        found.append(f"was at most {was.maximum:g}")
-    if was.allowed and not now.allowed:
-        found.append("was one of a closed set, it is no more")
-    return found
-
-
-def _column(column: Column, required: bool) -> ReleasedColumn:
-    return ReleasedColumn(
-        column.name,
-        str(column.dtype),
-        column.unit,
-        required,
-        column.description,
-        column.allowed,
-        column.minimum,
-        column.maximum,
+def _compare_columns(before: ReleasedColumn, after: ReleasedColumn) -> list[str]:
+    lows = [-math.inf if column.minimum is None else column.minimum for column in (before, after)]
+    highs = [math.inf if column.maximum is None else column.maximum for column in (before, after)]
+    comparisons = (
+        (before.type != after.type, f"type was {before.type}, it is {after.type}"),
+        (before.unit != after.unit, f"unit was {before.unit}, it is {after.unit}"),
+        (before.required and not after.required, "was never null, it may be null now"),
+        (lows[1] < lows[0], f"was at least {before.minimum}"),
+        (highs[1] > highs[0], f"was at most {before.maximum}"),
+        (before.allowed and not after.allowed, "had a closed set of values, it has none now"),
     )
+    return [change for is_broken, change in comparisons if is_broken]
 
 
-def _read(path: Path) -> ReleasedContract:
+def _read_contract(path: Path) -> ReleasedContract:
     content = json.loads(path.read_text())
-    columns = tuple(ReleasedColumn(**{**one, "allowed": tuple(one["allowed"])}) for one in content.pop("columns"))
-    return ReleasedContract(**{**content, "key": tuple(content["key"])}, columns=columns)
-
-
-def _next_minor(version: str) -> str:
-    major, minor, *_ = version_parts(version)
-    return f"{major}.{minor + 1}.0"
+    columns = tuple(ReleasedColumn(**{**column, "allowed": tuple(column["allowed"])}) for column in content["columns"])
+    return ReleasedContract(**{**content, "key": tuple(content["key"]), "columns": columns})

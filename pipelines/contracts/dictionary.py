@@ -1,7 +1,7 @@
-"""The data dictionary: every table with its grain, key, columns, rules, owner, retention and readers, as a page.
+"""The data dictionary: every table with its grain, key, columns, rules, owner, retention and readers, as one page.
 
-Belongs here: the Markdown rendering of the contracts.
-Does not belong here: the declarations (`catalog`, `fields`, `shapes`), writing the page to a file.
+Belongs here: the contracts as Markdown.
+Does not belong here: the declarations (`catalog`, `columns`, `canonical_schemas`), writing the page to a file.
 """
 
 from typing import Any
@@ -10,50 +10,58 @@ import polars as pl
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
 from pipelines.contracts.catalog import TABLES
-from pipelines.contracts.table import Column, Personal, Rule, Table
+from pipelines.contracts.table import Column, Personal, Rule, Severity, Table
 
 _HEAD = """# Data dictionary
 
-Rendered from the contracts by `footsteps dictionary`; a test fails when it is stale.
+Rendered from the contracts by `footsteps dictionary`; a test fails if this page is out of date.
 
-Tables are called `{layer}_{domain}__{type}_{name}`. A raw table and a quarantine exist for every system that
-`footsteps.yaml` names: here they stand once, for a system called `SYSTEM` and a table called `TABLE`. A column is
-personal as a *pseudonym* (an id that leads to a person through another table), *direct* (a name or an address) or
-*text* (written by or about a person); the others say nothing of a person by themselves. Rules are written
-`column|rule`, as they stand in `failed_rules`; a null passes every rule but `not_null`.
+Tables are named `{layer}_{domain}__{type}_{name}`. Every system in `footsteps.yaml` has raw tables, and every table has
+a quarantine. This page shows them once, for a system named `SYSTEM` and a table named `TABLE`. The column *personal*
+shows the personal-data class: *pseudonym* (an id that leads to a person through another table), *direct* (a name or an
+address), *text* (written by or about a person); an empty cell means that the column alone identifies nobody. Rules are
+written `column|rule`, as in `failed_rules`; null passes every rule except `not_null`.
 """
+_TYPE_NAMES = (
+    (pl.String, "text"),
+    (pl.Float64, "number"),
+    (pl.Int64, "whole number"),
+    (pl.Date, "day"),
+    (pl.Boolean, "yes or no"),
+    (pl.Datetime, "moment (UTC)"),
+)
 
 
 def render_dictionary() -> str:
-    """The whole page: an index by layer, then one section a table."""
-    raw = [raw_table("SYSTEM", shape) for shape in CANONICAL_SCHEMAS.values()]
+    """The page: a list of the tables, then one section per table."""
+    raw = (raw_table("SYSTEM", schema) for schema in CANONICAL_SCHEMAS.values())
     tables = [*raw, quarantine_table("TABLE"), *TABLES.values()]
     index = [f"- [`{table.name}`](#{table.name.lower()}): {table.description}" for table in tables]
     return "\n".join([_HEAD, *index, "", *(render_table(table) for table in tables)]).rstrip("\n")
 
 
 def render_table(table: Table) -> str:
-    """One table as a section of Markdown."""
-    facts = [
-        ("key", ", ".join(f"`{name}`" for name in table.key) or "none: rows are in the order they were made"),
-        ("owner", table.owner),
-        ("retention", f"{table.retention_days:,} days" if table.retention_days else "kept"),
-        ("readers", ", ".join(table.readers) or "none"),
-        ("version", table.version),
+    """The section of one table."""
+    key = ", ".join(f"`{name}`" for name in table.key) or "none: rows are in the order in which they were written"
+    lines = [
+        *(f"## {table.name}", "", table.description, ""),
+        f"- key: {key}",
+        f"- owner: {table.owner}",
+        f"- retention: {f'{table.retention_days:,} days' if table.retention_days else 'unlimited'}",
+        f"- readers: {', '.join(table.readers) or 'none'}",
+        f"- version: {table.version}",
+        *("", "| column | type | unit | description | personal |", "|---|---|---|---|---|"),
+        *(_render_column(column) for column in table.columns),
+        *("", f"Rules: {', '.join(_render_rule(rule) for rule in table.rules)}.", ""),
     ]
-    lines = [f"## {table.name}", "", table.description, ""]
-    lines += [f"- {name}: {value}" for name, value in facts]
-    lines += ["", "| column | type | unit | description | personal |", "|---|---|---|---|---|"]
-    lines += [_column_line(column) for column in table.columns]
-    lines += ["", "Rules: " + ", ".join(_rule_text(rule) for rule in table.rules) + ".", ""]
     return "\n".join(lines)
 
 
-def _rule_text(rule: Rule) -> str:
-    return f"`{rule.name}`" + (" (warns)" if rule.severity == "WARN" else "")
+def _render_rule(rule: Rule) -> str:
+    return f"`{rule.name}`" + (" (warns)" if rule.severity is Severity.WARN else "")
 
 
-def _column_line(column: Column) -> str:
+def _render_column(column: Column) -> str:
     description = column.description
     if column.allowed:
         description += f" One of: {', '.join(column.allowed)}."
@@ -71,8 +79,5 @@ def describe_type(dtype: Any) -> str:
     if isinstance(dtype, pl.List):
         return f"list of {describe_type(dtype.inner)}"
     if isinstance(dtype, pl.Struct):
-        return " and ".join(f"{one.name} ({describe_type(one.dtype)})" for one in dtype.fields)
-    if isinstance(dtype, pl.Datetime):
-        return "moment (UTC)"
-    words = {pl.String: "text", pl.Float64: "number", pl.Int64: "whole number", pl.Date: "day", pl.Boolean: "yes or no"}
-    return next(word for kind, word in words.items() if dtype == kind)
+        return " and ".join(f"{field.name} ({describe_type(field.dtype)})" for field in dtype.fields)
+    return next(name for polars_type, name in _TYPE_NAMES if dtype == polars_type)

@@ -1,11 +1,11 @@
-"""One event of the change feed: CloudEvents 1.0, thin: it says whose list changed, never what it holds.
+"""One event of the change feed, as CloudEvents 1.0: it names the person whose list changed and not the list.
 
-Belongs here: the event's form, as a dataclass and as JSON Schema.
-Does not belong here: which events there are and where they lie (`pipelines.publish.feed`).
+Belongs here: the form of an event, as a dataclass and as JSON Schema.
+Does not belong here: which events there are, and their files (`pipelines.publish.feed`).
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 SPEC_VERSION = "1.0"
 EVENT_TYPE = "footsteps.recommendations.changed.v1"
@@ -14,7 +14,7 @@ FeedChange = Literal["came", "changed", "left"]
 
 @dataclass(frozen=True)
 class FeedEvent:
-    """One person whose recommendations changed from one snapshot to the next; `sequence` orders all events."""
+    """One person whose recommendations changed between two snapshots; `sequence` orders all events."""
 
     sequence: int
     person_id: str
@@ -25,7 +25,7 @@ class FeedEvent:
     time: str
 
     def to_cloud_event(self) -> dict[str, Any]:
-        """The event as CloudEvents' JSON format has it. Its id is the same whenever it is sent again."""
+        """The event in the JSON format of CloudEvents; its id stays the same if the event is sent again."""
         return {
             "specversion": SPEC_VERSION,
             "id": f"{self.snapshot_id}/{self.person_id}",
@@ -45,14 +45,14 @@ class FeedEvent:
 
 
 def build_feed_event_schema() -> dict[str, Any]:
-    """JSON Schema of one event."""
+    """The JSON Schema of one event."""
     text = {"type": "string", "minLength": 1}
     data = {
         "type": "object",
         "required": ["person_id", "change", "snapshot_id", "previous_snapshot_id"],
         "properties": {
             "person_id": text,
-            "change": {"enum": ["came", "changed", "left"]},
+            "change": {"enum": list(get_args(FeedChange))},
             "snapshot_id": text,
             "previous_snapshot_id": {"type": ["string", "null"], "description": "null for the first snapshot"},
         },
@@ -65,13 +65,17 @@ def build_feed_event_schema() -> dict[str, Any]:
         "required": ["specversion", "id", "source", "type", "subject", "time", "sequence", "data"],
         "properties": {
             "specversion": {"const": SPEC_VERSION},
-            "id": {**text, "description": "the same whenever the event is sent again: a receiver can tell repeats"},
+            "id": {**text, "description": "the same if the event is sent again: a receiver can detect duplicates"},
             "source": {"type": "string", "format": "uri-reference"},
             "type": {"const": EVENT_TYPE},
             "subject": {**text, "description": "person_id"},
             "time": {"type": "string", "format": "date-time"},
             "datacontenttype": {"const": "application/json"},
-            "sequence": {"type": "string", "pattern": "^[0-9]{20}$", "description": "orders the events; a cursor"},
+            "sequence": {
+                "type": "string",
+                "pattern": "^[0-9]{20}$",
+                "description": "orders the events; use it as cursor",
+            },
             "data": data,
         },
     }

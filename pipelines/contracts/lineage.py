@@ -1,9 +1,10 @@
-"""Which columns a column is made of, declared once: the column lineage that the UI tells.
+"""Column lineage: which columns each column is computed from, declared once.
 
-Belongs here: what a table carries over under the same name, and what it reckons from which columns.
-Does not belong here: which tables a step reads (`assets`); how a value is reckoned (where it is).
+Belongs here: the columns that a table passes through under the same name, and the columns that it derives, with their
+origins.
+Does not belong here: which tables an asset reads (`assets`), and how a value is computed.
 
-A column without an entry comes from no table: the night says it itself (see `OF_THE_NIGHT`) or a file outside the lake.
+A column without origins comes from no table: the run sets it (`RUN_COLUMNS`), or it comes from another file.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -64,57 +65,57 @@ from pipelines.contracts.table import Table
 
 # (table, column)
 ColumnOrigin = tuple[str, str]
-Made = Mapping[str, tuple[ColumnOrigin, ...]]
-# Said by the night itself: a hash, a count of the run, a day, a version.
-RUN_COLUMNS = frozenset(
-    {
-        *ROW_METADATA_COLUMNS,
-        "obeyed_date",
-        "first_snapshot_id",
-        "since_date",
-        "table_name",
-        "source_column",
-        "system_name",
-    }
-)
+Origins = tuple[ColumnOrigin, ...]
+# Columns that the run sets: a hash, a day, a version, or the name of a table or column.
+RUN_COLUMNS = frozenset(ROW_METADATA_COLUMNS) | {
+    *("obeyed_date", "first_snapshot_id", "since_date", "table_name", "source_column", "system_name")
+}
 
 
-def column_origins(table: Table, *columns: str) -> tuple[ColumnOrigin, ...]:
-    """These columns of a table. Raises KeyError for one that it does not have."""
-    if missing := set(columns) - set(table.column_names):
+def columns_of(table: Table, columns: str) -> Origins:
+    """These columns of a table as origins.
+
+    Args:
+        table: The table.
+        columns: Names of columns, separated by white space.
+
+    Raises:
+        KeyError: The table does not have one of the columns.
+    """
+    names = columns.split()
+    if missing := set(names) - set(table.column_names):
         raise KeyError(f"{table.name} has no {', '.join(sorted(missing))}")
-    return tuple((table.name, column) for column in columns)
+    return tuple((table.name, name) for name in names)
 
 
-def made(sources: Iterable[ColumnOrigin], *columns: str) -> dict[str, tuple[ColumnOrigin, ...]]:
-    """Each of these columns, made of the same sources."""
-    return dict.fromkeys(columns, tuple(sources))
+def _columns_of_each(tables: Iterable[Table], columns: str) -> Origins:
+    return tuple(origin for table in tables for origin in columns_of(table, columns))
 
 
 _EVENTS = (ASSIGNMENT, WORKLOG, LEARNING_RECORD, FEEDBACK, SKILL_MENTION, ASPIRATION)
-_TEXTS = tuple(origin for table in _EVENTS for origin in column_origins(table, "skill_text"))
-_JUDGED = column_origins(EVIDENCE, "mode", "feedback_kind", "amount", "occurred_at")
-_PRACTISED = column_origins(EVIDENCE, "mode", "amount", "amount_unit")
-_HISTORY = column_origins(REACHED_STEP, "person_id", "step_id", "reached_at")
-_LEARNT_FROM = (
+_SKILL_TEXTS = _columns_of_each(_EVENTS, "skill_text")
+_FEEDBACK_EVIDENCE = columns_of(EVIDENCE, "mode feedback_kind amount occurred_at")
+_PRACTICE_EVIDENCE = columns_of(EVIDENCE, "mode amount amount_unit")
+_HISTORY = columns_of(REACHED_STEP, "person_id step_id reached_at")
+_TRAINING_DATA = (
     *_HISTORY,
-    *column_origins(PERSON, "role_name", "unit_name"),
-    *column_origins(ROLE_PERIOD, "role_name", "unit_name", "started_date"),
-    *column_origins(ASSIGNMENT, "skill_text", "started_date", "planned_hours"),
-    *column_origins(LEARNING_RECORD, "skill_text", "learning_verb", "occurred_at"),
-    *column_origins(PREREQUISITE, "requires_skill_id"),
-    *column_origins(SKILL, "skill_name", "capability_id"),
+    *columns_of(PERSON, "role_name unit_name"),
+    *columns_of(ROLE_PERIOD, "role_name unit_name started_date"),
+    *columns_of(ASSIGNMENT, "skill_text started_date planned_hours"),
+    *columns_of(LEARNING_RECORD, "skill_text learning_verb occurred_at"),
+    *columns_of(PREREQUISITE, "requires_skill_id"),
+    *columns_of(SKILL, "skill_name capability_id"),
 )
-_RANK = column_origins(CANDIDATE, "prior", "probability")
-_WISH = column_origins(ASPIRATION, "skill_text", "wish_weight")
+_RANK = columns_of(CANDIDATE, "prior probability")
+_WISH = columns_of(ASPIRATION, "skill_text wish_weight")
 _NEED = (
-    *column_origins(ASSIGNMENT, "skill_text", "planned_hours"),
-    *column_origins(ROLE_PROFILE, "importance"),
-    *column_origins(PERSON, "role_name"),
+    *columns_of(ASSIGNMENT, "skill_text planned_hours"),
+    *columns_of(ROLE_PROFILE, "importance"),
+    *columns_of(PERSON, "role_name"),
 )
-_REPLY = column_origins(REPLY, "skill_text", "reply_kind", "until_date")
+_REPLY = columns_of(REPLY, "skill_text reply_kind until_date")
 
-# Tables whose columns go through under their own names; of raw tables all do.
+# The tables whose columns a table passes through under their own names; raw tables pass through all columns.
 PASSED_THROUGH_FROM: Mapping[str, tuple[Table, ...]] = {
     REACHED_STEP.name: (EVIDENCE,),
     HALF_LIFE.name: (EVIDENCE,),
@@ -138,287 +139,236 @@ PASSED_THROUGH_FROM: Mapping[str, tuple[Table, ...]] = {
     SHOWN_COMPANION.name: (COMPANION,),
 }
 
-DERIVED_FROM: Mapping[str, Made] = {
-    UNKNOWN_MENTION.name: made((*_TEXTS, *column_origins(ALIAS, "alias_text")), *UNKNOWN_MENTION.column_names),
+# By table: the origins of derived columns; a key names all columns with the same origins.
+_DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
+    UNKNOWN_MENTION.name: {
+        "mention_text mention_count nearest_skill_ids": (*_SKILL_TEXTS, *columns_of(ALIAS, "alias_text")),
+    },
     EVIDENCE.name: {
         **{
-            name: tuple(origin for table in (*_EVENTS, REPLY) for origin in column_origins(table, name))
+            name: _columns_of_each((*_EVENTS, REPLY), name)
             for name in ("person_id", "record_code", "source_name", "file_sha256", "row_number")
         },
-        **made(
-            (*_TEXTS, *column_origins(REPLY, "skill_text"), *column_origins(ALIAS, "alias_text", "skill_id")),
-            "skill_id",
+        "skill_id": (*_SKILL_TEXTS, *columns_of(REPLY, "skill_text"), *columns_of(ALIAS, "alias_text skill_id")),
+        "occurred_at": (
+            *columns_of(WORKLOG, "worked_at"),
+            *columns_of(ASSIGNMENT, "done_at"),
+            *_columns_of_each((LEARNING_RECORD, FEEDBACK, SKILL_MENTION), "occurred_at"),
+            *columns_of(REPLY, "replied_at"),
         ),
-        **made(
-            (
-                *column_origins(WORKLOG, "worked_at"),
-                *column_origins(ASSIGNMENT, "done_at"),
-                *column_origins(LEARNING_RECORD, "occurred_at"),
-                *column_origins(FEEDBACK, "occurred_at"),
-                *column_origins(SKILL_MENTION, "occurred_at"),
-                *column_origins(REPLY, "replied_at"),
-            ),
-            "occurred_at",
+        "mode": (*columns_of(LEARNING_RECORD, "learning_verb"), *columns_of(SKILL_MENTION, "mode")),
+        "amount amount_unit": (
+            *columns_of(WORKLOG, "worked_hours"),
+            *columns_of(LEARNING_RECORD, "learning_hours score_share"),
+            *columns_of(FEEDBACK, "score_share"),
+            *columns_of(SKILL_MENTION, "worked_hours score_share"),
         ),
-        **made((*column_origins(LEARNING_RECORD, "learning_verb"), *column_origins(SKILL_MENTION, "mode")), "mode"),
-        **made(
-            (
-                *column_origins(WORKLOG, "worked_hours"),
-                *column_origins(LEARNING_RECORD, "learning_hours", "score_share"),
-                *column_origins(FEEDBACK, "score_share"),
-                *column_origins(SKILL_MENTION, "worked_hours", "score_share"),
-            ),
-            "amount",
-            "amount_unit",
-        ),
-        **made(column_origins(FEEDBACK, "feedback_kind"), "feedback_kind"),
-        **made(column_origins(FEEDBACK, "given_by_id"), "given_by_id"),
-        **made(
-            (
-                *(
-                    origin
-                    for table in (*_EVENTS, REPLY)
-                    for origin in column_origins(table, "source_name", "record_code")
-                ),
-                *column_origins(ALIAS, "skill_id"),
-            ),
-            "evidence_id",
+        "feedback_kind": columns_of(FEEDBACK, "feedback_kind"),
+        "given_by_id": columns_of(FEEDBACK, "given_by_id"),
+        "evidence_id": (
+            *_columns_of_each((*_EVENTS, REPLY), "source_name record_code"),
+            *columns_of(ALIAS, "skill_id"),
         ),
     },
-    TRACING.name: made(
-        (*_JUDGED, *_PRACTISED, *column_origins(EVIDENCE, "person_id", "skill_id")), "model_version", "card"
-    ),
-    HALF_LIFE.name: made(_JUDGED, "half_life_days", "is_learnt", "judged_count"),
+    TRACING.name: {
+        "model_version card": (
+            *_FEEDBACK_EVIDENCE,
+            *_PRACTICE_EVIDENCE,
+            *columns_of(EVIDENCE, "person_id skill_id"),
+        ),
+    },
+    HALF_LIFE.name: {"half_life_days is_learnt judged_count": _FEEDBACK_EVIDENCE},
     MASTERY.name: {
-        **made(
-            (*_JUDGED, *_PRACTISED, *column_origins(TRACING, "card")),
-            "level_share",
-            "level_low_share",
-            "level_high_share",
-            "is_rusty",
+        "level_share level_low_share level_high_share is_rusty": (
+            *_FEEDBACK_EVIDENCE,
+            *_PRACTICE_EVIDENCE,
+            *columns_of(TRACING, "card"),
         ),
-        **made((*_PRACTISED, *_JUDGED, *column_origins(EVIDENCE, "given_by_id")), "stage", "missing_for_next"),
-        **made(
-            _PRACTISED,
-            "observation_count",
-            "observation_hours",
-            "repetition_count",
-            "repetition_hours",
-            "teaching_count",
-            "teaching_hours",
-            "review_count",
-        ),
-        **made(_JUDGED, "feedback_count", "positive_feedback_count"),
-        **made(column_origins(EVIDENCE, "given_by_id"), "judge_count"),
-        **made(column_origins(EVIDENCE, "occurred_at"), "first_evidence_at", "last_practised_at"),
+        "stage missing_for_next": (*_PRACTICE_EVIDENCE, *_FEEDBACK_EVIDENCE, *columns_of(EVIDENCE, "given_by_id")),
+        """
+        observation_count observation_hours repetition_count repetition_hours teaching_count teaching_hours review_count
+        """: _PRACTICE_EVIDENCE,
+        "feedback_count positive_feedback_count": _FEEDBACK_EVIDENCE,
+        "judge_count": columns_of(EVIDENCE, "given_by_id"),
+        "first_evidence_at last_practised_at": columns_of(EVIDENCE, "occurred_at"),
     },
     REACHED_STEP.name: {
-        **made(
-            (*column_origins(EVIDENCE, "skill_id"), *_PRACTISED, *_JUDGED), "step_id", "kind", "from_stage", "to_stage"
+        "step_id kind from_stage to_stage": (
+            *columns_of(EVIDENCE, "skill_id"),
+            *_PRACTICE_EVIDENCE,
+            *_FEEDBACK_EVIDENCE,
         ),
-        **made(column_origins(EVIDENCE, "occurred_at"), "reached_at"),
+        "reached_at": columns_of(EVIDENCE, "occurred_at"),
     },
-    PRECEDENCE.name: made(_HISTORY, "is_learnt", "before_count", "after_count", "held_share", "discovery_share"),
-    MODEL_CARD.name: made(_LEARNT_FROM, "model_version", "card"),
-    EVALUATION.name: made(_LEARNT_FROM, *EVALUATION.column_names),
-    CANDIDATE.name: made(
-        (*_LEARNT_FROM, *column_origins(MODEL_CARD, "model_version")), "probability", "prior", *CONTRIBUTION_COLUMNS
-    ),
-    DRIFT.name: made(
-        (*_HISTORY, *_RANK, *column_origins(CANDIDATE, *CONTRIBUTION_COLUMNS)),
-        "watched_name",
-        "watched_kind",
-        "stability_index",
-        "chance_index",
-        "is_drifted",
-    ),
-    SHOWN_STEP.name: made(
-        column_origins(OUTCOME, "snapshot_id", "person_id", "skill_id", "outcome_kind"), "is_accepted_step"
-    ),
+    PRECEDENCE.name: {"is_learnt before_count after_count held_share discovery_share": _HISTORY},
+    MODEL_CARD.name: {"model_version card": _TRAINING_DATA},
+    EVALUATION.name: {" ".join(EVALUATION.column_names): _TRAINING_DATA},
+    CANDIDATE.name: {
+        " ".join(("probability prior", *CONTRIBUTION_COLUMNS)): (
+            *_TRAINING_DATA,
+            *columns_of(MODEL_CARD, "model_version"),
+        ),
+    },
+    DRIFT.name: {
+        "watched_name watched_kind stability_index chance_index is_drifted": (
+            *_HISTORY,
+            *_RANK,
+            *columns_of(CANDIDATE, " ".join(CONTRIBUTION_COLUMNS)),
+        ),
+    },
+    SHOWN_STEP.name: {"is_accepted_step": columns_of(OUTCOME, "snapshot_id person_id skill_id outcome_kind")},
     ACCEPTANCE.name: {
-        **made(column_origins(EXPOSURE, "shown_rank"), "shown_count"),
-        **made(
-            (*column_origins(EXPOSURE, "shown_rank"), *column_origins(OUTCOME, "outcome_kind")),
-            "accepted_count",
-            "acceptance_share",
-            "acceptance_low",
-            "acceptance_high",
-            "examined_share",
+        "shown_count": columns_of(EXPOSURE, "shown_rank"),
+        "accepted_count acceptance_share acceptance_low acceptance_high examined_share": (
+            *columns_of(EXPOSURE, "shown_rank"),
+            *columns_of(OUTCOME, "outcome_kind"),
         ),
-        **made(column_origins(EXPOSURE, "skill_id", "to_stage"), "step_count"),
+        "step_count": columns_of(EXPOSURE, "skill_id to_stage"),
     },
-    OUT_MASTERY.name: made(_REPLY, "is_hidden"),
+    OUT_MASTERY.name: {"is_hidden": _REPLY},
     MASTERY_PROOF.name: {
-        **made(_REPLY, "is_hidden"),
-        **made(column_origins(EVIDENCE, "evidence_id"), "evidence_count"),
-        **made(column_origins(EVIDENCE, "file_sha256"), "file_count"),
-        **made(_JUDGED, "strongest_feedback_kind", "strongest_score_share", "strongest_at"),
-        **made(
-            (
-                *column_origins(MASTERY, "stage"),
-                *column_origins(SKILL, "skill_name"),
-                *column_origins(EVIDENCE, "evidence_id", "occurred_at"),
-            ),
-            "badge_draft",
+        "is_hidden": _REPLY,
+        "evidence_count": columns_of(EVIDENCE, "evidence_id"),
+        "file_count": columns_of(EVIDENCE, "file_sha256"),
+        "strongest_feedback_kind strongest_score_share strongest_at": _FEEDBACK_EVIDENCE,
+        "badge_draft": (
+            *columns_of(MASTERY, "stage"),
+            *columns_of(SKILL, "skill_name"),
+            *columns_of(EVIDENCE, "evidence_id occurred_at"),
         ),
     },
     OUT_EVIDENCE.name: {
-        **made(_REPLY, "is_hidden"),
-        **{name: column_origins(EVIDENCE, name) for name in ("table_name", "source_column")},
+        "is_hidden": _REPLY,
+        "table_name": columns_of(EVIDENCE, "table_name"),
+        "source_column": columns_of(EVIDENCE, "source_column"),
     },
     CAPABILITY.name: {
-        **made(
-            (*column_origins(MASTERY, "stage"), *column_origins(SKILL, "capability_id", "capability_weight")),
-            "coverage_share",
+        "coverage_share": (*columns_of(MASTERY, "stage"), *columns_of(SKILL, "capability_id capability_weight")),
+        "held_skill_ids missing_skill_ids": (
+            *columns_of(MASTERY, "skill_id stage"),
+            *columns_of(SKILL, "capability_id"),
         ),
-        **made(
-            (*column_origins(MASTERY, "skill_id", "stage"), *column_origins(SKILL, "capability_id")),
-            "held_skill_ids",
-            "missing_skill_ids",
-        ),
-        **made(
-            (*column_origins(MASTERY, "skill_id", "stage"), *column_origins(SKILL, "skill_name")), "held_skill_names"
-        ),
-        **made(
-            (
-                *column_origins(MASTERY, "stage"),
-                *column_origins(SKILL, "capability_weight"),
-                *column_origins(PREREQUISITE, "requires_skill_id"),
-            ),
-            "next_skill_id",
-            "completes_share",
+        "held_skill_names": (*columns_of(MASTERY, "skill_id stage"), *columns_of(SKILL, "skill_name")),
+        "next_skill_id completes_share": (
+            *columns_of(MASTERY, "stage"),
+            *columns_of(SKILL, "capability_weight"),
+            *columns_of(PREREQUISITE, "requires_skill_id"),
         ),
     },
     ALIGNMENT.name: {
-        **made(column_origins(PERSON, "person_id", "unit_name"), "team_people_count"),
-        **made(
-            (*_WISH, *column_origins(REPLY, "reply_kind"), *column_origins(SKILL, "capability_id")),
-            "wishing_people_count",
-            "wish_share",
+        "team_people_count": columns_of(PERSON, "person_id unit_name"),
+        "wishing_people_count wish_share": (
+            *_WISH,
+            *columns_of(REPLY, "reply_kind"),
+            *columns_of(SKILL, "capability_id"),
         ),
-        **made((*_NEED, *column_origins(SKILL, "capability_id")), "need_share"),
-        **made((*_WISH, *_NEED), "agreement"),
+        "need_share": (*_NEED, *columns_of(SKILL, "capability_id")),
+        "agreement": (*_WISH, *_NEED),
     },
     NEXT_SKILL.name: {
-        **made(_RANK, "rank"),
-        **made(
-            (
-                *_RANK,
-                *_WISH,
-                *_NEED,
-                *column_origins(MASTERY, "level_share"),
-                *column_origins(ASPIRATION, "mastery_weight", "autonomy_weight", "purpose_weight"),
-            ),
-            "score",
+        "rank": _RANK,
+        "score": (
+            *(*_RANK, *_WISH, *_NEED),
+            *columns_of(MASTERY, "level_share"),
+            *columns_of(ASPIRATION, "mastery_weight autonomy_weight purpose_weight"),
         ),
-        **made(
-            (
-                *column_origins(MASTERY, "stage", "level_share"),
-                *column_origins(PRECEDENCE, "requires_skill_id"),
-                *column_origins(SKILL, "capability_weight"),
-            ),
-            "mastery",
+        "mastery": (
+            *columns_of(MASTERY, "stage level_share"),
+            *columns_of(PRECEDENCE, "requires_skill_id"),
+            *columns_of(SKILL, "capability_weight"),
         ),
-        **made(_WISH, "autonomy"),
-        **made(_NEED, "purpose"),
-        **made(
-            (*column_origins(CANDIDATE, *CONTRIBUTION_COLUMNS), *_WISH, *_NEED, *column_origins(MASTERY, "stage")),
-            "reasons",
-            "explanation",
+        "autonomy": _WISH,
+        "purpose": _NEED,
+        "reasons explanation": (
+            *columns_of(CANDIDATE, " ".join(CONTRIBUTION_COLUMNS)),
+            *(*_WISH, *_NEED),
+            *columns_of(MASTERY, "stage"),
         ),
-        **made((*column_origins(EVIDENCE, "evidence_id", "occurred_at"), *_WISH, *_RANK), "counterfactual"),
-        **made(
-            (*column_origins(LEARNING_RECORD, "course_name"), *column_origins(EVIDENCE, "person_id", "mode"), *_NEED),
-            "how",
-        ),
-        **made(_REPLY, "is_accepted"),
-        **made(
-            (
-                *column_origins(PREFERENCE, "is_opted_out"),
-                *_REPLY,
-                *column_origins(CANDIDATE, "step_id"),
-                *column_origins(EVIDENCE, "evidence_id"),
-            ),
-            "no_recommendation_reason",
+        "counterfactual": (*columns_of(EVIDENCE, "evidence_id occurred_at"), *_WISH, *_RANK),
+        "how": (*columns_of(LEARNING_RECORD, "course_name"), *columns_of(EVIDENCE, "person_id mode"), *_NEED),
+        "is_accepted": _REPLY,
+        "no_recommendation_reason": (
+            *columns_of(PREFERENCE, "is_opted_out"),
+            *_REPLY,
+            *columns_of(CANDIDATE, "step_id"),
+            *columns_of(EVIDENCE, "evidence_id"),
         ),
     },
     COUNTERFACTUAL.name: {
-        **made(_RANK, "rank", "to_rank", "row_effect"),
-        **made((*column_origins(EVIDENCE, "evidence_id"), *_WISH), "change", "change_of"),
-        **made(
-            (
-                *column_origins(EVIDENCE, "skill_id"),
-                *column_origins(ASPIRATION, "skill_text"),
-                *column_origins(ALIAS, "skill_id"),
-            ),
-            "changed_skill_id",
+        "rank to_rank row_effect": _RANK,
+        "change change_of": (*columns_of(EVIDENCE, "evidence_id"), *_WISH),
+        "changed_skill_id": (
+            *columns_of(EVIDENCE, "skill_id"),
+            *columns_of(ASPIRATION, "skill_text"),
+            *columns_of(ALIAS, "skill_id"),
         ),
-        **made((*_JUDGED, *_PRACTISED, *column_origins(TRACING, "card")), "stage_after"),
+        "stage_after": (*_FEEDBACK_EVIDENCE, *_PRACTICE_EVIDENCE, *columns_of(TRACING, "card")),
     },
     SUPPORT_GAP.name: {
-        **made(_RANK, "recommended_count"),
-        **made((*column_origins(LEARNING_RECORD, "learning_hours", "skill_text"),), "given_hours"),
-        **made(column_origins(ASSIGNMENT, "project_code", "skill_text"), "project_count"),
-        **made(column_origins(MASTERY, "stage"), "holder_count"),
-        **made(
-            (
-                *_RANK,
-                *column_origins(LEARNING_RECORD, "learning_hours"),
-                *column_origins(ASSIGNMENT, "project_code"),
-                *column_origins(MASTERY, "stage"),
-            ),
-            "lacks",
-            "finding",
+        "recommended_count": _RANK,
+        "given_hours": columns_of(LEARNING_RECORD, "learning_hours skill_text"),
+        "project_count": columns_of(ASSIGNMENT, "project_code skill_text"),
+        "holder_count": columns_of(MASTERY, "stage"),
+        "lacks finding": (
+            *_RANK,
+            *columns_of(LEARNING_RECORD, "learning_hours"),
+            *columns_of(ASSIGNMENT, "project_code"),
+            *columns_of(MASTERY, "stage"),
         ),
     },
     COMPANION.name: {
-        **made(column_origins(NEXT_SKILL, "skill_id", "kind", "to_stage"), "step_id"),
-        **made(
-            (
-                *column_origins(CONSENT, "person_id", "consent_relation", "consent_status", "expires_date"),
-                *_REPLY,
-                *column_origins(MASTERY, "stage"),
-                *column_origins(NEXT_SKILL, "rank"),
-                *column_origins(PERSON, "manager_id"),
-            ),
-            "relation",
-            "companion_id",
-            "companion_skill_id",
-            "why",
+        "step_id": columns_of(NEXT_SKILL, "skill_id kind to_stage"),
+        "relation companion_id companion_skill_id why": (
+            *columns_of(CONSENT, "person_id consent_relation consent_status expires_date"),
+            *_REPLY,
+            *columns_of(MASTERY, "stage"),
+            *columns_of(NEXT_SKILL, "rank"),
+            *columns_of(PERSON, "manager_id"),
         ),
-        **made(column_origins(MASTERY, "person_id", "stage"), "standing_count"),
+        "standing_count": columns_of(MASTERY, "person_id stage"),
     },
     REPLY_EFFECT.name: {
-        **made(column_origins(REPLY, "source_name", "record_code"), "reply_id"),
-        **made((*column_origins(REPLY, "skill_text"), *column_origins(ALIAS, "skill_id")), "skill_id"),
-        **made(column_origins(REPLY, "reply_kind"), "effect"),
-        **made(column_origins(REPLY, "replied_at"), "time_to_effect_days"),
+        "reply_id": columns_of(REPLY, "source_name record_code"),
+        "skill_id": (*columns_of(REPLY, "skill_text"), *columns_of(ALIAS, "skill_id")),
+        "effect": columns_of(REPLY, "reply_kind"),
+        "time_to_effect_days": columns_of(REPLY, "replied_at"),
     },
 }
-# Of core tables that conform raw ones: whom a row is about is found by how the system calls them.
-_WHO = column_origins(ACCOUNT, "person_id")
-_CONFORMED = {"person_id": _WHO, "given_by_id": _WHO, "manager_id": _WHO}
-_CALLED = ("account_code", "employee_number", "work_email")  # how systems call people: accounts are matched by these
-_MATCHED = ("person_id", "matched_on", "candidate_ids", "conflict_reason")
+DERIVED_FROM: Mapping[str, Mapping[str, Origins]] = {
+    table: {column: origins for columns, origins in derivations.items() for column in columns.split()}
+    for table, derivations in _DERIVATIONS.items()
+}
+# In tables that conform raw ones, people are identified through their accounts.
+_CONFORMED = dict.fromkeys(("person_id", "given_by_id", "manager_id"), columns_of(ACCOUNT, "person_id"))
+_ACCOUNT_KEYS = ("account_code", "employee_number", "work_email")
 
 
-def find_origins(table: Table, inputs: Sequence[Table]) -> dict[str, tuple[ColumnOrigin, ...]]:
-    """The columns each column of a table is made of, as far as these inputs have them; no entry where it is of none."""
-    raw = [one for one in inputs if one.layer == "raw"]
-    read = {one.name for one in inputs}
-    made_of = DERIVED_FROM.get(table.name) or _of_raw(table, raw)
-    carried = [*PASSED_THROUGH_FROM.get(table.name, ()), *raw]
-    found: dict[str, tuple[ColumnOrigin, ...]] = {}
+def find_origins(table: Table, inputs: Sequence[Table]) -> dict[str, Origins]:
+    """The origins of each column of a table among its inputs.
+
+    Args:
+        table: The table whose columns are explained.
+        inputs: The tables that it is built from.
+
+    Returns:
+        By column: (table, column) of each origin; a column without an origin in the inputs has no entry.
+    """
+    raw_inputs = [source for source in inputs if source.layer == "raw"]
+    input_names = {source.name for source in inputs}
+    derived = DERIVED_FROM.get(table.name) or _derive_from_raw(table, raw_inputs)
+    sources = (*PASSED_THROUGH_FROM.get(table.name, ()), *raw_inputs)
+    origins_by_column: dict[str, Origins] = {}
     for column in table.column_names:
-        same = tuple(origin for one in carried if column in one.column_names for origin in column_origins(one, column))
-        if kept := tuple(dict.fromkeys(one for one in made_of.get(column, same) if one[0] in read)):
-            found[column] = kept
-    return found
+        passed = tuple((source.name, column) for source in sources if column in source.column_names)
+        origins = derived.get(column, passed)
+        if present := tuple(dict.fromkeys(origin for origin in origins if origin[0] in input_names)):
+            origins_by_column[column] = present
+    return origins_by_column
 
 
-def _of_raw(table: Table, raw: Sequence[Table]) -> Made:
-    """What a table that conforms raw ones, or matches accounts in them, reckons."""
+def _derive_from_raw(table: Table, raw_inputs: Sequence[Table]) -> Mapping[str, Origins]:
+    """The derived columns of a table that conforms raw tables, or that matches the accounts in them."""
     if table in (ACCOUNT, CONFLICT):
-        called = (column_origins(one, name) for one in raw for name in _CALLED if name in one.column_names)
-        return made((origin for origins in called for origin in origins), *_MATCHED)
-    return _CONFORMED if raw else {}
+        keys = ((raw.name, key) for raw in raw_inputs for key in _ACCOUNT_KEYS if key in raw.column_names)
+        return dict.fromkeys(("person_id", "matched_on", "candidate_ids", "conflict_reason"), tuple(keys))
+    return _CONFORMED if raw_inputs else {}

@@ -1,7 +1,7 @@
 """A published table as a data contract in the Open Data Contract Standard (ODCS), version 3.
 
 Belongs here: the rendering of one table.
-Does not belong here: the declarations (`published`), writing the files (`assets.cli.contracts`).
+Does not belong here: the declarations (`output_tables`), writing the files (`assets.cli.contracts`).
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ import polars as pl
 from pipelines.contracts.table import Column, Personal, Rule, Severity, Table
 
 API_VERSION = "v3.1.0"
-_LOGICAL = {
+_LOGICAL_TYPES = {
     pl.String: "string",
     pl.Float64: "number",
     pl.Int64: "integer",
@@ -21,17 +21,16 @@ _LOGICAL = {
     pl.List: "array",
     pl.Struct: "object",
 }
-_USAGE = "For development only: no row ranks people against each other, and none may gate access to anything."
+_USAGE = "For development only: rows do not rank people against each other and must not decide access to anything."
 
 
 def render_odcs(table: Table) -> dict[str, Any]:
-    """The contract as a document that the standard's JSON Schema accepts."""
-    never_null = {
-        rule.columns[0] for rule in table.rules if rule.kind == "not_null" and rule.severity is Severity.ERROR
-    }
-    service: list[dict[str, Any]] = [{"property": "frequency", "value": 1, "unit": "d"}]
-    if table.retention_days:
-        service.append({"property": "retention", "value": table.retention_days, "unit": "d"})
+    """The contract of a published table as an ODCS document.
+
+    Returns:
+        A document that is valid under the standard's JSON Schema.
+    """
+    retention = [{"property": "retention", "value": table.retention_days, "unit": "d"}] if table.retention_days else []
     return {
         "apiVersion": API_VERSION,
         "kind": "DataContract",
@@ -51,11 +50,11 @@ def render_odcs(table: Table) -> dict[str, Any]:
                 "physicalType": "table",
                 "description": table.description,
                 "dataGranularityDescription": table.description,
-                "properties": [_property(column, table, column.name in never_null) for column in table.columns],
-                "quality": [_quality(rule) for rule in table.rules if rule.kind not in ("not_null",)],
+                "properties": [_render_property(column, table) for column in table.columns],
+                "quality": [_render_quality(rule) for rule in table.rules if rule.kind != "not_null"],
             }
         ],
-        "slaProperties": service,
+        "slaProperties": [{"property": "frequency", "value": 1, "unit": "d"}, *retention],
         "customProperties": [
             {"property": "owner", "value": table.owner},
             {"property": "readers", "value": list(table.readers)},
@@ -63,43 +62,43 @@ def render_odcs(table: Table) -> dict[str, Any]:
     }
 
 
-def _property(column: Column, table: Table, required: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def _render_property(column: Column, table: Table) -> dict[str, Any]:
+    document: dict[str, Any] = {
         "name": column.name,
-        "logicalType": _logical(column.dtype),
-        "physicalType": str(column.dtype),
+        **_render_type(column.dtype),
         "description": column.description,
-        "required": required,
+        "required": column.name in table.never_null,
         "classification": "public" if column.personal is Personal.NONE else "restricted",
     }
     if column.name in table.key:
-        found |= {"primaryKey": True, "primaryKeyPosition": table.key.index(column.name) + 1}
+        document |= {"primaryKey": True, "primaryKeyPosition": table.key.index(column.name) + 1}
     limits = {"minimum": column.minimum, "maximum": column.maximum, "pattern": column.pattern}
-    if options := {name: value for name, value in limits.items() if value is not None}:
-        found["logicalTypeOptions"] = options
+    if options := {name: limit for name, limit in limits.items() if limit is not None}:
+        document["logicalTypeOptions"] = options
     if isinstance(column.dtype, pl.List):
-        found["items"] = _inner(column.dtype.inner)
-    facts = {"unit": column.unit, "allowed": list(column.allowed) or None, "personal": str(column.personal)}
-    found["customProperties"] = [{"property": name, "value": value} for name, value in facts.items() if value]
-    return found
+        document["items"] = _render_items(column.dtype.inner)
+    custom = {"unit": column.unit, "allowed": list(column.allowed) or None, "personal": str(column.personal)}
+    document["customProperties"] = [{"property": name, "value": value} for name, value in custom.items() if value]
+    return document
 
 
-def _inner(dtype: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {"logicalType": _logical(dtype), "physicalType": str(dtype)}
-    if isinstance(dtype, pl.Struct):
-        found["properties"] = [{"name": one.name, **_inner(one.dtype)} for one in dtype.fields]
-    return found
+def _render_items(dtype: Any) -> dict[str, Any]:
+    if not isinstance(dtype, pl.Struct):
+        return _render_type(dtype)
+    properties = [{"name": field.name, **_render_items(field.dtype)} for field in dtype.fields]
+    return {**_render_type(dtype), "properties": properties}
 
 
-def _logical(dtype: Any) -> str:
-    return next(word for kind, word in _LOGICAL.items() if dtype == kind)
+def _render_type(dtype: Any) -> dict[str, Any]:
+    logical = next(name for polars_type, name in _LOGICAL_TYPES.items() if dtype == polars_type)
+    return {"logicalType": logical, "physicalType": str(dtype)}
 
 
-def _quality(rule: Rule) -> dict[str, Any]:
-    said = rule.row.description if rule.row else rule.kind.replace("_", " ")
+def _render_quality(rule: Rule) -> dict[str, Any]:
+    condition = rule.row.description if rule.row else rule.kind.replace("_", " ")
     return {
         "type": "text",
         "name": rule.name,
-        "description": f"{' and '.join(rule.columns)}: {said}",
+        "description": f"{' and '.join(rule.columns)}: {condition}",
         "severity": "error" if rule.severity is Severity.ERROR else "warning",
     }

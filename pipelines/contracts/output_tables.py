@@ -1,116 +1,81 @@
-"""The tables that other systems read, and the record of the snapshot they belong to.
+"""The tables that other systems read, and the tables that a run keeps about what it published.
 
 Belongs here: the declarations of the layer `out`, and which of them are published.
-Does not belong here: tables that only the night reads (`catalog`, `learnt`).
+Does not belong here: tables that only a run reads (`catalog`, `feature_tables`).
 """
 
 import polars as pl
 
-from pipelines.contracts.declaring import A_PERSON, A_SKILL, ORIGIN, declare
+from pipelines.contracts.columns import PERSON_REFERENCE, SKILL_REFERENCE, declare_table
 from pipelines.contracts.feature_tables import MASTERY
 from pipelines.contracts.table import Reference, RowRule, Table
 
-_SAYS_OR_RECOMMENDS = RowRule(
+_HAS_STEP_OR_REASON = RowRule(
     "recommends_or_says_why_not",
     ("skill_id", "no_recommendation_reason"),
     pl.col("skill_id").is_null() != pl.col("no_recommendation_reason").is_null(),
-    "either a step is recommended or the reason is given why none is",
+    "the row has either a recommended step or the reason why there is none",
 )
 
-# What every published row says of its night (see `pipelines.snapshots.row_metadata`); a model_version besides, where
-# one spoke.
+# The columns that identify the run of every published row (see `pipelines.snapshots.row_metadata`); rows that depend on
+# a model have model_version in addition.
 ROW_METADATA_COLUMNS = ("snapshot_id", "as_of", "valid_until", "policy_version", "schema_version")
+_ROW_METADATA = " ".join(ROW_METADATA_COLUMNS)
 
-NEXT_SKILL = declare(
+NEXT_SKILL = declare_table(
     "out__next_skill",
-    "One row per person and recommended step, best first; one row that says why for a person who gets none.",
-    (
-        "person_id",
-        "rank",
-        "skill_id",
-        "from_stage",
-        "to_stage",
-        "kind",
-        "probability",
-        "score",
-        "mastery",
-        "autonomy",
-        "purpose",
-        "reasons",
-        "explanation",
-        "counterfactual",
-        "how",
-        "is_accepted",
-        "no_recommendation_reason",
-        "snapshot_id",
-        "as_of",
-        "valid_until",
-        "model_version",
-        "policy_version",
-        "schema_version",
-    ),
-    (),
-    required=("person_id", "snapshot_id", "as_of", "valid_until", "model_version", "policy_version", "schema_version"),
-    references=(A_PERSON, A_SKILL),
-    row_rules=(_SAYS_OR_RECOMMENDS,),
+    "One row per person and recommended step, best first; for a person without one, one row with the reason.",
+    """
+    person_id rank skill_id from_stage to_stage kind probability score mastery autonomy purpose reasons explanation
+    counterfactual how is_accepted no_recommendation_reason snapshot_id as_of valid_until model_version policy_version
+    schema_version
+    """,
+    required="person_id snapshot_id as_of valid_until model_version policy_version schema_version",
+    references=(PERSON_REFERENCE, SKILL_REFERENCE),
+    row_rules=(_HAS_STEP_OR_REASON,),
     version="1.1.0",
     retention_days=90,
     is_partitioned_by_person=True,
     readers=("HR portal", "learning platform", "BI"),
 )
 
-OUT_MASTERY = declare(
+OUT_MASTERY = declare_table(
     "out__mastery",
     "One row per person and micro-skill with evidence: stage, counts by mode, what is missing for the next stage.",
-    (*MASTERY.column_names, "stated_stage", "is_hidden", *ROW_METADATA_COLUMNS),
-    ("person_id", "skill_id"),
-    required=("stage", "snapshot_id", "as_of"),
-    references=(A_PERSON, A_SKILL),
+    f"{' '.join(MASTERY.column_names)} stated_stage is_hidden {_ROW_METADATA}",
+    key="person_id skill_id",
+    required="stage snapshot_id as_of",
+    references=(PERSON_REFERENCE, SKILL_REFERENCE),
     version="1.1.0",
     retention_days=90,
     is_partitioned_by_person=True,
     readers=("HR portal", "learning platform"),
 )
 
-CAPABILITY = declare(
+CAPABILITY = declare_table(
     "out__capability",
-    "One row per person and capability of which something is held: how much, what is missing, what combines best.",
-    (
-        "person_id",
-        "capability_id",
-        "capability_name",
-        "coverage_share",
-        "held_skill_ids",
-        "held_skill_names",
-        "missing_skill_ids",
-        "next_skill_id",
-        "completes_share",
-        *ROW_METADATA_COLUMNS,
-    ),
-    ("person_id", "capability_id"),
-    required=("coverage_share", "held_skill_ids", "missing_skill_ids", "snapshot_id", "as_of"),
-    references=(A_PERSON,),
+    "One row per person and capability with a held micro-skill: coverage, what is missing, the best next micro-skill.",
+    f"""
+    person_id capability_id capability_name coverage_share held_skill_ids held_skill_names missing_skill_ids
+    next_skill_id completes_share {_ROW_METADATA}
+    """,
+    key="person_id capability_id",
+    required="coverage_share held_skill_ids missing_skill_ids snapshot_id as_of",
+    references=(PERSON_REFERENCE,),
     retention_days=90,
     is_partitioned_by_person=True,
     readers=("HR portal", "learning platform"),
 )
 
-ALIGNMENT = declare(
+ALIGNMENT = declare_table(
     "out__alignment",
-    "One row per team of enough people and capability: where its people's wishes and the needs agree or part.",
-    (
-        "unit_name",
-        "capability_id",
-        "capability_name",
-        "team_people_count",
-        "wishing_people_count",
-        "wish_share",
-        "need_share",
-        "agreement",
-        *ROW_METADATA_COLUMNS,
-    ),
-    ("unit_name", "capability_id"),
-    required=("team_people_count", "need_share", "agreement", "snapshot_id", "as_of"),
+    "One row per team of sufficient size and capability: how the team's wishes and the organisation's needs compare.",
+    f"""
+    unit_name capability_id capability_name team_people_count wishing_people_count wish_share need_share agreement
+    {_ROW_METADATA}
+    """,
+    key="unit_name capability_id",
+    required="team_people_count need_share agreement snapshot_id as_of",
     retention_days=90,
     readers=("HR portal", "BI"),
 )
@@ -119,205 +84,136 @@ _NAMED_OR_COUNTED = RowRule(
     "is_named_or_counted",
     ("companion_id", "standing_count"),
     pl.col("companion_id").is_null() != pl.col("standing_count").is_null(),
-    "either a companion is named, who consented, or people are counted",
+    "the row either names a companion, who consented, or counts people",
 )
-_NOT_ONESELF = RowRule(
-    "is_another", ("person_id", "companion_id"), pl.col("person_id") != pl.col("companion_id"), "nobody sees themselves"
+_IS_ANOTHER_PERSON = RowRule(
+    "is_another",
+    ("person_id", "companion_id"),
+    pl.col("person_id") != pl.col("companion_id"),
+    "nobody is their own companion",
 )
 
-# In one file, replaced in one act: by day it is made from what it held itself.
-COMPANION = declare(
+# In one file that is replaced at once: an incremental run builds the table from its own previous rows.
+COMPANION = declare_table(
     "out__companion",
-    "One row per person, recommended step and relation in which somebody can be named or people be counted.",
-    (
-        "person_id",
-        "step_id",
-        "skill_id",
-        "relation",
-        "companion_id",
-        "companion_skill_id",
-        "standing_count",
-        "why",
-        *ROW_METADATA_COLUMNS,
-    ),
-    ("person_id", "step_id", "relation"),
-    required=("skill_id", "companion_skill_id", "why", "snapshot_id", "as_of", "valid_until"),
-    references=(A_PERSON, A_SKILL, Reference("companion_id", "core_hr__entity_person", "person_id")),
-    row_rules=(_NAMED_OR_COUNTED, _NOT_ONESELF),
+    "One row per person, recommended step and relation with a companion who is named or an anonymous count of people.",
+    f"person_id step_id skill_id relation companion_id companion_skill_id standing_count why {_ROW_METADATA}",
+    key="person_id step_id relation",
+    required="skill_id companion_skill_id why snapshot_id as_of valid_until",
+    references=(PERSON_REFERENCE, SKILL_REFERENCE, Reference("companion_id", "core_hr__entity_person", "person_id")),
+    row_rules=(_NAMED_OR_COUNTED, _IS_ANOTHER_PERSON),
     retention_days=90,
     readers=("HR portal", "learning platform"),
 )
 
-COUNTERFACTUAL = declare(
+COUNTERFACTUAL = declare_table(
     "out__counterfactual",
-    "One row per recommended step that one change in the person's own data would have changed: the change, the effect.",
-    (
-        "person_id",
-        "skill_id",
-        "to_stage",
-        "kind",
-        "rank",
-        "change",
-        "change_of",
-        "changed_skill_id",
-        "evidence_id",
-        "mode",
-        "amount",
-        "amount_unit",
-        "occurred_at",
-        "row_effect",
-        "to_rank",
-        "stage_after",
-        "model_version",
-        *ROW_METADATA_COLUMNS,
-    ),
-    ("person_id", "skill_id"),
-    required=("to_stage", "kind", "rank", "change", "change_of", "changed_skill_id", "row_effect", "as_of"),
-    references=(A_PERSON, A_SKILL),
+    "One row per recommended step that one change in the person's data would have changed: the change and its effect.",
+    f"""
+    person_id skill_id to_stage kind rank change change_of changed_skill_id evidence_id mode amount amount_unit
+    occurred_at row_effect to_rank stage_after model_version {_ROW_METADATA}
+    """,
+    key="person_id skill_id",
+    required="to_stage kind rank change change_of changed_skill_id row_effect as_of",
+    references=(PERSON_REFERENCE, SKILL_REFERENCE),
     retention_days=90,
     is_partitioned_by_person=True,
     readers=("HR portal", "learning platform"),
 )
 
-REPLY_EFFECT = declare(
+REPLY_EFFECT = declare_table(
     "out__reply_effect",
-    "One row per reply and micro-skill it names: what was done about it, since which snapshot.",
-    (
-        "reply_id",
-        "person_id",
-        "skill_id",
-        "step_goal",
-        "reply_kind",
-        "replied_at",
-        "effect",
-        "obeyed_date",
-        "first_snapshot_id",
-        "time_to_effect_days",
-        *ROW_METADATA_COLUMNS,
-    ),
-    (),
-    required=("reply_id", "person_id", "reply_kind", "replied_at", "effect", "snapshot_id", "as_of"),
-    references=(A_PERSON, A_SKILL),
+    "One row per reply and micro-skill in it: the effect of the reply and the first snapshot that applies it.",
+    f"""
+    reply_id person_id skill_id step_goal reply_kind replied_at effect obeyed_date first_snapshot_id time_to_effect_days
+    {_ROW_METADATA}
+    """,
+    required="reply_id person_id reply_kind replied_at effect snapshot_id as_of",
+    references=(PERSON_REFERENCE, SKILL_REFERENCE),
     retention_days=90,
     readers=("HR portal",),
 )
 
-SHOWN_COMPANION = declare(
+SHOWN_COMPANION = declare_table(
     "out__shown_companion",
-    "One row per person and companion they were shown, of the time that counts towards the companion's load.",
-    ("person_id", "companion_id", "since_date"),
-    ("person_id", "companion_id", "since_date"),
+    "One row per person and companion shown to them, within the period that counts towards the companion's load.",
+    "person_id companion_id since_date",
+    key="person_id companion_id since_date",
     retention_days=90,
     readers=("out",),
 )
 
-OBEYED_REPLY = declare(
+OBEYED_REPLY = declare_table(
     "out__obeyed_reply",
-    "One row per reply and night that first obeyed it.",
-    ("reply_id", "obeyed_date", "first_snapshot_id"),
-    ("reply_id", "obeyed_date"),
-    required=("first_snapshot_id",),
+    "One row per reply and run that first applied it.",
+    "reply_id obeyed_date first_snapshot_id",
+    key="reply_id obeyed_date",
+    required="first_snapshot_id",
     readers=("out",),
 )
 
-MASTERY_PROOF = declare(
+MASTERY_PROOF = declare_table(
     "out__mastery_proof",
-    "One row per person and held micro-skill: what shows it, and the draft of a badge that says so.",
-    (
-        "person_id",
-        "skill_id",
-        "stage",
-        "evidence_count",
-        "file_count",
-        "observation_count",
-        "repetition_count",
-        "repetition_hours",
-        "feedback_count",
-        "teaching_count",
-        "first_evidence_at",
-        "last_practised_at",
-        "strongest_feedback_kind",
-        "strongest_score_share",
-        "strongest_at",
-        "badge_draft",
-        "is_hidden",
-        *ROW_METADATA_COLUMNS,
-    ),
-    ("person_id", "skill_id"),
-    required=("stage", "evidence_count", "badge_draft", "snapshot_id", "as_of"),
-    references=(A_PERSON, A_SKILL),
+    "One row per person and held micro-skill: the evidence for it, and the draft of a badge.",
+    f"""
+    person_id skill_id stage evidence_count file_count observation_count repetition_count repetition_hours
+    feedback_count teaching_count first_evidence_at last_practised_at strongest_feedback_kind strongest_score_share
+    strongest_at badge_draft is_hidden {_ROW_METADATA}
+    """,
+    key="person_id skill_id",
+    required="stage evidence_count badge_draft snapshot_id as_of",
+    references=(PERSON_REFERENCE, SKILL_REFERENCE),
     retention_days=90,
     is_partitioned_by_person=True,
     readers=("HR portal", "learning platform"),
 )
 
-# Who judged is the judge's own, and a record's code may be a title: both stay within.
-OUT_EVIDENCE = declare(
+# Without given_by_id, which is personal data of somebody else, and without record_code, which may be a title.
+OUT_EVIDENCE = declare_table(
     "out__evidence",
-    "One row per person, micro-skill, mode and source record: the evidence behind stages and steps, with file and row.",
-    (
-        "evidence_id",
-        "person_id",
-        "skill_id",
-        "occurred_at",
-        "mode",
-        "amount",
-        "amount_unit",
-        "feedback_kind",
-        "table_name",
-        *ORIGIN,
-        "source_column",
-        "is_hidden",
-        *ROW_METADATA_COLUMNS,
-    ),
-    ("evidence_id",),
-    required=("person_id", "skill_id", "occurred_at", "mode", "file_sha256", "row_number", "snapshot_id", "as_of"),
-    references=(A_PERSON, A_SKILL),
+    "One row per person, micro-skill, mode and source record: the evidence for stages and steps, with file and row.",
+    f"""
+    evidence_id person_id skill_id occurred_at mode amount amount_unit feedback_kind table_name source_name file_sha256
+    row_number source_column is_hidden {_ROW_METADATA}
+    """,
+    key="evidence_id",
+    required="person_id skill_id occurred_at mode file_sha256 row_number snapshot_id as_of",
+    references=(PERSON_REFERENCE, SKILL_REFERENCE),
     month_column="occurred_at",
     retention_days=90,
     readers=("HR portal", "data-protection officer"),
 )
 
-SUPPORT_GAP = declare(
+SUPPORT_GAP = declare_table(
     "out__support_gap",
-    "One row per unit and micro-skill that is recommended there, but for which hours, project or person is missing.",
-    (
-        "unit_name",
-        "skill_id",
-        "recommended_count",
-        "given_hours",
-        "project_count",
-        "holder_count",
-        "lacks",
-        "finding",
-        *ROW_METADATA_COLUMNS,
-    ),
-    ("unit_name", "skill_id"),
-    required=("recommended_count", "lacks", "finding", "snapshot_id", "as_of"),
-    references=(A_SKILL,),
+    "One row per unit and micro-skill that is recommended there but lacks hours, a project or a person.",
+    f"unit_name skill_id recommended_count given_hours project_count holder_count lacks finding {_ROW_METADATA}",
+    key="unit_name skill_id",
+    required="recommended_count lacks finding snapshot_id as_of",
+    references=(SKILL_REFERENCE,),
     retention_days=90,
     readers=("team leads", "learning and development"),
 )
 
-SNAPSHOT = declare(
+SNAPSHOT = declare_table(
     "out__snapshot",
-    "One row per published table: which snapshot readers see, how many rows, the hash of their content.",
-    ("table_name", "snapshot_id", "as_of", "valid_until", "row_count", "content_sha256"),
-    ("table_name",),
-    required=("snapshot_id", "as_of", "row_count", "content_sha256"),
+    "One row per published table: the current snapshot, the number of rows, the hash of their content.",
+    "table_name snapshot_id as_of valid_until row_count content_sha256",
+    key="table_name",
+    required="snapshot_id as_of row_count content_sha256",
     readers=("data engineers",),
 )
 
-PUBLISH_TARGET = declare(
+PUBLISH_TARGET = declare_table(
     "out__way_in",
-    "One row per way in beside Parquet: which snapshot it holds, where, and why not where it failed.",
-    ("way_name", "snapshot_id", "location", "way_problem"),
-    ("way_name",),
-    required=("snapshot_id",),
+    "One row per publish target besides Parquet: its snapshot and location, or why publishing failed.",
+    "way_name snapshot_id location way_problem",
+    key="way_name",
+    required="snapshot_id",
     readers=("data engineers",),
 )
 
-# What a snapshot holds: a table added here is judged, stamped and published, whichever asset makes it.
+# The tables of a snapshot: a table listed here is validated, gets its row metadata and is published.
 PUBLISHED_TABLES: tuple[Table, ...] = (
     NEXT_SKILL,
     COUNTERFACTUAL,
@@ -330,3 +226,5 @@ PUBLISHED_TABLES: tuple[Table, ...] = (
     OUT_EVIDENCE,
     SUPPORT_GAP,
 )
+
+OUTPUT_TABLES: tuple[Table, ...] = (*PUBLISHED_TABLES, SNAPSHOT, SHOWN_COMPANION, OBEYED_REPLY, PUBLISH_TARGET)

@@ -1,8 +1,11 @@
-"""The declared policy: stages, horizon, list length and weights, frozen for a night.
+"""The declared policy of a company: stages, horizon, list length and weights, constant within a run.
 
 Belongs here: every number that decides what a person is shown, with the reason for its default.
 Does not belong here: how the model is trained (`ml.data.ranker_config`), how the policy is read
 (`pipelines.config.company`).
+
+The fields are keys of footsteps.yaml. A message about a field begins with its name, so that the error of the
+configuration can name the line.
 """
 
 import hashlib
@@ -14,7 +17,7 @@ from pipelines.contracts.columns import FEEDBACK_KINDS
 
 
 class _Bounded:
-    """Numbers of a policy are never negative, and a share never exceeds 1."""
+    """Checks the limits of a policy's numbers: at least 0, shares at most 1, some days and lengths at least 1."""
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
@@ -22,70 +25,77 @@ class _Bounded:
         for name in (spec.name for spec in fields(self)):  # type: ignore[arg-type]
             value = getattr(self, name)
             if isinstance(value, int | float) and value < 0:
-                raise ValueError(f"{name} is {value}; allowed: 0 and more")
+                raise ValueError(f"{name} is {value}; allowed: 0 or more")
             if name.endswith("_share") and value > 1:
                 raise ValueError(f"{name} is {value}; allowed: 0 to 1")
             if name.endswith(("horizon_days", "list_length", "valid_days")) and value < 1:
-                raise ValueError(f"{name} is {value}; allowed: 1 and more")
+                raise ValueError(f"{name} is {value}; allowed: 1 or more")
 
 
 @dataclass(frozen=True)
 class JourneymanPolicy(_Bounded):
-    """What makes a journeyman: repetition in real work, and at least one positive judgement."""
+    """Evidence for the stage journeyman: repetition in real work, and positive feedback."""
 
-    repetition_hours: float = 40.0  # a working week in all
-    repetition_days: int = 8  # or eight separate days, where hours are not booked
+    repetition_hours: float = 40.0  # one working week in total
+    repetition_days: int = 8  # alternative to repetition_hours, because not every company books hours
     positive_feedback: int = 1
 
 
 @dataclass(frozen=True)
 class MasterPolicy(_Bounded):
-    """What makes a master: sustained repetition, feedback from several people, and teaching."""
+    """Evidence for the stage master: sustained repetition, positive feedback from several people, and teaching."""
 
     repetition_hours: float = 200.0
     repetition_days: int = 40
-    reviews: int = 3  # so many judgements given weigh as one lesson
-    sustained_days: int = 365  # first to last repetition: sustained means more than one intense project
+    reviews: int = 3  # feedback given that counts as one act of teaching
+    sustained_days: int = 365  # from the first to the last repetition: more than one intense project
     judges: int = 3
     teaching: int = 2
 
 
 @dataclass(frozen=True)
 class TrustPolicy(_Bounded):
-    """How far each kind of judgement is trusted, from certificate down to self. All are kept; trust decides what they
-    weigh in a level, which of them move a stage, and who is believed where two disagree."""
+    """Trust in each kind of feedback, from certificate down to self.
+
+    All feedback is kept. Trust decides how much it weighs in a level, whether it counts for a stage, and which one
+    prevails if two disagree.
+    """
 
     certificate_share: float = 1.0
     assessment_share: float = 0.9
     manager_share: float = 0.7
     peer_share: float = 0.5
     self_share: float = 0.2
-    counted_share: float = 0.5  # trusted less, it is shown and weighs a little, and moves no stage: nobody judges alone
-    standing_days: int = 30  # so long a more trusted judgement stands against a lesser one: afterwards one has moved on
+    counted_share: float = 0.5  # feedback with less trust does not count for a stage: self-assessment is not enough
+    standing_days: int = 30  # more trusted feedback prevails for this long; later feedback describes a newer state
 
     def __post_init__(self) -> None:
         super().__post_init__()
         shares = [self.share_of(kind) for kind in FEEDBACK_KINDS]
         if shares != sorted(shares, reverse=True):
-            raise ValueError("trust falls in the order certificate, assessment, manager, peer, self")
+            raise ValueError("trust must not rise in the order certificate, assessment, manager, peer, self")
 
     def share_of(self, kind: str) -> float:
-        """The trust in a kind of judgement. Raises AttributeError for one that is not declared."""
+        """The trust in a kind of feedback, 0 to 1.
+
+        Args:
+            kind: One of `FEEDBACK_KINDS`.
+        """
         return float(getattr(self, f"{kind}_share"))
 
 
 @dataclass(frozen=True)
 class StagePolicy(_Bounded):
-    """The one policy from evidence to stages and levels; courses alone never lift anyone beyond apprentice."""
+    """From evidence to stages and levels; courses alone do not lead beyond the stage apprentice."""
 
     journeyman: JourneymanPolicy = field(default_factory=JourneymanPolicy)
     master: MasterPolicy = field(default_factory=MasterPolicy)
-    positive_share: float = 0.6  # a judgement from here up is positive: above the middle of a 1..5 scale
-    rusty_after_days: int = 540  # the half-life where none is learnt: about one and a half years without practice
-    half_life_least_days: int = 180  # a learnt half-life stays within: nothing is lost in half a year,
-    half_life_most_days: int = 1440  # and nothing is kept unpractised for more than four
+    positive_share: float = 0.6  # lowest positive score: above the middle of a scale of 1 to 5
+    rusty_after_days: int = 540  # half-life of a micro-skill without a learnt one: about one and a half years
+    half_life_least_days: int = 180  # lower limit of a learnt half-life: nothing is forgotten in half a year
+    half_life_most_days: int = 1440  # upper limit of a learnt half-life: four years
     trust: TrustPolicy = field(default_factory=TrustPolicy)
-    tracing_outcomes: int = 500  # fewer judgements than this, or a tenth of it of either kind, fit no model
+    tracing_outcomes: int = 500  # feedback needed to fit knowledge tracing, a tenth of it positive and a tenth negative
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -95,17 +105,17 @@ class StagePolicy(_Bounded):
 
 @dataclass(frozen=True)
 class PrerequisitePolicy(_Bounded):
-    """What makes an order of two micro-skills learnt, where the taxonomy declares none."""
+    """When one micro-skill is learnt to be a prerequisite of another, if the taxonomy declares none."""
 
-    least_people: int = 10  # who took both or the later one: fewer tell nothing
-    ahead_share: float = 0.9  # of those who took both, so many took the required one first
-    held_share: float = 0.85  # of those who took the later one, so many held the required one
-    discovery_share: float = 0.001  # false discoveries allowed: thousands of pairs are tried
+    least_people: int = 10  # people with both or the later micro-skill; fewer people are too little evidence
+    ahead_share: float = 0.9  # share of people with both who reached the prerequisite first
+    held_share: float = 0.85  # share of people with the later micro-skill who already held the prerequisite
+    discovery_share: float = 0.001  # accepted false discovery rate; low, because thousands of pairs are tested
 
 
 @dataclass(frozen=True)
 class ScoreWeights(_Bounded):
-    """The blend that orders a list. The model's probability leads; a motive breaks near ties."""
+    """The blend that orders a list: the model's probability dominates; a motive decides between near ties."""
 
     probability: float = 0.7
     mastery: float = 0.1
@@ -114,50 +124,50 @@ class ScoreWeights(_Bounded):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not any(getattr(self, spec.name) for spec in fields(self)):
-            raise ValueError("probability and all other weights are 0: nothing would order a list")
+        if not any(asdict(self).values()):
+            raise ValueError("probability and all other weights are 0: at least one must order the list")
 
 
 @dataclass(frozen=True)
 class CompanionPolicy(_Bounded):
-    """Whom a person is shown, and how many people anyone is shown to."""
+    """Which companions a person is shown, and to how many people one companion is shown."""
 
-    load_cap: int = 5  # people one companion is shown to: as many as a lunch break a week leaves room for
-    exposure_days: int = 28  # for so long a pair is shown, and counts towards the load; then it is somebody else's turn
-    manager_chain_may_walk: bool = False  # learning beside one's own superior is not learning among equals
+    load_cap: int = 5  # people to whom one companion is shown: one lunch break per week
+    exposure_days: int = 28  # days for which a pair is shown and counts towards the load; then others get their turn
+    manager_chain_may_walk: bool = False  # a manager above the person is not an equal who learns alongside
 
 
 @dataclass(frozen=True)
 class ReplyPolicy(_Bounded):
-    """How long a reply holds that names no end itself."""
+    """How long a reply without an end of its own is valid."""
 
-    dismissed_days: int = 90  # a quarter: long enough to be felt, short enough to be asked again
-    done_days: int = 90  # within a quarter the work itself shows in the exports
+    dismissed_days: int = 90  # a quarter: long enough to be noticed, short enough to recommend the step again
+    done_days: int = 90  # within a quarter the exports contain the work itself
 
 
 @dataclass(frozen=True)
 class TrainingPolicy(_Bounded):
-    """When a new ranker is trained, and what it must show to take the champion's place."""
+    """When a new ranker is trained, and what it must achieve to replace the champion."""
 
-    every_days: int = 7  # tastes and projects move by the week, not by the night
-    new_steps_share: float = 0.05  # or once so many steps more were reached than the last training saw
-    drift_limit: float = 0.25  # or once an input's stability index exceeds the customary mark of a major shift
-    ahead_share: float = 0.95  # of bootstrap resamples of people in which it must rank better than each rival
+    every_days: int = 7  # histories change within weeks, not within a day
+    new_steps_share: float = 0.05  # earlier, if this share of reached steps is new since the last training
+    drift_limit: float = 0.25  # earlier, if a stability index exceeds this, the usual mark of a major shift
+    ahead_share: float = 0.95  # share of bootstrap resamples of people in which it must beat the champion and baselines
     segment_margin: float = 0.03  # NDCG@10 that no segment of people may lose against the champion
-    least_people: int = 30  # fewer people in the last window, or in a segment, prove nothing either way
-    calibration_error_share: float = 0.02  # of 100 promises of 30 in 100, 28 to 32 come true
+    least_people: int = 30  # people needed in the last window, and in a segment, for a comparison
+    calibration_error_share: float = 0.02  # of 100 steps with probability 0.30, between 28 and 32 are reached
 
 
 @dataclass(frozen=True)
 class RecommendationPolicy(_Bounded):
-    """Everything that is declared rather than learnt."""
+    """The company's business rules: everything that is declared and not learnt."""
 
     horizon_days: int = 90
     list_length: int = 10
-    valid_days: int = 2  # a snapshot outlives one missed night, not two
-    minimum_people: int = 3  # fewer people behind a sentence could be recognised
-    team_people: int = 5  # a smaller team is not reported on
-    per_capability: int = 4  # at most so many of one capability in a list: variety
+    valid_days: int = 2  # a snapshot stays valid if one run fails, not if two do
+    minimum_people: int = 3  # people behind an anonymous sentence; fewer could be recognised
+    team_people: int = 5  # people of a team that is reported on; fewer could be recognised
+    per_capability: int = 4  # steps of one capability in a list, for variety
     stages: StagePolicy = field(default_factory=StagePolicy)
     precedence: PrerequisitePolicy = field(default_factory=PrerequisitePolicy)
     weights: ScoreWeights = field(default_factory=ScoreWeights)
@@ -166,5 +176,5 @@ class RecommendationPolicy(_Bounded):
 
     @property
     def version(self) -> str:
-        """Fingerprint of the policy: twelve characters of the SHA-256 of its content."""
+        """Fingerprint of the policy: the first twelve characters of the SHA-256 of its content."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]

@@ -1,7 +1,7 @@
 """Column, Rule and Table: the declarations from which everything about a table is rendered.
 
-Belongs here: what a column, a rule and a table are, and their polars, arrow and rule-expression renderings.
-Does not belong here: which tables there are (`catalog`), and renderings that need a further library
+Belongs here: what a column, a rule and a table are, the polars schema of a table and the polars expression of a rule.
+Does not belong here: which tables there are (`catalog`), and renderings that need another library
 (Great Expectations: `pipelines.validation`; Dagster metadata: `assets`).
 """
 
@@ -9,28 +9,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import polars as pl
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 RuleKind = Literal["not_null", "unique", "in_set", "between", "matches", "references", "row"]
 Layer = Literal["landing", "raw", "quarantine", "core", "feat", "model", "out"]
 
 
 class Personal(StrEnum):
-    """How personal a column is; decides what may appear in logs, metadata, previews and Data Docs."""
+    """How personal a column is: it decides what may appear in logs, metadata, previews and Data Docs."""
 
     NONE = "none"
     PSEUDONYM = "pseudonym"  # an id that leads to a person through another table
     DIRECT = "direct"  # a name or an address
-    TEXT = "text"  # written by or about a person, can hold anything
+    TEXT = "text"  # written by or about a person, with any content
 
 
 class Severity(StrEnum):
-    """ERROR stops what is downstream of the table; WARN is shown and stops nothing."""
+    """ERROR stops the assets downstream of the table; WARN is reported and stops nothing."""
 
     ERROR = "ERROR"
     WARN = "WARN"
@@ -38,7 +35,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its type, meaning, unit, closed domain and personal-data class."""
+    """One column: its type, meaning, unit, allowed values and personal-data class."""
 
     name: str
     dtype: Any  # a polars DataType or its class
@@ -50,10 +47,22 @@ class Column:
     pattern: str | None = None
     personal: Personal = Personal.NONE
 
+    @property
+    def domain_rules(self) -> "list[Rule]":
+        """The rules that follow from the allowed values, the limits and the pattern."""
+        rules: list[Rule] = []
+        if self.allowed:
+            rules.append(Rule("in_set", (self.name,), allowed=self.allowed))
+        if self.minimum is not None or self.maximum is not None:
+            rules.append(Rule("between", (self.name,), minimum=self.minimum, maximum=self.maximum))
+        if self.pattern is not None:
+            rules.append(Rule("matches", (self.name,), pattern=self.pattern))
+        return rules
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Values of `column` must occur in `table`.`key`; a null refers to nothing and passes."""
+    """Values of `column` must occur in `table`.`key`; null passes."""
 
     column: str
     table: str
@@ -62,7 +71,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class RowRule:
-    """A named condition on one row: `name` says what holds, `expression` is true where it does; null passes."""
+    """A named condition on one row: `expression` is true if the row satisfies it; null passes."""
 
     name: str
     columns: tuple[str, ...]
@@ -72,7 +81,7 @@ class RowRule:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of a table, of one of seven kinds. A null passes every kind but `not_null`."""
+    """One rule of a table, of one of seven kinds. Null passes every kind except `not_null`."""
 
     kind: RuleKind
     columns: tuple[str, ...]
@@ -86,19 +95,25 @@ class Rule:
 
     @property
     def name(self) -> str:
-        """`column|rule`, as it stands in `failed_rules`; several columns are joined by `+`."""
-        kind = self.row.name if self.row else self.kind
-        return f"{'+'.join(self.columns)}|{kind}"
+        """`column|rule`, as written in `failed_rules`; several columns are joined by `+`."""
+        return f"{'+'.join(self.columns)}|{self.row.name if self.row else self.kind}"
 
     @property
     def check_name(self) -> str:
-        """The rule's name in the characters a Dagster asset check may have."""
+        """The rule's name in the characters that the name of a Dagster asset check may have."""
         return self.name.replace("+", "_and_").replace("|", "__")
 
-    def expression(self, known: Mapping[str, pl.Series] | None = None) -> pl.Expr:
-        """True where a row keeps this rule, never null.
+    def expression(self, reference_values: Mapping[str, pl.Series] | None = None) -> pl.Expr:
+        """The rule as a polars expression.
 
-        `known` holds, per `table.key`, the values that references may take; raises ValueError where they are missing.
+        Args:
+            reference_values: The values that references may take, by `table.key`; only `references` rules need them.
+
+        Returns:
+            One boolean per row, never null: true if the row satisfies the rule.
+
+        Raises:
+            ValueError: The rule is a reference and its values are missing.
         """
         column = pl.col(self.columns[0])
         match self.kind:
@@ -106,13 +121,12 @@ class Rule:
                 return column.is_not_null()
             case "unique":
                 value = pl.struct(self.columns) if len(self.columns) > 1 else column
-                has_null = pl.any_horizontal(pl.col(self.columns).is_null())
-                return value.is_first_distinct() | has_null
+                return value.is_first_distinct() | pl.any_horizontal(pl.col(self.columns).is_null())
             case "in_set":
                 return column.is_in(list(self.allowed)).fill_null(True)
             case "between":
                 low = pl.lit(True) if self.minimum is None else column >= self.minimum
-                # Polars sorts NaN above every number: without an upper limit it must be refused by name.
+                # Polars sorts NaN above every number: without an upper limit NaN must be excluded explicitly.
                 high = column.is_not_nan() if self.maximum is None else column <= self.maximum
                 return (low & high).fill_null(True)
             case "matches":
@@ -120,9 +134,9 @@ class Rule:
             case "references":
                 assert self.reference is not None
                 target = f"{self.reference.table}.{self.reference.key}"
-                if known is None or target not in known:
-                    raise ValueError(f"{self.name}: the known values of {target} were not given")
-                return column.is_in(known[target].implode()).fill_null(True)
+                if reference_values is None or target not in reference_values:
+                    raise ValueError(f"{self.name}: the values of {target} are missing")
+                return column.is_in(reference_values[target].implode()).fill_null(True)
             case "row":
                 assert self.row is not None
                 return self.row.expression.fill_null(True)
@@ -130,10 +144,23 @@ class Rule:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the lake, declared once: name, grain, columns, key, rules, owner, retention and readers.
+    """A table of the lake, declared once.
 
-    `name` is `{layer}_{domain}__{type}_{name}` and is the asset key, the folder and the contract key alike.
-    `key` names the columns whose combination is unique and never null.
+    Attributes:
+        name: `{layer}_{domain}__{type}_{name}`; also the asset key, the name of the folder and the contract key.
+        description: The grain ("One row per …", "One row each time …", "Connects …").
+        columns: The columns, in order.
+        key: Columns whose combination is unique and never null.
+        required: Further columns that are never null.
+        references: Foreign keys.
+        row_rules: Conditions on a row.
+        warnings: Names of the rules that warn and do not stop downstream assets.
+        owner: Team that owns the table.
+        retention_days: Days after which rows are deleted; None keeps them.
+        readers: Layers, systems or roles that read the table.
+        month_column: Timestamp by whose month the table is split into files; a write replaces only changed files.
+        is_partitioned_by_person: Whether each file holds a range of people; a write replaces only changed files.
+        version: Version of the contract.
     """
 
     name: str
@@ -143,35 +170,33 @@ class Table:
     required: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()
     row_rules: tuple[RowRule, ...] = ()
-    warnings: tuple[str, ...] = ()  # rule names that warn instead of stopping
+    warnings: tuple[str, ...] = ()
     owner: str = "team:people-analytics"
     retention_days: int | None = None
     readers: tuple[str, ...] = ()
-    month_column: str | None = (
-        None  # the moment by whose month the table is kept in files, rewritten only where touched
-    )
-    is_partitioned_by_person: bool = (
-        False  # whether it is kept in files of some people each, rewritten only where touched
-    )
+    month_column: str | None = None
+    is_partitioned_by_person: bool = False
     version: str = "1.0.0"
 
     def __post_init__(self) -> None:
-        """Refuse a declaration that speaks of columns it does not have."""
-        names = [column.name for column in self.columns]
-        if len(names) != len(set(names)):
-            raise ValueError(f"{self.name}: a column is declared twice")
-        spoken = {*self.key, *self.required, *(r.column for r in self.references)}
-        spoken |= {name for rule in self.row_rules for name in rule.columns}
-        if unknown := spoken - set(names):
-            raise ValueError(f"{self.name}: rules speak of columns it does not have: {sorted(unknown)}")
+        """Refuse a declaration that contradicts itself."""
         rule_names = [rule.name for rule in self.rules]
-        if doubled := {name for name in rule_names if rule_names.count(name) > 1}:
-            raise ValueError(f"{self.name}: several rules have the same name: {sorted(doubled)}")
-        first = self.key[:1] or tuple(name for name in self.required if name == "person_id")
-        if self.is_partitioned_by_person and (self.month_column or first != ("person_id",)):
-            raise ValueError(f"{self.name}: only rows that each name a person, first in any key, lie by people")
-        if unknown_rules := set(self.warnings) - set(rule_names):
-            raise ValueError(f"{self.name}: warnings name rules it does not have: {sorted(unknown_rules)}")
+        in_rules = {*self.key, *self.required, *(reference.column for reference in self.references)}
+        in_rules.update(name for rule in self.row_rules for name in rule.columns)
+        first_key = self.key[:1] or tuple(name for name in self.required if name == "person_id")
+        repeated = {name for name in rule_names if rule_names.count(name) > 1}
+        if len(self.column_names) != len(set(self.column_names)):
+            raise ValueError(f"{self.name}: a column is declared twice")
+        if unknown := in_rules - set(self.column_names):
+            raise ValueError(f"{self.name}: rules use columns it does not have: {sorted(unknown)}")
+        if repeated:
+            raise ValueError(f"{self.name}: several rules have the same name: {sorted(repeated)}")
+        if self.is_partitioned_by_person and (self.month_column or first_key != ("person_id",)):
+            raise ValueError(
+                f"{self.name}: a table partitioned by person has no month_column, and person_id is first in its key"
+            )
+        if unknown := set(self.warnings) - set(rule_names):
+            raise ValueError(f"{self.name}: warnings name rules it does not have: {sorted(unknown)}")
 
     @property
     def layer(self) -> Layer:
@@ -180,15 +205,8 @@ class Table:
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
-        """The columns, in order."""
+        """The names of the columns, in order."""
         return tuple(column.name for column in self.columns)
-
-    def column(self, name: str) -> Column:
-        """The column of that name. Raises KeyError where there is none."""
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(f"{self.name} has no column {name}")
 
     @cached_property
     def schema(self) -> pl.Schema:
@@ -196,36 +214,20 @@ class Table:
         return pl.Schema({column.name: column.dtype for column in self.columns})
 
     @cached_property
-    def arrow_schema(self) -> "pa.Schema":
-        """The arrow schema, as polars writes it."""
-        return pl.DataFrame(schema=self.schema).to_arrow().schema
+    def rules(self) -> tuple[Rule, ...]:
+        """Every rule, in a fixed order: not null, unique, the domain of each column, references, row rules."""
+        rules = (
+            *(Rule("not_null", (name,)) for name in dict.fromkeys((*self.key, *self.required))),
+            *([Rule("unique", self.key)] if self.key else []),
+            *(rule for column in self.columns for rule in column.domain_rules),
+            *(Rule("references", (reference.column,), reference=reference) for reference in self.references),
+            *(Rule("row", row_rule.columns, row=row_rule) for row_rule in self.row_rules),
+        )
+        return tuple(replace(rule, severity=Severity.WARN) if rule.name in self.warnings else rule for rule in rules)
 
     @cached_property
-    def rules(self) -> tuple[Rule, ...]:
-        """Every rule, in one order: presence, uniqueness, each column's domain, references, row rules."""
-        present = dict.fromkeys((*self.key, *self.required))
-        rules = [Rule("not_null", (name,)) for name in present]
-        if self.key:
-            rules.append(Rule("unique", self.key))
-        for column in self.columns:
-            rules.extend(_domain_rules(column))
-        rules.extend(Rule("references", (ref.column,), reference=ref) for ref in self.references)
-        rules.extend(Rule("row", row.columns, row=row) for row in self.row_rules)
-        return tuple(_with_severity(rule, self.warnings) for rule in rules)
-
-
-def _domain_rules(column: Column) -> list[Rule]:
-    rules: list[Rule] = []
-    if column.allowed:
-        rules.append(Rule("in_set", (column.name,), allowed=column.allowed))
-    if column.minimum is not None or column.maximum is not None:
-        rules.append(Rule("between", (column.name,), minimum=column.minimum, maximum=column.maximum))
-    if column.pattern is not None:
-        rules.append(Rule("matches", (column.name,), pattern=column.pattern))
-    return rules
-
-
-def _with_severity(rule: Rule, warnings: tuple[str, ...]) -> Rule:
-    if rule.name not in warnings:
-        return rule
-    return replace(rule, severity=Severity.WARN)
+    def never_null(self) -> frozenset[str]:
+        """The columns in which a null is an error."""
+        return frozenset(
+            rule.columns[0] for rule in self.rules if rule.kind == "not_null" and rule.severity is Severity.ERROR
+        )

@@ -1,1 +1,1 @@
-"""The lake on disk: files, their layout, change log, run state and atomic writes."""
+"""The lake on disk: table files and their layout, the change log, the run state, and atomic writes."""

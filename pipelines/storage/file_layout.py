@@ -1,10 +1,10 @@
-"""How a table is cut into files: whole, by month of a moment, or into stretches of people.
+"""How the rows of a table are split into files: one file, one file per month, or one file per range of people.
 
-Belongs here: the names of the files, the order of rows in them, and which of them a change touches.
-Does not belong here: reading and writing them (`pipelines.storage.lake`).
+Belongs here: the names of the files, the order of the rows in them, and which files a change affects.
+Does not belong here: reading and writing the files (`lake`).
 
-A stretch of people begins with each person whose id hashes to 0, so that where a table is cut follows from who is in it
-alone, and a merge leaves the files that a whole write would leave.
+A range of people begins with each person whose id hashes to 0. The split therefore depends only on the people in the
+table, and `Lake.merge` leaves the same files as `Lake.write`.
 """
 
 from bisect import bisect_right
@@ -16,112 +16,143 @@ import polars as pl
 
 from pipelines.contracts.table import Table
 
-# The one file of a table that is not cut.
-WHOLE = "data"
-# Rows without a moment, in a table by month.
+# The only file of a table that is not split.
+SINGLE_FILE = "data"
+# Rows without a timestamp, in a table that is split by month.
 UNDATED = "undated"
-# People before the first who begins a stretch; it sorts before every `from-`.
-FIRST = "first"
+# People before the first one who begins a range; the name sorts before all names with `_FROM`.
+FIRST_RANGE = "first"
 PEOPLE_PER_FILE = 128
 _FROM = "from-"
 _NO_MONTH = 2**31 - 1
-# A longer id would not fit into the name of a file.
-_LONGEST_ID = 100
+# A longer id does not fit into the name of a file.
+_MAX_ID_BYTES = 100
 
 
-def cut(table: Table, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The rows, in the table's order, by the name of their file; at least one file, though it may be empty."""
+def split_into_files(table: Table, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Split rows into the files of a table.
+
+    Args:
+        table: The table.
+        rows: Rows of the table, sorted by `sort_expressions`.
+
+    Returns:
+        The rows by name of file; at least one file, which is empty if there are no rows.
+    """
     if table.month_column is not None:
-        return _by_month(table.month_column, rows)
-    return _by_people(rows) if table.is_partitioned_by_person else {WHOLE: rows}
+        return _split_by_month(table.month_column, rows)
+    return _split_by_person(rows) if table.is_partitioned_by_person else {SINGLE_FILE: rows}
 
 
-def is_cut_so(table: Table, names: Collection[str]) -> bool:
-    """Whether files of these names are cut as the table says now."""
+def has_current_layout(table: Table, names: Collection[str]) -> bool:
+    """Whether files with these names are split as the table declares now."""
     if table.is_partitioned_by_person:
-        return all(name == FIRST or name.startswith(_FROM) for name in names)
-    return (WHOLE in names) is (table.month_column is None)
+        return all(name == FIRST_RANGE or name.startswith(_FROM) for name in names)
+    return (SINGLE_FILE in names) is (table.month_column is None)
 
 
-def order_of(table: Table) -> list[pl.Expr]:
-    """What the rows of a table are sorted by: its key, within the month or after the person it is cut by."""
+def sort_expressions(table: Table) -> list[pl.Expr]:
+    """The sort order of a table: its key; before it the month, if the table is split by month.
+
+    Without a key, a table that is split by person is sorted by person.
+    """
     keys = [pl.col(name) for name in table.key]
     if table.is_partitioned_by_person:
         return keys or [pl.col("person_id")]
     return keys if table.month_column is None else [month_number(table.month_column), *keys]
 
 
-def month_number(moment: str) -> pl.Expr:
-    """A number that rises from month to month; the highest for rows without a moment."""
-    when = pl.col(moment).dt
-    return (when.year() * 12 + when.month().cast(pl.Int32) - 1).fill_null(_NO_MONTH)
+def month_number(column: str) -> pl.Expr:
+    """The month of a timestamp as a number that increases by 1 per month; the largest number for null.
+
+    Args:
+        column: Name of a timestamp column.
+    """
+    timestamp = pl.col(column).dt
+    return (timestamp.year() * 12 + timestamp.month().cast(pl.Int32) - 1).fill_null(_NO_MONTH)
 
 
-def touched_parts(table: Table, present: Collection[str], old: pl.DataFrame, new: pl.DataFrame) -> set[str]:
-    """The files to be made anew where `new` takes the place of `old`; also names of files that are not there yet."""
+def find_changed_files(table: Table, existing: Collection[str], old: pl.DataFrame, new: pl.DataFrame) -> set[str]:
+    """The files that must be rewritten if `new` replaces `old`.
+
+    Args:
+        table: The table.
+        existing: Names of its files.
+        old: The rows that are removed, sorted.
+        new: The rows that are added, sorted.
+
+    Returns:
+        Names of files, among them files that do not exist yet.
+    """
     if table.is_partitioned_by_person:
-        return set() if old.equals(new) else _stretches_touched(present, old["person_id"], new["person_id"])
-    olds, news = cut(table, old), cut(table, new)
-    both = olds.keys() & news.keys()
-    return (olds.keys() ^ news.keys()) | {name for name in both if not olds[name].equals(news[name])}
+        return set() if old.equals(new) else _find_changed_ranges(existing, old["person_id"], new["person_id"])
+    old_files, new_files = split_into_files(table, old), split_into_files(table, new)
+    return {
+        name
+        for name in old_files.keys() | new_files.keys()
+        if name not in old_files or name not in new_files or not old_files[name].equals(new_files[name])
+    }
 
 
-def parts_holding(table: Table, present: Collection[str], replacing: pl.DataFrame) -> Collection[str]:
-    """The files, of those that are there, in which rows that share their values with a row of `replacing` can lie."""
-    return _stretches_of(present, replacing["person_id"]) if table.is_partitioned_by_person else present
+def find_files_with(table: Table, existing: Collection[str], replacing: pl.DataFrame) -> Collection[str]:
+    """The existing files that can have rows with the values of a row of `replacing`."""
+    return _ranges_of(existing, replacing["person_id"]) if table.is_partitioned_by_person else existing
 
 
-def rows_within(table: Table, rows: pl.DataFrame, parts: Collection[str]) -> pl.DataFrame:
-    """The rows, in the table's order, that belong into these of its files; of stretches all, since those may be new."""
+def select_rows_of_files(table: Table, rows: pl.DataFrame, names: Collection[str]) -> pl.DataFrame:
+    """The rows that belong into these files; all rows if the table is not split by month.
+
+    Args:
+        table: The table.
+        rows: Rows of the table, sorted.
+        names: Names of files. Ranges of people may be new, so that their rows are not selected by name.
+    """
     if table.month_column is None:
         return rows
-    return pl.concat([rows.clear(), *(part for name, part in cut(table, rows).items() if name in parts)])
+    return pl.concat([rows.clear(), *(part for name, part in split_into_files(table, rows).items() if name in names)])
 
 
-def _stretches_of(present: Collection[str], people: Collection[str]) -> set[str]:
-    names = sorted(present)
-    places = {bisect_right(names, _named(person)) - 1 for person in people}
-    return {names[place] for place in places if place >= 0}
+def _ranges_of(existing: Collection[str], people: Collection[str]) -> set[str]:
+    names = sorted(existing)
+    indices = {bisect_right(names, _range_name(person)) - 1 for person in people}
+    return {names[index] for index in indices if index >= 0}
 
 
-def _stretches_touched(present: Collection[str], old: pl.Series, new: pl.Series) -> set[str]:
+def _find_changed_ranges(existing: Collection[str], old: pl.Series, new: pl.Series) -> set[str]:
     before, after = set(old.unique()), set(new.unique())
-    names = sorted(present)
-    # rows after somebody who began a stretch and is gone join the stretch before
-    lost = {_named(person) for person in before - after}
-    joined = {former for former, name in pairwise(names) if name in lost}
-    touched = _stretches_of(names, before | after) | joined
-    return touched or {FIRST}
+    # if the person who begins a range is removed, the rows of the range join the previous range
+    removed = {_range_name(person) for person in before - after}
+    joined = {previous for previous, name in pairwise(sorted(existing)) if name in removed}
+    return (_ranges_of(existing, before | after) | joined) or {FIRST_RANGE}
 
 
-def _by_month(moment: str, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    found, start = {}, 0
-    for length, month in rows.select(month_number(moment).rle().struct.unnest()).iter_rows():
+def _split_by_month(month_column: str, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    rows_by_file, start = {}, 0
+    for length, month in rows.select(month_number(month_column).rle().struct.unnest()).iter_rows():
         name = UNDATED if month == _NO_MONTH else f"{month // 12:04d}-{month % 12 + 1:02d}"
-        found[name] = rows.slice(start, length)
+        rows_by_file[name] = rows.slice(start, length)
         start += length
-    return found or {UNDATED: rows}
+    return rows_by_file or {UNDATED: rows}
 
 
-def _by_people(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    starts, names, start = [0], [FIRST], 0
+def _split_by_person(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    starts, start = {FIRST_RANGE: 0}, 0
     for length, person in rows.select(pl.col("person_id").rle().struct.unnest()).iter_rows():
-        if _begins_stretch(person):
-            starts.append(start)
-            names.append(_named(person))
+        if _begins_range(person):
+            starts[_range_name(person)] = start
         start += length
-    ends = [*starts[1:], rows.height]
-    found = {
-        name: rows.slice(low, high - low) for name, low, high in zip(names, starts, ends, strict=True) if high > low
+    bounds = pairwise([*starts.values(), rows.height])
+    rows_by_file = {
+        name: rows.slice(low, high - low) for name, (low, high) in zip(starts, bounds, strict=True) if high > low
     }
-    return found or {FIRST: rows}
+    return rows_by_file or {FIRST_RANGE: rows}
 
 
-def _begins_stretch(person: str) -> bool:
-    said = person.encode()
-    return len(said) <= _LONGEST_ID and blake2b(said, digest_size=2).digest()[1] % PEOPLE_PER_FILE == 0
+def _begins_range(person: str) -> bool:
+    encoded = person.encode()
+    return len(encoded) <= _MAX_ID_BYTES and blake2b(encoded, digest_size=2).digest()[1] % PEOPLE_PER_FILE == 0
 
 
-def _named(person: str) -> str:
-    """The name of the stretch that begins with a person: names sort as ids do, whatever characters those have."""
+def _range_name(person: str) -> str:
+    """The name of the range that begins with a person: names sort as ids do, whatever characters the ids have."""
     return _FROM + person.encode().hex()

@@ -1,14 +1,13 @@
-"""The lake: where a table lies, how it is read, and the one way it is written.
+"""The lake: the folder of a table, how the table is read, and the one way to write it.
 
-Belongs here: paths, scanning, atomic writing, the contract enforced last thing before disk, content hashes.
-Does not belong here: how a table is cut into files (`pipelines.storage.file_layout`), what is in it, and publication
-(`pipelines.publish`).
+Belongs here: paths, scanning, atomic writing, enforcing the contract before rows reach the disk, content hashes.
+Does not belong here: how a table is split into files (`file_layout`), whose rows changed (`change_log`), publication
+(`pipelines.snapshots`).
 """
 
 import hashlib
 import io
 import os
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,27 +16,34 @@ from typing import TypeVar
 
 import polars as pl
 
-from pipelines.contracts.table import Table
-from pipelines.storage.change_log import record_change
-from pipelines.storage.file_layout import WHOLE, cut, is_cut_so, order_of, parts_holding, rows_within, touched_parts
+from pipelines.contracts.table import Severity, Table
+from pipelines.storage.atomic_write import replacing
+from pipelines.storage.change_log import FindRelatedPeople, record_change
+from pipelines.storage.file_layout import (
+    SINGLE_FILE,
+    find_changed_files,
+    find_files_with,
+    has_current_layout,
+    select_rows_of_files,
+    sort_expressions,
+    split_into_files,
+)
 
-# One person is read in milliseconds from groups of this size, and ten million rows still compress well.
+# With row groups of this size one person is read within milliseconds, and ten million rows still compress well.
 ROW_GROUP_SIZE = 100_000
-# Of zstd: files are as small as at polars' own level, in half the time.
-_LEVEL = 1
-# From rows that changed to further people whom they touch.
-Beside = Callable[[pl.DataFrame], pl.Series]
-_Part = TypeVar("_Part")
-_Made = TypeVar("_Made")
+# zstd level 1 makes files as small as polars' default level does, in half the time.
+_COMPRESSION_LEVEL = 1
+_Input = TypeVar("_Input")
+_Output = TypeVar("_Output")
 
 
 class ContractViolation(Exception):
-    """A frame does not keep the contract of its table; nothing was written."""
+    """A frame violates the contract of its table; nothing was written."""
 
 
 @dataclass(frozen=True)
 class WriteResult:
-    """What a write left behind. `changed` is false where the table already held exactly this."""
+    """The state of a table after a write; `changed` is false if the table already had exactly this content."""
 
     table: str
     path: Path
@@ -49,7 +55,7 @@ class WriteResult:
 
 @dataclass(frozen=True)
 class Lake:
-    """A folder of tables; each table is a folder of Parquet files: one, or several where the table is cut."""
+    """A folder of tables; each table is a folder with one Parquet file, or several if its rows are split."""
 
     root: Path
 
@@ -57,194 +63,228 @@ class Lake:
         """The table's folder."""
         return self.root / table.name
 
-    def file(self, table: Table, part: str = WHOLE) -> Path:
-        """The file of a table that is written whole, or of one part of it."""
-        return self.folder(table) / f"{part}.parquet"
+    def file(self, table: Table, name: str = SINGLE_FILE) -> Path:
+        """The path of one file of a table.
+
+        Args:
+            table: The table.
+            name: Name of the file without suffix; the default is the file of a table that is not split.
+        """
+        return self.folder(table) / f"{name}.parquet"
 
     def files(self, table: Table) -> list[Path]:
-        """The table's files that are there, in the order they are read."""
+        """The existing files of a table, in the order in which they are read."""
         return sorted(self.folder(table).rglob("*.parquet"))
 
     def scan(self, table: Table) -> pl.LazyFrame:
-        """The table's rows, lazily; no rows where it was never written."""
-        return _scan(table, self.files(table))
+        """The rows of a table, lazily, in its contract's columns; no rows if it was never written."""
+        return _scan_files(table, self.files(table))
 
     def content_hash(self, table: Table) -> str | None:
-        """The hash of what the table holds, as its files recorded it; None where it was never written by `write`."""
-        return _content_of(self._recorded(table))
+        """The hash of a table's content, as recorded in its files; None if `write` never wrote it."""
+        return _combine_hashes(self._read_hashes(table))
 
-    def write(self, table: Table, frame: pl.DataFrame | pl.LazyFrame, beside: Beside | None = None) -> WriteResult:
-        """Write the whole table in its key's order, or raise ContractBroken and leave it as it was.
-
-        Each file is replaced atomically and only where its rows changed; who is touched is recorded (see `changes`).
-        """
-        parts = cut(table, enforce_contract(table, frame.lazy().collect()))
-        present, wanted = self._recorded(table), _hashes_of(parts)
-        changed = {name for name in wanted if present.get(name) != wanted[name]}
-        gone = set(present) - set(wanted)
-        # a published table made whole is followed by nobody: only steps before it and runs by day ask who changed
-        if (changed or gone) and present and table.layer != "out":
-            old = self._read_parts(table, (changed & set(present)) | gone).collect()
-            now = pl.concat([parts[name] for name in sorted(changed)] or [pl.DataFrame(schema=table.schema)])
-            self._record(table, present, wanted, old, now, beside)
-        return self._put(table, parts, present, wanted)
-
-    def merge(
-        self, table: Table, rows: pl.DataFrame, replacing: pl.DataFrame, beside: Beside | None = None
-    ) -> WriteResult:
-        """Put `rows` in the place of those that share their values with a row of `replacing`; others stay.
-
-        Only files whose rows change are read whole and rewritten. Raises ContractBroken, and leaves the table then.
-        """
-        present, keys = self._recorded(table), replacing.columns
-        if not present or not is_cut_so(table, present):  # the files may be of a time when they were cut otherwise
-            stays = self.scan(table).join(replacing.lazy(), on=keys, how="anti").collect()
-            return self.write(table, pl.concat([stays, rows.select(stays.columns)]), beside)
-        names = parts_holding(table, present, replacing)
-        old = self._read_parts(table, names).join(replacing.lazy(), on=keys, how="semi").collect()
-        old = _in_order(table, old, _rises(old, table))
-        new = enforce_contract(table, rows)
-        touched = touched_parts(table, present, old, new)
-        if not touched:
-            return self._written(table, present, False)
-        held = self._read_parts(table, touched & set(present)).collect()
-        stays = held.join(replacing, on=keys, how="anti", maintain_order="left")
-        parts = cut(table, enforce_contract(table, pl.concat([stays, rows_within(table, new, touched)])))
-        others = {name: content for name, content in present.items() if name not in touched}
-        if others:
-            parts = {name: part for name, part in parts.items() if part.height}
-        wanted = {**others, **_hashes_of(parts)}
-        self._record(table, present, wanted, old, rows, beside)
-        return self._put(table, parts, present, wanted)
-
-    def _record(
+    def write(
         self,
         table: Table,
-        present: Mapping[str, str | None],
-        wanted: Mapping[str, str | None],
+        frame: pl.DataFrame | pl.LazyFrame,
+        find_related_people: FindRelatedPeople | None = None,
+    ) -> WriteResult:
+        """Replace the whole content of a table.
+
+        Only files whose rows changed are replaced, each atomically. The change log records whose rows changed.
+
+        Args:
+            table: The table.
+            frame: All rows of the table, in any order, as its contract declares them.
+            find_related_people: Finds further people that changed rows affect; see `record_change`.
+
+        Raises:
+            ContractViolation: The frame violates the contract; the table stays as it was.
+        """
+        rows_by_file = split_into_files(table, enforce_contract(table, frame.lazy().collect()))
+        old_hashes, new_hashes = self._read_hashes(table), _hash_files(rows_by_file)
+        changed = {name for name in new_hashes if old_hashes.get(name) != new_hashes[name]}
+        removed = set(old_hashes) - set(new_hashes)
+        # nothing follows the changes of a published table: only assets upstream of it and incremental runs need them
+        if (changed or removed) and old_hashes and table.layer != "out":
+            old = self._scan_named(table, (changed & set(old_hashes)) | removed).collect()
+            new = pl.concat([rows_by_file[name] for name in sorted(changed)] or [pl.DataFrame(schema=table.schema)])
+            self._record_change(table, old_hashes, new_hashes, old, new, find_related_people)
+        return self._write_files(table, rows_by_file, old_hashes, new_hashes)
+
+    def merge(
+        self,
+        table: Table,
+        rows: pl.DataFrame,
+        replacing: pl.DataFrame,
+        find_related_people: FindRelatedPeople | None = None,
+    ) -> WriteResult:
+        """Replace some rows of a table; only files whose rows change are read and rewritten.
+
+        Args:
+            table: The table.
+            rows: The new rows, as the contract of the table declares them.
+            replacing: Values of some columns, such as person_id: rows of the table with these values are removed.
+            find_related_people: Finds further people that changed rows affect; see `record_change`.
+
+        Raises:
+            ContractViolation: The new content violates the contract; the table stays as it was.
+        """
+        old_hashes, keys = self._read_hashes(table), replacing.columns
+        if not old_hashes or not has_current_layout(
+            table, old_hashes
+        ):  # an earlier version may have split it otherwise
+            remaining = self.scan(table).join(replacing.lazy(), on=keys, how="anti").collect()
+            return self.write(table, pl.concat([remaining, rows.select(remaining.columns)]), find_related_people)
+        candidates = find_files_with(table, old_hashes, replacing)
+        old = self._scan_named(table, candidates).join(replacing.lazy(), on=keys, how="semi").collect()
+        old = _sort_rows(table, old, _is_strictly_sorted(old, table))
+        new = enforce_contract(table, rows)
+        changed = find_changed_files(table, old_hashes, old, new)
+        if not changed:
+            return self._summarise(table, old_hashes, False)
+        stored = self._scan_named(table, changed & set(old_hashes)).collect()
+        remaining = stored.join(replacing, on=keys, how="anti", maintain_order="left")
+        content = pl.concat([remaining, select_rows_of_files(table, new, changed)])
+        rows_by_file = split_into_files(table, enforce_contract(table, content))
+        unchanged = {name: sha256 for name, sha256 in old_hashes.items() if name not in changed}
+        if unchanged:
+            rows_by_file = {name: part for name, part in rows_by_file.items() if part.height}
+        new_hashes = {**unchanged, **_hash_files(rows_by_file)}
+        self._record_change(table, old_hashes, new_hashes, old, rows, find_related_people)
+        return self._write_files(table, rows_by_file, old_hashes, new_hashes)
+
+    def _record_change(
+        self,
+        table: Table,
+        old_hashes: Mapping[str, str | None],
+        new_hashes: Mapping[str, str | None],
         old: pl.DataFrame,
         new: pl.DataFrame,
-        beside: Beside | None,
+        find_related_people: FindRelatedPeople | None,
     ) -> None:
         def count_people() -> int:
             return int(self.scan(table).select(pl.col("person_id").n_unique()).collect().item())
 
-        record_change(self.root, table, _content_of(present), _content_of(wanted), old, new, count_people, beside)
+        before, after = _combine_hashes(old_hashes), _combine_hashes(new_hashes)
+        record_change(self.root, table, before, after, old, new, count_people, find_related_people)
 
-    def _put(
+    def _write_files(
         self,
         table: Table,
-        parts: Mapping[str, pl.DataFrame],
-        present: Mapping[str, str | None],
-        wanted: Mapping[str, str | None],
+        rows_by_file: Mapping[str, pl.DataFrame],
+        old_hashes: Mapping[str, str | None],
+        new_hashes: Mapping[str, str | None],
     ) -> WriteResult:
-        """Write the parts that differ from what is present, and remove the files that are not wanted."""
-        changed = sorted(name for name in parts if present.get(name) != wanted[name])
-        gone = set(present) - set(wanted)
-        _at_once(lambda name: self._write_part(table, name, parts[name], wanted[name] or ""), changed)
-        for name in gone:
+        """Write the files whose hashes differ, and delete the files without a new hash."""
+
+        def write_file(name: str) -> None:
+            metadata = {"content_sha256": new_hashes[name] or "", "contract": f"{table.name} {table.version}"}
+            write_parquet(rows_by_file[name], self.file(table, name), metadata)
+
+        changed = sorted(name for name in rows_by_file if old_hashes.get(name) != new_hashes[name])
+        removed = set(old_hashes) - set(new_hashes)
+        _map_in_threads(write_file, changed)
+        for name in removed:
             self.file(table, name).unlink()
-        return self._written(table, wanted, bool(changed or gone))
+        return self._summarise(table, new_hashes, bool(changed or removed))
 
-    def _recorded(self, table: Table) -> dict[str, str | None]:
-        return {path.stem: _recorded_sha256(path) for path in self.files(table)}
+    def _read_hashes(self, table: Table) -> dict[str, str | None]:
+        """The recorded hash of each existing file; None for a file that `write` did not write."""
+        return {path.stem: pl.read_parquet_metadata(path).get("content_sha256") for path in self.files(table)}
 
-    def _read_parts(self, table: Table, names: Iterable[str]) -> pl.LazyFrame:
-        return _scan(table, [self.file(table, name) for name in sorted(names)])
+    def _scan_named(self, table: Table, names: Iterable[str]) -> pl.LazyFrame:
+        return _scan_files(table, [self.file(table, name) for name in sorted(names)])
 
-    def _write_part(self, table: Table, name: str, rows: pl.DataFrame, content: str) -> None:
-        about = {"content_sha256": content, "contract": f"{table.name} {table.version}"}
-        write_parquet(rows, self.file(table, name), about)
-
-    def _written(self, table: Table, contents: Mapping[str, str | None], changed: bool) -> WriteResult:
+    def _summarise(self, table: Table, hashes: Mapping[str, str | None], changed: bool) -> WriteResult:
         files = self.files(table)
-        rows = int(pl.scan_parquet(files).select(pl.len()).collect().item())
+        row_count = int(pl.scan_parquet(files).select(pl.len()).collect().item())
         size = sum(path.stat().st_size for path in files)
-        return WriteResult(table.name, files[0], rows, size, _content_of(contents) or "", changed)
+        return WriteResult(table.name, files[0], row_count, size, _combine_hashes(hashes) or "", changed)
 
 
-def _scan(table: Table, files: list[Path]) -> pl.LazyFrame:
+def _scan_files(table: Table, files: list[Path]) -> pl.LazyFrame:
     if not files:
         return pl.LazyFrame(schema=table.schema)
     return pl.scan_parquet(files, missing_columns="insert", extra_columns="ignore", schema=table.schema)
 
 
-def _hashes_of(parts: Mapping[str, pl.DataFrame]) -> dict[str, str | None]:
-    return dict(zip(parts, _at_once(content_sha256, parts.values()), strict=True))
+def _hash_files(rows_by_file: Mapping[str, pl.DataFrame]) -> dict[str, str | None]:
+    return dict(zip(rows_by_file, _map_in_threads(content_sha256, rows_by_file.values()), strict=True))
 
 
-def _at_once(work: Callable[[_Part], _Made], parts: Iterable[_Part]) -> list[_Made]:
-    """The work on every part, in their order, by as many threads as there are cores: hashing and writing use one."""
+def _map_in_threads(function: Callable[[_Input], _Output], inputs: Iterable[_Input]) -> list[_Output]:
+    """The results in the order of the inputs; one thread per core, because hashing or writing a file uses one core."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return list(threads.map(work, parts))
+        return list(threads.map(function, inputs))
 
 
-def _content_of(parts: Mapping[str, str | None]) -> str | None:
-    """One hash of all parts; of a table in one file that file's own."""
-    if not parts or None in parts.values():
+def _combine_hashes(hashes: Mapping[str, str | None]) -> str | None:
+    """One hash of all files; the file's own hash if the table is not split; None if a file has no hash."""
+    if not hashes or None in hashes.values():
         return None
-    if set(parts) == {WHOLE}:
-        return parts[WHOLE]
-    said = "".join(f"{name} {content}\n" for name, content in sorted(parts.items()))
-    return hashlib.sha256(said.encode()).hexdigest()
+    if set(hashes) == {SINGLE_FILE}:
+        return hashes[SINGLE_FILE]
+    listing = "".join(f"{name} {sha256}\n" for name, sha256 in sorted(hashes.items()))
+    return hashlib.sha256(listing.encode()).hexdigest()
 
 
 def enforce_contract(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame in the contract's columns, types and order of rows.
+    """The frame in the columns, types and row order of the table's contract.
 
-    Raises ContractBroken where a column is missing or of another type, or a rule that stands by itself is broken;
-    references to other tables are judged by the validation, which can see those.
+    References to other tables are not checked here: the validation, which can read those tables, checks them.
+
+    Raises:
+        ContractViolation: A column is missing or has another type, or rows break a rule.
     """
-    missing = [name for name in table.column_names if name not in frame.columns]
-    if missing:
+    if missing := [name for name in table.column_names if name not in frame.columns]:
         raise ContractViolation(f"{table.name}: columns are missing: {', '.join(missing)}")
     frame = frame.select(table.column_names)
-    wrong = [f"{n} is {frame.schema[n]}, not {t}" for n, t in table.schema.items() if frame.schema[n] != t]
-    if wrong:
+    if wrong := [f"{n} is {frame.schema[n]}, not {t}" for n, t in table.schema.items() if frame.schema[n] != t]:
         raise ContractViolation(f"{table.name}: {'; '.join(wrong)}")
-    rules = [rule for rule in table.rules if rule.kind != "references" and rule.severity == "ERROR"]
-    ordered = _rises(frame, table)
-    # in strict order no key repeats, and neither does one where all hashes differ: then no key need be looked up
-    if (ordered and table.month_column is None) or _hashes_differ(frame, table.key):
+    rules = [rule for rule in table.rules if rule.kind != "references" and rule.severity is Severity.ERROR]
+    is_sorted = _is_strictly_sorted(frame, table)
+    # no key repeats if the rows are strictly sorted by it or if all hashes of it differ: both are faster than `unique`
+    if (is_sorted and table.month_column is None) or _has_distinct_hashes(frame, table.key):
         rules = [rule for rule in rules if not (rule.kind == "unique" and rule.columns == table.key)]
     if rules and frame.height:
         counts = frame.select((~rule.expression()).sum().alias(rule.name) for rule in rules).row(0, named=True)
-        broken = [f"{name} in {count} rows" for name, count in counts.items() if count]
-        if broken:
+        if broken := [f"{name} in {count} rows" for name, count in counts.items() if count]:
             raise ContractViolation(f"{table.name}: {'; '.join(broken)} of {frame.height}")
-    return _in_order(table, frame, ordered)
+    return _sort_rows(table, frame, is_sorted)
 
 
-def _in_order(table: Table, frame: pl.DataFrame, rises: bool) -> pl.DataFrame:
-    order = order_of(table)
-    if rises or not order or (not table.key and frame.select(order).to_series().is_sorted()):
+def _sort_rows(table: Table, frame: pl.DataFrame, is_sorted: bool) -> pl.DataFrame:
+    order = sort_expressions(table)
+    if is_sorted or not order or (not table.key and frame.select(order).to_series().is_sorted()):
         return frame
     return frame.sort(order, maintain_order=True)
 
 
-def _rises(frame: pl.DataFrame, table: Table) -> bool:
-    """Whether each row lies above the one before in the table's order; False for nulls in its key."""
+def _is_strictly_sorted(frame: pl.DataFrame, table: Table) -> bool:
+    """Whether each row is greater than the previous one in the table's order; False if its key has nulls."""
     if not table.key or any(frame.schema[name].is_nested() for name in table.key):
         return False
-    above = pl.lit(False)
-    for value in reversed(order_of(table)):
-        above = (value > value.shift()) | ((value == value.shift()) & above)
-    present = pl.all_horizontal(pl.col(table.key).is_not_null())
-    # null in the first row, which has none before it
-    return bool(frame.select((above.fill_null(True) & present).all()).item())
+    is_greater = pl.lit(False)
+    for value in reversed(sort_expressions(table)):
+        is_greater = (value > value.shift()) | ((value == value.shift()) & is_greater)
+    has_key = pl.all_horizontal(pl.col(table.key).is_not_null())
+    # the first row has no previous one, so that its comparison is null
+    return bool(frame.select((is_greater.fill_null(True) & has_key).all()).item())
 
 
-def _hashes_differ(frame: pl.DataFrame, key: tuple[str, ...]) -> bool:
-    """Whether no two rows have the same hash of their key, so that no key repeats; nulls are another rule's."""
+def _has_distinct_hashes(frame: pl.DataFrame, key: tuple[str, ...]) -> bool:
+    """Whether the hashes of all keys differ, so that no key repeats; another rule checks for nulls."""
     if not key or any(frame.schema[name].is_nested() for name in key):
         return False
     return frame.select(key).hash_rows().n_unique() == frame.height
 
 
 def content_sha256(frame: pl.DataFrame) -> str:
-    """SHA-256 of the rows' content in their order: schema and values, however the frame came about in memory."""
+    """SHA-256 of the schema and the rows in their order, independent of the frame's layout in memory."""
     digest = hashlib.sha256(repr(list(frame.schema.items())).encode())
-    # Arrow leaves open what lies under a null, before a slice, in padding; Parquet holds present values alone. Blocks
+    # Arrow does not define the bytes of nulls, of slices and of padding; Parquet contains present values alone. Blocks
     # of fixed size keep the memory small and the pages independent of chunks.
     for start in range(0, max(frame.height, 1), ROW_GROUP_SIZE):
         sink = io.BytesIO()
@@ -253,23 +293,25 @@ def content_sha256(frame: pl.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def write_parquet(frame: pl.DataFrame, path: Path, metadata: dict[str, str], row_group: int = ROW_GROUP_SIZE) -> None:
-    """Write a Parquet file under its final name only when it is whole and on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.unfinished")
-    try:
-        frame.write_parquet(unfinished, row_group_size=row_group, compression_level=_LEVEL, metadata=metadata)
-        replace_file(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+def write_parquet(
+    frame: pl.DataFrame, path: Path, metadata: dict[str, str], row_group_size: int = ROW_GROUP_SIZE
+) -> None:
+    """Write a Parquet file atomically.
+
+    Args:
+        frame: The rows.
+        path: The file, created or replaced.
+        metadata: Key-value metadata of the file.
+        row_group_size: Rows per row group.
+    """
+    with replacing(path) as unfinished:
+        frame.write_parquet(
+            unfinished, row_group_size=row_group_size, compression_level=_COMPRESSION_LEVEL, metadata=metadata
+        )
 
 
 def replace_file(unfinished: Path, path: Path) -> None:
-    """Put a finished file in place: flushed, then renamed, so that a power cut leaves the old or the new one."""
+    """Flush a finished file and rename it to its final path; new code uses `atomic_write.replacing`."""
     with unfinished.open("rb") as stream:
         os.fsync(stream.fileno())
     unfinished.replace(path)
-
-
-def _recorded_sha256(path: Path) -> str | None:
-    return pl.read_parquet_metadata(path).get("content_sha256")

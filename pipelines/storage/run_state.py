@@ -1,32 +1,44 @@
-"""Stamps: what a step's tables were made of, so that a run can tell whether anything is to be made anew.
+"""Run state: what each asset was computed from, so that a run can tell whether it must be computed again.
 
-Belongs here: the record of a step's inputs and outputs, and the fingerprint of the code.
-Does not belong here: what a run does about a difference (`assets.incremental.incremental_asset`), whose rows differ
-(`pipelines.storage.change_log`).
+Belongs here: the record of an asset's inputs and outputs, and the fingerprint of the code.
+Does not belong here: what a run does if they differ (`assets.incremental.incremental_asset`), whose rows differ
+(`change_log`).
 """
 
 import hashlib
 import json
-import os
-import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from pipelines.storage.atomic_write import write_text_atomically
+
 _FOLDER = ".made_of"
-# Libraries whose next version may compute another last digit.
-_COMPUTING = ("polars", "numpy", "scipy", "scikit-learn")
+# The stored key of each field of AssetState; the files of earlier versions have these keys.
+_STORED_KEYS = {
+    "name": "step",
+    "inputs": "inputs",
+    "outputs": "outputs",
+    "numeric_metadata": "said",
+    "is_partial": "for_some",
+}
+# Libraries whose next version may compute other last digits.
+_COMPUTING_LIBRARIES = ("polars", "numpy", "scipy", "scikit-learn")
 
 
 @dataclass(frozen=True)
 class AssetState:
-    """What a step's tables were made of.
+    """What the tables of an asset, or the results of its checks, were computed from.
 
-    inputs: fingerprint by name (a table's content, the day, the configuration, the code). outputs: content by table.
-    said: the numbers told of each table. for_some: since a complete night, rows were made anew for some people only,
-    whose neighbours may see them in another light.
+    Attributes:
+        name: Name of the asset or check.
+        inputs: Fingerprint by name: content hash of a table, the day, the configuration, the code.
+        outputs: Content hash by table.
+        numeric_metadata: The numbers that were reported, by table or check.
+        is_partial: Whether rows of some people only were recomputed since the last complete run; rows of other people
+            may depend on them.
     """
 
     name: str
@@ -37,40 +49,40 @@ class AssetState:
 
 
 def read_asset_state(root: Path, name: str) -> AssetState | None:
-    """The stamp of a step in the lake; None where it never finished, or its record is of another form."""
+    """Read the state of an asset.
+
+    Args:
+        root: Folder of the lake.
+        name: Name of the asset or check.
+
+    Returns:
+        The state; None if the asset was never completed, or if its file is damaged or has another form.
+    """
     try:
-        return AssetState(
-            **{
-                {"step": "name", "said": "numeric_metadata", "for_some": "is_partial"}.get(key, key): value
-                for key, value in json.loads((root / _FOLDER / f"{name}.json").read_text()).items()
-            }
-        )
-    except (OSError, ValueError, TypeError):
+        stored = json.loads((root / _FOLDER / f"{name}.json").read_text())
+    except (OSError, ValueError):
         return None
+    if not isinstance(stored, dict) or set(stored) != set(_STORED_KEYS.values()):
+        return None
+    return AssetState(**{name: stored[key] for name, key in _STORED_KEYS.items()})
 
 
-def write_asset_state(root: Path, stamp: AssetState) -> None:
-    """Keep the stamp; the last act of a step, so that one that broke off is made anew."""
-    place = root / _FOLDER / f"{stamp.name}.json"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
-    unfinished.write_text(
-        json.dumps(
-            {
-                {"name": "step", "numeric_metadata": "said", "is_partial": "for_some"}.get(key, key): value
-                for key, value in asdict(stamp).items()
-            },
-            sort_keys=True,
-        )
-    )
-    unfinished.replace(place)
+def write_asset_state(root: Path, state: AssetState) -> None:
+    """Write the state as the last act of an asset, so that an interrupted asset is computed again.
+
+    Args:
+        root: Folder of the lake.
+        state: The state to write.
+    """
+    stored = {key: getattr(state, name) for name, key in _STORED_KEYS.items()}
+    write_text_atomically(root / _FOLDER / f"{state.name}.json", json.dumps(stored, sort_keys=True))
 
 
 @cache
 def fingerprint_code() -> str:
-    """SHA-256 over this project's code and the versions of the libraries that compute: any change makes all anew."""
+    """Hash of this project's code and of the versions of the computing libraries: if it changes, all is recomputed."""
     root = Path(__file__).parents[2]
-    digest = hashlib.sha256(" ".join(version(name) for name in _COMPUTING).encode())
+    digest = hashlib.sha256(" ".join(version(name) for name in _COMPUTING_LIBRARIES).encode())
     for package in ("pipelines", "ml", "assets"):
         for path in sorted((root / package).rglob("*.py")):
             digest.update(path.read_bytes())

@@ -1,4 +1,4 @@
-"""A wrong footsteps.yaml is refused with the line of every fault and with what is allowed there."""
+"""An invalid footsteps.yaml is refused with the line of every error and the allowed values."""
 
 from datetime import date
 from pathlib import Path
@@ -39,7 +39,7 @@ def test_a_short_configuration_is_enough(tmp_path: Path) -> None:
         config.source("crm")
 
 
-def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     assert read(tmp_path, b"\xef\xbb\xbf" + HR.encode()).company == "X"
 
 
@@ -51,7 +51,7 @@ def test_policy_days_and_taxonomy_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "line 1: expected keys such as `sources:`, found nothing"),
         ("- a\n", "line 1: expected keys such as `sources:`, found list"),
@@ -88,7 +88,7 @@ def test_policy_days_and_taxonomy_are_read(tmp_path: Path) -> None:
             TABLE + "      score_share:\n        column: s\n        scale: [5, 1]\n",
             "line 10: sources.0.mapping.score_share.scale: a scale is two numbers, the lower one first: [1, 5]",
         ),
-        (HR + "policy:\n  list_length: 0\n", "line 7: policy.list_length: list_length is 0; allowed: 1 and more"),
+        (HR + "policy:\n  list_length: 0\n", "line 7: policy.list_length: list_length is 0; allowed: 1 or more"),
         (HR + "policy:\n  weights:\n    prob: 1\n", "line 8: policy.weights.prob: unknown key; allowed: probability, "),
         (
             HR + "policy:\n  stages:\n    positive_share: 3\n",
@@ -99,21 +99,21 @@ def test_policy_days_and_taxonomy_are_read(tmp_path: Path) -> None:
         (HR + "taxonomy:\n  system: tabular\n", "line 7: taxonomy.system: system tabular needs `skills`"),
     ],
 )
-def test_a_fault_is_named_with_its_line_and_what_is_allowed(tmp_path: Path, text: str | bytes, said: str) -> None:
+def test_an_error_has_its_line_and_the_allowed_values(tmp_path: Path, text: str | bytes, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, text)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
+def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, HR + "    delivery: all\ntime_zone: Mars\n")
     lines = {line.split(": ")[0] for line in str(caught.value).splitlines()}
     assert lines == {"footsteps.yaml line 6", "footsteps.yaml line 7"}
 
 
-def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_file_names_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"footsteps.yaml is missing in .*footsteps demo"):
         read_config(tmp_path / "footsteps.yaml")
 
@@ -124,7 +124,7 @@ def source(**more: object) -> SourceConfig:
     return SourceConfig.model_validate({**declared, **more})
 
 
-def test_only_what_decides_the_reading_makes_files_be_read_again() -> None:
+def test_only_options_that_affect_reading_change_the_mapping_code() -> None:
     same = [
         source(path="b.csv"),
         source(delivery="full"),
@@ -133,7 +133,7 @@ def test_only_what_decides_the_reading_makes_files_be_read_again() -> None:
         source(name="other"),
         source(mapping={"skill_text": {"column": "s"}}),
     ]
-    assert {one.mapping_code for one in same} == {source().mapping_code}
+    assert {config.mapping_code for config in same} == {source().mapping_code}
     other = [
         source(mapping={"skill_text": "t"}),
         source(time_zone="Europe/Berlin"),
@@ -142,14 +142,14 @@ def test_only_what_decides_the_reading_makes_files_be_read_again() -> None:
         source(date_order="day_first"),
         source(encoding="utf-16"),
     ]
-    assert len({one.mapping_code for one in (source(), *other)}) == 7
+    assert len({config.mapping_code for config in (source(), *other)}) == 7
 
 
-def test_a_header_and_its_long_form_are_handed_on_alike() -> None:
+def test_a_header_and_its_long_form_give_equal_options() -> None:
     assert source().options() == source(mapping={"skill_text": {"column": "s"}}).options()
 
 
-def test_settings_come_from_variables_with_one_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_come_from_environment_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOOTSTEPS_DATA_ROOT", str(tmp_path))
     monkeypatch.setenv("FOOTSTEPS_AS_OF", "2025-06-30")
     settings = Settings()

@@ -1,4 +1,4 @@
-"""A table is written whole or not at all, through its contract, and equal content has an equal hash."""
+"""A table is written completely or not at all, under its contract, and equal content has an equal hash."""
 
 import os
 import subprocess
@@ -43,7 +43,7 @@ def test_a_table_that_was_never_written_has_no_rows(tmp_path: Path) -> None:
     assert Lake(tmp_path).scan(ALIAS).collect().equals(aliases())
 
 
-def test_rows_come_back_in_the_order_of_the_key(tmp_path: Path) -> None:
+def test_rows_are_sorted_by_the_key(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     written = lake.write(ALIAS, aliases(("b", "2"), ("a", "1")))
     assert (written.rows, written.changed, written.path) == (2, True, lake.file(ALIAS))
@@ -60,7 +60,7 @@ def test_the_same_content_in_another_order_is_not_written_again(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("frame", "said"),
+    ("frame", "message"),
     [
         (aliases(("a", None), ("b", None)), r"skill_id\|not_null in 2 rows of 2"),
         (aliases(("a", "1"), ("a", "2")), r"alias_text\|unique in 1 rows of 2"),
@@ -68,29 +68,29 @@ def test_the_same_content_in_another_order_is_not_written_again(tmp_path: Path) 
         (aliases(("a", "1")).with_columns(skill_id=pl.lit(1)), "skill_id is Int32, not String"),
     ],
 )
-def test_a_frame_that_breaks_its_contract_leaves_the_table_as_it_was(
-    tmp_path: Path, frame: pl.DataFrame, said: str
+def test_a_frame_that_violates_its_contract_leaves_the_table_unchanged(
+    tmp_path: Path, frame: pl.DataFrame, message: str
 ) -> None:
     lake = Lake(tmp_path)
     lake.write(ALIAS, aliases(("good", "1")))
-    with pytest.raises(ContractViolation, match=said):
+    with pytest.raises(ContractViolation, match=message):
         lake.write(ALIAS, frame)
     assert lake.scan(ALIAS).collect().rows() == [("good", "1")]
     assert [path.name for path in lake.folder(ALIAS).iterdir()] == ["data.parquet"]
 
 
-def test_what_a_contract_says_of_a_broken_frame_quotes_no_value() -> None:
+def test_the_error_of_a_violated_contract_contains_no_value() -> None:
     with pytest.raises(ContractViolation) as caught:
         enforce_contract(ALIAS, aliases(("jane@example.org", None)))
     assert "jane" not in str(caught.value)
 
 
-def test_columns_beyond_the_contract_are_left_out() -> None:
+def test_columns_outside_the_contract_are_dropped() -> None:
     wide = pl.DataFrame({"requires_skill_id": ["a"], "more": [1], "skill_id": ["b"]})
     assert enforce_contract(PREREQUISITE, wide).columns == ["skill_id", "requires_skill_id"]
 
 
-def test_a_write_that_fails_leaves_the_old_table_and_nothing_unfinished(
+def test_a_failed_write_leaves_the_old_table_and_no_unfinished_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = Lake(tmp_path)
@@ -99,7 +99,7 @@ def test_a_write_that_fails_leaves_the_old_table_and_nothing_unfinished(
     def fail(*_: Any) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("pipelines.storage.lake.replace_file", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="no space"):
         lake.write(ALIAS, aliases(("new", "1")))
     assert lake.scan(ALIAS).collect().rows() == [("old", "1")]
@@ -108,27 +108,27 @@ def test_a_write_that_fails_leaves_the_old_table_and_nothing_unfinished(
 
 @settings(max_examples=60, deadline=None)
 @given(rows=st.lists(ROW, max_size=12), data=st.data())
-def test_the_hash_depends_on_content_and_not_on_how_the_frame_came_about(
+def test_the_hash_depends_on_the_content_and_not_on_the_layout_in_memory(
     rows: list[dict[str, Any]], data: st.DataObject
 ) -> None:
     plain = pl.DataFrame(rows, schema=SCHEMA)
     expected = content_sha256(plain)
-    cut = data.draw(st.integers(0, len(rows)))
-    assert content_sha256(pl.concat([plain.head(cut), plain.tail(len(rows) - cut)], rechunk=False)) == expected
+    split = data.draw(st.integers(0, len(rows)))
+    assert content_sha256(pl.concat([plain.head(split), plain.tail(len(rows) - split)], rechunk=False)) == expected
     assert content_sha256(pl.concat([plain, plain]).slice(len(rows), len(rows))) == expected
     assert content_sha256(pl.DataFrame(plain.to_arrow()).select(plain.columns)) == expected
     masked = plain.with_columns(pl.when(pl.lit(True)).then(pl.all()))
     assert content_sha256(masked.filter(pl.lit(True))) == expected
 
 
-def test_what_lies_under_a_null_is_no_content() -> None:
+def test_bytes_under_a_null_are_not_content() -> None:
     masked = pl.DataFrame({"x": [1.0, 2.0]}).with_columns(pl.when(pl.col("x") > 1).then("x"))
     assert content_sha256(masked) == content_sha256(pl.DataFrame({"x": [None, 2.0]}))
 
 
 @settings(max_examples=40, deadline=None)
 @given(rows=st.lists(ROW, min_size=1, max_size=6))
-def test_another_value_order_name_or_type_has_another_hash(rows: list[dict[str, Any]]) -> None:
+def test_another_value_name_type_or_row_has_another_hash(rows: list[dict[str, Any]]) -> None:
     plain = pl.DataFrame(rows, schema=SCHEMA)
     others = [
         plain.with_columns(pl.concat_str("text", pl.lit("!"), ignore_nulls=True).alias("text")),
@@ -139,20 +139,20 @@ def test_another_value_order_name_or_type_has_another_hash(rows: list[dict[str, 
     assert len({content_sha256(frame) for frame in (plain, *others)}) == 5
 
 
-def test_rows_beyond_one_block_count() -> None:
+def test_rows_beyond_the_first_block_change_the_hash() -> None:
     long = pl.DataFrame({"x": pl.int_range(0, ROW_GROUP_SIZE + 2, eager=True)})
     changed = long.with_columns(pl.when(pl.col("x") == ROW_GROUP_SIZE + 1).then(-1).otherwise("x").alias("x"))
     assert content_sha256(long) != content_sha256(changed)
 
 
-def test_two_processes_give_one_hash() -> None:
+def test_two_processes_compute_the_same_hash() -> None:
     code = (
         "import polars as pl; from pipelines.storage.lake import content_sha256;"
         "print(content_sha256(pl.DataFrame({'a': ['x', None], 'b': [[1], None], 'c': [{'d': 1.5}, None]})))"
     )
-    found = set()
+    hashes = set()
     for threads in ("1", "2"):
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "POLARS_MAX_THREADS": threads, "PYTHONHASHSEED": threads}
         run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-        found.add(run.stdout.strip())
-    assert found == {content_sha256(pl.DataFrame({"a": ["x", None], "b": [[1], None], "c": [{"d": 1.5}, None]}))}
+        hashes.add(run.stdout.strip())
+    assert hashes == {content_sha256(pl.DataFrame({"a": ["x", None], "b": [[1], None], "c": [{"d": 1.5}, None]}))}

@@ -116,7 +116,7 @@ def test_a_wrong_type_is_an_error_of_its_rules() -> None:
 
 def test_references_without_known_values_are_an_error_that_says_what_is_missing() -> None:
     (error,) = validate(TABLE, GOOD).errors
-    assert error.error == "unit_id|references: the known values of core_units__entity_unit.unit_id were not given"
+    assert error.error == "unit_id|references: the values of core_units__entity_unit.unit_id are missing"
 
 
 def test_an_error_met_in_the_data_names_the_rule_and_withholds_the_value() -> None:
