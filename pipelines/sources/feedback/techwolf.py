@@ -39,7 +39,7 @@ ADAPTER = Adapter(
             "skill_mention",
             (
                 *WHO,
-                FieldMap("mode", ("event_type",), Transform("word", values=MODES), required=True),
+                FieldMap("mode", ("event_type",), Transform("category", values=MODES), required=True),
                 FieldMap("occurred_at", ("timestamp",), required=True),
             ),
             where=("event_type", tuple(MODES)),

@@ -36,8 +36,8 @@ ADAPTER = Adapter(
                 FieldMap(
                     "employment_status", ("Status", "Employment Status", "employmentHistoryStatus"), EMPLOYMENT_STATUS
                 ),
-                FieldMap("hired_date", ("Hire Date", "hireDate"), part=DAY),
-                FieldMap("left_date", ("Termination Date", "terminationDate"), part=DAY),
+                FieldMap("hired_date", ("Hire Date", "hireDate"), extract=DAY),
+                FieldMap("left_date", ("Termination Date", "terminationDate"), extract=DAY),
                 FieldMap("weekly_hours", ("Standard Hours Per Week", "standardHoursPerWeek", "Standard Hours/Week")),
                 FieldMap("changed_at", ("Last Changed", "lastChanged")),
             ),

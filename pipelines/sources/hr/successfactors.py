@@ -5,7 +5,7 @@ Does not belong here: learning history (`learning.sap_learning`).
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import EMPLOYMENT_STATUS, LABEL
+from pipelines.sources.value_maps import EMPLOYMENT_STATUS, LABEL_WITHOUT_CODE
 
 NO_MANAGER = ("MANAGER", ("NO_MANAGER", "NO_MGR", "NO MANAGER"))
 
@@ -26,8 +26,8 @@ ADAPTER = Adapter(
                 FieldMap("work_email", ("EMAIL",)),
                 FieldMap("display_name", ("FIRSTNAME", "LASTNAME"), join=" "),
                 FieldMap("manager_code", ("MANAGER",), unless=NO_MANAGER),
-                FieldMap("unit_name", ("DEPARTMENT", "DIVISION"), part=LABEL),
-                FieldMap("role_name", ("TITLE", "JOBCODE"), part=LABEL),
+                FieldMap("unit_name", ("DEPARTMENT", "DIVISION"), extract=LABEL_WITHOUT_CODE),
+                FieldMap("role_name", ("TITLE", "JOBCODE"), extract=LABEL_WITHOUT_CODE),
                 FieldMap("employment_status", ("STATUS",), EMPLOYMENT_STATUS, required=True),
                 FieldMap("hired_date", ("HIREDATE",)),
                 FieldMap("left_date", ("TERMINATIONDATE", "EXITDATE")),

@@ -34,7 +34,11 @@ ADAPTER = Adapter(
                 FieldMap("course_code", ("transc_object_id",), required=True),
                 FieldMap("course_name", ("lo_title", "transc_object_title")),
                 FieldMap(
-                    "learning_verb", tuple(VERBS), Transform("word", values=VERBS), value_is_header=True, unless=REMOVED
+                    "learning_verb",
+                    tuple(VERBS),
+                    Transform("category", values=VERBS),
+                    value_is_header=True,
+                    unless=REMOVED,
                 ),
                 FieldMap("occurred_at", (*VERBS, "user_lo_last_action_dt", "user_lo_last_modified_dt")),
                 FieldMap("learning_hours", ("user_lo_minutes_participated",), MINUTES),
@@ -42,7 +46,7 @@ ADAPTER = Adapter(
                 FieldMap("voids_code", REGISTRATION, join="/", when=REMOVED),
                 FieldMap("changed_at", ("user_lo_last_modified_dt", "_last_touched_dt_utc")),
             ),
-            form=("transc_user_id", "is_latest_reg_num"),
+            signature=("transc_user_id", "is_latest_reg_num"),
             where=("is_latest_reg_num", ("1", "true", "yes")),
         ),
         ShapeMap(
@@ -52,7 +56,7 @@ ADAPTER = Adapter(
                 FieldMap("employee_number", ("user_ref",)),
                 FieldMap("work_email", ("user_email",)),
             ),
-            form=("user_id", "user_ref"),
+            signature=("user_id", "user_ref"),
         ),
     ),
 )

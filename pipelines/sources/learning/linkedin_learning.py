@@ -40,7 +40,7 @@ ADAPTER = Adapter(
                 FieldMap("work_email", (f"{LEARNER}.email",)),
                 FieldMap("course_code", (f"{CONTENT}.contentUrn",)),
                 FieldMap("course_name", (f"{CONTENT}.name",)),
-                FieldMap("learning_verb", (KIND,), Transform("word", values=VERBS), required=True),
+                FieldMap("learning_verb", (KIND,), Transform("category", values=VERBS), required=True),
                 FieldMap("occurred_at", ("activities[*].lastEngagedAt", "activities[*].firstEngagedAt")),
                 FieldMap("learning_hours", (VALUE_OF,), SECONDS, when=(KIND, ("SECONDS_VIEWED",))),
                 FieldMap("changed_at", ("latestDataAt",)),
@@ -48,7 +48,7 @@ ADAPTER = Adapter(
             # An activity that did not take place is written with the value 0.
             unless=(VALUE_OF, ("0",)),
             where=(KIND, tuple(VERBS)),
-            each="activities",
+            explode="activities",
         ),
     ),
 )

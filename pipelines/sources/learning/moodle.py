@@ -5,7 +5,16 @@ A mark is a judgement where the export says of how much it is (Percentage); othe
 Does not belong here: competency frameworks (`taxonomy`).
 """
 
-from pipelines.sources.declaration import FILE_NAME, ITEM, VALUE, Adapter, FieldMap, Items, ShapeMap, Transform
+from pipelines.sources.declaration import (
+    CELL_VALUE,
+    COLUMN_NAME,
+    FILE_NAME,
+    Adapter,
+    FieldMap,
+    ShapeMap,
+    Transform,
+    Unpivot,
+)
 from pipelines.sources.value_maps import DIGEST, PERCENT
 
 EVENTS = {
@@ -14,7 +23,7 @@ EVENTS = {
     "course completed": "completed",
     "user enrolled in course": "enrolled",
 }
-VERB = Transform("word", values=EVENTS)
+VERB = Transform("category", values=EVENTS)
 # An item is "Type: name", with the form of its marks in brackets; "Feedback: …" is what a teacher wrote.
 MARK = r"^(?!Feedback:)[^:(]+: .*(?<!\((?:Letter)\))(?<!\(Feedback\))(?<!\(Percentage\))$"
 PERCENTAGE = r"^[^:(]+: .*\(Percentage\)$"
@@ -26,10 +35,16 @@ EXPORTED = r"(\d{9,10}$|20\d{6})"
 
 def _graded(*fields: FieldMap) -> tuple[FieldMap, ...]:
     return (
-        FieldMap("record_code", (FILE_NAME, "ID number", "Email address", ITEM), DIGEST, join="|", part=COURSE_OF_FILE),
+        FieldMap(
+            "record_code",
+            (FILE_NAME, "ID number", "Email address", COLUMN_NAME),
+            DIGEST,
+            join="|",
+            extract=COURSE_OF_FILE,
+        ),
         FieldMap("employee_number", ("ID number",)),
         FieldMap("work_email", ("Email address",)),
-        FieldMap("occurred_at", ("Last downloaded from this course", FILE_NAME), part=EXPORTED),
+        FieldMap("occurred_at", ("Last downloaded from this course", FILE_NAME), extract=EXPORTED),
         *fields,
     )
 
@@ -46,59 +61,59 @@ ADAPTER = Adapter(
             (
                 FieldMap("record_code", ("id",), required=True),
                 # The log store writes NULL or \N where there is nobody.
-                FieldMap("account_code", ("relateduserid", "userid"), part=r"^(\d+)$"),
+                FieldMap("account_code", ("relateduserid", "userid"), extract=r"^(\d+)$"),
                 FieldMap("course_code", ("courseid",)),
                 FieldMap("learning_verb", ("eventname",), VERB, required=True),
                 FieldMap("occurred_at", ("timecreated",), required=True),
             ),
-            form=("eventname", "timecreated"),
+            signature=("eventname", "timecreated"),
             where=("eventname", tuple(EVENTS)),
         ),
         ShapeMap(
             "learning_record",
             (
                 # "The user with id '2' enrolled the user with id '5' …": the last one is whom it concerns.
-                FieldMap("account_code", ("Description",), part=r".*user with id '(\d+)'", required=True),
-                FieldMap("course_code", ("Description",), part=r"course with id '(\d+)'"),
-                FieldMap("course_name", ("Event context",), part=r"^Course:\s*(.+)$"),
+                FieldMap("account_code", ("Description",), extract=r".*user with id '(\d+)'", required=True),
+                FieldMap("course_code", ("Description",), extract=r"course with id '(\d+)'"),
+                FieldMap("course_name", ("Event context",), extract=r"^Course:\s*(.+)$"),
                 FieldMap("learning_verb", ("Event name",), VERB, required=True),
                 FieldMap("occurred_at", ("Time",), required=True),
             ),
-            form=("Event name", "Event context"),
+            signature=("Event name", "Event context"),
             where=("Event name", tuple(EVENTS)),
         ),
         ShapeMap(
             "learning_record",
             _graded(
-                FieldMap("course_name", (ITEM,), part=ITEM_NAME),
+                FieldMap("course_name", (COLUMN_NAME,), extract=ITEM_NAME),
                 FieldMap("learning_verb", constant="completed"),
             ),
-            form=("First name", "Email address"),
-            items=Items(MARK),
+            signature=("First name", "Email address"),
+            unpivot=Unpivot(MARK),
         ),
         ShapeMap(
             "feedback",
             _graded(
-                FieldMap("skill_text", (ITEM,), part=ITEM_NAME),
+                FieldMap("skill_text", (COLUMN_NAME,), extract=ITEM_NAME),
                 FieldMap("feedback_kind", constant="assessment"),
-                FieldMap("score_share", (VALUE,), PERCENT),
+                FieldMap("score_share", (CELL_VALUE,), PERCENT),
             ),
-            form=("First name", "Email address"),
-            items=Items(PERCENTAGE),
+            signature=("First name", "Email address"),
+            unpivot=Unpivot(PERCENTAGE),
         ),
         ShapeMap(
             "feedback",
             (
                 FieldMap("record_code", ("userid", "competencyid"), join="/", required=True),
                 FieldMap("account_code", ("userid",), required=True),
-                FieldMap("given_by_code", ("reviewerid",), part=r"^(\d+)$"),
+                FieldMap("given_by_code", ("reviewerid",), extract=r"^(\d+)$"),
                 FieldMap("skill_text", ("shortname", "idnumber", "competencyid")),
                 FieldMap("feedback_kind", constant="assessment"),
                 FieldMap("score_share", ("proficiency",)),
                 FieldMap("occurred_at", ("timemodified", "timecreated"), required=True),
                 FieldMap("changed_at", ("timemodified",)),
             ),
-            form=("competencyid", "proficiency"),
+            signature=("competencyid", "proficiency"),
             where=("proficiency", ("0", "1")),
         ),
     ),

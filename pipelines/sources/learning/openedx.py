@@ -5,7 +5,16 @@ per user and course; a list with e-mail addresses beside any of the ids makes th
 Does not belong here: Open edX events as xAPI statements (`xapi`).
 """
 
-from pipelines.sources.declaration import FILE_NAME, ITEM, VALUE, Adapter, FieldMap, Items, ShapeMap, Transform
+from pipelines.sources.declaration import (
+    CELL_VALUE,
+    COLUMN_NAME,
+    FILE_NAME,
+    Adapter,
+    FieldMap,
+    ShapeMap,
+    Transform,
+    Unpivot,
+)
 from pipelines.sources.value_maps import DIGEST
 
 EVENTS = {
@@ -37,10 +46,10 @@ ADAPTER = Adapter(
                     required=True,
                 ),
                 FieldMap("course_code", ("data.course_id", "event.course_id", "context.course_id")),
-                FieldMap("learning_verb", ("name",), Transform("word", values=EVENTS), required=True),
+                FieldMap("learning_verb", ("name",), Transform("category", values=EVENTS), required=True),
                 FieldMap("occurred_at", ("timestamp", "time"), required=True),
             ),
-            form=("name", "context.course_id"),
+            signature=("name", "context.course_id"),
             where=("name", tuple(EVENTS)),
         ),
         ShapeMap(
@@ -48,30 +57,30 @@ ADAPTER = Adapter(
             (
                 FieldMap(
                     "record_code",
-                    (FILE_NAME, "Student ID", ITEM),
+                    (FILE_NAME, "Student ID", COLUMN_NAME),
                     DIGEST,
                     join="|",
-                    part=r"^(.*?)(?:_grade_report_.*)?$",
+                    extract=r"^(.*?)(?:_grade_report_.*)?$",
                 ),
                 FieldMap("account_code", ("Student ID",)),
                 FieldMap("work_email", ("Email",)),
-                FieldMap("skill_text", (ITEM,), part=r"^[^:]+:\s*(.+)$"),
+                FieldMap("skill_text", (COLUMN_NAME,), extract=r"^[^:]+:\s*(.+)$"),
                 FieldMap("feedback_kind", constant="assessment"),
-                FieldMap("score_share", (VALUE,)),
-                FieldMap("occurred_at", (FILE_NAME,), part=r"(20\d\d-\d\d-\d\d)"),
+                FieldMap("score_share", (CELL_VALUE,)),
+                FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d\d-\d\d-\d\d)"),
             ),
-            form=("Student ID", "Email", "Grade"),
-            items=Items(r"^[^:(]+ \d+: ", blanks=("-", "not attempted", "not available")),
+            signature=("Student ID", "Email", "Grade"),
+            unpivot=Unpivot(r"^[^:(]+ \d+: ", empty_values=("-", "not attempted", "not available")),
         ),
         ShapeMap(
             "account",
             (
-                FieldMap("account_code", (VALUE,)),
+                FieldMap("account_code", (CELL_VALUE,)),
                 FieldMap("employee_number", ("employee_number", "Employee Number")),
                 FieldMap("work_email", ("Email",)),
             ),
-            form=("username", "email"),
-            items=Items(IDS),
+            signature=("username", "email"),
+            unpivot=Unpivot(IDS),
         ),
     ),
     notes="Keep the date in a grade report's file name: it is the only one there is.",

@@ -9,7 +9,7 @@ from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
 from pipelines.sources.value_maps import DIGEST, PERCENT
 
 STATUS = Transform(
-    "word",
+    "category",
     values=dict.fromkeys(("fail", "failed", "crs_fail", "exam_fail", "course-fail", "not passed"), "failed"),
     otherwise="completed",
 )
@@ -36,7 +36,7 @@ ADAPTER = Adapter(
                 FieldMap("occurred_at", WHEN, required=True),
                 FieldMap("learning_hours", ("TOTAL_HRS", "TotalHours")),
                 # A grade can be a letter; only a number is a share of 100.
-                FieldMap("score_share", ("GRADE", "Grade"), PERCENT, part=r"^\s*(\d+(?:[.,]\d+)?)\s*%?\s*$"),
+                FieldMap("score_share", ("GRADE", "Grade"), PERCENT, extract=r"^\s*(\d+(?:[.,]\d+)?)\s*%?\s*$"),
                 FieldMap("changed_at", ("LST_UPD_TSTMP", "LastUpdateTimestamp")),
             ),
             unless=("CMPL_STAT_ID", ABSENT),

@@ -32,7 +32,7 @@ VERBS = {
 IS_VOIDING = ("verb.id", (VOIDED,))
 
 # xAPI times are ISO 8601 by its specification: no order of day and month has to be proven.
-_STAMP = Transform("moment", formats=("%Y-%m-%dT%H:%M:%S%.f%#z",))
+_STAMP = Transform("datetime", formats=("%Y-%m-%dT%H:%M:%S%.f%#z",))
 
 ADAPTER = Adapter(
     system="xapi",
@@ -59,7 +59,7 @@ ADAPTER = Adapter(
                     ),
                 ),
                 FieldMap(
-                    "learning_verb", ("verb.id",), Transform("word", values=VERBS), required=True, unless=IS_VOIDING
+                    "learning_verb", ("verb.id",), Transform("category", values=VERBS), required=True, unless=IS_VOIDING
                 ),
                 FieldMap("occurred_at", ("timestamp", "stored"), _STAMP),
                 FieldMap("learning_hours", ("result.duration",)),

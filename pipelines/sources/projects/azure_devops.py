@@ -5,7 +5,7 @@ Does not belong here: commits and builds.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import DONE
+from pipelines.sources.value_maps import IS_DONE
 
 ADAPTER = Adapter(
     system="azure_devops",
@@ -19,12 +19,12 @@ ADAPTER = Adapter(
             (
                 FieldMap("record_code", ("ID",), required=True),
                 # `Name <DOMAIN\\user>` of a server is an account, `Name <mail>` of the cloud an address.
-                FieldMap("account_code", ("Assigned To",), part=r"<([^<>@]+)>\s*$"),
-                FieldMap("work_email", ("Assigned To",), part=r"<([^<>\s]+@[^<>\s]+)>\s*$"),
+                FieldMap("account_code", ("Assigned To",), extract=r"<([^<>@]+)>\s*$"),
+                FieldMap("work_email", ("Assigned To",), extract=r"<([^<>\s]+@[^<>\s]+)>\s*$"),
                 FieldMap("project_code", ("Team Project", "Area Path")),
                 FieldMap("assignment_code", ("ID",)),
                 FieldMap("skill_text", ("Tags",), split=r"\s*;\s*"),
-                FieldMap("is_done", ("State",), DONE),
+                FieldMap("is_done", ("State",), IS_DONE),
                 FieldMap("started_date", ("Start Date", "Activated Date", "Created Date")),
                 FieldMap("ended_date", ("Finish Date",)),
                 FieldMap("done_at", ("Closed Date", "Resolved Date")),

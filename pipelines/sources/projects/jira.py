@@ -6,7 +6,7 @@ Does not belong here: worklogs of Tempo (`tempo`).
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import DIGEST, DONE, LISTED, SECONDS
+from pipelines.sources.value_maps import DIGEST, IS_DONE, LIST_MARKS, SECONDS
 
 # The end of a `Log Work` cell without its comment, or a bare id.
 WITHOUT_COMMENT = r"(?:^|;)([^;]*;[^;]*;\d+|\d+)$"
@@ -26,8 +26,10 @@ ADAPTER = Adapter(
                 FieldMap("work_email", ("Assignee Email", "assignee_email")),
                 FieldMap("project_code", ("Project key", "project_key", "Project name")),
                 FieldMap("assignment_code", ("Issue key", "key"), required=True),
-                FieldMap("skill_text", ("Labels", "Component/s", "Components", "Component"), join="|", split=LISTED),
-                FieldMap("is_done", ("Status Category", "status_category", "Status"), DONE),
+                FieldMap(
+                    "skill_text", ("Labels", "Component/s", "Components", "Component"), join="|", split=LIST_MARKS
+                ),
+                FieldMap("is_done", ("Status Category", "status_category", "Status"), IS_DONE),
                 FieldMap("started_date", ("Custom field (Start date)", "Created", "created_date")),
                 FieldMap("done_at", ("Resolved", "Resolution Date", "resolution_date", "resolutiondate")),
                 FieldMap("planned_hours", ("Original Estimate", "Σ Original Estimate", "original_estimate"), SECONDS),
@@ -37,15 +39,15 @@ ADAPTER = Adapter(
         ShapeMap(
             "worklog",
             (
-                FieldMap("record_code", ("Issue id", "Log Work"), DIGEST, join=";", part=WITHOUT_COMMENT),
-                FieldMap("account_code", ("Log Work",), part=r";([^;]*);\d+$"),
+                FieldMap("record_code", ("Issue id", "Log Work"), DIGEST, join=";", extract=WITHOUT_COMMENT),
+                FieldMap("account_code", ("Log Work",), extract=r";([^;]*);\d+$"),
                 FieldMap("project_code", ("Project key",)),
                 FieldMap("assignment_code", ("Issue key",)),
-                FieldMap("worked_at", ("Log Work",), part=r"(?:^|;)([^;]*);[^;]*;\d+$"),
-                FieldMap("worked_hours", ("Log Work",), SECONDS, part=r";(\d+)$"),
+                FieldMap("worked_at", ("Log Work",), extract=r"(?:^|;)([^;]*);[^;]*;\d+$"),
+                FieldMap("worked_hours", ("Log Work",), SECONDS, extract=r";(\d+)$"),
             ),
-            form=("Issue key", "Log Work"),
-            each="Log Work",
+            signature=("Issue key", "Log Work"),
+            explode="Log Work",
         ),
     ),
 )

@@ -7,7 +7,7 @@ Does not belong here: amounts, which are never read.
 from dataclasses import replace
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import DIGEST, LISTED, SECONDS
+from pipelines.sources.value_maps import DIGEST, LIST_MARKS, SECONDS
 
 MILLISECONDS = replace(SECONDS, unit="milliseconds")
 
@@ -32,8 +32,8 @@ ADAPTER = Adapter(
                 FieldMap("worked_hours", ("time_entries[*].seconds",), SECONDS),
                 FieldMap("changed_at", ("time_entries[*].at",)),
             ),
-            form=("time_entries",),
-            each="time_entries",
+            signature=("time_entries",),
+            explode="time_entries",
         ),
         ShapeMap(
             "worklog",
@@ -47,7 +47,7 @@ ADAPTER = Adapter(
                 FieldMap("work_email", ("Email",)),
                 FieldMap("project_code", ("pid", "Project")),
                 FieldMap("assignment_code", ("tid", "Task")),
-                FieldMap("skill_text", ("Tags", "Task"), join="|", split=rf"{LISTED}|\s*,\s*"),
+                FieldMap("skill_text", ("Tags", "Task"), join="|", split=rf"{LIST_MARKS}|\s*,\s*"),
                 FieldMap("worked_at", ("start",)),
                 FieldMap("worked_at", ("Start date", "Start time"), join=" ", required=True),
                 FieldMap("worked_hours", ("Duration",)),

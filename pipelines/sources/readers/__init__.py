@@ -1,1 +1,1 @@
-"""Readers that turn a file of any format into a table of text."""
+"""Readers of file formats: each turns one file into a table of text, without knowing which system wrote it."""
