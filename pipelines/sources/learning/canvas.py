@@ -1,6 +1,6 @@
-"""Canvas: the gradebook export, one column per assignment; its row `Points Possible` says what each can give.
+"""Canvas: the gradebook export, one column per assignment; its row `Points Possible` holds the maximum points.
 
-Belongs here: the columns and how they map. The day is the one in the file's name: Canvas exports no other.
+Belongs here: the columns and how they map. The date is the one in the file's name: Canvas exports no other.
 Does not belong here: totals and current scores, which repeat the assignments.
 """
 
@@ -17,7 +17,7 @@ from pipelines.sources.declaration import (
 )
 from pipelines.sources.value_maps import EMAIL_ADDRESS
 
-# Without points to be had a mark is no share: such a cell is set aside, not guessed.
+# Without maximum points a mark cannot become a share: such a cell is set aside.
 OF_POINTS = Transform("score", pattern=r"^([^/]+/[^/]+)$")
 
 ADAPTER = Adapter(
@@ -45,5 +45,5 @@ ADAPTER = Adapter(
             ),
         ),
     ),
-    notes="Keep the date in the file's name: it is the only one there is.",
+    notes="Keep the date in the file's name: the export has no other.",
 )

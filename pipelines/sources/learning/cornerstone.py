@@ -1,14 +1,14 @@
-"""Cornerstone: the transcript view of its reporting interface, and the user view that says who is who.
+"""Cornerstone: the transcript view of its reporting API, and the user view with the ids of people.
 
-Belongs here: the columns of both views and how they map. A person's latest registration for an item stands for it; one
-that was removed takes itself back.
+Belongs here: the columns of both views and how they map. Only a person's latest registration for a learning object is
+read; a registration that was removed voids its record.
 Does not belong here: comments.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
 from pipelines.sources.value_maps import MINUTES, PERCENT
 
-# Status ids differ per portal, the dates do not: the last one that is filled tells how far it went.
+# Status ids differ per portal, dates do not: the most advanced date that is filled gives the status.
 VERBS = {
     "user_lo_comp_dt": "completed",
     "user_lo_start_dt": "started",

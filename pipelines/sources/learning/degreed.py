@@ -1,7 +1,7 @@
 """Degreed: the completions file.
 
-Belongs here: the columns and how they map. Where a completion has no day, the day in the file's name stands for it.
-Does not belong here: required learning, which tells of no completion.
+Belongs here: the columns and how they map. A completion without a date gets the date in the file's name.
+Does not belong here: required learning, which is not a completion.
 """
 
 from pipelines.sources.declaration import FILE_NAME, Adapter, FieldMap, ShapeMap
@@ -27,5 +27,5 @@ ADAPTER = Adapter(
             signature=("UserID", "CourseID", "CompletionDate"),
         ),
     ),
-    notes="Keep the date in the file's name: it stands in for completions without one.",
+    notes="Keep the date in the file's name: completions without a date get it.",
 )

@@ -1,7 +1,7 @@
 """Moodle: the log report, the standard log store, the grade export, and ratings of competencies.
 
-Belongs here: the columns of these four forms and how they map. Of the logs, what concerns a whole course is taken.
-A mark is a judgement where the export says of how much it is (Percentage); other marks only tell that work was done.
+Belongs here: the columns of these four exports and how they map. Only events that concern a complete course are read
+from logs. A mark is an assessment if the export gives it as a percentage; other marks only show that work was done.
 Does not belong here: competency frameworks (`taxonomy`).
 """
 
@@ -24,12 +24,12 @@ EVENTS = {
     "user enrolled in course": "enrolled",
 }
 VERB = Transform("category", values=EVENTS)
-# An item is "Type: name", with the form of its marks in brackets; "Feedback: …" is what a teacher wrote.
+# A grade column is "Type: name", with the format of its marks in brackets; "Feedback: …" holds a teacher's text.
 MARK = r"^(?!Feedback:)[^:(]+: .*(?<!\((?:Letter)\))(?<!\(Feedback\))(?<!\(Percentage\))$"
 PERCENTAGE = r"^[^:(]+: .*\(Percentage\)$"
-ITEM_NAME = r"^[^:]+:\s*(.+?)(?:\s*\((?:Real|Percentage)\))?$"
-COURSE_OF_FILE = r"^(.*?)(?: Grades-.*)?$"
-# The export's own moment, or the day in its file's name; Moodle does not export when a mark was given.
+ACTIVITY_NAME = r"^[^:]+:\s*(.+?)(?:\s*\((?:Real|Percentage)\))?$"
+COURSE_IN_FILE_NAME = r"^(.*?)(?: Grades-.*)?$"
+# The time of the export, or the date in its file's name; Moodle does not export when a mark was given.
 EXPORTED = r"(\d{9,10}$|20\d{6})"
 
 
@@ -40,7 +40,7 @@ def _graded(*fields: FieldMap) -> tuple[FieldMap, ...]:
             (FILE_NAME, "ID number", "Email address", COLUMN_NAME),
             DIGEST,
             join="|",
-            extract=COURSE_OF_FILE,
+            extract=COURSE_IN_FILE_NAME,
         ),
         FieldMap("employee_number", ("ID number",)),
         FieldMap("work_email", ("Email address",)),
@@ -60,7 +60,7 @@ ADAPTER = Adapter(
             "learning_record",
             (
                 FieldMap("record_code", ("id",), required=True),
-                # The log store writes NULL or \N where there is nobody.
+                # The log store writes NULL or \N if there is no such user.
                 FieldMap("account_code", ("relateduserid", "userid"), extract=r"^(\d+)$"),
                 FieldMap("course_code", ("courseid",)),
                 FieldMap("learning_verb", ("eventname",), VERB, required=True),
@@ -72,7 +72,7 @@ ADAPTER = Adapter(
         ShapeMap(
             "learning_record",
             (
-                # "The user with id '2' enrolled the user with id '5' …": the last one is whom it concerns.
+                # "The user with id '2' enrolled the user with id '5' …": the last one is the user concerned.
                 FieldMap("account_code", ("Description",), extract=r".*user with id '(\d+)'", required=True),
                 FieldMap("course_code", ("Description",), extract=r"course with id '(\d+)'"),
                 FieldMap("course_name", ("Event context",), extract=r"^Course:\s*(.+)$"),
@@ -85,7 +85,7 @@ ADAPTER = Adapter(
         ShapeMap(
             "learning_record",
             _graded(
-                FieldMap("course_name", (COLUMN_NAME,), extract=ITEM_NAME),
+                FieldMap("course_name", (COLUMN_NAME,), extract=ACTIVITY_NAME),
                 FieldMap("learning_verb", constant="completed"),
             ),
             signature=("First name", "Email address"),
@@ -94,7 +94,7 @@ ADAPTER = Adapter(
         ShapeMap(
             "feedback",
             _graded(
-                FieldMap("skill_text", (COLUMN_NAME,), extract=ITEM_NAME),
+                FieldMap("skill_text", (COLUMN_NAME,), extract=ACTIVITY_NAME),
                 FieldMap("feedback_kind", constant="assessment"),
                 FieldMap("score_share", (CELL_VALUE,), PERCENT),
             ),

@@ -1,7 +1,7 @@
 """Open Badges 3.0: achievement credentials as JSON, each earned by one person.
 
-Belongs here: the members of a credential and how they map. A credential that was issued was passed.
-Does not belong here: proofs and signatures, which are not checked here.
+Belongs here: the members of a credential and how they map. An issued credential counts as passed.
+Does not belong here: proofs and signatures, which are not verified here.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap

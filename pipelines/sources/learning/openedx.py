@@ -1,7 +1,7 @@
-"""Open edX: tracking logs, the grade report, and the lists that lead from its ids to people.
+"""Open edX: tracking logs, the grade report, and the lists that assign its ids to people.
 
-Belongs here: the events that concern a whole course, the columns of the reports, and how they map. Anonymous ids differ
-per user and course; a list with e-mail addresses beside any of the ids makes them known (shape `account`).
+Belongs here: the events that concern a complete course, the columns of the reports, and how they map. Anonymous ids
+differ per user and course; a list of e-mail addresses and ids identifies them (shape `account`).
 Does not belong here: Open edX events as xAPI statements (`xapi`).
 """
 
@@ -39,7 +39,7 @@ ADAPTER = Adapter(
         ShapeMap(
             "learning_record",
             (
-                # The one whom the event concerns, before the one whose session it was.
+                # The user whom the event concerns comes before the user of the session.
                 FieldMap(
                     "account_code",
                     ("data.user_id", "event.user_id", "context.user_id", "context.username", "username"),
@@ -83,5 +83,5 @@ ADAPTER = Adapter(
             unpivot=Unpivot(IDS),
         ),
     ),
-    notes="Keep the date in a grade report's file name: it is the only one there is.",
+    notes="Keep the date in a grade report's file name: the report has no other.",
 )

@@ -1,6 +1,6 @@
 """Udemy Business: the user course activity report.
 
-Belongs here: the columns and how they map. The share completed can fall when lectures are added, so the dates decide.
+Belongs here: the columns and how they map. The completed share can fall when lectures are added, so the dates count.
 Does not belong here: assessments and paths.
 """
 

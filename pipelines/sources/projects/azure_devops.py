@@ -1,6 +1,6 @@
 """Azure DevOps: work items as the CSV of a query.
 
-Belongs here: the column names and how they map. Which columns there are is chosen in the query.
+Belongs here: the column names and how they map. The query chooses the columns.
 Does not belong here: commits and builds.
 """
 
@@ -18,7 +18,7 @@ ADAPTER = Adapter(
             "assignment",
             (
                 FieldMap("record_code", ("ID",), required=True),
-                # `Name <DOMAIN\\user>` of a server is an account, `Name <mail>` of the cloud an address.
+                # A server writes an account, `Name <DOMAIN\\user>`; the cloud writes an address, `Name <mail>`.
                 FieldMap("account_code", ("Assigned To",), extract=r"<([^<>@]+)>\s*$"),
                 FieldMap("work_email", ("Assigned To",), extract=r"<([^<>\s]+@[^<>\s]+)>\s*$"),
                 FieldMap("project_code", ("Team Project", "Area Path")),
@@ -33,5 +33,5 @@ ADAPTER = Adapter(
             ),
         ),
     ),
-    notes="A query's export ends at 1,000 rows: split larger queries.",
+    notes="The export of a query ends at 1,000 rows: split larger queries.",
 )

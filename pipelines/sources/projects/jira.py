@@ -1,15 +1,12 @@
-"""Jira: issues as CSV, from the navigator (Cloud with all fields, the thirty-column form) and the Data Center pipeline.
+"""Jira: issues as CSV, from the navigator (Cloud with all fields or with thirty) and the Data Center pipeline.
 
 Belongs here: Jira's column names and how they map. `Labels`, `Components` and `Log Work` are repeated once per value; a
-cell of `Log Work` is `comment;moment;author;seconds`, and its comment is never read.
+cell of `Log Work` is `comment;datetime;author;seconds`, and its comment is never read.
 Does not belong here: worklogs of Tempo (`tempo`).
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
 from pipelines.sources.value_maps import DIGEST, IS_DONE, LIST_MARKS, SECONDS
-
-# The end of a `Log Work` cell without its comment, or a bare id.
-WITHOUT_COMMENT = r"(?:^|;)([^;]*;[^;]*;\d+|\d+)$"
 
 ADAPTER = Adapter(
     system="jira",
@@ -39,7 +36,14 @@ ADAPTER = Adapter(
         ShapeMap(
             "worklog",
             (
-                FieldMap("record_code", ("Issue id", "Log Work"), DIGEST, join=";", extract=WITHOUT_COMMENT),
+                # The pattern keeps a bare id, and a `Log Work` cell without its comment.
+                FieldMap(
+                    "record_code",
+                    ("Issue id", "Log Work"),
+                    DIGEST,
+                    join=";",
+                    extract=r"(?:^|;)([^;]*;[^;]*;\d+|\d+)$",
+                ),
                 FieldMap("account_code", ("Log Work",), extract=r";([^;]*);\d+$"),
                 FieldMap("project_code", ("Project key",)),
                 FieldMap("assignment_code", ("Issue key",)),

@@ -1,15 +1,11 @@
-"""Toggl Track: the detailed report as CSV, and time entries as JSON of the second and third report interface.
+"""Toggl Track: the detailed report as CSV, and time entries as JSON of the second and third report API.
 
 Belongs here: Toggl's column names and how they map.
 Does not belong here: amounts, which are never read.
 """
 
-from dataclasses import replace
-
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import DIGEST, LIST_MARKS, SECONDS
-
-MILLISECONDS = replace(SECONDS, unit="milliseconds")
+from pipelines.sources.value_maps import DIGEST, LIST_MARKS, MILLISECONDS, SECONDS
 
 ADAPTER = Adapter(
     system="toggl",
@@ -39,7 +35,7 @@ ADAPTER = Adapter(
             "worklog",
             (
                 FieldMap("record_code", ("id",)),
-                # One timer starts once: what was worked on can be corrected later.
+                # A timer starts once; the task that was worked on can be corrected later.
                 FieldMap(
                     "record_code", ("Email", "Start date", "Start time", "End date", "End time"), DIGEST, join="|"
                 ),

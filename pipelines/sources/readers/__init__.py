@@ -1,1 +1,1 @@
-"""Readers of file formats: each turns one file into a table of text, without knowing which system wrote it."""
+"""One module per file format: each turns a file into a table of text, whatever system wrote it."""
