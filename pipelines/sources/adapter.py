@@ -20,7 +20,9 @@ from pipelines.sources.casts import AMBIGUOUS_DATE, cast_text, hash_texts
 from pipelines.sources.declaration import Adapter, DateOrder, FieldMap, ShapeMap, SourceOptions
 from pipelines.sources.mapping import (
     apply_overrides,
+    condition_holds,
     declared_shape_maps,
+    frame_columns,
     headers_read_by,
     nearest_names,
     transform_for,
@@ -32,7 +34,6 @@ from pipelines.sources.readers.parquet import is_parquet, read_parquet
 from pipelines.sources.readers.record_terminators import rewrite_terminated
 from pipelines.sources.readers.text_table import (
     ROW_NUMBER,
-    Condition,
     TextTable,
     normalize_header,
     stripped_or_null,
@@ -217,10 +218,6 @@ def open_export(
     )
 
 
-def _frame_columns(header: str, table: TextTable) -> tuple[str, ...]:
-    return table.columns.get(normalize_header(header), (header,))
-
-
 def _no_rows(shape: CanonicalSchemaName) -> pl.LazyFrame:
     columns = CANONICAL_SCHEMAS[shape].columns
     texts = dict.fromkeys((f"text:{column}" for column in columns), pl.String)
@@ -236,14 +233,12 @@ def _is_hashed(shape: ShapeMap) -> bool:
 def _fill_shape(shape: ShapeMap, table: TextTable, options: SourceOptions, name: str) -> pl.LazyFrame:
     columns = CANONICAL_SCHEMAS[shape.shape].columns
     fields = {field_map.destination: field_map for field_map in shape.fields if field_map.is_mapped}
-    frame_columns = dict.fromkeys(
-        column for header in headers_read_by(shape) for column in _frame_columns(header, table)
-    )
-    rows = table.scan(tuple(frame_columns))
+    scanned = dict.fromkeys(column for header in headers_read_by(shape) for column in frame_columns(header, table))
+    rows = table.scan(tuple(scanned))
     if shape.where:
-        rows = rows.filter(_holds(shape.where, table))
+        rows = rows.filter(condition_holds(shape.where, table))
     if shape.unless:
-        rows = rows.filter(~_holds(shape.unless, table))
+        rows = rows.filter(~condition_holds(shape.unless, table))
     texts = rows.select(
         ROW_NUMBER, *(_text(field_map, table).alias(f"text:{column}") for column, field_map in fields.items())
     )
@@ -265,32 +260,23 @@ def _fill_shape(shape: ShapeMap, table: TextTable, options: SourceOptions, name:
     return frame.select(ROW_NUMBER, *columns, *(f"text:{column}" for column in columns)).cache()
 
 
-def _holds(condition: Condition, table: TextTable) -> pl.Expr:
-    """Return whether the row's header holds one of the words; False if the file has no such header."""
-    header, words = condition
-    if normalize_header(header) not in table.columns and not table.has_open_schema:
-        return pl.lit(False)
-    text = pl.coalesce(pl.col(_frame_columns(header, table))).str.strip_chars().str.to_lowercase()
-    return text.fill_null("").is_in([word.lower() for word in words])
-
-
 def _text(field_map: FieldMap, table: TextTable) -> pl.Expr:
     """Return the text as it stands in the file; null if it is blank or a condition of the field does not hold."""
     text = _joined_cells(field_map, table)
     if field_map.fallback and normalize_header(field_map.fallback[0]) in table.columns:
         header, condition = field_map.fallback
-        cells = [stripped_or_null(pl.col(column)) for column in _frame_columns(header, table)]
-        text = pl.coalesce(text, pl.when(_holds(condition, table)).then(pl.coalesce(cells)))
+        cells = [stripped_or_null(pl.col(column)) for column in frame_columns(header, table)]
+        text = pl.coalesce(text, pl.when(condition_holds(condition, table)).then(pl.coalesce(cells)))
     if field_map.when:
-        text = pl.when(_holds(field_map.when, table)).then(text)
+        text = pl.when(condition_holds(field_map.when, table)).then(text)
     if field_map.unless:
-        text = pl.when(~_holds(field_map.unless, table)).then(text)
+        text = pl.when(~condition_holds(field_map.unless, table)).then(text)
     return text
 
 
 def _joined_cells(field_map: FieldMap, table: TextTable) -> pl.Expr:
     cells = [
-        _cell(field_map, header, column) for header in field_map.headers for column in _frame_columns(header, table)
+        _cell(field_map, header, column) for header in field_map.headers for column in frame_columns(header, table)
     ]
     if not cells:
         return pl.lit(field_map.constant, pl.String)

@@ -137,8 +137,8 @@ def _match(adapter: Adapter, shape: ShapeMap, table: TextTable) -> SystemMatch |
     filled_share = len(filled) / max(len(destinations), 1)
     read_share = len(read & set(table.columns)) / max(len(table.columns), 1)
     score = max(0.7 * signature_share + 0.3 * filled_share, 0.7 * filled_share + 0.3 * read_share)
-    why = f"{adapter.title}: has {len(matching)} of {len(signature)} columns that mark it"
-    why += f" ({', '.join(matching)})" if matching else ""
+    marks = f" ({', '.join(matching)})" if matching else ""
+    why = f"{adapter.title}: has {len(matching)} of {len(signature)} columns that mark it{marks}"
     why += f" and fills {len(mapped)} columns of {shape.shape}"
     for headers in missing:
         why += f"; lacks {headers}, nearest: {nearest_names(headers.split(' or ')[0], table.headers)}"

@@ -22,7 +22,7 @@ from pipelines.sources.declaration import (
     TransformKind,
 )
 from pipelines.sources.readers.files import ExportRefused
-from pipelines.sources.readers.text_table import TextTable, normalize_header
+from pipelines.sources.readers.text_table import Condition, TextTable, normalize_header
 from pipelines.sources.sensitive_columns import sensitive_class
 
 _KIND_BY_UNIT: dict[str | None, TransformKind] = {"hours": "hours", "share": "score"}
@@ -105,6 +105,20 @@ def transform_for(field_map: FieldMap) -> Transform:
     if field_map.destination == "work_email":
         return Transform("email")
     return Transform(_KIND_BY_UNIT.get(column.unit) or _KIND_BY_DTYPE.get(column.dtype.base_type(), "text"))
+
+
+def frame_columns(header: str, table: TextTable) -> tuple[str, ...]:
+    """Return the columns of the frame that hold the header; for a header not seen so far, its own name."""
+    return table.columns.get(normalize_header(header), (header,))
+
+
+def condition_holds(condition: Condition, table: TextTable) -> pl.Expr:
+    """Return whether the row's header holds one of the words, ignoring case; False if the file has no such header."""
+    header, words = condition
+    if normalize_header(header) not in table.columns and not table.has_open_schema:
+        return pl.lit(False)
+    text = pl.coalesce(pl.col(frame_columns(header, table))).str.strip_chars().str.to_lowercase()
+    return text.fill_null("").is_in([word.lower() for word in words])
 
 
 def nearest_names(wanted: str, names: Iterable[str]) -> str:

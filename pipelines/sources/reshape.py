@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from pipelines.sources.declaration import CELL_VALUE, COLUMN_NAME, FILE_NAME, MAX_POINTS, ShapeMap, Unpivot
+from pipelines.sources.mapping import condition_holds, frame_columns
 from pipelines.sources.readers.json_lines import parse_json
 from pipelines.sources.readers.text_table import ROW_NUMBER, Condition, TextTable, is_filled, normalize_header
 from pipelines.sources.sensitive_columns import sensitive_class
@@ -159,9 +160,8 @@ def _unpivot(table: TextTable, unpivot: Unpivot) -> TextTable:
 
 def _max_points(table: TextTable, points_row: Condition | None, columns: tuple[str, ...]) -> dict[str, str | None]:
     """Return the maximum points per column, from the first row that meets the condition."""
-    if points_row is None or normalize_header(points_row[0]) not in table.columns:
+    if points_row is None:
         return {}
-    column = table.columns[normalize_header(points_row[0])][0]
-    is_points_row = pl.col(column).str.strip_chars().str.to_lowercase().is_in([word.lower() for word in points_row[1]])
-    rows = table.scan((column, *columns)).filter(is_points_row).select(columns).head(1).collect()
+    scan = table.scan((*frame_columns(points_row[0], table), *columns)).filter(condition_holds(points_row, table))
+    rows = scan.select(columns).head(1).collect()
     return rows.row(0, named=True) if rows.height else {}

@@ -30,16 +30,12 @@ _MAX_PHRASE_WORDS = max(len(phrase.split()) for phrase in _CLASSES)
 
 def sensitive_class(name: str) -> str | None:
     """Return the class for which a column of this name is never read, or None if it may be read."""
-    words = _split_words(name)
+    # A name is split at capitals and signs: `dateOfBirth` and `Date_of_birth` give the same three words.
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    words = re.findall(r"[a-z0-9]+", spaced.lower())
     for length in range(_MAX_PHRASE_WORDS, 0, -1):
         for start in range(len(words) - length + 1):
             phrase = " ".join(words[start : start + length])
             if phrase in _CLASSES:
                 return _CLASSES[phrase]
     return None
-
-
-def _split_words(name: str) -> list[str]:
-    """Split a column's name into lower-case words: `dateOfBirth` and `Date_of_birth` give the same three."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
-    return re.findall(r"[a-z0-9]+", spaced.lower())

@@ -32,6 +32,8 @@ from pipelines.sources.readers.text_table import (
 DELIMITERS = (",", ";", "\t", "|")
 # A quoted field longer than this is taken for a quote that was never closed.
 MAX_FIELD_BYTES = 16 << 20
+# A header row over more lines is taken for a quote that was never closed.
+MAX_HEADER_LINES = 101
 # A smaller file is always checked before it is read: the check takes less time than starting a thread saves.
 BACKGROUND_CHECK_BYTES = 32 << 20
 
@@ -106,15 +108,13 @@ def _survey_in_background(opened: OpenedFile, delimiter: str, width: int) -> Cal
 
 
 def _first_record(opened: OpenedFile) -> str:
-    lines: list[str] = []
-    quotes = 0
+    record = b""
     with opened.open() as handle:
-        for line in handle:
-            lines.append(line.decode("utf-8", "replace"))
-            quotes += line.count(b'"')
-            if (quotes % 2 == 0 and "".join(lines).strip()) or len(lines) > 100:
+        for line in islice(handle, MAX_HEADER_LINES):
+            record += line
+            if record.count(b'"') % 2 == 0 and record.decode("utf-8", "replace").strip():
                 break
-    return "".join(lines).strip("\r\n")
+    return record.decode("utf-8", "replace").strip("\r\n")
 
 
 def _second_row(opened: OpenedFile, delimiter: str) -> list[str]:

@@ -116,7 +116,7 @@ def open_file(path: Path, encoding: str | None = None, member: str | None = None
     with plain.open("rb") as handle:
         head = handle.read(CHUNK_BYTES)
     if not head.strip():
-        raise ExportRefused(f"{path.name} holds no text (only blanks): export it again")
+        raise ExportRefused(f"{path.name} holds no text (nothing, or only blanks): export it again")
     begin = head.lstrip(codecs.BOM_UTF8 + b" \r\n\t")[:64].lower()
     for marks, advice in FOREIGN_FORMATS:
         if begin.startswith(marks):
@@ -135,8 +135,7 @@ def read_chunks(handle: IO[bytes]) -> Iterator[bytes]:
 
 def archive_members(archive: zipfile.ZipFile, pattern: str | None) -> list[str]:
     """Return the members that are files and whose path or name matches the pattern, ignoring case."""
-    names = [member.filename for member in archive.infolist() if not member.is_dir()]
-    names = [name for name in names if "__MACOSX" not in name]
+    names = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]
     if pattern is None:
         return names
     return [
@@ -177,8 +176,6 @@ def _unpack(path: Path, member: str | None) -> tuple[Path, ScratchFolder | None]
     target = folder.path / "unpacked"
     with target.open("wb") as out:
         out.writelines(_within_limits(read_member(), path))
-    if not target.stat().st_size:
-        raise ExportRefused(f"{path.name} unpacks to 0 bytes: export it again")
     return target, folder
 
 
@@ -250,8 +247,7 @@ def _find_encoding(path: Path, head: bytes, name: str, declared: str | None) -> 
 
 
 def _decoded(path: Path, encoding: str) -> Iterator[str]:
-    with path.open("rb") as handle:
-        yield from codecs.iterdecode(read_chunks(handle), encoding)
+    return codecs.iterdecode(OpenedFile(path, encoding).chunks(), encoding)
 
 
 def _decodes(path: Path, encoding: str) -> bool:
