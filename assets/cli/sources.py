@@ -13,14 +13,15 @@ from pipelines.config.company import ConfigError, read_config
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
 from pipelines.core.taxonomy import TaxonomyError
 from pipelines.ingest.preview import Preview, ShapePreview, find_matching_source, preview_file
-from pipelines.sources.declaration import ExportRefused, SourceOptions
+from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.detect import describe_systems, rank_systems, suggest_source_block
+from pipelines.sources.readers.files import ExportRefused
 from pipelines.taxonomies.declared import count_taxonomy_rows
 
 
 def print_systems(as_json: bool) -> None:
     """Print every system: domain, formats, the shapes it fills, the columns it needs and can use."""
-    systems = [asdict(one) for one in describe_systems()]
+    systems = describe_systems()
     if as_json:
         print_json(systems)
         return

@@ -18,7 +18,7 @@ from pipelines.contracts.catalog import DELIVERY, TABLES
 from pipelines.contracts.table import Table
 from pipelines.ingest.raw_tables import process_export, write_raw_table
 from pipelines.sources.adapter import Export, get_adapter
-from pipelines.sources.declaration import ExportRefused
+from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.manifest import read_manifest_mode
 from pipelines.storage.lake import Lake, replace_file
 

@@ -16,9 +16,10 @@ import polars as pl
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.ingest.raw_tables import process_export, write_raw_table
-from pipelines.sources.adapter import Export, ExportRefused, get_adapter
+from pipelines.sources.adapter import Export, get_adapter
 from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.detect import MIN_MATCH_SCORE, rank_systems
+from pipelines.sources.readers.files import ExportRefused
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from pipelines.contracts.canonical_schemas import (
 )
 from pipelines.contracts.table import Table
 from pipelines.sources.adapter import Export, get_adapter, read_export
-from pipelines.sources.declaration import ExportRefused, SourceOptions
+from pipelines.sources.declaration import SourceOptions
+from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.text_table import ROW_NUMBER
 from pipelines.validation.quarantine import REPEATED, TEXT, Split, split_landed
 

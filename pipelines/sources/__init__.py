@@ -1,1 +1,1 @@
-"""Exports as the vendors write them, mapped onto the canonical shapes."""
+"""Exports of systems as the vendors write them: their readers, and their mapping onto the canonical schemas."""

@@ -1,8 +1,8 @@
-"""Text to typed values: pure, vectorised expressions, one for each kind of transform.
+"""Text to typed values: pure, vectorised expressions, one per kind of transform.
 
-Belongs here: how text becomes an e-mail, a day, a moment, a number, hours, a share, a word of a closed set, a boolean.
-Does not belong here: which column is read how (the adapters). Text that cannot be read becomes null; the original stays
-beside it, so that the rule `parses` can name it.
+Belongs here: how text becomes an e-mail address, a date, a datetime, a number, hours, a score, a category, a boolean.
+Does not belong here: which column is cast how (the adapters). Text that cannot be read becomes null; the frame keeps
+the original text, so that the rule `parses` can name it.
 """
 
 import hashlib
@@ -13,13 +13,15 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.sources.cast_fallbacks import Parser, best_parser, cast_with_fallbacks
-from pipelines.sources.declaration import DateOrder, Transform
+from pipelines.sources.declaration import DateOrder, Transform, TransformKind
 
-MOMENT = pl.Datetime("us", "UTC")
-_DAY, _LOCAL = pl.Date(), pl.Datetime("us")
-# Tried in this order; the first that reads a text wins. No text is read by two of them in two ways.
-_ISO_ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z", "%Y-%m-%d %H:%M:%S%.f %Z")
+Parser = Callable[[pl.Expr], pl.Expr]
+# At most this many texts are given to all parsers at once; also the size of the sample that finds the next parser.
+SAMPLE_TEXTS = 500
+UTC_DATETIME = pl.Datetime("us", "UTC")
+_LOCAL_DATETIME = pl.Datetime("us")
+# Tried in this order; the first format that reads a text counts. No text is read by two of them in two ways.
+_ISO_ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z")
 _ISO_LOCAL = (
     "%Y-%m-%dT%H:%M:%S%.f",
     "%Y-%m-%d %H:%M:%S%.f",
@@ -42,7 +44,7 @@ _NAMED_LOCAL = (
     "%d %B %Y, %I:%M %p",
     "%d %B %Y, %I:%M:%S %p",
 )
-_DAYS = (
+_DATES = (
     "%Y-%m-%d",
     "%Y/%m/%d",
     "%Y%m%d",
@@ -55,254 +57,282 @@ _DAYS = (
     "%d %B %Y",
     "%B %d, %Y",
 )
-_TIMES = (
-    "",
-    " %H:%M:%S",
-    " %H:%M",
-    " %I:%M:%S %p",
-    " %I:%M %p",
-    ", %H:%M:%S",
-    ", %H:%M",
-    ", %I:%M:%S %p",
-    ", %I:%M %p",
-)
-# A date written with points is day first wherever points are used (DIN 1355, and the habit of all who write so).
-_POINTED = ("%d.%m.%Y", "%d.%m.%y")
-_ORDERED: dict[DateOrder, tuple[str, ...]] = {
+_TIMES = (" %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", ", %H:%M:%S", ", %H:%M", ", %I:%M:%S %p", ", %I:%M %p")
+# A date written with dots is day first wherever dots are used (DIN 1355, and every other custom).
+_DOTTED = ("%d.%m.%Y", "%d.%m.%y")
+_ORDERED: dict[DateOrder | None, tuple[str, ...]] = {
     "day_first": ("%d/%m/%Y", "%d/%m/%y", "%d-%m-%Y", "%d-%m-%y"),
     "month_first": ("%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y", "%m-%d-%y"),
+    None: (),
 }
-# Two numbers of one or two digits and a year, by / or -: readable both ways.
-AMBIGUOUS = r"^(\d{1,2})[/-](\d{1,2})[/-](?:\d{4}|\d{2})(?:\D|$)"
+# Two numbers of one or two digits and a year, separated by / or -: readable both ways.
+AMBIGUOUS_DATE = r"^(\d{1,2})[/-](\d{1,2})[/-](?:\d{4}|\d{2})(?:\D|$)"
 _YEAR_1000 = date(1000, 1, 1)
-TRUE_WORDS = ("true", "yes", "y", "1", "x", "ja", "oui", "si", "sí", "wahr")
-FALSE_WORDS = ("false", "no", "n", "0", "nein", "non", "falsch")
-
-
+_ISO_DURATION = r"^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?$"
+_UNITS_PER_HOUR = {"milliseconds": 3_600_000.0, "seconds": 3600.0, "minutes": 60.0, "hours": 1.0}
+_BOOLEANS = dict.fromkeys(("true", "yes", "y", "1", "x", "ja", "oui", "si", "sí", "wahr"), True) | dict.fromkeys(
+    ("false", "no", "n", "0", "nein", "non", "falsch"), False
+)
 _NO_SAMPLE = pl.Series("text", [], pl.String)
 
 
 def cast_text(text: pl.Expr, transform: Transform, time_zone: str, sample: pl.Series = _NO_SAMPLE) -> pl.Expr:
-    """The typed value of stripped, non-empty text; null where the text cannot be read.
+    """Cast stripped, non-empty text to the type of the transform.
 
-    `sample` are some texts of the column: what reads most of them is asked first. It changes no value, only the time.
+    Args:
+        text: The text.
+        transform: How it is read.
+        time_zone: Zone of datetimes that are written without one.
+        sample: Some texts of the column. The parser that reads most of them is tried first; this changes only the
+            time, not the values.
+
+    Returns:
+        The value; null if the text cannot be read.
     """
     if transform.pattern is not None:
         text = text.str.extract(transform.pattern, 1)
-    match transform.kind:
-        case "text":
-            return text
-        case "digest":
-            return _by_batch(text, pl.String(), _digest)
-        case "lower_email":
-            return _email(text)
-        case "date":
-            return _read(text, _DAY, _day_readers(transform, time_zone), sample, len(transform.formats))
-        case "moment":
-            return _read(text, MOMENT, _moment_readers(transform, time_zone), sample, len(transform.formats))
-        case "number":
-            return _number(text, transform.decimal_comma, sample)
-        case "hours":
-            return _hours(text, transform, sample)
-        case "score":
-            return _score(text, transform)
-        case "word":
-            return _word(text, transform)
-        case "boolean":
-            return _boolean(text, transform)
+    return _CASTS[transform.kind](text, transform, time_zone, sample)
 
 
-def _read(text: pl.Expr, dtype: Any, readers: Sequence[Parser], sample: pl.Series, declared: int = 0) -> pl.Expr:
-    """What one reader reads without leaving polars, and by batches what it does not read."""
-    found = best_parser(readers, declared, sample)(text).cast(dtype)
-    rest = pl.when(found.is_null()).then(text)
-    return pl.coalesce(found, _by_batch(rest, dtype, cast_with_fallbacks(dtype, readers, declared)))
+def _parse(text: pl.Expr, dtype: Any, parsers: Sequence[Parser], sample: pl.Series, declared: int = 0) -> pl.Expr:
+    """Try one parser inside polars, and all others batch by batch on what it cannot read.
+
+    The first `declared` parsers are tried first and in order. No text is read by two of the others in two ways, so
+    their order changes only the time.
+    """
+    first = None if declared or sample.is_empty() else _find_parser(parsers, sample)
+    values = (first or parsers[0])(text).cast(dtype)
+    unread = pl.when(values.is_null()).then(text)
+    return pl.coalesce(values, _by_batch(unread, dtype, _batch_parser(dtype, parsers, declared)))
 
 
-def _by_batch(text: pl.Expr, dtype: Any, read: Callable[[pl.Series], pl.Series]) -> pl.Expr:
-    return text.map_batches(read, return_dtype=dtype, is_elementwise=True)
+def _find_parser(parsers: Sequence[Parser], texts: pl.Series) -> Parser | None:
+    """Return the parser that reads most of the texts, or None if no parser reads any."""
+    columns = (parser(pl.col("text")).count().alias(f"{i}") for i, parser in enumerate(parsers))
+    counts = texts.to_frame("text").select(columns).row(0)
+    return parsers[counts.index(max(counts))] if max(counts) else None
 
 
-def _digest(series: pl.Series) -> pl.Series:
-    """A hash of each text, the same on every machine and in every version."""
-    found = [None if text is None else hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in series]
-    return pl.Series(series.name, found, dtype=pl.String)
+def _batch_parser(dtype: Any, parsers: Sequence[Parser], declared: int) -> Callable[[pl.Series], pl.Series]:
+    """Return a function that parses a series of texts, each parser on the texts that no other could read.
+
+    After the declared parsers, the one that read most of the last batch is tried first.
+    """
+    best = list(parsers[declared : declared + 1])
+    columns = [parser(pl.col("text")).cast(dtype).alias(f"{i}") for i, parser in enumerate(parsers)]
+
+    def parse_batch(series: pl.Series) -> pl.Series:
+        values = pl.Series(series.name, [], dtype).extend_constant(None, series.len())
+        positions = series.is_not_null().arg_true()
+        texts = series.gather(positions).to_frame("text")
+        next_parsers = [*parsers[:declared], *best]
+        while texts.height:
+            if not next_parsers and texts.height > SAMPLE_TEXTS:
+                parser = _find_parser(parsers, texts["text"].head(SAMPLE_TEXTS))
+                next_parsers = [parser] if parser else []
+                best[:] = next_parsers or best
+            if not next_parsers:
+                values = values.scatter(positions, texts.select(pl.coalesce(columns)).to_series())
+                break
+            parsed = texts.select(next_parsers.pop(0)(pl.col("text")).cast(dtype)).to_series()
+            values = parsed if parsed.len() == values.len() else values.scatter(positions, parsed)
+            unread = parsed.is_null().arg_true()
+            texts, positions = texts[unread], positions.gather(unread)
+        return values.rename(series.name)
+
+    return parse_batch
 
 
-def _score(text: pl.Expr, transform: Transform) -> pl.Expr:
-    """A share of 0 to 1 from a mark on the scale, or from points and the points to be had: 17/20."""
-    low, high = transform.scale or (0.0, 1.0)
-    bare = text.str.strip_suffix("%").str.strip_chars()
-    share = (_number(bare, transform.decimal_comma) - low) / (high - low)
-
-    def of_points(series: pl.Series) -> pl.Series:
-        if not series.str.contains("/", literal=True).any():
-            return pl.repeat(None, series.len(), dtype=pl.Float64, eager=True).alias(series.name)
-        parts = pl.col("text").str.extract_groups(r"^([^/]+)/([^/]+)$").struct
-        points, most = (_number(parts.field(i).str.strip_chars(), transform.decimal_comma) for i in ("1", "2"))
-        return series.alias("text").to_frame().select(pl.when(most > 0).then(points / most)).to_series()
-
-    share = pl.coalesce(share, _by_batch(text, pl.Float64(), of_points))
-    return share.clip(0, 1) if transform.clip else share
+def _by_batch(text: pl.Expr, dtype: Any, cast: Callable[[pl.Series], pl.Series]) -> pl.Expr:
+    return text.map_batches(cast, return_dtype=dtype, is_elementwise=True)
 
 
-def _email(text: pl.Expr) -> pl.Expr:
-    """`Name <mail>`, `mailto:mail` and the bare address give the address in lower case; other text gives null."""
+def hash_texts(texts: pl.Expr) -> pl.Expr:
+    """Hash each text to 32 hexadecimal digits, the same on every machine and in every version; null stays null."""
+    return _by_batch(texts, pl.String(), lambda series: pl.Series(series.name, map(_digest, series), dtype=pl.String))
+
+
+def _digest(text: str | None) -> str | None:
+    return None if text is None else hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _cast_email(text: pl.Expr) -> pl.Expr:
+    """Read `Name <address>`, `mailto:address` or the bare address, in lower case."""
     inner = text.str.extract(r"<([^<>]+)>\s*$", 1).fill_null(text)
     address = inner.str.to_lowercase().str.strip_prefix("mailto:").str.strip_chars()
     return pl.when(address.str.contains(r"^[^@\s]+@[^@\s]+$")).then(address)
 
 
-def _day_formats(transform: Transform) -> tuple[str, ...]:
-    return (*_DAYS, *_POINTED, *(_ORDERED[transform.date_order] if transform.date_order else ()))
+def _cast_score(text: pl.Expr, transform: Transform) -> pl.Expr:
+    """Read a share of 0 to 1 from a mark on the scale, or from points and maximum points: 17/20."""
+    low, high = transform.scale or (0.0, 1.0)
+    number = _cast_number(text.str.strip_suffix("%").str.strip_chars(), transform.decimal_comma)
+
+    def share_of_points(series: pl.Series) -> pl.Series:
+        if not series.str.contains("/", literal=True).any():
+            return pl.repeat(None, series.len(), dtype=pl.Float64, eager=True).alias(series.name)
+        parts = pl.col("text").str.extract_groups(r"^([^/]+)/([^/]+)$").struct
+        points, most = (_cast_number(parts.field(i).str.strip_chars(), transform.decimal_comma) for i in ("1", "2"))
+        return series.alias("text").to_frame().select(pl.when(most > 0).then(points / most)).to_series()
+
+    share = pl.coalesce((number - low) / (high - low), _by_batch(text, pl.Float64(), share_of_points))
+    return share.clip(0, 1) if transform.clip else share
 
 
-def _moment_readers(transform: Transform, time_zone: str) -> list[Parser]:
-    """Readers of moments in UTC. A day without a time is midnight UTC: it stays the day that was written."""
+def _date_formats(transform: Transform) -> tuple[str, ...]:
+    return (*_DATES, *_DOTTED, *_ORDERED[transform.date_order])
 
-    def zoned(form: str) -> Parser:
-        return lambda rest: rest.str.to_datetime(form, time_unit="us", strict=False, cache=False, time_zone="UTC").cast(
-            MOMENT
+
+def _four_digit_years(dates: pl.Expr) -> pl.Expr:
+    """Drop readings of 25 as the year 25: `%Y` also takes two digits, and another format reads those."""
+    return pl.when(dates >= _YEAR_1000).then(dates)
+
+
+def _parse_date(date_format: str, text: pl.Expr) -> pl.Expr:
+    return _four_digit_years(text.str.to_date(date_format, strict=False, cache=False))
+
+
+def _has_zone(datetime_format: str) -> bool:
+    return any(mark in datetime_format for mark in ("%z", "%#z", "%Z"))
+
+
+def _datetime_parser(datetime_format: str, time_zone: str) -> Parser:
+    """Return the parser of one format. A date without a time is midnight UTC: it stays the date that was written."""
+    if _has_zone(datetime_format):
+        return lambda text: text.str.to_datetime(
+            datetime_format, time_unit="us", strict=False, cache=False, time_zone="UTC"
+        ).cast(UTC_DATETIME)
+    if any(mark in datetime_format for mark in ("%H", "%I", "%T", "%R")):
+        return lambda text: _to_utc(
+            _four_digit_years(text.str.to_datetime(datetime_format, time_unit="us", strict=False, cache=False)),
+            time_zone,
         )
+    return lambda text: _parse_date(datetime_format, text).cast(_LOCAL_DATETIME).dt.replace_time_zone("UTC")
 
-    def local(form: str) -> Parser:
-        return lambda rest: _to_utc(
-            _four_digit_years(rest.str.to_datetime(form, time_unit="us", strict=False, cache=False)), time_zone
-        )
 
-    def day(form: str) -> Parser:
-        return lambda rest: (
-            _four_digit_years(rest.str.to_date(form, strict=False, cache=False))
-            .cast(_LOCAL)
-            .dt.replace_time_zone("UTC")
-        )
-
-    has_zone = tuple(form for form in transform.formats if "%z" in form or "%#z" in form or "%Z" in form)
-    pointed = _POINTED + (_ORDERED[transform.date_order] if transform.date_order else ())
-    with_time = tuple(form + time for form in pointed for time in _TIMES[1:])
+def _datetime_parsers(transform: Transform, time_zone: str) -> list[Parser]:
+    """Return the parsers of datetimes in UTC: declared formats first, those with a zone before those without."""
+    with_time = (f"{day}{time}" for day in (*_DOTTED, *_ORDERED[transform.date_order]) for time in _TIMES)
+    declared = sorted(transform.formats, key=_has_zone, reverse=True)
+    before_epochs = (*declared, _ISO_ZONED[0], *_ISO_LOCAL[:2], "%Y-%m-%d")
+    after_epochs = (*_ISO_ZONED[1:], *_ISO_LOCAL[2:], *_NAMED_LOCAL, *with_time, *_date_formats(transform))
     return [
-        *(zoned(form) for form in has_zone),
-        *(local(form) if _has_time(form) else day(form) for form in transform.formats if form not in has_zone),
-        *(zoned(form) for form in _ISO_ZONED[:1]),
-        *(local(form) for form in _ISO_LOCAL[:2]),
-        day("%Y-%m-%d"),
-        _epochs,
-        *(zoned(form) for form in _ISO_ZONED[1:3]),
-        *(local(form) for form in (*_ISO_LOCAL[2:], *_NAMED_LOCAL, *with_time)),
-        *(day(form) for form in _day_formats(transform)),
+        *(_datetime_parser(datetime_format, time_zone) for datetime_format in before_epochs),
+        _parse_epoch,
+        *(_datetime_parser(datetime_format, time_zone) for datetime_format in after_epochs),
     ]
 
 
-def _four_digit_years(days: pl.Expr) -> pl.Expr:
-    """Drops readings of 25 as the year 25: `%Y` takes two digits as well, and another format reads those."""
-    return pl.when(days >= _YEAR_1000).then(days)
-
-
-def _has_time(form: str) -> bool:
-    return any(mark in form for mark in ("%H", "%I", "%T", "%R"))
-
-
-def _to_utc(moments: pl.Expr, time_zone: str) -> pl.Expr:
+def _to_utc(local: pl.Expr, time_zone: str) -> pl.Expr:
     if time_zone == "UTC":
-        return moments.dt.replace_time_zone("UTC")
-    # An hour that occurs twice is taken as its first occurrence; one that never was becomes null and is named.
-    return moments.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone(
-        "UTC"
-    )
+        return local.dt.replace_time_zone("UTC")
+    # An hour that occurs twice is taken as its first occurrence; an hour that does not exist becomes null.
+    zoned = local.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
+    return zoned.dt.convert_time_zone("UTC")
 
 
-def _epochs(text: pl.Expr) -> pl.Expr:
-    """Nine or ten digits are seconds, twelve or thirteen milliseconds since 1970: 1973 to 2286 either way."""
+def _parse_epoch(text: pl.Expr) -> pl.Expr:
+    """Read nine or ten digits as seconds, twelve or thirteen as milliseconds since 1970: 1973 to 2286 either way."""
     digits = text.str.extract(r"^(\d{9,10}|\d{12,13})(?:\.\d+)?$", 1).cast(pl.Int64)
-    micros = digits * pl.when(digits < 10**11).then(10**6).otherwise(10**3)
-    return micros.cast(_LOCAL).dt.replace_time_zone("UTC")
+    microseconds = digits * pl.when(digits < 10**11).then(10**6).otherwise(10**3)
+    return microseconds.cast(_LOCAL_DATETIME).dt.replace_time_zone("UTC")
 
 
-def _day_readers(transform: Transform, time_zone: str) -> list[Parser]:
-    """Readers of days; a moment gives the day it shows, in the zone it was written in."""
+def _date_parsers(transform: Transform, time_zone: str) -> list[Parser]:
+    """Return the parsers of dates; a datetime gives the date in the zone it was written in."""
 
-    def day(form: str) -> Parser:
-        return lambda rest: _four_digit_years(rest.str.to_date(form, strict=False, cache=False))
+    def parse_iso_datetime(text: pl.Expr) -> pl.Expr:
+        return text.str.extract(r"^(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}", 1).str.to_date("%Y-%m-%d", strict=False)
 
-    def iso_day(rest: pl.Expr) -> pl.Expr:
-        return rest.str.extract(r"^(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}", 1).str.to_date("%Y-%m-%d", strict=False)
+    def date_of(parse_datetime: Parser, text: pl.Expr) -> pl.Expr:
+        return parse_datetime(text).dt.convert_time_zone(time_zone).dt.date()
 
-    def moment_day(moment: Parser, rest: pl.Expr) -> pl.Expr:
-        return moment(rest).dt.convert_time_zone(time_zone).dt.date()
-
-    moments = [partial(moment_day, moment) for moment in _moment_readers(transform, time_zone)]
-    declared = [day(form) for form in transform.formats]
-    return [*declared, day("%Y-%m-%d"), iso_day, *(day(form) for form in _day_formats(transform)), *moments]
-
-
-def _number(text: pl.Expr, decimal_comma: bool, sample: pl.Series = _NO_SAMPLE) -> pl.Expr:
-    """A finite number; thousands separators are dropped, and a comma is the decimal sign where that is declared."""
-    return _read(text, pl.Float64(), _number_readers(decimal_comma), sample)
+    return [
+        *(partial(_parse_date, date_format) for date_format in (*transform.formats, "%Y-%m-%d")),
+        parse_iso_datetime,
+        *(partial(_parse_date, date_format) for date_format in _date_formats(transform)),
+        *(partial(date_of, parse_datetime) for parse_datetime in _datetime_parsers(transform, time_zone)),
+    ]
 
 
-def _number_readers(decimal_comma: bool) -> list[Parser]:
-    def finite(text: pl.Expr) -> pl.Expr:
+def _cast_number(text: pl.Expr, decimal_comma: bool, sample: pl.Series = _NO_SAMPLE) -> pl.Expr:
+    """Read a finite number; thousands separators are dropped."""
+    return _parse(text, pl.Float64(), _number_parsers(decimal_comma), sample)
+
+
+def _number_parsers(decimal_comma: bool) -> list[Parser]:
+    def parse_plain(text: pl.Expr) -> pl.Expr:
         number = text.cast(pl.Float64, strict=False)
         return pl.when(number.is_finite()).then(number)
 
-    def with_comma(text: pl.Expr) -> pl.Expr:
-        return finite(text.str.replace_all(r"[.\s']", "").str.replace(",", ".", literal=True))
+    def parse_with_comma(text: pl.Expr) -> pl.Expr:
+        return parse_plain(text.str.replace_all(r"[.\s']", "").str.replace(",", ".", literal=True))
 
-    def grouped(text: pl.Expr) -> pl.Expr:
+    def parse_grouped(text: pl.Expr) -> pl.Expr:
         digits = text.str.extract(r"^([+-]?\d{1,3}(?:[,'\s]\d{3})+(?:\.\d+)?)$", 1)
-        return finite(digits.str.replace_all(r"[,'\s]", ""))
+        return parse_plain(digits.str.replace_all(r"[,'\s]", ""))
 
-    return [with_comma] if decimal_comma else [finite, grouped]
-
-
-_TO_HOURS = {"milliseconds": 3_600_000.0, "seconds": 3600.0, "minutes": 60.0, "hours": 1.0}
+    return [parse_with_comma] if decimal_comma else [parse_plain, parse_grouped]
 
 
-def _hours(text: pl.Expr, transform: Transform, sample: pl.Series) -> pl.Expr:
-    """Hours from a number in the declared unit, from h:mm[:ss], or from an ISO 8601 duration (weeks to seconds)."""
+def _cast_hours(text: pl.Expr, transform: Transform, sample: pl.Series) -> pl.Expr:
+    """Read hours from a number in the declared unit, from h:mm[:ss], or from an ISO 8601 duration."""
 
-    def in_unit(number: Parser, rest: pl.Expr) -> pl.Expr:
-        return number(rest) / _TO_HOURS[transform.unit]
+    def in_hours(parse_number: Parser, number: pl.Expr) -> pl.Expr:
+        return parse_number(number) / _UNITS_PER_HOUR[transform.unit]
 
-    numbers = [partial(in_unit, number) for number in _number_readers(transform.decimal_comma)]
-    return _read(text, pl.Float64(), [*numbers, _clock, _iso_duration], sample)
+    numbers = [partial(in_hours, parse_number) for parse_number in _number_parsers(transform.decimal_comma)]
+    return _parse(text, pl.Float64(), [*numbers, _parse_clock, _parse_iso_duration], sample)
 
 
-def _clock(text: pl.Expr) -> pl.Expr:
+def _parse_clock(text: pl.Expr) -> pl.Expr:
     parts = text.str.extract_groups(r"^(\d+):([0-5]\d)(?::([0-5]\d))?$").struct
     hour, minute, second = (parts.field(str(i)).cast(pl.Float64) for i in (1, 2, 3))
     return hour + minute / 60 + second.fill_null(0) / 3600
 
 
-def _iso_duration(text: pl.Expr) -> pl.Expr:
-    form = r"^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?$"
-    parts = text.str.extract_groups(form).struct
-    values = [
+def _parse_iso_duration(text: pl.Expr) -> pl.Expr:
+    parts = text.str.extract_groups(_ISO_DURATION).struct
+    hours = [
         parts.field(str(i)).cast(pl.Float64) * factor
         for i, factor in ((1, 168), (2, 24), (3, 1), (4, 1 / 60), (5, 1 / 3600))
     ]
-    return pl.when(text.str.contains(form) & (text.str.len_bytes() > 2)).then(pl.sum_horizontal(values))
+    return pl.when(text.str.contains(_ISO_DURATION) & (text.str.len_bytes() > 2)).then(pl.sum_horizontal(hours))
 
 
-def _word(text: pl.Expr, transform: Transform) -> pl.Expr:
-    words = {raw.lower(): word for raw, word in transform.values.items()}
-    return _looked_up(text, words, transform.otherwise, pl.String())
-
-
-def _boolean(text: pl.Expr, transform: Transform) -> pl.Expr:
-    """True and false words; a word of `values` counts by what it is mapped to; `otherwise` is for all other text."""
-    words = dict.fromkeys(TRUE_WORDS, True) | dict.fromkeys(FALSE_WORDS, False)
-    words |= {raw.lower(): value.lower() in TRUE_WORDS for raw, value in transform.values.items()}
+def _cast_boolean(text: pl.Expr, transform: Transform) -> pl.Expr:
+    """Read true and false words; a word of `values` counts as what it is mapped to."""
+    declared = {raw.lower(): _BOOLEANS.get(word.lower(), False) for raw, word in transform.values.items()}
     otherwise = None if transform.otherwise is None else transform.otherwise == "true"
-    return _looked_up(text, words, otherwise, pl.Boolean())
+    return _look_up(text, _BOOLEANS | declared, otherwise, pl.Boolean())
 
 
-def _looked_up(text: pl.Expr, words: Mapping[str, Any], otherwise: Any, dtype: Any) -> pl.Expr:
-    """What the lower-case text stands for; by batches, as polars would hold the whole column for `replace_strict`."""
+def _look_up(text: pl.Expr, words: Mapping[str, Any], otherwise: Any, dtype: Any) -> pl.Expr:
+    """Return what the lower-case text stands for; by batches, as `replace_strict` would hold the complete column."""
 
-    def read(series: pl.Series) -> pl.Series:
+    def look_up_batch(series: pl.Series) -> pl.Series:
         lowered = series.str.to_lowercase()
-        found = lowered.replace_strict(list(words), list(words.values()), default=otherwise, return_dtype=dtype)
-        return found if otherwise is None else found.zip_with(series.is_not_null(), found.clear(found.len()))
+        values = lowered.replace_strict(list(words), list(words.values()), default=otherwise, return_dtype=dtype)
+        return values if otherwise is None else values.zip_with(series.is_not_null(), values.clear(values.len()))
 
-    return _by_batch(text, dtype, read)
+    return _by_batch(text, dtype, look_up_batch)
+
+
+_CASTS: dict[TransformKind, Callable[[pl.Expr, Transform, str, pl.Series], pl.Expr]] = {
+    "text": lambda text, *_: text,
+    "digest": lambda text, *_: hash_texts(text),
+    "email": lambda text, *_: _cast_email(text),
+    "date": lambda text, transform, time_zone, sample: _parse(
+        text, pl.Date(), _date_parsers(transform, time_zone), sample, len(transform.formats)
+    ),
+    "datetime": lambda text, transform, time_zone, sample: _parse(
+        text, UTC_DATETIME, _datetime_parsers(transform, time_zone), sample, len(transform.formats)
+    ),
+    "number": lambda text, transform, _, sample: _cast_number(text, transform.decimal_comma, sample),
+    "hours": lambda text, transform, _, sample: _cast_hours(text, transform, sample),
+    "score": lambda text, transform, *_: _cast_score(text, transform),
+    "category": lambda text, transform, *_: _look_up(
+        text, {raw.lower(): word for raw, word in transform.values.items()}, transform.otherwise, pl.String()
+    ),
+    "boolean": lambda text, transform, *_: _cast_boolean(text, transform),
+}

@@ -1,6 +1,6 @@
-"""What an adapter is made of: field maps, shape maps, options of one source, and the refusal of a file.
+"""What an adapter is made of: field maps, shape maps, and the options of one source.
 
-Belongs here: the declarations that a system's file is written in, and the error that says why a file was not read.
+Belongs here: the classes in which a system's columns are declared.
 Does not belong here: reading (`adapter`), the systems themselves (one file each), the canonical shapes (`contracts`).
 """
 
@@ -9,32 +9,38 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
+from pipelines.sources.readers.text_table import Condition
 
-Domain = Literal["hr", "projects", "learning", "feedback", "skills", "taxonomy"]
-Format = Literal["csv", "json", "parquet", "xlsx"]
+Domain = Literal["hr", "projects", "learning", "feedback", "skills"]
+Format = Literal["csv", "json", "parquet"]
 DateOrder = Literal["day_first", "month_first"]
 TimeUnit = Literal["milliseconds", "seconds", "minutes", "hours"]
-Condition = tuple[str, tuple[str, ...]]  # a header, and the words it may hold
 TransformKind = Literal[
-    "text", "digest", "lower_email", "date", "moment", "number", "hours", "score", "word", "boolean"
+    "text", "digest", "email", "date", "datetime", "number", "hours", "score", "category", "boolean"
 ]
-# Headers that no file has: its name; and, where items are laid out, an item's header, its cell, the points to be had.
-FILE_NAME, ITEM, VALUE, POINTS = "@file", "@item", "@value", "@points"
-
-
-class ExportRefused(Exception):
-    """A file that cannot be read; its text is one sentence that says what to do and holds nothing personal."""
+# Headers that no file has. They stand for the file's name and, in an unpivoted table, for the header of the cell's
+# column, the cell, and the maximum points of that column.
+FILE_NAME, COLUMN_NAME, CELL_VALUE, MAX_POINTS = "@file", "@item", "@value", "@points"
 
 
 @dataclass(frozen=True)
 class Transform:
-    """How text becomes a typed value; parameters that a kind does not use are ignored.
+    """How text becomes a typed value.
 
-    `text` strips; `digest` is a hash, for ids made of what may be personal; `pattern`, for any kind, keeps its first
-    group (the code of `Label(code)`). `word` maps raw text to a canonical word through `values`, case ignored. `hours`
-    reads a number in `unit`, h:mm:ss, or an ISO 8601 duration. `score` maps `scale` onto 0..1, and reads `17/20` as a
-    share whatever the scale; with `clip`, what lies beyond counts as the nearer end.
-    `date` and `moment` read ISO, epochs, `formats`, and day-first or month-first dates.
+    Attributes:
+        kind: `text` strips blanks. `digest` is a hash, for ids made of text that may be personal. `date` and
+            `datetime` read ISO, epochs, `formats`, and dates in the order of `date_order`. `hours` reads a number in
+            `unit`, h:mm:ss, or an ISO 8601 duration. `score` maps `scale` onto 0..1, and reads `17/20` as a share
+            whatever the scale. `category` maps text to a canonical word through `values`, ignoring case.
+        values: Text to canonical word, for `category` and `boolean`.
+        scale: Lowest and highest score; None for 0..1.
+        unit: Unit of a number of hours.
+        formats: Formats of dates and datetimes, tried before all others.
+        date_order: Order of day and month in dates such as 02/03/2025.
+        decimal_comma: Whether a comma is the decimal sign.
+        clip: Whether a score beyond the scale counts as the nearer end; otherwise it is set aside.
+        pattern: Regular expression; the value is read from its first group.
+        otherwise: Word for text that `values` does not list; None leaves such text unread.
     """
 
     kind: TransformKind
@@ -51,23 +57,29 @@ class Transform:
 
 @dataclass(frozen=True)
 class FieldMap:
-    """One destination column: the headers that may hold it in order of preference, and how their text becomes a value.
+    """How one destination column is filled.
 
-    The first header with a value in the row is taken; with `join`, all values are joined by it. A `needed` column that
-    is missing from the file refuses the file. `constant` fills the column where there is no value. `when` fills it only
-    in rows whose header holds one of the words, `unless` in all others. Several field maps of one destination are
-    variants: the first whose headers the file has is taken.
+    Several field maps of one destination are variants: the first whose headers the file has is used.
 
-    `fallback` is a further header, taken where no source has a value and its condition holds.
-
-    `part` reads only the first group of each cell; a cell it does not match counts as empty, and what lies outside the
-    group (a comment beside an id) is never landed. `split` is what separates several values in a cell; | takes its
-    place. `by_header` takes the name of the first header that has a value, not the value: of `completed_on` and
-    `started_on`, which is filled tells what happened.
+    Attributes:
+        destination: Column of the canonical shape.
+        headers: Headers that may hold the value, in order of preference; the first that has a value in the row counts.
+        transform: How the text becomes a value; None for the transform that the destination's type asks for.
+        required: Whether a file without any of the headers is refused.
+        join: Separator. If given, the values of all headers are joined instead of taking the first.
+        constant: Value for rows in which no header has one.
+        when: The column is filled only in rows that meet this condition.
+        unless: The column is filled only in rows that do not meet this condition.
+        fallback: A further header, used if no other has a value and the condition holds.
+        extract: Regular expression; only the first group of each cell is read. A cell that it does not match counts as
+            empty, and text outside the group (a comment next to an id) never reaches a table.
+        split: Regular expression of what separates several values in a cell; it is replaced by |.
+        value_is_header: Whether the value is the name of the first header that is filled, not its cell: with
+            `completed_on` and `started_on`, the filled one tells what happened.
     """
 
     destination: str
-    sources: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
     transform: Transform | None = None
     required: bool = False
     join: str | None = None
@@ -75,22 +87,30 @@ class FieldMap:
     when: Condition | None = None
     unless: Condition | None = None
     fallback: tuple[str, Condition] | None = None
-    part: str | None = None
+    extract: str | None = None
     split: str | None = None
     value_is_header: bool = False
 
+    @property
+    def is_mapped(self) -> bool:
+        """Whether the map can give a value at all: from a header or from the constant."""
+        return bool(self.headers) or self.constant is not None
+
 
 @dataclass(frozen=True)
-class Items:
-    """A wide table with one column per item: every such cell becomes a row, with its header, value and points.
+class Unpivot:
+    """A wide table whose columns become rows: one row per filled cell, with its header, value and maximum points.
 
-    Items are the columns whose header matches `header`, or, without it, all but `besides` and what is denied. Cells
-    that are empty or hold one of `blanks` give no row. `points_row` is the row that says what each item can give.
+    Attributes:
+        header_pattern: Regular expression of the headers to unpivot; None for all but `exclude` and sensitive ones.
+        exclude: Headers that are not unpivoted.
+        empty_values: Values, ignoring case, that count as an empty cell.
+        points_row: Condition of the row that holds the maximum points of each column.
     """
 
-    header: str | None = None
-    besides: tuple[str, ...] = ()
-    blanks: tuple[str, ...] = ("-",)
+    header_pattern: str | None = None
+    exclude: tuple[str, ...] = ()
+    empty_values: tuple[str, ...] = ("-",)
     points_row: Condition | None = None
 
 
@@ -98,35 +118,48 @@ class Items:
 class ShapeMap:
     """How a system fills one canonical shape.
 
-    `where` keeps only the rows whose header holds one of the words (or, with `unless`, drops them), case ignored; the
-    word "" stands for an empty cell. Of several maps of one shape the first is taken whose `form`, headers or members
-    that mark one form of export, the file has. `each` is a repeated header, or a list inside a JSON record: every value
-    becomes a row of its own. `items` lays out a wide table.
+    Attributes:
+        shape: The canonical shape.
+        fields: One map per destination column, or several as variants.
+        where: Only rows that meet this condition are read; the word "" stands for an empty cell.
+        unless: Rows that meet this condition are not read.
+        signature: Headers that only this form of the export has. Of several maps of one shape, the first whose
+            signature the file has is used.
+        explode: A repeated header, or a list inside a JSON record, each of whose values becomes a row.
+        unpivot: How a wide table becomes rows.
     """
 
     shape: CanonicalSchemaName
     fields: tuple[FieldMap, ...]
     where: Condition | None = None
     unless: Condition | None = None
-    form: tuple[str, ...] = ()
-    each: str | None = None
-    items: Items | None = None
+    signature: tuple[str, ...] = ()
+    explode: str | None = None
+    unpivot: Unpivot | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a declaration that speaks of columns the shape does not have."""
-        names = {one.destination for one in self.fields}
-        if unknown := names - set(CANONICAL_SCHEMAS[self.shape].columns):
+        """Refuse a declaration that names columns which the shape does not have."""
+        if unknown := {field_map.destination for field_map in self.fields} - set(CANONICAL_SCHEMAS[self.shape].columns):
             raise ValueError(f"the shape {self.shape} has no column {sorted(unknown)}")
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """A system: its title, what its exports look like, and how they map onto canonical shapes.
+    """A system: what its exports look like, and how they map onto canonical shapes.
 
-    `records_path` is where the records lie in a JSON document (`Report_Entry`). `skip_after_header` drops further
-    header rows, unless one of the words of `skip_unless` shows that the row below the header is data. `manifest` is a
-    file beside the exports that says which of them are bulk, delta or absent. `signature` are headers that, together,
-    only this system's exports have.
+    Attributes:
+        system: Name of the system in footsteps.yaml.
+        title: Name for people.
+        domain: Kind of system.
+        formats: Formats that the system exports.
+        shapes: The canonical shapes that its exports fill.
+        skip_after_header: Number of further header rows below the first.
+        skip_unless: If the row below the header meets this condition, it is data and no row is skipped.
+        records_path: Members of a JSON document, one of which holds the records (`Report_Entry`).
+        record_terminator: Text that ends each record, if it is not a line end.
+        manifest: Name of the file that tells which exports are bulk, delta or absent.
+        signature: Headers that, together, only this system's exports have.
+        notes: What a user must know.
     """
 
     system: str
@@ -145,9 +178,9 @@ class Adapter:
 
 @dataclass(frozen=True)
 class Override:
-    """What a configuration says of one destination column; what is None stays as the adapter declares it."""
+    """How the configuration fills one destination column; a part that is None stays as the adapter declares it."""
 
-    columns: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
     scale: tuple[float, float] | None = None
     date_order: DateOrder | None = None
     format: str | None = None
@@ -158,11 +191,18 @@ class Override:
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What a configuration says of one source.
+    """How the configuration declares that the files of one source are read.
 
-    `mapping` gives, per destination, a header, a list of headers (joined by |), or a mapping with the keys `column`,
-    `scale`, `date_order`, `format`, `unit`, `values`, `constant`. `shape` is needed by `tabular` only. `time_zone` is
-    that of moments written without one. `member` is the pattern of the one file that counts of an archive.
+    Attributes:
+        mapping: Per destination column a header, a list of headers (joined by |), or a mapping with the keys
+            `column`, `scale`, `date_order`, `format`, `unit`, `values` and `constant`.
+        shape: Canonical shape of the source; for the system `tabular` only.
+        encoding: Encoding of the files; None to detect it.
+        delimiter: Delimiter of the files; None to detect it.
+        decimal_comma: Whether a comma is the decimal sign.
+        date_order: Order of day and month in dates that can be read both ways.
+        time_zone: Zone of datetimes that are written without one.
+        member: Pattern of the file to take from an archive.
     """
 
     mapping: Mapping[str, Any] = field(default_factory=dict)
@@ -175,36 +215,11 @@ class SourceOptions:
     member: str | None = None
 
     def overrides(self) -> dict[str, Override]:
-        """The mapping, one override per destination. Raises ExportRefused for a key it does not know."""
-        return {destination: _override(destination, given) for destination, given in self.mapping.items()}
-
-    def sources(self) -> tuple[str, ...]:
-        """The headers that the mapping names."""
-        return tuple(column for override in self.overrides().values() for column in override.columns)
+        """Return the mapping as one override per destination column."""
+        return {destination: _override(given) for destination, given in self.mapping.items()}
 
 
-def _override(destination: str, given: Any) -> Override:
-    if isinstance(given, Override):
-        return given
-    if isinstance(given, str):
-        return Override(columns=(given,))
-    if isinstance(given, list | tuple):
-        return Override(columns=tuple(str(one) for one in given))
-    known = ("column", "scale", "date_order", "format", "unit", "values", "constant")
-    if not isinstance(given, Mapping) or not set(given) <= set(known):
-        raise ExportRefused(
-            f"the mapping of {destination} must be a column name or have only the keys {', '.join(known)}"
-        )
-    column = given.get("column", ())
-    scale = given.get("scale")
-    if scale is not None and (len(scale) != 2 or float(scale[0]) >= float(scale[1])):
-        raise ExportRefused(f"the scale of {destination} must be two numbers, the lower one first: [1, 5]")
-    return Override(
-        columns=(column,) if isinstance(column, str) else tuple(column),
-        scale=None if scale is None else (float(scale[0]), float(scale[1])),
-        date_order=given.get("date_order"),
-        format=given.get("format"),
-        unit=given.get("unit"),
-        values=None if given.get("values") is None else {str(k): str(v) for k, v in given["values"].items()},
-        constant=None if given.get("constant") is None else str(given["constant"]),
-    )
+def _override(given: Any) -> Override:
+    keys: dict[str, Any] = {"column": given} if isinstance(given, str | list | tuple) else dict(given)
+    headers = keys.pop("column", ())
+    return Override((headers,) if isinstance(headers, str) else tuple(headers), **keys)

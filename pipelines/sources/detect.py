@@ -1,29 +1,39 @@
-"""Which system wrote a file: every adapter tried against its columns; and what each system needs and can use.
+"""Which system wrote a file, by its columns; and which columns each system needs and can use.
 
-Belongs here: guesses with their reasons, the footsteps.yaml block of the best one, the list of systems.
+Belongs here: ranking the systems for a file, the block of footsteps.yaml for the best one, the list of systems.
 Does not belong here: reading a file by the chosen adapter (`adapter`).
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName
-from pipelines.sources.adapter import all_adapters, open_export
-from pipelines.sources.declaration import Adapter, ExportRefused, FieldMap, ShapeMap
-from pipelines.sources.mapping import headers_read_by, nearest_names
+from pipelines.sources.adapter import all_adapters, open_export, open_table
+from pipelines.sources.declaration import Adapter, ShapeMap
+from pipelines.sources.mapping import has_header, headers_read_by, nearest_names
+from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.text_table import TextTable, normalize_header
 
-# A guess needs at least half of what would speak for it.
+# A system is suggested only from this score on.
 MIN_MATCH_SCORE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class SystemMatch:
-    """One system and shape that a file may be of: score 0..1, columns that speak for it, and needed ones it lacks."""
+    """How well a file fits one shape of one system.
+
+    Attributes:
+        system: Name of the system.
+        shape: The canonical shape that the file would fill.
+        score: 0..1; 1 if the file has all that marks the system.
+        matching: Headers of the signature that the file has.
+        missing: Required headers that the file lacks; alternatives are joined by ` or `.
+        why: The reasons in one sentence.
+    """
 
     system: str
     shape: CanonicalSchemaName | None
@@ -33,116 +43,119 @@ class SystemMatch:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class SystemColumns:
-    """One system: what it exports, and the columns each shape needs and can use; alternatives are joined by ` or `."""
+def describe_systems() -> list[dict[str, Any]]:
+    """Return what each system exports, and the columns it needs and can use.
 
-    system: str
-    title: str
-    domain: str
-    formats: tuple[str, ...]
-    shapes: tuple[str, ...]
-    needed: tuple[str, ...]
-    optional: tuple[str, ...]
-    notes: str
-
-
-def describe_systems() -> list[SystemColumns]:
-    """One row per system, by name."""
-    return [_describe(one) for one in all_adapters().values()]
+    Returns:
+        One mapping per system, in alphabetical order, with the keys `system`, `title`, `domain`, `formats`, `shapes`,
+        `needed`, `optional` (headers; alternatives are joined by ` or `) and `notes`.
+    """
+    return [_describe(adapter) for adapter in all_adapters().values()]
 
 
 def rank_systems(path: Path) -> list[SystemMatch]:
-    """Guesses by falling score: one per system and shape that can open the file and shares a column with it.
+    """Rank the systems that may have written a file.
 
-    The score is the share of the signature that the file has, or, if that is more, of the fields it can fill; each
-    needed column that it lacks halves it.
-    Raises ExportRefused, with the reason of the reader, where no system can open the file.
+    Args:
+        path: The file.
+
+    Returns:
+        One match per system and shape that can open the file and shares a column with it, the best first. The score is
+        the share of the signature that the file has or, if that is more, of the fields that it can fill; each missing
+        required column halves it.
+
+    Raises:
+        ExportRefused: If no system can open the file; with the reason of the first reader.
     """
-    guesses: list[SystemMatch] = []
-    refusals: dict[str, None] = {}
+    matches: list[SystemMatch] = []
+    refusals: list[ExportRefused] = []
     tables: dict[object, TextTable] = {}
-    for one in all_adapters().values():
-        # Systems that read a file alike share one reading.
-        way = (one.formats, one.records_path, one.record_terminator)
+    for adapter in all_adapters().values():
+        # Systems whose files are read alike share one table.
+        reading = (adapter.formats, adapter.records_path, adapter.record_terminator)
         try:
-            table = tables[way] if way in tables else tables.setdefault(way, open_export(path, one))
+            table = tables[reading] if reading in tables else tables.setdefault(reading, open_export(path, adapter))
         except ExportRefused as refusal:
-            refusals[str(refusal)] = None
+            refusals.append(refusal)
             continue
-        guesses += [found for shape in one.shapes if (found := _guess(one, shape, table))]
+        matches += [match for shape in adapter.shapes if (match := _match(adapter, shape, table))]
     if not tables:
-        raise ExportRefused(next(iter(refusals)))
-    return sorted(guesses, key=lambda guess: (-guess.score, len(guess.missing), -len(guess.matching), guess.system))
+        raise refusals[0]
+    return sorted(matches, key=lambda match: (-match.score, len(match.missing), -len(match.matching), match.system))
 
 
 def suggest_source_block(path: Path) -> str:
-    """The `sources:` entry of footsteps.yaml for the file, with the reasons as comments.
+    """Return the `sources:` entry of footsteps.yaml for a file, with the reasons as comments.
 
-    Without a good guess it is one of the system `tabular`, to be filled in.
+    Args:
+        path: The file.
+
+    Returns:
+        YAML text. If no system fits, the entry is one of the system `tabular`, for the user to complete.
+
+    Raises:
+        ExportRefused: If no system can open the file.
     """
-    guesses = rank_systems(path)
-    best = guesses[0] if guesses and guesses[0].score >= MIN_MATCH_SCORE and not guesses[0].missing else None
+    matches = rank_systems(path)
+    best = matches[0] if matches and matches[0].score >= MIN_MATCH_SCORE and not matches[0].missing else None
     name = re.sub(r"[^a-z0-9]+", "_", (best.system if best else path.name.split(".")[0]).lower()).strip("_")
     name = name if name[:1].isalpha() else f"source_{name}".rstrip("_")
     entry: dict[str, object] = {"name": name, "system": best.system if best else "tabular"}
     entry["path"] = f"{name}/*{''.join(path.suffixes[-2:])}"
-    lines = [f"# {best.why}" if best else "# no system fits: choose a shape and map its columns"]
-    if best is None:
-        headers = open_export(path, all_adapters()["tabular"]).headers
-        entry |= {
-            "shape": "skill_mention",
-            "mapping": dict.fromkeys(("account_code", "skill_text", "occurred_at"), "?"),
-        }
-        lines += [f"# columns of the file: {', '.join(headers[:40])}"]
-        lines += [f"# nearest guess: {guess.why}" for guess in guesses[:1]]
+    if best:
+        lines = [f"# {best.why}"]
+    else:
+        entry["shape"] = "skill_mention"
+        entry["mapping"] = dict.fromkeys(("account_code", "skill_text", "occurred_at"), "?")
+        lines = [
+            "# no system fits: choose a shape and map its columns",
+            f"# columns of the file: {', '.join(open_table(path).headers[:40])}",
+            *(f"# nearest guess: {match.why}" for match in matches[:1]),
+        ]
     text = yaml.safe_dump([entry], sort_keys=False, allow_unicode=True).rstrip()
     return "\n".join([*lines, "sources:", *(f"  {line}" for line in text.splitlines()), ""])
 
 
-def _guess(adapter: Adapter, shape: ShapeMap, table: TextTable) -> SystemMatch | None:
-    signature = shape.form or adapter.signature or tuple(dict.fromkeys(f.sources[0] for f in shape.fields if f.sources))
-    known = {*table.columns, *(header.split(".")[0] for header in table.columns)}  # a member is there with its members
-    matching = tuple(header for header in signature if normalize_header(header) in known)
-    mapped = [one for one in shape.fields if any(normalize_header(source) in table.columns for source in one.sources)]
-    missing = tuple(" or ".join(one.sources) for one in _needed(shape.fields) if not _is_there(one, shape, table))
+def _match(adapter: Adapter, shape: ShapeMap, table: TextTable) -> SystemMatch | None:
+    first_headers = dict.fromkeys(field_map.headers[0] for field_map in shape.fields if field_map.headers)
+    signature = shape.signature or adapter.signature or tuple(first_headers)
+    # The parent of a nested member counts as present.
+    present = {*table.columns, *(header.split(".")[0] for header in table.columns)}
+    matching = tuple(header for header in signature if normalize_header(header) in present)
+    mapped = [field_map for field_map in shape.fields if has_header(field_map, table)]
     if not matching and not mapped:
         return None
-    of_signature = len(matching) / max(len(signature), 1)
-    of_fields = len({one.destination for one in mapped}) / max(len({one.destination for one in shape.fields}), 1)
-    read = {normalize_header(source) for source in headers_read_by(shape)}
-    of_file = len(read & set(table.columns)) / max(len(table.columns), 1)
-    marked, covered = 0.7 * of_signature + 0.3 * of_fields, 0.7 * of_fields + 0.3 * of_file
-    score = round(max(marked, covered) * 0.5 ** len(missing), 3)
-    why = f"{adapter.title}: has {len(matching)} of {len(signature)} columns that mark it"
-    why += f" ({', '.join(matching)})" if matching else ""
-    why += f" and fills {len(mapped)} columns of {shape.shape}"
-    for one in missing:
-        why += f"; lacks {one}, nearest: {nearest_names(one.split(' or ')[0], table.headers)}"
-    return SystemMatch(adapter.system, shape.shape, score, matching, missing, why)
-
-
-def _needed(fields: Iterable[FieldMap]) -> list[FieldMap]:
-    return [one for one in fields if one.required and one.sources]
-
-
-def _is_there(one: FieldMap, shape: ShapeMap, table: TextTable) -> bool:
-    """Whether any variant of the destination has a header in the file."""
-    variants = [other for other in shape.fields if other.destination == one.destination]
-    return any(normalize_header(source) in table.columns for other in variants for source in other.sources)
-
-
-def _describe(adapter: Adapter) -> SystemColumns:
-    fields = [one for shape in adapter.shapes for one in shape.fields if one.sources]
-    needed = tuple(dict.fromkeys(" or ".join(one.sources) for one in _needed(fields)))
-    rest = dict.fromkeys(" or ".join(one.sources) for one in fields if not one.required)
-    return SystemColumns(
-        adapter.system,
-        adapter.title,
-        adapter.domain,
-        adapter.formats,
-        tuple(dict.fromkeys(shape.shape for shape in adapter.shapes)),
-        needed,
-        tuple(one for one in rest if one not in needed),
-        adapter.notes,
+    filled = {field_map.destination for field_map in mapped}
+    destinations = {field_map.destination for field_map in shape.fields}
+    missing = tuple(
+        " or ".join(field_map.headers)
+        for field_map in shape.fields
+        if field_map.required and field_map.headers and field_map.destination not in filled
     )
+    read = {normalize_header(header) for header in headers_read_by(shape)}
+    signature_share = len(matching) / max(len(signature), 1)
+    filled_share = len(filled) / max(len(destinations), 1)
+    read_share = len(read & set(table.columns)) / max(len(table.columns), 1)
+    score = max(0.7 * signature_share + 0.3 * filled_share, 0.7 * filled_share + 0.3 * read_share)
+    marks = f" ({', '.join(matching)})" if matching else ""
+    why = f"{adapter.title}: has {len(matching)} of {len(signature)} columns that mark it{marks}"
+    why += f" and fills {len(mapped)} columns of {shape.shape}"
+    for headers in missing:
+        why += f"; lacks {headers}, nearest: {nearest_names(headers.split(' or ')[0], table.headers)}"
+    return SystemMatch(adapter.system, shape.shape, round(score * 0.5 ** len(missing), 3), matching, missing, why)
+
+
+def _describe(adapter: Adapter) -> dict[str, Any]:
+    fields = [field_map for shape in adapter.shapes for field_map in shape.fields if field_map.headers]
+    needed = dict.fromkeys(" or ".join(field_map.headers) for field_map in fields if field_map.required)
+    optional = dict.fromkeys(" or ".join(field_map.headers) for field_map in fields if not field_map.required)
+    return {
+        "system": adapter.system,
+        "title": adapter.title,
+        "domain": adapter.domain,
+        "formats": adapter.formats,
+        "shapes": tuple(dict.fromkeys(shape.shape for shape in adapter.shapes)),
+        "needed": tuple(needed),
+        "optional": tuple(headers for headers in optional if headers not in needed),
+        "notes": adapter.notes,
+    }

@@ -1,7 +1,7 @@
-"""A declared mapping fitted to one file: overrides laid over it, variants chosen, missing columns named.
+"""A declared mapping fitted to one file: overrides applied, variants chosen, missing columns named.
 
-Belongs here: which header of the file fills which column, by which transform, and what is refused.
-Does not belong here: reading the file (`adapter`), how text becomes values (`transforms`).
+Belongs here: which header of the file fills which column, by which transform, and which mappings are refused.
+Does not belong here: reading the file (`adapter`), how text becomes values (`casts`).
 """
 
 import difflib
@@ -14,19 +14,32 @@ from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
 from pipelines.contracts.columns import COLUMNS
 from pipelines.sources.declaration import (
     Adapter,
-    ExportRefused,
     FieldMap,
     Override,
     ShapeMap,
     SourceOptions,
     Transform,
+    TransformKind,
 )
-from pipelines.sources.readers.text_table import TextTable, normalize_header
+from pipelines.sources.readers.files import ExportRefused
+from pipelines.sources.readers.text_table import Condition, TextTable, normalize_header
 from pipelines.sources.sensitive_columns import sensitive_class
+
+_KIND_BY_UNIT: dict[str | None, TransformKind] = {"hours": "hours", "share": "score"}
+_KIND_BY_DTYPE: dict[object, TransformKind] = {
+    pl.Date: "date",
+    pl.Datetime: "datetime",
+    pl.Boolean: "boolean",
+    pl.Float64: "number",
+}
 
 
 def declared_shape_maps(adapter: Adapter, options: SourceOptions) -> tuple[ShapeMap, ...]:
-    """The shapes the adapter declares, or the one the options name. Raises ExportRefused where neither does."""
+    """Return the shape maps of the adapter, or an empty one of the shape that the options name.
+
+    Raises:
+        ExportRefused: If neither the adapter nor the options name a shape.
+    """
     if adapter.shapes:
         return adapter.shapes
     if options.shape is None:
@@ -35,60 +48,100 @@ def declared_shape_maps(adapter: Adapter, options: SourceOptions) -> tuple[Shape
 
 
 def headers_read_by(shape: ShapeMap) -> list[str]:
-    """Every header that the shape map reads, for a value or a condition."""
-    conditions = [shape.where, shape.unless]
-    for one in shape.fields:
-        conditions += [one.when, one.unless, *(one.fallback[1:] if one.fallback else ())]
-    sources = [source for one in shape.fields for source in one.sources]
-    fallbacks = [one.fallback[0] for one in shape.fields if one.fallback]
-    return sources + fallbacks + [one[0] for one in conditions if one]
+    """Return every header that the shape map reads, for a value or a condition."""
+    fallbacks = [field_map.fallback for field_map in shape.fields if field_map.fallback]
+    conditions = [shape.where, shape.unless, *(condition for _, condition in fallbacks)]
+    for field_map in shape.fields:
+        conditions += [field_map.when, field_map.unless]
+    headers = [header for field_map in shape.fields for header in field_map.headers]
+    return headers + [header for header, _ in fallbacks] + [condition[0] for condition in conditions if condition]
 
 
 def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, name: str) -> ShapeMap:
-    """The shape map with the configuration's overrides laid over it and its sources checked against the file."""
-    fields = _chosen_variants(shape.fields, table)
+    """Fit a shape map to one file.
+
+    Args:
+        shape: The declared map.
+        options: Options of the source; its mapping overrides the declared one.
+        table: The file.
+        name: Name of the file, for messages.
+
+    Returns:
+        A map with one field map per destination, which names only headers that the file has.
+
+    Raises:
+        ExportRefused: If the mapping names a column that does not exist or is sensitive, or the file lacks a required
+            column.
+    """
+    fields: dict[str, FieldMap] = {}
+    for field_map in shape.fields:
+        variant = fields.get(field_map.destination)
+        if variant is None or (not has_header(variant, table) and has_header(field_map, table)):
+            fields[field_map.destination] = field_map
     columns = CANONICAL_SCHEMAS[shape.shape].columns
     for destination, override in options.overrides().items():
-        if destination not in columns:
-            if any(destination in one.columns for one in CANONICAL_SCHEMAS.values()):
-                continue
-            raise ExportRefused(
-                f"the mapping names {destination}; "
-                f"nearest column of {shape.shape}: {nearest_names(destination, columns)}"
-            )
-        for column in override.columns:
-            _check_column(column, destination, table, name)
-        fields[destination] = _overridden(fields.get(destination, FieldMap(destination)), override)
-    return replace(shape, fields=tuple(_present(one, table, name) for one in fields.values()))
+        if destination in columns:
+            for header in override.headers:
+                _check_header(header, destination, table, name)
+            fields[destination] = _override(fields.get(destination, FieldMap(destination)), override)
+        elif not any(destination in other.columns for other in CANONICAL_SCHEMAS.values()):
+            nearest = nearest_names(destination, columns)
+            raise ExportRefused(f"the mapping names {destination}; nearest column of {shape.shape}: {nearest}")
+    return replace(shape, fields=tuple(_fit(field_map, table, name) for field_map in fields.values()))
 
 
-def _chosen_variants(fields: Iterable[FieldMap], table: TextTable) -> dict[str, FieldMap]:
-    chosen: dict[str, FieldMap] = {}
-    for one in fields:
-        before = chosen.get(one.destination)
-        if before is None or (not _is_seen(before, table) and _is_seen(one, table)):
-            chosen[one.destination] = one
-    return chosen
+def has_header(field_map: FieldMap, table: TextTable) -> bool:
+    """Return whether the file has any of the headers of the field map."""
+    return any(normalize_header(header) in table.columns for header in field_map.headers)
 
 
-def _is_seen(one: FieldMap, table: TextTable) -> bool:
-    return any(normalize_header(source) in table.columns for source in one.sources)
+def transform_for(field_map: FieldMap) -> Transform:
+    """Return the declared transform, or the one that the destination's type and meaning ask for."""
+    if field_map.transform is not None:
+        return field_map.transform
+    column = COLUMNS[field_map.destination]
+    if column.allowed:
+        return Transform("category", values={word: word for word in column.allowed})
+    if field_map.destination == "work_email":
+        return Transform("email")
+    return Transform(_KIND_BY_UNIT.get(column.unit) or _KIND_BY_DTYPE.get(column.dtype.base_type(), "text"))
 
 
-def _check_column(column: str, destination: str, table: TextTable, name: str) -> None:
-    if found := sensitive_class(column):
+def frame_columns(header: str, table: TextTable) -> tuple[str, ...]:
+    """Return the columns of the frame that hold the header; for a header not seen so far, its own name."""
+    return table.columns.get(normalize_header(header), (header,))
+
+
+def condition_holds(condition: Condition, table: TextTable) -> pl.Expr:
+    """Return whether the row's header holds one of the words, ignoring case; False if the file has no such header."""
+    header, words = condition
+    if normalize_header(header) not in table.columns and not table.has_open_schema:
+        return pl.lit(False)
+    text = pl.coalesce(pl.col(frame_columns(header, table))).str.strip_chars().str.to_lowercase()
+    return text.fill_null("").is_in([word.lower() for word in words])
+
+
+def nearest_names(wanted: str, names: Iterable[str]) -> str:
+    """Return the names that are most similar to the wanted one, for a message; sensitive names are left out."""
+    by_normalized = {normalize_header(name): name for name in names if not sensitive_class(name)}
+    close = difflib.get_close_matches(normalize_header(wanted), list(by_normalized), 3, 0.5)
+    return ", ".join(by_normalized[name] for name in close) or "none is near"
+
+
+def _check_header(header: str, destination: str, table: TextTable, name: str) -> None:
+    if kind := sensitive_class(header):
         raise ExportRefused(
-            f"the column {column} mapped to {destination} is never read (class {found}): take it out of the mapping"
+            f"the column {header} mapped to {destination} is never read (class {kind}): take it out of the mapping"
         )
-    if normalize_header(column) not in table.columns and not table.is_open:
+    if normalize_header(header) not in table.columns and not table.has_open_schema:
         raise ExportRefused(
-            f"{name} has no column {column}, which the mapping gives for {destination}; "
-            f"nearest: {nearest_names(column, table.headers)}"
+            f"{name} has no column {header}, which the mapping gives for {destination}; "
+            f"nearest: {nearest_names(header, table.headers)}"
         )
 
 
-def _overridden(one: FieldMap, override: Override) -> FieldMap:
-    transform = transform_for(one)
+def _override(field_map: FieldMap, override: Override) -> FieldMap:
+    transform = transform_for(field_map)
     transform = replace(
         transform,
         scale=override.scale or transform.scale,
@@ -97,50 +150,25 @@ def _overridden(one: FieldMap, override: Override) -> FieldMap:
         unit=override.unit or transform.unit,
     )
     if override.values is not None:
-        kind = transform.kind if transform.kind == "boolean" else "word"
+        kind: TransformKind = "boolean" if transform.kind == "boolean" else "category"
         transform = replace(transform, kind=kind, values={**transform.values, **override.values})
-    sources = override.columns or one.sources
-    if override.constant is not None and not override.columns:
-        sources = ()
-    join = "|" if len(override.columns) > 1 else one.join
-    changed = replace(one, sources=sources, transform=transform, join=join, constant=override.constant or one.constant)
-    # How the declared headers' cells are cut says nothing of other headers.
-    return replace(changed, part=None, split=None, value_is_header=False) if override.columns else changed
+    changed = replace(field_map, transform=transform, constant=override.constant or field_map.constant)
+    if override.headers:
+        # How cells of the declared headers are cut does not apply to other headers.
+        join = "|" if len(override.headers) > 1 else field_map.join
+        return replace(changed, headers=override.headers, join=join, extract=None, split=None, value_is_header=False)
+    return replace(changed, headers=()) if override.constant is not None else changed
 
 
-def transform_for(one: FieldMap) -> Transform:
-    """The declared transform, or the one that the destination's type and meaning ask for."""
-    if one.transform is not None:
-        return one.transform
-    column = COLUMNS[one.destination]
-    if one.destination == "work_email":
-        return Transform("lower_email")
-    if column.unit == "hours":
-        return Transform("hours")
-    if column.unit == "share":
-        return Transform("score")
-    if column.allowed:
-        return Transform("word", values={word: word for word in column.allowed})
-    kinds = {pl.Date: "date", pl.Datetime: "moment", pl.Boolean: "boolean", pl.Float64: "number"}
-    for dtype, kind in kinds.items():
-        if column.dtype == dtype:
-            return Transform(kind)  # type: ignore[arg-type]
-    return Transform("text")
-
-
-def _present(one: FieldMap, table: TextTable, name: str) -> FieldMap:
-    """The field map with only the sources that the file has. Raises ExportRefused where it is needed and has none."""
-    found = tuple(source for source in one.sources if normalize_header(source) in table.columns)
-    if one.required and one.sources and not found:
+def _fit(field_map: FieldMap, table: TextTable, name: str) -> FieldMap:
+    """Return the field map with only the headers that the file has."""
+    if field_map.required and field_map.headers and not has_header(field_map, table):
         raise ExportRefused(
-            f"{name} has no column {' or '.join(one.sources)}, needed for {one.destination}; nearest: "
-            f"{nearest_names(one.sources[0], table.headers)}; set it by `mapping: {{{one.destination}: …}}`"
+            f"{name} has no column {' or '.join(field_map.headers)}, needed for {field_map.destination}; nearest: "
+            f"{nearest_names(field_map.headers[0], table.headers)}; set it by "
+            f"`mapping: {{{field_map.destination}: …}}`"
         )
-    return one if table.is_open else replace(one, sources=found)
-
-
-def nearest_names(wanted: str, known: Iterable[str]) -> str:
-    """The known names nearest to the one wanted, for a message."""
-    by_form = {normalize_header(one): one for one in known if not sensitive_class(one)}
-    close = difflib.get_close_matches(normalize_header(wanted), list(by_form), 3, 0.5)
-    return ", ".join(by_form[one] for one in close) or "none is near"
+    if table.has_open_schema:
+        return field_map
+    headers = tuple(header for header in field_map.headers if normalize_header(header) in table.columns)
+    return replace(field_map, headers=headers)

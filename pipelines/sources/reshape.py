@@ -1,71 +1,78 @@
-"""Rows that do not lie one below the other: forms of one system, lists in a record, repeated and item columns.
+"""Tables whose values do not have a row each: lists in a record, repeated columns, wide tables, forms of an export.
 
-Belongs here: which of a system's forms a file has, and a table of text laid out so that every value has its own row.
+Belongs here: choosing the form of export that a file has, and reshaping a table of text so that each value has a row.
 Does not belong here: reading files, what the columns mean (the adapters).
 """
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from json import dumps
 from typing import Any
 
 import polars as pl
 
-from pipelines.sources.declaration import FILE_NAME, ITEM, POINTS, VALUE, Condition, Items, ShapeMap
-from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, normalize_header
+from pipelines.sources.declaration import CELL_VALUE, COLUMN_NAME, FILE_NAME, MAX_POINTS, ShapeMap, Unpivot
+from pipelines.sources.mapping import condition_holds, frame_columns
+from pipelines.sources.readers.json_lines import parse_json
+from pipelines.sources.readers.text_table import ROW_NUMBER, Condition, TextTable, is_filled, normalize_header
 from pipelines.sources.sensitive_columns import sensitive_class
 
+# Signs around a header that do not belong to it: after a blank, quotes are part of a CSV field.
+_MARGIN = ' "'
 
-def select_shape_maps(shapes: Sequence[ShapeMap], table: TextTable) -> tuple[ShapeMap, ...]:
-    """Of each shape the first map whose form the file has; where none fits, the first map of all.
 
-    That one then says which columns are missing, or is fitted by the configuration's mapping.
+def select_shape_maps(shape_maps: Sequence[ShapeMap], table: TextTable) -> tuple[ShapeMap, ...]:
+    """Return, per shape, the first map whose signature the file has.
+
+    If the file has no signature, the first map of all is returned: its missing columns are then named, or filled by
+    the mapping of the configuration.
     """
-    found: dict[str, ShapeMap] = {}
-    for one in shapes:
-        if one.shape not in found and all(normalize_header(header) in table.columns for header in one.form):
-            found[one.shape] = one
-    return tuple(found.values()) or (shapes[0],)
+    selected: dict[str, ShapeMap] = {}
+    for shape_map in shape_maps:
+        if all(normalize_header(header) in table.columns for header in shape_map.signature):
+            selected.setdefault(shape_map.shape, shape_map)
+    return tuple(selected.values()) or (shape_maps[0],)
 
 
 def reshape_table(table: TextTable, shape: ShapeMap, name: str) -> TextTable:
-    """The table with one row per value of `each` and per item, and with the file's name as a column."""
-    if shape.items is not None:
-        table = _with_items(table, shape.items)
-    if shape.each is not None:
-        table = _with_each_member(table, shape.each) if table.is_open else _with_each_column(table, shape.each)
-    return _with_file_name(table, name)
+    """Reshape a table of text.
+
+    Args:
+        table: The file.
+        shape: The map whose `explode` and `unpivot` apply.
+        name: Name of the file.
+
+    Returns:
+        The table with one row per exploded value and per unpivoted cell, and with the file's name as a column.
+    """
+    if shape.unpivot is not None:
+        table = _unpivot(table, shape.unpivot)
+    if shape.explode is not None:
+        explode = _explode_list if table.has_open_schema else _explode_repeated_header
+        table = explode(table, shape.explode)
+    return replace(
+        table,
+        columns={**table.columns, FILE_NAME: (FILE_NAME,)},
+        scan=lambda columns: table.scan(columns).with_columns(pl.lit(name).alias(FILE_NAME)),
+    )
 
 
-def unpivoted_headers(table: TextTable, items: Items | None) -> tuple[str, ...]:
-    """The headers of the file that are items."""
-    if items is None:
+def unpivoted_headers(table: TextTable, unpivot: Unpivot | None) -> tuple[str, ...]:
+    """Return the headers of the file whose columns become rows."""
+    if unpivot is None:
         return ()
-    besides = {normalize_header(header) for header in items.besides}
-    if items.header is not None:
-        # An item called "Health and safety (12)" holds marks, not health.
-        named = (one for one in table.headers if re.search(items.header, _bare(one)))
-        return tuple(one for one in named if normalize_header(one) not in besides)
-    kept = (one for one in table.headers if one.strip() and not sensitive_class(one))
-    return tuple(one for one in kept if normalize_header(one) not in besides)
+    if unpivot.header_pattern is not None:
+        # A column that is named by the pattern counts whatever its words: "Health and safety (12)" holds marks.
+        headers = [header for header in table.headers if re.search(unpivot.header_pattern, header.strip(_MARGIN))]
+    else:
+        headers = [header for header in table.headers if header.strip() and not sensitive_class(header)]
+    excluded = {normalize_header(header) for header in unpivot.exclude}
+    return tuple(header for header in headers if normalize_header(header) not in excluded)
 
 
-def _bare(header: str) -> str:
-    """The header without blanks and quotes around it: behind a blank, quotes are part of a CSV field."""
-    return header.strip(' "')
-
-
-def _with_file_name(table: TextTable, name: str) -> TextTable:
-    def scan(columns: Sequence[str]) -> pl.LazyFrame:
-        rows = table.scan(tuple(column for column in columns if column != FILE_NAME))
-        return rows.with_columns(pl.lit(name).alias(FILE_NAME)) if FILE_NAME in columns else rows
-
-    return replace(table, columns={**table.columns, FILE_NAME: (FILE_NAME,)}, scan=scan)
-
-
-def _with_each_column(table: TextTable, header: str) -> TextTable:
-    """One row per filled cell of a repeated header."""
+def _explode_repeated_header(table: TextTable, header: str) -> TextTable:
+    """Return one row per filled cell of a repeated header."""
     repeated = table.columns.get(normalize_header(header), ())
     if not repeated:
         return replace(table, scan=lambda columns: table.scan(columns).head(0))
@@ -73,103 +80,88 @@ def _with_each_column(table: TextTable, header: str) -> TextTable:
     def scan(columns: Sequence[str]) -> pl.LazyFrame:
         rows = table.scan(tuple(dict.fromkeys((*columns, *repeated))))
         rows = rows.with_columns(pl.concat_list(repeated).alias(repeated[0])).explode(repeated[0])
-        return rows.filter(_is_filled(repeated[0]))
+        return rows.filter(is_filled(pl.col(repeated[0])))
 
     return replace(table, columns={**table.columns, normalize_header(header): repeated[:1]}, scan=scan)
 
 
-def _with_each_member(table: TextTable, path: str) -> TextTable:
-    """One row per element of a list inside a JSON record; `path[*].member` is the element's member."""
-    inside = f"{path}[*]"
+def _explode_list(table: TextTable, path: str) -> TextTable:
+    """Return one row per element of a list inside a JSON record; `path[*].member` is a member of the element."""
+    element = f"{path}[*]"
 
     def scan(columns: Sequence[str]) -> pl.LazyFrame:
-        members = tuple(one for one in columns if one == inside or one.startswith(f"{inside}."))
-        around = tuple(one for one in columns if one not in members and one != path)
-        schema = pl.List(pl.Struct(dict.fromkeys(members or (inside,), pl.String)))
+        members = [column for column in columns if column == element or column.startswith(f"{element}.")]
+        others = [column for column in columns if column not in members and column != path]
+        keys = {member: member.removeprefix(element).split(".")[1:] for member in members or [element]}
+        dtype = pl.List(pl.Struct(dict.fromkeys(keys, pl.String)))
 
-        def elements(texts: pl.Series) -> pl.Series:
-            steps = {member: _steps(member.removeprefix(inside)) for member in members or (inside,)}
-            found = [[_members(one, steps) for one in _listed(text)] for text in texts]
-            return pl.Series(texts.name, found, dtype=schema)
+        def read_elements(texts: pl.Series) -> pl.Series:
+            elements = [
+                [
+                    {member: _text_of(content, path_keys) for member, path_keys in keys.items()}
+                    for content in _elements(text)
+                ]
+                for text in texts
+            ]
+            return pl.Series(texts.name, elements, dtype=dtype)
 
-        rows = table.scan((*around, path)).with_columns(
-            pl.col(path).map_batches(elements, return_dtype=schema, is_elementwise=True).alias("@each")
-        )
-        rows = rows.filter(pl.col("@each").list.len() > 0).explode("@each").drop(path)
-        return rows.unnest("@each")
+        lists = pl.col(path).map_batches(read_elements, return_dtype=dtype, is_elementwise=True).alias("@each")
+        rows = table.scan((*others, path)).with_columns(lists)
+        return rows.filter(pl.col("@each").list.len() > 0).explode("@each").drop(path).unnest("@each")
 
     return replace(table, scan=scan)
 
 
-def _listed(text: str | None) -> list[Any]:
-    try:
-        found = json.loads(text or "[]")
-    except (ValueError, RecursionError):
-        # A text in place of a list is one element.
-        return [text]
-    return found if isinstance(found, list) else [found]
+def _elements(text: str | None) -> list[Any]:
+    """Return the elements of a JSON list; text that is not a list is the only element."""
+    content = parse_json(text or "[]", otherwise=text)
+    return content if isinstance(content, list) else [content]
 
 
-def _steps(path: str) -> tuple[str, ...]:
-    return tuple(step for step in path.split(".") if step)
-
-
-def _members(element: Any, steps: dict[str, tuple[str, ...]]) -> dict[str, str | None]:
-    return {member: _text_of(element, path) for member, path in steps.items()}
-
-
-def _text_of(value: Any, path: Iterable[str]) -> str | None:
-    for step in path:
-        name = step.removesuffix("[*]")
-        if not isinstance(value, dict):
+def _text_of(content: Any, keys: Iterable[str]) -> str | None:
+    """Return the text under the keys of a JSON value; the texts of a list are joined by |."""
+    for key in keys:
+        if not isinstance(content, dict):
             return None
-        value = value.get(name)
-    if isinstance(value, list):
-        value = "|".join(str(one) for one in value if isinstance(one, str | int | float))
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value)
+        content = content.get(key.removesuffix("[*]"))
+    if isinstance(content, list):
+        content = "|".join(str(part) for part in content if isinstance(part, str | int | float))
+    return content if content is None or isinstance(content, str) else dumps(content)
 
 
-def _with_items(table: TextTable, items: Items) -> TextTable:
-    """One row per cell of an item's column that is filled and not one of the blanks."""
-    headers = dict.fromkeys(unpivoted_headers(table, items))
-    cells = [(header, column) for header in headers for column in table.columns[normalize_header(header)]]
-    names = tuple(column for _, column in cells)
+def _unpivot(table: TextTable, unpivot: Unpivot) -> TextTable:
+    """Return one row per cell of an unpivoted column that is filled and not one of the empty values."""
+    headers = dict.fromkeys(unpivoted_headers(table, unpivot))
+    header_columns = [(header, column) for header in headers for column in table.columns[normalize_header(header)]]
+    wide_columns = tuple(dict.fromkeys(column for _, column in header_columns))
+    new_columns = (COLUMN_NAME, CELL_VALUE, MAX_POINTS)
 
     def scan(columns: Sequence[str]) -> pl.LazyFrame:
-        known = {column for several in table.columns.values() for column in several}
-        around = tuple(one for one in columns if one in known)
-        rows = table.scan(tuple(dict.fromkeys((*around, *names))))
-        if not cells:
-            return rows.with_columns(pl.lit(None, pl.String).alias(one) for one in (ITEM, VALUE, POINTS)).head(0)
-        points = _points(table, items.points_row, names)
-        structs = [
+        available = {column for names in table.columns.values() for column in names}
+        others = [column for column in columns if column in available]
+        rows = table.scan(tuple(dict.fromkeys((*others, *wide_columns))))
+        if not wide_columns:
+            return rows.with_columns(pl.lit(None, pl.String).alias(name) for name in new_columns).head(0)
+        points = _max_points(table, unpivot.points_row, wide_columns)
+        cells = [
             pl.struct(
-                pl.lit(_bare(header)).alias(ITEM),
-                pl.col(column).alias(VALUE),
-                pl.lit(points.get(column), pl.String).alias(POINTS),
+                pl.lit(header.strip(_MARGIN)).alias(COLUMN_NAME),
+                pl.col(column).alias(CELL_VALUE),
+                pl.lit(points.get(column), pl.String).alias(MAX_POINTS),
             )
-            for header, column in cells
+            for header, column in header_columns
         ]
-        laid = rows.select(ROW_NUMBER, *around, pl.concat_list(structs).alias("@cell")).explode("@cell")
-        laid = laid.unnest("@cell")
-        is_blank = pl.col(VALUE).str.strip_chars().str.to_lowercase().is_in([one.lower() for one in items.blanks])
-        return laid.filter(_is_filled(VALUE) & ~is_blank)
+        rows = rows.select(ROW_NUMBER, *others, pl.concat_list(cells).alias("@cell")).explode("@cell").unnest("@cell")
+        text = pl.col(CELL_VALUE).str.strip_chars().str.to_lowercase()
+        return rows.filter(is_filled(text) & ~text.is_in([word.lower() for word in unpivot.empty_values]))
 
-    more = {one: (one,) for one in (ITEM, VALUE, POINTS)}
-    return replace(table, columns={**table.columns, **more}, scan=scan)
+    return replace(table, columns={**table.columns, **{name: (name,) for name in new_columns}}, scan=scan)
 
 
-def _points(table: TextTable, points_row: Condition | None, names: tuple[str, ...]) -> dict[str, str | None]:
-    if points_row is None or normalize_header(points_row[0]) not in table.columns:
+def _max_points(table: TextTable, points_row: Condition | None, columns: tuple[str, ...]) -> dict[str, str | None]:
+    """Return the maximum points per column, from the first row that meets the condition."""
+    if points_row is None:
         return {}
-    column = table.columns[normalize_header(points_row[0])][0]
-    words = [word.lower() for word in points_row[1]]
-    rows = table.scan((column, *names)).filter(pl.col(column).str.strip_chars().str.to_lowercase().is_in(words))
-    found = rows.select(list(dict.fromkeys(names))).head(1).collect()
-    return found.row(0, named=True) if found.height else {}
-
-
-def _is_filled(column: str) -> pl.Expr:
-    return (pl.col(column).str.strip_chars().str.len_bytes() > 0).fill_null(False)
+    scan = table.scan((*frame_columns(points_row[0], table), *columns)).filter(condition_holds(points_row, table))
+    rows = scan.select(columns).head(1).collect()
+    return rows.row(0, named=True) if rows.height else {}

@@ -11,7 +11,7 @@ import polars as pl
 
 from pipelines.core.taxonomy import Taxonomy, TaxonomyError
 from pipelines.sources.adapter import open_table
-from pipelines.sources.declaration import ExportRefused
+from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.text_table import ROW_NUMBER, normalize_header
 
 

@@ -1,1 +1,1 @@
-"""Feedback systems, one file each."""
+"""One module per feedback system: its columns and how they map onto the canonical schemas."""

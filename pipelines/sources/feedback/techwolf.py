@@ -1,6 +1,6 @@
-"""Skill events in the form of TechWolf: one event per person with its type, moment, source and content.
+"""Skill events in the format of TechWolf: one event per person with its type, time, source and content.
 
-Belongs here: the types of events, which mode of evidence each is, and how they map. Goals are wishes.
+Belongs here: the types of events, the mode of evidence of each, and how they map. A goal is an aspiration.
 Does not belong here: résumés and notes, whose free text is not read.
 """
 
@@ -16,7 +16,7 @@ MODES = {
     "feedback": "feedback",
     "skill_profile_feedback": "feedback",
 }
-WHO = (
+COMMON_FIELDS = (
     FieldMap("record_code", ("external_id",), required=True),
     FieldMap("account_code", ("employee_external_id", "employee.external_id", "employee_id")),
     FieldMap("work_email", ("employee.email", "employee_email")),
@@ -29,7 +29,7 @@ WHO = (
 
 ADAPTER = Adapter(
     system="techwolf",
-    title="Skill events (TechWolf form, JSON)",
+    title="Skill events (TechWolf format, JSON)",
     domain="skills",
     formats=("json",),
     records_path=("skill_events", "events", "data"),
@@ -38,15 +38,15 @@ ADAPTER = Adapter(
         ShapeMap(
             "skill_mention",
             (
-                *WHO,
-                FieldMap("mode", ("event_type",), Transform("word", values=MODES), required=True),
+                *COMMON_FIELDS,
+                FieldMap("mode", ("event_type",), Transform("category", values=MODES), required=True),
                 FieldMap("occurred_at", ("timestamp",), required=True),
             ),
             where=("event_type", tuple(MODES)),
         ),
         ShapeMap(
             "aspiration",
-            (*WHO, FieldMap("stated_at", ("timestamp",), required=True)),
+            (*COMMON_FIELDS, FieldMap("stated_at", ("timestamp",), required=True)),
             where=("event_type", ("goal",)),
         ),
     ),

@@ -1,1 +1,1 @@
-"""HR systems, one file each."""
+"""One module per HR system: its columns and how they map onto the canonical schemas."""

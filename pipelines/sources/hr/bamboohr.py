@@ -1,14 +1,14 @@
 """BambooHR: the employee report as CSV, the custom report and the directory as JSON.
 
-Belongs here: BambooHR's column names and how they map. Columns follow the report's chosen fields; labels and API names
-are both read. Pay, birth, ethnicity and the like are denied everywhere.
-Does not belong here: reading files.
+Belongs here: BambooHR's column names and how they map. A report has the fields that its author chose; labels and API
+names are both read.
+Does not belong here: pay, birth, ethnicity and other sensitive columns, which are never read.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
 from pipelines.sources.value_maps import EMPLOYMENT_STATUS
 
-# The interface writes an empty date as 0000-00-00.
+# The API writes an empty date as 0000-00-00.
 DAY = r"^(?:0000-00-00)?(.*)$"
 
 ADAPTER = Adapter(
@@ -36,8 +36,8 @@ ADAPTER = Adapter(
                 FieldMap(
                     "employment_status", ("Status", "Employment Status", "employmentHistoryStatus"), EMPLOYMENT_STATUS
                 ),
-                FieldMap("hired_date", ("Hire Date", "hireDate"), part=DAY),
-                FieldMap("left_date", ("Termination Date", "terminationDate"), part=DAY),
+                FieldMap("hired_date", ("Hire Date", "hireDate"), extract=DAY),
+                FieldMap("left_date", ("Termination Date", "terminationDate"), extract=DAY),
                 FieldMap("weekly_hours", ("Standard Hours Per Week", "standardHoursPerWeek", "Standard Hours/Week")),
                 FieldMap("changed_at", ("Last Changed", "lastChanged")),
             ),

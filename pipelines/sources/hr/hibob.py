@@ -1,13 +1,11 @@
 """HiBob: the people search as JSON, and the flat employee table that connectors write.
 
-Belongs here: the fields and how they map. List fields hold ids; with `humanReadable` their names stand beside them.
-Does not belong here: the skills interface.
+Belongs here: the fields and how they map. List fields hold ids; `humanReadable` also gives their names.
+Does not belong here: the skills API.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
 from pipelines.sources.value_maps import EMPLOYMENT_STATUS
-
-NAMED = "humanReadable"
 
 ADAPTER = Adapter(
     system="hibob",
@@ -35,11 +33,11 @@ ADAPTER = Adapter(
                         "manager",
                     ),
                 ),
-                FieldMap("unit_name", (f"{NAMED}.work.department", "work.department", "department")),
-                FieldMap("role_name", (f"{NAMED}.work.title", "work.title", "title")),
+                FieldMap("unit_name", ("humanReadable.work.department", "work.department", "department")),
+                FieldMap("role_name", ("humanReadable.work.title", "work.title", "title")),
                 FieldMap(
                     "employment_status",
-                    (f"{NAMED}.internal.status", "internal.status", "internal.lifecycleStatus", "status", "state"),
+                    ("humanReadable.internal.status", "internal.status", "internal.lifecycleStatus", "status", "state"),
                     EMPLOYMENT_STATUS,
                 ),
                 FieldMap("hired_date", ("work.startDate", "start_date", "employment_active_effective_date")),

@@ -1,7 +1,7 @@
 """Odoo: employees' skills (`hr.employee.skill` and its log), as exported lists and as JSON records.
 
-Belongs here: the technical names, the labels, and how they map. Who set a level is not recorded, so it counts as the
-least trusted judgement, that of the person; a company that knows better maps feedback_kind to a constant.
+Belongs here: the technical names, the labels, and how they map. Odoo does not record who set a level, so it counts as
+the least trusted assessment, that of the person; a company that knows better maps feedback_kind to a constant.
 Does not belong here: Odoo's time sheets.
 """
 
@@ -25,7 +25,7 @@ ADAPTER = Adapter(
             "feedback",
             (
                 FieldMap("record_code", ("id", "ID")),
-                # One level per employee and skill: a later one takes the place of the earlier.
+                # One level per employee and skill: a later level replaces the earlier one.
                 FieldMap("record_code", (*EMPLOYEE, *SKILL), DIGEST, join="|"),
                 FieldMap("account_code", EMPLOYEE),
                 FieldMap(

@@ -1,13 +1,11 @@
 """OneRoster 1.1 and 1.2: users.csv as people, roles.csv of 1.2 as periods of a role.
 
-Belongs here: the columns of both versions and how they map. Whether a file is whole or a delta stands in manifest.csv.
+Belongs here: the columns of both versions and how they map. The file manifest.csv tells whether a file is complete.
 Does not belong here: classes, enrolments and results.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
 from pipelines.sources.value_maps import EMPLOYMENT_STATUS
-
-GONE_OR_ENABLED = r"(?i)^\s*(tobedeleted|inactive|true|false|1|0)\s*$"
 
 ADAPTER = Adapter(
     system="oneroster",
@@ -24,13 +22,18 @@ ADAPTER = Adapter(
                 FieldMap("employee_number", ("identifier",)),
                 FieldMap("work_email", ("email",)),
                 FieldMap("display_name", ("givenName", "familyName"), join=" "),
-                FieldMap("unit_name", ("primaryOrgSourcedId", "orgSourcedIds"), part=r"^([^,]+)"),
+                FieldMap("unit_name", ("primaryOrgSourcedId", "orgSourcedIds"), extract=r"^([^,]+)"),
                 FieldMap("role_name", ("role",)),
-                # A record that is to be deleted has left, whether or not its account still works.
-                FieldMap("employment_status", ("status", "enabledUser"), EMPLOYMENT_STATUS, part=GONE_OR_ENABLED),
+                # A record that is to be deleted counts as left, even if its account is still enabled.
+                FieldMap(
+                    "employment_status",
+                    ("status", "enabledUser"),
+                    EMPLOYMENT_STATUS,
+                    extract=r"(?i)^\s*(tobedeleted|inactive|true|false|1|0)\s*$",
+                ),
                 FieldMap("changed_at", ("dateLastModified",)),
             ),
-            form=("sourcedId", "givenName"),
+            signature=("sourcedId", "givenName"),
         ),
         ShapeMap(
             "role_period",
@@ -39,14 +42,14 @@ ADAPTER = Adapter(
                 FieldMap("account_code", ("userSourcedId", "userSourcedIds"), required=True),
                 FieldMap("unit_name", ("orgSourcedId",)),
                 FieldMap("role_name", ("role",)),
-                # A role without a first day is known to be held on the day it was last written.
+                # A role without a first day was held on the day of its last change.
                 FieldMap("started_date", ("beginDate", "dateLastModified")),
-                # A role that a delta takes away has ended; without the row its last delivery would go on counting.
+                # A role that a delta deletes has ended; without this row its last delivery would still count.
                 FieldMap("ended_date", ("endDate",), fallback=("dateLastModified", ("status", ("tobedeleted",)))),
                 FieldMap("changed_at", ("dateLastModified",)),
             ),
-            form=("sourcedId", "roleType"),
+            signature=("sourcedId", "roleType"),
         ),
     ),
-    notes="Of a zip one source a file: `member: users.csv`, `member: roles.csv`; manifest.csv is obeyed.",
+    notes="Declare one source per file of a zip: `member: users.csv`, `member: roles.csv`. The manifest.csv is read.",
 )

@@ -1,6 +1,6 @@
-"""Personio: employees as JSON of the interface's first version, each field as an object with its label and value.
+"""Personio: employees as JSON of the API's first version, each field as an object with its label and value.
 
-Belongs here: the fields and how they map. Only fields that the company allowed for the interface are there.
+Belongs here: the fields and how they map. The API returns only the fields that the company allowed.
 Does not belong here: attendance and absence.
 """
 
@@ -8,15 +8,9 @@ from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
 from pipelines.sources.value_maps import EMPLOYMENT_STATUS
 
 
-def _value(field: str) -> str:
-    return f"attributes.{field}.value"
+def _values(*fields: str) -> tuple[str, ...]:
+    return tuple(f"attributes.{field}.value" for field in fields)
 
-
-def _name(field: str) -> str:
-    return f"attributes.{field}.value.attributes.name"
-
-
-SUPERVISOR = "attributes.supervisor.value.attributes"
 
 ADAPTER = Adapter(
     system="personio",
@@ -29,21 +23,23 @@ ADAPTER = Adapter(
         ShapeMap(
             "person",
             (
-                FieldMap("account_code", (_value("id"),), required=True),
-                FieldMap("employee_number", (_value("employee_number"), _value("personnel_number"))),
-                FieldMap("work_email", (_value("email"),)),
-                FieldMap("display_name", (_value("first_name"), _value("last_name")), join=" "),
-                FieldMap("manager_code", (f"{SUPERVISOR}.email.value", f"{SUPERVISOR}.id.value")),
+                FieldMap("account_code", _values("id"), required=True),
+                FieldMap("employee_number", _values("employee_number", "personnel_number")),
+                FieldMap("work_email", _values("email")),
+                FieldMap("display_name", _values("first_name", "last_name"), join=" "),
+                FieldMap(
+                    "manager_code", _values("supervisor.value.attributes.email", "supervisor.value.attributes.id")
+                ),
                 FieldMap(
                     "unit_name",
-                    (_name("department"), _name("team")),
+                    ("attributes.department.value.attributes.name", "attributes.team.value.attributes.name"),
                 ),
-                FieldMap("role_name", (_value("position"),)),
-                FieldMap("employment_status", (_value("status"),), EMPLOYMENT_STATUS),
-                FieldMap("hired_date", (_value("hire_date"),)),
-                FieldMap("left_date", (_value("termination_date"), _value("contract_end_date"))),
-                FieldMap("weekly_hours", (_value("weekly_working_hours"),)),
-                FieldMap("changed_at", (_value("last_modified_at"),)),
+                FieldMap("role_name", _values("position")),
+                FieldMap("employment_status", _values("status"), EMPLOYMENT_STATUS),
+                FieldMap("hired_date", _values("hire_date")),
+                FieldMap("left_date", _values("termination_date", "contract_end_date")),
+                FieldMap("weekly_hours", _values("weekly_working_hours")),
+                FieldMap("changed_at", _values("last_modified_at")),
             ),
             where=("type", ("Employee",)),
         ),

@@ -1,13 +1,12 @@
 """SAP SuccessFactors: the user data file, a CSV with system keys in the first row and labels in the second.
 
-Belongs here: the keys and how they map. Code lists read `Label(code)`; people without a manager have a constant there.
+Belongs here: the keys and how they map. Code lists are written as `Label(code)`; people without a manager have a
+constant in place of its id.
 Does not belong here: learning history (`learning.sap_learning`).
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import EMPLOYMENT_STATUS, LABEL
-
-NO_MANAGER = ("MANAGER", ("NO_MANAGER", "NO_MGR", "NO MANAGER"))
+from pipelines.sources.value_maps import EMPLOYMENT_STATUS, LABEL_WITHOUT_CODE
 
 ADAPTER = Adapter(
     system="successfactors",
@@ -25,9 +24,9 @@ ADAPTER = Adapter(
                 FieldMap("employee_number", ("EMPID", "EMPLOYEEID")),
                 FieldMap("work_email", ("EMAIL",)),
                 FieldMap("display_name", ("FIRSTNAME", "LASTNAME"), join=" "),
-                FieldMap("manager_code", ("MANAGER",), unless=NO_MANAGER),
-                FieldMap("unit_name", ("DEPARTMENT", "DIVISION"), part=LABEL),
-                FieldMap("role_name", ("TITLE", "JOBCODE"), part=LABEL),
+                FieldMap("manager_code", ("MANAGER",), unless=("MANAGER", ("NO_MANAGER", "NO_MGR", "NO MANAGER"))),
+                FieldMap("unit_name", ("DEPARTMENT", "DIVISION"), extract=LABEL_WITHOUT_CODE),
+                FieldMap("role_name", ("TITLE", "JOBCODE"), extract=LABEL_WITHOUT_CODE),
                 FieldMap("employment_status", ("STATUS",), EMPLOYMENT_STATUS, required=True),
                 FieldMap("hired_date", ("HIREDATE",)),
                 FieldMap("left_date", ("TERMINATIONDATE", "EXITDATE")),
@@ -35,5 +34,5 @@ ADAPTER = Adapter(
             ),
         ),
     ),
-    notes="The second row (labels) is skipped, where there is one.",
+    notes="The second row is skipped if it holds labels.",
 )

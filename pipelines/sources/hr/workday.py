@@ -1,8 +1,8 @@
 """Workday: a custom report as a service (RaaS), as CSV or as JSON under `Report_Entry`.
 
-Belongs here: the names that integrators recommend for such a report. A report has the names its author chose: other
-names are given by `mapping` in the configuration.
-Does not belong here: leave and absence reports, which say nothing of skills and much of health.
+Belongs here: the names that integrators recommend for such a report. A report has the names that its author chose:
+`mapping` in the configuration gives other names.
+Does not belong here: leave and absence reports, which hold health data and nothing about skills.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
@@ -50,5 +50,5 @@ ADAPTER = Adapter(
             ),
         ),
     ),
-    notes="Names are chosen in the report; give yours by `mapping`.",
+    notes="The author of the report chooses the names; give other names by `mapping`.",
 )

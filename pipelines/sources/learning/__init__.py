@@ -1,1 +1,1 @@
-"""Learning systems, one file each."""
+"""One module per learning system: its columns and how they map onto the canonical schemas."""

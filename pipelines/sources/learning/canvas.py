@@ -1,23 +1,23 @@
-"""Canvas: the gradebook export, one column per assignment; its row `Points Possible` says what each can give.
+"""Canvas: the gradebook export, one column per assignment; its row `Points Possible` holds the maximum points.
 
-Belongs here: the columns and how they map. The day is the one in the file's name: Canvas exports no other.
+Belongs here: the columns and how they map. The date is the one in the file's name: Canvas exports no other.
 Does not belong here: totals and current scores, which repeat the assignments.
 """
 
 from pipelines.sources.declaration import (
+    CELL_VALUE,
+    COLUMN_NAME,
     FILE_NAME,
-    ITEM,
-    POINTS,
-    VALUE,
+    MAX_POINTS,
     Adapter,
     FieldMap,
-    Items,
     ShapeMap,
     Transform,
+    Unpivot,
 )
-from pipelines.sources.value_maps import MAIL
+from pipelines.sources.value_maps import EMAIL_ADDRESS
 
-# Without points to be had a mark is no share: such a cell is set aside, not guessed.
+# Without maximum points a mark cannot become a share: such a cell is set aside.
 OF_POINTS = Transform("score", pattern=r"^([^/]+/[^/]+)$")
 
 ADAPTER = Adapter(
@@ -30,18 +30,20 @@ ADAPTER = Adapter(
         ShapeMap(
             "feedback",
             (
-                FieldMap("record_code", ("ID", ITEM), join="/", part=r"(\d+)\)?\s*$"),
+                FieldMap("record_code", ("ID", COLUMN_NAME), join="/", extract=r"(\d+)\)?\s*$"),
                 FieldMap("account_code", ("ID",), required=True),
                 FieldMap("employee_number", ("SIS User ID",)),
-                FieldMap("work_email", ("SIS Login ID",), part=MAIL),
-                FieldMap("skill_text", (ITEM,), part=r"^(.*\S)\s*\(\d+\)\s*$"),
+                FieldMap("work_email", ("SIS Login ID",), extract=EMAIL_ADDRESS),
+                FieldMap("skill_text", (COLUMN_NAME,), extract=r"^(.*\S)\s*\(\d+\)\s*$"),
                 FieldMap("feedback_kind", constant="assessment"),
-                FieldMap("score_share", (VALUE, POINTS), OF_POINTS, join="/"),
-                FieldMap("occurred_at", (FILE_NAME,), part=r"(20\d\d-\d\d-\d\d)"),
+                FieldMap("score_share", (CELL_VALUE, MAX_POINTS), OF_POINTS, join="/"),
+                FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d\d-\d\d-\d\d)"),
             ),
             unless=("Student", ("Points Possible", "Student, Test", "")),
-            items=Items(r"\(\d+\)\s*$", blanks=("-", "n/a", "ex"), points_row=("Student", ("points possible",))),
+            unpivot=Unpivot(
+                r"\(\d+\)\s*$", empty_values=("-", "n/a", "ex"), points_row=("Student", ("points possible",))
+            ),
         ),
     ),
-    notes="Keep the date in the file's name: it is the only one there is.",
+    notes="Keep the date in the file's name: the export has no other.",
 )

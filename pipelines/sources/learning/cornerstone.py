@@ -1,14 +1,14 @@
-"""Cornerstone: the transcript view of its reporting interface, and the user view that says who is who.
+"""Cornerstone: the transcript view of its reporting API, and the user view with the ids of people.
 
-Belongs here: the columns of both views and how they map. A person's latest registration for an item stands for it; one
-that was removed takes itself back.
+Belongs here: the columns of both views and how they map. Only a person's latest registration for a learning object is
+read; a registration that was removed voids its record.
 Does not belong here: comments.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
 from pipelines.sources.value_maps import MINUTES, PERCENT
 
-# Status ids differ per portal, the dates do not: the last one that is filled tells how far it went.
+# Status ids differ per portal, dates do not: the most advanced date that is filled gives the status.
 VERBS = {
     "user_lo_comp_dt": "completed",
     "user_lo_start_dt": "started",
@@ -34,7 +34,11 @@ ADAPTER = Adapter(
                 FieldMap("course_code", ("transc_object_id",), required=True),
                 FieldMap("course_name", ("lo_title", "transc_object_title")),
                 FieldMap(
-                    "learning_verb", tuple(VERBS), Transform("word", values=VERBS), value_is_header=True, unless=REMOVED
+                    "learning_verb",
+                    tuple(VERBS),
+                    Transform("category", values=VERBS),
+                    value_is_header=True,
+                    unless=REMOVED,
                 ),
                 FieldMap("occurred_at", (*VERBS, "user_lo_last_action_dt", "user_lo_last_modified_dt")),
                 FieldMap("learning_hours", ("user_lo_minutes_participated",), MINUTES),
@@ -42,7 +46,7 @@ ADAPTER = Adapter(
                 FieldMap("voids_code", REGISTRATION, join="/", when=REMOVED),
                 FieldMap("changed_at", ("user_lo_last_modified_dt", "_last_touched_dt_utc")),
             ),
-            form=("transc_user_id", "is_latest_reg_num"),
+            signature=("transc_user_id", "is_latest_reg_num"),
             where=("is_latest_reg_num", ("1", "true", "yes")),
         ),
         ShapeMap(
@@ -52,7 +56,7 @@ ADAPTER = Adapter(
                 FieldMap("employee_number", ("user_ref",)),
                 FieldMap("work_email", ("user_email",)),
             ),
-            form=("user_id", "user_ref"),
+            signature=("user_id", "user_ref"),
         ),
     ),
 )

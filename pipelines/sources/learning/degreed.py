@@ -1,11 +1,11 @@
 """Degreed: the completions file.
 
-Belongs here: the columns and how they map. Where a completion has no day, the day in the file's name stands for it.
-Does not belong here: required learning, which tells of no completion.
+Belongs here: the columns and how they map. A completion without a date gets the date in the file's name.
+Does not belong here: required learning, which is not a completion.
 """
 
 from pipelines.sources.declaration import FILE_NAME, Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import DIGEST, MAIL
+from pipelines.sources.value_maps import DIGEST, EMAIL_ADDRESS
 
 ADAPTER = Adapter(
     system="degreed",
@@ -18,14 +18,14 @@ ADAPTER = Adapter(
             "learning_record",
             (
                 FieldMap("record_code", ("UserID", "CourseID", "ContentType", "Provider"), DIGEST, join="|"),
-                FieldMap("account_code", ("UserID",), part=r"^\s*([^@]+)$", required=True),
-                FieldMap("work_email", ("UserID",), part=MAIL),
+                FieldMap("account_code", ("UserID",), extract=r"^\s*([^@]+)$", required=True),
+                FieldMap("work_email", ("UserID",), extract=EMAIL_ADDRESS),
                 FieldMap("course_code", ("CourseID",), required=True),
                 FieldMap("learning_verb", constant="completed"),
-                FieldMap("occurred_at", ("CompletionDate", FILE_NAME), part=r"(20\d{6})"),
+                FieldMap("occurred_at", ("CompletionDate", FILE_NAME), extract=r"(20\d{6})"),
             ),
-            form=("UserID", "CourseID", "CompletionDate"),
+            signature=("UserID", "CourseID", "CompletionDate"),
         ),
     ),
-    notes="Keep the date in the file's name: it stands in for completions without one.",
+    notes="Keep the date in the file's name: completions without a date get it.",
 )

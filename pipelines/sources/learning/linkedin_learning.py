@@ -1,7 +1,6 @@
-"""LinkedIn Learning: activity reports of the interface, one element per learner and content, with a list of activities.
+"""LinkedIn Learning: activity reports of the API, one element per learner and content, with a list of activities.
 
-Belongs here: the members and how they map. Seconds viewed are attendance, completions are completions; views and likes
-are not read.
+Belongs here: the members and how they map. Seconds viewed count as attendance; views and likes are not read.
 Does not belong here: the learner summary download, which names no content.
 """
 
@@ -9,7 +8,7 @@ from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
 from pipelines.sources.value_maps import DIGEST, SECONDS
 
 VERBS = {"COMPLETIONS": "completed", "SECONDS_VIEWED": "attended"}
-KIND, VALUE_OF = "activities[*].engagementType", "activities[*].engagementValue"
+KIND, AMOUNT = "activities[*].engagementType", "activities[*].engagementValue"
 LEARNER, CONTENT = "learnerDetails", "contentDetails"
 
 ADAPTER = Adapter(
@@ -40,15 +39,15 @@ ADAPTER = Adapter(
                 FieldMap("work_email", (f"{LEARNER}.email",)),
                 FieldMap("course_code", (f"{CONTENT}.contentUrn",)),
                 FieldMap("course_name", (f"{CONTENT}.name",)),
-                FieldMap("learning_verb", (KIND,), Transform("word", values=VERBS), required=True),
+                FieldMap("learning_verb", (KIND,), Transform("category", values=VERBS), required=True),
                 FieldMap("occurred_at", ("activities[*].lastEngagedAt", "activities[*].firstEngagedAt")),
-                FieldMap("learning_hours", (VALUE_OF,), SECONDS, when=(KIND, ("SECONDS_VIEWED",))),
+                FieldMap("learning_hours", (AMOUNT,), SECONDS, when=(KIND, ("SECONDS_VIEWED",))),
                 FieldMap("changed_at", ("latestDataAt",)),
             ),
-            # An activity that did not take place is written with the value 0.
-            unless=(VALUE_OF, ("0",)),
+            # The API writes an activity that did not take place with the value 0.
+            unless=(AMOUNT, ("0",)),
             where=(KIND, tuple(VERBS)),
-            each="activities",
+            explode="activities",
         ),
     ),
 )

@@ -1,11 +1,20 @@
 """Moodle: the log report, the standard log store, the grade export, and ratings of competencies.
 
-Belongs here: the columns of these four forms and how they map. Of the logs, what concerns a whole course is taken.
-A mark is a judgement where the export says of how much it is (Percentage); other marks only tell that work was done.
+Belongs here: the columns of these four exports and how they map. Only events that concern a complete course are read
+from logs. A mark is an assessment if the export gives it as a percentage; other marks only show that work was done.
 Does not belong here: competency frameworks (`taxonomy`).
 """
 
-from pipelines.sources.declaration import FILE_NAME, ITEM, VALUE, Adapter, FieldMap, Items, ShapeMap, Transform
+from pipelines.sources.declaration import (
+    CELL_VALUE,
+    COLUMN_NAME,
+    FILE_NAME,
+    Adapter,
+    FieldMap,
+    ShapeMap,
+    Transform,
+    Unpivot,
+)
 from pipelines.sources.value_maps import DIGEST, PERCENT
 
 EVENTS = {
@@ -14,22 +23,28 @@ EVENTS = {
     "course completed": "completed",
     "user enrolled in course": "enrolled",
 }
-VERB = Transform("word", values=EVENTS)
-# An item is "Type: name", with the form of its marks in brackets; "Feedback: …" is what a teacher wrote.
+VERB = Transform("category", values=EVENTS)
+# A grade column is "Type: name", with the format of its marks in brackets; "Feedback: …" holds a teacher's text.
 MARK = r"^(?!Feedback:)[^:(]+: .*(?<!\((?:Letter)\))(?<!\(Feedback\))(?<!\(Percentage\))$"
 PERCENTAGE = r"^[^:(]+: .*\(Percentage\)$"
-ITEM_NAME = r"^[^:]+:\s*(.+?)(?:\s*\((?:Real|Percentage)\))?$"
-COURSE_OF_FILE = r"^(.*?)(?: Grades-.*)?$"
-# The export's own moment, or the day in its file's name; Moodle does not export when a mark was given.
+ACTIVITY_NAME = r"^[^:]+:\s*(.+?)(?:\s*\((?:Real|Percentage)\))?$"
+COURSE_IN_FILE_NAME = r"^(.*?)(?: Grades-.*)?$"
+# The time of the export, or the date in its file's name; Moodle does not export when a mark was given.
 EXPORTED = r"(\d{9,10}$|20\d{6})"
 
 
 def _graded(*fields: FieldMap) -> tuple[FieldMap, ...]:
     return (
-        FieldMap("record_code", (FILE_NAME, "ID number", "Email address", ITEM), DIGEST, join="|", part=COURSE_OF_FILE),
+        FieldMap(
+            "record_code",
+            (FILE_NAME, "ID number", "Email address", COLUMN_NAME),
+            DIGEST,
+            join="|",
+            extract=COURSE_IN_FILE_NAME,
+        ),
         FieldMap("employee_number", ("ID number",)),
         FieldMap("work_email", ("Email address",)),
-        FieldMap("occurred_at", ("Last downloaded from this course", FILE_NAME), part=EXPORTED),
+        FieldMap("occurred_at", ("Last downloaded from this course", FILE_NAME), extract=EXPORTED),
         *fields,
     )
 
@@ -45,60 +60,60 @@ ADAPTER = Adapter(
             "learning_record",
             (
                 FieldMap("record_code", ("id",), required=True),
-                # The log store writes NULL or \N where there is nobody.
-                FieldMap("account_code", ("relateduserid", "userid"), part=r"^(\d+)$"),
+                # The log store writes NULL or \N if there is no such user.
+                FieldMap("account_code", ("relateduserid", "userid"), extract=r"^(\d+)$"),
                 FieldMap("course_code", ("courseid",)),
                 FieldMap("learning_verb", ("eventname",), VERB, required=True),
                 FieldMap("occurred_at", ("timecreated",), required=True),
             ),
-            form=("eventname", "timecreated"),
+            signature=("eventname", "timecreated"),
             where=("eventname", tuple(EVENTS)),
         ),
         ShapeMap(
             "learning_record",
             (
-                # "The user with id '2' enrolled the user with id '5' …": the last one is whom it concerns.
-                FieldMap("account_code", ("Description",), part=r".*user with id '(\d+)'", required=True),
-                FieldMap("course_code", ("Description",), part=r"course with id '(\d+)'"),
-                FieldMap("course_name", ("Event context",), part=r"^Course:\s*(.+)$"),
+                # "The user with id '2' enrolled the user with id '5' …": the last one is the user concerned.
+                FieldMap("account_code", ("Description",), extract=r".*user with id '(\d+)'", required=True),
+                FieldMap("course_code", ("Description",), extract=r"course with id '(\d+)'"),
+                FieldMap("course_name", ("Event context",), extract=r"^Course:\s*(.+)$"),
                 FieldMap("learning_verb", ("Event name",), VERB, required=True),
                 FieldMap("occurred_at", ("Time",), required=True),
             ),
-            form=("Event name", "Event context"),
+            signature=("Event name", "Event context"),
             where=("Event name", tuple(EVENTS)),
         ),
         ShapeMap(
             "learning_record",
             _graded(
-                FieldMap("course_name", (ITEM,), part=ITEM_NAME),
+                FieldMap("course_name", (COLUMN_NAME,), extract=ACTIVITY_NAME),
                 FieldMap("learning_verb", constant="completed"),
             ),
-            form=("First name", "Email address"),
-            items=Items(MARK),
+            signature=("First name", "Email address"),
+            unpivot=Unpivot(MARK),
         ),
         ShapeMap(
             "feedback",
             _graded(
-                FieldMap("skill_text", (ITEM,), part=ITEM_NAME),
+                FieldMap("skill_text", (COLUMN_NAME,), extract=ACTIVITY_NAME),
                 FieldMap("feedback_kind", constant="assessment"),
-                FieldMap("score_share", (VALUE,), PERCENT),
+                FieldMap("score_share", (CELL_VALUE,), PERCENT),
             ),
-            form=("First name", "Email address"),
-            items=Items(PERCENTAGE),
+            signature=("First name", "Email address"),
+            unpivot=Unpivot(PERCENTAGE),
         ),
         ShapeMap(
             "feedback",
             (
                 FieldMap("record_code", ("userid", "competencyid"), join="/", required=True),
                 FieldMap("account_code", ("userid",), required=True),
-                FieldMap("given_by_code", ("reviewerid",), part=r"^(\d+)$"),
+                FieldMap("given_by_code", ("reviewerid",), extract=r"^(\d+)$"),
                 FieldMap("skill_text", ("shortname", "idnumber", "competencyid")),
                 FieldMap("feedback_kind", constant="assessment"),
                 FieldMap("score_share", ("proficiency",)),
                 FieldMap("occurred_at", ("timemodified", "timecreated"), required=True),
                 FieldMap("changed_at", ("timemodified",)),
             ),
-            form=("competencyid", "proficiency"),
+            signature=("competencyid", "proficiency"),
             where=("proficiency", ("0", "1")),
         ),
     ),

@@ -1,11 +1,20 @@
-"""Open edX: tracking logs, the grade report, and the lists that lead from its ids to people.
+"""Open edX: tracking logs, the grade report, and the lists that assign its ids to people.
 
-Belongs here: the events that concern a whole course, the columns of the reports, and how they map. Anonymous ids differ
-per user and course; a list with e-mail addresses beside any of the ids makes them known (shape `account`).
+Belongs here: the events that concern a complete course, the columns of the reports, and how they map. Anonymous ids
+differ per user and course; a list of e-mail addresses and ids identifies them (shape `account`).
 Does not belong here: Open edX events as xAPI statements (`xapi`).
 """
 
-from pipelines.sources.declaration import FILE_NAME, ITEM, VALUE, Adapter, FieldMap, Items, ShapeMap, Transform
+from pipelines.sources.declaration import (
+    CELL_VALUE,
+    COLUMN_NAME,
+    FILE_NAME,
+    Adapter,
+    FieldMap,
+    ShapeMap,
+    Transform,
+    Unpivot,
+)
 from pipelines.sources.value_maps import DIGEST
 
 EVENTS = {
@@ -30,17 +39,17 @@ ADAPTER = Adapter(
         ShapeMap(
             "learning_record",
             (
-                # The one whom the event concerns, before the one whose session it was.
+                # The user whom the event concerns comes before the user of the session.
                 FieldMap(
                     "account_code",
                     ("data.user_id", "event.user_id", "context.user_id", "context.username", "username"),
                     required=True,
                 ),
                 FieldMap("course_code", ("data.course_id", "event.course_id", "context.course_id")),
-                FieldMap("learning_verb", ("name",), Transform("word", values=EVENTS), required=True),
+                FieldMap("learning_verb", ("name",), Transform("category", values=EVENTS), required=True),
                 FieldMap("occurred_at", ("timestamp", "time"), required=True),
             ),
-            form=("name", "context.course_id"),
+            signature=("name", "context.course_id"),
             where=("name", tuple(EVENTS)),
         ),
         ShapeMap(
@@ -48,31 +57,31 @@ ADAPTER = Adapter(
             (
                 FieldMap(
                     "record_code",
-                    (FILE_NAME, "Student ID", ITEM),
+                    (FILE_NAME, "Student ID", COLUMN_NAME),
                     DIGEST,
                     join="|",
-                    part=r"^(.*?)(?:_grade_report_.*)?$",
+                    extract=r"^(.*?)(?:_grade_report_.*)?$",
                 ),
                 FieldMap("account_code", ("Student ID",)),
                 FieldMap("work_email", ("Email",)),
-                FieldMap("skill_text", (ITEM,), part=r"^[^:]+:\s*(.+)$"),
+                FieldMap("skill_text", (COLUMN_NAME,), extract=r"^[^:]+:\s*(.+)$"),
                 FieldMap("feedback_kind", constant="assessment"),
-                FieldMap("score_share", (VALUE,)),
-                FieldMap("occurred_at", (FILE_NAME,), part=r"(20\d\d-\d\d-\d\d)"),
+                FieldMap("score_share", (CELL_VALUE,)),
+                FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d\d-\d\d-\d\d)"),
             ),
-            form=("Student ID", "Email", "Grade"),
-            items=Items(r"^[^:(]+ \d+: ", blanks=("-", "not attempted", "not available")),
+            signature=("Student ID", "Email", "Grade"),
+            unpivot=Unpivot(r"^[^:(]+ \d+: ", empty_values=("-", "not attempted", "not available")),
         ),
         ShapeMap(
             "account",
             (
-                FieldMap("account_code", (VALUE,)),
+                FieldMap("account_code", (CELL_VALUE,)),
                 FieldMap("employee_number", ("employee_number", "Employee Number")),
                 FieldMap("work_email", ("Email",)),
             ),
-            form=("username", "email"),
-            items=Items(IDS),
+            signature=("username", "email"),
+            unpivot=Unpivot(IDS),
         ),
     ),
-    notes="Keep the date in a grade report's file name: it is the only one there is.",
+    notes="Keep the date in a grade report's file name: the report has no other.",
 )

@@ -1,7 +1,7 @@
 """SAP SuccessFactors Learning: the learning history, as CSV and as the connector's file whose records end `!##!`.
 
-Belongs here: the columns of both and how they map. Completion statuses are the company's own: what says neither failed
-nor absent counts as completed.
+Belongs here: the columns of both and how they map. The company defines the completion statuses: every status that is
+neither failed nor absent counts as completed.
 Does not belong here: the user data file (`hr.successfactors`).
 """
 
@@ -9,12 +9,12 @@ from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
 from pipelines.sources.value_maps import DIGEST, PERCENT
 
 STATUS = Transform(
-    "word",
+    "category",
     values=dict.fromkeys(("fail", "failed", "crs_fail", "exam_fail", "course-fail", "not passed"), "failed"),
     otherwise="completed",
 )
 ABSENT = ("INCOMPLETE", "INCOMP", "NO_SHOW", "NO-SHOW", "NOSHOW", "CANCELLED", "CANCELED", "WITHDRAWN")
-WHO, WHAT, WHEN = ("STUD_ID", "StudentID"), ("CPNT_ID", "ComponentID"), ("COMPL_DTE", "CompletionDate")
+LEARNER, COURSE, COMPLETED_ON = ("STUD_ID", "StudentID"), ("CPNT_ID", "ComponentID"), ("COMPL_DTE", "CompletionDate")
 
 ADAPTER = Adapter(
     system="sap_learning",
@@ -28,15 +28,20 @@ ADAPTER = Adapter(
         ShapeMap(
             "learning_record",
             (
-                FieldMap("record_code", (*WHO, "CPNT_TYP_ID", "ComponentTypeID", *WHAT, *WHEN), DIGEST, join="|"),
-                FieldMap("account_code", WHO, required=True),
-                FieldMap("course_code", WHAT, required=True),
+                FieldMap(
+                    "record_code",
+                    (*LEARNER, "CPNT_TYP_ID", "ComponentTypeID", *COURSE, *COMPLETED_ON),
+                    DIGEST,
+                    join="|",
+                ),
+                FieldMap("account_code", LEARNER, required=True),
+                FieldMap("course_code", COURSE, required=True),
                 FieldMap("course_name", ("CPNT_TITLE", "ComponentTitle", "Title")),
                 FieldMap("learning_verb", ("CMPL_STAT_ID", "CompletionStatusID"), STATUS, required=True),
-                FieldMap("occurred_at", WHEN, required=True),
+                FieldMap("occurred_at", COMPLETED_ON, required=True),
                 FieldMap("learning_hours", ("TOTAL_HRS", "TotalHours")),
                 # A grade can be a letter; only a number is a share of 100.
-                FieldMap("score_share", ("GRADE", "Grade"), PERCENT, part=r"^\s*(\d+(?:[.,]\d+)?)\s*%?\s*$"),
+                FieldMap("score_share", ("GRADE", "Grade"), PERCENT, extract=r"^\s*(\d+(?:[.,]\d+)?)\s*%?\s*$"),
                 FieldMap("changed_at", ("LST_UPD_TSTMP", "LastUpdateTimestamp")),
             ),
             unless=("CMPL_STAT_ID", ABSENT),

@@ -1,6 +1,6 @@
 """Udemy Business: the user course activity report.
 
-Belongs here: the columns and how they map. The share completed can fall when lectures are added, so the dates decide.
+Belongs here: the columns and how they map. The completed share can fall when lectures are added, so the dates count.
 Does not belong here: assessments and paths.
 """
 
@@ -31,7 +31,7 @@ ADAPTER = Adapter(
                 FieldMap("work_email", ("user_email",), required=True),
                 FieldMap("course_code", ("course_id",), required=True),
                 FieldMap("course_name", ("course_title",)),
-                FieldMap("learning_verb", tuple(VERBS), Transform("word", values=VERBS), value_is_header=True),
+                FieldMap("learning_verb", tuple(VERBS), Transform("category", values=VERBS), value_is_header=True),
                 FieldMap("occurred_at", tuple(VERBS)),
                 FieldMap("learning_hours", ("num_video_consumed_minutes",), MINUTES),
                 FieldMap("changed_at", ("course_last_accessed_date",)),

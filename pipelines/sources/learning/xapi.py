@@ -1,6 +1,6 @@
 """xAPI 1.0.3 statements, as JSON lines or as an array, with the verbs of cmi5.
 
-Belongs here: the verbs and members of a statement and how they map. A voiding statement takes back the one it names.
+Belongs here: the verbs and members of a statement and how they map. A voiding statement voids the one that it names.
 Does not belong here: the profiles of single vendors.
 """
 
@@ -31,8 +31,8 @@ VERBS = {
 }
 IS_VOIDING = ("verb.id", (VOIDED,))
 
-# xAPI times are ISO 8601 by its specification: no order of day and month has to be proven.
-_STAMP = Transform("moment", formats=("%Y-%m-%dT%H:%M:%S%.f%#z",))
+# Times are ISO 8601 by the specification of xAPI: no order of day and month has to be proven.
+ISO_TIME = Transform("datetime", formats=("%Y-%m-%dT%H:%M:%S%.f%#z",))
 
 ADAPTER = Adapter(
     system="xapi",
@@ -59,14 +59,14 @@ ADAPTER = Adapter(
                     ),
                 ),
                 FieldMap(
-                    "learning_verb", ("verb.id",), Transform("word", values=VERBS), required=True, unless=IS_VOIDING
+                    "learning_verb", ("verb.id",), Transform("category", values=VERBS), required=True, unless=IS_VOIDING
                 ),
-                FieldMap("occurred_at", ("timestamp", "stored"), _STAMP),
+                FieldMap("occurred_at", ("timestamp", "stored"), ISO_TIME),
                 FieldMap("learning_hours", ("result.duration",)),
-                # The standard allows -1 to 1; below 0 is as bad as 0.
+                # The standard allows -1 to 1; a score below 0 counts as 0.
                 FieldMap("score_share", ("result.score.scaled",), Transform("score", clip=True)),
                 FieldMap("voids_code", ("object.id",), when=IS_VOIDING),
-                FieldMap("changed_at", ("stored",), _STAMP),
+                FieldMap("changed_at", ("stored",), ISO_TIME),
             ),
             where=("verb.id", (*VERBS, VOIDED)),
         ),

@@ -1,1 +1,1 @@
-"""Project and time systems, one file each."""
+"""One module per project or time-tracking system: its columns and how they map onto the canonical schemas."""

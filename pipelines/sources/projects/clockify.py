@@ -1,6 +1,6 @@
 """Clockify: the detailed time report as CSV, with or without the columns that plans and locales add.
 
-Belongs here: Clockify's column names and how they map. Dates and clocks follow the workspace's locale.
+Belongs here: Clockify's column names and how they map. Dates and times follow the workspace's locale.
 Does not belong here: rates and amounts, which are never read.
 """
 
@@ -17,7 +17,7 @@ ADAPTER = Adapter(
         ShapeMap(
             "worklog",
             (
-                # One timer starts once: what was worked on can be corrected later.
+                # A timer starts once; the task that was worked on can be corrected later.
                 FieldMap(
                     "record_code",
                     ("Email", "User", "Start Date", "Start Time", "End Date", "End Time"),

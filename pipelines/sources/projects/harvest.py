@@ -1,6 +1,6 @@
 """Harvest: the detailed time report as CSV in its variants, and time entries as JSON.
 
-Belongs here: Harvest's column names and how they map. The older report calls people by their names only.
+Belongs here: Harvest's column names and how they map. The older report identifies people by their names only.
 Does not belong here: rates and amounts, which are never read.
 """
 

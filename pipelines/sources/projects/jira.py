@@ -1,15 +1,12 @@
-"""Jira: issues as CSV, from the navigator (Cloud with all fields, the thirty-column form) and the Data Center pipeline.
+"""Jira: issues as CSV, from the navigator (Cloud with all fields or with thirty) and the Data Center pipeline.
 
 Belongs here: Jira's column names and how they map. `Labels`, `Components` and `Log Work` are repeated once per value; a
-cell of `Log Work` is `comment;moment;author;seconds`, and its comment is never read.
+cell of `Log Work` is `comment;datetime;author;seconds`, and its comment is never read.
 Does not belong here: worklogs of Tempo (`tempo`).
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import DIGEST, DONE, LISTED, SECONDS
-
-# The end of a `Log Work` cell without its comment, or a bare id.
-WITHOUT_COMMENT = r"(?:^|;)([^;]*;[^;]*;\d+|\d+)$"
+from pipelines.sources.value_maps import DIGEST, IS_DONE, LIST_MARKS, SECONDS
 
 ADAPTER = Adapter(
     system="jira",
@@ -26,8 +23,10 @@ ADAPTER = Adapter(
                 FieldMap("work_email", ("Assignee Email", "assignee_email")),
                 FieldMap("project_code", ("Project key", "project_key", "Project name")),
                 FieldMap("assignment_code", ("Issue key", "key"), required=True),
-                FieldMap("skill_text", ("Labels", "Component/s", "Components", "Component"), join="|", split=LISTED),
-                FieldMap("is_done", ("Status Category", "status_category", "Status"), DONE),
+                FieldMap(
+                    "skill_text", ("Labels", "Component/s", "Components", "Component"), join="|", split=LIST_MARKS
+                ),
+                FieldMap("is_done", ("Status Category", "status_category", "Status"), IS_DONE),
                 FieldMap("started_date", ("Custom field (Start date)", "Created", "created_date")),
                 FieldMap("done_at", ("Resolved", "Resolution Date", "resolution_date", "resolutiondate")),
                 FieldMap("planned_hours", ("Original Estimate", "Σ Original Estimate", "original_estimate"), SECONDS),
@@ -37,15 +36,22 @@ ADAPTER = Adapter(
         ShapeMap(
             "worklog",
             (
-                FieldMap("record_code", ("Issue id", "Log Work"), DIGEST, join=";", part=WITHOUT_COMMENT),
-                FieldMap("account_code", ("Log Work",), part=r";([^;]*);\d+$"),
+                # The pattern keeps a bare id, and a `Log Work` cell without its comment.
+                FieldMap(
+                    "record_code",
+                    ("Issue id", "Log Work"),
+                    DIGEST,
+                    join=";",
+                    extract=r"(?:^|;)([^;]*;[^;]*;\d+|\d+)$",
+                ),
+                FieldMap("account_code", ("Log Work",), extract=r";([^;]*);\d+$"),
                 FieldMap("project_code", ("Project key",)),
                 FieldMap("assignment_code", ("Issue key",)),
-                FieldMap("worked_at", ("Log Work",), part=r"(?:^|;)([^;]*);[^;]*;\d+$"),
-                FieldMap("worked_hours", ("Log Work",), SECONDS, part=r";(\d+)$"),
+                FieldMap("worked_at", ("Log Work",), extract=r"(?:^|;)([^;]*);[^;]*;\d+$"),
+                FieldMap("worked_hours", ("Log Work",), SECONDS, extract=r";(\d+)$"),
             ),
-            form=("Issue key", "Log Work"),
-            each="Log Work",
+            signature=("Issue key", "Log Work"),
+            explode="Log Work",
         ),
     ),
 )

@@ -1,6 +1,6 @@
-"""Kantata OX: the time entries of the data exporter, and of the interface and connectors.
+"""Kantata OX: the time entries of the data exporter, of the API and of connectors.
 
-Belongs here: the column names and how they map. Which columns an export has is chosen by the administrator.
+Belongs here: the column names and how they map. The administrator chooses the columns of an export.
 Does not belong here: rates, which are never read.
 """
 

@@ -1,12 +1,11 @@
-"""Tempo Timesheets: the worklog report as CSV, and worklogs as JSON of the Cloud (v4) and server (v4) interfaces.
+"""Tempo Timesheets: the worklog report as CSV, and worklogs as JSON of the Cloud (v4) and server (v4) APIs.
 
-Belongs here: Tempo's column names and how they map. Cloud v4 gives the issue's id only; the key is joined later.
+Belongs here: Tempo's column names and how they map. Cloud v4 gives only the issue's id; the key is joined later.
 Does not belong here: issues (`jira`).
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
-
-SECONDS = Transform("hours", unit="seconds")
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.value_maps import SECONDS
 
 ADAPTER = Adapter(
     system="tempo",

@@ -1,15 +1,11 @@
-"""Toggl Track: the detailed report as CSV, and time entries as JSON of the second and third report interface.
+"""Toggl Track: the detailed report as CSV, and time entries as JSON of the second and third report API.
 
 Belongs here: Toggl's column names and how they map.
 Does not belong here: amounts, which are never read.
 """
 
-from dataclasses import replace
-
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import DIGEST, LISTED, SECONDS
-
-MILLISECONDS = replace(SECONDS, unit="milliseconds")
+from pipelines.sources.value_maps import DIGEST, LIST_MARKS, MILLISECONDS, SECONDS
 
 ADAPTER = Adapter(
     system="toggl",
@@ -32,14 +28,14 @@ ADAPTER = Adapter(
                 FieldMap("worked_hours", ("time_entries[*].seconds",), SECONDS),
                 FieldMap("changed_at", ("time_entries[*].at",)),
             ),
-            form=("time_entries",),
-            each="time_entries",
+            signature=("time_entries",),
+            explode="time_entries",
         ),
         ShapeMap(
             "worklog",
             (
                 FieldMap("record_code", ("id",)),
-                # One timer starts once: what was worked on can be corrected later.
+                # A timer starts once; the task that was worked on can be corrected later.
                 FieldMap(
                     "record_code", ("Email", "Start date", "Start time", "End date", "End time"), DIGEST, join="|"
                 ),
@@ -47,7 +43,7 @@ ADAPTER = Adapter(
                 FieldMap("work_email", ("Email",)),
                 FieldMap("project_code", ("pid", "Project")),
                 FieldMap("assignment_code", ("tid", "Task")),
-                FieldMap("skill_text", ("Tags", "Task"), join="|", split=rf"{LISTED}|\s*,\s*"),
+                FieldMap("skill_text", ("Tags", "Task"), join="|", split=rf"{LIST_MARKS}|\s*,\s*"),
                 FieldMap("worked_at", ("start",)),
                 FieldMap("worked_at", ("Start date", "Start time"), join=" ", required=True),
                 FieldMap("worked_hours", ("Duration",)),

@@ -1,1 +1,1 @@
-"""Readers that turn a file of any format into a table of text."""
+"""One module per file format: each turns a file into a table of text, whatever system wrote it."""

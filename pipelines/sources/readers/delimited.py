@@ -1,32 +1,30 @@
 """Delimited text as a table of text: header, delimiter, repeated headers, rows too wide or too narrow.
 
-Belongs here: everything about CSV and its relatives. A well-formed file is scanned by polars where it lies; a file with
-broken rows is first rewritten row by row, its broken rows set aside with the reason.
+Belongs here: everything about CSV and similar formats. Polars scans a well-formed file in place; a file with malformed
+rows is first rewritten row by row, and its malformed rows are set aside with the reason.
 Does not belong here: opening and decoding (`files`), what the columns mean (the adapters).
 """
 
 import csv
 import io
-import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from pipelines.sources.declaration import Condition, ExportRefused
-from pipelines.sources.readers.files import CHUNK_BYTES, OpenedFile, ScratchFolder
+from pipelines.sources.readers.files import CHUNK_BYTES, ExportRefused, OpenedFile, ScratchFolder
 from pipelines.sources.readers.text_table import (
     MALFORMED_SCHEMA,
+    NO_MALFORMED_ROWS,
     ROW_NUMBER,
+    Condition,
     TextTable,
     columns_by_header,
-    empty_malformed_rows,
     keep_folder_alive,
     row_matches,
 )
@@ -34,17 +32,10 @@ from pipelines.sources.readers.text_table import (
 DELIMITERS = (",", ";", "\t", "|")
 # A quoted field longer than this is taken for a quote that was never closed.
 MAX_FIELD_BYTES = 16 << 20
-# Below this size a survey costs less than a thread is worth.
+# A header row over more lines is taken for a quote that was never closed.
+MAX_HEADER_LINES = 101
+# A smaller file is always checked before it is read: the check takes less time than starting a thread saves.
 BACKGROUND_CHECK_BYTES = 32 << 20
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What one pass over the bytes tells: whether every row is as wide as the header, and how many rows there are."""
-
-    is_regular: bool
-    ends_in_open_quote: bool
-    row_count: int
 
 
 def read_delimited(
@@ -55,170 +46,177 @@ def read_delimited(
     check_in_background: bool = False,
     skip_unless: Condition | None = None,
 ) -> TextTable:
-    """The file as a table of text; on trust, a large file is surveyed while it is read and must be asked `is_regular`.
+    """Read delimited text.
 
-    Raises ExportRefused where it has no header row or ends inside an open quote.
+    Args:
+        opened: The file.
+        name: Name of the file, for messages.
+        delimiter: Delimiter that the source declares; None to detect it.
+        skip_after_header: Number of further header rows below the first.
+        check_in_background: Whether to check a large file for malformed rows while it is read. The caller must then
+            call `is_regular` after reading, and read the file again without this option if it returns False.
+        skip_unless: If the row below the header meets this condition, it is data and no row is skipped.
+
+    Returns:
+        One row per record.
+
+    Raises:
+        ExportRefused: If the file has no header row or ends inside an open quote.
     """
-    first = _first_record(opened)
-    delimiter = delimiter or _delimiter_of(first, name)
+    header_row = _first_record(opened)
+    delimiter = delimiter or _detect_delimiter(header_row, name)
     csv.field_size_limit(MAX_FIELD_BYTES)
     try:
-        headers = tuple(next(csv.reader(io.StringIO(first, newline=""), delimiter=delimiter), ()))
+        headers = tuple(next(csv.reader(io.StringIO(header_row, newline=""), delimiter=delimiter), ()))
     except csv.Error as error:
         raise ExportRefused(f"{name} has a first row that cannot be read ({error}): export it again") from None
     if not any(header.strip() for header in headers):
         raise ExportRefused(f"{name} has an empty header row: the first row must name the columns")
-    if row_matches(headers, _second_row(opened, delimiter), skip_unless):
-        skip_after_header = 0
+    skipped = 0 if row_matches(headers, _second_row(opened, delimiter), skip_unless) else skip_after_header
     names = tuple(f"c{i}" for i in range(len(headers)))
-    columns = columns_by_header(headers)
-    shared: dict[str, Any] = {"delimiter": delimiter, "encoding": opened.encoding}
+    in_place = _scan_in_place(opened, names, delimiter, 1 + skipped)
+    table = TextTable(
+        headers, columns_by_header(headers), lambda _: in_place, NO_MALFORMED_ROWS, opened.encoding, delimiter
+    )
     if check_in_background and opened.path.stat().st_size > BACKGROUND_CHECK_BYTES:
-        frame = _scan(opened.path, names, delimiter, 1 + skip_after_header, opened.folder)
-        surveyed = _beside(opened, delimiter, len(headers))
-        return TextTable(headers, columns, lambda _: frame, empty_malformed_rows(), is_regular=surveyed, **shared)
-    survey = survey_rows(opened, delimiter, len(headers))
-    if survey.ends_in_open_quote:
-        whole = max(survey.row_count - 1 - skip_after_header, 0)
+        return replace(table, is_regular=_survey_in_background(opened, delimiter, len(headers)))
+    is_regular, line_count = _survey_rows(opened, delimiter, len(headers))
+    row_count = max(line_count - 1 - skipped, 0)
+    if not is_regular and _ends_in_open_quote(opened, delimiter):
         raise ExportRefused(
-            f"{name} is cut off: its last row, after {whole} whole ones, ends inside an open quote; export it again"
+            f"{name} is cut off: its last row, after {row_count} complete ones, ends inside an open quote; "
+            "export it again"
         )
-    if survey.is_regular and survey.row_count > 1 + skip_after_header:
-        frame = _scan(opened.path, names, delimiter, 1 + skip_after_header, opened.folder)
-        count = max(survey.row_count - 1 - skip_after_header, 0)
-        return TextTable(headers, columns, lambda _: frame, empty_malformed_rows(), row_count=count, **shared)
+    if is_regular and row_count:
+        return replace(table, row_count=row_count)
     try:
-        good, malformed, count = _rewritten(opened, delimiter, names, skip_after_header)
+        good, malformed, row_count = _rewrite(opened, delimiter, names, skipped)
     except csv.Error:
         raise ExportRefused(
             f"{name} has a field of more than {MAX_FIELD_BYTES} bytes, most likely a quote that is never closed: "
             "export it again"
         ) from None
-    return TextTable(headers, columns, lambda _: good, malformed, row_count=count, **shared)
+    return replace(table, scan=lambda _: good, malformed=malformed, row_count=row_count)
 
 
-def _beside(opened: OpenedFile, delimiter: str, width: int) -> Callable[[], bool]:
-    """The survey in a thread of its own; the question waits for its answer."""
-    found: Future[bool] = Future()
-
-    def survey() -> None:
-        try:
-            found.set_result(survey_rows(opened, delimiter, width).is_regular)
-        except OSError as problem:
-            found.set_exception(problem)
-
-    Thread(target=survey, name="survey", daemon=True).start()
-    return found.result
+def _survey_in_background(opened: OpenedFile, delimiter: str, width: int) -> Callable[[], bool]:
+    """Start the survey in a thread; return a function that waits for it and returns whether the file is regular."""
+    executor = ThreadPoolExecutor(1, thread_name_prefix="survey")
+    survey = executor.submit(_survey_rows, opened, delimiter, width)
+    executor.shutdown(wait=False)
+    return lambda: survey.result()[0]
 
 
 def _first_record(opened: OpenedFile) -> str:
-    lines: list[str] = []
-    quotes = 0
-    with opened.path.open("rb") as handle:
-        handle.seek(opened.start)
-        for line in handle:
-            lines.append(line.decode("utf-8", "replace"))
-            quotes += line.count(b'"')
-            if (quotes % 2 == 0 and "".join(lines).strip()) or len(lines) > 100:
+    record = b""
+    with opened.open() as handle:
+        for line in islice(handle, MAX_HEADER_LINES):
+            record += line
+            if record.count(b'"') % 2 == 0 and record.decode("utf-8", "replace").strip():
                 break
-    return "".join(lines).strip("\r\n")
+    return record.decode("utf-8", "replace").strip("\r\n")
 
 
 def _second_row(opened: OpenedFile, delimiter: str) -> list[str]:
-    with opened.path.open("rb") as handle:
-        handle.seek(opened.start)
-        begins = handle.read(CHUNK_BYTES).decode("utf-8", "replace")
+    with opened.open() as handle:
+        start = handle.read(CHUNK_BYTES).decode("utf-8", "replace")
     try:
-        filled = (row for row in csv.reader(io.StringIO(begins, newline=""), delimiter=delimiter) if any(row))
-        return next(itertools.islice(filled, 1, None), [])
+        rows = filter(any, csv.reader(io.StringIO(start, newline=""), delimiter=delimiter))
+        return next(islice(rows, 1, None), [])
     except csv.Error:
         return []
 
 
-def _delimiter_of(first: str, name: str) -> str:
-    outside = re.sub(r'"(?:[^"]|"")*"', "", first)
-    counts = {one: outside.count(one) for one in DELIMITERS}
-    best = max(DELIMITERS, key=lambda one: counts[one])
-    if counts[best] == 0 and len(first) > 1000:
+def _detect_delimiter(header_row: str, name: str) -> str:
+    outside_quotes = re.sub(r'"(?:[^"]|"")*"', "", header_row)
+    best = max(DELIMITERS, key=outside_quotes.count)
+    if best in outside_quotes:
+        return best
+    if len(header_row) > 1000:
         raise ExportRefused(
-            f"{name} has a first row of {len(first)} characters without , ; tab or |: set `delimiter` of this source"
+            f"{name} has a first row of {len(header_row)} characters without , ; tab or |: "
+            "set `delimiter` of this source"
         )
-    return best if counts[best] else ","
+    return ","
 
 
-def survey_rows(opened: OpenedFile, delimiter: str, width: int) -> Survey:
-    """One pass over the bytes: regular when all rows hold width - 1 separators and quotes only open or close fields."""
+def _survey_rows(opened: OpenedFile, delimiter: str, width: int) -> tuple[bool, int]:
+    """Return whether each row has width - 1 delimiters and quotes only open or close fields, and the number of rows.
+
+    All bytes except delimiters, quotes and line ends are deleted; what remains outside quotes must be the marks of
+    one row over and over again.
+    """
     separator = delimiter.encode()
-    told = bytes(set(range(256)) - set(separator + b'"\n'))
-    row = separator * (width - 1) + b"\n"
-    is_regular, is_open, rows, rest, swallowed = True, False, 0, b"", 0
+    other_bytes = bytes(set(range(256)) - set(separator + b'"\n'))
+    row_marks = separator * (width - 1) + b"\n"
+    is_regular, is_open, row_count, rest, quoted_bytes = True, False, 0, b"", 0
     for block in _blocks_of_lines(opened):
-        swallowed = swallowed + len(block) if is_open and b'"' not in block else 0
-        if len(block) > MAX_FIELD_BYTES or swallowed > MAX_FIELD_BYTES:
-            return Survey(False, _ends_in_open_quote(opened, delimiter), rows)
-        marks = block.translate(None, told)
+        quoted_bytes = quoted_bytes + len(block) if is_open and b'"' not in block else 0
+        if len(block) > MAX_FIELD_BYTES or quoted_bytes > MAX_FIELD_BYTES:
+            return False, row_count
+        marks = block.translate(None, other_bytes)
         if is_open or b'"' in marks:
             is_regular = is_regular and _has_proper_quotes(block, separator, is_open)
             marks, is_open = _outside_quotes(marks, is_open)
-        rows += marks.count(b"\n")
+        row_count += marks.count(b"\n")
         marks = rest + marks
-        whole = len(marks) // len(row)
-        rest = marks[whole * len(row) :]
-        is_regular = is_regular and marks.startswith(row * whole)
-    is_regular = is_regular and not rest and not is_open
-    return Survey(is_regular, not is_regular and _ends_in_open_quote(opened, delimiter), rows)
+        complete_rows = len(marks) // len(row_marks)
+        rest = marks[complete_rows * len(row_marks) :]
+        is_regular = is_regular and marks.startswith(row_marks * complete_rows)
+    return is_regular and not rest and not is_open, row_count
 
 
 def _outside_quotes(marks: bytes, is_open: bool) -> tuple[bytes, bool]:
-    """The marks outside quotes, and whether a quote is open after the last of them."""
-    found = np.frombuffer(marks, np.uint8)
-    is_quote = found == ord('"')
-    within = np.logical_xor.accumulate(is_quote) ^ is_open
-    return found[~(is_quote | within)].tobytes(), bool(within[-1]) if marks else is_open
+    """Return the marks outside quotes, and whether a quote is open after the last mark."""
+    codes = np.frombuffer(marks, np.uint8)
+    is_quote = codes == ord('"')
+    is_inside = np.logical_xor.accumulate(is_quote) ^ is_open
+    return codes[~(is_quote | is_inside)].tobytes(), bool(is_inside[-1]) if marks else is_open
 
 
 def _has_proper_quotes(block: bytes, separator: bytes, is_open: bool) -> bool:
-    """Whether every quote of the lines opens a field, closes one or is doubled."""
-    found = np.frombuffer(b"\n" + block + b"\n", np.uint8)
-    at = np.flatnonzero(found == ord('"'))
-    opening, closing = at[int(is_open) :: 2], at[int(not is_open) :: 2]
-    ends = tuple(separator + b'"\n')
-    before, after = found[opening - 1], found[closing + 1]
-    ends_line = (after == ord("\r")) & (found[closing + 2 - (closing + 2 >= found.size)] == ord("\n"))
-    return bool(np.isin(before, ends).all() and (np.isin(after, ends) | ends_line).all())
+    """Return whether every quote of the lines opens a field, closes one or is doubled."""
+    codes = np.frombuffer(b"\n" + block + b"\n", np.uint8)
+    quotes = np.flatnonzero(codes == ord('"'))
+    opening, closing = quotes[int(is_open) :: 2], quotes[int(not is_open) :: 2]
+    field_ends = tuple(separator + b'"\n')
+    before, after = codes[opening - 1], codes[closing + 1]
+    ends_line = (after == ord("\r")) & (codes[closing + 2 - (closing + 2 >= codes.size)] == ord("\n"))
+    return bool(np.isin(before, field_ends).all() and (np.isin(after, field_ends) | ends_line).all())
 
 
 def _blocks_of_lines(opened: OpenedFile) -> Iterator[bytes]:
-    """Blocks of whole lines; one that grows beyond the longest field is given as it is."""
-    with opened.path.open("rb") as handle:
-        handle.seek(opened.start)
-        rest = b""
-        while len(rest) <= MAX_FIELD_BYTES and (piece := handle.read(CHUNK_BYTES)):
-            cut = piece.rfind(b"\n") + 1
-            if cut:
-                yield rest + piece[:cut]
-            rest = piece[cut:] if cut else rest + piece
-        if rest:
-            yield rest + b"\n"
+    """Return blocks of complete lines; the last block is an incomplete line if it exceeds the longest field."""
+    rest = b""
+    for chunk in opened.chunks():
+        cut = chunk.rfind(b"\n") + 1
+        if cut:
+            yield rest + chunk[:cut]
+        rest = chunk[cut:] if cut else rest + chunk
+        if len(rest) > MAX_FIELD_BYTES:
+            break
+    if rest:
+        yield rest + b"\n"
+
+
+def _open_text(opened: OpenedFile) -> io.TextIOWrapper:
+    return io.TextIOWrapper(opened.open(), "utf-8", "replace", newline="")
 
 
 def _ends_in_open_quote(opened: OpenedFile, delimiter: str) -> bool:
-    """Whether the end of the file stands inside a quoted field, by reading it record by record."""
-    with opened.path.open("rb") as raw:
-        raw.seek(opened.start)
-        tail = io.TextIOWrapper(raw, "utf-8", "replace", newline="")
+    """Return whether the end of the file lies inside a quoted field, by reading it record by record."""
+    with _open_text(opened) as text:
         try:
-            for _ in csv.reader(tail, delimiter=delimiter, strict=True):
+            for _ in csv.reader(text, delimiter=delimiter, strict=True):
                 pass
         except csv.Error as error:
-            if "unexpected end of data" in str(error):
-                return True
-        return False
+            return "unexpected end of data" in str(error)
+    return False
 
 
-def _scan(path: Path, names: Sequence[str], delimiter: str, skip: int, folder: ScratchFolder | None) -> pl.LazyFrame:
+def _scan_in_place(opened: OpenedFile, names: Sequence[str], delimiter: str, skip: int) -> pl.LazyFrame:
     frame = pl.scan_csv(
-        path,
+        opened.path,
         has_header=False,
         skip_rows=skip,
         separator=delimiter,
@@ -227,23 +225,19 @@ def _scan(path: Path, names: Sequence[str], delimiter: str, skip: int, folder: S
         row_index_offset=1,
         glob=False,
     )
-    return keep_folder_alive(frame.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64)), folder)
+    return keep_folder_alive(frame.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64)), opened.folder)
 
 
-def _rewritten(
+def _rewrite(
     opened: OpenedFile, delimiter: str, names: Sequence[str], skip_after_header: int
 ) -> tuple[pl.LazyFrame, pl.LazyFrame, int]:
-    """Good rows rewritten with their row number, malformed rows with the reason, and the number of both together."""
+    """Rewrite the good rows with their row numbers, the malformed rows with the reason; count both together."""
     folder = ScratchFolder()
     good, bad = folder.path / "good.csv", folder.path / "bad.csv"
     number = -1 - skip_after_header
-    with opened.path.open("rb") as raw, good.open("w", newline="") as good_out, bad.open("w", newline="") as bad_out:
-        raw.seek(opened.start)
-        rows = csv.reader(io.TextIOWrapper(raw, "utf-8", "replace", newline=""), delimiter=delimiter)
+    with _open_text(opened) as text, good.open("w", newline="") as good_out, bad.open("w", newline="") as bad_out:
         good_rows, bad_rows = csv.writer(good_out, lineterminator="\n"), csv.writer(bad_out, lineterminator="\n")
-        for row in rows:
-            if not any(row):
-                continue
+        for row in filter(any, csv.reader(text, delimiter=delimiter)):
             number += 1
             if number <= 0:
                 continue
@@ -254,15 +248,11 @@ def _rewritten(
             else:
                 reason = f"{len(row)} fields where the header has {len(names)}"
                 bad_rows.writerow((number, delimiter.join(row), reason))
-    schema: dict[str, Any] = {ROW_NUMBER: pl.Int64(), **dict.fromkeys(names, pl.String())}
-    return (
-        keep_folder_alive(_rows_of(good, schema), folder),
-        keep_folder_alive(_rows_of(bad, dict(MALFORMED_SCHEMA)), folder),
-        max(number, 0),
-    )
+    schema = pl.Schema({ROW_NUMBER: pl.Int64, **dict.fromkeys(names, pl.String)})
+    return _scan_rewritten(good, schema, folder), _scan_rewritten(bad, MALFORMED_SCHEMA, folder), max(number, 0)
 
 
-def _rows_of(path: Path, schema: dict[str, Any]) -> pl.LazyFrame:
+def _scan_rewritten(path: Path, schema: pl.Schema, folder: ScratchFolder) -> pl.LazyFrame:
     if not path.stat().st_size:
         return pl.LazyFrame(schema=schema)
-    return pl.scan_csv(path, has_header=False, schema=schema, glob=False)
+    return keep_folder_alive(pl.scan_csv(path, has_header=False, schema=schema, glob=False), folder)

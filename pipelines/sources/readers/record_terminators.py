@@ -1,59 +1,65 @@
-"""Text whose records end in marks of their own instead of line ends, rewritten as CSV.
+"""Text whose records end with a terminator of their own instead of a line end, rewritten as CSV.
 
-Belongs here: cutting such a file into records as a stream, and the refusal of a last record without its mark.
-Does not belong here: ordinary CSV (`delimited`), which reads what this writes.
+Belongs here: splitting such a file into records as a stream, refusing a last record without its terminator.
+Does not belong here: ordinary CSV (`delimited`), which reads the rewritten file.
 """
 
 import csv
 import io
 from collections.abc import Iterator
+from itertools import chain
 
-from pipelines.sources.declaration import ExportRefused
 from pipelines.sources.readers.delimited import DELIMITERS, MAX_FIELD_BYTES
-from pipelines.sources.readers.files import CHUNK_BYTES, OpenedFile, ScratchFolder
+from pipelines.sources.readers.files import CHUNK_BYTES, ExportRefused, OpenedFile, ScratchFolder
 
 
 def rewrite_terminated(opened: OpenedFile, name: str, terminator: str, delimiter: str | None) -> OpenedFile:
-    """The same records as CSV with line ends; the file itself where the mark does not occur in its first block.
+    """Rewrite the records as CSV with line ends.
 
-    Raises ExportRefused where the last record has no mark: the file was cut off.
+    Args:
+        opened: The file.
+        name: Name of the file, for messages.
+        terminator: Text that ends each record, such as `!##!`.
+        delimiter: Delimiter of the fields; None to take the most frequent one of the first record.
+
+    Returns:
+        The rewritten file, or the file itself if its first block does not hold the terminator.
+
+    Raises:
+        ExportRefused: If the last record has no terminator, so the file was cut off.
     """
     mark = terminator.encode()
-    with opened.path.open("rb") as handle:
-        handle.seek(opened.start)
+    with opened.open() as handle:
         if mark not in handle.read(CHUNK_BYTES):
             return opened
     folder = ScratchFolder()
     target = folder.path / "records.csv"
+    records = _split_records(opened, name, mark)
+    header_row = next(records, "")
+    separator = delimiter or max(DELIMITERS, key=header_row.count)
     with target.open("w", encoding="utf-8", newline="") as out:
-        writer = None
-        for record in _records(opened, name, mark):
-            delimiter = delimiter or max(DELIMITERS, key=record.count)
-            writer = writer or csv.writer(out, delimiter=delimiter, lineterminator="\n")
-            writer.writerow(_fields(record, delimiter))
+        rows = (_split_fields(record, separator) for record in chain([header_row], records))
+        csv.writer(out, delimiter=separator, lineterminator="\n").writerows(rows)
     return OpenedFile(target, opened.encoding, 0, folder)
 
 
-def _records(opened: OpenedFile, name: str, mark: bytes) -> Iterator[str]:
+def _split_records(opened: OpenedFile, name: str, mark: bytes) -> Iterator[str]:
     rest, count = b"", 0
-    with opened.path.open("rb") as handle:
-        handle.seek(opened.start)
-        while piece := handle.read(CHUNK_BYTES):
-            *whole, rest = (rest + piece).split(mark)
-            for record in whole:
-                if record.strip():
-                    count += 1
-                    yield record.decode("utf-8", "replace").strip("\r\n")
-            if len(rest) > MAX_FIELD_BYTES:
-                raise ExportRefused(f"{name} has a record of more than {MAX_FIELD_BYTES} bytes: export it again")
+    for chunk in opened.chunks():
+        *records, rest = (rest + chunk).split(mark)
+        for record in filter(bytes.strip, records):
+            count += 1
+            yield record.decode("utf-8", "replace").strip("\r\n")
+        if len(rest) > MAX_FIELD_BYTES:
+            raise ExportRefused(f"{name} has a record of more than {MAX_FIELD_BYTES} bytes: export it again")
     if rest.strip():
         raise ExportRefused(
-            f"{name} is cut off: after {count} whole records it ends without {mark.decode()}; export it again"
+            f"{name} is cut off: after {count} complete records it ends without {mark.decode()}; export it again"
         )
 
 
-def _fields(record: str, delimiter: str) -> list[str]:
-    """The record's fields; quotes count only where every one of them opens, closes or is doubled."""
+def _split_fields(record: str, delimiter: str) -> list[str]:
+    """Split the record; quotes count only if every one of them opens a field, closes one or is doubled."""
     if '"' in record:
         try:
             rows = list(csv.reader(io.StringIO(record, newline=""), delimiter=delimiter, strict=True))

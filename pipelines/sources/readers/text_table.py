@@ -1,26 +1,38 @@
-"""A file as a table of text: what every reader gives and every mapping starts from.
+"""A file as a table of text: what every reader returns and every mapping starts from.
 
-Belongs here: the table of text, how a header is compared, the frame of malformed rows.
-Does not belong here: how a format is read (`delimited`, `jsonlines`, `typed`).
+Belongs here: the table of text, how headers are compared, blank cells, the frame of malformed rows.
+Does not belong here: how a format is read (`delimited`, `json_lines`, `parquet`, `workbook`).
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
+from pipelines.sources.readers.files import ScratchFolder
+
 ROW_NUMBER = "row_number"
 MALFORMED_SCHEMA = pl.Schema({ROW_NUMBER: pl.Int64, "row_text": pl.String, "reason": pl.String})
+NO_MALFORMED_ROWS = pl.LazyFrame(schema=MALFORMED_SCHEMA)
+Condition = tuple[str, tuple[str, ...]]  # a header, and the words that its cell may hold
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """One row per record of the file: row_number and, per header, one or more columns of text.
+    """One row per record of the file: `row_number`, and one or more columns of text per header.
 
-    `columns` leads from a compared header to the names of its columns in the frame (several where a header is
-    repeated). `scan` gives the frame that holds at least the columns asked for.
+    Attributes:
+        headers: The headers as the file writes them.
+        columns: Names of the frame's columns per normalized header; several if the header is repeated.
+        scan: Returns a frame that holds at least the given columns.
+        malformed: One row per record that is not as wide as the header or is not valid JSON, with the reason.
+        encoding: Encoding of the file; None for binary formats.
+        delimiter: Delimiter of the file; None for formats without one.
+        row_count: Number of records, malformed ones included; None if they were not counted.
+        is_regular: Whether every row is as wide as the header. Call it after reading a file whose check runs in the
+            background; it waits for the result.
+        has_open_schema: Whether records may have members that `headers` does not list, as JSON records do.
     """
 
     headers: tuple[str, ...]
@@ -30,19 +42,17 @@ class TextTable:
     encoding: str | None = None
     delimiter: str | None = None
     row_count: int | None = None
-    # Whether every row is as wide as the header; asked after reading, where a file was read on trust.
     is_regular: Callable[[], bool] = lambda: True
-    # A document's records need not all have all members: a header not seen may still come.
-    is_open: bool = False
+    has_open_schema: bool = False
 
 
 def normalize_header(header: str) -> str:
-    """The header as it is compared: case, blanks at the ends and runs of blanks do not matter."""
-    return re.sub(r"\s+", " ", header.strip().strip("﻿")).casefold()
+    """Return the header in the form in which headers are compared: case and extra blanks do not matter."""
+    return re.sub(r"\s+", " ", header.strip().strip("\ufeff")).casefold()
 
 
 def columns_by_header(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """From a compared header to its columns c0, c1, …: several where the header is repeated; a blank one has none."""
+    """Return the columns c0, c1, … per normalized header: several if it is repeated, none for a blank header."""
     columns: dict[str, tuple[str, ...]] = {}
     for i, header in enumerate(headers):
         if header.strip():
@@ -50,25 +60,32 @@ def columns_by_header(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return columns
 
 
-def row_matches(headers: Sequence[str], row: Sequence[str], condition: tuple[str, Sequence[str]] | None) -> bool:
-    """Whether the row has one of the words under that header, case ignored; never without a condition."""
+def row_matches(headers: Sequence[str], row: Sequence[str], condition: Condition | None) -> bool:
+    """Return whether the row has one of the words under the condition's header, ignoring case."""
     if condition is None:
         return False
     cells = {normalize_header(header): cell.strip().lower() for header, cell in zip(headers, row, strict=False)}
     return cells.get(normalize_header(condition[0])) in [word.lower() for word in condition[1]]
 
 
-def empty_malformed_rows() -> pl.LazyFrame:
-    """The frame of malformed rows of a file that has none."""
-    return pl.LazyFrame(schema=MALFORMED_SCHEMA)
+def is_filled(text: pl.Expr) -> pl.Expr:
+    """Return whether the cell holds more than blanks; False for null."""
+    return text.str.strip_chars().str.len_bytes().fill_null(0) > 0
 
 
-def keep_folder_alive(frame: pl.LazyFrame, folder: Any) -> pl.LazyFrame:
-    """The same frame; the folder of its file lives as long as the plan does."""
+def stripped_or_null(text: pl.Expr) -> pl.Expr:
+    """Return the text without blanks around it; null if nothing is left."""
+    stripped = text.str.strip_chars()
+    return pl.when(stripped != "").then(stripped)
+
+
+def keep_folder_alive(frame: pl.LazyFrame, folder: ScratchFolder | None) -> pl.LazyFrame:
+    """Return the same frame, with a query plan that holds the folder of its file as long as the plan lives."""
     if folder is None:
         return frame
 
-    def same(numbers: pl.Series, _folder: Any = folder) -> pl.Series:
+    def unchanged(numbers: pl.Series, _folder: ScratchFolder = folder) -> pl.Series:
         return numbers
 
-    return frame.with_columns(pl.col(ROW_NUMBER).map_batches(same, return_dtype=pl.Int64(), is_elementwise=True))
+    row_number = pl.col(ROW_NUMBER).map_batches(unchanged, return_dtype=pl.Int64(), is_elementwise=True)
+    return frame.with_columns(row_number)

@@ -104,7 +104,7 @@ def test_files_in_a_folder_are_told_by_the_manifest_beside_them(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("extent", "member", "said"),
     [
-        ("partial", "users.csv", "1.zip: manifest.csv says partial of users; allowed: bulk, delta, absent"),
+        ("partial", "users.csv", "1.zip: manifest.csv gives partial for users; allowed: bulk, delta, absent"),
         ("bulk", "*.csv", "1.zip holds 2 files that fit *.csv where 1 is expected: set `member` of this source"),
         ("bulk", "people.csv", "1.zip holds 0 files that fit people.csv where 1 is expected"),
     ],

@@ -1,4 +1,4 @@
-"""Columns that come, go and change their names; files without a known writer; marks in place of line ends."""
+"""Columns that appear, disappear and are renamed; detection of the system; record terminators."""
 
 from pathlib import Path
 
@@ -7,23 +7,16 @@ import yaml
 
 from benchmarks.sources import write_export
 from pipelines.config.company import SourceConfig
-from pipelines.sources.adapter import (
-    Adapter,
-    ExportRefused,
-    FieldMap,
-    ShapeMap,
-    SourceOptions,
-    all_adapters,
-    get_adapter,
-    read_export,
-)
+from pipelines.sources.adapter import all_adapters, get_adapter, read_export
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, SourceOptions
 from pipelines.sources.detect import describe_systems, rank_systems, suggest_source_block
+from pipelines.sources.readers.files import ExportRefused
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 WORKLOG = "Issue Key,Hours,Work date,Username\nA-1,2,2025-02-13,u1\n"
-LEARNING = Adapter(
-    "marked",
-    "Records that end in marks",
+TERMINATED = Adapter(
+    "terminated",
+    "Records that end with a terminator",
     "learning",
     ("csv",),
     (ShapeMap("skill_mention", (FieldMap("record_code", ("ID",)), FieldMap("skill_text", ("TEXT",)))),),
@@ -47,80 +40,79 @@ def test_a_new_column_is_reported_and_ignored(tmp_path: Path) -> None:
     assert after.shapes["worklog"].collect().equals(before.shapes["worklog"].collect())
 
 
-def test_a_missing_needed_column_is_refused_with_the_nearest(tmp_path: Path) -> None:
+def test_a_missing_required_column_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
     with pytest.raises(ExportRefused) as caught:
         read_export(write(tmp_path, WORKLOG.replace("Issue Key", "Issue Keys")), get_adapter("tempo"))
     assert "nearest: Issue Keys" in str(caught.value)
     assert "set it by `mapping: {assignment_code: …}`" in str(caught.value)
 
 
-def test_one_line_of_mapping_mends_a_renamed_column(tmp_path: Path) -> None:
+def test_one_line_of_mapping_reads_a_renamed_column(tmp_path: Path) -> None:
     renamed = write(tmp_path, WORKLOG.replace("Issue Key", "Ticket"))
-    found = read_export(renamed, get_adapter("tempo"), SourceOptions(mapping={"assignment_code": "Ticket"}))
-    assert found.shapes["worklog"].collect()["assignment_code"].to_list() == ["A-1"]
+    export = read_export(renamed, get_adapter("tempo"), SourceOptions(mapping={"assignment_code": "Ticket"}))
+    assert export.shapes["worklog"].collect()["assignment_code"].to_list() == ["A-1"]
 
 
-def test_denied_columns_are_named_by_their_class_and_their_text_is_in_no_malformed_row(tmp_path: Path) -> None:
+def test_sensitive_columns_are_reported_with_their_class_and_their_text_is_in_no_malformed_row(tmp_path: Path) -> None:
     text = WORKLOG.replace("Username\n", "Username,Salary\n").replace("u1\n", "u1,90000\nA-2,2,2025-02-13,u1,90001,x\n")
-    found = read_export(write(tmp_path, text), get_adapter("tempo"))
-    assert found.sensitive_column_classes == (("Salary", "pay"),)
-    malformed = found.malformed.collect()
+    export = read_export(write(tmp_path, text), get_adapter("tempo"))
+    assert export.sensitive_column_classes == (("Salary", "pay"),)
+    malformed = export.malformed.collect()
     assert malformed["row_number"].to_list() == [2]
     assert malformed["row_text"].to_list() == [None]
 
 
 @pytest.mark.parametrize("system", ["jira", "tempo", "xapi", "bamboohr"])
-def test_a_file_is_known_by_its_columns(system: str) -> None:
+def test_a_system_is_detected_by_its_columns(system: str) -> None:
     for raw in GOLDEN.glob(f"{system}/*.raw.*"):
-        guess = rank_systems(raw)[0]
-        assert (guess.system, guess.missing) == (system, ())
+        match = rank_systems(raw)[0]
+        assert (match.system, match.missing) == (system, ())
         assert yaml.safe_load(suggest_source_block(raw))["sources"][0]["system"] == system
 
 
-def test_a_guess_says_what_is_missing(tmp_path: Path) -> None:
-    guess = next(
-        one for one in rank_systems(write(tmp_path, WORKLOG.replace("Issue Key", "Ticket"))) if one.system == "tempo"
-    )
-    assert guess.matching == ("Hours", "Work date", "Username")
-    assert guess.missing == ("Issue Key or issue.key or issue.id",)
-    assert guess.score < 0.5
+def test_a_match_names_the_missing_columns(tmp_path: Path) -> None:
+    matches = rank_systems(write(tmp_path, WORKLOG.replace("Issue Key", "Ticket")))
+    match = next(match for match in matches if match.system == "tempo")
+    assert match.matching == ("Hours", "Work date", "Username")
+    assert match.missing == ("Issue Key or issue.key or issue.id",)
+    assert match.score < 0.5
 
 
-def test_a_block_of_a_known_system_is_a_source(tmp_path: Path) -> None:
+def test_the_block_of_a_detected_system_is_a_valid_source(tmp_path: Path) -> None:
     block = yaml.safe_load(suggest_source_block(write(tmp_path, WORKLOG, "2025 hours.csv")))
     assert SourceConfig(**block["sources"][0]).system == "tempo"
 
 
-def test_a_block_of_an_unknown_file_asks_for_a_mapping(tmp_path: Path) -> None:
+def test_the_block_of_an_undetected_file_has_a_mapping_to_complete(tmp_path: Path) -> None:
     text = suggest_source_block(write(tmp_path, "colour,shape\nred,round\n", "2025 things.csv"))
     entry = yaml.safe_load(text)["sources"][0]
     assert "# columns of the file: colour, shape" in text
     assert (entry["system"], entry["name"]) == ("tabular", "source_2025_things")
 
 
-def test_every_system_says_what_it_needs() -> None:
-    described = {one.system: one for one in describe_systems()}
+def test_every_system_is_described_with_the_columns_it_needs() -> None:
+    described = {system["system"]: system for system in describe_systems()}
     assert described.keys() == all_adapters().keys()
-    assert described["tempo"].needed[0] == "Issue Key or issue.key or issue.id"
-    assert "Hours" in described["tempo"].optional
+    assert described["tempo"]["needed"][0] == "Issue Key or issue.key or issue.id"
+    assert "Hours" in described["tempo"]["optional"]
 
 
-def test_records_end_at_their_marks_and_keep_line_ends_inside(tmp_path: Path) -> None:
+def test_records_end_at_their_terminator_and_keep_line_ends_inside(tmp_path: Path) -> None:
     path = write(tmp_path, 'ID|TEXT!##!\r\n1|two\nlines!##!\r\n2|a "stray quote!##!\r\n3|"a|b"!##!\r\n')
-    found = read_export(path, LEARNING).shapes["skill_mention"].collect()
-    assert found["record_code"].to_list() == ["1", "2", "3"]
-    assert found["skill_text"].to_list() == ["two\nlines", 'a "stray quote', "a|b"]
+    mentions = read_export(path, TERMINATED).shapes["skill_mention"].collect()
+    assert mentions["record_code"].to_list() == ["1", "2", "3"]
+    assert mentions["skill_text"].to_list() == ["two\nlines", 'a "stray quote', "a|b"]
 
 
-def test_a_last_record_without_its_mark_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ExportRefused, match="after 2 whole records it ends without !##!"):
-        read_export(write(tmp_path, "ID|TEXT!##!\n1|sql!##!\n2|py"), LEARNING)
+def test_a_last_record_without_its_terminator_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ExportRefused, match="after 2 complete records it ends without !##!"):
+        read_export(write(tmp_path, "ID|TEXT!##!\n1|sql!##!\n2|py"), TERMINATED)
 
 
 @pytest.mark.parametrize(("kind", "system"), [("tempo CSV", "tempo"), ("xAPI JSON lines", "xapi")])
-def test_the_benchmark_writes_what_the_system_writes(tmp_path: Path, kind: str, system: str) -> None:
+def test_the_benchmark_writes_files_that_the_adapter_reads(tmp_path: Path, kind: str, system: str) -> None:
     write_export(kind, 3_000, tmp_path / "a")  # type: ignore[arg-type]
-    found = read_export(tmp_path / "a", get_adapter(system))
-    frame = next(iter(found.shapes.values())).collect()
-    assert found.malformed.collect().height == 0
+    export = read_export(tmp_path / "a", get_adapter(system))
+    frame = next(iter(export.shapes.values())).collect()
+    assert export.malformed.collect().height == 0
     assert frame["record_code"].n_unique() == frame.height > 2_000

@@ -1,4 +1,4 @@
-"""Every system's raw files give exactly the rows written beside them; a system without a pair fails."""
+"""Every raw file gives exactly the rows of the expected file in the same folder; every system has such a pair."""
 
 import json
 import os
@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipelines.sources.adapter import Export, SourceOptions, all_adapters, get_adapter, read_export
+from pipelines.sources.adapter import Export, all_adapters, get_adapter, read_export
+from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.sensitive_columns import sensitive_class
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -16,12 +17,12 @@ PAIRS = sorted(GOLDEN.glob("*/*.raw.*"))
 
 
 def plain(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """The rows as JSON can hold them, without the columns that are null."""
+    """Return the rows as JSON can hold them, without the columns that are null."""
     rows = json.loads(frame.with_columns(pl.col(pl.Datetime, pl.Date).cast(pl.String)).write_json())
     return [{key: value for key, value in row.items() if value is not None} for row in rows]
 
 
-def seen(export: Export) -> dict[str, Any]:
+def content_of(export: Export) -> dict[str, Any]:
     return {
         "shapes": {name: plain(frame.collect()) for name, frame in export.shapes.items()},
         "malformed": plain(export.malformed.collect()),
@@ -36,19 +37,19 @@ def name_of(raw: Path) -> str:
     return f"{raw.parent.name}/{raw.name}"
 
 
-def beside(raw: Path, ending: str) -> Path:
+def companion_file(raw: Path, ending: str) -> Path:
     return raw.with_name(f"{raw.name.split('.raw.')[0]}.{ending}")
 
 
 @pytest.mark.parametrize("raw", PAIRS, ids=name_of)
-def test_a_raw_file_gives_the_rows_written_beside_it(raw: Path) -> None:
-    options = beside(raw, "options.json")
+def test_a_raw_file_gives_the_rows_of_its_expected_file(raw: Path) -> None:
+    options = companion_file(raw, "options.json")
     given = json.loads(options.read_text()) if options.exists() else {}
-    found = seen(read_export(raw, get_adapter(raw.parent.name), SourceOptions(**given)))
-    expected = beside(raw, "expected.json")
+    content = content_of(read_export(raw, get_adapter(raw.parent.name), SourceOptions(**given)))
+    expected = companion_file(raw, "expected.json")
     if os.environ.get("WRITE_GOLDEN") and not expected.exists():
-        expected.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    assert found == json.loads(expected.read_text())
+        expected.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    assert content == json.loads(expected.read_text())
 
 
 @pytest.mark.parametrize("system", all_adapters())
@@ -59,14 +60,14 @@ def test_every_system_has_a_golden_pair(system: str) -> None:
 @pytest.mark.parametrize(
     "folder", sorted(path for path in GOLDEN.iterdir() if path.is_dir()), ids=lambda path: path.name
 )
-def test_every_golden_folder_is_that_of_a_system(folder: Path) -> None:
+def test_every_golden_folder_belongs_to_a_system(folder: Path) -> None:
     assert folder.name in all_adapters()
 
 
 @pytest.mark.parametrize("raw", PAIRS, ids=name_of)
-def test_what_is_personal_or_free_text_is_neither_landed_nor_quarantined(raw: Path) -> None:
-    """Such cells of the raw files hold the mark `never-read`; the text columns are what quarantine keeps."""
-    options = beside(raw, "options.json")
+def test_personal_data_and_free_text_are_neither_landed_nor_quarantined(raw: Path) -> None:
+    """Such cells of the raw files hold the text `never-read`; quarantine keeps the text columns."""
+    options = companion_file(raw, "options.json")
     given = json.loads(options.read_text()) if options.exists() else {}
     export = read_export(raw, get_adapter(raw.parent.name), SourceOptions(**given))
     for frame in (*export.shapes.values(), export.malformed):
@@ -74,6 +75,6 @@ def test_what_is_personal_or_free_text_is_neither_landed_nor_quarantined(raw: Pa
 
 
 @pytest.mark.parametrize("raw", sorted(GOLDEN.glob("*/*.expected.json")), ids=name_of)
-def test_no_column_of_a_denied_class_is_ever_mapped(raw: Path) -> None:
+def test_no_sensitive_column_is_mapped(raw: Path) -> None:
     expected = json.loads(raw.read_text())
     assert not [header for header in expected["columns_left_out"] if sensitive_class(header)]

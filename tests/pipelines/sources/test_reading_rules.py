@@ -1,4 +1,4 @@
-"""What holds for every export: order does not matter, broken rows stand aside, refused files say why."""
+"""Rules for every export: order does not matter, malformed rows are set aside, refused files give the reason."""
 
 import csv
 import gzip
@@ -14,16 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.sources.adapter import (
-    Adapter,
-    ExportRefused,
-    FieldMap,
-    ShapeMap,
-    SourceOptions,
-    adapters_by_system,
-    get_adapter,
-    read_export,
-)
+from pipelines.sources.adapter import adapters_by_system, get_adapter, read_export
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, SourceOptions
+from pipelines.sources.readers.files import ExportRefused
 
 FEEDBACK: dict[str, Any] = {
     "record_code": "id",
@@ -79,7 +72,7 @@ def test_the_order_of_rows_and_columns_does_not_matter(tmp_path: Path, skills: l
 
 @ANY_SETTINGS
 @given(kinds=st.lists(st.sampled_from(["good", "wide", "narrow"]), min_size=1, max_size=12), skill=CELL)
-def test_rows_too_wide_or_too_narrow_stand_aside_and_no_good_row_is_lost(
+def test_rows_too_wide_or_too_narrow_are_set_aside_and_no_good_row_is_lost(
     tmp_path: Path, kinds: list[str], skill: str
 ) -> None:
     change = {"good": lambda row: row, "wide": lambda row: [*row, "more"], "narrow": lambda row: row[:3]}
@@ -94,7 +87,9 @@ def test_rows_too_wide_or_too_narrow_stand_aside_and_no_good_row_is_lost(
 
 @ANY_SETTINGS
 @given(records=st.lists(st.tuples(CELL, st.sampled_from(["line", "broken"])), min_size=1, max_size=8))
-def test_broken_json_lines_stand_aside_and_no_good_line_is_lost(tmp_path: Path, records: list[tuple[str, str]]) -> None:
+def test_malformed_json_lines_are_set_aside_and_no_good_line_is_lost(
+    tmp_path: Path, records: list[tuple[str, str]]
+) -> None:
     lines = [json.dumps(dict(zip(HEADER, feedback(0), strict=True)))]
     lines += [
         json.dumps(dict(zip(HEADER, feedback(1, skill), strict=True)))[: None if kind == "line" else -3]
@@ -110,18 +105,18 @@ def test_broken_json_lines_stand_aside_and_no_good_line_is_lost(tmp_path: Path, 
 
 @ANY_SETTINGS
 @given(skills=st.lists(CELL, min_size=1, max_size=5), indent=st.sampled_from([None, 1]), wrap=st.booleans())
-def test_an_array_reads_as_its_elements_as_lines_do(
+def test_an_array_gives_the_same_rows_as_its_elements_on_lines(
     tmp_path: Path, skills: list[str], indent: int | None, wrap: bool
 ) -> None:
     records = [{"employees": [1], "id": f"{i}]", "displayName": skill + '{"[\\'} for i, skill in enumerate(skills)]
     document = {"fields": [["x"]], "employees": records} if wrap else records
     path = tmp_path / "a.json"
     path.write_text(json.dumps(document, indent=indent))
-    found = read(path, "bamboohr", SourceOptions())
-    assert found["text:display_name"].to_list() == [record["displayName"] for record in records]
+    people = read(path, "bamboohr", SourceOptions())
+    assert people["text:display_name"].to_list() == [record["displayName"] for record in records]
 
 
-def test_a_row_without_a_code_gets_one_from_its_text_alone(tmp_path: Path) -> None:
+def test_a_row_without_an_id_gets_a_hash_of_its_text(tmp_path: Path) -> None:
     mapping = {key: value for key, value in FEEDBACK.items() if key != "record_code"}
     given = SourceOptions(shape="feedback", mapping=mapping)
     first = read(write(tmp_path / "a.csv", [feedback(1), feedback(2)]), given=given)["record_code"]
@@ -148,7 +143,7 @@ def test_a_gzip_that_was_cut_off_is_refused(tmp_path: Path) -> None:
 def test_a_last_row_inside_an_open_quote_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", [feedback(1), feedback(2)])
     path.write_bytes(path.read_bytes() + b'f3,1003,"sq')
-    assert "its last row, after 2 whole ones, ends inside an open quote" in refusal(path)
+    assert "its last row, after 2 complete ones, ends inside an open quote" in refusal(path)
 
 
 @pytest.mark.parametrize("text", ['[{"id":"1","who":"2"},{"id":"2"', '{"id":"1"}\n{"id":"2","wh'])
@@ -159,7 +154,7 @@ def test_json_that_was_cut_off_is_refused(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         (b"<!DOCTYPE html><html>sign in</html>", "is a web page"),
         (b"%PDF-1.7 ...", "is a PDF"),
@@ -167,10 +162,10 @@ def test_json_that_was_cut_off_is_refused(tmp_path: Path, text: str) -> None:
         (b"\n \n", "holds no text"),
     ],
 )
-def test_what_is_no_table_is_refused_by_what_it_is(tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_file_that_is_not_text_is_refused_with_what_it_is(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(content)
-    assert said in refusal(path)
+    assert reason in refusal(path)
 
 
 def test_a_damaged_workbook_is_refused(tmp_path: Path) -> None:
@@ -189,18 +184,18 @@ def test_a_zip_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path) -> None:
     assert not (tmp_path.parent.parent / "evil.csv").exists()
 
 
-def test_a_missing_needed_column_names_the_nearest(tmp_path: Path) -> None:
+def test_a_missing_required_column_is_refused_with_the_nearest_names(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", [["1", "2"]], ["Issue keys", "Issue id"])
-    said = refusal(path, "jira", SourceOptions())
-    assert "has no column Issue key or key, needed for assignment_code" in said
-    assert "Issue keys" in said
+    message = refusal(path, "jira", SourceOptions())
+    assert "has no column Issue key or key, needed for assignment_code" in message
+    assert "Issue keys" in message
 
 
-def test_a_mapping_that_names_a_column_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_mapping_that_names_a_missing_column_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", [feedback(1)])
     given = SourceOptions(shape="feedback", mapping={"skill_text": "skil"})
-    said = "a.csv has no column skil, which the mapping gives for skill_text; nearest: skill, kind"
-    assert refusal(path, given=given) == said
+    message = "a.csv has no column skil, which the mapping gives for skill_text; nearest: skill, kind"
+    assert refusal(path, given=given) == message
 
 
 @pytest.mark.parametrize("ending", ["", "\r\n", "\n\n"])
@@ -212,13 +207,13 @@ def test_a_file_with_a_header_and_no_rows_gives_no_rows(tmp_path: Path, ending: 
     assert export.shapes["feedback"].collect().height == 0
 
 
-def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
+def test_blank_lines_give_no_rows(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", [feedback(1), [], feedback(2), [], []])
     assert read(path)["row_number"].to_list() == [1, 2]
 
 
 @pytest.mark.parametrize("column", ["dateOfBirth", "Pay Rate", "SSN", "Marital Status", "ethnicity", "home_email"])
-def test_a_denied_column_is_not_read_even_where_a_mapping_asks(tmp_path: Path, column: str) -> None:
+def test_a_sensitive_column_is_not_read_even_if_a_mapping_names_it(tmp_path: Path, column: str) -> None:
     path = write(tmp_path / "a.csv", [["1", "secret"]], ["id", column])
     given = SourceOptions(shape="feedback", mapping={"record_code": "id", "skill_text": column})
     assert "is never read" in refusal(path, given=given)
@@ -228,7 +223,7 @@ def test_a_denied_column_is_not_read_even_where_a_mapping_asks(tmp_path: Path, c
     assert "secret" not in str(export.shapes["feedback"].collect().to_dicts())
 
 
-def test_dates_that_can_be_read_both_ways_are_refused_unless_declared(tmp_path: Path) -> None:
+def test_dates_that_can_be_read_both_ways_are_refused_unless_the_order_is_declared(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", [[*feedback(1)[:5], "02/03/2025"]])
     assert "no day is above 12" in refusal(path)
     assert str(read(path, given=options(date_order="day_first"))["occurred_at"][0].date()) == "2025-03-02"
@@ -241,7 +236,7 @@ def test_one_date_proves_the_order_for_the_whole_column(tmp_path: Path) -> None:
     assert [str(day.date()) for day in days] == ["2025-02-03", "2025-02-28"]
 
 
-def test_two_adapters_of_one_name_are_refused() -> None:
-    one = Adapter("x", "First", "hr", ("csv",), (ShapeMap("person", (FieldMap("account_code", ("id",)),)),))
+def test_two_adapters_with_the_same_name_are_refused() -> None:
+    adapter = Adapter("x", "First", "hr", ("csv",), (ShapeMap("person", (FieldMap("account_code", ("id",)),)),))
     with pytest.raises(ValueError, match="two adapters are called x: First and First"):
-        adapters_by_system([one, one])
+        adapters_by_system([adapter, adapter])
