@@ -218,7 +218,9 @@ def test_the_refusal_of_a_damaged_parquet_file_shows_no_cell(tmp_path: Path) -> 
     )
 
 
-def test_a_changed_mapping_reads_the_file_again_and_the_old_reading_is_current_when_the_mapping_returns(tmp_path: Path) -> None:
+def test_a_changed_mapping_reads_the_file_again_and_the_old_reading_is_current_when_the_mapping_returns(
+    tmp_path: Path,
+) -> None:
     other = source(mapping={**source().mapping, "score_share": {"column": "score", "scale": [0, 10]}})
     write(tmp_path / "in", "a.csv", row(1, score=4))
     land_source(landing(tmp_path), source())
@@ -253,9 +255,7 @@ def test_a_landing_killed_before_its_ledger_row_has_no_current_rows_and_is_repea
     assert len(list((tmp_path / "lake" / TABLE.name).rglob("*.parquet"))) == 1
 
 
-def test_a_landing_killed_while_writing_leaves_no_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_landing_killed_while_writing_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "in", "a.csv", row(1))
 
     monkeypatch.setattr(Path, "replace", die)
