@@ -211,9 +211,9 @@ def count_landed_rows(lake: Lake, sources: Sequence[SourceConfig]) -> dict[str, 
     for source in sources:
         deliveries = landed.filter(pl.col("source_name") == source.name)
         tables = source_tables(source).values()
-        kept = [scan_deliveries(lake, table, deliveries) for table in tables]
+        good = [scan_deliveries(lake, table, deliveries) for table in tables]
         set_aside = [scan_deliveries(lake, quarantine_table(table.name), deliveries) for table in tables]
-        stored = [*kept, *(rows.filter(~pl.col("is_row_kept").fill_null(False)) for rows in set_aside)]
+        stored = [*good, *(rows.filter(~pl.col("is_row_kept").fill_null(False)) for rows in set_aside)]
         rows_read = int(deliveries.select(pl.col("good_count").sum() + pl.col("bad_count").sum()).item())
         counts[source.name] = LandedRowCounts(rows_read, _count_rows(stored))
     return counts

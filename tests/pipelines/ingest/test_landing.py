@@ -186,11 +186,11 @@ def test_a_broken_file_is_refused_in_one_sentence_and_the_others_are_landed(
     write(tmp_path / "in", "a.csv", row(1))
     (tmp_path / "in" / "b.csv").write_bytes(content)
     write(tmp_path / "in", "c.csv", row(3))
-    found = land_source(landing(tmp_path), source())
-    assert [landed.status for landed in found] == ["landed", "refused", "landed"]
-    assert found[1].reason is not None
-    assert found[1].reason.startswith(reason)
-    assert "\n" not in found[1].reason
+    outcomes = land_source(landing(tmp_path), source())
+    assert [landed.status for landed in outcomes] == ["landed", "refused", "landed"]
+    assert outcomes[1].reason is not None
+    assert outcomes[1].reason.startswith(reason)
+    assert "\n" not in outcomes[1].reason
     assert current(tmp_path) == {"1": 4, "3": 4}
     assert not list((tmp_path / "lake").rglob("*.unfinished"))
 
