@@ -1,41 +1,37 @@
-"""What reading costs: exports landed as the flow lands them, beside a bare polars scan and sink of the same file.
+"""The cost of reading: exports landed as a run lands them, and a bare Polars scan and sink of the same file.
 
-Belongs here: seeded exports of any size, and the measuring of both ways in one run.
-Does not belong here: printing the figures (the command line does).
+Belongs here: seeded exports of any size, and the measurement of both methods.
+Does not belong here: printing the figures (`benchmarks.tables`).
 """
 
-import re
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
-from typing import Literal, TypeVar, get_args
+from typing import Literal, get_args
 
 import polars as pl
 
+from benchmarks.child_process import peak_megabytes, run_in_child
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName
-from pipelines.ingest.raw_tables import process_export, write_raw_table
+from pipelines.ingest.raw_tables import process_export, provenance_columns, write_raw_table
 from pipelines.sources.declaration import SourceOptions
 
-T = TypeVar("T")
 Method = Literal["bare scan and sink", "read, split, sink"]
 Kind = Literal["tempo CSV", "xAPI JSON lines"]
 SEED = 20261121
 BLOCK = 250_000  # rows written at once: the files may be larger than memory
 PEOPLE = 50_000
-# One bad date or verb in so many: enough that quarantine has something to do.
-BAD_ONE_IN = 1_000
+# One date or verb in this many is bad, so that the quarantine has something to do.
+ROWS_PER_BAD_VALUE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingRow:
-    """One way on one file: median wall seconds, highest peak memory of its process, ratio to the bare scan and sink."""
+    """One method on one file: median wall seconds, highest peak memory of its process, ratio to the bare scan."""
 
     file: Kind
     rows: int
@@ -47,45 +43,50 @@ class ReadingRow:
 
 
 def benchmark_sources(
-    rows: int = 5_000_000, repeats: int = 3, progress: Callable[[str], None] | None = None
+    rows: int = 5_000_000, repeats: int = 3, progress: Callable[[str], None] = lambda _: None
 ) -> list[ReadingRow]:
-    """One row per file and way. Every measurement has a process of its own, and the ways take turns.
+    """Measure each method on each kind of file, every time in a new process; the methods take turns.
 
-    Seconds are from opening the file to the finished Parquet files; imports and one run on a small file come before.
-    `progress` is told each measurement in a line.
+    Args:
+        rows: Rows of each file.
+        repeats: Measurements per file and method.
+        progress: Called with one line per file and measurement.
+
+    Returns:
+        One row per file and method. Seconds are from opening the file to the finished Parquet files, without imports,
+        after one reading of a small file.
     """
-    say = progress or (lambda _: None)
-    found: list[ReadingRow] = []
+    reading_rows: list[ReadingRow] = []
     for kind in get_args(Kind):
-        taken: dict[Method, list[tuple[float, float]]] = {method: [] for method in get_args(Method)}
+        measured: dict[Method, list[tuple[float, float]]] = {method: [] for method in get_args(Method)}
         with tempfile.TemporaryDirectory(prefix="footsteps-bench-") as name:
             folder = Path(name)
             path = folder / "export"
-            _in_a_child(write_export, kind, rows, path)
-            _in_a_child(write_export, kind, 1_000, folder / "small")
+            run_in_child(write_export, kind, rows, path)
+            run_in_child(write_export, kind, 1_000, folder / "small")
             size = path.stat().st_size / 1e6
-            say(f"{kind}: {rows:,} rows, {size:,.0f} MB")
+            progress(f"{kind}: {rows:,} rows, {size:,.0f} MB")
             for turn in range(repeats):
-                for method, measured in taken.items():
-                    measured.append(_in_a_child(_measure, kind, method, folder, rows))
-                    seconds, peak = measured[-1]
-                    say(f"{kind}, {method}, {turn + 1} of {repeats}: {seconds:.2f} s, {peak:,.0f} MB")
-        found.extend(_summarise(kind, rows, size, taken))
-    return found
+                for method, measurements in measured.items():
+                    measurements.append(run_in_child(_measure, kind, method, folder))
+                    seconds, peak = measurements[-1]
+                    progress(f"{kind}, {method}, {turn + 1} of {repeats}: {seconds:.2f} s, {peak:,.0f} MB")
+        reading_rows.extend(_summarise(kind, rows, size, measured))
+    return reading_rows
 
 
 def _summarise(
-    kind: Kind, rows: int, size: float, taken: Mapping[Method, list[tuple[float, float]]]
+    kind: Kind, rows: int, size: float, measured: Mapping[Method, list[tuple[float, float]]]
 ) -> Iterator[ReadingRow]:
-    medians = {method: statistics.median(seconds for seconds, _ in measured) for method, measured in taken.items()}
-    floor = medians["bare scan and sink"]
-    for method, measured in taken.items():
-        peak = max(megabytes for _, megabytes in measured)
-        yield ReadingRow(kind, rows, size, method, medians[method], peak, medians[method] / floor)
+    medians = {method: statistics.median(seconds for seconds, _ in pairs) for method, pairs in measured.items()}
+    for method, pairs in measured.items():
+        peak = max(megabytes for _, megabytes in pairs)
+        ratio = medians[method] / medians["bare scan and sink"]
+        yield ReadingRow(kind, rows, size, method, medians[method], peak, ratio)
 
 
 def write_export(kind: Kind, rows: int, path: Path) -> None:
-    """Write that many rows as the system writes them, the same for the same number."""
+    """Write an export in the form of its system, the same for the same number of rows."""
     with path.open("wb") as out:
         for first in range(0, rows, BLOCK):
             frame = pl.select(number=pl.int_range(first, min(first + BLOCK, rows)))
@@ -110,10 +111,14 @@ def _chosen(words: tuple[str, ...], salt: int) -> pl.Expr:
 
 
 def _worklog() -> list[pl.Expr]:
-    """The columns of the time add-on's report; a tenth of the notes hold a comma or a quote."""
+    """The columns of the report of the time add-on; some notes hold a comma or a quote."""
     project = pl.format("P{}", _drawn(1, 90) + 10)
     notes = ("Working session", "Draft and review", 'Call, "kick-off"', "Follow-up", "", "Prep", "Tests", "Pairing")
-    day = pl.when(_drawn(9, BAD_ONE_IN) == 0).then(pl.lit("2025-02-30")).otherwise(_day(2).dt.strftime("%Y-%m-%d"))
+    day = (
+        pl.when(_drawn(9, ROWS_PER_BAD_VALUE) == 0)
+        .then(pl.lit("2025-02-30"))
+        .otherwise(_day(2).dt.strftime("%Y-%m-%d"))
+    )
     hours = (_drawn(3, 32) + 1) / 4
     person = _drawn(4, PEOPLE)
     return [
@@ -137,7 +142,7 @@ def _worklog() -> list[pl.Expr]:
 def _statement() -> pl.Expr:
     """One statement as a line of JSON; verbs, results and durations differ from line to line."""
     verbs = ("attempted", "completed", "passed", "failed", "launched", "experienced")
-    verb = pl.when(_drawn(9, BAD_ONE_IN) == 0).then(pl.lit("voided")).otherwise(_chosen(verbs, 1))
+    verb = pl.when(_drawn(9, ROWS_PER_BAD_VALUE) == 0).then(pl.lit("voided")).otherwise(_chosen(verbs, 1))
     moment = _day(2).dt.strftime("%Y-%m-%dT%H:%M:%S.000Z")
     names = ("A first course", 'A \\"quoted\\" course', "Kurs über Daten")
     score = _drawn(3, 101)
@@ -176,53 +181,35 @@ def _statement() -> pl.Expr:
     ).alias("line")
 
 
-def _measure(kind: Kind, method: Method, folder: Path, rows: int) -> tuple[float, float]:
-    """Wall seconds of one file landed, and the peak memory of this process in megabytes."""
-    run = _RUNNERS[method]
-    run(kind, folder / "small", folder / "out", 1_000)
+def _measure(kind: Kind, method: Method, folder: Path) -> tuple[float, float]:
+    """Wall seconds of landing one file, and the peak memory of this process in megabytes."""
+    run = _METHODS[method]
+    run(kind, folder / "small", folder / "out")
     begin = perf_counter()
-    run(kind, folder / "export", folder / "out", rows)
-    return perf_counter() - begin, _peak_megabytes()
+    run(kind, folder / "export", folder / "out")
+    return perf_counter() - begin, peak_megabytes()
 
 
-def _run_bare(kind: Kind, path: Path, out: Path, _rows: int) -> None:
+def _run_bare(kind: Kind, path: Path, out: Path) -> None:
     frame = pl.scan_csv(path) if kind == "tempo CSV" else pl.scan_ndjson(path)
     frame.sink_parquet(out, engine="streaming")
 
 
-def _run_reader(kind: Kind, path: Path, out: Path, _rows: int) -> None:
+def _run_reader(kind: Kind, path: Path, out: Path) -> None:
     """Read, split and sink as landing does."""
     system, shape = _SYSTEMS[kind]
     files = (out.with_suffix(".good"), out.with_suffix(".bad"))
-    process_export(path, system, SourceOptions(), lambda export: write_raw_table(export, shape, system, _ORIGIN, files))
+    process_export(
+        path, system, SourceOptions(), lambda export: write_raw_table(export, shape, system, _PROVENANCE, files)
+    )
 
 
 _SYSTEMS: dict[Kind, tuple[str, CanonicalSchemaName]] = {
     "tempo CSV": ("tempo", "worklog"),
     "xAPI JSON lines": ("xapi", "learning_record"),
 }
-_ORIGIN = (
-    pl.lit("bench").alias("source_name"),
-    pl.lit("0" * 64).alias("file_sha256"),
-    pl.lit(date(2026, 1, 1)).alias("delivered_date"),
-    pl.lit(1, pl.Int64).alias("delivery_number"),
-)
-_RUNNERS: dict[Method, Callable[[Kind, Path, Path, int], None]] = {
+_PROVENANCE = provenance_columns("bench", "0" * 64, date(2026, 1, 1), 1)
+_METHODS: dict[Method, Callable[[Kind, Path, Path], None]] = {
     "bare scan and sink": _run_bare,
     "read, split, sink": _run_reader,
 }
-
-
-def _in_a_child(work: Callable[..., T], *arguments: object) -> T:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(work, *arguments).result()
-
-
-def _peak_megabytes() -> float:
-    status = Path("/proc/self/status")
-    if status.exists() and (found := re.search(r"VmHWM:\s+(\d+) kB", status.read_text())):
-        return int(found[1]) / 1024
-    import resource
-
-    unit = 1024 * 1024 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

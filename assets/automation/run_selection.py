@@ -17,7 +17,8 @@ from pipelines.config.company import SourceConfig
 from pipelines.contracts.catalog import EVIDENCE
 from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, SHOWN_COMPANION, SNAPSHOT
 from pipelines.core.conform import CORE_TABLE_BY_SHAPE
-from pipelines.ingest.landing import file_sha256, list_landing_files, read_ledger, source_tables
+from pipelines.ingest.landing import list_landing_files, read_ledger, source_tables
+from pipelines.storage.atomic_write import file_sha256
 
 # Who somebody is bears on every table; other exports only on what was done.
 _ABOUT_PEOPLE = ("person", "account")

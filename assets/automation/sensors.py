@@ -29,7 +29,8 @@ from dagster import (
 from assets.automation.run_selection import Selection
 from assets.automation.schedules import MOST_ATTEMPTS, nightly_job, today_utc
 from assets.resources.pipeline import INCREMENTAL_TAG, PipelineResource
-from pipelines.ingest.landing import DONE_SUFFIX, file_sha256, list_landing_files, read_ledger
+from pipelines.ingest.landing import DONE_SUFFIX, list_landing_files, read_ledger
+from pipelines.storage.atomic_write import file_sha256
 
 BATCH_TAG = "footsteps/batch"
 # A source that never falls quiet is carried through all the same after so many times the quiet it should keep.

@@ -36,7 +36,6 @@ from pipelines.contracts.table import Table
 from pipelines.core.conform import (
     CORE_TABLE_BY_SHAPE,
     ConformedRows,
-    conform_assignment,
     conform_consent,
     conform_event,
     conform_feedback,
@@ -62,7 +61,6 @@ from pipelines.taxonomies.declared import read_declared_taxonomy
 Conform = Callable[[pl.LazyFrame, pl.DataFrame, pl.DataFrame], ConformedRows]
 _CONFORM: dict[CanonicalSchemaName, Conform] = {
     "role_period": conform_role_period,
-    "assignment": conform_assignment,
     "learning_record": conform_learning_record,
     "feedback": conform_feedback,
     "consent": conform_consent,

@@ -1,1 +1,1 @@
-"""Raw rows to core tables: identity, taxonomy, evidence, demand, replies and consents."""
+"""Raw rows to core tables: identity resolution, taxonomy, evidence, skill demand, replies and consents."""

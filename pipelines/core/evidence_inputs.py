@@ -1,7 +1,7 @@
-"""The core rows that evidence is made of: which there are, and those that some changed records bear on.
+"""The core rows that evidence is made of: all of them, or those that changed records affect.
 
-Belongs here: the choice of rows.
-Does not belong here: what evidence they are (`pipelines.core.evidence`).
+Belongs here: the selection of rows.
+Does not belong here: what evidence they give (`pipelines.core.evidence`).
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from pipelines.storage.lake import Lake
 
 @dataclass(frozen=True)
 class EvidenceInputs:
-    """The core tables that evidence is made of: all rows of each, or some."""
+    """Rows of the core tables that evidence is made of, each in the contract of its table: all rows, or some."""
 
     assignment: pl.DataFrame
     worklog: pl.DataFrame
@@ -27,10 +27,10 @@ class EvidenceInputs:
     aspiration: pl.DataFrame
 
     def count_skill_texts(self) -> pl.DataFrame:
-        """One row per distinct text that may name a micro-skill (column skill_text), with how often it occurs."""
-        columns = [
-            frame.select(pl.col(name).alias("skill_text"))
-            for frame, name in (
+        """One row per distinct text that may name a micro-skill: skill_text, mention_count."""
+        texts = [
+            frame.select(pl.col(column).alias("skill_text"))
+            for frame, column in (
                 (self.assignment, "skill_text"),
                 (self.worklog, "skill_text"),
                 (self.learning_record, "skill_text"),
@@ -40,50 +40,50 @@ class EvidenceInputs:
                 (self.aspiration, "skill_text"),
             )
         ]
-        return pl.concat(columns).drop_nulls().group_by("skill_text").len("mention_count").sort("skill_text")
+        return pl.concat(texts).drop_nulls().group_by("skill_text").len("mention_count").sort("skill_text")
 
 
 def read_changed_inputs(lake: Lake, changed: Mapping[Table, pl.DataFrame]) -> tuple[EvidenceInputs, pl.DataFrame]:
-    """The rows that records which changed bear on, and those records: table_name, source_name, record_code.
+    """Read the rows that changed records affect.
 
-    `changed` holds the records of each table (see `records_changed`). Work on an assignment takes its micro-skills from
-    it, so that it is looked at again where the assignment changed; assignments of work that is looked at come along.
+    A worklog takes its micro-skills from its assignment: the worklogs of a changed assignment are read too, and the
+    assignments of every worklog that is read.
+
+    Args:
+        lake: Where the core tables are.
+        changed: The changed records of each table (see `find_changed_records`).
+
+    Returns:
+        The rows, and their records: table_name, source_name, record_code.
     """
-    touched = (
-        pl.concat(
-            [
-                lake.scan(WORKLOG).join(changed[WORKLOG].lazy(), on=RECORD_KEY, how="semi"),
-                scan_worklogs_on(lake, changed[ASSIGNMENT]),
-            ]
-        )
-        .unique(RECORD_KEY)
-        .sort(RECORD_KEY)
-        .collect()
-    )
-    codes = touched["assignment_code"].drop_nulls().unique().implode()
-    is_worked_on = pl.col("assignment_code").is_in(codes) | pl.col("record_code").is_in(codes)
-    assignments = lake.scan(ASSIGNMENT)
-    own = assignments.join(changed[ASSIGNMENT].lazy(), on=RECORD_KEY, how="semi")
-    core = EvidenceInputs(
-        # in the order of the table: of several with the same code the first gives its text
-        pl.concat([own, assignments.filter(is_worked_on)]).unique(RECORD_KEY).sort(RECORD_KEY).collect(),
-        touched,
-        *(
-            lake.scan(table).join(changed[table].lazy(), on=RECORD_KEY, how="semi").collect()
-            for table in (LEARNING_RECORD, FEEDBACK, SKILL_MENTION, ASPIRATION)
-        ),
-    )
-    changed = {
-        **changed,
-        WORKLOG: pl.concat([changed[WORKLOG].select(RECORD_KEY), touched.select(RECORD_KEY)]).unique(),
+    changed_rows = {
+        table: lake.scan(table).join(records.lazy(), on=RECORD_KEY, how="semi") for table, records in changed.items()
     }
+    worklogs = pl.concat([changed_rows[WORKLOG], scan_worklogs_on(lake, changed[ASSIGNMENT])])
+    worklog = worklogs.unique(RECORD_KEY).sort(RECORD_KEY).collect()
+    codes = worklog["assignment_code"].drop_nulls().unique().implode()
+    is_worked_on = pl.col("assignment_code").is_in(codes) | pl.col("record_code").is_in(codes)
+    assignments = pl.concat([changed_rows[ASSIGNMENT], lake.scan(ASSIGNMENT).filter(is_worked_on)])
+    inputs = EvidenceInputs(
+        # in the order of the table, because the first of several assignments with one code gives the text
+        assignments.unique(RECORD_KEY).sort(RECORD_KEY).collect(),
+        worklog,
+        *(changed_rows[table].collect() for table in (LEARNING_RECORD, FEEDBACK, SKILL_MENTION, ASPIRATION)),
+    )
+    all_worklogs = pl.concat([changed[WORKLOG].select(RECORD_KEY), worklog.select(RECORD_KEY)]).unique()
     records = [
-        records.select(pl.lit(table.name).alias("table_name"), *RECORD_KEY) for table, records in changed.items()
+        frame.select(pl.lit(table.name).alias("table_name"), *RECORD_KEY)
+        for table, frame in {**changed, WORKLOG: all_worklogs}.items()
     ]
-    return core, pl.concat(records)
+    return inputs, pl.concat(records)
 
 
 def scan_worklogs_on(lake: Lake, assignments: pl.DataFrame) -> pl.LazyFrame:
-    """The work on any of these assignments, which it names by their code or by the number of their record."""
+    """Scan the worklogs (`WORKLOG`) on some assignments, which they name by code or by record code.
+
+    Args:
+        lake: Where the core tables are.
+        assignments: assignment_code, record_code.
+    """
     codes = pl.concat([assignments["assignment_code"], assignments["record_code"]]).drop_nulls().unique()
     return lake.scan(WORKLOG).filter(pl.col("assignment_code").is_in(codes.implode()))

@@ -1,6 +1,6 @@
-"""One person across systems: what an export calls a person, joined to one person_id, with the evidence kept.
+"""Identity resolution: the accounts of every system, matched to one person each, with the key that matched.
 
-Belongs here: the order of trust, and the table of accounts.
+Belongs here: the order of trust between keys, the table of accounts, and its conflicts.
 Does not belong here: what people did (`pipelines.core.conform`).
 """
 
@@ -11,28 +11,48 @@ import polars as pl
 from pipelines.contracts.catalog import ACCOUNT, CONFLICT
 from pipelines.contracts.columns import COLUMNS, AccountKind
 
-# Employee number before work e-mail before an account map; a name never joins two people.
-# What an export's account really is: an account of its own system, or the company's key under another heading.
+# The keys that an export may use for a person. A name is not one of them: it never joins two people.
 ACCOUNT_KEYS = ("account_code", "employee_number", "work_email")
 _ACCOUNT_SCHEMA = {"system_name": pl.String, **dict.fromkeys(ACCOUNT_KEYS, pl.String)}
+_OWN_ACCOUNT = ["system_name", "account_code"]
+# What leads a mention to a person, the most trusted first, and the value of `matched_on` for each.
+_MATCHED_ON = {
+    "settled": "settled",
+    "by_number": "employee_number",
+    "by_email": "work_email",
+    "by_map": "account_map",
+    "by_general_map": "account_map",
+    "by_hr_account": "hr_account",
+    "by_same_account": "same_account",
+}
 
 
 def identify_people(people: Sequence[pl.LazyFrame]) -> pl.DataFrame:
-    """One row per person of the HR exports: person_id (employee number, or else the HR account) and keys.
+    """The people of the HR exports.
 
-    Rows with the same employee number, or else the same account, are one person; the one last changed wins.
+    Rows with the same employee number, or else the same account, are one person; the row last changed is kept.
+
+    Args:
+        people: Rows of the canonical schema `person`, with system_name, one frame per export.
+
+    Returns:
+        One row per person: person_id (employee number, or else HR account), system_name, and the account keys.
     """
     frames = [frame.select("system_name", *ACCOUNT_KEYS, "changed_at") for frame in people]
-    nobody = pl.LazyFrame(schema={**_ACCOUNT_SCHEMA, "changed_at": COLUMNS["changed_at"].dtype})
-    rows = pl.concat(frames or [nobody]).collect().sort("changed_at", "system_name", *ACCOUNT_KEYS, nulls_last=False)
+    no_rows = pl.LazyFrame(schema={**_ACCOUNT_SCHEMA, "changed_at": COLUMNS["changed_at"].dtype})
+    rows = pl.concat(frames or [no_rows]).collect().sort("changed_at", "system_name", *ACCOUNT_KEYS, nulls_last=False)
     rows = rows.with_columns(pl.coalesce("employee_number", "account_code").alias("person_id")).drop("changed_at")
     return rows.unique("person_id", keep="last", maintain_order=True).sort("person_id")
 
 
 def derive_people_from_mentions(mentions: pl.DataFrame) -> pl.DataFrame:
-    """One row per person that any export names, where no source holds people: what they are called is their id.
+    """The people of a company without an HR source: the first key of a mention is the person's id.
 
-    Their accounts are those of every system (system_name is null).
+    Args:
+        mentions: As `list_account_mentions` returns them.
+
+    Returns:
+        One row per person, as `identify_people` returns them; system_name is null, so the accounts hold in any system.
     """
     rows = mentions.with_columns(
         pl.coalesce("employee_number", "account_code", "work_email").alias("person_id"),
@@ -43,101 +63,109 @@ def derive_people_from_mentions(mentions: pl.DataFrame) -> pl.DataFrame:
 
 
 def assign_account_keys(rows: pl.LazyFrame, kinds: Mapping[str, AccountKind]) -> pl.LazyFrame:
-    """The rows, with the account of each source under the key that it really is: `kinds` tells it by source name."""
-    for kind in ("employee_number", "work_email"):
-        sources = [name for name, given in kinds.items() if given == kind]
-        told = pl.col("source_name").is_in(sources) & pl.col(kind).is_null()
-        rows = rows.with_columns(pl.when(told).then("account_code").otherwise(kind).alias(kind)) if sources else rows
-    return rows
+    """Copy the account of each row to the key that it really is.
+
+    Args:
+        rows: Rows of a raw table.
+        kinds: What the accounts of a source are (`accounts` in footsteps.yaml), by source name.
+
+    Returns:
+        The rows; an empty employee_number or work_email is filled from account_code if the source declares so.
+    """
+    sources = {key: [name for name, kind in kinds.items() if kind == key] for key in ("employee_number", "work_email")}
+    return rows.with_columns(
+        pl.when(pl.col("source_name").is_in(names) & pl.col(key).is_null())
+        .then("account_code")
+        .otherwise(key)
+        .alias(key)
+        for key, names in sources.items()
+        if names
+    )
 
 
 def list_account_mentions(frames: Sequence[pl.LazyFrame]) -> pl.DataFrame:
-    """One row per way in which a system calls somebody: system_name, account_code, employee_number, work_email."""
-    columns = [frame.select("system_name", *ACCOUNT_KEYS).unique() for frame in frames]
-    return pl.concat(columns or [pl.LazyFrame(schema=_ACCOUNT_SCHEMA)]).unique().collect().sort(pl.all())
+    """One row per distinct combination of keys by which a system refers to a person: system_name, account keys."""
+    mentions = [frame.select("system_name", *ACCOUNT_KEYS).unique() for frame in frames]
+    return pl.concat(mentions or [pl.LazyFrame(schema=_ACCOUNT_SCHEMA)]).unique().collect().sort(pl.all())
 
 
 def match_accounts(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -> pl.DataFrame:
-    """The table of accounts: each mention with its person_id and what matched, null where nobody is known by it.
+    """Match each mention to a person.
 
-    `maps` connects accounts to employee numbers or e-mails: serves (the system whose accounts they are, null for any),
-    settles (believed before everything else), account_code, employee_number, work_email. An account of one system says
-    nothing about the same text in another, unless a map or `people` says so by a null system. A key that two people
-    share matches neither.
+    An employee number is trusted before a work e-mail, that before an account map, and that before an equal account. An
+    account of one system says nothing about the same text in another, unless its system is null in `maps` or `people`.
+    A key that two people share matches neither.
+
+    Args:
+        mentions: As `list_account_mentions` returns them.
+        people: As `identify_people` returns them.
+        maps: One row per account of an account map: serves (system of the account; null for any), settles (trusted
+            before every key), account_code, employee_number, work_email.
+
+    Returns:
+        One row per mention, in the contract of `ACCOUNT`; person_id is null if no key leads to a person.
     """
-    return _matched(mentions, people, maps).select(ACCOUNT.column_names).unique().sort(pl.all())
+    return _match(mentions, people, maps).select(ACCOUNT.column_names).unique().sort(pl.all())
 
 
 def find_account_conflicts(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -> pl.DataFrame:
-    """One row per mention whose keys lead to several people, or one of whose keys several people share.
+    """Find mentions whose keys lead to several people, and mentions with a key that several people share.
 
-    What a settling map says is no conflict any more. The more trusted key is followed meanwhile.
+    The arguments are those of `match_accounts`. A mention that a settling map matches is no conflict.
+
+    Returns:
+        One row per mention and reason, in the contract of `CONFLICT`.
     """
-    ways = _matched(mentions, people, maps).filter(pl.col("settled").is_null())
-    told = ways.with_columns(pl.concat_list("p1", "p2", "p3").list.drop_nulls().list.unique().list.sort().alias("led"))
-    disagree = told.filter(pl.col("led").list.len() > 1).select(
-        "system_name",
-        *ACCOUNT_KEYS,
-        pl.col("led").alias("candidate_ids"),
-        pl.lit("keys_disagree").alias("conflict_reason"),
+    matches = _match(mentions, people, maps).filter(pl.col("settled").is_null())
+    candidates = pl.concat_list("by_number", "by_email", "by_map").list.drop_nulls().list.unique().list.sort()
+    disagreeing = matches.with_columns(candidates.alias("candidate_ids")).filter(pl.col("candidate_ids").list.len() > 1)
+    conflicts = [disagreeing.with_columns(pl.lit("keys_disagree").alias("conflict_reason"))]
+    for key in ("employee_number", "work_email"):
+        owners = people.drop_nulls(key).group_by(key).agg(pl.col("person_id").unique().sort().alias("candidate_ids"))
+        shared = owners.filter(pl.col("candidate_ids").list.len() > 1)
+        unmatched = matches.filter(pl.col("person_id").is_null()).join(shared, on=key)
+        conflicts.append(unmatched.with_columns(pl.lit("key_is_shared").alias("conflict_reason")))
+    rows = pl.concat([frame.select(CONFLICT.column_names) for frame in conflicts])
+    return rows.sort("system_name", *ACCOUNT_KEYS, "conflict_reason")
+
+
+def map_unambiguous(rows: pl.DataFrame, keys: list[str], name: str = "person_id") -> pl.DataFrame:
+    """The keys that lead to exactly one person.
+
+    Args:
+        rows: person_id and the key columns; several rows may repeat a key.
+        keys: The key columns. Rows with a null in one of them are left out.
+        name: Name of the column that holds the person in the returned frame.
+
+    Returns:
+        One row per key: the key columns and the person.
+    """
+    pairs = rows.select(*keys, pl.col("person_id").alias(name)).drop_nulls().unique()
+    return pairs.filter(pl.col(name).n_unique().over(keys) == 1)
+
+
+def _match(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -> pl.DataFrame:
+    """The mentions with the person that each kind of key leads to (columns of `_MATCHED_ON`), and the most trusted."""
+    by_number, by_email = (
+        map_unambiguous(people, [key], name)
+        for key, name in (("employee_number", "by_number"), ("work_email", "by_email"))
     )
-    open_ways = ways.filter(pl.col("person_id").is_null()).select("system_name", *ACCOUNT_KEYS)
-    shared = [
-        open_ways.join(_owners(people, key), on=key).with_columns(pl.lit("key_is_shared").alias("conflict_reason"))
-        for key in ("employee_number", "work_email")
-    ]
-    found = pl.concat([disagree, *(one.select(disagree.columns) for one in shared)])
-    return found.select(CONFLICT.column_names).sort("system_name", *ACCOUNT_KEYS, "conflict_reason")
-
-
-def _owners(people: pl.DataFrame, key: str) -> pl.DataFrame:
-    """The people that share a key: the key and candidate_ids."""
-    owners = people.drop_nulls(key).group_by(key).agg(pl.col("person_id").unique().sort().alias("candidate_ids"))
-    return owners.filter(pl.col("candidate_ids").list.len() > 1)
-
-
-def _matched(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -> pl.DataFrame:
-    """The mentions with the person each way leads to (settled, p1 to p6), and the most trusted of them."""
-    by_number, by_email = _key(people, "employee_number"), _key(people, "work_email")
-    mapped = maps.join(by_number.rename({"person_id": "p1"}), on="employee_number", how="left")
-    mapped = mapped.join(by_email.rename({"person_id": "p2"}), on="work_email", how="left")
-    mapped = mapped.with_columns(pl.coalesce("p1", "p2").alias("person_id")).rename({"serves": "system_name"})
-    settling, mapped = mapped.filter("settles"), mapped.filter(~pl.col("settles"))
-    found = (
-        mentions.join(by_number.rename({"person_id": "p1"}), on="employee_number", how="left")
-        .join(by_email.rename({"person_id": "p2"}), on="work_email", how="left")
-        .join(_accounts(mapped, "p3"), on=("system_name", "account_code"), how="left")
-        .join(_accounts_anywhere(mapped, "p4"), on="account_code", how="left")
-        .join(_accounts(people, "p5"), on=("system_name", "account_code"), how="left")
-        .join(_accounts_anywhere(people, "p6"), on="account_code", how="left")
-        .join(_accounts(settling, "s1"), on=("system_name", "account_code"), how="left")
-        .join(_accounts_anywhere(settling, "s2"), on="account_code", how="left")
-        .with_columns(pl.coalesce("s1", "s2").alias("settled"))
+    mapped = (
+        maps.join(by_number, on="employee_number", how="left")
+        .join(by_email, on="work_email", how="left")
+        .with_columns(pl.coalesce("by_number", "by_email").alias("person_id"))
+        .rename({"serves": "system_name"})
     )
-    evidence: Mapping[str, str] = {
-        "settled": "settled",
-        "p1": "employee_number",
-        "p2": "work_email",
-        "p3": "account_map",
-        "p4": "account_map",
-        "p5": "hr_account",
-        "p6": "same_account",
-    }
-    how = pl.coalesce(pl.when(pl.col(p).is_not_null()).then(pl.lit(name)) for p, name in evidence.items())
-    return found.with_columns(pl.coalesce(*evidence).alias("person_id"), how.alias("matched_on"))
-
-
-def _accounts(known: pl.DataFrame, name: str) -> pl.DataFrame:
-    """The accounts of one system each that lead to one person: system_name, account_code and the person as `name`."""
-    keys = known.select("system_name", "account_code", pl.col("person_id").alias(name)).drop_nulls().unique()
-    return keys.filter(pl.col(name).n_unique().over("system_name", "account_code") == 1)
-
-
-def _accounts_anywhere(known: pl.DataFrame, name: str) -> pl.DataFrame:
-    """The accounts of no system in particular that lead to one person: account_code and the person as `name`."""
-    return _key(known.filter(pl.col("system_name").is_null()), "account_code").rename({"person_id": name})
-
-
-def _key(people: pl.DataFrame, column: str) -> pl.DataFrame:
-    keys = people.select(column, "person_id").drop_nulls().unique()
-    return keys.filter(pl.col("person_id").n_unique().over(column) == 1)
+    matches = mentions.join(by_number, on="employee_number", how="left").join(by_email, on="work_email", how="left")
+    for accounts, own, general in (
+        (mapped.filter(~pl.col("settles")), "by_map", "by_general_map"),
+        (people, "by_hr_account", "by_same_account"),
+        (mapped.filter("settles"), "by_settling_map", "by_general_settling_map"),
+    ):
+        of_no_system = accounts.filter(pl.col("system_name").is_null())
+        matches = matches.join(map_unambiguous(accounts, _OWN_ACCOUNT, own), on=_OWN_ACCOUNT, how="left").join(
+            map_unambiguous(of_no_system, ["account_code"], general), on="account_code", how="left"
+        )
+    matches = matches.with_columns(pl.coalesce("by_settling_map", "by_general_settling_map").alias("settled"))
+    reasons = [pl.when(pl.col(name).is_not_null()).then(pl.lit(reason)) for name, reason in _MATCHED_ON.items()]
+    return matches.with_columns(pl.coalesce(*_MATCHED_ON).alias("person_id"), pl.coalesce(reasons).alias("matched_on"))

@@ -1,51 +1,94 @@
-"""What the organisation asks for and offers: demand for micro-skills, roles, wishes, and ways to practise.
+"""What the organisation asks for and offers: demand for micro-skills, roles, wishes, and options to practise.
 
-Belongs here: core rows summed up per micro-skill or person as of a day, for motives and for `how`.
-Does not belong here: the motives' formulas (`ml.recommend.motives`).
+Belongs here: core rows counted per micro-skill, person or unit as of a day, for motives and for `how`.
+Does not belong here: the formulas of the motives (`ml.recommend.motives`).
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import polars as pl
 
 from pipelines.contracts.columns import MOTIVE_WEIGHT_COLUMNS
+from pipelines.contracts.dates import end_of_day
 from pipelines.core.taxonomy import Taxonomy, match_skills
 
-# Work of the last quarter tells what is asked for now.
-RECENT = timedelta(days=90)
+# The work of the last quarter shows what is asked for now, and courses stay in use for about two years.
+_RECENT, _COURSE_PERIOD = timedelta(days=90), timedelta(days=730)
+_UNIT_SKILL = ["unit_name", "skill_id"]
 
 
 def select_recent_evidence(evidence: pl.LazyFrame, as_of: date) -> pl.DataFrame:
-    """The rows of the last quarter, in the columns that demand, ways and support are counted from: of a long ledger
-    the rest need not be read for them."""
+    """Read the evidence of the last quarter, with the columns that the functions of this module need.
+
+    Args:
+        evidence: Rows in the contract of `EVIDENCE`.
+        as_of: The last day.
+
+    Returns:
+        One row per row of evidence: person_id, skill_id, occurred_at, mode, amount, amount_unit.
+    """
     columns = ("person_id", "skill_id", "occurred_at", "mode", "amount", "amount_unit")
-    return evidence.select(columns).filter(_is_since(as_of, RECENT)).collect()
+    return evidence.select(columns).filter(_is_within(as_of, _RECENT)).collect()
 
 
 def count_skill_demand(
     assignment: pl.DataFrame, evidence: pl.DataFrame, taxonomy: Taxonomy, as_of: date
 ) -> pl.DataFrame:
-    """One row per micro-skill: demand_count, open assignments that name it and repetitions of the last quarter."""
-    recent = _since(evidence.filter(pl.col("mode") == "repetition"), as_of).select("skill_id")
-    named = _named(_open(assignment, as_of), taxonomy).select("skill_id")
-    return pl.concat([recent, named]).group_by("skill_id").len("demand_count").sort("skill_id")
+    """Count the demand for each micro-skill: open assignments that name it, and repetitions in the last quarter.
+
+    Args:
+        assignment: Rows in the contract of `ASSIGNMENT`.
+        evidence: Rows of evidence, as `select_recent_evidence` returns them.
+        taxonomy: The taxonomy of the run.
+        as_of: The day of the run.
+
+    Returns:
+        One row per micro-skill with demand: skill_id, demand_count.
+    """
+    repetitions = evidence.filter(pl.col("mode") == "repetition", _is_within(as_of, _RECENT))
+    frames = (repetitions, _open_skills(assignment, taxonomy, as_of))
+    rows = pl.concat([frame.select("skill_id") for frame in frames])
+    return rows.group_by("skill_id").len("demand_count").sort("skill_id")
 
 
 def find_practice_options(
     assignment: pl.DataFrame, learning: pl.DataFrame, evidence: pl.DataFrame, taxonomy: Taxonomy, as_of: date
 ) -> pl.DataFrame:
-    """One row per micro-skill: the project with most open work naming it, the course most taken, and how many people
-    practised it in the last quarter; null where there is none."""
-    projects = _most(_named(_open(assignment, as_of), taxonomy).drop_nulls("project_code"), "project_code")
-    taken = learning.filter(pl.col("learning_verb").is_in(["completed", "passed", "attended"]))
-    taken = taken.with_columns(pl.coalesce("skill_text", "course_name").alias("skill_text")).drop_nulls("course_name")
-    courses = _most(_named(_since(taken, as_of, timedelta(days=730)), taxonomy), "course_name")
-    practice = _since(evidence.filter(pl.col("mode").is_in(["repetition", "teaching"])), as_of)
-    practising = practice.group_by("skill_id").agg(pl.col("person_id").n_unique().alias("practising_count"))
-    skills = taxonomy.skills.select("skill_id")
-    for found in (projects, courses, practising):
-        skills = skills.join(found, on="skill_id", how="left")
-    return skills.sort("skill_id")
+    """Find where each micro-skill can be practised and learnt.
+
+    Args:
+        assignment: Rows in the contract of `ASSIGNMENT`.
+        learning: Rows in the contract of `LEARNING_RECORD`.
+        evidence: Rows of evidence, as `select_recent_evidence` returns them.
+        taxonomy: The taxonomy of the run.
+        as_of: The day of the run.
+
+    Returns:
+        One row per micro-skill of the taxonomy: skill_id, project_code (the project with most open assignments),
+        course_name (the course taken most), practising_count (people who practised it in the last quarter); null if
+        there is none.
+    """
+    projects = _open_skills(assignment, taxonomy, as_of).drop_nulls("project_code")
+    courses = learning.filter(
+        pl.col("learning_verb").is_in(["completed", "passed", "attended"]), _is_within(as_of, _COURSE_PERIOD)
+    )
+    courses = courses.with_columns(pl.coalesce("skill_text", "course_name").alias("skill_text"))
+    practice = evidence.filter(pl.col("mode").is_in(["repetition", "teaching"]), _is_within(as_of, _RECENT))
+    return (
+        taxonomy.skills.select("skill_id")
+        .join(_most_frequent(projects, "project_code"), on="skill_id", how="left")
+        .join(
+            _most_frequent(_add_skills(courses.drop_nulls("course_name"), taxonomy), "course_name"),
+            on="skill_id",
+            how="left",
+        )
+        .join(
+            practice.group_by("skill_id").agg(pl.col("person_id").n_unique().alias("practising_count")),
+            on="skill_id",
+            how="left",
+        )
+        .sort("skill_id")
+    )
 
 
 def count_unit_support(
@@ -56,77 +99,103 @@ def count_unit_support(
     taxonomy: Taxonomy,
     as_of: date,
 ) -> pl.DataFrame:
-    """One row per unit and micro-skill for which the organisation gave something there: given_hours (worked on it in
-    the last quarter), project_count (open work naming it, assigned in the unit or in a project it works in),
-    holder_count (journeymen and masters). people: person_id, unit_name.
+    """Count what the organisation gives each unit to practise a micro-skill with.
+
+    Args:
+        assignment: Rows in the contract of `ASSIGNMENT`.
+        evidence: Rows of evidence, as `select_recent_evidence` returns them.
+        mastery: person_id, skill_id, stage.
+        people: person_id, unit_name.
+        taxonomy: The taxonomy of the run.
+        as_of: The day of the run.
+
+    Returns:
+        One row per unit and micro-skill with any support: unit_name, skill_id, given_hours (worked in the last
+        quarter), project_count (open assignments in the unit or in one of its projects), holder_count (journeymen and
+        masters).
     """
-    pair = ["unit_name", "skill_id"]
-    recent = _since(evidence.filter(pl.col("mode") == "repetition", pl.col("amount_unit") == "hours"), as_of)
-    hours = recent.join(people, on="person_id").group_by(pair).agg(pl.col("amount").sum().alias("given_hours"))
-    own = assignment.join(people, on="person_id").select("unit_name", "project_code").drop_nulls().unique()
-    named = _named(_open(assignment, as_of), taxonomy).select("person_id", "project_code", "skill_id", "record_code")
-    near = pl.concat(
-        [
-            named.join(people, on="person_id").select(*pair, "record_code"),
-            named.drop_nulls("project_code").join(own, on="project_code").select(*pair, "record_code"),
-        ]
+    recent = evidence.filter(
+        pl.col("mode") == "repetition", pl.col("amount_unit") == "hours", _is_within(as_of, _RECENT)
     )
-    projects = near.group_by(pair).agg(pl.col("record_code").n_unique().cast(pl.Int64).alias("project_count"))
-    able = mastery.filter(pl.col("stage").is_in(["journeyman", "master"])).join(people, on="person_id")
-    holders = able.group_by(pair).agg(pl.col("person_id").n_unique().cast(pl.Int64).alias("holder_count"))
-    found = hours.join(projects, on=pair, how="full", coalesce=True).join(holders, on=pair, how="full", coalesce=True)
-    return found.drop_nulls("unit_name").sort(pair)
+    hours = recent.join(people, on="person_id").group_by(_UNIT_SKILL).agg(pl.col("amount").sum().alias("given_hours"))
+    unit_projects = assignment.join(people, on="person_id").select("unit_name", "project_code").drop_nulls().unique()
+    open_skills = _open_skills(assignment, taxonomy, as_of).select(
+        "person_id", "project_code", "skill_id", "record_code"
+    )
+    in_unit = [
+        open_skills.join(people, on="person_id"),
+        open_skills.drop_nulls("project_code").join(unit_projects, on="project_code"),
+    ]
+    assignments = pl.concat([frame.select(*_UNIT_SKILL, "record_code") for frame in in_unit])
+    holders = mastery.filter(pl.col("stage").is_in(["journeyman", "master"])).join(people, on="person_id")
+    support = hours
+    for rows, counted, name in (
+        (assignments, "record_code", "project_count"),
+        (holders, "person_id", "holder_count"),
+    ):
+        counts = rows.group_by(_UNIT_SKILL).agg(pl.col(counted).n_unique().cast(pl.Int64).alias(name))
+        support = support.join(counts, on=_UNIT_SKILL, how="full", coalesce=True)
+    return support.drop_nulls("unit_name").sort(_UNIT_SKILL)
 
 
 def list_current_roles(person: pl.DataFrame, role_period: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """One row per person and role held on that day: person_id, role_name."""
-    running = role_period.filter(
-        pl.col("started_date") <= as_of, pl.col("ended_date").is_null() | (pl.col("ended_date") > as_of)
-    )
-    both = pl.concat([person.select("person_id", "role_name"), running.select("person_id", "role_name")])
-    return both.drop_nulls().unique().sort(pl.all())
+    """One row per person and role held on a day: person_id, role_name.
+
+    Args:
+        person: Rows in the contract of `PERSON`; their role counts too.
+        role_period: Rows in the contract of `ROLE_PERIOD`.
+        as_of: The day.
+    """
+    is_running = pl.col("ended_date").is_null() | (pl.col("ended_date") > as_of)
+    running = role_period.filter(pl.col("started_date") <= as_of, is_running)
+    roles = pl.concat([frame.select("person_id", "role_name") for frame in (person, running)])
+    return roles.drop_nulls().unique().sort(pl.all())
 
 
 def list_skill_wishes(aspiration: pl.DataFrame, taxonomy: Taxonomy, as_of: date) -> pl.DataFrame:
-    """One row per person and micro-skill wished for up to that day, with wish_weight."""
-    stated = aspiration.filter(pl.col("stated_at") < _end(as_of))
-    named = _named(stated, taxonomy).select("person_id", "skill_id", "wish_weight", "stated_at")
-    return named.sort("stated_at").unique(("person_id", "skill_id"), keep="last", maintain_order=True).drop("stated_at")
+    """One row per person and micro-skill that the person wished for up to a day: person_id, skill_id, wish_weight.
+
+    Args:
+        aspiration: Rows in the contract of `ASPIRATION`; the last wish for a micro-skill counts.
+        taxonomy: The taxonomy of the run.
+        as_of: The day.
+    """
+    stated = _add_skills(aspiration.filter(pl.col("stated_at") < end_of_day(as_of)), taxonomy)
+    wishes = stated.select("person_id", "skill_id", "wish_weight", "stated_at").sort("stated_at")
+    return wishes.unique(("person_id", "skill_id"), keep="last", maintain_order=True).drop("stated_at")
 
 
 def list_motive_weights(aspiration: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """One row per person who said up to that day how much a motive is to weigh: the last word on each, null if none."""
-    stated = aspiration.filter(pl.col("stated_at") < _end(as_of)).sort("stated_at", "source_name", "record_code")
+    """One row per person who stated up to a day how much a motive weighs: the last weight of each, null if none.
+
+    Args:
+        aspiration: Rows in the contract of `ASPIRATION`.
+        as_of: The day.
+    """
+    stated = aspiration.filter(pl.col("stated_at") < end_of_day(as_of)).sort("stated_at", "source_name", "record_code")
     last = stated.group_by("person_id").agg(pl.col(name).drop_nulls().last() for name in MOTIVE_WEIGHT_COLUMNS)
     return last.filter(pl.any_horizontal(pl.col(MOTIVE_WEIGHT_COLUMNS).is_not_null())).sort("person_id")
 
 
-def _open(assignment: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    moment = _end(as_of)
-    begun = pl.col("started_date").is_null() | (pl.col("started_date") <= as_of)
-    ended = (pl.col("done_at") < moment) | (pl.col("is_done") & pl.col("done_at").is_null())
-    return assignment.filter(begun & ~ended.fill_null(False))
+def _open_skills(assignment: pl.DataFrame, taxonomy: Taxonomy, as_of: date) -> pl.DataFrame:
+    """One row per open assignment and micro-skill that it names."""
+    has_started = pl.col("started_date").is_null() | (pl.col("started_date") <= as_of)
+    is_done = (pl.col("done_at") < end_of_day(as_of)) | (pl.col("is_done") & pl.col("done_at").is_null())
+    return _add_skills(assignment.filter(has_started & ~is_done.fill_null(False)), taxonomy)
 
 
-def _since(rows: pl.DataFrame, as_of: date, span: timedelta = RECENT) -> pl.DataFrame:
-    return rows.filter(_is_since(as_of, span))
+def _is_within(as_of: date, period: timedelta) -> pl.Expr:
+    end = end_of_day(as_of)
+    return pl.col("occurred_at").is_between(end - period, end, closed="left")
 
 
-def _is_since(as_of: date, span: timedelta) -> pl.Expr:
-    moment = _end(as_of)
-    return pl.col("occurred_at").is_between(moment - span, moment, closed="left")
+def _add_skills(rows: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+    """One row per row and micro-skill that its skill_text names, with skill_id."""
+    matches = match_skills(rows.select("skill_text"), taxonomy).drop_nulls("skill_id")
+    return rows.join(matches.select("skill_text", "skill_id").unique(), on="skill_text")
 
 
-def _named(rows: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
-    matched = match_skills(rows.select("skill_text"), taxonomy).drop_nulls("skill_id")
-    return rows.join(matched.select("skill_text", "skill_id").unique(), on="skill_text")
-
-
-def _most(rows: pl.DataFrame, column: str) -> pl.DataFrame:
-    """Per micro-skill the value of a column that occurs most; of equals the first by name."""
-    counted = rows.group_by("skill_id", column).len("times").sort("times", column, descending=[True, False])
-    return counted.unique("skill_id", keep="first", maintain_order=True).select("skill_id", column)
-
-
-def _end(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+def _most_frequent(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    """The most frequent value of a column per micro-skill; of equally frequent values the first by name."""
+    counts = rows.group_by("skill_id", column).len("times").sort("times", column, descending=[True, False])
+    return counts.unique("skill_id", keep="first", maintain_order=True).select("skill_id", column)

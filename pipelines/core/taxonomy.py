@@ -1,26 +1,37 @@
-"""The taxonomy: micro-skills, their other names, what comes before what, and what roles need.
+"""The taxonomy: micro-skills, their other names, prerequisites, and the micro-skills that roles need.
 
-Belongs here: reading the company's taxonomy, the normal form of a name, and finding micro-skills in a text.
-Does not belong here: who has which skill (`pipelines.core.evidence`).
+Belongs here: reading the company's own tables, the normal form of a name, and finding micro-skills in a text.
+Does not belong here: published taxonomies (`pipelines.taxonomies`), who has which skill (`pipelines.core.evidence`).
 """
 
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import polars as pl
 
 from pipelines.contracts.catalog import ALIAS, PREREQUISITE, ROLE_PROFILE, TAXONOMY_RELATION
+from pipelines.contracts.table import Table
 
-SEPARATOR = "|"  # between several names in one text
+_SEPARATOR = "|"  # between several names in one text
+_OPTIONAL = ("description", "aliases", "capability_id", "capability_name", "weight")
 
 
 class TaxonomyError(Exception):
-    """The taxonomy cannot be used; the message says why, for a cycle with its path."""
+    """The taxonomy cannot be used; the message says why."""
 
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """Frames in the contracts of the core_taxonomy tables; `relations` keeps what a publisher says besides."""
+    """Frames in the contracts of the `core_taxonomy` tables.
+
+    Attributes:
+        skills: One row per micro-skill (`SKILL`).
+        aliases: One row per normalised name that means one micro-skill (`ALIAS`).
+        prerequisites: One row per micro-skill and micro-skill required before it (`PREREQUISITE`).
+        role_profiles: One row per role and micro-skill that it needs (`ROLE_PROFILE`).
+        relations: One row per further relation that the publisher gives (`TAXONOMY_RELATION`).
+    """
 
     skills: pl.DataFrame
     aliases: pl.DataFrame
@@ -30,57 +41,78 @@ class Taxonomy:
 
 
 def normalise_name(text: pl.Expr) -> pl.Expr:
-    """The normal form of a name: lower case, every run of other characters than letters and digits one blank."""
+    """The normal form of a name: lower case, one space for every run of characters other than letters and digits."""
     return text.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}+#]+", " ").str.strip_chars()
 
 
 def read_taxonomy(skills: Path, prerequisites: Path | None, role_profiles: Path | None) -> Taxonomy:
-    """The company's own tables: `skill_id, name, description, aliases, capability_id, capability_name, weight`;
-    `skill_id, requires_skill_id`; `role_name, skill_id, importance`.
+    """Read the company's own tables, CSV files in UTF-8 with a header.
 
-    Raises TaxonomyRefused where a file or column is missing, an id repeats or is unknown, or prerequisites form a
-    cycle.
+    Args:
+        skills: Columns skill_id and name; optionally description, aliases (separated by `|`), capability_id,
+            capability_name, weight.
+        prerequisites: Columns skill_id, requires_skill_id.
+        role_profiles: Columns role_name, skill_id, importance.
+
+    Raises:
+        TaxonomyError: If a file or column is missing, an id is repeated or unknown, or prerequisites form a cycle.
     """
-    table = _read(skills, ("skill_id", "name"))
-    needs = _read(prerequisites, PREREQUISITE.column_names) if prerequisites else empty_prerequisites()
-    profiles = _read(role_profiles, ROLE_PROFILE.column_names) if role_profiles else empty_role_profiles()
-    return build_taxonomy(table, needs, profiles)
+    return build_taxonomy(
+        _read(skills, ("skill_id", "name")),
+        _read(prerequisites, PREREQUISITE.column_names) if prerequisites else None,
+        _read(role_profiles, ROLE_PROFILE.column_names) if role_profiles else None,
+    )
 
 
 def build_taxonomy(
-    table: pl.DataFrame, needs: pl.DataFrame, profiles: pl.DataFrame, relations: pl.DataFrame | None = None
+    skills: pl.DataFrame,
+    prerequisites: pl.DataFrame | None = None,
+    role_profiles: pl.DataFrame | None = None,
+    relations: pl.DataFrame | None = None,
 ) -> Taxonomy:
-    """The taxonomy of a table of micro-skills (columns as in `read_taxonomy`, all but the first two optional).
+    """Build a taxonomy from tables in the columns that `read_taxonomy` reads.
 
-    Raises TaxonomyRefused where an id repeats, is missing or is unknown, or prerequisites form a cycle.
+    Args:
+        skills: One row per micro-skill, all columns text. A weight becomes a share of its capability.
+        prerequisites: One row per pair; None for none.
+        role_profiles: One row per role and micro-skill; None for none.
+        relations: Columns of `TAXONOMY_RELATION`; None for none.
+
+    Raises:
+        TaxonomyError: If an id is missing, repeated or unknown, or prerequisites form a cycle.
     """
-    optional = ("description", "aliases", "capability_id", "capability_name", "weight")
-    table = table.with_columns(pl.lit(None, pl.String).alias(name) for name in optional if name not in table.columns)
-    if table["skill_id"].null_count() or table["name"].null_count():
-        raise TaxonomyError("the taxonomy: skill_id and name must stand in every row")
-    if table["skill_id"].is_duplicated().any():
-        twice = table.filter(pl.col("skill_id").is_duplicated())["skill_id"][0]
-        raise TaxonomyError(f"the taxonomy: skill_id {twice} stands there more than once: keep one row for it")
-    codes = table.select(
-        "skill_id",
-        pl.col("name").alias("skill_name"),
-        pl.col("description").alias("skill_description"),
-        "capability_id",
-        pl.coalesce("capability_name", "capability_id").alias("capability_name"),
-        _capability_share().alias("capability_weight"),
+    skills = skills.with_columns(
+        pl.lit(None, pl.String).alias(name) for name in _OPTIONAL if name not in skills.columns
     )
-    known = set(codes["skill_id"])
-    for name, column in ((needs, "skill_id"), (needs, "requires_skill_id"), (profiles, "skill_id")):
-        unknown = sorted(set(name[column].fill_null("(empty)")) - known)
+    if skills["skill_id"].null_count() or skills["name"].null_count():
+        raise TaxonomyError("the taxonomy: every row needs a skill_id and a name")
+    repeated = skills.filter(pl.col("skill_id").is_duplicated())
+    if repeated.height:
+        raise TaxonomyError(f"the taxonomy: skill_id {repeated['skill_id'][0]} occurs more than once: keep one row")
+    needs, profiles = _or_empty(prerequisites, PREREQUISITE), _or_empty(role_profiles, ROLE_PROFILE)
+    for frame, column in ((needs, "skill_id"), (needs, "requires_skill_id"), (profiles, "skill_id")):
+        unknown = sorted(set(frame[column].fill_null("(empty)")) - set(skills["skill_id"]))
         if unknown:
-            raise TaxonomyError(f"{len(unknown)} unknown {column} in the taxonomy, first {unknown[0]}: add or mend it")
+            raise TaxonomyError(
+                f"{len(unknown)} unknown {column} in the taxonomy, first {unknown[0]}: add or correct it"
+            )
     check_acyclic(needs)
+    # a weight that is missing or no number counts 1
+    weight = pl.col("weight").cast(pl.Float64, strict=False).fill_null(1.0)
+    share = pl.when(pl.col("capability_id").is_not_null()).then(weight / weight.sum().over("capability_id"))
     return Taxonomy(
-        codes.sort("skill_id"),
-        _aliases(table),
+        skills.select(
+            "skill_id",
+            pl.col("name").alias("skill_name"),
+            pl.col("description").alias("skill_description"),
+            "capability_id",
+            pl.coalesce("capability_name", "capability_id").alias("capability_name"),
+            share.alias("capability_weight"),
+        ).sort("skill_id"),
+        _build_aliases(skills),
         needs.select(PREREQUISITE.column_names).unique().sort(pl.all()),
         profiles.select(ROLE_PROFILE.column_names).unique(("role_name", "skill_id"), keep="first").sort(pl.all()),
-        (pl.DataFrame(schema=TAXONOMY_RELATION.schema) if relations is None else relations)
+        _or_empty(relations, TAXONOMY_RELATION)
         .select(TAXONOMY_RELATION.column_names)
         .drop_nulls()
         .unique()
@@ -88,114 +120,109 @@ def build_taxonomy(
     )
 
 
-def empty_prerequisites() -> pl.DataFrame:
-    """The prerequisites of a taxonomy that has none."""
-    return pl.DataFrame(schema=PREREQUISITE.schema)
-
-
-def empty_role_profiles() -> pl.DataFrame:
-    """The role profiles of a taxonomy that has none."""
-    return pl.DataFrame(schema=ROLE_PROFILE.schema)
-
-
 def build_observed_taxonomy(texts: pl.Series, capability_parts: int) -> Taxonomy:
-    """A taxonomy of what is there: each distinct text a micro-skill, its leading parts (a/b of a/b/c) a capability."""
+    """Build a taxonomy from the texts of the exports: each distinct text is a micro-skill.
+
+    Args:
+        texts: Texts that name micro-skills.
+        capability_parts: Number of leading parts of a text (`a/b` of `a/b/c`) that name its capability.
+    """
     names = texts.drop_nulls().unique().sort().alias("skill_id").to_frame()
-    leading = pl.col("skill_id").str.split("/").list.head(capability_parts).list.join("/")
-    skills = names.select(
-        "skill_id",
-        pl.col("skill_id").alias("skill_name"),
-        pl.lit(None, pl.String).alias("skill_description"),
-        leading.alias("capability_id"),
-        leading.alias("capability_name"),
-        (1.0 / pl.len().over(leading)).alias("capability_weight"),
-    )
-    table = names.select("skill_id", pl.col("skill_id").alias("name"), pl.lit(None, pl.String).alias("aliases"))
-    return Taxonomy(skills, _aliases(table), empty_prerequisites(), empty_role_profiles())
+    capability = pl.col("skill_id").str.split("/").list.head(capability_parts).list.join("/")
+    return build_taxonomy(names.with_columns(name="skill_id", capability_id=capability))
 
 
 def match_skills(texts: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
-    """One row per distinct text and micro-skill it names; (text, null) for a text that names none.
+    """Find the micro-skills that texts name.
 
-    `texts` has one column `skill_text`. A part that is a skill_id, or whose normal form is an alias, is that skill;
-    otherwise every alias that occurs in it as whole words. Nothing is invented: what matches nothing stays unknown.
+    A part of a text (between `|`) names a micro-skill if it is its skill_id, or if its normal form is an alias of it.
+    Otherwise it names every micro-skill with an alias that occurs in it as whole words.
+
+    Args:
+        texts: One column, skill_text.
+        taxonomy: The taxonomy of the run.
+
+    Returns:
+        One row per distinct text, part and micro-skill: skill_text, alias_text (normal form of the part), skill_id
+        (null if the part names no micro-skill).
     """
-    parts = texts.unique().drop_nulls().with_columns(part=pl.col("skill_text").str.split(SEPARATOR)).explode("part")
-    parts = parts.with_columns(pl.col("part").str.strip_chars()).filter(pl.col("part") != "")
-    parts = parts.with_columns(normalise_name(pl.col("part")).alias("alias_text"))
+    parts = (
+        texts.unique()
+        .drop_nulls()
+        .with_columns(part=pl.col("skill_text").str.split(_SEPARATOR))
+        .explode("part")
+        .with_columns(pl.col("part").str.strip_chars())
+        .filter(pl.col("part") != "")
+        .with_columns(normalise_name(pl.col("part")).alias("alias_text"))
+    )
     ids = taxonomy.skills.select(pl.col("skill_id").alias("part"), pl.col("skill_id").alias("by_id"))
     parts = parts.join(ids, on="part", how="left").join(taxonomy.aliases, on="alias_text", how="left")
     parts = parts.with_columns(pl.coalesce("by_id", "skill_id").alias("skill_id"))
-    missing = parts.filter(pl.col("skill_id").is_null())
-    if missing.height and taxonomy.aliases.height:
-        inside = _find_inside(missing, taxonomy.aliases)
+    unmatched = parts.filter(pl.col("skill_id").is_null())
+    if unmatched.height and taxonomy.aliases.height:
+        inside = _find_inside(unmatched, taxonomy.aliases)
         parts = pl.concat([parts.filter(pl.col("skill_id").is_not_null()), inside.select(parts.columns)])
-    return parts.select("skill_text", "alias_text", "skill_id").unique().sort("skill_text", "alias_text", "skill_id")
+    columns = ("skill_text", "alias_text", "skill_id")
+    return parts.select(columns).unique().sort(columns)
 
 
 def check_acyclic(prerequisites: pl.DataFrame) -> None:
-    """Raises TaxonomyRefused with the path where a micro-skill, over its prerequisites, requires itself."""
-    needs: dict[str, list[str]] = {}
-    for skill, required in prerequisites.select("skill_id", "requires_skill_id").sort(pl.all()).iter_rows():
-        needs.setdefault(skill, []).append(required)
-    done: set[str] = set()
-    for start in needs:
-        path: list[str] = []
-        stack: list[tuple[str, bool]] = [(start, True)]
-        while stack:
-            skill, entering = stack.pop()
-            if not entering:
-                done.add(path.pop())
-            elif skill in path:
-                cycle = [*path[path.index(skill) :], skill]
-                raise TaxonomyError(f"prerequisites form a cycle: {' → '.join(cycle)}: remove one of these steps")
-            elif skill not in done:
-                path.append(skill)
-                stack.append((skill, False))
-                stack.extend((required, True) for required in needs.get(skill, ()))
+    """Check that no micro-skill requires itself over its prerequisites.
+
+    Args:
+        prerequisites: skill_id, requires_skill_id.
+
+    Raises:
+        TaxonomyError: With the path of a cycle.
+    """
+    required = prerequisites.group_by("skill_id").agg("requires_skill_id").sort("skill_id")
+    try:
+        TopologicalSorter(dict(required.iter_rows())).prepare()
+    except CycleError as error:
+        cycle = error.args[1][:0:-1]  # each requires the next one, and the last the first
+        first = cycle.index(min(cycle))
+        path = " → ".join([*cycle[first:], *cycle[: first + 1]])
+        raise TaxonomyError(f"prerequisites form a cycle: {path}: remove one of them") from None
 
 
-def _capability_share() -> pl.Expr:
-    """A weight as a share of its capability: a weight that is not given or no number counts 1, as every other then."""
-    weight = pl.col("weight").cast(pl.Float64, strict=False).fill_null(1.0)
-    share = weight / weight.sum().over("capability_id")
-    return pl.when(pl.col("capability_id").is_not_null()).then(share)
+def _or_empty(frame: pl.DataFrame | None, table: Table) -> pl.DataFrame:
+    return pl.DataFrame(schema=table.schema) if frame is None else frame
 
 
 def _find_inside(parts: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
-    """Aliases that stand in a longer text as whole words; of overlapping ones the longest."""
-    # Blanks are doubled so that neighbouring names do not share one. The first pattern wins: longest first.
-    names = aliases["alias_text"].to_list()
-    patterns = [f" {name.replace(' ', '  ')} " for name in sorted(names, key=len, reverse=True)]
+    """Aliases that occur in a longer text as whole words; of overlapping aliases the longest."""
+    # Spaces are doubled so that neighbouring names do not share one. The first pattern wins: longest first.
+    names = sorted(aliases["alias_text"].to_list(), key=len, reverse=True)
+    patterns = [f" {name.replace(' ', '  ')} " for name in names]
     padded = pl.concat_str(pl.lit(" "), pl.col("alias_text").str.replace_all(" ", "  "), pl.lit(" "))
-    hits = padded.str.extract_many(patterns, leftmost=True).alias("hit")
-    found = parts.drop("skill_id").with_columns(hits).explode("hit", empty_as_null=True)
-    found = found.with_columns(pl.col("hit").str.replace_all("  ", " ").str.strip_chars())
-    return found.join(aliases.rename({"alias_text": "hit"}), on="hit", how="left")
+    matches = parts.drop("skill_id").with_columns(padded.str.extract_many(patterns, leftmost=True).alias("match"))
+    matches = matches.explode("match", empty_as_null=True)
+    matches = matches.with_columns(pl.col("match").str.replace_all("  ", " ").str.strip_chars())
+    return matches.join(aliases.rename({"alias_text": "match"}), on="match", how="left")
 
 
-def _aliases(table: pl.DataFrame) -> pl.DataFrame:
-    """Normalised names and aliases; a name that two micro-skills share means neither, unless it is one's own name."""
-    names = table.select("skill_id", normalise_name(pl.col("name")).alias("alias_text"), pl.lit(0).alias("order"))
-    others = (
-        table.select("skill_id", pl.col("aliases").str.split(SEPARATOR).alias("alias_text"))
-        .explode("alias_text")
-        .drop_nulls()
-        .select("skill_id", normalise_name(pl.col("alias_text")).alias("alias_text"), pl.lit(1).alias("order"))
-    )
-    both = pl.concat([names, others]).filter(pl.col("alias_text") != "").unique(maintain_order=True)
-    best = both.filter(pl.col("order") == pl.col("order").min().over("alias_text"))
-    alone = best.filter(pl.col("skill_id").n_unique().over("alias_text") == 1)
-    return alone.select(ALIAS.column_names).unique().sort("alias_text")
+def _build_aliases(skills: pl.DataFrame) -> pl.DataFrame:
+    """Normalised names and aliases. A name of several micro-skills is left out, unless only one has it as its name."""
+    others = skills.select("skill_id", pl.col("aliases").str.split(_SEPARATOR).alias("name")).explode("name")
+    names = [
+        frame.select("skill_id", normalise_name(pl.col("name")).alias("alias_text"), pl.lit(order).alias("order"))
+        for order, frame in enumerate((skills, others.drop_nulls()))
+    ]
+    rows = pl.concat(names).filter(pl.col("alias_text") != "").unique(maintain_order=True)
+    preferred = rows.filter(pl.col("order") == pl.col("order").min().over("alias_text"))
+    unambiguous = preferred.filter(pl.col("skill_id").n_unique().over("alias_text") == 1)
+    return unambiguous.select(ALIAS.column_names).unique().sort("alias_text")
 
 
 def _read(path: Path, needed: tuple[str, ...]) -> pl.DataFrame:
     if not path.is_file():
-        raise TaxonomyError(f"the taxonomy file {path.name} is missing: write it, or mend `taxonomy` in footsteps.yaml")
+        raise TaxonomyError(
+            f"the taxonomy file {path.name} is missing: add it, or correct `taxonomy` in footsteps.yaml"
+        )
     try:
         table = pl.read_csv(path, infer_schema=False)
-    except pl.exceptions.PolarsError as problem:
-        raise TaxonomyError(f"{path.name} is no CSV in UTF-8 with a header: {type(problem).__name__}") from problem
+    except pl.exceptions.PolarsError as error:
+        raise TaxonomyError(f"{path.name} is not a CSV file in UTF-8 with a header: {type(error).__name__}") from error
     missing = [name for name in needed if name not in table.columns]
     if missing:
         raise TaxonomyError(f"{path.name}: column {', '.join(missing)} is missing; it has {', '.join(table.columns)}")

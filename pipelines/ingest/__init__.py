@@ -1,1 +1,1 @@
-"""Landing of export files into raw tables, with the ledger, and the preview of one file."""
+"""Export files to raw tables: landing with its ledger, what new deliveries change, and the preview of one file."""

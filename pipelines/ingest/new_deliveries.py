@@ -1,7 +1,8 @@
-"""What newly landed files bear on: their rows, and every earlier row of the same records.
+"""The rows that new deliveries change: their own rows, and every earlier row of the same records.
 
-Belongs here: finding those rows without reading a table whole.
-Does not belong here: which deliveries count (`pipelines.ingest.landing`), what rows mean (`pipelines.core.conform`).
+Belongs here: selecting those rows without reading a whole table.
+Does not belong here: which deliveries are current (`pipelines.ingest.landing`), what rows mean
+(`pipelines.core.conform`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from pipelines.storage.lake import Lake
 
 
 class DeliveryKey(NamedTuple):
-    """A delivery that counts: its source, content, mapping and number."""
+    """A current delivery: its source, file content, mapping and number."""
 
     source_name: str
     file_sha256: str
@@ -28,16 +29,21 @@ class DeliveryKey(NamedTuple):
 
 @dataclass(frozen=True)
 class ChangedRows:
-    """rows: what counts now of the records that new files speak of, with system_name. records: their source_name and
-    record_code. places: source_name, file_sha256 and row_number of every row of them that ever landed."""
+    """The rows that new deliveries change.
+
+    Attributes:
+        rows: The current rows of every record in a new delivery, in the contract of the raw table, with system_name.
+        records: One row per such record: source_name, record_code.
+        row_locations: One row per row of these records in any delivery: source_name, file_sha256, row_number.
+    """
 
     rows: pl.LazyFrame
     records: pl.DataFrame
     row_locations: pl.DataFrame
 
 
-# A period ends with the next one: a new one changes its neighbour, so the whole shape is read again.
-NOT_BY_RECORD: frozenset[CanonicalSchemaName] = frozenset({"role_period"})
+# A role ends when the next one starts, so a new record changes its neighbour: the whole schema is read again.
+_SCHEMAS_READ_WHOLE: frozenset[CanonicalSchemaName] = frozenset({"role_period"})
 
 
 def read_new_deliveries(
@@ -45,45 +51,64 @@ def read_new_deliveries(
     shape: CanonicalSchemaName,
     raw: Mapping[str, tuple[str, list[SourceConfig]]],
     earlier: Mapping[str, Sequence[DeliveryKey]],
-    now: Mapping[str, Sequence[DeliveryKey]],
+    current: Mapping[str, Sequence[DeliveryKey]],
 ) -> ChangedRows | None:
-    """What landed since `earlier`, by raw table; None where a delivery no longer counts, or records hang together."""
-    if shape in NOT_BY_RECORD or any(set(earlier[name]) - set(now[name]) for name in raw):
+    """The rows that deliveries since an earlier run change.
+
+    Args:
+        lake: Where the raw tables are.
+        shape: The canonical schema.
+        raw: System and sources of each raw table of the schema, by table name.
+        earlier: The deliveries that were current in the earlier run, by table name.
+        current: The deliveries that are current now, by table name.
+
+    Returns:
+        The changed rows; None if nothing is new, if a delivery is no longer current, or if records of this schema
+        depend on each other.
+    """
+    if shape in _SCHEMAS_READ_WHOLE or any(set(earlier[name]) - set(current[name]) for name in raw):
         return None
-    rows, records, row_locations = [], [], []
-    for name, (system, sources) in raw.items():
-        new = sorted(set(now[name]) - set(earlier[name]))
-        if not new:
-            continue
-        table = raw_table(system, CANONICAL_SCHEMAS[shape])
-        asked = pl.DataFrame(
-            new, schema=["source_name", "file_sha256", "mapping_code", "delivery_number"], orient="row"
-        )
-        landed = scan_deliveries(lake, table, asked)
-        codes = [landed.select("source_name", "record_code")]
-        if shape == "learning_record":
-            codes.append(landed.select("source_name", pl.col("voids_code").alias("record_code")))
-        keys = pl.concat(codes).drop_nulls().unique().collect()
-        fed = [source for source in sources if source.name in set(keys["source_name"])]
-        every = pl.DataFrame(list(now[name]), schema=asked.schema, orient="row")
-        row_locations.append(
-            _of_records(scan_deliveries(lake, table, every), keys, shape)
-            .select("source_name", "file_sha256", "row_number")
-            .collect()
-        )
-        current = scan_current_rows(lake, table, shape, fed, partial(_of_records, keys=keys, shape=shape))
-        rows.append(current.with_columns(pl.lit(system).alias("system_name")))
-        records.append(keys)
-    if not rows:
+    tables = {name: sorted(set(current[name]) - set(earlier[name])) for name in raw}
+    changes = [_read_changed_rows(lake, shape, *raw[name], new, current[name]) for name, new in tables.items() if new]
+    if not changes:
         return None
-    return ChangedRows(pl.concat(rows), pl.concat(records).unique(), pl.concat(row_locations).unique())
+    return ChangedRows(
+        pl.concat([change.rows for change in changes]),
+        pl.concat([change.records for change in changes]).unique(),
+        pl.concat([change.row_locations for change in changes]).unique(),
+    )
 
 
-def _of_records(rows: pl.LazyFrame, keys: pl.DataFrame, shape: CanonicalSchemaName) -> pl.LazyFrame:
-    """The rows of these records, and those that take them back."""
-    asked = keys.lazy()
-    kept = rows.join(asked, on=("source_name", "record_code"), how="semi")
+def _read_changed_rows(
+    lake: Lake,
+    shape: CanonicalSchemaName,
+    system: str,
+    sources: list[SourceConfig],
+    new: Sequence[DeliveryKey],
+    current: Sequence[DeliveryKey],
+) -> ChangedRows:
+    """The changed rows of one raw table with new deliveries."""
+    table = raw_table(system, CANONICAL_SCHEMAS[shape])
+    new_rows, current_rows = (
+        scan_deliveries(lake, table, pl.DataFrame(list(keys), schema=list(DeliveryKey._fields), orient="row"))
+        for keys in (new, current)
+    )
+    # a learning record that voids another one changes that one too
+    code_columns = ("record_code", "voids_code") if shape == "learning_record" else ("record_code",)
+    codes = [new_rows.select("source_name", pl.col(column).alias("record_code")) for column in code_columns]
+    records = pl.concat(codes).drop_nulls().unique().collect()
+    feeding = [source for source in sources if source.name in set(records["source_name"])]
+    select_records = partial(_select_records, records=records, shape=shape)
+    rows = scan_current_rows(lake, table, shape, feeding, select_records)
+    locations = select_records(current_rows).select("source_name", "file_sha256", "row_number").collect()
+    return ChangedRows(rows.with_columns(pl.lit(system).alias("system_name")), records, locations)
+
+
+def _select_records(rows: pl.LazyFrame, records: pl.DataFrame, shape: CanonicalSchemaName) -> pl.LazyFrame:
+    """The rows of these records, and the rows that void them."""
+    key = ("source_name", "record_code")
+    selected = rows.join(records.lazy(), on=key, how="semi")
     if shape != "learning_record":
-        return kept
-    back = rows.join(asked, left_on=("source_name", "voids_code"), right_on=("source_name", "record_code"), how="semi")
-    return pl.concat([kept, back]).unique(("delivery_number", "row_number"))
+        return selected
+    voiding = rows.join(records.lazy(), left_on=("source_name", "voids_code"), right_on=key, how="semi")
+    return pl.concat([selected, voiding]).unique(("delivery_number", "row_number"))

@@ -15,8 +15,8 @@ import polars as pl
 
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
-from pipelines.ingest.raw_tables import process_export, write_raw_table
-from pipelines.sources.adapter import Export, get_adapter
+from pipelines.ingest.raw_tables import process_export, provenance_columns, write_raw_table
+from pipelines.sources.adapter import Export
 from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.detect import MIN_MATCH_SCORE, rank_systems
 from pipelines.sources.readers.files import ExportRefused
@@ -24,10 +24,10 @@ from pipelines.sources.readers.files import ExportRefused
 
 @dataclass(frozen=True)
 class ShapePreview:
-    """One canonical shape of a file.
+    """One canonical schema of a file.
 
     Attributes:
-        rows: One record per row that a run would keep, with the columns of the canonical shape; times as ISO text.
+        rows: One record per row that a run would keep, with the columns of the canonical schema; times as ISO text.
         set_aside: One record per row that a run would quarantine: `row_number` (1 is the first row after the header)
             and `rules`, the names of the rules that the row breaks.
     """
@@ -47,7 +47,7 @@ class Preview:
         refused: Why the file cannot be read; None if it can.
         columns_left_out: Columns that no mapping uses.
         columns_denied: Columns that are never read, each with the class of sensitive data.
-        shapes: One preview per canonical shape that the system fills.
+        shapes: One preview per canonical schema that the system fills.
     """
 
     file: str
@@ -73,7 +73,7 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
         day: Day of the delivery; rules that compare a date with the day of delivery use it.
 
     Returns:
-        The rows per canonical shape, or the reason of the refusal in `refused`.
+        The rows per canonical schema, or the reason of the refusal in `refused`.
     """
     try:
         detected = detect_system(path)
@@ -81,11 +81,11 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
         if system is None:
             return Preview(path.name, None, None, str(refusal))
         detected = None
-    if (system := system or detected) is None:
+    name = system or detected
+    if name is None:
         return Preview(path.name, None, None, "no system fits its columns: name one with --system")
-    name = system
 
-    def read_shapes(export: Export) -> Preview:
+    def read_shapes(export: Export, name: str = name) -> Preview:
         shapes = {shape: _preview_shape(export, shape, name, day) for shape in export.shapes}
         if export.row_count == 0 and not any(shape.rows or shape.set_aside for shape in shapes.values()):
             raise ExportRefused("it holds a header and no row: export it again, or remove the file")
@@ -94,12 +94,11 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
         )
 
     try:
-        get_adapter(name)
         return process_export(path, name, options, read_shapes)
     except ExportRefused as refusal:
         return Preview(path.name, name, detected, str(refusal))
-    except pl.exceptions.ComputeError as problem:  # its message may quote a cell
-        reason = f"it cannot be read to its end ({type(problem).__name__}): copy or export it again"
+    except pl.exceptions.ComputeError as error:  # its message may quote a cell
+        reason = f"it cannot be read to its end ({type(error).__name__}): copy or export it again"
         return Preview(path.name, name, detected, reason)
 
 
@@ -132,15 +131,9 @@ def find_matching_source(sources: list[SourceConfig], path: Path, system: str | 
 
 
 def _preview_shape(export: Export, shape: CanonicalSchemaName, system: str, day: date) -> ShapePreview:
-    origin = (
-        pl.lit("preview").alias("source_name"),
-        pl.lit("0" * 64).alias("file_sha256"),
-        pl.lit(day).alias("delivered_date"),
-        pl.lit(1, pl.Int64).alias("delivery_number"),
-    )
     with TemporaryDirectory(prefix="footsteps-preview-") as folder:
         files = Path(folder, "good.parquet"), Path(folder, "bad.parquet")
-        write_raw_table(export, shape, system, origin, files)
+        write_raw_table(export, shape, system, provenance_columns("preview", "0" * 64, day, 1), files)
         good, bad = (pl.read_parquet(file) for file in files)
     rows = good.select("row_number", *CANONICAL_SCHEMAS[shape].columns).sort("row_number")
     set_aside = bad.filter(~pl.col("is_row_kept")).select("row_number", rules="failed_rules").sort("row_number")

@@ -1,7 +1,7 @@
-"""The taxonomy that footsteps.yaml declares, whatever published it; and the counts of a folder, for a person to see.
+"""The taxonomy that footsteps.yaml declares, and the row counts of a folder for a person to read.
 
-Belongs here: which reader is for which system, and recognising a published taxonomy by its files.
-Does not belong here: the readers (one file each).
+Belongs here: which reader reads which system, and the detection of a published taxonomy by its files.
+Does not belong here: the readers (one module each).
 """
 
 from collections.abc import Callable
@@ -18,44 +18,55 @@ from pipelines.taxonomies.moodle_framework import load_moodle_framework
 from pipelines.taxonomies.onet import load_onet
 from pipelines.taxonomies.sfia import load_sfia
 
-LOADERS: dict[str, Callable[[Path], LoadedTaxonomy]] = {
+_LOADERS: dict[str, Callable[[Path], LoadedTaxonomy]] = {
     "esco": load_esco,
     "onet": load_onet,
     "lightcast": load_lightcast,
     "sfia": load_sfia,
     "moodle_framework": load_moodle_framework,
 }
-# Files by which a published taxonomy is known.
-_KNOWN_BY = {
+# Files that identify a published taxonomy.
+_SIGNATURE_FILES = {
     "esco": ("occupation_to_skill_relations.csv", "occupationSkillRelations*.csv", "skill_hierarchy.csv"),
     "onet": ("Technology Skills.*", "Technology_Skills.*"),
 }
 
 
 def read_declared_taxonomy(declared: TaxonomyConfig, folder: Path, texts: pl.Series) -> Taxonomy:
-    """The taxonomy of the configuration; its paths lie below `folder`, `texts` are what `observed` is made of.
+    """Read the taxonomy of the configuration.
 
-    Raises TaxonomyRefused where it cannot be read.
+    Args:
+        declared: The section `taxonomy` of footsteps.yaml.
+        folder: The landing folder; the paths of the section are relative to it.
+        texts: The skill texts of the exports, for the system `observed`.
+
+    Raises:
+        TaxonomyError: If the taxonomy cannot be read.
     """
     if declared.system == "observed":
         return build_observed_taxonomy(texts, declared.capability_parts)
+    path = folder / (declared.folder or declared.skills or "")
     if declared.system == "tabular":
-        paths = (declared.skills, declared.prerequisites, declared.role_profiles)
-        skills, prerequisites, role_profiles = (folder / path if path else None for path in paths)
-        assert skills is not None
-        return read_taxonomy(skills, prerequisites, role_profiles)
-    place = declared.folder or declared.skills
-    assert place is not None
-    return LOADERS[declared.system](folder / place).taxonomy
+        others = (declared.prerequisites, declared.role_profiles)
+        return read_taxonomy(path, *(folder / name if name else None for name in others))
+    return _LOADERS[declared.system](path).taxonomy
 
 
 def count_taxonomy_rows(folder: Path, system: str | None = None) -> list[TaxonomyCount]:
-    """One row per kind of row in a published taxonomy's files: how many stood there, how many were taken.
+    """Count the rows in the files of a published taxonomy, and the rows taken.
 
-    The system is recognised by the files where it is not given. Raises TaxonomyRefused where none is.
+    Args:
+        folder: The folder or file of the taxonomy.
+        system: Publisher of the taxonomy; None to detect it by the files of the folder.
+
+    Returns:
+        One count per kind of row.
+
+    Raises:
+        TaxonomyError: If the files identify no publisher, or cannot be read.
     """
-    known = [one for one, patterns in _KNOWN_BY.items() if folder.is_dir() and find_file(folder, *patterns)]
-    chosen = system or (known[0] if known else None)
-    if chosen not in LOADERS:
-        raise TaxonomyError(f"{folder.name} holds no taxonomy that is known by its files: {', '.join(LOADERS)}")
-    return list(LOADERS[chosen](folder).counts)
+    detected = (name for name, patterns in _SIGNATURE_FILES.items() if find_file(folder, *patterns))
+    load = _LOADERS.get(system or next(detected, ""))
+    if load is None:
+        raise TaxonomyError(f"{folder.name} holds no taxonomy that its files identify: {', '.join(_LOADERS)}")
+    return list(load(folder).counts)

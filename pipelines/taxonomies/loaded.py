@@ -1,7 +1,7 @@
-"""What reading a published taxonomy gives: the taxonomy, and what became of every row.
+"""What the reading of a published taxonomy returns: the taxonomy, and the number of rows read and taken.
 
-Belongs here: the counts, opening one of its files as text, and the parts that all published taxonomies share.
-Does not belong here: the forms of single taxonomies (one file each).
+Belongs here: the counts, reading a file as text, and what all published taxonomies share.
+Does not belong here: the files and columns of one publisher (one module each).
 """
 
 from dataclasses import dataclass
@@ -27,57 +27,75 @@ class TaxonomyCount:
 
 @dataclass(frozen=True)
 class LoadedTaxonomy:
-    """A taxonomy with the counts of the files it came from."""
+    """A taxonomy with the counts of the files it was read from."""
 
     taxonomy: Taxonomy
     counts: tuple[TaxonomyCount, ...]
 
 
-def read_rows(path: Path, needed: tuple[str, ...], optional: tuple[str, ...] = ()) -> pl.DataFrame:
-    """The file's rows as stripped text, one column per needed or optional header; null where a cell is blank.
+def count_rows(rows: str, rows_in: int, rows_out: int, reason: str) -> TaxonomyCount:
+    """The count of one kind of row; the reason is left empty if all rows were taken."""
+    return TaxonomyCount(rows, rows_in, rows_out, "" if rows_in == rows_out else reason)
 
-    Raises TaxonomyRefused where the file is missing, cannot be read, lacks a needed header or has malformed rows.
+
+def read_rows(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> pl.DataFrame:
+    """Read the columns of a file as text without blanks around it.
+
+    Args:
+        path: A table in any format that adapters read.
+        required: Headers that the file must have.
+        optional: Headers that it may have.
+
+    Returns:
+        One row per row of the file, with a column per required and optional header; null if the cell is blank or the
+        column is missing.
+
+    Raises:
+        TaxonomyError: If the file is missing, cannot be read, lacks a required header or has malformed rows.
     """
     if not path.is_file():
-        raise TaxonomyError(f"the taxonomy file {path.name} is missing: mend `taxonomy` in footsteps.yaml")
+        raise TaxonomyError(f"the taxonomy file {path.name} is missing: correct `taxonomy` in footsteps.yaml")
     try:
         table = open_table(path)
     except ExportRefused as refusal:
         raise TaxonomyError(str(refusal)) from None
-    missing = [name for name in needed if normalize_header(name) not in table.columns]
+    missing = [name for name in required if normalize_header(name) not in table.columns]
     if missing:
         raise TaxonomyError(f"{path.name}: column {', '.join(missing)} is missing; it has {', '.join(table.headers)}")
-    broken = table.malformed.select(pl.len()).collect().item()
-    if broken:
-        raise TaxonomyError(f"{path.name}: {broken} rows are wider or narrower than its header: export it again")
-    columns = []
-    for name in (*needed, *optional):
-        found = table.columns.get(normalize_header(name))
-        text = pl.col(found[0]).str.strip_chars() if found else pl.lit(None, pl.String)
-        columns.append(pl.when(text.str.len_bytes() > 0).then(text).alias(name))
-    wanted = tuple(
-        table.columns[normalize_header(n)][0] for n in (*needed, *optional) if normalize_header(n) in table.columns
+    malformed_count = table.malformed.select(pl.len()).collect().item()
+    if malformed_count:
+        raise TaxonomyError(
+            f"{path.name}: {malformed_count} rows are wider or narrower than its header: export it again"
+        )
+    columns = {name: table.columns.get(normalize_header(name), ())[:1] for name in (*required, *optional)}
+    texts = (
+        pl.col(*column).str.strip_chars().replace("", None).alias(name)
+        if column
+        else pl.lit(None, pl.String).alias(name)
+        for name, column in columns.items()
     )
-    return table.scan(wanted).sort(ROW_NUMBER).select(columns).collect()
+    present = tuple(name for column in columns.values() for name in column)
+    return table.scan(present).sort(ROW_NUMBER).select(texts).collect()
 
 
 def find_file(folder: Path, *patterns: str) -> Path | None:
-    """The first file in the folder that one of the patterns names, in the order of patterns and names."""
-    for pattern in patterns:
-        if found := sorted(path for path in folder.glob(pattern) if path.is_file()):
-            return found[0]
-    return None
+    """The first file of the folder that matches a pattern, in the order of patterns and names; None if none does."""
+    files = (path for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file())
+    return next(files, None)
 
 
-def needed_file(folder: Path, *patterns: str) -> Path:
-    """The same file. Raises TaxonomyRefused where there is none."""
-    found = find_file(folder, *patterns)
-    if found is None:
+def require_file(folder: Path, *patterns: str) -> Path:
+    """The file that `find_file` returns.
+
+    Raises:
+        TaxonomyError: If there is none.
+    """
+    path = find_file(folder, *patterns)
+    if path is None:
         raise TaxonomyError(f"the taxonomy folder {folder.name} has no file {' or '.join(patterns)}: add it")
-    return found
+    return path
 
 
-def known_pairs(pairs: pl.DataFrame, skills: pl.DataFrame, *columns: str) -> pl.DataFrame:
-    """The pairs whose ids in these columns are all micro-skills."""
-    known = skills["skill_id"].implode()
-    return pairs.filter(pl.all_horizontal(pl.col(name).is_in(known) for name in columns))
+def filter_known_pairs(pairs: pl.DataFrame, skills: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """The pairs whose ids in these columns are all micro-skills of `skills` (skill_id)."""
+    return pairs.filter(pl.all_horizontal(pl.col(name).is_in(skills["skill_id"].implode()) for name in columns))

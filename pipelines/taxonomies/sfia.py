@@ -1,6 +1,6 @@
-"""SFIA-shaped tables: each skill is a capability, each of its levels a micro-skill that the next lower one precedes.
+"""SFIA-shaped tables: each skill is a capability, each of its levels is a micro-skill that requires the level below.
 
-Belongs here: SFIA's columns: code, name, description, category, subcategory, level_1 to level_7.
+Belongs here: the columns of SFIA: code, name, level_1 to level_7.
 Does not belong here: other taxonomies.
 """
 
@@ -8,21 +8,20 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.core.taxonomy import Taxonomy, build_taxonomy, empty_role_profiles
+from pipelines.core.taxonomy import build_taxonomy
 from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, read_rows
 
-LEVELS = tuple(f"level_{i}" for i in range(1, 8))
-
-
-def read_sfia(skills: Path) -> Taxonomy:
-    """The taxonomy in that file. Raises TaxonomyRefused where a column is missing or a code repeats."""
-    return load_sfia(skills).taxonomy
+_LEVELS = tuple(f"level_{level}" for level in range(1, 8))
 
 
 def load_sfia(skills: Path) -> LoadedTaxonomy:
-    """The same with its counts. A blank level is one that the skill does not have; `CODE 4` is another name of it."""
-    rows = read_rows(skills, ("code", "name"), LEVELS)
-    levels = rows.unpivot(LEVELS, index=["code", "name"], variable_name="level", value_name="description")
+    """Read the file. A skill does not have a level whose cell is blank; `CODE 4` is another name of its level 4.
+
+    Raises:
+        TaxonomyError: If a column is missing or a code is repeated.
+    """
+    rows = read_rows(skills, ("code", "name"), _LEVELS)
+    levels = rows.unpivot(_LEVELS, index=["code", "name"], variable_name="level", value_name="description")
     levels = levels.drop_nulls("description").with_columns(pl.col("level").str.strip_prefix("level_"))
     table = levels.sort("code", "level").select(
         pl.format("{}-{}", "code", "level").alias("skill_id"),
@@ -33,13 +32,13 @@ def load_sfia(skills: Path) -> LoadedTaxonomy:
         pl.col("name").alias("capability_name"),
     )
     lower = pl.col("skill_id").shift(1).over("capability_id", order_by="skill_id")
-    needs = table.select("skill_id", lower.alias("requires_skill_id")).drop_nulls()
-    taxonomy = build_taxonomy(table, needs, empty_role_profiles())
-    bare = rows.filter(pl.all_horizontal(pl.col(LEVELS).is_null())).height
+    taxonomy = build_taxonomy(table, table.select("skill_id", lower.alias("requires_skill_id")).drop_nulls())
+    has_no_level = rows.select(pl.all_horizontal(pl.col(_LEVELS).is_null()).any()).item()
+    capability_count = taxonomy.skills["capability_id"].n_unique()
     return LoadedTaxonomy(
         taxonomy,
         (
-            TaxonomyCount("skills", rows.height, taxonomy.skills["capability_id"].n_unique(), "no level" * (bare > 0)),
+            TaxonomyCount("skills", rows.height, capability_count, "no level" if has_no_level else ""),
             TaxonomyCount("levels", levels.height, taxonomy.skills.height),
         ),
     )

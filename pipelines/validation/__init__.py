@@ -1,9 +1,8 @@
-"""Contracts judged by Great Expectations, on Polars.
+"""Validation of tables by their contracts: the quarantine of bad rows, and Great Expectations on Polars.
 
-Belongs here: contract to suite, the engine that runs it, verdicts, Data Docs, and what validation costs.
-Does not belong here: the rules themselves (`pipelines.contracts`), and keeping bad rows out
-(`pipelines.validation.quarantine`).
+Belongs here: the split into good and bad rows, contract to suite, its engine, validation results, Data Docs.
+Does not belong here: the rules themselves (`pipelines.contracts`).
 
-Importing this package imports nothing: Great Expectations takes seconds, so `expectations`, `polars_engine`,
-`pandas_engine`, `rule_expectation` and `docs` are imported where a validation runs. `verdict` is cheap.
+Importing this package imports nothing. Great Expectations takes seconds, so import `expectations`, `polars_engine`,
+`rule_expectation` and `data_docs` where a validation runs; `quarantine` and `validation_result` do not import it.
 """

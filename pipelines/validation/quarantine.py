@@ -1,9 +1,8 @@
-"""Contract rules over landed rows: good rows go on, bad rows are set aside with the names of the rules they broke.
+"""The contract rules over rows: good rows pass, bad rows are set aside with the names of the rules they broke.
 
-Belongs here: the split of one frame, and the quarantine row's form.
-Does not belong here: the rules (`pipelines.contracts`), which of several rows of one key counts
-(`pipelines.ingest.raw_tables`),
-the verdict on a whole table (`pipelines.validation`).
+Belongs here: the split of one frame, and the columns of a quarantine row.
+Does not belong here: the rules (`pipelines.contracts`), which of several rows with one key is kept
+(`pipelines.ingest.raw_tables`), the validation of a whole table (`pipelines.validation.expectations`).
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -12,19 +11,22 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipelines.contracts.canonical_schemas import PROVENANCE_COLUMNS, quarantine_table
-from pipelines.contracts.table import Table
+from pipelines.contracts.table import Rule, Table
 
-TEXT = "text:"  # prefix of the columns that hold a value as it stood in the file
-REPEATED = "repeated:"  # true where another row of the same key counts
+TEXT_PREFIX = "text:"  # of the columns that hold a value as the file has it
+REPEATED_KEY = "repeated:"  # true if another row of the same key is kept
 _PASSES, _KEPT = "passes:", "kept:"
 
 
 @dataclass(frozen=True)
 class Split:
-    """Good rows in the table's contract, and rows of its quarantine; rows that are in one of them alone are the input.
+    """The two sides of a frame; every row is good, or bad without `is_row_kept`, and never both.
 
-    A quarantine row with `is_row_kept` names a value that was left out of a good row. `passing` are the good rows with
-    all columns of the input, `row_count` is the number of all rows.
+    Attributes:
+        good: Rows in the contract of the table.
+        bad: Rows in the contract of its quarantine. A row with `is_row_kept` names a value left out of a good row.
+        passing: The good rows with all columns of the input.
+        row_count: One row with the number of rows of the input.
     """
 
     good: pl.LazyFrame
@@ -33,41 +35,55 @@ class Split:
     row_count: pl.LazyFrame
 
 
-def split_landed(frame: pl.LazyFrame, table: Table, system: str, spared: Collection[str] = ()) -> Split:
-    """Split rows as an adapter delivers them: each column typed, and its text under `text:` and the column's name.
+def split_landed(frame: pl.LazyFrame, table: Table, system: str, nulled_if_invalid: Collection[str] = ()) -> Split:
+    """Split the rows of an adapter by the rules of a raw table.
 
-    A text that did not become a value breaks what says which texts do: `in_set` or `matches` where the column has such
-    a rule, `column|parses` where it has a type (and not `not_null` besides). A broken rule whose first column is
-    spared costs the row no more than that value. Whether a key is unique is not judged unless the frame has `REPEATED`,
-    true where another row of the key counts.
+    A text that did not become a value breaks the rule that says which texts do: `in_set` or `matches` if the column has
+    such a rule, `column|parses` if it has another type than text. It does not break `not_null` as well.
+
+    Args:
+        frame: The columns of the table, and the text of each under `TEXT_PREFIX` and its name. With the column
+            `REPEATED_KEY` the rule `unique` is checked too.
+        table: The raw table.
+        system: System of the source.
+        nulled_if_invalid: Columns whose broken rules remove the value and not the row. A rule belongs to its first
+            column.
     """
     present = set(frame.collect_schema().names())
-    textual = [name for name in table.column_names if TEXT + name in present]
-    unread = {name: pl.col(TEXT + name).is_not_null() & pl.col(name).is_null() for name in textual}
-    typed = [name for name in textual if table.schema[name] != pl.String]
+    with_text = [name for name in table.column_names if TEXT_PREFIX + name in present]
+    unread = {name: pl.col(TEXT_PREFIX + name).is_not_null() & pl.col(name).is_null() for name in with_text}
+    typed = [name for name in with_text if table.schema[name] != pl.String]
+    worded = {rule.columns[0] for rule in table.rules if rule.kind in ("in_set", "matches")} & set(with_text)
+    column_rules = [rule for rule in table.rules if rule.kind != "unique"]
     tests = {f"{name}|parses": ~unread[name] for name in typed}
-    costs = {f"{name}|parses": name for name in typed}
-    told = {*typed, *(rule.columns[0] for rule in table.rules if rule.kind in ("in_set", "matches"))} & set(textual)
-    for rule in table.rules:
-        if rule.kind == "unique":
-            if REPEATED in present:
-                tests[rule.name] = ~pl.col(REPEATED)
-            continue
-        name, test = rule.columns[0], rule.expression()
-        if rule.kind in ("in_set", "matches") and name in unread:
-            test = test & ~unread[name]
-        elif rule.kind == "not_null" and name in told:
-            test = test | unread[name]
-        tests[rule.name], costs[rule.name] = test, name
-    left_out = {rule: name for rule, name in costs.items() if name in spared}
-    row_text = pl.struct(pl.col(TEXT + name).alias(name) for name in textual).struct.json_encode()
-    return _split(frame, table, tests, row_text, pl.lit(system), left_out)
+    tests |= {rule.name: _test_landed(rule, unread, {*typed, *worded}) for rule in column_rules}
+    if REPEATED_KEY in present:
+        tests |= {rule.name: ~pl.col(REPEATED_KEY) for rule in table.rules if rule.kind == "unique"}
+    columns = {f"{name}|parses": name for name in typed} | {rule.name: rule.columns[0] for rule in column_rules}
+    nulling = {rule: name for rule, name in columns.items() if name in nulled_if_invalid}
+    row_text = pl.struct(pl.col(TEXT_PREFIX + name).alias(name) for name in with_text).struct.json_encode()
+    return _split(frame, table, tests, row_text, pl.lit(system), nulling)
+
+
+def _test_landed(rule: Rule, unread: Mapping[str, pl.Expr], reported: Collection[str]) -> pl.Expr:
+    """Whether a row passes the rule; `reported` are the columns for which another rule reports an unread text."""
+    name, test = rule.columns[0], rule.expression()
+    if rule.kind in ("in_set", "matches") and name in unread:
+        return test & ~unread[name]
+    return test | unread[name] if rule.kind == "not_null" and name in reported else test
 
 
 def split_conformed(
     frame: pl.LazyFrame, table: Table, columns: tuple[str, ...], reference_values: Mapping[str, pl.Series]
 ) -> Split:
-    """Split conformed rows by the table's rules, references included; `columns` are kept as the quarantined text."""
+    """Split the rows of a core table by its rules, references included.
+
+    Args:
+        frame: The columns of the table, those of `PROVENANCE_COLUMNS`, and system_name.
+        table: The core table.
+        columns: The columns that the quarantine keeps as text.
+        reference_values: The values that references may take, by `table.key`.
+    """
     tests = {rule.name: rule.expression(reference_values) for rule in table.rules}
     row_text = pl.struct(pl.col(name).cast(pl.String) for name in columns).struct.json_encode()
     return _split(frame, table, tests, row_text, pl.col("system_name"), {})
@@ -79,35 +95,33 @@ def _split(
     tests: Mapping[str, pl.Expr],
     row_text: pl.Expr,
     system: pl.Expr,
-    left_out: Mapping[str, str],
+    nulling: Mapping[str, str],
 ) -> Split:
-    """`left_out` leads from a rule to the column whose value alone it costs."""
-    judged = frame.with_columns(test.alias(_PASSES + name) for name, test in tests.items())
-    keeps = _all_pass(name for name in tests if name not in left_out)
-    judged = judged.with_columns(keeps.alias(_KEPT)).cache()
-    failed = pl.concat_list(
-        pl.when(~pl.col(_PASSES + name)).then(pl.lit(name)) for name in sorted(tests)
-    ).list.drop_nulls()
-    bad = judged.filter(~(pl.col(_KEPT) & _all_pass(left_out))).select(
+    """The split by one test per rule; `nulling` maps a rule to the column whose value it removes instead of the row."""
+    tested = frame.with_columns(test.alias(_PASSES + rule) for rule, test in tests.items())
+    is_kept = _all_pass(rule for rule in tests if rule not in nulling)
+    tested = tested.with_columns(is_kept.alias(_KEPT)).cache()
+    failed_rules = [pl.when(~pl.col(_PASSES + rule)).then(pl.lit(rule)) for rule in sorted(tests)]
+    bad = tested.filter(~(pl.col(_KEPT) & _all_pass(nulling))).select(
         row_text.alias("row_text"),
-        failed.alias("failed_rules"),
+        pl.concat_list(failed_rules).list.drop_nulls().alias("failed_rules"),
         pl.col(_KEPT).alias("is_row_kept"),
         system.alias("system_name"),
         *PROVENANCE_COLUMNS,
     )
-    spared = {column: [rule for rule, of in left_out.items() if of == column] for column in left_out.values()}
-    good = judged.filter(pl.col(_KEPT))
+    rules = {name: [rule for rule, column in nulling.items() if column == name] for name in nulling.values()}
     values = [
-        pl.when(_all_pass(spared[name])).then(pl.col(name)).alias(name) if name in spared else pl.col(name)
+        pl.when(_all_pass(rules[name])).then(pl.col(name)).alias(name) if name in rules else pl.col(name)
         for name in table.column_names
     ]
+    good = tested.filter(pl.col(_KEPT))
     return Split(
         good.select(values),
         bad.select(quarantine_table(table.name).column_names),
         good,
-        judged.select(pl.len()),
+        tested.select(pl.len()),
     )
 
 
 def _all_pass(rules: Iterable[str]) -> pl.Expr:
-    return pl.all_horizontal(pl.lit(True), *(pl.col(_PASSES + name) for name in rules))
+    return pl.all_horizontal(pl.lit(True), *(pl.col(_PASSES + rule) for rule in rules))

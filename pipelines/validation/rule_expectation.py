@@ -1,17 +1,17 @@
-"""The expectation for the rule kinds that Great Expectations has no like of: unique, references, row.
+"""The expectation for the rule kinds that Great Expectations has no equivalent of: unique, references, row.
 
-Belongs here: `ExpectRowsToKeepRule`, its metric names, and how Data Docs say it.
-Does not belong here: how an engine counts the rows (`polars_engine`, `pandas_engine`).
+Belongs here: `ExpectRowsToSatisfyRule`, the names of its metrics, and its text in Data Docs.
+Does not belong here: how an engine counts the rows (`polars_engine`).
 
-Its own uniqueness calls every row of a repeated key unexpected; the contract keeps the first and sets aside the rest,
-and the counts of a verdict must be those of the quarantine.
+The uniqueness expectation of Great Expectations reports every row of a repeated key. The contract keeps the first and
+sets aside the others, and the counts of a validation must be those of the quarantine.
 """
 
 from typing import Any, ClassVar
 
-from pipelines.validation.quiet import quiet
+from pipelines.validation.quiet import quiet_great_expectations
 
-with quiet():
+with quiet_great_expectations():
     from great_expectations.expectations.expectation import (
         BatchExpectation,
         _format_map_output,
@@ -22,35 +22,34 @@ with quiet():
     from great_expectations.render.renderer.renderer import renderer
     from great_expectations.validator.metric_configuration import MetricConfiguration
 
-METRIC = "rows.keep_rule"
+METRIC = "rows.satisfy_rule"
 DOMAIN_KEYS = ("batch_id",)
 VALUE_KEYS = ("rule",)
 ROW_COUNT, UNEXPECTED, EVALUATED = "table.row_count", f"{METRIC}.unexpected_count", f"{METRIC}.filtered_row_count"
 INDICES = f"{METRIC}.unexpected_index_list"
+_ARGUMENTS = ("rule", "columns", "sentence")
 
 
-class ExpectRowsToKeepRule(BatchExpectation):  # type: ignore[misc]  # Great Expectations is not typed for us
-    """Expect every row to keep a rule of the table's contract; the engine knows the rule by its name."""
+class ExpectRowsToSatisfyRule(BatchExpectation):  # type: ignore[misc]  # Great Expectations is not typed for us
+    """Expect every row to satisfy a rule of the table's contract; the engine finds the rule by its name."""
 
     rule: str
     columns: list[str]
     sentence: str
 
     domain_keys: ClassVar[tuple[str, ...]] = DOMAIN_KEYS
-    success_keys: ClassVar[tuple[str, ...]] = ("rule", "columns", "sentence")
-    args_keys: ClassVar[tuple[str, ...]] = ("rule", "columns", "sentence")
+    success_keys: ClassVar[tuple[str, ...]] = _ARGUMENTS
+    args_keys: ClassVar[tuple[str, ...]] = _ARGUMENTS
 
     def get_validation_dependencies(self, execution_engine: Any = None, runtime_configuration: Any = None) -> Any:
-        """The metrics this needs: rows, rows evaluated, rows unexpected, and their numbers from SUMMARY on."""
-        needed = super().get_validation_dependencies(execution_engine, runtime_configuration)
-        names = [ROW_COUNT, UNEXPECTED, EVALUATED]
-        if needed.result_format["result_format"] in ("SUMMARY", "COMPLETE"):
-            names.append(INDICES)
-        for name in names:
+        """The metrics: rows, evaluated rows, unexpected rows, and row numbers from the result format SUMMARY on."""
+        dependencies = super().get_validation_dependencies(execution_engine, runtime_configuration)
+        has_row_numbers = dependencies.result_format["result_format"] in ("SUMMARY", "COMPLETE")
+        for name in (ROW_COUNT, UNEXPECTED, EVALUATED, *((INDICES,) if has_row_numbers else ())):
             kwargs = get_metric_kwargs(name, self.configuration, runtime_configuration)
             metric = MetricConfiguration(name, kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"])
-            needed.set_metric_configuration(name, metric)
-        return needed
+            dependencies.set_metric_configuration(name, metric)
+        return dependencies
 
     def _validate(self, metrics: Any, runtime_configuration: Any = None, execution_engine: Any = None) -> Any:  # noqa: ARG002
         return _format_map_output(
@@ -72,13 +71,12 @@ class ExpectRowsToKeepRule(BatchExpectation):  # type: ignore[misc]  # Great Exp
         runtime_configuration: Any = None,
         **_: Any,
     ) -> list[Any]:
-        kwargs = configuration.kwargs
+        names = {f"column_{number}": name for number, name in enumerate(configuration.kwargs["columns"])}
         styling = (runtime_configuration or {}).get("styling") or {}
-        names = {f"column_{number}": name for number, name in enumerate(kwargs["columns"])}
         template = {
             # The sentence is a parameter because parameters are escaped; it is no name, so it gets no badge.
             "template": " + ".join(f"${key}" for key in names) + ": $sentence.",
-            "params": {**names, "sentence": kwargs["sentence"]},
+            "params": {**names, "sentence": configuration.kwargs["sentence"]},
             "styling": {**styling, "params": {"sentence": {"classes": []}}},
         }
         return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]

@@ -1,4 +1,4 @@
-"""Core rows become evidence of one mode, hours stay what was worked, and each row leads back to its file."""
+"""Core rows become evidence of one mode, hours add up to the hours worked, and each row refers to its file."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from pipelines.contracts.catalog import (
     WORKLOG,
 )
 from pipelines.contracts.table import Table
-from pipelines.core.evidence import collect_evidence, count_unknown_mentions, places_in_order
+from pipelines.core.evidence import collect_evidence, count_unknown_mentions, order_first_rows
 from pipelines.core.evidence_inputs import EvidenceInputs
 from pipelines.core.skill_demand import (
     count_skill_demand,
@@ -64,28 +64,28 @@ def core(**given_rows: pl.DataFrame) -> EvidenceInputs:
 
 
 def evidence(rows: EvidenceInputs) -> pl.DataFrame:
-    found = collect_evidence(rows, match_skills(rows.count_skill_texts().select("skill_text"), TAXONOMY))
-    return enforce_contract(EVIDENCE, found).sort("record_code", "skill_id")
+    rows_of_evidence = collect_evidence(rows, match_skills(rows.count_skill_texts().select("skill_text"), TAXONOMY))
+    return enforce_contract(EVIDENCE, rows_of_evidence).sort("record_code", "skill_id")
 
 
-def test_nothing_done_is_no_evidence() -> None:
+def test_no_rows_give_no_evidence() -> None:
     assert evidence(core()).is_empty()
 
 
-def test_hours_on_work_that_names_several_micro_skills_are_shared() -> None:
-    found = evidence(core(worklog=frame(WORKLOG, {"skill_text": "sql|git", "worked_hours": 6.0})))
-    assert found.select("skill_id", "mode", "amount", "amount_unit").rows() == [
+def test_hours_on_work_that_names_several_micro_skills_are_divided() -> None:
+    rows = evidence(core(worklog=frame(WORKLOG, {"skill_text": "sql|git", "worked_hours": 6.0})))
+    assert rows.select("skill_id", "mode", "amount", "amount_unit").rows() == [
         ("git", "repetition", 3.0, "hours"),
         ("sql", "repetition", 3.0, "hours"),
     ]
 
 
-def test_work_without_hours_counts_once_for_each_micro_skill() -> None:
-    found = evidence(core(worklog=frame(WORKLOG, {"skill_text": "sql|git"})))
-    assert found.select("amount", "amount_unit").rows() == [(1.0, "count")] * 2
+def test_work_without_hours_counts_once_per_micro_skill() -> None:
+    rows = evidence(core(worklog=frame(WORKLOG, {"skill_text": "sql|git"})))
+    assert rows.select("amount", "amount_unit").rows() == [(1.0, "count")] * 2
 
 
-def test_work_on_an_issue_names_what_the_issue_names_unless_it_says_itself() -> None:
+def test_work_without_a_skill_text_takes_the_text_of_its_assignment() -> None:
     issue = frame(ASSIGNMENT, {"assignment_code": "P-1", "skill_text": "go", "is_done": False})
     logs = frame(
         WORKLOG,
@@ -96,7 +96,7 @@ def test_work_on_an_issue_names_what_the_issue_names_unless_it_says_itself() -> 
     assert evidence(core(assignment=issue, worklog=logs))["skill_id"].to_list() == ["go", "sql"]
 
 
-def test_work_that_names_its_issue_by_the_number_of_its_record_is_work_on_that_issue() -> None:
+def test_work_may_name_its_assignment_by_record_code() -> None:
     named = (("10001", "P-1", "go"), ("10002", "10001", "sql"), ("10003", "P-3", "go"))
     issues = [{"record_code": r, "assignment_code": a, "skill_text": s, "is_done": False} for r, a, s in named]
     logs = [{"assignment_code": code, "skill_text": None} for code in ("10003", "10001", "9")]
@@ -105,7 +105,7 @@ def test_work_that_names_its_issue_by_the_number_of_its_record_is_work_on_that_i
     assert sorted(evidence(rows)["skill_id"]) == ["go", "sql"]
 
 
-def test_only_finished_work_of_somebody_with_a_date_is_a_repetition() -> None:
+def test_only_finished_assignments_with_a_person_and_a_date_are_repetition() -> None:
     issues = frame(
         ASSIGNMENT,
         {"is_done": True, "done_at": NOON},
@@ -133,30 +133,30 @@ def test_only_finished_work_of_somebody_with_a_date_is_a_repetition() -> None:
         ("started", None, None),
     ],
 )
-def test_each_verb_is_of_one_mode_or_none(verb: str, score: float | None, expected: tuple[Any, ...]) -> None:
+def test_each_learning_verb_has_one_mode_or_none(verb: str, score: float | None, expected: tuple[Any, ...]) -> None:
     records = frame(LEARNING_RECORD, {"learning_verb": verb, "score_share": score})
-    found = evidence(core(learning_record=records)).select("mode", "amount", "amount_unit", "feedback_kind").rows()
-    assert found == ([expected] if expected else [])
+    rows = evidence(core(learning_record=records)).select("mode", "amount", "amount_unit", "feedback_kind").rows()
+    assert rows == ([expected] if expected else [])
 
 
 @pytest.mark.parametrize("verb", ["attended", "completed"])
-def test_what_was_watched_with_a_score_was_judged_as_well(verb: str) -> None:
-    found = evidence(core(learning_record=frame(LEARNING_RECORD, {"learning_verb": verb, "score_share": 0.9})))
-    assert found.sort("mode").select("mode", "amount", "amount_unit", "feedback_kind", "source_column").rows() == [
+def test_an_attended_record_with_a_score_is_feedback_too(verb: str) -> None:
+    rows = evidence(core(learning_record=frame(LEARNING_RECORD, {"learning_verb": verb, "score_share": 0.9})))
+    assert rows.sort("mode").select("mode", "amount", "amount_unit", "feedback_kind", "source_column").rows() == [
         ("feedback", 0.9, "share", "assessment", "score_share"),
         ("observation", 1.0, "count", None, "learning_verb"),
     ]
 
 
 @pytest.mark.parametrize(("verb", "mode"), [("completed", "observation"), ("taught", "teaching")])
-def test_learning_and_teaching_are_told_in_hours_where_the_record_has_them(verb: str, mode: str) -> None:
-    found = evidence(core(learning_record=frame(LEARNING_RECORD, {"learning_verb": verb, "learning_hours": 1.5})))
-    assert found.select("mode", "amount", "amount_unit", "source_column").rows() == [
+def test_learning_and_teaching_have_hours_if_the_record_has_them(verb: str, mode: str) -> None:
+    rows = evidence(core(learning_record=frame(LEARNING_RECORD, {"learning_verb": verb, "learning_hours": 1.5})))
+    assert rows.select("mode", "amount", "amount_unit", "source_column").rows() == [
         (mode, 1.5, "hours", "learning_hours")
     ]
 
 
-def test_who_reviews_another_teaches_and_who_judges_oneself_does_not() -> None:
+def test_feedback_to_another_person_is_teaching_and_feedback_to_oneself_is_not() -> None:
     marks = frame(
         FEEDBACK,
         {"feedback_kind": "peer", "given_by_id": "bob"},
@@ -164,13 +164,13 @@ def test_who_reviews_another_teaches_and_who_judges_oneself_does_not() -> None:
         {"feedback_kind": "manager", "given_by_id": "ann"},
         {"feedback_kind": "certificate"},
     )
-    found = evidence(core(feedback=marks)).filter(pl.col("mode") == "teaching")
-    assert found.select("person_id", "record_code", "amount", "amount_unit", "source_column").rows() == [
+    teaching = evidence(core(feedback=marks)).filter(pl.col("mode") == "teaching")
+    assert teaching.select("person_id", "record_code", "amount", "amount_unit", "source_column").rows() == [
         ("bob", "r0", 1.0, "count", "given_by_code")
     ]
 
 
-def test_a_day_of_completion_says_done_where_no_flag_does() -> None:
+def test_a_date_of_completion_marks_an_assignment_without_a_flag_as_done() -> None:
     issues = frame(ASSIGNMENT, {"is_done": None, "done_at": NOON}, {"is_done": False, "done_at": NOON})
     assert evidence(core(assignment=issues)).select("record_code", "source_column").rows() == [("r0", "done_at")]
 
@@ -178,35 +178,35 @@ def test_a_day_of_completion_says_done_where_no_flag_does() -> None:
 def test_evidence_names_the_column_its_amount_was_read_from() -> None:
     logs = frame(WORKLOG, {"worked_hours": 2.0}, {"worked_hours": None})
     marks = frame(FEEDBACK, {"feedback_kind": "peer", "score_share": 0.5, "record_code": "r7"})
-    found = evidence(core(worklog=logs, feedback=marks))
-    assert found["source_column"].to_list() == ["worked_hours", "worked_at", "score_share"]
+    rows = evidence(core(worklog=logs, feedback=marks))
+    assert rows["source_column"].to_list() == ["worked_hours", "worked_at", "score_share"]
 
 
-def test_a_course_names_by_its_title_where_it_has_no_tags() -> None:
+def test_the_title_of_a_course_without_a_skill_text_names_the_micro_skill() -> None:
     records = frame(LEARNING_RECORD, {"learning_verb": "completed", "skill_text": None, "course_name": "Git for all"})
     assert evidence(core(learning_record=records))["skill_id"].to_list() == ["git"]
 
 
-def test_a_judgement_keeps_its_kind_judge_and_score_and_an_endorsement_is_a_full_one() -> None:
+def test_feedback_keeps_its_kind_assessor_and_score_and_counts_fully_without_a_score() -> None:
     marks = frame(
         FEEDBACK, {"feedback_kind": "peer", "given_by_id": "bob", "score_share": 0.25}, {"feedback_kind": "certificate"}
     )
-    found = evidence(core(feedback=marks)).filter(pl.col("mode") == "feedback")
-    assert found.select("feedback_kind", "given_by_id", "amount").rows() == [
+    feedback_rows = evidence(core(feedback=marks)).filter(pl.col("mode") == "feedback")
+    assert feedback_rows.select("feedback_kind", "given_by_id", "amount").rows() == [
         ("peer", "bob", 0.25),
         ("certificate", None, 1.0),
     ]
 
 
-def test_a_mention_is_of_the_mode_it_says_and_else_the_weakest() -> None:
-    said = frame(
+def test_a_mention_has_its_stated_mode_or_else_observation() -> None:
+    mentions = frame(
         SKILL_MENTION,
         {"mode": None},
         {"mode": "teaching"},
         {"mode": "repetition", "worked_hours": 3.0},
         {"mode": "feedback", "score_share": 0.4},
     )
-    assert evidence(core(skill_mention=said)).select("mode", "amount", "amount_unit", "feedback_kind").rows() == [
+    assert evidence(core(skill_mention=mentions)).select("mode", "amount", "amount_unit", "feedback_kind").rows() == [
         ("observation", 1.0, "count", None),
         ("teaching", 1.0, "count", None),
         ("repetition", 3.0, "hours", None),
@@ -214,16 +214,16 @@ def test_a_mention_is_of_the_mode_it_says_and_else_the_weakest() -> None:
     ]
 
 
-def test_evidence_leads_back_to_the_row_of_the_file() -> None:
+def test_evidence_refers_to_the_row_of_the_file() -> None:
     marks = frame(FEEDBACK, {"feedback_kind": "peer", "row_number": 17, "file_sha256": "a" * 64})
-    found = evidence(core(feedback=marks))
-    origin = found.select("table_name", "record_code", "source_name", "file_sha256", "row_number").row(0)
+    rows = evidence(core(feedback=marks))
+    origin = rows.select("table_name", "record_code", "source_name", "file_sha256", "row_number").row(0)
     assert origin == ("core_feedback__event_feedback", "r0", "s", "a" * 64, 17)
 
 
 def test_the_id_of_evidence_does_not_change_with_the_rows_around_it() -> None:
-    one = frame(WORKLOG, {"worked_hours": 2.0}, {"skill_text": "go"})
-    assert set(evidence(core(worklog=one.head(1)))["evidence_id"]) < set(evidence(core(worklog=one))["evidence_id"])
+    logs = frame(WORKLOG, {"worked_hours": 2.0}, {"skill_text": "go"})
+    assert set(evidence(core(worklog=logs.head(1)))["evidence_id"]) < set(evidence(core(worklog=logs))["evidence_id"])
 
 
 LOG = st.fixed_dictionaries(
@@ -237,27 +237,27 @@ LOG = st.fixed_dictionaries(
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(LOG, max_size=8))
-def test_hours_of_evidence_add_up_to_the_hours_worked_on_what_is_known(logs: list[dict[str, Any]]) -> None:
-    found = evidence(core(worklog=frame(WORKLOG, *logs)))
+def test_hours_of_evidence_add_up_to_the_hours_worked_on_known_micro_skills(logs: list[dict[str, Any]]) -> None:
+    rows = evidence(core(worklog=frame(WORKLOG, *logs)))
     for person in ("ann", "bob"):
         worked = sum(
             log["worked_hours"]
             for log in logs
             if log["person_id"] == person and {*log["skill_text"].split("|")} - {"dance"}
         )
-        assert found.filter(pl.col("person_id") == person)["amount"].sum() == pytest.approx(worked)
+        assert rows.filter(pl.col("person_id") == person)["amount"].sum() == pytest.approx(worked)
 
 
-def test_what_the_taxonomy_does_not_know_is_counted_with_its_nearest_names() -> None:
+def test_unknown_texts_are_counted_with_the_nearest_micro_skills() -> None:
     logs = frame(WORKLOG, {"skill_text": "gitt"}, {"skill_text": "Gitt|sql"}, {"skill_text": "sql"})
     rows = core(worklog=logs)
-    found = count_unknown_mentions(
+    unknown = count_unknown_mentions(
         rows, match_skills(rows.count_skill_texts().select("skill_text"), TAXONOMY), TAXONOMY
     )
-    assert enforce_contract(UNKNOWN_MENTION, found).rows() == [("gitt", 2, ["git"])]
+    assert enforce_contract(UNKNOWN_MENTION, unknown).rows() == [("gitt", 2, ["git"])]
 
 
-def test_demand_is_recent_repetition_and_open_work() -> None:
+def test_demand_counts_recent_repetition_and_open_assignments() -> None:
     done = evidence(
         core(
             worklog=frame(
@@ -275,7 +275,7 @@ def test_demand_is_recent_repetition_and_open_work() -> None:
     assert count_skill_demand(issues, done, TAXONOMY, TODAY).rows() == [("git", 2), ("sql", 1)]
 
 
-def test_ways_are_the_project_and_course_named_most_and_who_practised_lately() -> None:
+def test_practice_options_are_the_most_frequent_project_and_course_and_recent_practice() -> None:
     issues = frame(ASSIGNMENT, *({"project_code": code} for code in ("P2", "P1", "P2", None)))
     records = frame(
         LEARNING_RECORD,
@@ -285,9 +285,9 @@ def test_ways_are_the_project_and_course_named_most_and_who_practised_lately() -
         ),
     )
     done = evidence(core(worklog=frame(WORKLOG, {}, {}, {"person_id": "bob"})))
-    found = find_practice_options(issues, records, done, TAXONOMY, TODAY)
-    assert found.rows_by_key("skill_id")["sql"] == [("P2", "A", 2)]
-    assert found.rows_by_key("skill_id")["go"] == [(None, None, None)]
+    options = find_practice_options(issues, records, done, TAXONOMY, TODAY)
+    assert options.rows_by_key("skill_id")["sql"] == [("P2", "A", 2)]
+    assert options.rows_by_key("skill_id")["go"] == [(None, None, None)]
 
 
 def test_roles_are_those_held_on_the_day() -> None:
@@ -301,31 +301,31 @@ def test_roles_are_those_held_on_the_day() -> None:
     assert list_current_roles(people, periods, TODAY).rows() == [("ann", "Dev"), ("ann", "Lead")]
 
 
-def test_of_two_wishes_for_one_micro_skill_the_last_one_counts_and_none_of_tomorrow() -> None:
-    said = frame(
+def test_the_last_wish_for_a_micro_skill_up_to_the_day_counts() -> None:
+    wishes = frame(
         ASPIRATION,
         {"wish_weight": 1.0, "stated_at": NOON},
         {"wish_weight": 0.2, "stated_at": NOON + timedelta(days=1)},
         {"wish_weight": 0.9, "stated_at": NOON + timedelta(days=31)},
     )
-    assert list_skill_wishes(said, TAXONOMY, TODAY).rows() == [("ann", "sql", 0.2)]
+    assert list_skill_wishes(wishes, TAXONOMY, TODAY).rows() == [("ann", "sql", 0.2)]
 
 
-def test_the_last_word_on_each_weight_counts_and_none_of_tomorrow() -> None:
-    said = frame(
+def test_the_last_weight_of_each_motive_up_to_the_day_counts() -> None:
+    weights = frame(
         ASPIRATION,
         {"autonomy_weight": 0.9, "purpose_weight": 0.4, "stated_at": NOON},
         {"autonomy_weight": 0.2, "stated_at": NOON + timedelta(days=1)},
         {"autonomy_weight": 1.0, "stated_at": NOON + timedelta(days=31)},
         {"person_id": "bob", "stated_at": NOON},
     )
-    assert list_motive_weights(said, TODAY).rows() == [("ann", None, 0.2, 0.4)]
+    assert list_motive_weights(weights, TODAY).rows() == [("ann", None, 0.2, 0.4)]
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(1, 2)), max_size=9))
-def test_of_each_id_the_first_row_is_kept_by_month_and_within_it_by_id(said: list[tuple[int, int, int]]) -> None:
-    digests = [high.to_bytes(8, "big") + low.to_bytes(8, "big") for high, low, _ in said]
-    months = pl.Series([month for *_, month in said], dtype=pl.Int32)
+def test_the_first_row_of_each_id_is_kept_sorted_by_month_and_id(keys: list[tuple[int, int, int]]) -> None:
+    digests = [high.to_bytes(8, "big") + low.to_bytes(8, "big") for high, low, _ in keys]
+    months = pl.Series([month for *_, month in keys], dtype=pl.Int32)
     first = [place for place, digest in enumerate(digests) if digest not in digests[:place]]
     wanted = sorted(first, key=lambda place: (months[place], digests[place]))
-    assert places_in_order(digests, months).to_list() == wanted
+    assert order_first_rows(digests, months).to_list() == wanted

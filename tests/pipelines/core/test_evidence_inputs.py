@@ -1,4 +1,4 @@
-"""Evidence of the records that changed, put in its place, is the evidence of everything collected anew."""
+"""Merging the evidence of changed records gives the same table as collecting all evidence again."""
 
 import tempfile
 from datetime import UTC, datetime
@@ -28,14 +28,14 @@ from pipelines.storage.change_log import RECORD_KEY, find_changed_records
 from pipelines.storage.lake import Lake
 
 TABLES = (ASSIGNMENT, WORKLOG, LEARNING_RECORD, FEEDBACK, SKILL_MENTION, ASPIRATION)
-KNOWN = build_observed_taxonomy(pl.Series(["sql", "git", "go"]), 1)
+TAXONOMY = build_observed_taxonomy(pl.Series(["sql", "git", "go"]), 1)
 CODES, PEOPLE, TEXTS = (
     st.sampled_from(["1", "2", "P"]),
     st.sampled_from(["ann", "ben"]),
     st.sampled_from(["sql", "sql|git", "go", "cooking", None]),
 )
 MOMENTS = st.sampled_from([datetime(2025, month, 1, tzinfo=UTC) for month in (1, 2)])
-SAID: dict[Table, dict[str, st.SearchStrategy[Any]]] = {
+COLUMNS_BY_TABLE: dict[Table, dict[str, st.SearchStrategy[Any]]] = {
     ASSIGNMENT: {"assignment_code": st.none() | CODES, "is_done": st.booleans(), "done_at": st.none() | MOMENTS},
     WORKLOG: {"assignment_code": st.none() | CODES, "worked_at": MOMENTS, "worked_hours": st.none() | st.just(2.0)},
     LEARNING_RECORD: {
@@ -48,14 +48,14 @@ SAID: dict[Table, dict[str, st.SearchStrategy[Any]]] = {
 
 
 def row(table: Table) -> st.SearchStrategy[dict[str, Any]]:
-    one = {"source_name": st.sampled_from("st"), "record_code": CODES, "person_id": PEOPLE, "skill_text": TEXTS}
-    return st.fixed_dictionaries(one | SAID[table])
+    columns = {"source_name": st.sampled_from("st"), "record_code": CODES, "person_id": PEOPLE, "skill_text": TEXTS}
+    return st.fixed_dictionaries(columns | COLUMNS_BY_TABLE[table])
 
 
 def rows(table: Table, most: int) -> st.SearchStrategy[pl.DataFrame]:
-    found = st.lists(row(table), max_size=most, unique_by=lambda said: (said["source_name"], said["record_code"]))
+    row_lists = st.lists(row(table), max_size=most, unique_by=lambda row: (row["source_name"], row["record_code"]))
     from_file = {"file_sha256": "f", "row_number": 1}
-    return found.map(lambda said: pl.DataFrame([one | from_file for one in said], schema=table.schema))
+    return row_lists.map(lambda drawn: pl.DataFrame([row | from_file for row in drawn], schema=table.schema))
 
 
 def read_all(lake: Lake) -> EvidenceInputs:
@@ -63,34 +63,40 @@ def read_all(lake: Lake) -> EvidenceInputs:
 
 
 def collect(core: EvidenceInputs, records: pl.DataFrame | None = None) -> pl.DataFrame:
-    return collect_evidence(core, match_skills(core.count_skill_texts().select("skill_text"), KNOWN), records=records)
+    return collect_evidence(
+        core, match_skills(core.count_skill_texts().select("skill_text"), TAXONOMY), records=records
+    )
 
 
-@given(st.fixed_dictionaries({table: st.tuples(rows(table, 6), rows(table, 2), rows(table, 1)) for table in SAID}))
+@given(
+    st.fixed_dictionaries(
+        {table: st.tuples(rows(table, 6), rows(table, 2), rows(table, 1)) for table in COLUMNS_BY_TABLE}
+    )
+)
 @settings(deadline=None, max_examples=150)
-def test_it_makes_no_difference_whether_evidence_is_collected_of_what_changed_or_of_everything(
-    said: dict[Table, tuple[pl.DataFrame, ...]],
+def test_incremental_evidence_equals_the_evidence_of_all_rows(
+    drawn: dict[Table, tuple[pl.DataFrame, ...]],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake(Path(folder))
         for table in TABLES:
-            lake.write(table, said[table][0] if table in said else pl.DataFrame(schema=table.schema))
+            lake.write(table, drawn[table][0] if table in drawn else pl.DataFrame(schema=table.schema))
         lake.write(EVIDENCE, collect(read_all(lake)))
         before = {table: lake.content_hash(table) for table in TABLES}
-        for table, (_, new, gone) in said.items():
-            lake.merge(table, new, pl.concat([new.select(RECORD_KEY), gone.select(RECORD_KEY)]).unique())
+        for table, (_, new, removed) in drawn.items():
+            lake.merge(table, new, pl.concat([new.select(RECORD_KEY), removed.select(RECORD_KEY)]).unique())
         changed = {
             table: find_changed_records(lake.root, table, before[table], lake.content_hash(table)) for table in TABLES
         }
-        known = {table: records for table, records in changed.items() if records is not None}
-        assert len(known) == len(TABLES)
-        core, records = read_changed_inputs(lake, known)
+        followed = {table: records for table, records in changed.items() if records is not None}
+        assert len(followed) == len(TABLES)
+        core, records = read_changed_inputs(lake, followed)
         lake.merge(EVIDENCE, collect(core, records), records)
         assert lake.scan(EVIDENCE).collect().equals(collect(read_all(lake)))
 
 
-def logs(*said: tuple[str, str, str | None]) -> pl.DataFrame:
-    """record, person and assignment of each piece of work."""
+def logs(*worklogs: tuple[str, str, str | None]) -> pl.DataFrame:
+    """Worklogs with these record codes, people and assignment codes."""
     return pl.DataFrame(
         [
             {
@@ -103,18 +109,16 @@ def logs(*said: tuple[str, str, str | None]) -> pl.DataFrame:
                 "file_sha256": "f",
                 "row_number": 1,
             }
-            for record, person, code in said
+            for record, person, code in worklogs
         ],
         schema=WORKLOG.schema,
     )
 
 
-@pytest.mark.parametrize("named", ["P-1", "77"])
-def test_work_is_looked_at_again_where_the_issue_changed_that_it_names_by_code_or_by_record(
-    tmp_path: Path, named: str
-) -> None:
+@pytest.mark.parametrize("code", ["P-1", "77"])
+def test_worklogs_of_a_changed_assignment_are_read_again(tmp_path: Path, code: str) -> None:
     def issue(text: str) -> pl.DataFrame:
-        said = {
+        cells = {
             "source_name": "s",
             "record_code": "77",
             "assignment_code": "P-1",
@@ -123,35 +127,35 @@ def test_work_is_looked_at_again_where_the_issue_changed_that_it_names_by_code_o
             "file_sha256": "f",
             "row_number": 1,
         }
-        return pl.DataFrame([said], schema=ASSIGNMENT.schema)
+        return pl.DataFrame([cells], schema=ASSIGNMENT.schema)
 
     lake = Lake(tmp_path)
     lake.write(ASSIGNMENT, issue("go"))
-    lake.write(WORKLOG, logs(("1", "ann", named), ("2", "ben", "P-2")))
+    lake.write(WORKLOG, logs(("1", "ann", code), ("2", "ben", "P-2")))
     before = {table: lake.content_hash(table) for table in TABLES}
     lake.write(ASSIGNMENT, issue("sql"))
-    found = find_changed_records(tmp_path, ASSIGNMENT, before[ASSIGNMENT], lake.content_hash(ASSIGNMENT))
-    assert found is not None
+    changed_records = find_changed_records(tmp_path, ASSIGNMENT, before[ASSIGNMENT], lake.content_hash(ASSIGNMENT))
+    assert changed_records is not None
     core, records = read_changed_inputs(
-        lake, {table: found if table is ASSIGNMENT else found.clear() for table in TABLES}
+        lake, {table: changed_records if table is ASSIGNMENT else changed_records.clear() for table in TABLES}
     )
     assert core.worklog["record_code"].to_list() == ["1"]
     assert sorted(records.rows()) == [(ASSIGNMENT.name, "s", "77"), (WORKLOG.name, "s", "1")]
 
 
-def test_records_are_told_over_several_changes_with_what_they_were_of_before(tmp_path: Path) -> None:
+def test_changed_records_of_several_writes_include_their_earlier_assignments(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.write(WORKLOG, logs(("1", "ann", "P"), ("2", "ben", None)))
     start = lake.content_hash(WORKLOG)
     lake.merge(WORKLOG, logs(("1", "ann", "Q")), pl.DataFrame({"record_code": ["1"]}))
     lake.merge(WORKLOG, logs(), pl.DataFrame({"record_code": ["2"]}))
-    found = find_changed_records(tmp_path, WORKLOG, start, lake.content_hash(WORKLOG))
-    assert found is not None
-    assert found.sort(pl.all()).rows() == [("s", "1", "P"), ("s", "1", "Q"), ("s", "2", None)]
+    changed_records = find_changed_records(tmp_path, WORKLOG, start, lake.content_hash(WORKLOG))
+    assert changed_records is not None
+    assert changed_records.sort(pl.all()).rows() == [("s", "1", "P"), ("s", "1", "Q"), ("s", "2", None)]
     assert find_changed_records(tmp_path, WORKLOG, "another", lake.content_hash(WORKLOG)) is None
 
 
-def test_too_many_records_are_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_changed_records_are_not_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "MOST_RECORDS", 1)
     lake = Lake(tmp_path)
     lake.write(WORKLOG, logs(("1", "ann", "P"), ("2", "ben", None)))
@@ -160,7 +164,7 @@ def test_too_many_records_are_not_followed(tmp_path: Path, monkeypatch: pytest.M
     assert find_changed_records(tmp_path, WORKLOG, start, lake.content_hash(WORKLOG)) is None
 
 
-def test_what_is_kept_of_one_way_to_a_content_is_not_told_of_another(
+def test_the_changes_of_one_write_are_not_used_for_another_write_with_the_same_content(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = Lake(tmp_path)
@@ -173,12 +177,12 @@ def test_what_is_kept_of_one_way_to_a_content_is_not_told_of_another(
     assert find_changed_records(tmp_path, WORKLOG, start, lake.content_hash(WORKLOG)) is None
 
 
-def test_where_most_people_changed_their_records_are_known_and_the_people_are_not_counted(tmp_path: Path) -> None:
+def test_if_most_people_changed_only_the_changed_records_are_recorded(tmp_path: Path) -> None:
     lake, people = Lake(tmp_path), [f"p{number}" for number in range(101)]
     lake.write(WORKLOG, logs(*((person, person, None) for person in people)))
     start = lake.content_hash(WORKLOG)
     lake.write(WORKLOG, logs(*((person, person, "P") for person in people)))
     assert changes.find_changed_people(tmp_path, WORKLOG, start, lake.content_hash(WORKLOG)) is None
-    found = find_changed_records(tmp_path, WORKLOG, start, lake.content_hash(WORKLOG))
-    assert found is not None
-    assert found["record_code"].n_unique() == 101
+    changed_records = find_changed_records(tmp_path, WORKLOG, start, lake.content_hash(WORKLOG))
+    assert changed_records is not None
+    assert changed_records["record_code"].n_unique() == 101

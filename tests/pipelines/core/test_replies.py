@@ -1,4 +1,4 @@
-"""Each reply does what it says, for as long as it says, and the time until it does is told."""
+"""Each reply has its effect for its period, and the days until the effect are listed."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -22,12 +22,10 @@ from pipelines.core.replies import (
     list_reply_effects,
     resolve_reply_skills,
 )
-from pipelines.core.taxonomy import build_taxonomy, empty_prerequisites, empty_role_profiles
+from pipelines.core.taxonomy import build_taxonomy
 from pipelines.storage.lake import enforce_contract
 
-TAXONOMY = build_taxonomy(
-    pl.DataFrame({"skill_id": ["sql", "git"], "name": ["SQL", "Git"]}), empty_prerequisites(), empty_role_profiles()
-)
+TAXONOMY = build_taxonomy(pl.DataFrame({"skill_id": ["sql", "git"], "name": ["SQL", "Git"]}))
 POLICY = ReplyPolicy(dismissed_days=30, done_days=10)
 TODAY = date(2026, 6, 30)
 NOTHING_OBEYED = pl.DataFrame(schema=OBEYED_REPLY.schema)
@@ -37,7 +35,7 @@ def at(month: int, day: int, hour: int = 0) -> datetime:
     return datetime(2026, month, day, hour, tzinfo=UTC)
 
 
-def replies(*given: dict[str, Any]) -> pl.DataFrame:
+def replies(*cells: dict[str, Any]) -> pl.DataFrame:
     defaults = {
         "source_name": "s",
         "person_id": "ann",
@@ -49,7 +47,7 @@ def replies(*given: dict[str, Any]) -> pl.DataFrame:
         "file_sha256": "f",
         "row_number": 1,
     }
-    rows = [{**defaults, "record_code": f"r{i}", **one} for i, one in enumerate(given)]
+    rows = [{**defaults, "record_code": f"r{i}", **reply} for i, reply in enumerate(cells)]
     return resolve_reply_skills(pl.DataFrame(rows, schema=REPLY.schema), TAXONOMY)
 
 
@@ -57,14 +55,14 @@ def away(rows: pl.DataFrame, as_of: date = TODAY) -> list[tuple[str, str, date |
     return find_suppressed_steps(rows, as_of, POLICY).select("step_id", "reason", "until").rows()
 
 
-def test_a_dismissed_step_stays_away_for_its_term_and_then_comes_back() -> None:
+def test_a_dismissed_step_is_suppressed_for_its_period() -> None:
     rows = replies({"reply_kind": "dismiss", "step_goal": "journeyman"})
     assert away(rows) == [("sql|journeyman", "dismiss", date(2026, 7, 20))]
     assert away(rows, date(2026, 7, 19)) != []
     assert away(rows, date(2026, 7, 20)) == []
 
 
-def test_a_snoozed_step_comes_back_on_its_day() -> None:
+def test_a_snoozed_step_is_suppressed_until_its_day() -> None:
     rows = replies({"reply_kind": "snooze", "step_goal": "refresh", "until_date": date(2026, 7, 3)})
     assert away(rows, date(2026, 7, 2)) == [("sql|refresh", "snooze", date(2026, 7, 3))]
     assert away(rows, date(2026, 7, 3)) == []
@@ -75,7 +73,7 @@ def test_a_reply_without_a_goal_is_about_every_step_of_the_micro_skill() -> None
     assert {step for step, *_ in away(rows)} == {f"sql|{goal}" for goal in STEP_GOALS}
 
 
-def test_of_several_replies_about_a_step_the_last_counts() -> None:
+def test_the_last_of_several_replies_about_a_step_counts() -> None:
     rows = replies(
         {"reply_kind": "dismiss"}, {"reply_kind": "accept", "step_goal": "journeyman", "replied_at": at(6, 20, 1)}
     )
@@ -85,12 +83,12 @@ def test_of_several_replies_about_a_step_the_last_counts() -> None:
     assert find_accepted_steps(changed, TODAY).height == 0
 
 
-def test_a_step_that_is_done_stays_away_until_the_work_can_show() -> None:
+def test_a_done_step_is_suppressed_for_its_period() -> None:
     rows = replies({"reply_kind": "done", "step_goal": "apprentice", "replied_at": at(6, 25)})
     assert away(rows) == [("sql|apprentice", "done", date(2026, 7, 5))]
 
 
-def test_taking_a_reply_back_undoes_it() -> None:
+def test_retract_removes_the_effect_of_a_reply() -> None:
     later = {"reply_kind": "retract", "replied_at": at(6, 22)}
     for kind in ("dismiss", "hide", "accept"):
         rows = replies({"reply_kind": kind}, later)
@@ -103,49 +101,49 @@ def test_taking_a_reply_back_undoes_it() -> None:
     assert (away(disputed), find_disputes(disputed, TODAY).height) == ([], 0)
 
 
-def test_steps_up_to_the_stage_a_person_says_they_hold_are_not_recommended() -> None:
+def test_steps_up_to_the_stated_stage_are_suppressed() -> None:
     rows = replies({"reply_kind": "dispute", "stated_stage": "journeyman"})
     assert away(rows) == [("sql|apprentice", "dispute", None), ("sql|journeyman", "dispute", None)]
 
 
-def mastery(*given: tuple[str, str, str]) -> pl.DataFrame:
+def mastery(*rows: tuple[str, str, str]) -> pl.DataFrame:
     schema = {"person_id": pl.String, "skill_id": pl.String, "stage": pl.String}
-    return pl.DataFrame(given, schema=schema, orient="row").with_columns(
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
         level_low_share=pl.lit(0.4), level_high_share=pl.lit(0.6), is_rusty=pl.lit(True)
     )
 
 
-def test_a_dispute_puts_the_word_beside_the_estimate_and_opens_the_interval_on_its_side() -> None:
+def test_a_dispute_adds_the_stated_stage_and_widens_the_interval_towards_it() -> None:
     held = mastery(("ann", "sql", "journeyman"), ("bob", "sql", "journeyman"), ("eve", "sql", "journeyman"))
     rows = replies(
         {"reply_kind": "dispute", "stated_stage": "master"},
         {"reply_kind": "dispute", "stated_stage": "none", "person_id": "bob"},
     )
-    told = add_replies_to_mastery(held, rows, TODAY).select(
+    replied = add_replies_to_mastery(held, rows, TODAY).select(
         "person_id", "stage", "stated_stage", "level_low_share", "level_high_share"
     )
-    assert told.rows() == [
+    assert replied.rows() == [
         ("ann", "journeyman", "master", 0.4, 0.8),
         ("bob", "journeyman", "none", 0.2, 0.6),
         ("eve", "journeyman", None, 0.4, 0.6),
     ]
 
 
-def test_a_stage_stated_where_there_is_no_evidence_has_a_row_of_its_own() -> None:
-    told = add_replies_to_mastery(mastery(), replies({"reply_kind": "dispute", "stated_stage": "master"}), TODAY)
-    assert told.select("person_id", "skill_id", "stage", "stated_stage", "is_rusty").rows() == [
+def test_a_stated_stage_without_evidence_adds_a_row() -> None:
+    replied = add_replies_to_mastery(mastery(), replies({"reply_kind": "dispute", "stated_stage": "master"}), TODAY)
+    assert replied.select("person_id", "skill_id", "stage", "stated_stage", "is_rusty").rows() == [
         ("ann", "sql", "none", "master", False)
     ]
 
 
 def test_a_hidden_micro_skill_is_marked_and_the_others_are_not() -> None:
-    told = add_replies_to_mastery(
+    replied = add_replies_to_mastery(
         mastery(("ann", "sql", "master"), ("ann", "git", "master")), replies({"reply_kind": "hide"}), TODAY
     )
-    assert told.select("skill_id", "is_hidden").rows() == [("sql", True), ("git", False)]
+    assert replied.select("skill_id", "is_hidden").rows() == [("sql", True), ("git", False)]
 
 
-def test_done_is_a_judgement_of_oneself_in_the_contract_of_evidence() -> None:
+def test_done_gives_evidence_of_feedback_to_oneself() -> None:
     rows = enforce_contract(
         EVIDENCE, build_done_evidence(replies({"reply_kind": "done"}, {"reply_kind": "done", "skill_text": "juggling"}))
     )
@@ -167,42 +165,42 @@ def test_done_is_a_judgement_of_oneself_in_the_contract_of_evidence() -> None:
         ("retract", "taken_back"),
     ],
 )
-def test_the_effect_of_each_reply_and_the_days_until_it_are_told(kind: str, effect: str) -> None:
+def test_the_effect_of_each_reply_and_the_days_until_it_are_listed(kind: str, effect: str) -> None:
     rows = replies({"reply_kind": kind, "stated_stage": "master", "until_date": date(2026, 9, 1)})
-    told = list_reply_effects(rows, NOTHING_OBEYED, TODAY)
-    assert told.select("effect", "obeyed_date", "time_to_effect_days").rows() == [(effect, TODAY, 10)]
+    effects = list_reply_effects(rows, NOTHING_OBEYED, TODAY)
+    assert effects.select("effect", "obeyed_date", "time_to_effect_days").rows() == [(effect, TODAY, 10)]
 
 
-def test_a_reply_keeps_the_day_on_which_it_was_first_obeyed() -> None:
+def test_a_reply_keeps_the_first_day_of_its_effect() -> None:
     rows = replies({"reply_kind": "hide"})
     before = pl.DataFrame(
         {"reply_id": rows["reply_id"], "obeyed_date": [date(2026, 6, 21)], "first_snapshot_id": ["x"]}
     )
-    told = list_reply_effects(rows, before, TODAY)
-    assert told.select("obeyed_date", "first_snapshot_id", "time_to_effect_days").rows() == [
+    effects = list_reply_effects(rows, before, TODAY)
+    assert effects.select("obeyed_date", "first_snapshot_id", "time_to_effect_days").rows() == [
         (date(2026, 6, 21), "x", 1)
     ]
-    # the memory of this very night and of later ones is none: the night run again says the same again
+    # the records of this day and of later ones are ignored, so that a repeated run gives the same rows
     again = list_reply_effects(rows, before.with_columns(obeyed_date=pl.lit(TODAY)), TODAY)
     assert again.select("obeyed_date", "first_snapshot_id").rows() == [(TODAY, None)]
 
 
-def test_a_reply_about_no_known_micro_skill_is_told_as_not_understood() -> None:
-    told = list_reply_effects(replies({"reply_kind": "hide", "skill_text": "juggling"}), NOTHING_OBEYED, TODAY)
-    assert told.select("effect", "skill_id", "obeyed_date", "time_to_effect_days").rows() == [
+def test_a_reply_about_an_unknown_micro_skill_is_not_understood() -> None:
+    effects = list_reply_effects(replies({"reply_kind": "hide", "skill_text": "juggling"}), NOTHING_OBEYED, TODAY)
+    assert effects.select("effect", "skill_id", "obeyed_date", "time_to_effect_days").rows() == [
         ("not_understood", None, None, None)
     ]
 
 
-def test_what_a_later_reply_replaced_is_told_as_superseded() -> None:
+def test_a_reply_replaced_by_a_later_one_is_superseded() -> None:
     rows = replies(
         {"reply_kind": "dismiss"},
         {"reply_kind": "hide"},
         {"reply_kind": "accept", "replied_at": at(6, 21)},
         {"reply_kind": "retract", "step_goal": "master", "replied_at": at(6, 22)},
     )
-    told = list_reply_effects(rows, NOTHING_OBEYED, TODAY).sort("replied_at", "reply_kind")
-    assert told["effect"].to_list() == ["superseded", "shown_to_nobody_else", "kept_on_list", "taken_back"]
+    effects = list_reply_effects(rows, NOTHING_OBEYED, TODAY).sort("replied_at", "reply_kind")
+    assert effects["effect"].to_list() == ["superseded", "shown_to_nobody_else", "kept_on_list", "taken_back"]
 
 
 REPLIES = st.lists(
@@ -222,27 +220,27 @@ REPLIES = st.lists(
 
 @settings(max_examples=100, deadline=None)
 @given(REPLIES)
-def test_what_is_replied_after_a_day_changes_nothing_on_it(given_replies: list[dict[str, Any]]) -> None:
+def test_later_replies_do_not_change_an_earlier_day(given_replies: list[dict[str, Any]]) -> None:
     # reply ids follow from record codes: the same record keeps its own in both
-    codes = [{**one, "record_code": f"c{i}"} for i, one in enumerate(given_replies)]
-    some = [one for one in codes if one["replied_at"].date() <= TODAY]
-    whole, part = replies(*codes), replies(*some)
-    for told in (
+    codes = [{**reply, "record_code": f"c{i}"} for i, reply in enumerate(given_replies)]
+    earlier = [reply for reply in codes if reply["replied_at"].date() <= TODAY]
+    all_replies, earlier_replies = replies(*codes), replies(*earlier)
+    for function in (
         lambda rows: find_suppressed_steps(rows, TODAY, POLICY),
         lambda rows: find_accepted_steps(rows, TODAY),
         lambda rows: find_hidden_skills(rows, TODAY),
         lambda rows: find_disputes(rows, TODAY),
         lambda rows: list_reply_effects(rows, NOTHING_OBEYED, TODAY),
     ):
-        assert told(whole).equals(told(part))
+        assert function(all_replies).equals(function(earlier_replies))
 
 
 @settings(max_examples=100, deadline=None)
 @given(REPLIES)
-def test_no_step_is_both_kept_away_and_accepted_unless_a_dispute_stands(given_replies: list[dict[str, Any]]) -> None:
+def test_no_step_is_both_suppressed_and_accepted_unless_it_is_disputed(given_replies: list[dict[str, Any]]) -> None:
     rows = replies(*given_replies)
-    gone = find_suppressed_steps(rows, TODAY, POLICY).filter(pl.col("reason") != "dispute")
-    assert gone.join(find_accepted_steps(rows, TODAY), on=("person_id", "step_id"), how="semi").height == 0
-    told = list_reply_effects(rows, NOTHING_OBEYED, TODAY)
-    assert set(told["effect"]) <= set(REPLY_EFFECTS)
-    assert told.height == len([one for one in given_replies if one["replied_at"].date() <= TODAY])
+    suppressed = find_suppressed_steps(rows, TODAY, POLICY).filter(pl.col("reason") != "dispute")
+    assert suppressed.join(find_accepted_steps(rows, TODAY), on=("person_id", "step_id"), how="semi").height == 0
+    effects = list_reply_effects(rows, NOTHING_OBEYED, TODAY)
+    assert set(effects["effect"]) <= set(REPLY_EFFECTS)
+    assert effects.height == len([reply for reply in given_replies if reply["replied_at"].date() <= TODAY])

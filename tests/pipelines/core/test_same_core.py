@@ -1,4 +1,4 @@
-"""However an export is laid out and delivered, the core tables are the same."""
+"""The core tables do not depend on the layout of an export or on how it is delivered."""
 
 import itertools
 from datetime import UTC, date, datetime
@@ -56,7 +56,7 @@ TIME = SourceConfig.model_validate(
 
 
 def core_tables(people: pl.DataFrame, work: list[pl.DataFrame]) -> list[pl.DataFrame]:
-    """People, worklogs and worklogs set aside, without the file and row each came from."""
+    """People, worklogs and worklogs set aside, without the columns of file and row."""
     with TemporaryDirectory() as name:
         root = Path(name)
         folder = root / "in"
@@ -70,8 +70,8 @@ def core_tables(people: pl.DataFrame, work: list[pl.DataFrame]) -> list[pl.DataF
         shapes: tuple[tuple[CanonicalSchemaName, SourceConfig], ...] = (("person", HR), ("worklog", TIME))
         for shape, source in shapes:
             land_source(landing, source)
-            found = scan_current_rows(lake, raw_table(source.system, CANONICAL_SCHEMAS[shape]), shape, [source])
-            rows[shape] = found.with_columns(pl.lit(source.system).alias("system_name"))
+            current = scan_current_rows(lake, raw_table(source.system, CANONICAL_SCHEMAS[shape]), shape, [source])
+            rows[shape] = current.with_columns(pl.lit(source.system).alias("system_name"))
         maps = match_accounts(list_account_mentions(list(rows.values())), identify_people([rows["person"]]), NO_MAPS)
         core_people = conform_person(rows["person"], maps, DAY)
         core = conform_event("worklog", rows["worklog"], maps, core_people)
@@ -85,10 +85,10 @@ def core_tables(people: pl.DataFrame, work: list[pl.DataFrame]) -> list[pl.DataF
 EXPECTED = core_tables(PEOPLE, [WORK])
 
 
-def test_the_core_tables_hold_what_the_exports_say() -> None:
+def test_the_core_tables_hold_the_values_of_the_exports() -> None:
     people, good, bad = EXPECTED
     assert people["person_id"].to_list() == ["1", "2", "3"]
-    assert good["person_id"].to_list().count("1") == 3  # of four entries one has hours that are no number
+    assert good["person_id"].to_list().count("1") == 3  # the hours of one of four entries are no number
     assert set(good.columns) < set(CORE_TABLE_BY_SHAPE["worklog"].column_names)
     assert bad["failed_rules"].to_list() == ["person_id|references"] * 3
 
@@ -102,5 +102,5 @@ def test_order_of_rows_and_columns_splits_and_repeats_change_no_core_table(data:
     edges = [0, *cuts, WORK.height]
     parts = [work[start:end] for start, end in itertools.pairwise(edges)]
     again = data.draw(st.lists(st.sampled_from(parts), max_size=2))
-    for found, expected in zip(core_tables(people, [*parts, *again]), EXPECTED, strict=True):
-        assert found.equals(expected)
+    for table, expected in zip(core_tables(people, [*parts, *again]), EXPECTED, strict=True):
+        assert table.equals(expected)

@@ -68,15 +68,17 @@ def named(text: str, taxonomy: Taxonomy) -> set[str]:
         (" | ", set()),
     ],
 )
-def test_a_text_names_what_stands_in_it_as_whole_words(text: str, skills: set[str], taxonomy: Taxonomy) -> None:
+def test_a_text_names_the_micro_skills_that_occur_in_it_as_whole_words(
+    text: str, skills: set[str], taxonomy: Taxonomy
+) -> None:
     assert named(text, taxonomy) == skills
 
 
-def test_neighbouring_names_are_both_found(taxonomy: Taxonomy) -> None:
+def test_both_of_two_neighbouring_names_are_matched(taxonomy: Taxonomy) -> None:
     assert named("golang sql go", taxonomy) == {"go", "sql"}
 
 
-def test_a_name_means_its_own_micro_skill_where_another_has_it_as_an_alias(taxonomy: Taxonomy) -> None:
+def test_a_name_means_its_own_micro_skill_even_if_another_has_it_as_an_alias(taxonomy: Taxonomy) -> None:
     assert named("sql", taxonomy) == {"sql"}
     assert taxonomy.aliases.filter(pl.col("alias_text") == "sql")["skill_id"].to_list() == ["sql"]
 
@@ -85,31 +87,31 @@ def test_an_alias_that_two_micro_skills_share_means_neither(taxonomy: Taxonomy) 
     assert "queries" not in taxonomy.aliases["alias_text"].to_list()
 
 
-def test_a_text_that_names_nothing_is_kept_as_unknown(taxonomy: Taxonomy) -> None:
-    found = match_skills(pl.DataFrame({"skill_text": ["Basket weaving"]}), taxonomy)
-    assert found.rows() == [("Basket weaving", "basket weaving", None)]
+def test_a_text_that_names_no_micro_skill_is_kept_as_unknown(taxonomy: Taxonomy) -> None:
+    matches = match_skills(pl.DataFrame({"skill_text": ["Basket weaving"]}), taxonomy)
+    assert matches.rows() == [("Basket weaving", "basket weaving", None)]
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(alphabet="sqlgo jins|+-", max_size=12), max_size=6))
-def test_nothing_is_invented_and_no_text_is_lost(texts: list[str]) -> None:
+def test_only_micro_skills_of_the_taxonomy_are_matched_and_no_text_is_lost(texts: list[str]) -> None:
     frame = pl.DataFrame({"skill_text": texts}, schema={"skill_text": pl.String})
-    known = build_observed_taxonomy(pl.Series(["sql", "go", "sql joins"]), 1)
-    found = match_skills(frame, known)
-    assert set(found["skill_id"].drop_nulls()) <= {"sql", "go", "sql joins"}
-    assert set(found["skill_text"]) == {text for text in texts if text.replace("|", "").strip()}
-    for text, skill in found.drop_nulls("skill_id").select("skill_text", "skill_id").iter_rows():
+    observed = build_observed_taxonomy(pl.Series(["sql", "go", "sql joins"]), 1)
+    matches = match_skills(frame, observed)
+    assert set(matches["skill_id"].drop_nulls()) <= {"sql", "go", "sql joins"}
+    assert set(matches["skill_text"]) == {text for text in texts if text.replace("|", "").strip()}
+    for text, skill in matches.drop_nulls("skill_id").select("skill_text", "skill_id").iter_rows():
         plain = pl.select(normalise_name(pl.lit(text))).item()
         assert f" {skill} " in f" {plain} " or skill in text
 
 
-def test_every_frame_keeps_its_contract(tmp_path: Path) -> None:
-    found = write(
+def test_every_frame_is_in_its_contract(tmp_path: Path) -> None:
+    taxonomy = write(
         tmp_path,
         needs="skill_id,requires_skill_id\njoins,sql\n",
         roles="role_name,skill_id,importance\nAnalyst,sql,essential\n",
     )
-    frames = (found.skills, found.aliases, found.prerequisites, found.role_profiles)
+    frames = (taxonomy.skills, taxonomy.aliases, taxonomy.prerequisites, taxonomy.role_profiles)
     for table, frame in zip((SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE), frames, strict=True):
         assert enforce_contract(table, frame).height
     observed = build_observed_taxonomy(pl.Series(["a/b/c", "a/b/d", "e", None, "e"]), 2)
@@ -121,36 +123,38 @@ def test_weights_are_shares_of_their_capability(taxonomy: Taxonomy) -> None:
     assert weights == {"sql": 0.75, "joins": 0.25, "go": 0.5, "cpp": 0.5, "rest": None}
 
 
-def test_what_is_observed_becomes_the_taxonomy_and_leading_parts_its_capabilities() -> None:
-    found = build_observed_taxonomy(pl.Series(["a/b/c", "a/b/d", "a/x", "e", None]), 2)
-    assert found.skills.select("skill_id", "capability_id", "capability_weight").rows() == [
+def test_observed_texts_become_micro_skills_and_their_leading_parts_capabilities() -> None:
+    taxonomy = build_observed_taxonomy(pl.Series(["a/b/c", "a/b/d", "a/x", "e", None]), 2)
+    assert taxonomy.skills.select("skill_id", "capability_id", "capability_weight").rows() == [
         ("a/b/c", "a/b", 0.5),
         ("a/b/d", "a/b", 0.5),
         ("a/x", "a/x", 1.0),
         ("e", "e", 1.0),
     ]
-    assert named("a/b/c", found) == {"a/b/c"}
+    assert named("a/b/c", taxonomy) == {"a/b/c"}
 
 
 @pytest.mark.parametrize(
-    ("skills", "needs", "said"),
+    ("skills", "needs", "message"),
     [
         ("skill_id\na\n", None, "skills.csv: column name is missing; it has skill_id"),
-        ("skill_id,name\na,A\na,B\n", None, "skill_id a stands there more than once"),
-        ("skill_id,name\n,A\n", None, "skill_id and name must stand in every row"),
+        ("skill_id,name\na,A\na,B\n", None, "skill_id a occurs more than once"),
+        ("skill_id,name\n,A\n", None, "every row needs a skill_id and a name"),
         ("skill_id,name\na,A\n", "skill_id,requires_skill_id\na,b\n", "1 unknown requires_skill_id in the taxonomy"),
         ("skill_id,name\na,A\n", "skill_id,requires_skill_id\na,\n", "1 unknown requires_skill_id in the taxonomy"),
         ("skill_id,name\na,A\nb,B\n", "skill_id,requires_skill_id\na,b\nb,a\n", "a → b → a"),
-        ("", None, "skills.csv is no CSV"),
+        ("", None, "skills.csv is not a CSV file in UTF-8"),
     ],
 )
-def test_a_taxonomy_that_cannot_be_used_is_refused(tmp_path: Path, skills: str, needs: str | None, said: str) -> None:
-    with pytest.raises(TaxonomyError) as caught:
+def test_a_taxonomy_that_cannot_be_used_is_refused(
+    tmp_path: Path, skills: str, needs: str | None, message: str
+) -> None:
+    with pytest.raises(TaxonomyError) as error:
         write(tmp_path, skills, needs)
-    assert said in str(caught.value)
+    assert message in str(error.value)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(TaxonomyError, match=r"the taxonomy file gone\.csv is missing"):
         read_taxonomy(tmp_path / "gone.csv", None, None)
 
@@ -160,7 +164,7 @@ EDGES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=14)
 
 @settings(max_examples=100, deadline=None)
 @given(EDGES)
-def test_prerequisites_are_refused_exactly_where_some_skill_requires_itself(edges: list[tuple[int, int]]) -> None:
+def test_prerequisites_are_refused_exactly_if_a_micro_skill_requires_itself(edges: list[tuple[int, int]]) -> None:
     reach = {(a, b) for a, b in edges}
     for middle in range(7):
         reach |= {(a, d) for a, b in reach for c, d in reach if b == c == middle}
@@ -168,8 +172,8 @@ def test_prerequisites_are_refused_exactly_where_some_skill_requires_itself(edge
     if not any(a == b for a, b in reach):
         check_acyclic(frame)
         return
-    with pytest.raises(TaxonomyError) as caught:
+    with pytest.raises(TaxonomyError) as error:
         check_acyclic(frame)
-    path = [int(number) for number in re.findall(r"\bs(\d)\b", str(caught.value))]
+    path = [int(number) for number in re.findall(r"\bs(\d)\b", str(error.value))]
     assert path[0] == path[-1]
     assert set(pairwise(path)) <= set(edges)

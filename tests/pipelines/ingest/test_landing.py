@@ -1,4 +1,4 @@
-"""Files are landed once, broken ones refused by themselves, and what counts now follows from what came last."""
+"""A file is landed once, a broken file is refused alone, and the current rows follow from the last deliveries."""
 
 import gzip
 from datetime import UTC, date, datetime
@@ -70,7 +70,7 @@ def die(*_: Any) -> int:
     raise KeyboardInterrupt
 
 
-def test_fifty_bad_rows_of_ten_kinds_are_set_aside_and_the_rest_is_loaded(tmp_path: Path) -> None:
+def test_bad_rows_are_quarantined_with_their_rule_and_good_rows_are_loaded(tmp_path: Path) -> None:
     kinds = {
         "record_code|not_null": lambda i: row(""),
         "record_code|unique": lambda i: row("good1"),
@@ -97,24 +97,24 @@ def test_fifty_bad_rows_of_ten_kinds_are_set_aside_and_the_rest_is_loaded(tmp_pa
     assert '"feedback_kind":"gossip"' in "".join(bad["row_text"])
 
 
-def test_a_date_that_cannot_be_is_named_so(tmp_path: Path) -> None:
+def test_an_implausible_date_breaks_is_plausible(tmp_path: Path) -> None:
     write(tmp_path / "in", "a.csv", row("x", day="1902-05-01"), row("y"))
     land_source(landing(tmp_path), source())
     bad = scan_quarantine(Lake(tmp_path / "lake"), TABLE, [source()]).collect()
     assert bad["failed_rules"].to_list() == [["occurred_at|is_plausible"]]
 
 
-def test_the_same_bytes_again_load_no_row_under_whatever_name(tmp_path: Path) -> None:
+def test_the_same_bytes_under_another_name_load_no_rows(tmp_path: Path) -> None:
     write(tmp_path / "in", "a.csv", row(1), row(2))
     land_source(landing(tmp_path), source())
     write(tmp_path / "in", "b.csv", row(1), row(2))
     ledger = read_ledger(Lake(tmp_path / "lake"))
-    assert [one.status for one in land_source(landing(tmp_path), source())] == ["already_landed"] * 2
+    assert [landed.status for landed in land_source(landing(tmp_path), source())] == ["already_landed"] * 2
     assert read_ledger(Lake(tmp_path / "lake")).equals(ledger)
     assert current(tmp_path) == {"1": 4, "2": 4}
 
 
-def test_a_corrected_file_supersedes_by_key_and_leaves_the_rest(tmp_path: Path) -> None:
+def test_a_corrected_file_supersedes_rows_by_key_and_keeps_the_others(tmp_path: Path) -> None:
     write(tmp_path / "in", "a.csv", row(1), row(2))
     land_source(landing(tmp_path), source())
     write(tmp_path / "in", "b.csv", row(2, score=1), row(3, score=2))
@@ -139,7 +139,7 @@ def test_a_full_export_replaces_the_one_before_it(tmp_path: Path) -> None:
     assert current(tmp_path, full) == {"2": 4}
 
 
-def test_a_full_export_that_goes_back_to_an_earlier_content_counts_again(tmp_path: Path) -> None:
+def test_a_full_export_that_returns_to_an_earlier_content_is_current_again(tmp_path: Path) -> None:
     full = source(delivery="full")
     for score in (4, 1, 4):
         write(tmp_path / "in", "a.csv", row(1, score=score))
@@ -151,7 +151,7 @@ def test_a_full_export_that_goes_back_to_an_earlier_content_counts_again(tmp_pat
     assert before["delivery_status"].to_list() == ["landed", "landed", "already_landed"]
 
 
-def test_a_shrunken_full_export_is_refused_with_both_numbers_and_the_last_good_one_stays(tmp_path: Path) -> None:
+def test_a_shrunken_full_export_is_refused_with_both_row_counts_and_the_last_one_stays_current(tmp_path: Path) -> None:
     full = source(delivery="full")
     write(tmp_path / "in", "a.csv", *(row(i) for i in range(10)))
     land_source(landing(tmp_path), full)
@@ -161,7 +161,7 @@ def test_a_shrunken_full_export_is_refused_with_both_numbers_and_the_last_good_o
         assert refused.status == "refused"
     assert refused.reason == (
         "a.csv: 7 good rows; the last good export had 10; the floor is 80%: check the export, or land it with "
-        "--accept-shrink"
+        "--allow-row-count-drop"
     )
     assert read_ledger(Lake(tmp_path / "lake"))["delivery_status"].to_list() == ["landed", "refused"]
     assert len(current(tmp_path, full)) == 10
@@ -170,7 +170,7 @@ def test_a_shrunken_full_export_is_refused_with_both_numbers_and_the_last_good_o
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         (b"", "b.csv is empty (0 bytes)"),
         (HEADER.encode(), "b.csv: it holds a header and no row"),
@@ -180,22 +180,22 @@ def test_a_shrunken_full_export_is_refused_with_both_numbers_and_the_last_good_o
         (b"<!DOCTYPE html><html>please sign in</html>", "b.csv is a web page"),
     ],
 )
-def test_a_broken_file_is_refused_in_one_sentence_and_the_others_go_on(
-    tmp_path: Path, content: bytes, said: str
+def test_a_broken_file_is_refused_in_one_sentence_and_the_others_are_landed(
+    tmp_path: Path, content: bytes, reason: str
 ) -> None:
     write(tmp_path / "in", "a.csv", row(1))
     (tmp_path / "in" / "b.csv").write_bytes(content)
     write(tmp_path / "in", "c.csv", row(3))
-    found = land_source(landing(tmp_path), source())
-    assert [one.status for one in found] == ["landed", "refused", "landed"]
-    assert found[1].reason is not None
-    assert found[1].reason.startswith(said)
-    assert "\n" not in found[1].reason
+    outcomes = land_source(landing(tmp_path), source())
+    assert [landed.status for landed in outcomes] == ["landed", "refused", "landed"]
+    assert outcomes[1].reason is not None
+    assert outcomes[1].reason.startswith(reason)
+    assert "\n" not in outcomes[1].reason
     assert current(tmp_path) == {"1": 4, "3": 4}
     assert not list((tmp_path / "lake").rglob("*.unfinished"))
 
 
-def test_a_parquet_file_with_a_hole_is_refused_without_its_cells(tmp_path: Path) -> None:
+def test_the_refusal_of_a_damaged_parquet_file_shows_no_cell(tmp_path: Path) -> None:
     path = tmp_path / "in" / "a.csv"
     path.parent.mkdir()
     cells = {
@@ -218,7 +218,9 @@ def test_a_parquet_file_with_a_hole_is_refused_without_its_cells(tmp_path: Path)
     )
 
 
-def test_a_changed_mapping_reads_the_file_anew_and_the_old_mapping_counts_again_when_it_returns(tmp_path: Path) -> None:
+def test_a_changed_mapping_reads_the_file_again_and_the_old_reading_is_current_when_the_mapping_returns(
+    tmp_path: Path,
+) -> None:
     other = source(mapping={**source().mapping, "score_share": {"column": "score", "scale": [0, 10]}})
     write(tmp_path / "in", "a.csv", row(1, score=4))
     land_source(landing(tmp_path), source())
@@ -228,18 +230,18 @@ def test_a_changed_mapping_reads_the_file_anew_and_the_old_mapping_counts_again_
     assert current(tmp_path) == {"1": 4}
 
 
-def test_reading_files_anew_does_not_change_which_one_is_the_newest(tmp_path: Path) -> None:
+def test_reading_files_again_does_not_change_their_order(tmp_path: Path) -> None:
     write(tmp_path / "in", "z.csv", row(1, score=1))
     land_source(landing(tmp_path), source())
     write(tmp_path / "in", "a.csv", row(1, score=5))
     land_source(landing(tmp_path), source())
     other = source(time_zone="Europe/Berlin")
-    assert [one.status for one in land_source(landing(tmp_path), other)] == ["landed", "landed"]
+    assert [landed.status for landed in land_source(landing(tmp_path), other)] == ["landed", "landed"]
     assert current(tmp_path, other) == {"1": 5}
     assert current_deliveries(Lake(tmp_path / "lake"), other)["file_name"].to_list() == ["z.csv", "a.csv"]
 
 
-def test_a_landing_killed_before_its_ledger_row_counts_nothing_and_is_made_good(
+def test_a_landing_killed_before_its_ledger_row_has_no_current_rows_and_is_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path / "in", "a.csv", row(1))
@@ -253,18 +255,16 @@ def test_a_landing_killed_before_its_ledger_row_counts_nothing_and_is_made_good(
     assert len(list((tmp_path / "lake" / TABLE.name).rglob("*.parquet"))) == 1
 
 
-def test_a_landing_killed_in_the_middle_leaves_no_unfinished_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_landing_killed_while_writing_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "in", "a.csv", row(1))
 
-    monkeypatch.setattr(landing_module, "replace_file", die)
+    monkeypatch.setattr(Path, "replace", die)
     with pytest.raises(KeyboardInterrupt):
         land_source(landing(tmp_path), source())
     assert not [path for path in (tmp_path / "lake").rglob("*") if path.is_file()]
 
 
-def test_nothing_outside_the_landing_folder_is_read(tmp_path: Path) -> None:
+def test_files_outside_the_landing_folder_are_not_read(tmp_path: Path) -> None:
     write(tmp_path / "secret", "s.csv", row("secret"))
     write(tmp_path / "in", ".hidden.csv", row("hidden"))
     (tmp_path / "in" / "link.csv").symlink_to(tmp_path / "secret" / "s.csv")
@@ -287,17 +287,17 @@ SLOW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthChe
 
 @SLOW
 @given(records=RECORDS, data=st.data())
-def test_neither_the_order_of_files_nor_their_number_changes_what_counts_now(
+def test_the_current_rows_depend_neither_on_the_order_of_files_nor_on_their_number(
     records: list[tuple[str, int, int]], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Each record's last change counts, in however many deliveries and in whatever order they come."""
+    """The last change of each record is current, whatever the number and order of deliveries."""
     expected = {code: score for code, score, _ in sorted(records, key=lambda record: record[2])}
     for _ in range(2):
         root = tmp_path_factory.mktemp("split")
         shuffled = data.draw(st.permutations(records))
         cuts = sorted(data.draw(st.sets(st.integers(0, len(records)))) | {0, len(records)})
         for number, (start, stop) in enumerate(pairwise(cuts)):
-            # a file holds a record once: within a file a second row of a key is set aside
+            # within a file, a second row with the same key is set aside
             for layer in _without_repeats(shuffled[start:stop]):
                 write(
                     root / "in",
@@ -323,7 +323,7 @@ def _without_repeats(records: list[tuple[str, int, int]]) -> list[list[tuple[str
     return layers
 
 
-def test_a_new_column_is_named_once_and_changes_no_row(tmp_path: Path) -> None:
+def test_a_new_column_is_reported_once_and_changes_no_row(tmp_path: Path) -> None:
     write(tmp_path / "in", "a.csv", row(1))
     land_source(landing(tmp_path), source())
     assert find_new_columns(Lake(tmp_path / "lake"), source()) == []

@@ -1,4 +1,4 @@
-"""What one file gives does not depend on the order of its rows, nor on whether it was read on trust."""
+"""The rows of a file depend neither on their order nor on whether its form was checked before reading."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -34,7 +34,7 @@ WITH_ID = SourceConfig.model_validate(
     {"name": "time", "system": "tabular", "shape": "worklog", "path": "*.csv", "mapping": MAPPING}
 )
 WITHOUT_ID = SourceConfig.model_validate(
-    {**WITH_ID.model_dump(), "mapping": {key: one for key, one in MAPPING.items() if key != "record_code"}}
+    {**WITH_ID.model_dump(), "mapping": {key: header for key, header in MAPPING.items() if key != "record_code"}}
 )
 HEADER = "id,who,day,hours,changed"
 LINES = st.lists(
@@ -59,8 +59,10 @@ def land(root: Path, source: SourceConfig, *files: list[str], header: str = HEAD
     )
 
 
-def kept(root: Path, source: SourceConfig, shape: CanonicalSchemaName = "worklog") -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows that count and those set aside, without the file and row they came from."""
+def stored_rows(
+    root: Path, source: SourceConfig, shape: CanonicalSchemaName = "worklog"
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The current rows and those set aside, without the columns of file and row."""
     table = raw_table(source.system, CANONICAL_SCHEMAS[shape])
     good = (
         scan_current_rows(Lake(root / "lake"), table, shape, [source])
@@ -76,37 +78,37 @@ def kept(root: Path, source: SourceConfig, shape: CanonicalSchemaName = "worklog
 @settings(max_examples=40, deadline=None)
 @given(lines=LINES, data=st.data())
 @pytest.mark.parametrize("source", [WITH_ID, WITHOUT_ID], ids=["with an id", "without"])
-def test_the_order_of_rows_changes_neither_what_counts_nor_what_is_set_aside(
+def test_the_order_of_rows_changes_neither_the_kept_rows_nor_the_quarantine(
     lines: list[str], data: st.DataObject, source: SourceConfig, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    found = []
+    results = []
     for order in (lines, data.draw(st.permutations(lines))):
         root = tmp_path_factory.mktemp("kept")
         (delivery,) = land(root, source, order)
         assert delivery.good_count + delivery.bad_count == len(lines)
-        found.append(kept(root, source))
-        assert found[-1][0]["record_code"].is_unique().all()
-    for one, other in zip(*found, strict=True):
-        assert one.equals(other)
+        results.append(stored_rows(root, source))
+        assert results[-1][0]["record_code"].is_unique().all()
+    for first, second in zip(*results, strict=True):
+        assert first.equals(second)
 
 
-def test_of_one_key_the_row_last_changed_counts_and_a_broken_one_does_not_take_its_place(tmp_path: Path) -> None:
+def test_of_several_rows_with_one_key_the_last_changed_good_row_is_kept(tmp_path: Path) -> None:
     lines = ["a,7,2025-02-30,1,2025-03-09", "a,7,2025-02-13,2,2025-03-02", "a,7,2025-02-13,1,2025-03-01"]
     land(tmp_path, WITH_ID, lines)
-    good, bad = kept(tmp_path, WITH_ID)
+    good, bad = stored_rows(tmp_path, WITH_ID)
     assert good["worked_hours"].to_list() == [2]
     assert sorted(bad["failed_rules"]) == ["record_code|unique", "worked_at|parses"]
 
 
-def test_an_hour_booked_twice_is_two_hours_and_delivered_again_no_more(tmp_path: Path) -> None:
+def test_two_equal_worklogs_are_two_rows_and_a_second_delivery_adds_none(tmp_path: Path) -> None:
     lines = [",7,2025-02-13,1,", ",7,2025-02-13,1,", ",8,2025-02-13,1,"]
     land(tmp_path, WITHOUT_ID, lines, [*lines, ",9,2025-02-13,1,"])
-    good, bad = kept(tmp_path, WITHOUT_ID)
+    good, bad = stored_rows(tmp_path, WITHOUT_ID)
     assert sorted(good["employee_number"]) == ["7", "7", "8", "9"]
     assert bad.height == 0
 
 
-def test_a_course_completed_twice_by_equal_rows_is_completed_once(tmp_path: Path) -> None:
+def test_equal_learning_records_are_one_row(tmp_path: Path) -> None:
     source = SourceConfig.model_validate(
         {
             "name": "done",
@@ -120,12 +122,12 @@ def test_a_course_completed_twice_by_equal_rows_is_completed_once(tmp_path: Path
     assert (delivery.good_count, delivery.bad_count) == (1, 2)
 
 
-def test_a_person_with_an_unreadable_first_day_stays_without_it(tmp_path: Path) -> None:
+def test_a_person_with_an_unreadable_hire_date_is_kept_without_it(tmp_path: Path) -> None:
     people = SourceConfig(name="people", system="bamboohr", path="*.csv")
     header = "Employee #,Work Email,Status,Hire Date"
     lines = ["1,a@x.org,Active,2024-02-30", "2,at home,Active,2024-02-13", "3,c@x.org,Vanished,2024-02-13"]
     (delivery,) = land(tmp_path, people, lines, header=header)
-    good, bad = kept(tmp_path, people, "person")
+    good, bad = stored_rows(tmp_path, people, "person")
     assert (delivery.good_count, delivery.bad_count) == (2, 1)
     assert good.select("account_code", "work_email", "hired_date").rows() == [
         ("1", "a@x.org", None),
@@ -138,7 +140,7 @@ def test_a_person_with_an_unreadable_first_day_stays_without_it(tmp_path: Path) 
     ]
 
 
-def test_the_ledger_counts_the_rows_that_lie_there_a_spared_value_once_and_a_forsaken_file_not(tmp_path: Path) -> None:
+def test_stored_rows_are_counted_by_the_ledger_once_per_row_and_without_files_it_does_not_list(tmp_path: Path) -> None:
     people = SourceConfig(name="people", system="bamboohr", path="*.csv")
     lines = ["1,a@x.org,Active,2024-02-30", "2,at home,Active,2024-02-13", "3,c@x.org,Vanished,2024-02-13"]
     land(tmp_path, people, lines, header="Employee #,Work Email,Status,Hire Date")
@@ -151,31 +153,31 @@ def test_the_ledger_counts_the_rows_that_lie_there_a_spared_value_once_and_a_for
     assert count_landed_rows(lake, [people]) == {"people": LandedRowCounts(3, 1)}
 
 
-def test_no_spared_column_is_one_that_the_row_needs() -> None:
+def test_no_column_that_is_nulled_if_invalid_is_required() -> None:
     for name, shape in CANONICAL_SCHEMAS.items():
         assert set(shape.nulled_if_invalid) <= set(shape.columns), name
         assert not set(shape.nulled_if_invalid) & {*shape.key, *shape.required}, name
 
 
-WHOLE = [f"r{i},7,2025-02-13,1," for i in range(20)]
-RAGGED: dict[str, list[str]] = {
-    "whole": WHOLE,
-    "too wide": [*WHOLE, "x,7,2025-02-13,1,,more", "y,7,2025-02-13,1,"],
-    "too narrow": ["x,7", *WHOLE],
-    "blank lines": [*WHOLE[:4], "", *WHOLE[4:], ""],
-    "a quote inside": [*WHOLE, 'x"y,7,2025-02-13,1,', 'z"y,7,2025-02-13,1,'],
-    "an open quote": [*WHOLE, '"x,7,2025-02-13,1,'],
+REGULAR = [f"r{i},7,2025-02-13,1," for i in range(20)]
+IRREGULAR_FILES: dict[str, list[str]] = {
+    "regular": REGULAR,
+    "too wide": [*REGULAR, "x,7,2025-02-13,1,,more", "y,7,2025-02-13,1,"],
+    "too narrow": ["x,7", *REGULAR],
+    "blank lines": [*REGULAR[:4], "", *REGULAR[4:], ""],
+    "a quote inside": [*REGULAR, 'x"y,7,2025-02-13,1,', 'z"y,7,2025-02-13,1,'],
+    "an open quote": [*REGULAR, '"x,7,2025-02-13,1,'],
 }
 
 
-@pytest.mark.parametrize("lines", RAGGED.values(), ids=RAGGED)
-def test_a_file_read_on_trust_gives_what_it_gives_when_it_is_surveyed_first(
+@pytest.mark.parametrize("lines", IRREGULAR_FILES.values(), ids=IRREGULAR_FILES)
+def test_a_file_checked_in_the_background_gives_the_rows_of_a_file_checked_first(
     lines: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found: list[Any] = []
+    outcomes: list[Any] = []
     for limit in (delimited.BACKGROUND_CHECK_BYTES, 0):
         monkeypatch.setattr(delimited, "BACKGROUND_CHECK_BYTES", limit)
         root = tmp_path / str(limit)
         deliveries = land(root, WITH_ID, lines)
-        found.append((deliveries, *(frame.rows() for frame in kept(root, WITH_ID))))
-    assert found[0] == found[1]
+        outcomes.append((deliveries, *(frame.rows() for frame in stored_rows(root, WITH_ID))))
+    assert outcomes[0] == outcomes[1]

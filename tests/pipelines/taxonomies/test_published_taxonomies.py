@@ -1,4 +1,4 @@
-"""Published taxonomies: what becomes a micro-skill, a capability, a role; what is refused; nothing lost uncounted."""
+"""Published taxonomies: what becomes a micro-skill, a capability, a role; what is refused; lost rows are counted."""
 
 import os
 from pathlib import Path
@@ -9,11 +9,11 @@ import pytest
 from pipelines.config.company import TaxonomyConfig
 from pipelines.core.taxonomy import TaxonomyError
 from pipelines.taxonomies.declared import count_taxonomy_rows, read_declared_taxonomy
-from pipelines.taxonomies.esco import load_esco, read_esco
-from pipelines.taxonomies.lightcast import read_lightcast
-from pipelines.taxonomies.moodle_framework import read_moodle_framework
-from pipelines.taxonomies.onet import read_onet
-from pipelines.taxonomies.sfia import read_sfia
+from pipelines.taxonomies.esco import load_esco
+from pipelines.taxonomies.lightcast import load_lightcast
+from pipelines.taxonomies.moodle_framework import load_moodle_framework
+from pipelines.taxonomies.onet import load_onet
+from pipelines.taxonomies.sfia import load_sfia
 
 SHARED = Path(os.environ.get("FOOTSTEPS_TEST_SHARED") or "none")
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="set FOOTSTEPS_TEST_SHARED to the folder of real data")
@@ -27,7 +27,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 
 def commission(folder: Path, relation: str = "essential") -> Path:
-    """A download of the Commission with three skills below two groups, and two occupations of one name."""
+    """A download of the Commission with three skills below two groups, and two occupations with the same name."""
     write(
         folder,
         "skills_en.csv",
@@ -53,31 +53,31 @@ def commission(folder: Path, relation: str = "essential") -> Path:
 
 
 def test_esco_gives_skills_groups_prerequisites_and_roles(tmp_path: Path) -> None:
-    found = read_esco(commission(tmp_path, "optional"))
-    assert found.skills.select("skill_id", "capability_name", "capability_weight").rows() == [
+    taxonomy = load_esco(commission(tmp_path, "optional")).taxonomy
+    assert taxonomy.skills.select("skill_id", "capability_name", "capability_weight").rows() == [
         ("s1", "databases", 0.5),
         ("s2", "databases", 0.5),
         ("s3", None, None),
     ]
-    assert found.skills["skill_description"][1] == "long,\ntext"
-    assert ("query databases", "s1") in found.aliases.rows()
-    assert found.prerequisites.rows() == [("s2", "s1")]
-    assert found.role_profiles.rows() == [("analyst", "s1", "essential"), ("analyst (o2)", "s1", "optional")]
+    assert taxonomy.skills["skill_description"][1] == "long,\ntext"
+    assert ("query databases", "s1") in taxonomy.aliases.rows()
+    assert taxonomy.prerequisites.rows() == [("s2", "s1")]
+    assert taxonomy.role_profiles.rows() == [("analyst", "s1", "essential"), ("analyst (o2)", "s1", "optional")]
 
 
-def test_what_esco_holds_is_kept_whole_and_an_optional_relation_is_no_prerequisite(tmp_path: Path) -> None:
+def test_every_row_of_esco_is_taken_and_an_optional_relation_is_no_prerequisite(tmp_path: Path) -> None:
     loaded = load_esco(commission(tmp_path, "optional"))
-    counts = {one.rows: one for one in loaded.counts}
-    assert all(one.rows_in == one.rows_out and not one.left_out for one in loaded.counts)
+    counts = {count.rows: count for count in loaded.counts}
+    assert all(count.rows_in == count.rows_out and not count.left_out for count in loaded.counts)
     between = loaded.taxonomy.relations.filter(pl.col("relation_name") != "broader")
     assert between.height == counts["skill relations"].rows_in == 2
     assert loaded.taxonomy.prerequisites.rows() == [("s2", "s1")]
     assert (counts["skills"].rows_in, counts["skills"].rows_out) == (3, 3)
 
 
-def test_essential_relations_that_circle_are_refused_with_their_path(tmp_path: Path) -> None:
+def test_essential_relations_that_form_a_cycle_are_refused_with_their_path(tmp_path: Path) -> None:
     with pytest.raises(TaxonomyError, match="s1 → s2 → s1"):
-        read_esco(commission(tmp_path, "essential"))
+        load_esco(commission(tmp_path, "essential"))
 
 
 def test_a_technology_belongs_to_the_commodity_that_names_it_most(tmp_path: Path) -> None:
@@ -88,29 +88,29 @@ def test_a_technology_belongs_to_the_commodity_that_names_it_most(tmp_path: Path
         "O*NET-SOC Code\tExample\tCommodity Code\tCommodity Title\tHot Technology\tIn Demand\n"
         "1\tExcel\t9\tSheets\tY\tN\n2\tExcel\t9\tSheets\tN\tN\n2\tR\t8\tStatistics\tN\tN\n",
     )
-    found = read_onet(tmp_path)
-    assert found.skills.select("skill_id", "capability_name").rows() == [("Excel", "Sheets"), ("R", "Statistics")]
-    assert found.role_profiles.rows() == [
+    taxonomy = load_onet(tmp_path).taxonomy
+    assert taxonomy.skills.select("skill_id", "capability_name").rows() == [("Excel", "Sheets"), ("R", "Statistics")]
+    assert taxonomy.role_profiles.rows() == [
         ("Actuary", "Excel", "essential"),
         ("Baker", "Excel", "optional"),
         ("Baker", "R", "optional"),
     ]
-    assert found.prerequisites.height == 0
+    assert taxonomy.prerequisites.height == 0
 
 
-def test_each_level_of_sfia_is_a_step_above_the_next_lower_one(tmp_path: Path) -> None:
+def test_each_level_of_sfia_requires_the_level_below(tmp_path: Path) -> None:
     levels = ",".join(f"level_{i}" for i in range(1, 8))
     path = write(tmp_path, "sfia.csv", f"code,name,description,{levels}\nPROG,Programming,x,,a,b,,c,,\n")
-    found = read_sfia(path)
-    assert found.skills["skill_id"].to_list() == ["PROG-2", "PROG-3", "PROG-5"]
-    assert found.prerequisites.rows() == [("PROG-3", "PROG-2"), ("PROG-5", "PROG-3")]
-    assert ("prog 3", "PROG-3") in found.aliases.rows()
+    taxonomy = load_sfia(path).taxonomy
+    assert taxonomy.skills["skill_id"].to_list() == ["PROG-2", "PROG-3", "PROG-5"]
+    assert taxonomy.prerequisites.rows() == [("PROG-3", "PROG-2"), ("PROG-5", "PROG-3")]
+    assert ("prog 3", "PROG-3") in taxonomy.aliases.rows()
 
 
-def test_lightcast_skills_lie_in_their_subcategories(tmp_path: Path) -> None:
+def test_the_capability_of_a_lightcast_skill_is_its_subcategory(tmp_path: Path) -> None:
     text = "ID,NAME,CATEGORY,CATEGORY_NAME,SUBCATEGORY,SUBCATEGORY_NAME\nK1,SQL,1,IT,11,Databases\nK2,Tact,2,People,,\n"
-    found = read_lightcast(write(tmp_path, "lightcast.csv", text))
-    assert found.skills.select("skill_id", "capability_name").rows() == [("K1", "Databases"), ("K2", "People")]
+    taxonomy = load_lightcast(write(tmp_path, "lightcast.csv", text)).taxonomy
+    assert taxonomy.skills.select("skill_id", "capability_name").rows() == [("K1", "Databases"), ("K2", "People")]
 
 
 def test_the_lowest_competencies_of_a_moodle_framework_are_micro_skills(tmp_path: Path) -> None:
@@ -118,23 +118,23 @@ def test_the_lowest_competencies_of_a_moodle_framework_are_micro_skills(tmp_path
         "Parent ID number,ID number,Short name,Description,Is framework\n"
         ",f,Framework,,1\n,a,Data,,0\na,b,SQL,<p>Write <b>SQL</b></p>,0\n,c,Tact,,0\n"
     )
-    found = read_moodle_framework(write(tmp_path, "moodle.csv", text))
-    assert found.skills.select("skill_id", "skill_description", "capability_name").rows() == [
+    taxonomy = load_moodle_framework(write(tmp_path, "moodle.csv", text)).taxonomy
+    assert taxonomy.skills.select("skill_id", "skill_description", "capability_name").rows() == [
         ("b", "Write SQL", "Data"),
         ("c", None, "Framework"),
     ]
 
 
-def test_a_declared_taxonomy_is_read_by_its_system(tmp_path: Path) -> None:
+def test_a_declared_taxonomy_is_read_by_the_reader_of_its_system(tmp_path: Path) -> None:
     folder = tmp_path / "esco"
     folder.mkdir()
     commission(folder, "optional")
-    found = read_declared_taxonomy(TaxonomyConfig(system="esco", folder="esco"), tmp_path, NO_TEXTS)
-    assert found.skills.height == 3
+    taxonomy = read_declared_taxonomy(TaxonomyConfig(system="esco", folder="esco"), tmp_path, NO_TEXTS)
+    assert taxonomy.skills.height == 3
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"system": "esco"}, "system esco needs `folder`"),
         ({"system": "sfia", "folder": "x"}, "system sfia needs `skills`"),
@@ -142,13 +142,13 @@ def test_a_declared_taxonomy_is_read_by_its_system(tmp_path: Path) -> None:
         ({"system": "onet", "folder": "x", "prerequisites": "y"}, "system onet needs `folder`; allowed: folder"),
     ],
 )
-def test_a_declaration_without_its_file_is_refused(given: dict[str, str], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_declaration_without_its_file_is_refused(given: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         TaxonomyConfig(**given)  # type: ignore[arg-type]
 
 
 def test_a_folder_that_is_no_taxonomy_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TaxonomyError, match="holds no taxonomy that is known by its files"):
+    with pytest.raises(TaxonomyError, match="holds no taxonomy that its files identify"):
         count_taxonomy_rows(tmp_path)
 
 
@@ -161,7 +161,11 @@ def test_a_folder_that_is_no_taxonomy_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_counts_in_are_counts_out(folder: str, whole: dict[str, int]) -> None:
-    counts = {one.rows: one for one in count_taxonomy_rows(SHARED / folder)}
+    counts = {taxonomy_count.rows: taxonomy_count for taxonomy_count in count_taxonomy_rows(SHARED / folder)}
     for rows, count in whole.items():
         assert (counts[rows].rows_in, counts[rows].rows_out) == (count, count)
-    assert all(one.left_out for one in counts.values() if one.rows_in != one.rows_out)
+    assert all(
+        taxonomy_count.left_out
+        for taxonomy_count in counts.values()
+        if taxonomy_count.rows_in != taxonomy_count.rows_out
+    )

@@ -1,4 +1,4 @@
-"""For every rule kind three ways agree: the polars rule, our engine, and the pandas engine of Great Expectations."""
+"""For every rule kind the Polars rule, the Polars engine and the pandas engine of Great Expectations agree."""
 
 import math
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.pandas_engine import RulePandasEngine
 from benchmarks.validation import TABLE as BENCHMARK_TABLE
 from benchmarks.validation import build_frame, build_reference_values
 from pipelines.contracts.table import Column, Reference, RowRule, Rule, Table
-from pipelines.validation.expectations import judge, validate
-from pipelines.validation.pandas_engine import RulePandasEngine
+from pipelines.validation.expectations import validate, validate_with_engine
 
 ALL_ROWS = 10_000
-BIG = 2**53  # from here on floats skip whole numbers
+BIG = 2**53  # from here on floats skip integers
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 JUST_PAST = NOON + timedelta(microseconds=1)
 
@@ -50,22 +50,24 @@ TABLE = Table(
         RowRule("says_which", ("person", "code"), pl.col("person").is_not_null() | pl.col("code").is_not_null()),
     ),
 )
-KNOWN = {"core_people__entity_person.person_id": pl.Series(["p1", "p2", "ö"])}
+REFERENCE_VALUES = {"core_people__entity_person.person_id": pl.Series(["p1", "p2", "ö"])}
 
 
 def key_table(dtype: Any) -> Table:
     return Table("core_test__entity_key", "One row per key.", (Column("key", dtype, ""),), key=("key",))
 
 
-def assert_three_ways_agree(
+def assert_engines_agree(
     table: Table, frame: pl.DataFrame, reference_values: Mapping[str, pl.Series] | None = None
 ) -> None:
     on_polars = validate(table, frame, reference_values=reference_values, row_numbers=ALL_ROWS)
     lazily = validate(table, frame.lazy(), reference_values=reference_values, row_numbers=ALL_ROWS)
     only_counted = validate(table, frame, reference_values=reference_values)
-    # Arrow-backed columns: the usual ones have one value for null and NaN, and make floats of whole numbers with nulls.
+    # Arrow-backed columns: plain ones have one value for null and NaN, and make floats of integers with nulls.
     as_pandas = frame.to_pandas(use_pyarrow_extension_array=True)
-    on_pandas = judge(table, RulePandasEngine(as_pandas, table.rules, reference_values), row_numbers=ALL_ROWS)
+    on_pandas = validate_with_engine(
+        table, RulePandasEngine(as_pandas, table.rules, reference_values), row_numbers=ALL_ROWS
+    )
     assert on_polars.errors == on_pandas.errors == ()
     assert lazily == on_polars
     for rule, polars, pandas, counted in zip(
@@ -143,34 +145,34 @@ def test_a_seeded_defect_breaks_its_rule_and_no_other(
 ) -> None:
     rows = [GOOD | before, GOOD | {"number": 2} | defect, GOOD | {"number": 3}]
     frame = frame_of(rows)
-    assert_three_ways_agree(TABLE, frame, KNOWN)
-    broken = {rule.name: broken_rows(rule, frame, KNOWN) for rule in TABLE.rules}
+    assert_engines_agree(TABLE, frame, REFERENCE_VALUES)
+    broken = {rule.name: broken_rows(rule, frame, REFERENCE_VALUES) for rule in TABLE.rules}
     assert {name: rows for name, rows in broken.items() if rows} == {rule_name: (1,)}
 
 
 def test_a_good_row_and_harmless_nulls_break_nothing() -> None:
     nullable = {"code": None, "hours": None, "ceiling": None, "person": None, "ended": None, "local": None}
     frame = frame_of([GOOD, GOOD | {"number": 2} | nullable | {"code": "b-2"}])
-    assert_three_ways_agree(TABLE, frame, KNOWN)
-    assert not any(broken_rows(rule, frame, KNOWN) for rule in TABLE.rules)
+    assert_engines_agree(TABLE, frame, REFERENCE_VALUES)
+    assert not any(broken_rows(rule, frame, REFERENCE_VALUES) for rule in TABLE.rules)
 
 
 def test_no_rows_break_nothing() -> None:
-    assert_three_ways_agree(TABLE, frame_of([]), KNOWN)
-    assert validate(TABLE, frame_of([]), reference_values=KNOWN).passed
+    assert_engines_agree(TABLE, frame_of([]), REFERENCE_VALUES)
+    assert validate(TABLE, frame_of([]), reference_values=REFERENCE_VALUES).passed
 
 
-def test_columns_of_nulls_alone_break_only_what_must_not_be_null() -> None:
+def test_columns_of_nulls_break_only_not_null_and_row_rules() -> None:
     frame = frame_of([dict.fromkeys(GOOD)] * 3)
-    assert_three_ways_agree(TABLE, frame, KNOWN)
-    kinds = {result.kind for result in validate(TABLE, frame, reference_values=KNOWN).failed}
-    assert kinds == {"not_null", "row"}  # says_which speaks of null itself
+    assert_engines_agree(TABLE, frame, REFERENCE_VALUES)
+    kinds = {result.kind for result in validate(TABLE, frame, reference_values=REFERENCE_VALUES).failed}
+    assert kinds == {"not_null", "row"}  # says_which applies to nulls
 
 
-def test_only_the_first_of_equal_keys_is_kept() -> None:
+def test_all_but_the_first_of_equal_keys_break_unique() -> None:
     frame = pl.DataFrame({"key": ["a", None, "b", "a", None, "a"]})
     table = key_table(pl.String)
-    assert_three_ways_agree(table, frame)
+    assert_engines_agree(table, frame)
     by_kind = {result.kind: result for result in validate(table, frame, row_numbers=9).results}
     assert by_kind["unique"].row_numbers == (3, 5)
     assert by_kind["unique"].evaluated_count == 4
@@ -189,14 +191,14 @@ def test_only_the_first_of_equal_keys_is_kept() -> None:
     ],
     ids=str,
 )
-def test_keys_of_every_type_are_compared_alike(dtype: Any, values: list[Any]) -> None:
-    assert_three_ways_agree(key_table(dtype), pl.DataFrame({"key": pl.Series(values, dtype=dtype)}))
+def test_keys_of_every_type_are_compared_in_the_same_way(dtype: Any, values: list[Any]) -> None:
+    assert_engines_agree(key_table(dtype), pl.DataFrame({"key": pl.Series(values, dtype=dtype)}))
 
 
 @pytest.mark.parametrize("values", [[], [None], ["p1", None]], ids=str)
-def test_what_is_known_may_be_empty_or_hold_nulls(values: list[str | None]) -> None:
-    reference_values = {key: pl.Series(values, dtype=pl.String) for key in KNOWN}
-    assert_three_ways_agree(TABLE, frame_of([GOOD, GOOD | {"number": 2, "person": None}]), reference_values)
+def test_reference_values_may_be_empty_or_hold_nulls(values: list[str | None]) -> None:
+    reference_values = {key: pl.Series(values, dtype=pl.String) for key in REFERENCE_VALUES}
+    assert_engines_agree(TABLE, frame_of([GOOD, GOOD | {"number": 2, "person": None}]), reference_values)
 
 
 moments = st.sampled_from(
@@ -207,7 +209,7 @@ floats = st.one_of(st.none(), st.floats(width=64), st.sampled_from([0.0, -0.0, 1
 rows = st.fixed_dictionaries(
     {
         "system": st.sampled_from(["hr", "learning", "crm", "", None]),
-        # Without line ends: before the last one `$` holds in Python's expressions, not in those of polars.
+        # Without line ends: `$` matches before the last one in Python, not in Polars.
         "code": st.one_of(st.none(), st.sampled_from(["ab-1", "b-22"]), st.text("aZ-1é ", max_size=4)),
         "share": floats,
         "hours": floats,
@@ -227,13 +229,13 @@ rows = st.fixed_dictionaries(
 
 @settings(deadline=None, max_examples=25)
 @given(st.lists(rows, max_size=8))
-def test_three_ways_agree_on_any_rows(drawn: list[dict[str, Any]]) -> None:
-    assert_three_ways_agree(TABLE, frame_of(drawn), KNOWN)
+def test_the_engines_agree_on_any_rows(drawn: list[dict[str, Any]]) -> None:
+    assert_engines_agree(TABLE, frame_of(drawn), REFERENCE_VALUES)
 
 
-def test_three_ways_agree_on_the_table_of_the_benchmark() -> None:
+def test_the_engines_agree_on_the_table_of_the_benchmark() -> None:
     frame = build_frame(ALL_ROWS)
-    assert_three_ways_agree(BENCHMARK_TABLE, frame, build_reference_values())
+    assert_engines_agree(BENCHMARK_TABLE, frame, build_reference_values())
     failed = {
         result.kind for result in validate(BENCHMARK_TABLE, frame, reference_values=build_reference_values()).failed
     }

@@ -1,4 +1,4 @@
-"""Every row is kept or set aside, and one that is set aside says which rules it broke and what it said."""
+"""Every row is kept or set aside, and a row set aside has the names of its broken rules and its text."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ CELL = st.none() | st.sampled_from(["a", "peer", "0.5", "0.7", "7", "x@y", "self
 
 
 def landed(rows: list[dict[str, Any]]) -> pl.LazyFrame:
-    """As an adapter gives it: a word nobody knows, a number or an address that is none, are null beside their text."""
+    """Rows as an adapter returns them: an unknown word, a bad number or a bad address is null, with its text."""
     schema = {f"text:{name}": pl.String for name in TEXTS}
     texts = pl.LazyFrame([{f"text:{name}": row.get(name) for name in TEXTS} for row in rows], schema=schema)
     kind, mail = pl.col("text:feedback_kind"), pl.col("text:work_email")
@@ -64,12 +64,12 @@ def test_a_good_row_breaks_nothing() -> None:
     assert broken() == []
 
 
-def test_a_missing_value_is_missing_and_an_unreadable_one_unreadable() -> None:
+def test_a_missing_value_breaks_not_null_and_an_unreadable_value_parses() -> None:
     assert broken(score_share=None) == ["score_share|not_null"]
     assert broken(score_share="good") == ["score_share|parses"]
 
 
-def test_a_word_nobody_knows_breaks_its_set_and_no_address_its_form_though_both_became_null() -> None:
+def test_an_unknown_word_breaks_in_set_and_a_bad_address_matches_although_both_are_null() -> None:
     assert broken(feedback_kind="gossip") == ["feedback_kind|in_set"]
     assert broken(work_email="at home") == ["work_email|matches"]
     assert broken(feedback_kind=None) == ["feedback_kind|not_null"]
@@ -87,13 +87,13 @@ def test_a_condition_on_the_row_is_named_by_its_columns() -> None:
     assert broken(score_share="0.5") == ["score_share|is_serious"]
 
 
-def test_a_text_that_no_rule_reads_does_not_excuse_a_missing_key() -> None:
+def test_a_text_that_no_rule_reads_does_not_satisfy_not_null() -> None:
     frame = landed([{"record_code": "a", "feedback_kind": "peer", "score_share": "1"}])
     lost = frame.with_columns(pl.lit(None, pl.String).alias("record_code"))
     assert split_landed(lost, TABLE, "tabular").bad.collect()["failed_rules"].to_list() == [["record_code|not_null"]]
 
 
-def test_the_row_is_kept_as_it_stood_in_the_file() -> None:
+def test_the_quarantine_keeps_the_row_as_it_is_in_the_file() -> None:
     row = {"record_code": 'a"\n,b', "feedback_kind": "gossip", "score_share": "07", "work_email": None}
     bad = split_landed(landed([row]), TABLE, "tabular").bad.collect()
     assert json.loads(bad["row_text"][0]) == row
@@ -110,7 +110,7 @@ def test_good_and_bad_are_the_input_and_good_keeps_every_rule(rows: list[dict[st
     names = {rule.name for rule in TABLE.rules} | {"score_share|parses"}
     assert {name for rules in bad["failed_rules"] for name in rules} <= names
     assert all(len(rules) for rules in bad["failed_rules"])
-    for rule in (rule for rule in TABLE.rules if rule.kind != "unique"):  # judged where files are kept
+    for rule in (rule for rule in TABLE.rules if rule.kind != "unique"):  # checked where raw tables are written
         assert good.select(rule.expression().all()).item(), rule.name
 
 
@@ -120,4 +120,4 @@ def test_a_frame_without_rows_splits_into_two_without_rows() -> None:
         schema={**table.schema, **{f"text:{name}": pl.String for name in CANONICAL_SCHEMAS["worklog"].columns}}
     )
     split = split_landed(frame, table, "tabular")
-    assert [one.collect().height for one in (split.good, split.bad)] == [0, 0]
+    assert [side.collect().height for side in (split.good, split.bad)] == [0, 0]

@@ -1,7 +1,7 @@
-"""Great Expectations' own pandas engine, taught the rules it has no like of: the yardstick of ours.
+"""The pandas engine of Great Expectations with the rules of contracts, to compare the Polars engine with.
 
-Belongs here: `ExpectRowsToKeepRule` on pandas, written apart from the polars one so that the two can disagree.
-Does not belong here: anything a nightly run needs; only the parity tests and the benchmark use pandas.
+Belongs here: `ExpectRowsToSatisfyRule` on pandas, independent of the Polars engine so that the two can differ.
+Does not belong here: anything that a run needs; only the parity tests and the benchmark use pandas.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,17 +10,23 @@ from typing import Any
 import polars as pl
 
 from pipelines.contracts.table import Rule
-from pipelines.validation.quiet import quiet
+from pipelines.validation.quiet import quiet_great_expectations
 from pipelines.validation.rule_expectation import DOMAIN_KEYS, EVALUATED, INDICES, UNEXPECTED, VALUE_KEYS
 
-with quiet():
+with quiet_great_expectations():
     from great_expectations.execution_engine import PandasExecutionEngine
     from great_expectations.expectations.metrics.metric_provider import MetricProvider
     from great_expectations.expectations.registry import register_metric
 
 
 class RulePandasEngine(PandasExecutionEngine):  # type: ignore[misc]  # Great Expectations is not typed for us
-    """The pandas engine over one frame, with the rules that `ExpectRowsToKeepRule` looks up."""
+    """The pandas engine over one frame.
+
+    Args:
+        frame: A pandas data frame.
+        rules: The rules that `ExpectRowsToSatisfyRule` looks up by name.
+        reference_values: The values that references may take, by `table.key`.
+    """
 
     def __init__(
         self, frame: Any, rules: Sequence[Rule] = (), reference_values: Mapping[str, pl.Series] | None = None
@@ -32,8 +38,12 @@ class RulePandasEngine(PandasExecutionEngine):  # type: ignore[misc]  # Great Ex
         self._masks: dict[str, tuple[Any, Any]] = {}
         self.load_batch_data("frame", frame)
 
+    def height(self) -> int:
+        """Rows of the frame."""
+        return len(self.frame)
+
     def masks(self, name: str) -> tuple[Any, Any]:
-        """Two boolean pandas series, a value per row: whether the rule speaks of it, whether it breaks the rule."""
+        """Two boolean pandas series: whether the rule applies to each row, and whether the row breaks it."""
         if name not in self._masks:
             self._masks[name] = self._compute(self.rules[name])
         return self._masks[name]
@@ -44,18 +54,18 @@ class RulePandasEngine(PandasExecutionEngine):  # type: ignore[misc]  # Great Ex
         if rule.row is not None:
             holds = pl.from_pandas(rows, nan_to_null=False).select(rule.row.expression).to_series().to_pandas()
             return holds.notna(), (holds == False).fillna(False)  # noqa: E712  # elementwise, and null is neither
-        whole = rows.notna().all(axis=1)
+        has_values = rows.notna().all(axis=1)
         if rule.kind == "unique":
-            # Nulls go first: beside them pandas compares whole numbers as floats, and takes 2**53 + 1 for 2**53.
-            return whole, rows[whole].duplicated(keep="first").reindex(whole.index, fill_value=False)
+            # Nulls go first: with them pandas compares whole numbers as floats, and takes 2**53 + 1 for 2**53.
+            return has_values, rows[has_values].duplicated(keep="first").reindex(has_values.index, fill_value=False)
         assert rule.reference is not None
         values = (self.reference_values or {})[f"{rule.reference.table}.{rule.reference.key}"]
-        return whole, ~rows[columns[0]].isin(values.drop_nulls().to_list()) & whole
+        return has_values, ~rows[columns[0]].isin(values.drop_nulls().to_list()) & has_values
 
 
-def _count(which: int) -> Any:
+def _count(mask: int) -> Any:
     def count(execution_engine: RulePandasEngine, metric_value_kwargs: Any, **_: Any) -> int:
-        return int(execution_engine.masks(metric_value_kwargs["rule"])[which].sum())
+        return int(execution_engine.masks(metric_value_kwargs["rule"])[mask].sum())
 
     return count
 
@@ -63,12 +73,9 @@ def _count(which: int) -> Any:
 def _indices(execution_engine: RulePandasEngine, metric_value_kwargs: Any, **_: Any) -> list[int]:
     result_format = metric_value_kwargs["result_format"]
     unexpected = execution_engine.masks(metric_value_kwargs["rule"])[1]
+    limit = None if result_format["result_format"] == "COMPLETE" else result_format["partial_unexpected_count"]
     indices: list[int] = unexpected[unexpected].index.to_list()
-    return (
-        indices
-        if result_format["result_format"] == "COMPLETE"
-        else indices[: result_format["partial_unexpected_count"]]
-    )
+    return indices[:limit]
 
 
 for _name, _values, _provider in (

@@ -1,4 +1,4 @@
-"""What a verdict says, what it keeps to itself, and that Great Expectations stays quiet."""
+"""Validation results hold counts and no values, and Great Expectations prints nothing."""
 
 import json
 import os
@@ -11,11 +11,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from benchmarks.validation import BAD_ONE_IN, build_frame
+from benchmarks.validation import ROWS_PER_BAD_VALUE, build_frame
 from benchmarks.validation import TABLE as BENCHMARK_TABLE
 from pipelines.contracts.table import Column, Personal, Reference, RowRule, Severity, Table
 from pipelines.validation.expectations import build_suite, validate
-from pipelines.validation.verdict import without_values
+from pipelines.validation.validation_result import redact_values
 
 ROOT = Path(__file__).parents[3]
 TABLE = Table(
@@ -32,7 +32,7 @@ TABLE = Table(
     row_rules=(RowRule("has_hours", ("unit_id", "weekly_hours"), pl.col("weekly_hours") > 0, "costs nothing $x <b>"),),
     warnings=("work_email|matches",),
 )
-KNOWN = {"core_units__entity_unit.unit_id": pl.Series(["u1"])}
+REFERENCE_VALUES = {"core_units__entity_unit.unit_id": pl.Series(["u1"])}
 GOOD = pl.DataFrame(
     {"person_id": ["p1", "p2"], "work_email": ["a@b", None], "weekly_hours": [40.0, None], "unit_id": ["u1", None]},
     schema=TABLE.schema,
@@ -49,19 +49,19 @@ BAD = pl.DataFrame(
 )
 
 
-def test_a_table_that_keeps_its_contract_passes() -> None:
-    verdict = validate(TABLE, GOOD, reference_values=KNOWN)
-    assert verdict.passed
-    assert (verdict.row_count, verdict.failed, verdict.errors) == (2, (), ())
-    assert [result.name for result in verdict.results] == [rule.name for rule in TABLE.rules]
+def test_a_table_in_its_contract_passes() -> None:
+    validation = validate(TABLE, GOOD, reference_values=REFERENCE_VALUES)
+    assert validation.passed
+    assert (validation.row_count, validation.failed, validation.errors) == (2, (), ())
+    assert [result.name for result in validation.results] == [rule.name for rule in TABLE.rules]
 
 
-def test_counts_shares_and_row_numbers_are_those_worked_out_by_hand() -> None:
-    verdict = validate(TABLE, BAD, reference_values=KNOWN, row_numbers=5)
-    found = {
-        r.name: (r.evaluated_count, r.unexpected_count, r.unexpected_share, r.row_numbers) for r in verdict.results
+def test_counts_shares_and_row_numbers_equal_those_computed_by_hand() -> None:
+    validation = validate(TABLE, BAD, reference_values=REFERENCE_VALUES, row_numbers=5)
+    counts = {
+        r.name: (r.evaluated_count, r.unexpected_count, r.unexpected_share, r.row_numbers) for r in validation.results
     }
-    assert found == {
+    assert counts == {
         "person_id|not_null": (4, 1, 1 / 4, (2,)),
         "person_id|unique": (3, 1, 1 / 3, (1,)),
         "work_email|matches": (4, 2, 1 / 2, (0, 3)),
@@ -69,90 +69,98 @@ def test_counts_shares_and_row_numbers_are_those_worked_out_by_hand() -> None:
         "unit_id|references": (4, 1, 1 / 4, (0,)),
         "unit_id+weekly_hours|has_hours": (4, 1, 1 / 4, (3,)),
     }
-    assert not verdict.passed
+    assert not validation.passed
 
 
-def test_row_numbers_come_only_as_many_as_asked_for() -> None:
-    by_name = {r.name: r.row_numbers for r in validate(TABLE, BAD, reference_values=KNOWN, row_numbers=1).results}
+def test_at_most_the_requested_number_of_row_numbers_is_returned() -> None:
+    by_name = {
+        r.name: r.row_numbers for r in validate(TABLE, BAD, reference_values=REFERENCE_VALUES, row_numbers=1).results
+    }
     assert by_name["work_email|matches"] == (0,)
-    assert all(result.row_numbers == () for result in validate(TABLE, BAD, reference_values=KNOWN).results)
+    assert all(result.row_numbers == () for result in validate(TABLE, BAD, reference_values=REFERENCE_VALUES).results)
 
 
-def test_a_rule_that_warns_fails_without_stopping_anything() -> None:
+def test_a_failed_rule_that_warns_is_not_blocking() -> None:
     frame = GOOD.with_columns(work_email=pl.lit("no address"))
-    verdict = validate(TABLE, frame, reference_values=KNOWN)
-    assert verdict.passed
-    assert [(result.name, result.severity) for result in verdict.failed] == [("work_email|matches", Severity.WARN)]
+    validation = validate(TABLE, frame, reference_values=REFERENCE_VALUES)
+    assert validation.passed
+    assert [(result.name, result.severity) for result in validation.failed] == [("work_email|matches", Severity.WARN)]
 
 
-def test_severity_and_rule_name_travel_in_the_suite() -> None:
+def test_the_suite_holds_the_severity_and_name_of_each_rule() -> None:
     severities = {e.meta["rule"]: str(e.severity.value) for e in build_suite(TABLE).expectations}
     assert list(severities) == [rule.name for rule in TABLE.rules]
     assert severities.pop("work_email|matches") == "warning"
     assert set(severities.values()) == {"critical"}
 
 
-def test_a_verdict_on_a_lazy_frame_is_the_same() -> None:
-    assert validate(TABLE, BAD.lazy(), reference_values=KNOWN, row_numbers=5) == validate(
-        TABLE, BAD, reference_values=KNOWN, row_numbers=5
+def test_the_result_of_a_lazy_frame_is_the_same() -> None:
+    assert validate(TABLE, BAD.lazy(), reference_values=REFERENCE_VALUES, row_numbers=5) == validate(
+        TABLE, BAD, reference_values=REFERENCE_VALUES, row_numbers=5
     )
 
 
-def test_a_missing_column_is_an_error_of_its_rules_and_the_others_are_judged() -> None:
-    verdict = validate(TABLE, BAD.drop("work_email"), reference_values=KNOWN)
-    (error,) = verdict.errors
+def test_a_missing_column_is_an_error_of_its_rules_and_the_others_are_evaluated() -> None:
+    validation = validate(TABLE, BAD.drop("work_email"), reference_values=REFERENCE_VALUES)
+    (error,) = validation.errors
     assert (error.name, error.passed, error.unexpected_count) == ("work_email|matches", False, 0)
     assert error.error is not None
     assert "work_email" in error.error
-    assert len(verdict.failed) == 5
-    assert error.is_blocking  # though the rule would only warn: nobody knows what it would have said
+    assert len(validation.failed) == 5
+    assert error.is_blocking  # although the rule only warns: it is not known whether rows break it
 
 
 def test_a_wrong_type_is_an_error_of_its_rules() -> None:
-    verdict = validate(TABLE, GOOD.with_columns(weekly_hours=pl.lit("Anna-Secret")), reference_values=KNOWN)
-    assert [result.name for result in verdict.errors] == ["weekly_hours|between", "unit_id+weekly_hours|has_hours"]
-    assert not verdict.failed
+    validation = validate(
+        TABLE, GOOD.with_columns(weekly_hours=pl.lit("Anna-Secret")), reference_values=REFERENCE_VALUES
+    )
+    assert [result.name for result in validation.errors] == ["weekly_hours|between", "unit_id+weekly_hours|has_hours"]
+    assert not validation.failed
 
 
-def test_references_without_known_values_are_an_error_that_says_what_is_missing() -> None:
+def test_references_without_reference_values_are_an_error_that_names_the_missing_values() -> None:
     (error,) = validate(TABLE, GOOD).errors
     assert error.error == "unit_id|references: the values of core_units__entity_unit.unit_id are missing"
 
 
-def test_an_error_met_in_the_data_names_the_rule_and_withholds_the_value() -> None:
+def test_an_error_in_the_data_names_the_rule_and_not_the_value() -> None:
     row = RowRule("is_number", ("work_email",), pl.col("work_email").cast(pl.Int64) > 0)
     table = replace(TABLE, row_rules=(row,))
-    verdict = validate(table, BAD, reference_values=KNOWN)
-    (error,) = verdict.errors
+    validation = validate(table, BAD, reference_values=REFERENCE_VALUES)
+    (error,) = validation.errors
     assert error.name == "work_email|is_number"
     assert error.error is not None
     assert "conversion" in error.error
-    assert not any(secret in error.error + verdict.document for secret in SECRETS)
-    assert len(verdict.failed) == 5
+    assert not any(secret in error.error + validation.document for secret in SECRETS)
+    assert len(validation.failed) == 5
 
 
 def test_a_broken_pattern_is_an_error() -> None:
     table = replace(TABLE, columns=(*TABLE.columns[:1], replace(TABLE.columns[1], pattern="("), *TABLE.columns[2:]))
-    assert [result.name for result in validate(table, BAD, reference_values=KNOWN).errors] == ["work_email|matches"]
+    assert [result.name for result in validate(table, BAD, reference_values=REFERENCE_VALUES).errors] == [
+        "work_email|matches"
+    ]
 
 
 def test_a_table_without_rules_passes_and_counts_its_rows() -> None:
     table = Table("core_x__entity_x", "One row per x.", (Column("x", pl.Int64, ""),), key=())
-    verdict = validate(table, pl.DataFrame({"x": [1, 2, 3]}))
-    assert (verdict.passed, verdict.row_count, verdict.results) == (True, 3, ())
+    validation = validate(table, pl.DataFrame({"x": [1, 2, 3]}))
+    assert (validation.passed, validation.row_count, validation.results) == (True, 3, ())
 
 
 def test_no_value_of_any_row_is_in_either_result_document() -> None:
-    verdict = validate(TABLE, BAD, reference_values=KNOWN, row_numbers=5)
-    for document in (verdict.document, verdict.to_json(), repr(verdict)):
+    validation = validate(TABLE, BAD, reference_values=REFERENCE_VALUES, row_numbers=5)
+    for document in (validation.document, validation.to_json(), repr(validation)):
         assert not any(secret in document for secret in SECRETS)
-    ours = json.loads(verdict.to_json())
+    ours = json.loads(validation.to_json())
     assert ours["rules"][2]["row_numbers"] == [0, 3]
     assert ours["passed"] is False
 
 
-def test_the_same_rows_give_the_same_verdict_byte_for_byte() -> None:
-    assert validate(TABLE, BAD, reference_values=KNOWN) == validate(TABLE, BAD, reference_values=KNOWN)
+def test_the_same_rows_give_the_same_result() -> None:
+    assert validate(TABLE, BAD, reference_values=REFERENCE_VALUES) == validate(
+        TABLE, BAD, reference_values=REFERENCE_VALUES
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,16 +174,16 @@ def test_the_same_rows_give_the_same_verdict_byte_for_byte() -> None:
         ('unable to find column "y"; valid columns: ["x"]', "unable to find column '…'"),
     ],
 )
-def test_messages_keep_known_words_and_withhold_what_else_they_quote(message: str, expected: str) -> None:
-    assert without_values(message, {"x", "str"}) == expected
+def test_messages_keep_allowed_words_and_hide_other_quoted_text(message: str, expected: str) -> None:
+    assert redact_values(message, {"x", "str"}) == expected
 
 
-def test_the_table_of_the_benchmark_is_the_same_each_time_and_mostly_good() -> None:
+def test_the_table_of_the_benchmark_is_deterministic_and_mostly_good() -> None:
     frame = build_frame(5_000)
     assert frame.equals(build_frame(5_000))
     assert dict(frame.schema) == dict(BENCHMARK_TABLE.schema)
     (emails,) = (result for result in validate(BENCHMARK_TABLE, frame).results if result.kind == "matches")
-    assert 0 < emails.unexpected_share < 10 / BAD_ONE_IN
+    assert 0 < emails.unexpected_share < 10 / ROWS_PER_BAD_VALUE
 
 
 def run_python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -198,13 +206,13 @@ def run_python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_importing_the_package_does_not_import_great_expectations(tmp_path: Path) -> None:
     code = (
-        "import sys, pipelines.validation, pipelines.validation.verdict, benchmarks.validation\n"
+        "import sys, pipelines.validation, pipelines.validation.validation_result, benchmarks.validation\n"
         "print('great_expectations' in sys.modules, 'pandas' in sys.modules)"
     )
     assert run_python(code, tmp_path).stdout.split() == ["False", "False"]
 
 
-def test_a_validation_prints_nothing_writes_nothing_and_leaves_warnings_alone(tmp_path: Path) -> None:
+def test_a_validation_prints_and_writes_nothing_and_keeps_warnings(tmp_path: Path) -> None:
     code = (
         "import os, logging, warnings, polars as pl\n"
         "shown = warnings.showwarning\n"
@@ -222,7 +230,7 @@ def test_a_validation_prints_nothing_writes_nothing_and_leaves_warnings_alone(tm
     assert list(tmp_path.iterdir()) == []
 
 
-def test_warnings_of_others_still_arrive_after_a_validation() -> None:
-    validate(TABLE, GOOD, reference_values=KNOWN)
+def test_other_warnings_are_shown_after_a_validation() -> None:
+    validate(TABLE, GOOD, reference_values=REFERENCE_VALUES)
     with pytest.warns(UserWarning, match="still here"):
         warnings.warn("still here", UserWarning, stacklevel=1)
