@@ -22,6 +22,7 @@ import polars as pl
 from scipy import optimize, special
 from threadpoolctl import threadpool_limits
 
+from ml.data.intervals import wilson_interval
 from ml.mastery.half_life import (
     FADING,
     SUMS,
@@ -179,11 +180,12 @@ def declare_levels(progress: pl.Expr) -> list[pl.Expr]:
     Wilson's (1927) for as many observations as there is evidence left, and one.
     """
     level, count = progress * pl.col("freshness"), pl.col("weight") + 1.0
-    z2 = Z_90**2
-    middle = (level + z2 / (2 * count)) / (1 + z2 / count)
-    half = Z_90 / (1 + z2 / count) * (level * (1 - level) / count + z2 / (4 * count**2)).sqrt()
-    ends = (pl.min_horizontal(middle - half, level), pl.max_horizontal(middle + half, level))
-    return [level.alias("level"), ends[0].clip(0, 1).alias("low"), ends[1].clip(0, 1).alias("high")]
+    low, high = wilson_interval(level, count, Z_90)
+    return [
+        level.alias("level"),
+        pl.min_horizontal(low, level).clip(0, 1).alias("low"),
+        pl.max_horizontal(high, level).clip(0, 1).alias("high"),
+    ]
 
 
 def predict_outcomes(outcomes: Outcomes, tracing: KnowledgeTracing) -> Doubles:

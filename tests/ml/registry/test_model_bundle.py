@@ -1,4 +1,4 @@
-"""Bundles come back the same, and whatever does not fit is refused with the reason."""
+"""A loaded bundle equals the saved one, and a bundle that does not fit is refused with the reason."""
 
 import hashlib
 import json
@@ -12,14 +12,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 import skops.io
+from joined_features import JoinedFeatures
 from polars.testing import assert_frame_equal
 
 import ml.registry.model_bundle
 from ml.data.interactions import encode_interactions
 from ml.data.ranker_config import choose_config
 from ml.ranking.calibration import Reliability, ReliabilityBin
-from ml.ranking.features import TimelessFeatures
-from ml.ranking.recommender import Recommender, fit_recommender
+from ml.ranking.fitting import fit_recommender
+from ml.ranking.recommender import Recommender
 from ml.registry.model_bundle import BundleError, load_bundle, read_card, save_bundle
 
 AS_OF = datetime(2023, 1, 1)
@@ -49,14 +50,16 @@ def test_a_loaded_bundle_scores_exactly_as_before(fitted: Recommender, ladders: 
     assert card.versions["scikit-learn"]
 
 
-def test_a_card_keeps_how_far_the_probabilities_hold(fitted: Recommender, tmp_path: Path) -> None:
-    held = Reliability(200, 0.2, 0.01, 0.15, 0.06, (ReliabilityBin(100, 0.1, 0.11), ReliabilityBin(100, 0.3, 0.29)))
-    save_bundle(fitted, tmp_path, reliability=held)
-    assert read_card(tmp_path).reliability == held
+def test_a_card_holds_the_reliability(fitted: Recommender, tmp_path: Path) -> None:
+    reliability = Reliability(
+        200, 0.2, 0.01, 0.15, 0.06, (ReliabilityBin(100, 0.1, 0.11), ReliabilityBin(100, 0.3, 0.29))
+    )
+    save_bundle(fitted, tmp_path, reliability=reliability)
+    assert read_card(tmp_path).reliability == reliability
     assert "| 100 | 0.1000 | 0.1100 |" in (tmp_path / "card.md").read_text()
 
 
-def test_a_card_of_before_reliability_was_kept_can_still_be_read(fitted: Recommender, tmp_path: Path) -> None:
+def test_a_card_without_reliability_can_be_read(fitted: Recommender, tmp_path: Path) -> None:
     save_bundle(fitted, tmp_path)
     card = json.loads((tmp_path / "card.json").read_text())
     del card["reliability"]
@@ -93,20 +96,20 @@ def test_another_library_version_is_refused(fitted: Recommender, tmp_path: Path)
 
 def test_other_features_are_refused_by_name(fitted: Recommender, tmp_path: Path) -> None:
     save_bundle(fitted, tmp_path)
-    extra = TimelessFeatures(pl.DataFrame(), {"told": "wishes"})
-    with pytest.raises(BundleError, match="told"):
+    extra = JoinedFeatures(pl.DataFrame(), {"hint": "wishes"})
+    with pytest.raises(BundleError, match="hint"):
         load_bundle(tmp_path, extra_features=extra)
 
 
 def forge(folder: Path, blob: bytes) -> None:
-    """Another model file, with a card that vouches for it."""
+    """Replace the model file, and its hash in the card."""
     (folder / "model.skops").write_bytes(blob)
     card = json.loads((folder / "card.json").read_text())
     card["model_sha256"] = hashlib.sha256(blob).hexdigest()
     (folder / "card.json").write_text(json.dumps(card))
 
 
-def test_a_pickle_is_refused_unopened_even_where_the_card_vouches_for_it(fitted: Recommender, tmp_path: Path) -> None:
+def test_a_pickle_is_refused_unopened_even_if_the_card_holds_its_hash(fitted: Recommender, tmp_path: Path) -> None:
     class Poison:
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return (os.mkdir, (str(tmp_path / "ran"),))
@@ -125,7 +128,7 @@ def test_an_unknown_type_in_a_skops_file_is_refused_by_name(fitted: Recommender,
         load_bundle(tmp_path)
 
 
-def test_a_torn_archive_is_refused(fitted: Recommender, tmp_path: Path) -> None:
+def test_a_truncated_archive_is_refused(fitted: Recommender, tmp_path: Path) -> None:
     save_bundle(fitted, tmp_path)
     forge(tmp_path, (tmp_path / "model.skops").read_bytes()[:2000])
     with pytest.raises(BundleError, match="no readable skops file"):
@@ -141,7 +144,7 @@ def test_a_changed_contract_hash_is_refused(fitted: Recommender, tmp_path: Path)
         load_bundle(tmp_path)
 
 
-def test_the_card_is_a_page_too(fitted: Recommender, tmp_path: Path) -> None:
+def test_the_card_has_a_page(fitted: Recommender, tmp_path: Path) -> None:
     card = save_bundle(fitted, tmp_path, metrics={"ndcg_at_10": 0.3})
     page = (tmp_path / "card.md").read_text()
     assert "| ndcg_at_10 | 0.3000 |" in page
