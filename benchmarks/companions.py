@@ -1,10 +1,11 @@
-"""Benchmark: what companions cost at growing numbers of people, on a made-up company.
+"""Benchmark of companions: the cost of matching them at growing numbers of people, on a synthetic company.
 
-Belongs here: seeded synthetic lists, moves and consents, and the measured rows. Does not belong here: the matching.
+Belongs here: seeded synthetic lists, reached steps and consents, and the measured rows.
+Does not belong here: the matching (`ml.recommend.companion_matching`).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from time import process_time
 
@@ -20,16 +21,16 @@ from pipelines.contracts.output_tables import SHOWN_COMPANION
 from pipelines.contracts.policy import RecommendationPolicy
 
 AS_OF = date(2026, 6, 30)
-PEOPLE_PER_SKILL, SKILLS_PER_CAPABILITY, PEOPLE_PER_UNIT, SPAN = 100, 7, 60, 8
-HELD, LISTED = 25, 10  # micro-skills held, and steps recommended, of each person
-OPEN_SHARE, CHOOSY_SHARE = 0.35, 0.2  # people who consent for all micro-skills, for those they hold
+PEOPLE_PER_SKILL, SKILLS_PER_CAPABILITY, PEOPLE_PER_UNIT, PEOPLE_PER_MANAGER = 100, 7, 60, 8
+HELD, LISTED = 25, 10  # micro-skills held and steps recommended per person
+ALL_SHARE, HELD_SHARE = 0.35, 0.2  # people who consent for all micro-skills, and for those they hold
 
 
 @dataclass(frozen=True)
 class CompanionsRow:
-    """One row a number of people: places asked for, how many are named or counted, and what it cost.
+    """One row per number of people: places to fill, how many are named or counted, and the cost.
 
-    `cpu_seconds` are those of both nights on all cores; the others are by the clock, and rise where others work too.
+    `cpu_seconds` covers both runs on all cores; the other seconds are elapsed time, which rises on a busy machine.
     """
 
     n_people: int
@@ -38,8 +39,8 @@ class CompanionsRow:
     n_counted: int
     most_lists: int
     cap: int
-    first_night_seconds: float
-    next_night_seconds: float
+    first_run_seconds: float
+    next_run_seconds: float
     cpu_seconds: float
     peak_mb: float
 
@@ -47,7 +48,15 @@ class CompanionsRow:
 def benchmark_companions(
     people: Sequence[int], progress: Callable[[str, float], None] | None = None
 ) -> list[CompanionsRow]:
-    """Match companions for everyone, on a first night and on the next one, at each number of people."""
+    """Match companions for everyone, in a first run and in the next one, at each number of people.
+
+    Args:
+        people: Numbers of people, in the order to measure.
+        progress: Called with what is measured and the share done.
+
+    Returns:
+        One row per number of people.
+    """
     rows = []
     for number, count in enumerate(people):
         if progress is not None:
@@ -57,25 +66,22 @@ def benchmark_companions(
 
 
 def measure(n_people: int, *, seed: int = 0) -> CompanionsRow:
-    """One row: a company of so many people, matched on two nights."""
-    steps, around = synthetic_company(n_people, seed=seed)
+    """Match one company in two runs."""
+    steps, context = synthetic_company(n_people, seed=seed)
     policy = RecommendationPolicy()
     first, second, began = ResourceMeter(), ResourceMeter(), process_time()
     with first:
-        found = match_companions(steps, around, AS_OF, policy)
-    shown = found.select("person_id", "companion_id").drop_nulls().with_columns(pl.lit(AS_OF).alias("since_date"))
-    later = CompanionContext(
-        around.people, around.reached_steps, around.mastery, around.skills, around.consents, around.hidden_pairs, shown
-    )
+        companions = match_companions(steps, context, AS_OF, policy)
+    named = companions.drop_nulls("companion_id")
+    shown = named.select("person_id", "companion_id", pl.lit(AS_OF).alias("since_date"))
     with second:
-        match_companions(steps, later, AS_OF + timedelta(days=1), policy)
-    named = found.drop_nulls("companion_id")
+        match_companions(steps, replace(context, shown_pairs=shown), AS_OF + timedelta(days=1), policy)
     most = named.group_by("companion_id").len()["len"].max()
     return CompanionsRow(
         n_people,
         3 * steps.height,
         named.height,
-        found.height - named.height,
+        companions.height - named.height,
         most if isinstance(most, int) else 0,
         policy.companions.load_cap,
         first.seconds,
@@ -86,7 +92,7 @@ def measure(n_people: int, *, seed: int = 0) -> CompanionsRow:
 
 
 def synthetic_company(n_people: int, *, seed: int = 0) -> tuple[pl.DataFrame, CompanionContext]:
-    """Everyone's list of steps, and everyone as a colleague; some micro-skills are common, most are not."""
+    """Return everyone's list of steps, and the context of matching; some micro-skills are common, most are not."""
     rng = np.random.default_rng(seed)
     n_skills = max(60, n_people // PEOPLE_PER_SKILL)
     ids = pl.Series(np.arange(n_people)).cast(pl.String).str.zfill(8)
@@ -98,36 +104,37 @@ def synthetic_company(n_people: int, *, seed: int = 0) -> tuple[pl.DataFrame, Co
     pairs = pairs.with_columns(pl.int_range(pl.len()).over("person").alias("nth"))
     stage = np.minimum(rng.geometric(0.65, pairs.height), 3)
     held = pairs.with_columns(pl.Series("stage_index", stage)).filter(pl.col("nth") < HELD)
-    named = (ids.gather(held["person"]).alias("person_id"), names.gather(held["skill"]).alias("skill_id"))
-    held = held.with_columns(*named)
+    held = held.with_columns(
+        ids.gather(held["person"]).alias("person_id"), names.gather(held["skill"]).alias("skill_id")
+    )
     new = pairs.filter((pl.col("nth") >= HELD) & (pl.col("nth") < HELD + LISTED // 2))
     new = new.with_columns(ids.gather(new["person"]).alias("person_id"), names.gather(new["skill"]).alias("skill_id"))
     deeper = held.filter(pl.col("stage_index") < 3).group_by("person", maintain_order=True).head(LISTED - LISTED // 2)
     steps = pl.concat(
         [
-            new.select("person_id", "skill_id", pl.lit(0).alias("now")),
-            deeper.select("person_id", "skill_id", now="stage_index"),
+            new.select("person_id", "skill_id", pl.lit(0).alias("stage_before")),
+            deeper.select("person_id", "skill_id", stage_before="stage_index"),
         ],
         how="vertical_relaxed",
     )
-    stages = dict(enumerate(STAGES))
-    now = pl.col("now")
+    stage_names = dict(enumerate(STAGES))
+    stage_before = pl.col("stage_before")
     steps = steps.select(
         "person_id",
         "skill_id",
         pl.int_range(1, pl.len() + 1).over("person_id").alias("rank"),
-        pl.when(now == 0).then(pl.lit("new")).otherwise(pl.lit("deepen")).alias("kind"),
-        now.replace_strict(stages, return_dtype=pl.String).alias("from_stage"),
-        (now + 1).replace_strict(stages, return_dtype=pl.String).alias("to_stage"),
+        pl.when(stage_before == 0).then(pl.lit("new")).otherwise(pl.lit("deepen")).alias("kind"),
+        stage_before.replace_strict(stage_names, return_dtype=pl.String).alias("from_stage"),
+        (stage_before + 1).replace_strict(stage_names, return_dtype=pl.String).alias("to_stage"),
     )
-    return steps, _colleagues(rng, ids, names, held)
+    return steps, _build_context(rng, ids, names, held)
 
 
-def _colleagues(rng: np.random.Generator, ids: pl.Series, names: pl.Series, held: pl.DataFrame) -> CompanionContext:
-    n_people, stages = ids.len(), dict(enumerate(STAGES))
+def _build_context(rng: np.random.Generator, ids: pl.Series, names: pl.Series, held: pl.DataFrame) -> CompanionContext:
+    n_people, stage_names = ids.len(), dict(enumerate(STAGES))
     number = np.arange(n_people)
-    above = pl.Series(np.maximum(number - 1, 0) // SPAN)
-    moves = pl.concat(
+    manager = pl.Series(np.maximum(number - 1, 0) // PEOPLE_PER_MANAGER)
+    rises = pl.concat(
         [
             held.filter(pl.col("stage_index") >= index).with_columns(
                 pl.lit(STAGES[index - 1]).alias("from_stage"),
@@ -139,35 +146,37 @@ def _colleagues(rng: np.random.Generator, ids: pl.Series, names: pl.Series, held
         ]
     )
     start = datetime(2023, 1, 1)  # noqa: DTZ001 — times without a zone are UTC here
-    moves = moves.with_columns(pl.Series("late", rng.integers(0, 300, moves.height)))
-    reached = moves.select(
+    rises = rises.with_columns(pl.Series("extra_days", rng.integers(0, 300, rises.height)))
+    reached_steps = rises.select(
         "person_id",
         build_step_id().alias("step_id"),
         "skill_id",
         "kind",
         "from_stage",
         "to_stage",
-        reached_at=(pl.lit(start) + pl.duration(days=pl.col("days") + pl.col("late"))).dt.replace_time_zone("UTC"),
+        reached_at=(pl.lit(start) + pl.duration(days=pl.col("days") + pl.col("extra_days"))).dt.replace_time_zone(
+            "UTC"
+        ),
     )
     people = pl.DataFrame(
         {
             "person_id": ids,
             "unit_name": pl.Series(number // PEOPLE_PER_UNIT).cast(pl.String),
             "role_name": pl.Series(rng.integers(0, 12, n_people)).cast(pl.String),
-            "manager_id": pl.select(pl.when(pl.Series(number) > 0).then(ids.gather(above))).to_series(),
+            "manager_id": pl.select(pl.when(pl.Series(number) > 0).then(ids.gather(manager))).to_series(),
         }
     )
     draw = rng.random(n_people)
-    chooses = (draw >= OPEN_SHARE) & (draw < OPEN_SHARE + CHOOSY_SHARE)
-    everything = pl.DataFrame({"person_id": ids.filter(pl.Series(draw < OPEN_SHARE))})
-    given = pl.concat(
+    consents_for_held = (draw >= ALL_SHARE) & (draw < ALL_SHARE + HELD_SHARE)
+    consents_for_all = pl.DataFrame({"person_id": ids.filter(pl.Series(draw < ALL_SHARE))})
+    consenting = pl.concat(
         [
-            everything.with_columns(pl.lit(None, pl.String).alias("skill_id")),
-            held.filter(pl.Series(chooses[held["person"].to_numpy()])).select("person_id", "skill_id"),
+            consents_for_all.with_columns(pl.lit(None, pl.String).alias("skill_id")),
+            held.filter(pl.Series(consents_for_held[held["person"].to_numpy()])).select("person_id", "skill_id"),
         ]
     )
     relations = pl.DataFrame({"relation": ["follow", "walk_with", "lead"]})
-    consents = given.join(relations, how="cross").with_columns(pl.lit(True).alias("is_given"))
+    consents = consenting.join(relations, how="cross").with_columns(pl.lit(True).alias("is_given"))
     skills = pl.DataFrame(
         {
             "skill_id": names,
@@ -175,13 +184,13 @@ def _colleagues(rng: np.random.Generator, ids: pl.Series, names: pl.Series, held
             "capability_id": pl.Series(np.arange(names.len()) // SKILLS_PER_CAPABILITY).cast(pl.String),
         }
     )
-    told = held.select(
+    mastery = held.select(
         "person_id",
         "skill_id",
-        pl.col("stage_index").replace_strict(stages, return_dtype=pl.String).alias("stage"),
+        pl.col("stage_index").replace_strict(stage_names, return_dtype=pl.String).alias("stage"),
         (pl.col("stage_index") / 3).alias("level_share"),
     )
-    hidden = held.select("person_id", "skill_id").sample(fraction=0.01, seed=0)
+    hidden_pairs = held.select("person_id", "skill_id").sample(fraction=0.01, seed=0)
     return CompanionContext(
-        people, reached, told, skills, consents, hidden, pl.DataFrame(schema=SHOWN_COMPANION.schema)
+        people, reached_steps, mastery, skills, consents, hidden_pairs, pl.DataFrame(schema=SHOWN_COMPANION.schema)
     )

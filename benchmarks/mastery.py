@@ -1,7 +1,7 @@
-"""Benchmark of mastery, capabilities and motives at a number of people, on a made-up evidence ledger.
+"""Benchmark of mastery, capabilities and motives at a number of people, on a synthetic evidence ledger.
 
-Belongs here: the seeded ledger and surroundings, and the measured rows.
-Does not belong here: how right any of it is (`benchmarks.knowledge_tracing`).
+Belongs here: the seeded ledger and context, and the measured rows.
+Does not belong here: how accurate any of it is (`benchmarks.knowledge_tracing`, `benchmarks.planted_truth`).
 """
 
 from collections.abc import Callable
@@ -24,17 +24,17 @@ from pipelines.contracts.columns import STAGES
 from pipelines.contracts.policy import RecommendationPolicy
 
 SKILLS, CAPABILITY_SKILLS = 400, 8
-PAIRS_A_PERSON, ROWS_A_PAIR = 16, 2.75  # 44 rows of evidence a person
-CANDIDATES_A_PERSON = 40  # as many as a night ranks
+PAIRS_PER_PERSON, ROWS_PER_PAIR = 16, 2.75  # 44 rows of evidence per person
+CANDIDATES_PER_PERSON = 40  # as many as a run ranks
 DAYS, AS_OF = 1_000, date(2026, 6, 30)
 TEAM = 25
-# Shares of the modes among the rows of a ledger: work is most of it.
+# Shares of the modes among the rows of a ledger; most rows are work.
 MODES, MODE_SHARES = ("repetition", "observation", "feedback", "teaching"), (0.7, 0.12, 0.13, 0.05)
 
 
 @dataclass(frozen=True)
 class MasteryCost:
-    """One row a part of the work: rows that went in and came out, seconds, highest memory of the process in MB."""
+    """One row per part: input rows, output rows, seconds, and the highest memory of the process in MB."""
 
     part: str
     rows_in: int
@@ -46,8 +46,17 @@ class MasteryCost:
 def benchmark_mastery(
     people: int, progress: Callable[[str, float], None] | None = None, *, seed: int = 0
 ) -> list[MasteryCost]:
-    """Every part once, and their sum; the making of the ledger is not counted."""
-    evidence, policy = made_up_ledger(people, seed=seed), RecommendationPolicy()
+    """Measure every part once; building the synthetic ledger is not measured.
+
+    Args:
+        people: Number of people in the ledger.
+        progress: Called with what is measured and the share done.
+        seed: Seed of the ledger.
+
+    Returns:
+        One row per part, and a last row with their sum.
+    """
+    evidence, policy = synthetic_ledger(people, seed=seed), RecommendationPolicy()
     rows: list[MasteryCost] = []
 
     def measure(part: str, rows_in: int, work: Callable[[], pl.DataFrame]) -> pl.DataFrame:
@@ -55,9 +64,9 @@ def benchmark_mastery(
             progress(part, len(rows) / 7)
         cost = ResourceMeter()
         with cost:
-            found = work()
-        rows.append(MasteryCost(part, rows_in, found.height, cost.seconds, cost.peak_mb))
-        return found
+            output = work()
+        rows.append(MasteryCost(part, rows_in, output.height, cost.seconds, cost.peak_mb))
+        return output
 
     fitting = ResourceMeter()
     with fitting:
@@ -66,15 +75,15 @@ def benchmark_mastery(
     stages = policy.stages
     held = measure("mastery", evidence.height, partial(estimate_mastery, evidence, AS_OF, stages, tracing))
     steps = measure("steps", evidence.height, partial(find_reached_steps, evidence, AS_OF, stages, tracing))
-    needs = measure("precedence", steps.height, partial(learn_prerequisites, steps, policy.precedence))
-    around = made_up_surroundings(held, needs, people, seed=seed)
+    prerequisites = measure("precedence", steps.height, partial(learn_prerequisites, steps, policy.precedence))
+    context = synthetic_context(held, prerequisites, people, seed=seed)
     measure(
-        "capabilities", held.height, partial(compute_capability_coverage, held, around.skills, around.prerequisites)
+        "capabilities", held.height, partial(compute_capability_coverage, held, context.skills, context.prerequisites)
     )
-    asked = made_up_candidates(held, people, seed=seed)
-    measure("motives", asked.height, partial(score_motives, asked, around))
+    candidates = synthetic_candidates(held, people, seed=seed)
+    measure("motives", candidates.height, partial(score_motives, candidates, context))
     teams = pl.DataFrame({"person_id": person_ids(people), "unit_name": [f"team {i // TEAM}" for i in range(people)]})
-    measure("alignment", people, partial(align_teams, teams, around, team_people=5, minimum_people=3))
+    measure("alignment", people, partial(align_teams, teams, context, team_people=5, minimum_people=3))
     total = MasteryCost(
         "all",
         evidence.height,
@@ -86,35 +95,37 @@ def benchmark_mastery(
 
 
 def person_ids(people: int) -> pl.Series:
-    """p0000000, p0000001, …"""
+    """Return 0000000, 0000001, …"""
     return pl.Series("person_id", np.arange(people)).cast(pl.String).str.zfill(7)
 
 
 def skill_ids() -> pl.Series:
-    """s000, s001, …"""
+    """Return 000, 001, …"""
     return pl.Series("skill_id", np.arange(SKILLS)).cast(pl.String).str.zfill(3)
 
 
-def made_up_ledger(people: int, *, seed: int = 0) -> pl.DataFrame:
-    """About 44 rows of evidence a person, in the ledger's contract; judgements get better with practice."""
+def synthetic_ledger(people: int, *, seed: int = 0) -> pl.DataFrame:
+    """Return rows of EVIDENCE, about 44 per person; feedback gets better over time."""
     rng = np.random.default_rng(seed)
-    pair = np.repeat(np.arange(people * PAIRS_A_PERSON), rng.poisson(ROWS_A_PAIR - 1, people * PAIRS_A_PERSON) + 1)
-    person = pair // PAIRS_A_PERSON
+    pair = np.repeat(
+        np.arange(people * PAIRS_PER_PERSON), rng.poisson(ROWS_PER_PAIR - 1, people * PAIRS_PER_PERSON) + 1
+    )
+    person = pair // PAIRS_PER_PERSON
     first = rng.integers(0, SKILLS, people)[person]
-    skill = (first + 7 * (pair % PAIRS_A_PERSON)) % SKILLS
+    skill = (first + 7 * (pair % PAIRS_PER_PERSON)) % SKILLS
     mode = rng.choice(len(MODES), len(pair), p=MODE_SHARES)
     day = rng.integers(0, DAYS, len(pair))
-    good = rng.random(len(pair)) < 0.4 + 0.5 * day / DAYS
-    amount = np.choose(mode, [rng.integers(1, 33, len(pair)) / 4, 1.0, np.where(good, 0.9, 0.3), 1.0])
-    kinds = pl.Series(["peer", "manager", "assessment"])
-    judged = pl.Series(mode == MODES.index("feedback"))
-    begin = int(datetime(2026, 6, 30, tzinfo=UTC).timestamp() / 86_400) - DAYS
+    is_positive = rng.random(len(pair)) < 0.4 + 0.5 * day / DAYS
+    amount = np.choose(mode, [rng.integers(1, 33, len(pair)) / 4, 1.0, np.where(is_positive, 0.9, 0.3), 1.0])
+    feedback_kinds = pl.Series(["peer", "manager", "assessment"])
+    is_feedback = pl.Series(mode == MODES.index("feedback"))
+    first_day = int(datetime(2026, 6, 30, tzinfo=UTC).timestamp() / 86_400) - DAYS
     number = pl.int_range(len(pair), eager=True)
     frame = pl.DataFrame(
         {
             "person_id": person_ids(people).gather(person),
             "skill_id": skill_ids().gather(skill),
-            "occurred_at": pl.Series(begin + day).cast(pl.Int32).cast(pl.Date).cast(pl.Datetime("us", "UTC")),
+            "occurred_at": pl.Series(first_day + day).cast(pl.Int32).cast(pl.Date).cast(pl.Datetime("us", "UTC")),
             "mode": pl.Series(MODES).gather(mode),
             "amount": amount,
             "amount_unit": pl.Series(["hours", "count", "share", "count"]).gather(mode),
@@ -123,23 +134,23 @@ def made_up_ledger(people: int, *, seed: int = 0) -> pl.DataFrame:
             "row_number": number + 1,
         }
     )
-    kind = kinds.gather(rng.integers(0, 3, len(pair))).alias("kind")
+    kind = feedback_kinds.gather(rng.integers(0, 3, len(pair))).alias("kind")
     judge = person_ids(people).gather(rng.integers(0, people, len(pair))).alias("judge")
     frame = frame.with_columns(
-        pl.when(judged).then(kind).alias("feedback_kind"),
-        pl.when(judged).then(judge).alias("given_by_id"),
+        pl.when(is_feedback).then(kind).alias("feedback_kind"),
+        pl.when(is_feedback).then(judge).alias("given_by_id"),
         pl.lit("core_project__event_worklog").alias("table_name"),
-        pl.lit("made-up").alias("source_name"),
+        pl.lit("synthetic").alias("source_name"),
         pl.lit("0" * 64).alias("file_sha256"),
         pl.lit("amount").alias("source_column"),
     )
     return frame.select(pl.col(name).cast(dtype) for name, dtype in EVIDENCE.schema.items())
 
 
-def made_up_surroundings(
-    held: pl.DataFrame, needs: pl.DataFrame, people: int, *, seed: int = 0
+def synthetic_context(
+    held: pl.DataFrame, prerequisites: pl.DataFrame, people: int, *, seed: int = 0
 ) -> RecommendationContext:
-    """Capabilities of eight micro-skills, a role for everyone, a wish of every third, demand for all."""
+    """Return capabilities of eight micro-skills, a role for everyone, wishes of every third person, demand for all."""
     rng, ids = np.random.default_rng(seed + 1), skill_ids()
     capability = pl.Series(np.arange(SKILLS) // CAPABILITY_SKILLS).cast(pl.String)
     skills = pl.DataFrame(
@@ -159,35 +170,35 @@ def made_up_surroundings(
             "importance": pl.Series(["essential", "optional"]).gather(rng.integers(0, 2, 1200)),
         }
     )
-    who = person_ids(people)
-    wishers = people // 3
+    ids_of_people = person_ids(people)
+    n_wishers = people // 3
     return RecommendationContext(
         mastery=held,
         skills=skills,
-        prerequisites=needs.select("skill_id", "requires_skill_id"),
+        prerequisites=prerequisites.select("skill_id", "requires_skill_id"),
         wishes=pl.DataFrame(
             {
-                "person_id": who[:wishers],
-                "skill_id": ids.gather(rng.integers(0, SKILLS, wishers)),
-                "wish_weight": rng.random(wishers),
+                "person_id": ids_of_people[:n_wishers],
+                "skill_id": ids.gather(rng.integers(0, SKILLS, n_wishers)),
+                "wish_weight": rng.random(n_wishers),
             }
         ),
-        roles=pl.DataFrame({"person_id": who, "role_name": roles.gather(rng.integers(0, 40, people))}),
+        roles=pl.DataFrame({"person_id": ids_of_people, "role_name": roles.gather(rng.integers(0, 40, people))}),
         role_profiles=profile,
         demand=pl.DataFrame({"skill_id": ids, "demand_count": rng.integers(1, 500, SKILLS)}),
     )
 
 
-def made_up_candidates(held: pl.DataFrame, people: int, *, seed: int = 0) -> pl.DataFrame:
-    """Forty steps a person, and the step up of everything held below master, as a night has them."""
+def synthetic_candidates(held: pl.DataFrame, people: int, *, seed: int = 0) -> pl.DataFrame:
+    """Return forty steps per person, and the next stage of everything held below master, as a run ranks them."""
     rng = np.random.default_rng(seed + 2)
-    person = np.repeat(np.arange(people), CANDIDATES_A_PERSON)
-    skill = (rng.integers(0, SKILLS, people)[person] + 11 * np.tile(np.arange(CANDIDATES_A_PERSON), people)) % SKILLS
+    person = np.repeat(np.arange(people), CANDIDATES_PER_PERSON)
+    skill = (rng.integers(0, SKILLS, people)[person] + 11 * np.tile(np.arange(CANDIDATES_PER_PERSON), people)) % SKILLS
     new = pl.DataFrame({"person_id": person_ids(people).gather(person), "skill_id": skill_ids().gather(skill)})
     new = new.with_columns(pl.lit(STAGES[1]).alias("to_stage")).join(held, on=("person_id", "skill_id"), how="anti")
     above = dict(pairwise(STAGES))
-    more = held.filter(pl.col("stage") != STAGES[-1]).select(
+    deeper = held.filter(pl.col("stage") != STAGES[-1]).select(
         "person_id", "skill_id", pl.col("stage").replace_strict(above, return_dtype=pl.String).alias("to_stage")
     )
-    both = pl.concat([new, more])
-    return both.with_columns(pl.concat_str("skill_id", "to_stage", separator="|").alias("step_id"))
+    steps = pl.concat([new, deeper])
+    return steps.with_columns(pl.concat_str("skill_id", "to_stage", separator="|").alias("step_id"))

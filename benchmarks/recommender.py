@@ -1,6 +1,6 @@
-"""Benchmark: what fitting and scoring cost at growing numbers of people, on made-up histories.
+"""Benchmark of the recommender: the cost of fitting and scoring at growing numbers of people, on synthetic events.
 
-Belongs here: seeded synthetic histories and the measured rows. Does not belong here: accuracy (see evaluation).
+Belongs here: seeded synthetic events and the measured rows. Does not belong here: accuracy (`ml.evaluation`).
 """
 
 from collections.abc import Callable, Sequence
@@ -16,14 +16,14 @@ from ml.ranking.fitting import fit_recommender
 EVENTS_PER_PERSON = 30
 PEOPLE_PER_ITEM = 50  # a million people know 20,000 skills
 DAYS = 1_500
-FIELDS = 40  # people mostly stay in one of so many fields
-DRAWN = 100_000  # people made up at a time
+FIELDS = 40  # most people stay in one field
+PEOPLE_PER_DRAW = 100_000  # people drawn at a time
 BEGIN = datetime(2020, 1, 1)  # noqa: DTZ001 — times without a zone are UTC here
 
 
 @dataclass(frozen=True)
 class BenchmarkRow:
-    """One row a number of people: everyone is scored to top 10."""
+    """One row per number of people; everyone gets a top 10."""
 
     n_people: int
     n_items: int
@@ -40,9 +40,15 @@ def benchmark_recommender(
     *,
     items: int | None = None,
 ) -> list[BenchmarkRow]:
-    """Fit and score to top 10 at each number of people, in the order given; peak_mb is the process's highest memory.
+    """Fit, and score a top 10 for everyone, at each number of people.
 
-    items: how many skills there are; a fiftieth of the people, 100 to 20,000, where not given.
+    Args:
+        people: Numbers of people, in the order to measure.
+        progress: Called with what is measured and the share done.
+        items: Number of skills; by default a fiftieth of the people, 100 to 20,000.
+
+    Returns:
+        One row per number of people; peak_mb is the highest memory of the process.
     """
     rows = []
     for number, count in enumerate(people):
@@ -55,16 +61,16 @@ def benchmark_recommender(
 def measure(
     n_people: int, *, n_items: int | None = None, seed: int = 0, progress: Callable[[str, float], None] | None = None
 ) -> BenchmarkRow:
-    """One row: histories of so many people, fitted and scored."""
-    tell = progress or (lambda what, share: None)
+    """Fit and score the events of one number of people."""
+    report = progress or (lambda what, share: None)
     events = synthetic_events(n_people, items=n_items, seed=seed)
     people = events["person_id"].unique().sort()
     end = BEGIN + timedelta(days=DAYS)
     fitting, scoring = ResourceMeter(), ResourceMeter()
-    tell("fitting", 0.0)
+    report("fitting", 0.0)
     with fitting:
-        recommender = fit_recommender(events, as_of=end, seed=seed, progress=tell)
-    tell(f"scoring {len(people):,} people", 0.0)
+        recommender = fit_recommender(events, as_of=end, seed=seed, progress=report)
+    report(f"scoring {len(people):,} people", 0.0)
     with scoring:
         recommender.score(events, people, as_of=end)
     return BenchmarkRow(
@@ -79,25 +85,26 @@ def measure(
 
 
 def synthetic_events(n_people: int, *, items: int | None = None, seed: int = 0) -> pl.DataFrame:
-    """One row an event (person_id, skill_id, ts): people of a field climb its skills from common to rare, and stray."""
+    """Return one row per event (person_id, skill_id, ts): people learn the skills of their field from common to rare,
+    with a few skills of other fields."""
     rng = np.random.default_rng(seed)
     items = items or int(np.clip(n_people // PEOPLE_PER_ITEM, 100, 20_000))
     per_field = items // FIELDS + 1
     field = rng.integers(0, FIELDS, n_people)
     joined = rng.integers(0, DAYS - 100, n_people)
     person, item, day = [], [], []
-    for low in range(0, n_people, DRAWN):
-        who = np.repeat(np.arange(low, min(low + DRAWN, n_people)), EVENTS_PER_PERSON)
-        place = np.tile(np.arange(EVENTS_PER_PERSON), len(who) // EVENTS_PER_PERSON)
+    for low in range(0, n_people, PEOPLE_PER_DRAW):
+        people_codes = np.repeat(np.arange(low, min(low + PEOPLE_PER_DRAW, n_people)), EVENTS_PER_PERSON)
+        place = np.tile(np.arange(EVENTS_PER_PERSON), len(people_codes) // EVENTS_PER_PERSON)
         # The further along a history, the rarer the skills: the mean of the draw moves with the place.
         depth = rng.exponential(0.15 + 0.35 * place / EVENTS_PER_PERSON)
-        drawn = field[who] * per_field + np.minimum((depth * per_field).astype(np.int64), per_field - 1)
-        stray = rng.random(len(who)) < 0.15
+        drawn = field[people_codes] * per_field + np.minimum((depth * per_field).astype(np.int64), per_field - 1)
+        stray = rng.random(len(people_codes)) < 0.15
         drawn[stray] = rng.integers(0, items, int(stray.sum()))
-        late = np.sort(rng.random((len(who) // EVENTS_PER_PERSON, EVENTS_PER_PERSON)), axis=1).ravel()
-        person.append(who.astype(np.uint32))
+        late = np.sort(rng.random((len(people_codes) // EVENTS_PER_PERSON, EVENTS_PER_PERSON)), axis=1).ravel()
+        person.append(people_codes.astype(np.uint32))
         item.append(np.minimum(drawn, items - 1).astype(np.uint32))
-        day.append(((joined[who] + (DAYS - joined[who]) * late) * 86_400_000_000).astype(np.int64))
+        day.append(((joined[people_codes] + (DAYS - joined[people_codes]) * late) * 86_400_000_000).astype(np.int64))
     people = pl.Series(np.arange(n_people)).cast(pl.String).str.zfill(8)
     names = pl.Series([_name(code, per_field) for code in range(items)])
     return pl.DataFrame(
@@ -110,7 +117,7 @@ def synthetic_events(n_people: int, *, items: int | None = None, seed: int = 0) 
 
 
 def _name(code: int, per_field: int) -> str:
-    """Two words and a number: neighbours in a field share the second word."""
+    """Two words and a number; neighbours in a field share the second word."""
     place = code % per_field
     return f"{_word(code // per_field)}/{_word(1000 + 7 * (code // per_field) + place // 12)} {code}"
 

@@ -1,7 +1,7 @@
-"""Openness: which items stand open to a person at all, given what they hold.
+"""Eligibility: which items can be recommended to a person at all, given what the person holds.
 
-Belongs here: what an item requires, what may be taken again, the mask of open items, pairs named by the caller.
-Does not belong here: a company's policy of who may take what (it comes in as eligible or barred pairs).
+Belongs here: required items, repeatable items, the mask of eligible items, (person, item) pairs named by the caller.
+Does not belong here: a company's policy of who may take what (the caller passes it as eligible or excluded pairs).
 """
 
 from dataclasses import dataclass
@@ -10,101 +10,117 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from ml.data.interactions import Bools, Doubles, Ints, Strings, UserStates
+from ml.data.encoding import encode_ids
+from ml.data.interactions import UserStates
+from ml.data.sparse_rows import Bools, Doubles, Ints, Strings
 
 
 @dataclass(frozen=True, eq=False)
 class EligibilityRules:
-    """Coded by a panel's items: open is what is not held (or repeatable) and whose required items are all held."""
+    """Rules by item code: an item is eligible if it is not held (or is repeatable) and all it requires is held."""
 
-    requires: sparse.csr_matrix | None = None  # items x items: row i is 1 at what i requires
-    needed: Doubles | None = None  # how many items each item requires, those nobody ever held counted too
+    requires: sparse.csr_matrix | None = None  # items x items: 1 in row i for each item that i requires
+    required_counts: Doubles | None = None  # how many items each item requires, unknown items included
     repeatable: Bools | None = None
 
     def eligible_mask(self, user_states: UserStates, n_items: int) -> Bools:
-        """Rows x items: does the item stand open to the row's person at its cut?"""
-        held = user_states.held(n_items)
-        is_open = ~held if self.repeatable is None else ~held | self.repeatable
-        if self.requires is not None and self.needed is not None:
-            short = np.flatnonzero(self.needed)  # most items of most catalogues require nothing
-            met = np.asarray((user_states.matrix(n_items) @ self.requires[short].T).todense())
-            is_open[:, short] &= met >= self.needed[short]
-        return is_open
+        """Return rows x items: whether the item is eligible for the row's person at the row's cut."""
+        is_held = user_states.held_mask(n_items)
+        is_eligible = ~is_held if self.repeatable is None else ~is_held | self.repeatable
+        if self.requires is not None and self.required_counts is not None:
+            restricted = np.flatnonzero(self.required_counts)  # most items of most catalogues require nothing
+            met = np.asarray((user_states.matrix(n_items) @ self.requires[restricted].T).todense())
+            is_eligible[:, restricted] &= met >= self.required_counts[restricted]
+        return is_eligible
 
-    def select_items(self, kept: Ints) -> "EligibilityRules":
-        """The rules among these items alone; what an item requires beyond them stays required, and is never held."""
+    def select_items(self, item_codes: Ints) -> "EligibilityRules":
+        """Return the rules for these items alone; an item that requires another item is then eligible for nobody."""
         return EligibilityRules(
-            None if self.requires is None else self.requires[kept][:, kept],
-            None if self.needed is None else self.needed[kept],
-            None if self.repeatable is None else self.repeatable[kept],
+            None if self.requires is None else self.requires[item_codes][:, item_codes],
+            None if self.required_counts is None else self.required_counts[item_codes],
+            None if self.repeatable is None else self.repeatable[item_codes],
         )
 
-    def remap_items(self, place: Ints, n_items: int) -> "EligibilityRules":
-        """The rules among more items: those coded i now stand at place[i]; of the new ones nothing is required."""
-        requires, needed, repeatable = self.requires, self.needed, self.repeatable
-        if requires is not None and needed is not None:
+    def remap_items(self, new_codes: Ints, n_items: int) -> "EligibilityRules":
+        """Return the rules in a larger item coding; the additional items require nothing.
+
+        Args:
+            new_codes: New code per old item code.
+            n_items: Number of items in the new coding.
+        """
+        requires = self.requires
+        if requires is not None:
             links = requires.tocoo()
-            requires = sparse.csr_matrix((links.data, (place[links.row], place[links.col])), shape=(n_items, n_items))
-            needed = np.asarray(np.bincount(place, needed, n_items), np.float64)
-        if repeatable is not None:
-            repeatable = np.bincount(place, repeatable, n_items) > 0
-        return EligibilityRules(requires, needed, repeatable)
+            places = (new_codes[links.row], new_codes[links.col])
+            requires = sparse.csr_matrix((links.data, places), shape=(n_items, n_items))
+        counts = self.required_counts
+        return EligibilityRules(
+            requires,
+            None if counts is None else np.asarray(np.bincount(new_codes, counts, n_items), np.float64),
+            None if self.repeatable is None else np.bincount(new_codes, self.repeatable, n_items) > 0,
+        )
 
 
 NO_RULES = EligibilityRules()
 
 
 def encode_rules(requires: pl.DataFrame | None, repeatable: pl.Series | None, items: Strings) -> EligibilityRules:
-    """Rules over these items (sorted ids) from rows (skill_id, requires_id) and the ids that may be taken again.
+    """Return the rules over these items.
 
-    Raises ValueError where `requires` lacks a column. Rows of unknown items are left out; an item that requires an
-    unknown one is open to nobody, since nobody holds that.
+    Args:
+        requires: One row per item (skill_id) and item it requires (requires_id). Rows of unknown items are dropped; an
+            item that requires an unknown item is eligible for nobody.
+        repeatable: Ids of the items that can be reached again.
+        items: Sorted item ids.
+
+    Raises:
+        ValueError: `requires` lacks a column.
     """
-    again = None
-    if repeatable is not None:
-        again = np.isin(items, repeatable.cast(pl.String).to_numpy().astype(str)) if len(repeatable) else None
+    is_repeatable = None
+    if repeatable is not None and len(repeatable):
+        is_repeatable = encode_ids(items, repeatable.cast(pl.String).unique()) >= 0
     if requires is None:
-        return EligibilityRules(repeatable=again)
+        return EligibilityRules(repeatable=is_repeatable)
     missing = {"skill_id", "requires_id"} - set(requires.columns)
     if missing:
         raise ValueError(f"requires needs the columns skill_id, requires_id; missing: {', '.join(sorted(missing))}")
-    rows = requires.select(pl.col("skill_id", "requires_id").cast(pl.String)).drop_nulls().unique()
-    item, other = (rows[name].to_numpy().astype(str) for name in ("skill_id", "requires_id"))
-    keep = np.isin(item, items) & (item != other)
-    item, other = item[keep], other[keep]
-    place = np.searchsorted(items, item)
-    size = len(items)
-    known = np.isin(other, items)
-    links = (np.ones(int(known.sum()), np.float32), (place[known], np.searchsorted(items, other[known])))
-    needed = np.bincount(place, minlength=size).astype(np.float64)
-    return EligibilityRules(sparse.csr_matrix(links, shape=(size, size)), needed, again)
+    links = requires.select(pl.col("skill_id", "requires_id").cast(pl.String)).drop_nulls().unique()
+    links = links.filter(pl.col("skill_id") != pl.col("requires_id"))
+    item, required = encode_ids(links["skill_id"], items), encode_ids(links["requires_id"], items)
+    size, is_linked = len(items), (item >= 0) & (required >= 0)
+    matrix = sparse.csr_matrix((np.ones(int(is_linked.sum()), np.float32), (item[is_linked], required[is_linked])), shape=(size, size))
+    return EligibilityRules(matrix, np.bincount(item[item >= 0], minlength=size).astype(np.float64), is_repeatable)
 
 
 @dataclass(frozen=True, eq=False)
 class PersonItemPairs:
-    """(person, item) pairs sorted by person, cut into masks of blocks of people."""
+    """(person, item) pairs by code, sorted by person."""
 
     row: Ints
     item: Ints
 
     def slice_rows(self, part: slice) -> "PersonItemPairs":
-        """The pairs of these rows, counted from the first of them."""
+        """Return the pairs of these rows, counted from the first of them."""
         low, high = np.searchsorted(self.row, [part.start, part.stop])
         return PersonItemPairs(self.row[low:high] - part.start, self.item[low:high])
 
     def mask(self, part: slice, n_items: int) -> Bools:
-        """Rows of the block x items: is the pair named?"""
-        low, high = np.searchsorted(self.row, [part.start, part.stop])
-        mask = np.zeros((part.stop - part.start, n_items), bool)
-        mask[self.row[low:high] - part.start, self.item[low:high]] = True
+        """Return rows of the slice x items: whether the pair is listed."""
+        pairs, mask = self.slice_rows(part), np.zeros((part.stop - part.start, n_items), bool)
+        mask[pairs.row, pairs.item] = True
         return mask
 
 
-def encode_pairs(frame: pl.DataFrame, who: Strings, items: Strings) -> PersonItemPairs:
-    """Rows (person_id, skill_id) as codes of `who` and `items` (both sorted); others are left out."""
-    person = frame["person_id"].cast(pl.String).to_numpy().astype(str)
-    item = frame["skill_id"].cast(pl.String).to_numpy().astype(str)
-    keep = np.isin(person, who) & np.isin(item, items)
-    row, column = np.searchsorted(who, person[keep]), np.searchsorted(items, item[keep])
-    order = np.lexsort((column, row))
-    return PersonItemPairs(row[order].astype(np.int64), column[order].astype(np.int64))
+def encode_pairs(pairs: pl.DataFrame, people: Strings, items: Strings) -> PersonItemPairs:
+    """Return the pairs by code.
+
+    Args:
+        pairs: One row per pair: person_id, skill_id (the item). Pairs of other people or items are dropped.
+        people: Sorted person ids.
+        items: Sorted item ids.
+    """
+    texts = pairs.select(pl.col("person_id", "skill_id").cast(pl.String))
+    row, item = encode_ids(texts["person_id"], people), encode_ids(texts["skill_id"], items)
+    order = np.lexsort((item, row))
+    order = order[(row[order] >= 0) & (item[order] >= 0)]
+    return PersonItemPairs(row[order], item[order])

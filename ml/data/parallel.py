@@ -1,6 +1,6 @@
-"""Spread: the same work on many parts, through joblib, in the order of the parts.
+"""Parallel work: the same function on many arguments, through joblib, with the results in the order of the arguments.
 
-Belongs here: how many jobs, which kind by default. Does not belong here: the work.
+Belongs here: the number and default kind of jobs. Does not belong here: the work.
 """
 
 import os
@@ -13,23 +13,30 @@ from threadpoolctl import threadpool_limits
 Result = TypeVar("Result")
 
 
-def parallel_map(work: Callable[..., Result], parts: Sequence[tuple[Any, ...]], *, n_jobs: int | None = None) -> list[Result]:
-    """`work(*part)` for each part, in order. Results must not depend on who does a part: they never do on `n_jobs`.
+def parallel_map(
+    function: Callable[..., Result], arguments: Sequence[tuple[Any, ...]], *, n_jobs: int | None = None
+) -> list[Result]:
+    """Return `function(*args)` for each tuple of arguments, in order. The results do not depend on `n_jobs`.
 
-    One part is done at once. Several go to `n_jobs` threads, by default as many as there are cores. Inside joblib's
-    `parallel_config(backend=..., n_jobs=...)` they go where that says: other processes, Dask, Ray.
+    Inside joblib's `parallel_config(backend=..., n_jobs=...)` the work goes where that says, such as other processes,
+    Dask or Ray.
+
+    Args:
+        function: Work on one tuple of arguments; its result must not depend on the thread or process that runs it.
+        arguments: One tuple per call.
+        n_jobs: Number of threads, by default one per core. A single call runs in the caller's thread.
     """
-    configured = effective_n_jobs(None)  # of joblib's parallel_config; 1 outside of it
-    jobs = n_jobs or (configured if configured > 1 else os.cpu_count() or 1)
-    if len(parts) <= 1 or jobs == 1:
-        return [_alone(work, part) for part in parts]
-    # Arrays in compiled code leave the interpreter's lock, and threads need no copies of what was fitted.
-    asked = None if n_jobs is None and configured > 1 else jobs
-    with threadpool_limits(1):  # else a thread that ends would lift the limit of those that still work
-        return list(Parallel(n_jobs=asked, prefer="threads")(delayed(_alone)(work, part) for part in parts))
+    if n_jobs is None and effective_n_jobs(None) == 1:  # not inside joblib's parallel_config
+        n_jobs = os.cpu_count() or 1
+    if len(arguments) <= 1 or n_jobs == 1:
+        return [_call_single_threaded(function, args) for args in arguments]
+    # Compiled array code releases the interpreter's lock, and threads need no copies of fitted models.
+    with threadpool_limits(1):  # otherwise a thread that ends would lift the limit of threads that still work
+        calls = (delayed(_call_single_threaded)(function, args) for args in arguments)
+        return list(Parallel(n_jobs=n_jobs, prefer="threads")(calls))
 
 
-def _alone(work: Callable[..., Result], part: tuple[Any, ...]) -> Result:
-    """One thread a product: the order of sums, hence the last digit, is always the same."""
+def _call_single_threaded(function: Callable[..., Result], args: tuple[Any, ...]) -> Result:
+    """Call with one thread per matrix product, so that the order of sums, hence the last digit, is always the same."""
     with threadpool_limits(1):
-        return work(*part)
+        return function(*args)

@@ -1,6 +1,6 @@
-"""How the recommender is set up: one frozen policy, whose defaults follow from the shape of the data.
+"""Settings of the recommender: one frozen configuration, whose defaults follow from the shape of the data.
 
-Belongs here: every number somebody may want to change, why it has its value, and how it follows from counts.
+Belongs here: every number that somebody may want to change, the reason for its value, and how it follows from counts.
 Does not belong here: names of data sets, fitted values.
 """
 
@@ -13,68 +13,74 @@ from ml.data.interactions import Interactions
 
 Target = Literal["window", "step"]
 
-SPARSE_ROWS = 256  # people scored at a time where the catalogue is large: fewer cost calls, more leave the cache
-
 
 @dataclass(frozen=True)
 class RankerConfig:
-    """Settings of scorers, candidates, training and ranker. Build it with `choose_policy`, change it with `replace`."""
+    """Settings of scorers, candidates, training and ranker. `choose_config` builds it, `replace` changes it."""
 
-    target: Target  # window: all acquired within the horizon counts; step: what is acquired at the next moment
+    target: Target  # window: everything acquired within the horizon counts; step: what is acquired at the next moment
     ease_ridge: float
     item_shrink: float
     item_neighbours: int = 200
     user_neighbours: int = 500
-    row_entries: int = 1000  # of an item x item row; dense below four times as many items
-    dense_items: int = 4_000  # past that many items scores are computed and merged sparsely, see docs/decisions/size
-    taus: tuple[float, float, float] = (np.inf, 5.0, 0.7)  # whole history, last handful of moments, last moment
-    days: float = 60.0  # a history weighed by calendar: what was used in the last two months counts most
-    per_scorer: int = 30  # candidates each main scorer names
-    n_candidates: int = 100  # candidates ranked: more cost time and add few targets
+    entries_per_row: int = 1000  # of an item x item matrix; it stays dense below four times as many items
+    dense_items: int = 4_000  # scores of more items are computed and merged sparsely, see docs/decisions/size
+    decay_moments: tuple[float, float, float] = (
+        np.inf,
+        5.0,
+        0.7,
+    )  # whole history, last handful of moments, last moment
+    decay_days: float = 60.0  # for the scorer that weighs by calendar: the last two months count most
+    candidates_per_scorer: int = 30  # nominated by each main scorer
+    n_candidates: int = 100  # ranked per person: more cost time and add few targets
     n_folds: int = 3
-    freeze_shares: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8)  # shares of the acquisitions: later panels see more
-    cases_per_person: int = 6  # one long history must not teach more than six short ones
-    max_cases: int = 6_000  # a hundred candidates each are more rows than eighty weights and trees need
-    calibration_people: int = 2_000  # whose outcomes the probability is learned from: hundreds of them get somewhere
-    min_cases: int = 50  # below this many cases with a target, weights are noise: serve popularity and say so
-    case_decays: tuple[float, ...] = (0.0, 0.5, 1.0)  # tried for weighting late cases of a person higher
+    freeze_shares: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8)  # shares of the acquisitions: later ensembles see more
+    cases_per_person: int = 6  # so that one long history does not teach more than six short ones
+    max_cases: int = 6_000  # with a hundred candidates each, more rows than eighty weights and trees need
+    calibration_people: int = 2_000  # whose outcomes the probability is learned from: hundreds acquire something
+    min_cases: int = 50  # with fewer cases the weights are noise: the recommender serves popularity and says so
+    case_decays: tuple[float, ...] = (0.0, 0.5, 1.0)  # tried for weighting a person's late cases higher
     logit_penalty: float = 1e-3
     boosting: bool = True
     n_trees: int = 80
     max_leaves: int = 15
     learning_rate: float = 0.08
-    residual_weights: tuple[float, ...] = (0.0, 0.5, 1.0)  # tried for mixing in the boosted residual
+    residual_weights: tuple[float, ...] = (0.0, 0.5, 1.0)  # tried for adding the boosted residual
     min_boosting_cases: int = 400  # fewer cases than this overfit fifteen leaves
-    # Cases are few and scorers of the past settle with far fewer people than there may be; the scorers in use learn
-    # from everybody. Over two thirds of the people teach the ranker, the others hold the probability to account.
+    # Cases are few, and scorers of the past need far fewer people than there may be; the scorers in use learn from
+    # everybody. If there are more people, these teach the ranker and half as many others calibrate the probability.
     training_people: int = 150_000
-    block_cells: int = 1_000_000  # rows x items scored at a time: 4 MB a scorer
+    block_cells: int = 1_000_000  # rows x items scored at a time: 4 MB per scorer
 
     def block_rows(self, n_items: int) -> int:
-        """People in a block, so that one dense score matrix keeps to `block_cells`."""
-        if n_items > self.dense_items:
-            return SPARSE_ROWS
-        return max(16, min(2048, self.block_cells // max(n_items, 1)))
+        """Return the number of people per block, so that one dense score matrix has at most `block_cells` cells."""
+        rows = max(16, min(2048, self.block_cells // max(n_items, 1)))
+        # for sparse scores, fewer people cost more calls and more people leave the processor's cache
+        return 256 if n_items > self.dense_items else rows
 
 
 def choose_config(interactions: Interactions, *, target: Target = "window") -> RankerConfig:
-    """Defaults from the counts of people, items and acquisitions; nothing depends on what the data is called."""
-    pairs = len(interactions.acquisitions.item)
-    items = max(interactions.n_items, 1)
-    # A sixth of a small catalogue holds next to all that comes next; past a hundred, more cost time and add little.
-    candidates = int(np.clip(items / 6.0, 60.0, 100.0))
-    is_large = items > RankerConfig.dense_items
+    """Return defaults that follow from the counts of items and acquisitions alone.
+
+    Args:
+        interactions: Interactions the recommender will learn from.
+        target: What counts as a target of a case.
+    """
+    n_items = max(interactions.n_items, 1)
+    acquisitions_per_item, is_large = len(interactions.acquisitions.item) / n_items, n_items > RankerConfig.dense_items
+    # A sixth of a small catalogue holds nearly all that comes next; more than a hundred cost time and add little.
+    n_candidates = int(np.clip(n_items / 6.0, 60.0, 100.0))
     return RankerConfig(
         target=target,
-        n_candidates=candidates,
-        per_scorer=candidates * 3 // 10,
-        # The more evidence an item has on average the more regression weights are in play; the ends keep small sets
-        # from being fitted exactly and large ones from being flattened.
-        ease_ridge=float(np.clip(4.0 * pairs / items, 20.0, 600.0)),
-        # A cosine deserves trust once as many holders stand behind it as a typical item has.
-        item_shrink=float(np.clip(pairs / items, 10.0, 50.0)),
+        n_candidates=n_candidates,
+        candidates_per_scorer=n_candidates * 3 // 10,
+        # The more evidence per item, the more regression weights matter; the bounds keep small data from being fitted
+        # exactly and large data from being flattened.
+        ease_ridge=float(np.clip(4.0 * acquisitions_per_item, 20.0, 600.0)),
+        # A cosine is reliable once as many holders support it as a typical item has.
+        item_shrink=float(np.clip(acquisitions_per_item, 10.0, 50.0)),
         item_neighbours=150 if is_large else 200,
-        row_entries=150 if is_large else 1000,
-        # A freeze costs a panel, and a panel of many items minutes: two keep all but a hundredth of the accuracy.
+        entries_per_row=150 if is_large else 1000,
+        # Each freeze costs an ensemble, which takes minutes for many items: two keep all but 1 % of the accuracy.
         freeze_shares=(0.4, 0.7) if is_large else (0.2, 0.4, 0.6, 0.8),
     )

@@ -1,68 +1,131 @@
-"""Ragged rows: the largest stored entries of each row of a sparse matrix, without sorting what is not kept.
+"""Array types, and operations on rows of different lengths that are stored in flat arrays (the CSR layout).
 
-Belongs here: padding, choosing and reading entries of many short rows at once.
-Does not belong here: what the entries mean.
+Belongs here: the types of arrays, offsets, runs, padding, and the largest entries of each row.
+Does not belong here: what the rows and entries mean.
 """
 
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
-from ml.data.interactions import Bools, Floats, Ints
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Strings = npt.NDArray[np.str_]
 
 
-def largest_columns(matrix: sparse.csr_matrix, keep: int, usable: Bools | None = None) -> Ints:
-    """Rows x keep: the columns of each row's largest entries in no order, -1 where a row has fewer."""
-    # Negated, so that the padding lies beyond what is sought: the other way round partitioning takes ten times as long.
+def row_offsets(lengths: Ints | Bools) -> Ints:
+    """Return the offsets of rows of these lengths: row r owns the entries `offsets[r]:offsets[r + 1]`.
+
+    Args:
+        lengths: One length per row, or one flag per entry. Offsets of flags count the marked entries before each
+            entry, so `row_offsets(is_kept)[offsets]` are the offsets after dropping the others.
+    """
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def entry_rows(offsets: Ints) -> Ints:
+    """Return the row of each entry.
+
+    Args:
+        offsets: Row r owns the entries `offsets[r]:offsets[r + 1]`.
+    """
+    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+
+
+def take_rows(begin: Ints, lengths: Ints) -> tuple[Ints, Ints]:
+    """Return how to gather rows from a flat array.
+
+    Args:
+        begin: First entry of each row in the source array.
+        lengths: Number of entries of each row.
+
+    Returns:
+        The offsets of the gathered rows, and the place of each gathered entry in the source array.
+    """
+    offsets = row_offsets(lengths)
+    return offsets, np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], lengths)
+
+
+def starts_run(*keys: Ints) -> Bools:
+    """Return True for each entry that differs from the entry before it in any key, and for the first entry."""
+    is_first = np.ones(len(keys[0]), bool)
+    is_first[1:] = np.any([key[1:] != key[:-1] for key in keys], axis=0)
+    return is_first
+
+
+def run_index(group: Ints, key: Ints) -> Ints:
+    """Return the index of each entry's run of equal keys within its group, from 0.
+
+    Args:
+        group: Ascending groups, one per entry.
+        key: Keys, equal ones adjacent within their group.
+    """
+    new_group = starts_run(group)
+    run = np.cumsum(new_group | starts_run(key))
+    return run - np.maximum.accumulate(np.where(new_group, run, 0))
+
+
+def largest_columns(matrix: sparse.csr_matrix, n_largest: int, usable: Bools | None = None) -> Ints:
+    """Return the columns of the largest stored entries of each row.
+
+    Args:
+        matrix: Rows x columns.
+        n_largest: Number of columns per row.
+        usable: One flag per stored entry; entries without it are skipped.
+
+    Returns:
+        Rows x n_largest, the columns of a row in no order; -1 if a row has fewer entries.
+    """
+    # The values are negated so that the padding sorts last: partitioning takes ten times as long the other way round.
     data = -matrix.data if usable is None else np.where(usable, -matrix.data, np.float32(np.inf))
-    values, columns = padded(data, matrix.indptr, np.inf), padded(matrix.indices, matrix.indptr, -1)
-    if values.shape[1] > keep:
-        place = np.argpartition(values, keep - 1, axis=1)[:, :keep]
-        values, columns = (np.take_along_axis(part, place, axis=1) for part in (values, columns))
-    found = np.full((len(values), keep), -1, np.int64)
-    found[:, : values.shape[1]] = np.where(np.isfinite(values), columns, -1)
-    return found
+    values, columns = pad_rows(data, matrix.indptr, np.inf), pad_rows(matrix.indices, matrix.indptr, -1)
+    if values.shape[1] > n_largest:
+        places = np.argpartition(values, n_largest - 1, axis=1)[:, :n_largest]
+        values, columns = (np.take_along_axis(array, places, axis=1) for array in (values, columns))
+    largest = np.full((len(values), n_largest), -1, np.int64)
+    largest[:, : values.shape[1]] = np.where(np.isfinite(values), columns, -1)
+    return largest
 
 
-def keep_largest(matrix: sparse.csr_matrix, keep: int) -> sparse.csr_matrix:
-    """The `keep` largest stored entries of each row; the lower column wins a tie where columns are sorted."""
-    begin = matrix.indptr.tolist()
-    chosen = []
+def keep_largest(matrix: sparse.csr_matrix, n_largest: int) -> sparse.csr_matrix:
+    """Return the matrix with the `n_largest` largest stored entries of each row; the lower column wins a tie.
+
+    Args:
+        matrix: Rows x columns, the columns of each row sorted.
+        n_largest: Number of entries per row.
+    """
+    chosen = [np.zeros(0, np.int64)]
     # Row by row: a row of twenty thousand entries stays in the cache, a block of many rows does not.
-    for low, high in pairwise(begin):
-        if high - low <= keep:
-            chosen.append(np.arange(low, high))
-            continue
-        values = -matrix.data[low:high]
-        last = np.partition(values, keep - 1)[keep - 1]
-        place = np.flatnonzero(values <= last)
-        if len(place) > keep:
-            level = np.flatnonzero(values[place] == last)
-            place = np.delete(place, level[keep - len(place) :])
-        chosen.append(place + low)
-    kept = np.concatenate(chosen) if chosen else np.zeros(0, np.int64)
-    start = np.concatenate([[0], np.cumsum(np.minimum(np.diff(matrix.indptr), keep))])
-    return sparse.csr_matrix((matrix.data[kept], matrix.indices[kept], start), shape=matrix.shape)
+    for low, high in pairwise(matrix.indptr.tolist()):
+        places = np.arange(high - low)
+        if high - low > n_largest:
+            values = -matrix.data[low:high]
+            last = np.partition(values, n_largest - 1)[n_largest - 1]
+            places = np.flatnonzero(values <= last)
+            tied = np.flatnonzero(values[places] == last)
+            places = np.delete(places, tied[len(tied) - (len(places) - n_largest) :])
+        chosen.append(places + low)
+    entries = np.concatenate(chosen)
+    offsets = row_offsets(np.minimum(np.diff(matrix.indptr), n_largest))
+    return sparse.csr_matrix((matrix.data[entries], matrix.indices[entries], offsets), shape=matrix.shape)
 
 
-def padded(values: Floats, start: Ints, fill: float) -> Floats:
-    """Rows x the longest row: the values of each row from the left, then `fill`."""
-    length = np.diff(start)
-    wide = np.full((len(length), max(int(length.max(initial=0)), 1)), fill, values.dtype)
-    wide[np.arange(wide.shape[1]) < length[:, None]] = values
-    return wide
+def pad_rows(values: Floats, offsets: Ints, fill: float) -> Floats:
+    """Return rows x the longest row: the values of each row from the left, then `fill`."""
+    lengths = np.diff(offsets)
+    padded = np.full((len(lengths), max(int(lengths.max(initial=0)), 1)), fill, values.dtype)
+    padded[np.arange(padded.shape[1]) < lengths[:, None]] = values
+    return padded
 
 
-def rows_of(matrix: sparse.csr_matrix) -> Ints:
-    """The row of each stored entry."""
-    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-
-
-def highest(data: Floats, start: Ints) -> Floats:
-    """The largest value of each row, 0 where it has none above 0."""
-    found = np.zeros(len(start) - 1, np.float32)
-    filled = np.diff(start) > 0
-    if len(data):
-        found[filled] = np.maximum.reduceat(data, start[:-1][filled])
-    return np.maximum(found, np.float32(0.0))
+def row_maxima(values: Floats, offsets: Ints) -> Floats:
+    """Return the largest value of each row, and 0 for rows without a value above 0."""
+    maxima = np.zeros(len(offsets) - 1, np.float32)
+    has_entries = np.diff(offsets) > 0
+    if len(values):
+        maxima[has_entries] = np.maximum.reduceat(values, offsets[:-1][has_entries])
+    return np.maximum(maxima, np.float32(0.0))

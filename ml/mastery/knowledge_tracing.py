@@ -1,18 +1,18 @@
-"""Knowledge tracing: the probability that the next judgement of a person in a micro-skill is positive, its interval.
+"""Knowledge tracing: the probability that a person's next feedback in a micro-skill is positive, and its interval.
 
-Belongs here: the fitted model, its fit, and levels as of a moment; the declared formula where too little was judged.
-Does not belong here: stages (`ml.mastery.state`), half-lives (`ml.mastery.half_life`), how good it is
+Belongs here: the fitted model, its fit, and levels as of a moment; the policy's formula for too little feedback.
+Does not belong here: stages (`ml.mastery.stages`), half-lives (`ml.mastery.half_life`), evaluation
 (`benchmarks.knowledge_tracing`).
 
 Performance factors analysis (Pavlik, Cen and Koedinger 2009) with log counts and recency as in Gervet et al. 2020
 ("When is deep learning the best approach to knowledge tracing?"): a logit of the micro-skill's intercept and of
 log(1 + sum) of practice, observation, teaching, successes and failures, that of practice times the freshness of the
 last one, 2^(-days / half-life of the micro-skill). Coefficients are bounded: failures can only lower a level, all else
-only raise it; so more evidence never lowers a level unless it is a negative judgement.
+can only raise it; so more evidence never lowers a level unless it is negative feedback.
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -22,46 +22,48 @@ import polars as pl
 from scipy import optimize, special
 from threadpoolctl import threadpool_limits
 
+from ml.data.encoding import encode_ids
 from ml.data.intervals import wilson_interval
+from ml.data.sparse_rows import Doubles
 from ml.mastery.half_life import (
     FADING,
     SUMS,
-    Doubles,
-    Ints,
     Outcomes,
     candidate_half_lives,
+    evidence_weights,
     gather_outcomes,
     shrink_half_lives,
-    weigh_rows,
 )
 from pipelines.contracts.policy import StagePolicy
 
-_SIGNS = tuple(-1.0 if name == "failed" else 1.0 for name in SUMS)
-# Judgements learnt from: a dozen numbers and an intercept a micro-skill do not get better with more.
-MOST_OUTCOMES = 60_000
-# A standard deviation of one logit between micro-skills is a wide spread; coefficients are hardly held back.
+# A dozen numbers and an intercept per micro-skill do not get better with more feedback.
+MAX_OUTCOMES = 60_000
+# Intercepts of micro-skills typically differ by one logit; coefficients are hardly held back.
 _INTERCEPT_PENALTY, _PENALTY = 1.0, 1e-2
 # Half-lives and coefficients are fitted in turn; after the second round neither moves by more than rounding.
 _ROUNDS = 2
 _NEWTON_STEPS = 6
-# The variance of people around the model stays within what a logit can be told apart by.
-_LEAST_SPREAD, _MOST_SPREAD = 0.05, 4.0
+# Bounds of the variance of people around the model: smaller or larger ones cannot be told apart.
+_VARIANCE_BOUNDS = (0.05, 4.0)
 Z_90 = 1.6449  # normal quantile of a 90 % interval
-# The declared formula: a course or a good word keeps a micro-skill half as fresh as doing it.
-_WATCHED_FRESH = 0.5
+# The policy's formula: a course or positive feedback keeps a micro-skill half as fresh as practice does.
+_OBSERVED_FRESHNESS = 0.5
 
 
 @dataclass(frozen=True)
 class KnowledgeTracing:
-    """What levels and rust are reckoned with; `is_fitted` is false where the policy's formula stands in for a model."""
+    """The model of levels and half-lives; if `is_fitted` is False, the policy's formula gives the levels.
+
+    The field names are the keys of the stored model.
+    """
 
     is_fitted: bool
     default_half_life: int
     skill_ids: tuple[str, ...] = ()
-    half_lives: tuple[int, ...] = ()
-    judged: tuple[int, ...] = ()
+    half_lives: tuple[int, ...] = ()  # days per micro-skill
+    judged: tuple[int, ...] = ()  # feedback rows per micro-skill
     intercept: float = 0.0
-    intercepts: tuple[float, ...] = ()  # what a micro-skill adds
+    intercepts: tuple[float, ...] = ()  # what each micro-skill adds
     intercept_variances: tuple[float, ...] = ()
     coefficients: tuple[float, ...] = ()  # of SUMS
     covariance: tuple[tuple[float, ...], ...] = ()  # of intercept and coefficients
@@ -69,7 +71,7 @@ class KnowledgeTracing:
 
     @cached_property
     def by_skill(self) -> pl.DataFrame:
-        """One row per micro-skill that was judged: skill_id, half_life, skill_intercept, skill_variance."""
+        """One row per micro-skill with feedback: skill_id, half_life, skill_intercept, skill_variance, judged_count."""
         return pl.DataFrame(
             {
                 "skill_id": pl.Series(self.skill_ids, dtype=pl.String),
@@ -81,221 +83,224 @@ class KnowledgeTracing:
         )
 
     def to_json(self) -> str:
-        """The model as text, to be read by `read_tracing`."""
+        """Return the model as text that `read_knowledge_tracing` reads."""
         return json.dumps(asdict(self), sort_keys=True)
 
 
 def read_knowledge_tracing(text: str) -> KnowledgeTracing:
-    """The model that `to_json` wrote. Raises ValueError or TypeError for any other text."""
-    found: dict[str, Any] = json.loads(text)
-    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
-    given["covariance"] = tuple(tuple(row) for row in given["covariance"])
-    return KnowledgeTracing(**given)
+    """Return the model that `KnowledgeTracing.to_json` wrote.
+
+    Raises:
+        ValueError: The text is no JSON.
+        TypeError: The JSON has other fields.
+    """
+    fields: dict[str, Any] = json.loads(text)
+    fields["covariance"] = [tuple(row) for row in fields["covariance"]]
+    fields |= {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    return KnowledgeTracing(**fields)
 
 
 def declare_knowledge_tracing(policy: StagePolicy) -> KnowledgeTracing:
-    """The policy's own formula and half-life, learnt from nothing."""
+    """Return the policy's own formula and half-life, learned from nothing."""
     return KnowledgeTracing(is_fitted=False, default_half_life=policy.rusty_after_days)
 
 
 def fit_knowledge_tracing(evidence: pl.DataFrame, moment: datetime, policy: StagePolicy) -> KnowledgeTracing:
-    """The model of all judgements up to that moment; the declared one where they are too few."""
-    # one thread a product: the order of sums, hence the last digit, is the same on every machine, and threads that wait
-    # for each other over a few columns take longer than one
+    """Return the model of all feedback up to a moment; the policy's formula if there is too little.
+
+    Args:
+        evidence: Rows of EVIDENCE.
+        moment: The last moment that counts, included.
+        policy: The company's policy of stages.
+    """
+    # With one thread the order of sums, hence the last digit, is the same on every machine; for a few columns several
+    # threads would take longer, too.
     with threadpool_limits(1):
-        return _fit_tracing(evidence.filter(pl.col("occurred_at") <= moment), policy)
+        return _fit(gather_outcomes(evidence.filter(pl.col("occurred_at") <= moment), policy, MAX_OUTCOMES), policy)
 
 
-def _fit_tracing(evidence: pl.DataFrame, policy: StagePolicy) -> KnowledgeTracing:
-    outcomes = gather_outcomes(evidence, policy, MOST_OUTCOMES)
-    rarer = min(int(outcomes.positive.sum()), int((~outcomes.positive).sum()))
-    if len(outcomes.pair) < policy.tracing_outcomes or rarer < policy.tracing_outcomes / 10:
+def _fit(outcomes: Outcomes, policy: StagePolicy) -> KnowledgeTracing:
+    positive_count, total = int(outcomes.positive.sum()), len(outcomes.pair)
+    if total < policy.tracing_outcomes or min(positive_count, total - positive_count) < policy.tracing_outcomes / 10:
         return declare_knowledge_tracing(policy)
-    candidates = candidate_half_lives(policy)
-    size = len(outcomes.skill_ids)
-    tried = [_features(outcomes.sums, outcomes.freshness(np.full(size, days))) for days in candidates]
+    candidates, size = candidate_half_lives(policy), len(outcomes.skill_ids)
+    candidate_features = [
+        _build_features(outcomes.sums, outcomes.freshness(np.full(size, days))) for days in candidates
+    ]
     half_lives = np.full(size, policy.rusty_after_days, dtype=np.int64)
-    features = _features(outcomes.sums, outcomes.freshness(half_lives.astype(np.float64)))
-    fit = _fit(features, outcomes)
+    features = _build_features(outcomes.sums, outcomes.freshness(half_lives))
+    numbers = _fit_numbers(features, outcomes)
     for _ in range(_ROUNDS):
-        likelihood = np.column_stack([_profile(fit, one, outcomes) for one in tried])
+        likelihood = np.column_stack([_skill_likelihood(numbers, tried, outcomes) for tried in candidate_features])
         half_lives = shrink_half_lives(likelihood, candidates, policy)
-        features = _features(outcomes.sums, outcomes.freshness(half_lives.astype(np.float64)))
-        fit = _fit(features, outcomes, fit)
-    tracing = KnowledgeTracing(
+        features = _build_features(outcomes.sums, outcomes.freshness(half_lives))
+        numbers = _fit_numbers(features, outcomes, numbers)
+    intercept, coefficients, offsets = numbers
+    share = np.asarray(special.expit(intercept + offsets[outcomes.skill] + features @ coefficients))
+    variance = share * (1 - share)
+    weight = outcomes.trust * variance
+    design = np.column_stack([np.ones(len(features)), features])
+    curvature = design.T @ (design * weight[:, None]) + _PENALTY * np.eye(design.shape[1])
+    skill_variances = 1.0 / (_INTERCEPT_PENALTY + np.bincount(outcomes.skill, weight, size))
+    return KnowledgeTracing(
         is_fitted=True,
         default_half_life=int(np.median(half_lives)),
         skill_ids=outcomes.skill_ids,
-        half_lives=tuple(int(days) for days in half_lives),
-        judged=tuple(int(count) for count in np.bincount(outcomes.skill, minlength=size)),
+        half_lives=tuple(half_lives.tolist()),
+        judged=tuple(np.bincount(outcomes.skill, minlength=size).tolist()),
+        intercept=intercept,
+        intercepts=tuple(offsets.tolist()),
+        intercept_variances=tuple(skill_variances.tolist()),
+        coefficients=tuple(coefficients.tolist()),
+        covariance=tuple(map(tuple, np.linalg.inv(curvature).tolist())),  # Laplace approximation
+        spread=_pair_variance(outcomes, outcomes.positive - share, variance),
     )
-    return _with_uncertainty(tracing, fit, features, outcomes)
 
 
-def trace_levels(rows: pl.DataFrame, moment: datetime, policy: StagePolicy, tracing: KnowledgeTracing) -> pl.DataFrame:
-    """One row per `_pair` of evidence rows up to the moment: level, low and high, half_life, fresh and weight.
-
-    Where the model is not fitted, level, low and high are null: `declare_levels` fills them from the stage.
-    rows: evidence in its contract with `_pair`, in order of pairs.
-    """
-    by_skill = told_of(rows, tracing.by_skill.drop("judged_count"))
-    lives = by_skill.lazy().select("skill_id", "half_life")
-    aged = rows.lazy().join(lives, on="skill_id", how="left", maintain_order="left")
-    span = pl.col("half_life").fill_null(tracing.default_half_life)
-    age = (pl.lit(moment) - pl.col("occurred_at")).dt.total_seconds() / 86_400
-    faded = 2.0 ** (-age / max(policy.rusty_after_days, 1))
-    aged = aged.with_columns((2.0 ** (-age / span)).alias("kept"), faded.alias("faded"), *weigh_rows(policy))
-    aged = aged.with_columns(pl.col(name) * pl.col("faded") for name in FADING)
-    watched = (pl.col("observed") > 0) | (pl.col("succeeded") > 0)
-    found = (
-        aged.group_by("_pair", maintain_order=True)
-        .agg(
-            pl.col(*SUMS).sum(),
-            pl.col("kept").filter("is_practice").max().fill_null(0.0).alias("fresh"),
-            pl.col("kept").filter(watched).max().fill_null(0.0).alias("watched"),
-            pl.col("kept").sum().alias("weight"),
-            pl.col("skill_id").first(),
-        )
-        .join(by_skill.lazy(), on="skill_id", how="left", maintain_order="left")
-        .collect()
-    )
-    declared = pl.max_horizontal("fresh", pl.col("watched") * _WATCHED_FRESH).alias("freshness")
-    kept = found.select("_pair", pl.col("half_life").fill_null(tracing.default_half_life), "weight", declared)
-    if not tracing.is_fitted:
-        none = pl.lit(None, pl.Float64)
-        return kept.with_columns(none.alias("level"), none.alias("low"), none.alias("high"))
-    level, low, high = _predict(found, tracing)
-    return kept.with_columns(pl.Series("level", level), pl.Series("low", low), pl.Series("high", high))
-
-
-def told_of(rows: pl.DataFrame, by_skill: pl.DataFrame) -> pl.DataFrame:
-    """What is told of the micro-skills that can occur in these rows, in the type of their column."""
-    return by_skill.with_columns(pl.col("skill_id").cast(rows.schema["skill_id"], strict=False)).drop_nulls("skill_id")
-
-
-def declare_levels(progress: pl.Expr) -> list[pl.Expr]:
-    """level, low and high by the declared formula: progress through the stages times freshness.
-
-    freshness: 2^(-age / half-life) of the last practice, or half of that of the last course or good word. Interval:
-    Wilson's (1927) for as many observations as there is evidence left, and one.
-    """
-    level, count = progress * pl.col("freshness"), pl.col("weight") + 1.0
-    low, high = wilson_interval(level, count, Z_90)
-    return [
-        level.alias("level"),
-        pl.min_horizontal(low, level).clip(0, 1).alias("low"),
-        pl.max_horizontal(high, level).clip(0, 1).alias("high"),
-    ]
-
-
-def predict_outcomes(outcomes: Outcomes, tracing: KnowledgeTracing) -> Doubles:
-    """The probability of each judgement, from what came before it."""
-    places = {skill: place for place, skill in enumerate(tracing.skill_ids)}
-    known = np.array([places.get(skill, -1) for skill in outcomes.skill_ids], dtype=np.int64)
-    lives = np.array([*tracing.half_lives, tracing.default_half_life], dtype=np.float64)[known]
-    offsets = np.array([*tracing.intercepts, 0.0])[known]
-    features = _features(outcomes.sums, outcomes.freshness(lives))
-    logit = tracing.intercept + offsets[outcomes.skill] + features @ np.array(tracing.coefficients)
-    return np.asarray(special.expit(logit))
-
-
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    intercept: float
-    coefficients: Doubles
-    offsets: Doubles  # by micro-skill
-
-    def logits(self, features: Doubles, skill: Ints) -> Doubles:
-        return np.asarray(self.intercept + self.offsets[skill] + features @ self.coefficients)
-
-
-def _features(sums: Doubles, fresh: Doubles) -> Doubles:
-    """log(1 + sum) of each sum, that of practice times its freshness: what was learnt, as far as it is retained."""
+def _build_features(sums: Doubles, freshness: Doubles) -> Doubles:
+    """log(1 + sum) of each sum, that of practice times its freshness: what was learned, as far as it is retained."""
     features = np.log1p(sums)
-    features[:, 0] *= fresh
+    features[:, 0] *= freshness
     return np.asarray(features)
 
 
-def _profile(fit: _Fit, features: Doubles, outcomes: Outcomes) -> Doubles:
-    """By micro-skill, the log-likelihood of its judgements with these features, at the intercept that suits them best.
+# intercept, coefficients of SUMS, what each micro-skill adds to the intercept
+_Numbers = tuple[float, Doubles, Doubles]
 
-    The coefficients are those of the fit; an intercept fitted to another half-life would hide that this one is better.
+
+def _skill_likelihood(numbers: _Numbers, features: Doubles, outcomes: Outcomes) -> Doubles:
+    """Per micro-skill, the log-likelihood of its feedback with these features, at the intercept that fits them best.
+
+    The coefficients are kept; an intercept fitted to another half-life would hide that this one is better.
     """
+    intercept, coefficients, offsets = numbers
     size, skill, trust = len(outcomes.skill_ids), outcomes.skill, outcomes.trust
-    base, offsets = fit.intercept + features @ fit.coefficients, fit.offsets
+    base = intercept + features @ coefficients
     for _ in range(_NEWTON_STEPS):
         share = special.expit(base + offsets[skill])
         slope = np.bincount(skill, trust * (outcomes.positive - share), size) - _INTERCEPT_PENALTY * offsets
-        bend = np.bincount(skill, trust * share * (1 - share), size) + _INTERCEPT_PENALTY
-        offsets = offsets + np.clip(slope / bend, -1.0, 1.0)
+        curvature = np.bincount(skill, trust * share * (1 - share), size) + _INTERCEPT_PENALTY
+        offsets = offsets + np.clip(slope / curvature, -1.0, 1.0)
     signed = np.where(outcomes.positive, 1.0, -1.0) * (base + offsets[skill])
-    found = np.bincount(skill, -trust * np.logaddexp(0.0, -signed), size)
-    return np.asarray(found - _INTERCEPT_PENALTY * offsets**2 / 2, np.float64)
+    likelihood = np.bincount(skill, -trust * np.logaddexp(0.0, -signed), size)
+    return np.asarray(likelihood - _INTERCEPT_PENALTY * offsets**2 / 2, np.float64)
 
 
-def _fit(features: Doubles, outcomes: Outcomes, near: _Fit | None = None) -> _Fit:
-    """Penalised maximum likelihood with bounded coefficients, sought from another fit where one is given."""
+def _fit_numbers(features: Doubles, outcomes: Outcomes, start: _Numbers | None = None) -> _Numbers:
+    """Penalised maximum likelihood with bounded coefficients, searched from `start` if it is given."""
     width, size = features.shape[1], len(outcomes.skill_ids)
     truth, trust, skill = outcomes.positive.astype(np.float64), outcomes.trust, outcomes.skill
     penalty = np.concatenate([[0.0], np.full(width, _PENALTY), np.full(size, _INTERCEPT_PENALTY)])
 
     def loss(x: Doubles) -> tuple[float, Doubles]:
-        # not `@`: a handful of columns is not worth a thread, and threads of a busy machine wait for each other
+        # not `@`: for a handful of columns the start of a thread costs more than the product
         logits = x[0] + np.einsum("ij,j->i", features, x[1 : width + 1]) + x[width + 1 :][skill]
-        missed = np.logaddexp(0.0, np.where(outcomes.positive, -logits, logits))
-        value = float(trust @ missed) + float(penalty @ x**2) / 2
+        surprise = np.logaddexp(0.0, np.where(outcomes.positive, -logits, logits))
         residual = trust * (special.expit(logits) - truth)
-        slope = np.concatenate(
-            [[residual.sum()], np.einsum("ij,i->j", features, residual), np.bincount(skill, residual, size)]
+        slope = [[residual.sum()], np.einsum("ij,i->j", features, residual), np.bincount(skill, residual, size)]
+        return float(trust @ surprise) + float(penalty @ x**2) / 2, np.concatenate(slope) + penalty * x
+
+    if start is None:
+        share = float(np.clip(np.average(truth, weights=trust), 0.01, 0.99))
+        start = float(np.log(share / (1 - share))), np.zeros(width), np.zeros(size)
+    free, signs = (None, None), [(None, 0.0) if name == "failed" else (0.0, None) for name in SUMS]
+    bounds, begin = [free, *signs, *([free] * size)], np.concatenate([[start[0]], *start[1:]])
+    best = optimize.minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200}).x
+    return float(best[0]), best[1 : width + 1], best[width + 1 :]
+
+
+def _pair_variance(outcomes: Outcomes, residual: Doubles, variance: Doubles) -> float:
+    """Variance of people around the model, by moments: how far two outcomes of one pair agree beyond the model."""
+    by_pair = [np.bincount(outcomes.pair, values) for values in (residual, residual**2, variance, variance**2)]
+    agreement = (by_pair[0] ** 2 - by_pair[1]).sum() / max(float((by_pair[2] ** 2 - by_pair[3]).sum()), 1e-9)
+    return float(np.clip(agreement, *_VARIANCE_BOUNDS))
+
+
+def estimate_levels(
+    rows: pl.DataFrame, moment: datetime, policy: StagePolicy, tracing: KnowledgeTracing
+) -> pl.DataFrame:
+    """Return the level of each pair of person and micro-skill.
+
+    Args:
+        rows: Rows of EVIDENCE up to the moment with `_pair`, in order of pairs.
+        moment: The moment that the levels are as of.
+        policy: The company's policy of stages.
+        tracing: The model.
+
+    Returns:
+        One row per `_pair`: half_life (days), weight (evidence left), freshness, level, low, high. If the model is not
+        fitted, level, low and high are null, and `declare_levels` computes them from the stage.
+    """
+    by_skill = match_skill_ids(rows, tracing.by_skill.drop("judged_count")).lazy()
+    half_life = pl.col("half_life").fill_null(tracing.default_half_life)
+    age = (pl.lit(moment) - pl.col("occurred_at")).dt.total_seconds() / 86_400
+    faded = 2.0 ** (-age / max(policy.rusty_after_days, 1))
+    is_observed = (pl.col("observed") > 0) | (pl.col("succeeded") > 0)
+    pairs = (
+        rows.lazy()
+        .join(by_skill.select("skill_id", "half_life"), on="skill_id", how="left", maintain_order="left")
+        .with_columns((2.0 ** (-age / half_life)).alias("fresh"), faded.alias("faded"), *evidence_weights(policy))
+        .with_columns(pl.col(FADING) * pl.col("faded"))
+        .group_by("_pair", maintain_order=True)
+        .agg(
+            pl.col(SUMS).sum(),
+            pl.col("fresh").filter("is_practice").max().fill_null(0.0),
+            pl.col("fresh").filter(is_observed).max().fill_null(0.0).alias("observed_fresh"),
+            pl.col("fresh").sum().alias("weight"),
+            pl.col("skill_id").first(),
         )
-        return value, slope + penalty * x
-
-    share = float(np.clip(np.average(truth, weights=trust), 0.01, 0.99))
-    begin = np.concatenate([[np.log(share / (1 - share))], np.zeros(width + size)])
-    if near is not None:
-        begin = np.concatenate([[near.intercept], near.coefficients, near.offsets])
-    free = (None, None)
-    bounds = [free, *((0.0, None) if sign > 0 else (None, 0.0) for sign in _SIGNS), *([free] * size)]
-    found = optimize.minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200})
-    return _Fit(float(found.x[0]), found.x[1 : width + 1], found.x[width + 1 :])
-
-
-def _with_uncertainty(tracing: KnowledgeTracing, fit: _Fit, features: Doubles, outcomes: Outcomes) -> KnowledgeTracing:
-    """The model with its numbers, their Laplace covariance, and the spread of people around it (by moments)."""
-    share = np.asarray(special.expit(fit.logits(features, outcomes.skill)))
-    variance = share * (1 - share)
-    weight = outcomes.trust * variance
-    design = np.column_stack([np.ones(len(features)), features])
-    curvature = design.T @ (design * weight[:, None]) + _PENALTY * np.eye(design.shape[1])
-    size = len(outcomes.skill_ids)
-    # two judgements of one pair agree beyond the model as far as the person differs from it
-    residual = outcomes.positive - share
-    pairs = int(outcomes.pair.max()) + 1
-    together = [np.bincount(outcomes.pair, value, pairs) for value in (residual, residual**2, variance, variance**2)]
-    shared = float((together[0] ** 2 - together[1]).sum() / max(float((together[2] ** 2 - together[3]).sum()), 1e-9))
-    return replace(
-        tracing,
-        intercept=fit.intercept,
-        intercepts=tuple(float(value) for value in fit.offsets),
-        intercept_variances=tuple(
-            float(value) for value in 1.0 / (_INTERCEPT_PENALTY + np.bincount(outcomes.skill, weight, size))
-        ),
-        coefficients=tuple(float(value) for value in fit.coefficients),
-        covariance=tuple(tuple(float(value) for value in row) for row in np.linalg.inv(curvature)),
-        spread=float(np.clip(shared, _LEAST_SPREAD, _MOST_SPREAD)),
+        .join(by_skill, on="skill_id", how="left", maintain_order="left")
+        .collect()
+    )
+    freshness = pl.max_horizontal("fresh", pl.col("observed_fresh") * _OBSERVED_FRESHNESS).alias("freshness")
+    interval = _predict(pairs, tracing) if tracing.is_fitted else [None] * 3
+    return pairs.select("_pair", half_life, "weight", freshness).with_columns(
+        pl.lit(values if values is None else pl.Series(values), pl.Float64).alias(name)
+        for name, values in zip(("level", "low", "high"), interval, strict=True)
     )
 
 
-def _predict(found: pl.DataFrame, tracing: KnowledgeTracing) -> tuple[Doubles, Doubles, Doubles]:
-    """Level and the ends of its 90 % interval: what is unsure of the model, and of the person the less was judged."""
-    features = _features(found.select(SUMS).to_numpy(), found["fresh"].to_numpy())
-    offset = found["skill_intercept"].fill_null(0.0).to_numpy()
+def match_skill_ids(rows: pl.DataFrame, by_skill: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of `by_skill` whose skill_id can occur in `rows`, in the data type of its skill_id."""
+    return by_skill.with_columns(pl.col("skill_id").cast(rows.schema["skill_id"], strict=False)).drop_nulls("skill_id")
+
+
+def declare_levels(progress: pl.Expr) -> list[pl.Expr]:
+    """Return level, low and high by the policy's formula: progress through the stages times freshness.
+
+    freshness is 2^(-age / half-life) of the last practice, or half of that of the last course or positive feedback. The
+    interval is Wilson's (1927) for as many observations as there is evidence left, plus one.
+
+    Args:
+        progress: Share of the way through all stages.
+    """
+    level = progress * pl.col("freshness")
+    low, high = wilson_interval(level, pl.col("weight") + 1.0, Z_90)
+    low, high = pl.min_horizontal(low, level), pl.max_horizontal(high, level)
+    return [level.alias("level"), low.clip(0, 1).alias("low"), high.clip(0, 1).alias("high")]
+
+
+def predict_outcomes(outcomes: Outcomes, tracing: KnowledgeTracing) -> Doubles:
+    """Return the probability that each outcome is positive, from what came before it."""
+    codes = encode_ids(pl.Series(outcomes.skill_ids, dtype=pl.String), pl.Series(tracing.skill_ids, dtype=pl.String))
+    # an unknown micro-skill has the code -1, which reads the appended default
+    half_lives = np.array([*tracing.half_lives, tracing.default_half_life], dtype=np.float64)[codes]
+    offsets = np.array([*tracing.intercepts, 0.0])[codes]
+    features = _build_features(outcomes.sums, outcomes.freshness(half_lives))
+    logit = tracing.intercept + offsets[outcomes.skill] + features @ np.array(tracing.coefficients)
+    return np.asarray(special.expit(logit))
+
+
+def _predict(pairs: pl.DataFrame, tracing: KnowledgeTracing) -> tuple[Doubles, Doubles, Doubles]:
+    """Level and the ends of its 90 % interval: uncertain by the model, and by the person the less feedback there is."""
+    features = _build_features(pairs.select(SUMS).to_numpy(), pairs["fresh"].to_numpy())
+    offset = pairs["skill_intercept"].fill_null(0.0).to_numpy()
     logit = tracing.intercept + offset + features @ np.array(tracing.coefficients)
     level = np.asarray(special.expit(logit))
     design = np.column_stack([np.ones(len(features)), features])
     of_model = np.einsum("ij,jk,ik->i", design, np.array(tracing.covariance), design, optimize=True)
-    of_skill = found["skill_variance"].fill_null(1.0 / _INTERCEPT_PENALTY).to_numpy()
-    judged = (found["succeeded"] + found["failed"]).to_numpy()
-    of_person = tracing.spread / (1.0 + tracing.spread * level * (1 - level) * judged)
-    wide = Z_90 * np.sqrt(of_model + of_skill + of_person)
-    return level, np.asarray(special.expit(logit - wide)), np.asarray(special.expit(logit + wide))
+    of_skill = pairs["skill_variance"].fill_null(1.0 / _INTERCEPT_PENALTY).to_numpy()
+    feedback = (pairs["succeeded"] + pairs["failed"]).to_numpy()
+    of_person = tracing.spread / (1.0 + tracing.spread * level * (1 - level) * feedback)
+    margin = Z_90 * np.sqrt(of_model + of_skill + of_person)
+    return level, np.asarray(special.expit(logit - margin)), np.asarray(special.expit(logit + margin))

@@ -1,92 +1,74 @@
-"""Stages by the declared policy: which one running counts reach, how far the next one is, what is missing for it.
+"""Stages by the policy: the stage that counts reach, progress to the next stage, and what is missing for it.
 
 Belongs here: the rules of the policy as expressions over the counts of a person and micro-skill.
-Does not belong here: the counting (`ml.mastery.state`), which judgements count (`ml.mastery.assessments`), levels
+Does not belong here: the counting (`ml.mastery.state`), which feedback counts (`ml.mastery.assessments`), levels
 (`ml.mastery.knowledge_tracing`).
 """
 
 import polars as pl
 
-from pipelines.contracts.policy import StagePolicy
+from pipelines.contracts.policy import JourneymanPolicy, MasterPolicy, StagePolicy
 
 
-def stage_index(policy: StagePolicy) -> pl.Expr:
-    """0 none, 1 apprentice, 2 journeyman, 3 master, of an accumulated row. A stage needs the stages below it."""
-    apprentice = _sum_of("observation_count", "repetition_count", "positive_feedback_count") > 0
-    # who judges others without having done it is no apprentice
-    apprentice = apprentice | (pl.col("teaching_count") > pl.col("review_count"))
-    journeyman = apprentice & _has_repetition(policy.journeyman.repetition_hours, policy.journeyman.repetition_days)
-    journeyman = journeyman & (pl.col("positive_feedback_count") >= policy.journeyman.positive_feedback)
-    master = journeyman & _has_repetition(policy.master.repetition_hours, policy.master.repetition_days)
-    master = master & (_sustained() >= policy.master.sustained_days)
-    master = master & (pl.col("judge_count") >= policy.master.judges)
-    master = master & (_lessons(policy) >= policy.master.teaching)
-    return apprentice.cast(pl.Int8) + journeyman.cast(pl.Int8) + master.cast(pl.Int8)
+def reached_stage(policy: StagePolicy) -> pl.Expr:
+    """Return the stage index: 0 none, 1 apprentice, 2 journeyman, 3 master. A stage needs the stages below it.
 
-
-def _lessons(policy: StagePolicy) -> pl.Expr:
-    """Lessons given; so many reviews given weigh as one."""
-    reviews = pl.col("review_count")
-    return pl.col("teaching_count") - reviews + reviews // max(policy.master.reviews, 1)
-
-
-def _sum_of(*names: str) -> pl.Expr:
-    return pl.sum_horizontal(names)
-
-
-def _has_repetition(hours: float, days: int) -> pl.Expr:
-    """Hours of work, or, where hours are not booked, days of it."""
-    return (pl.col("repetition_hours") >= hours) | (pl.col("repetition_count") >= days)
-
-
-def _sustained() -> pl.Expr:
-    span = pl.col("last_repetition_at") - pl.col("first_repetition_at")
-    return span.dt.total_days().fill_null(0)
-
-
-def _reached_share(column: pl.Expr, goal: float) -> pl.Expr:
-    return pl.lit(1.0) if goal <= 0 else (column / goal).clip(0, 1)
+    The expression reads the counts that `ml.mastery.state` computes per person and micro-skill.
+    """
+    has_journeyman, has_master = (
+        pl.all_horizontal(share >= 1 for share in shares.values()) for shares in _reached_shares(policy)
+    )
+    practised = pl.sum_horizontal("observation_count", "repetition_count", "positive_feedback_count") > 0
+    # giving feedback to others (a review) without doing it oneself makes nobody an apprentice
+    is_apprentice = practised | (pl.col("teaching_count") > pl.col("review_count"))
+    is_journeyman = is_apprentice & has_journeyman
+    return is_apprentice.cast(pl.Int8) + is_journeyman.cast(pl.Int8) + (is_journeyman & has_master).cast(pl.Int8)
 
 
 def stage_progress(policy: StagePolicy) -> pl.Expr:
-    """Share of the way to the next stage: the mean of the shares of each thing the policy asks, 0 for a master."""
+    """Return the share of the way from `stage_index` to the next stage, 0 for none and for a master.
 
-    def share(hours: float, days: int) -> pl.Expr:
-        by_hours = _reached_share(pl.col("repetition_hours"), hours)
-        return pl.max_horizontal(by_hours, _reached_share(pl.col("repetition_count"), days))
-
-    journeyman = pl.mean_horizontal(
-        share(policy.journeyman.repetition_hours, policy.journeyman.repetition_days),
-        _reached_share(pl.col("positive_feedback_count"), policy.journeyman.positive_feedback),
-    )
-    master = pl.mean_horizontal(
-        share(policy.master.repetition_hours, policy.master.repetition_days),
-        _reached_share(_sustained(), policy.master.sustained_days),
-        _reached_share(pl.col("judge_count"), policy.master.judges),
-        _reached_share(_lessons(policy), policy.master.teaching),
-    )
+    It is the mean of the reached shares of each requirement of the next stage.
+    """
+    journeyman, master = (pl.mean_horizontal(*shares.values()) for shares in _reached_shares(policy))
     index = pl.col("stage_index")
     return pl.when(index == 1).then(journeyman).when(index == 2).then(master).otherwise(0.0)
 
 
 def missing_for_next(policy: StagePolicy) -> pl.Expr:
-    """Codes of what the policy still asks for the next stage; empty for a master."""
-
-    def lacks(code: str, met: pl.Expr) -> pl.Expr:
-        return pl.when(~met).then(pl.lit(code))
-
-    journeyman = pl.concat_list(
-        lacks("repetition", _has_repetition(policy.journeyman.repetition_hours, policy.journeyman.repetition_days)),
-        lacks("positive_feedback", pl.col("positive_feedback_count") >= policy.journeyman.positive_feedback),
+    """Return the codes of the unmet requirements of the stage after `stage_index`; an empty list for a master."""
+    journeyman, master = (
+        pl.concat_list(pl.when(share < 1).then(pl.lit(code)) for code, share in shares.items())
+        for shares in _reached_shares(policy)
     )
-    master = pl.concat_list(
-        lacks("repetition", _has_repetition(policy.master.repetition_hours, policy.master.repetition_days)),
-        lacks("sustained_repetition", _sustained() >= policy.master.sustained_days),
-        lacks("feedback_from_several", pl.col("judge_count") >= policy.master.judges),
-        lacks("teaching", _lessons(policy) >= policy.master.teaching),
+    index, first = pl.col("stage_index"), pl.concat_list(pl.lit("first_practice"))
+    missing = pl.when(index == 0).then(first).when(index == 1).then(journeyman).when(index == 2).then(master)
+    return missing.otherwise(pl.lit([], dtype=pl.List(pl.String))).list.drop_nulls()
+
+
+def _reached_shares(policy: StagePolicy) -> tuple[dict[str, pl.Expr], dict[str, pl.Expr]]:
+    """Share reached of each requirement, 1 if it is met, by its code: those of a journeyman and those of a master."""
+    reviews, sustained = pl.col("review_count"), pl.col("last_repetition_at") - pl.col("first_repetition_at")
+    lessons = pl.col("teaching_count") - reviews + reviews // max(policy.master.reviews, 1)
+    return (
+        {
+            "repetition": _repetition_share(policy.journeyman),
+            "positive_feedback": _share(pl.col("positive_feedback_count"), policy.journeyman.positive_feedback),
+        },
+        {
+            "repetition": _repetition_share(policy.master),
+            "sustained_repetition": _share(sustained.dt.total_days().fill_null(0), policy.master.sustained_days),
+            "feedback_from_several": _share(pl.col("judge_count"), policy.master.judges),
+            "teaching": _share(lessons, policy.master.teaching),
+        },
     )
-    index = pl.col("stage_index")
-    first = pl.concat_list(pl.lit("first_practice"))
-    nothing = pl.lit([], dtype=pl.List(pl.String))
-    chosen = pl.when(index == 0).then(first).when(index == 1).then(journeyman).when(index == 2).then(master)
-    return chosen.otherwise(nothing).list.drop_nulls()
+
+
+def _repetition_share(policy: JourneymanPolicy | MasterPolicy) -> pl.Expr:
+    """Share of the hours of work or of the days of work, whichever is larger: not every source records hours."""
+    hours = _share(pl.col("repetition_hours"), policy.repetition_hours)
+    return pl.max_horizontal(hours, _share(pl.col("repetition_count"), policy.repetition_days))
+
+
+def _share(count: pl.Expr, goal: float) -> pl.Expr:
+    return pl.lit(1.0) if goal <= 0 else (count / goal).clip(0, 1)

@@ -1,32 +1,31 @@
-"""Evidence to stage and level as of a date, by one frozen policy; and the steps people reached, with their dates.
+"""Mastery state: stage and level of each person and micro-skill as of a date, and the dated steps that people reached.
 
 Belongs here: the counting of evidence, mastery as of a date, the history of steps.
 Does not belong here: what evidence is (`pipelines.core.evidence`), the rules of stages (`ml.mastery.stages`), levels
-(`ml.mastery.knowledge_tracing`),
-what to do next (`ml.recommend.reranking`).
+(`ml.mastery.knowledge_tracing`), recommendations (`ml.recommend.reranking`).
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from ml.mastery.assessments import count_judgements, trust_order
-from ml.mastery.half_life import is_practice, is_review
+from ml.mastery.assessments import mark_counted_feedback, trust_rank
+from ml.mastery.half_life import PAIR, is_practice, is_review
 from ml.mastery.knowledge_tracing import (
     KnowledgeTracing,
     declare_knowledge_tracing,
     declare_levels,
+    estimate_levels,
     fit_knowledge_tracing,
-    told_of,
-    trace_levels,
+    match_skill_ids,
 )
-from ml.mastery.stages import missing_for_next, stage_index, stage_progress
+from ml.mastery.stages import missing_for_next, reached_stage, stage_progress
 from pipelines.contracts.catalog import REVIEW_TABLE
 from pipelines.contracts.columns import FEEDBACK_KINDS, MODES, STAGES
+from pipelines.contracts.dates import end_of_day
 from pipelines.contracts.feature_tables import HALF_LIFE, MASTERY, REACHED_STEP
 from pipelines.contracts.policy import StagePolicy
 
-_PAIR = ["person_id", "skill_id"]
 _COUNTS = (
     "observation_count",
     "repetition_count",
@@ -36,9 +35,10 @@ _COUNTS = (
     "teaching_count",
     "review_count",
 )
-# The columns of evidence that stages, steps and levels are reckoned from.
+_HOURS = {"observation_hours": "observation", "repetition_hours": "repetition", "teaching_hours": "teaching"}
+# The columns of EVIDENCE that stages, steps and levels are computed from.
 MASTERY_INPUTS = (
-    *_PAIR,
+    *PAIR,
     "occurred_at",
     "mode",
     "amount",
@@ -47,258 +47,272 @@ MASTERY_INPUTS = (
     "given_by_id",
     "table_name",
 )
-# Values that are asked for by name, whether they occur or not.
-_ASKED = {"mode": MODES, "amount_unit": ("hours",), "feedback_kind": FEEDBACK_KINDS, "table_name": (REVIEW_TABLE,)}
-_HOURS = {"observation_hours": "observation", "repetition_hours": "repetition", "teaching_hours": "teaching"}
+# Values that expressions compare with, whether they occur or not.
+_COMPARED = {"mode": MODES, "amount_unit": ("hours",), "feedback_kind": FEEDBACK_KINDS, "table_name": (REVIEW_TABLE,)}
+_STAGE_NAME = pl.col("stage_index").replace_strict(dict(enumerate(STAGES)), return_dtype=pl.String)
+
+
+def last_instant(day: date) -> datetime:
+    """Return the last microsecond of a day, UTC."""
+    return end_of_day(day) - timedelta(microseconds=1)
 
 
 def learn_knowledge_tracing(evidence: pl.DataFrame, as_of: date, policy: StagePolicy) -> KnowledgeTracing:
-    """What levels and half-lives are reckoned with, from the judgements up to the end of `as_of`."""
+    """Return the model of levels and half-lives, from the rows of EVIDENCE up to the end of `as_of`."""
     return fit_knowledge_tracing(evidence, last_instant(as_of), policy)
 
 
 def build_half_lives(evidence: pl.DataFrame, as_of: date, tracing: KnowledgeTracing) -> pl.DataFrame:
-    """One row per micro-skill with evidence, in the contract of its table."""
+    """Return the half-lives that the model uses.
+
+    Args:
+        evidence: Rows of EVIDENCE.
+        as_of: Last day of evidence that counts.
+        tracing: The model.
+
+    Returns:
+        Rows of HALF_LIFE, one per micro-skill with evidence.
+    """
     skills = evidence.filter(pl.col("occurred_at") <= last_instant(as_of)).select("skill_id").unique()
-    found = skills.join(tracing.by_skill, on="skill_id", how="left").with_columns(
+    half_lives = skills.join(tracing.by_skill, on="skill_id", how="left").with_columns(
         pl.col("half_life").fill_null(tracing.default_half_life).alias("half_life_days"),
         pl.col("half_life").is_not_null().alias("is_learnt"),
         pl.col("judged_count").fill_null(0),
     )
-    return found.select(pl.col(name).cast(dtype) for name, dtype in HALF_LIFE.schema.items()).sort("skill_id")
+    return half_lives.select(pl.col(name).cast(dtype) for name, dtype in HALF_LIFE.schema.items()).sort("skill_id")
 
 
 def estimate_mastery(
     evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: KnowledgeTracing | None = None
 ) -> pl.DataFrame:
-    """One row per person and micro-skill with evidence up to the end of `as_of`, in the contract of its table.
+    """Return stages and levels.
 
-    `tracing` as `learn_tracing` gives it; the declared formula where there is none. Who only judged others gets no row.
+    Args:
+        evidence: Rows of EVIDENCE, at least the columns MASTERY_INPUTS.
+        as_of: Last day of evidence that counts.
+        policy: The company's policy of stages.
+        tracing: The model that `learn_knowledge_tracing` returns; the policy's formula by default.
+
+    Returns:
+        Rows of MASTERY, one per person and micro-skill with evidence. A person who only gave feedback to others in a
+        micro-skill has no row.
     """
     return _estimate(
-        _ordered(_known(evidence, as_of), policy), as_of, policy, tracing or declare_knowledge_tracing(policy)
+        _order_evidence(evidence, as_of, policy), as_of, policy, tracing or declare_knowledge_tracing(policy)
     )
 
 
 def find_reached_steps(
     evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: KnowledgeTracing | None = None
 ) -> pl.DataFrame:
-    """One row each time a person reached a step up to `as_of`: `new` and `deepen` once a stage, `refresh` each time
-    a practice follows a gap longer than the micro-skill's half-life."""
-    return _reach(_ordered(_known(evidence, as_of), policy), policy, tracing or declare_knowledge_tracing(policy))
+    """Return the steps that people reached, with their dates.
+
+    Args:
+        evidence: Rows of EVIDENCE, at least the columns MASTERY_INPUTS.
+        as_of: Last day of evidence that counts.
+        policy: The company's policy of stages.
+        tracing: The model that `learn_knowledge_tracing` returns; the policy's formula by default.
+
+    Returns:
+        Rows of REACHED_STEP: `new` and `deepen` once per stage, `refresh` each time that practice follows a gap longer
+        than the micro-skill's half-life.
+    """
+    return _find_steps(_order_evidence(evidence, as_of, policy), policy, tracing or declare_knowledge_tracing(policy))
 
 
 def estimate_mastery_and_steps(
     evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: KnowledgeTracing
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows of `estimate_mastery` and those of `reach_steps`, of evidence that is ordered once for both."""
-    rows = _ordered(_known(evidence, as_of), policy)
-    return _estimate(rows, as_of, policy, tracing), _reach(rows, policy, tracing)
+    """Return what `estimate_mastery` and `find_reached_steps` return; the evidence is ordered once for both."""
+    rows = _order_evidence(evidence, as_of, policy)
+    return _estimate(rows, as_of, policy, tracing), _find_steps(rows, policy, tracing)
 
 
 def build_step_id() -> pl.Expr:
-    """The id of a step: the micro-skill, and the stage it reaches or `refresh`."""
+    """Return the id of a step: the micro-skill, and the stage it reaches or `refresh`.
+
+    The expression reads skill_id, kind and to_stage.
+    """
     goal = pl.when(pl.col("kind") == "refresh").then(pl.lit("refresh")).otherwise("to_stage")
     return pl.concat_str("skill_id", goal, separator="|")
 
 
-def accumulate(evidence: pl.DataFrame, policy: StagePolicy) -> pl.DataFrame:
-    """One row per person, micro-skill and instant of evidence, in order of time: the counts up to and with it.
-
-    `before_at`: the practice before this instant, or the last evidence where there was no practice yet.
-    """
-    return _running(_ordered(evidence, policy)).drop("_pair").with_columns(pl.col(_PAIR).cast(pl.String))
-
-
-def last_instant(day: date) -> datetime:
-    """The last microsecond of a day, UTC."""
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1, microseconds=-1)
-
-
 def _estimate(rows: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: KnowledgeTracing) -> pl.DataFrame:
     moment = last_instant(as_of)
-    levels = trace_levels(rows, moment, policy, tracing)
-    state = _summarise(rows).join(levels, on="_pair", how="left", maintain_order="left")
-    state = state.filter((pl.sum_horizontal(_COUNTS) - 2 * pl.col("review_count")) > 0)
-    state = state.with_columns(
-        stage_index(policy).alias("stage_index"),
+    levels = estimate_levels(rows, moment, policy, tracing)
+    is_rusty = pl.col("last_practised_at") < pl.lit(moment) - pl.duration(days=pl.col("half_life"))
+    # a review is counted twice, as teaching and as a review: reviews alone make no row
+    state = _summarise(rows).filter((pl.sum_horizontal(_COUNTS) - 2 * pl.col("review_count")) > 0)
+    state = state.join(levels, on="_pair", how="left", maintain_order="left").with_columns(
+        reached_stage(policy).alias("stage_index"),
         pl.coalesce("practised_at", "occurred_at").alias("last_practised_at"),
     )
     if not tracing.is_fitted:
         state = state.with_columns(declare_levels((pl.col("stage_index") + stage_progress(policy)) / 3))
-    fading = pl.lit(moment) - pl.duration(days=pl.col("half_life"))
     state = state.with_columns(
-        pl.col("stage_index").replace_strict(dict(enumerate(STAGES)), return_dtype=pl.String).alias("stage"),
+        _STAGE_NAME.alias("stage"),
         pl.col("level").clip(0, 1).alias("level_share"),
         pl.col("low").alias("level_low_share"),
         pl.col("high").alias("level_high_share"),
-        ((pl.col("stage_index") > 0) & (pl.col("last_practised_at") < fading)).alias("is_rusty"),
+        ((pl.col("stage_index") > 0) & is_rusty).alias("is_rusty"),
         missing_for_next(policy).alias("missing_for_next"),
     )
-    # in the order of pairs, which is that of people and micro-skills
+    # the order of pairs is that of people and micro-skills
     return state.select(pl.col(name).cast(MASTERY.schema[name]) for name in MASTERY.column_names)
 
 
-def _reach(rows: pl.DataFrame, policy: StagePolicy, tracing: KnowledgeTracing) -> pl.DataFrame:
-    running = _running(rows).with_columns(stage_index(policy).alias("stage_index"))
-    reached, pair = pl.col("occurred_at").alias("reached_at"), pl.col("_pair")
+def _find_steps(rows: pl.DataFrame, policy: StagePolicy, tracing: KnowledgeTracing) -> pl.DataFrame:
+    counts, pair = _count_up_to(rows).with_columns(reached_stage(policy).alias("stage_index")), pl.col("_pair")
+    reached = (*PAIR, pl.col("occurred_at").alias("reached_at"))
     rises = [
-        # rows are in order of pair and time: the first of each pair that is so far
-        running.filter(pl.col("stage_index") >= index)
+        # the rows are in order of pair and time: the first of each pair that reaches the stage
+        counts.filter(pl.col("stage_index") >= index)
         .filter((pair != pair.shift()).fill_null(True))
         .select(
-            *_PAIR,
-            reached,
+            *reached,
             pl.lit("new" if index == 1 else "deepen").alias("kind"),
             pl.lit(STAGES[index - 1]).alias("from_stage"),
             pl.lit(STAGES[index]).alias("to_stage"),
         )
         for index in (1, 2, 3)
     ]
-    renewed = running.filter((pl.col("practised_at") == pl.col("occurred_at")) & (pl.col("stage_index") > 0))
-    lives = told_of(renewed, tracing.by_skill.select("skill_id", "half_life"))
-    renewed = renewed.join(lives, on="skill_id", how="left", maintain_order="left")
+    practised = counts.filter((pl.col("practised_at") == pl.col("occurred_at")) & (pl.col("stage_index") > 0))
+    half_lives = match_skill_ids(practised, tracing.by_skill.select("skill_id", "half_life"))
     gap = pl.duration(days=pl.col("half_life").fill_null(tracing.default_half_life))
-    renewed = renewed.filter(pl.col("occurred_at") - pl.col("before_at") > gap)
-    held = pl.col("stage_index").replace_strict(dict(enumerate(STAGES)), return_dtype=pl.String)
-    refreshed = renewed.select(
-        *_PAIR, reached, pl.lit("refresh").alias("kind"), held.alias("from_stage"), held.alias("to_stage")
+    refreshes = (
+        practised.join(half_lives, on="skill_id", how="left", maintain_order="left")
+        .filter(pl.col("occurred_at") - pl.col("before_at") > gap)
+        .select(*reached, pl.lit("refresh").alias("kind"), from_stage=_STAGE_NAME, to_stage=_STAGE_NAME)
     )
-    steps = pl.concat([*rises, refreshed]).with_columns(pl.col(_PAIR).cast(pl.String))
-    steps = steps.with_columns(build_step_id().alias("step_id"))
-    return steps.select(REACHED_STEP.column_names).unique().sort("person_id", "reached_at", "step_id")
+    steps = pl.concat([*rises, refreshes]).with_columns(pl.col(PAIR).cast(pl.String))
+    return (
+        steps.with_columns(build_step_id().alias("step_id"))
+        .select(REACHED_STEP.column_names)
+        .unique()
+        .sort("person_id", "reached_at", "step_id")
+    )
 
 
-def _known(evidence: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    return evidence.select(MASTERY_INPUTS).filter(pl.col("occurred_at") <= last_instant(as_of))
+def _order_evidence(evidence: pl.DataFrame, as_of: date, policy: StagePolicy) -> pl.DataFrame:
+    """The evidence up to the end of the day by pair and instant, with `_pair` (a number) and what each row counts for:
+    0 or 1, or hours.
 
-
-def _ordered(evidence: pl.DataFrame, policy: StagePolicy) -> pl.DataFrame:
-    """The evidence by pair and moment, with `_pair` (a number) and what each row counts for: 0 or 1, or hours.
-
-    Its texts are Enums, numbers in the order of their texts: to sort and to move texts costs many times as much.
+    Texts become Enums, which are numbers in the order of their texts: sorting and moving texts costs many times more.
     """
-    rows = pl.DataFrame([_as_enum(evidence[name]) for name in MASTERY_INPUTS]).with_columns(
-        trust_order().alias("_order")
-    )
-    rows = rows[_order_of(rows)].with_columns(pl.struct(_PAIR).rle_id().alias("_pair"))
+    counting = evidence.select(MASTERY_INPUTS).filter(pl.col("occurred_at") <= last_instant(as_of))
+    rows = pl.DataFrame([_as_enum(column) for column in counting]).with_columns(trust_rank().alias("_trust_rank"))
+    rows = rows[_find_order(rows)].with_columns(pl.struct(PAIR).rle_id().alias("_pair"))
     mode, pair, day = pl.col("mode"), pl.col("_pair"), pl.col("occurred_at").dt.date()
-    judgement, is_repetition = mode == "feedback", mode == "repetition"
-    judged = rows.filter(judgement).select("_pair", "_order", "amount", "occurred_at", "feedback_kind")
-    rows = rows.with_columns(_flags(rows, judgement, count_judgements(judged, policy)).alias("_positive"))
-    is_new = (pair != pair.shift()) | (day != day.shift())
-    days = rows.filter(is_repetition).select(is_new.fill_null(True)).to_series()
-    # an unnamed judge counts once for each kind of judgement: three anonymous certificates are not three people
-    judge = pl.coalesce(pl.col("given_by_id", "feedback_kind").cast(pl.String), pl.lit("unnamed"))
-    judges = rows.filter("_positive").select(pl.struct("_pair", judge.alias("judge")).is_first_distinct()).to_series()
-    counted = {
+    is_feedback, is_repetition = mode == "feedback", mode == "repetition"
+    is_counted = mark_counted_feedback(rows.filter(is_feedback), policy)
+    rows = rows.with_columns(_scatter(rows, is_feedback, is_counted).alias("_is_positive"))
+    is_new_day = ((pair != pair.shift()) | (day != day.shift())).fill_null(True)
+    new_days = rows.filter(is_repetition).select(is_new_day).to_series()
+    # unnamed judges count once per kind of feedback: three anonymous certificates are not three people
+    judge = pl.coalesce(pl.col("given_by_id", "feedback_kind").cast(pl.String), pl.lit("unnamed")).alias("judge")
+    new_judges = rows.filter("_is_positive").select(pl.struct("_pair", judge).is_first_distinct()).to_series()
+    counts = {
         "observation_count": mode == "observation",
-        "repetition_count": pl.lit(_flags(rows, is_repetition, days)),
-        "feedback_count": judgement,
-        "positive_feedback_count": pl.col("_positive"),
-        "judge_count": pl.lit(_flags(rows, pl.col("_positive"), judges)),
+        "repetition_count": pl.lit(_scatter(rows, is_repetition, new_days)),
+        "feedback_count": is_feedback,
+        "positive_feedback_count": pl.col("_is_positive"),
+        "judge_count": pl.lit(_scatter(rows, pl.col("_is_positive"), new_judges)),
         "teaching_count": mode == "teaching",
         "review_count": is_review(),
     }
-    told = pl.col("amount_unit") == "hours"
+    in_hours = pl.col("amount_unit") == "hours"
     return rows.with_columns(
-        *(flag.cast(pl.Int64).alias(name) for name, flag in counted.items()),
-        *(pl.when((mode == of) & told).then("amount").otherwise(0.0).alias(name) for name, of in _HOURS.items()),
-    ).drop("_positive")
+        *(is_one.cast(pl.Int64).alias(name) for name, is_one in counts.items()),
+        *(pl.when((mode == of) & in_hours).then("amount").otherwise(0.0).alias(name) for name, of in _HOURS.items()),
+    ).drop("_is_positive")
 
 
 def _as_enum(column: pl.Series) -> pl.Series:
-    """A column of texts as an Enum of those that occur, in their order, and of those that are asked for by name."""
+    """A column of texts as an Enum of those that occur and those that are compared with, in their order."""
     if column.dtype != pl.String:
         return column
-    words = pl.concat([column.unique().drop_nulls(), pl.Series(_ASKED.get(column.name, ()), dtype=pl.String)])
-    return column.cast(pl.Enum(words.unique().sort()))
+    compared = pl.Series(_COMPARED.get(column.name, ()), dtype=pl.String)
+    return column.cast(pl.Enum(pl.concat([column.unique().drop_nulls(), compared]).unique().sort()))
 
 
-def _order_of(rows: pl.DataFrame) -> pl.Series:
-    """The places of the rows by pair, moment, trust and falling amount."""
-    who, what = (rows[name].to_physical().cast(pl.Int64) for name in _PAIR)
-    instants = rows["occurred_at"].unique().sort()
-    moment = instants.search_sorted(rows["occurred_at"]).cast(pl.Int64)
-    # one number a row
-    skills = int(rows.select(pl.col("skill_id").to_physical().max().fill_null(0)).item()) + 1
-    pair = who * skills + what
-    if rows.height and (pair.max() + 1) * len(instants) * (len(FEEDBACK_KINDS) + 1) >= 2**63:  # type: ignore[operator]
+def _find_order(rows: pl.DataFrame) -> pl.Series:
+    """The places of the rows by pair, instant, trust rank and falling amount."""
+    person, skill = (rows[name].to_physical().cast(pl.Int64) for name in PAIR)
+    pair = person * (int(skill.to_numpy().max(initial=0)) + 1) + skill
+    instants, n_ranks = rows["occurred_at"].unique().sort(), len(FEEDBACK_KINDS) + 1
+    if (int(pair.to_numpy().max(initial=0)) + 1) * len(instants) * n_ranks >= 2**63:
         pair = pair.rank("dense").cast(pl.Int64)  # there are no more pairs than rows
-    order_of_trust = rows["_order"].cast(pl.Int64)
-    key: pl.Series = ((pair * len(instants) + moment) * (len(FEEDBACK_KINDS) + 1) + order_of_trust).alias("key")
+    # one number per row: sorting it is far cheaper than sorting by several columns
+    instant, rank = instants.search_sorted(rows["occurred_at"]).cast(pl.Int64), rows["_trust_rank"].cast(pl.Int64)
+    key = (pair * len(instants) + instant) * n_ranks + rank
     order = key.arg_sort()
-    found = key.gather(order)
-    again = (found == found.shift()).fill_null(False)
-    tied = (again | again.shift(-1, fill_value=False)).arg_true()
-    # few rows tie, and what ties in all of this too may stand in any order: every sum over it is rounded alike
-    like = (pl.col("mode").to_physical(), pl.col("amount_unit") == "hours", is_review())
-    ties = rows.select("amount", *(one.alias(f"_{i}") for i, one in enumerate(like)))[order.gather(tied)]
-    ties = ties.with_columns(found.gather(tied), order.gather(tied).alias("place"))
-    ties = ties.sort("key", "amount", "_0", "_1", "_2", descending=[False, True, False, False, False])
+    ordered_key = key.gather(order)
+    is_repeated = (ordered_key == ordered_key.shift()).fill_null(False)
+    tied = (is_repeated | is_repeated.shift(-1, fill_value=False)).arg_true()
+    # few rows tie; rows that are equal in all of this, too, may stand in any order: every sum over them is the same
+    ties = rows[order.gather(tied)].select(
+        ordered_key.gather(tied).alias("key"),
+        "amount",
+        pl.col("mode").to_physical(),
+        pl.col("amount_unit") == "hours",
+        is_review().alias("is_review"),
+        order.gather(tied).alias("place"),
+    )
+    ties = ties.sort(ties.columns[:-1], descending=[False, True, False, False, False])
     order.scatter(tied, ties["place"])
     return order
 
 
-def _flags(rows: pl.DataFrame, among: pl.Expr, told: pl.Series) -> pl.Series:
-    """True where a row is among those that are spoken of, and `told` is true of it."""
-    none = pl.Series([False]).new_from_index(0, rows.height)
-    none.scatter(rows.select(among.arg_true()).to_series(), told)
-    return none
+def _scatter(rows: pl.DataFrame, is_among: pl.Expr, flags: pl.Series) -> pl.Series:
+    """One flag per row: those given for the rows that are among, False for the others."""
+    scattered = pl.Series([False]).new_from_index(0, rows.height)
+    scattered.scatter(rows.select(is_among.arg_true()).to_series(), flags)
+    return scattered
 
 
-def _running(rows: pl.DataFrame) -> pl.DataFrame:
-    """One row per pair and instant: the counts up to and with it, and what was practised when."""
-    pair, moment, place = pl.col("_pair"), pl.col("occurred_at"), pl.int_range(pl.len(), dtype=pl.UInt32)
+def _count_up_to(rows: pl.DataFrame) -> pl.DataFrame:
+    """One row per pair and instant: the counts up to and including it, and when the person practised.
+
+    `before_at` is the practice before this instant, or the last evidence if there was no practice yet.
+    """
+    pair, occurred_at, place = pl.col("_pair"), pl.col("occurred_at"), pl.int_range(pl.len(), dtype=pl.UInt32)
     begins = (pair != pair.shift()).fill_null(True)
     repeated = pl.when(pl.col("mode") == "repetition").then(place)
-    # a running count is that over all rows less what it was before the pair: far cheaper than a window for each
+    # the running count over all rows minus the count before the pair: far cheaper than a window for each count
     counts = (
         pl.col(name).cum_sum() - pl.when(begins).then(pl.col(name).cum_sum() - pl.col(name)).forward_fill().alias(name)
         for name in _COUNTS
     )
-    running = (
-        rows.select(
-            *_PAIR,
-            "_pair",
-            moment,
-            *counts,
-            pl.col("repetition_hours").cum_sum().over("_pair"),
-            pl.when(is_practice()).then(place).forward_fill().alias("practised_at"),
-            pl.when(begins).then(repeated.backward_fill()).forward_fill().alias("first_repetition_at"),
-            repeated.forward_fill().alias("last_repetition_at"),
-            # what happened in one instant has no order: its last row counts all of it
-            ((pair != pair.shift(-1)) | (moment != moment.shift(-1))).fill_null(True).alias("_is_last"),
-        )
-        .filter("_is_last")
-        .drop("_is_last")
-    )
-    # from the place of a row to its moment, where that row is of the same pair
-    names = ("practised_at", "first_repetition_at", "last_repetition_at")
+    places = {
+        "practised_at": pl.when(is_practice()).then(place).forward_fill(),
+        "first_repetition_at": pl.when(begins).then(repeated.backward_fill()).forward_fill(),
+        "last_repetition_at": repeated.forward_fill(),
+    }
+    # rows of one instant have no order: the last row counts all of them
+    is_last = ((pair != pair.shift(-1)) | (occurred_at != occurred_at.shift(-1))).fill_null(True).alias("_is_last")
+    hours = pl.col("repetition_hours").cum_sum().over("_pair")
+    running = rows.select(*PAIR, "_pair", occurred_at, *counts, hours, is_last, **places).filter("_is_last")
+    # from the place of a row to its time, if that row is of the same pair
     running = running.with_columns(
         pl.when(rows["_pair"].gather(running[name]) == running["_pair"])
         .then(rows["occurred_at"].gather(running[name]))
         .alias(name)
-        for name in names
+        for name in places
     )
-    before = pl.coalesce("practised_at", "occurred_at").shift()
-    return running.with_columns(pl.when(pair == pair.shift()).then(before).alias("before_at"))
+    before_at = pl.when(pair == pair.shift()).then(pl.coalesce("practised_at", "occurred_at").shift())
+    return running.with_columns(before_at.alias("before_at"))
 
 
 def _summarise(rows: pl.DataFrame) -> pl.DataFrame:
-    """One row per pair: the counts of all its rows, as the last row of `accumulate` has them."""
-    at_repetition = pl.col("occurred_at").filter(pl.col("mode") == "repetition")
-    found = (
-        rows.lazy()
-        .group_by("_pair", maintain_order=True)
-        .agg(
-            pl.col(*_PAIR).first(),
-            pl.col(*_COUNTS, *_HOURS).sum(),
-            pl.col("occurred_at").first().alias("first_evidence_at"),
-            pl.col("occurred_at").last(),
-            pl.col("occurred_at").filter(is_practice()).last().alias("practised_at"),
-            at_repetition.first().alias("first_repetition_at"),
-            at_repetition.last().alias("last_repetition_at"),
-        )
-    )
-    return found.collect()
+    """One row per pair: the counts of all its rows, and when the person practised."""
+    occurred_at, is_repetition = pl.col("occurred_at"), pl.col("mode") == "repetition"
+    pairs = rows.lazy().group_by("_pair", maintain_order=True)
+    return pairs.agg(
+        pl.col(*PAIR).first(),
+        pl.col(*_COUNTS, *_HOURS).sum(),
+        occurred_at.first().alias("first_evidence_at"),
+        occurred_at.last(),
+        occurred_at.filter(is_practice()).last().alias("practised_at"),
+        occurred_at.filter(is_repetition).first().alias("first_repetition_at"),
+        occurred_at.filter(is_repetition).last().alias("last_repetition_at"),
+    ).collect()

@@ -1,60 +1,65 @@
-"""Steps as items of the recommender: what each requires, which come again, which a night must not name.
+"""Steps as items of the recommender: what each requires, which can be repeated, which must not be recommended.
 
-Belongs here: the ladder of stages put into the recommender's words.
-Does not belong here: stages themselves (see mastery), the recommender.
+Belongs here: the order of stages in the terms of the recommender, whose item ids (`skill_id`) are step ids.
+Does not belong here: stages themselves (`ml.mastery.stages`), the recommender.
 """
 
 import polars as pl
 
-from ml.mastery.state import build_step_id
 from pipelines.contracts.columns import STAGES
 
 REFRESH = "refresh"
 
 
 def list_required_steps(step_ids: pl.Series) -> pl.DataFrame:
-    """One row a step (skill_id) and the step it requires (requires_id): the stage below; for a refresh, the first."""
-    goal = pl.col("step").str.extract(r"\|([^|]*)$", 1)
-    skill = pl.col("step").str.replace(r"\|[^|]*$", "")
+    """Return the step that each step requires: the stage below, or the first stage for a refresh.
+
+    Args:
+        step_ids: Step ids; repeated ones count once.
+
+    Returns:
+        One row per step that requires another: skill_id (the step), requires_id.
+    """
     below = {STAGES[2]: STAGES[1], STAGES[3]: STAGES[2], REFRESH: STAGES[1]}
-    known = step_ids.cast(pl.String).unique().sort().alias("step").to_frame().filter(goal.is_in(list(below)))
-    needed = pl.concat_str(skill, goal.replace_strict(below, return_dtype=pl.String, default=None), separator="|")
-    return known.select(pl.col("step").alias("skill_id"), needed.alias("requires_id"))
+    steps = step_ids.cast(pl.String).unique().sort().alias("skill_id").to_frame()
+    skill, goal = pl.col("skill_id").str.replace(r"\|[^|]*$", ""), pl.col("skill_id").str.extract(r"\|([^|]*)$", 1)
+    stage_below = goal.replace_strict(below, return_dtype=pl.String, default=None)
+    return steps.with_columns(pl.concat_str(skill, stage_below, separator="|").alias("requires_id")).drop_nulls()
 
 
 def list_repeatable_steps(step_ids: pl.Series) -> pl.Series:
-    """The steps that can be reached again: refreshes."""
-    known = step_ids.cast(pl.String).unique().sort()
-    return known.filter(known.str.ends_with(f"|{REFRESH}"))
+    """Return the distinct ids of the steps that can be reached again: refreshes."""
+    steps = step_ids.cast(pl.String).unique().sort()
+    return steps.filter(steps.str.ends_with(f"|{REFRESH}"))
 
 
 def list_blocked_steps(mastery: pl.DataFrame) -> pl.DataFrame:
-    """One row a (person_id, skill_id = step) not to be named: the refresh of what is not rusty."""
-    fresh = mastery.filter(~pl.col("is_rusty").fill_null(False))
-    return fresh.select("person_id", pl.lit(REFRESH).alias("kind"), pl.lit("").alias("to_stage"), "skill_id").select(
-        "person_id", build_step_id().alias("skill_id")
-    )
+    """Return the refreshes that must not be recommended, since the micro-skill is not rusty.
+
+    Args:
+        mastery: Rows of MASTERY.
+
+    Returns:
+        One row per pair: person_id, skill_id (the step).
+    """
+    step_id = pl.concat_str("skill_id", pl.lit(REFRESH), separator="|").alias("skill_id")
+    return mastery.filter(~pl.col("is_rusty").fill_null(False)).select("person_id", step_id)
 
 
 def list_memberships(people: pl.DataFrame, periods: pl.DataFrame) -> pl.DataFrame:
-    """One row a person and role or unit (person_id, group, since, until), of the periods where a person has any.
+    """Return the roles and units of people over time.
 
-    people: person_id, role_name, unit_name; periods: these with started_date and ended_date.
+    Args:
+        people: Rows of PERSON: person_id and the present role_name and unit_name.
+        periods: Rows of ROLE_PERIOD: the same with started_date and ended_date. They replace a person's present role.
+
+    Returns:
+        One row per person and role or unit: person_id, group, since, until (null if open).
     """
-    now = people.select(
-        "person_id", "role_name", "unit_name", *(pl.lit(None, pl.Date).alias(name) for name in ("since", "until"))
-    ).join(periods, on="person_id", how="anti")
-    then = periods.select(
-        "person_id",
-        "role_name",
-        "unit_name",
-        pl.col("started_date").alias("since"),
-        pl.col("ended_date").alias("until"),
+    present = people.select("person_id", "role_name", "unit_name").join(periods, on="person_id", how="anti")
+    dated = periods.select("person_id", "role_name", "unit_name", since="started_date", until="ended_date")
+    memberships = pl.concat([present, dated], how="diagonal").unpivot(
+        ("role_name", "unit_name"), index=("person_id", "since", "until"), variable_name="kind", value_name="name"
     )
-    both = pl.concat([now, then])
-    return pl.concat(
-        both.filter(pl.col(name).is_not_null()).select(
-            "person_id", pl.format("{} {}", pl.lit(name), pl.col(name)).alias("group"), "since", "until"
-        )
-        for name in ("role_name", "unit_name")
-    )
+    group = pl.format("{} {}", "kind", "name").alias("group")
+    return memberships.drop_nulls("name").select("person_id", group, "since", "until")

@@ -1,13 +1,19 @@
 """Former names of the types and fields in stored model files: bundles of earlier versions of this code stay usable.
 
-Belongs here: former names, and the replacement of them in a skops file.
-Does not belong here: other checks of a file (see model_bundle).
+Belongs here: former names, and their replacement in a skops file.
+Does not belong here: the checks of a file (see model_bundle).
 """
 
 import json
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 from zipfile import ZipFile
+
+import numpy as np
+
+from ml.data.interactions import Ints
+from ml.ranking.recommender import Recommender
 
 FORMER_TYPES = {
     "ml.calibration.Calibrator": "ml.ranking.calibration.Calibrator",
@@ -25,47 +31,65 @@ FORMER_TYPES = {
     "ml.scorers.recent_popularity.RecentPopularity": "ml.retrieval.recent_popularity.RecentPopularity",
     "ml.scorers.user_knn.UserKNN": "ml.retrieval.user_knn.UserKNN",
 }
+# Fields of these types, whichever type they belong to.
 FORMER_FIELDS = {
-    "ml.panel.Panel": {"stage": "position_mean", "stage_spread": "position_deviation", "group": "name_groups"},
-    "ml.policy.Policy": {
-        "candidates": "n_candidates",
-        "folds": "n_folds",
-        "freezes": "freeze_shares",
-        "promised_people": "calibration_people",
-        "decays": "case_decays",
-        "trees": "n_trees",
-        "leaves": "max_leaves",
-        "steps": "residual_weights",
-    },
-    "ml.ranker.Ranker": {"step": "residual_weight", "decay": "case_decay"},
-    "ml.recommender.Recommender": {"policy": "config", "panel": "ensemble"},
-    "ml.scorers.recent_popularity.RecentPopularity": {"born": "first_use"},
+    "born": "first_use",
+    "candidates": "n_candidates",
+    "days": "decay_days",
+    "decay": "case_decay",
+    "decays": "case_decays",
+    "entries": "entries_per_row",
+    "folds": "n_folds",
+    "freezes": "freeze_shares",
+    "group": "name_groups",
+    "leaves": "max_leaves",
+    "needed": "required_counts",
+    "panel": "ensemble",
+    "per_scorer": "candidates_per_scorer",
+    "place": "fitted_codes",
+    "policy": "config",
+    "promised_people": "calibration_people",
+    "row_entries": "entries_per_row",
+    "stage": "position_mean",
+    "stage_spread": "position_deviation",
+    "step": "residual_weight",
+    "steps": "residual_weights",
+    "tau": "decay_moments",
+    "taus": "decay_moments",
+    "trees": "n_trees",
+    "uses": "weigh_uses",
 }
 _SCHEMA_FILE = "schema.json"
 
 
 def rename_former_types(blob: bytes) -> bytes:
-    """Replace former names of types and fields in the bytes of a skops file; other bytes are returned as they are."""
+    """Replace former names of types and fields in the bytes of a skops file; other files keep their content."""
     with ZipFile(BytesIO(blob)) as source:
-        schema = json.loads(source.read(_SCHEMA_FILE))
-        if not _rename(schema):
-            return blob
-        renamed = BytesIO()
-        with ZipFile(renamed, "w") as target:
-            for name in source.namelist():
-                target.writestr(name, json.dumps(schema) if name == _SCHEMA_FILE else source.read(name))
+        files = {name: source.read(name) for name in source.namelist()}
+    schema = json.loads(files[_SCHEMA_FILE], object_hook=_rename)
+    files[_SCHEMA_FILE] = json.dumps(schema).encode()
+    renamed = BytesIO()
+    with ZipFile(renamed, "w") as target:
+        for name, content in files.items():
+            target.writestr(name, content)
     return renamed.getvalue()
 
 
-def _rename(node: Any) -> bool:
-    """Replace former names in a part of the schema, in place; whether there were any."""
-    if isinstance(node, list):
-        return sum(map(_rename, node)) > 0
-    if not isinstance(node, dict):
-        return False
+def _rename(node: dict[str, Any]) -> dict[str, Any]:
+    """One node of the schema under its current names."""
     former = f"{node.get('__module__')}.{node.get('__class__')}"
-    if former in FORMER_TYPES:
-        node["__module__"], _, node["__class__"] = FORMER_TYPES[former].rpartition(".")
-        fields, attributes = FORMER_FIELDS.get(former, {}), node["content"]
-        attributes["content"] = {fields.get(name, name): value for name, value in attributes["content"].items()}
-    return sum(map(_rename, node.values())) > 0 or former in FORMER_TYPES
+    if former not in FORMER_TYPES:
+        return node
+    module, _, name = FORMER_TYPES[former].rpartition(".")
+    attributes = node["content"]["content"]
+    fields = {FORMER_FIELDS.get(field, field): value for field, value in attributes.items()}
+    return {**node, "__module__": module, "__class__": name, "content": {**node["content"], "content": fields}}
+
+
+def fill_missing_values(recommender: Recommender) -> Recommender:
+    """Fill in what earlier versions left empty: codes of the fitted items if these are all items."""
+    ensemble = recommender.ensemble
+    fitted_codes: Ints | None = ensemble.fitted_codes
+    if fitted_codes is not None:
+        return recommender
+    return replace(recommender, ensemble=replace(ensemble, fitted_codes=np.arange(len(ensemble.items))))

@@ -22,7 +22,7 @@ from ml.evaluation.results import to_stored_dict
 from ml.ranking.calibration import Reliability, ReliabilityBin
 from ml.ranking.features import FEATURES, ExtraFeatures, Feature
 from ml.ranking.recommender import Recommender
-from ml.registry.former_names import FORMER_TYPES, rename_former_types
+from ml.registry.former_names import FORMER_TYPES, fill_missing_values, rename_former_types
 from ml.registry.model_card import ModelCard, render_model_card
 
 SCHEMA_VERSION = 2
@@ -138,7 +138,7 @@ def load_bundle(folder: Path, *, extra_features: ExtraFeatures | None = None) ->
     loaded = _read_blob(blob)
     if not isinstance(loaded, Recommender) or hash_contract(features, loaded) != card.contract_sha256:
         raise BundleError(f"{MODEL_FILE} is no recommender for the items and features on its card: train again")
-    return replace(loaded, extra=extra_features)
+    return replace(fill_missing_values(loaded), extra=extra_features)
 
 
 def _read_blob(blob: bytes) -> Any:

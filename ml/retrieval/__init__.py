@@ -1,5 +1,1 @@
-"""Scorers of items for a person, one small estimator a file.
-
-Belongs here: estimators with fit(histories) and score(prefixes) → dense rows x items block, higher is likelier next.
-Does not belong here: choosing among scorers, learning from their scores.
-"""
+"""Scorers, each a small estimator with fit(interactions) and score(user_states), and the candidates chosen by them."""

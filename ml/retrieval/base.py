@@ -1,77 +1,87 @@
-"""The small interface all scorers share, and the item x item scoring most of them rest on.
+"""The interface that all scorers share, and the scoring by an item x item matrix that most of them use.
 
-Belongs here: the protocol and the base of scorers that sum rows of an item x item matrix over a history.
+Belongs here: the protocols, and the base of scorers that sum rows of an item x item matrix over the items held.
 Does not belong here: how such a matrix is estimated.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 from scipy import sparse
 
-from ml.data.interactions import Floats, Interactions, UserStates
+from ml.data.interactions import Interactions, UserStates
+from ml.data.sparse_rows import Floats
 
-ROWS = 1_000  # of a dense item x item matrix handled at a time
+BLOCK_ROWS = 1_000  # rows of a dense item x item matrix handled at a time
 
 
 class Scorer(Protocol):
-    """Learns from whole histories, scores prefixes of other people or later times."""
+    """An estimator that learns from whole interactions and scores the states of other people or later times."""
 
     def fit(self, interactions: Interactions) -> Self: ...
 
     def score(self, user_states: UserStates) -> Floats:
-        """Rows x items, any scale, higher is likelier; held items are NOT masked. Pass a block of people, not all."""
+        """Return rows x items on any scale, higher is likelier; held items are NOT masked.
+
+        Args:
+            user_states: A block of people, so that the dense result fits in memory.
+        """
         ...
 
 
 @runtime_checkable
 class SparseScorer(Protocol):
-    """A scorer that can also say its scores other than zero alone: what keeps large catalogues affordable."""
+    """A scorer that can also return only its scores other than zero, which makes large catalogues affordable."""
 
     def score_sparse(self, user_states: UserStates) -> sparse.csr_matrix:
-        """Rows x items; what is not stored scores 0. Columns of a row come in no order."""
+        """Return rows x items; what is not stored scores 0. The columns of a row come in no order."""
         ...
 
 
 @dataclass
 class ItemToItem:
-    """Scores an item by the sum of its weights from the items held, later use weighing more where tau is finite."""
+    """Scores an item by the sum of its weights from the items held; `UserStates.matrix` weighs the items held.
 
-    tau: float = np.inf
-    days: float = np.inf
-    uses: bool = False
+    `dataclasses.replace` gives the same fitted matrix (shared, not copied) other weights of the items held.
+    """
+
+    decay_moments: float = np.inf
+    decay_days: float = np.inf
+    weigh_uses: bool = False
     matrix: Floats | sparse.csr_matrix = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
-    def decayed(self, tau: float = np.inf, days: float = np.inf, uses: bool = False) -> Self:
-        """The same fitted matrix (shared, not copied) with another decay of the history."""
-        return replace(self, tau=tau, days=days, uses=uses)
+    def _sum_rows(self, user_states: UserStates) -> Floats | sparse.csr_matrix:
+        n_items = self.matrix.shape[0]
+        return user_states.matrix(n_items, self.decay_moments, self.decay_days, self.weigh_uses) @ self.matrix
 
     def score(self, user_states: UserStates) -> Floats:
-        scores = user_states.matrix(self.matrix.shape[0], self.tau, self.days, self.uses) @ self.matrix
-        return np.asarray(scores.toarray() if sparse.issparse(scores) else scores, np.float32)
+        scores = self._sum_rows(user_states)
+        return np.asarray(scores if isinstance(scores, np.ndarray) else scores.toarray(), np.float32)
 
     def score_sparse(self, user_states: UserStates) -> sparse.csr_matrix:
-        scores = user_states.matrix(self.matrix.shape[0], self.tau, self.days, self.uses) @ self.matrix
-        return sparse.csr_matrix(scores)
+        return sparse.csr_matrix(self._sum_rows(user_states))
 
 
-def truncated_rows(matrix: Floats, keep: int) -> Floats | sparse.csr_matrix:
-    """Only the `keep` entries of each row that are largest in size; dense and unchanged where that saves no memory."""
-    if matrix.shape[1] <= 4 * keep:
+def truncate_rows(matrix: Floats, n_entries: int) -> Floats | sparse.csr_matrix:
+    """Return only the `n_entries` entries of each row that are largest in size.
+
+    A matrix that would not get smaller in memory is returned dense and unchanged.
+    """
+    if matrix.shape[1] <= 4 * n_entries:
         return matrix
-    size = matrix.shape[0]
-    columns, values = np.empty((size, keep), np.int32), np.empty((size, keep), np.float32)
-    for low in range(0, size, ROWS):
-        part = matrix[low : low + ROWS]
-        top = np.sort(np.argpartition(-np.abs(part), keep - 1, axis=1)[:, :keep], axis=1)
-        columns[low : low + ROWS], values[low : low + ROWS] = top, np.take_along_axis(part, top, axis=1)
-    start = np.arange(0, keep * size + 1, keep)
-    return sparse.csr_matrix((values.ravel(), columns.ravel(), start), shape=matrix.shape)
+    columns = [
+        np.argpartition(-np.abs(matrix[low : low + BLOCK_ROWS]), n_entries - 1, axis=1)[:, :n_entries].astype(np.int32)
+        for low in range(0, len(matrix), BLOCK_ROWS)
+    ]
+    largest = np.sort(np.concatenate(columns), axis=1)
+    values = np.take_along_axis(matrix, largest, axis=1)
+    start = np.arange(0, largest.size + 1, n_entries)
+    return sparse.csr_matrix((values.ravel(), largest.ravel(), start), shape=matrix.shape)
 
 
 def acquisition_matrix(interactions: Interactions) -> sparse.csr_matrix:
-    """People x items, 1 where ever acquired."""
-    got = interactions.acquisitions
-    ones = np.ones(len(got.item), np.float32)
-    return sparse.csr_matrix((ones, got.item, got.start), shape=(interactions.n_people, interactions.n_items))
+    """Return people x items: 1 if the person ever acquired the item."""
+    acquired = interactions.acquisitions
+    ones = np.ones(len(acquired.item), np.float32)
+    return sparse.csr_matrix((ones, acquired.item, acquired.start), shape=(interactions.n_people, interactions.n_items))

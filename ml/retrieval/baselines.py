@@ -1,36 +1,38 @@
-"""Peers: the simple recommenders that ours is measured against.
+"""Baselines: the simple recommenders that ours is compared with.
 
 Belongs here: their names and settings. Does not belong here: the scorers themselves, metrics.
 """
 
+from importlib.util import find_spec
+
 from ml.data.ranker_config import RankerConfig
 from ml.retrieval.base import Scorer
 from ml.retrieval.ease import Ease
-from ml.retrieval.implicit_models import IMPLICIT, ImplicitFactors, installed_baselines
+from ml.retrieval.implicit_models import IMPLICIT_MODELS, ImplicitFactors
 from ml.retrieval.item_knn import ItemKNN
 from ml.retrieval.markov import Markov
 from ml.retrieval.popularity import Popularity
 from ml.retrieval.recent_popularity import RecentPopularity
 from ml.retrieval.user_knn import UserKNN
 
-# Ours to run anywhere; those of `installed_peers` join where their package is.
+# These run anywhere; `available_baselines` adds those whose package is installed.
 BASELINES = ("popularity", "recent_popularity", "item_knn", "ease", "markov", "user_knn")
 
 
 def available_baselines() -> tuple[str, ...]:
-    """Every peer that can run here."""
-    return (*BASELINES, *installed_baselines())
+    """Return the names of all baselines that can run here."""
+    return (*BASELINES, *(IMPLICIT_MODELS if find_spec("implicit") else ()))
 
 
 def build_baseline(name: str, config: RankerConfig, seed: int) -> Scorer:
-    """The unfitted scorer of that name, set up as the policy has it for our own use of it."""
+    """Return the unfitted scorer of that name, with the settings that our recommender uses for it."""
     scorers: dict[str, Scorer] = {
         "popularity": Popularity(),
         "recent_popularity": RecentPopularity(),
         "item_knn": ItemKNN(neighbours=config.item_neighbours, shrink=config.item_shrink),
-        "ease": Ease(ridge=config.ease_ridge, entries=config.row_entries),
-        "markov": Markov(tau=config.taus[2], entries=config.row_entries),
+        "ease": Ease(ridge=config.ease_ridge, entries_per_row=config.entries_per_row),
+        "markov": Markov(decay_moments=config.decay_moments[2], entries_per_row=config.entries_per_row),
         "user_knn": UserKNN(neighbours=config.user_neighbours, seed=seed),
-        **{peer: ImplicitFactors(peer, seed) for peer in IMPLICIT},
+        **{model: ImplicitFactors(model, seed) for model in IMPLICIT_MODELS},
     }
     return scorers[name]

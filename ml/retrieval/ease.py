@@ -1,6 +1,6 @@
-"""EASE: ridge regression of every item on all others, in closed form.
+"""EASE: ridge regression of every item on all others, in closed form (Steck, 2019).
 
-Belongs here: the Gram matrix, its regularised inverse and the weights that follow (Steck, 2019).
+Belongs here: the Gram matrix, its regularised inverse and the weights that follow from it.
 Does not belong here: other item x item matrices.
 """
 
@@ -11,59 +11,54 @@ from typing import Self
 import numpy as np
 from scipy import linalg, sparse
 
-from ml.data.interactions import Floats, Interactions
-from ml.retrieval.base import ROWS, ItemToItem, acquisition_matrix, truncated_rows
+from ml.data.interactions import Interactions
+from ml.data.sparse_rows import Floats
+from ml.retrieval.base import BLOCK_ROWS, ItemToItem, acquisition_matrix, truncate_rows
 
 
 @dataclass
 class Ease(ItemToItem):
-    """B = I - P / diag(P), P = (X'X + ridge I)^-1; only the largest `entries` of each row kept where items are many."""
+    """B = I - P / diag(P), P = (X'X + ridge I)^-1; only the largest `entries_per_row` of each row of a large matrix."""
 
     ridge: float = 100.0
-    entries: int = 1000
+    entries_per_row: int = 1000
 
     def fit(self, interactions: Interactions) -> Self:
-        return self.fit_matrix(acquisition_matrix(interactions))
-
-    def fit_matrix(self, held: sparse.csr_matrix) -> Self:
-        """`fit` on people x items. Two items x items matrices of float32 are the most that is in memory at once."""
-        size = held.shape[1]
+        """Fit; at most two items x items matrices of float32 are in memory at once."""
+        held, size = acquisition_matrix(interactions), interactions.n_items
         if not size:
             return self
         gram = np.empty((size, size), np.float32)
-        for rows, block in gram_blocks(held):
+        for rows, block in iter_gram_blocks(held):
             gram[rows] = block
         gram[np.diag_indices_from(gram)] += np.float32(self.ridge)
-        inverse = _inverse(gram)
+        inverse = _invert_in_place(gram)
         inverse /= -np.diag(inverse).copy()[None, :]
         np.fill_diagonal(inverse, 0.0)
-        self.matrix = truncated_rows(inverse, self.entries)
+        self.matrix = truncate_rows(inverse, self.entries_per_row)
         return self
 
 
-def gram_blocks(held: sparse.csr_matrix) -> Iterator[tuple[slice, Floats]]:
-    """X'X by blocks of rows, dense within the block: the whole would be items x items of sparse overhead."""
-    size = held.shape[1]
-    transposed = sparse.csr_matrix(held.T)
-    for low in range(0, size, ROWS):
-        rows = slice(low, min(low + ROWS, size))
+def iter_gram_blocks(held: sparse.csr_matrix) -> Iterator[tuple[slice, Floats]]:
+    """Yield X'X by blocks of rows, dense within the block, since most entries of a sparse product would be stored."""
+    size, transposed = held.shape[1], sparse.csr_matrix(held.T)
+    for low in range(0, size, BLOCK_ROWS):
+        rows = slice(low, min(low + BLOCK_ROWS, size))
         yield rows, np.asarray((transposed[rows] @ held).toarray(), np.float32)
 
 
-def _inverse(gram: Floats) -> Floats:
-    """The inverse of a symmetric positive matrix, in its own memory."""
-    # LAPACK counts columns first: the transposed view of a symmetric matrix is that matrix, so nothing is copied.
+def _invert_in_place(gram: Floats) -> Floats:
+    """The inverse of a symmetric positive matrix, in the memory of that matrix."""
+    # LAPACK stores columns first. The transposed view of a symmetric matrix is that matrix, so nothing is copied.
     factorise, invert = linalg.lapack.get_lapack_funcs(("potrf", "potri"), (gram,))
-    factor, failed = factorise(gram.T, lower=True, overwrite_a=True, clean=False)
-    if not failed:
-        inverse, failed = invert(factor, lower=True, overwrite_c=True)
-    if failed:
-        raise ArithmeticError(f"the item Gram matrix could not be inverted (LAPACK says {failed}): raise the ridge")
-    full = inverse.T  # its upper triangle is the result; the rest is mirrored block by block
-    size = len(full)
-    for low in range(0, size, ROWS):
-        high = min(low + ROWS, size)
-        full[high:, low:high] = full[low:high, high:].T
-        corner = full[low:high, low:high]
-        full[low:high, low:high] = np.triu(corner) + np.triu(corner, 1).T
+    factor, error_code = factorise(gram.T, lower=True, overwrite_a=True, clean=False)
+    if not error_code:
+        inverse, error_code = invert(factor, lower=True, overwrite_c=True)
+    if error_code:
+        raise ArithmeticError(f"the item Gram matrix cannot be inverted (LAPACK error {error_code}): raise the ridge")
+    full = inverse.T  # its upper triangle is the result, which is mirrored block by block
+    for low in range(0, len(full), BLOCK_ROWS):
+        rows, below = slice(low, low + BLOCK_ROWS), slice(low + BLOCK_ROWS, None)
+        full[below, rows] = full[rows, below].T
+        full[rows, rows] = np.triu(full[rows, rows]) + np.triu(full[rows, rows], 1).T
     return np.asarray(full, np.float32)

@@ -1,33 +1,39 @@
-"""Peers from other packages, where these are installed: the factor models of `implicit` behind the scorers' interface.
+"""Factor models of the package `implicit` behind the interface of scorers, if that package is installed.
 
-Belongs here: handing our histories to them, frozen as every model is. Does not belong here: our own scorers.
+Belongs here: passing our interactions to them. Does not belong here: our own scorers.
 """
 
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, Self
 
 import numpy as np
 
-from ml.data.interactions import Floats, Interactions, UserStates
+from ml.data.interactions import Interactions, UserStates
+from ml.data.sparse_rows import Floats
 from ml.retrieval.base import acquisition_matrix
 
-IMPLICIT = ("implicit_als", "implicit_bpr")
 FACTORS = 64
-CONFIDENCE = 10.0  # ALS: how much more a held item counts than one not held
-ROUNDS = {"implicit_als": 15, "implicit_bpr": 150}
-
-
-def installed_baselines() -> tuple[str, ...]:
-    """Names of the models whose package is there."""
-    return IMPLICIT if find_spec("implicit") is not None else ()
+# Module, class and settings by name. alpha: how much more a held item counts than one that is not held.
+IMPLICIT_MODELS: dict[str, tuple[str, str, dict[str, float]]] = {
+    "implicit_als": (
+        "implicit.cpu.als",
+        "AlternatingLeastSquares",
+        {"alpha": 10.0, "regularization": 1.0, "iterations": 15},
+    ),
+    "implicit_bpr": (
+        "implicit.cpu.bpr",
+        "BayesianPersonalizedRanking",
+        {"learning_rate": 0.05, "regularization": 0.01, "iterations": 150},
+    ),
+}
 
 
 @dataclass
 class ImplicitFactors:
-    """ALS or BPR with one thread and a seed. People are folded in from what they hold, so newcomers are served too:
-    by the package's own least squares for ALS, by the mean of the held items' factors for BPR, which has no such step.
+    """ALS or BPR with one thread and a seed. People are folded in from the items they hold, newcomers too.
+
+    ALS folds in by the package's own least squares; BPR has no such step and takes the mean of the held items' factors.
     """
 
     name: str
@@ -35,18 +41,14 @@ class ImplicitFactors:
     model: Any = field(default=None, repr=False)
 
     def fit(self, interactions: Interactions) -> Self:
-        settings = {"factors": FACTORS, "iterations": ROUNDS[self.name], "num_threads": 1, "random_state": self.seed}
-        if self.name == "implicit_als":
-            kind = import_module("implicit.cpu.als").AlternatingLeastSquares
-            self.model = kind(alpha=CONFIDENCE, regularization=1.0, **settings)
-        else:
-            kind = import_module("implicit.cpu.bpr").BayesianPersonalizedRanking
-            self.model = kind(learning_rate=0.05, regularization=0.01, **settings)
+        module, class_name, settings = IMPLICIT_MODELS[self.name]
+        estimator = getattr(import_module(module), class_name)  # imported here since the package is optional
+        self.model = estimator(factors=FACTORS, num_threads=1, random_state=self.seed, **settings)
         self.model.fit(acquisition_matrix(interactions), show_progress=False)
         return self
 
     def score(self, user_states: UserStates) -> Floats:
-        """Rows x items: factors of the person times factors of the items."""
+        """Return rows x items: factors of the person times factors of the items."""
         factors = np.asarray(self.model.item_factors, np.float32)
         held = user_states.matrix(len(factors))
         if self.name == "implicit_als":

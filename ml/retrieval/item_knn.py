@@ -1,6 +1,6 @@
 """Item-kNN: cosine between the sets of people who hold two items.
 
-Belongs here: the shrunk, truncated cosine matrix. Does not belong here: directed or name-based likeness.
+Belongs here: the shrunk, truncated cosine matrix. Does not belong here: directed or name-based similarity.
 """
 
 from dataclasses import dataclass
@@ -12,28 +12,23 @@ from scipy import sparse
 from ml.data.interactions import Interactions
 from ml.data.sparse_rows import keep_largest
 from ml.retrieval.base import ItemToItem, acquisition_matrix
-from ml.retrieval.ease import gram_blocks
+from ml.retrieval.ease import iter_gram_blocks
 
 
 @dataclass
 class ItemKNN(ItemToItem):
-    """Cosine with a shrink of that many common holders' worth, the `neighbours` most alike kept for each item."""
+    """x.y / (|x| |y| + shrink) over people, the `neighbours` most similar items of each item, diagonal zero."""
 
     neighbours: int = 200
-    shrink: float = 20.0
+    shrink: float = 20.0  # so that a few common holders alone do not make two items similar
 
     def fit(self, interactions: Interactions) -> Self:
-        self.matrix = cosine(acquisition_matrix(interactions), self.neighbours, self.shrink)
+        held = acquisition_matrix(interactions)
+        norms = np.sqrt(np.asarray(held.multiply(held).sum(axis=0)).ravel()).astype(np.float32)
+        blocks = [sparse.csr_matrix((0, len(norms)), dtype=np.float32)]
+        for rows, cosine in iter_gram_blocks(held):
+            np.fill_diagonal(cosine[:, rows], 0.0)
+            cosine /= norms[rows, None] * norms[None, :] + np.float32(self.shrink + 1e-9)
+            blocks.append(keep_largest(sparse.csr_matrix(cosine), self.neighbours))
+        self.matrix = sparse.csr_matrix(sparse.vstack(blocks))
         return self
-
-
-def cosine(columns: sparse.csr_matrix, neighbours: int, shrink: float) -> sparse.csr_matrix:
-    """Items x items: x.y / (|x||y| + shrink) over the columns, the largest `neighbours` of each row, diagonal zero."""
-    size = columns.shape[1]
-    norms = np.sqrt(np.asarray(columns.multiply(columns).sum(axis=0)).ravel()).astype(np.float32)
-    parts = []
-    for rows, together in gram_blocks(columns):
-        together[np.arange(rows.stop - rows.start), np.arange(rows.start, rows.stop)] = 0.0
-        together /= norms[rows, None] * norms[None, :] + np.float32(shrink + 1e-9)
-        parts.append(keep_largest(sparse.csr_matrix(together), neighbours))
-    return sparse.csr_matrix(sparse.vstack(parts)) if parts else sparse.csr_matrix((size, size), dtype=np.float32)

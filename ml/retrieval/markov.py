@@ -1,7 +1,7 @@
-"""Markov: which items follow which, as directed transitions between the moments of a history.
+"""Markov: which items follow which, as directed transitions between the moments of a person's interactions.
 
 Belongs here: decayed counts of what was held shortly before and what was acquired next, shrunk to popularity.
-Does not belong here: undirected likeness.
+Does not belong here: undirected similarity.
 """
 
 from dataclasses import dataclass
@@ -10,98 +10,94 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
-from ml.data.interactions import Floats, Interactions, Ints, UserStates, build_user_states
-from ml.retrieval.base import ROWS, ItemToItem, truncated_rows
+from ml.data.interactions import Interactions, build_user_states
+from ml.data.sparse_rows import Floats, Ints, starts_run
+from ml.retrieval.base import BLOCK_ROWS, ItemToItem, truncate_rows
 
-STEPS_PER_PERSON = 40  # the last moments of each person: enough to count, and no one long history rules the counts
-MOST_STEPS = 2_000_000  # past that an even sample: a hundred moments for each of 20,000 items
-BLOCK = 20_000  # rows of prefixes built at a time
+MOMENTS_PER_PERSON = 40  # the latest moments of each person: enough to count, and no long history dominates
+MAX_MOMENTS = 2_000_000  # a larger number is sampled evenly: a hundred moments for each of 20,000 items
+STATE_ROWS = 20_000  # user states built at a time
 
 
 @dataclass
 class Markov(ItemToItem):
-    """Row i: share of what came next after holding i, the shrink adding that many next items spread by popularity."""
+    """Row i: share of each item among what came next after holding i, plus `shrink` next items shared by popularity."""
 
     memory: float = 1.0  # an item used b moments before counts exp(-b / memory)
     shrink: float = 10.0
-    entries: int = 1000
+    entries_per_row: int = 1000
 
     seed: int = 0
 
     def fit(self, interactions: Interactions) -> Self:
-        person, cut, start, item = sampled_groups(next_groups(interactions, STEPS_PER_PERSON), MOST_STEPS, self.seed)
+        person, cut, next_items = sample_next_items(interactions, MOMENTS_PER_PERSON, MAX_MOMENTS, self.seed)
         size = interactions.n_items
-        popular = np.bincount(item, minlength=size).astype(np.float32)
-        popular = popular / max(popular.sum(), 1.0)
-        counts = self._count(interactions, person, cut, start, item)
-        if size <= 4 * self.entries:
-            self.matrix = self._shares(counts, popular)
-            return self
-        parts = [
-            truncated_rows(self._shares(counts[low : low + ROWS], popular), self.entries)
-            for low in range(0, size, ROWS)
-        ]
-        self.matrix = sparse.csr_matrix(sparse.vstack(parts), dtype=np.float32)
+        next_counts = np.bincount(next_items.indices, minlength=size).astype(np.float32)
+        popularity = next_counts / max(next_counts.sum(), 1.0)
+        transitions = self._count_transitions(interactions, person, cut, next_items)
+        if size <= 4 * self.entries_per_row:
+            self.matrix = self._shares(transitions, popularity)
+        else:
+            blocks = (
+                self._shares(transitions[low : low + BLOCK_ROWS], popularity) for low in range(0, size, BLOCK_ROWS)
+            )
+            truncated = [truncate_rows(block, self.entries_per_row) for block in blocks]
+            self.matrix = sparse.csr_matrix(sparse.vstack(truncated), dtype=np.float32)
         return self
 
-    def _count(self, interactions: Interactions, person: Ints, cut: Ints, start: Ints, item: Ints) -> sparse.csr_matrix:
-        size = interactions.n_items
-        totals = [sparse.csr_matrix((size, size), dtype=np.float32)]
-        for low in range(0, len(person), BLOCK):
-            high = min(low + BLOCK, len(person))
-            before = build_user_states(interactions, person[low:high], cut[low:high])
-            part = slice(start[low], start[high])
-            share = 1.0 / np.repeat(np.diff(start[low : high + 1]), np.diff(start[low : high + 1]))
-            after = sparse.csr_matrix(
-                (share.astype(np.float32), item[part], start[low : high + 1] - start[low]), shape=(high - low, size)
-            )
-            totals.append(sparse.csr_matrix(recent_part(before, size, self.memory).T @ after))
+    def _count_transitions(
+        self, interactions: Interactions, person: Ints, cut: Ints, next_items: sparse.csr_matrix
+    ) -> sparse.csr_matrix:
+        totals = [sparse.csr_matrix((interactions.n_items, interactions.n_items), dtype=np.float32)]
+        for low in range(0, len(person), STATE_ROWS):
+            rows = slice(low, low + STATE_ROWS)
+            recent = build_user_states(interactions, person[rows], cut[rows]).matrix(interactions.n_items, self.memory)
+            recent.data[recent.data < 0.01] = 0.0  # these cost time and change nothing
+            recent.eliminate_zeros()
+            totals.append(sparse.csr_matrix(recent.T @ next_items[rows]))
             if sum(total.nnz for total in totals[1:]) >= totals[0].nnz / 2:  # adding costs the size of the sum
-                totals = [_summed(totals)]
-        return _summed(totals)
+                totals = [_sum_pairwise(totals)]
+        return _sum_pairwise(totals)
 
-    def _shares(self, counts: sparse.csr_matrix, popular: Floats) -> Floats:
-        dense = np.asarray(counts.toarray(), np.float32)
-        dense += self.shrink * popular[None, :]
-        dense /= np.maximum(dense.sum(axis=1, keepdims=True), 1e-9)
-        return dense
+    def _shares(self, transitions: sparse.csr_matrix, popularity: Floats) -> Floats:
+        shares = np.asarray(transitions.toarray(), np.float32)
+        shares += self.shrink * popularity[None, :]
+        shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1e-9)
+        return shares
 
 
-def _summed(totals: list[sparse.csr_matrix]) -> sparse.csr_matrix:
-    while len(totals) > 1:  # pairwise, so that no partial sum is added up again and again
+def _sum_pairwise(totals: list[sparse.csr_matrix]) -> sparse.csr_matrix:
+    """The sum, added in pairs so that no partial sum is added up again and again."""
+    while len(totals) > 1:
         pairs = [totals[place : place + 2] for place in range(0, len(totals), 2)]
         totals = [sparse.csr_matrix(pair[0] + pair[1]) if len(pair) == 2 else pair[0] for pair in pairs]
     return totals[0]
 
 
-def sampled_groups(groups: tuple[Ints, Ints, Ints, Ints], most: int, seed: int) -> tuple[Ints, Ints, Ints, Ints]:
-    """At most so many rows of `next_groups`, drawn evenly."""
-    person, moment, start, item = groups
-    if len(person) <= most:
-        return groups
-    rows = np.sort(np.random.default_rng(seed).choice(len(person), most, replace=False))
-    length = np.diff(start)[rows]
-    begin = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
-    entry = np.arange(begin[-1]) + np.repeat(start[rows] - begin[:-1], length)
-    return person[rows], moment[rows], begin, item[entry]
+def sample_next_items(
+    interactions: Interactions, moments_per_person: int, max_moments: int, seed: int
+) -> tuple[Ints, Ints, sparse.csr_matrix]:
+    """Return the moments at which somebody acquired items, and those items.
 
+    Args:
+        interactions: Interactions of everybody. The first moment of a person is left out: nothing was held before it.
+        moments_per_person: Latest moments of a person that count.
+        max_moments: Number of moments in an even sample of a larger number.
+        seed: Seed of that sample.
 
-def recent_part(user_states: UserStates, n_items: int, memory: float) -> sparse.csr_matrix:
-    """The decayed prefix matrix without entries under one per cent, which cost time and change nothing."""
-    weights = user_states.matrix(n_items, memory)
-    weights.data[weights.data < 0.01] = 0.0
-    weights.eliminate_zeros()
-    return weights
-
-
-def next_groups(interactions: Interactions, last: int) -> tuple[Ints, Ints, Ints, Ints]:
-    """Every moment of acquisition but a person's first, at most `last` a person: person, moment, items by row (CSR)."""
-    got = interactions.target_events
-    per_person = np.zeros(interactions.n_people, np.int64)
-    np.maximum.at(per_person, got.person, got.moment_index)
-    chosen = (got.moment_index > 0) & (got.moment_index > per_person[got.person] - last)
-    person, moment, item = got.person[chosen], got.time[chosen], got.item[chosen]
-    first = np.ones(len(person), bool)
-    first[1:] = (person[1:] != person[:-1]) | (moment[1:] != moment[:-1])
-    row = np.flatnonzero(first)
-    return person[row], moment[row], np.append(row, len(person)).astype(np.int64), item
+    Returns:
+        The person and the tick of each moment, and moments x items: each moment's items share a weight of 1.
+    """
+    acquired = interactions.target_events
+    last_index = np.zeros(interactions.n_people, np.int64)
+    np.maximum.at(last_index, acquired.person, acquired.moment_index)
+    is_listed = acquired.moment_index > np.maximum(last_index[acquired.person] - moments_per_person, 0)
+    person, time, item = acquired.person[is_listed], acquired.time[is_listed], acquired.item[is_listed]
+    first = np.flatnonzero(starts_run(person, time))
+    start = np.append(first, len(person))
+    weights = (1.0 / np.repeat(np.diff(start), np.diff(start))).astype(np.float32)
+    next_items = sparse.csr_matrix((weights, item, start), shape=(len(first), interactions.n_items))
+    if len(first) <= max_moments:
+        return person[first], time[first], next_items
+    rows = np.sort(np.random.default_rng(seed).choice(len(first), max_moments, replace=False))
+    return person[first[rows]], time[first[rows]], next_items[rows]

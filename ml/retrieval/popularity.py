@@ -8,7 +8,8 @@ from typing import Self
 
 import numpy as np
 
-from ml.data.interactions import Doubles, Floats, Interactions, UserStates
+from ml.data.interactions import Interactions, UserStates
+from ml.data.sparse_rows import Doubles, Floats
 
 
 @dataclass

@@ -1,6 +1,6 @@
-"""The panel: all fitted scorers and item statistics together, at the moment they were fitted.
+"""The scorer ensemble: all fitted scorers and item statistics, as of the moment they were fitted.
 
-Belongs here: which scorers there are, their families, what is known of items (popularity, curriculum stage, group).
+Belongs here: which scorers there are, their families, statistics of items (popularity, place in a career, name groups).
 Does not belong here: the learned ranking over them.
 """
 
@@ -10,9 +10,11 @@ from typing import Literal
 import numpy as np
 from scipy import sparse
 
-from ml.data.interactions import Bools, Doubles, Floats, Interactions, Ints, Strings, UserStates
+from ml.data.encoding import encode_ids
+from ml.data.interactions import Interactions, UserStates
 from ml.data.ranker_config import RankerConfig
-from ml.retrieval.base import Scorer, SparseScorer, acquisition_matrix
+from ml.data.sparse_rows import Bools, Doubles, Floats, Ints, Strings, starts_run
+from ml.retrieval.base import Scorer, SparseScorer
 from ml.retrieval.ease import Ease
 from ml.retrieval.item_knn import ItemKNN
 from ml.retrieval.markov import Markov
@@ -25,6 +27,7 @@ FeatureFamily = Literal[
     "history", "trend", "curriculum", "text", "context", "hr", "projects", "learning", "taxonomy", "wishes"
 ]
 
+# One channel per scorer and weighting of the items held; the family groups contributions in explanations.
 CHANNELS: dict[str, FeatureFamily] = {
     "ease": "history",
     "ease_recent": "history",
@@ -39,12 +42,20 @@ CHANNELS: dict[str, FeatureFamily] = {
     "name_text": "text",
     "recent_popularity": "trend",
 }
-NOMINATING = ("ease", "ease_recent", "item_knn_recent", "markov_last", "user_knn", "recent_popularity", "name_text")
+NOMINATING_CHANNELS = (
+    "ease",
+    "ease_recent",
+    "item_knn_recent",
+    "markov_last",
+    "user_knn",
+    "recent_popularity",
+    "name_text",
+)
 
 
 @dataclass(frozen=True, eq=False)
 class ScorerEnsemble:
-    """Fitted scorers by channel, and one entry an item of each statistic."""
+    """Fitted scorers by channel, and statistics with one entry per item."""
 
     items: Strings
     names: Strings
@@ -54,85 +65,78 @@ class ScorerEnsemble:
     position_mean: Doubles  # mean log(1 + items held before) at acquisition
     position_deviation: Doubles
     name_groups: Ints  # levels x items
-    place: Ints | None = None  # where the items that scorers learned stand among `items`; None: these are all
+    fitted_codes: Ints  # codes among `items` of the items that the scorers learned from interactions
 
     def score(self, user_states: UserStates) -> Floats:
-        """Channels x rows x items, in the order of CHANNELS; items nobody held when scorers were fitted get zeros from
-        those that learn from histories."""
+        """Return channels x rows x items, in the order of CHANNELS.
+
+        An item that nobody held when the scorers were fitted scores 0 in the channels that learn from interactions.
+        """
         scores = np.zeros((len(CHANNELS), len(user_states), len(self.items)), np.float32)
-        learned = user_states if self.place is None else user_states.recode_items(self._code)
+        fitted_states = self._recode_to_fitted(user_states)
         for number, (channel, family) in enumerate(CHANNELS.items()):
-            if self.place is None or family != "history":
-                scores[number] = self.scorers[channel].score(user_states)
+            if family == "history":
+                scores[number][:, self.fitted_codes] = self.scorers[channel].score(fitted_states)
             else:
-                scores[number][:, self.place] = self.scorers[channel].score(learned)
+                scores[number] = self.scorers[channel].score(user_states)
         return scores
 
     def score_sparse(self, channel: str, user_states: UserStates) -> sparse.csr_matrix:
-        """Rows x items of one scorer, for those that can tell their scores other than zero."""
+        """Return rows x items: the scores of one channel whose scorer is a `SparseScorer`."""
         scorer = self.scorers[channel]
         assert isinstance(scorer, SparseScorer)
-        if self.place is None or CHANNELS[channel] != "history":
+        if CHANNELS[channel] != "history":
             return scorer.score_sparse(user_states)
-        scores = scorer.score_sparse(user_states.recode_items(self._code))
+        scores = scorer.score_sparse(self._recode_to_fitted(user_states))
         shape = (len(user_states), len(self.items))
-        return sparse.csr_matrix((scores.data, self.place[scores.indices], scores.indptr), shape=shape)
+        return sparse.csr_matrix((scores.data, self.fitted_codes[scores.indices], scores.indptr), shape=shape)
 
-    @property
-    def _code(self) -> Ints:
-        """Of each item: its code among those that scorers learned, -1 for the others."""
-        if self.place is None:
-            return np.arange(len(self.items))
-        code = np.full(len(self.items), -1, np.int64)
-        code[self.place] = np.arange(len(self.place))
-        return code
+    def _recode_to_fitted(self, user_states: UserStates) -> UserStates:
+        """The user states in the item coding of the scorers that learned from interactions."""
+        codes = np.full(len(self.items), -1, np.int64)
+        codes[self.fitted_codes] = np.arange(len(self.fitted_codes))
+        return user_states.recode_items(codes)
 
     def with_interactions(self, interactions: Interactions, names: Strings | None = None) -> "ScorerEnsemble":
-        """The same panel facing these histories: scorers stay frozen, adoption counts and the vocabulary move on.
+        """Return the same fitted scorers with the adoption counts and the items of other interactions.
 
-        The histories' items must hold all of the panel's; `names` has one entry an item, ids where it is None.
+        Args:
+            interactions: Interactions whose items include all items of the ensemble.
+            names: One name per item of the interactions; the ids if None.
         """
-        wide = self if len(interactions.items) == len(self.items) else self._widened(interactions.items, names)
+        has_same_items = len(interactions.items) == len(self.items)
+        ensemble = self if has_same_items else self._with_items(interactions.items, names)
         trend = replace(self.trend).count(interactions)
-        return replace(wide, trend=trend, scorers={**wide.scorers, "recent_popularity": trend})
+        return replace(ensemble, trend=trend, scorers={**ensemble.scorers, "recent_popularity": trend})
 
-    def _widened(self, items: Strings, names: Strings | None) -> "ScorerEnsemble":
-        place = np.searchsorted(items, self.items)
-        said = (items if names is None else names).astype(object)
-        said[place] = self.names
-        said = said.astype(str)
-        text = self.scorers["name_text"]
-        assert isinstance(text, NameText)
-        fresh = NameText(names=said, tau=text.tau, neighbours=text.neighbours).fit_items(items)
+    def _with_items(self, items: Strings, names: Strings | None) -> "ScorerEnsemble":
+        old_codes, new_codes = encode_ids(items, self.items), encode_ids(self.items, items)
+        names = np.where(old_codes >= 0, np.append(self.names, "")[old_codes], items if names is None else names)
+        name_text = self.scorers["name_text"]
+        assert isinstance(name_text, NameText)
 
-        def spread(values: Doubles, otherwise: float) -> Doubles:
-            wide = np.full(len(items), otherwise)
-            wide[place] = values
-            return wide
+        def extend(values: Doubles) -> Doubles:
+            """The values of the old items, and their mean for new items."""
+            return np.append(values, values.mean() if len(values) else 0.0)[old_codes]
 
-        mean, deviation = (
-            float(values.mean()) if len(values) else 0.0 for values in (self.position_mean, self.position_deviation)
-        )
         return replace(
             self,
             items=items,
-            names=said,
-            scorers={**self.scorers, "name_text": fresh},
-            popularity=spread(self.popularity, 0.0),
-            position_mean=spread(self.position_mean, mean),
-            position_deviation=spread(self.position_deviation, deviation),
-            name_groups=group_names(said),
-            place=place if self.place is None else place[self.place],
+            names=names,
+            scorers={**self.scorers, "name_text": replace(name_text, names=names).fit_items(items)},
+            popularity=np.append(self.popularity, 0.0)[old_codes],
+            position_mean=extend(self.position_mean),
+            position_deviation=extend(self.position_deviation),
+            name_groups=group_names(names),
+            fitted_codes=new_codes[self.fitted_codes],
         )
 
     @property
     def is_new(self) -> Bools:
-        """Items x: had nobody held it when the scorers were fitted?"""
-        new = np.zeros(len(self.items), bool)
-        if self.place is not None:
-            new[:] = True
-            new[self.place] = False
-        return new
+        """Whether nobody held the item when the scorers were fitted, per item."""
+        is_new = np.ones(len(self.items), bool)
+        is_new[self.fitted_codes] = False
+        return is_new
 
 
 def fit_ensemble(
@@ -143,54 +147,59 @@ def fit_ensemble(
     seed: int = 0,
     people_per_sample: float = 1.0,
 ) -> ScorerEnsemble:
-    """Fit every scorer on these histories. `names` has one entry an item; the ids are read as names without it.
+    """Fit every scorer.
 
-    stands_for: how many people each person is, where the histories are a sample.
+    Args:
+        interactions: Interactions to learn from.
+        config: Settings of the scorers.
+        names: One name per item; the ids are read as names if None.
+        seed: Seed of the scorers that sample.
+        people_per_sample: How many people each person stands for, if the interactions are a sample.
     """
-    whole, recent, last = config.taus
-    held = acquisition_matrix(interactions)
+    whole, recent, last = config.decay_moments
+    entries_per_row = config.entries_per_row
     knn = ItemKNN(neighbours=config.item_neighbours, shrink=config.item_shrink).fit(interactions)
-    markov = Markov(tau=recent, entries=config.row_entries, seed=seed).fit(interactions)
-    ease = Ease(ridge=config.ease_ridge / people_per_sample, entries=config.row_entries).fit_matrix(held)
+    markov = Markov(decay_moments=recent, entries_per_row=entries_per_row, seed=seed).fit(interactions)
+    ease = Ease(ridge=config.ease_ridge / people_per_sample, entries_per_row=entries_per_row).fit(interactions)
     trend = RecentPopularity().fit(interactions)
-    position_mean, spread = _stages(interactions)
+    position_mean, position_deviation = _measure_positions(interactions)
+    user_knn = UserKNN(neighbours=config.user_neighbours, decay_moments=recent, seed=seed)
     return ScorerEnsemble(
         items=interactions.items,
         names=interactions.items if names is None else names,
         scorers={
-            "ease": ease.decayed(whole),
-            "ease_recent": ease.decayed(recent),
-            "ease_last": ease.decayed(last),
-            "ease_time": ease.decayed(days=config.days),
-            "ease_uses": ease.decayed(recent, uses=True),
-            "item_knn": knn.decayed(whole),
-            "item_knn_recent": knn.decayed(last),
+            "ease": replace(ease, decay_moments=whole),
+            "ease_recent": replace(ease, decay_moments=recent),
+            "ease_last": replace(ease, decay_moments=last),
+            "ease_time": replace(ease, decay_days=config.decay_days),
+            "ease_uses": replace(ease, decay_moments=recent, weigh_uses=True),
+            "item_knn": replace(knn, decay_moments=whole),
+            "item_knn_recent": replace(knn, decay_moments=last),
             "markov": markov,
-            "markov_last": markov.decayed(last),
-            "user_knn": UserKNN(neighbours=config.user_neighbours, tau=recent, seed=seed).fit(interactions),
-            "name_text": NameText(names=names, tau=recent).fit(interactions),
+            "markov_last": replace(markov, decay_moments=last),
+            "user_knn": user_knn.fit(interactions),
+            "name_text": NameText(names=names, decay_moments=recent).fit(interactions),
             "recent_popularity": trend,
         },
         trend=trend,
         popularity=Popularity().fit(interactions).counts * people_per_sample,
         position_mean=position_mean,
-        position_deviation=spread,
+        position_deviation=position_deviation,
         name_groups=group_names(interactions.items if names is None else names),
+        fitted_codes=np.arange(interactions.n_items),
     )
 
 
-def _stages(interactions: Interactions) -> tuple[Doubles, Doubles]:
-    """Mean and spread of log(1 + items held before) over an item's acquisitions, shrunk to the overall ones."""
-    got = interactions.acquisitions
-    place = np.arange(len(got.item)) - got.start[got.person]
-    fresh = np.ones(len(place), bool)
-    fresh[1:] = (got.person[1:] != got.person[:-1]) | (got.moment_index[1:] != got.moment_index[:-1])
-    held_before = place[np.maximum.accumulate(np.where(fresh, np.arange(len(place)), 0))] if len(place) else place
-    position = np.log1p(held_before)
-    count = np.bincount(got.item, minlength=interactions.n_items)
+def _measure_positions(interactions: Interactions) -> tuple[Doubles, Doubles]:
+    """Mean and deviation of log(1 + items held before) over an item's acquisitions, shrunk to the overall ones."""
+    acquired, n_items = interactions.acquisitions, interactions.n_items
+    first = np.flatnonzero(starts_run(acquired.person, acquired.moment_index))
+    held_before = first - acquired.start[acquired.person[first]]
+    position = np.log1p(np.repeat(held_before, np.diff(np.append(first, len(acquired.item)))))
+    counts = np.bincount(acquired.item, minlength=n_items)
     overall = float(position.mean()) if len(position) else 0.0
     variance = (float(position.var()) if len(position) else 0.0) + 0.1
     prior = 3.0  # acquisitions: the pull to the overall mean is gone after a dozen
-    mean = (np.bincount(got.item, position, interactions.n_items) + prior * overall) / (count + prior)
-    square = np.bincount(got.item, (position - mean[got.item]) ** 2, interactions.n_items)
-    return mean, np.sqrt((square + prior * variance) / (count + prior))
+    mean = (np.bincount(acquired.item, position, n_items) + prior * overall) / (counts + prior)
+    square = np.bincount(acquired.item, (position - mean[acquired.item]) ** 2, n_items)
+    return mean, np.sqrt((square + prior * variance) / (counts + prior))

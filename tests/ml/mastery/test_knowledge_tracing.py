@@ -1,4 +1,4 @@
-"""Levels are fitted from judgements where there are enough of both kinds, and foretell better than simple rules."""
+"""Levels are fitted if there is enough feedback of both kinds, and predict better than simple rules."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,12 +17,12 @@ START = datetime(2022, 1, 1, tzinfo=UTC)
 END = START + timedelta(days=1500)
 
 
-def rows(*given: tuple[str, str, float, str, float, str | None]) -> pl.DataFrame:
-    """(person, micro-skill, day, mode, amount, kind of judgement); work is told in hours."""
+def rows(*cells: tuple[str, str, float, str, float, str | None]) -> pl.DataFrame:
+    """Rows of EVIDENCE from (person, micro-skill, day, mode, amount, feedback kind); work is in hours."""
     units = {"repetition": "hours", "feedback": "share"}
     full = [
         (f"e{i}", person, skill, START + timedelta(days=day), mode, amount, units.get(mode, "count"), kind)
-        for i, (person, skill, day, mode, amount, kind) in enumerate(given)
+        for i, (person, skill, day, mode, amount, kind) in enumerate(cells)
     ]
     names = ("evidence_id", "person_id", "skill_id", "occurred_at", "mode", "amount", "amount_unit", "feedback_kind")
     frame = pl.DataFrame(full, schema={name: EVIDENCE.schema[name] for name in names}, orient="row")
@@ -31,21 +31,21 @@ def rows(*given: tuple[str, str, float, str, float, str | None]) -> pl.DataFrame
 
 
 def fading_world(people: int, half_lives: dict[str, float], seed: int = 0) -> pl.DataFrame:
-    """Everyone works twenty hours on each micro-skill, and is judged after a random pause: good as far as retained."""
+    """Everyone works twenty hours on each micro-skill and gets feedback after a random pause: positive if retained."""
     rng = np.random.default_rng(seed)
-    given = []
+    cells = []
     for person in range(people):
         for skill, half_life in half_lives.items():
             begin = float(rng.integers(0, 300))
-            given += [(f"p{person}", skill, begin + day, "repetition", 4.0, None) for day in range(5)]
+            cells += [(f"p{person}", skill, begin + day, "repetition", 4.0, None) for day in range(5)]
             pause = float(rng.integers(1, 900))
             good = rng.random() < 0.95 * 2 ** (-pause / half_life)
-            given.append((f"p{person}", skill, begin + 4 + pause, "feedback", 0.9 if good else 0.2, "assessment"))
-    return rows(*given)
+            cells.append((f"p{person}", skill, begin + 4 + pause, "feedback", 0.9 if good else 0.2, "assessment"))
+    return rows(*cells)
 
 
-def test_what_came_before_a_judgement_is_summed_and_nothing_of_its_own_instant() -> None:
-    found = gather_outcomes(
+def test_only_evidence_before_the_instant_of_the_feedback_is_summed() -> None:
+    outcomes = gather_outcomes(
         rows(
             ("ann", "sql", 0, "repetition", 3.0, None),
             ("ann", "sql", 2, "observation", 1.0, None),
@@ -56,20 +56,20 @@ def test_what_came_before_a_judgement_is_summed_and_nothing_of_its_own_instant()
         ),
         POLICY,
     )
-    assert found.positive.tolist() == [True, False, True]
-    assert found.trust.tolist() == [1.0, 0.5, 0.2]
-    assert found.gap.tolist() == [10.0, 540.0, np.inf]
-    by_name = dict(zip(SUMS, found.sums.T.tolist(), strict=True))
+    assert outcomes.positive.tolist() == [True, False, True]
+    assert outcomes.trust.tolist() == [1.0, 0.5, 0.2]
+    assert outcomes.gap.tolist() == [10.0, 540.0, np.inf]
+    by_name = dict(zip(SUMS, outcomes.sums.T.tolist(), strict=True))
     assert by_name["practice"] == [3.0, 8.0, 0.0]
     assert by_name["observed"] == [1.0, 1.0, 0.0]
     # the certificate of 540 days ago, the declared half-life, weighs half
     assert by_name["succeeded"] == pytest.approx([0.0, 0.5, 0.0])
-    assert found.counts.tolist() == [[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]]
+    assert outcomes.counts.tolist() == [[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]]
     assert set(FADING) < set(SUMS)
 
 
-def test_freshness_halves_with_each_half_life_and_is_nothing_without_practice() -> None:
-    found = gather_outcomes(
+def test_freshness_halves_per_half_life_and_is_zero_without_practice() -> None:
+    outcomes = gather_outcomes(
         rows(
             ("a", "sql", 0, "repetition", 1.0, None),
             ("a", "sql", 200, "feedback", 1.0, "peer"),
@@ -77,20 +77,20 @@ def test_freshness_halves_with_each_half_life_and_is_nothing_without_practice() 
         ),
         POLICY,
     )
-    assert found.freshness(np.array([100.0])).tolist() == [0.25, 0.0]
+    assert outcomes.freshness(np.array([100.0])).tolist() == [0.25, 0.0]
 
 
-def test_a_review_given_is_a_third_of_a_lesson_and_no_practice() -> None:
+def test_a_review_is_a_third_of_a_lesson_and_no_practice() -> None:
     taught = rows(("a", "sql", 0, "teaching", 1.0, None), ("a", "sql", 5, "feedback", 1.0, "peer"))
     review = taught.with_columns(
         pl.when(pl.col("mode") == "teaching").then(pl.lit(REVIEW_TABLE)).otherwise("table_name").alias("table_name")
     )
     for frame, lessons, gap in ((taught, 1.0, 5.0), (review, 1 / 3, np.inf)):
-        found = gather_outcomes(frame, POLICY)
-        assert (found.sums[0, SUMS.index("taught")], found.gap[0]) == (pytest.approx(lessons), gap)
+        outcomes = gather_outcomes(frame, POLICY)
+        assert (outcomes.sums[0, SUMS.index("taught")], outcomes.gap[0]) == (pytest.approx(lessons), gap)
 
 
-def test_too_few_judgements_or_of_one_kind_only_fit_nothing() -> None:
+def test_too_little_feedback_or_feedback_of_one_kind_fits_nothing() -> None:
     good = [("p" + str(i), "sql", float(i), "feedback", 1.0, "peer") for i in range(600)]
     assert not fit_knowledge_tracing(rows(*good), END, POLICY).is_fitted
     assert not fit_knowledge_tracing(fading_world(100, {"sql": 300.0}), END, POLICY).is_fitted
@@ -102,26 +102,26 @@ def world() -> pl.DataFrame:
     return fading_world(900, {"fast": 180.0, "slow": 1440.0})
 
 
-def test_what_fades_fast_and_what_stays_get_half_lives_in_that_order_within_the_policy(world: pl.DataFrame) -> None:
-    found = dict(fit_knowledge_tracing(world, END, POLICY).by_skill.select("skill_id", "half_life").rows())
-    assert 180 <= found["fast"] < 400 < 600 < found["slow"] <= 1440
+def test_fast_and_slow_forgetting_get_half_lives_in_that_order_within_the_policy(world: pl.DataFrame) -> None:
+    half_lives = dict(fit_knowledge_tracing(world, END, POLICY).by_skill.select("skill_id", "half_life").rows())
+    assert 180 <= half_lives["fast"] < 400 < 600 < half_lives["slow"] <= 1440
     bounded = StagePolicy(half_life_least_days=300, half_life_most_days=600)
     assert set(fit_knowledge_tracing(world, END, bounded).half_lives) <= set(range(300, 601))
 
 
-def test_few_judgements_leave_the_half_life_at_what_is_declared() -> None:
+def test_little_feedback_leaves_the_half_life_at_that_of_the_policy() -> None:
     candidates = candidate_half_lives(POLICY)
     assert shrink_half_lives(np.zeros((3, len(candidates))), candidates, POLICY).tolist() == [540] * 3
 
 
-def test_coefficients_never_let_more_evidence_speak_against_a_person(world: pl.DataFrame) -> None:
-    found = dict(zip(SUMS, fit_knowledge_tracing(world, END, POLICY).coefficients, strict=True))
-    assert found.pop("failed") <= 0
-    assert min(found.values()) >= 0
-    assert found["practice"] > 0.3
+def test_no_coefficient_lets_more_evidence_lower_a_level(world: pl.DataFrame) -> None:
+    coefficients = dict(zip(SUMS, fit_knowledge_tracing(world, END, POLICY).coefficients, strict=True))
+    assert coefficients.pop("failed") <= 0
+    assert min(coefficients.values()) >= 0
+    assert coefficients["practice"] > 0.3
 
 
-def test_a_fit_as_of_a_day_ignores_what_came_later(world: pl.DataFrame) -> None:
+def test_a_fit_as_of_a_day_ignores_later_evidence(world: pl.DataFrame) -> None:
     moment = START + timedelta(days=600)
     past = world.filter(pl.col("occurred_at") <= moment)
     assert fit_knowledge_tracing(world, moment, POLICY) == fit_knowledge_tracing(past, moment, POLICY)
@@ -131,33 +131,33 @@ def test_the_order_of_rows_does_not_change_the_fit(world: pl.DataFrame) -> None:
     assert fit_knowledge_tracing(world.reverse(), END, POLICY) == fit_knowledge_tracing(world, END, POLICY)
 
 
-def test_levels_foretell_better_than_the_fraction_correct_so_far(world: pl.DataFrame) -> None:
-    found = {one.model: one for one in evaluate_knowledge_tracing(world, choose_split_moment(world), POLICY)}
-    ours = found["footsteps tracing"]
+def test_levels_predict_better_than_the_fraction_correct_so_far(world: pl.DataFrame) -> None:
+    scores = {score.model: score for score in evaluate_knowledge_tracing(world, choose_split_moment(world), POLICY)}
+    ours = scores["footsteps tracing"]
     for name in ("fraction correct so far", "fraction correct, smoothed", "mean of all"):
-        assert ours.auc > found[name].auc + 0.1
-        assert ours.log_loss < found[name].log_loss - 0.05
-    assert ours.judgements == 450
+        assert ours.auc > scores[name].auc + 0.1
+        assert ours.log_loss < scores[name].log_loss - 0.05
+    assert ours.feedback_count == 450
 
 
-def test_nothing_judged_cannot_be_proven() -> None:
-    with pytest.raises(ValueError, match="no judgement"):
+def test_too_little_feedback_cannot_be_evaluated() -> None:
+    with pytest.raises(ValueError, match="no feedback"):
         choose_split_moment(rows())
     few = fading_world(20, {"sql": 300.0})
-    with pytest.raises(ValueError, match="too few"):
+    with pytest.raises(ValueError, match="too little"):
         evaluate_knowledge_tracing(few, choose_split_moment(few), POLICY)
 
 
-def test_an_unknown_micro_skill_is_foretold_by_what_holds_for_all(world: pl.DataFrame) -> None:
+def test_an_unknown_micro_skill_is_predicted_by_the_common_intercept(world: pl.DataFrame) -> None:
     tracing = fit_knowledge_tracing(world, END, POLICY)
-    found = predict_outcomes(gather_outcomes(rows(("z", "new", 3, "feedback", 1.0, "peer")), POLICY), tracing)
-    assert found[0] == pytest.approx(1 / (1 + np.exp(-tracing.intercept)))
+    probability = predict_outcomes(gather_outcomes(rows(("z", "new", 3, "feedback", 1.0, "peer")), POLICY), tracing)
+    assert probability[0] == pytest.approx(1 / (1 + np.exp(-tracing.intercept)))
 
 
-def test_what_is_said_comes_true_after_short_and_long_pauses(world: pl.DataFrame) -> None:
+def test_predictions_are_calibrated_after_short_and_long_pauses(world: pl.DataFrame) -> None:
     tracing = fit_knowledge_tracing(world, END, POLICY)
     outcomes = gather_outcomes(world, POLICY)
     by_third = np.digitize(outcomes.gap, [300, 600])
-    said = predict_outcomes(outcomes, tracing)
+    predicted = predict_outcomes(outcomes, tracing)
     for part in range(3):
-        assert said[by_third == part].mean() == pytest.approx(outcomes.positive[by_third == part].mean(), abs=0.08)
+        assert predicted[by_third == part].mean() == pytest.approx(outcomes.positive[by_third == part].mean(), abs=0.08)

@@ -1,4 +1,4 @@
-"""On the demo world's own evidence, the planted stages, prerequisites and half-lives are found again."""
+"""On the evidence of the demo company, the planted stages, prerequisites and half-lives are recovered."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -21,7 +21,7 @@ POLICY = RecommendationPolicy()
 
 
 @dataclass(frozen=True)
-class TruthMeasure:
+class LearnedWorld:
     world: World
     evidence: pl.DataFrame
     stages: pl.DataFrame
@@ -29,41 +29,41 @@ class TruthMeasure:
 
 
 @pytest.fixture(scope="module")
-def found() -> TruthMeasure:
+def learned() -> LearnedWorld:
     world = generate_world(600, seed=11, end=END)
-    interactions = list(generate_histories(world))
-    evidence = pl.concat([build_evidence_ledger(world, history) for history in interactions])
-    steps = pl.concat([history.steps for history in interactions])
+    histories = list(generate_histories(world))
+    evidence = pl.concat([build_evidence_ledger(world, history) for history in histories])
+    steps = pl.concat([history.steps for history in histories])
     stages = steps.select(
         world.people["employee_number"].gather(steps["person"]).alias("person_id"),
         world.catalog.skills["skill_id"].gather(steps["skill"]).alias("skill_id"),
         "stage",
     )
-    return TruthMeasure(world, evidence, stages, learn_knowledge_tracing(evidence, END, POLICY.stages))
+    return LearnedWorld(world, evidence, stages, learn_knowledge_tracing(evidence, END, POLICY.stages))
 
 
-def test_stages_agree_with_those_planted(found: TruthMeasure) -> None:
-    mastery = estimate_mastery(found.evidence, END, POLICY.stages, found.tracing)
-    assert compute_stage_kappa(found.stages, mastery)[0] >= 0.8
+def test_stages_agree_with_those_planted(learned: LearnedWorld) -> None:
+    mastery = estimate_mastery(learned.evidence, END, POLICY.stages, learned.tracing)
+    assert compute_stage_kappa(learned.stages, mastery)[0] >= 0.8
 
 
-def test_learnt_precedence_finds_the_planted_prerequisites(found: TruthMeasure) -> None:
-    learnt = learn_prerequisites(find_reached_steps(found.evidence, END, POLICY.stages), POLICY.precedence)
-    assert compute_prerequisite_f1(found.world.catalog.prerequisites, learnt)[0] >= 0.8
+def test_learned_prerequisites_are_those_planted(learned: LearnedWorld) -> None:
+    learnt = learn_prerequisites(find_reached_steps(learned.evidence, END, POLICY.stages), POLICY.precedence)
+    assert compute_prerequisite_f1(learned.world.catalog.prerequisites, learnt)[0] >= 0.8
 
 
-def test_tracing_beats_the_fraction_correct_so_far_over_a_time_split(found: TruthMeasure) -> None:
+def test_knowledge_tracing_beats_the_fraction_correct_so_far_over_a_time_split(learned: LearnedWorld) -> None:
     scores = {
         one.model: one
-        for one in evaluate_knowledge_tracing(found.evidence, choose_split_moment(found.evidence), POLICY.stages)
+        for one in evaluate_knowledge_tracing(learned.evidence, choose_split_moment(learned.evidence), POLICY.stages)
     }
     ours = scores.pop("footsteps tracing")
     assert all(ours.auc > one.auc and ours.log_loss < one.log_loss for one in scores.values())
 
 
-def test_half_lives_follow_those_planted(found: TruthMeasure) -> None:
-    planted = dict(zip(found.world.catalog.skills["skill_id"], found.world.half_life.tolist(), strict=True))
-    asked = [planted[skill] for skill in found.tracing.skill_ids]
-    agreement = stats.spearmanr(asked, found.tracing.half_lives)
+def test_half_lives_follow_those_planted(learned: LearnedWorld) -> None:
+    planted = dict(zip(learned.world.catalog.skills["skill_id"], learned.world.half_life.tolist(), strict=True))
+    planted_half_lives = [planted[skill] for skill in learned.tracing.skill_ids]
+    agreement = stats.spearmanr(planted_half_lives, learned.tracing.half_lives)
     assert agreement.statistic > 0.2
     assert agreement.pvalue < 0.01

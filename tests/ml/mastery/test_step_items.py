@@ -1,4 +1,4 @@
-"""Steps in the recommender's words: what each requires, which come again, which a night must not name."""
+"""Steps as items of the recommender: what each requires, which can be repeated, which must not be recommended."""
 
 from datetime import date
 
@@ -17,16 +17,16 @@ def test_a_stage_requires_the_one_below_and_a_refresh_the_first() -> None:
     ]
 
 
-def test_only_refreshes_come_again() -> None:
+def test_only_refreshes_are_repeatable() -> None:
     assert list_repeatable_steps(STEPS).to_list() == ["a|b|refresh"]
 
 
-def test_the_refresh_of_what_is_not_rusty_is_barred() -> None:
+def test_the_refresh_of_a_micro_skill_that_is_not_rusty_is_blocked() -> None:
     mastery = pl.DataFrame({"person_id": ["p", "p", "q"], "skill_id": list("xyx"), "is_rusty": [True, False, None]})
     assert list_blocked_steps(mastery).rows() == [("p", "y|refresh"), ("q", "x|refresh")]
 
 
-def test_periods_count_where_a_person_has_any_and_the_present_role_otherwise() -> None:
+def test_periods_replace_the_present_role_of_a_person() -> None:
     people = pl.DataFrame({"person_id": ["p", "q"], "role_name": ["Now", "Cook"], "unit_name": [None, "Kitchen"]})
     periods = pl.DataFrame(
         {

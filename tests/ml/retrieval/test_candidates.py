@@ -1,4 +1,4 @@
-"""Candidates of a large catalogue, merged sparsely, are those a dense merge would find."""
+"""Candidates of a large catalogue, selected sparsely, equal those selected densely."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -16,55 +16,59 @@ CUT = as_tick(datetime(2022, 6, 1))
 
 
 @pytest.fixture(scope="module")
-def faced(small_ladders: pl.DataFrame) -> tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates]:
+def fitted(small_ladders: pl.DataFrame) -> tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates]:
     interactions = encode_interactions(small_ladders)
-    config = replace(choose_config(interactions), per_scorer=5, n_candidates=8)
+    config = replace(choose_config(interactions), candidates_per_scorer=5, n_candidates=8)
     user_states = build_user_states(interactions, np.arange(interactions.n_people), np.full(interactions.n_people, CUT))
     return interactions, config, fit_ensemble(interactions, config), user_states
 
 
-def test_both_ways_say_the_same_of_an_item(
-    faced: tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates],
+def test_sparse_and_dense_selection_give_an_item_the_same_scores(
+    fitted: tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates],
 ) -> None:
-    interactions, config, ensemble, user_states = faced
-    eligible_mask = ~user_states.held(interactions.n_items)
+    interactions, config, ensemble, user_states = fitted
+    eligible_mask = ~user_states.held_mask(interactions.n_items)
     scores = ensemble.score(user_states)
     dense, _ = select_dense(scores, eligible_mask, config)
-    thin, _ = select_candidates(ensemble, user_states, eligible_mask, replace(config, dense_items=1))
-    assert thin.item.shape == dense.item.shape
-    there = np.take_along_axis(scores, thin.item[None], axis=2)
-    assert np.where(thin.real, thin.channel_scores, 0) == pytest.approx(np.where(thin.real, there, 0), abs=1e-4)
-    assert thin.best_scores == pytest.approx(dense.best_scores, rel=1e-4, abs=1e-5)
+    sparse, _ = select_candidates(ensemble, user_states, eligible_mask, replace(config, dense_items=1))
+    assert sparse.item.shape == dense.item.shape
+    expected = np.take_along_axis(scores, sparse.item[None], axis=2)
+    assert np.where(sparse.real, sparse.channel_scores, 0) == pytest.approx(
+        np.where(sparse.real, expected, 0), abs=1e-4
+    )
+    assert sparse.best_scores == pytest.approx(dense.best_scores, rel=1e-4, abs=1e-5)
 
 
-def test_a_sparse_list_leads_with_what_the_dense_one_leads_with(
-    faced: tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates],
+def test_sparse_and_dense_lists_start_with_the_same_items(
+    fitted: tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates],
 ) -> None:
-    interactions, config, ensemble, user_states = faced
-    eligible_mask = ~user_states.held(interactions.n_items)
+    interactions, config, ensemble, user_states = fitted
+    eligible_mask = ~user_states.held_mask(interactions.n_items)
     dense, _ = select_dense(ensemble.score(user_states), eligible_mask, config)
-    thin, _ = select_candidates(ensemble, user_states, eligible_mask, replace(config, dense_items=1))
-    shared = [len(set(a) & set(b)) for a, b in zip(dense.item[:, :5].tolist(), thin.item[:, :6].tolist(), strict=True)]
+    sparse, _ = select_candidates(ensemble, user_states, eligible_mask, replace(config, dense_items=1))
+    shared = [
+        len(set(a) & set(b)) for a, b in zip(dense.item[:, :5].tolist(), sparse.item[:, :6].tolist(), strict=True)
+    ]
     assert np.mean(shared) > 4.5
 
 
-def test_nothing_closed_is_named_and_nothing_twice(
-    faced: tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates],
+def test_only_eligible_items_are_listed_and_only_once(
+    fitted: tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates],
 ) -> None:
-    interactions, config, ensemble, user_states = faced
-    eligible_mask = ~user_states.held(interactions.n_items)
+    interactions, config, ensemble, user_states = fitted
+    eligible_mask = ~user_states.held_mask(interactions.n_items)
     eligible_mask[:, ::3] = False
-    thin, _ = select_candidates(ensemble, user_states, eligible_mask, replace(config, dense_items=1))
-    rows = np.broadcast_to(np.arange(len(eligible_mask))[:, None], thin.item.shape)
-    assert eligible_mask[rows[thin.real], thin.item[thin.real]].all()
-    for item, real in zip(thin.item, thin.real, strict=True):
+    sparse, _ = select_candidates(ensemble, user_states, eligible_mask, replace(config, dense_items=1))
+    rows = np.broadcast_to(np.arange(len(eligible_mask))[:, None], sparse.item.shape)
+    assert eligible_mask[rows[sparse.real], sparse.item[sparse.real]].all()
+    for item, real in zip(sparse.item, sparse.real, strict=True):
         assert len(set(item[real].tolist())) == real.sum()
 
 
-def test_every_scorer_but_the_trend_can_score_sparsely(
-    faced: tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates],
+def test_every_scorer_except_the_trend_scores_sparsely(
+    fitted: tuple[Interactions, RankerConfig, ScorerEnsemble, UserStates],
 ) -> None:
-    _, _, ensemble, user_states = faced
+    _, _, ensemble, user_states = fitted
     scores = ensemble.score(user_states)
     for number, channel in enumerate(CHANNELS):
         if channel != "recent_popularity":

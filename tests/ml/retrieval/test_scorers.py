@@ -1,11 +1,11 @@
-"""Each scorer on histories small enough to work out by hand."""
+"""Each scorer on interactions small enough to work out by hand."""
 
 import numpy as np
 import polars as pl
 import pytest
 
 from ml.data.interactions import Interactions, build_user_states, encode_interactions
-from ml.retrieval.base import Scorer, truncated_rows
+from ml.retrieval.base import Scorer, truncate_rows
 from ml.retrieval.ease import Ease
 from ml.retrieval.item_knn import ItemKNN
 from ml.retrieval.markov import Markov
@@ -15,8 +15,8 @@ from ml.retrieval.recent_popularity import RecentPopularity
 from ml.retrieval.user_knn import UserKNN
 
 
-def code(*paths: str) -> Interactions:
-    """One person a path, one item a letter, one moment a position; letters in brackets share a moment."""
+def encode_paths(*paths: str) -> Interactions:
+    """One person per path, one item per letter, one moment per position; letters in brackets share a moment."""
     rows = []
     for person, path in enumerate(paths):
         moment, together = 0, False
@@ -34,17 +34,17 @@ def scores_for(scorer: Scorer, interactions: Interactions, person: int, cut: int
 
 
 def test_popularity_counts_people_not_uses() -> None:
-    assert Popularity().fit(code("aab", "a", "b")).counts.tolist() == [2, 2]
+    assert Popularity().fit(encode_paths("aab", "a", "b")).counts.tolist() == [2, 2]
 
 
 def test_item_knn_is_the_shrunk_cosine() -> None:
-    interactions = code("ab", "ab", "a", "c")
-    found = scores_for(ItemKNN(shrink=1.0).fit(interactions), interactions, 2, 9)
-    assert found == pytest.approx({"a": 0.0, "b": 2 / (np.sqrt(3 * 2) + 1), "c": 0.0})
+    interactions = encode_paths("ab", "ab", "a", "c")
+    scores = scores_for(ItemKNN(shrink=1.0).fit(interactions), interactions, 2, 9)
+    assert scores == pytest.approx({"a": 0.0, "b": 2 / (np.sqrt(3 * 2) + 1), "c": 0.0})
 
 
 def test_ease_is_the_textbook_closed_form() -> None:
-    interactions = code("abc", "ab", "bc", "a", "cd")
+    interactions = encode_paths("abc", "ab", "bc", "a", "cd")
     held = np.array([[1, 1, 1, 0], [1, 1, 0, 0], [0, 1, 1, 0], [1, 0, 0, 0], [0, 0, 1, 1]], float)
     inverse = np.linalg.inv(held.T @ held + 2.0 * np.eye(4))
     weights = np.eye(4) - inverse / np.diag(inverse)
@@ -52,25 +52,25 @@ def test_ease_is_the_textbook_closed_form() -> None:
 
 
 def test_markov_is_directed() -> None:
-    interactions = code("ab", "ab", "ab", "a", "b")
-    scorer = Markov(tau=1.0, shrink=0.1).fit(interactions)
+    interactions = encode_paths("ab", "ab", "ab", "a", "b")
+    scorer = Markov(decay_moments=1.0, shrink=0.1).fit(interactions)
     forward, backward = scores_for(scorer, interactions, 3, 9), scores_for(scorer, interactions, 4, 9)
     assert forward["b"] > 0.9
     assert backward["a"] == pytest.approx(0.0)
 
 
-def test_markov_draws_nothing_from_the_order_within_a_moment() -> None:
-    scorer = Markov(shrink=0.0).fit(code("(ab)c", "(ab)c"))
+def test_markov_ignores_the_order_within_a_moment() -> None:
+    scorer = Markov(shrink=0.0).fit(encode_paths("(ab)c", "(ab)c"))
     matrix = np.asarray(scorer.matrix)
     assert matrix[0, 1] == matrix[1, 0] == 0.0
     assert matrix[0, 2] == matrix[1, 2] == 1.0
 
 
-def test_user_knn_votes_with_what_those_alike_took_next() -> None:
-    interactions = code("abc", "abc", "xyz", "ab")
-    found = scores_for(UserKNN().fit(interactions), interactions, 3, 9)
-    assert max(found, key=lambda item: found[item] * (item not in "ab")) == "c"
-    assert found["z"] == 0.0
+def test_user_knn_votes_with_what_similar_people_acquired_next() -> None:
+    interactions = encode_paths("abc", "abc", "xyz", "ab")
+    scores = scores_for(UserKNN().fit(interactions), interactions, 3, 9)
+    assert max(scores, key=lambda item: scores[item] * (item not in "ab")) == "c"
+    assert scores["z"] == 0.0
 
 
 def test_recent_popularity_sees_only_whole_bins_before_the_cut() -> None:
@@ -86,7 +86,7 @@ def test_recent_popularity_sees_only_whole_bins_before_the_cut() -> None:
     assert trend.recent_counts(cut, 1).tolist() == [[0, 0, 0], [0, 0, 0]]
 
 
-def test_names_that_share_rare_words_are_alike() -> None:
+def test_names_that_share_rare_words_are_similar() -> None:
     interactions = encode_interactions(
         pl.DataFrame(
             {"person_id": ["p"] * 4, "skill_id": ["tax/law", "tax/duty", "x/ray", "x/files"], "ts": [1, 2, 3, 4]}
@@ -100,12 +100,12 @@ def test_names_that_share_rare_words_are_alike() -> None:
     assert by_two_parts == [0, 1, 2, 3]
 
 
-def test_names_without_words_make_nothing_alike() -> None:
+def test_names_without_words_are_not_similar() -> None:
     interactions = encode_interactions(pl.DataFrame({"person_id": ["p", "p"], "skill_id": ["1", "2"], "ts": [1, 2]}))
     assert NameText().fit(interactions).matrix.nnz == 0
 
 
-def test_truncation_keeps_the_entries_largest_in_size() -> None:
+def test_truncation_keeps_the_entries_of_largest_size() -> None:
     matrix = np.array([[0.1, -5.0, 3.0, 0.2, 0.0, 0.3, 0.0, 0.0, 0.0]], np.float32)
-    assert truncated_rows(matrix, 2).toarray().tolist() == [[0, -5.0, 3.0, 0, 0, 0, 0, 0, 0]]
-    assert truncated_rows(matrix, 3) is matrix
+    assert truncate_rows(matrix, 2).toarray().tolist() == [[0, -5.0, 3.0, 0, 0, 0, 0, 0, 0]]
+    assert truncate_rows(matrix, 3) is matrix
