@@ -10,8 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from ml.data.interactions import Doubles, Floats, Ints, Strings
-from ml.data.intervals import percentile_interval
-from ml.data.ndcg import ndcg_from_scores
+from ml.data.statistics import ndcg_from_scores, percentile_interval
 from ml.evaluation.metrics import bootstrap_means
 from ml.evaluation.results import AblationResult
 from ml.evaluation.scoring import rank_cases
@@ -49,17 +48,26 @@ def ablate(
     rankers = [(ranker, np.ones(len(ranker.features), np.float32))]
     for family in families:
         mask = np.array([feature.family != family for feature in ranker.features], np.float32)
-        blanked = replace(rows, features=rows.features * mask)
         rankers.append(
-            (fit_ranker(blanked, ranker.features, recommender.config, seed=seed, settings_from=ranker), mask)
+            (
+                fit_ranker(
+                    replace(rows, features=rows.features * mask),
+                    ranker.features,
+                    recommender.config,
+                    seed=seed,
+                    settings_from=ranker,
+                ),
+                mask,
+            )
         )
     ndcg, person = _measure_ndcg(rankers, recommender, eval_split, names, seed)
     means = bootstrap_means(ndcg, person, seed)
     results = []
     for place, family in enumerate(families, 1):
         low, high = percentile_interval(means[:, 0] - means[:, place]).tolist()
-        loss = float((ndcg[:, 0] - ndcg[:, place]).mean())
-        results.append(AblationResult(family, float(ndcg[:, place].mean()), loss, low, high))
+        results.append(
+            AblationResult(family, float(ndcg[:, place].mean()), float((ndcg[:, 0] - ndcg[:, place]).mean()), low, high)
+        )
     return tuple(sorted(results, key=lambda result: -result.loss))
 
 

@@ -51,8 +51,7 @@ def profile_column(column: pl.Series) -> ColumnProfile:
         names = tuple(counts[values.name].to_list())
         return ColumnProfile(len(values), (), names, tuple(_shares(values, names, ())))
     numbers = values.to_numpy().astype(np.float64)
-    quantiles = np.quantile(numbers, np.arange(1, BINS) / BINS) if len(numbers) else np.zeros(0)
-    edges = _merge_close_edges(np.unique(quantiles))
+    edges = _merge_close_edges(np.quantile(numbers, np.arange(1, BINS) / BINS) if len(numbers) else np.zeros(0))
     return ColumnProfile(len(values), edges, (), tuple(_shares(values, (), edges)))
 
 
@@ -114,10 +113,10 @@ def read_profiles(text: str) -> dict[str, ColumnProfile]:
 
 
 def _merge_close_edges(edges: Doubles) -> tuple[float, ...]:
-    """The ascending edges without those too close to the one before."""
+    """The distinct edges, ascending, without those too close to the one before."""
     merged: list[float] = []
     min_width = MIN_BIN_WIDTH * np.abs(edges).max(initial=0.0)
-    for edge in edges.tolist():
+    for edge in np.unique(edges).tolist():
         if not merged or edge - merged[-1] >= min_width:
             merged.append(edge)
     return tuple(merged)
@@ -129,5 +128,5 @@ def _shares(values: pl.Series, names: tuple[str, ...], edges: tuple[float, ...])
         counts = dict(values.value_counts().iter_rows())
         listed = [float(counts.get(name, 0)) for name in names]
         return np.asarray([*listed, len(values) - sum(listed)], np.float64) / max(len(values), 1)
-    bins = np.searchsorted(np.asarray(edges), values.to_numpy().astype(np.float64), side="left")
-    return np.asarray(np.bincount(bins, minlength=len(edges) + 1) / max(len(values), 1), np.float64)
+    bins = np.searchsorted(edges, values.to_numpy().astype(np.float64), side="left")
+    return np.bincount(bins, minlength=len(edges) + 1) / max(len(values), 1)

@@ -5,7 +5,7 @@ Does not belong here: splits, what a model may look at (see scoring), metric for
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from ml.data.eligibility import encode_rules
 from ml.data.interactions import TICKS_PER_DAY, Doubles, build_user_states, encode_interactions
-from ml.data.intervals import percentile_interval
 from ml.data.ranker_config import choose_config
+from ml.data.statistics import percentile_interval
 from ml.evaluation.ablation import ablate
 from ml.evaluation.lambdarank_baseline import LAMBDARANK, fit_lambdarank, installed_lambdarank
 from ml.evaluation.metrics import CaseScores, bootstrap_means, coverage, novelty
@@ -141,25 +141,24 @@ def evaluate_recommender(
         fitted_models: Recommenders by name; they must not have seen anything after the freeze.
     """
     wanted, fitted = tuple(models or available_models()), fitted_models or {}
-    if unknown := sorted(set(wanted) - set(available_models())):
+    unknown = sorted(set(wanted) - set(available_models()))
+    if unknown:
         raise ValueError(f"no model is called {', '.join(unknown)}; there are {', '.join(available_models())}")
     eval_split = _split_events(events, split, windows, horizon_days, fitted, requires, repeatable)
     run = _EvaluationRun(eval_split, names, extra_features, horizon_days, seed)
     scores: dict[str, ModelScores] = {}
-    reliability, ablation = None, tuple[AblationResult, ...]()
     with threadpool_limits(1):
         for number, name in enumerate((*wanted, *fitted)):
             progress(name, number / (len(wanted) + len(fitted)))
             scores[name] = run.score(name, fitted.get(name))
         progress("metrics", 0.95)
-        if run.recommender is not None:
-            reliability = measure_calibration(run.recommender, eval_split, run.names)
-        if with_ablation and run.recommender is not None:
-            progress("ablation", 0.97)
-            ablation = ablate(run.recommender, eval_split, run.names, run.train_names, seed)
-    reason = None if run.recommender is None else run.recommender.reason
-    evaluation = _build_evaluation(split, horizon_days, eval_split, scores, reason, reliability, ablation, seed)
-    return EvaluatedRecommender(evaluation, run.recommender)
+        ours = run.recommender
+        reliability = None if ours is None else measure_calibration(ours, eval_split, run.names)
+        progress("ablation" if with_ablation else "metrics", 0.97)
+        ablated = ours if with_ablation else None
+        ablation = () if ablated is None else ablate(ablated, eval_split, run.names, run.train_names, seed)
+    evaluation = _build_evaluation(split, horizon_days, eval_split, scores, ours, reliability, ablation, seed)
+    return EvaluatedRecommender(evaluation, ours)
 
 
 class _EvaluationRun:
@@ -190,8 +189,9 @@ class _EvaluationRun:
 
     def _bind(self, name: str, recommender: Recommender | None) -> BindModel:
         if recommender is None and name not in (OURS, LAMBDARANK):
-            baseline = build_baseline(name, self.config, self.seed).fit(self.eval_split.train)
-            return bind_baseline(baseline, self.eval_split)
+            return bind_baseline(
+                build_baseline(name, self.config, self.seed).fit(self.eval_split.train), self.eval_split
+            )
         if recommender is None:
             recommender = self._fit(with_calibration=name == OURS)
             if name == LAMBDARANK:
@@ -205,7 +205,7 @@ class _EvaluationRun:
         train_items = np.flatnonzero(eval_split.train_codes >= 0)
         return fit_coded_recommender(
             eval_split.train,
-            end=eval_split.train_end,
+            end=eval_split.frozen_at or int(eval_split.train.time.max()) + 1,
             horizon=self.horizon_days * TICKS_PER_DAY if eval_split.full.is_calendar else 1,
             config=self.config,
             names=self.train_names,
@@ -227,9 +227,9 @@ def _split_events(
 ) -> EvalSplit:
     dated = parse_unix_times(events)
     full = encode_interactions(dated)
-    fitted_items = [recommender.ensemble.items for recommender in fitted.values()]
-    if any(len(np.setdiff1d(items, full.items)) for items in fitted_items):  # items that no event has any more
-        full = encode_interactions(dated, items=np.unique(np.concatenate([full.items, *fitted_items])))
+    if fitted:  # they may know items that no event has any more
+        items = [full.items, *(model.ensemble.items for model in fitted.values())]
+        full = encode_interactions(dated, items=np.unique(np.concatenate(items)))
     rules = encode_rules(requires, repeatable, full.items)
     full = replace(full, repeatable=rules.repeatable)
     if split == "time":
@@ -248,7 +248,7 @@ def _build_evaluation(
     horizon_days: int,
     eval_split: EvalSplit,
     scores: dict[str, ModelScores],
-    reason: str | None,
+    recommender: Recommender | None,
     reliability: Reliability | None,
     ablation: tuple[AblationResult, ...],
     seed: int,
@@ -279,7 +279,7 @@ def _build_evaluation(
                 ndcg_at_10_high=bounds[name][1],
                 coverage=coverage(model.cases.top, full.n_items),
                 novelty=novelty(model.cases.top, eval_split.holders, train.n_people),
-                **asdict(model.cost),
+                **model.cost,
             )
             for name, model in scores.items()
         ),
@@ -287,7 +287,7 @@ def _build_evaluation(
         ratio=_compare_with_best(list(scores), ndcg.mean(axis=0), means),
         comparisons=_compare_pairs(list(scores), ndcg.mean(axis=0), means),
         reliability=reliability,
-        reason=reason,
+        reason=None if recommender is None else recommender.reason,
         ablation=ablation,
     )
 
@@ -309,8 +309,11 @@ def _measure_segment(segment: str, models: dict[str, CaseScores | None], seed: i
     if not scored:
         yield from (SegmentResult(segment, name, 0, 0.0, 0.0, 0.0, 0.0) for name in models)
         return
-    ndcg = np.stack([scores.ndcg for scores in scored.values()], axis=1)
-    bounds = percentile_interval(bootstrap_means(ndcg, next(iter(scored.values())).person, seed)).T.tolist()
+    bounds = percentile_interval(
+        bootstrap_means(
+            np.stack([scores.ndcg for scores in scored.values()], axis=1), next(iter(scored.values())).person, seed
+        )
+    ).T.tolist()
     for (name, scores), (low, high) in zip(scored.items(), bounds, strict=True):
         hit, case_ndcg = float(scores.hit.mean()), float(scores.ndcg.mean())
         yield SegmentResult(segment, name, len(scores.hit), hit, case_ndcg, low, high)

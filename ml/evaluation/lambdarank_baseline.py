@@ -67,5 +67,4 @@ def fit_lambdarank(recommender: Recommender, interactions: Interactions, names: 
         verbose=-1,
     )
     model.fit(part.features[part.real.ravel()], part.label[part.real].astype(np.int32), group=part.real.sum(axis=1))
-    ranker = LightGBMRanker(recommender.ranker.features, model.booster_)
-    return replace(recommender, ranker=ranker, calibrator=None)  # type: ignore[arg-type]
+    return replace(recommender, ranker=LightGBMRanker(recommender.ranker.features, model.booster_), calibrator=None)  # type: ignore[arg-type]

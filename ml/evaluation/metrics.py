@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml.data.interactions import Bools, Doubles, Floats, Ints
-from ml.data.ndcg import K, ndcg_from_ranks
+from ml.data.statistics import K, ndcg_from_ranks
 
 RESAMPLES = 1000  # enough for two steady digits of a 95 % interval
 
@@ -46,13 +46,19 @@ def score_cases(
     """
     masked = np.where(eligible, scores, np.float32(-np.inf))
     target_score = masked[row, target][:, None]
-    wins_tie = tie_break[None, :] < tie_break[target][:, None]
-    is_ahead = (masked[row] > target_score) | ((masked[row] == target_score) & wins_tie)
+    is_ahead = (masked[row] > target_score) | (
+        (masked[row] == target_score) & (tie_break[None, :] < tie_break[target][:, None])
+    )
     rank = np.where(np.isfinite(target_score[:, 0]), is_ahead.sum(axis=1) + 1.0, np.inf)
     best_rank = np.full(len(n_targets), np.inf)
     np.minimum.at(best_rank, row, rank)
-    hit = (best_rank <= K).astype(np.float64)
-    return CaseScores(person, hit, ndcg_from_ranks(row, rank, n_targets), 1.0 / best_rank, _top(masked, tie_break))
+    return CaseScores(
+        person,
+        (best_rank <= K).astype(np.float64),
+        ndcg_from_ranks(row, rank, n_targets),
+        1.0 / best_rank,
+        _top(masked, tie_break),
+    )
 
 
 def _top(scores: Floats, tie_break: Ints) -> Ints:
@@ -63,8 +69,9 @@ def _top(scores: Floats, tie_break: Ints) -> Ints:
 
 def concat_case_scores(parts: list[CaseScores]) -> CaseScores:
     """The scores of several blocks, one after the other."""
-    columns = zip(*(vars(part).values() for part in parts), strict=True)
-    return CaseScores(*(np.concatenate(column) for column in columns))
+    return CaseScores(
+        *(np.concatenate(column) for column in zip(*(vars(part).values() for part in parts), strict=True))
+    )
 
 
 def coverage(top: Ints, n_items: int) -> float:

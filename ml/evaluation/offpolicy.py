@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from ml.data.intervals import percentile_interval, wilson_interval
+from ml.data.statistics import percentile_interval, wilson_interval
 
 # Outcomes that mean the person took the step up.
 ACCEPTED = ("accepted", "started", "done")
@@ -52,10 +52,16 @@ def label_exposures(exposures: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataF
         shown_at, is_accepted.
     """
     first_shown = exposures.sort("shown_at", "shown_rank").unique(_STEP_KEYS, keep="first", maintain_order=True)
-    accepted = outcomes.filter(pl.col("outcome_kind").is_in(ACCEPTED)).select(*_STEP_KEYS, "outcome_at")
-    joined = first_shown.select(*_STEP_KEYS, "shown_rank", "shown_at").join(accepted, on=_STEP_KEYS, how="left")
-    is_accepted = (pl.col("outcome_at") >= pl.col("shown_at")).fill_null(False).any()
-    return joined.group_by(*_STEP_KEYS, "shown_rank", "shown_at").agg(is_accepted=is_accepted).sort(_STEP_KEYS)
+    joined = first_shown.select(*_STEP_KEYS, "shown_rank", "shown_at").join(
+        outcomes.filter(pl.col("outcome_kind").is_in(ACCEPTED)).select(*_STEP_KEYS, "outcome_at"),
+        on=_STEP_KEYS,
+        how="left",
+    )
+    return (
+        joined.group_by(*_STEP_KEYS, "shown_rank", "shown_at")
+        .agg(is_accepted=(pl.col("outcome_at") >= pl.col("shown_at")).fill_null(False).any())
+        .sort(_STEP_KEYS)
+    )
 
 
 def count_unmatched_outcomes(exposures: pl.DataFrame, outcomes: pl.DataFrame) -> int:
@@ -96,10 +102,11 @@ def measure_position_bias(labels: pl.DataFrame) -> pl.DataFrame:
         ranks), step_count (the steps it rests on).
     """
     rates = labels.group_by("skill_id", "to_stage", "shown_rank").agg(n=pl.len(), rate=pl.col("is_accepted").mean())
-    first = rates.filter(pl.col("shown_rank") == 1).drop("shown_rank")
     weight = pl.min_horizontal("n", "n_first")
     ratios = (
-        rates.join(first, on=("skill_id", "to_stage"), suffix="_first")
+        rates.join(
+            rates.filter(pl.col("shown_rank") == 1).drop("shown_rank"), on=("skill_id", "to_stage"), suffix="_first"
+        )
         .group_by("shown_rank")
         .agg(
             step_count=pl.len().cast(pl.Int64),
@@ -144,7 +151,6 @@ def estimate_acceptance(labels: pl.DataFrame, bias: pl.DataFrame, ranks: pl.Data
     if not per_person.height:
         return None
     hits, shown = per_person["hits"].to_numpy(), per_person["n"].to_numpy().astype(np.float64)
-    rng = np.random.default_rng(_SEED)
-    drawn = rng.multinomial(len(hits), np.full(len(hits), 1 / len(hits)), size=_DRAWS)
+    drawn = np.random.default_rng(_SEED).multinomial(len(hits), np.full(len(hits), 1 / len(hits)), size=_DRAWS)
     low, high = percentile_interval((drawn @ hits) / (drawn @ shown)).tolist()
     return Estimate(float(hits.sum() / shown.sum()), low, high, len(hits), int(shown.sum()))

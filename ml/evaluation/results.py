@@ -5,12 +5,9 @@ Does not belong here: how they are computed (see evaluate, scoring, ablation).
 """
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ml.ranking.calibration import Reliability
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 Split = Literal["time", "leave-last"]
 OURS = "footsteps"
@@ -18,18 +15,9 @@ OURS = "footsteps"
 _STORED_KEYS = {"mean_probability": "said", "observed_share": "came_true", "comparisons": "duels"}
 
 
-def to_stored_dict(record: "DataclassInstance") -> dict[str, Any]:
-    """The values of a record, nested ones too, under the keys of stored and published JSON."""
+def to_stored_dict(record: Any) -> dict[str, Any]:
+    """The values of a dataclass, nested ones too, under the keys of stored and published JSON."""
     return asdict(record, dict_factory=lambda items: {_STORED_KEYS.get(name, name): value for name, value in items})
-
-
-@dataclass(frozen=True)
-class ModelCost:
-    """Seconds to fit, milliseconds to score a case, highest memory of the process in MB."""
-
-    fit_seconds: float
-    score_ms_per_person: float
-    peak_mb: float
 
 
 @dataclass(frozen=True)
@@ -46,7 +34,7 @@ class ModelResult:
     novelty: float
     fit_seconds: float
     score_ms_per_person: float
-    peak_mb: float
+    peak_mb: float  # highest memory of the process
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import polars as pl
 
 from ml.data.encoding import encode_ids
 from ml.data.interactions import (
@@ -22,16 +21,15 @@ from ml.data.interactions import (
     build_user_states,
     reindex_items,
 )
-from ml.data.ndcg import K
 from ml.data.parallel import parallel_map
 from ml.data.ranker_config import RankerConfig
+from ml.data.statistics import K
 from ml.evaluation.metrics import CaseScores, concat_case_scores, score_cases
 from ml.evaluation.profiling import ResourceMeter
-from ml.evaluation.results import ModelCost
 from ml.evaluation.splits import EvalSplit
 from ml.ranking.calibration import Reliability, measure_reliability
-from ml.ranking.cases import Cases
 from ml.ranking.recommender import RankedBlock, Recommender
+from ml.ranking.training_set import Cases
 from ml.retrieval.base import Scorer
 from ml.retrieval.recent_popularity import RecentPopularity
 
@@ -48,7 +46,7 @@ class ModelScores:
     cases: CaseScores
     newcomers: CaseScores | None
     rare: CaseScores | None
-    cost: ModelCost
+    cost: dict[str, float]  # fit_seconds, score_ms_per_person, peak_mb
 
 
 def score_model(
@@ -66,13 +64,17 @@ def score_model(
     fit_seconds = meter.seconds
     is_rare = eval_split.holders < RARE_HOLDERS
     cases, rare = _score_cases(bind, eval_split, eval_split.cases, config, tie_break, meter, is_rare)
-    ms_per_case = 1000.0 * (meter.seconds - fit_seconds) / len(eval_split.cases)
+    cost = {
+        "fit_seconds": fit_seconds,
+        "score_ms_per_person": 1000.0 * (meter.seconds - fit_seconds) / len(eval_split.cases),
+        "peak_mb": meter.peak_mb,
+    }
     newcomers = None
     if len(eval_split.newcomers):
         newcomers, _ = _score_cases(
             bind, eval_split, eval_split.newcomers, config, tie_break, ResourceMeter(), np.zeros_like(is_rare)
         )
-    return ModelScores(cases, newcomers, rare, ModelCost(fit_seconds, ms_per_case, meter.peak_mb))
+    return ModelScores(cases, newcomers, rare, cost)
 
 
 def _score_cases(
@@ -102,8 +104,8 @@ def _score_cases(
     scores, rare, seconds = zip(*blocks, strict=True)
     meter.seconds += sum(seconds)
     rare_scores = concat_case_scores(list(rare))
-    scores_in_order = concat_case_scores(list(scores)).select(np.argsort(np.concatenate(order)))
-    return scores_in_order, rare_scores if len(rare_scores.person) else None
+    in_order = concat_case_scores(list(scores)).select(np.argsort(np.concatenate(order)))
+    return in_order, rare_scores if len(rare_scores.person) else None
 
 
 def _score_block(
@@ -204,7 +206,7 @@ def _update_recommender(
     items = recommender.ensemble.items
     if eval_split.frozen_at is not None:
         items = np.union1d(items, history.items[history.used_items])
-    position = encode_ids(pl.Series(items), pl.Series(history.items))
+    position = encode_ids(items, history.items)
     rules = eval_split.rules.select_items(position)
     interactions = replace(reindex_items(history, items), repeatable=rules.repeatable)
     # Without a calendar it is not known what came before a case's moment: nothing newer than the training is counted.
@@ -226,7 +228,9 @@ def measure_calibration(recommender: Recommender, eval_split: EvalSplit, names: 
     """
     if recommender.calibrator is None:
         return None
-    blocks = rank_cases(recommender, eval_split, eval_split.all_cases, names, K)
-    parts = [(ranked.probability[ranked.real], label[ranked.real]) for _, ranked, label in blocks]
+    parts = [
+        (ranked.probability[ranked.real], label[ranked.real])
+        for _, ranked, label in rank_cases(recommender, eval_split, eval_split.all_cases, names, K)
+    ]
     probability, outcomes = (np.concatenate(column) for column in zip(*parts, strict=True))
     return measure_reliability(probability, outcomes)

@@ -15,7 +15,7 @@ from ml.data.eligibility import NO_RULES, EligibilityRules
 from ml.data.encoding import encode_ids
 from ml.data.interactions import Interactions, Ints, drop_unused_ids, filter_before
 from ml.data.ranker_config import choose_config
-from ml.ranking.cases import Cases, build_last_moment_cases, build_window_cases, drop_closed_targets
+from ml.ranking.training_set import Cases, build_last_moment_cases, build_window_cases, drop_closed_targets
 
 FUTURE_SHARE = 0.2  # of all acquisitions must lie after the freeze: enough people to tell models apart
 # 1973 to 2286 in seconds and milliseconds: no order of events has such large numbers.
@@ -42,21 +42,17 @@ class EvalSplit:
     rules: EligibilityRules = NO_RULES
 
     @property
-    def train_end(self) -> int:
-        """First moment in ticks that no model may learn from."""
-        return self.frozen_at or int(self.train.time.max()) + 1
-
-    @property
     def train_codes(self) -> Ints:
         """The code in `train` of each item of `full`; -1 if it was new after the freeze."""
-        return encode_ids(pl.Series(self.full.items), pl.Series(self.train.items))
+        return encode_ids(self.full.items, self.train.items)
 
     @property
     def holders(self) -> Ints:
         """The number of people who held each item of `full` when models were frozen."""
         codes = self.train_codes
-        counts = np.bincount(self.train.acquisitions.item, minlength=self.train.n_items)
-        return np.where(codes >= 0, np.append(counts, 0)[codes], 0)
+        return np.where(
+            codes >= 0, np.append(np.bincount(self.train.acquisitions.item, minlength=self.train.n_items), 0)[codes], 0
+        )
 
     def visible_histories(self, cases: Cases) -> Iterator[tuple[Ints, Interactions]]:
         """Rows of cases, and the interactions that may be looked at for them: those before their window."""
@@ -110,8 +106,9 @@ def split_leave_last(full: Interactions) -> EvalSplit:
         raise TooLittleHistory("nobody acquired items at two moments: there is nothing to hold out")
     cut = np.full(full.n_people, np.iinfo(np.int64).max)
     cut[cases.person] = cases.cut
-    train = drop_unused_ids(filter_before(full, cut))
-    return EvalSplit(train, full, cases, None, cases, cases.take(np.zeros(0, np.int64)))
+    return EvalSplit(
+        drop_unused_ids(filter_before(full, cut)), full, cases, None, cases, cases.take(np.zeros(0, np.int64))
+    )
 
 
 def apply_rules(eval_split: EvalSplit, rules: EligibilityRules) -> EvalSplit:

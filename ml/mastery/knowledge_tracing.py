@@ -23,8 +23,8 @@ from scipy import optimize, special
 from threadpoolctl import threadpool_limits
 
 from ml.data.encoding import encode_ids
-from ml.data.intervals import wilson_interval
 from ml.data.sparse_rows import Doubles
+from ml.data.statistics import wilson_interval
 from ml.mastery.half_life import (
     FADING,
     SUMS,

@@ -74,10 +74,13 @@ def fit_boosted_residual(
     """
     cases = rows.has_target
     part, weight = rows.select(cases), weight[cases] / weight[cases].mean()
-    share = part.label / part.label.sum(axis=1, keepdims=True)
-    offset = linear_utility.reshape(rows.label.shape)[cases]
     booster = HistGradientBoostingRegressor(
-        loss=ListwiseSoftmax(offset, part.real, share, weight),
+        loss=ListwiseSoftmax(
+            linear_utility.reshape(rows.label.shape)[cases],
+            part.real,
+            part.label / part.label.sum(axis=1, keepdims=True),
+            weight,
+        ),
         max_iter=config.n_trees,
         max_leaf_nodes=config.max_leaves,
         learning_rate=config.learning_rate,

@@ -11,7 +11,6 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from ml.data.interactions import TICKS_PER_DAY, Bools, Doubles, Floats, Interactions, Ints, UserStates
-from ml.ranking.cases import time_keys
 from ml.ranking.features import FEATURES, first_and_latest_use
 from ml.ranking.ranker import log_softmax
 
@@ -88,8 +87,9 @@ def calibration_inputs(
     """
     log_odds = np.where(is_candidate, log_softmax(utility, is_candidate), 0.0)[:, :, None]
     first, latest = first_and_latest_use(user_states)
-    has_history = user_states.item_counts > 0
-    idle_days = np.where(has_history, (user_states.cut - latest) / TICKS_PER_DAY, IDLE_DAYS_WITHOUT_HISTORY)
+    idle_days = np.where(
+        user_states.item_counts > 0, (user_states.cut - latest) / TICKS_PER_DAY, IDLE_DAYS_WITHOUT_HISTORY
+    )
     tenure_days = (user_states.cut - first) / TICKS_PER_DAY
     person = np.column_stack(
         [
@@ -99,22 +99,29 @@ def calibration_inputs(
             np.log1p(tenure_days),
         ]
     )
-    person_columns = np.broadcast_to(person[:, None, :], (*utility.shape, person.shape[1]))
-    item_columns = features[:, _ITEM_COLUMNS].reshape(*utility.shape, -1)
-    inputs = np.concatenate([log_odds, person_columns, item_columns], axis=2)
-    return inputs.reshape(utility.size, -1).astype(np.float32)
+    return (
+        np.concatenate(
+            [
+                log_odds,
+                np.broadcast_to(person[:, None, :], (*utility.shape, person.shape[1])),
+                features[:, _ITEM_COLUMNS].reshape(*utility.shape, -1),
+            ],
+            axis=2,
+        )
+        .reshape(utility.size, -1)
+        .astype(np.float32)
+    )
 
 
 def _count_activity(interactions: Interactions, person: Ints, cut: Ints) -> Floats:
     """Rows x 6: log of 1 + items first acquired, and of 1 + uses, in the last ACTIVITY_DAYS before the cut."""
-    events = interactions.acquisitions
-    columns = []
-    for key in (time_keys(interactions, events.person, events.time), interactions.search_key):
-        end = np.searchsorted(key, time_keys(interactions, person, cut))
-        for days in ACTIVITY_DAYS:
-            begin = np.searchsorted(key, time_keys(interactions, person, cut - days * TICKS_PER_DAY))
-            columns.append(np.log1p(end - begin))
-    return np.stack(columns, axis=1).astype(np.float32)
+    events, now = interactions.acquisitions, interactions.time_key(person, cut)
+    columns = [
+        np.searchsorted(key, now) - np.searchsorted(key, interactions.time_key(person, cut - days * TICKS_PER_DAY))
+        for key in (interactions.time_key(events.person, events.time), interactions.search_key)
+        for days in ACTIVITY_DAYS
+    ]
+    return np.log1p(np.stack(columns, axis=1)).astype(np.float32)
 
 
 def fit_calibrator(
@@ -151,8 +158,7 @@ def fit_calibrator(
     knots = np.quantile(predicted[outcomes], KNOTS)
     slope_changes, start = _fit_line(_hinges(predicted, knots), outcomes, weight, 1e-1)
     slopes = np.maximum(np.cumsum(slope_changes), 0.0)  # a higher prediction must not lower the probability
-    tilt = np.concatenate([[start], np.diff(slopes, prepend=0.0)])
-    return Calibrator(weights, bias, n_positive, tilt, knots)
+    return Calibrator(weights, bias, n_positive, np.concatenate([[start], np.diff(slopes, prepend=0.0)]), knots)
 
 
 def _hinges(log_odds: Doubles, knots: Doubles) -> Doubles:
@@ -185,10 +191,9 @@ def measure_reliability(probability: Doubles, outcomes: Bools) -> Reliability | 
     base_rate = float(outcomes.mean())
     brier = float(((probability - outcomes) ** 2).mean())
     base_brier = base_rate * (1.0 - base_rate)
-    order = np.argsort(probability, kind="stable")
     bins = tuple(
         ReliabilityBin(len(part), float(probability[part].mean()), float(outcomes[part].mean()))
-        for part in np.array_split(order, min(10, n))
+        for part in np.array_split(np.argsort(probability, kind="stable"), min(10, n))
     )
     ece = sum(abs(part.mean_probability - part.observed_share) * part.n for part in bins) / n
     return Reliability(n, base_rate, ece, brier, 1.0 - brier / base_brier if base_brier else 0.0, bins)

@@ -56,20 +56,25 @@ class FeatureSource:
     def encode_rows(self, vocabularies: dict[str, pl.Series]) -> pl.DataFrame:
         """One row per complete row: key (combined code), ts, value."""
         rows = self.rows.drop_nulls([*self.keys, "ts"])
-        key = pl.Series("key", encode_keys(rows, self.keys, vocabularies))
-        return rows.select(key, _to_naive_utc(rows["ts"]), pl.col("value").cast(pl.Float64))
+        return rows.select(
+            pl.Series("key", encode_keys(rows, self.keys, vocabularies)),
+            _to_naive_utc(rows["ts"]),
+            pl.col("value").cast(pl.Float64),
+        )
 
     def accumulate(self, vocabularies: dict[str, pl.Series]) -> pl.DataFrame:
         """One row per key and ts, sorted by ts: the value from then on, and `since`, a copy of ts."""
         merge = pl.col("value").sum() if self.is_sum else pl.col("value").max()
         rows = self.encode_rows(vocabularies).group_by("key", "ts").agg(merge).sort("ts", "key")
-        value = pl.col("value").cum_sum().over("key") if self.is_sum else pl.col("value")
-        return rows.with_columns(value, since="ts")
+        return rows.with_columns(pl.col("value").cum_sum().over("key") if self.is_sum else pl.col("value"), since="ts")
 
     def values_at(self, vocabularies: dict[str, pl.Series], at: datetime) -> Lookup:
         """The feature's value per key at one moment."""
-        age = (pl.lit(at) - pl.col("ts")).dt.total_microseconds() / MICROSECONDS_PER_DAY
-        rows = self.encode_rows(vocabularies).filter(pl.col("ts") < at).select("key", "value", age=age)
+        rows = (
+            self.encode_rows(vocabularies)
+            .filter(pl.col("ts") < at)
+            .select("key", "value", age=(pl.lit(at) - pl.col("ts")).dt.total_microseconds() / MICROSECONDS_PER_DAY)
+        )
         if self.is_sum:  # in the order of the rows, not per thread: the same sum to the last digit
             sums = sum_by_key(rows["key"].to_numpy(), rows["value"].to_numpy())
             return replace(sums, value=np.log1p(np.maximum(sums.value, 0.0))) if self.aggregation == "log_sum" else sums
@@ -250,10 +255,11 @@ def build_context_features(tables: ContextTables) -> ContextFeatures:
 
 
 def _hr_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
-    without_periods = tables.people.join(tables.role_periods, on="person_id", how="anti")
     roles = pl.concat(
         [
-            without_periods.select("person_id", "role_name", ts=BEFORE_ALL, until=pl.lit(None, pl.Datetime)),
+            tables.people.join(tables.role_periods, on="person_id", how="anti").select(
+                "person_id", "role_name", ts=BEFORE_ALL, until=pl.lit(None, pl.Datetime)
+            ),
             tables.role_periods.select(
                 "person_id", "role_name", ts=_moment("started_date"), until=_moment("ended_date")
             ),
@@ -281,8 +287,12 @@ def _hr_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
 
 def _project_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
     assignments = tables.assignments.drop_nulls(["skill_id", "started_date"])
-    opened = _dated_rows(assignments, "started_date", pl.lit(1.0))
-    open_count = pl.concat([opened, _dated_rows(assignments.drop_nulls("done_at"), "done_at", pl.lit(-1.0))])
+    open_count = pl.concat(
+        [
+            _dated_rows(assignments, "started_date", pl.lit(1.0)),
+            _dated_rows(assignments.drop_nulls("done_at"), "done_at", pl.lit(-1.0)),
+        ]
+    )
     hours = _dated_rows(tables.practice, "occurred_at", pl.col("hours"))
     return (
         FeatureSource(
@@ -332,8 +342,12 @@ def _learning_sources(learning: pl.DataFrame) -> tuple[FeatureSource, ...]:
 def _taxonomy_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
     held = tables.steps.group_by("person_id", "skill_id").agg(ts=_moment("reached_at").min())
     links = tables.prerequisites.select("skill_id", "requires_skill_id").unique()
-    share = links.with_columns(value=1.0 / pl.len().over("skill_id"))
-    met = held.join(share, left_on="skill_id", right_on="requires_skill_id", suffix="_next")
+    met = held.join(
+        links.with_columns(value=1.0 / pl.len().over("skill_id")),
+        left_on="skill_id",
+        right_on="requires_skill_id",
+        suffix="_next",
+    )
     sizes = tables.capabilities.with_columns(value=1.0 / pl.len().over("capability_id"))
     return (
         FeatureSource(
@@ -355,9 +369,13 @@ def _taxonomy_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
 
 
 def _wish_sources(wishes: pl.DataFrame) -> tuple[FeatureSource, ...]:
-    rows = _dated_rows(wishes.drop_nulls("skill_id"), "stated_at", pl.col("wish_weight").fill_null(1.0))
-    feature = Feature("wish_weight", "wishes", "how much the person last said to want it")
-    return (FeatureSource(feature, rows, "latest"),)
+    return (
+        FeatureSource(
+            Feature("wish_weight", "wishes", "how much the person last said to want it"),
+            _dated_rows(wishes.drop_nulls("skill_id"), "stated_at", pl.col("wish_weight").fill_null(1.0)),
+            "latest",
+        ),
+    )
 
 
 def _dated_rows(frame: pl.DataFrame, moment: str, value: pl.Expr) -> pl.DataFrame:

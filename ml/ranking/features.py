@@ -197,8 +197,9 @@ def _person_features(user_states: UserStates) -> Floats:
     moments = np.zeros(len(user_states), np.int64)
     np.maximum.at(moments, user_states.row, user_states.moments_back + 1)
     days_since = [(user_states.cut - use) / user_states.ticks_per_day for use in first_and_latest_use(user_states)]
-    columns = (user_states.item_counts, moments, *days_since)
-    return np.stack([np.log1p(np.maximum(column, 0)) for column in columns], axis=1).astype(np.float32)
+    return np.stack(
+        [np.log1p(np.maximum(column, 0)) for column in ((user_states.item_counts, moments, *days_since))], axis=1
+    ).astype(np.float32)
 
 
 def _channel_features(candidates: Candidates, channel: int) -> Floats:
@@ -207,23 +208,29 @@ def _channel_features(candidates: Candidates, channel: int) -> Floats:
     order = np.argsort(-np.where(candidates.real, scores, -np.inf), axis=1, kind="stable")
     rank = np.empty_like(order)
     np.put_along_axis(rank, order, np.broadcast_to(np.arange(order.shape[1]), order.shape), axis=1)
-    log_share_of_best = np.log(np.float32(0.01) + np.maximum(share, 0.0))
-    return np.stack([share, log_share_of_best, _MINUS_LOG_RANK[rank]], axis=2, dtype=np.float32)
+    return np.stack(
+        [share, np.log(np.float32(0.01) + np.maximum(share, 0.0)), _MINUS_LOG_RANK[rank]], axis=2, dtype=np.float32
+    )
 
 
 def _trend_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
     """Item counts are computed once per distinct moment: most rows of a block share theirs."""
     popular = np.log1p(ensemble.popularity)[candidates.item]
     cuts, cut_index = np.unique(user_states.cut, return_inverse=True)
-    counts = [ensemble.trend.recent_counts(cuts, window) for window in WINDOWS] + [ensemble.trend.total_counts(cuts)]
-    logs = [log_share(count)[cut_index[:, None], candidates.item] for count in counts]
+    logs = [
+        log_share(count)[cut_index[:, None], candidates.item]
+        for count in (
+            [ensemble.trend.recent_counts(cuts, window) for window in WINDOWS] + [ensemble.trend.total_counts(cuts)]
+        )
+    ]
     return np.stack([popular, *logs, logs[1] - logs[-1]], axis=2, dtype=np.float32, casting="same_kind")
 
 
 def _age_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
     age = np.maximum(user_states.cut[:, None] - ensemble.trend.first_use[candidates.item], 0)
-    log_age = np.log1p(age / user_states.ticks_per_day)
-    return np.stack([ensemble.is_new[candidates.item], log_age], axis=2).astype(np.float32)
+    return np.stack([ensemble.is_new[candidates.item], np.log1p(age / user_states.ticks_per_day)], axis=2).astype(
+        np.float32
+    )
 
 
 def _name_group_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
@@ -244,8 +251,9 @@ def _name_group_features(ensemble: ScorerEnsemble, user_states: UserStates, cand
         slot = np.searchsorted(held, pair)
         slot = np.where(np.append(held, -1)[slot] == pair, slot, len(held))
         for weight, total in weights:
-            amount = np.append(np.bincount(entry_slot, weight, len(held)), 0.0)
-            columns.append(amount[slot] / np.maximum(total, 1e-9)[:, None])
+            columns.append(
+                np.append(np.bincount(entry_slot, weight, len(held)), 0.0)[slot] / np.maximum(total, 1e-9)[:, None]
+            )
         latest = np.full(len(held) + 1, 9.0)  # e^9 days stands for never
         np.minimum.at(latest, entry_slot, log_idle_days)
         columns.append(-latest[slot])

@@ -30,11 +30,10 @@ from ml.data.interactions import (
 )
 from ml.data.ranker_config import RankerConfig, choose_config
 from ml.ranking.calibration import CALIBRATION_CANDIDATES, calibration_inputs, fit_calibrator
-from ml.ranking.cases import Cases, build_training_cases, build_window_cases, time_keys
 from ml.ranking.features import FEATURES, CandidateNominator, ExtraFeatures
 from ml.ranking.ranker import Ranker, fit_ranker
 from ml.ranking.recommender import Recommender, TrainingWindow
-from ml.ranking.training_set import TrainingRows, build_training_rows
+from ml.ranking.training_set import Cases, TrainingRows, build_training_cases, build_training_rows, build_window_cases
 from ml.retrieval.scorer_ensemble import fit_ensemble
 
 Progress = Callable[[str, float], None]
@@ -119,10 +118,25 @@ def fit_coded_recommender(
         with_calibration: Whether to fit the probability, about half of the cost.
     """
     training, calibration, people_per_sample = _split_people(interactions, config.training_people, seed)
-    first = int(training.time.min(initial=end))
-    window = TrainingWindow(first, end, interactions.is_calendar, interactions.n_people, len(interactions.item), seed)
-    ensemble = fit_ensemble(interactions, config, names=names, seed=seed)
-    recommender = Recommender(config, horizon, ensemble, None, None, None, window, extra, rules)
+    window = TrainingWindow(
+        int(training.time.min(initial=end)),
+        end,
+        interactions.is_calendar,
+        interactions.n_people,
+        len(interactions.item),
+        seed,
+    )
+    recommender = Recommender(
+        config,
+        horizon,
+        fit_ensemble(interactions, config, names=names, seed=seed),
+        None,
+        None,
+        None,
+        window,
+        extra,
+        rules,
+    )
     recommender = _add_ranker(recommender, training, names, people_per_sample)
     progress("ranker", 0.6)
     if not with_calibration or recommender.ranker is None or config.target == "step" or not interactions.is_calendar:
@@ -206,9 +220,11 @@ def _add_ranker(
     if isinstance(rows, str):
         return replace(recommender, reason=rows)
     features = (*FEATURES, *(recommender.extra.features if recommender.extra is not None else ()))
-    seed = recommender.window.seed
     return replace(
-        recommender, ranker=fit_ranker(rows, features, recommender.config, seed=seed, settings_from=settings_from)
+        recommender,
+        ranker=fit_ranker(
+            rows, features, recommender.config, seed=recommender.window.seed, settings_from=settings_from
+        ),
     )
 
 
@@ -221,8 +237,11 @@ def _split_people(interactions: Interactions, limit: int, seed: int) -> tuple[In
         return interactions, interactions, 1.0
     order = np.random.default_rng(seed).permutation(interactions.n_people)
     training, calibration = (np.sort(part) for part in (order[:limit], order[limit : limit + limit // 2]))
-    people_per_sample = interactions.n_people / limit
-    return select_people(interactions, training), select_people(interactions, calibration), people_per_sample
+    return (
+        select_people(interactions, training),
+        select_people(interactions, calibration),
+        interactions.n_people / limit,
+    )
 
 
 def _collect_calibration_rows(
@@ -238,11 +257,17 @@ def _collect_calibration_rows(
     for block in cases.blocks(recommender.config.block_rows(interactions.n_items)):
         ranked = ready.rank_block(interactions, block.person, block.cut, recommender.config.n_candidates)
         user_states = build_user_states(interactions, block.person, block.cut)
-        features = ranked.features.reshape(ranked.real.size, -1)
-        inputs = calibration_inputs(interactions, user_states, ranked.utility, ranked.real, features)
+        inputs = calibration_inputs(
+            interactions, user_states, ranked.utility, ranked.real, ranked.features.reshape(ranked.real.size, -1)
+        )
         is_best = ranked.real & (np.arange(ranked.real.shape[1]) < CALIBRATION_CANDIDATES)
-        label = block.label_candidates(ranked.item, interactions.n_items)
-        parts.append((inputs[is_best.ravel()], label[is_best], is_best.sum(axis=1)))
+        parts.append(
+            (
+                inputs[is_best.ravel()],
+                block.label_candidates(ranked.item, interactions.n_items)[is_best],
+                is_best.sum(axis=1),
+            )
+        )
     if not parts:
         return np.zeros((0, 1), np.float32), np.zeros(0, bool), np.zeros(0)
     inputs, outcomes, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -251,7 +276,7 @@ def _collect_calibration_rows(
 
 def _sample_cases(cases: Cases, interactions: Interactions, recommender: Recommender) -> tuple[Cases, Doubles]:
     """At most `calibration_people` active people and a quarter as many idle ones; how many people each represents."""
-    entry = np.searchsorted(interactions.search_key, time_keys(interactions, cases.person, cases.cut)) - 1
+    entry = np.searchsorted(interactions.search_key, interactions.time_key(cases.person, cases.cut)) - 1
     latest = np.append(interactions.time, 0)[np.maximum(entry, 0)]
     is_idle = latest < cases.cut - ACTIVE_DAYS * TICKS_PER_DAY
     limit, rng = recommender.config.calibration_people, np.random.default_rng(recommender.window.seed)

@@ -64,13 +64,14 @@ class GroupFeatures:
     def score_items(self, people: Strings, at: Ints, items: Strings) -> Floats:
         """Rows x items: the group_adoption of every item (see `ml.ranking.features.CandidateNominator`)."""
         scores = np.zeros((len(people), len(items)), np.float32)
-        code = encode_ids(pl.Series(items, dtype=pl.String), self._index.items)
+        code = encode_ids(items, self._index.items)
         columns = np.flatnonzero(code >= 0)
         grid = self._on_grid(at)
         for moment in np.unique(grid).tolist():
             rows = np.flatnonzero(grid == moment)
-            person = np.repeat(np.arange(len(rows)), len(columns))
-            adoption = self._features_at(moment, people[rows], person, np.tile(code[columns], len(rows)))[:, 0]
+            adoption = self._features_at(
+                moment, people[rows], np.repeat(np.arange(len(rows)), len(columns)), np.tile(code[columns], len(rows))
+            )[:, 0]
             # Shares instead of their logs: the few items that a group takes must differ clearly from the many others.
             scores[np.ix_(rows, columns)] = np.exp(adoption).reshape(len(rows), len(columns))
         return scores
@@ -80,8 +81,14 @@ class GroupFeatures:
         lifts = lift[self._groups_of(moment, people)[person], item[:, None]]
         is_known = np.isfinite(lifts)
         mean = np.nansum(lifts, axis=1) / np.maximum(is_known.sum(axis=1), 1)
-        best = np.where(is_known.any(axis=1), np.where(is_known, lifts, -np.inf).max(axis=1), 0.0)
-        return np.stack([log_share[item] + mean, mean, best], axis=1).astype(np.float32)
+        return np.stack(
+            [
+                log_share[item] + mean,
+                mean,
+                np.where(is_known.any(axis=1), np.where(is_known, lifts, -np.inf).max(axis=1), 0.0),
+            ],
+            axis=1,
+        ).astype(np.float32)
 
     def _shares_at(self, moment: int) -> tuple[Floats, Floats]:
         """Log share per item; and (groups + 1) x items: the log lift over it, in the last row NaN for no group."""
@@ -103,9 +110,15 @@ class GroupFeatures:
         )
         in_group = np.asarray((members @ adoptions).todense(), np.float64)
         added = SHRINKAGE * end / max(len(np.unique(index.person[:end])), 1) + 1e-9
-        lift = np.log((in_group + added * share) / (in_group.sum(axis=1, keepdims=True) + added) / share)
-        no_group = np.full((1, size), np.nan)
-        shares = np.log(share).astype(np.float32), np.concatenate([lift, no_group]).astype(np.float32)
+        shares = (
+            np.log(share).astype(np.float32),
+            np.concatenate(
+                [
+                    np.log((in_group + added * share) / (in_group.sum(axis=1, keepdims=True) + added) / share),
+                    np.full((1, size), np.nan),
+                ]
+            ).astype(np.float32),
+        )
         if (len(self._shares) + 1) * (index.n_groups + 1) * size <= CACHED_CELLS:
             self._shares[moment] = shares
         return shares

@@ -11,8 +11,8 @@ from scipy.optimize import minimize
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from ml.data.interactions import Bools, Doubles, Floats
-from ml.data.ndcg import ndcg_from_scores
 from ml.data.ranker_config import RankerConfig
+from ml.data.statistics import ndcg_from_scores
 from ml.ranking.boosting import fit_boosted_residual
 from ml.ranking.features import Feature
 from ml.ranking.training_set import TrainingRows, assign_folds, weigh_cases
@@ -108,8 +108,9 @@ def fit_ranker(
 
 def _fit_mix(ranker: Ranker, rows: TrainingRows, config: RankerConfig, residual_weight: float, seed: int) -> Ranker:
     """The ranker with trees fitted on what its linear part leaves unexplained."""
-    weight = weigh_cases(rows, ranker.case_decay)
-    booster = fit_boosted_residual(rows, ranker.linear_utility(rows.features), weight, config, seed)
+    booster = fit_boosted_residual(
+        rows, ranker.linear_utility(rows.features), weigh_cases(rows, ranker.case_decay), config, seed
+    )
     return replace(ranker, booster=booster, residual_weight=residual_weight)
 
 
@@ -181,8 +182,7 @@ def log_softmax(utility: Doubles, is_candidate: Bools) -> Doubles:
     masked = np.where(is_candidate, utility, -np.inf)
     top = masked.max(axis=1, keepdims=True)
     top = np.where(np.isfinite(top), top, 0.0)
-    total = np.log(np.exp(masked - top).sum(axis=1, keepdims=True) + 1e-300)
-    return np.asarray(masked - top - total, np.float64)
+    return np.asarray(masked - top - np.log(np.exp(masked - top).sum(axis=1, keepdims=True) + 1e-300), np.float64)
 
 
 def mean_ndcg(utility: Doubles, rows: TrainingRows) -> float:
@@ -190,5 +190,6 @@ def mean_ndcg(utility: Doubles, rows: TrainingRows) -> float:
     has_targets = rows.n_targets > 0
     if not has_targets.any():
         return 0.0
-    ndcg = ndcg_from_scores(utility.reshape(rows.label.shape), rows.label, rows.real, rows.n_targets)
-    return float(ndcg[has_targets].mean())
+    return float(
+        ndcg_from_scores(utility.reshape(rows.label.shape), rows.label, rows.real, rows.n_targets)[has_targets].mean()
+    )

@@ -31,10 +31,9 @@ from ml.data.interactions import (
 from ml.data.parallel import parallel_map
 from ml.data.ranker_config import RankerConfig
 from ml.ranking.calibration import Calibrator, calibration_inputs
-from ml.ranking.cases import iter_blocks
 from ml.ranking.features import ExtraFeatures
 from ml.ranking.ranker import Ranker
-from ml.ranking.training_set import build_all_features, score_extra_items
+from ml.ranking.training_set import build_all_features, iter_blocks, score_extra_items
 from ml.retrieval.candidates import select_candidates, select_popular
 from ml.retrieval.scorer_ensemble import ScorerEnsemble
 
@@ -102,8 +101,13 @@ class Recommender:
         if self.ranker is None:
             candidates, prior = select_popular(self.ensemble.popularity, eligible, self.config)
         else:
-            nominations = score_extra_items(self.extra, user_states, interactions)
-            candidates, prior = select_candidates(self.ensemble, user_states, eligible, self.config, nominations)
+            candidates, prior = select_candidates(
+                self.ensemble,
+                user_states,
+                eligible,
+                self.config,
+                score_extra_items(self.extra, user_states, interactions),
+            )
         shape = candidates.item.shape
         features = build_all_features(self.ensemble, user_states, candidates, interactions, self.extra)
         utility = candidates.prior.astype(np.float64)
@@ -112,15 +116,22 @@ class Recommender:
         utility = np.where(candidates.real, utility, -np.inf)
         probability = np.full(shape, np.nan)
         if self.calibrator is not None:
-            inputs = calibration_inputs(interactions, user_states, utility, candidates.real, features)
-            probability = self.calibrator.probability(inputs).reshape(shape)
+            probability = self.calibrator.probability(
+                calibration_inputs(interactions, user_states, utility, candidates.real, features)
+            ).reshape(shape)
         order = np.lexsort((candidates.item, -utility), axis=1)[:, :k]
         item, utility, probability, real = (
             np.take_along_axis(values, order, axis=1)
             for values in (candidates.item, utility, probability, candidates.real)
         )
-        ranked_features = np.take_along_axis(features.reshape(*shape, -1), order[:, :, None], axis=1)
-        return RankedBlock(item, utility, probability, real, prior, ranked_features)
+        return RankedBlock(
+            item,
+            utility,
+            probability,
+            real,
+            prior,
+            np.take_along_axis(features.reshape(*shape, -1), order[:, :, None], axis=1),
+        )
 
     def with_interactions(self, interactions: Interactions, names: Strings | None = None) -> "Recommender":
         """The same recommender for newer interactions: models stay, adoption counts and the list of items move on.
@@ -129,9 +140,12 @@ class Recommender:
             interactions: Their items include all of this recommender's.
             names: Name of each item; ids if None.
         """
-        position = encode_ids(pl.Series(self.ensemble.items), pl.Series(interactions.items))
-        has_new_items = len(interactions.items) > len(position)
-        rules = self.rules.remap_items(position, interactions.n_items) if has_new_items else self.rules
+        position = encode_ids(self.ensemble.items, interactions.items)
+        rules = (
+            self.rules.remap_items(position, interactions.n_items)
+            if (len(interactions.items) > len(position))
+            else self.rules
+        )
         return replace(self, ensemble=self.ensemble.with_interactions(interactions, names), rules=rules)
 
     def score(
@@ -203,6 +217,6 @@ class Recommender:
 
     def _empty_scores(self) -> pl.DataFrame:
         names = () if self.ranker is None else self.ranker.contribution_names
-        numbers = ("utility", "probability", *(f"contribution_{name}" for name in names))
+        contributions = {f"contribution_{name}": pl.Float64 for name in names}
         ids = {"person_id": pl.String, "skill_id": pl.String, "rank": pl.Int32}
-        return pl.DataFrame(schema={**ids, **dict.fromkeys(numbers, pl.Float64)})
+        return pl.DataFrame(schema={**ids, "utility": pl.Float64, "probability": pl.Float64, **contributions})

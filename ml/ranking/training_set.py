@@ -5,7 +5,7 @@ Does not belong here: the ranker's loss, evaluation metrics.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,10 +24,58 @@ from ml.data.interactions import (
     filter_people,
 )
 from ml.data.ranker_config import RankerConfig
-from ml.ranking.cases import Cases
+from ml.data.sparse_rows import entry_rows, row_offsets, starts_run, take_rows
 from ml.ranking.features import CandidateNominator, ExtraFeatures, build_extra_features, build_features
 from ml.retrieval.candidates import Candidates, select_candidates
 from ml.retrieval.scorer_ensemble import ScorerEnsemble, fit_ensemble
+
+MAX_WINDOWS = 400
+
+
+@dataclass(frozen=True, eq=False)
+class Cases:
+    """One row per (person, cut). Its targets are the items first acquired from the cut on, within the case's span."""
+
+    person: Ints
+    cut: Ints
+    start: Ints  # targets of row r are item[start[r]:start[r + 1]]
+    item: Ints
+    from_end: Ints  # 0 = the person's latest case
+
+    def __len__(self) -> int:
+        return len(self.person)
+
+    @property
+    def n_targets(self) -> Ints:
+        """The number of targets per row."""
+        return np.diff(self.start)
+
+    @property
+    def target_row(self) -> Ints:
+        """The row of each target."""
+        return entry_rows(self.start)
+
+    def take(self, rows: Ints) -> "Cases":
+        """These rows, with their targets, in this order."""
+        start, entry = take_rows(self.start[rows], self.n_targets[rows])
+        return Cases(self.person[rows], self.cut[rows], start, self.item[entry], self.from_end[rows])
+
+    def blocks(self, size: int) -> Iterator["Cases"]:
+        """Consecutive blocks of at most `size` rows."""
+        for part in iter_blocks(len(self), size):
+            yield self.take(np.arange(part.start, part.stop))
+
+    def with_target(self) -> "Cases":
+        """The rows that have a target."""
+        return self.take(np.flatnonzero(self.n_targets))
+
+    def keep_targets(self, targets: Bools) -> "Cases":
+        """The same rows with the marked targets alone."""
+        return replace(self, start=row_offsets(targets)[self.start], item=self.item[targets])
+
+    def label_candidates(self, candidates: Ints, n_items: int) -> Bools:
+        """Rows x k: whether each candidate is a target of its row."""
+        return np.isin(np.arange(len(self))[:, None] * n_items + candidates, self.target_row * n_items + self.item)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,15 +96,149 @@ class TrainingRows:
 
     def select(self, cases: Bools) -> "TrainingRows":
         """The marked cases."""
-        block = self.features.reshape(*self.label.shape, -1)[cases].reshape(-1, self.features.shape[1])
         return TrainingRows(
-            block,
+            self.features.reshape(*self.label.shape, -1)[cases].reshape(-1, self.features.shape[1]),
             self.label[cases],
             self.real[cases],
             self.n_targets[cases],
             self.person[cases],
             self.from_end[cases],
         )
+
+
+def build_window_cases(
+    interactions: Interactions,
+    cuts: Ints,
+    horizon: int,
+    *,
+    include_idle: bool = False,
+    include_newcomers: bool = False,
+) -> Cases:
+    """Cases of everyone with a history at each cut.
+
+    Args:
+        interactions: Everything that happened, also after the cuts.
+        cuts: Moments in ticks.
+        horizon: Length of the span in ticks; targets are the items first acquired in [cut, cut + horizon).
+        include_idle: Whether people without a target get a row, too.
+        include_newcomers: Whether people without a history who have a target get a row, too.
+
+    Returns:
+        One row per (person, cut), sorted by person and cut.
+    """
+    person = np.tile(np.arange(interactions.n_people), len(cuts))
+    cut = np.repeat(cuts, interactions.n_people)
+    return _build_cases(interactions, person, cut, cut + horizon, include_idle, include_newcomers)
+
+
+def build_last_moment_cases(interactions: Interactions, per_person: int, *, include_newcomers: bool = False) -> Cases:
+    """Cases of the last moments of each person; targets are the items first acquired at that moment.
+
+    Args:
+        interactions: Everything that happened.
+        per_person: The largest number of cases per person.
+        include_newcomers: Whether a person's first moment is a case, too.
+
+    Returns:
+        One row per (person, moment), sorted by person and moment.
+    """
+    events = interactions.target_events
+    last = np.zeros(interactions.n_people, np.int64)
+    np.maximum.at(last, events.person, events.moment_index)
+    is_case = (
+        starts_run(events.person, events.moment_index)
+        & (events.moment_index > last[events.person] - per_person)
+        & (include_newcomers | (events.moment_index > 0))
+    )
+    cut = events.time[is_case]
+    return _build_cases(interactions, events.person[is_case], cut, cut + 1, False, include_newcomers)
+
+
+def build_training_cases(
+    interactions: Interactions,
+    config: RankerConfig,
+    *,
+    horizon: int,
+    end: int,
+    seed: int,
+    rules: EligibilityRules = NO_RULES,
+    include_newcomers: bool = False,
+) -> Cases:
+    """A few of each person's latest cases, all of them over by `end`; an even sample if there are too many.
+
+    Args:
+        interactions: Everything that happened before `end`.
+        config: Says whether cases are windows or moments, and how many there are at most.
+        horizon: Length of a window in ticks.
+        end: First moment in ticks that is not known.
+        seed: Seed of the sample.
+        rules: Targets that these rules closed at the cut are dropped.
+        include_newcomers: Whether cases of people without a history are included.
+
+    Returns:
+        One row per (person, cut).
+    """
+    if config.target == "step":
+        cases = build_last_moment_cases(interactions, config.cases_per_person, include_newcomers=include_newcomers)
+    else:
+        cuts = np.arange(end - horizon, int(interactions.time.min(initial=end)), -horizon, dtype=np.int64)
+        cases = build_window_cases(interactions, cuts[:MAX_WINDOWS], horizon, include_newcomers=include_newcomers)
+        begin = np.append(interactions.time, end)[interactions.start[:-1]]
+        cases = cases.take(
+            np.flatnonzero((cases.from_end < config.cases_per_person) | (cases.cut <= begin[cases.person]))
+        )
+    if len(cases) > config.max_cases:
+        cases = cases.take(np.sort(np.random.default_rng(seed).choice(len(cases), config.max_cases, replace=False)))
+    return drop_closed_targets(cases, interactions, rules, config.block_rows(interactions.n_items))
+
+
+def drop_closed_targets(cases: Cases, interactions: Interactions, rules: EligibilityRules, block: int) -> Cases:
+    """The same rows without the targets that `rules` closed at the cut: no model could have recommended those.
+
+    Args:
+        cases: Rows coded by `interactions`.
+        interactions: What people held.
+        rules: The eligibility rules, coded by the items of `interactions`.
+        block: Number of rows to check at once.
+    """
+    if rules.requires is None:
+        return cases
+    is_open = [np.zeros(0, bool)]
+    for part in cases.blocks(block):
+        mask = rules.eligible_mask(build_user_states(interactions, part.person, part.cut), interactions.n_items)
+        is_open.append(mask[part.target_row, part.item])
+    return cases.keep_targets(np.concatenate(is_open))
+
+
+def iter_blocks(length: int, size: int) -> Iterator[slice]:
+    """Consecutive slices that cover 0..length."""
+    for low in range(0, length, size):
+        yield slice(low, min(low + size, length))
+
+
+def _build_cases(
+    interactions: Interactions, person: Ints, cut: Ints, end: Ints, include_idle: bool, include_newcomers: bool
+) -> Cases:
+    events = interactions.target_events
+    key = interactions.time_key(events.person, events.time)
+    low = np.searchsorted(key, interactions.time_key(person, cut))
+    high = np.searchsorted(key, interactions.time_key(person, end))
+    has_history, has_target = low > events.start[person], high > low
+    rows = np.flatnonzero((has_history & (has_target | include_idle)) | (has_target & include_newcomers))
+    rows = rows[np.lexsort((cut[rows], person[rows]))]
+    person, cut, low, length = person[rows], cut[rows], low[rows], (high - low)[rows]
+    start, entry = take_rows(low, length)
+    cases = Cases(
+        person,
+        cut,
+        start,
+        events.item[entry],
+        np.searchsorted(person, person, side="right") - 1 - np.arange(len(person)),
+    )
+    if interactions.repeatable is None:
+        return cases
+    pair = cases.target_row * interactions.n_items + cases.item  # an item reached twice within the span is one target
+    return cases.keep_targets(np.isin(np.arange(len(pair)), np.unique(pair, return_index=True)[1]))
 
 
 def assign_folds(n_people: int, folds: int, seed: int) -> Ints:
@@ -156,8 +338,9 @@ def build_case_rows(
         eligible = rules.eligible_mask(user_states, interactions.n_items)
         if config.target == "window" and interactions.is_calendar:  # an item that nobody has yet cannot be recommended
             eligible &= interactions.first_use[None, :] < block.cut[:, None]
-        nominations = score_extra_items(extra, user_states, interactions)
-        candidates, _ = select_candidates(ensemble, user_states, eligible, config, nominations)
+        candidates, _ = select_candidates(
+            ensemble, user_states, eligible, config, score_extra_items(extra, user_states, interactions)
+        )
         features = build_all_features(ensemble, user_states, candidates, interactions, extra)
         label = block.label_candidates(candidates.item, interactions.n_items) & candidates.real
         parts.append((features, label, candidates.real))
@@ -176,8 +359,9 @@ def build_all_features(
     if extra is None:
         return features
     people, is_calendar = interactions.people, interactions.is_calendar
-    extra_features = build_extra_features(extra, user_states, candidates, people, ensemble, is_calendar)
-    return np.concatenate([features, extra_features], axis=1)
+    return np.concatenate(
+        [features, build_extra_features(extra, user_states, candidates, people, ensemble, is_calendar)], axis=1
+    )
 
 
 def score_extra_items(extra: object, user_states: UserStates, interactions: Interactions) -> Floats | None:

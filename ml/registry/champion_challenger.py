@@ -94,15 +94,26 @@ def run_champion_challenger(
     refusal = refusal or damage
     training = decide_training(record.latest if record else None, version, policy, drifted=drifted, refusal=refusal)
     if not training.is_yes and record is not None and champion is not None:
-        card = read_card(models / champion.model_version)
-        return TrainingOutcome(champion.model_version, card, training, record.verdict, None, False, refusal)
+        return TrainingOutcome(
+            champion.model_version,
+            read_card(models / champion.model_version),
+            training,
+            record.verdict,
+            None,
+            False,
+            refusal,
+        )
     log(f"training: {training.why}")
     challenger = _fit(training_input)
     log("evaluating it on the last window, compared with the champion and simple models")
     rival = None
     if champion is not None:
-        freeze = training_input.latest_tick + 1 - training_input.horizon_days * TICKS_PER_DAY
-        rival = load_fitted_before(models, champion.model_version, freeze, extra)
+        rival = load_fitted_before(
+            models,
+            champion.model_version,
+            training_input.latest_tick + 1 - training_input.horizon_days * TICKS_PER_DAY,
+            extra,
+        )
     evaluated = _evaluate(training_input, rival)
     promotion = _decide(challenger, evaluated, policy, champion, rival)
     challenger_refusal = _save(challenger, evaluated, models / version.model_version, extra)
@@ -208,7 +219,6 @@ def _metrics(evaluation: Evaluation) -> dict[str, float]:
     """The measures of the card: those of the challenger, and NDCG@10 of the models it was compared with."""
     ours = next(row for row in evaluation.models if row.model == OURS)
     others = {f"ndcg_at_10_{row.model}": row.ndcg_at_10 for row in evaluation.models if row.model != OURS}
-    metrics = {"hr_at_10": ours.hr_at_10, "mrr": ours.mrr, "ndcg_at_10": ours.ndcg_at_10, **others}
-    if evaluation.reliability is not None:
-        metrics |= {"brier_skill": evaluation.reliability.brier_skill, "ece": evaluation.reliability.ece}
-    return metrics
+    reliability = evaluation.reliability
+    probability = {} if reliability is None else {"brier_skill": reliability.brier_skill, "ece": reliability.ece}
+    return {"hr_at_10": ours.hr_at_10, "mrr": ours.mrr, "ndcg_at_10": ours.ndcg_at_10, **others, **probability}

@@ -9,13 +9,10 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import scipy
-import sklearn
-import skops
 import skops.io
 
 from ml.evaluation.results import to_stored_dict
@@ -92,24 +89,30 @@ def read_card(folder: Path) -> ModelCard:
         raise BundleError(f"{folder.name} holds no {CARD_FILE}: it is no finished bundle, train again")
     try:
         stored: dict[str, Any] = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise BundleError(f"{folder.name}/{CARD_FILE} is not JSON: train again") from error
-    if stored.get("schema_version") != SCHEMA_VERSION:
-        raise BundleError(f"card schema {stored.get('schema_version')}, this code reads {SCHEMA_VERSION}: train again")
-    try:
-        features = tuple(Feature(**feature) for feature in stored["features"])
+        if stored["schema_version"] != SCHEMA_VERSION:
+            raise BundleError(f"card schema {stored['schema_version']}, this code reads {SCHEMA_VERSION}: train again")
         lists = {name: tuple(stored[name]) for name in ("extra_features", "types")}
-        reliability = _read_reliability(stored.get("reliability"))
-        return ModelCard(**{**stored, "features": features, **lists, "reliability": reliability})
-    except (KeyError, TypeError) as error:
-        raise BundleError(f"{folder.name}/{CARD_FILE} has missing or unknown entries: train again") from error
+        return ModelCard(
+            **{
+                **stored,
+                "features": tuple(Feature(**feature) for feature in stored["features"]),
+                **lists,
+                "reliability": _read_reliability(stored.get("reliability")),
+            }
+        )
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise BundleError(f"{folder.name}/{CARD_FILE} is no card of this code: train again") from error
 
 
 def _read_reliability(stored: dict[str, Any] | None) -> Reliability | None:
     if stored is None:
         return None
-    bins = tuple(ReliabilityBin(part["n"], part["said"], part["came_true"]) for part in stored["bins"])
-    return Reliability(**{**stored, "bins": bins})
+    return Reliability(
+        **{
+            **stored,
+            "bins": tuple(ReliabilityBin(part["n"], part["said"], part["came_true"]) for part in stored["bins"]),
+        }
+    )
 
 
 def load_bundle(folder: Path, *, extra_features: ExtraFeatures | None = None) -> Recommender:
@@ -127,7 +130,7 @@ def load_bundle(folder: Path, *, extra_features: ExtraFeatures | None = None) ->
     if hashlib.sha256(blob).hexdigest() != card.model_sha256:
         raise BundleError(f"{MODEL_FILE} is missing or not the file its card describes: train again")
     installed = _versions()
-    others = {name: version for name, version in card.versions.items() if version != installed.get(name)}
+    others = {name: used for name, used in card.versions.items() if used != installed.get(name)}
     others.pop("python", None)  # arrays and trees do not depend on it
     if others:
         raise BundleError(f"made with {others}, installed are {installed}: train again")
@@ -157,15 +160,13 @@ def _read_blob(blob: bytes) -> Any:
 
 def hash_contract(features: tuple[Feature, ...], recommender: Recommender) -> str:
     """SHA-256 of what callers and model must agree on: feature names and families in order, and the item ids."""
-    text = json.dumps([[f.name, f.family] for f in features] + [recommender.ensemble.items.tolist()])
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps([[f.name, f.family] for f in features] + [recommender.ensemble.items.tolist()]).encode()
+    ).hexdigest()
 
 
 def _versions() -> dict[str, str]:
     return {
-        "numpy": np.__version__,
         "python": platform.python_version(),
-        "scikit-learn": sklearn.__version__,
-        "scipy": scipy.__version__,
-        "skops": skops.__version__,
+        **{name: version(name) for name in ("numpy", "scikit-learn", "scipy", "skops")},
     }

@@ -111,8 +111,11 @@ def decide_promotion(
 
 
 def _list_gains(evaluation: Evaluation | None) -> str:
-    comparisons = () if evaluation is None else evaluation.comparisons
-    return ", ".join(f"{pair.other} by {pair.gain:+.3f}" for pair in comparisons if pair.other in MODELS_TO_BEAT)
+    return ", ".join(
+        f"{pair.other} by {pair.gain:+.3f}"
+        for pair in (() if evaluation is None else evaluation.comparisons)
+        if pair.other in MODELS_TO_BEAT
+    )
 
 
 def _find_faults(evaluation: Evaluation, policy: TrainingPolicy) -> Iterator[str]:

@@ -45,9 +45,14 @@ def read_record(models: Path) -> RegistryRecord | None:
         return None
     try:
         stored = json.loads(path.read_text())
-        latest = TrainingVersion(**{**stored["latest"], "as_of": date.fromisoformat(stored["latest"]["as_of"])})
         promoted_on, verdict = date.fromisoformat(stored["promoted_on"]), Decision(**stored["verdict"])
-        return RegistryRecord(stored["model_version"], stored["previous"], promoted_on, latest, verdict)
+        return RegistryRecord(
+            stored["model_version"],
+            stored["previous"],
+            promoted_on,
+            TrainingVersion(**{**stored["latest"], "as_of": date.fromisoformat(stored["latest"]["as_of"])}),
+            verdict,
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{RECORD_FILE} is not the record of a champion: train again") from error
 

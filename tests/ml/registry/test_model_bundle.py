@@ -1,13 +1,16 @@
 """A loaded bundle equals the saved one, and a bundle that does not fit is refused with the reason."""
 
 import hashlib
+import importlib
 import json
 import os
 import pathlib
 import pickle
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
 
 import polars as pl
 import pytest
@@ -21,6 +24,7 @@ from ml.data.ranker_config import choose_config
 from ml.ranking.calibration import Reliability, ReliabilityBin
 from ml.ranking.fitting import fit_recommender
 from ml.ranking.recommender import Recommender
+from ml.registry.former_names import FORMER_FIELDS, FORMER_TYPES, fill_missing_values
 from ml.registry.model_bundle import BundleError, load_bundle, read_card, save_bundle
 
 AS_OF = datetime(2023, 1, 1)
@@ -159,3 +163,62 @@ def test_an_undeclared_type_is_refused(fitted: Recommender, tmp_path: Path, monk
     save_bundle(fitted, tmp_path)
     with pytest.raises(BundleError, match=r"not trusted: ml\.ranking\.calibration\.Calibrator"):
         load_bundle(tmp_path)
+
+
+FORMER_FIELDS_BY_TYPE = {
+    "ml.calibration.Calibrator": "weights bias n_positive tilt knots",
+    "ml.features.Feature": "name family meaning",
+    "ml.openness.Rules": "requires needed repeatable",
+    "ml.panel.Panel": "items names scorers trend popularity stage stage_spread group place",
+    "ml.policy.Policy": "target ease_ridge item_shrink item_neighbours user_neighbours row_entries dense_items taus "
+    "days per_scorer candidates folds freezes cases_per_person max_cases promised_people min_cases decays "
+    "logit_penalty boosting trees leaves learning_rate steps min_boosting_cases training_people block_cells",
+    "ml.ranker.Ranker": "features centre scale weights booster step decay",
+    "ml.recommender.DataWindow": "first end is_calendar n_people n_events seed",
+    "ml.recommender.Recommender": "policy horizon panel ranker calibrator reason window extra rules",
+    "ml.scorers.ease.Ease": "tau days uses matrix ridge entries",
+    "ml.scorers.item_knn.ItemKNN": "tau days uses matrix neighbours shrink",
+    "ml.scorers.markov.Markov": "tau days uses matrix memory shrink entries seed",
+    "ml.scorers.name_text.NameText": "tau days uses matrix names neighbours",
+    "ml.scorers.recent_popularity.RecentPopularity": "window origin width born cumulative",
+    "ml.scorers.user_knn.UserKNN": "neighbours tau power seed idf index votes",
+}
+
+
+@pytest.mark.parametrize("former", FORMER_FIELDS_BY_TYPE)
+def test_every_field_of_an_earlier_version_has_a_current_name(former: str) -> None:
+    module, _, name = FORMER_TYPES[former].rpartition(".")
+    current = {field.name for field in fields(getattr(importlib.import_module(module), name))}
+    assert {FORMER_FIELDS.get(field, field) for field in FORMER_FIELDS_BY_TYPE[former].split()} == current
+
+
+def test_a_model_file_with_former_names_scores_the_same(
+    fitted: Recommender, ladders: pl.DataFrame, tmp_path: Path
+) -> None:
+    save_bundle(fitted, tmp_path)
+    with ZipFile(tmp_path / "model.skops") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    former_types = {current: former for former, current in FORMER_TYPES.items()}
+
+    def use_former_names(node: dict[str, Any]) -> dict[str, Any]:
+        former = former_types.get(f"{node.get('__module__')}.{node.get('__class__')}")
+        if former is None:
+            return node
+        module, _, name = former.rpartition(".")
+        former_fields = {FORMER_FIELDS.get(field, field): field for field in FORMER_FIELDS_BY_TYPE[former].split()}
+        values = {former_fields[field]: value for field, value in node["content"]["content"].items()}
+        return {**node, "__module__": module, "__class__": name, "content": {**node["content"], "content": values}}
+
+    files["schema.json"] = json.dumps(json.loads(files["schema.json"], object_hook=use_former_names)).encode()
+    with ZipFile(tmp_path / "former.skops", "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    forge(tmp_path, (tmp_path / "former.skops").read_bytes())
+    people = ladders["person_id"].unique().sort().head(20)
+    expected = fitted.score(ladders, people, as_of=AS_OF)
+    assert_frame_equal(load_bundle(tmp_path).score(ladders, people, as_of=AS_OF), expected, check_exact=True)
+
+
+def test_a_recommender_without_codes_of_fitted_items_knows_all_items(fitted: Recommender) -> None:
+    former = replace(fitted, ensemble=replace(fitted.ensemble, fitted_codes=None))  # type: ignore[arg-type]
+    assert fill_missing_values(former).ensemble.fitted_codes.tolist() == list(range(36))
