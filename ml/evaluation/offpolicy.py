@@ -4,7 +4,7 @@ Belongs here: labels from exposures and outcomes, and the figures made of them, 
 Does not belong here: landing exposures and outcomes (`pipelines.contracts.canonical_schemas`), training.
 
 People look at the first ranks most, so acceptance by rank mixes how good a step is with where it was shown. The two can
-be told apart only if the same step was shown at several ranks (Agarwal et al., "Estimating position bias without
+be separated only if the same step was shown at several ranks (Agarwal et al., "Estimating position bias without
 intrusive interventions", WSDM 2019); else the bias is unknown and null.
 """
 

@@ -106,16 +106,16 @@ def run_champion_challenger(
     log(f"training: {training.why}")
     challenger = _fit(training_input)
     log("evaluating it on the last window, compared with the champion and simple models")
-    rival = None
+    frozen_champion = None
     if champion is not None:
-        rival = load_fitted_before(
+        frozen_champion = load_fitted_before(
             models,
             champion.model_version,
             training_input.latest_tick + 1 - training_input.horizon_days * TICKS_PER_DAY,
             extra,
         )
-    evaluated = _evaluate(training_input, rival)
-    promotion = _decide(challenger, evaluated, policy, champion, rival)
+    evaluated = _evaluate(training_input, frozen_champion)
+    promotion = _decide(challenger, evaluated, policy, champion, frozen_champion)
     challenger_refusal = _save(challenger, evaluated, models / version.model_version, extra)
     if challenger_refusal is not None:
         if champion is None:
@@ -160,7 +160,7 @@ def _fit(training_input: TrainingInput) -> Recommender:
     )
 
 
-def _evaluate(training_input: TrainingInput, rival: Recommender | None) -> EvaluatedRecommender | None:
+def _evaluate(training_input: TrainingInput, frozen_champion: Recommender | None) -> EvaluatedRecommender | None:
     """The same recipe on the last window; None if there is too little history to hold any of it back."""
     try:
         return evaluate_recommender(
@@ -168,7 +168,7 @@ def _evaluate(training_input: TrainingInput, rival: Recommender | None) -> Evalu
             windows="last",
             horizon_days=training_input.horizon_days,
             models=COMPARED_MODELS,
-            fitted_models={} if rival is None else {CHAMPION: rival},
+            fitted_models={} if frozen_champion is None else {CHAMPION: frozen_champion},
             seed=training_input.seed,
             names=training_input.names,
             extra_features=training_input.extra,
@@ -184,9 +184,9 @@ def _decide(
     evaluated: EvaluatedRecommender | None,
     policy: TrainingPolicy,
     champion: Champion | None,
-    rival: Recommender | None,
+    frozen_champion: Recommender | None,
 ) -> Decision:
-    if champion is not None and rival is None and evaluated is not None:
+    if champion is not None and frozen_champion is None and evaluated is not None:
         return Decision(True, "the champion saw the last window and has no twin that did not: it cannot be compared")
     return decide_promotion(
         None if evaluated is None else evaluated.evaluation,
