@@ -166,17 +166,6 @@ def _build_context(rng: np.random.Generator, ids: pl.Series, names: pl.Series, h
             "manager_id": pl.select(pl.when(pl.Series(number) > 0).then(ids.gather(manager))).to_series(),
         }
     )
-    draw = rng.random(n_people)
-    consents_for_held = (draw >= ALL_SHARE) & (draw < ALL_SHARE + HELD_SHARE)
-    consents_for_all = pl.DataFrame({"person_id": ids.filter(pl.Series(draw < ALL_SHARE))})
-    consenting = pl.concat(
-        [
-            consents_for_all.with_columns(pl.lit(None, pl.String).alias("skill_id")),
-            held.filter(pl.Series(consents_for_held[held["person"].to_numpy()])).select("person_id", "skill_id"),
-        ]
-    )
-    relations = pl.DataFrame({"relation": ["follow", "walk_with", "lead"]})
-    consents = consenting.join(relations, how="cross").with_columns(pl.lit(True).alias("is_given"))
     skills = pl.DataFrame(
         {
             "skill_id": names,
@@ -190,7 +179,22 @@ def _build_context(rng: np.random.Generator, ids: pl.Series, names: pl.Series, h
         pl.col("stage_index").replace_strict(stage_names, return_dtype=pl.String).alias("stage"),
         (pl.col("stage_index") / 3).alias("level_share"),
     )
+    consents = _draw_consents(rng, ids, held)
     hidden_pairs = held.select("person_id", "skill_id").sample(fraction=0.01, seed=0)
     return CompanionContext(
         people, reached_steps, mastery, skills, consents, hidden_pairs, pl.DataFrame(schema=SHOWN_COMPANION.schema)
     )
+
+
+def _draw_consents(rng: np.random.Generator, ids: pl.Series, held: pl.DataFrame) -> pl.DataFrame:
+    draw = rng.random(ids.len())
+    consents_for_held = (draw >= ALL_SHARE) & (draw < ALL_SHARE + HELD_SHARE)
+    consents_for_all = pl.DataFrame({"person_id": ids.filter(pl.Series(draw < ALL_SHARE))})
+    consenting = pl.concat(
+        [
+            consents_for_all.with_columns(pl.lit(None, pl.String).alias("skill_id")),
+            held.filter(pl.Series(consents_for_held[held["person"].to_numpy()])).select("person_id", "skill_id"),
+        ]
+    )
+    relations = pl.DataFrame({"relation": ["follow", "walk_with", "lead"]})
+    return consenting.join(relations, how="cross").with_columns(pl.lit(True).alias("is_given"))

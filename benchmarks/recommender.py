@@ -96,7 +96,7 @@ def synthetic_events(n_people: int, *, items: int | None = None, seed: int = 0) 
     for low in range(0, n_people, PEOPLE_PER_DRAW):
         people_codes = np.repeat(np.arange(low, min(low + PEOPLE_PER_DRAW, n_people)), EVENTS_PER_PERSON)
         place = np.tile(np.arange(EVENTS_PER_PERSON), len(people_codes) // EVENTS_PER_PERSON)
-        # The further along a history, the rarer the skills: the mean of the draw moves with the place.
+        # Later events are of rarer skills: the mean of the draw rises with the place.
         depth = rng.exponential(0.15 + 0.35 * place / EVENTS_PER_PERSON)
         drawn = field[people_codes] * per_field + np.minimum((depth * per_field).astype(np.int64), per_field - 1)
         stray = rng.random(len(people_codes)) < 0.15

@@ -88,7 +88,9 @@ def encode_rules(requires: pl.DataFrame | None, repeatable: pl.Series | None, it
     links = links.filter(pl.col("skill_id") != pl.col("requires_id"))
     item, required = encode_ids(links["skill_id"], items), encode_ids(links["requires_id"], items)
     size, is_linked = len(items), (item >= 0) & (required >= 0)
-    matrix = sparse.csr_matrix((np.ones(int(is_linked.sum()), np.float32), (item[is_linked], required[is_linked])), shape=(size, size))
+    matrix = sparse.csr_matrix(
+        (np.ones(int(is_linked.sum()), np.float32), (item[is_linked], required[is_linked])), shape=(size, size)
+    )
     return EligibilityRules(matrix, np.bincount(item[item >= 0], minlength=size).astype(np.float64), is_repeatable)
 
 

@@ -18,8 +18,8 @@ def parallel_map(
 ) -> list[Result]:
     """Return `function(*args)` for each tuple of arguments, in order. The results do not depend on `n_jobs`.
 
-    Inside joblib's `parallel_config(backend=..., n_jobs=...)` the work goes where that says, such as other processes,
-    Dask or Ray.
+    Inside joblib's `parallel_config(backend=..., n_jobs=...)` the calls run on that backend, such as other
+    processes, Dask or Ray.
 
     Args:
         function: Work on one tuple of arguments; its result must not depend on the thread or process that runs it.

@@ -25,11 +25,8 @@ class RankerConfig:
     user_neighbours: int = 500
     entries_per_row: int = 1000  # of an item x item matrix; it stays dense below four times as many items
     dense_items: int = 4_000  # scores of more items are computed and merged sparsely, see docs/decisions/size
-    decay_moments: tuple[float, float, float] = (
-        np.inf,
-        5.0,
-        0.7,
-    )  # whole history, last handful of moments, last moment
+    # weights of the items held: all time alike, the last handful of moments, the last moment
+    decay_moments: tuple[float, float, float] = (np.inf, 5.0, 0.7)
     decay_days: float = 60.0  # for the scorer that weighs by calendar: the last two months count most
     candidates_per_scorer: int = 30  # nominated by each main scorer
     n_candidates: int = 100  # ranked per person: more cost time and add few targets

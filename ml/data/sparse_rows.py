@@ -92,10 +92,10 @@ def largest_columns(matrix: sparse.csr_matrix, n_largest: int, usable: Bools | N
 
 
 def keep_largest(matrix: sparse.csr_matrix, n_largest: int) -> sparse.csr_matrix:
-    """Return the matrix with the `n_largest` largest stored entries of each row; the lower column wins a tie.
+    """Return the matrix with the `n_largest` largest stored entries of each row.
 
     Args:
-        matrix: Rows x columns, the columns of each row sorted.
+        matrix: Rows x columns. If the columns of a row are sorted, the lower column wins a tie.
         n_largest: Number of entries per row.
     """
     chosen = [np.zeros(0, np.int64)]

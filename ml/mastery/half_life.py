@@ -101,7 +101,7 @@ def gather_outcomes(
     Args:
         evidence: Rows of EVIDENCE.
         policy: The company's policy of stages.
-        max_outcomes: If there is more feedback, only that of about so many rows' people counts.
+        max_outcomes: If there is more feedback, only that of a sample of people with about this number of rows.
         since: If given, only feedback after it becomes an outcome; earlier feedback still counts as evidence.
     """
     pairs = evidence.lazy().filter(pl.col("mode") == "feedback").select(PAIR).collect()

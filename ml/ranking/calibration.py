@@ -15,7 +15,7 @@ from ml.ranking.features import FEATURES, first_and_latest_use
 from ml.ranking.ranker import log_softmax
 
 ACTIVITY_DAYS = (30, 90, 365)
-# Of the ranker's features, those that predict how likely anybody takes the item now, or this person an item of its kind.
+# The ranker's features that predict whether anybody takes the item now, or this person an item of its kind.
 ITEM_INPUTS = (
     *("trend_2", "trend_20", "is_new", "log_age", "first_part_idle", "first_part_recent", "first_two_parts_recent"),
     *("first_two_parts_idle", "stage_z", "log_popularity", "recent_popularity_log", "ease_last_log", "markov_last_log"),

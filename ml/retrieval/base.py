@@ -17,7 +17,7 @@ BLOCK_ROWS = 1_000  # rows of a dense item x item matrix handled at a time
 
 
 class Scorer(Protocol):
-    """An estimator that learns from whole interactions and scores the states of other people or later times."""
+    """An estimator that learns from interactions and scores user states, also of other people or later times."""
 
     def fit(self, interactions: Interactions) -> Self: ...
 

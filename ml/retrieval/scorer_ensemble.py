@@ -156,7 +156,7 @@ def fit_ensemble(
         seed: Seed of the scorers that sample.
         people_per_sample: How many people each person stands for, if the interactions are a sample.
     """
-    whole, recent, last = config.decay_moments
+    all_time, recent, last = config.decay_moments
     entries_per_row = config.entries_per_row
     knn = ItemKNN(neighbours=config.item_neighbours, shrink=config.item_shrink).fit(interactions)
     markov = Markov(decay_moments=recent, entries_per_row=entries_per_row, seed=seed).fit(interactions)
@@ -168,12 +168,12 @@ def fit_ensemble(
         items=interactions.items,
         names=interactions.items if names is None else names,
         scorers={
-            "ease": replace(ease, decay_moments=whole),
+            "ease": replace(ease, decay_moments=all_time),
             "ease_recent": replace(ease, decay_moments=recent),
             "ease_last": replace(ease, decay_moments=last),
             "ease_time": replace(ease, decay_days=config.decay_days),
             "ease_uses": replace(ease, decay_moments=recent, weigh_uses=True),
-            "item_knn": replace(knn, decay_moments=whole),
+            "item_knn": replace(knn, decay_moments=all_time),
             "item_knn_recent": replace(knn, decay_moments=last),
             "markov": markov,
             "markov_last": replace(markov, decay_moments=last),

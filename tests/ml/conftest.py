@@ -1,4 +1,4 @@
-"""A small seeded world: people walk along one of three ladders of skills, some faster, with a few strays."""
+"""Small seeded events: people climb one of three ladders of skills at different speeds, with a few other skills."""
 
 from datetime import datetime, timedelta
 
@@ -26,8 +26,7 @@ def walk(n_people: int, seed: int = 0, days: int = 900) -> pl.DataFrame:
 
 @pytest.fixture(scope="session")
 def ladders() -> pl.DataFrame:
-    """One row an event: person_id, skill_id, ts; 300 people, 36 skills, two and a half years."""
-
+    """One row per event: person_id, skill_id, ts; 300 people, 36 skills, two and a half years."""
     return walk(300)
 
 

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.data.interactions import as_tick, as_ticks, filter_before, build_user_states, drop_unused_ids, encode_interactions, reindex_people
+from ml.data.interactions import (
+    as_tick,
+    as_ticks,
+    build_user_states,
+    drop_unused_ids,
+    encode_interactions,
+    filter_before,
+    reindex_people,
+)
 
 EVENTS = pl.DataFrame(
     {
@@ -61,7 +69,9 @@ def test_row_order_and_repeated_rows_make_no_difference(rows: list[tuple[str, st
 
 @settings(deadline=None)
 @given(event_lists, st.integers(0, 13))
-def test_a_user_state_equals_a_plain_count_of_the_events_before_the_cut(rows: list[tuple[str, str, int]], cut: int) -> None:
+def test_a_user_state_equals_a_plain_count_of_the_events_before_the_cut(
+    rows: list[tuple[str, str, int]], cut: int
+) -> None:
     interactions = encode_interactions(frame_of(rows))
     all_codes = np.arange(interactions.n_people)
     user_states = build_user_states(interactions, all_codes, np.full(interactions.n_people, cut))
@@ -76,13 +86,14 @@ def test_a_user_state_equals_a_plain_count_of_the_events_before_the_cut(rows: li
 
 @settings(deadline=None)
 @given(event_lists, st.integers(1, 13))
-def test_cut_interactions_equal_those_without_the_later_events(
-    rows: list[tuple[str, str, int]], cut: int
-) -> None:
+def test_cut_interactions_equal_those_without_the_later_events(rows: list[tuple[str, str, int]], cut: int) -> None:
     earlier_rows = [row for row in rows if row[2] < cut]
     if not earlier_rows:
         return
-    encoded, expected = drop_unused_ids(filter_before(encode_interactions(frame_of(rows)), cut)), encode_interactions(frame_of(earlier_rows))
+    encoded, expected = (
+        drop_unused_ids(filter_before(encode_interactions(frame_of(rows)), cut)),
+        encode_interactions(frame_of(earlier_rows)),
+    )
     assert encoded.people.tolist() == expected.people.tolist()
     assert encoded.items.tolist() == expected.items.tolist()
     assert encoded.item.tolist() == expected.item.tolist()
@@ -112,6 +123,12 @@ def test_unusable_events_raise_with_the_reason() -> None:
 
 
 def test_iso_texts_are_read_with_and_without_time_and_offset() -> None:
-    texts = ["2024-01-01", "2024-01-01 02:00:00", "2024-01-01T02:00:00.5", "2024-01-01T04:00:00+02:00", "2024-01-01T02:00:00Z"]
+    texts = [
+        "2024-01-01",
+        "2024-01-01 02:00:00",
+        "2024-01-01T02:00:00.5",
+        "2024-01-01T04:00:00+02:00",
+        "2024-01-01T02:00:00Z",
+    ]
     ticks = as_ticks(pl.Series(texts)) - as_tick(date(2024, 1, 1))
     assert (ticks / 3_600_000_000).tolist() == [0, 2, pytest.approx(2 + 0.5 / 3600), 2, 2]

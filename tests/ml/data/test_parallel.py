@@ -22,7 +22,9 @@ def test_calls_run_at_the_same_time_on_one_thread_per_core(monkeypatch: pytest.M
 
 @pytest.mark.parametrize("jobs", [1, 2, 5])
 def test_results_are_in_the_order_of_the_arguments(jobs: int) -> None:
-    assert parallel_map(lambda number: number * number, [(n,) for n in range(9)], n_jobs=jobs) == [n * n for n in range(9)]
+    assert parallel_map(lambda number: number * number, [(n,) for n in range(9)], n_jobs=jobs) == [
+        n * n for n in range(9)
+    ]
 
 
 def test_the_configuration_of_joblib_applies() -> None:
