@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from ml.evaluation.profiling import ResourceMeter
-from ml.ranking.recommender import fit_recommender
+from ml.ranking.fitting import fit_recommender
 
 EVENTS_PER_PERSON = 30
 PEOPLE_PER_ITEM = 50  # a million people know 20,000 skills

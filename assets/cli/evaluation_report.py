@@ -134,7 +134,10 @@ def _segments(measured: Evaluation) -> str:
 def _reliability(measured: Evaluation, png: bytes) -> str:
     one = measured.reliability
     assert one is not None
-    rows = [[f"{place}", f"{b.n:,}", f"{b.said:.4%}", f"{b.came_true:.4%}"] for place, b in enumerate(one.bins, 1)]
+    rows = [
+        [f"{place}", f"{b.n:,}", f"{b.mean_probability:.4%}", f"{b.observed_share:.4%}"]
+        for place, b in enumerate(one.bins, 1)
+    ]
     return (
         f"<h2>Probability</h2><p>Calibration error {one.ece:.4f}, Brier score {one.brier:.4f}, "
         f"{one.brier_skill:.1%} better than always saying the base rate of {one.base_rate:.2%}.</p>"

@@ -38,8 +38,8 @@ def draw_reliability(reliability: Reliability) -> bytes:
     """What was promised against what came true, bin by bin, on logarithmic axes where promises span a hundredfold."""
 
     def draw(axes: "Axes") -> None:
-        said = [one.said for one in reliability.bins]
-        true = [one.came_true for one in reliability.bins]
+        said = [one.mean_probability for one in reliability.bins]
+        true = [one.observed_share for one in reliability.bins]
         positive = [value for value in (*said, *true) if value > 0]
         low, high = min(positive, default=0.001), max(positive, default=1.0)
         is_wide = high / low > 100
@@ -47,7 +47,7 @@ def draw_reliability(reliability: Reliability) -> bytes:
         axes.plot(edge, edge, color=OTHER, linewidth=1.5, label="promises kept exactly")
         # A bin in which nothing came true has no place on a logarithmic axis: it is drawn at the lower edge.
         shown = [max(value, edge[0]) for value in true]
-        spread = [2.0 * (one.said * (1 - one.said) / one.n) ** 0.5 for one in reliability.bins]
+        spread = [2.0 * (one.mean_probability * (1 - one.mean_probability) / one.n) ** 0.5 for one in reliability.bins]
         low_edge = [max(v - s, edge[0]) for v, s in zip(said, spread, strict=True)]
         high_edge = [v + s for v, s in zip(said, spread, strict=True)]
         axes.fill_between(said, low_edge, high_edge, color=OTHER, alpha=0.35, linewidth=0, label="chance alone")
@@ -81,7 +81,7 @@ def draw_ablation(ablation: Sequence[AblationResult]) -> bytes:
 
 def describe_reliability(reliability: Reliability) -> str:
     """The diagram in words."""
-    parts = [f"{one.said:.2%} promised, {one.came_true:.2%} came true" for one in reliability.bins]
+    parts = [f"{one.mean_probability:.2%} promised, {one.observed_share:.2%} came true" for one in reliability.bins]
     return f"Of {reliability.n:,} promises in tenths, lowest first: {'; '.join(parts)}."
 
 

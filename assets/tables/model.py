@@ -30,7 +30,7 @@ from assets.resources.pipeline import PipelineResource
 from assets.tables.drift import drift, find_drifted_inputs, save_input_profiles
 from assets.tables.evaluation_plots import describe_reliability, draw_reliability, png_data_uri
 from assets.tables.training_data import TRAINING_INPUTS, build_training_input, extra_features, to_interactions
-from ml.evaluation.results import Evaluation
+from ml.evaluation.results import Evaluation, to_stored_dict
 from ml.mastery.state import last_instant
 from ml.mastery.step_items import list_blocked_steps
 from ml.ranking.recommender import Recommender
@@ -78,7 +78,7 @@ def _train(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterat
     if outcome.was_trained:
         save_input_profiles(models / training_input.training_version.model_version, steps, as_of)
     context.log.info(f"{'trained' if outcome.was_trained else 'not trained'}: {outcome.training_decision.why}")
-    card = json.dumps(asdict(outcome.card), sort_keys=True, default=str)
+    card = json.dumps(to_stored_dict(outcome.card), sort_keys=True, default=str)
     cards = pl.DataFrame({"model_version": [outcome.model_version], "card": [card]})
     rows = _evaluation_rows(outcome.evaluation) if outcome.was_trained else pipeline.read(EVALUATION)
     yield pipeline.materialize(

@@ -1,83 +1,93 @@
 """Ablation: what each family of features is worth, by fitting the ranker without it and ranking the same cases.
 
-Belongs here: fits with a family blanked, and the loss with its interval.
-Does not belong here: the ranker (see ranker). Candidates stay the same: a family's part in naming them is not in the
-loss.
+Belongs here: fits with one family blanked, and the loss with its interval.
+Does not belong here: the ranker itself. Candidates stay the same: the loss does not include the share of a family in
+nominating them.
 """
 
 from dataclasses import replace
 
 import numpy as np
 
-from ml.data.interactions import Bools, Doubles, Floats, Ints, Strings, encode_ids
-from ml.evaluation.lambdarank_baseline import rebuild_training_rows
-from ml.evaluation.metrics import K, bootstrap_means
+from ml.data.interactions import Doubles, Floats, Ints, Strings
+from ml.data.statistics import ndcg_from_scores, percentile_interval
+from ml.evaluation.metrics import bootstrap_means
 from ml.evaluation.results import AblationResult
-from ml.evaluation.scoring import update_recommender
+from ml.evaluation.scoring import rank_cases
 from ml.evaluation.splits import EvalSplit
+from ml.ranking.fitting import build_ranker_rows
 from ml.ranking.ranker import Ranker, fit_ranker
 from ml.ranking.recommender import Recommender
-from ml.ranking.training_set import iter_blocks
+from ml.ranking.training_set import TrainingRows
 
-# Cases ranked again for every family: the interval of a loss hardly narrows beyond.
-MOST_CASES = 4_000
+# Cases ranked again for every family: more hardly narrow the interval of a loss.
+MAX_CASES = 4_000
 
 
 def ablate(
-    ours: Recommender, eval_split: EvalSplit, *, end: int, names: Strings | None, seed: int
+    recommender: Recommender, eval_split: EvalSplit, names: Strings | None, train_names: Strings | None, seed: int
 ) -> tuple[AblationResult, ...]:
-    """One row a family of features, the most valuable first; none where ours fell back to popularity.
+    """Measure the loss of NDCG@10 without each family of features.
 
-    names: one an item of the whole exam. The fits take decay and mix from the whole ranker.
+    Args:
+        recommender: Fitted on `eval_split.train`; the fits without a family take its decay and residual weight.
+        eval_split: The cases to rank.
+        names: Name of each item of `eval_split.full`; ids if None.
+        train_names: Name of each item of `eval_split.train`; ids if None.
+        seed: Seed of the fits, of the sample of cases and of the bootstrap.
+
+    Returns:
+        One row per family, the most valuable first; none if the recommender fell back to popularity.
     """
-    if ours.ranker is None:
+    ranker = recommender.ranker
+    if ranker is None:
         return ()
-    mine = None if names is None else names[encode_ids(eval_split.train.items, eval_split.full.items)]
-    rows = rebuild_training_rows(ours, eval_split.train, end=end, names=mine, seed=seed)
-    families = tuple(dict.fromkeys(str(feature.family) for feature in ours.ranker.features))
-    rankers: dict[str, tuple[Ranker, Floats]] = {}
+    rows = build_ranker_rows(recommender, eval_split.train, train_names)
+    assert isinstance(rows, TrainingRows)
+    families = ranker.contribution_names[:-1]
+    rankers = [(ranker, np.ones(len(ranker.features), np.float32))]
     for family in families:
-        kept = np.array([str(feature.family) != family for feature in ours.ranker.features], np.float32)
-        blank = replace(rows, features=rows.features * kept)
-        rankers[family] = (
-            fit_ranker(blank, ours.ranker.features, ours.config, seed=seed, settings_from=ours.ranker),
-            kept,
+        mask = np.array([feature.family != family for feature in ranker.features], np.float32)
+        rankers.append(
+            (
+                fit_ranker(
+                    replace(rows, features=rows.features * mask),
+                    ranker.features,
+                    recommender.config,
+                    seed=seed,
+                    settings_from=ranker,
+                ),
+                mask,
+            )
         )
-    every = np.ones(len(ours.ranker.features), np.float32)
-    ndcg, person = _ranked_again([(ours.ranker, every), *rankers.values()], ours, eval_split, names, seed)
+    ndcg, person = _measure_ndcg(rankers, recommender, eval_split, names, seed)
     means = bootstrap_means(ndcg, person, seed)
-    found = []
+    results = []
     for place, family in enumerate(families, 1):
-        low, high = np.quantile(means[:, 0] - means[:, place], [0.025, 0.975])
-        loss = float((ndcg[:, 0] - ndcg[:, place]).mean())
-        found.append(AblationResult(family, float(ndcg[:, place].mean()), loss, float(low), float(high)))
-    return tuple(sorted(found, key=lambda one: -one.loss))
+        low, high = percentile_interval(means[:, 0] - means[:, place]).tolist()
+        results.append(
+            AblationResult(family, float(ndcg[:, place].mean()), float((ndcg[:, 0] - ndcg[:, place]).mean()), low, high)
+        )
+    return tuple(sorted(results, key=lambda result: -result.loss))
 
 
-def _ranked_again(
-    rankers: list[tuple[Ranker, Floats]], ours: Recommender, eval_split: EvalSplit, names: Strings | None, seed: int
+def _measure_ndcg(
+    rankers: list[tuple[Ranker, Floats]],
+    recommender: Recommender,
+    eval_split: EvalSplit,
+    names: Strings | None,
+    seed: int,
 ) -> tuple[Doubles, Ints]:
-    """Cases x rankers NDCG@10, and each case's person."""
+    """Cases x rankers NDCG@10 on the features each ranker may see, and each case's person."""
     cases = eval_split.cases
-    if len(cases) > MOST_CASES:
-        cases = cases.take(np.sort(np.random.default_rng(seed).choice(len(cases), MOST_CASES, replace=False)))
-    parts, people = [], []
-    for rows, view in eval_split.visible_histories(cases):
-        with_interactions, known = update_recommender(ours, eval_split, view, names)
-        place = encode_ids(known.items, view.items)
-        for part in iter_blocks(len(rows), ours.config.block_rows(view.n_items)):
-            some = cases.take(rows[part])
-            ranked = with_interactions.rank_block(known, some.person, some.cut, ours.config.n_candidates)
-            label = some.label(place[ranked.item], view.n_items) & ranked.real
-            flat = ranked.features.reshape(label.size, -1)
-            columns = [ranker.utility(flat * kept).reshape(label.shape) for ranker, kept in rankers]
-            parts.append(np.stack([_ndcg(u, label, ranked.real, np.diff(some.start)) for u in columns], axis=1))
-            people.append(some.person)
-    return np.concatenate(parts), np.concatenate(people)
-
-
-def _ndcg(utility: Doubles, label: Bools, real: Bools, n_targets: Ints) -> Doubles:
-    order = np.argsort(-np.where(real, utility, -np.inf), axis=1, kind="stable")[:, :K]
-    discount = 1.0 / np.log2(np.arange(2, K + 2))
-    gain = (np.take_along_axis(label, order, axis=1) * discount[: order.shape[1]]).sum(axis=1)
-    return np.asarray(gain / np.cumsum(discount)[np.minimum(n_targets, K) - 1], np.float64)
+    if len(cases) > MAX_CASES:
+        cases = cases.take(np.sort(np.random.default_rng(seed).choice(len(cases), MAX_CASES, replace=False)))
+    ndcg, people = [], []
+    for block, ranked, label in rank_cases(recommender, eval_split, cases, names, recommender.config.n_candidates):
+        features = ranked.features.reshape(label.size, -1)
+        utilities = [ranker.utility(features * mask).reshape(label.shape) for ranker, mask in rankers]
+        ndcg.append(
+            np.stack([ndcg_from_scores(utility, label, ranked.real, block.n_targets) for utility in utilities], axis=1)
+        )
+        people.append(block.person)
+    return np.concatenate(ndcg), np.concatenate(people)

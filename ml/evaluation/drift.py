@@ -1,7 +1,7 @@
-"""Drift: how far a night's inputs and scores have moved from those of the latest training.
+"""Drift: how far a run's inputs and scores have moved from those of the latest training.
 
 Belongs here: profiles (shares over bins), the stability index between two, the limit.
-Does not belong here: what is drifting (the caller names columns), reactions (see promotion).
+Does not belong here: which columns are watched (the caller names them), what follows from drift (see promotion).
 """
 
 import json
@@ -16,15 +16,15 @@ from scipy.special import rel_entr
 from ml.data.interactions import Doubles
 
 BINS = 10
-NARROWEST = 0.05  # of the largest edge: a cohort hired in one week must not count as drift because two days passed
-MOST_NAMES = 50  # of a column of names: the commonest; the others are one bin
+MIN_BIN_WIDTH = 0.05  # of the largest edge: two days later a cohort hired in one week must not count as drift
+MAX_NAMES = 50  # the commonest values of a text column; all others are one bin
 
 ColumnKind = Literal["input", "score"]
 
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """How one column was distributed: shares over bins between edges, or over names and all others."""
+    """The distribution of one column: shares over bins between edges, or over names and all others."""
 
     n: int
     edges: tuple[float, ...]  # inner edges of numbers; none for names
@@ -34,7 +34,7 @@ class ColumnProfile:
 
 @dataclass(frozen=True)
 class ColumnDrift:
-    """One row a column: its population stability index, what chance alone makes of it, and whether it is too much."""
+    """The population stability index of one column, its size by chance alone, and whether it is too large."""
 
     name: str
     kind: ColumnKind
@@ -44,43 +44,44 @@ class ColumnDrift:
 
 
 def profile_column(column: pl.Series) -> ColumnProfile:
-    """Numbers over tenths of themselves, fewer where those lie close; names over the commonest; no empty cells."""
-    told = column.drop_nulls()
-    if told.dtype == pl.String:
-        counted = told.value_counts(sort=True).sort("count", told.name, descending=[True, False]).head(MOST_NAMES)
-        names = tuple(counted[told.name].to_list())
-        return ColumnProfile(len(told), (), names, tuple(_shares_of_names(told, names)))
-    values = told.to_numpy().astype(np.float64)
-    inner = np.quantile(values, np.arange(1, BINS) / BINS) if len(values) else np.zeros(0)
-    edges = _apart(np.unique(inner))
-    return ColumnProfile(len(values), edges, (), tuple(_shares_of_numbers(values, edges)))
+    """Profile numbers over tenths (fewer if edges are close), texts over the commonest; nulls do not count."""
+    values = column.drop_nulls()
+    if values.dtype == pl.String:
+        counts = values.value_counts(sort=True).sort("count", values.name, descending=[True, False]).head(MAX_NAMES)
+        names = tuple(counts[values.name].to_list())
+        return ColumnProfile(len(values), (), names, tuple(_shares(values, names, ())))
+    numbers = values.to_numpy().astype(np.float64)
+    edges = _merge_close_edges(np.quantile(numbers, np.arange(1, BINS) / BINS) if len(numbers) else np.zeros(0))
+    return ColumnProfile(len(values), edges, (), tuple(_shares(values, (), edges)))
 
 
 def measure_drift(
     before: Mapping[str, ColumnProfile], now: Mapping[str, pl.Series], kinds: Mapping[str, ColumnKind], limit: float
 ) -> tuple[ColumnDrift, ...]:
-    """One row a column that both know. Index: sum of (p - q) ln(p / q) over bins, the population stability index.
+    """Compare columns with their profiles.
 
-    Between two samples of the same people it is about (bins - 1)(1/n + 1/m) by chance, which is allowed on top of the
-    limit, so that a company of fifty is not told of drift every night.
+    The population stability index is the sum of (p - q) ln(p / q) over bins. Between two samples of the same
+    distribution it is about (bins - 1)(1/n + 1/m) by chance, which is allowed on top of the limit.
+
+    Args:
+        before: Profile of each column at the latest training.
+        now: The columns of today, of the same types.
+        kinds: Kind of each column.
+        limit: Largest index that is no drift.
+
+    Returns:
+        One row per column that both have and that has values in both.
     """
-    found = []
-    for name, reference in before.items():
-        if name not in now:
+    drifts = []
+    for name, profile in before.items():
+        values = now[name].drop_nulls() if name in now else pl.Series()
+        if not len(values) or not profile.n:
             continue
-        told = now[name].drop_nulls()
-        if not len(told) or not reference.n:
-            continue
-        shares = (
-            _shares_of_names(told, reference.names)
-            if told.dtype == pl.String
-            else _shares_of_numbers(told.to_numpy().astype(np.float64), reference.edges)
-        )
-        size = len(shares)
-        index = stability_index(_smoothed(np.asarray(reference.shares), reference.n), _smoothed(shares, len(told)))
-        chance = (size - 1) * (1.0 / reference.n + 1.0 / len(told))
-        found.append(ColumnDrift(name, kinds[name], index, chance, index > limit + chance))
-    return tuple(found)
+        shares = _shares(values, profile.names, profile.edges)
+        index = stability_index(_smooth(np.asarray(profile.shares), profile.n), _smooth(shares, len(values)))
+        chance = (len(shares) - 1) * (1.0 / profile.n + 1.0 / len(values))
+        drifts.append(ColumnDrift(name, kinds[name], index, chance, index > limit + chance))
+    return tuple(drifts)
 
 
 def stability_index(before: Doubles, now: Doubles) -> float:
@@ -88,43 +89,44 @@ def stability_index(before: Doubles, now: Doubles) -> float:
     return float(rel_entr(before, now).sum() + rel_entr(now, before).sum())
 
 
-def _smoothed(shares: Doubles, n: int) -> Doubles:
-    """Half a person more in every bin, so that one that happens to be empty among few weighs no more than few can."""
+def _smooth(shares: Doubles, n: int) -> Doubles:
+    """Add half a value to every bin, so that an empty bin of a small sample weighs no more than it should."""
     return (shares * n + 0.5) / (n + 0.5 * len(shares))
 
 
 def write_profiles(profiles: Mapping[str, ColumnProfile]) -> str:
-    """The profiles as JSON: shares and edges alone, nothing of a single person."""
-    return json.dumps({name: asdict(one) for name, one in profiles.items()}, sort_keys=True)
+    """The profiles as JSON: shares and edges alone, no value of a single person."""
+    return json.dumps({name: asdict(profile) for name, profile in profiles.items()}, sort_keys=True)
 
 
 def read_profiles(text: str) -> dict[str, ColumnProfile]:
-    """The profiles of that JSON. Raises ValueError where it is no such JSON."""
+    """The profiles of `write_profiles`. Raises ValueError if the text is no such JSON."""
     try:
         return {
-            name: ColumnProfile(one["n"], tuple(one["edges"]), tuple(one["names"]), tuple(one["shares"]))
-            for name, one in json.loads(text).items()
+            name: ColumnProfile(
+                profile["n"], tuple(profile["edges"]), tuple(profile["names"]), tuple(profile["shares"])
+            )
+            for name, profile in json.loads(text).items()
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("no profiles of columns") from error
 
 
-def _apart(edges: Doubles) -> tuple[float, ...]:
-    """The edges, ascending, without those too close to the one before."""
-    kept: list[float] = []
-    least = NARROWEST * np.abs(edges).max(initial=0.0)
-    for edge in edges.tolist():
-        if not kept or edge - kept[-1] >= least:
-            kept.append(edge)
-    return tuple(kept)
+def _merge_close_edges(edges: Doubles) -> tuple[float, ...]:
+    """The distinct edges, ascending, without those too close to the one before."""
+    merged: list[float] = []
+    min_width = MIN_BIN_WIDTH * np.abs(edges).max(initial=0.0)
+    for edge in np.unique(edges).tolist():
+        if not merged or edge - merged[-1] >= min_width:
+            merged.append(edge)
+    return tuple(merged)
 
 
-def _shares_of_numbers(values: Doubles, edges: tuple[float, ...]) -> Doubles:
-    count = np.bincount(np.searchsorted(np.asarray(edges), values, side="left"), minlength=len(edges) + 1)
-    return np.asarray(count / max(len(values), 1), np.float64)
-
-
-def _shares_of_names(told: pl.Series, names: tuple[str, ...]) -> Doubles:
-    held = dict(told.value_counts().iter_rows())
-    listed = [float(held.get(name, 0)) for name in names]
-    return np.asarray([*listed, len(told) - sum(listed)], np.float64) / max(len(told), 1)
+def _shares(values: pl.Series, names: tuple[str, ...], edges: tuple[float, ...]) -> Doubles:
+    """The share of values per bin: of texts per name and of all others, of numbers between the edges."""
+    if values.dtype == pl.String:
+        counts = dict(values.value_counts().iter_rows())
+        listed = [float(counts.get(name, 0)) for name in names]
+        return np.asarray([*listed, len(values) - sum(listed)], np.float64) / max(len(values), 1)
+    bins = np.searchsorted(edges, values.to_numpy().astype(np.float64), side="left")
+    return np.bincount(bins, minlength=len(edges) + 1) / max(len(values), 1)

@@ -1,7 +1,7 @@
-"""LightGBM's lambdarank on our own candidates and features: the peer that differs from ours in the loss alone.
+"""LightGBM's lambdarank on our candidates and features: the baseline that differs from our ranker in the loss alone.
 
-Belongs here: its fit on our training rows, where LightGBM is installed (footsteps[peers]).
-Does not belong here: our own ranker (see ranker), peers that learn from histories alone (see peers).
+Belongs here: its fit on our training rows, if LightGBM is installed (footsteps[peers]).
+Does not belong here: our own ranker, baselines that learn from histories alone (see `ml.retrieval.baselines`).
 """
 
 from dataclasses import dataclass, replace
@@ -12,21 +12,16 @@ from typing import Any
 import numpy as np
 
 from ml.data.interactions import Doubles, Floats, Interactions, Strings
-from ml.ranking.features import FEATURES, CandidateNominator, Feature
+from ml.ranking.features import Feature
+from ml.ranking.fitting import build_ranker_rows
 from ml.ranking.recommender import Recommender
-from ml.ranking.training_set import (
-    TrainingRows,
-    build_cross_fitted_rows,
-    build_frozen_rows,
-    build_training_cases,
-    drop_closed_targets,
-)
+from ml.ranking.training_set import TrainingRows
 
 LAMBDARANK = "lightgbm_lambdarank"
 
 
 def installed_lambdarank() -> tuple[str, ...]:
-    """Its name where the package is there."""
+    """Its name if LightGBM is installed, else nothing."""
     return (LAMBDARANK,) if find_spec("lightgbm") is not None else ()
 
 
@@ -38,30 +33,26 @@ class LightGBMRanker:
     booster: Any
 
     def utility(self, features: Floats) -> Doubles:
+        """One value per row of features."""
         return np.asarray(self.booster.predict(features, raw_score=True, num_threads=1), np.float64)
 
 
-def rebuild_training_rows(
-    ours: Recommender, interactions: Interactions, *, end: int, names: Strings | None, seed: int
-) -> TrainingRows:
-    """The rows that `fit_on` makes for the ranker of a recommender with this policy on these histories."""
-    config, rules, extra = ours.config, ours.rules, ours.extra
-    cases = build_training_cases(
-        interactions, config, horizon=ours.horizon, end=end, seed=seed, cold=isinstance(extra, CandidateNominator)
-    )
-    cases = drop_closed_targets(cases, interactions, rules, config.block_rows(interactions.n_items))
-    fit_rows = build_frozen_rows if config.target == "window" and interactions.is_calendar else build_cross_fitted_rows
-    return fit_rows(interactions, cases, config, names=names, extra=extra, seed=seed, rules=rules)
+def fit_lambdarank(recommender: Recommender, interactions: Interactions, names: Strings | None) -> Recommender:
+    """Replace the ranker of a recommender by LightGBM's.
 
+    Args:
+        recommender: Fitted on `interactions`.
+        interactions: What happened before the end of its window.
+        names: Name of each item; ids if None.
 
-def fit_lambdarank(
-    ours: Recommender, interactions: Interactions, *, end: int, names: Strings | None, seed: int
-) -> Recommender:
-    """The same recommender with LightGBM's ranking in the place of ours; unchanged where ours fell back."""
-    if ours.ranker is None:
-        return ours
-    rows = rebuild_training_rows(ours, interactions, end=end, names=names, seed=seed)
-    part = rows.where(rows.has_target)
+    Returns:
+        The recommender with LightGBM's ranker and without a calibrator; unchanged if it fell back to popularity.
+    """
+    if recommender.ranker is None:
+        return recommender
+    rows = build_ranker_rows(recommender, interactions, names)
+    assert isinstance(rows, TrainingRows)
+    part = rows.select(rows.has_target)
     model = import_module("lightgbm").LGBMRanker(
         objective="lambdarank",
         n_estimators=200,
@@ -70,11 +61,10 @@ def fit_lambdarank(
         min_child_samples=50,
         colsample_bytree=0.5,
         reg_lambda=5.0,
-        random_state=seed,
+        random_state=recommender.window.seed,
         n_jobs=1,
         deterministic=True,
         verbose=-1,
     )
     model.fit(part.features[part.real.ravel()], part.label[part.real].astype(np.int32), group=part.real.sum(axis=1))
-    features = (*FEATURES, *(ours.extra.features if ours.extra is not None else ()))
-    return replace(ours, ranker=LightGBMRanker(features, model.booster_), calibrator=None)  # type: ignore[arg-type]
+    return replace(recommender, ranker=LightGBMRanker(recommender.ranker.features, model.booster_), calibrator=None)  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
-"""What a stretch of work costs: seconds and peak memory.
+"""Profiling: seconds and peak memory of a block of code.
 
-Belongs here: measuring. Does not belong here: results of the work.
+Belongs here: measuring.
+Does not belong here: what is measured.
 """
 
 import threading
@@ -14,9 +15,9 @@ _PAGE_MB = 4096 / 2**20
 
 
 class ResourceMeter:
-    """Context manager; adds up seconds and keeps the highest memory of the whole process seen inside, in MB.
+    """Context manager that adds up seconds and keeps the highest memory of the whole process, in MB.
 
-    Memory is sampled fifty times a second where the system tells it (Linux), and 0 elsewhere.
+    Memory is sampled fifty times a second on Linux; elsewhere it stays 0.
     """
 
     def __init__(self) -> None:
@@ -25,7 +26,7 @@ class ResourceMeter:
 
     def __enter__(self) -> Self:
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread = threading.Thread(target=self._sample_memory, daemon=True)
         self._thread.start()
         self._began = time.perf_counter()
         return self
@@ -37,9 +38,9 @@ class ResourceMeter:
         self._done.set()
         self._thread.join()
 
-    def _watch(self) -> None:
-        while True:
+    def _sample_memory(self) -> None:
+        is_done = False
+        while not is_done:
             if _STATUS.exists():
                 self.peak_mb = max(self.peak_mb, int(_STATUS.read_text().split()[1]) * _PAGE_MB)
-            if self._done.wait(0.02):
-                return
+            is_done = self._done.wait(0.02)

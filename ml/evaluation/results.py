@@ -1,7 +1,7 @@
-"""What a measurement found: frozen rows, one for each model, segment, duel, ablation.
+"""Results of an evaluation: one frozen row per model, segment, comparison and ablation.
 
-Belongs here: the results' form and their plain values.
-Does not belong here: how they come about (see evaluation, sitting, ablation).
+Belongs here: the fields of results, and their form on disk.
+Does not belong here: how they are computed (see evaluate, scoring, ablation).
 """
 
 from dataclasses import asdict, dataclass
@@ -11,20 +11,18 @@ from ml.ranking.calibration import Reliability
 
 Split = Literal["time", "leave-last"]
 OURS = "footsteps"
+# Fields whose keys in stored and published JSON have another name.
+_STORED_KEYS = {"mean_probability": "said", "observed_share": "came_true", "comparisons": "duels"}
 
 
-@dataclass(frozen=True)
-class ModelCost:
-    """Fitting seconds, scoring milliseconds a person, highest memory of the process in MB."""
-
-    fit_seconds: float
-    score_ms_per_person: float
-    peak_mb: float
+def to_stored_dict(record: Any) -> dict[str, Any]:
+    """The values of a dataclass, nested ones too, under the keys of stored and published JSON."""
+    return asdict(record, dict_factory=lambda items: {_STORED_KEYS.get(name, name): value for name, value in items})
 
 
 @dataclass(frozen=True)
 class ModelResult:
-    """One row a model. NDCG bounds are a 95 % bootstrap interval over people."""
+    """One row per model. The bounds of NDCG@10 are a 95 % bootstrap interval over people."""
 
     model: str
     hr_at_10: float
@@ -36,14 +34,17 @@ class ModelResult:
     novelty: float
     fit_seconds: float
     score_ms_per_person: float
-    peak_mb: float
+    peak_mb: float  # highest memory of the process
 
 
 @dataclass(frozen=True)
 class SegmentResult:
-    """One row a segment and model. NDCG bounds are a 95 % bootstrap interval over people, equal to it where there are
-    no cases. Segments by length of history overlap in nobody; `cold_skills` asks only for
-    targets that few had, and `no_history`, people whose first event it was, is part of no other figure."""
+    """One row per segment and model.
+
+    The bounds of NDCG@10 are a 95 % bootstrap interval over people; without cases all values are 0. Segments by length
+    of history share no case. `cold_skills` counts only targets that few people held. `no_history` are people whose
+    first event lies in the window; they are in no other figure.
+    """
 
     segment: str
     model: str
@@ -56,7 +57,7 @@ class SegmentResult:
 
 @dataclass(frozen=True)
 class NdcgRatio:
-    """NDCG@10 of ours over the best other model's, with its paired 95 % interval over people."""
+    """NDCG@10 of `footsteps` over that of the best other model, with its paired 95 % interval over people."""
 
     best_other: str
     ratio: float
@@ -66,19 +67,18 @@ class NdcgRatio:
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """NDCG@10 of ours less another model's on the same cases: its 95 % interval over people, and the share of
-    resamples in which ours was ahead."""
+    """NDCG@10 of `footsteps` less that of another model on the same cases, with its 95 % interval over people."""
 
     other: str
     gain: float
     low: float
     high: float
-    ahead_share: float
+    ahead_share: float  # of resamples in which `footsteps` was ahead
 
 
 @dataclass(frozen=True)
 class AblationResult:
-    """One row a family of features: NDCG@10 of the ranker fitted without it, and the loss with its 95 % interval."""
+    """One row per family of features: NDCG@10 of the ranker fitted without it, and the loss with its 95 % interval."""
 
     family: str
     ndcg_at_10: float
@@ -89,7 +89,7 @@ class AblationResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured and on whom. A case is one person at one cut; a person may have several."""
+    """The results of all models on the same cases. A case is one person at one moment; a person may have several."""
 
     split: Split
     frozen_at: str | None
@@ -99,15 +99,15 @@ class Evaluation:
     n_cases: int
     n_items: int
     n_targets: int
-    n_targets_unseen: int  # of items nobody had when the models were frozen: a miss for every model but by name
+    n_targets_unseen: int  # of items that nobody held at the freeze: only a model that reads names can rank them
     models: tuple[ModelResult, ...]
     segments: tuple[SegmentResult, ...]
     ratio: NdcgRatio | None
-    duels: tuple[PairedComparison, ...]
+    comparisons: tuple[PairedComparison, ...]
     reliability: Reliability | None
-    reason: str | None  # why ours fell back to popularity, if it did
+    reason: str | None  # why `footsteps` fell back to popularity, if it did
     ablation: tuple[AblationResult, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self)
+        return to_stored_dict(self)

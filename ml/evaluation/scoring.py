@@ -1,15 +1,16 @@
-"""Sitting an exam: a fitted model, ours or a peer, scores the cases and sees only what came before each.
+"""Scoring: a fitted model ranks the items of each case from what happened before it.
 
-Belongs here: how each kind of model faces the histories it may look at, and the scores of its cases.
+Belongs here: what each kind of model may look at, and the scores of its cases.
 Does not belong here: splits (see splits), metric formulas (see metrics), fitting.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ml.data.encoding import encode_ids
 from ml.data.interactions import (
     Bools,
     Floats,
@@ -18,128 +19,130 @@ from ml.data.interactions import (
     Strings,
     UserStates,
     build_user_states,
-    encode_ids,
     reindex_items,
 )
 from ml.data.parallel import parallel_map
 from ml.data.ranker_config import RankerConfig
-from ml.evaluation.metrics import CaseScores, K, concat_case_scores, score_cases
+from ml.data.statistics import K
+from ml.evaluation.metrics import CaseScores, concat_case_scores, score_cases
 from ml.evaluation.profiling import ResourceMeter
-from ml.evaluation.results import ModelCost
 from ml.evaluation.splits import EvalSplit
 from ml.ranking.calibration import Reliability, measure_reliability
-from ml.ranking.recommender import Recommender
-from ml.ranking.training_set import Cases, iter_blocks
+from ml.ranking.recommender import RankedBlock, Recommender
+from ml.ranking.training_set import Cases
 from ml.retrieval.base import Scorer
 from ml.retrieval.recent_popularity import RecentPopularity
 
-ScoreRows = Callable[
-    [Ints, Ints, UserStates], Floats
-]  # people, cuts, what they held: rows x all items, -inf for the unknown
-BindModel = Callable[[Interactions], ScoreRows]  # a model facing the histories it may look at
+ScoreRows = Callable[[UserStates], Floats]  # returns rows x all items, -inf for items that the model does not know
+BindModel = Callable[[Interactions], ScoreRows]  # takes the interactions that the model may look at
 
-RARE_HOLDERS = 5  # an item that fewer people held at the freeze is cold: their histories say next to nothing of it
+RARE_HOLDERS = 5  # an item that fewer people held at the freeze is cold: their histories tell little about it
 
 
 @dataclass(frozen=True, eq=False)
 class ModelScores:
-    """A model's scores on all cases, on those of people without a history, and on the cold items among the targets."""
+    """A model's scores on all cases, on people without a history, and on the cold items among the targets."""
 
     cases: CaseScores
     newcomers: CaseScores | None
     rare: CaseScores | None
-    cost: ModelCost
+    cost: dict[str, float]  # fit_seconds, score_ms_per_person, peak_mb
 
 
 def score_model(
-    bind: BindModel, eval_split: EvalSplit, config: RankerConfig, tie_break: Ints, cost: ResourceMeter
+    bind: BindModel, eval_split: EvalSplit, config: RankerConfig, tie_break: Ints, meter: ResourceMeter
 ) -> ModelScores:
-    """Score everybody with the model; cost goes on from the seconds of its fit. Newcomers are not in the cost."""
-    fit_seconds = cost.seconds
-    rare = eval_split.rare_items(RARE_HOLDERS)
-    cases, of_rare = _run(bind, eval_split, eval_split.cases, config, tie_break, cost, rare)
-    per_case = 1000.0 * (cost.seconds - fit_seconds) / len(eval_split.cases)
+    """Score all cases of a split with one model.
+
+    Args:
+        bind: Gives the model the interactions it may look at.
+        eval_split: The cases.
+        config: Gives the size of a block.
+        tie_break: See `ml.evaluation.metrics.score_cases`.
+        meter: Has measured the fit, and measures the scoring of cases; newcomers are not measured.
+    """
+    fit_seconds = meter.seconds
+    is_rare = eval_split.holders < RARE_HOLDERS
+    cases, rare = _score_cases(bind, eval_split, eval_split.cases, config, tie_break, meter, is_rare)
+    cost = {
+        "fit_seconds": fit_seconds,
+        "score_ms_per_person": 1000.0 * (meter.seconds - fit_seconds) / len(eval_split.cases),
+        "peak_mb": meter.peak_mb,
+    }
     newcomers = None
     if len(eval_split.newcomers):
-        newcomers, _ = _run(
-            bind, eval_split, eval_split.newcomers, config, tie_break, ResourceMeter(), np.zeros(0, bool)
+        newcomers, _ = _score_cases(
+            bind, eval_split, eval_split.newcomers, config, tie_break, ResourceMeter(), np.zeros_like(is_rare)
         )
-    return ModelScores(cases, newcomers, of_rare, ModelCost(fit_seconds, per_case, cost.peak_mb))
+    return ModelScores(cases, newcomers, rare, cost)
 
 
-def _run(
+def _score_cases(
     bind: BindModel,
     eval_split: EvalSplit,
     cases: Cases,
     config: RankerConfig,
     tie_break: Ints,
-    cost: ResourceMeter,
-    rare: Bools,
+    meter: ResourceMeter,
+    is_rare: Bools,
 ) -> tuple[CaseScores, CaseScores | None]:
-    found: list[_Block] = []
+    """The scores of all cases in their order, and of the cases with rare targets with these targets alone."""
+    blocks: list[tuple[CaseScores, CaseScores, float]] = []
     order = []
-    for rows, view in eval_split.visible_histories(cases):
-        with cost:
-            score = bind(view)
-        watch = ResourceMeter()
-        with watch:
-            found += parallel_map(
-                _sit_block,
-                [
-                    (score, eval_split, view, cases.take(rows[part]), tie_break, rare)
-                    for part in iter_blocks(len(rows), config.block_rows(view.n_items))
-                ],
-            )
-        cost.peak_mb = max(cost.peak_mb, watch.peak_mb)
+    for rows, history in eval_split.visible_histories(cases):
+        with meter:
+            score = bind(history)
+        tasks = [
+            (score, eval_split, history, block, tie_break, is_rare)
+            for block in cases.take(rows).blocks(config.block_rows(history.n_items))
+        ]
+        block_meter = ResourceMeter()
+        with block_meter:
+            blocks += parallel_map(_score_block, tasks)
+        meter.peak_mb = max(meter.peak_mb, block_meter.peak_mb)
         order.append(rows)
-    cost.seconds += sum(block.seconds for block in found)
-    back = np.argsort(np.concatenate(order))
-    few = [block.rare for block in found if block.rare is not None]
-    return concat_case_scores([block.scores for block in found]).where(back), concat_case_scores(few) if few else None
+    scores, rare, seconds = zip(*blocks, strict=True)
+    meter.seconds += sum(seconds)
+    rare_scores = concat_case_scores(list(rare))
+    in_order = concat_case_scores(list(scores)).select(np.argsort(np.concatenate(order)))
+    return in_order, rare_scores if len(rare_scores.person) else None
 
 
-@dataclass(frozen=True, eq=False)
-class _Block:
-    """A block of cases scored; the model's seconds are those of its own thread, whoever else is busy."""
-
-    scores: CaseScores
-    rare: CaseScores | None
-    seconds: float
-
-
-def _sit_block(
-    score: ScoreRows, eval_split: EvalSplit, view: Interactions, some: Cases, tie_break: Ints, rare: Bools
-) -> _Block:
-    user_states = build_user_states(view, some.person, some.cut)
+def _score_block(
+    score: ScoreRows, eval_split: EvalSplit, history: Interactions, cases: Cases, tie_break: Ints, is_rare: Bools
+) -> tuple[CaseScores, CaseScores, float]:
+    """Scores of the cases, scores of their rare targets, and the model's seconds on its own thread."""
+    user_states = build_user_states(history, cases.person, cases.cut)
     began = time.thread_time()
-    scores = score(some.person, some.cut, user_states)
+    scores = score(user_states)
     seconds = time.thread_time() - began
-    eligible_mask = eval_split.rules.eligible_mask(user_states, view.n_items)
-    mine = score_cases(scores, eligible_mask, some.row, some.item, np.diff(some.start), tie_break, some.person)
-    few = some.keep_targets(rare[some.item]) if len(rare) else some.keep_targets(np.zeros(len(some.item), bool))
-    asked = np.flatnonzero(np.diff(few.start))
-    if not len(asked):
-        return _Block(mine, None, seconds)
-    few = few.take(asked)
-    return _Block(
-        mine,
-        score_cases(scores[asked], eligible_mask[asked], few.row, few.item, np.diff(few.start), tie_break, few.person),
-        seconds,
+    eligible = eval_split.rules.eligible_mask(user_states, history.n_items)
+    rare = cases.keep_targets(is_rare[cases.item])
+    rows = np.flatnonzero(rare.n_targets)
+    parts = [(cases, np.arange(len(cases))), (rare.take(rows), rows)]
+    of_all, of_rare = (
+        score_cases(
+            scores[places], eligible[places], part.target_row, part.item, part.n_targets, tie_break, part.person
+        )
+        for part, places in parts
     )
+    return of_all, of_rare, seconds
 
 
 def bind_baseline(scorer: Scorer, eval_split: EvalSplit) -> BindModel:
-    """A scorer that learned the exam's training items, facing all items."""
-    code = encode_ids(eval_split.full.items, eval_split.train.items)
+    """A scorer that was fitted on the split's training items; it scores all items of the split."""
+    codes = eval_split.train_codes
 
-    def bind(view: Interactions) -> ScoreRows:
-        if isinstance(scorer, RecentPopularity) and view.is_calendar:
-            scorer.count(reindex_items(view, eval_split.train.items))  # the last months before each cut, whenever it is
+    def bind(history: Interactions) -> ScoreRows:
+        if isinstance(scorer, RecentPopularity) and history.is_calendar:
+            scorer.count(
+                reindex_items(history, eval_split.train.items)
+            )  # the months before each cut, also after the fit
 
-        def score(person: Ints, cut: Ints, user_states: UserStates) -> Floats:  # noqa: ARG001
-            full = np.full((len(user_states), len(code)), -np.inf, np.float32)
-            full[:, code >= 0] = scorer.score(user_states.recode_items(code))
-            return full
+        def score(user_states: UserStates) -> Floats:
+            scores = np.full((len(user_states), len(codes)), -np.inf, np.float32)
+            scores[:, codes >= 0] = scorer.score(user_states.recode_items(codes))
+            return scores
 
         return score
 
@@ -147,58 +150,87 @@ def bind_baseline(scorer: Scorer, eval_split: EvalSplit) -> BindModel:
 
 
 def bind_recommender(recommender: Recommender, eval_split: EvalSplit, names: Strings | None) -> BindModel:
-    """A recommender facing what has come up since it was fitted."""
+    """A recommender that takes in the interactions since it was fitted.
 
-    def bind(view: Interactions) -> ScoreRows:
-        with_interactions, known = update_recommender(recommender, eval_split, view, names)
-        place = encode_ids(known.items, view.items)
+    Args:
+        recommender: Fitted on nothing after the freeze.
+        eval_split: The cases to score.
+        names: Name of each item of `eval_split.full`; ids if None.
+    """
 
-        def score(person: Ints, cut: Ints, user_states: UserStates) -> Floats:  # noqa: ARG001
-            size = min(recommender.config.n_candidates, known.n_items)
-            ranked = with_interactions.rank_block(known, person, cut, size)
-            mine = ranked.prior.copy()  # what was no candidate follows behind, in the order of the prior
+    def bind(history: Interactions) -> ScoreRows:
+        current, interactions, position = _update_recommender(recommender, eval_split, history, names)
+        size = min(recommender.config.n_candidates, interactions.n_items)
+
+        def score(user_states: UserStates) -> Floats:
+            ranked = current.rank_block(interactions, user_states.person, user_states.cut, size)
+            scores = ranked.prior.copy()  # items that are no candidates follow in the order of the prior
             order = np.broadcast_to(np.arange(ranked.item.shape[1], dtype=np.float32), ranked.item.shape)
-            rows = np.arange(len(person))[:, None]
-            mine[rows, ranked.item] = np.where(ranked.real, np.float32(1e6) - order, mine[rows, ranked.item])
-            full = np.full((len(person), view.n_items), -np.inf, np.float32)
-            full[:, place] = mine
-            return full
+            rows = np.arange(len(user_states))[:, None]
+            scores[rows, ranked.item] = np.where(ranked.real, np.float32(1e6) - order, scores[rows, ranked.item])
+            all_scores = np.full((len(user_states), history.n_items), -np.inf, np.float32)
+            all_scores[:, position] = scores
+            return all_scores
 
         return score
 
     return bind
 
 
-def update_recommender(
-    recommender: Recommender, eval_split: EvalSplit, view: Interactions, names: Strings | None
-) -> tuple[Recommender, Interactions]:
-    """Facing what has come up since the freeze: newer events, and items that are in use by now."""
+def rank_cases(
+    recommender: Recommender, eval_split: EvalSplit, cases: Cases, names: Strings | None, k: int
+) -> Iterator[tuple[Cases, RankedBlock, Bools]]:
+    """Rank the items of cases, block by block.
+
+    Args:
+        recommender: Fitted on nothing after the freeze.
+        eval_split: The split that the cases belong to.
+        cases: The cases to rank; blocks come by cut.
+        names: Name of each item of `eval_split.full`; ids if None.
+        k: The largest number of items per case.
+
+    Yields:
+        A block of cases, its ranked items, and which of these are targets (cases x k).
+    """
+    for rows, history in eval_split.visible_histories(cases):
+        current, interactions, position = _update_recommender(recommender, eval_split, history, names)
+        for block in cases.take(rows).blocks(recommender.config.block_rows(history.n_items)):
+            ranked = current.rank_block(interactions, block.person, block.cut, k)
+            yield block, ranked, block.label_candidates(position[ranked.item], history.n_items) & ranked.real
+
+
+def _update_recommender(
+    recommender: Recommender, eval_split: EvalSplit, history: Interactions, names: Strings | None
+) -> tuple[Recommender, Interactions, Ints]:
+    """The recommender with events and items since the freeze, interactions coded by its items, and their old codes."""
     items = recommender.ensemble.items
     if eval_split.frozen_at is not None:
-        items = np.union1d(items, view.items[view.used_items])
-    known = reindex_items(view, items)
-    place = encode_ids(items, view.items)
-    rules = eval_split.rules.select_items(place)
-    known = replace(known, repeatable=rules.repeatable)
-    # Without a calendar nothing says what came before a case's moment, so nothing newer than the training is counted.
-    counted = known if view.is_calendar else eval_split.train
-    with_interactions = recommender.with_interactions(counted, None if names is None else names[place])
-    return replace(with_interactions, rules=rules), known
+        items = np.union1d(items, history.items[history.used_items])
+    position = encode_ids(items, history.items)
+    rules = eval_split.rules.select_items(position)
+    interactions = replace(reindex_items(history, items), repeatable=rules.repeatable)
+    # Without a calendar it is not known what came before a case's moment: nothing newer than the training is counted.
+    counted = interactions if history.is_calendar else eval_split.train
+    current = recommender.with_interactions(counted, None if names is None else names[position])
+    return replace(current, rules=rules), interactions, position
 
 
-def measure_calibration(
-    ours: Recommender, eval_split: EvalSplit, config: RankerConfig, names: Strings | None
-) -> Reliability | None:
-    """Of the ten items recommended to everyone with a history, idle people too, at each window's start."""
-    if ours.calibrator is None:
+def measure_calibration(recommender: Recommender, eval_split: EvalSplit, names: Strings | None) -> Reliability | None:
+    """The reliability of the probabilities of the first ten items of everyone with a history, idle people too.
+
+    Args:
+        recommender: Fitted on nothing after the freeze.
+        eval_split: The windows to measure on.
+        names: Name of each item of `eval_split.full`; ids if None.
+
+    Returns:
+        None if the recommender has no calibrator.
+    """
+    if recommender.calibrator is None:
         return None
-    said, came_true = [], []
-    for rows, view in eval_split.visible_histories(eval_split.all_cases):
-        with_interactions, known = update_recommender(ours, eval_split, view, names)
-        place = encode_ids(known.items, view.items)
-        for part in iter_blocks(len(rows), config.block_rows(view.n_items)):
-            some = eval_split.all_cases.take(rows[part])
-            ranked = with_interactions.rank_block(known, some.person, some.cut, K)
-            said.append(ranked.probability[ranked.real])
-            came_true.append(some.label(place[ranked.item], view.n_items)[ranked.real])
-    return measure_reliability(np.concatenate(said), np.concatenate(came_true))
+    parts = [
+        (ranked.probability[ranked.real], label[ranked.real])
+        for _, ranked, label in rank_cases(recommender, eval_split, eval_split.all_cases, names, K)
+    ]
+    probability, outcomes = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return measure_reliability(probability, outcomes)

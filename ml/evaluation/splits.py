@@ -1,45 +1,61 @@
-"""Splits: what models may learn from and what they are asked, so that nobody is scored by a model that saw the future.
+"""Splits: what models may learn from and which cases they are evaluated on, so that no model saw the future.
 
-Belongs here: the freeze, held-out moments, cases under rules, what may be looked at for a case.
-Does not belong here: models, metrics (see evaluation).
+Belongs here: the freeze, held-out moments, cases under eligibility rules, what may be looked at for a case.
+Does not belong here: models, metrics (see evaluate).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from ml.data.eligibility import NO_RULES, EligibilityRules
-from ml.data.interactions import Bools, Interactions, Ints, drop_unused_ids, encode_ids, filter_before
+from ml.data.encoding import encode_ids
+from ml.data.interactions import Interactions, Ints, drop_unused_ids, filter_before
 from ml.data.ranker_config import choose_config
 from ml.ranking.training_set import Cases, build_last_moment_cases, build_window_cases, drop_closed_targets
 
 FUTURE_SHARE = 0.2  # of all acquisitions must lie after the freeze: enough people to tell models apart
-SECONDS, MILLISECONDS = (10**8, 10**10), (10**11, 10**13)  # 1973 to 2286: no order of events is numbered so high
+# 1973 to 2286 in seconds and milliseconds: no order of events has such large numbers.
+_UNIX_RANGES: dict[Literal["s", "ms"], tuple[int, int]] = {"s": (10**8, 10**10), "ms": (10**11, 10**13)}
+
+
+class TooLittleHistory(ValueError):
+    """The data cannot be split: too few people have a past and a future."""
 
 
 @dataclass(frozen=True, eq=False)
 class EvalSplit:
-    """A split: what models may learn from, and the cases, coded by all items, those nobody held before included."""
+    """What models may learn from, and the cases they are evaluated on.
+
+    Cases are coded by the items of `full`, which include items that nobody held before the freeze.
+    """
 
     train: Interactions
     full: Interactions
-    cases: Cases
-    frozen_at: int | None
-    all_cases: Cases  # all with a history, whether or not they acquired anything: for reliability
-    newcomers: Cases  # people whose first event lies in the window: nothing but who they are is known of them
+    cases: Cases  # those with a target
+    frozen_at: int | None  # None: each case has a past of its own
+    all_cases: Cases  # everyone with a history, whether or not they acquired anything: for the reliability
+    newcomers: Cases  # people whose first event lies in the window: they have no history
     rules: EligibilityRules = NO_RULES
 
-    def rare_items(self, below: int) -> Bools:
-        """Items of `whole` that fewer than so many people held when the models were frozen."""
-        holders = np.zeros(self.full.n_items, np.int64)
-        place = encode_ids(self.train.items, self.full.items)
-        holders[place] = np.bincount(self.train.acquisitions.item, minlength=self.train.n_items)
-        return np.asarray(holders < below, bool)
+    @property
+    def train_codes(self) -> Ints:
+        """The code in `train` of each item of `full`; -1 if it was new after the freeze."""
+        return encode_ids(self.full.items, self.train.items)
+
+    @property
+    def holders(self) -> Ints:
+        """The number of people who held each item of `full` when models were frozen."""
+        codes = self.train_codes
+        return np.where(
+            codes >= 0, np.append(np.bincount(self.train.acquisitions.item, minlength=self.train.n_items), 0)[codes], 0
+        )
 
     def visible_histories(self, cases: Cases) -> Iterator[tuple[Ints, Interactions]]:
-        """Rows of cases, and the histories that may be looked at for them: what happened before their window."""
+        """Rows of cases, and the interactions that may be looked at for them: those before their window."""
         if self.frozen_at is None:
             yield np.arange(len(cases)), self.full
             return
@@ -48,33 +64,46 @@ class EvalSplit:
 
 
 def split_time(full: Interactions, horizon: int, *, last: bool = False) -> EvalSplit:
-    """Freeze at the latest date that leaves FUTURE_SHARE of the acquisitions in whole windows after it, or one window
-    before the end where only the `last` one is asked for."""
+    """Freeze models at a date, and evaluate them on the whole windows after it.
+
+    Args:
+        full: All interactions, with calendar times.
+        horizon: Length of a window in ticks.
+        last: Whether to evaluate on the last window alone. Else the freeze is the latest date that leaves FUTURE_SHARE
+            of the acquisitions after it.
+
+    Raises:
+        TooLittleHistory: No case lies after the freeze, or fewer than two people before it.
+        ValueError: The times are an integer order.
+    """
     if not full.is_calendar:
         raise ValueError("a time split needs dates or times in ts; with an integer order use split='leave-last'")
-    got = full.target_events.time
+    times = full.target_events.time
     end = int(full.time.max(initial=0)) + 1
-    needed = FUTURE_SHARE * len(got)
     windows = 1
-    while not last and (got >= end - windows * horizon).sum() < needed:
+    while not last and (times >= end - windows * horizon).sum() < FUTURE_SHARE * len(times):
         windows += 1
     freeze = end - windows * horizon
     train = drop_unused_ids(filter_before(full, freeze))
     cuts = freeze + horizon * np.arange(windows, dtype=np.int64)
-    all_cases = build_window_cases(full, cuts, horizon, idle=True)
-    eval_split = EvalSplit(train, full, _with_target(all_cases), freeze, all_cases, _newcomers(full, cuts, horizon))
-    if not len(eval_split.cases) or train.n_people < 2:
-        raise ValueError(
-            f"{len(eval_split.cases)} cases after and {train.n_people} people before the freeze: use a shorter horizon"
+    all_cases = build_window_cases(full, cuts, horizon, include_idle=True)
+    cases = all_cases.with_target()
+    if not len(cases) or train.n_people < 2:
+        raise TooLittleHistory(
+            f"{len(cases)} cases after and {train.n_people} people before the freeze: use a shorter horizon"
         )
-    return eval_split
+    return EvalSplit(train, full, cases, freeze, all_cases, _newcomer_cases(full, cuts, horizon))
 
 
 def split_leave_last(full: Interactions) -> EvalSplit:
-    """Hold out each person's last moment of acquisition, with all they did from then on."""
+    """Hold out each person's last moment of acquisition, with all the person did from then on.
+
+    Raises:
+        TooLittleHistory: Nobody acquired items at two moments.
+    """
     cases = build_last_moment_cases(full, 1)
     if not len(cases):
-        raise ValueError("nobody acquired items at two moments: there is nothing to hold out")
+        raise TooLittleHistory("nobody acquired items at two moments: there is nothing to hold out")
     cut = np.full(full.n_people, np.iinfo(np.int64).max)
     cut[cases.person] = cases.cut
     return EvalSplit(
@@ -82,33 +111,41 @@ def split_leave_last(full: Interactions) -> EvalSplit:
     )
 
 
-def _newcomers(full: Interactions, cuts: Ints, horizon: int) -> Cases:
-    cases = build_window_cases(full, cuts, horizon, cold=True)
+def apply_rules(eval_split: EvalSplit, rules: EligibilityRules) -> EvalSplit:
+    """The split under rules: targets that were not eligible at the cut are dropped, and cases left without any.
+
+    Args:
+        eval_split: A split without rules.
+        rules: Coded by the items of `eval_split.full`.
+    """
+    block = choose_config(eval_split.train).block_rows(eval_split.full.n_items)
+    all_cases, newcomers = (
+        drop_closed_targets(cases, eval_split.full, rules, block)
+        for cases in (eval_split.all_cases, eval_split.newcomers)
+    )
+    return replace(
+        eval_split,
+        cases=all_cases.with_target(),
+        all_cases=all_cases,
+        newcomers=newcomers.with_target(),
+        rules=rules,
+    )
+
+
+def _newcomer_cases(full: Interactions, cuts: Ints, horizon: int) -> Cases:
+    cases = build_window_cases(full, cuts, horizon, include_newcomers=True)
     begin = np.append(full.time, np.iinfo(np.int64).max)[full.start[:-1]]
     return cases.take(np.flatnonzero(begin[cases.person] >= cases.cut))
 
 
-def _with_target(cases: Cases) -> Cases:
-    return cases.take(np.flatnonzero(np.diff(cases.start) > 0))
-
-
-def apply_rules(eval_split: EvalSplit, rules: EligibilityRules) -> EvalSplit:
-    """The exam under rules: targets that were not open at the cut are dropped, and cases left without any."""
-    block = choose_config(eval_split.train).block_rows(eval_split.full.n_items)
-    all_cases = drop_closed_targets(eval_split.all_cases, eval_split.full, rules, block)
-    newcomers = _with_target(drop_closed_targets(eval_split.newcomers, eval_split.full, rules, block))
-    return replace(eval_split, cases=_with_target(all_cases), all_cases=all_cases, newcomers=newcomers, rules=rules)
-
-
 def parse_unix_times(events: pl.DataFrame) -> pl.DataFrame:
-    """The events with an integer ts that can only be Unix seconds or milliseconds read as such; others unchanged."""
+    """The events with an integer ts read as Unix seconds or milliseconds if it can be nothing else; else unchanged."""
     if "ts" not in events.columns or not events.schema["ts"].is_integer():
         return events
     if not events.height or events["ts"].null_count():
         return events
-    low, high = (int(events["ts"].cast(pl.Int64).sort()[place]) for place in (0, -1))
-    if SECONDS[0] <= low and high < SECONDS[1]:
-        return events.with_columns(pl.from_epoch("ts", time_unit="s").cast(pl.Datetime("us")))
-    if MILLISECONDS[0] <= low and high < MILLISECONDS[1]:
-        return events.with_columns(pl.from_epoch("ts", time_unit="ms").cast(pl.Datetime("us")))
+    times = events["ts"].to_numpy()
+    for unit, (first, end) in _UNIX_RANGES.items():
+        if first <= times.min() and times.max() < end:
+            return events.with_columns(pl.from_epoch("ts", time_unit=unit).cast(pl.Datetime("us")))
     return events

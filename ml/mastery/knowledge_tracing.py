@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from ml.data.encoding import encode_ids
 from ml.data.sparse_rows import Doubles
+from ml.data.statistics import wilson_interval
 from ml.mastery.half_life import (
     FADING,
     SUMS,
@@ -273,10 +274,9 @@ def declare_levels(progress: pl.Expr) -> list[pl.Expr]:
     Args:
         progress: Share of the way through all stages.
     """
-    level, count, z2 = progress * pl.col("freshness"), pl.col("weight") + 1.0, Z_90**2
-    middle = (level + z2 / (2 * count)) / (1 + z2 / count)
-    half = Z_90 / (1 + z2 / count) * (level * (1 - level) / count + z2 / (4 * count**2)).sqrt()
-    low, high = pl.min_horizontal(middle - half, level), pl.max_horizontal(middle + half, level)
+    level = progress * pl.col("freshness")
+    low, high = wilson_interval(level, pl.col("weight") + 1.0, Z_90)
+    low, high = pl.min_horizontal(low, level), pl.max_horizontal(high, level)
     return [level.alias("level"), low.clip(0, 1).alias("low"), high.clip(0, 1).alias("high")]
 
 

@@ -1,7 +1,8 @@
 """Boosted trees with a listwise softmax loss, through scikit-learn's histogram boosting.
 
 Belongs here: the custom loss, and the only use of a semi-private part of scikit-learn (its loss interface), which is
-why scikit-learn is pinned to one release. Does not belong here: the choice whether trees help (see ranker).
+why scikit-learn is pinned to one release.
+Does not belong here: the choice whether trees help (see ranker).
 """
 
 import os
@@ -19,9 +20,9 @@ from ml.ranking.training_set import TrainingRows
 
 
 class ListwiseSoftmax(BaseLoss):  # type: ignore[misc]
-    """Cross entropy of each case's softmax over its candidates, with the logit's utility as a fixed offset.
+    """Cross entropy of each case's softmax over its candidates, with the linear utility as a fixed offset.
 
-    Gradient of candidate c: w (p_c - t_c), its hessian w p_c (1 - p_c), t being shares that sum to one a case.
+    The gradient of candidate c is w (p_c - t_c), its hessian w p_c (1 - p_c); the shares t of a case add up to one.
     """
 
     def __init__(self, offset: Doubles, real: Bools, share: Doubles, weight: Doubles) -> None:
@@ -43,14 +44,14 @@ class ListwiseSoftmax(BaseLoss):  # type: ignore[misc]
         utility = np.where(self.real, self.offset, -np.inf)
         utility[self.real] += raw_prediction.ravel()
         utility -= utility.max(axis=1, keepdims=True)
-        chance = np.exp(utility)
-        chance /= chance.sum(axis=1, keepdims=True)
-        gradient_out[:] = ((chance - self.share) * self.weight[:, None])[self.real]
-        hessian_out[:] = np.maximum((chance * (1.0 - chance) * self.weight[:, None])[self.real], 1e-6)
+        probability = np.exp(utility)
+        probability /= probability.sum(axis=1, keepdims=True)
+        gradient_out[:] = ((probability - self.share) * self.weight[:, None])[self.real]
+        hessian_out[:] = np.maximum((probability * (1.0 - probability) * self.weight[:, None])[self.real], 1e-6)
         return gradient_out, hessian_out
 
     def loss(self, y_true: Doubles, raw_prediction: Doubles, *_: Any, **__: Any) -> Doubles:  # noqa: ARG002
-        return np.zeros_like(raw_prediction)  # asked for only by early stopping, which is off
+        return np.zeros_like(raw_prediction)  # only early stopping calls it, and that is off
 
     def __call__(self, *_: Any, **__: Any) -> float:
         return 0.0
@@ -59,14 +60,27 @@ class ListwiseSoftmax(BaseLoss):  # type: ignore[misc]
 def fit_boosted_residual(
     rows: TrainingRows, linear_utility: Doubles, weight: Doubles, config: RankerConfig, seed: int
 ) -> HistGradientBoostingRegressor:
-    """Trees fitted on the cases that have a target among their candidates; predict() gives the residual utility."""
-    used = rows.has_target
-    part = rows.where(used)
-    weight = weight[used] / weight[used].mean()
-    share = part.label / part.label.sum(axis=1, keepdims=True)
-    offset = linear_utility.reshape(rows.label.shape)[used]
+    """Fit trees on what the linear utility leaves unexplained.
+
+    Args:
+        rows: Training rows; those without a target among their candidates are left out.
+        linear_utility: One value per row of `rows.features`.
+        weight: One weight per case.
+        config: Number of trees, leaves and learning rate.
+        seed: Seed of the features that each split may use.
+
+    Returns:
+        Trees whose predict() gives the residual utility.
+    """
+    cases = rows.has_target
+    part, weight = rows.select(cases), weight[cases] / weight[cases].mean()
     booster = HistGradientBoostingRegressor(
-        loss=ListwiseSoftmax(offset, part.real, share, weight),
+        loss=ListwiseSoftmax(
+            linear_utility.reshape(rows.label.shape)[cases],
+            part.real,
+            part.label / part.label.sum(axis=1, keepdims=True),
+            weight,
+        ),
         max_iter=config.n_trees,
         max_leaf_nodes=config.max_leaves,
         learning_rate=config.learning_rate,
@@ -79,7 +93,7 @@ def fit_boosted_residual(
     # Trees are built feature by feature: the number of threads changes no sum. Matrix products stay at one thread.
     with threadpool_limits(os.cpu_count(), user_api="openmp"):
         booster.fit(part.features[part.real.ravel()], part.label[part.real].astype(np.float64))
-    # The loss holds the training data: what is kept and saved must not. Prediction only needs an identity link.
+    # The loss holds the training data, which must not be saved. Prediction needs only an identity link.
     booster.loss = "squared_error"
     booster._loss = HalfSquaredError()
     return booster

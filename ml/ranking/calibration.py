@@ -1,6 +1,6 @@
 """Calibration: from the ranker's utility to the probability of acquiring an item within the horizon.
 
-Belongs here: the logistic model over utility and activity, and measures of how far probabilities hold.
+Belongs here: the logistic model over utility and activity, and measures of how well probabilities match outcomes.
 Does not belong here: ranking.
 """
 
@@ -11,37 +11,27 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from ml.data.interactions import TICKS_PER_DAY, Bools, Doubles, Floats, Interactions, Ints, UserStates
-from ml.ranking.features import FEATURES
+from ml.ranking.features import FEATURES, first_and_latest_use
 from ml.ranking.ranker import log_softmax
 
 ACTIVITY_DAYS = (30, 90, 365)
-# Of the ranker's features, those that say how likely anybody takes the item now, or this person its kind.
+# The ranker's features that predict whether anybody takes the item now, or this person an item of its kind.
 ITEM_INPUTS = (
-    "trend_2",
-    "trend_20",
-    "is_new",
-    "log_age",
-    "first_part_idle",
-    "first_part_recent",
-    "first_two_parts_recent",
-    "first_two_parts_idle",
-    "stage_z",
-    "log_popularity",
-    "recent_popularity_log",
-    "ease_last_log",
-    "markov_last_log",
+    *("trend_2", "trend_20", "is_new", "log_age", "first_part_idle", "first_part_recent", "first_two_parts_recent"),
+    *("first_two_parts_idle", "stage_z", "log_popularity", "recent_popularity_log", "ease_last_log", "markov_last_log"),
 )
-_ITEM_PLACES = [place for name in ITEM_INPUTS for place, one in enumerate(FEATURES) if one.name == name]
-CALIBRATION_CANDIDATES = (
-    20  # candidates of a person that promises are learned from: two lists' worth; below, next to nothing comes true
-)
-PENALTY = 100.0  # a few hundred outcomes stand behind two dozen weights
-KNOTS = (1 / 3, 2 / 3)  # the bends split what came true into thirds
+_FEATURE_NAMES = [feature.name for feature in FEATURES]
+_ITEM_COLUMNS = [_FEATURE_NAMES.index(name) for name in ITEM_INPUTS]
+CALIBRATION_CANDIDATES = 20  # best candidates of a person that are learned from: below them hardly any is acquired
+PENALTY = 100.0  # two dozen weights rest on a few hundred outcomes
+KNOTS = (1 / 3, 2 / 3)  # the bends split the log odds of what was acquired into thirds
+MIN_POSITIVES = 20  # fewer positive outcomes do not support a probability
+IDLE_DAYS_WITHOUT_HISTORY = 10_000.0
 
 
 @dataclass(frozen=True, eq=False)
 class Calibrator:
-    """probability = 1 / (1 + exp(-bent(inputs . weights + bias))), bent being linear between the knots.
+    """probability = 1 / (1 + exp(-bent(inputs . weights + bias))), where `bent` is linear between the knots.
 
     bent(z) = tilt[0] + tilt[1] z + tilt[2] max(z - knot, 0) + ..., and never falls.
     """
@@ -53,130 +43,166 @@ class Calibrator:
     knots: Doubles
 
     def probability(self, inputs: Floats) -> Doubles:
-        plain = np.asarray(inputs @ self.weights + self.bias, np.float64)
-        return np.asarray(
-            1.0 / (1.0 + np.exp(-(_hinges(plain, self.knots) @ self.tilt[1:] + self.tilt[0]))), np.float64
-        )
+        """The probability per row of `inputs` (see `calibration_inputs`)."""
+        log_odds = np.asarray(inputs @ self.weights + self.bias, np.float64)
+        return np.asarray(1.0 / (1.0 + np.exp(-(_hinges(log_odds, self.knots) @ self.tilt[1:] + self.tilt[0]))))
 
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """One bin of a reliability diagram: so many promises, their mean, and the share that came true."""
+    """One bin of a reliability diagram; `ml.evaluation.results.to_stored_dict` gives its keys on disk."""
 
     n: int
-    said: float
-    came_true: float
+    mean_probability: float
+    observed_share: float  # of positive outcomes
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """How far probabilities hold: error over ten equal-count bins, Brier score, its skill over the base rate."""
+    """How well probabilities match outcomes: error over ten equal-count bins, Brier score, its skill over the base
+    rate."""
 
     n: int
     base_rate: float
     ece: float
     brier: float
     brier_skill: float
-    bins: tuple[ReliabilityBin, ...] = ()  # by rising promise
-
-
-def count_activity(interactions: Interactions, person: Ints, cut: Ints) -> Floats:
-    """Rows x 6: log of 1 + items first acquired, and of 1 + uses, in the last 30, 90 and 365 days before the cut."""
-    got = interactions.acquisitions
-    rank = len(interactions.moments) + 1
-    acquired = got.person * rank + np.searchsorted(interactions.moments, got.time)
-    columns = []
-    for key in (acquired, interactions.search_key):
-        end = np.searchsorted(key, person * rank + np.searchsorted(interactions.moments, cut))
-        for days in ACTIVITY_DAYS:
-            begin = np.searchsorted(
-                key, person * rank + np.searchsorted(interactions.moments, cut - days * TICKS_PER_DAY)
-            )
-            columns.append(np.log1p(end - begin))
-    return np.stack(columns, axis=1).astype(np.float32)
+    bins: tuple[ReliabilityBin, ...] = ()  # by rising probability
 
 
 def calibration_inputs(
-    utility: Doubles, real: Bools, person_part: Floats, user_states: UserStates, features: Floats
+    interactions: Interactions, user_states: UserStates, utility: Doubles, is_candidate: Bools, features: Floats
 ) -> Floats:
-    """(rows * k) x inputs: listwise log odds, what the person's activity and idleness say about any step at all, and
-    what is known of the item (ITEM_INPUTS out of `features`, (rows * k) x features)."""
-    log_odds = np.where(real, log_softmax(utility, real), 0.0)[:, :, None]
-    latest = np.full(len(user_states), np.iinfo(np.int64).min)
-    np.maximum.at(latest, user_states.row, user_states.last_used)
-    idle = np.where(user_states.item_counts > 0, (user_states.cut - latest) / TICKS_PER_DAY, 10_000.0)
-    first = user_states.cut.copy()
-    np.minimum.at(first, user_states.row, user_states.first_used)
-    tenure = np.log1p((user_states.cut - first) / TICKS_PER_DAY)
-    who = np.column_stack([person_part, np.log1p(idle), np.log1p(user_states.item_counts), tenure])
-    spread = np.broadcast_to(who[:, None, :], (*utility.shape, who.shape[1]))
-    item = features[:, _ITEM_PLACES].reshape(*utility.shape, -1)
-    return np.concatenate([log_odds, spread, item], axis=2).reshape(utility.size, -1).astype(np.float32)
+    """Inputs of the probability for the candidates of people.
+
+    Args:
+        interactions: Everything that people did; what happened at or after a row's cut is not looked at.
+        user_states: Person and cut of each row, and what the person held.
+        utility: Rows x k.
+        is_candidate: Rows x k, False on padding.
+        features: (rows * k) x features, of which ITEM_INPUTS are taken.
+
+    Returns:
+        (rows * k) x inputs: log odds among the candidates, the person's activity, the item's features.
+    """
+    log_odds = np.where(is_candidate, log_softmax(utility, is_candidate), 0.0)[:, :, None]
+    first, latest = first_and_latest_use(user_states)
+    idle_days = np.where(
+        user_states.item_counts > 0, (user_states.cut - latest) / TICKS_PER_DAY, IDLE_DAYS_WITHOUT_HISTORY
+    )
+    tenure_days = (user_states.cut - first) / TICKS_PER_DAY
+    person = np.column_stack(
+        [
+            _count_activity(interactions, user_states.person, user_states.cut),
+            np.log1p(idle_days),
+            np.log1p(user_states.item_counts),
+            np.log1p(tenure_days),
+        ]
+    )
+    return (
+        np.concatenate(
+            [
+                log_odds,
+                np.broadcast_to(person[:, None, :], (*utility.shape, person.shape[1])),
+                features[:, _ITEM_COLUMNS].reshape(*utility.shape, -1),
+            ],
+            axis=2,
+        )
+        .reshape(utility.size, -1)
+        .astype(np.float32)
+    )
+
+
+def _count_activity(interactions: Interactions, person: Ints, cut: Ints) -> Floats:
+    """Rows x 6: log of 1 + items first acquired, and of 1 + uses, in the last ACTIVITY_DAYS before the cut."""
+    events, now = interactions.acquisitions, interactions.time_key(person, cut)
+    columns = [
+        np.searchsorted(key, now) - np.searchsorted(key, interactions.time_key(person, cut - days * TICKS_PER_DAY))
+        for key in (interactions.time_key(events.person, events.time), interactions.search_key)
+        for days in ACTIVITY_DAYS
+    ]
+    return np.log1p(np.stack(columns, axis=1)).astype(np.float32)
 
 
 def fit_calibrator(
-    inputs: Floats, came_true: Bools, weight: Doubles | None = None, window: Ints | None = None
+    inputs: Floats, outcomes: Bools, weight: Doubles | None = None, window: Ints | None = None
 ) -> Calibrator | None:
-    """Penalised logistic regression, bent by what each window made of the promises learned from the others.
+    """Fit a penalised logistic regression, and bend it by how it transfers between windows.
 
-    People and habits move between windows, and the highest promises suffer most: each `window` (one code a row) is
-    promised from the others, and a line with KNOTS bends is fitted from those promises to what came true. None where
-    fewer than twenty positives would make it a guess; unbent where there is one window, or one without a positive.
+    People and habits differ between windows, which affects the highest probabilities most. So the log odds of each
+    window are predicted from the other windows, and a line with KNOTS bends is fitted from these predictions to the
+    outcomes. The line stays straight if there is one window, or a window without a positive outcome.
+
+    Args:
+        inputs: Rows x inputs, see `calibration_inputs`.
+        outcomes: Whether each row's item was acquired.
+        weight: How many people each row represents; 1 if None.
+        window: Code of the window of each row; all rows are of one window if None.
+
+    Returns:
+        The calibrator; None if fewer than MIN_POSITIVES outcomes are positive, or all are.
     """
-    positive = int(came_true.sum())
-    if positive < 20 or positive == len(came_true):
+    n_positive = int(outcomes.sum())
+    if n_positive < MIN_POSITIVES or n_positive == len(outcomes):
         return None
-    heavy = np.ones(len(came_true)) if weight is None else weight
-    weights, bias = _fit_line(inputs, came_true, heavy, PENALTY)
-    codes = np.zeros(0, np.int64) if window is None else np.unique(window)
-    enough = len(codes) > 1 and all(came_true[window == code].any() for code in codes)
-    straight = Calibrator(weights, bias, positive, np.array([0.0, 1.0]), np.zeros(0))
-    if window is None or not enough:
-        return straight
-    promised = np.empty(len(came_true))
+    weight = np.ones(len(outcomes)) if weight is None else weight
+    weights, bias = _fit_line(inputs, outcomes, weight, PENALTY)
+    codes = [] if window is None else np.unique(window).tolist()
+    if len(codes) <= 1 or not all(outcomes[window == code].any() for code in codes):
+        return Calibrator(weights, bias, n_positive, np.array([0.0, 1.0]), np.zeros(0))
+    predicted = np.empty(len(outcomes))
     for code in codes:
-        there = window == code
-        line, shift = _fit_line(inputs[~there], came_true[~there], heavy[~there], PENALTY)
-        promised[there] = inputs[there] @ line + shift
-    knots = np.quantile(promised[came_true], KNOTS)
-    slopes, start = _fit_line(_hinges(promised, knots), came_true, heavy, 1e-1)
-    rising = np.maximum(np.cumsum(slopes), 0.0)  # a higher promise must never say less
-    tilt = np.concatenate([[start], np.diff(rising, prepend=0.0)])
-    return Calibrator(weights, bias, positive, tilt, knots)
+        is_inside = window == code
+        line, shift = _fit_line(inputs[~is_inside], outcomes[~is_inside], weight[~is_inside], PENALTY)
+        predicted[is_inside] = inputs[is_inside] @ line + shift
+    knots = np.quantile(predicted[outcomes], KNOTS)
+    slope_changes, start = _fit_line(_hinges(predicted, knots), outcomes, weight, 1e-1)
+    slopes = np.maximum(np.cumsum(slope_changes), 0.0)  # a higher prediction must not lower the probability
+    return Calibrator(weights, bias, n_positive, np.concatenate([[start], np.diff(slopes, prepend=0.0)]), knots)
 
 
-def _hinges(plain: Doubles, knots: Doubles) -> Doubles:
-    return np.stack([plain, *(np.maximum(plain - knot, 0.0) for knot in knots)], axis=1)
+def _hinges(log_odds: Doubles, knots: Doubles) -> Doubles:
+    return np.stack([log_odds, *(np.maximum(log_odds - knot, 0.0) for knot in knots)], axis=1)
 
 
-def _fit_line(inputs: Floats | Doubles, came_true: Bools, weight: Doubles, penalty: float) -> tuple[Doubles, float]:
+def _fit_line(inputs: Floats | Doubles, outcomes: Bools, weight: Doubles, penalty: float) -> tuple[Doubles, float]:
     """Weights and bias on the inputs' own scale; the penalty is on standardised weights."""
     centre, scale = inputs.mean(axis=0, dtype=np.float64), inputs.std(axis=0, dtype=np.float64) + 1e-6
-    # Few inputs and many rows: Newton's method needs a dozen passes where others stop short.
+    # For few inputs and many rows Newton's method converges in a dozen passes; other solvers stop early.
     model = LogisticRegression(C=1.0 / penalty, max_iter=100, solver="newton-cholesky")
-    model.fit((inputs - centre) / scale, came_true, sample_weight=weight)
+    model.fit((inputs - centre) / scale, outcomes, sample_weight=weight)
     weights = model.coef_[0] / scale
     return weights, float(model.intercept_[0] - centre @ weights)
 
 
-def measure_reliability(probability: Doubles, came_true: Bools) -> Reliability | None:
-    """Expected calibration error, Brier score, and its skill over always saying the base rate; None without rows."""
+def measure_reliability(probability: Doubles, outcomes: Bools) -> Reliability | None:
+    """Compare probabilities with outcomes.
+
+    Args:
+        probability: One value per prediction.
+        outcomes: Whether each predicted item was acquired.
+
+    Returns:
+        Expected calibration error, Brier score, and its skill over predicting the base rate; None without predictions.
+    """
     n = len(probability)
     if not n:
         return None
-    base = float(came_true.mean())
-    brier = float(((probability - came_true) ** 2).mean())
-    flat = base * (1.0 - base)
-    order = np.argsort(probability, kind="stable")
+    base_rate = float(outcomes.mean())
+    brier = float(((probability - outcomes) ** 2).mean())
+    base_brier = base_rate * (1.0 - base_rate)
     bins = tuple(
-        ReliabilityBin(len(part), float(probability[part].mean()), float(came_true[part].mean()))
-        for part in np.array_split(order, min(10, n))
+        ReliabilityBin(len(part), float(probability[part].mean()), float(outcomes[part].mean()))
+        for part in np.array_split(np.argsort(probability, kind="stable"), min(10, n))
     )
-    ece = sum(abs(one.said - one.came_true) * one.n for one in bins) / n
-    return Reliability(n, base, ece, brier, 1.0 - brier / flat if flat else 0.0, bins)
+    ece = sum(abs(part.mean_probability - part.observed_share) * part.n for part in bins) / n
+    return Reliability(n, base_rate, ece, brier, 1.0 - brier / base_brier if base_brier else 0.0, bins)
 
 
 def chance_error(reliability: Reliability) -> float:
-    """The calibration error that chance alone makes of promises that hold: the mean size of a binomial share's miss."""
-    misses = [one.n * sqrt(2.0 / pi * one.said * (1.0 - one.said) / one.n) for one in reliability.bins]
-    return sum(misses) / max(reliability.n, 1)
+    """The calibration error that exact probabilities would show by chance: the mean error of a binomial share."""
+    errors = [
+        part.n * sqrt(2.0 / pi * part.mean_probability * (1.0 - part.mean_probability) / part.n)
+        for part in reliability.bins
+    ]
+    return sum(errors) / max(reliability.n, 1)

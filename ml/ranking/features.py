@@ -1,10 +1,9 @@
 """Features of (person, item) candidates as of a moment: one list names them, one function computes them.
 
-Belongs here: the declared features with their families, their computation, and the hook for features from elsewhere.
-Does not belong here: weights, labels, anything that reads later than the row's cut.
+Belongs here: the declared features with their families, their computation, the interface of features from elsewhere.
+Does not belong here: weights, labels, anything that reads events at or after the row's cut.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -20,133 +19,124 @@ from ml.retrieval.scorer_ensemble import CHANNELS, FeatureFamily, ScorerEnsemble
 
 @dataclass(frozen=True)
 class Feature:
-    """One column of the matrix; its family is what contributions are summed by."""
+    """One column of the feature matrix; contributions are summed per family.
+
+    All three values are part of a model's card, and a model is refused if they differ from the code's: a changed
+    meaning asks for a new training.
+    """
 
     name: str
     family: FeatureFamily
     meaning: str
 
 
-_MINUS_LOG_RANK = -np.log1p(np.arange(100_000)).astype(np.float32)  # of more candidates than anybody ranks
-LEVELS = ("first_word", "first_part", "first_two_parts")  # of its name: the rows of Panel.group
-GROUP_KINDS = {
+_MINUS_LOG_RANK = -np.log1p(np.arange(100_000)).astype(np.float32)  # longer than any list of candidates
+NAME_LEVELS = ("first_word", "first_part", "first_two_parts")  # of the item's name: rows of ScorerEnsemble.name_groups
+NAME_GROUP_MEASURES = {
     "share": "share of the history",
     "recent": "share of the latest moments",
     "idle": "-log of 1 + days (or steps) since the latest use",
     "trend": "log share of late adoptions",
 }
+CHANNEL_MEASURES = {
+    "share": "{} score over the best open item's",
+    "log": "log of 0.01 + {} share",
+    "rank": "-log rank by {} among the candidates",
+}
 
-
-def _declared() -> tuple[Feature, ...]:
-    features = []
-    for channel, family in CHANNELS.items():
-        features += [
-            Feature(f"{channel}_share", family, f"{channel} score over the best open item's"),
-            Feature(f"{channel}_log", family, f"log of 0.01 + {channel} share"),
-            Feature(f"{channel}_rank", family, f"-log rank by {channel} among the candidates"),
-        ]
-    return (
-        *features,
-        Feature("prior", "history", "mean standard score of the nominating scorers"),
-        Feature("log_popularity", "trend", "log of 1 + people who ever acquired it"),
-        *(Feature(f"trend_{bins}", "trend", f"log adoption share in the last {bins} time bins") for bins in WINDOWS),
-        Feature("trend_all", "trend", "log adoption share so far"),
-        Feature("trend_rise", "trend", "short trend less the share so far"),
-        *(
-            Feature(f"{level}_{kind}", "text", f"{meaning} in the item's {level}")
-            for level in LEVELS
-            for kind, meaning in GROUP_KINDS.items()
-        ),
-        Feature("is_new", "trend", "1 where nobody held it when the scorers were fitted"),
-        Feature("log_age", "trend", "log of 1 + days (or steps) since anybody first took it"),
-        Feature("stage_gap", "curriculum", "log history length less the item's mean at acquisition"),
-        Feature("stage_z", "curriculum", "the gap over the item's spread"),
-        Feature("stage_miss", "curriculum", "size of stage_z"),
-        Feature("log_held", "context", "log of 1 + items held"),
-        Feature("log_moments", "context", "log of 1 + distinct moments"),
-        Feature("log_tenure", "context", "log of 1 + days (or steps) since the first use"),
-        Feature("log_idle", "context", "log of 1 + days (or steps) since the latest use"),
-    )
-
-
-FEATURES: tuple[Feature, ...] = _declared()
+FEATURES: tuple[Feature, ...] = (
+    *(
+        Feature(f"{channel}_{measure}", family, meaning.format(channel))
+        for channel, family in CHANNELS.items()
+        for measure, meaning in CHANNEL_MEASURES.items()
+    ),
+    Feature("prior", "history", "mean standard score of the nominating scorers"),
+    Feature("log_popularity", "trend", "log of 1 + people who ever acquired it"),
+    *(Feature(f"trend_{bins}", "trend", f"log adoption share in the last {bins} time bins") for bins in WINDOWS),
+    Feature("trend_all", "trend", "log adoption share so far"),
+    Feature("trend_rise", "trend", "short trend less the share so far"),
+    *(
+        Feature(f"{level}_{measure}", "text", f"{meaning} in the item's {level}")
+        for level in NAME_LEVELS
+        for measure, meaning in NAME_GROUP_MEASURES.items()
+    ),
+    Feature("is_new", "trend", "1 where nobody held it when the scorers were fitted"),
+    Feature("log_age", "trend", "log of 1 + days (or steps) since anybody first took it"),
+    Feature("stage_gap", "curriculum", "log history length less the item's mean at acquisition"),
+    Feature("stage_z", "curriculum", "the gap over the item's spread"),
+    Feature("stage_miss", "curriculum", "size of stage_z"),
+    Feature("log_held", "context", "log of 1 + items held"),
+    Feature("log_moments", "context", "log of 1 + distinct moments"),
+    Feature("log_tenure", "context", "log of 1 + days (or steps) since the first use"),
+    Feature("log_idle", "context", "log of 1 + days (or steps) since the latest use"),
+)
 
 
 class ExtraFeatures(Protocol):
-    """Features the flow computes from HR, projects, learning, taxonomy or wishes, as of each pair's moment."""
+    """Features from HR, projects, learning, taxonomy or wishes, as of each pair's moment."""
 
     @property
-    def features(self) -> tuple[Feature, ...]: ...
+    def features(self) -> tuple[Feature, ...]:
+        """The features in the order of the columns that a call returns."""
+        ...
 
     def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
-        """pairs: person_id, skill_id, at. Returns one numeric column a declared feature, rows in the same order."""
+        """Compute the features of pairs.
+
+        Args:
+            pairs: person_id, skill_id (the item), at.
+
+        Returns:
+            One row per pair in the same order, one numeric column per feature.
+        """
         ...
 
 
 @runtime_checkable
 class CandidateNominator(Protocol):
-    """Extra features that also score every item, so that what only they favour becomes a candidate."""
+    """Extra features that also score every item, so that an item which only they favour becomes a candidate."""
 
     def score_items(self, people: Strings, at: Ints, items: Strings) -> Floats:
-        """Rows x items, higher is likelier; one person and one moment (in ticks) a row."""
+        """Score every item for some people.
+
+        Args:
+            people: Person id of each row.
+            at: Moment of each row in ticks (see `ml.data.interactions.as_tick`).
+            items: Ids of the items to score.
+
+        Returns:
+            Rows x items; a higher score is likelier.
+        """
         ...
 
 
-@dataclass(frozen=True, eq=False)
-class TimelessFeatures:
-    """Extra features that hold at any moment, joined on person_id, skill_id, or both; absent pairs get 0."""
-
-    frame: pl.DataFrame
-    families: Mapping[str, FeatureFamily]
-
-    @property
-    def features(self) -> tuple[Feature, ...]:
-        return tuple(Feature(name, family, "joined in") for name, family in self.families.items())
-
-    def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
-        keys = [key for key in ("person_id", "skill_id") if key in self.frame.columns]
-        joined = pairs.join(self.frame, on=keys, how="left", maintain_order="left")
-        return joined.select(pl.col(list(self.families)).cast(pl.Float64).fill_null(0.0).fill_nan(0.0))
-
-
 def build_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
-    """(rows * k) x features, in the order of FEATURES; candidates of a row stand together."""
+    """Compute the declared features of candidates.
+
+    Args:
+        ensemble: Scorers and item statistics; its items are those that `user_states` and `candidates` are coded by.
+        user_states: What each row's person held before the row's cut.
+        candidates: Rows x k candidates.
+
+    Returns:
+        (rows * k) x features in the order of FEATURES, the candidates of a row one after the other; 0 on padding.
+    """
     rows, size = candidates.item.shape
-    matrix = np.zeros((rows, size, len(FEATURES)), np.float32)
-    column = 0
-    for channel in range(len(CHANNELS)):
-        matrix[:, :, column : column + 3] = _channel(candidates, channel)
-        column += 3
-    for block in (
-        candidates.prior[:, :, None],
-        _trend(ensemble, user_states, candidates),
-        _group(ensemble, user_states, candidates),
-        _newness(ensemble, user_states, candidates),
-        _curriculum(ensemble, user_states, candidates),
-        np.broadcast_to(context(user_states)[:, None, :], (rows, size, 4)),
-    ):
-        matrix[:, :, column : column + block.shape[2]] = block
-        column += block.shape[2]
+    matrix = np.concatenate(
+        [
+            *(_channel_features(candidates, channel) for channel in range(len(CHANNELS))),
+            candidates.prior[:, :, None],
+            _trend_features(ensemble, user_states, candidates),
+            _name_group_features(ensemble, user_states, candidates),
+            _age_features(ensemble, user_states, candidates),
+            _curriculum_features(ensemble, user_states, candidates),
+            np.broadcast_to(_person_features(user_states)[:, None, :], (rows, size, 4)),
+        ],
+        axis=2,
+        dtype=np.float32,
+    )
     matrix[~candidates.real] = 0.0
     return matrix.reshape(rows * size, len(FEATURES))
-
-
-def context(user_states: UserStates) -> Floats:
-    """Rows x 4: what is known of the person alone."""
-    empty = user_states.item_counts == 0
-    first, latest, moments = user_states.cut.copy(), user_states.cut.copy(), np.zeros(len(user_states), np.int64)
-    np.minimum.at(first, user_states.row, user_states.first_used)
-    latest[~empty] = np.iinfo(np.int64).min
-    np.maximum.at(latest, user_states.row, user_states.last_used)
-    np.maximum.at(moments, user_states.row, user_states.moments_back + 1)
-    ticks_per_day = user_states.ticks_per_day
-    columns = (
-        user_states.item_counts,
-        moments,
-        (user_states.cut - first) / ticks_per_day,
-        (user_states.cut - latest) / ticks_per_day,
-    )
-    return np.stack([np.log1p(np.maximum(column, 0)) for column in columns], axis=1).astype(np.float32)
 
 
 def build_extra_features(
@@ -157,8 +147,23 @@ def build_extra_features(
     ensemble: ScorerEnsemble,
     is_calendar: bool,
 ) -> Floats:
-    """(rows * k) x extra features, checked for shape and for gaps."""
-    rows, size = candidates.item.shape
+    """Compute extra features of candidates and check their shape and values.
+
+    Args:
+        extra: The features to compute.
+        user_states: Person and cut of each row.
+        candidates: Rows x k candidates.
+        people: Person id of each person code.
+        ensemble: Holds the id of each item code.
+        is_calendar: Whether cuts are microseconds since 1970, else an integer order.
+
+    Returns:
+        (rows * k) x extra features, the candidates of a row one after the other.
+
+    Raises:
+        ValueError: `extra` returned another number of rows, or empty or infinite cells.
+    """
+    size = candidates.item.shape[1]
     moment = pl.Series(np.repeat(user_states.cut, size))
     pairs = pl.DataFrame(
         {
@@ -168,19 +173,39 @@ def build_extra_features(
         }
     )
     frame = extra(pairs).select([feature.name for feature in extra.features])
-    if frame.height != rows * size:
-        raise ValueError(f"extra features returned {frame.height} rows for {rows * size} pairs: keep one row a pair")
-    matrix = frame.to_numpy().astype(np.float32).reshape(rows * size, len(extra.features))
+    if frame.height != pairs.height:
+        raise ValueError(
+            f"extra features returned {frame.height} rows for {pairs.height} pairs: one row per pair is needed"
+        )
+    matrix = frame.to_numpy().astype(np.float32).reshape(frame.shape)
     if not np.isfinite(matrix).all():
-        raise ValueError("extra features hold empty or infinite cells: say 0 and add an indicator where unknown")
+        raise ValueError("extra features hold empty or infinite cells: give 0 and an indicator for unknown values")
     return matrix
 
 
-def _channel(candidates: Candidates, channel: int) -> Floats:
-    best = candidates.best_scores[channel][:, None]
-    taken = np.where(candidates.real, candidates.channel_scores[channel], np.float32(0.0))
-    share = np.clip(taken / (best + np.float32(1e-9)), -1.0, 1.0)
-    order = np.argsort(-np.where(candidates.real, taken, -np.inf), axis=1, kind="stable")
+def first_and_latest_use(user_states: UserStates) -> tuple[Ints, Ints]:
+    """The ticks of each row's first and latest use of any item; both are the row's cut if there is none."""
+    first, latest = user_states.cut.copy(), user_states.cut.copy()
+    np.minimum.at(first, user_states.row, user_states.first_used)
+    latest[user_states.item_counts > 0] = np.iinfo(np.int64).min
+    np.maximum.at(latest, user_states.row, user_states.last_used)
+    return first, latest
+
+
+def _person_features(user_states: UserStates) -> Floats:
+    """Rows x 4: the features that depend on the person alone."""
+    moments = np.zeros(len(user_states), np.int64)
+    np.maximum.at(moments, user_states.row, user_states.moments_back + 1)
+    days_since = [(user_states.cut - use) / user_states.ticks_per_day for use in first_and_latest_use(user_states)]
+    return np.stack(
+        [np.log1p(np.maximum(column, 0)) for column in ((user_states.item_counts, moments, *days_since))], axis=1
+    ).astype(np.float32)
+
+
+def _channel_features(candidates: Candidates, channel: int) -> Floats:
+    scores = np.where(candidates.real, candidates.channel_scores[channel], np.float32(0.0))
+    share = np.clip(scores / (candidates.best_scores[channel][:, None] + np.float32(1e-9)), -1.0, 1.0)
+    order = np.argsort(-np.where(candidates.real, scores, -np.inf), axis=1, kind="stable")
     rank = np.empty_like(order)
     np.put_along_axis(rank, order, np.broadcast_to(np.arange(order.shape[1]), order.shape), axis=1)
     return np.stack(
@@ -188,50 +213,56 @@ def _channel(candidates: Candidates, channel: int) -> Floats:
     )
 
 
-def _trend(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
-    """What is counted of items as of a moment is counted once a moment: most rows of a block share theirs."""
+def _trend_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
+    """Item counts are computed once per distinct moment: most rows of a block share theirs."""
     popular = np.log1p(ensemble.popularity)[candidates.item]
-    cut, when = np.unique(user_states.cut, return_inverse=True)
-    counts = [ensemble.trend.recent_counts(cut, window) for window in WINDOWS] + [ensemble.trend.total_counts(cut)]
-    logs = [log_share(count)[when[:, None], candidates.item] for count in counts]
+    cuts, cut_index = np.unique(user_states.cut, return_inverse=True)
+    logs = [
+        log_share(count)[cut_index[:, None], candidates.item]
+        for count in (
+            [ensemble.trend.recent_counts(cuts, window) for window in WINDOWS] + [ensemble.trend.total_counts(cuts)]
+        )
+    ]
     return np.stack([popular, *logs, logs[1] - logs[-1]], axis=2, dtype=np.float32, casting="same_kind")
 
 
-def _newness(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
-    ticks_per_day = user_states.ticks_per_day
-    age = np.maximum(user_states.cut[:, None] - ensemble.trend.first_use[candidates.item], 0) / ticks_per_day
-    return np.stack([ensemble.is_new[candidates.item], np.log1p(age)], axis=2).astype(np.float32)
+def _age_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
+    age = np.maximum(user_states.cut[:, None] - ensemble.trend.first_use[candidates.item], 0)
+    return np.stack([ensemble.is_new[candidates.item], np.log1p(age / user_states.ticks_per_day)], axis=2).astype(
+        np.float32
+    )
 
 
-def _group(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
-    shape, columns = candidates.item.shape, []
-    cut, when = np.unique(user_states.cut, return_inverse=True)
-    late = ensemble.trend.recent_counts(cut, WINDOWS[1]) + np.float32(0.01)
-    idle = np.log1p(user_states.idle_days)
+def _name_group_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
+    rows, columns = len(user_states), []
+    cuts, cut_index = np.unique(user_states.cut, return_inverse=True)
+    late_adoptions = ensemble.trend.recent_counts(cuts, WINDOWS[1]) + np.float32(0.01)
+    log_idle_days = np.log1p(user_states.idle_days)
     recency = np.exp(-user_states.moments_back / 2.0)
     weights = [
         (np.ones(len(recency)), user_states.item_counts),
-        (recency, np.bincount(user_states.row, recency, shape[0])),
+        (recency, np.bincount(user_states.row, recency, rows)),
     ]
     for group in ensemble.name_groups:
         count = int(group.max(initial=0)) + 1
-        # Few of the groups occur in a history: look up those that do instead of counting all.
-        held, slot = np.unique(user_states.row * count + group[user_states.item], return_inverse=True)
-        wanted = np.arange(shape[0])[:, None] * count + group[candidates.item]
-        place = np.minimum(np.searchsorted(held, wanted), max(len(held) - 1, 0))
-        known = held[place] == wanted if len(held) else np.zeros(shape, bool)
+        # A history holds few of the groups: only (row, group) pairs that occur are counted and looked up.
+        held, entry_slot = np.unique(user_states.row * count + group[user_states.item], return_inverse=True)
+        pair = np.arange(rows)[:, None] * count + group[candidates.item]
+        slot = np.searchsorted(held, pair)
+        slot = np.where(np.append(held, -1)[slot] == pair, slot, len(held))
         for weight, total in weights:
-            amount = np.append(np.bincount(slot, weight, len(held)), 0.0)
-            columns.append(np.where(known, amount[place], 0.0) / np.maximum(total, 1e-9)[:, None])
-        latest = np.full(len(held) + 1, 9.0)  # e^9 days: as if never
-        np.minimum.at(latest, slot, idle)
-        columns.append(-np.where(known, latest[place], 9.0))
-        member = sparse.csr_matrix((np.ones(len(group), np.float32), (np.arange(len(group)), group)))
-        columns.append(log_share(late @ member)[when[:, None], group[candidates.item]])
+            columns.append(
+                np.append(np.bincount(entry_slot, weight, len(held)), 0.0)[slot] / np.maximum(total, 1e-9)[:, None]
+            )
+        latest = np.full(len(held) + 1, 9.0)  # e^9 days stands for never
+        np.minimum.at(latest, entry_slot, log_idle_days)
+        columns.append(-latest[slot])
+        membership = sparse.csr_matrix((np.ones(len(group), np.float32), (np.arange(len(group)), group)))
+        columns.append(log_share(late_adoptions @ membership)[cut_index[:, None], group[candidates.item]])
     return np.stack(columns, axis=2, dtype=np.float32, casting="same_kind")
 
 
-def _curriculum(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
+def _curriculum_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
     gap = np.log1p(user_states.item_counts)[:, None] - ensemble.position_mean[candidates.item]
     z = gap / ensemble.position_deviation[candidates.item]
     return np.stack([gap, z, np.abs(z)], axis=2).astype(np.float32)

@@ -1,6 +1,6 @@
-"""Groups: what colleagues of the same role or unit took, as features that serve people without a history.
+"""Features of what colleagues of the same role or unit took; they serve people without a history.
 
-Belongs here: adoption within a person's groups as of each pair's moment, shrunk to everybody's.
+Belongs here: adoption within a person's groups as of each pair's moment, shrunk towards everybody's.
 Does not belong here: which groups a company has, ranking.
 """
 
@@ -15,25 +15,29 @@ from ml.data.encoding import encode_ids
 from ml.data.interactions import Floats, Ints, Strings, as_ticks
 from ml.ranking.features import Feature
 
-SHRINKAGE = 5.0  # colleagues' worth of the whole company: a group of five is believed half
-MAX_MOMENTS = 200  # moments counted at; others use the latest before them, so a longer list costs no more
-CACHED_CELLS = 20_000_000  # groups x items of the moments kept: 80 MB
+SHRINKAGE = 5.0  # people of the whole company added to each group: a group of five weighs as much as they do
+MAX_MOMENTS = 200  # moments with counts of their own; other moments use the latest of these before them
+CACHED_CELLS = 20_000_000  # groups x items of the cached moments: 80 MB
 ALWAYS = np.iinfo(np.int64).min
 NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, eq=False)
 class GroupFeatures:
-    """Extra features from events (person_id, skill_id, ts) and memberships (person_id, group, optionally since, until).
+    """Extra features (see `ml.ranking.features.ExtraFeatures`) of adoption in a person's groups.
 
-    A person may be in several groups, say a role and a unit (make their names differ). Counted are first events before
-    the pair's moment, of the people who are in the group at that moment; a membership without `since` always held, one
-    without `until` lasts. Times are dates, datetimes, or integers where ts is an integer order.
+    A person may be in several groups, for instance a role and a unit (give them different names). The counts are of
+    first events before the pair's moment, of the people who are in the group at that moment.
+
+    Attributes:
+        events: person_id, skill_id (the item), ts (date, datetime, or an integer order).
+        memberships: person_id, group, and optionally since and until, in the type of `ts`. A membership without
+            `since` has always held, one without `until` lasts.
     """
 
     events: pl.DataFrame
     memberships: pl.DataFrame
-    _kept: dict[int, tuple[Floats, Floats]] = field(default_factory=dict, init=False, repr=False)
+    _shares: dict[int, tuple[Floats, Floats]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -44,160 +48,133 @@ class GroupFeatures:
         )
 
     def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
-        """One row a pair, in order; people in no group have the share of everybody and a lift of 0."""
-        people, who = np.unique(pairs["person_id"].to_numpy().astype(str), return_inverse=True)
-        place = np.searchsorted(self._items, ids := pairs["skill_id"].to_numpy().astype(str))
-        place = np.minimum(place, max(len(self._items) - 1, 0))
-        known = self._items[place] == ids if len(self._items) else np.zeros(len(ids), bool)
-        table = np.zeros((len(ids), 3), np.float32)
-        moments, when = np.unique(self._on_grid(as_ticks(pairs["at"])), return_inverse=True)
+        """One row per pair (person_id, skill_id, at) in the same order, one column per feature.
+
+        People in no group get the share of everybody and a lift of 0; an item without events gets zeros.
+        """
+        people, person = np.unique(pairs["person_id"].to_numpy().astype(str), return_inverse=True)
+        item = encode_ids(pairs["skill_id"].cast(pl.String), self._index.items)
+        table = np.zeros((pairs.height, 3), np.float32)
+        moments, moment_index = np.unique(self._on_grid(as_ticks(pairs["at"])), return_inverse=True)
         for number, moment in enumerate(moments.tolist()):
-            rows = np.flatnonzero((when == number) & known)
-            table[rows] = self._features(moment, people, who[rows], place[rows])
+            rows = np.flatnonzero((moment_index == number) & (item >= 0))
+            table[rows] = self._features_at(moment, people, person[rows], item[rows])
         return pl.DataFrame(table, schema=[feature.name for feature in self.features], orient="row")
 
     def score_items(self, people: Strings, at: Ints, items: Strings) -> Floats:
-        """Rows x items: the group_adoption of every item (`at` in ticks), to pick candidates by."""
+        """Rows x items: the group_adoption of every item (see `ml.ranking.features.CandidateNominator`)."""
         scores = np.zeros((len(people), len(items)), np.float32)
-        known = np.flatnonzero(np.isin(items, self._items))
-        place = np.searchsorted(self._items, items[known])
+        code = encode_ids(items, self._index.items)
+        columns = np.flatnonzero(code >= 0)
         grid = self._on_grid(at)
         for moment in np.unique(grid).tolist():
             rows = np.flatnonzero(grid == moment)
-            who = np.repeat(np.arange(len(rows)), len(known))
-            adoption = self._features(moment, people[rows], who, np.tile(place, len(rows)))[:, 0]
-            # Shares, not their logs: the few items a group takes must stand out from the many it does not.
-            scores[np.ix_(rows, known)] = np.exp(adoption).reshape(len(rows), len(known))
+            adoption = self._features_at(
+                moment, people[rows], np.repeat(np.arange(len(rows)), len(columns)), np.tile(code[columns], len(rows))
+            )[:, 0]
+            # Shares instead of their logs: the few items that a group takes must differ clearly from the many others.
+            scores[np.ix_(rows, columns)] = np.exp(adoption).reshape(len(rows), len(columns))
         return scores
 
-    def _features(self, moment: int, people: Strings, who: Ints, item: Ints) -> Floats:
-        log_share, lift = self._counted(moment)
-        seat = self._seats(moment, people)[who]
-        lifts = (
-            np.where(seat >= 0, lift[np.maximum(seat, 0), item[:, None]], np.nan)
-            if len(lift)
-            else np.full((len(who), 1), np.nan)
-        )
-        some = np.isfinite(lifts).any(axis=1)
-        mean = np.nansum(lifts, axis=1) / np.maximum(np.isfinite(lifts).sum(axis=1), 1)
-        best = np.where(some, np.where(np.isfinite(lifts), lifts, -np.inf).max(axis=1), 0.0)
-        return np.stack([log_share[item] + mean, mean, best], axis=1).astype(np.float32)
+    def _features_at(self, moment: int, people: Strings, person: Ints, item: Ints) -> Floats:
+        log_share, lift = self._shares_at(moment)
+        lifts = lift[self._groups_of(moment, people)[person], item[:, None]]
+        is_known = np.isfinite(lifts)
+        mean = np.nansum(lifts, axis=1) / np.maximum(is_known.sum(axis=1), 1)
+        return np.stack(
+            [
+                log_share[item] + mean,
+                mean,
+                np.where(is_known.any(axis=1), np.where(is_known, lifts, -np.inf).max(axis=1), 0.0),
+            ],
+            axis=1,
+        ).astype(np.float32)
 
-    def _counted(self, moment: int) -> tuple[Floats, Floats]:
-        """Log share of each item, and groups x items log lift over it, as of the moment."""
-        if moment in self._kept:
-            return self._kept[moment]
-        end = int(np.searchsorted(self._time, moment))
-        size, groups = len(self._items), len(self._groups)
-        count = np.bincount(self._item[:end], minlength=size) + 0.5
+    def _shares_at(self, moment: int) -> tuple[Floats, Floats]:
+        """Log share per item; and (groups + 1) x items: the log lift over it, in the last row NaN for no group."""
+        if moment in self._shares:
+            return self._shares[moment]
+        index = self._index
+        end = int(np.searchsorted(index.time, moment))
+        size = len(index.items)
+        count = np.bincount(index.item[:end], minlength=size) + 0.5
         share = count / count.sum()
-        active = (self._since <= moment) & (moment < self._until) & (self._member >= 0)
-        seats = sparse.csr_matrix(
-            (np.ones(int(active.sum()), np.float32), (self._group[active], self._member[active])),
-            shape=(groups, len(self._people)),
+        is_member = (index.since <= moment) & (moment < index.until) & (index.member >= 0)
+        members = sparse.csr_matrix(
+            (np.ones(int(is_member.sum()), np.float32), (index.group[is_member], index.member[is_member])),
+            shape=(index.n_groups, index.n_people),
         )
-        seats.data[:] = 1.0  # the same membership said twice is one
-        took = sparse.csr_matrix(
-            (np.ones(end, np.float32), (self._person[:end], self._item[:end])), shape=(len(self._people), size)
+        members.data[:] = 1.0  # a repeated membership counts once
+        adoptions = sparse.csr_matrix(
+            (np.ones(end, np.float32), (index.person[:end], index.item[:end])), shape=(index.n_people, size)
         )
-        inside = np.asarray((seats @ took).todense(), np.float64)
-        pull = SHRINKAGE * end / max(len(np.unique(self._person[:end])), 1) + 1e-9
-        lift = np.log((inside + pull * share) / (inside.sum(axis=1, keepdims=True) + pull) / share)
-        found = np.log(share).astype(np.float32), lift.astype(np.float32)
-        if (len(self._kept) + 1) * (groups + 1) * size <= CACHED_CELLS:
-            self._kept[moment] = found
-        return found
+        in_group = np.asarray((members @ adoptions).todense(), np.float64)
+        added = SHRINKAGE * end / max(len(np.unique(index.person[:end])), 1) + 1e-9
+        shares = (
+            np.log(share).astype(np.float32),
+            np.concatenate(
+                [
+                    np.log((in_group + added * share) / (in_group.sum(axis=1, keepdims=True) + added) / share),
+                    np.full((1, size), np.nan),
+                ]
+            ).astype(np.float32),
+        )
+        if (len(self._shares) + 1) * (index.n_groups + 1) * size <= CACHED_CELLS:
+            self._shares[moment] = shares
+        return shares
 
-    def _seats(self, moment: int, people: Strings) -> Ints:
+    def _groups_of(self, moment: int, people: Strings) -> Ints:
         """People x most memberships: codes of the groups they are in at the moment, -1 on padding."""
-        active = np.flatnonzero((self._since <= moment) & (moment < self._until))
-        row = np.minimum(np.searchsorted(people, self._member_ids[active]), len(people) - 1)
-        fits = people[row] == self._member_ids[active]
-        pairs = np.unique(np.stack([row[fits], self._group[active[fits]]], axis=1), axis=0)
+        index = self._index
+        is_current = (index.since <= moment) & (moment < index.until)
+        member_ids, group = index.member_ids[is_current], index.group[is_current]
+        row = np.minimum(np.searchsorted(people, member_ids), len(people) - 1)
+        is_listed = people[row] == member_ids
+        pairs = np.unique(np.stack([row[is_listed], group[is_listed]], axis=1), axis=0)
         place = np.arange(len(pairs)) - np.searchsorted(pairs[:, 0], pairs[:, 0])
-        seat = np.full((len(people), int(place.max(initial=0)) + 1), -1, np.int64)
-        seat[pairs[:, 0], place] = pairs[:, 1]
-        return seat
+        groups = np.full((len(people), int(place.max(initial=0)) + 1), -1, np.int64)
+        groups[pairs[:, 0], place] = pairs[:, 1]
+        return groups
 
     def _on_grid(self, at: Ints) -> Ints:
+        """Each moment, or the latest grid moment before it if there are more than MAX_MOMENTS."""
         moments = np.unique(at)
-        if len(moments) <= MAX_MOMENTS:
-            return at
-        grid = moments[:: -(-len(moments) // MAX_MOMENTS)]
+        grid = moments[:: max(-(-len(moments) // MAX_MOMENTS), 1)]
         return np.asarray(grid[np.searchsorted(grid, at, side="right") - 1], np.int64)
 
     @cached_property
-    def _first(self) -> pl.DataFrame:
-        events = self.events.select(
-            pl.col("person_id", "skill_id").cast(pl.String), pl.Series("ts", as_ticks(self.events["ts"]))
+    def _index(self) -> "_GroupIndex":
+        return _GroupIndex(self.events, self.memberships)
+
+
+class _GroupIndex:
+    """First events sorted by time, and memberships, as codes."""
+
+    def __init__(self, events: pl.DataFrame, memberships: pl.DataFrame) -> None:
+        first = (
+            events.select(pl.col("person_id", "skill_id").cast(pl.String), pl.Series("ts", as_ticks(events["ts"])))
+            .group_by("person_id", "skill_id")
+            .agg(pl.col("ts").min())
+            .sort("ts", "person_id", "skill_id")
         )
-        first = events.group_by("person_id", "skill_id").agg(pl.col("ts").min())
-        return first.sort("ts", "person_id", "skill_id")
-
-    @cached_property
-    def _time(self) -> Ints:
-        return self._first["ts"].to_numpy()
-
-    @cached_property
-    def _people(self) -> Strings:
-        return _distinct(self._first["person_id"]).to_numpy().astype(str)
-
-    @cached_property
-    def _person(self) -> Ints:
-        return encode_ids(self._first["person_id"], _distinct(self._first["person_id"]))
-
-    @cached_property
-    def _items(self) -> Strings:
-        return _distinct(self._first["skill_id"]).to_numpy().astype(str)
-
-    @cached_property
-    def _item(self) -> Ints:
-        return encode_ids(self._first["skill_id"], _distinct(self._first["skill_id"]))
-
-    @cached_property
-    def _rows(self) -> pl.DataFrame:
-        return self.memberships.drop_nulls(["person_id", "group"]).with_columns(
-            pl.col("person_id", "group").cast(pl.String)
-        )
-
-    @cached_property
-    def _member_ids(self) -> Strings:
-        return self._rows["person_id"].to_numpy().astype(str)
-
-    @cached_property
-    def _member(self) -> Ints:
-        """The code of each membership's person, -1 for people without events."""
-        if not len(self._people):
-            return np.full(len(self._member_ids), -1)
-        place = np.minimum(np.searchsorted(self._people, self._member_ids), len(self._people) - 1)
-        return np.where(self._people[place] == self._member_ids, place, -1)
-
-    @cached_property
-    def _groups(self) -> Strings:
-        return np.unique(self._rows["group"].to_numpy().astype(str))
-
-    @cached_property
-    def _group(self) -> Ints:
-        return np.searchsorted(self._groups, self._rows["group"].to_numpy().astype(str))
-
-    @cached_property
-    def _since(self) -> Ints:
-        return self._bound("since", ALWAYS)
-
-    @cached_property
-    def _until(self) -> Ints:
-        return self._bound("until", NEVER)
-
-    def _bound(self, column: str, otherwise: int) -> Ints:
-        if column not in self._rows.columns:
-            return np.full(self._rows.height, otherwise)
-        given = self._rows[column]
-        known = given.is_not_null().to_numpy()
-        bound = np.full(len(given), otherwise)
-        bound[known] = as_ticks(given.drop_nulls())
-        return bound
+        # polars sorts texts as numpy does, and much faster
+        people, self.items = (first[name].unique().sort() for name in ("person_id", "skill_id"))
+        self.n_people = len(people)
+        self.time = first["ts"].to_numpy()
+        self.person = encode_ids(first["person_id"], people)
+        self.item = encode_ids(first["skill_id"], self.items)
+        rows = memberships.drop_nulls(["person_id", "group"]).with_columns(pl.col("person_id", "group").cast(pl.String))
+        groups = rows["group"].unique().sort()
+        self.n_groups = len(groups)
+        self.group = encode_ids(rows["group"], groups)
+        self.member_ids = rows["person_id"].to_numpy().astype(str)
+        self.member = encode_ids(rows["person_id"], people)  # -1 for people without events
+        self.since, self.until = _bound(rows, "since", ALWAYS), _bound(rows, "until", NEVER)
 
 
-def _distinct(ids: pl.Series) -> pl.Series:
-    """Each id once, in order, which for texts is that of numpy too: by far the cheaper of the two for many."""
-    return ids.unique().sort()
+def _bound(memberships: pl.DataFrame, column: str, default: int) -> Ints:
+    """The column in ticks; `default` for null and if the column is missing."""
+    bound = np.full(memberships.height, default)
+    if column in memberships.columns:
+        bound[memberships[column].is_not_null().to_numpy()] = as_ticks(memberships[column].drop_nulls())
+    return bound

@@ -1,7 +1,7 @@
-"""The ranker: a conditional logit over each case's candidates, and boosted trees on what it leaves unexplained.
+"""The ranker: a conditional logit over each case's candidates, and boosted trees on its residual.
 
 Belongs here: the listwise loss, its two fits, the choice of their mix on held-out people.
-Does not belong here: how features and cases come about, probabilities (see calibration).
+Does not belong here: how features and cases are built, probabilities (see calibration).
 """
 
 from dataclasses import dataclass, replace
@@ -12,17 +12,18 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from ml.data.interactions import Bools, Doubles, Floats
 from ml.data.ranker_config import RankerConfig
+from ml.data.statistics import ndcg_from_scores
 from ml.ranking.boosting import fit_boosted_residual
 from ml.ranking.features import Feature
 from ml.ranking.training_set import TrainingRows, assign_folds, weigh_cases
 
 INTERACTION = "interaction"
-CACHED_ROWS = 2_000  # every tree reads all rows it is asked about: a megabyte of them stays in the cache
+CACHED_ROWS = 2_000  # every tree reads all rows of a prediction: a megabyte of them stays in the cache
 
 
 @dataclass(frozen=True, eq=False)
 class Ranker:
-    """Utility of a candidate = standardised features . weights + step * trees(features)."""
+    """Utility of a candidate = standardised features . weights + residual_weight * trees(features)."""
 
     features: tuple[Feature, ...]
     centre: Doubles
@@ -33,39 +34,50 @@ class Ranker:
     case_decay: float
 
     def linear_utility(self, features: Floats) -> Doubles:
-        """The linear part alone, one value a row."""
-        return np.concatenate([self._linear(part.astype(np.float64)) for part in _parts(features)])
+        """The linear part of the utility, one value per row."""
+        return self.utility(features, residual_weight=0.0)
 
-    def utility(self, features: Floats) -> Doubles:
-        """One value a row; differences between candidates of the same person are log odds."""
-        if self.booster is None or not self.residual_weight:
-            return self.linear_utility(features)
-        parts = (part.astype(np.float64) for part in _parts(features))
-        return np.concatenate(
-            [
-                self._linear(part) + self.residual_weight * np.asarray(self.booster.predict(part), np.float64)
-                for part in parts
-            ]
-        )
+    def utility(self, features: Floats, *, residual_weight: float | None = None) -> Doubles:
+        """The utility of candidates; differences between candidates of the same person are log odds.
 
-    def _linear(self, features: Doubles) -> Doubles:
+        Args:
+            features: Rows x features, in the order of `self.features`.
+            residual_weight: Weight of the trees; the ranker's own if None.
+
+        Returns:
+            One value per row.
+        """
+        residual_weight = self.residual_weight if residual_weight is None else residual_weight
         weights = self.weights / self.scale
-        return np.asarray(features @ weights - self.centre @ weights, np.float64)
+        utilities = []
+        for low in range(0, max(len(features), 1), CACHED_ROWS):
+            block = features[low : low + CACHED_ROWS].astype(np.float64)
+            utilities.append(block @ weights - self.centre @ weights)
+            if self.booster is not None and residual_weight:
+                utilities[-1] = utilities[-1] + residual_weight * np.asarray(self.booster.predict(block), np.float64)
+        return np.concatenate(utilities)
 
     def contributions(self, features: Floats, utility: Doubles) -> dict[str, Doubles]:
-        """Additive parts of the linear utility by family, and of the trees as `interaction`; they sum to `utility`,
-        which is that of these features, but for a constant."""
+        """Additive parts of the utility.
+
+        Args:
+            features: Rows x features.
+            utility: The utility of these rows.
+
+        Returns:
+            One value per row for each of `contribution_names`: the linear utility by family, and the trees as
+            `interaction`. They add up to `utility` but for a constant.
+        """
         parts = (features - self.centre) / self.scale * self.weights
-        sums = {}
-        for family in self.contribution_names[:-1]:
-            columns = [place for place, feature in enumerate(self.features) if feature.family == family]
-            sums[family] = parts[:, columns].sum(axis=1)
-        sums[INTERACTION] = utility - parts.sum(axis=1)
-        return sums
+        contributions = {
+            family: parts[:, [feature.family == family for feature in self.features]].sum(axis=1)
+            for family in self.contribution_names[:-1]
+        }
+        return {**contributions, INTERACTION: utility - parts.sum(axis=1)}
 
     @property
     def contribution_names(self) -> tuple[str, ...]:
-        """The names of `contributions`, in their order."""
+        """The keys of `contributions` in their order."""
         return (*dict.fromkeys(str(feature.family) for feature in self.features), INTERACTION)
 
 
@@ -77,42 +89,50 @@ def fit_ranker(
     seed: int,
     settings_from: Ranker | None = None,
 ) -> Ranker:
-    """Choose decay and step on a held-out third of the people (or take them from `like`), then fit on everybody."""
-    case_decay, residual_weight = (
-        (settings_from.case_decay, settings_from.residual_weight)
-        if settings_from is not None
-        else _choose_mix(rows, features, config, seed)
-    )
-    final = fit_logit(rows, features, config, case_decay)
-    if not residual_weight:
-        return final
+    """Choose decay and residual weight on a held-out third of the people, then fit on everybody.
+
+    Args:
+        rows: Training rows.
+        features: The columns of `rows.features`.
+        config: The decays and weights to try, and the settings of both fits.
+        seed: Seed of the held-out people and of the trees.
+        settings_from: A ranker whose decay and residual weight are taken instead of chosen.
+    """
+    if settings_from is None:
+        case_decay, residual_weight = _choose_settings(rows, features, config, seed)
+    else:
+        case_decay, residual_weight = settings_from.case_decay, settings_from.residual_weight
+    ranker = fit_logit(rows, features, config, case_decay)
+    return _fit_mix(ranker, rows, config, residual_weight, seed) if residual_weight else ranker
+
+
+def _fit_mix(ranker: Ranker, rows: TrainingRows, config: RankerConfig, residual_weight: float, seed: int) -> Ranker:
+    """The ranker with trees fitted on what its linear part leaves unexplained."""
     booster = fit_boosted_residual(
-        rows, final.linear_utility(rows.features), weigh_cases(rows, case_decay), config, seed
+        rows, ranker.linear_utility(rows.features), weigh_cases(rows, ranker.case_decay), config, seed
     )
-    return replace(final, booster=booster, residual_weight=residual_weight)
+    return replace(ranker, booster=booster, residual_weight=residual_weight)
 
 
-def _choose_mix(
+def _choose_settings(
     rows: TrainingRows, features: tuple[Feature, ...], config: RankerConfig, seed: int
 ) -> tuple[float, float]:
-    """The decay and the step whose ranking of held-out people is best."""
-    held_out = assign_folds(int(rows.person.max(initial=0)) + 1, 3, seed + 1)[rows.person] == 0
-    train, check = rows.where(~held_out), rows.where(held_out)
-    trials: list[Ranker] = []
+    """The decay and the residual weight that rank held-out people best."""
+    is_held_out = assign_folds(int(rows.person.max(initial=0)) + 1, 3, seed + 1)[rows.person] == 0
+    train, check = rows.select(~is_held_out), rows.select(is_held_out)
+
+    def held_out_ndcg(ranker: Ranker) -> float:
+        return mean_ndcg(ranker.utility(check.features), check)
+
+    rankers: list[Ranker] = []
     for case_decay in config.case_decays:
-        trials.append(fit_logit(train, features, config, case_decay, start=trials[-1].weights if trials else None))
-    best = max(trials, key=lambda ranker: mean_ndcg(ranker.utility(check.features), check))
+        rankers.append(fit_logit(train, features, config, case_decay, start=rankers[-1].weights if rankers else None))
+    best = max(rankers, key=held_out_ndcg)
     if not config.boosting or int(train.has_target.sum()) < config.min_boosting_cases:
         return best.case_decay, 0.0
-    booster = fit_boosted_residual(
-        train, best.linear_utility(train.features), weigh_cases(train, best.case_decay), config, seed
-    )
-    mixes = [
-        replace(best, booster=booster, residual_weight=residual_weight) for residual_weight in config.residual_weights
-    ]
-    return best.case_decay, max(
-        mixes, key=lambda ranker: mean_ndcg(ranker.utility(check.features), check)
-    ).residual_weight
+    mix = _fit_mix(best, train, config, 1.0, seed)
+    mixes = [replace(mix, residual_weight=weight) for weight in config.residual_weights]
+    return best.case_decay, max(mixes, key=held_out_ndcg).residual_weight
 
 
 def fit_logit(
@@ -123,13 +143,20 @@ def fit_logit(
     *,
     start: Doubles | None = None,
 ) -> Ranker:
-    """Softmax over each case's candidates by L-BFGS, from `start`; targets of a case share its weight."""
-    real = rows.real.ravel()
-    centre = rows.features[real].mean(axis=0, dtype=np.float64)
-    scale = rows.features[real].std(axis=0, dtype=np.float64)
+    """Fit a softmax over each case's candidates by L-BFGS; the targets of a case share its weight.
+
+    Args:
+        rows: Training rows.
+        features: The columns of `rows.features`.
+        config: Holds the penalty on the weights.
+        case_decay: How fast the weight of a person's earlier cases falls.
+        start: Weights to start from; zeros if None.
+    """
+    is_candidate = rows.real.ravel()
+    centre = rows.features[is_candidate].mean(axis=0, dtype=np.float64)
+    scale = rows.features[is_candidate].std(axis=0, dtype=np.float64)
     scale[scale < 1e-6] = 1.0
-    used = rows.has_target
-    part = rows.where(used)
+    part = rows.select(rows.has_target)
     matrix = ((part.features - centre) / scale).astype(np.float32)
     weight = weigh_cases(part, case_decay)
     weight /= weight.sum()
@@ -138,37 +165,31 @@ def fit_logit(
     def loss(weights: Doubles) -> tuple[float, Doubles]:
         utility = (matrix @ weights.astype(np.float32)).astype(np.float64).reshape(part.label.shape)
         log_odds = log_softmax(utility, part.real)
-        miss = np.exp(log_odds) * weight[:, None] - share
-        value = -float((share * np.where(part.real, log_odds, 0.0)).sum())
-        slope = (miss.ravel().astype(np.float32) @ matrix).astype(np.float64)
+        error = np.exp(log_odds) * weight[:, None] - share
+        cross_entropy = -float((share * np.where(part.real, log_odds, 0.0)).sum())
+        slope = (error.ravel().astype(np.float32) @ matrix).astype(np.float64)
         penalty = config.logit_penalty
-        return value + 0.5 * penalty * float(weights @ weights), slope + penalty * weights
+        return cross_entropy + 0.5 * penalty * float(weights @ weights), slope + penalty * weights
 
     origin = np.zeros(matrix.shape[1]) if start is None else start
-    # Gains under a millionth of a nat per iteration reorder nothing.
-    found = minimize(loss, origin, jac=True, method="L-BFGS-B", options={"maxiter": 150, "ftol": 1e-6})
-    return Ranker(features, centre, scale, np.asarray(found.x, np.float64), None, 0.0, case_decay)
+    # An iteration that gains less than a millionth of a nat changes no order.
+    optimum = minimize(loss, origin, jac=True, method="L-BFGS-B", options={"maxiter": 150, "ftol": 1e-6})
+    return Ranker(features, centre, scale, np.asarray(optimum.x, np.float64), None, 0.0, case_decay)
 
 
-def _parts(features: Floats) -> list[Floats]:
-    return [features[low : low + CACHED_ROWS] for low in range(0, max(len(features), 1), CACHED_ROWS)]
-
-
-def log_softmax(utility: Doubles, real: Bools) -> Doubles:
-    """Log of the softmax over each row's real entries; minus infinity on padding."""
-    shown = np.where(real, utility, -np.inf)
-    top = shown.max(axis=1, keepdims=True)
+def log_softmax(utility: Doubles, is_candidate: Bools) -> Doubles:
+    """Log of the softmax over each row's candidates; minus infinity on padding."""
+    masked = np.where(is_candidate, utility, -np.inf)
+    top = masked.max(axis=1, keepdims=True)
     top = np.where(np.isfinite(top), top, 0.0)
-    total = np.log(np.exp(shown - top).sum(axis=1, keepdims=True) + 1e-300)
-    return np.asarray(shown - top - total, np.float64)
+    return np.asarray(masked - top - np.log(np.exp(masked - top).sum(axis=1, keepdims=True) + 1e-300), np.float64)
 
 
-def mean_ndcg(utility: Doubles, rows: TrainingRows, k: int = 10) -> float:
-    """Mean NDCG@k over the cases; targets that are no candidates count as missed."""
-    shown = np.where(rows.real, utility.reshape(rows.label.shape), -np.inf)
-    order = np.argsort(-shown, axis=1, kind="stable")[:, :k]
-    discount = 1.0 / np.log2(np.arange(2, k + 2))
-    gain = (np.take_along_axis(rows.label, order, axis=1) * discount[: order.shape[1]]).sum(axis=1)
-    ideal = np.cumsum(discount)[np.minimum(rows.n_targets, k) - 1]
-    counted = rows.n_targets > 0
-    return float((gain[counted] / ideal[counted]).mean()) if counted.any() else 0.0
+def mean_ndcg(utility: Doubles, rows: TrainingRows) -> float:
+    """Mean NDCG@10 over the cases with targets; a target that is no candidate counts as missed."""
+    has_targets = rows.n_targets > 0
+    if not has_targets.any():
+        return 0.0
+    return float(
+        ndcg_from_scores(utility.reshape(rows.label.shape), rows.label, rows.real, rows.n_targets)[has_targets].mean()
+    )

@@ -1,6 +1,6 @@
-"""Training rows: cases with a known outcome, split by person so that no scorer saw the case it describes.
+"""Training rows: cases with a known outcome, scored by scorers that did not see the outcome.
 
-Belongs here: cases and targets, folds, cross-fitted feature rows, row weights.
+Belongs here: cases and their targets, folds and freezes, feature rows, case weights.
 Does not belong here: the ranker's loss, evaluation metrics.
 """
 
@@ -24,14 +24,17 @@ from ml.data.interactions import (
     filter_people,
 )
 from ml.data.ranker_config import RankerConfig
+from ml.data.sparse_rows import entry_rows, row_offsets, starts_run, take_rows
 from ml.ranking.features import CandidateNominator, ExtraFeatures, build_extra_features, build_features
 from ml.retrieval.candidates import Candidates, select_candidates
 from ml.retrieval.scorer_ensemble import ScorerEnsemble, fit_ensemble
 
+MAX_WINDOWS = 400
+
 
 @dataclass(frozen=True, eq=False)
 class Cases:
-    """One row a (person, cut): targets are the items first acquired from the cut on, within the case's span."""
+    """One row per (person, cut). Its targets are the items first acquired from the cut on, within the case's span."""
 
     person: Ints
     cut: Ints
@@ -42,36 +45,47 @@ class Cases:
     def __len__(self) -> int:
         return len(self.person)
 
-    def take(self, rows: Ints) -> "Cases":
-        length = np.diff(self.start)[rows]
-        start = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
-        entry = np.arange(start[-1]) + np.repeat(self.start[rows] - start[:-1], length)
-        return Cases(self.person[rows], self.cut[rows], start, self.item[entry], self.from_end[rows])
+    @property
+    def n_targets(self) -> Ints:
+        """The number of targets per row."""
+        return np.diff(self.start)
 
     @property
-    def row(self) -> Ints:
+    def target_row(self) -> Ints:
         """The row of each target."""
-        return np.repeat(np.arange(len(self)), np.diff(self.start))
+        return entry_rows(self.start)
+
+    def take(self, rows: Ints) -> "Cases":
+        """These rows, with their targets, in this order."""
+        start, entry = take_rows(self.start[rows], self.n_targets[rows])
+        return Cases(self.person[rows], self.cut[rows], start, self.item[entry], self.from_end[rows])
+
+    def blocks(self, size: int) -> Iterator["Cases"]:
+        """Consecutive blocks of at most `size` rows."""
+        for part in iter_blocks(len(self), size):
+            yield self.take(np.arange(part.start, part.stop))
+
+    def with_target(self) -> "Cases":
+        """The rows that have a target."""
+        return self.take(np.flatnonzero(self.n_targets))
 
     def keep_targets(self, targets: Bools) -> "Cases":
         """The same rows with the marked targets alone."""
-        start = np.concatenate([[0], np.cumsum(targets)])[self.start].astype(np.int64)
-        return replace(self, start=start, item=self.item[targets])
+        return replace(self, start=row_offsets(targets)[self.start], item=self.item[targets])
 
-    def label(self, candidates: Ints, n_items: int) -> Bools:
-        """Rows x k: is this candidate a target of the row?"""
-        key = self.row * n_items + self.item
-        return np.isin(np.arange(len(self))[:, None] * n_items + candidates, key)
+    def label_candidates(self, candidates: Ints, n_items: int) -> Bools:
+        """Rows x k: whether each candidate is a target of its row."""
+        return np.isin(np.arange(len(self))[:, None] * n_items + candidates, self.target_row * n_items + self.item)
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingRows:
-    """Cases x k candidates: features, labels, which candidates are no padding, and the weight of each case."""
+    """Cases x k candidates: their features and labels."""
 
     features: Floats  # (cases * k) x features
     label: Bools
-    real: Bools
-    n_targets: Ints  # of each case, including those no candidate stands for
+    real: Bools  # False on padding
+    n_targets: Ints  # of each case, including targets that are not among its candidates
     person: Ints
     from_end: Ints
 
@@ -80,69 +94,159 @@ class TrainingRows:
         """The cases with a target among their candidates: the listwise loss learns from no others."""
         return np.asarray(self.label.any(axis=1), bool)
 
-    def where(self, rows: Bools) -> "TrainingRows":
-        cases, size = self.label.shape
-        block = self.features.reshape(cases, size, -1)[rows]
+    def select(self, cases: Bools) -> "TrainingRows":
+        """The marked cases."""
         return TrainingRows(
-            block.reshape(-1, self.features.shape[1]),
-            self.label[rows],
-            self.real[rows],
-            self.n_targets[rows],
-            self.person[rows],
-            self.from_end[rows],
+            self.features.reshape(*self.label.shape, -1)[cases].reshape(-1, self.features.shape[1]),
+            self.label[cases],
+            self.real[cases],
+            self.n_targets[cases],
+            self.person[cases],
+            self.from_end[cases],
         )
 
 
 def build_window_cases(
-    interactions: Interactions, cuts: Ints, horizon: int, *, idle: bool = False, cold: bool = False
+    interactions: Interactions,
+    cuts: Ints,
+    horizon: int,
+    *,
+    include_idle: bool = False,
+    include_newcomers: bool = False,
 ) -> Cases:
-    """Cases of everyone with a history at each cut: what they first acquired in [cut, cut + horizon).
+    """Cases of everyone with a history at each cut.
 
-    People who acquired nothing are left out unless `idle`; people whose first event it was come too where `cold`.
+    Args:
+        interactions: Everything that happened, also after the cuts.
+        cuts: Moments in ticks.
+        horizon: Length of the span in ticks; targets are the items first acquired in [cut, cut + horizon).
+        include_idle: Whether people without a target get a row, too.
+        include_newcomers: Whether people without a history who have a target get a row, too.
+
+    Returns:
+        One row per (person, cut), sorted by person and cut.
     """
     person = np.tile(np.arange(interactions.n_people), len(cuts))
     cut = np.repeat(cuts, interactions.n_people)
-    return _cases(interactions, person, cut, cut + horizon, idle=idle, cold=cold)
+    return _build_cases(interactions, person, cut, cut + horizon, include_idle, include_newcomers)
 
 
-def build_last_moment_cases(interactions: Interactions, per_person: int, *, cold: bool = False) -> Cases:
-    """Cases of the last moments of each person: what was first acquired at that moment, after one moment at least
-    (or none where `cold`)."""
-    got = interactions.target_events
+def build_last_moment_cases(interactions: Interactions, per_person: int, *, include_newcomers: bool = False) -> Cases:
+    """Cases of the last moments of each person; targets are the items first acquired at that moment.
+
+    Args:
+        interactions: Everything that happened.
+        per_person: The largest number of cases per person.
+        include_newcomers: Whether a person's first moment is a case, too.
+
+    Returns:
+        One row per (person, moment), sorted by person and moment.
+    """
+    events = interactions.target_events
     last = np.zeros(interactions.n_people, np.int64)
-    np.maximum.at(last, got.person, got.moment_index)
-    fresh = np.ones(len(got.item), bool)
-    fresh[1:] = (got.person[1:] != got.person[:-1]) | (got.moment_index[1:] != got.moment_index[:-1])
-    chosen = fresh & (cold | (got.moment_index > 0)) & (got.moment_index > last[got.person] - per_person)
-    cut = got.time[chosen]
-    return _cases(interactions, got.person[chosen], cut, cut + 1, idle=False, cold=cold)
+    np.maximum.at(last, events.person, events.moment_index)
+    is_case = (
+        starts_run(events.person, events.moment_index)
+        & (events.moment_index > last[events.person] - per_person)
+        & (include_newcomers | (events.moment_index > 0))
+    )
+    cut = events.time[is_case]
+    return _build_cases(interactions, events.person[is_case], cut, cut + 1, False, include_newcomers)
 
 
 def build_training_cases(
-    interactions: Interactions, config: RankerConfig, *, horizon: int, end: int, seed: int, cold: bool = False
+    interactions: Interactions,
+    config: RankerConfig,
+    *,
+    horizon: int,
+    end: int,
+    seed: int,
+    rules: EligibilityRules = NO_RULES,
+    include_newcomers: bool = False,
 ) -> Cases:
-    """The cases to learn from, all of them over by `end`: a few of each person's latest, an even sample if too many."""
+    """A few of each person's latest cases, all of them over by `end`; an even sample if there are too many.
+
+    Args:
+        interactions: Everything that happened before `end`.
+        config: Says whether cases are windows or moments, and how many there are at most.
+        horizon: Length of a window in ticks.
+        end: First moment in ticks that is not known.
+        seed: Seed of the sample.
+        rules: Targets that these rules closed at the cut are dropped.
+        include_newcomers: Whether cases of people without a history are included.
+
+    Returns:
+        One row per (person, cut).
+    """
     if config.target == "step":
-        cases = build_last_moment_cases(interactions, config.cases_per_person, cold=cold)
+        cases = build_last_moment_cases(interactions, config.cases_per_person, include_newcomers=include_newcomers)
     else:
-        first = int(interactions.time.min(initial=end))
-        cuts = np.arange(end - horizon, first, -horizon, dtype=np.int64)
-        cases = build_window_cases(interactions, cuts[:400], horizon, cold=cold)
+        cuts = np.arange(end - horizon, int(interactions.time.min(initial=end)), -horizon, dtype=np.int64)
+        cases = build_window_cases(interactions, cuts[:MAX_WINDOWS], horizon, include_newcomers=include_newcomers)
         begin = np.append(interactions.time, end)[interactions.start[:-1]]
-        is_cold = cases.cut <= begin[cases.person]
-        cases = cases.take(np.flatnonzero((cases.from_end < config.cases_per_person) | is_cold))
+        cases = cases.take(
+            np.flatnonzero((cases.from_end < config.cases_per_person) | (cases.cut <= begin[cases.person]))
+        )
     if len(cases) > config.max_cases:
-        chosen = np.random.default_rng(seed).choice(len(cases), config.max_cases, replace=False)
-        cases = cases.take(np.sort(chosen))
-    return cases
+        cases = cases.take(np.sort(np.random.default_rng(seed).choice(len(cases), config.max_cases, replace=False)))
+    return drop_closed_targets(cases, interactions, rules, config.block_rows(interactions.n_items))
+
+
+def drop_closed_targets(cases: Cases, interactions: Interactions, rules: EligibilityRules, block: int) -> Cases:
+    """The same rows without the targets that `rules` closed at the cut: no model could have recommended those.
+
+    Args:
+        cases: Rows coded by `interactions`.
+        interactions: What people held.
+        rules: The eligibility rules, coded by the items of `interactions`.
+        block: Number of rows to check at once.
+    """
+    if rules.requires is None:
+        return cases
+    is_open = [np.zeros(0, bool)]
+    for part in cases.blocks(block):
+        mask = rules.eligible_mask(build_user_states(interactions, part.person, part.cut), interactions.n_items)
+        is_open.append(mask[part.target_row, part.item])
+    return cases.keep_targets(np.concatenate(is_open))
+
+
+def iter_blocks(length: int, size: int) -> Iterator[slice]:
+    """Consecutive slices that cover 0..length."""
+    for low in range(0, length, size):
+        yield slice(low, min(low + size, length))
+
+
+def _build_cases(
+    interactions: Interactions, person: Ints, cut: Ints, end: Ints, include_idle: bool, include_newcomers: bool
+) -> Cases:
+    events = interactions.target_events
+    key = interactions.time_key(events.person, events.time)
+    low = np.searchsorted(key, interactions.time_key(person, cut))
+    high = np.searchsorted(key, interactions.time_key(person, end))
+    has_history, has_target = low > events.start[person], high > low
+    rows = np.flatnonzero((has_history & (has_target | include_idle)) | (has_target & include_newcomers))
+    rows = rows[np.lexsort((cut[rows], person[rows]))]
+    person, cut, low, length = person[rows], cut[rows], low[rows], (high - low)[rows]
+    start, entry = take_rows(low, length)
+    cases = Cases(
+        person,
+        cut,
+        start,
+        events.item[entry],
+        np.searchsorted(person, person, side="right") - 1 - np.arange(len(person)),
+    )
+    if interactions.repeatable is None:
+        return cases
+    pair = cases.target_row * interactions.n_items + cases.item  # an item reached twice within the span is one target
+    return cases.keep_targets(np.isin(np.arange(len(pair)), np.unique(pair, return_index=True)[1]))
 
 
 def assign_folds(n_people: int, folds: int, seed: int) -> Ints:
-    """A fold for each person code, of even sizes, in an order that depends on the seed alone."""
+    """A fold per person code, of even sizes, in an order that depends on the seed alone."""
     return np.asarray(np.random.default_rng(seed).permutation(n_people) % folds, np.int64)
 
 
-def build_cross_fitted_rows(
+def build_training_rows(
     interactions: Interactions,
     cases: Cases,
     config: RankerConfig,
@@ -153,81 +257,66 @@ def build_cross_fitted_rows(
     rules: EligibilityRules = NO_RULES,
     people_per_sample: float = 1.0,
 ) -> TrainingRows:
-    """Rows for all cases; each person's are scored by a panel fitted on the other folds' people alone."""
-    fold = assign_folds(interactions.n_people, config.n_folds, seed)
-    parts = []
-    for number in range(config.n_folds):
-        rows = np.flatnonzero(fold[cases.person] == number)
-        if not len(rows):
-            continue
-        ensemble = fit_ensemble(
-            filter_people(interactions, fold != number),
-            config,
-            names=names,
-            seed=seed,
-            people_per_sample=people_per_sample,
-        )
-        if interactions.is_calendar:  # adoption counts look back from each row's cut, so they may count everybody
-            ensemble = ensemble.with_interactions(interactions)
-        parts.append((rows, *build_case_rows(ensemble, interactions, cases.take(rows), config, extra, rules)))
-    return _joined(cases, parts)
+    """Candidates, features and labels of cases, from scorers that saw nothing of the case they score.
 
+    If cases are windows of calendar time, scorers are frozen before them, so that the ranker meets scorers as stale and
+    items as new as in use; cases before the first freeze are left out. If cases are moments, or fewer than
+    `config.min_cases` lie after the first freeze, scorers are fitted on other people (cross-fitting).
 
-def build_frozen_rows(
-    interactions: Interactions,
-    cases: Cases,
-    config: RankerConfig,
-    *,
-    names: Strings | None,
-    extra: ExtraFeatures | None,
-    seed: int,
-    rules: EligibilityRules = NO_RULES,
-    people_per_sample: float = 1.0,
-) -> TrainingRows:
-    """Rows for the cases after the first freeze; each is scored by a panel fitted on what came before its freeze alone.
+    Args:
+        interactions: Everything the cases may look at.
+        cases: Cases with known targets, coded by `interactions`.
+        config: Settings of scorers, candidates, folds and freezes.
+        names: Name of each item; ids if None.
+        extra: Features from elsewhere.
+        seed: Seed of the folds and of the scorers.
+        rules: The eligibility rules.
+        people_per_sample: How many people each person of `interactions` represents.
 
-    So the ranker learns on scorers as stale, and on items as new, as it will meet them: a panel is frozen when it is
-    fitted, and people, items and trends move on. The freezes cut the acquisitions into `policy.freezes` shares.
+    Returns:
+        One row per case that could be scored.
     """
     times = np.sort(interactions.acquisitions.time)
-    if int((cases.cut >= times[int(config.freeze_shares[0] * len(times))]).sum()) < config.min_cases:
-        return build_cross_fitted_rows(
-            interactions,
-            cases,
-            config,
-            names=names,
-            extra=extra,
-            seed=seed,
-            rules=rules,
-            people_per_sample=people_per_sample,
-        )
-    freezes = [int(times[min(int(share * len(times)), len(times) - 1)]) for share in config.freeze_shares]
+    if (
+        config.target == "window"
+        and interactions.is_calendar
+        and (cases.cut >= times[int(config.freeze_shares[0] * len(times))]).sum() >= config.min_cases
+    ):
+        freezes = [int(times[min(int(share * len(times)), len(times) - 1)]) for share in config.freeze_shares]
+        pasts = _pasts_before_freezes(interactions, cases, freezes, names)
+    else:
+        pasts = _other_folds(interactions, cases, config, names, seed)
     parts = []
-    for freeze, following in zip(freezes, [*freezes[1:], np.iinfo(np.int64).max], strict=True):
-        rows = np.flatnonzero((cases.cut >= freeze) & (cases.cut < following))
-        if not len(rows):
-            continue
-        past = filter_before(interactions, int(cases.cut[rows].min()))
-        seen = past.used_items
-        words = None if names is None else names[seen]
-        ensemble = fit_ensemble(
-            drop_unused_ids(past), config, names=words, seed=seed, people_per_sample=people_per_sample
-        )
-        ensemble = ensemble.with_interactions(interactions, names)
+    for rows, past, past_names in pasts:
+        ensemble = fit_ensemble(past, config, names=past_names, seed=seed, people_per_sample=people_per_sample)
+        if interactions.is_calendar:  # adoption counts look back from each row's cut, so they may count everybody
+            ensemble = ensemble.with_interactions(interactions, names)
         parts.append((rows, *build_case_rows(ensemble, interactions, cases.take(rows), config, extra, rules)))
-    return _joined(cases, parts)
-
-
-def _joined(cases: Cases, parts: list[tuple[Ints, Floats, Bools, Bools]]) -> TrainingRows:
-    rows = np.concatenate([part[0] for part in parts])
+    rows, features, label, real = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(rows)
     cases = cases.take(rows[order])
-    size = max(part[2].shape[1] for part in parts)
-    features = np.concatenate([part[1] for part in parts]).reshape(len(order), size, -1)[order]
-    label, real = (np.concatenate([part[place] for part in parts])[order] for place in (2, 3))
-    return TrainingRows(
-        features.reshape(len(order) * size, -1), label, real, np.diff(cases.start), cases.person, cases.from_end
-    )
+    features = features.reshape(*label.shape, -1)[order].reshape(label.size, -1)
+    return TrainingRows(features, label[order], real[order], cases.n_targets, cases.person, cases.from_end)
+
+
+def _other_folds(
+    interactions: Interactions, cases: Cases, config: RankerConfig, names: Strings | None, seed: int
+) -> Iterator[tuple[Ints, Interactions, Strings | None]]:
+    """Per fold of people: the rows of its cases, and what the people of the other folds did."""
+    fold = assign_folds(interactions.n_people, config.n_folds, seed)
+    for number in np.unique(fold[cases.person]).tolist():
+        yield np.flatnonzero(fold[cases.person] == number), filter_people(interactions, fold != number), names
+
+
+def _pasts_before_freezes(
+    interactions: Interactions, cases: Cases, freezes: list[int], names: Strings | None
+) -> Iterator[tuple[Ints, Interactions, Strings | None]]:
+    """Per freeze: the rows of the cases up to the next one, and what happened before the first of these cases."""
+    freeze_index = np.searchsorted(freezes, cases.cut, side="right") - 1
+    for number in np.unique(freeze_index[freeze_index >= 0]).tolist():
+        rows = np.flatnonzero(freeze_index == number)
+        past = filter_before(interactions, int(cases.cut[rows].min()))
+        yield rows, drop_unused_ids(past), None if names is None else names[past.used_items]
 
 
 def build_case_rows(
@@ -238,20 +327,23 @@ def build_case_rows(
     extra: ExtraFeatures | None,
     rules: EligibilityRules = NO_RULES,
 ) -> tuple[Floats, Bools, Bools]:
-    """Features, labels and realness of the candidates of the cases, computed block by block."""
+    """The candidates of cases, computed block by block.
+
+    Returns:
+        Features ((cases * k) x features), labels (cases x k), and which candidates are no padding (cases x k).
+    """
     parts = []
-    for rows in iter_blocks(len(cases), config.block_rows(interactions.n_items)):
-        part = cases.take(np.arange(rows.start, rows.stop))
-        user_states = build_user_states(interactions, part.person, part.cut)
-        eligible_mask = rules.eligible_mask(user_states, interactions.n_items)
-        if config.target == "window" and interactions.is_calendar:  # nobody could be recommended what nobody had yet
-            eligible_mask &= interactions.first_use[None, :] < part.cut[:, None]
+    for block in cases.blocks(config.block_rows(interactions.n_items)):
+        user_states = build_user_states(interactions, block.person, block.cut)
+        eligible = rules.eligible_mask(user_states, interactions.n_items)
+        if config.target == "window" and interactions.is_calendar:  # an item that nobody has yet cannot be recommended
+            eligible &= interactions.first_use[None, :] < block.cut[:, None]
         candidates, _ = select_candidates(
-            ensemble, user_states, eligible_mask, config, score_extra_items(extra, user_states, interactions)
+            ensemble, user_states, eligible, config, score_extra_items(extra, user_states, interactions)
         )
-        matrix = build_all_features(ensemble, user_states, candidates, interactions, extra)
-        label = part.label(candidates.item, interactions.n_items) & candidates.real
-        parts.append((matrix, label, candidates.real))
+        features = build_all_features(ensemble, user_states, candidates, interactions, extra)
+        label = block.label_candidates(candidates.item, interactions.n_items) & candidates.real
+        parts.append((features, label, candidates.real))
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))  # type: ignore[return-value]
 
 
@@ -262,61 +354,23 @@ def build_all_features(
     interactions: Interactions,
     extra: ExtraFeatures | None,
 ) -> Floats:
-    """The declared features, then the extra ones."""
-    own = build_features(ensemble, user_states, candidates)
+    """(rows * k) x features: the declared features, then the extra ones."""
+    features = build_features(ensemble, user_states, candidates)
     if extra is None:
-        return own
-    more = build_extra_features(extra, user_states, candidates, interactions.people, ensemble, interactions.is_calendar)
-    return np.concatenate([own, more], axis=1)
+        return features
+    people, is_calendar = interactions.people, interactions.is_calendar
+    return np.concatenate(
+        [features, build_extra_features(extra, user_states, candidates, people, ensemble, is_calendar)], axis=1
+    )
 
 
 def score_extra_items(extra: object, user_states: UserStates, interactions: Interactions) -> Floats | None:
-    """Rows x items of the extra features' own scores; None where they have none."""
+    """Rows x items: the scores of extra features that nominate candidates; None if they do not."""
     if not isinstance(extra, CandidateNominator):
         return None
     return extra.score_items(interactions.people[user_states.person], user_states.cut, interactions.items)
 
 
 def weigh_cases(rows: TrainingRows, case_decay: float) -> Doubles:
-    """1 / (1 + cases from the person's end)^decay."""
+    """Weight per case: 1 / (1 + cases from the person's end)^case_decay."""
     return np.asarray((1.0 + rows.from_end) ** -case_decay, np.float64)
-
-
-def iter_blocks(length: int, size: int) -> Iterator[slice]:
-    """Consecutive slices that cover 0..length."""
-    for low in range(0, length, size):
-        yield slice(low, min(low + size, length))
-
-
-def _cases(interactions: Interactions, person: Ints, cut: Ints, end: Ints, *, idle: bool, cold: bool = False) -> Cases:
-    got = interactions.target_events
-    rank = len(interactions.moments) + 1
-    key = got.person * rank + np.searchsorted(interactions.moments, got.time)
-    low = np.searchsorted(key, person * rank + np.searchsorted(interactions.moments, cut))
-    high = np.searchsorted(key, person * rank + np.searchsorted(interactions.moments, end))
-    chosen = (low > got.start[person]) | ((high > low) & cold)
-    if not idle:
-        chosen &= high > low
-    order = np.lexsort((cut[chosen], person[chosen]))
-    person, cut, low, high = (values[chosen][order] for values in (person, cut, low, high))
-    length = high - low
-    start = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
-    entry = np.arange(start[-1]) + np.repeat(low - start[:-1], length)
-    stop = np.searchsorted(person, person, side="right")
-    cases = Cases(person, cut, start, got.item[entry], stop - 1 - np.arange(len(person)))
-    if interactions.repeatable is None:
-        return cases
-    pair = cases.row * interactions.n_items + cases.item  # reached twice within the span is one target
-    return cases.keep_targets(np.isin(np.arange(len(pair)), np.unique(pair, return_index=True)[1]))
-
-
-def drop_closed_targets(cases: Cases, interactions: Interactions, rules: EligibilityRules, block: int) -> Cases:
-    """The cases without the targets that were not open at the cut: nobody could have been recommended those."""
-    if rules.requires is None:
-        return cases
-    is_open = []
-    for part in iter_blocks(len(cases), block):
-        some = cases.take(np.arange(part.start, part.stop))
-        mask = rules.eligible_mask(build_user_states(interactions, some.person, some.cut), interactions.n_items)
-        is_open.append(mask[some.row, some.item])
-    return cases.keep_targets(np.concatenate([np.zeros(0, bool), *is_open]))

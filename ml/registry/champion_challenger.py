@@ -1,7 +1,7 @@
-"""One night of the ranker: train where due, measure honestly, let the better one reign.
+"""Champion and challenger: train a challenger if it is due, evaluate it, and promote the better model.
 
-Belongs here: the order of the acts, and what is kept of them.
-Does not belong here: the decisions (see promotion), the record (see champion), tables and the clock.
+Belongs here: the order of these steps, and what is stored of them.
+Does not belong here: the decisions (see promotion), the record (see registry), tables and the clock.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,8 +13,10 @@ import polars as pl
 from ml.data.interactions import TICKS_PER_DAY, as_ticks
 from ml.evaluation.evaluate import EvaluatedRecommender, evaluate_recommender
 from ml.evaluation.results import OURS, Evaluation
+from ml.evaluation.splits import TooLittleHistory
 from ml.ranking.features import ExtraFeatures
-from ml.ranking.recommender import Recommender, fit_recommender
+from ml.ranking.fitting import fit_recommender
+from ml.ranking.recommender import Recommender
 from ml.registry.model_bundle import BundleError, load_bundle, read_card, save_bundle
 from ml.registry.model_card import ModelCard
 from ml.registry.promotion import CHAMPION, Decision, TrainingVersion, decide_promotion, decide_training
@@ -29,34 +31,39 @@ from ml.registry.registry import (
 )
 from pipelines.contracts.policy import TrainingPolicy
 
-# What a challenger is measured beside, and EASE and item-kNN as the best single scorers.
+# The challenger is compared with popularity and with the best single scorers, EASE and item-kNN.
 COMPARED_MODELS = ("popularity", "item_knn", "ease", OURS)
 Log = Callable[[str], None]
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingInput:
-    """All that a night can learn from: events (person_id, skill_id, ts) up to its day, and what describes them."""
+    """Everything that a run can learn from, up to its day."""
 
-    events: pl.DataFrame
-    names: pl.DataFrame
-    requires: pl.DataFrame
-    repeatable: pl.Series
+    events: pl.DataFrame  # person_id, skill_id (the step), ts
+    names: pl.DataFrame  # skill_id (the step), name
+    requires: pl.DataFrame  # skill_id, requires_id
+    repeatable: pl.Series  # ids of steps that can be reached again
     extra: ExtraFeatures | None
     horizon_days: int
     seed: int
     training_version: TrainingVersion
 
+    @property
+    def latest_tick(self) -> int:
+        """The time of the newest step. Training ends with it: an empty span after it would teach that nothing comes."""
+        return int(as_ticks(self.events["ts"]).max(initial=0))
+
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """Who reigns after the night, and why. `measured` is None where nothing was trained or too little held back."""
+    """The model in use after the run, and why."""
 
     model_version: str
     card: ModelCard
     training_decision: Decision
     promotion_decision: Decision
-    evaluation: Evaluation | None
+    evaluation: Evaluation | None  # None if nothing was trained or too little history could be held back
     was_trained: bool
     refusal: str | None  # why a bundle could not be used
 
@@ -67,41 +74,60 @@ def run_champion_challenger(
     policy: TrainingPolicy,
     *,
     drifted: Sequence[str] = (),
-    log: Log = lambda said: None,
+    log: Log = lambda _: None,
 ) -> TrainingOutcome:
-    """Train a challenger where due and promote it where it earned that; the champion's bundle stays as it was else."""
-    record, unreadable = _record(models)
-    champion, refusal = load_champion(models, record, training_input.extra)
-    refusal = refusal or unreadable
-    now = training_input.training_version
-    training_decision = decide_training(
-        record.latest if record else None, now, policy, drifted=drifted, refusal=refusal
-    )
-    if not training_decision.is_yes and record is not None and champion is not None:
-        card = read_card(models / champion.model_version)
-        return TrainingOutcome(champion.model_version, card, training_decision, record.verdict, None, False, refusal)
-    log(f"training: {training_decision.why}")
+    """Train a challenger if it is due, and promote it if it is better than the champion; else the champion stays.
+
+    Args:
+        training_input: What there is to learn from.
+        models: The folder of bundles and of their record; both are updated.
+        policy: When to train, and what a challenger must show.
+        drifted: Inputs that moved beyond the limit since the latest training.
+        log: Is called with what is done next.
+
+    Raises:
+        BundleError: The first model was saved and cannot be loaded.
+    """
+    version, extra = training_input.training_version, training_input.extra
+    record, damage = _try_read_record(models)
+    champion, refusal = load_champion(models, record, extra)
+    refusal = refusal or damage
+    training = decide_training(record.latest if record else None, version, policy, drifted=drifted, refusal=refusal)
+    if not training.is_yes and record is not None and champion is not None:
+        return TrainingOutcome(
+            champion.model_version,
+            read_card(models / champion.model_version),
+            training,
+            record.verdict,
+            None,
+            False,
+            refusal,
+        )
+    log(f"training: {training.why}")
     challenger = _fit(training_input)
-    log("measuring it on the last window, beside the champion and simple models")
-    rival = (
-        None
-        if champion is None
-        else load_fitted_before(models, champion.model_version, _freeze(training_input), training_input.extra)
-    )
-    proof = _prove(training_input, rival)
-    verdict = _judge(challenger, proof, policy, champion, rival)
-    broken = _save(challenger, proof, models / now.model_version, training_input.extra)
-    if broken is not None:
+    log("evaluating it on the last window, compared with the champion and simple models")
+    frozen_champion = None
+    if champion is not None:
+        frozen_champion = load_fitted_before(
+            models,
+            champion.model_version,
+            training_input.latest_tick + 1 - training_input.horizon_days * TICKS_PER_DAY,
+            extra,
+        )
+    evaluated = _evaluate(training_input, frozen_champion)
+    promotion = _decide(challenger, evaluated, policy, champion, frozen_champion)
+    challenger_refusal = _save(challenger, evaluated, models / version.model_version, extra)
+    if challenger_refusal is not None:
         if champion is None:
-            raise BundleError(f"the first model cannot be used: {broken}")
-        verdict = Decision(False, f"the challenger's bundle is refused: {broken}")
-    winner = now.model_version if verdict.is_yes or champion is None else champion.model_version
-    write_record(models, _next_record(record, winner, champion, now, verdict))
-    evaluation = proof.evaluation if proof is not None else None
-    return TrainingOutcome(winner, read_card(models / winner), training_decision, verdict, evaluation, True, refusal)
+            raise BundleError(f"the first model cannot be used: {challenger_refusal}")
+        promotion = Decision(False, f"the challenger's bundle is refused: {challenger_refusal}")
+    winner = version.model_version if promotion.is_yes or champion is None else champion.model_version
+    write_record(models, _next_record(record, winner, champion, version, promotion))
+    evaluation = None if evaluated is None else evaluated.evaluation
+    return TrainingOutcome(winner, read_card(models / winner), training, promotion, evaluation, True, refusal)
 
 
-def _record(models: Path) -> tuple[RegistryRecord | None, str | None]:
+def _try_read_record(models: Path) -> tuple[RegistryRecord | None, str | None]:
     try:
         return read_record(models), None
     except BundleError as refusal:
@@ -109,18 +135,22 @@ def _record(models: Path) -> tuple[RegistryRecord | None, str | None]:
 
 
 def _next_record(
-    record: RegistryRecord | None, winner: str, champion: Champion | None, now: TrainingVersion, verdict: Decision
+    record: RegistryRecord | None,
+    winner: str,
+    champion: Champion | None,
+    version: TrainingVersion,
+    promotion: Decision,
 ) -> RegistryRecord:
     if record is not None and winner == record.model_version:
-        return replace(record, latest=now, verdict=verdict)
-    before = champion.model_version if champion is not None and champion.model_version != winner else None
-    return RegistryRecord(winner, before, now.as_of, now, verdict)
+        return replace(record, latest=version, verdict=promotion)
+    previous = champion.model_version if champion is not None and champion.model_version != winner else None
+    return RegistryRecord(winner, previous, version.as_of, version, promotion)
 
 
 def _fit(training_input: TrainingInput) -> Recommender:
     return fit_recommender(
         training_input.events,
-        as_of=_newest(training_input),
+        as_of=training_input.latest_tick,
         horizon_days=training_input.horizon_days,
         names=training_input.names,
         extra_features=training_input.extra,
@@ -130,63 +160,54 @@ def _fit(training_input: TrainingInput) -> Recommender:
     )
 
 
-def _newest(training_input: TrainingInput) -> int:
-    """What is known ends with the newest step: an empty stretch after it would teach that nothing is ever reached."""
-    return int(as_ticks(training_input.events["ts"]).max(initial=0))
-
-
-def _freeze(training_input: TrainingInput) -> int:
-    return _newest(training_input) + 1 - training_input.horizon_days * TICKS_PER_DAY
-
-
-def _prove(training_input: TrainingInput, rival: Recommender | None) -> EvaluatedRecommender | None:
-    """None where there is too little history to hold any of it back."""
+def _evaluate(training_input: TrainingInput, frozen_champion: Recommender | None) -> EvaluatedRecommender | None:
+    """The same recipe on the last window; None if there is too little history to hold any of it back."""
     try:
         return evaluate_recommender(
             training_input.events,
             windows="last",
             horizon_days=training_input.horizon_days,
             models=COMPARED_MODELS,
-            fitted_models={} if rival is None else {CHAMPION: rival},
+            fitted_models={} if frozen_champion is None else {CHAMPION: frozen_champion},
             seed=training_input.seed,
             names=training_input.names,
             extra_features=training_input.extra,
             requires=training_input.requires,
             repeatable=training_input.repeatable,
         )
-    except ValueError:
+    except TooLittleHistory:
         return None
 
 
-def _judge(
+def _decide(
     challenger: Recommender,
-    proof: EvaluatedRecommender | None,
+    evaluated: EvaluatedRecommender | None,
     policy: TrainingPolicy,
     champion: Champion | None,
-    rival: Recommender | None,
+    frozen_champion: Recommender | None,
 ) -> Decision:
-    training_version = champion is None or champion.recommender.ranker is not None
-    verdict = decide_promotion(
-        None if proof is None else proof.evaluation,
+    if champion is not None and frozen_champion is None and evaluated is not None:
+        return Decision(True, "the champion saw the last window and has no twin that did not: it cannot be compared")
+    return decide_promotion(
+        None if evaluated is None else evaluated.evaluation,
         policy,
         challenger_has_ranker=challenger.ranker is not None,
         has_champion=champion is not None,
-        champion_has_ranker=training_version,
+        champion_has_ranker=champion is None or champion.recommender.ranker is not None,
     )
-    if champion is not None and rival is None and proof is not None:
-        return Decision(True, "the champion saw the last window and has no twin that did not: it cannot be compared")
-    return verdict
 
 
 def _save(
-    challenger: Recommender, proof: EvaluatedRecommender | None, folder: Path, extra: ExtraFeatures | None
+    challenger: Recommender, evaluated: EvaluatedRecommender | None, folder: Path, extra: ExtraFeatures | None
 ) -> str | None:
-    """Save it with its frozen twin and read both back; why they are refused, if they are."""
-    metrics = {} if proof is None else _metrics(proof.evaluation)
-    if proof is not None and proof.frozen is not None:
-        save_bundle(proof.frozen, folder / FROZEN_FOLDER)
-    reliability = None if proof is None else proof.evaluation.reliability
-    save_bundle(challenger, folder, metrics=metrics, reliability=reliability)
+    """Save the challenger and its twin of the evaluation. Returns why the bundle cannot be loaded, if so."""
+    if evaluated is None:
+        save_bundle(challenger, folder)
+    else:
+        if evaluated.recommender is not None:
+            save_bundle(evaluated.recommender, folder / FROZEN_FOLDER)
+        evaluation = evaluated.evaluation
+        save_bundle(challenger, folder, metrics=_metrics(evaluation), reliability=evaluation.reliability)
     try:
         load_bundle(folder, extra_features=extra)
     except (BundleError, OSError) as refusal:
@@ -195,9 +216,9 @@ def _save(
 
 
 def _metrics(evaluation: Evaluation) -> dict[str, float]:
-    ours = next(one for one in evaluation.models if one.model == OURS)
-    found = {"hr_at_10": ours.hr_at_10, "mrr": ours.mrr, "ndcg_at_10": ours.ndcg_at_10}
-    found |= {f"ndcg_at_10_{one.model}": one.ndcg_at_10 for one in evaluation.models if one.model != OURS}
-    if evaluation.reliability is not None:
-        found |= {"brier_skill": evaluation.reliability.brier_skill, "ece": evaluation.reliability.ece}
-    return found
+    """The measures of the card: those of the challenger, and NDCG@10 of the models it was compared with."""
+    ours = next(row for row in evaluation.models if row.model == OURS)
+    others = {f"ndcg_at_10_{row.model}": row.ndcg_at_10 for row in evaluation.models if row.model != OURS}
+    reliability = evaluation.reliability
+    probability = {} if reliability is None else {"brier_skill": reliability.brier_skill, "ece": reliability.ece}
+    return {"hr_at_10": ours.hr_at_10, "mrr": ours.mrr, "ndcg_at_10": ours.ndcg_at_10, **others, **probability}

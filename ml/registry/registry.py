@@ -1,11 +1,10 @@
-"""The champion: which bundle is in use, kept in one small record beside the bundles.
+"""The model registry: which bundle is in use, in one small record next to the bundles.
 
-Belongs here: the record, its reading and its replacement in one stroke; finding a bundle that can be used.
-Does not belong here: bundles (see bundle), the decision (see promotion).
+Belongs here: reading and replacing the record, loading the bundle in use.
+Does not belong here: bundles (see model_bundle), the decision which one is used (see promotion).
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -14,6 +13,7 @@ from ml.ranking.features import ExtraFeatures
 from ml.ranking.recommender import Recommender
 from ml.registry.model_bundle import BundleError, load_bundle, read_card
 from ml.registry.promotion import Decision, TrainingVersion
+from pipelines.storage.atomic_write import write_text_atomically
 
 RECORD_FILE = "champion.json"
 FROZEN_FOLDER = "frozen"  # in a bundle's folder: the same recipe fitted before the window that it was measured on
@@ -21,44 +21,44 @@ FROZEN_FOLDER = "frozen"  # in a bundle's folder: the same recipe fitted before 
 
 @dataclass(frozen=True)
 class RegistryRecord:
-    """What is in use, what was before it, what the latest training saw, and what came of it."""
+    """The model in use, the one before it, and the latest training. Fields are named as the stored keys."""
 
     model_version: str
     previous: str | None
     promoted_on: date
     latest: TrainingVersion
-    verdict: Decision
+    verdict: Decision  # on the promotion of the latest training
 
 
 @dataclass(frozen=True, eq=False)
 class Champion:
-    """The bundle in use, read."""
+    """The bundle in use, loaded."""
 
     model_version: str
     recommender: Recommender
 
 
 def read_record(models: Path) -> RegistryRecord | None:
-    """The record; None where nothing was ever trained. Raises BundleError where it cannot be read."""
+    """The record in a folder of bundles; None if nothing was trained. Raises BundleError if it cannot be read."""
     path = models / RECORD_FILE
     if not path.exists():
         return None
     try:
-        said = json.loads(path.read_text())
-        latest = {**said["latest"], "as_of": date.fromisoformat(said["latest"]["as_of"])}
+        stored = json.loads(path.read_text())
+        promoted_on, verdict = date.fromisoformat(stored["promoted_on"]), Decision(**stored["verdict"])
         return RegistryRecord(
-            said["model_version"],
-            said["previous"],
-            date.fromisoformat(said["promoted_on"]),
-            TrainingVersion(**latest),
-            Decision(**said["verdict"]),
+            stored["model_version"],
+            stored["previous"],
+            promoted_on,
+            TrainingVersion(**{**stored["latest"], "as_of": date.fromisoformat(stored["latest"]["as_of"])}),
+            verdict,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{RECORD_FILE} is not the record of a champion: train again") from error
 
 
 def find_latest_trained(models: Path) -> str | None:
-    """The version that was trained last, promoted or not; None where nothing was or the record cannot be read."""
+    """The version that was trained last, promoted or not; None if there is none or the record cannot be read."""
     try:
         record = read_record(models)
     except BundleError:
@@ -67,32 +67,50 @@ def find_latest_trained(models: Path) -> str | None:
 
 
 def write_record(models: Path, record: RegistryRecord) -> None:
-    """Replace the record whole, so that a reader sees the old or the new one."""
-    models.mkdir(parents=True, exist_ok=True)
-    unfinished = models / f".{RECORD_FILE}.{os.getpid()}"
-    unfinished.write_text(json.dumps(asdict(record), indent=2, sort_keys=True, default=str) + "\n")
-    unfinished.replace(models / RECORD_FILE)
+    """Replace the record as a whole: a reader sees the old or the new one."""
+    write_text_atomically(
+        models / RECORD_FILE, json.dumps(asdict(record), indent=2, sort_keys=True, default=str) + "\n"
+    )
 
 
 def load_champion(
     models: Path, record: RegistryRecord | None, extra: ExtraFeatures | None
 ) -> tuple[Champion | None, str | None]:
-    """The champion, or the one before it where its bundle is refused; and why it was refused, if it was."""
-    if record is None:
-        return None, None
-    reasons: list[str] = []
-    for version in dict.fromkeys((record.model_version, record.previous)):
+    """Load the model in use, or the one before it if its bundle is refused.
+
+    Args:
+        models: The folder of bundles.
+        record: Its record.
+        extra: The extra features of the bundles.
+
+    Returns:
+        The champion, None if no bundle can be used; and why bundles were refused, None if none was.
+    """
+    refusals: list[str] = []
+    for version in dict.fromkeys((record.model_version, record.previous)) if record is not None else ():
         if version is None:
             continue
         try:
-            return Champion(version, load_bundle(models / version, extra_features=extra)), "; ".join(reasons) or None
+            champion = Champion(version, load_bundle(models / version, extra_features=extra))
         except (BundleError, OSError) as refusal:
-            reasons.append(f"{version} is refused: {refusal}")
-    return None, "; ".join(reasons)
+            refusals.append(f"{version} is refused: {refusal}")
+        else:
+            return champion, "; ".join(refusals) or None
+    return None, "; ".join(refusals) or None
 
 
 def load_fitted_before(models: Path, version: str, freeze: int, extra: ExtraFeatures | None) -> Recommender | None:
-    """That model if all it saw lies before the freeze, or else its frozen twin; None where both saw more."""
+    """Load a model if it saw nothing after a freeze, or else its twin that was fitted earlier.
+
+    Args:
+        models: The folder of bundles.
+        version: The model.
+        freeze: Moment in ticks.
+        extra: The extra features of the bundle.
+
+    Returns:
+        None if both saw more, or cannot be used.
+    """
     for folder in (models / version, models / version / FROZEN_FOLDER):
         try:
             if read_card(folder).data_end <= freeze:

@@ -1,4 +1,4 @@
-"""Evaluation on small worlds: no split leaks, misses are counted, ours is compared on the same cases."""
+"""Evaluation on small data: no split leaks, misses are counted, all models have the same cases."""
 
 import json
 from datetime import datetime, timedelta
@@ -14,26 +14,26 @@ from ml.evaluation.splits import split_leave_last, split_time
 SIMPLE = ("popularity", "item_knn", "ease")
 
 
-def test_every_model_is_named_and_measured(ladders: pl.DataFrame) -> None:
-    found = evaluate(ladders, horizon_days=60)
-    assert [row.model for row in found.models] == list(available_models())
-    for row in found.models:
+def test_every_model_has_results(ladders: pl.DataFrame) -> None:
+    evaluation = evaluate(ladders, horizon_days=60)
+    assert [row.model for row in evaluation.models] == list(available_models())
+    for row in evaluation.models:
         assert 0 <= row.ndcg_at_10_low <= row.ndcg_at_10 <= row.ndcg_at_10_high <= 1
         assert row.hr_at_10 >= row.ndcg_at_10
         assert row.peak_mb >= 0
-    assert found.ratio is not None
-    assert found.ratio.low <= found.ratio.ratio <= found.ratio.high
-    assert {row.segment for row in found.segments} == {"cold", "short", "long", "no_history", "cold_skills"}
-    asked = [row for row in found.segments if row.n_cases]
-    assert asked
-    assert all(row.ndcg_at_10_low <= row.ndcg_at_10 <= row.ndcg_at_10_high for row in asked)
-    assert any(row.ndcg_at_10_low < row.ndcg_at_10_high for row in asked)
-    assert json.loads(json.dumps(found.to_dict()))["models"][-1]["model"] == "footsteps"
+    assert evaluation.ratio is not None
+    assert evaluation.ratio.low <= evaluation.ratio.ratio <= evaluation.ratio.high
+    assert {row.segment for row in evaluation.segments} == {"cold", "short", "long", "no_history", "cold_skills"}
+    scored = [row for row in evaluation.segments if row.n_cases]
+    assert scored
+    assert all(row.ndcg_at_10_low <= row.ndcg_at_10 <= row.ndcg_at_10_high for row in scored)
+    assert any(row.ndcg_at_10_low < row.ndcg_at_10_high for row in scored)
+    assert json.loads(json.dumps(evaluation.to_dict()))["models"][-1]["model"] == "footsteps"
 
 
-def test_ladders_are_climbed_better_than_by_popularity(small_ladders: pl.DataFrame) -> None:
-    found = {row.model: row for row in evaluate(small_ladders, split="leave-last").models}
-    assert found["footsteps"].ndcg_at_10 > found["popularity"].ndcg_at_10 + 0.2
+def test_ladders_are_predicted_better_than_by_popularity(small_ladders: pl.DataFrame) -> None:
+    evaluation = {row.model: row for row in evaluate(small_ladders, split="leave-last").models}
+    assert evaluation["footsteps"].ndcg_at_10 > evaluation["popularity"].ndcg_at_10 + 0.2
 
 
 def test_the_freeze_leaves_a_fifth_of_the_acquisitions_in_whole_windows(ladders: pl.DataFrame) -> None:
@@ -57,18 +57,18 @@ def test_leave_last_trains_on_nothing_from_the_held_out_moment_on(ladders: pl.Da
         assert latest[person] < cut
 
 
-def test_skills_never_seen_before_the_freeze_are_counted_as_misses(ladders: pl.DataFrame) -> None:
+def test_skills_that_are_new_after_the_freeze_count_as_misses(ladders: pl.DataFrame) -> None:
     late = ladders["ts"].max() - timedelta(days=100)
     renamed = ladders.with_columns(
         skill_id=pl.when(pl.col("ts") > late).then(pl.lit("new/") + pl.col("skill_id")).otherwise("skill_id")
     )
-    found = evaluate(renamed, horizon_days=60, models=SIMPLE)
-    assert found.n_targets_unseen > 0.5 * found.n_targets
-    assert max(row.hr_at_10 for row in found.models) < 0.5
+    evaluation = evaluate(renamed, horizon_days=60, models=SIMPLE)
+    assert evaluation.n_targets_unseen > 0.5 * evaluation.n_targets
+    assert max(row.hr_at_10 for row in evaluation.models) < 0.5
 
 
-def test_a_signal_that_exists_only_in_the_future_gains_nothing() -> None:
-    """After the freeze all take twins on one day, before it nobody did: a leak would see the pairs and win."""
+def test_a_signal_that_exists_only_in_the_future_does_not_help() -> None:
+    """After the freeze all people take pairs on one day, before it nobody did: a leak would rank them first."""
 
     rng = np.random.default_rng(0)
     begin, rows = datetime(2022, 1, 1), []
@@ -81,24 +81,24 @@ def test_a_signal_that_exists_only_in_the_future_gains_nothing() -> None:
     for item in range(20):  # each late skill is known before the freeze, so it can be ranked at all
         rows.append((f"known{item}", f"late{item}", begin + timedelta(days=item)))
     events = pl.DataFrame(rows, schema=["person_id", "skill_id", "ts"], orient="row")
-    found = evaluate(events, horizon_days=90, models=("popularity", "ease", "item_knn", "footsteps"))
-    # Twenty late and some forty early skills stand open; a model that saw the pairs would reach one.
-    assert all(row.ndcg_at_10 < 0.35 for row in found.models)
+    evaluation = evaluate(events, horizon_days=90, models=("popularity", "ease", "item_knn", "footsteps"))
+    # Twenty late and about forty early skills are eligible; a model that saw the pairs would reach one.
+    assert all(row.ndcg_at_10 < 0.35 for row in evaluation.models)
 
 
-def test_the_same_seed_gives_the_same_figures_whatever_the_row_order(small_ladders: pl.DataFrame) -> None:
+def test_the_same_seed_gives_the_same_figures_for_any_row_order(small_ladders: pl.DataFrame) -> None:
     def figures(events: pl.DataFrame) -> list[tuple[float, ...]]:
-        found = evaluate(events, horizon_days=60, models=("user_knn", "footsteps"))
-        return [(row.ndcg_at_10, row.mrr, row.ndcg_at_10_low, row.coverage) for row in found.models]
+        evaluation = evaluate(events, horizon_days=60, models=("user_knn", "footsteps"))
+        return [(row.ndcg_at_10, row.mrr, row.ndcg_at_10_low, row.coverage) for row in evaluation.models]
 
     assert figures(small_ladders) == figures(small_ladders.sample(fraction=1.0, shuffle=True, seed=2))
 
 
-def test_data_that_cannot_be_split_is_refused_with_what_to_do() -> None:
-    one = pl.DataFrame({"person_id": ["a", "b"], "skill_id": ["x", "y"], "ts": [1, 2]})
+def test_data_that_cannot_be_split_is_refused_with_a_remedy() -> None:
+    two_events = pl.DataFrame({"person_id": ["a", "b"], "skill_id": ["x", "y"], "ts": [1, 2]})
     with pytest.raises(ValueError, match="leave-last"):
-        evaluate(one)
+        evaluate(two_events)
     with pytest.raises(ValueError, match="nothing to hold out"):
-        evaluate(one, split="leave-last")
+        evaluate(two_events, split="leave-last")
     with pytest.raises(ValueError, match="no model is called oracle"):
-        evaluate(one, models=["oracle"])
+        evaluate(two_events, models=["oracle"])

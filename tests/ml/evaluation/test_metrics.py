@@ -1,4 +1,4 @@
-"""Ranking metrics on cases worked out by hand."""
+"""Ranking metrics, computed by hand."""
 
 import numpy as np
 import pytest
@@ -24,12 +24,12 @@ def test_two_targets_at_ranks_one_and_three() -> None:
     assert case.reciprocal.tolist() == [1.0]
 
 
-def test_a_target_past_ten_has_a_rank_but_no_gain() -> None:
+def test_a_target_after_rank_ten_has_a_reciprocal_rank_but_no_gain() -> None:
     case = one_case(np.arange(12, 0, -1), [10], 1)
     assert (case.hit[0], case.ndcg[0], case.reciprocal[0]) == (0.0, 0.0, 1 / 11)
 
 
-def test_a_target_nobody_had_in_training_counts_as_missed() -> None:
+def test_a_target_that_is_new_since_the_training_counts_as_missed() -> None:
     case = one_case(np.arange(12, 0, -1), [0], 2)
     assert case.ndcg[0] == pytest.approx(1 / (1 + 1 / np.log2(3)))
     assert one_case(np.arange(12), [], 1).ndcg.tolist() == [0.0]

@@ -1,4 +1,4 @@
-"""What was shown and what came of it: labels, acceptance by rank, and position bias that is told apart from merit."""
+"""Exposures and outcomes: labels, acceptance by rank, and position bias as opposed to merit."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -35,20 +35,20 @@ def test_an_outcome_belongs_to_the_exposure_of_its_snapshot_person_and_step() ->
     assert labels.height == 5
 
 
-def test_dismissing_is_no_acceptance_and_what_came_before_the_showing_is_no_answer() -> None:
+def test_a_dismissal_and_an_outcome_before_the_exposure_are_no_acceptance() -> None:
     early = {"outcome_at": AT - timedelta(hours=1)}
     assert not label_exposures(exposures({}), outcomes({"outcome_kind": "dismissed"}))["is_accepted"].any()
     assert not label_exposures(exposures({}), outcomes(early))["is_accepted"].any()
     assert label_exposures(exposures({}), outcomes(early, {"outcome_kind": "done"}))["is_accepted"].all()
 
 
-def test_a_step_shown_twice_counts_once_where_it_was_shown_first() -> None:
+def test_a_step_shown_twice_counts_once_at_its_first_rank() -> None:
     shown = exposures({"shown_rank": 3, "shown_at": AT + timedelta(minutes=1)}, {"shown_rank": 2})
     labels = label_exposures(shown, outcomes({}, {"outcome_kind": "done"}))
     assert labels.select("shown_rank", "is_accepted").rows() == [(2, True)]
 
 
-def test_outcomes_that_nobody_was_shown_anything_for_are_counted() -> None:
+def test_outcomes_without_an_exposure_are_counted() -> None:
     assert count_unmatched_outcomes(exposures({}), outcomes({}, {"skill_id": "go"}, {"person_id": "bob"})) == 2
 
 
@@ -62,17 +62,17 @@ def test_acceptance_by_rank_with_its_wilson_interval() -> None:
     assert second["acceptance_high"] == pytest.approx(0.4899, abs=1e-4)
 
 
-LOOKED_AT = {1: 1.0, 2: 0.6, 3: 0.3}
+EXAMINED = {1: 1.0, 2: 0.6, 3: 0.3}
 
 
 def shuffled(people: int, seed: int = 3) -> pl.DataFrame:
-    """Each person is shown three of eight steps in random order; a step's merit is its own, a rank is looked at as
-    LOOKED_AT says, and only what is looked at can be accepted."""
+    """Each person is shown three of eight steps in random order. The probability of acceptance is the merit of the step
+    times EXAMINED of its rank."""
     rng = np.random.default_rng(seed)
     rows = []
     for person in range(people):
         for rank, skill in enumerate(rng.permutation(8)[:3], start=1):
-            accepted = rng.random() < LOOKED_AT[rank] * (0.2 + 0.08 * skill)
+            accepted = rng.random() < EXAMINED[rank] * (0.2 + 0.08 * skill)
             rows.append(
                 {
                     **STEP,
@@ -85,14 +85,14 @@ def shuffled(people: int, seed: int = 3) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-def test_position_bias_is_found_where_steps_were_shown_at_several_ranks() -> None:
+def test_position_bias_is_measured_if_steps_were_shown_at_several_ranks() -> None:
     bias = measure_position_bias(shuffled(20_000))
     for row in bias.to_dicts():
-        assert row["examined_share"] == pytest.approx(LOOKED_AT[row["shown_rank"]], abs=0.04)
+        assert row["examined_share"] == pytest.approx(EXAMINED[row["shown_rank"]], abs=0.04)
         assert row["step_count"] == 8
 
 
-def test_position_bias_is_unknown_where_order_never_varied() -> None:
+def test_position_bias_is_null_if_the_order_never_varied() -> None:
     fixed = pl.DataFrame(
         [
             {**STEP, "person_id": f"p{n}", "skill_id": f"s{rank}", "shown_rank": rank, "is_accepted": rank == 1}
@@ -103,31 +103,31 @@ def test_position_bias_is_unknown_where_order_never_varied() -> None:
     assert measure_position_bias(fixed)["examined_share"].to_list() == [1.0, None, None]
 
 
-def test_the_estimate_for_another_order_is_what_that_order_gets() -> None:
+def test_the_estimate_for_another_order_covers_its_true_acceptance() -> None:
     labels = shuffled(20_000)
     best_first = labels.with_columns(
         pl.col("skill_id").rank("ordinal", descending=True).over("person_id").cast(pl.Int64).alias("rank")
     )
     ranks = best_first.select("snapshot_id", "person_id", "skill_id", "to_stage", "rank")
-    found = estimate_acceptance(labels, measure_position_bias(labels), ranks)
-    assert found is not None
+    estimate = estimate_acceptance(labels, measure_position_bias(labels), ranks)
+    assert estimate is not None
     merit = best_first["skill_id"].str.slice(1).cast(pl.Float64) * 0.08 + 0.2
-    truth = (merit * best_first["rank"].replace_strict(LOOKED_AT, return_dtype=pl.Float64)).mean()
-    assert found.low <= truth <= found.high
-    assert found.share > labels["is_accepted"].mean()
-    assert (found.people, found.rows) == (20_000, 60_000)
+    truth = (merit * best_first["rank"].replace_strict(EXAMINED, return_dtype=pl.Float64)).mean()
+    assert estimate.low <= truth <= estimate.high
+    assert estimate.share > labels["is_accepted"].mean()
+    assert (estimate.people, estimate.rows) == (20_000, 60_000)
 
 
-def test_shown_as_it_was_the_estimate_is_what_was_seen() -> None:
+def test_the_estimate_for_the_shown_order_is_the_observed_share() -> None:
     labels = shuffled(500)
     ranks = labels.select("snapshot_id", "person_id", "skill_id", "to_stage", rank="shown_rank")
-    found = estimate_acceptance(labels, measure_position_bias(labels), ranks)
-    assert found is not None
-    assert found.share == pytest.approx(labels["is_accepted"].mean())
-    assert found.low < found.share < found.high
+    estimate = estimate_acceptance(labels, measure_position_bias(labels), ranks)
+    assert estimate is not None
+    assert estimate.share == pytest.approx(labels["is_accepted"].mean())
+    assert estimate.low < estimate.share < estimate.high
 
 
-def test_where_nothing_is_known_of_the_ranks_there_is_no_estimate() -> None:
+def test_without_known_bias_there_is_no_estimate() -> None:
     labels = shuffled(10).filter(pl.col("shown_rank") == 3)
     ranks = labels.select("snapshot_id", "person_id", "skill_id", "to_stage", rank=pl.lit(1, pl.Int64))
     assert estimate_acceptance(labels, measure_position_bias(labels), ranks) is None

@@ -1,4 +1,4 @@
-"""Evaluation on what people bring: texts and Unix times, ties, single events, few people, many items."""
+"""Evaluation of unusual data: texts and Unix times, ties, single events, few people."""
 
 from datetime import datetime, timedelta
 
@@ -14,13 +14,13 @@ from ml.evaluation.splits import parse_unix_times
 FEW = ("popularity", "ease", "footsteps")
 
 
-def figures(found: Evaluation) -> list[tuple[float, float]]:
-    return [(row.ndcg_at_10, row.mrr) for row in found.models]
+def figures(evaluation: Evaluation) -> list[tuple[float, float]]:
+    return [(row.ndcg_at_10, row.mrr) for row in evaluation.models]
 
 
 def test_texts_and_unix_times_are_read_as_the_moments_they_are(small_ladders: pl.DataFrame) -> None:
-    whole = small_ladders.with_columns(pl.col("ts").dt.truncate("1s"))
-    wanted = figures(evaluate(whole, horizon_days=60, models=("popularity", "ease")))
+    events = small_ladders.with_columns(pl.col("ts").dt.truncate("1s"))
+    wanted = figures(evaluate(events, horizon_days=60, models=("popularity", "ease")))
     forms = {
         "text": pl.col("ts").dt.strftime("%Y-%m-%dT%H:%M:%S"),
         "offset": pl.col("ts").dt.strftime("%Y-%m-%d %H:%M:%S") + pl.lit("+00:00"),
@@ -28,7 +28,7 @@ def test_texts_and_unix_times_are_read_as_the_moments_they_are(small_ladders: pl
         "milliseconds": pl.col("ts").dt.epoch("ms"),
     }
     for form in forms.values():
-        assert figures(evaluate(whole.with_columns(form), horizon_days=60, models=("popularity", "ease"))) == wanted
+        assert figures(evaluate(events.with_columns(form), horizon_days=60, models=("popularity", "ease"))) == wanted
 
 
 def test_a_small_integer_stays_an_order() -> None:
@@ -54,11 +54,11 @@ def test_using_an_item_again_makes_no_new_target(small_ladders: pl.DataFrame) ->
 def test_thirty_people_are_enough_for_figures(ladders: pl.DataFrame) -> None:
     people = ladders["person_id"].unique().sort()[:30].implode()
     for split in ("time", "leave-last"):
-        found = evaluate(ladders.filter(pl.col("person_id").is_in(people)), split=split, models=FEW)
-        assert all(0 <= row.ndcg_at_10 <= 1 for row in found.models)
+        evaluation = evaluate(ladders.filter(pl.col("person_id").is_in(people)), split=split, models=FEW)
+        assert all(0 <= row.ndcg_at_10 <= 1 for row in evaluation.models)
 
 
-def test_one_event_a_person_leaves_nobody_to_ask() -> None:
+def test_one_event_per_person_is_too_little_history() -> None:
     begin = datetime(2024, 1, 1)
     rows = [(f"p{number}", f"s{number % 7}", begin + timedelta(days=number)) for number in range(300)]
     events = pl.DataFrame(rows, schema=["person_id", "skill_id", "ts"], orient="row")
@@ -68,7 +68,7 @@ def test_one_event_a_person_leaves_nobody_to_ask() -> None:
         evaluate(events, split="leave-last", models=FEW)
 
 
-def test_when_everything_happens_in_two_moments_there_are_figures() -> None:
+def test_events_at_two_moments_are_enough_for_figures() -> None:
     rng = np.random.default_rng(0)
     rows = [
         (f"p{person}", f"s{item}", moment)
@@ -78,5 +78,5 @@ def test_when_everything_happens_in_two_moments_there_are_figures() -> None:
     ]
     events = pl.DataFrame(rows, schema=["person_id", "skill_id", "ts"], orient="row")
     for split in ("time", "leave-last"):
-        found = evaluate(events, split=split, models=FEW)
-        assert found.n_cases > 0
+        evaluation = evaluate(events, split=split, models=FEW)
+        assert evaluation.n_cases > 0

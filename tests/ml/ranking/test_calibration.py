@@ -1,4 +1,4 @@
-"""Probabilities: measured by hand-made promises, learned back from drawn outcomes."""
+"""Calibration: measured on made-up probabilities, fitted to drawn outcomes."""
 
 import numpy as np
 import pytest
@@ -6,30 +6,30 @@ import pytest
 from ml.ranking.calibration import fit_calibrator, measure_reliability
 
 
-def test_promises_that_hold_have_no_error() -> None:
-    said = np.repeat([0.1, 0.5], 50)
+def test_exact_probabilities_have_no_error() -> None:
+    probability = np.repeat([0.1, 0.5], 50)
     one_in_ten, one_in_two = np.arange(50) % 10 == 0, np.arange(50) % 2 == 0
-    found = measure_reliability(said, np.concatenate([one_in_ten, one_in_two]))
-    assert found is not None
-    assert found.base_rate == 0.3
-    assert found.ece == pytest.approx(0.0)
-    assert found.brier_skill == pytest.approx(1 - (0.09 + 0.25) / 2 / 0.21)
+    reliability = measure_reliability(probability, np.concatenate([one_in_ten, one_in_two]))
+    assert reliability is not None
+    assert reliability.base_rate == 0.3
+    assert reliability.ece == pytest.approx(0.0)
+    assert reliability.brier_skill == pytest.approx(1 - (0.09 + 0.25) / 2 / 0.21)
 
 
-def test_always_saying_the_base_rate_has_no_skill() -> None:
-    found = measure_reliability(np.full(100, 0.2), np.arange(100) % 5 == 0)
-    assert found is not None
-    assert found.ece == pytest.approx(0.0)
-    assert found.brier_skill == pytest.approx(0.0)
+def test_the_base_rate_has_no_skill() -> None:
+    reliability = measure_reliability(np.full(100, 0.2), np.arange(100) % 5 == 0)
+    assert reliability is not None
+    assert reliability.ece == pytest.approx(0.0)
+    assert reliability.brier_skill == pytest.approx(0.0)
 
 
-def test_saying_the_opposite_is_worse_than_nothing() -> None:
-    found = measure_reliability(np.repeat([1.0, 0.0], 50), np.repeat([False, True], 50))
-    assert found is not None
-    assert (found.ece, found.brier, found.brier_skill) == (1.0, 1.0, -3.0)
+def test_opposite_probabilities_have_negative_skill() -> None:
+    reliability = measure_reliability(np.repeat([1.0, 0.0], 50), np.repeat([False, True], 50))
+    assert reliability is not None
+    assert (reliability.ece, reliability.brier, reliability.brier_skill) == (1.0, 1.0, -3.0)
 
 
-def test_the_calibrator_learns_the_chances_outcomes_were_drawn_with() -> None:
+def test_the_calibrator_learns_the_probabilities_that_outcomes_were_drawn_with() -> None:
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(20_000, 2)).astype(np.float32)
     chance = 1 / (1 + np.exp(2.0 - inputs[:, 0]))
@@ -38,32 +38,32 @@ def test_the_calibrator_learns_the_chances_outcomes_were_drawn_with() -> None:
     assert np.abs(calibrator.probability(inputs) - chance).mean() < 0.01
 
 
-def test_promises_that_windows_do_not_keep_are_bent_down() -> None:
-    """In every window another half of the people is lively, so what one window teaches fails in the next."""
+def test_probabilities_that_fail_in_other_windows_are_bent_down() -> None:
+    """In every window another half of the people is active, so that a fit on one window fails in the next."""
     rng = np.random.default_rng(0)
     window = np.repeat(np.arange(4), 10_000)
     inputs = rng.normal(size=(40_000, 4)).astype(np.float32)
     drift = np.take_along_axis(inputs, window[:, None], axis=1)[:, 0]  # each window has a weight of its own
-    came_true = rng.random(40_000) < 1 / (1 + np.exp(3.0 - 2.0 * drift))
-    bent = fit_calibrator(inputs, came_true, None, window)
-    straight = fit_calibrator(inputs, came_true)
+    outcomes = rng.random(40_000) < 1 / (1 + np.exp(3.0 - 2.0 * drift))
+    bent = fit_calibrator(inputs, outcomes, None, window)
+    straight = fit_calibrator(inputs, outcomes)
     assert bent is not None
     assert straight is not None
     assert len(bent.knots) == 2
-    fresh = rng.normal(size=(20_000, 4)).astype(np.float32) * 2.0
-    assert bent.probability(fresh).max() < 0.5 * straight.probability(fresh).max()
+    new_inputs = rng.normal(size=(20_000, 4)).astype(np.float32) * 2.0
+    assert bent.probability(new_inputs).max() < 0.5 * straight.probability(new_inputs).max()
 
 
-def test_a_bent_probability_never_falls_as_the_promise_rises() -> None:
+def test_a_bent_probability_never_falls() -> None:
     rng = np.random.default_rng(1)
     inputs = rng.normal(size=(4_000, 1)).astype(np.float32)
-    chance = np.where(inputs[:, 0] > 1.0, 0.05, 0.3)  # the highest promises fail
+    chance = np.where(inputs[:, 0] > 1.0, 0.05, 0.3)  # the highest log odds fail
     calibrator = fit_calibrator(inputs, rng.random(4_000) < chance, None, np.repeat([0, 1], 2_000))
     assert calibrator is not None
     rising = np.sort(inputs[:, 0] * np.sign(calibrator.weights[0]))[:, None] * np.sign(calibrator.weights[0])
     assert (np.diff(calibrator.probability(rising.astype(np.float32))) >= -1e-9).all()
 
 
-def test_a_handful_of_positives_is_no_ground_for_a_probability() -> None:
+def test_few_positive_outcomes_give_no_calibrator() -> None:
     assert fit_calibrator(np.zeros((100, 1), np.float32), np.arange(100) < 19) is None
     assert measure_reliability(np.zeros(0), np.zeros(0, bool)) is None

@@ -1,4 +1,4 @@
-"""Features from the flow: counted by hand, and never from what lies at or after the pair's moment."""
+"""Features from the flow: compared with counts by hand, never from rows at or after the pair's moment."""
 
 from dataclasses import fields
 from datetime import date, datetime, timedelta
@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from joined_features import JoinedFeatures
 from polars.testing import assert_frame_equal
 
 from ml.ranking.context_features import ContextTables, FeatureUnion, build_context_features
-from ml.ranking.features import TimelessFeatures
 
 DAY0 = datetime(2024, 1, 1)
 
@@ -21,7 +21,7 @@ def day(number: int) -> datetime:
 
 
 def tables(limit: int = 1000) -> ContextTables:
-    """A small flow; with a limit, all that lies on that day or later is cut away."""
+    """A small flow; with a limit, rows of that day or later are left out."""
     people = pl.DataFrame(
         {"person_id": ["a", "b"], "role_name": ["cook", "cook"], "hired_date": [date(2023, 12, 2)] * 2}
     )
@@ -57,7 +57,7 @@ def tables(limit: int = 1000) -> ContextTables:
         orient="row",
     )
     until = day(limit)
-    # the role that HR tells is today's: whose first dated one lies behind the limit, had one that nobody knows
+    # HR states the role of today: a person whose first dated role is after the limit has no known role before it
     later = periods.filter(pl.col("started_date") >= until)["person_id"].implode()
     people = people.with_columns(role_name=pl.when(~pl.col("person_id").is_in(later)).then("role_name"))
     return ContextTables(
@@ -106,23 +106,21 @@ def value(name: str, person: str, skill: str, at: int, flow: ContextTables | Non
         ("wish_weight", "b", "bake", 34, 0.0),
     ],
 )
-def test_each_feature_is_what_a_person_would_count(
-    name: str, person: str, skill: str, at: int, expected: float
-) -> None:
+def test_each_feature_equals_a_count_by_hand(name: str, person: str, skill: str, at: int, expected: float) -> None:
     assert value(name, person, skill, at) == pytest.approx(expected)
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 80), st.sampled_from(["a", "b"]), st.sampled_from(["fry", "boil", "bake", "serve", "new"]))
 @example(at=0, person="b", skill="fry")
-def test_what_comes_later_is_never_felt(at: int, person: str, skill: str) -> None:
+def test_later_rows_change_nothing(at: int, person: str, skill: str) -> None:
     pairs = pl.DataFrame({"person_id": [person], "skill_id": [skill], "at": [day(at)]})
     assert build_context_features(tables())(pairs).equals(build_context_features(tables(limit=at))(pairs))
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 80), st.integers(0, 80))
-def test_pairs_of_one_moment_are_told_the_same_as_pairs_of_many(at: int, other: int) -> None:
+def test_pairs_of_one_moment_get_the_same_values_as_pairs_of_many(at: int, other: int) -> None:
     pairs = (
         pl.DataFrame({"person_id": ["a", "b"], "skill_id": ["fry", "bake"]})
         .join(pl.DataFrame({"skill": ["fry", "boil", "bake", "serve", "new"]}), how="cross")
@@ -136,13 +134,13 @@ def test_pairs_of_one_moment_are_told_the_same_as_pairs_of_many(at: int, other: 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 80), st.sampled_from(["a", "b"]), st.sampled_from(["fry", "boil", "bake", "serve", "new"]))
-def test_narrowed_to_some_people_it_says_of_them_what_it_says_of_all(at: int, person: str, skill: str) -> None:
+def test_features_of_some_people_equal_those_of_everybody(at: int, person: str, skill: str) -> None:
     pairs = pl.DataFrame({"person_id": [person], "skill_id": [skill], "at": [day(at)]})
-    whole = FeatureUnion([build_context_features(tables())])
-    assert whole.for_people(pl.Series([person]))(pairs).equals(whole(pairs))
+    union = FeatureUnion([build_context_features(tables())])
+    assert union.for_people(pl.Series([person]))(pairs).equals(union(pairs))
 
 
-def test_rows_keep_the_order_of_the_pairs_and_unknown_ones_get_zeros() -> None:
+def test_rows_keep_the_order_of_the_pairs_and_unknown_pairs_get_zeros() -> None:
     pairs = pl.DataFrame(
         {
             "person_id": ["z", "a", "a"],
@@ -150,13 +148,13 @@ def test_rows_keep_the_order_of_the_pairs_and_unknown_ones_get_zeros() -> None:
             "at": [day(90), day(20), day(10)],
         }
     )
-    found = build_context_features(tables())(pairs)
-    assert found["practised_hours"].to_list() == pytest.approx([0.0, np.log1p(7), 0.0])
-    assert found["learning_finished"].to_list() == pytest.approx([0.0, 0.0, np.log1p(1)])
+    values = build_context_features(tables())(pairs)
+    assert values["practised_hours"].to_list() == pytest.approx([0.0, np.log1p(7), 0.0])
+    assert values["learning_finished"].to_list() == pytest.approx([0.0, 0.0, np.log1p(1)])
 
 
-def test_several_sources_of_features_are_one() -> None:
-    likes = TimelessFeatures(pl.DataFrame({"skill_id": ["fry"], "fit": [0.7]}), {"fit": "wishes"})
+def test_a_union_has_the_features_of_its_parts() -> None:
+    likes = JoinedFeatures(pl.DataFrame({"skill_id": ["fry"], "fit": [0.7]}), {"fit": "wishes"})
     both = FeatureUnion((build_context_features(tables()), likes))
     pairs = pl.DataFrame({"person_id": ["a"], "skill_id": ["fry"], "at": [day(20)]})
     assert both(pairs).columns == [feature.name for feature in both.features]
@@ -168,6 +166,6 @@ def test_a_flow_without_rows_gives_zeros_for_every_feature() -> None:
     full = tables()
     empty = ContextTables(*(getattr(full, spec.name).clear() for spec in fields(full)))
     pairs = pl.DataFrame({"person_id": ["a"], "skill_id": ["fry"], "at": [day(20)]})
-    found = build_context_features(empty)(pairs)
-    assert found.columns == build_context_features(full)(pairs).columns
-    assert found.row(0) == (0.0,) * found.width
+    values = build_context_features(empty)(pairs)
+    assert values.columns == build_context_features(full)(pairs).columns
+    assert values.row(0) == (0.0,) * values.width

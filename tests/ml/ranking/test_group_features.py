@@ -1,4 +1,4 @@
-"""Groups: shares as of each moment, shrunk; and strangers served from what their role took."""
+"""Group features: shrunk shares as of each moment, and recommendations for people without a history."""
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -9,8 +9,8 @@ import pytest
 
 from ml.data.interactions import encode_interactions
 from ml.data.ranker_config import choose_config
+from ml.ranking.fitting import fit_recommender
 from ml.ranking.group_features import SHRINKAGE, GroupFeatures
-from ml.ranking.recommender import fit_recommender
 
 EVENTS = pl.DataFrame(
     {"person_id": ["a", "b", "c", "c", "a"], "skill_id": ["x", "x", "y", "z", "y"], "ts": [1, 2, 3, 4, 9]}
@@ -23,14 +23,14 @@ def features(groups: GroupFeatures, person: str, skill: str, at: int) -> tuple[f
     return groups(pairs).row(0)
 
 
-def test_lift_is_the_groups_shrunk_share_over_everybodys() -> None:
-    # Before 5: x x of red, y z of blue. Smoothed shares: x 2.5, y 1.5, z 1.5 of 5.5; a person took 4/3 on average.
+def test_lift_is_the_shrunk_share_of_the_group_over_that_of_everybody() -> None:
+    # Before 5: x x of red, y z of blue. Smoothed shares: x 2.5, y 1.5, z 1.5 of 5.5; people took 4/3 on average.
     share, pull = 2.5 / 5.5, SHRINKAGE * 4 / 3
     lift = np.log((2 + pull * share) / (2 + pull) / share)
     assert features(GroupFeatures(EVENTS, ROLES), "new", "x", 5) == pytest.approx((np.log(share) + lift, lift, lift))
 
 
-def test_later_events_and_later_memberships_are_not_felt() -> None:
+def test_later_events_and_later_memberships_change_nothing() -> None:
     dated = ROLES.with_columns(since=pl.Series([0, 0, 0, 6]), until=pl.Series([None, None, None, 8]))
     groups = GroupFeatures(EVENTS, dated)
     early = GroupFeatures(EVENTS.filter(pl.col("ts") < 5), dated)
@@ -40,7 +40,7 @@ def test_later_events_and_later_memberships_are_not_felt() -> None:
     assert features(groups, "new", "x", 8)[1] == 0.0
 
 
-def test_of_several_groups_the_mean_and_the_best_count() -> None:
+def test_several_groups_give_a_mean_and_a_best_lift() -> None:
     both = pl.concat([ROLES, pl.DataFrame({"person_id": ["new"], "group": ["blue"]})])
     red = features(GroupFeatures(EVENTS, ROLES), "new", "x", 5)[1]
     _, mean, best = features(GroupFeatures(EVENTS, both), "new", "x", 5)
@@ -51,7 +51,7 @@ def test_of_several_groups_the_mean_and_the_best_count() -> None:
 def test_the_order_of_rows_changes_nothing_and_unknown_skills_get_zeros() -> None:
     shuffled = GroupFeatures(EVENTS[::-1], ROLES[::-1])
     assert features(shuffled, "new", "x", 5) == features(GroupFeatures(EVENTS, ROLES), "new", "x", 5)
-    assert features(shuffled, "new", "unheard-of", 5) == (0.0, 0.0, 0.0)
+    assert features(shuffled, "new", "unknown", 5) == (0.0, 0.0, 0.0)
 
 
 def test_many_moments_use_the_latest_grid_moment_before_them() -> None:
@@ -62,7 +62,7 @@ def test_many_moments_use_the_latest_grid_moment_before_them() -> None:
     assert (grid <= at).all()
 
 
-def test_a_stranger_is_served_from_what_the_role_took(ladders: pl.DataFrame) -> None:
+def test_a_person_without_history_gets_what_the_role_took(ladders: pl.DataFrame) -> None:
     as_of = datetime(2023, 1, 1)
     ladder = ladders.group_by("person_id").agg(pl.col("skill_id").str.slice(0, 7).mode().sort().first().alias("group"))
     strangers = pl.DataFrame({"person_id": ["new a", "new b"], "group": ["laddera", "ladderb"]})
@@ -71,6 +71,6 @@ def test_a_stranger_is_served_from_what_the_role_took(ladders: pl.DataFrame) -> 
     groups = GroupFeatures(ladders, memberships)
     recommender = fit_recommender(ladders, as_of=as_of, config=config, extra_features=groups)
     rows = recommender.score(ladders, ["new a", "new b"], as_of=as_of + timedelta(days=1), k=5)
-    own = rows.filter(pl.col("skill_id").str.slice(6, 1) == pl.col("person_id").str.slice(4, 1))
-    assert own.height >= 9
+    of_role = rows.filter(pl.col("skill_id").str.slice(6, 1) == pl.col("person_id").str.slice(4, 1))
+    assert of_role.height >= 9
     assert "contribution_hr" in rows.columns

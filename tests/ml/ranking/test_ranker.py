@@ -1,4 +1,4 @@
-"""The listwise fits: gradient right, signal found, tree part used only where it helps."""
+"""The listwise fits: correct weights, and trees only if they help."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ NAMES = (Feature("good", "history", ""), Feature("noise", "trend", ""), Feature(
 
 
 def rows_with(n_cases: int, power: float, *, curved: bool = False) -> TrainingRows:
-    """Eight candidates a case; the one target is drawn by softmax of power * good (or of good's distance from 0)."""
+    """Eight candidates per case; the target is drawn by softmax of power * good (or of good's distance from 0)."""
     rng = np.random.default_rng(1)
     features = rng.normal(size=(n_cases, 8, 3))
     features[:, :, 2] = rng.normal(size=(n_cases, 1))
@@ -29,16 +29,16 @@ def rows_with(n_cases: int, power: float, *, curved: bool = False) -> TrainingRo
     )
 
 
-def test_the_logit_finds_the_weights_the_targets_were_drawn_with() -> None:
+def test_the_logit_estimates_the_weights_that_the_targets_were_drawn_with() -> None:
     ranker = fit_logit(rows_with(3000, 1.5), NAMES, replace(POLICY, logit_penalty=0.0), 0.0)
     assert ranker.weights / ranker.scale == pytest.approx([1.5, 0.0, 0.0], abs=0.12)
 
 
-def test_a_constant_of_the_person_moves_no_weight() -> None:
+def test_a_feature_that_is_constant_per_person_gets_no_weight() -> None:
     assert abs(fit_logit(rows_with(300, 1.5), NAMES, POLICY, 0.0).weights[2]) < 1e-6
 
 
-def test_trees_are_used_where_the_linear_part_cannot_follow() -> None:
+def test_trees_are_used_if_the_signal_is_not_linear() -> None:
     rows = rows_with(900, 3.0, curved=True)
     straight = fit_ranker(rows, NAMES, replace(POLICY, boosting=False), seed=0)
     mixed = fit_ranker(rows, NAMES, replace(POLICY, n_trees=15), seed=0)
@@ -61,7 +61,7 @@ def test_padding_takes_no_share_of_the_softmax() -> None:
     assert np.exp(log_softmax(np.array([[0.0, 0.0, 99.0]]), real)).tolist() == [[0.5, 0.5, 0.0]]
 
 
-def test_settings_follow_the_shape_of_the_data(ladders) -> None:
+def test_settings_depend_on_the_size_of_the_data(ladders) -> None:
     interactions = encode_interactions(ladders)
     per_item = len(interactions.acquisitions.item) / interactions.n_items
     assert choose_config(interactions).ease_ridge == pytest.approx(min(4 * per_item, 600))

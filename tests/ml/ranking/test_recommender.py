@@ -1,4 +1,4 @@
-"""The recommender as the night uses it: no leak, same answer always, something sensible on next to nothing."""
+"""The recommender: no leak, the same result always, a fallback with little data."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -6,27 +6,28 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 import pytest
+from joined_features import JoinedFeatures
 from polars.testing import assert_frame_equal
 
 from ml.data.interactions import encode_interactions
 from ml.data.ranker_config import choose_config
-from ml.ranking.features import TimelessFeatures
-from ml.ranking.recommender import Recommender, fit_recommender
+from ml.ranking.fitting import fit_recommender
+from ml.ranking.recommender import Recommender
 
 AS_OF = datetime(2023, 1, 1)
 PEOPLE = [f"p{number:04d}" for number in range(0, 300, 7)]
 
 
-def quick(events: pl.DataFrame, **changes: object):
+def quick_config(events: pl.DataFrame, **changes: object):
     return replace(choose_config(encode_interactions(events)), n_trees=10, **changes)
 
 
 @pytest.fixture(scope="module")
 def fitted(ladders: pl.DataFrame) -> Recommender:
-    return fit_recommender(ladders, as_of=AS_OF, config=quick(ladders))
+    return fit_recommender(ladders, as_of=AS_OF, config=quick_config(ladders))
 
 
-def test_a_row_has_rank_probability_and_contributions_that_sum_to_the_score(
+def test_a_row_has_rank_probability_and_contributions_that_add_up_to_the_utility(
     fitted: Recommender, ladders: pl.DataFrame
 ) -> None:
     rows = fitted.score(ladders, PEOPLE, as_of=AS_OF, k=5)
@@ -38,27 +39,21 @@ def test_a_row_has_rank_probability_and_contributions_that_sum_to_the_score(
     assert rows.group_by("person_id").agg(pl.col("utility").is_sorted(descending=True))["utility"].all()
 
 
-def test_nothing_held_and_nothing_ineligible_is_recommended(fitted: Recommender, ladders: pl.DataFrame) -> None:
-    eligible = (
-        ladders.select("skill_id")
-        .unique()
-        .sort("skill_id")
-        .head(9)
-        .join(pl.DataFrame({"person_id": PEOPLE[:10]}), how="cross")
-    )
-    rows = fitted.score(ladders, PEOPLE, as_of=AS_OF, eligible=eligible, k=10)
+def test_no_held_and_no_excluded_item_is_recommended(fitted: Recommender, ladders: pl.DataFrame) -> None:
+    excluded = fitted.score(ladders, PEOPLE, as_of=AS_OF, k=5).select("person_id", "skill_id")
+    rows = fitted.score(ladders, PEOPLE, as_of=AS_OF, excluded=excluded, k=10)
     held = ladders.filter(pl.col("ts") <= AS_OF)
     assert rows.height > 0
     assert rows.join(held, on=["person_id", "skill_id"], how="semi").is_empty()
-    assert rows.join(eligible, on=["person_id", "skill_id"], how="anti").is_empty()
+    assert rows.join(excluded, on=["person_id", "skill_id"], how="semi").is_empty()
 
 
-def test_the_past_stays_the_same_when_the_future_is_removed(fitted: Recommender, ladders: pl.DataFrame) -> None:
+def test_removing_the_future_changes_nothing(fitted: Recommender, ladders: pl.DataFrame) -> None:
     past = ladders.filter(pl.col("ts") <= AS_OF)
-    again = fit_recommender(past, as_of=AS_OF, config=fitted.config)
+    refitted = fit_recommender(past, as_of=AS_OF, config=fitted.config)
     people = [person for person in PEOPLE if person in set(past["person_id"])]
     assert_frame_equal(
-        again.score(past, people, as_of=AS_OF), fitted.score(ladders, people, as_of=AS_OF), check_exact=True
+        refitted.score(past, people, as_of=AS_OF), fitted.score(ladders, people, as_of=AS_OF), check_exact=True
     )
 
 
@@ -67,22 +62,22 @@ def test_row_order_and_thread_count_change_nothing(fitted: Recommender, ladders:
 
     shuffled = ladders.sample(fraction=1.0, shuffle=True, seed=5)
     with threadpool_limits(2):
-        again = fit_recommender(shuffled, as_of=AS_OF, config=fitted.config)
-        rows = again.score(shuffled, PEOPLE[::-1], as_of=AS_OF)
+        refitted = fit_recommender(shuffled, as_of=AS_OF, config=fitted.config)
+        rows = refitted.score(shuffled, PEOPLE[::-1], as_of=AS_OF)
     assert_frame_equal(rows, fitted.score(ladders, PEOPLE, as_of=AS_OF), check_exact=True)
 
 
-def test_a_person_without_history_is_served_from_the_trend(fitted: Recommender, ladders: pl.DataFrame) -> None:
+def test_a_person_without_history_gets_recommendations(fitted: Recommender, ladders: pl.DataFrame) -> None:
     rows = fitted.score(ladders, ["stranger"], as_of=AS_OF, k=3)
     assert rows["person_id"].to_list() == ["stranger"] * 3
     assert rows["utility"].is_finite().all()
 
 
-def test_one_persons_row_does_not_depend_on_who_else_is_asked_about(fitted: Recommender, ladders: pl.DataFrame) -> None:
-    alone = fitted.score(ladders, PEOPLE[3:4], as_of=AS_OF)
-    among = fitted.score(ladders, PEOPLE, as_of=AS_OF).filter(pl.col("person_id") == PEOPLE[3])
-    assert alone["skill_id"].to_list() == among["skill_id"].to_list()
-    assert alone["utility"].to_numpy() == pytest.approx(among["utility"].to_numpy(), abs=1e-4)
+def test_a_persons_rows_do_not_depend_on_the_other_people_scored(fitted: Recommender, ladders: pl.DataFrame) -> None:
+    single = fitted.score(ladders, PEOPLE[3:4], as_of=AS_OF)
+    batch = fitted.score(ladders, PEOPLE, as_of=AS_OF).filter(pl.col("person_id") == PEOPLE[3])
+    assert single["skill_id"].to_list() == batch["skill_id"].to_list()
+    assert single["utility"].to_numpy() == pytest.approx(batch["utility"].to_numpy(), abs=1e-4)
 
 
 def test_five_people_get_popularity_and_the_reason() -> None:
@@ -97,18 +92,18 @@ def test_five_people_get_popularity_and_the_reason() -> None:
     assert rows["probability"].null_count() == 2
 
 
-def test_no_events_at_all_is_an_empty_answer_not_a_crash() -> None:
+def test_without_events_the_result_is_empty() -> None:
     events = pl.DataFrame(schema={"person_id": pl.String, "skill_id": pl.String, "ts": pl.Datetime("us")})
     recommender = fit_recommender(events, as_of=AS_OF)
     assert recommender.reason is not None
     assert recommender.score(events, ["a"], as_of=AS_OF).is_empty()
 
 
-def test_extra_features_are_joined_in_and_can_decide(ladders: pl.DataFrame) -> None:
+def test_extra_features_change_the_ranking(ladders: pl.DataFrame) -> None:
     later = ladders.filter(pl.col("ts") > datetime(2022, 3, 1)).select("person_id", "skill_id").unique()
-    oracle = TimelessFeatures(later.with_columns(told=1.0), {"told": "wishes"})
-    plain = fit_recommender(ladders, as_of=AS_OF, config=quick(ladders, boosting=False))
-    helped = fit_recommender(ladders, as_of=AS_OF, config=quick(ladders, boosting=False), extra_features=oracle)
+    oracle = JoinedFeatures(later.with_columns(hint=1.0), {"hint": "wishes"})
+    plain = fit_recommender(ladders, as_of=AS_OF, config=quick_config(ladders, boosting=False))
+    helped = fit_recommender(ladders, as_of=AS_OF, config=quick_config(ladders, boosting=False), extra_features=oracle)
     truth = ladders.filter(pl.col("ts") > AS_OF)
 
     def hits(recommender: Recommender) -> int:
@@ -120,22 +115,22 @@ def test_extra_features_are_joined_in_and_can_decide(ladders: pl.DataFrame) -> N
 
 
 def test_extra_features_with_gaps_are_refused(ladders: pl.DataFrame) -> None:
-    class Gappy(TimelessFeatures):
+    class Gappy(JoinedFeatures):
         def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
-            return pairs.with_columns(told=pl.lit(np.nan)).select("told")
+            return pairs.with_columns(hint=pl.lit(np.nan)).select("hint")
 
     with pytest.raises(ValueError, match="empty or infinite"):
-        fit_recommender(ladders, as_of=AS_OF, extra_features=Gappy(pl.DataFrame(), {"told": "hr"}))
+        fit_recommender(ladders, as_of=AS_OF, extra_features=Gappy(pl.DataFrame(), {"hint": "hr"}))
 
 
-def test_an_item_that_came_up_after_the_fit_is_ranked_by_its_name_and_adoption(ladders: pl.DataFrame) -> None:
+def test_an_item_newer_than_the_fit_is_ranked_by_its_name_and_adoption(ladders: pl.DataFrame) -> None:
     early, late = datetime(2022, 6, 1), datetime(2022, 9, 1)
-    recommender = fit_recommender(ladders, as_of=early, config=quick(ladders))
+    recommender = fit_recommender(ladders, as_of=early, config=quick_config(ladders))
     held = ladders.filter(pl.col("ts") < early).group_by("person_id").agg(pl.col("skill_id").str.slice(6, 1).unique())
-    only = held.filter(pl.col("skill_id").list.len() == 1).explode("skill_id").sort("person_id")
-    at_home, away = (only.filter(pl.col("skill_id") == ladder)["person_id"] for ladder in "ab")
-    fresh = pl.DataFrame({"person_id": at_home[:8], "skill_id": "laddera/rungnew", "ts": datetime(2022, 8, 1)})
-    events = pl.concat([ladders, fresh.with_columns(pl.col("ts").cast(pl.Datetime("us")))])
+    single_ladder = held.filter(pl.col("skill_id").list.len() == 1).explode("skill_id").sort("person_id")
+    at_home, away = (single_ladder.filter(pl.col("skill_id") == ladder)["person_id"] for ladder in "ab")
+    new_events = pl.DataFrame({"person_id": at_home[:8], "skill_id": "laddera/rungnew", "ts": datetime(2022, 8, 1)})
+    events = pl.concat([ladders, new_events.with_columns(pl.col("ts").cast(pl.Datetime("us")))])
 
     def place(people: pl.Series, as_of: datetime) -> pl.Series:
         rows = recommender.score(events, people, as_of=as_of, k=40)

@@ -1,4 +1,4 @@
-"""Cases, folds and rows: what is a target, and that no panel saw the people it scores."""
+"""Cases and training rows: what is a target, and that no scorer saw the people or the future it scores."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -11,10 +11,9 @@ import ml.ranking.training_set
 from ml.data.interactions import TICKS_PER_DAY, Interactions, as_tick, encode_interactions
 from ml.data.ranker_config import choose_config
 from ml.ranking.training_set import (
-    build_cross_fitted_rows,
-    build_frozen_rows,
     build_last_moment_cases,
     build_training_cases,
+    build_training_rows,
     build_window_cases,
 )
 
@@ -33,12 +32,12 @@ def test_targets_are_first_acquisitions_from_the_cut_to_the_horizon() -> None:
 
 def test_people_without_a_history_or_a_target_make_no_case() -> None:
     assert len(build_window_cases(encode_interactions(EVENTS), np.array([1]), 3)) == 0
-    idle = build_window_cases(encode_interactions(EVENTS), np.array([10]), 3, idle=True)
-    assert idle.person.tolist() == [0, 1]
-    assert len(idle.item) == 0
+    with_idle = build_window_cases(encode_interactions(EVENTS), np.array([10]), 3, include_idle=True)
+    assert with_idle.person.tolist() == [0, 1]
+    assert len(with_idle.item) == 0
 
 
-def test_steps_hold_out_whole_moments() -> None:
+def test_all_items_of_a_moment_are_held_out_together() -> None:
     cases = build_last_moment_cases(encode_interactions(EVENTS), 2)
     assert cases.cut.tolist() == [4, 9, 7]
     assert cases.item.tolist() == [1, 2, 3, 1]
@@ -52,7 +51,7 @@ def test_no_training_case_reaches_past_the_end(ladders: pl.DataFrame) -> None:
     assert int(np.bincount(cases.person).max()) <= choose_config(interactions).cases_per_person
 
 
-def test_no_panel_is_fitted_on_the_people_it_scores(
+def test_no_scorer_is_fitted_on_the_people_it_scores(
     small_ladders: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interactions = encode_interactions(small_ladders)
@@ -72,45 +71,45 @@ def test_no_panel_is_fitted_on_the_people_it_scores(
     monkeypatch.setattr(ml.ranking.training_set, "fit_ensemble", watch_fit)
     monkeypatch.setattr(ml.ranking.training_set, "build_case_rows", watch_rows)
     cases = build_last_moment_cases(interactions, 2)
-    rows = build_cross_fitted_rows(interactions, cases, config, names=None, extra=None, seed=0)
+    rows = build_training_rows(interactions, cases, config, names=None, extra=None, seed=0)
     assert len(rows.person) == len(cases)
     assert len(fitted) == len(scored) == config.n_folds
-    for learned_from, asked_about in zip(fitted, scored, strict=True):
-        assert not learned_from & asked_about
+    for fitted_people, scored_people in zip(fitted, scored, strict=True):
+        assert not fitted_people & scored_people
 
 
 def test_held_items_are_never_candidates_and_labels_are_the_targets(small_ladders: pl.DataFrame) -> None:
     interactions = encode_interactions(small_ladders)
     config = choose_config(interactions, target="step")
     cases = build_last_moment_cases(interactions, 2)
-    rows = build_cross_fitted_rows(interactions, cases, config, names=None, extra=None, seed=0)
-    # 36 skills fit the candidate list whole, so every target must be there, and nothing held may be.
+    rows = build_training_rows(interactions, cases, config, names=None, extra=None, seed=0)
+    # All 36 skills fit into the candidate list, so every target must be in it, and no held skill may be.
     assert rows.label.sum(axis=1).tolist() == rows.n_targets.tolist()
     assert (rows.real.sum(axis=1) < interactions.n_items).all()
 
 
-def test_frozen_panels_saw_nothing_from_their_cases_on(
+def test_frozen_scorers_saw_nothing_at_or_after_their_cases(
     small_ladders: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interactions = encode_interactions(small_ladders)
     config = replace(choose_config(interactions), min_cases=10)
     end = int(interactions.time.max()) + 1
     cases = build_training_cases(interactions, config, horizon=60 * TICKS_PER_DAY, end=end, seed=0)
-    learned: list[int] = []
-    asked: list[int] = []
+    fitted_until: list[int] = []
+    scored_from: list[int] = []
     fit, rows_of = ml.ranking.training_set.fit_ensemble, ml.ranking.training_set.build_case_rows
 
     def watch_fit(given: Interactions, *rest: object, **named: object) -> object:
-        learned.append(int(given.time.max()))
+        fitted_until.append(int(given.time.max()))
         return fit(given, *rest, **named)
 
     def watch_rows(ensemble: object, given: Interactions, some: object, *rest: object) -> object:
-        asked.append(int(some.cut.min()))
+        scored_from.append(int(some.cut.min()))
         return rows_of(ensemble, given, some, *rest)
 
     monkeypatch.setattr(ml.ranking.training_set, "fit_ensemble", watch_fit)
     monkeypatch.setattr(ml.ranking.training_set, "build_case_rows", watch_rows)
-    rows = build_frozen_rows(interactions, cases, config, names=None, extra=None, seed=0)
-    assert len(asked) == len(config.freeze_shares)
-    assert all(latest < earliest for latest, earliest in zip(learned, asked, strict=True))
+    rows = build_training_rows(interactions, cases, config, names=None, extra=None, seed=0)
+    assert len(scored_from) == len(config.freeze_shares)
+    assert all(latest < earliest for latest, earliest in zip(fitted_until, scored_from, strict=True))
     assert 0 < len(rows.person) < len(cases)

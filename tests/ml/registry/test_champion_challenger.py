@@ -1,4 +1,4 @@
-"""A night of the ranker on a small world: who reigns afterwards, and why."""
+"""Champion and challenger on small data: which model is in use afterwards, and why."""
 
 import json
 import pickle
@@ -19,18 +19,18 @@ from pipelines.contracts.policy import TrainingPolicy
 POLICY = TrainingPolicy(least_people=10)
 
 
-def training_input(events: pl.DataFrame, until: date, version: str) -> TrainingInput:
-    known = events.filter(pl.col("ts") < datetime(until.year, until.month, until.day))
+def build_input(events: pl.DataFrame, until: date, version: str) -> TrainingInput:
+    past = events.filter(pl.col("ts") < datetime(until.year, until.month, until.day))
     nothing = pl.DataFrame(schema={"skill_id": pl.String, "requires_id": pl.String})
-    names = known.select("skill_id", name="skill_id").unique().sort("skill_id")
-    training_version = TrainingVersion(until, known.height, "recipe", version)
-    return TrainingInput(known, names, nothing, pl.Series([], dtype=pl.String), None, 60, 0, training_version)
+    names = past.select("skill_id", name="skill_id").unique().sort("skill_id")
+    training_version = TrainingVersion(until, past.height, "recipe", version)
+    return TrainingInput(past, names, nothing, pl.Series([], dtype=pl.String), None, 60, 0, training_version)
 
 
 @pytest.fixture(scope="module")
 def first(small_ladders: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
     models = tmp_path_factory.mktemp("models")
-    outcome = run_champion_challenger(training_input(small_ladders, date(2023, 1, 1), "one"), models, POLICY)
+    outcome = run_champion_challenger(build_input(small_ladders, date(2023, 1, 1), "one"), models, POLICY)
     assert outcome.was_trained
     assert outcome.model_version == "one"
     assert outcome.promotion_decision.why.startswith("the first model")
@@ -49,46 +49,46 @@ def models(first: Path, tmp_path: Path) -> Path:
 
 
 def test_the_frozen_twin_saw_nothing_of_the_last_window(first: Path, small_ladders: pl.DataFrame) -> None:
-    whole, twin = read_card(first / "one"), read_card(first / "one" / "frozen")
-    assert whole.data_end - twin.data_end == 60 * 86_400_000_000
-    assert {"ndcg_at_10", "ndcg_at_10_ease", "ndcg_at_10_popularity"} <= set(whole.metrics)
+    model, twin = read_card(first / "one"), read_card(first / "one" / "frozen")
+    assert model.data_end - twin.data_end == 60 * 86_400_000_000
+    assert {"ndcg_at_10", "ndcg_at_10_ease", "ndcg_at_10_popularity"} <= set(model.metrics)
 
 
-def test_a_night_with_little_new_trains_nothing(models: Path, small_ladders: pl.DataFrame) -> None:
+def test_a_run_with_little_new_data_trains_nothing(models: Path, small_ladders: pl.DataFrame) -> None:
     before = (models / "champion.json").read_text()
-    outcome = run_champion_challenger(training_input(small_ladders, date(2023, 1, 3), "two"), models, POLICY)
+    outcome = run_champion_challenger(build_input(small_ladders, date(2023, 1, 3), "two"), models, POLICY)
     assert not outcome.was_trained
     assert outcome.model_version == "one"
     assert (models / "champion.json").read_text() == before
 
 
-def test_a_challenger_of_the_same_make_does_not_beat_the_champion(models: Path, small_ladders: pl.DataFrame) -> None:
-    eager = replace(POLICY, every_days=1)  # a day later the same make has hardly learned more
-    outcome = run_champion_challenger(training_input(small_ladders, date(2023, 1, 2), "two"), models, eager)
+def test_a_challenger_of_the_same_recipe_is_not_promoted(models: Path, small_ladders: pl.DataFrame) -> None:
+    eager = replace(POLICY, every_days=1)  # a day later the same recipe has hardly more to learn from
+    outcome = run_champion_challenger(build_input(small_ladders, date(2023, 1, 2), "two"), models, eager)
     assert outcome.was_trained
     assert outcome.model_version == "one"
     assert "ahead of champion in" in outcome.promotion_decision.why
     assert outcome.evaluation is not None
-    assert "champion" in {one.model for one in outcome.evaluation.models}
+    assert "champion" in {row.model for row in outcome.evaluation.models}
     record = read_record(models)
     assert record is not None
     assert record.latest.model_version == "two"
-    again = run_champion_challenger(training_input(small_ladders, date(2023, 1, 2), "two"), models, eager)
-    assert not again.was_trained
-    assert again.promotion_decision == outcome.promotion_decision
+    repeated = run_champion_challenger(build_input(small_ladders, date(2023, 1, 2), "two"), models, eager)
+    assert not repeated.was_trained
+    assert repeated.promotion_decision == outcome.promotion_decision
 
 
-def test_a_challenger_that_proves_better_takes_over(
+def test_a_better_challenger_is_promoted(
     models: Path, small_ladders: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ml.registry.champion_challenger, "decide_promotion", lambda *_, **__: Decision(True, "better"))
-    outcome = run_champion_challenger(training_input(small_ladders, date(2023, 1, 9), "two"), models, POLICY)
+    outcome = run_champion_challenger(build_input(small_ladders, date(2023, 1, 9), "two"), models, POLICY)
     record = read_record(models)
     assert record is not None
     assert (outcome.model_version, record.previous, record.promoted_on) == ("two", "one", date(2023, 1, 9))
 
 
-def test_a_poisoned_challenger_is_refused_and_the_champion_goes_on(
+def test_a_poisoned_challenger_is_refused_and_the_champion_stays(
     models: Path, small_ladders: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def poison(recommender: object, folder: Path, **given: object) -> None:
@@ -97,7 +97,7 @@ def test_a_poisoned_challenger_is_refused_and_the_champion_goes_on(
 
     monkeypatch.setattr(ml.registry.champion_challenger, "decide_promotion", lambda *_, **__: Decision(True, "better"))
     monkeypatch.setattr(ml.registry.champion_challenger, "save_bundle", poison)
-    outcome = run_champion_challenger(training_input(small_ladders, date(2023, 1, 9), "two"), models, POLICY)
+    outcome = run_champion_challenger(build_input(small_ladders, date(2023, 1, 9), "two"), models, POLICY)
     assert outcome.model_version == "one"
     assert not outcome.promotion_decision.is_yes
     assert (
@@ -105,39 +105,37 @@ def test_a_poisoned_challenger_is_refused_and_the_champion_goes_on(
     )
 
 
-def test_a_poisoned_champion_gives_way_to_the_one_before_it_until_a_better_is_found(
+def test_a_refused_champion_is_replaced_by_the_model_before_it(
     models: Path, small_ladders: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ml.registry.champion_challenger, "decide_promotion", lambda *_, **__: Decision(True, "better"))
-    run_champion_challenger(training_input(small_ladders, date(2023, 1, 9), "two"), models, POLICY)
+    run_champion_challenger(build_input(small_ladders, date(2023, 1, 9), "two"), models, POLICY)
     card = json.loads((models / "two" / "card.json").read_text())
     (models / "two" / "card.json").write_text(json.dumps({**card, "contract_sha256": "0"}))
     monkeypatch.setattr(
         ml.registry.champion_challenger, "decide_promotion", lambda *_, **__: Decision(False, "not better")
     )
-    outcome = run_champion_challenger(training_input(small_ladders, date(2023, 1, 10), "three"), models, POLICY)
+    outcome = run_champion_challenger(build_input(small_ladders, date(2023, 1, 10), "three"), models, POLICY)
     assert outcome.model_version == "one"
     assert outcome.refusal is not None
     assert outcome.refusal.startswith("two is refused: model.skops is no recommender for the items")
     assert outcome.training_decision.why.startswith("the champion cannot be used")
 
 
-def test_a_damaged_record_trains_anew(models: Path, small_ladders: pl.DataFrame) -> None:
+def test_a_damaged_record_trains(models: Path, small_ladders: pl.DataFrame) -> None:
     (models / "champion.json").write_text("{")
-    outcome = run_champion_challenger(training_input(small_ladders, date(2023, 1, 3), "two"), models, POLICY)
+    outcome = run_champion_challenger(build_input(small_ladders, date(2023, 1, 3), "two"), models, POLICY)
     assert outcome.model_version == "two"
     assert outcome.refusal == "champion.json is not the record of a champion: train again"
 
 
-def test_too_little_history_is_served_by_popularity_and_gives_way_once_there_is_enough(
+def test_with_too_little_history_popularity_is_served_until_there_is_enough(
     small_ladders: pl.DataFrame, tmp_path: Path
 ) -> None:
-    little = run_champion_challenger(
-        training_input(small_ladders.head(40), date(2023, 1, 1), "little"), tmp_path, POLICY
-    )
+    little = run_champion_challenger(build_input(small_ladders.head(40), date(2023, 1, 1), "little"), tmp_path, POLICY)
     assert little.card.reason is not None
     assert "too little" in little.promotion_decision.why or "no probability" in little.promotion_decision.why
-    enough = replace(training_input(small_ladders, date(2023, 1, 2), "enough"), horizon_days=60)
+    enough = replace(build_input(small_ladders, date(2023, 1, 2), "enough"), horizon_days=60)
     outcome = run_champion_challenger(enough, tmp_path, POLICY)
     assert outcome.model_version == "enough"
     assert outcome.promotion_decision.why == "the champion only orders by popularity, the challenger has learned"

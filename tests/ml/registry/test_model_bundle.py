@@ -1,25 +1,30 @@
-"""Bundles come back the same, and whatever does not fit is refused with the reason."""
+"""A loaded bundle equals the saved one, and a bundle that does not fit is refused with the reason."""
 
 import hashlib
+import importlib
 import json
 import os
 import pathlib
 import pickle
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
 
 import polars as pl
 import pytest
 import skops.io
+from joined_features import JoinedFeatures
 from polars.testing import assert_frame_equal
 
 import ml.registry.model_bundle
 from ml.data.interactions import encode_interactions
 from ml.data.ranker_config import choose_config
 from ml.ranking.calibration import Reliability, ReliabilityBin
-from ml.ranking.features import TimelessFeatures
-from ml.ranking.recommender import Recommender, fit_recommender
+from ml.ranking.fitting import fit_recommender
+from ml.ranking.recommender import Recommender
+from ml.registry.former_names import FORMER_FIELDS, FORMER_TYPES, fill_missing_values
 from ml.registry.model_bundle import BundleError, load_bundle, read_card, save_bundle
 
 AS_OF = datetime(2023, 1, 1)
@@ -49,14 +54,16 @@ def test_a_loaded_bundle_scores_exactly_as_before(fitted: Recommender, ladders: 
     assert card.versions["scikit-learn"]
 
 
-def test_a_card_keeps_how_far_the_probabilities_hold(fitted: Recommender, tmp_path: Path) -> None:
-    held = Reliability(200, 0.2, 0.01, 0.15, 0.06, (ReliabilityBin(100, 0.1, 0.11), ReliabilityBin(100, 0.3, 0.29)))
-    save_bundle(fitted, tmp_path, reliability=held)
-    assert read_card(tmp_path).reliability == held
+def test_a_card_holds_the_reliability(fitted: Recommender, tmp_path: Path) -> None:
+    reliability = Reliability(
+        200, 0.2, 0.01, 0.15, 0.06, (ReliabilityBin(100, 0.1, 0.11), ReliabilityBin(100, 0.3, 0.29))
+    )
+    save_bundle(fitted, tmp_path, reliability=reliability)
+    assert read_card(tmp_path).reliability == reliability
     assert "| 100 | 0.1000 | 0.1100 |" in (tmp_path / "card.md").read_text()
 
 
-def test_a_card_of_before_reliability_was_kept_can_still_be_read(fitted: Recommender, tmp_path: Path) -> None:
+def test_a_card_without_reliability_can_be_read(fitted: Recommender, tmp_path: Path) -> None:
     save_bundle(fitted, tmp_path)
     card = json.loads((tmp_path / "card.json").read_text())
     del card["reliability"]
@@ -93,20 +100,20 @@ def test_another_library_version_is_refused(fitted: Recommender, tmp_path: Path)
 
 def test_other_features_are_refused_by_name(fitted: Recommender, tmp_path: Path) -> None:
     save_bundle(fitted, tmp_path)
-    extra = TimelessFeatures(pl.DataFrame(), {"told": "wishes"})
-    with pytest.raises(BundleError, match="told"):
+    extra = JoinedFeatures(pl.DataFrame(), {"hint": "wishes"})
+    with pytest.raises(BundleError, match="hint"):
         load_bundle(tmp_path, extra_features=extra)
 
 
 def forge(folder: Path, blob: bytes) -> None:
-    """Another model file, with a card that vouches for it."""
+    """Replace the model file, and its hash in the card."""
     (folder / "model.skops").write_bytes(blob)
     card = json.loads((folder / "card.json").read_text())
     card["model_sha256"] = hashlib.sha256(blob).hexdigest()
     (folder / "card.json").write_text(json.dumps(card))
 
 
-def test_a_pickle_is_refused_unopened_even_where_the_card_vouches_for_it(fitted: Recommender, tmp_path: Path) -> None:
+def test_a_pickle_is_refused_unopened_even_if_the_card_holds_its_hash(fitted: Recommender, tmp_path: Path) -> None:
     class Poison:
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return (os.mkdir, (str(tmp_path / "ran"),))
@@ -125,7 +132,7 @@ def test_an_unknown_type_in_a_skops_file_is_refused_by_name(fitted: Recommender,
         load_bundle(tmp_path)
 
 
-def test_a_torn_archive_is_refused(fitted: Recommender, tmp_path: Path) -> None:
+def test_a_truncated_archive_is_refused(fitted: Recommender, tmp_path: Path) -> None:
     save_bundle(fitted, tmp_path)
     forge(tmp_path, (tmp_path / "model.skops").read_bytes()[:2000])
     with pytest.raises(BundleError, match="no readable skops file"):
@@ -141,7 +148,7 @@ def test_a_changed_contract_hash_is_refused(fitted: Recommender, tmp_path: Path)
         load_bundle(tmp_path)
 
 
-def test_the_card_is_a_page_too(fitted: Recommender, tmp_path: Path) -> None:
+def test_the_card_has_a_page(fitted: Recommender, tmp_path: Path) -> None:
     card = save_bundle(fitted, tmp_path, metrics={"ndcg_at_10": 0.3})
     page = (tmp_path / "card.md").read_text()
     assert "| ndcg_at_10 | 0.3000 |" in page
@@ -156,3 +163,62 @@ def test_an_undeclared_type_is_refused(fitted: Recommender, tmp_path: Path, monk
     save_bundle(fitted, tmp_path)
     with pytest.raises(BundleError, match=r"not trusted: ml\.ranking\.calibration\.Calibrator"):
         load_bundle(tmp_path)
+
+
+FORMER_FIELDS_BY_TYPE = {
+    "ml.calibration.Calibrator": "weights bias n_positive tilt knots",
+    "ml.features.Feature": "name family meaning",
+    "ml.openness.Rules": "requires needed repeatable",
+    "ml.panel.Panel": "items names scorers trend popularity stage stage_spread group place",
+    "ml.policy.Policy": "target ease_ridge item_shrink item_neighbours user_neighbours row_entries dense_items taus "
+    "days per_scorer candidates folds freezes cases_per_person max_cases promised_people min_cases decays "
+    "logit_penalty boosting trees leaves learning_rate steps min_boosting_cases training_people block_cells",
+    "ml.ranker.Ranker": "features centre scale weights booster step decay",
+    "ml.recommender.DataWindow": "first end is_calendar n_people n_events seed",
+    "ml.recommender.Recommender": "policy horizon panel ranker calibrator reason window extra rules",
+    "ml.scorers.ease.Ease": "tau days uses matrix ridge entries",
+    "ml.scorers.item_knn.ItemKNN": "tau days uses matrix neighbours shrink",
+    "ml.scorers.markov.Markov": "tau days uses matrix memory shrink entries seed",
+    "ml.scorers.name_text.NameText": "tau days uses matrix names neighbours",
+    "ml.scorers.recent_popularity.RecentPopularity": "window origin width born cumulative",
+    "ml.scorers.user_knn.UserKNN": "neighbours tau power seed idf index votes",
+}
+
+
+@pytest.mark.parametrize("former", FORMER_FIELDS_BY_TYPE)
+def test_every_field_of_an_earlier_version_has_a_current_name(former: str) -> None:
+    module, _, name = FORMER_TYPES[former].rpartition(".")
+    current = {field.name for field in fields(getattr(importlib.import_module(module), name))}
+    assert {FORMER_FIELDS.get(field, field) for field in FORMER_FIELDS_BY_TYPE[former].split()} == current
+
+
+def test_a_model_file_with_former_names_scores_the_same(
+    fitted: Recommender, ladders: pl.DataFrame, tmp_path: Path
+) -> None:
+    save_bundle(fitted, tmp_path)
+    with ZipFile(tmp_path / "model.skops") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    former_types = {current: former for former, current in FORMER_TYPES.items()}
+
+    def use_former_names(node: dict[str, Any]) -> dict[str, Any]:
+        former = former_types.get(f"{node.get('__module__')}.{node.get('__class__')}")
+        if former is None:
+            return node
+        module, _, name = former.rpartition(".")
+        former_fields = {FORMER_FIELDS.get(field, field): field for field in FORMER_FIELDS_BY_TYPE[former].split()}
+        values = {former_fields[field]: value for field, value in node["content"]["content"].items()}
+        return {**node, "__module__": module, "__class__": name, "content": {**node["content"], "content": values}}
+
+    files["schema.json"] = json.dumps(json.loads(files["schema.json"], object_hook=use_former_names)).encode()
+    with ZipFile(tmp_path / "former.skops", "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    forge(tmp_path, (tmp_path / "former.skops").read_bytes())
+    people = ladders["person_id"].unique().sort().head(20)
+    expected = fitted.score(ladders, people, as_of=AS_OF)
+    assert_frame_equal(load_bundle(tmp_path).score(ladders, people, as_of=AS_OF), expected, check_exact=True)
+
+
+def test_a_recommender_without_codes_of_fitted_items_knows_all_items(fitted: Recommender) -> None:
+    former = replace(fitted, ensemble=replace(fitted.ensemble, fitted_codes=None))  # type: ignore[arg-type]
+    assert fill_missing_values(former).ensemble.fitted_codes.tolist() == list(range(36))

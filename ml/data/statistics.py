@@ -1,0 +1,71 @@
+"""Statistics that several layers share: NDCG and confidence intervals.
+
+Belongs here: normalised discounted cumulative gain with binary relevance, the interval of a share, of resamples.
+Does not belong here: other ranking metrics, what is resampled (see `ml.evaluation.metrics`).
+"""
+
+import numpy as np
+import polars as pl
+
+from ml.data.interactions import Bools, Doubles, Ints
+
+K = 10  # length of the list that is evaluated
+_DISCOUNT = 1.0 / np.log2(np.arange(2, K + 2))
+
+
+def ndcg_from_ranks(row: Ints, rank: Doubles, n_targets: Ints) -> Doubles:
+    """NDCG@10 per row from the ranks of its targets.
+
+    Args:
+        row: Row of each target.
+        rank: Rank of each target in its row, from 1; infinite if the target cannot be ranked.
+        n_targets: Number of targets per row, including those that have no entry in `row`.
+
+    Returns:
+        One value per row.
+    """
+    gain = np.bincount(row, np.where(rank <= K, 1.0 / np.log2(rank + 1.0), 0.0), len(n_targets))
+    return gain / _ideal_gain(n_targets)
+
+
+def ndcg_from_scores(score: Doubles, label: Bools, is_candidate: Bools, n_targets: Ints) -> Doubles:
+    """NDCG@10 per row of lists sorted by score.
+
+    Args:
+        score: Rows x candidates, higher is better; the first of equal scores ranks first.
+        label: Rows x candidates, True for targets.
+        is_candidate: Rows x candidates, False for padding.
+        n_targets: Number of targets per row, including those that are not among the candidates.
+
+    Returns:
+        One value per row.
+    """
+    order = np.argsort(-np.where(is_candidate, score, -np.inf), axis=1, kind="stable")[:, :K]
+    gain = (np.take_along_axis(label, order, axis=1) * _DISCOUNT[: order.shape[1]]).sum(axis=1)
+    return np.asarray(gain / _ideal_gain(n_targets), np.float64)
+
+
+def _ideal_gain(n_targets: Ints) -> Doubles:
+    """The gain of a list that starts with all targets."""
+    return np.asarray(np.cumsum(_DISCOUNT)[np.minimum(n_targets, K) - 1], np.float64)
+
+
+def wilson_interval(share: pl.Expr, count: pl.Expr, z: float) -> tuple[pl.Expr, pl.Expr]:
+    """Wilson's (1927) score interval of a share.
+
+    Args:
+        share: Observed share, 0 to 1.
+        count: Number of observations; it need not be an integer.
+        z: Quantile of the standard normal distribution, such as 1.96 for 95 %.
+
+    Returns:
+        The lower and the upper end. Rounding can put them outside of 0 to 1 by less than 1e-15.
+    """
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half_width = z / (1 + z**2 / count) * (share * (1 - share) / count + z**2 / (4 * count**2)).sqrt()
+    return middle - half_width, middle + half_width
+
+
+def percentile_interval(resamples: Doubles) -> Doubles:
+    """The 95 % bootstrap interval: the 2.5th and the 97.5th percentile over the first axis (2 x the other axes)."""
+    return np.asarray(np.quantile(resamples, [0.025, 0.975], axis=0), np.float64)
