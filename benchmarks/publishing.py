@@ -23,8 +23,9 @@ import polars as pl
 from benchmarks.postgresql_server import PostgresqlNotInstalled, temporary_postgresql_server
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.publish.delta import publish_delta
-from pipelines.publish.duckdb_views import DUCKDB_FILE, publish_duckdb
+from pipelines.publish.duckdb_views import publish_duckdb
 from pipelines.publish.postgresql import copy_parquet, publish_postgresql, sql_type
+from pipelines.publish.queries import DUCKDB_FILE
 from pipelines.snapshots.reader import Snapshot, current_delta, current_snapshot, delta_folder
 from pipelines.snapshots.row_metadata import UNPUBLISHED, assign_snapshot_id
 from pipelines.snapshots.writer import publish_snapshot

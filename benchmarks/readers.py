@@ -20,8 +20,9 @@ from benchmarks.postgresql_server import temporary_postgresql_server
 from benchmarks.publishing import make_recommendations
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.publish.delta import publish_delta
-from pipelines.publish.duckdb_views import DUCKDB_FILE, publish_duckdb
+from pipelines.publish.duckdb_views import publish_duckdb
 from pipelines.publish.postgresql import publish_postgresql
+from pipelines.publish.queries import DUCKDB_FILE
 from pipelines.snapshots.reader import Snapshot, current_delta, current_snapshot
 from pipelines.snapshots.writer import publish_snapshot
 

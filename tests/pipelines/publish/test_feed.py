@@ -1,5 +1,7 @@
 """The change feed tells of everyone whose list changed, at least once, in order, and a receiver can trust it."""
 
+import hashlib
+import hmac
 import json
 import threading
 import time
@@ -24,7 +26,6 @@ from pipelines.publish.webhook import (
     deliver_events,
     read_delivery_cursor,
     sign_body,
-    verify_signature,
 )
 from pipelines.snapshots.reader import current_snapshot
 from pipelines.snapshots.writer import publish_snapshot, remove_expired_snapshots
@@ -120,7 +121,7 @@ class Answering(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.requests += 1
         behaviour = self.server.behaviours.pop(0) if self.server.behaviours else 204
-        if not verify_signature(body, self.headers[SIGNATURE_HEADER], KEY, AT):
+        if self.headers[SIGNATURE_HEADER] != sign_body(body, KEY, AT):
             behaviour = 401
         if behaviour == "hang":
             time.sleep(1.0)
@@ -184,10 +185,9 @@ def test_a_receiver_that_does_not_believe_the_signature_moves_no_cursor(tmp_path
     assert read_delivery_cursor(tmp_path) == 0
 
 
-def test_a_signature_holds_for_its_body_its_key_and_its_time() -> None:
-    signature = sign_body(b"body", KEY, AT)
-    assert verify_signature(b"body", signature, KEY, AT + timedelta(seconds=299))
-    assert not verify_signature(b"other", signature, KEY, AT)
-    assert not verify_signature(b"body", signature, "another key", AT)
-    assert not verify_signature(b"body", signature, KEY, AT + timedelta(seconds=301))
-    assert not verify_signature(b"body", "nonsense", KEY, AT)
+def test_a_signature_is_the_hmac_of_time_and_body() -> None:
+    seconds = int(AT.timestamp())
+    expected = hmac.new(KEY.encode(), f"{seconds}.body".encode(), hashlib.sha256).hexdigest()
+    assert sign_body(b"body", KEY, AT) == f"t={seconds},v1={expected}"
+    assert sign_body(b"body", KEY, AT + timedelta(seconds=1)) != sign_body(b"body", KEY, AT)
+    assert sign_body(b"body", "another key", AT) != sign_body(b"body", KEY, AT)
