@@ -68,7 +68,7 @@ def draw_calibration(predicted: Sequence[float], observed: Sequence[float]) -> s
         end = max([*predicted, *observed, 0.01]) * 1.05
         axes.plot([0, end], [0, end], color=_INK, linewidth=1, linestyle=":")
         axes.plot(predicted, observed, "o-", color=_INK, markersize=6, linewidth=1.5)
-        axes.set(xlabel="said", ylabel="came true", xlim=(0, end), ylim=(0, end))
+        axes.set(xlabel="predicted", ylabel="came true", xlim=(0, end), ylim=(0, end))
         return _render_svg(figure)
 
 

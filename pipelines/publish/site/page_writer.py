@@ -53,18 +53,27 @@ def write_people(
     # each part gets the evidence counts of its people, so that no process counts all evidence again
     Parallel(n_jobs=processes, backend="loky", batch_size=1, idle_worker_timeout=_IDLE_SECONDS)(
         delayed(_write_part)(
-            data.snapshot, data.lake, data.company, counts.filter(pl.col("person_id").is_in(part)), part, folder,
+            data.snapshot,
+            data.lake,
+            data.company,
+            counts.filter(pl.col("person_id").is_in(part)),
+            part,
+            folder,
             os.getpid(),
         )
         for part in parts
     )
 
 
-def create_environment(data: PageData) -> jinja2.Environment:
+def create_environment(snapshot: Snapshot, company: str) -> jinja2.Environment:
     """Create the environment of the templates: it escapes every value and rejects unknown names.
 
     Args:
-        data: The input of the pages.
+        snapshot: The snapshot that the pages show.
+        company: Name of the company.
+
+    Returns:
+        An environment with the globals and filters that the templates use.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -74,7 +83,7 @@ def create_environment(data: PageData) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(snapshot=data.snapshot, company=data.company, signs=SIGNS, smallest=SMALLEST_TEAM)
+    environment.globals.update(snapshot=snapshot, company=company, signs=SIGNS, smallest=SMALLEST_TEAM)
     # the pieces that pages repeat most are rendered once per value
     pieces = environment.get_template("pieces.html.j2").module
     cell, tile = lru_cache(_CACHED_PIECES)(pieces.cell), lru_cache(_CACHED_PIECES)(pieces.tile)
@@ -104,7 +113,7 @@ def _write_part(
 
 
 def _write_pages(data: PageData, people: list[str], folder: Path) -> None:
-    template = create_environment(data).get_template("person.html.j2")
+    template = create_environment(data.snapshot, data.company).get_template("person.html.j2")
     for person in iterate_people(data, people):
         (folder / page_name(person.person_id)).write_bytes(render_person_page(template, data, person).encode())
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import jinja2
 
+from pipelines.contracts.catalog import TABLES
 from pipelines.contracts.columns import STAGE_INDEX, STAGES
 from pipelines.contracts.output_tables import ALIGNMENT, SUPPORT_GAP
-from pipelines.contracts.catalog import TABLES
 from pipelines.publish.site.page_data import (
     NO_CAPABILITY,
     Columns,
@@ -22,7 +22,6 @@ from pipelines.publish.site.page_data import (
     PersonRows,
     Row,
     heading,
-    page_name,
     read_rows_by_unit,
     shown_columns,
 )
@@ -35,7 +34,7 @@ WHY_NOT = {
     "too_little_evidence": "There is too little evidence to say anything good.",
     "nothing_eligible": "Nothing is open that is not reached already.",
     "opted_out": "You asked for no recommendations.",
-    "all_dismissed": "You sent away everything that is open; it comes back when its time is over.",
+    "all_dismissed": "You dismissed everything that is open; it returns when its time is over.",
 }
 _MOTIVES = {
     "mastery": "how far this step carries you",
@@ -90,9 +89,7 @@ def _describe_step(data: PageData, step: Row, companions: list[Row]) -> Row:
         "kind": _KINDS[step["kind"]],
         "stages": step["from_stage"] if step["kind"] == "refresh" else f"{step['from_stage']} → {step['to_stage']}",
         "motives": [(name, text, step[name]) for name, text in _MOTIVES.items()],
-        "companions": [
-            _describe_companion(data, row) for row in companions if row["skill_id"] == step["skill_id"]
-        ],
+        "companions": [_describe_companion(data, row) for row in companions if row["skill_id"] == step["skill_id"]],
     }
 
 
@@ -200,7 +197,9 @@ def render_team_pages(
             page = {
                 "name": unit,
                 "people_count": people_count,
-                "holds": [(*_name_skill(data, skill), _hide_small(counts[skill])) for skill in _sort_skills(data, counts)],
+                "holds": [
+                    (*_name_skill(data, skill), _hide_small(counts[skill])) for skill in _sort_skills(data, counts)
+                ],
                 "lacks": [_name_skill(data, skill) for skill in lacking],
                 "support": [
                     row["finding"] for row in support.get(unit, []) if row["recommended_count"] >= SMALLEST_TEAM

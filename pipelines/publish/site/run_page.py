@@ -66,7 +66,7 @@ def _describe_people(data: PageData) -> Section:
         .collect()
     )
     rows = [[str(reason).replace("_", " "), f"{people:,}"] for reason, people in counts.iter_rows()]
-    return Section("People", "How many got a list, and why the others did not.", ["", "people"], rows)
+    return Section("People", "How many people got a list, and why the others did not.", ["", "people"], rows)
 
 
 def _describe_sources(data: PageData) -> Section:
@@ -81,8 +81,8 @@ def _describe_sources(data: PageData) -> Section:
         [source, status.replace("_", " "), f"{files:,}", f"{good or 0:,}", f"{bad or 0:,}"]
         for source, status, files, good, bad in counts.iter_rows()
     ]
-    text = "Files of each source, rows that were taken, and rows set aside in quarantine."
-    return Section("Sources and quarantine", text, ["source", "files were", "files", "rows", "set aside"], rows)
+    text = "Files of each source, accepted rows, and rows in quarantine."
+    return Section("Sources and quarantine", text, ["source", "status", "files", "rows", "quarantined"], rows)
 
 
 def _describe_models(evaluation: pl.DataFrame) -> Iterator[Section]:
@@ -90,7 +90,7 @@ def _describe_models(evaluation: pl.DataFrame) -> Iterator[Section]:
     if models.height:
         yield Section(
             "Evaluation",
-            "How well each model ranked the steps that people did take afterwards; none saw their future.",
+            "How well each model ranked the steps that people took afterwards; no model saw the future.",
             ["model", "NDCG@10", "95 % interval", "HR@10", "MRR"],
             [
                 [
@@ -114,8 +114,8 @@ def _describe_segments(evaluation: pl.DataFrame) -> Iterator[Section]:
     if segments.height:
         yield Section(
             "Fairness",
-            "The same for parts of the people: where intervals lie apart, the ranker serves one part less well.",
-            ["part", "people", "NDCG@10", "95 % interval"],
+            "The same for groups of people: if intervals do not overlap, the ranker serves one group less well.",
+            ["group", "people", "NDCG@10", "95 % interval"],
             [
                 [
                     row["segment"].replace("_", " "),
@@ -126,7 +126,7 @@ def _describe_segments(evaluation: pl.DataFrame) -> Iterator[Section]:
                 for row in segments.iter_rows(named=True)
             ],
             _draw_ndcg(segments, "segment"),
-            f"NDCG@10 with 95 % intervals of {segments.height} parts of the people; the table below holds the numbers.",
+            f"NDCG@10 with 95 % intervals of {segments.height} groups of people; the table below holds the numbers.",
         )
 
 
@@ -137,19 +137,21 @@ def _describe_calibration(data: PageData) -> Iterator[Section]:
     if reliability and (bins := reliability["bins"]):
         yield Section(
             "Calibration",
-            "Of promises of 30 in 100, about 30 should come true: the nearer to the diagonal, the better. Here the "
-            f"mean distance is {reliability['ece']:.3f} over {reliability['n']:,} promises.",
-            ["promises", "said", "came true"],
+            "Of predictions of 30 in 100, about 30 should come true: the nearer to the diagonal, the better. The mean "
+            f"distance is {reliability['ece']:.3f} over {reliability['n']:,} predictions.",
+            ["predictions", "predicted", "came true"],
             [[f"{row['n']:,}", f"{row['said']:.3f}", f"{row['came_true']:.3f}"] for row in bins],
             draw_calibration([row["said"] for row in bins], [row["came_true"] for row in bins]),
-            f"Said against seen probability in {len(bins)} bins beside the diagonal; the table below holds the "
+            f"Predicted against observed probability in {len(bins)} bins, with the diagonal; the table below holds the "
             "numbers.",
         )
 
 
 def _draw_ndcg(evaluation: pl.DataFrame, name: str) -> str:
     rows = evaluation.drop_nulls("ndcg_at_10").select(name, "ndcg_at_10", "ndcg_at_10_low", "ndcg_at_10_high")
-    return draw_intervals([(heading(label), value, low, high) for label, value, low, high in rows.iter_rows()], "NDCG@10")
+    return draw_intervals(
+        [(heading(label), value, low, high) for label, value, low, high in rows.iter_rows()], "NDCG@10"
+    )
 
 
 def _format_interval(row: Row) -> str:
