@@ -1,6 +1,6 @@
 """`footsteps demo`: a made-up company's exports.
 
-Belongs here: progress and the answer.
+Belongs here: the progress bar, and printing what was written.
 Does not belong here: the company (`pipelines.demo`).
 """
 
@@ -14,7 +14,7 @@ from pipelines.demo.build import build_demo
 
 
 def make_demo(data_root: Path | None, people: int, seed: int, end: date, as_json: bool) -> None:
-    """Write the demo into the data root and say what is there."""
+    """Write the demo company into the data root and print what was written."""
     root = resolve_settings(data_root).root
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=stderr_console, transient=True) as bar:
@@ -27,10 +27,10 @@ def make_demo(data_root: Path | None, people: int, seed: int, end: date, as_json
                 end=end,
                 progress=lambda what, share: bar.update(task, description=what, completed=share),
             )
-        except (OSError, ValueError) as problem:
-            raise CommandFailed(f"the demo could not be written to {root}: {problem}") from problem
+        except OSError as error:
+            raise CommandFailed(f"the demo could not be written to {root}: {error}") from error
     if as_json:
-        files = [{"file": one.file, "rows": one.rows} for one in summary.exports.files]
+        files = [{"file": export.file, "rows": export.rows} for export in summary.exports.files]
         print_json({"data_root": str(root), "people": people, "seed": seed, "end": end, "files": files})
         return
     stdout_console.print(f"{summary.sentence}\nExports: {root / 'landing'}\nNext:    footsteps run", soft_wrap=True)

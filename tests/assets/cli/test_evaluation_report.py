@@ -53,7 +53,7 @@ def test_every_picture_lies_beside_the_page_and_is_told_in_words(tmp_path: Path)
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths[1:])
     page = paths[0].read_text()
     assert page.count("<img ") == page.count('alt="') == 3
-    assert "10.00% promised, 11.00% came true" in page
+    assert "10.00% predicted, 11.00% came true" in page
     assert "projects +0.1000, wishes -0.0100" in page
 
 
