@@ -63,22 +63,22 @@ def _find_source_issues(ledger: pl.DataFrame, source: SourceConfig, now: datetim
 
 
 def _find_file_issues(landed: list[dict[str, Any]], source: SourceConfig, now: datetime) -> list[str]:
-    issues = []
-    last = landed[-1]
+    last, previous = landed[-1], landed[-2:][0]
     age_days = (now - last["landed_at"]).total_seconds() / 86_400
-    if source.freshness_days is not None and age_days > source.freshness_days:
-        issues.append(
-            f"late: the last file came {age_days:.1f} days ago, one is due every {source.freshness_days:g} days."
-        )
-    good_count, row_count = last["good_count"], last["good_count"] + last["bad_count"]
-    # an incremental file is as large as its day
-    if source.delivery == "full" and len(landed) > 1 and good_count < landed[-2]["good_count"] * _SHRINKING_SHARE:
-        issues.append(
-            f"shrinking: {good_count:,} rows in the last file, {landed[-2]['good_count']:,} in the one before."
-        )
-    if last["bad_count"] > row_count * _QUARANTINED_SHARE:
-        issues.append(f"{last['bad_count']:,} of {row_count:,} rows of its last file are in quarantine.")
-    return issues
+    row_count = last["good_count"] + last["bad_count"]
+    issues = {
+        f"late: the last file came {age_days:.1f} days ago, one is due every {source.freshness_days or 0:g} days.": (
+            source.freshness_days is not None and age_days > source.freshness_days
+        ),
+        f"shrinking: {last['good_count']:,} rows in the last file, {previous['good_count']:,} in the one before.": (
+            # an incremental file is as large as its day
+            source.delivery == "full" and last["good_count"] < previous["good_count"] * _SHRINKING_SHARE
+        ),
+        f"{last['bad_count']:,} of {row_count:,} rows of its last file are in quarantine.": (
+            last["bad_count"] > row_count * _QUARANTINED_SHARE
+        ),
+    }
+    return [issue for issue, is_present in issues.items() if is_present]
 
 
 def _find_publication_issues(published: Path, today: date) -> list[str]:

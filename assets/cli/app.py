@@ -154,10 +154,10 @@ def record_exposure(
     as_json: AsJson = False,
 ) -> None:
     """Write that a reader showed a recommended step, for the next run; a repeated record is written once."""
-    from assets.cli.exposure import ShownStep, write_exposure
+    from assets.cli.exposure import ShownStep, write_record
 
     shown = ShownStep(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
-    write_exposure(data_root, config, landing, shown, rank, as_json)
+    write_record(data_root, config, landing, "exposure", shown, {"shown_rank": str(rank)}, as_json)
 
 
 @app.command("outcome", epilog=example("footsteps outcome 100012 dat-2 journeyman accepted"))
@@ -175,10 +175,10 @@ def record_outcome(
     as_json: AsJson = False,
 ) -> None:
     """Write what came of a step that was shown, for the next run; a repeated record is written once."""
-    from assets.cli.exposure import ShownStep, write_outcome
+    from assets.cli.exposure import ShownStep, write_record
 
     shown = ShownStep(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
-    write_outcome(data_root, config, landing, shown, kind, as_json)
+    write_record(data_root, config, landing, "outcome", shown, {"outcome_kind": kind}, as_json)
 
 
 @app.command(

@@ -39,6 +39,14 @@ def print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
+def print_result(document: Any, sentence: str, as_json: bool) -> None:
+    """Print a result on standard output: as one JSON document, or as a sentence."""
+    if as_json:
+        print_json(document)
+    else:
+        stdout_console.print(sentence, soft_wrap=True)
+
+
 def print_table(title: str, columns: dict[str, str], rows: list[list[str]]) -> None:
     """Print a table on standard output.
 

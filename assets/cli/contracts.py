@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from assets.cli.console import print_json, print_note, stdout_console
+from assets.cli.console import print_json, print_result, stdout_console
 from pipelines.contracts.compatibility import contract_from_table, write_released_contract
 from pipelines.contracts.feed_event import build_feed_event_schema
 from pipelines.contracts.odcs import render_odcs
@@ -20,19 +20,23 @@ DOCS = Path(__file__).parents[2] / "docs" / "contracts"
 
 def print_contracts(write: bool, as_json: bool) -> None:
     """Print the contracts, or write them to docs/contracts and release new versions."""
-    if not write:
-        documents = [render_odcs(table) for table in PUBLISHED_TABLES]
-        if as_json:
-            print_json(documents)
-            return
-        stdout_console.out("---\n".join(render_contract(document) for document in documents), highlight=False)
-        return
+    documents = [render_odcs(table) for table in PUBLISHED_TABLES]
+    if not write and as_json:
+        print_json(documents)
+    elif not write:
+        stdout_console.out("---\n".join(map(render_contract, documents)), highlight=False)
+    else:
+        _write_and_release(as_json)
+
+
+def _write_and_release(as_json: bool) -> None:
     written = write_contracts(DOCS)
     released = [path for table in PUBLISHED_TABLES if (path := write_released_contract(contract_from_table(table)))]
-    if as_json:
-        print_json({"written": [path.name for path in written], "released": [path.name for path in released]})
-        return
-    print_note(f"{len(written)} files under {DOCS}; {len(released)} versions released")
+    print_result(
+        {"written": [path.name for path in written], "released": [path.name for path in released]},
+        f"{len(written)} files under {DOCS}; {len(released)} versions released",
+        as_json,
+    )
 
 
 def write_contracts(folder: Path) -> list[Path]:

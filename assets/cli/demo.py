@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.cli.console import CommandFailed, print_json, resolve_settings, stderr_console, stdout_console
+from assets.cli.console import CommandFailed, print_result, resolve_settings, stderr_console
 from pipelines.demo.build import build_demo
 
 
@@ -29,8 +29,9 @@ def make_demo(data_root: Path | None, people: int, seed: int, end: date, as_json
             )
         except OSError as error:
             raise CommandFailed(f"the demo could not be written to {root}: {error}") from error
-    if as_json:
-        files = [{"file": export.file, "rows": export.rows} for export in summary.exports.files]
-        print_json({"data_root": str(root), "people": people, "seed": seed, "end": end, "files": files})
-        return
-    stdout_console.print(f"{summary.sentence}\nExports: {root / 'landing'}\nNext:    footsteps run", soft_wrap=True)
+    files = [{"file": export.file, "rows": export.rows} for export in summary.exports.files]
+    print_result(
+        {"data_root": str(root), "people": people, "seed": seed, "end": end, "files": files},
+        f"{summary.sentence}\nExports: {root / 'landing'}\nNext:    footsteps run",
+        as_json,
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from assets.checks.health import find_issues
-from assets.cli.console import print_json, resolve_settings, stdout_console
+from assets.cli.console import print_result, resolve_settings
 from assets.cli.inputs import load_config
 from pipelines.config.settings import Settings
 
@@ -19,12 +19,8 @@ def print_health(data_root: Path | None, config: Path | None, landing: Path | No
     """Print one sentence per issue; exit with 1 if there is one."""
     settings = resolve_settings(data_root, config, landing)
     issues = find_issues(settings, load_config(settings), datetime.now(UTC)) + _find_last_run_issues(settings)
-    if as_json:
-        print_json({"healthy": not issues, "findings": issues})
-    elif issues:
-        stdout_console.print("\n".join(f"• {issue}" for issue in issues), soft_wrap=True)
-    else:
-        stdout_console.print("Nothing is late, refused, failing or shrinking.")
+    text = "\n".join(f"• {issue}" for issue in issues) or "Nothing is late, refused, failing or shrinking."
+    print_result({"healthy": not issues, "findings": issues}, text, as_json)
     if issues:
         raise typer.Exit(1)
 

@@ -7,12 +7,12 @@ Does not belong here: the acceptance computed from them (`assets.tables.feedback
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from assets.cli.console import CommandFailed
 from assets.cli.inputs import load_current_snapshot
 from assets.cli.landing_rows import append_row, format_time, open_export, print_written, read_rows
 from pipelines.config.settings import Settings
-from pipelines.contracts.canonical_schemas import CanonicalSchemaName
 from pipelines.contracts.columns import COLUMNS, STAGES
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.snapshots.reader import Snapshot, list_snapshots
@@ -47,39 +47,32 @@ class ShownStep:
     at: datetime | None = None
 
 
-def write_exposure(
-    data_root: Path | None, config: Path | None, landing: Path | None, shown: ShownStep, rank: int, as_json: bool
-) -> None:
-    """Append that a reader showed the step at a place of its list.
-
-    Raises:
-        CommandFailed: If the export, the step or the person is unknown.
-    """
-    _write(data_root, config, landing, "exposure", shown, {"shown_rank": str(rank)}, as_json)
-
-
-def write_outcome(
-    data_root: Path | None, config: Path | None, landing: Path | None, shown: ShownStep, kind: str, as_json: bool
-) -> None:
-    """Append what came of a step that was shown.
-
-    Raises:
-        CommandFailed: If the kind is not an outcome, or the export, the step or the person is unknown.
-    """
-    if kind not in (allowed := COLUMNS["outcome_kind"].allowed or ()):
-        raise CommandFailed(f"the outcome {kind!r} is none of {', '.join(allowed)}")
-    _write(data_root, config, landing, "outcome", shown, {"outcome_kind": kind}, as_json)
-
-
-def _write(
+def write_record(
     data_root: Path | None,
     config: Path | None,
     landing: Path | None,
-    schema: CanonicalSchemaName,
+    schema: Literal["exposure", "outcome"],
     shown: ShownStep,
     details: dict[str, str],
     as_json: bool,
 ) -> None:
+    """Append that a reader showed a step, or what came of it, unless the export holds the record already.
+
+    Args:
+        data_root: The data root of the command.
+        config: The footsteps.yaml of the command.
+        landing: The landing folder of the command.
+        schema: Whether the record is an exposure or an outcome.
+        shown: The step.
+        details: shown_rank of an exposure, outcome_kind of an outcome.
+        as_json: Whether to print JSON.
+
+    Raises:
+        CommandFailed: If a value is not allowed, or the export, the step or the person is unknown.
+    """
+    kinds = COLUMNS["outcome_kind"].allowed or ()
+    if schema == "outcome" and details["outcome_kind"] not in kinds:
+        raise CommandFailed(f"the outcome {details['outcome_kind']!r} is none of {', '.join(kinds)}")
     time_column = _TIME_COLUMNS[schema]
     required = ("record_code", *_STEP_COLUMNS, *details, time_column)
     export = open_export(data_root, config, landing, schema, required, _DECLARATION)

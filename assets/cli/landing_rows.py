@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from assets.cli.console import CommandFailed, print_json, resolve_settings, stdout_console
+from assets.cli.console import CommandFailed, print_result, resolve_settings
 from assets.cli.inputs import load_config, resolve_landing_folder
 from pipelines.config.company import SourceConfig
 from pipelines.config.settings import Settings
@@ -72,10 +72,11 @@ class ExportFile:
         Returns:
             The row with the export's values.
         """
-        exported = {}
-        for name, value in row.items():
-            values = {canonical: text for text, canonical in (self.source.mapping[name].values or {}).items()}
-            exported[name] = values.get(value, value)
+        exported = dict(row)
+        for name in row:
+            for text, canonical in (self.source.mapping[name].values or {}).items():
+                if canonical == row[name]:
+                    exported[name] = text
         return exported
 
 
@@ -180,8 +181,7 @@ def print_written(document: dict[str, object], file: Path, is_written: bool, as_
         is_written: Whether the row was added.
         as_json: Whether to print JSON.
     """
-    if as_json:
-        print_json({"file": str(file), **document, "written": is_written})
-        return
     outcome = "Written to" if is_written else "Nothing to do: it is already in"
-    stdout_console.print(f"{outcome} {file}\nNext: footsteps run", soft_wrap=True)
+    print_result(
+        {"file": str(file), **document, "written": is_written}, f"{outcome} {file}\nNext: footsteps run", as_json
+    )

@@ -6,7 +6,7 @@ Does not belong here: copying objects (`pipelines.publish.object_store`).
 
 from pathlib import Path
 
-from assets.cli.console import CommandFailed, print_json, resolve_settings, stdout_console
+from assets.cli.console import CommandFailed, print_result, resolve_settings
 from assets.cli.inputs import load_config
 from pipelines.publish.object_store import fetch_lake, fetch_publication
 from pipelines.publish.targets import redact_secrets
@@ -27,10 +27,8 @@ def restore_from_bucket(data_root: Path | None, config: Path | None, as_json: bo
         snapshot = fetch_publication(settings.published_path, options)
     except OSError as error:
         raise CommandFailed(f"{options.url} cannot be restored: {redact_secrets(str(error))}") from error
-    if as_json:
-        print_json({"snapshot_id": snapshot.snapshot_id, "lake_files": file_count})
-        return
-    stdout_console.print(
+    print_result(
+        {"snapshot_id": snapshot.snapshot_id, "lake_files": file_count},
         f"{file_count:,} files of the lake and snapshot {snapshot.snapshot_id} restored to {settings.root}",
-        soft_wrap=True,
+        as_json,
     )

@@ -7,7 +7,7 @@ Does not belong here: the pages (`pipelines.publish.site`).
 import shutil
 from pathlib import Path
 
-from assets.cli.console import print_json, resolve_settings, stdout_console
+from assets.cli.console import print_result, resolve_settings
 from assets.cli.inputs import load_config, load_current_snapshot
 from pipelines.publish.site.build import build_site
 from pipelines.storage.lake import Lake
@@ -23,7 +23,5 @@ def write_site(data_root: Path | None, folder: Path | None, again: bool, as_json
     company = load_config(settings).company if settings.config_path.is_file() else ""
     index = build_site(snapshot, Lake(settings.lake_path), company, site_folder)
     page_count = sum(1 for _ in index.parent.rglob("*.html"))
-    if as_json:
-        print_json({"snapshot_id": snapshot.snapshot_id, "index": str(index), "pages": page_count})
-        return
-    stdout_console.print(f"{page_count:,} pages, beginning with {index}", soft_wrap=True)
+    document = {"snapshot_id": snapshot.snapshot_id, "index": str(index), "pages": page_count}
+    print_result(document, f"{page_count:,} pages, beginning with {index}", as_json)

@@ -32,7 +32,7 @@ _SQL_TYPES: dict[Any, str] = {
 }
 
 
-def publish_postgresql(snapshot: Snapshot, uri: str, schema: str = "footsteps") -> dict[str, int]:
+def publish_postgresql(snapshot: Snapshot, uri: str, schema: str = "footsteps") -> None:
     """Copy every table of a snapshot, then make all of them visible in one transaction.
 
     A snapshot that is visible already is not copied again. If the driver raises an error, readers still see what they
@@ -42,9 +42,6 @@ def publish_postgresql(snapshot: Snapshot, uri: str, schema: str = "footsteps") 
         snapshot: The snapshot to publish.
         uri: Address of the server, with the password.
         schema: The readers' schema; `<schema>_data` and `<schema>_staging` are created next to it.
-
-    Returns:
-        Number of rows per table.
     """
     import adbc_driver_postgresql.dbapi as adbc
 
@@ -56,7 +53,6 @@ def publish_postgresql(snapshot: Snapshot, uri: str, schema: str = "footsteps") 
             connection.commit()
             _swap(connection, schema, snapshot)
             connection.commit()
-    return {table.name: table.rows for table in snapshot.tables}
 
 
 def drop_expired_postgresql(retained_ids: list[str], uri: str, schema: str = "footsteps") -> list[str]:

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from pipelines.config.publish import PublishOptions
+from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions, PublishOptions, WebhookOptions
 from pipelines.snapshots.reader import Snapshot, list_snapshots
 from pipelines.storage.lake import Lake
 
@@ -62,7 +63,7 @@ def configured_targets(options: PublishOptions) -> tuple[str, ...]:
     Returns:
         Names for `publish_target`, in the order in which they are published.
     """
-    return tuple(target for target, (is_configured, _) in _TARGETS.items() if is_configured(options))
+    return tuple(target for target, (target_options, _) in _TARGETS.items() if target_options(options))
 
 
 def publish_target(target: str, context: PublishContext) -> PublishOutcome:
@@ -75,8 +76,9 @@ def publish_target(target: str, context: PublishContext) -> PublishOutcome:
     Returns:
         The outcome. An exception of the target becomes its `problem`, so that one target never stops the others.
     """
+    target_options, publish = _TARGETS[target]
     try:
-        return PublishOutcome(target, _TARGETS[target][1](context))
+        return PublishOutcome(target, publish(context, target_options(context.options)))
     except Exception as failure:  # a failure of another system must not stop the run: the next run tries again
         lines = str(failure).strip().splitlines() or ["no reason given"]
         return PublishOutcome(target, "", f"{type(failure).__name__}: {redact_secrets(lines[0])}")
@@ -106,43 +108,39 @@ def _require_secret(variable: str, description: str) -> str:
 # Each target imports its libraries when it is published: together they take seconds.
 
 
-def _publish_delta(context: PublishContext) -> str:
+def _publish_delta(context: PublishContext, _: bool) -> str:
     from pipelines.publish.delta import publish_delta
 
     publish_delta(context.snapshot, context.options.retention_days)
     return str(context.snapshot.folder / "tables")
 
 
-def _publish_duckdb(context: PublishContext) -> str:
+def _publish_duckdb(context: PublishContext, _: bool) -> str:
     from pipelines.publish.duckdb_views import publish_duckdb
 
     return str(publish_duckdb(context.snapshot))
 
 
-def _publish_postgresql(context: PublishContext) -> str:
+def _publish_postgresql(context: PublishContext, options: PostgresqlOptions) -> str:
     from pipelines.publish.postgresql import drop_expired_postgresql, publish_postgresql
 
-    options, snapshot = context.options.postgresql, context.snapshot
-    assert options is not None
     uri = _require_secret(options.uri_variable, "the URI of the PostgreSQL server")
-    publish_postgresql(snapshot, uri, options.schema_name)
-    retained_ids = [version.snapshot_id for version in list_snapshots(snapshot.folder)]
+    publish_postgresql(context.snapshot, uri, options.schema_name)
+    retained_ids = [snapshot.snapshot_id for snapshot in list_snapshots(context.snapshot.folder)]
     drop_expired_postgresql(retained_ids, uri, options.schema_name)
     return f"schema {options.schema_name}"
 
 
-def _publish_object_store(context: PublishContext) -> str:
+def _publish_object_store(context: PublishContext, options: ObjectStoreOptions) -> str:
     from pipelines.publish.object_store import push_lake, push_publication
 
-    options = context.options.object_store
-    assert options is not None
     push_publication(context.snapshot, options)
     if options.lake:
         push_lake(context.lake.root, options)
     return f"{options.url}/published"
 
 
-def _publish_feed(context: PublishContext) -> str:
+def _publish_feed(context: PublishContext, _: bool) -> str:
     from pipelines.publish.feed import FEED_FOLDER, publish_feed
 
     # quoted, because the `source` of an event is a URI reference
@@ -150,29 +148,27 @@ def _publish_feed(context: PublishContext) -> str:
     return str(context.snapshot.folder / FEED_FOLDER)
 
 
-def _deliver_webhook(context: PublishContext) -> str:
+def _deliver_webhook(context: PublishContext, options: WebhookOptions) -> str:
     from pipelines.publish.webhook import deliver_events
 
-    webhook = context.options.webhook
-    assert webhook is not None
-    key = _require_secret(webhook.secret_variable, "the key that deliveries are signed with")
-    deliver_events(context.snapshot.folder, webhook, key, context.published_at)
-    return webhook.url
+    key = _require_secret(options.secret_variable, "the key that deliveries are signed with")
+    deliver_events(context.snapshot.folder, options, key, context.published_at)
+    return options.url
 
 
-def _publish_site(context: PublishContext) -> str:
+def _publish_site(context: PublishContext, _: bool) -> str:
     from pipelines.publish.site.build import build_site
 
     return str(build_site(context.snapshot, context.lake, context.company, context.site_folder))
 
 
-# In the order of publication: whether the target is configured, and the function that publishes it.
-_TARGETS: dict[str, tuple[Callable[[PublishOptions], bool], Callable[[PublishContext], str]]] = {
+# In the order of publication: the options of a target, false or None if it is not configured, and its function.
+_TARGETS: dict[str, tuple[Callable[[PublishOptions], Any], Callable[[PublishContext, Any], str]]] = {
     "delta": (lambda options: options.delta, _publish_delta),
     "duckdb": (lambda options: options.duckdb, _publish_duckdb),
-    "postgresql": (lambda options: options.postgresql is not None, _publish_postgresql),
-    "object_store": (lambda options: options.object_store is not None, _publish_object_store),
+    "postgresql": (lambda options: options.postgresql, _publish_postgresql),
+    "object_store": (lambda options: options.object_store, _publish_object_store),
     "feed": (lambda options: options.feed, _publish_feed),
-    "webhook": (lambda options: options.feed and options.webhook is not None, _deliver_webhook),
+    "webhook": (lambda options: options.feed and options.webhook, _deliver_webhook),
     "site": (lambda options: options.site, _publish_site),
 }

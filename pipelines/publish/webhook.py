@@ -7,7 +7,6 @@ Does not belong here: the events (`feed`), the endpoint and the name of the key 
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -30,20 +29,12 @@ class WebhookDeliveryFailed(Exception):
     """The receiver did not confirm a batch; the next delivery starts with that batch."""
 
 
-@dataclass(frozen=True)
-class WebhookDelivery:
-    """Outcome of one delivery: number of confirmed events, and the sequence of the last event ever confirmed."""
-
-    events: int
-    cursor: int
-
-
 def deliver_events(
     published: Path, options: WebhookOptions, key: str, sent_at: datetime, backoff_seconds: float = 0.5
-) -> WebhookDelivery:
+) -> int:
     """Send the events that the receiver has not confirmed yet, in order and in batches.
 
-    Each batch that is confirmed by a 2xx moves the stored cursor.
+    Each batch that is confirmed by a 2xx moves the stored cursor (see `read_delivery_cursor`).
 
     Args:
         published: The folder of everything that is published.
@@ -53,20 +44,19 @@ def deliver_events(
         backoff_seconds: Factor of the exponential waiting time between attempts.
 
     Returns:
-        The number of events and the cursor.
+        The number of confirmed events.
 
     Raises:
         WebhookDeliveryFailed: After the last attempt; the cursor then stays behind the last confirmed batch.
     """
-    cursor, event_count = read_delivery_cursor(published), 0
-    events = read_feed(published, after=cursor)
+    events, event_count = read_feed(published, after=read_delivery_cursor(published)), 0
     with _open_session(options, backoff_seconds) as session:
         while batch := list(islice(events, options.batch)):
             body = json.dumps(batch, ensure_ascii=False).encode()
             _send(session, options, body, sign_body(body, key, sent_at))
-            cursor, event_count = int(batch[-1]["sequence"]), event_count + len(batch)
-            write_json(published / FEED_FOLDER / _CURSOR_FILE, {"cursor": cursor})
-    return WebhookDelivery(event_count, cursor)
+            write_json(published / FEED_FOLDER / _CURSOR_FILE, {"cursor": int(batch[-1]["sequence"])})
+            event_count += len(batch)
+    return event_count
 
 
 def read_delivery_cursor(published: Path) -> int:

@@ -130,21 +130,14 @@ def _format_table(data: PageData, name: str, values_by_column: Columns) -> dict[
 
 
 def _format_values(data: PageData, column: str, values: list[Any]) -> list[str]:
-    """The values of one column in words; they have one type."""
+    """The values of one column in words, with a dash for null; they have one type."""
     kind = type(next((value for value in values if value is not None), None))
     if (column, kind) not in data.formatters:
-        data.formatters[column, kind] = _create_formatter(data, column, kind)
-    return list(map(data.formatters[column, kind], values))
-
-
-def _create_formatter(data: PageData, column: str, kind: type) -> Callable[[Any], str]:
-    """A function from a value to its text, with a dash for null; cached if values can be looked up."""
-    format_value = _choose_format(data, column, kind)
-
-    def format_or_dash(value: Any) -> str:
-        return "–" if value is None else format_value(value)
-
-    return format_or_dash if issubclass(kind, list | dict) else lru_cache(_CACHED_TEXTS)(format_or_dash)
+        format_value = _choose_format(data, column, kind)
+        can_cache = not issubclass(kind, list | dict)
+        data.formatters[column, kind] = lru_cache(_CACHED_TEXTS)(format_value) if can_cache else format_value
+    format_value = data.formatters[column, kind]
+    return ["–" if value is None else format_value(value) for value in values]
 
 
 def _choose_format(data: PageData, column: str, kind: type) -> Callable[[Any], str]:
