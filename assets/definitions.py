@@ -14,8 +14,8 @@ from assets.automation.run_selection import Selection, select_incremental
 from assets.automation.schedules import build_backfill_downstream_sensor, build_nightly_schedule, nightly_job
 from assets.automation.sensors import build_landed_files_sensor
 from assets.checks.contract_checks import contract_checks
+from assets.checks.health import find_issues
 from assets.checks.publication_checks import publication_checks
-from assets.cli.doctor import find_issues
 from assets.resources.loggers import loggers
 from assets.resources.metadata import LakeIOManager
 from assets.resources.pipeline import PipelineResource

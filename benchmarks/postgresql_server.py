@@ -1,7 +1,7 @@
-"""A PostgreSQL server of one's own, on a free port and in a folder of its own, for as long as it is needed.
+"""A temporary PostgreSQL server on a free port, with a folder of its own, for tests and benchmarks.
 
-Belongs here: starting and ending it. Tests and benchmarks use it; nothing is ever published to it for good.
-Does not belong here: publishing (`postgresql`).
+Belongs here: starting and ending it.
+Does not belong here: publishing (`pipelines.publish.postgresql`).
 """
 
 import os
@@ -22,9 +22,16 @@ class PostgresqlNotInstalled(Exception):
 
 @contextmanager
 def temporary_postgresql_server(*, durable: bool = False) -> Iterator[str]:
-    """The URI of a server that ends with the block. `durable` waits for the disk as a real one does.
+    """Start a server that ends with the block.
 
-    Raises NoServerInstalled.
+    Args:
+        durable: Whether a commit waits for the disk, as on a real server.
+
+    Yields:
+        The URI of the server.
+
+    Raises:
+        PostgresqlNotInstalled: If no server program is installed.
     """
     binaries = _binaries()
     home = Path(tempfile.mkdtemp(prefix="footsteps-pg-", dir="/tmp"))
@@ -52,10 +59,10 @@ def temporary_postgresql_server(*, durable: bool = False) -> Iterator[str]:
 
 
 def _binaries() -> Path:
-    found = sorted(_DEBIAN.glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    installed = sorted(_DEBIAN.glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
     on_path = shutil.which("postgres")
-    if found:
-        return found[-1].parent
+    if installed:
+        return installed[-1].parent
     if on_path:
         return Path(on_path).parent
     raise PostgresqlNotInstalled("no PostgreSQL server is installed: apt-get install postgresql")

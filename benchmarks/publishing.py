@@ -1,6 +1,6 @@
-"""What publishing costs beside a bare write, and how fast one person is read back.
+"""The cost of publishing next to a bare write, and how fast one person is read back.
 
-Belongs here: the measuring of `footsteps bench publish`.
+Belongs here: the measurements of `footsteps bench publish`.
 Does not belong here: readers during publications (`reader_benchmark`), printing (`benchmarks.tables`).
 """
 
@@ -22,9 +22,11 @@ import polars as pl
 
 from benchmarks.postgresql_server import PostgresqlNotInstalled, temporary_postgresql_server
 from pipelines.contracts.output_tables import NEXT_SKILL
+from pipelines.contracts.table import Table
 from pipelines.publish.delta import publish_delta
-from pipelines.publish.duckdb_views import DUCKDB_FILE, publish_duckdb
+from pipelines.publish.duckdb_views import publish_duckdb
 from pipelines.publish.postgresql import copy_parquet, publish_postgresql, sql_type
+from pipelines.publish.queries import DUCKDB_FILE
 from pipelines.snapshots.reader import Snapshot, current_delta, current_snapshot, delta_folder
 from pipelines.snapshots.row_metadata import UNPUBLISHED, assign_snapshot_id
 from pipelines.snapshots.writer import publish_snapshot
@@ -39,7 +41,7 @@ _READS = 7
 
 @dataclass(frozen=True)
 class PublishingCost:
-    """One measurement: `ratio` is against the line it names, `most` what it may be (times, or milliseconds)."""
+    """One measurement: `ratio` is against the bare write or copy, `most` is the limit that `holds` checks."""
 
     what: str
     rows: int
@@ -50,13 +52,23 @@ class PublishingCost:
 
 
 def benchmark_publish(
-    people: int, rows_each: int, repeats: int, progress: Callable[[str], None] = lambda said: None
+    people: int, rows_each: int, repeats: int, progress: Callable[[str], None] = lambda _: None
 ) -> list[PublishingCost]:
-    """Medians over `repeats`: Parquet and Delta against a bare write, reads of one person, PostgreSQL against COPY."""
+    """Measure Parquet and Delta against a bare write, reads of one person, and PostgreSQL against COPY.
+
+    Args:
+        people: Number of people.
+        rows_each: Recommendations per person.
+        repeats: Number of runs of which the median is taken.
+        progress: Receives one line per activity.
+
+    Returns:
+        One row per measurement.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         progress(f"making {people:,} people x {rows_each} rows")
-        # read back from a file, as a night has them
+        # read back from a file, as in a run
         source = folder / "source.parquet"
         make_recommendations(people, rows_each, UNPUBLISHED).write_parquet(source, row_group_size=ROW_GROUP_SIZE)
         frame = pl.read_parquet(source).rechunk()
@@ -69,7 +81,16 @@ def benchmark_publish(
 
 
 def make_recommendations(people: int, rows_each: int, snapshot_id: str = "20260630-benchmark000") -> pl.DataFrame:
-    """Made-up rows in the contract of out__next_skill, sorted by person and rank."""
+    """Make random rows of out__next_skill, sorted by person and rank.
+
+    Args:
+        people: Number of people.
+        rows_each: Recommendations per person.
+        snapshot_id: The snapshot of the rows.
+
+    Returns:
+        One row per person and recommended step, in the contract of the table.
+    """
     rng, rows = np.random.default_rng(_SEED), people * rows_each
     person = pl.Series(np.arange(people)).cast(pl.String).str.zfill(8)
     skills = pl.Series([f"skill-{i:05d}" for i in range(_SKILLS)])
@@ -92,7 +113,7 @@ def make_recommendations(people: int, rows_each: int, snapshot_id: str = "202606
         "how": how.gather(rng.integers(0, 2_000, rows)),
         **{name: rng.random(rows) for name in ("probability", "score", "mastery", "autonomy", "purpose")},
     }
-    stamps = {
+    constants = {
         "from_stage": "none",
         "to_stage": "apprentice",
         "kind": "new",
@@ -103,66 +124,72 @@ def make_recommendations(people: int, rows_each: int, snapshot_id: str = "202606
         "policy_version": "p",
         "schema_version": NEXT_SKILL.version,
     }
-    frame = pl.DataFrame(columns).with_columns(pl.lit(value).alias(name) for name, value in stamps.items())
-    given = set(frame.columns)
+    frame = pl.DataFrame(columns).with_columns(pl.lit(value).alias(name) for name, value in constants.items())
+    return fill_contract_columns(NEXT_SKILL, frame)
+
+
+def fill_contract_columns(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
+    """Give a frame every column of a contract, in its order and types; missing columns are null."""
     return frame.select(
-        (pl.col(name) if name in given else pl.lit(None)).cast(dtype).alias(name)
-        for name, dtype in NEXT_SKILL.schema.items()
+        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in table.schema.items()
     )
 
 
 def _writes(folder: Path, frame: pl.DataFrame, repeats: int, progress: Callable[[str], None]) -> list[PublishingCost]:
     bare, both, delta = [], [], []
     published = folder / "published"
-    content = content_sha256(frame)  # as the lake's file records it when the rows are made
+    content = content_sha256(frame)  # the lake records it when the rows are written
     for number in range(repeats):
         progress(f"writing, {number + 1} of {repeats}")
         (folder / "bare.parquet").unlink(missing_ok=True)
-        bare.append(_timed(lambda: frame.write_parquet(folder / "bare.parquet", row_group_size=ROW_GROUP_SIZE)))
+        bare.append(
+            _measure_seconds(lambda: frame.write_parquet(folder / "bare.parquet", row_group_size=ROW_GROUP_SIZE))
+        )
         shutil.rmtree(published, ignore_errors=True)
         start = time.perf_counter()
-        named = assign_snapshot_id({NEXT_SKILL: frame}, _DAY, 2, {NEXT_SKILL: content})
-        snapshot = publish_snapshot(published, named.frames, named.snapshot_id, named.as_of, named.valid_until)
+        rows = assign_snapshot_id({NEXT_SKILL: frame}, _DAY, 2, {NEXT_SKILL: content})
+        snapshot = publish_snapshot(published, rows.frames, rows.snapshot_id, rows.as_of, rows.valid_until)
         written = time.perf_counter()
         publish_delta(snapshot, 90)
         delta.append(time.perf_counter() - written)
         both.append(time.perf_counter() - start)
         publish_duckdb(snapshot)
     (folder / "bare.parquet").unlink()
-    base, whole = statistics.median(bare), statistics.median(both)
+    base, total = statistics.median(bare), statistics.median(both)
     return [
         PublishingCost("bare polars write", frame.height, base, 1.0, "", True),
-        PublishingCost("Parquet and Delta", frame.height, whole, whole / base, "2 times", whole <= 2 * base),
+        PublishingCost("Parquet and Delta", frame.height, total, total / base, "2 times", total <= 2 * base),
         PublishingCost("of which Delta", frame.height, statistics.median(delta), None, "", True),
     ]
 
 
 def _reads(published: Path, person: str, rows: int, progress: Callable[[str], None]) -> list[PublishingCost]:
-    """One person's rows, each time in a fresh process that has not seen the files; imports are not counted."""
+    """Read one person's rows, each time in a new process that has not read the files; imports are not counted."""
     progress("reading one person")
     path = current_snapshot(published).path(NEXT_SKILL.name)
     table = delta_folder(published, NEXT_SKILL.name)
     version = current_delta(published).versions[NEXT_SKILL.name]
     views = published / DUCKDB_FILE
-    ways = {
+    programs = {
         "polars": (
             "import polars as pl",
             f"pl.scan_parquet({str(path)!r}).filter(pl.col('person_id') == {person!r}).collect().height",
         ),
-        "DuckDB, its engine running": (
+        "DuckDB, with a running engine": (
             "import duckdb; connection = duckdb.connect()",
             f"len(connection.execute(\"SELECT * FROM '{path}' WHERE person_id = '{person}'\").fetchall())",
         ),
-        "DuckDB, engine started too": (
+        "DuckDB, with the start of the engine": (
             "import duckdb",
             f"len(duckdb.connect().execute(\"SELECT * FROM '{path}' WHERE person_id = '{person}'\").fetchall())",
         ),
-        "DuckDB views, its engine running": (
+        "DuckDB views, with a running engine": (
             "import duckdb; connection = duckdb.connect()",
             f"len(connection.execute(\"ATTACH '{views}' AS footsteps (READ_ONLY); "
             f"SELECT * FROM footsteps.{NEXT_SKILL.name} WHERE person_id = '{person}'\").fetchall())",
         ),
-        "DuckDB views, engine started too": (
+        "DuckDB views, with the start of the engine": (
             "import duckdb",
             f"len(duckdb.connect({str(views)!r}, read_only=True).execute("
             f"\"SELECT * FROM {NEXT_SKILL.name} WHERE person_id = '{person}'\").fetchall())",
@@ -174,7 +201,7 @@ def _reads(published: Path, person: str, rows: int, progress: Callable[[str], No
         ),
     }
     costs = []
-    for name, (imports, expression) in ways.items():
+    for name, (imports, expression) in programs.items():
         program = (
             f"import time; {imports}\nstart = time.perf_counter(); rows = {expression}\n"
             "print(time.perf_counter() - start); assert rows"
@@ -192,13 +219,13 @@ def _postgresql(
 ) -> list[PublishingCost]:
     import adbc_driver_postgresql.dbapi as adbc
 
-    shown = min(people * rows_each, _POSTGRESQL_ROWS)
+    row_count = min(people * rows_each, _POSTGRESQL_ROWS)
     bare, swap = [], []
     try:
         with temporary_postgresql_server(durable=True) as uri, closing(adbc.connect(uri)) as connection:
             for number in range(repeats):
                 progress(f"copying to PostgreSQL, {number + 1} of {repeats}")
-                snapshot = _small(folder / f"pg{number}", shown // rows_each, rows_each, f"s{number}")
+                snapshot = _publish_small(folder / f"pg{number}", row_count // rows_each, rows_each, f"s{number}")
                 path = snapshot.path(NEXT_SKILL.name)
                 columns = ", ".join(f'"{n}" {sql_type(t)}' for n, t in pl.read_parquet_schema(path).items())
                 with connection.cursor() as cursor:
@@ -209,23 +236,23 @@ def _postgresql(
                 copy_parquet(connection, path, "public", "bare")
                 connection.commit()
                 bare.append(time.perf_counter() - start)
-                swap.append(_timed(partial(publish_postgresql, snapshot, uri)))
+                swap.append(_measure_seconds(partial(publish_postgresql, snapshot, uri)))
     except PostgresqlNotInstalled as missing:
         progress(str(missing))
         return []
-    base, whole = statistics.median(bare), statistics.median(swap)
+    base, total = statistics.median(bare), statistics.median(swap)
     return [
-        PublishingCost("bare COPY", shown, base, 1.0, "", True),
-        PublishingCost("PostgreSQL swap", shown, whole, whole / base, "2 times", whole <= 2 * base),
+        PublishingCost("bare COPY", row_count, base, 1.0, "", True),
+        PublishingCost("PostgreSQL swap", row_count, total, total / base, "2 times", total <= 2 * base),
     ]
 
 
-def _small(folder: Path, people: int, rows_each: int, snapshot_id: str) -> Snapshot:
+def _publish_small(folder: Path, people: int, rows_each: int, snapshot_id: str) -> Snapshot:
     frames = {NEXT_SKILL: make_recommendations(people, rows_each, snapshot_id)}
     return publish_snapshot(folder, frames, snapshot_id, _DAY, _UNTIL)
 
 
-def _timed(act: Callable[[], object]) -> float:
+def _measure_seconds(action: Callable[[], object]) -> float:
     start = time.perf_counter()
-    act()
+    action()
     return time.perf_counter() - start

@@ -1,7 +1,7 @@
-"""Readers while publications go on: none of them may ever see a torn, an empty or a mixed snapshot.
+"""Readers during publications: no reader may see a torn, an empty or a mixed snapshot.
 
-Belongs here: the readers of each way in, and the count of what they saw, for `footsteps bench readers`.
-Does not belong here: what publishing costs (`benchmark`).
+Belongs here: the readers of each target, and the counts of what they read, for `footsteps bench readers`.
+Does not belong here: the cost of publishing (`benchmarks.publishing`).
 """
 
 import multiprocessing
@@ -17,27 +17,28 @@ from typing import Any
 import polars as pl
 
 from benchmarks.postgresql_server import temporary_postgresql_server
-from benchmarks.publishing import make_recommendations
+from benchmarks.publishing import fill_contract_columns, make_recommendations
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.publish.delta import publish_delta
-from pipelines.publish.duckdb_views import DUCKDB_FILE, publish_duckdb
+from pipelines.publish.duckdb_views import publish_duckdb
 from pipelines.publish.postgresql import publish_postgresql
+from pipelines.publish.queries import DUCKDB_FILE
 from pipelines.snapshots.reader import Snapshot, current_delta, current_snapshot
 from pipelines.snapshots.writer import publish_snapshot
 
 TARGETS = ("parquet", "delta", "duckdb", "postgresql")
 _ROWS_EACH = 10
 _TABLES = (NEXT_SKILL.name, OUT_MASTERY.name)
-# A snapshot's tables tell its number by their length, so that a short read shows.
+# The number of rows follows from the number of the snapshot, so that a short read is detected.
 _PEOPLE = 500
 
-# Of one table as a reader saw it: which snapshots its rows named, and how many rows there were.
-Seen = dict[str, tuple[list[str], int]]
+# Snapshots of the rows and number of rows by table, as one reader read them.
+ReadTables = dict[str, tuple[list[str], int]]
 
 
 @dataclass(frozen=True)
 class ReaderResult:
-    """What the readers of one way saw during its publications; the last four must be 0."""
+    """Reads of one target during its publications; the last four counts must be 0."""
 
     target: str
     publications: int
@@ -53,46 +54,57 @@ def benchmark_readers(
     readers: int = 8,
     publications: int = 50,
     targets: tuple[str, ...] = TARGETS,
-    progress: Callable[[str], None] = lambda said: None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> list[ReaderResult]:
-    """One row per way in. Raises NoServerInstalled where PostgreSQL is asked for and no server is there."""
-    return [_one_way(target, readers, publications, progress) for target in targets]
+    """Read each target in several processes while snapshots are published to it.
+
+    Args:
+        readers: Number of reading processes.
+        publications: Number of publications.
+        targets: Names of the targets.
+        progress: Receives one line per target.
+
+    Returns:
+        One row per target.
+
+    Raises:
+        PostgresqlNotInstalled: If PostgreSQL is among the targets and no server is installed.
+    """
+    return [_benchmark_target(target, readers, publications, progress) for target in targets]
 
 
-def _one_way(target: str, readers: int, publications: int, progress: Callable[[str], None]) -> ReaderResult:
+def _benchmark_target(target: str, readers: int, publications: int, progress: Callable[[str], None]) -> ReaderResult:
     progress(f"{target}: {publications} publications")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         uri = stack.enter_context(temporary_postgresql_server()) if target == "postgresql" else ""
         _publish(target, _snapshot(folder, 0), uri)
         context = multiprocessing.get_context("spawn")  # threads of polars do not survive a fork
-        done, seen = context.Event(), context.Queue()
+        is_done, results = context.Event(), context.Queue()
         processes = [
-            context.Process(target=_read_on, args=(target, uri or str(folder), done, seen)) for _ in range(readers)
+            context.Process(target=_read_repeatedly, args=(target, uri or str(folder), is_done, results))
+            for _ in range(readers)
         ]
         for process in processes:
             process.start()
-        found: list[Seen | str] = [seen.get() for _ in range(readers)]  # all are reading
+        reads: list[ReadTables | str] = [results.get() for _ in range(readers)]  # all processes are reading
         for number in range(1, publications + 1):
             _publish(target, _snapshot(folder, number), uri)
-            found.extend(_drain(seen))
-        done.set()
-        while any(process.is_alive() for process in processes) or not seen.empty():
-            found.extend(_drain(seen))
+            reads.extend(_drain(results))
+        is_done.set()
+        while any(process.is_alive() for process in processes) or not results.empty():
+            reads.extend(_drain(results))
             time.sleep(0.01)
         for process in processes:
             process.join()
-    return _count(target, publications, readers, found)
+    return _count(target, publications, readers, reads)
 
 
 def _snapshot(folder: Path, number: int) -> Snapshot:
     name = f"s{number:04d}"
     rows = make_recommendations(_PEOPLE + number, _ROWS_EACH, name)
     held = rows.filter(rank=1).select("person_id", "skill_id", "snapshot_id", "as_of", "valid_until", stage="to_stage")
-    given = {**{one: pl.col(one) for one in held.columns}, "level_share": pl.lit(0.5)}
-    mastery = held.select(
-        given.get(one, pl.lit(None)).cast(dtype).alias(one) for one, dtype in OUT_MASTERY.schema.items()
-    )
+    mastery = fill_contract_columns(OUT_MASTERY, held.with_columns(level_share=0.5))
     as_of, valid_until = rows.select("as_of", "valid_until").row(0)
     return publish_snapshot(folder, {NEXT_SKILL: rows, OUT_MASTERY: mastery}, name, as_of, valid_until)
 
@@ -106,51 +118,51 @@ def _publish(target: str, snapshot: Snapshot, uri: str) -> None:
         publish_postgresql(snapshot, uri)
 
 
-def _read_on(target: str, place: str, done: Any, seen: Any) -> None:
-    """Read all tables again and again and tell what was there."""
-    while not done.is_set():
+def _read_repeatedly(target: str, location: str, is_done: Any, results: Any) -> None:
+    """Read all tables repeatedly and report what was read."""
+    while not is_done.is_set():
         try:
-            seen.put(_READ[target](place))
-        except Exception as failure:  # a reader must never fail: whatever it was is counted
-            seen.put(repr(failure))
+            results.put(_READ[target](location))
+        except Exception as failure:  # a reader must never fail: every failure is counted
+            results.put(repr(failure))
 
 
-def _read_parquet(place: str) -> Seen:
-    snapshot = current_snapshot(Path(place))
+def _read_parquet(location: str) -> ReadTables:
+    snapshot = current_snapshot(Path(location))
     return {name: _summary(snapshot.scan(name).select("snapshot_id").collect()) for name in _TABLES}
 
 
-def _read_delta(place: str) -> Seen:
-    snapshot = current_delta(Path(place))
+def _read_delta(location: str) -> ReadTables:
+    snapshot = current_delta(Path(location))
     return {name: _summary(snapshot.scan(name).select("snapshot_id").collect()) for name in _TABLES}
 
 
-def _read_duckdb(place: str) -> Seen:
+def _read_duckdb(location: str) -> ReadTables:
     import duckdb
 
-    with duckdb.connect(str(Path(place) / DUCKDB_FILE), read_only=True) as connection:
+    with duckdb.connect(str(Path(location) / DUCKDB_FILE), read_only=True) as connection:
         return {name: _summary(connection.sql(f"SELECT snapshot_id FROM {name}").pl()) for name in _TABLES}
 
 
-def _read_postgresql(place: str) -> Seen:
-    """Two statements of one repeatable-read transaction, as a careful reader would; and one join for the hasty one."""
+def _read_postgresql(location: str) -> ReadTables:
+    """Read in one repeatable-read transaction, and by one join outside of it."""
     import adbc_driver_postgresql.dbapi as adbc
 
     joined = f"SELECT n.snapshot_id FROM footsteps.{_TABLES[0]} n LEFT JOIN footsteps.{_TABLES[1]} m USING (person_id)"
-    with closing(adbc.connect(place)) as connection, closing(connection.cursor()) as cursor:
+    with closing(adbc.connect(location)) as connection, closing(connection.cursor()) as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        seen = {}
+        tables = {}
         for name in _TABLES:
             cursor.execute(f"SELECT snapshot_id FROM footsteps.{name}")
-            seen[name] = _summary(pl.DataFrame(cursor.fetch_arrow_table()))
+            tables[name] = _summary(pl.DataFrame(cursor.fetch_arrow_table()))
         connection.rollback()
         cursor.execute(f"{joined} WHERE m.snapshot_id IS DISTINCT FROM n.snapshot_id")
         if cursor.fetchall():
-            seen[f"{_TABLES[1]} joined"] = (["mixed in a join"], 0)
-    return seen
+            tables[f"{_TABLES[1]} joined"] = (["mixed in a join"], 0)
+    return tables
 
 
-_READ: dict[str, Callable[[str], Seen]] = {
+_READ: dict[str, Callable[[str], ReadTables]] = {
     "parquet": _read_parquet,
     "delta": _read_delta,
     "duckdb": _read_duckdb,
@@ -162,30 +174,30 @@ def _summary(rows: pl.DataFrame) -> tuple[list[str], int]:
     return rows["snapshot_id"].unique().to_list(), rows.height
 
 
-def _drain(seen: Any) -> Iterator[Seen | str]:
+def _drain(results: Any) -> Iterator[ReadTables | str]:
     while True:
         try:
-            yield seen.get_nowait()
+            yield results.get_nowait()
         except Empty:
             return
 
 
-def _count(target: str, publications: int, readers: int, found: list[Seen | str]) -> ReaderResult:
-    reads = [one for one in found if not isinstance(one, str)]
+def _count(target: str, publications: int, readers: int, reads: list[ReadTables | str]) -> ReaderResult:
+    successful = [read for read in reads if not isinstance(read, str)]
     return ReaderResult(
         target=target,
         publications=publications,
         readers=readers,
-        reads=len(reads),
-        torn=sum(any(_is_short(name, *one) for name, one in seen.items()) for seen in reads),
-        empty=sum(any(rows == 0 for _, rows in seen.values()) for seen in reads),
-        mixed=sum(len({name for names, _ in seen.values() for name in names}) != 1 for seen in reads),
-        failed=len(found) - len(reads),
+        reads=len(successful),
+        torn=sum(any(_is_short(name, *table) for name, table in read.items()) for read in successful),
+        empty=sum(any(rows == 0 for _, rows in read.values()) for read in successful),
+        mixed=sum(len({name for names, _ in read.values() for name in names}) != 1 for read in successful),
+        failed=len(reads) - len(successful),
     )
 
 
 def _is_short(table: str, names: list[str], rows: int) -> bool:
-    """Whether a table had another number of rows than its snapshot wrote."""
+    """Whether a table has another number of rows than its snapshot."""
     if len(names) != 1 or not names[0].startswith("s0"):
         return False
     people = _PEOPLE + int(names[0][1:])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.cli.console import CommandFailed, print_json, print_note, print_table, resolve_settings
-from assets.cli.show import load_current_snapshot
+from assets.cli.inputs import load_current_snapshot
 from pipelines.config.company import read_config
 
 

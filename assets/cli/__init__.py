@@ -1,1 +1,1 @@
-"""What each command of the front door does, one module a command."""
+"""The command line `footsteps`: its app, and one module per command."""

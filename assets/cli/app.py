@@ -1,7 +1,7 @@
-"""The front door: the command `footsteps`.
+"""The command `footsteps`.
 
-Belongs here: commands, their options, and how an answer or a failure is said.
-Does not belong here: what a command does (one module each under `assets.cli`).
+Belongs here: the commands and their options. Each command imports its own module when it is called: some take seconds.
+Does not belong here: what a command does (one module each in `assets.cli`).
 """
 
 import sys
@@ -14,12 +14,12 @@ import typer
 from assets.cli.benchmarks import load_benchmarks
 from assets.cli.options import (
     AsJson,
+    AsOf,
     At,
     ConfigFile,
     DataRoot,
-    Day,
     LandingFolder,
-    Person,
+    PersonId,
     SkillId,
     SnapshotId,
     ToStage,
@@ -29,13 +29,13 @@ from assets.cli.options import (
 
 app = typer.Typer(
     name="footsteps",
-    help="Every night, for every person: the next micro-skill, why, how to practise it, and with whom.",
+    help="Recommends to every person the next micro-skill: why, how to practise it, and with whom.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-sources = typer.Typer(help="The systems that can be read, and what a file is.", invoke_without_command=True)
+sources = typer.Typer(help="The systems that can be read, and the system of a file.", invoke_without_command=True)
 app.add_typer(load_benchmarks(), name="bench")
 app.add_typer(sources, name="sources")
 
@@ -43,15 +43,15 @@ app.add_typer(sources, name="sources")
 @app.command(epilog=example("footsteps demo --people 300", "footsteps run"))
 @report_failures
 def demo(
-    people: Annotated[int, typer.Option(min=60, max=1_000_000, help="People of the company.")] = 300,
-    seed: Annotated[int, typer.Option(help="Another seed, another company.")] = 7,
+    people: Annotated[int, typer.Option(min=60, max=1_000_000, help="Number of people.")] = 300,
+    seed: Annotated[int, typer.Option(help="Seed of the random company.")] = 7,
     end: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day the exports are drawn; today if not given.")
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the exports; today by default.")
     ] = None,
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a made-up company's exports as its vendors would: HR, projects, time, learning, feedback, wishes."""
+    """Write the exports of a made-up company: HR, projects, time, learning, feedback, wishes."""
     from assets.cli.demo import make_demo
 
     make_demo(data_root, people, seed, end.date() if end else datetime.now(UTC).date(), as_json)
@@ -66,29 +66,36 @@ def demo(
 )
 @report_failures
 def run(
-    as_of: Day = None,
+    as_of: AsOf = None,
     config: ConfigFile = None,
     landing: LandingFolder = None,
     data_root: DataRoot = None,
-    accept_shrink: Annotated[bool, typer.Option(help="Land full exports that are far smaller than the last.")] = False,
-    by_day: Annotated[bool, typer.Option(help="Only carry new files through to the people they touch.")] = False,
+    allow_row_count_drop: Annotated[
+        bool, typer.Option("--allow-row-count-drop", help="Land full exports with far fewer rows than the last.")
+    ] = False,
+    incremental: Annotated[
+        bool, typer.Option("--incremental", help="Recompute only the people that new files are about.")
+    ] = False,
     as_json: AsJson = False,
+    accept_shrink: Annotated[bool, typer.Option("--accept-shrink", hidden=True)] = False,  # the deprecated name
+    by_day: Annotated[bool, typer.Option("--by-day", hidden=True)] = False,  # the deprecated name
 ) -> None:
-    """The whole night: land, judge, conform, learn, recommend, publish."""
+    """Run the pipeline: land, validate, conform, train, recommend, publish."""
     from assets.cli.run import run_pipeline
 
-    run_pipeline(data_root, config, landing, as_of.date() if as_of else None, accept_shrink, as_json, by_day)
+    day, allows_drop = as_of.date() if as_of else None, allow_row_count_drop or accept_shrink
+    run_pipeline(data_root, config, landing, day, allows_drop, as_json, incremental or by_day)
 
 
 @app.command(epilog=example("footsteps show E0007", "footsteps show --sample 3"))
 @report_failures
 def show(
-    person: Annotated[str | None, typer.Argument(help="person_id; see --sample to find some.")] = None,
-    sample: Annotated[int, typer.Option(min=0, help="Show so many people instead.")] = 0,
+    person: Annotated[str | None, typer.Argument(help="person_id; --sample finds some.")] = None,
+    sample: Annotated[int, typer.Option(min=0, help="Show this number of people instead.")] = 0,
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """What the published tables hold for a person: next steps with reasons, and the stages held."""
+    """Show a person's next steps with reasons, and stages, from the published tables."""
     from assets.cli.show import show_people
 
     show_people(data_root, person, sample, as_json)
@@ -105,25 +112,25 @@ def show(
 )
 @report_failures
 def reply_to_step(
-    person: Annotated[str, typer.Argument(help="person_id of who replies.")],
+    person: Annotated[str, typer.Argument(help="person_id of the person who replies.")],
     kind: Annotated[str, typer.Argument(help="accept, dismiss, snooze, dispute, hide, done or retract.")],
-    skill: Annotated[str, typer.Argument(help="The micro-skill: its skill_id or name.")],
-    goal: Annotated[str | None, typer.Option(help="One step of it: apprentice, journeyman, master, refresh.")] = None,
-    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Of snooze: the day it returns.")] = None,
-    stage: Annotated[str | None, typer.Option(help="Of dispute: the stage the person holds.")] = None,
-    on: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When it was said; now, if not given.")
+    skill: Annotated[str, typer.Argument(help="skill_id or name of the micro-skill.")],
+    goal: Annotated[str | None, typer.Option(help="One step only: apprentice, journeyman, master, refresh.")] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Of a snooze: the day the step returns.")
     ] = None,
+    stage: Annotated[str | None, typer.Option(help="Of a dispute: the stage the person holds.")] = None,
+    on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the reply; now by default.")] = None,
     config: ConfigFile = None,
     landing: LandingFolder = None,
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a person's reply to a step where the next night reads it; the same reply twice is written once."""
-    from assets.cli.reply import Reply, reply
+    """Write a person's reply to a step for the next run; a repeated reply is written once."""
+    from assets.cli.reply import Reply, write_reply
 
-    word = Reply(kind, skill, goal, until.date() if until else None, stage)
-    reply(data_root, config, landing, person, word, on.replace(tzinfo=UTC) if on else None, as_json)
+    reply = Reply(kind, skill, goal, until.date() if until else None, stage)
+    write_reply(data_root, config, landing, person, reply, on.replace(tzinfo=UTC) if on else None, as_json)
 
 
 @app.command(
@@ -134,11 +141,11 @@ def reply_to_step(
     ),
 )
 @report_failures
-def tell_exposure(
-    person: Person,
+def record_exposure(
+    person: PersonId,
     skill_id: SkillId,
     to_stage: ToStage,
-    rank: Annotated[int, typer.Argument(min=1, help="Place at which the reader showed it, the first being 1.")],
+    rank: Annotated[int, typer.Argument(min=1, help="Rank at which the reader showed it, from 1.")],
     snapshot: SnapshotId = None,
     at: At = None,
     config: ConfigFile = None,
@@ -146,17 +153,17 @@ def tell_exposure(
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write that a reader showed a recommended step, where the next night reads it; the same twice is written once."""
-    from assets.cli.exposure import ShownStep, write_exposure
+    """Write that a reader showed a recommended step, for the next run; a repeated record is written once."""
+    from assets.cli.exposure import ShownStep, write_record
 
     shown = ShownStep(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
-    write_exposure(data_root, config, landing, shown, rank, as_json)
+    write_record(data_root, config, landing, "exposure", shown, {"shown_rank": str(rank)}, as_json)
 
 
 @app.command("outcome", epilog=example("footsteps outcome 100012 dat-2 journeyman accepted"))
 @report_failures
-def tell_outcome(
-    person: Person,
+def record_outcome(
+    person: PersonId,
     skill_id: SkillId,
     to_stage: ToStage,
     kind: Annotated[str, typer.Argument(help="accepted, dismissed, started or done.")],
@@ -167,11 +174,11 @@ def tell_outcome(
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write what came of a step that was shown, where the next night reads it; the same twice is written once."""
-    from assets.cli.exposure import ShownStep, write_outcome
+    """Write what came of a step that was shown, for the next run; a repeated record is written once."""
+    from assets.cli.exposure import ShownStep, write_record
 
     shown = ShownStep(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
-    write_outcome(data_root, config, landing, shown, kind, as_json)
+    write_record(data_root, config, landing, "outcome", shown, {"outcome_kind": kind}, as_json)
 
 
 @app.command(
@@ -185,50 +192,55 @@ def tell_outcome(
 def evaluate(
     events: Annotated[
         Path | None,
-        typer.Argument(help="CSV or Parquet: person_id, skill_id, ts (a time or an order). None: your own nights."),
+        typer.Argument(
+            help="CSV or Parquet: person_id, skill_id, ts (a time or an order). None: the company's own tables."
+        ),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="footsteps.yaml, for its horizon.")] = None,
     split: Annotated[str, typer.Option(help="time (freeze all models at a date) or leave-last.")] = "time",
-    horizon: Annotated[str, typer.Option(help="How far ahead a step counts, in days.")] = "90d",
+    horizon: Annotated[str, typer.Option(help="Days ahead within which a step counts.")] = "90d",
     models: Annotated[str, typer.Option(help="all, or names separated by commas.")] = "all",
     names: Annotated[Path | None, typer.Option(help="CSV or Parquet with skill_id, name.")] = None,
-    attributes: Annotated[Path | None, typer.Option(help="person_id and a column a role, unit, ...")] = None,
-    again: Annotated[Path | None, typer.Option(help="Further events: skills used again.")] = None,
+    attributes: Annotated[
+        Path | None, typer.Option(help="CSV or Parquet with person_id and a column each for role, unit, ...")
+    ] = None,
+    again: Annotated[Path | None, typer.Option(help="CSV or Parquet with further events: skills used again.")] = None,
     report: Annotated[Path | None, typer.Option(help="Folder for an HTML page with plots and the ablation.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap and of sampling.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap and of sampling.")] = 0,
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Prove the recommender on your own history, beside simpler models: one table, nobody's future seen."""
+    """Evaluate the recommender and simpler models on a history; no model sees the future that it is scored on."""
     from assets.cli.console import resolve_settings
     from assets.cli.evaluate import EvaluationOptions, evaluate_company, evaluate_events
 
-    asked = EvaluationOptions(split, horizon, models, seed, names, attributes, again, report, as_json)
+    options = EvaluationOptions(split, horizon, models, seed, names, attributes, again, report, as_json)
     if events is None:
-        evaluate_company(resolve_settings(data_root, config), asked)
+        evaluate_company(resolve_settings(data_root, config), options)
     else:
-        evaluate_events(events, config, asked)
+        evaluate_events(events, config, options)
 
 
 @sources.callback(invoke_without_command=True, epilog=example("footsteps sources", "footsteps sources --json"))
 @report_failures
 def list_sources(context: typer.Context, as_json: AsJson = False) -> None:
-    """The systems whose exports can be read, with the columns each needs and can use."""
+    """List the systems whose exports can be read, with the columns that each requires and can use."""
     if context.invoked_subcommand is None:
         from assets.cli.sources import print_systems
 
         print_systems(as_json)
 
 
-@sources.command("sniff", epilog=example("footsteps sources sniff export.csv"))
+@sources.command("sniff", hidden=True, deprecated=True, epilog=example("footsteps sources sniff export.csv"))
+@sources.command("detect", epilog=example("footsteps sources detect export.csv"))
 @report_failures
-def sniff_file(
+def detect_system(
     file: Annotated[Path, typer.Argument(help="An export, plain or compressed.")], as_json: AsJson = False
 ) -> None:
-    """Which system wrote a file and why, and the block of footsteps.yaml for it."""
-    from assets.cli.sources import print_guesses
+    """Detect which system wrote a file and why, and print the block of footsteps.yaml for it."""
+    from assets.cli.sources import print_matches
 
-    print_guesses(file, as_json)
+    print_matches(file, as_json)
 
 
 @sources.command(
@@ -259,10 +271,10 @@ def preview_export(
 @report_failures
 def count_taxonomy_rows(
     folder: Annotated[Path, typer.Argument(help="Folder or file of a published taxonomy.")],
-    system: Annotated[str | None, typer.Option(help="Which one it is, where its files do not tell.")] = None,
+    system: Annotated[str | None, typer.Option(help="The taxonomy, if its files do not show it.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """How many rows of each kind a taxonomy's files hold, and how many are taken."""
+    """Count the rows of each kind in a taxonomy's files, and how many are used."""
     from assets.cli.sources import print_taxonomy
 
     print_taxonomy(folder, system, as_json)
@@ -271,7 +283,7 @@ def count_taxonomy_rows(
 @app.command(epilog=example("footsteps tables", "footsteps tables --json"))
 @report_failures
 def tables(data_root: DataRoot = None, as_json: AsJson = False) -> None:
-    """Where the published tables are, and a query to copy."""
+    """Print where the published tables are, and queries to copy."""
     from assets.cli.tables import print_tables
 
     print_tables(data_root, as_json)
@@ -280,7 +292,7 @@ def tables(data_root: DataRoot = None, as_json: AsJson = False) -> None:
 @app.command(epilog=example("footsteps dictionary > tables.md", "footsteps dictionary --json"))
 @report_failures
 def dictionary(as_json: AsJson = False) -> None:
-    """Every table and column of the lake, from its contract, as Markdown."""
+    """Print every table and column of the lake, from its contract, as Markdown."""
     from assets.cli.tables import print_dictionary
 
     print_dictionary(as_json)
@@ -289,10 +301,10 @@ def dictionary(as_json: AsJson = False) -> None:
 @app.command(epilog=example("footsteps contracts --json", "footsteps contracts --write"))
 @report_failures
 def contracts(
-    write: Annotated[bool, typer.Option(help="Write docs/contracts and release versions that are new.")] = False,
+    write: Annotated[bool, typer.Option(help="Write docs/contracts and release new versions.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """The published tables' contracts in the Open Data Contract Standard, and what is released."""
+    """Print the published tables' contracts in the Open Data Contract Standard, or release them."""
     from assets.cli.contracts import print_contracts
 
     print_contracts(write, as_json)
@@ -301,29 +313,39 @@ def contracts(
 @app.command(epilog=example("footsteps feed --after 120", "footsteps feed --json"))
 @report_failures
 def feed(
-    after: Annotated[int, typer.Option(min=0, help="Cursor: the sequence of the last event you read.")] = 0,
-    most: Annotated[int, typer.Option(min=1, help="Events at most.")] = 1000,
+    after: Annotated[int, typer.Option(min=0, help="Cursor: the sequence of the last event that was read.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of events.")] = 1000,
     data_root: DataRoot = None,
     as_json: AsJson = False,
+    most: Annotated[int | None, typer.Option("--most", min=1, hidden=True)] = None,  # the deprecated name
 ) -> None:
-    """The change feed behind a cursor: whose recommendations changed, one CloudEvent a line."""
+    """Print the change feed behind a cursor: whose recommendations changed, one CloudEvent per line."""
     from assets.cli.feed import print_feed
 
-    print_feed(data_root, after, most, as_json)
+    print_feed(data_root, after, most or limit, as_json)
 
 
 @app.command(epilog=example("footsteps site", "footsteps site --folder /srv/footsteps"))
 @report_failures
 def site(
-    folder: Annotated[Path | None, typer.Option(help="Where the pages go; published/site if not given.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="Write them anew, even where they are there.")] = False,
+    folder: Annotated[Path | None, typer.Option(help="Folder of the pages; published/site by default.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Replace pages that exist.")] = False,
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Pages for people: one a person, one a team of five or more, one for the night; static, offline."""
+    """Write static pages: one per person, one per team of five or more, one about the run."""
     from assets.cli.site import write_site
 
     write_site(data_root, folder, again, as_json)
+
+
+@app.command(epilog=example("footsteps restore --config footsteps.yaml --data-root /srv/footsteps"))
+@report_failures
+def restore(config: ConfigFile = None, data_root: DataRoot = None, as_json: AsJson = False) -> None:
+    """Copy the lake and the current snapshot of the bucket in footsteps.yaml into the data root."""
+    from assets.cli.restore import restore_from_bucket
+
+    restore_from_bucket(data_root, config, as_json)
 
 
 @app.command(epilog=example("footsteps doctor", "footsteps doctor --json"))
@@ -331,7 +353,7 @@ def site(
 def doctor(
     config: ConfigFile = None, landing: LandingFolder = None, data_root: DataRoot = None, as_json: AsJson = False
 ) -> None:
-    """What is late, refused, failing or shrinking, a sentence each; exits with 1 where something is."""
+    """Print what is late, refused, failing or shrinking, one sentence each; exit with 1 if anything is."""
     from assets.cli.doctor import print_health
 
     print_health(data_root, config, landing, as_json)
@@ -345,7 +367,7 @@ def up(
     landing: LandingFolder = None,
     data_root: DataRoot = None,
 ) -> None:
-    """The Dagster UI and its daemon on this machine, ready to monitor; Ctrl-C ends both."""
+    """Start the Dagster UI and its daemon on this machine; Ctrl-C ends both."""
     from assets.cli.up import serve
 
     serve(data_root, config, landing, port)
@@ -353,7 +375,7 @@ def up(
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line."""
-    return app(args=arguments, prog_name="footsteps") if arguments is not None else app(prog_name="footsteps")
+    return app(args=arguments, prog_name="footsteps")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""How commands speak: answers on standard output, everything else on standard error.
+"""Output of commands: results on standard output, everything else on standard error; and their settings.
 
-Belongs here: the two consoles, failures that have a sentence, and the data root's default.
-Does not belong here: what is said.
+Belongs here: the two consoles, failures with a sentence, and the default data root.
+Does not belong here: what a command prints, and anything that is slow to import: every command starts with it.
 """
 
 import json
@@ -15,32 +15,46 @@ from rich.table import Table
 from pipelines.config.settings import Settings
 
 stderr_console = Console(stderr=True, highlight=False)
-# Into a file or a pipe a table is as wide as it needs; eighty columns would fold every path.
+# In a file or a pipe a table is as wide as it needs to be; eighty columns would fold every path.
 stdout_console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 _DEFAULT_ROOT = Path(".footsteps")
 
 
 class CommandFailed(Exception):
-    """A command cannot do what was asked; the message is one sentence that says what to do."""
+    """A command cannot do what it was called for; the message is one sentence that says what to do."""
 
 
 def print_error(sentence: str) -> None:
-    """Say a failure."""
+    """Print why a command failed on standard error."""
     stderr_console.print(f"[bold red]footsteps:[/bold red] {sentence}", markup=True, soft_wrap=True)
 
 
 def print_note(sentence: str) -> None:
-    """Say something beside the answer."""
+    """Print a sentence that is not part of the result on standard error."""
     stderr_console.print(sentence, soft_wrap=True)
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document, alone on standard output."""
+    """Print one JSON document on standard output."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
+def print_result(document: Any, sentence: str, as_json: bool) -> None:
+    """Print a result on standard output: as one JSON document, or as a sentence."""
+    if as_json:
+        print_json(document)
+    else:
+        stdout_console.print(sentence, soft_wrap=True)
+
+
 def print_table(title: str, columns: dict[str, str], rows: list[list[str]]) -> None:
-    """Print a table; `columns` gives each heading its justification."""
+    """Print a table on standard output.
+
+    Args:
+        title: Line above the table.
+        columns: The justification of each column, by heading.
+        rows: The cells of each row.
+    """
     table = Table(title=title, title_justify="left", header_style="bold")
     for heading, justify in columns.items():
         table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
@@ -50,13 +64,17 @@ def print_table(title: str, columns: dict[str, str], rows: list[list[str]]) -> N
 
 
 def resolve_settings(data_root: Path | None, config: Path | None = None, landing: Path | None = None) -> Settings:
-    """The settings of a command. Without a data root, a configuration elsewhere gets one of its own."""
-    chosen: dict[str, Path] = {}
+    """Make the settings of a command from its options.
+
+    Args:
+        data_root: The data root. If it is None, each configuration outside a data root gets a data root of its own.
+        config: The footsteps.yaml, if it is not in the data root.
+        landing: The landing folder, if it is not the configured one.
+
+    Returns:
+        The settings; environment variables fill what the options leave open.
+    """
     if data_root is None:
         data_root = _DEFAULT_ROOT / (config.expanduser().resolve().parent.name if config else "demo")
-    chosen["data_root"] = data_root
-    if config is not None:
-        chosen["config"] = config
-    if landing is not None:
-        chosen["landing"] = landing
-    return Settings(**chosen)  # type: ignore[arg-type]
+    options = {"data_root": data_root, "config": config, "landing": landing}
+    return Settings(**{name: path for name, path in options.items() if path is not None})  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """`footsteps demo`: a made-up company's exports.
 
-Belongs here: progress and the answer.
+Belongs here: the progress bar, and printing what was written.
 Does not belong here: the company (`pipelines.demo`).
 """
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.cli.console import CommandFailed, print_json, resolve_settings, stderr_console, stdout_console
+from assets.cli.console import CommandFailed, print_result, resolve_settings, stderr_console
 from pipelines.demo.build import build_demo
 
 
 def make_demo(data_root: Path | None, people: int, seed: int, end: date, as_json: bool) -> None:
-    """Write the demo into the data root and say what is there."""
+    """Write the demo company into the data root and print what was written."""
     root = resolve_settings(data_root).root
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=stderr_console, transient=True) as bar:
@@ -27,10 +27,11 @@ def make_demo(data_root: Path | None, people: int, seed: int, end: date, as_json
                 end=end,
                 progress=lambda what, share: bar.update(task, description=what, completed=share),
             )
-        except (OSError, ValueError) as problem:
-            raise CommandFailed(f"the demo could not be written to {root}: {problem}") from problem
-    if as_json:
-        files = [{"file": file, "rows": rows} for file, rows in sorted(summary.exports.rows.items())]
-        print_json({"data_root": str(root), "people": people, "seed": seed, "end": end, "files": files})
-        return
-    stdout_console.print(f"{summary.sentence}\nExports: {root / 'landing'}\nNext:    footsteps run", soft_wrap=True)
+        except OSError as error:
+            raise CommandFailed(f"the demo could not be written to {root}: {error}") from error
+    files = [{"file": file, "rows": rows} for file, rows in sorted(summary.exports.rows.items())]
+    print_result(
+        {"data_root": str(root), "people": people, "seed": seed, "end": end, "files": files},
+        f"{summary.sentence}\nExports: {root / 'landing'}\nNext:    footsteps run",
+        as_json,
+    )

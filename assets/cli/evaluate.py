@@ -1,7 +1,7 @@
-"""`footsteps evaluate`: the recommender beside simpler models, on anybody's history.
+"""`footsteps evaluate`: the recommender next to simpler models, on any history.
 
-Belongs here: reading the history, progress, the table.
-Does not belong here: the measuring (`ml.evaluation.evaluate`).
+Belongs here: reading the history, the progress bar, and printing the results.
+Does not belong here: measuring (`ml.evaluation.evaluate`).
 """
 
 from dataclasses import dataclass
@@ -12,19 +12,37 @@ import polars as pl
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from assets.cli.console import CommandFailed, print_json, print_table, stderr_console, stdout_console
-from assets.cli.evaluation_report import write_report
+from assets.cli.evaluation_report import (
+    RANKING_HEADINGS,
+    SEGMENT_HEADINGS,
+    format_ranking,
+    format_segments,
+    write_report,
+)
+from assets.cli.inputs import load_config
 from ml.evaluation.evaluate import available_models, evaluate
 from ml.evaluation.results import Evaluation, Split
 from ml.ranking.group_features import GroupFeatures
-from pipelines.config.company import ConfigError, read_config
 from pipelines.config.settings import Settings
 
-_NEEDED = ("person_id", "skill_id", "ts")
+_HISTORY_COLUMNS = ("person_id", "skill_id", "ts")
 
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """What to measure on: the options of the command."""
+    """The options of the command.
+
+    Attributes:
+        split: One of the values of `Split`.
+        horizon: Number of days, such as 90d.
+        models: `all`, or names separated by commas.
+        seed: Seed of the bootstrap and of sampling.
+        names: File of the skills' names, or None.
+        attributes: File of people's attributes, or None.
+        again: File of further events, or None.
+        report: Folder of the report, or None.
+        as_json: Whether to print JSON.
+    """
 
     split: str
     horizon: str
@@ -37,253 +55,216 @@ class EvaluationOptions:
     as_json: bool
 
 
-def evaluate_events(events: Path, config: Path | None, asked: EvaluationOptions) -> None:
-    """Measure all models on a history file and print one table. Raises Failed where the file cannot be used."""
+def evaluate_events(events: Path, config: Path | None, options: EvaluationOptions) -> None:
+    """Evaluate all models on a history file and print the results.
+
+    Args:
+        events: The history (see `read_history`).
+        config: A footsteps.yaml whose horizon is used, or None.
+        options: The options of the command.
+
+    Raises:
+        CommandFailed: If a file or an option cannot be used.
+    """
     history = read_history(events)
-    if asked.again:
-        history = pl.concat([history.select(_NEEDED), read_history(asked.again).select(_NEEDED)])
-    named = _names_of(history, asked.names)
-    groups = _groups_of(history, asked.attributes)
-    _measure(asked, history, events.name, _horizon(asked.horizon, config), names=named, extra_features=groups)
+    if options.again:
+        history = pl.concat([history.select(_HISTORY_COLUMNS), read_history(options.again).select(_HISTORY_COLUMNS)])
+    names = _read_names(history, options.names)
+    groups = _read_groups(history, options.attributes)
+    horizon_days = _parse_horizon(options.horizon, config)
+    _evaluate(options, history, events.name, horizon_days, names=names, extra_features=groups)
 
 
-def evaluate_company(settings: Settings, asked: EvaluationOptions) -> None:
-    """Measure all models on the company's own reached steps, with the features its HR, projects, learning, taxonomy
-    and wishes give. Raises Failed where no night has run."""
+def evaluate_company(settings: Settings, options: EvaluationOptions) -> None:
+    """Evaluate all models on the company's own reached steps and print the results.
+
+    The models use the features that HR, projects, learning, the taxonomy and wishes give.
+
+    Args:
+        settings: The settings of the command.
+        options: The options of the command.
+
+    Raises:
+        CommandFailed: If no run has published anything, or an option cannot be used.
+    """
+    # imported here because they take seconds
     from assets.resources.pipeline import PipelineResource
     from assets.tables.training_data import build_training_input
     from pipelines.contracts.output_tables import SNAPSHOT
     from pipelines.storage.lake import Lake
 
-    days = Lake(settings.lake_path).scan(SNAPSHOT).select("as_of").collect()["as_of"]
-    if not len(days):
-        raise CommandFailed("no night has run here: run `footsteps run`, or give a history file")
-    night = PipelineResource(
+    snapshots = Lake(settings.lake_path).scan(SNAPSHOT).select("as_of").collect()
+    if snapshots.is_empty():
+        raise CommandFailed("nothing was run here: run `footsteps run`, or give a history file")
+    pipeline = PipelineResource(
         data_root=str(settings.root), config_path=str(settings.config_path), landing_path=str(settings.root)
     )
-    lesson = build_training_input(night, days[0], with_wishes=True)
-    company = night.config.company
-    _measure(
-        asked,
-        lesson.events,
-        company,
-        lesson.horizon_days,
-        names=lesson.names,
-        extra_features=lesson.extra,
-        requires=lesson.requires,
-        repeatable=lesson.repeatable,
+    training_input = build_training_input(pipeline, snapshots["as_of"][0], with_wishes=True)
+    _evaluate(
+        options,
+        training_input.events,
+        pipeline.config.company,
+        training_input.horizon_days,
+        names=training_input.names,
+        extra_features=training_input.extra,
+        requires=training_input.requires,
+        repeatable=training_input.repeatable,
     )
 
 
-def _measure(asked: EvaluationOptions, history: pl.DataFrame, called: str, horizon_days: int, **given: Any) -> None:
-    split, wanted = _split(asked.split), _models(asked.models)
+def _evaluate(options: EvaluationOptions, history: pl.DataFrame, title: str, horizon_days: int, **inputs: Any) -> None:
+    if options.split not in get_args(Split):
+        raise CommandFailed(f"--split {options.split} is not known; allowed: {', '.join(get_args(Split))}")
+    available = list(available_models())
+    models = available if options.models == "all" else [name.strip() for name in options.models.split(",")]
+    if unknown := sorted(set(models) - set(available)):
+        raise CommandFailed(f"--models {', '.join(unknown)} is not known; allowed: all, {', '.join(available)}")
     columns = (TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=stderr_console, transient=True) as bar:
         task = bar.add_task("reading", total=1.0)
         try:
-            measured = evaluate(
+            evaluation = evaluate(
                 history,
-                split=split,
+                split=cast(Split, options.split),
                 horizon_days=horizon_days,
-                models=wanted,
-                seed=asked.seed,
-                with_ablation=asked.report is not None,
-                progress=lambda what, share: bar.update(task, description=what, completed=share),
-                **given,
+                models=models,
+                seed=options.seed,
+                with_ablation=options.report is not None,
+                progress=lambda activity, share: bar.update(task, description=activity, completed=share),
+                **inputs,
             )
-        except ValueError as problem:
-            raise CommandFailed(f"{called} cannot be evaluated: {problem}") from problem
-    written = write_report(measured, asked.report, f"Next steps at {called}") if asked.report else []
-    if asked.as_json:
-        print_json(measured.to_dict())
-    else:
-        _print(measured)
-        for path in written[:1]:
-            stdout_console.print(f"Report: {path}")
-
-
-def _split(given: str) -> Split:
-    if given not in get_args(Split):
-        raise CommandFailed(f"--split {given} is not known; allowed: {', '.join(get_args(Split))}")
-    return cast(Split, given)
-
-
-def _models(given: str) -> list[str]:
-    wanted = list(available_models()) if given == "all" else [name.strip() for name in given.split(",")]
-    if unknown := sorted(set(wanted) - set(available_models())):
-        raise CommandFailed(
-            f"--models {', '.join(unknown)} is not known; allowed: all, {', '.join(available_models())}"
-        )
-    return wanted
-
-
-def _names_of(history: pl.DataFrame, names: Path | None) -> pl.DataFrame | None:
-    """One row a skill (skill_id, name): of the file of names, or of the history's own column skill_name."""
-    if names is None:
-        if "skill_name" not in history.columns:
-            return None
-        return history.select("skill_id", pl.col("skill_name").alias("name")).unique("skill_id", keep="first")
-    told = _read(names)
-    if missing := [name for name in ("skill_id", "name") if name not in told.columns]:
-        raise CommandFailed(f"{names.name} has no column {', '.join(missing)}; names need skill_id, name")
-    return told.select(pl.col("skill_id", "name").cast(pl.String))
-
-
-def _groups_of(history: pl.DataFrame, attributes: Path | None) -> GroupFeatures | None:
-    """What people of the same attribute (role, unit, school, ...) took; since and until say when it holds."""
-    if attributes is None:
-        return None
-    told = _read(attributes)
-    kinds = [name for name in told.columns if name not in ("person_id", "since", "until")]
-    if "person_id" not in told.columns or not kinds:
-        raise CommandFailed(
-            f"{attributes.name} has {', '.join(told.columns)}; attributes need person_id and a column each"
-        )
-    when = [name for name in ("since", "until") if name in told.columns]
-    rows = [
-        told.drop_nulls(kind).select(
-            pl.col("person_id").cast(pl.String), *when, pl.format("{} {}", pl.lit(kind), pl.col(kind)).alias("group")
-        )
-        for kind in kinds
-    ]
-    return GroupFeatures(history.select(_NEEDED), pl.concat(rows))
+        except ValueError as error:
+            raise CommandFailed(f"{title} cannot be evaluated: {error}") from error
+    report = write_report(evaluation, options.report, f"Next steps at {title}") if options.report else []
+    if options.as_json:
+        print_json(evaluation.to_dict())
+        return
+    _print_evaluation(evaluation)
+    if report:
+        stdout_console.print(f"Report: {report[0]}")
 
 
 def read_history(path: Path) -> pl.DataFrame:
-    """One row per event: person_id and skill_id as text, ts (or a column `order`) as a UTC time or an integer order.
+    """Read a history.
 
-    Raises Failed where the file is missing, of another kind, lacks a column, or has times that cannot be read.
+    Args:
+        path: CSV or Parquet with person_id, skill_id and ts, or `order` instead of ts.
+
+    Returns:
+        One row per event: person_id and skill_id as text, ts as a UTC time or an integer order, and further columns.
+
+    Raises:
+        CommandFailed: If the file is missing or of another kind, lacks a column, or has times that cannot be read.
     """
-    frame = _read(path)
+    frame = _read_table(path)
     if "ts" not in frame.columns and "order" in frame.columns:
         frame = frame.rename({"order": "ts"})
-    missing = [name for name in _NEEDED if name not in frame.columns]
-    if missing:
+    if missing := [name for name in _HISTORY_COLUMNS if name not in frame.columns]:
         raise CommandFailed(
             f"{path.name} has no column {', '.join(missing)}; it has {', '.join(frame.columns)}: rename them"
         )
-    kind = frame.schema["ts"]
-    moment = pl.col("ts")
-    if kind == pl.String:
-        moment = moment.str.to_datetime(time_zone="UTC", strict=False)
-        if frame.select(pl.col("ts").str.contains(r"^-?\d+$").all()).item():
-            moment = pl.col("ts").cast(pl.Int64)
-    elif kind == pl.Date or isinstance(kind, pl.Datetime):
-        moment = moment.cast(pl.Datetime("us")).dt.replace_time_zone("UTC") if not _zoned(kind) else moment
-    elif not kind.is_integer():
-        raise CommandFailed(f"{path.name}: ts is {kind}; give a date, a time or a whole number that orders the events")
-    history = frame.with_columns(pl.col("person_id", "skill_id").cast(pl.String), moment.alias("ts"))
-    lost = history["ts"].null_count() + history["person_id"].null_count() + history["skill_id"].null_count()
-    if lost:
+    dtype, ts = frame.schema["ts"], pl.col("ts")
+    if dtype == pl.String and frame.select(ts.str.contains(r"^-?\d+$").all()).item():
+        ts = ts.cast(pl.Int64)
+    elif dtype == pl.String:
+        ts = ts.str.to_datetime(time_zone="UTC", strict=False)
+    elif dtype == pl.Date or (isinstance(dtype, pl.Datetime) and dtype.time_zone is None):
+        ts = ts.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    elif not (dtype.is_integer() or isinstance(dtype, pl.Datetime)):
+        raise CommandFailed(f"{path.name}: ts is {dtype}; give a date, a time or a whole number that orders the events")
+    history = frame.with_columns(pl.col("person_id", "skill_id").cast(pl.String), ts.alias("ts"))
+    if null_count := history.select(pl.sum_horizontal(pl.col(_HISTORY_COLUMNS).null_count())).item():
         raise CommandFailed(
-            f"{path.name}: {lost:,} of {frame.height:,} rows lack a person, a skill or a readable ts: mend them"
+            f"{path.name}: {null_count:,} of {frame.height:,} rows lack a person, a skill or a readable ts: "
+            "correct them"
         )
     return history
 
 
-def _zoned(kind: pl.DataType) -> bool:
-    return isinstance(kind, pl.Datetime) and kind.time_zone is not None
+def _read_names(history: pl.DataFrame, names: Path | None) -> pl.DataFrame | None:
+    """One row (skill_id, name) per skill: from the file of names, or from the history's column skill_name."""
+    if names is not None:
+        table = _read_table(names)
+        if missing := [name for name in ("skill_id", "name") if name not in table.columns]:
+            raise CommandFailed(f"{names.name} has no column {', '.join(missing)}; names need skill_id, name")
+        return table.select(pl.col("skill_id", "name").cast(pl.String))
+    if "skill_name" not in history.columns:
+        return None
+    return history.select("skill_id", pl.col("skill_name").alias("name")).unique("skill_id", keep="first")
 
 
-def _read(path: Path) -> pl.DataFrame:
+def _read_groups(history: pl.DataFrame, attributes: Path | None) -> GroupFeatures | None:
+    """Features of people with the same attribute (role, unit, school, ...); since and until limit an attribute."""
+    if attributes is None:
+        return None
+    table = _read_table(attributes)
+    kinds = [name for name in table.columns if name not in ("person_id", "since", "until")]
+    if "person_id" not in table.columns or not kinds:
+        raise CommandFailed(
+            f"{attributes.name} has {', '.join(table.columns)}; attributes need person_id and a column each"
+        )
+    period = [name for name in ("since", "until") if name in table.columns]
+    memberships = [
+        table.drop_nulls(kind).select(
+            pl.col("person_id").cast(pl.String), *period, pl.format("{} {}", pl.lit(kind), pl.col(kind)).alias("group")
+        )
+        for kind in kinds
+    ]
+    return GroupFeatures(history.select(_HISTORY_COLUMNS), pl.concat(memberships))
+
+
+def _read_table(path: Path) -> pl.DataFrame:
     if not path.is_file():
-        raise CommandFailed(f"{path} does not exist: give a CSV or Parquet file with {', '.join(_NEEDED)}")
+        raise CommandFailed(f"{path} does not exist: give a CSV or Parquet file with {', '.join(_HISTORY_COLUMNS)}")
     try:
         if path.suffix.lower() in (".parquet", ".pq"):
             return pl.read_parquet(path)
         return pl.read_csv(path, infer_schema_length=10_000)
-    except (pl.exceptions.PolarsError, UnicodeDecodeError, OSError) as problem:
-        first = str(problem).splitlines()[0]
-        raise CommandFailed(f"{path.name} is neither a readable CSV nor Parquet file: {first}") from problem
+    except (pl.exceptions.PolarsError, UnicodeDecodeError, OSError) as error:
+        first_line = str(error).splitlines()[0]
+        raise CommandFailed(f"{path.name} is neither a readable CSV nor Parquet file: {first_line}") from error
 
 
-def _horizon(given: str, config: Path | None) -> int:
+def _parse_horizon(text: str, config: Path | None) -> int:
     if config is not None:
-        try:
-            return read_config(config).policy.horizon_days
-        except ConfigError as refusal:
-            raise CommandFailed(str(refusal)) from refusal
-    days = given.removesuffix("d")
+        return load_config(Settings(config=config)).policy.horizon_days
+    days = text.removesuffix("d")
     if not days.isdigit() or int(days) < 1:
-        raise CommandFailed(f"--horizon {given} is no number of days; write it as 90d")
+        raise CommandFailed(f"--horizon {text} is not a number of days; write it as 90d")
     return int(days)
 
 
-def _print(measured: Evaluation) -> None:
-    frozen = f", models frozen at {measured.frozen_at}" if measured.frozen_at else ""
+def _print_evaluation(evaluation: Evaluation) -> None:
+    frozen = f", models frozen at {evaluation.frozen_at}" if evaluation.frozen_at else ""
     print_table(
-        f"{measured.n_people_scored:,} people scored, {measured.n_items:,} steps, split {measured.split}{frozen}",
-        {
-            "model": "left",
-            "HR@10": "right",
-            "NDCG@10": "right",
-            "95 % interval": "right",
-            "MRR": "right",
-            "coverage": "right",
-            "novelty": "right",
-            "fit s": "right",
-            "ms a person": "right",
-            "peak MB": "right",
-        },
-        [
-            [
-                m.model,
-                f"{m.hr_at_10:.3f}",
-                f"{m.ndcg_at_10:.3f}",
-                f"{m.ndcg_at_10_low:.3f}–{m.ndcg_at_10_high:.3f}",
-                f"{m.mrr:.3f}",
-                f"{m.coverage:.2f}",
-                f"{m.novelty:.1f}",
-                f"{m.fit_seconds:.1f}",
-                f"{m.score_ms_per_person:.2f}",
-                f"{m.peak_mb:,.0f}",
-            ]
-            for m in measured.models
-        ],
+        f"{evaluation.n_people_scored:,} people scored, {evaluation.n_items:,} steps, split {evaluation.split}{frozen}",
+        {**dict.fromkeys(RANKING_HEADINGS, "right"), "model": "left"},
+        format_ranking(evaluation.models),
     )
     print_table(
         "By length of history",
-        {
-            "segment": "left",
-            "model": "left",
-            "cases": "right",
-            "HR@10": "right",
-            "NDCG@10": "right",
-            "95 % interval": "right",
-        },
-        [
-            [
-                s.segment,
-                s.model,
-                f"{s.n_cases:,}",
-                *(
-                    (f"{s.hr_at_10:.3f}", f"{s.ndcg_at_10:.3f}", f"{s.ndcg_at_10_low:.3f}–{s.ndcg_at_10_high:.3f}")
-                    if s.n_cases
-                    else "–––"
-                ),
-            ]
-            for s in measured.segments
-        ],
+        {**dict.fromkeys(SEGMENT_HEADINGS, "right"), "segment": "left", "model": "left"},
+        format_segments(evaluation),
     )
-    if measured.ratio:
-        r = measured.ratio
+    if ratio := evaluation.ratio:
         stdout_console.print(
-            f"footsteps over the best other ({r.best_other}): {r.ratio:.3f} (95 %: {r.low:.3f} to {r.high:.3f})"
+            f"footsteps over the best other model ({ratio.best_other}): {ratio.ratio:.3f} "
+            f"(95 %: {ratio.low:.3f} to {ratio.high:.3f})"
         )
-    if measured.reliability:
-        rel = measured.reliability
+    if reliability := evaluation.reliability:
         stdout_console.print(
-            f"Probability: ECE {rel.ece:.4f}, Brier {rel.brier:.4f}, Brier skill {rel.brier_skill:.1%}"
+            f"Probability: ECE {reliability.ece:.4f}, Brier {reliability.brier:.4f}, "
+            f"Brier skill {reliability.brier_skill:.1%}"
         )
-    if measured.ablation:
+    if evaluation.ablation:
         print_table(
             "Loss of NDCG@10 without a family of features",
             {"family": "left", "loss": "right", "95 % interval": "right"},
-            [[a.family, f"{a.loss:+.4f}", f"{a.low:+.4f} to {a.high:+.4f}"] for a in measured.ablation],
+            [[row.family, f"{row.loss:+.4f}", f"{row.low:+.4f} to {row.high:+.4f}"] for row in evaluation.ablation],
         )
     stdout_console.print(
-        f"{measured.n_targets_unseen:,} of {measured.n_targets:,} targets were seen by nobody before the freeze: "
+        f"{evaluation.n_targets_unseen:,} of {evaluation.n_targets:,} targets were held by nobody before the freeze: "
         "a miss for every model that cannot name them."
     )
-    if measured.reason:
-        stdout_console.print(f"footsteps fell back: {measured.reason}")
+    if evaluation.reason:
+        stdout_console.print(f"footsteps fell back: {evaluation.reason}")

@@ -1,33 +1,25 @@
-"""`footsteps exposure` and `footsteps outcome`: what a reader showed and what came of it, for the next night to weigh.
+"""`footsteps exposure` and `footsteps outcome`: what a reader showed, and what came of it, for the next run.
 
-Belongs here: the rows, and that the same one is written once.
-Does not belong here: what is made of them (`assets.tables.feedback`), a person's own word (`reply`).
+Belongs here: the rows, and that a repeated record is not written.
+Does not belong here: the acceptance computed from them (`assets.tables.feedback`), a person's reply (`reply`).
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
-from assets.cli.console import CommandFailed, print_json, resolve_settings, stdout_console
-from assets.cli.landing_rows import (
-    append_row,
-    find_headers,
-    find_person_key,
-    find_source,
-    landing_file,
-    read_rows,
-    to_exported_values,
-)
-from assets.cli.run import load_config
-from pipelines.contracts.canonical_schemas import CanonicalSchemaName
+from assets.cli.console import CommandFailed
+from assets.cli.inputs import load_current_snapshot
+from assets.cli.landing_rows import append_row, format_time, open_export, print_written, read_rows
+from pipelines.config.settings import Settings
 from pipelines.contracts.columns import COLUMNS, STAGES
 from pipelines.contracts.output_tables import NEXT_SKILL
-from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot, list_snapshots
+from pipelines.snapshots.reader import Snapshot, list_snapshots
 
-_STEP = ("snapshot_id", "skill_id", "to_stage")
-_MOMENT = {"exposure": "shown_at", "outcome": "outcome_at"}
-_BLOCK = """declare where readers' records lie, in footsteps.yaml under `sources`:
+_STEP_COLUMNS = ("snapshot_id", "skill_id", "to_stage")
+_TIME_COLUMNS = {"exposure": "shown_at", "outcome": "outcome_at"}
+_DECLARATION = """declare the exports of readers in footsteps.yaml under `sources`:
   - {name: exposures, system: tabular, shape: exposure, path: "reader/exposures_*.csv", delivery: incremental,
      mapping: {record_code: exposure_id, employee_number: employee_number, snapshot_id: snapshot_id,
      skill_id: skill_id, to_stage: to_stage, shown_rank: rank, shown_at: shown_at}}
@@ -38,100 +30,104 @@ _BLOCK = """declare where readers' records lie, in footsteps.yaml under `sources
 
 @dataclass(frozen=True)
 class ShownStep:
-    """A recommended step of a person in a snapshot (the current one where None), and when it was (now where None)."""
+    """A recommended step that a reader showed to a person.
 
-    person: str
+    Attributes:
+        person_id: The person.
+        skill_id: The micro-skill of the step.
+        to_stage: The stage that the step leads to.
+        snapshot_id: The snapshot that recommended it; the current one if None.
+        at: Time of the exposure or outcome; now if None.
+    """
+
+    person_id: str
     skill_id: str
     to_stage: str
     snapshot_id: str | None = None
     at: datetime | None = None
 
 
-def write_exposure(
-    data_root: Path | None, config: Path | None, landing: Path | None, shown: ShownStep, rank: int, as_json: bool
-) -> None:
-    """Append that a reader showed the step at this place of its list."""
-    _write(data_root, config, landing, "exposure", shown, {"shown_rank": str(rank)}, as_json)
-
-
-def write_outcome(
-    data_root: Path | None, config: Path | None, landing: Path | None, shown: ShownStep, kind: str, as_json: bool
-) -> None:
-    """Append what came of a step that was shown."""
-    if kind not in (allowed := COLUMNS["outcome_kind"].allowed or ()):
-        raise CommandFailed(f"the outcome {kind!r} is none of {', '.join(allowed)}")
-    _write(data_root, config, landing, "outcome", shown, {"outcome_kind": kind}, as_json)
-
-
-def _write(
+def write_record(
     data_root: Path | None,
     config: Path | None,
     landing: Path | None,
-    shape: CanonicalSchemaName,
+    schema: Literal["exposure", "outcome"],
     shown: ShownStep,
-    said: dict[str, str],
+    details: dict[str, str],
     as_json: bool,
 ) -> None:
-    settings = resolve_settings(data_root, config, landing)
-    declared = load_config(settings)
-    source = find_source(declared, shape, _BLOCK)
-    moment = _MOMENT[shape]
-    headers = find_headers(source, shape, ("record_code", *_STEP, *said, moment))
-    snapshot = _snapshot(settings.published_path, shown.snapshot_id)
-    _refuse_strange(snapshot, shown)
+    """Append that a reader showed a step, or what came of it, unless the export holds the record already.
+
+    Args:
+        data_root: The data root of the command.
+        config: The footsteps.yaml of the command.
+        landing: The landing folder of the command.
+        schema: Whether the record is an exposure or an outcome.
+        shown: The step.
+        details: shown_rank of an exposure, outcome_kind of an outcome.
+        as_json: Whether to print JSON.
+
+    Raises:
+        CommandFailed: If a value is not allowed, or the export, the step or the person is unknown.
+    """
+    kinds = COLUMNS["outcome_kind"].allowed or ()
+    if schema == "outcome" and details["outcome_kind"] not in kinds:
+        raise CommandFailed(f"the outcome {details['outcome_kind']!r} is none of {', '.join(kinds)}")
+    time_column = _TIME_COLUMNS[schema]
+    required = ("record_code", *_STEP_COLUMNS, *details, time_column)
+    export = open_export(data_root, config, landing, schema, required, _DECLARATION)
+    snapshot = _find_snapshot(export.settings, shown.snapshot_id)
+    _require_recommended(snapshot, shown)
     step = {"snapshot_id": snapshot.snapshot_id, "skill_id": shown.skill_id, "to_stage": shown.to_stage}
-    row = {**find_person_key(settings, source, headers, shown.person), **to_exported_values(source, {**step, **said})}
-    file = landing_file(settings, declared, source)
-    written = append_record(file, row, headers, moment, shown.at, datetime.now(UTC))
-    if as_json:
-        print_json({"file": str(file), "person_id": shown.person, **step, "written": written})
-        return
-    told = "Written to" if written else "Nothing to do: it stands already in"
-    stdout_console.print(f"{told} {file}\nNext: footsteps run", soft_wrap=True)
+    row = {**export.find_person_key(shown.person_id), **export.to_exported_values({**step, **details})}
+    is_written = append_record(export.path, row, export.headers, time_column, shown.at, datetime.now(UTC))
+    print_written({"person_id": shown.person_id, **step}, export.path, is_written, as_json)
 
 
 def append_record(
-    file: Path, row: dict[str, str], headers: dict[str, str], moment: str, at: datetime | None, now: datetime
+    file: Path, row: dict[str, str], headers: dict[str, str], time_column: str, at: datetime | None, now: datetime
 ) -> bool:
-    """Add a record to the CSV file; False where it stands there already: the same step and word, of the same moment, or
-    of any where the moment is not given. `row` and `headers` are by canonical column."""
-    known, written = read_rows(file), {headers[name]: value for name, value in row.items()}
-    same = dict(written)
-    if at is not None:
-        same[headers[moment]] = _said(at)
-    if any(all(one.get(name, "") == value for name, value in same.items()) for one in known):
+    """Add a record to the CSV file, unless the file holds an equal one of the same time.
+
+    If the record has no time, an equal one of any time counts.
+
+    Args:
+        file: The export; it may be missing.
+        row: The record by canonical column, without time and record code.
+        headers: Header by canonical column.
+        time_column: The canonical column of the time.
+        at: Time of the record; `now` if None.
+        now: The current time.
+
+    Returns:
+        Whether the record was added.
+    """
+    existing = read_rows(file)
+    record = row if at is None else {**row, time_column: format_time(at)}
+    if any(all(other.get(headers[name], "") == value for name, value in record.items()) for other in existing):
         return False
-    written[headers[moment]] = _said(at or now)
-    code = hashlib.blake2b("\t".join([written[headers[moment]], *row.values()]).encode(), digest_size=8).hexdigest()
-    append_row(file, known, {**written, headers["record_code"]: f"footsteps-{code}"}, headers)
+    append_row(file, existing, row, headers, time_column, at or now)
     return True
 
 
-def _said(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def _find_snapshot(settings: Settings, snapshot_id: str | None) -> Snapshot:
+    if snapshot_id is None:
+        return load_current_snapshot(settings)
+    for snapshot in list_snapshots(settings.published_path):
+        if snapshot.snapshot_id == snapshot_id:
+            return snapshot
+    raise CommandFailed(f"no snapshot {snapshot_id!r} is kept: `footsteps tables` prints the current one")
 
 
-def _snapshot(published: Path, snapshot_id: str | None) -> Snapshot:
-    try:
-        if snapshot_id is None:
-            return current_snapshot(published)
-    except NothingPublished as nothing:
-        raise CommandFailed(str(nothing)) from nothing
-    found = [one for one in list_snapshots(published) if one.snapshot_id == snapshot_id]
-    if not found:
-        raise CommandFailed(f"no snapshot {snapshot_id!r} is kept: `footsteps tables` prints the current one")
-    return found[0]
-
-
-def _refuse_strange(snapshot: Snapshot, shown: ShownStep) -> None:
-    """A step that the snapshot never recommended to the person joins with nothing later: it is refused here."""
+def _require_recommended(snapshot: Snapshot, shown: ShownStep) -> None:
+    """Refuse a step that the snapshot does not recommend to the person: later it would join with nothing."""
     if shown.to_stage not in STAGES:
         raise CommandFailed(f"the stage {shown.to_stage!r} is none of {', '.join(STAGES)}")
     rows = snapshot.scan(NEXT_SKILL.name).filter(
-        person_id=shown.person, skill_id=shown.skill_id, to_stage=shown.to_stage
+        person_id=shown.person_id, skill_id=shown.skill_id, to_stage=shown.to_stage
     )
-    if not rows.collect().height:
+    if rows.collect().is_empty():
         raise CommandFailed(
-            f"{snapshot.snapshot_id} recommends {shown.skill_id} as {shown.to_stage} to nobody called {shown.person}: "
-            f"`footsteps show {shown.person} --json` prints what it does"
+            f"{snapshot.snapshot_id} does not recommend {shown.skill_id} as {shown.to_stage} to {shown.person_id}: "
+            f"`footsteps show {shown.person_id} --json` prints what it recommends"
         )

@@ -9,16 +9,14 @@ import sys
 from pathlib import Path
 
 from assets.cli.console import print_json, resolve_settings
-from assets.cli.show import load_current_snapshot
+from assets.cli.inputs import load_current_snapshot
 from pipelines.publish.feed import read_feed
 
 
 def print_feed(data_root: Path | None, after: int, limit: int, as_json: bool) -> None:
-    """One CloudEvent a line, or one JSON document with the cursor to go on from."""
-    folder = load_current_snapshot(resolve_settings(data_root)).folder
-    events = list(read_feed(folder, after, limit))
+    """Print one CloudEvent per line, or one JSON document with the next cursor."""
+    events = list(read_feed(load_current_snapshot(resolve_settings(data_root)).folder, after, limit))
     if as_json:
         print_json({"cursor": int(events[-1]["sequence"]) if events else after, "events": events})
         return
-    for event in events:
-        sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+    sys.stdout.writelines(json.dumps(event, ensure_ascii=False) + "\n" for event in events)

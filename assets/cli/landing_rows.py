@@ -1,97 +1,187 @@
-"""Rows that a command adds to an export: the company's own landing file, in its own columns, whole or not at all.
+"""Rows that a command adds to one of the company's exports in the landing folder.
 
-Belongs here: finding the source of a shape, its headers, the key it knows a person by, the writing.
-Does not belong here: what a row says (`reply`, `showing`).
+Belongs here: finding the export of a canonical schema, its headers and its key of a person, and writing rows to it.
+Does not belong here: the content of a row (`reply`, `exposure`).
 """
 
 import csv
+import hashlib
 import io
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-import polars as pl
-
-from assets.cli.console import CommandFailed
-from pipelines.config.company import Config, SourceConfig
+from assets.cli.console import CommandFailed, print_result, resolve_settings
+from assets.cli.inputs import load_config, resolve_landing_folder
+from pipelines.config.company import SourceConfig
 from pipelines.config.settings import Settings
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.catalog import PERSON
-from pipelines.storage.lake import Lake, replace_file
+from pipelines.storage.atomic_write import write_text_atomically
+from pipelines.storage.lake import Lake
 
 PERSON_KEYS = ("employee_number", "work_email", "account_code")
 
 
-def find_source(declared: Config, shape: CanonicalSchemaName, block: str) -> SourceConfig:
-    """The source of a shape. Raises Failed, with the block to declare, where none is that rows can be added to."""
-    found = [one for one in declared.sources if one.shape == shape and one.delivery == "incremental"]
-    found = [
-        one for one in found if one.path.endswith(".csv") and one.encoding is None and one.delimiter in (None, ",")
-    ]
-    if not found:
-        raise CommandFailed(f"no source of the shape {shape} is an incremental CSV: {block}")
-    return found[0]
+@dataclass(frozen=True)
+class ExportFile:
+    """An export that commands add rows to.
 
+    Attributes:
+        settings: The settings of the command.
+        source: The source in footsteps.yaml.
+        headers: Header by canonical column.
+        path: The CSV file in the landing folder; it may not exist yet.
+    """
 
-def find_headers(source: SourceConfig, shape: CanonicalSchemaName, needed: tuple[str, ...]) -> dict[str, str]:
-    """The header of each canonical column of the source. Raises Failed where one that is needed has none."""
-    given = {name: mapped.column for name, mapped in source.mapping.items() if isinstance(mapped.column, str)}
-    headers = {name: given[name] for name in CANONICAL_SCHEMAS[shape].columns if name in given}
-    missing = [name for name in needed if name not in headers]
-    if missing or not set(PERSON_KEYS) & set(headers):
-        missing = missing or ["employee_number"]
-        raise CommandFailed(f"the source {source.name} maps no column to {', '.join(missing)}: add it to its `mapping`")
-    return headers
+    settings: Settings
+    source: SourceConfig
+    headers: dict[str, str]
+    path: Path
 
+    def find_person_key(self, person_id: str) -> dict[str, str]:
+        """Look up the canonical column and value by which the export names a person.
 
-def find_person_key(settings: Settings, source: SourceConfig, headers: dict[str, str], person: str) -> dict[str, str]:
-    """The column and value that the source knows a person by. Raises Failed for nobody, or for no such key."""
-    people = Lake(settings.lake_path).scan(PERSON).filter(pl.col("person_id") == person).collect()
-    if not people.height:
-        raise CommandFailed(f"nobody has the person_id {person!r}: see `footsteps show --sample 3`")
-    keys = {
-        "employee_number": people["employee_number"][0],
-        "work_email": people["work_email"][0],
-        "account_code": person,
-    }
-    who = next((name for name in PERSON_KEYS if name in headers and keys[name]), None)
-    if who is None:
+        Args:
+            person_id: The person.
+
+        Returns:
+            One item: the column and the value.
+
+        Raises:
+            CommandFailed: If nobody has the person_id, or the person has no such key.
+        """
+        people = Lake(self.settings.lake_path).scan(PERSON).filter(person_id=person_id).collect().to_dicts()
+        if not people:
+            raise CommandFailed(f"nobody has the person_id {person_id!r}: see `footsteps show --sample 3`")
+        keys = {**people[0], "account_code": person_id}
+        columns = [name for name in PERSON_KEYS if name in self.headers]
+        for name in columns:
+            if keys[name]:
+                return {name: str(keys[name])}
         raise CommandFailed(
-            f"{person} has no {' or '.join(sorted(set(PERSON_KEYS) & set(headers)))}: "
-            f"the source {source.name} knows no other"
+            f"{person_id} has no {' or '.join(sorted(columns))}, and the source {self.source.name} has no other key"
         )
-    return {who: str(keys[who])}
+
+    def to_exported_values(self, row: dict[str, str]) -> dict[str, str]:
+        """Replace canonical values by the export's own values, which the mapping of the source translates back.
+
+        Args:
+            row: Value by canonical column.
+
+        Returns:
+            The row with the export's values.
+        """
+        exported = dict(row)
+        for name in row:
+            for text, canonical in (self.source.mapping[name].values or {}).items():
+                if canonical == row[name]:
+                    exported[name] = text
+        return exported
 
 
-def landing_file(settings: Settings, declared: Config, source: SourceConfig) -> Path:
-    """The file that commands write of a source, in the landing folder."""
-    folder = settings.landing or settings.config_path.parent / declared.landing
-    return folder.expanduser().resolve() / source.path.replace("*", "footsteps")
+def open_export(
+    data_root: Path | None,
+    config: Path | None,
+    landing: Path | None,
+    schema: CanonicalSchemaName,
+    required: tuple[str, ...],
+    declaration: str,
+) -> ExportFile:
+    """Find the export for rows of a canonical schema: an incremental CSV source.
 
+    Args:
+        data_root: The data root of the command.
+        config: The footsteps.yaml of the command.
+        landing: The landing folder of the command.
+        schema: The canonical schema of the rows.
+        required: Canonical columns that the source must map.
+        declaration: The part of footsteps.yaml that declares such a source.
 
-def to_exported_values(source: SourceConfig, row: dict[str, str]) -> dict[str, str]:
-    """The row in the export's own words: what its mapping turns into the canonical word has to stand in the file."""
-    raw = {}
-    for name, value in row.items():
-        values = {canonical: text for text, canonical in (source.mapping[name].values or {}).items()}
-        raw[name] = values.get(value, value)
-    return raw
+    Returns:
+        The export.
+
+    Raises:
+        CommandFailed: If there is no such source, or it maps too few columns.
+    """
+    settings = resolve_settings(data_root, config, landing)
+    company_config = load_config(settings)
+    for source in company_config.sources:
+        is_plain_csv = source.path.endswith(".csv") and source.encoding is None and source.delimiter in (None, ",")
+        if source.shape == schema and source.delivery == "incremental" and is_plain_csv:
+            break
+    else:
+        raise CommandFailed(f"no source of the shape {schema} is an incremental CSV: {declaration}")
+    mapped = {name: column.column for name, column in source.mapping.items() if isinstance(column.column, str)}
+    headers = {name: mapped[name] for name in CANONICAL_SCHEMAS[schema].columns if name in mapped}
+    missing = [name for name in required if name not in headers]
+    if not headers.keys() & set(PERSON_KEYS):
+        missing = missing or ["employee_number"]
+    if missing:
+        raise CommandFailed(f"the source {source.name} maps no column to {', '.join(missing)}: add it to its `mapping`")
+    path = resolve_landing_folder(settings, company_config) / source.path.replace("*", "footsteps")
+    return ExportFile(settings, source, headers, path)
 
 
 def read_rows(file: Path) -> list[dict[str, str]]:
-    """The rows of the file, as text by header; none where it is not there yet."""
+    """Read the rows of a CSV file.
+
+    Args:
+        file: The file; it may be missing.
+
+    Returns:
+        Text by header per row.
+    """
     if not file.exists():
         return []
     with file.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
 
 
-def append_row(file: Path, known: list[dict[str, str]], row: dict[str, str], headers: dict[str, str]) -> None:
-    """Replace the file by its `known` rows and one more."""
-    columns = list(known[0]) if known else list(headers.values())
+def append_row(
+    file: Path,
+    existing: list[dict[str, str]],
+    row: dict[str, str],
+    headers: dict[str, str],
+    time_column: str,
+    at: datetime,
+) -> None:
+    """Replace a CSV file by its rows and one more, with its time and a record code made from time and content.
+
+    Args:
+        file: The file; it may be missing.
+        existing: Its rows, by header.
+        row: The new row, by canonical column, without time and record code.
+        headers: Header by canonical column.
+        time_column: The canonical column of the time.
+        at: The time.
+    """
+    time = format_time(at)
+    code = hashlib.blake2b("\t".join([time, *row.values()]).encode(), digest_size=8).hexdigest()
+    complete = {**row, time_column: time, "record_code": f"footsteps-{code}"}
     buffer = io.StringIO(newline="")
+    columns = list(existing[0]) if existing else list(headers.values())
     writer = csv.DictWriter(buffer, columns, lineterminator="\n", restval="")
     writer.writeheader()
-    writer.writerows([*known, row])
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}.unfinished")
-    unfinished.write_text(buffer.getvalue(), encoding="utf-8")
-    replace_file(unfinished, file)
+    writer.writerows([*existing, {headers[name]: value for name, value in complete.items()}])
+    write_text_atomically(file, buffer.getvalue())
+
+
+def format_time(moment: datetime) -> str:
+    """Write a time as exports of commands do: in UTC, to the microsecond."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def print_written(document: dict[str, object], file: Path, is_written: bool, as_json: bool) -> None:
+    """Print where a row was written, or that the file holds it already.
+
+    Args:
+        document: The content of the row, for the JSON document.
+        file: The export.
+        is_written: Whether the row was added.
+        as_json: Whether to print JSON.
+    """
+    outcome = "Written to" if is_written else "Nothing to do: it is already in"
+    print_result(
+        {"file": str(file), **document, "written": is_written}, f"{outcome} {file}\nNext: footsteps run", as_json
+    )

@@ -1,6 +1,6 @@
-"""Options that commands share, and how a failure is said.
+"""Options that commands share, and how a failure ends a command.
 
-Belongs here: what every command of the front door looks like.
+Belongs here: what every command has in common.
 Does not belong here: a command.
 """
 
@@ -18,35 +18,35 @@ P = ParamSpec("P")
 
 DataRoot = Annotated[
     Path | None,
-    typer.Option("--data-root", envvar="FOOTSTEPS_DATA_ROOT", help="Folder of everything this company has."),
+    typer.Option("--data-root", envvar="FOOTSTEPS_DATA_ROOT", help="Folder of all data of the company."),
 ]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", envvar="FOOTSTEPS_CONFIG", help="footsteps.yaml, if not in the data root.")
 ]
 LandingFolder = Annotated[
-    Path | None, typer.Option("--landing", envvar="FOOTSTEPS_LANDING", help="Folder the exports are dropped into.")
+    Path | None, typer.Option("--landing", envvar="FOOTSTEPS_LANDING", help="Folder with the exports.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
-Day = Annotated[datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="See nothing after this day.")]
+AsOf = Annotated[datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Use no data after this day.")]
 
 # A recommended step of a snapshot, as readers name it.
-Person = Annotated[str, typer.Argument(help="person_id of who was shown it.")]
+PersonId = Annotated[str, typer.Argument(help="person_id of the person who saw it.")]
 SkillId = Annotated[str, typer.Argument(help="skill_id of the step.")]
 ToStage = Annotated[str, typer.Argument(help="Stage that the step leads to.")]
-SnapshotId = Annotated[str | None, typer.Option("--snapshot", help="snapshot_id; the current one, if not given.")]
+SnapshotId = Annotated[str | None, typer.Option("--snapshot", help="snapshot_id; the current one by default.")]
 At = Annotated[
     datetime | None,
-    typer.Option("--at", formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"], help="When (UTC); now if not given."),
+    typer.Option("--at", formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"], help="Time (UTC); now by default."),
 ]
 
 
 def example(*lines: str) -> str:
-    """The epilog of a command's help: an example to copy."""
+    """Format examples for the end of a command's help."""
     return "Example:\n\n" + "\n\n".join(f"  [cyan]{line}[/cyan]" for line in lines)
 
 
 def report_failures(command: Callable[P, None]) -> Callable[P, None]:
-    """A failure that has a sentence is said with it, on standard error, and exits with 1: no stack trace."""
+    """Decorate a command: it prints a `CommandFailed` as one sentence and exits with 1, without a stack trace."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:

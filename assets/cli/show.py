@@ -1,7 +1,7 @@
-"""`footsteps show`: what the published tables hold for a person.
+"""`footsteps show`: what the published tables hold about a person.
 
 Belongs here: one page of text per person.
-Does not belong here: the making of any of it.
+Does not belong here: how any of it is made.
 """
 
 from pathlib import Path
@@ -11,159 +11,151 @@ import polars as pl
 from rich.markup import escape
 
 from assets.cli.console import CommandFailed, print_json, print_table, resolve_settings, stdout_console
-from pipelines.config.settings import Settings
+from assets.cli.inputs import load_current_snapshot
 from pipelines.contracts.catalog import SKILL
-from pipelines.contracts.columns import RELATIONS
+from pipelines.contracts.columns import RELATIONS, STAGES, stage_index
 from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY, REPLY_EFFECT
-from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot
+from pipelines.contracts.table import Table
+from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.lake import Lake
 
 _WHY_NOT = {
     "too_little_evidence": "There is too little evidence to say anything good.",
     "nothing_eligible": "Nothing is open that is not reached already.",
     "opted_out": "The person asked for none.",
-    "all_dismissed": "Everything that is open was sent away by the person.",
+    "all_dismissed": "The person dismissed everything that is open.",
 }
-# The first steps are those a page has room for; --json has all.
+# The text shows companions of the first steps only; --json has all.
 _STEPS_WITH_COMPANIONS = 3
 
 
-def load_current_snapshot(settings: Settings) -> Snapshot:
-    """The current snapshot. Raises Failed where there is none."""
-    try:
-        return current_snapshot(settings.published_path)
-    except NothingPublished as nothing:
-        raise CommandFailed(f"{nothing} (data root: {settings.root})") from nothing
-
-
 def show_people(data_root: Path | None, person: str | None, sample: int, as_json: bool) -> None:
-    """Print next steps and stages of the person, or of some people."""
+    """Print next steps and stages of a person, or of a sample of people.
+
+    Args:
+        data_root: The data root of the command.
+        person: person_id of the person; None for a sample.
+        sample: Number of people in the sample.
+        as_json: Whether to print JSON.
+
+    Raises:
+        CommandFailed: If nothing is published, or nobody has the person_id.
+    """
     if person is None and not sample:
-        raise CommandFailed("say whom to show: `footsteps show PERSON`, or `footsteps show --sample 3`")
+        raise CommandFailed("name a person: `footsteps show PERSON`, or `footsteps show --sample 3`")
     settings = resolve_settings(data_root)
     snapshot = load_current_snapshot(settings)
-    people = [person] if person is not None else _sample(snapshot, sample)
+    people = [person] if person is not None else _sample_people(snapshot, sample)
     skills = Lake(settings.lake_path).scan(SKILL).select("skill_id", "skill_name").collect()
-    pages = [_page(snapshot, one, skills) for one in people]
+    pages = [_read_page(snapshot, person_id, skills) for person_id in people]
     if as_json:
         print_json({"snapshot_id": snapshot.snapshot_id, "people": pages})
         return
     for page in pages:
-        _print(page, snapshot)
+        _print_page(page, snapshot)
 
 
-def _sample(snapshot: Snapshot, count: int) -> list[str]:
-    """People spread over the table: the same ones each time."""
-    everyone = snapshot.scan(NEXT_SKILL.name).select("person_id").unique().sort("person_id").collect()["person_id"]
-    step = max(1, everyone.len() // max(count, 1))
-    return everyone.gather_every(step, step // 2).head(count).to_list()
+def _sample_people(snapshot: Snapshot, count: int) -> list[str]:
+    """People at equal distances in the table: the same ones each time."""
+    people = snapshot.scan(NEXT_SKILL.name).select("person_id").unique().sort("person_id").collect()["person_id"]
+    distance = max(1, people.len() // max(count, 1))
+    return people.gather_every(distance, distance // 2).head(count).to_list()
 
 
-def _page(snapshot: Snapshot, person: str, skills: pl.DataFrame) -> dict[str, Any]:
-    mine = pl.col("person_id") == person
-    steps = snapshot.scan(NEXT_SKILL.name).filter(mine).collect()
-    if not steps.height:
-        raise CommandFailed(f"nobody has the person_id {person!r} in this snapshot: see `footsteps show --sample 3`")
-    held = snapshot.scan(OUT_MASTERY.name).filter(mine).collect()
-    order = pl.col("stage").replace_strict({"master": 0, "journeyman": 1, "apprentice": 2, "none": 3})
-    held = held.sort(order, pl.col("level_share"), "skill_id", descending=[False, True, False])
-    named = [frame.join(skills, on="skill_id", how="left", maintain_order="left") for frame in (steps, held)]
+def _read_page(snapshot: Snapshot, person_id: str, skills: pl.DataFrame) -> dict[str, Any]:
+    """Next steps, stages, companions in the order of the steps, and replies of a person."""
+    steps = _read_rows(snapshot, NEXT_SKILL, person_id)
+    if steps.is_empty():
+        raise CommandFailed(f"nobody has the person_id {person_id!r} in this snapshot: see `footsteps show --sample 3`")
+    mastery = _read_rows(snapshot, OUT_MASTERY, person_id).sort(
+        stage_index("stage"), "level_share", "skill_id", descending=[True, True, False]
+    )
+    relation_order = pl.col("relation").replace_strict(RELATIONS, range(len(RELATIONS)), return_dtype=pl.Int8)
+    companions = (
+        _read_rows(snapshot, COMPANION, person_id)
+        .join(steps.select("skill_id", "rank").drop_nulls(), on="skill_id", how="left")
+        .sort("rank", relation_order)
+    )
     return {
-        "person_id": person,
-        "next": named[0].to_dicts(),
-        "mastery": named[1].to_dicts(),
-        **_own_words(snapshot, person, named[0]),
+        "person_id": person_id,
+        "next": steps.join(skills, on="skill_id", how="left", maintain_order="left").to_dicts(),
+        "mastery": mastery.join(skills, on="skill_id", how="left", maintain_order="left").to_dicts(),
+        "companions": companions.to_dicts(),
+        "replies": _read_rows(snapshot, REPLY_EFFECT, person_id).to_dicts(),
     }
 
 
-def _own_words(snapshot: Snapshot, person: str, steps: pl.DataFrame) -> dict[str, Any]:
-    """Companions in the order of the list, and replies; none of either in a snapshot that was made before they were."""
-    tables = {table.name for table in snapshot.tables}
-    found = {}
-    for key, table in (("companions", COMPANION), ("replies", REPLY_EFFECT)):
-        rows = snapshot.scan(table.name).collect() if table.name in tables else pl.DataFrame(schema=table.schema)
-        found[key] = rows.filter(pl.col("person_id") == person)
-    place = steps.select("skill_id", "rank").drop_nulls()
-    order = pl.col("relation").replace_strict(list(RELATIONS), list(range(len(RELATIONS))), return_dtype=pl.Int8)
-    companions = found["companions"].join(place, on="skill_id", how="left").sort("rank", order)
-    return {"companions": companions.to_dicts(), "replies": found["replies"].to_dicts()}
+def _read_rows(snapshot: Snapshot, table: Table, person_id: str) -> pl.DataFrame:
+    """The rows of a person; none if the snapshot is older than the table."""
+    if not snapshot.has_table(table.name):
+        return pl.DataFrame(schema=table.schema)
+    return snapshot.scan(table.name).filter(person_id=person_id).collect()
 
 
-def _print(page: dict[str, Any], snapshot: Snapshot) -> None:
+def _print_page(page: dict[str, Any], snapshot: Snapshot) -> None:
     stdout_console.rule(f"[bold]{escape(page['person_id'])}[/bold]", align="left")
     steps = page["next"]
-    if steps[0]["no_recommendation_reason"]:
-        stdout_console.print(f"{_WHY_NOT[steps[0]['no_recommendation_reason']]}\n")
+    motives = ("probability", "mastery", "autonomy", "purpose")
+    if reason := steps[0]["no_recommendation_reason"]:
+        stdout_console.print(f"{_WHY_NOT[reason]}\n")
     else:
         print_table(
             f"Next steps (as of {snapshot.as_of}, valid until {snapshot.valid_until})",
-            {
-                "": "right",
-                "micro-skill": "left",
-                "step": "left",
-                "probability": "right",
-                "mastery": "right",
-                "autonomy": "right",
-                "purpose": "right",
-            },
+            {"": "right", "micro-skill": "left", "step": "left", **dict.fromkeys(motives, "right")},
             [
                 [
-                    str(s["rank"]),
-                    escape(s["skill_name"] or s["skill_id"]),
-                    f"{s['from_stage']} → {s['to_stage']}" if s["kind"] != "refresh" else "refresh",
-                    *(_figure(s[name]) for name in ("probability", "mastery", "autonomy", "purpose")),
+                    str(step["rank"]),
+                    escape(step["skill_name"] or step["skill_id"]),
+                    "refresh" if step["kind"] == "refresh" else f"{step['from_stage']} → {step['to_stage']}",
+                    *("–" if step[name] is None else f"{step[name]:.2f}" for name in motives),
                 ]
-                for s in steps
+                for step in steps
             ],
         )
         for step in steps:
             _print_step(step)
     _print_companions(page)
-    held = [one for one in page["mastery"] if one["stage"] != "none"]
-    counts = ", ".join(
-        f"{sum(one['stage'] == stage for one in held)} as {stage}" for stage in ("master", "journeyman", "apprentice")
-    )
-    stdout_console.print(f"Holds {len(held)} micro-skills: {counts}.\n")
+    _print_replies(page)
+    stages = [row["stage"] for row in page["mastery"] if row["stage"] != STAGES[0]]
+    counts = ", ".join(f"{stages.count(stage)} as {stage}" for stage in reversed(STAGES[1:]))
+    stdout_console.print(f"Holds {len(stages)} micro-skills: {counts}.\n")
 
 
 def _print_step(step: dict[str, Any]) -> None:
-    """A step's sentence, what would have changed it and how to go about it."""
+    """A step's explanation, how to practise it, and what would have changed it."""
     stdout_console.print(f"[bold]{step['rank']}.[/bold] {escape(step['explanation'])}")
-    for word, said in (("How", step["how"]), ("What would have changed it", step["counterfactual"])):
-        if said:
-            stdout_console.print(f"   {word}: {escape(said)}")
-    stdout_console.print(f"   [dim]{escape(_reasons(step['reasons']))}[/dim]\n")
-
-
-def _reasons(reasons: list[dict[str, Any]]) -> str:
-    """Motives and what the score is made of, by code; the model's contributions are for machines (`--json`)."""
-    told = [one for one in reasons if not one["code"].startswith("model_")]
-    return ", ".join(f"{one['code']} {one['value']:.2f}" for one in told)
+    for title, text in (("How", step["how"]), ("What would have changed it", step["counterfactual"])):
+        if text:
+            stdout_console.print(f"   {title}: {escape(text)}")
+    # the model's contributions are for machines (`--json`)
+    reasons = [reason for reason in step["reasons"] if not reason["code"].startswith("model_")]
+    codes = ", ".join(f"{reason['code']} {reason['value']:.2f}" for reason in reasons)
+    stdout_console.print(f"   [dim]{escape(codes)}[/dim]\n")
 
 
 def _print_companions(page: dict[str, Any]) -> None:
-    """Who goes along with the first steps, and what became of the person's replies."""
     names = {step["skill_id"]: step["skill_name"] or step["skill_id"] for step in page["next"]}
-    shown = [one for one in page["companions"] if one["rank"] <= _STEPS_WITH_COMPANIONS]
-    if shown:
+    companions = [row for row in page["companions"] if row["rank"] <= _STEPS_WITH_COMPANIONS]
+    if companions:
         print_table(
             "With whom",
             {"micro-skill": "left", "relation": "left", "companion": "left", "why": "left"},
             [
                 [
-                    escape(names[one["skill_id"]]),
-                    one["relation"].replace("_", " "),
-                    escape(one["companion_id"] or "–"),
-                    escape(one["why"]),
+                    escape(names[row["skill_id"]]),
+                    row["relation"].replace("_", " "),
+                    escape(row["companion_id"] or "–"),
+                    escape(row["why"]),
                 ]
-                for one in shown
+                for row in companions
             ],
         )
-    for one in page["replies"]:
-        about = escape(one["skill_id"] or "an unknown micro-skill")
-        waited = "" if one["obeyed_date"] is None else f" since {one['obeyed_date']}"
-        stdout_console.print(f"Replied {one['reply_kind']} about {about}: {one['effect'].replace('_', ' ')}{waited}.")
 
 
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+def _print_replies(page: dict[str, Any]) -> None:
+    for reply in page["replies"]:
+        skill = escape(reply["skill_id"] or "an unknown micro-skill")
+        since = "" if reply["obeyed_date"] is None else f" since {reply['obeyed_date']}"
+        stdout_console.print(
+            f"Replied {reply['reply_kind']} about {skill}: {reply['effect'].replace('_', ' ')}{since}."
+        )

@@ -1,7 +1,7 @@
 """`footsteps sources`: the systems that can be read, what a file is, and what a taxonomy holds.
 
-Belongs here: the answers.
-Does not belong here: the systems (`pipelines.sources`).
+Belongs here: printing it.
+Does not belong here: the systems (`pipelines.sources`), the preview (`pipelines.ingest.preview`).
 """
 
 from dataclasses import asdict
@@ -9,7 +9,8 @@ from datetime import date
 from pathlib import Path
 
 from assets.cli.console import CommandFailed, print_json, print_table, stdout_console
-from pipelines.config.company import ConfigError, read_config
+from assets.cli.inputs import load_config
+from pipelines.config.settings import Settings
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
 from pipelines.core.taxonomy import TaxonomyError
 from pipelines.ingest.preview import Preview, ShapePreview, find_matching_source, preview_file
@@ -20,7 +21,7 @@ from pipelines.taxonomies.declared import count_taxonomy_rows
 
 
 def print_systems(as_json: bool) -> None:
-    """Print every system: domain, formats, the shapes it fills, the columns it needs and can use."""
+    """Print every system: domain, formats, the shapes it fills, the columns it requires and can use."""
     systems = describe_systems()
     if as_json:
         print_json(systems)
@@ -30,14 +31,14 @@ def print_systems(as_json: bool) -> None:
         {"system": "left", "domain": "left", "formats": "left", "fills": "left", "needs": "left", "can use": "right"},
         [
             [
-                one["system"],
-                one["domain"],
-                ", ".join(one["formats"]),
-                ", ".join(one["shapes"]),
-                ", ".join(one["needed"]) or "what footsteps.yaml maps",
-                str(len(one["optional"])),
+                system["system"],
+                system["domain"],
+                ", ".join(system["formats"]),
+                ", ".join(system["shapes"]),
+                ", ".join(system["needed"]) or "what footsteps.yaml maps",
+                str(len(system["optional"])),
             ]
-            for one in systems
+            for system in systems
         ],
     )
     stdout_console.print(
@@ -45,21 +46,24 @@ def print_systems(as_json: bool) -> None:
     )
 
 
-def print_guesses(path: Path, as_json: bool) -> None:
-    """Print which systems may have written the file, and the block of footsteps.yaml for the likeliest."""
-    if not path.is_file():
-        raise CommandFailed(f"{path} does not exist: give an export file")
+def print_matches(path: Path, as_json: bool) -> None:
+    """Print which systems may have written the file, and the block of footsteps.yaml for the best match.
+
+    Raises:
+        CommandFailed: If the file does not exist or cannot be read.
+    """
+    _require_file(path)
     try:
-        guesses, block = rank_systems(path), suggest_source_block(path)
+        matches, block = rank_systems(path), suggest_source_block(path)
     except ExportRefused as refusal:
         raise CommandFailed(str(refusal)) from refusal
     if as_json:
-        print_json({"file": path.name, "guesses": [asdict(one) for one in guesses], "block": block})
+        print_json({"file": path.name, "guesses": [asdict(match) for match in matches], "block": block})
         return
     print_table(
         path.name,
         {"system": "left", "shape": "left", "score": "right", "why": "left"},
-        [[one.system, one.shape or "", f"{one.score:.2f}", one.why] for one in guesses[:5]],
+        [[match.system, match.shape or "", f"{match.score:.2f}", match.why] for match in matches[:5]],
     )
     stdout_console.print("For footsteps.yaml:\n", highlight=False)
     stdout_console.out(block, highlight=False)
@@ -79,14 +83,11 @@ def print_preview(
         as_json: Whether to print one JSON document.
 
     Raises:
-        Failed: If the file or the configuration cannot be read.
+        CommandFailed: If the file or the configuration cannot be read.
     """
-    if not path.is_file():
-        raise CommandFailed(f"{path} does not exist: give an export file")
-    try:
-        source = find_matching_source(read_config(config).sources, path, system) if config else None
-    except ConfigError as refusal:
-        raise CommandFailed(str(refusal)) from refusal
+    _require_file(path)
+    sources = load_config(Settings(config=config)).sources if config else []
+    source = find_matching_source(sources, path, system)
     if config and source is None:
         raise CommandFailed(f"{config.name} has no source for {path.name}: name its system with --system")
     options = source.options() if source else SourceOptions()
@@ -97,6 +98,11 @@ def print_preview(
         _print_shapes(preview, row_limit)
     if preview.refused is not None:
         raise CommandFailed(preview.refused if path.name in preview.refused else f"{path.name}: {preview.refused}")
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise CommandFailed(f"{path} does not exist: give an export file")
 
 
 def _print_shapes(preview: Preview, row_limit: int) -> None:
@@ -138,19 +144,22 @@ def _print_rows(shape: str, preview: ShapePreview, row_limit: int) -> None:
 
 
 def print_taxonomy(folder: Path, system: str | None, as_json: bool) -> None:
-    """Print how many rows of each kind the taxonomy's files hold, and how many were taken."""
+    """Print how many rows of each kind the taxonomy's files hold, and how many are used.
+
+    Raises:
+        CommandFailed: If the folder does not exist or its files cannot be read.
+    """
     if not folder.exists():
         raise CommandFailed(f"{folder} does not exist: give the folder or file of a taxonomy")
     try:
-        counts = [asdict(one) for one in count_taxonomy_rows(folder, system)]
+        counts = [asdict(count) for count in count_taxonomy_rows(folder, system)]
     except (TaxonomyError, ExportRefused) as refusal:
         raise CommandFailed(str(refusal)) from refusal
     if as_json:
         print_json(counts)
         return
-    columns = list(counts[0])
     print_table(
         folder.name,
-        {name: "right" if isinstance(counts[0][name], int) else "left" for name in columns},
-        [[f"{v:,}" if isinstance(v, int) else str(v) for v in one.values()] for one in counts],
+        {name: "right" if isinstance(value, int) else "left" for name, value in counts[0].items()},
+        [[f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()] for row in counts],
     )

@@ -1,6 +1,6 @@
 """`footsteps up`: the Dagster UI and daemon on this machine.
 
-Belongs here: starting both, waiting for the UI, ending both.
+Belongs here: starting both, waiting for the UI, and ending both.
 Does not belong here: what they show.
 """
 
@@ -9,21 +9,31 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
 from assets.cli.console import CommandFailed, print_note, resolve_settings, stdout_console
-from assets.cli.run import dagster_home, load_config
+from assets.cli.inputs import load_config
+from assets.cli.run import prepare_dagster_home
 
 _READY_SECONDS = 120
 
 
 def serve(data_root: Path | None, config: Path | None, landing: Path | None, port: int) -> None:
-    """Run webserver and daemon on 127.0.0.1 until one ends or Ctrl-C; ends both."""
+    """Run the web server and the daemon on 127.0.0.1 until one of them ends or Ctrl-C; then end both.
+
+    Args:
+        data_root: The data root of the command.
+        config: The footsteps.yaml of the command.
+        landing: The landing folder of the command.
+        port: Port of the UI.
+
+    Raises:
+        CommandFailed: If a process ends, or the UI does not answer in time.
+    """
     settings = resolve_settings(data_root, config, landing)
     load_config(settings)
-    home = dagster_home(settings)
+    home, log = prepare_dagster_home(settings), settings.root / "up.log"
     environment = {
         **os.environ,
         "DAGSTER_HOME": str(home),
@@ -34,38 +44,38 @@ def serve(data_root: Path | None, config: Path | None, landing: Path | None, por
     if settings.landing is not None:
         environment["FOOTSTEPS_LANDING"] = str(settings.landing.expanduser().resolve())
     _create_databases(home)
-    location = ["-m", "assets.definitions"]
-    print_note(f"starting; the log is in {settings.root / 'up.log'}")
-    commands = (
-        ["dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *location],
-        ["dagster._daemon", "run", *location],
-    )
-    with (settings.root / "up.log").open("w") as log:
-        children = [
-            subprocess.Popen([sys.executable, "-m", *command], env=environment, stdout=log, stderr=log)
-            for command in commands
+    print_note(f"starting; the log is in {log}")
+    with log.open("w") as stream:
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-m", *command, "-m", "assets.definitions"],
+                env=environment,
+                stdout=stream,
+                stderr=stream,
+            )
+            for command in (["dagster_webserver", "-h", "127.0.0.1", "-p", str(port)], ["dagster._daemon", "run"])
         ]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        _wait_for(f"http://127.0.0.1:{port}/server_info", children, settings.root / "up.log")
+        _wait_for(f"http://127.0.0.1:{port}/server_info", processes, log)
         stdout_console.print(f"Dagster UI: http://127.0.0.1:{port}/asset-groups\nCtrl-C ends it.", soft_wrap=True)
-        while all(child.poll() is None for child in children):
+        while all(process.poll() is None for process in processes):
             time.sleep(0.5)
-        raise CommandFailed(f"Dagster ended by itself: see {settings.root / 'up.log'}")
+        raise CommandFailed(f"Dagster ended: see {log}")
     except KeyboardInterrupt:
         print_note("ending")
     finally:
-        for child in children:
-            child.terminate()
-        for child in children:
-            child.wait(timeout=30)
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(timeout=30)
 
 
 def _create_databases(home: Path) -> None:
-    """Create Dagster's databases where there are none.
+    """Create Dagster's databases if they are missing.
 
-    Webserver and daemon each create what is missing, without a lock: in a new home both would at once, and leave a
-    table that exists already, or two stamps of the schema's version, with which no process of Dagster starts again.
+    The web server and the daemon each create what is missing, without a lock. In a new home both would do so at once,
+    and leave an existing table or two versions of the schema, with which no process of Dagster starts again.
     """
     from dagster import DagsterInstance
 
@@ -74,14 +84,14 @@ def _create_databases(home: Path) -> None:
         instance.all_instigator_state()
 
 
-def _wait_for(url: str, children: "list[subprocess.Popen[bytes]]", log: Path) -> None:
-    """Return once the UI answers. Raises Failed where a process ends before that, or it takes too long."""
+def _wait_for(url: str, processes: "list[subprocess.Popen[bytes]]", log: Path) -> None:
+    """Return once the UI answers; fail if a process ends first, or it takes too long."""
     for _ in range(_READY_SECONDS * 4):
-        if any(child.poll() is not None for child in children):
+        if any(process.poll() is not None for process in processes):
             raise CommandFailed(f"Dagster did not start (is the port taken?): see {log}")
         try:
             with urllib.request.urlopen(url, timeout=2):
                 return
-        except (urllib.error.URLError, OSError):
+        except OSError:  # of which URLError is one
             time.sleep(0.25)
     raise CommandFailed(f"the UI did not answer within {_READY_SECONDS} s: see {log}")

@@ -1,1 +1,1 @@
-"""Publishing: immutable snapshots behind one atomic pointer."""
+"""Publish targets: copies of the current snapshot for Delta, DuckDB, PostgreSQL, a bucket, a change feed and pages."""

@@ -1,40 +1,40 @@
-"""A DuckDB file that holds no row, only views of the current snapshot's Parquet files.
+"""A DuckDB file that holds no rows, only views of the current snapshot's Parquet files.
 
-Belongs here: making the file beside its place and swapping it in one act.
-Does not belong here: the files it looks at (`snapshot`).
+Belongs here: writing the file and replacing the last one by it.
+Does not belong here: the Parquet files (`pipelines.snapshots.writer`).
 """
 
-import os
-import threading
 from pathlib import Path
 
 import duckdb
 
+from pipelines.publish.queries import DUCKDB_FILE, quote_text
 from pipelines.snapshots.reader import Snapshot
-from pipelines.storage.lake import replace_file
-
-DUCKDB_FILE = "footsteps.duckdb"
+from pipelines.storage.atomic_write import replacing
 
 
 def publish_duckdb(snapshot: Snapshot) -> Path:
-    """Write the views of a snapshot and put them in place of the last one's; whoever has the old file open keeps it.
+    """Replace the DuckDB file by one with a view per table of the snapshot.
 
-    Beside a view per table, `snapshot` is one row: snapshot_id, as_of, valid_until.
+    A reader that has the old file open keeps it. The view `snapshot` has one row: snapshot_id, as_of, valid_until.
+
+    Args:
+        snapshot: The snapshot to publish.
+
+    Returns:
+        The DuckDB file.
     """
     path = snapshot.folder / DUCKDB_FILE
-    fresh = path.with_name(f".{DUCKDB_FILE}.{os.getpid()}.{threading.get_ident()}.unfinished")
-    try:
-        with duckdb.connect(str(fresh)) as connection:
-            for one in snapshot.tables:
-                source = str(snapshot.path(one.name).resolve()).replace("'", "''")
-                connection.execute(f"CREATE VIEW \"{one.name}\" AS SELECT * FROM read_parquet('{source}')")
-            snapshot_id = snapshot.snapshot_id.replace("'", "''")
-            connection.execute(
-                f"CREATE VIEW snapshot AS SELECT '{snapshot_id}' AS snapshot_id, DATE '{snapshot.as_of}' AS as_of, "
-                f"DATE '{snapshot.valid_until}' AS valid_until"
-            )
-        replace_file(fresh, path)
-    finally:
-        fresh.unlink(missing_ok=True)
-        fresh.with_name(f"{fresh.name}.wal").unlink(missing_ok=True)
+    with replacing(path) as unfinished:
+        try:
+            with duckdb.connect(str(unfinished)) as connection:
+                for table in snapshot.tables:
+                    source = quote_text(snapshot.path(table.name).resolve())
+                    connection.execute(f'CREATE VIEW "{table.name}" AS SELECT * FROM read_parquet({source})')
+                connection.execute(
+                    f"CREATE VIEW snapshot AS SELECT {quote_text(snapshot.snapshot_id)} AS snapshot_id, "
+                    f"DATE '{snapshot.as_of}' AS as_of, DATE '{snapshot.valid_until}' AS valid_until"
+                )
+        finally:  # a failed connection leaves its log
+            unfinished.with_name(f"{unfinished.name}.wal").unlink(missing_ok=True)
     return path

@@ -1,16 +1,17 @@
-"""The change feed: an outbox of JSON lines, one event for each person whose recommendations changed.
+"""The change feed: an outbox of JSON lines with one event per person whose recommendations changed.
 
-Belongs here: what counts as a change, the outbox, reading it from a cursor on.
-Does not belong here: the event's form (`pipelines.contracts.feed_event`), delivery over HTTP (`delivery`).
+Belongs here: what counts as a change, the outbox, and reading it from a cursor on.
+Does not belong here: the form of an event (`pipelines.contracts.feed_event`), delivery over HTTP (`webhook`).
 
-At least once and in order: the newest file names the snapshot it ends with, and the next file is the difference
-from there, whatever was published and not fed in between. A file is written whole or not at all.
+Events are delivered at least once and in order: the newest file names the snapshot it ends with, and the next file is
+the difference from that snapshot, whatever was published in between without a feed. A file appears whole or not at all.
 """
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,14 +21,22 @@ from pipelines.contracts.feed_event import FeedChange, FeedEvent
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.snapshots.reader import Snapshot, list_snapshots
 from pipelines.snapshots.release_checks import fingerprint_lists
-from pipelines.storage.lake import replace_file
+from pipelines.storage.atomic_write import replacing
 
 FEED_FOLDER = "feed"
 
 
 @dataclass(frozen=True)
 class OutboxFile:
-    """One file of the outbox; its name says which events it holds and which snapshot it ends with."""
+    """One file of the outbox.
+
+    Attributes:
+        path: The file; its name holds the other attributes.
+        number: Position in the outbox, from 1.
+        first: Sequence of its first event.
+        last: Sequence of its last event.
+        snapshot_id: The snapshot that its events lead to.
+    """
 
     path: Path
     number: int
@@ -36,69 +45,85 @@ class OutboxFile:
     snapshot_id: str
 
 
-def publish_feed(snapshot: Snapshot, source: str, at: datetime) -> int:
-    """Write the events from the last fed snapshot to this one; how many: none where it was fed already.
+def publish_feed(snapshot: Snapshot, source: str, published_at: datetime) -> int:
+    """Write the events that lead from the last snapshot in the feed to this one.
 
-    Where the last fed snapshot is kept no more, everybody is told to look again. Files of snapshots that are no longer
-    kept are removed; the newest stays.
+    If the last snapshot in the feed is no longer kept, the feed names every person. Files of snapshots that are no
+    longer kept are removed, except the newest one.
+
+    Args:
+        snapshot: The snapshot to publish.
+        source: The `source` of the events, a URI reference.
+        published_at: The `time` of the events.
+
+    Returns:
+        Number of events; 0 if the snapshot is in the feed already.
     """
-    folder = snapshot.folder / FEED_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     files = list_outbox_files(snapshot.folder)
-    last = files[-1] if files else OutboxFile(folder, 0, 0, 0, "")
+    last = files[-1] if files else OutboxFile(snapshot.folder, 0, 0, 0, "")
     if last.snapshot_id == snapshot.snapshot_id:
         return 0
-    kept = {one.snapshot_id: one for one in list_snapshots(snapshot.folder)}
-    changes = changed_people(kept.get(last.snapshot_id), snapshot)
+    retained = {version.snapshot_id: version for version in list_snapshots(snapshot.folder)}
+    changes = _changed_people(retained.get(last.snapshot_id), snapshot)
+    previous_id, time = last.snapshot_id or None, published_at.isoformat()
     events = (
-        FeedEvent(
-            last.last + place, person, change, snapshot.snapshot_id, last.snapshot_id or None, source, at.isoformat()
-        )
-        for place, (person, change) in enumerate(changes.iter_rows(), start=1)
+        FeedEvent(sequence, person_id, change, snapshot.snapshot_id, previous_id, source, time).to_cloud_event()
+        for sequence, (person_id, change) in enumerate(changes.iter_rows(), start=last.last + 1)
     )
-    unfinished = folder / ".unfinished"
-    with unfinished.open("w") as sink:
-        sink.writelines(json.dumps(event.to_cloud_event(), ensure_ascii=False) + "\n" for event in events)
     ends = f"{last.last + 1:020d}-{last.last + changes.height:020d}"
-    replace_file(unfinished, folder / f"{last.number + 1:08d}-{ends}-{snapshot.snapshot_id}.jsonl")
-    for one in files[:-1]:
-        if one.snapshot_id not in kept:
-            one.path.unlink()
+    path = snapshot.folder / FEED_FOLDER / f"{last.number + 1:08d}-{ends}-{snapshot.snapshot_id}.jsonl"
+    with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as sink:
+        sink.writelines(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
+    for file in files[:-1]:
+        if file.snapshot_id not in retained:
+            file.path.unlink()
     return changes.height
 
 
 def list_outbox_files(published: Path) -> list[OutboxFile]:
-    """The files of the outbox, in order."""
-    found = []
+    """List the files of the outbox in order.
+
+    Args:
+        published: The folder of everything that is published.
+
+    Returns:
+        One entry per file.
+    """
+    files = []
     for path in sorted((published / FEED_FOLDER).glob("*.jsonl")):
         number, first, last, snapshot_id = path.stem.split("-", 3)
-        found.append(OutboxFile(path, int(number), int(first), int(last), snapshot_id))
-    return found
+        files.append(OutboxFile(path, int(number), int(first), int(last), snapshot_id))
+    return files
 
 
 def read_feed(published: Path, after: int = 0, limit: int | None = None) -> Iterator[dict[str, Any]]:
-    """The events behind a cursor in their order. The next cursor is the `sequence` of the last one read."""
-    given = 0
+    """Read the events behind a cursor.
+
+    Args:
+        published: The folder of everything that is published.
+        after: The cursor: the `sequence` of the last event that was read, 0 before the first.
+        limit: Number of events at most; all if None.
+
+    Returns:
+        Events as CloudEvents, in order. The next cursor is the `sequence` of the last one.
+    """
+    return islice(_read_events(published, after), limit)
+
+
+def _read_events(published: Path, after: int) -> Iterator[dict[str, Any]]:
     for file in list_outbox_files(published):
-        if file.last <= after:
-            continue
-        with file.path.open() as lines:
-            for place, line in enumerate(lines):
-                if file.first + place <= after:
-                    continue
-                if limit is not None and given >= limit:
-                    return
-                given += 1
-                yield json.loads(line)
+        if file.last > after:
+            with file.path.open(encoding="utf-8") as lines:
+                yield from map(json.loads, islice(lines, max(0, after - file.first + 1), None))
 
 
-def changed_people(before: Snapshot | None, after: Snapshot) -> pl.DataFrame:
-    """One row per person whose list differs: person_id, change. Everybody where there is nothing before."""
+def _changed_people(before: Snapshot | None, after: Snapshot) -> pl.DataFrame:
+    """One row (person_id, change) per person whose list differs; everyone if there is no snapshot before."""
     came, changed, left = get_args(FeedChange)
-    new = fingerprint_lists(after.scan(NEXT_SKILL.name))
+    lists = fingerprint_lists(after.scan(NEXT_SKILL.name))
     if before is None:
-        return new.select("person_id", pl.lit(came).alias("change")).collect().sort("person_id")
-    joined = new.join(
+        return lists.select("person_id", change=pl.lit(came)).collect().sort("person_id")
+    both = lists.join(
         fingerprint_lists(before.scan(NEXT_SKILL.name)), on="person_id", how="full", coalesce=True, suffix="_before"
     )
     change = (
@@ -109,4 +134,4 @@ def changed_people(before: Snapshot | None, after: Snapshot) -> pl.DataFrame:
         .when(pl.col("list") != pl.col("list_before"))
         .then(pl.lit(changed))
     )
-    return joined.select("person_id", change.alias("change")).drop_nulls("change").collect().sort("person_id")
+    return both.select("person_id", change=change).drop_nulls("change").collect().sort("person_id")

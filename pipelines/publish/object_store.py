@@ -1,13 +1,12 @@
 """S3-compatible object storage: exports fetched from a bucket, lake and publication copied to one.
 
-Belongs here: which objects are copied in which order, so that a reader of the bucket sees whole snapshots.
-Does not belong here: the local files (`snapshot`, `pipelines.ingest.landing`, `pipelines.storage.lake`).
+Belongs here: which objects are copied, and in which order, so that a reader of the bucket sees whole snapshots.
+Does not belong here: the local files (`pipelines.snapshots`, `pipelines.ingest.landing`, `pipelines.storage.lake`).
 """
 
 import json
 import os
 import shutil
-import threading
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,18 +15,26 @@ import pyarrow.fs as pafs
 
 from pipelines.config.publish import ObjectStoreOptions
 from pipelines.snapshots.reader import MANIFEST, POINTER, SNAPSHOTS, Snapshot, current_snapshot, list_snapshots
+from pipelines.storage.atomic_write import replacing
 
-_CHUNK = 1 << 20
-_SENT = "sent.json"
+_CHUNK_BYTES = 1 << 20
+# Size and time of the lake's files when they were sent: the times of a bucket are its own, and coarse.
+_SENT_FILES = "sent.json"
 
 
 def open_store(options: ObjectStoreOptions) -> tuple[Any, str]:
-    """The file system of a bucket and the folder in it. Keys are taken from the environment."""
+    """Connect to a bucket; keys come from the environment.
+
+    Args:
+        options: Address of the bucket.
+
+    Returns:
+        The file system, and the folder of the bucket that footsteps.yaml names.
+    """
     scheme = "http" if (options.endpoint or "").startswith("http://") else "https"
-    endpoint = options.endpoint.split("://", 1)[-1] if options.endpoint else None
     store = pafs.S3FileSystem(
         region=options.region,
-        endpoint_override=endpoint,
+        endpoint_override=options.endpoint.split("://", 1)[-1] if options.endpoint else None,
         scheme=scheme,
         connect_timeout=10,
         request_timeout=60,
@@ -36,87 +43,111 @@ def open_store(options: ObjectStoreOptions) -> tuple[Any, str]:
 
 
 def push_publication(snapshot: Snapshot, options: ObjectStoreOptions) -> int:
-    """Copy a snapshot's files, then its manifest, then the pointer; objects that are there already stay. Bytes sent.
+    """Copy a snapshot's files, then its manifest, then the pointer.
 
-    A single object is replaced in one act: who reads the pointer first sees one whole snapshot in the bucket too.
-    Objects of snapshots that are no longer kept are removed last.
+    A single object is replaced atomically, so that a reader who follows the pointer sees one whole snapshot. Files that
+    the bucket holds already are not sent again. Objects of snapshots that are no longer kept are removed last.
+
+    Args:
+        snapshot: The snapshot to publish.
+        options: Address of the bucket.
+
+    Returns:
+        Number of bytes sent.
     """
-    store, root = open_store(options)
-    place = PurePosixPath(root) / "published"
-    sent = sum(_push(store, snapshot.path(one.name), place / one.path) for one in snapshot.tables)
+    store, folder = _open_folder(options, "published")
+    sent_bytes = sum(_push(store, snapshot.path(table.name), folder / table.path) for table in snapshot.tables)
     manifest = PurePosixPath(SNAPSHOTS) / snapshot.snapshot_id / MANIFEST
-    sent += _push(store, snapshot.folder / manifest, place / manifest, always=True)
-    pointer = {"snapshot_id": snapshot.snapshot_id, "manifest": str(manifest)}
-    with store.open_output_stream(str(place / POINTER), metadata={"Content-Type": "application/json"}) as stream:
-        stream.write(json.dumps(pointer).encode())
-    _drop_expired(store, place, snapshot)
-    return sent
+    sent_bytes += _push(store, snapshot.folder / manifest, folder / manifest, overwrite=True)
+    _write_json(store, folder / POINTER, {"snapshot_id": snapshot.snapshot_id, "manifest": str(manifest)})
+    _drop_expired(store, folder, snapshot)
+    return sent_bytes
 
 
-def fetch_publication(folder: Path, options: ObjectStoreOptions) -> Snapshot:
-    """Copy the bucket's current snapshot into a folder; the folder's pointer moves last."""
-    store, root = open_store(options)
-    place = PurePosixPath(root) / "published"
-    pointer = json.loads(_read(store, place / POINTER))
-    manifest = json.loads(_read(store, place / pointer["manifest"]))
-    for path in (*(table["path"] for table in manifest["tables"]), pointer["manifest"], POINTER):
-        _fetch(store, place / path, folder / path)
-    return current_snapshot(folder)
+def fetch_publication(published: Path, options: ObjectStoreOptions) -> Snapshot:
+    """Copy the bucket's current snapshot into a folder; the folder's pointer is replaced last.
 
+    Args:
+        published: The folder of everything that is published.
+        options: Address of the bucket.
 
-def fetch_landing(folder: Path, options: ObjectStoreOptions) -> list[str]:
-    """Copy exports that are new or changed in the bucket into the landing folder; their names come back.
-
-    An export that left the bucket stays in the folder: what was landed is the landing's business.
+    Returns:
+        The snapshot in the folder.
     """
-    store, root = open_store(options)
-    place = PurePosixPath(root) / "landing"
+    store, folder = _open_folder(options, "published")
+    manifest_path = _read_json(store, folder / POINTER)["manifest"]
+    manifest = _read_json(store, folder / manifest_path)
+    for path in (*(table["path"] for table in manifest["tables"]), manifest_path, POINTER):
+        _fetch(store, folder / path, published / path)
+    return current_snapshot(published)
+
+
+def fetch_landing(landing: Path, options: ObjectStoreOptions) -> list[str]:
+    """Copy exports that are new or changed in the bucket into the landing folder.
+
+    An export that was removed from the bucket stays in the folder.
+
+    Args:
+        landing: The landing folder.
+        options: Address of the bucket.
+
+    Returns:
+        Names of the copied files, relative to the landing folder.
+    """
+    store, folder = _open_folder(options, "landing")
     fetched = []
-    for info in _files(store, place):
-        name = PurePosixPath(info.path).relative_to(place)
-        path = folder / name
-        newer = not path.exists() or path.stat().st_size != info.size or path.stat().st_mtime < info.mtime.timestamp()
-        if newer:
+    for info in _list_files(store, folder):
+        name, modified_at = PurePosixPath(info.path).relative_to(folder), info.mtime.timestamp()
+        path = landing / name
+        if not path.exists() or path.stat().st_size != info.size or path.stat().st_mtime < modified_at:
             _fetch(store, PurePosixPath(info.path), path)
-            os.utime(path, (info.mtime.timestamp(), info.mtime.timestamp()))
+            os.utime(path, (modified_at, modified_at))
             fetched.append(str(name))
     return fetched
 
 
 def push_lake(lake: Path, options: ObjectStoreOptions) -> int:
-    """Copy the lake's files to the bucket where size or time differ, and remove objects that the lake no longer has."""
-    store, root = open_store(options)
-    place = PurePosixPath(root) / "lake"
-    # times in a bucket are its own and coarse: what was sent is noted in an object beside the tables
-    listed = store.get_file_info(str(place / _SENT)).type == pafs.FileType.File
-    noted = json.loads(_read(store, place / _SENT)) if listed else {}
+    """Copy the lake's files whose size or time changed, and remove objects that the lake no longer has.
+
+    Args:
+        lake: The folder of the lake.
+        options: Address of the bucket.
+
+    Returns:
+        Number of bytes sent.
+    """
+    store, folder = _open_folder(options, "lake")
+    sent_before = _read_sent_files(store, folder)
     files = {path.relative_to(lake).as_posix(): path for path in sorted(lake.rglob("*.parquet"))}
-    wanted = {name: [path.stat().st_size, path.stat().st_mtime_ns] for name, path in files.items()}
-    sent = sum(
-        _push(store, files[name], place / name, always=True) for name in files if noted.get(name) != wanted[name]
-    )
-    # before it is noted that they are gone: else a push that breaks off here would leave them for good
-    for name in sorted(set(noted) - set(wanted)):
+    current = {name: [path.stat().st_size, path.stat().st_mtime_ns] for name, path in files.items()}
+    changed = [name for name in files if sent_before.get(name) != current[name]]
+    sent_bytes = sum(_push(store, files[name], folder / name, overwrite=True) for name in changed)
+    # before the new list is written: otherwise a push that breaks off here would leave these objects for ever
+    for name in sorted(set(sent_before) - set(current)):
         with suppress(FileNotFoundError):
-            store.delete_file(str(place / name))
-    with store.open_output_stream(str(place / _SENT), metadata={"Content-Type": "application/json"}) as stream:
-        stream.write(json.dumps(wanted).encode())
-    return sent
+            store.delete_file(str(folder / name))
+    _write_json(store, folder / _SENT_FILES, current)
+    return sent_bytes
 
 
 def fetch_lake(lake: Path, options: ObjectStoreOptions) -> int:
-    """Copy the bucket's lake into an empty or older folder: how another machine takes over. Files fetched.
+    """Copy the bucket's lake into an empty or older folder, for example on another machine.
 
-    Nothing where no push has ended yet. A table that the bucket has is made the bucket's: a file that it was cut into
-    in older times would be read as well.
+    Nothing is copied before a push was completed. A local file of a copied table that the bucket does not have is
+    removed: a table would otherwise be read with parts of an older layout.
+
+    Args:
+        lake: The folder of the lake.
+        options: Address of the bucket.
+
+    Returns:
+        Number of copied files.
     """
-    store, root = open_store(options)
-    place = PurePosixPath(root) / "lake"
-    there = {PurePosixPath(info.path).relative_to(place) for info in _files(store, place)}
-    noted = json.loads(_read(store, place / _SENT)) if PurePosixPath(_SENT) in there else {}
-    names = there & {PurePosixPath(name) for name in noted}
+    store, folder = _open_folder(options, "lake")
+    stored = {PurePosixPath(info.path).relative_to(folder) for info in _list_files(store, folder)}
+    names = stored & {PurePosixPath(name) for name in _read_sent_files(store, folder)}
     for name in sorted(names):
-        _fetch(store, place / name, lake / name)
+        _fetch(store, folder / name, lake / name)
     for table in {name.parts[0] for name in names}:
         for path in (lake / table).glob("*.parquet"):
             if PurePosixPath(table, path.name) not in names:
@@ -124,44 +155,59 @@ def fetch_lake(lake: Path, options: ObjectStoreOptions) -> int:
     return len(names)
 
 
-def _files(store: Any, place: PurePosixPath) -> list[Any]:
-    selector = pafs.FileSelector(str(place), recursive=True, allow_not_found=True)
+def _open_folder(options: ObjectStoreOptions, name: str) -> tuple[Any, PurePosixPath]:
+    store, root = open_store(options)
+    return store, PurePosixPath(root) / name
+
+
+def _list_files(store: Any, folder: PurePosixPath) -> list[Any]:
+    selector = pafs.FileSelector(str(folder), recursive=True, allow_not_found=True)
     return [info for info in store.get_file_info(selector) if info.type == pafs.FileType.File]
 
 
-def _push(store: Any, path: Path, target: PurePosixPath, *, always: bool = False) -> int:
-    if not always and store.get_file_info(str(target)).type == pafs.FileType.File:
+def _has_file(store: Any, path: PurePosixPath) -> bool:
+    return bool(store.get_file_info(str(path)).type == pafs.FileType.File)
+
+
+def _read_sent_files(store: Any, folder: PurePosixPath) -> dict[str, list[int]]:
+    """Size and time by name of the files that the last completed push left in the bucket."""
+    return _read_json(store, folder / _SENT_FILES) if _has_file(store, folder / _SENT_FILES) else {}
+
+
+def _read_json(store: Any, path: PurePosixPath) -> dict[str, Any]:
+    with store.open_input_stream(str(path)) as stream:
+        content: dict[str, Any] = json.loads(bytes(stream.read()))
+    return content
+
+
+def _write_json(store: Any, path: PurePosixPath, content: object) -> None:
+    with store.open_output_stream(str(path), metadata={"Content-Type": "application/json"}) as stream:
+        stream.write(json.dumps(content).encode())
+
+
+def _push(store: Any, path: Path, target: PurePosixPath, *, overwrite: bool = False) -> int:
+    """Copy a file to the bucket, unless the object exists and must not be overwritten; return the bytes sent."""
+    if not overwrite and _has_file(store, target):
         return 0
-    # without a type of its own an object gets one that some stores refuse
+    # without an explicit type an object gets one that some stores refuse
     with (
         path.open("rb") as source,
         store.open_output_stream(str(target), metadata={"Content-Type": "application/octet-stream"}) as sink,
     ):
-        shutil.copyfileobj(source, sink, _CHUNK)
+        shutil.copyfileobj(source, sink, _CHUNK_BYTES)
     return path.stat().st_size
 
 
-def _read(store: Any, path: PurePosixPath) -> bytes:
-    with store.open_input_stream(str(path)) as stream:
-        return bytes(stream.read())
-
-
 def _fetch(store: Any, source: PurePosixPath, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.unfinished")
-    try:
-        with store.open_input_stream(str(source)) as stream, unfinished.open("wb") as sink:
-            shutil.copyfileobj(stream, sink, _CHUNK)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as unfinished, store.open_input_stream(str(source)) as stream, unfinished.open("wb") as sink:
+        shutil.copyfileobj(stream, sink, _CHUNK_BYTES)
 
 
-def _drop_expired(store: Any, place: PurePosixPath, snapshot: Snapshot) -> None:
-    kept = list_snapshots(snapshot.folder)
-    names = {str(place / table.path) for one in kept for table in one.tables}
-    names |= {str(place / SNAPSHOTS / one.snapshot_id / MANIFEST) for one in kept}
-    for folder in (place / SNAPSHOTS, place / "tables"):
-        for info in _files(store, folder):
-            if info.path not in names and "_delta_log" not in info.path:
-                store.delete_file(info.path)
+def _drop_expired(store: Any, folder: PurePosixPath, snapshot: Snapshot) -> None:
+    """Remove the objects of snapshots that the local folder no longer keeps."""
+    snapshots = list_snapshots(snapshot.folder)
+    retained = {str(folder / table.path) for version in snapshots for table in version.tables}
+    retained |= {str(folder / SNAPSHOTS / version.snapshot_id / MANIFEST) for version in snapshots}
+    for info in (*_list_files(store, folder / SNAPSHOTS), *_list_files(store, folder / "tables")):
+        if info.path not in retained and "_delta_log" not in info.path:
+            store.delete_file(info.path)

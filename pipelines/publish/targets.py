@@ -1,37 +1,49 @@
-"""The ways in beside Parquet: each is published by itself, and one that fails stops no other.
+"""The publish targets beside the Parquet files of a snapshot: each is published on its own.
 
-Belongs here: which ways are configured, and what each came to.
-Does not belong here: how one works (`delta`, `duckdb_views`, `postgresql`, `object_store`, `feed`,
-`pipelines.publish.site`).
+Belongs here: which targets are configured, and the outcome of publishing each of them.
+Does not belong here: how a target is written (`delta`, `duckdb_views`, `postgresql`, `object_store`, `feed`, `webhook`,
+`site`).
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from pipelines.config.publish import PublishOptions
+from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions, PublishOptions, WebhookOptions
 from pipelines.snapshots.reader import Snapshot, list_snapshots
 from pipelines.storage.lake import Lake
+
+_SECRET_WORDS = ("URI", "SECRET", "KEY", "PASSWORD", "TOKEN")
 
 
 @dataclass(frozen=True)
 class PublishContext:
-    """What every way in is made from; `site` is the folder of the pages."""
+    """The input of every target.
+
+    Attributes:
+        snapshot: The snapshot to publish.
+        lake: The lake it was made from.
+        options: The section `publish` of footsteps.yaml.
+        company: Name of the company.
+        published_at: Time of the publication (UTC).
+        site_folder: Folder of the pages.
+    """
 
     snapshot: Snapshot
     lake: Lake
     options: PublishOptions
     company: str
-    at: datetime
-    site: Path
+    published_at: datetime
+    site_folder: Path
 
 
 @dataclass(frozen=True)
 class PublishOutcome:
-    """What publishing one way came to: where it is, and why it failed (without any secret), or None."""
+    """Where a target was published, or why it failed; `problem` contains no secret and is None on success."""
 
     target: str
     location: str
@@ -39,122 +51,124 @@ class PublishOutcome:
 
 
 class TargetNotReady(Exception):
-    """A way in is configured but something it needs is not there; the message says what to do."""
+    """A configured target lacks something it needs; the message says what to do."""
 
 
 def configured_targets(options: PublishOptions) -> tuple[str, ...]:
-    """The names of the configured ways, in the order in which they are published."""
-    wanted = {
-        "delta": options.delta,
-        "duckdb": options.duckdb,
-        "postgresql": options.postgresql is not None,
-        "object_store": options.object_store is not None,
-        "feed": options.feed,
-        "webhook": options.feed and options.webhook is not None,
-        "site": options.site,
-    }
-    return tuple(target for target, is_wanted in wanted.items() if is_wanted)
+    """Name the targets that footsteps.yaml asks for.
+
+    Args:
+        options: The section `publish` of footsteps.yaml.
+
+    Returns:
+        Names for `publish_target`, in the order in which they are published.
+    """
+    return tuple(target for target, (target_options, _) in _TARGETS.items() if target_options(options))
 
 
-def publish_target(target: str, publication: PublishContext) -> PublishOutcome:
-    """Publish one way; whatever it raises becomes its problem."""
+def publish_target(target: str, context: PublishContext) -> PublishOutcome:
+    """Publish the snapshot to one target.
+
+    Args:
+        target: A name from `configured_targets`.
+        context: What to publish, and where to.
+
+    Returns:
+        The outcome. An exception of the target becomes its `problem`, so that one target never stops the others.
+    """
+    target_options, publish = _TARGETS[target]
     try:
-        return PublishOutcome(target, _WAYS[target](publication))
-    except Exception as failure:  # another system's trouble must not cost the night: it is told and tried again
+        return PublishOutcome(target, publish(context, target_options(context.options)))
+    except Exception as failure:  # a failure of another system must not stop the run: the next run tries again
         lines = str(failure).strip().splitlines() or ["no reason given"]
         return PublishOutcome(target, "", f"{type(failure).__name__}: {redact_secrets(lines[0])}")
 
 
-def postgresql_uri(options: PublishOptions, environment: Mapping[str, str] = os.environ) -> str:
-    """The server's URI. Raises WayNotReady where its variable is not set."""
-    assert options.postgresql is not None
-    return require_secret(options.postgresql.uri_variable, "the URI of the PostgreSQL server", environment)
+def redact_secrets(text: str) -> str:
+    """Replace the value of each environment variable that holds a secret by the variable's name.
 
+    Args:
+        text: A message of another system, such as a driver's error.
 
-def require_secret(variable: str, what: str, environment: Mapping[str, str] = os.environ) -> str:
-    """The value of a variable that holds a secret. Raises WayNotReady where it is not set."""
-    if not environment.get(variable):
-        raise TargetNotReady(f"set {variable} to {what}")
-    return environment[variable]
-
-
-def redact_secrets(text: str, environment: Mapping[str, str] = os.environ) -> str:
-    """The text without the value of any variable that holds a secret."""
-    for name, value in environment.items():
-        if len(value) > 3 and any(word in name for word in ("URI", "SECRET", "KEY", "PASSWORD", "TOKEN")):
+    Returns:
+        The message without secrets.
+    """
+    for name, value in os.environ.items():
+        if len(value) > 3 and any(word in name for word in _SECRET_WORDS):
             text = text.replace(value, f"${name}")
     return text
 
 
-def _delta(publication: PublishContext) -> str:
+def _require_secret(variable: str, description: str) -> str:
+    if not os.environ.get(variable):
+        raise TargetNotReady(f"set {variable} to {description}")
+    return os.environ[variable]
+
+
+# Each target imports its libraries when it is published: together they take seconds.
+
+
+def _publish_delta(context: PublishContext, _: bool) -> str:
     from pipelines.publish.delta import publish_delta
 
-    publish_delta(publication.snapshot, publication.options.retention_days)
-    return str(publication.snapshot.folder / "tables")
+    publish_delta(context.snapshot, context.options.retention_days)
+    return str(context.snapshot.folder / "tables")
 
 
-def _duckdb(publication: PublishContext) -> str:
+def _publish_duckdb(context: PublishContext, _: bool) -> str:
     from pipelines.publish.duckdb_views import publish_duckdb
 
-    return str(publish_duckdb(publication.snapshot))
+    return str(publish_duckdb(context.snapshot))
 
 
-def _postgresql(publication: PublishContext) -> str:
+def _publish_postgresql(context: PublishContext, options: PostgresqlOptions) -> str:
     from pipelines.publish.postgresql import drop_expired_postgresql, publish_postgresql
 
-    options, snapshot = publication.options, publication.snapshot
-    assert options.postgresql is not None
-    uri, schema = postgresql_uri(options), options.postgresql.schema_name
-    publish_postgresql(snapshot, uri, schema)
-    drop_expired_postgresql([one.snapshot_id for one in list_snapshots(snapshot.folder)], uri, schema)
-    return f"schema {schema}"
+    uri = _require_secret(options.uri_variable, "the URI of the PostgreSQL server")
+    publish_postgresql(context.snapshot, uri, options.schema_name)
+    retained_ids = [snapshot.snapshot_id for snapshot in list_snapshots(context.snapshot.folder)]
+    drop_expired_postgresql(retained_ids, uri, options.schema_name)
+    return f"schema {options.schema_name}"
 
 
-def _object_store(publication: PublishContext) -> str:
+def _publish_object_store(context: PublishContext, options: ObjectStoreOptions) -> str:
     from pipelines.publish.object_store import push_lake, push_publication
 
-    options = publication.options.object_store
-    assert options is not None
-    push_publication(publication.snapshot, options)
+    push_publication(context.snapshot, options)
     if options.lake:
-        push_lake(publication.lake.root, options)
+        push_lake(context.lake.root, options)
     return f"{options.url}/published"
 
 
-def _feed(publication: PublishContext) -> str:
+def _publish_feed(context: PublishContext, _: bool) -> str:
     from pipelines.publish.feed import FEED_FOLDER, publish_feed
 
-    publish_feed(publication.snapshot, feed_source(publication.company), publication.at)
-    return str(publication.snapshot.folder / FEED_FOLDER)
+    # quoted, because the `source` of an event is a URI reference
+    publish_feed(context.snapshot, f"/footsteps/{quote(context.company, safe='')}", context.published_at)
+    return str(context.snapshot.folder / FEED_FOLDER)
 
 
-def feed_source(company: str) -> str:
-    """The `source` of the feed's events: a reference that is safe in any URI."""
-    return f"/footsteps/{quote(company, safe='')}"
-
-
-def _webhook(publication: PublishContext) -> str:
+def _deliver_webhook(context: PublishContext, options: WebhookOptions) -> str:
     from pipelines.publish.webhook import deliver_events
 
-    webhook = publication.options.webhook
-    assert webhook is not None
-    key = require_secret(webhook.secret_variable, "the key that deliveries are signed with")
-    deliver_events(publication.snapshot.folder, webhook, key, publication.at)
-    return webhook.url
+    key = _require_secret(options.secret_variable, "the key that deliveries are signed with")
+    deliver_events(context.snapshot.folder, options, key, context.published_at)
+    return options.url
 
 
-def _site(publication: PublishContext) -> str:
+def _publish_site(context: PublishContext, _: bool) -> str:
     from pipelines.publish.site.build import build_site
 
-    return str(build_site(publication.snapshot, publication.lake, publication.company, publication.site))
+    return str(build_site(context.snapshot, context.lake, context.company, context.site_folder))
 
 
-_WAYS: dict[str, Callable[[PublishContext], str]] = {
-    "delta": _delta,
-    "duckdb": _duckdb,
-    "postgresql": _postgresql,
-    "object_store": _object_store,
-    "feed": _feed,
-    "webhook": _webhook,
-    "site": _site,
+# In the order of publication: the options of a target, false or None if it is not configured, and its function.
+_TARGETS: dict[str, tuple[Callable[[PublishOptions], Any], Callable[[PublishContext, Any], str]]] = {
+    "delta": (lambda options: options.delta, _publish_delta),
+    "duckdb": (lambda options: options.duckdb, _publish_duckdb),
+    "postgresql": (lambda options: options.postgresql, _publish_postgresql),
+    "object_store": (lambda options: options.object_store, _publish_object_store),
+    "feed": (lambda options: options.feed, _publish_feed),
+    "webhook": (lambda options: options.feed and options.webhook, _deliver_webhook),
+    "site": (lambda options: options.site, _publish_site),
 }

@@ -1,1 +1,1 @@
-"""Pages for people: a static site, written with the snapshot, that asks no network for anything."""
+"""Static HTML pages of one snapshot: a page per person, a page per team, and a page about the run."""

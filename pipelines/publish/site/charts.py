@@ -1,18 +1,17 @@
-"""Plots as inline SVG by Matplotlib, in the colour of the text around them, the same bytes for the same numbers.
+"""Charts as inline SVG by Matplotlib, in the colour of the text around them; equal numbers give equal bytes.
 
-Belongs here: the two kinds of plot.
-Does not belong here: what is plotted (`night`); the words beside a plot stand in the template.
+Belongs here: the two kinds of chart.
+Does not belong here: what is plotted (`run_page`), the text next to a chart (the template).
 """
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Replaced by the colour of the page's text, so that a plot can be read on light and on dark.
+# Replaced by the colour of the page's text, so that a chart can be read on light and on dark.
 _INK = "#010203"
 _STYLE = {
     "svg.hashsalt": "footsteps",
@@ -26,49 +25,54 @@ _STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A value with the ends of its interval; None where there is none."""
-
-    name: str
-    value: float
-    low: float | None
-    high: float | None
+# Name, value, and the ends of its interval or None.
+Interval = tuple[str, float, float | None, float | None]
 
 
 def draw_intervals(intervals: Sequence[Interval], label: str) -> str:
-    """Dots with whiskers, one a line, the first on top."""
+    """Draw a dot with whiskers per line, the first on top.
+
+    Args:
+        intervals: One entry per line.
+        label: Label of the x axis.
+
+    Returns:
+        The chart as an `svg` element.
+    """
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(6.4, 0.6 + 0.36 * max(len(intervals), 1)), layout="constrained")
         axes: Axes = figure.subplots()
-        for place, one in enumerate(reversed(intervals)):
-            if one.low is not None and one.high is not None:
-                axes.plot([one.low, one.high], [place, place], color=_INK, linewidth=1.5)
-            axes.plot([one.value], [place], "o", color=_INK, markersize=6)
-        axes.set_yticks(range(len(intervals)), [one.name for one in reversed(intervals)])
+        for position, (_, value, low, high) in enumerate(reversed(intervals)):
+            if low is not None and high is not None:
+                axes.plot([low, high], [position, position], color=_INK, linewidth=1.5)
+            axes.plot([value], [position], "o", color=_INK, markersize=6)
+        axes.set_yticks(range(len(intervals)), [name for name, *_ in reversed(intervals)])
         axes.set_xlim(left=0)
         axes.set_xlabel(label)
-        return _svg(figure)
+        return _render_svg(figure)
 
 
-def draw_calibration(said: Sequence[float], seen: Sequence[float]) -> str:
-    """Said against seen probability, beside the diagonal on which a promise is kept."""
+def draw_calibration(predicted: Sequence[float], observed: Sequence[float]) -> str:
+    """Draw predicted against observed probability per bin, with the diagonal of perfect calibration.
+
+    Args:
+        predicted: Mean predicted probability per bin.
+        observed: Share that came true per bin.
+
+    Returns:
+        The chart as an `svg` element.
+    """
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(4.4, 4.0), layout="constrained")
         axes: Axes = figure.subplots()
-        end = max([*said, *seen, 0.01]) * 1.05
+        end = max([*predicted, *observed, 0.01]) * 1.05
         axes.plot([0, end], [0, end], color=_INK, linewidth=1, linestyle=":")
-        axes.plot(said, seen, "o-", color=_INK, markersize=6, linewidth=1.5)
-        axes.set_xlabel("said")
-        axes.set_ylabel("came true")
-        axes.set_xlim(0, end)
-        axes.set_ylim(0, end)
-        return _svg(figure)
+        axes.plot(predicted, observed, "o-", color=_INK, markersize=6, linewidth=1.5)
+        axes.set(xlabel="predicted", ylabel="came true", xlim=(0, end), ylim=(0, end))
+        return _render_svg(figure)
 
 
-def _svg(figure: Figure) -> str:
+def _render_svg(figure: Figure) -> str:
     sink = io.StringIO()
     figure.savefig(sink, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = sink.getvalue()

@@ -1,7 +1,7 @@
-"""What the pages know: the snapshot's tables and the names, sources and verdicts of the lake beside it.
+"""Input of the pages: the snapshot's tables, and names and evidence counts from the lake.
 
-Belongs here: reading it once, in the form the pages need; tables that are absent are empty.
-Does not belong here: pages (`person`, `team`, `night`), writing (`build`).
+Belongs here: reading them once, in the form that the pages need; a missing table counts as empty.
+Does not belong here: the text of a page (`pages`, `run_page`), writing files (`build`).
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL, TABLES
-from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY
+from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY, ROW_METADATA_COLUMNS
 from pipelines.contracts.table import Personal, Table
 from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.lake import Lake
@@ -25,34 +25,34 @@ from pipelines.storage.lake import Lake
 Row = dict[str, Any]
 # The values of some rows by column, each list in the order of the rows.
 Columns = dict[str, list[Any]]
-# Columns that a person reads nothing from.
-ROW_METADATA_COLUMNS = (
-    "snapshot_id",
-    "as_of",
-    "valid_until",
-    "model_version",
-    "policy_version",
-    "schema_version",
-    "person_id",
-)
-_MACHINE = ("_draft", "_sha256", "evidence_id")
-_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,80}")
-# Tables of people of which a page says nothing: evidence is counted by source at the end of it, and a recommendation's
-# row has the sentence of its counterfactual.
-UNUSED = frozenset({"out__evidence", "out__counterfactual"})
-# What stands of a companion beside a step; of every other further table it is what a person can read of it.
-_OF_COMPANION = ("skill_id", "relation", "companion_id", "why")
-# Where micro-skills stand that belong to no capability.
+# Capability of the micro-skills that belong to none.
 NO_CAPABILITY = "Other"
-# People on pages at a time: their rows fit into memory, however many people there are.
-CHUNK = 5_000
+# Columns that no page shows, by name and by the end of the name.
+_HIDDEN_COLUMNS = frozenset({*ROW_METADATA_COLUMNS, "model_version", "person_id"})
+_HIDDEN_ENDINGS = ("_draft", "_sha256", "evidence_id")
+# Tables about people that are not shown as tables. Recommendations and stages have sections of their own, evidence is
+# counted by source, and a recommendation's row holds the sentence of its counterfactual.
+_TABLES_WITHOUT_SECTION = frozenset({NEXT_SKILL.name, OUT_MASTERY.name, "out__evidence", "out__counterfactual"})
+_COMPANION_COLUMNS = ("skill_id", "relation", "companion_id", "why")
+_PLAIN_FILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+# Number of people whose rows are in memory at a time.
+_CHUNK_PEOPLE = 5_000
 
 
 @dataclass(frozen=True)
 class PageData:
-    """Names by id, and what each table holds; `more` are the further published tables that speak of a person.
+    """Everything that pages are made from.
 
-    `stored` has one row per person, source and mode: how much evidence there is, and from when to when.
+    Attributes:
+        snapshot: The snapshot that the pages show.
+        lake: The lake it was made from.
+        company: Name of the company.
+        skills: Rows of core__entity_skill by skill_id.
+        people: person_id, display_name, unit_name and role_name by person_id.
+        evidence_counts: One row (person_id, source_name, mode, rows, first, last) per person, source and mode.
+        person_tables: Further published tables with rows about a person.
+        skill_counts: Number of micro-skills per capability.
+        formatters: Cache of the functions that turn values of a column and type into text (see `pages`).
     """
 
     snapshot: Snapshot
@@ -60,171 +60,165 @@ class PageData:
     company: str
     skills: dict[str, Row]
     people: dict[str, Row]
-    stored: pl.DataFrame
-    more: tuple[Table, ...] = field(default=())
-    totals: Counter[str] = field(default_factory=Counter)  # micro-skills by capability
-
-    @cached_property
-    def shown(self) -> dict[str, list[tuple[str, str]]]:
-        """By further table: the columns that a person can read, with their headings."""
-        return {table.name: shown_columns(table) for table in self.more}
-
-    @cached_property
-    def words(self) -> dict[tuple[str, type], Callable[[Any], str]]:
-        """How values of a column and type are said, as it was found out so far (see `pages`)."""
-        return {}
-
-    @cached_property
-    def _skill_names(self) -> dict[str, str]:
-        return {skill_id: str(row["skill_name"] or skill_id) for skill_id, row in self.skills.items()}
+    evidence_counts: pl.DataFrame
+    person_tables: tuple[Table, ...]
+    skill_counts: Counter[str]
+    formatters: dict[tuple[str, type], Callable[[Any], str]] = field(default_factory=dict)
 
     def skill_name(self, skill_id: str | None) -> str:
-        """What a micro-skill is called; its id where it has no name."""
-        return self._skill_names.get(skill_id or "", skill_id or "")
+        """Name of a micro-skill; its id if it has no name."""
+        return str(self.skills.get(skill_id or "", {}).get("skill_name") or skill_id or "")
 
     def person_name(self, person_id: str) -> str:
-        """What a person is called; the id where nobody gave a name."""
+        """Name of a person; the id if the name is unknown."""
         return str(self.people.get(person_id, {}).get("display_name") or person_id)
 
 
 @dataclass(frozen=True)
 class PersonRows:
-    """All rows of one person; of further tables only those that have any, by column: most of what stands on a page."""
+    """All rows about one person; `tables` holds the further tables that have rows, by column."""
 
     person_id: str
     steps: list[Row]
     held: list[Row]
-    stored: list[Row]
+    evidence_counts: list[Row]
     companions: list[Row]
-    more: dict[str, Columns]
+    tables: dict[str, Columns]
 
 
-def load_page_data(snapshot: Snapshot, lake: Lake, company: str, stored: pl.DataFrame | None = None) -> PageData:
-    """The names of everything, read once; the evidence is counted where nobody hands in what is `stored` of whom."""
+def load_page_data(
+    snapshot: Snapshot, lake: Lake, company: str, evidence_counts: pl.DataFrame | None = None
+) -> PageData:
+    """Read the names and counts that the pages of a snapshot need.
+
+    Args:
+        snapshot: The snapshot to show.
+        lake: The lake it was made from.
+        company: Name of the company.
+        evidence_counts: The evidence counts if the caller has them; they are counted in the lake otherwise.
+
+    Returns:
+        The input of the pages.
+    """
     skills = lake.scan(SKILL).collect()
     people = lake.scan(PERSON).select("person_id", "display_name", "unit_name", "role_name").collect()
-    told = {NEXT_SKILL.name, OUT_MASTERY.name}
-    more = tuple(
-        TABLES[one.name]
-        for one in snapshot.tables
-        if one.name in TABLES and one.name not in told | UNUSED and "person_id" in TABLES[one.name].column_names
-    )
+    tables = [TABLES[table.name] for table in snapshot.tables if table.name in TABLES]
     return PageData(
         snapshot,
         lake,
         company,
         {row["skill_id"]: row for row in skills.iter_rows(named=True)},
         {row["person_id"]: row for row in people.iter_rows(named=True)},
-        _count_evidence(lake) if stored is None else stored,
-        more,
+        _count_evidence(lake) if evidence_counts is None else evidence_counts,
+        tuple(t for t in tables if "person_id" in t.column_names and t.name not in _TABLES_WITHOUT_SECTION),
         Counter(skills["capability_name"].fill_null(NO_CAPABILITY).to_list()),
     )
 
 
 def _count_evidence(lake: Lake) -> pl.DataFrame:
-    counted = (
+    occurred_date = pl.col("occurred_at").dt.date()
+    counts = (
         lake.scan(EVIDENCE)
         .group_by("person_id", "source_name", "mode")
-        .agg(
-            pl.len().alias("rows"),
-            pl.col("occurred_at").min().dt.date().alias("first"),
-            pl.col("occurred_at").max().dt.date().alias("last"),
-        )
+        .agg(pl.len().alias("rows"), occurred_date.min().alias("first"), occurred_date.max().alias("last"))
     )
-    return counted.sort("person_id", "source_name", "mode").collect()
+    return counts.sort("person_id", "source_name", "mode").collect()
 
 
-def list_people(known: PageData) -> list[str]:
-    """The person_id of everyone who gets a page: who is recommended to, or is told why not."""
-    return (
-        known.snapshot.scan(NEXT_SKILL.name)
-        .select("person_id")
-        .unique()
-        .sort("person_id")
-        .collect()
-        .to_series()
-        .to_list()
-    )
+def list_people(data: PageData) -> list[str]:
+    """List the person_id of everyone who gets a page, sorted: each person of out__next_skill."""
+    people = data.snapshot.scan(NEXT_SKILL.name).select("person_id").unique().sort("person_id").collect()
+    return people.to_series().to_list()
 
 
-def iterate_people(known: PageData, people: list[str]) -> Iterator[PersonRows]:
-    """All rows of each of these people, in this order."""
-    for start in range(0, len(people), CHUNK):
-        part = people[start : start + CHUNK]
-        # a page says nothing of the codes behind a sentence: turning them into dictionaries is half of all the time
-        steps = _rows(known.snapshot.scan(NEXT_SKILL.name).drop("reasons", strict=False), part, ["rank"])
-        mastery = known.snapshot.scan(OUT_MASTERY.name) if known.snapshot.has_table(OUT_MASTERY.name) else None
-        held = {} if mastery is None else _rows(mastery.select("person_id", "skill_id", "stage", "is_rusty"), part)
-        counted = _rows(known.stored.lazy(), part)
-        readable = {table.name: _readable(known, table) for table in known.more}
-        companions = _rows(readable[COMPANION.name], part) if COMPANION.name in readable else {}
-        more = {name: _columns(frame, part) for name, frame in readable.items() if name != COMPANION.name}
-        for person in part:
+def iterate_people(data: PageData, people: list[str]) -> Iterator[PersonRows]:
+    """Read all rows about each of these people.
+
+    Args:
+        data: The input of the pages.
+        people: person_id of each person.
+
+    Yields:
+        The rows of one person, in the order of `people`.
+    """
+    for start in range(0, len(people), _CHUNK_PEOPLE):
+        chunk = people[start : start + _CHUNK_PEOPLE]
+        # pages do not show the codes behind a sentence: decoding them to dicts would take half of the time
+        steps = _rows_by_person(data.snapshot.scan(NEXT_SKILL.name).drop("reasons", strict=False), chunk, "rank")
+        held: dict[str, list[Row]] = {}
+        if data.snapshot.has_table(OUT_MASTERY.name):
+            mastery = data.snapshot.scan(OUT_MASTERY.name).select("person_id", "skill_id", "stage", "is_rusty")
+            held = _rows_by_person(mastery, chunk)
+        evidence_counts = _rows_by_person(data.evidence_counts.lazy(), chunk)
+        frames = {table.name: _scan_shown_columns(data, table) for table in data.person_tables}
+        companions = _rows_by_person(frames.pop(COMPANION.name), chunk) if COMPANION.name in frames else {}
+        tables = {name: _columns_by_person(frame, chunk) for name, frame in frames.items()}
+        for person_id in chunk:
             yield PersonRows(
-                person,
-                steps.get(person, []),
-                held.get(person, []),
-                counted.get(person, []),
-                companions.get(person, []),
-                {name: columns[person] for name, columns in more.items() if person in columns},
+                person_id,
+                steps.get(person_id, []),
+                held.get(person_id, []),
+                evidence_counts.get(person_id, []),
+                companions.get(person_id, []),
+                {name: columns[person_id] for name, columns in tables.items() if person_id in columns},
             )
 
 
-def read_rows_by_unit(known: PageData, table: Table) -> dict[str, list[Row]]:
-    """The rows of a published table by unit_name, in its order; nothing where the snapshot has no such table."""
+def read_rows_by_unit(data: PageData, table: Table) -> dict[str, list[Row]]:
+    """Read a published table by unit_name, in its order; empty if the snapshot has no such table."""
     rows: dict[str, list[Row]] = {}
-    for row in known.snapshot.scan(table.name).collect().to_dicts() if known.snapshot.has_table(table.name) else ():
-        rows.setdefault(row["unit_name"], []).append(row)
+    if data.snapshot.has_table(table.name):
+        for row in data.snapshot.scan(table.name).collect().iter_rows(named=True):
+            rows.setdefault(row["unit_name"], []).append(row)
     return rows
 
 
 def page_name(identity: str) -> str:
-    """A file name for any id: itself where it is plain, else a fingerprint."""
-    plain = _PLAIN.fullmatch(identity)
+    """File name of the page of a person or team: its id if that is a plain name, otherwise a hash of it."""
+    plain = _PLAIN_FILE_NAME.fullmatch(identity)
     return f"{identity if plain else hashlib.sha256(identity.encode()).hexdigest()[:24]}.html"
 
 
+@cache
 def shown_columns(table: Table) -> list[tuple[str, str]]:
-    """The columns of a table that a person can read, with their headings."""
+    """List the columns of a table that a page shows, each with its heading."""
     return [
         (column.name, heading(column.name))
         for column in table.columns
-        if column.name not in ROW_METADATA_COLUMNS
+        if column.name not in _HIDDEN_COLUMNS
         and column.personal is not Personal.TEXT
-        and not column.name.endswith(_MACHINE)
+        and not column.name.endswith(_HIDDEN_ENDINGS)
     ]
 
 
 def heading(name: str) -> str:
-    """A column's name in words."""
+    """Turn a column's name into a heading."""
     words = re.sub(r"_(id|name|code|date|at)$", "", name).replace("_", " ")
     return words[:1].upper() + words[1:]
 
 
-def _readable(known: PageData, table: Table) -> pl.LazyFrame:
-    """The rows of a further table, in the columns of which a page says something."""
-    frame = known.snapshot.scan(table.name)
-    wanted = _OF_COMPANION if table.name == COMPANION.name else [name for name, _ in known.shown[table.name]]
-    there = set(frame.collect_schema().names())
-    return frame.select("person_id", *(name for name in wanted if name in there))
+def _scan_shown_columns(data: PageData, table: Table) -> pl.LazyFrame:
+    frame = data.snapshot.scan(table.name)
+    shown = _COMPANION_COLUMNS if table.name == COMPANION.name else [name for name, _ in shown_columns(table)]
+    return frame.select("person_id", *(name for name in frame.collect_schema().names() if name in shown))
 
 
-def _rows(frame: pl.LazyFrame, people: list[str], order: list[str] | None = None) -> dict[str, list[Row]]:
-    found = _of_people(frame, people, order)
-    return {person: list(rows) for person, rows in groupby(found.iter_rows(named=True), itemgetter("person_id"))}
+def _rows_by_person(frame: pl.LazyFrame, people: list[str], *order: str) -> dict[str, list[Row]]:
+    rows = _collect_people(frame, people, *order).iter_rows(named=True)
+    return {person_id: list(group) for person_id, group in groupby(rows, itemgetter("person_id"))}
 
 
-def _columns(frame: pl.LazyFrame, people: list[str]) -> dict[str, Columns]:
-    found = _of_people(frame, people)
-    lists = {name: found[name].to_list() for name in found.columns if name != "person_id"}
-    by_person, start = {}, 0
-    for length, person in found.select(pl.col("person_id").rle().struct.unnest()).iter_rows():
-        by_person[person] = {name: values[start : start + length] for name, values in lists.items()}
-        start += length
-    return by_person
+def _columns_by_person(frame: pl.LazyFrame, people: list[str]) -> dict[str, Columns]:
+    rows = _collect_people(frame, people)
+    values_by_column = {name: rows[name].to_list() for name in rows.columns if name != "person_id"}
+    columns_by_person, start = {}, 0
+    for length, person_id in rows.select(pl.col("person_id").rle().struct.unnest()).iter_rows():
+        end = start + length
+        columns_by_person[person_id] = {name: values[start:end] for name, values in values_by_column.items()}
+        start = end
+    return columns_by_person
 
 
-def _of_people(frame: pl.LazyFrame, people: list[str], order: list[str] | None = None) -> pl.DataFrame:
-    mine = frame.filter(pl.col("person_id").is_in(people))
-    # else rows that only their place in the file puts in order come in another one now and then
-    return mine.sort("person_id", *(order or []), maintain_order=True).collect()
+def _collect_people(frame: pl.LazyFrame, people: list[str], *order: str) -> pl.DataFrame:
+    # maintain_order: rows of the same rank keep the order of the file
+    return frame.filter(pl.col("person_id").is_in(people)).sort("person_id", *order, maintain_order=True).collect()

@@ -1,10 +1,10 @@
-"""Pages that still say what is true: taken over from the pages of an earlier snapshot instead of written again.
+"""Reuse of people's pages: a page whose content did not change is linked from the last snapshot's pages.
 
-Belongs here: the print of all that stands on a person's page, and the taking over.
-Does not belong here: what stands on a page (`pages`), the writing (`build`).
+Belongs here: the fingerprint of everything on a person's page, and the linking.
+Does not belong here: the text of a page (`pages`), writing files (`build`).
 
-A page tells the day of its own rows; until when they hold stands on the night's page, so that rows that only hold for
-longer leave every page as it is.
+A person's page shows the day of its rows, but not until when they are valid: that is on the page about the run, so that
+rows whose validity alone is extended change no person's page.
 """
 
 import hashlib
@@ -17,41 +17,58 @@ import polars as pl
 
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.publish.site.page_data import PageData, page_name
+from pipelines.publish.site.page_writer import TEMPLATES
 from pipelines.storage.change_log import hash_row_contents
 from pipelines.storage.run_state import fingerprint_code
 
-PRINTS = "pages.parquet"
-_TEMPLATES = Path(__file__).parent / "templates"
-# What a new snapshot of the same rows changes, and no page of a person says.
-_RENEWED = ("snapshot_id", "first_snapshot_id", "valid_until")
+FINGERPRINTS_FILE = "pages.parquet"
+# Columns that change when the same rows are published again; no person's page shows them.
+_RENEWED_COLUMNS = ("snapshot_id", "first_snapshot_id", "valid_until")
 
 
-def print_pages(known: PageData, people: list[str]) -> pl.DataFrame:
-    """One row (file, page_print) per person: equal where everything that stands on the page is."""
-    tables = (NEXT_SKILL, OUT_MASTERY, *known.more)
-    frames = [known.snapshot.scan(table.name) for table in tables if known.snapshot.has_table(table.name)]
-    who = pl.DataFrame({"person_id": people}, schema={"person_id": pl.String})
-    parts = [who.with_columns(row=pl.lit(0, pl.UInt64))]
-    for place, frame in enumerate((*frames, known.stored.lazy())):
-        rows = frame.drop(_RENEWED, strict=False).with_columns(table=pl.lit(place)).collect()
-        parts.append(rows.select("person_id").with_columns(hash_row_contents(rows).alias("row")))
-    # sums of hashes: the order of rows says nothing
-    printed = pl.concat(parts).join(who, on="person_id", how="semi").group_by("person_id").agg(pl.col("row").sum())
-    lookup = pl.lit(_print_of_all(known))
-    told = printed.sort("person_id").select("person_id", page_print=pl.format("{} {}", lookup, "row"))
-    return told.select(pl.col("person_id").map_elements(page_name, pl.String).alias("file"), "page_print")
+def fingerprint_pages(data: PageData, people: list[str]) -> pl.DataFrame:
+    """Fingerprint the content of every person's page.
 
+    Args:
+        data: The input of the pages.
+        people: person_id of each person.
 
-def take_over(prints: pl.DataFrame, earlier: Path | None, folder: Path) -> set[str]:
-    """Put the pages that an earlier snapshot's folder has with the same print into this folder; their file names.
-
-    Links where the file system has them: a page is never written to after it was put in place.
+    Returns:
+        One row (file, page_print) per person; equal if everything on the page is equal.
     """
-    if earlier is None or not (earlier / PRINTS).exists():
+    tables = [table.name for table in (NEXT_SKILL, OUT_MASTERY, *data.person_tables)]
+    frames = [data.snapshot.scan(name) for name in tables if data.snapshot.has_table(name)]
+    with_page = pl.DataFrame({"person_id": people}, schema={"person_id": pl.String})
+    parts = [with_page.with_columns(row=pl.lit(0, pl.UInt64))]
+    for number, frame in enumerate((*frames, data.evidence_counts.lazy())):
+        rows = frame.drop(_RENEWED_COLUMNS, strict=False).with_columns(table=pl.lit(number)).collect()
+        parts.append(rows.select("person_id").with_columns(hash_row_contents(rows).alias("row")))
+    # sums of hashes: the order of rows changes nothing
+    sums = pl.concat(parts).join(with_page, on="person_id", how="semi").group_by("person_id").agg(pl.col("row").sum())
+    return sums.sort("person_id").select(
+        pl.col("person_id").map_elements(page_name, pl.String).alias("file"),
+        page_print=pl.format("{} {}", pl.lit(_fingerprint_lookups(data)), "row"),
+    )
+
+
+def reuse_pages(fingerprints: pl.DataFrame, earlier: Path | None, folder: Path) -> set[str]:
+    """Put the earlier pages with the same fingerprint into a folder.
+
+    Pages are linked if the file system supports links, because a written page never changes; otherwise they are copied.
+
+    Args:
+        fingerprints: The result of `fingerprint_pages`.
+        earlier: Folder of an earlier snapshot's pages, or None.
+        folder: Folder of the new snapshot's pages.
+
+    Returns:
+        File names of the reused pages.
+    """
+    if earlier is None or not (earlier / FINGERPRINTS_FILE).exists():
         return set()
-    same = prints.join(pl.read_parquet(earlier / PRINTS), on=prints.columns, how="semi")["file"].to_list()
-    taken = set()
-    for name in same:
+    same = fingerprints.join(pl.read_parquet(earlier / FINGERPRINTS_FILE), on=fingerprints.columns, how="semi")
+    reused = set()
+    for name in same["file"]:
         source, target = earlier / "people" / name, folder / "people" / name
         try:
             os.link(source, target)
@@ -59,15 +76,15 @@ def take_over(prints: pl.DataFrame, earlier: Path | None, folder: Path) -> set[s
             continue
         except OSError:
             shutil.copyfile(source, target)
-        taken.add(name)
-    return taken
+        reused.add(name)
+    return reused
 
 
-def _print_of_all(known: PageData) -> str:
-    """The names that any page may say, the templates and the code."""
+def _fingerprint_lookups(data: PageData) -> str:
+    """Fingerprint of what any page may show: names, templates and code."""
     digest = hashlib.sha256(fingerprint_code().encode())
-    for path in sorted(_TEMPLATES.iterdir()):
+    for path in sorted(TEMPLATES.iterdir()):
         digest.update(path.read_bytes())
-    said = [known.company, known.skills, known.people, sorted(known.totals.items())]
-    digest.update(json.dumps(said, sort_keys=True, default=str).encode())
+    lookups = [data.company, data.skills, data.people, sorted(data.skill_counts.items())]
+    digest.update(json.dumps(lookups, sort_keys=True, default=str).encode())
     return digest.hexdigest()[:16]

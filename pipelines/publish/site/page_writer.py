@@ -1,7 +1,7 @@
-"""The writing of people's pages, by as many processes as there are cores where there are enough pages.
+"""Writing people's pages, in several processes if there are many.
 
-Belongs here: the templates' environment, the pieces that a page repeats most, and which process writes whose page.
-Does not belong here: what stands on a page (`pages`), and anything that is slow to import: each process begins with it.
+Belongs here: the templates' environment, the cache of repeated pieces, and which process writes whose page.
+Does not belong here: the text of a page (`pages`), and any slow import: every process starts with this module.
 """
 
 import os
@@ -14,103 +14,117 @@ from pathlib import Path
 import jinja2
 import polars as pl
 from joblib import Parallel, cpu_count, delayed
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from pipelines.publish.site.page_data import PageData, iterate_people, load_page_data
-from pipelines.publish.site.pages import SIGNS, SMALLEST_TEAM, person_page
+from pipelines.publish.site.page_data import PageData, iterate_people, load_page_data, page_name
+from pipelines.publish.site.pages import SIGNS, SMALLEST_TEAM, render_person_page
 from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.lake import Lake
 
+TEMPLATES = Path(__file__).parent / "templates"
 # Starting processes takes as long as writing some hundreds of pages.
-FEWEST_PAGES = 1_000
-# So many parts a process: the last one to end keeps the others waiting for a part at most, and reading the names once
-# a part takes little beside writing its pages.
-_PARTS_EACH = 4
-# Seconds after which a process that has nothing to do, or whose parent is gone, ends.
-_IDLE, _ORPHANED = 10, 0.2
-# Cells of tables that are kept: most hold one of a few thousand names, days and shares.
-_KEPT_CELLS = 50_000
+_MIN_PAGES_PER_PROCESS = 1_000
+# Parts per process: few enough to read the names rarely, enough that no process waits long for the last one.
+_PARTS_PER_PROCESS = 4
+# Seconds after which a process ends if it has nothing to do, and between two looks at its parent.
+_IDLE_SECONDS, _WATCH_SECONDS = 10, 0.2
+# Cached table cells: most hold one of a few thousand names, days and shares.
+_CACHED_PIECES = 50_000
 
 
-def write_people(known: PageData, people: list[str], folder: Path, fewest: int = FEWEST_PAGES) -> None:
-    """Write the page of each of these people into a folder; which process writes it changes nothing in a page."""
-    processes = min(cpu_count(), -(-len(people) // max(fewest, 1)))
+def write_people(
+    data: PageData, people: list[str], folder: Path, min_pages_per_process: int = _MIN_PAGES_PER_PROCESS
+) -> None:
+    """Write the page of each person; the number of processes changes nothing in a page.
+
+    Args:
+        data: The input of the pages.
+        people: person_id of each person.
+        folder: Folder of people's pages; it exists.
+        min_pages_per_process: Number of pages that is worth a process.
+    """
+    processes = min(cpu_count(), -(-len(people) // min_pages_per_process))
     if processes <= 1:
-        _write_each(known, people, folder)
+        _write_pages(data, people, folder)
         return
-    size = -(-len(people) // (processes * _PARTS_EACH))
-    parts = [people[start : start + size] for start in range(0, len(people), size)]
-    about = (known.snapshot, known.lake, known.company)
-    parallel = Parallel(n_jobs=processes, backend="loky", batch_size=1, idle_worker_timeout=_IDLE)
-    parallel(delayed(_write_part)(*about, stored, part, folder, os.getpid()) for part, stored in _stored(known, parts))
+    size = -(-len(people) // (processes * _PARTS_PER_PROCESS))
+    parts = (people[start : start + size] for start in range(0, len(people), size))
+    counts = data.evidence_counts
+    # each part gets the evidence counts of its people, so that no process counts all evidence again
+    Parallel(n_jobs=processes, backend="loky", batch_size=1, idle_worker_timeout=_IDLE_SECONDS)(
+        delayed(_write_part)(
+            data.snapshot,
+            data.lake,
+            data.company,
+            counts.filter(pl.col("person_id").is_in(part)),
+            part,
+            folder,
+            os.getpid(),
+        )
+        for part in parts
+    )
 
 
-def create_environment(known: PageData) -> jinja2.Environment:
-    """Every value is escaped, whatever the template; a name that a template misspells is an error."""
+def create_environment(snapshot: Snapshot, company: str) -> jinja2.Environment:
+    """Create the environment of the templates: it escapes every value and rejects unknown names.
+
+    Args:
+        snapshot: The snapshot that the pages show.
+        company: Name of the company.
+
+    Returns:
+        An environment with the globals and filters that the templates use.
+    """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         auto_reload=False,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(snapshot=known.snapshot, company=known.company, signs=SIGNS, smallest=SMALLEST_TEAM)
-    environment.filters.update(cells=_cells, tiles=_tiles)
+    environment.globals.update(snapshot=snapshot, company=company, signs=SIGNS, smallest=SMALLEST_TEAM)
+    # the pieces that pages repeat most are rendered once per value
+    pieces = environment.get_template("pieces.html.j2").module
+    cell, tile = lru_cache(_CACHED_PIECES)(pieces.cell), lru_cache(_CACHED_PIECES)(pieces.tile)
+
+    def render_cells(texts: Iterable[str]) -> Markup:
+        return Markup("".join(map(cell, texts)))
+
+    def render_tiles(skills: Iterable[tuple[str, str, str]]) -> Markup:
+        return Markup("\n".join(map(tile, skills)))
+
+    environment.filters.update(cells=render_cells, tiles=render_tiles)
     return environment
 
 
-def _stored(known: PageData, parts: Iterable[list[str]]) -> Iterable[tuple[list[str], pl.DataFrame]]:
-    """Each part with what is stored of its people, so that nobody counts all evidence again."""
-    for part in parts:
-        yield part, known.stored.filter(pl.col("person_id").is_in(part))
-
-
 def _write_part(
-    snapshot: Snapshot, lake: Lake, company: str, stored: pl.DataFrame, people: list[str], folder: Path, parent: int
+    snapshot: Snapshot,
+    lake: Lake,
+    company: str,
+    evidence_counts: pl.DataFrame,
+    people: list[str],
+    folder: Path,
+    parent_pid: int,
 ) -> None:
-    _end_with(parent)
-    _write_each(load_page_data(snapshot, lake, company, stored), people, folder)
+    """Write the pages of some people in a process of its own."""
+    _end_with_parent(parent_pid)
+    _write_pages(load_page_data(snapshot, lake, company, evidence_counts), people, folder)
 
 
-def _write_each(known: PageData, people: list[str], folder: Path) -> None:
-    template = create_environment(known).get_template("person.html.j2")
-    for one in iterate_people(known, people):
-        page = person_page(known, one)
-        (folder / page.file).write_bytes(template.render(page=page, root="../").encode())
+def _write_pages(data: PageData, people: list[str], folder: Path) -> None:
+    template = create_environment(data.snapshot, data.company).get_template("person.html.j2")
+    for person in iterate_people(data, people):
+        (folder / page_name(person.person_id)).write_bytes(render_person_page(template, data, person).encode())
 
 
 @lru_cache(maxsize=1)
-def _end_with(parent: int) -> None:
-    """End this process soon after its parent did, also where that was killed: nobody waits for its pages any more."""
+def _end_with_parent(parent_pid: int) -> None:
+    """End this process soon after its parent ends, even if the parent is killed."""
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_ORPHANED)
+        while os.getppid() == parent_pid:
+            time.sleep(_WATCH_SECONDS)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _cells(texts: Iterable[str]) -> Markup:
-    """The cells of a table's row, escaped; most of what stands on a page, so each is put together once."""
-    return Markup("".join(map(_cell, texts)))
-
-
-def _tiles(skills: Iterable[tuple[str, str, str]]) -> Markup:
-    """One line each for the sign, the name and the stage of micro-skills, escaped."""
-    return Markup("\n".join(map(_tile, skills)))
-
-
-@lru_cache(maxsize=_KEPT_CELLS)
-def _cell(text: str) -> str:
-    return f"<td><bdi>{escape(text)}</bdi></td>"
-
-
-@lru_cache(maxsize=_KEPT_CELLS)
-def _tile(skill: tuple[str, str, str]) -> str:
-    sign, name, stage = map(escape, skill)
-    return (
-        f'<li><span class="sign" aria-hidden="true">{sign}</span><bdi>{name}</bdi>'
-        f'<span class="stage">{stage}</span></li>'
-    )

@@ -1,4 +1,4 @@
-"""The command line speaks plainly: help with examples, one sentence on failure, JSON alone on standard output."""
+"""The command line: help with examples, one sentence on failure, only JSON on standard output."""
 
 import json
 from pathlib import Path
@@ -20,9 +20,17 @@ COMMANDS = [
     ["dictionary"],
     ["doctor"],
     ["up"],
+    ["sources", "detect"],
     ["sources", "sniff"],
+    ["sources", "preview"],
     ["sources", "taxonomy"],
     ["reply"],
+    ["exposure"],
+    ["outcome"],
+    ["contracts"],
+    ["feed"],
+    ["site"],
+    ["restore"],
     *(
         ["bench", name]
         for name in (
@@ -64,7 +72,7 @@ def test_every_command_has_help_with_an_example(command: list[str]) -> None:
         (["evaluate", "nothing.csv"], "does not exist"),
     ],
 )
-def test_a_failure_is_one_sentence_that_says_what_to_do(
+def test_a_failure_is_one_sentence_with_a_remedy(
     tmp_path: Path, arguments: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOOTSTEPS_DATA_ROOT", str(tmp_path))
@@ -75,15 +83,15 @@ def test_a_failure_is_one_sentence_that_says_what_to_do(
     assert result.stdout == ""
 
 
-def test_the_tables_of_a_night_are_listed_with_queries_that_run(demo_run: DemoRun) -> None:
+def test_the_tables_of_a_run_are_listed_with_queries_that_run(demo_run: DemoRun) -> None:
     result = call("tables", "--json", "--data-root", str(demo_run.settings.root))
-    ways = json.loads(result.stdout)
-    assert {way["format"] for way in ways} == {"parquet", "delta", "duckdb"}
-    for way in ways:
-        assert set(way) == {"name", "format", "location", "rows", "query"}
-        assert set(way["query"]) == {"python", "sql", "pandas"}
-        if way["format"] != "delta":  # whose SQL is a line of Python
-            assert len(duckdb.connect().execute(way["query"]["sql"]).fetchall()) == min(way["rows"], 10)
+    targets = json.loads(result.stdout)
+    assert {target["format"] for target in targets} == {"parquet", "delta", "duckdb"}
+    for target in targets:
+        assert set(target) == {"name", "format", "location", "rows", "query"}
+        assert set(target["query"]) == {"python", "sql", "pandas"}
+        if target["format"] != "delta":  # its SQL is a line of Python
+            assert len(duckdb.connect().execute(target["query"]["sql"]).fetchall()) == min(target["rows"], 10)
 
 
 def test_a_person_is_shown_with_steps_and_stages(demo_run: DemoRun) -> None:
@@ -93,10 +101,10 @@ def test_a_person_is_shown_with_steps_and_stages(demo_run: DemoRun) -> None:
     for person in people:
         assert {row["person_id"] for row in person["next"]} == {person["person_id"]}
         assert [row["rank"] for row in person["next"]] == list(range(1, len(person["next"]) + 1))
-    said = call("show", people[0]["person_id"], "--data-root", str(demo_run.settings.root))
-    assert people[0]["person_id"] in said.stdout
-    assert said.stdout.count("How:") == len(people[0]["next"])
-    assert "What would have changed it:" in said.stdout
+    text = call("show", people[0]["person_id"], "--data-root", str(demo_run.settings.root))
+    assert people[0]["person_id"] in text.stdout
+    assert text.stdout.count("How:") == len(people[0]["next"])
+    assert "What would have changed it:" in text.stdout
 
 
 def test_an_unknown_person_is_a_failure_and_not_an_empty_page(demo_run: DemoRun) -> None:
@@ -107,20 +115,20 @@ def test_an_unknown_person_is_a_failure_and_not_an_empty_page(demo_run: DemoRun)
 
 def test_systems_are_listed_with_their_domain_and_formats() -> None:
     systems = json.loads(call("sources", "--json").stdout)
-    by_name = {one["system"]: one for one in systems}
+    by_name = {system["system"]: system for system in systems}
     assert by_name["bamboohr"]["domain"] == "hr"
     assert "csv" in by_name["jira"]["formats"]
-    assert all({"system", "domain", "formats", "needed", "optional"} <= set(one) for one in systems)
+    assert all({"system", "domain", "formats", "needed", "optional"} <= set(system) for system in systems)
 
 
-def test_a_file_is_sniffed_and_its_block_of_configuration_written(demo_run: DemoRun) -> None:
+def test_the_system_of_a_file_is_detected_and_its_configuration_printed(demo_run: DemoRun) -> None:
     path = next((demo_run.settings.root / "landing" / "bamboohr").glob("*.csv"))
-    said = json.loads(call("sources", "sniff", str(path), "--json").stdout)
-    assert said["guesses"][0]["system"] == "bamboohr"
-    assert "system: bamboohr" in said["block"]
+    document = json.loads(call("sources", "detect", str(path), "--json").stdout)
+    assert document["guesses"][0]["system"] == "bamboohr"
+    assert "system: bamboohr" in document["block"]
 
 
-def test_the_doctor_finds_a_source_that_never_came(demo_run: DemoRun, tmp_path: Path) -> None:
+def test_the_doctor_finds_a_source_without_files(demo_run: DemoRun, tmp_path: Path) -> None:
     config = demo_run.settings.config_path.read_text()
     extra = "  - {name: ghosts, system: bamboohr, path: 'ghosts/*.csv'}\n"
     changed = tmp_path / "footsteps.yaml"
@@ -147,3 +155,16 @@ def test_a_history_that_cannot_be_evaluated_is_refused_with_its_reason(
     result = call("evaluate", str(path))
     assert result.exit_code == 1
     assert sentence in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--limit", "--most"])
+def test_the_feed_is_limited_by_the_new_and_the_old_option(demo_run: DemoRun, option: str) -> None:
+    root = str(demo_run.settings.root)
+    document = json.loads(call("feed", option, "2", "--json", "--data-root", root).stdout)
+    assert len(document["events"]) == 2
+
+
+def test_the_old_options_of_run_are_accepted(tmp_path: Path) -> None:
+    result = call("run", "--accept-shrink", "--by-day", "--data-root", str(tmp_path))
+    assert result.exit_code == 1
+    assert "footsteps demo" in result.stderr

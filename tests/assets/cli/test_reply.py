@@ -1,4 +1,4 @@
-"""A reply is written once, in the columns of the company's own export, or refused with a sentence."""
+"""A reply is written once, in the columns of the company's export, or refused with one sentence."""
 
 import csv
 import json
@@ -30,7 +30,7 @@ NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
 
 @pytest.fixture
 def root(demo_run: DemoRun, tmp_path: Path) -> Path:
-    """The demo's configuration, exports and lake, free to be written to."""
+    """The demo's configuration, exports and lake, in a folder of its own."""
     for part in ("landing", "lake"):
         shutil.copytree(demo_run.settings.root / part, tmp_path / part)
     shutil.copyfile(demo_run.settings.root / "footsteps.yaml", tmp_path / "footsteps.yaml")
@@ -46,10 +46,10 @@ def rows(root: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_a_reply_is_written_in_the_export_s_own_columns_and_the_same_again_is_not(root: Path) -> None:
+def test_a_reply_is_written_in_the_columns_of_the_export_and_a_repeated_one_is_not(root: Path) -> None:
     first = json.loads(call(root, "100003", "snooze", "dat-1", "--until", "2026-09-01", "--json").stdout)
-    again = json.loads(call(root, "100003", "snooze", "dat-1", "--until", "2026-09-01", "--json").stdout)
-    assert (first["written"], again["written"]) == (True, False)
+    repeated = json.loads(call(root, "100003", "snooze", "dat-1", "--until", "2026-09-01", "--json").stdout)
+    assert (first["written"], repeated["written"]) == (True, False)
     (row,) = rows(root)
     expected = {
         "employee_number": "100003",
@@ -62,7 +62,7 @@ def test_a_reply_is_written_in_the_export_s_own_columns_and_the_same_again_is_no
     assert {name: row[name] for name in expected} == expected
 
 
-def test_a_micro_skill_can_be_called_by_its_name(root: Path) -> None:
+def test_a_micro_skill_can_be_given_by_its_name(root: Path) -> None:
     assert json.loads(call(root, "100003", "accept", "Join tables in SQL", "--json").stdout)["skill_id"] == "dat-2"
 
 
@@ -76,16 +76,14 @@ def test_a_micro_skill_can_be_called_by_its_name(root: Path) -> None:
         (("nobody", "hide", "dat-1"), "nobody has the person_id"),
     ],
 )
-def test_a_reply_that_cannot_be_obeyed_is_refused_with_what_to_do(
-    root: Path, arguments: tuple[str, ...], sentence: str
-) -> None:
+def test_an_invalid_reply_is_refused_with_a_remedy(root: Path, arguments: tuple[str, ...], sentence: str) -> None:
     result = call(root, *arguments)
     assert (result.exit_code, result.stdout) == (1, "")
     assert sentence in " ".join(result.stderr.split())
     assert not (root / "landing" / "replies" / "replies_footsteps.csv").exists()
 
 
-def test_without_a_source_of_replies_the_block_for_it_is_told(root: Path) -> None:
+def test_without_a_source_of_replies_its_declaration_is_printed(root: Path) -> None:
     config = root / "footsteps.yaml"
     config.write_text(config.read_text().replace("shape: reply", "shape: feedback"))
     lines = [line for line in config.read_text().splitlines() if "goal" not in line and "answer" not in line]
@@ -94,7 +92,7 @@ def test_without_a_source_of_replies_the_block_for_it_is_told(root: Path) -> Non
     assert "shape: reply" in call(root, "100003", "hide", "dat-1").stderr
 
 
-WORDS = st.lists(
+REPLIES = st.lists(
     st.tuples(
         st.sampled_from(["1", "2"]),
         st.sampled_from(["sql", 'git, "old"']),
@@ -105,14 +103,14 @@ WORDS = st.lists(
 
 
 @settings(max_examples=30, deadline=None)
-@given(WORDS)
-def test_only_what_changes_the_last_word_is_added_and_nothing_is_lost(
-    tmp_path_factory: pytest.TempPathFactory, words: list[tuple[str, str, str]]
+@given(REPLIES)
+def test_only_a_reply_that_differs_from_the_last_one_is_added(
+    tmp_path_factory: pytest.TempPathFactory, replies: list[tuple[str, str, str]]
 ) -> None:
     file = tmp_path_factory.mktemp("replies") / "replies.csv"
     last: dict[tuple[str, str], str] = {}
     expected = []
-    for number, (who, skill, kind) in enumerate(words):
+    for number, (who, skill, kind) in enumerate(replies):
         row = {
             "employee_number": who,
             "skill_text": skill,
@@ -125,6 +123,6 @@ def test_only_what_changes_the_last_word_is_added_and_nothing_is_lost(
         assert written == (last.get((who, skill)) != kind)
         last[who, skill] = kind
         expected += [(who, skill, kind)] * written
-    found = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines())) if file.exists() else []
-    assert [(one["who"], one["skill"], one["answer"]) for one in found] == expected
-    assert len({one["id"] for one in found}) == len(found)
+    rows_in_file = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines())) if file.exists() else []
+    assert [(row["who"], row["skill"], row["answer"]) for row in rows_in_file] == expected
+    assert len({row["id"] for row in rows_in_file}) == len(rows_in_file)

@@ -15,17 +15,17 @@ class Started(Exception):
     """A process would start now."""
 
 
-def stamps_below(home: Path) -> dict[str, int]:
+def count_schema_versions(home: Path) -> dict[str, int]:
     """How many schema versions each database of Dagster is stamped with."""
-    found = {}
+    counts = {}
     for path in home.rglob("*.db"):
         connection = sqlite3.connect(path)
-        found[path.stem] = connection.execute("select count(*) from alembic_version").fetchone()[0]
+        counts[path.stem] = connection.execute("select count(*) from alembic_version").fetchone()[0]
         connection.close()
-    return found
+    return counts
 
 
-def test_dagsters_databases_are_created_before_two_processes_would_create_them_at_once(
+def test_the_databases_of_dagster_are_created_before_its_two_processes_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def start(*_: Any, **__: Any) -> NoReturn:
@@ -36,4 +36,4 @@ def test_dagsters_databases_are_created_before_two_processes_would_create_them_a
     (tmp_path / "footsteps.yaml").write_text("sources:\n  - {name: moodle, system: moodle, path: '*.csv'}\n")
     with pytest.raises(Started):
         serve(tmp_path, None, None, 3000)
-    assert stamps_below(tmp_path / "dagster_home") == {"runs": 1, "schedules": 1, "index": 1}
+    assert count_schema_versions(tmp_path / "dagster_home") == {"runs": 1, "schedules": 1, "index": 1}

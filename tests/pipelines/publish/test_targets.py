@@ -85,7 +85,7 @@ def test_sql_on_a_snapshot_sees_all_its_tables(tmp_path: Path) -> None:
 def test_postgresql_shows_one_snapshot_and_keeps_the_others_until_they_expire(
     tmp_path: Path, postgresql_uri: str
 ) -> None:
-    schema = "kept"
+    schema = "retained"
     for number in range(3):
         publish_postgresql(publish(tmp_path, f"s{number}"), postgresql_uri, schema)
     rows = pl.read_database_uri(

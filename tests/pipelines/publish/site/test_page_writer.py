@@ -1,4 +1,4 @@
-"""People's pages are the same whichever process writes them, and what a killed night left behind disturbs no other."""
+"""Writing people's pages: the number of processes changes nothing, and leftovers of a killed run do no harm."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ from publishing import DAY, UNTIL, fill_contract_columns, make_mastery_rows, mak
 
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
 from pipelines.contracts.output_tables import CAPABILITY, NEXT_SKILL, OUT_MASTERY
-from pipelines.publish.site import page_writer as writing
+from pipelines.publish.site import page_writer
 from pipelines.publish.site.build import build_site
 from pipelines.publish.site.page_data import PageData, list_people, load_page_data
 from pipelines.snapshots.writer import publish_snapshot
@@ -21,7 +21,7 @@ from pipelines.storage.lake import Lake
 PEOPLE = 11
 
 
-def lake_of(root: Path) -> Lake:
+def make_lake(root: Path) -> Lake:
     """Eleven people, two micro-skills, and evidence of some of them."""
     lake = Lake(root / "lake")
     lake.write(
@@ -51,8 +51,8 @@ def lake_of(root: Path) -> Lake:
     return lake
 
 
-def known_of(root: Path) -> PageData:
-    """What the pages know, with a further table whose columns are of every kind, and something stored of two people."""
+def make_page_data(root: Path) -> PageData:
+    """Page data with a further table that has columns of every kind, and with evidence of two people."""
     capability = fill_contract_columns(
         CAPABILITY,
         [
@@ -81,7 +81,7 @@ def known_of(root: Path) -> PageData:
         CAPABILITY: capability,
     }
     snapshot = publish_snapshot(root / "published", frames, "s0", DAY, UNTIL)
-    stored = pl.DataFrame(
+    evidence_counts = pl.DataFrame(
         {
             "person_id": ["p0000", "p0009"],
             "source_name": ["issues", "lessons"],
@@ -91,64 +91,64 @@ def known_of(root: Path) -> PageData:
             "last": [DAY, UNTIL],
         }
     )
-    return load_page_data(snapshot, lake_of(root), "Acme", stored)
+    return load_page_data(snapshot, make_lake(root), "Acme", evidence_counts)
 
 
-def pages_in(folder: Path) -> dict[str, bytes]:
+def read_pages(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def forbidden(*_: Any) -> None:
-    pytest.fail("this process wrote pages itself")
+def fail_if_called(*_: Any) -> None:
+    pytest.fail("this process wrote pages")
 
 
-def test_pages_by_several_processes_are_those_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = known_of(tmp_path)
-    for name in ("alone", "together"):
+def test_several_processes_write_the_same_pages_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = make_page_data(tmp_path)
+    for name in ("one_process", "two_processes"):
         (tmp_path / name).mkdir()
-    writing.write_people(known, list_people(known), tmp_path / "alone")
-    monkeypatch.setattr(writing, "cpu_count", lambda: 2)
-    monkeypatch.setattr(writing, "_write_each", forbidden)  # the other processes import their own
-    writing.write_people(known, list_people(known), tmp_path / "together", fewest=1)
-    alone = pages_in(tmp_path / "alone")
-    assert len(alone) == PEOPLE
-    assert alone == pages_in(tmp_path / "together")
-    assert "<td><bdi>50%</bdi></td>" in alone["p0000.html"].decode()
-    assert "<td><bdi>Data &lt;&amp;&gt;</bdi></td>" in alone["p0007.html"].decode()
-    assert "<td><bdi>Query &amp; count 1, gone</bdi></td>" in alone["p0010.html"].decode()
-    assert "<bdi>lessons</bdi>" in alone["p0009.html"].decode()
+    page_writer.write_people(data, list_people(data), tmp_path / "one_process")
+    monkeypatch.setattr(page_writer, "cpu_count", lambda: 2)
+    monkeypatch.setattr(page_writer, "_write_pages", fail_if_called)  # other processes import the module themselves
+    page_writer.write_people(data, list_people(data), tmp_path / "two_processes", min_pages_per_process=1)
+    pages = read_pages(tmp_path / "one_process")
+    assert len(pages) == PEOPLE
+    assert pages == read_pages(tmp_path / "two_processes")
+    assert "<td><bdi>50%</bdi></td>" in pages["p0000.html"].decode()
+    assert "<td><bdi>Data &lt;&amp;&gt;</bdi></td>" in pages["p0007.html"].decode()
+    assert "<td><bdi>Query &amp; count 1, gone</bdi></td>" in pages["p0010.html"].decode()
+    assert "<bdi>lessons</bdi>" in pages["p0009.html"].decode()
 
 
-def test_few_pages_start_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "cpu_count", lambda: 8)
-    monkeypatch.setattr(writing, "Parallel", forbidden)
-    known = known_of(tmp_path)
+def test_few_pages_are_written_in_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_writer, "cpu_count", lambda: 8)
+    monkeypatch.setattr(page_writer, "Parallel", fail_if_called)
+    data = make_page_data(tmp_path)
     (tmp_path / "people").mkdir()
-    writing.write_people(known, list_people(known), tmp_path / "people")
-    assert len(pages_in(tmp_path / "people")) == PEOPLE
+    page_writer.write_people(data, list_people(data), tmp_path / "people")
+    assert len(read_pages(tmp_path / "people")) == PEOPLE
 
 
-@pytest.mark.parametrize("stays", [False, True], ids=["removed", "still_written_to"])
-def test_what_a_killed_night_left_unfinished_disturbs_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stays: bool
+@pytest.mark.parametrize("remains", [False, True], ids=["removed", "cannot_be_removed"])
+def test_unfinished_pages_of_a_killed_run_do_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, remains: bool
 ) -> None:
     names = [".s0.1.unfinished", ".s0.unfinished"]
     for name in names:
-        left = tmp_path / "site" / name / "people"
-        left.mkdir(parents=True)
-        (left / "p0000.html").write_text("half a page")
-        (left / "nobody.html").write_text("whose page?")
-    if stays:
+        leftover = tmp_path / "site" / name / "people"
+        leftover.mkdir(parents=True)
+        (leftover / "p0000.html").write_text("half a page")
+        (leftover / "nobody.html").write_text("whose page?")
+    if remains:
         monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
-    index = build_site(publish(tmp_path, "s0", PEOPLE), lake_of(tmp_path), "Acme", tmp_path / "site")
-    pages = pages_in(index.parent / "people")
+    index = build_site(publish(tmp_path, "s0", PEOPLE), make_lake(tmp_path), "Acme", tmp_path / "site")
+    pages = read_pages(index.parent / "people")
     assert sorted(pages) == [f"p{n:04d}.html" for n in range(PEOPLE)]
     assert all(page.endswith(b"</html>") for page in pages.values())
     unfinished = sorted(path.name for path in (tmp_path / "site").iterdir() if path.name.endswith(".unfinished"))
-    assert unfinished == (names if stays else [])
+    assert unfinished == (names if remains else [])
 
 
-def test_a_process_whose_parent_is_gone_ends_by_itself() -> None:
-    nobody = 0  # is no parent of this process
-    code = f"import time; from pipelines.publish.site.page_writer import _end_with; _end_with({nobody}); time.sleep(60)"
+def test_a_process_ends_if_its_parent_is_gone() -> None:
+    parent_pid = 0  # not the parent of the process
+    code = f"import time; from {page_writer.__name__} import _end_with_parent as end; end({parent_pid}); time.sleep(60)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 1

@@ -1,4 +1,4 @@
-"""Pages for people: whole, escaped, readable by everyone, and asking no network for anything."""
+"""Pages for people: complete, escaped, accessible, and without requests to the network."""
 
 import shutil
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ BINS = (
 )
 
 
-def lake_of(root: Path, people: int) -> Lake:
+def make_lake(root: Path, people: int) -> Lake:
     """A lake with names that try to break the pages."""
     lake = Lake(root / "lake")
     names = [SCRIPT, RIGHT_TO_LEFT, "Ann & “Bob”", *(f"Person {n}" for n in range(3, people))]
@@ -85,23 +85,25 @@ def lake_of(root: Path, people: int) -> Lake:
     return lake
 
 
-def with_reasons(rows: pl.DataFrame, person: str) -> pl.DataFrame:
-    """The rows, but for one person the row that says why there is nothing."""
-    mine = rows.filter(pl.col("person_id") == person).head(1).to_dicts()[0]
-    none = dict.fromkeys(("rank", "skill_id", "from_stage", "to_stage", "kind", "probability", "score"))
-    why = fill_contract_columns(NEXT_SKILL, [{**mine, **none, "no_recommendation_reason": "too_little_evidence"}])
+def replace_by_reason(rows: pl.DataFrame, person: str) -> pl.DataFrame:
+    """Replace the rows of one person by a row that says why nothing is recommended."""
+    first_row = rows.filter(pl.col("person_id") == person).head(1).to_dicts()[0]
+    no_step = dict.fromkeys(("rank", "skill_id", "from_stage", "to_stage", "kind", "probability", "score"))
+    why = fill_contract_columns(
+        NEXT_SKILL, [{**first_row, **no_step, "no_recommendation_reason": "too_little_evidence"}]
+    )
     return pl.concat([rows.filter(pl.col("person_id") != person), why])
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("site")
-    rows = with_reasons(make_next_skill_rows("s0", people=7), "p0002").with_columns(
+    rows = replace_by_reason(make_next_skill_rows("s0", people=7), "p0002").with_columns(
         explanation=pl.lit(RIGHT_TO_LEFT + SCRIPT)
     )
     held = make_mastery_rows("s0", people=7).with_columns(stage=pl.lit("journeyman"))
     snapshot = publish_snapshot(root / "published", {NEXT_SKILL: rows, OUT_MASTERY: held}, "s0", DAY, UNTIL)
-    return build_site(snapshot, lake_of(root, 7), "Acme <b>", root / "site").parent
+    return build_site(snapshot, make_lake(root, 7), "Acme <b>", root / "site").parent
 
 
 def test_everyone_has_a_page_and_only_teams_of_five_or_more_have_one(site: Path) -> None:
@@ -117,13 +119,13 @@ def test_no_value_becomes_markup(site: Path) -> None:
         assert "Acme &lt;b&gt;" in text
 
 
-def test_a_page_says_what_the_tables_say(site: Path) -> None:
+def test_a_page_shows_the_values_of_the_tables(site: Path) -> None:
     page = (site / "people" / "p0003.html").read_text()
     assert "a chance of 50 in 100" in page
     assert "0.25 of 1: how it serves what the organisation needs" in page
     assert "nothing is known about how it fits what you said you want" in page
     assert "2025-06-30" in page
-    assert "2025-07-02" in (site / "night.html").read_text()
+    assert "2025-07-02" in (site / "run.html").read_text()
     assert "There is too little evidence to say anything good." in (site / "people" / "p0002.html").read_text()
 
 
@@ -138,7 +140,7 @@ def test_a_team_page_counts_nobody_below_five(tmp_path: Path) -> None:
         tmp_path, {NEXT_SKILL: make_next_skill_rows("s0", 5), OUT_MASTERY: held}, "s0", DAY, UNTIL
     )
     page = (
-        build_site(snapshot, lake_of(tmp_path, 5), "Acme", tmp_path / "site").parent / "teams" / page_name(SCRIPT)
+        build_site(snapshot, make_lake(tmp_path, 5), "Acme", tmp_path / "site").parent / "teams" / page_name(SCRIPT)
     ).read_text()
     assert '<td class="number">5</td>' in page
     assert '<td class="number">fewer than 5</td>' in page
@@ -146,8 +148,8 @@ def test_a_team_page_counts_nobody_below_five(tmp_path: Path) -> None:
     assert "Ann" not in page
 
 
-def test_a_team_page_says_what_is_lacking_and_where_wishes_and_needs_part_for_five_or_more(tmp_path: Path) -> None:
-    stamps = {"snapshot_id": "s0", "as_of": DAY}
+def test_a_team_page_shows_gaps_and_alignment_of_five_or_more_people(tmp_path: Path) -> None:
+    row_metadata = {"snapshot_id": "s0", "as_of": DAY}
     support = fill_contract_columns(
         SUPPORT_GAP,
         [
@@ -157,9 +159,9 @@ def test_a_team_page_says_what_is_lacking_and_where_wishes_and_needs_part_for_fi
                 "recommended_count": count,
                 "lacks": ["hours"],
                 "finding": finding,
-                **stamps,
+                **row_metadata,
             }
-            for n, count, finding in ((0, 5, "Five are told, & no hours."), (1, 4, "Four are told."))
+            for n, count, finding in ((0, 5, "Five people, & no hours."), (1, 4, "Four people."))
         ],
     )
     aims = fill_contract_columns(
@@ -173,7 +175,7 @@ def test_a_team_page_says_what_is_lacking_and_where_wishes_and_needs_part_for_fi
                 "wish_share": wish,
                 "need_share": 0.25,
                 "agreement": "need_without_wish",
-                **stamps,
+                **row_metadata,
             }
             for name, count, wish in (("Data", 5, 0.0), ("Law", 5, None), ("Sales", 4, 0.5))
         ],
@@ -185,10 +187,10 @@ def test_a_team_page_says_what_is_lacking_and_where_wishes_and_needs_part_for_fi
         ALIGNMENT: aims,
     }
     snapshot = publish_snapshot(tmp_path, frames, "s0", DAY, UNTIL)
-    teams = build_site(snapshot, lake_of(tmp_path, 5), "Acme", tmp_path / "site").parent / "teams"
+    teams = build_site(snapshot, make_lake(tmp_path, 5), "Acme", tmp_path / "site").parent / "teams"
     page = " ".join((teams / page_name(SCRIPT)).read_text().split())
-    assert "Five are told, &amp; no hours." in page
-    assert "Four are told." not in page
+    assert "Five people, &amp; no hours." in page
+    assert "Four people." not in page
     for name, wished in (("Data", "0%"), ("Law", "–")):
         row = f'<td><bdi>{name}</bdi></td><td class="number">{wished}</td><td class="number">25%</td>'
         assert row in page
@@ -196,22 +198,22 @@ def test_a_team_page_says_what_is_lacking_and_where_wishes_and_needs_part_for_fi
     assert "needed, hardly wished for" in page
 
 
-def test_pages_of_snapshots_that_are_gone_go_and_other_folders_stay(tmp_path: Path) -> None:
-    lake, folder = lake_of(tmp_path, 7), tmp_path / "site"
+def test_pages_of_removed_snapshots_are_removed_and_other_folders_remain(tmp_path: Path) -> None:
+    lake, folder = make_lake(tmp_path, 7), tmp_path / "site"
     first = build_site(publish(tmp_path / "one", "s0", 7), lake, "Acme", folder)
-    (folder / "somebody_elses").mkdir()
+    (folder / "other_folder").mkdir()
     build_site(publish(tmp_path / "two", "s1", 7), lake, "Acme", folder)
     assert not first.exists()
-    assert (folder / "somebody_elses").is_dir()
+    assert (folder / "other_folder").is_dir()
     assert "s1/index.html" in (folder / "index.html").read_text()
 
 
 def test_the_same_snapshot_gives_the_same_bytes(site: Path, tmp_path: Path) -> None:
     snapshot = publish(tmp_path, "s0", 7)
-    lake = lake_of(tmp_path, 7)
-    twice = [build_site(snapshot, lake, "Acme", tmp_path / name).parent for name in ("a", "b")]
-    for path in twice[0].rglob("*.html"):
-        assert path.read_bytes() == (twice[1] / path.relative_to(twice[0])).read_bytes()
+    lake = make_lake(tmp_path, 7)
+    sites = [build_site(snapshot, lake, "Acme", tmp_path / name).parent for name in ("a", "b")]
+    for path in sites[0].rglob("*.html"):
+        assert path.read_bytes() == (sites[1] / path.relative_to(sites[0])).read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -225,21 +227,21 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-PAGES = ("index.html", "night.html", "people/p0000.html", "people/p0001.html", "people/p0002.html", "team")
+PAGES = ("index.html", "run.html", "people/p0000.html", "people/p0001.html", "people/p0002.html", "team")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1200])
-def test_a_browser_shows_every_page_whole_to_everyone(site: Path, browser: Any, scheme: str, width: int) -> None:
+def test_pages_fit_the_screen_and_are_accessible(site: Path, browser: Any, scheme: str, width: int) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     # the pages run no script themselves; the checker's own must get past their policy
     checking = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True)
-    asked: list[str] = []
+    requested: list[str] = []
     for name in PAGES:
         path = site / "teams" / page_name(SCRIPT) if name == "team" else site / name
         page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
+        page.on("request", lambda request: requested.append(request.url))
         page.on("dialog", lambda dialog: pytest.fail("a dialog opened"))
         page.goto(path.as_uri())
         assert "taken over" not in page.title().removesuffix(" · Footsteps").replace(SCRIPT, "")
@@ -247,17 +249,17 @@ def test_a_browser_shows_every_page_whole_to_everyone(site: Path, browser: Any, 
         assert page.evaluate("document.scripts.length") == 0
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.className") == "skip"
-        looked_at = checking.new_page()
-        looked_at.goto(path.as_uri())
-        found = axe.Axe().run(looked_at)
-        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
-    assert all(url.startswith("file:") for url in asked)
-    assert len(asked) == len(PAGES)
+        checked_page = checking.new_page()
+        checked_page.goto(path.as_uri())
+        result = axe.Axe().run(checked_page)
+        assert result.violations_count == 0, f"{name}: {result.generate_report()}"
+    assert all(url.startswith("file:") for url in requested)
+    assert len(requested) == len(PAGES)
     context.close()
     checking.close()
 
 
-def test_a_name_of_markup_is_shown_as_it_is_written(site: Path, browser: Any) -> None:
+def test_markup_in_a_name_is_shown_as_text(site: Path, browser: Any) -> None:
     page = browser.new_page()
     page.goto((site / "people" / "p0000.html").as_uri())
     assert page.locator("h1").inner_text() == SCRIPT
@@ -267,8 +269,8 @@ def test_a_name_of_markup_is_shown_as_it_is_written(site: Path, browser: Any) ->
     page.close()
 
 
-def test_pages_taken_over_from_the_last_snapshot_are_those_that_would_be_written(tmp_path: Path) -> None:
-    lake, first = lake_of(tmp_path, 7), make_next_skill_rows("s0", people=7)
+def test_reused_pages_equal_the_pages_that_would_be_written(tmp_path: Path) -> None:
+    lake, first = make_lake(tmp_path, 7), make_next_skill_rows("s0", people=7)
     # in the next snapshot one person's rows differ, and all rows hold for longer
     second = make_next_skill_rows("s1", people=7).with_columns(
         valid_until=pl.lit(UNTIL + timedelta(days=1)),
@@ -278,17 +280,18 @@ def test_pages_taken_over_from_the_last_snapshot_are_those_that_would_be_written
         held = make_mastery_rows(name, people=7)
         snapshot = publish_snapshot(tmp_path / "published", {NEXT_SKILL: rows, OUT_MASTERY: held}, name, DAY, UNTIL)
         build_site(snapshot, lake, "Acme", tmp_path / "site")
-    build_site(snapshot, lake, "Acme", tmp_path / "anew")
+    build_site(snapshot, lake, "Acme", tmp_path / "without_reuse")
     pages = {
-        name: {path.name: path for path in (tmp_path / name / "s1" / "people").iterdir()} for name in ("site", "anew")
+        name: {path.name: path for path in (tmp_path / name / "s1" / "people").iterdir()}
+        for name in ("site", "without_reuse")
     }
     assert {name: path.read_text() for name, path in pages["site"].items()} == {
-        name: path.read_text() for name, path in pages["anew"].items()
+        name: path.read_text() for name, path in pages["without_reuse"].items()
     }
     earlier = {path.name: path for path in (tmp_path / "site" / "s0" / "people").iterdir()}
     written = {name for name, path in pages["site"].items() if path.stat().st_ino != earlier[name].stat().st_ino}
     assert written == {"p0003.html"}
-    # a name that changed may stand on any page
+    # a changed name may be on any page
     lake.write(PERSON, lake.scan(PERSON).with_columns(display_name=pl.lit("Renamed")).collect())
     shutil.rmtree(tmp_path / "site" / "s1")
     build_site(snapshot, lake, "Acme", tmp_path / "site")

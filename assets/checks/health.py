@@ -1,0 +1,91 @@
+"""The health of the last deliveries and of the publication.
+
+Belongs here: what counts as late, refused, shrinking or stale, with one sentence per issue.
+Does not belong here: printing issues (`assets.cli.doctor`), sending them (`assets.automation.alerts`).
+"""
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipelines.config.company import Config, SourceConfig
+from pipelines.config.settings import Settings
+from pipelines.contracts.catalog import DELIVERY
+from pipelines.snapshots.reader import NothingPublished, current_snapshot
+from pipelines.storage.lake import Lake
+
+# A full export with less than this share of the last one's rows is shrinking.
+_SHRINKING_SHARE = 0.5
+# More than this share of quarantined rows in the last file is an issue.
+_QUARANTINED_SHARE = 0.05
+
+
+def find_issues(settings: Settings, config: Config, now: datetime) -> list[str]:
+    """Find sources without files, late, shrinking or refused files, and a missing or stale publication.
+
+    Args:
+        settings: Where the lake and the publication are.
+        config: The sources.
+        now: The current time (UTC).
+
+    Returns:
+        One sentence per issue.
+    """
+    ledger = Lake(settings.lake_path).scan(DELIVERY).collect()
+    issues = [issue for source in config.sources for issue in _find_source_issues(ledger, source, now)]
+    return issues + _find_publication_issues(settings.published_path, now.date())
+
+
+def find_refused_deliveries(ledger: pl.DataFrame, source_name: str) -> pl.DataFrame:
+    """Select the refused files of a source whose content was not landed afterwards.
+
+    Args:
+        ledger: Rows of the ledger of deliveries.
+        source_name: Name of the source.
+
+    Returns:
+        The last row of the ledger per refused content.
+    """
+    deliveries = ledger.filter(source_name=source_name).sort("delivery_number")
+    return deliveries.unique("file_sha256", keep="last", maintain_order=True).filter(delivery_status="refused")
+
+
+def _find_source_issues(ledger: pl.DataFrame, source: SourceConfig, now: datetime) -> list[str]:
+    landed = ledger.filter(source_name=source.name, delivery_status="landed").sort("delivery_number").to_dicts()
+    refused = [f"refused: {reason}" for reason in find_refused_deliveries(ledger, source.name)["delivery_reason"]]
+    if not landed:
+        issues = ["no file was ever landed: check its path in footsteps.yaml and the landing folder."]
+    else:
+        issues = _find_file_issues(landed, source, now)
+    return [f"{source.name}: {issue}" for issue in (*issues, *refused)]
+
+
+def _find_file_issues(landed: list[dict[str, Any]], source: SourceConfig, now: datetime) -> list[str]:
+    last, previous = landed[-1], landed[-2:][0]
+    age_days = (now - last["landed_at"]).total_seconds() / 86_400
+    row_count = last["good_count"] + last["bad_count"]
+    issues = {
+        f"late: the last file came {age_days:.1f} days ago, one is due every {source.freshness_days or 0:g} days.": (
+            source.freshness_days is not None and age_days > source.freshness_days
+        ),
+        f"shrinking: {last['good_count']:,} rows in the last file, {previous['good_count']:,} in the one before.": (
+            # an incremental file is as large as its day
+            source.delivery == "full" and last["good_count"] < previous["good_count"] * _SHRINKING_SHARE
+        ),
+        f"{last['bad_count']:,} of {row_count:,} rows of its last file are in quarantine.": (
+            last["bad_count"] > row_count * _QUARANTINED_SHARE
+        ),
+    }
+    return [issue for issue, is_present in issues.items() if is_present]
+
+
+def _find_publication_issues(published: Path, today: date) -> list[str]:
+    try:
+        snapshot = current_snapshot(published)
+    except NothingPublished as error:
+        return [f"{error}."]
+    if snapshot.is_stale(today):
+        return [f"the published snapshot was valid until {snapshot.valid_until}: no run has succeeded since."]
+    return []
