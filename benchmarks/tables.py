@@ -49,14 +49,12 @@ def print_companions(people: str, as_json: bool) -> None:
 
 def print_counterfactuals(data_root: Path | None, rows: int, as_json: bool) -> None:
     """Published counterfactuals applied to their person's data: how many rows do as was said."""
-    from assets.definitions import resources
-    from assets.resources.pipeline import PipelineResource
+    from assets.definitions import build_pipeline
     from benchmarks.counterfactual_replay import check_counterfactuals
 
     settings = resolve_settings(data_root)
     load_current_snapshot(settings)  # says so where nothing is published yet
-    night = resources(settings, read_config(settings.config_path))["pipeline"]
-    assert isinstance(night, PipelineResource)
+    night = build_pipeline(settings, read_config(settings.config_path))
     found = check_counterfactuals(
         night, rows, lambda done: print_note(f"{done:,} applied") if done % 100 == 0 else None
     )
