@@ -6,14 +6,13 @@ Does not belong here: delivery over a channel (the library apprise), the health 
 A message holds names of jobs, tables, rules and sources, and counts. It holds nothing about a person.
 """
 
-import json
 import os
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from dagster import (
     DagsterEventType,
@@ -26,6 +25,7 @@ from dagster import (
     SkipReason,
     sensor,
 )
+from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
 
 from pipelines.config.company import AlertConfig
 
@@ -57,17 +57,23 @@ class AlertState:
     """
 
     until: float
-    waiting: Mapping[str, list[Any]] = field(default_factory=dict)
-    sent: Mapping[str, float] = field(default_factory=dict)
+    waiting: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    # cursors of earlier versions call it `told`
+    sent: Annotated[Mapping[str, float], Field(validation_alias=AliasChoices("sent", "told"))] = field(
+        default_factory=dict
+    )
     sent_at: float = 0.0
+
+
+_STATE_ADAPTER = TypeAdapter(AlertState)
 
 
 def read_alert_state(text: str | None, now: float) -> AlertState:
     """The stored state; one that begins now if there is none, or if it has another form."""
-    stored = json.loads(text) if text else {}
-    if "told" in stored:  # the key in cursors of earlier versions
-        stored["sent"] = stored.pop("told")
-    return AlertState(**stored) if stored.keys() == {"until", "waiting", "sent", "sent_at"} else AlertState(now)
+    try:
+        return _STATE_ADAPTER.validate_json(text) if text else AlertState(now)
+    except ValidationError:
+        return AlertState(now)
 
 
 def collect_alerts(
@@ -87,11 +93,11 @@ def collect_alerts(
         The state to store, and a message with one line per waiting issue; None if no message is due.
     """
     recent = {key: sent_at for key, sent_at in state.sent.items() if now - sent_at < REPEAT_SECONDS}
-    waiting = {key: list(entry) for key, entry in state.waiting.items()}
+    waiting = dict(state.waiting)
     for issue in issues:
         if issue.key in waiting or issue.key not in recent:
-            count = waiting[issue.key][1] if issue.key in waiting else 0
-            waiting[issue.key] = [issue.sentence, count + 1]
+            _, count = waiting.get(issue.key, ("", 0))
+            waiting[issue.key] = (issue.sentence, count + 1)
     state = replace(state, waiting=waiting, sent=recent)
     if not waiting or now - state.sent_at < gather_seconds:
         return state, None
@@ -187,7 +193,7 @@ def build_alert_sensor(alerts: AlertConfig, company: str, find_issues: Callable[
         now = datetime.now(UTC).timestamp()
         state = read_alert_state(context.cursor, now)
         state, reason = send_due_alert(context.instance, state, alerts, company, find_issues, now)
-        context.update_cursor(json.dumps(asdict(state)))
+        context.update_cursor(_STATE_ADAPTER.dump_json(state).decode())
         return SkipReason(reason)
 
     return alert_sensor

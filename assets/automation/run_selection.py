@@ -4,11 +4,10 @@ Belongs here: the comparison of the folder with the ledger, and the selection fo
 Does not belong here: landing (`pipelines.ingest.landing`), when a run starts (`assets.automation.sensors`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
 from dagster import AssetCheckKey, AssetChecksDefinition, AssetKey, AssetsDefinition, AssetSpec
 
 from assets.incremental.incremental_asset import INCREMENTAL_MODE_TAG
@@ -43,21 +42,16 @@ class Selection:
     has_landing: bool = True
 
 
-def find_new_files(pipeline: PipelineResource, sources: Iterable[SourceConfig] | None = None) -> list[NewFile]:
-    """The files that no run has landed or refused yet.
-
-    Args:
-        pipeline: The data root.
-        sources: Sources to look at; all declared sources if None.
-    """
-    ledger = read_ledger(pipeline.lake)
-    new_files = []
-    for source in sources or pipeline.config.sources:
-        is_same_mapping = pl.col("mapping_code") == source.mapping_code
-        known = set(ledger.filter(pl.col("source_name") == source.name, is_same_mapping)["file_sha256"])
-        files = list_landing_files(pipeline.landing_folder, source.path)
-        new_files += [NewFile(source, path) for path in files if file_sha256(path) not in known]
-    return new_files
+def find_new_files(pipeline: PipelineResource) -> list[NewFile]:
+    """The files of declared sources that no run has landed or refused yet."""
+    ledger = read_ledger(pipeline.lake).select("source_name", "mapping_code", "file_sha256")
+    landed = set(ledger.iter_rows())
+    return [
+        NewFile(source, path)
+        for source in pipeline.config.sources
+        for path in list_landing_files(pipeline.landing_folder, source.path)
+        if (source.name, source.mapping_code, file_sha256(path)) not in landed
+    ]
 
 
 def select_incremental(

@@ -8,10 +8,10 @@ The ledger, not the cursor, records what has been landed. The cursor holds the f
 file leaves it when its run has succeeded, or has failed too often.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
 from dagster import (
@@ -25,6 +25,7 @@ from dagster import (
     SensorResult,
     sensor,
 )
+from pydantic import TypeAdapter, ValidationError
 
 from assets.automation.run_selection import Selection
 from assets.automation.schedules import nightly_job, today_utc
@@ -109,28 +110,20 @@ class BatchRequest:
     number: int
 
 
+_CURSOR_ADAPTER = TypeAdapter(Cursor)
+
+
 def read_cursor(text: str | None) -> Cursor:
     """The stored cursor; an empty one if there is none, or if it has another form."""
-    stored = json.loads(text) if text else {}
-    if stored.keys() != {"seen", "carried", "batch", "number"}:
+    try:
+        return _CURSOR_ADAPTER.validate_json(text) if text else Cursor()
+    except ValidationError:
         return Cursor()
-    batch = stored["batch"]
-    return Cursor(
-        {path: SeenFile(**seen) for path, seen in stored["seen"].items()},
-        _read_versions(stored["carried"]),
-        batch
-        and FileBatch(_read_versions(batch["files"]), tuple(batch["sources"]), batch["attempt"], batch["asked_at"]),
-        stored["number"],
-    )
-
-
-def _read_versions(stored: Mapping[str, Sequence[int]]) -> FileVersions:
-    return {path: (size, changed_ns) for path, (size, changed_ns) in stored.items()}
 
 
 def write_cursor(cursor: Cursor) -> str:
     """The cursor as JSON."""
-    return json.dumps(asdict(cursor))
+    return _CURSOR_ADAPTER.dump_json(cursor).decode()
 
 
 def plan_next_batch(
@@ -207,13 +200,16 @@ def _find_ready(files: Mapping[str, SeenFile], now: float, quiet_seconds: float)
 
 def scan_landing_folder(pipeline: PipelineResource, now: float) -> dict[str, SeenFile]:
     """The files in the landing folder now, by "source:path"."""
-    files = {}
-    for source in pipeline.config.sources:
-        for path in list_landing_files(pipeline.landing_folder, source.path):
-            stat, is_done = path.stat(), path.with_name(path.name + DONE_SUFFIX).exists()
-            name = f"{source.name}:{path.relative_to(pipeline.landing_folder)}"
-            files[name] = SeenFile(source.name, stat.st_size, stat.st_mtime_ns, now, now, is_done)
-    return files
+    return {
+        f"{source.name}:{path.relative_to(pipeline.landing_folder)}": _describe_file(source.name, path, now)
+        for source in pipeline.config.sources
+        for path in list_landing_files(pipeline.landing_folder, source.path)
+    }
+
+
+def _describe_file(source_name: str, path: Path, now: float) -> SeenFile:
+    stat, is_done = path.stat(), path.with_name(path.name + DONE_SUFFIX).exists()
+    return SeenFile(source_name, stat.st_size, stat.st_mtime_ns, now, now, is_done)
 
 
 def find_outcome(instance: DagsterInstance, number: int, asked_at: float, now: float) -> Outcome:
@@ -259,11 +255,11 @@ def build_landed_files_sensor(
             outcome = find_outcome(context.instance, cursor.number, cursor.batch.asked_at, now)
         codes = {source.name: source.mapping_code for source in pipeline.config.sources}
         ledger = read_ledger(pipeline.lake).select("source_name", "file_sha256", "mapping_code")
-        known = {(source, sha256) for source, sha256, code in ledger.iter_rows() if codes.get(source) == code}
+        contents = {(source, sha256) for source, sha256, code in ledger.iter_rows() if codes.get(source) == code}
 
         def is_known(name: str) -> bool:
             source, path = name.split(":", 1)
-            return (source, file_sha256(pipeline.landing_folder / path)) in known
+            return (source, file_sha256(pipeline.landing_folder / path)) in contents
 
         files = scan_landing_folder(pipeline, now)
         cursor, request = plan_next_batch(cursor, files, now, pipeline.config.quiet_seconds, outcome, is_known)

@@ -4,8 +4,7 @@ Belongs here: which tables are checked, and how a result is shown.
 Does not belong here: the rules (`pipelines.contracts`), their validation (`pipelines.validation`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -34,8 +33,6 @@ from pipelines.storage.run_state import AssetState, fingerprint_code, read_asset
 # If more than half of a table's rows are set aside, the export itself changed: assets downstream must wait.
 MAX_QUARANTINED_SHARE = 0.5
 READABLE = "rows_are_readable"
-# The rows to validate, and how many rows each rule set aside before.
-ReadRows = Callable[[PipelineResource], tuple[pl.LazyFrame, dict[str, int]]]
 
 
 def contract_checks(config: Config) -> list[AssetChecksDefinition]:
@@ -43,12 +40,9 @@ def contract_checks(config: Config) -> list[AssetChecksDefinition]:
 
     Mastery and candidates are checked as the published rows that are made of them.
     """
-    raw = [
-        _build_checks(table, partial(_read_landed_rows, table=table, shape=shape, sources=sources))
-        for shape, table, sources in raw_tables(config.sources).values()
-    ]
+    raw = [_build_checks(table, sources, shape) for shape, table, sources in raw_tables(config.sources).values()]
     tables = (PERSON, *CORE_TABLE_BY_SHAPE.values(), SKILL, EVIDENCE, *PUBLISHED_TABLES)
-    return [*raw, *(_build_checks(table, partial(_read_lake_rows, table=table)) for table in tables)]
+    return [*raw, *(_build_checks(table) for table in tables)]
 
 
 def build_check_specs(table: Table, asset: str, prefix: str = "") -> list[AssetCheckSpec]:
@@ -78,52 +72,42 @@ def severity_of(is_blocking: bool) -> AssetCheckSeverity:
 def describe_rule(rule: Rule) -> str:
     """What a rule requires, in one sentence."""
     columns = " + ".join(rule.columns)
-    match rule.kind:
-        case "not_null":
-            return f"{columns} is given in every row."
-        case "unique":
-            return f"{columns} occurs once."
-        case "in_set":
-            return f"{columns} is one of: {', '.join(rule.allowed)}."
-        case "between":
-            low = "" if rule.minimum is None else f" from {rule.minimum:g}"
-            high = "" if rule.maximum is None else f" to {rule.maximum:g}"
-            return f"{columns} lies{low}{high}."
-        case "matches":
-            return f"{columns} has the form {rule.pattern}."
-        case "references":
-            return f"{columns} occurs in {rule.reference.table if rule.reference else 'its table'}."
-        case "row":
-            return f"{(rule.row and rule.row.description) or rule.name.split('|')[1]}."
+    low = "" if rule.minimum is None else f" from {rule.minimum:g}"
+    high = "" if rule.maximum is None else f" to {rule.maximum:g}"
+    sentences = {
+        "not_null": f"{columns} is given in every row.",
+        "unique": f"{columns} occurs once.",
+        "in_set": f"{columns} is one of: {', '.join(rule.allowed)}.",
+        "between": f"{columns} lies{low}{high}.",
+        "matches": f"{columns} has the form {rule.pattern}.",
+        "references": f"{columns} occurs in {rule.reference and rule.reference.table}.",
+        "row": f"{rule.row and (rule.row.description or rule.row.name)}.",
+    }
+    return sentences[rule.kind]
 
 
-def _build_checks(table: Table, read_rows: ReadRows) -> AssetChecksDefinition:
+def _build_checks(
+    table: Table, sources: Sequence[SourceConfig] = (), shape: CanonicalSchemaName | None = None
+) -> AssetChecksDefinition:
+    """The checks of one table; of a raw table also its sources and shape."""
     specs = build_check_specs(table, table.name)
-    if table.layer == "raw":
+    if shape is not None:
         description = "Every row has its columns, and every text became a value of its column's type."
         specs.append(AssetCheckSpec(READABLE, asset=table.name, description=description))
 
     @multi_asset_check(name=f"check_{table.name}", specs=specs)
     def check_rules(context: AssetCheckExecutionContext, pipeline: PipelineResource) -> Iterator[AssetCheckResult]:
-        yield from _check_table(context, pipeline, table, read_rows)
+        yield from _check_table(context, pipeline, table, sources, shape)
 
     return check_rules
 
 
-def _read_lake_rows(pipeline: PipelineResource, table: Table) -> tuple[pl.LazyFrame, dict[str, int]]:
-    return pipeline.lake.scan(table), {}
-
-
-def _read_landed_rows(
-    pipeline: PipelineResource, table: Table, shape: CanonicalSchemaName, sources: list[SourceConfig]
-) -> tuple[pl.LazyFrame, dict[str, int]]:
-    rejected = scan_quarantine(pipeline.lake, table, sources).select("failed_rules").collect()
-    counts = rejected.explode("failed_rules").group_by("failed_rules").len().sort("failed_rules")
-    return scan_current_rows(pipeline.lake, table, shape, sources), dict(counts.iter_rows())
-
-
 def _check_table(
-    context: AssetCheckExecutionContext, pipeline: PipelineResource, table: Table, read_rows: ReadRows
+    context: AssetCheckExecutionContext,
+    pipeline: PipelineResource,
+    table: Table,
+    sources: Sequence[SourceConfig],
+    shape: CanonicalSchemaName | None,
 ) -> Iterator[AssetCheckResult]:
     """Check the rules of a table, or repeat the last results if the table, its references and the rules are unchanged.
 
@@ -137,14 +121,19 @@ def _check_table(
     if previous is not None and dict(previous.inputs) == inputs and (is_incremental or not previous.is_partial):
         yield from (_repeat_result(table, check, stored) for check, stored in previous.numeric_metadata.items())
         return
-    frame, quarantined = read_rows(pipeline)
-    changes = None
+    changes, frame = None, pipeline.lake.scan(table)
+    quarantined: dict[str, int] = {}
+    if shape is not None:
+        frame = scan_current_rows(pipeline.lake, table, shape, sources)
+        rejected = scan_quarantine(pipeline.lake, table, sources).select("failed_rules").collect()
+        counts = rejected.explode("failed_rules").group_by("failed_rules").len().sort("failed_rules")
+        quarantined = dict(counts.iter_rows())
     if is_incremental and previous is not None:
         changes = find_changed_people(root, table, previous.inputs.get(table.name), inputs[table.name])
     if changes is not None:
         frame = frame.filter(pl.col("person_id").is_in(sorted(changes.people)))
     results = list(_check_rules(pipeline, table, frame, quarantined))
-    if table.layer == "raw":
+    if shape is not None:
         results.append(_check_readable(table, quarantined))
     yield from results
     numbers = {str(result.check_name): _store_result(result) for result in results}

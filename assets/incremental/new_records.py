@@ -94,6 +94,6 @@ def _are_accounts_known(pipeline: PipelineResource, raw_name: str, deliveries: l
         scan_deliveries(pipeline.lake, table_contract(raw_name), keys), pipeline.account_kinds
     ).with_columns(system_name=pl.lit(raw_name.removeprefix("raw_").split("__")[0]))
     named = rows.select("system_name", *ACCOUNT_KEYS).unique()
-    known = pipeline.lake.scan(ACCOUNT).select("system_name", *ACCOUNT_KEYS)
-    unknown = named.join(known, on=("system_name", *ACCOUNT_KEYS), how="anti", nulls_equal=True)
+    accounts = pipeline.lake.scan(ACCOUNT).select("system_name", *ACCOUNT_KEYS)
+    unknown = named.join(accounts, on=("system_name", *ACCOUNT_KEYS), how="anti", nulls_equal=True)
     return unknown.head(1).collect().is_empty()

@@ -27,31 +27,32 @@ from pipelines.storage.atomic_write import UNFINISHED
 _MAX_WAIT_SECONDS = 4 * 3600
 
 
-def acquire_lock(path: Path) -> IO[str]:
+@contextmanager
+def exclusive_lock(path: Path) -> Iterator[None]:
     """Lock a file for this process, waiting until no other process holds the lock.
 
-    The pool in dagster.yaml queues runs that the daemon starts; this lock also covers runs from the command line.
-
-    Returns:
-        The open file. The lock lasts until it is closed.
+    The pool in dagster.yaml queues runs that the daemon starts; this lock also covers runs from the command line. The
+    system releases the lock of a killed process.
 
     Raises:
         TimeoutError: Another process held the lock for four hours.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    stream = path.open("w")
     until = time.monotonic() + _MAX_WAIT_SECONDS
-    while True:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return stream
-        except BlockingIOError:
+    with path.open("w") as stream:
+        while not _try_lock(stream):
             if time.monotonic() > until:
-                stream.close()
-                raise TimeoutError(
-                    "another run has been writing these tables for hours: end it, then try again"
-                ) from None
+                raise TimeoutError("another run has been writing these tables for hours: end it, then try again")
             time.sleep(0.2)
+        yield
+
+
+def _try_lock(stream: IO[str]) -> bool:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def remove_unfinished(root: Path) -> None:

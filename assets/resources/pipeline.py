@@ -1,19 +1,19 @@
 """The pipeline as a Dagster resource: lake, configuration, clock and lock of one data root.
 
-Belongs here: what every asset and check asks of a run: tables to read and write, fingerprints of inputs, the day as of
-which data is seen.
+Belongs here: what assets and checks need of a run: tables to read and write, fingerprints of inputs, the day it sees.
 Does not belong here: what an asset computes (`assets.tables`), when it is recomputed (`assets.incremental`).
 """
 
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -28,7 +28,7 @@ from dagster import (
 from pydantic import PrivateAttr
 
 from assets.resources.bucket_exports import fetch_exports
-from assets.resources.locking import acquire_lock, remove_unfinished
+from assets.resources.locking import exclusive_lock, remove_unfinished
 from assets.resources.metadata import table_contract, written_metadata
 from pipelines.config.company import Config, SourceConfig, read_config
 from pipelines.config.settings import Settings
@@ -91,27 +91,16 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
     data_root: str
     config_path: str
     landing_path: str
-    _lock: IO[str] | None = PrivateAttr(default=None)
-    _is_fetched: bool = PrivateAttr(default=False)
     # the ledger as it was read last, and its current deliveries
     _ledger_cache: tuple[pl.DataFrame, list[tuple[str, ...]]] | None = PrivateAttr(default=None)
     _scope: Scope = PrivateAttr(default=Scope())
 
-    def setup_for_execution(self, context: InitResourceContext) -> None:
-        """Wait until no other run writes to this data root. The lock of a killed run is released by the system."""
-        del context
-        self._lock = acquire_lock(self.settings.root / ".writing")
-        try:
+    @contextmanager
+    def yield_for_execution(self, context: InitResourceContext) -> Generator["PipelineResource"]:  # noqa: ARG002
+        """Wait until no other run writes to this data root, and keep others out until the run ends."""
+        with exclusive_lock(self.settings.root / ".writing"):
             remove_unfinished(self.settings.root)
-        except OSError:  # Dagster does not tear down a resource whose set-up failed
-            self._lock.close()
-            raise
-
-    def teardown_after_execution(self, context: InitResourceContext) -> None:
-        """Release the lock."""
-        del context
-        if self._lock is not None:
-            self._lock.close()
+            yield self
 
     @cached_property
     def settings(self) -> Settings:
@@ -196,12 +185,12 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
                 replacing = pl.DataFrame(schema={table.column_names[0]: table.columns[0].dtype})
             elif frame.height:
                 frame = frame.filter(pl.col("person_id").is_in(sorted(people)))
-        if replacing is None:
-            written = self.lake.write(table, frame, also_affected)
-            recomputed = {}
-        else:
-            written = self.lake.merge(table, frame, replacing, also_affected)
-            recomputed = {"rows_recomputed": frame.height}
+        written = (
+            self.lake.write(table, frame, also_affected)
+            if replacing is None
+            else self.lake.merge(table, frame, replacing, also_affected)
+        )
+        recomputed = {} if replacing is None else {"rows_recomputed": frame.height}
         return MaterializeResult(
             asset_key=table.name,
             metadata={**written_metadata(written, frame, table), **(metadata or {}), **recomputed},
@@ -257,7 +246,7 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
         """Whether a run would see data as of the same day as the last complete run.
 
         Args:
-            as_of: The day asked for; None for the day that footsteps.yaml declares.
+            as_of: The day asked for; None for the declared one.
             scheduled_day: The day for which the run is made; None for today.
         """
         if as_of is not None or self.config.as_of != "today":
@@ -282,9 +271,9 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
             return self._choose_as_of(today)
         if isinstance(declared, date):
             return declared
-        newest = self.lake.scan(EVIDENCE).filter(pl.col("occurred_at") < end_of_day(today))
-        occurred_at = newest.select(pl.col("occurred_at").max()).collect().item()
-        return occurred_at.date() if occurred_at else today
+        times = self.lake.scan(EVIDENCE).select("occurred_at").filter(pl.col("occurred_at") < end_of_day(today))
+        newest = times.max().collect().item()
+        return newest.date() if newest else today
 
     def today(self, context: AssetExecutionContext) -> date:
         """The day for which the run was scheduled, or the current day in the company's time zone."""
@@ -313,11 +302,9 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
                     digest.update(file.name.encode() + file.read_bytes())
         return digest.hexdigest()[:16]
 
-    def fetch(self) -> str | None:
-        """Fetch exports from the bucket that footsteps.yaml declares, once per run. Returns why it failed, or None."""
-        if self._is_fetched:
-            return None
-        self._is_fetched = True
+    @cached_property
+    def fetch_failure(self) -> str | None:
+        """Fetch exports from the bucket that footsteps.yaml declares, once per run. Why that failed, or None."""
         return fetch_exports(self.config, self.landing_folder)
 
     def landing(self, context: AssetExecutionContext) -> LandingContext:
@@ -381,13 +368,8 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
 
     def _fingerprint_inputs(self) -> str:
         """A hash of every input of a run: deliveries, footsteps.yaml, the taxonomy's files, the code."""
-        inputs = [
-            self._list_current_deliveries(),
-            self.config.model_dump_json(),
-            self.fingerprint_taxonomy_files(),
-            fingerprint_code(),
-        ]
-        return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
+        declared = [self.config.model_dump_json(), self.fingerprint_taxonomy_files(), fingerprint_code()]
+        return hashlib.sha256(json.dumps([self._list_current_deliveries(), *declared]).encode()).hexdigest()
 
     def _list_current_deliveries(self) -> list[tuple[str, ...]]:
         """Source, content and mapping of each current delivery. Every asset needs them; only landing changes them."""

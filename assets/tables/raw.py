@@ -126,8 +126,8 @@ def _land_files(
     context: AssetExecutionContext, pipeline: PipelineResource, sources: list[SourceConfig]
 ) -> list[LandedFile]:
     """Land the files of a run's days, warn of refused ones, and record the ledger if it changed."""
-    if (failure := pipeline.fetch()) is not None:
-        context.log.warning(failure)
+    if pipeline.fetch_failure is not None:
+        context.log.warning(pipeline.fetch_failure)
     deliveries = [
         delivery
         for landing, is_of_day in _split_days(context, pipeline)
