@@ -16,25 +16,27 @@ RENAMED = {
 
 
 def transfer_instigator_states(instance: DagsterInstance) -> list[str]:
-    """Give schedules and sensors that were switched on or off under a former name the same state under the present one.
+    """Switch on, under their present names, the schedules and sensors that run under a former name.
 
     Cursors and the time of the last schedule tick move along, so that no file is landed twice and no run is missed. A
-    state that is stored under the present name already is left as it is.
+    state that is stored under the present name already stays as it is.
 
     Args:
         instance: Dagster's instance of the data root.
 
     Returns:
-        The present names of the schedules and sensors whose state moved.
+        The present names of the schedules and sensors that were switched on.
     """
     states = instance.all_instigator_state()
-    stored, moved = {state.selector_id for state in states}, []
+    stored, switched_on = {state.selector_id for state in states}, []
     for state in states:
-        if (name := RENAMED.get(state.name)) is None:
+        name = RENAMED.get(state.name)
+        if name is None or not state.is_running:
             continue
         renamed = state._replace(origin=state.origin._replace(instigator_name=name))
         if renamed.selector_id not in stored:
             instance.add_instigator_state(renamed)
-            moved.append(name)
-        instance.delete_instigator_state(state.instigator_origin_id, state.selector_id)
-    return moved
+            switched_on.append(name)
+        stop = instance.stop_schedule if state.name == "every_night_at_two" else instance.stop_sensor
+        stop(state.instigator_origin_id, state.selector_id, None)
+    return switched_on
