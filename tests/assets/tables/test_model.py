@@ -115,7 +115,7 @@ def test_a_run_with_unchanged_content_keeps_the_champion_and_the_check_tells_why
     pipeline = PipelineResource(
         data_root=str(root), config_path=str(root / "footsteps.yaml"), landing_path=str(root / "landing")
     )
-    record["latest"]["recipe"] = build_training_input(pipeline, END).learned.recipe
+    record["latest"]["recipe"] = build_training_input(pipeline, END).training_version.recipe
     (root / "models" / "champion.json").write_text(json.dumps(record))
     check = run(ranker, root)
     assert check.passed
