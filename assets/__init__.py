@@ -1,1 +1,1 @@
-"""The flow as Dagster sees it, and the front door."""
+"""The pipeline as Dagster sees it, and the command line."""

@@ -1,4 +1,4 @@
-"""Everything Dagster sees, assembled by one function from one configuration.
+"""Everything Dagster sees, assembled from one configuration.
 
 Belongs here: the assembly.
 Does not belong here: any definition itself.
@@ -17,7 +17,6 @@ from assets.checks.contract_checks import contract_checks
 from assets.checks.health import find_issues
 from assets.checks.publication_checks import publication_checks
 from assets.resources.loggers import loggers
-from assets.resources.metadata import LakeIOManager
 from assets.resources.pipeline import PipelineResource
 from assets.tables.companions import companion_assets
 from assets.tables.core import core_assets
@@ -33,9 +32,10 @@ from pipelines.config.settings import Settings
 
 
 def build_definitions(settings: Settings) -> Definitions:
-    """The definitions of one company. Steps run in one process: a process for each costs more than most steps do.
+    """The definitions of one data root. Ops run in one process: most take less time than a process needs to start.
 
-    Raises ConfigRefused where footsteps.yaml is missing or wrong.
+    Raises:
+        ConfigError: footsteps.yaml is missing or wrong.
     """
     config = read_config(settings.config_path)
     assets = [
@@ -49,17 +49,14 @@ def build_definitions(settings: Settings) -> Definitions:
         *publish_target_assets(config),
         *feedback_assets(),
     ]
-    checks = contract_checks(config)
-    given = resources(settings, config)
-    pipeline = given["pipeline"]
-    assert isinstance(pipeline, PipelineResource)
+    checks, pipeline = contract_checks(config), build_pipeline(settings, config)
 
     def select(names: Sequence[str]) -> Selection:
         return select_incremental(assets, checks, [config.source(name) for name in names])
 
-    def examine() -> list[Issue]:
-        found = find_issues(settings, config, datetime.now(UTC))
-        return [Issue(sentence.split(" ")[0] + sentence[:40], sentence) for sentence in found]
+    def find_health_issues() -> list[Issue]:
+        sentences = find_issues(settings, config, datetime.now(UTC))
+        return [Issue(sentence.split(" ")[0] + sentence[:40], sentence) for sentence in sentences]
 
     return Definitions(
         assets=assets,
@@ -68,32 +65,31 @@ def build_definitions(settings: Settings) -> Definitions:
         schedules=[build_nightly_schedule(config.time_zone)],
         sensors=[
             build_landed_files_sensor(pipeline, select),
-            build_alert_sensor(config.alerts, config.company, examine),
+            build_alert_sensor(config.alerts, config.company, find_health_issues),
             build_backfill_downstream_sensor(),
         ],
-        resources=given,
+        resources={"pipeline": pipeline},
         executor=in_process_executor,
         loggers=loggers(),
     )
 
 
-def resources(settings: Settings, config: Config) -> dict[str, object]:
-    """The night and the IO manager of one data root."""
+def build_pipeline(settings: Settings, config: Config) -> PipelineResource:
+    """The pipeline resource of one data root."""
     landing = settings.landing or settings.config_path.parent / config.landing
-    pipeline = PipelineResource(
+    return PipelineResource(
         data_root=str(settings.root),
         config_path=str(settings.config_path),
         landing_path=str(landing.expanduser().resolve()),
     )
-    return {"pipeline": pipeline, "io_manager": LakeIOManager(lake_path=str(settings.lake_path))}
 
 
-def _definitions() -> Definitions:
+def _load_definitions() -> Definitions:
     settings = Settings()
     if not settings.config_path.exists():
-        # An empty code location loads and says so; an import error would only show a stack trace in the UI.
+        # without definitions the UI shows this sentence; an import error would show a stack trace
         return Definitions(metadata={"footsteps": f"no configuration at {settings.config_path}: run `footsteps demo`"})
     return build_definitions(settings)
 
 
-defs = _definitions()
+defs = _load_definitions()

@@ -1,4 +1,4 @@
-"""What several tests share: one demo night, run once."""
+"""What several tests share: one run of the demo company."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,21 +18,21 @@ END = date(2026, 6, 30)
 
 @dataclass(frozen=True)
 class DemoRun:
-    """A demo company after its first night."""
+    """A demo company after its first run."""
 
     settings: Settings
     summary: RunSummary
 
 
 def run_pipeline(root: Path, *, allow_row_count_drop: bool = False) -> RunSummary:
-    """A night on the data root, as of the demo's end."""
+    """A complete run on the data root, as of the demo's end."""
     settings = resolve_settings(root)
     return execute_run(settings, read_config(settings.config_path), END, allow_row_count_drop)
 
 
 @pytest.fixture(scope="session")
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
-    """A company of 60 people and its first night; shared, so tests that change files copy it first."""
+    """A company of 60 people and its first run. Tests that change files copy it first, because it is shared."""
     root = tmp_path_factory.mktemp("demo")
     build_demo(root, people=60, seed=7, end=END)
     return DemoRun(resolve_settings(root), run_pipeline(root))

@@ -1,1 +1,1 @@
-"""Schedules, sensors, alerts and the selection of assets for a run."""
+"""When runs start and what they select: jobs, schedules, sensors, partitions, alerts, and their upgrade."""

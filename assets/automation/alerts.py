@@ -1,19 +1,18 @@
-"""What went wrong since somebody was last told, in one message to whoever footsteps.yaml names.
+"""Alerts: what went wrong, in one message to the addresses of footsteps.yaml.
 
-Belongs here: what is worth an alert, the gathering of repeated ones, the sensor that sends them.
-Does not belong here: delivery itself, which is apprise's; what a doctor finds (`assets.cli.doctor`).
+Belongs here: what is worth an alert, how repeated issues are collected, the sensor that sends them.
+Does not belong here: delivery over a channel (the library apprise), the health of a data root (`assets.checks.health`).
 
-A message holds names of jobs, tables, rules and sources, and counts: nothing about a person.
+A message holds names of jobs, tables, rules and sources, and counts. It holds nothing about a person.
 """
 
-import json
 import os
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from dagster import (
     DagsterEventType,
@@ -26,162 +25,207 @@ from dagster import (
     SkipReason,
     sensor,
 )
+from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
 
-from assets.automation.schedules import PROMOTED
 from pipelines.config.company import AlertConfig
 
-# What is still wrong is said again the next day, not every minute.
+# The check that fails if a trained model does not replace the champion.
+PROMOTED = "challenger_takes_over"
+# An issue that persists is sent again after a day.
 REPEAT_SECONDS = 24 * 3600
-_MOST_RUNS = 50
+_MAX_RUNS = 50
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 @dataclass(frozen=True)
 class Issue:
-    """One thing that is wrong: what it is about, so that the same thing is told once, and the sentence."""
+    """One thing that is wrong: a key that stays the same while it persists, and a sentence."""
 
-    about: str
+    key: str
     sentence: str
 
 
 @dataclass(frozen=True)
 class AlertState:
-    """What the sensor remembers: up to when runs were looked at, what waits, what was told when (seconds)."""
+    """What the sensor stores between ticks.
+
+    Attributes:
+        until: The time up to which runs were examined, in seconds.
+        waiting: Sentence and count of each issue that is not sent yet, by its key.
+        sent: When each issue was sent, in seconds, by its key.
+        sent_at: When the last message was sent, in seconds.
+    """
 
     until: float
-    waiting: Mapping[str, list[Any]] = field(default_factory=dict)  # about → [sentence, times]
-    told: Mapping[str, float] = field(default_factory=dict)
+    waiting: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    # cursors of earlier versions call it `told`
+    sent: Annotated[Mapping[str, float], Field(validation_alias=AliasChoices("sent", "told"))] = field(
+        default_factory=dict
+    )
     sent_at: float = 0.0
 
 
+_STATE_ADAPTER = TypeAdapter(AlertState)
+
+
 def read_alert_state(text: str | None, now: float) -> AlertState:
-    """The memory as it was written; from now on, where there is none."""
+    """The stored state; one that begins now if there is none, or if it has another form."""
     try:
-        return AlertState(**json.loads(text or ""))
-    except (ValueError, TypeError):
-        return AlertState(until=now)
+        return _STATE_ADAPTER.validate_json(text) if text else AlertState(now)
+    except ValidationError:
+        return AlertState(now)
 
 
 def collect_alerts(
-    told: AlertState, found: Sequence[Issue], now: float, gather_seconds: float
+    state: AlertState, issues: Sequence[Issue], now: float, gather_seconds: float
 ) -> tuple[AlertState, str | None]:
-    """What to remember, and the message that is due, if one is: everything that waits, each thing once with its count.
+    """Add issues to those that wait, and write the message if one is due.
 
-    The first trouble after a quiet time is told at once; further ones wait until `gather_seconds` have passed.
+    The first issue after a quiet time is due at once; further ones wait until `gather_seconds` have passed.
+
+    Args:
+        state: The stored state.
+        issues: What is wrong now.
+        now: The time in seconds.
+        gather_seconds: How long issues are collected after a message.
+
+    Returns:
+        The state to store, and a message with one line per waiting issue; None if no message is due.
     """
-    recent = {about: at for about, at in told.told.items() if now - at < REPEAT_SECONDS}
-    waiting = {about: list(one) for about, one in told.waiting.items()}
-    for trouble in found:
-        if trouble.about in waiting:
-            waiting[trouble.about] = [trouble.sentence, waiting[trouble.about][1] + 1]
-        elif trouble.about not in recent:
-            waiting[trouble.about] = [trouble.sentence, 1]
-    remembered = AlertState(told.until, waiting, recent, told.sent_at)
-    if not waiting or now - told.sent_at < gather_seconds:
-        return remembered, None
-    lines = [sentence if times == 1 else f"{sentence} ({times} times)" for sentence, times in waiting.values()]
-    return remembered, "\n".join(f"• {line}" for line in lines)
+    recent = {key: sent_at for key, sent_at in state.sent.items() if now - sent_at < REPEAT_SECONDS}
+    waiting = dict(state.waiting)
+    for issue in issues:
+        if issue.key in waiting or issue.key not in recent:
+            _, count = waiting.get(issue.key, ("", 0))
+            waiting[issue.key] = (issue.sentence, count + 1)
+    state = replace(state, waiting=waiting, sent=recent)
+    if not waiting or now - state.sent_at < gather_seconds:
+        return state, None
+    lines = [sentence if count == 1 else f"{sentence} ({count} times)" for sentence, count in waiting.values()]
+    return state, "\n".join(f"• {line}" for line in lines)
 
 
-def mark_sent(told: AlertState, now: float) -> AlertState:
-    """The memory after its message was delivered."""
-    return AlertState(told.until, {}, {**told.told, **dict.fromkeys(told.waiting, now)}, now)
+def mark_sent(state: AlertState, now: float) -> AlertState:
+    """The state after its message was delivered."""
+    return replace(state, waiting={}, sent={**state.sent, **dict.fromkeys(state.waiting, now)}, sent_at=now)
 
 
 def find_run_issues(instance: DagsterInstance, since: float) -> list[Issue]:
-    """Runs that failed, and checks that blocked, in runs that ended after a moment."""
-    after = datetime.fromtimestamp(since, UTC)
-    ended = [DagsterRunStatus.FAILURE, DagsterRunStatus.SUCCESS]
-    found = []
-    for record in instance.get_run_records(RunsFilter(statuses=ended, updated_after=after), limit=_MOST_RUNS):
+    """Failed runs and blocking checks.
+
+    Args:
+        instance: Dagster's instance.
+        since: Only runs that ended after this time count, in seconds.
+    """
+    runs_filter = RunsFilter(
+        statuses=[DagsterRunStatus.FAILURE, DagsterRunStatus.SUCCESS], updated_after=datetime.fromtimestamp(since, UTC)
+    )
+    issues = []
+    for record in instance.get_run_records(runs_filter, limit=_MAX_RUNS):
         run = record.dagster_run
-        blocked = _blocked_checks(instance, run.run_id)
-        found += blocked
-        if run.status is DagsterRunStatus.FAILURE and not blocked:
-            steps = sorted(one.step_key for one in instance.get_run_step_stats(run.run_id) if _failed(one))
-            where = f" at {', '.join(steps)}" if steps else ""
+        check_issues = _find_check_issues(instance, run.run_id)
+        issues += check_issues
+        if run.status is DagsterRunStatus.FAILURE and not check_issues:
+            stats = instance.get_run_step_stats(run.run_id)
+            failed = sorted(op.step_key for op in stats if op.status is not None and op.status.value == "FAILURE")
+            where = f" at {', '.join(failed)}" if failed else ""
             sentence = f"A run of {run.job_name} failed{where}: look at run {run.run_id[:8]} in the UI."
-            found.append(Issue(f"run:{run.job_name}:{where}", sentence))
-    return found
+            issues.append(Issue(f"run:{run.job_name}:{where}", sentence))
+    return issues
 
 
-def _blocked_checks(instance: DagsterInstance, run_id: str) -> list[Issue]:
-    records = instance.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION).records
-    found = []
-    for record in records:
+def _find_check_issues(instance: DagsterInstance, run_id: str) -> list[Issue]:
+    issues = []
+    for record in instance.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION).records:
         event = record.event_log_entry.dagster_event
         check: Any = event.event_specific_data if event else None
         if check is None or check.passed:
             continue
-        # a model that did not take over stops nothing, and somebody has to look at it all the same
-        stops = check.blocking and check.severity.value == "ERROR"
-        if not stops and check.check_name != PROMOTED:
-            continue
-        table = check.asset_key.to_user_string()
-        what = "The model was refused" if table.startswith("model_") else f"{table} is blocked"
-        found.append(Issue(f"check:{table}:{check.check_name}", f"{what}: {check.check_name}: {check.description}."))
-    return found
-
-
-def _failed(step: Any) -> bool:
-    return step.status is not None and step.status.value == "FAILURE"
+        # a model that does not replace the champion blocks nothing, but somebody has to look at it
+        if (check.blocking and check.severity.value == "ERROR") or check.check_name == PROMOTED:
+            table = check.asset_key.to_user_string()
+            problem = "The model was refused" if table.startswith("model_") else f"{table} is blocked"
+            sentence = f"{problem}: {check.check_name}: {check.description}."
+            issues.append(Issue(f"check:{table}:{check.check_name}", sentence))
+    return issues
 
 
 def deliver(to: Sequence[str], title: str, message: str) -> bool:
-    """Send the message to every address; False where one could not be reached.
+    """Send a message to every address.
 
-    An address is apprise's: mailtos://…, slack://…, msteams://…, json://host/path for a webhook. `${NAME}` in it is
-    taken from the environment, so that footsteps.yaml holds no secret.
+    Args:
+        to: Addresses of apprise: mailtos://…, slack://…, msteams://…, json://host/path for a webhook. `${NAME}` is
+            taken from the environment, so that footsteps.yaml holds no secret.
+        title: Title of the message.
+        message: Text of the message.
+
+    Returns:
+        Whether every address was reached.
     """
-    # its import takes half a second: only where something is sent
+    # the import takes half a second: only if a message is sent
     import apprise
 
     with warnings.catch_warnings():
-        # it loads every service it knows, some of them through modules that Python will drop
+        # apprise loads every service it knows, some of them with deprecated modules
         warnings.simplefilter("ignore", DeprecationWarning)
         sender = apprise.Apprise()
-        for address in to:
-            if not sender.add(_VARIABLE.sub(lambda match: os.environ.get(match[1], ""), address)):
-                return False
-        return bool(sender.notify(title=title, body=message))
+        addresses = [_VARIABLE.sub(lambda match: os.environ.get(match[1], ""), address) for address in to]
+        return all(sender.add(address) for address in addresses) and bool(sender.notify(title=title, body=message))
 
 
-def build_alert_sensor(alerts: AlertConfig, company: str, examine: Callable[[], list[Issue]]) -> SensorDefinition:
-    """The one sensor that tells what went wrong; `examine` finds what is late, shrunken or refused."""
+def build_alert_sensor(alerts: AlertConfig, company: str, find_issues: Callable[[], list[Issue]]) -> SensorDefinition:
+    """The sensor that sends alerts.
+
+    Args:
+        alerts: Addresses, and how long issues are collected.
+        company: Name of the company, for the title.
+        find_issues: Returns what is late, shrunken or refused.
+    """
 
     @sensor(
-        name="tell_what_went_wrong",
+        name="alert_sensor",
         minimum_interval_seconds=60,
         default_status=DefaultSensorStatus.STOPPED,
-        description="One message to the addresses of footsteps.yaml: failed runs, blocked checks, late or shrunken "
-        "exports, a refused model.",
+        description="Sends one message to the addresses of footsteps.yaml: failed runs, blocking checks, late or "
+        "shrunken exports, a refused model.",
     )
-    def tell_what_went_wrong(context: SensorEvaluationContext) -> SkipReason:
+    def alert_sensor(context: SensorEvaluationContext) -> SkipReason:
         now = datetime.now(UTC).timestamp()
-        said = send_due_alert(context.instance, read_alert_state(context.cursor, now), alerts, company, examine, now)
-        context.update_cursor(json.dumps(asdict(said[0])))
-        return SkipReason(said[1])
+        state = read_alert_state(context.cursor, now)
+        state, reason = send_due_alert(context.instance, state, alerts, company, find_issues, now)
+        context.update_cursor(_STATE_ADAPTER.dump_json(state).decode())
+        return SkipReason(reason)
 
-    return tell_what_went_wrong
+    return alert_sensor
 
 
 def send_due_alert(
     instance: DagsterInstance,
-    told: AlertState,
+    state: AlertState,
     alerts: AlertConfig,
     company: str,
-    examine: Callable[[], list[Issue]],
+    find_issues: Callable[[], list[Issue]],
     now: float,
 ) -> tuple[AlertState, str]:
-    """Look, and send what is due. What could not be delivered stays and is tried again at the next look."""
+    """Examine the runs since the last tick, and send the message that is due.
+
+    Args:
+        instance: Dagster's instance.
+        state: The stored state.
+        alerts: Addresses, and how long issues are collected.
+        company: Name of the company, for the title.
+        find_issues: Returns further issues.
+        now: The time in seconds.
+
+    Returns:
+        The state to store, and what happened in one phrase. A message that was not delivered is tried again next time.
+    """
     if not alerts.to:
-        return AlertState(now), "nobody to tell: footsteps.yaml names no address under `alerts`"
-    found = [*find_run_issues(instance, told.until), *examine()]
-    told, message = collect_alerts(
-        AlertState(now, told.waiting, told.told, told.sent_at), found, now, alerts.gather_minutes * 60
-    )
+        return AlertState(now), "no address: footsteps.yaml names none under `alerts`"
+    issues = [*find_run_issues(instance, state.until), *find_issues()]
+    state, message = collect_alerts(replace(state, until=now), issues, now, alerts.gather_minutes * 60)
     if message is None:
-        return told, "nothing new to tell"
+        return state, "no new issue"
     if not deliver(alerts.to, f"Footsteps at {company}", message):
-        return told, "an address could not be reached: it is tried again"
-    return mark_sent(told, now), f"told {len(told.waiting)} things to {len(alerts.to)} addresses"
+        return state, "an address could not be reached: it is tried again"
+    return mark_sent(state, now), f"sent {len(state.waiting)} issues to {len(alerts.to)} addresses"

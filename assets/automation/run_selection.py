@@ -1,14 +1,13 @@
-"""What lies in the landing folder that no run has carried through yet, and which steps a run for it needs.
+"""Which files are new in the landing folder, and which assets and checks a run for them needs.
 
-Belongs here: the comparison of the folder with the ledger, and the selection of steps for a night and for a run by day.
-Does not belong here: landing itself (`pipelines.ingest.landing`), when a run is started (`assets.automation.sensors`).
+Belongs here: the comparison of the folder with the ledger, and the selection for incremental runs and renewals.
+Does not belong here: landing (`pipelines.ingest.landing`), when a run starts (`assets.automation.sensors`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
 from dagster import AssetCheckKey, AssetChecksDefinition, AssetKey, AssetsDefinition, AssetSpec
 
 from assets.incremental.incremental_asset import INCREMENTAL_MODE_TAG
@@ -20,14 +19,15 @@ from pipelines.core.conform import CORE_TABLE_BY_SHAPE
 from pipelines.ingest.landing import list_landing_files, read_ledger, source_tables
 from pipelines.storage.atomic_write import file_sha256
 
-# Who somebody is bears on every table; other exports only on what was done.
-_ABOUT_PEOPLE = ("person", "account")
-_LIVE = ("as_at_night", "own")
+# Shapes that can change every core table. Other shapes change only their own.
+_IDENTITY_SHAPES = {"person", "account"}
+# The tables whose checks an incremental run repeats.
+_CHECKED_TABLES = {EVIDENCE.name, NEXT_SKILL.name}
 
 
 @dataclass(frozen=True)
 class NewFile:
-    """A file of a source whose content the ledger does not know, under the mapping of today."""
+    """A file whose content the ledger does not know under the present mapping of its source."""
 
     source: SourceConfig
     path: Path
@@ -35,23 +35,23 @@ class NewFile:
 
 @dataclass(frozen=True)
 class Selection:
-    """The assets and checks of a run; `lands` where files are read."""
+    """The assets and checks of a run. `has_landing` tells whether the run reads files."""
 
     assets: tuple[AssetKey, ...]
     checks: tuple[AssetCheckKey, ...]
     has_landing: bool = True
 
 
-def find_new_files(pipeline: PipelineResource, sources: Iterable[SourceConfig] | None = None) -> list[NewFile]:
-    """The files that no run has landed or refused yet."""
-    ledger = read_ledger(pipeline.lake)
-    found = []
-    for source in sources or pipeline.config.sources:
-        mine = ledger.filter(pl.col("source_name") == source.name, pl.col("mapping_code") == source.mapping_code)
-        known = set(mine["file_sha256"])
-        files = list_landing_files(pipeline.landing_folder, source.path)
-        found += [NewFile(source, path) for path in files if file_sha256(path) not in known]
-    return found
+def find_new_files(pipeline: PipelineResource) -> list[NewFile]:
+    """The files of declared sources that no run has landed or refused yet."""
+    ledger = read_ledger(pipeline.lake).select("source_name", "mapping_code", "file_sha256")
+    landed = set(ledger.iter_rows())
+    return [
+        NewFile(source, path)
+        for source in pipeline.config.sources
+        for path in list_landing_files(pipeline.landing_folder, source.path)
+        if (source.name, source.mapping_code, file_sha256(path)) not in landed
+    ]
 
 
 def select_incremental(
@@ -59,54 +59,50 @@ def select_incremental(
     checks: Sequence[AssetChecksDefinition],
     sources: Sequence[SourceConfig],
 ) -> Selection:
-    """The landing steps of these sources and what follows them by day, with the checks of what they can change.
+    """What a run needs that follows new files of some sources to the people they touch.
 
-    Raw and core tables are not judged again, their rows were split by the very rules; nor is every published one:
-    what stands by itself is enforced as it is written, and a night judges the rest.
+    Raw and core tables are not checked again: their rows were split by the same rules. Nor is every published table:
+    its contract is enforced when it is written, and the next complete run checks the rest.
+
+    Args:
+        assets: All assets.
+        checks: The contract checks.
+        sources: The sources that have new files.
+
+    Returns:
+        The landing of these sources, every asset that can be updated in part, and the checks of what they can change.
     """
-    systems = {source.system for source in sources}
     shapes = {shape for source in sources for shape in source_tables(source)}
-    waiting = {table.name for shape, table in CORE_TABLE_BY_SHAPE.items() if shape not in shapes}
-    if shapes & set(_ABOUT_PEOPLE):
-        waiting = set()
-    chosen: list[AssetKey] = []
-    beside: list[AssetCheckKey] = []
-    for one in assets:
-        if not isinstance(one, AssetsDefinition):
-            continue  # the ledger, which landing writes
-        names = {key.to_user_string() for key in one.keys}
-        has_landing = one.op.name.removeprefix("land_") in systems and one.op.name.startswith("land_")
-        live = all(spec.tags.get(INCREMENTAL_MODE_TAG) in _LIVE for spec in one.specs)
-        if has_landing or (live and not names & waiting) or _follows_publication(one):
-            chosen += one.keys
-            beside += one.check_keys
-    judged = {EVIDENCE.name, NEXT_SKILL.name}
-    seen = {key.to_user_string() for key in chosen}
-    judging = (
-        key
-        for check in checks
-        for key in check.check_keys
-        if (name := key.asset_key.to_user_string()) in seen and name in judged
-    )
-    return Selection(tuple(chosen), (*beside, *judging))
+    landing = {f"land_{source.system}" for source in sources}
+    unaffected = {AssetKey(table.name) for shape, table in CORE_TABLE_BY_SHAPE.items() if shape not in shapes}
+    if shapes & _IDENTITY_SHAPES:
+        unaffected = set()
+
+    def is_selected(asset: AssetsDefinition) -> bool:
+        is_updatable = all(spec.tags.get(INCREMENTAL_MODE_TAG, "skip") != "skip" for spec in asset.specs)
+        is_affected = is_updatable and not asset.keys & unaffected
+        return asset.op.name in landing or is_affected or _is_publish_target(asset)
+
+    selected = [asset for asset in assets if isinstance(asset, AssetsDefinition) and is_selected(asset)]
+    keys = [key for asset in selected for key in asset.keys]
+    checked = {key for key in keys if key.to_user_string() in _CHECKED_TABLES}
+    contract_checks = [key for check in checks for key in check.check_keys if key.asset_key in checked]
+    return Selection(tuple(keys), (*(key for asset in selected for key in asset.check_keys), *contract_checks))
 
 
 def select_renewal(assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
-    """The publication and what follows it: nothing came, so what is published holds for longer.
+    """What a run needs that only extends the validity of published rows, because no input is new.
 
-    The companions before it, and what is remembered of them: whose consent does not last as long is taken out.
+    It includes the companions and the record of whom they were shown to: a companion whose consent ends before the
+    extended validity is removed.
     """
     renewed = {AssetKey(SNAPSHOT.name), AssetKey(COMPANION.name), AssetKey(SHOWN_COMPANION.name)}
-    chosen = [
-        one
-        for one in assets
-        if isinstance(one, AssetsDefinition) and (renewed & set(one.keys) or _follows_publication(one))
-    ]
-    ways = [one for one in chosen if _follows_publication(one)]
-    keys = tuple(key for one in chosen for key in one.keys)
-    return Selection(keys, tuple(key for one in ways for key in one.check_keys), has_landing=False)
+    definitions = [asset for asset in assets if isinstance(asset, AssetsDefinition)]
+    targets = [asset for asset in definitions if _is_publish_target(asset)]
+    keys = tuple(key for asset in definitions if renewed & asset.keys or asset in targets for key in asset.keys)
+    return Selection(keys, tuple(key for asset in targets for key in asset.check_keys), has_landing=False)
 
 
-def _follows_publication(one: AssetsDefinition) -> bool:
-    """Whether it needs the published snapshot and nothing else: a further way to it."""
-    return set(one.dependency_keys) == {AssetKey(SNAPSHOT.name)}
+def _is_publish_target(asset: AssetsDefinition) -> bool:
+    """Whether the asset needs the published snapshot and nothing else."""
+    return set(asset.dependency_keys) == {AssetKey(SNAPSHOT.name)}

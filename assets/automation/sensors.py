@@ -1,17 +1,18 @@
-"""What reacts to the world by day: files that landed.
+"""The sensor that starts a run for files that landed.
 
-Belongs here: the sensor, and how a file is known to be whole.
-Does not belong here: landing (`pipelines.ingest.landing`), alerts (`assets.automation.alerts`), the night
+Belongs here: the sensor, and how a file is known to be complete.
+Does not belong here: landing (`pipelines.ingest.landing`), alerts (`assets.automation.alerts`), the nightly schedule
 (`assets.automation.schedules`).
 
-The ledger, not the cursor, tells what has been landed. The cursor holds what was asked for and not yet carried through:
-a file leaves it when the run that carries it succeeded, or when it failed too often.
+The ledger, not the cursor, records what has been landed. The cursor holds the files for which a run was requested: a
+file leaves it when its run has succeeded, or has failed too often.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
 
 from dagster import (
     DagsterInstance,
@@ -22,22 +23,23 @@ from dagster import (
     SensorDefinition,
     SensorEvaluationContext,
     SensorResult,
-    SkipReason,
     sensor,
 )
+from pydantic import TypeAdapter, ValidationError
 
 from assets.automation.run_selection import Selection
-from assets.automation.schedules import MOST_ATTEMPTS, nightly_job, today_utc
+from assets.automation.schedules import nightly_job, today_utc
+from assets.incremental.automation_condition import MAX_ATTEMPTS
 from assets.resources.pipeline import INCREMENTAL_TAG, PipelineResource
 from pipelines.ingest.landing import DONE_SUFFIX, list_landing_files, read_ledger
 from pipelines.storage.atomic_write import file_sha256
 
 BATCH_TAG = "footsteps/batch"
-# A source that never falls quiet is carried through all the same after so many times the quiet it should keep.
-LONGEST_WAIT = 10
-# A run that Dagster never took up is asked for again.
+# Files of a source that never stops changing are landed after this many times `quiet_seconds`.
+MAX_QUIET_PERIODS = 10
+# A run that Dagster did not start within this time is requested again.
 _LOST_AFTER_SECONDS = 900
-_UNDER_WAY = {
+_UNFINISHED_STATUSES = {
     DagsterRunStatus.QUEUED,
     DagsterRunStatus.NOT_STARTED,
     DagsterRunStatus.STARTING,
@@ -45,12 +47,23 @@ _UNDER_WAY = {
     DagsterRunStatus.CANCELING,
 }
 
-Outcome = str  # "under_way", "carried", "failed" or "lost"
+Outcome = Literal["under_way", "carried", "failed", "lost"]
+# Size and time of change (ns) of a file, by "source:path".
+FileVersions = Mapping[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
 class SeenFile:
-    """A file as it lay there at a tick: its size and time of change, and since when (seconds) both are the same."""
+    """A file of the landing folder at a tick. The cursor stores it under these names.
+
+    Attributes:
+        source_name: Name of the source it belongs to.
+        size: Bytes.
+        changed_ns: Time of its last change, in nanoseconds.
+        first: When the sensor saw it first, in seconds.
+        since: Since when its size and time of change are the same, in seconds.
+        is_done: Whether a marker file says that it is complete.
+    """
 
     source_name: str
     size: int
@@ -59,12 +72,21 @@ class SeenFile:
     since: float
     is_done: bool = False
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """Size and time of change: a file with another version is a new file."""
+        return self.size, self.changed_ns
+
+    def is_complete(self, now: float, quiet_seconds: float) -> bool:
+        """Whether its marker exists, or it did not change for long enough, by our clock and by the file's time."""
+        return self.is_done or (now - self.since >= quiet_seconds and now - self.changed_ns / 1e9 >= quiet_seconds)
+
 
 @dataclass(frozen=True)
 class FileBatch:
-    """Files that a run was asked to carry through: each with its size and time of change."""
+    """The files of one requested run."""
 
-    files: Mapping[str, tuple[int, int]]
+    files: FileVersions
     sources: tuple[str, ...]
     attempt: int
     asked_at: float
@@ -72,47 +94,36 @@ class FileBatch:
 
 @dataclass(frozen=True)
 class Cursor:
-    """What the sensor remembers. carried: files that need nothing more, or that failed too often."""
+    """What the sensor stores between ticks. `carried` are files that need no run, or failed too often."""
 
     seen: Mapping[str, SeenFile] = field(default_factory=dict)
-    carried: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    carried: FileVersions = field(default_factory=dict)
     batch: FileBatch | None = None
     number: int = 0
 
 
 @dataclass(frozen=True)
 class BatchRequest:
-    """One run to be asked for: the sources it lands and the number of its batch."""
+    """One run to request: the sources it lands, and the number of its batch."""
 
     sources: tuple[str, ...]
     number: int
 
 
+_CURSOR_ADAPTER = TypeAdapter(Cursor)
+
+
 def read_cursor(text: str | None) -> Cursor:
-    """The cursor as it was written; an empty one for anything else."""
+    """The stored cursor; an empty one if there is none, or if it has another form."""
     try:
-        said = json.loads(text or "")
-        batch = said["batch"]
-        return Cursor(
-            {path: SeenFile(**one) for path, one in said["seen"].items()},
-            {path: (one[0], one[1]) for path, one in said["carried"].items()},
-            None
-            if batch is None
-            else FileBatch(
-                {path: (one[0], one[1]) for path, one in batch["files"].items()},
-                tuple(batch["sources"]),
-                batch["attempt"],
-                batch["asked_at"],
-            ),
-            said["number"],
-        )
-    except (ValueError, KeyError, TypeError):
+        return _CURSOR_ADAPTER.validate_json(text) if text else Cursor()
+    except ValidationError:
         return Cursor()
 
 
 def write_cursor(cursor: Cursor) -> str:
-    """The cursor as text."""
-    return json.dumps(asdict(cursor))
+    """The cursor as JSON."""
+    return _CURSOR_ADAPTER.dump_json(cursor).decode()
 
 
 def plan_next_batch(
@@ -123,137 +134,153 @@ def plan_next_batch(
     outcome: Outcome,
     is_known: Callable[[str], bool],
 ) -> tuple[Cursor, BatchRequest | None]:
-    """What to remember and, at most, one run to ask for.
+    """Decide whether to request a run.
 
-    While a run is under way nothing further is asked for: what comes meanwhile is one batch, however many files it is.
-    A batch that failed is asked for again, together with what came since, up to `MOST_ATTEMPTS` times in all.
+    No run is requested while one is under way: all files that arrive meanwhile form the next batch. A batch that failed
+    is requested again, together with new files, up to `MAX_ATTEMPTS` times in all.
+
+    Args:
+        cursor: The stored cursor.
+        files: The files in the landing folder now, by "source:path".
+        now: The time in seconds.
+        quiet_seconds: How long a file must stay unchanged to be complete.
+        outcome: What became of the run of the cursor's batch.
+        is_known: Whether the ledger knows the content of a file, by its "source:path".
+
+    Returns:
+        The cursor to store, and the run to request, if any.
     """
-    seen = {path: _still(cursor.seen.get(path), one, now) for path, one in files.items()}
-    carried = {path: known for path, known in cursor.carried.items() if path in files}
-    cursor = replace(cursor, seen=seen, carried=carried)
+    seen = {path: _carry_times(cursor.seen.get(path), file, now) for path, file in files.items()}
+    carried = {path: version for path, version in cursor.carried.items() if path in files}
     batch = cursor.batch
-    if batch is not None:
-        if outcome == "under_way":
-            return cursor, None
-        if outcome == "carried" or (outcome == "failed" and batch.attempt >= MOST_ATTEMPTS):
-            carried = {**carried, **{path: known for path, known in batch.files.items() if path in files}}
-            cursor, batch = replace(cursor, carried=carried, batch=None), None
-    new = {path: one for path, one in seen.items() if carried.get(path) != (one.size, one.changed_ns)}
-    # what another run has landed, or refused, needs no run: but what a failed one of ours has landed does
-    mine = set() if batch is None else set(batch.files)
-    known = {path for path in new if path not in mine and _is_whole(new[path], now, quiet_seconds) and is_known(path)}
-    cursor = replace(cursor, carried={**carried, **{path: (new[path].size, new[path].changed_ns) for path in known}})
-    ready = _ready({path: one for path, one in new.items() if path not in known}, now, quiet_seconds)
+    if batch is not None and (outcome == "carried" or (outcome == "failed" and batch.attempt >= MAX_ATTEMPTS)):
+        carried |= {path: version for path, version in batch.files.items() if path in files}
+        batch = None
+    elif batch is not None and outcome == "under_way":
+        return replace(cursor, seen=seen, carried=carried), None
+    new = {path: file for path, file in seen.items() if carried.get(path) != file.version}
+    # files that another run has landed or refused need no run; files that our own failed run has landed do
+    batch_paths = set(batch.files) if batch else set()
+    carried |= {
+        path: file.version
+        for path, file in new.items()
+        if path not in batch_paths and file.is_complete(now, quiet_seconds) and is_known(path)
+    }
+    cursor = replace(cursor, seen=seen, carried=carried, batch=batch)
+    ready = _find_ready({p: file for p, file in new.items() if carried.get(p) != file.version}, now, quiet_seconds)
     if batch is None and not ready:
         return cursor, None
     if batch is not None and outcome == "failed" and now - batch.asked_at < quiet_seconds * batch.attempt:
-        return cursor, None  # what failed a moment ago would fail again
-    asked = {path: (seen[path].size, seen[path].changed_ns) for path in {*ready, *(mine & set(files))}}
-    sources = tuple(sorted({*(seen[path].source_name for path in asked), *(batch.sources if batch else ())}))
+        return cursor, None  # a run that failed just now would fail again
+    requested = {path: seen[path].version for path in {*ready, *(batch_paths & set(files))}}
+    sources = tuple(sorted({*(seen[path].source_name for path in requested), *(batch.sources if batch else ())}))
     attempt = 1 if batch is None else batch.attempt + (outcome == "failed")
-    number = cursor.number + 1
-    return replace(cursor, batch=FileBatch(asked, sources, attempt, now), number=number), BatchRequest(sources, number)
+    cursor = replace(cursor, batch=FileBatch(requested, sources, attempt, now), number=cursor.number + 1)
+    return cursor, BatchRequest(sources, cursor.number)
 
 
-def _still(before: SeenFile | None, now_seen: SeenFile, now: float) -> SeenFile:
-    if before is not None and (before.size, before.changed_ns) == (now_seen.size, now_seen.changed_ns):
-        return replace(now_seen, first=before.first, since=before.since)
-    return replace(now_seen, first=before.first if before else now, since=now)
+def _carry_times(before: SeenFile | None, file: SeenFile, now: float) -> SeenFile:
+    """The file with the times of the earlier tick, as far as they still hold."""
+    if before is None:
+        return replace(file, first=now, since=now)
+    return replace(file, first=before.first, since=before.since if before.version == file.version else now)
 
 
-def _is_whole(one: SeenFile, now: float, quiet_seconds: float) -> bool:
-    """Said to be whole by a marker, or unchanged for long enough, by our own watch and by the file's time."""
-    return one.is_done or (now - one.since >= quiet_seconds and now - one.changed_ns / 1e9 >= quiet_seconds)
-
-
-def _ready(new: Mapping[str, SeenFile], now: float, quiet_seconds: float) -> set[str]:
-    """The whole files of sources that have fallen quiet, or that kept us waiting for too long."""
-    found: set[str] = set()
-    for source in {one.source_name for one in new.values()}:
-        mine = {path: one for path, one in new.items() if one.source_name == source}
-        whole = {path for path, one in mine.items() if _is_whole(one, now, quiet_seconds)}
-        waited = now - min(one.first for one in mine.values())
-        if len(whole) == len(mine) or waited >= LONGEST_WAIT * quiet_seconds:
-            found |= whole
-    return found
+def _find_ready(files: Mapping[str, SeenFile], now: float, quiet_seconds: float) -> set[str]:
+    """The complete files of sources that have only complete files, or whose files have waited for too long."""
+    ready: set[str] = set()
+    for source in {file.source_name for file in files.values()}:
+        of_source = {path: file for path, file in files.items() if file.source_name == source}
+        complete = {path for path, file in of_source.items() if file.is_complete(now, quiet_seconds)}
+        waited = now - min(file.first for file in of_source.values())
+        if len(complete) == len(of_source) or waited >= MAX_QUIET_PERIODS * quiet_seconds:
+            ready |= complete
+    return ready
 
 
 def scan_landing_folder(pipeline: PipelineResource, now: float) -> dict[str, SeenFile]:
-    """The files that lie in the landing folder now, by their path in it."""
-    found = {}
-    for source in pipeline.config.sources:
-        for path in list_landing_files(pipeline.landing_folder, source.path):
-            about = path.stat()
-            done = path.with_name(path.name + DONE_SUFFIX).exists()
-            name = f"{source.name}:{path.relative_to(pipeline.landing_folder)}"
-            found[name] = SeenFile(source.name, about.st_size, about.st_mtime_ns, now, now, done)
-    return found
+    """The files in the landing folder now, by "source:path"."""
+    return {
+        f"{source.name}:{path.relative_to(pipeline.landing_folder)}": _describe_file(source.name, path, now)
+        for source in pipeline.config.sources
+        for path in list_landing_files(pipeline.landing_folder, source.path)
+    }
 
 
-def outcome_of(instance: DagsterInstance, number: int, asked_at: float, now: float) -> Outcome:
-    """What became of the run of a batch."""
-    runs = instance.get_runs(RunsFilter(tags={BATCH_TAG: str(number)}), limit=10)
-    statuses = {run.status for run in runs}
+def _describe_file(source_name: str, path: Path, now: float) -> SeenFile:
+    stat, is_done = path.stat(), path.with_name(path.name + DONE_SUFFIX).exists()
+    return SeenFile(source_name, stat.st_size, stat.st_mtime_ns, now, now, is_done)
+
+
+def find_outcome(instance: DagsterInstance, number: int, asked_at: float, now: float) -> Outcome:
+    """What became of the run of a batch.
+
+    Args:
+        instance: Dagster's instance.
+        number: Number of the batch.
+        asked_at: When the run was requested, in seconds.
+        now: The time in seconds.
+    """
+    statuses = {run.status for run in instance.get_runs(RunsFilter(tags={BATCH_TAG: str(number)}), limit=10)}
     if DagsterRunStatus.SUCCESS in statuses:
         return "carried"
-    if statuses & _UNDER_WAY:
+    if statuses & _UNFINISHED_STATUSES:
         return "under_way"
-    if not runs:
-        return "lost" if now - asked_at > _LOST_AFTER_SECONDS else "under_way"
-    return "failed"
+    if statuses:
+        return "failed"
+    return "lost" if now - asked_at > _LOST_AFTER_SECONDS else "under_way"
 
 
 def build_landed_files_sensor(
     pipeline: PipelineResource, select: Callable[[Sequence[str]], Selection]
 ) -> SensorDefinition:
-    """The sensor that carries new files through to the people they touch; `select` names the steps for sources."""
+    """The sensor that starts a run for files that landed.
+
+    Args:
+        pipeline: The data root.
+        select: Returns the assets and checks of an incremental run for sources, by their names.
+    """
 
     @sensor(
-        name="files_that_landed",
+        name="landed_files_sensor",
         job=nightly_job,
         minimum_interval_seconds=15,
         default_status=DefaultSensorStatus.STOPPED,
-        description="Carries files that landed and are whole through to the recommendations of the people they touch.",
+        description="Lands complete files and updates the recommendations of the people they touch.",
     )
-    def files_that_landed(context: SensorEvaluationContext) -> SensorResult | SkipReason:
-        now = datetime.now(UTC).timestamp()
-        cursor = read_cursor(context.cursor)
-        outcome = "carried"
+    def landed_files_sensor(context: SensorEvaluationContext) -> SensorResult:
+        now, cursor = datetime.now(UTC).timestamp(), read_cursor(context.cursor)
+        outcome: Outcome = "carried"
         if cursor.batch is not None:
-            outcome = outcome_of(context.instance, cursor.number, cursor.batch.asked_at, now)
-        known = _known_contents(pipeline)
+            outcome = find_outcome(context.instance, cursor.number, cursor.batch.asked_at, now)
+        codes = {source.name: source.mapping_code for source in pipeline.config.sources}
+        ledger = read_ledger(pipeline.lake).select("source_name", "file_sha256", "mapping_code")
+        contents = {(source, sha256) for source, sha256, code in ledger.iter_rows() if codes.get(source) == code}
 
         def is_known(name: str) -> bool:
             source, path = name.split(":", 1)
-            return (source, file_sha256(pipeline.landing_folder / path)) in known
+            return (source, file_sha256(pipeline.landing_folder / path)) in contents
 
-        cursor, asked = plan_next_batch(
-            cursor, scan_landing_folder(pipeline, now), now, pipeline.config.quiet_seconds, outcome, is_known
+        files = scan_landing_folder(pipeline, now)
+        cursor, request = plan_next_batch(cursor, files, now, pipeline.config.quiet_seconds, outcome, is_known)
+        return SensorResult(
+            run_requests=[_build_run_request(pipeline, request, select)] if request else [],
+            cursor=write_cursor(cursor),
         )
-        requests = [] if asked is None else [_request(pipeline, asked, select)]
-        return SensorResult(run_requests=requests, cursor=write_cursor(cursor))
 
-    return files_that_landed
+    return landed_files_sensor
 
 
-def _known_contents(pipeline: PipelineResource) -> set[tuple[str, str]]:
-    """Source and content of everything that was landed or refused under the mapping of today."""
-    codes = {source.name: source.mapping_code for source in pipeline.config.sources}
-    ledger = read_ledger(pipeline.lake).select("source_name", "file_sha256", "mapping_code")
-    return {(source, sha) for source, sha, code in ledger.iter_rows() if codes.get(source) == code}
-
-
-def _request(
-    pipeline: PipelineResource, asked: BatchRequest, select: Callable[[Sequence[str]], Selection]
+def _build_run_request(
+    pipeline: PipelineResource, request: BatchRequest, select: Callable[[Sequence[str]], Selection]
 ) -> RunRequest:
-    tags = {BATCH_TAG: str(asked.number)}
-    day = today_utc().isoformat()
+    tags, day = {BATCH_TAG: str(request.number)}, today_utc().isoformat()
     if pipeline.last_as_of() is None:
-        return RunRequest(tags=tags, partition_key=day)  # nothing to merge into yet: the first run is a night
-    chosen = select(asked.sources)
+        return RunRequest(tags=tags, partition_key=day)  # there is nothing to update yet: the first run is complete
+    selection = select(request.sources)
     return RunRequest(
         tags={**tags, INCREMENTAL_TAG: "true"},
         partition_key=day,
-        asset_selection=list(chosen.assets),
-        asset_check_keys=list(chosen.checks),
+        asset_selection=list(selection.assets),
+        asset_check_keys=list(selection.checks),
     )

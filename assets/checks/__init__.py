@@ -1,1 +1,1 @@
-"""Asset checks on contracts and publications."""
+"""What must hold: asset checks on contracts and publications, and the health of a data root."""

@@ -1,10 +1,11 @@
-"""One asset check per rule of a table: the verdict of Great Expectations, with what was observed.
+"""One asset check per rule of a table: the result of Great Expectations, with the number of rows observed.
 
-Belongs here: which tables are judged, and how a verdict is shown.
-Does not belong here: the rules (`pipelines.contracts`) and the judging (`pipelines.validation`).
+Belongs here: which tables are checked, and how a result is shown.
+Does not belong here: the rules (`pipelines.contracts`), their validation (`pipelines.validation`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import polars as pl
 from dagster import (
@@ -17,11 +18,10 @@ from dagster import (
     multi_asset_check,
 )
 
-from assets.incremental.incremental_asset import numeric_metadata
-from assets.resources.metadata import table_contract
-from assets.resources.pipeline import PipelineResource
-from assets.tables.raw import raw_tables
+from assets.resources.metadata import numeric_metadata, table_contract
+from assets.resources.pipeline import PipelineResource, raw_tables
 from pipelines.config.company import Config, SourceConfig
+from pipelines.contracts.canonical_schemas import CanonicalSchemaName
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
 from pipelines.contracts.output_tables import PUBLISHED_TABLES
 from pipelines.contracts.table import Rule, Severity, Table
@@ -30,209 +30,209 @@ from pipelines.ingest.landing import scan_current_rows, scan_quarantine
 from pipelines.storage.change_log import find_changed_people
 from pipelines.storage.run_state import AssetState, fingerprint_code, read_asset_state, write_asset_state
 
-# More than half of a table's rows in quarantine is no dirt but a changed export: what follows must wait.
-MOST_QUARANTINED = 0.5
+# If more than half of a table's rows are set aside, the export itself changed: assets downstream must wait.
+MAX_QUARANTINED_SHARE = 0.5
 READABLE = "rows_are_readable"
 
 
 def contract_checks(config: Config) -> list[AssetChecksDefinition]:
-    """The checks of every raw table that footsteps.yaml feeds, and of the core, feature and published tables."""
-    raw = [_raw_checks(name, sources) for name, (_, _, sources) in raw_tables(config).items()]
-    # Mastery is judged as it is published, and candidates as the rows made of them.
-    judged = (PERSON, *CORE_TABLE_BY_SHAPE.values(), SKILL, EVIDENCE, *PUBLISHED_TABLES)
-    return [*raw, *(_table_checks(table) for table in judged)]
+    """The checks of every raw table that footsteps.yaml feeds, and of the core and published tables.
+
+    Mastery and candidates are checked as the published rows that are made of them.
+    """
+    raw = [_build_checks(table, sources, shape) for shape, table, sources in raw_tables(config.sources).values()]
+    tables = (PERSON, *CORE_TABLE_BY_SHAPE.values(), SKILL, EVIDENCE, *PUBLISHED_TABLES)
+    return [*raw, *(_build_checks(table) for table in tables)]
 
 
-def _table_checks(table: Table) -> AssetChecksDefinition:
-    @multi_asset_check(name=f"judge_{table.name}", specs=_specs(table))
-    def judge(context: AssetCheckExecutionContext, pipeline: PipelineResource) -> Iterator[AssetCheckResult]:
-        yield from _kept_or_judged(context, pipeline, table, lambda: (pipeline.lake.scan(table), {}))
+def build_check_specs(table: Table, asset: str, prefix: str = "") -> list[AssetCheckSpec]:
+    """One check per rule of a table; a rule that is an error blocks what is downstream.
 
-    return judge
-
-
-def _raw_checks(name: str, sources: list[SourceConfig]) -> AssetChecksDefinition:
-    table = table_contract(name)
-    shape = next(shape for shape, one, _ in raw_tables(Config(sources=sources)).values() if one.name == name)
-
-    @multi_asset_check(name=f"judge_{name}", specs=[*_specs(table), _readable_spec(name)])
-    def judge(context: AssetCheckExecutionContext, pipeline: PipelineResource) -> Iterator[AssetCheckResult]:
-        def landed() -> tuple[pl.LazyFrame, dict[str, int]]:
-            bad = scan_quarantine(pipeline.lake, table, sources).select("failed_rules").collect()
-            broken = bad.explode("failed_rules").group_by("failed_rules").len().sort("failed_rules")
-            return scan_current_rows(pipeline.lake, table, shape, sources), dict(broken.iter_rows())
-
-        yield from _kept_or_judged(context, pipeline, table, landed)
-
-    return judge
-
-
-def _readable_spec(name: str) -> AssetCheckSpec:
-    said = "Every row has its columns, and every text became a value of its column's type."
-    return AssetCheckSpec(READABLE, asset=name, description=said)
-
-
-def _specs(table: Table) -> list[AssetCheckSpec]:
+    Args:
+        table: Contract with the rules.
+        asset: Key of the asset on which the checks are shown.
+        prefix: Begins the name of each check.
+    """
     return [
         AssetCheckSpec(
-            rule.check_name, asset=table.name, blocking=rule.severity is Severity.ERROR, description=describe_rule(rule)
+            f"{prefix}{rule.check_name}",
+            asset=asset,
+            blocking=rule.severity is Severity.ERROR,
+            description=describe_rule(rule),
         )
         for rule in table.rules
     ]
 
 
-def _kept_or_judged(
+def severity_of(is_blocking: bool) -> AssetCheckSeverity:
+    """ERROR for a result that blocks what is downstream, else WARN."""
+    return AssetCheckSeverity.ERROR if is_blocking else AssetCheckSeverity.WARN
+
+
+def describe_rule(rule: Rule) -> str:
+    """What a rule requires, in one sentence."""
+    columns = " + ".join(rule.columns)
+    low = "" if rule.minimum is None else f" from {rule.minimum:g}"
+    high = "" if rule.maximum is None else f" to {rule.maximum:g}"
+    sentences = {
+        "not_null": f"{columns} is given in every row.",
+        "unique": f"{columns} occurs once.",
+        "in_set": f"{columns} is one of: {', '.join(rule.allowed)}.",
+        "between": f"{columns} lies{low}{high}.",
+        "matches": f"{columns} has the form {rule.pattern}.",
+        "references": f"{columns} occurs in {rule.reference and rule.reference.table}.",
+        "row": f"{rule.row and (rule.row.description or rule.row.name)}.",
+    }
+    return sentences[rule.kind]
+
+
+def _build_checks(
+    table: Table, sources: Sequence[SourceConfig] = (), shape: CanonicalSchemaName | None = None
+) -> AssetChecksDefinition:
+    """The checks of one table; of a raw table also its sources and shape."""
+    specs = build_check_specs(table, table.name)
+    if shape is not None:
+        description = "Every row has its columns, and every text became a value of its column's type."
+        specs.append(AssetCheckSpec(READABLE, asset=table.name, description=description))
+
+    @multi_asset_check(name=f"check_{table.name}", specs=specs)
+    def check_rules(context: AssetCheckExecutionContext, pipeline: PipelineResource) -> Iterator[AssetCheckResult]:
+        yield from _check_table(context, pipeline, table, sources, shape)
+
+    return check_rules
+
+
+def _check_table(
     context: AssetCheckExecutionContext,
     pipeline: PipelineResource,
     table: Table,
-    rows: Callable[[], tuple[pl.LazyFrame, dict[str, int]]],
+    sources: Sequence[SourceConfig],
+    shape: CanonicalSchemaName | None,
 ) -> Iterator[AssetCheckResult]:
-    """The verdict of last time where the table, what it refers to and its rules are the same; else a new one.
+    """Check the rules of a table, or repeat the last results if the table, its references and the rules are unchanged.
 
-    By day only the rows of the people whom new files touched are judged: the others' were, and uniqueness is enforced
-    over the whole table when it is written.
+    An incremental run checks only the rows of the people that new files touch: the other rows were checked before, and
+    uniqueness is enforced over the whole table when it is written.
     """
-    name = f"judge_{table.name}"
-    inputs = {one: pipeline.fingerprint(one) for one in (table.name, *sorted({r.table for r in table.references}))}
+    root, name = pipeline.lake.root, f"check_{table.name}"
+    inputs = {key: pipeline.fingerprint(key) for key in (table.name, *sorted({r.table for r in table.references}))}
     inputs["code"] = fingerprint_code()
-    before = read_asset_state(pipeline.lake.root, name)
-    by_day = pipeline.is_incremental(context)
-    if before is not None and dict(before.inputs) == inputs and (by_day or not before.is_partial):
-        yield from (_said_again(table, rule, said) for rule, said in before.numeric_metadata.items())
+    previous, is_incremental = read_asset_state(root, name), pipeline.is_incremental(context)
+    if previous is not None and dict(previous.inputs) == inputs and (is_incremental or not previous.is_partial):
+        yield from (_repeat_result(table, check, stored) for check, stored in previous.numeric_metadata.items())
         return
-    frame, quarantined = rows()
-    people = None
-    if by_day and before is not None:
-        people = find_changed_people(pipeline.lake.root, table, before.inputs.get(table.name), inputs[table.name])
+    people, frame = None, pipeline.lake.scan(table)
+    quarantined: dict[str, int] = {}
+    if shape is not None:
+        frame = scan_current_rows(pipeline.lake, table, shape, sources)
+        rejected = scan_quarantine(pipeline.lake, table, sources).select("failed_rules").collect()
+        counts = rejected.explode("failed_rules").group_by("failed_rules").len().sort("failed_rules")
+        quarantined = dict(counts.iter_rows())
+    if is_incremental and previous is not None:
+        people = find_changed_people(root, table, previous.inputs.get(table.name), inputs[table.name])
     if people is not None:
         frame = frame.filter(pl.col("person_id").is_in(sorted(people)))
-    results = list(_results(pipeline, table, frame, quarantined))
-    if READABLE in {check.name for check in _raw_specs(table)}:
-        strange = {rule: n for rule, n in quarantined.items() if rule not in {one.name for one in table.rules}}
-        results.append(_readable(table.name, strange))
+    results = list(_check_rules(pipeline, table, frame, quarantined))
+    if shape is not None:
+        results.append(_check_readable(table, quarantined))
     yield from results
-    said = {str(one.check_name): _record(one) for one in results}
-    write_asset_state(pipeline.lake.root, AssetState(name, inputs, {}, said, people is not None))
+    numbers = {str(result.check_name): _store_result(result) for result in results}
+    write_asset_state(root, AssetState(name, inputs, {}, numbers, people is not None))
 
 
-def _raw_specs(table: Table) -> list[AssetCheckSpec]:
-    return [_readable_spec(table.name)] if table.layer == "raw" else []
+def _store_result(result: AssetCheckResult) -> dict[str, float]:
+    """A result as numbers, which the state of an asset can hold."""
+    is_blocking = result.severity is AssetCheckSeverity.ERROR
+    return {
+        **numeric_metadata(result.metadata or {}),
+        "passed": float(result.passed),
+        "stops": float(is_blocking),
+    }
 
 
-def _record(result: AssetCheckResult) -> dict[str, float]:
-    """What a verdict said, in numbers that a stamp can keep."""
-    numbers = numeric_metadata(result.metadata or {})
-    return {**numbers, "passed": float(result.passed), "stops": float(result.severity is AssetCheckSeverity.ERROR)}
-
-
-def _said_again(table: Table, check: str, said: Mapping[str, float]) -> AssetCheckResult:
-    aside, broken = int(said.get("quarantined", 0)), int(said.get("unexpected", 0))
-    words = f"{aside:,} rows set aside" if aside else "kept by every row"
-    if not said["passed"] and broken:
-        words = f"{broken:,} of {int(said.get('evaluated', 0)):,} rows break it"
+def _repeat_result(table: Table, check: str, stored: Mapping[str, float]) -> AssetCheckResult:
+    numbers: dict[str, Any] = {key: int(n) if float(n).is_integer() else n for key, n in stored.items()}
+    passed, is_blocking = bool(numbers.pop("passed")), bool(numbers.pop("stops"))
+    unexpected = 0 if passed else numbers.get("unexpected", 0)
+    outcome = _describe_outcome(unexpected, numbers.get("evaluated", 0), numbers.get("quarantined", 0))
     rules = {rule.check_name: rule.name for rule in table.rules}
-    numbers = {name: int(value) if float(value).is_integer() else value for name, value in said.items()}
     return AssetCheckResult(
         asset_key=table.name,
         check_name=check,
-        passed=bool(said["passed"]),
-        severity=AssetCheckSeverity.ERROR if said["stops"] else AssetCheckSeverity.WARN,
-        description=f"{words}; judged when these rows were last made",
-        metadata={
-            **{n: v for n, v in numbers.items() if n not in ("passed", "stops")},
-            "rule": rules.get(check, check),
-            "unchanged": True,
-        },
+        passed=passed,
+        severity=severity_of(is_blocking),
+        description=f"{outcome}; checked when these rows were last computed",
+        metadata={**numbers, "rule": rules.get(check, check), "unchanged": True},
     )
 
 
-def _results(
+def _describe_outcome(unexpected: int, evaluated: int, quarantined: int) -> str:
+    if unexpected:
+        return f"{unexpected:,} of {evaluated:,} rows break it"
+    return f"{quarantined:,} rows set aside" if quarantined else "every row passes"
+
+
+def _check_rules(
     pipeline: PipelineResource, table: Table, rows: pl.LazyFrame, quarantined: Mapping[str, int]
 ) -> Iterator[AssetCheckResult]:
-    """A result per rule. Rows set aside for a rule warn; a rule that kept rows break, or that set most aside, stops."""
-    # their import takes seconds: only where a validation runs
+    """One result per rule. It warns if rows were set aside for the rule, and blocks if stored rows break it or if most
+    rows were set aside."""
+    # these imports take seconds: only if a table is validated
     from pipelines.validation.data_docs import update_data_docs
     from pipelines.validation.expectations import validate
 
-    frame = rows.select(_judged_columns(table)).collect()
-    verdict = validate(table, frame, reference_values=_known(pipeline, table))
-    docs = update_data_docs(verdict, pipeline.settings.docs_path)
-    for rule, result in zip(table.rules, verdict.results, strict=True):
-        aside = quarantined.get(rule.name, 0)
-        share = aside / (aside + frame.height) if aside else 0.0
-        is_blocking = result.is_blocking or (share > MOST_QUARANTINED and rule.severity is Severity.ERROR)
-        said = result.error or (f"{aside:,} rows set aside" if aside else "kept by every row")
-        if not result.passed and not result.error:
-            said = f"{result.unexpected_count:,} of {result.evaluated_count:,} rows break it"
+    frame = rows.select(_find_checked_columns(table)).collect()
+    references = {
+        f"{ref.table}.{ref.key}": pipeline.lake.scan(table_contract(ref.table)).select(ref.key).collect().to_series()
+        for ref in table.references
+    }
+    validation = validate(table, frame, reference_values=references)
+    docs = update_data_docs(validation, pipeline.settings.docs_path).with_name(f"{table.name}.html")
+    for rule, result in zip(table.rules, validation.results, strict=True):
+        rejected = quarantined.get(rule.name, 0)
+        share = rejected / (rejected + frame.height) if rejected else 0.0
+        is_export_changed = share > MAX_QUARANTINED_SHARE and rule.severity is Severity.ERROR
+        unexpected = 0 if result.passed else result.unexpected_count
         yield AssetCheckResult(
             asset_key=table.name,
             check_name=rule.check_name,
-            passed=result.passed and not aside,
-            severity=AssetCheckSeverity.ERROR if is_blocking else AssetCheckSeverity.WARN,
-            description=said,
+            passed=result.passed and not rejected,
+            severity=severity_of(result.is_blocking or is_export_changed),
+            description=result.error or _describe_outcome(unexpected, result.evaluated_count, rejected),
             metadata={
                 "rule": rule.name,
                 "rows": frame.height,
                 "evaluated": result.evaluated_count,
                 "unexpected": result.unexpected_count,
                 "unexpected_share": result.unexpected_share,
-                "quarantined": aside,
+                "quarantined": rejected,
                 "quarantined_share": share,
-                "data_docs": MetadataValue.path(str(docs.with_name(f"{table.name}.html"))),
+                "data_docs": MetadataValue.path(str(docs)),
             },
         )
 
 
-def _judged_columns(table: Table) -> list[str]:
-    """The columns that rules speak of; the first one in any case, so that rows are counted."""
-    spoken = {name for rule in table.rules for name in rule.columns}
-    spoken |= {name for rule in table.row_rules for name in rule.expression.meta.root_names()}
-    return [name for name in table.column_names if name in spoken] or [table.column_names[0]]
+def _find_checked_columns(table: Table) -> list[str]:
+    """The columns that rules read; the first column if there are no rules, so that rows can be counted."""
+    names = {name for rule in table.rules for name in rule.columns}
+    names |= {name for rule in table.row_rules for name in rule.expression.meta.root_names()}
+    return [name for name in table.column_names if name in names] or [table.column_names[0]]
 
 
-def _readable(name: str, broken: Mapping[str, int]) -> AssetCheckResult:
-    said = ", ".join(f"{rule.split('|')[0]} in {rows:,} rows" for rule, rows in broken.items())
-    lines = [
-        "| rule | rows set aside |",
-        "|---|---:|",
-        *(f"| `{r.replace('|', '¦')}` | {n:,} |" for r, n in broken.items()),
-    ]
+def _check_readable(table: Table, quarantined: Mapping[str, int]) -> AssetCheckResult:
+    """Whether rows were set aside for reasons that are no rule of the contract: they could not be read."""
+    rules = {rule.name for rule in table.rules}
+    unreadable = {reason: count for reason, count in quarantined.items() if reason not in rules}
+    listed = ", ".join(f"{reason.split('|')[0]} in {count:,} rows" for reason, count in unreadable.items())
+    lines = [f"| `{reason.replace('|', '¦')}` | {count:,} |" for reason, count in unreadable.items()]
     return AssetCheckResult(
-        asset_key=name,
+        asset_key=table.name,
         check_name=READABLE,
-        passed=not broken,
+        passed=not unreadable,
         severity=AssetCheckSeverity.WARN,
-        description=f"unreadable: {said}" if broken else "every text became a value",
-        metadata={"quarantined": sum(broken.values()), "rules": MetadataValue.md("\n".join(lines))},
+        description=f"unreadable: {listed}" if unreadable else "every text became a value",
+        metadata={
+            "quarantined": sum(unreadable.values()),
+            "rules": MetadataValue.md("\n".join(["| rule | rows set aside |", "|---|---:|", *lines])),
+        },
     )
-
-
-def _known(pipeline: PipelineResource, table: Table) -> dict[str, pl.Series]:
-    return {
-        f"{ref.table}.{ref.key}": pipeline.lake.scan(table_contract(ref.table)).select(ref.key).collect().to_series()
-        for ref in table.references
-    }
-
-
-def describe_rule(rule: Rule) -> str:
-    """One sentence of what a rule asks."""
-    columns = " + ".join(rule.columns)
-    match rule.kind:
-        case "not_null":
-            return f"{columns} is given in every row."
-        case "unique":
-            return f"{columns} occurs once."
-        case "in_set":
-            return f"{columns} is one of: {', '.join(rule.allowed)}."
-        case "between":
-            low = "" if rule.minimum is None else f" from {rule.minimum:g}"
-            high = "" if rule.maximum is None else f" to {rule.maximum:g}"
-            return f"{columns} lies{low}{high}."
-        case "matches":
-            return f"{columns} has the form {rule.pattern}."
-        case "references":
-            assert rule.reference is not None
-            return f"{columns} occurs in {rule.reference.table}."
-        case "row":
-            assert rule.row is not None
-            return f"{rule.row.description or rule.row.name}."

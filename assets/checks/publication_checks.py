@@ -1,21 +1,22 @@
-"""The gate before the swap, as blocking checks: a publication that would break a promise does not happen.
+"""Blocking checks before publication: recommendations that break a promise to readers are not published.
 
-Belongs here: which frames are judged, and how the verdict stops the night.
-Does not belong here: the promises (`pipelines.snapshots.release_checks`), the judging (`pipelines.validation`).
+Belongs here: which rows are checked, and how a result is shown.
+Does not belong here: the promises (`pipelines.snapshots.release_checks`), their validation (`pipelines.validation`).
 """
 
 from collections.abc import Iterator
 
 import polars as pl
-from dagster import AssetCheckResult, AssetChecksDefinition, AssetCheckSeverity, AssetCheckSpec, multi_asset_check
+from dagster import AssetCheckResult, AssetChecksDefinition, multi_asset_check
 
-from assets.checks.contract_checks import describe_rule
+from assets.checks.contract_checks import build_check_specs, severity_of
 from assets.resources.pipeline import PipelineResource
 from pipelines.config.company import Config
 from pipelines.contracts.catalog import PERSON
+from pipelines.contracts.columns import is_employed
 from pipelines.contracts.feature_tables import MODEL_CARD
 from pipelines.contracts.output_tables import NEXT_SKILL, PUBLISHED_TABLES
-from pipelines.contracts.table import Severity, Table
+from pipelines.contracts.table import Table
 from pipelines.snapshots.reader import NothingPublished, current_snapshot
 from pipelines.snapshots.release_checks import (
     list_check_rows,
@@ -27,77 +28,61 @@ from pipelines.snapshots.release_checks import (
     publication_check_table,
 )
 
+# Distinguishes these checks from those of the table's own contract, which are shown on the same asset.
+_PREFIX = "gate__"
+
 
 def publication_checks(config: Config) -> list[AssetChecksDefinition]:
-    """The checks on the recommendations that must pass before the pointer moves."""
-    tables = (
-        list_check_table(config.policy.list_length),
-        person_check_table(),
-        publication_check_table(config.publish),
+    """The checks on the recommendations that must pass before they are published."""
+    list_table, person_table = list_check_table(config.policy.list_length), person_check_table()
+    publication_table = publication_check_table(config.publish)
+    tables = (list_table, person_table, publication_table)
+
+    @multi_asset_check(
+        name="check_publication",
+        specs=[spec for table in tables for spec in build_check_specs(table, NEXT_SKILL.name, _PREFIX)],
     )
-    specs = [
-        AssetCheckSpec(
-            check_name(rule.check_name),
-            asset=NEXT_SKILL.name,
-            blocking=rule.severity is Severity.ERROR,
-            description=describe_rule(rule),
-        )
-        for table in tables
-        for rule in table.rules
-    ]
+    def check_publication(pipeline: PipelineResource) -> Iterator[AssetCheckResult]:
+        rows, people = pipeline.read(NEXT_SKILL), pipeline.read(PERSON).filter(is_employed())
+        yield from _check_rules(list_table, list_check_rows(rows))
+        yield from _check_rules(person_table, person_check_rows(rows, people))
+        yield from _check_rules(publication_table, _publication_row(pipeline, rows))
 
-    @multi_asset_check(name="judge_publication", specs=specs)
-    def judge(pipeline: PipelineResource) -> Iterator[AssetCheckResult]:
-        frames = _frames(pipeline)
-        for table in tables:
-            yield from _results(table, frames[table.name])
-
-    return [judge]
+    return [check_publication]
 
 
-def check_name(rule: str) -> str:
-    """A name of its own: the table's rules of the same columns are checks of the same asset."""
-    return f"gate__{rule}"
-
-
-def _frames(pipeline: PipelineResource) -> dict[str, pl.DataFrame]:
-    rows = pipeline.read(NEXT_SKILL)
-    people = pipeline.read(PERSON).filter(pl.col("employment_status") != "left")
+def _publication_row(pipeline: PipelineResource, rows: pl.DataFrame) -> pl.DataFrame:
+    """One row about the whole publication, in the contract of `publication_check_table`."""
     cards = pipeline.read(MODEL_CARD)
     try:
         before = current_snapshot(pipeline.settings.published_path).scan(NEXT_SKILL.name)
     except NothingPublished:
         before = None
-    share = measure_changed_share(before, rows.lazy())
-    # the other tables are made from these rows and not written yet: of them, the declarations are judged here
+    # the other tables are made from these rows and not written yet: only their schema is checked here
     published = {
         table: rows if table == NEXT_SKILL else pl.DataFrame(schema=table.schema) for table in PUBLISHED_TABLES
     }
-    publication = publication_check_row(published, cards["card"][0] if cards.height else None, share)
-    return {
-        "out__release_list": list_check_rows(rows),
-        "out__release_person": person_check_rows(rows, people),
-        "out__release_publication": publication,
-    }
+    share = measure_changed_share(before, rows.lazy())
+    return publication_check_row(published, cards["card"][0] if cards.height else None, share)
 
 
-def _results(table: Table, frame: pl.DataFrame) -> Iterator[AssetCheckResult]:
-    # its import takes seconds: only where a validation runs
+def _check_rules(table: Table, frame: pl.DataFrame) -> Iterator[AssetCheckResult]:
+    # the import takes seconds: only if a table is validated
     from pipelines.validation.expectations import validate
 
-    verdict = validate(table, frame)
-    for rule, result in zip(table.rules, verdict.results, strict=True):
-        said = result.error or (
-            "kept" if result.passed else f"{result.unexpected_count:,} of {frame.height:,} break it"
-        )
+    for rule, result in zip(table.rules, validate(table, frame).results, strict=True):
+        outcome = "passed" if result.passed else f"{result.unexpected_count:,} of {frame.height:,} break it"
         if not result.passed and frame.height == 1 and rule.kind == "between":
-            most = f"; at most {rule.maximum:g}" if rule.maximum is not None else ""
-            said = f"it is {frame[rule.columns[0]][0]:g}{most}: look at what came in, or declare more under `publish:`"
+            limit = f"; at most {rule.maximum:g}" if rule.maximum is not None else ""
+            value = frame[rule.columns[0]][0]
+            outcome = f"it is {value:g}{limit}: look at the new files, or allow more under `publish:`"
+        elif result.error:
+            outcome = result.error
         yield AssetCheckResult(
             asset_key=NEXT_SKILL.name,
-            check_name=check_name(rule.check_name),
+            check_name=f"{_PREFIX}{rule.check_name}",
             passed=result.passed,
-            severity=AssetCheckSeverity.ERROR if result.is_blocking else AssetCheckSeverity.WARN,
-            description=said,
+            severity=severity_of(result.is_blocking),
+            description=outcome,
             metadata={"rule": rule.name, "rows": frame.height, "unexpected": result.unexpected_count},
         )

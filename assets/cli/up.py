@@ -79,9 +79,11 @@ def _create_databases(home: Path) -> None:
     """
     from dagster import DagsterInstance
 
+    from assets.automation.upgrade import transfer_instigator_states
+
     with DagsterInstance.from_config(str(home)) as instance:
         instance.get_runs_count()
-        instance.all_instigator_state()
+        transfer_instigator_states(instance)
 
 
 def _wait_for(url: str, processes: "list[subprocess.Popen[bytes]]", log: Path) -> None:

@@ -1,1 +1,1 @@
-"""Assets that compute only what changed since their last materialization."""
+"""Assets that recompute only what changed: the decorator, its automation condition, the search for new records."""

@@ -1,204 +1,203 @@
-"""A step of the night: it is run only where something it is made of changed, and for those people only where it can.
+"""An asset that is recomputed only if an input changed, and, if possible, only for the people it changed for.
 
-Belongs here: the comparison of a step's inputs with its stamp, and what follows for a night and for a run by day.
-Does not belong here: what a step computes; the stamp (`pipelines.storage.run_state`), whose rows changed
-(`pipelines.storage.change_log`).
+Belongs here: the comparison of an asset's inputs with those of its last execution, and what follows from it.
+Does not belong here: what an asset computes (`assets.tables`), the stored state (`pipelines.storage.run_state`), whose
+rows changed (`pipelines.storage.change_log`).
 
-What a step is made of is what its assets depend on, the day, footsteps.yaml and the code. A complete night makes anew
-whatever differs. A run by day follows new files to the people they touch: steps that name their `own` inputs (of which
-only a person's own rows matter to that person's rows) are made for those people, or for the records that changed where
-they can tell (`assets.incremental.new_records`); every other step waits for the night.
+The inputs of an asset are the tables it depends on, the day, footsteps.yaml and the code. A complete run recomputes
+every asset with a changed input. An incremental run follows new files to the people they touch: an asset that names
+`per_person_inputs` is recomputed for those people, or for the records that changed if the asset can tell
+(`assets.incremental.new_records`). Every other asset stays as it is until the next complete run.
 """
 
 import hashlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from dagster import (
-    AssetExecutionContext,
-    AssetsDefinition,
-    AssetSpec,
-    DataVersion,
-    MaterializeResult,
-    MetadataValue,
-    multi_asset,
-)
+from dagster import AssetExecutionContext, AssetsDefinition, DataVersion, MaterializeResult, multi_asset
 
-from assets.automation.schedules import on_changed_inputs
-from assets.resources.lineage import attach_lineage
-from assets.resources.metadata import table_contract
-from assets.resources.pipeline import PipelineResource
+from assets.incremental.automation_condition import on_changed_inputs
+from assets.resources.metadata import attach_lineage, build_asset_spec, numeric_metadata, table_contract
+from assets.resources.pipeline import PipelineResource, Scope
 from pipelines.contracts.table import Table
 from pipelines.storage.change_log import find_changed_people
 from pipelines.storage.run_state import AssetState, fingerprint_code, read_asset_state, write_asset_state
 
-# The tag that tells what a run by day does with an asset.
-INCREMENTAL_MODE_TAG = "footsteps/by_day"
-# Everything that writes the lake; dagster.yaml lets one run at a time into it.
+# The asset tag that holds the asset's incremental mode.
+INCREMENTAL_MODE_TAG = "footsteps/incremental_mode"
+# The pool of everything that writes to the lake; dagster.yaml admits one run at a time.
 POOL = "lake"
-IncrementalMode = Literal["as_at_night", "own", "waits"]
+# What an incremental run does with an asset: the same as a complete run, only the changed people, or nothing.
+IncrementalMode = Literal["as_complete_run", "changed_people", "skip"]
 Results = Iterator[Any]
+ExtraFingerprint = Callable[[PipelineResource, AssetExecutionContext], str]
 
 
 @dataclass(frozen=True)
 class IncrementalSpec:
-    """How a step may be cut short.
-
-    own: inputs of which only a person's own rows matter. crowd: other people's rows matter too, so that a night makes
-    it whole where anything changed. dated: the day as of which the world is seen matters. columns: of an input, only
-    these matter. by_day: what a run by day does with it.
-    """
+    """What an incremental asset makes and depends on; see `incremental_asset`."""
 
     name: str
-    makes: tuple[Table, ...]
-    reads: tuple[str, ...]
-    own: tuple[str, ...] = ()
-    crowd: bool = False
-    dated: bool = True
-    by_day: IncrementalMode = "waits"
-    columns: Mapping[str, tuple[str, ...]] | None = None
-    also: Callable[[PipelineResource, AssetExecutionContext], str] | None = None
+    tables: tuple[Table, ...]
+    inputs: tuple[str, ...]
+    per_person_inputs: tuple[str, ...]
+    depends_on_population: bool
+    depends_on_date: bool
+    incremental_mode: IncrementalMode
+    input_columns: Mapping[str, tuple[str, ...]]
+    extra_fingerprint: ExtraFingerprint | None
 
 
 def incremental_asset(
     *,
     name: str,
-    specs: Sequence[AssetSpec],
-    own: Sequence[Table] = (),
-    crowd: bool = False,
-    dated: bool = True,
-    by_day: IncrementalMode | None = None,
-    columns: Mapping[str, tuple[str, ...]] | None = None,
-    also: Callable[[PipelineResource, AssetExecutionContext], str] | None = None,
+    tables: Sequence[Table],
+    deps: Sequence[Table],
+    per_person_inputs: Sequence[Table] = (),
+    depends_on_population: bool = False,
+    depends_on_date: bool = True,
+    incremental_mode: IncrementalMode | None = None,
+    input_columns: Mapping[str, tuple[str, ...]] | None = None,
+    extra_fingerprint: ExtraFingerprint | None = None,
 ) -> Callable[[Callable[..., Results]], AssetsDefinition]:
-    """`@multi_asset` for a body that yields `night.materialize(…)`; see `Declared` for what else can be said."""
-    declared = IncrementalSpec(
-        name,
-        tuple(table_contract(spec.key.to_user_string()) for spec in specs),
-        tuple(sorted({dep.asset_key.to_user_string() for spec in specs for dep in spec.deps})),
-        tuple(table.name for table in own),
-        crowd,
-        dated,
-        by_day or ("own" if own else "waits"),
-        columns,
-        also,
+    """Make a `@multi_asset` of a function that yields `pipeline.materialize(…)` for each table.
+
+    The function takes the pipeline, or the execution context and the pipeline. It is not called if nothing changed.
+
+    Args:
+        name: Name of the op; the state of the asset is stored under it.
+        tables: Contracts of the tables that the function materializes.
+        deps: Contracts of the tables they are made of.
+        per_person_inputs: Inputs of which only a person's own rows affect that person's rows.
+        depends_on_population: Whether rows of other people matter too. A complete run then recomputes everybody if
+            anything changed, also if only some people's rows were recomputed since the last complete run.
+        depends_on_date: Whether the day as of which data is seen matters.
+        incremental_mode: What an incremental run does; by default `changed_people` if there are `per_person_inputs`,
+            else `skip`.
+        input_columns: For inputs of which only some columns matter: those columns, by table name.
+        extra_fingerprint: Returns a text that changes if anything else changes that the asset depends on.
+    """
+    spec = IncrementalSpec(
+        name=name,
+        tables=tuple(tables),
+        inputs=tuple(sorted({table.name for table in deps})),
+        per_person_inputs=tuple(table.name for table in per_person_inputs),
+        depends_on_population=depends_on_population,
+        depends_on_date=depends_on_date,
+        incremental_mode=incremental_mode or ("changed_people" if per_person_inputs else "skip"),
+        input_columns=input_columns or {},
+        extra_fingerprint=extra_fingerprint,
     )
+    specs = [
+        build_asset_spec(table, deps=deps)
+        .merge_attributes(tags={INCREMENTAL_MODE_TAG: spec.incremental_mode})
+        .replace_attributes(automation_condition=on_changed_inputs())
+        for table in tables
+    ]
 
     def decorate(body: Callable[..., Results]) -> AssetsDefinition:
-        told = [
-            spec.merge_attributes(tags={INCREMENTAL_MODE_TAG: declared.by_day}).replace_attributes(
-                automation_condition=on_changed_inputs()
-            )
-            for spec in specs
-        ]
         takes_context = "context" in inspect.signature(body).parameters
 
-        @multi_asset(name=name, specs=told, description=body.__doc__, pool=POOL)
-        def run(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
-            def call(scoped: PipelineResource) -> Results:
+        @multi_asset(name=name, specs=specs, description=body.__doc__, pool=POOL)
+        def run(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+            def compute(scoped: PipelineResource) -> Results:
                 return body(context, scoped) if takes_context else body(scoped)
 
-            yield from attach_lineage(_make(declared, call, context, pipeline), context)
+            yield from attach_lineage(_materialize(spec, compute, context, pipeline), context)
 
         return run
 
     return decorate
 
 
-def _make(
-    declared: IncrementalSpec,
-    call: Callable[[PipelineResource], Results],
+def unchanged_results(tables: Sequence[Table], state: AssetState) -> "Iterator[MaterializeResult[None]]":
+    """Results for tables that stay as they are, with the data version and numbers of their last execution.
+
+    Args:
+        tables: Contracts of the tables.
+        state: State after the last execution.
+    """
+    for table in tables:
+        content = state.outputs.get(table.name)
+        yield MaterializeResult(
+            asset_key=table.name,
+            metadata={**state.numeric_metadata.get(table.name, {}), "unchanged": True},
+            data_version=DataVersion(content) if content else None,
+        )
+
+
+def _materialize(
+    spec: IncrementalSpec,
+    compute: Callable[[PipelineResource], Results],
     context: AssetExecutionContext,
     pipeline: PipelineResource,
 ) -> Results:
-    root = pipeline.lake.root
-    inputs = inputs_of(declared, context, pipeline)
-    outputs = {table.name: pipeline.lake.content_hash(table) for table in declared.makes}
-    stamp = read_asset_state(root, declared.name)
-    if stamp is not None and (dict(stamp.outputs) != outputs or None in outputs.values()):
-        stamp = None  # a table is not the one the stamp speaks of: it broke off, or somebody else wrote it
-    by_day = pipeline.is_incremental(context)
-    people = None
-    if stamp is not None:
-        waits = by_day and declared.by_day == "waits"
-        if waits or (dict(stamp.inputs) == inputs and (by_day or not stamp.is_partial)):
-            yield from _kept(declared, stamp)
+    root, is_incremental = pipeline.lake.root, pipeline.is_incremental(context)
+    inputs = _fingerprint_inputs(spec, context, pipeline)
+    outputs = _hash_outputs(spec, pipeline)
+    previous, people = read_asset_state(root, spec.name), None
+    if previous is not None and (dict(previous.outputs) != outputs or None in outputs.values()):
+        previous = None  # another process wrote a table since, or the last execution broke off
+    if previous is not None:
+        is_skipped = is_incremental and spec.incremental_mode == "skip"
+        is_current = dict(previous.inputs) == inputs and (is_incremental or not previous.is_partial)
+        if not is_skipped and not is_current:
+            people = _find_people_to_update(spec, previous, inputs, is_incremental, pipeline)
+        if is_skipped or is_current or people == frozenset():
+            if people is not None and not is_incremental:
+                write_asset_state(root, replace(previous, inputs=inputs))
+            yield from unchanged_results(spec.tables, previous)
             return
-        people = _people_to_make(declared, stamp, inputs, by_day, pipeline)
-        if people is not None and not people:
-            if not by_day:
-                write_asset_state(
-                    root, AssetState(declared.name, inputs, outputs, stamp.numeric_metadata, stamp.is_partial)
-                )
-            yield from _kept(declared, stamp)
-            return
-    said: dict[str, dict[str, float]] = {}
-    for result in call(pipeline.about(people, stamp, inputs)):
+    numbers: dict[str, dict[str, float]] = {}
+    for result in compute(pipeline.scoped_to(Scope(people, previous, inputs))):
         if isinstance(result, MaterializeResult) and result.asset_key is not None:
-            said[result.asset_key.to_user_string()] = numeric_metadata(result.metadata or {})
+            numbers[result.asset_key.to_user_string()] = numeric_metadata(result.metadata or {})
         yield result
-    made_of = inputs
-    if people is not None and by_day:
-        assert stamp is not None
-        made_of = {**stamp.inputs, **{name: inputs[name] for name in declared.own}}
-    now = {table.name: pipeline.lake.content_hash(table) for table in declared.makes}
-    write_asset_state(root, AssetState(declared.name, made_of, now, said, declared.crowd and people is not None))
+    if previous is not None and people is not None and is_incremental:
+        inputs = {**previous.inputs, **{name: inputs[name] for name in spec.per_person_inputs}}
+    is_partial = spec.depends_on_population and people is not None
+    write_asset_state(root, AssetState(spec.name, inputs, _hash_outputs(spec, pipeline), numbers, is_partial))
 
 
-def inputs_of(
-    declared: IncrementalSpec, context: AssetExecutionContext, pipeline: PipelineResource
+def _fingerprint_inputs(
+    spec: IncrementalSpec, context: AssetExecutionContext, pipeline: PipelineResource
 ) -> dict[str, str | None]:
-    """The fingerprint of each thing the step is made of, by name."""
-    found = {name: pipeline.fingerprint(name, (declared.columns or {}).get(name)) for name in declared.reads}
-    found["code"] = fingerprint_code()
-    found["footsteps.yaml"] = hashlib.sha256(pipeline.config.model_dump_json().encode()).hexdigest()[:16]
-    if declared.dated:
-        day: date = pipeline.as_of(context)
-        found["as_of"] = day.isoformat()
-    if declared.also is not None:
-        found["also"] = declared.also(pipeline, context)
-    return found
+    """The fingerprint of each input, by name."""
+    fingerprints = {name: pipeline.fingerprint(name, spec.input_columns.get(name)) for name in spec.inputs}
+    fingerprints["code"] = fingerprint_code()
+    fingerprints["footsteps.yaml"] = hashlib.sha256(pipeline.config.model_dump_json().encode()).hexdigest()[:16]
+    if spec.depends_on_date:
+        fingerprints["as_of"] = pipeline.as_of(context).isoformat()
+    if spec.extra_fingerprint is not None:
+        fingerprints["also"] = spec.extra_fingerprint(pipeline, context)
+    return fingerprints
 
 
-def _people_to_make(
-    declared: IncrementalSpec,
-    stamp: AssetState,
+def _hash_outputs(spec: IncrementalSpec, pipeline: PipelineResource) -> dict[str, str | None]:
+    return {table.name: pipeline.lake.content_hash(table) for table in spec.tables}
+
+
+def _find_people_to_update(
+    spec: IncrementalSpec,
+    previous: AssetState,
     inputs: Mapping[str, str | None],
-    by_day: bool,
+    is_incremental: bool,
     pipeline: PipelineResource,
 ) -> frozenset[str] | None:
-    """The people whose rows are to be made anew; None for everybody."""
-    if not declared.own or declared.by_day != "own":
+    """person_id of the people whose rows are to be recomputed; None for everybody."""
+    if not spec.per_person_inputs or spec.incremental_mode != "changed_people":
         return None
-    differing = {name for name in {*inputs, *stamp.inputs} if inputs.get(name) != stamp.inputs.get(name)}
-    if not by_day and (declared.crowd or not differing <= set(declared.own)):
+    changed = Scope(None, previous, inputs).changed_inputs()
+    if not is_incremental and (spec.depends_on_population or not changed <= set(spec.per_person_inputs)):
         return None
-    found: frozenset[str] = frozenset()
-    for name in declared.own:
-        reach = find_changed_people(pipeline.lake.root, table_contract(name), stamp.inputs.get(name), inputs[name])
-        if reach is None:
+    people: set[str] = set()
+    for name in spec.per_person_inputs:
+        changed_people = find_changed_people(
+            pipeline.lake.root, table_contract(name), previous.inputs.get(name), inputs[name]
+        )
+        if changed_people is None:
             return None
-        found |= reach
-    return found
-
-
-def _kept(declared: IncrementalSpec, stamp: AssetState) -> Iterator[MaterializeResult[None]]:
-    for table in declared.makes:
-        yield kept_result(table.name, stamp)
-
-
-def kept_result(name: str, stamp: AssetState) -> "MaterializeResult[None]":
-    """What the UI is told of a table that was left as it is: the same data version, the same numbers, and that."""
-    content = stamp.outputs.get(name)
-    metadata: dict[str, Any] = {**stamp.numeric_metadata.get(name, {}), "unchanged": MetadataValue.bool(True)}
-    return MaterializeResult(asset_key=name, metadata=metadata, data_version=DataVersion(content) if content else None)
-
-
-def numeric_metadata(metadata: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers among an asset's metadata, which Dagster plots over time."""
-    plain = {name: getattr(value, "value", value) for name, value in metadata.items()}
-    found = {name: value for name, value in plain.items() if isinstance(value, int | float)}
-    return {name: value for name, value in found.items() if not isinstance(value, bool)}
+        people |= changed_people
+    return frozenset(people)

@@ -1,12 +1,13 @@
-"""What a step has not seen yet: the rows, the records and the people that are new since it was made last.
+"""The rows, records and accounts that are new since an asset's last execution.
 
-Belongs here: what a step may leave as it is, where it can tell from its inputs.
-Does not belong here: whether it is made at all (`assets.incremental.incremental_asset`), how a change is recorded
-(`pipelines.storage.change_log`).
+Belongs here: the search for them, so that an asset can leave everything else as it is.
+Does not belong here: whether an asset is executed at all (`assets.incremental.incremental_asset`), how a change is
+recorded (`pipelines.storage.change_log`).
 """
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -19,67 +20,80 @@ from pipelines.core.identity_resolution import ACCOUNT_KEYS, assign_account_keys
 from pipelines.ingest.landing import scan_deliveries
 from pipelines.ingest.new_deliveries import ChangedRows, DeliveryKey, read_new_deliveries
 from pipelines.storage.change_log import find_changed_records
+from pipelines.storage.run_state import AssetState
 
 
 def find_new_rows(pipeline: PipelineResource, shape: CanonicalSchemaName) -> ChangedRows | None:
-    """The rows of a shape that a step has not seen yet, with all that bears on the same records; None for all."""
-    if pipeline.before is None:
-        return None
+    """The rows of new files, with every row of the same records.
+
+    Args:
+        pipeline: Its scope holds the state of the asset's last execution.
+        shape: Name of the canonical shape whose raw tables the asset reads.
+
+    Returns:
+        Rows with account keys and system_name, their records, and where the rows lie; None if the asset must read all
+        rows: it was never executed, or an input other than the raw tables changed.
+    """
+    previous = pipeline.scope.previous
     raw = {
         raw_table(system, CANONICAL_SCHEMAS[shape]).name: (system, sources)
         for system, sources in pipeline.sources_of(shape).items()
     }
-    if not pipeline.changed_inputs() <= set(raw):
+    if previous is None or not pipeline.scope.changed_inputs() <= set(raw):
         return None
-    earlier = {name: _landed(pipeline.before.inputs.get(name)) for name in raw}
-    found = read_new_deliveries(
-        pipeline.lake, shape, raw, earlier, {name: pipeline.current_delivery_keys(name) for name in raw}
-    )
-    if found is None:
-        return None
-    return ChangedRows(assign_account_keys(found.rows, pipeline.account_kinds), found.records, found.row_locations)
+    earlier = {name: _previous_deliveries(previous, name) for name in raw}
+    current = {name: pipeline.current_delivery_keys(name) for name in raw}
+    changed = read_new_deliveries(pipeline.lake, shape, raw, earlier, current)
+    return changed and replace(changed, rows=assign_account_keys(changed.rows, pipeline.account_kinds))
 
 
 def find_records_to_update(pipeline: PipelineResource, tables: Sequence[Table]) -> dict[Table, pl.DataFrame] | None:
-    """Of each table, the records that differ since the step's last run (see `records_changed`).
+    """The records of each table that changed since the asset's last execution, as `find_changed_records` returns them.
 
-    None where that is not known, or where anything else that the step is made of differs too.
+    Args:
+        pipeline: Its scope holds the state of the asset's last execution.
+        tables: Contracts of the tables that the asset reads.
+
+    Returns:
+        Records by table; None if they are not known, or if an input other than the tables changed.
     """
-    if pipeline.before is None or not pipeline.changed_inputs() <= {table.name for table in tables}:
+    scope, records = pipeline.scope, {}
+    if scope.previous is None or not scope.changed_inputs() <= {table.name for table in tables}:
         return None
-    found = {}
     for table in tables:
-        before, now = pipeline.before.inputs.get(table.name), pipeline.input(table.name)
-        records = find_changed_records(pipeline.lake.root, table, before, now)
-        if records is None:
+        before, now = scope.previous.inputs.get(table.name), scope.inputs.get(table.name)
+        changed = find_changed_records(pipeline.lake.root, table, before, now)
+        if changed is None:
             return None
-        found[table] = records
-    return found
+        records[table] = changed
+    return records
 
 
 def has_only_known_accounts(pipeline: PipelineResource) -> bool:
-    """Whether a step's new files only name people, in the ways the accounts already know them."""
-    if pipeline.before is None:
+    """Whether the files that are new since the asset's last execution name only accounts that the lake knows."""
+    previous = pipeline.scope.previous
+    if previous is None:
         return False
-    for name in sorted(pipeline.changed_inputs()):
+    for name in sorted(pipeline.scope.changed_inputs()):
         if not name.startswith("raw_") or name.endswith(("entity_person", "assn_account")):
             return False
-        earlier, now = set(_landed(pipeline.before.inputs.get(name))), set(pipeline.current_delivery_keys(name))
-        if earlier - now or not _knows(pipeline, name, sorted(now - earlier)):
+        earlier, current = set(_previous_deliveries(previous, name)), set(pipeline.current_delivery_keys(name))
+        if earlier - current or not _are_accounts_known(pipeline, name, sorted(current - earlier)):
             return False
     return True
 
 
-def _landed(said: str | None) -> list[DeliveryKey]:
-    return [DeliveryKey(*one) for one in json.loads(said or "[]")]
+def _previous_deliveries(previous: AssetState, raw_name: str) -> list[DeliveryKey]:
+    """The deliveries of a raw table that the asset has read already."""
+    return [DeliveryKey(*key) for key in json.loads(previous.inputs.get(raw_name) or "[]")]
 
 
-def _knows(pipeline: PipelineResource, raw_name: str, landed: list[DeliveryKey]) -> bool:
-    table = table_contract(raw_name)
-    asked = pl.DataFrame(landed, schema=list(DeliveryKey._fields), orient="row")
-    system = raw_name.removeprefix("raw_").split("__")[0]
-    rows = assign_account_keys(scan_deliveries(pipeline.lake, table, asked), pipeline.account_kinds)
-    named = rows.with_columns(system_name=pl.lit(system)).select("system_name", *ACCOUNT_KEYS).unique()
-    known = pipeline.lake.scan(ACCOUNT).select("system_name", *ACCOUNT_KEYS)
-    new = named.join(known, on=("system_name", *ACCOUNT_KEYS), how="anti", nulls_equal=True)
-    return new.head(1).collect().is_empty()
+def _are_accounts_known(pipeline: PipelineResource, raw_name: str, deliveries: list[DeliveryKey]) -> bool:
+    keys = pl.DataFrame(deliveries, schema=list(DeliveryKey._fields), orient="row")
+    rows = assign_account_keys(
+        scan_deliveries(pipeline.lake, table_contract(raw_name), keys), pipeline.account_kinds
+    ).with_columns(system_name=pl.lit(raw_name.removeprefix("raw_").split("__")[0]))
+    named = rows.select("system_name", *ACCOUNT_KEYS).unique()
+    accounts = pipeline.lake.scan(ACCOUNT).select("system_name", *ACCOUNT_KEYS)
+    unknown = named.join(accounts, on=("system_name", *ACCOUNT_KEYS), how="anti", nulls_equal=True)
+    return unknown.head(1).collect().is_empty()

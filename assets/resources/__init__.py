@@ -1,1 +1,1 @@
-"""Dagster resources, and the metadata, lineage and locks of a run."""
+"""What assets and checks share in a run: the pipeline resource, its lock, loggers, metadata and column lineage."""

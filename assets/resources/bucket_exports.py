@@ -1,7 +1,8 @@
-"""Exports from a bucket: fetched into the landing folder before anything is landed, where footsteps.yaml asks for it.
+"""Exports from a bucket, fetched into the landing folder before a run lands files.
 
-Belongs here: whether to fetch, and what is said where it fails.
-Does not belong here: how objects are copied (`pipelines.publish.object_store`), landing them (`assets.tables.raw`).
+Belongs here: whether exports are fetched, and the message if that fails.
+Does not belong here: how objects are copied (`pipelines.publish.object_store`), how files are landed
+(`assets.tables.raw`).
 """
 
 from pathlib import Path
@@ -11,19 +12,23 @@ from pipelines.publish.targets import redact_secrets
 
 
 def fetch_exports(config: Config, landing: Path) -> str | None:
-    """Copy new exports of the bucket into the landing folder; why that failed in one sentence, or None.
+    """Copy new exports from the bucket that footsteps.yaml declares into the landing folder.
 
-    A bucket that cannot be reached costs no night: it goes on with the exports that are there.
+    A bucket that cannot be reached stops no run: it goes on with the exports that are there.
+
+    Returns:
+        Why the exports could not be fetched, in one sentence; None if they were, or if no bucket is declared.
     """
     options = config.publish.object_store
     if options is None or not options.landing:
         return None
-    from pipelines.publish.object_store import fetch_landing  # takes a second: only where a bucket is declared
+    # the import takes a second: only if a bucket is declared
+    from pipelines.publish.object_store import fetch_landing
 
     try:
         fetch_landing(landing, options)
-    except Exception as failure:  # whatever another system does: it is told, and tried again the next night
+    except Exception as failure:  # any failure of another system: it is reported, and the next run tries again
         lines = str(failure).strip().splitlines() or ["no reason given"]
-        why = redact_secrets(f"{type(failure).__name__}: {lines[0]}")
-        return f"exports could not be fetched from {options.url}/landing, what is there already is landed: {why}"
+        reason = redact_secrets(f"{type(failure).__name__}: {lines[0]}")
+        return f"exports could not be fetched from {options.url}/landing, files that are there are landed: {reason}"
     return None

@@ -1,10 +1,10 @@
-"""What a run holds while it writes: the tables for itself, and Dagster's SQLite files open.
+"""The lock of a data root, and cheap writes to Dagster's SQLite files while a run lasts.
 
-Belongs here: the lock of a data root, and what makes the event log of one machine cheap.
-Does not belong here: which storage is used (dagster.yaml).
+Belongs here: which process may write to a data root, and what a killed process left behind.
+Does not belong here: which storage Dagster uses (dagster.yaml).
 
 Dagster opens and closes a connection for every event. The last one to close writes the whole write-ahead log back and
-removes it, some two thousand times a night; while another connection is open, that happens once.
+removes it, about two thousand times per run. While another connection is open, that happens once.
 """
 
 import fcntl
@@ -21,36 +21,45 @@ from dagster import DagsterInstance
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from sqlalchemy import Connection, Engine, create_engine, event
 
-# A night takes minutes; whoever waited for so long waits for something that hangs.
-_LONGEST_WAIT_SECONDS = 4 * 3600
+from pipelines.storage.atomic_write import UNFINISHED
+
+# A run takes minutes: a process that has waited for this long waits for one that hangs.
+_MAX_WAIT_SECONDS = 4 * 3600
 
 
-def acquire_lock(path: Path) -> IO[str]:
-    """The file, locked for this process until it is closed. Raises TimeoutError where another process keeps it.
+@contextmanager
+def exclusive_lock(path: Path) -> Iterator[None]:
+    """Lock a file for this process, waiting until no other process holds the lock.
 
-    The pool in dagster.yaml queues what the daemon starts; this also keeps a run from the command line apart.
+    The pool in dagster.yaml queues runs that the daemon starts; this lock also covers runs from the command line. The
+    system releases the lock of a killed process.
+
+    Raises:
+        TimeoutError: Another process held the lock for four hours.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    stream = path.open("w")
-    until = time.monotonic() + _LONGEST_WAIT_SECONDS
-    while True:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return stream
-        except BlockingIOError:
+    until = time.monotonic() + _MAX_WAIT_SECONDS
+    with path.open("w") as stream:
+        while not _try_lock(stream):
             if time.monotonic() > until:
-                stream.close()
-                raise TimeoutError(
-                    "another run has been writing these tables for hours: end it, then try again"
-                ) from None
+                raise TimeoutError("another run has been writing these tables for hours: end it, then try again")
             time.sleep(0.2)
+        yield
+
+
+def _try_lock(stream: IO[str]) -> bool:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def remove_unfinished(root: Path) -> None:
-    """Remove what runs that were killed left half written. Only for who holds the tables."""
+    """Remove half-written files and folders of killed runs. The caller holds the lock of the data root."""
     for folder in ("lake", "published"):
-        for path in list((root / folder).rglob(".*.unfinished")):
-            if path.is_dir():  # pages; processes of the killed run may write into theirs for a moment yet
+        for path in list((root / folder).rglob(f".*{UNFINISHED}")):
+            if path.is_dir():  # pages: processes of the killed run may still write into it for a moment
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
@@ -58,41 +67,43 @@ def remove_unfinished(root: Path) -> None:
 
 @contextmanager
 def keep_connections_open(instance: DagsterInstance) -> Iterator[None]:
-    """Hold a connection to each SQLite file of the instance; nothing where it stores elsewhere."""
+    """Keep one connection to each SQLite file of the instance open. Does nothing for other kinds of storage."""
     base = Path(instance.root_directory)
     with ExitStack() as stack:
         for path in sorted((base / "history").rglob("*.db")) if base.is_dir() else []:
             if path.name in ("index.db", "runs.db"):
                 connection = stack.enter_context(closing(sqlite3.connect(path, timeout=20)))
-                # a connection counts as open once it has read
+                # SQLite counts a connection as open once it has read
                 connection.execute("select count(*) from sqlite_master").fetchone()
         if isinstance(instance.event_log_storage, SqliteEventLogStorage):
-            stack.enter_context(_reused(instance.event_log_storage))
+            stack.enter_context(_reuse_engines(instance.event_log_storage))
         yield
 
 
 @contextmanager
-def _reused(storage: SqliteEventLogStorage) -> Iterator[None]:
-    """One engine a file while the run lasts. Dagster makes one for every access, and with it forgets how its statements
-    read: writing them anew costs more than SQLite takes to run them. Nor is it asked for each check anew whether there
-    is a table of checks."""
+def _reuse_engines(storage: SqliteEventLogStorage) -> Iterator[None]:
+    """Use one engine per file while the run lasts, and check only once whether the table of checks exists.
+
+    Dagster creates an engine for every access, and with it loses the compiled statements: compiling them again costs
+    more than SQLite takes to execute them.
+    """
     engines: dict[str, Engine] = {}
-    first = storage._connect
+    connect_once = storage._connect
     has_table = cache(storage.has_table)
 
     @contextmanager
     def connect(shard: str) -> Iterator[Connection]:
         if shard not in engines:
-            with first(shard):  # makes the file where there is none
+            with connect_once(shard):  # creates the file if it is missing
                 pass
-            # a connection that lasts belongs to one access at a time, whichever thread asks
+            # the connection serves one access at a time, from any thread
             engines[shard] = create_engine(
                 storage.conn_string_for_shard(shard),
                 pool_size=1,
                 max_overflow=0,
                 connect_args={"timeout": 20, "check_same_thread": False},
             )
-            event.listen(engines[shard], "connect", _write_ahead)
+            event.listen(engines[shard], "connect", _relax_synchronous)
         with storage._db_lock, engines[shard].connect() as connection, connection.begin():
             yield connection
 
@@ -105,6 +116,6 @@ def _reused(storage: SqliteEventLogStorage) -> Iterator[None]:
             engine.dispose()
 
 
-def _write_ahead(connection: sqlite3.Connection, _: object) -> None:
-    """Leave it to the write-ahead log when events reach the disk: a killed run loses none, a power cut the last few."""
+def _relax_synchronous(connection: sqlite3.Connection, _: object) -> None:
+    """Let SQLite choose when events reach the disk: a killed run loses none, a power cut loses the last few."""
     connection.execute("PRAGMA synchronous=NORMAL")

@@ -1,7 +1,7 @@
-"""Dagster's log, turned to whoever watches a run in this process.
+"""The logger of a run: progress for whoever watches this process.
 
 Belongs here: the logger of the jobs.
-Does not belong here: what a watcher draws.
+Does not belong here: how progress is drawn (`assets.cli.run`).
 """
 
 import logging
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dagster import LoggerDefinition
 
-# Handlers of whoever watches; with none, warnings and errors go to standard error.
+# Handlers that receive every record. Without any, warnings and errors are written to standard error.
 listeners: list[logging.Handler] = []
-# The run configuration that asks for this logger instead of Dagster's own, which prints every event.
+# Run configuration that uses this logger instead of Dagster's own, which prints every event.
 LOGGER_CONFIG: dict[str, dict[str, dict[str, str]]] = {"loggers": {"console": {}}}
 
 
-class _Turn(logging.Handler):
-    """Hands each record to the listeners, or, with none, prints what is at least a warning."""
+class _ListenerHandler(logging.Handler):
+    """Passes each record to the listeners; without any, it prints warnings and errors."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass the record on."""
@@ -29,12 +29,13 @@ class _Turn(logging.Handler):
 
 
 def loggers() -> "dict[str, LoggerDefinition]":
-    """The jobs' logger: progress to whoever watches this process; the event log keeps everything."""
+    """The jobs' logger by its name. Dagster's event log stores every event in any case."""
+    # the import takes seconds: the command line imports this module at its start
     from dagster import LoggerDefinition
 
-    def make(_: object) -> logging.Logger:
-        made = logging.Logger("footsteps", level=logging.DEBUG)
-        made.addHandler(_Turn())
-        return made
+    def build_logger(_: object) -> logging.Logger:
+        logger = logging.Logger("footsteps", level=logging.DEBUG)
+        logger.addHandler(_ListenerHandler())
+        return logger
 
-    return {"console": LoggerDefinition(make)}
+    return {"console": LoggerDefinition(build_logger)}

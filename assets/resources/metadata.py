@@ -1,23 +1,25 @@
-"""Tables in and out of the lake, and what the UI is told about each.
+"""What Dagster's UI shows of a table: its asset, its columns, and metadata of each write.
 
-Belongs here: the IO manager and the metadata rendered from a contract.
-Does not belong here: what a table holds.
+Belongs here: metadata rendered from a contract, from declared lineage or from written rows.
+Does not belong here: what a table holds (`assets.tables`), which column is made of which
+(`pipelines.contracts.lineage`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 from dagster import (
+    AssetExecutionContext,
+    AssetKey,
     AssetSpec,
-    ConfigurableIOManager,
-    InputContext,
+    MaterializeResult,
     MetadataValue,
-    OutputContext,
     TableColumn,
     TableColumnConstraints,
+    TableColumnDep,
+    TableColumnLineage,
     TableConstraints,
     TableRecord,
     TableSchema,
@@ -27,19 +29,26 @@ from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_
 from pipelines.contracts.catalog import TABLES
 from pipelines.contracts.lineage import ColumnOrigin, find_origins
 from pipelines.contracts.table import Column, Personal, Table
-from pipelines.storage.lake import Lake, WriteResult
+from pipelines.storage.lake import WriteResult
 
 PREVIEW_ROWS = 5
-# Columns that a description names as what a column is made of; the materialization has them all.
-MOST_ORIGINS = 4
-# The moment of a table's rows, the first that it has.
-MOMENTS = ("occurred_at", "worked_at", "stated_at", "reached_at", "last_practised_at")
-# Fingerprints say nothing at a glance and push the other columns off the screen.
-_WIDE = ("file_sha256", "content_sha256", "evidence_id")
+# A column's description names this many columns as its origin; the column lineage of a materialization has them all.
+MAX_ORIGINS = 4
+# Columns with the time of a row. The first one that a table has counts.
+TIME_COLUMNS = ("occurred_at", "worked_at", "stated_at", "reached_at", "last_practised_at")
+# Hashes tell nothing in a preview and are wide.
+_HASH_COLUMNS = ("file_sha256", "content_sha256", "evidence_id")
 
 
 def table_contract(name: str) -> Table:
-    """The contract of any table by its name. Raises KeyError for a name that no contract has."""
+    """The contract of a table.
+
+    Args:
+        name: Name of a table of the catalogue, of a raw table or of a quarantine.
+
+    Raises:
+        KeyError: No contract has the name.
+    """
     if name in TABLES:
         return TABLES[name]
     if name.startswith("quarantine__"):
@@ -49,13 +58,19 @@ def table_contract(name: str) -> Table:
     return raw_table(system, by_suffix[suffix])
 
 
-def build_asset_spec(table: Table, *, deps: list[str] | None = None, kinds: set[str] | None = None) -> AssetSpec:
-    """The asset of a table, described by its contract; of each column also what of the inputs it is made of."""
+def build_asset_spec(table: Table, *, deps: Sequence[Table] = (), kinds: set[str] | None = None) -> AssetSpec:
+    """The asset of a table, described by its contract.
+
+    Args:
+        table: Contract of the table; its name is the asset key.
+        deps: Contracts of the tables it is made of.
+        kinds: Labels that the UI shows; Polars and Parquet if None.
+    """
     return AssetSpec(
         key=table.name,
-        deps=deps,
+        deps=[dep.name for dep in deps],
         description=table.description,
-        metadata=contract_metadata(table, deps or ()),
+        metadata=contract_metadata(table, deps),
         group_name=table.layer,
         owners=[table.owner],
         kinds=kinds or {"polars", "parquet"},
@@ -63,23 +78,27 @@ def build_asset_spec(table: Table, *, deps: list[str] | None = None, kinds: set[
     )
 
 
-def contract_metadata(table: Table, inputs: Iterable[str] = ()) -> dict[str, Any]:
-    """Column schema with descriptions and constraints, key, readers and retention, as Dagster metadata."""
-    origins = find_origins(table, [table_contract(name) for name in inputs])
-    unique = table.key if len(table.key) == 1 else ()
+def contract_metadata(table: Table, inputs: Sequence[Table] = ()) -> dict[str, Any]:
+    """Dagster metadata of a contract: column schema, key, readers, retention and version.
+
+    Args:
+        table: Contract of the table.
+        inputs: Contracts of the tables it is made of; column descriptions name the columns of origin.
+    """
+    origins = find_origins(table, inputs)
     required = {*table.key, *table.required}
     columns = [
         TableColumn(
             column.name,
             str(column.dtype),
             _describe(column, origins.get(column.name, ())),
-            TableColumnConstraints(nullable=column.name not in required, unique=column.name in unique),
+            TableColumnConstraints(nullable=column.name not in required, unique=table.key == (column.name,)),
         )
         for column in table.columns
     ]
-    others = [rule.name for rule in table.rules if rule.kind in ("references", "row") or len(rule.columns) > 1]
+    table_rules = [rule.name for rule in table.rules if rule.kind in ("references", "row") or len(rule.columns) > 1]
     return {
-        "dagster/column_schema": TableSchema(columns, TableConstraints(others)),
+        "dagster/column_schema": TableSchema(columns, TableConstraints(table_rules)),
         "key": ", ".join(table.key) or "none",
         "readers": ", ".join(table.readers) or "none",
         "retention_days": table.retention_days or "kept",
@@ -88,67 +107,83 @@ def contract_metadata(table: Table, inputs: Iterable[str] = ()) -> dict[str, Any
 
 
 def written_metadata(written: WriteResult, frame: pl.DataFrame, table: Table) -> dict[str, Any]:
-    """What a write left behind: rows, bytes, hash, newest day, and a preview without personal values."""
-    metadata: dict[str, Any] = {
+    """Dagster metadata of a write: rows, bytes, content hash, time of the newest row, and a preview.
+
+    Args:
+        written: What the lake returned.
+        frame: The rows that were written.
+        table: Contract of the table.
+    """
+    times = [frame[name].max() for name in TIME_COLUMNS if name in frame.columns]
+    metadata = {
         "dagster/row_count": written.rows,
         "bytes": written.bytes,
         "content_sha256": written.content_sha256,
         "changed": written.changed,
         "path": MetadataValue.path(str(written.path)),
-        "preview": preview(frame, table),
+        "preview": preview_rows(frame, table),
     }
-    if (newest := _newest(frame)) is not None:
-        metadata["newest_event"] = MetadataValue.timestamp(newest)
+    if times and isinstance(times[0], datetime):
+        metadata["newest_event"] = MetadataValue.timestamp(times[0].timestamp())
     return metadata
 
 
-def preview(frame: pl.DataFrame, table: Table) -> MetadataValue:
-    """The first rows, with every column that could lead to a person withheld."""
-    shown = [one for one in table.columns if one.personal is Personal.NONE and one.name not in _WIDE]
-    records = [
-        TableRecord({column.name: _plain(row[column.name]) for column in shown})
-        for row in frame.head(PREVIEW_ROWS).to_dicts()
+def preview_rows(frame: pl.DataFrame, table: Table) -> MetadataValue:
+    """The first rows, without every column that could lead to a person."""
+    shown = [
+        column.name for column in table.columns if column.personal is Personal.NONE and column.name not in _HASH_COLUMNS
     ]
-    return MetadataValue.table(records, TableSchema([TableColumn(column.name, "string") for column in shown]))
+    records = [
+        TableRecord({name: _format_cell(row[name]) for name in shown}) for row in frame.head(PREVIEW_ROWS).to_dicts()
+    ]
+    return MetadataValue.table(records, TableSchema([TableColumn(name, "string") for name in shown]))
 
 
-class LakeIOManager(ConfigurableIOManager):
-    """Writes an asset's frame through its contract, and hands its rows to what is downstream."""
+def attach_lineage(results: Iterable[Any], context: AssetExecutionContext) -> Iterator[Any]:
+    """Add column lineage to materializations.
 
-    lake_path: str
+    Dagster reads lineage from materializations, not from definitions. Its open-source UI draws no graph of columns;
+    there a column's description names its origin.
 
-    def handle_output(self, context: OutputContext, obj: pl.DataFrame) -> None:
-        """Write the frame as the table of the asset's key; raises ContractBroken where it is not of its form."""
-        table = table_contract(context.asset_key.to_user_string())
-        written = self._lake.write(table, obj)
-        context.add_output_metadata(written_metadata(written, obj, table))
+    Args:
+        results: Materializations and check results of an asset function.
+        context: Its execution context, which knows the inputs of each asset.
 
-    def load_input(self, context: InputContext) -> pl.DataFrame:
-        """All rows of the upstream table."""
-        return self._lake.scan(table_contract(context.asset_key.to_user_string())).collect()
+    Returns:
+        The same results; each materialization has the columns of origin of each of its columns.
+    """
+    for result in results:
+        if isinstance(result, MaterializeResult) and result.asset_key is not None:
+            inputs = sorted(key.to_user_string() for key in context.assets_def.asset_deps[result.asset_key])
+            contract = table_contract(result.asset_key.to_user_string())
+            origins = find_origins(contract, [table_contract(name) for name in inputs])
+            lineage = TableColumnLineage(
+                {
+                    column: [TableColumnDep(asset_key=AssetKey(table), column_name=name) for table, name in sources]
+                    for column, sources in origins.items()
+                }
+            )
+            result = result._replace(metadata={**(result.metadata or {}), "dagster/column_lineage": lineage})
+        yield result
 
-    @property
-    def _lake(self) -> Lake:
-        return Lake(Path(self.lake_path))
+
+def numeric_metadata(metadata: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers among an asset's metadata, by name. Dagster plots them over time."""
+    values = {name: getattr(value, "value", value) for name, value in metadata.items()}
+    return {
+        name: value for name, value in values.items() if isinstance(value, int | float) and not isinstance(value, bool)
+    }
 
 
 def _describe(column: Column, origins: Sequence[ColumnOrigin]) -> str:
     unit = f" In {column.unit}." if column.unit else ""
     personal = "" if column.personal is Personal.NONE else f" Personal: {column.personal}."
-    more = f" and {len(origins) - MOST_ORIGINS} more" if len(origins) > MOST_ORIGINS else ""
-    listed = ", ".join(f"{table}.{name}" for table, name in origins[:MOST_ORIGINS])
+    more = f" and {len(origins) - MAX_ORIGINS} more" if len(origins) > MAX_ORIGINS else ""
+    listed = ", ".join(f"{table}.{name}" for table, name in origins[:MAX_ORIGINS])
     return f"{column.description}{unit}{personal}" + (f" From {listed}{more}." if listed else "")
 
 
-def _newest(frame: pl.DataFrame) -> float | None:
-    moments = [name for name in MOMENTS if name in frame.columns]
-    if not moments or not frame.height:
-        return None
-    newest = frame[moments[0]].max()
-    return newest.timestamp() if isinstance(newest, datetime) else None
-
-
-def _plain(value: Any) -> str | int | float | bool:
+def _format_cell(value: Any) -> str | int | float | bool:
     if isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, date | datetime):

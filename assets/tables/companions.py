@@ -1,27 +1,25 @@
-"""What people say about being shown and about what they were shown, brought into the night; and what is remembered.
+"""Companions and replies: whom to show to whom, what was done about replies, and the record of both for later runs.
 
-Belongs here: which tables companions and replies are made of, and the memory of whom was shown to whom.
+Belongs here: which tables companions and reply effects are made of, and what is recorded once they are published.
 Does not belong here: how (`ml.recommend.companion_matching`, `pipelines.core.replies`, `pipelines.core.consents`).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition
 
-from assets.incremental.incremental_asset import incremental_asset
-from assets.resources.metadata import build_asset_spec
+from assets.incremental.incremental_asset import Results, incremental_asset
 from assets.resources.pipeline import PipelineResource
 from assets.tables.core import load_taxonomy
-from assets.tables.snapshot import build_row_metadata
+from assets.tables.snapshot import materialize_output
 from ml.recommend.companion_candidates import CompanionContext
 from ml.recommend.companion_matching import EXPOSURE_TERMS, filter_valid_companions, match_companions
 from ml.recommend.reply_filter import apply_replies
 from ml.recommend.reranking import mark_accepted_steps
 from pipelines.contracts.catalog import ALIAS, CONSENT, PERSON, PREFERENCE, REPLY, SKILL
+from pipelines.contracts.columns import is_employed
 from pipelines.contracts.feature_tables import MASTERY, MODEL_CARD, REACHED_STEP
 from pipelines.contracts.output_tables import (
     COMPANION,
@@ -45,157 +43,175 @@ from pipelines.core.replies import (
     resolve_reply_skills,
 )
 from pipelines.core.taxonomy import Taxonomy
-from pipelines.snapshots.row_metadata import UNPUBLISHED, add_row_metadata, fill_snapshot_id
+from pipelines.snapshots.row_metadata import UNPUBLISHED, fill_snapshot_id
 from pipelines.storage.lake import content_sha256
 
-# What a night reads of people's own words.
-EMPLOYEE_INPUT_TABLES = (CONSENT.name, REPLY.name, PREFERENCE.name, REACHED_STEP.name)
+# The tables in which people state consents, replies and preferences, and the steps that replies refer to.
+EMPLOYEE_INPUT_TABLES = (CONSENT, REPLY, PREFERENCE, REACHED_STEP)
+# The fingerprint of a run that matches everybody. Other runs only remove companions.
+_MATCHES = "matches"
 
 
 def companion_assets() -> list[AssetsDefinition]:
-    """Companions and what was done about replies; and what later nights must know of both."""
-    return [companions, memory]
+    """Companions and reply effects, and the record of both."""
+    return [companions, published_record]
 
 
 @dataclass(frozen=True)
 class EmployeeInput:
-    """What people said up to a day: replies with their micro-skills, the steps they accepted, and who wants none."""
+    """What people stated up to a day.
+
+    Attributes:
+        replies: One row per reply and micro-skill it names.
+        accepted: One row per step a person accepted, as `find_accepted_steps` returns them.
+        hidden: One row per person_id and skill_id that only the person's own page may show.
+        opted_out: One row per person_id who wants no recommendations.
+        as_of: The day.
+    """
 
     replies: pl.DataFrame
     accepted: pl.DataFrame
+    hidden: pl.DataFrame
     opted_out: pl.DataFrame
     as_of: date
 
+    def drop_hidden(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows (person_id, skill_id, …) without hidden micro-skills, for statements about several people."""
+        return rows.join(self.hidden, on=("person_id", "skill_id"), how="anti")
+
 
 def read_employee_input(pipeline: PipelineResource, taxonomy: Taxonomy, as_of: date) -> EmployeeInput:
-    """What people said, as of that day."""
+    """What people stated up to a day.
+
+    Args:
+        pipeline: The data root.
+        taxonomy: Its taxonomy, which resolves the skill texts of replies.
+        as_of: The last day whose statements count.
+    """
     replies = resolve_reply_skills(pipeline.read(REPLY), taxonomy)
     return EmployeeInput(
-        replies, find_accepted_steps(replies, as_of), find_opted_out_people(pipeline.read(PREFERENCE), as_of), as_of
+        replies=replies,
+        accepted=find_accepted_steps(replies, as_of),
+        hidden=find_hidden_skills(replies, as_of),
+        opted_out=find_opted_out_people(pipeline.read(PREFERENCE), as_of),
+        as_of=as_of,
     )
 
 
 def filter_candidates_by_replies(
     pipeline: PipelineResource,
-    words: EmployeeInput,
+    employee_input: EmployeeInput,
     candidates: pl.DataFrame,
     mastery: pl.DataFrame,
     people: pl.DataFrame,
 ) -> pl.DataFrame:
-    """The candidates that replies and preferences leave open, with is_accepted."""
-    suppressed = find_suppressed_steps(words.replies, words.as_of, pipeline.config.policy.replies)
-    asking = people.join(words.opted_out, on="person_id", how="anti")
-    return mark_accepted_steps(apply_replies(candidates, suppressed, words.accepted, mastery, asking), words.accepted)
+    """The candidates that replies and preferences allow, with is_accepted.
 
-
-def drop_hidden(words: EmployeeInput, rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows (person_id, skill_id, …) without micro-skills that are for the person's own page: for what speaks of
-    several people."""
-    return rows.join(find_hidden_skills(words.replies, words.as_of), on=("person_id", "skill_id"), how="anti")
-
-
-_MATCHES = "matches"
-_READ = (NEXT_SKILL, PERSON, MASTERY, SKILL, ALIAS, MODEL_CARD)
+    Args:
+        pipeline: The data root, for the policy of replies.
+        employee_input: What people stated.
+        candidates: One row per person and candidate step.
+        mastery: Mastery (`feat_skill__assn_mastery`) of these people.
+        people: One row per person_id to recommend for.
+    """
+    policy, accepted = pipeline.config.policy.replies, employee_input.accepted
+    suppressed = find_suppressed_steps(employee_input.replies, employee_input.as_of, policy)
+    willing = people.join(employee_input.opted_out, on="person_id", how="anti")
+    return mark_accepted_steps(apply_replies(candidates, suppressed, accepted, mastery, willing), accepted)
 
 
 @incremental_asset(
     name="match_companions",
-    by_day="as_at_night",
-    also=lambda pipeline, context: _removal(context, pipeline),
-    specs=[
-        build_asset_spec(table, deps=[*(one.name for one in _READ), *EMPLOYEE_INPUT_TABLES])
-        for table in (COMPANION, REPLY_EFFECT)
-    ],
+    incremental_mode="as_complete_run",
+    extra_fingerprint=lambda pipeline, context: _fingerprint_removals(context, pipeline),
+    tables=[COMPANION, REPLY_EFFECT],
+    deps=[NEXT_SKILL, PERSON, MASTERY, SKILL, ALIAS, MODEL_CARD, *EMPLOYEE_INPUT_TABLES],
 )
-def companions(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
-    """Whom to follow, walk with and lead at each recommended step; and what was done about every reply.
+def companions(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+    """Match people to follow, walk with and lead for each recommended step, and list the effect of every reply.
 
-    By day, and where an earlier night's rows are to hold for longer, nobody is matched, since that would move other
-    people's rows; who may not be shown any more is taken out.
+    An incremental run, and a run that only extends the validity of earlier rows, matches nobody, because that would
+    change the rows of other people. It only removes companions who may no longer be shown.
     """
-    policy, taxonomy, stamps = pipeline.config.policy, load_taxonomy(pipeline), build_row_metadata(context, pipeline)
-    words = read_employee_input(pipeline, taxonomy, pipeline.as_of(context))
-    steps = pipeline.read(NEXT_SKILL).filter(pl.col("skill_id").is_not_null())
-    around = read_companion_candidates(pipeline, words, taxonomy, pipeline.last_valid_day(context))
-    if _removal(context, pipeline) != _MATCHES:
-        yield pipeline.materialize(COMPANION, filter_valid_companions(pipeline.read(COMPANION), steps, around))
-    else:
-        matched = match_companions(steps, around, words.as_of, policy)
-        yield pipeline.materialize(COMPANION, add_row_metadata(COMPANION, matched, stamps))
-    effects = list_reply_effects(words.replies, pipeline.read(OBEYED_REPLY), words.as_of)
-    # what is obeyed for the first time is obeyed since the snapshot to come
-    since = pl.when(pl.col("obeyed_date").is_not_null()).then(pl.lit(UNPUBLISHED))
-    effects = effects.with_columns(pl.col("first_snapshot_id").fill_null(since))
-    yield pipeline.materialize(REPLY_EFFECT, add_row_metadata(REPLY_EFFECT, effects, stamps))
-
-
-def _removal(context: AssetExecutionContext, pipeline: PipelineResource) -> str:
-    """What rows are to be taken out for, between two nights that match anew; `_MATCHES` of such a night, whose rows
-    hold as long as they are made to."""
-    if pipeline.is_incremental(context):
-        return "by day"
-    held, now = (
-        pipeline.as_of(context) + timedelta(days=pipeline.config.policy.valid_days),
-        pipeline.last_valid_day(context),
-    )
-    ended = find_expiring_consents(pipeline.read(CONSENT), held, now)
-    return content_sha256(ended) if ended.height else _MATCHES
-
-
-def read_companion_candidates(
-    pipeline: PipelineResource, words: EmployeeInput, taxonomy: Taxonomy, until: date
-) -> CompanionContext:
-    """Everyone who may be shown, with the consents that last until that day, as of the night."""
-    here = pipeline.read(PERSON).filter(pl.col("employment_status") != "left")
-    return CompanionContext(
-        people=here.join(words.opted_out, on="person_id", how="anti"),
+    taxonomy = load_taxonomy(pipeline)
+    employee_input = read_employee_input(pipeline, taxonomy, pipeline.as_of(context))
+    consents = resolve_consent_skills(pipeline.read(CONSENT), taxonomy)
+    companion_context = CompanionContext(
+        people=pipeline.read(PERSON).filter(is_employed()).join(employee_input.opted_out, on="person_id", how="anti"),
         reached_steps=pipeline.read(REACHED_STEP),
         mastery=pipeline.read(MASTERY),
         skills=pipeline.read(SKILL),
-        consents=find_active_consents(resolve_consent_skills(pipeline.read(CONSENT), taxonomy), words.as_of, until),
-        hidden_pairs=find_hidden_skills(words.replies, words.as_of),
+        consents=find_active_consents(consents, employee_input.as_of, pipeline.last_valid_day(context)),
+        hidden_pairs=employee_input.hidden,
         shown_pairs=pipeline.read(SHOWN_COMPANION),
     )
+    steps = pipeline.read(NEXT_SKILL).filter(pl.col("skill_id").is_not_null())
+    if _fingerprint_removals(context, pipeline) != _MATCHES:
+        valid = filter_valid_companions(pipeline.read(COMPANION), steps, companion_context)
+        yield pipeline.materialize(COMPANION, valid)
+    else:
+        matched = match_companions(steps, companion_context, employee_input.as_of, pipeline.config.policy)
+        yield materialize_output(context, pipeline, COMPANION, matched)
+    effects = list_reply_effects(employee_input.replies, pipeline.read(OBEYED_REPLY), employee_input.as_of)
+    # a reply that takes effect now does so with the snapshot that is not published yet
+    first = pl.when(pl.col("obeyed_date").is_not_null()).then(pl.lit(UNPUBLISHED))
+    effects = effects.with_columns(pl.col("first_snapshot_id").fill_null(first))
+    yield materialize_output(context, pipeline, REPLY_EFFECT, effects)
+
+
+def _fingerprint_removals(context: AssetExecutionContext, pipeline: PipelineResource) -> str:
+    """Why companions must be removed from rows that are not matched again; `_MATCHES` if everybody is matched."""
+    if pipeline.is_incremental(context):
+        return "by day"
+    valid_until = pipeline.as_of(context) + timedelta(days=pipeline.config.policy.valid_days)
+    expiring = find_expiring_consents(pipeline.read(CONSENT), valid_until, pipeline.last_valid_day(context))
+    return content_sha256(expiring) if expiring.height else _MATCHES
 
 
 @incremental_asset(
-    name="remember",
-    by_day="as_at_night",
-    specs=[
-        build_asset_spec(table, deps=[SNAPSHOT.name, COMPANION.name, REPLY_EFFECT.name])
-        for table in (SHOWN_COMPANION, OBEYED_REPLY)
-    ],
+    name="record_published",
+    incremental_mode="as_complete_run",
+    tables=[SHOWN_COMPANION, OBEYED_REPLY],
+    deps=[SNAPSHOT, COMPANION, REPLY_EFFECT],
 )
-def memory(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
-    """What later nights have to know of this one, written once it is published. The same night again, the same memory.
+def published_record(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+    """Record which companions were shown and which replies took effect, once both are published.
 
-    Both tables are read again by the next night's recommendations: no arrow shows it, as it would lead in a circle.
+    The next run reads both tables. The graph shows no edge for that, because it would close a cycle. Recording the
+    same run again changes nothing.
     """
-    as_of = pipeline.as_of(context)
-    days = pipeline.config.policy.companions.exposure_days
-    yield pipeline.materialize(
-        SHOWN_COMPANION, update_shown_pairs(pipeline.read(SHOWN_COMPANION), pipeline.read(COMPANION), as_of, days)
-    )
+    as_of, days = pipeline.as_of(context), pipeline.config.policy.companions.exposure_days
+    shown = update_shown_pairs(pipeline.read(SHOWN_COMPANION), pipeline.read(COMPANION), as_of, days)
+    yield pipeline.materialize(SHOWN_COMPANION, shown)
     effects = fill_snapshot_id(pipeline.read(REPLY_EFFECT), pipeline.read(SNAPSHOT)["snapshot_id"][0])
     yield pipeline.materialize(OBEYED_REPLY, update_applied_replies(pipeline.read(OBEYED_REPLY), effects, as_of))
 
 
 def update_shown_pairs(shown: pl.DataFrame, companions: pl.DataFrame, as_of: date, days: int) -> pl.DataFrame:
-    """One row per pair and day it began to be shown: those of the last terms, and tonight's new ones."""
-    others = shown.filter(
-        pl.col("since_date") != as_of, pl.col("since_date") > as_of - timedelta(days=EXPOSURE_TERMS * days)
-    )
-    lasting = others.filter(pl.col("since_date").is_between(as_of - timedelta(days=days), as_of, closed="none")).select(
-        "person_id", "companion_id"
-    )
-    tonight = companions.select("person_id", "companion_id").drop_nulls().unique()
-    begun = tonight.join(lasting, on=("person_id", "companion_id"), how="anti")
-    begun = begun.with_columns(pl.lit(as_of).alias("since_date"))
-    return pl.concat([others.select(SHOWN_COMPANION.column_names), begun.select(SHOWN_COMPANION.column_names)])
+    """One row per pair and day on which it began to be shown, as `SHOWN_COMPANION`: recent pairs, and the new ones.
+
+    Args:
+        shown: The rows recorded so far.
+        companions: The published companions.
+        as_of: The day of the run.
+        days: How long a pair is shown before it counts as shown anew.
+    """
+    began = pl.col("since_date")
+    recent = shown.filter(began != as_of, began > as_of - timedelta(days=EXPOSURE_TERMS * days))
+    current = recent.filter(began.is_between(as_of - timedelta(days=days), as_of, closed="none"))
+    pairs = companions.select("person_id", "companion_id").drop_nulls().unique()
+    new = pairs.join(current, on=("person_id", "companion_id"), how="anti").with_columns(since_date=pl.lit(as_of))
+    return pl.concat([rows.select(SHOWN_COMPANION.column_names) for rows in (recent, new)])
 
 
-def update_applied_replies(obeyed: pl.DataFrame, effects: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """One row per reply and night that first obeyed it: those of other nights, and tonight's."""
-    others = obeyed.filter(pl.col("obeyed_date") != as_of)
-    tonight = effects.filter(pl.col("obeyed_date") == as_of).select(OBEYED_REPLY.column_names)
-    return pl.concat([others, tonight.unique("reply_id", keep="first", maintain_order=True)])
+def update_applied_replies(applied: pl.DataFrame, effects: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """One row per reply and day on which it first took effect, as `OBEYED_REPLY`.
+
+    Args:
+        applied: The rows recorded so far; those of this day are replaced.
+        effects: The reply effects of this run.
+        as_of: The day of the run.
+    """
+    new = effects.filter(pl.col("obeyed_date") == as_of).select(OBEYED_REPLY.column_names)
+    earlier = applied.filter(pl.col("obeyed_date") != as_of)
+    return pl.concat([earlier, new.unique("reply_id", keep="first", maintain_order=True)])

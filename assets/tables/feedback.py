@@ -1,7 +1,7 @@
-"""What readers showed and what came of it, as assets: labels for training and evaluation, told with their limits.
+"""Feedback of readers: which steps were shown, which were accepted, and an estimate of acceptance as published.
 
-Belongs here: the labels and acceptance as tables, and what the UI is told of them.
-Does not belong here: the estimates (`ml.evaluation.offpolicy`), landing exposures and outcomes
+Belongs here: these labels and shares as tables, and what the UI shows of them.
+Does not belong here: the estimates (`ml.evaluation.offpolicy`), the shapes of exposures and outcomes
 (`pipelines.contracts.canonical_schemas`).
 """
 
@@ -23,9 +23,10 @@ from ml.evaluation.offpolicy import (
 from pipelines.contracts.catalog import EXPOSURE, OUTCOME
 from pipelines.contracts.feature_tables import ACCEPTANCE, SHOWN_STEP
 from pipelines.contracts.output_tables import NEXT_SKILL
+from pipelines.contracts.table import Table
 from pipelines.snapshots.reader import list_snapshots
 
-_STEP = ("snapshot_id", "person_id", "skill_id", "to_stage")
+_STEP_KEY = ("snapshot_id", "person_id", "skill_id", "to_stage")
 
 
 def feedback_assets() -> list[AssetsDefinition]:
@@ -34,41 +35,47 @@ def feedback_assets() -> list[AssetsDefinition]:
 
 
 @multi_asset(
-    name="weigh_acceptance",
-    specs=[build_asset_spec(table, deps=[EXPOSURE.name, OUTCOME.name]) for table in (SHOWN_STEP, ACCEPTANCE)],
+    name="measure_acceptance",
+    specs=[build_asset_spec(table, deps=[EXPOSURE, OUTCOME]) for table in (SHOWN_STEP, ACCEPTANCE)],
 )
 def acceptance(pipeline: PipelineResource) -> Iterator[MaterializeResult[None]]:
-    """What was shown, what was taken up, and how much of that is the place where it stood."""
+    """Label shown steps, and measure acceptance by rank and how much of it comes from the rank alone."""
     exposures, outcomes = pipeline.read(EXPOSURE), pipeline.read(OUTCOME)
     labels = label_exposures(exposures, outcomes)
-    told = labels.rename({"is_accepted": "is_accepted_step"}).select(
-        pl.col(name).cast(dtype) for name, dtype in SHOWN_STEP.schema.items()
-    )
-    yield pipeline.materialize(
-        SHOWN_STEP, told, {"outcomes_without_exposure": count_unmatched_outcomes(exposures, outcomes)}
-    )
+    unmatched = count_unmatched_outcomes(exposures, outcomes)
+    shown_steps = _select_columns(labels.rename({"is_accepted": "is_accepted_step"}), SHOWN_STEP)
+    yield pipeline.materialize(SHOWN_STEP, shown_steps, {"outcomes_without_exposure": unmatched})
     bias = measure_position_bias(labels)
-    rows = measure_acceptance_by_rank(labels).join(bias, on="shown_rank", how="left")
-    rows = rows.select(pl.col(name).cast(dtype) for name, dtype in ACCEPTANCE.schema.items())
-    yield pipeline.materialize(ACCEPTANCE, rows, _said(pipeline, labels, bias))
+    by_rank = measure_acceptance_by_rank(labels).join(bias, on="shown_rank", how="left")
+    yield pipeline.materialize(ACCEPTANCE, _select_columns(by_rank, ACCEPTANCE), _metadata(pipeline, labels, bias))
 
 
-def _said(pipeline: PipelineResource, labels: pl.DataFrame, bias: pl.DataFrame) -> dict[str, Any]:
-    """The estimate for the order that was published, where readers showed another one."""
+def _select_columns(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in table.schema.items())
+
+
+def _metadata(pipeline: PipelineResource, labels: pl.DataFrame, bias: pl.DataFrame) -> dict[str, Any]:
+    """For which ranks the position bias is known, and the estimated acceptance in the published order."""
     unknown = bias.filter(pl.col("examined_share").is_null())["shown_rank"].to_list()
-    bias_said = (
-        f"unknown for ranks {unknown}: their steps were never shown first" if unknown else "known for every rank"
-    )
-    found = estimate_acceptance(labels, bias, _published_ranks(pipeline, labels))
-    if found is None:
-        return {"position_bias": bias_said, "acceptance_as_published": "nothing to estimate it from"}
-    share = f"{found.share:.3f} ({found.low:.3f} to {found.high:.3f}, {found.people:,} people, {found.rows:,} rows)"
-    return {"position_bias": bias_said, "acceptance_as_published": share}
+    estimate = estimate_acceptance(labels, bias, _read_published_ranks(pipeline, labels))
+    acceptance_text = "there is nothing to estimate it from"
+    if estimate is not None:
+        interval = f"{estimate.low:.3f} to {estimate.high:.3f}"
+        acceptance_text = f"{estimate.share:.3f} ({interval}, {estimate.people:,} people, {estimate.rows:,} rows)"
+    return {
+        "position_bias": f"unknown for ranks {unknown}: their steps were never shown first"
+        if unknown
+        else "known for every rank",
+        "acceptance_as_published": acceptance_text,
+    }
 
 
-def _published_ranks(pipeline: PipelineResource, labels: pl.DataFrame) -> pl.DataFrame:
-    """The rank that each snapshot that is still kept gave a step."""
-    wanted = set(labels["snapshot_id"])
-    kept = [one for one in list_snapshots(pipeline.settings.published_path) if one.snapshot_id in wanted]
-    frames = [one.scan(NEXT_SKILL.name).select(*_STEP, "rank").drop_nulls().collect() for one in kept]
-    return pl.concat(frames) if frames else pl.DataFrame(schema={**dict.fromkeys(_STEP, pl.String), "rank": pl.Int64})
+def _read_published_ranks(pipeline: PipelineResource, labels: pl.DataFrame) -> pl.DataFrame:
+    """The published rank of each step of the snapshots that are still stored: the key of a step, and rank."""
+    snapshot_ids = set(labels["snapshot_id"])
+    ranks = [
+        snapshot.scan(NEXT_SKILL.name).select(*_STEP_KEY, "rank").drop_nulls().collect()
+        for snapshot in list_snapshots(pipeline.settings.published_path)
+        if snapshot.snapshot_id in snapshot_ids
+    ]
+    return pl.concat([pl.DataFrame(schema={**dict.fromkeys(_STEP_KEY, pl.String), "rank": pl.Int64}), *ranks])

@@ -1,29 +1,25 @@
-"""Published tables as assets: the rows people and systems read.
+"""Published tables for people and systems: recommendations, mastery, badge evidence and evidence.
 
-Belongs here: what the recommendation tables are put together from.
-Does not belong here: how rows are made (`ml.recommend.reranking`), their publication (`assets.tables.snapshot`).
+Belongs here: which tables the published rows are made of.
+Does not belong here: how rows are made (`ml.recommend`), their publication (`assets.tables.snapshot`).
 """
 
-from collections.abc import Iterator
 from datetime import date
 from functools import partial
-from typing import Any
 
 import polars as pl
 from dagster import AssetExecutionContext, AssetsDefinition
 
-from assets.incremental.incremental_asset import incremental_asset
-from assets.resources.metadata import build_asset_spec
+from assets.incremental.incremental_asset import Results, incremental_asset
 from assets.resources.pipeline import PipelineResource
 from assets.tables.companions import (
     EMPLOYEE_INPUT_TABLES,
     EmployeeInput,
-    drop_hidden,
     filter_candidates_by_replies,
     read_employee_input,
 )
 from assets.tables.core import load_taxonomy
-from assets.tables.snapshot import build_row_metadata
+from assets.tables.snapshot import materialize_output
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
 from ml.mastery.open_badges import BADGE_EVIDENCE_COLUMNS, build_badge_evidence
 from ml.mastery.state import estimate_mastery, last_instant
@@ -46,6 +42,7 @@ from pipelines.contracts.catalog import (
     ROLE_PROFILE,
     SKILL,
 )
+from pipelines.contracts.columns import is_employed
 from pipelines.contracts.feature_tables import CANDIDATE, MASTERY, MODEL_CARD, PRECEDENCE, TRACING
 from pipelines.contracts.output_tables import (
     COUNTERFACTUAL,
@@ -55,7 +52,7 @@ from pipelines.contracts.output_tables import (
     OUT_MASTERY,
     SUPPORT_GAP,
 )
-from pipelines.core.replies import add_replies_to_mastery, find_hidden_skills
+from pipelines.core.replies import add_replies_to_mastery
 from pipelines.core.skill_demand import (
     count_skill_demand,
     count_unit_support,
@@ -65,162 +62,143 @@ from pipelines.core.skill_demand import (
     list_skill_wishes,
     select_recent_evidence,
 )
-from pipelines.snapshots.row_metadata import add_row_metadata
 
-# What `surroundings` reads.
-CONTEXT_INPUTS = tuple(
-    table.name
-    for table in (
-        MASTERY,
-        EVIDENCE,
-        SKILL,
-        ALIAS,
-        PREREQUISITE,
-        PRECEDENCE,
-        ROLE_PROFILE,
-        ASPIRATION,
-        ASSIGNMENT,
-        ROLE_PERIOD,
-        PERSON,
-    )
+# What `build_recommendation_context` reads.
+CONTEXT_INPUTS = (
+    *(MASTERY, EVIDENCE, SKILL, ALIAS, PREREQUISITE, PRECEDENCE),
+    *(ROLE_PROFILE, ASPIRATION, ASSIGNMENT, ROLE_PERIOD, PERSON),
 )
-# Where a row of evidence came from: most of its bytes, and nothing that a stage or a list depends on.
-_WHENCE = ("record_code", "source_name", "file_sha256", "row_number", "source_column")
-_UPSTREAM = [
-    *CONTEXT_INPUTS,
-    *(table.name for table in (CANDIDATE, TRACING, LEARNING_RECORD, MODEL_CARD)),
-    *EMPLOYEE_INPUT_TABLES,
-]
+# The provenance of evidence: most of its bytes, and no stage or list depends on it.
+_PROVENANCE = ("record_code", "source_name", "file_sha256", "row_number", "source_column")
 
 
 def recommendation_assets() -> list[AssetsDefinition]:
-    """The recommendations with what would have changed them and what they lack; stages, their proof and evidence."""
-    return [recommendations, stages_held, proof, evidence_shown]
+    """Recommendations with their counterfactuals and support gaps; mastery, badge evidence and evidence."""
+    return [recommendations, published_mastery, badge_evidence, published_evidence]
 
 
 @incremental_asset(
     name="recommend",
-    specs=[build_asset_spec(table, deps=_UPSTREAM) for table in (NEXT_SKILL, COUNTERFACTUAL, SUPPORT_GAP)],
-    own=[CANDIDATE, MASTERY, EVIDENCE, ASPIRATION, ROLE_PERIOD, PERSON, REPLY, PREFERENCE],
-    crowd=True,
+    tables=[NEXT_SKILL, COUNTERFACTUAL, SUPPORT_GAP],
+    deps=[*CONTEXT_INPUTS, CANDIDATE, TRACING, LEARNING_RECORD, MODEL_CARD, *EMPLOYEE_INPUT_TABLES],
+    per_person_inputs=[CANDIDATE, MASTERY, EVIDENCE, ASPIRATION, ROLE_PERIOD, PERSON, REPLY, PREFERENCE],
+    depends_on_population=True,
 )
-def recommendations(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
-    """Rows for everyone who works here, what would have changed each, and what units lack for them."""
-    as_of, policy, stamps = pipeline.as_of(context), pipeline.config.policy, build_row_metadata(context, pipeline)
-    everyone = pipeline.own(PERSON).filter(pl.col("employment_status") != "left")
-    taxonomy = load_taxonomy(pipeline)
-    words = read_employee_input(pipeline, taxonomy, as_of)
-    situation = build_situation(pipeline, words)
-    listed = rerank_candidates(situation.candidates, situation.context, policy)
-    changes = find_counterfactuals(listed, situation)
-    assignment = pipeline.read(ASSIGNMENT)
-    # what is said of several people leaves out what one of them hides
-    seen = drop_hidden(words, select_recent_evidence(pipeline.lake.scan(EVIDENCE), as_of))
-    ways = find_practice_options(assignment, pipeline.read(LEARNING_RECORD), seen, taxonomy, as_of)
-    asked = find_no_recommendation_reasons(
-        everyone, pipeline.own(CANDIDATE, ["person_id"]), situation.candidates, words.opted_out
-    )
-    rows = build_recommendation_rows(listed, changes, situation.context, ways, asked, policy)
-    yield pipeline.materialize(NEXT_SKILL, add_row_metadata(NEXT_SKILL, rows, stamps))
-    yield pipeline.materialize(COUNTERFACTUAL, add_row_metadata(COUNTERFACTUAL, changes, stamps))
-    if pipeline.people is not None:  # what units lack is about nobody in particular, and stays as it is
+def recommendations(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+    """Recommend steps to every employed person, find what would change each row, and what support units lack."""
+    as_of, policy, taxonomy = pipeline.as_of(context), pipeline.config.policy, load_taxonomy(pipeline)
+    people = pipeline.read_scoped(PERSON).filter(is_employed())
+    employee_input = read_employee_input(pipeline, taxonomy, as_of)
+    situation = build_situation(pipeline, employee_input)
+    ranked = rerank_candidates(situation.candidates, situation.context, policy)
+    counterfactuals = find_counterfactuals(ranked, situation)
+    assignments = pipeline.read(ASSIGNMENT)
+    # statements about several people leave out what one of them hides
+    evidence = employee_input.drop_hidden(select_recent_evidence(pipeline.lake.scan(EVIDENCE), as_of))
+    options = find_practice_options(assignments, pipeline.read(LEARNING_RECORD), evidence, taxonomy, as_of)
+    candidate_people = pipeline.read_scoped(CANDIDATE, ["person_id"])
+    reasons = find_no_recommendation_reasons(people, candidate_people, situation.candidates, employee_input.opted_out)
+    rows = build_recommendation_rows(ranked, counterfactuals, situation.context, options, reasons, policy)
+    yield materialize_output(context, pipeline, NEXT_SKILL, rows)
+    yield materialize_output(context, pipeline, COUNTERFACTUAL, counterfactuals)
+    if pipeline.scope.people is not None:  # support gaps are about units: a run for some people leaves them as they are
         yield pipeline.materialize(SUPPORT_GAP, pl.DataFrame(schema=SUPPORT_GAP.schema))
         return
-    units = everyone.select("person_id", "unit_name")
-    held = drop_hidden(words, situation.context.mastery)
-    given = count_unit_support(assignment, seen, held, units, taxonomy, as_of)
-    gaps = find_support_gaps(drop_hidden(words, listed), units, given, taxonomy.skills, policy.minimum_people)
-    yield pipeline.materialize(SUPPORT_GAP, add_row_metadata(SUPPORT_GAP, gaps, stamps))
+    units, mastery = people.select("person_id", "unit_name"), employee_input.drop_hidden(situation.context.mastery)
+    support = count_unit_support(assignments, evidence, mastery, units, taxonomy, as_of)
+    ranked = employee_input.drop_hidden(ranked)
+    gaps = find_support_gaps(ranked, units, support, taxonomy.skills, policy.minimum_people)
+    yield materialize_output(context, pipeline, SUPPORT_GAP, gaps)
 
 
 @incremental_asset(
-    name="tell_stages",
-    own=[MASTERY, REPLY, PERSON],
-    specs=[
-        build_asset_spec(
-            OUT_MASTERY, deps=[MASTERY.name, MODEL_CARD.name, REPLY.name, SKILL.name, ALIAS.name, PERSON.name]
-        )
-    ],
+    name="list_mastery",
+    tables=[OUT_MASTERY],
+    deps=[MASTERY, MODEL_CARD, REPLY, SKILL, ALIAS, PERSON],
+    per_person_inputs=[MASTERY, REPLY, PERSON],
 )
-def stages_held(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
-    """How far everyone who works here has come, as published, beside what they say themselves."""
-    words = read_employee_input(pipeline, load_taxonomy(pipeline), pipeline.as_of(context))
-    held = pipeline.own(MASTERY).join(_people(pipeline), on="person_id", how="semi")
-    rows = add_replies_to_mastery(held, words.replies, words.as_of)
-    yield pipeline.materialize(OUT_MASTERY, add_row_metadata(OUT_MASTERY, rows, build_row_metadata(context, pipeline)))
-
-
-_SHOWING = [table.name for table in (EVIDENCE, PERSON, SKILL, ALIAS, REPLY, MODEL_CARD)]
+def published_mastery(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+    """List the mastery of every employed person, with what they state themselves."""
+    employee_input = read_employee_input(pipeline, load_taxonomy(pipeline), pipeline.as_of(context))
+    mastery = _keep_employed(pipeline, pipeline.read_scoped(MASTERY))
+    rows = add_replies_to_mastery(mastery, employee_input.replies, employee_input.as_of)
+    yield materialize_output(context, pipeline, OUT_MASTERY, rows)
 
 
 @incremental_asset(
-    name="prove_mastery",
-    own=[MASTERY, EVIDENCE, PERSON, REPLY],
-    specs=[build_asset_spec(MASTERY_PROOF, deps=[MASTERY.name, *_SHOWING])],
+    name="build_badge_evidence",
+    tables=[MASTERY_PROOF],
+    deps=[MASTERY, EVIDENCE, PERSON, SKILL, ALIAS, REPLY, MODEL_CARD],
+    per_person_inputs=[MASTERY, EVIDENCE, PERSON, REPLY],
 )
-def proof(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
-    """What shows each micro-skill held by those who work here."""
-    held = pipeline.own(MASTERY).join(_people(pipeline), on="person_id", how="semi")
-    rows = build_badge_evidence(
-        held, pipeline.own(EVIDENCE, BADGE_EVIDENCE_COLUMNS), pipeline.read(SKILL), pipeline.as_of(context)
-    )
-    shown = _with_hidden(pipeline, rows, pipeline.as_of(context))
-    yield pipeline.materialize(
-        MASTERY_PROOF, add_row_metadata(MASTERY_PROOF, shown, build_row_metadata(context, pipeline))
-    )
+def badge_evidence(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+    """List the evidence of each micro-skill that an employed person holds, with a draft of an Open Badge."""
+    as_of, mastery = pipeline.as_of(context), _keep_employed(pipeline, pipeline.read_scoped(MASTERY))
+    evidence = pipeline.read_scoped(EVIDENCE, BADGE_EVIDENCE_COLUMNS)
+    rows = build_badge_evidence(mastery, evidence, pipeline.read(SKILL), as_of)
+    yield materialize_output(context, pipeline, MASTERY_PROOF, _mark_hidden(pipeline, rows, as_of))
 
 
 @incremental_asset(
-    name="show_evidence", specs=[build_asset_spec(OUT_EVIDENCE, deps=_SHOWING)], own=[EVIDENCE, PERSON, REPLY]
+    name="list_evidence",
+    tables=[OUT_EVIDENCE],
+    deps=[EVIDENCE, PERSON, SKILL, ALIAS, REPLY, MODEL_CARD],
+    per_person_inputs=[EVIDENCE, PERSON, REPLY],
 )
-def evidence_shown(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
-    """The evidence of those who work here, up to the day, with file and row."""
-    # in the evidence's own order, which is that of the table: nothing need be sorted
-    rows = pipeline.own(EVIDENCE).join(_people(pipeline), on="person_id", how="semi", maintain_order="left")
-    rows = rows.filter(pl.col("occurred_at") <= last_instant(pipeline.as_of(context)))
-    rows = _with_hidden(pipeline, rows, pipeline.as_of(context))
-    yield pipeline.materialize(
-        OUT_EVIDENCE, add_row_metadata(OUT_EVIDENCE, rows, build_row_metadata(context, pipeline))
-    )
+def published_evidence(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+    """List the evidence of every employed person up to the day, with file and row."""
+    # the rows keep the order of the evidence, which is that of the published table: nothing is sorted
+    as_of, rows = pipeline.as_of(context), _keep_employed(pipeline, pipeline.read_scoped(EVIDENCE))
+    rows = rows.filter(pl.col("occurred_at") <= last_instant(as_of))
+    yield materialize_output(context, pipeline, OUT_EVIDENCE, _mark_hidden(pipeline, rows, as_of))
 
 
-def build_situation(pipeline: PipelineResource, words: EmployeeInput) -> CounterfactualInputs:
-    """What the night knew when it made the lists."""
-    stages, cards = pipeline.config.policy.stages, pipeline.read(TRACING)["card"]
+def build_situation(pipeline: PipelineResource, employee_input: EmployeeInput) -> CounterfactualInputs:
+    """What recommendations and their counterfactuals are computed from, for the people in scope.
+
+    Args:
+        pipeline: The data root.
+        employee_input: What people stated, and up to which day.
+    """
+    as_of, policy, cards = employee_input.as_of, pipeline.config.policy, pipeline.read(TRACING)["card"]
     tracing = read_knowledge_tracing(cards[0]) if cards.len() else None
-    as_of, found = words.as_of, pipeline.own(CANDIDATE).rename({"prior": "utility"})
+    candidates = pipeline.read_scoped(CANDIDATE).rename({"prior": "utility"})
+    mastery, people = pipeline.read_scoped(MASTERY), pipeline.read_scoped(PERSON).filter(is_employed())
     return CounterfactualInputs(
-        evidence=pipeline.own(EVIDENCE, [name for name in EVIDENCE.column_names if name not in _WHENCE]),
-        candidates=filter_candidates_by_replies(pipeline, words, found, pipeline.own(MASTERY), _people(pipeline)),
+        evidence=pipeline.read_scoped(EVIDENCE, [name for name in EVIDENCE.column_names if name not in _PROVENANCE]),
+        candidates=filter_candidates_by_replies(
+            pipeline, employee_input, candidates, mastery, people.select("person_id")
+        ),
         context=build_recommendation_context(pipeline, as_of),
         as_of=as_of,
-        policy=pipeline.config.policy,
-        estimate=partial(estimate_mastery, as_of=as_of, policy=stages, tracing=tracing),
+        policy=policy,
+        estimate=partial(estimate_mastery, as_of=as_of, policy=policy.stages, tracing=tracing),
     )
 
 
 def build_recommendation_context(pipeline: PipelineResource, as_of: date) -> RecommendationContext:
-    """What motives are measured against, as of that day."""
-    taxonomy, recent = load_taxonomy(pipeline), select_recent_evidence(pipeline.lake.scan(EVIDENCE), as_of)
+    """What motives are measured against, as of a day; mastery only of the people in scope."""
+    taxonomy, evidence = load_taxonomy(pipeline), select_recent_evidence(pipeline.lake.scan(EVIDENCE), as_of)
     return RecommendationContext(
-        mastery=pipeline.own(MASTERY),
+        mastery=pipeline.read_scoped(MASTERY),
         skills=taxonomy.skills,
         prerequisites=pipeline.read(PRECEDENCE),
         wishes=list_skill_wishes(pipeline.read(ASPIRATION), taxonomy, as_of),
         roles=list_current_roles(pipeline.read(PERSON), pipeline.read(ROLE_PERIOD), as_of),
         role_profiles=taxonomy.role_profiles,
-        demand=count_skill_demand(pipeline.read(ASSIGNMENT), recent, taxonomy, as_of),
+        demand=count_skill_demand(pipeline.read(ASSIGNMENT), evidence, taxonomy, as_of),
         preferences=list_motive_weights(pipeline.read(ASPIRATION), as_of),
     )
 
 
-def _with_hidden(pipeline: PipelineResource, rows: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """The rows with is_hidden: for the person's own page alone."""
-    hidden = find_hidden_skills(read_employee_input(pipeline, load_taxonomy(pipeline), as_of).replies, as_of)
+def _mark_hidden(pipeline: PipelineResource, rows: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """The rows with is_hidden, for micro-skills that only the person's own page may show."""
+    hidden = read_employee_input(pipeline, load_taxonomy(pipeline), as_of).hidden
     marked = hidden.select("person_id", "skill_id", pl.lit(True).alias("is_hidden"))
-    found = rows.join(marked, on=("person_id", "skill_id"), how="left", maintain_order="left")
-    return found.with_columns(pl.col("is_hidden").fill_null(False))
+    rows = rows.join(marked, on=("person_id", "skill_id"), how="left", maintain_order="left")
+    return rows.with_columns(pl.col("is_hidden").fill_null(False))
 
 
-def _people(pipeline: PipelineResource) -> pl.DataFrame:
-    return pipeline.own(PERSON).filter(pl.col("employment_status") != "left").select("person_id")
+def _keep_employed(pipeline: PipelineResource, rows: pl.DataFrame) -> pl.DataFrame:
+    people = pipeline.read_scoped(PERSON).filter(is_employed())
+    return rows.join(people, on="person_id", how="semi", maintain_order="left")

@@ -1,4 +1,4 @@
-"""What a data engineer sees of the flow: every asset described, grouped and judged, arrows in one direction."""
+"""What the UI shows: every asset is described, grouped and checked, and no edge leads to an earlier layer."""
 
 import pytest
 from conftest import DemoRun
@@ -12,8 +12,8 @@ from pipelines.contracts.table import Personal, Severity
 
 LAYERS = ["raw", "core", "feat", "model", "out"]
 GRAINS = ("One row ", "Connects ")
-# Made of files outside the lake, or a record of the night's own acts.
-OF_NO_TABLE = ("core_taxonomy__", "out__snapshot", "out__way_in", "core_landing__")
+# Made of files outside the lake, or a record of the run itself.
+WITHOUT_INPUT_TABLES = ("core_taxonomy__", "out__snapshot", "out__way_in", "core_landing__")
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def definitions(demo_run: DemoRun) -> Definitions:
     return build_definitions(demo_run.settings)
 
 
-def test_every_asset_says_its_grain_owner_kind_group_and_columns(definitions: Definitions) -> None:
+def test_every_asset_has_grain_owner_kind_group_and_columns(definitions: Definitions) -> None:
     specs = list(definitions.resolve_all_asset_specs())
     assert len(specs) > 30
     for spec in specs:
@@ -36,22 +36,22 @@ def test_every_asset_says_its_grain_owner_kind_group_and_columns(definitions: De
         assert all(column.description for column in columns)
 
 
-def test_every_column_is_made_of_columns_of_inputs_or_said_by_the_night(definitions: Definitions) -> None:
+def test_every_column_has_an_origin_among_the_inputs_or_comes_from_the_run(definitions: Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     for key in graph.get_all_asset_keys():
         name = key.to_user_string()
         parents = {parent.to_user_string() for parent in graph.get(key).parent_keys}
-        declared = {table for found in DERIVED_FROM.get(name, {}).values() for table, _ in found}
+        declared = {table for origins in DERIVED_FROM.get(name, {}).values() for table, _ in origins}
         assert {*declared, *(table.name for table in PASSED_THROUGH_FROM.get(name, ()))} <= parents, name
         # a table of a shape for which this company has no source is made of nothing yet
-        if name.startswith(("raw_", "quarantine__", *OF_NO_TABLE)) or is_without_source(name, parents):
+        if name.startswith(("raw_", "quarantine__", *WITHOUT_INPUT_TABLES)) or is_without_source(name, parents):
             continue
-        found = find_origins(table_contract(name), [table_contract(parent) for parent in parents])
-        assert set(table_contract(name).column_names) - RUN_COLUMNS <= set(found), name
+        origins = find_origins(table_contract(name), [table_contract(parent) for parent in parents])
+        assert set(table_contract(name).column_names) - RUN_COLUMNS <= set(origins), name
 
 
-def test_a_column_s_description_says_what_it_is_made_of(definitions: Definitions) -> None:
-    (spec,) = (one for one in definitions.resolve_all_asset_specs() if one.key == AssetKey("out__next_skill"))
+def test_the_description_of_a_column_names_its_origin(definitions: Definitions) -> None:
+    (spec,) = (spec for spec in definitions.resolve_all_asset_specs() if spec.key == AssetKey("out__next_skill"))
     described = {column.name: column.description for column in spec.metadata["dagster/column_schema"].columns}  # type: ignore[attr-defined]
     assert described["probability"].endswith("From model_ranker__assn_candidate.probability.")
     assert "From" not in described["as_of"]
@@ -66,11 +66,11 @@ def is_without_source(name: str, parents: set[str]) -> bool:
 
 
 def layer_of(name: str) -> int:
-    """The place of a table's layer; a quarantine stands beside its table."""
+    """The position of a table's layer; a quarantine belongs to the layer of its table."""
     return LAYERS.index(table_contract(name.removeprefix("quarantine__")).layer)
 
 
-def test_no_arrow_leads_back_to_an_earlier_layer(definitions: Definitions) -> None:
+def test_no_edge_leads_to_an_earlier_layer(definitions: Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     for key in graph.get_all_asset_keys():
         for parent in graph.get(key).parent_keys:
@@ -86,7 +86,7 @@ def test_a_rule_that_is_an_error_blocks_and_a_warning_does_not(definitions: Defi
             assert specs[rule.check_name].blocking == (rule.severity is Severity.ERROR)
 
 
-def test_personal_columns_are_declared_as_such() -> None:
+def test_personal_columns_are_declared_as_personal() -> None:
     assert COLUMNS["work_email"].personal is Personal.DIRECT
     assert COLUMNS["person_id"].personal is Personal.PSEUDONYM
     assert COLUMNS["row_text"].personal is Personal.TEXT

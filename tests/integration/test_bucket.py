@@ -1,4 +1,4 @@
-"""A night whose exports come from a bucket, and whose lake and publication go to one."""
+"""A run whose exports come from a bucket, and whose lake and publication are copied to one."""
 
 import shutil
 from pathlib import Path
@@ -18,7 +18,7 @@ from pipelines.storage.lake import Lake
 
 
 @pytest.mark.slow
-def test_a_night_takes_exports_from_a_bucket_and_another_machine_reads_its_tables_and_lake_there(
+def test_exports_come_from_a_bucket_and_another_machine_reads_the_tables_and_the_lake_there(
     demo_run: DemoRun, tmp_path: Path, s3_endpoint: str
 ) -> None:
     root, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
@@ -27,7 +27,7 @@ def test_a_night_takes_exports_from_a_bucket_and_another_machine_reads_its_table
     with (root / "footsteps.yaml").open("a") as declared:
         declared.write(f"\npublish:\n  object_store: {options.model_dump_json()}\n")
     before = Lake(root / "lake").scan(EVIDENCE).collect().height
-    # an export that only the bucket has
+    # an export that is only in the bucket
     files = set((root / "landing" / "tempo").iterdir())
     write_new_worklogs(resolve_settings(root), people=5, day=END, seed=3)
     (new,) = set((root / "landing" / "tempo").iterdir()) - files

@@ -1,4 +1,4 @@
-"""One whole night on the demo company, and what follows from the next one."""
+"""A complete run on the demo company, and the runs after it."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from pipelines.storage.lake import Lake, content_sha256
 
 @pytest.fixture
 def another(demo_run: DemoRun, tmp_path: Path) -> Path:
-    """A copy of the demo after its first night, free to be changed."""
+    """A copy of the demo after its first run, which the test may change."""
     root = tmp_path / "copy"
     shutil.copytree(demo_run.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
     return root
@@ -29,7 +29,7 @@ def hashes(root: Path) -> dict[str, str]:
     return {name: content_sha256(lake.scan(table).collect()) for name, table in TABLES.items()}
 
 
-def test_everyone_who_works_here_gets_rows_or_the_reason_why_not(demo_run: DemoRun) -> None:
+def test_every_employed_person_gets_rows_or_a_reason(demo_run: DemoRun) -> None:
     rows = demo_run.summary.snapshot.scan(NEXT_SKILL.name).collect()
     people = Lake(demo_run.settings.lake_path).scan(PERSON).filter(pl.col("employment_status") != "left")
     assert set(rows["person_id"]) == set(people.collect()["person_id"])
@@ -37,20 +37,19 @@ def test_everyone_who_works_here_gets_rows_or_the_reason_why_not(demo_run: DemoR
     assert recommended.height > rows["person_id"].n_unique() * 5
     assert recommended["explanation"].null_count() == 0
     assert recommended["probability"].is_between(0, 1).all()
-    for (_,), mine in recommended.group_by("person_id"):
-        assert mine.sort("rank")["rank"].to_list() == list(range(1, mine.height + 1))
-        assert mine["skill_id"].n_unique() == mine.height
+    for (_,), person_rows in recommended.group_by("person_id"):
+        assert person_rows.sort("rank")["rank"].to_list() == list(range(1, person_rows.height + 1))
+        assert person_rows["skill_id"].n_unique() == person_rows.height
 
 
-def test_nothing_is_published_of_who_left(demo_run: DemoRun) -> None:
+def test_nothing_is_published_about_people_who_left(demo_run: DemoRun) -> None:
     people = Lake(demo_run.settings.lake_path).scan(PERSON).collect()
-    gone = people.filter(pl.col("employment_status") == "left")["person_id"]
-    assert gone.len() > 0
-    told = [table.name for table in demo_run.summary.snapshot.tables]
-    for name in told:
+    left = people.filter(pl.col("employment_status") == "left")["person_id"]
+    assert left.len() > 0
+    for name in [table.name for table in demo_run.summary.snapshot.tables]:
         rows = demo_run.summary.snapshot.scan(name)
         if "person_id" in rows.collect_schema():
-            assert rows.filter(pl.col("person_id").is_in(gone.implode())).collect().is_empty(), name
+            assert rows.filter(pl.col("person_id").is_in(left.implode())).collect().is_empty(), name
 
 
 def test_all_tables_of_a_snapshot_carry_its_id(demo_run: DemoRun) -> None:
@@ -63,13 +62,14 @@ def test_all_tables_of_a_snapshot_carry_its_id(demo_run: DemoRun) -> None:
 
 def test_the_planted_stages_are_recovered(demo_run: DemoRun) -> None:
     truth = pl.read_parquet(demo_run.settings.root / "truth" / "stages.parquet")
-    found = Lake(demo_run.settings.lake_path).scan(MASTERY).select("person_id", "skill_id", found="stage").collect()
-    both = truth.join(found, on=("person_id", "skill_id"), how="left").with_columns(pl.col("found").fill_null("none"))
+    estimated = Lake(demo_run.settings.lake_path).scan(MASTERY).select("person_id", "skill_id", estimated="stage")
+    both = truth.join(estimated.collect(), on=("person_id", "skill_id"), how="left")
+    both = both.with_columns(pl.col("estimated").fill_null("none"))
     assert both.height > 500
-    assert both.select((pl.col("stage") == pl.col("found")).mean()).item() > 0.95
+    assert both.select((pl.col("stage") == pl.col("estimated")).mean()).item() > 0.95
 
 
-def test_the_planted_bad_values_lie_in_quarantine_under_their_rules(demo_run: DemoRun) -> None:
+def test_planted_bad_values_are_in_quarantine_under_their_rules(demo_run: DemoRun) -> None:
     dirt = json.loads((demo_run.settings.root / "truth" / "dirt.json").read_text())
     planted = sum(kinds.get("bad_date", 0) for name, kinds in dirt.items() if name.startswith("tempo/"))
     files = sorted((demo_run.settings.lake_path / "quarantine__raw_tempo__event_worklog").rglob("*.parquet"))
@@ -77,12 +77,12 @@ def test_the_planted_bad_values_lie_in_quarantine_under_their_rules(demo_run: De
     assert broken.height == planted
 
 
-def test_the_ranker_is_measured_beside_simple_models(demo_run: DemoRun) -> None:
+def test_the_ranker_is_evaluated_together_with_simple_models(demo_run: DemoRun) -> None:
     rows = Lake(demo_run.settings.lake_path).scan(EVALUATION).filter(pl.col("segment") == "all").collect()
     assert {"popularity", "ease", "footsteps"} <= set(rows["model"])
 
 
-def test_the_same_night_again_changes_no_table_and_lands_no_row(demo_run: DemoRun, another: Path) -> None:
+def test_a_repeated_run_changes_no_table_and_lands_no_row(demo_run: DemoRun, another: Path) -> None:
     before = hashes(another)
     again = run_pipeline(another)
     assert hashes(another) == before
@@ -92,7 +92,7 @@ def test_the_same_night_again_changes_no_table_and_lands_no_row(demo_run: DemoRu
         assert not list(raw.rglob("*.unfinished"))
 
 
-def test_broken_files_are_refused_one_by_one_and_the_rest_goes_on(another: Path) -> None:
+def test_broken_files_are_refused_one_by_one_and_the_run_goes_on(another: Path) -> None:
     landing = another / "landing"
     worklogs = sorted((landing / "tempo").glob("*.csv"))[0].read_bytes()
     (landing / "tempo" / "worklogs_2027-01-01.csv").write_bytes(b"")
@@ -100,31 +100,31 @@ def test_broken_files_are_refused_one_by_one_and_the_rest_goes_on(another: Path)
     (landing / "tempo" / "worklogs_2027-01-03.csv").write_bytes(b"When,Who,What\n2026-01-01,me,it\n")
     (landing / "tempo" / "worklogs_2027-01-04.csv").write_bytes(b"\xff\xfe\x00\xd8" + worklogs[:2001])
     before = hashes(another)
-    night = run_pipeline(another)
-    source = next(one for one in night.sources if one["name"] == "worklogs")
+    summary = run_pipeline(another)
+    source = next(source for source in summary.sources if source["name"] == "worklogs")
     assert source["status"] == "refused"
-    assert {one["file"] for one in source["refused"]} == {f"worklogs_2027-01-0{day}.csv" for day in (1, 2, 3, 4)}
-    assert all(one["reason"].count("\n") == 0 for one in source["refused"])
+    assert {file["file"] for file in source["refused"]} == {f"worklogs_2027-01-0{day}.csv" for day in (1, 2, 3, 4)}
+    assert all(file["reason"].count("\n") == 0 for file in source["refused"])
     after = hashes(another)
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"raw_landing__event_delivery"}
 
 
-def test_a_full_export_that_shrank_is_refused_until_it_is_accepted(another: Path) -> None:
+def test_a_shrunken_full_export_is_refused_until_it_is_allowed(another: Path) -> None:
     path = next((another / "landing" / "bamboohr").glob("*.csv"))
     head, *rows = path.read_bytes().splitlines(keepends=True)
     path.with_name("employees_2027-01-01.csv").write_bytes(head + b"".join(rows[:10]))
-    night = run_pipeline(another)
-    refused = next(one for one in night.sources if one["name"] == "people")["refused"]
+    summary = run_pipeline(another)
+    refused = next(source for source in summary.sources if source["name"] == "people")["refused"]
     assert len(refused) == 1
     assert "the floor is 80" in refused[0]["reason"]
-    people = next(one for one in night.sources if one["name"] == "people")["rows"]
+    people = next(source for source in summary.sources if source["name"] == "people")["rows"]
     assert people > 50
-    accepted = run_pipeline(another, allow_row_count_drop=True)
-    assert next(one for one in accepted.sources if one["name"] == "people")["rows"] == 10
+    allowed = run_pipeline(another, allow_row_count_drop=True)
+    assert next(source for source in allowed.sources if source["name"] == "people")["rows"] == 10
 
 
-def test_a_night_that_breaks_off_leaves_what_was_published(another: Path) -> None:
+def test_a_failed_run_leaves_the_published_tables_in_place(another: Path) -> None:
     pointer = (another / "published" / "CURRENT").read_text()
     taxonomy = another / "landing" / "taxonomy" / "prerequisites.csv"
     skill, required = taxonomy.read_text().splitlines()[1].split(",")
@@ -142,10 +142,10 @@ def test_no_personal_value_reaches_dagsters_storage(demo_run: DemoRun, monkeypat
     monkeypatch.setenv("DAGSTER_HOME", str(demo_run.settings.dagster_home))
     with DagsterInstance.get() as instance:
         record = instance.get_run_records(limit=1)[0]
-        said = "\n".join(str(entry.to_json()) for entry in instance.all_logs(record.dagster_run.run_id))
+        events = "\n".join(str(entry.to_json()) for entry in instance.all_logs(record.dagster_run.run_id))
     docs = "\n".join(path.read_text() for path in demo_run.settings.docs_path.rglob("*.*"))
-    assert "out__next_skill" in said
+    assert "out__next_skill" in events
     assert "out__next_skill" in docs
     for secret in secrets:
-        assert secret not in said
+        assert secret not in events
         assert secret not in docs

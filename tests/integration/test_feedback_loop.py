@@ -1,4 +1,4 @@
-"""What a reader showed and what came of it lands by command and is weighed the next night, with its limits told."""
+"""Exposures and outcomes that commands record become acceptance by rank in the next run, with intervals."""
 
 import shutil
 from datetime import timedelta
@@ -33,7 +33,7 @@ def call(root: Path, *words: str) -> Result:
 
 @pytest.fixture(scope="module")
 def root(demo_run: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo with sources of a reader's records declared, the night not made yet."""
+    """The demo with sources of exposures and outcomes declared, before the next run."""
     copy = tmp_path_factory.mktemp("loop") / "copy"
     shutil.copytree(demo_run.settings.root, copy, ignore=shutil.ignore_patterns("dagster_home"))
     config = copy / "footsteps.yaml"
@@ -47,22 +47,22 @@ def test_exposures_and_outcomes_become_acceptance_by_rank(demo_run: DemoRun, roo
     snapshot = demo_run.summary.snapshot
     rows = snapshot.scan(NEXT_SKILL.name).filter(pl.col("rank") <= 2).sort("person_id", "rank").collect()
     whole = rows.filter(pl.len().over("person_id") == 2)
-    (one, two), (three, _), (five, _) = (
+    (first_step, second_step), (other_step, _), (unseen_step, _) = (
         [[row["person_id"], row["skill_id"], row["to_stage"]] for row in part.to_dicts()]
         for part in whole.partition_by("person_id", maintain_order=True)[:3]
     )
     day = END.isoformat()
     before = (END - timedelta(days=1)).isoformat()
-    said = [
-        ["exposure", *one, "1", "--at", day],
-        ["exposure", *two, "2", "--at", day],
-        ["exposure", *three, "1", "--at", day],
-        ["outcome", *one, "accepted", "--at", f"{day}T09:00:00"],
-        ["outcome", *three, "accepted", "--at", before],  # before it was shown: no answer to it
-        ["outcome", *two, "dismissed", "--at", f"{day}T09:00:00"],
-        ["outcome", *five, "started", "--at", day],  # nobody says that it was shown
+    commands = [
+        ["exposure", *first_step, "1", "--at", day],
+        ["exposure", *second_step, "2", "--at", day],
+        ["exposure", *other_step, "1", "--at", day],
+        ["outcome", *first_step, "accepted", "--at", f"{day}T09:00:00"],
+        ["outcome", *other_step, "accepted", "--at", before],  # before the step was shown: it does not count
+        ["outcome", *second_step, "dismissed", "--at", f"{day}T09:00:00"],
+        ["outcome", *unseen_step, "started", "--at", day],  # the step was never shown
     ]
-    for words in (*said, *said):  # twice, as an unsure caller would: each is written once
+    for words in (*commands, *commands):  # twice, as an unsure caller would: each is written once
         result = call(root, *words)
         assert result.exit_code == 0, result.stderr
     lines = [path.read_text().count("\n") for path in sorted((root / "landing" / "reader").iterdir())]
@@ -73,9 +73,9 @@ def test_exposures_and_outcomes_become_acceptance_by_rank(demo_run: DemoRun, roo
     lake = Lake(settings.lake_path)
     shown = lake.scan(SHOWN_STEP).sort("shown_rank", "is_accepted_step").collect()
     assert shown.select("person_id", "shown_rank", "is_accepted_step").rows() == [
-        (three[0], 1, False),
-        (one[0], 1, True),
-        (two[0], 2, False),
+        (other_step[0], 1, False),
+        (first_step[0], 1, True),
+        (second_step[0], 2, False),
     ]
     assert shown["snapshot_id"].unique().to_list() == [snapshot.snapshot_id]
     first, second = lake.scan(ACCEPTANCE).sort("shown_rank").collect().to_dicts()
@@ -86,7 +86,7 @@ def test_exposures_and_outcomes_become_acceptance_by_rank(demo_run: DemoRun, roo
     )
     assert (second["shown_rank"], second["shown_count"], second["accepted_count"]) == (2, 1, 0)
     assert second["acceptance_high"] == pytest.approx(0.7935, abs=1e-4)
-    assert second["examined_share"] is None  # no step was shown at both ranks: nothing is known of the bias
+    assert second["examined_share"] is None  # no step was shown at both ranks: the bias is unknown
 
 
 @pytest.mark.parametrize(
@@ -98,13 +98,13 @@ def test_exposures_and_outcomes_become_acceptance_by_rank(demo_run: DemoRun, roo
         (("outcome", "100003", "dat-1", "journeyman", "done", "--snapshot", "x"), "no snapshot 'x' is kept"),
     ],
 )
-def test_what_would_join_with_nothing_is_refused(root: Path, words: tuple[str, ...], sentence: str) -> None:
+def test_a_record_that_would_match_nothing_is_refused(root: Path, words: tuple[str, ...], sentence: str) -> None:
     result = call(root, *words)
     assert result.exit_code == 1
     assert sentence in " ".join(result.stderr.split())
 
 
-def test_without_a_source_the_block_for_it_is_told(demo_run: DemoRun) -> None:
+def test_without_a_source_the_message_shows_how_to_declare_it(demo_run: DemoRun) -> None:
     result = call(demo_run.settings.root, "exposure", "100003", "dat-1", "journeyman", "1")
     assert result.exit_code == 1
     assert "shape: exposure" in result.stderr

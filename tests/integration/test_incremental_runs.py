@@ -1,4 +1,4 @@
-"""A file by day reaches the people it touches and nobody else, with the rows a whole night would have made."""
+"""An incremental run updates the people whom new files touch, with the rows of a complete run."""
 
 import shutil
 from datetime import date, timedelta
@@ -27,12 +27,12 @@ def run(root: Path, day: date, *, incremental: bool = False) -> pl.DataFrame:
 
 @pytest.fixture
 def root(demo_run: DemoRun, tmp_path: Path) -> Path:
-    folder = tmp_path / "one"
+    folder = tmp_path / "copy"
     shutil.copytree(demo_run.settings.root, folder, ignore=shutil.ignore_patterns("dagster_home"))
     return folder
 
 
-def test_by_day_the_touched_people_have_the_rows_of_a_night_and_the_others_keep_theirs(
+def test_an_incremental_run_gives_touched_people_the_rows_of_a_complete_run_and_leaves_the_others(
     root: Path, tmp_path: Path
 ) -> None:
     before = current_snapshot(root / "published").scan(NEXT_SKILL.name).collect()
@@ -43,24 +43,24 @@ def test_by_day_the_touched_people_have_the_rows_of_a_night_and_the_others_keep_
     after = run(root, END, incremental=True)
     changed = set(find_people_with_changed_rows(before, after))
     assert 1 <= len(changed) <= touched == 5
-    # the same files in a complete night, with the same model, nothing kept from before
+    # the same files in a complete run with the same model, without stored states
     shutil.rmtree(other / "lake" / ".made_of")
-    night = run(other, END)
+    complete = run(other, END)
     incremental, whole = Lake(root / "lake"), Lake(other / "lake")
     for lake in (incremental, whole):
         assert lake.scan(MODEL_CARD).collect()["model_version"].to_list() == version
     for table in (EVIDENCE, MASTERY, CANDIDATE):
         rows = [lake.scan(table).filter(pl.col("person_id").is_in(changed)).collect() for lake in (incremental, whole)]
         assert rows[0].sort(table.key).equals(rows[1].sort(table.key)), table.name
-    mine = [frame.filter(pl.col("person_id").is_in(changed)) for frame in (after, night)]
-    assert not set(find_people_with_changed_rows(mine[0], mine[1]))
-    # and the night that follows the day makes everything as if the day had not been
+    of_changed = [frame.filter(pl.col("person_id").is_in(changed)) for frame in (after, complete)]
+    assert not set(find_people_with_changed_rows(of_changed[0], of_changed[1]))
+    # the complete run that follows gives the same rows as if the incremental run had not been
     last = run(root, END)
-    assert not set(find_people_with_changed_rows(last, night))
+    assert not set(find_people_with_changed_rows(last, complete))
     assert incremental.content_hash(EVIDENCE) == whole.content_hash(EVIDENCE)
 
 
-def test_a_night_with_nothing_new_only_renews_what_is_published(root: Path) -> None:
+def test_a_run_without_new_input_only_renews_what_is_published(root: Path) -> None:
     before = current_snapshot(root / "published")
     run(root, END)
     assert current_snapshot(root / "published").tables == before.tables
@@ -68,7 +68,7 @@ def test_a_night_with_nothing_new_only_renews_what_is_published(root: Path) -> N
     assert later["as_of"].unique().to_list() == [END + timedelta(days=1)]
 
 
-def test_a_table_that_a_broken_run_left_is_made_again_and_not_renewed(root: Path) -> None:
+def test_a_table_that_a_failed_run_left_is_computed_again_and_not_renewed(root: Path) -> None:
     run(root, END)
     lake = Lake(root / "lake")
     whole = lake.content_hash(OUT_MASTERY)
@@ -78,7 +78,7 @@ def test_a_table_that_a_broken_run_left_is_made_again_and_not_renewed(root: Path
     assert lake.content_hash(OUT_MASTERY) == whole
 
 
-def test_a_run_that_breaks_off_before_any_step_says_why(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_fails_before_any_op_reports_why(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: Path) -> None:
         raise OSError("no space left on device")
 

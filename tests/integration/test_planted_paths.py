@@ -1,4 +1,4 @@
-"""A night on the demo company finds again what was planted in it."""
+"""A run on the demo company recovers what was planted in it."""
 
 import polars as pl
 from conftest import DemoRun
@@ -10,21 +10,21 @@ from pipelines.contracts.output_tables import ALIGNMENT, CAPABILITY, NEXT_SKILL,
 from pipelines.storage.lake import Lake
 
 
-def test_the_stages_of_a_night_agree_with_those_planted(demo_run: DemoRun) -> None:
+def test_estimated_stages_agree_with_the_planted_ones(demo_run: DemoRun) -> None:
     lake = Lake(demo_run.settings.lake_path)
-    found = measure_stage_agreement(demo_run.settings.root / "truth", lake.scan(MASTERY).collect())
-    assert found.value >= found.target
+    agreement = measure_stage_agreement(demo_run.settings.root / "truth", lake.scan(MASTERY).collect())
+    assert agreement.value >= agreement.target
 
 
-def test_far_more_steps_lie_on_the_planted_path_than_of_the_popular_ones(demo_run: DemoRun) -> None:
-    """Sixty people teach little: nearly twice as many here, and more than twice in a company of six hundred."""
+def test_far_more_recommended_steps_lie_on_the_planted_path_than_popular_steps(demo_run: DemoRun) -> None:
+    """Sixty people are few to learn from: nearly twice as many here, more than twice in a company of six hundred."""
     lake = Lake(demo_run.settings.lake_path)
     rows, steps = lake.scan(NEXT_SKILL).collect(), lake.scan(REACHED_STEP).collect()
-    for found in measure_path_share(demo_run.settings.root / "truth", rows, steps):
-        assert found.value >= 0.9 * found.target, found.measure
+    for share in measure_path_share(demo_run.settings.root / "truth", rows, steps):
+        assert share.value >= 0.9 * share.target, share.measure
 
 
-def test_a_night_tells_levels_half_lives_precedence_and_capabilities(demo_run: DemoRun) -> None:
+def test_a_run_publishes_levels_half_lives_prerequisites_and_capabilities(demo_run: DemoRun) -> None:
     lake = Lake(demo_run.settings.lake_path)
     held = lake.scan(OUT_MASTERY).collect()
     assert (held["level_low_share"] <= held["level_share"]).all()

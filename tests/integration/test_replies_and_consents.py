@@ -1,4 +1,4 @@
-"""What people say on a day is obeyed the next night: consent taken back, steps sent away, skills hidden."""
+"""The next run follows what people state: withdrawn consents, dismissed steps, hidden skills."""
 
 import shutil
 from dataclasses import dataclass
@@ -22,18 +22,18 @@ from pipelines.storage.lake import Lake
 
 @dataclass(frozen=True)
 class TwoRuns:
-    """A night, what people said after it, and the next night."""
+    """A run, what people stated after it, and the next run."""
 
     before: Snapshot
     after: Snapshot
-    withdrew: str  # was shown to others, and took consent back
+    withdrew: str  # was shown to others, and withdrew consent
     dismissed: tuple[str, str]  # person, micro-skill
     hidden: tuple[str, str]
 
 
 @pytest.fixture(scope="module")
 def two_runs(demo_run: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> TwoRuns:
-    """The demo's first night and the one after several people spoke."""
+    """The demo's first run, and the run after several people stated something."""
     root = tmp_path_factory.mktemp("words") / "copy"
     shutil.copytree(demo_run.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
     before = demo_run.summary.snapshot
@@ -65,25 +65,25 @@ def named(snapshot: Snapshot) -> pl.DataFrame:
     return snapshot.scan(COMPANION.name).collect().drop_nulls("companion_id")
 
 
-def test_who_took_consent_back_is_mentioned_nowhere(two_runs: TwoRuns) -> None:
+def test_a_person_who_withdrew_consent_is_named_nowhere(two_runs: TwoRuns) -> None:
     assert two_runs.withdrew in named(two_runs.before)["companion_id"].to_list()
     assert two_runs.withdrew not in named(two_runs.after)["companion_id"].to_list()
     assert named(two_runs.after).height > 0
 
 
-def test_a_dismissed_step_is_gone_and_told_with_the_days_it_took(two_runs: TwoRuns) -> None:
+def test_a_dismissed_step_is_gone_and_its_effect_is_listed_with_the_days_it_took(two_runs: TwoRuns) -> None:
     person, skill = two_runs.dismissed
     mine = two_runs.after.scan(NEXT_SKILL.name).filter(pl.col("person_id") == person).collect()
     assert mine.height > 0
     assert skill not in mine["skill_id"].to_list()
     effects = two_runs.after.scan(REPLY_EFFECT.name).filter(pl.col("person_id") == person).collect()
-    said = effects.filter((pl.col("skill_id") == skill) & (pl.col("reply_kind") == "dismiss"))
-    assert said.select("effect", "first_snapshot_id", "time_to_effect_days").rows() == [
+    dismissals = effects.filter((pl.col("skill_id") == skill) & (pl.col("reply_kind") == "dismiss"))
+    assert dismissals.select("effect", "first_snapshot_id", "time_to_effect_days").rows() == [
         ("kept_away", two_runs.after.snapshot_id, 1)
     ]
 
 
-def test_what_was_obeyed_the_night_before_keeps_that_night(two_runs: TwoRuns) -> None:
+def test_a_reply_that_took_effect_in_an_earlier_run_keeps_that_run(two_runs: TwoRuns) -> None:
     first, second = (
         snapshot.scan(REPLY_EFFECT.name).select("reply_id", "skill_id", "obeyed_date", "first_snapshot_id").collect()
         for snapshot in (two_runs.before, two_runs.after)
@@ -100,14 +100,14 @@ def test_a_hidden_micro_skill_stays_on_the_person_s_own_page(two_runs: TwoRuns) 
     held = two_runs.after.scan(OUT_MASTERY.name).filter(pl.col("person_id") == person, pl.col("is_hidden")).collect()
     assert held.height <= held["skill_id"].n_unique()
     hidden = two_runs.after.scan(OUT_MASTERY.name).filter(pl.col("is_hidden")).select("person_id", "skill_id").collect()
-    known = two_runs.after.scan(OUT_MASTERY.name).select("person_id", "skill_id").collect().rows()
-    assert ((person, skill) in hidden.rows()) == ((person, skill) in known)
+    published = two_runs.after.scan(OUT_MASTERY.name).select("person_id", "skill_id").collect().rows()
+    assert ((person, skill) in hidden.rows()) == ((person, skill) in published)
 
 
-def test_companions_stay_from_one_night_to_the_next_and_keep_within_their_load(two_runs: TwoRuns) -> None:
+def test_companions_stay_from_run_to_run_within_their_load(two_runs: TwoRuns) -> None:
     first, second = (named(s).select("person_id", "companion_id") for s in (two_runs.before, two_runs.after))
-    kept = first.join(second, on=first.columns, how="semi").height
-    assert kept > 0.8 * first.height
+    lasting = first.join(second, on=first.columns, how="semi").height
+    assert lasting > 0.8 * first.height
     assert second.group_by("companion_id").len()["len"].max() <= 5  # type: ignore[operator]
 
 
@@ -118,7 +118,7 @@ def test_only_people_whose_consent_is_in_force_are_named(demo_run: DemoRun, two_
     assert set(named(two_runs.before)["companion_id"]) <= set(given["person_id"])
 
 
-def test_who_opted_out_gets_the_row_that_says_so_and_is_nobody_s_companion(
+def test_a_person_who_opted_out_gets_a_row_with_that_reason_and_is_nobody_s_companion(
     demo_run: DemoRun, two_runs: TwoRuns
 ) -> None:
     rows = two_runs.before.scan(NEXT_SKILL.name).filter(pl.col("no_recommendation_reason") == "opted_out").collect()
@@ -128,7 +128,7 @@ def test_who_opted_out_gets_the_row_that_says_so_and_is_nobody_s_companion(
     assert not set(rows["person_id"]) & set(named(two_runs.before)["companion_id"])
 
 
-def test_by_day_too_who_took_consent_back_is_mentioned_nowhere(demo_run: DemoRun, tmp_path: Path) -> None:
+def test_an_incremental_run_too_names_nobody_who_withdrew_consent(demo_run: DemoRun, tmp_path: Path) -> None:
     root = tmp_path / "copy"
     shutil.copytree(demo_run.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
     before = named(demo_run.summary.snapshot)
@@ -143,9 +143,7 @@ def test_by_day_too_who_took_consent_back_is_mentioned_nowhere(demo_run: DemoRun
     assert named(after).select(rows).sort(rows).equals(expected)
 
 
-def test_nobody_is_shown_for_longer_than_they_agreed_to_where_rows_are_only_prolonged(
-    demo_run: DemoRun, tmp_path: Path
-) -> None:
+def test_nobody_is_shown_longer_than_their_consent_if_rows_are_only_renewed(demo_run: DemoRun, tmp_path: Path) -> None:
     root = tmp_path / "copy"
     shutil.copytree(demo_run.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
     leaving = named(demo_run.summary.snapshot)["companion_id"].sort()[0]

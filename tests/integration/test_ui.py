@@ -1,4 +1,4 @@
-"""The UI as a data engineer meets it: a real server, a real browser, and the UI's own API for a backfill."""
+"""The UI in a real browser on a real server, and its API for a backfill."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def serve(root: Path) -> Iterator[str]:
                 with urllib.request.urlopen(f"{url}/server_info", timeout=2):
                     break
             except (urllib.error.URLError, OSError):
-                assert server.poll() is None, "footsteps up ended by itself"
+                assert server.poll() is None, "footsteps up ended"
                 time.sleep(0.25)
         yield url
     finally:
@@ -64,16 +64,16 @@ def ask(url: str, query: str, **variables: Any) -> Any:
     for pause in (1, 2, 4, None):
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
-                said = json.load(answer)
+                reply = json.load(answer)
                 break
         except urllib.error.HTTPError as refusal:
-            # webserver and daemon share SQLite files here, which refuse a request while the other writes for long;
-            # whoever sits before the UI asks again
+            # the web server and the daemon share SQLite files, which refuse requests while the other process writes: a
+            # person would ask again
             if pause is None:
                 raise AssertionError(f"{refusal.code}: {refusal.read().decode()[:2000]}") from refusal
             time.sleep(pause)
-    assert "errors" not in said, said["errors"]
-    return said["data"]
+    assert "errors" not in reply, reply["errors"]
+    return reply["data"]
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_a_browser_finds_every_group_an_assets_metadata_and_a_failed_check(seen:
 
 @pytest.fixture
 def waiting(demo_run: DemoRun, tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """A company whose worklogs lie there in thirty files, one a day, none of them landed."""
+    """A company whose worklogs are in thirty files, one per day, none of them landed."""
     root = tmp_path / "waiting"
     source = demo_run.settings.root
     root.mkdir()
@@ -148,32 +148,28 @@ def test_a_backfill_of_thirty_days_equals_the_tables_made_day_by_day(waiting: tu
         time.sleep(0.5)
     assert status == "COMPLETED_SUCCESS"
     _land_day_by_day(by_day)
-    found = [_landed(one) for one in (root, by_day)]
-    assert found[0][0].height == 30
-    assert found[0][0].equals(found[1][0])
-    assert found[0][1].equals(found[1][1])
+    (ledger, rows), (ledger_by_day, rows_by_day) = _read_landed(root), _read_landed(by_day)
+    assert ledger.height == 30
+    assert ledger.equals(ledger_by_day)
+    assert rows.equals(rows_by_day)
 
 
 def _land_day_by_day(root: Path) -> None:
-    from dagster import DagsterInstance, materialize
+    from dagster import AssetsDefinition, DagsterInstance, materialize
 
     from assets.cli.console import resolve_settings
     from assets.definitions import build_definitions
 
     definitions = build_definitions(resolve_settings(root))
-    lands: Any = [
-        one
-        for one in definitions.assets or []
-        if "land_tempo" in str(getattr(one, "node_def", ""))
-        or getattr(getattr(one, "node_def", None), "name", "") == "land_tempo"
-    ]
+    assets: Any = definitions.assets
+    lands = [asset for asset in assets if isinstance(asset, AssetsDefinition) and asset.op.name == "land_tempo"]
     for day in DAYS:
         with DagsterInstance.ephemeral() as instance:
             assert materialize(lands, instance=instance, resources=definitions.resources, partition_key=day.isoformat())
 
 
-def _landed(root: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The ledger without the clock's time, and every raw row."""
+def _read_landed(root: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The ledger without the landing time, and every raw row."""
     lake = Lake(root / "lake")
     ledger = read_ledger(lake).drop("landed_at").sort("delivery_number")
     files = sorted((lake.root / RAW).rglob("*.parquet"))

@@ -1,4 +1,4 @@
-"""What goes wrong is told once, gathered, over real channels, and stays to be told where they are down."""
+"""An issue is sent once, together with others, over real channels, and waits while a channel is down."""
 
 import json
 import socket
@@ -20,6 +20,7 @@ from assets.automation.alerts import (
     deliver,
     find_run_issues,
     mark_sent,
+    read_alert_state,
     send_due_alert,
 )
 from pipelines.config.company import AlertConfig
@@ -67,14 +68,14 @@ class Mailbox(Message):
         self.mails.append((parts or [message])[0].get_payload(decode=True).decode())
 
 
-def test_a_trouble_is_told_once_a_day_and_repeated_ones_are_gathered() -> None:
-    told, message = collect_alerts(AlertState(0), [LATE], 100, 600)
+def test_an_issue_is_sent_once_a_day_and_repeated_ones_are_counted() -> None:
+    state, message = collect_alerts(AlertState(0), [LATE], 100, 600)
     assert message is None  # 600 seconds have not passed since moment 0
-    told, message = collect_alerts(told, [LATE, LATE, Issue("run:night:", "A run of night failed.")], 700, 600)
-    assert message == f"• {LATE.sentence} (3 times)\n• A run of night failed."
-    told, message = collect_alerts(mark_sent(told, 700), [LATE], 2000, 600)
+    state, message = collect_alerts(state, [LATE, LATE, Issue("run:nightly:", "A run of nightly failed.")], 700, 600)
+    assert message == f"• {LATE.sentence} (3 times)\n• A run of nightly failed."
+    state, message = collect_alerts(mark_sent(state, 700), [LATE], 2000, 600)
     assert message is None
-    assert collect_alerts(told, [LATE], 700 + 25 * 3600, 600)[1] == f"• {LATE.sentence}"
+    assert collect_alerts(state, [LATE], 700 + 25 * 3600, 600)[1] == f"• {LATE.sentence}"
 
 
 def test_a_message_reaches_a_webhook_and_a_mailbox() -> None:
@@ -83,7 +84,7 @@ def test_a_message_reaches_a_webhook_and_a_mailbox() -> None:
     mail.start()
     try:
         with http_sink() as (hook, received):
-            address = f"mailto://127.0.0.1:{mail.port}/?from=night@example.org&to=team@example.org&mode=insecure"
+            address = f"mailto://127.0.0.1:{mail.port}/?from=footsteps@example.org&to=team@example.org&mode=insecure"
             assert deliver([hook, address], "Footsteps at Acme", "• people: late.")
     finally:
         mail.stop()
@@ -93,22 +94,22 @@ def test_a_message_reaches_a_webhook_and_a_mailbox() -> None:
     assert "people: late." in box.mails[0]
 
 
-def test_what_cannot_be_delivered_stays_until_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_that_cannot_be_delivered_waits_until_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         down = AlertConfig(to=[f"json://127.0.0.1:{free_port()}/hook"], gather_minutes=0)
-        told, said = send_due_alert(instance, AlertState(1000), down, "Acme", lambda: [LATE], 1001)
-        assert "could not be reached" in said
-        assert LATE.about in told.waiting
+        state, outcome = send_due_alert(instance, AlertState(1000), down, "Acme", lambda: [LATE], 1001)
+        assert "could not be reached" in outcome
+        assert LATE.key in state.waiting
         with http_sink() as (hook, received):
             monkeypatch.setenv("HOOK", hook)
-            told, said = send_due_alert(
-                instance, told, AlertConfig(to=["${HOOK}"], gather_minutes=0), "Acme", lambda: [], 1002
+            state, outcome = send_due_alert(
+                instance, state, AlertConfig(to=["${HOOK}"], gather_minutes=0), "Acme", lambda: [], 1002
             )
         assert len(received) == 1
-        assert not told.waiting
+        assert not state.waiting
 
 
-def test_a_failed_run_and_a_blocked_check_are_told_by_name() -> None:
+def test_a_failed_run_and_a_blocking_check_are_reported_by_name() -> None:
     @dg.asset
     def broken() -> None:
         raise ValueError("anna@example.org is not a number")
@@ -123,14 +124,14 @@ def test_a_failed_run_and_a_blocked_check_are_told_by_name() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         dg.materialize([broken], instance=instance, raise_on_error=False)
         dg.materialize([model_card, is_better], instance=instance, raise_on_error=False)
-        found = find_run_issues(instance, 1.0)
-    said = "\n".join(trouble.sentence for trouble in found)
-    assert "failed at broken" in said
-    assert "The model was refused: is_better: 0.21 against 0.25" in said
-    assert "anna" not in said
+        issues = find_run_issues(instance, 1.0)
+    message = "\n".join(issue.sentence for issue in issues)
+    assert "failed at broken" in message
+    assert "The model was refused: is_better: 0.21 against 0.25" in message
+    assert "anna" not in message
 
 
-def test_a_challenger_that_was_refused_is_told_though_it_stops_nothing() -> None:
+def test_a_refused_challenger_is_reported_although_it_blocks_nothing() -> None:
     @dg.asset_check(asset="model_card", name="challenger_takes_over")
     def refused() -> dg.AssetCheckResult:
         return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description="0.21 against 0.25")
@@ -144,5 +145,12 @@ def test_a_challenger_that_was_refused_is_told_though_it_stops_nothing() -> None
 
     with dg.DagsterInstance.ephemeral() as instance:
         dg.materialize([model_card, refused, is_small], instance=instance)
-        found = find_run_issues(instance, 1.0)
-    assert [one.sentence for one in found] == ["The model was refused: challenger_takes_over: 0.21 against 0.25."]
+        issues = find_run_issues(instance, 1.0)
+    assert [issue.sentence for issue in issues] == ["The model was refused: challenger_takes_over: 0.21 against 0.25."]
+
+
+def test_the_cursor_of_an_earlier_version_is_read() -> None:
+    cursor = json.dumps({"until": 5.0, "waiting": {"a": ["late", 2]}, "told": {"b": 4.0}, "sent_at": 3.0})
+    assert read_alert_state(cursor, 9.0) == AlertState(5.0, {"a": ["late", 2]}, {"b": 4.0}, 3.0)
+    assert read_alert_state(None, 9.0) == AlertState(9.0)
+    assert read_alert_state('{"of": "another form"}', 9.0) == AlertState(9.0)

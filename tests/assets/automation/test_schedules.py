@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.automation.schedules import MOST_ATTEMPTS, build_nightly_schedule, on_changed_inputs
+from assets.automation.schedules import build_nightly_schedule
+from assets.incremental.automation_condition import MAX_ATTEMPTS, on_changed_inputs
 from assets.resources.pipeline import SCHEDULED_DAY_TAG
 
 FAILS = {"yes": False}
@@ -36,14 +37,14 @@ class Ticks:
         self.cursor: Any = None
 
     def requested(self) -> int:
-        found = dg.evaluate_automation_conditions(
+        evaluated = dg.evaluate_automation_conditions(
             defs=self.defs,
             instance=self.instance,
             cursor=self.cursor,
             asset_selection=dg.AssetSelection.assets("follower"),
         )
-        self.cursor = found.cursor
-        return found.total_requested
+        self.cursor = evaluated.cursor
+        return evaluated.total_requested
 
     def make(self, *assets: Any) -> None:
         dg.materialize(list(assets), instance=self.instance, raise_on_error=False, selection=list(assets))
@@ -60,13 +61,13 @@ def ticks() -> Iterator[Ticks]:
         yield ticks
 
 
-def test_nothing_new_nothing_runs(ticks: Ticks) -> None:
+def test_without_new_content_nothing_runs(ticks: Ticks) -> None:
     assert ticks.requested() == 0
-    ticks.make(table)  # made again, with the same content
+    ticks.make(table)  # materialized again, with the same content
     assert ticks.requested() == 0
 
 
-def test_a_table_that_holds_something_else_is_followed_once(ticks: Ticks) -> None:
+def test_a_table_with_new_content_is_followed_once(ticks: Ticks) -> None:
     VERSION["now"] = "2"
     ticks.make(table)
     assert ticks.requested() == 1
@@ -74,18 +75,18 @@ def test_a_table_that_holds_something_else_is_followed_once(ticks: Ticks) -> Non
     assert ticks.requested() == 0
 
 
-def test_a_failed_run_is_retried_but_not_for_ever(ticks: Ticks) -> None:
+def test_a_failed_run_is_retried_a_limited_number_of_times(ticks: Ticks) -> None:
     VERSION["now"], FAILS["yes"] = "2", True
     ticks.make(table)
-    asked = 0
+    requests = 0
     for _ in range(10):
         if ticks.requested():
-            asked += 1
+            requests += 1
             ticks.make(follower)
-    assert 2 <= asked <= MOST_ATTEMPTS
+    assert 2 <= requests <= MAX_ATTEMPTS
 
 
-def test_the_night_is_for_the_day_that_begins_where_the_company_is() -> None:
+def test_the_nightly_run_is_for_the_day_that_begins_in_the_company_s_time_zone() -> None:
     context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 6, 30, 0, 0, tzinfo=UTC))
     (request,) = list(build_nightly_schedule("Europe/Berlin")(context))
     assert request.tags[SCHEDULED_DAY_TAG] == date(2026, 6, 30).isoformat()

@@ -1,4 +1,4 @@
-"""Exports in a bucket are fetched before the night; a bucket that cannot be reached costs no night."""
+"""Exports in a bucket are fetched before a run; a bucket that cannot be reached stops no run."""
 
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,15 @@ def declared(**options: Any) -> Config:
     return Config.model_construct(publish=PublishOptions(object_store=store))
 
 
-def test_exports_are_fetched_where_that_is_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Path] = []
-    monkeypatch.setattr(pipelines.publish.object_store, "fetch_landing", lambda folder, _: asked.append(folder))
+def test_exports_are_fetched_if_that_is_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[Path] = []
+    monkeypatch.setattr(pipelines.publish.object_store, "fetch_landing", lambda folder, _: fetched.append(folder))
     assert fetch_exports(declared(landing=True), tmp_path) is None
     assert fetch_exports(declared(), tmp_path) is None
-    assert asked == [tmp_path]
+    assert fetched == [tmp_path]
 
 
-def test_a_bucket_that_cannot_be_reached_is_told_in_a_sentence_without_its_key(
+def test_a_bucket_that_cannot_be_reached_is_reported_in_a_sentence_without_its_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(folder: Path, options: ObjectStoreOptions) -> list[str]:
@@ -32,8 +32,8 @@ def test_a_bucket_that_cannot_be_reached_is_told_in_a_sentence_without_its_key(
 
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
     monkeypatch.setattr(pipelines.publish.object_store, "fetch_landing", refuse)
-    said = fetch_exports(declared(landing=True), tmp_path)
-    assert said == (
-        "exports could not be fetched from s3://people-data/footsteps/landing, what is there already is landed: "
+    message = fetch_exports(declared(landing=True), tmp_path)
+    assert message == (
+        "exports could not be fetched from s3://people-data/footsteps/landing, files that are there are landed: "
         "OSError: refused the key $AWS_SECRET_ACCESS_KEY"
     )

@@ -1,4 +1,4 @@
-"""While a run lasts its event log is written cheaply; before and after, Dagster's storage is as it was."""
+"""While a run lasts, its event log is written cheaply; before and after, Dagster's storage is unchanged."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def synchronous(instance: DagsterInstance) -> int:
         return int(connection.execute(text("PRAGMA synchronous")).scalar_one())
 
 
-def test_events_of_a_run_wait_for_the_log_and_not_for_the_disk(tmp_path: Path) -> None:
+def test_events_of_a_run_do_not_wait_for_the_disk(tmp_path: Path) -> None:
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         assert synchronous(instance) == FULL
         with keep_connections_open(instance):
@@ -26,13 +26,16 @@ def test_events_of_a_run_wait_for_the_log_and_not_for_the_disk(tmp_path: Path) -
         assert "has_table" not in vars(instance.event_log_storage)
 
 
-def test_what_a_killed_run_left_half_written_is_removed_be_it_a_file_or_a_folder_of_pages(tmp_path: Path) -> None:
+def test_unfinished_files_and_folders_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     place, pages = tmp_path / "lake" / "out__mastery", tmp_path / "published" / "site"
-    half, whole = place / ".data.parquet.7.1.unfinished", place / "data.parquet"
-    left, kept = pages / ".20260701-0a.7.unfinished" / "people" / "1.html", pages / "20260630-0b" / "people" / "1.html"
-    for file in (half, whole, left, kept):
+    unfinished, complete = place / ".data.parquet.7.1.unfinished", place / "data.parquet"
+    old_pages, new_pages = (
+        pages / ".20260701-0a.7.unfinished" / "people" / "1.html",
+        pages / "20260630-0b" / "people" / "1.html",
+    )
+    for file in (unfinished, complete, old_pages, new_pages):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("x")
     remove_unfinished(tmp_path)
-    assert sorted(file for file in tmp_path.rglob("*") if file.is_file()) == sorted([whole, kept])
+    assert sorted(file for file in tmp_path.rglob("*") if file.is_file()) == sorted([complete, new_pages])
     assert list(pages.iterdir()) == [pages / "20260630-0b"]

@@ -26,7 +26,7 @@ from pipelines.storage.lake import Lake
 
 @pytest.fixture
 def root(demo_run: DemoRun, tmp_path: Path) -> Path:
-    """A copy of the demo after its first night, in which a training is due and costs nothing."""
+    """A copy of the demo after its first run, in which a training is due and costs nothing."""
     root = tmp_path / "copy"
     shutil.copytree(demo_run.settings.root, root, ignore=shutil.ignore_patterns("dagster_home", "landing"))
     record = json.loads((root / "models" / "champion.json").read_text())
@@ -110,14 +110,14 @@ def test_a_poisoned_challenger_is_refused_and_the_champion_goes_on(
     assert in_use.to_list() == [champion]
 
 
-def test_a_night_of_the_same_content_keeps_the_champion_and_the_check_says_why(root: Path) -> None:
+def test_a_run_with_unchanged_content_keeps_the_champion_and_the_check_tells_why(root: Path) -> None:
     record = json.loads((root / "models" / "champion.json").read_text())
     from assets.tables.training_data import build_training_input
 
     pipeline = PipelineResource(
         data_root=str(root), config_path=str(root / "footsteps.yaml"), landing_path=str(root / "landing")
     )
-    record["latest"]["recipe"] = build_training_input(pipeline, END).learned.recipe
+    record["latest"]["recipe"] = build_training_input(pipeline, END).training_version.recipe
     (root / "models" / "champion.json").write_text(json.dumps(record))
     check = run(ranker, root)
     assert check.passed
@@ -125,7 +125,7 @@ def test_a_night_of_the_same_content_keeps_the_champion_and_the_check_says_why(r
     assert "the first model" in str(check.description)
 
 
-def test_drift_is_a_row_a_night_and_warns_where_people_are_no_longer_the_same(root: Path) -> None:
+def test_drift_has_rows_per_run_and_warns_if_people_changed(root: Path) -> None:
     rows = Lake(root / "lake").scan(DRIFT).collect()
     assert set(rows["as_of"]) == {END}
     assert {"probability", "steps_held", "part_history"} <= set(rows["watched_name"])

@@ -1,0 +1,42 @@
+"""Renamed schedules and sensors stay switched on when a data root of an earlier version is opened.
+
+Belongs here: former names, and the transfer of their stored state.
+Does not belong here: the schedules and sensors (`assets.automation.schedules`, `assets.automation.sensors`).
+"""
+
+from dagster import DagsterInstance
+
+# The present name of each schedule and sensor, by its former name.
+RENAMED = {
+    "every_night_at_two": "nightly_0200",
+    "files_that_landed": "landed_files_sensor",
+    "tell_what_went_wrong": "alert_sensor",
+    "carry_on_what_was_changed_by_hand": "backfill_downstream_sensor",
+}
+
+
+def transfer_instigator_states(instance: DagsterInstance) -> list[str]:
+    """Switch on, under their present names, the schedules and sensors that run under a former name.
+
+    Cursors and the time of the last schedule tick move along, so that no file is landed twice and no run is missed. A
+    state that is stored under the present name already stays as it is.
+
+    Args:
+        instance: Dagster's instance of the data root.
+
+    Returns:
+        The present names of the schedules and sensors that were switched on.
+    """
+    states = instance.all_instigator_state()
+    stored, switched_on = {state.selector_id for state in states}, []
+    for state in states:
+        name = RENAMED.get(state.name)
+        if name is None or not state.is_running:
+            continue
+        renamed = state._replace(origin=state.origin._replace(instigator_name=name))
+        if renamed.selector_id not in stored:
+            instance.add_instigator_state(renamed)
+            switched_on.append(name)
+        stop = instance.stop_schedule if state.name == "every_night_at_two" else instance.stop_sensor
+        stop(state.instigator_origin_id, state.selector_id, None)
+    return switched_on

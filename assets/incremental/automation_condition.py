@@ -1,0 +1,51 @@
+"""When Dagster materializes an asset by itself, outside a run of the whole job.
+
+Belongs here: automation conditions.
+Does not belong here: the sensor that evaluates them, jobs and schedules (`assets.automation.schedules`).
+"""
+
+from datetime import UTC, datetime
+
+from dagster import AssetKey, AutomationCondition, AutomationContext, AutomationResult, DagsterRunStatus, RunsFilter
+
+# After this many failures in a row an asset waits for the next complete run, or for somebody who looks.
+MAX_ATTEMPTS = 3
+
+
+class FailedTooOften(AutomationCondition):  # type: ignore[type-arg]
+    """True for an asset that failed `MAX_ATTEMPTS` times since its last materialization."""
+
+    @property
+    def name(self) -> str:
+        """The name that the UI shows."""
+        return f"failed_{MAX_ATTEMPTS}_times"
+
+    def evaluate(self, context: AutomationContext) -> AutomationResult:  # type: ignore[type-arg]
+        """Count the failed runs that selected the asset and were created after its last materialization."""
+        instance, key = context.asset_graph_view.instance, context.key
+        assert isinstance(key, AssetKey)
+        latest = instance.get_latest_materialization_event(key)
+        since = datetime.fromtimestamp(latest.timestamp, UTC) if latest else None
+        failed = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.FAILURE], created_after=since), limit=50)
+        attempts = sum(not run.asset_selection or key in run.asset_selection for run in failed)
+        subset = context.candidate_subset if attempts >= MAX_ATTEMPTS else context.get_empty_subset()
+        return AutomationResult(context, true_subset=subset)
+
+
+def on_changed_inputs() -> AutomationCondition:  # type: ignore[type-arg]
+    """Materialize an asset if the content of an input changed and no input is being materialized.
+
+    Not `eager`: that condition reacts to every materialization, and a complete run materializes every table. Here only
+    a changed data version counts. A failed run is tried again, up to `MAX_ATTEMPTS` times in a row. The condition
+    is for tables that were materialized by hand or by a backfill: the nightly job and incremental runs carry every
+    change through themselves, in one run.
+    """
+    changed = AutomationCondition.any_deps_match(AutomationCondition.data_version_changed())
+    handled = AutomationCondition.newly_requested() | AutomationCondition.newly_updated()
+    return (
+        (changed.since(handled) | AutomationCondition.execution_failed())
+        & ~AutomationCondition.any_deps_missing()
+        & ~AutomationCondition.any_deps_in_progress()
+        & ~AutomationCondition.in_progress()
+        & ~FailedTooOften()
+    ).with_label("on_changed_inputs")
