@@ -305,7 +305,7 @@ def contracts(
     as_json: AsJson = False,
 ) -> None:
     """Print the published tables' contracts in the Open Data Contract Standard, or release them."""
-    from assets.cli.contracts import print_contracts
+    from assets.cli.tables import print_contracts
 
     print_contracts(write, as_json)
 

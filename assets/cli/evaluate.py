@@ -12,14 +12,14 @@ import polars as pl
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from assets.cli.console import CommandFailed, print_json, print_table, stderr_console, stdout_console
-from assets.cli.evaluation_report import (
+from assets.cli.inputs import load_config
+from assets.reporting.evaluation_report import (
     RANKING_HEADINGS,
     SEGMENT_HEADINGS,
     format_ranking,
     format_segments,
     write_report,
 )
-from assets.cli.inputs import load_config
 from ml.evaluation.evaluate import available_models, evaluate
 from ml.evaluation.results import Evaluation, Split
 from ml.ranking.group_features import GroupFeatures

@@ -23,10 +23,10 @@ from dagster import (
 
 from assets.automation.alerts import PROMOTED
 from assets.incremental.incremental_asset import Results, incremental_asset
+from assets.reporting.evaluation_plots import describe_reliability, draw_reliability, png_data_uri
 from assets.resources.metadata import attach_lineage, build_asset_spec
 from assets.resources.pipeline import PipelineResource
 from assets.tables.drift import drift, find_drifted_inputs, save_input_profiles
-from assets.tables.evaluation_plots import describe_reliability, draw_reliability, png_data_uri
 from assets.tables.training_data import TRAINING_INPUTS, build_extra_features, build_training_input, to_interactions
 from ml.evaluation.results import Evaluation, to_stored_dict
 from ml.mastery.state import last_instant

@@ -10,10 +10,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from ml.data.sparse_rows import Doubles as Doubles
-from ml.data.sparse_rows import Ints as Ints
-from ml.data.sparse_rows import Strings, row_offsets, take_rows
-from pipelines.contracts.columns import STAGE_INDEX as STAGE_INDEX
+from ml.data.sparse_rows import Doubles, Ints, Strings, row_offsets, take_rows
 from pipelines.contracts.columns import STAGES, stage_index
 
 

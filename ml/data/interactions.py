@@ -12,13 +12,18 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from ml.data.encoding import encode_ids as encode_ids
-from ml.data.sparse_rows import Bools as Bools
-from ml.data.sparse_rows import Doubles as Doubles
-from ml.data.sparse_rows import Floats as Floats
-from ml.data.sparse_rows import Ints as Ints
-from ml.data.sparse_rows import Strings as Strings
-from ml.data.sparse_rows import entry_rows, row_offsets, run_index, starts_run, take_rows
+from ml.data.encoding import encode_ids
+from ml.data.sparse_rows import (
+    Bools,
+    Doubles,
+    Ints,
+    Strings,
+    entry_rows,
+    row_offsets,
+    run_index,
+    starts_run,
+    take_rows,
+)
 
 Moment = datetime | date | int
 

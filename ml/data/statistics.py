@@ -7,7 +7,7 @@ Does not belong here: other ranking metrics, what is resampled (see `ml.evaluati
 import numpy as np
 import polars as pl
 
-from ml.data.interactions import Bools, Doubles, Ints
+from ml.data.sparse_rows import Bools, Doubles, Ints
 
 K = 10  # length of the list that is evaluated
 _DISCOUNT = 1.0 / np.log2(np.arange(2, K + 2))

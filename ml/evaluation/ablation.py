@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ml.data.interactions import Doubles, Floats, Ints, Strings
+from ml.data.sparse_rows import Doubles, Floats, Ints, Strings
 from ml.data.statistics import ndcg_from_scores, percentile_interval
 from ml.evaluation.metrics import bootstrap_means
 from ml.evaluation.results import AblationResult

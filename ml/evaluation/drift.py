@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from scipy.special import rel_entr
 
-from ml.data.interactions import Doubles
+from ml.data.sparse_rows import Doubles
 
 BINS = 10
 MIN_BIN_WIDTH = 0.05  # of the largest edge: two days later a cohort hired in one week must not count as drift

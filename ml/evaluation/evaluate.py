@@ -14,8 +14,9 @@ import polars as pl
 from threadpoolctl import threadpool_limits
 
 from ml.data.eligibility import encode_rules
-from ml.data.interactions import TICKS_PER_DAY, Doubles, build_user_states, encode_interactions
+from ml.data.interactions import TICKS_PER_DAY, build_user_states, encode_interactions
 from ml.data.ranker_config import choose_config
+from ml.data.sparse_rows import Doubles
 from ml.data.statistics import percentile_interval
 from ml.evaluation.ablation import ablate
 from ml.evaluation.lambdarank_baseline import LAMBDARANK, fit_lambdarank, installed_lambdarank

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ml.data.interactions import Doubles, Floats, Interactions, Strings
+from ml.data.interactions import Interactions
+from ml.data.sparse_rows import Doubles, Floats, Strings
 from ml.ranking.features import Feature
 from ml.ranking.fitting import build_ranker_rows
 from ml.ranking.recommender import Recommender

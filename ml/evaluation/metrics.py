@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.data.interactions import Bools, Doubles, Floats, Ints
+from ml.data.sparse_rows import Bools, Doubles, Floats, Ints
 from ml.data.statistics import K, ndcg_from_ranks
 
 RESAMPLES = 1000  # enough for two steady digits of a 95 % interval

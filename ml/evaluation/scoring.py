@@ -11,18 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ml.data.encoding import encode_ids
-from ml.data.interactions import (
-    Bools,
-    Floats,
-    Interactions,
-    Ints,
-    Strings,
-    UserStates,
-    build_user_states,
-    reindex_items,
-)
+from ml.data.interactions import Interactions, UserStates, build_user_states, reindex_items
 from ml.data.parallel import parallel_map
 from ml.data.ranker_config import RankerConfig
+from ml.data.sparse_rows import Bools, Floats, Ints, Strings
 from ml.data.statistics import K
 from ml.evaluation.metrics import CaseScores, concat_case_scores, score_cases
 from ml.evaluation.profiling import ResourceMeter

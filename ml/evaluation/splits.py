@@ -13,8 +13,9 @@ import polars as pl
 
 from ml.data.eligibility import NO_RULES, EligibilityRules
 from ml.data.encoding import encode_ids
-from ml.data.interactions import Interactions, Ints, drop_unused_ids, filter_before
+from ml.data.interactions import Interactions, drop_unused_ids, filter_before
 from ml.data.ranker_config import choose_config
+from ml.data.sparse_rows import Ints
 from ml.ranking.training_set import Cases, build_last_moment_cases, build_window_cases, drop_closed_targets
 
 FUTURE_SHARE = 0.2  # of all acquisitions must lie after the freeze: enough people to tell models apart

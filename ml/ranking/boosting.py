@@ -14,8 +14,8 @@ from sklearn._loss.loss import BaseLoss, HalfSquaredError
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
-from ml.data.interactions import Bools, Doubles
 from ml.data.ranker_config import RankerConfig
+from ml.data.sparse_rows import Bools, Doubles
 from ml.ranking.training_set import TrainingRows
 
 

@@ -10,7 +10,8 @@ from math import pi, sqrt
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from ml.data.interactions import TICKS_PER_DAY, Bools, Doubles, Floats, Interactions, Ints, UserStates
+from ml.data.interactions import TICKS_PER_DAY, Interactions, UserStates
+from ml.data.sparse_rows import Bools, Doubles, Floats, Ints
 from ml.ranking.features import FEATURES, first_and_latest_use
 from ml.ranking.ranker import log_softmax
 

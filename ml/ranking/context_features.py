@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from ml.data.encoding import Lookup, encode_ids, sum_by_key
-from ml.data.interactions import Floats, Ints, Strings
+from ml.data.sparse_rows import Floats, Ints, Strings
 from ml.ranking.features import CandidateNominator, ExtraFeatures, Feature
 
 Aggregation = Literal["log_sum", "share", "latest", "log_age"]

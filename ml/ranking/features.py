@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from ml.data.interactions import Floats, Ints, Strings, UserStates
+from ml.data.interactions import UserStates
+from ml.data.sparse_rows import Floats, Ints, Strings
 from ml.retrieval.candidates import Candidates
 from ml.retrieval.recent_popularity import WINDOWS, log_share
 from ml.retrieval.scorer_ensemble import CHANNELS, FeatureFamily, ScorerEnsemble

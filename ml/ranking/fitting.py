@@ -14,12 +14,8 @@ from threadpoolctl import threadpool_limits
 from ml.data.eligibility import NO_RULES, EligibilityRules, encode_rules
 from ml.data.interactions import (
     TICKS_PER_DAY,
-    Bools,
-    Doubles,
-    Floats,
     Interactions,
     Moment,
-    Strings,
     as_tick,
     build_user_states,
     drop_unused_ids,
@@ -29,7 +25,8 @@ from ml.data.interactions import (
     select_people,
 )
 from ml.data.ranker_config import RankerConfig, choose_config
-from ml.ranking.calibration import CALIBRATION_CANDIDATES, calibration_inputs, fit_calibrator
+from ml.data.sparse_rows import Bools, Doubles, Floats, Strings
+from ml.ranking.calibration import CALIBRATION_CANDIDATES, Calibrator, calibration_inputs, fit_calibrator
 from ml.ranking.features import FEATURES, CandidateNominator, ExtraFeatures
 from ml.ranking.ranker import Ranker, fit_ranker
 from ml.ranking.recommender import Recommender, TrainingWindow
@@ -141,30 +138,46 @@ def fit_coded_recommender(
     progress("ranker", 0.6)
     if not with_calibration or recommender.ranker is None or config.target == "step" or not interactions.is_calendar:
         return recommender
-    # The same fit, some horizons earlier, did not know the outcomes of the last ones: they measure its probabilities.
-    spans = CALIBRATION_SPANS if end - CALIBRATION_SPANS * horizon > int(np.median(interactions.time)) else 1
-    past = filter_before(training, end - spans * horizon)
+    calibrator = _fit_calibrator(recommender, interactions, training, calibration, names, people_per_sample)
+    progress("calibration", 1.0)
+    return recommender if calibrator is None else replace(recommender, calibrator=calibrator)
+
+
+def _fit_calibrator(
+    recommender: Recommender,
+    interactions: Interactions,
+    training: Interactions,
+    calibration: Interactions,
+    names: Strings | None,
+    people_per_sample: float,
+) -> Calibrator | None:
+    """The calibrator of the ranker; None if an earlier fit has no ranker.
+
+    The same fit, some horizons earlier, did not know the outcomes of the last ones: they measure its probabilities.
+    """
+    window, horizon, config = recommender.window, recommender.horizon, recommender.config
+    spans = CALIBRATION_SPANS if window.end - CALIBRATION_SPANS * horizon > int(np.median(interactions.time)) else 1
+    past = filter_before(training, window.end - spans * horizon)
     items = past.used_items
     past, past_names = drop_unused_ids(past), None if names is None else names[items]
+    ensemble = fit_ensemble(past, config, names=past_names, seed=window.seed, people_per_sample=people_per_sample)
     earlier = replace(
         recommender,
-        ensemble=fit_ensemble(past, config, names=past_names, seed=seed, people_per_sample=people_per_sample),
-        rules=rules.select_items(items),
-        window=replace(window, end=end - spans * horizon),
+        ensemble=ensemble,
+        rules=recommender.rules.select_items(items),
+        window=replace(window, end=window.end - spans * horizon),
     )
-    if (
-        calibration is training
-    ):  # else the ranker did not see the people it is measured on, and need not be fitted again
+    # otherwise the ranker did not see the people that it is measured on, and need not be fitted again
+    if calibration is training:
         earlier = _add_ranker(replace(earlier, ranker=None), past, past_names, settings_from=recommender.ranker)
     if earlier.ranker is None:
-        return recommender
+        return None
     parts = [
-        _collect_calibration_rows(earlier, calibration, end - span * horizon, horizon) for span in range(1, spans + 1)
+        _collect_calibration_rows(earlier, calibration, window.end - span * horizon, horizon)
+        for span in range(1, spans + 1)
     ]
     inputs, outcomes, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
-    span_of_row = np.repeat(np.arange(spans), [len(part[1]) for part in parts])
-    progress("calibration", 1.0)
-    return replace(recommender, calibrator=fit_calibrator(inputs, outcomes, weight, span_of_row))
+    return fit_calibrator(inputs, outcomes, weight, np.repeat(np.arange(spans), [len(part[1]) for part in parts]))
 
 
 def build_ranker_rows(

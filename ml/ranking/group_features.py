@@ -12,7 +12,8 @@ import polars as pl
 from scipy import sparse
 
 from ml.data.encoding import encode_ids
-from ml.data.interactions import Floats, Ints, Strings, as_ticks
+from ml.data.interactions import as_ticks
+from ml.data.sparse_rows import Floats, Ints, Strings
 from ml.ranking.features import Feature
 
 SHRINKAGE = 5.0  # people of the whole company added to each group: a group of five weighs as much as they do

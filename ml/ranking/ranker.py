@@ -10,8 +10,8 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from ml.data.interactions import Bools, Doubles, Floats
 from ml.data.ranker_config import RankerConfig
+from ml.data.sparse_rows import Bools, Doubles, Floats
 from ml.data.statistics import ndcg_from_scores
 from ml.ranking.boosting import fit_boosted_residual
 from ml.ranking.features import Feature

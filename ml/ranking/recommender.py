@@ -13,13 +13,8 @@ import polars as pl
 from ml.data.eligibility import NO_RULES, EligibilityRules, PersonItemPairs, encode_pairs
 from ml.data.encoding import encode_ids
 from ml.data.interactions import (
-    Bools,
-    Doubles,
-    Floats,
     Interactions,
-    Ints,
     Moment,
-    Strings,
     as_tick,
     build_user_states,
     encode_interactions,
@@ -30,6 +25,7 @@ from ml.data.interactions import (
 )
 from ml.data.parallel import parallel_map
 from ml.data.ranker_config import RankerConfig
+from ml.data.sparse_rows import Bools, Doubles, Floats, Ints, Strings
 from ml.ranking.calibration import Calibrator, calibration_inputs
 from ml.ranking.features import ExtraFeatures
 from ml.ranking.ranker import Ranker

@@ -11,12 +11,7 @@ import numpy as np
 
 from ml.data.eligibility import NO_RULES, EligibilityRules
 from ml.data.interactions import (
-    Bools,
-    Doubles,
-    Floats,
     Interactions,
-    Ints,
-    Strings,
     UserStates,
     build_user_states,
     drop_unused_ids,
@@ -24,7 +19,7 @@ from ml.data.interactions import (
     filter_people,
 )
 from ml.data.ranker_config import RankerConfig
-from ml.data.sparse_rows import entry_rows, row_offsets, starts_run, take_rows
+from ml.data.sparse_rows import Bools, Doubles, Floats, Ints, Strings, entry_rows, row_offsets, starts_run, take_rows
 from ml.ranking.features import CandidateNominator, ExtraFeatures, build_extra_features, build_features
 from ml.retrieval.candidates import Candidates, select_candidates
 from ml.retrieval.scorer_ensemble import ScorerEnsemble, fit_ensemble

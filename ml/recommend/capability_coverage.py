@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from ml.data.encoding import HeldSkills, build_adjacency, index_held_skills
-from ml.data.interactions import Bools, Ints
+from ml.data.sparse_rows import Bools, Ints
 from ml.recommend.motives import compute_readiness
 from pipelines.contracts.columns import stage_index
 from pipelines.contracts.output_tables import CAPABILITY, ROW_METADATA_COLUMNS

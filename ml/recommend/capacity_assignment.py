@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-from ml.data.interactions import Floats, Ints
+from ml.data.sparse_rows import Floats, Ints
 
 # Slots per piece. The solver's time grows with the square of a piece: of 500, 1,000, 2,000 and 4,000 slots, a piece of
 # a thousand costs least per slot.

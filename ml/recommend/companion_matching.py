@@ -12,7 +12,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from ml.data.interactions import Bools, Floats, Ints
+from ml.data.sparse_rows import Bools, Floats, Ints
 from ml.mastery.state import build_step_id
 from ml.recommend.capacity_assignment import Edges, assign_companions, offer_members
 from ml.recommend.companion_candidates import (

@@ -11,15 +11,8 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from ml.data.encoding import (
-    Doubles,
-    HeldSkills,
-    Ints,
-    build_adjacency,
-    encode_ids,
-    index_held_skills,
-    max_by_key,
-)
+from ml.data.encoding import HeldSkills, build_adjacency, encode_ids, index_held_skills, max_by_key
+from ml.data.sparse_rows import Doubles, Ints
 from pipelines.contracts.columns import MOTIVE_WEIGHT_COLUMNS, STAGE_INDEX
 
 # A wish for another micro-skill of the same capability counts half.

@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from ml.data.interactions import Ints
+from ml.data.sparse_rows import Ints
 from ml.ranking.recommender import Recommender
 
 FORMER_TYPES = {

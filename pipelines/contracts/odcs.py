@@ -1,7 +1,7 @@
 """A published table as a data contract in the Open Data Contract Standard (ODCS), version 3.
 
 Belongs here: the rendering of one table.
-Does not belong here: the declarations (`output_tables`), writing the files (`assets.cli.contracts`).
+Does not belong here: the declarations (`output_tables`), writing the files (`assets.cli.tables`).
 """
 
 from typing import Any

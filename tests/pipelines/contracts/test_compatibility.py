@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
-from assets.cli.contracts import DOCS, render_contract, write_contracts
+from assets.cli.tables import DOCS, render_contract, write_contracts
 from pipelines.contracts.compatibility import (
     ReleasedContract,
     contract_from_table,

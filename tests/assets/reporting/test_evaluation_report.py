@@ -8,7 +8,7 @@ import pytest
 
 from assets.cli.console import CommandFailed
 from assets.cli.evaluate import EvaluationOptions, evaluate_events, read_history
-from assets.cli.evaluation_report import write_report
+from assets.reporting.evaluation_report import write_report
 from ml.evaluation.results import AblationResult, Evaluation, ModelResult, NdcgRatio, SegmentResult
 from ml.ranking.calibration import Reliability, ReliabilityBin
 

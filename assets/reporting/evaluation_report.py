@@ -1,7 +1,7 @@
 """The report of an evaluation: one HTML page and its pictures, to read offline.
 
 Belongs here: writing the files, and the cells of the tables that page and terminal show.
-Does not belong here: the figures (`ml.evaluation.results`), the plots (`assets.tables.evaluation_plots`).
+Does not belong here: the figures (`ml.evaluation.results`), the plots (`assets.reporting.evaluation_plots`).
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jinja2
 
-from assets.tables.evaluation_plots import (
+from assets.reporting.evaluation_plots import (
     describe_ablation,
     describe_ranking,
     describe_reliability,
