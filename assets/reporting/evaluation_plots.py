@@ -1,7 +1,8 @@
 """Plots of an evaluation as PNG: ranking, reliability and ablation; equal figures give equal bytes.
 
 Belongs here: how they are drawn, and how they are described in words.
-Does not belong here: the figures (`ml.evaluation.results`), pages that show them (`assets.reporting.evaluation_report`).
+Does not belong here: the figures (`ml.evaluation.results`), pages that show them
+(`assets.reporting.evaluation_report`).
 """
 
 import base64
