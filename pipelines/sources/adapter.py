@@ -56,7 +56,7 @@ class Export:
 
     Attributes:
         shapes: One lazy frame per canonical shape: `row_number`, every column of the shape with its type, and
-            `text:column` with the text as it stands in the file, without blanks around it.
+            `text:column` with the text as it is written in the file, without blanks around it.
         malformed: One row per malformed record: `row_number`, `row_text` (null if the file has sensitive columns), and
             `reason`.
         columns_left_out: Columns that no mapping uses, among them all new ones.
@@ -261,7 +261,7 @@ def _fill_shape(shape: ShapeMap, table: TextTable, options: SourceOptions, name:
 
 
 def _text(field_map: FieldMap, table: TextTable) -> pl.Expr:
-    """Return the text as it stands in the file; null if it is blank or a condition of the field does not hold."""
+    """Return the text as it is written in the file; null if it is blank or a condition of the field does not hold."""
     text = _joined_cells(field_map, table)
     if field_map.fallback and normalize_header(field_map.fallback[0]) in table.columns:
         header, condition = field_map.fallback

@@ -20,17 +20,16 @@ Parser = Callable[[pl.Expr], pl.Expr]
 SAMPLE_TEXTS = 500
 UTC_DATETIME = pl.Datetime("us", "UTC")
 _LOCAL_DATETIME = pl.Datetime("us")
-# Tried in this order; the first format that reads a text counts. No text is read by two of them in two ways.
-_ISO_ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z")
-_ISO_LOCAL = (
-    "%Y-%m-%dT%H:%M:%S%.f",
-    "%Y-%m-%d %H:%M:%S%.f",
+# Tried in this order, epochs after the common formats; the first that reads a text counts. No text is read by two of
+# them in two ways.
+_COMMON_DATETIMES = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d")
+_OTHER_DATETIMES = (
+    "%Y-%m-%d %H:%M:%S%.f%#z",
+    "%Y-%m-%dT%H:%M%#z",
     "%Y-%m-%dT%H:%M",
     "%Y-%m-%d %H:%M",
     "%Y/%m/%d %H:%M:%S",
     "%Y/%m/%d %H:%M",
-)
-_NAMED_LOCAL = (
     "%d/%b/%y %I:%M %p",
     "%d/%b/%Y %I:%M %p",
     "%d/%b/%y %H:%M",
@@ -213,13 +212,12 @@ def _datetime_parser(datetime_format: str, time_zone: str) -> Parser:
 def _datetime_parsers(transform: Transform, time_zone: str) -> list[Parser]:
     """Return the parsers of datetimes in UTC: declared formats first, those with a zone before those without."""
     with_time = (f"{day}{time}" for day in (*_DOTTED, *_ORDERED[transform.date_order]) for time in _TIMES)
-    declared = sorted(transform.formats, key=_has_zone, reverse=True)
-    before_epochs = (*declared, _ISO_ZONED[0], *_ISO_LOCAL[:2], "%Y-%m-%d")
-    after_epochs = (*_ISO_ZONED[1:], *_ISO_LOCAL[2:], *_NAMED_LOCAL, *with_time, *_date_formats(transform))
+    first = (*sorted(transform.formats, key=_has_zone, reverse=True), *_COMMON_DATETIMES)
+    others = (*_OTHER_DATETIMES, *with_time, *_date_formats(transform))
     return [
-        *(_datetime_parser(datetime_format, time_zone) for datetime_format in before_epochs),
+        *(_datetime_parser(datetime_format, time_zone) for datetime_format in first),
         _parse_epoch,
-        *(_datetime_parser(datetime_format, time_zone) for datetime_format in after_epochs),
+        *(_datetime_parser(datetime_format, time_zone) for datetime_format in others),
     ]
 
 

@@ -126,7 +126,6 @@ def _match(adapter: Adapter, shape: ShapeMap, table: TextTable) -> SystemMatch |
     if not matching and not mapped:
         return None
     filled = {field_map.destination for field_map in mapped}
-    destinations = {field_map.destination for field_map in shape.fields}
     missing = tuple(
         " or ".join(field_map.headers)
         for field_map in shape.fields
@@ -134,7 +133,7 @@ def _match(adapter: Adapter, shape: ShapeMap, table: TextTable) -> SystemMatch |
     )
     read = {normalize_header(header) for header in headers_read_by(shape)}
     signature_share = len(matching) / max(len(signature), 1)
-    filled_share = len(filled) / max(len(destinations), 1)
+    filled_share = len(filled) / max(len({field_map.destination for field_map in shape.fields}), 1)
     read_share = len(read & set(table.columns)) / max(len(table.columns), 1)
     score = max(0.7 * signature_share + 0.3 * filled_share, 0.7 * filled_share + 0.3 * read_share)
     marks = f" ({', '.join(matching)})" if matching else ""

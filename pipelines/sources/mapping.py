@@ -50,11 +50,17 @@ def declared_shape_maps(adapter: Adapter, options: SourceOptions) -> tuple[Shape
 def headers_read_by(shape: ShapeMap) -> list[str]:
     """Return every header that the shape map reads, for a value or a condition."""
     fallbacks = [field_map.fallback for field_map in shape.fields if field_map.fallback]
-    conditions = [shape.where, shape.unless, *(condition for _, condition in fallbacks)]
-    for field_map in shape.fields:
-        conditions += [field_map.when, field_map.unless]
-    headers = [header for field_map in shape.fields for header in field_map.headers]
-    return headers + [header for header, _ in fallbacks] + [condition[0] for condition in conditions if condition]
+    conditions = [
+        shape.where,
+        shape.unless,
+        *(condition for field_map in shape.fields for condition in (field_map.when, field_map.unless)),
+        *(condition for _, condition in fallbacks),
+    ]
+    return [
+        *(header for field_map in shape.fields for header in field_map.headers),
+        *(header for header, _ in fallbacks),
+        *(condition[0] for condition in conditions if condition),
+    ]
 
 
 def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, name: str) -> ShapeMap:
