@@ -185,7 +185,10 @@ _DECLARATIONS = (
     _number("amount", "Amount in the unit of amount_unit: hours, a count or a score share.", minimum=0),
     _text("amount_unit", "Unit of the amount.", allowed=AMOUNT_UNITS),
     _text("stage", "Stage of the person in the micro-skill.", allowed=STAGES),
-    _text("source_column", "Column of the landed row that holds the amount; if the amount is a count, the evidence."),
+    _text(
+        "source_column",
+        "Column of the landed row with the amount; if the amount is a count, the column with the evidence.",
+    ),
     _share(
         "level_share", "Probability that the next feedback is positive; the policy's formula if feedback is scarce."
     ),

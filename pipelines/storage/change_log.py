@@ -19,7 +19,7 @@ from pipelines.storage.atomic_write import replacing, write_text_atomically
 
 # From rows that changed to the person_id of further people whom the change affects.
 FindRelatedPeople = Callable[[pl.DataFrame], pl.Series]
-# If a larger share of a table's people changed, everybody is recomputed: that costs no more than so many merges.
+# If a larger share of a table's people changed, everybody is recomputed: that is not slower than the merges.
 MAX_CHANGED_SHARE = 0.5
 # Up to this number of people is followed in a company of any size.
 MIN_CHANGED_PEOPLE = 100
