@@ -92,7 +92,7 @@ def test_exposures_and_outcomes_become_acceptance_by_rank(demo_run: DemoRun, roo
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("exposure", "nobody", "dat-1", "journeyman", "1"), "to nobody called nobody"),
+        (("exposure", "nobody", "dat-1", "journeyman", "1"), "does not recommend dat-1 as journeyman to nobody"),
         (("exposure", "100003", "dat-1", "guru", "1"), "is none of none, apprentice"),
         (("outcome", "100003", "dat-1", "journeyman", "loved"), "is none of accepted"),
         (("outcome", "100003", "dat-1", "journeyman", "done", "--snapshot", "x"), "no snapshot 'x' is kept"),
