@@ -308,10 +308,3 @@ def write_parquet(
         frame.write_parquet(
             unfinished, row_group_size=row_group_size, compression_level=_COMPRESSION_LEVEL, metadata=metadata
         )
-
-
-def replace_file(unfinished: Path, path: Path) -> None:
-    """Flush a finished file and rename it to its final path; new code uses `atomic_write.replacing`."""
-    with unfinished.open("rb") as stream:
-        os.fsync(stream.fileno())
-    unfinished.replace(path)
