@@ -7,7 +7,7 @@ import pytest
 from conftest import DemoRun
 from open_badges import problems_of
 
-from assets.definitions import resources
+from assets.definitions import build_pipeline
 from assets.resources.pipeline import PipelineResource
 from assets.tables.training_data import read_flow_tables
 from benchmarks.counterfactual_replay import check_counterfactuals, read_replay_inputs, rebuild_list
@@ -26,9 +26,7 @@ from pipelines.contracts.output_tables import (
 
 @pytest.fixture(scope="module")
 def pipeline(demo_run: DemoRun) -> PipelineResource:
-    resource = resources(demo_run.settings, read_config(demo_run.settings.config_path))["pipeline"]
-    assert isinstance(resource, PipelineResource)
-    return resource
+    return build_pipeline(demo_run.settings, read_config(demo_run.settings.config_path))
 
 
 def test_each_counterfactual_has_the_claimed_effect(pipeline: PipelineResource) -> None:

@@ -151,6 +151,6 @@ def test_a_refused_challenger_is_reported_although_it_blocks_nothing() -> None:
 
 def test_the_cursor_of_an_earlier_version_is_read() -> None:
     cursor = json.dumps({"until": 5.0, "waiting": {"a": ["late", 2]}, "told": {"b": 4.0}, "sent_at": 3.0})
-    assert read_alert_state(cursor, 9.0) == AlertState(5.0, {"a": ["late", 2]}, {"b": 4.0}, 3.0)
+    assert read_alert_state(cursor, 9.0) == AlertState(5.0, {"a": ("late", 2)}, {"b": 4.0}, 3.0)
     assert read_alert_state(None, 9.0) == AlertState(9.0)
     assert read_alert_state('{"of": "another form"}', 9.0) == AlertState(9.0)
