@@ -110,8 +110,7 @@ def write_jira(world: World, history: History, folder: ExportFolder) -> None:
         rng,
         header=header,
     )
-    is_corrected = issues["is_done"].to_numpy() & (rng.random(frame.height) < CORRECTED_SHARE)
-    late = frame.filter(pl.Series(is_corrected)).with_columns(
+    late = frame.filter(issues["is_done"] & pl.Series(rng.random(frame.height) < CORRECTED_SHARE)).with_columns(
         pl.lit("Highest").alias("Priority"),
         pl.col("Resolution").str.replace("Done", "Fixed"),
         pl.lit(datetime(1970, 1, 1, 7, 30, tzinfo=UTC) + timedelta(days=world.end + 1))

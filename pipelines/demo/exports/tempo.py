@@ -52,8 +52,9 @@ def format_worklogs(world: World, history: History, rng: np.random.Generator) ->
     issues = describe_issues(
         world, history.issues.with_columns(people["unit"].gather(history.issues["person"]).alias("unit"))
     )
-    note = pl.Series("note", NOTES).gather(rng.integers(0, len(NOTES), history.worklogs.height))
-    logs = history.worklogs.with_columns(note).sort("day", "worklog")
+    logs = history.worklogs.with_columns(
+        pl.Series("note", NOTES).gather(rng.integers(0, len(NOTES), history.worklogs.height))
+    ).sort("day", "worklog")
     # issues are numbered in the order of their first worklogs: the nth issue of the block is row n
     issue_of_log = issues[(logs["issue"] - issues["issue"].min()).to_numpy()]
     person = logs["person"]
