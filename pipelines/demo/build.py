@@ -74,7 +74,6 @@ def build_demo(
             add_truth(history)
             progress("writing exports", (history.block + 1) / world.blocks)
     write_company_truth(world, exports, folder / "truth")
-    config = resources.files("pipelines.demo").joinpath("footsteps.yaml").read_text(encoding="utf-8")
-    (folder / "footsteps.yaml").write_text(config, encoding="utf-8")
+    (folder / "footsteps.yaml").write_bytes(resources.files("pipelines.demo").joinpath("footsteps.yaml").read_bytes())
     progress("done", 1.0)
     return DemoSummary(folder, people, world.catalog.size, exports)

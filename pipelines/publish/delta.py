@@ -41,18 +41,21 @@ def _commit(snapshot: Snapshot, table: PublishedTable, retention_days: int) -> i
     if DeltaTable.is_deltatable(folder):
         delta = DeltaTable(folder)
     else:
-        retention = f"interval {retention_days} days"
         configuration = {
             "delta.enableChangeDataFeed": "true",
-            "delta.logRetentionDuration": retention,
-            "delta.deletedFileRetentionDuration": retention,
+            "delta.logRetentionDuration": f"interval {retention_days} days",
+            "delta.deletedFileRetentionDuration": f"interval {retention_days} days",
         }
         delta = DeltaTable.create(folder, schema=schema, configuration=configuration)
     if delta.history(1)[0].get("snapshot_id") != snapshot.snapshot_id:
         stat = path.stat()
         added = AddAction(path.name, stat.st_size, {}, int(stat.st_mtime * 1000), True, _statistics(frame, table))
-        properties = CommitProperties(custom_metadata={"snapshot_id": snapshot.snapshot_id})
-        delta.create_write_transaction([added], "overwrite", schema, commit_properties=properties)
+        delta.create_write_transaction(
+            [added],
+            "overwrite",
+            schema,
+            commit_properties=CommitProperties(custom_metadata={"snapshot_id": snapshot.snapshot_id}),
+        )
         delta.update_incremental()
     return delta.version()
 

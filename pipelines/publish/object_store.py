@@ -31,11 +31,10 @@ def open_store(options: ObjectStoreOptions) -> tuple[Any, str]:
     Returns:
         The file system, and the folder of the bucket that footsteps.yaml names.
     """
-    scheme = "http" if (options.endpoint or "").startswith("http://") else "https"
     store = pafs.S3FileSystem(
         region=options.region,
         endpoint_override=options.endpoint.split("://", 1)[-1] if options.endpoint else None,
-        scheme=scheme,
+        scheme="http" if (options.endpoint or "").startswith("http://") else "https",
         connect_timeout=10,
         request_timeout=60,
     )
@@ -120,8 +119,11 @@ def push_lake(lake: Path, options: ObjectStoreOptions) -> int:
     sent_before = _read_sent_files(store, folder)
     files = {path.relative_to(lake).as_posix(): path for path in sorted(lake.rglob("*.parquet"))}
     current = {name: [path.stat().st_size, path.stat().st_mtime_ns] for name, path in files.items()}
-    changed = [name for name in files if sent_before.get(name) != current[name]]
-    sent_bytes = sum(_push(store, files[name], folder / name, overwrite=True) for name in changed)
+    sent_bytes = sum(
+        _push(store, path, folder / name, overwrite=True)
+        for name, path in files.items()
+        if sent_before.get(name) != current[name]
+    )
     # before the new list is written: otherwise a push that breaks off here would leave these objects for ever
     for name in sorted(set(sent_before) - set(current)):
         with suppress(FileNotFoundError):
@@ -176,8 +178,7 @@ def _read_sent_files(store: Any, folder: PurePosixPath) -> dict[str, list[int]]:
 
 def _read_json(store: Any, path: PurePosixPath) -> dict[str, Any]:
     with store.open_input_stream(str(path)) as stream:
-        content: dict[str, Any] = json.loads(bytes(stream.read()))
-    return content
+        return dict(json.loads(bytes(stream.read())))
 
 
 def _write_json(store: Any, path: PurePosixPath, content: object) -> None:

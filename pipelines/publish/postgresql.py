@@ -72,8 +72,11 @@ def drop_expired_postgresql(retained_ids: list[str], uri: str, schema: str = "fo
     with closing(adbc.connect(uri)) as connection:
         _create_schemas(connection, schema)
         retained = {*retained_ids, _visible_snapshot(connection, schema)}
-        stored = _fetch_rows(connection, f"SELECT snapshot_id, table_name, partition_name FROM {data}.stored")
-        expired = [row for row in stored if row[0] not in retained]
+        expired = [
+            row
+            for row in _fetch_rows(connection, f"SELECT snapshot_id, table_name, partition_name FROM {data}.stored")
+            if row[0] not in retained
+        ]
         for _, table, partition in expired:
             _execute(
                 connection,
@@ -194,9 +197,8 @@ def _add_columns(connection: Any, schema: str, table: str, columns: Mapping[str,
 
 def _encode_json(name: str) -> pl.Expr:
     """A nested column as JSON text: polars encodes structs only, so the value is encoded inside a struct."""
-    encoded = pl.struct(pl.col(name).alias("v")).struct.json_encode()
-    inner = encoded.str.strip_prefix('{"v":').str.strip_suffix("}")
-    return pl.when(pl.col(name).is_not_null()).then(inner).alias(name)
+    encoded = pl.struct(v=name).struct.json_encode().str.strip_prefix('{"v":').str.strip_suffix("}")
+    return pl.when(pl.col(name).is_not_null()).then(encoded).alias(name)
 
 
 def _visible_snapshot(connection: Any, schema: str) -> str | None:

@@ -126,8 +126,9 @@ def _publish_postgresql(context: PublishContext, options: PostgresqlOptions) -> 
 
     uri = _require_secret(options.uri_variable, "the URI of the PostgreSQL server")
     publish_postgresql(context.snapshot, uri, options.schema_name)
-    retained_ids = [snapshot.snapshot_id for snapshot in list_snapshots(context.snapshot.folder)]
-    drop_expired_postgresql(retained_ids, uri, options.schema_name)
+    drop_expired_postgresql(
+        [snapshot.snapshot_id for snapshot in list_snapshots(context.snapshot.folder)], uri, options.schema_name
+    )
     return f"schema {options.schema_name}"
 
 
@@ -151,8 +152,12 @@ def _publish_feed(context: PublishContext, _: bool) -> str:
 def _deliver_webhook(context: PublishContext, options: WebhookOptions) -> str:
     from pipelines.publish.webhook import deliver_events
 
-    key = _require_secret(options.secret_variable, "the key that deliveries are signed with")
-    deliver_events(context.snapshot.folder, options, key, context.published_at)
+    deliver_events(
+        context.snapshot.folder,
+        options,
+        key=_require_secret(options.secret_variable, "the key that deliveries are signed with"),
+        sent_at=context.published_at,
+    )
     return options.url
 
 

@@ -89,10 +89,16 @@ def sign_body(body: bytes, key: str, sent_at: datetime) -> str:
 
 
 def _send(session: requests.Session, options: WebhookOptions, body: bytes, signature: str) -> None:
-    headers = {"Content-Type": "application/cloudevents-batch+json; charset=utf-8", SIGNATURE_HEADER: signature}
     try:
         response = session.post(
-            options.url, data=body, headers=headers, timeout=options.timeout_seconds, allow_redirects=False
+            options.url,
+            data=body,
+            headers={
+                "Content-Type": "application/cloudevents-batch+json; charset=utf-8",
+                SIGNATURE_HEADER: signature,
+            },
+            timeout=options.timeout_seconds,
+            allow_redirects=False,
         )
     except requests.RequestException as failure:
         raise WebhookDeliveryFailed(f"{options.url} did not confirm: {type(failure).__name__}") from failure

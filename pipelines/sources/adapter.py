@@ -197,8 +197,10 @@ def open_export(
     if "parquet" in adapter.formats and is_parquet(path):
         return read_parquet(path)
     if options.member is None and "csv" in adapter.formats and is_workbook(path):
-        headers = [header for shape in adapter.shapes for header in headers_read_by(shape)]
-        headers += [header for override in options.overrides().values() for header in override.headers]
+        headers = [
+            *(header for shape in adapter.shapes for header in headers_read_by(shape)),
+            *(header for override in options.overrides().values() for header in override.headers),
+        ]
         wanted = {normalize_header(header) for header in headers}
         return read_workbook(path, wanted, adapter.skip_after_header, adapter.skip_unless)
     opened = open_file(path, options.encoding, options.member)
@@ -220,21 +222,28 @@ def open_export(
 
 def _no_rows(shape: CanonicalSchemaName) -> pl.LazyFrame:
     columns = CANONICAL_SCHEMAS[shape].columns
-    texts = dict.fromkeys((f"text:{column}" for column in columns), pl.String)
-    return pl.LazyFrame(schema={ROW_NUMBER: pl.Int64, **{column: COLUMNS[column].dtype for column in columns}, **texts})
+    return pl.LazyFrame(
+        schema={
+            ROW_NUMBER: pl.Int64,
+            **{column: COLUMNS[column].dtype for column in columns},
+            **{f"text:{column}": pl.String for column in columns},
+        }
+    )
 
 
 def _is_hashed(shape: ShapeMap) -> bool:
     """Return whether a record of the shape is identified by the hash of its row, as the system gives no id."""
-    has_id = any(field_map.destination == "record_code" and field_map.is_mapped for field_map in shape.fields)
-    return "record_code" in CANONICAL_SCHEMAS[shape.shape].columns and not has_id
+    return "record_code" in CANONICAL_SCHEMAS[shape.shape].columns and not any(
+        field_map.destination == "record_code" and field_map.is_mapped for field_map in shape.fields
+    )
 
 
 def _fill_shape(shape: ShapeMap, table: TextTable, options: SourceOptions, name: str) -> pl.LazyFrame:
     columns = CANONICAL_SCHEMAS[shape.shape].columns
     fields = {field_map.destination: field_map for field_map in shape.fields if field_map.is_mapped}
-    scanned = dict.fromkeys(column for header in headers_read_by(shape) for column in frame_columns(header, table))
-    rows = table.scan(tuple(scanned))
+    rows = table.scan(
+        tuple(dict.fromkeys(column for header in headers_read_by(shape) for column in frame_columns(header, table)))
+    )
     if shape.where:
         rows = rows.filter(condition_holds(shape.where, table))
     if shape.unless:

@@ -107,8 +107,11 @@ def _parse(text: pl.Expr, dtype: Any, parsers: Sequence[Parser], sample: pl.Seri
 
 def _find_parser(parsers: Sequence[Parser], texts: pl.Series) -> Parser | None:
     """Return the parser that reads most of the texts, or None if no parser reads any."""
-    columns = (parser(pl.col("text")).count().alias(f"{i}") for i, parser in enumerate(parsers))
-    counts = texts.to_frame("text").select(columns).row(0)
+    counts = (
+        texts.to_frame("text")
+        .select(parser(pl.col("text")).count().alias(f"{i}") for i, parser in enumerate(parsers))
+        .row(0)
+    )
     return parsers[counts.index(max(counts))] if max(counts) else None
 
 
@@ -157,8 +160,13 @@ def _digest(text: str | None) -> str | None:
 
 def _cast_email(text: pl.Expr) -> pl.Expr:
     """Read `Name <address>`, `mailto:address` or the bare address, in lower case."""
-    inner = text.str.extract(r"<([^<>]+)>\s*$", 1).fill_null(text)
-    address = inner.str.to_lowercase().str.strip_prefix("mailto:").str.strip_chars()
+    address = (
+        text.str.extract(r"<([^<>]+)>\s*$", 1)
+        .fill_null(text)
+        .str.to_lowercase()
+        .str.strip_prefix("mailto:")
+        .str.strip_chars()
+    )
     return pl.when(address.str.contains(r"^[^@\s]+@[^@\s]+$")).then(address)
 
 
@@ -225,8 +233,7 @@ def _to_utc(local: pl.Expr, time_zone: str) -> pl.Expr:
     if time_zone == "UTC":
         return local.dt.replace_time_zone("UTC")
     # An hour that occurs twice is taken as its first occurrence; an hour that does not exist becomes null.
-    zoned = local.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
-    return zoned.dt.convert_time_zone("UTC")
+    return local.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
 
 
 def _parse_epoch(text: pl.Expr) -> pl.Expr:
@@ -267,8 +274,9 @@ def _number_parsers(decimal_comma: bool) -> list[Parser]:
         return parse_plain(text.str.replace_all(r"[.\s']", "").str.replace(",", ".", literal=True))
 
     def parse_grouped(text: pl.Expr) -> pl.Expr:
-        digits = text.str.extract(r"^([+-]?\d{1,3}(?:[,'\s]\d{3})+(?:\.\d+)?)$", 1)
-        return parse_plain(digits.str.replace_all(r"[,'\s]", ""))
+        return parse_plain(
+            text.str.extract(r"^([+-]?\d{1,3}(?:[,'\s]\d{3})+(?:\.\d+)?)$", 1).str.replace_all(r"[,'\s]", "")
+        )
 
     return [parse_with_comma] if decimal_comma else [parse_plain, parse_grouped]
 
@@ -309,8 +317,9 @@ def _look_up(text: pl.Expr, words: Mapping[str, Any], otherwise: Any, dtype: Any
     """Return what the lower-case text stands for; by batches, as `replace_strict` would hold the complete column."""
 
     def look_up_batch(series: pl.Series) -> pl.Series:
-        lowered = series.str.to_lowercase()
-        values = lowered.replace_strict(list(words), list(words.values()), default=otherwise, return_dtype=dtype)
+        values = series.str.to_lowercase().replace_strict(
+            list(words), list(words.values()), default=otherwise, return_dtype=dtype
+        )
         return values if otherwise is None else values.zip_with(series.is_not_null(), values.clear(values.len()))
 
     return _by_batch(text, dtype, look_up_batch)

@@ -100,13 +100,15 @@ def suggest_source_block(path: Path) -> str:
     best = matches[0] if matches and matches[0].score >= MIN_MATCH_SCORE and not matches[0].missing else None
     name = re.sub(r"[^a-z0-9]+", "_", (best.system if best else path.name.split(".")[0]).lower()).strip("_")
     name = name if name[:1].isalpha() else f"source_{name}".rstrip("_")
-    entry: dict[str, object] = {"name": name, "system": best.system if best else "tabular"}
-    entry["path"] = f"{name}/*{''.join(path.suffixes[-2:])}"
+    entry: dict[str, object] = {
+        "name": name,
+        "system": best.system if best else "tabular",
+        "path": f"{name}/*{''.join(path.suffixes[-2:])}",
+    }
     if best:
         lines = [f"# {best.why}"]
     else:
-        entry["shape"] = "skill_mention"
-        entry["mapping"] = dict.fromkeys(("account_code", "skill_text", "occurred_at"), "?")
+        entry.update(shape="skill_mention", mapping=dict.fromkeys(("account_code", "skill_text", "occurred_at"), "?"))
         lines = [
             "# no system fits: choose a shape and map its columns",
             f"# columns of the file: {', '.join(open_table(path).headers[:40])}",
@@ -137,8 +139,10 @@ def _match(adapter: Adapter, shape: ShapeMap, table: TextTable) -> SystemMatch |
     read_share = len(read & set(table.columns)) / max(len(table.columns), 1)
     score = max(0.7 * signature_share + 0.3 * filled_share, 0.7 * filled_share + 0.3 * read_share)
     marks = f" ({', '.join(matching)})" if matching else ""
-    why = f"{adapter.title}: has {len(matching)} of {len(signature)} columns that mark it{marks}"
-    why += f" and fills {len(mapped)} columns of {shape.shape}"
+    why = (
+        f"{adapter.title}: has {len(matching)} of {len(signature)} columns that mark it{marks} and fills "
+        f"{len(mapped)} columns of {shape.shape}"
+    )
     for headers in missing:
         why += f"; lacks {headers}, nearest: {nearest_names(headers.split(' or ')[0], table.headers)}"
     return SystemMatch(adapter.system, shape.shape, round(score * 0.5 ** len(missing), 3), matching, missing, why)

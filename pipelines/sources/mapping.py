@@ -91,8 +91,10 @@ def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, n
                 _check_header(header, destination, table, name)
             fields[destination] = _override(fields.get(destination, FieldMap(destination)), override)
         elif not any(destination in other.columns for other in CANONICAL_SCHEMAS.values()):
-            nearest = nearest_names(destination, columns)
-            raise ExportRefused(f"the mapping names {destination}; nearest column of {shape.shape}: {nearest}")
+            raise ExportRefused(
+                f"the mapping names {destination}; nearest column of {shape.shape}: "
+                f"{nearest_names(destination, columns)}"
+            )
     return replace(shape, fields=tuple(_fit(field_map, table, name) for field_map in fields.values()))
 
 
@@ -176,5 +178,6 @@ def _fit(field_map: FieldMap, table: TextTable, name: str) -> FieldMap:
         )
     if table.has_open_schema:
         return field_map
-    headers = tuple(header for header in field_map.headers if normalize_header(header) in table.columns)
-    return replace(field_map, headers=headers)
+    return replace(
+        field_map, headers=tuple(header for header in field_map.headers if normalize_header(header) in table.columns)
+    )

@@ -78,9 +78,12 @@ def _explode_repeated_header(table: TextTable, header: str) -> TextTable:
         return replace(table, scan=lambda columns: table.scan(columns).head(0))
 
     def scan(columns: Sequence[str]) -> pl.LazyFrame:
-        rows = table.scan(tuple(dict.fromkeys((*columns, *repeated))))
-        rows = rows.with_columns(pl.concat_list(repeated).alias(repeated[0])).explode(repeated[0])
-        return rows.filter(is_filled(pl.col(repeated[0])))
+        return (
+            table.scan(tuple(dict.fromkeys((*columns, *repeated))))
+            .with_columns(pl.concat_list(repeated).alias(repeated[0]))
+            .explode(repeated[0])
+            .filter(is_filled(pl.col(repeated[0])))
+        )
 
     return replace(table, columns={**table.columns, normalize_header(header): repeated[:1]}, scan=scan)
 
@@ -106,8 +109,14 @@ def _explode_list(table: TextTable, path: str) -> TextTable:
             return pl.Series(texts.name, elements, dtype=dtype)
 
         lists = pl.col(path).map_batches(read_elements, return_dtype=dtype, is_elementwise=True).alias("@each")
-        rows = table.scan((*others, path)).with_columns(lists)
-        return rows.filter(pl.col("@each").list.len() > 0).explode("@each").drop(path).unnest("@each")
+        return (
+            table.scan((*others, path))
+            .with_columns(lists)
+            .filter(pl.col("@each").list.len() > 0)
+            .explode("@each")
+            .drop(path)
+            .unnest("@each")
+        )
 
     return replace(table, scan=scan)
 
@@ -162,6 +171,11 @@ def _max_points(table: TextTable, points_row: Condition | None, columns: tuple[s
     """Return the maximum points per column, from the first row that meets the condition."""
     if points_row is None:
         return {}
-    scan = table.scan((*frame_columns(points_row[0], table), *columns)).filter(condition_holds(points_row, table))
-    rows = scan.select(columns).head(1).collect()
+    rows = (
+        table.scan((*frame_columns(points_row[0], table), *columns))
+        .filter(condition_holds(points_row, table))
+        .select(columns)
+        .head(1)
+        .collect()
+    )
     return rows.row(0, named=True) if rows.height else {}

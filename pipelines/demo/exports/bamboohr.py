@@ -21,7 +21,6 @@ def write_bamboohr(world: World, folder: ExportFolder) -> None:
     people = world.people
     manager = people["manager"].set(people["manager"] < 0, None)
     has_left = pl.col("left_day") <= world.end
-    manager_name = people["first_name"].gather(manager) + " " + people["last_name"].gather(manager)
     frame = people.select(
         pl.col("employee_number").alias("Employee #"),
         pl.col("first_name").alias("First Name"),
@@ -33,16 +32,22 @@ def write_bamboohr(world: World, folder: ExportFolder) -> None:
         pl.when(has_left).then(pl.lit("Inactive")).otherwise(pl.lit("Active")).alias("Status"),
         iso_day("hired_day").alias("Hire Date"),
         pl.col("work_email").alias("Work Email"),
-        manager_name.fill_null("").alias("Reports To"),
+        (people["first_name"].gather(manager) + " " + people["last_name"].gather(manager))
+        .fill_null("")
+        .alias("Reports To"),
         people["work_email"].gather(manager).fill_null("").alias("Reports To Email"),
         pl.when(has_left).then(iso_day("left_day")).alias("Termination Date"),
         iso_day("birth_day").alias("Birth Date"),
         pl.format("{} EUR", (pl.col("pay") / 100).round(2)).alias("Pay rate"),
     )
-    file = f"bamboohr/employees_{export_date(world, 1)}.csv"
-    errors = (
-        PlantedError("bad_date", BAD_DATE_SHARE, "Hire Date", BAD_DATE),
-        PlantedError("mixed_case", MIXED_CASE_SHARE, "Work Email", pl.col("Work Email").str.to_uppercase()),
+    folder.append_with_errors(
+        f"bamboohr/employees_{export_date(world, 1)}.csv",
+        frame,
+        (
+            PlantedError("bad_date", BAD_DATE_SHARE, "Hire Date", BAD_DATE),
+            PlantedError("mixed_case", MIXED_CASE_SHARE, "Work Email", pl.col("Work Email").str.to_uppercase()),
+        ),
+        np.random.default_rng([world.seed, 10]),
+        byte_order_mark=True,
+        line_terminator="\r\n",
     )
-    rows = folder.plant_errors(file, frame, errors, np.random.default_rng([world.seed, 10]))
-    folder.append_csv(file, rows, byte_order_mark=True, line_terminator="\r\n")

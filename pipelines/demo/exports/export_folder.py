@@ -62,6 +62,26 @@ class ExportFolder:
             )
         self.rows[file] += frame.height
 
+    def append_with_errors(
+        self,
+        file: str,
+        frame: pl.DataFrame,
+        errors: Sequence[PlantedError],
+        rng: np.random.Generator,
+        *,
+        header: Sequence[str] | None = None,
+        byte_order_mark: bool = False,
+        line_terminator: Literal["\n", "\r\n"] = "\n",
+    ) -> None:
+        """Plant errors in rows and append them to a CSV file; see `plant_errors` and `append_csv`."""
+        self.append_csv(
+            file,
+            self.plant_errors(file, frame, errors, rng),
+            header=header,
+            byte_order_mark=byte_order_mark,
+            line_terminator=line_terminator,
+        )
+
     def append_lines(self, file: str, lines: pl.Series) -> None:
         """Append text lines to a file."""
         with self._open(file) as stream:

@@ -26,8 +26,8 @@ def iso_day(column: str) -> pl.Expr:
 
 def draw_times(day: pl.Series, rng: np.random.Generator) -> pl.Series:
     """Draw a time of the working day for each day since 1970."""
-    minute = rng.integers(OPENING_MINUTE, CLOSING_MINUTE, day.len())
-    return ((day.cast(pl.Int64) * MINUTES_PER_DAY + pl.Series(minute)) * 60_000).cast(pl.Datetime("ms"))
+    minute = day.cast(pl.Int64) * MINUTES_PER_DAY + pl.Series(rng.integers(OPENING_MINUTE, CLOSING_MINUTE, day.len()))
+    return (minute * 60_000).cast(pl.Datetime("ms"))
 
 
 def draw_values(

@@ -71,14 +71,17 @@ def describe_issues(world: World, issues: pl.DataFrame) -> pl.DataFrame:
     slot = (pl.col("skill") // 7) % 2 + 1
     year, unit = created.dt.year(), issues["unit"]
     code, name = (pl.Series([entry[i] for entry in UNITS]).gather(unit) for i in (1, 0))
-    client = pl.Series(CLIENTS).gather(issues["issue"] % len(CLIENTS))
     return issues.with_columns(
         pl.concat_str(code, (year % 100).cast(pl.String), half, slot).alias("project_key"),
         pl.format("{} {}{} - stream {}", name, year, half, slot).alias("project_name"),
         (pl.col("issue") + 10_000).alias("issue_code"),
     ).with_columns(
         pl.format("{}-{}", "project_key", "issue_code").alias("issue_key"),
-        (world.catalog.skills["name"].gather(issues["skill"]) + " for " + client).alias("summary"),
+        (
+            world.catalog.skills["name"].gather(issues["skill"])
+            + " for "
+            + pl.Series(CLIENTS).gather(issues["issue"] % len(CLIENTS))
+        ).alias("summary"),
     )
 
 
@@ -96,19 +99,23 @@ def write_jira(world: World, history: History, folder: ExportFolder) -> None:
     issues = describe_issues(world, pl.concat([worked.select(columns), unassigned.select(columns)]))
     frame = format_issues(world, issues, rng)
     header = [REPEATED.get(name, name) for name in frame.columns]
-    file = f"jira/issues_{export_date(world, 0)}{part_suffix(world, history.block)}.csv"
-    errors = (
-        PlantedError("bad_date", BAD_DATE_SHARE, "Created", pl.lit("31/Feb/25 9:00 AM")),
-        PlantedError("unknown_person", UNKNOWN_PERSON_SHARE, "Assignee", UNKNOWN_ACCOUNT),
-        PlantedError("mixed_case", MIXED_CASE_SHARE, "label_1", pl.col("label_1").str.to_uppercase()),
+    folder.append_with_errors(
+        f"jira/issues_{export_date(world, 0)}{part_suffix(world, history.block)}.csv",
+        frame,
+        (
+            PlantedError("bad_date", BAD_DATE_SHARE, "Created", pl.lit("31/Feb/25 9:00 AM")),
+            PlantedError("unknown_person", UNKNOWN_PERSON_SHARE, "Assignee", UNKNOWN_ACCOUNT),
+            PlantedError("mixed_case", MIXED_CASE_SHARE, "label_1", pl.col("label_1").str.to_uppercase()),
+        ),
+        rng,
+        header=header,
     )
-    folder.append_csv(file, folder.plant_errors(file, frame, errors, rng), header=header)
-    is_corrected = issues["is_done"].to_numpy() & (rng.random(frame.height) < CORRECTED_SHARE)
-    corrected_at = datetime(1970, 1, 1, 7, 30, tzinfo=UTC) + timedelta(days=world.end + 1)
-    late = frame.filter(pl.Series(is_corrected)).with_columns(
+    late = frame.filter(issues["is_done"] & pl.Series(rng.random(frame.height) < CORRECTED_SHARE)).with_columns(
         pl.lit("Highest").alias("Priority"),
         pl.col("Resolution").str.replace("Done", "Fixed"),
-        pl.lit(corrected_at).dt.strftime(TIME_FORMAT).alias("Updated"),
+        pl.lit(datetime(1970, 1, 1, 7, 30, tzinfo=UTC) + timedelta(days=world.end + 1))
+        .dt.strftime(TIME_FORMAT)
+        .alias("Updated"),
     )
     correction = f"jira/issues_{export_date(world, 1)}.csv"
     folder.append_csv(correction, late, header=header)
@@ -118,8 +125,7 @@ def write_jira(world: World, history: History, folder: ExportFolder) -> None:
 def format_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     """Return one row per issue in the columns of the export, with the names of `REPEATED`."""
     size, skill, catalog = issues.height, issues["skill"], world.catalog
-    blank, is_assigned = pl.lit(""), pl.col("person").is_not_null()
-    account = world.people["account_code"]
+    blank, account = pl.lit(""), world.people["account_code"]
     manager = world.people["manager"].gather(issues["person"])
     chief = int(world.people["manager"].arg_min() or 0)
     reporter = account.gather(manager.set(manager < 0, chief)).fill_null(account[chief])
@@ -131,13 +137,16 @@ def format_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) 
     note = draw_values(NOTES, (0.6, 0.3, 0.1), size, rng)
     issue_type = draw_values(["Task", "Story", "Sub-task"], (0.6, 0.3, 0.1), size, rng)
     priority = draw_values(["Medium", "High", "Low"], (0.7, 0.2, 0.1), size, rng)
-    status = pl.when("is_done").then(pl.lit("Done")).when(is_assigned).then(pl.lit("In Progress"))
     columns: dict[str, pl.Expr | pl.Series] = {
         "Summary": pl.col("summary"),
         "Issue key": pl.col("issue_key"),
         "Issue id": pl.col("issue_code"),
         "Issue Type": issue_type,
-        "Status": status.otherwise(pl.lit("To Do")),
+        "Status": pl.when("is_done")
+        .then(pl.lit("Done"))
+        .when(pl.col("person").is_not_null())
+        .then(pl.lit("In Progress"))
+        .otherwise(pl.lit("To Do")),
         "Project key": pl.col("project_key"),
         "Project name": pl.col("project_name"),
         "Project type": pl.lit("software"),

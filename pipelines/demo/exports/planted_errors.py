@@ -48,13 +48,15 @@ def plant_errors(
     shares = [*(error.share for error in errors), DUPLICATE_SHARE]
     # a fraction of a row counts by chance
     counts = [min(max(int(frame.height * share + rng.random()), minimum), frame.height // 10) for share in shares]
-    rows = rng.choice(max(frame.height, 1), size=sum(counts), replace=False)
     mark = np.zeros(frame.height, dtype=np.int8)
-    mark[rows] = np.repeat(np.arange(1, len(counts) + 1), counts)
+    mark[rng.choice(max(frame.height, 1), size=sum(counts), replace=False)] = np.repeat(
+        np.arange(1, len(counts) + 1), counts
+    )
     marked = frame.with_columns(pl.Series("_mark", mark))
     for number, error in enumerate(errors, start=1):
         planted = pl.when(pl.col("_mark") == number).then(error.value).otherwise(pl.col(error.column))
         marked = marked.with_columns(planted.alias(error.column))
     kinds = [*(error.kind for error in errors), "duplicate_row"]
-    copies = marked.filter(pl.col("_mark") == len(counts))
-    return pl.concat([marked, copies]).drop("_mark"), dict(zip(kinds, counts, strict=True))
+    return pl.concat([marked, marked.filter(pl.col("_mark") == len(counts))]).drop("_mark"), dict(
+        zip(kinds, counts, strict=True)
+    )

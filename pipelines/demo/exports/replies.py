@@ -51,10 +51,10 @@ def _write_consents(
         draw_values(RELATIONS, (0.35, 0.25, 0.15, 0.25), chosen.height, rng, "shown_as"),
     )
     given = pl.concat([about_all, about_skill])
-    day = world.end - rng.integers(10, 300, given.height)
-    lasts = np.where(rng.random(given.height) < EXPIRED_SHARE, -5, 180)
     given = given.with_columns(
-        pl.lit("granted").alias("decision"), pl.Series("until", world.end + lasts), pl.Series("day", day)
+        pl.lit("granted").alias("decision"),
+        pl.Series("day", world.end - rng.integers(10, 300, given.height)),
+        pl.Series("until", world.end + np.where(rng.random(given.height) < EXPIRED_SHARE, -5, 180)),
     )
     withdrawn = given.filter(pl.Series(rng.random(given.height) < WITHDRAWN_SHARE)).with_columns(
         pl.lit("withdrawn").alias("decision"), pl.lit(None, pl.Int64).alias("until"), pl.col("day") + 5
@@ -69,8 +69,7 @@ def _write_consents(
         iso_day("until").fill_null("").alias("valid_until"),
         iso_day("day").alias("decided_on"),
     )
-    file = "consents/consents.csv"
-    folder.append_csv(file, folder.plant_errors(file, frame, (unknown_person("employee_number"),), rng))
+    folder.append_with_errors("consents/consents.csv", frame, (unknown_person("employee_number"),), rng)
 
 
 def _write_replies(
@@ -89,8 +88,11 @@ def _write_replies(
     held = held.with_columns(answer).filter((pl.col("answer") != "done") | (pl.col("stage") == "apprentice"))
     importance = world.catalog.importance[repliers["role"].to_numpy()]
     skill = (importance + rng.random(importance.shape, dtype=np.float32)).argmax(axis=1)
-    answer = pl.Series("answer", ABOUT_OPEN).gather(rng.integers(0, len(ABOUT_OPEN), repliers.height))
-    wanted = repliers.select("person", pl.Series("skill", skill.astype(np.int64)), answer)
+    wanted = repliers.select(
+        "person",
+        pl.Series("skill", skill.astype(np.int64)),
+        pl.Series("answer", ABOUT_OPEN).gather(rng.integers(0, len(ABOUT_OPEN), repliers.height)),
+    )
     rows = pl.concat([held, wanted], how="diagonal")
     rows = rows.with_columns(
         pl.Series("day", world.end - rng.integers(0, 60, rows.height)),
@@ -107,8 +109,8 @@ def _write_replies(
         pl.when(pl.col("answer") == "dispute").then(next_stage).otherwise(blank).alias("stage"),
         iso_day("day").alias("answered_on"),
     )
-    file = f"replies/replies_{export_date(world, 1)}.csv"
-    folder.append_csv(file, folder.plant_errors(file, frame, (unknown_person("employee_number"),), rng))
+    errors = (unknown_person("employee_number"),)
+    folder.append_with_errors(f"replies/replies_{export_date(world, 1)}.csv", frame, errors, rng)
 
 
 def _write_preferences(

@@ -42,37 +42,33 @@ def _write_feedback(world: World, history: History, folder: ExportFolder, rng: n
         pl.col("score").cast(pl.String).fill_null("").alias("score"),
         iso_day("day").alias("date"),
     )
-    file = f"feedback/feedback_{export_date(world, 1)}.csv"
     errors = (
         PlantedError("bad_date", BAD_DATE_SHARE, "date", BAD_DATE),
         unknown_person("employee_number"),
         PlantedError("out_of_scale", OUT_OF_SCALE_SHARE, "score", pl.lit("9")),
     )
-    folder.append_csv(file, folder.plant_errors(file, frame, errors, rng))
+    folder.append_with_errors(f"feedback/feedback_{export_date(world, 1)}.csv", frame, errors, rng)
 
 
 def _write_certificates(world: World, history: History, folder: ExportFolder, rng: np.random.Generator) -> None:
     """One row per certificate; some never expire."""
     held = history.judgements.filter(pl.col("kind") == "certificate")
     held = held.with_columns(pl.Series("lasts", rng.choice([365, 730, 1095, 0], held.height)))
-    expires_on = iso_day("until")
     frame = held.with_columns((pl.col("day") + pl.col("lasts")).alias("until")).select(
         number_rows(held, "ct-", history.block).alias("certificate_id"),
         world.people["employee_number"].gather(held["person"]).alias("employee_number"),
         spell_skills(held["skill"], world.catalog, rng).alias("skill"),
         pl.lit("Guild of Practical Skills").alias("issuer"),
         iso_day("day").alias("issued_on"),
-        pl.when(pl.col("lasts") > 0).then(expires_on).otherwise(pl.lit("")).alias("expires_on"),
+        pl.when(pl.col("lasts") > 0).then(iso_day("until")).otherwise(pl.lit("")).alias("expires_on"),
     )
-    file = "feedback/certificates.csv"
-    folder.append_csv(file, folder.plant_errors(file, frame, (), rng))
+    folder.append_with_errors("feedback/certificates.csv", frame, (), rng)
 
 
 def _write_sessions(world: World, history: History, folder: ExportFolder, rng: np.random.Generator) -> None:
     """One row per lesson: who taught whom what, for how long; mentee is empty if a group was taught."""
     lessons, number = history.lessons, world.people["employee_number"]
-    kinds = ["mentoring", "workshop", "shadowing"]
-    kind = draw_values(kinds, (0.6, 0.25, 0.15), lessons.height, rng, "kind")
+    kind = draw_values(("mentoring", "workshop", "shadowing"), (0.6, 0.25, 0.15), lessons.height, rng, "kind")
     frame = lessons.select(
         number_rows(lessons, "ms-", history.block).alias("session_id"),
         number.gather(lessons["person"]).alias("mentor"),
@@ -82,9 +78,8 @@ def _write_sessions(world: World, history: History, folder: ExportFolder, rng: n
         pl.col("hours"),
         iso_day("day").alias("held_on"),
     )
-    file = "mentoring/sessions.csv"
     errors = (PlantedError("bad_date", BAD_DATE_SHARE, "held_on", BAD_DATE), unknown_person("mentor"))
-    folder.append_csv(file, folder.plant_errors(file, frame, errors, rng))
+    folder.append_with_errors("mentoring/sessions.csv", frame, errors, rng)
 
 
 def _write_wishes(world: World, history: History, folder: ExportFolder, rng: np.random.Generator) -> None:
@@ -97,5 +92,4 @@ def _write_wishes(world: World, history: History, folder: ExportFolder, rng: np.
         pl.col("strength"),
         iso_day("day").alias("stated_on"),
     )
-    file = "wishes/aspirations.csv"
-    folder.append_csv(file, folder.plant_errors(file, frame, (unknown_person("employee_number"),), rng))
+    folder.append_with_errors("wishes/aspirations.csv", frame, (unknown_person("employee_number"),), rng)

@@ -27,13 +27,17 @@ def write_tempo(world: World, history: History, folder: ExportFolder) -> None:
     """Append the block's worklogs by day, and write some again with other hours the day after, under the same id."""
     rng = np.random.default_rng([world.seed, 12, history.block])
     frame = format_worklogs(world, history, rng)
-    file = f"tempo/worklogs_{export_date(world, 0)}{part_suffix(world, history.block)}.csv"
-    errors = (
-        PlantedError("bad_date", BAD_DATE_SHARE, "Work date", BAD_DATE),
-        PlantedError("unknown_person", UNKNOWN_PERSON_SHARE, "Username", UNKNOWN_ACCOUNT),
-        PlantedError("mixed_case", MIXED_CASE_SHARE, "Username", pl.col("Username").str.to_uppercase()),
+    folder.append_with_errors(
+        f"tempo/worklogs_{export_date(world, 0)}{part_suffix(world, history.block)}.csv",
+        frame,
+        (
+            PlantedError("bad_date", BAD_DATE_SHARE, "Work date", BAD_DATE),
+            PlantedError("unknown_person", UNKNOWN_PERSON_SHARE, "Username", UNKNOWN_ACCOUNT),
+            PlantedError("mixed_case", MIXED_CASE_SHARE, "Username", pl.col("Username").str.to_uppercase()),
+        ),
+        rng,
+        line_terminator="\r\n",
     )
-    folder.append_csv(file, folder.plant_errors(file, frame, errors, rng), line_terminator="\r\n")
     late = frame.filter(pl.Series(rng.random(frame.height) < CORRECTED_SHARE)).with_columns(
         pl.col("Hours", "Billed Hours") + 0.25
     )
@@ -45,10 +49,12 @@ def write_tempo(world: World, history: History, folder: ExportFolder) -> None:
 def format_worklogs(world: World, history: History, rng: np.random.Generator) -> pl.DataFrame:
     """Return one row per worklog in the columns of the export, by day."""
     people = world.people
-    unit = people["unit"].gather(history.issues["person"]).alias("unit")
-    issues = describe_issues(world, history.issues.with_columns(unit))
-    note = pl.Series("note", NOTES).gather(rng.integers(0, len(NOTES), history.worklogs.height))
-    logs = history.worklogs.with_columns(note).sort("day", "worklog")
+    issues = describe_issues(
+        world, history.issues.with_columns(people["unit"].gather(history.issues["person"]).alias("unit"))
+    )
+    logs = history.worklogs.with_columns(
+        pl.Series("note", NOTES).gather(rng.integers(0, len(NOTES), history.worklogs.height))
+    ).sort("day", "worklog")
     # issues are numbered in the order of their first worklogs: the nth issue of the block is row n
     issue_of_log = issues[(logs["issue"] - issues["issue"].min()).to_numpy()]
     person = logs["person"]

@@ -48,12 +48,10 @@ def write_xapi(world: World, history: History, folder: ExportFolder) -> None:
     )
     for (month,), rows in statements.sort("at", "id").group_by("month", maintain_order=True):
         file = f"learning/statements_{month}.jsonl"
-        intact = rows.with_columns(is_cut=pl.lit(False))
-        planted = folder.plant_errors(file, intact, errors, rng, every_kind=False)
+        planted = folder.plant_errors(file, rows.with_columns(is_cut=pl.lit(False)), errors, rng, every_kind=False)
         lines = format_lines(planted)
         folder.append_lines(file, lines.str.head(CUT_AFTER).zip_with(planted["is_cut"], lines))
-    for (month,), rows in statements.filter(pl.col("verb_name") == "voided").group_by("month"):
-        folder.count_errors(f"learning/statements_{month}.jsonl", "voided", rows.height)
+        folder.count_errors(file, "voided", rows.filter(verb_name="voided").height)
 
 
 def collect_events(world: World, history: History, rng: np.random.Generator) -> pl.DataFrame:
@@ -81,8 +79,11 @@ def collect_events(world: World, history: History, rng: np.random.Generator) -> 
     first_attempts = tests.filter(
         pl.Series(rng.random(tests.height) < FAILED_FIRST_SHARE) & (tests["verb"] == "passed")
     ).with_columns(pl.col("day") - 7, pl.lit("failed").alias("verb"), (pl.col("score") - 0.35).round(2))
-    events = pl.concat([started, done, abandoned, mistaken, tests, first_attempts], how="diagonal_relaxed")
-    return events.with_columns(pl.col("is_test").fill_null(False)).select(EVENT_COLUMNS)
+    return (
+        pl.concat([started, done, abandoned, mistaken, tests, first_attempts], how="diagonal_relaxed")
+        .with_columns(pl.col("is_test").fill_null(False))
+        .select(EVENT_COLUMNS)
+    )
 
 
 def format_statements(world: World, events: pl.DataFrame, block: int, rng: np.random.Generator) -> pl.DataFrame:
@@ -126,19 +127,20 @@ def format_statements(world: World, events: pl.DataFrame, block: int, rng: np.ra
 
 def format_lines(statements: pl.DataFrame) -> pl.Series:
     """Return each statement as one line of JSON."""
-    line = _json_text(
-        '{"id":"%s","actor":%s,"verb":{"id":"' + VERBS + '%s","display":{"en-US":"%s"}},"object":%s%s,'
-        '"timestamp":"%s","stored":"%s","version":"1.0.3"}',
-        "id",
-        "actor",
-        "verb_name",
-        "verb_name",
-        "object",
-        _json_text(',"result":%s', "result").fill_null(""),
-        "timestamp",
-        "stored",
-    )
-    return statements.select(line.alias("line")).to_series()
+    return statements.select(
+        line=_json_text(
+            '{"id":"%s","actor":%s,"verb":{"id":"' + VERBS + '%s","display":{"en-US":"%s"}},"object":%s%s,'
+            '"timestamp":"%s","stored":"%s","version":"1.0.3"}',
+            "id",
+            "actor",
+            "verb_name",
+            "verb_name",
+            "object",
+            _json_text(',"result":%s', "result").fill_null(""),
+            "timestamp",
+            "stored",
+        )
+    ).to_series()
 
 
 def _object() -> pl.Expr:
@@ -161,8 +163,14 @@ def _result() -> pl.Expr:
     duration = _json_text('{"completion":true,"duration":"PT%sH%sM"}', minutes // 60, minutes % 60)
     success = pl.when(pl.col("verb") == "passed").then(pl.lit("true")).otherwise(pl.lit("false"))
     score = _json_text('{"success":%s,"score":{"scaled":%s}}', success, "score")
-    result = pl.when("is_test").then(score).when(minutes.is_not_null()).then(duration)
-    return pl.when(pl.col("target").is_null()).then(result)
+    return (
+        pl.when(pl.col("target").is_not_null())
+        .then(None)
+        .when("is_test")
+        .then(score)
+        .when(minutes.is_not_null())
+        .then(duration)
+    )
 
 
 def _json_text(template: str, *values: pl.Expr | str) -> pl.Expr:

@@ -29,13 +29,12 @@ def build_evidence_ledger(world: World, history: History) -> pl.DataFrame:
     done = history.issues.filter("is_done").with_columns(day=pl.col("last_day"))
     hours, once, no_kind, no_giver = pl.col("hours"), pl.lit(1.0), pl.lit(None, pl.String), pl.lit(None, pl.Int64)
     score, kind, giver = ((pl.col("score") - 1) / 4).fill_null(1.0), pl.col("kind").replace(_KINDS), pl.col("giver")
-    course_hours = pl.col("minutes") / 60
     worklog, issue = "core_project__event_worklog", "core_project__assn_assignment"
     course, mention = "core_learning__event_learning_record", "core_skill__event_skill_mention"
     parts = (
         (history.worklogs, "repetition", hours, "hours", worklog, no_kind, no_giver),
         (done, "repetition", once, "count", issue, no_kind, no_giver),
-        (history.courses, "observation", course_hours, "hours", course, no_kind, no_giver),
+        (history.courses, "observation", pl.col("minutes") / 60, "hours", course, no_kind, no_giver),
         (judged, "feedback", score, "share", REVIEW_TABLE, kind, giver),
         (given, "teaching", once, "count", REVIEW_TABLE, no_kind, no_giver),
         (history.lessons, "teaching", hours, "hours", mention, no_kind, no_giver),

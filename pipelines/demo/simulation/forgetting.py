@@ -48,8 +48,9 @@ def generate_checks(
     gap = day - last_practice(entry, day, practised, plan.journeyman[entry])
     is_good = rng.random(entry.size) < FRESH_SHARE * 2.0 ** (-gap / half_life[plan.skill[entry]])
     score = np.where(is_good, rng.integers(4, 6, entry.size), rng.integers(1, 3, entry.size))
-    checks = judgement_frame(entry, day, rng.integers(0, 2, entry.size), score)
-    return checks.with_columns(pl.Series("judge", FIRST_JUDGE + rng.integers(0, 1_000_000, entry.size)))
+    return judgement_frame(entry, day, rng.integers(0, 2, entry.size), score).with_columns(
+        pl.Series("judge", FIRST_JUDGE + rng.integers(0, 1_000_000, entry.size))
+    )
 
 
 def last_practice(entry: IntArray, day: IntArray, practised: pl.DataFrame, default: IntArray) -> IntArray:

@@ -79,15 +79,13 @@ def generate_people(people: int, catalog: Catalog, *, seed: int, start: int, end
     unit_start = np.searchsorted(unit[order], np.arange(units))
     sizes = np.bincount(unit, minlength=units)
     chief = order[unit_start[0]]
-    lead = order[unit_start[unit] + np.maximum(place - 1, 0) // REPORTS_PER_MANAGER]
-    manager = np.where(place == 0, chief, lead)
+    manager = np.where(place == 0, chief, order[unit_start[unit] + np.maximum(place - 1, 0) // REPORTS_PER_MANAGER])
     manager[chief] = -1
     leads_others = REPORTS_PER_MANAGER * place + 1 < sizes[unit]
-    role = choose_roles(unit, place, leads_others, catalog, rng)
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
             "person": np.arange(people),
-            "role": role,
+            "role": choose_roles(unit, place, leads_others, catalog, rng),
             "unit": unit,
             "unit_place": place,
             "unit_actives": np.bincount(unit, weights=left > end, minlength=units).astype(np.int64)[unit],
@@ -100,14 +98,16 @@ def generate_people(people: int, catalog: Catalog, *, seed: int, start: int, end
             "first": rng.integers(0, len(FIRST_NAMES), people),
             "last": rng.integers(0, len(LAST_NAMES), people),
         }
-    )
-    return name_people(frame, catalog)
+    ).pipe(name_people, catalog)
 
 
 def generate_tenures(people: int, rng: np.random.Generator, start: int, end: int) -> tuple[IntArray, IntArray]:
     """Draw the day hired and the day left of each person; a person who stays has a day left after `end`."""
-    joins = rng.random(people) < JOINER_SHARE
-    hired = np.where(joins, rng.integers(start, end - 20, people), start - rng.integers(1, 12 * 365, people))
+    hired = np.where(
+        rng.random(people) < JOINER_SHARE,
+        rng.integers(start, end - 20, people),
+        start - rng.integers(1, 12 * 365, people),
+    )
     earliest = np.maximum(hired, start) + 90
     leaves = (rng.random(people) < LEAVER_SHARE) & (earliest < end - 10)
     left = earliest + (rng.random(people) * np.maximum(end - 10 - earliest, 1)).astype(np.int64)

@@ -49,13 +49,13 @@ class Plan:
 
     @property
     def stage(self) -> IntArray:
-        reached = APPRENTICE + (self.journeyman <= self.until) * 1
-        return np.where(self.master <= self.until, MASTER, reached)
+        return np.select([self.master <= self.until, self.journeyman <= self.until], [MASTER, JOURNEYMAN], APPRENTICE)
 
     @property
     def reached(self) -> IntArray:
-        day = np.where(self.journeyman <= self.until, self.journeyman, self.begun)
-        return np.where(self.master <= self.until, self.master, day)
+        return np.select(
+            [self.master <= self.until, self.journeyman <= self.until], [self.master, self.journeyman], self.begun
+        )
 
 
 def to_weekday(day: IntArray) -> IntArray:
@@ -123,8 +123,9 @@ def generate_worklogs(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
         frames.append(pl.DataFrame({"entry": entry, "day": day, "hours": rng.integers(*quarters, entry.size) / 4}))
     # people without a course began by doing: the first worklog is on the day the micro-skill was taken up
     begins = np.flatnonzero(~plan.has_course & (plan.begun <= plan.until))
-    hours = rng.integers(2, 9, begins.size) / 4
-    frames.append(pl.DataFrame({"entry": begins, "day": plan.begun[begins], "hours": hours}))
+    frames.append(
+        pl.DataFrame({"entry": begins, "day": plan.begun[begins], "hours": rng.integers(2, 9, begins.size) / 4})
+    )
     return pl.concat(frames).sort("entry", "day", "hours", maintain_order=True)
 
 
@@ -167,8 +168,7 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     add(attempts, begun + 10, begun + 200, partial(rng.choice, (PEER, MANAGER, PASSED)), (1, 6))
     add((rng.random(size) < 0.06) * 1, begun + 20, begun + 60, partial(np.full, fill_value=SELF), (2, 6))
     judgements = pl.concat(frames)
-    entries = judgements["entry"].to_numpy()
-    judgements = judgements.filter(pl.Series(judgements["day"].to_numpy() <= plan.until[entries]))
+    judgements = judgements.filter(judgements["day"] <= pl.Series(plan.until).gather(judgements["entry"]))
     start = pl.Series(rng.integers(0, 1_000_000, size)).gather(judgements["entry"])
     return judgements.with_columns((start + pl.int_range(pl.len()).over("entry")).alias("judge"))
 

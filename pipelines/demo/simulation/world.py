@@ -83,9 +83,15 @@ def generate_world(people: int, *, seed: int, end: date) -> World:
     catalog = read_catalog()
     last = (end - date(1970, 1, 1)).days - 1
     start = last - HISTORY_DAYS
-    curricula, half_life = plan_curricula(catalog, seed=seed), plan_half_lives(catalog, seed=seed)
-    company = generate_people(people, catalog, seed=seed, start=start, end=last)
-    return World(seed, start, last, catalog, curricula, company, half_life)
+    return World(
+        seed=seed,
+        start=start,
+        end=last,
+        catalog=catalog,
+        curricula=plan_curricula(catalog, seed=seed),
+        people=generate_people(people, catalog, seed=seed, start=start, end=last),
+        half_life=plan_half_lives(catalog, seed=seed),
+    )
 
 
 def generate_histories(world: World) -> Iterator[History]:
@@ -102,12 +108,11 @@ def generate_history(world: World, block: int) -> History:
     talent = choose_talents(world.catalog, role, rng)
     paths = generate_paths(people, talent, world.catalog, world.curricula, rng, start=world.start, end=world.end)
     until = np.minimum(people["left_day"].to_numpy() - 1, world.end)
-    since = np.maximum(people["hired_day"].to_numpy(), world.start)
     plan = plan_practice(
         paths.row,
         paths.skill,
         paths.day,
-        since=since[paths.row],
+        since=np.maximum(people["hired_day"].to_numpy(), world.start)[paths.row],
         until=until[paths.row],
         importance=world.catalog.importance[role[paths.row], paths.skill],
         talent=talent[paths.row, paths.skill],
@@ -167,10 +172,9 @@ def open_issues(
         pl.col("day").max().alias("last_day"),
         pl.col("hours").sum(),
     )
-    lead_days = pl.Series(rng.integers(0, 12, issues.height))
-    is_closed = pl.Series(rng.random(issues.height) < 0.95)
     return issues.with_columns(
-        pl.col("created_day") - lead_days, (is_closed & (pl.col("last_day") <= world.end - 5)).alias("is_done")
+        pl.col("created_day") - pl.Series(rng.integers(0, 12, issues.height)),
+        is_done=pl.Series(rng.random(issues.height) < 0.95) & (pl.col("last_day") <= world.end - 5),
     ), logged
 
 
@@ -209,8 +213,7 @@ def choose_learners(plan: Plan, entries: pl.DataFrame, lessons: pl.DataFrame, rn
         fits = (plan.row[drawn] != plan.row[teacher]) & (plan.begun[drawn] <= day) & (day <= plan.until[drawn])
         learner = np.where((learner < 0) & fits, drawn, learner)
     person = entries["person"].gather(np.maximum(learner, 0)).set(pl.Series(learner < 0), None)
-    taught = attach_entries(entries, lessons).with_columns(person.alias("learner"))
-    return taught.sort("day", maintain_order=True)
+    return attach_entries(entries, lessons).with_columns(learner=person).sort("day", maintain_order=True)
 
 
 def generate_wishes(
@@ -220,13 +223,12 @@ def generate_wishes(
     count = rng.integers(1, MAX_WISHES + 1, people.height) * (rng.random(people.height) < WISHERS_SHARE)
     row = np.repeat(np.arange(people.height), count)
     skill = (talent[row] + rng.random((row.size, world.catalog.size), dtype=np.float32) * 1.2).argmax(axis=1)
-    day = until[row] - rng.integers(0, 365, row.size)
     first_day = np.maximum(people["hired_day"].to_numpy()[row], world.start)
     return pl.DataFrame(
         {
             "person": people["person"].to_numpy()[row],
             "skill": skill,
-            "day": np.maximum(day, first_day),
+            "day": np.maximum(until[row] - rng.integers(0, 365, row.size), first_day),
             "strength": rng.integers(1, 4, row.size),
         }
     ).unique(["person", "skill"], keep="first", maintain_order=True)
@@ -237,12 +239,11 @@ def generate_demands(people: pl.DataFrame, world: World, block: int, rng: np.ran
     count = max(MIN_DEMANDS, round(DEMAND_PER_PERSON * people.height))
     row = rng.integers(0, people.height, count)
     appeal = world.catalog.importance[people["role"].to_numpy()[row]] + 0.3 * world.curricula.trend
-    skill = (appeal + rng.random(appeal.shape, dtype=np.float32)).argmax(axis=1)
     return pl.DataFrame(
         {
             "issue": block * ISSUES_PER_BLOCK + ISSUES_PER_BLOCK // 2 + np.arange(count),
             "unit": people["unit"].to_numpy()[row],
-            "skill": skill,
+            "skill": (appeal + rng.random(appeal.shape, dtype=np.float32)).argmax(axis=1),
             "created_day": world.end - rng.integers(0, 60, count),
         }
     )

@@ -51,8 +51,10 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, folder: Path) -> Pa
         unfinished = folder / f".{snapshot.snapshot_id}.{os.getpid()}{UNFINISHED}"
         _write_pages(load_page_data(snapshot, lake, company), environment, unfinished, _newest_pages(folder))
         unfinished.replace(pages)
-    redirect = environment.get_template("redirect.html.j2")
-    write_text_atomically(folder / "index.html", redirect.render(target=f"{snapshot.snapshot_id}/index.html"))
+    write_text_atomically(
+        folder / "index.html",
+        environment.get_template("redirect.html.j2").render(target=f"{snapshot.snapshot_id}/index.html"),
+    )
     retained = {snapshot.snapshot_id, *(version.snapshot_id for version in list_snapshots(snapshot.folder))}
     for entry in folder.iterdir():
         # only folders with our marker: the folder may belong to a web server and hold other things
@@ -79,12 +81,14 @@ def _write_pages(data: PageData, environment: jinja2.Environment, folder: Path, 
     teams = render_team_pages(environment.get_template("team.html.j2"), data, _count_holders(data, units), sizes)
     for unit, page in teams.items():
         (folder / "teams" / page_name(unit)).write_text(page)
-    run_page = environment.get_template("run.html.j2").render(sections=build_run_sections(data), root="")
-    (folder / "run.html").write_text(run_page)
+    (folder / "run.html").write_text(
+        environment.get_template("run.html.j2").render(sections=build_run_sections(data), root="")
+    )
     listed_teams = [(page_name(unit), unit, sizes[unit]) for unit in teams]
     listed_people = _list_by_unit(data, units) if len(people) <= _MAX_LISTED_PEOPLE else {}
-    index = environment.get_template("index.html.j2").render(teams=listed_teams, units=listed_people, root="")
-    (folder / "index.html").write_text(index)
+    (folder / "index.html").write_text(
+        environment.get_template("index.html.j2").render(teams=listed_teams, units=listed_people, root="")
+    )
     fingerprints.write_parquet(folder / FINGERPRINTS_FILE)
     (folder / _MARKER_FILE).write_text(f"{data.snapshot.snapshot_id}\n")
 
@@ -94,8 +98,9 @@ def _count_holders(data: PageData, units: dict[str, str | None]) -> dict[str, Co
     holders: dict[str, Counter[str]] = {}
     if data.snapshot.has_table(OUT_MASTERY.name):
         people = pl.LazyFrame(list(units.items()), {"person_id": pl.String, "unit_name": pl.String}, orient="row")
-        is_shown = ~pl.col("is_hidden").fill_null(False)
-        held = data.snapshot.scan(OUT_MASTERY.name).filter(pl.col("stage").is_in(["journeyman", "master"]), is_shown)
+        held = data.snapshot.scan(OUT_MASTERY.name).filter(
+            pl.col("stage").is_in(["journeyman", "master"]), ~pl.col("is_hidden").fill_null(False)
+        )
         counts = held.join(people, on="person_id").group_by("unit_name", "skill_id").len().sort("unit_name", "skill_id")
         for unit, skill_id, count in counts.drop_nulls().collect().iter_rows():
             holders.setdefault(unit, Counter())[skill_id] = count

@@ -47,8 +47,7 @@ def draw_intervals(intervals: Sequence[Interval], label: str) -> str:
                 axes.plot([low, high], [position, position], color=_INK, linewidth=1.5)
             axes.plot([value], [position], "o", color=_INK, markersize=6)
         axes.set_yticks(range(len(intervals)), [name for name, *_ in reversed(intervals)])
-        axes.set_xlim(left=0)
-        axes.set_xlabel(label)
+        axes.set(xlim=(0, None), xlabel=label)
         return _render_svg(figure)
 
 

@@ -117,18 +117,26 @@ def load_page_data(
 
 def _count_evidence(lake: Lake) -> pl.DataFrame:
     occurred_date = pl.col("occurred_at").dt.date()
-    counts = (
+    return (
         lake.scan(EVIDENCE)
         .group_by("person_id", "source_name", "mode")
         .agg(pl.len().alias("rows"), occurred_date.min().alias("first"), occurred_date.max().alias("last"))
+        .sort("person_id", "source_name", "mode")
+        .collect()
     )
-    return counts.sort("person_id", "source_name", "mode").collect()
 
 
 def list_people(data: PageData) -> list[str]:
     """List the person_id of everyone who gets a page, sorted: each person of out__next_skill."""
-    people = data.snapshot.scan(NEXT_SKILL.name).select("person_id").unique().sort("person_id").collect()
-    return people.to_series().to_list()
+    return (
+        data.snapshot.scan(NEXT_SKILL.name)
+        .select("person_id")
+        .unique()
+        .sort("person_id")
+        .collect()
+        .to_series()
+        .to_list()
+    )
 
 
 def iterate_people(data: PageData, people: list[str]) -> Iterator[PersonRows]:

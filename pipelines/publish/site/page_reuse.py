@@ -36,8 +36,11 @@ def fingerprint_pages(data: PageData, people: list[str]) -> pl.DataFrame:
     Returns:
         One row (file, page_print) per person; equal if everything on the page is equal.
     """
-    tables = [table.name for table in (NEXT_SKILL, OUT_MASTERY, *data.person_tables)]
-    frames = [data.snapshot.scan(name) for name in tables if data.snapshot.has_table(name)]
+    frames = [
+        data.snapshot.scan(table.name)
+        for table in (NEXT_SKILL, OUT_MASTERY, *data.person_tables)
+        if data.snapshot.has_table(table.name)
+    ]
     with_page = pl.DataFrame({"person_id": people}, schema={"person_id": pl.String})
     parts = [with_page.with_columns(row=pl.lit(0, pl.UInt64))]
     for number, frame in enumerate((*frames, data.evidence_counts.lazy())):

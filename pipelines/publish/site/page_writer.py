@@ -49,14 +49,13 @@ def write_people(
         return
     size = -(-len(people) // (processes * _PARTS_PER_PROCESS))
     parts = (people[start : start + size] for start in range(0, len(people), size))
-    counts = data.evidence_counts
     # each part gets the evidence counts of its people, so that no process counts all evidence again
     Parallel(n_jobs=processes, backend="loky", batch_size=1, idle_worker_timeout=_IDLE_SECONDS)(
         delayed(_write_part)(
             data.snapshot,
             data.lake,
             data.company,
-            counts.filter(pl.col("person_id").is_in(part)),
+            data.evidence_counts.filter(pl.col("person_id").is_in(part)),
             part,
             folder,
             os.getpid(),

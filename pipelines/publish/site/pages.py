@@ -96,8 +96,10 @@ def _describe_step(data: PageData, step: Row, companions: list[Row]) -> Row:
 def _describe_companion(data: PageData, companion: Row) -> tuple[str, str]:
     """The relation, and who and why."""
     name = data.person_name(companion["companion_id"]) if companion.get("companion_id") else ""
-    parts = filter(None, (name, str(companion.get("why") or "")))
-    return str(companion.get("relation", "")).replace("_", " "), ": ".join(parts)
+    return (
+        str(companion.get("relation", "")).replace("_", " "),
+        ": ".join(filter(None, (name, str(companion.get("why") or "")))),
+    )
 
 
 def _group_by_capability(data: PageData, held: list[Row]) -> list[tuple[str, list[tuple[str, str, str]], int, int]]:

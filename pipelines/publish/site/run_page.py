@@ -50,11 +50,15 @@ def build_run_sections(data: PageData) -> list[Section]:
 
 
 def _describe_tables(data: PageData) -> Section:
-    rows = [
-        [table.name, f"{table.rows:,}", table.schema_version, table.content_sha256[:12]]
-        for table in data.snapshot.tables
-    ]
-    return Section("Published", "Every table of this snapshot.", ["table", "rows", "version", "hash"], rows)
+    return Section(
+        "Published",
+        "Every table of this snapshot.",
+        ["table", "rows", "version", "hash"],
+        [
+            [table.name, f"{table.rows:,}", table.schema_version, table.content_sha256[:12]]
+            for table in data.snapshot.tables
+        ],
+    )
 
 
 def _describe_people(data: PageData) -> Section:
@@ -81,8 +85,12 @@ def _describe_sources(data: PageData) -> Section:
         [source, status.replace("_", " "), f"{files:,}", f"{good or 0:,}", f"{bad or 0:,}"]
         for source, status, files, good, bad in counts.iter_rows()
     ]
-    text = "Files of each source, accepted rows, and rows in quarantine."
-    return Section("Sources and quarantine", text, ["source", "status", "files", "rows", "quarantined"], rows)
+    return Section(
+        "Sources and quarantine",
+        "Files of each source, accepted rows, and rows in quarantine.",
+        ["source", "status", "files", "rows", "quarantined"],
+        rows,
+    )
 
 
 def _describe_models(evaluation: pl.DataFrame) -> Iterator[Section]:

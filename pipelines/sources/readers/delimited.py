@@ -237,8 +237,7 @@ def _rewrite(
     number = -1 - skip_after_header
     with _open_text(opened) as text, good.open("w", newline="") as good_out, bad.open("w", newline="") as bad_out:
         good_rows, bad_rows = csv.writer(good_out, lineterminator="\n"), csv.writer(bad_out, lineterminator="\n")
-        for row in filter(any, csv.reader(text, delimiter=delimiter)):
-            number += 1
+        for number, row in enumerate(filter(any, csv.reader(text, delimiter=delimiter)), start=-skip_after_header):
             if number <= 0:
                 continue
             while len(row) > len(names) and not row[-1].strip():
@@ -246,8 +245,7 @@ def _rewrite(
             if len(row) == len(names):
                 good_rows.writerow((number, *row))
             else:
-                reason = f"{len(row)} fields where the header has {len(names)}"
-                bad_rows.writerow((number, delimiter.join(row), reason))
+                bad_rows.writerow((number, delimiter.join(row), f"{len(row)} fields where the header has {len(names)}"))
     schema = pl.Schema({ROW_NUMBER: pl.Int64, **dict.fromkeys(names, pl.String)})
     return _scan_rewritten(good, schema, folder), _scan_rewritten(bad, MALFORMED_SCHEMA, folder), max(number, 0)
 

@@ -196,8 +196,9 @@ def _add_members(record: dict[str, Any], prefix: str, members: dict[str, None], 
 def _json_path(path: str) -> str:
     if path.startswith("$"):
         return path
-    keys = [f'."{key.removesuffix("[*]")}"' + ("[*]" if key.endswith("[*]") else "") for key in path.split(".")]
-    return "$" + "".join(keys)
+    return "$" + "".join(
+        f'."{key.removesuffix("[*]")}"' + ("[*]" if key.endswith("[*]") else "") for key in path.split(".")
+    )
 
 
 def _quoted(text: str) -> str:

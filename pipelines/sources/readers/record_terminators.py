@@ -38,8 +38,9 @@ def rewrite_terminated(opened: OpenedFile, name: str, terminator: str, delimiter
     header_row = next(records, "")
     separator = delimiter or max(DELIMITERS, key=header_row.count)
     with target.open("w", encoding="utf-8", newline="") as out:
-        rows = (_split_fields(record, separator) for record in chain([header_row], records))
-        csv.writer(out, delimiter=separator, lineterminator="\n").writerows(rows)
+        csv.writer(out, delimiter=separator, lineterminator="\n").writerows(
+            _split_fields(record, separator) for record in chain([header_row], records)
+        )
     return OpenedFile(target, opened.encoding, 0, folder)
 
 

@@ -87,5 +87,4 @@ def keep_folder_alive(frame: pl.LazyFrame, folder: ScratchFolder | None) -> pl.L
     def unchanged(numbers: pl.Series, _folder: ScratchFolder = folder) -> pl.Series:
         return numbers
 
-    row_number = pl.col(ROW_NUMBER).map_batches(unchanged, return_dtype=pl.Int64(), is_elementwise=True)
-    return frame.with_columns(row_number)
+    return frame.with_columns(pl.col(ROW_NUMBER).map_batches(unchanged, return_dtype=pl.Int64(), is_elementwise=True))

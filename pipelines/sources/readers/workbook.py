@@ -87,8 +87,11 @@ def _headers(sheet: pl.DataFrame) -> list[str]:
 def _as_table(sheet: pl.DataFrame, skip_after_header: int) -> TextTable:
     headers = tuple(_headers(sheet))
     names = [f"c{i}" for i in range(sheet.width)]
-    rows = sheet.rename(dict(zip(sheet.columns, names, strict=True))).slice(1 + skip_after_header)
-    rows = rows.select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW_NUMBER), *names)
+    rows = (
+        sheet.rename(dict(zip(sheet.columns, names, strict=True)))
+        .slice(1 + skip_after_header)
+        .select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW_NUMBER), *names)
+    )
     beyond_header = names[len(headers) :]
     good, malformed = rows, NO_MALFORMED_ROWS
     if beyond_header:
