@@ -18,7 +18,10 @@ def regular_files() -> list[Path]:
     """Return the files in UTF-8 with commas whose rows are all as wide as the header."""
     files = []
     for path in sorted(GOLDEN.glob("*/*.raw.csv")):
-        expected = json.loads(path.with_name(path.name.replace(".raw.csv", ".expected.json")).read_text())
+        expected_file = path.with_name(path.name.replace(".raw.csv", ".expected.json"))
+        if not expected_file.exists():  # test_golden_pairs fails for it and says what to do
+            continue
+        expected = json.loads(expected_file.read_text())
         if expected["encoding"] == "utf-8" and expected["delimiter"] == "," and not expected["malformed"]:
             files.append(path)
     return files

@@ -49,6 +49,7 @@ def test_a_raw_file_gives_the_rows_of_its_expected_file(raw: Path) -> None:
     expected = companion_file(raw, "expected.json")
     if os.environ.get("WRITE_GOLDEN") and not expected.exists():
         expected.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    assert expected.exists(), f"write {expected.name} with WRITE_GOLDEN=1, then check every value by eye"
     assert content == json.loads(expected.read_text())
 
 
