@@ -45,30 +45,30 @@ def ablate(
     rows = build_ranker_rows(recommender, eval_split.train, train_names)
     assert isinstance(rows, TrainingRows)
     families = ranker.contribution_names[:-1]
-    rankers = [(ranker, np.ones(len(ranker.features), np.float32))]
-    for family in families:
-        mask = np.array([feature.family != family for feature in ranker.features], np.float32)
-        rankers.append(
-            (
-                fit_ranker(
-                    replace(rows, features=rows.features * mask),
-                    ranker.features,
-                    recommender.config,
-                    seed=seed,
-                    settings_from=ranker,
-                ),
-                mask,
-            )
+    masks = [np.array([feature.family != family for feature in ranker.features], np.float32) for family in families]
+    refitted = [
+        fit_ranker(
+            replace(rows, features=rows.features * mask),
+            ranker.features,
+            recommender.config,
+            seed=seed,
+            settings_from=ranker,
         )
+        for mask in masks
+    ]
+    rankers = [(ranker, np.ones(len(ranker.features), np.float32)), *zip(refitted, masks, strict=True)]
     ndcg, person = _measure_ndcg(rankers, recommender, eval_split, names, seed)
     means = bootstrap_means(ndcg, person, seed)
-    results = []
-    for place, family in enumerate(families, 1):
-        low, high = percentile_interval(means[:, 0] - means[:, place]).tolist()
-        results.append(
-            AblationResult(family, float(ndcg[:, place].mean()), float((ndcg[:, 0] - ndcg[:, place]).mean()), low, high)
+    losses = [
+        AblationResult(
+            family,
+            float(ndcg[:, place].mean()),
+            float((ndcg[:, 0] - ndcg[:, place]).mean()),
+            *percentile_interval(means[:, 0] - means[:, place]).tolist(),
         )
-    return tuple(sorted(results, key=lambda result: -result.loss))
+        for place, family in enumerate(families, 1)
+    ]
+    return tuple(sorted(losses, key=lambda family_loss: -family_loss.loss))
 
 
 def _measure_ndcg(

@@ -156,10 +156,13 @@ def evaluate_recommender(
         ours = run.recommender
         reliability = None if ours is None else measure_calibration(ours, eval_split, run.names)
         progress("ablation" if with_ablation else "metrics", 0.97)
-        ablated = ours if with_ablation else None
-        ablation = () if ablated is None else ablate(ablated, eval_split, run.names, run.train_names, seed)
-    evaluation = _build_evaluation(split, horizon_days, eval_split, scores, ours, reliability, ablation, seed)
-    return EvaluatedRecommender(evaluation, ours)
+        ablation = (
+            ablate(ours, eval_split, run.names, run.train_names, seed) if with_ablation and ours is not None else ()
+        )
+    return EvaluatedRecommender(
+        evaluation=_build_evaluation(split, horizon_days, eval_split, scores, ours, reliability, ablation, seed),
+        recommender=ours,
+    )
 
 
 class _EvaluationRun:
@@ -203,7 +206,6 @@ class _EvaluationRun:
 
     def _fit(self, *, with_calibration: bool) -> Recommender:
         eval_split = self.eval_split
-        train_items = np.flatnonzero(eval_split.train_codes >= 0)
         return fit_coded_recommender(
             eval_split.train,
             end=eval_split.frozen_at or int(eval_split.train.time.max()) + 1,
@@ -212,7 +214,7 @@ class _EvaluationRun:
             names=self.train_names,
             extra=self.extra_features,
             seed=self.seed,
-            rules=eval_split.rules.select_items(train_items),
+            rules=eval_split.rules.select_items(np.flatnonzero(eval_split.train_codes >= 0)),
             with_calibration=with_calibration,
         )
 
@@ -229,14 +231,15 @@ def _split_events(
     dated = parse_unix_times(events)
     full = encode_interactions(dated)
     if fitted:  # they may know items that no event has any more
-        items = [full.items, *(model.ensemble.items for model in fitted.values())]
-        full = encode_interactions(dated, items=np.unique(np.concatenate(items)))
+        fitted_items = (model.ensemble.items for model in fitted.values())
+        full = encode_interactions(dated, items=np.unique(np.concatenate([full.items, *fitted_items])))
     rules = encode_rules(requires, repeatable, full.items)
     full = replace(full, repeatable=rules.repeatable)
-    if split == "time":
-        eval_split = split_time(full, horizon_days * TICKS_PER_DAY, last=windows == "last")
-    else:
-        eval_split = split_leave_last(full)
+    eval_split = (
+        split_time(full, horizon_days * TICKS_PER_DAY, last=windows == "last")
+        if split == "time"
+        else split_leave_last(full)
+    )
     freeze = eval_split.frozen_at
     late = sorted(name for name, model in fitted.items() if freeze is None or model.window.end > freeze)
     if late:
@@ -258,11 +261,10 @@ def _build_evaluation(
     ndcg = np.stack([model.cases.ndcg for model in scores.values()], axis=1)
     means = bootstrap_means(ndcg, cases.person, seed)
     bounds = dict(zip(scores, percentile_interval(means).T.tolist(), strict=True))
-    frozen_at = eval_split.frozen_at
-    freeze = None if frozen_at is None else datetime(1970, 1, 1) + timedelta(microseconds=frozen_at)  # noqa: DTZ001
+    freeze = None if eval_split.frozen_at is None else timedelta(microseconds=eval_split.frozen_at)
     return Evaluation(
         split=split,
-        frozen_at=None if freeze is None else freeze.isoformat(),
+        frozen_at=None if freeze is None else (datetime(1970, 1, 1) + freeze).isoformat(),  # noqa: DTZ001
         horizon_days=horizon_days,
         n_people_trained=train.n_people,
         n_people_scored=len(np.unique(cases.person)),
@@ -296,11 +298,13 @@ def _build_evaluation(
 def _measure_segments(eval_split: EvalSplit, scores: dict[str, ModelScores], seed: int) -> tuple[SegmentResult, ...]:
     held = build_user_states(eval_split.full, eval_split.cases.person, eval_split.cases.cut).item_counts
     segments: dict[str, dict[str, CaseScores | None]] = {
-        segment: {name: model.cases.select((held >= low) & (held < high)) for name, model in scores.items()}
-        for segment, (low, high) in SEGMENTS.items()
+        **{
+            segment: {name: model.cases.select((held >= low) & (held < high)) for name, model in scores.items()}
+            for segment, (low, high) in SEGMENTS.items()
+        },
+        NEWCOMERS: {name: model.newcomers for name, model in scores.items()},
+        RARE: {name: model.rare for name, model in scores.items()},
     }
-    segments[NEWCOMERS] = {name: model.newcomers for name, model in scores.items()}
-    segments[RARE] = {name: model.rare for name, model in scores.items()}
     return tuple(row for segment, models in segments.items() for row in _measure_segment(segment, models, seed))
 
 
@@ -316,12 +320,13 @@ def _measure_segment(segment: str, models: dict[str, CaseScores | None], seed: i
         )
     ).T.tolist()
     for (name, scores), (low, high) in zip(scored.items(), bounds, strict=True):
-        hit, case_ndcg = float(scores.hit.mean()), float(scores.ndcg.mean())
-        yield SegmentResult(segment, name, len(scores.hit), hit, case_ndcg, low, high)
+        yield SegmentResult(
+            segment, name, len(scores.hit), float(scores.hit.mean()), float(scores.ndcg.mean()), low, high
+        )
 
 
 def _compare_with_best(names: list[str], ndcg: Doubles, means: Doubles) -> NdcgRatio | None:
-    others = [place for place, name in enumerate(names) if name != OURS]
+    others = (place for place, name in enumerate(names) if name != OURS)
     best = max(others, key=lambda place: float(ndcg[place]), default=None)
     if OURS not in names or best is None or not ndcg[best]:
         return None

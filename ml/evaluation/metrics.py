@@ -82,9 +82,7 @@ def coverage(top: Ints, n_items: int) -> float:
 def novelty(top: Ints, holders: Doubles | Ints, n_people: int) -> float:
     """Mean of -log2(share of people who hold the item) over the first tens: 0 = everybody has it."""
     shown = top[top >= 0]
-    if not len(shown):
-        return 0.0
-    return float(-np.log2((holders[shown] + 1.0) / (n_people + 1.0)).mean())
+    return float(-np.log2((holders[shown] + 1.0) / (n_people + 1.0)).mean()) if len(shown) else 0.0
 
 
 def bootstrap_means(values: Doubles, person: Ints, seed: int) -> Doubles:

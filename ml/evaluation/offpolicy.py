@@ -51,14 +51,16 @@ def label_exposures(exposures: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataF
         One row per snapshot, person and step that was shown: snapshot_id, person_id, skill_id, to_stage, shown_rank,
         shown_at, is_accepted.
     """
-    first_shown = exposures.sort("shown_at", "shown_rank").unique(_STEP_KEYS, keep="first", maintain_order=True)
-    joined = first_shown.select(*_STEP_KEYS, "shown_rank", "shown_at").join(
-        outcomes.filter(pl.col("outcome_kind").is_in(ACCEPTED)).select(*_STEP_KEYS, "outcome_at"),
-        on=_STEP_KEYS,
-        how="left",
-    )
     return (
-        joined.group_by(*_STEP_KEYS, "shown_rank", "shown_at")
+        exposures.sort("shown_at", "shown_rank")
+        .unique(_STEP_KEYS, keep="first", maintain_order=True)
+        .select(*_STEP_KEYS, "shown_rank", "shown_at")
+        .join(
+            outcomes.filter(pl.col("outcome_kind").is_in(ACCEPTED)).select(*_STEP_KEYS, "outcome_at"),
+            on=_STEP_KEYS,
+            how="left",
+        )
+        .group_by(*_STEP_KEYS, "shown_rank", "shown_at")
         .agg(is_accepted=(pl.col("outcome_at") >= pl.col("shown_at")).fill_null(False).any())
         .sort(_STEP_KEYS)
     )

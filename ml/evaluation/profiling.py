@@ -20,9 +20,8 @@ class ResourceMeter:
     Memory is sampled fifty times a second on Linux; elsewhere it stays 0.
     """
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self.peak_mb = 0.0
+    seconds = 0.0
+    peak_mb = 0.0
 
     def __enter__(self) -> Self:
         self._done = threading.Event()

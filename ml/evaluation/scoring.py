@@ -61,11 +61,11 @@ def score_model(
         "score_ms_per_person": 1000.0 * (meter.seconds - fit_seconds) / len(eval_split.cases),
         "peak_mb": meter.peak_mb,
     }
-    newcomers = None
-    if len(eval_split.newcomers):
-        newcomers, _ = _score_cases(
-            bind, eval_split, eval_split.newcomers, config, tie_break, ResourceMeter(), np.zeros_like(is_rare)
-        )
+    if not len(eval_split.newcomers):
+        return ModelScores(cases, None, rare, cost)
+    newcomers, _ = _score_cases(
+        bind, eval_split, eval_split.newcomers, config, tie_break, ResourceMeter(), np.zeros_like(is_rare)
+    )
     return ModelScores(cases, newcomers, rare, cost)
 
 
@@ -96,8 +96,8 @@ def _score_cases(
     scores, rare, seconds = zip(*blocks, strict=True)
     meter.seconds += sum(seconds)
     rare_scores = concat_case_scores(list(rare))
-    in_order = concat_case_scores(list(scores)).select(np.argsort(np.concatenate(order)))
-    return in_order, rare_scores if len(rare_scores.person) else None
+    all_scores = concat_case_scores(list(scores)).select(np.argsort(np.concatenate(order)))
+    return all_scores, rare_scores if len(rare_scores.person) else None
 
 
 def _score_block(
@@ -111,12 +111,11 @@ def _score_block(
     eligible = eval_split.rules.eligible_mask(user_states, history.n_items)
     rare = cases.keep_targets(is_rare[cases.item])
     rows = np.flatnonzero(rare.n_targets)
-    parts = [(cases, np.arange(len(cases))), (rare.take(rows), rows)]
     of_all, of_rare = (
         score_cases(
             scores[places], eligible[places], part.target_row, part.item, part.n_targets, tie_break, part.person
         )
-        for part, places in parts
+        for part, places in ((cases, np.arange(len(cases))), (rare.take(rows), rows))
     )
     return of_all, of_rare, seconds
 
@@ -224,5 +223,4 @@ def measure_calibration(recommender: Recommender, eval_split: EvalSplit, names: 
         (ranked.probability[ranked.real], label[ranked.real])
         for _, ranked, label in rank_cases(recommender, eval_split, eval_split.all_cases, names, K)
     ]
-    probability, outcomes = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return measure_reliability(probability, outcomes)
+    return measure_reliability(*(np.concatenate(column) for column in zip(*parts, strict=True)))

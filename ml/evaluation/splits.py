@@ -141,9 +141,12 @@ def _newcomer_cases(full: Interactions, cuts: Ints, horizon: int) -> Cases:
 
 def parse_unix_times(events: pl.DataFrame) -> pl.DataFrame:
     """The events with an integer ts read as Unix seconds or milliseconds if it can be nothing else; else unchanged."""
-    if "ts" not in events.columns or not events.schema["ts"].is_integer():
-        return events
-    if not events.height or events["ts"].null_count():
+    if (
+        "ts" not in events.columns
+        or not events.schema["ts"].is_integer()
+        or not events.height
+        or events["ts"].null_count()
+    ):
         return events
     times = events["ts"].to_numpy()
     for unit, (first, end) in _UNIX_RANGES.items():

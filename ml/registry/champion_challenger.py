@@ -106,14 +106,8 @@ def run_champion_challenger(
     log(f"training: {training.why}")
     challenger = _fit(training_input)
     log("evaluating it on the last window, compared with the champion and simple models")
-    frozen_champion = None
-    if champion is not None:
-        frozen_champion = load_fitted_before(
-            models,
-            champion.model_version,
-            training_input.latest_tick + 1 - training_input.horizon_days * TICKS_PER_DAY,
-            extra,
-        )
+    freeze = training_input.latest_tick + 1 - training_input.horizon_days * TICKS_PER_DAY
+    frozen_champion = None if champion is None else load_fitted_before(models, champion.model_version, freeze, extra)
     evaluated = _evaluate(training_input, frozen_champion)
     promotion = _decide(challenger, evaluated, policy, champion, frozen_champion)
     challenger_refusal = _save(challenger, evaluated, models / version.model_version, extra)
@@ -123,8 +117,15 @@ def run_champion_challenger(
         promotion = Decision(False, f"the challenger's bundle is refused: {challenger_refusal}")
     winner = version.model_version if promotion.is_yes or champion is None else champion.model_version
     write_record(models, _next_record(record, winner, champion, version, promotion))
-    evaluation = None if evaluated is None else evaluated.evaluation
-    return TrainingOutcome(winner, read_card(models / winner), training, promotion, evaluation, True, refusal)
+    return TrainingOutcome(
+        winner,
+        read_card(models / winner),
+        training,
+        promotion,
+        evaluation=None if evaluated is None else evaluated.evaluation,
+        was_trained=True,
+        refusal=refusal,
+    )
 
 
 def _try_read_record(models: Path) -> tuple[RegistryRecord | None, str | None]:
@@ -206,8 +207,12 @@ def _save(
     else:
         if evaluated.recommender is not None:
             save_bundle(evaluated.recommender, folder / FROZEN_FOLDER)
-        evaluation = evaluated.evaluation
-        save_bundle(challenger, folder, metrics=_metrics(evaluation), reliability=evaluation.reliability)
+        save_bundle(
+            challenger,
+            folder,
+            metrics=_metrics(evaluated.evaluation),
+            reliability=evaluated.evaluation.reliability,
+        )
     try:
         load_bundle(folder, extra_features=extra)
     except (BundleError, OSError) as refusal:
@@ -218,7 +223,11 @@ def _save(
 def _metrics(evaluation: Evaluation) -> dict[str, float]:
     """The measures of the card: those of the challenger, and NDCG@10 of the models it was compared with."""
     ours = next(row for row in evaluation.models if row.model == OURS)
-    others = {f"ndcg_at_10_{row.model}": row.ndcg_at_10 for row in evaluation.models if row.model != OURS}
     reliability = evaluation.reliability
-    probability = {} if reliability is None else {"brier_skill": reliability.brier_skill, "ece": reliability.ece}
-    return {"hr_at_10": ours.hr_at_10, "mrr": ours.mrr, "ndcg_at_10": ours.ndcg_at_10, **others, **probability}
+    return {
+        "hr_at_10": ours.hr_at_10,
+        "mrr": ours.mrr,
+        "ndcg_at_10": ours.ndcg_at_10,
+        **{f"ndcg_at_10_{row.model}": row.ndcg_at_10 for row in evaluation.models if row.model != OURS},
+        **({} if reliability is None else {"brier_skill": reliability.brier_skill, "ece": reliability.ece}),
+    }

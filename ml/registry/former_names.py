@@ -66,8 +66,7 @@ def rename_former_types(blob: bytes) -> bytes:
     """Replace former names of types and fields in the bytes of a skops file; other files keep their content."""
     with ZipFile(BytesIO(blob)) as source:
         files = {name: source.read(name) for name in source.namelist()}
-    schema = json.loads(files[_SCHEMA_FILE], object_hook=_rename)
-    files[_SCHEMA_FILE] = json.dumps(schema).encode()
+    files[_SCHEMA_FILE] = json.dumps(json.loads(files[_SCHEMA_FILE], object_hook=_rename)).encode()
     renamed = BytesIO()
     with ZipFile(renamed, "w") as target:
         for name, content in files.items():
@@ -81,15 +80,13 @@ def _rename(node: dict[str, Any]) -> dict[str, Any]:
     if former not in FORMER_TYPES:
         return node
     module, _, name = FORMER_TYPES[former].rpartition(".")
-    attributes = node["content"]["content"]
-    fields = {FORMER_FIELDS.get(field, field): value for field, value in attributes.items()}
+    fields = {FORMER_FIELDS.get(field, field): content for field, content in node["content"]["content"].items()}
     return {**node, "__module__": module, "__class__": name, "content": {**node["content"], "content": fields}}
 
 
 def fill_missing_values(recommender: Recommender) -> Recommender:
     """Fill in what earlier versions left empty: codes of the fitted items if these are all items."""
     ensemble = recommender.ensemble
-    fitted_codes: Ints | None = ensemble.fitted_codes
-    if fitted_codes is not None:
-        return recommender
-    return replace(recommender, ensemble=replace(ensemble, fitted_codes=np.arange(len(ensemble.items))))
+    codes: Ints | None = ensemble.fitted_codes
+    all_codes = np.arange(len(ensemble.items)) if codes is None else codes
+    return replace(recommender, ensemble=replace(ensemble, fitted_codes=all_codes))

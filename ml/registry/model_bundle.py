@@ -91,12 +91,12 @@ def read_card(folder: Path) -> ModelCard:
         stored: dict[str, Any] = json.loads(path.read_text())
         if stored["schema_version"] != SCHEMA_VERSION:
             raise BundleError(f"card schema {stored['schema_version']}, this code reads {SCHEMA_VERSION}: train again")
-        lists = {name: tuple(stored[name]) for name in ("extra_features", "types")}
         return ModelCard(
             **{
                 **stored,
                 "features": tuple(Feature(**feature) for feature in stored["features"]),
-                **lists,
+                "extra_features": tuple(stored["extra_features"]),
+                "types": tuple(stored["types"]),
                 "reliability": _read_reliability(stored.get("reliability")),
             }
         )
@@ -130,8 +130,8 @@ def load_bundle(folder: Path, *, extra_features: ExtraFeatures | None = None) ->
     if hashlib.sha256(blob).hexdigest() != card.model_sha256:
         raise BundleError(f"{MODEL_FILE} is missing or not the file its card describes: train again")
     installed = _versions()
-    others = {name: used for name, used in card.versions.items() if used != installed.get(name)}
-    others.pop("python", None)  # arrays and trees do not depend on it
+    # arrays and trees do not depend on the version of Python
+    others = {name: used for name, used in card.versions.items() if name != "python" and used != installed.get(name)}
     if others:
         raise BundleError(f"made with {others}, installed are {installed}: train again")
     features = (*FEATURES, *(extra_features.features if extra_features is not None else ()))

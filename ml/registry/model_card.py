@@ -5,7 +5,7 @@ Does not belong here: saving and loading (see model_bundle).
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 
 from ml.data.interactions import TICKS_PER_DAY
 from ml.ranking.calibration import Reliability, chance_error
@@ -44,63 +44,67 @@ def render_model_card(card: ModelCard) -> str:
     families: dict[str, list[str]] = {}
     for feature in card.features:
         families.setdefault(feature.family, []).append(f"`{feature.name}`")
-    unit = "days" if card.is_calendar else "steps of the order"
-    horizon = card.horizon // TICKS_PER_DAY if card.is_calendar else card.horizon
-    first, end = (_moment(tick, card.is_calendar) for tick in (card.data_first, card.data_end))
-    lines = [
-        "# Model card: the next step",
-        "",
-        "Ranks, for a person, the steps (micro-skill and stage) not yet reached, and gives the probability of reaching "
-        f"each within {horizon} {unit}. For development only: it must not rank people or gate anything.",
-        "",
-        "## Training data",
-        "",
-        f"- {card.n_events:,} reached steps of {card.n_people:,} people, {card.n_items:,} different steps",
-        f"- from {first} until before {end}",
-        "- names no person; holds no text about one",
-        *([f"- fell back: {card.reason}"] if card.reason else []),
-        "",
-        "## Quality",
-        "",
-        *(_list_metrics(card) or ["Not measured: there is too little history to hold any of it back."]),
-        "",
-        *_list_reliability(card.reliability),
-        "## Features",
-        "",
-        "| family | features |",
-        "|---|---|",
-        *(f"| {family} | {', '.join(names)} |" for family, names in families.items()),
-        "",
-        "## Made with",
-        "",
-        f"- seed {card.seed}; " + ", ".join(f"{name} {version}" for name, version in sorted(card.versions.items())),
-        f"- contract `{card.contract_sha256[:16]}`, file `{card.model_sha256[:16]}` (SHA-256, first 16 digits)",
-        "- types trusted on loading: " + ", ".join(f"`{name}`" for name in card.types),
-        "",
-    ]
-    return "\n".join(lines)
+    horizon = f"{card.horizon // TICKS_PER_DAY} days" if card.is_calendar else f"{card.horizon} steps of the order"
+    first, end = (
+        date(1970, 1, 1) + timedelta(microseconds=tick) if card.is_calendar else tick
+        for tick in (card.data_first, card.data_end)
+    )
+    return "\n".join(
+        [
+            "# Model card: the next step",
+            "",
+            "Ranks, for a person, the steps (micro-skill and stage) not yet reached, and gives the probability of "
+            f"reaching each within {horizon}. For development only: it must not rank people or gate anything.",
+            "",
+            "## Training data",
+            "",
+            f"- {card.n_events:,} reached steps of {card.n_people:,} people, {card.n_items:,} different steps",
+            f"- from {first} until before {end}",
+            "- names no person; holds no text about one",
+            *([f"- fell back: {card.reason}"] if card.reason else []),
+            "",
+            "## Quality",
+            "",
+            *_list_metrics(card),
+            "",
+            *_list_reliability(card.reliability),
+            "## Features",
+            "",
+            "| family | features |",
+            "|---|---|",
+            *(f"| {family} | {', '.join(names)} |" for family, names in families.items()),
+            "",
+            "## Made with",
+            "",
+            f"- seed {card.seed}; " + ", ".join(f"{name} {version}" for name, version in sorted(card.versions.items())),
+            f"- contract `{card.contract_sha256[:16]}`, file `{card.model_sha256[:16]}` (SHA-256, first 16 digits)",
+            "- types trusted on loading: " + ", ".join(f"`{name}`" for name in card.types),
+            "",
+        ]
+    )
 
 
 def _list_metrics(card: ModelCard) -> list[str]:
     if not card.metrics:
-        return []
-    rows = [f"| {name} | {value:.4f} |" for name, value in sorted(card.metrics.items())]
-    head = ["Of the same recipe, fitted before the last window and measured on it:", "", "| measure | value |"]
-    return [*head, "|---|---:|", *rows]
+        return ["Not measured: there is too little history to hold any of it back."]
+    return [
+        "Of the same recipe, fitted before the last window and measured on it:",
+        "",
+        "| measure | value |",
+        "|---|---:|",
+        *(f"| {name} | {measure:.4f} |" for name, measure in sorted(card.metrics.items())),
+    ]
 
 
 def _list_reliability(reliability: Reliability | None) -> list[str]:
     if reliability is None:
         return []
-    summary = (
+    return [
         f"Probabilities: the calibration error is {reliability.ece:.4f}, of which chance alone makes about "
-        f"{chance_error(reliability):.4f}; {reliability.n:,} probabilities in tenths."
-    )
-    rows = [f"| {part.n:,} | {part.mean_probability:.4f} | {part.observed_share:.4f} |" for part in reliability.bins]
-    return [summary, "", "| probabilities | mean | observed share |", "|---:|---:|---:|", *rows, ""]
-
-
-def _moment(tick: int, is_calendar: bool) -> str:
-    if not is_calendar:
-        return str(tick)
-    return (datetime(1970, 1, 1) + timedelta(microseconds=tick)).date().isoformat()  # noqa: DTZ001
+        f"{chance_error(reliability):.4f}; {reliability.n:,} probabilities in tenths.",
+        "",
+        "| probabilities | mean | observed share |",
+        "|---:|---:|---:|",
+        *(f"| {part.n:,} | {part.mean_probability:.4f} | {part.observed_share:.4f} |" for part in reliability.bins),
+        "",
+    ]

@@ -94,13 +94,12 @@ def decide_promotion(
     """
     faults = ["too little history to measure it"] if evaluation is None else list(_find_faults(evaluation, policy))
     people = 0 if evaluation is None else evaluation.n_people_scored
-    is_measured = evaluation is not None and people >= policy.least_people
     rules = (
         (not has_champion, True, "; ".join(["the first model, there is no other", *faults])),
         (not challenger_has_ranker, False, "the challenger had too little to learn from and orders by popularity"),
         (not champion_has_ranker, True, "the champion only orders by popularity, the challenger has learned"),
         (
-            not is_measured,
+            evaluation is None or people < policy.least_people,
             False,
             f"{people} people reached a step in the last window, {policy.least_people} are needed",
         ),

@@ -45,13 +45,12 @@ def read_record(models: Path) -> RegistryRecord | None:
         return None
     try:
         stored = json.loads(path.read_text())
-        promoted_on, verdict = date.fromisoformat(stored["promoted_on"]), Decision(**stored["verdict"])
         return RegistryRecord(
             stored["model_version"],
             stored["previous"],
-            promoted_on,
+            date.fromisoformat(stored["promoted_on"]),
             TrainingVersion(**{**stored["latest"], "as_of": date.fromisoformat(stored["latest"]["as_of"])}),
-            verdict,
+            Decision(**stored["verdict"]),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{RECORD_FILE} is not the record of a champion: train again") from error
@@ -87,15 +86,13 @@ def load_champion(
         The champion, None if no bundle can be used; and why bundles were refused, None if none was.
     """
     refusals: list[str] = []
-    for version in dict.fromkeys((record.model_version, record.previous)) if record is not None else ():
-        if version is None:
-            continue
+    versions = () if record is None else (record.model_version, record.previous)
+    for version in dict.fromkeys(filter(None, versions)):
         try:
             champion = Champion(version, load_bundle(models / version, extra_features=extra))
+            return champion, "; ".join(refusals) or None
         except (BundleError, OSError) as refusal:
             refusals.append(f"{version} is refused: {refusal}")
-        else:
-            return champion, "; ".join(refusals) or None
     return None, "; ".join(refusals) or None
 
 

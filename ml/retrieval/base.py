@@ -75,13 +75,14 @@ def truncate_rows(matrix: Floats, n_entries: int) -> Floats | sparse.csr_matrix:
         for low in range(0, len(matrix), BLOCK_ROWS)
     ]
     largest = np.sort(np.concatenate(columns), axis=1)
-    values = np.take_along_axis(matrix, largest, axis=1)
-    start = np.arange(0, largest.size + 1, n_entries)
-    return sparse.csr_matrix((values.ravel(), largest.ravel(), start), shape=matrix.shape)
+    entries = np.take_along_axis(matrix, largest, axis=1).ravel()
+    return sparse.csr_matrix((entries, largest.ravel(), np.arange(0, largest.size + 1, n_entries)), shape=matrix.shape)
 
 
 def acquisition_matrix(interactions: Interactions) -> sparse.csr_matrix:
     """Return people x items: 1 if the person ever acquired the item."""
     acquired = interactions.acquisitions
-    ones = np.ones(len(acquired.item), np.float32)
-    return sparse.csr_matrix((ones, acquired.item, acquired.start), shape=(interactions.n_people, interactions.n_items))
+    return sparse.csr_matrix(
+        (np.ones(len(acquired.item), np.float32), acquired.item, acquired.start),
+        shape=(interactions.n_people, interactions.n_items),
+    )

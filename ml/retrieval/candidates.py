@@ -54,9 +54,8 @@ def select_candidates(
         catalogue popularity.
     """
     if eligible_mask.shape[1] > config.dense_items:
-        popularity = np.log1p(ensemble.popularity).astype(np.float32)
         candidates = _select_sparse(ensemble, user_states, eligible_mask, config, extra_scores)
-        return candidates, np.broadcast_to(popularity, eligible_mask.shape)
+        return candidates, np.broadcast_to(np.log1p(ensemble.popularity).astype(np.float32), eligible_mask.shape)
     return select_dense(ensemble.score(user_states), eligible_mask, config, extra_scores)
 
 
@@ -72,8 +71,10 @@ def select_dense(
         extra_scores: Rows x items of one more nominating scorer.
     """
     n_items = eligible_mask.shape[1]
-    nominating = [scores[list(CHANNELS).index(channel)] for channel in NOMINATING_CHANNELS]
-    nominating += [] if extra_scores is None else [extra_scores]
+    nominating = [
+        *(scores[list(CHANNELS).index(channel)] for channel in NOMINATING_CHANNELS),
+        *([] if extra_scores is None else [extra_scores]),
+    ]
     prior, is_nominated = np.zeros(eligible_mask.shape, np.float32), np.zeros(eligible_mask.shape, bool)
     for channel_scores in nominating:
         prior += standardise(channel_scores, eligible_mask)
@@ -87,9 +88,15 @@ def select_dense(
     order = np.argsort(-np.take_along_axis(priority, chosen, axis=1), axis=1, kind="stable")
     item = np.take_along_axis(chosen, order, axis=1).astype(np.int64)
     item_prior = np.take_along_axis(prior, item, axis=1)
-    item_scores = np.take_along_axis(scores, item[None], axis=2)
     best_scores = [np.where(eligible_mask, block, np.float32(0.0)).max(axis=1, initial=0.0) for block in scores]
-    return Candidates(item, item_prior, np.isfinite(item_prior), item_scores, np.stack(best_scores)), prior
+    candidates = Candidates(
+        item=item,
+        prior=item_prior,
+        real=np.isfinite(item_prior),
+        channel_scores=np.take_along_axis(scores, item[None], axis=2),
+        best_scores=np.stack(best_scores),
+    )
+    return candidates, prior
 
 
 def select_popular(popularity: Doubles, eligible_mask: Bools, config: RankerConfig) -> tuple[Candidates, Floats]:
@@ -158,8 +165,7 @@ def _select_sparse(
         else:
             channel_scores[number] = np.take_along_axis(stored[channel].toarray(out=dense), column, axis=1)
         if channel in NOMINATING_CHANNELS:
-            has_trend = channel == TREND
-            mean, deviation = trend_rows if has_trend else _measure_rows(stored[channel], eligible_counts)
+            mean, deviation = trend_rows if channel == TREND else _measure_rows(stored[channel], eligible_counts)
             prior += (channel_scores[number] - mean[:, None]) / (deviation[:, None] + np.float32(1e-9))
     prior /= len(NOMINATING_CHANNELS) + (extra_scores is not None)
     prior[item < 0] = NO_SCORE

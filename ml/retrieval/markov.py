@@ -38,10 +38,10 @@ class Markov(ItemToItem):
         if size <= 4 * self.entries_per_row:
             self.matrix = self._shares(transitions, popularity)
         else:
-            blocks = (
-                self._shares(transitions[low : low + BLOCK_ROWS], popularity) for low in range(0, size, BLOCK_ROWS)
-            )
-            truncated = [truncate_rows(block, self.entries_per_row) for block in blocks]
+            truncated = [
+                truncate_rows(self._shares(transitions[low : low + BLOCK_ROWS], popularity), self.entries_per_row)
+                for low in range(0, size, BLOCK_ROWS)
+            ]
             self.matrix = sparse.csr_matrix(sparse.vstack(truncated), dtype=np.float32)
         return self
 

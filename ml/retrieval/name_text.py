@@ -42,8 +42,9 @@ class NameText(ItemToItem):
         vectors = sparse.csr_matrix(vectorizer.fit_transform(names), dtype=np.float32)
         names_per_word = np.asarray((vectors > 0).sum(axis=0)).ravel()
         vectors = vectors[:, names_per_word <= max(2.0, min(0.5 * size, MAX_NAMES_PER_WORD))]
-        blocks = [_find_similar(vectors, low, self.neighbours) for low in range(0, size, BLOCK_ROWS)]
-        self.matrix = sparse.csr_matrix(sparse.vstack(blocks))
+        self.matrix = sparse.csr_matrix(
+            sparse.vstack([_find_similar(vectors, low, self.neighbours) for low in range(0, size, BLOCK_ROWS)])
+        )
         return self
 
 

@@ -88,8 +88,9 @@ class ScorerEnsemble:
         if CHANNELS[channel] != "history":
             return scorer.score_sparse(user_states)
         scores = scorer.score_sparse(self._recode_to_fitted(user_states))
-        shape = (len(user_states), len(self.items))
-        return sparse.csr_matrix((scores.data, self.fitted_codes[scores.indices], scores.indptr), shape=shape)
+        return sparse.csr_matrix(
+            (scores.data, self.fitted_codes[scores.indices], scores.indptr), shape=(len(user_states), len(self.items))
+        )
 
     def _recode_to_fitted(self, user_states: UserStates) -> UserStates:
         """The user states in the item coding of the scorers that learned from interactions."""
@@ -104,8 +105,7 @@ class ScorerEnsemble:
             interactions: Interactions whose items include all items of the ensemble.
             names: One name per item of the interactions; the ids if None.
         """
-        has_same_items = len(interactions.items) == len(self.items)
-        ensemble = self if has_same_items else self._with_items(interactions.items, names)
+        ensemble = self if len(interactions.items) == len(self.items) else self._with_items(interactions.items, names)
         trend = replace(self.trend).count(interactions)
         return replace(ensemble, trend=trend, scorers={**ensemble.scorers, "recent_popularity": trend})
 
@@ -134,9 +134,7 @@ class ScorerEnsemble:
     @property
     def is_new(self) -> Bools:
         """Whether nobody held the item when the scorers were fitted, per item."""
-        is_new = np.ones(len(self.items), bool)
-        is_new[self.fitted_codes] = False
-        return is_new
+        return ~np.isin(np.arange(len(self.items)), self.fitted_codes)
 
 
 def fit_ensemble(
@@ -157,13 +155,11 @@ def fit_ensemble(
         people_per_sample: How many people each person stands for, if the interactions are a sample.
     """
     all_time, recent, last = config.decay_moments
-    entries_per_row = config.entries_per_row
     knn = ItemKNN(neighbours=config.item_neighbours, shrink=config.item_shrink).fit(interactions)
-    markov = Markov(decay_moments=recent, entries_per_row=entries_per_row, seed=seed).fit(interactions)
-    ease = Ease(ridge=config.ease_ridge / people_per_sample, entries_per_row=entries_per_row).fit(interactions)
+    markov = Markov(decay_moments=recent, entries_per_row=config.entries_per_row, seed=seed).fit(interactions)
+    ease = Ease(ridge=config.ease_ridge / people_per_sample, entries_per_row=config.entries_per_row).fit(interactions)
     trend = RecentPopularity().fit(interactions)
     position_mean, position_deviation = _measure_positions(interactions)
-    user_knn = UserKNN(neighbours=config.user_neighbours, decay_moments=recent, seed=seed)
     return ScorerEnsemble(
         items=interactions.items,
         names=interactions.items if names is None else names,
@@ -177,7 +173,7 @@ def fit_ensemble(
             "item_knn_recent": replace(knn, decay_moments=last),
             "markov": markov,
             "markov_last": replace(markov, decay_moments=last),
-            "user_knn": user_knn.fit(interactions),
+            "user_knn": UserKNN(neighbours=config.user_neighbours, decay_moments=recent, seed=seed).fit(interactions),
             "name_text": NameText(names=names, decay_moments=recent).fit(interactions),
             "recent_popularity": trend,
         },

@@ -122,7 +122,7 @@ def find_changed_records(root: Path, table: Table, before: str | None, after: st
     paths = [_entry_path(root, table, content).with_suffix(_RECORDS_SUFFIX) for content in chain]
     if not all(path.exists() for path in paths):
         return None
-    empty = pl.DataFrame(schema={name: table.schema[name] for name in _record_columns(table)})
+    empty = pl.DataFrame(schema=table.schema).select(_record_columns(table))
     return pl.concat([empty, *(pl.read_parquet(path) for path in paths)]).unique()
 
 
@@ -134,11 +134,13 @@ def clear_change_log(root: Path) -> None:
 
 def hash_row_contents(rows: pl.DataFrame) -> pl.Series:
     """A hash per row, in order, without the columns of its origin; nested columns are hashed as JSON text."""
-    nested = [name for name, dtype in rows.schema.items() if dtype.is_nested()]
-    flat = rows.drop(_ORIGIN_COLUMNS, strict=False).with_columns(
-        pl.struct(name).struct.json_encode().alias(name) for name in nested
+    return (
+        rows.drop(_ORIGIN_COLUMNS, strict=False)
+        .with_columns(
+            pl.struct(name).struct.json_encode().alias(name) for name, dtype in rows.schema.items() if dtype.is_nested()
+        )
+        .hash_rows(seed=7)
     )
-    return flat.hash_rows(seed=7)
 
 
 def _entry_path(root: Path, table: Table, content: str) -> Path:
@@ -172,20 +174,19 @@ def _record_columns(table: Table) -> list[str]:
 
 def _find_differing_rows(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """The rows of either frame that the other does not have, whatever their origin."""
-    hashed = [frame.with_columns(hash_row_contents(frame).alias("row")) for frame in (old, new)]
-    return _without_common_rows(hashed).drop("row")
+    hashed = (frame.with_columns(row=hash_row_contents(frame)) for frame in (old, new))
+    return _without_common_rows(*hashed).drop("row")
 
 
 def _count_differing_people(old: pl.DataFrame, new: pl.DataFrame) -> int:
     """A lower limit of the people whose rows differ, without nested columns, which are far slower to compare."""
     flat = [name for name, dtype in old.schema.items() if not dtype.is_nested() and name not in _ORIGIN_COLUMNS]
     hashed = [frame.select("person_id", row=frame.select(flat).hash_rows(seed=7)) for frame in (old, new)]
-    return _without_common_rows(hashed)["person_id"].n_unique()
+    return _without_common_rows(*hashed)["person_id"].n_unique()
 
 
-def _without_common_rows(frames: list[pl.DataFrame]) -> pl.DataFrame:
+def _without_common_rows(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """The rows of two frames whose hash in the column `row` is not in the other frame."""
-    old, new = frames
     return pl.concat(
         [old.join(new.select("row"), on="row", how="anti"), new.join(old.select("row"), on="row", how="anti")]
     )

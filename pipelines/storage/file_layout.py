@@ -142,10 +142,9 @@ def _split_by_person(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
             starts[_range_name(person)] = start
         start += length
     bounds = pairwise([*starts.values(), rows.height])
-    rows_by_file = {
+    return {
         name: rows.slice(low, high - low) for name, (low, high) in zip(starts, bounds, strict=True) if high > low
-    }
-    return rows_by_file or {FIRST_RANGE: rows}
+    } or {FIRST_RANGE: rows}
 
 
 def _begins_range(person: str) -> bool:

@@ -146,8 +146,8 @@ class Lake:
             return self._summarise(table, old_hashes, False)
         stored = self._scan_named(table, changed & set(old_hashes)).collect()
         remaining = stored.join(replacing, on=keys, how="anti", maintain_order="left")
-        content = pl.concat([remaining, select_rows_of_files(table, new, changed)])
-        rows_by_file = split_into_files(table, enforce_contract(table, content))
+        content = enforce_contract(table, pl.concat([remaining, select_rows_of_files(table, new, changed)]))
+        rows_by_file = split_into_files(table, content)
         unchanged = {name: sha256 for name, sha256 in old_hashes.items() if name not in changed}
         if unchanged:
             rows_by_file = {name: part for name, part in rows_by_file.items() if part.height}
@@ -164,11 +164,16 @@ class Lake:
         new: pl.DataFrame,
         find_related_people: FindRelatedPeople | None,
     ) -> None:
-        def count_people() -> int:
-            return int(self.scan(table).select(pl.col("person_id").n_unique()).collect().item())
-
-        before, after = _combine_hashes(old_hashes), _combine_hashes(new_hashes)
-        record_change(self.root, table, before, after, old, new, count_people, find_related_people)
+        record_change(
+            self.root,
+            table,
+            before=_combine_hashes(old_hashes),
+            after=_combine_hashes(new_hashes),
+            old=old,
+            new=new,
+            count_people=lambda: int(self.scan(table).select(pl.col("person_id").n_unique()).collect().item()),
+            find_related_people=find_related_people,
+        )
 
     def _write_files(
         self,
@@ -180,8 +185,11 @@ class Lake:
         """Write the files whose hashes differ, and delete the files without a new hash."""
 
         def write_file(name: str) -> None:
-            metadata = {"content_sha256": new_hashes[name] or "", "contract": f"{table.name} {table.version}"}
-            write_parquet(rows_by_file[name], self.file(table, name), metadata)
+            write_parquet(
+                rows_by_file[name],
+                self.file(table, name),
+                metadata={"content_sha256": new_hashes[name] or "", "contract": f"{table.name} {table.version}"},
+            )
 
         changed = sorted(name for name in rows_by_file if old_hashes.get(name) != new_hashes[name])
         removed = set(old_hashes) - set(new_hashes)
@@ -199,9 +207,14 @@ class Lake:
 
     def _summarise(self, table: Table, hashes: Mapping[str, str | None], changed: bool) -> WriteResult:
         files = self.files(table)
-        row_count = int(pl.scan_parquet(files).select(pl.len()).collect().item())
-        size = sum(path.stat().st_size for path in files)
-        return WriteResult(table.name, files[0], row_count, size, _combine_hashes(hashes) or "", changed)
+        return WriteResult(
+            table=table.name,
+            path=files[0],
+            rows=int(pl.scan_parquet(files).select(pl.len()).collect().item()),
+            bytes=sum(path.stat().st_size for path in files),
+            content_sha256=_combine_hashes(hashes) or "",
+            changed=changed,
+        )
 
 
 def _scan_files(table: Table, files: list[Path]) -> pl.LazyFrame:
@@ -226,8 +239,7 @@ def _combine_hashes(hashes: Mapping[str, str | None]) -> str | None:
         return None
     if set(hashes) == {SINGLE_FILE}:
         return hashes[SINGLE_FILE]
-    listing = "".join(f"{name} {sha256}\n" for name, sha256 in sorted(hashes.items()))
-    return hashlib.sha256(listing.encode()).hexdigest()
+    return hashlib.sha256("".join(f"{name} {sha256}\n" for name, sha256 in sorted(hashes.items())).encode()).hexdigest()
 
 
 def enforce_contract(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
@@ -269,16 +281,15 @@ def _is_strictly_sorted(frame: pl.DataFrame, table: Table) -> bool:
     is_greater = pl.lit(False)
     for value in reversed(sort_expressions(table)):
         is_greater = (value > value.shift()) | ((value == value.shift()) & is_greater)
-    has_key = pl.all_horizontal(pl.col(table.key).is_not_null())
     # the first row has no previous one, so that its comparison is null
-    return bool(frame.select((is_greater.fill_null(True) & has_key).all()).item())
+    is_sorted = is_greater.fill_null(True) & pl.all_horizontal(pl.col(table.key).is_not_null())
+    return bool(frame.select(is_sorted.all()).item())
 
 
 def _has_distinct_hashes(frame: pl.DataFrame, key: tuple[str, ...]) -> bool:
     """Whether the hashes of all keys differ, so that no key repeats; another rule checks for nulls."""
-    if not key or any(frame.schema[name].is_nested() for name in key):
-        return False
-    return frame.select(key).hash_rows().n_unique() == frame.height
+    can_be_hashed = bool(key) and not any(frame.schema[name].is_nested() for name in key)
+    return can_be_hashed and frame.select(key).hash_rows().n_unique() == frame.height
 
 
 def content_sha256(frame: pl.DataFrame) -> str:

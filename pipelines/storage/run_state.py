@@ -74,8 +74,10 @@ def write_asset_state(root: Path, state: AssetState) -> None:
         root: Folder of the lake.
         state: The state to write.
     """
-    stored = {key: getattr(state, name) for name, key in _STORED_KEYS.items()}
-    write_text_atomically(root / _FOLDER / f"{state.name}.json", json.dumps(stored, sort_keys=True))
+    write_text_atomically(
+        root / _FOLDER / f"{state.name}.json",
+        json.dumps({key: getattr(state, name) for name, key in _STORED_KEYS.items()}, sort_keys=True),
+    )
 
 
 @cache
