@@ -187,7 +187,7 @@ def _check_rules(
         for ref in table.references
     }
     validation = validate(table, frame, reference_values=references)
-    docs = update_data_docs(validation, pipeline.settings.docs_path).with_name(f"{table.name}.html")
+    docs_page = update_data_docs(validation, pipeline.settings.docs_path).with_name(f"{table.name}.html")
     for rule, result in zip(table.rules, validation.results, strict=True):
         rejected = quarantined.get(rule.name, 0)
         share = rejected / (rejected + frame.height) if rejected else 0.0
@@ -207,7 +207,7 @@ def _check_rules(
                 "unexpected_share": result.unexpected_share,
                 "quarantined": rejected,
                 "quarantined_share": share,
-                "data_docs": MetadataValue.path(str(docs)),
+                "data_docs": MetadataValue.path(str(docs_page)),
             },
         )
 

@@ -1,6 +1,6 @@
 """`footsteps bench`: the benchmarks of a checkout.
 
-Belongs here: finding the folder `benchmarks/` beside the installed packages.
+Belongs here: finding the folder `benchmarks/` next to the installed packages.
 Does not belong here: any benchmark; they are no part of the wheel.
 """
 

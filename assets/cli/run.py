@@ -222,11 +222,14 @@ def _print_summary(summary: RunSummary) -> None:
         {"table": "left", "rows": "right", "path": "left"},
         [[table.name, f"{table.rows:,}", str(snapshot.path(table.name))] for table in snapshot.tables],
     )
-    texts, counts = ("name", "system", "status"), ("files", "rows", "quarantined")
+    text_columns, count_columns = ("name", "system", "status"), ("files", "rows", "quarantined")
     print_table(
         "Sources",
-        {"source": "left", "system": "left", "status": "left", **dict.fromkeys(counts, "right")},
-        [[*(source[key] for key in texts), *(f"{source[key]:,}" for key in counts)] for source in summary.sources],
+        {"source": "left", "system": "left", "status": "left", **dict.fromkeys(count_columns, "right")},
+        [
+            [*(source[key] for key in text_columns), *(f"{source[key]:,}" for key in count_columns)]
+            for source in summary.sources
+        ],
     )
     stdout_console.print(
         f"{summary.quarantined:,} rows in quarantine. Next: footsteps show --sample 3, footsteps tables, footsteps up"

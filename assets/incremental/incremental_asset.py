@@ -150,15 +150,15 @@ def _materialize(
                 write_asset_state(root, replace(previous, inputs=inputs))
             yield from unchanged_results(spec.tables, previous)
             return
-    numbers: dict[str, dict[str, float]] = {}
+    metadata_numbers: dict[str, dict[str, float]] = {}
     for result in compute(pipeline.scoped_to(Scope(people, previous, inputs))):
         if isinstance(result, MaterializeResult) and result.asset_key is not None:
-            numbers[result.asset_key.to_user_string()] = numeric_metadata(result.metadata or {})
+            metadata_numbers[result.asset_key.to_user_string()] = numeric_metadata(result.metadata or {})
         yield result
     if previous is not None and people is not None and is_incremental:
         inputs = {**previous.inputs, **{name: inputs[name] for name in spec.per_person_inputs}}
     is_partial = spec.depends_on_population and people is not None
-    write_asset_state(root, AssetState(spec.name, inputs, _hash_outputs(spec, pipeline), numbers, is_partial))
+    write_asset_state(root, AssetState(spec.name, inputs, _hash_outputs(spec, pipeline), metadata_numbers, is_partial))
 
 
 def _fingerprint_inputs(

@@ -1,4 +1,4 @@
-"""The logger of a run: progress for whoever watches this process.
+"""The logger of a run: progress for the person who watches this process.
 
 Belongs here: the logger of the jobs.
 Does not belong here: how progress is drawn (`assets.cli.run`).

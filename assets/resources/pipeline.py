@@ -167,7 +167,7 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
             table: Contract of the table.
             frame: Rows of the table.
             metadata: Dagster metadata in addition to that of the write.
-            replacing: Replace the rows that share its values in its columns, whoever they belong to. By default the
+            replacing: Replace the rows that share its values in its columns, of all people. By default the
                 rows of the people in scope are replaced.
             also_affected: Returns person_id of further people whom the changed rows affect.
 

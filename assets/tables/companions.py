@@ -194,7 +194,7 @@ def update_shown_pairs(shown: pl.DataFrame, companions: pl.DataFrame, as_of: dat
         shown: The rows recorded so far.
         companions: The published companions.
         as_of: The day of the run.
-        days: How long a pair is shown before it counts as shown anew.
+        days: How long a pair is shown before it counts as shown again.
     """
     began = pl.col("since_date")
     recent = shown.filter(began != as_of, began > as_of - timedelta(days=EXPOSURE_TERMS * days))

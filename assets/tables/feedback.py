@@ -56,15 +56,15 @@ def _select_columns(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
 
 def _metadata(pipeline: PipelineResource, labels: pl.DataFrame, bias: pl.DataFrame) -> dict[str, Any]:
     """For which ranks the position bias is known, and the estimated acceptance in the published order."""
-    unknown = bias.filter(pl.col("examined_share").is_null())["shown_rank"].to_list()
+    unknown_ranks = bias.filter(pl.col("examined_share").is_null())["shown_rank"].to_list()
     estimate = estimate_acceptance(labels, bias, _read_published_ranks(pipeline, labels))
     acceptance_text = "there is nothing to estimate it from"
     if estimate is not None:
         interval = f"{estimate.low:.3f} to {estimate.high:.3f}"
         acceptance_text = f"{estimate.share:.3f} ({interval}, {estimate.people:,} people, {estimate.rows:,} rows)"
     return {
-        "position_bias": f"unknown for ranks {unknown}: their steps were never shown first"
-        if unknown
+        "position_bias": f"unknown for ranks {unknown_ranks}: their steps were never shown first"
+        if unknown_ranks
         else "known for every rank",
         "acceptance_as_published": acceptance_text,
     }

@@ -50,13 +50,15 @@ class EligibilityRules:
         """
         requires = self.requires
         if requires is not None:
-            links = requires.tocoo()
-            places = (new_codes[links.row], new_codes[links.col])
-            requires = sparse.csr_matrix((links.data, places), shape=(n_items, n_items))
-        counts = self.required_counts
+            requirements = requires.tocoo()
+            new_positions = (new_codes[requirements.row], new_codes[requirements.col])
+            requires = sparse.csr_matrix((requirements.data, new_positions), shape=(n_items, n_items))
+        required_counts = self.required_counts
         return EligibilityRules(
             requires,
-            None if counts is None else np.asarray(np.bincount(new_codes, counts, n_items), np.float64),
+            None
+            if required_counts is None
+            else np.asarray(np.bincount(new_codes, required_counts, n_items), np.float64),
             None if self.repeatable is None else np.bincount(new_codes, self.repeatable, n_items) > 0,
         )
 

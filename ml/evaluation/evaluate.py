@@ -137,7 +137,7 @@ def evaluate_recommender(
 ) -> EvaluatedRecommender:
     """`evaluate` that also returns our recommender, and compares with recommenders fitted before.
 
-    Args, besides those of `evaluate`:
+    Args, in addition to those of `evaluate`:
         windows: "last" evaluates on the last window alone.
         fitted_models: Recommenders by name; they must not have seen anything after the freeze.
     """
@@ -336,6 +336,7 @@ def _compare_with_best(names: list[str], ndcg: Doubles, means: Doubles) -> NdcgR
 
 
 def _compare_pairs(names: list[str], ndcg: Doubles, means: Doubles) -> tuple[PairedComparison, ...]:
+    """Compare ours with every other model: mean NDCG per model, and its bootstrap means, draws x models."""
     if OURS not in names:
         return ()
     ours = names.index(OURS)

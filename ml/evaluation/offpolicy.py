@@ -23,7 +23,7 @@ MAX_WEIGHT = 10.0
 _DRAWS = 1_000
 _SEED = 7
 _Z_95 = 1.959964  # normal quantile of a two-sided 95 % interval
-# A ratio between two ranks rests on at least so many steps that were shown at both.
+# A ratio between two ranks rests on at least this number of steps that were shown at both.
 _MIN_STEPS = 5
 _STEP_KEYS = ("snapshot_id", "person_id", "skill_id", "to_stage")
 

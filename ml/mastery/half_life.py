@@ -28,7 +28,7 @@ SUMS = ("practice", "observed", "taught", "succeeded", "failed")
 FADING = ("succeeded", "failed")
 # Half-lives are rounded to months, so that new feedback does not move every date of rust by a day.
 ROUNDING_DAYS = 30
-# From one candidate half-life to the next; a finer grid cannot be told apart.
+# From one candidate half-life to the next; a finer grid cannot be distinguished.
 CANDIDATE_RATIO = 2.0 ** (1 / 3)
 # Standard deviations of the logarithm of half-lives that are tried; the smallest makes all half-lives equal.
 PRIOR_DEVIATIONS = (0.1, 0.3, 0.5, 0.8)
@@ -161,8 +161,8 @@ def candidate_half_lives(policy: StagePolicy) -> Doubles:
     """Return the half-lives to try, in days: the policy's, and others in even ratios within the policy's bounds."""
     low, high = float(policy.half_life_least_days), float(policy.half_life_most_days)
     declared = float(np.clip(policy.rusty_after_days, low, high))
-    reach = int(np.log(high / low) / np.log(CANDIDATE_RATIO)) + 1
-    candidates = declared * CANDIDATE_RATIO ** np.arange(-reach, reach + 1, dtype=np.float64)
+    largest_exponent = int(np.log(high / low) / np.log(CANDIDATE_RATIO)) + 1
+    candidates = declared * CANDIDATE_RATIO ** np.arange(-largest_exponent, largest_exponent + 1, dtype=np.float64)
     return np.asarray(candidates[(candidates >= low) & (candidates <= high)])
 
 
@@ -177,16 +177,16 @@ def shrink_half_lives(likelihood: Doubles, candidates: Doubles, policy: StagePol
         candidates: Half-lives in days, as `candidate_half_lives` returns them.
         policy: The company's policy of stages.
     """
-    logs, peak = np.log(candidates), likelihood.max(axis=1, keepdims=True)
-    declared = np.log(np.clip(policy.rusty_after_days, candidates[0], candidates[-1]))
-    best, posterior = -np.inf, np.zeros_like(likelihood)
-    for centre, deviation in product(logs, PRIOR_DEVIATIONS):
-        prior = np.exp(-(((logs - centre) / deviation) ** 2) / 2)
+    log_candidates, peak = np.log(candidates), likelihood.max(axis=1, keepdims=True)
+    log_declared = np.log(np.clip(policy.rusty_after_days, candidates[0], candidates[-1]))
+    best_log_evidence, posterior = -np.inf, np.zeros_like(likelihood)
+    for centre, deviation in product(log_candidates, PRIOR_DEVIATIONS):
+        prior = np.exp(-(((log_candidates - centre) / deviation) ** 2) / 2)
         prior /= prior.sum()
         joint = np.exp(likelihood - peak) * prior
-        total = float((np.log(np.maximum(joint.sum(axis=1), 1e-300)) + peak[:, 0]).sum())
-        total -= float((centre - declared) / CENTRE_DEVIATION) ** 2 / 2
-        if total > best + 1e-9:
-            best, posterior = total, joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-300)
-    rounded = ROUNDING_DAYS * np.round(np.exp(posterior @ logs) / ROUNDING_DAYS)
+        log_evidence = float((np.log(np.maximum(joint.sum(axis=1), 1e-300)) + peak[:, 0]).sum())
+        log_evidence -= float((centre - log_declared) / CENTRE_DEVIATION) ** 2 / 2
+        if log_evidence > best_log_evidence + 1e-9:
+            best_log_evidence, posterior = log_evidence, joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-300)
+    rounded = ROUNDING_DAYS * np.round(np.exp(posterior @ log_candidates) / ROUNDING_DAYS)
     return np.clip(rounded, policy.half_life_least_days, policy.half_life_most_days).astype(np.int64)

@@ -43,7 +43,7 @@ _INTERCEPT_PENALTY, _PENALTY = 1.0, 1e-2
 # Half-lives and coefficients are fitted in turn; after the second round neither moves by more than rounding.
 _ROUNDS = 2
 _NEWTON_STEPS = 6
-# Bounds of the variance of people around the model: smaller or larger ones cannot be told apart.
+# Bounds of the variance of people around the model: smaller or larger ones cannot be distinguished.
 _VARIANCE_BOUNDS = (0.05, 4.0)
 Z_90 = 1.6449  # normal quantile of a 90 % interval
 # The policy's formula: a course or positive feedback keeps a micro-skill half as fresh as practice does.

@@ -208,15 +208,15 @@ def _order_evidence(evidence: pl.DataFrame, as_of: date, policy: StagePolicy) ->
     rows = rows.with_columns(_scatter(rows, is_feedback, is_counted).alias("_is_positive"))
     is_new_day = ((pair != pair.shift()) | (day != day.shift())).fill_null(True)
     new_days = rows.filter(is_repetition).select(is_new_day).to_series()
-    # unnamed judges count once per kind of feedback: three anonymous certificates are not three people
-    judge = pl.coalesce(pl.col("given_by_id", "feedback_kind").cast(pl.String), pl.lit("unnamed")).alias("judge")
-    new_judges = rows.filter("_is_positive").select(pl.struct("_pair", judge).is_first_distinct()).to_series()
+    # unnamed givers count once per kind of feedback: three anonymous certificates are not three people
+    giver = pl.coalesce(pl.col("given_by_id", "feedback_kind").cast(pl.String), pl.lit("unnamed")).alias("judge")
+    new_givers = rows.filter("_is_positive").select(pl.struct("_pair", giver).is_first_distinct()).to_series()
     counts = {
         "observation_count": mode == "observation",
         "repetition_count": pl.lit(_scatter(rows, is_repetition, new_days)),
         "feedback_count": is_feedback,
         "positive_feedback_count": pl.col("_is_positive"),
-        "judge_count": pl.lit(_scatter(rows, pl.col("_is_positive"), new_judges)),
+        "judge_count": pl.lit(_scatter(rows, pl.col("_is_positive"), new_givers)),
         "teaching_count": mode == "teaching",
         "review_count": is_review(),
     }

@@ -193,10 +193,10 @@ def measure_reliability(probability: Doubles, outcomes: Bools) -> Reliability | 
     brier = float(((probability - outcomes) ** 2).mean())
     base_brier = base_rate * (1.0 - base_rate)
     bins = tuple(
-        ReliabilityBin(len(part), float(probability[part].mean()), float(outcomes[part].mean()))
-        for part in np.array_split(np.argsort(probability, kind="stable"), min(10, n))
+        ReliabilityBin(len(indices), float(probability[indices].mean()), float(outcomes[indices].mean()))
+        for indices in np.array_split(np.argsort(probability, kind="stable"), min(10, n))
     )
-    ece = sum(abs(part.mean_probability - part.observed_share) * part.n for part in bins) / n
+    ece = sum(abs(group.mean_probability - group.observed_share) * group.n for group in bins) / n
     return Reliability(n, base_rate, ece, brier, 1.0 - brier / base_brier if base_brier else 0.0, bins)
 
 

@@ -152,25 +152,27 @@ class _GroupIndex:
     """First events sorted by time, and memberships, as codes."""
 
     def __init__(self, events: pl.DataFrame, memberships: pl.DataFrame) -> None:
-        first = (
+        first_events = (
             events.select(pl.col("person_id", "skill_id").cast(pl.String), pl.Series("ts", as_ticks(events["ts"])))
             .group_by("person_id", "skill_id")
             .agg(pl.col("ts").min())
             .sort("ts", "person_id", "skill_id")
         )
         # polars sorts texts as numpy does, and much faster
-        people, self.items = (first[name].unique().sort() for name in ("person_id", "skill_id"))
+        people, self.items = (first_events[name].unique().sort() for name in ("person_id", "skill_id"))
         self.n_people = len(people)
-        self.time = first["ts"].to_numpy()
-        self.person = encode_ids(first["person_id"], people)
-        self.item = encode_ids(first["skill_id"], self.items)
-        rows = memberships.drop_nulls(["person_id", "group"]).with_columns(pl.col("person_id", "group").cast(pl.String))
-        groups = rows["group"].unique().sort()
+        self.time = first_events["ts"].to_numpy()
+        self.person = encode_ids(first_events["person_id"], people)
+        self.item = encode_ids(first_events["skill_id"], self.items)
+        valid_memberships = memberships.drop_nulls(["person_id", "group"]).with_columns(
+            pl.col("person_id", "group").cast(pl.String)
+        )
+        groups = valid_memberships["group"].unique().sort()
         self.n_groups = len(groups)
-        self.group = encode_ids(rows["group"], groups)
-        self.member_ids = rows["person_id"].to_numpy().astype(str)
-        self.member = encode_ids(rows["person_id"], people)  # -1 for people without events
-        self.since, self.until = _bound(rows, "since", ALWAYS), _bound(rows, "until", NEVER)
+        self.group = encode_ids(valid_memberships["group"], groups)
+        self.member_ids = valid_memberships["person_id"].to_numpy().astype(str)
+        self.member = encode_ids(valid_memberships["person_id"], people)  # -1 for people without events
+        self.since, self.until = _bound(valid_memberships, "since", ALWAYS), _bound(valid_memberships, "until", NEVER)
 
 
 def _bound(memberships: pl.DataFrame, column: str, default: int) -> Ints:

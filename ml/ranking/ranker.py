@@ -50,8 +50,8 @@ class Ranker:
         residual_weight = self.residual_weight if residual_weight is None else residual_weight
         weights = self.weights / self.scale
         utilities = []
-        for low in range(0, max(len(features), 1), CACHED_ROWS):
-            block = features[low : low + CACHED_ROWS].astype(np.float64)
+        for first_row in range(0, max(len(features), 1), CACHED_ROWS):
+            block = features[first_row : first_row + CACHED_ROWS].astype(np.float64)
             utilities.append(block @ weights - self.centre @ weights)
             if self.booster is not None and residual_weight:
                 utilities[-1] = utilities[-1] + residual_weight * np.asarray(self.booster.predict(block), np.float64)
@@ -156,24 +156,24 @@ def fit_logit(
     centre = rows.features[is_candidate].mean(axis=0, dtype=np.float64)
     scale = rows.features[is_candidate].std(axis=0, dtype=np.float64)
     scale[scale < 1e-6] = 1.0
-    part = rows.select(rows.has_target)
-    matrix = ((part.features - centre) / scale).astype(np.float32)
-    weight = weigh_cases(part, case_decay)
-    weight /= weight.sum()
-    share = part.label / part.label.sum(axis=1, keepdims=True) * weight[:, None]
+    rows_with_target = rows.select(rows.has_target)
+    standardized = ((rows_with_target.features - centre) / scale).astype(np.float32)
+    case_weight = weigh_cases(rows_with_target, case_decay)
+    case_weight /= case_weight.sum()
+    target_share = rows_with_target.label / rows_with_target.label.sum(axis=1, keepdims=True) * case_weight[:, None]
 
     def loss(weights: Doubles) -> tuple[float, Doubles]:
-        utility = (matrix @ weights.astype(np.float32)).astype(np.float64).reshape(part.label.shape)
-        log_odds = log_softmax(utility, part.real)
-        error = np.exp(log_odds) * weight[:, None] - share
-        cross_entropy = -float((share * np.where(part.real, log_odds, 0.0)).sum())
-        slope = (error.ravel().astype(np.float32) @ matrix).astype(np.float64)
+        utility = (standardized @ weights.astype(np.float32)).astype(np.float64).reshape(rows_with_target.label.shape)
+        log_odds = log_softmax(utility, rows_with_target.real)
+        residual = np.exp(log_odds) * case_weight[:, None] - target_share
+        cross_entropy = -float((target_share * np.where(rows_with_target.real, log_odds, 0.0)).sum())
+        gradient = (residual.ravel().astype(np.float32) @ standardized).astype(np.float64)
         penalty = config.logit_penalty
-        return cross_entropy + 0.5 * penalty * float(weights @ weights), slope + penalty * weights
+        return cross_entropy + 0.5 * penalty * float(weights @ weights), gradient + penalty * weights
 
-    origin = np.zeros(matrix.shape[1]) if start is None else start
+    first_weights = np.zeros(standardized.shape[1]) if start is None else start
     # An iteration that gains less than a millionth of a nat changes no order.
-    optimum = minimize(loss, origin, jac=True, method="L-BFGS-B", options={"maxiter": 150, "ftol": 1e-6})
+    optimum = minimize(loss, first_weights, jac=True, method="L-BFGS-B", options={"maxiter": 150, "ftol": 1e-6})
     return Ranker(features, centre, scale, np.asarray(optimum.x, np.float64), None, 0.0, case_decay)
 
 

@@ -138,11 +138,11 @@ def build_last_moment_cases(interactions: Interactions, per_person: int, *, incl
         One row per (person, moment), sorted by person and moment.
     """
     events = interactions.target_events
-    last = np.zeros(interactions.n_people, np.int64)
-    np.maximum.at(last, events.person, events.moment_index)
+    last_moment = np.zeros(interactions.n_people, np.int64)
+    np.maximum.at(last_moment, events.person, events.moment_index)
     is_case = (
         starts_run(events.person, events.moment_index)
-        & (events.moment_index > last[events.person] - per_person)
+        & (events.moment_index > last_moment[events.person] - per_person)
         & (include_newcomers | (events.moment_index > 0))
     )
     cut = events.time[is_case]
@@ -200,8 +200,8 @@ def drop_closed_targets(cases: Cases, interactions: Interactions, rules: Eligibi
         return cases
     is_open = [np.zeros(0, bool)]
     for part in cases.blocks(block):
-        mask = rules.eligible_mask(build_user_states(interactions, part.person, part.cut), interactions.n_items)
-        is_open.append(mask[part.target_row, part.item])
+        is_eligible = rules.eligible_mask(build_user_states(interactions, part.person, part.cut), interactions.n_items)
+        is_open.append(is_eligible[part.target_row, part.item])
     return cases.keep_targets(np.concatenate(is_open))
 
 

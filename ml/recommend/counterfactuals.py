@@ -128,8 +128,8 @@ def _find_in_block(rows: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataF
 
 
 def propose_removed_evidence(rows: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
-    """Propose to remove the row of evidence that a stage may rest on: the only one, the only positive judgement, or
-    the most work."""
+    """Propose to remove the row of evidence that a stage may rest on: the only one, the only positive feedback, or the
+    most work."""
     held = rows.filter(pl.col("from_stage") != "none")
     mode, is_apprentice = pl.col("mode"), pl.col("from_stage") == "apprentice"
     is_positive = (mode == "feedback") & (pl.col("amount") >= inputs.policy.stages.positive_share)
@@ -290,7 +290,7 @@ def _change_wishes(wishes: pl.DataFrame, versions: pl.DataFrame) -> pl.DataFrame
 
 
 def build_added_evidence(changes: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
-    """Build the rows of evidence that changes add; a judgement is an unknown peer's.
+    """Build the rows of evidence that changes add; feedback is an unknown colleague's.
 
     Args:
         changes: One row per change: version_id, changed_skill_id, mode, amount, amount_unit, occurred_at.
@@ -299,13 +299,13 @@ def build_added_evidence(changes: pl.DataFrame, schema: pl.Schema) -> pl.DataFra
     Returns:
         One row per change in the schema; person_id is the version_id.
     """
-    is_judgement = pl.col("mode") == "feedback"
+    is_feedback = pl.col("mode") == "feedback"
     columns = {name: pl.col(name) for name in ("mode", "amount", "amount_unit", "occurred_at")} | {
         "evidence_id": pl.concat_str(pl.lit(f"{ADDED_PREFIX} "), "version_id"),
         "person_id": pl.col("version_id"),
         "skill_id": pl.col("changed_skill_id"),
-        "feedback_kind": pl.when(is_judgement).then(pl.lit("peer")),
-        "given_by_id": pl.when(is_judgement).then(pl.lit(UNKNOWN_PEER)),
+        "feedback_kind": pl.when(is_feedback).then(pl.lit("peer")),
+        "given_by_id": pl.when(is_feedback).then(pl.lit(UNKNOWN_PEER)),
     }
     return changes.select(columns.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in schema.items())
 
@@ -353,9 +353,9 @@ def _split_by_people(
         for name, frame in frames.items()
     }
     for block in range(max(people["block"].n_unique(), 1)):
-        part = {name: blocks[name].pop((block,), frame.clear()) for name, frame in frames.items()}
-        block_rows, evidence, candidates = (part.pop(name) for name in ("rows", "evidence", "candidates"))
-        context = replace(inputs.context, **part)
+        block_frames = {name: blocks[name].pop((block,), frame.clear()) for name, frame in frames.items()}
+        block_rows, evidence, candidates = (block_frames.pop(name) for name in ("rows", "evidence", "candidates"))
+        context = replace(inputs.context, **block_frames)
         yield block_rows, replace(inputs, evidence=evidence, candidates=candidates, context=context)
 
 

@@ -374,7 +374,7 @@ def declare_table(name: str, description: str, columns: str, key: str = "", requ
 
 
 def stage_index(column: str) -> pl.Expr:
-    """The index of each stage in `STAGES` (0 to 3, Int64); null where the column is null.
+    """The index of each stage in `STAGES` (0 to 3, Int64); null if the column is null.
 
     Args:
         column: Name of a column that holds stages.

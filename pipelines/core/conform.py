@@ -66,7 +66,7 @@ def conform_person(rows: pl.LazyFrame, accounts: pl.DataFrame, as_of: date) -> p
         as_of: The day of the run.
 
     Returns:
-        One row per person of `accounts`, in the contract of `PERSON`; null where the exports give no value.
+        One row per person of `accounts`, in the contract of `PERSON`; null if the exports give no value.
     """
     people = accounts.select("person_id").drop_nulls().unique().sort("person_id")
     exported = (

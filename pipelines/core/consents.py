@@ -22,7 +22,7 @@ def resolve_consent_skills(consent: pl.DataFrame, taxonomy: Taxonomy) -> pl.Data
     """Find the micro-skill and the relations of each consent.
 
     A consent whose text names no micro-skill of the taxonomy gives nothing. A withdrawal whose text names none
-    withdraws everything, because otherwise a person who said no would still be shown.
+    withdraws everything, because otherwise a person who refused would still be shown.
 
     Args:
         consent: Rows in the contract of `CONSENT`.

@@ -162,16 +162,23 @@ def _name_filled(column: str, otherwise: str) -> pl.Expr:
 
 def _worklog_rows(inputs: EvidenceInputs) -> pl.DataFrame:
     """Repetition in hours. A worklog without a skill text takes that of its assignment."""
-    items = inputs.assignment.select("assignment_code", "record_code", pl.col("skill_text").alias("item_text"))
+    assignments = inputs.assignment.select(
+        "assignment_code", "record_code", pl.col("skill_text").alias("assignment_text")
+    )
     # Some worklogs name an assignment by its record code (Tempo Cloud: by the id of the issue).
-    by_record = items.filter(pl.col("record_code").is_unique())
-    codes = [items.drop("record_code"), by_record.select(pl.col("record_code").alias("assignment_code"), "item_text")]
-    texts = pl.concat(codes).drop_nulls().unique("assignment_code", keep="first", maintain_order=True)
+    assignments_by_record = assignments.filter(pl.col("record_code").is_unique())
+    texts_by_code = [
+        assignments.drop("record_code"),
+        assignments_by_record.select(pl.col("record_code").alias("assignment_code"), "assignment_text"),
+    ]
+    assignment_texts = (
+        pl.concat(texts_by_code).drop_nulls().unique("assignment_code", keep="first", maintain_order=True)
+    )
     return _rows(
-        inputs.worklog.join(texts, on="assignment_code", how="left"),
+        inputs.worklog.join(assignment_texts, on="assignment_code", how="left"),
         "core_project__event_worklog",
         "repetition",
-        skill_text=pl.coalesce("skill_text", "item_text"),
+        skill_text=pl.coalesce("skill_text", "assignment_text"),
         occurred_at="worked_at",
         amount=pl.coalesce("worked_hours", pl.lit(1.0)),
         amount_unit=pl.when(pl.col("worked_hours").is_not_null()).then(pl.lit("hours")).otherwise(pl.lit("count")),

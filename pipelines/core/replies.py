@@ -78,16 +78,16 @@ def find_suppressed_steps(replies: pl.DataFrame, as_of: date, policy: ReplyPolic
         One row per person and step: person_id, step_id, reason (kind of the reply), until (first day on which the step
         may be recommended; null for a dispute).
     """
-    replied = pl.col("replied_at").dt.date()
+    reply_day = pl.col("replied_at").dt.date()
     until = (
         pl.when(pl.col("reply_kind") == "dismiss")
-        .then(replied + timedelta(days=policy.dismissed_days))
+        .then(reply_day + timedelta(days=policy.dismissed_days))
         .when(pl.col("reply_kind") == "done")
-        .then(replied + timedelta(days=policy.done_days))
+        .then(reply_day + timedelta(days=policy.done_days))
         .when(pl.col("reply_kind") == "snooze")
         .then("until_date")
     )
-    sent_away = _last_step_replies(replies, as_of).with_columns(until.alias("until")).filter(pl.col("until") > as_of)
+    postponed = _last_step_replies(replies, as_of).with_columns(until.alias("until")).filter(pl.col("until") > as_of)
     goals = pl.DataFrame({"goal": STAGES[1:]})
     claimed = find_disputes(replies, as_of).join(goals, how="cross")
     disputed = claimed.filter(stage_index("goal") <= stage_index("stated_stage")).select(
@@ -96,7 +96,7 @@ def find_suppressed_steps(replies: pl.DataFrame, as_of: date, policy: ReplyPolic
         pl.lit("dispute").alias("reason"),
         pl.lit(None, pl.Date).alias("until"),
     )
-    suppressed = pl.concat([disputed, sent_away.select(*_STEP, pl.col("reply_kind").alias("reason"), "until")])
+    suppressed = pl.concat([disputed, postponed.select(*_STEP, pl.col("reply_kind").alias("reason"), "until")])
     return suppressed.unique(_STEP, keep="first", maintain_order=True).sort(_STEP)
 
 

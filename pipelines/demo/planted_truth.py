@@ -67,16 +67,18 @@ def write_company_truth(world: World, exports: ExportFolder, folder: Path) -> No
     The files are prerequisites, trends (1 rising, -1 fading, 0 steady), half-lives, the curriculum of each role, roles,
     and the number of planted errors per export.
     """
-    skills, curricula = world.catalog.skills["skill_id"], world.curricula
+    skill_ids, curricula = world.catalog.skills["skill_id"], world.curricula
     role, skill = np.nonzero(curricula.position)
     frames = {
         "prerequisites": world.catalog.prerequisites,
-        "trends": pl.DataFrame({"skill_id": skills, "trend": pl.Series(curricula.trend).cast(pl.Int64)}),
-        "half_lives": pl.DataFrame({"skill_id": skills, "half_life_days": pl.Series(world.half_life).cast(pl.Int64)}),
+        "trends": pl.DataFrame({"skill_id": skill_ids, "trend": pl.Series(curricula.trend).cast(pl.Int64)}),
+        "half_lives": pl.DataFrame(
+            {"skill_id": skill_ids, "half_life_days": pl.Series(world.half_life).cast(pl.Int64)}
+        ),
         "curricula": pl.DataFrame(
             {
                 "role_name": pl.Series(world.catalog.role_names).gather(role),
-                "skill_id": skills.gather(skill),
+                "skill_id": skill_ids.gather(skill),
                 "planned_position": curricula.position[role, skill],
             }
         ),

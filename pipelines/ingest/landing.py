@@ -245,11 +245,11 @@ def list_landing_files(folder: Path, pattern: str) -> list[Path]:
 
 def _land_file(landing: LandingContext, source: SourceConfig, path: Path) -> LandedFile | None:
     """The outcome of one file; None if its manifest calls it absent."""
-    manifest, mode, unclear_mode = get_adapter(source.system).manifest, None, None
+    manifest, mode, mode_refusal = get_adapter(source.system).manifest, None, None
     try:
         mode = read_manifest_mode(path, manifest, source.member) if manifest else None
     except ExportRefused as refusal:
-        unclear_mode = refusal
+        mode_refusal = refusal
     if mode == "absent":
         landing.progress(f"{source.name}: {path.name} is absent by its manifest")
         return None
@@ -264,8 +264,8 @@ def _land_file(landing: LandingContext, source: SourceConfig, path: Path) -> Lan
         return landed
     landing.progress(f"{source.name}: {path.name}")
     try:
-        if unclear_mode:
-            raise unclear_mode
+        if mode_refusal:
+            raise mode_refusal
         store = partial(_store, landing, source, replace(landed, status="landed", is_full=is_full))
         landed = process_export(path, source.system, source.options(), store)
     except ExportRefused as refusal:

@@ -60,18 +60,18 @@ def publish_feed(snapshot: Snapshot, source: str, published_at: datetime) -> int
         Number of events; 0 if the snapshot is in the feed already.
     """
     files = list_outbox_files(snapshot.folder)
-    last = files[-1] if files else OutboxFile(snapshot.folder, 0, 0, 0, "")
-    if last.snapshot_id == snapshot.snapshot_id:
+    last_file = files[-1] if files else OutboxFile(snapshot.folder, 0, 0, 0, "")
+    if last_file.snapshot_id == snapshot.snapshot_id:
         return 0
     retained = {version.snapshot_id: version for version in list_snapshots(snapshot.folder)}
-    changes = _changed_people(retained.get(last.snapshot_id), snapshot)
-    previous_id, time = last.snapshot_id or None, published_at.isoformat()
+    changes = _changed_people(retained.get(last_file.snapshot_id), snapshot)
+    previous_id, time = last_file.snapshot_id or None, published_at.isoformat()
     events = (
         FeedEvent(sequence, person_id, change, snapshot.snapshot_id, previous_id, source, time).to_cloud_event()
-        for sequence, (person_id, change) in enumerate(changes.iter_rows(), start=last.last + 1)
+        for sequence, (person_id, change) in enumerate(changes.iter_rows(), start=last_file.last + 1)
     )
-    ends = f"{last.last + 1:020d}-{last.last + changes.height:020d}"
-    path = snapshot.folder / FEED_FOLDER / f"{last.number + 1:08d}-{ends}-{snapshot.snapshot_id}.jsonl"
+    sequence_range = f"{last_file.last + 1:020d}-{last_file.last + changes.height:020d}"
+    path = snapshot.folder / FEED_FOLDER / f"{last_file.number + 1:08d}-{sequence_range}-{snapshot.snapshot_id}.jsonl"
     with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as sink:
         sink.writelines(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
     for file in files[:-1]:

@@ -68,21 +68,18 @@ def drop_expired_postgresql(retained_ids: list[str], uri: str, schema: str = "fo
     """
     import adbc_driver_postgresql.dbapi as adbc
 
-    data = _data(schema)
+    data_schema = _data(schema)
     with closing(adbc.connect(uri)) as connection:
         _create_schemas(connection, schema)
         retained = {*retained_ids, _visible_snapshot(connection, schema)}
-        expired = [
-            row
-            for row in _fetch_rows(connection, f"SELECT snapshot_id, table_name, partition_name FROM {data}.stored")
-            if row[0] not in retained
-        ]
+        stored = _fetch_rows(connection, f"SELECT snapshot_id, table_name, partition_name FROM {data_schema}.stored")
+        expired = [row for row in stored if row[0] not in retained]
         for _, table, partition in expired:
             _execute(
                 connection,
-                f"ALTER TABLE {data}.{_quote(table)} DETACH PARTITION {data}.{_quote(partition)}",
-                f"DROP TABLE {data}.{_quote(partition)}",
-                f"DELETE FROM {data}.stored WHERE partition_name = {quote_text(partition)}",
+                f"ALTER TABLE {data_schema}.{_quote(table)} DETACH PARTITION {data_schema}.{_quote(partition)}",
+                f"DROP TABLE {data_schema}.{_quote(partition)}",
+                f"DELETE FROM {data_schema}.stored WHERE partition_name = {quote_text(partition)}",
             )
         connection.commit()
     return sorted({row[0] for row in expired})

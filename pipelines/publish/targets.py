@@ -1,4 +1,4 @@
-"""The publish targets beside the Parquet files of a snapshot: each is published on its own.
+"""The publish targets in addition to the Parquet files of a snapshot: each is published on its own.
 
 Belongs here: which targets are configured, and the outcome of publishing each of them.
 Does not belong here: how a target is written (`delta`, `duckdb_views`, `postgresql`, `object_store`, `feed`, `webhook`,

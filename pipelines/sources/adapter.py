@@ -309,6 +309,7 @@ def _cell(field_map: FieldMap, header: str, column: str) -> pl.Expr:
 def _cast_column(
     field_map: FieldMap, texts: pl.LazyFrame, sample: pl.DataFrame, options: SourceOptions, name: str
 ) -> pl.Expr:
+    """The column of a field, cast from its texts; `name` is the file's, for messages."""
     column = f"text:{field_map.destination}"
     transform = transform_for(field_map)
     if options.decimal_comma:

@@ -4,5 +4,5 @@ Belongs here: the split into good and bad rows, contract to suite, its engine, v
 Does not belong here: the rules themselves (`pipelines.contracts`).
 
 Importing this package imports nothing. Great Expectations takes seconds, so import `expectations`, `polars_engine`,
-`rule_expectation` and `data_docs` where a validation runs; `quarantine` and `validation_result` do not import it.
+`rule_expectation` and `data_docs` only if a validation runs; `quarantine` and `validation_result` do not import it.
 """

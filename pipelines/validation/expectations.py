@@ -3,7 +3,7 @@
 Belongs here: rule to expectation, running a suite on an engine, its outcome as a `ValidationResult`.
 Does not belong here: how metrics are computed (`polars_engine`), how a result is shown (`data_docs`).
 
-Importing this module imports Great Expectations, which takes seconds: import it where a validation runs.
+Importing this module imports Great Expectations, which takes seconds: import it only if a validation runs.
 """
 
 import json

@@ -26,7 +26,7 @@ class RuleResult:
         severity: Whether a broken rule stops what is downstream, or only warns.
         passed: Whether no row breaks the rule.
         evaluated_count: Rows to which the rule applies: those without a null in its columns; for `not_null` all rows;
-            for a row rule those where its condition is not null.
+            for a row rule those whose condition is not null.
         unexpected_count: Rows that break the rule.
         row_numbers: The first rows that break it, counted from 0, as many as were requested.
         error: Why the rule could not be evaluated; None if it was. With an error, `passed` is False and the counts 0.

@@ -129,11 +129,13 @@ def format_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) 
     manager = world.people["manager"].gather(issues["person"])
     chief = int(world.people["manager"].arg_min() or 0)
     reporter = account.gather(manager.set(manager < 0, chief)).fill_null(account[chief])
-    created, ended = draw_times(issues["created_day"], rng), draw_times(issues["last_day"], rng)
-    other = draw_values(["", *OTHER_LABELS], (0.7, *[0.06] * len(OTHER_LABELS)), size, rng)
+    created, updated = draw_times(issues["created_day"], rng), draw_times(issues["last_day"], rng)
+    other_label = draw_values(["", *OTHER_LABELS], (0.7, *[0.06] * len(OTHER_LABELS)), size, rng)
     # some people label an issue twice with the same micro-skill, in two spellings: it is still one piece of work
     has_second_label = pl.Series(rng.random(size) < 0.03)
-    second = catalog.phrases.gather(skill).str.replace_all(" ", "_").zip_with(has_second_label, pl.Series([""] * size))
+    repeated_label = (
+        catalog.phrases.gather(skill).str.replace_all(" ", "_").zip_with(has_second_label, pl.Series([""] * size))
+    )
     note = draw_values(NOTES, (0.6, 0.3, 0.1), size, rng)
     issue_type = draw_values(["Task", "Story", "Sub-task"], (0.6, 0.3, 0.1), size, rng)
     priority = draw_values(["Medium", "High", "Low"], (0.7, 0.2, 0.1), size, rng)
@@ -159,16 +161,16 @@ def format_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) 
         "Reporter": reporter,
         "Creator": reporter,
         "Created": created.dt.strftime(TIME_FORMAT),
-        "Updated": ended.dt.strftime(TIME_FORMAT),
+        "Updated": updated.dt.strftime(TIME_FORMAT),
         "Last Viewed": blank,
-        "Resolved": pl.when("is_done").then(ended.dt.strftime(TIME_FORMAT)).otherwise(blank),
+        "Resolved": pl.when("is_done").then(updated.dt.strftime(TIME_FORMAT)).otherwise(blank),
         "component_1": catalog.skills["capability_name"].gather(skill),
         "component_2": blank,
         "Due Date": blank,
         "Votes": pl.lit(0),
         "label_1": catalog.labels.gather(skill),
-        "label_2": other,
-        "label_3": second,
+        "label_2": other_label,
+        "label_3": repeated_label,
         "Description": note,
         "Environment": blank,
         "Original Estimate": blank,

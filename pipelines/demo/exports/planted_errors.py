@@ -48,11 +48,10 @@ def plant_errors(
     shares = [*(error.share for error in errors), DUPLICATE_SHARE]
     # a fraction of a row counts by chance
     counts = [min(max(int(frame.height * share + rng.random()), minimum), frame.height // 10) for share in shares]
-    mark = np.zeros(frame.height, dtype=np.int8)
-    mark[rng.choice(max(frame.height, 1), size=sum(counts), replace=False)] = np.repeat(
-        np.arange(1, len(counts) + 1), counts
-    )
-    marked = frame.with_columns(pl.Series("_mark", mark))
+    rows = rng.choice(max(frame.height, 1), size=sum(counts), replace=False)
+    error_numbers = np.zeros(frame.height, dtype=np.int8)
+    error_numbers[rows] = np.repeat(np.arange(1, len(counts) + 1), counts)
+    marked = frame.with_columns(pl.Series("_mark", error_numbers))
     for number, error in enumerate(errors, start=1):
         planted = pl.when(pl.col("_mark") == number).then(error.value).otherwise(pl.col(error.column))
         marked = marked.with_columns(planted.alias(error.column))

@@ -119,10 +119,10 @@ def _write_preferences(
     """One row per person who stated whether they want recommendations; half of them do not."""
     count = min(max(1, round(OPTED_OUT_SHARE * people.height)), people.height // 2)
     chosen = people[rng.choice(people.height, size=2 * count, replace=False)]
-    frame = chosen.with_columns(pl.Series("day", world.end - rng.integers(5, 200, 2 * count))).select(
+    preferences = chosen.with_columns(pl.Series("day", world.end - rng.integers(5, 200, 2 * count))).select(
         number_rows(chosen, "pr-", history.block).alias("preference_id"),
         "employee_number",
         pl.Series("wants_steps", ["no"] * count + ["yes"] * count, dtype=pl.String),
         iso_day("day").alias("said_on"),
     )
-    folder.append_csv("preferences/preferences.csv", frame)
+    folder.append_csv("preferences/preferences.csv", preferences)

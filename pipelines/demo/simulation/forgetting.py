@@ -43,10 +43,10 @@ def generate_checks(
     is_reached = (plan.goal >= JOURNEYMAN) & (plan.journeyman + 1 < plan.until)
     count = rng.poisson(CHECKS_PER_PAIR, plan.row.size) * is_reached
     entry = np.repeat(np.arange(count.size), count)
-    first = plan.journeyman[entry] + 1
-    day = first + (rng.random(entry.size) * (plan.until[entry] - first)).astype(np.int64)
-    gap = day - last_practice(entry, day, practised, plan.journeyman[entry])
-    is_good = rng.random(entry.size) < FRESH_SHARE * 2.0 ** (-gap / half_life[plan.skill[entry]])
+    first_day = plan.journeyman[entry] + 1
+    day = first_day + (rng.random(entry.size) * (plan.until[entry] - first_day)).astype(np.int64)
+    days_since_practice = day - last_practice(entry, day, practised, plan.journeyman[entry])
+    is_good = rng.random(entry.size) < FRESH_SHARE * 2.0 ** (-days_since_practice / half_life[plan.skill[entry]])
     score = np.where(is_good, rng.integers(4, 6, entry.size), rng.integers(1, 3, entry.size))
     return judgement_frame(entry, day, rng.integers(0, 2, entry.size), score).with_columns(
         pl.Series("judge", FIRST_JUDGE + rng.integers(0, 1_000_000, entry.size))
@@ -56,9 +56,9 @@ def generate_checks(
 def last_practice(entry: IntArray, day: IntArray, practised: pl.DataFrame, default: IntArray) -> IntArray:
     """Return the last practised day of each entry up to the day, or the default if there is none."""
     stride = 1_000_000  # more days than any history has
-    keys = np.sort(practised["entry"].to_numpy() * stride + practised["day"].to_numpy())
-    if not keys.size:
+    practised_keys = np.sort(practised["entry"].to_numpy() * stride + practised["day"].to_numpy())
+    if not practised_keys.size:
         return default
-    position = np.searchsorted(keys, entry * stride + day, side="right") - 1
-    last = keys[np.maximum(position, 0)]
-    return np.where((position >= 0) & (last // stride == entry), last % stride, default)
+    position = np.searchsorted(practised_keys, entry * stride + day, side="right") - 1
+    last_key = practised_keys[np.maximum(position, 0)]
+    return np.where((position >= 0) & (last_key // stride == entry), last_key % stride, default)

@@ -149,9 +149,13 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     an entry from a random number, so that several judgements come from several people.
     """
     size, is_ahead, is_apprentice = plan.row.size, plan.goal >= JOURNEYMAN, plan.goal == APPRENTICE
-    first = np.flatnonzero(is_ahead)
-    kind = rng.choice(len(JUDGEMENT_SHARES), first.size, p=JUDGEMENT_SHARES)
-    frames = [judgement_frame(first, plan.journeyman[first], kind, rng.integers(4, 6, first.size))]
+    first_entries = np.flatnonzero(is_ahead)
+    first_kinds = rng.choice(len(JUDGEMENT_SHARES), first_entries.size, p=JUDGEMENT_SHARES)
+    frames = [
+        judgement_frame(
+            first_entries, plan.journeyman[first_entries], first_kinds, rng.integers(4, 6, first_entries.size)
+        )
+    ]
 
     def add(
         count: IntArray, start: IntArray, end: IntArray, draw_kinds: Callable[[int], Any], scores: tuple[int, int]
@@ -160,17 +164,17 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
         frames.append(judgement_frame(entry, day, draw_kinds(entry.size), rng.integers(*scores, entry.size)))
 
     peer_or_manager = partial(rng.integers, PEER, MANAGER + 1)
-    for_master, begun, journeyman = np.where(plan.goal == MASTER, MASTER_JUDGES, 0), plan.begun, plan.journeyman
-    add(for_master, journeyman + 1, plan.master - 1, partial(rng.choice, (PEER, ENDORSEMENT)), (4, 6))
+    master_count, begun, journeyman = np.where(plan.goal == MASTER, MASTER_JUDGES, 0), plan.begun, plan.journeyman
+    add(master_count, journeyman + 1, plan.master - 1, partial(rng.choice, (PEER, ENDORSEMENT)), (4, 6))
     add(rng.poisson(0.35, size) * is_ahead, journeyman + 1, journeyman + 300, peer_or_manager, (3, 6))
     add((rng.random(size) < 0.15) * is_ahead * 1, begun + 5, journeyman - 2, peer_or_manager, (1, 3))
-    attempts = rng.poisson(0.25, size) * is_apprentice
-    add(attempts, begun + 10, begun + 200, partial(rng.choice, (PEER, MANAGER, PASSED)), (1, 6))
+    attempt_count = rng.poisson(0.25, size) * is_apprentice
+    add(attempt_count, begun + 10, begun + 200, partial(rng.choice, (PEER, MANAGER, PASSED)), (1, 6))
     add((rng.random(size) < 0.06) * 1, begun + 20, begun + 60, partial(np.full, fill_value=SELF), (2, 6))
     judgements = pl.concat(frames)
     judgements = judgements.filter(judgements["day"] <= pl.Series(plan.until).gather(judgements["entry"]))
-    start = pl.Series(rng.integers(0, 1_000_000, size)).gather(judgements["entry"])
-    return judgements.with_columns((start + pl.int_range(pl.len()).over("entry")).alias("judge"))
+    first_judge = pl.Series(rng.integers(0, 1_000_000, size)).gather(judgements["entry"])
+    return judgements.with_columns((first_judge + pl.int_range(pl.len()).over("entry")).alias("judge"))
 
 
 def judgement_frame(entry: IntArray, day: IntArray, kind: IntArray, score: IntArray) -> pl.DataFrame:

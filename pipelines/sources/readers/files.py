@@ -163,8 +163,8 @@ def unpacked_size(path: Path) -> int:
 
 def _unpack(path: Path, member: str | None) -> tuple[Path, ScratchFolder | None]:
     with path.open("rb") as handle:
-        head = handle.read(4)
-    open_archive = next((opener for mark, opener in _ARCHIVE_OPENERS.items() if head.startswith(mark)), None)
+        first_bytes = handle.read(4)
+    open_archive = next((opener for mark, opener in _ARCHIVE_OPENERS.items() if first_bytes.startswith(mark)), None)
     if open_archive is None:
         return path, None
 
@@ -173,10 +173,10 @@ def _unpack(path: Path, member: str | None) -> tuple[Path, ScratchFolder | None]
             yield from read_chunks(handle)
 
     folder = ScratchFolder()
-    target = folder.path / "unpacked"
-    with target.open("wb") as out:
-        out.writelines(_within_limits(read_member(), path))
-    return target, folder
+    unpacked = folder.path / "unpacked"
+    with unpacked.open("wb") as unpacked_file:
+        unpacked_file.writelines(_within_limits(read_member(), path))
+    return unpacked, folder
 
 
 def _within_limits(chunks: Iterator[bytes], path: Path) -> Iterator[bytes]:

@@ -28,7 +28,7 @@ def is_workbook(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return "xl/workbook.xml" in archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):  # every way in which a file is no archive
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):  # each means that the file is no archive
         return False
 
 
