@@ -155,7 +155,7 @@ class Adapter:
         shapes: The canonical shapes that its exports fill.
         skip_after_header: Number of further header rows below the first.
         skip_unless: If the row below the header meets this condition, it is data and no row is skipped.
-        records_path: Members of a JSON document, one of which holds the records (`Report_Entry`).
+        records_path: Dotted paths in a JSON document, one of which holds the records (`Report_Entry`, `data.items`).
         record_terminator: Text that ends each record, if it is not a line end.
         manifest: Name of the file that tells which exports are bulk, delta or absent.
         signature: Headers that, together, only this system's exports have.

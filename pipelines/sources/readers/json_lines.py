@@ -44,7 +44,7 @@ def read_json(opened: OpenedFile, name: str, records_path: tuple[str, ...] = ())
     Args:
         opened: The file.
         name: Name of the file, for messages.
-        records_path: Members of the top object, one of which holds the array of records.
+        records_path: Dotted paths of members, from the top object on, one of which holds the array of records.
 
     Returns:
         One row per record. Its headers are the dotted paths of the members that the first records have; further
@@ -115,16 +115,26 @@ def _has_plain_lines(opened: OpenedFile) -> bool:
 
 def _is_wrapped(head: bytes, records_path: tuple[str, ...]) -> bool:
     """Return whether the document is one object around an array of records, not the first of many lines."""
-    if not any(f'"{member}"'.encode() in head for member in records_path):
+    if not any(f'"{path.rpartition(".")[2]}"'.encode() in head for path in records_path):
         return False
     first = parse_json(head.split(b"\n", 1)[0], otherwise=None)
-    return first is None or any(isinstance(first.get(member), list) for member in records_path)
+    return first is None or any(isinstance(_member(first, path), list) for path in records_path)
+
+
+def _member(content: Any, path: str) -> Any:
+    """Return what lies under a dotted path, or None."""
+    for key in path.split("."):
+        content = content.get(key) if isinstance(content, dict) else None
+    return content
 
 
 def _split_array(chunks: Iterable[bytes], name: str, wrapper: tuple[str, ...]) -> Iterator[bytes]:
-    """Split the top array, or the first array under a member of the wrapper's names, into its elements."""
-    base = 2 if wrapper else 1
-    depth, is_inside, last_text, rest, size = 0, False, b"", b"", 0
+    """Split the top array, or the first array under one of the wrapper's dotted paths, into its elements."""
+    paths = {tuple(key.encode() for key in path.split(".")) for path in wrapper} or {()}
+    longest = max(map(len, paths))
+    # The key before each open bracket; the brackets of the records themselves lie above `base`.
+    keys: list[bytes] = []
+    base, is_inside, last_text, rest, size = 0, False, b"", b"", 0
     for chunk in chunks:
         size += len(chunk)
         rest += chunk
@@ -137,21 +147,24 @@ def _split_array(chunks: Iterable[bytes], name: str, wrapper: tuple[str, ...]) -
                     break
                 last_text = token
             elif token in b"{[":
-                depth += 1
+                keys.append(last_text[1:-1])
+                last_text = b""
                 if is_inside:
-                    start = match.start() if depth == base + 1 else start
-                elif token == b"[" and depth == base:
-                    is_inside = not wrapper or last_text[1:-1].decode("utf-8", "replace") in wrapper
+                    start = match.start() if len(keys) == base + 1 else start
+                elif token == b"[" and len(keys) <= longest + 1 and tuple(keys[1:]) in paths:
+                    base, is_inside = len(keys), True
             else:
-                depth -= 1
-                if is_inside and depth == base and start is not None:
+                del keys[-1:]
+                last_text = b""
+                if is_inside and len(keys) == base and start is not None:
                     yield rest[start : match.end()]
                     start = None
-                elif is_inside and depth < base:
+                elif is_inside and len(keys) < base:
                     return
         if start is not None:
             # The record goes on in the next block; its tokens are read again there.
-            done, depth = start, base
+            done = start
+            del keys[base:]
         rest = rest[done:]
         if len(rest) > MAX_RECORD_BYTES:
             raise ExportRefused(

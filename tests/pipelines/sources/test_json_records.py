@@ -1,0 +1,60 @@
+"""Where the records of a JSON document are found: at the top, under a member, or under a path of members."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.sources.adapter import get_adapter, read_export
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.readers.files import ExportRefused
+
+ADAPTER = Adapter(
+    "nested",
+    "Records under a path",
+    "learning",
+    ("json",),
+    (ShapeMap("skill_mention", (FieldMap("record_code", ("id",)), FieldMap("skill_text", ("text",)))),),
+    records_path=("records", "data.items"),
+)
+RECORDS = [{"id": "1", "text": "sql", "items": [{"id": "inner"}]}, {"id": "2", "text": 'a "]}" b'}]
+
+
+def codes(folder: Path, document: Any, indent: int | None = None, adapter: Adapter = ADAPTER) -> list[str]:
+    path = folder / "a.json"
+    path.write_text(json.dumps(document, indent=indent))
+    return read_export(path, adapter).shapes["skill_mention"].collect()["record_code"].to_list()
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize(
+    "document",
+    [
+        RECORDS,
+        {"records": RECORDS, "next": None},
+        {"data": {"count": 2, "items": RECORDS, "has_more": False}, "version": "1"},
+        {"items": ["no record"], "meta": {"items": [{"id": "x"}]}, "data": {"items": RECORDS}},
+    ],
+    ids=["array", "member", "path", "same member elsewhere"],
+)
+def test_records_are_found_under_their_path(tmp_path: Path, document: Any, indent: int | None) -> None:
+    assert codes(tmp_path, document, indent) == ["1", "2"]
+
+
+def test_a_record_longer_than_a_block_under_a_path_is_whole(tmp_path: Path) -> None:
+    long = [{"id": str(i), "text": "x" * 3_000_000} for i in range(4)]
+    assert codes(tmp_path, {"data": {"items": long}}) == ["0", "1", "2", "3"]
+
+
+def test_a_document_with_no_declared_path_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ExportRefused):
+        codes(tmp_path, {"data": {"rows": RECORDS}, "items": RECORDS}, indent=1)
+
+
+def test_deep_brackets_outside_the_path_are_read_in_linear_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"items":' + "[" * 300_000 + "]" * 300_000 + ',"data":{"items":[{"id":"1"}]}}')
+    export = read_export(path, replace(ADAPTER, system=get_adapter("tabular").system))
+    assert export.shapes["skill_mention"].collect()["record_code"].to_list() == ["1"]
