@@ -154,7 +154,8 @@ def rebuild_list(inputs: ReplayInputs, person: str, change: dict[str, Any] | Non
         steps=reached.select(*STEP_COLUMNS),
     )
     recommender = replace(inputs.recommender, extra=FeatureUnion((groups, build_context_features(tables))))
-    ranked = rank_candidates(recommender, steps, mastery, pl.Series([person]), situation.as_of)
+    skills = inputs.taxonomy.skills["skill_id"]
+    ranked = rank_candidates(recommender, steps, mastery, pl.Series([person]), skills, situation.as_of)
     # the filter adds the steps that other people accepted
     candidates = inputs.filter_by_replies(ranked.rename({"prior": "utility"}), mastery)
     context = replace(

@@ -179,7 +179,8 @@ def _build_taxonomy(config: Config) -> AssetsDefinition:
         """Read micro-skills, their names and their prerequisites."""
         texts = pl.Series("skill_text", [], pl.String)
         if is_observed:
-            texts = _read_evidence_inputs(pipeline, pipeline.read).count_skill_texts()["skill_text"]
+            skill_texts = _read_evidence_inputs(pipeline, pipeline.read).list_skill_texts()
+            texts = skill_texts.filter(~pl.col("is_code"))["skill_text"]
         declared = read_declared_taxonomy(pipeline.config.taxonomy, pipeline.landing_folder, texts)
         frames = (declared.skills, declared.aliases, declared.prerequisites, declared.role_profiles, declared.relations)
         for table, frame in zip(tables, frames, strict=True):
@@ -204,7 +205,7 @@ def evidence(pipeline: PipelineResource) -> Results:
         people = pipeline.scope.people
     else:
         (inputs, records), done, people = read_changed_inputs(pipeline.lake, changed), None, None
-    matched = match_skills(inputs.count_skill_texts().select("skill_text"), taxonomy)
+    matched = match_skills(inputs.list_skill_texts(), taxonomy)
     yield pipeline.materialize(EVIDENCE, collect_evidence(inputs, matched, done, people, records), replacing=records)
 
 
@@ -217,7 +218,7 @@ def evidence(pipeline: PipelineResource) -> Results:
 def unknown_mentions(pipeline: PipelineResource) -> Results:
     """Count skill texts that the taxonomy does not know."""
     inputs, taxonomy = _read_evidence_inputs(pipeline, pipeline.read), load_taxonomy(pipeline)
-    matched = match_skills(inputs.count_skill_texts().select("skill_text"), taxonomy)
+    matched = match_skills(inputs.list_skill_texts(), taxonomy)
     yield pipeline.materialize(UNKNOWN_MENTION, count_unknown_mentions(inputs, matched, taxonomy))
 
 

@@ -30,14 +30,14 @@ from assets.tables.drift import drift, find_drifted_inputs, save_input_profiles
 from assets.tables.training_data import TRAINING_INPUTS, build_extra_features, build_training_input, to_interactions
 from ml.evaluation.results import Evaluation, to_stored_dict
 from ml.mastery.state import last_instant
-from ml.mastery.step_items import list_blocked_steps
+from ml.mastery.step_items import list_blocked_steps, list_steps
 from ml.ranking.recommender import Recommender
 from ml.recommend.reranking import describe_steps, filter_eligible_steps, find_deepening_steps
 from ml.registry.champion_challenger import run_champion_challenger
 from ml.registry.model_bundle import load_bundle
 from ml.registry.model_card import render_model_card
 from ml.registry.registry import find_latest_trained
-from pipelines.contracts.catalog import PERSON
+from pipelines.contracts.catalog import PERSON, SKILL
 from pipelines.contracts.columns import is_employed
 from pipelines.contracts.feature_tables import CANDIDATE, EVALUATION, MASTERY, MODEL_CARD, REACHED_STEP
 
@@ -131,11 +131,18 @@ def candidates(context: AssetExecutionContext, pipeline: PipelineResource) -> Re
     people = pipeline.read_scoped(PERSON).filter(is_employed())["person_id"]
     extra = build_extra_features(pipeline, steps).for_people(people)
     recommender = load_bundle(pipeline.settings.models_path / version, extra_features=extra)
-    yield pipeline.materialize(CANDIDATE, rank_candidates(recommender, steps, mastery, people, pipeline.as_of(context)))
+    skills = pipeline.read(SKILL)["skill_id"]
+    rows = rank_candidates(recommender, steps, mastery, people, skills, pipeline.as_of(context))
+    yield pipeline.materialize(CANDIDATE, rows)
 
 
 def rank_candidates(
-    recommender: Recommender, steps: pl.DataFrame, mastery: pl.DataFrame, people: pl.Series, as_of: date
+    recommender: Recommender,
+    steps: pl.DataFrame,
+    mastery: pl.DataFrame,
+    people: pl.Series,
+    skills: pl.Series,
+    as_of: date,
 ) -> pl.DataFrame:
     """Rank the eligible steps of people.
 
@@ -144,6 +151,8 @@ def rank_candidates(
         steps: Reached steps (`feat_step__event_reached`) of everybody.
         mastery: Mastery (`feat_skill__assn_mastery`) of these people.
         people: person_id of the people to rank for.
+        skills: skill_id of every micro-skill of the taxonomy. The recommender may have been trained on an earlier one:
+            steps of micro-skills that are gone since are ranked for nobody.
         as_of: The last day whose steps count.
 
     Returns:
@@ -155,6 +164,7 @@ def rank_candidates(
         people,
         as_of=last_instant(as_of),
         excluded=list_blocked_steps(mastery),
+        available=list_steps(skills),
         k=CANDIDATES_PER_PERSON,
     ).rename({"skill_id": "step_id", "utility": "prior"})
     ranked = filter_eligible_steps(describe_steps(scored, mastery), mastery)

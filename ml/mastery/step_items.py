@@ -11,6 +11,17 @@ from pipelines.contracts.columns import STAGES
 REFRESH = "refresh"
 
 
+def list_steps(skills: pl.Series) -> pl.Series:
+    """Return the id of every step that micro-skills have: one per stage above none, and the refresh.
+
+    Args:
+        skills: skill_id of the micro-skills.
+    """
+    goals = pl.DataFrame({"goal": [*STAGES[1:], REFRESH]})
+    pairs = skills.cast(pl.String).unique().sort().alias("skill_id").to_frame().join(goals, how="cross")
+    return pairs.select(pl.concat_str("skill_id", "goal", separator="|").alias("skill_id")).to_series()
+
+
 def list_required_steps(step_ids: pl.Series) -> pl.DataFrame:
     """Return the step that each step requires: the stage below, or the first stage for a refresh.
 

@@ -151,6 +151,7 @@ class Recommender:
         *,
         as_of: Moment,
         excluded: pl.DataFrame | None = None,
+        available: pl.Series | None = None,
         k: int = 10,
         n_jobs: int | None = None,
     ) -> pl.DataFrame:
@@ -164,6 +165,8 @@ class Recommender:
             people: Ids of the people to score; they need not occur in `events`.
             as_of: Date, time, or position in an integer order.
             excluded: person_id, skill_id of pairs that must not be recommended.
+            available: Ids of the items that exist now; items that the fit knew and that are not among them are
+                recommended to nobody. None if every item exists.
             k: The largest number of items per person.
             n_jobs: Number of jobs (see `ml.data.parallel`); it does not change the result.
 
@@ -181,20 +184,36 @@ class Recommender:
         interactions = reindex_people(replace(past, repeatable=ready.rules.repeatable), person_ids)
         pairs = None if excluded is None else encode_pairs(excluded, person_ids, past.items)
         items = pl.Series(past.items.tolist(), dtype=pl.String)
+        vanished = None if available is None else ~np.isin(past.items, np.asarray(available.to_list(), str))
         tasks = [
-            (slice_people(interactions, part), items, cut, k, None if pairs is None else pairs.slice_rows(part))
+            (
+                slice_people(interactions, part),
+                items,
+                cut,
+                k,
+                None if pairs is None else pairs.slice_rows(part),
+                vanished,
+            )
             for part in iter_blocks(len(person_ids) if interactions.n_items else 0, PEOPLE_PER_TASK)
         ]
         return pl.concat([self._empty_scores(), *parallel_map(ready._score_people, tasks, n_jobs=n_jobs)], rechunk=True)
 
     def _score_people(
-        self, interactions: Interactions, items: pl.Series, cut: int, k: int, excluded: PersonItemPairs | None
+        self,
+        interactions: Interactions,
+        items: pl.Series,
+        cut: int,
+        k: int,
+        excluded: PersonItemPairs | None,
+        vanished: Bools | None,
     ) -> pl.DataFrame:
         """`score` for all people of these interactions, block by block."""
         frames = [self._empty_scores()]
         for part in iter_blocks(interactions.n_people, self.config.block_rows(interactions.n_items)):
             person = np.arange(part.start, part.stop)
             mask = None if excluded is None else excluded.mask(part, interactions.n_items)
+            if vanished is not None:
+                mask = np.tile(vanished, (len(person), 1)) if mask is None else mask | vanished
             ranked = self.rank_block(interactions, person, np.full(len(person), cut), k, mask)
             row, place = np.nonzero(ranked.real)
             utility = ranked.utility[row, place]

@@ -21,6 +21,7 @@ CanonicalSchemaName = Literal[
     "assignment",
     "worklog",
     "learning_record",
+    "course_catalogue",
     "feedback",
     "aspiration",
     "skill_mention",
@@ -185,10 +186,17 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "One row each time a person did something with a course or learning item.",
             f"""
             record_code {_ACCOUNT_KEYS} course_code course_name skill_text learning_verb occurred_at learning_hours
-            score_share voids_code changed_at
+            score_share state_code voids_code changed_at
             """,
             "occurred_at",
             (_NAMES_A_PERSON, _HAS_VERB_OR_CANCELS, _is_plausible("occurred_at")),
+        ),
+        _schema(
+            "course_catalogue",
+            "entity",
+            "One row per course of a catalogue; it names courses that learning records know by their code.",
+            "course_code course_name skill_text changed_at",
+            key=("course_code",),
         ),
         _schema(
             "feedback",

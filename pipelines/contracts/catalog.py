@@ -103,6 +103,15 @@ LEARNING_RECORD = declare_table(
     readers=("feat",),
 )
 
+COURSE = declare_table(
+    "core_learning__codes_course",
+    "One row per source of learning records and course that a catalogue names.",
+    "source_name course_code course_name skill_text catalogue_name file_sha256 row_number",
+    key="source_name course_code",
+    required="catalogue_name",
+    readers=("core", "feat"),
+)
+
 FEEDBACK = declare_table(
     REVIEW_TABLE,
     "One row each time a person received feedback.",
@@ -278,6 +287,7 @@ TABLES: dict[str, Table] = {
         ASSIGNMENT,
         WORKLOG,
         LEARNING_RECORD,
+        COURSE,
         FEEDBACK,
         ASPIRATION,
         CONSENT,

@@ -136,10 +136,16 @@ _DECLARATIONS = (
     _hours("worked_hours", "Hours worked.", maximum=24),
     _text("course_code", "Key of the course or learning item."),
     _text("course_name", "Title of the course or learning item."),
+    _text("catalogue_name", "Name of the source in footsteps.yaml whose catalogue lists the course."),
     _text("learning_verb", "What the person did with the course or learning item.", allowed=LEARNING_VERBS),
     _hours("learning_hours", "Hours spent learning.", maximum=10_000),
     _moment("occurred_at", "When it happened."),
     _share("score_share", "Score on a scale of 0 to 1.", unit="share"),
+    _text(
+        "state_code",
+        "Code of a state, such as a person's grade in a course: of the records of a source with the same code, the "
+        "last one counts.",
+    ),
     _text("voids_code", "record_code of an earlier record that this record cancels."),
     _person("given_by_code", "Account of the person who gave the feedback."),
     _person("given_by_id", "person_id of the person who gave the feedback."),

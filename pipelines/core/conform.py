@@ -95,11 +95,15 @@ def conform_role_period(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.D
 def conform_learning_record(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ConformedRows:
     """One row per learning record that no record voids; a voiding record gives no row.
 
-    A record voids the record of the same source whose code it names. The arguments are those of `conform_event`.
+    A record voids the record of the same source whose code it names, whichever of the two came first. Of the records of
+    a source with the same state_code, only the last one counts. The arguments are those of `conform_event`.
     """
     voided = rows.select("source_name", pl.col("voids_code").alias("record_code")).drop_nulls().unique()
     valid = rows.join(voided, on=("source_name", "record_code"), how="anti").filter(pl.col("voids_code").is_null())
-    return conform_event("learning_record", valid, accounts, people)
+    states = valid.drop_nulls("state_code").sort("occurred_at", "changed_at", "delivery_number", "row_number")
+    last_states = states.unique(("source_name", "state_code"), keep="last", maintain_order=True)
+    counted = pl.concat([valid.filter(pl.col("state_code").is_null()), last_states])
+    return conform_event("learning_record", counted, accounts, people)
 
 
 def conform_feedback(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ConformedRows:

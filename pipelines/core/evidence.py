@@ -38,7 +38,7 @@ def collect_evidence(
 
     Args:
         inputs: The core rows.
-        matches: As `match_skills` returns them: skill_text, skill_id.
+        matches: As `match_skills` returns them for the texts of `inputs`: skill_text, skill_id.
         reply_evidence: Further rows in the contract of `EVIDENCE` (see `build_done_evidence`).
         people: Return only evidence of these people; None for everybody. Assignments and feedback of other people may
             give evidence of them.
@@ -47,7 +47,7 @@ def collect_evidence(
     Returns:
         One row per person, micro-skill, mode and source record, in the contract of `EVIDENCE` and in its order.
     """
-    learning = inputs.learning_record
+    learning = inputs.with_chosen_texts(matches).learning_record
     rows = pl.concat(
         [
             _worklog_rows(inputs),
@@ -99,7 +99,7 @@ def count_unknown_mentions(inputs: EvidenceInputs, matches: pl.DataFrame, taxono
     unknown = (
         matches.filter(pl.col("skill_id").is_null())
         .join(named, on=("skill_text", "alias_text"), how="anti")
-        .join(inputs.count_skill_texts(), on="skill_text")
+        .join(inputs.with_chosen_texts(matches).count_chosen_texts(), on="skill_text")
         .group_by(pl.col("alias_text").alias("mention_text"))
         .agg(pl.col("mention_count").sum().cast(pl.Int64))
         .sort("mention_text")
@@ -216,7 +216,6 @@ def _learning_rows(records: pl.DataFrame) -> pl.DataFrame:
         records,
         "core_learning__event_learning_record",
         mode,
-        skill_text=pl.coalesce("skill_text", "course_name"),
         amount=pl.when(is_feedback).then(score).when(has_hours).then("learning_hours").otherwise(pl.lit(1.0)),
         amount_unit=_unit(is_feedback, has_hours),
         feedback_kind=pl.when(is_feedback).then(pl.lit("assessment")),
@@ -238,7 +237,6 @@ def _scored_learning_rows(records: pl.DataFrame) -> pl.DataFrame:
         records.filter(pl.col("learning_verb").is_in(_OBSERVING), pl.col("score_share").is_not_null()),
         "core_learning__event_learning_record",
         "feedback",
-        skill_text=pl.coalesce("skill_text", "course_name"),
         amount="score_share",
         amount_unit=pl.lit("share"),
         feedback_kind=pl.lit("assessment"),

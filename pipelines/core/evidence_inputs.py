@@ -5,12 +5,21 @@ Does not belong here: what evidence they give (`pipelines.core.evidence`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from pipelines.contracts.catalog import ASPIRATION, ASSIGNMENT, FEEDBACK, LEARNING_RECORD, SKILL_MENTION, WORKLOG
+from pipelines.contracts.catalog import (
+    ASPIRATION,
+    ASSIGNMENT,
+    COURSE,
+    FEEDBACK,
+    LEARNING_RECORD,
+    SKILL_MENTION,
+    WORKLOG,
+)
 from pipelines.contracts.table import Table
+from pipelines.core.courses import choose_learning_texts, list_learning_texts
 from pipelines.storage.change_log import RECORD_KEY
 from pipelines.storage.lake import Lake
 
@@ -25,22 +34,34 @@ class EvidenceInputs:
     feedback: pl.DataFrame
     skill_mention: pl.DataFrame
     aspiration: pl.DataFrame
+    course: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=COURSE.schema))
 
-    def count_skill_texts(self) -> pl.DataFrame:
-        """One row per distinct text that may name a micro-skill: skill_text, mention_count."""
-        texts = [
-            frame.select(pl.col(column).alias("skill_text"))
-            for frame, column in (
-                (self.assignment, "skill_text"),
-                (self.worklog, "skill_text"),
-                (self.learning_record, "skill_text"),
-                (self.learning_record, "course_name"),
-                (self.feedback, "skill_text"),
-                (self.skill_mention, "skill_text"),
-                (self.aspiration, "skill_text"),
-            )
-        ]
-        return pl.concat(texts).drop_nulls().group_by("skill_text").len("mention_count").sort("skill_text")
+    def list_skill_texts(self) -> pl.DataFrame:
+        """One row per distinct text that may name a micro-skill: skill_text, is_code (see `list_learning_texts`)."""
+        learning_texts = list_learning_texts(self.learning_record, self.course)
+        texts = [learning_texts, *(frame.with_columns(pl.lit(False).alias("is_code")) for frame in self._other_texts())]
+        return pl.concat(texts).group_by("skill_text").agg(pl.col("is_code").all()).sort("skill_text")
+
+    def count_chosen_texts(self) -> pl.DataFrame:
+        """One row per distinct text by which a row names micro-skills: skill_text, mention_count.
+
+        The learning records must have their chosen texts (see `with_chosen_texts`).
+        """
+        texts = pl.concat([self.learning_record.select("skill_text").drop_nulls(), *self._other_texts()])
+        return texts.group_by("skill_text").len("mention_count").sort("skill_text")
+
+    def with_chosen_texts(self, matches: pl.DataFrame) -> "EvidenceInputs":
+        """The same rows; skill_text of each learning record is the text by which it names its micro-skills.
+
+        Args:
+            matches: As `match_skills` returns them for `list_skill_texts`.
+        """
+        matched = matches.drop_nulls("skill_id")["skill_text"].unique()
+        return replace(self, learning_record=choose_learning_texts(self.learning_record, self.course, matched))
+
+    def _other_texts(self) -> list[pl.DataFrame]:
+        frames = (self.assignment, self.worklog, self.feedback, self.skill_mention, self.aspiration)
+        return [frame.select("skill_text").drop_nulls() for frame in frames]
 
 
 def read_changed_inputs(lake: Lake, changed: Mapping[Table, pl.DataFrame]) -> tuple[EvidenceInputs, pl.DataFrame]:
@@ -68,7 +89,11 @@ def read_changed_inputs(lake: Lake, changed: Mapping[Table, pl.DataFrame]) -> tu
         # in the order of the table, because the first of several assignments with one code gives the text
         assignments.unique(RECORD_KEY).sort(RECORD_KEY).collect(),
         worklog,
-        *(changed_rows[table].collect() for table in (LEARNING_RECORD, FEEDBACK, SKILL_MENTION, ASPIRATION)),
+        changed_rows[LEARNING_RECORD].collect(),
+        changed_rows[FEEDBACK].collect(),
+        changed_rows[SKILL_MENTION].collect(),
+        changed_rows[ASPIRATION].collect(),
+        lake.scan(COURSE).collect(),
     )
     all_worklogs = pl.concat([changed[WORKLOG].select(RECORD_KEY), worklog.select(RECORD_KEY)]).unique()
     records = [

@@ -4,6 +4,7 @@ Belongs here: the order of trust between keys, the table of accounts, and its co
 Does not belong here: what people did (`pipelines.core.conform`).
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
 import polars as pl
@@ -20,6 +21,7 @@ _MATCHED_ON = {
     "settled": "settled",
     "by_number": "employee_number",
     "by_email": "work_email",
+    "by_email_hash": "work_email_hash",
     "by_map": "account_map",
     "by_general_map": "account_map",
     "by_hr_account": "hr_account",
@@ -48,6 +50,8 @@ def identify_people(people: Sequence[pl.LazyFrame]) -> pl.DataFrame:
 def derive_people_from_mentions(mentions: pl.DataFrame) -> pl.DataFrame:
     """The people of a company without an HR source: the first key of a mention is the person's id.
 
+    A mention by the hash of an address that another mention writes out names the person with that address.
+
     Args:
         mentions: As `list_account_mentions` returns them.
 
@@ -58,7 +62,11 @@ def derive_people_from_mentions(mentions: pl.DataFrame) -> pl.DataFrame:
         pl.coalesce("employee_number", "account_code", "work_email").alias("person_id"),
         pl.lit(None, pl.String).alias("system_name"),
     )
-    rows = rows.drop_nulls("person_id").sort("person_id", *ACCOUNT_KEYS)
+    hashes = hash_addresses(mentions)["account_code"]
+    is_hash_only = pl.col("account_code").str.to_lowercase().is_in(hashes.implode()) & (
+        pl.col("employee_number").is_null() & pl.col("work_email").is_null()
+    )
+    rows = rows.drop_nulls("person_id").filter(~is_hash_only.fill_null(False)).sort("person_id", *ACCOUNT_KEYS)
     return rows.unique("person_id", keep="first", maintain_order=True)
 
 
@@ -70,8 +78,11 @@ def assign_account_keys(rows: pl.LazyFrame, kinds: Mapping[str, AccountKind]) ->
         kinds: What the accounts of a source are (`accounts` in footsteps.yaml), by source name.
 
     Returns:
-        The rows; an empty employee_number or work_email is filled from account_code if the source declares so.
+        The rows; an empty employee_number or work_email is filled from account_code if the source declares so. Rows
+        that name nobody, such as a catalogue of courses, stay as they are.
     """
+    if not _names_people(rows):
+        return rows
     sources = {key: [name for name, kind in kinds.items() if kind == key] for key in ("employee_number", "work_email")}
     return rows.with_columns(
         pl.when(pl.col("source_name").is_in(names) & pl.col(key).is_null())
@@ -84,16 +95,20 @@ def assign_account_keys(rows: pl.LazyFrame, kinds: Mapping[str, AccountKind]) ->
 
 
 def list_account_mentions(frames: Sequence[pl.LazyFrame]) -> pl.DataFrame:
-    """One row per distinct combination of keys by which a system refers to a person: system_name, account keys."""
-    mentions = [frame.select("system_name", *ACCOUNT_KEYS).unique() for frame in frames]
+    """One row per distinct combination of keys by which a system refers to a person: system_name, account keys.
+
+    Frames that name nobody, such as a catalogue of courses, give no row.
+    """
+    mentions = [frame.select("system_name", *ACCOUNT_KEYS).unique() for frame in frames if _names_people(frame)]
     return pl.concat(mentions or [pl.LazyFrame(schema=_ACCOUNT_SCHEMA)]).unique().collect().sort(pl.all())
 
 
 def match_accounts(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -> pl.DataFrame:
     """Match each mention to a person.
 
-    An employee number is trusted before a work e-mail, that before an account map, and that before an equal account. An
-    account of one system says nothing about the same text in another, unless its system is null in `maps` or `people`.
+    An employee number is trusted before a work e-mail, that before the hash of one (see `hash_addresses`), that before
+    an account map, and that before an equal account. An account of one system says nothing about the same text in
+    another, unless its system is null in `maps` or `people`.
     A key that two people share matches neither.
 
     Args:
@@ -108,6 +123,22 @@ def match_accounts(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFr
     return _match(mentions, people, maps).select(ACCOUNT.column_names).unique().sort(pl.all())
 
 
+def hash_addresses(people: pl.DataFrame) -> pl.DataFrame:
+    """Hash the e-mail addresses of people as xAPI hashes them: SHA-1 of `mailto:` and the address (mbox_sha1sum).
+
+    Learning systems hash an address so that it is not passed on; only who knows the address can find the person.
+
+    Args:
+        people: Rows with work_email and any other columns; addresses are in lower case.
+
+    Returns:
+        One row per distinct address: work_email, account_code (the hash, 40 hexadecimal digits).
+    """
+    addresses = people["work_email"].drop_nulls().unique().sort()
+    hashes = [hashlib.sha1(f"mailto:{address}".encode(), usedforsecurity=False).hexdigest() for address in addresses]
+    return pl.DataFrame({"work_email": addresses, "account_code": pl.Series(hashes, dtype=pl.String)})
+
+
 def find_account_conflicts(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -> pl.DataFrame:
     """Find mentions whose keys lead to several people, and mentions with a key that several people share.
 
@@ -117,7 +148,8 @@ def find_account_conflicts(mentions: pl.DataFrame, people: pl.DataFrame, maps: p
         One row per mention and reason, in the contract of `CONFLICT`.
     """
     matches = _match(mentions, people, maps).filter(pl.col("settled").is_null())
-    candidates = pl.concat_list("by_number", "by_email", "by_map").list.drop_nulls().list.unique().list.sort()
+    people_by_key = pl.concat_list("by_number", "by_email", "by_email_hash", "by_map")
+    candidates = people_by_key.list.drop_nulls().list.unique().list.sort()
     disagreeing = matches.with_columns(candidates.alias("candidate_ids")).filter(pl.col("candidate_ids").list.len() > 1)
     conflicts = [disagreeing.with_columns(pl.lit("keys_disagree").alias("conflict_reason"))]
     for key in ("employee_number", "work_email"):
@@ -144,6 +176,10 @@ def map_unambiguous(rows: pl.DataFrame, keys: list[str], name: str = "person_id"
     return pairs.filter(pl.col(name).n_unique().over(keys) == 1)
 
 
+def _names_people(rows: pl.LazyFrame) -> bool:
+    return set(ACCOUNT_KEYS) <= set(rows.collect_schema().names())
+
+
 def _match(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -> pl.DataFrame:
     """The mentions with the person that each kind of key leads to (columns of `_MATCHED_ON`), and the most trusted."""
     by_number, by_email = (
@@ -156,7 +192,12 @@ def _match(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -> 
         .with_columns(pl.coalesce("by_number", "by_email").alias("person_id"))
         .rename({"serves": "system_name"})
     )
-    matches = mentions.join(by_number, on="employee_number", how="left").join(by_email, on="work_email", how="left")
+    hashed = hash_addresses(people).join(by_email, on="work_email").select("account_code", by_email_hash="by_email")
+    matches = (
+        mentions.join(by_number, on="employee_number", how="left")
+        .join(by_email, on="work_email", how="left")
+        .join(hashed, left_on=pl.col("account_code").str.to_lowercase(), right_on="account_code", how="left")
+    )
     for accounts, own, general in (
         (mapped.filter(~pl.col("settles")), "by_map", "by_general_map"),
         (people, "by_hr_account", "by_same_account"),

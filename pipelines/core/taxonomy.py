@@ -136,20 +136,23 @@ def match_skills(texts: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     """Find the micro-skills that texts name.
 
     A part of a text (between `|`) names a micro-skill if it is its skill_id, or if its normal form is an alias of it.
-    Otherwise it names every micro-skill with an alias that occurs in it as whole words.
+    Otherwise it names every micro-skill with an alias that occurs in it as whole words, unless the text is a code.
 
     Args:
-        texts: One column, skill_text.
+        texts: skill_text, and optionally is_code: whether the text is a code, whose parts are no names.
         taxonomy: The taxonomy of the run.
 
     Returns:
         One row per distinct text, part and micro-skill: skill_text, alias_text (normal form of the part), skill_id
         (null if the part names no micro-skill).
     """
+    is_code = pl.col("is_code") if "is_code" in texts.columns else pl.lit(False)
+    names = pl.col("skill_text").str.split(_SEPARATOR)
     parts = (
-        texts.unique()
+        texts.select("skill_text", is_code.alias("is_code"))
+        .unique()
         .drop_nulls()
-        .with_columns(part=pl.col("skill_text").str.split(_SEPARATOR))
+        .with_columns(part=pl.when("is_code").then(pl.concat_list("skill_text")).otherwise(names))
         .explode("part")
         .with_columns(pl.col("part").str.strip_chars())
         .filter(pl.col("part") != "")
@@ -158,10 +161,11 @@ def match_skills(texts: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     ids = taxonomy.skills.select(pl.col("skill_id").alias("part"), pl.col("skill_id").alias("by_id"))
     parts = parts.join(ids, on="part", how="left").join(taxonomy.aliases, on="alias_text", how="left")
     parts = parts.with_columns(pl.coalesce("by_id", "skill_id").alias("skill_id"))
-    unmatched = parts.filter(pl.col("skill_id").is_null())
+    is_searched = pl.col("skill_id").is_null() & ~pl.col("is_code")
+    unmatched = parts.filter(is_searched)
     if unmatched.height and taxonomy.aliases.height:
         inside = _find_inside(unmatched, taxonomy.aliases)
-        parts = pl.concat([parts.filter(pl.col("skill_id").is_not_null()), inside.select(parts.columns)])
+        parts = pl.concat([parts.filter(~is_searched), inside.select(parts.columns)])
     columns = ("skill_text", "alias_text", "skill_id")
     return parts.select(columns).unique().sort(columns)
 

@@ -97,11 +97,21 @@ def _read_changed_rows(
     code_columns = ("record_code", "voids_code") if shape == "learning_record" else ("record_code",)
     codes = [new_rows.select("source_name", pl.col(column).alias("record_code")) for column in code_columns]
     records = pl.concat(codes).drop_nulls().unique().collect()
+    if shape == "learning_record":
+        records = _add_records_of_same_state(current_rows, records)
     feeding = [source for source in sources if source.name in set(records["source_name"])]
     select_records = partial(_select_records, records=records, shape=shape)
     rows = scan_current_rows(lake, table, shape, feeding, select_records)
     locations = select_records(current_rows).select("source_name", "file_sha256", "row_number").collect()
     return ChangedRows(rows.with_columns(pl.lit(system).alias("system_name")), records, locations)
+
+
+def _add_records_of_same_state(rows: pl.LazyFrame, records: pl.DataFrame) -> pl.DataFrame:
+    """The records, and those that share a state_code with one of them: another of these may now be the last one."""
+    coded = rows.select("source_name", "record_code", "state_code").drop_nulls("state_code").unique()
+    states = coded.join(records.lazy(), on=("source_name", "record_code"), how="semi")
+    related = coded.join(states, on=("source_name", "state_code"), how="semi").select("source_name", "record_code")
+    return pl.concat([records, related.collect()]).unique()
 
 
 def _select_records(rows: pl.LazyFrame, records: pl.DataFrame, shape: CanonicalSchemaName) -> pl.LazyFrame:

@@ -41,6 +41,7 @@ class Transform:
         clip: Whether a score beyond the scale counts as the nearer end; otherwise it is set aside.
         pattern: Regular expression; the value is read from its first group.
         otherwise: Word for text that `values` does not list; None leaves such text unread.
+        source: Specification that says what the words of `values` mean.
     """
 
     kind: TransformKind
@@ -53,6 +54,7 @@ class Transform:
     clip: bool = False
     pattern: str | None = None
     otherwise: str | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True)

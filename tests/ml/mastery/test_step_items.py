@@ -4,7 +4,13 @@ from datetime import date
 
 import polars as pl
 
-from ml.mastery.step_items import list_blocked_steps, list_memberships, list_repeatable_steps, list_required_steps
+from ml.mastery.step_items import (
+    list_blocked_steps,
+    list_memberships,
+    list_repeatable_steps,
+    list_required_steps,
+    list_steps,
+)
 
 STEPS = pl.Series(["a|b|apprentice", "a|b|journeyman", "a|b|master", "a|b|refresh", "a|b|journeyman"])
 
@@ -15,6 +21,13 @@ def test_a_stage_requires_the_one_below_and_a_refresh_the_first() -> None:
         ("a|b|master", "a|b|journeyman"),
         ("a|b|refresh", "a|b|apprentice"),
     ]
+
+
+def test_a_micro_skill_has_a_step_per_stage_and_a_refresh() -> None:
+    steps = list_steps(pl.Series(["sql", "a|b"]))
+    assert sorted(steps) == sorted(
+        f"{skill}|{goal}" for skill in ("sql", "a|b") for goal in ("apprentice", "journeyman", "master", "refresh")
+    )
 
 
 def test_only_refreshes_are_repeatable() -> None:

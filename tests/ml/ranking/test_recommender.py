@@ -48,6 +48,21 @@ def test_no_held_and_no_excluded_item_is_recommended(fitted: Recommender, ladder
     assert rows.join(excluded, on=["person_id", "skill_id"], how="semi").is_empty()
 
 
+def test_an_item_that_no_longer_exists_is_recommended_to_nobody_and_costs_no_place(
+    fitted: Recommender, ladders: pl.DataFrame
+) -> None:
+    before = fitted.score(ladders, PEOPLE, as_of=AS_OF, k=5)
+    vanished = before["skill_id"].mode().sort()[0]
+    items = ladders["skill_id"].unique()
+    remaining = items.filter(items != vanished)
+    rows = fitted.score(ladders, PEOPLE, as_of=AS_OF, available=remaining, k=5)
+    assert vanished not in rows["skill_id"]
+    # the next best item takes its place
+    assert rows.height == before.height
+    everything = fitted.score(ladders, PEOPLE, as_of=AS_OF, available=items, k=5)
+    assert_frame_equal(everything, before)
+
+
 def test_removing_the_future_changes_nothing(fitted: Recommender, ladders: pl.DataFrame) -> None:
     past = ladders.filter(pl.col("ts") <= AS_OF)
     refitted = fit_recommender(past, as_of=AS_OF, config=fitted.config)

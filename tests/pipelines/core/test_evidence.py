@@ -64,7 +64,7 @@ def core(**given_rows: pl.DataFrame) -> EvidenceInputs:
 
 
 def evidence(rows: EvidenceInputs) -> pl.DataFrame:
-    rows_of_evidence = collect_evidence(rows, match_skills(rows.count_skill_texts().select("skill_text"), TAXONOMY))
+    rows_of_evidence = collect_evidence(rows, match_skills(rows.list_skill_texts(), TAXONOMY))
     return enforce_contract(EVIDENCE, rows_of_evidence).sort("record_code", "skill_id")
 
 
@@ -251,9 +251,7 @@ def test_hours_of_evidence_add_up_to_the_hours_worked_on_known_micro_skills(logs
 def test_unknown_texts_are_counted_with_the_nearest_micro_skills() -> None:
     logs = frame(WORKLOG, {"skill_text": "gitt"}, {"skill_text": "Gitt|sql"}, {"skill_text": "sql"})
     rows = core(worklog=logs)
-    unknown = count_unknown_mentions(
-        rows, match_skills(rows.count_skill_texts().select("skill_text"), TAXONOMY), TAXONOMY
-    )
+    unknown = count_unknown_mentions(rows, match_skills(rows.list_skill_texts(), TAXONOMY), TAXONOMY)
     assert enforce_contract(UNKNOWN_MENTION, unknown).rows() == [("gitt", 2, ["git"])]
 
 

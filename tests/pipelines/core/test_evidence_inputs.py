@@ -63,9 +63,7 @@ def read_all(lake: Lake) -> EvidenceInputs:
 
 
 def collect(core: EvidenceInputs, records: pl.DataFrame | None = None) -> pl.DataFrame:
-    return collect_evidence(
-        core, match_skills(core.count_skill_texts().select("skill_text"), TAXONOMY), records=records
-    )
+    return collect_evidence(core, match_skills(core.list_skill_texts(), TAXONOMY), records=records)
 
 
 @given(

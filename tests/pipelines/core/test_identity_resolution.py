@@ -126,6 +126,30 @@ def test_the_employee_number_is_trusted_before_the_address_and_a_name_never_matc
     assert matched(mention) == expected
 
 
+ANN_HASHED = "9a6e28f8f3cd86af5d53d2d08722202c7d4736e3"  # sha1sum of mailto:ann@x.org
+
+
+@pytest.mark.parametrize("code", [ANN_HASHED, ANN_HASHED.upper()])
+def test_the_hash_of_an_address_leads_to_its_person_in_every_system(code: str) -> None:
+    """mbox_sha1sum is SHA-1 of the mailto IRI in hexadecimal (xAPI 1.0.3, Data 2.4.2.3)."""
+    assert matched(("xapi", code, None, None)) == ("1", "work_email_hash")
+    assert matched(("xapi", code, "2", None)) == ("2", "employee_number")
+    (conflict,) = find_account_conflicts(calls(("xapi", code, "2", None)), PEOPLE, NO_MAPS).to_dicts()
+    assert conflict["candidate_ids"] == ["1", "2"]
+
+
+def test_the_hash_of_an_address_that_two_people_share_matches_neither() -> None:
+    people = identify_people([rows("person", *({"account_code": c, "work_email": "ann@x.org"} for c in "ab"))])
+    assert matched(("xapi", ANN_HASHED, None, None), people=people) == (None, None)
+
+
+def test_without_hr_the_hash_of_an_address_is_the_person_with_that_address() -> None:
+    mentions = calls(("xapi", ANN_HASHED, None, None), ("jira", None, None, "ann@x.org"))
+    people = derive_people_from_mentions(mentions)
+    assert people["person_id"].to_list() == ["ann@x.org"]
+    assert match_accounts(mentions, people, NO_MAPS)["person_id"].to_list() == ["ann@x.org"] * 2
+
+
 def test_an_account_map_is_trusted_after_the_address_and_before_equal_accounts() -> None:
     maps = account_map((None, "u1", "2", None))
     assert matched(("tabular", "u1", None, None), maps) == ("2", "account_map")

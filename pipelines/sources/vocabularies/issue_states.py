@@ -1,0 +1,56 @@
+"""States and resolutions of issue trackers: whether the work on an issue is finished.
+
+Belongs here: the words of each tracker by its documentation. A company makes states of its own; those are unknown here,
+and then the day on which an issue was resolved decides.
+Does not belong here: columns of the trackers (`projects`).
+"""
+
+from pipelines.sources.vocabularies.vocabulary import Vocabulary, merge
+
+_DONE, _NOT_DONE = "true", "false"
+
+
+def _words(source: str, done: str, not_done: str) -> Vocabulary:
+    """Return a vocabulary from words separated by commas."""
+    proves = dict.fromkeys(done.split(", "), _DONE) | dict.fromkeys(not_done.split(", "), _NOT_DONE)
+    return Vocabulary(source, {word: meaning for word, meaning in proves.items() if word})
+
+
+# An issue that is closed because nobody will work on it, or because another issue holds the work, is not finished work.
+CLOSED_WITHOUT_WORK = (
+    "won't do, won’t do, wont do, won't fix, won’t fix, wontfix, duplicate, cannot reproduce, can't reproduce, "
+    "not reproducible, incomplete, declined, rejected, invalid, not a bug, as designed, works as designed, by design, "
+    "abandoned, obsolete, cancelled, canceled, withdrawn, deferred, later, removed"
+)
+JIRA_RESOLUTIONS = _words(
+    "Atlassian, Jira Cloud: What are issue statuses, priorities, and resolutions; defaults of Jira 6",
+    "done, fixed, complete, completed, implemented, resolved, delivered, released, workaround",
+    f"{CLOSED_WITHOUT_WORK}, unresolved, known error, hardware failure, software failure",
+)
+JIRA_STATUSES = _words(
+    "Atlassian, Jira Cloud: status categories (To Do, In Progress, Done) and default statuses",
+    "done, closed, resolved, fixed, complete, completed",
+    f"{CLOSED_WITHOUT_WORK}, to do, in progress, open, reopened, backlog, selected for development, in review, "
+    "under review, new, indeterminate, blocked, waiting for support, waiting for customer, pending",
+)
+AZURE_STATES = _words(
+    "Microsoft, Azure Boards: How workflow states and state categories are used (processes Basic, Agile, Scrum, CMMI)",
+    "done, closed, resolved, completed",
+    "new, active, to do, doing, in progress, approved, committed, proposed, open, design, ready, inactive, removed, "
+    "cut, requested, accepted, in planning",
+)
+# The reason stands beside every state; only those that say that nothing was made are read.
+AZURE_REASONS = _words(
+    "Microsoft, Azure Boards: Agile, Scrum and CMMI process, reasons of the states Closed, Done, Resolved, Removed",
+    "",
+    "duplicate, as designed, cannot reproduce, obsolete, abandoned, cut, deferred, rejected, out of scope, "
+    "removed from the backlog, copied to backlog, not fixed, overtaken by events, won't fix",
+)
+GITHUB_STATES = _words(
+    "GitHub REST API 2022-11-28, issues: state, state_reason (completed, not_planned, duplicate, reopened)",
+    "closed, completed",
+    "open, reopened, not_planned, duplicate",
+)
+GITLAB_STATES = _words("GitLab REST API v4, issues: state", "closed", "opened, reopened, locked")
+
+ISSUE_STATES = merge(JIRA_STATUSES, AZURE_STATES)

@@ -1,0 +1,61 @@
+"""A vocabulary: the words of one standard, what each of them proves, and the specification that says so.
+
+Belongs here: the class, and how several vocabularies become the transform of a field.
+Does not belong here: the words themselves (one module per standard, or the adapter of the only system that has them).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pipelines.sources.declaration import Transform, TransformKind
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words of one standard.
+
+    A word that stands in neither table is unknown: it proves nothing either, and is counted under its own name.
+
+    Attributes:
+        source: Specification or documentation, with version and section.
+        proves: Canonical word per word of the standard.
+        proves_nothing: Why a word of the standard is passed over, per word: it is known and shows neither practice nor
+            assessment.
+    """
+
+    source: str
+    proves: Mapping[str, str]
+    proves_nothing: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a vocabulary without a source, and a word that both proves something and nothing."""
+        if not self.source.strip():
+            raise ValueError("a vocabulary needs its specification")
+        if both := {word.lower() for word in self.proves} & {word.lower() for word in self.proves_nothing}:
+            raise ValueError(f"{sorted(both)} both prove something and nothing")
+
+
+def merge(*vocabularies: Vocabulary) -> Vocabulary:
+    """Return one vocabulary with the words of several.
+
+    Raises:
+        ValueError: If one word has two meanings.
+    """
+    proves: dict[str, str] = {}
+    proves_nothing: dict[str, str] = {}
+    for vocabulary in vocabularies:
+        for word, meaning in vocabulary.proves.items():
+            if proves.setdefault(word, meaning) != meaning:
+                raise ValueError(f"{word} proves {proves[word]} and {meaning}")
+        proves_nothing |= vocabulary.proves_nothing
+    return Vocabulary("; ".join(vocabulary.source for vocabulary in vocabularies), proves, proves_nothing)
+
+
+def as_transform(vocabulary: Vocabulary, kind: TransformKind = "category") -> Transform:
+    """Return the transform that reads the words of a vocabulary; any other text stays unread."""
+    return Transform(kind, values=vocabulary.proves, source=vocabulary.source)
+
+
+def with_reason(reason: str, words: Iterable[str], prefix: str = "") -> dict[str, str]:
+    """Return the same reason for several words, which share a prefix."""
+    return {f"{prefix}{word}": reason for word in words}
