@@ -8,30 +8,24 @@ Does not belong here: paths and days of a run (`pipelines.config.settings`), the
 import codecs
 import hashlib
 import json
-from collections import Counter
-from dataclasses import fields, is_dataclass
+from collections.abc import Collection, Iterator
 from datetime import date
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from pipelines.config.error_lines import ConfigProblem, describe_error, find_repeated_key, raise_problems
 from pipelines.config.publish import ConfigSection, PublishOptions
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.columns import AccountKind
 from pipelines.contracts.policy import RecommendationPolicy, TrainingPolicy
 from pipelines.sources.adapter import all_adapters
 from pipelines.sources.declaration import SourceOptions
+from pipelines.sources.mapping import declared_shape_maps, nearest_names
+from pipelines.sources.mapping_checks import find_mapping_problems
 
 
 class ConfigError(Exception):
@@ -81,21 +75,54 @@ def _parse_as_of(day: Any) -> Any:
         raise ValueError("no such day; allowed: today, newest_event, or a day like 2025-06-30") from error
 
 
+def _check_headers(column: Any) -> Any:
+    if isinstance(column, dict):
+        raise ValueError("must be a header of the file, or a list of headers")
+    raise_problems(
+        ConfigProblem((i,) if isinstance(column, list) else (), _NOT_TEXT)
+        for i, header in enumerate(column if isinstance(column, list) else [column])
+        if not isinstance(header, str | None)
+    )
+    return column
+
+
+def _check_words(values: Any) -> Any:
+    words = values.items() if isinstance(values, dict) else ()
+    raise_problems(
+        ConfigProblem((text if isinstance(text, str | int) else repr(text),), _NOT_TEXT)
+        for text, word in words
+        if not isinstance(text, str) or not isinstance(word, str)
+    )
+    return values
+
+
+# YAML reads an unquoted no, 7 and 2025-06-30 as false, a number and a date.
+_NOT_TEXT = "must be text: write it in quotes"
 TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
 DateOrder = Literal["day_first", "month_first"]
+
+
+def _account_maps() -> str:
+    """What can be an account map, for a message."""
+    systems = [
+        name
+        for name, adapter in all_adapters().items()
+        if any(shape_map.shape == "account" for shape_map in adapter.shapes)
+    ]
+    return ", ".join(["tabular with `shape: account`", *systems])
 
 
 class ColumnMapping(ConfigSection):
     """Where the values of one canonical column come from, if the header alone does not determine it."""
 
-    column: str | list[str] | None = None  # several headers are joined
-    constant: str | None = None
+    column: Annotated[str | list[str] | None, BeforeValidator(_check_headers)] = None  # several headers are joined
+    constant: Annotated[str | None, BeforeValidator(_check_headers)] = None
     # lowest and highest mark, scaled to 0..1
     scale: Annotated[tuple[float, float], AfterValidator(_check_scale)] | None = None
     unit: Literal["hours", "minutes", "seconds"] | None = None
     format: str | None = None
     date_order: DateOrder | None = None
-    values: dict[str, str] | None = None
+    values: Annotated[dict[str, str] | None, BeforeValidator(_check_words)] = None
 
     @model_validator(mode="after")
     def _check_origin(self) -> "ColumnMapping":
@@ -143,9 +170,6 @@ class SourceConfig(ConfigSection):
             return self
         if self.system != "tabular":
             raise ValueError(f"shape is for system tabular only: {self.system} has its own, take it out")
-        columns = CANONICAL_SCHEMAS[self.shape].columns
-        if unknown := sorted(set(self.mapping) - set(columns)):
-            raise ValueError(f"mapping names {', '.join(unknown)}; allowed for {self.shape}: {', '.join(columns)}")
         return self
 
     def options(self) -> SourceOptions:
@@ -160,6 +184,30 @@ class SourceConfig(ConfigSection):
             time_zone=self.time_zone,
             member=self.member,
         )
+
+    def find_problems(self, systems: Collection[str]) -> Iterator[ConfigProblem]:
+        """Find what the source names and does not exist.
+
+        Args:
+            systems: Systems of all declared sources.
+
+        Returns:
+            One problem per entry of `mapping`, `serves` and `settles`, at its place in the source.
+        """
+        adapter = all_adapters()[self.system]
+        for problem in find_mapping_problems(adapter, self.options()):
+            yield ConfigProblem(("mapping", *problem.place), problem.message)
+        if "account" not in {shape_map.shape for shape_map in declared_shape_maps(adapter, self.options())}:
+            message = f"only an account map has it: take it out; account maps: {_account_maps()}"
+            yield from (ConfigProblem((key,), message) for key in ("serves", "settles") if getattr(self, key))
+            return
+        for i, system in enumerate(self.serves):
+            if system not in systems:
+                message = f"no source has the system {system!r}: correct it, or declare the source"
+                nearest = nearest_names(system, systems)
+                yield ConfigProblem(
+                    ("serves", i), f"{message}; nearest: {nearest}; allowed: {', '.join(sorted(systems))}"
+                )
 
     @property
     def mapping_code(self) -> str:
@@ -224,10 +272,20 @@ class Config(ConfigSection):
 
     @field_validator("sources")
     @classmethod
-    def _check_names(cls, sources: list[SourceConfig]) -> list[SourceConfig]:
-        counts = Counter(source.name for source in sources)
-        if repeated := sorted(name for name, count in counts.items() if count > 1):
-            raise ValueError(f"source names must differ; twice: {', '.join(repeated)}")
+    def _check_sources(cls, sources: list[SourceConfig]) -> list[SourceConfig]:
+        names = [source.name for source in sources]
+        systems = {source.system for source in sources}
+        repeated = [
+            ConfigProblem((i, "name"), f"an earlier source is called {name!r} too: give each its own name")
+            for i, name in enumerate(names)
+            if name in names[:i]
+        ]
+        problems = [
+            ConfigProblem((i, *problem.place), problem.message)
+            for i, source in enumerate(sources)
+            for problem in source.find_problems(systems)
+        ]
+        raise_problems([*repeated, *problems])
         return sources
 
     def source(self, name: str) -> SourceConfig:
@@ -263,69 +321,11 @@ def read_config(path: Path) -> Config:
     if not isinstance(content, dict):
         actual = "nothing" if content is None else type(content).__name__
         raise ConfigError(f"{path.name} line 1: expected keys such as `sources:`, found {actual}")
-    if repeated := _find_repeated_key(tree):
+    if repeated := find_repeated_key(tree):
         line = repeated.start_mark.line + 1
         raise ConfigError(f"{path.name} line {line}: {repeated.value} is given twice: keep one")
     try:
         return Config.model_validate(content)
     except ValidationError as invalid:
-        messages = [_describe_error(path.name, tree, dict(error)) for error in invalid.errors()]
+        messages = [describe_error(path.name, tree, Config, dict(error)) for error in invalid.errors()]
         raise ConfigError("\n".join(dict.fromkeys(messages))) from invalid
-
-
-def _describe_error(file_name: str, tree: yaml.Node | None, error: dict[str, Any]) -> str:
-    """One error of pydantic as `file line N: place: message; allowed: …`."""
-    place = list(error["loc"])
-    message = str(error["msg"]).removeprefix("Value error, ")
-    if (key := message.split()[0]) in _allowed_keys(place):
-        place.append(key)  # a check of several keys begins its message with the key in question
-    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        message = f"unknown key; allowed: {', '.join(_allowed_keys(place[:-1]))}"
-    where = ".".join(str(part) for part in place) or "top level"
-    return f"{file_name} line {_line_of(tree, place)}: {where}: {message}"
-
-
-def _allowed_keys(place: list[Any]) -> list[str]:
-    """The keys that are allowed at a place of the configuration."""
-    model: Any = Config
-    for part in place:
-        if part in _keys(model):
-            inner = get_type_hints(model)[part]
-            for candidate in (inner, *getattr(inner, "__args__", ())):
-                if isinstance(candidate, type) and (issubclass(candidate, BaseModel) or is_dataclass(candidate)):
-                    model = candidate
-    return _keys(model)
-
-
-def _keys(model: Any) -> list[str]:
-    return [spec.name for spec in fields(model)] if is_dataclass(model) else list(model.model_fields)
-
-
-def _find_repeated_key(node: yaml.Node | None) -> yaml.ScalarNode | None:
-    """The second of two equal keys of one mapping; YAML would silently drop the first."""
-    keys: set[str] = set()
-    for child in node.value if isinstance(node, yaml.CollectionNode) else ():
-        key, value = child if isinstance(child, tuple) else (None, child)
-        if isinstance(key, yaml.ScalarNode):
-            if key.value in keys:
-                return key
-            keys.add(key.value)
-        if repeated := _find_repeated_key(value):
-            return repeated
-    return None
-
-
-def _line_of(node: yaml.Node | None, place: list[Any]) -> int:
-    """The line of the innermost part of the place that is in the file; the first line is 1."""
-    line = 1
-    for part in place:
-        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        elif isinstance(node, yaml.MappingNode):
-            pairs = [(key, value) for key, value in node.value if key.value == part]
-            if not pairs:
-                break
-            key, node = pairs[0]
-            line = key.start_mark.line + 1
-    return line

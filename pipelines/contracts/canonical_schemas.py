@@ -7,6 +7,7 @@ Does not belong here: how a system's columns map to a canonical schema (`pipelin
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, Literal
 
 import polars as pl
@@ -72,6 +73,24 @@ class CanonicalSchema:
     def table_suffix(self) -> str:
         """The part of a table's name after the double underscore."""
         return f"{self.kind}_{self.name}"
+
+    @cached_property
+    def needed_columns(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of columns; a row with no value in any column of a group breaks a rule.
+
+        record_code is not among them: if an export has none, it is a hash of the row.
+        """
+        required = dict.fromkeys(name for name in (*self.key, *self.required) if name != "record_code")
+        return (
+            *((name,) for name in required),
+            *(rule.columns for rule in self.row_rules if _is_broken_by_nulls(rule)),
+        )
+
+
+def _is_broken_by_nulls(rule: RowRule) -> bool:
+    columns = select_columns(*{*rule.columns, *rule.expression.meta.root_names()})
+    row_of_nulls = pl.DataFrame([pl.Series(column.name, [None], column.dtype) for column in columns])
+    return not row_of_nulls.select(rule.expression.fill_null(True)).item()
 
 
 _NAMES_A_PERSON = RowRule(

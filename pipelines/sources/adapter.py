@@ -25,7 +25,7 @@ from pipelines.sources.mapping import (
     frame_columns,
     headers_read_by,
     nearest_names,
-    transform_for,
+    source_transform,
 )
 from pipelines.sources.readers.delimited import read_delimited
 from pipelines.sources.readers.files import ExportRefused, open_file
@@ -311,12 +311,9 @@ def _cast_column(
 ) -> pl.Expr:
     """The column of a field, cast from its texts; `name` is the file's, for messages."""
     column = f"text:{field_map.destination}"
-    transform = transform_for(field_map)
-    if options.decimal_comma:
-        transform = replace(transform, decimal_comma=True)
+    transform = source_transform(field_map, options)
     if transform.kind in ("date", "datetime") and not transform.formats and transform.date_order is None:
-        date_order = options.date_order or _find_date_order(texts, sample[column], field_map, name)
-        transform = replace(transform, date_order=date_order)
+        transform = replace(transform, date_order=_find_date_order(texts, sample[column], field_map, name))
     return cast_text(pl.col(column), transform, options.time_zone, sample[column].drop_nulls())
 
 

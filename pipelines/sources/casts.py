@@ -158,6 +158,11 @@ def _digest(text: str | None) -> str | None:
     return None if text is None else hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def is_boolean_word(word: str) -> bool:
+    """Return whether the word stands for true or false."""
+    return word.lower() in _BOOLEANS
+
+
 def _cast_email(text: pl.Expr) -> pl.Expr:
     """Read `Name <address>`, `mailto:address` or the bare address, in lower case."""
     address = (
@@ -265,6 +270,12 @@ def _cast_number(text: pl.Expr, decimal_comma: bool, sample: pl.Series = _NO_SAM
     return _parse(text, pl.Float64(), _number_parsers(decimal_comma), sample)
 
 
+def _cast_integer(text: pl.Expr, transform: Transform, sample: pl.Series) -> pl.Expr:
+    """Read a whole number; 3.0 is one and 2.7 is not."""
+    number = _cast_number(text, transform.decimal_comma, sample)
+    return pl.when(number == number.floor()).then(number).cast(pl.Int64, strict=False)
+
+
 def _number_parsers(decimal_comma: bool) -> list[Parser]:
     def parse_plain(text: pl.Expr) -> pl.Expr:
         number = text.cast(pl.Float64, strict=False)
@@ -336,6 +347,7 @@ _CASTS: dict[TransformKind, Callable[[pl.Expr, Transform, str, pl.Series], pl.Ex
         text, UTC_DATETIME, _datetime_parsers(transform, time_zone), sample, len(transform.formats)
     ),
     "number": lambda text, transform, _, sample: _cast_number(text, transform.decimal_comma, sample),
+    "integer": lambda text, transform, _, sample: _cast_integer(text, transform, sample),
     "hours": lambda text, transform, _, sample: _cast_hours(text, transform, sample),
     "score": lambda text, transform, *_: _cast_score(text, transform),
     "category": lambda text, transform, *_: _look_up(

@@ -16,7 +16,7 @@ Format = Literal["csv", "json", "parquet"]
 DateOrder = Literal["day_first", "month_first"]
 TimeUnit = Literal["milliseconds", "seconds", "minutes", "hours"]
 TransformKind = Literal[
-    "text", "digest", "email", "date", "datetime", "number", "hours", "score", "category", "boolean"
+    "text", "digest", "email", "date", "datetime", "number", "integer", "hours", "score", "category", "boolean"
 ]
 # Headers that no file has. They stand for the file's name and, in an unpivoted table, for the header of the cell's
 # column, the cell, and the maximum points of that column.

@@ -5,8 +5,9 @@ Does not belong here: reading the file (`adapter`), how text becomes values (`ca
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import NoReturn
 
 import polars as pl
 
@@ -31,6 +32,7 @@ _KIND_BY_DTYPE: dict[object, TransformKind] = {
     pl.Datetime: "datetime",
     pl.Boolean: "boolean",
     pl.Float64: "number",
+    pl.Int64: "integer",
 }
 
 
@@ -89,12 +91,15 @@ def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, n
         if destination in columns:
             for header in override.headers:
                 _check_header(header, destination, table, name)
-            fields[destination] = _override(fields.get(destination, FieldMap(destination)), override)
+            fields[destination] = override_field(fields.get(destination, FieldMap(destination)), override)
         elif not any(destination in other.columns for other in CANONICAL_SCHEMAS.values()):
             raise ExportRefused(
                 f"the mapping names {destination}; nearest column of {shape.shape}: "
                 f"{nearest_names(destination, columns)}"
             )
+    # A system leaves members without a value out of its JSON, and its records may be of several kinds.
+    if options.shape is not None or not table.has_open_schema:
+        _check_needed_columns(shape, fields, table, name)
     return replace(shape, fields=tuple(_fit(field_map, table, name) for field_map in fields.values()))
 
 
@@ -113,6 +118,37 @@ def transform_for(field_map: FieldMap) -> Transform:
     if field_map.destination == "work_email":
         return Transform("email")
     return Transform(_KIND_BY_UNIT.get(column.unit) or _KIND_BY_DTYPE.get(column.dtype.base_type(), "text"))
+
+
+def source_transform(field_map: FieldMap, options: SourceOptions) -> Transform:
+    """Return the transform of the field map with the decimal sign and the date order that its source declares."""
+    transform = transform_for(field_map)
+    if options.decimal_comma:
+        transform = replace(transform, decimal_comma=True)
+    if transform.kind in ("date", "datetime") and not transform.formats and transform.date_order is None:
+        transform = replace(transform, date_order=options.date_order)
+    return transform
+
+
+def override_field(field_map: FieldMap, override: Override) -> FieldMap:
+    """Return the field map with the parts that the configuration overrides."""
+    transform = transform_for(field_map)
+    transform = replace(
+        transform,
+        scale=override.scale or transform.scale,
+        date_order=override.date_order or transform.date_order,
+        formats=(override.format,) if override.format else transform.formats,
+        unit=override.unit or transform.unit,
+    )
+    if override.values is not None:
+        kind: TransformKind = "boolean" if transform.kind == "boolean" else "category"
+        transform = replace(transform, kind=kind, values={**transform.values, **override.values})
+    changed = replace(field_map, transform=transform, constant=override.constant or field_map.constant)
+    if override.headers:
+        # How cells of the declared headers are cut does not apply to other headers.
+        join = "|" if len(override.headers) > 1 else field_map.join
+        return replace(changed, headers=override.headers, join=join, extract=None, split=None, value_is_header=False)
+    return replace(changed, headers=()) if override.constant is not None else changed
 
 
 def frame_columns(header: str, table: TextTable) -> tuple[str, ...]:
@@ -148,34 +184,33 @@ def _check_header(header: str, destination: str, table: TextTable, name: str) ->
         )
 
 
-def _override(field_map: FieldMap, override: Override) -> FieldMap:
-    transform = transform_for(field_map)
-    transform = replace(
-        transform,
-        scale=override.scale or transform.scale,
-        date_order=override.date_order or transform.date_order,
-        formats=(override.format,) if override.format else transform.formats,
-        unit=override.unit or transform.unit,
+def _check_needed_columns(shape: ShapeMap, fields: Mapping[str, FieldMap], table: TextTable, name: str) -> None:
+    """Refuse a file in which every row lacks a value that the shape needs."""
+    for group in CANONICAL_SCHEMAS[shape.shape].needed_columns:
+        field_maps = [fields[column] for column in group if column in fields and fields[column].is_mapped]
+        if field_maps and not any(field_map.constant or _may_have_value(field_map, table) for field_map in field_maps):
+            _refuse_missing(field_maps, table, name)
+
+
+def _may_have_value(field_map: FieldMap, table: TextTable) -> bool:
+    # Headers of JSON do not list members that only a path reaches, nor those of all elements of a list.
+    is_path = any(header.startswith("$") or "[*]" in header for header in field_map.headers)
+    return has_header(field_map, table) or (table.has_open_schema and is_path)
+
+
+def _refuse_missing(field_maps: Sequence[FieldMap], table: TextTable, name: str) -> NoReturn:
+    headers = [header for field_map in field_maps for header in field_map.headers]
+    destinations = [field_map.destination for field_map in field_maps]
+    raise ExportRefused(
+        f"{name} has no column {' or '.join(headers)}, needed for {' or '.join(destinations)}; nearest: "
+        f"{nearest_names(headers[0], table.headers)}; set it by `mapping: {{{destinations[0]}: …}}`"
     )
-    if override.values is not None:
-        kind: TransformKind = "boolean" if transform.kind == "boolean" else "category"
-        transform = replace(transform, kind=kind, values={**transform.values, **override.values})
-    changed = replace(field_map, transform=transform, constant=override.constant or field_map.constant)
-    if override.headers:
-        # How cells of the declared headers are cut does not apply to other headers.
-        join = "|" if len(override.headers) > 1 else field_map.join
-        return replace(changed, headers=override.headers, join=join, extract=None, split=None, value_is_header=False)
-    return replace(changed, headers=()) if override.constant is not None else changed
 
 
 def _fit(field_map: FieldMap, table: TextTable, name: str) -> FieldMap:
     """Return the field map with only the headers that the file has."""
     if field_map.required and field_map.headers and not has_header(field_map, table):
-        raise ExportRefused(
-            f"{name} has no column {' or '.join(field_map.headers)}, needed for {field_map.destination}; nearest: "
-            f"{nearest_names(field_map.headers[0], table.headers)}; set it by "
-            f"`mapping: {{{field_map.destination}: …}}`"
-        )
+        _refuse_missing([field_map], table, name)
     if table.has_open_schema:
         return field_map
     return replace(

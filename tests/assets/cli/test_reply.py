@@ -85,7 +85,7 @@ def test_an_invalid_reply_is_refused_with_a_remedy(root: Path, arguments: tuple[
 
 def test_without_a_source_of_replies_its_declaration_is_printed(root: Path) -> None:
     config = root / "footsteps.yaml"
-    config.write_text(config.read_text().replace("shape: reply", "shape: feedback"))
+    config.write_text(config.read_text().replace("shape: reply", "shape: assignment"))
     lines = [line for line in config.read_text().splitlines() if "goal" not in line and "answer" not in line]
     lines = [line for line in lines if not line.strip().startswith(("until_date", "stated_stage", "replied_at"))]
     config.write_text("\n".join(lines))

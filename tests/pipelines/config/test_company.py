@@ -21,7 +21,10 @@ TABLE = """sources:
     shape: feedback
     path: marks.csv
     mapping:
-      record_code: id
+      account_code: who
+      skill_text: skill
+      feedback_kind: kind
+      occurred_at: day
 """
 
 
@@ -66,7 +69,7 @@ def test_policy_days_and_taxonomy_are_read(tmp_path: Path) -> None:
         (HR + "    pth: x\n", "line 6: sources.0.pth: unknown key; allowed: name, system, path, shape, "),
         (HR.replace("bamboohr", "bambu"), "line 4: sources.0.system: unknown system 'bambu'; allowed: azure_"),
         (HR.replace("name: hr", "name: HR x"), "line 3: sources.0.name: String should match pattern"),
-        (HR + HR.split("sources:\n")[1], "line 2: sources: source names must differ; twice: hr"),
+        (HR + HR.split("sources:\n")[1], "line 6: sources.1.name: an earlier source is called 'hr' too: give each"),
         (HR + "    delivery: all\n", "line 6: sources.0.delivery: Input should be 'full' or 'incremental'"),
         (HR + "    floor_share: 2\n", "line 6: sources.0.floor_share: Input should be less than or equal to 1"),
         (HR + "    freshness_days: 0\n", "line 6: sources.0.freshness_days: Input should be greater than 0"),
@@ -77,16 +80,18 @@ def test_policy_days_and_taxonomy_are_read(tmp_path: Path) -> None:
         (HR + "    shape: person\n", "line 6: sources.0.shape: shape is for system tabular only: bamboohr has its own"),
         (HR.replace("bamboohr", "tabular"), "line 4: sources.0.system: system tabular needs `shape`; allowed: "),
         (HR + "as_of: tomorrow\n", "line 6: as_of: no such day; allowed: today, newest_event, or a day like"),
-        (TABLE + "      skil: s\n", "line 6: sources.0.mapping: mapping names skil; allowed for feedback: record_code"),
-        (TABLE + "      score_share: 3\n", "line 8: sources.0.mapping.score_share: Input should be a valid dictionary"),
-        (TABLE + "      score_share: {unit: hours}\n", "line 8: sources.0.mapping.score_share: give either `column`"),
+        (
+            TABLE + "      score_share: 3\n",
+            "line 11: sources.0.mapping.score_share: Input should be a valid dictionary",
+        ),
+        (TABLE + "      score_share: {unit: hours}\n", "line 11: sources.0.mapping.score_share: give either `column`"),
         (
             TABLE + "      score_share:\n        colunm: s\n",
-            "line 9: sources.0.mapping.score_share.colunm: unknown key; allowed: column, constant, scale, ",
+            "line 12: sources.0.mapping.score_share.colunm: unknown key; allowed: column, constant, scale, ",
         ),
         (
             TABLE + "      score_share:\n        column: s\n        scale: [5, 1]\n",
-            "line 10: sources.0.mapping.score_share.scale: a scale is two numbers, the lower one first: [1, 5]",
+            "line 13: sources.0.mapping.score_share.scale: a scale is two numbers, the lower one first: [1, 5]",
         ),
         (HR + "policy:\n  list_length: 0\n", "line 7: policy.list_length: list_length is 0; allowed: 1 or more"),
         (HR + "policy:\n  weights:\n    prob: 1\n", "line 8: policy.weights.prob: unknown key; allowed: probability, "),

@@ -122,6 +122,26 @@ def test_equal_learning_records_are_one_row(tmp_path: Path) -> None:
     assert (delivery.good_count, delivery.bad_count) == (1, 2)
 
 
+def test_a_rank_that_is_no_whole_number_sets_its_row_aside(tmp_path: Path) -> None:
+    mapping = {
+        "record_code": "id",
+        "employee_number": "who",
+        "snapshot_id": "snapshot",
+        "skill_id": "skill",
+        "to_stage": {"constant": "master"},
+        "shown_rank": "rank",
+        "shown_at": "day",
+    }
+    source = SourceConfig.model_validate(
+        {"name": "shown", "system": "tabular", "shape": "exposure", "path": "*.csv", "mapping": mapping}
+    )
+    lines = [f"{rank},7,s1,sql,{rank},2025-02-13" for rank in ("1", "2.0", "2.7", "first", "1e30")]
+    (delivery,) = land(tmp_path, source, lines, header="id,who,snapshot,skill,rank,day")
+    good, bad = stored_rows(tmp_path, source, "exposure")
+    assert (delivery.status, good["shown_rank"].to_list()) == ("landed", [1, 2])
+    assert bad["failed_rules"].to_list() == ["shown_rank|parses"] * 3
+
+
 def test_a_person_with_an_unreadable_hire_date_is_kept_without_it(tmp_path: Path) -> None:
     people = SourceConfig(name="people", system="bamboohr", path="*.csv")
     header = "Employee #,Work Email,Status,Hire Date"

@@ -1,0 +1,119 @@
+"""Errors of footsteps.yaml, each with its line, its place and the allowed keys.
+
+Belongs here: from an error of pydantic and the YAML tree to one line of text.
+Does not belong here: what is allowed in the configuration (`pipelines.config.company`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, get_type_hints
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+Place = tuple[str | int, ...]
+_UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
+_PLACED = "placed"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigProblem:
+    """One error of a part of the configuration.
+
+    Attributes:
+        place: Keys and positions that lead from the validated part to the faulty entry.
+        message: What is wrong, what is allowed, and how to correct it.
+    """
+
+    place: Place
+    message: str
+
+
+def raise_problems(problems: Iterable[ConfigProblem]) -> None:
+    """Raise one error that holds every problem at its place; to be called inside a validator of pydantic.
+
+    Raises:
+        ValidationError: If there is a problem.
+    """
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError(_PLACED, "{message}", {"message": problem.message}), loc=problem.place, input=None
+        )
+        for problem in problems
+    ]
+    if details:
+        raise ValidationError.from_exception_data("footsteps.yaml", details)
+
+
+def describe_error(file_name: str, tree: yaml.Node | None, model: type[BaseModel], error: dict[str, Any]) -> str:
+    """One error of pydantic as `file line N: place: message; allowed: …`.
+
+    Args:
+        file_name: Name of the configuration file.
+        tree: Its YAML nodes.
+        model: The model of the whole configuration.
+        error: One element of `ValidationError.errors()`.
+    """
+    # The last part of the place of an error in a key is "[key]".
+    place = [part for part in error["loc"] if part != "[key]"]
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] != _PLACED and (key := message.split()[0]) in _allowed_keys(model, place):
+        place.append(key)  # a check of several keys begins its message with the key in question
+    if error["type"] in _UNKNOWN_KEY:
+        message = f"unknown key; allowed: {', '.join(_allowed_keys(model, place[:-1]))}"
+    line, where = _locate(tree, place)
+    return f"{file_name} line {line}: {where or 'top level'}: {message}"
+
+
+def find_repeated_key(node: yaml.Node | None) -> yaml.ScalarNode | None:
+    """The second of two equal keys of one mapping; YAML would silently drop the first."""
+    keys: set[str] = set()
+    for child in node.value if isinstance(node, yaml.CollectionNode) else ():
+        key, value = child if isinstance(child, tuple) else (None, child)
+        if isinstance(key, yaml.ScalarNode):
+            if key.value in keys:
+                return key
+            keys.add(key.value)
+        if repeated := find_repeated_key(value):
+            return repeated
+    return None
+
+
+def _allowed_keys(model: Any, place: list[Any]) -> list[str]:
+    """The keys that are allowed at a place of the configuration."""
+    for part in place:
+        if part in _keys(model):
+            inner = get_type_hints(model)[part]
+            for candidate in (inner, *getattr(inner, "__args__", ())):
+                if isinstance(candidate, type) and (issubclass(candidate, BaseModel) or is_dataclass(candidate)):
+                    model = candidate
+    return _keys(model)
+
+
+def _keys(model: Any) -> list[str]:
+    return [spec.name for spec in fields(model)] if is_dataclass(model) else list(model.model_fields)
+
+
+def _locate(node: yaml.Node | None, place: list[Any]) -> tuple[int, str]:
+    """The line of the innermost part of the place that is in the file (the first is 1), and the place as written."""
+    line, written = 1, [str(part) for part in place]
+    for i, part in enumerate(place):
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        elif isinstance(node, yaml.MappingNode):
+            pairs = [(key, value) for key, value in node.value if _is_key(key, part)]
+            if not pairs:
+                break
+            key, node = pairs[0]
+            line, written[i] = key.start_mark.line + 1, key.value
+    return line, ".".join(written)
+
+
+def _is_key(key: yaml.Node, part: str | int) -> bool:
+    """Whether the key is the part of a place; pydantic names keys that are not text by what YAML reads, `no` by 0."""
+    if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+        return False
+    content = yaml.SafeLoader("").construct_object(key)
+    return bool(content == part) or repr(content) == part

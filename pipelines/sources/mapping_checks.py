@@ -1,0 +1,114 @@
+"""A declared mapping checked before any file is read: the columns and values that it names exist, none is missing.
+
+Belongs here: what the `mapping` of a source may name, and the messages.
+Does not belong here: which header of a file fills which column (`mapping`), the form of footsteps.yaml (`config`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
+from pipelines.contracts.columns import COLUMNS
+from pipelines.contracts.table import Column
+from pipelines.sources.casts import cast_text, is_boolean_word
+from pipelines.sources.declaration import Adapter, FieldMap, Override, ShapeMap, SourceOptions, TransformKind
+from pipelines.sources.mapping import (
+    declared_shape_maps,
+    nearest_names,
+    override_field,
+    source_transform,
+    transform_for,
+)
+
+_ALLOWED: dict[TransformKind, str] = {
+    "boolean": "true, false",
+    "date": "a day such as 2025-06-30",
+    "datetime": "a time such as 2025-06-30T09:00:00Z",
+    "email": "an e-mail address",
+    "integer": "a whole number",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MappingProblem:
+    """An entry of a mapping that cannot be used.
+
+    Attributes:
+        place: Keys below `mapping` that lead to the entry.
+        message: What is wrong, and what is allowed.
+    """
+
+    place: tuple[str, ...]
+    message: str
+
+
+def find_mapping_problems(adapter: Adapter, options: SourceOptions) -> Iterator[MappingProblem]:
+    """Check the mapping of a source against the shapes of its system.
+
+    Args:
+        adapter: The system.
+        options: Options of the source, with the mapping.
+
+    Returns:
+        One problem per column that no shape has, per constant or word that the column does not allow, and, for the
+        system `tabular`, per needed column that the mapping does not fill.
+    """
+    shape_maps = declared_shape_maps(adapter, options)
+    columns = tuple(dict.fromkeys(name for shape in shape_maps for name in CANONICAL_SCHEMAS[shape.shape].columns))
+    overrides = options.overrides()
+    for destination, override in overrides.items():
+        if destination not in columns:
+            owner = " or ".join(dict.fromkeys(shape.shape for shape in shape_maps))
+            message = f"{owner} has no such column; nearest: {nearest_names(destination, columns)}"
+            yield MappingProblem((destination,), f"{message}; allowed: {', '.join(columns)}")
+        else:
+            yield from _find_value_problems(_field_map(destination, shape_maps), override, options)
+    if adapter.shapes:
+        return
+    filled = {name for name, override in overrides.items() if override.headers or override.constant}
+    for shape in shape_maps:
+        for group in CANONICAL_SCHEMAS[shape.shape].needed_columns:
+            if not filled.intersection(group):
+                message = f"each row of {shape.shape} needs {' or '.join(group)}: add `{group[0]}: HEADER`"
+                yield MappingProblem((), message)
+
+
+def _field_map(destination: str, shape_maps: tuple[ShapeMap, ...]) -> FieldMap:
+    field_maps = (field_map for shape in shape_maps for field_map in shape.fields)
+    return next((field_map for field_map in field_maps if field_map.destination == destination), FieldMap(destination))
+
+
+def _find_value_problems(field_map: FieldMap, override: Override, options: SourceOptions) -> Iterator[MappingProblem]:
+    """The constant and the words of `values` that the column does not allow once they are read."""
+    destination = field_map.destination
+    column = COLUMNS[destination]
+    transform = source_transform(override_field(field_map, override), options)
+    if override.constant:
+        value = cast_text(pl.lit(override.constant), transform, options.time_zone)
+        if not _is_allowed(value, column):
+            yield MappingProblem((destination, "constant"), _describe_refusal(override.constant, column))
+    for text, word in (override.values or {}).items():
+        is_allowed = is_boolean_word(word) if transform.kind == "boolean" else _is_allowed(pl.lit(word), column)
+        if not is_allowed:
+            yield MappingProblem((destination, "values", text), _describe_refusal(word, column))
+
+
+def _is_allowed(value: pl.Expr, column: Column) -> bool:
+    rows = pl.select(value.cast(column.dtype, strict=False).alias(column.name))
+    rules = [rule.expression() for rule in column.domain_rules]
+    return bool(rows.select(pl.all_horizontal(pl.col(column.name).is_not_null(), *rules)).item())
+
+
+def _describe_refusal(text: str, column: Column) -> str:
+    return f"{column.name} cannot be {text!r}; allowed: {_describe_allowed(column)}"
+
+
+def _describe_allowed(column: Column) -> str:
+    if column.allowed:
+        return ", ".join(column.allowed)
+    limits = [f"at least {column.minimum:g}"] if column.minimum is not None else []
+    limits += [f"at most {column.maximum:g}"] if column.maximum is not None else []
+    text = _ALLOWED.get(transform_for(FieldMap(column.name)).kind, "a number")
+    return f"{text}, {' and '.join(limits)}" if limits else text
