@@ -152,14 +152,15 @@ def print_taxonomy(folder: Path, system: str | None, as_json: bool) -> None:
     if not folder.exists():
         raise CommandFailed(f"{folder} does not exist: give the folder or file of a taxonomy")
     try:
-        counts = [asdict(count) for count in count_taxonomy_rows(folder, system)]
+        publisher, taxonomy_counts = count_taxonomy_rows(folder, system)
     except (TaxonomyError, ExportRefused) as refusal:
         raise CommandFailed(str(refusal)) from refusal
+    counts = [asdict(count) for count in taxonomy_counts]
     if as_json:
-        print_json(counts)
+        print_json({"system": publisher, "counts": counts})
         return
     print_table(
-        folder.name,
+        f"{folder.name}: {publisher}",
         {name: "right" if isinstance(value, int) else "left" for name, value in counts[0].items()},
         [[f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()] for row in counts],
     )

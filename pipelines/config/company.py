@@ -222,11 +222,13 @@ class SourceConfig(ConfigSection):
 class TaxonomyConfig(ConfigSection):
     """The origin of the micro-skills: the company's own tables, a published taxonomy, or the skill texts themselves.
 
-    `esco` and `onet` need `folder`, with the files as downloaded; `lightcast`, `sfia` and `moodle_framework` need
-    `skills`, one file; `tabular` needs `skills` and may have `prerequisites` and `role_profiles`.
+    `esco` and `onet` need `folder`, with the files as downloaded; `lightcast`, `sfia`, `moodle_framework`, `nice` and
+    `digcomp` need `skills`, one file; `tabular` needs `skills` and may have `prerequisites` and `role_profiles`.
     """
 
-    system: Literal["tabular", "observed", "esco", "onet", "lightcast", "sfia", "moodle_framework"] = "observed"
+    system: Literal[
+        "tabular", "observed", "esco", "onet", "lightcast", "sfia", "moodle_framework", "nice", "digcomp"
+    ] = "observed"
     folder: str | None = None
     skills: str | None = None
     prerequisites: str | None = None

@@ -11,10 +11,13 @@ import polars as pl
 
 from pipelines.config.company import TaxonomyConfig
 from pipelines.core.taxonomy import Taxonomy, TaxonomyError, build_observed_taxonomy, read_taxonomy
+from pipelines.taxonomies import digcomp, esco, nice, onet
+from pipelines.taxonomies.digcomp import load_digcomp
 from pipelines.taxonomies.esco import load_esco
 from pipelines.taxonomies.lightcast import load_lightcast
-from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, find_file
+from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, find_file, require_file
 from pipelines.taxonomies.moodle_framework import load_moodle_framework
+from pipelines.taxonomies.nice import load_nice
 from pipelines.taxonomies.onet import load_onet
 from pipelines.taxonomies.sfia import load_sfia
 
@@ -24,12 +27,18 @@ _LOADERS: dict[str, Callable[[Path], LoadedTaxonomy]] = {
     "lightcast": load_lightcast,
     "sfia": load_sfia,
     "moodle_framework": load_moodle_framework,
+    "nice": load_nice,
+    "digcomp": load_digcomp,
 }
-# Files that identify a published taxonomy.
+# Files that identify a published taxonomy; the first that has one counts.
 _SIGNATURE_FILES = {
-    "esco": ("occupation_to_skill_relations.csv", "occupationSkillRelations*.csv", "skill_hierarchy.csv"),
-    "onet": ("Technology Skills.*", "Technology_Skills.*"),
+    "esco": esco.SIGNATURE_FILES,
+    "onet": onet.SIGNATURE_FILES,
+    "nice": nice.SIGNATURE_FILES,
+    "digcomp": digcomp.SIGNATURE_FILES,
 }
+# Systems whose taxonomy is one file, not a folder.
+_SINGLE_FILES = frozenset({"lightcast", "sfia", "moodle_framework", "nice", "digcomp"})
 
 
 def read_declared_taxonomy(declared: TaxonomyConfig, folder: Path, texts: pl.Series) -> Taxonomy:
@@ -52,21 +61,32 @@ def read_declared_taxonomy(declared: TaxonomyConfig, folder: Path, texts: pl.Ser
     return _LOADERS[declared.system](path).taxonomy
 
 
-def count_taxonomy_rows(folder: Path, system: str | None = None) -> list[TaxonomyCount]:
+def count_taxonomy_rows(folder: Path, system: str | None = None) -> tuple[str, list[TaxonomyCount]]:
     """Count the rows in the files of a published taxonomy, and the rows taken.
 
     Args:
         folder: The folder or file of the taxonomy.
-        system: Publisher of the taxonomy; None to detect it by the files of the folder.
+        system: Publisher of the taxonomy; None to detect it by the file, or the files of the folder.
 
     Returns:
-        One count per kind of row.
+        The publisher, and one count per kind of row.
 
     Raises:
         TaxonomyError: If the files identify no publisher, or cannot be read.
     """
-    detected = (name for name, patterns in _SIGNATURE_FILES.items() if find_file(folder, *patterns))
-    load = _LOADERS.get(system or next(detected, ""))
-    if load is None:
+    system = system or _detect(folder)
+    if system not in _LOADERS:
         raise TaxonomyError(f"{folder.name} holds no taxonomy that its files identify: {', '.join(_LOADERS)}")
-    return list(load(folder).counts)
+    path = folder
+    if system in _SINGLE_FILES and folder.is_dir():
+        path = require_file(folder, *_SIGNATURE_FILES.get(system, ("*",)))
+    return system, list(_LOADERS[system](path).counts)
+
+
+def _detect(path: Path) -> str | None:
+    """The publisher whose files the folder holds, or whose name the file has."""
+    for system, patterns in _SIGNATURE_FILES.items():
+        is_named = path.is_file() and any(path.match(pattern) for pattern in patterns)
+        if is_named or (path.is_dir() and find_file(path, *patterns)):
+            return system
+    return None

@@ -1,4 +1,4 @@
-"""ESCO: the download of the European Commission (v1.2.x, any language) and the Tabiya form.
+"""ESCO: the download of the European Commission (v1.2.x, any language), and Tabiya's form under both its file names.
 
 Belongs here: the files and columns of ESCO, essential and optional relations, the hierarchy as capabilities.
 Does not belong here: other taxonomies. The hierarchy says what a skill is part of, never what comes before it.
@@ -16,11 +16,15 @@ from pipelines.taxonomies.loaded import (
     count_rows,
     filter_known_pairs,
     find_file,
+    missing_file,
     read_rows,
     require_file,
+    require_rows,
 )
 
 _LEFT_OUT = "an unknown entry, or repeated"
+# Patterns of the file's name, and its headers.
+_FileForm = tuple[tuple[str, ...], *tuple[str, ...]]
 # The columns of each kind of file, as the code below names them.
 _COLUMNS = {
     "skills": ("skill_id", "name", "aliases", "description"),
@@ -30,23 +34,48 @@ _COLUMNS = {
     "profiles": ("role_id", "skill_id", "kind"),
     "occupations": ("role_id", "role_name"),
 }
-# File name and headers of each kind of file.
-_COMMISSION = {
-    "skills": ("skills_*.csv", "conceptUri", "preferredLabel", "altLabels", "description"),
-    "groups": ("skillGroups_*.csv", "conceptUri", "preferredLabel"),
-    "relations": ("skillSkillRelations*.csv", "originalSkillUri", "relatedSkillUri", "relationType"),
-    "hierarchy": ("broaderRelationsSkillPillar*.csv", "conceptUri", "broaderUri"),
-    "profiles": ("occupationSkillRelations*.csv", "occupationUri", "skillUri", "relationType"),
-    "occupations": ("occupations_*.csv", "conceptUri", "preferredLabel"),
+# File names and headers of each kind of file.
+_COMMISSION: dict[str, _FileForm] = {
+    "skills": (("skills_*.csv",), "conceptUri", "preferredLabel", "altLabels", "description"),
+    "groups": (("skillGroups_*.csv",), "conceptUri", "preferredLabel"),
+    "relations": (("skillSkillRelations*.csv",), "originalSkillUri", "relatedSkillUri", "relationType"),
+    "hierarchy": (("broaderRelationsSkillPillar*.csv",), "conceptUri", "broaderUri"),
+    "profiles": (("occupationSkillRelations*.csv",), "occupationUri", "skillUri", "relationType"),
+    "occupations": (("occupations_*.csv",), "conceptUri", "preferredLabel"),
 }
-_TABIYA = {
-    "skills": ("skills.csv", "ID", "PREFERREDLABEL", "ALTLABELS", "DESCRIPTION"),
-    "groups": ("skill_groups.csv", "ID", "PREFERREDLABEL"),
-    "relations": ("skill_to_skill_relations.csv", "REQUIRINGID", "REQUIREDID", "RELATIONTYPE"),
-    "hierarchy": ("skill_hierarchy.csv", "CHILDID", "PARENTID"),
-    "profiles": ("occupation_to_skill_relations.csv", "OCCUPATIONID", "SKILLID", "RELATIONTYPE"),
-    "occupations": ("occupations.csv", "ID", "PREFERREDLABEL"),
+# tabiya-tech/tabiya-open-dataset, and the names of its first release (tabiya-esco-v1.1.1).
+_TABIYA: dict[str, _FileForm] = {
+    "skills": (("skills.csv",), "ID", "PREFERREDLABEL", "ALTLABELS", "DESCRIPTION"),
+    "groups": (("skill_groups.csv", "skillGroups.csv"), "ID", "PREFERREDLABEL"),
+    "relations": (
+        ("skill_to_skill_relations.csv", "skill_skill_relations.csv"),
+        "REQUIRINGID",
+        "REQUIREDID",
+        "RELATIONTYPE",
+    ),
+    "hierarchy": (("skill_hierarchy.csv", "skills_hierarchy.csv"), "CHILDID", "PARENTID"),
+    "profiles": (
+        ("occupation_to_skill_relations.csv", "occupation_skill_relations.csv"),
+        "OCCUPATIONID",
+        "SKILLID",
+        "RELATIONTYPE",
+    ),
+    "occupations": (("occupations.csv",), "ID", "PREFERREDLABEL"),
 }
+# What a taxonomy lacks without a kind of file. The relation files are downloads of their own.
+_CONSEQUENCES = {
+    "groups": "skills get no capability",
+    "hierarchy": "skills get no capability",
+    "relations": "skills get no prerequisites",
+    "profiles": "roles get no skills",
+    "occupations": "roles are named by their ids",
+}
+# Files that only ESCO has.
+SIGNATURE_FILES = (
+    *(pattern for form in (_TABIYA, _COMMISSION) for kind in ("profiles", "hierarchy") for pattern in form[kind][0]),
+    "skillGroups_*.csv",
+    "skillsHierarchy_*.csv",
+)
 _IS_ESSENTIAL = pl.col("kind").str.to_lowercase() == "essential"
 # A local occupation may leave the kind blank: it then counts as the weaker one.
 _IMPORTANCE = pl.when(_IS_ESSENTIAL).then(pl.lit("essential")).otherwise(pl.lit("optional"))
@@ -62,11 +91,12 @@ def load_esco(folder: Path) -> LoadedTaxonomy:
     Raises:
         TaxonomyError: If the file of skills or a column is missing, or essential relations form a cycle.
     """
-    form = _TABIYA if find_file(folder, _TABIYA["skills"][0]) else _COMMISSION
-    require_file(folder, form["skills"][0])
+    form = _TABIYA if find_file(folder, *_TABIYA["skills"][0]) else _COMMISSION
+    skills_file = require_file(folder, *form["skills"][0])
     skills, hierarchy, relations, profiles = (
         _read(folder, form, kind) for kind in ("skills", "hierarchy", "relations", "profiles")
     )
+    require_rows(skills_file, skills)
     aliases = pl.col("aliases").str.replace_all("|", "/", literal=True).str.replace_all(r"\s*\n\s*", "|")
     capabilities = _nearest_groups(skills, _read(folder, form, "groups"), hierarchy)
     essential = relations.filter(_IS_ESSENTIAL)
@@ -94,8 +124,18 @@ def load_esco(folder: Path) -> LoadedTaxonomy:
             count_rows("skill relations", relations.height, relation_count, _LEFT_OUT),
             count_rows("of these, prerequisites", essential.height, taxonomy.prerequisites.height, _LEFT_OUT),
             count_rows("occupation relations", profiles.height, taxonomy.role_profiles.height, _LEFT_OUT),
+            *_missing_files(folder, form),
         ),
     )
+
+
+def _missing_files(folder: Path, form: Mapping[str, _FileForm]) -> list[TaxonomyCount]:
+    """One count per kind of file that the folder lacks, with what the taxonomy lacks for it."""
+    return [
+        missing_file(f"file of {kind}", " or ".join(form[kind][0]), consequence)
+        for kind, consequence in _CONSEQUENCES.items()
+        if find_file(folder, *form[kind][0]) is None
+    ]
 
 
 def _role_names(occupations: pl.DataFrame) -> pl.DataFrame:
@@ -121,10 +161,10 @@ def _nearest_groups(skills: pl.DataFrame, groups: pl.DataFrame, hierarchy: pl.Da
     return pl.concat(nearest).join(names, on="capability_id", how="left")
 
 
-def _read(folder: Path, form: Mapping[str, tuple[str, ...]], kind: str) -> pl.DataFrame:
+def _read(folder: Path, form: Mapping[str, _FileForm], kind: str) -> pl.DataFrame:
     """The rows of one kind of file in the columns of `_COLUMNS`; no rows if there is no such file."""
-    (pattern, *headers), names = form[kind], _COLUMNS[kind]
-    path = find_file(folder, pattern)
+    (patterns, *headers), names = form[kind], _COLUMNS[kind]
+    path = find_file(folder, *patterns)
     if path is None:
         return pl.DataFrame(schema=dict.fromkeys(names, pl.String()))
     required = 2 if kind == "skills" else len(headers)

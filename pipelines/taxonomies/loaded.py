@@ -38,6 +38,28 @@ def count_rows(rows: str, rows_in: int, rows_out: int, reason: str) -> TaxonomyC
     return TaxonomyCount(rows, rows_in, rows_out, "" if rows_in == rows_out else reason)
 
 
+def missing_file(rows: str, pattern: str, consequence: str) -> TaxonomyCount:
+    """The count of a kind of row whose file the folder lacks.
+
+    Args:
+        rows: What the rows are.
+        pattern: Pattern of the file's name.
+        consequence: What the taxonomy lacks without them.
+    """
+    return TaxonomyCount(rows, 0, 0, f"the folder has no file {pattern}: {consequence}; add it")
+
+
+def require_rows(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a file that a taxonomy cannot do without.
+
+    Raises:
+        TaxonomyError: If there is no row.
+    """
+    if rows.is_empty():
+        raise TaxonomyError(f"{path.name} is empty: it has a header and no row; export it again")
+    return rows
+
+
 def read_rows(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> pl.DataFrame:
     """Read the columns of a file as text without blanks around it.
 

@@ -1,7 +1,10 @@
 """Published taxonomies: what becomes a micro-skill, a capability, a role; what is refused; lost rows are counted."""
 
+import json
 import os
+import zipfile
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import polars as pl
 import pytest
@@ -9,9 +12,11 @@ import pytest
 from pipelines.config.company import TaxonomyConfig
 from pipelines.core.taxonomy import TaxonomyError
 from pipelines.taxonomies.declared import count_taxonomy_rows, read_declared_taxonomy
+from pipelines.taxonomies.digcomp import load_digcomp
 from pipelines.taxonomies.esco import load_esco
 from pipelines.taxonomies.lightcast import load_lightcast
 from pipelines.taxonomies.moodle_framework import load_moodle_framework
+from pipelines.taxonomies.nice import load_nice
 from pipelines.taxonomies.onet import load_onet
 from pipelines.taxonomies.sfia import load_sfia
 
@@ -98,6 +103,186 @@ def test_a_technology_belongs_to_the_commodity_that_names_it_most(tmp_path: Path
     assert taxonomy.prerequisites.height == 0
 
 
+def test_software_skills_of_onet_30_3_are_read_as_technology_skills_were(tmp_path: Path) -> None:
+    """Release 30.3 renamed the file and its columns; a row without a workplace example names no software."""
+    write(tmp_path, "Occupation Data.txt", "O*NET-SOC Code\tTitle\tDescription\n1\tDeveloper\tx\n2\tTester\tx\n")
+    write(
+        tmp_path,
+        "Software Skills.txt",
+        "O*NET-SOC Code\tElement ID\tElement Name\tWorkplace Example\tHot Technology\tIn Demand\n"
+        "1\t5.A.1\tDatabases\tMySQL\tY\tN\n2\t5.A.1\tDatabases\tMySQL\tN\tN\n1\t5.A.2\tVersions\tGit\tN\tY\n"
+        "2\t5.A.2\tVersions\t\tN\tN\n",
+    )
+    system, counts = count_taxonomy_rows(tmp_path)
+    taken = {count.rows: (count.rows_in, count.rows_out) for count in counts}
+    assert (system, taken["distinct technologies"], taken["occupation technologies"]) == ("onet", (2, 2), (4, 3))
+    taxonomy = load_onet(tmp_path).taxonomy
+    assert taxonomy.skills.select("skill_id", "capability_name").rows() == [("Git", "Versions"), ("MySQL", "Databases")]
+    assert ("Tester", "MySQL", "optional") in taxonomy.role_profiles.rows()
+
+
+TABIYA_NAMES = {
+    "skill_groups.csv": "skillGroups.csv",
+    "skill_hierarchy.csv": "skills_hierarchy.csv",
+    "skill_to_skill_relations.csv": "skill_skill_relations.csv",
+    "occupation_to_skill_relations.csv": "occupation_skill_relations.csv",
+}
+
+
+def tabiya(folder: Path, names: dict[str, str]) -> Path:
+    folder.mkdir()
+    for name, text in {
+        "skills.csv": "ORIGINURI,ID,PREFERREDLABEL,ALTLABELS,DESCRIPTION\n,k1,query tables,,\n,k2,join tables,,\n",
+        "skill_groups.csv": "ID,PREFERREDLABEL\nk9,databases\n",
+        "skill_hierarchy.csv": "PARENTOBJECTTYPE,PARENTID,CHILDID\nskillgroup,k9,k1\nskillgroup,k9,k2\n",
+        "skill_to_skill_relations.csv": "REQUIRINGID,RELATIONTYPE,REQUIREDID\nk2,essential,k1\n",
+        "occupation_to_skill_relations.csv": "OCCUPATIONID,RELATIONTYPE,SKILLID\nk5,essential,k1\n",
+        "occupations.csv": "ID,PREFERREDLABEL\nk5,analyst\n",
+    }.items():
+        write(folder, names.get(name, name), text)
+    return folder
+
+
+@pytest.mark.parametrize("names", [{}, TABIYA_NAMES], ids=["present names", "names of the first release"])
+def test_tabiya_is_read_under_both_its_file_names(names: dict[str, str], tmp_path: Path) -> None:
+    """tabiya-tech/tabiya-open-dataset, and its first release tabiya-esco-v1.1.1."""
+    system, counts = count_taxonomy_rows(tabiya(tmp_path / "tabiya", names))
+    assert system == "esco"
+    assert {count.rows: count.rows_out for count in counts} == {
+        "skills": 2,
+        "hierarchy rows": 2,
+        "skill relations": 1,
+        "of these, prerequisites": 1,
+        "occupation relations": 1,
+    }
+
+
+def test_esco_without_its_relation_files_names_each_missing_file_and_what_it_is_for(tmp_path: Path) -> None:
+    write(tmp_path, "skills_en.csv", "conceptType,conceptUri,preferredLabel,altLabels,description\nK,s1,write SQL,,\n")
+    write(tmp_path, "skillGroups_en.csv", "conceptType,conceptUri,preferredLabel\nG,g1,databases\n")
+    system, counts = count_taxonomy_rows(tmp_path)
+    missing = [count.left_out for count in counts if count.left_out]
+    assert system == "esco"
+    assert [sentence.split("no file ")[1].split(":")[0] for sentence in missing] == [
+        "broaderRelationsSkillPillar*.csv",
+        "skillSkillRelations*.csv",
+        "occupationSkillRelations*.csv",
+        "occupations_*.csv",
+    ]
+    assert "skills get no prerequisites" in missing[1]
+
+
+def nice(folder: Path) -> Path:
+    """NIST's JSON: the reference tool wraps the lists in `response` and `elements`."""
+    elements = [
+        ("WRL-1", "work_role", "Analyst", "Analyses."),
+        ("S0001", "skill", "", "Skill in writing queries"),
+        ("K0001", "knowledge", "", "Knowledge of databases"),
+        ("T0001", "task", "", "Write queries"),
+        ("COM-1", "competency_area", "Data", "Data."),
+    ]
+    pairs = [("WRL-1", "S0001"), ("WRL-1", "T0001"), ("COM-1", "S0001"), ("COM-1", "K0001")]
+    lists = {
+        "elements": [
+            {"element_identifier": code, "element_type": kind, "title": title, "text": text}
+            for code, kind, title, text in elements
+        ],
+        "relationships": [
+            {
+                "source_element_identifier": source,
+                "dest_element_identifier": target,
+                "relationship_identifier": "projection",
+            }
+            for source, target in pairs
+        ],
+    }
+    return write(folder, "v2-2-0_nf_components.json", json.dumps({"response": {"elements": lists}}))
+
+
+def test_statements_of_nice_are_micro_skills_and_its_work_roles_are_roles(tmp_path: Path) -> None:
+    taxonomy = load_nice(nice(tmp_path)).taxonomy
+    assert taxonomy.skills.select("skill_id", "skill_name", "capability_name").rows() == [
+        ("K0001", "Knowledge of databases", "Data"),
+        ("S0001", "Skill in writing queries", "Data"),
+    ]
+    assert taxonomy.role_profiles.rows() == [("Analyst", "S0001", "essential")]
+    system, counts = count_taxonomy_rows(tmp_path)
+    tasks = next(count for count in counts if count.rows == "tasks")
+    assert (system, tasks.rows_in, tasks.rows_out, tasks.left_out) == ("nice", 1, 0, "a task is work, not a skill")
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "is not JSON"), ("[]", "no list `elements`")])
+def test_a_file_that_is_not_nice_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(TaxonomyError, match=message):
+        load_nice(write(tmp_path, "nice.json", text))
+
+
+def test_competences_of_digcomp_are_micro_skills_and_its_areas_are_capabilities(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "digCompSkillsCollection_en.csv",
+        "conceptType,conceptUri,preferredLabel,status,skillType,reuseLevel,altLabels,description,broaderConceptUri,"
+        "broaderConceptPT\nK,a1,safety,released,s,r,,,,\nK,c1,protect devices,released,s,r,secure devices,d,a1 | x,"
+        "safety | y\n",
+    )
+    loaded = load_digcomp(path)
+    assert loaded.taxonomy.skills.select("skill_id", "skill_name", "capability_id", "capability_name").rows() == [
+        ("c1", "protect devices", "a1", "safety")
+    ]
+    assert ("secure devices", "c1") in loaded.taxonomy.aliases.rows()
+    assert count_taxonomy_rows(tmp_path)[0] == "digcomp"
+
+
+def workbook(path: Path, sheet: str, rows: list[list[str]]) -> Path:
+    """A workbook of one sheet whose cells are text."""
+    cells = "".join(
+        "<row>" + "".join(f'<c t="inlineStr"><is><t>{escape(cell)}</t></is></c>' for cell in row) + "</row>"
+        for row in rows
+    )
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"/>',
+        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
+        f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
+        f'<sheet name="{escape(sheet)}" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
+        f'Type="{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>',
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+    return path
+
+
+def test_the_data_supplement_of_digcomp_3_is_read_by_the_position_of_its_columns(tmp_path: Path) -> None:
+    header = ["No", "Area", "Description", "No", "Competence", "Description"]
+    rows = [
+        header,
+        ["4.0", "Safety", "x", "4.1", "Protecting devices", "d"],
+        ["4.0", "Safety", "x", "4.2", "Protecting data", ""],
+    ]
+    path = workbook(tmp_path / "DigComp 3.0 Data Supplement.xlsx", "1 Competence Areas&Competences", rows)
+    assert load_digcomp(path).taxonomy.skills.select("skill_id", "skill_name", "capability_id").rows() == [
+        ("4.1", "Protecting devices", "4"),
+        ("4.2", "Protecting data", "4"),
+    ]
+    assert count_taxonomy_rows(path)[0] == "digcomp"
+    with pytest.raises(TaxonomyError, match="needs the sheet"):
+        load_digcomp(workbook(tmp_path / "DigComp other.xlsx", "Glossary", rows))
+
+
+@pytest.mark.parametrize("file", ["skills_en.csv", "skills.csv"])
+def test_an_empty_taxonomy_file_is_called_empty(file: str, tmp_path: Path) -> None:
+    header = {"skills_en.csv": "conceptUri,preferredLabel", "skills.csv": "ID,PREFERREDLABEL"}[file]
+    write(tmp_path, file, f"{header}\n")
+    with pytest.raises(TaxonomyError, match=f"{file} is empty: it has a header and no row"):
+        load_esco(tmp_path)
+
+
 def test_each_level_of_sfia_requires_the_level_below(tmp_path: Path) -> None:
     levels = ",".join(f"level_{i}" for i in range(1, 8))
     path = write(tmp_path, "sfia.csv", f"code,name,description,{levels}\nPROG,Programming,x,,a,b,,c,,\n")
@@ -161,7 +346,7 @@ def test_a_folder_that_is_no_taxonomy_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_counts_in_are_counts_out(folder: str, whole: dict[str, int]) -> None:
-    counts = {taxonomy_count.rows: taxonomy_count for taxonomy_count in count_taxonomy_rows(SHARED / folder)}
+    counts = {taxonomy_count.rows: taxonomy_count for taxonomy_count in count_taxonomy_rows(SHARED / folder)[1]}
     for rows, count in whole.items():
         assert (counts[rows].rows_in, counts[rows].rows_out) == (count, count)
     assert all(

@@ -1,0 +1,84 @@
+"""DigComp as published: the collection file of ESCO (DigComp 2.2), and the data supplement of DigComp 3.0.
+
+Belongs here: `digCompSkillsCollection_*.csv` of ESCO's download, whose columns ESCO's other collections share, and the
+workbook `DigComp 3.0 Data Supplement` of the Joint Research Centre (JRC144705). Areas are capabilities, competences are
+micro-skills.
+Does not belong here: other taxonomies. DigComp has no prerequisites and no roles.
+"""
+
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.core.taxonomy import TaxonomyError, build_taxonomy
+from pipelines.sources.readers.files import unpacked_size
+from pipelines.sources.readers.workbook import is_workbook
+from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, count_rows, read_rows, require_rows
+
+SIGNATURE_FILES = ("digCompSkillsCollection*.csv", "DigComp*.xlsx")
+_SHEET = "1 Competence Areas&Competences"
+# The columns of the sheet, by position: number, name and description of the area, then of the competence.
+_SHEET_COLUMNS = ("capability_id", "capability_name", "area_description", "skill_id", "name", "description")
+_BROADER, _BROADER_NAME = "broaderConceptUri", "broaderConceptPT"
+
+
+def load_digcomp(path: Path) -> LoadedTaxonomy:
+    """Read the file.
+
+    Raises:
+        TaxonomyError: If the file is missing, or has no such columns, sheet or rows.
+    """
+    if not path.is_file():
+        raise TaxonomyError(f"the taxonomy file {path.name} is missing: correct `taxonomy` in footsteps.yaml")
+    rows = require_rows(path, _read_supplement(path) if is_workbook(path) else _read_collection(path))
+    is_area = pl.col("skill_id").is_in(rows["capability_id"].drop_nulls().implode())
+    competences = rows.filter(~is_area)
+    taxonomy = build_taxonomy(competences)
+    return LoadedTaxonomy(
+        taxonomy,
+        (
+            TaxonomyCount("competences", competences.height, taxonomy.skills.height),
+            count_rows("areas", rows.height - competences.height, 0, "an area is a capability"),
+        ),
+    )
+
+
+def _read_collection(path: Path) -> pl.DataFrame:
+    rows = read_rows(path, ("conceptUri", "preferredLabel"), ("altLabels", "description", _BROADER, _BROADER_NAME))
+    # several broader concepts are separated by " | "; the first one is taken
+    first = pl.col(_BROADER, _BROADER_NAME).str.split("|").list.first().str.strip_chars()
+    return rows.with_columns(first).select(
+        skill_id="conceptUri",
+        name="preferredLabel",
+        aliases=pl.col("altLabels").str.replace_all(r"\s*[\n|]\s*", "|"),
+        description="description",
+        capability_id=_BROADER,
+        capability_name=_BROADER_NAME,
+    )
+
+
+def _read_supplement(path: Path) -> pl.DataFrame:
+    import fastexcel  # slow to import, and few taxonomies are workbooks
+
+    unpacked_size(path)  # refuses an archive bomb before anything else reads the file
+    try:
+        sheet = fastexcel.read_excel(path).load_sheet(_SHEET, header_row=0, dtypes="string").to_polars()
+    except BaseException as error:
+        # A panic of the Rust library is not an Exception, and damaged workbooks can cause one.
+        if not isinstance(error, fastexcel.FastExcelError) and type(error).__name__ != "PanicException":
+            raise
+        raise TaxonomyError(
+            f"{path.name} cannot be read: it needs the sheet {_SHEET!r} of the data supplement"
+        ) from None
+    if sheet.width < len(_SHEET_COLUMNS):
+        raise TaxonomyError(f"{path.name}: the sheet {_SHEET!r} has {sheet.width} columns, not {len(_SHEET_COLUMNS)}")
+    rows = sheet.select(sheet.columns[: len(_SHEET_COLUMNS)])
+    rows.columns = list(_SHEET_COLUMNS)
+    # a number such as 1.0 of an area is written 1
+    whole = pl.col("capability_id").str.replace(r"^(\d+)\.0+$", "${1}")
+    return (
+        rows.with_columns(whole)
+        .drop("area_description")
+        .drop_nulls(("skill_id", "name"))
+        .unique("skill_id", keep="first", maintain_order=True)
+    )

@@ -1,0 +1,92 @@
+"""NICE Framework components as NIST publishes them: knowledge and skill statements are micro-skills.
+
+Belongs here: the JSON of NIST's Cybersecurity and Privacy Reference Tool (cprt_SP_800_181_*.json,
+*_nf_components.json), releases 1.0.0 to 2.2.0. Competency areas are capabilities, work roles are roles.
+Does not belong here: other taxonomies. Tasks are work, not skills; the framework has no prerequisites.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipelines.core.taxonomy import TaxonomyError, build_taxonomy
+from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, count_rows, require_rows
+
+SIGNATURE_FILES = ("cprt_SP_800_181*.json", "*nf_components*.json")
+_STATEMENTS = ("skill", "knowledge")
+_ELEMENT = {"element_identifier": pl.String, "element_type": pl.String, "title": pl.String, "text": pl.String}
+_RELATIONSHIP = {"source_element_identifier": pl.String, "dest_element_identifier": pl.String}
+
+
+def load_nice(path: Path) -> LoadedTaxonomy:
+    """Read the file.
+
+    The capability of a statement is the competency area that lists it, of several the first by id; releases before
+    2.2.0 list none. A work role needs every statement that it is related to.
+
+    Raises:
+        TaxonomyError: If the file is missing, is not JSON of this form, or holds no statement.
+    """
+    components = _read_components(path)
+    elements = _frame(components, "elements", _ELEMENT).unique("element_identifier", keep="first", maintain_order=True)
+    pairs = _frame(components, "relationships", _RELATIONSHIP).rename(
+        {"source_element_identifier": "source_id", "dest_element_identifier": "skill_id"}
+    )
+    name = pl.coalesce(pl.col("title", "text").str.strip_chars().replace("", None))
+    elements = elements.select(
+        pl.col("element_identifier").alias("skill_id"), "element_type", name.alias("name")
+    ).drop_nulls()
+    statements = require_rows(path, elements.filter(pl.col("element_type").is_in(_STATEMENTS)))
+    areas, roles = (
+        elements.filter(pl.col("element_type") == kind).select(source_id="skill_id", source_name="name")
+        for kind in ("competency_area", "work_role")
+    )
+    known_pairs = pairs.join(statements, on="skill_id", how="semi")
+    memberships = known_pairs.join(areas, on="source_id").sort("skill_id", "source_id").unique("skill_id", keep="first")
+    profiles = known_pairs.join(roles, on="source_id").unique()
+    taxonomy = build_taxonomy(
+        statements.join(
+            memberships.rename({"source_id": "capability_id", "source_name": "capability_name"}),
+            on="skill_id",
+            how="left",
+            maintain_order="left",
+        ).select("skill_id", "name", "capability_id", "capability_name"),
+        role_profiles=profiles.select(role_name="source_name", skill_id="skill_id", importance=pl.lit("essential")),
+        relations=known_pairs.join(areas, on="source_id").select(
+            from_id="skill_id", relation_name=pl.lit("broader"), to_id="source_id"
+        ),
+    )
+    tasks = elements.filter(pl.col("element_type") == "task").height
+    return LoadedTaxonomy(
+        taxonomy,
+        (
+            TaxonomyCount("statements of skills and knowledge", statements.height, taxonomy.skills.height),
+            count_rows("tasks", tasks, 0, "a task is work, not a skill"),
+            TaxonomyCount("work roles", roles.height, taxonomy.role_profiles["role_name"].n_unique()),
+            count_rows("relations of work roles", profiles.height, taxonomy.role_profiles.height, "a repeated title"),
+        ),
+    )
+
+
+def _read_components(path: Path) -> dict[str, Any]:
+    """The object that holds the lists `elements` and `relationships`; the reference tool wraps it twice."""
+    if not path.is_file():
+        raise TaxonomyError(f"the taxonomy file {path.name} is missing: correct `taxonomy` in footsteps.yaml")
+    try:
+        content = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        raise TaxonomyError(f"{path.name} is not JSON: download the components as JSON again") from None
+    for member in ("response", "elements"):
+        if isinstance(content, dict) and isinstance(content.get(member), dict):
+            content = content[member]
+    if not isinstance(content, dict) or not isinstance(content.get("elements"), list):
+        raise TaxonomyError(f"{path.name} has no list `elements`: it is not the JSON of the NICE Framework components")
+    return content
+
+
+def _frame(components: dict[str, Any], member: str, schema: dict[str, Any]) -> pl.DataFrame:
+    rows = [row for row in components.get(member) or [] if isinstance(row, dict)]
+    texts = [{key: value if isinstance(value := row.get(key), str) else None for key in schema} for row in rows]
+    return pl.DataFrame(texts, schema=schema)
