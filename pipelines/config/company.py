@@ -149,7 +149,7 @@ class SourceConfig(ConfigSection):
     settles: bool = False  # for an account map: it prevails over every other key and settles conflicts
     encoding: Annotated[str, AfterValidator(_check_encoding)] | None = None
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    decimal_comma: bool = False
+    decimal_comma: bool | None = None
     date_order: DateOrder | None = None
     time_zone: TimeZone = "UTC"  # of timestamps without a time zone
     member: str | None = None  # of archives with several files: the pattern of the file that this source reads

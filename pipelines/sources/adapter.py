@@ -8,7 +8,7 @@ Does not belong here: what a system's columns are (one file each), formats (`rea
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -16,8 +16,10 @@ import polars as pl
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.columns import COLUMNS
-from pipelines.sources.casts import AMBIGUOUS_DATE, cast_text, hash_texts
-from pipelines.sources.declaration import Adapter, DateOrder, FieldMap, ShapeMap, SourceOptions
+from pipelines.sources.casts.cast import cast_text
+from pipelines.sources.casts.words import hash_texts
+from pipelines.sources.conventions import TextColumn, prove_transforms
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, SourceOptions, Transform
 from pipelines.sources.mapping import (
     apply_overrides,
     condition_holds,
@@ -44,8 +46,6 @@ from pipelines.sources.sensitive_columns import sensitive_class
 
 FOLDERS = ("hr", "projects", "learning", "feedback")
 NO_OPTIONS = SourceOptions()
-# If one date in a hundred contradicts the order of all others, it is a typing error, not another order.
-MAX_CONTRADICTING_SHARE = 0.01
 # Number of rows from which the parsers of a column are chosen. A format that they do not show costs time only.
 SAMPLE_ROWS = 1_000
 
@@ -252,11 +252,15 @@ def _fill_shape(shape: ShapeMap, table: TextTable, options: SourceOptions, name:
         ROW_NUMBER, *(_text(field_map, table).alias(f"text:{column}") for column, field_map in fields.items())
     )
     sample = texts.head(SAMPLE_ROWS).collect()
+    # JSON, Parquet and workbooks write numbers with a decimal point.
+    transforms = _prove(fields, texts, sample, options, name, table.has_open_schema or table.encoding is None)
     missing = [column for column in columns if column not in fields]
     frame = texts.with_columns(
         *(
-            _cast_column(field_map, texts, sample, options, name).cast(COLUMNS[column].dtype).alias(column)
-            for column, field_map in fields.items()
+            cast_text(pl.col(f"text:{column}"), transform, options.time_zone, sample[f"text:{column}"].drop_nulls())
+            .cast(COLUMNS[column].dtype)
+            .alias(column)
+            for column, transform in transforms.items()
         ),
         *(pl.lit(None, COLUMNS[column].dtype).alias(column) for column in missing),
         *(pl.lit(None, pl.String).alias(f"text:{column}") for column in missing),
@@ -306,37 +310,25 @@ def _cell(field_map: FieldMap, header: str, column: str) -> pl.Expr:
     return stripped_or_null(text)
 
 
-def _cast_column(
-    field_map: FieldMap, texts: pl.LazyFrame, sample: pl.DataFrame, options: SourceOptions, name: str
-) -> pl.Expr:
-    """The column of a field, cast from its texts; `name` is the file's, for messages."""
-    column = f"text:{field_map.destination}"
-    transform = source_transform(field_map, options)
-    if transform.kind in ("date", "datetime") and not transform.formats and transform.date_order is None:
-        transform = replace(transform, date_order=_find_date_order(texts, sample[column], field_map, name))
-    return cast_text(pl.col(column), transform, options.time_zone, sample[column].drop_nulls())
-
-
-def _find_date_order(texts: pl.LazyFrame, sample: pl.Series, field_map: FieldMap, name: str) -> DateOrder | None:
-    """Return the order of day and month that the column proves; refuse the file if it proves none or both.
-
-    The complete column is read only if its first rows hold dates that can be read both ways.
-    """
-    if not sample.str.contains(AMBIGUOUS_DATE).any():
-        return None
-    parts = pl.col(sample.name).str.extract_groups(AMBIGUOUS_DATE).struct
-    first, second = parts.field("1").cast(pl.Int64), parts.field("2").cast(pl.Int64)
-    counts = texts.select(
-        (first > 12).sum().alias("day"), (second > 12).sum().alias("month"), (first != second).sum().alias("both")
-    )
-    day_first, month_first, ambiguous = counts.collect(engine="streaming").row(0)
-    if not ambiguous:
-        return "day_first"
-    proof = max(day_first, month_first)
-    if not proof or min(day_first, month_first) > MAX_CONTRADICTING_SHARE * proof:
-        counted = f"{day_first} dates have a day in front, {month_first} have a month in front"
-        raise ExportRefused(
-            f"{name}: the dates in {' or '.join(field_map.headers)} can be read day first or month first "
-            f"({counted if proof else 'no day is above 12'}): set `date_order` to day_first or month_first"
+def _prove(
+    fields: Mapping[str, FieldMap],
+    texts: pl.LazyFrame,
+    sample: pl.DataFrame,
+    options: SourceOptions,
+    name: str,
+    has_typed_numbers: bool,
+) -> dict[str, Transform]:
+    """Return the transform of each field, completed by what the cells of the file prove."""
+    columns = [
+        TextColumn(
+            f"text:{destination}",
+            texts,
+            sample[f"text:{destination}"].drop_nulls(),
+            sample.height < SAMPLE_ROWS,
+            field_map.headers,
+            destination,
+            source_transform(field_map, options),
         )
-    return "day_first" if day_first > month_first else "month_first"
+        for destination, field_map in fields.items()
+    ]
+    return dict(zip(fields, prove_transforms(columns, name, has_typed_numbers), strict=True))

@@ -29,16 +29,18 @@ class Transform:
 
     Attributes:
         kind: `text` strips blanks. `digest` is a hash, for ids made of text that may be personal. `date` and
-            `datetime` read ISO, epochs, `formats`, and dates in the order of `date_order`. `hours` reads a number in
-            `unit`, h:mm:ss, or an ISO 8601 duration. `score` maps `scale` onto 0..1, and reads `17/20` as a share
-            whatever the scale. `category` maps text to a canonical word through `values`, ignoring case.
+            `datetime` read every form of a date and of a clock. `hours` reads a number in `unit`, a clock, 1h 30m and
+            ISO 8601 durations. `score` maps `scale` onto 0..1, and reads percent and `17/20` as a share whatever the
+            scale. `category` maps text to a canonical word through `values`, ignoring case.
         values: Text to canonical word, for `category` and `boolean`.
-        scale: Lowest and highest score; None for 0..1.
-        unit: Unit of a number of hours.
+        scale: Lowest and highest score; a score beyond them counts as the nearer one. None for a share.
+        is_share: Whether the system itself defines its scores as shares of 0..1: one beyond -1..1 stays unread. A score
+            without this and without a scale is a share only if its column does not go beyond 1.
+        unit: Unit of a duration that is a bare number; None for hours.
+        hours_per_day: Hours of a day in durations such as 1d 2h: 8 in a system that counts working days.
         formats: Formats of dates and datetimes, tried before all others.
-        date_order: Order of day and month in dates such as 02/03/2025.
-        decimal_comma: Whether a comma is the decimal sign.
-        clip: Whether a score beyond the scale counts as the nearer end; otherwise it is set aside.
+        date_order: Order of day and month in dates such as 02/03/2025; None if the file has to prove it.
+        decimal_comma: Whether a comma is the decimal sign; None if the file has to prove it.
         pattern: Regular expression; the value is read from its first group.
         otherwise: Word for text that `values` does not list; None leaves such text unread.
         source: Specification that says what the words of `values` mean.
@@ -47,11 +49,12 @@ class Transform:
     kind: TransformKind
     values: Mapping[str, str] = field(default_factory=dict)
     scale: tuple[float, float] | None = None
-    unit: TimeUnit = "hours"
+    is_share: bool = False
+    unit: TimeUnit | None = None
+    hours_per_day: float = 24.0
     formats: tuple[str, ...] = ()
     date_order: DateOrder | None = None
-    decimal_comma: bool = False
-    clip: bool = False
+    decimal_comma: bool | None = None
     pattern: str | None = None
     otherwise: str | None = None
     source: str = ""
@@ -201,7 +204,7 @@ class SourceOptions:
         shape: Canonical shape of the source; for the system `tabular` only.
         encoding: Encoding of the files; None to detect it.
         delimiter: Delimiter of the files; None to detect it.
-        decimal_comma: Whether a comma is the decimal sign.
+        decimal_comma: Whether a comma is the decimal sign; None if the file has to prove it.
         date_order: Order of day and month in dates that can be read both ways.
         time_zone: Zone of datetimes that are written without one.
         member: Pattern of the file to take from an archive.
@@ -211,7 +214,7 @@ class SourceOptions:
     shape: CanonicalSchemaName | None = None
     encoding: str | None = None
     delimiter: str | None = None
-    decimal_comma: bool = False
+    decimal_comma: bool | None = None
     date_order: DateOrder | None = None
     time_zone: str = "UTC"
     member: str | None = None

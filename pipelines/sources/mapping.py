@@ -123,8 +123,8 @@ def transform_for(field_map: FieldMap) -> Transform:
 def source_transform(field_map: FieldMap, options: SourceOptions) -> Transform:
     """Return the transform of the field map with the decimal sign and the date order that its source declares."""
     transform = transform_for(field_map)
-    if options.decimal_comma:
-        transform = replace(transform, decimal_comma=True)
+    if options.decimal_comma is not None:
+        transform = replace(transform, decimal_comma=options.decimal_comma)
     if transform.kind in ("date", "datetime") and not transform.formats and transform.date_order is None:
         transform = replace(transform, date_order=options.date_order)
     return transform

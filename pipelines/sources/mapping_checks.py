@@ -12,7 +12,8 @@ import polars as pl
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
 from pipelines.contracts.columns import COLUMNS
 from pipelines.contracts.table import Column
-from pipelines.sources.casts import cast_text, is_boolean_word
+from pipelines.sources.casts.cast import cast_text
+from pipelines.sources.casts.words import is_boolean_word
 from pipelines.sources.declaration import Adapter, FieldMap, Override, ShapeMap, SourceOptions, TransformKind
 from pipelines.sources.mapping import (
     declared_shape_maps,

@@ -28,7 +28,10 @@ IS_DONE = Transform(
 MILLISECONDS = Transform("hours", unit="milliseconds")
 SECONDS = Transform("hours", unit="seconds")
 MINUTES = Transform("hours", unit="minutes")
+HOURS = Transform("hours", unit="hours")
 PERCENT = Transform("score", scale=(0, 100))
+# Shares by the definition of the system that writes them.
+SHARE = Transform("score", is_share=True)
 DIGEST = Transform("digest")
 
 # `Label(code)`: the label if a bracket without a blank before it ends the cell, else the complete cell.

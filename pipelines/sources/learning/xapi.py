@@ -64,7 +64,7 @@ ADAPTER = Adapter(
                 FieldMap("occurred_at", ("timestamp", "stored"), ISO_TIME),
                 FieldMap("learning_hours", ("result.duration",)),
                 # The standard allows -1 to 1; a score below 0 counts as 0.
-                FieldMap("score_share", ("result.score.scaled",), Transform("score", clip=True)),
+                FieldMap("score_share", ("result.score.scaled",)),
                 FieldMap("voids_code", ("object.id",), when=IS_VOIDING),
                 FieldMap("changed_at", ("stored",), ISO_TIME),
             ),

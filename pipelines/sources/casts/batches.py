@@ -1,0 +1,80 @@
+"""Reading a column of text: a fast parser on the complete column, and the full grammar on what it leaves unread.
+
+Belongs here: the choice of the fast parser, and the batches in which the rest is read.
+Does not belong here: what a text means (`dates`, `numbers`, `durations`, `scores`, `words`).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import polars as pl
+
+Parser = Callable[[pl.Expr], pl.Expr]
+NO_SAMPLE = pl.Series("text", [], pl.String)
+
+
+def parse_text(
+    text: pl.Expr,
+    dtype: Any,
+    declared: Sequence[Parser],
+    frequent: Sequence[Parser],
+    read_batch: Callable[[pl.Series], pl.Series],
+    sample: pl.Series,
+) -> pl.Expr:
+    """Read text by the fastest parsers that fit, and by `read_batch` what they leave unread.
+
+    Args:
+        text: The text.
+        dtype: Type of the values.
+        declared: Parsers that are tried first, in this order.
+        frequent: Fast parsers. A text that one of them reads must mean the same by `read_batch`, so that the sample
+            changes only the time and not the values.
+        read_batch: Reads a series of distinct texts, called `text`; null if a text cannot be read.
+        sample: Some texts of the column.
+
+    Returns:
+        The value; null if the text cannot be read.
+    """
+    parsers = list(declared)
+    unread = sample
+    if parsers and unread.len():
+        read = pl.coalesce(parser(pl.col("text")).cast(dtype) for parser in parsers)
+        unread = unread.filter(unread.to_frame("text").select(read.is_null()).to_series())
+    parsers += _best_parser(frequent, unread)
+    read_rest = by_batch(dtype, _of_distinct(dtype, read_batch))
+    if not parsers:
+        return read_rest(text)
+    values = pl.coalesce(parser(text).cast(dtype) for parser in parsers)
+    return pl.coalesce(values, read_rest(pl.when(values.is_null()).then(text)))
+
+
+def by_batch(dtype: Any, cast: Callable[[pl.Series], pl.Series]) -> Parser:
+    """Return a parser that calls `cast` with one series per batch of rows."""
+    return lambda text: text.map_batches(cast, return_dtype=dtype, is_elementwise=True)
+
+
+def _best_parser(parsers: Sequence[Parser], texts: pl.Series) -> list[Parser]:
+    """Return the parser that reads most of the texts, as a list; an empty list if no parser reads any."""
+    best: list[Parser] = []
+    most = 0
+    for parser in parsers if texts.len() else ():
+        count = texts.to_frame("text").select(parser(pl.col("text")).count()).item()
+        if count > most:
+            best, most = [parser], count
+        if most == texts.len():
+            break
+    return best
+
+
+def _of_distinct(dtype: Any, read_batch: Callable[[pl.Series], pl.Series]) -> Callable[[pl.Series], pl.Series]:
+    """Return a function that reads each distinct text of a series once."""
+
+    def read(series: pl.Series) -> pl.Series:
+        texts = series.drop_nulls().unique().alias("text")
+        if texts.is_empty():
+            return pl.Series(series.name, [], dtype).extend_constant(None, series.len())
+        values = texts.to_frame().with_columns(read_batch(texts).cast(dtype).alias("value"))
+        joined = series.alias("text").to_frame().join(values, on="text", how="left", maintain_order="left")
+        return joined["value"].alias(series.name)
+
+    return read

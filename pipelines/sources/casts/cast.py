@@ -1,0 +1,56 @@
+"""Text to typed values: one parser per kind of transform, for all systems.
+
+Belongs here: which parser reads which kind of transform.
+Does not belong here: the parsers (one module each), which column is cast how (the adapters). Text that cannot be read
+becomes null; the frame keeps the original text, so that the rule `parses` can name it.
+"""
+
+import polars as pl
+
+from pipelines.sources.casts.batches import NO_SAMPLE
+from pipelines.sources.casts.dates import cast_date, cast_datetime
+from pipelines.sources.casts.durations import cast_hours
+from pipelines.sources.casts.numbers import cast_integer, cast_number
+from pipelines.sources.casts.scores import cast_score
+from pipelines.sources.casts.words import cast_boolean, cast_category, cast_email, hash_texts
+from pipelines.sources.declaration import Transform
+
+
+def cast_text(text: pl.Expr, transform: Transform, time_zone: str, sample: pl.Series = NO_SAMPLE) -> pl.Expr:
+    """Cast stripped, non-empty text to the type of the transform.
+
+    Args:
+        text: The text.
+        transform: How it is read.
+        time_zone: Zone of datetimes that are written without one.
+        sample: Some texts of the column. They decide which parser is tried first; this changes only the time, not the
+            values.
+
+    Returns:
+        The value; null if the text cannot be read.
+    """
+    if transform.pattern is not None:
+        text = text.str.extract(transform.pattern, 1)
+    match transform.kind:
+        case "text":
+            return text
+        case "digest":
+            return hash_texts(text)
+        case "email":
+            return cast_email(text)
+        case "date":
+            return cast_date(text, transform, time_zone, sample)
+        case "datetime":
+            return cast_datetime(text, transform, time_zone, sample)
+        case "number":
+            return cast_number(text, transform.decimal_comma, sample)
+        case "integer":
+            return cast_integer(text, transform.decimal_comma, sample)
+        case "hours":
+            return cast_hours(text, transform, sample)
+        case "score":
+            return cast_score(text, transform, sample)
+        case "category":
+            return cast_category(text, transform)
+        case "boolean":
+            return cast_boolean(text, transform)

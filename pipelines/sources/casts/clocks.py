@@ -1,0 +1,124 @@
+"""The clock and the zone behind a date: 14:05, 2:05 PM, 9.05 Uhr, 오후 2:05, T140500Z, 09:00 GMT+1.
+
+Belongs here: cutting a folded text into its date, the time of day and the offset from UTC.
+Does not belong here: the date itself (`dates`), durations that look like a clock (`durations`).
+"""
+
+from collections.abc import Mapping
+from functools import cache
+
+import polars as pl
+
+from pipelines.sources.casts.calendar_names import half_day_names, half_day_pattern
+
+MICROSECONDS_PER_HOUR = 3_600_000_000
+# Zones that RFC 5322 and European use define, in hours from UTC. CST, IST and BST each name several zones.
+_NAMED_ZONES: Mapping[str, int] = {
+    **dict.fromkeys(("z", "ut", "utc", "gmt", "wet"), 0),
+    **dict.fromkeys(("cet", "west"), 1),
+    **dict.fromkeys(("cest", "eet"), 2),
+    **dict.fromkeys(("eest", "msk"), 3),
+    **{"edt": -4, "est": -5, "cdt": -5, "mdt": -6, "mst": -7, "pdt": -7, "pst": -8},
+}
+# Words between a date and a clock: 2 March 2026 at 9:05, um 9:05 Uhr, klo 9.05, a las 9:05.
+_LINK = r"(?:(?:at|um|om|kl|klo|a las|a la|as|alle|ore|a|la|o|в|о|ob|u)\.? )?"
+_OFFSET = r"[+-](?:\d{4}|\d{1,2}(?::\d{2})?)"
+# A zone in words or brackets after the offset repeats it: GMT+0100 (Central European Standard Time), [Europe/Berlin].
+_NOTE = r"(?: ?\([^()]*\)| ?\[[^\[\]]*\])?"
+# Hours, minutes and seconds as Chinese, Japanese and Korean units, after `fold_text`.
+_UNITS = ((r"(\d) ?[時时시] ?(\d)", "${1}:${2}"), (r"(\d) ?[時时시]", "${1}:00"), (r"(\d) ?[分분] ?(\d)", "${1}:${2}"))
+
+
+@cache
+def _zone_pattern() -> str:
+    return rf"(?P<zone>{'|'.join(sorted(_NAMED_ZONES, key=len, reverse=True))})? ?(?P<offset>{_OFFSET})?{_NOTE}"
+
+
+@cache
+def _clock_pattern() -> str:
+    half = half_day_pattern()
+    return (
+        rf"^(?P<date>.+?)(?:[t:]|[ ,]+(?:- )?{_LINK})(?:(?P<before>{half}) ?)?"
+        r"(?P<hour>\d{1,2})(?:(?: ?[:h] ?|\.)(?P<minute>\d{2})"
+        r"(?:(?: ?[:m] ?|\.)(?P<second>\d{2})(?:[.,](?P<part>\d{1,9})|s)?)?)?"
+        rf"(?: ?(?:uhr|h|[分분秒초])\.?)?(?: ?(?P<after>{half}))?(?: ?{_zone_pattern()})$"
+    )
+
+
+@cache
+def _basic_pattern() -> str:
+    return (
+        r"^(?:(?P<compact>(?:19|20)\d{6}) ?|(?P<date>[\dw-]+)t)"
+        rf"(?P<hour>\d{{2}})(?P<minute>\d{{2}})(?:(?P<second>\d{{2}})(?:[.,](?P<part>\d{{1,9}}))?)? ?{_zone_pattern()}$"
+    )
+
+
+def split_clock(texts: pl.DataFrame) -> pl.DataFrame:
+    """Cut folded texts into date, clock and offset.
+
+    Args:
+        texts: One row per text, in the column `text`, as `fold_text` returns it.
+
+    Returns:
+        The same rows with `date` (text), `clock` and `offset` (microseconds; null if the text has none). A text whose
+        clock cannot be read has a null date.
+    """
+    text = pl.col("text")
+    for pattern, replacement in _UNITS:
+        text = text.str.replace(pattern, replacement)
+    # Java and C put the year behind the clock: mar 02 09:00:00 cet 2026.
+    text = text.str.replace(r"^(\p{L}+\.? \d{1,2}) (\d{1,2}:\d{2}:\d{2}) (?:(\p{L}+) )?(\d{4})", "${1} ${4} ${2} ${3}")
+    day_with_offset = text.str.extract(rf"^(\d{{4}}-\d{{2}}-\d{{2}}) ?(?:z|{_OFFSET})$", 1)
+    parts = texts.select(text.str.strip_chars().alias("text"), day_with_offset.alias("day")).with_columns(
+        pl.col("text").str.extract_groups(_clock_pattern()).alias("clock"),
+        pl.col("text").str.extract_groups(_basic_pattern()).alias("basic"),
+    )
+    clock, basic = pl.col("clock").struct, pl.col("basic").struct
+    is_basic = basic.field("hour").is_not_null()
+    half = pl.coalesce(clock.field("before"), clock.field("after")).str.replace_all(r"[. ]", "")
+    half = half.replace_strict(dict(half_day_names()), default=None, return_dtype=pl.String)
+    has_clock = (clock.field("minute").is_not_null() | half.is_not_null()) & ~is_basic & pl.col("day").is_null()
+
+    def either(name: str) -> pl.Expr:
+        return pl.when(is_basic).then(basic.field(name)).when(has_clock).then(clock.field(name))
+
+    time = _microseconds(
+        either("hour"), either("minute"), either("second"), either("part"), pl.when(has_clock).then(half)
+    )
+    date = pl.coalesce("day", basic.field("compact"), either("date"), "text")
+    is_readable = time.is_not_null() | ~(has_clock | is_basic)
+    return parts.select(
+        pl.when(is_readable).then(date).alias("date"),
+        time.alias("clock"),
+        _offset(either("zone"), either("offset")).alias("offset"),
+    )
+
+
+def _microseconds(hour: pl.Expr, minute: pl.Expr, second: pl.Expr, part: pl.Expr, half: pl.Expr) -> pl.Expr:
+    """Return the microseconds since midnight; null if no clock shows such a time."""
+    hours, minutes = hour.cast(pl.Int64), minute.cast(pl.Int64).fill_null(0)
+    seconds = second.cast(pl.Int64).fill_null(0)
+    micros = part.str.pad_end(6, "0").str.head(6).cast(pl.Int64).fill_null(0)
+    # 14:05 PM can only be 14:05; 12 AM is midnight.
+    hours_of_half = (
+        pl.when((half == "am") & (hours <= 12))
+        .then(hours % 12)
+        .when((half == "pm") & (hours <= 12))
+        .then(hours % 12 + 12)
+        .when(half == "pm")
+        .then(hours)
+    )
+    hours = pl.when(half.is_null()).then(hours).otherwise(hours_of_half)
+    time = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + micros
+    return pl.when((minutes < 60) & (seconds < 60) & (time <= 24 * MICROSECONDS_PER_HOUR)).then(time)
+
+
+def _offset(zone: pl.Expr, offset: pl.Expr) -> pl.Expr:
+    """Return the microseconds by which the clock is ahead of UTC; null if no zone is written."""
+    hours = offset.str.extract(r"^[+-](\d{1,2})", 1).cast(pl.Int64)
+    minutes = offset.str.extract(r"(\d{2})$", 1).cast(pl.Int64)
+    minutes = pl.when(offset.str.len_bytes() > 3).then(minutes).otherwise(0)
+    ahead = (hours * 60 + minutes) * (MICROSECONDS_PER_HOUR // 60)
+    ahead = pl.when(offset.str.starts_with("-")).then(-ahead).otherwise(ahead)
+    named = zone.replace_strict(dict(_NAMED_ZONES), default=None, return_dtype=pl.Int64) * MICROSECONDS_PER_HOUR
+    return pl.when(zone.is_not_null() | offset.is_not_null()).then(ahead.fill_null(0) + named.fill_null(0))

@@ -1,0 +1,112 @@
+"""Durations in hours: numbers in a declared unit, clocks, 1h 30m, 1d 2h, 47:06 min, ISO 8601.
+
+Belongs here: every form of a duration, and how long a unit is.
+Does not belong here: the unit of a field (the adapters), times of day (`clocks`).
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import polars as pl
+
+from pipelines.sources.casts.batches import NO_SAMPLE, parse_text
+from pipelines.sources.casts.calendar_names import fold_text
+from pipelines.sources.casts.numbers import NUMBER_TEXT, parse_plain_comma, parse_plain_point, read_number
+from pipelines.sources.declaration import TimeUnit, Transform
+
+UNITS_PER_HOUR: dict[TimeUnit, float] = {"milliseconds": 3_600_000.0, "seconds": 3600.0, "minutes": 60.0, "hours": 1.0}
+# ISO 8601 counts calendar days; a year and a month have the mean length of the Gregorian calendar.
+_ISO_HOURS = (365.2425 * 24, 365.2425 * 2, 168.0, 24.0, 1.0, 1 / 60, 1 / 3600)
+_ISO_NUMBER = r"(\d+(?:[.,]\d+)?)"
+_ISO = (
+    rf"^p(?:{_ISO_NUMBER}y)?(?:{_ISO_NUMBER}m)?(?:{_ISO_NUMBER}w)?(?:{_ISO_NUMBER}d)?"
+    rf"(?:t(?:{_ISO_NUMBER}h)?(?:{_ISO_NUMBER}m)?(?:{_ISO_NUMBER}s)?)?$"
+)
+# The words for a unit, in the form of `fold_text`. Letters that are two units in two languages (t, g) are left out.
+_WORDS = {
+    "week": "w wk wks week weeks weken woche wochen semaine semaines semana semanas settimana settimane vecka veckor "
+    "uge uger uke uker tydzien tygodnie tygodni tyden tydny tydnu het saptamana hafta неделя недели недель 週間 周 주",
+    "day": "d day days dy dys tag tage tagen jour jours dia dias giorno giorni gg dag dagen dagar dage dager dzien dni "
+    "den dny dnu paiva paivaa nap zi zile gun ημερα ημερες день дня дней дн дні днів 日 日間 天 일",
+    "hour": "h hr hrs hour hours std stunde stunden heure heures hora horas ora ore uur uren u godz godzina godziny "
+    "godzin tim timme timmar time timer hod hodina hodiny hodin tunti tuntia saat ωρα ωρες ω ч час часа часов год "
+    "година години годин 時間 小时 小時 시간",
+    "minute": "m mn min mins minute minutes minuten minuto minutos minuti minuut minuta minuty minut minuter minutter "
+    "minuutti minuuttia perc dakika dk λεπτο λεπτα λ мин минута минуты минут хв хвилина хвилини хвилин 分 分钟 分鐘 분",
+    "second": "s sec secs second seconds sek sekunde sekunden seconde secondes segundo segundos secondo secondi seg "
+    "sekunda sekundy sekund sekunder sekunti sekuntia saniye sn mp secunda secunde с сек секунда секунды секунд "
+    "секунди δ δευτ 秒 초",
+}
+_UNIT = {unit: rf"(?:{'|'.join(sorted(words.split(), key=len, reverse=True))})\.?" for unit, words in _WORDS.items()}
+_LINK = r"[ ,]*(?:and |und |et |y |e |en |og |och |i )?"
+_IN_WORDS = "^" + "".join(rf"(?:({NUMBER_TEXT}?) ?{_UNIT[unit]}{_LINK})?" for unit in _WORDS) + "$"
+# 1h30 and 1 h 05: minutes without their unit.
+_HOURS_AND_MINUTES = rf"^(\d+) ?{_UNIT['hour']} ?([0-5]\d)$"
+_CLOCK = rf"^(?:(\d+)(?: ?{_UNIT['day']},? ?| ))?(\d+):([0-5]\d)(?::([0-5]\d)(?:[.,](\d+))?)?(?: ?{_UNIT['hour']})?$"
+_CLOCK_OF_DOTNET = r"^(\d+)\.(\d{1,2}):([0-5]\d):([0-5]\d)(?:\.(\d+))?$"
+_MINUTES_AND_SECONDS = rf"^(\d+):([0-5]\d) ?{_UNIT['minute']}$"
+
+
+def cast_hours(text: pl.Expr, transform: Transform, sample: pl.Series = NO_SAMPLE) -> pl.Expr:
+    """Read hours.
+
+    Args:
+        text: The text.
+        transform: The unit of a number that is written without one, the length of a day (of 8 hours, a week has 5
+            days), and the decimal sign.
+        sample: Some texts of the column.
+    """
+    number = parse_plain_comma if transform.decimal_comma else parse_plain_point
+
+    def in_hours(text: pl.Expr) -> pl.Expr:
+        return number(text) / UNITS_PER_HOUR[transform.unit or "hours"]
+
+    read_rest = partial(_read_batch, transform=transform)
+    return parse_text(text, pl.Float64(), [], [in_hours, _parse_plain_clock], read_rest, sample)
+
+
+def _parse_plain_clock(text: pl.Expr) -> pl.Expr:
+    parts = text.str.extract_groups(r"^(\d+):([0-5]\d)(?::([0-5]\d))?$").struct
+    return _sum(parts, (1, 2, 3), (1, 1 / 60, 1 / 3600), is_read=parts.field("1").is_not_null())
+
+
+def _read_batch(texts: pl.Series, transform: Transform) -> pl.Series:
+    text, decimal_comma, hours_per_day = pl.col("text"), transform.decimal_comma, transform.hours_per_day
+    days_per_week = 7 if hours_per_day == 24.0 else 5
+    lengths = (hours_per_day * days_per_week, hours_per_day, 1.0, 1 / 60, 1 / 3600)
+    iso, words = text.str.extract_groups(_ISO).struct, text.str.extract_groups(_IN_WORDS).struct
+    clock, dotnet = text.str.extract_groups(_CLOCK).struct, text.str.extract_groups(_CLOCK_OF_DOTNET).struct
+    short, minutes = (text.str.extract_groups(form).struct for form in (_HOURS_AND_MINUTES, _MINUTES_AND_SECONDS))
+    in_words = [
+        read_number(words.field(str(i + 1)).str.strip_chars(), decimal_comma) * length
+        for i, length in enumerate(lengths)
+    ]
+    unread = pl.any_horizontal(
+        words.field(str(i + 1)).is_not_null() & hours.is_null() for i, hours in enumerate(in_words)
+    )
+    is_in_words = pl.any_horizontal(words.field(str(i + 1)).is_not_null() for i in range(len(lengths)))
+    clock_hours = [
+        _sum(parts, (1, 2, 3, 4), (days, 1, 1 / 60, 1 / 3600), parts.field("2").is_not_null())
+        + pl.concat_str(pl.lit("0."), parts.field("5").fill_null("0")).cast(pl.Float64) / 3600
+        for parts, days in ((clock, hours_per_day), (dotnet, 24.0))
+    ]
+    is_iso = text.str.contains(r"^p.*[a-z]$") & ~text.str.ends_with("t") & (text != "p")
+    hours = pl.coalesce(
+        read_number(text, decimal_comma) / UNITS_PER_HOUR[transform.unit or "hours"],
+        *clock_hours,
+        _sum(minutes, (1, 2), (1 / 60, 1 / 3600), minutes.field("1").is_not_null()),
+        _sum(short, (1, 2), (1, 1 / 60), short.field("1").is_not_null()),
+        _sum(iso, range(1, 8), _ISO_HOURS, is_iso & text.str.contains(_ISO)),
+        pl.when(is_in_words & ~unread).then(pl.sum_horizontal(in_words)),
+    )
+    return texts.to_frame("text").select(fold_text(text)).select(hours).to_series()
+
+
+def _sum(parts: Any, fields: Sequence[int], lengths: Sequence[float], is_read: pl.Expr) -> pl.Expr:
+    """Return the sum of the fields of a struct times the lengths of their units; a missing field counts as 0."""
+    numbers = [
+        parts.field(str(field)).str.replace(",", ".", literal=True).cast(pl.Float64).fill_null(0) * length
+        for field, length in zip(fields, lengths, strict=True)
+    ]
+    return pl.when(is_read).then(pl.sum_horizontal(numbers))

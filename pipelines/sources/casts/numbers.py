@@ -1,0 +1,86 @@
+"""Numbers with a decimal point or a decimal comma: 1,234.56, 1.234,56, 1 234,5, 1'234.5, (5), 5-.
+
+Belongs here: the two grammars of a number, and which of them a cell proves.
+Does not belong here: which grammar a column proves (`conventions`), numbers with a unit (`durations`, `scores`).
+"""
+
+from functools import partial
+
+import polars as pl
+
+from pipelines.sources.casts.batches import NO_SAMPLE, Parser, parse_text
+from pipelines.sources.casts.calendar_names import fold_text
+
+# A number as it may stand inside a text with a unit.
+NUMBER_TEXT = r"\d[\d.,' ]*"
+_GROUP = r"[1-9]\d{0,2}"
+
+
+def _grammar(decimal: str, thousands: str) -> str:
+    """Return the regular expression of a number; the thousands are separated by one sign throughout."""
+    grouped = "|".join(rf"{_GROUP}(?:{separator}\d{{3}})+" for separator in (rf"\{thousands}", " ", "'"))
+    indian = rf"[1-9]\d?(?:\{thousands}\d{{2}})+\{thousands}\d{{3}}"
+    return rf"^([+-]?(?:\d+|{grouped}|{indian})?(?:\{decimal}\d+)?(?:e[+-]?\d+)?)$"
+
+
+_WITH_POINT, _WITH_COMMA = _grammar(".", ","), _grammar(",", ".")
+
+
+def cast_number(text: pl.Expr, decimal_comma: bool | None, sample: pl.Series = NO_SAMPLE) -> pl.Expr:
+    """Read a finite number.
+
+    Args:
+        text: The text.
+        decimal_comma: Whether a comma is the decimal sign. None leaves a number unread that can be read both ways, as
+            1,234; all others are read by the sign that they prove themselves.
+        sample: Some texts of the column.
+    """
+    fast: Parser = parse_plain_comma if decimal_comma else parse_plain_point
+    read_rest = partial(_read_batch, decimal_comma=decimal_comma)
+    return parse_text(text, pl.Float64(), [fast], [], read_rest, sample)
+
+
+def cast_integer(text: pl.Expr, decimal_comma: bool | None, sample: pl.Series = NO_SAMPLE) -> pl.Expr:
+    """Read a whole number; 3.0 is one and 2.7 is not. The arguments are those of `cast_number`."""
+    number = cast_number(text, decimal_comma, sample)
+    return pl.when(number == number.floor()).then(number).cast(pl.Int64, strict=False)
+
+
+def read_number(text: pl.Expr, decimal_comma: bool | None) -> pl.Expr:
+    """Read a folded text as a number; the arguments are those of `cast_number`."""
+    point, comma = both_readings(text)
+    either = pl.coalesce(point, comma)
+    if decimal_comma is None:
+        return pl.when((point == comma) | point.is_null() | comma.is_null()).then(either)
+    return pl.coalesce(comma, point) if decimal_comma else either
+
+
+def both_readings(text: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """Return the number that a folded text is with a decimal point, and the one that it is with a decimal comma.
+
+    Null if the text is no such number. A text that has only one of the two proves the sign, except for numbers without
+    any sign, for which both are equal.
+    """
+    signed = text.str.replace(r"^\((.*)\)$", "-${1}").str.replace(r"^(.*\d) ?-$", "-${1}").str.replace("’", "'")
+    point = signed.str.extract(_WITH_POINT, 1).str.replace_all(r"[,' ]", "")
+    comma = signed.str.extract(_WITH_COMMA, 1).str.replace_all(r"[.' ]", "").str.replace(",", ".", literal=True)
+    return _finite(point), _finite(comma)
+
+
+def parse_plain_point(text: pl.Expr) -> pl.Expr:
+    """Read a number without thousands separators and with a decimal point."""
+    return _finite(text)
+
+
+def parse_plain_comma(text: pl.Expr) -> pl.Expr:
+    """Read a number without thousands separators and with a decimal comma."""
+    return _finite(text.str.extract(r"^([+-]?\d+(?:,\d+)?)$", 1).str.replace(",", ".", literal=True))
+
+
+def _read_batch(texts: pl.Series, decimal_comma: bool | None) -> pl.Series:
+    return texts.to_frame("text").select(read_number(fold_text(pl.col("text")), decimal_comma)).to_series()
+
+
+def _finite(text: pl.Expr) -> pl.Expr:
+    number = text.cast(pl.Float64, strict=False)
+    return pl.when(number.is_finite()).then(number)

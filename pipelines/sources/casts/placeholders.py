@@ -1,0 +1,39 @@
+"""Placeholders: texts that a system or a person writes where there is nothing to say.
+
+Belongs here: the texts that count as an empty cell.
+Does not belong here: words that a field declares as values: they stay values.
+"""
+
+from collections.abc import Collection, Iterable
+
+import polars as pl
+
+_SIGNS = ("-", "--", "---", "–", "—", "―", "−", "…", "...", "?", "\\N")
+_WORDS = (
+    "n/a, n.a., n.a, #n/a, #null!, #ref!, #value!, #name?, #div/0!, #num!, null, nil, none, nan, nat, <na>, undefined, "
+    "(null), (none), (nil), (blank), (empty), (not set), (unassigned), (leer), (keine), (ohne), (vide), (aucun), "
+    "[null], [none], <null>, <none>, <empty>, k.a., not available, not applicable"
+)
+# Null, None and Nil are family names.
+_PLAIN_WORDS = ("null", "nil", "none", "nan", "nat", "undefined")
+
+
+def _spellings(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(spelling for word in words for spelling in (word, word.upper(), word.capitalize(), word.title()))
+
+
+PLACEHOLDERS = _spellings((*_SIGNS, *_WORDS.split(", "), "NaN", "NaT"))
+_IN_NAMES = PLACEHOLDERS - _spellings((*_PLAIN_WORDS, "NaN", "NaT"))
+
+
+def drop_placeholders(text: pl.Expr, destination: str, declared: Collection[str] = ()) -> pl.Expr:
+    """Return the text, or null if it is a placeholder.
+
+    Args:
+        text: Text without blanks around it.
+        destination: Column of the canonical schema that the text fills.
+        declared: Words that the field declares as values, in lower case; they are no placeholders.
+    """
+    placeholders = _IN_NAMES if destination == "display_name" else PLACEHOLDERS
+    words = sorted(word for word in placeholders if word.lower() not in declared)
+    return pl.when(~text.is_in(words)).then(text)

@@ -1,0 +1,61 @@
+"""Scores as shares of 0 to 1: marks on a scale, points of a maximum, percent, 17/20.
+
+Belongs here: every form of a score, and what a value beyond the scale counts as.
+Does not belong here: the scale of a field (the adapters, the mapping of the configuration).
+"""
+
+from functools import partial
+
+import polars as pl
+
+from pipelines.sources.casts.batches import NO_SAMPLE, by_batch
+from pipelines.sources.casts.calendar_names import fold_text
+from pipelines.sources.casts.numbers import cast_number, read_number
+from pipelines.sources.declaration import Transform
+
+_PERCENT = r"^(?:% ?)?(.*\d)(?: ?%| ?percent| ?prozent)?$"
+_POINTS = r"^(.*\d) ?(?:/|of|out of|von|sur|de|di|su|van|av|af|из) ?(\d.*)$"
+# xAPI lets a scaled score be negative; no system writes a share below that.
+_LOWEST_SHARE = -1.0
+
+
+def cast_score(
+    text: pl.Expr,
+    transform: Transform,
+    sample: pl.Series = NO_SAMPLE,
+    lowest: pl.Expr | None = None,
+    highest: pl.Expr | None = None,
+) -> pl.Expr:
+    """Read a share of 0 to 1. A value above the maximum is the maximum, one below the minimum is the minimum.
+
+    Percent and points of a maximum (17/20) are shares whatever the scale. Without a scale a number is a share; beyond
+    -1 to 1 it can be none, so it stays unread.
+
+    Args:
+        text: The text.
+        transform: The scale and the decimal sign.
+        sample: Some texts of the column.
+        lowest: Text of the row's own lowest score; null counts as 0.
+        highest: Text of the row's own highest score; null leaves a number unread.
+    """
+    number = cast_number(text, transform.decimal_comma, sample)
+    low, high = (pl.lit(float(end)) for end in transform.scale or (0.0, 1.0))
+    if highest is not None:
+        low = pl.lit(0.0) if lowest is None else cast_number(lowest, transform.decimal_comma).fill_null(0.0)
+        high = cast_number(highest, transform.decimal_comma)
+    is_readable = number.is_between(_LOWEST_SHARE, 1.0) if transform.scale is None and highest is None else high > low
+    share = pl.when(is_readable).then((number - low) / (high - low))
+    other_forms = by_batch(pl.Float64(), partial(_read_batch, decimal_comma=transform.decimal_comma))
+    return pl.coalesce(share, other_forms(pl.when(number.is_null()).then(text))).clip(0, 1)
+
+
+def _read_batch(texts: pl.Series, decimal_comma: bool | None) -> pl.Series:
+    """Read percent and points of a maximum."""
+    if not texts.str.contains(r"[/%]|\d.*\p{L}.*\d|\p{L}$").any():
+        return pl.Series(texts.name, [], pl.Float64).extend_constant(None, texts.len())
+    text = pl.col("text")
+    parts = text.str.extract_groups(_POINTS).struct
+    points, most = (read_number(parts.field(i).str.strip_chars(), decimal_comma) for i in ("1", "2"))
+    percent = read_number(text.str.extract(_PERCENT, 1).str.strip_chars(), decimal_comma)
+    share = pl.coalesce(pl.when(most > 0).then(points / most), percent / 100)
+    return texts.alias("text").to_frame().select(fold_text(text)).select(share).to_series().alias(texts.name)

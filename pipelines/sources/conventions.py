@@ -1,0 +1,237 @@
+"""What the cells of a file prove about its forms: the order of day and month, the decimal sign, the scale of scores.
+
+Belongs here: the proof over all columns of a file, and the refusal of a file that can be read both ways, with the line
+of footsteps.yaml that settles it.
+Does not belong here: how a cell is read once the form is known (`casts`).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import polars as pl
+
+from pipelines.sources.casts.calendar_names import fold_text
+from pipelines.sources.casts.dates import AMBIGUOUS_DATE
+from pipelines.sources.casts.numbers import both_readings, cast_number
+from pipelines.sources.declaration import DateOrder, Transform
+from pipelines.sources.readers.files import ExportRefused
+
+# If one cell in a hundred contradicts the form of all others, it is a typing error, not another form.
+MAX_CONTRADICTING_SHARE = 0.01
+NUMERIC_KINDS = ("number", "integer", "hours", "score")
+# The first number of a cell. Clocks and ISO 8601 durations hold none whose decimal sign is in doubt.
+_NUMBER = r"^[^\d:]*?(\d[\d.,'’ \u00a0\u202f]*\d)"
+_WITHOUT_DOUBT = r"(?i):|^-?p"
+
+
+@dataclass(frozen=True)
+class TextColumn:
+    """A column of texts and how it is to be read.
+
+    Attributes:
+        name: Name of the column in `texts`.
+        texts: The texts of the file.
+        sample: The first texts of the column.
+        is_complete: Whether the sample holds all texts of the column.
+        headers: The headers that the texts come from, for messages.
+        destination: Column of the canonical schema, for messages.
+        transform: The declared transform.
+    """
+
+    name: str
+    texts: pl.LazyFrame
+    sample: pl.Series
+    is_complete: bool
+    headers: tuple[str, ...]
+    destination: str
+    transform: Transform
+
+    @property
+    def label(self) -> str:
+        """The headers, for messages."""
+        return " or ".join(self.headers)
+
+
+@dataclass(frozen=True)
+class _Proof:
+    """Number of cells that have only the first reading, only the second, and both with different values."""
+
+    first: int
+    second: int
+    both: int
+
+    @property
+    def side(self) -> Literal["first", "second", "neither", "contradiction"]:
+        """Which reading the cells prove; single contradicting cells do not count."""
+        most, least = max(self.first, self.second), min(self.first, self.second)
+        if not most:
+            return "neither"
+        if least > MAX_CONTRADICTING_SHARE * most:
+            return "contradiction"
+        return "first" if self.first > self.second else "second"
+
+
+def prove_transforms(columns: Sequence[TextColumn], name: str, has_typed_numbers: bool) -> list[Transform]:
+    """Complete the transforms of all columns of a file by what its cells prove.
+
+    A column that proves a form is read by it. A column that proves none is read by the form that the other columns of
+    the file prove.
+
+    Args:
+        columns: The columns. A form that a transform declares needs no proof.
+        name: Name of the file, for messages.
+        has_typed_numbers: Whether the format of the file writes numbers with a decimal point, as JSON does.
+
+    Returns:
+        One transform per column.
+
+    Raises:
+        ExportRefused: If a column can be read both ways and nothing in the file proves which is right.
+    """
+    transforms = [column.transform for column in columns]
+    for i, sign in _decimal_signs(columns, name, has_typed_numbers).items():
+        transforms[i] = replace(transforms[i], decimal_comma=sign)
+    for i, order in _date_orders(columns, name).items():
+        transforms[i] = replace(transforms[i], date_order=order)
+    for column, transform in zip(columns, transforms, strict=True):
+        if transform.kind == "score" and transform.scale is None and not transform.is_share:
+            _check_share(column, transform, name)
+    return transforms
+
+
+def _date_orders(columns: Sequence[TextColumn], name: str) -> dict[int, DateOrder]:
+    """Return the order of day and month by position of the column; a column without such dates has none."""
+    asked = {
+        i: column
+        for i, column in enumerate(columns)
+        if column.transform.kind in ("date", "datetime")
+        and not column.transform.formats
+        and column.transform.date_order is None
+    }
+    asked = {i: column for i, column in asked.items() if _may_hold(column, AMBIGUOUS_DATE)}
+    counts = dict(zip(asked, _aggregate(list(asked.values()), _count_date_readings), strict=True))
+    proofs = {i: _Proof(row["day_in_front"], row["month_in_front"], row["both"]) for i, row in counts.items()}
+    pooled = _pool(proofs.values())
+    orders: dict[int, DateOrder] = {}
+    for i, proof in proofs.items():
+        side = proof.side if pooled.side in ("neither", "contradiction") else pooled.side
+        if counts[i]["may_begin_with_year"] and counts[i]["first_numbers"] < counts[i]["last_numbers"]:
+            raise ExportRefused(
+                f"{name}: the dates in {columns[i].label} can be read with the year in front or at the end: set "
+                "`date_order` to day_first or month_first, or the format %y/%m/%d in the mapping"
+            )
+        if side in ("neither", "contradiction") and proof.both:
+            counted = f"{pooled.first} dates have a day in front, {pooled.second} have a month in front"
+            raise ExportRefused(
+                f"{name}: the dates in {columns[i].label} can be read day first or month first "
+                f"({'no day is above 12' if side == 'neither' else counted}): set `date_order` to day_first or "
+                "month_first"
+            )
+        orders[i] = "month_first" if side == "second" else "day_first"
+    return orders
+
+
+def _count_date_readings(text: pl.Expr) -> pl.Expr:
+    parts = text.str.extract_groups(AMBIGUOUS_DATE).struct
+    first, second, last = (parts.field(i).cast(pl.Int64) for i in ("1", "2", "3"))
+    is_both = (first <= 12) & (second <= 12) & (first != second)
+    has_short_year = (parts.field("1").str.len_bytes() == 2) & (parts.field("3").str.len_bytes() == 2)
+    return pl.struct(
+        (first > 12).sum().alias("day_in_front"),
+        (second > 12).sum().alias("month_in_front"),
+        is_both.sum().alias("both"),
+        (has_short_year & (second <= 12) & last.is_between(1, 31)).all().alias("may_begin_with_year"),
+        first.n_unique().alias("first_numbers"),
+        last.n_unique().alias("last_numbers"),
+    )
+
+
+def _decimal_signs(columns: Sequence[TextColumn], name: str, has_typed_numbers: bool) -> dict[int, bool | None]:
+    """Return by position of the column whether a comma is its decimal sign; None if no number needs it."""
+    asked = {
+        i: column
+        for i, column in enumerate(columns)
+        if column.transform.kind in NUMERIC_KINDS and column.transform.decimal_comma is None
+    }
+    proofs = {i: _sample_proof(column, has_typed_numbers) for i, column in asked.items()}
+    unproven = [
+        i
+        for i, proof in proofs.items()
+        if not columns[i].is_complete and (proof.second or proof.both or not proof.first)
+    ]
+    numbers = _aggregate([columns[i] for i in unproven], _marked_numbers)
+    proofs |= {i: _number_proof(row["numbers"], has_typed_numbers) for i, row in zip(unproven, numbers, strict=True)}
+    pooled = _pool(proofs.values())
+    signs: dict[int, bool | None] = {}
+    for i, proof in proofs.items():
+        side = pooled.side if proof.side == "neither" else proof.side
+        if side in ("neither", "contradiction") and proof.both:
+            raise ExportRefused(
+                f"{name}: the numbers in {columns[i].label} can be read with a decimal comma or a decimal point "
+                "(1,234 is more than a thousand or little more than one), and no other number of the file proves which "
+                "is right: set `decimal_comma` to true or false"
+            )
+        signs[i] = {"first": False, "second": True}.get(side)
+    return signs
+
+
+def _sample_proof(column: TextColumn, has_typed_numbers: bool) -> _Proof:
+    row = column.sample.to_frame(column.name).select(_marked_numbers(pl.col(column.name))).item()
+    return _number_proof(row["numbers"], has_typed_numbers)
+
+
+def _marked_numbers(text: pl.Expr) -> pl.Expr:
+    """Return the distinct numbers with a point or a comma, each with the number of its cells."""
+    is_marked = text.str.contains(r"\d[.,]\d") & ~text.str.contains(_WITHOUT_DOUBT)
+    number = pl.when(is_marked).then(text.str.extract(_NUMBER, 1)).drop_nulls().alias("number")
+    return pl.struct(number.value_counts().implode().alias("numbers"))
+
+
+def _number_proof(numbers: list[dict[str, object]], has_typed_numbers: bool) -> _Proof:
+    frame = pl.DataFrame(numbers, {"number": pl.String, "count": pl.Int64})
+    point, comma = both_readings(fold_text(pl.col("number")))
+    counts = frame.select("count", point=point, comma=comma)
+    both = counts.filter(pl.col("point") != pl.col("comma"))["count"].sum()
+    first = counts.filter(pl.col("point").is_not_null(), pl.col("comma").is_null())["count"].sum()
+    second = counts.filter(pl.col("comma").is_not_null(), pl.col("point").is_null())["count"].sum()
+    return _Proof(int(first) + has_typed_numbers, int(second), int(both))
+
+
+def _check_share(column: TextColumn, transform: Transform, name: str) -> None:
+    """Refuse scores without a scale that go beyond 1."""
+    number = cast_number(pl.col(column.name), transform.decimal_comma)
+    counts = _aggregate(
+        [column], lambda text: pl.struct((number > 1).sum().alias("beyond"), number.count().alias("all"))
+    )
+    if counts[0]["beyond"] > MAX_CONTRADICTING_SHARE * counts[0]["all"]:
+        raise ExportRefused(
+            f"{name}: the scores in {column.label} go beyond 1, and their scale is unknown: set it, "
+            f"`{column.destination}: {{column: {column.headers[0]}, scale: [lowest, highest]}}` in the mapping"
+        )
+
+
+def _pool(proofs: Iterable[_Proof]) -> _Proof:
+    counted = list(proofs)
+    return _Proof(*(sum(getattr(proof, side) for proof in counted) for side in ("first", "second", "both")))
+
+
+def _may_hold(column: TextColumn, pattern: str) -> bool:
+    """Return whether the first texts match the pattern, or say nothing about the others."""
+    return column.sample.str.contains(pattern).any() or (column.sample.is_empty() and not column.is_complete)
+
+
+def _aggregate(columns: Sequence[TextColumn], expression: Callable[[pl.Expr], pl.Expr]) -> list[dict[str, Any]]:
+    """Return an aggregate of each column, from its sample if that is complete, else in one pass over the file."""
+    results: dict[int, dict[str, Any]] = {}
+    frames: dict[int, list[int]] = {}
+    for i, column in enumerate(columns):
+        if column.is_complete:
+            results[i] = column.sample.to_frame(column.name).select(expression(pl.col(column.name)).alias("0")).item()
+        else:
+            frames.setdefault(id(column.texts), []).append(i)
+    for positions in frames.values():
+        expressions = [expression(pl.col(columns[i].name)).alias(str(i)) for i in positions]
+        row = columns[positions[0]].texts.select(expressions).collect(engine="streaming").row(0)
+        results |= dict(zip(positions, row, strict=True))
+    return [results[i] for i in range(len(columns))]
