@@ -9,55 +9,19 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
+
+# An adapter declares its fields with names of this module alone.
+from pipelines.sources.casts.transform import DateOrder as DateOrder
+from pipelines.sources.casts.transform import TimeUnit as TimeUnit
+from pipelines.sources.casts.transform import Transform as Transform
+from pipelines.sources.casts.transform import TransformKind as TransformKind
 from pipelines.sources.readers.text_table import Condition
 
 Domain = Literal["hr", "projects", "learning", "feedback", "skills"]
 Format = Literal["csv", "json", "parquet"]
-DateOrder = Literal["day_first", "month_first"]
-TimeUnit = Literal["milliseconds", "seconds", "minutes", "hours"]
-TransformKind = Literal[
-    "text", "digest", "email", "date", "datetime", "number", "integer", "hours", "score", "category", "boolean"
-]
 # Headers that no file has. They stand for the file's name and, in an unpivoted table, for the header of the cell's
 # column, the cell, and the maximum points of that column.
 FILE_NAME, COLUMN_NAME, CELL_VALUE, MAX_POINTS = "@file", "@item", "@value", "@points"
-
-
-@dataclass(frozen=True)
-class Transform:
-    """How text becomes a typed value.
-
-    Attributes:
-        kind: `text` strips blanks. `digest` is a hash, for ids made of text that may be personal. `date` and
-            `datetime` read every form of a date and of a clock. `hours` reads a number in `unit`, a clock, 1h 30m and
-            ISO 8601 durations. `score` maps `scale` onto 0..1, and reads percent and `17/20` as a share whatever the
-            scale. `category` maps text to a canonical word through `values`, ignoring case.
-        values: Text to canonical word, for `category` and `boolean`.
-        scale: Lowest and highest score; a score beyond them counts as the nearer one. None for a share.
-        is_share: Whether the system itself defines its scores as shares of 0..1: one beyond -1..1 stays unread. A score
-            without this and without a scale is a share only if its column does not go beyond 1.
-        unit: Unit of a duration that is a bare number; None for hours.
-        hours_per_day: Hours of a day in durations such as 1d 2h: 8 in a system that counts working days.
-        formats: Formats of dates and datetimes, tried before all others.
-        date_order: Order of day and month in dates such as 02/03/2025; None if the file has to prove it.
-        decimal_comma: Whether a comma is the decimal sign; None if the file has to prove it.
-        pattern: Regular expression; the value is read from its first group.
-        otherwise: Word for text that `values` does not list; None leaves such text unread.
-        source: Specification that says what the words of `values` mean.
-    """
-
-    kind: TransformKind
-    values: Mapping[str, str] = field(default_factory=dict)
-    scale: tuple[float, float] | None = None
-    is_share: bool = False
-    unit: TimeUnit | None = None
-    hours_per_day: float = 24.0
-    formats: tuple[str, ...] = ()
-    date_order: DateOrder | None = None
-    decimal_comma: bool | None = None
-    pattern: str | None = None
-    otherwise: str | None = None
-    source: str = ""
 
 
 @dataclass(frozen=True)

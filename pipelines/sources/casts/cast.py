@@ -12,8 +12,8 @@ from pipelines.sources.casts.dates import cast_date, cast_datetime
 from pipelines.sources.casts.durations import cast_hours
 from pipelines.sources.casts.numbers import cast_integer, cast_number
 from pipelines.sources.casts.scores import cast_score
+from pipelines.sources.casts.transform import Transform
 from pipelines.sources.casts.words import cast_boolean, cast_category, cast_email, hash_texts
-from pipelines.sources.declaration import Transform
 
 
 def cast_text(text: pl.Expr, transform: Transform, time_zone: str, sample: pl.Series = NO_SAMPLE) -> pl.Expr:

@@ -12,7 +12,7 @@ import polars as pl
 from pipelines.sources.casts.batches import Parser, parse_text
 from pipelines.sources.casts.calendar_names import fold_text, months_by_name, weekday_names
 from pipelines.sources.casts.clocks import split_clock
-from pipelines.sources.declaration import DateOrder, Transform
+from pipelines.sources.casts.transform import DateOrder, Transform
 
 UTC_DATETIME = pl.Datetime("us", "UTC")
 _LOCAL_DATETIME = pl.Datetime("us")

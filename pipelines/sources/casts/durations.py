@@ -13,7 +13,7 @@ import polars as pl
 from pipelines.sources.casts.batches import NO_SAMPLE, parse_text
 from pipelines.sources.casts.calendar_names import fold_text
 from pipelines.sources.casts.numbers import NUMBER_TEXT, parse_plain_comma, parse_plain_point, read_number
-from pipelines.sources.declaration import TimeUnit, Transform
+from pipelines.sources.casts.transform import TimeUnit, Transform
 
 UNITS_PER_HOUR: dict[TimeUnit, float] = {"milliseconds": 3_600_000.0, "seconds": 3600.0, "minutes": 60.0, "hours": 1.0}
 # ISO 8601 counts calendar days; a year and a month have the mean length of the Gregorian calendar.

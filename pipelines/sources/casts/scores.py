@@ -11,7 +11,7 @@ import polars as pl
 from pipelines.sources.casts.batches import NO_SAMPLE, by_batch
 from pipelines.sources.casts.calendar_names import fold_text
 from pipelines.sources.casts.numbers import cast_number, read_number
-from pipelines.sources.declaration import Transform
+from pipelines.sources.casts.transform import Transform
 
 _PERCENT = r"^(?:% ?)?(.*\d)(?: ?%| ?percent| ?prozent)?$"
 _POINTS = r"^(.*\d) ?(?:/|of|out of|von|sur|de|di|su|van|av|af|из) ?(\d.*)$"

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from pipelines.sources.casts.batches import by_batch
-from pipelines.sources.declaration import Transform
+from pipelines.sources.casts.transform import Transform
 
 _BOOLEANS = dict.fromkeys(("true", "yes", "y", "1", "x", "ja", "oui", "si", "sí", "wahr"), True) | dict.fromkeys(
     ("false", "no", "n", "0", "nein", "non", "falsch"), False
