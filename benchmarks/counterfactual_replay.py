@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from assets.resources.pipeline import PipelineResource
+from assets.resources.table_reader import TableReader
 from assets.tables.companions import filter_candidates_by_replies, read_employee_input
 from assets.tables.core import load_taxonomy
 from assets.tables.model import rank_candidates
@@ -29,11 +29,15 @@ from ml.recommend.counterfactuals import CounterfactualInputs, build_added_evide
 from ml.recommend.motives import RecommendationContext
 from ml.recommend.reranking import rerank_candidates
 from ml.registry.model_bundle import load_bundle
+from pipelines.config.company import Config
+from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import ASSIGNMENT, PERSON, ROLE_PERIOD
 from pipelines.contracts.feature_tables import MODEL_CARD, REACHED_STEP, TRACING
 from pipelines.contracts.output_tables import COUNTERFACTUAL
+from pipelines.contracts.policy import RecommendationPolicy
 from pipelines.core.skill_demand import count_skill_demand
 from pipelines.core.taxonomy import Taxonomy
+from pipelines.storage.lake import Lake
 
 SEED = 7
 
@@ -73,20 +77,23 @@ class ReplayInputs:
     filter_by_replies: Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
 
 
-def check_counterfactuals(pipeline: PipelineResource, rows: int, progress: Callable[[int], None]) -> list[ReplayCounts]:
+def check_counterfactuals(
+    settings: Settings, config: Config, rows: int, progress: Callable[[int], None]
+) -> list[ReplayCounts]:
     """Apply sampled counterfactuals, each to the data of its person alone, and recompute the list.
 
     Args:
-        pipeline: The data of a run.
+        settings: Paths of the data root.
+        config: Its footsteps.yaml.
         rows: Number of counterfactuals to sample.
         progress: Called with the number of replayed counterfactuals after each of them.
 
     Returns:
         One row per kind of change and effect, and last the sums.
     """
-    published = pipeline.read(COUNTERFACTUAL)
+    published = TableReader(Lake(settings.lake_path)).read(COUNTERFACTUAL)
     sampled = published.sample(min(rows, published.height), seed=SEED, shuffle=True)
-    inputs = read_replay_inputs(pipeline, published["as_of"][0])
+    inputs = read_replay_inputs(settings, config.policy, published["as_of"][0])
     counts: Counter[tuple[str, str, str]] = Counter()
     rebuild_unchanged = cache(lambda person: rebuild_list(inputs, person, None))
     for number, row in enumerate(sampled.iter_rows(named=True), 1):
@@ -103,31 +110,37 @@ def check_counterfactuals(pipeline: PipelineResource, rows: int, progress: Calla
     return [*results, ReplayCounts("all", "", *(sum(getattr(result, name) for result in results) for name in fields))]
 
 
-def read_replay_inputs(pipeline: PipelineResource, as_of: date) -> ReplayInputs:
+def read_replay_inputs(settings: Settings, policy: RecommendationPolicy, as_of: date) -> ReplayInputs:
     """Read what the run of a day read.
+
+    Args:
+        settings: Paths of the data root.
+        policy: The policy of recommendations.
+        as_of: The day.
 
     Raises:
         BundleError: The ranker of the run does not exist any more.
     """
-    steps, cards = pipeline.read(REACHED_STEP), pipeline.read(TRACING)["card"]
+    tables = TableReader(Lake(settings.lake_path))
+    steps, cards = tables.read(REACHED_STEP), tables.read(TRACING)["card"]
     tracing = read_knowledge_tracing(cards[0]) if cards.len() else None
-    members = list_memberships(pipeline.read(PERSON), pipeline.read(ROLE_PERIOD))
-    taxonomy = load_taxonomy(pipeline)
-    employee_input = read_employee_input(pipeline, taxonomy, as_of)
-    people = pipeline.read(PERSON).select("person_id")
-    groups, tables = GroupFeatures(to_interactions(steps), members), read_flow_tables(pipeline, steps)
-    folder = pipeline.settings.models_path / pipeline.read(MODEL_CARD)["model_version"][0]
+    members = list_memberships(tables.read(PERSON), tables.read(ROLE_PERIOD))
+    taxonomy = load_taxonomy(tables)
+    employee_input = read_employee_input(tables, taxonomy, as_of)
+    people = tables.read(PERSON).select("person_id")
+    groups, flow_tables = GroupFeatures(to_interactions(steps), members), read_flow_tables(tables, steps)
+    folder = settings.models_path / tables.read(MODEL_CARD)["model_version"][0]
     return ReplayInputs(
-        situation=build_situation(pipeline, employee_input),
+        situation=build_situation(tables, policy, employee_input),
         steps=steps,
         members=members,
-        recommender=load_bundle(folder, extra_features=FeatureUnion((groups, build_context_features(tables)))),
-        tables=tables,
-        assignment=pipeline.read(ASSIGNMENT),
+        recommender=load_bundle(folder, extra_features=FeatureUnion((groups, build_context_features(flow_tables)))),
+        tables=flow_tables,
+        assignment=tables.read(ASSIGNMENT),
         taxonomy=taxonomy,
-        find_reached=lambda evidence: find_reached_steps(evidence, as_of, pipeline.config.policy.stages, tracing),
+        find_reached=lambda evidence: find_reached_steps(evidence, as_of, policy.stages, tracing),
         filter_by_replies=lambda candidates, mastery: filter_candidates_by_replies(
-            pipeline, employee_input, candidates, mastery, people
+            policy.replies, employee_input, candidates, mastery, people
         ),
     )
 

@@ -51,14 +51,13 @@ def print_companions(people: str, as_json: bool) -> None:
 
 def print_counterfactuals(data_root: Path | None, rows: int, as_json: bool) -> None:
     """Apply published counterfactuals to the data of their person and count the confirmed claims."""
-    from assets.definitions import build_pipeline
     from benchmarks.counterfactual_replay import check_counterfactuals
 
     settings = resolve_settings(data_root)
     load_current_snapshot(settings)  # fails with a message if nothing is published yet
-    pipeline = build_pipeline(settings, read_config(settings.config_path))
+    config = read_config(settings.config_path)
     results = check_counterfactuals(
-        pipeline, rows, lambda done: print_note(f"{done:,} applied") if done % 100 == 0 else None
+        settings, config, rows, lambda done: print_note(f"{done:,} applied") if done % 100 == 0 else None
     )
     print_results("Counterfactuals applied", results, as_json)
 

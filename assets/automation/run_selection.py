@@ -14,7 +14,7 @@ from assets.incremental.incremental_asset import INCREMENTAL_MODE_TAG
 from assets.resources.pipeline import PipelineResource
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.catalog import EVIDENCE
-from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, SHOWN_COMPANION, SNAPSHOT
+from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, PUBLISH_TARGET, SHOWN_COMPANION, SNAPSHOT
 from pipelines.core.conform import CORE_TABLE_BY_SHAPE
 from pipelines.ingest.landing import list_landing_files, read_ledger, source_tables
 from pipelines.storage.atomic_write import file_sha256
@@ -104,5 +104,5 @@ def select_renewal(assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
 
 
 def _is_publish_target(asset: AssetsDefinition) -> bool:
-    """Whether the asset needs the published snapshot and nothing else."""
-    return set(asset.dependency_keys) == {AssetKey(SNAPSHOT.name)}
+    """Whether the asset publishes the current snapshot to further targets."""
+    return AssetKey(PUBLISH_TARGET.name) in asset.keys

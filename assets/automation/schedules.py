@@ -23,7 +23,7 @@ from dagster import (
     schedule,
 )
 
-from assets.resources.pipeline import SCHEDULED_DAY_TAG
+from assets.resources.run_context import SCHEDULED_DAY_TAG
 
 NIGHTLY_JOB = "nightly"
 

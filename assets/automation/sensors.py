@@ -30,7 +30,8 @@ from pydantic import TypeAdapter, ValidationError
 from assets.automation.run_selection import Selection
 from assets.automation.schedules import nightly_job, today_utc
 from assets.incremental.automation_condition import MAX_ATTEMPTS
-from assets.resources.pipeline import INCREMENTAL_TAG, PipelineResource
+from assets.resources.pipeline import PipelineResource
+from assets.resources.run_context import INCREMENTAL_TAG
 from pipelines.ingest.landing import DONE_SUFFIX, list_landing_files, read_ledger
 from pipelines.storage.atomic_write import file_sha256
 
@@ -275,7 +276,7 @@ def _build_run_request(
     pipeline: PipelineResource, request: BatchRequest, select: Callable[[Sequence[str]], Selection]
 ) -> RunRequest:
     tags, day = {BATCH_TAG: str(request.number)}, today_utc().isoformat()
-    if pipeline.last_as_of() is None:
+    if pipeline.complete_runs.last_as_of() is None:
         return RunRequest(tags=tags, partition_key=day)  # there is nothing to update yet: the first run is complete
     selection = select(request.sources)
     return RunRequest(

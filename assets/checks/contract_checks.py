@@ -18,8 +18,11 @@ from dagster import (
     multi_asset_check,
 )
 
+from assets.resources.fingerprints import fingerprint_table
 from assets.resources.metadata import numeric_metadata, table_contract
-from assets.resources.pipeline import PipelineResource, raw_tables
+from assets.resources.pipeline import PipelineResource
+from assets.resources.raw_inputs import raw_tables
+from assets.resources.run_context import RunContext
 from pipelines.config.company import Config, SourceConfig
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
@@ -115,9 +118,11 @@ def _check_table(
     uniqueness is enforced over the whole table when it is written.
     """
     root, name = pipeline.lake.root, f"check_{table.name}"
-    inputs = {key: pipeline.fingerprint(key) for key in (table.name, *sorted({r.table for r in table.references}))}
+    read_names = (table.name, *sorted({reference.table for reference in table.references}))
+    inputs = {key: fingerprint_table(pipeline.lake, pipeline.config, key) for key in read_names}
     inputs["code"] = fingerprint_code()
-    previous, is_incremental = read_asset_state(root, name), pipeline.is_incremental(context)
+    previous = read_asset_state(root, name)
+    is_incremental = RunContext(context.run.tags, pipeline.complete_runs).is_incremental
     if previous is not None and dict(previous.inputs) == inputs and (is_incremental or not previous.is_partial):
         yield from (_repeat_result(table, check, stored) for check, stored in previous.numeric_metadata.items())
         return

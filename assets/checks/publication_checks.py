@@ -5,12 +5,14 @@ Does not belong here: the promises (`pipelines.snapshots.release_checks`), their
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import polars as pl
 from dagster import AssetCheckResult, AssetChecksDefinition, multi_asset_check
 
 from assets.checks.contract_checks import build_check_specs, severity_of
 from assets.resources.pipeline import PipelineResource
+from assets.resources.table_reader import DeclaredLake, TableReader
 from pipelines.config.company import Config
 from pipelines.contracts.catalog import PERSON
 from pipelines.contracts.columns import is_employed
@@ -30,6 +32,8 @@ from pipelines.snapshots.release_checks import (
 
 # Distinguishes these checks from those of the table's own contract, which are shown on the same asset.
 _PREFIX = "gate__"
+# What the checks read.
+_READS = (NEXT_SKILL, PERSON, MODEL_CARD)
 
 
 def publication_checks(config: Config) -> list[AssetChecksDefinition]:
@@ -43,19 +47,21 @@ def publication_checks(config: Config) -> list[AssetChecksDefinition]:
         specs=[spec for table in tables for spec in build_check_specs(table, NEXT_SKILL.name, _PREFIX)],
     )
     def check_publication(pipeline: PipelineResource) -> Iterator[AssetCheckResult]:
-        rows, people = pipeline.read(NEXT_SKILL), pipeline.read(PERSON).filter(is_employed())
+        declared = frozenset(table.name for table in _READS)
+        tables = TableReader(DeclaredLake(pipeline.lake.root, "check_publication", declared))
+        rows, people = tables.read(NEXT_SKILL), tables.read(PERSON).filter(is_employed())
         yield from _check_rules(list_table, list_check_rows(rows))
         yield from _check_rules(person_table, person_check_rows(rows, people))
-        yield from _check_rules(publication_table, _publication_row(pipeline, rows))
+        yield from _check_rules(publication_table, _publication_row(tables, pipeline.settings.published_path, rows))
 
     return [check_publication]
 
 
-def _publication_row(pipeline: PipelineResource, rows: pl.DataFrame) -> pl.DataFrame:
+def _publication_row(tables: TableReader, published_path: Path, rows: pl.DataFrame) -> pl.DataFrame:
     """One row about the whole publication, in the contract of `publication_check_table`."""
-    cards = pipeline.read(MODEL_CARD)
+    cards = tables.read(MODEL_CARD)
     try:
-        before = current_snapshot(pipeline.settings.published_path).scan(NEXT_SKILL.name)
+        before = current_snapshot(published_path).scan(NEXT_SKILL.name)
     except NothingPublished:
         before = None
     # the other tables are made from these rows and not written yet: only their schema is checked here

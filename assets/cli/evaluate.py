@@ -88,22 +88,20 @@ def evaluate_company(settings: Settings, options: EvaluationOptions) -> None:
         CommandFailed: If no run has published anything, or an option cannot be used.
     """
     # imported here because they take seconds
-    from assets.resources.pipeline import PipelineResource
+    from assets.resources.table_reader import TableReader
     from assets.tables.training_data import build_training_input
     from pipelines.contracts.output_tables import SNAPSHOT
     from pipelines.storage.lake import Lake
 
-    snapshots = Lake(settings.lake_path).scan(SNAPSHOT).select("as_of").collect()
-    if snapshots.is_empty():
+    tables, config = TableReader(Lake(settings.lake_path)), load_config(settings)
+    days = tables.read(SNAPSHOT)["as_of"]
+    if days.is_empty():
         raise CommandFailed("nothing was run here: run `footsteps run`, or give a history file")
-    pipeline = PipelineResource(
-        data_root=str(settings.root), config_path=str(settings.config_path), landing_path=str(settings.root)
-    )
-    training_input = build_training_input(pipeline, snapshots["as_of"][0], with_wishes=True)
+    training_input = build_training_input(tables, days[0], config.policy.horizon_days, with_wishes=True)
     _evaluate(
         options,
         training_input.events,
-        pipeline.config.company,
+        config.company,
         training_input.horizon_days,
         names=training_input.names,
         extra_features=training_input.extra,

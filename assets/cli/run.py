@@ -127,8 +127,8 @@ def execute_run(
 
     from assets.automation.schedules import NIGHTLY_JOB, today_utc
     from assets.definitions import build_definitions
+    from assets.resources import run_context
     from assets.resources.locking import keep_connections_open
-    from assets.resources.pipeline import ALLOW_ROW_COUNT_DROP_TAG, AS_OF_TAG, INCREMENTAL_TAG, SCHEDULED_DAY_TAG
 
     definitions = build_definitions(settings)
     job = definitions.resolve_job_def(NIGHTLY_JOB)
@@ -138,10 +138,10 @@ def execute_run(
             asset_selection=frozenset(selection.assets), asset_check_selection=frozenset(selection.checks)
         )
     tags = {
-        AS_OF_TAG: as_of and as_of.isoformat(),
-        SCHEDULED_DAY_TAG: run_day and run_day.isoformat(),
-        ALLOW_ROW_COUNT_DROP_TAG: allow_row_count_drop and "true",
-        INCREMENTAL_TAG: incremental and selection is not None and selection.has_landing and "true",
+        run_context.AS_OF_TAG: as_of and as_of.isoformat(),
+        run_context.SCHEDULED_DAY_TAG: run_day and run_day.isoformat(),
+        run_context.ALLOW_ROW_COUNT_DROP_TAG: allow_row_count_drop and "true",
+        run_context.INCREMENTAL_TAG: incremental and selection is not None and selection.has_landing and "true",
     }
     with DagsterInstance.get() as instance, keep_connections_open(instance), show_progress(len(job.graph.node_defs)):
         result = job.execute_in_process(
@@ -182,13 +182,14 @@ def _select_assets(
     assert isinstance(pipeline, PipelineResource)
     assets: Any = definitions.assets
     checks: Any = definitions.asset_checks
-    last_as_of = pipeline.last_as_of()
+    runs = pipeline.complete_runs
+    last_as_of = runs.last_as_of()
     if last_as_of is None:
         return None
     new_files = find_new_files(pipeline)
     if not new_files:
-        is_same_day = as_of in (None, last_as_of) and pipeline.is_as_of_current(as_of, run_day)
-        return select_renewal(assets) if is_same_day and pipeline.has_no_new_input() else None
+        is_same_day = as_of in (None, last_as_of) and runs.keeps_as_of(as_of, run_day)
+        return select_renewal(assets) if is_same_day and runs.has_no_new_input() else None
     if not incremental:
         return None
     return select_incremental(assets, checks, list({file.source.name: file.source for file in new_files}.values()))

@@ -43,7 +43,7 @@ def serve(data_root: Path | None, config: Path | None, landing: Path | None, por
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if settings.landing is not None:
         environment["FOOTSTEPS_LANDING"] = str(settings.landing.expanduser().resolve())
-    _create_databases(home)
+    _prepare_instance(home)
     print_note(f"starting; the log is in {log}")
     with log.open("w") as stream:
         processes = [
@@ -71,8 +71,10 @@ def serve(data_root: Path | None, config: Path | None, landing: Path | None, por
             process.wait(timeout=30)
 
 
-def _create_databases(home: Path) -> None:
-    """Create Dagster's databases if they are missing.
+def _prepare_instance(home: Path) -> None:
+    """Create Dagster's databases if they are missing, and transfer the states of schedules and sensors.
+
+    States are transferred from the names that an earlier version used; only this command does so.
 
     The web server and the daemon each create what is missing, without a lock. In a new home both would do so at once,
     and leave an existing table or two versions of the schema, with which no process of Dagster starts again.

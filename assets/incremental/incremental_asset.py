@@ -4,25 +4,44 @@ Belongs here: the comparison of an asset's inputs with those of its last executi
 Does not belong here: what an asset computes (`assets.tables`), the stored state (`pipelines.storage.run_state`), whose
 rows changed (`pipelines.storage.change_log`).
 
-The inputs of an asset are the tables it depends on, the day, footsteps.yaml and the code. A complete run recomputes
+The inputs of an asset are the tables it declares, the day, footsteps.yaml and the code. Its function receives an
+`AssetRun`, which serves the declared tables and refuses all others. A complete run recomputes
 every asset with a changed input. An incremental run follows new files to the people they touch: an asset that names
 `per_person_inputs` is recomputed for those people, or for the records that changed if the asset can tell
 (`assets.incremental.new_records`). Every other asset stays as it is until the next complete run.
 """
 
-import hashlib
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
-from dagster import AssetExecutionContext, AssetsDefinition, DataVersion, MaterializeResult, multi_asset
+from dagster import (
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetsDefinition,
+    AssetSpec,
+    DataVersion,
+    MaterializeResult,
+    multi_asset,
+)
 
+from assets.incremental.asset_run import (
+    AssetRun,
+    Changes,
+    Declaration,
+    PreviousTable,
+    scan_previous,
+    start_asset_run,
+)
 from assets.incremental.automation_condition import on_changed_inputs
+from assets.resources.fingerprints import fingerprint_config, fingerprint_table
 from assets.resources.metadata import attach_lineage, build_asset_spec, numeric_metadata, table_contract
-from assets.resources.pipeline import PipelineResource, Scope
+from assets.resources.pipeline import PipelineResource
+from assets.resources.table_reader import Scope
 from pipelines.contracts.table import Table
 from pipelines.storage.change_log import find_changed_people
+from pipelines.storage.lake import content_sha256
 from pipelines.storage.run_state import AssetState, fingerprint_code, read_asset_state, write_asset_state
 
 # The asset tag that holds the asset's incremental mode.
@@ -32,16 +51,14 @@ POOL = "lake"
 # What an incremental run does with an asset: the same as a complete run, only the changed people, or nothing.
 IncrementalMode = Literal["as_complete_run", "changed_people", "skip"]
 Results = Iterator[Any]
-ExtraFingerprint = Callable[[PipelineResource, AssetExecutionContext], str]
+Body = Callable[[AssetRun], Results]
+ExtraFingerprint = Callable[[AssetRun], str]
 
 
 @dataclass(frozen=True)
-class IncrementalSpec:
-    """What an incremental asset makes and depends on; see `incremental_asset`."""
+class UpdateRule:
+    """When an asset is recomputed, and for whom; see `incremental_asset`."""
 
-    name: str
-    tables: tuple[Table, ...]
-    inputs: tuple[str, ...]
     per_person_inputs: tuple[str, ...]
     depends_on_population: bool
     depends_on_date: bool
@@ -50,39 +67,73 @@ class IncrementalSpec:
     extra_fingerprint: ExtraFingerprint | None
 
 
+def pipeline_asset(
+    *,
+    name: str,
+    tables: Sequence[Table],
+    reads: Sequence[Table],
+    reads_previous: Sequence[PreviousTable] = (),
+    check_specs: Sequence[AssetCheckSpec] = (),
+    kinds: set[str] | None = None,
+    description: str | None = None,
+) -> Callable[[Body], AssetsDefinition]:
+    """Make a `@multi_asset` of a function that yields `run.materialize(…)` for each table; it is always executed.
+
+    Args:
+        name: Name of the op.
+        tables: Contracts of the tables that the function makes.
+        reads: Contracts of all tables that it reads; the `AssetRun` refuses others.
+        reads_previous: Tables that it reads as earlier runs left them.
+        check_specs: The asset checks that the function yields results of.
+        kinds: Labels that the UI shows; Polars and Parquet if None.
+        description: Description of the op; the docstring of the function if None.
+    """
+    declaration = Declaration(name, tuple(tables), tuple(reads), tuple(reads_previous))
+    specs = [_describe_asset(declaration, table, kinds) for table in tables]
+
+    def decorate(body: Body) -> AssetsDefinition:
+        def execute(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+            yield from body(start_asset_run(declaration, context, pipeline))
+
+        return _build_asset(declaration, specs, check_specs, description or body.__doc__, execute)
+
+    return decorate
+
+
 def incremental_asset(
     *,
     name: str,
     tables: Sequence[Table],
-    deps: Sequence[Table],
+    reads: Sequence[Table],
+    reads_previous: Sequence[PreviousTable] = (),
     per_person_inputs: Sequence[Table] = (),
     depends_on_population: bool = False,
     depends_on_date: bool = True,
     incremental_mode: IncrementalMode | None = None,
     input_columns: Mapping[str, tuple[str, ...]] | None = None,
     extra_fingerprint: ExtraFingerprint | None = None,
-) -> Callable[[Callable[..., Results]], AssetsDefinition]:
-    """Make a `@multi_asset` of a function that yields `pipeline.materialize(…)` for each table.
+) -> Callable[[Body], AssetsDefinition]:
+    """Make a `@multi_asset` of a function that yields `run.materialize(…)` for each table.
 
-    The function takes the pipeline, or the execution context and the pipeline. It is not called if nothing changed.
+    The function is not called if nothing changed.
 
     Args:
         name: Name of the op; the state of the asset is stored under it.
-        tables: Contracts of the tables that the function materializes.
-        deps: Contracts of the tables they are made of.
+        tables: Contracts of the tables that the function makes.
+        reads: Contracts of all tables that it reads; the `AssetRun` refuses others.
+        reads_previous: Tables that it reads as earlier runs left them.
         per_person_inputs: Inputs of which only a person's own rows affect that person's rows.
         depends_on_population: Whether rows of other people matter too. A complete run then recomputes everybody if
             anything changed, also if only some people's rows were recomputed since the last complete run.
         depends_on_date: Whether the day as of which data is seen matters.
         incremental_mode: What an incremental run does; by default `changed_people` if there are `per_person_inputs`,
             else `skip`.
-        input_columns: For inputs of which only some columns matter: those columns, by table name.
+        input_columns: For inputs of which only the distinct values of some columns matter: those columns, by table
+            name.
         extra_fingerprint: Returns a text that changes if anything else changes that the asset depends on.
     """
-    spec = IncrementalSpec(
-        name=name,
-        tables=tuple(tables),
-        inputs=tuple(sorted({table.name for table in deps})),
+    declaration = Declaration(name, tuple(tables), tuple(reads), tuple(reads_previous))
+    rule = UpdateRule(
         per_person_inputs=tuple(table.name for table in per_person_inputs),
         depends_on_population=depends_on_population,
         depends_on_date=depends_on_date,
@@ -91,23 +142,17 @@ def incremental_asset(
         extra_fingerprint=extra_fingerprint,
     )
     specs = [
-        build_asset_spec(table, deps=deps)
-        .merge_attributes(tags={INCREMENTAL_MODE_TAG: spec.incremental_mode})
+        _describe_asset(declaration, table)
+        .merge_attributes(tags={INCREMENTAL_MODE_TAG: rule.incremental_mode})
         .replace_attributes(automation_condition=on_changed_inputs())
         for table in tables
     ]
 
-    def decorate(body: Callable[..., Results]) -> AssetsDefinition:
-        takes_context = "context" in inspect.signature(body).parameters
+    def decorate(body: Body) -> AssetsDefinition:
+        def execute(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+            yield from _materialize(declaration, rule, body, context, pipeline)
 
-        @multi_asset(name=name, specs=specs, description=body.__doc__, pool=POOL)
-        def run(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
-            def compute(scoped: PipelineResource) -> Results:
-                return body(context, scoped) if takes_context else body(scoped)
-
-            yield from attach_lineage(_materialize(spec, compute, context, pipeline), context)
-
-        return run
+        return _build_asset(declaration, specs, (), body.__doc__, execute)
 
     return decorate
 
@@ -128,75 +173,101 @@ def unchanged_results(tables: Sequence[Table], state: AssetState) -> "Iterator[M
         )
 
 
+def _describe_asset(declaration: Declaration, table: Table, kinds: set[str] | None = None) -> AssetSpec:
+    """The asset of a table, with an edge from each table that it is made of."""
+    spec = build_asset_spec(table, deps=declaration.upstream, kinds=kinds)
+    if not declaration.reads_previous:
+        return spec
+    names = ", ".join(sorted(declaration.previous))
+    return spec.merge_attributes(metadata={"reads_of_earlier_runs": names})
+
+
+def _build_asset(
+    declaration: Declaration,
+    specs: Sequence[AssetSpec],
+    check_specs: Sequence[AssetCheckSpec],
+    description: str | None,
+    execute: Callable[[AssetExecutionContext, PipelineResource], Results],
+) -> AssetsDefinition:
+    @multi_asset(name=declaration.name, specs=specs, check_specs=check_specs, description=description, pool=POOL)
+    def run(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+        yield from attach_lineage(execute(context, pipeline), context)
+
+    return run
+
+
 def _materialize(
-    spec: IncrementalSpec,
-    compute: Callable[[PipelineResource], Results],
+    declaration: Declaration,
+    rule: UpdateRule,
+    body: Body,
     context: AssetExecutionContext,
     pipeline: PipelineResource,
 ) -> Results:
-    root, is_incremental = pipeline.lake.root, pipeline.is_incremental(context)
-    inputs = _fingerprint_inputs(spec, context, pipeline)
-    outputs = _hash_outputs(spec, pipeline)
-    previous, people = read_asset_state(root, spec.name), None
+    run = start_asset_run(declaration, context, pipeline)
+    root, is_incremental = pipeline.lake.root, run.context.is_incremental
+    inputs, outputs = _fingerprint_inputs(rule, run, pipeline), _hash_outputs(run)
+    previous, people = read_asset_state(root, declaration.name), None
     if previous is not None and (dict(previous.outputs) != outputs or None in outputs.values()):
         previous = None  # another process wrote a table since, or the last execution broke off
+    changes = Changes(previous, inputs)
     if previous is not None:
-        is_skipped = is_incremental and spec.incremental_mode == "skip"
-        is_current = dict(previous.inputs) == inputs and (is_incremental or not previous.is_partial)
+        is_skipped = is_incremental and rule.incremental_mode == "skip"
+        is_current = not changes.changed_inputs() and (is_incremental or not previous.is_partial)
         if not is_skipped and not is_current:
-            people = _find_people_to_update(spec, previous, inputs, is_incremental, pipeline)
+            people = _find_people_to_update(rule, changes, is_incremental, root)
         if is_skipped or is_current or people == frozenset():
             if people is not None and not is_incremental:
                 write_asset_state(root, replace(previous, inputs=inputs))
-            yield from unchanged_results(spec.tables, previous)
+            yield from unchanged_results(declaration.tables, previous)
             return
     metadata_numbers: dict[str, dict[str, float]] = {}
-    for result in compute(pipeline.scoped_to(Scope(people, previous, inputs))):
+    for result in body(start_asset_run(declaration, context, pipeline, Scope(people), changes)):
         if isinstance(result, MaterializeResult) and result.asset_key is not None:
             metadata_numbers[result.asset_key.to_user_string()] = numeric_metadata(result.metadata or {})
         yield result
     if previous is not None and people is not None and is_incremental:
-        inputs = {**previous.inputs, **{name: inputs[name] for name in spec.per_person_inputs}}
-    is_partial = spec.depends_on_population and people is not None
-    write_asset_state(root, AssetState(spec.name, inputs, _hash_outputs(spec, pipeline), metadata_numbers, is_partial))
+        inputs = {**previous.inputs, **{name: inputs[name] for name in rule.per_person_inputs}}
+    is_partial = rule.depends_on_population and people is not None
+    state = AssetState(declaration.name, inputs, _hash_outputs(run), metadata_numbers, is_partial)
+    write_asset_state(root, state)
 
 
-def _fingerprint_inputs(
-    spec: IncrementalSpec, context: AssetExecutionContext, pipeline: PipelineResource
-) -> dict[str, str | None]:
+def _fingerprint_inputs(rule: UpdateRule, run: AssetRun, pipeline: PipelineResource) -> dict[str, str | None]:
     """The fingerprint of each input, by name."""
-    fingerprints = {name: pipeline.fingerprint(name, spec.input_columns.get(name)) for name in spec.inputs}
+    names = sorted({table.name for table in run.declaration.reads})
+    fingerprints = {
+        name: fingerprint_table(run.tables.lake, pipeline.config, name, rule.input_columns.get(name)) for name in names
+    }
+    for name, entry in run.declaration.previous.items():
+        if entry.changes_rows:
+            rows = scan_previous(run.previous_lake, entry, run.as_of).collect()
+            fingerprints[f"previous {name}"] = content_sha256(rows)
     fingerprints["code"] = fingerprint_code()
-    fingerprints["footsteps.yaml"] = hashlib.sha256(pipeline.config.model_dump_json().encode()).hexdigest()[:16]
-    if spec.depends_on_date:
-        fingerprints["as_of"] = pipeline.as_of(context).isoformat()
-    if spec.extra_fingerprint is not None:
-        fingerprints["also"] = spec.extra_fingerprint(pipeline, context)
+    fingerprints["footsteps.yaml"] = fingerprint_config(pipeline.config)
+    if rule.depends_on_date:
+        fingerprints["as_of"] = run.as_of.isoformat()
+    if rule.extra_fingerprint is not None:
+        fingerprints["also"] = rule.extra_fingerprint(run)
     return fingerprints
 
 
-def _hash_outputs(spec: IncrementalSpec, pipeline: PipelineResource) -> dict[str, str | None]:
-    return {table.name: pipeline.lake.content_hash(table) for table in spec.tables}
+def _hash_outputs(run: AssetRun) -> dict[str, str | None]:
+    return {table.name: run.tables.lake.content_hash(table) for table in run.declaration.tables}
 
 
 def _find_people_to_update(
-    spec: IncrementalSpec,
-    previous: AssetState,
-    inputs: Mapping[str, str | None],
-    is_incremental: bool,
-    pipeline: PipelineResource,
+    rule: UpdateRule, changes: Changes, is_incremental: bool, root: Path
 ) -> frozenset[str] | None:
     """person_id of the people whose rows are to be recomputed; None for everybody."""
-    if not spec.per_person_inputs or spec.incremental_mode != "changed_people":
+    if changes.previous is None or not rule.per_person_inputs or rule.incremental_mode != "changed_people":
         return None
-    changed = Scope(None, previous, inputs).changed_inputs()
-    if not is_incremental and (spec.depends_on_population or not changed <= set(spec.per_person_inputs)):
+    is_personal = changes.changed_inputs() <= set(rule.per_person_inputs)
+    if not is_incremental and (rule.depends_on_population or not is_personal):
         return None
     people: set[str] = set()
-    for name in spec.per_person_inputs:
-        changed_people = find_changed_people(
-            pipeline.lake.root, table_contract(name), previous.inputs.get(name), inputs[name]
-        )
+    for name in rule.per_person_inputs:
+        before, now = changes.previous.inputs.get(name), changes.inputs[name]
+        changed_people = find_changed_people(root, table_contract(name), before, now)
         if changed_people is None:
             return None
         people |= changed_people

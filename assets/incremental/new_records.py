@@ -11,8 +11,9 @@ from dataclasses import replace
 
 import polars as pl
 
+from assets.incremental.asset_run import AssetRun
 from assets.resources.metadata import table_contract
-from assets.resources.pipeline import PipelineResource
+from assets.resources.raw_inputs import account_kinds, list_current_deliveries, sources_of_shape
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, raw_table
 from pipelines.contracts.catalog import ACCOUNT
 from pipelines.contracts.table import Table
@@ -23,62 +24,65 @@ from pipelines.storage.change_log import find_changed_records
 from pipelines.storage.run_state import AssetState
 
 
-def find_new_rows(pipeline: PipelineResource, shape: CanonicalSchemaName) -> ChangedRows | None:
+def find_new_rows(run: AssetRun, shape: CanonicalSchemaName) -> ChangedRows | None:
     """The rows of new files, with every row of the same records.
 
     Args:
-        pipeline: Its scope holds the state of the asset's last execution.
+        run: The execution; its changes hold the state of the last one.
         shape: Name of the canonical shape whose raw tables the asset reads.
 
     Returns:
         Rows with account keys and system_name, their records, and where the rows lie; None if the asset must read all
         rows: it was never executed, or an input other than the raw tables changed.
     """
-    previous = pipeline.scope.previous
+    previous = run.changes.previous
     raw = {
         raw_table(system, CANONICAL_SCHEMAS[shape]).name: (system, sources)
-        for system, sources in pipeline.sources_of(shape).items()
+        for system, sources in sources_of_shape(run.config, shape).items()
     }
-    if previous is None or not pipeline.scope.changed_inputs() <= set(raw):
+    if previous is None or not run.changes.changed_inputs() <= set(raw):
         return None
     earlier = {name: _previous_deliveries(previous, name) for name in raw}
-    current = {name: pipeline.current_delivery_keys(name) for name in raw}
-    changed = read_new_deliveries(pipeline.lake, shape, raw, earlier, current)
-    return changed and replace(changed, rows=assign_account_keys(changed.rows, pipeline.account_kinds))
+    current = {name: list_current_deliveries(run.tables.lake, run.config, name) for name in raw}
+    changed = read_new_deliveries(run.tables.lake, shape, raw, earlier, current)
+    return changed and replace(changed, rows=assign_account_keys(changed.rows, account_kinds(run.config)))
 
 
-def find_records_to_update(pipeline: PipelineResource, tables: Sequence[Table]) -> dict[Table, pl.DataFrame] | None:
+def find_records_to_update(run: AssetRun, tables: Sequence[Table]) -> dict[Table, pl.DataFrame] | None:
     """The records of each table that changed since the asset's last execution, as `find_changed_records` returns them.
 
     Args:
-        pipeline: Its scope holds the state of the asset's last execution.
+        run: The execution; its changes hold the state of the last one.
         tables: Contracts of the tables that the asset reads.
 
     Returns:
         Records by table; None if they are not known, or if an input other than the tables changed.
     """
-    scope, records = pipeline.scope, {}
-    if scope.previous is None or not scope.changed_inputs() <= {table.name for table in tables}:
+    previous, records = run.changes.previous, {}
+    if previous is None or not run.changes.changed_inputs() <= {table.name for table in tables}:
         return None
     for table in tables:
-        before, now = scope.previous.inputs.get(table.name), scope.inputs.get(table.name)
-        changed = find_changed_records(pipeline.lake.root, table, before, now)
+        before, now = previous.inputs.get(table.name), run.changes.inputs.get(table.name)
+        changed = find_changed_records(run.tables.lake.root, table, before, now)
         if changed is None:
             return None
         records[table] = changed
     return records
 
 
-def has_only_known_accounts(pipeline: PipelineResource) -> bool:
+def has_only_known_accounts(run: AssetRun) -> bool:
     """Whether the files that are new since the asset's last execution name only accounts that the lake knows."""
-    previous = pipeline.scope.previous
+    previous = run.changes.previous
     if previous is None:
         return False
-    for name in sorted(pipeline.scope.changed_inputs()):
+    for name in sorted(run.changes.changed_inputs()):
         if not name.startswith("raw_") or name.endswith(("entity_person", "assn_account")):
             return False
-        earlier, current = set(_previous_deliveries(previous, name)), set(pipeline.current_delivery_keys(name))
-        if earlier - current or not _are_accounts_known(pipeline, name, sorted(current - earlier)):
+        earlier, current = (
+            set(_previous_deliveries(previous, name)),
+            set(list_current_deliveries(run.tables.lake, run.config, name)),
+        )
+        if earlier - current or not _are_accounts_known(run, name, sorted(current - earlier)):
             return False
     return True
 
@@ -88,12 +92,12 @@ def _previous_deliveries(previous: AssetState, raw_name: str) -> list[DeliveryKe
     return [DeliveryKey(*key) for key in json.loads(previous.inputs.get(raw_name) or "[]")]
 
 
-def _are_accounts_known(pipeline: PipelineResource, raw_name: str, deliveries: list[DeliveryKey]) -> bool:
+def _are_accounts_known(run: AssetRun, raw_name: str, deliveries: list[DeliveryKey]) -> bool:
     keys = pl.DataFrame(deliveries, schema=list(DeliveryKey._fields), orient="row")
     rows = assign_account_keys(
-        scan_deliveries(pipeline.lake, table_contract(raw_name), keys), pipeline.account_kinds
+        scan_deliveries(run.tables.lake, table_contract(raw_name), keys), account_kinds(run.config)
     ).with_columns(system_name=pl.lit(raw_name.removeprefix("raw_").split("__")[0]))
     named = rows.select("system_name", *ACCOUNT_KEYS).unique()
-    accounts = pipeline.lake.scan(ACCOUNT).select("system_name", *ACCOUNT_KEYS)
+    accounts = run.tables.lake.scan(ACCOUNT).select("system_name", *ACCOUNT_KEYS)
     unknown = named.join(accounts, on=("system_name", *ACCOUNT_KEYS), how="anti", nulls_equal=True)
     return unknown.head(1).collect().is_empty()

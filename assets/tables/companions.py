@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import polars as pl
-from dagster import AssetExecutionContext, AssetsDefinition
+from dagster import AssetsDefinition
 
+from assets.incremental.asset_run import AssetRun, PreviousTable
 from assets.incremental.incremental_asset import Results, incremental_asset
-from assets.resources.pipeline import PipelineResource
-from assets.tables.core import load_taxonomy
+from assets.resources.table_reader import TableReader
+from assets.tables.core import TAXONOMY_TABLES, load_taxonomy
 from assets.tables.snapshot import materialize_output
 from ml.recommend.companion_candidates import CompanionContext
 from ml.recommend.companion_matching import EXPOSURE_TERMS, filter_valid_companions, match_companions
 from ml.recommend.reply_filter import apply_replies
 from ml.recommend.reranking import mark_accepted_steps
-from pipelines.contracts.catalog import ALIAS, CONSENT, PERSON, PREFERENCE, REPLY, SKILL
+from pipelines.contracts.catalog import CONSENT, PERSON, PREFERENCE, REPLY, SKILL
 from pipelines.contracts.columns import is_employed
 from pipelines.contracts.feature_tables import MASTERY, MODEL_CARD, REACHED_STEP
 from pipelines.contracts.output_tables import (
@@ -29,6 +30,7 @@ from pipelines.contracts.output_tables import (
     SHOWN_COMPANION,
     SNAPSHOT,
 )
+from pipelines.contracts.policy import ReplyPolicy
 from pipelines.core.consents import (
     find_active_consents,
     find_expiring_consents,
@@ -46,8 +48,8 @@ from pipelines.core.taxonomy import Taxonomy
 from pipelines.snapshots.row_metadata import UNPUBLISHED, fill_snapshot_id
 from pipelines.storage.lake import content_sha256
 
-# The tables in which people state consents, replies and preferences, and the steps that replies refer to.
-EMPLOYEE_INPUT_TABLES = (CONSENT, REPLY, PREFERENCE, REACHED_STEP)
+# What `read_employee_input` reads: the tables in which people state replies and preferences.
+EMPLOYEE_INPUT_TABLES = (REPLY, PREFERENCE)
 # The fingerprint of a run that matches everybody. Other runs only remove companions.
 _MATCHES = "matches"
 
@@ -80,26 +82,26 @@ class EmployeeInput:
         return rows.join(self.hidden, on=("person_id", "skill_id"), how="anti")
 
 
-def read_employee_input(pipeline: PipelineResource, taxonomy: Taxonomy, as_of: date) -> EmployeeInput:
-    """What people stated up to a day.
+def read_employee_input(tables: TableReader, taxonomy: Taxonomy, as_of: date) -> EmployeeInput:
+    """What people stated up to a day (`EMPLOYEE_INPUT_TABLES`).
 
     Args:
-        pipeline: The data root.
-        taxonomy: Its taxonomy, which resolves the skill texts of replies.
+        tables: Reads the tables.
+        taxonomy: The taxonomy, which resolves the skill texts of replies.
         as_of: The last day whose statements count.
     """
-    replies = resolve_reply_skills(pipeline.read(REPLY), taxonomy)
+    replies = resolve_reply_skills(tables.read(REPLY), taxonomy)
     return EmployeeInput(
         replies=replies,
         accepted=find_accepted_steps(replies, as_of),
         hidden=find_hidden_skills(replies, as_of),
-        opted_out=find_opted_out_people(pipeline.read(PREFERENCE), as_of),
+        opted_out=find_opted_out_people(tables.read(PREFERENCE), as_of),
         as_of=as_of,
     )
 
 
 def filter_candidates_by_replies(
-    pipeline: PipelineResource,
+    policy: ReplyPolicy,
     employee_input: EmployeeInput,
     candidates: pl.DataFrame,
     mastery: pl.DataFrame,
@@ -108,13 +110,13 @@ def filter_candidates_by_replies(
     """The candidates that replies and preferences allow, with is_accepted.
 
     Args:
-        pipeline: The data root, for the policy of replies.
+        policy: How long replies hold that name no end.
         employee_input: What people stated.
         candidates: One row per person and candidate step.
         mastery: Mastery (`feat_skill__assn_mastery`) of these people.
         people: One row per person_id to recommend for.
     """
-    policy, accepted = pipeline.config.policy.replies, employee_input.accepted
+    accepted = employee_input.accepted
     suppressed = find_suppressed_steps(employee_input.replies, employee_input.as_of, policy)
     willing = people.join(employee_input.opted_out, on="person_id", how="anti")
     return mark_accepted_steps(apply_replies(candidates, suppressed, accepted, mastery, willing), accepted)
@@ -123,48 +125,51 @@ def filter_candidates_by_replies(
 @incremental_asset(
     name="match_companions",
     incremental_mode="as_complete_run",
-    extra_fingerprint=lambda pipeline, context: _fingerprint_removals(context, pipeline),
+    extra_fingerprint=lambda run: _fingerprint_removals(run),
     tables=[COMPANION, REPLY_EFFECT],
-    deps=[NEXT_SKILL, PERSON, MASTERY, SKILL, ALIAS, MODEL_CARD, *EMPLOYEE_INPUT_TABLES],
+    reads=[
+        *(NEXT_SKILL, PERSON, MASTERY, REACHED_STEP, CONSENT, MODEL_CARD),
+        *(*TAXONOMY_TABLES, *EMPLOYEE_INPUT_TABLES),
+    ],
+    reads_previous=[PreviousTable(SHOWN_COMPANION, "since_date"), PreviousTable(OBEYED_REPLY, "obeyed_date")],
 )
-def companions(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+def companions(run: AssetRun) -> Results:
     """Match people to follow, walk with and lead for each recommended step, and list the effect of every reply.
 
     An incremental run, and a run that only extends the validity of earlier rows, matches nobody, because that would
     change the rows of other people. It only removes companions who may no longer be shown.
     """
-    taxonomy = load_taxonomy(pipeline)
-    employee_input = read_employee_input(pipeline, taxonomy, pipeline.as_of(context))
-    consents = resolve_consent_skills(pipeline.read(CONSENT), taxonomy)
+    tables, taxonomy = run.tables, load_taxonomy(run.tables)
+    employee_input = read_employee_input(tables, taxonomy, run.as_of)
+    consents = resolve_consent_skills(tables.read(CONSENT), taxonomy)
     companion_context = CompanionContext(
-        people=pipeline.read(PERSON).filter(is_employed()).join(employee_input.opted_out, on="person_id", how="anti"),
-        reached_steps=pipeline.read(REACHED_STEP),
-        mastery=pipeline.read(MASTERY),
-        skills=pipeline.read(SKILL),
-        consents=find_active_consents(consents, employee_input.as_of, pipeline.last_valid_day(context)),
+        people=tables.read(PERSON).filter(is_employed()).join(employee_input.opted_out, on="person_id", how="anti"),
+        reached_steps=tables.read(REACHED_STEP),
+        mastery=tables.read(MASTERY),
+        skills=tables.read(SKILL),
+        consents=find_active_consents(consents, employee_input.as_of, run.context.last_valid_day),
         hidden_pairs=employee_input.hidden,
-        shown_pairs=pipeline.read(SHOWN_COMPANION),
+        shown_pairs=run.read_previous(SHOWN_COMPANION),
     )
-    steps = pipeline.read(NEXT_SKILL).filter(pl.col("skill_id").is_not_null())
-    if _fingerprint_removals(context, pipeline) != _MATCHES:
-        valid = filter_valid_companions(pipeline.read(COMPANION), steps, companion_context)
-        yield pipeline.materialize(COMPANION, valid)
+    steps = tables.read(NEXT_SKILL).filter(pl.col("skill_id").is_not_null())
+    if _fingerprint_removals(run) != _MATCHES:
+        valid = filter_valid_companions(tables.read(COMPANION), steps, companion_context)
+        yield run.materialize(COMPANION, valid)
     else:
-        matched = match_companions(steps, companion_context, employee_input.as_of, pipeline.config.policy)
-        yield materialize_output(context, pipeline, COMPANION, matched)
-    effects = list_reply_effects(employee_input.replies, pipeline.read(OBEYED_REPLY), employee_input.as_of)
+        matched = match_companions(steps, companion_context, employee_input.as_of, run.config.policy)
+        yield materialize_output(run, COMPANION, matched)
+    effects = list_reply_effects(employee_input.replies, run.read_previous(OBEYED_REPLY), employee_input.as_of)
     # a reply that takes effect now does so with the snapshot that is not published yet
     first = pl.when(pl.col("obeyed_date").is_not_null()).then(pl.lit(UNPUBLISHED))
     effects = effects.with_columns(pl.col("first_snapshot_id").fill_null(first))
-    yield materialize_output(context, pipeline, REPLY_EFFECT, effects)
+    yield materialize_output(run, REPLY_EFFECT, effects)
 
 
-def _fingerprint_removals(context: AssetExecutionContext, pipeline: PipelineResource) -> str:
+def _fingerprint_removals(run: AssetRun) -> str:
     """Why companions must be removed from rows that are not matched again; `_MATCHES` if everybody is matched."""
-    if pipeline.is_incremental(context):
+    if run.context.is_incremental:
         return "by day"
-    valid_until = pipeline.as_of(context) + timedelta(days=pipeline.config.policy.valid_days)
-    expiring = find_expiring_consents(pipeline.read(CONSENT), valid_until, pipeline.last_valid_day(context))
+    expiring = find_expiring_consents(run.tables.read(CONSENT), run.context.valid_until, run.context.last_valid_day)
     return content_sha256(expiring) if expiring.height else _MATCHES
 
 
@@ -172,19 +177,19 @@ def _fingerprint_removals(context: AssetExecutionContext, pipeline: PipelineReso
     name="record_published",
     incremental_mode="as_complete_run",
     tables=[SHOWN_COMPANION, OBEYED_REPLY],
-    deps=[SNAPSHOT, COMPANION, REPLY_EFFECT],
+    reads=[SNAPSHOT, COMPANION, REPLY_EFFECT],
 )
-def published_record(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+def published_record(run: AssetRun) -> Results:
     """Record which companions were shown and which replies took effect, once both are published.
 
-    The next run reads both tables. The graph shows no edge for that, because it would close a cycle. Recording the
-    same run again changes nothing.
+    The next run reads both tables, as `match_companions` declares. The graph shows no edge for that, because it would
+    close a cycle. Recording the same run again changes nothing.
     """
-    as_of, days = pipeline.as_of(context), pipeline.config.policy.companions.exposure_days
-    shown = update_shown_pairs(pipeline.read(SHOWN_COMPANION), pipeline.read(COMPANION), as_of, days)
-    yield pipeline.materialize(SHOWN_COMPANION, shown)
-    effects = fill_snapshot_id(pipeline.read(REPLY_EFFECT), pipeline.read(SNAPSHOT)["snapshot_id"][0])
-    yield pipeline.materialize(OBEYED_REPLY, update_applied_replies(pipeline.read(OBEYED_REPLY), effects, as_of))
+    as_of, days, tables = run.as_of, run.config.policy.companions.exposure_days, run.tables
+    shown = update_shown_pairs(tables.read(SHOWN_COMPANION), tables.read(COMPANION), as_of, days)
+    yield run.materialize(SHOWN_COMPANION, shown)
+    effects = fill_snapshot_id(tables.read(REPLY_EFFECT), tables.read(SNAPSHOT)["snapshot_id"][0])
+    yield run.materialize(OBEYED_REPLY, update_applied_replies(tables.read(OBEYED_REPLY), effects, as_of))
 
 
 def update_shown_pairs(shown: pl.DataFrame, companions: pl.DataFrame, as_of: date, days: int) -> pl.DataFrame:

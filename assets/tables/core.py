@@ -8,11 +8,14 @@ from collections.abc import Callable
 from functools import partial
 
 import polars as pl
-from dagster import AssetExecutionContext, AssetsDefinition
+from dagster import AssetsDefinition
 
+from assets.incremental.asset_run import AssetRun, PreviousTable
 from assets.incremental.incremental_asset import Results, incremental_asset, unchanged_results
 from assets.incremental.new_records import find_new_rows, find_records_to_update, has_only_known_accounts
-from assets.resources.pipeline import PipelineResource, raw_tables
+from assets.resources.fingerprints import fingerprint_taxonomy_files
+from assets.resources.raw_inputs import raw_tables, read_account_maps, scan_rows_of_shape, sources_of_shape
+from assets.resources.table_reader import TableReader
 from pipelines.config.company import Config
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, quarantine_table
 from pipelines.contracts.catalog import (
@@ -28,6 +31,7 @@ from pipelines.contracts.catalog import (
     SKILL,
     TAXONOMY_RELATION,
     UNKNOWN_MENTION,
+    WORKLOG,
 )
 from pipelines.contracts.table import Table
 from pipelines.core.conform import (
@@ -52,8 +56,11 @@ from pipelines.core.identity_resolution import (
 )
 from pipelines.core.replies import build_done_evidence, resolve_reply_skills
 from pipelines.core.taxonomy import Taxonomy, match_skills
+from pipelines.storage.lake import Lake
 from pipelines.taxonomies.declared import read_declared_taxonomy
 
+# What `load_taxonomy` reads.
+TAXONOMY_TABLES = (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE)
 _CONFORM: dict[CanonicalSchemaName, Callable[[pl.LazyFrame, pl.DataFrame, pl.DataFrame], ConformedRows]] = {
     "role_period": conform_role_period,
     "learning_record": conform_learning_record,
@@ -81,9 +88,9 @@ def core_assets(config: Config) -> list[AssetsDefinition]:
     ]
 
 
-def load_taxonomy(pipeline: PipelineResource) -> Taxonomy:
-    """The taxonomy of the lake: micro-skills, their names, prerequisites and role profiles."""
-    return Taxonomy(*(pipeline.read(table) for table in (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE)))
+def load_taxonomy(tables: TableReader) -> Taxonomy:
+    """The taxonomy of the lake: micro-skills, their names, prerequisites and role profiles (`TAXONOMY_TABLES`)."""
+    return Taxonomy(*(tables.read(table) for table in TAXONOMY_TABLES))
 
 
 def _build_accounts(raw: list[Table]) -> AssetsDefinition:
@@ -92,25 +99,25 @@ def _build_accounts(raw: list[Table]) -> AssetsDefinition:
     @incremental_asset(
         name="match_accounts",
         tables=tables,
-        deps=raw,
+        reads=raw,
         depends_on_date=False,
         incremental_mode="as_complete_run",
     )
-    def accounts(pipeline: PipelineResource) -> Results:
+    def accounts(run: AssetRun) -> Results:
         """Match each account of a system to one person."""
-        previous = pipeline.scope.previous
-        if previous is not None and has_only_known_accounts(pipeline):
+        previous, lake, config = run.changes.previous, run.tables.lake, run.config
+        if previous is not None and has_only_known_accounts(run):
             yield from unchanged_results(tables, previous)
             return
-        frames = {shape: pipeline.current_rows(shape) for shape in CANONICAL_SCHEMAS}
-        mentions, maps = list_account_mentions(list(frames.values())), pipeline.account_maps()
+        frames = {shape: scan_rows_of_shape(lake, config, shape) for shape in CANONICAL_SCHEMAS}
+        mentions, maps = list_account_mentions(list(frames.values())), read_account_maps(lake, config)
         people = (
             identify_people([frames["person"]])
-            if pipeline.sources_of("person")
+            if sources_of_shape(config, "person")
             else derive_people_from_mentions(mentions)
         )
-        yield pipeline.materialize(ACCOUNT, match_accounts(mentions, people, maps))
-        yield pipeline.materialize(CONFLICT, find_account_conflicts(mentions, people, maps))
+        yield run.materialize(ACCOUNT, match_accounts(mentions, people, maps))
+        yield run.materialize(CONFLICT, find_account_conflicts(mentions, people, maps))
 
     return accounts
 
@@ -119,13 +126,13 @@ def _build_people(raw: list[Table]) -> AssetsDefinition:
     @incremental_asset(
         name="conform_person",
         tables=[PERSON],
-        deps=[*raw, ACCOUNT],
+        reads=[*raw, ACCOUNT],
         incremental_mode="as_complete_run",
     )
-    def people(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+    def people(run: AssetRun) -> Results:
         """Conform everyone whom an HR export names."""
-        rows = conform_person(pipeline.current_rows("person"), pipeline.read(ACCOUNT), pipeline.as_of(context))
-        yield pipeline.materialize(PERSON, rows)
+        exported = scan_rows_of_shape(run.tables.lake, run.config, "person")
+        yield run.materialize(PERSON, conform_person(exported, run.tables.read(ACCOUNT), run.as_of))
 
     return people
 
@@ -133,96 +140,118 @@ def _build_people(raw: list[Table]) -> AssetsDefinition:
 def _build_events(shape: CanonicalSchemaName, raw: list[Table]) -> AssetsDefinition:
     table = CORE_TABLE_BY_SHAPE[shape]
     quarantine = quarantine_table(table.name)
-
-    def find_affected(pipeline: PipelineResource) -> Callable[[pl.DataFrame], pl.Series] | None:
-        """How to find further people whom changed rows affect, as they appear in their evidence too."""
-        if table is ASSIGNMENT:  # the text of an assignment can name the skill of the work logged on it
-            return lambda rows: scan_worklogs_on(pipeline.lake, rows).select("person_id").unique().collect().to_series()
-        # a review is evidence of the reviewer as well
-        return (lambda rows: rows["given_by_id"].drop_nulls().unique()) if shape == "feedback" else None
+    find_related_people = _RELATED_PEOPLE.get(shape)
 
     @incremental_asset(
         name=f"conform_{shape}",
         tables=[table, quarantine],
-        deps=[*raw, ACCOUNT, PERSON],
+        reads=[*raw, ACCOUNT, PERSON],
+        # a changed assignment affects the people who logged work on it: their evidence changes, not these rows
+        reads_previous=[PreviousTable(WORKLOG, changes_rows=False)] if table is ASSIGNMENT else [],
         depends_on_date=False,
         incremental_mode="as_complete_run",
         # a person's name or role does not matter to what they did
         input_columns={PERSON.name: ("person_id",), ACCOUNT.name: ("system_name", *ACCOUNT_KEYS, "person_id")},
     )
-    def conform(pipeline: PipelineResource) -> Results:
+    def conform(run: AssetRun) -> Results:
         """Assign each landed row to one person or set it aside; only rows of new files if nothing else changed."""
-        changed = find_new_rows(pipeline, shape)
-        rows = pipeline.current_rows(shape) if changed is None else changed.rows
+        changed, tables = find_new_rows(run, shape), run.tables
+        rows = scan_rows_of_shape(tables.lake, run.config, shape) if changed is None else changed.rows
         conform_rows = _CONFORM.get(shape, partial(conform_event, shape))
-        conformed = conform_rows(rows, pipeline.read(ACCOUNT), pipeline.read(PERSON))
+        conformed = conform_rows(rows, tables.read(ACCOUNT), tables.read(PERSON))
         records, locations = (changed.records, changed.row_locations) if changed else (None, None)
-        affected = find_affected(pipeline)
-        yield pipeline.materialize(table, conformed.good, replacing=records, also_affected=affected)
-        yield pipeline.materialize(quarantine, conformed.bad, replacing=locations)
+        related = find_related_people and partial(find_related_people, run.previous_lake)
+        yield run.materialize(table, conformed.good, replacing=records, also_affected=related)
+        yield run.materialize(quarantine, conformed.bad, replacing=locations)
 
     return conform
+
+
+def _find_people_who_worked_on(lake: Lake, assignments: pl.DataFrame) -> pl.Series:
+    """person_id of everyone who logged work on an assignment, whose text can name the skill of that work."""
+    return scan_worklogs_on(lake, assignments).select("person_id").unique().collect().to_series()
+
+
+def _find_reviewers(_: Lake, feedback: pl.DataFrame) -> pl.Series:
+    """person_id of everyone who gave feedback: a review is evidence of the reviewer as well."""
+    return feedback["given_by_id"].drop_nulls().unique()
+
+
+# By shape: how to find further people whom changed rows affect, as the rows appear in their evidence too.
+_RELATED_PEOPLE: dict[CanonicalSchemaName, Callable[[Lake, pl.DataFrame], pl.Series]] = {
+    "assignment": _find_people_who_worked_on,
+    "feedback": _find_reviewers,
+}
 
 
 def _build_taxonomy(config: Config) -> AssetsDefinition:
     tables = (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE, TAXONOMY_RELATION)
     is_observed = config.taxonomy.system == "observed"
+    read_texts = _read_skill_texts if is_observed else _read_no_texts
 
     @incremental_asset(
         name="taxonomy",
         tables=tables,
-        deps=list(_EVIDENCE_TABLES.values()) if is_observed else [],
+        reads=list(_EVIDENCE_TABLES.values()) if is_observed else [],
         depends_on_date=False,
-        extra_fingerprint=lambda pipeline, _: pipeline.fingerprint_taxonomy_files(),
+        extra_fingerprint=lambda run: fingerprint_taxonomy_files(run.config.taxonomy, run.landing_folder),
     )
-    def taxonomy(pipeline: PipelineResource) -> Results:
+    def taxonomy(run: AssetRun) -> Results:
         """Read micro-skills, their names and their prerequisites."""
-        texts = pl.Series("skill_text", [], pl.String)
-        if is_observed:
-            skill_texts = _read_evidence_inputs(pipeline, pipeline.read).list_skill_texts()
-            texts = skill_texts.filter(~pl.col("is_code"))["skill_text"]
-        declared = read_declared_taxonomy(pipeline.config.taxonomy, pipeline.landing_folder, texts)
+        declared = read_declared_taxonomy(run.config.taxonomy, run.landing_folder, read_texts(run.tables))
         frames = (declared.skills, declared.aliases, declared.prerequisites, declared.role_profiles, declared.relations)
         for table, frame in zip(tables, frames, strict=True):
-            yield pipeline.materialize(table, frame)
+            yield run.materialize(table, frame)
 
     return taxonomy
+
+
+def _read_skill_texts(tables: TableReader) -> pl.Series:
+    """Every text of the core tables that may name a micro-skill; codes of courses are no names."""
+    skill_texts = _read_evidence_inputs(tables, tables.read).list_skill_texts()
+    return skill_texts.filter(~pl.col("is_code"))["skill_text"]
+
+
+def _read_no_texts(_: TableReader) -> pl.Series:
+    """No text: the taxonomy is declared in files."""
+    return pl.Series("skill_text", [], pl.String)
 
 
 @incremental_asset(
     name="collect_evidence",
     tables=[EVIDENCE],
-    deps=[SKILL, ALIAS, *_EVIDENCE_TABLES.values(), REPLY],
+    reads=[*TAXONOMY_TABLES, *_EVIDENCE_TABLES.values(), REPLY],
     per_person_inputs=[*_EVIDENCE_TABLES.values(), REPLY],
     depends_on_date=False,
 )
-def evidence(pipeline: PipelineResource) -> Results:
+def evidence(run: AssetRun) -> Results:
     """Collect what shows that people practised or were assessed; only new records if nothing else changed."""
-    taxonomy, changed = load_taxonomy(pipeline), find_records_to_update(pipeline, list(_EVIDENCE_TABLES.values()))
+    tables, changed = run.tables, find_records_to_update(run, list(_EVIDENCE_TABLES.values()))
+    taxonomy = load_taxonomy(tables)
     if changed is None:
-        inputs, records = _read_evidence_inputs(pipeline, pipeline.read_scoped), None
-        done = build_done_evidence(resolve_reply_skills(pipeline.read_scoped(REPLY), taxonomy))
-        people = pipeline.scope.people
+        inputs, records = _read_evidence_inputs(tables, tables.read_scoped), None
+        done = build_done_evidence(resolve_reply_skills(tables.read_scoped(REPLY), taxonomy))
+        people = run.scope.people
     else:
-        (inputs, records), done, people = read_changed_inputs(pipeline.lake, changed), None, None
+        (inputs, records), done, people = read_changed_inputs(tables.lake, changed), None, None
     matched = match_skills(inputs.list_skill_texts(), taxonomy)
-    yield pipeline.materialize(EVIDENCE, collect_evidence(inputs, matched, done, people, records), replacing=records)
+    yield run.materialize(EVIDENCE, collect_evidence(inputs, matched, done, people, records), replacing=records)
 
 
 @incremental_asset(
     name="count_unknown",
     tables=[UNKNOWN_MENTION],
-    deps=[SKILL, ALIAS, *_EVIDENCE_TABLES.values()],
+    reads=[*TAXONOMY_TABLES, *_EVIDENCE_TABLES.values()],
     depends_on_date=False,
 )
-def unknown_mentions(pipeline: PipelineResource) -> Results:
+def unknown_mentions(run: AssetRun) -> Results:
     """Count skill texts that the taxonomy does not know."""
-    inputs, taxonomy = _read_evidence_inputs(pipeline, pipeline.read), load_taxonomy(pipeline)
+    inputs, taxonomy = _read_evidence_inputs(run.tables, run.tables.read), load_taxonomy(run.tables)
     matched = match_skills(inputs.list_skill_texts(), taxonomy)
-    yield pipeline.materialize(UNKNOWN_MENTION, count_unknown_mentions(inputs, matched, taxonomy))
+    yield run.materialize(UNKNOWN_MENTION, count_unknown_mentions(inputs, matched, taxonomy))
 
 
-def _read_evidence_inputs(pipeline: PipelineResource, read: Callable[[Table], pl.DataFrame]) -> EvidenceInputs:
+def _read_evidence_inputs(tables: TableReader, read: Callable[[Table], pl.DataFrame]) -> EvidenceInputs:
     """The core rows that evidence is made of.
 
     All assignments are read, because the text of one can name the skill of other people's work, and all feedback,
@@ -230,8 +259,5 @@ def _read_evidence_inputs(pipeline: PipelineResource, read: Callable[[Table], pl
     """
     read_all = ("assignment", "feedback")
     return EvidenceInputs(
-        **{
-            shape: pipeline.read(table) if shape in read_all else read(table)
-            for shape, table in _EVIDENCE_TABLES.items()
-        }
+        **{shape: tables.read(table) if shape in read_all else read(table) for shape, table in _EVIDENCE_TABLES.items()}
     )

@@ -12,14 +12,11 @@ from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
     AssetCheckSpec,
-    AssetExecutionContext,
     MetadataValue,
-    multi_asset,
 )
 
-from assets.incremental.incremental_asset import Results
-from assets.resources.metadata import attach_lineage, build_asset_spec
-from assets.resources.pipeline import PipelineResource
+from assets.incremental.asset_run import AssetRun
+from assets.incremental.incremental_asset import Results, pipeline_asset
 from ml.evaluation.drift import (
     ColumnDrift,
     ColumnKind,
@@ -32,6 +29,7 @@ from ml.evaluation.drift import (
 from ml.mastery.state import last_instant
 from pipelines.contracts.columns import FEATURE_FAMILIES
 from pipelines.contracts.feature_tables import CANDIDATE, DRIFT, MODEL_CARD, REACHED_STEP
+from pipelines.contracts.policy import TrainingPolicy
 from pipelines.storage.atomic_write import write_text_atomically
 
 STEADY = "inputs_and_scores_are_steady"
@@ -41,32 +39,29 @@ RECENT_DAYS = 90
 _BEST_CANDIDATES = 10
 
 
-@multi_asset(
+@pipeline_asset(
     name="measure_drift",
-    specs=[build_asset_spec(DRIFT, deps=[CANDIDATE, REACHED_STEP, MODEL_CARD])],
+    tables=[DRIFT],
+    reads=[CANDIDATE, REACHED_STEP, MODEL_CARD],
     check_specs=[
         AssetCheckSpec(
             STEADY, asset=DRIFT.name, description="No input and no score moved beyond the limit since the training."
         )
     ],
 )
-def drift(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+def drift(run: AssetRun) -> Results:
     """Compare inputs and scores of this run with those of the run that trained the model in use."""
-    yield from attach_lineage(_compare(context, pipeline), context)
-
-
-def _compare(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
-    as_of, version = pipeline.as_of(context), pipeline.read(MODEL_CARD)["model_version"][0]
-    scores = select_scores(pipeline.read(CANDIDATE))
-    columns = {**select_inputs(pipeline.read(REACHED_STEP), as_of), **scores}
-    folder = pipeline.settings.models_path / version
+    as_of, version = run.as_of, run.tables.read(MODEL_CARD)["model_version"][0]
+    scores = select_scores(run.tables.read(CANDIDATE))
+    columns = {**select_inputs(run.tables.read(REACHED_STEP), as_of), **scores}
+    folder = run.settings.models_path / version
     profiles = read_reference(folder)
     missing = {name: profile_column(column) for name, column in columns.items() if name not in profiles}
     if missing:  # the first run of this model: its columns are the reference of later runs
         profiles |= missing
         write_text_atomically(folder / PROFILES, write_profiles(profiles))
     kinds: dict[str, ColumnKind] = {name: "score" if name in scores else "input" for name in columns}
-    measured = measure_drift(profiles, columns, kinds, pipeline.config.training.drift_limit)
+    measured = measure_drift(profiles, columns, kinds, run.config.training.drift_limit)
     rows = [
         {
             "as_of": as_of,
@@ -79,10 +74,10 @@ def _compare(context: AssetExecutionContext, pipeline: PipelineResource) -> Resu
         }
         for column in measured
     ]
-    history = pipeline.read(DRIFT).filter(pl.col("as_of") != as_of)
+    history = run.tables.read(DRIFT).filter(pl.col("as_of") != as_of)
     indices = {f"index_{column.name}": column.index for column in measured}
     metadata = {"drift": MetadataValue.md(_render_markdown(measured)), **indices}
-    yield pipeline.materialize(DRIFT, pl.concat([history, pl.DataFrame(rows, schema=DRIFT.schema)]), metadata)
+    yield run.materialize(DRIFT, pl.concat([history, pl.DataFrame(rows, schema=DRIFT.schema)]), metadata)
     drifted = ", ".join(column.name for column in measured if column.is_drifted)
     yield AssetCheckResult(
         asset_key=DRIFT.name,
@@ -138,20 +133,23 @@ def read_reference(folder: Path) -> dict[str, ColumnProfile]:
         return {}
 
 
-def find_drifted_inputs(pipeline: PipelineResource, version: str | None, steps: pl.DataFrame, as_of: date) -> list[str]:
+def find_drifted_inputs(
+    models: Path, version: str | None, steps: pl.DataFrame, as_of: date, policy: TrainingPolicy
+) -> list[str]:
     """The inputs that moved beyond the limit since a training.
 
     Args:
-        pipeline: The data root.
+        models: Folder of the model bundles.
         version: Version of the model that was trained; None if there is none.
         steps: Reached steps (`feat_step__event_reached`).
         as_of: The last day whose steps count.
+        policy: The policy of training, with the limit of drift.
     """
     if version is None:
         return []
-    columns, reference = select_inputs(steps, as_of), read_reference(pipeline.settings.models_path / version)
+    columns, reference = select_inputs(steps, as_of), read_reference(models / version)
     kinds: dict[str, ColumnKind] = dict.fromkeys(columns, "input")
-    measured = measure_drift(reference, columns, kinds, pipeline.config.training.drift_limit)
+    measured = measure_drift(reference, columns, kinds, policy.drift_limit)
     return [column.name for column in measured if column.is_drifted]
 
 

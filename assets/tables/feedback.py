@@ -5,14 +5,13 @@ Does not belong here: the estimates (`ml.evaluation.offpolicy`), the shapes of e
 (`pipelines.contracts.canonical_schemas`).
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
-from dagster import AssetsDefinition, MaterializeResult, multi_asset
+from dagster import AssetsDefinition
 
-from assets.resources.metadata import build_asset_spec
-from assets.resources.pipeline import PipelineResource
+from assets.incremental.asset_run import AssetRun, PreviousTable
+from assets.incremental.incremental_asset import Results, pipeline_asset
 from ml.evaluation.offpolicy import (
     count_unmatched_outcomes,
     estimate_acceptance,
@@ -24,7 +23,6 @@ from pipelines.contracts.catalog import EXPOSURE, OUTCOME
 from pipelines.contracts.feature_tables import ACCEPTANCE, SHOWN_STEP
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.contracts.table import Table
-from pipelines.snapshots.reader import list_snapshots
 
 _STEP_KEY = ("snapshot_id", "person_id", "skill_id", "to_stage")
 
@@ -34,30 +32,32 @@ def feedback_assets() -> list[AssetsDefinition]:
     return [acceptance]
 
 
-@multi_asset(
+@pipeline_asset(
     name="measure_acceptance",
-    specs=[build_asset_spec(table, deps=[EXPOSURE, OUTCOME]) for table in (SHOWN_STEP, ACCEPTANCE)],
+    tables=[SHOWN_STEP, ACCEPTANCE],
+    reads=[EXPOSURE, OUTCOME],
+    reads_previous=[PreviousTable(NEXT_SKILL)],
 )
-def acceptance(pipeline: PipelineResource) -> Iterator[MaterializeResult[None]]:
+def acceptance(run: AssetRun) -> Results:
     """Label shown steps, and measure acceptance by rank and how much of it comes from the rank alone."""
-    exposures, outcomes = pipeline.read(EXPOSURE), pipeline.read(OUTCOME)
+    exposures, outcomes = run.tables.read(EXPOSURE), run.tables.read(OUTCOME)
     labels = label_exposures(exposures, outcomes)
     unmatched = count_unmatched_outcomes(exposures, outcomes)
     shown_steps = _select_columns(labels.rename({"is_accepted": "is_accepted_step"}), SHOWN_STEP)
-    yield pipeline.materialize(SHOWN_STEP, shown_steps, {"outcomes_without_exposure": unmatched})
+    yield run.materialize(SHOWN_STEP, shown_steps, {"outcomes_without_exposure": unmatched})
     bias = measure_position_bias(labels)
     by_rank = measure_acceptance_by_rank(labels).join(bias, on="shown_rank", how="left")
-    yield pipeline.materialize(ACCEPTANCE, _select_columns(by_rank, ACCEPTANCE), _metadata(pipeline, labels, bias))
+    yield run.materialize(ACCEPTANCE, _select_columns(by_rank, ACCEPTANCE), _metadata(run, labels, bias))
 
 
 def _select_columns(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
     return rows.select(pl.col(name).cast(dtype) for name, dtype in table.schema.items())
 
 
-def _metadata(pipeline: PipelineResource, labels: pl.DataFrame, bias: pl.DataFrame) -> dict[str, Any]:
+def _metadata(run: AssetRun, labels: pl.DataFrame, bias: pl.DataFrame) -> dict[str, Any]:
     """For which ranks the position bias is known, and the estimated acceptance in the published order."""
     unknown_ranks = bias.filter(pl.col("examined_share").is_null())["shown_rank"].to_list()
-    estimate = estimate_acceptance(labels, bias, _read_published_ranks(pipeline, labels))
+    estimate = estimate_acceptance(labels, bias, _read_published_ranks(run, labels))
     acceptance_text = "there is nothing to estimate it from"
     if estimate is not None:
         interval = f"{estimate.low:.3f} to {estimate.high:.3f}"
@@ -70,12 +70,12 @@ def _metadata(pipeline: PipelineResource, labels: pl.DataFrame, bias: pl.DataFra
     }
 
 
-def _read_published_ranks(pipeline: PipelineResource, labels: pl.DataFrame) -> pl.DataFrame:
+def _read_published_ranks(run: AssetRun, labels: pl.DataFrame) -> pl.DataFrame:
     """The published rank of each step of the snapshots that are still stored: the key of a step, and rank."""
     snapshot_ids = set(labels["snapshot_id"])
     ranks = [
-        snapshot.scan(NEXT_SKILL.name).select(*_STEP_KEY, "rank").drop_nulls().collect()
-        for snapshot in list_snapshots(pipeline.settings.published_path)
+        rows.select(*_STEP_KEY, "rank").drop_nulls().collect()
+        for snapshot, rows in run.list_published(NEXT_SKILL)
         if snapshot.snapshot_id in snapshot_ids
     ]
     return pl.concat([pl.DataFrame(schema={**dict.fromkeys(_STEP_KEY, pl.String), "rank": pl.Int64}), *ranks])

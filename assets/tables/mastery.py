@@ -9,10 +9,10 @@ import hashlib
 from dataclasses import replace
 
 import polars as pl
-from dagster import AssetExecutionContext, AssetsDefinition
+from dagster import AssetsDefinition
 
+from assets.incremental.asset_run import AssetRun
 from assets.incremental.incremental_asset import Results, incremental_asset
-from assets.resources.pipeline import PipelineResource
 from assets.tables.companions import EMPLOYEE_INPUT_TABLES, read_employee_input
 from assets.tables.core import load_taxonomy
 from assets.tables.recommendations import CONTEXT_INPUTS, build_recommendation_context
@@ -33,70 +33,68 @@ def mastery_assets() -> list[AssetsDefinition]:
     return [tracing, mastery, prerequisites, capabilities, alignment]
 
 
-@incremental_asset(name="learn_tracing", tables=[TRACING, HALF_LIFE], deps=[EVIDENCE])
-def tracing(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+@incremental_asset(name="learn_tracing", tables=[TRACING, HALF_LIFE], reads=[EVIDENCE])
+def tracing(run: AssetRun) -> Results:
     """Learn how micro-skills are assessed and how they fade. An incremental run keeps what was learnt."""
-    evidence, as_of = pipeline.read_scoped(EVIDENCE, MASTERY_INPUTS), pipeline.as_of(context)
-    model = learn_knowledge_tracing(evidence, as_of, pipeline.config.policy.stages)
+    evidence, as_of = run.tables.read_scoped(EVIDENCE, MASTERY_INPUTS), run.as_of
+    model = learn_knowledge_tracing(evidence, as_of, run.config.policy.stages)
     text = model.to_json()
     version = hashlib.sha256(text.encode()).hexdigest()[:12]
     card = pl.DataFrame({"model_version": [version], "card": [text]}, schema=TRACING.schema)
     metadata = {"is_fitted": model.is_fitted, "judgements": sum(model.judged)}
-    yield pipeline.materialize(TRACING, card, metadata)
-    yield pipeline.materialize(HALF_LIFE, build_half_lives(evidence, as_of, model))
+    yield run.materialize(TRACING, card, metadata)
+    yield run.materialize(HALF_LIFE, build_half_lives(evidence, as_of, model))
 
 
 @incremental_asset(
     name="estimate_mastery",
     tables=[MASTERY, REACHED_STEP],
-    deps=[EVIDENCE, TRACING],
+    reads=[EVIDENCE, TRACING],
     per_person_inputs=[EVIDENCE],
 )
-def mastery(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+def mastery(run: AssetRun) -> Results:
     """Estimate the stage and level of each person in each micro-skill, and list the steps they reached."""
-    model = read_knowledge_tracing(pipeline.read(TRACING)["card"][0])
+    model = read_knowledge_tracing(run.tables.read(TRACING)["card"][0])
     states, steps = estimate_mastery_and_steps(
-        pipeline.read_scoped(EVIDENCE, MASTERY_INPUTS), pipeline.as_of(context), pipeline.config.policy.stages, model
+        run.tables.read_scoped(EVIDENCE, MASTERY_INPUTS), run.as_of, run.config.policy.stages, model
     )
-    yield pipeline.materialize(MASTERY, states)
-    yield pipeline.materialize(REACHED_STEP, steps)
+    yield run.materialize(MASTERY, states)
+    yield run.materialize(REACHED_STEP, steps)
 
 
-@incremental_asset(name="learn_precedence", tables=[PRECEDENCE], deps=[PREREQUISITE, REACHED_STEP])
-def prerequisites(pipeline: PipelineResource) -> Results:
+@incremental_asset(name="learn_precedence", tables=[PRECEDENCE], reads=[PREREQUISITE, REACHED_STEP])
+def prerequisites(run: AssetRun) -> Results:
     """Take the prerequisites that the taxonomy declares, or learn them from reached steps if it declares none."""
-    declared, policy = pipeline.read(PREREQUISITE), pipeline.config.policy.precedence
-    rows = (
-        declare_prerequisites(declared) if declared.height else learn_prerequisites(pipeline.read(REACHED_STEP), policy)
-    )
-    yield pipeline.materialize(PRECEDENCE, rows)
+    declared, steps = run.tables.read(PREREQUISITE), run.tables.read(REACHED_STEP)
+    learns, policy = declared.is_empty(), run.config.policy.precedence
+    yield run.materialize(PRECEDENCE, learn_prerequisites(steps, policy) if learns else declare_prerequisites(declared))
 
 
 @incremental_asset(
     name="map_capabilities",
     tables=[CAPABILITY],
-    deps=[*CONTEXT_INPUTS, MODEL_CARD],
+    reads=[*CONTEXT_INPUTS, MODEL_CARD],
     per_person_inputs=[MASTERY, PERSON],
 )
-def capabilities(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+def capabilities(run: AssetRun) -> Results:
     """Compute how much of each capability every employed person covers."""
-    people = pipeline.read_scoped(PERSON).filter(is_employed())
-    recommendation_context = build_recommendation_context(pipeline, pipeline.as_of(context))
+    people = run.tables.read_scoped(PERSON).filter(is_employed())
+    recommendation_context = build_recommendation_context(run.tables, run.as_of)
     held = recommendation_context.mastery.join(people, on="person_id", how="semi")
     coverage = compute_capability_coverage(held, recommendation_context.skills, recommendation_context.prerequisites)
-    yield materialize_output(context, pipeline, CAPABILITY, coverage)
+    yield materialize_output(run, CAPABILITY, coverage)
 
 
-@incremental_asset(name="align_teams", tables=[ALIGNMENT], deps=[*CONTEXT_INPUTS, *EMPLOYEE_INPUT_TABLES, MODEL_CARD])
-def alignment(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+@incremental_asset(name="align_teams", tables=[ALIGNMENT], reads=[*CONTEXT_INPUTS, *EMPLOYEE_INPUT_TABLES, MODEL_CARD])
+def alignment(run: AssetRun) -> Results:
     """Find where the wishes of teams agree with their needs, and where they differ."""
-    as_of, policy = pipeline.as_of(context), pipeline.config.policy
-    recommendation_context = build_recommendation_context(pipeline, as_of)
-    employee_input = read_employee_input(pipeline, load_taxonomy(pipeline), as_of)
+    as_of, policy = run.as_of, run.config.policy
+    recommendation_context = build_recommendation_context(run.tables, as_of)
+    employee_input = read_employee_input(run.tables, load_taxonomy(run.tables), as_of)
     aligned = align_teams(
-        pipeline.read(PERSON).filter(is_employed()),
+        run.tables.read(PERSON).filter(is_employed()),
         replace(recommendation_context, wishes=employee_input.drop_hidden(recommendation_context.wishes)),
         team_people=policy.team_people,
         minimum_people=policy.minimum_people,
     )
-    yield materialize_output(context, pipeline, ALIGNMENT, aligned)
+    yield materialize_output(run, ALIGNMENT, aligned)

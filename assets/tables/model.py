@@ -15,17 +15,14 @@ from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
     AssetCheckSpec,
-    AssetExecutionContext,
     AssetsDefinition,
     MetadataValue,
-    multi_asset,
 )
 
 from assets.automation.alerts import PROMOTED
-from assets.incremental.incremental_asset import Results, incremental_asset
+from assets.incremental.asset_run import AssetRun
+from assets.incremental.incremental_asset import Results, incremental_asset, pipeline_asset
 from assets.reporting.evaluation_plots import describe_reliability, draw_reliability, png_data_uri
-from assets.resources.metadata import attach_lineage, build_asset_spec
-from assets.resources.pipeline import PipelineResource
 from assets.tables.drift import drift, find_drifted_inputs, save_input_profiles
 from assets.tables.training_data import TRAINING_INPUTS, build_extra_features, build_training_input, to_interactions
 from ml.evaluation.results import Evaluation, to_stored_dict
@@ -51,12 +48,11 @@ def model_assets() -> list[AssetsDefinition]:
     return [ranker, candidates, drift]
 
 
-@multi_asset(
+@pipeline_asset(
     name="train_ranker",
-    specs=[
-        build_asset_spec(MODEL_CARD, deps=TRAINING_INPUTS, kinds={"scikitlearn"}),
-        build_asset_spec(EVALUATION, deps=TRAINING_INPUTS, kinds={"scikitlearn", "parquet"}),
-    ],
+    tables=[MODEL_CARD, EVALUATION],
+    reads=TRAINING_INPUTS,
+    kinds={"scikitlearn", "parquet"},
     check_specs=[
         AssetCheckSpec(
             PROMOTED,
@@ -65,24 +61,18 @@ def model_assets() -> list[AssetsDefinition]:
         )
     ],
 )
-def ranker(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+def ranker(run: AssetRun) -> Results:
     """Train a challenger if a training is due, compare it with the champion, and keep the better one."""
-    yield from attach_lineage(_train(context, pipeline), context)
-
-
-def _train(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
-    as_of, models, steps = pipeline.as_of(context), pipeline.settings.models_path, pipeline.read(REACHED_STEP)
-    drifted = find_drifted_inputs(pipeline, find_latest_trained(models), steps, as_of)
-    training_input = build_training_input(pipeline, as_of)
-    outcome = run_champion_challenger(
-        training_input, models, pipeline.config.training, drifted=drifted, log=context.log.info
-    )
+    as_of, models, steps = run.as_of, run.settings.models_path, run.tables.read(REACHED_STEP)
+    drifted = find_drifted_inputs(models, find_latest_trained(models), steps, as_of, run.config.training)
+    training_input = build_training_input(run.tables, as_of, run.config.policy.horizon_days)
+    outcome = run_champion_challenger(training_input, models, run.config.training, drifted=drifted, log=run.log.info)
     if outcome.was_trained:
         save_input_profiles(models / training_input.training_version.model_version, steps, as_of)
     training, promotion = outcome.training_decision, outcome.promotion_decision
-    context.log.info(f"{'trained' if outcome.was_trained else 'not trained'}: {training.why}")
+    run.log.info(f"{'trained' if outcome.was_trained else 'not trained'}: {training.why}")
     card = json.dumps(to_stored_dict(outcome.card), sort_keys=True, default=str)
-    yield pipeline.materialize(
+    yield run.materialize(
         MODEL_CARD,
         pl.DataFrame({"model_version": [outcome.model_version], "card": [card]}),
         {
@@ -92,8 +82,8 @@ def _train(context: AssetExecutionContext, pipeline: PipelineResource) -> Result
             "promotion": promotion.why,
         },
     )
-    rows = _evaluation_rows(outcome.evaluation) if outcome.was_trained else pipeline.read(EVALUATION)
-    yield pipeline.materialize(EVALUATION, rows, _evaluation_metadata(outcome.evaluation, rows))
+    rows = _evaluation_rows(outcome.evaluation) if outcome.was_trained else run.tables.read(EVALUATION)
+    yield run.materialize(EVALUATION, rows, _evaluation_metadata(outcome.evaluation, rows))
     state = "is in use" if promotion.is_yes else "stays"
     yield AssetCheckResult(
         asset_key=MODEL_CARD.name,
@@ -119,21 +109,21 @@ def _evaluation_metadata(evaluation: Evaluation | None, rows: pl.DataFrame) -> d
 @incremental_asset(
     name="rank_candidates",
     tables=[CANDIDATE],
-    deps=[MODEL_CARD, MASTERY, *TRAINING_INPUTS],
+    reads=[MODEL_CARD, MASTERY, *TRAINING_INPUTS],
     per_person_inputs=[REACHED_STEP, MASTERY, PERSON],
     depends_on_population=True,
 )
-def candidates(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+def candidates(run: AssetRun) -> Results:
     """Rank the steps that may come next for every employed person."""
-    version = pipeline.read(MODEL_CARD)["model_version"][0]
+    version = run.tables.read(MODEL_CARD)["model_version"][0]
     # the steps of everybody, also for a few people: popularity is measured as in a complete run
-    steps, mastery = pipeline.read(REACHED_STEP), pipeline.read_scoped(MASTERY)
-    people = pipeline.read_scoped(PERSON).filter(is_employed())["person_id"]
-    extra = build_extra_features(pipeline, steps).for_people(people)
-    recommender = load_bundle(pipeline.settings.models_path / version, extra_features=extra)
-    skills = pipeline.read(SKILL)["skill_id"]
-    rows = rank_candidates(recommender, steps, mastery, people, skills, pipeline.as_of(context))
-    yield pipeline.materialize(CANDIDATE, rows)
+    steps, mastery = run.tables.read(REACHED_STEP), run.tables.read_scoped(MASTERY)
+    people = run.tables.read_scoped(PERSON).filter(is_employed())["person_id"]
+    extra = build_extra_features(run.tables, steps).for_people(people)
+    recommender = load_bundle(run.settings.models_path / version, extra_features=extra)
+    skills = run.tables.read(SKILL)["skill_id"]
+    rows = rank_candidates(recommender, steps, mastery, people, skills, run.as_of)
+    yield run.materialize(CANDIDATE, rows)
 
 
 def rank_candidates(

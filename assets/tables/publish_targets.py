@@ -4,28 +4,32 @@ Belongs here: what the UI shows of each target, above all a failure.
 Does not belong here: published rows (`assets.tables.recommendations`), how a target is published (`pipelines.publish`).
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import polars as pl
-from dagster import AssetCheckResult, AssetCheckSeverity, AssetCheckSpec, AssetsDefinition, multi_asset
+from dagster import AssetCheckResult, AssetCheckSeverity, AssetCheckSpec, AssetsDefinition
 
-from assets.resources.metadata import build_asset_spec
-from assets.resources.pipeline import PipelineResource
+from assets.incremental.asset_run import AssetRun
+from assets.incremental.incremental_asset import Results, pipeline_asset
 from pipelines.config.company import Config
+from pipelines.contracts.catalog import DELIVERY, EVIDENCE, PERSON, SKILL
+from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
 from pipelines.contracts.output_tables import PUBLISH_TARGET, SNAPSHOT
 from pipelines.publish.targets import PublishContext, configured_targets, publish_target
 from pipelines.snapshots.reader import current_snapshot
+
+# What the pages read beside the snapshot.
+PAGE_INPUTS = (PERSON, SKILL, EVIDENCE, EVALUATION, MODEL_CARD, DELIVERY)
 
 
 def publish_target_assets(config: Config) -> list[AssetsDefinition]:
     """The targets that footsteps.yaml declares, as one table with a check for each."""
     targets = configured_targets(config.publish)
 
-    @multi_asset(
+    @pipeline_asset(
         name="publish_targets",
-        specs=[build_asset_spec(PUBLISH_TARGET, deps=[SNAPSHOT])],
+        tables=[PUBLISH_TARGET],
+        reads=[SNAPSHOT, *(PAGE_INPUTS if "site" in targets else ())],
         check_specs=[
             AssetCheckSpec(
                 f"{target}_is_published", asset=PUBLISH_TARGET.name, description=f"{target} holds the current snapshot."
@@ -33,11 +37,17 @@ def publish_target_assets(config: Config) -> list[AssetsDefinition]:
             for target in targets
         ],
     )
-    def publish_targets(pipeline: PipelineResource) -> Iterator[Any]:
-        settings, config = pipeline.settings, pipeline.config
+    def publish_targets(run: AssetRun) -> Results:
+        """Publish the current snapshot to each target."""
+        settings, config = run.settings, run.config
         snapshot = current_snapshot(settings.published_path)
         publication = PublishContext(
-            snapshot, pipeline.lake, config.publish, config.company, datetime.now(UTC), settings.published_path / "site"
+            snapshot,
+            run.tables.lake,
+            config.publish,
+            config.company,
+            datetime.now(UTC),
+            settings.published_path / "site",
         )
         outcomes = [publish_target(target, publication) for target in targets]
         # locations are relative to the data root, so that the table stays the same if the root is moved
@@ -45,7 +55,7 @@ def publish_target_assets(config: Config) -> list[AssetsDefinition]:
             (outcome.target, snapshot.snapshot_id, outcome.location.removeprefix(f"{settings.root}/"), outcome.problem)
             for outcome in outcomes
         ]
-        yield pipeline.materialize(PUBLISH_TARGET, pl.DataFrame(rows, schema=PUBLISH_TARGET.schema, orient="row"))
+        yield run.materialize(PUBLISH_TARGET, pl.DataFrame(rows, schema=PUBLISH_TARGET.schema, orient="row"))
         for outcome in outcomes:
             yield AssetCheckResult(
                 asset_key=PUBLISH_TARGET.name,

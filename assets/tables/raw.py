@@ -7,7 +7,7 @@ Does not belong here: how files are read (`pipelines.sources`), what rows mean (
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,11 @@ from dagster import (
 
 from assets.automation.partitions import BY_RANGE, DELIVERY_DAYS, day_of_file, delivery_days
 from assets.incremental.incremental_asset import POOL
+from assets.resources.fingerprints import fingerprint_table
 from assets.resources.metadata import PREVIEW_ROWS, TIME_COLUMNS, build_asset_spec, numeric_metadata, preview_rows
-from assets.resources.pipeline import PipelineResource, raw_tables
+from assets.resources.pipeline import PipelineResource
+from assets.resources.raw_inputs import raw_tables
+from assets.resources.run_context import RunContext
 from pipelines.config.company import Config, SourceConfig
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName, quarantine_table
 from pipelines.contracts.catalog import DELIVERY
@@ -87,7 +90,9 @@ def _build_landing_op(system: str, sources: list[SourceConfig]) -> AssetsDefinit
     )
     def land(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
         deliveries = _land_files(context, pipeline, sources)
-        inputs = {name: pipeline.fingerprint(name) for name in tables} | {"code": fingerprint_code()}
+        inputs = {name: fingerprint_table(pipeline.lake, pipeline.config, name) for name in tables} | {
+            "code": fingerprint_code()
+        }
         previous = read_asset_state(pipeline.lake.root, op_name)
         if previous is not None and dict(previous.inputs) != inputs:
             previous = None
@@ -153,7 +158,15 @@ def _split_days(
     context: AssetExecutionContext, pipeline: PipelineResource
 ) -> Iterator[tuple[LandingContext, Callable[[Path], bool]]]:
     """A landing for each delivery day, with its choice of files: all files for today, its own for an earlier day."""
-    landing = pipeline.landing(context)
+    now, run = datetime.now(UTC), RunContext(context.run.tags, pipeline.complete_runs)
+    landing = LandingContext(
+        lake=pipeline.lake,
+        folder=pipeline.landing_folder,
+        day=now.date(),
+        landed_at=now,
+        allow_row_count_drop=run.allows_row_count_drop,
+        progress=context.log.info,
+    )
     for day in delivery_days(context) or [landing.day]:
         yield replace(landing, day=day), partial(_is_landed_on, day, landing.day)
 

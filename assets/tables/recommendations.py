@@ -8,17 +8,18 @@ from datetime import date
 from functools import partial
 
 import polars as pl
-from dagster import AssetExecutionContext, AssetsDefinition
+from dagster import AssetsDefinition
 
+from assets.incremental.asset_run import AssetRun
 from assets.incremental.incremental_asset import Results, incremental_asset
-from assets.resources.pipeline import PipelineResource
+from assets.resources.table_reader import TableReader
 from assets.tables.companions import (
     EMPLOYEE_INPUT_TABLES,
     EmployeeInput,
     filter_candidates_by_replies,
     read_employee_input,
 )
-from assets.tables.core import load_taxonomy
+from assets.tables.core import TAXONOMY_TABLES, load_taxonomy
 from assets.tables.snapshot import materialize_output
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
 from ml.mastery.open_badges import BADGE_EVIDENCE_COLUMNS, build_badge_evidence
@@ -29,17 +30,14 @@ from ml.recommend.reply_filter import find_no_recommendation_reasons
 from ml.recommend.reranking import build_recommendation_rows, rerank_candidates
 from ml.recommend.support_gaps import find_support_gaps
 from pipelines.contracts.catalog import (
-    ALIAS,
     ASPIRATION,
     ASSIGNMENT,
     EVIDENCE,
     LEARNING_RECORD,
     PERSON,
     PREFERENCE,
-    PREREQUISITE,
     REPLY,
     ROLE_PERIOD,
-    ROLE_PROFILE,
     SKILL,
 )
 from pipelines.contracts.columns import is_employed
@@ -52,7 +50,8 @@ from pipelines.contracts.output_tables import (
     OUT_MASTERY,
     SUPPORT_GAP,
 )
-from pipelines.core.replies import add_replies_to_mastery
+from pipelines.contracts.policy import RecommendationPolicy
+from pipelines.core.replies import add_replies_to_mastery, find_hidden_skills, resolve_reply_skills
 from pipelines.core.skill_demand import (
     count_skill_demand,
     count_unit_support,
@@ -65,8 +64,8 @@ from pipelines.core.skill_demand import (
 
 # What `build_recommendation_context` reads.
 CONTEXT_INPUTS = (
-    *(MASTERY, EVIDENCE, SKILL, ALIAS, PREREQUISITE, PRECEDENCE),
-    *(ROLE_PROFILE, ASPIRATION, ASSIGNMENT, ROLE_PERIOD, PERSON),
+    *(MASTERY, EVIDENCE, PRECEDENCE, ASPIRATION, ASSIGNMENT, ROLE_PERIOD, PERSON),
+    *TAXONOMY_TABLES,
 )
 # The provenance of evidence: most of its bytes, and no stage or list depends on it.
 _PROVENANCE = ("record_code", "source_name", "file_sha256", "row_number", "source_column")
@@ -80,125 +79,138 @@ def recommendation_assets() -> list[AssetsDefinition]:
 @incremental_asset(
     name="recommend",
     tables=[NEXT_SKILL, COUNTERFACTUAL, SUPPORT_GAP],
-    deps=[*CONTEXT_INPUTS, CANDIDATE, TRACING, LEARNING_RECORD, MODEL_CARD, *EMPLOYEE_INPUT_TABLES],
+    reads=[*CONTEXT_INPUTS, CANDIDATE, TRACING, LEARNING_RECORD, MODEL_CARD, *EMPLOYEE_INPUT_TABLES],
     per_person_inputs=[CANDIDATE, MASTERY, EVIDENCE, ASPIRATION, ROLE_PERIOD, PERSON, REPLY, PREFERENCE],
     depends_on_population=True,
 )
-def recommendations(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+def recommendations(run: AssetRun) -> Results:
     """Recommend steps to every employed person, find what would change each row, and what support units lack."""
-    as_of, policy, taxonomy = pipeline.as_of(context), pipeline.config.policy, load_taxonomy(pipeline)
-    people = pipeline.read_scoped(PERSON).filter(is_employed())
-    employee_input = read_employee_input(pipeline, taxonomy, as_of)
-    situation = build_situation(pipeline, employee_input)
+    as_of, policy, tables = run.as_of, run.config.policy, run.tables
+    taxonomy = load_taxonomy(tables)
+    people = tables.read_scoped(PERSON).filter(is_employed())
+    employee_input = read_employee_input(tables, taxonomy, as_of)
+    situation = build_situation(tables, policy, employee_input)
     ranked = rerank_candidates(situation.candidates, situation.context, policy)
     counterfactuals = find_counterfactuals(ranked, situation)
-    assignments = pipeline.read(ASSIGNMENT)
+    assignments = tables.read(ASSIGNMENT)
     # statements about several people leave out what one of them hides
-    evidence = employee_input.drop_hidden(select_recent_evidence(pipeline.lake.scan(EVIDENCE), as_of))
-    options = find_practice_options(assignments, pipeline.read(LEARNING_RECORD), evidence, taxonomy, as_of)
-    candidate_people = pipeline.read_scoped(CANDIDATE, ["person_id"])
+    evidence = employee_input.drop_hidden(select_recent_evidence(tables.scan(EVIDENCE), as_of))
+    options = find_practice_options(assignments, tables.read(LEARNING_RECORD), evidence, taxonomy, as_of)
+    candidate_people = tables.read_scoped(CANDIDATE, ["person_id"])
     reasons = find_no_recommendation_reasons(people, candidate_people, situation.candidates, employee_input.opted_out)
     rows = build_recommendation_rows(ranked, counterfactuals, situation.context, options, reasons, policy)
-    yield materialize_output(context, pipeline, NEXT_SKILL, rows)
-    yield materialize_output(context, pipeline, COUNTERFACTUAL, counterfactuals)
-    if pipeline.scope.people is not None:  # support gaps are about units: a run for some people leaves them as they are
-        yield pipeline.materialize(SUPPORT_GAP, pl.DataFrame(schema=SUPPORT_GAP.schema))
+    yield materialize_output(run, NEXT_SKILL, rows)
+    yield materialize_output(run, COUNTERFACTUAL, counterfactuals)
+    if run.scope.people is not None:  # support gaps are about units: a run for some people leaves them as they are
+        yield run.materialize(SUPPORT_GAP, pl.DataFrame(schema=SUPPORT_GAP.schema))
         return
     units, mastery = people.select("person_id", "unit_name"), employee_input.drop_hidden(situation.context.mastery)
     support = count_unit_support(assignments, evidence, mastery, units, taxonomy, as_of)
     ranked = employee_input.drop_hidden(ranked)
     gaps = find_support_gaps(ranked, units, support, taxonomy.skills, policy.minimum_people)
-    yield materialize_output(context, pipeline, SUPPORT_GAP, gaps)
+    yield materialize_output(run, SUPPORT_GAP, gaps)
 
 
 @incremental_asset(
     name="list_mastery",
     tables=[OUT_MASTERY],
-    deps=[MASTERY, MODEL_CARD, REPLY, SKILL, ALIAS, PERSON],
+    reads=[MASTERY, MODEL_CARD, REPLY, PERSON, *TAXONOMY_TABLES],
     per_person_inputs=[MASTERY, REPLY, PERSON],
 )
-def published_mastery(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+def published_mastery(run: AssetRun) -> Results:
     """List the mastery of every employed person, with what they state themselves."""
-    employee_input = read_employee_input(pipeline, load_taxonomy(pipeline), pipeline.as_of(context))
-    mastery = _keep_employed(pipeline, pipeline.read_scoped(MASTERY))
-    rows = add_replies_to_mastery(mastery, employee_input.replies, employee_input.as_of)
-    yield materialize_output(context, pipeline, OUT_MASTERY, rows)
+    mastery, replies = _keep_employed(run.tables, run.tables.read_scoped(MASTERY)), _read_replies(run.tables)
+    rows = add_replies_to_mastery(mastery, replies, run.as_of)
+    yield materialize_output(run, OUT_MASTERY, rows)
 
 
 @incremental_asset(
     name="build_badge_evidence",
     tables=[MASTERY_PROOF],
-    deps=[MASTERY, EVIDENCE, PERSON, SKILL, ALIAS, REPLY, MODEL_CARD],
+    reads=[MASTERY, EVIDENCE, PERSON, REPLY, MODEL_CARD, *TAXONOMY_TABLES],
     per_person_inputs=[MASTERY, EVIDENCE, PERSON, REPLY],
 )
-def badge_evidence(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+def badge_evidence(run: AssetRun) -> Results:
     """List the evidence of each micro-skill that an employed person holds, with a draft of an Open Badge."""
-    as_of, mastery = pipeline.as_of(context), _keep_employed(pipeline, pipeline.read_scoped(MASTERY))
-    evidence = pipeline.read_scoped(EVIDENCE, BADGE_EVIDENCE_COLUMNS)
-    rows = build_badge_evidence(mastery, evidence, pipeline.read(SKILL), as_of)
-    yield materialize_output(context, pipeline, MASTERY_PROOF, _mark_hidden(pipeline, rows, as_of))
+    as_of, mastery = run.as_of, _keep_employed(run.tables, run.tables.read_scoped(MASTERY))
+    evidence = run.tables.read_scoped(EVIDENCE, BADGE_EVIDENCE_COLUMNS)
+    rows = build_badge_evidence(mastery, evidence, run.tables.read(SKILL), as_of)
+    yield materialize_output(run, MASTERY_PROOF, _mark_hidden(run.tables, rows, as_of))
 
 
 @incremental_asset(
     name="list_evidence",
     tables=[OUT_EVIDENCE],
-    deps=[EVIDENCE, PERSON, SKILL, ALIAS, REPLY, MODEL_CARD],
+    reads=[EVIDENCE, PERSON, REPLY, MODEL_CARD, *TAXONOMY_TABLES],
     per_person_inputs=[EVIDENCE, PERSON, REPLY],
 )
-def published_evidence(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+def published_evidence(run: AssetRun) -> Results:
     """List the evidence of every employed person up to the day, with file and row."""
     # the rows keep the order of the evidence, which is that of the published table: nothing is sorted
-    as_of, rows = pipeline.as_of(context), _keep_employed(pipeline, pipeline.read_scoped(EVIDENCE))
+    as_of, rows = run.as_of, _keep_employed(run.tables, run.tables.read_scoped(EVIDENCE))
     rows = rows.filter(pl.col("occurred_at") <= last_instant(as_of))
-    yield materialize_output(context, pipeline, OUT_EVIDENCE, _mark_hidden(pipeline, rows, as_of))
+    yield materialize_output(run, OUT_EVIDENCE, _mark_hidden(run.tables, rows, as_of))
 
 
-def build_situation(pipeline: PipelineResource, employee_input: EmployeeInput) -> CounterfactualInputs:
+def build_situation(
+    tables: TableReader, policy: RecommendationPolicy, employee_input: EmployeeInput
+) -> CounterfactualInputs:
     """What recommendations and their counterfactuals are computed from, for the people in scope.
 
     Args:
-        pipeline: The data root.
+        tables: Reads `CONTEXT_INPUTS`, the candidates and knowledge tracing.
+        policy: The policy of recommendations.
         employee_input: What people stated, and up to which day.
     """
-    as_of, policy, cards = employee_input.as_of, pipeline.config.policy, pipeline.read(TRACING)["card"]
+    as_of, cards = employee_input.as_of, tables.read(TRACING)["card"]
     tracing = read_knowledge_tracing(cards[0]) if cards.len() else None
-    candidates = pipeline.read_scoped(CANDIDATE).rename({"prior": "utility"})
-    mastery, people = pipeline.read_scoped(MASTERY), pipeline.read_scoped(PERSON).filter(is_employed())
+    candidates = tables.read_scoped(CANDIDATE).rename({"prior": "utility"})
+    mastery, people = tables.read_scoped(MASTERY), tables.read_scoped(PERSON).filter(is_employed())
     return CounterfactualInputs(
-        evidence=pipeline.read_scoped(EVIDENCE, [name for name in EVIDENCE.column_names if name not in _PROVENANCE]),
+        evidence=tables.read_scoped(EVIDENCE, [name for name in EVIDENCE.column_names if name not in _PROVENANCE]),
         candidates=filter_candidates_by_replies(
-            pipeline, employee_input, candidates, mastery, people.select("person_id")
+            policy.replies, employee_input, candidates, mastery, people.select("person_id")
         ),
-        context=build_recommendation_context(pipeline, as_of),
+        context=build_recommendation_context(tables, as_of),
         as_of=as_of,
         policy=policy,
         estimate=partial(estimate_mastery, as_of=as_of, policy=policy.stages, tracing=tracing),
     )
 
 
-def build_recommendation_context(pipeline: PipelineResource, as_of: date) -> RecommendationContext:
-    """What motives are measured against, as of a day; mastery only of the people in scope."""
-    taxonomy, evidence = load_taxonomy(pipeline), select_recent_evidence(pipeline.lake.scan(EVIDENCE), as_of)
+def build_recommendation_context(tables: TableReader, as_of: date) -> RecommendationContext:
+    """What motives are measured against, as of a day; mastery only of the people in scope.
+
+    Args:
+        tables: Reads `CONTEXT_INPUTS`.
+        as_of: The last day whose data counts.
+    """
+    taxonomy, evidence = load_taxonomy(tables), select_recent_evidence(tables.scan(EVIDENCE), as_of)
     return RecommendationContext(
-        mastery=pipeline.read_scoped(MASTERY),
+        mastery=tables.read_scoped(MASTERY),
         skills=taxonomy.skills,
-        prerequisites=pipeline.read(PRECEDENCE),
-        wishes=list_skill_wishes(pipeline.read(ASPIRATION), taxonomy, as_of),
-        roles=list_current_roles(pipeline.read(PERSON), pipeline.read(ROLE_PERIOD), as_of),
+        prerequisites=tables.read(PRECEDENCE),
+        wishes=list_skill_wishes(tables.read(ASPIRATION), taxonomy, as_of),
+        roles=list_current_roles(tables.read(PERSON), tables.read(ROLE_PERIOD), as_of),
         role_profiles=taxonomy.role_profiles,
-        demand=count_skill_demand(pipeline.read(ASSIGNMENT), evidence, taxonomy, as_of),
-        preferences=list_motive_weights(pipeline.read(ASPIRATION), as_of),
+        demand=count_skill_demand(tables.read(ASSIGNMENT), evidence, taxonomy, as_of),
+        preferences=list_motive_weights(tables.read(ASPIRATION), as_of),
     )
 
 
-def _mark_hidden(pipeline: PipelineResource, rows: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def _read_replies(tables: TableReader) -> pl.DataFrame:
+    """One row per reply and micro-skill it names, as `resolve_reply_skills` returns them."""
+    return resolve_reply_skills(tables.read(REPLY), load_taxonomy(tables))
+
+
+def _mark_hidden(tables: TableReader, rows: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """The rows with is_hidden, for micro-skills that only the person's own page may show."""
-    hidden = read_employee_input(pipeline, load_taxonomy(pipeline), as_of).hidden
+    hidden = find_hidden_skills(_read_replies(tables), as_of)
     marked = hidden.select("person_id", "skill_id", pl.lit(True).alias("is_hidden"))
     rows = rows.join(marked, on=("person_id", "skill_id"), how="left", maintain_order="left")
     return rows.with_columns(pl.col("is_hidden").fill_null(False))
 
 
-def _keep_employed(pipeline: PipelineResource, rows: pl.DataFrame) -> pl.DataFrame:
-    people = pipeline.read_scoped(PERSON).filter(is_employed())
+def _keep_employed(tables: TableReader, rows: pl.DataFrame) -> pl.DataFrame:
+    people = tables.read_scoped(PERSON).filter(is_employed())
     return rows.join(people, on="person_id", how="semi", maintain_order="left")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.resources.pipeline import PipelineResource
-from assets.tables.core import load_taxonomy
+from assets.resources.table_reader import TableReader
+from assets.tables.core import TAXONOMY_TABLES, load_taxonomy
 from ml.mastery.step_items import list_memberships, list_repeatable_steps, list_required_steps
 from ml.ranking.context_features import ContextTables, FeatureUnion, build_context_features
 from ml.ranking.features import ExtraFeatures
@@ -19,7 +19,6 @@ from ml.ranking.group_features import GroupFeatures
 from ml.registry.champion_challenger import TrainingInput
 from ml.registry.promotion import TrainingVersion
 from pipelines.contracts.catalog import (
-    ALIAS,
     ASPIRATION,
     ASSIGNMENT,
     EVIDENCE,
@@ -37,27 +36,31 @@ from pipelines.storage.lake import content_sha256
 SEED = 7
 # The content of these tables decides what a ranker learns: if none of it changed, a training learns nothing new.
 _CONTENT_TABLES = (PERSON, ROLE_PERIOD, ROLE_PROFILE, PREREQUISITE, ASSIGNMENT, LEARNING_RECORD, ASPIRATION)
-TRAINING_INPUTS = (REACHED_STEP, EVIDENCE, SKILL, ALIAS, *_CONTENT_TABLES)
+# What `build_training_input` and `build_extra_features` read.
+TRAINING_INPUTS = (*dict.fromkeys((REACHED_STEP, EVIDENCE, *TAXONOMY_TABLES, *_CONTENT_TABLES)),)
 PRACTICE_COLUMNS = ("person_id", "skill_id", "occurred_at", "amount", "mode")
 STEP_COLUMNS = ("person_id", "skill_id", "reached_at")
 _FINISHED_VERBS = ("completed", "passed", "attended")
 
 
-def build_training_input(pipeline: PipelineResource, as_of: date, *, with_wishes: bool = False) -> TrainingInput:
+def build_training_input(
+    tables: TableReader, as_of: date, horizon_days: int, *, with_wishes: bool = False
+) -> TrainingInput:
     """What the ranker is trained on.
 
     Args:
-        pipeline: The data root.
+        tables: Reads `TRAINING_INPUTS`.
+        horizon_days: Days after the moment of a recommendation within which a reached step counts.
         as_of: The last day whose data counts.
         with_wishes: Add features of wishes, to measure what they contribute. See `read_flow_tables`.
     """
-    steps, horizon_days = pipeline.read(REACHED_STEP), pipeline.config.policy.horizon_days
-    extra, interactions = build_extra_features(pipeline, steps, with_wishes=with_wishes), to_interactions(steps)
-    names = steps.select("step_id", "skill_id").unique().join(pipeline.read(SKILL), on="skill_id", how="left")
+    steps = tables.read(REACHED_STEP)
+    extra, interactions = build_extra_features(tables, steps, with_wishes=with_wishes), to_interactions(steps)
+    names = steps.select("step_id", "skill_id").unique().join(tables.read(SKILL), on="skill_id", how="left")
     names = names.select(skill_id="step_id", name="skill_name").sort("skill_id")
     recipe = fingerprint_recipe(horizon_days, extra)
     version = hashlib.sha256(recipe.encode())
-    for frame in (interactions, names, *(pipeline.read(table) for table in _CONTENT_TABLES)):
+    for frame in (interactions, names, *(tables.read(table) for table in _CONTENT_TABLES)):
         version.update(content_sha256(frame).encode())
     return TrainingInput(
         events=interactions,
@@ -76,19 +79,19 @@ def to_interactions(steps: pl.DataFrame) -> pl.DataFrame:
     return steps.select("person_id", skill_id="step_id", ts="reached_at")
 
 
-def build_extra_features(pipeline: PipelineResource, steps: pl.DataFrame, *, with_wishes: bool = False) -> FeatureUnion:
+def build_extra_features(tables: TableReader, steps: pl.DataFrame, *, with_wishes: bool = False) -> FeatureUnion:
     """Features beyond interactions: what people of the same role and unit took, and context from the lake.
 
     Args:
-        pipeline: The data root; only the people in scope need features.
+        tables: Reads `TRAINING_INPUTS`; only the people in scope need features.
         steps: Reached steps of everybody.
         with_wishes: Add features of wishes. See `read_flow_tables`.
     """
-    groups = GroupFeatures(to_interactions(steps), list_memberships(pipeline.read(PERSON), pipeline.read(ROLE_PERIOD)))
-    return FeatureUnion((groups, build_context_features(read_flow_tables(pipeline, steps, with_wishes=with_wishes))))
+    groups = GroupFeatures(to_interactions(steps), list_memberships(tables.read(PERSON), tables.read(ROLE_PERIOD)))
+    return FeatureUnion((groups, build_context_features(read_flow_tables(tables, steps, with_wishes=with_wishes))))
 
 
-def read_flow_tables(pipeline: PipelineResource, steps: pl.DataFrame, *, with_wishes: bool = False) -> ContextTables:
+def read_flow_tables(tables: TableReader, steps: pl.DataFrame, *, with_wishes: bool = False) -> ContextTables:
     """The core tables that context features are made of, with the micro-skills of their texts.
 
     The ranker sees no wishes. They order a list as the motive `autonomy`, by declared policy: a model that used them
@@ -96,21 +99,21 @@ def read_flow_tables(pipeline: PipelineResource, steps: pl.DataFrame, *, with_wi
     without scoring again. The model did not rank better with them.
 
     Args:
-        pipeline: The data root; what counts per person is read for the people in scope.
+        tables: Reads `TRAINING_INPUTS`; what counts per person is read for the people in scope.
         steps: Reached steps of everybody.
         with_wishes: Read wishes as well, to measure what they contribute.
     """
-    taxonomy = load_taxonomy(pipeline)
-    learning = pipeline.read_scoped(LEARNING_RECORD).with_columns(skill_text=pl.coalesce("skill_text", "course_name"))
-    wishes = _add_skill_ids(pipeline.read_scoped(ASPIRATION), taxonomy) if with_wishes else None
+    taxonomy = load_taxonomy(tables)
+    learning = tables.read_scoped(LEARNING_RECORD).with_columns(skill_text=pl.coalesce("skill_text", "course_name"))
+    wishes = _add_skill_ids(tables.read_scoped(ASPIRATION), taxonomy) if with_wishes else None
     return ContextTables(
-        people=pipeline.read(PERSON).select("person_id", "role_name", "hired_date"),
-        role_periods=pipeline.read(ROLE_PERIOD).select("person_id", "role_name", "started_date", "ended_date"),
+        people=tables.read(PERSON).select("person_id", "role_name", "hired_date"),
+        role_periods=tables.read(ROLE_PERIOD).select("person_id", "role_name", "started_date", "ended_date"),
         role_profiles=taxonomy.role_profiles,
-        assignments=_add_skill_ids(pipeline.read(ASSIGNMENT), taxonomy).select(
+        assignments=_add_skill_ids(tables.read(ASSIGNMENT), taxonomy).select(
             "person_id", "skill_id", "started_date", "done_at"
         ),
-        practice=select_practice(pipeline.read_scoped(EVIDENCE, PRACTICE_COLUMNS)),
+        practice=select_practice(tables.read_scoped(EVIDENCE, PRACTICE_COLUMNS)),
         learning=_add_skill_ids(learning, taxonomy).select(
             "person_id",
             "skill_id",

@@ -9,7 +9,7 @@ import pytest
 
 from assets.automation.schedules import build_nightly_schedule
 from assets.incremental.automation_condition import MAX_ATTEMPTS, on_changed_inputs
-from assets.resources.pipeline import SCHEDULED_DAY_TAG
+from assets.resources.run_context import SCHEDULED_DAY_TAG
 
 FAILS = {"yes": False}
 

@@ -15,11 +15,14 @@ from conftest import END, DemoRun
 from dagster import AssetCheckEvaluation, materialize
 
 import ml.registry.champion_challenger
-from assets.resources.pipeline import AS_OF_TAG, PipelineResource
+from assets.resources.pipeline import PipelineResource
+from assets.resources.run_context import AS_OF_TAG
+from assets.resources.table_reader import TableReader
 from assets.tables.drift import drift
 from assets.tables.model import ranker
 from ml.registry.model_bundle import save_bundle
 from ml.registry.promotion import Decision
+from pipelines.config.company import read_config
 from pipelines.contracts.feature_tables import DRIFT, MODEL_CARD
 from pipelines.storage.lake import Lake
 
@@ -114,10 +117,9 @@ def test_a_run_with_unchanged_content_keeps_the_champion_and_the_check_tells_why
     record = json.loads((root / "models" / "champion.json").read_text())
     from assets.tables.training_data import build_training_input
 
-    pipeline = PipelineResource(
-        data_root=str(root), config_path=str(root / "footsteps.yaml"), landing_path=str(root / "landing")
-    )
-    record["latest"]["recipe"] = build_training_input(pipeline, END).training_version.recipe
+    horizon_days = read_config(root / "footsteps.yaml").policy.horizon_days
+    training_input = build_training_input(TableReader(Lake(root / "lake")), END, horizon_days)
+    record["latest"]["recipe"] = training_input.training_version.recipe
     (root / "models" / "champion.json").write_text(json.dumps(record))
     check = run(ranker, root)
     assert check.passed

@@ -109,16 +109,16 @@ def test_a_copy_that_fails_leaves_readers_of_postgresql_where_they_were(tmp_path
     broken.path(OUT_MASTERY.name).write_bytes(b"no parquet")
     with pytest.raises(pl.exceptions.ComputeError):
         publish_postgresql(broken, postgresql_uri, schema)
-    found = pl.read_database_uri(
+    snapshots = pl.read_database_uri(
         f"SELECT DISTINCT snapshot_id FROM {schema}.out__next_skill", postgresql_uri, engine="adbc"
     )
-    assert found["snapshot_id"].to_list() == ["s0"]
+    assert snapshots["snapshot_id"].to_list() == ["s0"]
     fine = publish(tmp_path, "s2")
     publish_postgresql(fine, postgresql_uri, schema)
-    found = pl.read_database_uri(
+    snapshots = pl.read_database_uri(
         f"SELECT DISTINCT snapshot_id FROM {schema}.out__mastery", postgresql_uri, engine="adbc"
     )
-    assert found["snapshot_id"].to_list() == ["s2"]
+    assert snapshots["snapshot_id"].to_list() == ["s2"]
 
 
 def test_a_bucket_holds_landing_lake_and_publication(tmp_path: Path, s3_endpoint: str) -> None:
@@ -197,11 +197,11 @@ def test_one_way_that_fails_stops_no_other_and_tells_no_secret(tmp_path: Path, m
         datetime(2025, 6, 30, tzinfo=UTC),
         tmp_path / "site",
     )
-    found = {way: publish_target(way, publication) for way in ("delta", "postgresql", "duckdb")}
-    assert found["delta"].problem is None
-    assert found["duckdb"].problem is None
-    assert found["postgresql"].problem is not None
-    assert "hush-hush" not in found["postgresql"].problem
+    outcomes = {target: publish_target(target, publication) for target in ("delta", "postgresql", "duckdb")}
+    assert outcomes["delta"].problem is None
+    assert outcomes["duckdb"].problem is None
+    assert outcomes["postgresql"].problem is not None
+    assert "hush-hush" not in outcomes["postgresql"].problem
     monkeypatch.delenv("FOOTSTEPS_POSTGRESQL_URI")
     problem = publish_target("postgresql", publication).problem
     assert problem is not None

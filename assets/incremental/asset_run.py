@@ -1,0 +1,255 @@
+"""One execution of an asset: what it reads, in which scope, and where its rows are written.
+
+Belongs here: the object that the function of an asset works with.
+Does not belong here: whether the asset is executed (`incremental_asset`), what it computes (`assets.tables`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from dagster import AssetExecutionContext, DagsterLogManager, DataVersion, MaterializeResult
+
+from assets.resources.metadata import table_contract, written_metadata
+from assets.resources.pipeline import PipelineResource
+from assets.resources.run_context import RunContext
+from assets.resources.table_reader import EVERYBODY, DeclaredLake, Scope, TableReader, UndeclaredRead
+from pipelines.config.company import Config
+from pipelines.config.settings import Settings
+from pipelines.contracts.catalog import DELIVERY
+from pipelines.contracts.table import Table
+from pipelines.snapshots.reader import Snapshot, list_snapshots
+from pipelines.storage.lake import Lake
+from pipelines.storage.run_state import AssetState
+
+
+@dataclass(frozen=True)
+class PreviousTable:
+    """A table as earlier runs left it, which an asset reads. The graph has no edge for it: it would close a cycle.
+
+    Attributes:
+        table: Contract of the table.
+        date_column: Only rows dated before the day of the run are read, so that repeating a run reads the same rows;
+            None to read all rows.
+        changes_rows: Whether the rows of the asset depend on it. If not, the asset stays as it is when it changes.
+    """
+
+    table: Table
+    date_column: str | None = None
+    changes_rows: bool = True
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What an asset declares: the tables it makes, and everything it reads.
+
+    Attributes:
+        name: Name of the op.
+        tables: Contracts of the tables that it makes. It may read them as its last execution left them.
+        reads: Contracts of the tables of this run that it reads.
+        reads_previous: The tables of earlier runs that it reads.
+    """
+
+    name: str
+    tables: tuple[Table, ...]
+    reads: tuple[Table, ...]
+    reads_previous: tuple[PreviousTable, ...] = ()
+
+    @property
+    def readable(self) -> frozenset[str]:
+        """The names of all tables that the asset may read as this run, or its own last execution, left them.
+
+        The ledger is among them if it reads raw tables, because it tells which of their files are current.
+        """
+        ledger = {DELIVERY.name} if any(table.layer == "raw" for table in self.reads) else set()
+        return frozenset(ledger | {table.name for table in (*self.tables, *self.upstream)})
+
+    @property
+    def upstream(self) -> tuple[Table, ...]:
+        """What the asset reads of this run: `reads`, and the tables that references of its own tables point to.
+
+        Rows do not depend on a table that only a reference points to: if it changes, the asset stays as it is.
+        """
+        own = {table.name for table in self.tables}
+        names = {reference.table for table in self.tables for reference in table.references} - own
+        return tuple({table.name: table for table in (*self.reads, *map(table_contract, sorted(names)))}.values())
+
+    @property
+    def previous(self) -> Mapping[str, PreviousTable]:
+        """The tables of earlier runs that the asset reads, by name."""
+        return {entry.table.name: entry for entry in self.reads_previous}
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What differs from the last execution of an asset.
+
+    Attributes:
+        previous: State of the asset after its last execution; None if everything is computed.
+        inputs: Fingerprint of each input now, by name.
+    """
+
+    previous: AssetState | None = None
+    inputs: Mapping[str, str | None] = field(default_factory=dict)
+
+    def changed_inputs(self) -> set[str]:
+        """The names of the inputs whose fingerprint differs from that of the last execution."""
+        before = {} if self.previous is None else self.previous.inputs
+        return {name for name in {*self.inputs, *before} if self.inputs.get(name) != before.get(name)}
+
+
+@dataclass(frozen=True)
+class AssetRun:
+    """One execution of an asset.
+
+    Attributes:
+        declaration: What the asset makes and reads.
+        context: Days and kind of the run.
+        config: The company's footsteps.yaml.
+        settings: Paths under the data root.
+        landing_folder: The folder into which exports are dropped.
+        tables: Reads the declared tables, in the scope of this execution.
+        log: Log of the run.
+        changes: What differs from the last execution.
+    """
+
+    declaration: Declaration
+    context: RunContext
+    config: Config
+    settings: Settings
+    landing_folder: Path
+    tables: TableReader
+    log: DagsterLogManager
+    changes: Changes = Changes()
+
+    @property
+    def as_of(self) -> date:
+        """The last day whose data the run sees."""
+        return self.context.as_of
+
+    @property
+    def scope(self) -> Scope:
+        """The people whose rows are computed."""
+        return self.tables.scope
+
+    @property
+    def previous_lake(self) -> Lake:
+        """The lake with the tables of earlier runs that the asset declares."""
+        return DeclaredLake(self.tables.lake.root, self.declaration.name, frozenset(self.declaration.previous))
+
+    def read_previous(self, table: Table) -> pl.DataFrame:
+        """Rows of a table that earlier runs wrote, as the asset declares them in `reads_previous`.
+
+        Raises:
+            UndeclaredRead: The asset does not declare the table there.
+        """
+        return scan_previous(self.previous_lake, self._find_previous(table), self.as_of).collect()
+
+    def list_published(self, table: Table) -> list[tuple[Snapshot, pl.LazyFrame]]:
+        """The stored snapshots and the rows of a published table in each, as earlier runs published them.
+
+        Raises:
+            UndeclaredRead: The asset does not declare the table in `reads_previous`.
+        """
+        name = self._find_previous(table).table.name
+        return [(snapshot, snapshot.scan(name)) for snapshot in list_snapshots(self.settings.published_path)]
+
+    def materialize(
+        self,
+        table: Table,
+        frame: pl.DataFrame,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        replacing: pl.DataFrame | None = None,
+        also_affected: Callable[[pl.DataFrame], pl.Series] | None = None,
+    ) -> "MaterializeResult[None]":
+        """Write rows to the lake.
+
+        If the scope is limited to some people, only their rows are replaced, and a table without person_id stays as
+        it is.
+
+        Args:
+            table: Contract of the table, one of those that the asset makes.
+            frame: Rows of the table.
+            metadata: Dagster metadata in addition to that of the write.
+            replacing: Replace the rows that share its values in its columns, of all people. By default the
+                rows of the people in scope are replaced.
+            also_affected: Returns person_id of further people whom the changed rows affect.
+
+        Returns:
+            The materialization with row count, size, preview and content hash.
+
+        Raises:
+            ContractViolation: A row breaks the contract.
+            UndeclaredRead: The asset does not make the table.
+        """
+        if table.name not in {made.name for made in self.declaration.tables}:
+            raise UndeclaredRead(f"the asset {self.declaration.name} does not declare that it makes {table.name}")
+        people, lake = self.scope.people, self.tables.lake
+        if people is not None and replacing is None:
+            replacing = pl.DataFrame({"person_id": sorted(people)}, schema={"person_id": pl.String})
+            if "person_id" not in table.column_names:
+                frame = frame.clear()
+                replacing = pl.DataFrame(schema={table.column_names[0]: table.columns[0].dtype})
+            elif frame.height:
+                frame = frame.filter(pl.col("person_id").is_in(sorted(people)))
+        written = (
+            lake.write(table, frame, also_affected)
+            if replacing is None
+            else lake.merge(table, frame, replacing, also_affected)
+        )
+        recomputed = {} if replacing is None else {"rows_recomputed": frame.height}
+        return MaterializeResult(
+            asset_key=table.name,
+            metadata={**written_metadata(written, frame, table), **(metadata or {}), **recomputed},
+            data_version=DataVersion(written.content_sha256),
+        )
+
+    def _find_previous(self, table: Table) -> PreviousTable:
+        if table.name not in self.declaration.previous:
+            raise UndeclaredRead(f"the asset {self.declaration.name} does not declare {table.name} in `reads_previous`")
+        return self.declaration.previous[table.name]
+
+
+def start_asset_run(
+    declaration: Declaration,
+    context: AssetExecutionContext,
+    pipeline: PipelineResource,
+    scope: Scope = EVERYBODY,
+    changes: Changes = Changes(),
+) -> AssetRun:
+    """The execution of an asset in a run.
+
+    Args:
+        declaration: What the asset makes and reads.
+        context: Dagster's context of the execution.
+        pipeline: The data root.
+        scope: The people whose rows are computed.
+        changes: What differs from the last execution.
+    """
+    lake = DeclaredLake(pipeline.lake.root, declaration.name, declaration.readable, scope, pipeline.cache)
+    return AssetRun(
+        declaration=declaration,
+        context=RunContext(context.run.tags, pipeline.complete_runs),
+        config=pipeline.config,
+        settings=pipeline.settings,
+        landing_folder=pipeline.landing_folder,
+        tables=TableReader(lake, scope),
+        log=context.log,
+        changes=changes,
+    )
+
+
+def scan_previous(lake: Lake, entry: PreviousTable, as_of: date) -> pl.LazyFrame:
+    """The rows of a previous table that a run of a day reads.
+
+    Args:
+        lake: Where the table is.
+        entry: The declaration.
+        as_of: The day of the run.
+    """
+    rows = lake.scan(entry.table)
+    return rows if entry.date_column is None else rows.filter(pl.col(entry.date_column) < as_of)

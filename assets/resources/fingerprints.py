@@ -1,0 +1,57 @@
+"""Fingerprints of inputs: short texts that change if the input changes.
+
+Belongs here: the fingerprint of a table, of the taxonomy's files and of the configuration.
+Does not belong here: what follows from a change (`assets.incremental.incremental_asset`), the fingerprint of the code
+(`pipelines.storage.run_state`).
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from assets.resources.metadata import table_contract
+from assets.resources.raw_inputs import list_current_deliveries
+from pipelines.config.company import Config, TaxonomyConfig
+from pipelines.contracts.catalog import DELIVERY
+from pipelines.storage.lake import Lake, content_sha256
+
+
+def fingerprint_table(lake: Lake, config: Config, name: str, columns: tuple[str, ...] | None = None) -> str | None:
+    """Fingerprint the content of a table.
+
+    Args:
+        lake: Where the table is.
+        config: The declared sources; they decide which deliveries of a raw table are current.
+        name: Name of the table.
+        columns: Only the distinct values of these columns count; all columns if None.
+
+    Returns:
+        The content hash; for a raw table the keys of its current deliveries as JSON; None if the table is missing.
+    """
+    if name.startswith("raw_") and name != DELIVERY.name:
+        return json.dumps([list(key) for key in list_current_deliveries(lake, config, name)])
+    table = table_contract(name)
+    if columns is None:
+        return lake.content_hash(table)
+    return content_sha256(lake.scan(table).select(columns).unique().sort(columns).collect())
+
+
+def fingerprint_taxonomy_files(taxonomy: TaxonomyConfig, folder: Path) -> str:
+    """Hash the files that footsteps.yaml names under `taxonomy`.
+
+    Args:
+        taxonomy: The section of footsteps.yaml.
+        folder: The landing folder, to which its paths are relative.
+    """
+    digest = hashlib.sha256()
+    for name in filter(None, (taxonomy.folder, taxonomy.skills, taxonomy.prerequisites, taxonomy.role_profiles)):
+        path = folder / name
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def fingerprint_config(config: Config) -> str:
+    """Hash the content of footsteps.yaml."""
+    return hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16]

@@ -1,0 +1,190 @@
+"""Reading tables: only those that an asset declares, and only the rows in the scope of its execution.
+
+Belongs here: the lake as one asset sees it, the scope of an execution, and large tables that a run loads only once.
+Does not belong here: which tables an asset declares (`assets.tables`), how tables are stored (`pipelines.storage`).
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipelines.contracts.catalog import EVIDENCE
+from pipelines.contracts.table import Table
+from pipelines.storage.lake import Lake
+
+# Many assets read these tables as a whole: a run keeps their rows in memory once it has read them.
+_SHARED_TABLES = {EVIDENCE.name}
+
+
+class UndeclaredRead(Exception):
+    """An asset reads or writes a table that it does not declare."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The people whose rows an execution of an asset computes.
+
+    Attributes:
+        people: person_id of some people; None for everybody.
+        bucket: Index and number of hash buckets of people, of which one is computed; None for all people.
+    """
+
+    people: frozenset[str] | None = None
+    bucket: tuple[int, int] | None = None
+
+    @property
+    def is_everybody(self) -> bool:
+        """Whether the execution computes the rows of everybody."""
+        return self.people is None and self.bucket is None
+
+    def includes(self, person: pl.Expr) -> pl.Expr:
+        """Whether a person is in scope.
+
+        Args:
+            person: Expression of person_id.
+        """
+        conditions = [pl.lit(True)]
+        if self.people is not None:
+            conditions.append(person.is_in(sorted(self.people)))
+        if self.bucket is not None:
+            index, count = self.bucket
+            conditions.append(person.hash() % count == index)
+        return pl.all_horizontal(conditions)
+
+
+EVERYBODY = Scope()
+
+
+class RunCache:
+    """What a run has computed or loaded already, so that it does so once for all assets that need it.
+
+    Every value is tied to the content that it was computed from. The cache ends with its run.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[Hashable, tuple[str, Any]] = {}
+
+    def find(self, key: Hashable, content: str | None) -> Any:
+        """The value stored under a key; None if there is none, or if it was computed from other content."""
+        stored = self._values.get(key)
+        return None if stored is None or content is None or stored[0] != content else stored[1]
+
+    def store(self, key: Hashable, content: str | None, value: Any) -> None:
+        """Store a value that was computed from this content; content that has no hash is not stored."""
+        self._values.pop(key, None)
+        if content is not None:
+            self._values[key] = content, value
+
+    def clear(self) -> None:
+        """Release all values."""
+        self._values.clear()
+
+
+@dataclass(frozen=True)
+class DeclaredLake(Lake):
+    """The lake as one asset sees it: it refuses every table that the asset does not declare.
+
+    Attributes:
+        asset: Name of the asset, for the message.
+        declared: Names of the tables that the asset reads or writes.
+        scope: The people whose rows the asset computes.
+        cache: Large tables that the run has loaded already.
+    """
+
+    asset: str
+    declared: frozenset[str]
+    scope: Scope = EVERYBODY
+    cache: RunCache = field(default_factory=RunCache, compare=False)
+
+    def folder(self, table: Table) -> Path:
+        """The table's folder.
+
+        Raises:
+            UndeclaredRead: The asset does not declare the table.
+        """
+        if table.name not in self.declared:
+            raise UndeclaredRead(
+                f"the asset {self.asset} does not declare {table.name}: add it to `reads`, or to `reads_previous` "
+                "if an earlier run wrote it"
+            )
+        return super().folder(table)
+
+    def scan(self, table: Table) -> pl.LazyFrame:
+        """The rows of a table, lazily; a large one from memory if the asset computes the rows of everybody.
+
+        Raises:
+            UndeclaredRead: The asset does not declare the table.
+        """
+        if table.name in _SHARED_TABLES and self.scope.is_everybody:
+            return self.load(table, EVERYBODY).lazy()
+        return super().scan(table)
+
+    def load(self, table: Table, scope: Scope) -> pl.DataFrame:
+        """The rows of a table in a scope, from memory unless the table changed since the run loaded them."""
+        content = self.content_hash(table)
+        rows: pl.DataFrame | None = self.cache.find((table.name, scope), content)
+        if rows is None:
+            complete: pl.DataFrame | None = self.cache.find((table.name, EVERYBODY), content)
+            rows = _filter(super().scan(table) if complete is None else complete.lazy(), table, scope).collect()
+            self.cache.store((table.name, scope), content, rows)
+        return rows
+
+
+@dataclass(frozen=True)
+class TableReader:
+    """Reads tables of a lake.
+
+    Attributes:
+        lake: The lake; a `DeclaredLake` serves only what an asset declares.
+        scope: The people whose rows `read_scoped` returns.
+    """
+
+    lake: Lake
+    scope: Scope = EVERYBODY
+
+    def read(self, table: Table, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """All rows of a table, in its contract.
+
+        Args:
+            table: Contract of the table.
+            columns: Columns to read; all columns if None.
+
+        Raises:
+            UndeclaredRead: The asset does not declare the table.
+        """
+        return _select(self.lake.scan(table), columns)
+
+    def read_scoped(self, table: Table, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """Rows of a table whose person_id is in scope; all rows if the table has no person_id.
+
+        Args:
+            table: Contract of the table.
+            columns: Columns to read; all columns if None.
+
+        Raises:
+            UndeclaredRead: The asset does not declare the table.
+        """
+        if table.name in _SHARED_TABLES and isinstance(self.lake, DeclaredLake):
+            return _select(self.lake.load(table, self.scope).lazy(), columns)
+        return _select(_filter(self.lake.scan(table), table, self.scope), columns)
+
+    def scan(self, table: Table) -> pl.LazyFrame:
+        """All rows of a table, lazily, in its contract.
+
+        Raises:
+            UndeclaredRead: The asset does not declare the table.
+        """
+        return self.lake.scan(table)
+
+
+def _filter(rows: pl.LazyFrame, table: Table, scope: Scope) -> pl.LazyFrame:
+    if scope.is_everybody or "person_id" not in table.column_names:
+        return rows
+    return rows.filter(scope.includes(pl.col("person_id")))
+
+
+def _select(rows: pl.LazyFrame, columns: Sequence[str] | None) -> pl.DataFrame:
+    return (rows if columns is None else rows.select(columns)).collect()
