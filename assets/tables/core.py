@@ -23,6 +23,7 @@ from pipelines.contracts.catalog import (
     ALIAS,
     ASSIGNMENT,
     CONFLICT,
+    COURSE,
     EVIDENCE,
     PERSON,
     PREREQUISITE,
@@ -220,7 +221,7 @@ def _read_no_texts(_: TableReader) -> pl.Series:
 @incremental_asset(
     name="collect_evidence",
     tables=[EVIDENCE],
-    reads=[*TAXONOMY_TABLES, *_EVIDENCE_TABLES.values(), REPLY],
+    reads=[*TAXONOMY_TABLES, *_EVIDENCE_TABLES.values(), COURSE, REPLY],
     per_person_inputs=[*_EVIDENCE_TABLES.values(), REPLY],
     depends_on_date=False,
 )
