@@ -91,3 +91,28 @@ def read_account_maps(lake: Lake, config: Config) -> pl.DataFrame:
     )
     rows = scan_rows_of_shape(lake, config, "account").select("source_name", *ACCOUNT_KEYS).collect()
     return rows.join(systems, on="source_name").select("serves", "settles", *ACCOUNT_KEYS).unique().sort(pl.all())
+
+
+def list_served_sources(config: Config) -> pl.DataFrame:
+    """The sources whose courses a catalogue names.
+
+    A catalogue serves the learning records of the systems that it names under `serves`, and those of its own system. A
+    catalogue of the company's own table without `serves` is general: it serves all.
+
+    Returns:
+        One row per catalogue and source of learning records: catalogue_name, source_name, is_own (false for a general
+        catalogue).
+    """
+    catalogues, learning = (
+        [source for sources in sources_of_shape(config, shape).values() for source in sources]
+        for shape in ("course_catalogue", "learning_record")
+    )
+    rows = [
+        (catalogue.name, source.name, is_own)
+        for catalogue in catalogues
+        for source in learning
+        if (is_own := source.system in {catalogue.system, *catalogue.serves})
+        or (catalogue.system == "tabular" and not catalogue.serves)
+    ]
+    schema = {"catalogue_name": pl.String, "source_name": pl.String, "is_own": pl.Boolean}
+    return pl.DataFrame(rows, schema=schema, orient="row")

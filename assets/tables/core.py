@@ -14,7 +14,13 @@ from assets.incremental.asset_run import AssetRun, PreviousTable
 from assets.incremental.incremental_asset import Results, incremental_asset, unchanged_results
 from assets.incremental.new_records import find_new_rows, find_records_to_update, has_only_known_accounts
 from assets.resources.fingerprints import fingerprint_taxonomy_files
-from assets.resources.raw_inputs import raw_tables, read_account_maps, scan_rows_of_shape, sources_of_shape
+from assets.resources.raw_inputs import (
+    list_served_sources,
+    raw_tables,
+    read_account_maps,
+    scan_rows_of_shape,
+    sources_of_shape,
+)
 from assets.resources.table_reader import TableReader
 from pipelines.config.company import Config
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, quarantine_table
@@ -45,6 +51,7 @@ from pipelines.core.conform import (
     conform_person,
     conform_role_period,
 )
+from pipelines.core.courses import conform_course
 from pipelines.core.evidence import collect_evidence, count_unknown_mentions
 from pipelines.core.evidence_inputs import EvidenceInputs, read_changed_inputs, scan_worklogs_on
 from pipelines.core.identity_resolution import (
@@ -83,6 +90,7 @@ def core_assets(config: Config) -> list[AssetsDefinition]:
         _build_accounts([table for tables in raw.values() for table in tables]),
         _build_people(raw["person"]),
         *(_build_events(shape, raw[shape]) for shape in CORE_TABLE_BY_SHAPE),
+        _build_courses(raw["course_catalogue"]),
         _build_taxonomy(config),
         evidence,
         unknown_mentions,
@@ -168,6 +176,22 @@ def _build_events(shape: CanonicalSchemaName, raw: list[Table]) -> AssetsDefinit
     return conform
 
 
+def _build_courses(raw: list[Table]) -> AssetsDefinition:
+    @incremental_asset(
+        name="conform_course",
+        tables=[COURSE],
+        reads=raw,
+        depends_on_date=False,
+        incremental_mode="as_complete_run",
+    )
+    def courses(run: AssetRun) -> Results:
+        """Assign the courses of each catalogue to the sources whose learning records name them by code."""
+        rows = scan_rows_of_shape(run.tables.lake, run.config, "course_catalogue")
+        yield run.materialize(COURSE, conform_course(rows, list_served_sources(run.config)))
+
+    return courses
+
+
 def _find_people_who_worked_on(lake: Lake, assignments: pl.DataFrame) -> pl.Series:
     """person_id of everyone who logged work on an assignment, whose text can name the skill of that work."""
     return scan_worklogs_on(lake, assignments).select("person_id").unique().collect().to_series()
@@ -193,7 +217,7 @@ def _build_taxonomy(config: Config) -> AssetsDefinition:
     @incremental_asset(
         name="taxonomy",
         tables=tables,
-        reads=list(_EVIDENCE_TABLES.values()) if is_observed else [],
+        reads=[*_EVIDENCE_TABLES.values(), COURSE] if is_observed else [],
         depends_on_date=False,
         extra_fingerprint=lambda run: fingerprint_taxonomy_files(run.config.taxonomy, run.landing_folder),
     )
@@ -242,7 +266,7 @@ def evidence(run: AssetRun) -> Results:
 @incremental_asset(
     name="count_unknown",
     tables=[UNKNOWN_MENTION],
-    reads=[*TAXONOMY_TABLES, *_EVIDENCE_TABLES.values()],
+    reads=[*TAXONOMY_TABLES, *_EVIDENCE_TABLES.values(), COURSE],
     depends_on_date=False,
 )
 def unknown_mentions(run: AssetRun) -> Results:
@@ -260,5 +284,8 @@ def _read_evidence_inputs(tables: TableReader, read: Callable[[Table], pl.DataFr
     """
     read_all = ("assignment", "feedback")
     return EvidenceInputs(
-        **{shape: tables.read(table) if shape in read_all else read(table) for shape, table in _EVIDENCE_TABLES.items()}
+        **{
+            shape: tables.read(table) if shape in read_all else read(table) for shape, table in _EVIDENCE_TABLES.items()
+        },
+        course=tables.read(COURSE),
     )
