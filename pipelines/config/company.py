@@ -144,7 +144,7 @@ class SourceConfig(ConfigSection):
     floor_share: Annotated[float, Field(ge=0, le=1)] = 0.8
     mapping: dict[str, ColumnMapping] = Field(default_factory=dict)
     accounts: AccountKind = "own"
-    # for an account map: the systems whose accounts it lists; if empty, all systems
+    # for an account map or a course catalogue: the systems whose accounts or courses it lists; if empty, all systems
     serves: list[str] = Field(default_factory=list)
     settles: bool = False  # for an account map: it prevails over every other key and settles conflicts
     encoding: Annotated[str, AfterValidator(_check_encoding)] | None = None
@@ -197,9 +197,13 @@ class SourceConfig(ConfigSection):
         adapter = all_adapters()[self.system]
         for problem in find_mapping_problems(adapter, self.options()):
             yield ConfigProblem(("mapping", *problem.place), problem.message)
-        if "account" not in {shape_map.shape for shape_map in declared_shape_maps(adapter, self.options())}:
+        shapes = {shape_map.shape for shape_map in declared_shape_maps(adapter, self.options())}
+        if self.settles and "account" not in shapes:
             message = f"only an account map has it: take it out; account maps: {_account_maps()}"
-            yield from (ConfigProblem((key,), message) for key in ("serves", "settles") if getattr(self, key))
+            yield ConfigProblem(("settles",), message)
+        if self.serves and not shapes & {"account", "course_catalogue"}:
+            message = "only an account map or a course catalogue has it: take it out; account maps: "
+            yield ConfigProblem(("serves",), message + _account_maps())
             return
         for i, system in enumerate(self.serves):
             if system not in systems:

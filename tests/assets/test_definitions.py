@@ -59,8 +59,8 @@ def test_the_description_of_a_column_names_its_origin(definitions: Definitions) 
 
 
 def is_without_source(name: str, parents: set[str]) -> bool:
-    """Whether a core table of events has no raw table among its inputs."""
-    return name.startswith(("core_hr__", "core_wish__", "core_reader__")) and not any(
+    """Whether a core table has no raw table among its inputs."""
+    return name.startswith(("core_hr__", "core_wish__", "core_reader__", "core_learning__codes_")) and not any(
         parent.startswith("raw_") for parent in parents
     )
 

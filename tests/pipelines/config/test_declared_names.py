@@ -44,7 +44,7 @@ FAULTS = {
     ),
     "a source that is no account map": (
         f"  - name: hours\n    system: tempo\n    path: x\n    serves: [jira]{HERE}\n",
-        "serves: only an account map has it: take it out; account maps: tabular with `shape: account`, cornerstone, ",
+        "serves: only an account map or a course catalogue has it: take it out; account maps: tabular with ",
     ),
     "a shape that is no account map": (
         MARKS + f"    settles: true{HERE}\n",
