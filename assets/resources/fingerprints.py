@@ -44,7 +44,7 @@ def fingerprint_taxonomy_files(taxonomy: TaxonomyConfig, folder: Path) -> str:
         folder: The landing folder, to which its paths are relative.
     """
     digest = hashlib.sha256()
-    for name in filter(None, (taxonomy.folder, taxonomy.skills, taxonomy.prerequisites, taxonomy.role_profiles)):
+    for name in taxonomy.files:
         path = folder / name
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():

@@ -223,7 +223,7 @@ def _build_taxonomy(config: Config) -> AssetsDefinition:
     )
     def taxonomy(run: AssetRun) -> Results:
         """Read micro-skills, their names and their prerequisites."""
-        declared = read_declared_taxonomy(run.config.taxonomy, run.landing_folder, read_texts(run.tables))
+        declared = read_declared_taxonomy(run.config.taxonomy, run.landing_folder, read_texts(run.tables)).taxonomy
         frames = (declared.skills, declared.aliases, declared.prerequisites, declared.role_profiles, declared.relations)
         for table, frame in zip(tables, frames, strict=True):
             yield run.materialize(table, frame)

@@ -227,7 +227,8 @@ class TaxonomyConfig(ConfigSection):
     """The origin of the micro-skills: the company's own tables, a published taxonomy, or the skill texts themselves.
 
     `esco` and `onet` need `folder`, with the files as downloaded; `lightcast`, `sfia`, `moodle_framework`, `nice` and
-    `digcomp` need `skills`, one file; `tabular` needs `skills` and may have `prerequisites` and `role_profiles`.
+    `digcomp` need `skills`, one file; `tabular` needs `skills` and may have `prerequisites` and `role_profiles`. Each
+    may have `aliases`: a file with the columns name and skill_id, which gives further names to micro-skills.
     """
 
     system: Literal[
@@ -237,8 +238,15 @@ class TaxonomyConfig(ConfigSection):
     skills: str | None = None
     prerequisites: str | None = None
     role_profiles: str | None = None
+    aliases: str | None = None
     # observed: number of leading parts of a/b/c that name the capability
     capability_parts: Annotated[int, Field(ge=0)] = 1
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files and folders that the section names, relative to the landing folder."""
+        named = (self.folder, self.skills, self.prerequisites, self.role_profiles, self.aliases)
+        return tuple(name for name in named if name)
 
     @model_validator(mode="after")
     def _check_files(self) -> "TaxonomyConfig":

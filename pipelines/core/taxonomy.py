@@ -1,12 +1,13 @@
 """The taxonomy: micro-skills, their other names, prerequisites, and the micro-skills that roles need.
 
-Belongs here: reading the company's own tables, the normal form of a name, and finding micro-skills in a text.
-Does not belong here: published taxonomies (`pipelines.taxonomies`), who has which skill (`pipelines.core.evidence`).
+Belongs here: building a taxonomy from tables, the normal form of a name, and finding micro-skills in a text.
+Does not belong here: the files of a taxonomy (`pipelines.taxonomies`), who has which skill (`pipelines.core.evidence`).
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
+from itertools import chain
 
 import polars as pl
 
@@ -14,7 +15,7 @@ from pipelines.contracts.catalog import ALIAS, PREREQUISITE, ROLE_PROFILE, TAXON
 from pipelines.contracts.table import Table
 
 _SEPARATOR = "|"  # between several names in one text
-_OPTIONAL = ("description", "aliases", "capability_id", "capability_name", "weight")
+_OPTIONAL = ("description", "aliases", "capability_id", "capability_name", "weight", "replaced_by")
 
 
 class TaxonomyError(Exception):
@@ -45,41 +46,28 @@ def normalise_name(text: pl.Expr) -> pl.Expr:
     return text.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}+#]+", " ").str.strip_chars()
 
 
-def read_taxonomy(skills: Path, prerequisites: Path | None, role_profiles: Path | None) -> Taxonomy:
-    """Read the company's own tables, CSV files in UTF-8 with a header.
-
-    Args:
-        skills: Columns skill_id and name; optionally description, aliases (separated by `|`), capability_id,
-            capability_name, weight.
-        prerequisites: Columns skill_id, requires_skill_id.
-        role_profiles: Columns role_name, skill_id, importance.
-
-    Raises:
-        TaxonomyError: If a file or column is missing, an id is repeated or unknown, or prerequisites form a cycle.
-    """
-    return build_taxonomy(
-        _read(skills, ("skill_id", "name")),
-        _read(prerequisites, PREREQUISITE.column_names) if prerequisites else None,
-        _read(role_profiles, ROLE_PROFILE.column_names) if role_profiles else None,
-    )
-
-
 def build_taxonomy(
     skills: pl.DataFrame,
     prerequisites: pl.DataFrame | None = None,
     role_profiles: pl.DataFrame | None = None,
     relations: pl.DataFrame | None = None,
 ) -> Taxonomy:
-    """Build a taxonomy from tables in the columns that `read_taxonomy` reads.
+    """Build a taxonomy from tables in the columns that `load_own_tables` reads.
+
+    A micro-skill with the id of another one as replaced_by is none of the taxonomy: the other one inherits its id,
+    name and aliases as further names, so that its evidence follows. If several ids are given, separated by `|`, it was
+    split: no text can tell which part it means, so its names name none of them. Prerequisites and roles follow in both
+    cases.
 
     Args:
         skills: One row per micro-skill, all columns text. A weight becomes a share of its capability.
-        prerequisites: One row per pair; None for none.
-        role_profiles: One row per role and micro-skill; None for none.
+        prerequisites: One row per pair; None for none. A pair with an unknown micro-skill, such as one that was
+            removed, is left out.
+        role_profiles: One row per role and micro-skill; None for none. Unknown micro-skills are left out.
         relations: Columns of `TAXONOMY_RELATION`; None for none.
 
     Raises:
-        TaxonomyError: If an id is missing, repeated or unknown, or prerequisites form a cycle.
+        TaxonomyError: If an id is missing or repeated, or prerequisites or replacements form a cycle.
     """
     skills = skills.with_columns(
         pl.lit(None, pl.String).alias(name) for name in _OPTIONAL if name not in skills.columns
@@ -89,26 +77,17 @@ def build_taxonomy(
     repeated = skills.filter(pl.col("skill_id").is_duplicated())
     if repeated.height:
         raise TaxonomyError(f"the taxonomy: skill_id {repeated['skill_id'][0]} occurs more than once: keep one row")
-    needs, profiles = _or_empty(prerequisites, PREREQUISITE), _or_empty(role_profiles, ROLE_PROFILE)
-    for frame, column in ((needs, "skill_id"), (needs, "requires_skill_id"), (profiles, "skill_id")):
-        unknown = sorted(set(frame[column].fill_null("(empty)")) - set(skills["skill_id"]))
-        if unknown:
-            raise TaxonomyError(
-                f"{len(unknown)} unknown {column} in the taxonomy, first {unknown[0]}: add or correct it"
-            )
+    skills, successors = _resolve_replacements(skills)
+    needs = _follow_ids(_or_empty(prerequisites, PREREQUISITE), successors, "skill_id", "requires_skill_id")
+    if successors:  # merged micro-skills do not require themselves
+        needs = needs.filter(pl.col("skill_id") != pl.col("requires_skill_id"))
+    profiles = _follow_ids(_or_empty(role_profiles, ROLE_PROFILE), successors, "skill_id")
+    ids = skills["skill_id"].implode()
+    needs = needs.filter(pl.col("skill_id").is_in(ids) & pl.col("requires_skill_id").is_in(ids))
+    profiles = profiles.filter(pl.col("skill_id").is_in(ids))
     check_acyclic(needs)
-    # a weight that is missing or no number counts 1
-    weight = pl.col("weight").cast(pl.Float64, strict=False).fill_null(1.0)
-    share = pl.when(pl.col("capability_id").is_not_null()).then(weight / weight.sum().over("capability_id"))
     return Taxonomy(
-        skills.select(
-            "skill_id",
-            pl.col("name").alias("skill_name"),
-            pl.col("description").alias("skill_description"),
-            "capability_id",
-            pl.coalesce("capability_name", "capability_id").alias("capability_name"),
-            share.alias("capability_weight"),
-        ).sort("skill_id"),
+        _skill_rows(skills),
         _build_aliases(skills),
         needs.select(PREREQUISITE.column_names).unique().sort(pl.all()),
         profiles.select(ROLE_PROFILE.column_names).unique(("role_name", "skill_id"), keep="first").sort(pl.all()),
@@ -118,6 +97,35 @@ def build_taxonomy(
         .unique()
         .sort(pl.all()),
     )
+
+
+def add_aliases(taxonomy: Taxonomy, aliases: pl.DataFrame) -> tuple[Taxonomy, int]:
+    """Add names that the company gives to micro-skills; each replaces whatever the name meant before.
+
+    Args:
+        taxonomy: Any taxonomy.
+        aliases: One row per name: name, skill_id (the id, or another name of the micro-skill).
+
+    Returns:
+        The taxonomy, and the number of rows taken. A row whose micro-skill does not exist, or no longer, is left out.
+    """
+    ids = taxonomy.skills.select(pl.col("skill_id").alias("target"), pl.col("skill_id").alias("by_id"))
+    names = taxonomy.aliases.select(pl.col("alias_text").alias("target_name"), pl.col("skill_id").alias("by_name"))
+    rows = (
+        aliases.drop_nulls(("name", "skill_id"))
+        .select(
+            normalise_name(pl.col("name")).alias("alias_text"),
+            pl.col("skill_id").alias("target"),
+            normalise_name(pl.col("skill_id")).alias("target_name"),
+        )
+        .join(ids, on="target", how="left", maintain_order="left")
+        .join(names, on="target_name", how="left", maintain_order="left")
+        .with_columns(pl.coalesce("by_id", "by_name").alias("skill_id"))
+        .filter(pl.col("skill_id").is_not_null(), pl.col("alias_text") != "")
+    )
+    added = rows.unique("alias_text", keep="last").select(ALIAS.column_names)
+    others = taxonomy.aliases.join(added, on="alias_text", how="anti")
+    return replace(taxonomy, aliases=pl.concat([others, added]).sort("alias_text")), rows.height
 
 
 def build_observed_taxonomy(texts: pl.Series, capability_parts: int) -> Taxonomy:
@@ -189,8 +197,74 @@ def check_acyclic(prerequisites: pl.DataFrame) -> None:
         raise TaxonomyError(f"prerequisites form a cycle: {path}: remove one of them") from None
 
 
+def _skill_rows(skills: pl.DataFrame) -> pl.DataFrame:
+    # a weight that is missing or no number counts 1
+    weight = pl.col("weight").cast(pl.Float64, strict=False).fill_null(1.0)
+    share = pl.when(pl.col("capability_id").is_not_null()).then(weight / weight.sum().over("capability_id"))
+    return skills.select(
+        "skill_id",
+        pl.col("name").alias("skill_name"),
+        pl.col("description").alias("skill_description"),
+        "capability_id",
+        pl.coalesce("capability_name", "capability_id").alias("capability_name"),
+        share.alias("capability_weight"),
+    ).sort("skill_id")
+
+
 def _or_empty(frame: pl.DataFrame | None, table: Table) -> pl.DataFrame:
     return pl.DataFrame(schema=table.schema) if frame is None else frame
+
+
+def _resolve_replacements(skills: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, list[str]]]:
+    """The micro-skills that are not replaced, with inherited names as aliases; and the successors of the others by id.
+
+    Args:
+        skills: One row per micro-skill: skill_id, name, aliases, replaced_by and any other column.
+    """
+    replaced = skills.filter(pl.col("replaced_by").str.strip_chars().replace("", None).is_not_null())
+    current = skills.join(replaced, on="skill_id", how="anti", maintain_order="left")
+    given = {
+        skill_id: [part.strip() for part in replaced_by.split(_SEPARATOR) if part.strip()]
+        for skill_id, replaced_by in replaced.select("skill_id", "replaced_by").iter_rows()
+    }
+    existing = set(current["skill_id"])
+    successors = {skill_id: _follow_replacements(skill_id, given, existing, ()) for skill_id in given}
+    heirs = {skill_id: heir[0] for skill_id, heir in successors.items() if len(heir) == 1}
+    inherited = (
+        replaced.filter(pl.col("skill_id").is_in(list(heirs)))
+        .select(
+            pl.concat_str("skill_id", "name", "aliases", separator=_SEPARATOR, ignore_nulls=True).alias("inherited"),
+            pl.col("skill_id").replace_strict(heirs, default=None, return_dtype=pl.String).alias("skill_id"),
+        )
+        .group_by("skill_id", maintain_order=True)
+        .agg(pl.col("inherited").str.join(_SEPARATOR))
+    )
+    aliases = pl.concat_str("aliases", "inherited", separator=_SEPARATOR, ignore_nulls=True).replace("", None)
+    with_heritage = current.join(inherited, on="skill_id", how="left", maintain_order="left")
+    return with_heritage.with_columns(aliases.alias("aliases")).drop("inherited"), successors
+
+
+def _follow_replacements(
+    skill_id: str, given: Mapping[str, list[str]], existing: set[str], path: tuple[str, ...]
+) -> list[str]:
+    """The micro-skills that take the place of this one in the end and exist, each once."""
+    if skill_id in path:
+        raise TaxonomyError(f"replaced_by goes in a circle: {' → '.join((*path, skill_id))}: correct one of them")
+    if skill_id not in given:
+        return [skill_id] if skill_id in existing else []
+    ends = [_follow_replacements(successor, given, existing, (*path, skill_id)) for successor in given[skill_id]]
+    return list(dict.fromkeys(chain.from_iterable(ends)))
+
+
+def _follow_ids(rows: pl.DataFrame, successors: Mapping[str, list[str]], *columns: str) -> pl.DataFrame:
+    """The rows with the ids of successors in place of replaced ones: one row per successor."""
+    if not successors:
+        return rows
+    ids = pl.DataFrame({"old": list(successors), "new": list(successors.values())}).explode("new")
+    for column in columns:  # a replaced id without a successor stays, and is unknown
+        followed = rows.join(ids, left_on=column, right_on="old", how="left", maintain_order="left")
+        rows = followed.with_columns(pl.coalesce("new", column).alias(column)).drop("new")
+    return rows
 
 
 def _find_inside(parts: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
@@ -216,18 +290,3 @@ def _build_aliases(skills: pl.DataFrame) -> pl.DataFrame:
     preferred = rows.filter(pl.col("order") == pl.col("order").min().over("alias_text"))
     unambiguous = preferred.filter(pl.col("skill_id").n_unique().over("alias_text") == 1)
     return unambiguous.select(ALIAS.column_names).unique().sort("alias_text")
-
-
-def _read(path: Path, needed: tuple[str, ...]) -> pl.DataFrame:
-    if not path.is_file():
-        raise TaxonomyError(
-            f"the taxonomy file {path.name} is missing: add it, or correct `taxonomy` in footsteps.yaml"
-        )
-    try:
-        table = pl.read_csv(path, infer_schema=False)
-    except pl.exceptions.PolarsError as error:
-        raise TaxonomyError(f"{path.name} is not a CSV file in UTF-8 with a header: {type(error).__name__}") from error
-    missing = [name for name in needed if name not in table.columns]
-    if missing:
-        raise TaxonomyError(f"{path.name}: column {', '.join(missing)} is missing; it has {', '.join(table.columns)}")
-    return table

@@ -10,15 +10,16 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.config.company import TaxonomyConfig
-from pipelines.core.taxonomy import Taxonomy, TaxonomyError, build_observed_taxonomy, read_taxonomy
+from pipelines.core.taxonomy import TaxonomyError, add_aliases, build_observed_taxonomy, normalise_name
 from pipelines.taxonomies import digcomp, esco, nice, onet
 from pipelines.taxonomies.digcomp import load_digcomp
 from pipelines.taxonomies.esco import load_esco
 from pipelines.taxonomies.lightcast import load_lightcast
-from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, find_file, require_file
+from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, count_rows, find_file, read_rows, require_file
 from pipelines.taxonomies.moodle_framework import load_moodle_framework
 from pipelines.taxonomies.nice import load_nice
 from pipelines.taxonomies.onet import load_onet
+from pipelines.taxonomies.own_tables import load_own_tables
 from pipelines.taxonomies.sfia import load_sfia
 
 _LOADERS: dict[str, Callable[[Path], LoadedTaxonomy]] = {
@@ -41,24 +42,46 @@ _SIGNATURE_FILES = {
 _SINGLE_FILES = frozenset({"lightcast", "sfia", "moodle_framework", "nice", "digcomp"})
 
 
-def read_declared_taxonomy(declared: TaxonomyConfig, folder: Path, texts: pl.Series) -> Taxonomy:
-    """Read the taxonomy of the configuration.
+def read_declared_taxonomy(declared: TaxonomyConfig, folder: Path, texts: pl.Series) -> LoadedTaxonomy:
+    """Read the taxonomy of the configuration, and the names that the company adds to it.
 
     Args:
         declared: The section `taxonomy` of footsteps.yaml.
         folder: The landing folder; the paths of the section are relative to it.
-        texts: The skill texts of the exports, for the system `observed`.
+        texts: The skill texts of the exports, for the system `observed`. A text that `aliases` names is another name of
+            a micro-skill there, and no micro-skill.
+
+    Returns:
+        The taxonomy, and the counts of its files.
 
     Raises:
         TaxonomyError: If the taxonomy cannot be read.
     """
+    aliases = read_rows(folder / declared.aliases, ("name", "skill_id")) if declared.aliases else None
+    loaded = _read_published_or_own(declared, folder, texts if aliases is None else _drop_aliases(texts, aliases))
+    if aliases is None:
+        return loaded
+    taxonomy, taken = add_aliases(loaded.taxonomy, aliases)
+    count = count_rows("aliases", aliases.height, taken, "the taxonomy has no such micro-skill")
+    return LoadedTaxonomy(taxonomy, (*loaded.counts, count))
+
+
+def _read_published_or_own(declared: TaxonomyConfig, folder: Path, texts: pl.Series) -> LoadedTaxonomy:
     if declared.system == "observed":
-        return build_observed_taxonomy(texts, declared.capability_parts)
+        taxonomy = build_observed_taxonomy(texts, declared.capability_parts)
+        return LoadedTaxonomy(taxonomy, (TaxonomyCount("texts", texts.n_unique(), taxonomy.skills.height),))
     path = folder / (declared.folder or declared.skills or "")
     if declared.system == "tabular":
-        others = (declared.prerequisites, declared.role_profiles)
-        return read_taxonomy(path, *(folder / name if name else None for name in others))
-    return _LOADERS[declared.system](path).taxonomy
+        return load_own_tables(
+            path, *(folder / name if name else None for name in (declared.prerequisites, declared.role_profiles))
+        )
+    return _LOADERS[declared.system](path)
+
+
+def _drop_aliases(texts: pl.Series, aliases: pl.DataFrame) -> pl.Series:
+    """The texts that no alias names."""
+    is_alias = normalise_name(pl.col("text")).is_in(aliases.select(normalise_name(pl.col("name")))["name"].implode())
+    return texts.to_frame("text").filter(~is_alias)["text"].rename(texts.name)
 
 
 def count_taxonomy_rows(folder: Path, system: str | None = None) -> tuple[str, list[TaxonomyCount]]:

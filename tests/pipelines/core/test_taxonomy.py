@@ -9,17 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.config.company import TaxonomyConfig
 from pipelines.contracts.catalog import ALIAS, PREREQUISITE, ROLE_PROFILE, SKILL
 from pipelines.core.taxonomy import (
     Taxonomy,
     TaxonomyError,
+    add_aliases,
     build_observed_taxonomy,
     check_acyclic,
     match_skills,
     normalise_name,
-    read_taxonomy,
 )
 from pipelines.storage.lake import enforce_contract
+from pipelines.taxonomies.declared import read_declared_taxonomy
+from pipelines.taxonomies.own_tables import load_own_tables
 
 SKILLS = """skill_id,name,aliases,capability_id,weight
 sql,SQL,Structured Query Language|queries,data,3
@@ -42,7 +45,7 @@ def write(folder: Path, skills: str = SKILLS, needs: str | None = None, roles: s
             (folder / name).write_text(text, encoding="utf-8")
         paths.append(folder / name if text is not None else None)
     assert paths[0] is not None
-    return read_taxonomy(paths[0], paths[1], paths[2])
+    return load_own_tables(paths[0], paths[1], paths[2]).taxonomy
 
 
 def named(text: str, taxonomy: Taxonomy) -> set[str]:
@@ -140,10 +143,10 @@ def test_observed_texts_become_micro_skills_and_their_leading_parts_capabilities
         ("skill_id\na\n", None, "skills.csv: column name is missing; it has skill_id"),
         ("skill_id,name\na,A\na,B\n", None, "skill_id a occurs more than once"),
         ("skill_id,name\n,A\n", None, "every row needs a skill_id and a name"),
-        ("skill_id,name\na,A\n", "skill_id,requires_skill_id\na,b\n", "1 unknown requires_skill_id in the taxonomy"),
-        ("skill_id,name\na,A\n", "skill_id,requires_skill_id\na,\n", "1 unknown requires_skill_id in the taxonomy"),
         ("skill_id,name\na,A\nb,B\n", "skill_id,requires_skill_id\na,b\nb,a\n", "a → b → a"),
-        ("", None, "skills.csv is not a CSV file in UTF-8"),
+        ("", None, "skills.csv is empty"),
+        ("skill_id,name\n", None, "skills.csv is empty: it has a header and no row"),
+        ("skill_id,name,replaced_by\na,A,b\nb,B,a\nc,C,\n", None, "circle: a → b → a"),
     ],
 )
 def test_a_taxonomy_that_cannot_be_used_is_refused(
@@ -156,7 +159,7 @@ def test_a_taxonomy_that_cannot_be_used_is_refused(
 
 def test_the_error_names_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(TaxonomyError, match=r"the taxonomy file gone\.csv is missing"):
-        read_taxonomy(tmp_path / "gone.csv", None, None)
+        load_own_tables(tmp_path / "gone.csv")
 
 
 EDGES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=14)
@@ -177,3 +180,65 @@ def test_prerequisites_are_refused_exactly_if_a_micro_skill_requires_itself(edge
     path = [int(number) for number in re.findall(r"\bs(\d)\b", str(error.value))]
     assert path[0] == path[-1]
     assert set(pairwise(path)) <= set(edges)
+
+
+CHANGED = """skill_id,name,aliases,replaced_by
+sql,SQL,Structured Query Language,query
+query,Querying,,querying_data
+querying_data,Querying data,select,
+web,Web,websites,front|back
+front,Front end,,
+back,Back end,,
+old,Flash,,gone
+"""
+
+
+def test_the_names_of_a_replaced_micro_skill_lead_to_the_one_that_replaces_it(tmp_path: Path) -> None:
+    taxonomy = write(tmp_path, CHANGED)
+    assert taxonomy.skills["skill_id"].to_list() == ["back", "front", "querying_data"]
+    for name in ("sql", "SQL", "Structured Query Language", "query", "Querying", "select", "Querying data"):
+        assert named(name, taxonomy) == {"querying_data"}
+
+
+def test_a_split_or_removed_micro_skill_gives_its_name_to_none(tmp_path: Path) -> None:
+    taxonomy = write(tmp_path, CHANGED)
+    assert named("Web", taxonomy) == named("websites", taxonomy) == named("Flash", taxonomy) == set()
+
+
+def test_prerequisites_and_roles_follow_replacements_and_lose_what_is_gone(tmp_path: Path) -> None:
+    needs = "skill_id,requires_skill_id\nweb,sql\nsql,query\nold,sql\nfront,removed\n"
+    roles = "role_name,skill_id,importance\nDev,web,essential\nDev,old,optional\nDev,removed,optional\n"
+    for name, text in (("skills", CHANGED), ("needs", needs), ("roles", roles)):
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+    loaded = load_own_tables(tmp_path / "skills.csv", tmp_path / "needs.csv", tmp_path / "roles.csv")
+    assert loaded.taxonomy.prerequisites.rows() == [("back", "querying_data"), ("front", "querying_data")]
+    assert loaded.taxonomy.role_profiles.rows() == [("Dev", "back", "essential"), ("Dev", "front", "essential")]
+    assert {count.rows: (count.rows_in, count.rows_out) for count in loaded.counts} == {
+        "micro-skills": (7, 3),
+        "prerequisites": (4, 2),
+        "role profiles": (3, 2),
+    }
+
+
+def test_a_company_may_give_further_names_and_they_replace_other_meanings(taxonomy: Taxonomy) -> None:
+    rows = pl.DataFrame(
+        [("course-v1:Ex+SQL1", "sql"), ("golang", "REST"), ("tact", "removed"), (None, "sql")],
+        schema=["name", "skill_id"],
+        orient="row",
+    )
+    extended, taken = add_aliases(taxonomy, rows)
+    assert taken == 2
+    enforce_contract(ALIAS, extended.aliases)
+    assert named("course-v1:Ex+SQL1", extended) == {"sql"}
+    assert (named("golang", taxonomy), named("golang", extended)) == ({"go"}, {"rest"})
+    assert named("tact", extended) == set()
+
+
+def test_an_observed_text_that_an_alias_names_is_no_micro_skill_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "aliases.csv").write_text("name,skill_id\nSQL,SQL basics\n")
+    texts = pl.Series("skill_text", ["SQL", "SQL basics", "dbt"])
+    declared = TaxonomyConfig(system="observed", aliases="aliases.csv")
+    loaded = read_declared_taxonomy(declared, tmp_path, texts)
+    assert loaded.taxonomy.skills["skill_id"].to_list() == ["SQL basics", "dbt"]
+    assert named("SQL", loaded.taxonomy) == {"SQL basics"}
+    assert (loaded.counts[-1].rows, loaded.counts[-1].rows_out) == ("aliases", 1)

@@ -314,7 +314,7 @@ def test_a_declared_taxonomy_is_read_by_the_reader_of_its_system(tmp_path: Path)
     folder = tmp_path / "esco"
     folder.mkdir()
     commission(folder, "optional")
-    taxonomy = read_declared_taxonomy(TaxonomyConfig(system="esco", folder="esco"), tmp_path, NO_TEXTS)
+    taxonomy = read_declared_taxonomy(TaxonomyConfig(system="esco", folder="esco"), tmp_path, NO_TEXTS).taxonomy
     assert taxonomy.skills.height == 3
 
 

@@ -1,0 +1,61 @@
+"""The company's own taxonomy: CSV files of micro-skills, prerequisites and role profiles.
+
+Belongs here: their columns, and the counts of their rows.
+Does not belong here: what becomes of the rows (`pipelines.core.taxonomy`), published taxonomies (one module each).
+"""
+
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.contracts.catalog import PREREQUISITE, ROLE_PROFILE
+from pipelines.core.taxonomy import TaxonomyError, build_taxonomy
+from pipelines.taxonomies.loaded import LoadedTaxonomy, count_rows, require_rows
+
+_LEFT_OUT = "a micro-skill that the table of skills does not have, or repeated"
+
+
+def load_own_tables(
+    skills: Path, prerequisites: Path | None = None, role_profiles: Path | None = None
+) -> LoadedTaxonomy:
+    """Read the company's own tables, CSV files in UTF-8 with a header.
+
+    Args:
+        skills: Columns skill_id and name; optionally description, aliases (separated by `|`), capability_id,
+            capability_name, weight, and replaced_by (see `build_taxonomy`).
+        prerequisites: Columns skill_id, requires_skill_id.
+        role_profiles: Columns role_name, skill_id, importance.
+
+    Raises:
+        TaxonomyError: If a file or column is missing, a file is empty, an id is repeated, or prerequisites or
+            replacements form a cycle.
+    """
+    rows = require_rows(skills, _read(skills, ("skill_id", "name")))
+    needs = _read(prerequisites, PREREQUISITE.column_names) if prerequisites else None
+    profiles = _read(role_profiles, ROLE_PROFILE.column_names) if role_profiles else None
+    taxonomy = build_taxonomy(rows, needs, profiles)
+    counts = [count_rows("micro-skills", rows.height, taxonomy.skills.height, "replaced by another micro-skill")]
+    for name, given, taken in (
+        ("prerequisites", needs, taxonomy.prerequisites),
+        ("role profiles", profiles, taxonomy.role_profiles),
+    ):
+        if given is not None:
+            counts.append(count_rows(name, given.height, taken.height, _LEFT_OUT))
+    return LoadedTaxonomy(taxonomy, tuple(counts))
+
+
+def _read(path: Path, needed: tuple[str, ...]) -> pl.DataFrame:
+    if not path.is_file():
+        raise TaxonomyError(
+            f"the taxonomy file {path.name} is missing: add it, or correct `taxonomy` in footsteps.yaml"
+        )
+    try:
+        table = pl.read_csv(path, infer_schema=False)
+    except pl.exceptions.NoDataError:
+        raise TaxonomyError(f"{path.name} is empty: export it again, with a header and a row per entry") from None
+    except pl.exceptions.PolarsError as error:
+        raise TaxonomyError(f"{path.name} is not a CSV file in UTF-8 with a header: {type(error).__name__}") from error
+    missing = [name for name in needed if name not in table.columns]
+    if missing:
+        raise TaxonomyError(f"{path.name}: column {', '.join(missing)} is missing; it has {', '.join(table.columns)}")
+    return table
