@@ -80,6 +80,7 @@ _count = _columns_of(pl.Int64, minimum=0)
 _moment = _columns_of(TIMESTAMP)
 _day = _columns_of(pl.Date)
 _flag = _columns_of(pl.Boolean)
+_counts = _columns_of(pl.List(pl.Struct({"why": pl.String, "count": pl.Int64})))
 _reasons = _columns_of(pl.List(pl.Struct({"code": pl.String, "value": pl.Float64})))
 
 _DECLARATIONS = (
@@ -101,6 +102,8 @@ _DECLARATIONS = (
     ),
     _count("good_count", "Rows that satisfy every rule."),
     _count("bad_count", "Rows in quarantine."),
+    _count("read_count", "Rows of the file: kept, in quarantine, and passed over."),
+    _counts("passed_over", "Rows that the system's adapter does not read, by reason: `verb launched`."),
     _texts("failed_rules", "Rules that the row breaks, each as column|rule."),
     _flag("is_row_kept", "Whether the row was kept without the value that breaks the rule."),
     _text("row_text", "The row's mapped columns as text, in one JSON object.", personal=Personal.TEXT),

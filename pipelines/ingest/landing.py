@@ -4,9 +4,9 @@ Belongs here: the ledger, the refusal of empty, broken or shrunken files, and wh
 Does not belong here: how a file is read (`pipelines.sources`), what its rows mean (`pipelines.core.conform`).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -17,8 +17,15 @@ from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, quarantine_table, raw_table
 from pipelines.contracts.catalog import DELIVERY, TABLES
 from pipelines.contracts.table import Table
-from pipelines.ingest.raw_tables import process_export, provenance_columns, write_raw_table
+from pipelines.ingest.raw_tables import (
+    NO_ROW,
+    describe_broken_end,
+    process_export,
+    provenance_columns,
+    write_raw_table,
+)
 from pipelines.sources.adapter import Export, get_adapter
+from pipelines.sources.passed_over import sum_by_reason
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.manifest import read_manifest_mode
 from pipelines.storage.atomic_write import file_sha256, replacing
@@ -37,6 +44,8 @@ class LandedFile:
         reason: Why the file was refused; None if it was not.
         good_count: Rows in the raw tables.
         bad_count: Rows in the quarantines that are in no raw table.
+        read_count: Rows of the file: kept, set aside and passed over.
+        passed_over: Rows that the adapter does not read, by reason.
         columns_left_out: Columns that were not read.
         is_full: Whether the manifest calls the file a full export (or an incremental one); None without a manifest.
     """
@@ -50,6 +59,8 @@ class LandedFile:
     bad_count: int = 0
     columns_left_out: tuple[str, ...] = ()
     is_full: bool | None = None
+    read_count: int = 0
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -272,9 +283,7 @@ def _land_file(landing: LandingContext, source: SourceConfig, path: Path) -> Lan
         prefix = "" if path.name in str(refusal) else f"{path.name}: "
         landed = replace(landed, reason=f"{prefix}{refusal}")
     except pl.exceptions.ComputeError as error:
-        # the error's own message may quote a cell, so only its type is shown
-        reason = f"{path.name} cannot be read to its end ({type(error).__name__}): copy or export it again"
-        landed = replace(landed, reason=reason)
+        landed = replace(landed, reason=f"{path.name} {describe_broken_end(error)}")
     if landed.status == "landed" or landed.reason not in attempts["delivery_reason"].to_list():
         _record(landing, source, landed)
     return landed
@@ -308,15 +317,20 @@ def _store(landing: LandingContext, source: SourceConfig, landed: LandedFile, ex
                 for stored in (table, quarantine_table(table.name))
             )
             counts.append(write_raw_table(export, shape, source.system, provenance, (good_file, bad_file)))
-        good_count, bad_count = map(sum, zip(*counts, strict=True))
+        good_count, bad_count = sum(count.kept for count in counts), sum(count.set_aside for count in counts)
         if good_count + bad_count == 0 and export.row_count == 0:
-            raise ExportRefused("it holds a header and no row: export it again, or remove the file")
+            raise ExportRefused(NO_ROW)
         _check_row_count(landing, source, landed, good_count, earlier)
         if not export.is_regular():
             raise ExportRefused("its rows are not all as wide as its header")  # the slower reader then reads it
     denied = tuple(f"{column} (never read: {kind})" for column, kind in export.sensitive_column_classes)
     return replace(
-        landed, good_count=good_count, bad_count=bad_count, columns_left_out=(*export.columns_left_out, *denied)
+        landed,
+        good_count=good_count,
+        bad_count=bad_count,
+        columns_left_out=(*export.columns_left_out, *denied),
+        read_count=sum(count.read for count in counts),
+        passed_over=sum_by_reason(count.passed_over for count in counts),
     )
 
 
@@ -356,6 +370,8 @@ def _record(landing: LandingContext, source: SourceConfig, landed: LandedFile) -
             "bad_count": [landed.bad_count],
             "columns_left_out": [list(landed.columns_left_out)],
             "is_whole": [landed.is_full],
+            "read_count": [landed.read_count],
+            "passed_over": [[{"why": why, "count": count} for why, count in landed.passed_over.items()]],
         },
         schema=DELIVERY.schema,
     )

@@ -15,10 +15,18 @@ import polars as pl
 
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
-from pipelines.ingest.raw_tables import process_export, provenance_columns, write_raw_table
+from pipelines.ingest.raw_tables import (
+    NO_ROW,
+    RowCounts,
+    describe_broken_end,
+    process_export,
+    provenance_columns,
+    write_raw_table,
+)
 from pipelines.sources.adapter import Export
 from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.detect import MIN_MATCH_SCORE, rank_systems
+from pipelines.sources.passed_over import sum_by_reason
 from pipelines.sources.readers.files import ExportRefused
 
 
@@ -37,6 +45,19 @@ class ShapePreview:
 
 
 @dataclass(frozen=True)
+class PassedOver:
+    """Records that a run would pass over.
+
+    Attributes:
+        why: The reason, such as `verb launched`.
+        count: Number of records.
+    """
+
+    why: str
+    count: int
+
+
+@dataclass(frozen=True)
 class Preview:
     """What a run would read of one file.
 
@@ -48,6 +69,7 @@ class Preview:
         columns_left_out: Columns that no mapping uses.
         columns_denied: Columns that are never read, each with the class of sensitive data.
         shapes: One preview per canonical schema that the system fills.
+        passed_over: The reasons for which a run would pass over records of the file, each with the number of records.
     """
 
     file: str
@@ -57,10 +79,12 @@ class Preview:
     columns_left_out: tuple[str, ...] = ()
     columns_denied: tuple[tuple[str, str], ...] = ()
     shapes: dict[CanonicalSchemaName, ShapePreview] | None = None
+    passed_over: tuple[PassedOver, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The preview as one JSON document."""
-        return asdict(self) | {"shapes": {shape: asdict(rows) for shape, rows in (self.shapes or {}).items()}}
+        document = asdict(self)
+        return {**document, "shapes": document["shapes"] or {}}
 
 
 def preview_file(path: Path, system: str | None, options: SourceOptions, day: date) -> Preview:
@@ -85,21 +109,28 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
     if name is None:
         return Preview(path.name, None, None, "no system fits its columns: name one with --system")
 
-    def read_shapes(export: Export, name: str = name) -> Preview:
-        shapes = {shape: _preview_shape(export, shape, name, day) for shape in export.shapes}
-        if export.row_count == 0 and not any(shape.rows or shape.set_aside for shape in shapes.values()):
-            raise ExportRefused("it holds a header and no row: export it again, or remove the file")
+    def read_shapes(export: Export) -> Preview:
+        written = {shape: _preview_shape(export, shape, name, day) for shape in export.shapes}
+        if export.row_count == 0 and not any(shape.rows or shape.set_aside for shape, _ in written.values()):
+            raise ExportRefused(NO_ROW)
+        passed_over = sum_by_reason(counts.passed_over for _, counts in written.values())
         return Preview(
-            path.name, name, detected, None, export.columns_left_out, export.sensitive_column_classes, shapes
+            path.name,
+            name,
+            detected,
+            None,
+            export.columns_left_out,
+            export.sensitive_column_classes,
+            {shape: preview for shape, (preview, _) in written.items()},
+            tuple(PassedOver(why, count) for why, count in passed_over.items()),
         )
 
     try:
         return process_export(path, name, options, read_shapes)
     except ExportRefused as refusal:
         return Preview(path.name, name, detected, str(refusal))
-    except pl.exceptions.ComputeError as error:  # its message may quote a cell
-        reason = f"it cannot be read to its end ({type(error).__name__}): copy or export it again"
-        return Preview(path.name, name, detected, reason)
+    except pl.exceptions.ComputeError as error:
+        return Preview(path.name, name, detected, f"it {describe_broken_end(error)}")
 
 
 def detect_system(path: Path) -> str | None:
@@ -130,13 +161,15 @@ def find_matching_source(sources: list[SourceConfig], path: Path, system: str | 
     return next(by_path, None)
 
 
-def _preview_shape(export: Export, shape: CanonicalSchemaName, system: str, day: date) -> ShapePreview:
+def _preview_shape(
+    export: Export, shape: CanonicalSchemaName, system: str, day: date
+) -> tuple[ShapePreview, RowCounts]:
+    """Return the preview of one canonical schema, and what became of its rows."""
     with TemporaryDirectory(prefix="footsteps-preview-") as folder:
         files = Path(folder, "good.parquet"), Path(folder, "bad.parquet")
-        write_raw_table(export, shape, system, provenance_columns("preview", "0" * 64, day, 1), files)
+        counts = write_raw_table(export, shape, system, provenance_columns("preview", "0" * 64, day, 1), files)
         good, bad = (pl.read_parquet(file) for file in files)
     rows = good.select("row_number", *CANONICAL_SCHEMAS[shape].columns).sort("row_number")
     set_aside = bad.filter(~pl.col("is_row_kept")).select("row_number", rules="failed_rules").sort("row_number")
-    return ShapePreview(
-        json.loads(rows.with_columns(pl.col(pl.Datetime, pl.Date).cast(pl.String)).write_json()), set_aside.to_dicts()
-    )
+    records = json.loads(rows.with_columns(pl.col(pl.Datetime, pl.Date).cast(pl.String)).write_json())
+    return ShapePreview(records, set_aside.to_dicts()), counts

@@ -5,10 +5,11 @@ Does not belong here: the rules (`pipelines.validation.quarantine`), the ledger 
 (`pipelines.ingest.landing`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import polars as pl
 
@@ -22,11 +23,13 @@ from pipelines.contracts.canonical_schemas import (
 from pipelines.contracts.table import Table
 from pipelines.sources.adapter import Export, get_adapter, read_export
 from pipelines.sources.declaration import SourceOptions
+from pipelines.sources.passed_over import passed_over_by_reason
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.text_table import ROW_NUMBER
 from pipelines.validation.quarantine import REPEATED_KEY, TEXT_PREFIX, Split, split_landed
 
 T = TypeVar("T")
+NO_ROW = "it holds a header and no row: export it again, or remove the file"
 _POSITION, _REPETITION = "position:", "repetition:"
 
 
@@ -58,6 +61,11 @@ def process_export(path: Path, system: str, options: SourceOptions, work: Callab
     return work(read_export(path, adapter, options))
 
 
+def describe_broken_end(error: pl.exceptions.PolarsError) -> str:
+    """Return why a file could not be read to its end, without the error's own message, which may quote a cell."""
+    return f"cannot be read to its end ({type(error).__name__}): copy or export it again"
+
+
 def provenance_columns(source: str, file_sha256: str, day: date, delivery_number: int) -> tuple[pl.Expr, ...]:
     """The columns of `PROVENANCE_COLUMNS` that an export does not know: all but the row number."""
     return (
@@ -68,9 +76,26 @@ def provenance_columns(source: str, file_sha256: str, day: date, delivery_number
     )
 
 
+@dataclass(frozen=True)
+class RowCounts:
+    """What became of the rows of one canonical schema of an export.
+
+    Attributes:
+        read: Rows of the file, those that are passed over included.
+        kept: Rows in the raw table.
+        set_aside: Rows in the quarantine that are in no raw table.
+        passed_over: Rows that the adapter does not read, by reason, the most frequent first.
+    """
+
+    read: int
+    kept: int
+    set_aside: int
+    passed_over: Mapping[str, int]
+
+
 def write_raw_table(
     export: Export, shape: CanonicalSchemaName, system: str, provenance: Sequence[pl.Expr], files: tuple[Path, Path]
-) -> tuple[int, int]:
+) -> RowCounts:
     """Write the good rows of one canonical schema to a file, and its quarantine to another.
 
     Of several rows with one key, the row last changed is kept, and among those the greatest by content, so that the
@@ -85,7 +110,7 @@ def write_raw_table(
         files: Paths of the raw table and of its quarantine.
 
     Returns:
-        Number of rows kept, and number of rows set aside.
+        The number of rows by what became of them.
 
     Raises:
         RuntimeError: If the rows kept and the rows set aside are not the rows read.
@@ -101,33 +126,58 @@ def write_raw_table(
         pl.lit(False).alias("is_row_kept"),
         pl.lit(system).alias("system_name"),
     ).with_columns(provenance)
-    key_hashes, row_count = _sink(split_landed(rows, table, system, schema.nulled_if_invalid), set_aside, table, files)
-    ordered = key_hashes.sort()
+    reasons = export.reason_counts.get(shape)
+    sunk = _sink(split_landed(rows, table, system, schema.nulled_if_invalid), set_aside, table, files, reasons)
+    ordered = sunk.key_hashes.sort()
     if (ordered[1:] == ordered[:-1]).any():
         positioned = rows.with_row_index(_POSITION)
         split = split_landed(positioned, table, system, schema.nulled_if_invalid)
-        repeated = _collect_repeated_keys(split, schema, key_hashes)
+        repeated = _collect_repeated_keys(split, schema, sunk.key_hashes)
         numbers_repeats = schema.has_repeated_records and shape in export.hashed_shapes
         resolved = _resolve_repeated_keys(positioned, repeated, schema, numbers_repeats)
         split = split_landed(resolved, table, system, schema.nulled_if_invalid)
-        key_hashes, row_count = _sink(split, set_aside, table, files)
-    good = key_hashes.len()
+        sunk = _sink(split, set_aside, table, files, reasons)
+    good = sunk.key_hashes.len()
     stored, bad = (
         int(pl.scan_parquet(file).filter(condition).select(pl.len()).collect().item())
         for file, condition in zip(files, (pl.lit(True), ~pl.col("is_row_kept")), strict=True)
     )
-    if good != stored or row_count != good + bad:
-        raise RuntimeError(f"{table.name}: {row_count} rows read, but {good} kept and {bad} set aside")
-    return good, bad
+    if good != stored or sunk.row_count + sunk.malformed_count != good + bad:
+        read = sunk.row_count + sunk.malformed_count
+        raise RuntimeError(f"{table.name}: {read} rows read, but {good} kept and {bad} set aside")
+    if sunk.reasons is None:
+        return RowCounts(good + bad, good, bad, {})
+    passed_over = passed_over_by_reason(sunk.reasons)
+    read = int(sunk.reasons["count"].sum()) + sunk.malformed_count
+    if read != good + bad + sum(passed_over.values()):
+        raise RuntimeError(f"{table.name}: {read} rows in the file, {good + bad} read, {passed_over} passed over")
+    return RowCounts(read, good, bad, passed_over)
 
 
-def _sink(split: Split, set_aside: pl.LazyFrame, table: Table, files: tuple[Path, Path]) -> tuple[pl.Series, int]:
-    """Sink both sides in one pass; returns the key hashes of the good rows and the number of rows read."""
+class _Sunk(NamedTuple):
+    """The key hashes of the good rows, the rows read, the malformed rows, and the rows by reason to pass them over."""
+
+    key_hashes: pl.Series
+    row_count: int
+    malformed_count: int
+    reasons: pl.DataFrame | None
+
+
+def _sink(
+    split: Split, set_aside: pl.LazyFrame, table: Table, files: tuple[Path, Path], reasons: pl.LazyFrame | None
+) -> _Sunk:
+    """Sink both sides and count in one pass."""
     bad = pl.concat([split.bad, set_aside.select(quarantine_table(table.name).column_names)])
     sinks = [frame.sink_parquet(file, lazy=True) for frame, file in zip((split.good, bad), files, strict=True)]
-    count = pl.concat([split.row_count, set_aside.select(pl.len())]).sum()
-    hashes, rows, *_ = pl.collect_all([split.passing.select(_key_hash(table.key)), count, *sinks], engine="streaming")
-    return hashes.to_series(), int(rows.item())
+    counts = [split.row_count, set_aside.select(pl.len())]
+    queries = [split.passing.select(_key_hash(table.key)), *counts, *([] if reasons is None else [reasons]), *sinks]
+    hashes, row_count, malformed_count, *others = pl.collect_all(queries, engine="streaming")
+    return _Sunk(
+        hashes.to_series(),
+        int(row_count.item()),
+        int(malformed_count.item()),
+        None if reasons is None else others[0],
+    )
 
 
 def _key_hash(key: tuple[str, ...]) -> pl.Expr:

@@ -2,7 +2,7 @@
 
 Belongs here: finding an adapter, opening a file in the format of its system, the frames that landing writes.
 Does not belong here: what a system's columns are (one file each), formats (`readers`), which header fills which column
-(`mapping`), how text becomes values (`casts`).
+(`mapping`), how a frame is filled (`canonical_frames`).
 """
 
 import importlib
@@ -14,40 +14,24 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
-from pipelines.contracts.columns import COLUMNS
-from pipelines.sources.casts.cast import cast_text
-from pipelines.sources.casts.words import hash_texts
-from pipelines.sources.conventions import TextColumn, prove_transforms
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, SourceOptions, Transform
-from pipelines.sources.mapping import (
-    apply_overrides,
-    condition_holds,
-    declared_shape_maps,
-    frame_columns,
-    headers_read_by,
-    nearest_names,
-    source_transform,
-)
+from pipelines.contracts.canonical_schemas import CanonicalSchemaName
+from pipelines.sources.canonical_frames import empty_frame, fill_shape, is_hashed
+from pipelines.sources.declaration import Adapter, ShapeMap, SourceOptions
+from pipelines.sources.field_text import frame_columns, headers_read_by
+from pipelines.sources.mapping import apply_overrides, declared_shape_maps, nearest_names
+from pipelines.sources.passed_over import REASON, count_reasons, reason_to_pass_over
 from pipelines.sources.readers.delimited import read_delimited
 from pipelines.sources.readers.files import ExportRefused, open_file
 from pipelines.sources.readers.json_lines import read_json
 from pipelines.sources.readers.parquet import is_parquet, read_parquet
 from pipelines.sources.readers.record_terminators import rewrite_terminated
-from pipelines.sources.readers.text_table import (
-    ROW_NUMBER,
-    TextTable,
-    normalize_header,
-    stripped_or_null,
-)
+from pipelines.sources.readers.text_table import TextTable, normalize_header
 from pipelines.sources.readers.workbook import is_workbook, read_workbook
 from pipelines.sources.reshape import reshape_table, select_shape_maps, unpivoted_headers
 from pipelines.sources.sensitive_columns import sensitive_class
 
 FOLDERS = ("hr", "projects", "learning", "feedback")
 NO_OPTIONS = SourceOptions()
-# Number of rows from which the parsers of a column are chosen. A format that they do not show costs time only.
-SAMPLE_ROWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -64,6 +48,8 @@ class Export:
         encoding: Encoding of the file; None for binary formats.
         delimiter: Delimiter of the file; None for formats without one.
         row_count: Number of records, malformed ones included; None if they were not counted.
+        reason_counts: Per shape the number of its rows by the reason for which they are passed over, as
+            `passed_over.count_reasons` returns them; a shape that passes over none has no entry.
         hashed_shapes: Shapes whose `record_code` is a hash of the row.
         is_regular: Whether the file has no malformed rows. Call it after reading a file that was checked in the
             background; it waits for the result.
@@ -76,6 +62,7 @@ class Export:
     encoding: str | None
     delimiter: str | None
     row_count: int | None
+    reason_counts: Mapping[CanonicalSchemaName, pl.LazyFrame]
     hashed_shapes: frozenset[CanonicalSchemaName]
     is_regular: Callable[[], bool]
 
@@ -154,16 +141,23 @@ def read_export(
     if sensitive:
         # Nobody can tell which field of a malformed row is the sensitive one, so none of its text is kept.
         malformed = malformed.with_columns(pl.lit(None, pl.String).alias("row_text"))
+    shapes = {shape.shape: empty_frame(shape.shape) for shape in declared}
+    reason_counts = {}
+    for shape, text in maps:
+        rows = _scan_rows(shape, text)
+        shapes[shape.shape] = fill_shape(shape, rows.filter(pl.col(REASON).is_null()), text, options, path.name)
+        if shape.pass_over:
+            reason_counts[shape.shape] = count_reasons(rows)
     return Export(
-        {shape.shape: _no_rows(shape.shape) for shape in declared}
-        | {shape.shape: _fill_shape(shape, text, options, path.name) for shape, text in maps},
+        shapes,
         malformed.cache(),
         tuple(header for header in unused if header not in sensitive),
         sensitive,
         table.encoding,
         table.delimiter,
         table.row_count,
-        frozenset(shape.shape for shape, _ in maps if _is_hashed(shape)),
+        reason_counts,
+        frozenset(shape.shape for shape, _ in maps if is_hashed(shape)),
         table.is_regular,
     )
 
@@ -220,115 +214,9 @@ def open_export(
     )
 
 
-def _no_rows(shape: CanonicalSchemaName) -> pl.LazyFrame:
-    columns = CANONICAL_SCHEMAS[shape].columns
-    return pl.LazyFrame(
-        schema={
-            ROW_NUMBER: pl.Int64,
-            **{column: COLUMNS[column].dtype for column in columns},
-            **{f"text:{column}": pl.String for column in columns},
-        }
-    )
-
-
-def _is_hashed(shape: ShapeMap) -> bool:
-    """Return whether a record of the shape is identified by the hash of its row, as the system gives no id."""
-    return "record_code" in CANONICAL_SCHEMAS[shape.shape].columns and not any(
-        field_map.destination == "record_code" and field_map.is_mapped for field_map in shape.fields
-    )
-
-
-def _fill_shape(shape: ShapeMap, table: TextTable, options: SourceOptions, name: str) -> pl.LazyFrame:
-    columns = CANONICAL_SCHEMAS[shape.shape].columns
-    fields = {field_map.destination: field_map for field_map in shape.fields if field_map.is_mapped}
-    rows = table.scan(
-        tuple(dict.fromkeys(column for header in headers_read_by(shape) for column in frame_columns(header, table)))
-    )
-    if shape.where:
-        rows = rows.filter(condition_holds(shape.where, table))
-    if shape.unless:
-        rows = rows.filter(~condition_holds(shape.unless, table))
-    texts = rows.select(
-        ROW_NUMBER, *(_text(field_map, table).alias(f"text:{column}") for column, field_map in fields.items())
-    )
-    sample = texts.head(SAMPLE_ROWS).collect()
-    # JSON, Parquet and workbooks write numbers with a decimal point.
-    transforms = _prove(fields, texts, sample, options, name, table.has_open_schema or table.encoding is None)
-    missing = [column for column in columns if column not in fields]
-    frame = texts.with_columns(
-        *(
-            cast_text(pl.col(f"text:{column}"), transform, options.time_zone, sample[f"text:{column}"].drop_nulls())
-            .cast(COLUMNS[column].dtype)
-            .alias(column)
-            for column, transform in transforms.items()
-        ),
-        *(pl.lit(None, COLUMNS[column].dtype).alias(column) for column in missing),
-        *(pl.lit(None, pl.String).alias(f"text:{column}") for column in missing),
-    )
-    if _is_hashed(shape):
-        # The hash is of the row's mapped text, in the alphabetical order of the columns.
-        mapped = sorted(f"text:{column}" for column, field_map in fields.items() if field_map.headers)
-        row_text = pl.concat_str((pl.col(column).fill_null("\x00") for column in mapped), separator="\x1f")
-        frame = frame.with_columns(hash_texts(row_text).alias("record_code"))
-    return frame.select(ROW_NUMBER, *columns, *(f"text:{column}" for column in columns)).cache()
-
-
-def _text(field_map: FieldMap, table: TextTable) -> pl.Expr:
-    """Return the text as it is written in the file; null if it is blank or a condition of the field does not hold."""
-    text = _joined_cells(field_map, table)
-    if field_map.fallback and normalize_header(field_map.fallback[0]) in table.columns:
-        header, condition = field_map.fallback
-        cells = [stripped_or_null(pl.col(column)) for column in frame_columns(header, table)]
-        text = pl.coalesce(text, pl.when(condition_holds(condition, table)).then(pl.coalesce(cells)))
-    if field_map.when:
-        text = pl.when(condition_holds(field_map.when, table)).then(text)
-    if field_map.unless:
-        text = pl.when(~condition_holds(field_map.unless, table)).then(text)
-    return text
-
-
-def _joined_cells(field_map: FieldMap, table: TextTable) -> pl.Expr:
-    cells = [
-        _cell(field_map, header, column) for header in field_map.headers for column in frame_columns(header, table)
-    ]
-    if not cells:
-        return pl.lit(field_map.constant, pl.String)
-    if field_map.join is not None and len(cells) > 1:
-        return stripped_or_null(pl.concat_str(cells, separator=field_map.join, ignore_nulls=True))
-    text = pl.coalesce(cells)
-    return text if field_map.constant is None else text.fill_null(field_map.constant)
-
-
-def _cell(field_map: FieldMap, header: str, column: str) -> pl.Expr:
-    text = pl.col(column)
-    if field_map.extract is not None:
-        text = text.str.extract(field_map.extract, 1)
-    if field_map.value_is_header:
-        return pl.when(stripped_or_null(text).is_not_null()).then(pl.lit(header))
-    if field_map.split is not None:
-        text = text.str.replace_all(field_map.split, "|").str.strip_chars(" |")
-    return stripped_or_null(text)
-
-
-def _prove(
-    fields: Mapping[str, FieldMap],
-    texts: pl.LazyFrame,
-    sample: pl.DataFrame,
-    options: SourceOptions,
-    name: str,
-    has_typed_numbers: bool,
-) -> dict[str, Transform]:
-    """Return the transform of each field, completed by what the cells of the file prove."""
-    columns = [
-        TextColumn(
-            f"text:{destination}",
-            texts,
-            sample[f"text:{destination}"].drop_nulls(),
-            sample.height < SAMPLE_ROWS,
-            field_map.headers,
-            destination,
-            source_transform(field_map, options),
-        )
-        for destination, field_map in fields.items()
-    ]
-    return dict(zip(fields, prove_transforms(columns, name, has_typed_numbers), strict=True))
+def _scan_rows(shape: ShapeMap, table: TextTable) -> pl.LazyFrame:
+    """Return the columns that a shape reads, with the reason for which a row is passed over."""
+    headers = headers_read_by(shape)
+    columns = dict.fromkeys(column for header in headers for column in frame_columns(header, table))
+    rows = table.scan(tuple(columns)).with_columns(reason_to_pass_over(shape, table).alias(REASON))
+    return rows.cache() if shape.pass_over else rows

@@ -15,20 +15,58 @@ from pipelines.sources.casts.transform import DateOrder as DateOrder
 from pipelines.sources.casts.transform import TimeUnit as TimeUnit
 from pipelines.sources.casts.transform import Transform as Transform
 from pipelines.sources.casts.transform import TransformKind as TransformKind
-from pipelines.sources.readers.text_table import Condition
+from pipelines.sources.readers.text_table import RowMark
 
 Domain = Literal["hr", "projects", "learning", "feedback", "skills"]
 Format = Literal["csv", "json", "parquet"]
 # Headers that no file has. They stand for the file's name and, in an unpivoted table, for the header of the cell's
 # column, the cell, and the maximum points of that column.
 FILE_NAME, COLUMN_NAME, CELL_VALUE, MAX_POINTS = "@file", "@item", "@value", "@points"
+# Words of a condition: any text at all, and every word that the transform of the column maps, in footsteps.yaml too.
+ANY_TEXT, KNOWN_WORDS = "@any", "@known"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Whether a row holds one of some words.
+
+    Attributes:
+        column: A destination of the shape map: every header of its field maps counts, and those of footsteps.yaml. If
+            the shape map fills no column from it, the headers that may hold the word, in order of preference.
+        words: The words, ignoring case, and of an IRI http or https and a slash at the end; "" stands for an empty
+            cell, ANY_TEXT for a filled one, KNOWN_WORDS for every word that the destination's transform maps.
+    """
+
+    column: str | tuple[str, ...]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PassOver:
+    """Rows that a shape map does not read; they are counted by the word for which they are passed over.
+
+    The column must hold words of a list, such as verbs or types, and nothing personal: a reason quotes the word of the
+    file if `other_than` is given. With `words`, it quotes the declared word.
+
+    Attributes:
+        what: What the word is, for the reason: with "verb" it is `verb launched`.
+        column: As in `Condition`.
+        words: Rows that hold one of these words are passed over.
+        other_than: If given, rows that hold none of these words are passed over; both take the words of `Condition`.
+    """
+
+    what: str
+    column: str | tuple[str, ...]
+    words: tuple[str, ...] = ()
+    other_than: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class FieldMap:
     """How one destination column is filled.
 
-    Several field maps of one destination are variants: the first whose headers the file has is used.
+    Several field maps of one destination are variants. In each row, the first counts whose condition holds and of which
+    a header is filled, even if its text cannot be read: a later variant stands in only for what is empty in the file.
 
     Attributes:
         destination: Column of the canonical shape.
@@ -39,9 +77,8 @@ class FieldMap:
         constant: Value for rows in which no header has one.
         when: The column is filled only in rows that meet this condition.
         unless: The column is filled only in rows that do not meet this condition.
-        fallback: A further header, used if no other has a value and the condition holds.
-        extract: Regular expression; only the first group of each cell is read. A cell that it does not match counts as
-            empty, and text outside the group (a comment next to an id) never reaches a table.
+        extract: Regular expression; only the first group of each cell is read, and of several headers the first whose
+            cell it matches. Text outside the group (a comment next to an id) never reaches a table.
         split: Regular expression of what separates several values in a cell; it is replaced by |.
         value_is_header: Whether the value is the name of the first header that is filled, not its cell: with
             `completed_on` and `started_on`, the filled one tells what happened.
@@ -55,7 +92,6 @@ class FieldMap:
     constant: str | None = None
     when: Condition | None = None
     unless: Condition | None = None
-    fallback: tuple[str, Condition] | None = None
     extract: str | None = None
     split: str | None = None
     value_is_header: bool = False
@@ -90,8 +126,7 @@ class ShapeMap:
     Attributes:
         shape: The canonical shape.
         fields: One map per destination column, or several as variants.
-        where: Only rows that meet this condition are read; the word "" stands for an empty cell.
-        unless: Rows that meet this condition are not read.
+        pass_over: Which rows are not read. The first that holds gives the reason.
         signature: Headers that only this form of the export has. Of several maps of one shape, the first whose
             signature the file has is used.
         explode: A repeated header, or a list inside a JSON record, each of whose values becomes a row.
@@ -100,8 +135,7 @@ class ShapeMap:
 
     shape: CanonicalSchemaName
     fields: tuple[FieldMap, ...]
-    where: Condition | None = None
-    unless: Condition | None = None
+    pass_over: tuple[PassOver, ...] = ()
     signature: tuple[str, ...] = ()
     explode: str | None = None
     unpivot: Unpivot | None = None
@@ -123,7 +157,7 @@ class Adapter:
         formats: Formats that the system exports.
         shapes: The canonical shapes that its exports fill.
         skip_after_header: Number of further header rows below the first.
-        skip_unless: If the row below the header meets this condition, it is data and no row is skipped.
+        skip_unless: If the row below the header has this mark, it is data and no row is skipped.
         records_path: Dotted paths in a JSON document, one of which holds the records (`Report_Entry`, `data.items`).
         record_terminator: Text that ends each record, if it is not a line end.
         manifest: Name of the file that tells which exports are bulk, delta or absent.
@@ -137,7 +171,7 @@ class Adapter:
     formats: tuple[Format, ...]
     shapes: tuple[ShapeMap, ...] = ()
     skip_after_header: int = 0
-    skip_unless: Condition | None = None
+    skip_unless: RowMark | None = None
     records_path: tuple[str, ...] = ()
     record_terminator: str | None = None
     manifest: str | None = None

@@ -14,7 +14,8 @@ import yaml
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName
 from pipelines.sources.adapter import all_adapters, open_export, open_table
 from pipelines.sources.declaration import Adapter, ShapeMap
-from pipelines.sources.mapping import has_header, headers_read_by, nearest_names
+from pipelines.sources.field_text import headers_read_by
+from pipelines.sources.mapping import has_header, nearest_names
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.text_table import TextTable, normalize_header
 

@@ -1,4 +1,4 @@
-"""A declared mapping fitted to one file: overrides applied, variants chosen, missing columns named.
+"""A declared mapping fitted to one file: overrides applied, absent headers dropped, missing columns named.
 
 Belongs here: which header of the file fills which column, by which transform, and which mappings are refused.
 Does not belong here: reading the file (`adapter`), how text becomes values (`casts`).
@@ -23,7 +23,7 @@ from pipelines.sources.declaration import (
     TransformKind,
 )
 from pipelines.sources.readers.files import ExportRefused
-from pipelines.sources.readers.text_table import Condition, TextTable, normalize_header
+from pipelines.sources.readers.text_table import TextTable, normalize_header
 from pipelines.sources.sensitive_columns import sensitive_class
 
 _KIND_BY_UNIT: dict[str | None, TransformKind] = {"hours": "hours", "share": "score"}
@@ -49,22 +49,6 @@ def declared_shape_maps(adapter: Adapter, options: SourceOptions) -> tuple[Shape
     return (ShapeMap(options.shape, ()),)
 
 
-def headers_read_by(shape: ShapeMap) -> list[str]:
-    """Return every header that the shape map reads, for a value or a condition."""
-    fallbacks = [field_map.fallback for field_map in shape.fields if field_map.fallback]
-    conditions = [
-        shape.where,
-        shape.unless,
-        *(condition for field_map in shape.fields for condition in (field_map.when, field_map.unless)),
-        *(condition for _, condition in fallbacks),
-    ]
-    return [
-        *(header for field_map in shape.fields for header in field_map.headers),
-        *(header for header, _ in fallbacks),
-        *(condition[0] for condition in conditions if condition),
-    ]
-
-
 def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, name: str) -> ShapeMap:
     """Fit a shape map to one file.
 
@@ -75,23 +59,25 @@ def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, n
         name: Name of the file, for messages.
 
     Returns:
-        A map with one field map per destination, which names only headers that the file has.
+        A map whose field maps can give a value and name only headers that the file has.
 
     Raises:
         ExportRefused: If the mapping names a column that does not exist or is sensitive, or the file lacks a required
             column.
     """
-    fields: dict[str, FieldMap] = {}
+    fields: dict[str, list[FieldMap]] = {}
     for field_map in shape.fields:
-        variant = fields.get(field_map.destination)
-        if variant is None or (not has_header(variant, table) and has_header(field_map, table)):
-            fields[field_map.destination] = field_map
+        fields.setdefault(field_map.destination, []).append(field_map)
     columns = CANONICAL_SCHEMAS[shape.shape].columns
     for destination, override in options.overrides().items():
         if destination in columns:
             for header in override.headers:
                 _check_header(header, destination, table, name)
-            fields[destination] = override_field(fields.get(destination, FieldMap(destination)), override)
+            variants = fields.get(destination, [FieldMap(destination)])
+            fitting = [field_map for field_map in variants if has_header(field_map, table)] or variants
+            # Other headers or a constant take the place of all variants.
+            overridden = fitting[:1] if override.headers or override.constant is not None else variants
+            fields[destination] = [override_field(field_map, override) for field_map in overridden]
         elif not any(destination in other.columns for other in CANONICAL_SCHEMAS.values()):
             raise ExportRefused(
                 f"the mapping names {destination}; nearest column of {shape.shape}: "
@@ -100,7 +86,9 @@ def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, n
     # A system leaves members without a value out of its JSON, and its records may be of several kinds.
     if options.shape is not None or not table.has_open_schema:
         _check_needed_columns(shape, fields, table, name)
-    return replace(shape, fields=tuple(_fit(field_map, table, name) for field_map in fields.values()))
+    return replace(
+        shape, fields=tuple(fitted for variants in fields.values() for fitted in _fit(variants, table, name))
+    )
 
 
 def has_header(field_map: FieldMap, table: TextTable) -> bool:
@@ -151,20 +139,6 @@ def override_field(field_map: FieldMap, override: Override) -> FieldMap:
     return replace(changed, headers=()) if override.constant is not None else changed
 
 
-def frame_columns(header: str, table: TextTable) -> tuple[str, ...]:
-    """Return the columns of the frame that hold the header; for a header not seen so far, its own name."""
-    return table.columns.get(normalize_header(header), (header,))
-
-
-def condition_holds(condition: Condition, table: TextTable) -> pl.Expr:
-    """Return whether the row's header holds one of the words, ignoring case; False if the file has no such header."""
-    header, words = condition
-    if normalize_header(header) not in table.columns and not table.has_open_schema:
-        return pl.lit(False)
-    text = pl.coalesce(pl.col(frame_columns(header, table))).str.strip_chars().str.to_lowercase()
-    return text.fill_null("").is_in([word.lower() for word in words])
-
-
 def nearest_names(wanted: str, names: Iterable[str]) -> str:
     """Return the names that are most similar to the wanted one, for a message; sensitive names are left out."""
     by_normalized = {normalize_header(name): name for name in names if not sensitive_class(name)}
@@ -184,10 +158,12 @@ def _check_header(header: str, destination: str, table: TextTable, name: str) ->
         )
 
 
-def _check_needed_columns(shape: ShapeMap, fields: Mapping[str, FieldMap], table: TextTable, name: str) -> None:
+def _check_needed_columns(
+    shape: ShapeMap, fields: Mapping[str, Sequence[FieldMap]], table: TextTable, name: str
+) -> None:
     """Refuse a file in which every row lacks a value that the shape needs."""
     for group in CANONICAL_SCHEMAS[shape.shape].needed_columns:
-        field_maps = [fields[column] for column in group if column in fields and fields[column].is_mapped]
+        field_maps = [field_map for column in group for field_map in fields.get(column, ()) if field_map.is_mapped]
         if field_maps and not any(field_map.constant or _may_have_value(field_map, table) for field_map in field_maps):
             _refuse_missing(field_maps, table, name)
 
@@ -200,19 +176,23 @@ def _may_have_value(field_map: FieldMap, table: TextTable) -> bool:
 
 def _refuse_missing(field_maps: Sequence[FieldMap], table: TextTable, name: str) -> NoReturn:
     headers = [header for field_map in field_maps for header in field_map.headers]
-    destinations = [field_map.destination for field_map in field_maps]
+    destinations = list(dict.fromkeys(field_map.destination for field_map in field_maps))
     raise ExportRefused(
         f"{name} has no column {' or '.join(headers)}, needed for {' or '.join(destinations)}; nearest: "
         f"{nearest_names(headers[0], table.headers)}; set it by `mapping: {{{destinations[0]}: …}}`"
     )
 
 
-def _fit(field_map: FieldMap, table: TextTable, name: str) -> FieldMap:
-    """Return the field map with only the headers that the file has."""
-    if field_map.required and field_map.headers and not has_header(field_map, table):
-        _refuse_missing([field_map], table, name)
+def _fit(variants: list[FieldMap], table: TextTable, name: str) -> list[FieldMap]:
+    """Return the variants of one destination that can give a value, with only the headers that the file has."""
+    required = [field_map for field_map in variants if field_map.required and field_map.headers]
+    if required and not any(has_header(field_map, table) for field_map in variants):
+        _refuse_missing(required, table, name)
     if table.has_open_schema:
-        return field_map
-    return replace(
-        field_map, headers=tuple(header for header in field_map.headers if normalize_header(header) in table.columns)
-    )
+        return [field_map for field_map in variants if field_map.is_mapped]
+    present = [
+        tuple(header for header in field_map.headers if normalize_header(header) in table.columns)
+        for field_map in variants
+    ]
+    fitted = (replace(field_map, headers=headers) for field_map, headers in zip(variants, present, strict=True))
+    return [field_map for field_map in fitted if field_map.is_mapped]

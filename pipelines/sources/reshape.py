@@ -13,9 +13,9 @@ from typing import Any
 import polars as pl
 
 from pipelines.sources.declaration import CELL_VALUE, COLUMN_NAME, FILE_NAME, MAX_POINTS, ShapeMap, Unpivot
-from pipelines.sources.mapping import condition_holds, frame_columns
+from pipelines.sources.field_text import condition_holds, headers_of
 from pipelines.sources.readers.json_lines import parse_json
-from pipelines.sources.readers.text_table import ROW_NUMBER, Condition, TextTable, is_filled, normalize_header
+from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, is_filled, normalize_header
 from pipelines.sources.sensitive_columns import sensitive_class
 
 # Signs around a header that do not belong to it: after a blank, quotes are part of a CSV field.
@@ -47,7 +47,7 @@ def reshape_table(table: TextTable, shape: ShapeMap, name: str) -> TextTable:
         The table with one row per exploded value and per unpivoted cell, and with the file's name as a column.
     """
     if shape.unpivot is not None:
-        table = _unpivot(table, shape.unpivot)
+        table = _unpivot(table, shape, shape.unpivot)
     if shape.explode is not None:
         explode = _explode_list if table.has_open_schema else _explode_repeated_header
         table = explode(table, shape.explode)
@@ -138,7 +138,7 @@ def _text_of(content: Any, keys: Iterable[str]) -> str | None:
     return content if content is None or isinstance(content, str) else dumps(content)
 
 
-def _unpivot(table: TextTable, unpivot: Unpivot) -> TextTable:
+def _unpivot(table: TextTable, shape: ShapeMap, unpivot: Unpivot) -> TextTable:
     """Return one row per cell of an unpivoted column that is filled and not one of the empty values."""
     headers = dict.fromkeys(unpivoted_headers(table, unpivot))
     header_columns = [(header, column) for header in headers for column in table.columns[normalize_header(header)]]
@@ -151,7 +151,7 @@ def _unpivot(table: TextTable, unpivot: Unpivot) -> TextTable:
         rows = table.scan(tuple(dict.fromkeys((*others, *wide_columns))))
         if not wide_columns:
             return rows.with_columns(pl.lit(None, pl.String).alias(name) for name in new_columns).head(0)
-        points = _max_points(table, unpivot.points_row, wide_columns)
+        points = _max_points(table, shape, wide_columns)
         cells = [
             pl.struct(
                 pl.lit(header.strip(_MARGIN)).alias(COLUMN_NAME),
@@ -167,15 +167,13 @@ def _unpivot(table: TextTable, unpivot: Unpivot) -> TextTable:
     return replace(table, columns={**table.columns, **{name: (name,) for name in new_columns}}, scan=scan)
 
 
-def _max_points(table: TextTable, points_row: Condition | None, columns: tuple[str, ...]) -> dict[str, str | None]:
+def _max_points(table: TextTable, shape: ShapeMap, columns: tuple[str, ...]) -> dict[str, str | None]:
     """Return the maximum points per column, from the first row that meets the condition."""
+    points_row = shape.unpivot.points_row if shape.unpivot else None
     if points_row is None:
         return {}
-    rows = (
-        table.scan((*frame_columns(points_row[0], table), *columns))
-        .filter(condition_holds(points_row, table))
-        .select(columns)
-        .head(1)
-        .collect()
-    )
+    headers = (normalize_header(header) for header in headers_of(points_row, shape))
+    marked = [column for header in headers for column in table.columns.get(header, ())]
+    is_points_row = condition_holds(points_row, shape, table)
+    rows = table.scan((*marked, *columns)).filter(is_points_row).select(columns).head(1).collect()
     return rows.row(0, named=True) if rows.height else {}

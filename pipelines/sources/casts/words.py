@@ -5,7 +5,7 @@ Does not belong here: which words a field has (the adapters, the mapping of the 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
@@ -30,10 +30,20 @@ def cast_email(text: pl.Expr) -> pl.Expr:
     return pl.when(address.str.contains(r"^[^@\s]+@[^@\s]+$")).then(address)
 
 
+def comparable(text: pl.Expr) -> pl.Expr:
+    """Return the text as words are compared: without case, blanks around it, and an IRI's s of https and last slash."""
+    word = text.str.strip_chars().str.to_lowercase()
+    return word.str.replace(r"^https://", "http://").str.replace(r"^(http://.*?)/+$", "${1}")
+
+
+def comparable_words(words: Iterable[str]) -> list[str]:
+    """Return the words as words are compared."""
+    return pl.DataFrame({"word": list(words)}, {"word": pl.String}).select(comparable(pl.col("word")))["word"].to_list()
+
+
 def cast_category(text: pl.Expr, transform: Transform) -> pl.Expr:
-    """Return the canonical word of the text, ignoring case."""
-    words = {raw.lower(): word for raw, word in transform.values.items()}
-    return _look_up(text, words, transform.otherwise, pl.String())
+    """Return the canonical word of the text."""
+    return _look_up(text, transform.values, transform.otherwise, pl.String())
 
 
 def is_boolean_word(word: str) -> bool:
@@ -43,7 +53,7 @@ def is_boolean_word(word: str) -> bool:
 
 def cast_boolean(text: pl.Expr, transform: Transform) -> pl.Expr:
     """Read true and false words; a word of `values` counts as what it is mapped to."""
-    declared = {raw.lower(): _BOOLEANS.get(word.lower(), False) for raw, word in transform.values.items()}
+    declared = {raw: _BOOLEANS.get(word.lower(), False) for raw, word in transform.values.items()}
     otherwise = None if transform.otherwise is None else transform.otherwise == "true"
     return _look_up(text, _BOOLEANS | declared, otherwise, pl.Boolean())
 
@@ -58,12 +68,13 @@ def _digest(text: str | None) -> str | None:
 
 
 def _look_up(text: pl.Expr, words: Mapping[str, Any], otherwise: Any, dtype: Any) -> pl.Expr:
-    """Return what the lower-case text stands for; by batches, as `replace_strict` would hold the complete column."""
+    """Return what the word stands for; by batches, as `replace_strict` would hold the complete column."""
+    meanings = dict(zip(comparable_words(words), words.values(), strict=True))
 
     def look_up_batch(series: pl.Series) -> pl.Series:
-        values = series.str.to_lowercase().replace_strict(
-            list(words), list(words.values()), default=otherwise, return_dtype=dtype
-        )
+        texts = series.to_frame("text").select(comparable(pl.col("text"))).to_series()
+        values = texts.replace_strict(list(meanings), list(meanings.values()), default=otherwise, return_dtype=dtype)
+        values = values.rename(series.name)
         return values if otherwise is None else values.zip_with(series.is_not_null(), values.clear(values.len()))
 
     return by_batch(dtype, look_up_batch)(text)

@@ -4,7 +4,7 @@ Belongs here: the types of events, the mode of evidence of each, and how they ma
 Does not belong here: résumés and notes, whose free text is not read.
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
+from pipelines.sources.declaration import KNOWN_WORDS, Adapter, FieldMap, PassOver, ShapeMap, Transform
 
 MODES = {
     "working_history": "repetition",
@@ -42,12 +42,12 @@ ADAPTER = Adapter(
                 FieldMap("mode", ("event_type",), Transform("category", values=MODES), required=True),
                 FieldMap("occurred_at", ("timestamp",), required=True),
             ),
-            where=("event_type", tuple(MODES)),
+            pass_over=(PassOver("event", "mode", other_than=(KNOWN_WORDS,)),),
         ),
         ShapeMap(
             "aspiration",
             (*COMMON_FIELDS, FieldMap("stated_at", ("timestamp",), required=True)),
-            where=("event_type", ("goal",)),
+            pass_over=(PassOver("event", ("event_type",), other_than=("goal",)),),
         ),
     ),
 )

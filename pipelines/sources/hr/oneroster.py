@@ -4,7 +4,7 @@ Belongs here: the columns of both versions and how they map. The file manifest.c
 Does not belong here: classes, enrolments and results.
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.declaration import Adapter, Condition, FieldMap, ShapeMap
 from pipelines.sources.value_maps import EMPLOYMENT_STATUS
 
 ADAPTER = Adapter(
@@ -45,7 +45,8 @@ ADAPTER = Adapter(
                 # A role without a first day was held on the day of its last change.
                 FieldMap("started_date", ("beginDate", "dateLastModified")),
                 # A role that a delta deletes has ended; without this row its last delivery would still count.
-                FieldMap("ended_date", ("endDate",), fallback=("dateLastModified", ("status", ("tobedeleted",)))),
+                FieldMap("ended_date", ("endDate",)),
+                FieldMap("ended_date", ("dateLastModified",), when=Condition(("status",), ("tobedeleted",))),
                 FieldMap("changed_at", ("dateLastModified",)),
             ),
             signature=("sourcedId", "roleType"),

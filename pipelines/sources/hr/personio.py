@@ -4,7 +4,7 @@ Belongs here: the fields and how they map. The API returns only the fields that 
 Does not belong here: attendance and absence.
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap
 from pipelines.sources.value_maps import EMPLOYMENT_STATUS
 
 
@@ -41,7 +41,7 @@ ADAPTER = Adapter(
                 FieldMap("weekly_hours", _values("weekly_working_hours")),
                 FieldMap("changed_at", _values("last_modified_at")),
             ),
-            where=("type", ("Employee",)),
+            pass_over=(PassOver("type", ("type",), other_than=("Employee",)),),
         ),
     ),
 )

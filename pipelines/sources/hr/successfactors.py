@@ -5,8 +5,10 @@ constant in place of its id.
 Does not belong here: learning history (`learning.sap_learning`).
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.declaration import Adapter, Condition, FieldMap, ShapeMap
 from pipelines.sources.value_maps import EMPLOYMENT_STATUS, LABEL_WITHOUT_CODE
+
+NO_MANAGER = Condition("manager_code", ("NO_MANAGER", "NO_MGR", "NO MANAGER"))
 
 ADAPTER = Adapter(
     system="successfactors",
@@ -24,7 +26,7 @@ ADAPTER = Adapter(
                 FieldMap("employee_number", ("EMPID", "EMPLOYEEID")),
                 FieldMap("work_email", ("EMAIL",)),
                 FieldMap("display_name", ("FIRSTNAME", "LASTNAME"), join=" "),
-                FieldMap("manager_code", ("MANAGER",), unless=("MANAGER", ("NO_MANAGER", "NO_MGR", "NO MANAGER"))),
+                FieldMap("manager_code", ("MANAGER",), unless=NO_MANAGER),
                 FieldMap("unit_name", ("DEPARTMENT", "DIVISION"), extract=LABEL_WITHOUT_CODE),
                 FieldMap("role_name", ("TITLE", "JOBCODE"), extract=LABEL_WITHOUT_CODE),
                 FieldMap("employment_status", ("STATUS",), EMPLOYMENT_STATUS, required=True),

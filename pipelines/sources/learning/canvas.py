@@ -10,7 +10,9 @@ from pipelines.sources.declaration import (
     FILE_NAME,
     MAX_POINTS,
     Adapter,
+    Condition,
     FieldMap,
+    PassOver,
     ShapeMap,
     Transform,
     Unpivot,
@@ -19,6 +21,8 @@ from pipelines.sources.value_maps import EMAIL_ADDRESS
 
 # Without maximum points a mark cannot become a share: such a cell is set aside.
 OF_POINTS = Transform("score", pattern=r"^([^/]+/[^/]+)$")
+
+STUDENT = ("Student",)
 
 ADAPTER = Adapter(
     system="canvas",
@@ -39,9 +43,9 @@ ADAPTER = Adapter(
                 FieldMap("score_share", (CELL_VALUE, MAX_POINTS), OF_POINTS, join="/"),
                 FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d\d-\d\d-\d\d)"),
             ),
-            unless=("Student", ("Points Possible", "Student, Test", "")),
+            pass_over=(PassOver("student", STUDENT, ("Points Possible", "Student, Test", "")),),
             unpivot=Unpivot(
-                r"\(\d+\)\s*$", empty_values=("-", "n/a", "ex"), points_row=("Student", ("points possible",))
+                r"\(\d+\)\s*$", empty_values=("-", "n/a", "ex"), points_row=Condition(STUDENT, ("points possible",))
             ),
         ),
     ),

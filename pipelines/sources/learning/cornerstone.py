@@ -5,7 +5,7 @@ read; a registration that was removed voids its record.
 Does not belong here: comments.
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
+from pipelines.sources.declaration import Adapter, Condition, FieldMap, PassOver, ShapeMap, Transform
 from pipelines.sources.value_maps import MINUTES, PERCENT
 
 # Status ids differ per portal, dates do not: the most advanced date that is filled gives the status.
@@ -16,7 +16,7 @@ VERBS = {
     "user_lo_assigned_dt": "enrolled",
 }
 REGISTRATION = ("transc_user_id", "transc_object_id")
-REMOVED = ("is_removed", ("1", "true", "yes"))
+REMOVED = Condition(("is_removed",), ("1", "true", "yes"))
 
 ADAPTER = Adapter(
     system="cornerstone",
@@ -47,7 +47,7 @@ ADAPTER = Adapter(
                 FieldMap("changed_at", ("user_lo_last_modified_dt", "_last_touched_dt_utc")),
             ),
             signature=("transc_user_id", "is_latest_reg_num"),
-            where=("is_latest_reg_num", ("1", "true", "yes")),
+            pass_over=(PassOver("latest registration", ("is_latest_reg_num",), other_than=("1", "true", "yes")),),
         ),
         ShapeMap(
             "account",

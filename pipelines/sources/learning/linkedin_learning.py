@@ -4,7 +4,15 @@ Belongs here: the members and how they map. Seconds viewed count as attendance; 
 Does not belong here: the learner summary download, which names no content.
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
+from pipelines.sources.declaration import (
+    KNOWN_WORDS,
+    Adapter,
+    Condition,
+    FieldMap,
+    PassOver,
+    ShapeMap,
+    Transform,
+)
 from pipelines.sources.value_maps import DIGEST, SECONDS
 
 VERBS = {"COMPLETIONS": "completed", "SECONDS_VIEWED": "attended"}
@@ -41,12 +49,14 @@ ADAPTER = Adapter(
                 FieldMap("course_name", (f"{CONTENT}.name",)),
                 FieldMap("learning_verb", (KIND,), Transform("category", values=VERBS), required=True),
                 FieldMap("occurred_at", ("activities[*].lastEngagedAt", "activities[*].firstEngagedAt")),
-                FieldMap("learning_hours", (AMOUNT,), SECONDS, when=(KIND, ("SECONDS_VIEWED",))),
+                FieldMap("learning_hours", (AMOUNT,), SECONDS, when=Condition("learning_verb", ("SECONDS_VIEWED",))),
                 FieldMap("changed_at", ("latestDataAt",)),
             ),
-            # The API writes an activity that did not take place with the value 0.
-            unless=(AMOUNT, ("0",)),
-            where=(KIND, tuple(VERBS)),
+            pass_over=(
+                PassOver("engagement", "learning_verb", other_than=(KNOWN_WORDS,)),
+                # The API writes an activity that did not take place with the value 0.
+                PassOver("amount", (AMOUNT,), ("0",)),
+            ),
             explode="activities",
         ),
     ),

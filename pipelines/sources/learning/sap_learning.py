@@ -5,7 +5,7 @@ neither failed nor absent counts as completed.
 Does not belong here: the user data file (`hr.successfactors`).
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
+from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap, Transform
 from pipelines.sources.value_maps import DIGEST, PERCENT
 
 STATUS = Transform(
@@ -44,7 +44,7 @@ ADAPTER = Adapter(
                 FieldMap("score_share", ("GRADE", "Grade"), PERCENT, extract=r"^\s*(\d+(?:[.,]\d+)?)\s*%?\s*$"),
                 FieldMap("changed_at", ("LST_UPD_TSTMP", "LastUpdateTimestamp")),
             ),
-            unless=("CMPL_STAT_ID", ABSENT),
+            pass_over=(PassOver("status", "learning_verb", ABSENT),),
         ),
     ),
 )

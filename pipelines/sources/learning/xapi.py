@@ -4,7 +4,7 @@ Belongs here: the verbs and members of a statement and how they map. A voiding s
 Does not belong here: the profiles of single vendors.
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
+from pipelines.sources.declaration import KNOWN_WORDS, Adapter, Condition, FieldMap, PassOver, ShapeMap, Transform
 
 ADL, CMI5, TINCAN = (
     "http://adlnet.gov/expapi/verbs/",
@@ -29,7 +29,7 @@ VERBS = {
     "http://id.tincanapi.com/verb/taught": "taught",
     "http://id.tincanapi.com/verb/mentored": "taught",
 }
-IS_VOIDING = ("verb.id", (VOIDED,))
+IS_VOIDING = Condition("learning_verb", (VOIDED,))
 
 # Times are ISO 8601 by the specification of xAPI: no order of day and month has to be proven.
 ISO_TIME = Transform("datetime", formats=("%Y-%m-%dT%H:%M:%S%.f%#z",))
@@ -68,7 +68,7 @@ ADAPTER = Adapter(
                 FieldMap("voids_code", ("object.id",), when=IS_VOIDING),
                 FieldMap("changed_at", ("stored",), ISO_TIME),
             ),
-            where=("verb.id", (*VERBS, VOIDED)),
+            pass_over=(PassOver("verb", "learning_verb", other_than=(KNOWN_WORDS, VOIDED)),),
         ),
     ),
 )

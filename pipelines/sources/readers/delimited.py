@@ -22,7 +22,7 @@ from pipelines.sources.readers.text_table import (
     MALFORMED_SCHEMA,
     NO_MALFORMED_ROWS,
     ROW_NUMBER,
-    Condition,
+    RowMark,
     TextTable,
     columns_by_header,
     keep_folder_alive,
@@ -44,7 +44,7 @@ def read_delimited(
     delimiter: str | None = None,
     skip_after_header: int = 0,
     check_in_background: bool = False,
-    skip_unless: Condition | None = None,
+    skip_unless: RowMark | None = None,
 ) -> TextTable:
     """Read delimited text.
 
@@ -55,7 +55,7 @@ def read_delimited(
         skip_after_header: Number of further header rows below the first.
         check_in_background: Whether to check a large file for malformed rows while it is read. The caller must then
             call `is_regular` after reading, and read the file again without this option if it returns False.
-        skip_unless: If the row below the header meets this condition, it is data and no row is skipped.
+        skip_unless: If the row below the header has this mark, it is data and no row is skipped.
 
     Returns:
         One row per record.

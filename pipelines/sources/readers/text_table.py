@@ -15,7 +15,7 @@ from pipelines.sources.readers.files import ScratchFolder
 ROW_NUMBER = "row_number"
 MALFORMED_SCHEMA = pl.Schema({ROW_NUMBER: pl.Int64, "row_text": pl.String, "reason": pl.String})
 NO_MALFORMED_ROWS = pl.LazyFrame(schema=MALFORMED_SCHEMA)
-Condition = tuple[str, tuple[str, ...]]  # a header, and the words that its cell may hold
+RowMark = tuple[str, tuple[str, ...]]  # a header, and the words of which its cell holds one
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ def columns_by_header(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return columns
 
 
-def row_matches(headers: Sequence[str], row: Sequence[str], condition: Condition | None) -> bool:
-    """Return whether the row has one of the words under the condition's header, ignoring case."""
-    if condition is None:
+def row_matches(headers: Sequence[str], row: Sequence[str], mark: RowMark | None) -> bool:
+    """Return whether the row has one of the words under the mark's header, ignoring case."""
+    if mark is None:
         return False
     cells = {normalize_header(header): cell.strip().lower() for header, cell in zip(headers, row, strict=False)}
-    return cells.get(normalize_header(condition[0])) in [word.lower() for word in condition[1]]
+    return cells.get(normalize_header(mark[0])) in [word.lower() for word in mark[1]]
 
 
 def is_filled(text: pl.Expr) -> pl.Expr:

@@ -14,7 +14,7 @@ from pipelines.sources.readers.files import ExportRefused, unpacked_size
 from pipelines.sources.readers.text_table import (
     NO_MALFORMED_ROWS,
     ROW_NUMBER,
-    Condition,
+    RowMark,
     TextTable,
     columns_by_header,
     is_filled,
@@ -33,7 +33,7 @@ def is_workbook(path: Path) -> bool:
 
 
 def read_workbook(
-    path: Path, wanted: Collection[str], skip_after_header: int = 0, skip_unless: Condition | None = None
+    path: Path, wanted: Collection[str], skip_after_header: int = 0, skip_unless: RowMark | None = None
 ) -> TextTable:
     """Read the sheet that has most of the wanted headers; the first of equals.
 
@@ -41,7 +41,7 @@ def read_workbook(
         path: The .xlsx file.
         wanted: Normalized headers that the mapping can use.
         skip_after_header: Number of further header rows below the first.
-        skip_unless: If the row below the header meets this condition, it is data and no row is skipped.
+        skip_unless: If the row below the header has this mark, it is data and no row is skipped.
 
     Returns:
         One row per filled row of the sheet. Dates come in ISO form, formulas as the value that is stored with them.

@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipelines.sources.adapter import SAMPLE_ROWS, get_adapter, read_export
+from pipelines.sources.adapter import get_adapter, read_export
+from pipelines.sources.canonical_frames import SAMPLE_ROWS
 from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.readers.files import ExportRefused
 

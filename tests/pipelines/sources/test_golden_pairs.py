@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.sources.adapter import Export, all_adapters, get_adapter, read_export
 from pipelines.sources.declaration import SourceOptions
+from pipelines.sources.passed_over import passed_over_by_reason, sum_by_reason
 from pipelines.sources.sensitive_columns import sensitive_class
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -23,6 +24,8 @@ def plain(frame: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def content_of(export: Export) -> dict[str, Any]:
+    counts = [passed_over_by_reason(frame.collect()) for frame in export.reason_counts.values()]
+    passed_over = sum_by_reason(counts)
     return {
         "shapes": {name: plain(frame.collect()) for name, frame in export.shapes.items()},
         "malformed": plain(export.malformed.collect()),
@@ -30,6 +33,7 @@ def content_of(export: Export) -> dict[str, Any]:
         "columns_denied": list(export.sensitive_columns),
         "encoding": export.encoding,
         "delimiter": export.delimiter,
+        **({"passed_over": passed_over} if passed_over else {}),
     }
 
 

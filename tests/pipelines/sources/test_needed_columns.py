@@ -11,7 +11,7 @@ import pytest
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.sources.adapter import all_adapters, get_adapter, read_export
 from pipelines.sources.declaration import Adapter, ShapeMap, SourceOptions
-from pipelines.sources.mapping import headers_read_by
+from pipelines.sources.field_text import headers_read_by
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.text_table import normalize_header
 

@@ -17,7 +17,9 @@ from pipelines.sources.declaration import (
     FILE_NAME,
     MAX_POINTS,
     Adapter,
+    Condition,
     FieldMap,
+    PassOver,
     ShapeMap,
     SourceOptions,
     Transform,
@@ -89,8 +91,8 @@ def test_maximum_points_are_read_from_their_row_wherever_it_is(tmp_path: Path) -
     shape = mention(
         score,
         FieldMap("skill_text", (COLUMN_NAME,)),
-        unless=("who", ("Points",)),
-        unpivot=Unpivot(r"^item", points_row=("who", ("points",))),
+        pass_over=(PassOver("row", "account_code", ("Points",)),),
+        unpivot=Unpivot(r"^item", points_row=Condition("account_code", ("points",))),
     )
     rows = [["who", "item 1", "item 2", "note"], ["ana", "3", "5", "x"], [" Points ", "4", "20", ""]]
     assert read(write(tmp_path / "a.csv", rows), shape)["score_share"].to_list() == [0.75, 0.25]
@@ -130,7 +132,7 @@ def test_a_mapped_column_is_read_without_the_pattern_of_the_declared_column(tmp_
 
 def test_the_date_in_the_file_name_is_used_for_a_row_without_one(tmp_path: Path) -> None:
     path = write(tmp_path / "done_20250801.csv", [["who", "day"], ["ana", "20250714"], ["li", ""]])
-    shape = mention(FieldMap("occurred_at", ("day", FILE_NAME), extract=r"(20\d{6})"))
+    shape = mention(FieldMap("occurred_at", ("day",)), FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d{6})"))
     days = read(path, shape)["occurred_at"].dt.date().cast(pl.String).to_list()
     assert days == ["2025-07-14", "2025-08-01"]
 

@@ -1,0 +1,121 @@
+"""The text of each field in each row: cells joined, cut and chosen as declared, and conditions on them.
+
+Belongs here: expressions over a table of text that give a field's text or tell whether a row holds a word.
+Does not belong here: which header fills which column (`mapping`), how text becomes values (`casts`), which rows are
+read (`passed_over`).
+"""
+
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+
+from pipelines.sources.casts.words import comparable, comparable_words
+from pipelines.sources.declaration import ANY_TEXT, KNOWN_WORDS, Condition, FieldMap, PassOver, ShapeMap
+from pipelines.sources.mapping import transform_for
+from pipelines.sources.readers.text_table import TextTable, normalize_header, stripped_or_null
+
+
+def frame_columns(header: str, table: TextTable) -> tuple[str, ...]:
+    """Return the columns of the frame that hold the header; for a header not seen so far, its own name."""
+    return table.columns.get(normalize_header(header), (header,))
+
+
+def headers_read_by(shape: ShapeMap) -> list[str]:
+    """Return every header that the shape map reads, for a value or a condition."""
+    conditions: list[Condition | PassOver | None] = [
+        *(condition for field_map in shape.fields for condition in (field_map.when, field_map.unless)),
+        *shape.pass_over,
+        shape.unpivot.points_row if shape.unpivot else None,
+    ]
+    return [
+        *(header for field_map in shape.fields for header in field_map.headers),
+        *(header for condition in conditions if condition for header in headers_of(condition, shape)),
+    ]
+
+
+def headers_of(condition: Condition | PassOver, shape: ShapeMap) -> tuple[str, ...]:
+    """Return every header that a condition looks at: those of its destination, or its own."""
+    if isinstance(condition.column, tuple):
+        return condition.column
+    return tuple(header for field_map in _variants(condition.column, shape) for header in field_map.headers)
+
+
+def condition_text(condition: Condition | PassOver, shape: ShapeMap, table: TextTable) -> pl.Expr:
+    """Return the text that a condition compares: "" if it is blank or the file has none of the headers."""
+    variants = (
+        [FieldMap("", _present(condition.column, table))]
+        if isinstance(condition.column, tuple)
+        else _variants(condition.column, shape)
+    )
+    cells = [cell for field_map in variants for cell in _cells(field_map, table)]
+    return pl.coalesce(*cells, pl.lit("", pl.String))
+
+
+def condition_holds(condition: Condition, shape: ShapeMap, table: TextTable) -> pl.Expr:
+    """Return whether the row holds one of the words of the condition; False if the file has none of its headers."""
+    if not _present(headers_of(condition, shape), table):
+        return pl.lit(False)
+    return holds_word(condition_text(condition, shape, table), condition.column, condition.words, shape)
+
+
+def holds_word(text: pl.Expr, column: str | tuple[str, ...], words: Iterable[str], shape: ShapeMap) -> pl.Expr:
+    """Return whether the text of the column is one of the words."""
+    listed = set(words)
+    if KNOWN_WORDS in listed and isinstance(column, str):
+        listed.update(word for field_map in _variants(column, shape) for word in transform_for(field_map).values)
+    is_listed = comparable(text).is_in(comparable_words(listed - {ANY_TEXT, KNOWN_WORDS}))
+    return is_listed | (text != "") if ANY_TEXT in listed else is_listed
+
+
+def choose_variant(variants: Sequence[FieldMap], shape: ShapeMap, table: TextTable) -> pl.Expr:
+    """Return the position of the variant that fills the field in each row; null if none does.
+
+    It is the first whose condition holds and of which a header is filled, whatever its text; a constant always counts.
+    """
+    chosen = pl.lit(None, pl.UInt8)
+    for i, field_map in reversed(list(enumerate(variants))):
+        is_filled = pl.lit(True)
+        if field_map.constant is None:
+            columns = [column for header in field_map.headers for column in frame_columns(header, table)]
+            is_filled = pl.any_horizontal(stripped_or_null(pl.col(column)).is_not_null() for column in columns)
+        if field_map.when:
+            is_filled &= condition_holds(field_map.when, shape, table)
+        if field_map.unless:
+            is_filled &= ~condition_holds(field_map.unless, shape, table)
+        chosen = pl.when(is_filled).then(pl.lit(i, pl.UInt8)).otherwise(chosen)
+    return chosen
+
+
+def field_text(field_map: FieldMap, table: TextTable) -> pl.Expr:
+    """Return the text of a field as the file writes it; null if it is blank. Conditions of the field do not count."""
+    cells = _cells(field_map, table)
+    if not cells:
+        return pl.lit(field_map.constant, pl.String)
+    if field_map.join is not None and len(cells) > 1:
+        return stripped_or_null(pl.concat_str(cells, separator=field_map.join, ignore_nulls=True))
+    text = pl.coalesce(cells)
+    return text if field_map.constant is None else text.fill_null(field_map.constant)
+
+
+def _present(headers: tuple[str, ...], table: TextTable) -> tuple[str, ...]:
+    """Return the headers that the file has, or all if its records may have further members."""
+    return tuple(header for header in headers if table.has_open_schema or normalize_header(header) in table.columns)
+
+
+def _variants(destination: str, shape: ShapeMap) -> list[FieldMap]:
+    return [field_map for field_map in shape.fields if field_map.destination == destination]
+
+
+def _cells(field_map: FieldMap, table: TextTable) -> list[pl.Expr]:
+    return [_cell(field_map, header, column) for header in field_map.headers for column in frame_columns(header, table)]
+
+
+def _cell(field_map: FieldMap, header: str, column: str) -> pl.Expr:
+    text = pl.col(column)
+    if field_map.extract is not None:
+        text = text.str.extract(field_map.extract, 1)
+    if field_map.value_is_header:
+        return pl.when(stripped_or_null(text).is_not_null()).then(pl.lit(header))
+    if field_map.split is not None:
+        text = text.str.replace_all(field_map.split, "|").str.strip_chars(" |")
+    return stripped_or_null(text)

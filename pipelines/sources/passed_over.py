@@ -1,0 +1,92 @@
+"""Rows that no shape map of an export reads, counted by reason.
+
+Belongs here: the reason for which a row is passed over, and the count of rows per reason.
+Does not belong here: which rows those are (`pass_over` of the adapters), rows that break a rule (`validation`).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import polars as pl
+
+from pipelines.sources.casts.words import comparable, comparable_words
+from pipelines.sources.declaration import ANY_TEXT, KNOWN_WORDS, PassOver, ShapeMap
+from pipelines.sources.field_text import condition_text, holds_word
+from pipelines.sources.readers.text_table import TextTable
+
+# Column of the reason for which a row is passed over; null in a row that is read.
+REASON = "@reason"
+# A longer text, or one with an address, is no word of a list and is not quoted.
+MAX_WORD_LENGTH = 60
+# Reasons beyond this number are counted together.
+MAX_REASONS = 50
+
+
+def reason_to_pass_over(shape: ShapeMap, table: TextTable) -> pl.Expr:
+    """Return the reason for which a row is passed over, such as `verb launched`; null if the row is read."""
+    return pl.coalesce(*(_reason(rule, shape, table) for rule in shape.pass_over), pl.lit(None, pl.String))
+
+
+def count_reasons(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Count rows by the reason for which they are passed over.
+
+    Args:
+        rows: The rows of a shape before any is passed over, with the column `REASON`.
+
+    Returns:
+        One row per reason: `why`, null for the rows that are read, and `count`.
+    """
+    return rows.group_by(pl.col(REASON).alias("why")).agg(pl.len().cast(pl.Int64).alias("count"))
+
+
+def passed_over_by_reason(counts: pl.DataFrame) -> dict[str, int]:
+    """Return the rows passed over by reason, the most frequent first; rare reasons beyond `MAX_REASONS` as one.
+
+    Args:
+        counts: A frame that `count_reasons` returns.
+    """
+    ordered = counts.drop_nulls("why").sort("count", "why", descending=[True, False])
+    rest = ordered.slice(MAX_REASONS)["count"].sum()
+    return dict(ordered.head(MAX_REASONS).iter_rows()) | ({"other words": rest} if rest else {})
+
+
+def sum_by_reason(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the sum per reason, the greatest first."""
+    totals: Counter[str] = Counter()
+    for by_reason in counts:
+        totals.update(by_reason)
+    return dict(totals.most_common())
+
+
+def _reason(rule: PassOver, shape: ShapeMap, table: TextTable) -> pl.Expr:
+    text = condition_text(rule, shape, table)
+    listed = holds_word(text, rule.column, rule.words, shape)
+    reason = pl.when(listed).then(_declared_reason(rule, text))
+    if not rule.other_than:
+        return reason
+    return reason.when(~holds_word(text, rule.column, rule.other_than, shape)).then(_quoted_reason(rule.what, text))
+
+
+def _declared_reason(rule: PassOver, text: pl.Expr) -> pl.Expr:
+    """Return the reason with the word as the adapter declares it; any other text is not quoted."""
+    words = [word for word in rule.words if word not in (ANY_TEXT, KNOWN_WORDS)]
+    reasons = {
+        word: f"{rule.what} {declared}" if word else f"no {rule.what}"
+        for word, declared in zip(comparable_words(words), words, strict=True)
+    }
+    return comparable(text).replace_strict(
+        list(reasons), list(reasons.values()), default=rule.what, return_dtype=pl.String
+    )
+
+
+def _quoted_reason(what: str, text: pl.Expr) -> pl.Expr:
+    """Return the reason with the word of the file, of an IRI its last part."""
+    word = text.str.strip_chars("/ ").str.replace(r"^(?:https?|urn):.*[/#:]", "")
+    is_word = (word.str.len_chars() <= MAX_WORD_LENGTH) & ~word.str.contains("@", literal=True)
+    return (
+        pl.when(text == "")
+        .then(pl.lit(f"no {what}"))
+        .when(is_word)
+        .then(pl.lit(f"{what} ") + word)
+        .otherwise(pl.lit(f"other {what}"))
+    )
