@@ -17,15 +17,8 @@ from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, quarantine_table, raw_table
 from pipelines.contracts.catalog import DELIVERY, TABLES
 from pipelines.contracts.table import Table
-from pipelines.ingest.raw_tables import (
-    NO_ROW,
-    describe_broken_end,
-    process_export,
-    provenance_columns,
-    write_raw_table,
-)
+from pipelines.ingest.raw_tables import describe_broken_end, process_export, provenance_columns, write_raw_tables
 from pipelines.sources.adapter import Export, get_adapter
-from pipelines.sources.passed_over import sum_by_reason
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.manifest import read_manifest_mode
 from pipelines.storage.atomic_write import file_sha256, replacing
@@ -296,10 +289,8 @@ def _returns_to_earlier_content(lake: Lake, source: SourceConfig, landed: Landed
         pl.col("file_name") == landed.file_name,
         pl.col("delivery_status") != "refused",
     )
-    return _is_full_export(source, landed) and deliveries["file_sha256"].to_list()[-1:] not in (
-        [],
-        [landed.file_sha256],
-    )
+    last_hash = deliveries["file_sha256"].to_list()[-1:]
+    return _is_full_export(source, landed) and last_hash not in ([], [landed.file_sha256])
 
 
 def _store(landing: LandingContext, source: SourceConfig, landed: LandedFile, export: Export) -> LandedFile:
@@ -307,30 +298,26 @@ def _store(landing: LandingContext, source: SourceConfig, landed: LandedFile, ex
     earlier = _read_deliveries(landing.lake, landed).filter(pl.col("delivery_status") == "landed")
     number = earlier["delivery_number"][0] if earlier.height else _next_number(landing.lake)
     provenance = provenance_columns(source.name, landed.file_sha256, landing.day, number)
-    counts = []
     with ExitStack() as unfinished_files:
-        for shape, table in source_tables(source).items():
-            good_file, bad_file = (
-                unfinished_files.enter_context(
-                    replacing(_raw_file(landing.lake, stored, source.name, landed.file_sha256, source.mapping_code))
-                )
-                for stored in (table, quarantine_table(table.name))
-            )
-            counts.append(write_raw_table(export, shape, source.system, provenance, (good_file, bad_file)))
-        good_count, bad_count = sum(count.kept for count in counts), sum(count.set_aside for count in counts)
-        if good_count + bad_count == 0 and export.row_count == 0:
-            raise ExportRefused(NO_ROW)
-        _check_row_count(landing, source, landed, good_count, earlier)
+
+        def open_file(table: Table) -> Path:
+            path = _raw_file(landing.lake, table, source.name, landed.file_sha256, source.mapping_code)
+            return unfinished_files.enter_context(replacing(path))
+
+        tables = source_tables(source).items()
+        files = {shape: (open_file(table), open_file(quarantine_table(table.name))) for shape, table in tables}
+        counts = write_raw_tables(export, source.system, provenance, files)
+        _check_row_count(landing, source, landed, counts.kept, earlier)
         if not export.is_regular():
             raise ExportRefused("its rows are not all as wide as its header")  # the slower reader then reads it
     denied = tuple(f"{column} (never read: {kind})" for column, kind in export.sensitive_column_classes)
     return replace(
         landed,
-        good_count=good_count,
-        bad_count=bad_count,
+        good_count=counts.kept,
+        bad_count=counts.set_aside,
+        read_count=counts.read,
+        passed_over=counts.passed_over,
         columns_left_out=(*export.columns_left_out, *denied),
-        read_count=sum(count.read for count in counts),
-        passed_over=sum_by_reason(count.passed_over for count in counts),
     )
 
 

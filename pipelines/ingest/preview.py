@@ -15,18 +15,10 @@ import polars as pl
 
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
-from pipelines.ingest.raw_tables import (
-    NO_ROW,
-    RowCounts,
-    describe_broken_end,
-    process_export,
-    provenance_columns,
-    write_raw_table,
-)
+from pipelines.ingest.raw_tables import describe_broken_end, process_export, provenance_columns, write_raw_tables
 from pipelines.sources.adapter import Export
 from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.detect import MIN_MATCH_SCORE, rank_systems
-from pipelines.sources.passed_over import sum_by_reason
 from pipelines.sources.readers.files import ExportRefused
 
 
@@ -110,10 +102,10 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
         return Preview(path.name, None, None, "no system fits its columns: name one with --system")
 
     def read_shapes(export: Export) -> Preview:
-        written = {shape: _preview_shape(export, shape, name, day) for shape in export.shapes}
-        if export.row_count == 0 and not any(shape.rows or shape.set_aside for shape, _ in written.values()):
-            raise ExportRefused(NO_ROW)
-        passed_over = sum_by_reason(counts.passed_over for _, counts in written.values())
+        with TemporaryDirectory(prefix="footsteps-preview-") as folder:
+            files = {shape: (Path(folder, f"{shape}.good"), Path(folder, f"{shape}.bad")) for shape in export.shapes}
+            counts = write_raw_tables(export, name, provenance_columns("preview", "0" * 64, day, 1), files)
+            shapes = {shape: _preview_shape(shape, *pair) for shape, pair in files.items()}
         return Preview(
             path.name,
             name,
@@ -121,8 +113,8 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
             None,
             export.columns_left_out,
             export.sensitive_column_classes,
-            {shape: preview for shape, (preview, _) in written.items()},
-            tuple(PassedOver(why, count) for why, count in passed_over.items()),
+            shapes,
+            tuple(PassedOver(why, count) for why, count in counts.passed_over.items()),
         )
 
     try:
@@ -161,15 +153,9 @@ def find_matching_source(sources: list[SourceConfig], path: Path, system: str | 
     return next(by_path, None)
 
 
-def _preview_shape(
-    export: Export, shape: CanonicalSchemaName, system: str, day: date
-) -> tuple[ShapePreview, RowCounts]:
-    """Return the preview of one canonical schema, and what became of its rows."""
-    with TemporaryDirectory(prefix="footsteps-preview-") as folder:
-        files = Path(folder, "good.parquet"), Path(folder, "bad.parquet")
-        counts = write_raw_table(export, shape, system, provenance_columns("preview", "0" * 64, day, 1), files)
-        good, bad = (pl.read_parquet(file) for file in files)
+def _preview_shape(shape: CanonicalSchemaName, good_file: Path, bad_file: Path) -> ShapePreview:
+    good, bad = pl.read_parquet(good_file), pl.read_parquet(bad_file)
     rows = good.select("row_number", *CANONICAL_SCHEMAS[shape].columns).sort("row_number")
     set_aside = bad.filter(~pl.col("is_row_kept")).select("row_number", rules="failed_rules").sort("row_number")
     records = json.loads(rows.with_columns(pl.col(pl.Datetime, pl.Date).cast(pl.String)).write_json())
-    return ShapePreview(records, set_aside.to_dicts()), counts
+    return ShapePreview(records, set_aside.to_dicts())

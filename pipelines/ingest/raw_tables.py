@@ -23,13 +23,12 @@ from pipelines.contracts.canonical_schemas import (
 from pipelines.contracts.table import Table
 from pipelines.sources.adapter import Export, get_adapter, read_export
 from pipelines.sources.declaration import SourceOptions
-from pipelines.sources.passed_over import passed_over_by_reason
+from pipelines.sources.passed_over import passed_over_by_reason, sum_by_reason
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.text_table import ROW_NUMBER
 from pipelines.validation.quarantine import REPEATED_KEY, TEXT_PREFIX, Split, split_landed
 
 T = TypeVar("T")
-NO_ROW = "it holds a header and no row: export it again, or remove the file"
 _POSITION, _REPETITION = "position:", "repetition:"
 
 
@@ -91,6 +90,38 @@ class RowCounts:
     kept: int
     set_aside: int
     passed_over: Mapping[str, int]
+
+
+def write_raw_tables(
+    export: Export,
+    system: str,
+    provenance: Sequence[pl.Expr],
+    files: Mapping[CanonicalSchemaName, tuple[Path, Path]],
+) -> RowCounts:
+    """Write every canonical schema of an export to its raw table and its quarantine.
+
+    Args:
+        export: The export as its adapter read it.
+        system: System of the source.
+        provenance: The columns that `provenance_columns` returns.
+        files: Per canonical schema the paths of the raw table and of its quarantine.
+
+    Returns:
+        The number of rows of the export by what became of them.
+
+    Raises:
+        ExportRefused: If the export has a header and no row.
+    """
+    counts = [write_raw_table(export, shape, system, provenance, pair) for shape, pair in files.items()]
+    total = RowCounts(
+        sum(count.read for count in counts),
+        sum(count.kept for count in counts),
+        sum(count.set_aside for count in counts),
+        sum_by_reason(count.passed_over for count in counts),
+    )
+    if total.read == 0 and export.row_count == 0:
+        raise ExportRefused("it holds a header and no row: export it again, or remove the file")
+    return total
 
 
 def write_raw_table(
