@@ -307,14 +307,14 @@ def _store(landing: LandingContext, source: SourceConfig, landed: LandedFile, ex
         tables = source_tables(source).items()
         files = {shape: (open_file(table), open_file(quarantine_table(table.name))) for shape, table in tables}
         counts = write_raw_tables(export, source.system, provenance, files)
-        _check_row_count(landing, source, landed, counts.kept, earlier)
+        _check_row_count(landing, source, landed, counts.good, earlier)
         if not export.is_regular():
             raise ExportRefused("its rows are not all as wide as its header")  # the slower reader then reads it
     denied = tuple(f"{column} (never read: {kind})" for column, kind in export.sensitive_column_classes)
     return replace(
         landed,
-        good_count=counts.kept,
-        bad_count=counts.set_aside,
+        good_count=counts.good,
+        bad_count=counts.bad,
         read_count=counts.read,
         passed_over=counts.passed_over,
         columns_left_out=(*export.columns_left_out, *denied),

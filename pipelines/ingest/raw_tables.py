@@ -81,14 +81,14 @@ class RowCounts:
 
     Attributes:
         read: Rows of the file, those that are passed over included.
-        kept: Rows in the raw table.
-        set_aside: Rows in the quarantine that are in no raw table.
+        good: Rows in the raw table.
+        bad: Rows in the quarantine that are in no raw table.
         passed_over: Rows that the adapter does not read, by reason, the most frequent first.
     """
 
     read: int
-    kept: int
-    set_aside: int
+    good: int
+    bad: int
     passed_over: Mapping[str, int]
 
 
@@ -115,8 +115,8 @@ def write_raw_tables(
     counts = [write_raw_table(export, shape, system, provenance, pair) for shape, pair in files.items()]
     total = RowCounts(
         sum(count.read for count in counts),
-        sum(count.kept for count in counts),
-        sum(count.set_aside for count in counts),
+        sum(count.good for count in counts),
+        sum(count.bad for count in counts),
         sum_by_reason(count.passed_over for count in counts),
     )
     if total.read == 0 and export.row_count == 0:
