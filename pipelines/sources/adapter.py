@@ -131,11 +131,11 @@ def read_export(
     reshaped = [(shape, reshape_table(table, shape, path.name)) for shape in select_shape_maps(declared, table)]
     maps = [(apply_overrides(shape, options, text, path.name), text) for shape, text in reshaped]
     used = {
-        normalize_header(header)
+        table.key(header)
         for shape, _ in maps
         for header in (*headers_read_by(shape), *unpivoted_headers(table, shape.unpivot))
     }
-    unused = [header for header in table.headers if normalize_header(header) not in used]
+    unused = [header for header in table.headers if table.key(header) not in used]
     sensitive = tuple(header for header in unused if sensitive_class(header))
     malformed = table.malformed
     if sensitive:
@@ -146,7 +146,7 @@ def read_export(
     for shape, text in maps:
         rows = _scan_rows(shape, text)
         shapes[shape.shape] = fill_shape(shape, rows.filter(pl.col(REASON).is_null()), text, options, path.name)
-        if shape.pass_over:
+        if shape.pass_over or shape.counts_empty:
             reason_counts[shape.shape] = count_reasons(rows)
     return Export(
         shapes,
@@ -219,4 +219,4 @@ def _scan_rows(shape: ShapeMap, table: TextTable) -> pl.LazyFrame:
     headers = headers_read_by(shape)
     columns = dict.fromkeys(column for header in headers for column in frame_columns(header, table))
     rows = table.scan(tuple(columns)).with_columns(reason_to_pass_over(shape, table).alias(REASON))
-    return rows.cache() if shape.pass_over else rows
+    return rows.cache() if shape.pass_over or shape.counts_empty else rows

@@ -130,6 +130,9 @@ class ShapeMap:
         signature: Headers that only this form of the export has. Of several maps of one shape, the first whose
             signature the file has is used.
         explode: A repeated header, or a list inside a JSON record, each of whose values becomes a row.
+        explode_separator: Regular expression between the values of one cell of the repeated header.
+        counts_empty: Whether a record without any such value is counted as passed over: true if no other shape map
+            reads the record.
         unpivot: How a wide table becomes rows.
     """
 
@@ -138,6 +141,8 @@ class ShapeMap:
     pass_over: tuple[PassOver, ...] = ()
     signature: tuple[str, ...] = ()
     explode: str | None = None
+    explode_separator: str | None = None
+    counts_empty: bool = False
     unpivot: Unpivot | None = None
 
     def __post_init__(self) -> None:
@@ -159,6 +164,7 @@ class Adapter:
         skip_after_header: Number of further header rows below the first.
         skip_unless: If the row below the header has this mark, it is data and no row is skipped.
         records_path: Dotted paths in a JSON document, one of which holds the records (`Report_Entry`, `data.items`).
+            `[*]` stands for each element of a list, `*` for any key: `result[*].*` if each record lies under its id.
         record_terminator: Text that ends each record, if it is not a line end.
         manifest: Name of the file that tells which exports are bulk, delta or absent.
         signature: Headers that, together, only this system's exports have.

@@ -17,7 +17,7 @@ from pipelines.sources.declaration import Adapter, ShapeMap
 from pipelines.sources.field_text import headers_read_by
 from pipelines.sources.mapping import has_header, nearest_names
 from pipelines.sources.readers.files import ExportRefused
-from pipelines.sources.readers.text_table import TextTable, normalize_header
+from pipelines.sources.readers.text_table import TextTable
 
 # A system is suggested only from this score on.
 MIN_MATCH_SCORE = 0.5
@@ -124,7 +124,7 @@ def _match(adapter: Adapter, shape: ShapeMap, table: TextTable) -> SystemMatch |
     signature = shape.signature or adapter.signature or tuple(first_headers)
     # The parent of a nested member counts as present.
     present = {*table.columns, *(header.split(".")[0] for header in table.columns)}
-    matching = tuple(header for header in signature if normalize_header(header) in present)
+    matching = tuple(header for header in signature if table.key(header) in present)
     mapped = [field_map for field_map in shape.fields if has_header(field_map, table)]
     if not matching and not mapped:
         return None
@@ -134,7 +134,7 @@ def _match(adapter: Adapter, shape: ShapeMap, table: TextTable) -> SystemMatch |
         for field_map in shape.fields
         if field_map.required and field_map.headers and field_map.destination not in filled
     )
-    read = {normalize_header(header) for header in headers_read_by(shape)}
+    read = {table.key(header) for header in headers_read_by(shape)}
     signature_share = len(matching) / max(len(signature), 1)
     filled_share = len(filled) / max(len({field_map.destination for field_map in shape.fields}), 1)
     read_share = len(read & set(table.columns)) / max(len(table.columns), 1)

@@ -12,12 +12,12 @@ import polars as pl
 from pipelines.sources.casts.words import comparable, comparable_words
 from pipelines.sources.declaration import ANY_TEXT, KNOWN_WORDS, Condition, FieldMap, PassOver, ShapeMap
 from pipelines.sources.mapping import transform_for
-from pipelines.sources.readers.text_table import TextTable, normalize_header, stripped_or_null
+from pipelines.sources.readers.text_table import TextTable, stripped_or_null
 
 
 def frame_columns(header: str, table: TextTable) -> tuple[str, ...]:
     """Return the columns of the frame that hold the header; for a header not seen so far, its own name."""
-    return table.columns.get(normalize_header(header), (header,))
+    return table.columns.get(table.key(header), (header,))
 
 
 def headers_read_by(shape: ShapeMap) -> list[str]:
@@ -99,7 +99,7 @@ def field_text(field_map: FieldMap, table: TextTable) -> pl.Expr:
 
 def _present(headers: tuple[str, ...], table: TextTable) -> tuple[str, ...]:
     """Return the headers that the file has, or all if its records may have further members."""
-    return tuple(header for header in headers if table.has_open_schema or normalize_header(header) in table.columns)
+    return tuple(header for header in headers if table.has_open_schema or table.key(header) in table.columns)
 
 
 def _variants(destination: str, shape: ShapeMap) -> list[FieldMap]:

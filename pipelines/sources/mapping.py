@@ -71,6 +71,7 @@ def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, n
     columns = CANONICAL_SCHEMAS[shape.shape].columns
     for destination, override in options.overrides().items():
         if destination in columns:
+            override = replace(override, headers=tuple(map(table.header_like, override.headers)))
             for header in override.headers:
                 _check_header(header, destination, table, name)
             variants = fields.get(destination, [FieldMap(destination)])
@@ -93,7 +94,7 @@ def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, n
 
 def has_header(field_map: FieldMap, table: TextTable) -> bool:
     """Return whether the file has any of the headers of the field map."""
-    return any(normalize_header(header) in table.columns for header in field_map.headers)
+    return any(table.key(header) in table.columns for header in field_map.headers)
 
 
 def transform_for(field_map: FieldMap) -> Transform:
@@ -151,7 +152,7 @@ def _check_header(header: str, destination: str, table: TextTable, name: str) ->
         raise ExportRefused(
             f"the column {header} mapped to {destination} is never read (class {kind}): take it out of the mapping"
         )
-    if normalize_header(header) not in table.columns and not table.has_open_schema:
+    if table.key(header) not in table.columns and not table.has_open_schema:
         raise ExportRefused(
             f"{name} has no column {header}, which the mapping gives for {destination}; "
             f"nearest: {nearest_names(header, table.headers)}"
@@ -191,8 +192,7 @@ def _fit(variants: list[FieldMap], table: TextTable, name: str) -> list[FieldMap
     if table.has_open_schema:
         return [field_map for field_map in variants if field_map.is_mapped]
     present = [
-        tuple(header for header in field_map.headers if normalize_header(header) in table.columns)
-        for field_map in variants
+        tuple(header for header in field_map.headers if table.key(header) in table.columns) for field_map in variants
     ]
     fitted = (replace(field_map, headers=headers) for field_map, headers in zip(variants, present, strict=True))
     return [field_map for field_map in fitted if field_map.is_mapped]

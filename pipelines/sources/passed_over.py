@@ -13,6 +13,7 @@ from pipelines.sources.casts.words import comparable, comparable_words
 from pipelines.sources.declaration import ANY_TEXT, KNOWN_WORDS, PassOver, ShapeMap
 from pipelines.sources.field_text import condition_text, holds_word
 from pipelines.sources.readers.text_table import TextTable
+from pipelines.sources.reshape import IS_EMPTY
 
 # Column of the reason for which a row is passed over; null in a row that is read.
 REASON = "@reason"
@@ -24,7 +25,10 @@ MAX_REASONS = 50
 
 def reason_to_pass_over(shape: ShapeMap, table: TextTable) -> pl.Expr:
     """Return the reason for which a row is passed over, such as `verb launched`; null if the row is read."""
-    return pl.coalesce(*(_reason(rule, shape, table) for rule in shape.pass_over), pl.lit(None, pl.String))
+    reasons = [_reason(rule, shape, table) for rule in shape.pass_over]
+    if shape.counts_empty:
+        reasons.insert(0, pl.when(pl.col(IS_EMPTY)).then(pl.lit(f"no {shape.explode}")))
+    return pl.coalesce(*reasons, pl.lit(None, pl.String))
 
 
 def count_reasons(rows: pl.LazyFrame) -> pl.LazyFrame:

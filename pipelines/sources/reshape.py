@@ -15,9 +15,11 @@ import polars as pl
 from pipelines.sources.declaration import CELL_VALUE, COLUMN_NAME, FILE_NAME, MAX_POINTS, ShapeMap, Unpivot
 from pipelines.sources.field_text import condition_holds, headers_of
 from pipelines.sources.readers.json_lines import parse_json
-from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, is_filled, normalize_header
+from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, is_filled
 from pipelines.sources.sensitive_columns import sensitive_class
 
+# Column that marks a row whose record has no value to explode.
+IS_EMPTY = "@empty"
 # Signs around a header that do not belong to it: after a blank, quotes are part of a CSV field.
 _MARGIN = ' "'
 
@@ -30,7 +32,7 @@ def select_shape_maps(shape_maps: Sequence[ShapeMap], table: TextTable) -> tuple
     """
     selected: dict[str, ShapeMap] = {}
     for shape_map in shape_maps:
-        if all(normalize_header(header) in table.columns for header in shape_map.signature):
+        if all(table.key(header) in table.columns for header in shape_map.signature):
             selected.setdefault(shape_map.shape, shape_map)
     return tuple(selected.values()) or (shape_maps[0],)
 
@@ -50,7 +52,7 @@ def reshape_table(table: TextTable, shape: ShapeMap, name: str) -> TextTable:
         table = _unpivot(table, shape, shape.unpivot)
     if shape.explode is not None:
         explode = _explode_list if table.has_open_schema else _explode_repeated_header
-        table = explode(table, shape.explode)
+        table = explode(table, shape, shape.explode)
     return replace(
         table,
         columns={**table.columns, FILE_NAME: (FILE_NAME,)},
@@ -67,29 +69,44 @@ def unpivoted_headers(table: TextTable, unpivot: Unpivot | None) -> tuple[str, .
         headers = [header for header in table.headers if re.search(unpivot.header_pattern, header.strip(_MARGIN))]
     else:
         headers = [header for header in table.headers if header.strip() and not sensitive_class(header)]
-    excluded = {normalize_header(header) for header in unpivot.exclude}
-    return tuple(header for header in headers if normalize_header(header) not in excluded)
+    excluded = {table.key(header) for header in unpivot.exclude}
+    return tuple(header for header in headers if table.key(header) not in excluded)
 
 
-def _explode_repeated_header(table: TextTable, header: str) -> TextTable:
-    """Return one row per filled cell of a repeated header."""
-    repeated = table.columns.get(normalize_header(header), ())
+def _explode_repeated_header(table: TextTable, shape: ShapeMap, header: str) -> TextTable:
+    """Return one row per filled cell of a repeated header, or per value in it if the shape has a separator.
+
+    A row without any is dropped, or marked in the column `IS_EMPTY` if the shape counts it.
+    """
+    repeated = table.columns.get(table.key(header), ())
     if not repeated:
         return replace(table, scan=lambda columns: table.scan(columns).head(0))
 
     def scan(columns: Sequence[str]) -> pl.LazyFrame:
-        return (
+        rows = (
             table.scan(tuple(dict.fromkeys((*columns, *repeated))))
             .with_columns(pl.concat_list(repeated).alias(repeated[0]))
             .explode(repeated[0])
-            .filter(is_filled(pl.col(repeated[0])))
         )
+        if shape.explode_separator is not None:
+            values = pl.col(repeated[0]).str.replace_all(shape.explode_separator, "\x1f").str.split("\x1f")
+            rows = rows.with_columns(values).explode(repeated[0])
+        is_empty = ~is_filled(pl.col(repeated[0]))
+        if not shape.counts_empty:
+            return rows.filter(~is_empty)
+        # Of several empty cells of one row, the first marks the row.
+        first = pl.int_range(pl.len()).over(ROW_NUMBER) == 0
+        is_only = is_empty.all().over(ROW_NUMBER) & first
+        return rows.with_columns(is_empty.alias(IS_EMPTY)).filter(~is_empty | is_only)
 
-    return replace(table, columns={**table.columns, normalize_header(header): repeated[:1]}, scan=scan)
+    return replace(table, columns={**table.columns, table.key(header): repeated[:1]}, scan=scan)
 
 
-def _explode_list(table: TextTable, path: str) -> TextTable:
-    """Return one row per element of a list inside a JSON record; `path[*].member` is a member of the element."""
+def _explode_list(table: TextTable, shape: ShapeMap, path: str) -> TextTable:
+    """Return one row per element of a list inside a JSON record; `path[*].member` is a member of the element.
+
+    A record without elements is dropped, or marked in the column `IS_EMPTY` if the shape counts it.
+    """
     element = f"{path}[*]"
 
     def scan(columns: Sequence[str]) -> pl.LazyFrame:
@@ -109,14 +126,12 @@ def _explode_list(table: TextTable, path: str) -> TextTable:
             return pl.Series(texts.name, elements, dtype=dtype)
 
         lists = pl.col(path).map_batches(read_elements, return_dtype=dtype, is_elementwise=True).alias("@each")
-        return (
-            table.scan((*others, path))
-            .with_columns(lists)
-            .filter(pl.col("@each").list.len() > 0)
-            .explode("@each")
-            .drop(path)
-            .unnest("@each")
-        )
+        is_empty = pl.col("@each").list.len() == 0
+        rows = table.scan((*others, path)).with_columns(lists)
+        if shape.counts_empty:
+            # A null becomes one row; an empty list becomes none.
+            rows = rows.with_columns(is_empty.alias(IS_EMPTY), pl.when(~is_empty).then("@each").alias("@each"))
+        return rows.explode("@each").drop(path).unnest("@each")
 
     return replace(table, scan=scan)
 
@@ -129,19 +144,30 @@ def _elements(text: str | None) -> list[Any]:
 
 def _text_of(content: Any, keys: Iterable[str]) -> str | None:
     """Return the text under the keys of a JSON value; the texts of a list are joined by |."""
+    contents = [content]
     for key in keys:
-        if not isinstance(content, dict):
-            return None
-        content = content.get(key.removesuffix("[*]"))
-    if isinstance(content, list):
-        content = "|".join(str(part) for part in content if isinstance(part, str | int | float))
-    return content if content is None or isinstance(content, str) else dumps(content)
+        name, _, index = key.removesuffix("]").partition("[")
+        below = [part.get(name) for part in contents if isinstance(part, dict)]
+        contents = _flat(below) if index == "*" else [_at(part, index) for part in below] if index else below
+    texts = [text if isinstance(text, str) else dumps(text) for text in _flat(contents) if text is not None]
+    return "|".join(texts) if texts else None
+
+
+def _at(content: Any, index: str) -> Any:
+    """Return the element of a list, or None; anything but a list is the only element."""
+    elements = content if isinstance(content, list) else [content]
+    return elements[int(index)] if int(index) < len(elements) else None
+
+
+def _flat(contents: Iterable[Any]) -> list[Any]:
+    """Return the values with each list replaced by its elements."""
+    return [part for content in contents for part in (content if isinstance(content, list) else [content])]
 
 
 def _unpivot(table: TextTable, shape: ShapeMap, unpivot: Unpivot) -> TextTable:
     """Return one row per cell of an unpivoted column that is filled and not one of the empty values."""
     headers = dict.fromkeys(unpivoted_headers(table, unpivot))
-    header_columns = [(header, column) for header in headers for column in table.columns[normalize_header(header)]]
+    header_columns = [(header, column) for header in headers for column in table.columns[table.key(header)]]
     wide_columns = tuple(dict.fromkeys(column for _, column in header_columns))
     new_columns = (COLUMN_NAME, CELL_VALUE, MAX_POINTS)
 
@@ -172,7 +198,7 @@ def _max_points(table: TextTable, shape: ShapeMap, columns: tuple[str, ...]) -> 
     points_row = shape.unpivot.points_row if shape.unpivot else None
     if points_row is None:
         return {}
-    headers = (normalize_header(header) for header in headers_of(points_row, shape))
+    headers = (table.key(header) for header in headers_of(points_row, shape))
     marked = [column for header in headers for column in table.columns.get(header, ())]
     is_points_row = condition_holds(points_row, shape, table)
     rows = table.scan((*marked, *columns)).filter(is_points_row).select(columns).head(1).collect()

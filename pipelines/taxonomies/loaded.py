@@ -12,7 +12,7 @@ import polars as pl
 from pipelines.core.taxonomy import Taxonomy, TaxonomyError
 from pipelines.sources.adapter import open_table
 from pipelines.sources.readers.files import ExportRefused
-from pipelines.sources.readers.text_table import ROW_NUMBER, normalize_header
+from pipelines.sources.readers.text_table import ROW_NUMBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def read_rows(path: Path, required: tuple[str, ...], optional: tuple[str, ...] =
         table = open_table(path)
     except ExportRefused as refusal:
         raise TaxonomyError(str(refusal)) from None
-    missing = [name for name in required if normalize_header(name) not in table.columns]
+    missing = [name for name in required if table.key(table.header_like(name)) not in table.columns]
     if missing:
         raise TaxonomyError(f"{path.name}: column {', '.join(missing)} is missing; it has {', '.join(table.headers)}")
     malformed_count = table.malformed.select(pl.len()).collect().item()
@@ -89,7 +89,7 @@ def read_rows(path: Path, required: tuple[str, ...], optional: tuple[str, ...] =
         raise TaxonomyError(
             f"{path.name}: {malformed_count} rows are wider or narrower than its header: export it again"
         )
-    columns = {name: table.columns.get(normalize_header(name), ())[:1] for name in (*required, *optional)}
+    columns = {name: table.columns.get(table.key(table.header_like(name)), ())[:1] for name in (*required, *optional)}
     texts = (
         pl.col(*column).str.strip_chars().replace("", None).alias(name)
         if column

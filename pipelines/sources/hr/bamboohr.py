@@ -31,10 +31,12 @@ ADAPTER = Adapter(
                     "manager_code",
                     ("Reports To Email", "supervisorEId", "Supervisor EID", "supervisorId", "Reports To", "supervisor"),
                 ),
-                FieldMap("unit_name", ("Department", "Division")),
+                FieldMap("unit_name", ("Department", "department", "Division", "division")),
                 FieldMap("role_name", ("Job Title", "jobTitle")),
                 FieldMap(
-                    "employment_status", ("Status", "Employment Status", "employmentHistoryStatus"), EMPLOYMENT_STATUS
+                    "employment_status",
+                    ("Status", "status", "Employment Status", "employmentHistoryStatus"),
+                    EMPLOYMENT_STATUS,
                 ),
                 FieldMap("hired_date", ("Hire Date", "hireDate"), extract=DAY),
                 FieldMap("left_date", ("Termination Date", "terminationDate"), extract=DAY),

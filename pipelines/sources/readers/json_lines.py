@@ -20,7 +20,6 @@ from pipelines.sources.readers.text_table import (
     ROW_NUMBER,
     TextTable,
     keep_folder_alive,
-    normalize_header,
 )
 
 # Number of records that are searched for the names of members.
@@ -63,7 +62,7 @@ def read_json(opened: OpenedFile, name: str, records_path: tuple[str, ...] = ())
         )
     return TextTable(
         headers,
-        {normalize_header(header): (header,) for header in headers},
+        {header: (header,) for header in headers},
         lambda paths: keep_folder_alive(_scan_records(lines, paths), folder or opened.folder),
         keep_folder_alive(_scan_malformed(lines), folder or opened.folder),
         encoding=opened.encoding,
@@ -115,10 +114,10 @@ def _has_plain_lines(opened: OpenedFile) -> bool:
 
 def _is_wrapped(head: bytes, records_path: tuple[str, ...]) -> bool:
     """Return whether the document is one object around an array of records, not the first of many lines."""
-    if not any(f'"{path.rpartition(".")[2]}"'.encode() in head for path in records_path):
+    if not any(f'"{path.split("[*]")[0].rpartition(".")[2]}"'.encode() in head for path in records_path):
         return False
     first = parse_json(head.split(b"\n", 1)[0], otherwise=None)
-    return first is None or any(isinstance(_member(first, path), list) for path in records_path)
+    return first is None or any(isinstance(_member(first, path.split("[*]")[0]), list) for path in records_path)
 
 
 def _member(content: Any, path: str) -> Any:
@@ -129,12 +128,15 @@ def _member(content: Any, path: str) -> Any:
 
 
 def _split_array(chunks: Iterable[bytes], name: str, wrapper: tuple[str, ...]) -> Iterator[bytes]:
-    """Split the top array, or the first array under one of the wrapper's dotted paths, into its elements."""
-    paths = {tuple(key.encode() for key in path.split(".")) for path in wrapper} or {()}
+    """Split the top array, or the first array under one of the wrapper's dotted paths, into its elements.
+
+    The part `[*]` of a path stands for each element of a list, `*` for any key: then all such arrays are split.
+    """
+    paths = [tuple(key.encode() for key in path.replace("[*]", ".").split(".")) for path in wrapper] or [()]
     longest = max(map(len, paths))
     # The key before each open bracket; the brackets of the records themselves lie above `base`.
     keys: list[bytes] = []
-    base, is_inside, last_text, rest, size = 0, False, b"", b"", 0
+    base, is_inside, is_only, last_text, rest, size = 0, False, True, b"", b"", 0
     for chunk in chunks:
         size += len(chunk)
         rest += chunk
@@ -151,8 +153,8 @@ def _split_array(chunks: Iterable[bytes], name: str, wrapper: tuple[str, ...]) -
                 last_text = b""
                 if is_inside:
                     start = match.start() if len(keys) == base + 1 else start
-                elif token == b"[" and len(keys) <= longest + 1 and tuple(keys[1:]) in paths:
-                    base, is_inside = len(keys), True
+                elif token == b"[" and len(keys) <= longest + 1 and (path := _matching(keys[1:], paths)) is not None:
+                    base, is_inside, is_only = len(keys), True, b"*" not in path
             else:
                 del keys[-1:]
                 last_text = b""
@@ -160,6 +162,10 @@ def _split_array(chunks: Iterable[bytes], name: str, wrapper: tuple[str, ...]) -
                     yield rest[start : match.end()]
                     start = None
                 elif is_inside and len(keys) < base:
+                    is_inside = False
+                    if is_only:
+                        return
+                if not keys:
                     return
         if start is not None:
             # The record goes on in the next block; its tokens are read again there.
@@ -171,6 +177,14 @@ def _split_array(chunks: Iterable[bytes], name: str, wrapper: tuple[str, ...]) -
                 f"{name} has a record of more than {MAX_RECORD_BYTES} bytes: it is damaged, export it again"
             )
     raise ExportRefused(f"{name} is cut off: its array is not closed after {size} bytes; export it again")
+
+
+def _matching(keys: Sequence[bytes], paths: Sequence[tuple[bytes, ...]]) -> tuple[bytes, ...] | None:
+    """Return the first path that the keys follow, or None."""
+    for path in paths:
+        if len(path) == len(keys) and all(part in (key, b"*") for part, key in zip(path, keys, strict=True)):
+            return path
+    return None
 
 
 def _check_last_line(lines: Path, name: str) -> None:
@@ -229,22 +243,36 @@ def _lines_query(lines: Path) -> str:
 
 def _scan_records(lines: Path, paths: Sequence[str]) -> pl.LazyFrame:
     """Return one row per line that is a JSON object: `row_number` and one column of text per path."""
-    single = [path for path in paths if "[*]" not in path]
     several = [path for path in paths if "[*]" in path]
+    # Members of which own members are read too (`user`, `user.id`): they are texts only if they are not objects.
+    mixed = [path for path in paths if path not in several and any(other.startswith(f"{path}.") for other in paths)]
+    single = [path for path in paths if path not in several and path not in mixed]
     listed = ", ".join(_quoted(_json_path(path)) for path in single)
     columns = ["TRY(json_type(line)) = 'OBJECT' AS is_object"]
     columns += [f"TRY(json_extract_string(line, [{listed}])) AS v"] if single else []
-    columns += [
-        f"array_to_string(TRY(json_extract_string(line, {_quoted(_json_path(path))})), '|') AS w{i}"
-        for i, path in enumerate(several)
-    ]
+    columns += [f"{_joined_texts(path)} AS w{i}" for i, path in enumerate(several)]
+    columns += [f"{_text_unless_object(path)} AS x{i}" for i, path in enumerate(mixed)]
     members = [pl.col("v").list.get(i, null_on_oob=True).alias(path) for i, path in enumerate(single)]
     members += [pl.col(f"w{i}").alias(path) for i, path in enumerate(several)]
+    members += [pl.col(f"x{i}").alias(path) for i, path in enumerate(mixed)]
     return _scan_query(
         f"SELECT {', '.join(columns)} FROM ({_lines_query(lines)})",
         lambda rows: rows.filter(pl.col("is_object")).select(ROW_NUMBER, *members),
-        {ROW_NUMBER: pl.Int64(), **dict.fromkeys((*single, *several), pl.String())},
+        {ROW_NUMBER: pl.Int64(), **dict.fromkeys((*single, *several, *mixed), pl.String())},
     )
+
+
+def _joined_texts(path: str) -> str:
+    """Return the expression of the texts of a list that are not blank, joined by |."""
+    texts = f"TRY(json_extract_string(line, {_quoted(_json_path(path))}))"
+    return f"array_to_string(list_filter({texts}, lambda text: trim(text) <> ''), '|')"
+
+
+def _text_unless_object(path: str) -> str:
+    """Return the expression of a member's text; null if the member is an object."""
+    json_path = _quoted(_json_path(path))
+    is_object = f"TRY(json_type(line, {json_path})) = 'OBJECT'"
+    return f"CASE WHEN {is_object} THEN NULL ELSE TRY(json_extract_string(line, {json_path})) END"
 
 
 def _scan_malformed(lines: Path) -> pl.LazyFrame:

@@ -24,7 +24,7 @@ class TextTable:
 
     Attributes:
         headers: The headers as the file writes them.
-        columns: Names of the frame's columns per normalized header; several if the header is repeated.
+        columns: Names of the frame's columns per header in the form of `key`; several if the header is repeated.
         scan: Returns a frame that holds at least the given columns.
         malformed: One row per record that is not as wide as the header or is not valid JSON, with the reason.
         encoding: Encoding of the file; None for binary formats.
@@ -44,6 +44,20 @@ class TextTable:
     row_count: int | None = None
     is_regular: Callable[[], bool] = lambda: True
     has_open_schema: bool = False
+
+    def key(self, header: str) -> str:
+        """Return the header in the form in which headers of this file are compared.
+
+        Members of JSON records that differ in case alone (`id`, `ID`) are different members.
+        """
+        return header if self.has_open_schema else normalize_header(header)
+
+    def header_like(self, header: str) -> str:
+        """Return the file's only header that differs from the given one in case or blanks alone, or the given one."""
+        if self.key(header) in self.columns:
+            return header
+        alike = [other for other in self.headers if normalize_header(other) == normalize_header(header)]
+        return alike[0] if len(alike) == 1 else header
 
 
 def normalize_header(header: str) -> str:

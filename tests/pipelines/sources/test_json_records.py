@@ -17,7 +17,7 @@ ADAPTER = Adapter(
     "learning",
     ("json",),
     (ShapeMap("skill_mention", (FieldMap("record_code", ("id",)), FieldMap("skill_text", ("text",)))),),
-    records_path=("records", "data.items"),
+    records_path=("records", "data.items", "keyed[*].*"),
 )
 RECORDS = [{"id": "1", "text": "sql", "items": [{"id": "inner"}]}, {"id": "2", "text": 'a "]}" b'}]
 
@@ -36,8 +36,9 @@ def codes(folder: Path, document: Any, indent: int | None = None, adapter: Adapt
         {"records": RECORDS, "next": None},
         {"data": {"count": 2, "items": RECORDS, "has_more": False}, "version": "1"},
         {"items": ["no record"], "meta": {"items": [{"id": "x"}]}, "data": {"items": RECORDS}},
+        {"status": 0, "keyed": [{"7001": RECORDS[:1]}, {"7002": RECORDS[1:]}], "uri": "x"},
     ],
-    ids=["array", "member", "path", "same member elsewhere"],
+    ids=["array", "member", "path", "same member elsewhere", "keyed by id"],
 )
 def test_records_are_found_under_their_path(tmp_path: Path, document: Any, indent: int | None) -> None:
     assert codes(tmp_path, document, indent) == ["1", "2"]
