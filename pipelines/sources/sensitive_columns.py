@@ -11,17 +11,20 @@ SENSITIVE_WORDS = {
     "pay": "salary, wage, wages, pay, payrate, paytype, payroll, payment, compensation, bonus, stock options, iban, "
     "bic, bank, bank account, account holder, flsa, flsa code, exempt, overtime status, billable rate, "
     "billable amount, hourly rate, cost rate, cost amount, bill rate, rate in cents, gehalt, lohn, pension, "
-    "retirement",
+    "retirement, remuneration, remunerations, compensations, garnishments, jobs rate",
     "birth": "birth, birthday, birthdate, dob, date of birth, place of birth, age, geburtsdatum",
     "health": "health, medical, disability, disabled, sick, sickness, illness, pregnancy, maternity, leave reason, "
-    "leave type, sabbatical, handicap",
+    "leave type, sabbatical, handicap, tobacco, smoker, blood",
     "origin": "ethnicity, ethnic, race, eeo, nationality, citizenship, religion, religious, denomination, veteran, "
-    "sexual orientation, gender, sex, pronouns, trade union, union member, political",
+    "military, sexual orientation, gender, sex, pronouns, trade union, union member, political",
     "state_id": "ssn, sin, nin, national id, national identifier, social security, social insurance, passport, visa, "
-    "tax id, tax, tax number, driver license, drivers license, personal id number",
+    "tax id, tax, tax number, driver license, drivers license, license number, personal id number, "
+    "personal identification number, government id, government i ds",
     "secret": "password, passwd, secret, token, api key",
     "home": "marital, marital status, home email, home phone, home address, personal email, private email, "
-    "emergency contact, spouse, dependents, children, address1, address2, street, zipcode, postal code",
+    "emergency contact, spouse, dependents, children, address1, address2, address line1, address line2, legal address, "
+    "present address, permanent address, address alternate, other email, person communication, street, zipcode, "
+    "postal code, post code",
 }
 
 _CLASSES = {phrase: name for name, phrases in SENSITIVE_WORDS.items() for phrase in phrases.split(", ")}
