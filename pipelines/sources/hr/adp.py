@@ -1,0 +1,66 @@
+"""ADP Workforce Now: workers as JSON of the API, version 2.
+
+Belongs here: the members of a worker and how they map. A worker's first assignment gives unit, role and manager; every
+assignment is a period of a role. The e-mail address is the one for business, never the private one.
+Does not belong here: person, pay and government ids, which are never read.
+
+Source: developers.adp.com, Workers v2 (`/hr/v2/workers`), sample response and field list.
+"""
+
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.value_maps import EMPLOYMENT_STATUS
+
+FIRST, EACH = "$.workAssignments[0]", "workAssignments[*]"
+MAILS = "businessCommunication.emails[*].emailUri"
+# Several addresses come as one text; the first one counts.
+FIRST_ADDRESS = r"^([^|]+)"
+
+
+def _named(path: str, *members: str) -> tuple[str, ...]:
+    return tuple(f"{path}.{member}" for member in members)
+
+
+JOB = "jobTitle", "jobCode.longName", "jobCode.shortName"
+UNIT = "homeOrganizationalUnits[0].nameCode.longName", "homeOrganizationalUnits[0].nameCode.shortName"
+
+ADAPTER = Adapter(
+    system="adp",
+    title="ADP Workforce Now workers, v2 (JSON)",
+    domain="hr",
+    formats=("json",),
+    records_path=("workers",),
+    signature=("associateOID", "workerID.idValue", "workAssignments", "workerStatus.statusCode.codeValue"),
+    shapes=(
+        ShapeMap(
+            "person",
+            (
+                FieldMap("account_code", ("associateOID",), required=True),
+                FieldMap("employee_number", ("workerID.idValue",)),
+                FieldMap("work_email", (MAILS,), extract=FIRST_ADDRESS),
+                FieldMap("display_name", ("person.preferredName.formattedName", "person.legalName.formattedName")),
+                FieldMap("display_name", ("person.legalName.givenName", "person.legalName.familyName1"), join=" "),
+                FieldMap("manager_code", _named(FIRST, "reportsTo[0].workerID.idValue", "reportsTo[0].associateOID")),
+                FieldMap("unit_name", _named(FIRST, *UNIT)),
+                FieldMap("role_name", _named(FIRST, *JOB)),
+                FieldMap("employment_status", ("workerStatus.statusCode.codeValue",), EMPLOYMENT_STATUS),
+                FieldMap("hired_date", ("workerDates.rehireDate", "workerDates.originalHireDate")),
+                FieldMap("left_date", ("workerDates.terminationDate",)),
+                FieldMap("weekly_hours", _named(FIRST, "standardHours.hoursQuantity")),
+            ),
+        ),
+        ShapeMap(
+            "role_period",
+            (
+                FieldMap("record_code", ("associateOID", f"{EACH}.itemID"), join="/", required=True),
+                FieldMap("account_code", ("associateOID",), required=True),
+                FieldMap("employee_number", ("workerID.idValue",)),
+                FieldMap("unit_name", _named(EACH, *UNIT)),
+                FieldMap("role_name", _named(EACH, *JOB)),
+                FieldMap("started_date", _named(EACH, "actualStartDate", "hireDate")),
+                FieldMap("ended_date", _named(EACH, "terminationDate")),
+            ),
+            signature=("associateOID", "workAssignments"),
+            explode="workAssignments",
+        ),
+    ),
+)

@@ -1,0 +1,54 @@
+"""Gusto: employees with their jobs and terminations as JSON of the API.
+
+Belongs here: the members of an employee and how they map. The first job gives the role, every job is a period of a
+role. `email` is a private address, so it identifies nobody here.
+Does not belong here: compensations, garnishments and other private members, which are never read.
+
+Source: docs.gusto.com, Employees (`GET /v1/companies/{company_id}/employees`, API 2024-2025), Gusto/gusto-typescript
+client, models Employee, Job and Termination.
+"""
+
+from pipelines.sources.declaration import Adapter, Condition, FieldMap, ShapeMap, Transform
+
+HAS_LEFT = Transform("category", values={"false": "active", "true": "left"})
+
+ADAPTER = Adapter(
+    system="gusto",
+    title="Gusto employees (JSON)",
+    domain="hr",
+    formats=("json",),
+    signature=("uuid", "company_uuid", "manager_uuid", "terminated", "onboarded", "jobs"),
+    shapes=(
+        ShapeMap(
+            "person",
+            (
+                FieldMap("account_code", ("uuid",), required=True),
+                FieldMap("employee_number", ("employee_code",)),
+                FieldMap("work_email", ("work_email",)),
+                FieldMap("display_name", ("first_name", "last_name"), join=" "),
+                FieldMap("manager_code", ("manager_uuid",)),
+                FieldMap("unit_name", ("department",)),
+                FieldMap("role_name", ("$.jobs[0].title",)),
+                FieldMap("employment_status", ("terminated",), HAS_LEFT, required=True),
+                FieldMap("hired_date", ("$.jobs[0].hire_date",)),
+                # A termination that was taken back stays in the list.
+                FieldMap(
+                    "left_date", ("$.terminations[0].effective_date",), when=Condition("employment_status", ("true",))
+                ),
+            ),
+            signature=("uuid", "terminated"),
+        ),
+        ShapeMap(
+            "role_period",
+            (
+                FieldMap("record_code", ("jobs[*].uuid",), required=True),
+                FieldMap("account_code", ("uuid",), required=True),
+                FieldMap("unit_name", ("department",)),
+                FieldMap("role_name", ("jobs[*].title",)),
+                FieldMap("started_date", ("jobs[*].hire_date",)),
+            ),
+            signature=("uuid", "jobs"),
+            explode="jobs",
+        ),
+    ),
+)

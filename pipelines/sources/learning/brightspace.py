@@ -1,0 +1,101 @@
+"""D2L Brightspace: the grades export, the data sets Grade Results and Users, and the advanced data set Learner Usage.
+
+Belongs here: the columns of these four files and how they map. A grade of the export names its item and maximum points
+in its header, one of the data set only by code, so it shows that work was done. Ids of the export begin with #.
+Does not belong here: comments; letter grades, which are of the company's own scale.
+
+Source: community.d2l.com, "Grades data sets", "Users data sets", "Learner Usage data sets"; brightspaceR,
+R/schemas.R and R/ads_schemas.R, and mjfk23/brightspace-bds-schema (columns); header lines of the grades export in
+public scripts.
+"""
+
+from pipelines.sources.declaration import (
+    CELL_VALUE,
+    COLUMN_NAME,
+    FILE_NAME,
+    Adapter,
+    FieldMap,
+    PassOver,
+    ShapeMap,
+    Transform,
+    Unpivot,
+)
+from pipelines.sources.value_maps import DIGEST
+
+# `Quiz 1 Points Grade <Numeric MaxPoints:10 Weight:5 Category:Quizzes CategoryWeight:20>`, and the cell `8.5`.
+POINTS = r"^(?:.*<Numeric MaxPoints:)?(\d+(?:[.,]\d+)?)(?:[ >].*)?$"
+OF_POINTS = Transform("score", pattern=r"^([^/]+/[^/]+)$", clip=True)
+MARKED_ID = r"^\s*#?(.*)$"
+
+ADAPTER = Adapter(
+    system="brightspace",
+    title="D2L Brightspace grades export and data sets (CSV)",
+    domain="learning",
+    formats=("csv",),
+    signature=("OrgDefinedId", "Username", "End-of-Line Indicator"),
+    shapes=(
+        ShapeMap(
+            "feedback",
+            (
+                FieldMap(
+                    "record_code",
+                    (FILE_NAME, "OrgDefinedId", "Username", COLUMN_NAME),
+                    DIGEST,
+                    join="|",
+                    extract=r"^(.*?)(?:_GradesExport_.*| <Numeric .*)?$",
+                ),
+                FieldMap("account_code", ("Username",), extract=MARKED_ID),
+                FieldMap("employee_number", ("OrgDefinedId",), extract=MARKED_ID),
+                FieldMap("work_email", ("Email",)),
+                FieldMap("skill_text", (COLUMN_NAME,), extract=r"^(.*?) Points Grade <"),
+                FieldMap("feedback_kind", constant="assessment"),
+                FieldMap("score_share", (CELL_VALUE, COLUMN_NAME), OF_POINTS, join="/", extract=POINTS),
+                FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d\d-\d\d-\d\d)"),
+            ),
+            signature=("End-of-Line Indicator",),
+            unpivot=Unpivot(r" Points Grade <Numeric MaxPoints:"),
+        ),
+        ShapeMap(
+            "learning_record",
+            (
+                FieldMap("record_code", ("GradeObjectId", "UserId"), join="/", required=True),
+                FieldMap("account_code", ("UserId",), required=True),
+                FieldMap("course_code", ("GradeObjectId",), required=True),
+                FieldMap("learning_verb", constant="completed"),
+                FieldMap("occurred_at", ("GradeReleasedDate", "LastModified"), required=True),
+                FieldMap("score_share", ("PointsNumerator", "PointsDenominator"), OF_POINTS, join="/"),
+                FieldMap("changed_at", ("LastModified",)),
+            ),
+            signature=("GradeObjectId", "PointsNumerator"),
+            pass_over=(
+                PassOver("IsDeleted", ("IsDeleted",), words=("true", "1")),
+                PassOver("points", ("PointsNumerator",), words=("",)),
+            ),
+        ),
+        ShapeMap(
+            "learning_record",
+            (
+                FieldMap("record_code", ("course offering id", "user id"), join="/", required=True),
+                FieldMap("account_code", ("user id",), required=True),
+                FieldMap("employee_number", ("org defined id",)),
+                FieldMap("course_code", ("course offering code", "course offering id")),
+                FieldMap("course_name", ("course offering name",)),
+                FieldMap("learning_verb", constant="started"),
+                FieldMap("occurred_at", ("last visited date",), required=True),
+                FieldMap("changed_at", ("last visited date",)),
+            ),
+            signature=("course offering id", "user id", "last visited date"),
+            pass_over=(PassOver("visit", ("last visited date",), words=("",)),),
+        ),
+        ShapeMap(
+            "account",
+            (
+                FieldMap("account_code", ("UserId",), required=True),
+                FieldMap("employee_number", ("OrgDefinedId",)),
+                FieldMap("work_email", ("ExternalEmail",)),
+            ),
+            signature=("UserId", "OrgDefinedId", "ExternalEmail"),
+        ),
+    ),
+    notes="Keep the date in the name of a grades export: it has no other.",
+)

@@ -1,0 +1,51 @@
+"""Docebo: enrolments as JSON of the API.
+
+Belongs here: the members of an enrolment and how they map. A waiting or suspended enrolment is not learning.
+Does not belong here: the score, whose scale each course defines itself (`mapping` reads it with its scale); the time
+spent, whose unit is not documented.
+
+Source: help.docebo.com, API Browser, `GET /course/v1/courses/enrollments`; public clients of it, 2024-2026.
+"""
+
+from pipelines.sources.declaration import Adapter, Condition, FieldMap, PassOver, ShapeMap, Transform
+from pipelines.sources.value_maps import EMAIL_ADDRESS
+
+ENROLLED = ("enrolled", "subscribed", "not_started")
+STATUS = Transform(
+    "category",
+    values={
+        "completed": "completed",
+        "in_progress": "started",
+        **dict.fromkeys(ENROLLED, "enrolled"),
+    },
+)
+
+ADAPTER = Adapter(
+    system="docebo",
+    title="Docebo enrolments (JSON)",
+    domain="learning",
+    formats=("json",),
+    records_path=("data.items",),
+    signature=("user_id", "course_id", "course_uid", "enrollment_status", "enrollment_created_at"),
+    shapes=(
+        ShapeMap(
+            "learning_record",
+            (
+                FieldMap("record_code", ("user_id", "course_id"), join="/", required=True),
+                FieldMap("account_code", ("user_id",), required=True),
+                FieldMap("work_email", ("username",), extract=EMAIL_ADDRESS),
+                FieldMap("course_code", ("course_code", "course_uid", "course_id"), required=True),
+                FieldMap("course_name", ("course_name",)),
+                FieldMap("learning_verb", ("enrollment_status",), STATUS, required=True),
+                FieldMap("occurred_at", ("enrollment_created_at",), when=Condition("learning_verb", ENROLLED)),
+                FieldMap("occurred_at", ("enrollment_completion_date", "enrollment_date_last_updated")),
+                FieldMap("changed_at", ("enrollment_date_last_updated",)),
+            ),
+            pass_over=(
+                PassOver("enrollment_level", ("enrollment_level",), words=("tutor", "instructor")),
+                PassOver("enrollment_status", ("enrollment_status",), words=("waiting", "suspended", "overbooking")),
+            ),
+        ),
+    ),
+    notes="The API gives pages: concatenate them, or export all in one.",
+)

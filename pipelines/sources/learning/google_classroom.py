@@ -1,0 +1,50 @@
+"""Google Classroom: submissions of students and the list of students, as JSON of the API.
+
+Belongs here: the members of both and how they map. A submission that was turned in or returned shows that the work was
+done; its grade has no scale of its own and is not read. Course work has codes; a catalogue of course work names them.
+Does not belong here: attachments and comments.
+
+Source: developers.google.com/classroom, REST v1: courses.courseWork.studentSubmissions, courses.students.
+"""
+
+from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap, Transform
+
+STATES = Transform(
+    "category",
+    values={
+        **dict.fromkeys(("turned_in", "returned"), "completed"),
+        **dict.fromkeys(("created", "reclaimed_by_student"), "started"),
+    },
+)
+
+ADAPTER = Adapter(
+    system="google_classroom",
+    title="Google Classroom submissions and students (JSON)",
+    domain="learning",
+    formats=("json",),
+    records_path=("studentSubmissions", "students"),
+    signature=("courseId", "courseWorkId", "userId", "state", "courseWorkType"),
+    shapes=(
+        ShapeMap(
+            "learning_record",
+            (
+                FieldMap("record_code", ("id",), required=True),
+                FieldMap("account_code", ("userId",), required=True),
+                FieldMap("course_code", ("courseWorkId",), required=True),
+                FieldMap("learning_verb", ("state",), STATES, required=True),
+                FieldMap("occurred_at", ("updateTime", "creationTime"), required=True),
+                FieldMap("changed_at", ("updateTime",)),
+            ),
+            signature=("courseWorkId", "userId"),
+            pass_over=(PassOver("state", ("state",), words=("NEW", "SUBMISSION_STATE_UNSPECIFIED")),),
+        ),
+        ShapeMap(
+            "account",
+            (
+                FieldMap("account_code", ("userId",), required=True),
+                FieldMap("work_email", ("profile.emailAddress",), required=True),
+            ),
+            signature=("userId", "profile.emailAddress"),
+        ),
+    ),
+)

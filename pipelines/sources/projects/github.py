@@ -1,0 +1,135 @@
+"""GitHub: issues, pull requests with their reviews, and reviews alone, as JSON of the REST API, of GraphQL and of `gh`.
+
+Belongs here: the members of the three forms and how they map. Work on a pull request is its author's, on an issue its
+assignees'. A review is feedback to the author and teaching by the reviewer; comments are not counted, as authors answer
+by comments too. A label names a skill; without one, the repository does.
+Does not belong here: commits, and what people write in titles and comments.
+
+Source: docs.github.com, REST 2022-11-28 (issues, pulls, reviews) and GraphQL PullRequest; cli.github.com, `gh pr list
+--json`.
+"""
+
+from pipelines.sources.declaration import ANY_TEXT, Adapter, Condition, FieldMap, PassOver, ShapeMap, Transform
+
+# The end of an address of the interface or of the API: owner and repository.
+REPOSITORY = r"^(?:https?://[^/]+/(?:api/v3/)?(?:repos/)?)?([^/]+/[^/]+?)(?:/(?:issues|pulls?)/\d+)?/?$"
+REPOSITORY_NAME = r"([^/]+?)(?:/(?:issues|pulls?)/\d+)?/?$"
+AUTHOR = ("user.login", "author.login")
+LABELS = ("labels[*].name", "labels.nodes[*].name")
+PLACE = ("base.repo.full_name", "repository.nameWithOwner", "repository_url", "html_url", "url")
+MERGED, CHANGED = ("merged_at", "mergedAt"), ("updated_at", "updatedAt")
+# The reason of closing counts before the state, which says closed for work that was given up too.
+OUTCOME = Transform(
+    "boolean",
+    values={
+        **dict.fromkeys(("completed", "closed"), "true"),
+        **dict.fromkeys(("not_planned", "duplicate", "reopened", "open"), "false"),
+    },
+)
+NOT_PEOPLE = (
+    PassOver("account type", ("user.type",), words=("Bot",)),
+    PassOver("account is_bot", ("author.is_bot",), words=("true",)),
+    PassOver("deleted account", AUTHOR, words=("ghost",)),
+)
+GOOD, BAD = "APPROVED", "CHANGES_REQUESTED"
+
+
+def _skill() -> tuple[FieldMap, ...]:
+    return FieldMap("skill_text", LABELS), FieldMap("skill_text", PLACE, extract=REPOSITORY_NAME)
+
+
+def _pull_requests(merged: str, author: str) -> ShapeMap:
+    return ShapeMap(
+        "assignment",
+        (
+            FieldMap("record_code", ("id", "url")),
+            FieldMap("account_code", AUTHOR),
+            FieldMap("project_code", PLACE, extract=REPOSITORY),
+            FieldMap("assignment_code", ("html_url", "url")),
+            *_skill(),
+            FieldMap("started_date", ("created_at", "createdAt")),
+            FieldMap("done_at", MERGED),
+            FieldMap("changed_at", CHANGED),
+        ),
+        signature=(merged, author),
+        pass_over=NOT_PEOPLE,
+    )
+
+
+def _issues(assignees: str) -> ShapeMap:
+    return ShapeMap(
+        "assignment",
+        (
+            # One row per person: the address of the issue and the person together.
+            FieldMap("record_code", ("url", f"{assignees}[*].login"), join="#"),
+            FieldMap("account_code", (f"{assignees}[*].login",)),
+            FieldMap("project_code", PLACE, extract=REPOSITORY),
+            FieldMap("assignment_code", ("html_url", "url")),
+            *_skill(),
+            FieldMap("is_done", ("state_reason", "stateReason", "state"), OUTCOME),
+            FieldMap("started_date", ("created_at", "createdAt")),
+            FieldMap("done_at", ("closed_at", "closedAt")),
+            FieldMap("changed_at", CHANGED),
+        ),
+        signature=("number", assignees),
+        explode=assignees,
+        counts_empty=True,
+        pass_over=(PassOver("pull request", ("pull_request.url",), words=(ANY_TEXT,)),),
+    )
+
+
+def _reviews(reviews: str) -> ShapeMap:
+    state = (f"{reviews}[*].state",)
+    return ShapeMap(
+        "feedback",
+        (
+            FieldMap("record_code", (f"{reviews}[*].id",)),
+            FieldMap("account_code", AUTHOR),
+            FieldMap("given_by_code", (f"{reviews}[*].author.login",)),
+            *_skill(),
+            FieldMap("feedback_kind", constant="peer"),
+            FieldMap("score_share", constant="1", when=Condition(state, (GOOD,))),
+            FieldMap("score_share", constant="0", when=Condition(state, (BAD,))),
+            FieldMap("occurred_at", (f"{reviews}[*].submittedAt",)),
+        ),
+        signature=(reviews, "author.login"),
+        explode=reviews,
+        pass_over=(*NOT_PEOPLE, PassOver("review", state, other_than=(GOOD, BAD))),
+    )
+
+
+ADAPTER = Adapter(
+    system="github",
+    title="GitHub issues, pull requests and reviews (JSON)",
+    domain="projects",
+    formats=("json",),
+    records_path=(
+        "items",
+        "data.repository.issues.nodes",
+        "data.repository.pullRequests.nodes",
+        "data.search.nodes",
+    ),
+    signature=("number", "html_url", "user.login", "repository_url"),
+    shapes=(
+        _pull_requests("merged_at", "user.login"),
+        _pull_requests("mergedAt", "author.login"),
+        _issues("assignees"),
+        _issues("assignees.nodes"),
+        _reviews("reviews"),
+        _reviews("reviews.nodes"),
+        # The list of reviews names the reviewer only; without the author, it shows teaching and no feedback.
+        ShapeMap(
+            "skill_mention",
+            (
+                FieldMap("record_code", ("id",)),
+                FieldMap("account_code", AUTHOR),
+                FieldMap("skill_text", ("pull_request_url",), extract=REPOSITORY_NAME),
+                FieldMap("mode", constant="teaching"),
+                FieldMap("occurred_at", ("submitted_at",), required=True),
+            ),
+            signature=("submitted_at", "pull_request_url"),
+            pass_over=(*NOT_PEOPLE, PassOver("review", ("state",), other_than=(GOOD, BAD))),
+        ),
+    ),
+    notes="GitHub gives no e-mail addresses: an account map connects logins to people.",
+)

@@ -1,0 +1,118 @@
+"""GitLab: issues and merge requests as JSON of the REST API and of GraphQL, and as CSV sent by the interface.
+
+Belongs here: the members and columns of the three forms and how they map. Work on a merge request is its author's, on
+an issue its assignees'. An approval is feedback to the author and teaching by the approver; GraphQL and the CSV name
+the approvers, and the day of the merge or last change stands for theirs. A label names a skill; without one, the
+project does.
+Does not belong here: time spent per issue, which has no day; commits; what people write.
+
+Source: docs.gitlab.com 17: Issues API, Merge requests API, GraphQL MergeRequest, "Export issues to CSV", "Export merge
+requests to CSV" (its columns: gitlab-org/gitlab#3619).
+"""
+
+from pipelines.sources.declaration import ANY_TEXT, Adapter, Condition, FieldMap, PassOver, ShapeMap, Transform
+from pipelines.sources.value_maps import DIGEST, SECONDS
+
+IS_CLOSED = Transform("boolean", values={"closed": "true", "opened": "false", "open": "false", "locked": "false"})
+# An issue that was moved, or closed as a duplicate, is not finished work of its own.
+ELSEWHERE = Condition(("moved_to_id", "_links.closed_as_duplicate_of"), (ANY_TEXT,))
+AUTHOR = ("author.username", "Author Username")
+ADDRESS = ("web_url", "webUrl", "URL")
+PROJECT = r"^https?://[^/]+/(.+?)/-/"
+PROJECT_NAME = r"([^/]+)/-/"
+CREATED, CHANGED = ("created_at", "createdAt", "Created At (UTC)"), ("updated_at", "updatedAt", "Updated At (UTC)")
+SKILL = (
+    FieldMap("skill_text", ("labels[*].name", "labels.nodes[*].title", "labels[*]")),
+    FieldMap("skill_text", ("Labels",), split=r"\s*,\s*"),
+    FieldMap("skill_text", ADDRESS, extract=PROJECT_NAME),
+)
+NOT_PEOPLE = (PassOver("deleted account", AUTHOR, words=("ghost",)),)
+
+
+def _merge_requests(*signature: str) -> ShapeMap:
+    return ShapeMap(
+        "assignment",
+        (
+            FieldMap("record_code", ADDRESS, required=True),
+            FieldMap("account_code", AUTHOR, required=True),
+            FieldMap("project_code", ADDRESS, extract=PROJECT),
+            FieldMap("assignment_code", ADDRESS),
+            *SKILL,
+            FieldMap("is_done", ("state", "State"), Transform("boolean", values={"merged": "true"}, otherwise="false")),
+            FieldMap("started_date", CREATED),
+            FieldMap("done_at", ("merged_at", "mergedAt")),
+            # The CSV has no day of the merge.
+            FieldMap("done_at", ("Updated At (UTC)",), when=Condition(("State",), ("merged",))),
+            FieldMap("changed_at", CHANGED),
+        ),
+        signature=signature,
+        pass_over=NOT_PEOPLE,
+    )
+
+
+def _approvals(approvers: str, person: str) -> ShapeMap:
+    return ShapeMap(
+        "feedback",
+        (
+            FieldMap("record_code", (*ADDRESS, person), DIGEST, join="|"),
+            FieldMap("account_code", AUTHOR, required=True),
+            FieldMap("given_by_code", (person,)),
+            *SKILL,
+            FieldMap("feedback_kind", constant="peer"),
+            FieldMap("score_share", constant="1"),
+            FieldMap("occurred_at", ("mergedAt", "updatedAt", "Updated At (UTC)")),
+            FieldMap("changed_at", CHANGED),
+        ),
+        signature=(approvers,),
+        explode=approvers,
+        explode_separator=r"\s*,\s*",
+        pass_over=NOT_PEOPLE,
+    )
+
+
+def _issues(assignees: str, person: str, *signature: str) -> ShapeMap:
+    return ShapeMap(
+        "assignment",
+        (
+            FieldMap("record_code", (*ADDRESS, person), join="#", required=True),
+            FieldMap("account_code", (person,)),
+            FieldMap("project_code", ADDRESS, extract=PROJECT),
+            FieldMap("assignment_code", ADDRESS),
+            *SKILL,
+            FieldMap("is_done", constant="false", when=ELSEWHERE),
+            FieldMap("is_done", ("state", "State"), IS_CLOSED),
+            FieldMap("started_date", ("start_date", *CREATED)),
+            FieldMap("done_at", ("closed_at", "closedAt", "Closed At (UTC)")),
+            FieldMap("planned_hours", ("time_stats.time_estimate", "Time Estimate"), SECONDS),
+            FieldMap("changed_at", CHANGED),
+        ),
+        signature=signature,
+        explode=assignees,
+        explode_separator=r"\s*,\s*",
+        counts_empty=True,
+    )
+
+
+ADAPTER = Adapter(
+    system="gitlab",
+    title="GitLab issues and merge requests (JSON, CSV)",
+    domain="projects",
+    formats=("json", "csv"),
+    records_path=(
+        "data.project.issues.nodes",
+        "data.project.mergeRequests.nodes",
+        "data.group.mergeRequests.nodes",
+    ),
+    signature=("iid", "web_url", "author.username", "references.full"),
+    shapes=(
+        _merge_requests("merged_at", "iid"),
+        _merge_requests("mergedAt", "iid"),
+        _merge_requests("MR IID", "Author Username"),
+        _issues("assignees", "assignees[*].username", "iid", "assignees"),
+        _issues("assignees.nodes", "assignees.nodes[*].username", "iid", "assignees.nodes"),
+        _issues("Assignee Username", "Assignee Username", "Issue ID", "Assignee Username"),
+        _approvals("approvedBy.nodes", "approvedBy.nodes[*].username"),
+        _approvals("Approver Usernames", "Approver Usernames"),
+    ),
+    notes="GitLab gives no e-mail addresses: an account map connects user names to people.",
+)

@@ -1,0 +1,74 @@
+"""ServiceNow: incidents, catalogue tasks, problems and changes, as CSV of a list and as JSON of the Table API.
+
+Belongs here: the columns of the table `task` and its children, and how they map. The Table API writes values, displayed
+values or both, so a reference is a text, or an object of its value and its displayed value.
+Does not belong here: callers, descriptions and work notes.
+
+Source: servicenow.com/docs, Table API (`sysparm_display_value`), Task table and its states, Incident states and
+resolution codes; the CSV of a list has the same column names.
+"""
+
+from pipelines.sources.declaration import ANY_TEXT, Adapter, Condition, FieldMap, ShapeMap, Transform
+from pipelines.sources.value_maps import EMAIL_ADDRESS
+
+
+def _shown(column: str) -> tuple[str, ...]:
+    return f"{column}.display_value", f"{column}.value", column
+
+
+def _valued(column: str) -> tuple[str, ...]:
+    return f"{column}.value", f"{column}.display_value", column
+
+
+def _states(done: str, not_done: str) -> Transform:
+    return Transform(
+        "boolean",
+        values=dict.fromkeys(done.split(", "), "true") | dict.fromkeys(not_done.split(", "), "false"),
+    )
+
+
+DONE = "resolved, closed, closed complete, complete"
+NOT_DONE = (
+    "new, open, in progress, on hold, pending, work in progress, canceled, cancelled, closed incomplete, "
+    "closed skipped, assess, authorize, scheduled, implement, review, root cause analysis, fix in progress"
+)
+# A state may come as its number, and the numbers of incidents differ from those of other tasks.
+STATES = _states(DONE, NOT_DONE)
+INCIDENT_STATES = _states(f"{DONE}, 6, 7", f"{NOT_DONE}, 1, 2, 3, 8")
+TASK_STATES = _states(f"{DONE}, 3, 106, 107", f"{NOT_DONE}, -5, -4, -3, -2, -1, 0, 1, 2, 4, 7, 101, 102, 103, 104")
+CLASS = ("sys_class_name.value", "sys_class_name.display_value", "sys_class_name")
+NOT_SOLVED = (
+    *("not solved (not reproducible)", "not solved (too costly)", "closed/resolved by caller", "resolved by caller"),
+    *("duplicate", "no resolution provided"),
+)
+
+ADAPTER = Adapter(
+    system="servicenow",
+    title="ServiceNow incidents and tasks (CSV, JSON)",
+    domain="projects",
+    formats=("csv", "json"),
+    records_path=("result", "records"),
+    signature=("number", "short_description", "assignment_group", "assigned_to", "opened_at", "sys_id"),
+    shapes=(
+        ShapeMap(
+            "assignment",
+            (
+                FieldMap("record_code", (*_valued("sys_id"), *_valued("number")), required=True),
+                FieldMap("account_code", _valued("assigned_to")),
+                FieldMap("work_email", _shown("assigned_to.email"), extract=EMAIL_ADDRESS),
+                FieldMap("project_code", _shown("assignment_group")),
+                FieldMap("assignment_code", _shown("number"), required=True),
+                FieldMap("skill_text", (*_shown("category"), *_shown("subcategory")), join="|"),
+                FieldMap("is_done", constant="false", when=Condition(_shown("close_code"), NOT_SOLVED)),
+                FieldMap("is_done", _valued("state"), INCIDENT_STATES, when=Condition(CLASS, ("incident",))),
+                FieldMap("is_done", _valued("state"), TASK_STATES, when=Condition(CLASS, (ANY_TEXT,))),
+                FieldMap("is_done", _shown("state"), STATES),
+                FieldMap("started_date", (*_valued("work_start"), *_valued("opened_at"), *_valued("sys_created_on"))),
+                FieldMap("done_at", (*_valued("resolved_at"), *_valued("closed_at"))),
+                FieldMap("changed_at", _valued("sys_updated_on")),
+            ),
+            signature=("number", "sys_updated_on"),
+        ),
+    ),
+    notes="Export the column sys_class_name too: without it, the number of a state says nothing.",
+)
