@@ -1,7 +1,8 @@
-"""D2L Brightspace: the grades export, the data sets Grade Results and Users, and the advanced data set Learner Usage.
+"""D2L Brightspace: the grades export, data sets of grades and users, and the advanced data set Learner Usage.
 
-Belongs here: the columns of these four files and how they map. A grade of the export names its item and maximum points
-in its header, one of the data set only by code, so it shows that work was done. Ids of the export begin with #.
+Belongs here: the columns of these files and how they map. A grade of the export names its item and maximum points in
+its header. A row of Grade Results has only a code, which Grade Objects names, so it shows that work was done. Ids of
+the export begin with #.
 Does not belong here: comments; letter grades, which are of the company's own scale.
 
 Source: community.d2l.com, "Grades data sets", "Users data sets", "Learner Usage data sets"; brightspaceR,
@@ -86,6 +87,16 @@ ADAPTER = Adapter(
             ),
             signature=("course offering id", "user id", "last visited date"),
             pass_over=(PassOver("visit", ("last visited date",), words=("",)),),
+        ),
+        ShapeMap(
+            "course_catalogue",
+            (
+                FieldMap("course_code", ("GradeObjectId",), required=True),
+                FieldMap("course_name", ("Name",)),
+                FieldMap("changed_at", ("LastModified",)),
+            ),
+            signature=("GradeObjectId", "Name", "TypeName"),
+            pass_over=(PassOver("IsDeleted", ("IsDeleted",), words=("true", "1")),),
         ),
         ShapeMap(
             "account",

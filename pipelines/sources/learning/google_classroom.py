@@ -1,10 +1,11 @@
-"""Google Classroom: submissions of students and the list of students, as JSON of the API.
+"""Google Classroom: submissions of students, course work and the list of students, as JSON of the API.
 
-Belongs here: the members of both and how they map. A submission that was turned in or returned shows that the work was
-done; its grade has no scale of its own and is not read. Course work has codes; a catalogue of course work names them.
+Belongs here: the members of these and how they map. A submission that was turned in or returned shows that the work was
+done; its grade has no scale of its own and is not read. A submission names its course work by code, the list of
+course work gives the title.
 Does not belong here: attachments and comments.
 
-Source: developers.google.com/classroom, REST v1: courses.courseWork.studentSubmissions, courses.students.
+Source: developers.google.com/classroom, REST v1: courses.courseWork, its studentSubmissions, courses.students.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap, Transform
@@ -19,10 +20,10 @@ STATES = Transform(
 
 ADAPTER = Adapter(
     system="google_classroom",
-    title="Google Classroom submissions and students (JSON)",
+    title="Google Classroom submissions, course work and students (JSON)",
     domain="learning",
     formats=("json",),
-    records_path=("studentSubmissions", "students"),
+    records_path=("studentSubmissions", "students", "courseWork"),
     signature=("courseId", "courseWorkId", "userId", "state", "courseWorkType"),
     shapes=(
         ShapeMap(
@@ -37,6 +38,16 @@ ADAPTER = Adapter(
             ),
             signature=("courseWorkId", "userId"),
             pass_over=(PassOver("state", ("state",), words=("NEW", "SUBMISSION_STATE_UNSPECIFIED")),),
+        ),
+        ShapeMap(
+            "course_catalogue",
+            (
+                FieldMap("course_code", ("id",), required=True),
+                FieldMap("course_name", ("title",)),
+                FieldMap("changed_at", ("updateTime",)),
+            ),
+            signature=("id", "title", "workType"),
+            pass_over=(PassOver("state", ("state",), words=("DELETED",)),),
         ),
         ShapeMap(
             "account",
