@@ -135,7 +135,9 @@ def override_field(field_map: FieldMap, override: Override) -> FieldMap:
     changed = replace(field_map, transform=transform, constant=override.constant or field_map.constant)
     if override.headers:
         # How cells of the declared headers are cut does not apply to other headers.
-        join = "|" if len(override.headers) > 1 else field_map.join
+        # A day and a time of day in two columns are one moment; texts of several columns stay apart.
+        separator = " " if transform.kind in ("date", "datetime") else "|"
+        join = separator if len(override.headers) > 1 else field_map.join
         return replace(changed, headers=override.headers, join=join, extract=None, split=None, value_is_header=False)
     return replace(changed, headers=()) if override.constant is not None else changed
 

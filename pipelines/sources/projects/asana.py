@@ -11,6 +11,8 @@ Source: the header of a project's CSV export (help.asana.com, "Exporting a proje
 from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap
 from pipelines.sources.value_maps import MINUTES
 
+TASK_ID = r"^\s*(\d+)\s*$"
+
 ADAPTER = Adapter(
     system="asana",
     title="Asana tasks and time entries (CSV, JSON)",
@@ -22,10 +24,11 @@ ADAPTER = Adapter(
         ShapeMap(
             "assignment",
             (
-                FieldMap("record_code", ("Task ID",), required=True),
+                # A spreadsheet turns long ids into 1.21E+15, which several tasks share.
+                FieldMap("record_code", ("Task ID",), required=True, extract=TASK_ID),
                 FieldMap("work_email", ("Assignee Email",)),
                 FieldMap("project_code", ("Projects",)),
-                FieldMap("assignment_code", ("Task ID",)),
+                FieldMap("assignment_code", ("Task ID",), extract=TASK_ID),
                 FieldMap("skill_text", ("Tags",), split=r"\s*,\s*"),
                 FieldMap("started_date", ("Start Date", "Created At")),
                 FieldMap("done_at", ("Completed At",)),

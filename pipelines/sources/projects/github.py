@@ -29,7 +29,8 @@ OUTCOME = Transform(
 NOT_PEOPLE = (
     PassOver("account type", ("user.type",), words=("Bot",)),
     PassOver("account is_bot", ("author.is_bot",), words=("true",)),
-    PassOver("deleted account", AUTHOR, words=("ghost",)),
+    # A deleted account is called ghost by one interface and null by another.
+    PassOver("account", AUTHOR, words=("ghost", "")),
 )
 GOOD, BAD = "APPROVED", "CHANGES_REQUESTED"
 

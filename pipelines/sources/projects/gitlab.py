@@ -26,7 +26,7 @@ SKILL = (
     FieldMap("skill_text", ("Labels",), split=r"\s*,\s*"),
     FieldMap("skill_text", ADDRESS, extract=PROJECT_NAME),
 )
-NOT_PEOPLE = (PassOver("deleted account", AUTHOR, words=("ghost",)),)
+NOT_PEOPLE = (PassOver("account", AUTHOR, words=("ghost", "")),)
 
 
 def _merge_requests(*signature: str) -> ShapeMap:

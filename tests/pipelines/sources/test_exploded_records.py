@@ -1,12 +1,13 @@
 """Records with lists: one row per value, records without values counted, members told apart by case and type."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from pipelines.sources.adapter import Export, read_export
+from pipelines.sources.adapter import Export, get_adapter, read_export
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, SourceOptions
 from pipelines.sources.passed_over import passed_over_by_reason
 
@@ -76,6 +77,14 @@ def test_a_mapping_of_the_configuration_finds_a_member_whatever_its_case(tmp_pat
     shape = ShapeMap("assignment", (FieldMap("account_code", ("owner",)),))
     export = read_json(tmp_path, [{"assignedTo": "ana"}], shape, {"account_code": "AssignedTo"})
     assert [row["account_code"] for row in rows_of(export, "account_code")] == ["ana"]
+
+
+def test_a_day_and_a_time_in_two_mapped_columns_are_one_moment(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("who;date;start\nana;2022-10-24;08:37\n")
+    options = SourceOptions({"account_code": "who", "worked_at": ["date", "start"]}, shape="worklog")
+    rows = read_export(path, get_adapter("tabular"), options).shapes["worklog"].collect()
+    assert rows["worked_at"].to_list() == [datetime(2022, 10, 24, 8, 37, tzinfo=UTC)]
 
 
 def test_an_object_is_no_text_where_its_own_members_are_read_too(tmp_path: Path) -> None:
