@@ -125,6 +125,14 @@ def _print_shapes(preview: Preview, row_limit: int) -> None:
                     for rule in sorted(set(broken))
                 ],
             )
+    if preview.passed_over:
+        print_table(
+            f"{sum(reason.count for reason in preview.passed_over):,} rows passed over",
+            {"reason": "left", "rows": "right"},
+            [[reason.why, f"{reason.count:,}"] for reason in preview.passed_over],
+        )
+    for note in preview.notes:
+        stdout_console.print(f"Note: {note}")
     if preview.columns_left_out:
         stdout_console.print(f"Columns that no mapping uses: {', '.join(preview.columns_left_out)}")
     if preview.columns_denied:

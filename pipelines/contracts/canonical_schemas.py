@@ -80,11 +80,9 @@ class CanonicalSchema:
 
         record_code is not among them: if an export has none, it is a hash of the row.
         """
-        required = dict.fromkeys(name for name in (*self.key, *self.required) if name != "record_code")
-        return (
-            *((name,) for name in required),
-            *(rule.columns for rule in self.row_rules if _is_broken_by_nulls(rule)),
-        )
+        required = (name for name in (*self.key, *self.required) if name != "record_code")
+        by_rule = (rule.columns for rule in self.row_rules if _is_broken_by_nulls(rule))
+        return tuple(dict.fromkeys((*((name,) for name in required), *by_rule)))
 
 
 def _is_broken_by_nulls(rule: RowRule) -> bool:
@@ -104,6 +102,18 @@ _HAS_VERB_OR_CANCELS = RowRule(
     ("learning_verb", "voids_code"),
     pl.col("learning_verb").is_not_null() | pl.col("voids_code").is_not_null(),
     "the row has a verb or the code of a record that it cancels",
+)
+_FILLS_MORE_THAN_KEY = RowRule(
+    "fills_more_than_its_key",
+    ("account_code",),
+    pl.any_horizontal(
+        pl.col(name).is_not_null()
+        for name in (
+            *("employee_number", "work_email", "display_name", "manager_code", "unit_name", "role_name"),
+            *("employment_status", "hired_date", "left_date", "weekly_hours"),
+        )
+    ),
+    "the row says more of the person than an id, as a notice of changes does not",
 )
 _GRANT_HAS_LAST_DAY = RowRule(
     "says_until_when",
@@ -159,10 +169,11 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             {_ACCOUNT_KEYS} display_name manager_code unit_name role_name employment_status hired_date left_date
             weekly_hours changed_at
             """,
-            row_rules=(_is_in_order("hired_date", "left_date"), _is_plausible("hired_date")),
+            row_rules=(_is_in_order("hired_date", "left_date"), _is_plausible("hired_date"), _FILLS_MORE_THAN_KEY),
             key=("account_code",),
-            # without employment_status and left_date, because without them a person who left would count as active
-            nulled_if_invalid=("work_email", "hired_date", "weekly_hours", "changed_at"),
+            # A company's own word for a status costs nobody; a last day that cannot be read does, because without it a
+            # person who left would count as active.
+            nulled_if_invalid=("work_email", "employment_status", "hired_date", "weekly_hours", "changed_at"),
         ),
         _schema(
             "account",
@@ -188,7 +199,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             planned_hours changed_at
             """,
             row_rules=(_is_in_order("started_date", "ended_date"),),
-            nulled_if_invalid=("started_date", "ended_date", "planned_hours", "changed_at"),
+            nulled_if_invalid=("is_done", "started_date", "ended_date", "planned_hours", "changed_at"),
         ),
         _schema(
             "worklog",

@@ -79,7 +79,7 @@ class LandingContext:
 
 @dataclass(frozen=True)
 class LandedRowCounts:
-    """Rows of a source: read by its landed deliveries (ledger), and stored in raw tables and quarantines."""
+    """Rows of a source: in its landed files (ledger), and stored in raw tables and quarantines or passed over."""
 
     rows_read: int
     rows_stored: int
@@ -218,8 +218,10 @@ def count_landed_rows(lake: Lake, sources: Sequence[SourceConfig]) -> dict[str, 
         good = [scan_deliveries(lake, table, deliveries) for table in tables]
         set_aside = [scan_deliveries(lake, quarantine_table(table.name), deliveries) for table in tables]
         stored = [*good, *(rows.filter(~pl.col("is_row_kept").fill_null(False)) for rows in set_aside)]
-        rows_read = int(deliveries.select(pl.col("good_count").sum() + pl.col("bad_count").sum()).item())
-        counts[source.name] = LandedRowCounts(rows_read, _count_rows(stored))
+        read_count = pl.col("read_count").fill_null(pl.col("good_count") + pl.col("bad_count"))
+        passed_over = pl.col("passed_over").list.explode().struct.field("count")
+        rows_read, rows_passed_over = (int(deliveries.select(c.sum()).item()) for c in (read_count, passed_over))
+        counts[source.name] = LandedRowCounts(rows_read, _count_rows(stored) + rows_passed_over)
     return counts
 
 
@@ -284,11 +286,8 @@ def _land_file(landing: LandingContext, source: SourceConfig, path: Path) -> Lan
 
 def _returns_to_earlier_content(lake: Lake, source: SourceConfig, landed: LandedFile) -> bool:
     """Whether the file is a full export, and the last file of this name had another content."""
-    deliveries = read_ledger(lake).filter(
-        pl.col("source_name") == source.name,
-        pl.col("file_name") == landed.file_name,
-        pl.col("delivery_status") != "refused",
-    )
+    is_same = (pl.col("source_name") == source.name) & (pl.col("file_name") == landed.file_name)
+    deliveries = read_ledger(lake).filter(is_same, pl.col("delivery_status") != "refused")
     last_hash = deliveries["file_sha256"].to_list()[-1:]
     return _is_full_export(source, landed) and last_hash not in ([], [landed.file_sha256])
 

@@ -62,6 +62,7 @@ class Preview:
         columns_denied: Columns that are never read, each with the class of sensitive data.
         shapes: One preview per canonical schema that the system fills.
         passed_over: The reasons for which a run would pass over records of the file, each with the number of records.
+        notes: Sentences about the file that its reader must know.
     """
 
     file: str
@@ -72,6 +73,7 @@ class Preview:
     columns_denied: tuple[tuple[str, str], ...] = ()
     shapes: dict[CanonicalSchemaName, ShapePreview] | None = None
     passed_over: tuple[PassedOver, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The preview as one JSON document."""
@@ -115,6 +117,7 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
             export.sensitive_column_classes,
             shapes,
             tuple(PassedOver(why, count) for why, count in counts.passed_over.items()),
+            export.notes,
         )
 
     try:

@@ -23,6 +23,7 @@ from pipelines.sources.passed_over import REASON, count_reasons, reason_to_pass_
 from pipelines.sources.readers.delimited import read_delimited
 from pipelines.sources.readers.files import ExportRefused, open_file
 from pipelines.sources.readers.json_lines import read_json
+from pipelines.sources.readers.leading_text import drop_line_prefixes, skip_title_lines
 from pipelines.sources.readers.parquet import is_parquet, read_parquet
 from pipelines.sources.readers.record_terminators import rewrite_terminated
 from pipelines.sources.readers.text_table import TextTable, normalize_header
@@ -50,6 +51,7 @@ class Export:
         row_count: Number of records, malformed ones included; None if they were not counted.
         reason_counts: Per shape the number of its rows by the reason for which they are passed over, as
             `passed_over.count_reasons` returns them; a shape that passes over none has no entry.
+        notes: Sentences about the file that its reader must know: it is one page of several.
         hashed_shapes: Shapes whose `record_code` is a hash of the row.
         is_regular: Whether the file has no malformed rows. Call it after reading a file that was checked in the
             background; it waits for the result.
@@ -63,6 +65,7 @@ class Export:
     delimiter: str | None
     row_count: int | None
     reason_counts: Mapping[CanonicalSchemaName, pl.LazyFrame]
+    notes: tuple[str, ...]
     hashed_shapes: frozenset[CanonicalSchemaName]
     is_regular: Callable[[], bool]
 
@@ -130,12 +133,9 @@ def read_export(
     declared = declared_shape_maps(adapter, options)
     reshaped = [(shape, reshape_table(table, shape, path.name)) for shape in select_shape_maps(declared, table)]
     maps = [(apply_overrides(shape, options, text, path.name), text) for shape, text in reshaped]
-    used = {
-        table.key(header)
-        for shape, _ in maps
-        for header in (*headers_read_by(shape), *unpivoted_headers(table, shape.unpivot))
-    }
-    unused = [header for header in table.headers if table.key(header) not in used]
+    headers = [h for shape, _ in maps for h in (*headers_read_by(shape), *unpivoted_headers(table, shape.unpivot))]
+    used = {table.key(name) for header in headers for name in (header, *frame_columns(header, table))}
+    unused = [header for header in table.headers if header.strip() and table.key(header) not in used]
     sensitive = tuple(header for header in unused if sensitive_class(header))
     malformed = table.malformed
     if sensitive:
@@ -157,6 +157,7 @@ def read_export(
         table.delimiter,
         table.row_count,
         reason_counts,
+        table.notes,
         frozenset(shape.shape for shape, _ in maps if is_hashed(shape)),
         table.is_regular,
     )
@@ -191,13 +192,11 @@ def open_export(
     if "parquet" in adapter.formats and is_parquet(path):
         return read_parquet(path)
     if options.member is None and "csv" in adapter.formats and is_workbook(path):
-        headers = [
-            *(header for shape in adapter.shapes for header in headers_read_by(shape)),
-            *(header for override in options.overrides().values() for header in override.headers),
-        ]
-        wanted = {normalize_header(header) for header in headers}
+        wanted = _headers_wanted(adapter, options)
         return read_workbook(path, wanted, adapter.skip_after_header, adapter.skip_unless)
     opened = open_file(path, options.encoding, options.member)
+    if "json" in adapter.formats:
+        opened = drop_line_prefixes(opened)
     with opened.open() as handle:
         is_json = handle.read(1 << 12).lstrip()[:1] in (b"{", b"[")
     if ("json" if is_json else "csv") not in adapter.formats:
@@ -207,11 +206,22 @@ def open_export(
         )
     if is_json:
         return read_json(opened, path.name, adapter.records_path)
+    opened = skip_title_lines(opened, _headers_wanted(adapter, options), options.delimiter)
     if adapter.record_terminator:
         opened = rewrite_terminated(opened, path.name, adapter.record_terminator, options.delimiter)
     return read_delimited(
         opened, path.name, options.delimiter, adapter.skip_after_header, check_in_background, adapter.skip_unless
     )
+
+
+def _headers_wanted(adapter: Adapter, options: SourceOptions) -> set[str]:
+    """Return the normalized headers that the adapter or the mapping of the configuration can use."""
+    headers = [
+        *(header for shape in adapter.shapes for header in (*headers_read_by(shape), *shape.signature)),
+        *adapter.signature,
+        *(header for override in options.overrides().values() for header in override.headers),
+    ]
+    return {normalize_header(header) for header in headers}
 
 
 def _scan_rows(shape: ShapeMap, table: TextTable) -> pl.LazyFrame:

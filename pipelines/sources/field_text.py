@@ -17,7 +17,11 @@ from pipelines.sources.readers.text_table import TextTable, stripped_or_null
 
 def frame_columns(header: str, table: TextTable) -> tuple[str, ...]:
     """Return the columns of the frame that hold the header; for a header not seen so far, its own name."""
-    return table.columns.get(table.key(header), (header,))
+    path = table.key(header)
+    columns = table.columns.get(path) or (header,)
+    # A member of a list's elements is also read if the record has one element without a list.
+    single = () if path.endswith("[*]") else table.columns.get(path.replace("[*]", ""), ())
+    return tuple(dict.fromkeys((*columns, *single)))
 
 
 def headers_read_by(shape: ShapeMap) -> list[str]:

@@ -22,7 +22,11 @@ from pipelines.sources.value_maps import EMAIL_ADDRESS
 # Without maximum points a mark cannot become a share: such a cell is set aside.
 OF_POINTS = Transform("score", pattern=r"^([^/]+/[^/]+)$")
 
-STUDENT = ("Student",)
+# An assignment with its id; a grading period called 2026 gives a total "Current Score (2026)".
+MARK = r"^(?!.*\b(?:Current|Final) (?:Score|Grade|Points) \().*\(\d+\)\s*$"
+NO_STUDENT = ("Points Possible", "Student, Test", "Test Student", "Manual Posting", "")
+# A gradebook with first and last names apart writes the words of its special rows under the last name.
+STUDENT = ("Student", "LastName")
 
 ADAPTER = Adapter(
     system="canvas",
@@ -43,10 +47,8 @@ ADAPTER = Adapter(
                 FieldMap("score_share", (CELL_VALUE, MAX_POINTS), OF_POINTS, join="/"),
                 FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d\d-\d\d-\d\d)"),
             ),
-            pass_over=(PassOver("student", STUDENT, ("Points Possible", "Student, Test", "")),),
-            unpivot=Unpivot(
-                r"\(\d+\)\s*$", empty_values=("-", "n/a", "ex"), points_row=Condition(STUDENT, ("points possible",))
-            ),
+            pass_over=(PassOver("student", STUDENT, NO_STUDENT),),
+            unpivot=Unpivot(MARK, empty_values=("-", "n/a", "ex"), points_row=Condition(STUDENT, ("points possible",))),
         ),
     ),
     notes="Keep the date in the file's name: the export has no other.",

@@ -18,7 +18,7 @@ ADAPTER = Adapter(
         ShapeMap(
             "assignment",
             (
-                FieldMap("record_code", ("Issue id", "id", "Issue key"), required=True),
+                FieldMap("record_code", ("Issue id", "id", "Issue key", "Key"), required=True),
                 FieldMap("account_code", ("Assignee Id", "Assignee", "assignee_id", "assignee_key", "assignee_name")),
                 FieldMap("work_email", ("Assignee Email", "assignee_email")),
                 FieldMap("project_code", ("Project key", "project_key", "Project name")),

@@ -90,7 +90,7 @@ def read_delimited(
     if is_regular and row_count:
         return replace(table, row_count=row_count)
     try:
-        good, malformed, row_count = _rewrite(opened, delimiter, names, skipped)
+        good, malformed, row_count = _rewrite(opened, delimiter, headers, names, skipped)
     except csv.Error:
         raise ExportRefused(
             f"{name} has a field of more than {MAX_FIELD_BYTES} bytes, most likely a quote that is never closed: "
@@ -229,9 +229,11 @@ def _scan_in_place(opened: OpenedFile, names: Sequence[str], delimiter: str, ski
 
 
 def _rewrite(
-    opened: OpenedFile, delimiter: str, names: Sequence[str], skip_after_header: int
+    opened: OpenedFile, delimiter: str, headers: Sequence[str], names: Sequence[str], skip_after_header: int
 ) -> tuple[pl.LazyFrame, pl.LazyFrame, int]:
     """Rewrite the good rows with their row numbers, the malformed rows with the reason; count both together."""
+    # Header cells without a name at the end name no column: a row may end before them.
+    named_width = max(i for i, header in enumerate(headers, start=1) if header.strip())
     folder = ScratchFolder()
     good, bad = folder.path / "good.csv", folder.path / "bad.csv"
     number = -1 - skip_after_header
@@ -242,6 +244,8 @@ def _rewrite(
                 continue
             while len(row) > len(names) and not row[-1].strip():
                 row.pop()
+            if named_width <= len(row) < len(names):
+                row += [""] * (len(names) - len(row))
             if len(row) == len(names):
                 good_rows.writerow((number, *row))
             else:

@@ -35,6 +35,13 @@ _NO_RETURNS = bytes.maketrans(b"\r\0", b" \x01")
 # A bracket, or a string; the group is empty if the string is still open at the end of the block.
 _TOKEN = re.compile(rb'[\[\]{}]|"(?:[^"\\]|\\.)*+(")?', re.DOTALL)
 _INVALID = object()
+# Bytes at both ends of a document that are searched for what it says of its pages.
+NOTE_BYTES = 1 << 16
+# Harvest, Microsoft, Jira, xAPI, Open edX and Google name the next page so; null, false, 0 and "" stand for none.
+_FURTHER_PAGE = re.compile(
+    rb'"(?:more|next|next_page|nextPage|nextLink|@odata\.nextLink|nextPageToken|next_page_token|has_more|hasMore|'
+    rb'hasNextPage)"\s*:\s*(?:"[^"]+"|true|[1-9])'
+)
 
 
 def read_json(opened: OpenedFile, name: str, records_path: tuple[str, ...] = ()) -> TextTable:
@@ -53,6 +60,8 @@ def read_json(opened: OpenedFile, name: str, records_path: tuple[str, ...] = ())
         ExportRefused: If the file is not JSON or is cut off.
     """
     lines, folder = _as_lines(opened, name, records_path)
+    if not lines.stat().st_size:
+        raise ExportRefused(f"{name} holds no record: its list is empty, so there is nothing to read")
     _check_last_line(lines, name)
     headers = _find_members(lines)
     if not headers:
@@ -62,11 +71,12 @@ def read_json(opened: OpenedFile, name: str, records_path: tuple[str, ...] = ())
         )
     return TextTable(
         headers,
-        {header: (header,) for header in headers},
+        _columns_by_path(headers),
         lambda paths: keep_folder_alive(_scan_records(lines, paths), folder or opened.folder),
         keep_folder_alive(_scan_malformed(lines), folder or opened.folder),
         encoding=opened.encoding,
         has_open_schema=True,
+        notes=_find_notes(opened),
     )
 
 
@@ -84,18 +94,61 @@ def _as_lines(opened: OpenedFile, name: str, records_path: tuple[str, ...]) -> t
         head = handle.read(1 << 16).lstrip()
     if head[:1] not in (b"{", b"["):
         raise ExportRefused(f"{name} is not JSON: it must begin with an object or an array")
+    record = _only_record(opened, head, records_path)
     is_lines = head[:1] == b"{" and not _is_wrapped(head, records_path)
-    if is_lines and opened.start == 0 and _has_plain_lines(opened):
+    if record is None and is_lines and opened.start == 0 and _has_plain_lines(opened):
         return opened.path, None
     folder = ScratchFolder()
     target = folder.path / "records.jsonl"
     with target.open("wb") as out:
-        if is_lines:
+        if record is not None:
+            out.write(json.dumps(record).encode() + b"\n")
+        elif is_lines:
             out.writelines(chunk.translate(_NO_RETURNS) for chunk in opened.chunks())
         else:
             records = _split_array(opened.chunks(), name, records_path if head[:1] == b"{" else ())
             out.writelines(record.translate(_ONE_LINE) + b"\n" for record in records)
     return target, folder
+
+
+def _only_record(opened: OpenedFile, head: bytes, records_path: tuple[str, ...]) -> dict[str, Any] | None:
+    """Return the record of a document that holds one object and no list of records; None for any other document."""
+    keys = (re.escape(path.rpartition(".")[2]).encode() for path in records_path)
+    has_list = any(re.search(rb'"' + key + rb'"\s*:\s*\[', head) for key in keys)
+    if head[:1] != b"{" or has_list or opened.path.stat().st_size > MAX_RECORD_BYTES:
+        return None
+    first = parse_json(head.split(b"\n", 1)[0], otherwise=None)
+    if first is not None and not any(isinstance(_member(first, path), dict) for path in records_path):
+        return None
+    document = parse_json(b"".join(opened.chunks()), otherwise=None)
+    if not isinstance(document, dict):
+        return None
+    members = (_member(document, path) for path in records_path)
+    return next((member for member in members if isinstance(member, dict)), document)
+
+
+def _find_notes(opened: OpenedFile) -> tuple[str, ...]:
+    """Return what the document says of itself around its records: that it is one page of several."""
+    size = opened.path.stat().st_size
+    with opened.open() as handle:
+        head = handle.read(NOTE_BYTES)
+        handle.seek(max(opened.start, size - NOTE_BYTES))
+        tail = handle.read()
+    if head.lstrip()[:1] != b"{":
+        return ()
+    around = (head.partition(b"[")[0], tail.rpartition(b"]")[2] if b"]" in tail else b"")
+    if any(_FURTHER_PAGE.search(part) for part in around):
+        return ("it is one page of several: there are more records, fetch every page",)
+    return ()
+
+
+def _columns_by_path(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the columns per member: one value and a list of values under the same path are the same member."""
+    columns: dict[str, tuple[str, ...]] = {}
+    for header in headers:
+        for path in dict.fromkeys((header, header.replace("[*]", ""))):
+            columns[path] = (*columns.get(path, ()), header)
+    return columns
 
 
 def _has_plain_lines(opened: OpenedFile) -> bool:

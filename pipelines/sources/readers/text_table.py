@@ -33,6 +33,7 @@ class TextTable:
         is_regular: Whether every row is as wide as the header. Call it after reading a file whose check runs in the
             background; it waits for the result.
         has_open_schema: Whether records may have members that `headers` does not list, as JSON records do.
+        notes: Sentences about the file that its reader must know.
     """
 
     headers: tuple[str, ...]
@@ -44,6 +45,7 @@ class TextTable:
     row_count: int | None = None
     is_regular: Callable[[], bool] = lambda: True
     has_open_schema: bool = False
+    notes: tuple[str, ...] = ()
 
     def key(self, header: str) -> str:
         """Return the header in the form in which headers of this file are compared.

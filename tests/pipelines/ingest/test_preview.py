@@ -76,3 +76,39 @@ def test_the_source_of_a_file_is_the_one_of_its_system_or_of_its_path() -> None:
     assert find_matching_source(sources, Path("x/b/issues.csv"), None) == sources[1]
     assert find_matching_source(sources, Path("anywhere.csv"), "toggl") == sources[2]
     assert find_matching_source(sources, Path("anywhere.csv"), "jira") is None
+
+
+def test_a_notice_of_changes_wipes_nobody(tmp_path: Path) -> None:
+    """BambooHR's field-based webhook: each entry names a person and fills nothing else that a report fills."""
+    path = tmp_path / "notice.json"
+    entries = [{"action": "Deleted", "id": "2", "fields": {}}, {"action": "Updated", "id": "1", "fields": {}}]
+    path.write_text(json.dumps({"employees": entries}))
+    person = (preview_file(path, "bamboohr", SourceOptions(), date(2026, 6, 30)).shapes or {})["person"]
+    assert person.rows == []
+    assert [row["rules"] for row in person.set_aside] == [["account_code|fills_more_than_its_key"]] * 2
+
+
+def test_an_own_employment_status_costs_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("Employee #,Job Title,Employment Status\n1,Analyst,Per Diem\n2,Analyst,Terminated\n")
+    person = (preview_file(path, "bamboohr", SourceOptions(), date(2026, 6, 30)).shapes or {})["person"]
+    assert [row["employment_status"] for row in person.rows] == [None, "left"]
+    assert person.set_aside == []
+
+
+def test_an_empty_list_and_one_page_of_several_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "answer.json"
+    statement = {
+        "id": "s1",
+        "actor": {"mbox": "mailto:a@example.org"},
+        "verb": {"id": "http://adlnet.gov/expapi/verbs/passed"},
+    }
+    statement |= {"object": {"id": "https://x.example.org/1"}, "timestamp": "2026-03-02T09:00:00Z"}
+    path.write_text(json.dumps({"statements": [], "more": ""}))
+    assert "holds no record" in str(preview_file(path, "xapi", SourceOptions(), date(2026, 6, 30)).refused)
+    path.write_text(json.dumps({"statements": [statement], "more": ""}))
+    assert preview_file(path, "xapi", SourceOptions(), date(2026, 6, 30)).notes == ()
+    path.write_text(json.dumps({"statements": [statement], "more": "/xapi/statements?cursor=2"}))
+    preview = preview_file(path, "xapi", SourceOptions(), date(2026, 6, 30))
+    assert len((preview.shapes or {})["learning_record"].rows) == 1
+    assert "one page of several" in preview.notes[0]
