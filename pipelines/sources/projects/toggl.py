@@ -49,6 +49,8 @@ ADAPTER = Adapter(
                 FieldMap("worked_at", ("Start date", "Start time"), join=" ", required=True),
                 FieldMap("worked_hours", ("Duration",)),
                 FieldMap("worked_hours", ("dur",), MILLISECONDS),
+                # The interface of version 9 writes seconds, and a negative number while a timer runs.
+                FieldMap("worked_hours", ("duration",), SECONDS),
                 FieldMap("changed_at", ("updated",)),
             ),
         ),
