@@ -18,7 +18,7 @@ from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSc
 from pipelines.ingest.raw_tables import describe_broken_end, process_export, provenance_columns, write_raw_tables
 from pipelines.sources.adapter import Export
 from pipelines.sources.declaration import SourceOptions
-from pipelines.sources.detect import MIN_MATCH_SCORE, rank_systems
+from pipelines.sources.detect import best_match, rank_systems
 from pipelines.sources.readers.files import ExportRefused
 
 
@@ -134,8 +134,8 @@ def detect_system(path: Path) -> str | None:
     Raises:
         ExportRefused: If no reader can open the file.
     """
-    best = next(iter(rank_systems(path)), None)
-    return best.system if best is not None and best.score >= MIN_MATCH_SCORE and not best.missing else None
+    best = best_match(rank_systems(path))
+    return best.system if best else None
 
 
 def find_matching_source(sources: list[SourceConfig], path: Path, system: str | None) -> SourceConfig | None:

@@ -85,6 +85,12 @@ def rank_systems(path: Path) -> list[SystemMatch]:
     return sorted(matches, key=lambda match: (-match.score, len(match.missing), -len(match.matching), match.system))
 
 
+def best_match(matches: list[SystemMatch]) -> SystemMatch | None:
+    """Return the match that is certain enough to be suggested, of the matches in the order of `rank_systems`."""
+    best = matches[0] if matches else None
+    return best if best and best.score >= MIN_MATCH_SCORE and not best.missing else None
+
+
 def suggest_source_block(path: Path) -> str:
     """Return the `sources:` entry of footsteps.yaml for a file, with the reasons as comments.
 
@@ -98,7 +104,7 @@ def suggest_source_block(path: Path) -> str:
         ExportRefused: If no system can open the file.
     """
     matches = rank_systems(path)
-    best = matches[0] if matches and matches[0].score >= MIN_MATCH_SCORE and not matches[0].missing else None
+    best = best_match(matches)
     name = re.sub(r"[^a-z0-9]+", "_", (best.system if best else path.name.split(".")[0]).lower()).strip("_")
     name = name if name[:1].isalpha() else f"source_{name}".rstrip("_")
     entry: dict[str, object] = {
