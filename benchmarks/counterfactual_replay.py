@@ -15,7 +15,6 @@ import polars as pl
 
 from assets.resources.table_reader import TableReader
 from assets.tables.companions import filter_candidates_by_replies, read_employee_input
-from assets.tables.core import load_taxonomy
 from assets.tables.model import rank_candidates
 from assets.tables.recommendations import build_situation
 from assets.tables.training_data import STEP_COLUMNS, read_flow_tables, select_practice, to_interactions
@@ -31,12 +30,11 @@ from ml.recommend.reranking import rerank_candidates
 from ml.registry.model_bundle import load_bundle
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings
-from pipelines.contracts.catalog import ASSIGNMENT, PERSON, ROLE_PERIOD
+from pipelines.contracts.catalog import ASSIGNMENT, PERSON, ROLE_PERIOD, SKILL, SKILL_TEXT
 from pipelines.contracts.feature_tables import MODEL_CARD, REACHED_STEP, TRACING
 from pipelines.contracts.output_tables import COUNTERFACTUAL
 from pipelines.contracts.policy import RecommendationPolicy
 from pipelines.core.skill_demand import count_skill_demand
-from pipelines.core.taxonomy import Taxonomy
 from pipelines.storage.lake import Lake
 
 SEED = 7
@@ -72,7 +70,8 @@ class ReplayInputs:
     recommender: Recommender
     tables: ContextTables
     assignment: pl.DataFrame
-    taxonomy: Taxonomy
+    skills: pl.DataFrame
+    matches: pl.DataFrame
     find_reached: Callable[[pl.DataFrame], pl.DataFrame]
     filter_by_replies: Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
 
@@ -125,8 +124,7 @@ def read_replay_inputs(settings: Settings, policy: RecommendationPolicy, as_of: 
     steps, cards = tables.read(REACHED_STEP), tables.read(TRACING)["card"]
     tracing = read_knowledge_tracing(cards[0]) if cards.len() else None
     members = list_memberships(tables.read(PERSON), tables.read(ROLE_PERIOD))
-    taxonomy = load_taxonomy(tables)
-    employee_input = read_employee_input(tables, taxonomy, as_of)
+    employee_input = read_employee_input(tables, as_of)
     people = tables.read(PERSON).select("person_id")
     groups, flow_tables = GroupFeatures(to_interactions(steps), members), read_flow_tables(tables, steps)
     folder = settings.models_path / tables.read(MODEL_CARD)["model_version"][0]
@@ -137,7 +135,8 @@ def read_replay_inputs(settings: Settings, policy: RecommendationPolicy, as_of: 
         recommender=load_bundle(folder, extra_features=FeatureUnion((groups, build_context_features(flow_tables)))),
         tables=flow_tables,
         assignment=tables.read(ASSIGNMENT),
-        taxonomy=taxonomy,
+        skills=tables.read(SKILL),
+        matches=tables.read(SKILL_TEXT),
         find_reached=lambda evidence: find_reached_steps(evidence, as_of, policy.stages, tracing),
         filter_by_replies=lambda candidates, mastery: filter_candidates_by_replies(
             policy.replies, employee_input, candidates, mastery, people
@@ -167,14 +166,14 @@ def rebuild_list(inputs: ReplayInputs, person: str, change: dict[str, Any] | Non
         steps=reached.select(*STEP_COLUMNS),
     )
     recommender = replace(inputs.recommender, extra=FeatureUnion((groups, build_context_features(tables))))
-    skills = inputs.taxonomy.skills["skill_id"]
+    skills = inputs.skills["skill_id"]
     ranked = rank_candidates(recommender, steps, mastery, pl.Series([person]), skills, situation.as_of)
     # the filter adds the steps that other people accepted
     candidates = inputs.filter_by_replies(ranked.rename({"prior": "utility"}), mastery)
     context = replace(
         apply_wish_change(situation.context, change),
         mastery=mastery,
-        demand=count_skill_demand(inputs.assignment, evidence, inputs.taxonomy, situation.as_of),
+        demand=count_skill_demand(inputs.assignment, evidence, inputs.matches, situation.as_of),
     )
     return rerank_candidates(candidates.filter(is_person), context, situation.policy)
 

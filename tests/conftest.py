@@ -1,10 +1,12 @@
 """What several tests share: one run of the demo company."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import settings
 
@@ -12,6 +14,7 @@ from assets.cli.console import resolve_settings
 from assets.cli.run import RunSummary, execute_run
 from pipelines.config.company import read_config
 from pipelines.config.settings import Settings
+from pipelines.core import skill_texts, taxonomy
 from pipelines.demo.build import build_demo
 
 END = date(2026, 6, 30)
@@ -23,10 +26,15 @@ settings.load_profile("footsteps")
 
 @dataclass(frozen=True)
 class DemoRun:
-    """A demo company after its first run."""
+    """A demo company after its first run.
+
+    Attributes:
+        matched_texts: Each text that the run matched to the taxonomy, and whether as the code of a course.
+    """
 
     settings: Settings
     summary: RunSummary
+    matched_texts: list[tuple[str, bool]]
 
 
 def run_pipeline(root: Path, *, allow_row_count_drop: bool = False) -> RunSummary:
@@ -35,12 +43,31 @@ def run_pipeline(root: Path, *, allow_row_count_drop: bool = False) -> RunSummar
     return execute_run(settings, read_config(settings.config_path), END, allow_row_count_drop)
 
 
+@contextmanager
+def record_matched_texts() -> Iterator[list[tuple[str, bool]]]:
+    """The texts that are matched to the taxonomy meanwhile, once per match, and whether as the code of a course."""
+    matched: list[tuple[str, bool]] = []
+    match_texts = taxonomy.match_texts
+
+    def record(texts: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
+        is_matched_whole = texts["is_matched_whole"] if "is_matched_whole" in texts.columns else [False] * texts.height
+        matched.extend(zip(texts["skill_text"], is_matched_whole, strict=True))
+        return match_texts(texts, skills, aliases)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (taxonomy, skill_texts):
+            patch.setattr(module, "match_texts", record)
+        yield matched
+
+
 @pytest.fixture(scope="session")
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
     """A company of 60 people and its first run. Tests that change files copy it first, because it is shared."""
     root = tmp_path_factory.mktemp("demo")
     build_demo(root, people=60, seed=7, end=END)
-    return DemoRun(resolve_settings(root), run_pipeline(root))
+    with record_matched_texts() as matched_texts:
+        summary = run_pipeline(root)
+    return DemoRun(resolve_settings(root), summary, matched_texts)
 
 
 @pytest.fixture

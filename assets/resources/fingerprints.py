@@ -23,7 +23,8 @@ def fingerprint_table(lake: Lake, config: Config, name: str, columns: tuple[str,
         lake: Where the table is.
         config: The declared sources; they decide which deliveries of a raw table are current.
         name: Name of the table.
-        columns: Only the distinct values of these columns count; all columns if None.
+        columns: Only the distinct values of these columns count; those of the table's version columns if None, or its
+            complete content if it has none.
 
     Returns:
         The content hash; for a raw table the keys of its current deliveries as JSON; None if the table is missing.
@@ -31,7 +32,8 @@ def fingerprint_table(lake: Lake, config: Config, name: str, columns: tuple[str,
     if name.startswith("raw_") and name != DELIVERY.name:
         return json.dumps([list(key) for key in list_current_deliveries(lake, config, name)])
     table = table_contract(name)
-    if columns is None:
+    columns = columns or table.version_columns
+    if not columns:
         return lake.content_hash(table)
     return content_sha256(lake.scan(table).select(columns).unique().sort(columns).collect())
 

@@ -13,13 +13,12 @@ from dagster import AssetsDefinition
 from assets.incremental.asset_run import AssetRun, PreviousTable
 from assets.incremental.incremental_asset import Results, incremental_asset
 from assets.resources.table_reader import TableReader
-from assets.tables.core import TAXONOMY_TABLES, load_taxonomy
 from assets.tables.snapshot import materialize_output
 from ml.recommend.companion_candidates import CompanionContext
 from ml.recommend.companion_matching import EXPOSURE_TERMS, filter_valid_companions, match_companions
 from ml.recommend.reply_filter import apply_replies
 from ml.recommend.reranking import mark_accepted_steps
-from pipelines.contracts.catalog import CONSENT, PERSON, PREFERENCE, REPLY, SKILL
+from pipelines.contracts.catalog import CONSENT, PERSON, PREFERENCE, REPLY, SKILL, SKILL_TEXT
 from pipelines.contracts.columns import is_employed
 from pipelines.contracts.feature_tables import MASTERY, MODEL_CARD, REACHED_STEP
 from pipelines.contracts.output_tables import (
@@ -44,12 +43,11 @@ from pipelines.core.replies import (
     list_reply_effects,
     resolve_reply_skills,
 )
-from pipelines.core.taxonomy import Taxonomy
 from pipelines.snapshots.row_metadata import UNPUBLISHED, fill_snapshot_id
 from pipelines.storage.lake import content_sha256
 
-# What `read_employee_input` reads: the tables in which people state replies and preferences.
-EMPLOYEE_INPUT_TABLES = (REPLY, PREFERENCE)
+# What `read_employee_input` reads: replies, preferences, and the micro-skills that the texts of replies name.
+EMPLOYEE_INPUT_TABLES = (REPLY, PREFERENCE, SKILL_TEXT)
 # The fingerprint of a run that matches everybody. Other runs only remove companions.
 _MATCHES = "matches"
 
@@ -82,15 +80,14 @@ class EmployeeInput:
         return rows.join(self.hidden, on=("person_id", "skill_id"), how="anti")
 
 
-def read_employee_input(tables: TableReader, taxonomy: Taxonomy, as_of: date) -> EmployeeInput:
+def read_employee_input(tables: TableReader, as_of: date) -> EmployeeInput:
     """What people stated up to a day (`EMPLOYEE_INPUT_TABLES`).
 
     Args:
         tables: Reads the tables.
-        taxonomy: The taxonomy, which resolves the skill texts of replies.
         as_of: The last day whose statements count.
     """
-    replies = resolve_reply_skills(tables.read(REPLY), taxonomy)
+    replies = resolve_reply_skills(tables.read(REPLY), tables.read(SKILL_TEXT))
     return EmployeeInput(
         replies=replies,
         accepted=find_accepted_steps(replies, as_of),
@@ -129,7 +126,7 @@ def filter_candidates_by_replies(
     tables=[COMPANION, REPLY_EFFECT],
     reads=[
         *(NEXT_SKILL, PERSON, MASTERY, REACHED_STEP, CONSENT, MODEL_CARD),
-        *(*TAXONOMY_TABLES, *EMPLOYEE_INPUT_TABLES),
+        *(SKILL, *EMPLOYEE_INPUT_TABLES),
     ],
     reads_previous=[PreviousTable(SHOWN_COMPANION, "since_date"), PreviousTable(OBEYED_REPLY, "obeyed_date")],
 )
@@ -139,9 +136,8 @@ def companions(run: AssetRun) -> Results:
     An incremental run, and a run that only extends the validity of earlier rows, matches nobody, because that would
     change the rows of other people. It only removes companions who may no longer be shown.
     """
-    tables, taxonomy = run.tables, load_taxonomy(run.tables)
-    employee_input = read_employee_input(tables, taxonomy, run.as_of)
-    consents = resolve_consent_skills(tables.read(CONSENT), taxonomy)
+    tables, employee_input = run.tables, read_employee_input(run.tables, run.as_of)
+    consents = resolve_consent_skills(tables.read(CONSENT), tables.read(SKILL_TEXT))
     companion_context = CompanionContext(
         people=tables.read(PERSON).filter(is_employed()).join(employee_input.opted_out, on="person_id", how="anti"),
         reached_steps=tables.read(REACHED_STEP),

@@ -22,6 +22,7 @@ from assets.resources.raw_inputs import (
     sources_of_shape,
 )
 from assets.resources.table_reader import TableReader
+from assets.tables.skill_texts import skill_texts
 from pipelines.config.company import Config
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, quarantine_table
 from pipelines.contracts.catalog import (
@@ -36,6 +37,7 @@ from pipelines.contracts.catalog import (
     REPLY,
     ROLE_PROFILE,
     SKILL,
+    SKILL_TEXT,
     TAXONOMY_RELATION,
     UNKNOWN_MENTION,
     WORKLOG,
@@ -63,12 +65,10 @@ from pipelines.core.identity_resolution import (
     match_accounts,
 )
 from pipelines.core.replies import build_done_evidence, resolve_reply_skills
-from pipelines.core.taxonomy import Taxonomy, match_skills
+from pipelines.core.skill_texts import look_up_matches
 from pipelines.storage.lake import Lake
 from pipelines.taxonomies.declared import read_declared_taxonomy
 
-# What `load_taxonomy` reads.
-TAXONOMY_TABLES = (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE)
 _CONFORM: dict[CanonicalSchemaName, Callable[[pl.LazyFrame, pl.DataFrame, pl.DataFrame], ConformedRows]] = {
     "role_period": conform_role_period,
     "learning_record": conform_learning_record,
@@ -92,14 +92,10 @@ def core_assets(config: Config) -> list[AssetsDefinition]:
         *(_build_events(shape, raw[shape]) for shape in CORE_TABLE_BY_SHAPE),
         _build_courses(raw["course_catalogue"]),
         _build_taxonomy(config),
+        skill_texts,
         evidence,
         unknown_mentions,
     ]
-
-
-def load_taxonomy(tables: TableReader) -> Taxonomy:
-    """The taxonomy of the lake: micro-skills, their names, prerequisites and role profiles (`TAXONOMY_TABLES`)."""
-    return Taxonomy(*(tables.read(table) for table in TAXONOMY_TABLES))
 
 
 def _build_accounts(raw: list[Table]) -> AssetsDefinition:
@@ -234,7 +230,7 @@ def _build_taxonomy(config: Config) -> AssetsDefinition:
 def _read_skill_texts(tables: TableReader) -> pl.Series:
     """Every text of the core tables that may name a micro-skill; codes of courses are no names."""
     skill_texts = _read_evidence_inputs(tables, tables.read).list_skill_texts()
-    return skill_texts.filter(~pl.col("is_code"))["skill_text"]
+    return skill_texts.filter(~pl.col("is_matched_whole"))["skill_text"]
 
 
 def _read_no_texts(_: TableReader) -> pl.Series:
@@ -245,35 +241,37 @@ def _read_no_texts(_: TableReader) -> pl.Series:
 @incremental_asset(
     name="collect_evidence",
     tables=[EVIDENCE],
-    reads=[*TAXONOMY_TABLES, *_EVIDENCE_TABLES.values(), COURSE, REPLY],
+    reads=[SKILL_TEXT, *_EVIDENCE_TABLES.values(), COURSE, REPLY],
     per_person_inputs=[*_EVIDENCE_TABLES.values(), REPLY],
     depends_on_date=False,
 )
 def evidence(run: AssetRun) -> Results:
     """Collect what shows that people practised or were assessed; only new records if nothing else changed."""
     tables, changed = run.tables, find_records_to_update(run, list(_EVIDENCE_TABLES.values()))
-    taxonomy = load_taxonomy(tables)
+    matches = tables.read(SKILL_TEXT)
     if changed is None:
         inputs, records = _read_evidence_inputs(tables, tables.read_scoped), None
-        done = build_done_evidence(resolve_reply_skills(tables.read_scoped(REPLY), taxonomy))
+        done = build_done_evidence(resolve_reply_skills(tables.read_scoped(REPLY), matches))
         people = run.scope.people
     else:
         (inputs, records), done, people = read_changed_inputs(tables.lake, changed), None, None
-    matched = match_skills(inputs.list_skill_texts(), taxonomy)
-    yield run.materialize(EVIDENCE, collect_evidence(inputs, matched, done, people, records), replacing=records)
+    evidence_matches = look_up_matches(inputs.list_skill_texts(), matches)
+    rows = collect_evidence(inputs, evidence_matches, done, people, records)
+    yield run.materialize(EVIDENCE, rows, replacing=records)
 
 
 @incremental_asset(
     name="count_unknown",
     tables=[UNKNOWN_MENTION],
-    reads=[*TAXONOMY_TABLES, *_EVIDENCE_TABLES.values(), COURSE],
+    reads=[ALIAS, SKILL_TEXT, *_EVIDENCE_TABLES.values(), COURSE],
     depends_on_date=False,
 )
 def unknown_mentions(run: AssetRun) -> Results:
     """Count skill texts that the taxonomy does not know."""
-    inputs, taxonomy = _read_evidence_inputs(run.tables, run.tables.read), load_taxonomy(run.tables)
-    matched = match_skills(inputs.list_skill_texts(), taxonomy)
-    yield run.materialize(UNKNOWN_MENTION, count_unknown_mentions(inputs, matched, taxonomy))
+    tables = run.tables
+    inputs = _read_evidence_inputs(tables, tables.read)
+    matches = look_up_matches(inputs.list_skill_texts(), tables.read(SKILL_TEXT))
+    yield run.materialize(UNKNOWN_MENTION, count_unknown_mentions(inputs, matches, tables.read(ALIAS)))
 
 
 def _read_evidence_inputs(tables: TableReader, read: Callable[[Table], pl.DataFrame]) -> EvidenceInputs:

@@ -14,7 +14,6 @@ from dagster import AssetsDefinition
 from assets.incremental.asset_run import AssetRun
 from assets.incremental.incremental_asset import Results, incremental_asset
 from assets.tables.companions import EMPLOYEE_INPUT_TABLES, read_employee_input
-from assets.tables.core import load_taxonomy
 from assets.tables.recommendations import CONTEXT_INPUTS, build_recommendation_context
 from assets.tables.snapshot import materialize_output
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
@@ -90,7 +89,7 @@ def alignment(run: AssetRun) -> Results:
     """Find where the wishes of teams agree with their needs, and where they differ."""
     as_of, policy = run.as_of, run.config.policy
     recommendation_context = build_recommendation_context(run.tables, as_of)
-    employee_input = read_employee_input(run.tables, load_taxonomy(run.tables), as_of)
+    employee_input = read_employee_input(run.tables, as_of)
     aligned = align_teams(
         run.tables.read(PERSON).filter(is_employed()),
         replace(recommendation_context, wishes=employee_input.drop_hidden(recommendation_context.wishes)),

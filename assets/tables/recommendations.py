@@ -19,7 +19,6 @@ from assets.tables.companions import (
     filter_candidates_by_replies,
     read_employee_input,
 )
-from assets.tables.core import TAXONOMY_TABLES, load_taxonomy
 from assets.tables.snapshot import materialize_output
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
 from ml.mastery.open_badges import BADGE_EVIDENCE_COLUMNS, build_badge_evidence
@@ -38,7 +37,9 @@ from pipelines.contracts.catalog import (
     PREFERENCE,
     REPLY,
     ROLE_PERIOD,
+    ROLE_PROFILE,
     SKILL,
+    SKILL_TEXT,
 )
 from pipelines.contracts.columns import is_employed
 from pipelines.contracts.feature_tables import CANDIDATE, MASTERY, MODEL_CARD, PRECEDENCE, TRACING
@@ -65,7 +66,7 @@ from pipelines.core.skill_demand import (
 # What `build_recommendation_context` reads.
 CONTEXT_INPUTS = (
     *(MASTERY, EVIDENCE, PRECEDENCE, ASPIRATION, ASSIGNMENT, ROLE_PERIOD, PERSON),
-    *TAXONOMY_TABLES,
+    *(SKILL, ROLE_PROFILE, SKILL_TEXT),
 )
 # The provenance of evidence: most of its bytes, and no stage or list depends on it.
 _PROVENANCE = ("record_code", "source_name", "file_sha256", "row_number", "source_column")
@@ -86,16 +87,16 @@ def recommendation_assets() -> list[AssetsDefinition]:
 def recommendations(run: AssetRun) -> Results:
     """Recommend steps to every employed person, find what would change each row, and what support units lack."""
     as_of, policy, tables = run.as_of, run.config.policy, run.tables
-    taxonomy = load_taxonomy(tables)
+    skills, matches = tables.read(SKILL), tables.read(SKILL_TEXT)
     people = tables.read_scoped(PERSON).filter(is_employed())
-    employee_input = read_employee_input(tables, taxonomy, as_of)
+    employee_input = read_employee_input(tables, as_of)
     situation = build_situation(tables, policy, employee_input)
     ranked = rerank_candidates(situation.candidates, situation.context, policy)
     counterfactuals = find_counterfactuals(ranked, situation)
     assignments = tables.read(ASSIGNMENT)
     # statements about several people leave out what one of them hides
     evidence = employee_input.drop_hidden(select_recent_evidence(tables.scan(EVIDENCE), as_of))
-    options = find_practice_options(assignments, tables.read(LEARNING_RECORD), evidence, taxonomy, as_of)
+    options = find_practice_options(assignments, tables.read(LEARNING_RECORD), evidence, skills, matches, as_of)
     candidate_people = tables.read_scoped(CANDIDATE, ["person_id"])
     reasons = find_no_recommendation_reasons(people, candidate_people, situation.candidates, employee_input.opted_out)
     rows = build_recommendation_rows(ranked, counterfactuals, situation.context, options, reasons, policy)
@@ -105,16 +106,16 @@ def recommendations(run: AssetRun) -> Results:
         yield run.materialize(SUPPORT_GAP, pl.DataFrame(schema=SUPPORT_GAP.schema))
         return
     units, mastery = people.select("person_id", "unit_name"), employee_input.drop_hidden(situation.context.mastery)
-    support = count_unit_support(assignments, evidence, mastery, units, taxonomy, as_of)
+    support = count_unit_support(assignments, evidence, mastery, units, matches, as_of)
     ranked = employee_input.drop_hidden(ranked)
-    gaps = find_support_gaps(ranked, units, support, taxonomy.skills, policy.minimum_people)
+    gaps = find_support_gaps(ranked, units, support, skills, policy.minimum_people)
     yield materialize_output(run, SUPPORT_GAP, gaps)
 
 
 @incremental_asset(
     name="list_mastery",
     tables=[OUT_MASTERY],
-    reads=[MASTERY, MODEL_CARD, REPLY, PERSON, *TAXONOMY_TABLES],
+    reads=[MASTERY, MODEL_CARD, REPLY, PERSON, SKILL_TEXT],
     per_person_inputs=[MASTERY, REPLY, PERSON],
 )
 def published_mastery(run: AssetRun) -> Results:
@@ -127,7 +128,7 @@ def published_mastery(run: AssetRun) -> Results:
 @incremental_asset(
     name="build_badge_evidence",
     tables=[MASTERY_PROOF],
-    reads=[MASTERY, EVIDENCE, PERSON, REPLY, MODEL_CARD, *TAXONOMY_TABLES],
+    reads=[MASTERY, EVIDENCE, PERSON, REPLY, MODEL_CARD, SKILL, SKILL_TEXT],
     per_person_inputs=[MASTERY, EVIDENCE, PERSON, REPLY],
 )
 def badge_evidence(run: AssetRun) -> Results:
@@ -141,7 +142,7 @@ def badge_evidence(run: AssetRun) -> Results:
 @incremental_asset(
     name="list_evidence",
     tables=[OUT_EVIDENCE],
-    reads=[EVIDENCE, PERSON, REPLY, MODEL_CARD, *TAXONOMY_TABLES],
+    reads=[EVIDENCE, PERSON, REPLY, MODEL_CARD, SKILL_TEXT],
     per_person_inputs=[EVIDENCE, PERSON, REPLY],
 )
 def published_evidence(run: AssetRun) -> Results:
@@ -185,22 +186,22 @@ def build_recommendation_context(tables: TableReader, as_of: date) -> Recommenda
         tables: Reads `CONTEXT_INPUTS`.
         as_of: The last day whose data counts.
     """
-    taxonomy, evidence = load_taxonomy(tables), select_recent_evidence(tables.scan(EVIDENCE), as_of)
+    matches, evidence = tables.read(SKILL_TEXT), select_recent_evidence(tables.scan(EVIDENCE), as_of)
     return RecommendationContext(
         mastery=tables.read_scoped(MASTERY),
-        skills=taxonomy.skills,
+        skills=tables.read(SKILL),
         prerequisites=tables.read(PRECEDENCE),
-        wishes=list_skill_wishes(tables.read(ASPIRATION), taxonomy, as_of),
+        wishes=list_skill_wishes(tables.read(ASPIRATION), matches, as_of),
         roles=list_current_roles(tables.read(PERSON), tables.read(ROLE_PERIOD), as_of),
-        role_profiles=taxonomy.role_profiles,
-        demand=count_skill_demand(tables.read(ASSIGNMENT), evidence, taxonomy, as_of),
+        role_profiles=tables.read(ROLE_PROFILE),
+        demand=count_skill_demand(tables.read(ASSIGNMENT), evidence, matches, as_of),
         preferences=list_motive_weights(tables.read(ASPIRATION), as_of),
     )
 
 
 def _read_replies(tables: TableReader) -> pl.DataFrame:
     """One row per reply and micro-skill it names, as `resolve_reply_skills` returns them."""
-    return resolve_reply_skills(tables.read(REPLY), load_taxonomy(tables))
+    return resolve_reply_skills(tables.read(REPLY), tables.read(SKILL_TEXT))
 
 
 def _mark_hidden(tables: TableReader, rows: pl.DataFrame, as_of: date) -> pl.DataFrame:

@@ -11,7 +11,6 @@ from pathlib import Path
 import polars as pl
 
 from assets.resources.table_reader import TableReader
-from assets.tables.core import TAXONOMY_TABLES, load_taxonomy
 from ml.mastery.step_items import list_memberships, list_repeatable_steps, list_required_steps
 from ml.ranking.context_features import ContextTables, FeatureUnion, build_context_features
 from ml.ranking.features import ExtraFeatures
@@ -28,16 +27,17 @@ from pipelines.contracts.catalog import (
     ROLE_PERIOD,
     ROLE_PROFILE,
     SKILL,
+    SKILL_TEXT,
 )
 from pipelines.contracts.feature_tables import REACHED_STEP
-from pipelines.core.taxonomy import Taxonomy, match_skills
+from pipelines.core.skill_texts import add_skill_ids
 from pipelines.storage.lake import content_sha256
 
 SEED = 7
 # The content of these tables decides what a ranker learns: if none of it changed, a training learns nothing new.
 _CONTENT_TABLES = (PERSON, ROLE_PERIOD, ROLE_PROFILE, PREREQUISITE, ASSIGNMENT, LEARNING_RECORD, ASPIRATION)
 # What `build_training_input` and `build_extra_features` read.
-TRAINING_INPUTS = (*dict.fromkeys((REACHED_STEP, EVIDENCE, *TAXONOMY_TABLES, *_CONTENT_TABLES)),)
+TRAINING_INPUTS = (*dict.fromkeys((REACHED_STEP, EVIDENCE, SKILL, SKILL_TEXT, *_CONTENT_TABLES)),)
 PRACTICE_COLUMNS = ("person_id", "skill_id", "occurred_at", "amount", "mode")
 STEP_COLUMNS = ("person_id", "skill_id", "reached_at")
 _FINISHED_VERBS = ("completed", "passed", "attended")
@@ -103,18 +103,18 @@ def read_flow_tables(tables: TableReader, steps: pl.DataFrame, *, with_wishes: b
         steps: Reached steps of everybody.
         with_wishes: Read wishes as well, to measure what they contribute.
     """
-    taxonomy = load_taxonomy(tables)
+    matches = tables.read(SKILL_TEXT)
     learning = tables.read_scoped(LEARNING_RECORD).with_columns(skill_text=pl.coalesce("skill_text", "course_name"))
-    wishes = _add_skill_ids(tables.read_scoped(ASPIRATION), taxonomy) if with_wishes else None
+    wishes = add_skill_ids(tables.read_scoped(ASPIRATION), matches) if with_wishes else None
     return ContextTables(
         people=tables.read(PERSON).select("person_id", "role_name", "hired_date"),
         role_periods=tables.read(ROLE_PERIOD).select("person_id", "role_name", "started_date", "ended_date"),
-        role_profiles=taxonomy.role_profiles,
-        assignments=_add_skill_ids(tables.read(ASSIGNMENT), taxonomy).select(
+        role_profiles=tables.read(ROLE_PROFILE),
+        assignments=add_skill_ids(tables.read(ASSIGNMENT), matches).select(
             "person_id", "skill_id", "started_date", "done_at"
         ),
         practice=select_practice(tables.read_scoped(EVIDENCE, PRACTICE_COLUMNS)),
-        learning=_add_skill_ids(learning, taxonomy).select(
+        learning=add_skill_ids(learning, matches).select(
             "person_id",
             "skill_id",
             "occurred_at",
@@ -122,8 +122,8 @@ def read_flow_tables(tables: TableReader, steps: pl.DataFrame, *, with_wishes: b
             "score_share",
         ),
         steps=steps.select(*STEP_COLUMNS),
-        prerequisites=taxonomy.prerequisites,
-        capabilities=taxonomy.skills.select("skill_id", "capability_id"),
+        prerequisites=tables.read(PREREQUISITE),
+        capabilities=tables.read(SKILL).select("skill_id", "capability_id"),
         wishes=None if wishes is None else wishes.select("person_id", "skill_id", "stated_at", "wish_weight"),
     )
 
@@ -141,9 +141,3 @@ def fingerprint_recipe(horizon_days: int, extra: ExtraFeatures) -> str:
     for path in sorted((Path(__file__).parents[2] / "ml").rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
-
-
-def _add_skill_ids(rows: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
-    """The rows whose skill_text names micro-skills, with skill_id: one row per row and micro-skill."""
-    matched = match_skills(rows.select("skill_text"), taxonomy).drop_nulls("skill_id")
-    return rows.join(matched.select("skill_text", "skill_id").unique(), on="skill_text")

@@ -253,6 +253,17 @@ TAXONOMY_RELATION = declare_table(
     readers=("data engineers",),
 )
 
+SKILL_TEXT = declare_table(
+    "core_taxonomy__assn_skill_text",
+    "Connects each distinct text of the core tables to the micro-skills that its parts name; skill_id is null if none.",
+    "skill_text is_matched_whole mention_text skill_id match_method taxonomy_version",
+    required="skill_text is_matched_whole match_method taxonomy_version",
+    references=(SKILL_REFERENCE,),
+    # a text that is new in this table is in a row that is new in another one
+    version_columns=("taxonomy_version",),
+    readers=("core", "feat", "out"),
+)
+
 UNKNOWN_MENTION = declare_table(
     "core_skill__codes_unknown_mention",
     "One row per skill text that is not in the taxonomy, with its frequency and the nearest micro-skills.",
@@ -301,6 +312,7 @@ TABLES: dict[str, Table] = {
         PREREQUISITE,
         ROLE_PROFILE,
         TAXONOMY_RELATION,
+        SKILL_TEXT,
         UNKNOWN_MENTION,
         EVIDENCE,
         *FEATURE_TABLES,

@@ -17,20 +17,12 @@ STAGE_INDEX = {stage: index for index, stage in enumerate(STAGES)}
 MODES = ("observation", "repetition", "feedback", "teaching")
 # The weight of each motive in a person's own list, as the person states it.
 MOTIVE_WEIGHT_COLUMNS = ("mastery_weight", "autonomy_weight", "purpose_weight")
+# How a text names a micro-skill, the most certain first: as its id, by an alias, by an alias inside it, not at all.
+MATCH_METHODS = ("id", "alias", "contained", "none")
 STEP_KINDS = ("new", "deepen", "refresh")
 # The families of the ranker's features; interaction is the part of the trees.
-FEATURE_FAMILIES = (
-    "context",
-    "curriculum",
-    "history",
-    "hr",
-    "interaction",
-    "learning",
-    "projects",
-    "taxonomy",
-    "text",
-    "trend",
-    "wishes",
+FEATURE_FAMILIES = tuple(
+    "context curriculum history hr interaction learning projects taxonomy text trend wishes".split()
 )
 CONTRIBUTION_COLUMNS = tuple(f"contribution_{family}" for family in FEATURE_FAMILIES)
 LEARNING_VERBS = ("enrolled", "started", "attended", "completed", "passed", "failed", "waived", "taught")
@@ -186,7 +178,10 @@ _DECLARATIONS = (
     _text("to_id", "Entry that the first entry is related to."),
     _text("requires_skill_id", "Prerequisite: the micro-skill that comes first."),
     _text("importance", "How much the role needs the micro-skill.", allowed=("essential", "optional")),
-    _text("mention_text", "Skill text that matches no alias of the taxonomy, normalised.", personal=Personal.TEXT),
+    _flag("is_matched_whole", "Whether the text is the code of a course: parts of a code are no names."),
+    _text("match_method", "How the part names the micro-skill.", allowed=MATCH_METHODS),
+    _text("taxonomy_version", "Fingerprint of the micro-skills and names that texts are matched with."),
+    _text("mention_text", "One part of a skill text, normalised; null if the text has none.", personal=Personal.TEXT),
     _count("mention_count", "Rows that contain the text.", minimum=1),
     _texts("nearest_skill_ids", "Micro-skills with the most similar names, best match first."),
     # Evidence and mastery

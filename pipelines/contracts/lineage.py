@@ -16,6 +16,7 @@ from pipelines.contracts.catalog import (
     ASSIGNMENT,
     CONFLICT,
     CONSENT,
+    COURSE,
     EVIDENCE,
     EXPOSURE,
     FEEDBACK,
@@ -29,6 +30,7 @@ from pipelines.contracts.catalog import (
     ROLE_PROFILE,
     SKILL,
     SKILL_MENTION,
+    SKILL_TEXT,
     UNKNOWN_MENTION,
     WORKLOG,
 )
@@ -94,6 +96,11 @@ def _columns_of_each(tables: Iterable[Table], columns: str) -> Origins:
 
 _EVENTS = (ASSIGNMENT, WORKLOG, LEARNING_RECORD, FEEDBACK, SKILL_MENTION, ASPIRATION)
 _SKILL_TEXTS = _columns_of_each(_EVENTS, "skill_text")
+_TEXTS = (
+    *_columns_of_each((*_EVENTS, CONSENT, REPLY, COURSE), "skill_text"),
+    *_columns_of_each((LEARNING_RECORD, COURSE), "course_code course_name"),
+)
+_NAMES = (*columns_of(SKILL, "skill_id"), *columns_of(ALIAS, "alias_text skill_id"))
 _FEEDBACK_EVIDENCE = columns_of(EVIDENCE, "mode feedback_kind amount occurred_at")
 _PRACTICE_EVIDENCE = columns_of(EVIDENCE, "mode amount amount_unit")
 _HISTORY = columns_of(REACHED_STEP, "person_id step_id reached_at")
@@ -141,15 +148,22 @@ PASSED_THROUGH_FROM: Mapping[str, tuple[Table, ...]] = {
 
 # By table: the origins of derived columns; a key names all columns with the same origins.
 _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
+    SKILL_TEXT.name: {
+        "skill_text mention_text": _TEXTS,
+        "is_matched_whole": columns_of(LEARNING_RECORD, "course_code"),
+        "skill_id match_method": (*_TEXTS, *_NAMES),
+        "taxonomy_version": _NAMES,
+    },
     UNKNOWN_MENTION.name: {
-        "mention_text mention_count nearest_skill_ids": (*_SKILL_TEXTS, *columns_of(ALIAS, "alias_text")),
+        "mention_text mention_count": (*_SKILL_TEXTS, *columns_of(SKILL_TEXT, "mention_text skill_id")),
+        "nearest_skill_ids": (*columns_of(SKILL_TEXT, "mention_text"), *columns_of(ALIAS, "alias_text skill_id")),
     },
     EVIDENCE.name: {
         **{
             name: _columns_of_each((*_EVENTS, REPLY), name)
             for name in ("person_id", "record_code", "source_name", "file_sha256", "row_number")
         },
-        "skill_id": (*_SKILL_TEXTS, *columns_of(REPLY, "skill_text"), *columns_of(ALIAS, "alias_text skill_id")),
+        "skill_id": (*_SKILL_TEXTS, *columns_of(REPLY, "skill_text"), *columns_of(SKILL_TEXT, "skill_id")),
         "occurred_at": (
             *columns_of(WORKLOG, "worked_at"),
             *columns_of(ASSIGNMENT, "done_at"),
@@ -167,7 +181,7 @@ _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
         "given_by_id": columns_of(FEEDBACK, "given_by_id"),
         "evidence_id": (
             *_columns_of_each((*_EVENTS, REPLY), "source_name record_code"),
-            *columns_of(ALIAS, "skill_id"),
+            *columns_of(SKILL_TEXT, "skill_id"),
         ),
     },
     TRACING.name: {
@@ -252,7 +266,7 @@ _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
         "next_skill_id completes_share": (
             *columns_of(MASTERY, "stage"),
             *columns_of(SKILL, "capability_weight"),
-            *columns_of(PREREQUISITE, "requires_skill_id"),
+            *columns_of(PRECEDENCE, "requires_skill_id"),
         ),
     },
     ALIGNMENT.name: {
@@ -300,7 +314,7 @@ _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
         "changed_skill_id": (
             *columns_of(EVIDENCE, "skill_id"),
             *columns_of(ASPIRATION, "skill_text"),
-            *columns_of(ALIAS, "skill_id"),
+            *columns_of(SKILL_TEXT, "skill_id"),
         ),
         "stage_after": (*_FEEDBACK_EVIDENCE, *_PRACTICE_EVIDENCE, *columns_of(TRACING, "card")),
     },
@@ -329,7 +343,7 @@ _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
     },
     REPLY_EFFECT.name: {
         "reply_id": columns_of(REPLY, "source_name record_code"),
-        "skill_id": (*columns_of(REPLY, "skill_text"), *columns_of(ALIAS, "skill_id")),
+        "skill_id": (*columns_of(REPLY, "skill_text"), *columns_of(SKILL_TEXT, "skill_id")),
         "effect": columns_of(REPLY, "reply_kind"),
         "time_to_effect_days": columns_of(REPLY, "replied_at"),
     },

@@ -159,6 +159,8 @@ class Table:
         retention_days: Days after which rows are deleted; None keeps them.
         readers: Layers, systems or roles that read the table.
         month_column: Timestamp by whose month the table is split into files; a write replaces only changed files.
+        version_columns: If given, other tables depend on the distinct values of these columns alone: any other change
+            of the table comes with changed rows of an input that is joined with it.
         is_partitioned_by_person: Whether each file holds a range of people; a write replaces only changed files.
         version: Version of the contract.
     """
@@ -175,6 +177,7 @@ class Table:
     retention_days: int | None = None
     readers: tuple[str, ...] = ()
     month_column: str | None = None
+    version_columns: tuple[str, ...] = ()
     is_partitioned_by_person: bool = False
     version: str = "1.0.0"
 

@@ -11,14 +11,14 @@ import polars as pl
 
 from pipelines.contracts.columns import RELATIONS
 from pipelines.contracts.dates import end_of_day
-from pipelines.core.taxonomy import Taxonomy, match_skills
+from pipelines.core.skill_texts import look_up_matches
 
 _EVERY_SKILL = "all"  # skill_text of a consent to every micro-skill
 _RELATION = ("person_id", "relation")
 _SCHEMA = pl.Schema({"person_id": pl.String, "relation": pl.String, "skill_id": pl.String, "is_given": pl.Boolean})
 
 
-def resolve_consent_skills(consent: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+def resolve_consent_skills(consent: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
     """Find the micro-skill and the relations of each consent.
 
     A consent whose text names no micro-skill of the taxonomy gives nothing. A withdrawal whose text names none
@@ -26,7 +26,7 @@ def resolve_consent_skills(consent: pl.DataFrame, taxonomy: Taxonomy) -> pl.Data
 
     Args:
         consent: Rows in the contract of `CONSENT`.
-        taxonomy: The taxonomy of the run.
+        matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
 
     Returns:
         One row per statement, relation and micro-skill: person_id, relation, skill_id (null for every micro-skill),
@@ -36,7 +36,7 @@ def resolve_consent_skills(consent: pl.DataFrame, taxonomy: Taxonomy) -> pl.Data
     consent = consent.with_columns(is_general.alias("is_general"))
     general = consent.filter(pl.col("is_general")).with_columns(pl.lit(None, pl.String).alias("skill_id"))
     single = consent.filter(~pl.col("is_general"))
-    skills = match_skills(single.select("skill_text"), taxonomy).select("skill_text", "skill_id").unique()
+    skills = look_up_matches(single.select("skill_text"), matches).select("skill_text", "skill_id").unique()
     single = single.join(skills, on="skill_text", how="left", maintain_order="left").filter(
         pl.col("skill_id").is_not_null() | (pl.col("consent_status") == "withdrawn")
     )

@@ -47,12 +47,12 @@ def list_learning_texts(records: pl.DataFrame, courses: pl.DataFrame) -> pl.Data
         courses: Rows of `COURSE`.
 
     Returns:
-        One row per record and text: skill_text, is_code (whether the text is the code of a course: it is compared as a
-        whole, because a part of a code is no name).
+        One row per record and text: skill_text, is_matched_whole (whether the text is the code of a course: it is
+        compared as a whole, because a part of a code is no name).
     """
     named = _add_course_names(records, courses)
     texts = [
-        named.select(pl.col(column).alias("skill_text"), pl.lit(column == "course_code").alias("is_code"))
+        named.select(pl.col(column).alias("skill_text"), pl.lit(column == "course_code").alias("is_matched_whole"))
         for column in _TEXTS
     ]
     return pl.concat(texts).drop_nulls("skill_text")

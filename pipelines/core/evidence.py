@@ -13,7 +13,6 @@ import polars as pl
 
 from pipelines.contracts.catalog import EVIDENCE, REVIEW_TABLE, UNKNOWN_MENTION
 from pipelines.core.evidence_inputs import EvidenceInputs
-from pipelines.core.taxonomy import Taxonomy
 from pipelines.storage.file_layout import month_number
 
 # Feedback without a score (an endorsement, a certificate, a waived course) counts as a full score: it was given.
@@ -38,7 +37,7 @@ def collect_evidence(
 
     Args:
         inputs: The core rows.
-        matches: As `match_skills` returns them for the texts of `inputs`: skill_text, skill_id.
+        matches: As `look_up_matches` returns them for the texts of `inputs`: skill_text, skill_id.
         reply_evidence: Further rows in the contract of `EVIDENCE` (see `build_done_evidence`).
         people: Return only evidence of these people; None for everybody. Assignments and feedback of other people may
             give evidence of them.
@@ -84,27 +83,27 @@ def collect_evidence(
     return evidence[order].with_columns(ids).select(EVIDENCE.column_names)
 
 
-def count_unknown_mentions(inputs: EvidenceInputs, matches: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+def count_unknown_mentions(inputs: EvidenceInputs, matches: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
     """Count the texts that name no micro-skill of the taxonomy.
 
     Args:
         inputs: The core rows.
-        matches: As `match_skills` returns them for the texts of `inputs`.
-        taxonomy: Its aliases are compared with each text.
+        matches: As `look_up_matches` returns them for the texts of `inputs`.
+        aliases: The names (`ALIAS`) that each text is compared with.
 
     Returns:
         One row per normalised text, in the contract of `UNKNOWN_MENTION`, with the micro-skills of the nearest names.
     """
-    named = matches.drop_nulls("skill_id").select("skill_text", "alias_text").unique()
+    named = matches.drop_nulls("skill_id").select("skill_text", "mention_text").unique()
     unknown = (
         matches.filter(pl.col("skill_id").is_null())
-        .join(named, on=("skill_text", "alias_text"), how="anti")
+        .join(named, on=("skill_text", "mention_text"), how="anti")
         .join(inputs.with_chosen_texts(matches).count_chosen_texts(), on="skill_text")
-        .group_by(pl.col("alias_text").alias("mention_text"))
+        .group_by("mention_text")
         .agg(pl.col("mention_count").sum().cast(pl.Int64))
         .sort("mention_text")
     )
-    skill_of = dict(taxonomy.aliases.select("alias_text", "skill_id").iter_rows())
+    skill_of = dict(aliases.select("alias_text", "skill_id").iter_rows())
     nearest = [
         list(dict.fromkeys(skill_of[name] for name in difflib.get_close_matches(text, skill_of, _NEAREST_COUNT)))
         for text in unknown["mention_text"]

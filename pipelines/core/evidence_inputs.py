@@ -37,10 +37,16 @@ class EvidenceInputs:
     course: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=COURSE.schema))
 
     def list_skill_texts(self) -> pl.DataFrame:
-        """One row per distinct text that may name a micro-skill: skill_text, is_code (see `list_learning_texts`)."""
+        """One row per distinct text that may name a micro-skill: skill_text, is_matched_whole.
+
+        See `list_learning_texts`.
+        """
         learning_texts = list_learning_texts(self.learning_record, self.course)
-        texts = [learning_texts, *(frame.with_columns(pl.lit(False).alias("is_code")) for frame in self._other_texts())]
-        return pl.concat(texts).group_by("skill_text").agg(pl.col("is_code").all()).sort("skill_text")
+        texts = [
+            learning_texts,
+            *(frame.with_columns(pl.lit(False).alias("is_matched_whole")) for frame in self._other_texts()),
+        ]
+        return pl.concat(texts).group_by("skill_text").agg(pl.col("is_matched_whole").all()).sort("skill_text")
 
     def count_chosen_texts(self) -> pl.DataFrame:
         """One row per distinct text by which a row names micro-skills: skill_text, mention_count.
@@ -54,7 +60,7 @@ class EvidenceInputs:
         """The same rows; skill_text of each learning record is the text by which it names its micro-skills.
 
         Args:
-            matches: As `match_skills` returns them for `list_skill_texts`.
+            matches: As `look_up_matches` returns them for `list_skill_texts`.
         """
         matched = matches.drop_nulls("skill_id")["skill_text"].unique()
         return replace(self, learning_record=choose_learning_texts(self.learning_record, self.course, matched))

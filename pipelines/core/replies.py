@@ -14,7 +14,7 @@ from pipelines.contracts.catalog import EVIDENCE, REPLY
 from pipelines.contracts.columns import STAGES, STEP_GOALS, stage_index
 from pipelines.contracts.dates import end_of_day
 from pipelines.contracts.policy import ReplyPolicy
-from pipelines.core.taxonomy import Taxonomy, match_skills
+from pipelines.core.skill_texts import look_up_matches
 
 # The kinds of reply about a step; the last of them counts.
 _STEP_REPLIES = ("accept", "dismiss", "snooze", "done", "retract")
@@ -43,18 +43,18 @@ _SKILL = ("person_id", "skill_id")
 _STEP = ("person_id", "step_id")
 
 
-def resolve_reply_skills(reply: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+def resolve_reply_skills(reply: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
     """Find the micro-skills that each reply names.
 
     Args:
         reply: Rows in the contract of `REPLY`.
-        taxonomy: The taxonomy of the run.
+        matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
 
     Returns:
         One row per reply and micro-skill: the columns of `REPLY` without skill_text, reply_id, and skill_id (null if
         the reply names no micro-skill of the taxonomy). The other functions of this module take these rows.
     """
-    named = match_skills(reply.select("skill_text"), taxonomy).select("skill_text", "skill_id").unique()
+    named = look_up_matches(reply.select("skill_text"), matches).select("skill_text", "skill_id").unique()
     # if a text names a micro-skill, its other words are ignored
     is_known = pl.col("skill_id").is_not_null()
     skills = named.filter(is_known | ~is_known.any().over("skill_text"))

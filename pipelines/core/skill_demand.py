@@ -10,7 +10,7 @@ import polars as pl
 
 from pipelines.contracts.columns import MOTIVE_WEIGHT_COLUMNS
 from pipelines.contracts.dates import end_of_day
-from pipelines.core.taxonomy import Taxonomy, match_skills
+from pipelines.core.skill_texts import add_skill_ids
 
 # The work of the last quarter shows what is asked for now, and courses stay in use for about two years.
 _RECENT, _COURSE_PERIOD = timedelta(days=90), timedelta(days=730)
@@ -32,27 +32,32 @@ def select_recent_evidence(evidence: pl.LazyFrame, as_of: date) -> pl.DataFrame:
 
 
 def count_skill_demand(
-    assignment: pl.DataFrame, evidence: pl.DataFrame, taxonomy: Taxonomy, as_of: date
+    assignment: pl.DataFrame, evidence: pl.DataFrame, matches: pl.DataFrame, as_of: date
 ) -> pl.DataFrame:
     """Count the demand for each micro-skill: open assignments that name it, and repetitions in the last quarter.
 
     Args:
         assignment: Rows in the contract of `ASSIGNMENT`.
         evidence: Rows of evidence, as `select_recent_evidence` returns them.
-        taxonomy: The taxonomy of the run.
+        matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
         as_of: The day of the run.
 
     Returns:
         One row per micro-skill with demand: skill_id, demand_count.
     """
     repetitions = evidence.filter(pl.col("mode") == "repetition", _is_within(as_of, _RECENT))
-    frames = (repetitions, _open_skills(assignment, taxonomy, as_of))
+    frames = (repetitions, _open_skills(assignment, matches, as_of))
     rows = pl.concat([frame.select("skill_id") for frame in frames])
     return rows.group_by("skill_id").len("demand_count").sort("skill_id")
 
 
 def find_practice_options(
-    assignment: pl.DataFrame, learning: pl.DataFrame, evidence: pl.DataFrame, taxonomy: Taxonomy, as_of: date
+    assignment: pl.DataFrame,
+    learning: pl.DataFrame,
+    evidence: pl.DataFrame,
+    skills: pl.DataFrame,
+    matches: pl.DataFrame,
+    as_of: date,
 ) -> pl.DataFrame:
     """Find where each micro-skill can be practised and learnt.
 
@@ -60,7 +65,8 @@ def find_practice_options(
         assignment: Rows in the contract of `ASSIGNMENT`.
         learning: Rows in the contract of `LEARNING_RECORD`.
         evidence: Rows of evidence, as `select_recent_evidence` returns them.
-        taxonomy: The taxonomy of the run.
+        skills: The micro-skills (`SKILL`); only skill_id is read.
+        matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
         as_of: The day of the run.
 
     Returns:
@@ -68,17 +74,17 @@ def find_practice_options(
         course_name (the course taken most), practising_count (people who practised it in the last quarter); null if
         there is none.
     """
-    projects = _open_skills(assignment, taxonomy, as_of).drop_nulls("project_code")
+    projects = _open_skills(assignment, matches, as_of).drop_nulls("project_code")
     courses = learning.filter(
         pl.col("learning_verb").is_in(["completed", "passed", "attended"]), _is_within(as_of, _COURSE_PERIOD)
     )
     courses = courses.with_columns(pl.coalesce("skill_text", "course_name").alias("skill_text"))
     practice = evidence.filter(pl.col("mode").is_in(["repetition", "teaching"]), _is_within(as_of, _RECENT))
     return (
-        taxonomy.skills.select("skill_id")
+        skills.select("skill_id")
         .join(_most_frequent(projects, "project_code"), on="skill_id", how="left")
         .join(
-            _most_frequent(_add_skills(courses.drop_nulls("course_name"), taxonomy), "course_name"),
+            _most_frequent(add_skill_ids(courses.drop_nulls("course_name"), matches), "course_name"),
             on="skill_id",
             how="left",
         )
@@ -96,7 +102,7 @@ def count_unit_support(
     evidence: pl.DataFrame,
     mastery: pl.DataFrame,
     people: pl.DataFrame,
-    taxonomy: Taxonomy,
+    matches: pl.DataFrame,
     as_of: date,
 ) -> pl.DataFrame:
     """Count what the organisation gives each unit to practise a micro-skill with.
@@ -106,7 +112,7 @@ def count_unit_support(
         evidence: Rows of evidence, as `select_recent_evidence` returns them.
         mastery: person_id, skill_id, stage.
         people: person_id, unit_name.
-        taxonomy: The taxonomy of the run.
+        matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
         as_of: The day of the run.
 
     Returns:
@@ -119,7 +125,7 @@ def count_unit_support(
     )
     hours = recent.join(people, on="person_id").group_by(_UNIT_SKILL).agg(pl.col("amount").sum().alias("given_hours"))
     unit_projects = assignment.join(people, on="person_id").select("unit_name", "project_code").drop_nulls().unique()
-    open_skills = _open_skills(assignment, taxonomy, as_of).select(
+    open_skills = _open_skills(assignment, matches, as_of).select(
         "person_id", "project_code", "skill_id", "record_code"
     )
     in_unit = [
@@ -152,15 +158,15 @@ def list_current_roles(person: pl.DataFrame, role_period: pl.DataFrame, as_of: d
     return roles.drop_nulls().unique().sort(pl.all())
 
 
-def list_skill_wishes(aspiration: pl.DataFrame, taxonomy: Taxonomy, as_of: date) -> pl.DataFrame:
+def list_skill_wishes(aspiration: pl.DataFrame, matches: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person and micro-skill that the person wished for up to a day: person_id, skill_id, wish_weight.
 
     Args:
         aspiration: Rows in the contract of `ASPIRATION`; the last wish for a micro-skill counts.
-        taxonomy: The taxonomy of the run.
+        matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
         as_of: The day.
     """
-    stated = _add_skills(aspiration.filter(pl.col("stated_at") < end_of_day(as_of)), taxonomy)
+    stated = add_skill_ids(aspiration.filter(pl.col("stated_at") < end_of_day(as_of)), matches)
     wishes = stated.select("person_id", "skill_id", "wish_weight", "stated_at").sort("stated_at")
     return wishes.unique(("person_id", "skill_id"), keep="last", maintain_order=True).drop("stated_at")
 
@@ -177,22 +183,16 @@ def list_motive_weights(aspiration: pl.DataFrame, as_of: date) -> pl.DataFrame:
     return last.filter(pl.any_horizontal(pl.col(MOTIVE_WEIGHT_COLUMNS).is_not_null())).sort("person_id")
 
 
-def _open_skills(assignment: pl.DataFrame, taxonomy: Taxonomy, as_of: date) -> pl.DataFrame:
+def _open_skills(assignment: pl.DataFrame, matches: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per open assignment and micro-skill that it names."""
     has_started = pl.col("started_date").is_null() | (pl.col("started_date") <= as_of)
     is_done = (pl.col("done_at") < end_of_day(as_of)) | (pl.col("is_done") & pl.col("done_at").is_null())
-    return _add_skills(assignment.filter(has_started & ~is_done.fill_null(False)), taxonomy)
+    return add_skill_ids(assignment.filter(has_started & ~is_done.fill_null(False)), matches)
 
 
 def _is_within(as_of: date, period: timedelta) -> pl.Expr:
     end = end_of_day(as_of)
     return pl.col("occurred_at").is_between(end - period, end, closed="left")
-
-
-def _add_skills(rows: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
-    """One row per row and micro-skill that its skill_text names, with skill_id."""
-    matches = match_skills(rows.select("skill_text"), taxonomy).drop_nulls("skill_id")
-    return rows.join(matches.select("skill_text", "skill_id").unique(), on="skill_text")
 
 
 def _most_frequent(rows: pl.DataFrame, column: str) -> pl.DataFrame:

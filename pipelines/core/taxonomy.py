@@ -12,6 +12,7 @@ from itertools import chain
 import polars as pl
 
 from pipelines.contracts.catalog import ALIAS, PREREQUISITE, ROLE_PROFILE, TAXONOMY_RELATION
+from pipelines.contracts.columns import MATCH_METHODS
 from pipelines.contracts.table import Table
 
 _SEPARATOR = "|"  # between several names in one text
@@ -141,41 +142,65 @@ def build_observed_taxonomy(texts: pl.Series, capability_parts: int) -> Taxonomy
 
 
 def match_skills(texts: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
-    """Find the micro-skills that texts name.
+    """Find the micro-skills that a few texts name; `pipelines.core.skill_texts` matches those of the core tables.
+
+    Args:
+        texts: As `match_texts` takes them.
+        taxonomy: The taxonomy.
+
+    Returns:
+        One row per distinct text, part and micro-skill: skill_text, mention_text, skill_id (null if the part names no
+        micro-skill); no row for a text without parts.
+    """
+    matches = match_texts(texts, taxonomy.skills, taxonomy.aliases).drop_nulls("mention_text")
+    return matches.select("skill_text", "mention_text", "skill_id").unique().sort(pl.all())
+
+
+def match_texts(texts: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
+    """Find the micro-skills that texts name, and how they name them.
 
     A part of a text (between `|`) names a micro-skill if it is its skill_id, or if its normal form is an alias of it.
     Otherwise it names every micro-skill with an alias that occurs in it as whole words, unless the text is a code.
 
     Args:
-        texts: skill_text, and optionally is_code: whether the text is a code, whose parts are no names.
-        taxonomy: The taxonomy of the run.
+        texts: skill_text, and optionally is_matched_whole: whether the text is a code, whose parts are no names.
+        skills: The micro-skills (`SKILL`); only skill_id is read.
+        aliases: Their names (`ALIAS`).
 
     Returns:
-        One row per distinct text, part and micro-skill: skill_text, alias_text (normal form of the part), skill_id
-        (null if the part names no micro-skill).
+        One row per distinct text and use, part and micro-skill: skill_text, is_matched_whole, mention_text (normal form
+        of the part; null if the text has none), skill_id (null if the part names no micro-skill), match_method (the
+        most certain one if several parts have the same normal form).
     """
-    is_code = pl.col("is_code") if "is_code" in texts.columns else pl.lit(False)
+    is_matched_whole = pl.col("is_matched_whole") if "is_matched_whole" in texts.columns else pl.lit(False)
+    texts = texts.select("skill_text", is_matched_whole.alias("is_matched_whole")).unique().drop_nulls()
     names = pl.col("skill_text").str.split(_SEPARATOR)
     parts = (
-        texts.select("skill_text", is_code.alias("is_code"))
-        .unique()
-        .drop_nulls()
-        .with_columns(part=pl.when("is_code").then(pl.concat_list("skill_text")).otherwise(names))
+        texts.with_columns(part=pl.when("is_matched_whole").then(pl.concat_list("skill_text")).otherwise(names))
         .explode("part")
         .with_columns(pl.col("part").str.strip_chars())
         .filter(pl.col("part") != "")
-        .with_columns(normalise_name(pl.col("part")).alias("alias_text"))
+        .with_columns(normalise_name(pl.col("part")).alias("mention_text"))
     )
-    ids = taxonomy.skills.select(pl.col("skill_id").alias("part"), pl.col("skill_id").alias("by_id"))
-    parts = parts.join(ids, on="part", how="left").join(taxonomy.aliases, on="alias_text", how="left")
-    parts = parts.with_columns(pl.coalesce("by_id", "skill_id").alias("skill_id"))
-    is_searched = pl.col("skill_id").is_null() & ~pl.col("is_code")
-    unmatched = parts.filter(is_searched)
-    if unmatched.height and taxonomy.aliases.height:
-        inside = _find_inside(unmatched, taxonomy.aliases)
-        parts = pl.concat([parts.filter(~is_searched), inside.select(parts.columns)])
-    columns = ("skill_text", "alias_text", "skill_id")
-    return parts.select(columns).unique().sort(columns)
+    ids = skills.select(pl.col("skill_id").alias("part"), pl.col("skill_id").alias("by_id"))
+    names_of_parts = aliases.select(pl.col("alias_text").alias("mention_text"), pl.col("skill_id").alias("by_alias"))
+    parts = parts.join(ids, on="part", how="left").join(names_of_parts, on="mention_text", how="left")
+    parts = parts.select(
+        *("skill_text", "is_matched_whole", "mention_text"),
+        pl.coalesce("by_id", "by_alias").alias("skill_id"),
+        pl.when(pl.col("by_id").is_not_null()).then(pl.lit("id")).otherwise(pl.lit("alias")).alias("match_method"),
+    )
+    is_searched = pl.col("skill_id").is_null() & ~pl.col("is_matched_whole")
+    inside = _find_inside(parts.filter(is_searched), aliases) if aliases.height else parts.filter(is_searched)
+    without_parts = texts.join(parts, on=("skill_text", "is_matched_whole"), how="anti")
+    matches = pl.concat([parts.filter(~is_searched), inside.select(parts.columns), without_parts], how="diagonal")
+    is_unknown = pl.col("skill_id").is_null()
+    matches = matches.with_columns(
+        pl.when(is_unknown).then(pl.lit("none")).otherwise("match_method").alias("match_method")
+    )
+    order = pl.col("match_method").replace_strict({method: i for i, method in enumerate(MATCH_METHODS)})
+    key = ("skill_text", "is_matched_whole", "mention_text", "skill_id")
+    return matches.sort(*key, order).unique(key, keep="first", maintain_order=True)
 
 
 def check_acyclic(prerequisites: pl.DataFrame) -> None:
@@ -272,8 +297,9 @@ def _find_inside(parts: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
     # Spaces are doubled so that neighbouring names do not share one. The first pattern wins: longest first.
     names = sorted(aliases["alias_text"].to_list(), key=len, reverse=True)
     patterns = [f" {name.replace(' ', '  ')} " for name in names]
-    padded = pl.concat_str(pl.lit(" "), pl.col("alias_text").str.replace_all(" ", "  "), pl.lit(" "))
-    matches = parts.drop("skill_id").with_columns(padded.str.extract_many(patterns, leftmost=True).alias("match"))
+    padded = pl.concat_str(pl.lit(" "), pl.col("mention_text").str.replace_all(" ", "  "), pl.lit(" "))
+    names_inside = padded.str.extract_many(patterns, leftmost=True).alias("match")
+    matches = parts.drop("skill_id").with_columns(names_inside, pl.lit("contained").alias("match_method"))
     matches = matches.explode("match", empty_as_null=True)
     matches = matches.with_columns(pl.col("match").str.replace_all("  ", " ").str.strip_chars())
     return matches.join(aliases.rename({"alias_text": "match"}), on="match", how="left")

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matched_texts import match_texts_of
 
 from pipelines.contracts.catalog import CONSENT, PREFERENCE
 from pipelines.contracts.columns import RELATIONS
@@ -43,11 +44,13 @@ def consents(*statements: dict[str, Any]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=CONSENT.schema)
 
 
+def resolve(rows: pl.DataFrame) -> pl.DataFrame:
+    return resolve_consent_skills(rows, match_texts_of(TAXONOMY, rows))
+
+
 def may_be_shown(rows: pl.DataFrame, skill: str, relation: str = "follow", as_of: date = TODAY) -> bool:
     """Whether ann may be shown: the row of the micro-skill decides, or else the row for every micro-skill."""
-    active = find_active_consents(resolve_consent_skills(rows, TAXONOMY), as_of, as_of).filter(
-        pl.col("relation") == relation
-    )
+    active = find_active_consents(resolve(rows), as_of, as_of).filter(pl.col("relation") == relation)
     about_skill = active.filter(pl.col("skill_id") == skill)
     general = active.filter(pl.col("skill_id").is_null())
     return bool((about_skill if about_skill.height else general)["is_given"].to_list() == [True])
@@ -74,7 +77,7 @@ def test_consent_holds_through_its_last_day(last_day: date, holds: bool) -> None
 
 
 def test_a_consent_that_ends_before_the_snapshot_is_not_active() -> None:
-    resolved = resolve_consent_skills(consents({"expires_date": date(2026, 7, 1)}), TAXONOMY)
+    resolved = resolve(consents({"expires_date": date(2026, 7, 1)}))
     assert find_active_consents(resolved, TODAY, date(2026, 7, 1))["is_given"].all()
     assert not find_active_consents(resolved, TODAY, date(2026, 7, 2))["is_given"].any()
 
@@ -141,7 +144,7 @@ def test_later_statements_do_not_change_an_earlier_day(
 @ANY
 @given(STATEMENTS)
 def test_there_is_one_row_per_person_relation_and_micro_skill(statements: list[dict[str, Any]]) -> None:
-    active = find_active_consents(resolve_consent_skills(consents(*statements), TAXONOMY), TODAY, TODAY)
+    active = find_active_consents(resolve(consents(*statements)), TODAY, TODAY)
     assert not active.select("person_id", "relation", "skill_id").is_duplicated().any()
 
 

@@ -51,7 +51,7 @@ def named(rows: EvidenceInputs, skills: Taxonomy) -> list[str]:
 
 
 def unknown(rows: EvidenceInputs, skills: Taxonomy) -> dict[str, int]:
-    counts = count_unknown_mentions(rows, match_skills(rows.list_skill_texts(), skills), skills)
+    counts = count_unknown_mentions(rows, match_skills(rows.list_skill_texts(), skills), skills.aliases)
     return dict(counts.select("mention_text", "mention_count").iter_rows())
 
 

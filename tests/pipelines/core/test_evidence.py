@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matched_texts import match_texts_of
 
 from pipelines.contracts.catalog import (
     ASPIRATION,
@@ -251,7 +252,7 @@ def test_hours_of_evidence_add_up_to_the_hours_worked_on_known_micro_skills(logs
 def test_unknown_texts_are_counted_with_the_nearest_micro_skills() -> None:
     logs = frame(WORKLOG, {"skill_text": "gitt"}, {"skill_text": "Gitt|sql"}, {"skill_text": "sql"})
     rows = core(worklog=logs)
-    unknown = count_unknown_mentions(rows, match_skills(rows.list_skill_texts(), TAXONOMY), TAXONOMY)
+    unknown = count_unknown_mentions(rows, match_skills(rows.list_skill_texts(), TAXONOMY), TAXONOMY.aliases)
     assert enforce_contract(UNKNOWN_MENTION, unknown).rows() == [("gitt", 2, ["git"])]
 
 
@@ -270,7 +271,7 @@ def test_demand_counts_recent_repetition_and_open_assignments() -> None:
         {"skill_text": "git", "is_done": True, "done_at": NOON + timedelta(days=40)},
         {"skill_text": "git", "started_date": date(2025, 4, 1)},
     )
-    assert count_skill_demand(issues, done, TAXONOMY, TODAY).rows() == [("git", 2), ("sql", 1)]
+    assert count_skill_demand(issues, done, match_texts_of(TAXONOMY, issues), TODAY).rows() == [("git", 2), ("sql", 1)]
 
 
 def test_practice_options_are_the_most_frequent_project_and_course_and_recent_practice() -> None:
@@ -283,7 +284,8 @@ def test_practice_options_are_the_most_frequent_project_and_course_and_recent_pr
         ),
     )
     done = evidence(core(worklog=frame(WORKLOG, {}, {}, {"person_id": "bob"})))
-    options = find_practice_options(issues, records, done, TAXONOMY, TODAY)
+    matches = match_texts_of(TAXONOMY, issues, records=records)
+    options = find_practice_options(issues, records, done, TAXONOMY.skills, matches, TODAY)
     assert options.rows_by_key("skill_id")["sql"] == [("P2", "A", 2)]
     assert options.rows_by_key("skill_id")["go"] == [(None, None, None)]
 
@@ -306,7 +308,7 @@ def test_the_last_wish_for_a_micro_skill_up_to_the_day_counts() -> None:
         {"wish_weight": 0.2, "stated_at": NOON + timedelta(days=1)},
         {"wish_weight": 0.9, "stated_at": NOON + timedelta(days=31)},
     )
-    assert list_skill_wishes(wishes, TAXONOMY, TODAY).rows() == [("ann", "sql", 0.2)]
+    assert list_skill_wishes(wishes, match_texts_of(TAXONOMY, wishes), TODAY).rows() == [("ann", "sql", 0.2)]
 
 
 def test_the_last_weight_of_each_motive_up_to_the_day_counts() -> None:

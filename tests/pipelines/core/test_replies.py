@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matched_texts import match_texts_of
 
 from pipelines.contracts.catalog import EVIDENCE, REPLY
 from pipelines.contracts.columns import REPLY_EFFECTS, REPLY_KINDS, STAGES, STEP_GOALS
@@ -48,7 +49,8 @@ def replies(*cells: dict[str, Any]) -> pl.DataFrame:
         "row_number": 1,
     }
     rows = [{**defaults, "record_code": f"r{i}", **reply} for i, reply in enumerate(cells)]
-    return resolve_reply_skills(pl.DataFrame(rows, schema=REPLY.schema), TAXONOMY)
+    frame = pl.DataFrame(rows, schema=REPLY.schema)
+    return resolve_reply_skills(frame, match_texts_of(TAXONOMY, frame))
 
 
 def away(rows: pl.DataFrame, as_of: date = TODAY) -> list[tuple[str, str, date | None]]:
