@@ -7,6 +7,7 @@ Does not belong here: the limits against hostile archives (`files`), delimited t
 import zipfile
 from collections.abc import Collection
 from pathlib import Path
+from xml.etree import ElementTree
 
 import polars as pl
 
@@ -21,6 +22,8 @@ from pipelines.sources.readers.text_table import (
     normalize_header,
     row_matches,
 )
+from pipelines.sources.readers.workbook_cells import show_dates_and_durations, show_percent
+from pipelines.sources.readers.workbook_formats import percent_cells
 
 
 def is_workbook(path: Path) -> bool:
@@ -44,41 +47,58 @@ def read_workbook(
         skip_unless: If the row below the header has this mark, it is data and no row is skipped.
 
     Returns:
-        One row per filled row of the sheet. Dates come in ISO form, formulas as the value that is stored with them.
+        One row per filled row of the sheet. Dates come in ISO form, durations as h:mm:ss, numbers in a percent format
+        as percent, formulas as the value that is stored with them.
 
     Raises:
         ExportRefused: If no sheet has a filled row, or the workbook is damaged or unpacks beyond the limits.
     """
     unpacked_size(path)  # refuses an archive bomb before anything else reads the file
-    sheets = [sheet for sheet in _read_sheets(path) if sheet.height]
+    sheets = _read_sheets(path)
     if not sheets:
         raise ExportRefused(f"{path.name} has no sheet with a filled row: export it again")
-    best = max(sheets, key=lambda sheet: len({normalize_header(header) for header in _headers(sheet)} & set(wanted)))
-    second_row = [cell or "" for cell in best.row(1)] if best.height > 1 else []
-    return _as_table(best, 0 if row_matches(_headers(best), second_row, skip_unless) else skip_after_header)
+    best = max(sheets, key=lambda name: len({normalize_header(cell) for cell in _headers(sheets[name])} & set(wanted)))
+    sheet = _drop_blank_rows(show_dates_and_durations(_show_percent(sheets[best], path, best)))
+    second_row = [cell or "" for cell in sheet.row(1)] if sheet.height > 1 else []
+    return _as_table(sheet, 0 if row_matches(_headers(sheet), second_row, skip_unless) else skip_after_header)
 
 
-def _read_sheets(path: Path) -> list[pl.DataFrame]:
-    """Return every sheet as text, without its blank rows."""
+def _read_sheets(path: Path) -> dict[str, pl.DataFrame]:
+    """Return every sheet as text, from its first used row and column on."""
     import fastexcel  # slow to import, and few exports are workbooks
 
     try:
         book = fastexcel.read_excel(path)
-        sheets = [book.load_sheet(name, header_row=None, dtypes="string").to_polars() for name in book.sheet_names]
+        sheets = {
+            name: book.load_sheet(name, header_row=None, dtypes="string").to_polars() for name in book.sheet_names
+        }
     except BaseException as error:
         # A panic of the Rust library is not an Exception, and damaged workbooks can cause one.
         kind = type(error).__name__
         if not isinstance(error, fastexcel.FastExcelError | pl.exceptions.PolarsError) and kind != "PanicException":
             raise
-        raise ExportRefused(
-            f"{path.name} is cut off or damaged: it cannot be read as a workbook ({kind}); save it again"
-        ) from None
-    return [sheet.filter(pl.any_horizontal(is_filled(pl.all()))) for sheet in sheets if sheet.width]
+        raise _damaged(path, kind) from None
+    return {name: sheet for name, sheet in sheets.items() if sheet.width and _drop_blank_rows(sheet).height}
+
+
+def _show_percent(sheet: pl.DataFrame, path: Path, name: str) -> pl.DataFrame:
+    try:
+        return show_percent(sheet, percent_cells(path, name))
+    except ElementTree.ParseError as error:
+        raise _damaged(path, type(error).__name__) from None
+
+
+def _damaged(path: Path, kind: str) -> ExportRefused:
+    return ExportRefused(f"{path.name} is cut off or damaged: it cannot be read as a workbook ({kind}); save it again")
+
+
+def _drop_blank_rows(sheet: pl.DataFrame) -> pl.DataFrame:
+    return sheet.filter(pl.any_horizontal(is_filled(pl.all())))
 
 
 def _headers(sheet: pl.DataFrame) -> list[str]:
-    """Return the cells of the first row up to the last filled one."""
-    cells = [cell or "" for cell in sheet.row(0)]
+    """Return the cells of the first filled row up to the last filled one."""
+    cells = [cell or "" for cell in _drop_blank_rows(sheet).row(0)]
     while cells and not cells[-1].strip():
         cells.pop()
     return cells

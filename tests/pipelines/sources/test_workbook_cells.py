@@ -1,0 +1,118 @@
+"""Cells of a workbook keep what a person sees in them: durations, dates, percent."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+import pytest
+
+from pipelines.sources.adapter import get_adapter, read_export
+from pipelines.sources.declaration import SourceOptions
+from pipelines.sources.readers.files import ExportRefused
+from pipelines.sources.readers.workbook import read_workbook
+
+MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+FORMATS = ("General", "[h]:mm", "h:mm", "yyyy-mm-dd", "yyyy-mm-dd h:mm:ss", "0%", '0.0" %"', "0.00%")
+# A cell is its stored text and the position of its number format; text without a format is a string.
+Cell = tuple[str, str] | str | None
+
+
+def write_workbook(
+    path: Path, rows: list[list[Cell]], first_row: int = 1, first_column: str = "A", is_1904: bool = False
+) -> Path:
+    """Write a workbook with one sheet called Time; its cells have references as spreadsheet programs write them."""
+    lines = []
+    for number, row in enumerate(rows, start=first_row):
+        cells = ""
+        for position, cell in enumerate(row):
+            reference = f"{chr(ord(first_column) + position)}{number}"
+            if isinstance(cell, tuple):
+                cells += f'<c r="{reference}" s="{FORMATS.index(cell[1])}"><v>{cell[0]}</v></c>'
+            elif cell is not None:
+                cells += f'<c r="{reference}" t="inlineStr"><is><t>{cell}</t></is></c>'
+        lines.append(f'<row r="{number}">{cells}</row>')
+    formats = "".join(f'<numFmt numFmtId="{164 + i}" formatCode={quoteattr(form)}/>' for i, form in enumerate(FORMATS))
+    styles = "".join(f'<xf numFmtId="{164 + i}" applyNumberFormat="1"/>' for i in range(len(FORMATS)))
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types"/>',
+        "_rels/.rels": f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="r1" '
+        f'Type="{RELATIONS}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook {MAIN} xmlns:r="{RELATIONS}"><workbookPr date1904="{int(is_1904)}"/>'
+        '<sheets><sheet name="Time" sheetId="1" r:id="rId1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="rId1" '
+        f'Type="{RELATIONS}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/styles.xml": f"<styleSheet {MAIN}><numFmts>{formats}</numFmts><cellXfs>{styles}</cellXfs></styleSheet>",
+        "xl/worksheets/sheet1.xml": f"<worksheet {MAIN}><sheetData>{''.join(lines)}</sheetData></worksheet>",
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return path
+
+
+def texts(path: Path) -> list[tuple[str | None, ...]]:
+    return read_workbook(path, set()).scan(()).collect().drop("row_number").rows()
+
+
+@pytest.mark.parametrize("is_1904", [False, True])
+@pytest.mark.parametrize(
+    ("stored", "number_format", "shown"),
+    [
+        *(("0.0625", "[h]:mm", "1:30:00"), ("1.09375", "[h]:mm", "26:15:00"), ("0.03125", "h:mm", "0:45:00")),
+        *(("62.5", "[h]:mm", "1500:00:00"), ("0.5", "General", "0.5"), ("1.5", "General", "1.5")),
+        *(("0.95", "0%", "95.0%"), ("1.05", "0.00%", "105.0%"), ("0.005", "0.00%", "0.5%"), ("95", '0.0" %"', "95")),
+    ],
+)
+def test_a_number_is_shown_as_its_format_says(
+    tmp_path: Path, stored: str, number_format: str, shown: str, is_1904: bool
+) -> None:
+    path = write_workbook(tmp_path / "a.xlsx", [["Head"], [(stored, number_format)]], is_1904=is_1904)
+    assert texts(path) == [(shown,)]
+
+
+@pytest.mark.parametrize(("day_0", "is_1904"), [(0, False), (1462, True)])
+def test_a_date_without_a_time_of_day_is_a_date(tmp_path: Path, day_0: int, is_1904: bool) -> None:
+    day, moment = str(46083 - day_0), str(46083.5 - day_0)
+    rows: list[list[Cell]] = [["Day", "When"], [(day, "yyyy-mm-dd"), (moment, "yyyy-mm-dd h:mm:ss")]]
+    rows.append([(day, "yyyy-mm-dd h:mm:ss"), (day, "yyyy-mm-dd h:mm:ss")])
+    path = write_workbook(tmp_path / "a.xlsx", rows, is_1904=is_1904)
+    assert texts(path) == [("2026-03-02", "2026-03-02 12:00:00"), ("2026-03-02", "2026-03-02 00:00:00")]
+
+
+def test_percent_is_found_where_the_cells_begin_below_and_to_the_right(tmp_path: Path) -> None:
+    rows: list[list[Cell]] = [["Name", "Share"], ["a", ("0.5", "0%")], [None, None], ["b", ("0.5", "General")]]
+    assert texts(write_workbook(tmp_path / "a.xlsx", rows, 5, "C")) == [("a", "50.0%"), ("b", "0.5")]
+
+
+def test_cells_become_hours_shares_and_days(tmp_path: Path) -> None:
+    rows: list[list[Cell]] = [
+        ["Who", "Skill", "Week", "Hours", "Mark"],
+        ["E1", "sql", ("46083", "yyyy-mm-dd"), ("1.25", "[h]:mm"), ("0.95", "0%")],
+        ["E2", "sql", ("46083", "yyyy-mm-dd"), ("1.25", "General"), ("95", "General")],
+    ]
+    mapping: dict[str, Any] = {
+        "account_code": "Who",
+        "skill_text": "Skill",
+        "occurred_at": "Week",
+        "worked_hours": "Hours",
+    }
+    mapping["score_share"] = {"column": "Mark", "scale": (0.0, 100.0)}
+    given = SourceOptions(shape="skill_mention", mapping=mapping)
+    export = read_export(write_workbook(tmp_path / "a.xlsx", rows), get_adapter("tabular"), given)
+    frame = export.shapes["skill_mention"].collect()
+    assert frame.select("worked_hours", "score_share").rows() == [(30.0, 0.95), (1.25, 0.95)]
+    assert {str(moment) for moment in frame["occurred_at"]} == {"2026-03-02 00:00:00+00:00"}
+
+
+def test_a_workbook_with_damaged_styles_is_refused(tmp_path: Path) -> None:
+    path = write_workbook(tmp_path / "a.xlsx", [["Share"], [("0.95", "0%")]])
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content[:-10] if name == "xl/styles.xml" else content)
+    with pytest.raises(ExportRefused, match="cut off or damaged"):
+        read_workbook(path, set())
