@@ -5,7 +5,7 @@ system and a canonical schema.
 Does not belong here: how a system's columns map to a canonical schema (`pipelines.sources`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
@@ -42,6 +42,21 @@ PROVENANCE_COLUMNS = ("source_name", "file_sha256", "row_number", "delivered_dat
 _EARLIEST, _LATEST_AFTER_DELIVERY = datetime(1950, 1, 1, tzinfo=UTC), timedelta(days=366)
 
 
+@dataclass(frozen=True, slots=True)
+class DecisiveColumn:
+    """A column whose value decides what the record says: without it the record would say something else.
+
+    Attributes:
+        name: Name of the column.
+        is_decisive: Whether the value decides in this row; null counts as no.
+        reason: What the record would say without the value.
+    """
+
+    name: str
+    is_decisive: pl.Expr = field(compare=False, hash=False)
+    reason: str
+
+
 @dataclass(frozen=True)
 class CanonicalSchema:
     """The columns and rules that exports of one kind are mapped to.
@@ -54,7 +69,9 @@ class CanonicalSchema:
         key: Columns that identify the record in its system: a later delivery with the same key supersedes it.
         required: Further columns that are never null.
         row_rules: Conditions on a row.
-        nulled_if_invalid: Descriptive columns: an invalid value becomes null and the row stays.
+        decisive: Columns whose invalid value costs the row. Of any other column that does not identify the record, an
+            invalid value becomes null and the row stays.
+        full_score_if_empty: Columns whose empty value counts as a full score: a placeholder there is no empty cell.
         has_repeated_records: Whether equal rows of a system without record ids are separate records: an hour that is
             booked twice is two hours.
     """
@@ -66,13 +83,20 @@ class CanonicalSchema:
     key: tuple[str, ...] = ("record_code",)
     required: tuple[str, ...] = ()
     row_rules: tuple[RowRule, ...] = ()
-    nulled_if_invalid: tuple[str, ...] = ("changed_at",)
+    decisive: tuple[DecisiveColumn, ...] = ()
+    full_score_if_empty: tuple[str, ...] = ()
     has_repeated_records: bool = False
 
     @property
     def table_suffix(self) -> str:
         """The part of a table's name after the double underscore."""
         return f"{self.kind}_{self.name}"
+
+    @cached_property
+    def nulled_if_invalid(self) -> tuple[str, ...]:
+        """Columns that only describe the record: an invalid value becomes null, unless it is decisive in its row."""
+        identifying = {*self.key, *self.required, *(columns[0] for columns in self.needed_columns)}
+        return tuple(name for name in self.columns if name not in identifying)
 
     @cached_property
     def needed_columns(self) -> tuple[tuple[str, ...], ...]:
@@ -171,9 +195,9 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             """,
             row_rules=(_is_in_order("hired_date", "left_date"), _is_plausible("hired_date"), _FILLS_MORE_THAN_KEY),
             key=("account_code",),
-            # A company's own word for a status costs nobody; a last day that cannot be read does, because without it a
-            # person who left would count as active.
-            nulled_if_invalid=("work_email", "employment_status", "hired_date", "weekly_hours", "changed_at"),
+            decisive=(
+                DecisiveColumn("left_date", pl.col("employment_status").is_null(), "the person is still employed"),
+            ),
         ),
         _schema(
             "account",
@@ -189,6 +213,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             f"record_code {_ACCOUNT_KEYS} unit_name role_name started_date ended_date changed_at",
             "started_date",
             (_NAMES_A_PERSON, _is_in_order("started_date", "ended_date"), _is_plausible("started_date")),
+            decisive=(DecisiveColumn("ended_date", pl.lit(True), "the person still has the role"),),
         ),
         _schema(
             "assignment",
@@ -199,7 +224,6 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             planned_hours changed_at
             """,
             row_rules=(_is_in_order("started_date", "ended_date"),),
-            nulled_if_invalid=("is_done", "started_date", "ended_date", "planned_hours", "changed_at"),
         ),
         _schema(
             "worklog",
@@ -235,6 +259,8 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             f"record_code {_ACCOUNT_KEYS} given_by_code skill_text feedback_kind score_share occurred_at changed_at",
             "skill_text feedback_kind occurred_at",
             (_NAMES_A_PERSON, _is_plausible("occurred_at")),
+            decisive=(DecisiveColumn("score_share", pl.lit(True), "the feedback is as good as can be"),),
+            full_score_if_empty=("score_share",),
             has_repeated_records=True,
         ),
         _schema(
@@ -255,6 +281,11 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             f"record_code {_ACCOUNT_KEYS} skill_text mode occurred_at worked_hours score_share changed_at",
             "skill_text occurred_at",
             (_NAMES_A_PERSON, _is_plausible("occurred_at")),
+            decisive=(
+                DecisiveColumn("mode", pl.lit(True), "the skill was learnt"),
+                DecisiveColumn("score_share", pl.col("mode") == "feedback", "the feedback is as good as can be"),
+            ),
+            full_score_if_empty=("score_share",),
         ),
         _schema(
             "consent",
@@ -265,6 +296,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             """,
             "skill_text consent_relation consent_status",
             (_NAMES_A_PERSON, _GRANT_HAS_LAST_DAY, _is_plausible("stated_at")),
+            decisive=(DecisiveColumn("stated_at", pl.lit(True), "the person stated it on the day of delivery"),),
         ),
         _schema(
             "reply",
@@ -275,6 +307,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             """,
             "skill_text reply_kind replied_at",
             (_NAMES_A_PERSON, _REPLY_IS_COMPLETE, _is_plausible("replied_at")),
+            decisive=(DecisiveColumn("step_goal", pl.lit(True), "the reply concerns every step of the micro-skill"),),
         ),
         _schema(
             "preference",

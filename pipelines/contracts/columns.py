@@ -128,7 +128,7 @@ _DECLARATIONS = (
     _moment("done_at", "When the work was finished."),
     _hours("planned_hours", "Hours planned.", maximum=100_000),
     _moment("worked_at", "When the work was done."),
-    _hours("worked_hours", "Hours worked.", maximum=24),
+    _hours("worked_hours", "Hours worked, on a day or in a week.", maximum=168),
     _text("course_code", "Key of the course or learning item."),
     _text("course_name", "Title of the course or learning item."),
     _text("catalogue_name", "Name of the source in footsteps.yaml whose catalogue lists the course."),

@@ -158,15 +158,15 @@ def write_raw_table(
         pl.lit(system).alias("system_name"),
     ).with_columns(provenance)
     reasons = export.reason_counts.get(shape)
-    sunk = _sink(split_landed(rows, table, system, schema.nulled_if_invalid), set_aside, table, files, reasons)
+    sunk = _sink(_split(rows, schema, system), set_aside, table, files, reasons)
     ordered = sunk.key_hashes.sort()
     if (ordered[1:] == ordered[:-1]).any():
         positioned = rows.with_row_index(_POSITION)
-        split = split_landed(positioned, table, system, schema.nulled_if_invalid)
+        split = _split(positioned, schema, system)
         repeated = _collect_repeated_keys(split, schema, sunk.key_hashes)
         numbers_repeats = schema.has_repeated_records and shape in export.hashed_shapes
         resolved = _resolve_repeated_keys(positioned, repeated, schema, numbers_repeats)
-        split = split_landed(resolved, table, system, schema.nulled_if_invalid)
+        split = _split(resolved, schema, system)
         sunk = _sink(split, set_aside, table, files, reasons)
     good = sunk.key_hashes.len()
     stored, bad = (
@@ -192,6 +192,11 @@ class _Sunk(NamedTuple):
     row_count: int
     malformed_count: int
     reasons: pl.DataFrame | None
+
+
+def _split(rows: pl.LazyFrame, schema: CanonicalSchema, system: str) -> Split:
+    decisive = {column.name: column.is_decisive for column in schema.decisive}
+    return split_landed(rows, raw_table(system, schema), system, schema.nulled_if_invalid, decisive)
 
 
 def _sink(

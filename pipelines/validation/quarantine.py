@@ -35,7 +35,13 @@ class Split:
     row_count: pl.LazyFrame
 
 
-def split_landed(frame: pl.LazyFrame, table: Table, system: str, nulled_if_invalid: Collection[str] = ()) -> Split:
+def split_landed(
+    frame: pl.LazyFrame,
+    table: Table,
+    system: str,
+    nulled_if_invalid: Collection[str] = (),
+    decisive: Mapping[str, pl.Expr] | None = None,
+) -> Split:
     """Split the rows of an adapter by the rules of a raw table.
 
     A text that did not become a value breaks the rule that says which texts do: `in_set` or `matches` if the column has
@@ -48,6 +54,8 @@ def split_landed(frame: pl.LazyFrame, table: Table, system: str, nulled_if_inval
         system: System of the source.
         nulled_if_invalid: Columns whose broken rules remove the value and not the row. A rule belongs to its first
             column.
+        decisive: For some of these columns the condition under which a broken rule costs the row all the same; null
+            counts as no.
     """
     present = set(frame.collect_schema().names())
     with_text = [name for name in table.column_names if TEXT_PREFIX + name in present]
@@ -62,7 +70,7 @@ def split_landed(frame: pl.LazyFrame, table: Table, system: str, nulled_if_inval
     columns = {f"{name}|parses": name for name in typed} | {rule.name: rule.columns[0] for rule in column_rules}
     nulling = {rule: name for rule, name in columns.items() if name in nulled_if_invalid}
     row_text = pl.struct(pl.col(TEXT_PREFIX + name).alias(name) for name in with_text).struct.json_encode()
-    return _split(frame, table, tests, row_text, pl.lit(system), nulling)
+    return _split(frame, table, tests, row_text, pl.lit(system), nulling, decisive or {})
 
 
 def _test_landed(rule: Rule, unread: Mapping[str, pl.Expr], reported: Collection[str]) -> pl.Expr:
@@ -86,7 +94,7 @@ def split_conformed(
     """
     tests = {rule.name: rule.expression(reference_values) for rule in table.rules}
     row_text = pl.struct(pl.col(name).cast(pl.String) for name in columns).struct.json_encode()
-    return _split(frame, table, tests, row_text, pl.col("system_name"), {})
+    return _split(frame, table, tests, row_text, pl.col("system_name"), {}, {})
 
 
 def _split(
@@ -96,10 +104,18 @@ def _split(
     row_text: pl.Expr,
     system: pl.Expr,
     nulling: Mapping[str, str],
+    decisive: Mapping[str, pl.Expr],
 ) -> Split:
-    """The split by one test per rule; `nulling` maps a rule to the column whose value it removes instead of the row."""
+    """The split by one test per rule.
+
+    `nulling` maps a rule to the column whose value it removes instead of the row, unless `decisive` holds for it.
+    """
     tested = frame.with_columns(test.alias(_PASSES + rule) for rule, test in tests.items())
-    is_kept = _all_pass(rule for rule in tests if rule not in nulling)
+    decides = {rule: decisive[column].fill_null(False) for rule, column in nulling.items() if column in decisive}
+    is_kept = pl.all_horizontal(
+        _all_pass(rule for rule in tests if rule not in nulling),
+        *(pl.col(_PASSES + rule) | ~condition for rule, condition in decides.items()),
+    )
     tested = tested.with_columns(is_kept.alias(_KEPT)).cache()
     failed_rules = [pl.when(~pl.col(_PASSES + rule)).then(pl.lit(rule)) for rule in sorted(tests)]
     bad = tested.filter(~(pl.col(_KEPT) & _all_pass(nulling))).select(

@@ -87,13 +87,20 @@ def test_bad_rows_are_quarantined_with_their_rule_and_good_rows_are_loaded(tmp_p
         rows += [kind(i) for i in range(5)]
     write(tmp_path / "in", "a.csv", *rows)
     (delivery,) = land_source(landing(tmp_path), source())
-    assert (delivery.status, delivery.good_count, delivery.bad_count) == ("landed", 100, 45)
+    # An address that is none costs only itself, as the number identifies the person.
+    assert (delivery.status, delivery.good_count, delivery.bad_count) == ("landed", 105, 40)
     bad = scan_quarantine(Lake(tmp_path / "lake"), TABLE, [source()]).collect()
     assert bad.height == 45
     names = bad.explode("failed_rules").group_by("failed_rules").len()
     assert dict(names.iter_rows()) == dict.fromkeys(kinds, 5)
-    assert len(current(tmp_path)) == 100
+    assert len(current(tmp_path)) == 105
     assert '"feedback_kind":"gossip"' in "".join(bad["row_text"])
+
+
+def test_a_score_beyond_its_scale_is_the_nearer_end(tmp_path: Path) -> None:
+    write(tmp_path / "in", "a.csv", row("x", score=9), row("y", score=0), row("z", score=3))
+    land_source(landing(tmp_path), source())
+    assert current(tmp_path) == {"x": 5, "y": 1, "z": 3}
 
 
 def test_an_implausible_date_breaks_is_plausible(tmp_path: Path) -> None:

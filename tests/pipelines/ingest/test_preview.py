@@ -16,7 +16,8 @@ HARVEST = (
     "Date,Client,Project,Project Code,Task,Notes,Hours,Billable?,Invoiced?,Approved?,First Name,Last Name,Employee Id,"
     "Roles,Employee?,Currency\n"
     "2026-03-02,Acme,Data,D1,sql,,1.5,Yes,No,No,P,One,E1,,Yes,EUR\n"
-    "2026-03-03,Acme,Data,D1,sql,,plenty,Yes,No,No,P,Two,E2,,Yes,EUR\n"
+    "2026-02-30,Acme,Data,D1,sql,,2,Yes,No,No,P,Two,E2,,Yes,EUR\n"
+    "2026-03-03,Acme,Data,D1,sql,,plenty,Yes,No,No,P,Two,E3,,Yes,EUR\n"
 )
 
 
@@ -27,8 +28,8 @@ def test_a_preview_shows_rows_and_rows_set_aside_with_their_rules(tmp_path: Path
     assert preview.refused is None
     assert preview.shapes is not None
     worklog = preview.shapes["worklog"]
-    assert [(row["account_code"], row["worked_hours"]) for row in worklog.rows] == [("E1", 1.5)]
-    assert worklog.set_aside == [{"row_number": 2, "rules": ["worked_hours|parses"]}]
+    assert [(row["account_code"], row["worked_hours"]) for row in worklog.rows] == [("E1", 1.5), ("E3", None)]
+    assert worklog.set_aside == [{"row_number": 2, "rules": ["worked_at|parses"]}]
     assert "Client" in preview.columns_left_out
     assert [path.name for path in tmp_path.iterdir()] == ["hours.csv"]
 
