@@ -24,6 +24,8 @@ from typing import IO, Any
 
 import pyarrow as pa
 
+from pipelines.sources.readers.encodings import guess_encoding, telling_lines
+
 CHUNK_BYTES = 1 << 20
 # A text export shrinks 5 to 30 times, a repetitive one 200 times; archive bombs start at 1,000.
 MAX_UNPACKED_RATIO = 500
@@ -238,12 +240,16 @@ def _find_encoding(path: Path, head: bytes, name: str, declared: str | None) -> 
         raise ExportRefused(
             f"{name} is not text ({head.count(0)} zero bytes in its first {len(head)}): export it as CSV or JSON"
         )
-    for encoding in ("utf-8", "windows-1252"):
-        if _decodes(path, encoding):
-            return encoding
-    raise ExportRefused(
-        f"{name} is none of {', '.join(ENCODINGS)}: set `encoding` of this source to the one it was written in"
-    )
+    if _decodes(path, "utf-8"):
+        return "utf-8"
+    with path.open("rb") as handle:
+        guessed = guess_encoding(telling_lines(read_chunks(handle)))
+    if guessed is None or not _decodes(path, guessed):
+        raise ExportRefused(
+            f"{name} is none of {', '.join(ENCODINGS)}, and its letters do not tell which encoding it has: "
+            "set `encoding` of this source to the one it was written in"
+        )
+    return guessed
 
 
 def _decoded(path: Path, encoding: str) -> Iterator[str]:

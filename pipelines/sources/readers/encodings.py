@@ -1,0 +1,63 @@
+"""The encoding in which a text file is written, if it is neither UTF-8 nor UTF-16.
+
+Belongs here: the guess by charset-normalizer, and why windows-1252 comes first.
+Does not belong here: opening and transcoding files (`files`).
+"""
+
+import codecs
+import re
+from collections.abc import Iterable
+
+# Encodings of one byte and of East Asia that exporting systems and spreadsheets write.
+_CANDIDATES = (
+    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257", "mac_roman", "cp850", "koi8_r"),
+    *("cp932", "gb18030", "big5", "cp949"),
+)
+# So much text with other letters than ASCII tells encodings apart.
+MAX_TELLING_BYTES = 1 << 16
+# The letters of windows-1252 that stand where windows-1254 has the Turkish ones; Icelandic has them beside á, í and æ.
+_ICELANDIC_OR_TURKISH, _ICELANDIC = re.compile("[ðþýÐÞÝ]"), re.compile("[áíæÁÍÆ]")
+
+
+def telling_lines(chunks: Iterable[bytes]) -> bytes:
+    """Return the lines that hold other bytes than ASCII, up to `MAX_TELLING_BYTES`."""
+    lines, size, rest = [], 0, b""
+    for chunk in chunks:
+        *complete, rest = (rest + chunk).split(b"\n")
+        for line in complete if not chunk.isascii() or not rest.isascii() else ():
+            if not line.isascii() and size < MAX_TELLING_BYTES:
+                lines.append(line)
+                size += len(line)
+        if size >= MAX_TELLING_BYTES:
+            break
+        rest = rest[-MAX_TELLING_BYTES:]
+    return b"\n".join([*lines, b"" if rest.isascii() else rest])[:MAX_TELLING_BYTES]
+
+
+def guess_encoding(text: bytes) -> str | None:
+    """Return the encoding of a text that is not UTF-8.
+
+    Args:
+        text: Lines of the file with other bytes than ASCII.
+
+    Returns:
+        Name of the encoding; None if the text makes sense in none, or equal sense in several. Windows-1252 comes first:
+        a text that makes sense in it often makes as much sense in windows-1250, while a text of another script or of
+        Central Europe makes none.
+    """
+    import charset_normalizer  # slow to import, and most files are UTF-8
+
+    matches = list(charset_normalizer.from_bytes(text, cp_isolation=list(_CANDIDATES)))
+    least = min((match.chaos for match in matches), default=1.0)
+    clearest = [match for match in matches if match.chaos == least]
+    encodings = [encoding for match in clearest for encoding in match.could_be_from_charset]
+    if "cp1252" in encodings:
+        return "cp1254" if _is_turkish(text.decode("cp1252", "replace")) else "windows-1252"
+    most = max((match.coherence for match in clearest), default=0.0)
+    best = [match for match in clearest if match.coherence == most]
+    return codecs.lookup(best[0].encoding).name if len(best) == 1 else None
+
+
+def _is_turkish(text: str) -> bool:
+    """Return whether a text that was decoded as windows-1252 is Turkish."""
+    return len(set(_ICELANDIC_OR_TURKISH.findall(text))) > 1 and _ICELANDIC.search(text) is None
