@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName
-from pipelines.sources.canonical_frames import empty_frame, fill_shape, is_hashed
+from pipelines.sources.canonical_frames import empty_frame, fill_shape, is_hashed, prove_forms, read_texts
 from pipelines.sources.declaration import Adapter, ShapeMap, SourceOptions
 from pipelines.sources.field_text import frame_columns, headers_read_by
 from pipelines.sources.mapping import apply_overrides, declared_shape_maps, nearest_names
@@ -142,12 +142,20 @@ def read_export(
         # Nobody can tell which field of a malformed row is the sensitive one, so none of its text is kept.
         malformed = malformed.with_columns(pl.lit(None, pl.String).alias("row_text"))
     shapes = {shape.shape: empty_frame(shape.shape) for shape in declared}
-    reason_counts = {}
-    for shape, text in maps:
-        rows = _scan_rows(shape, text)
-        shapes[shape.shape] = fill_shape(shape, rows.filter(pl.col(REASON).is_null()), text, options, path.name)
-        if shape.pass_over or shape.counts_empty:
-            reason_counts[shape.shape] = count_reasons(rows)
+    rows = [_scan_rows(shape, text) for shape, text in maps]
+    texts = [
+        read_texts(shape, scanned.filter(pl.col(REASON).is_null()), text)
+        for (shape, text), scanned in zip(maps, rows, strict=True)
+    ]
+    # JSON, Parquet and workbooks write numbers with a decimal point.
+    transforms = prove_forms(texts, options, path.name, table.has_open_schema or table.encoding is None)
+    for (shape, _), text, proven in zip(maps, texts, transforms, strict=True):
+        shapes[shape.shape] = fill_shape(text, proven, options)
+    reason_counts = {
+        shape.shape: count_reasons(scanned)
+        for (shape, _), scanned in zip(maps, rows, strict=True)
+        if shape.pass_over or shape.counts_empty
+    }
     return Export(
         shapes,
         malformed.cache(),

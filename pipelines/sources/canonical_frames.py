@@ -6,22 +6,43 @@ Does not belong here: which header fills which column (`mapping`), the parsers (
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.columns import COLUMNS
 from pipelines.sources.casts.cast import cast_text
+from pipelines.sources.casts.durations import hours_between
 from pipelines.sources.casts.words import hash_texts
 from pipelines.sources.conventions import TextColumn, prove_transforms
 from pipelines.sources.declaration import FieldMap, ShapeMap, SourceOptions, Transform
-from pipelines.sources.field_text import choose_variant, field_text
-from pipelines.sources.mapping import source_transform, transform_for
+from pipelines.sources.field_text import choose_variant, field_text, joined_text
+from pipelines.sources.mapping import source_transform, transform_for, with_options
 from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable
 
 # Number of rows from which the parsers of a column are chosen. A format that they do not show costs time only.
 SAMPLE_ROWS = 1_000
-Variants = Mapping[str, Sequence[FieldMap]]
+_MOMENT = Transform("datetime")
+_NUMBER = Transform("number")
+_ENDS, _MOMENTS = ("lowest", "highest"), ("began", "ended")
+
+
+@dataclass(frozen=True)
+class ShapeTexts:
+    """The texts of one shape of a file.
+
+    Attributes:
+        shape: The map, fitted to the file.
+        fields: The variants of each destination.
+        texts: One row per row: `row_number`, `text:column`, and what else a field is cast from.
+        sample: The first rows of `texts`.
+    """
+
+    shape: ShapeMap
+    fields: Mapping[str, Sequence[FieldMap]]
+    texts: pl.LazyFrame
+    sample: pl.DataFrame
 
 
 def empty_frame(shape: CanonicalSchemaName) -> pl.LazyFrame:
@@ -43,90 +64,123 @@ def is_hashed(shape: ShapeMap) -> bool:
     )
 
 
-def fill_shape(
-    shape: ShapeMap, rows: pl.LazyFrame, table: TextTable, options: SourceOptions, name: str
-) -> pl.LazyFrame:
-    """Return the frame of a shape.
+def read_texts(shape: ShapeMap, rows: pl.LazyFrame, table: TextTable) -> ShapeTexts:
+    """Return the texts of a shape.
 
     Args:
         shape: The map, fitted to the file.
         rows: The rows that the shape reads, with every column of its headers.
         table: The file.
+    """
+    fields: dict[str, list[FieldMap]] = {}
+    for field_map in shape.fields:
+        fields.setdefault(field_map.destination, []).append(field_map)
+    columns = [text for variants in fields.values() for text in _field_texts(variants, shape, table)]
+    texts = rows.select(ROW_NUMBER, *columns)
+    return ShapeTexts(shape, fields, texts, texts.head(SAMPLE_ROWS).collect())
+
+
+def prove_forms(
+    shapes: Sequence[ShapeTexts], options: SourceOptions, name: str, has_typed_numbers: bool
+) -> list[dict[str, Transform]]:
+    """Return per shape the transform of each column of text, completed by what the cells of the complete file prove.
+
+    Args:
+        shapes: The shapes of the file.
         options: Options of the source.
         name: Name of the file, for messages.
-
-    Returns:
-        One row per row: `row_number`, every column of the shape with its type, and `text:column` with its text.
+        has_typed_numbers: Whether the format of the file writes numbers with a decimal point.
 
     Raises:
         ExportRefused: If the cells can be read in two ways and the file proves neither.
     """
-    columns = CANONICAL_SCHEMAS[shape.shape].columns
-    fields: dict[str, list[FieldMap]] = {}
-    for field_map in shape.fields:
-        fields.setdefault(field_map.destination, []).append(field_map)
-    texts = rows.select(
-        ROW_NUMBER, *(text for variants in fields.values() for text in _field_texts(variants, shape, table))
-    )
-    sample = texts.head(SAMPLE_ROWS).collect()
-    # JSON, Parquet and workbooks write numbers with a decimal point.
-    transforms = _prove(fields, texts, sample, options, name, table.has_open_schema or table.encoding is None)
-    missing = [column for column in columns if column not in fields]
-    frame = texts.with_columns(
+    columns = [_text_columns_to_prove(shape, options) for shape in shapes]
+    proven = iter(prove_transforms([column for group in columns for column in group], name, has_typed_numbers))
+    return [{column.name: next(proven) for column in group} for group in columns]
+
+
+def fill_shape(shape: ShapeTexts, transforms: Mapping[str, Transform], options: SourceOptions) -> pl.LazyFrame:
+    """Return the frame of a shape.
+
+    Args:
+        shape: Its texts.
+        transforms: The transform of each column of text.
+        options: Options of the source.
+
+    Returns:
+        One row per row: `row_number`, every column of the shape with its type, and `text:column` with its text.
+    """
+    columns = CANONICAL_SCHEMAS[shape.shape.shape].columns
+
+    def cast(column: str) -> pl.Expr:
+        lowest, highest = (pl.col(f"{column}:{end}") if f"{column}:{end}" in transforms else None for end in _ENDS)
+        sample = shape.sample[column].drop_nulls()
+        value = cast_text(pl.col(column), transforms[column], options.time_zone, sample, lowest, highest)
+        if f"{column}:began" not in transforms:
+            return value
+        moments = (
+            cast_text(pl.col(f"{column}:{end}"), transforms[f"{column}:{end}"], options.time_zone) for end in _MOMENTS
+        )
+        return hours_between(value, pl.col(column), *moments)
+
+    missing = [column for column in columns if column not in shape.fields]
+    frame = shape.texts.with_columns(
         *(
-            pl.coalesce(
-                cast_text(pl.col(text), transforms[text], options.time_zone, sample[text].drop_nulls())
-                for text in _text_columns(variants)
-            )
-            .cast(COLUMNS[column].dtype)
-            .alias(column)
-            for column, variants in fields.items()
+            pl.coalesce(cast(text) for text in _text_columns(variants)).cast(COLUMNS[column].dtype).alias(column)
+            for column, variants in shape.fields.items()
         ),
         *(pl.lit(None, COLUMNS[column].dtype).alias(column) for column in missing),
         *(pl.lit(None, pl.String).alias(f"text:{column}") for column in missing),
     )
-    if is_hashed(shape):
+    if is_hashed(shape.shape):
         # The hash is of the row's mapped text, in the alphabetical order of the columns.
-        mapped = sorted({f"text:{field_map.destination}" for field_map in shape.fields if field_map.headers})
+        mapped = sorted({f"text:{field_map.destination}" for field_map in shape.shape.fields if field_map.headers})
         row_text = pl.concat_str((pl.col(column).fill_null("\x00") for column in mapped), separator="\x1f")
         frame = frame.with_columns(hash_texts(row_text).alias("record_code"))
     return frame.select(ROW_NUMBER, *columns, *(f"text:{column}" for column in columns)).cache()
 
 
 def _field_texts(variants: Sequence[FieldMap], shape: ShapeMap, table: TextTable) -> list[pl.Expr]:
-    """Return the text of a field, and the text of each variant if they are cast differently."""
+    """Return the text of a field, and per variant its text, its ends and its moments if they are cast differently."""
     chosen = choose_variant(variants, shape, table)
-    texts = [pl.when(chosen == i).then(field_text(field_map, table)) for i, field_map in enumerate(variants)]
+    texts = [pl.when(chosen == i).then(field_text(field_map, shape, table)) for i, field_map in enumerate(variants)]
     columns = _text_columns(variants)
     parts = [text.alias(column) for text, column in zip(texts, columns, strict=True)] if len(columns) > 1 else []
+    for i, (column, field_map) in enumerate(zip(columns, variants, strict=False)):
+        parts += [
+            pl.when(chosen == i).then(joined_text(headers, table)).alias(f"{column}:{end}")
+            for end in (*_ENDS, *_MOMENTS)
+            if (headers := getattr(field_map, end))
+        ]
     return [pl.coalesce(texts).alias(f"text:{variants[0].destination}"), *parts]
 
 
 def _text_columns(variants: Sequence[FieldMap]) -> list[str]:
-    """Return the columns of text that are cast: one per field, or one per variant if their transforms differ."""
+    """Return the columns of text that are cast: one per field, or one per variant if they are cast differently."""
     column = f"text:{variants[0].destination}"
-    differ = any(transform_for(field_map) != transform_for(variants[0]) for field_map in variants)
-    return [f"{column}:{i}" for i in range(len(variants))] if differ else [column]
+    casts = [
+        (transform_for(field_map), field_map.lowest, field_map.highest, field_map.began, field_map.ended)
+        for field_map in variants
+    ]
+    return [f"{column}:{i}" for i in range(len(variants))] if any(cast != casts[0] for cast in casts) else [column]
 
 
-def _prove(
-    fields: Variants,
-    texts: pl.LazyFrame,
-    sample: pl.DataFrame,
-    options: SourceOptions,
-    name: str,
-    has_typed_numbers: bool,
-) -> dict[str, Transform]:
-    """Return the transform of each column of text, completed by what the cells of the file prove."""
+def _text_columns_to_prove(shape: ShapeTexts, options: SourceOptions) -> list[TextColumn]:
     columns = []
-    for destination, variants in fields.items():
+
+    def add(column: str, headers: tuple[str, ...], destination: str, transform: Transform) -> None:
+        cells = shape.sample[column].drop_nulls()
+        is_complete = shape.sample.height < SAMPLE_ROWS
+        columns.append(TextColumn(column, shape.texts, cells, is_complete, headers, destination, transform))
+
+    for destination, variants in shape.fields.items():
         names = _text_columns(variants)
         groups = [[variant] for variant in variants] if len(names) > 1 else [variants]
         for column, group in zip(names, groups, strict=True):
             headers = tuple(header for field_map in group for header in field_map.headers)
-            transform = source_transform(group[0], options)
-            is_complete = sample.height < SAMPLE_ROWS
-            cells = sample[column].drop_nulls()
-            columns.append(TextColumn(column, texts, cells, is_complete, headers, destination, transform))
-    transforms = prove_transforms(columns, name, has_typed_numbers)
-    return {column.name: transform for column, transform in zip(columns, transforms, strict=True)}
+            add(column, headers, destination, source_transform(group[0], options))
+            for end in (*_ENDS, *_MOMENTS):
+                if end_headers := getattr(group[0], end):
+                    transform = with_options(_MOMENT if end in _MOMENTS else _NUMBER, options)
+                    add(f"{column}:{end}", end_headers, destination, transform)
+    return columns

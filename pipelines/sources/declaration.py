@@ -19,6 +19,8 @@ from pipelines.sources.readers.text_table import RowMark
 
 Domain = Literal["hr", "projects", "learning", "feedback", "skills"]
 Format = Literal["csv", "json", "parquet"]
+# JSON, or a table: CSV, a workbook, Parquet.
+Form = Literal["json", "table"]
 # Headers that no file has. They stand for the file's name and, in an unpivoted table, for the header of the cell's
 # column, the cell, and the maximum points of that column.
 FILE_NAME, COLUMN_NAME, CELL_VALUE, MAX_POINTS = "@file", "@item", "@value", "@points"
@@ -82,6 +84,14 @@ class FieldMap:
         split: Regular expression of what separates several values in a cell; it is replaced by |.
         value_is_header: Whether the value is the name of the first header that is filled, not its cell: with
             `completed_on` and `started_on`, the filled one tells what happened.
+        form: Form of the export in which the headers have this meaning; None for every form. A member of JSON can have
+            the letters of a CSV header and another unit.
+        lowest: Headers of the row's own lowest score; without one it is 0.
+        highest: Headers of the row's own highest score. In a row without one a later variant counts; without a later
+            variant the score stays unread.
+        began: Headers of the moment at which the hours began, joined by a blank: a date and a clock.
+        ended: Headers of the moment at which they ended. Together they give the hours of a row whose field is empty,
+            and prove the unit of a row whose field is filled.
     """
 
     destination: str
@@ -95,11 +105,26 @@ class FieldMap:
     extract: str | None = None
     split: str | None = None
     value_is_header: bool = False
+    form: Form | None = None
+    lowest: tuple[str, ...] = ()
+    highest: tuple[str, ...] = ()
+    began: tuple[str, ...] = ()
+    ended: tuple[str, ...] = ()
 
     @property
     def is_mapped(self) -> bool:
-        """Whether the map can give a value at all: from a header or from the constant."""
-        return bool(self.headers) or self.constant is not None
+        """Whether the map can give a value at all: from a header, from the constant, or from two moments."""
+        return bool(self.headers) or self.constant is not None or self.has_moments
+
+    @property
+    def has_moments(self) -> bool:
+        """Whether two moments tell the hours."""
+        return bool(self.began and self.ended)
+
+    @property
+    def all_headers(self) -> tuple[str, ...]:
+        """Every header that the map reads for its value."""
+        return (*self.headers, *self.lowest, *self.highest, *self.began, *self.ended)
 
 
 @dataclass(frozen=True)

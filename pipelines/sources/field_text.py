@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
+from pipelines.sources.casts.placeholders import drop_placeholders
 from pipelines.sources.casts.words import comparable, comparable_words
 from pipelines.sources.declaration import ANY_TEXT, KNOWN_WORDS, Condition, FieldMap, PassOver, ShapeMap
 from pipelines.sources.mapping import transform_for
@@ -32,7 +34,7 @@ def headers_read_by(shape: ShapeMap) -> list[str]:
         shape.unpivot.points_row if shape.unpivot else None,
     ]
     return [
-        *(header for field_map in shape.fields for header in field_map.headers),
+        *(header for field_map in shape.fields for header in field_map.all_headers),
         *(header for condition in conditions if condition for header in headers_of(condition, shape)),
     ]
 
@@ -51,7 +53,12 @@ def condition_text(condition: Condition | PassOver, shape: ShapeMap, table: Text
         if isinstance(condition.column, tuple)
         else _variants(condition.column, shape)
     )
-    cells = [cell for field_map in variants for cell in _cells(field_map, table)]
+    cells = [
+        _cell(field_map, header, column)
+        for field_map in variants
+        for header in field_map.headers
+        for column in frame_columns(header, table)
+    ]
     return pl.coalesce(*cells, pl.lit("", pl.String))
 
 
@@ -80,8 +87,14 @@ def choose_variant(variants: Sequence[FieldMap], shape: ShapeMap, table: TextTab
     for i, field_map in reversed(list(enumerate(variants))):
         is_filled = pl.lit(True)
         if field_map.constant is None:
-            columns = [column for header in field_map.headers for column in frame_columns(header, table)]
-            is_filled = pl.any_horizontal(stripped_or_null(pl.col(column)).is_not_null() for column in columns)
+            is_filled = _any_filled(field_map.headers, field_map, shape, table)
+            if field_map.has_moments:
+                began, ended = (
+                    _any_filled(headers, field_map, shape, table) for headers in (field_map.began, field_map.ended)
+                )
+                is_filled |= began & ended
+            if field_map.highest and field_map is not variants[-1]:
+                is_filled &= _any_filled(field_map.highest, field_map, shape, table)
         if field_map.when:
             is_filled &= condition_holds(field_map.when, shape, table)
         if field_map.unless:
@@ -90,9 +103,16 @@ def choose_variant(variants: Sequence[FieldMap], shape: ShapeMap, table: TextTab
     return chosen
 
 
-def field_text(field_map: FieldMap, table: TextTable) -> pl.Expr:
-    """Return the text of a field as the file writes it; null if it is blank. Conditions of the field do not count."""
-    cells = _cells(field_map, table)
+def field_text(field_map: FieldMap, shape: ShapeMap, table: TextTable) -> pl.Expr:
+    """Return the text of a field as the file writes it; null if it is blank or a placeholder.
+
+    Conditions of the field do not count.
+    """
+    cells = [
+        _drop_placeholder(_cell(field_map, header, column), field_map, shape)
+        for header in field_map.headers
+        for column in frame_columns(header, table)
+    ]
     if not cells:
         return pl.lit(field_map.constant, pl.String)
     if field_map.join is not None and len(cells) > 1:
@@ -110,8 +130,31 @@ def _variants(destination: str, shape: ShapeMap) -> list[FieldMap]:
     return [field_map for field_map in shape.fields if field_map.destination == destination]
 
 
-def _cells(field_map: FieldMap, table: TextTable) -> list[pl.Expr]:
-    return [_cell(field_map, header, column) for header in field_map.headers for column in frame_columns(header, table)]
+def joined_text(headers: Sequence[str], table: TextTable) -> pl.Expr:
+    """Return the texts of the headers, joined by a blank; null if all are blank or placeholders."""
+    cells = [
+        drop_placeholders(stripped_or_null(pl.col(column)))
+        for header in headers
+        for column in frame_columns(header, table)
+    ]
+    return (
+        stripped_or_null(pl.concat_str(cells, separator=" ", ignore_nulls=True)) if cells else pl.lit(None, pl.String)
+    )
+
+
+def _any_filled(headers: Sequence[str], field_map: FieldMap, shape: ShapeMap, table: TextTable) -> pl.Expr:
+    columns = [column for header in headers for column in frame_columns(header, table)]
+    cells = (_drop_placeholder(stripped_or_null(pl.col(column)), field_map, shape) for column in columns)
+    return pl.any_horizontal(pl.lit(False), *(cell.is_not_null() for cell in cells))
+
+
+def _drop_placeholder(text: pl.Expr, field_map: FieldMap, shape: ShapeMap) -> pl.Expr:
+    """Return the text, or null if it is a placeholder and none of the words that the field declares."""
+    schema = CANONICAL_SCHEMAS[shape.shape]
+    if field_map.destination in schema.full_score_if_empty or field_map.value_is_header:
+        return text
+    declared = {word.lower() for word in transform_for(field_map).values}
+    return drop_placeholders(text, field_map.destination, declared)
 
 
 def _cell(field_map: FieldMap, header: str, column: str) -> pl.Expr:

@@ -7,7 +7,7 @@ Does not belong here: reading the file (`adapter`), how text becomes values (`ca
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import polars as pl
 
@@ -16,6 +16,7 @@ from pipelines.contracts.columns import COLUMNS
 from pipelines.sources.declaration import (
     Adapter,
     FieldMap,
+    Form,
     Override,
     ShapeMap,
     SourceOptions,
@@ -66,8 +67,10 @@ def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, n
             column.
     """
     fields: dict[str, list[FieldMap]] = {}
+    form: Form = "json" if table.has_open_schema else "table"
     for field_map in shape.fields:
-        fields.setdefault(field_map.destination, []).append(field_map)
+        if field_map.form in (None, form):
+            fields.setdefault(field_map.destination, []).append(field_map)
     columns = CANONICAL_SCHEMAS[shape.shape].columns
     for destination, override in options.overrides().items():
         if destination in columns:
@@ -111,7 +114,11 @@ def transform_for(field_map: FieldMap) -> Transform:
 
 def source_transform(field_map: FieldMap, options: SourceOptions) -> Transform:
     """Return the transform of the field map with the decimal sign and the date order that its source declares."""
-    transform = transform_for(field_map)
+    return with_options(transform_for(field_map), options)
+
+
+def with_options(transform: Transform, options: SourceOptions) -> Transform:
+    """Return the transform with the decimal sign and the date order that its source declares."""
     if options.decimal_comma is not None:
         transform = replace(transform, decimal_comma=options.decimal_comma)
     if transform.kind in ("date", "datetime") and not transform.formats and transform.date_order is None:
@@ -138,7 +145,8 @@ def override_field(field_map: FieldMap, override: Override) -> FieldMap:
         # A day and a time of day in two columns are one moment; texts of several columns stay apart.
         separator = " " if transform.kind in ("date", "datetime") else "|"
         join = separator if len(override.headers) > 1 else field_map.join
-        return replace(changed, headers=override.headers, join=join, extract=None, split=None, value_is_header=False)
+        cells = replace(changed, headers=override.headers, join=join, extract=None, split=None, value_is_header=False)
+        return replace(cells, lowest=(), highest=(), began=(), ended=())
     return replace(changed, headers=()) if override.constant is not None else changed
 
 
@@ -193,8 +201,13 @@ def _fit(variants: list[FieldMap], table: TextTable, name: str) -> list[FieldMap
         _refuse_missing(required, table, name)
     if table.has_open_schema:
         return [field_map for field_map in variants if field_map.is_mapped]
-    present = [
-        tuple(header for header in field_map.headers if table.key(header) in table.columns) for field_map in variants
-    ]
-    fitted = (replace(field_map, headers=headers) for field_map, headers in zip(variants, present, strict=True))
+    fitted = []
+    for field_map in variants:
+        present: dict[str, Any] = {
+            name: tuple(header for header in getattr(field_map, name) if table.key(header) in table.columns)
+            for name in ("headers", "lowest", "highest", "began", "ended")
+        }
+        # Without highest scores another variant stands in; without another the scores stay unread.
+        if present["highest"] or not field_map.highest or field_map is variants[-1]:
+            fitted.append(replace(field_map, **{**present, "highest": present["highest"] or field_map.highest}))
     return [field_map for field_map in fitted if field_map.is_mapped]

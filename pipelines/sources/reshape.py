@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from pipelines.sources.casts.placeholders import drop_placeholders
 from pipelines.sources.declaration import CELL_VALUE, COLUMN_NAME, FILE_NAME, MAX_POINTS, ShapeMap, Unpivot
 from pipelines.sources.field_text import condition_holds, headers_of
 from pipelines.sources.readers.json_lines import parse_json
@@ -187,7 +188,7 @@ def _unpivot(table: TextTable, shape: ShapeMap, unpivot: Unpivot) -> TextTable:
             for header, column in header_columns
         ]
         rows = rows.select(ROW_NUMBER, *others, pl.concat_list(cells).alias("@cell")).explode("@cell").unnest("@cell")
-        text = pl.col(CELL_VALUE).str.strip_chars().str.to_lowercase()
+        text = drop_placeholders(pl.col(CELL_VALUE).str.strip_chars()).str.to_lowercase()
         return rows.filter(is_filled(text) & ~text.is_in([word.lower() for word in unpivot.empty_values]))
 
     return replace(table, columns={**table.columns, **{name: (name,) for name in new_columns}}, scan=scan)

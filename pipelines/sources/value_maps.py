@@ -27,6 +27,8 @@ IS_DONE = Transform(
 
 MILLISECONDS = Transform("hours", unit="milliseconds")
 SECONDS = Transform("hours", unit="seconds")
+# Issue trackers write 1d for a working day.
+WORKING_SECONDS = Transform("hours", unit="seconds", hours_per_day=8.0)
 MINUTES = Transform("hours", unit="minutes")
 HOURS = Transform("hours", unit="hours")
 PERCENT = Transform("score", scale=(0, 100))

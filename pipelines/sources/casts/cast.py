@@ -16,7 +16,14 @@ from pipelines.sources.casts.transform import Transform
 from pipelines.sources.casts.words import cast_boolean, cast_category, cast_email, hash_texts
 
 
-def cast_text(text: pl.Expr, transform: Transform, time_zone: str, sample: pl.Series = NO_SAMPLE) -> pl.Expr:
+def cast_text(
+    text: pl.Expr,
+    transform: Transform,
+    time_zone: str,
+    sample: pl.Series = NO_SAMPLE,
+    lowest: pl.Expr | None = None,
+    highest: pl.Expr | None = None,
+) -> pl.Expr:
     """Cast stripped, non-empty text to the type of the transform.
 
     Args:
@@ -25,6 +32,8 @@ def cast_text(text: pl.Expr, transform: Transform, time_zone: str, sample: pl.Se
         time_zone: Zone of datetimes that are written without one.
         sample: Some texts of the column. They decide which parser is tried first; this changes only the time, not the
             values.
+        lowest: Text of the row's own lowest score, for `score`.
+        highest: Text of the row's own highest score, for `score`.
 
     Returns:
         The value; null if the text cannot be read.
@@ -49,7 +58,7 @@ def cast_text(text: pl.Expr, transform: Transform, time_zone: str, sample: pl.Se
         case "hours":
             return cast_hours(text, transform, sample)
         case "score":
-            return cast_score(text, transform, sample)
+            return cast_score(text, transform, sample, lowest, highest)
         case "category":
             return cast_category(text, transform)
         case "boolean":

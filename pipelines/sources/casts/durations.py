@@ -16,6 +16,8 @@ from pipelines.sources.casts.numbers import NUMBER_TEXT, parse_plain_comma, pars
 from pipelines.sources.casts.transform import TimeUnit, Transform
 
 UNITS_PER_HOUR: dict[TimeUnit, float] = {"milliseconds": 3_600_000.0, "seconds": 3600.0, "minutes": 60.0, "hours": 1.0}
+# A number in another unit than declared is so many times too large or too small.
+_UNIT_RATIOS = (60.0, 1000.0, 3600.0, 60_000.0, 3_600_000.0)
 # ISO 8601 counts calendar days; a year and a month have the mean length of the Gregorian calendar.
 _ISO_HOURS = (365.2425 * 24, 365.2425 * 2, 168.0, 24.0, 1.0, 1 / 60, 1 / 3600)
 _ISO_NUMBER = r"(\d+(?:[.,]\d+)?)"
@@ -64,6 +66,26 @@ def cast_hours(text: pl.Expr, transform: Transform, sample: pl.Series = NO_SAMPL
 
     read_rest = partial(_read_batch, transform=transform)
     return parse_text(text, pl.Float64(), [], [in_hours, _parse_plain_clock], read_rest, sample)
+
+
+def hours_between(hours: pl.Expr, text: pl.Expr, began: pl.Expr, ended: pl.Expr) -> pl.Expr:
+    """Return the hours of a field, proven or filled by the moments between which they lie.
+
+    Args:
+        hours: The hours as they are read.
+        text: The text that they are read from; if it is filled and cannot be read, the hours stay null.
+        began: The first moment.
+        ended: The last moment.
+
+    Returns:
+        The time between the moments if the text is empty, or if the hours differ from it by the ratio of two units:
+        then the number is in another unit than declared. Otherwise the hours.
+    """
+    elapsed = (ended - began).dt.total_microseconds() / (UNITS_PER_HOUR["milliseconds"] * 1000)
+    elapsed = pl.when(elapsed > 0).then(elapsed)
+    ratio = pl.max_horizontal(hours / elapsed, elapsed / hours)
+    is_other_unit = pl.any_horizontal((ratio / factor).is_between(0.99, 1.01) for factor in _UNIT_RATIOS)
+    return pl.when(text.is_null() | is_other_unit.fill_null(False)).then(elapsed).otherwise(hours)
 
 
 def _parse_plain_clock(text: pl.Expr) -> pl.Expr:

@@ -26,7 +26,7 @@ PLACEHOLDERS = _spellings((*_SIGNS, *_WORDS.split(", "), "NaN", "NaT"))
 _IN_NAMES = PLACEHOLDERS - _spellings((*_PLAIN_WORDS, "NaN", "NaT"))
 
 
-def drop_placeholders(text: pl.Expr, destination: str, declared: Collection[str] = ()) -> pl.Expr:
+def drop_placeholders(text: pl.Expr, destination: str = "", declared: Collection[str] = ()) -> pl.Expr:
     """Return the text, or null if it is a placeholder.
 
     Args:

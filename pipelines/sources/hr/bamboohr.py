@@ -6,7 +6,7 @@ Does not belong here: pay, birth, ethnicity and other sensitive columns, which a
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import EMPLOYMENT_STATUS
+from pipelines.sources.value_maps import EMPLOYMENT_STATUS, HOURS
 
 # The API writes an empty date as 0000-00-00.
 DAY = r"^(?:0000-00-00)?(.*)$"
@@ -40,7 +40,9 @@ ADAPTER = Adapter(
                 ),
                 FieldMap("hired_date", ("Hire Date", "hireDate"), extract=DAY),
                 FieldMap("left_date", ("Termination Date", "terminationDate"), extract=DAY),
-                FieldMap("weekly_hours", ("Standard Hours Per Week", "standardHoursPerWeek", "Standard Hours/Week")),
+                FieldMap(
+                    "weekly_hours", ("Standard Hours Per Week", "standardHoursPerWeek", "Standard Hours/Week"), HOURS
+                ),
                 FieldMap("changed_at", ("Last Changed", "lastChanged")),
             ),
         ),

@@ -5,7 +5,7 @@ Does not belong here: the skills API.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import EMPLOYMENT_STATUS
+from pipelines.sources.value_maps import EMPLOYMENT_STATUS, HOURS
 
 ADAPTER = Adapter(
     system="hibob",
@@ -42,7 +42,7 @@ ADAPTER = Adapter(
                 ),
                 FieldMap("hired_date", ("work.startDate", "start_date", "employment_active_effective_date")),
                 FieldMap("left_date", ("internal.terminationDate", "termination_date")),
-                FieldMap("weekly_hours", ("payroll.employment.weeklyHours", "weekly_hours")),
+                FieldMap("weekly_hours", ("payroll.employment.weeklyHours", "weekly_hours"), HOURS),
                 FieldMap("changed_at", ("internal.lastModified", "last_modified")),
             ),
         ),

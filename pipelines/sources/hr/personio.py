@@ -5,7 +5,7 @@ Does not belong here: attendance and absence.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap
-from pipelines.sources.value_maps import EMPLOYMENT_STATUS
+from pipelines.sources.value_maps import EMPLOYMENT_STATUS, HOURS
 
 
 def _values(*fields: str) -> tuple[str, ...]:
@@ -38,7 +38,7 @@ ADAPTER = Adapter(
                 FieldMap("employment_status", _values("status"), EMPLOYMENT_STATUS),
                 FieldMap("hired_date", _values("hire_date")),
                 FieldMap("left_date", _values("termination_date", "contract_end_date")),
-                FieldMap("weekly_hours", _values("weekly_working_hours")),
+                FieldMap("weekly_hours", _values("weekly_working_hours"), HOURS),
                 FieldMap("changed_at", _values("last_modified_at")),
             ),
             pass_over=(PassOver("type", ("type",), other_than=("Employee",)),),

@@ -6,7 +6,7 @@ Does not belong here: leave and absence reports, which hold health data and noth
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import EMPLOYMENT_STATUS
+from pipelines.sources.value_maps import EMPLOYMENT_STATUS, HOURS
 
 NUMBER = ("Employee_ID", "Employee ID", "employeeID", "Worker_ID", "Worker ID", "worker_code")
 
@@ -45,7 +45,7 @@ ADAPTER = Adapter(
                 ),
                 FieldMap("hired_date", ("Hire_Date", "hireDate", "Original_Hire_Date")),
                 FieldMap("left_date", ("Termination_Date", "terminationDate")),
-                FieldMap("weekly_hours", ("Scheduled_Weekly_Hours", "scheduledWeeklyHours")),
+                FieldMap("weekly_hours", ("Scheduled_Weekly_Hours", "scheduledWeeklyHours"), HOURS),
                 FieldMap("changed_at", ("Last_Functionally_Updated", "lastFunctionallyUpdated")),
             ),
         ),

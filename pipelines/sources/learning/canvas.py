@@ -14,13 +14,9 @@ from pipelines.sources.declaration import (
     FieldMap,
     PassOver,
     ShapeMap,
-    Transform,
     Unpivot,
 )
-from pipelines.sources.value_maps import EMAIL_ADDRESS
-
-# Without maximum points a mark cannot become a share: such a cell is set aside.
-OF_POINTS = Transform("score", pattern=r"^([^/]+/[^/]+)$")
+from pipelines.sources.value_maps import EMAIL_ADDRESS, SHARE
 
 # An assignment with its id; a grading period called 2026 gives a total "Current Score (2026)".
 MARK = r"^(?!.*\b(?:Current|Final) (?:Score|Grade|Points) \().*\(\d+\)\s*$"
@@ -44,7 +40,8 @@ ADAPTER = Adapter(
                 FieldMap("work_email", ("SIS Login ID",), extract=EMAIL_ADDRESS),
                 FieldMap("skill_text", (COLUMN_NAME,), extract=r"^(.*\S)\s*\(\d+\)\s*$"),
                 FieldMap("feedback_kind", constant="assessment"),
-                FieldMap("score_share", (CELL_VALUE, MAX_POINTS), OF_POINTS, join="/"),
+                # Without maximum points a mark cannot become a share: such a cell is set aside.
+                FieldMap("score_share", (CELL_VALUE,), SHARE, highest=(MAX_POINTS,)),
                 FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d\d-\d\d-\d\d)"),
             ),
             pass_over=(PassOver("student", STUDENT, NO_STUDENT),),

@@ -17,7 +17,7 @@ from pipelines.sources.declaration import (
     Transform,
     Unpivot,
 )
-from pipelines.sources.value_maps import DIGEST, PERCENT
+from pipelines.sources.value_maps import DIGEST, PERCENT, SHARE
 
 EVENTS = {
     r"\core\event\course_completed": "completed",
@@ -111,7 +111,7 @@ ADAPTER = Adapter(
                 FieldMap("given_by_code", ("reviewerid",), extract=r"^(\d+)$"),
                 FieldMap("skill_text", ("shortname", "idnumber", "competencyid")),
                 FieldMap("feedback_kind", constant="assessment"),
-                FieldMap("score_share", ("proficiency",)),
+                FieldMap("score_share", ("proficiency",), SHARE),
                 FieldMap("occurred_at", ("timemodified", "timecreated"), required=True),
                 FieldMap("changed_at", ("timemodified",)),
             ),

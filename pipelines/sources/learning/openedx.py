@@ -17,7 +17,7 @@ from pipelines.sources.declaration import (
     Transform,
     Unpivot,
 )
-from pipelines.sources.value_maps import DIGEST
+from pipelines.sources.value_maps import DIGEST, SHARE
 
 EVENTS = {
     "edx.course.enrollment.activated": "enrolled",
@@ -68,7 +68,7 @@ ADAPTER = Adapter(
                 FieldMap("work_email", ("Email",)),
                 FieldMap("skill_text", (COLUMN_NAME,), extract=r"^[^:]+:\s*(.+)$"),
                 FieldMap("feedback_kind", constant="assessment"),
-                FieldMap("score_share", (CELL_VALUE,)),
+                FieldMap("score_share", (CELL_VALUE,), SHARE),
                 FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d\d-\d\d-\d\d)"),
             ),
             signature=("Student ID", "Email", "Grade"),

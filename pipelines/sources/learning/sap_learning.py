@@ -6,7 +6,7 @@ Does not belong here: the user data file (`hr.successfactors`).
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap, Transform
-from pipelines.sources.value_maps import DIGEST, PERCENT
+from pipelines.sources.value_maps import DIGEST, HOURS, PERCENT
 
 STATUS = Transform(
     "category",
@@ -39,7 +39,7 @@ ADAPTER = Adapter(
                 FieldMap("course_name", ("CPNT_TITLE", "ComponentTitle", "Title")),
                 FieldMap("learning_verb", ("CMPL_STAT_ID", "CompletionStatusID"), STATUS, required=True),
                 FieldMap("occurred_at", COMPLETED_ON, required=True),
-                FieldMap("learning_hours", ("TOTAL_HRS", "TotalHours")),
+                FieldMap("learning_hours", ("TOTAL_HRS", "TotalHours"), HOURS),
                 # A grade can be a letter; only a number is a share of 100.
                 FieldMap("score_share", ("GRADE", "Grade"), PERCENT, extract=r"^\s*(\d+(?:[.,]\d+)?)\s*%?\s*$"),
                 FieldMap("changed_at", ("LST_UPD_TSTMP", "LastUpdateTimestamp")),

@@ -5,6 +5,7 @@ Does not belong here: the profiles of single vendors.
 """
 
 from pipelines.sources.declaration import KNOWN_WORDS, Adapter, Condition, FieldMap, PassOver, ShapeMap, Transform
+from pipelines.sources.value_maps import SECONDS, SHARE
 
 ADL, CMI5, TINCAN = (
     "http://adlnet.gov/expapi/verbs/",
@@ -62,9 +63,17 @@ ADAPTER = Adapter(
                     "learning_verb", ("verb.id",), Transform("category", values=VERBS), required=True, unless=IS_VOIDING
                 ),
                 FieldMap("occurred_at", ("timestamp", "stored"), ISO_TIME),
-                FieldMap("learning_hours", ("result.duration",)),
+                FieldMap("learning_hours", ("result.duration",), SECONDS),
+                # A tool may scale from -1 to 1 what it scores from 0 to 10, so points of a maximum come first.
+                FieldMap(
+                    "score_share",
+                    ("result.score.raw",),
+                    SHARE,
+                    lowest=("result.score.min",),
+                    highest=("result.score.max",),
+                ),
                 # The standard allows -1 to 1; a score below 0 counts as 0.
-                FieldMap("score_share", ("result.score.scaled",)),
+                FieldMap("score_share", ("result.score.scaled",), SHARE),
                 FieldMap("voids_code", ("object.id",), when=IS_VOIDING),
                 FieldMap("changed_at", ("stored",), ISO_TIME),
             ),

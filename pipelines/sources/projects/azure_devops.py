@@ -5,7 +5,7 @@ Does not belong here: commits and builds.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import IS_DONE
+from pipelines.sources.value_maps import HOURS, IS_DONE
 
 ADAPTER = Adapter(
     system="azure_devops",
@@ -28,7 +28,7 @@ ADAPTER = Adapter(
                 FieldMap("started_date", ("Start Date", "Activated Date", "Created Date")),
                 FieldMap("ended_date", ("Finish Date",)),
                 FieldMap("done_at", ("Closed Date", "Resolved Date")),
-                FieldMap("planned_hours", ("Original Estimate",)),
+                FieldMap("planned_hours", ("Original Estimate",), HOURS),
                 FieldMap("changed_at", ("Changed Date",)),
             ),
         ),

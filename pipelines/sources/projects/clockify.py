@@ -5,7 +5,7 @@ Does not belong here: rates and amounts, which are never read.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import DIGEST
+from pipelines.sources.value_maps import DIGEST, HOURS
 
 ADAPTER = Adapter(
     system="clockify",
@@ -29,7 +29,13 @@ ADAPTER = Adapter(
                 FieldMap("assignment_code", ("Task", "Activity")),
                 FieldMap("skill_text", ("Tags", "Task", "Activity"), join="|", split=r"\s*,\s*"),
                 FieldMap("worked_at", ("Start Date", "Start Time"), join=" ", required=True),
-                FieldMap("worked_hours", ("Duration (decimal)", "Duration (h)")),
+                FieldMap(
+                    "worked_hours",
+                    ("Duration (decimal)", "Duration (h)"),
+                    HOURS,
+                    began=("Start Date", "Start Time"),
+                    ended=("End Date", "End Time"),
+                ),
             ),
         ),
     ),

@@ -5,6 +5,7 @@ Does not belong here: rates and amounts, which are never read.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.value_maps import HOURS
 
 ADAPTER = Adapter(
     system="harvest",
@@ -24,7 +25,7 @@ ADAPTER = Adapter(
                 FieldMap("assignment_code", ("task.id", "task_id", "Task")),
                 FieldMap("skill_text", ("Task", "task.name")),
                 FieldMap("worked_at", ("Date", "spent_date"), required=True),
-                FieldMap("worked_hours", ("Hours", "hours", "Hours Rounded")),
+                FieldMap("worked_hours", ("Hours", "hours", "Hours Rounded"), HOURS),
                 FieldMap("changed_at", ("updated_at",)),
             ),
         ),

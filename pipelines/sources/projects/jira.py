@@ -6,7 +6,7 @@ Does not belong here: worklogs of Tempo (`tempo`).
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import DIGEST, IS_DONE, LIST_MARKS, SECONDS
+from pipelines.sources.value_maps import DIGEST, IS_DONE, LIST_MARKS, SECONDS, WORKING_SECONDS
 
 ADAPTER = Adapter(
     system="jira",
@@ -29,7 +29,9 @@ ADAPTER = Adapter(
                 FieldMap("is_done", ("Status Category", "status_category", "Status"), IS_DONE),
                 FieldMap("started_date", ("Custom field (Start date)", "Created", "created_date")),
                 FieldMap("done_at", ("Resolved", "Resolution Date", "resolution_date", "resolutiondate")),
-                FieldMap("planned_hours", ("Original Estimate", "Σ Original Estimate", "original_estimate"), SECONDS),
+                FieldMap(
+                    "planned_hours", ("Original Estimate", "Σ Original Estimate", "original_estimate"), WORKING_SECONDS
+                ),
                 FieldMap("changed_at", ("Updated", "updated_date")),
             ),
         ),

@@ -5,7 +5,7 @@ Does not belong here: rates, which are never read.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import MINUTES
+from pipelines.sources.value_maps import HOURS, MINUTES
 
 ADAPTER = Adapter(
     system="kantata",
@@ -26,7 +26,7 @@ ADAPTER = Adapter(
                 FieldMap("assignment_code", ("Task ID", "story_id", "Task")),
                 FieldMap("skill_text", ("Task", "Task Name", "Role", "story_title")),
                 FieldMap("worked_at", ("Date Performed", "date_performed", "Time Entry Date", "Date"), required=True),
-                FieldMap("worked_hours", ("Hours", "Time (Hours)")),
+                FieldMap("worked_hours", ("Hours", "Time (Hours)"), HOURS),
                 FieldMap("worked_hours", ("time_in_minutes", "Time In Minutes", "Minutes"), MINUTES),
                 FieldMap("changed_at", ("Updated At", "updated_at", "Updated Date")),
             ),

@@ -5,7 +5,7 @@ Does not belong here: issues (`jira`).
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import SECONDS
+from pipelines.sources.value_maps import HOURS, SECONDS
 
 ADAPTER = Adapter(
     system="tempo",
@@ -36,7 +36,7 @@ ADAPTER = Adapter(
                 FieldMap("assignment_code", ("Issue Key", "issue.key", "issue.id"), required=True),
                 FieldMap("skill_text", ("Labels",)),
                 FieldMap("worked_at", ("started", "Work date", "startDate", "Date"), required=True),
-                FieldMap("worked_hours", ("Hours",)),
+                FieldMap("worked_hours", ("Hours",), HOURS),
                 FieldMap("worked_hours", ("timeSpentSeconds", "Time Spent (seconds)"), SECONDS),
                 FieldMap("changed_at", ("updatedAt", "Updated", "updated")),
             ),

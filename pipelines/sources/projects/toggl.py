@@ -4,8 +4,8 @@ Belongs here: Toggl's column names and how they map.
 Does not belong here: amounts, which are never read.
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import DIGEST, LIST_MARKS, MILLISECONDS, SECONDS
+from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap
+from pipelines.sources.value_maps import DIGEST, HOURS, LIST_MARKS, MILLISECONDS, SECONDS
 
 ADAPTER = Adapter(
     system="toggl",
@@ -31,13 +31,32 @@ ADAPTER = Adapter(
             signature=("time_entries",),
             explode="time_entries",
         ),
+        # Time entries of the interface: the duration is in seconds, and negative while the timer runs.
+        ShapeMap(
+            "worklog",
+            (
+                FieldMap("record_code", ("id",), required=True),
+                FieldMap("account_code", ("user_id", "uid")),
+                FieldMap("project_code", ("project_id", "pid")),
+                FieldMap("assignment_code", ("task_id", "tid")),
+                FieldMap("skill_text", ("tags",), split=LIST_MARKS),
+                FieldMap("worked_at", ("start",), required=True),
+                FieldMap("worked_hours", ("duration",), SECONDS, form="json", began=("start",), ended=("stop",)),
+                FieldMap("changed_at", ("at",)),
+            ),
+            signature=("start", "stop", "duration"),
+            pass_over=(PassOver("stop", ("stop",), words=("",)),),
+        ),
         ShapeMap(
             "worklog",
             (
                 FieldMap("record_code", ("id",)),
                 # A timer starts once; the task that was worked on can be corrected later.
                 FieldMap(
-                    "record_code", ("Email", "Start date", "Start time", "End date", "End time"), DIGEST, join="|"
+                    "record_code",
+                    ("Email", "Start date", "Start time", "End date", "End time", "Stop date", "Stop time"),
+                    DIGEST,
+                    join="|",
                 ),
                 FieldMap("account_code", ("uid",)),
                 FieldMap("work_email", ("Email",)),
@@ -47,10 +66,16 @@ ADAPTER = Adapter(
                 FieldMap("skill_text", ("tags", "task"), join="|", split=rf"{LIST_MARKS}|\s*,\s*"),
                 FieldMap("worked_at", ("start",)),
                 FieldMap("worked_at", ("Start date", "Start time"), join=" ", required=True),
-                FieldMap("worked_hours", ("Duration",)),
-                FieldMap("worked_hours", ("dur",), MILLISECONDS),
-                # The interface of version 9 writes seconds, and a negative number while a timer runs.
-                FieldMap("worked_hours", ("duration",), SECONDS),
+                FieldMap(
+                    "worked_hours",
+                    ("Duration",),
+                    HOURS,
+                    form="table",
+                    began=("Start date", "Start time"),
+                    ended=("End date", "End time", "Stop date", "Stop time"),
+                ),
+                FieldMap("worked_hours", ("dur",), MILLISECONDS, form="json", began=("start",), ended=("end",)),
+                FieldMap("worked_hours", ("duration",), SECONDS, form="json", began=("start",), ended=("stop",)),
                 FieldMap("changed_at", ("updated",)),
             ),
         ),

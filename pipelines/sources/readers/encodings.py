@@ -55,7 +55,11 @@ def guess_encoding(text: bytes) -> str | None:
         return "cp1254" if _is_turkish(text.decode("cp1252", "replace")) else "windows-1252"
     most = max((match.coherence for match in clearest), default=0.0)
     best = [match for match in clearest if match.coherence == most]
-    return codecs.lookup(best[0].encoding).name if len(best) == 1 else None
+    if len(best) == 1:
+        return codecs.lookup(best[0].encoding).name
+    # A few letters between signs make equal sense in many encodings; in windows-1252 they are the most frequent.
+    western = charset_normalizer.from_bytes(text, cp_isolation=["cp1252"], threshold=1.0).best()
+    return None if western is None else "windows-1252"
 
 
 def _is_turkish(text: str) -> bool:
