@@ -8,7 +8,7 @@ Source: developers.adp.com, Workers v2 (`/hr/v2/workers`), sample response and f
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import EMPLOYMENT_STATUS
+from pipelines.sources.value_maps import EMPLOYMENT_STATUS, HOURS
 
 FIRST, EACH = "$.workAssignments[0]", "workAssignments[*]"
 MAILS = "businessCommunication.emails[*].emailUri"
@@ -45,7 +45,7 @@ ADAPTER = Adapter(
                 FieldMap("employment_status", ("workerStatus.statusCode.codeValue",), EMPLOYMENT_STATUS),
                 FieldMap("hired_date", ("workerDates.rehireDate", "workerDates.originalHireDate")),
                 FieldMap("left_date", ("workerDates.terminationDate",)),
-                FieldMap("weekly_hours", _named(FIRST, "standardHours.hoursQuantity")),
+                FieldMap("weekly_hours", _named(FIRST, "standardHours.hoursQuantity"), HOURS),
             ),
         ),
         ShapeMap(

@@ -8,6 +8,7 @@ Source: docs.oracle.com, REST API for Oracle Fusion Cloud HCM, Employees (`emps`
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.value_maps import HOURS
 
 FIRST, EACH = "$.assignments[0]", "assignments[*]"
 
@@ -32,7 +33,7 @@ ADAPTER = Adapter(
                 FieldMap("role_name", (f"{FIRST}.AssignmentName", f"{FIRST}.JobId")),
                 FieldMap("hired_date", ("HireDate",)),
                 FieldMap("left_date", ("TerminationDate",)),
-                FieldMap("weekly_hours", (f"{FIRST}.WorkingHours",)),
+                FieldMap("weekly_hours", (f"{FIRST}.WorkingHours",), HOURS),
                 FieldMap("changed_at", ("LastUpdateDate",)),
             ),
             signature=("PersonNumber", "HireDate"),

@@ -22,7 +22,7 @@ from pipelines.sources.value_maps import DIGEST
 
 # `Lab 4 [Total Pts: 20 Score] |526963`, and the cell `17.50`.
 POINTS = r"^(?:.*\[Total Pts: )?(-?\d+(?:[.,]\d+)?)(?: Score\] ?\|\d+)?$"
-OF_POINTS = Transform("score", pattern=r"^([^/]+/[^/]+)$")
+OF_POINTS = Transform("score", is_share=True, pattern=r"^([^/]+/[^/]+)$")
 
 ADAPTER = Adapter(
     system="blackboard",

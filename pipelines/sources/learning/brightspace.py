@@ -25,7 +25,7 @@ from pipelines.sources.value_maps import DIGEST
 
 # `Quiz 1 Points Grade <Numeric MaxPoints:10 Weight:5 Category:Quizzes CategoryWeight:20>`, and the cell `8.5`.
 POINTS = r"^(?:.*<Numeric MaxPoints:)?(\d+(?:[.,]\d+)?)(?:[ >].*)?$"
-OF_POINTS = Transform("score", pattern=r"^([^/]+/[^/]+)$")
+OF_POINTS = Transform("score", is_share=True, pattern=r"^([^/]+/[^/]+)$")
 MARKED_ID = r"^\s*#?(.*)$"
 
 ADAPTER = Adapter(

@@ -8,7 +8,7 @@ Source: the header of the usage report (coursera.support, "Enterprise: Usage rep
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
-from pipelines.sources.value_maps import DIGEST, PERCENT
+from pipelines.sources.value_maps import DIGEST, HOURS, PERCENT
 
 VERBS = {"Completion Time": "completed", "Last Course Activity Time": "started", "Enrollment Time": "enrolled"}
 
@@ -29,7 +29,7 @@ ADAPTER = Adapter(
                 FieldMap("course_name", ("Course",)),
                 FieldMap("learning_verb", tuple(VERBS), Transform("category", values=VERBS), value_is_header=True),
                 FieldMap("occurred_at", tuple(VERBS)),
-                FieldMap("learning_hours", ("Learning Hours Spent", "Estimated Learning Hours")),
+                FieldMap("learning_hours", ("Learning Hours Spent", "Estimated Learning Hours"), HOURS),
                 FieldMap("score_share", ("Course Grade",), PERCENT),
                 FieldMap("changed_at", ("Last Course Activity Time",)),
             ),

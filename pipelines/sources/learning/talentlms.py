@@ -8,7 +8,7 @@ Source: talentlms.com/pages/docs/TalentLMS-API-Documentation.pdf, v1: Users, Cou
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap, Transform
-from pipelines.sources.value_maps import SECONDS
+from pipelines.sources.value_maps import HOURS, SECONDS
 
 EACH = "courses[*]"
 STATUS = Transform(
@@ -35,7 +35,7 @@ ADAPTER = Adapter(
                 FieldMap("learning_verb", (f"{EACH}.completion_status",), STATUS, required=True),
                 FieldMap("occurred_at", tuple(f"{EACH}.{member}" for member in WHEN)),
                 FieldMap("learning_hours", (f"{EACH}.total_time_seconds",), SECONDS),
-                FieldMap("learning_hours", (f"{EACH}.total_time",)),
+                FieldMap("learning_hours", (f"{EACH}.total_time",), HOURS),
             ),
             signature=("login", "courses"),
             explode="courses",

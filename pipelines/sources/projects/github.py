@@ -10,6 +10,7 @@ Source: docs.github.com, REST 2022-11-28 (issues, pulls, reviews) and GraphQL Pu
 """
 
 from pipelines.sources.declaration import ANY_TEXT, Adapter, Condition, FieldMap, PassOver, ShapeMap, Transform
+from pipelines.sources.value_maps import SHARE
 
 # The end of an address of the interface or of the API: owner and repository.
 REPOSITORY = r"^(?:https?://[^/]+/(?:api/v3/)?(?:repos/)?)?([^/]+/[^/]+?)(?:/(?:issues|pulls?)/\d+)?/?$"
@@ -89,8 +90,8 @@ def _reviews(reviews: str) -> ShapeMap:
             FieldMap("given_by_code", (f"{reviews}[*].author.login",)),
             *_skill(),
             FieldMap("feedback_kind", constant="peer"),
-            FieldMap("score_share", constant="1", when=Condition(state, (GOOD,))),
-            FieldMap("score_share", constant="0", when=Condition(state, (BAD,))),
+            FieldMap("score_share", (), SHARE, constant="1", when=Condition(state, (GOOD,))),
+            FieldMap("score_share", (), SHARE, constant="0", when=Condition(state, (BAD,))),
             FieldMap("occurred_at", (f"{reviews}[*].submittedAt",)),
         ),
         signature=(reviews, "author.login"),

@@ -11,7 +11,7 @@ requests to CSV" (its columns: gitlab-org/gitlab#3619).
 """
 
 from pipelines.sources.declaration import ANY_TEXT, Adapter, Condition, FieldMap, PassOver, ShapeMap, Transform
-from pipelines.sources.value_maps import DIGEST, SECONDS
+from pipelines.sources.value_maps import DIGEST, SECONDS, SHARE
 
 IS_CLOSED = Transform("boolean", values={"closed": "true", "opened": "false", "open": "false", "locked": "false"})
 # An issue that was moved, or closed as a duplicate, is not finished work of its own.
@@ -59,7 +59,7 @@ def _approvals(approvers: str, person: str) -> ShapeMap:
             FieldMap("given_by_code", (person,)),
             *SKILL,
             FieldMap("feedback_kind", constant="peer"),
-            FieldMap("score_share", constant="1"),
+            FieldMap("score_share", (), SHARE, constant="1"),
             FieldMap("occurred_at", ("mergedAt", "updatedAt", "Updated At (UTC)")),
             FieldMap("changed_at", CHANGED),
         ),

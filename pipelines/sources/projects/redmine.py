@@ -9,7 +9,7 @@ Source: redmine/redmine, app/models/issue_query.rb and time_entry_query.rb (colu
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import IS_DONE
+from pipelines.sources.value_maps import HOURS, IS_DONE
 
 PROJECT = ("project.id", "Project", "Projekt")
 
@@ -25,7 +25,7 @@ def _worklog(*signature: str) -> ShapeMap:
             FieldMap("assignment_code", ("Issue", "Ticket"), extract=r"#(\d+)"),
             FieldMap("skill_text", ("activity.name", "Activity", "Aktivität")),
             FieldMap("worked_at", ("spent_on", "Date", "Datum"), required=True),
-            FieldMap("worked_hours", ("hours", "Hours", "Stunden"), required=True),
+            FieldMap("worked_hours", ("hours", "Hours", "Stunden"), HOURS, required=True),
             FieldMap("changed_at", ("updated_on",)),
         ),
         signature=signature,
@@ -44,7 +44,7 @@ def _issues(*signature: str) -> ShapeMap:
             FieldMap("is_done", ("status.name", "Status"), IS_DONE),
             FieldMap("started_date", ("start_date", "Start date", "Beginn")),
             FieldMap("done_at", ("closed_on", "Closed")),
-            FieldMap("planned_hours", ("estimated_hours", "Estimated time", "Geschätzter Aufwand")),
+            FieldMap("planned_hours", ("estimated_hours", "Estimated time", "Geschätzter Aufwand"), HOURS),
             FieldMap("changed_at", ("updated_on", "Updated", "Aktualisiert")),
         ),
         signature=signature,
