@@ -21,8 +21,9 @@ MOTIVE_WEIGHT_COLUMNS = ("mastery_weight", "autonomy_weight", "purpose_weight")
 MATCH_METHODS = ("id", "alias", "contained", "none")
 STEP_KINDS = ("new", "deepen", "refresh")
 # The families of the ranker's features; interaction is the part of the trees.
-FEATURE_FAMILIES = tuple(
-    "context curriculum history hr interaction learning projects taxonomy text trend wishes".split()
+FEATURE_FAMILIES = (
+    *("context", "curriculum", "history", "hr", "interaction", "learning"),
+    *("projects", "taxonomy", "text", "trend", "wishes"),
 )
 CONTRIBUTION_COLUMNS = tuple(f"contribution_{family}" for family in FEATURE_FAMILIES)
 LEARNING_VERBS = ("enrolled", "started", "attended", "completed", "passed", "failed", "waived", "taught")
