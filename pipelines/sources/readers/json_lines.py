@@ -113,7 +113,7 @@ def _as_lines(opened: OpenedFile, name: str, records_path: tuple[str, ...]) -> t
 
 def _only_record(opened: OpenedFile, head: bytes, records_path: tuple[str, ...]) -> dict[str, Any] | None:
     """Return the record of a document that holds one object and no list of records; None for any other document."""
-    keys = (re.escape(path.rpartition(".")[2]).encode() for path in records_path)
+    keys = (re.escape(_list_name(path)).encode() for path in records_path)
     has_list = any(re.search(rb'"' + key + rb'"\s*:\s*\[', head) for key in keys)
     if head[:1] != b"{" or has_list or opened.path.stat().st_size > MAX_RECORD_BYTES:
         return None
@@ -125,6 +125,11 @@ def _only_record(opened: OpenedFile, head: bytes, records_path: tuple[str, ...])
         return None
     members = (_member(document, path) for path in records_path)
     return next((member for member in members if isinstance(member, dict)), document)
+
+
+def _list_name(path: str) -> str:
+    """The key of the list in which the records of a path lie: `result` of `response.result[*].*`."""
+    return path.split("[*]")[0].rpartition(".")[2]
 
 
 def _find_notes(opened: OpenedFile) -> tuple[str, ...]:
@@ -167,7 +172,7 @@ def _has_plain_lines(opened: OpenedFile) -> bool:
 
 def _is_wrapped(head: bytes, records_path: tuple[str, ...]) -> bool:
     """Return whether the document is one object around an array of records, not the first of many lines."""
-    if not any(f'"{path.split("[*]")[0].rpartition(".")[2]}"'.encode() in head for path in records_path):
+    if not any(f'"{_list_name(path)}"'.encode() in head for path in records_path):
         return False
     first = parse_json(head.split(b"\n", 1)[0], otherwise=None)
     return first is None or any(isinstance(_member(first, path.split("[*]")[0]), list) for path in records_path)
