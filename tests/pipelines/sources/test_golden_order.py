@@ -22,7 +22,11 @@ def regular_files() -> list[Path]:
         if not expected_file.exists():  # test_golden_pairs fails for it and says what to do
             continue
         expected = json.loads(expected_file.read_text())
-        if expected["encoding"] == "utf-8" and expected["delimiter"] == "," and not expected["malformed"]:
+        if expected["encoding"] != "utf-8" or expected["delimiter"] != "," or expected["malformed"]:
+            continue
+        with path.open(newline="", encoding="utf-8-sig") as text:
+            widths = {len(row) for row in csv.reader(text) if row}
+        if len(widths) == 1:  # not those with title lines above the header, or with shorter rows
             files.append(path)
     return files
 
