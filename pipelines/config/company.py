@@ -220,6 +220,10 @@ class SourceConfig(ConfigSection):
         if self.member is None:
             unrelated.add("member")
         options = self.model_dump(mode="json", exclude=unrelated)
+        if self.decimal_comma is None:  # proven per file; earlier versions wrote false if nothing was declared
+            options["decimal_comma"] = False
+        elif not self.decimal_comma:
+            options["decimal_comma"] = "declared point"
         return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -25,8 +25,9 @@ def regular_files() -> list[Path]:
         if expected["encoding"] != "utf-8" or expected["delimiter"] != "," or expected["malformed"]:
             continue
         with path.open(newline="", encoding="utf-8-sig") as text:
-            widths = {len(row) for row in csv.reader(text) if row}
-        if len(widths) == 1:  # not those with title lines above the header, or with shorter rows
+            rows = [row for row in csv.reader(text) if row]
+        # not those with title lines above the header, whose other cells are empty, or with shorter rows
+        if all(rows[0]) and len({len(row) for row in rows}) == 1:
             files.append(path)
     return files
 
