@@ -67,7 +67,7 @@ def test_policy_days_and_taxonomy_are_read(tmp_path: Path) -> None:
         ("sources:\n  - hr\n", "line 2: sources.0: Input should be a valid dictionary"),
         (HR + "polcy: 1\n", "line 6: polcy: unknown key; allowed: company, landing, time_zone, as_of, sources, "),
         (HR + "    pth: x\n", "line 6: sources.0.pth: unknown key; allowed: name, system, path, shape, "),
-        (HR.replace("bamboohr", "bambu"), "line 4: sources.0.system: unknown system 'bambu'; allowed: azure_"),
+        (HR.replace("bamboohr", "bambu"), "line 4: sources.0.system: unknown system 'bambu'; allowed: adp, "),
         (HR.replace("name: hr", "name: HR x"), "line 3: sources.0.name: String should match pattern"),
         (HR + HR.split("sources:\n")[1], "line 6: sources.1.name: an earlier source is called 'hr' too: give each"),
         (HR + "    delivery: all\n", "line 6: sources.0.delivery: Input should be 'full' or 'incremental'"),

@@ -48,7 +48,7 @@ FAULTS = {
     ),
     "a shape that is no account map": (
         MARKS + f"    settles: true{HERE}\n",
-        "settles: only an account map has it: take it out; account maps: tabular with `shape: account`, cornerstone, ",
+        "settles: only an account map has it: take it out; account maps: tabular with `shape: account`, ",
     ),
     "a column that the shape does not have": (
         MARKS + f"      skil: s{HERE}\n",
