@@ -92,7 +92,7 @@ def test_the_core_tables_hold_the_values_of_the_exports() -> None:
     # the hours of one of four entries are no number: the entry stays without them
     assert good.filter(pl.col("person_id") == "1")["worked_hours"].null_count() == 1
     assert set(good.columns) < set(CORE_TABLE_BY_SHAPE["worklog"].column_names)
-    assert bad["failed_rules"].to_list() == ["person_id|references"] * 3
+    assert bad["failed_rules"].to_list() == ["person_id|references"] * 4
 
 
 @settings(max_examples=15, deadline=None)
