@@ -13,7 +13,7 @@ from assets.automation.alerts import Issue, build_alert_sensor
 from assets.automation.run_selection import Selection, select_incremental
 from assets.automation.schedules import build_backfill_downstream_sensor, build_nightly_schedule, nightly_job
 from assets.automation.sensors import build_landed_files_sensor
-from assets.checks.contract_checks import contract_checks
+from assets.checks.contract_checks import ledger_checks
 from assets.checks.health import find_issues
 from assets.checks.publication_checks import publication_checks
 from assets.resources.loggers import loggers
@@ -49,10 +49,10 @@ def build_definitions(settings: Settings) -> Definitions:
         *publish_target_assets(config),
         *feedback_assets(),
     ]
-    checks, pipeline = contract_checks(config), build_pipeline(settings, config)
+    pipeline = build_pipeline(settings, config)
 
     def select(names: Sequence[str]) -> Selection:
-        return select_incremental(assets, checks, [config.source(name) for name in names])
+        return select_incremental(assets, [config.source(name) for name in names])
 
     def find_health_issues() -> list[Issue]:
         sentences = find_issues(settings, config, datetime.now(UTC))
@@ -60,7 +60,7 @@ def build_definitions(settings: Settings) -> Definitions:
 
     return Definitions(
         assets=assets,
-        asset_checks=[*checks, *publication_checks(config)],
+        asset_checks=[ledger_checks(config), *publication_checks(config)],
         jobs=[nightly_job],
         schedules=[build_nightly_schedule(config.time_zone)],
         sensors=[

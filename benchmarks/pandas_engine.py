@@ -1,15 +1,17 @@
-"""The pandas engine of Great Expectations with the rules of contracts, to compare the Polars engine with.
+"""The pandas engine of Great Expectations with the rules of contracts, to compare the counts of rules with.
 
-Belongs here: `ExpectRowsToSatisfyRule` on pandas, independent of the Polars engine so that the two can differ.
+Belongs here: `ExpectRowsToSatisfyRule` on pandas, independent of the evaluation on Polars so that the two can differ.
 Does not belong here: anything that a run needs; only the parity tests and the benchmark use pandas.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from pipelines.contracts.table import Rule
+from pipelines.contracts.table import Rule, Table
+from pipelines.validation.expectations import run_suite
 from pipelines.validation.quiet import quiet_great_expectations
 from pipelines.validation.rule_expectation import DOMAIN_KEYS, EVALUATED, INDICES, UNEXPECTED, VALUE_KEYS
 
@@ -17,6 +19,43 @@ with quiet_great_expectations():
     from great_expectations.execution_engine import PandasExecutionEngine
     from great_expectations.expectations.metrics.metric_provider import MetricProvider
     from great_expectations.expectations.registry import register_metric
+
+
+@dataclass(frozen=True, slots=True)
+class PandasResult:
+    """The result of one rule: rows to which it applies, rows that break it and the first of their numbers, from 0."""
+
+    passed: bool
+    evaluated_count: int
+    unexpected_count: int
+    row_numbers: tuple[int, ...]
+
+
+def validate_on_pandas(
+    table: Table, frame: Any, reference_values: Mapping[str, pl.Series] | None = None, row_numbers: int = 0
+) -> dict[str, PandasResult]:
+    """Validate a pandas data frame by the suite of a table.
+
+    Args:
+        table: The contract.
+        frame: The rows.
+        reference_values: The values that references may take, by `table.key`.
+        row_numbers: How many numbers of rows that break a rule are returned per rule.
+
+    Returns:
+        The result of each rule, by its name.
+    """
+    results = {}
+    for rule, outcome in run_suite(table, RulePandasEngine(frame, table.rules, reference_values), row_numbers).items():
+        counts = outcome.result
+        missing_count = 0 if rule.kind == "not_null" else counts.get("missing_count") or 0
+        results[rule.name] = PandasResult(
+            bool(outcome.success),
+            counts["element_count"] - missing_count,
+            counts["unexpected_count"],
+            tuple(counts.get("partial_unexpected_index_list") or ()),
+        )
+    return results
 
 
 class RulePandasEngine(PandasExecutionEngine):  # type: ignore[misc]  # Great Expectations is not typed for us
@@ -37,10 +76,6 @@ class RulePandasEngine(PandasExecutionEngine):  # type: ignore[misc]  # Great Ex
         self.reference_values = reference_values
         self._masks: dict[str, tuple[Any, Any]] = {}
         self.load_batch_data("frame", frame)
-
-    def height(self) -> int:
-        """Rows of the frame."""
-        return len(self.frame)
 
     def masks(self, name: str) -> tuple[Any, Any]:
         """Two boolean pandas series: whether the rule applies to each row, and whether the row breaks it."""

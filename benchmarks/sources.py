@@ -17,7 +17,7 @@ import polars as pl
 
 from benchmarks.child_process import peak_megabytes, run_in_child
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName
-from pipelines.ingest.raw_tables import process_export, provenance_columns, write_raw_table
+from pipelines.ingest.raw_tables import DeliveryFiles, process_export, provenance_columns, write_raw_table
 from pipelines.sources.declaration import SourceOptions
 
 Method = Literal["bare scan and sink", "read, split, sink"]
@@ -198,9 +198,12 @@ def _run_bare(kind: Kind, path: Path, out: Path) -> None:
 def _run_reader(kind: Kind, path: Path, out: Path) -> None:
     """Read, split and sink as landing does."""
     system, shape = _SYSTEMS[kind]
-    files = (out.with_suffix(".good"), out.with_suffix(".bad"))
+    files = DeliveryFiles(*(out.with_suffix(f".{part}") for part in DeliveryFiles._fields))
     process_export(
-        path, system, SourceOptions(), lambda export: write_raw_table(export, shape, system, _PROVENANCE, files)
+        path,
+        system,
+        SourceOptions(),
+        lambda export: write_raw_table(export, shape, system, _SOURCE, _PROVENANCE, files),
     )
 
 
@@ -208,7 +211,8 @@ _SYSTEMS: dict[Kind, tuple[str, CanonicalSchemaName]] = {
     "tempo CSV": ("tempo", "worklog"),
     "xAPI JSON lines": ("xapi", "learning_record"),
 }
-_PROVENANCE = provenance_columns("bench", "0" * 64, date(2026, 1, 1), 1)
+_SOURCE = "bench"
+_PROVENANCE = provenance_columns(_SOURCE, "0" * 64, date(2026, 1, 1), 1)
 _METHODS: dict[Method, Callable[[Kind, Path, Path], None]] = {
     "bare scan and sink": _run_bare,
     "read, split, sink": _run_reader,

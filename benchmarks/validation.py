@@ -171,11 +171,10 @@ def _run_on_polars(path: Path, rows: int | None) -> Callable[[], object]:
 
 
 def _run_on_pandas(path: Path, rows: int | None) -> Callable[[], object]:
-    from benchmarks.pandas_engine import RulePandasEngine
-    from pipelines.validation.expectations import validate_with_engine
+    from benchmarks.pandas_engine import validate_on_pandas
 
     frame, reference_values = pl.read_parquet(path, n_rows=rows).to_pandas(), build_reference_values()
-    return lambda: validate_with_engine(TABLE, RulePandasEngine(frame, TABLE.rules, reference_values))
+    return lambda: validate_on_pandas(TABLE, frame, reference_values)
 
 
 _METHODS: dict[Method, Callable[[Path, int | None], Callable[[], object]]] = {

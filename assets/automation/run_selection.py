@@ -8,21 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dagster import AssetCheckKey, AssetChecksDefinition, AssetKey, AssetsDefinition, AssetSpec
+from dagster import AssetCheckKey, AssetKey, AssetsDefinition, AssetSpec
 
 from assets.incremental.incremental_asset import INCREMENTAL_MODE_TAG
 from assets.resources.pipeline import PipelineResource
 from pipelines.config.company import SourceConfig
-from pipelines.contracts.catalog import EVIDENCE
-from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, PUBLISH_TARGET, SHOWN_COMPANION, SNAPSHOT
+from pipelines.contracts.output_tables import COMPANION, PUBLISH_TARGET, SHOWN_COMPANION, SNAPSHOT
 from pipelines.core.conform import CORE_TABLE_BY_SHAPE
 from pipelines.ingest.landing import list_landing_files, read_ledger, source_tables
 from pipelines.storage.atomic_write import file_sha256
 
 # Shapes that can change every core table. Other shapes change only their own.
 _IDENTITY_SHAPES = {"person", "account"}
-# The tables whose checks an incremental run repeats.
-_CHECKED_TABLES = {EVIDENCE.name, NEXT_SKILL.name}
 
 
 @dataclass(frozen=True)
@@ -54,23 +51,15 @@ def find_new_files(pipeline: PipelineResource) -> list[NewFile]:
     ]
 
 
-def select_incremental(
-    assets: Sequence[AssetsDefinition | AssetSpec],
-    checks: Sequence[AssetChecksDefinition],
-    sources: Sequence[SourceConfig],
-) -> Selection:
+def select_incremental(assets: Sequence[AssetsDefinition | AssetSpec], sources: Sequence[SourceConfig]) -> Selection:
     """What a run needs that follows new files of some sources to the people they touch.
-
-    Raw and core tables are not checked again: their rows were split by the same rules. Nor is every published table:
-    its contract is enforced when it is written, and the next complete run checks the rest.
 
     Args:
         assets: All assets.
-        checks: The contract checks.
         sources: The sources that have new files.
 
     Returns:
-        The landing of these sources, every asset that can be updated in part, and the checks of what they can change.
+        The landing of these sources and every asset that can be updated in part, with the checks of their tables.
     """
     shapes = {shape for source in sources for shape in source_tables(source)}
     landing = {f"land_{source.system}" for source in sources}
@@ -85,9 +74,7 @@ def select_incremental(
 
     selected = [asset for asset in assets if isinstance(asset, AssetsDefinition) and is_selected(asset)]
     keys = [key for asset in selected for key in asset.keys]
-    checked = {key for key in keys if key.to_user_string() in _CHECKED_TABLES}
-    contract_checks = [key for check in checks for key in check.check_keys if key.asset_key in checked]
-    return Selection(tuple(keys), (*(key for asset in selected for key in asset.check_keys), *contract_checks))
+    return Selection(tuple(keys), tuple(key for asset in selected for key in asset.check_keys))
 
 
 def select_renewal(assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
@@ -98,9 +85,9 @@ def select_renewal(assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
     """
     renewed = {AssetKey(SNAPSHOT.name), AssetKey(COMPANION.name), AssetKey(SHOWN_COMPANION.name)}
     definitions = [asset for asset in assets if isinstance(asset, AssetsDefinition)]
-    targets = [asset for asset in definitions if _is_publish_target(asset)]
-    keys = tuple(key for asset in definitions if renewed & asset.keys or asset in targets for key in asset.keys)
-    return Selection(keys, tuple(key for asset in targets for key in asset.check_keys), has_landing=False)
+    selected = [asset for asset in definitions if renewed & asset.keys or _is_publish_target(asset)]
+    keys = tuple(key for asset in selected for key in asset.keys)
+    return Selection(keys, tuple(key for asset in selected for key in asset.check_keys), has_landing=False)
 
 
 def _is_publish_target(asset: AssetsDefinition) -> bool:

@@ -1,51 +1,133 @@
-"""One asset check per rule of a table: the result of Great Expectations, with the number of rows observed.
+"""One asset check per rule of a table: the verdict of Great Expectations on all rows that arrived in the table.
 
-Belongs here: which tables are checked, and how a result is shown.
-Does not belong here: the rules (`pipelines.contracts`), their validation (`pipelines.validation`).
+Belongs here: the checks of a table, and how a result is shown.
+Does not belong here: the rules (`pipelines.contracts`), counting and validation (`pipelines.validation`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
 
-import polars as pl
 from dagster import (
-    AssetCheckExecutionContext,
     AssetCheckResult,
     AssetChecksDefinition,
     AssetCheckSeverity,
     AssetCheckSpec,
+    AssetDep,
     MetadataValue,
     multi_asset_check,
 )
 
-from assets.resources.fingerprints import fingerprint_table
-from assets.resources.metadata import numeric_metadata, table_contract
+from assets.reporting.data_docs import page_path, read_result, update_data_docs
 from assets.resources.pipeline import PipelineResource
 from assets.resources.raw_inputs import raw_tables
-from assets.resources.run_context import RunContext
-from pipelines.config.company import Config, SourceConfig
-from pipelines.contracts.canonical_schemas import CanonicalSchemaName
-from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
-from pipelines.contracts.output_tables import PUBLISHED_TABLES
-from pipelines.contracts.table import Rule, Severity, Table
-from pipelines.core.conform import CORE_TABLE_BY_SHAPE
-from pipelines.ingest.landing import scan_current_rows, scan_quarantine
-from pipelines.storage.change_log import find_changed_people
-from pipelines.storage.run_state import AssetState, fingerprint_code, read_asset_state, write_asset_state
+from pipelines.config.company import Config
+from pipelines.contracts.canonical_schemas import quarantine_table
+from pipelines.contracts.catalog import DELIVERY
+from pipelines.contracts.rule_counts import RuleCounts, fingerprint_contract
+from pipelines.contracts.table import Layer, Rule, Severity, Table
+from pipelines.validation.validation_result import RuleResult, ValidationResult
 
-# If more than half of a table's rows are set aside, the export itself changed: assets downstream must wait.
-MAX_QUARANTINED_SHARE = 0.5
 READABLE = "rows_are_readable"
+_COMPUTED = "the run itself computed these rows, so keep the quarantine and report the rule as a fault of the program"
+# What to do about rows that break a rule.
+_REMEDIES: dict[Layer, str] = {
+    "raw": "correct the export, or its mapping in footsteps.yaml, and run again",
+    "core": "correct the export, or its source in footsteps.yaml (`mapping`, `serves`), and run again",
+}
 
 
-def contract_checks(config: Config) -> list[AssetChecksDefinition]:
-    """The checks of every raw table that footsteps.yaml feeds, and of the core and published tables.
+def ledger_checks(config: Config) -> AssetChecksDefinition:
+    """The checks of the ledger of deliveries, to which every landing op adds rows: an op of their own, after these."""
+    landed = list(raw_tables(config.sources))
+    specs = [
+        spec._replace(additional_deps=[AssetDep(name) for name in landed]) for spec in contract_check_specs(DELIVERY)
+    ]
 
-    Mastery and candidates are checked as the published rows that are made of them.
+    @multi_asset_check(name=f"check_{DELIVERY.name}", specs=specs)
+    def check_ledger(pipeline: PipelineResource) -> Iterator[AssetCheckResult]:
+        yield from evaluate_contract_checks(DELIVERY, pipeline.lake.rule_counts(DELIVERY), pipeline.settings.docs_path)
+
+    return check_ledger
+
+
+def contract_check_specs(table: Table) -> list[AssetCheckSpec]:
+    """The checks of a table: one per rule, and for the rows of exports that they could be read; none of a quarantine.
+
+    The op that writes the table evaluates them; a rule that is an error stops what is downstream of the op.
     """
-    raw = [_build_checks(table, sources, shape) for shape, table, sources in raw_tables(config.sources).values()]
-    tables = (PERSON, *CORE_TABLE_BY_SHAPE.values(), SKILL, EVIDENCE, *PUBLISHED_TABLES)
-    return [*raw, *(_build_checks(table) for table in tables)]
+    if table.layer == "quarantine":
+        return []
+    specs = build_check_specs(table, table.name)
+    if _holds_exports(table):
+        description = "Every row has its columns, and every text became a value of its column's type."
+        specs.append(AssetCheckSpec(READABLE, asset=table.name, description=description))
+    return specs
+
+
+def evaluate_contract_checks(
+    table: Table, counts: RuleCounts, docs: Path, *, is_unchanged: bool = False
+) -> Iterator[AssetCheckResult]:
+    """The results of the checks of `contract_check_specs`.
+
+    A check is red if a row broke its rule, also if the row was set aside. It is an ERROR if the rule is one and either
+    more rows were set aside than the table's limit allows, of all rows or of those of one source, or rows in the table
+    break the rule; otherwise it is a WARN. The Data Docs are written anew only if the counts changed.
+
+    Args:
+        table: The contract.
+        counts: The rows that arrived in the table.
+        docs: The folder of the Data Docs.
+        is_unchanged: Whether the table stayed as it is in this run.
+    """
+    validation = read_result(docs, table.name)
+    if validation is None or (validation.contract, validation.counts) != (fingerprint_contract(table), counts):
+        # the import takes seconds: only if counts changed
+        from pipelines.validation.expectations import validate_counts
+
+        validation = validate_counts(table, counts)
+        update_data_docs(validation, docs)
+    for rule, result in zip(table.rules, validation.results, strict=True):
+        yield AssetCheckResult(
+            asset_key=table.name,
+            check_name=rule.check_name,
+            passed=result.passed,
+            severity=severity_of(result.is_blocking),
+            description=describe_result(table, validation, result)
+            + ("; counted when these rows were last computed" if is_unchanged else ""),
+            metadata={
+                "rule": rule.name,
+                "rows": counts.row_count,
+                "evaluated": result.evaluated_count,
+                "unexpected": result.unexpected_count,
+                "unexpected_share": result.unexpected_share,
+                "quarantined": counts.set_aside_count,
+                "quarantined_share": counts.quarantined_share,
+                "max_quarantined_share": table.quarantine_limit,
+                "data_docs": MetadataValue.path(str(page_path(docs, table.name))),
+                **({"unchanged": True} if is_unchanged else {}),
+            },
+        )
+    if _holds_exports(table):
+        yield _check_readable(table, counts)
+
+
+def describe_result(table: Table, validation: ValidationResult, result: RuleResult) -> str:
+    """The result of a rule in one sentence: its name, the rows, the limit if rows were set aside, and what to do."""
+    if result.error is not None:
+        return f"{result.name} could not be evaluated: {result.error}"
+    if result.passed:
+        return "every row passes"
+    broken = f"{result.name}: {result.unexpected_count:,} of {result.evaluated_count:,} rows break it"
+    counts, remedy = validation.counts, _REMEDIES.get(table.layer, _COMPUTED)
+    if validation.excess is not None:
+        return f"{broken}, and {validation.excess}: look at {quarantine_table(table.name).name}, {remedy}"
+    if counts.rules[result.name].stored:
+        return f"{broken} and are in the table: {remedy}"
+    share, limit = counts.quarantined_share, table.quarantine_limit
+    return (
+        f"{broken}; {counts.set_aside_count:,} rows ({share:.1%}, at most {limit:.0%}) are set aside in "
+        f"{quarantine_table(table.name).name}: {remedy}"
+    )
 
 
 def build_check_specs(table: Table, asset: str, prefix: str = "") -> list[AssetCheckSpec]:
@@ -89,155 +171,24 @@ def describe_rule(rule: Rule) -> str:
     return sentences[rule.kind]
 
 
-def _build_checks(
-    table: Table, sources: Sequence[SourceConfig] = (), shape: CanonicalSchemaName | None = None
-) -> AssetChecksDefinition:
-    """The checks of one table; of a raw table also its sources and shape."""
-    specs = build_check_specs(table, table.name)
-    if shape is not None:
-        description = "Every row has its columns, and every text became a value of its column's type."
-        specs.append(AssetCheckSpec(READABLE, asset=table.name, description=description))
-
-    @multi_asset_check(name=f"check_{table.name}", specs=specs)
-    def check_rules(context: AssetCheckExecutionContext, pipeline: PipelineResource) -> Iterator[AssetCheckResult]:
-        yield from _check_table(context, pipeline, table, sources, shape)
-
-    return check_rules
+def _holds_exports(table: Table) -> bool:
+    """Whether the rows come from exports, whose texts may be no values."""
+    return table.layer == "raw" and table != DELIVERY
 
 
-def _check_table(
-    context: AssetCheckExecutionContext,
-    pipeline: PipelineResource,
-    table: Table,
-    sources: Sequence[SourceConfig],
-    shape: CanonicalSchemaName | None,
-) -> Iterator[AssetCheckResult]:
-    """Check the rules of a table, or repeat the last results if the table, its references and the rules are unchanged.
-
-    An incremental run checks only the rows of the people that new files touch: the other rows were checked before, and
-    uniqueness is enforced over the whole table when it is written.
-    """
-    root, name = pipeline.lake.root, f"check_{table.name}"
-    read_names = (table.name, *sorted({reference.table for reference in table.references}))
-    inputs = {key: fingerprint_table(pipeline.lake, pipeline.config, key) for key in read_names}
-    inputs["code"] = fingerprint_code()
-    previous = read_asset_state(root, name)
-    is_incremental = RunContext(context.run.tags, pipeline.complete_runs).is_incremental
-    if previous is not None and dict(previous.inputs) == inputs and (is_incremental or not previous.is_partial):
-        yield from (_repeat_result(table, check, stored) for check, stored in previous.numeric_metadata.items())
-        return
-    people, frame = None, pipeline.lake.scan(table)
-    quarantined: dict[str, int] = {}
-    if shape is not None:
-        frame = scan_current_rows(pipeline.lake, table, shape, sources)
-        rejected = scan_quarantine(pipeline.lake, table, sources).select("failed_rules").collect()
-        counts = rejected.explode("failed_rules").group_by("failed_rules").len().sort("failed_rules")
-        quarantined = dict(counts.iter_rows())
-    if is_incremental and previous is not None:
-        people = find_changed_people(root, table, previous.inputs.get(table.name), inputs[table.name])
-    if people is not None:
-        frame = frame.filter(pl.col("person_id").is_in(sorted(people)))
-    results = list(_check_rules(pipeline, table, frame, quarantined))
-    if shape is not None:
-        results.append(_check_readable(table, quarantined))
-    yield from results
-    numbers = {str(result.check_name): _store_result(result) for result in results}
-    write_asset_state(root, AssetState(name, inputs, {}, numbers, people is not None))
-
-
-def _store_result(result: AssetCheckResult) -> dict[str, float]:
-    """A result as numbers, which the state of an asset can hold."""
-    is_blocking = result.severity is AssetCheckSeverity.ERROR
-    return {
-        **numeric_metadata(result.metadata or {}),
-        "passed": float(result.passed),
-        "stops": float(is_blocking),
-    }
-
-
-def _repeat_result(table: Table, check: str, stored: Mapping[str, float]) -> AssetCheckResult:
-    numbers: dict[str, Any] = {key: int(n) if float(n).is_integer() else n for key, n in stored.items()}
-    passed, is_blocking = bool(numbers.pop("passed")), bool(numbers.pop("stops"))
-    unexpected = 0 if passed else numbers.get("unexpected", 0)
-    outcome = _describe_outcome(unexpected, numbers.get("evaluated", 0), numbers.get("quarantined", 0))
-    rules = {rule.check_name: rule.name for rule in table.rules}
-    return AssetCheckResult(
-        asset_key=table.name,
-        check_name=check,
-        passed=passed,
-        severity=severity_of(is_blocking),
-        description=f"{outcome}; checked when these rows were last computed",
-        metadata={**numbers, "rule": rules.get(check, check), "unchanged": True},
-    )
-
-
-def _describe_outcome(unexpected: int, evaluated: int, quarantined: int) -> str:
-    if unexpected:
-        return f"{unexpected:,} of {evaluated:,} rows break it"
-    return f"{quarantined:,} rows set aside" if quarantined else "every row passes"
-
-
-def _check_rules(
-    pipeline: PipelineResource, table: Table, rows: pl.LazyFrame, quarantined: Mapping[str, int]
-) -> Iterator[AssetCheckResult]:
-    """One result per rule. It warns if rows were set aside for the rule, and blocks if stored rows break it or if most
-    rows were set aside."""
-    # these imports take seconds: only if a table is validated
-    from pipelines.validation.data_docs import update_data_docs
-    from pipelines.validation.expectations import validate
-
-    frame = rows.select(_find_checked_columns(table)).collect()
-    references = {
-        f"{ref.table}.{ref.key}": pipeline.lake.scan(table_contract(ref.table)).select(ref.key).collect().to_series()
-        for ref in table.references
-    }
-    validation = validate(table, frame, reference_values=references)
-    docs_page = update_data_docs(validation, pipeline.settings.docs_path).with_name(f"{table.name}.html")
-    for rule, result in zip(table.rules, validation.results, strict=True):
-        rejected = quarantined.get(rule.name, 0)
-        share = rejected / (rejected + frame.height) if rejected else 0.0
-        is_export_changed = share > MAX_QUARANTINED_SHARE and rule.severity is Severity.ERROR
-        unexpected = 0 if result.passed else result.unexpected_count
-        yield AssetCheckResult(
-            asset_key=table.name,
-            check_name=rule.check_name,
-            passed=result.passed and not rejected,
-            severity=severity_of(result.is_blocking or is_export_changed),
-            description=result.error or _describe_outcome(unexpected, result.evaluated_count, rejected),
-            metadata={
-                "rule": rule.name,
-                "rows": frame.height,
-                "evaluated": result.evaluated_count,
-                "unexpected": result.unexpected_count,
-                "unexpected_share": result.unexpected_share,
-                "quarantined": rejected,
-                "quarantined_share": share,
-                "data_docs": MetadataValue.path(str(docs_page)),
-            },
-        )
-
-
-def _find_checked_columns(table: Table) -> list[str]:
-    """The columns that rules read; the first column if there are no rules, so that rows can be counted."""
-    names = {name for rule in table.rules for name in rule.columns}
-    names |= {name for rule in table.row_rules for name in rule.expression.meta.root_names()}
-    return [name for name in table.column_names if name in names] or [table.column_names[0]]
-
-
-def _check_readable(table: Table, quarantined: Mapping[str, int]) -> AssetCheckResult:
-    """Whether rows were set aside for reasons that are no rule of the contract: they could not be read."""
-    rules = {rule.name for rule in table.rules}
-    unreadable = {reason: count for reason, count in quarantined.items() if reason not in rules}
-    listed = ", ".join(f"{reason.split('|')[0]} in {count:,} rows" for reason, count in unreadable.items())
-    lines = [f"| `{reason.replace('|', '¦')}` | {count:,} |" for reason, count in unreadable.items()]
+def _check_readable(table: Table, counts: RuleCounts) -> AssetCheckResult:
+    """Whether rows were set aside, or lost a value, for reasons that are no rule of the contract."""
+    reasons = counts.other_reasons
+    listed = ", ".join(f"{reason.split('|')[0]} in {count:,} rows" for reason, count in reasons.items())
+    lines = [f"| `{reason.replace('|', '¦')}` | {count:,} |" for reason, count in reasons.items()]
     return AssetCheckResult(
         asset_key=table.name,
         check_name=READABLE,
-        passed=not unreadable,
+        passed=not reasons,
         severity=AssetCheckSeverity.WARN,
-        description=f"unreadable: {listed}" if unreadable else "every text became a value",
+        description=f"unreadable: {listed}: {_REMEDIES['raw']}" if reasons else "every text became a value",
         metadata={
-            "quarantined": sum(unreadable.values()),
+            "quarantined": sum(reasons.values()),
             "rules": MetadataValue.md("\n".join(["| rule | rows set aside |", "|---|---:|", *lines])),
         },
     )

@@ -181,7 +181,6 @@ def _select_assets(
     pipeline: Any = (definitions.resources or {})["pipeline"]
     assert isinstance(pipeline, PipelineResource)
     assets: Any = definitions.assets
-    checks: Any = definitions.asset_checks
     runs = pipeline.complete_runs
     last_as_of = runs.last_as_of()
     if last_as_of is None:
@@ -192,7 +191,7 @@ def _select_assets(
         return select_renewal(assets) if is_same_day and runs.has_no_new_input() else None
     if not incremental:
         return None
-    return select_incremental(assets, checks, list({file.source.name: file.source for file in new_files}.values()))
+    return select_incremental(assets, list({file.source.name: file.source for file in new_files}.values()))
 
 
 def _to_document(summary: RunSummary) -> dict[str, Any]:

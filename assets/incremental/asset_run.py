@@ -13,17 +13,19 @@ from typing import Any
 import polars as pl
 from dagster import AssetExecutionContext, DagsterLogManager, DataVersion, MaterializeResult
 
-from assets.resources.metadata import table_contract, written_metadata
+from assets.resources.metadata import PREVIEW_ROWS, table_contract, written_metadata
 from assets.resources.pipeline import PipelineResource
 from assets.resources.run_context import RunContext
 from assets.resources.table_reader import EVERYBODY, DeclaredLake, Scope, TableReader, UndeclaredRead
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings
+from pipelines.contracts.canonical_schemas import quarantine_table
 from pipelines.contracts.catalog import DELIVERY
 from pipelines.contracts.table import Table
 from pipelines.snapshots.reader import Snapshot, list_snapshots
-from pipelines.storage.lake import Lake
+from pipelines.storage.lake import Lake, WriteResult
 from pipelines.storage.run_state import AssetState
+from pipelines.validation.rule_evaluation import ValidatedRows
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,12 @@ class Declaration:
     def readable(self) -> frozenset[str]:
         """The names of all tables that the asset may read as this run, or its own last execution, left them.
 
-        The ledger is among them if it reads raw tables, because it tells which of their files are current.
+        The ledger is among them if it reads raw tables, because it tells which of their files are current; and the
+        quarantines of its own tables, which hold the rows that break a rule.
         """
         ledger = {DELIVERY.name} if any(table.layer == "raw" for table in self.reads) else set()
-        return frozenset(ledger | {table.name for table in (*self.tables, *self.upstream)})
+        quarantines = {quarantine_table(table.name).name for table in self.tables}
+        return frozenset(ledger | quarantines | {table.name for table in (*self.tables, *self.upstream)})
 
     @property
     def upstream(self) -> tuple[Table, ...]:
@@ -114,6 +118,7 @@ class AssetRun:
         tables: Reads the declared tables, in the scope of this execution.
         log: Log of the run.
         changes: What differs from the last execution.
+        written: What this execution wrote, by name of the table.
     """
 
     declaration: Declaration
@@ -124,6 +129,7 @@ class AssetRun:
     tables: TableReader
     log: DagsterLogManager
     changes: Changes = Changes()
+    written: dict[str, WriteResult] = field(default_factory=dict)
 
     @property
     def as_of(self) -> date:
@@ -160,20 +166,20 @@ class AssetRun:
     def materialize(
         self,
         table: Table,
-        frame: pl.DataFrame,
+        rows: pl.DataFrame | ValidatedRows,
         metadata: Mapping[str, Any] | None = None,
         *,
         replacing: pl.DataFrame | None = None,
         also_affected: Callable[[pl.DataFrame], pl.Series] | None = None,
     ) -> "MaterializeResult[None]":
-        """Write rows to the lake.
+        """Write rows to the lake; those that break a rule are set aside in the quarantine of the table.
 
         If the scope is limited to some people, only their rows are replaced, and a table without person_id stays as
         it is.
 
         Args:
             table: Contract of the table, one of those that the asset makes.
-            frame: Rows of the table.
+            rows: Rows of the table, validated or to be validated; validated ones are not limited to the scope.
             metadata: Dagster metadata in addition to that of the write.
             replacing: Replace the rows that share its values in its columns, of all people. By default the
                 rows of the people in scope are replaced.
@@ -183,28 +189,41 @@ class AssetRun:
             The materialization with row count, size, preview and content hash.
 
         Raises:
-            ContractViolation: A row breaks the contract.
+            ContractViolation: A column is missing or has another type.
             UndeclaredRead: The asset does not make the table.
         """
         if table.name not in {made.name for made in self.declaration.tables}:
             raise UndeclaredRead(f"the asset {self.declaration.name} does not declare that it makes {table.name}")
         people, lake = self.scope.people, self.tables.lake
-        if people is not None and replacing is None:
+        if people is not None and replacing is None and isinstance(rows, pl.DataFrame):
             replacing = pl.DataFrame({"person_id": sorted(people)}, schema={"person_id": pl.String})
             if "person_id" not in table.column_names:
-                frame = frame.clear()
+                rows = rows.clear()
                 replacing = pl.DataFrame(schema={table.column_names[0]: table.columns[0].dtype})
-            elif frame.height:
-                frame = frame.filter(pl.col("person_id").is_in(sorted(people)))
+            elif rows.height:
+                rows = rows.filter(pl.col("person_id").is_in(sorted(people)))
         written = (
-            lake.write(table, frame, also_affected)
+            lake.write(table, rows, also_affected)
             if replacing is None
-            else lake.merge(table, frame, replacing, also_affected)
+            else lake.merge(table, rows, replacing, also_affected)
         )
+        self.written[table.name] = written
+        frame = rows.good if isinstance(rows, ValidatedRows) else rows
         recomputed = {} if replacing is None else {"rows_recomputed": frame.height}
         return MaterializeResult(
             asset_key=table.name,
             metadata={**written_metadata(written, frame, table), **(metadata or {}), **recomputed},
+            data_version=DataVersion(written.content_sha256),
+        )
+
+    def materialize_quarantine(self, table: Table) -> "MaterializeResult[None]":
+        """The materialization of the quarantine of a table that this execution has written."""
+        quarantine, written = quarantine_table(table.name), self.written[table.name].quarantine
+        assert written is not None
+        rows = self.tables.scan(quarantine).head(PREVIEW_ROWS).collect()
+        return MaterializeResult(
+            asset_key=quarantine.name,
+            metadata=written_metadata(written, rows, quarantine),
             data_version=DataVersion(written.content_sha256),
         )
 

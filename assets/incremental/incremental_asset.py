@@ -26,6 +26,7 @@ from dagster import (
     multi_asset,
 )
 
+from assets.checks.contract_checks import contract_check_specs, evaluate_contract_checks
 from assets.incremental.asset_run import (
     AssetRun,
     Changes,
@@ -79,6 +80,8 @@ def pipeline_asset(
 ) -> Callable[[Body], AssetsDefinition]:
     """Make a `@multi_asset` of a function that yields `run.materialize(…)` for each table; it is always executed.
 
+    Each table has the checks of its contract.
+
     Args:
         name: Name of the op.
         tables: Contracts of the tables that the function makes.
@@ -93,7 +96,8 @@ def pipeline_asset(
 
     def decorate(body: Body) -> AssetsDefinition:
         def execute(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
-            yield from body(start_asset_run(declaration, context, pipeline))
+            run = start_asset_run(declaration, context, pipeline)
+            yield from _with_checks(body(run), run)
 
         return _build_asset(declaration, specs, check_specs, description or body.__doc__, execute)
 
@@ -115,7 +119,7 @@ def incremental_asset(
 ) -> Callable[[Body], AssetsDefinition]:
     """Make a `@multi_asset` of a function that yields `run.materialize(…)` for each table.
 
-    The function is not called if nothing changed.
+    Each table has the checks of its contract. The function is not called if nothing changed.
 
     Args:
         name: Name of the op; the state of the asset is stored under it.
@@ -189,7 +193,11 @@ def _build_asset(
     description: str | None,
     execute: Callable[[AssetExecutionContext, PipelineResource], Results],
 ) -> AssetsDefinition:
-    @multi_asset(name=declaration.name, specs=specs, check_specs=check_specs, description=description, pool=POOL)
+    checks = [spec for table in declaration.tables for spec in contract_check_specs(table)]
+
+    @multi_asset(
+        name=declaration.name, specs=specs, check_specs=[*checks, *check_specs], description=description, pool=POOL
+    )
     def run(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
         yield from attach_lineage(execute(context, pipeline), context)
 
@@ -218,10 +226,11 @@ def _materialize(
         if is_skipped or is_current or people == frozenset():
             if people is not None and not is_incremental:
                 write_asset_state(root, replace(previous, inputs=inputs))
-            yield from unchanged_results(declaration.tables, previous)
+            yield from _with_checks(unchanged_results(declaration.tables, previous), run)
             return
     metadata_numbers: dict[str, dict[str, float]] = {}
-    for result in body(start_asset_run(declaration, context, pipeline, Scope(people), changes)):
+    run = start_asset_run(declaration, context, pipeline, Scope(people), changes)
+    for result in _with_checks(body(run), run):
         if isinstance(result, MaterializeResult) and result.asset_key is not None:
             metadata_numbers[result.asset_key.to_user_string()] = numeric_metadata(result.metadata or {})
         yield result
@@ -230,6 +239,22 @@ def _materialize(
     is_partial = rule.depends_on_population and people is not None
     state = AssetState(declaration.name, inputs, _hash_outputs(run), metadata_numbers, is_partial)
     write_asset_state(root, state)
+
+
+def _with_checks(results: Results, run: AssetRun) -> Results:
+    """The results of an asset, each materialization followed by the results of its contract's checks.
+
+    The checks of a table that the execution did not write repeat what was recorded when it was written.
+    """
+    contracts = {table.name: table for table in run.declaration.tables if table.layer != "quarantine"}
+    for result in results:
+        yield result
+        name = result.asset_key.to_user_string() if isinstance(result, MaterializeResult) and result.asset_key else None
+        if name in contracts:
+            written = run.written.get(name)
+            counts = run.tables.lake.rule_counts(contracts[name]) if written is None else written.counts
+            docs = run.settings.docs_path
+            yield from evaluate_contract_checks(contracts[name], counts, docs, is_unchanged=written is None)
 
 
 def _fingerprint_inputs(rule: UpdateRule, run: AssetRun, pipeline: PipelineResource) -> dict[str, str | None]:

@@ -45,7 +45,6 @@ from pipelines.contracts.catalog import (
 from pipelines.contracts.table import Table
 from pipelines.core.conform import (
     CORE_TABLE_BY_SHAPE,
-    ConformedRows,
     conform_consent,
     conform_event,
     conform_feedback,
@@ -68,8 +67,9 @@ from pipelines.core.replies import build_done_evidence, resolve_reply_skills
 from pipelines.core.skill_texts import look_up_matches
 from pipelines.storage.lake import Lake
 from pipelines.taxonomies.declared import read_declared_taxonomy
+from pipelines.validation.rule_evaluation import ValidatedRows
 
-_CONFORM: dict[CanonicalSchemaName, Callable[[pl.LazyFrame, pl.DataFrame, pl.DataFrame], ConformedRows]] = {
+_CONFORM: dict[CanonicalSchemaName, Callable[[pl.LazyFrame, pl.DataFrame, pl.DataFrame], ValidatedRows]] = {
     "role_period": conform_role_period,
     "learning_record": conform_learning_record,
     "feedback": conform_feedback,
@@ -164,10 +164,10 @@ def _build_events(shape: CanonicalSchemaName, raw: list[Table]) -> AssetsDefinit
         rows = scan_rows_of_shape(tables.lake, run.config, shape) if changed is None else changed.rows
         conform_rows = _CONFORM.get(shape, partial(conform_event, shape))
         conformed = conform_rows(rows, tables.read(ACCOUNT), tables.read(PERSON))
-        records, locations = (changed.records, changed.row_locations) if changed else (None, None)
         related = find_related_people and partial(find_related_people, run.previous_lake)
-        yield run.materialize(table, conformed.good, replacing=records, also_affected=related)
-        yield run.materialize(quarantine, conformed.bad, replacing=locations)
+        records = None if changed is None else changed.records
+        yield run.materialize(table, conformed, replacing=records, also_affected=related)
+        yield run.materialize_quarantine(table)
 
     return conform
 

@@ -29,6 +29,7 @@ from dagster import (
 )
 
 from assets.automation.partitions import BY_RANGE, DELIVERY_DAYS, day_of_file, delivery_days
+from assets.checks.contract_checks import contract_check_specs, evaluate_contract_checks
 from assets.incremental.incremental_asset import POOL
 from assets.resources.fingerprints import fingerprint_table
 from assets.resources.metadata import PREVIEW_ROWS, TIME_COLUMNS, build_asset_spec, numeric_metadata, preview_rows
@@ -39,6 +40,7 @@ from pipelines.config.company import Config, SourceConfig
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName, quarantine_table
 from pipelines.contracts.catalog import DELIVERY
 from pipelines.contracts.table import Table
+from pipelines.ingest.landed_counts import count_landed_rules
 from pipelines.ingest.landing import (
     LandedFile,
     LandingContext,
@@ -82,7 +84,12 @@ def _build_landing_op(system: str, sources: list[SourceConfig]) -> AssetsDefinit
         name=op_name,
         specs=specs,
         check_specs=[
-            AssetCheckSpec(check, asset=name, description=text) for name in tables for check, text in _CHECKS.items()
+            *(
+                AssetCheckSpec(check, asset=name, description=text)
+                for name in tables
+                for check, text in _CHECKS.items()
+            ),
+            *(spec for _, table, _ in tables.values() for spec in contract_check_specs(table)),
         ],
         partitions_def=DELIVERY_DAYS,
         backfill_policy=BY_RANGE,
@@ -110,12 +117,18 @@ def _build_landing_op(system: str, sources: list[SourceConfig]) -> AssetsDefinit
             for key, values in metadata.items():
                 numbers[key] = numeric_metadata(values)
                 yield MaterializeResult(asset_key=key, metadata=values, data_version=version)
+            counts, docs = count_landed_rules(pipeline.lake, table, table_sources), pipeline.settings.docs_path
+            yield from evaluate_contract_checks(table, counts, docs, is_unchanged=previous is not None)
             yield _check_accepted(name, table_deliveries)
             yield _check_columns(name, pipeline, table_sources)
             yield _check_complete(name, pipeline, table_sources)
         write_asset_state(pipeline.lake.root, AssetState(op_name, inputs, {}, numbers))
 
     return land
+
+
+def _delivery_checks(table: Table) -> list[AssetCheckSpec]:
+    return [AssetCheckSpec(check, asset=table.name, description=text) for check, text in _CHECKS.items()]
 
 
 def _freshness_policy(sources: list[SourceConfig]) -> FreshnessPolicy | None:

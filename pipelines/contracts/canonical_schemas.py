@@ -363,7 +363,7 @@ def quarantine_table(table_name: str) -> Table:
         description=f"One row per row of {table_name} set aside, or kept without a value, with the broken rules.",
         columns=select_columns("row_text", "failed_rules", "is_row_kept", "system_name", *PROVENANCE_COLUMNS),
         key=(),
-        required=("failed_rules", "file_sha256", "row_number"),
+        required=("failed_rules",),
         retention_days=180,
         readers=("data engineers",),
     )

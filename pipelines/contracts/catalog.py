@@ -22,6 +22,8 @@ DELIVERY = declare_table(
     """,
     key="delivery_number",
     required="source_name file_sha256 delivery_status",
+    # a file whose row is set aside would be landed again in every run
+    max_quarantined_share=0.0,
     readers=("data engineers",),
 )
 

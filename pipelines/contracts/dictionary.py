@@ -20,7 +20,9 @@ Tables are named `{layer}_{domain}__{type}_{name}`. Every system in `footsteps.y
 a quarantine. This page shows them once, for a system named `SYSTEM` and a table named `TABLE`. The column *personal*
 shows the personal-data class: *pseudonym* (an id that leads to a person through another table), *direct* (a name or an
 address), *text* (written by or about a person); an empty cell means that the column alone identifies nobody. Rules are
-written `column|rule`, as in `failed_rules`; null passes every rule except `not_null`.
+written `column|rule`, as in `failed_rules`; null passes every rule except `not_null`. A row that breaks a rule is set
+aside in the quarantine of its table; if more rows of a table, or of one of its sources, are set aside than the table
+allows, downstream tables wait.
 """
 _TYPE_NAMES = (
     (pl.String, "text"),
@@ -49,6 +51,7 @@ def render_table(table: Table) -> str:
         f"- owner: {table.owner}",
         f"- retention: {f'{table.retention_days:,} days' if table.retention_days else 'unlimited'}",
         f"- readers: {', '.join(table.readers) or 'none'}",
+        *([] if table.layer == "quarantine" else [f"- rows that may be set aside: {table.quarantine_limit:.0%}"]),
         f"- version: {table.version}",
         *("", "| column | type | unit | description | personal |", "|---|---|---|---|---|"),
         *(_render_column(column) for column in table.columns),

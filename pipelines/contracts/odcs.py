@@ -58,6 +58,7 @@ def render_odcs(table: Table) -> dict[str, Any]:
         "customProperties": [
             {"property": "owner", "value": table.owner},
             {"property": "readers", "value": list(table.readers)},
+            {"property": "maxQuarantinedShare", "value": table.quarantine_limit},
         ],
     }
 

@@ -1,6 +1,7 @@
 """Column, Rule and Table: the declarations from which everything about a table is rendered.
 
-Belongs here: what a column, a rule and a table are, the polars schema of a table and the polars expression of a rule.
+Belongs here: what a column, a rule and a table are, the polars schema and row order of a table and the polars
+expression of a rule.
 Does not belong here: which tables there are (`catalog`), and renderings that need another library
 (Great Expectations: `pipelines.validation`; Dagster metadata: `assets`).
 """
@@ -15,6 +16,11 @@ import polars as pl
 
 RuleKind = Literal["not_null", "unique", "in_set", "between", "matches", "references", "row"]
 Layer = Literal["landing", "raw", "quarantine", "core", "feat", "model", "out"]
+# The share of a table's rows that may be set aside. Exports hold typing errors; more than half of an export is another
+# export. What the flow computes itself never breaks a rule, unless the flow is wrong.
+_MAX_QUARANTINED_SHARES: Mapping[Layer, float] = {"raw": 0.5, "core": 0.5}
+# The number of the month of rows without a timestamp.
+NO_MONTH = 2**31 - 1
 
 
 class Personal(StrEnum):
@@ -68,6 +74,11 @@ class Reference:
     table: str
     key: str
 
+    @property
+    def target(self) -> str:
+        """`table.key`: what the values must occur in."""
+        return f"{self.table}.{self.key}"
+
 
 @dataclass(frozen=True, slots=True)
 class RowRule:
@@ -103,14 +114,14 @@ class Rule:
         """The rule's name in the characters that the name of a Dagster asset check may have."""
         return self.name.replace("+", "_and_").replace("|", "__")
 
-    def expression(self, reference_values: Mapping[str, pl.Series] | None = None) -> pl.Expr:
-        """The rule as a polars expression.
+    def condition(self, reference_values: Mapping[str, pl.Series] | None = None) -> pl.Expr:
+        """The rule as a polars expression that tells the rows to which it does not apply.
 
         Args:
             reference_values: The values that references may take, by `table.key`; only `references` rules need them.
 
         Returns:
-            One boolean per row, never null: true if the row satisfies the rule.
+            One boolean per row: true if the row satisfies the rule, null if the rule does not apply to it.
 
         Raises:
             ValueError: The rule is a reference and its values are missing.
@@ -121,25 +132,31 @@ class Rule:
                 return column.is_not_null()
             case "unique":
                 value = pl.struct(self.columns) if len(self.columns) > 1 else column
-                return value.is_first_distinct() | pl.any_horizontal(pl.col(self.columns).is_null())
+                return pl.when(pl.all_horizontal(pl.col(self.columns).is_not_null())).then(value.is_first_distinct())
             case "in_set":
-                return column.is_in(list(self.allowed)).fill_null(True)
+                return column.is_in(list(self.allowed))
             case "between":
                 low = pl.lit(True) if self.minimum is None else column >= self.minimum
                 # Polars sorts NaN above every number: without an upper limit NaN must be excluded explicitly.
-                high = column.is_not_nan() if self.maximum is None else column <= self.maximum
-                return (low & high).fill_null(True)
+                return low & (column.is_not_nan() if self.maximum is None else column <= self.maximum)
             case "matches":
-                return column.str.contains(self.pattern or "").fill_null(True)
+                return column.str.contains(self.pattern or "")
             case "references":
                 assert self.reference is not None
-                target = f"{self.reference.table}.{self.reference.key}"
+                target = self.reference.target
                 if reference_values is None or target not in reference_values:
                     raise ValueError(f"{self.name}: the values of {target} are missing")
-                return column.is_in(reference_values[target].implode()).fill_null(True)
+                return column.is_in(reference_values[target].implode())
             case "row":
                 assert self.row is not None
-                return self.row.expression.fill_null(True)
+                return self.row.expression
+
+    def expression(self, reference_values: Mapping[str, pl.Series] | None = None) -> pl.Expr:
+        """The rule as a polars expression that is never null: a row to which it does not apply satisfies it.
+
+        The arguments and errors are those of `condition`.
+        """
+        return self.condition(reference_values).fill_null(True)
 
 
 @dataclass(frozen=True)
@@ -155,6 +172,8 @@ class Table:
         references: Foreign keys.
         row_rules: Conditions on a row.
         warnings: Names of the rules that warn and do not stop downstream assets.
+        max_quarantined_share: The share of its rows that may be set aside, 0..1; above it downstream assets stop. None
+            for the share of its layer: 0.5 for raw and core, 0 for every other layer.
         owner: Team that owns the table.
         retention_days: Days after which rows are deleted; None keeps them.
         readers: Layers, systems or roles that read the table.
@@ -173,6 +192,7 @@ class Table:
     references: tuple[Reference, ...] = ()
     row_rules: tuple[RowRule, ...] = ()
     warnings: tuple[str, ...] = ()
+    max_quarantined_share: float | None = None
     owner: str = "team:people-analytics"
     retention_days: int | None = None
     readers: tuple[str, ...] = ()
@@ -200,11 +220,31 @@ class Table:
             )
         if unknown := set(self.warnings) - set(rule_names):
             raise ValueError(f"{self.name}: warnings name rules it does not have: {sorted(unknown)}")
+        if not 0 <= self.quarantine_limit <= 1:
+            raise ValueError(f"{self.name}: max_quarantined_share is {self.max_quarantined_share}, not from 0 to 1")
 
     @property
     def layer(self) -> Layer:
         """The first word of the name."""
         return self.name.split("_")[0]  # type: ignore[return-value]
+
+    @property
+    def quarantine_limit(self) -> float:
+        """The share of rows that may be set aside: as declared, or else that of the layer."""
+        if self.max_quarantined_share is not None:
+            return self.max_quarantined_share
+        return _MAX_QUARANTINED_SHARES.get(self.layer, 0.0)
+
+    @property
+    def row_order(self) -> list[pl.Expr]:
+        """What the rows are sorted by: the key; before it the month, if the table is split by month.
+
+        Without a key, a table that is split by person is sorted by person, and any other is not sorted.
+        """
+        keys = [pl.col(name) for name in self.key]
+        if self.is_partitioned_by_person:
+            return keys or [pl.col("person_id")]
+        return keys if self.month_column is None else [month_number(self.month_column), *keys]
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
@@ -234,3 +274,13 @@ class Table:
         return frozenset(
             rule.columns[0] for rule in self.rules if rule.kind == "not_null" and rule.severity is Severity.ERROR
         )
+
+
+def month_number(column: str) -> pl.Expr:
+    """The month of a timestamp as a number that increases by 1 per month; the largest number for null.
+
+    Args:
+        column: Name of a timestamp column.
+    """
+    timestamp = pl.col(column).dt
+    return (timestamp.year() * 12 + timestamp.month().cast(pl.Int32) - 1).fill_null(NO_MONTH)

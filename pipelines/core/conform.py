@@ -5,12 +5,11 @@ Does not belong here: reading files (`pipelines.sources`), which rows are curren
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
-from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, PROVENANCE_COLUMNS, CanonicalSchemaName
 from pipelines.contracts.catalog import (
     ASPIRATION,
     ASSIGNMENT,
@@ -26,9 +25,10 @@ from pipelines.contracts.catalog import (
     SKILL_MENTION,
     WORKLOG,
 )
+from pipelines.contracts.columns import PERSON_REFERENCE
 from pipelines.contracts.table import Table
 from pipelines.core.identity_resolution import ACCOUNT_KEYS, map_unambiguous
-from pipelines.validation.quarantine import split_conformed
+from pipelines.validation.rule_evaluation import ValidatedRows, validate_rows
 
 # The core table of each canonical schema.
 CORE_TABLE_BY_SHAPE: Mapping[CanonicalSchemaName, Table] = {
@@ -45,14 +45,6 @@ CORE_TABLE_BY_SHAPE: Mapping[CanonicalSchemaName, Table] = {
     "exposure": EXPOSURE,
     "outcome": OUTCOME,
 }
-
-
-@dataclass(frozen=True)
-class ConformedRows:
-    """Rows in the contract of a core table, and rows in the contract of its quarantine; together they are the input."""
-
-    good: pl.DataFrame
-    bad: pl.DataFrame
 
 
 def conform_person(rows: pl.LazyFrame, accounts: pl.DataFrame, as_of: date) -> pl.DataFrame:
@@ -82,7 +74,7 @@ def conform_person(rows: pl.LazyFrame, accounts: pl.DataFrame, as_of: date) -> p
     return core.with_columns(status.fill_null("active").alias("employment_status")).select(PERSON.column_names)
 
 
-def conform_role_period(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ConformedRows:
+def conform_role_period(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ValidatedRows:
     """One row per role that a person took up; without an end it ends when the next role in the same unit starts.
 
     The arguments are those of `conform_event`.
@@ -92,7 +84,7 @@ def conform_role_period(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.D
     return _split(named.with_columns(pl.coalesce("ended_date", next_start).alias("ended_date")), "role_period", people)
 
 
-def conform_learning_record(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ConformedRows:
+def conform_learning_record(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ValidatedRows:
     """One row per learning record that no record voids; a voiding record gives no row.
 
     A record voids the record of the same source whose code it names, whichever of the two came first. Of the records of
@@ -106,7 +98,7 @@ def conform_learning_record(rows: pl.LazyFrame, accounts: pl.DataFrame, people: 
     return conform_event("learning_record", counted, accounts, people)
 
 
-def conform_feedback(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ConformedRows:
+def conform_feedback(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ValidatedRows:
     """One row per assessment of a person by somebody; given_by_id is null if the assessor is unknown.
 
     The arguments are those of `conform_event`.
@@ -117,7 +109,7 @@ def conform_feedback(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.Data
     )
 
 
-def conform_consent(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ConformedRows:
+def conform_consent(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ValidatedRows:
     """One row per consent given or withdrawn; without a time it was stated at the start of the day of delivery.
 
     The arguments are those of `conform_event`.
@@ -129,7 +121,7 @@ def conform_consent(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataF
 
 def conform_event(
     shape: CanonicalSchemaName, rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame
-) -> ConformedRows:
+) -> ValidatedRows:
     """One row per event of a schema that only needs its person, such as worklog, assignment or reply.
 
     An assignment without an assignee keeps a null person; a row with an unknown account is set aside.
@@ -151,22 +143,15 @@ def _add_person_id(rows: pl.LazyFrame, accounts: pl.DataFrame) -> pl.LazyFrame:
     return rows.join(accounts.lazy().select(*key, "person_id"), on=key, how="left", nulls_equal=True)
 
 
-def _split(rows: pl.LazyFrame, shape: CanonicalSchemaName, people: pl.DataFrame) -> ConformedRows:
+def _split(rows: pl.LazyFrame, shape: CanonicalSchemaName, people: pl.DataFrame) -> ValidatedRows:
     """Split by the rules of the core table. An account that no HR export names breaks `person_id|references`."""
-    table = CORE_TABLE_BY_SHAPE[shape]
+    table, texts = CORE_TABLE_BY_SHAPE[shape], CANONICAL_SCHEMAS[shape].columns
     has_account = pl.any_horizontal(pl.col(name).is_not_null() for name in ACCOUNT_KEYS)
     # A text replaces the unknown id, so that the row breaks the reference and not the rule against nulls.
     person_id = pl.when(has_account & pl.col("person_id").is_null()).then(pl.lit("unknown")).otherwise("person_id")
-    split = split_conformed(
-        rows.with_columns(person_id.alias("person_id")),
-        table,
-        CANONICAL_SCHEMAS[shape].columns,
-        {"core_hr__entity_person.person_id": people["person_id"]},
-    )
-    # Joins keep no order, and a quarantine has no key to sort by: the same rows must give the same table.
-    return ConformedRows(
-        *pl.collect_all([split.good.sort(table.key), split.bad.sort("source_name", "file_sha256", "row_number")])
-    )
+    columns = dict.fromkeys((*table.column_names, *texts, "system_name", *PROVENANCE_COLUMNS))
+    conformed = rows.with_columns(person_id.alias("person_id")).select(*columns).collect()
+    return validate_rows(table, conformed, {PERSON_REFERENCE.target: people["person_id"]}, texts)
 
 
 def _map_codes(accounts: pl.DataFrame, code: str, person: str) -> pl.DataFrame:

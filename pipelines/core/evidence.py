@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from pipelines.contracts.catalog import EVIDENCE, REVIEW_TABLE, UNKNOWN_MENTION
+from pipelines.contracts.table import month_number
 from pipelines.core.evidence_inputs import EvidenceInputs
-from pipelines.storage.file_layout import month_number
 
 # Feedback without a score (an endorsement, a certificate, a waived course) counts as a full score: it was given.
 FULL_SCORE = 1.0

@@ -5,7 +5,6 @@ Does not belong here: how a file is read (`pipelines.sources`), what its rows me
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
@@ -17,11 +16,18 @@ from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, quarantine_table, raw_table
 from pipelines.contracts.catalog import DELIVERY, TABLES
 from pipelines.contracts.table import Table
-from pipelines.ingest.raw_tables import describe_broken_end, process_export, provenance_columns, write_raw_tables
+from pipelines.ingest.raw_tables import (
+    describe_broken_end,
+    process_export,
+    provenance_columns,
+    raw_file,
+    replacing_delivery,
+    write_raw_tables,
+)
 from pipelines.sources.adapter import Export, get_adapter
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.manifest import read_manifest_mode
-from pipelines.storage.atomic_write import file_sha256, replacing
+from pipelines.storage.atomic_write import file_sha256
 from pipelines.storage.lake import Lake
 
 # An empty file with the name of an export and this suffix marks the export as completely written.
@@ -190,7 +196,7 @@ def scan_deliveries(lake: Lake, table: Table, deliveries: pl.DataFrame) -> pl.La
         Rows in the contract of `table`; none if the table has no file of these deliveries.
     """
     columns = ("source_name", "file_sha256", "mapping_code")
-    files = [_raw_file(lake, table, *row) for row in deliveries.select(columns).iter_rows()]
+    files = [raw_file(lake, table, *row) for row in deliveries.select(columns).iter_rows()]
     present = [file for file in files if file.exists()]
     if not present:
         return pl.LazyFrame(schema=table.schema)
@@ -198,10 +204,9 @@ def scan_deliveries(lake: Lake, table: Table, deliveries: pl.DataFrame) -> pl.La
 
 
 def count_quarantined_rows(lake: Lake, sources: Sequence[SourceConfig]) -> int:
-    """Number of quarantined rows: of the current deliveries of these sources, and of all core tables."""
+    """Number of quarantined rows: of the current deliveries of these sources, and of all other tables."""
     raw = [scan_quarantine(lake, table, [source]) for source in sources for table in source_tables(source).values()]
-    core = [lake.scan(quarantine_table(name)) for name in TABLES if name.startswith("core_")]
-    return _count_rows([*raw, *core])
+    return _count_rows([*raw, *(lake.scan(quarantine_table(name)) for name in TABLES)])
 
 
 def count_landed_rows(lake: Lake, sources: Sequence[SourceConfig]) -> dict[str, LandedRowCounts]:
@@ -297,15 +302,9 @@ def _store(landing: LandingContext, source: SourceConfig, landed: LandedFile, ex
     earlier = _read_deliveries(landing.lake, landed).filter(pl.col("delivery_status") == "landed")
     number = earlier["delivery_number"][0] if earlier.height else _next_number(landing.lake)
     provenance = provenance_columns(source.name, landed.file_sha256, landing.day, number)
-    with ExitStack() as unfinished_files:
-
-        def open_file(table: Table) -> Path:
-            path = _raw_file(landing.lake, table, source.name, landed.file_sha256, source.mapping_code)
-            return unfinished_files.enter_context(replacing(path))
-
-        tables = source_tables(source).items()
-        files = {shape: (open_file(table), open_file(quarantine_table(table.name))) for shape, table in tables}
-        counts = write_raw_tables(export, source.system, provenance, files)
+    key = (source.name, landed.file_sha256, source.mapping_code)
+    with replacing_delivery(landing.lake, source_tables(source), *key) as files:
+        counts = write_raw_tables(export, source.system, source.name, provenance, files)
         _check_row_count(landing, source, landed, counts.good, earlier)
         if not export.is_regular():
             raise ExportRefused("its rows are not all as wide as its header")  # the slower reader then reads it
@@ -361,7 +360,7 @@ def _record(landing: LandingContext, source: SourceConfig, landed: LandedFile) -
         },
         schema=DELIVERY.schema,
     )
-    landing.lake.write(DELIVERY, pl.concat([read_ledger(landing.lake), row]))
+    landing.lake.merge(DELIVERY, row, row.select("delivery_number"))
 
 
 def _is_full_export(source: SourceConfig, landed: LandedFile) -> bool:
@@ -392,8 +391,3 @@ def _scan_all(lake: Lake, table: Table, deliveries: Sequence[pl.DataFrame]) -> p
 
 def _count_rows(frames: Iterable[pl.LazyFrame]) -> int:
     return sum(int(frame.select(pl.len()).collect().item()) for frame in frames)
-
-
-def _raw_file(lake: Lake, table: Table, source: str, sha256: str, mapping_code: str) -> Path:
-    # The name holds no day: the next landing overwrites the file of a landing that was killed before its ledger row.
-    return lake.folder(table) / source / f"{sha256[:16]}-{mapping_code}.parquet"

@@ -34,12 +34,10 @@ class ChangedRows:
     Attributes:
         rows: The current rows of every record in a new delivery, in the contract of the raw table, with system_name.
         records: One row per such record: source_name, record_code.
-        row_locations: One row per row of these records in any delivery: source_name, file_sha256, row_number.
     """
 
     rows: pl.LazyFrame
     records: pl.DataFrame
-    row_locations: pl.DataFrame
 
 
 # A role ends when the next one starts, so a new record changes its neighbour: the whole schema is read again.
@@ -75,7 +73,6 @@ def read_new_deliveries(
     return ChangedRows(
         pl.concat([change.rows for change in changes]),
         pl.concat([change.records for change in changes]).unique(),
-        pl.concat([change.row_locations for change in changes]).unique(),
     )
 
 
@@ -102,8 +99,7 @@ def _read_changed_rows(
     feeding = [source for source in sources if source.name in set(records["source_name"])]
     select_records = partial(_select_records, records=records, shape=shape)
     rows = scan_current_rows(lake, table, shape, feeding, select_records)
-    locations = select_records(current_rows).select("source_name", "file_sha256", "row_number").collect()
-    return ChangedRows(rows.with_columns(pl.lit(system).alias("system_name")), records, locations)
+    return ChangedRows(rows.with_columns(pl.lit(system).alias("system_name")), records)
 
 
 def _add_records_of_same_state(rows: pl.LazyFrame, records: pl.DataFrame) -> pl.DataFrame:

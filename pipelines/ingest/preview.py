@@ -15,7 +15,13 @@ import polars as pl
 
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
-from pipelines.ingest.raw_tables import describe_broken_end, process_export, provenance_columns, write_raw_tables
+from pipelines.ingest.raw_tables import (
+    DeliveryFiles,
+    describe_broken_end,
+    process_export,
+    provenance_columns,
+    write_raw_tables,
+)
 from pipelines.sources.adapter import Export
 from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.detect import best_match, rank_systems
@@ -105,9 +111,13 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
 
     def read_shapes(export: Export) -> Preview:
         with TemporaryDirectory(prefix="footsteps-preview-") as folder:
-            files = {shape: (Path(folder, f"{shape}.good"), Path(folder, f"{shape}.bad")) for shape in export.shapes}
-            counts = write_raw_tables(export, name, provenance_columns("preview", "0" * 64, day, 1), files)
-            shapes = {shape: _preview_shape(shape, *pair) for shape, pair in files.items()}
+            files = {
+                shape: DeliveryFiles(*(Path(folder, f"{shape}.{part}") for part in DeliveryFiles._fields))
+                for shape in export.shapes
+            }
+            source, provenance = "preview", provenance_columns("preview", "0" * 64, day, 1)
+            counts = write_raw_tables(export, name, source, provenance, files)
+            shapes = {shape: _preview_shape(shape, paths.good, paths.bad) for shape, paths in files.items()}
         return Preview(
             path.name,
             name,

@@ -1,11 +1,13 @@
 """One canonical schema of an export, written to its raw table and its quarantine.
 
-Belongs here: the two files that one schema of one delivery becomes, and which of several rows with one key is kept.
-Does not belong here: the rules (`pipelines.validation.quarantine`), the ledger and the file names
-(`pipelines.ingest.landing`).
+Belongs here: the files that one schema of one delivery becomes, and their names.
+Does not belong here: the rules (`pipelines.validation.landed_rows`), which of several rows with one key is kept
+(`repeated_keys`), the ledger (`landing`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,23 +15,74 @@ from typing import NamedTuple, TypeVar
 
 import polars as pl
 
-from pipelines.contracts.canonical_schemas import (
-    CANONICAL_SCHEMAS,
-    CanonicalSchema,
-    CanonicalSchemaName,
-    quarantine_table,
-    raw_table,
-)
-from pipelines.contracts.table import Table
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, quarantine_table, raw_table
+from pipelines.contracts.rule_counts import RuleCount, RuleCounts, fingerprint_contract
+from pipelines.contracts.table import Rule, Table
+from pipelines.ingest.repeated_keys import HASH, POSITION, LandedFiles, number_repeated_rows, set_aside_repeated_rows
 from pipelines.sources.adapter import Export, get_adapter, read_export
 from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.passed_over import passed_over_by_reason, sum_by_reason
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.text_table import ROW_NUMBER
-from pipelines.validation.quarantine import REPEATED_KEY, TEXT_PREFIX, Split, split_landed
+from pipelines.storage.atomic_write import replacing
+from pipelines.storage.lake import Lake
+from pipelines.validation.landed_rows import IS_REDUCED, LandedSplit, read_landed_counts, split_landed
 
 T = TypeVar("T")
-_POSITION, _REPETITION = "position:", "repetition:"
+
+
+class DeliveryFiles(NamedTuple):
+    """The files of one delivery: in the raw table, in its quarantine, and the counts of its rows beside the first."""
+
+    good: Path
+    bad: Path
+    counts: Path
+
+
+def delivery_files(lake: Lake, table: Table, source: str, file_sha256: str, mapping_code: str) -> DeliveryFiles:
+    """The files of one delivery of a source in a raw table.
+
+    The names hold no day: the next landing overwrites the files of a landing that was killed before its ledger row.
+    """
+    contracts = (table, quarantine_table(table.name))
+    good, bad = (raw_file(lake, contract, source, file_sha256, mapping_code) for contract in contracts)
+    return DeliveryFiles(good, bad, good.with_suffix(".counts.json"))
+
+
+@contextmanager
+def replacing_delivery(
+    lake: Lake, tables: Mapping[CanonicalSchemaName, Table], source: str, file_sha256: str, mapping_code: str
+) -> Iterator[dict[CanonicalSchemaName, DeliveryFiles]]:
+    """Write the files of one delivery under other names, and put all in place when the block ends without an error.
+
+    Args:
+        lake: Where the raw tables are.
+        tables: The raw tables by canonical schema.
+        source: Name of the source.
+        file_sha256: The content of the export.
+        mapping_code: The mapping with which it is read.
+
+    Yields:
+        The files to write, by canonical schema.
+    """
+    with ExitStack() as unfinished_files:
+        yield {
+            shape: DeliveryFiles._make(
+                unfinished_files.enter_context(replacing(path))
+                for path in delivery_files(lake, table, source, file_sha256, mapping_code)
+            )
+            for shape, table in tables.items()
+        }
+
+
+def raw_file(lake: Lake, table: Table, source: str, file_sha256: str, mapping_code: str) -> Path:
+    """The file of one delivery in a raw table or in a quarantine."""
+    return lake.folder(table) / source / f"{file_sha256[:16]}-{mapping_code}.parquet"
+
+
+def format_landed_counts(table: Table, counts: RuleCounts) -> str:
+    """The counts of one delivery as they are stored beside its files."""
+    return json.dumps({"contract": fingerprint_contract(table), "counts": counts.to_document()})
 
 
 def process_export(path: Path, system: str, options: SourceOptions, work: Callable[[Export], T]) -> T:
@@ -95,16 +148,18 @@ class RowCounts:
 def write_raw_tables(
     export: Export,
     system: str,
+    source: str,
     provenance: Sequence[pl.Expr],
-    files: Mapping[CanonicalSchemaName, tuple[Path, Path]],
+    files: Mapping[CanonicalSchemaName, DeliveryFiles],
 ) -> RowCounts:
     """Write every canonical schema of an export to its raw table and its quarantine.
 
     Args:
         export: The export as its adapter read it.
         system: System of the source.
+        source: Name of the source.
         provenance: The columns that `provenance_columns` returns.
-        files: Per canonical schema the paths of the raw table and of its quarantine.
+        files: Per canonical schema the files to write.
 
     Returns:
         The number of rows of the export by what became of them.
@@ -112,7 +167,7 @@ def write_raw_tables(
     Raises:
         ExportRefused: If the export has a header and no row.
     """
-    counts = [write_raw_table(export, shape, system, provenance, pair) for shape, pair in files.items()]
+    counts = [write_raw_table(export, shape, system, source, provenance, paths) for shape, paths in files.items()]
     total = RowCounts(
         sum(count.read for count in counts),
         sum(count.good for count in counts),
@@ -125,20 +180,27 @@ def write_raw_tables(
 
 
 def write_raw_table(
-    export: Export, shape: CanonicalSchemaName, system: str, provenance: Sequence[pl.Expr], files: tuple[Path, Path]
+    export: Export,
+    shape: CanonicalSchemaName,
+    system: str,
+    source: str,
+    provenance: Sequence[pl.Expr],
+    files: DeliveryFiles,
 ) -> RowCounts:
-    """Write the good rows of one canonical schema to a file, and its quarantine to another.
+    """Write the good rows of one canonical schema to a file, its quarantine to another, and the counts of its rules.
 
-    Of several rows with one key, the row last changed is kept, and among those the greatest by content, so that the
-    order of rows does not matter; the others break the rule `unique`. If the key is the hash of the row and equal rows
-    count repeatedly, they are numbered instead. The malformed rows of an export go with its first schema.
+    Each rule is evaluated once per row. Of several rows with one key, the row last changed is kept, and among those the
+    greatest by content, so that the order of rows does not matter; the others break the rule `unique`. If the key is
+    the hash of the row and equal rows count repeatedly, they are numbered instead. The malformed rows of an export go
+    with its first schema.
 
     Args:
         export: The export as its adapter read it.
         shape: The canonical schema.
         system: System of the source.
+        source: Name of the source.
         provenance: The columns that `provenance_columns` returns.
-        files: Paths of the raw table and of its quarantine.
+        files: The files to write.
 
     Returns:
         The number of rows by what became of them.
@@ -148,98 +210,87 @@ def write_raw_table(
     """
     schema = CANONICAL_SCHEMAS[shape]
     table = raw_table(system, schema)
-    rows = export.shapes[shape].with_columns(provenance)
-    malformed = export.malformed if shape == next(iter(export.shapes)) else export.malformed.head(0)
-    set_aside = malformed.select(
-        ROW_NUMBER,
-        "row_text",
-        pl.concat_list(pl.concat_str(pl.lit("row|"), "reason")).alias("failed_rules"),
-        pl.lit(False).alias("is_row_kept"),
-        pl.lit(system).alias("system_name"),
-    ).with_columns(provenance)
+    rows = export.shapes[shape].with_columns(provenance).with_row_index(POSITION)
+    set_aside = _scan_malformed(export, shape, system).with_columns(provenance)
     reasons = export.reason_counts.get(shape)
-    sunk = _sink(_split(rows, schema, system), set_aside, table, files, reasons)
-    ordered = sunk.key_hashes.sort()
-    if (ordered[1:] == ordered[:-1]).any():
-        positioned = rows.with_row_index(_POSITION)
-        split = _split(positioned, schema, system)
-        repeated = _collect_repeated_keys(split, schema, sunk.key_hashes)
-        numbers_repeats = schema.has_repeated_records and shape in export.hashed_shapes
-        resolved = _resolve_repeated_keys(positioned, repeated, schema, numbers_repeats)
-        split = _split(resolved, schema, system)
-        sunk = _sink(split, set_aside, table, files, reasons)
-    good = sunk.key_hashes.len()
-    stored, bad = (
-        int(pl.scan_parquet(file).filter(condition).select(pl.len()).collect().item())
-        for file, condition in zip(files, (pl.lit(True), ~pl.col("is_row_kept")), strict=True)
-    )
-    if good != stored or sunk.row_count + sunk.malformed_count != good + bad:
-        read = sunk.row_count + sunk.malformed_count
-        raise RuntimeError(f"{table.name}: {read} rows read, but {good} kept and {bad} set aside")
+    decisive = {column.name: column.is_decisive for column in schema.decisive}
+    split = split_landed(rows, table, system, schema.nulled_if_invalid, decisive)
+    sunk = _sink(split, set_aside, table, files, reasons)
+    counts = read_landed_counts(table, sunk.counts, source) + _count_malformed(sunk.malformed, source)
+    hashes = sunk.passing[HASH].sort()
+    if (hashes[1:] == hashes[:-1]).any():
+        landed = LandedFiles(files.good, files.bad, sunk.passing)
+        if schema.has_repeated_records and shape in export.hashed_shapes:
+            number_repeated_rows(rows, schema, landed)
+        else:
+            moved = set_aside_repeated_rows(rows, schema, table, system, landed)
+            unique = {Rule("unique", table.key).name: RuleCount(0, moved)}
+            counts = counts + RuleCounts({source: -moved}, {source: moved}, unique)
+    good, bad = counts.kept_count, counts.set_aside_count
+    if _count_stored(files) != (good, bad):
+        raise RuntimeError(f"{table.name}: {good} rows kept and {bad} set aside, but the files hold other numbers")
+    files.counts.write_text(format_landed_counts(table, counts))
     if sunk.reasons is None:
         return RowCounts(good + bad, good, bad, {})
     passed_over = passed_over_by_reason(sunk.reasons)
-    read = int(sunk.reasons["count"].sum()) + sunk.malformed_count
+    read = int(sunk.reasons["count"].sum()) + sunk.malformed.height
     if read != good + bad + sum(passed_over.values()):
         raise RuntimeError(f"{table.name}: {read} rows in the file, {good + bad} read, {passed_over} passed over")
     return RowCounts(read, good, bad, passed_over)
 
 
-class _Sunk(NamedTuple):
-    """The key hashes of the good rows, the rows read, the malformed rows, and the rows by reason to pass them over."""
-
-    key_hashes: pl.Series
-    row_count: int
-    malformed_count: int
-    reasons: pl.DataFrame | None
-
-
-def _split(rows: pl.LazyFrame, schema: CanonicalSchema, system: str) -> Split:
-    decisive = {column.name: column.is_decisive for column in schema.decisive}
-    return split_landed(rows, raw_table(system, schema), system, schema.nulled_if_invalid, decisive)
-
-
-def _sink(
-    split: Split, set_aside: pl.LazyFrame, table: Table, files: tuple[Path, Path], reasons: pl.LazyFrame | None
-) -> _Sunk:
-    """Sink both sides and count in one pass."""
-    bad = pl.concat([split.bad, set_aside.select(quarantine_table(table.name).column_names)])
-    sinks = [frame.sink_parquet(file, lazy=True) for frame, file in zip((split.good, bad), files, strict=True)]
-    counts = [split.row_count, set_aside.select(pl.len())]
-    queries = [split.passing.select(_key_hash(table.key)), *counts, *([] if reasons is None else [reasons]), *sinks]
-    hashes, row_count, malformed_count, *others = pl.collect_all(queries, engine="streaming")
-    return _Sunk(
-        hashes.to_series(),
-        int(row_count.item()),
-        int(malformed_count.item()),
-        None if reasons is None else others[0],
+def _scan_malformed(export: Export, shape: CanonicalSchemaName, system: str) -> pl.LazyFrame:
+    """The quarantine rows of malformed rows, which go with the first schema of an export."""
+    malformed = export.malformed if shape == next(iter(export.shapes)) else export.malformed.head(0)
+    return malformed.select(
+        ROW_NUMBER,
+        "row_text",
+        pl.concat_list(pl.concat_str(pl.lit("row|"), "reason")).alias("failed_rules"),
+        pl.lit(False).alias("is_row_kept"),
+        pl.lit(system).alias("system_name"),
     )
 
 
-def _key_hash(key: tuple[str, ...]) -> pl.Expr:
+def _count_stored(files: DeliveryFiles) -> tuple[int, int]:
+    """Rows in the raw table's file, and rows in the quarantine's file that are in no raw table."""
+    good, bad = pl.scan_parquet(files.good), pl.scan_parquet(files.bad).filter(~pl.col("is_row_kept"))
+    kept_count, set_aside_count = (int(rows.select(pl.len()).collect().item()) for rows in (good, bad))
+    return kept_count, set_aside_count
+
+
+class _Sunk(NamedTuple):
+    """What one pass over an export leaves in memory.
+
+    Attributes:
+        passing: One row per good row, in the order of its file: position, hash of the key, and whether it is reduced.
+        counts: The counts of the split.
+        malformed: One row per malformed row, with its reason in failed_rules.
+        reasons: The rows by reason to pass them over; None if the adapter passes none over.
+    """
+
+    passing: pl.DataFrame
+    counts: pl.DataFrame
+    malformed: pl.DataFrame
+    reasons: pl.DataFrame | None
+
+
+def _sink(
+    split: LandedSplit, set_aside: pl.LazyFrame, table: Table, files: DeliveryFiles, reasons: pl.LazyFrame | None
+) -> _Sunk:
+    """Sink both sides and count in one pass."""
+    bad = pl.concat([split.bad, set_aside.select(quarantine_table(table.name).column_names)])
+    sinks = [split.good.sink_parquet(files.good, lazy=True), bad.sink_parquet(files.bad, lazy=True)]
     # Whether a key is the first of its kind would hold up the stream. Hashes are compared after the rows have passed.
-    return (pl.col(key[0]) if len(key) == 1 else pl.struct(key)).hash().alias("hash")
+    key = pl.col(table.key[0]) if len(table.key) == 1 else pl.struct(table.key)
+    passing = split.passing.select(POSITION, IS_REDUCED, key.hash().alias(HASH))
+    queries = [passing, split.counts, set_aside.select("failed_rules"), *([] if reasons is None else [reasons])]
+    passed, counts, malformed, *others = pl.collect_all([*queries, *sinks], engine="streaming")
+    return _Sunk(passed, counts, malformed, None if reasons is None else others[0])
 
 
-def _collect_repeated_keys(split: Split, schema: CanonicalSchema, hashes: pl.Series) -> pl.DataFrame:
-    """The good rows that share a key with others, with their positions; the row to keep is the last of its key."""
-    repeated = hashes.filter(hashes.is_duplicated()).unique()
-    rows = split.passing.filter(_key_hash(schema.key).is_in(repeated.implode()))
-    changed_at = ("changed_at",) if "changed_at" in schema.columns else ()
-    content = dict.fromkeys((*schema.key, *changed_at, *schema.columns))
-    texts = (TEXT_PREFIX + column for column in schema.columns)
-    columns = rows.select(_POSITION, *content, *texts).collect(engine="streaming")
-    return columns.sort(pl.exclude(_POSITION), nulls_last=False)
-
-
-def _resolve_repeated_keys(
-    positioned: pl.LazyFrame, repeated: pl.DataFrame, schema: CanonicalSchema, numbers_repeats: bool
-) -> pl.LazyFrame:
-    """The rows with `REPEATED_KEY`, or with a number behind the key of each further row if equal rows are numbered."""
-    repetition = pl.int_range(pl.len(), 0, -1).over(schema.key).alias(_REPETITION)
-    further = repeated.select(_POSITION, repetition).filter(pl.col(_REPETITION) > 1)
-    rows = positioned.join(further.lazy(), on=_POSITION, how="left", maintain_order="left")
-    if not numbers_repeats:
-        return rows.with_columns(pl.col(_REPETITION).is_not_null().alias(REPEATED_KEY))
-    numbered = pl.concat_str(pl.col("record_code"), pl.lit("-"), pl.col(_REPETITION))
-    return rows.with_columns(pl.coalesce(numbered, "record_code").alias("record_code"))
+def _count_malformed(malformed: pl.DataFrame, source: str) -> RuleCounts:
+    """The counts of malformed rows, for which no rule is evaluated."""
+    if malformed.is_empty():
+        return RuleCounts()
+    reasons = malformed["failed_rules"].explode().value_counts().sort("failed_rules")
+    return RuleCounts({}, {source: malformed.height}, other_reasons=dict(reasons.iter_rows()))

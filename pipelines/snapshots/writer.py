@@ -26,7 +26,8 @@ from pipelines.snapshots.reader import (
     list_snapshots,
 )
 from pipelines.storage.atomic_write import file_sha256, write_text_atomically
-from pipelines.storage.lake import enforce_contract, write_parquet
+from pipelines.storage.lake import write_parquet
+from pipelines.validation.rule_evaluation import enforce_contract
 
 # Rows per group. A reader of one person decodes one group, and before it the metadata of every group: at ten million
 # rows both cost DuckDB and Polars about the same with groups of this size.

@@ -1,6 +1,6 @@
 """How the rows of a table are split into files: one file, one file per month, or one file per range of people.
 
-Belongs here: the names of the files, the order of the rows in them, and which files a change affects.
+Belongs here: the names of the files, which rows are in them, and which files a change affects.
 Does not belong here: reading and writing the files (`lake`).
 
 A range of people begins with each person whose id hashes to 0. The split therefore depends only on the people in the
@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from pipelines.contracts.table import Table
+from pipelines.contracts.table import NO_MONTH, Table, month_number
 
 # The only file of a table that is not split.
 SINGLE_FILE = "data"
@@ -24,7 +24,6 @@ UNDATED = "undated"
 FIRST_RANGE = "first"
 PEOPLE_PER_FILE = 128
 _FROM = "from-"
-_NO_MONTH = 2**31 - 1
 # A longer id does not fit into the name of a file.
 _MAX_ID_BYTES = 100
 
@@ -34,7 +33,7 @@ def split_into_files(table: Table, rows: pl.DataFrame) -> dict[str, pl.DataFrame
 
     Args:
         table: The table.
-        rows: Rows of the table, sorted by `sort_expressions`.
+        rows: Rows of the table, in the row order of its contract.
 
     Returns:
         The rows by name of file; at least one file, which is empty if there are no rows.
@@ -49,27 +48,6 @@ def has_current_layout(table: Table, names: Collection[str]) -> bool:
     if table.is_partitioned_by_person:
         return all(name == FIRST_RANGE or name.startswith(_FROM) for name in names)
     return (SINGLE_FILE in names) is (table.month_column is None)
-
-
-def sort_expressions(table: Table) -> list[pl.Expr]:
-    """The sort order of a table: its key; before it the month, if the table is split by month.
-
-    Without a key, a table that is split by person is sorted by person.
-    """
-    keys = [pl.col(name) for name in table.key]
-    if table.is_partitioned_by_person:
-        return keys or [pl.col("person_id")]
-    return keys if table.month_column is None else [month_number(table.month_column), *keys]
-
-
-def month_number(column: str) -> pl.Expr:
-    """The month of a timestamp as a number that increases by 1 per month; the largest number for null.
-
-    Args:
-        column: Name of a timestamp column.
-    """
-    timestamp = pl.col(column).dt
-    return (timestamp.year() * 12 + timestamp.month().cast(pl.Int32) - 1).fill_null(_NO_MONTH)
 
 
 def find_changed_files(table: Table, existing: Collection[str], old: pl.DataFrame, new: pl.DataFrame) -> set[str]:
@@ -129,7 +107,7 @@ def _find_changed_ranges(existing: Collection[str], old: pl.Series, new: pl.Seri
 def _split_by_month(month_column: str, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
     rows_by_file, start = {}, 0
     for length, month in rows.select(month_number(month_column).rle().struct.unnest()).iter_rows():
-        name = UNDATED if month == _NO_MONTH else f"{month // 12:04d}-{month % 12 + 1:02d}"
+        name = UNDATED if month == NO_MONTH else f"{month // 12:04d}-{month % 12 + 1:02d}"
         rows_by_file[name] = rows.slice(start, length)
         start += length
     return rows_by_file or {UNDATED: rows}

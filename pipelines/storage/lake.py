@@ -1,6 +1,6 @@
 """The lake: the folder of a table, how the table is read, and the one way to write it.
 
-Belongs here: paths, scanning, atomic writing, enforcing the contract before rows reach the disk, content hashes.
+Belongs here: paths, scanning, atomic writing of valid rows and of the quarantine, content hashes.
 Does not belong here: how a table is split into files (`file_layout`), whose rows changed (`change_log`), publication
 (`pipelines.snapshots`).
 """
@@ -10,13 +10,15 @@ import io
 import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 import polars as pl
 
-from pipelines.contracts.table import Severity, Table
+from pipelines.contracts.canonical_schemas import quarantine_table
+from pipelines.contracts.rule_counts import RuleCounts, fingerprint_contract
+from pipelines.contracts.table import Table
 from pipelines.storage.atomic_write import replacing
 from pipelines.storage.change_log import FindRelatedPeople, record_change
 from pipelines.storage.file_layout import (
@@ -25,8 +27,22 @@ from pipelines.storage.file_layout import (
     find_files_with,
     has_current_layout,
     select_rows_of_files,
-    sort_expressions,
     split_into_files,
+)
+from pipelines.storage.recorded_counts import (
+    RecordedCounts,
+    fingerprint_values,
+    read_recorded_counts,
+    write_recorded_counts,
+)
+from pipelines.validation.quarantine import QUARANTINE_ORDER, count_quarantined, exclude_rows
+from pipelines.validation.rule_evaluation import (
+    ContractViolation,
+    ValidatedRows,
+    count_leaving,
+    count_rules,
+    sort_rows,
+    validate_rows,
 )
 
 # With row groups of this size one person is read within milliseconds, and ten million rows still compress well.
@@ -37,13 +53,15 @@ _Input = TypeVar("_Input")
 _Output = TypeVar("_Output")
 
 
-class ContractViolation(Exception):
-    """A frame violates the contract of its table; nothing was written."""
-
-
 @dataclass(frozen=True)
 class WriteResult:
-    """The state of a table after a write; `changed` is false if the table already had exactly this content."""
+    """The state of a table after a write.
+
+    Attributes:
+        changed: False if the table already had exactly this content.
+        counts: The rows that arrived in the table and are in it or in its quarantine.
+        quarantine: The state of the table's quarantine; None for a quarantine itself.
+    """
 
     table: str
     path: Path
@@ -51,6 +69,8 @@ class WriteResult:
     bytes: int
     content_sha256: str
     changed: bool
+    counts: RuleCounts = field(default_factory=RuleCounts)
+    quarantine: "WriteResult | None" = None
 
 
 @dataclass(frozen=True)
@@ -84,25 +104,99 @@ class Lake:
         """The hash of a table's content, as recorded in its files; None if `write` never wrote it."""
         return _combine_hashes(self._read_hashes(table))
 
+    def reference_values(self, table: Table) -> dict[str, pl.Series]:
+        """The values that the references of a table may take, by `table.key`, from tables that were written."""
+        targets = {reference.target: reference for reference in table.references}
+        files = {target: sorted((self.root / ref.table).rglob("*.parquet")) for target, ref in targets.items()}
+        return {
+            target: pl.scan_parquet(paths).select(targets[target].key).collect().to_series()
+            for target, paths in files.items()
+            if paths
+        }
+
+    def rule_counts(self, table: Table) -> RuleCounts:
+        """The counts of the rows that arrived in a table.
+
+        They are read as recorded. If none are recorded of its present content, contract and reference values, its rows
+        are counted now, and the counts recorded.
+        """
+        recorded, references = self._read_counts(table), self.reference_values(table)
+        if recorded is None or recorded.references != fingerprint_values(references):
+            recorded = self._record(table, *self._count(table, references), fingerprint_values(references))
+        return recorded.counts
+
     def write(
         self,
         table: Table,
-        frame: pl.DataFrame | pl.LazyFrame,
+        rows: pl.DataFrame | pl.LazyFrame | ValidatedRows,
         find_related_people: FindRelatedPeople | None = None,
     ) -> WriteResult:
-        """Replace the whole content of a table.
+        """Replace the whole content of a table and of its quarantine.
 
         Only files whose rows changed are replaced, each atomically. The change log records whose rows changed.
 
         Args:
             table: The table.
-            frame: All rows of the table, in any order, as its contract declares them.
+            rows: All rows of the table, in any order, as its contract declares them; validated, or else they are
+                validated here. Rows that break a rule are set aside in the quarantine.
             find_related_people: Finds further people that changed rows affect; see `record_change`.
 
         Raises:
-            ContractViolation: The frame violates the contract; the table stays as it was.
+            ContractViolation: A column is missing or has another type; the table stays as it was.
         """
-        rows_by_file = split_into_files(table, enforce_contract(table, frame.lazy().collect()))
+        references = self.reference_values(table)
+        validated = _validate(table, rows, references)
+        written = self._replace_rows(table, validated.good, find_related_people)
+        if table.layer == "quarantine":
+            return written
+        quarantine = self._replace_rows(quarantine_table(table.name), validated.bad)
+        counts = (validated.good_counts, validated.bad_counts)
+        recorded = self._record(table, *counts, fingerprint_values(references))
+        return replace(written, counts=recorded.counts, quarantine=quarantine)
+
+    def merge(
+        self,
+        table: Table,
+        rows: pl.DataFrame | ValidatedRows,
+        replacing: pl.DataFrame,
+        find_related_people: FindRelatedPeople | None = None,
+    ) -> WriteResult:
+        """Replace some rows of a table and of its quarantine; only files whose rows change are read and rewritten.
+
+        Args:
+            table: The table.
+            rows: The new rows, as the contract of the table declares them; validated, or else they are validated here.
+                Rows that break a rule, or whose key remains in a file that changes, are set aside in the quarantine.
+            replacing: Values of some columns, such as person_id: rows of the table with these values are removed.
+            find_related_people: Finds further people that changed rows affect; see `record_change`.
+
+        Raises:
+            ContractViolation: A column is missing or has another type; the table stays as it was.
+        """
+        recorded, references = self._read_counts(table), self.reference_values(table)
+        validated = _validate(table, rows, references)
+        if not self.files(table):
+            return self.write(table, validated, find_related_people)
+        written, removed, validated = self._merge_rows(table, validated, replacing, find_related_people)
+        if table.layer == "quarantine":
+            return written
+        quarantine, is_reduced = self._merge_quarantine(table, validated.bad, replacing)
+        if recorded is None or any(count.stored for count in recorded.kept_counts.rules.values()):
+            kept_counts, set_aside_counts = self._count(table, references)
+            recorded = self._record(table, kept_counts, set_aside_counts, fingerprint_values(references))
+        else:
+            kept_counts = recorded.kept_counts - count_leaving(table, removed) + validated.good_counts
+            set_aside_counts = recorded.set_aside_counts + validated.bad_counts
+            if is_reduced:
+                set_aside_counts = count_quarantined(table, self.scan(quarantine_table(table.name)).collect())
+            recorded = self._record(table, kept_counts, set_aside_counts, recorded.references)
+        return replace(written, counts=recorded.counts, quarantine=quarantine)
+
+    def _replace_rows(
+        self, table: Table, rows: pl.DataFrame, find_related_people: FindRelatedPeople | None = None
+    ) -> WriteResult:
+        """Write all rows of a table, which are in the row order of its contract."""
+        rows_by_file = split_into_files(table, rows)
         old_hashes, new_hashes = self._read_hashes(table), _hash_files(rows_by_file)
         changed = {name for name in new_hashes if old_hashes.get(name) != new_hashes[name]}
         removed = set(old_hashes) - set(new_hashes)
@@ -113,47 +207,67 @@ class Lake:
             self._record_change(table, old_hashes, new_hashes, old, new, find_related_people)
         return self._write_files(table, rows_by_file, old_hashes, new_hashes)
 
-    def merge(
+    def _merge_rows(
         self,
         table: Table,
-        rows: pl.DataFrame,
+        validated: ValidatedRows,
         replacing: pl.DataFrame,
-        find_related_people: FindRelatedPeople | None = None,
-    ) -> WriteResult:
-        """Replace some rows of a table; only files whose rows change are read and rewritten.
+        find_related_people: FindRelatedPeople | None,
+    ) -> tuple[WriteResult, pl.DataFrame, ValidatedRows]:
+        """Replace the rows of a table that exists.
 
-        Args:
-            table: The table.
-            rows: The new rows, as the contract of the table declares them.
-            replacing: Values of some columns, such as person_id: rows of the table with these values are removed.
-            find_related_people: Finds further people that changed rows affect; see `record_change`.
-
-        Raises:
-            ContractViolation: The new content violates the contract; the table stays as it was.
+        Returns:
+            The state of the table, the rows that were removed, and the new rows without those whose key remains.
         """
         old_hashes, keys = self._read_hashes(table), replacing.columns
-        if not old_hashes or not has_current_layout(
-            table, old_hashes
-        ):  # an earlier version may have split it otherwise
-            remaining = self.scan(table).join(replacing.lazy(), on=keys, how="anti").collect()
-            return self.write(table, pl.concat([remaining, rows.select(remaining.columns)]), find_related_people)
-        candidates = find_files_with(table, old_hashes, replacing)
-        old = self._scan_named(table, candidates).join(replacing.lazy(), on=keys, how="semi").collect()
-        old = _sort_rows(table, old, _is_strictly_sorted(old, table))
-        new = enforce_contract(table, rows)
-        changed = find_changed_files(table, old_hashes, old, new)
+        is_current = has_current_layout(table, old_hashes)  # an earlier version may have split it otherwise
+        candidates = find_files_with(table, old_hashes, replacing) if is_current else old_hashes
+        old = sort_rows(
+            table, self._scan_named(table, candidates).join(replacing.lazy(), on=keys, how="semi").collect()
+        )
+        changed = find_changed_files(table, old_hashes, old, validated.good) if is_current else set(old_hashes)
         if not changed:
-            return self._summarise(table, old_hashes, False)
+            return self._summarise(table, old_hashes, False), old, validated
         stored = self._scan_named(table, changed & set(old_hashes)).collect()
         remaining = stored.join(replacing, on=keys, how="anti", maintain_order="left")
-        content = enforce_contract(table, pl.concat([remaining, select_rows_of_files(table, new, changed)]))
-        rows_by_file = split_into_files(table, content)
+        if table.key:
+            validated = validated.without_keys(remaining.select(table.key))
+        new = select_rows_of_files(table, validated.good, changed) if is_current else validated.good
+        rows_by_file = split_into_files(table, sort_rows(table, pl.concat([remaining, new])))
         unchanged = {name: sha256 for name, sha256 in old_hashes.items() if name not in changed}
         if unchanged:
             rows_by_file = {name: part for name, part in rows_by_file.items() if part.height}
         new_hashes = {**unchanged, **_hash_files(rows_by_file)}
-        self._record_change(table, old_hashes, new_hashes, old, rows, find_related_people)
-        return self._write_files(table, rows_by_file, old_hashes, new_hashes)
+        self._record_change(table, old_hashes, new_hashes, old, validated.good, find_related_people)
+        return self._write_files(table, rows_by_file, old_hashes, new_hashes), old, validated
+
+    def _merge_quarantine(self, table: Table, rows: pl.DataFrame, replacing: pl.DataFrame) -> tuple[WriteResult, bool]:
+        """Replace rows of the quarantine of a table, and whether some were removed."""
+        quarantine = quarantine_table(table.name)
+        stored = self.scan(quarantine).collect()
+        remaining = exclude_rows(stored, replacing)
+        is_reduced = remaining.height < stored.height
+        if not is_reduced and rows.is_empty() and (hashes := self._read_hashes(quarantine)):
+            return self._summarise(quarantine, hashes, False), False
+        return self._replace_rows(quarantine, pl.concat([remaining, rows]).sort(QUARANTINE_ORDER)), is_reduced
+
+    def _read_counts(self, table: Table) -> RecordedCounts | None:
+        contents = (self.content_hash(table), self.content_hash(quarantine_table(table.name)))
+        return read_recorded_counts(self.root, table, *contents)
+
+    def _count(self, table: Table, references: Mapping[str, pl.Series]) -> tuple[RuleCounts, RuleCounts]:
+        """The counts of the rows in a table, and of those in its quarantine."""
+        quarantined = self.scan(quarantine_table(table.name)).collect()
+        return count_rules(table, self.scan(table), references), count_quarantined(table, quarantined)
+
+    def _record(
+        self, table: Table, kept_counts: RuleCounts, set_aside_counts: RuleCounts, references: Mapping[str, str]
+    ) -> RecordedCounts:
+        """Record the counts of a table whose files are in place."""
+        contents = (self.content_hash(table), self.content_hash(quarantine_table(table.name)))
+        recorded = RecordedCounts(*contents, fingerprint_contract(table), references, kept_counts, set_aside_counts)
+        write_recorded_counts(self.root, table, recorded)
+        return recorded
 
     def _record_change(
         self,
@@ -217,6 +331,16 @@ class Lake:
         )
 
 
+def _validate(
+    table: Table, rows: pl.DataFrame | pl.LazyFrame | ValidatedRows, references: Mapping[str, pl.Series]
+) -> ValidatedRows:
+    if not isinstance(rows, ValidatedRows):
+        return validate_rows(table, rows.lazy().collect(), references)
+    if rows.table != table:
+        raise ContractViolation(f"{table.name}: the rows were validated as rows of {rows.table.name}")
+    return rows
+
+
 def _scan_files(table: Table, files: list[Path]) -> pl.LazyFrame:
     if not files:
         return pl.LazyFrame(schema=table.schema)
@@ -240,56 +364,6 @@ def _combine_hashes(hashes: Mapping[str, str | None]) -> str | None:
     if set(hashes) == {SINGLE_FILE}:
         return hashes[SINGLE_FILE]
     return hashlib.sha256("".join(f"{name} {sha256}\n" for name, sha256 in sorted(hashes.items())).encode()).hexdigest()
-
-
-def enforce_contract(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame in the columns, types and row order of the table's contract.
-
-    References to other tables are not checked here: the validation, which can read those tables, checks them.
-
-    Raises:
-        ContractViolation: A column is missing or has another type, or rows break a rule.
-    """
-    if missing := [name for name in table.column_names if name not in frame.columns]:
-        raise ContractViolation(f"{table.name}: columns are missing: {', '.join(missing)}")
-    frame = frame.select(table.column_names)
-    if wrong := [f"{n} is {frame.schema[n]}, not {t}" for n, t in table.schema.items() if frame.schema[n] != t]:
-        raise ContractViolation(f"{table.name}: {'; '.join(wrong)}")
-    rules = [rule for rule in table.rules if rule.kind != "references" and rule.severity is Severity.ERROR]
-    is_sorted = _is_strictly_sorted(frame, table)
-    # no key repeats if the rows are strictly sorted by it or if all hashes of it differ: both are faster than `unique`
-    if (is_sorted and table.month_column is None) or _has_distinct_hashes(frame, table.key):
-        rules = [rule for rule in rules if not (rule.kind == "unique" and rule.columns == table.key)]
-    if rules and frame.height:
-        counts = frame.select((~rule.expression()).sum().alias(rule.name) for rule in rules).row(0, named=True)
-        if broken := [f"{name} in {count} rows" for name, count in counts.items() if count]:
-            raise ContractViolation(f"{table.name}: {'; '.join(broken)} of {frame.height}")
-    return _sort_rows(table, frame, is_sorted)
-
-
-def _sort_rows(table: Table, frame: pl.DataFrame, is_sorted: bool) -> pl.DataFrame:
-    order = sort_expressions(table)
-    if is_sorted or not order or (not table.key and frame.select(order).to_series().is_sorted()):
-        return frame
-    return frame.sort(order, maintain_order=True)
-
-
-def _is_strictly_sorted(frame: pl.DataFrame, table: Table) -> bool:
-    """Whether each row is greater than the previous one in the table's order; False if its key has nulls."""
-    if not table.key or any(frame.schema[name].is_nested() for name in table.key):
-        return False
-    is_greater = pl.lit(False)
-    for value in reversed(sort_expressions(table)):
-        is_greater = (value > value.shift()) | ((value == value.shift()) & is_greater)
-    # the first row has no previous one, so that its comparison is null
-    is_sorted = is_greater.fill_null(True) & pl.all_horizontal(pl.col(table.key).is_not_null())
-    return bool(frame.select(is_sorted.all()).item())
-
-
-def _has_distinct_hashes(frame: pl.DataFrame, key: tuple[str, ...]) -> bool:
-    """Whether the hashes of all keys differ, so that no key repeats; another rule checks for nulls."""
-    can_be_hashed = bool(key) and not any(frame.schema[name].is_nested() for name in key)
-    return can_be_hashed and frame.select(key).hash_rows().n_unique() == frame.height
 
 
 def content_sha256(frame: pl.DataFrame) -> str:

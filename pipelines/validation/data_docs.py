@@ -1,7 +1,8 @@
 """Data Docs: a local static site that shows validation results; the same results give the same bytes.
 
 Belongs here: the pages around what Great Expectations renders.
-Does not belong here: validation itself (`expectations`); values of rows, which a validation result does not hold.
+Does not belong here: validation itself (`expectations`), writing the pages (`assets.reporting.data_docs`); values of
+rows, which a validation result does not hold.
 
 The page of Great Expectations loads styles, scripts, fonts and an image from six hosts, and shows the time. Its section
 renderers do not: they describe each rule here, and the templates of this package make the page.
@@ -9,22 +10,22 @@ renderers do not: they describe each rule here, and the templates of this packag
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 import jinja2
 
 import pipelines.validation.rule_expectation  # noqa: F401  # registers the expectation whose text is rendered
-from pipelines.storage.atomic_write import write_text_atomically
 from pipelines.validation.quiet import quiet_great_expectations
-from pipelines.validation.validation_result import ValidationResult, parse_validation_result
+from pipelines.validation.validation_result import ValidationResult
 
 with quiet_great_expectations():
     from great_expectations.core.expectation_validation_result import expectationSuiteValidationResultSchema
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
     from great_expectations.render.view import DefaultJinjaSectionView
 
+INDEX = "index.html"
 _ELEMENT_IDS = re.compile(r"""\s(id|aria-controls)=("[^"]*"|[^\s">]+)""")
 _PAGES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -36,27 +37,19 @@ _PAGES = jinja2.Environment(
 )
 
 
-def update_data_docs(result: ValidationResult, folder: Path) -> Path:
-    """Write the page of a table and the index of all tables in the folder; other files of the folder stay.
+def render_data_docs(result: ValidationResult, others: Iterable[ValidationResult]) -> dict[str, str]:
+    """The page of a table and the index of all tables, by name of the file.
 
     Args:
         result: The validation result of the table.
-        folder: The folder of the Data Docs. Its folder `verdicts` holds the last result of each table as JSON.
-
-    Returns:
-        The path of the index.
+        others: The last results of the other tables.
     """
-    stored = folder / "verdicts"
     sections = "\n".join(_render_sections(result))
-    page = _PAGES.get_template("table.html.j2").render(table=result, sections=sections)
-    write_text_atomically(folder / f"{result.table}.html", page)
-    write_text_atomically(stored / f"{result.table}.json", result.to_json())
-    results = [parse_validation_result(path.read_text(encoding="utf-8")) for path in sorted(stored.glob("*.json"))]
-    # a result that another version stored is left out until its table is validated again
-    tables = sorted((table for table in results if table), key=lambda table: (table.passed, table.table))
-    index = folder / "index.html"
-    write_text_atomically(index, _PAGES.get_template("index.html.j2").render(tables=tables))
-    return index
+    tables = sorted((result, *others), key=lambda table: (table.passed, table.table))
+    return {
+        f"{result.table}.html": _PAGES.get_template("table.html.j2").render(table=result, sections=sections),
+        INDEX: _PAGES.get_template("index.html.j2").render(tables=tables),
+    }
 
 
 def _render_sections(result: ValidationResult) -> Iterator[str]:

@@ -1,22 +1,24 @@
-"""A table's contract as a Great Expectations suite, and the result of running it.
+"""A table's contract as a Great Expectations suite, and the verdict on the rows that arrived.
 
 Belongs here: rule to expectation, running a suite on an engine, its outcome as a `ValidationResult`.
-Does not belong here: how metrics are computed (`polars_engine`), how a result is shown (`data_docs`).
+Does not belong here: how rows are counted (`rule_evaluation`), how a result is shown (`data_docs`).
 
 Importing this module imports Great Expectations, which takes seconds: import it only if a validation runs.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
 
+from pipelines.contracts.rule_counts import RuleCount, RuleCounts, fingerprint_contract
 from pipelines.contracts.table import Rule, Severity, Table
-from pipelines.validation.polars_engine import PolarsExecutionEngine
 from pipelines.validation.quiet import quiet_great_expectations
+from pipelines.validation.rule_counts_engine import RuleCountsEngine
+from pipelines.validation.rule_evaluation import ReferenceValues, count_rules
 from pipelines.validation.rule_expectation import ExpectRowsToSatisfyRule
-from pipelines.validation.validation_result import RuleResult, ValidationResult, redact_values
+from pipelines.validation.validation_result import RuleResult, ValidationResult, describe_excess
 
 with quiet_great_expectations():
     import great_expectations.expectations as gxe
@@ -29,34 +31,50 @@ _SEVERITIES = {Severity.ERROR: "critical", Severity.WARN: "warning"}
 
 
 def validate(
-    table: Table,
-    frame: pl.DataFrame | pl.LazyFrame,
-    *,
-    reference_values: Mapping[str, pl.Series] | None = None,
-    row_numbers: int = 0,
+    table: Table, frame: pl.DataFrame | pl.LazyFrame, *, reference_values: ReferenceValues | None = None
 ) -> ValidationResult:
-    """Validate a frame by every rule of a table, with one query over it.
+    """Validate rows that stay as they are by every rule of a table.
 
     Args:
         table: The contract.
         frame: Rows with the columns of the table that rules use.
         reference_values: The values that references may take, by `table.key`.
-        row_numbers: How many numbers of rows that break a rule are returned per rule; 0 is fastest.
 
     Returns:
         One result per rule. A rule that cannot be evaluated has an `error`; nothing is raised for it.
     """
-    engine = PolarsExecutionEngine(frame, table.rules, reference_values)
-    return validate_with_engine(table, engine, row_numbers=row_numbers)
+    return validate_counts(table, count_rules(table, frame, reference_values))
 
 
-def validate_with_engine(table: Table, engine: Any, *, row_numbers: int = 0) -> ValidationResult:
-    """Validate the frame of an engine by every rule of a table.
+def validate_counts(table: Table, counts: RuleCounts) -> ValidationResult:
+    """Validate the rows that arrived in a table from their counts, without reading a row.
 
     Args:
         table: The contract.
-        engine: An execution engine of Great Expectations that holds the frame, the rules and the reference values.
-        row_numbers: As in `validate`.
+        counts: The rows that arrived, kept and set aside; counts or an error for every rule of the table.
+    """
+    outcomes = run_suite(table, RuleCountsEngine(table, counts))
+    excess = describe_excess(table, counts)
+    return ValidationResult(
+        table=table.name,
+        contract=fingerprint_contract(table),
+        counts=counts,
+        results=tuple(_rule_result(rule, outcome, counts, excess) for rule, outcome in outcomes.items()),
+        excess=excess,
+        document=_document(table, outcomes, counts.errors),
+    )
+
+
+def run_suite(table: Table, engine: Any, row_numbers: int = 0) -> dict[Rule, Any]:
+    """What Great Expectations makes of the suite of a table.
+
+    Args:
+        table: The contract.
+        engine: An execution engine of Great Expectations.
+        row_numbers: How many numbers of rows that break a rule are requested per rule.
+
+    Returns:
+        The result of each rule's expectation, in the order of the contract.
     """
     result_format = {
         "result_format": "SUMMARY" if row_numbers else "BASIC",
@@ -72,17 +90,7 @@ def validate_with_engine(table: Table, engine: Any, *, row_numbers: int = 0) -> 
             runtime_configuration={"catch_exceptions": True, "result_format": result_format},
         )
     outcome_by_rule = {outcome.expectation_config.meta["rule"]: outcome for outcome in evaluated}
-    outcomes = [outcome_by_rule[rule.name] for rule in table.rules]
-    words = {*table.column_names, *(str(column.dtype) for column in table.columns), "str", "i64", "f64", "bool"}
-    errors = [_error(outcome, words) for outcome in outcomes]
-    counts = [outcome.result["element_count"] for outcome in outcomes if "element_count" in outcome.result]
-    return ValidationResult(
-        table=table.name,
-        # without a rule that could be evaluated, the rows are counted
-        row_count=int(counts[0]) if counts else engine.height(),
-        results=tuple(map(_rule_result, table.rules, outcomes, errors)),
-        document=_document(table, outcomes, errors),
-    )
+    return {rule: outcome_by_rule[rule.name] for rule in table.rules}
 
 
 def build_suite(table: Table) -> Any:
@@ -112,46 +120,37 @@ def build_expectation(rule: Rule) -> Any:
     return ExpectRowsToSatisfyRule(rule=rule.name, columns=list(rule.columns), sentence=sentence, **about)
 
 
-def _error(outcome: Any, words: set[str]) -> str | None:
-    """Why the rule could not be evaluated, without values; None if it was."""
-    if "unexpected_count" in outcome.result:
-        return None
-    # One failed metric gives one exception; several give one per metric.
-    info = outcome.exception_info
-    exception = info if "exception_message" in info else next(iter(info.values()))
-    return redact_values(str(exception["exception_message"]), words)
-
-
-def _rule_result(rule: Rule, outcome: Any, error: str | None) -> RuleResult:
-    counts = outcome.result
-    missing_count = 0 if rule.kind == "not_null" else counts.get("missing_count") or 0
+def _rule_result(rule: Rule, outcome: Any, counts: RuleCounts, excess: str | None) -> RuleResult:
+    error, count = counts.errors.get(rule.name), counts.rules.get(rule.name, RuleCount())
+    passed = bool(outcome.success) and error is None
+    is_broken = not passed and rule.severity is Severity.ERROR
     return RuleResult(
         name=rule.name,
         kind=rule.kind,
         columns=rule.columns,
         severity=rule.severity,
-        passed=bool(outcome.success) and error is None,
-        evaluated_count=counts.get("element_count", 0) - missing_count,
-        unexpected_count=counts.get("unexpected_count", 0),
-        row_numbers=tuple(counts.get("partial_unexpected_index_list") or ()),
+        passed=passed,
+        evaluated_count=count.evaluated,
+        unexpected_count=count.unexpected,
+        is_blocking=error is not None or (is_broken and (count.stored > 0 or excess is not None)),
         error=error,
     )
 
 
-def _document(table: Table, outcomes: Sequence[Any], errors: Sequence[str | None]) -> str:
+def _document(table: Table, outcomes: Mapping[Rule, Any], errors: Mapping[str, str]) -> str:
     """Great Expectations' result document as JSON, without time of day, tracebacks and messages that quote values."""
-    for outcome, error in zip(outcomes, errors, strict=True):
+    for rule, outcome in outcomes.items():
         outcome.expectation_config.kwargs.pop("batch_id", None)
-        if error is not None:
+        if rule.name in errors:
             outcome.exception_info = {
                 "raised_exception": True,
-                "exception_message": error,
+                "exception_message": errors[rule.name],
                 "exception_traceback": "",
             }
-    statistics = calc_validation_statistics(list(outcomes))._asdict()
+    statistics = calc_validation_statistics(list(outcomes.values()))._asdict()
     document = ExpectationSuiteValidationResult(
         success=statistics.pop("success"),
-        results=list(outcomes),
+        results=list(outcomes.values()),
         suite_name=table.name,
         statistics=statistics,
         meta={"table": table.name},

@@ -1,7 +1,8 @@
-"""The validation result of a table: per rule the rows that were evaluated and that broke it, without their values.
+"""The validation result of a table: per rule the rows that were evaluated and that broke it, and what follows.
 
-Belongs here: results and their form as JSON.
-Does not belong here: how results are computed (`expectations`); nothing here imports Great Expectations.
+Belongs here: results, whether they stop what is downstream, and their form as JSON.
+Does not belong here: how rows are counted (`rule_evaluation`), the verdict (`expectations`); nothing here imports Great
+Expectations.
 """
 
 import json
@@ -10,8 +11,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
-from pipelines.contracts.table import RuleKind, Severity
+from pipelines.contracts.rule_counts import RuleCounts, parse_rule_counts
+from pipelines.contracts.table import RuleKind, Severity, Table
 
+# A table that may set aside rows does not stop for fewer than this: some wrong rows of a small source are no other
+# export, and one person's reply must not stop everybody's recommendations.
+MIN_QUARANTINED_ROWS = 5
 _QUOTED = re.compile(r"(['\"`])(.*?)\1")
 
 
@@ -23,12 +28,12 @@ class RuleResult:
         name: Name of the rule.
         kind: Kind of the rule.
         columns: Columns of the rule.
-        severity: Whether a broken rule stops what is downstream, or only warns.
+        severity: Whether a broken rule can stop what is downstream, or only warns.
         passed: Whether no row breaks the rule.
-        evaluated_count: Rows to which the rule applies: those without a null in its columns; for `not_null` all rows;
-            for a row rule those whose condition is not null.
+        evaluated_count: Rows to which the rule applies, kept or set aside.
         unexpected_count: Rows that break the rule.
-        row_numbers: The first rows that break it, counted from 0, as many as were requested.
+        is_blocking: Whether what is downstream must wait: the rule could not be evaluated, or it is an ERROR and either
+            rows in the table break it or too many rows were set aside.
         error: Why the rule could not be evaluated; None if it was. With an error, `passed` is False and the counts 0.
     """
 
@@ -39,18 +44,13 @@ class RuleResult:
     passed: bool
     evaluated_count: int
     unexpected_count: int
-    row_numbers: tuple[int, ...] = ()
+    is_blocking: bool
     error: str | None = None
 
     @property
     def unexpected_share(self) -> float:
         """Share of the evaluated rows that break the rule, 0..1; 0 if no row was evaluated."""
         return self.unexpected_count / self.evaluated_count if self.evaluated_count else 0.0
-
-    @property
-    def is_blocking(self) -> bool:
-        """Whether what is downstream must wait: an ERROR rule failed, or the rule could not be evaluated."""
-        return self.error is not None or (not self.passed and self.severity is Severity.ERROR)
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,25 @@ class ValidationResult:
 
     Attributes:
         table: Name of the table.
-        row_count: Rows of the table.
+        contract: Fingerprint of the contract.
+        counts: The rows that arrived in the table.
         results: One result per rule, in the order of the contract.
+        excess: Which rows were set aside above the limit of the table, in one clause; None if none were.
         document: The result document of Great Expectations as JSON, which Data Docs render. It holds no value of any
             row and no time of day. Empty if the result was parsed.
     """
 
     table: str
-    row_count: int
+    contract: str
+    counts: RuleCounts
     results: tuple[RuleResult, ...]
+    excess: str | None
     document: str
+
+    @property
+    def row_count(self) -> int:
+        """Rows that arrived."""
+        return self.counts.row_count
 
     @cached_property
     def passed(self) -> bool:
@@ -86,7 +95,7 @@ class ValidationResult:
         return tuple(result for result in self.results if result.error is not None)
 
     def to_json(self) -> str:
-        """The result as JSON: counts, shares and row numbers, without values of rows."""
+        """The result as JSON: counts and shares, without values of rows."""
         rules = [
             {
                 "rule": result.name,
@@ -97,12 +106,20 @@ class ValidationResult:
                 "evaluated_count": result.evaluated_count,
                 "unexpected_count": result.unexpected_count,
                 "unexpected_share": result.unexpected_share,
-                "row_numbers": list(result.row_numbers),
+                "is_blocking": result.is_blocking,
                 "error": result.error,
             }
             for result in self.results
         ]
-        document = {"table": self.table, "row_count": self.row_count, "passed": self.passed, "rules": rules}
+        document = {
+            "table": self.table,
+            "contract": self.contract,
+            "row_count": self.row_count,
+            "passed": self.passed,
+            "excess": self.excess,
+            "rules": rules,
+            "counts": self.counts.to_document(),
+        }
         return json.dumps(document, indent=2)
 
 
@@ -113,21 +130,48 @@ def parse_validation_result(text: str) -> ValidationResult | None:
         The result; None if another version wrote the text in another form.
     """
     document = json.loads(text)
-    fields = ("kind", "passed", "evaluated_count", "unexpected_count", "error")
-    keys = {"rule", "columns", "severity", "row_numbers", *fields}
-    if not {"table", "row_count", "rules"} <= set(document) or any(keys - set(rule) for rule in document["rules"]):
+    fields = ("kind", "passed", "evaluated_count", "unexpected_count", "is_blocking", "error")
+    keys = {"rule", "columns", "severity", *fields}
+    if not {"table", "contract", "excess", "rules", "counts"} <= set(document):
+        return None
+    counts = parse_rule_counts(document["counts"])
+    if counts is None or any(keys - set(rule) for rule in document["rules"]):
         return None
     results = (
         RuleResult(
             name=rule["rule"],
             columns=tuple(rule["columns"]),
             severity=Severity(rule["severity"]),
-            row_numbers=tuple(rule["row_numbers"]),
             **{name: rule[name] for name in fields},
         )
         for rule in document["rules"]
     )
-    return ValidationResult(document["table"], document["row_count"], tuple(results), document="")
+    return ValidationResult(
+        document["table"], document["contract"], counts, tuple(results), document["excess"], document=""
+    )
+
+
+def describe_excess(table: Table, counts: RuleCounts) -> str | None:
+    """Which rows were set aside above the limit of the table: all rows, or those of one source.
+
+    Args:
+        table: The table, with its limit.
+        counts: The rows that arrived in it.
+
+    Returns:
+        A clause with both numbers and the limit; None if the limit is kept.
+    """
+    totals = [("", counts.set_aside_count, counts.row_count)]
+    totals += [
+        (f" of source {source}", count, count + counts.kept_by_source.get(source, 0))
+        for source, count in counts.set_aside_by_source.items()
+        if source
+    ]
+    limit = table.quarantine_limit
+    for origin, set_aside, row_count in totals:
+        if set_aside > limit * row_count and (limit == 0 or set_aside >= MIN_QUARANTINED_ROWS):
+            return f"{set_aside:,} of {row_count:,} rows{origin} are set aside, more than the limit of {limit:.0%}"
+    return None
 
 
 def redact_values(message: str, words: Collection[str]) -> str:

@@ -20,6 +20,7 @@ from assets.resources.run_context import AS_OF_TAG
 from assets.resources.table_reader import TableReader, UndeclaredRead
 from assets.tables.core import core_assets
 from pipelines.config.company import TaxonomyConfig, read_config
+from pipelines.contracts.canonical_schemas import quarantine_table
 from pipelines.contracts.catalog import DELIVERY, EVIDENCE, PERSON, PREFERENCE, SKILL, TABLES, WORKLOG
 from pipelines.contracts.feature_tables import TRACING
 from pipelines.contracts.output_tables import PUBLISHED_TABLES, SNAPSHOT
@@ -217,5 +218,6 @@ def test_a_table_that_the_asset_does_not_make_is_not_written(pipeline: PipelineR
 def test_a_declaration_knows_the_tables_of_references_and_keeps_earlier_runs_apart() -> None:
     declaration = Declaration("any", (EVIDENCE,), (WORKLOG,), (PreviousTable(PREFERENCE),))
     assert {table.name for table in declaration.upstream} == {WORKLOG.name, PERSON.name, SKILL.name}
-    assert declaration.readable == {EVIDENCE.name, WORKLOG.name, PERSON.name, SKILL.name}
+    own = {EVIDENCE.name, quarantine_table(EVIDENCE.name).name}
+    assert declaration.readable == {*own, WORKLOG.name, PERSON.name, SKILL.name}
     assert set(declaration.previous) == {PREFERENCE.name}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from assets.tables.companions import update_applied_replies, update_shown_pairs
 from pipelines.contracts.output_tables import OBEYED_REPLY, SHOWN_COMPANION
-from pipelines.storage.lake import enforce_contract
+from pipelines.validation.rule_evaluation import enforce_contract
 
 TODAY = date(2026, 6, 30)
 

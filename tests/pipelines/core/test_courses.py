@@ -19,7 +19,7 @@ from pipelines.core.courses import conform_course
 from pipelines.core.evidence import collect_evidence, count_unknown_mentions
 from pipelines.core.evidence_inputs import EvidenceInputs
 from pipelines.core.taxonomy import Taxonomy, build_taxonomy, match_skills
-from pipelines.storage.lake import enforce_contract
+from pipelines.validation.rule_evaluation import enforce_contract
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CODE = "course-v1:Ex+SQL1+2025"

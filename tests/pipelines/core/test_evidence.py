@@ -32,7 +32,7 @@ from pipelines.core.skill_demand import (
     list_skill_wishes,
 )
 from pipelines.core.taxonomy import build_observed_taxonomy, match_skills
-from pipelines.storage.lake import enforce_contract
+from pipelines.validation.rule_evaluation import enforce_contract
 
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
 TODAY = date(2025, 3, 31)

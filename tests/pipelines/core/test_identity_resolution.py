@@ -33,7 +33,7 @@ from pipelines.core.identity_resolution import (
     list_account_mentions,
     match_accounts,
 )
-from pipelines.storage.lake import enforce_contract
+from pipelines.validation.rule_evaluation import enforce_contract
 
 MENTION_SCHEMA = {
     "system_name": pl.String,

@@ -24,7 +24,7 @@ from pipelines.core.replies import (
     resolve_reply_skills,
 )
 from pipelines.core.taxonomy import build_taxonomy
-from pipelines.storage.lake import enforce_contract
+from pipelines.validation.rule_evaluation import enforce_contract
 
 TAXONOMY = build_taxonomy(pl.DataFrame({"skill_id": ["sql", "git"], "name": ["SQL", "Git"]}))
 POLICY = ReplyPolicy(dismissed_days=30, done_days=10)

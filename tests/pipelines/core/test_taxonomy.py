@@ -20,9 +20,9 @@ from pipelines.core.taxonomy import (
     match_skills,
     normalise_name,
 )
-from pipelines.storage.lake import enforce_contract
 from pipelines.taxonomies.declared import read_declared_taxonomy
 from pipelines.taxonomies.own_tables import load_own_tables
+from pipelines.validation.rule_evaluation import enforce_contract
 
 SKILLS = """skill_id,name,aliases,capability_id,weight
 sql,SQL,Structured Query Language|queries,data,3

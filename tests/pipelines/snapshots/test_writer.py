@@ -12,7 +12,7 @@ from pipelines.contracts.catalog import ALIAS, PREREQUISITE
 from pipelines.snapshots.reader import POINTER, NothingPublished, Snapshot, current_snapshot
 from pipelines.snapshots.writer import publish_snapshot
 from pipelines.storage.atomic_write import file_sha256
-from pipelines.storage.lake import ContractViolation
+from pipelines.validation.rule_evaluation import ContractViolation
 
 DAY, UNTIL = date(2025, 6, 30), date(2025, 7, 2)
 

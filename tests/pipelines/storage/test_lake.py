@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.contracts.catalog import ALIAS, PREREQUISITE
-from pipelines.storage.lake import ROW_GROUP_SIZE, ContractViolation, Lake, content_sha256, enforce_contract
+from pipelines.storage.lake import ROW_GROUP_SIZE, Lake, content_sha256
+from pipelines.validation.rule_evaluation import ContractViolation, enforce_contract
 
 ROOT = Path(__file__).parents[3]
 SCHEMA: dict[str, Any] = {
@@ -62,8 +63,6 @@ def test_the_same_content_in_another_order_is_not_written_again(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        (aliases(("a", None), ("b", None)), r"skill_id\|not_null in 2 rows of 2"),
-        (aliases(("a", "1"), ("a", "2")), r"alias_text\|unique in 1 rows of 2"),
         (aliases(("a", "1")).drop("skill_id"), "columns are missing: skill_id"),
         (aliases(("a", "1")).with_columns(skill_id=pl.lit(1)), "skill_id is Int32, not String"),
     ],
@@ -77,6 +76,18 @@ def test_a_frame_that_violates_its_contract_leaves_the_table_unchanged(
         lake.write(ALIAS, frame)
     assert lake.scan(ALIAS).collect().rows() == [("good", "1")]
     assert [path.name for path in lake.folder(ALIAS).iterdir()] == ["data.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (aliases(("a", None), ("b", None)), r"skill_id\|not_null in 2 rows of 2"),
+        (aliases(("a", "1"), ("a", "2")), r"alias_text\|unique in 1 rows of 2"),
+    ],
+)
+def test_rows_that_break_a_rule_are_refused_where_none_may_be_set_aside(frame: pl.DataFrame, message: str) -> None:
+    with pytest.raises(ContractViolation, match=message):
+        enforce_contract(ALIAS, frame)
 
 
 def test_the_error_of_a_violated_contract_contains_no_value() -> None:

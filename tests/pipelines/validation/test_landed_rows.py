@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
 from pipelines.contracts.columns import COLUMNS
 from pipelines.contracts.table import RowRule, Table
-from pipelines.validation.quarantine import split_landed
+from pipelines.validation.landed_rows import split_landed
 
 TABLE = Table(
     "raw_tabular__event_feedback",

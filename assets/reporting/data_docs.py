@@ -1,0 +1,35 @@
+"""The folder of the Data Docs: the pages, and the last validation result of each table.
+
+Belongs here: reading and writing the folder.
+Does not belong here: how a page looks (`pipelines.validation.data_docs`), validation (`pipelines.validation`).
+"""
+
+from pathlib import Path
+
+from pipelines.storage.atomic_write import write_text_atomically
+from pipelines.validation.validation_result import ValidationResult, parse_validation_result
+
+_RESULTS = "verdicts"
+
+
+def page_path(folder: Path, table: str) -> Path:
+    """The page of a table, by its name."""
+    return folder / f"{table}.html"
+
+
+def read_result(folder: Path, table: str) -> ValidationResult | None:
+    """The last validation result of a table; None if there is none, or if another version stored it."""
+    path = folder / _RESULTS / f"{table}.json"
+    return parse_validation_result(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def update_data_docs(result: ValidationResult, folder: Path) -> None:
+    """Write the page of a table and the index of all tables, and store the result; other files of the folder stay."""
+    from pipelines.validation.data_docs import render_data_docs  # its import takes seconds
+
+    names = sorted(path.stem for path in (folder / _RESULTS).glob("*.json") if path.stem != result.table)
+    # a result that another version stored is left out until its table is validated again
+    others = [other for name in names if (other := read_result(folder, name)) is not None]
+    for name, page in render_data_docs(result, others).items():
+        write_text_atomically(folder / name, page)
+    write_text_atomically(folder / _RESULTS / f"{result.table}.json", result.to_json())

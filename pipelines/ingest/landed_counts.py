@@ -1,0 +1,53 @@
+"""The counts of raw tables: the sums of what was recorded when each of their current deliveries was landed.
+
+Belongs here: reading the counts of deliveries, and counting a delivery that an earlier version landed.
+Does not belong here: recording the counts (`landing`), the evaluation of rules (`pipelines.validation`).
+"""
+
+import json
+from collections.abc import Sequence
+
+import polars as pl
+
+from pipelines.config.company import SourceConfig
+from pipelines.contracts.canonical_schemas import quarantine_table
+from pipelines.contracts.rule_counts import RuleCounts, fingerprint_contract, parse_rule_counts
+from pipelines.contracts.table import Table
+from pipelines.ingest.landing import current_deliveries, scan_deliveries
+from pipelines.ingest.raw_tables import delivery_files, format_landed_counts
+from pipelines.storage.atomic_write import write_text_atomically
+from pipelines.storage.lake import Lake
+from pipelines.validation.quarantine import count_quarantined
+from pipelines.validation.rule_evaluation import count_rules
+
+_DELIVERY_KEY = ("source_name", "file_sha256", "mapping_code")
+
+
+def count_landed_rules(lake: Lake, table: Table, sources: Sequence[SourceConfig]) -> RuleCounts:
+    """The counts of every row of the current deliveries of a raw table, superseded rows included.
+
+    Args:
+        lake: Where the raw tables are.
+        table: The raw table.
+        sources: The sources that feed the table.
+    """
+    deliveries = (current_deliveries(lake, source).select(_DELIVERY_KEY) for source in sources)
+    counts = [_read_counts(lake, table, *row) for frame in deliveries for row in frame.rows()]
+    nothing = count_rules(table, pl.DataFrame(schema=table.schema))
+    return sum(counts, start=nothing)
+
+
+def _read_counts(lake: Lake, table: Table, source: str, file_sha256: str, mapping_code: str) -> RuleCounts:
+    """The counts of one delivery as recorded; if an earlier version landed it, or under other rules, they are counted
+    now from the files, and recorded."""
+    path = delivery_files(lake, table, source, file_sha256, mapping_code).counts
+    stored = json.loads(path.read_text()) if path.exists() else {}
+    if stored.get("contract") == fingerprint_contract(table):
+        counts = parse_rule_counts(stored["counts"])
+        if counts is not None:
+            return counts
+    delivery = pl.DataFrame([(source, file_sha256, mapping_code)], schema=list(_DELIVERY_KEY), orient="row")
+    quarantined = scan_deliveries(lake, quarantine_table(table.name), delivery).collect()
+    counts = count_rules(table, scan_deliveries(lake, table, delivery)) + count_quarantined(table, quarantined)
+    write_text_atomically(path, format_landed_counts(table, counts))
+    return counts

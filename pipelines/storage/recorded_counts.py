@@ -1,0 +1,90 @@
+"""Recorded counts: what the rules of a table found in the rows that are in it now, stored beside the lake's tables.
+
+Belongs here: the stored form, and of which content, contract and reference values the counts are true.
+Does not belong here: how rows are counted (`pipelines.validation`), when counts are recorded (`lake`).
+
+An unchanged table repeats its check results from its recorded counts, without a row being read.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.contracts.rule_counts import RuleCounts, fingerprint_contract, parse_rule_counts
+from pipelines.contracts.table import Table
+from pipelines.storage.atomic_write import write_text_atomically
+
+_FOLDER = ".rule_counts"
+
+
+@dataclass(frozen=True)
+class RecordedCounts:
+    """The counts of a table.
+
+    Attributes:
+        content: Content hash of the table.
+        quarantine: Content hash of its quarantine.
+        contract: Fingerprint of the contract whose rules were evaluated.
+        references: Fingerprint of the reference values, by `table.key`, that all rows were compared with.
+        kept_counts: The rows in the table.
+        set_aside_counts: The rows in the quarantine.
+    """
+
+    content: str | None
+    quarantine: str | None
+    contract: str
+    references: Mapping[str, str]
+    kept_counts: RuleCounts
+    set_aside_counts: RuleCounts
+
+    @property
+    def counts(self) -> RuleCounts:
+        """All rows that arrived."""
+        return self.kept_counts + self.set_aside_counts
+
+
+def read_recorded_counts(
+    root: Path, table: Table, content: str | None, quarantine: str | None
+) -> RecordedCounts | None:
+    """The recorded counts of a table.
+
+    Args:
+        root: Folder of the lake.
+        table: The table.
+        content: Content hash of the table now.
+        quarantine: Content hash of its quarantine now.
+
+    Returns:
+        The counts; None if there are none of this content and contract, or if another version recorded them.
+    """
+    path = root / _FOLDER / f"{table.name}.json"
+    stored = json.loads(path.read_text()) if path.exists() else {}
+    is_current = (stored.get("content"), stored.get("quarantine")) == (content, quarantine)
+    if content is None or not is_current or stored["contract"] != fingerprint_contract(table):
+        return None
+    kept_counts, set_aside_counts = (parse_rule_counts(stored[part]) for part in ("kept", "set_aside"))
+    if kept_counts is None or set_aside_counts is None:
+        return None
+    return RecordedCounts(content, quarantine, stored["contract"], stored["references"], kept_counts, set_aside_counts)
+
+
+def write_recorded_counts(root: Path, table: Table, recorded: RecordedCounts) -> None:
+    """Record the counts of a table, after its files and those of its quarantine are in place."""
+    stored = {
+        "content": recorded.content,
+        "quarantine": recorded.quarantine,
+        "contract": recorded.contract,
+        "references": dict(recorded.references),
+        "kept": recorded.kept_counts.to_document(),
+        "set_aside": recorded.set_aside_counts.to_document(),
+    }
+    write_text_atomically(root / _FOLDER / f"{table.name}.json", json.dumps(stored))
+
+
+def fingerprint_values(reference_values: Mapping[str, pl.Series]) -> dict[str, str]:
+    """A hash of each set of reference values, whatever their order."""
+    distinct = {target: values.unique() for target, values in reference_values.items()}
+    return {target: f"{values.len()}-{values.hash().sum()}" for target, values in distinct.items()}
