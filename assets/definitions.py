@@ -51,8 +51,8 @@ def build_definitions(settings: Settings) -> Definitions:
     ]
     pipeline = build_pipeline(settings, config)
 
-    def select(names: Sequence[str]) -> Selection:
-        return select_incremental(assets, [config.source(name) for name in names])
+    def select(source_names: Sequence[str]) -> Selection:
+        return select_incremental(assets, [config.source(name) for name in source_names])
 
     def find_health_issues() -> list[Issue]:
         sentences = find_issues(settings, config, datetime.now(UTC))

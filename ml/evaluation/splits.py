@@ -81,12 +81,12 @@ def split_time(full: Interactions, horizon: int, *, last: bool = False) -> EvalS
         raise ValueError("a time split needs dates or times in ts; with an integer order use split='leave-last'")
     times = full.target_events.time
     end = int(full.time.max(initial=0)) + 1
-    windows = 1
-    while not last and (times >= end - windows * horizon).sum() < FUTURE_SHARE * len(times):
-        windows += 1
-    freeze = end - windows * horizon
+    n_windows = 1
+    while not last and (times >= end - n_windows * horizon).sum() < FUTURE_SHARE * len(times):
+        n_windows += 1
+    freeze = end - n_windows * horizon
     train = drop_unused_ids(filter_before(full, freeze))
-    cuts = freeze + horizon * np.arange(windows, dtype=np.int64)
+    cuts = freeze + horizon * np.arange(n_windows, dtype=np.int64)
     all_cases = build_window_cases(full, cuts, horizon, include_idle=True)
     cases = all_cases.with_target()
     if not len(cases) or train.n_people < 2:

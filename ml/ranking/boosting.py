@@ -72,11 +72,11 @@ def fit_boosted_residual(
     Returns:
         Trees whose predict() gives the residual utility.
     """
-    cases = rows.has_target
-    part, weight = rows.select(cases), weight[cases] / weight[cases].mean()
+    has_target = rows.has_target
+    part, weight = rows.select(has_target), weight[has_target] / weight[has_target].mean()
     booster = HistGradientBoostingRegressor(
         loss=ListwiseSoftmax(
-            linear_utility.reshape(rows.label.shape)[cases],
+            linear_utility.reshape(rows.label.shape)[has_target],
             part.real,
             part.label / part.label.sum(axis=1, keepdims=True),
             weight,

@@ -210,7 +210,7 @@ def build_ranker_rows(
         interactions,
         cases,
         config,
-        names=names,
+        item_names=names,
         extra=recommender.extra,
         seed=window.seed,
         rules=recommender.rules,

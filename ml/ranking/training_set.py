@@ -246,7 +246,7 @@ def build_training_rows(
     cases: Cases,
     config: RankerConfig,
     *,
-    names: Strings | None,
+    item_names: Strings | None,
     extra: ExtraFeatures | None,
     seed: int,
     rules: EligibilityRules = NO_RULES,
@@ -262,7 +262,7 @@ def build_training_rows(
         interactions: Everything the cases may look at.
         cases: Cases with known targets, coded by `interactions`.
         config: Settings of scorers, candidates, folds and freezes.
-        names: Name of each item; ids if None.
+        item_names: Name of each item; ids if None.
         extra: Features from elsewhere.
         seed: Seed of the folds and of the scorers.
         rules: The eligibility rules.
@@ -278,20 +278,24 @@ def build_training_rows(
         and (cases.cut >= times[int(config.freeze_shares[0] * len(times))]).sum() >= config.min_cases
     ):
         freezes = [int(times[min(int(share * len(times)), len(times) - 1)]) for share in config.freeze_shares]
-        pasts = _pasts_before_freezes(interactions, cases, freezes, names)
+        pasts = _pasts_before_freezes(interactions, cases, freezes, item_names)
     else:
-        pasts = _other_folds(interactions, cases, config, names, seed)
-    parts = []
-    for rows, past, past_names in pasts:
+        pasts = _other_folds(interactions, cases, config, item_names, seed)
+    case_row_parts = []
+    for case_indices, past, past_names in pasts:
         ensemble = fit_ensemble(past, config, names=past_names, seed=seed, people_per_sample=people_per_sample)
         if interactions.is_calendar:  # adoption counts look back from each row's cut, so they may count everybody
-            ensemble = ensemble.with_interactions(interactions, names)
-        parts.append((rows, *build_case_rows(ensemble, interactions, cases.take(rows), config, extra, rules)))
-    rows, features, label, real = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = np.argsort(rows)
-    cases = cases.take(rows[order])
+            ensemble = ensemble.with_interactions(interactions, item_names)
+        case_row_parts.append(
+            (case_indices, *build_case_rows(ensemble, interactions, cases.take(case_indices), config, extra, rules))
+        )
+    case_indices, features, label, is_candidate = (
+        np.concatenate(column) for column in zip(*case_row_parts, strict=True)
+    )
+    order = np.argsort(case_indices)
+    cases = cases.take(case_indices[order])
     features = features.reshape(*label.shape, -1)[order].reshape(label.size, -1)
-    return TrainingRows(features, label[order], real[order], cases.n_targets, cases.person, cases.from_end)
+    return TrainingRows(features, label[order], is_candidate[order], cases.n_targets, cases.person, cases.from_end)
 
 
 def _other_folds(
@@ -304,14 +308,14 @@ def _other_folds(
 
 
 def _pasts_before_freezes(
-    interactions: Interactions, cases: Cases, freezes: list[int], names: Strings | None
+    interactions: Interactions, cases: Cases, freezes: list[int], item_names: Strings | None
 ) -> Iterator[tuple[Ints, Interactions, Strings | None]]:
     """Per freeze: the rows of the cases up to the next one, and what happened before the first of these cases."""
     freeze_index = np.searchsorted(freezes, cases.cut, side="right") - 1
     for number in np.unique(freeze_index[freeze_index >= 0]).tolist():
         rows = np.flatnonzero(freeze_index == number)
         past = filter_before(interactions, int(cases.cut[rows].min()))
-        yield rows, drop_unused_ids(past), None if names is None else names[past.used_items]
+        yield rows, drop_unused_ids(past), None if item_names is None else item_names[past.used_items]
 
 
 def build_case_rows(

@@ -51,15 +51,15 @@ def assign_companions(edges: Edges, load: Ints, free: Ints, n_slots: int) -> Int
     # by slot, the cheapest first; a repeated edge counts once
     order = np.lexsort((edges.cost, edges.companion, edges.slot))
     slot, companion, cost = edges.slot[order], edges.companion[order], edges.cost[order]
-    is_first = np.ones(slot.size, bool)
-    is_first[1:] = (slot[1:] != slot[:-1]) | (companion[1:] != companion[:-1])
-    slot, companion, cost = slot[is_first], companion[is_first], cost[is_first]
+    is_distinct_edge = np.ones(slot.size, bool)
+    is_distinct_edge[1:] = (slot[1:] != slot[:-1]) | (companion[1:] != companion[:-1])
+    slot, companion, cost = slot[is_distinct_edge], companion[is_distinct_edge], cost[is_distinct_edge]
     # pieces of slots that have an edge
-    with_edge, number = np.unique(slot, return_inverse=True)
-    for start, end in pairwise(np.searchsorted(number, np.arange(0, with_edge.size + PIECE_SIZE, PIECE_SIZE))):
-        rows = start + np.flatnonzero(free[companion[start:end]] > 0)
-        if rows.size:
-            _assign_piece(slot[rows], companion[rows], cost[rows], load, free, companions)
+    with_edge, slot_rank = np.unique(slot, return_inverse=True)
+    for start, end in pairwise(np.searchsorted(slot_rank, np.arange(0, with_edge.size + PIECE_SIZE, PIECE_SIZE))):
+        edge_indices = start + np.flatnonzero(free[companion[start:end]] > 0)
+        if edge_indices.size:
+            _assign_piece(slot[edge_indices], companion[edge_indices], cost[edge_indices], load, free, companions)
     return companions
 
 

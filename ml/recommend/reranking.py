@@ -228,8 +228,8 @@ def select_listed_steps(steps: pl.DataFrame, policy: RecommendationPolicy) -> pl
     group = pl.col("capability_name").fill_null(pl.col("skill_id")).alias("group")
     is_surplus, is_regular = pl.col("is_surplus"), ~pl.col("is_surplus")
     # surplus steps come last in their own order; accepted steps come first and are never surplus
-    last = is_regular.sum().over("person_id") + is_surplus.cum_sum().over("person_id")
-    rank = pl.when(is_surplus).then(last).otherwise(is_regular.cum_sum().over("person_id")).cast(pl.Int64)
+    surplus_rank = is_regular.sum().over("person_id") + is_surplus.cum_sum().over("person_id")
+    rank = pl.when(is_surplus).then(surplus_rank).otherwise(is_regular.cum_sum().over("person_id")).cast(pl.Int64)
     position = pl.int_range(pl.len()).over("person_id", "group")
     ranked = (
         steps.select("person_id", "is_accepted", "score", "step_id", "skill_id", group)

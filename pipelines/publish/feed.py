@@ -91,8 +91,8 @@ def list_outbox_files(published: Path) -> list[OutboxFile]:
     """
     files = []
     for path in sorted((published / FEED_FOLDER).glob("*.jsonl")):
-        number, first, last, snapshot_id = path.stem.split("-", 3)
-        files.append(OutboxFile(path, int(number), int(first), int(last), snapshot_id))
+        file_number, first_event, last_event, snapshot_id = path.stem.split("-", 3)
+        files.append(OutboxFile(path, int(file_number), int(first_event), int(last_event), snapshot_id))
     return files
 
 

@@ -29,5 +29,5 @@ def load_lightcast(skills: Path) -> LoadedTaxonomy:
             pl.coalesce("SUBCATEGORY_NAME", "SUBCATEGORY", "CATEGORY_NAME", "CATEGORY").alias("capability_name"),
         )
     )
-    count = count_rows("skills", rows.height, taxonomy.skills.height, "an earlier version of a skill")
-    return LoadedTaxonomy(taxonomy, (count,))
+    skill_count = count_rows("skills", rows.height, taxonomy.skills.height, "an earlier version of a skill")
+    return LoadedTaxonomy(taxonomy, (skill_count,))

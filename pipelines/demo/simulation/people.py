@@ -108,9 +108,9 @@ def generate_tenures(people: int, rng: np.random.Generator, start: int, end: int
         rng.integers(start, end - 20, people),
         start - rng.integers(1, 12 * 365, people),
     )
-    earliest = np.maximum(hired, start) + 90
-    leaves = (rng.random(people) < LEAVER_SHARE) & (earliest < end - 10)
-    left = earliest + (rng.random(people) * np.maximum(end - 10 - earliest, 1)).astype(np.int64)
+    earliest_leaving_day = np.maximum(hired, start) + 90
+    leaves = (rng.random(people) < LEAVER_SHARE) & (earliest_leaving_day < end - 10)
+    left = earliest_leaving_day + (rng.random(people) * np.maximum(end - 10 - earliest_leaving_day, 1)).astype(np.int64)
     return hired, np.where(leaves, left, end + 1)
 
 

@@ -180,15 +180,19 @@ def open_issues(
 
 def choose_judges(judgements: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     """Replace `judge` by `giver`: the person, the manager, a colleague of the unit, or null for a test."""
-    units = people.sort("unit", "unit_place").select("person", "unit")
-    unit_start = units["unit"].search_sorted(pl.Series(range(len(UNITS))))
-    person = people[judgements["person"].to_numpy()]
-    position, actives = person["unit_place"], person["unit_actives"]
-    drawn = judgements["judge"] % actives
+    people_by_unit = people.sort("unit", "unit_place").select("person", "unit")
+    unit_start = people_by_unit["unit"].search_sorted(pl.Series(range(len(UNITS))))
+    judged_people = people[judgements["person"].to_numpy()]
+    position, unit_active_count = judged_people["unit_place"], judged_people["unit_actives"]
+    colleague_place = judgements["judge"] % unit_active_count
     # nobody judges themselves: a colleague outside the series does, so that judges stay distinct
-    drawn = pl.select(pl.when(drawn == position).then((drawn + actives - 7) % actives).otherwise(drawn)).to_series()
-    colleague = units["person"].gather(unit_start.gather(person["unit"]) + drawn)
-    kind, manager = pl.col("kind"), pl.lit(person["manager"])
+    colleague_place = pl.select(
+        pl.when(colleague_place == position)
+        .then((colleague_place + unit_active_count - 7) % unit_active_count)
+        .otherwise(colleague_place)
+    ).to_series()
+    colleague = people_by_unit["person"].gather(unit_start.gather(judged_people["unit"]) + colleague_place)
+    kind, manager = pl.col("kind"), pl.lit(judged_people["manager"])
     giver = (
         pl.when(kind == "self")
         .then("person")

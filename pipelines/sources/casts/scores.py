@@ -45,8 +45,8 @@ def cast_score(
         high = cast_number(highest, transform.decimal_comma)
     is_readable = number.is_between(_LOWEST_SHARE, 1.0) if transform.scale is None and highest is None else high > low
     share = pl.when(is_readable).then((number - low) / (high - low))
-    other_forms = by_batch(pl.Float64(), partial(_read_batch, decimal_comma=transform.decimal_comma))
-    return pl.coalesce(share, other_forms(pl.when(number.is_null()).then(text))).clip(0, 1)
+    read_other_forms = by_batch(pl.Float64(), partial(_read_batch, decimal_comma=transform.decimal_comma))
+    return pl.coalesce(share, read_other_forms(pl.when(number.is_null()).then(text))).clip(0, 1)
 
 
 def _read_batch(texts: pl.Series, decimal_comma: bool | None) -> pl.Series:

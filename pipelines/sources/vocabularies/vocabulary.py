@@ -41,14 +41,14 @@ def merge(*vocabularies: Vocabulary) -> Vocabulary:
     Raises:
         ValueError: If one word has two meanings.
     """
-    proves: dict[str, str] = {}
+    meaning_by_word: dict[str, str] = {}
     proves_nothing: dict[str, str] = {}
     for vocabulary in vocabularies:
         for word, meaning in vocabulary.proves.items():
-            if proves.setdefault(word, meaning) != meaning:
-                raise ValueError(f"{word} proves {proves[word]} and {meaning}")
+            if meaning_by_word.setdefault(word, meaning) != meaning:
+                raise ValueError(f"{word} proves {meaning_by_word[word]} and {meaning}")
         proves_nothing |= vocabulary.proves_nothing
-    return Vocabulary("; ".join(vocabulary.source for vocabulary in vocabularies), proves, proves_nothing)
+    return Vocabulary("; ".join(vocabulary.source for vocabulary in vocabularies), meaning_by_word, proves_nothing)
 
 
 def as_transform(vocabulary: Vocabulary, kind: TransformKind = "category") -> Transform:
