@@ -1,7 +1,7 @@
 """The expectation for the rule kinds that Great Expectations has no equivalent of: unique, references, row.
 
 Belongs here: `ExpectRowsToSatisfyRule`, the names of its metrics, and its text in Data Docs.
-Does not belong here: how an engine counts the rows (`polars_engine`).
+Does not belong here: how rows are counted (`rule_evaluation`).
 
 The uniqueness expectation of Great Expectations reports every row of a repeated key. The contract keeps the first and
 sets aside the others, and the counts of a validation must be those of the quarantine.
