@@ -158,8 +158,10 @@ def rank_candidates(
         k=CANDIDATES_PER_PERSON,
     ).rename({"skill_id": "step_id", "utility": "prior"})
     ranked = filter_eligible_steps(describe_steps(scored, mastery), mastery)
-    # only steps that nobody has reached: the model has ranked the others
-    deepening = find_deepening_steps(mastery, people).join(steps.select("step_id").unique(), on="step_id", how="anti")
+    # only steps that the model does not rank: it ranks those that it knows from its training, and those reached since
+    trained = pl.DataFrame({"step_id": recommender.ensemble.items.tolist()}, schema={"step_id": pl.String})
+    unranked = find_deepening_steps(mastery, people).join(trained, on="step_id", how="anti")
+    deepening = unranked.join(steps.select("step_id").unique(), on="step_id", how="anti")
     rows = pl.concat([pl.DataFrame(schema=CANDIDATE.schema), ranked, deepening], how="diagonal_relaxed")
     return rows.select(pl.col(name).cast(dtype) for name, dtype in CANDIDATE.schema.items())
 
