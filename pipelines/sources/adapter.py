@@ -7,7 +7,7 @@ Does not belong here: what a system's columns are (one file each), formats (`rea
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName
-from pipelines.sources.canonical_frames import empty_frame, fill_shape, is_hashed, prove_forms, read_texts
+from pipelines.sources.canonical_frames import empty_frame, fill_shape, is_hashed, prove_forms, read_texts, scan_texts
 from pipelines.sources.declaration import Adapter, ShapeMap, SourceOptions
 from pipelines.sources.field_text import frame_columns, headers_read_by
 from pipelines.sources.mapping import apply_overrides, declared_shape_maps, nearest_names
@@ -31,6 +31,8 @@ from pipelines.sources.readers.workbook import is_workbook, read_workbook
 from pipelines.sources.reshape import reshape_table, select_shape_maps, unpivoted_headers
 from pipelines.sources.sensitive_columns import sensitive_class
 
+# The rows of a file up to this size are held in memory while it is read.
+SMALL_FILE_BYTES = 16 << 20
 FOLDERS = ("hr", "projects", "learning", "feedback")
 NO_OPTIONS = SourceOptions()
 
@@ -142,15 +144,19 @@ def read_export(
         # Nobody can tell which field of a malformed row is the sensitive one, so none of its text is kept.
         malformed = malformed.with_columns(pl.lit(None, pl.String).alias("row_text"))
     shapes = {shape.shape: empty_frame(shape.shape) for shape in declared}
-    rows = [_scan_rows(shape, text) for shape, text in maps]
-    texts = [
-        read_texts(shape, scanned.filter(pl.col(REASON).is_null()), text)
-        for (shape, text), scanned in zip(maps, rows, strict=True)
-    ]
+    compute = _compute_now if path.stat().st_size <= SMALL_FILE_BYTES else list
+    rows = compute([_scan_rows(shape, text) for shape, text in maps])
+    scanned_texts = compute(
+        [
+            scan_texts(shape, scanned.filter(pl.col(REASON).is_null()), text)
+            for (shape, text), scanned in zip(maps, rows, strict=True)
+        ]
+    )
+    texts = [read_texts(shape, scanned) for (shape, _), scanned in zip(maps, scanned_texts, strict=True)]
     # JSON, Parquet and workbooks write numbers with a decimal point.
     transforms = prove_forms(texts, options, path.name, table.has_open_schema or table.encoding is None)
-    for (shape, _), text, proven in zip(maps, texts, transforms, strict=True):
-        shapes[shape.shape] = fill_shape(text, proven, options)
+    frames = compute([fill_shape(text, proven, options) for text, proven in zip(texts, transforms, strict=True)])
+    shapes |= {shape.shape: frame for (shape, _), frame in zip(maps, frames, strict=True)}
     reason_counts = {
         shape.shape: count_reasons(scanned)
         for (shape, _), scanned in zip(maps, rows, strict=True)
@@ -220,6 +226,11 @@ def open_export(
     return read_delimited(
         opened, path.name, options.delimiter, adapter.skip_after_header, check_in_background, adapter.skip_unless
     )
+
+
+def _compute_now(frames: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
+    """Return the same rows, held in memory: what follows neither reads the file again nor plans its reading again."""
+    return [frame.lazy() for frame in pl.collect_all(frames)]
 
 
 def _headers_wanted(adapter: Adapter, options: SourceOptions) -> set[str]:

@@ -64,20 +64,26 @@ def is_hashed(shape: ShapeMap) -> bool:
     )
 
 
-def read_texts(shape: ShapeMap, rows: pl.LazyFrame, table: TextTable) -> ShapeTexts:
-    """Return the texts of a shape.
+def scan_texts(shape: ShapeMap, rows: pl.LazyFrame, table: TextTable) -> pl.LazyFrame:
+    """Return the texts of a shape, one row per row: `row_number`, `text:column`, and what else a field is cast from.
 
     Args:
         shape: The map, fitted to the file.
         rows: The rows that the shape reads, with every column of its headers.
         table: The file.
     """
-    fields: dict[str, list[FieldMap]] = {}
-    for field_map in shape.fields:
-        fields.setdefault(field_map.destination, []).append(field_map)
-    columns = [text for variants in fields.values() for text in _field_texts(variants, shape, table)]
-    texts = rows.select(ROW_NUMBER, *columns)
-    return ShapeTexts(shape, fields, texts, texts.head(SAMPLE_ROWS).collect())
+    variants = _variants_by_field(shape).values()
+    return rows.select(ROW_NUMBER, *(text for fields in variants for text in _field_texts(fields, shape, table)))
+
+
+def read_texts(shape: ShapeMap, texts: pl.LazyFrame) -> ShapeTexts:
+    """Return the texts of a shape with a sample of them.
+
+    Args:
+        shape: The map, fitted to the file.
+        texts: What `scan_texts` returns.
+    """
+    return ShapeTexts(shape, _variants_by_field(shape), texts, texts.head(SAMPLE_ROWS).collect())
 
 
 def prove_forms(
@@ -138,6 +144,13 @@ def fill_shape(shape: ShapeTexts, transforms: Mapping[str, Transform], options: 
         row_text = pl.concat_str((pl.col(column).fill_null("\x00") for column in mapped), separator="\x1f")
         frame = frame.with_columns(hash_texts(row_text).alias("record_code"))
     return frame.select(ROW_NUMBER, *columns, *(f"text:{column}" for column in columns)).cache()
+
+
+def _variants_by_field(shape: ShapeMap) -> dict[str, list[FieldMap]]:
+    fields: dict[str, list[FieldMap]] = {}
+    for field_map in shape.fields:
+        fields.setdefault(field_map.destination, []).append(field_map)
+    return fields
 
 
 def _field_texts(variants: Sequence[FieldMap], shape: ShapeMap, table: TextTable) -> list[pl.Expr]:
