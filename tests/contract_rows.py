@@ -79,8 +79,9 @@ def _break(table: Table, rule: Rule, row: dict[str, Any]) -> dict[str, Any]:
             beyond = rule.maximum + 1 if rule.minimum is None else rule.minimum - 1  # type: ignore[operator]
             return row | {name: int(beyond) if table.schema[name] == pl.Int64 else beyond}
     choices = [list(_choices(table, column, row)) for column in rule.columns]
-    for values in product(*choices):
-        candidate = row | dict(zip(rule.columns, values, strict=True))
+    nothing_else = {column: None for column in table.column_names if column not in (*table.never_null, *rule.columns)}
+    for values, others in product(product(*choices), ({}, nothing_else)):
+        candidate = row | others | dict(zip(rule.columns, values, strict=True))
         if not _keeps(table, candidate, [rule]):
             return candidate
     raise AssertionError(f"no row of {table.name} breaks {rule.name}")

@@ -144,7 +144,7 @@ def test_a_source_whose_rows_are_all_set_aside_stops_although_another_fills_the_
 def test_an_export_that_breaks_a_rule_in_most_rows_stops_what_is_downstream(
     bad_count: int, is_stopped: bool, pipeline: PipelineResource
 ) -> None:
-    lines = [f"g{number},7,2026-01-02,1" for number in range(4)] + [f"b{n},7,2026-01-02,99" for n in range(bad_count)]
+    lines = [f"g{number},7,2026-01-02,1" for number in range(4)] + [f"b{n},7,1726-01-02,1" for n in range(bad_count)]
     landing = Path(pipeline.landing_path)
     (landing / "hours.csv").write_text("\n".join(["id,who,day,hours", *lines]) + "\n")
     land = next(a for a in landing_assets(read_config(Path(pipeline.config_path))) if isinstance(a, AssetsDefinition))
@@ -159,6 +159,6 @@ def test_an_export_that_breaks_a_rule_in_most_rows_stops_what_is_downstream(
             )
             assert ran_downstream(result) is not is_stopped
             (check,) = (check for check in result.get_asset_check_evaluations() if not check.passed)
-            assert check.check_name == "worked_hours__between"
+            assert check.check_name == "worked_at__is_plausible"
             assert check.severity.value == ("ERROR" if is_stopped else "WARN")
             assert check.metadata["quarantined"].value == bad_count

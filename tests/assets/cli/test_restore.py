@@ -33,7 +33,7 @@ def test_lake_and_publication_are_copied_from_the_bucket(tmp_path: Path, s3_endp
     push_lake(lake.root, options)
     push_publication(publish(tmp_path / "published", "s0"), options)
     result = restore(tmp_path / "other", publish_section(options.url, s3_endpoint))
-    assert json.loads(result.stdout) == {"snapshot_id": "s0", "lake_files": 1}
+    assert json.loads(result.stdout) == {"snapshot_id": "s0", "lake_files": 2}  # the table and its quarantine
     assert current_snapshot(tmp_path / "other" / "published").snapshot_id == "s0"
     restored = Lake(tmp_path / "other" / "lake").scan(OUT_MASTERY).collect()
     assert restored.equals(lake.scan(OUT_MASTERY).collect())

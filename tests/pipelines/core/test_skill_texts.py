@@ -10,7 +10,7 @@ from pipelines.contracts.catalog import COURSE, LEARNING_RECORD, SKILL_TEXT
 from pipelines.core import skill_texts
 from pipelines.core.skill_texts import add_skill_ids, fingerprint_names, look_up_matches
 from pipelines.core.taxonomy import Taxonomy, TaxonomyError, build_taxonomy, match_skills
-from pipelines.storage.lake import enforce_contract
+from pipelines.validation.rule_evaluation import enforce_contract
 
 SKILLS = {"skill_id": ["SQL-1", "git", "joins"], "name": ["SQL", "Git", "SQL joins"], "aliases": ["queries", None, "x"]}
 TAXONOMY = build_taxonomy(pl.DataFrame(SKILLS))

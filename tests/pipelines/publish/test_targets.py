@@ -143,7 +143,7 @@ def test_a_bucket_holds_landing_lake_and_publication(tmp_path: Path, s3_endpoint
     lake.write(OUT_MASTERY, make_mastery_rows("s1"))
     assert push_lake(lake.root, options) > 0
     assert push_lake(lake.root, options) == 0
-    assert fetch_lake(tmp_path / "restored", options) == 1
+    assert fetch_lake(tmp_path / "restored", options) == 2  # the table and its quarantine
     restored = Lake(tmp_path / "restored")
     assert restored.scan(OUT_MASTERY).collect().equals(make_mastery_rows("s1"))
     # a part of an older lake, in the folder that is fetched into
@@ -183,7 +183,7 @@ def test_an_older_part_of_a_table_that_a_broken_push_left_goes_with_the_next_one
         with pytest.raises(OSError, match="not allowed"):
             push_lake(lake.root, options)
     push_lake(lake.root, options)
-    assert fetch_lake(tmp_path / "restored", options) == 1
+    assert fetch_lake(tmp_path / "restored", options) == 2  # the table and its quarantine
 
 
 def test_one_way_that_fails_stops_no_other_and_tells_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
