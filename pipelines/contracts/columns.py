@@ -139,8 +139,8 @@ _DECLARATIONS = (
     _share("score_share", "Score on a scale of 0 to 1.", unit="share"),
     _text(
         "state_code",
-        "Code of a state, such as a person's grade in a course: of the records of a source with the same code, the "
-        "last one counts.",
+        "Code of a state, such as a person's grade in a course: of the records of a source with the same code, the one "
+        "with which the last state began counts.",
     ),
     _text("voids_code", "record_code of an earlier record that this record cancels."),
     _person("given_by_code", "Account of the person who gave the feedback."),

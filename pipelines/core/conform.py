@@ -28,6 +28,7 @@ from pipelines.contracts.catalog import (
 from pipelines.contracts.columns import PERSON_REFERENCE
 from pipelines.contracts.table import Table
 from pipelines.core.identity_resolution import ACCOUNT_KEYS, map_unambiguous
+from pipelines.core.record_states import keep_last_states
 from pipelines.validation.rule_evaluation import ValidatedRows, validate_rows
 
 # The core table of each canonical schema.
@@ -88,14 +89,11 @@ def conform_learning_record(rows: pl.LazyFrame, accounts: pl.DataFrame, people: 
     """One row per learning record that no record voids; a voiding record gives no row.
 
     A record voids the record of the same source whose code it names, whichever of the two came first. Of the records of
-    a source with the same state_code, only the last one counts. The arguments are those of `conform_event`.
+    a source with the same state_code, only the last state counts. The arguments are those of `conform_event`.
     """
     voided = rows.select("source_name", pl.col("voids_code").alias("record_code")).drop_nulls().unique()
     valid = rows.join(voided, on=("source_name", "record_code"), how="anti").filter(pl.col("voids_code").is_null())
-    states = valid.drop_nulls("state_code").sort("occurred_at", "changed_at", "delivery_number", "row_number")
-    last_states = states.unique(("source_name", "state_code"), keep="last", maintain_order=True)
-    counted = pl.concat([valid.filter(pl.col("state_code").is_null()), last_states])
-    return conform_event("learning_record", counted, accounts, people)
+    return conform_event("learning_record", keep_last_states(valid), accounts, people)
 
 
 def conform_feedback(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ValidatedRows:

@@ -15,6 +15,7 @@ import polars as pl
 
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
+from pipelines.core.record_states import keep_last_states
 from pipelines.ingest.raw_tables import (
     DeliveryFiles,
     describe_broken_end,
@@ -26,6 +27,9 @@ from pipelines.sources.adapter import Export
 from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.detect import best_match, rank_systems
 from pipelines.sources.readers.files import ExportRefused
+
+# Why a run counts a landed record no more: a later record of the file says how the same thing stands now.
+EARLIER_STATE = "earlier state of the same record"
 
 
 @dataclass(frozen=True)
@@ -110,14 +114,7 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
         return Preview(path.name, None, None, "no system fits its columns: name one with --system")
 
     def read_shapes(export: Export) -> Preview:
-        with TemporaryDirectory(prefix="footsteps-preview-") as folder:
-            files = {
-                shape: DeliveryFiles(*(Path(folder, f"{shape}.{part}") for part in DeliveryFiles._fields))
-                for shape in export.shapes
-            }
-            source, provenance = "preview", provenance_columns("preview", "0" * 64, day, 1)
-            counts = write_raw_tables(export, name, source, provenance, files)
-            shapes = {shape: _preview_shape(shape, paths.good, paths.bad) for shape, paths in files.items()}
+        shapes, passed_over = _read_shapes(export, name, day)
         return Preview(
             path.name,
             name,
@@ -126,7 +123,7 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
             export.columns_left_out,
             export.sensitive_column_classes,
             shapes,
-            tuple(PassedOver(why, count) for why, count in counts.passed_over.items()),
+            tuple(PassedOver(why, count) for why, count in passed_over.items()),
             export.notes,
         )
 
@@ -166,8 +163,28 @@ def find_matching_source(sources: list[SourceConfig], path: Path, system: str | 
     return next(by_path, None)
 
 
-def _preview_shape(shape: CanonicalSchemaName, good_file: Path, bad_file: Path) -> ShapePreview:
-    good, bad = pl.read_parquet(good_file), pl.read_parquet(bad_file)
+def _read_shapes(
+    export: Export, system: str, day: date
+) -> tuple[dict[CanonicalSchemaName, ShapePreview], dict[str, int]]:
+    """The previews of the schemas of an export, and the number of records passed over by reason."""
+    with TemporaryDirectory(prefix="footsteps-preview-") as folder:
+        files = {
+            shape: DeliveryFiles(*(Path(folder, f"{shape}.{part}") for part in DeliveryFiles._fields))
+            for shape in export.shapes
+        }
+        counts = write_raw_tables(export, system, "preview", provenance_columns("preview", "0" * 64, day, 1), files)
+        frames = {shape: (pl.read_parquet(paths.good), pl.read_parquet(paths.bad)) for shape, paths in files.items()}
+    passed_over = dict(counts.passed_over)
+    if "learning_record" in frames:
+        records, set_aside = frames["learning_record"]
+        last_states = keep_last_states(records.lazy()).collect()
+        frames["learning_record"] = (last_states, set_aside)
+        if earlier_count := records.height - last_states.height:
+            passed_over[EARLIER_STATE] = earlier_count
+    return {shape: _preview_shape(shape, *pair) for shape, pair in frames.items()}, passed_over
+
+
+def _preview_shape(shape: CanonicalSchemaName, good: pl.DataFrame, bad: pl.DataFrame) -> ShapePreview:
     rows = good.select("row_number", *CANONICAL_SCHEMAS[shape].columns).sort("row_number")
     set_aside = bad.filter(~pl.col("is_row_kept")).select("row_number", rules="failed_rules").sort("row_number")
     records = json.loads(rows.with_columns(pl.col(pl.Datetime, pl.Date).cast(pl.String)).write_json())

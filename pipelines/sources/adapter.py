@@ -7,7 +7,7 @@ Does not belong here: what a system's columns are (one file each), formats (`rea
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from pipelines.sources.passed_over import REASON, count_reasons, reason_to_pass_
 from pipelines.sources.readers.delimited import read_delimited
 from pipelines.sources.readers.files import ExportRefused, open_file
 from pipelines.sources.readers.json_lines import read_json
+from pipelines.sources.readers.json_paths import covers
 from pipelines.sources.readers.leading_text import drop_line_prefixes, skip_title_lines
 from pipelines.sources.readers.parquet import is_parquet, read_parquet
 from pipelines.sources.readers.record_terminators import rewrite_terminated
@@ -137,7 +138,7 @@ def read_export(
     maps = [(apply_overrides(shape, options, text, path.name), text) for shape, text in reshaped]
     headers = [h for shape, _ in maps for h in (*headers_read_by(shape), *unpivoted_headers(table, shape.unpivot))]
     used = {table.key(name) for header in headers for name in (header, *frame_columns(header, table))}
-    unused = [header for header in table.headers if header.strip() and table.key(header) not in used]
+    unused = [header for header in table.headers if header.strip() and not _is_read(table.key(header), used)]
     sensitive = tuple(header for header in unused if sensitive_class(header))
     malformed = table.malformed
     if sensitive:
@@ -175,6 +176,11 @@ def read_export(
         frozenset(shape.shape for shape, _ in maps if is_hashed(shape)),
         table.is_regular,
     )
+
+
+def _is_read(header: str, paths: Set[str]) -> bool:
+    """Return whether one of the paths reads the header; both are normalized."""
+    return header in paths or any(covers(path, header) for path in paths)
 
 
 def open_table(path: Path) -> TextTable:

@@ -139,8 +139,9 @@ def fill_shape(shape: ShapeTexts, transforms: Mapping[str, Transform], options: 
         *(pl.lit(None, pl.String).alias(f"text:{column}") for column in missing),
     )
     if is_hashed(shape.shape):
-        # The hash is of the row's mapped text, in the alphabetical order of the columns.
-        mapped = sorted({f"text:{field_map.destination}" for field_map in shape.shape.fields if field_map.headers})
+        # The hash is of the mapped text, in the alphabetical order of the columns; a state is made of these texts.
+        destinations = {field_map.destination for field_map in shape.shape.fields if field_map.headers} - {"state_code"}
+        mapped = sorted(f"text:{destination}" for destination in destinations)
         row_text = pl.concat_str((pl.col(column).fill_null("\x00") for column in mapped), separator="\x1f")
         frame = frame.with_columns(hash_texts(row_text).alias("record_code"))
     return frame.select(ROW_NUMBER, *columns, *(f"text:{column}" for column in columns)).cache()

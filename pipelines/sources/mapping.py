@@ -24,6 +24,7 @@ from pipelines.sources.declaration import (
     TransformKind,
 )
 from pipelines.sources.readers.files import ExportRefused
+from pipelines.sources.readers.json_paths import covers
 from pipelines.sources.readers.text_table import TextTable, normalize_header
 from pipelines.sources.sensitive_columns import sensitive_class
 
@@ -97,7 +98,8 @@ def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, n
 
 def has_header(field_map: FieldMap, table: TextTable) -> bool:
     """Return whether the file has any of the headers of the field map."""
-    return any(table.key(header) in table.columns for header in field_map.headers)
+    paths = [table.key(header) for header in field_map.headers]
+    return any(path in table.columns or any(covers(path, header) for header in table.columns) for path in paths)
 
 
 def transform_for(field_map: FieldMap) -> Transform:

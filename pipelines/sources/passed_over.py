@@ -4,6 +4,7 @@ Belongs here: the reason for which a row is passed over, and the count of rows p
 Does not belong here: which rows those are (`pass_over` of the adapters), rows that break a rule (`validation`).
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -19,6 +20,8 @@ from pipelines.sources.reshape import IS_EMPTY
 REASON = "@reason"
 # A longer text, or one with an address, is no word of a list and is not quoted.
 MAX_WORD_LENGTH = 60
+# What comes before the last part of an IRI.
+_LONG_START = re.compile(r"^(?:https?|urn):.*[/#:]")
 # Reasons beyond this number are counted together.
 MAX_REASONS = 50
 
@@ -72,10 +75,10 @@ def _reason(rule: PassOver, shape: ShapeMap, table: TextTable) -> pl.Expr:
 
 
 def _declared_reason(rule: PassOver, text: pl.Expr) -> pl.Expr:
-    """Return the reason with the word as the adapter declares it; any other text is not quoted."""
+    """Return the reason with the word as the adapter declares it, of an IRI its last part; no other text is quoted."""
     words = [word for word in rule.words if word not in (ANY_TEXT, KNOWN_WORDS)]
     reasons = {
-        word: f"{rule.what} {declared}" if word else f"no {rule.what}"
+        word: f"{rule.what} {_LONG_START.sub('', declared)}" if word else f"no {rule.what}"
         for word, declared in zip(comparable_words(words), words, strict=True)
     }
     return comparable(text).replace_strict(
@@ -85,7 +88,7 @@ def _declared_reason(rule: PassOver, text: pl.Expr) -> pl.Expr:
 
 def _quoted_reason(what: str, text: pl.Expr) -> pl.Expr:
     """Return the reason with the word of the file, of an IRI its last part."""
-    word = text.str.strip_chars("/ ").str.replace(r"^(?:https?|urn):.*[/#:]", "")
+    word = text.str.strip_chars("/ ").str.replace(_LONG_START.pattern, "")
     is_word = (word.str.len_chars() <= MAX_WORD_LENGTH) & ~word.str.contains("@", literal=True)
     return (
         pl.when(text == "")

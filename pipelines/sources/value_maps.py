@@ -5,6 +5,8 @@ Does not belong here: the words of one system alone.
 """
 
 from pipelines.sources.declaration import Transform
+from pipelines.sources.vocabularies.issue_states import ISSUE_STATES
+from pipelines.sources.vocabularies.vocabulary import as_transform
 
 _EMPLOYMENT_WORDS = {
     "active": "active, a, t, true, 1, yes, employed, full-time, full time, part-time, part time, contractor, intern, "
@@ -16,14 +18,12 @@ _EMPLOYMENT_WORDS = {
 EMPLOYMENT_STATUS = Transform(
     "category",
     values={word: status for status, words in _EMPLOYMENT_WORDS.items() for word in words.split(", ")},
+    source="BambooHR employmentStatus and status; HiBob internal.status; Personio status; SAP SuccessFactors STATUS "
+    "(active, inactive, active_external_suite, inactive_external_suite: t, f); Workday Worker_Status",
 )
 
-# Finished work, by the state names of issue trackers; work in any other state is not finished.
-IS_DONE = Transform(
-    "boolean",
-    values=dict.fromkeys(("done", "closed", "resolved", "fixed", "complete", "completed"), "true"),
-    otherwise="false",
-)
+# Finished work, by the state names of issue trackers. A state of a company's own says nothing: then the day decides.
+IS_DONE = as_transform(ISSUE_STATES, "boolean")
 
 MILLISECONDS = Transform("hours", unit="milliseconds")
 SECONDS = Transform("hours", unit="seconds")

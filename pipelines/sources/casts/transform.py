@@ -34,8 +34,8 @@ class Transform:
         date_order: Order of day and month in dates such as 02/03/2025; None if the file has to prove it.
         decimal_comma: Whether a comma is the decimal sign; None if the file has to prove it.
         pattern: Regular expression; the value is read from its first group.
-        otherwise: Word for text that `values` does not list; None leaves such text unread.
-        source: Specification that says what the words of `values` mean.
+        source: Specification that says what the words of `values` mean. A word that `values` does not list stays
+            unread: it is neither good nor bad.
     """
 
     kind: TransformKind
@@ -48,5 +48,4 @@ class Transform:
     date_order: DateOrder | None = None
     decimal_comma: bool | None = None
     pattern: str | None = None
-    otherwise: str | None = None
     source: str = ""

@@ -43,7 +43,7 @@ def comparable_words(words: Iterable[str]) -> list[str]:
 
 def cast_category(text: pl.Expr, transform: Transform) -> pl.Expr:
     """Return the canonical word of the text."""
-    return _look_up(text, transform.values, transform.otherwise, pl.String())
+    return _look_up(text, transform.values, pl.String())
 
 
 def is_boolean_word(word: str) -> bool:
@@ -54,8 +54,7 @@ def is_boolean_word(word: str) -> bool:
 def cast_boolean(text: pl.Expr, transform: Transform) -> pl.Expr:
     """Read true and false words; a word of `values` counts as what it is mapped to."""
     declared = {raw: _BOOLEANS.get(word.lower(), False) for raw, word in transform.values.items()}
-    otherwise = None if transform.otherwise is None else transform.otherwise == "true"
-    return _look_up(text, _BOOLEANS | declared, otherwise, pl.Boolean())
+    return _look_up(text, _BOOLEANS | declared, pl.Boolean())
 
 
 def hash_texts(texts: pl.Expr) -> pl.Expr:
@@ -67,14 +66,13 @@ def _digest(text: str | None) -> str | None:
     return None if text is None else hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _look_up(text: pl.Expr, words: Mapping[str, Any], otherwise: Any, dtype: Any) -> pl.Expr:
+def _look_up(text: pl.Expr, words: Mapping[str, Any], dtype: Any) -> pl.Expr:
     """Return what the word stands for; by batches, as `replace_strict` would hold the complete column."""
     meanings = dict(zip(comparable_words(words), words.values(), strict=True))
 
     def look_up_batch(series: pl.Series) -> pl.Series:
         texts = series.to_frame("text").select(comparable(pl.col("text"))).to_series()
-        values = texts.replace_strict(list(meanings), list(meanings.values()), default=otherwise, return_dtype=dtype)
-        values = values.rename(series.name)
-        return values if otherwise is None else values.zip_with(series.is_not_null(), values.clear(values.len()))
+        values = texts.replace_strict(list(meanings), list(meanings.values()), default=None, return_dtype=dtype)
+        return values.rename(series.name)
 
     return by_batch(dtype, look_up_batch)(text)

@@ -4,18 +4,22 @@ Belongs here: the types of events, the mode of evidence of each, and how they ma
 Does not belong here: résumés and notes, whose free text is not read.
 """
 
-from pipelines.sources.declaration import KNOWN_WORDS, Adapter, FieldMap, PassOver, ShapeMap, Transform
+from pipelines.sources.declaration import KNOWN_WORDS, Adapter, FieldMap, PassOver, ShapeMap
+from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform
 
-MODES = {
-    "working_history": "repetition",
-    "project": "repetition",
-    "ticket": "repetition",
-    "learning": "observation",
-    "education_history": "observation",
-    "certificate": "feedback",
-    "feedback": "feedback",
-    "skill_profile_feedback": "feedback",
-}
+MODES = Vocabulary(
+    "TechWolf skill events API: event_type",
+    {
+        "working_history": "repetition",
+        "project": "repetition",
+        "ticket": "repetition",
+        "learning": "observation",
+        "education_history": "observation",
+        "certificate": "feedback",
+        "feedback": "feedback",
+        "skill_profile_feedback": "feedback",
+    },
+)
 COMMON_FIELDS = (
     FieldMap("record_code", ("external_id",), required=True),
     FieldMap("account_code", ("employee_external_id", "employee.external_id", "employee_id")),
@@ -39,7 +43,7 @@ ADAPTER = Adapter(
             "skill_mention",
             (
                 *COMMON_FIELDS,
-                FieldMap("mode", ("event_type",), Transform("category", values=MODES), required=True),
+                FieldMap("mode", ("event_type",), as_transform(MODES), required=True),
                 FieldMap("occurred_at", ("timestamp",), required=True),
             ),
             pass_over=(PassOver("event", "mode", other_than=(KNOWN_WORDS,)),),

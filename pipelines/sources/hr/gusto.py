@@ -10,7 +10,7 @@ client, models Employee, Job and Termination.
 
 from pipelines.sources.declaration import Adapter, Condition, FieldMap, ShapeMap, Transform
 
-HAS_LEFT = Transform("category", values={"false": "active", "true": "left"})
+HAS_LEFT = Transform("category", values={"false": "active", "true": "left"}, source="Gusto API, Employee: terminated")
 
 ADAPTER = Adapter(
     system="gusto",

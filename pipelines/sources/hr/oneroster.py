@@ -5,7 +5,13 @@ Does not belong here: classes, enrolments and results.
 """
 
 from pipelines.sources.declaration import Adapter, Condition, FieldMap, ShapeMap
-from pipelines.sources.value_maps import EMPLOYMENT_STATUS
+from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform
+
+STATUSES = Vocabulary(
+    "1EdTech OneRoster 1.1, 4.13.8 StatusType (active, tobedeleted; inactive in 1.0) and enabledUser; 1.2 CSV binding",
+    {"active": "active", "true": "active", "1": "active"}
+    | dict.fromkeys(("tobedeleted", "inactive", "false", "0"), "left"),
+)
 
 ADAPTER = Adapter(
     system="oneroster",
@@ -28,7 +34,7 @@ ADAPTER = Adapter(
                 FieldMap(
                     "employment_status",
                     ("status", "enabledUser"),
-                    EMPLOYMENT_STATUS,
+                    as_transform(STATUSES),
                     extract=r"(?i)^\s*(tobedeleted|inactive|true|false|1|0)\s*$",
                 ),
                 FieldMap("changed_at", ("dateLastModified",)),

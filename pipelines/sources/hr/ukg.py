@@ -11,7 +11,11 @@ Source: developer.ukg.com/hcm, `/personnel/v1/employment-details`, `/personnel/v
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
 
 EMPLOYEE = ("employeeId", "employeeID")
-STATUS_CODE = Transform("category", values={"a": "active", "l": "leave", "t": "left"})
+STATUS_CODE = Transform(
+    "category",
+    values={"a": "active", "l": "leave", "t": "left"},
+    source="UKG Pro, employment-details: employeeStatusCode",
+)
 
 ADAPTER = Adapter(
     system="ukg",

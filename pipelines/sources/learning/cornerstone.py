@@ -5,16 +5,20 @@ read; a registration that was removed voids its record.
 Does not belong here: comments.
 """
 
-from pipelines.sources.declaration import Adapter, Condition, FieldMap, PassOver, ShapeMap, Transform
+from pipelines.sources.declaration import Adapter, Condition, FieldMap, PassOver, ShapeMap
 from pipelines.sources.value_maps import MINUTES, PERCENT
+from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform
 
 # Status ids differ per portal, dates do not: the most advanced date that is filled gives the status.
-VERBS = {
-    "user_lo_comp_dt": "completed",
-    "user_lo_start_dt": "started",
-    "user_lo_reg_dt": "enrolled",
-    "user_lo_assigned_dt": "enrolled",
-}
+VERBS = Vocabulary(
+    "Cornerstone reporting API, vw_rpt_transcript: the dates of a registration",
+    {
+        "user_lo_comp_dt": "completed",
+        "user_lo_start_dt": "started",
+        "user_lo_reg_dt": "enrolled",
+        "user_lo_assigned_dt": "enrolled",
+    },
+)
 REGISTRATION = ("transc_user_id", "transc_object_id")
 REMOVED = Condition(("is_removed",), ("1", "true", "yes"))
 
@@ -35,12 +39,12 @@ ADAPTER = Adapter(
                 FieldMap("course_name", ("lo_title", "transc_object_title")),
                 FieldMap(
                     "learning_verb",
-                    tuple(VERBS),
-                    Transform("category", values=VERBS),
+                    tuple(VERBS.proves),
+                    as_transform(VERBS),
                     value_is_header=True,
                     unless=REMOVED,
                 ),
-                FieldMap("occurred_at", (*VERBS, "user_lo_last_action_dt", "user_lo_last_modified_dt")),
+                FieldMap("occurred_at", (*VERBS.proves, "user_lo_last_action_dt", "user_lo_last_modified_dt")),
                 FieldMap("learning_hours", ("user_lo_minutes_participated",), MINUTES),
                 FieldMap("score_share", ("user_lo_score",), PERCENT),
                 FieldMap("voids_code", REGISTRATION, join="/", when=REMOVED),

@@ -27,7 +27,12 @@ ADAPTER = Adapter(
                 FieldMap("work_email", ("Email",), required=True),
                 FieldMap("course_code", ("Course ID",), required=True),
                 FieldMap("course_name", ("Course",)),
-                FieldMap("learning_verb", tuple(VERBS), Transform("category", values=VERBS), value_is_header=True),
+                FieldMap(
+                    "learning_verb",
+                    tuple(VERBS),
+                    Transform("category", values=VERBS, source="Coursera usage report: the dates of a course"),
+                    value_is_header=True,
+                ),
                 FieldMap("occurred_at", tuple(VERBS)),
                 FieldMap("learning_hours", ("Learning Hours Spent", "Estimated Learning Hours"), HOURS),
                 FieldMap("score_share", ("Course Grade",), PERCENT),

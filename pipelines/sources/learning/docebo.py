@@ -13,6 +13,7 @@ from pipelines.sources.value_maps import EMAIL_ADDRESS
 ENROLLED = ("enrolled", "subscribed", "not_started")
 STATUS = Transform(
     "category",
+    source="Docebo API, enrollments: enrollment_status",
     values={
         "completed": "completed",
         "in_progress": "started",

@@ -12,11 +12,14 @@ from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap,
 
 STATES = Transform(
     "category",
+    source="Google Classroom REST v1, StudentSubmission: SubmissionState",
     values={
         **dict.fromkeys(("turned_in", "returned"), "completed"),
         **dict.fromkeys(("created", "reclaimed_by_student"), "started"),
     },
 )
+# A single question is no course work that shows a skill.
+QUESTIONS = ("SHORT_ANSWER_QUESTION", "MULTIPLE_CHOICE_QUESTION")
 
 ADAPTER = Adapter(
     system="google_classroom",
@@ -37,7 +40,10 @@ ADAPTER = Adapter(
                 FieldMap("changed_at", ("updateTime",)),
             ),
             signature=("courseWorkId", "userId"),
-            pass_over=(PassOver("state", ("state",), words=("NEW", "SUBMISSION_STATE_UNSPECIFIED")),),
+            pass_over=(
+                PassOver("state", ("state",), words=("NEW", "SUBMISSION_STATE_UNSPECIFIED")),
+                PassOver("course work type", ("courseWorkType",), words=QUESTIONS),
+            ),
         ),
         ShapeMap(
             "course_catalogue",

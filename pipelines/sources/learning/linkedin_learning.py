@@ -11,11 +11,15 @@ from pipelines.sources.declaration import (
     FieldMap,
     PassOver,
     ShapeMap,
-    Transform,
 )
 from pipelines.sources.value_maps import DIGEST, SECONDS
+from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform, with_reason
 
-VERBS = {"COMPLETIONS": "completed", "SECONDS_VIEWED": "attended"}
+VERBS = Vocabulary(
+    "LinkedIn Learning reporting API (learningActivityReports): engagementType",
+    {"COMPLETIONS": "completed", "SECONDS_VIEWED": "attended"},
+    with_reason("it was opened, not finished, and for no known time", ("DAYS_ACTIVE", "VIEWS")),
+)
 KIND, AMOUNT = "activities[*].engagementType", "activities[*].engagementValue"
 LEARNER, CONTENT = "learnerDetails", "contentDetails"
 
@@ -47,13 +51,16 @@ ADAPTER = Adapter(
                 FieldMap("work_email", (f"{LEARNER}.email",)),
                 FieldMap("course_code", (f"{CONTENT}.contentUrn",)),
                 FieldMap("course_name", (f"{CONTENT}.name",)),
-                FieldMap("learning_verb", (KIND,), Transform("category", values=VERBS), required=True),
+                FieldMap("learning_verb", (KIND,), as_transform(VERBS), required=True),
                 FieldMap("occurred_at", ("activities[*].lastEngagedAt", "activities[*].firstEngagedAt")),
                 FieldMap("learning_hours", (AMOUNT,), SECONDS, when=Condition("learning_verb", ("SECONDS_VIEWED",))),
                 FieldMap("changed_at", ("latestDataAt",)),
             ),
             pass_over=(
-                PassOver("engagement", "learning_verb", other_than=(KNOWN_WORDS,)),
+                PassOver("engagement", "learning_verb", tuple(VERBS.proves_nothing)),
+                PassOver("unknown engagement", "learning_verb", other_than=(KNOWN_WORDS,)),
+                # A video is part of a course; articles and learning paths are items of their own.
+                PassOver("asset type", ("activities[*].assetType",), ("VIDEO", "CHAPTER")),
                 # The API writes an activity that did not take place with the value 0.
                 PassOver("amount", (AMOUNT,), ("0",)),
             ),

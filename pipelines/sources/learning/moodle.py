@@ -14,22 +14,51 @@ from pipelines.sources.declaration import (
     FieldMap,
     PassOver,
     ShapeMap,
-    Transform,
     Unpivot,
 )
 from pipelines.sources.value_maps import DIGEST, PERCENT, SHARE
+from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform, with_reason
 
-EVENTS = {
-    r"\core\event\course_completed": "completed",
-    r"\core\event\user_enrolment_created": "enrolled",
-    "course completed": "completed",
-    "user enrolled in course": "enrolled",
-}
-VERB = Transform("category", values=EVENTS)
-# A grade column is "Type: name", with the format of its marks in brackets; "Feedback: …" holds a teacher's text.
-MARK = r"^(?!Feedback:)[^:(]+: .*(?<!\((?:Letter)\))(?<!\(Feedback\))(?<!\(Percentage\))$"
-PERCENTAGE = r"^[^:(]+: .*\(Percentage\)$"
-ACTIVITY_NAME = r"^[^:]+:\s*(.+?)(?:\s*\((?:Real|Percentage)\))?$"
+EVENTS = Vocabulary(
+    "Moodle 4: lib/classes/event (course_completed, user_enrolment_created, user_enrolment_deleted), and the names of "
+    "these events in English",
+    {
+        r"\core\event\course_completed": "completed",
+        r"\core\event\user_enrolment_created": "enrolled",
+        "course completed": "completed",
+        "user enrolled in course": "enrolled",
+    },
+    with_reason(
+        "it ends an enrolment",
+        (r"\core\event\user_enrolment_deleted", "User unenrolled from course"),
+    )
+    | with_reason(
+        "it concerns a part of a course",
+        (
+            r"\core\event\course_viewed",
+            r"\core\event\course_module_viewed",
+            r"\core\event\course_module_completion_updated",
+            "Course viewed",
+            "Course module viewed",
+            "Course activity completion updated",
+        ),
+    ),
+)
+# Which events are read: those of a complete course.
+OTHER_EVENTS = (
+    PassOver("event", "learning_verb", tuple(EVENTS.proves_nothing)),
+    PassOver("unknown event", "learning_verb", other_than=(KNOWN_WORDS,)),
+)
+# A grade column of an activity is "Type: name", one of an item made by hand only its name, each with the format of its
+# marks in brackets. A total repeats the others; "Feedback: …" and "(Feedback)" hold a teacher's text
+# (moodle/moodle, grade/export/lib.php: format_column_name).
+_TYPES = (
+    "Assignment|BigBlueButton|Database|External tool|Forum|Glossary|H5P|Lesson|Quiz|SCORM package|Workshop|Attendance"
+)
+_NO_TOTAL = rf"(?:(?:{_TYPES}): |(?!.*\btotal(?: \([^()]*\))?$))"
+MARK = rf"^(?!Feedback:){_NO_TOTAL}(?:.*\(Real\)|[^:(]+: .*(?<!\(Letter\))(?<!\(Feedback\))(?<!\(Percentage\)))$"
+PERCENTAGE = rf"^(?!Feedback:){_NO_TOTAL}.*\(Percentage\)$"
+ACTIVITY_NAME = r"^(?:[^:(]+:\s*)?(.+?)(?:\s*\((?:Real|Percentage)\))?$"
 COURSE_IN_FILE_NAME = r"^(.*?)(?: Grades-.*)?$"
 # The time of the export, or the date in its file's name; Moodle does not export when a mark was given.
 EXPORTED = r"(\d{9,10}$|20\d{6})"
@@ -65,11 +94,11 @@ ADAPTER = Adapter(
                 # The log store writes NULL or \N if there is no such user.
                 FieldMap("account_code", ("relateduserid", "userid"), extract=r"^(\d+)$"),
                 FieldMap("course_code", ("courseid",)),
-                FieldMap("learning_verb", ("eventname",), VERB, required=True),
+                FieldMap("learning_verb", ("eventname",), as_transform(EVENTS), required=True),
                 FieldMap("occurred_at", ("timecreated",), required=True),
             ),
             signature=("eventname", "timecreated"),
-            pass_over=(PassOver("event", "learning_verb", other_than=(KNOWN_WORDS,)),),
+            pass_over=OTHER_EVENTS,
         ),
         ShapeMap(
             "learning_record",
@@ -78,11 +107,11 @@ ADAPTER = Adapter(
                 FieldMap("account_code", ("Description",), extract=r".*user with id '(\d+)'", required=True),
                 FieldMap("course_code", ("Description",), extract=r"course with id '(\d+)'"),
                 FieldMap("course_name", ("Event context",), extract=r"^Course:\s*(.+)$"),
-                FieldMap("learning_verb", ("Event name",), VERB, required=True),
+                FieldMap("learning_verb", ("Event name",), as_transform(EVENTS), required=True),
                 FieldMap("occurred_at", ("Time",), required=True),
             ),
             signature=("Event name", "Event context"),
-            pass_over=(PassOver("event", "learning_verb", other_than=(KNOWN_WORDS,)),),
+            pass_over=OTHER_EVENTS,
         ),
         ShapeMap(
             "learning_record",

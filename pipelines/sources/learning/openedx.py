@@ -6,30 +6,64 @@ Does not belong here: Open edX events as xAPI statements (`xapi`).
 """
 
 from pipelines.sources.declaration import (
+    ANY_TEXT,
     CELL_VALUE,
     COLUMN_NAME,
     FILE_NAME,
     KNOWN_WORDS,
     Adapter,
+    Condition,
     FieldMap,
     PassOver,
     ShapeMap,
-    Transform,
     Unpivot,
 )
 from pipelines.sources.value_maps import DIGEST, SHARE
+from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform, with_reason
 
-EVENTS = {
-    "edx.course.enrollment.activated": "enrolled",
-    "edx.certificate.created": "completed",
-    "edx.course.grade.passed.first_time": "passed",
-    "edx.course.grade.now_passed": "passed",
-    "edx.course.grade.now_failed": "failed",
-}
+_ENROLMENT = "edx.course.enrollment."
+_INSIDE = "it concerns a part of a course"
+_UNFINISHED = "it is a mark of a course that may not be finished"
+EVENTS = Vocabulary(
+    "Open edX tracking log reference (openedx/edx-platform, docs: tracking_logs); lms/djangoapps/grades/"
+    "course_grade_factory.py; openedx/event-routing-backends (2024), fixtures",
+    {
+        "edx.course.enrollment.activated": "enrolled",
+        "edx.certificate.created": "completed",
+        "edx.course.grade.passed.first_time": "passed",
+        # Sent each time a grade is calculated: the last one counts, and a grade that is no pass yet is a start.
+        "edx.course.grade.now_passed": "passed",
+        "edx.course.grade.now_failed": "started",
+        # A certificate that is revoked was none: what remains is that the course was taken.
+        "edx.certificate.revoked": "started",
+    },
+    {
+        **with_reason("it ends an enrolment or changes its kind", ("deactivated", "mode_changed"), _ENROLMENT),
+        **with_reason(_UNFINISHED, ("edx.grades.course.grade_calculated", "edx.grades.subsection.grade_calculated")),
+        **with_reason(_INSIDE, ("edx.grades.problem.submitted", "problem_check", "problem_show", "showanswer")),
+        **with_reason(_INSIDE, ("load_video", "play_video", "pause_video", "stop_video", "seek_video")),
+        **with_reason(_INSIDE, ("page_close", "seq_goto", "seq_next", "seq_prev", "edx.bookmark.added")),
+    },
+)
+GRADES = ("edx.course.grade.passed.first_time", "edx.course.grade.now_passed", "edx.course.grade.now_failed")
+CERTIFICATES = ("edx.certificate.created", "edx.certificate.revoked")
+# `event` may be an object or text that holds one (tracking_logs: string or JSON).
+USER = ("data::user_id", "event::user_id", "data::username", "event::username")
+EVENT_COURSE = ("data::course_id", "event::course_id")
+# Every other column of the grade report is a mark (edx-platform, lms/djangoapps/instructor_task, grades.py).
+NO_MARK = (
+    r"Student ID|Email|Username|Grade|Last Name|First Name|Cohort Name|Team Name|Experiment Group.*|Enrollment Track"
+    r"|Verification Status|Certificate (?:Eligible|Delivered|Type)|Enrollment Status|.*\(Avg\)"
+)
 IDS = (
     r"(?i)^\s*(id|user[ _]id|student[ _]id|username|external[ _](?:user[ _])?id|anonymous[ _]user[ _]id"
     r"|(?:course specific )?anonymized user id)\s*$"
 )
+
+
+def _other_events_than(events: tuple[str, ...]) -> Condition:
+    return Condition("learning_verb", tuple(event for event in EVENTS.proves if event not in events))
+
 
 ADAPTER = Adapter(
     system="openedx",
@@ -41,18 +75,28 @@ ADAPTER = Adapter(
         ShapeMap(
             "learning_record",
             (
-                # The user whom the event concerns comes before the user of the session.
+                # The event names the user whom it concerns; the context names the user who was logged in.
+                FieldMap("account_code", USER, required=True),
                 FieldMap(
                     "account_code",
-                    ("data.user_id", "event.user_id", "context.user_id", "context.username", "username"),
+                    ("context.user_id", "context.username", "username"),
                     required=True,
+                    unless=Condition(("data", "event"), (ANY_TEXT,)),
                 ),
-                FieldMap("course_code", ("data.course_id", "event.course_id", "context.course_id")),
-                FieldMap("learning_verb", ("name",), Transform("category", values=EVENTS), required=True),
+                FieldMap("course_code", (*EVENT_COURSE, "context.course_id")),
+                FieldMap("learning_verb", ("name",), as_transform(EVENTS), required=True),
+                # A person's grade in a course is one state, the certificate another: the order of the parts differs.
+                FieldMap("state_code", (*USER, *EVENT_COURSE), DIGEST, join="|", unless=_other_events_than(GRADES)),
+                FieldMap(
+                    "state_code", (*EVENT_COURSE, *USER), DIGEST, join="|", unless=_other_events_than(CERTIFICATES)
+                ),
                 FieldMap("occurred_at", ("timestamp", "time"), required=True),
             ),
             signature=("name", "context.course_id"),
-            pass_over=(PassOver("event", "learning_verb", other_than=(KNOWN_WORDS,)),),
+            pass_over=(
+                PassOver("event", "learning_verb", tuple(EVENTS.proves_nothing)),
+                PassOver("unknown event", "learning_verb", other_than=(KNOWN_WORDS,)),
+            ),
         ),
         ShapeMap(
             "feedback",
@@ -66,13 +110,14 @@ ADAPTER = Adapter(
                 ),
                 FieldMap("account_code", ("Student ID",)),
                 FieldMap("work_email", ("Email",)),
-                FieldMap("skill_text", (COLUMN_NAME,), extract=r"^[^:]+:\s*(.+)$"),
+                # A type with several assignments is written `Homework 1: Joins`, one with a single one `Midterm`.
+                FieldMap("skill_text", (COLUMN_NAME,), extract=r"^(?:[^:(]+ \d+: )?(.+)$"),
                 FieldMap("feedback_kind", constant="assessment"),
                 FieldMap("score_share", (CELL_VALUE,), SHARE),
                 FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d\d-\d\d-\d\d)"),
             ),
             signature=("Student ID", "Email", "Grade"),
-            unpivot=Unpivot(r"^[^:(]+ \d+: ", empty_values=("-", "not attempted", "not available")),
+            unpivot=Unpivot(rf"^(?!(?:{NO_MARK})$)", empty_values=("-", "not attempted", "not available")),
         ),
         ShapeMap(
             "account",

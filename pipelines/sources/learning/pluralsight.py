@@ -48,7 +48,14 @@ ADAPTER = Adapter(
                 FieldMap("work_email", ("Email",)),
                 FieldMap("course_code", COURSE, required=True),
                 FieldMap("course_name", ("Course name",)),
-                FieldMap("learning_verb", tuple(VERBS), Transform("category", values=VERBS), value_is_header=True),
+                FieldMap(
+                    "learning_verb",
+                    tuple(VERBS),
+                    Transform(
+                        "category", values=VERBS, source="Pluralsight reports and courseProgress: the dates of a course"
+                    ),
+                    value_is_header=True,
+                ),
                 FieldMap("occurred_at", tuple(VERBS)),
                 FieldMap("learning_hours", ("totalWatchedSeconds",), SECONDS),
                 FieldMap("changed_at", ("updatedOn",)),

@@ -1,19 +1,30 @@
 """SAP SuccessFactors Learning: the learning history, as CSV and as the connector's file whose records end `!##!`.
 
-Belongs here: the columns of both and how they map. The company defines the completion statuses: every status that is
-neither failed nor absent counts as completed.
+Belongs here: the columns of both and how they map. A company adds completion statuses of its own; such a status proves
+nothing until footsteps.yaml says what it means.
 Does not belong here: the user data file (`hr.successfactors`).
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap, Transform
+from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap
 from pipelines.sources.value_maps import DIGEST, HOURS, PERCENT
+from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform, with_reason
 
-STATUS = Transform(
-    "category",
-    values=dict.fromkeys(("fail", "failed", "crs_fail", "exam_fail", "course-fail", "not passed"), "failed"),
-    otherwise="completed",
+_KINDS = ("", "COURSE-", "COURSE_", "CRS-", "CRS_", "CLASS-", "CLASS_", "EXAM-", "EXAM_", "ONLINE-", "ONLINE_")
+_ENDS = {
+    "completed": ("COMP", "COMPL", "COMPLETE", "COMPLETED", "CMPL"),
+    "passed": ("PASS", "PASSED"),
+    "failed": ("FAIL", "FAILED"),
+}
+STATUSES = Vocabulary(
+    "SAP SuccessFactors Learning: completion statuses, a list that each company extends (SAP KBA 2469700; CData, "
+    "LearningHistories: CompletionStatusID)",
+    {f"{kind}{end}": verb for verb, ends in _ENDS.items() for kind in _KINDS for end in ends}
+    | {"DOC-READ": "completed", "DOC_READ": "completed", "NOT PASSED": "failed"},
+    with_reason(
+        "the learner was absent, or did not finish",
+        ("INCOMPLETE", "INCOMP", "NO_SHOW", "NO-SHOW", "NOSHOW", "CANCELLED", "CANCELED", "WITHDRAWN"),
+    ),
 )
-ABSENT = ("INCOMPLETE", "INCOMP", "NO_SHOW", "NO-SHOW", "NOSHOW", "CANCELLED", "CANCELED", "WITHDRAWN")
 LEARNER, COURSE, COMPLETED_ON = ("STUD_ID", "StudentID"), ("CPNT_ID", "ComponentID"), ("COMPL_DTE", "CompletionDate")
 
 ADAPTER = Adapter(
@@ -37,14 +48,16 @@ ADAPTER = Adapter(
                 FieldMap("account_code", LEARNER, required=True),
                 FieldMap("course_code", COURSE, required=True),
                 FieldMap("course_name", ("CPNT_TITLE", "ComponentTitle", "Title")),
-                FieldMap("learning_verb", ("CMPL_STAT_ID", "CompletionStatusID"), STATUS, required=True),
+                FieldMap(
+                    "learning_verb", ("CMPL_STAT_ID", "CompletionStatusID"), as_transform(STATUSES), required=True
+                ),
                 FieldMap("occurred_at", COMPLETED_ON, required=True),
                 FieldMap("learning_hours", ("TOTAL_HRS", "TotalHours"), HOURS),
                 # A grade can be a letter; only a number is a share of 100.
                 FieldMap("score_share", ("GRADE", "Grade"), PERCENT, extract=r"^\s*(\d+(?:[.,]\d+)?)\s*%?\s*$"),
                 FieldMap("changed_at", ("LST_UPD_TSTMP", "LastUpdateTimestamp")),
             ),
-            pass_over=(PassOver("status", "learning_verb", ABSENT),),
+            pass_over=(PassOver("status", "learning_verb", tuple(STATUSES.proves_nothing)),),
         ),
     ),
 )

@@ -13,6 +13,7 @@ from pipelines.sources.value_maps import HOURS, SECONDS
 EACH = "courses[*]"
 STATUS = Transform(
     "category",
+    source="TalentLMS API, users: courses[].completion_status",
     values={"completed": "completed", "failed": "failed", "incomplete": "started", "not_attempted": "enrolled"},
 )
 WHEN = ("completed_on_timestamp", "enrolled_on_timestamp", "completed_on", "enrolled_on")

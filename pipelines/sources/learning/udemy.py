@@ -4,15 +4,19 @@ Belongs here: the columns and how they map. The completed share can fall when le
 Does not belong here: assessments and paths.
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
 from pipelines.sources.value_maps import DIGEST, MINUTES
+from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform
 
-VERBS = {
-    "course_first_completion_date": "completed",
-    "course_completion_date": "completed",
-    "course_start_date": "started",
-    "course_enroll_date": "enrolled",
-}
+VERBS = Vocabulary(
+    "Udemy Business reporting API, user course activity: the dates of a course",
+    {
+        "course_first_completion_date": "completed",
+        "course_completion_date": "completed",
+        "course_start_date": "started",
+        "course_enroll_date": "enrolled",
+    },
+)
 
 ADAPTER = Adapter(
     system="udemy",
@@ -31,8 +35,8 @@ ADAPTER = Adapter(
                 FieldMap("work_email", ("user_email",), required=True),
                 FieldMap("course_code", ("course_id",), required=True),
                 FieldMap("course_name", ("course_title",)),
-                FieldMap("learning_verb", tuple(VERBS), Transform("category", values=VERBS), value_is_header=True),
-                FieldMap("occurred_at", tuple(VERBS)),
+                FieldMap("learning_verb", tuple(VERBS.proves), as_transform(VERBS), value_is_header=True),
+                FieldMap("occurred_at", tuple(VERBS.proves)),
                 FieldMap("learning_hours", ("num_video_consumed_minutes",), MINUTES),
                 FieldMap("changed_at", ("course_last_accessed_date",)),
             ),

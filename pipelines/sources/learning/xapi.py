@@ -1,36 +1,44 @@
-"""xAPI 1.0.3 statements, as JSON lines or as an array, with the verbs of cmi5.
+"""xAPI 1.0.3 statements, as JSON lines or as an array, with the verbs of cmi5, of Moodle's plugin and of Open edX.
 
-Belongs here: the verbs and members of a statement and how they map. A voiding statement voids the one that it names.
-Does not belong here: the profiles of single vendors.
+Belongs here: the members of a statement and how they map. A voiding statement voids the one that it names; an activity
+inside a course, a sub-statement and a statement about a group are passed over.
+Does not belong here: what verbs and types of activities prove (`vocabularies`).
 """
 
-from pipelines.sources.declaration import KNOWN_WORDS, Adapter, Condition, FieldMap, PassOver, ShapeMap, Transform
-from pipelines.sources.value_maps import SECONDS, SHARE
+from dataclasses import replace
 
-ADL, CMI5, TINCAN = (
-    "http://adlnet.gov/expapi/verbs/",
-    "https://w3id.org/xapi/adl/verbs/",
-    "http://activitystrea.ms/schema/1.0/",
+from pipelines.sources.declaration import (
+    ANY_TEXT,
+    KNOWN_WORDS,
+    Adapter,
+    Condition,
+    FieldMap,
+    PassOver,
+    ShapeMap,
+    Transform,
 )
-VOIDED = f"{ADL}voided"
-VERBS = {
-    f"{ADL}registered": "enrolled",
-    f"{ADL}launched": "started",
-    f"{ADL}initialized": "started",
-    f"{ADL}attempted": "started",
-    f"{ADL}attended": "attended",
-    f"{ADL}completed": "completed",
-    f"{TINCAN}complete": "completed",
-    f"{ADL}passed": "passed",
-    f"{ADL}mastered": "passed",
-    f"{ADL}failed": "failed",
-    f"{CMI5}waived": "waived",
-    f"{CMI5}satisfied": "passed",
-    f"{ADL}shared": "taught",
-    "http://id.tincanapi.com/verb/taught": "taught",
-    "http://id.tincanapi.com/verb/mentored": "taught",
-}
+from pipelines.sources.value_maps import DIGEST, SECONDS, SHARE
+from pipelines.sources.vocabularies.vocabulary import as_transform
+from pipelines.sources.vocabularies.xapi_activity_types import XAPI_ACTIVITY_TYPES
+from pipelines.sources.vocabularies.xapi_verbs import FAILED, PASSED, VOIDED, XAPI_VERBS
+
+VERB = as_transform(XAPI_VERBS)
+# Open edX sends `failed` each time a grade is calculated and is no pass yet, and `passed` each time after it is one
+# (edx.course.grade.now_failed, now_passed): of these the last one counts, and a grade that is no pass yet is a start.
+OPEN_EDX_VERB = replace(VERB, values={**VERB.values, FAILED: "started"})
+_EXTENSIONS = (
+    "https://w3id.org/xapi/openedx/extension/transformer-version",
+    "https://github.com/openedx/event-routing-backends/blob/master/docs/xapi-extensions/eventVersion.rst",
+    "https://github.com/edx/event-routing-backends/blob/master/docs/xapi-extensions/eventVersion.rst",
+)
+BY_OPEN_EDX = Condition(tuple(f'$.context.extensions."{extension}"' for extension in _EXTENSIONS), (ANY_TEXT,))
+NO_GRADE = Condition("learning_verb", (VOIDED, *(verb for verb in VERB.values if verb not in (PASSED, FAILED))))
 IS_VOIDING = Condition("learning_verb", (VOIDED,))
+ACTOR = ("actor.account.homePage", "actor.account.name", "actor.mbox", "actor.mbox_sha1sum", "actor.openid")
+# cmi5 9.5.5.2: an administrative waiver says nothing of what the person can do.
+WAIVING_REASON = ('$.result.extensions."https://w3id.org/xapi/cmi5/result/extensions/reason"',)
+PREFERRED_LANGUAGES = ("en", "en-US", "en-GB", "de")
+NAME = "object.definition.name"
 
 # Times are ISO 8601 by the specification of xAPI: no order of day and month has to be proven.
 ISO_TIME = Transform("datetime", formats=("%Y-%m-%dT%H:%M:%S%.f%#z",))
@@ -47,21 +55,22 @@ ADAPTER = Adapter(
             "learning_record",
             (
                 FieldMap("record_code", ("id",), required=True),
-                FieldMap("account_code", ("actor.account.name", "actor.mbox_sha1sum")),
+                # A record store gives each statement an id; what has none is told apart by its attempt and time.
+                FieldMap(
+                    "record_code",
+                    (*ACTOR, "verb.id", "object.id", "context.registration", "timestamp"),
+                    DIGEST,
+                    join="|",
+                ),
+                FieldMap("account_code", ("actor.account.name", "actor.mbox_sha1sum", "actor.openid")),
                 FieldMap("work_email", ("actor.mbox",)),
                 FieldMap("course_code", ("object.id",), unless=IS_VOIDING),
-                FieldMap(
-                    "course_name",
-                    (
-                        "object.definition.name.en",
-                        "object.definition.name.en-US",
-                        "object.definition.name.en-GB",
-                        "object.definition.name.de",
-                    ),
-                ),
-                FieldMap(
-                    "learning_verb", ("verb.id",), Transform("category", values=VERBS), required=True, unless=IS_VOIDING
-                ),
+                FieldMap("course_name", tuple(f"{NAME}.{language}" for language in PREFERRED_LANGUAGES)),
+                # Any language is better than none; of several, the first.
+                FieldMap("course_name", (f"{NAME}.*",), extract=r"^([^|]+)"),
+                FieldMap("learning_verb", ("verb.id",), OPEN_EDX_VERB, when=BY_OPEN_EDX, unless=IS_VOIDING),
+                FieldMap("learning_verb", ("verb.id",), VERB, required=True, unless=IS_VOIDING),
+                FieldMap("state_code", (*ACTOR, "object.id"), DIGEST, join="|", when=BY_OPEN_EDX, unless=NO_GRADE),
                 FieldMap("occurred_at", ("timestamp", "stored"), ISO_TIME),
                 FieldMap("learning_hours", ("result.duration",), SECONDS),
                 # A tool may scale from -1 to 1 what it scores from 0 to 10, so points of a maximum come first.
@@ -77,7 +86,14 @@ ADAPTER = Adapter(
                 FieldMap("voids_code", ("object.id",), when=IS_VOIDING),
                 FieldMap("changed_at", ("stored",), ISO_TIME),
             ),
-            pass_over=(PassOver("verb", "learning_verb", other_than=(KNOWN_WORDS, VOIDED)),),
+            pass_over=(
+                PassOver("verb", "learning_verb", tuple(XAPI_VERBS.proves_nothing)),
+                PassOver("unknown verb", "learning_verb", other_than=(KNOWN_WORDS, VOIDED)),
+                PassOver("object", ("object.objectType",), ("SubStatement", "Agent", "Group")),
+                PassOver("actor", ("actor.objectType",), ("Group",)),
+                PassOver("activity type", ("object.definition.type",), tuple(XAPI_ACTIVITY_TYPES.proves_nothing)),
+                PassOver("waived for a reason", WAIVING_REASON, ("Administrative",)),
+            ),
         ),
     ),
 )

@@ -4,8 +4,12 @@ Belongs here: the column names and how they map. The query chooses the columns.
 Does not belong here: commits and builds.
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.declaration import Adapter, Condition, FieldMap, ShapeMap
 from pipelines.sources.value_maps import HOURS, IS_DONE
+from pipelines.sources.vocabularies.issue_states import AZURE_REASONS, filled_means_done
+from pipelines.sources.vocabularies.vocabulary import as_transform
+
+CLOSED = ("Closed Date", "Resolved Date")
 
 ADAPTER = Adapter(
     system="azure_devops",
@@ -24,10 +28,20 @@ ADAPTER = Adapter(
                 FieldMap("project_code", ("Team Project", "Area Path")),
                 FieldMap("assignment_code", ("ID",)),
                 FieldMap("skill_text", ("Tags",), split=r"\s*;\s*"),
+                # The reason of a state is always filled; only some reasons say that nothing was made.
+                FieldMap(
+                    "is_done",
+                    ("Reason",),
+                    as_transform(AZURE_REASONS, "boolean"),
+                    when=Condition(("Reason",), tuple(AZURE_REASONS.proves)),
+                ),
+                FieldMap("is_done", ("State",), IS_DONE, when=Condition(("State",), tuple(IS_DONE.values))),
+                # A state of the company's own says nothing; the day on which the work was closed does.
+                FieldMap("is_done", CLOSED, filled_means_done(*CLOSED), value_is_header=True),
                 FieldMap("is_done", ("State",), IS_DONE),
                 FieldMap("started_date", ("Start Date", "Activated Date", "Created Date")),
                 FieldMap("ended_date", ("Finish Date",)),
-                FieldMap("done_at", ("Closed Date", "Resolved Date")),
+                FieldMap("done_at", CLOSED),
                 FieldMap("planned_hours", ("Original Estimate",), HOURS),
                 FieldMap("changed_at", ("Changed Date",)),
             ),

@@ -11,7 +11,9 @@ from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
 from pipelines.sources.value_maps import MILLISECONDS
 
 STATUS_TYPES = Transform(
-    "boolean", values={**dict.fromkeys(("done", "closed"), "true"), **dict.fromkeys(("open", "custom"), "false")}
+    "boolean",
+    values={**dict.fromkeys(("done", "closed"), "true"), **dict.fromkeys(("open", "custom", "unstarted"), "false")},
+    source="ClickUp API 2.0, tasks: status.type",
 )
 
 ADAPTER = Adapter(

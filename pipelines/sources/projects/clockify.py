@@ -4,7 +4,7 @@ Belongs here: Clockify's column names and how they map. Dates and times follow t
 Does not belong here: rates and amounts, which are never read.
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap
 from pipelines.sources.value_maps import DIGEST, HOURS
 
 ADAPTER = Adapter(
@@ -37,6 +37,8 @@ ADAPTER = Adapter(
                     ended=("End Date", "End Time"),
                 ),
             ),
+            # Clockify API, time entries: type is REGULAR, BREAK, HOLIDAY or TIME_OFF; only regular time is work.
+            pass_over=(PassOver("type", ("Type",), ("Break", "Holiday", "Time off", "TIME_OFF")),),
         ),
     ),
 )

@@ -9,8 +9,10 @@ Source: docs.github.com, REST 2022-11-28 (issues, pulls, reviews) and GraphQL Pu
 --json`.
 """
 
-from pipelines.sources.declaration import ANY_TEXT, Adapter, Condition, FieldMap, PassOver, ShapeMap, Transform
+from pipelines.sources.declaration import ANY_TEXT, Adapter, Condition, FieldMap, PassOver, ShapeMap
 from pipelines.sources.value_maps import SHARE
+from pipelines.sources.vocabularies.issue_states import GITHUB_STATES
+from pipelines.sources.vocabularies.vocabulary import as_transform
 
 # The end of an address of the interface or of the API: owner and repository.
 REPOSITORY = r"^(?:https?://[^/]+/(?:api/v3/)?(?:repos/)?)?([^/]+/[^/]+?)(?:/(?:issues|pulls?)/\d+)?/?$"
@@ -20,13 +22,7 @@ LABELS = ("labels[*].name", "labels.nodes[*].name")
 PLACE = ("base.repo.full_name", "repository.nameWithOwner", "repository_url", "html_url", "url")
 MERGED, CHANGED = ("merged_at", "mergedAt"), ("updated_at", "updatedAt")
 # The reason of closing counts before the state, which says closed for work that was given up too.
-OUTCOME = Transform(
-    "boolean",
-    values={
-        **dict.fromkeys(("completed", "closed"), "true"),
-        **dict.fromkeys(("not_planned", "duplicate", "reopened", "open"), "false"),
-    },
-)
+OUTCOME = as_transform(GITHUB_STATES, "boolean")
 NOT_PEOPLE = (
     PassOver("account type", ("user.type",), words=("Bot",)),
     PassOver("account is_bot", ("author.is_bot",), words=("true",)),

@@ -10,10 +10,14 @@ Source: docs.gitlab.com 17: Issues API, Merge requests API, GraphQL MergeRequest
 requests to CSV" (its columns: gitlab-org/gitlab#3619).
 """
 
-from pipelines.sources.declaration import ANY_TEXT, Adapter, Condition, FieldMap, PassOver, ShapeMap, Transform
+from pipelines.sources.declaration import ANY_TEXT, Adapter, Condition, FieldMap, PassOver, ShapeMap
 from pipelines.sources.value_maps import DIGEST, SECONDS, SHARE
+from pipelines.sources.vocabularies.issue_states import GITLAB_ISSUE_STATES, GITLAB_MERGE_REQUEST_STATES
+from pipelines.sources.vocabularies.vocabulary import as_transform
 
-IS_CLOSED = Transform("boolean", values={"closed": "true", "opened": "false", "open": "false", "locked": "false"})
+IS_CLOSED, IS_MERGED = (
+    as_transform(states, "boolean") for states in (GITLAB_ISSUE_STATES, GITLAB_MERGE_REQUEST_STATES)
+)
 # An issue that was moved, or closed as a duplicate, is not finished work of its own.
 ELSEWHERE = Condition(("moved_to_id", "_links.closed_as_duplicate_of"), (ANY_TEXT,))
 AUTHOR = ("author.username", "Author Username")
@@ -38,7 +42,7 @@ def _merge_requests(*signature: str) -> ShapeMap:
             FieldMap("project_code", ADDRESS, extract=PROJECT),
             FieldMap("assignment_code", ADDRESS),
             *SKILL,
-            FieldMap("is_done", ("state", "State"), Transform("boolean", values={"merged": "true"}, otherwise="false")),
+            FieldMap("is_done", ("state", "State"), IS_MERGED),
             FieldMap("started_date", CREATED),
             FieldMap("done_at", ("merged_at", "mergedAt")),
             # The CSV has no day of the merge.

@@ -5,8 +5,14 @@ cell of `Log Work` is `comment;datetime;author;seconds`, and its comment is neve
 Does not belong here: worklogs of Tempo (`tempo`).
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.declaration import Adapter, Condition, FieldMap, ShapeMap
 from pipelines.sources.value_maps import DIGEST, IS_DONE, LIST_MARKS, SECONDS, WORKING_SECONDS
+from pipelines.sources.vocabularies.issue_states import JIRA_RESOLUTIONS, filled_means_done
+from pipelines.sources.vocabularies.vocabulary import as_transform
+
+RESOLUTION = as_transform(JIRA_RESOLUTIONS, "boolean")
+HAS_KNOWN_RESOLUTION = Condition(("Resolution",), tuple(JIRA_RESOLUTIONS.proves))
+RESOLVED = ("Resolved", "Resolution Date", "resolution_date", "resolutiondate")
 
 ADAPTER = Adapter(
     system="jira",
@@ -26,9 +32,13 @@ ADAPTER = Adapter(
                 FieldMap(
                     "skill_text", ("Labels", "Component/s", "Components", "Component"), join="|", split=LIST_MARKS
                 ),
+                # An issue is finished when a resolution is set, on the day Resolved, whatever its status is called; not
+                # if the resolution says that nobody worked on it to its end.
+                FieldMap("is_done", ("Resolution",), RESOLUTION, when=HAS_KNOWN_RESOLUTION),
+                FieldMap("is_done", RESOLVED, filled_means_done(*RESOLVED), value_is_header=True),
                 FieldMap("is_done", ("Status Category", "status_category", "Status"), IS_DONE),
                 FieldMap("started_date", ("Custom field (Start date)", "Created", "created_date")),
-                FieldMap("done_at", ("Resolved", "Resolution Date", "resolution_date", "resolutiondate")),
+                FieldMap("done_at", RESOLVED),
                 FieldMap(
                     "planned_hours", ("Original Estimate", "Σ Original Estimate", "original_estimate"), WORKING_SECONDS
                 ),

@@ -10,12 +10,14 @@ in public importers, 2025-2026); linear/linear, packages/sdk/src/schema.graphql,
 
 from pipelines.sources.declaration import ANY_TEXT, Adapter, Condition, FieldMap, ShapeMap, Transform
 from pipelines.sources.value_maps import EMAIL_ADDRESS
+from pipelines.sources.vocabularies.issue_states import LINEAR_STATE_TYPES
+from pipelines.sources.vocabularies.vocabulary import as_transform
 
 # `Wed May 13 2026 11:21:41 GMT+0000 (GMT+00:00)`, as a browser writes a time; the name of the day and zone say nothing.
 BROWSER_TIME = r"^(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?(.*?)(?: \([^)]*\))?$"
 TIME, DAY = (Transform(kind, formats=("%b %d %Y %H:%M:%S GMT%z",)) for kind in ("datetime", "date"))
 GIVEN_UP = Condition(("Canceled", "canceledAt", "Duplicate of"), (ANY_TEXT,))
-STATE_TYPES = Transform("boolean", values={"completed": "true"}, otherwise="false")
+STATE_TYPES = as_transform(LINEAR_STATE_TYPES, "boolean")
 
 ADAPTER = Adapter(
     system="linear",

@@ -24,6 +24,7 @@ def _states(done: str, not_done: str) -> Transform:
     return Transform(
         "boolean",
         values=dict.fromkeys(done.split(", "), "true") | dict.fromkeys(not_done.split(", "), "false"),
+        source="ServiceNow documentation: states of incident, task, change and problem records, and their numbers",
     )
 
 

@@ -15,6 +15,7 @@ import duckdb
 import polars as pl
 
 from pipelines.sources.readers.files import ExportRefused, OpenedFile, ScratchFolder
+from pipelines.sources.readers.json_paths import is_plain, json_path, quoted, text_query, text_unless_object
 from pipelines.sources.readers.text_table import (
     MALFORMED_SCHEMA,
     ROW_NUMBER,
@@ -54,7 +55,7 @@ def read_json(opened: OpenedFile, name: str, records_path: tuple[str, ...] = ())
 
     Returns:
         One row per record. Its headers are the dotted paths of the members that the first records have; further
-        members can be scanned as well.
+        members can be scanned as well, by any path of `json_paths`.
 
     Raises:
         ExportRefused: If the file is not JSON or is cut off.
@@ -278,22 +279,10 @@ def _add_members(record: dict[str, Any], prefix: str, members: dict[str, None], 
             _add_members(content[0], f"{prefix}{key}[*].", members, depth + 1)
 
 
-def _json_path(path: str) -> str:
-    if path.startswith("$"):
-        return path
-    return "$" + "".join(
-        f'."{key.removesuffix("[*]")}"' + ("[*]" if key.endswith("[*]") else "") for key in path.split(".")
-    )
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _lines_query(lines: Path) -> str:
     """Return a query of every line as text. Without delimiter and quote, the CSV reader reads lines."""
     return (
-        f"SELECT line FROM read_csv({_quoted(str(lines))}, columns={{'line': 'VARCHAR'}}, delim='', "
+        f"SELECT line FROM read_csv({quoted(str(lines))}, columns={{'line': 'VARCHAR'}}, delim='', "
         "quote='', escape='', header=false, auto_detect=false, "
         f"max_line_size={MAX_RECORD_BYTES}, buffer_size={2 * MAX_RECORD_BYTES})"
     )
@@ -301,36 +290,24 @@ def _lines_query(lines: Path) -> str:
 
 def _scan_records(lines: Path, paths: Sequence[str]) -> pl.LazyFrame:
     """Return one row per line that is a JSON object: `row_number` and one column of text per path."""
-    several = [path for path in paths if "[*]" in path]
+    plain = [path for path in paths if is_plain(path)]
     # Members of which own members are read too (`user`, `user.id`): they are texts only if they are not objects.
-    mixed = [path for path in paths if path not in several and any(other.startswith(f"{path}.") for other in paths)]
-    single = [path for path in paths if path not in several and path not in mixed]
-    listed = ", ".join(_quoted(_json_path(path)) for path in single)
+    mixed = [path for path in plain if any(other.startswith(f"{path}.") for other in paths)]
+    single = [path for path in plain if path not in mixed]
+    queries = {
+        path: text_unless_object(path) if path in mixed else text_query(path) for path in paths if path not in single
+    }
+    listed = ", ".join(quoted(json_path(path)) for path in single)
     columns = ["TRY(json_type(line)) = 'OBJECT' AS is_object"]
     columns += [f"TRY(json_extract_string(line, [{listed}])) AS v"] if single else []
-    columns += [f"{_joined_texts(path)} AS w{i}" for i, path in enumerate(several)]
-    columns += [f"{_text_unless_object(path)} AS x{i}" for i, path in enumerate(mixed)]
+    columns += [f"{query} AS w{i}" for i, query in enumerate(queries.values())]
     members = [pl.col("v").list.get(i, null_on_oob=True).alias(path) for i, path in enumerate(single)]
-    members += [pl.col(f"w{i}").alias(path) for i, path in enumerate(several)]
-    members += [pl.col(f"x{i}").alias(path) for i, path in enumerate(mixed)]
+    members += [pl.col(f"w{i}").alias(path) for i, path in enumerate(queries)]
     return _scan_query(
         f"SELECT {', '.join(columns)} FROM ({_lines_query(lines)})",
         lambda rows: rows.filter(pl.col("is_object")).select(ROW_NUMBER, *members),
-        {ROW_NUMBER: pl.Int64(), **dict.fromkeys((*single, *several, *mixed), pl.String())},
+        {ROW_NUMBER: pl.Int64(), **dict.fromkeys((*single, *queries), pl.String())},
     )
-
-
-def _joined_texts(path: str) -> str:
-    """Return the expression of the texts of a list that are not blank, joined by |."""
-    texts = f"TRY(json_extract_string(line, {_quoted(_json_path(path))}))"
-    return f"array_to_string(list_filter({texts}, lambda text: trim(text) <> ''), '|')"
-
-
-def _text_unless_object(path: str) -> str:
-    """Return the expression of a member's text; null if the member is an object."""
-    json_path = _quoted(_json_path(path))
-    is_object = f"TRY(json_type(line, {json_path})) = 'OBJECT'"
-    return f"CASE WHEN {is_object} THEN NULL ELSE TRY(json_extract_string(line, {json_path})) END"
 
 
 def _scan_malformed(lines: Path) -> pl.LazyFrame:

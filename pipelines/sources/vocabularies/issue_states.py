@@ -5,6 +5,7 @@ and then the day on which an issue was resolved decides.
 Does not belong here: columns of the trackers (`projects`).
 """
 
+from pipelines.sources.declaration import Transform
 from pipelines.sources.vocabularies.vocabulary import Vocabulary, merge
 
 _DONE, _NOT_DONE = "true", "false"
@@ -51,6 +52,17 @@ GITHUB_STATES = _words(
     "closed, completed",
     "open, reopened, not_planned, duplicate",
 )
-GITLAB_STATES = _words("GitLab REST API v4, issues: state", "closed", "opened, reopened, locked")
+GITLAB_ISSUE_STATES = _words("GitLab REST API v4 and CSV, issues: state", "closed", "opened, open, reopened, locked")
+GITLAB_MERGE_REQUEST_STATES = _words(
+    "GitLab REST API v4 and CSV, merge requests: state", "merged", "opened, open, closed, locked"
+)
+LINEAR_STATE_TYPES = _words(
+    "Linear GraphQL schema, WorkflowState.type", "completed", "triage, backlog, unstarted, started, canceled, duplicate"
+)
 
 ISSUE_STATES = merge(JIRA_STATUSES, AZURE_STATES)
+
+
+def filled_means_done(*headers: str) -> Transform:
+    """Return the transform of a day of completion that proves finished work by being filled (`value_is_header`)."""
+    return Transform("boolean", values=dict.fromkeys(headers, _DONE), source="the day on which the work was finished")

@@ -105,3 +105,4 @@ OPEN_EDX_VERBS = Vocabulary(
 XAPI_VERBS: Vocabulary = merge(ADL_VERBS, CMI5_VERBS, ACTIVITY_STREAM_VERBS, MOODLE_VERBS, OPEN_EDX_VERBS)
 # The only statement that changes another one (xAPI 1.0.3, Data 2.3.2).
 VOIDED = f"{_ADL}voided"
+PASSED, FAILED = f"{_ADL}passed", f"{_ADL}failed"

@@ -1,0 +1,84 @@
+"""Paths to members of a JSON record, as adapters write them, and the DuckDB expression that reads each.
+
+Belongs here: the forms of a path.
+    `a.b`            the member b of the object a
+    `a[*].b`         the member b of each element of the list a, joined by |
+    `a[k=x|y].b`     the same, of the elements whose member k is x or y; an empty word stands for a missing member
+    `a[=x|y]`        the elements x and y of the list a, or the text a if it is one of them
+    `a.*`            every member of the object a, joined by |: the names in all languages
+    `a::b`           the member b of the object a, which may be written as text that holds JSON
+    `$.a."b.c"`      a path of DuckDB, for keys with a dot in them
+Does not belong here: reading files (`json_lines`), which path fills which column (the adapters).
+"""
+
+import re
+
+_FILTER = re.compile(r"^(.*?)\[(\w*)=([^\]]*)\](?:\.(.+))?$")
+_INSIDE_TEXT, _ANY_MEMBER = "::", "*"
+
+
+def is_plain(path: str) -> bool:
+    """Return whether the path leads to at most one text."""
+    return not ("[*]" in path or path.endswith(f".{_ANY_MEMBER}") or _INSIDE_TEXT in path or _FILTER.match(path))
+
+
+def text_query(path: str) -> str:
+    """Return the DuckDB expression of the text under a path that is not plain; null if the column `line` is no JSON."""
+    if filtered := _FILTER.match(path):
+        return _filter_query(*filtered.groups(default=""))
+    outer, _, inner = path.partition(_INSIDE_TEXT)
+    text = f"TRY(json_extract_string(line, {quoted(json_path(outer))}))"
+    if inner:
+        return f"TRY(json_extract_string({text}, {quoted(json_path(inner))}))"
+    return _joined(text)
+
+
+def text_unless_object(path: str) -> str:
+    """Return the DuckDB expression of a member's text; null if the member is an object."""
+    member = quoted(json_path(path))
+    is_object = f"TRY(json_type(line, {member})) = 'OBJECT'"
+    return f"CASE WHEN {is_object} THEN NULL ELSE TRY(json_extract_string(line, {member})) END"
+
+
+def json_path(path: str) -> str:
+    """Return the path as DuckDB writes it."""
+    return path if path.startswith("$") else "$" + "".join(_key(key) for key in path.split("."))
+
+
+def covers(path: str, header: str) -> bool:
+    """Return whether a path that an adapter reads takes in the header of a file; both are normalized."""
+    if path.endswith(f".{_ANY_MEMBER}"):
+        return header.startswith(path[:-1]) and "." not in header[len(path) - 1 :]
+    if _INSIDE_TEXT in path:
+        return header in (path.partition(_INSIDE_TEXT)[0], path.replace(_INSIDE_TEXT, "."))
+    if filtered := _FILTER.match(path):
+        items, member, _, rest = filtered.groups(default="")
+        return header in (items, *(f"{start}.{key}" for start in (items, f"{items}[*]") for key in (member, rest)))
+    return header in (path, path.removesuffix("[*]"))
+
+
+def quoted(text: str) -> str:
+    """Return the text as a string of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _key(key: str) -> str:
+    if key == _ANY_MEMBER:
+        return ".*"
+    return f'."{key.removesuffix("[*]")}"' + ("[*]" if key.endswith("[*]") else "")
+
+
+def _filter_query(items: str, member: str, words: str, rest: str) -> str:
+    """The texts under `rest` of the elements of a list, or of a single value, whose member is one of the words."""
+    listed, single = (f"TRY(json_extract(line, {quoted(json_path(items) + end)}))" for end in ("[*]", ""))
+    elements = f"CASE json_type({single}) WHEN 'ARRAY' THEN {listed} ELSE [{single}] END"
+    allowed = ", ".join(quoted(word.lower()) for word in words.split("|"))
+    member_path, text_path = (quoted(json_path(key) if key else "$") for key in (member, rest))
+    value = f"lower(coalesce(json_extract_string(element, {member_path}), ''))"
+    chosen = f"list_filter({elements}, lambda element: {value} IN ({allowed}))"
+    return _joined(f"list_transform({chosen}, lambda element: json_extract_string(element, {text_path}))")
+
+
+def _joined(texts: str) -> str:
+    """The texts of a list that are not blank, joined by |; null if there is none."""
+    return f"nullif(array_to_string(list_filter({texts}, lambda text: trim(text) <> ''), '|'), '')"
