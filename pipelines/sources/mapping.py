@@ -24,7 +24,7 @@ from pipelines.sources.declaration import (
     TransformKind,
 )
 from pipelines.sources.readers.files import ExportRefused
-from pipelines.sources.readers.json_paths import covers
+from pipelines.sources.readers.json_paths import covers, is_valid
 from pipelines.sources.readers.text_table import TextTable, normalize_header
 from pipelines.sources.sensitive_columns import sensitive_class
 
@@ -164,6 +164,8 @@ def _check_header(header: str, destination: str, table: TextTable, name: str) ->
         raise ExportRefused(
             f"the column {header} mapped to {destination} is never read (class {kind}): take it out of the mapping"
         )
+    if table.has_open_schema and not is_valid(header):
+        raise ExportRefused(f"{header}, which the mapping gives for {destination}, is no path into a record of {name}")
     if table.key(header) not in table.columns and not table.has_open_schema:
         raise ExportRefused(
             f"{name} has no column {header}, which the mapping gives for {destination}; "

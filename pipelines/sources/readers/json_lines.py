@@ -269,7 +269,7 @@ def _find_members(lines: Path) -> tuple[str, ...]:
 def _add_members(record: dict[str, Any], prefix: str, members: dict[str, None], depth: int) -> None:
     for key, content in record.items():
         # A key with a dot in it (an IRI) cannot be part of a dotted path; such members are mapped by a $ path.
-        if "." in key or '"' in key:
+        if not key or "." in key or '"' in key:
             continue
         if isinstance(content, dict) and depth < MAX_MEMBER_DEPTH:
             _add_members(content, f"{prefix}{key}.", members, depth + 1)

@@ -13,8 +13,21 @@ Does not belong here: reading files (`json_lines`), which path fills which colum
 
 import re
 
+import duckdb
+
 _FILTER = re.compile(r"^(.*?)\[(\w*)=([^\]]*)\](?:\.(.+))?$")
 _INSIDE_TEXT, _ANY_MEMBER = "::", "*"
+
+
+def is_valid(path: str) -> bool:
+    """Return whether the path has one of the forms: an empty key leads nowhere."""
+    query = text_unless_object(path) if is_plain(path) else text_query(path)
+    with duckdb.connect() as connection:
+        try:
+            connection.execute(f"SELECT {query} FROM (SELECT '{{}}' AS line)")
+        except duckdb.BinderException:  # DuckDB has no function that checks a path
+            return False
+    return True
 
 
 def is_plain(path: str) -> bool:
@@ -65,7 +78,8 @@ def quoted(text: str) -> str:
 def _key(key: str) -> str:
     if key == _ANY_MEMBER:
         return ".*"
-    return f'."{key.removesuffix("[*]")}"' + ("[*]" if key.endswith("[*]") else "")
+    name = key.removesuffix("[*]").replace('"', r"\"")
+    return f'."{name}"' + ("[*]" if key.endswith("[*]") else "")
 
 
 def _filter_query(items: str, member: str, words: str, rest: str) -> str:

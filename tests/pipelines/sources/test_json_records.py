@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipelines.sources.adapter import get_adapter, read_export
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, SourceOptions
 from pipelines.sources.readers.files import ExportRefused
 
 ADAPTER = Adapter(
@@ -59,3 +59,11 @@ def test_deep_brackets_outside_the_path_are_read_in_linear_time(tmp_path: Path) 
     path.write_text('{"items":' + "[" * 300_000 + "]" * 300_000 + ',"data":{"items":[{"id":"1"}]}}')
     export = read_export(path, replace(ADAPTER, system=get_adapter("tabular").system))
     assert export.shapes["skill_mention"].collect()["record_code"].to_list() == ["1"]
+
+
+def test_a_mapping_to_a_path_of_no_form_is_refused_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(RECORDS))
+    for mapped in ("items[*].", "$.[", "a..b"):
+        with pytest.raises(ExportRefused, match="skill_text.*no path into a record"):
+            read_export(path, ADAPTER, SourceOptions(mapping={"skill_text": mapped}))

@@ -1,0 +1,113 @@
+"""Paths into a JSON record: what each form reads, and which headers of a file it takes in."""
+
+import json
+from typing import Any
+
+import duckdb
+import pytest
+
+from pipelines.sources.readers.json_paths import (
+    covers,
+    is_plain,
+    is_valid,
+    json_path,
+    quoted,
+    text_query,
+    text_unless_object,
+)
+
+ALIGNMENT = [
+    {"targetType": "CFItem", "targetName": "SQL"},
+    {"targetType": "ceterms:Credential", "targetName": "Level 3"},
+    {"targetName": "Joins"},
+    {"targetType": "cfitem", "targetName": "Git"},
+]
+
+
+def read(query: str, record: Any) -> str | None:
+    line = record if isinstance(record, str) else json.dumps(record)
+    with duckdb.connect() as connection:
+        row = connection.execute(f"SELECT {query} FROM (SELECT ? AS line)", [line]).fetchone()
+    assert row is not None
+    return row[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "record", "text"),
+    [
+        ("tags[*]", {"tags": ["sql", " ", "git"]}, "sql|git"),
+        ("tags[*]", {"tags": []}, None),
+        ("items[*].name", {"items": [{"name": "a"}, {"id": 1}, {"name": "b"}]}, "a|b"),
+        # Ignoring case; an empty word stands for a missing member.
+        ("alignment[targetType=CFItem].targetName", {"alignment": ALIGNMENT}, "SQL|Git"),
+        ("alignment[targetType=|CFItem].targetName", {"alignment": ALIGNMENT}, "SQL|Joins|Git"),
+        # One value and a list of one are the same.
+        ("alignment[targetType=CFItem].targetName", {"alignment": ALIGNMENT[0]}, "SQL"),
+        ("alignment[targetType=CFItem].targetName", {"alignment": ALIGNMENT[1]}, None),
+        ("alignment[targetType=CFItem].targetName", {}, None),
+        ("type[=Endorsement|Profile]", {"type": ["VerifiableCredential", "Endorsement"]}, "Endorsement"),
+        ("type[=Endorsement|Profile]", {"type": "Profile"}, "Profile"),
+        ("type[=Endorsement|Profile]", {"type": ["VerifiableCredential"]}, None),
+        ("name.*", {"name": {"nl": "SQL voor beginners", "fr": "SQL", "de": ""}}, "SQL voor beginners|SQL"),
+        ("name.*", {"name": "SQL"}, None),
+        ("event::course_id", {"event": {"course_id": "c1"}}, "c1"),
+        ("event::course_id", {"event": '{"course_id": "c1"}'}, "c1"),
+        ("event::course_id", {"event": "input_1=3"}, None),
+        ("event::course_id", {"event": '{"grade": 1}'}, None),
+    ],
+)
+def test_a_path_reads_the_text_of_its_members(path: str, record: Any, text: str | None) -> None:
+    assert not is_plain(path)
+    assert read(text_query(path), record) == text
+
+
+@pytest.mark.parametrize(
+    "path", ["a[*]", "a[k=x].b", "a[=x]", "a.*", "a::b", 'it"s[*]', "it's[k=o'clock].b", "a[k=].b"]
+)
+def test_a_line_that_is_no_json_has_no_text_and_stops_nothing(path: str) -> None:
+    assert is_valid(path)
+    assert read(text_query(path), "{no json") is None
+
+
+@pytest.mark.parametrize("path", ["[*]", ".*", "a..b", "a[*].", "$.[", "$**", "a::", ""])
+def test_a_path_of_no_form_is_not_valid(path: str) -> None:
+    assert not is_valid(path)
+
+
+@pytest.mark.parametrize("path", ["a", "a.b", '$.a."b.c"', "verb.id", "a=b"])
+def test_a_path_of_names_alone_leads_to_one_text(path: str) -> None:
+    assert is_plain(path)
+
+
+def test_a_member_is_a_text_only_if_it_is_no_object() -> None:
+    assert read(text_unless_object("user"), {"user": "ada"}) == "ada"
+    assert read(text_unless_object("user"), {"user": {"id": "ada"}}) is None
+    assert read(text_unless_object("user"), {}) is None
+
+
+def test_keys_are_quoted_as_duckdb_reads_them() -> None:
+    assert json_path("a.b[*].c") == '$."a"."b"[*]."c"'
+    assert json_path('$.a."b.c"') == '$.a."b.c"'
+    assert quoted("it's") == "'it''s'"
+
+
+@pytest.mark.parametrize(
+    ("path", "header", "is_covered"),
+    [
+        ("name.*", "name.nl", True),
+        ("name.*", "name.nl.short", False),
+        ("name.*", "names", False),
+        ("event::user_id", "event", True),
+        ("event::user_id", "event.user_id", True),
+        ("event::user_id", "event.course_id", False),
+        ("alignment[type=a].name", "alignment", True),
+        ("alignment[type=a].name", "alignment[*].type", True),
+        ("alignment[type=a].name", "alignment.name", True),
+        ("alignment[type=a].name", "alignment[*].url", False),
+        ("tags[*]", "tags", True),
+        ("tags", "tags", True),
+        ("tags", "tag", False),
+    ],
+)
+def test_a_header_is_read_if_a_path_takes_it_in(path: str, header: str, is_covered: bool) -> None:
+    assert covers(path, header) is is_covered
