@@ -138,7 +138,7 @@ def read_export(
     maps = [(apply_overrides(shape, options, text, path.name), text) for shape, text in reshaped]
     headers = [h for shape, _ in maps for h in (*headers_read_by(shape), *unpivoted_headers(table, shape.unpivot))]
     used = {table.key(name) for header in headers for name in (header, *frame_columns(header, table))}
-    unused = [header for header in table.headers if header.strip() and not _is_read(table.key(header), used)]
+    unused = [header for header in table.headers if header.strip() and not _is_read(header, used, table)]
     sensitive = tuple(header for header in unused if sensitive_class(header))
     malformed = table.malformed
     if sensitive:
@@ -178,9 +178,10 @@ def read_export(
     )
 
 
-def _is_read(header: str, paths: Set[str]) -> bool:
-    """Return whether one of the paths reads the header; both are normalized."""
-    return header in paths or any(covers(path, header) for path in paths)
+def _is_read(header: str, paths: Set[str], table: TextTable) -> bool:
+    """Return whether one of the normalized paths reads the header."""
+    key = table.key(header)
+    return key in paths or (table.has_open_schema and any(covers(path, key) for path in paths))
 
 
 def open_table(path: Path) -> TextTable:

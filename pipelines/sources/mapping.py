@@ -99,7 +99,9 @@ def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, n
 def has_header(field_map: FieldMap, table: TextTable) -> bool:
     """Return whether the file has any of the headers of the field map."""
     paths = [table.key(header) for header in field_map.headers]
-    return any(path in table.columns or any(covers(path, header) for header in table.columns) for path in paths)
+    return any(path in table.columns for path in paths) or (
+        table.has_open_schema and any(covers(path, header) for path in paths for header in table.columns)
+    )
 
 
 def transform_for(field_map: FieldMap) -> Transform:

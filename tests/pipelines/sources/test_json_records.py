@@ -65,5 +65,5 @@ def test_a_mapping_to_a_path_of_no_form_is_refused_by_its_name(tmp_path: Path) -
     path = tmp_path / "a.json"
     path.write_text(json.dumps(RECORDS))
     for mapped in ("items[*].", "$.[", "a..b"):
-        with pytest.raises(ExportRefused, match="skill_text.*no path into a record"):
+        with pytest.raises(ExportRefused, match=r"skill_text.*no path into a record"):
             read_export(path, ADAPTER, SourceOptions(mapping={"skill_text": mapped}))

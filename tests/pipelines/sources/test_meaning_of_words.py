@@ -40,7 +40,7 @@ TYPES_THAT_DECIDE_NOTHING = {
     "odoo": {"Skill Type": "a group of skills"},
     "oneroster": {"roleType": "primary and secondary roles are roles alike"},
     "open_badges": {
-        "credentialSubject.type|credentialSubject.achievement.type|credentialSubject.achievement.alignment.*.type": (
+        r"credentialSubject(\[\*\])?(\.achievement(\[\*\])?(\.alignment.*)?)?\.type": (
             "the same word in every credential"
         ),
         "credentialSubject.achievement.achievementType": "every achievement was earned, whatever it is called",
