@@ -7,7 +7,7 @@ Does not belong here: what a system's columns are (one file each), formats (`rea
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -136,9 +136,7 @@ def read_export(
     declared = declared_shape_maps(adapter, options)
     reshaped = [(shape, reshape_table(table, shape, path.name)) for shape in select_shape_maps(declared, table)]
     maps = [(apply_overrides(shape, options, text, path.name), text) for shape, text in reshaped]
-    headers = [h for shape, _ in maps for h in (*headers_read_by(shape), *unpivoted_headers(table, shape.unpivot))]
-    used = {table.key(name) for header in headers for name in (header, *frame_columns(header, table))}
-    unused = [header for header in table.headers if header.strip() and not _is_read(header, used, table)]
+    unused = _unused_headers([shape for shape, _ in maps], table)
     sensitive = tuple(header for header in unused if sensitive_class(header))
     malformed = table.malformed
     if sensitive:
@@ -178,10 +176,15 @@ def read_export(
     )
 
 
-def _is_read(header: str, paths: Set[str], table: TextTable) -> bool:
-    """Return whether one of the normalized paths reads the header."""
-    key = table.key(header)
-    return key in paths or (table.has_open_schema and any(covers(path, key) for path in paths))
+def _unused_headers(shapes: Sequence[ShapeMap], table: TextTable) -> list[str]:
+    """Return the headers of the file that none of the shape maps reads."""
+    headers = [h for shape in shapes for h in (*headers_read_by(shape), *unpivoted_headers(table, shape.unpivot))]
+    paths = {table.key(name) for header in headers for name in (header, *frame_columns(header, table))}
+
+    def is_read(key: str) -> bool:
+        return key in paths or (table.has_open_schema and any(covers(path, key) for path in paths))
+
+    return [header for header in table.headers if header.strip() and not is_read(table.key(header))]
 
 
 def open_table(path: Path) -> TextTable:

@@ -5,7 +5,7 @@ and then the day on which an issue was resolved decides.
 Does not belong here: columns of the trackers (`projects`).
 """
 
-from pipelines.sources.declaration import Transform
+from pipelines.sources.casts.transform import Transform
 from pipelines.sources.vocabularies.vocabulary import Vocabulary, merge
 
 _DONE, _NOT_DONE = "true", "false"

@@ -7,7 +7,7 @@ Does not belong here: the words themselves (one module per standard, or the adap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pipelines.sources.declaration import Transform, TransformKind
+from pipelines.sources.casts.transform import Transform, TransformKind
 
 
 @dataclass(frozen=True)
