@@ -73,25 +73,35 @@ def split_clock(texts: pl.DataFrame) -> pl.DataFrame:
         pl.col("text").str.extract_groups(_clock_pattern()).alias("clock"),
         pl.col("text").str.extract_groups(_basic_pattern()).alias("basic"),
     )
+    # step by step: as one expression, conditions that occur in others would be planned hundreds of times
     clock, basic = pl.col("clock").struct, pl.col("basic").struct
-    is_basic = basic.field("hour").is_not_null()
     half = pl.coalesce(clock.field("before"), clock.field("after")).str.replace_all(r"[. ]", "")
-    half = half.replace_strict(dict(half_day_names()), default=None, return_dtype=pl.String)
-    has_clock = (clock.field("minute").is_not_null() | half.is_not_null()) & ~is_basic & pl.col("day").is_null()
-
-    def either(name: str) -> pl.Expr:
-        return pl.when(is_basic).then(basic.field(name)).when(has_clock).then(clock.field(name))
-
-    time = _microseconds(
-        either("hour"), either("minute"), either("second"), either("part"), pl.when(has_clock).then(half)
+    parts = parts.with_columns(
+        half.replace_strict(dict(half_day_names()), default=None, return_dtype=pl.String).alias("half"),
+        basic.field("hour").is_not_null().alias("is_basic"),
     )
-    date = pl.coalesce("day", basic.field("compact"), either("date"), "text")
-    is_readable = time.is_not_null() | ~(has_clock | is_basic)
-    return parts.select(
-        pl.when(is_readable).then(date).alias("date"),
-        time.alias("clock"),
-        _offset(either("zone"), either("offset")).alias("offset"),
+    has_clock = clock.field("minute").is_not_null() | pl.col("half").is_not_null()
+    parts = parts.with_columns((has_clock & ~pl.col("is_basic") & pl.col("day").is_null()).alias("has_clock"))
+    fields = parts.select(
+        "half",
+        "has_clock",
+        "is_basic",
+        *(
+            pl.when("is_basic").then(basic.field(name)).when("has_clock").then(clock.field(name)).alias(name)
+            for name in ("hour", "minute", "second", "part", "zone", "offset", "date")
+        ),
+        pl.coalesce("day", basic.field("compact")).alias("day"),
+        pl.col("text"),
     )
+    half = pl.when("has_clock").then("half")
+    moments = fields.select(
+        pl.coalesce("day", "date", "text").alias("date"),
+        _microseconds(*map(pl.col, ("hour", "minute", "second", "part")), half).alias("clock"),
+        _offset(pl.col("zone"), pl.col("offset")).alias("offset"),
+        (~(pl.col("has_clock") | pl.col("is_basic"))).alias("is_without_clock"),
+    )
+    is_readable = pl.col("clock").is_not_null() | pl.col("is_without_clock")
+    return moments.select(pl.when(is_readable).then("date").alias("date"), "clock", "offset")
 
 
 def _microseconds(hour: pl.Expr, minute: pl.Expr, second: pl.Expr, part: pl.Expr, half: pl.Expr) -> pl.Expr:

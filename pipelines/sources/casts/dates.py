@@ -124,7 +124,9 @@ def read_moments(texts: pl.Series, date_order: DateOrder | None) -> pl.DataFrame
     """
     folded = texts.alias("text").to_frame().select(fold_text(pl.col("text")))
     moments = _read_folded(folded, date_order)
-    unread = moments["date"].is_null()
+    # the T and the Z of ISO 8601 are no weekday
+    has_name = folded["text"].str.replace_all(r"\d[tz]", "").str.contains(r"\p{L}")
+    unread = moments["date"].is_null() & has_name
     if unread.any():
         # A weekday can be named like a month (mar. is Tuesday in French), so it counts only if nothing else fits.
         text = pl.col("text")
