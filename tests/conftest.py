@@ -1,10 +1,12 @@
 """What several tests share: one run of the demo company."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -14,8 +16,11 @@ from assets.cli.console import resolve_settings
 from assets.cli.run import RunSummary, execute_run
 from pipelines.config.company import read_config
 from pipelines.config.settings import Settings
+from pipelines.contracts.table import Table
 from pipelines.core import skill_texts, taxonomy
 from pipelines.demo.build import build_demo
+from pipelines.ingest import raw_tables
+from pipelines.validation import rule_evaluation
 
 END = date(2026, 6, 30)
 
@@ -30,11 +35,13 @@ class DemoRun:
 
     Attributes:
         matched_texts: Each text that the run matched to the taxonomy, and whether as the code of a course.
+        evaluated_rows: Rows for which the run evaluated the rules of a table, by name of the table.
     """
 
     settings: Settings
     summary: RunSummary
     matched_texts: list[tuple[str, bool]]
+    evaluated_rows: Counter[str]
 
 
 def run_pipeline(root: Path, *, allow_row_count_drop: bool = False) -> RunSummary:
@@ -60,14 +67,38 @@ def record_matched_texts() -> Iterator[list[tuple[str, bool]]]:
         yield matched
 
 
+@contextmanager
+def record_evaluated_rows() -> Iterator[Counter[str]]:
+    """Rows for which the rules of a table are evaluated meanwhile, by name of the table."""
+    counts: Counter[str] = Counter()
+    evaluate, split_landed = rule_evaluation._evaluate, raw_tables.split_landed
+
+    def count_evaluated(table: Table, rules: Any, rows: pl.DataFrame, *arguments: Any) -> Any:
+        counts[table.name] += rows.height
+        return evaluate(table, rules, rows, *arguments)
+
+    def count_landed(frame: pl.LazyFrame, table: Table, *arguments: Any) -> Any:
+        def count(row_numbers: pl.Series) -> pl.Series:
+            counts[table.name] += len(row_numbers)
+            return row_numbers
+
+        counted = pl.col("row_number").map_batches(count, return_dtype=pl.Int64, is_elementwise=True)
+        return split_landed(frame.with_columns(counted), table, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rule_evaluation, "_evaluate", count_evaluated)
+        patch.setattr(raw_tables, "split_landed", count_landed)
+        yield counts
+
+
 @pytest.fixture(scope="session")
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
     """A company of 60 people and its first run. Tests that change files copy it first, because it is shared."""
     root = tmp_path_factory.mktemp("demo")
     build_demo(root, people=60, seed=7, end=END)
-    with record_matched_texts() as matched_texts:
+    with record_matched_texts() as matched_texts, record_evaluated_rows() as evaluated_rows:
         summary = run_pipeline(root)
-    return DemoRun(resolve_settings(root), summary, matched_texts)
+    return DemoRun(resolve_settings(root), summary, matched_texts, evaluated_rows)
 
 
 @pytest.fixture
