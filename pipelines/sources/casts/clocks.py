@@ -96,7 +96,7 @@ def split_clock(texts: pl.DataFrame) -> pl.DataFrame:
     half = pl.when("has_clock").then("half")
     moments = fields.select(
         pl.coalesce("day", "date", "text").alias("date"),
-        _microseconds(*map(pl.col, ("hour", "minute", "second", "part")), half).alias("clock"),
+        _microseconds(pl.col("hour"), pl.col("minute"), pl.col("second"), pl.col("part"), half).alias("clock"),
         _offset(pl.col("zone"), pl.col("offset")).alias("offset"),
         (~(pl.col("has_clock") | pl.col("is_basic"))).alias("is_without_clock"),
     )
