@@ -18,7 +18,10 @@ from assets.cli.options import (
     At,
     ConfigFile,
     DataRoot,
+    ExportsFolder,
+    Force,
     LandingFolder,
+    OutputFile,
     PersonId,
     SkillId,
     SnapshotId,
@@ -55,6 +58,21 @@ def demo(
     from assets.cli.demo import make_demo
 
     make_demo(data_root, people, seed, end.date() if end else datetime.now(UTC).date(), as_json)
+
+
+@app.command("init", epilog=example("footsteps init exports", "footsteps init exports --output other.yaml --force"))
+@report_failures
+def init_config(
+    folder: ExportsFolder,
+    output: OutputFile = None,
+    force: Force = False,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Inspect a folder of exports and write footsteps.yaml for all of them; what it cannot decide is a comment."""
+    from assets.cli.init import write_config
+
+    write_config(folder, output, data_root, datetime.now(UTC).date(), force, as_json)
 
 
 @app.command(
@@ -320,7 +338,7 @@ def feed(
     most: Annotated[int | None, typer.Option("--most", min=1, hidden=True)] = None,  # the deprecated name
 ) -> None:
     """Print the change feed behind a cursor: whose recommendations changed, one CloudEvent per line."""
-    from assets.cli.feed import print_feed
+    from assets.cli.tables import print_feed
 
     print_feed(data_root, after, most or limit, as_json)
 

@@ -28,6 +28,14 @@ LandingFolder = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
 AsOf = Annotated[datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Use no data after this day.")]
+ExportsFolder = Annotated[
+    Path, typer.Argument(help="Folder with the exports of your systems and tables of your own, at any depth.")
+]
+OutputFile = Annotated[
+    Path | None,
+    typer.Option("--output", help="File to write; footsteps.yaml in the data root, or else in the working directory."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
 
 # A recommended step of a snapshot, as readers name it.
 PersonId = Annotated[str, typer.Argument(help="person_id of the person who saw it.")]

@@ -5,6 +5,7 @@ Does not belong here: the assets, and which of them a run needs (`assets.automat
 """
 
 import os
+import shlex
 import shutil
 from dataclasses import dataclass
 from datetime import date
@@ -73,7 +74,7 @@ def run_pipeline(
     if as_json:
         print_json(_to_document(summary))
     else:
-        _print_summary(summary)
+        _print_summary(summary, _name_next_commands(settings))
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
@@ -215,7 +216,17 @@ def _to_document(summary: RunSummary) -> dict[str, Any]:
     }
 
 
-def _print_summary(summary: RunSummary) -> None:
+def _name_next_commands(settings: Settings) -> str:
+    """The commands that read this run, with the options by which they find its data root and its configuration."""
+    is_default = settings.root == resolve_settings(None).root
+    root = [] if is_default else ["--data-root", os.path.relpath(settings.root)]
+    has_config_elsewhere = settings.config_path.parent != settings.root
+    config = ["--config", os.path.relpath(settings.config_path)] if has_config_elsewhere else []
+    commands = (["show", "--sample", "3", *root], ["tables", *root], ["up", *root, *config])
+    return ", ".join(shlex.join(["footsteps", *command]) for command in commands)
+
+
+def _print_summary(summary: RunSummary, next_commands: str) -> None:
     snapshot = summary.snapshot
     print_table(
         f"Snapshot {snapshot.snapshot_id}, as of {snapshot.as_of}",
@@ -232,7 +243,8 @@ def _print_summary(summary: RunSummary) -> None:
         ],
     )
     stdout_console.print(
-        f"{summary.quarantined:,} rows in quarantine. Next: footsteps show --sample 3, footsteps tables, footsteps up"
+        f"{summary.quarantined:,} rows in quarantine. Next: {next_commands}",
+        soft_wrap=True,
     )
 
 

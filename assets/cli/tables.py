@@ -1,10 +1,12 @@
-"""`footsteps tables`, `dictionary` and `contracts`: where the tables are, how to read them, and what they contain.
+"""`footsteps tables`, `dictionary`, `contracts` and `feed`: where the tables are, what they contain, what changed.
 
 Belongs here: printing it, writing the files of the Open Data Contract Standard, and releasing new versions.
-Does not belong here: the tables, and the content of a contract (`pipelines.contracts`).
+Does not belong here: the tables, the content of a contract (`pipelines.contracts`), what counts as a change
+(`pipelines.publish.feed`).
 """
 
 import json
+import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +23,7 @@ from pipelines.contracts.dictionary import render_dictionary
 from pipelines.contracts.feed_event import build_feed_event_schema
 from pipelines.contracts.odcs import render_odcs
 from pipelines.contracts.output_tables import PUBLISHED_TABLES
+from pipelines.publish.feed import read_feed
 from pipelines.publish.queries import list_publish_targets
 
 DOCS = Path(__file__).parents[2] / "docs" / "contracts"
@@ -120,3 +123,12 @@ def write_contracts(folder: Path) -> list[Path]:
 def render_contract(document: dict[str, object]) -> str:
     """Render a contract as YAML, with its keys in their order."""
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+
+
+def print_feed(data_root: Path | None, after: int, limit: int, as_json: bool) -> None:
+    """Print one CloudEvent per line, or one JSON document with the next cursor."""
+    events = list(read_feed(load_current_snapshot(resolve_settings(data_root)).folder, after, limit))
+    if as_json:
+        print_json({"cursor": int(events[-1]["sequence"]) if events else after, "events": events})
+        return
+    sys.stdout.writelines(json.dumps(event, ensure_ascii=False) + "\n" for event in events)

@@ -114,7 +114,7 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
         return Preview(path.name, None, None, "no system fits its columns: name one with --system")
 
     def read_shapes(export: Export) -> Preview:
-        shapes, passed_over = _read_shapes(export, name, day)
+        frames, passed_over = read_landed_frames(export, name, day)
         return Preview(
             path.name,
             name,
@@ -122,7 +122,7 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
             None,
             export.columns_left_out,
             export.sensitive_column_classes,
-            shapes,
+            {shape: _preview_shape(shape, *pair) for shape, pair in frames.items()},
             tuple(PassedOver(why, count) for why, count in passed_over.items()),
             export.notes,
         )
@@ -133,6 +133,40 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
         return Preview(path.name, name, detected, str(refusal))
     except pl.exceptions.ComputeError as error:
         return Preview(path.name, name, detected, f"it {describe_broken_end(error)}")
+
+
+def read_landed_frames(
+    export: Export, system: str, day: date
+) -> tuple[dict[CanonicalSchemaName, tuple[pl.DataFrame, pl.DataFrame]], dict[str, int]]:
+    """Land an export in a temporary folder, and read what a run would keep and set aside.
+
+    Args:
+        export: The export as its adapter read it.
+        system: System of the export.
+        day: Day of the delivery.
+
+    Returns:
+        Per canonical schema the rows of its raw table that a run counts and those of its quarantine; and the number of
+        records that are passed over, by reason.
+
+    Raises:
+        ExportRefused: If the export has a header and no row.
+    """
+    with TemporaryDirectory(prefix="footsteps-preview-") as folder:
+        files = {
+            shape: DeliveryFiles(*(Path(folder, f"{shape}.{part}") for part in DeliveryFiles._fields))
+            for shape in export.shapes
+        }
+        counts = write_raw_tables(export, system, "preview", provenance_columns("preview", "0" * 64, day, 1), files)
+        frames = {shape: (pl.read_parquet(paths.good), pl.read_parquet(paths.bad)) for shape, paths in files.items()}
+    passed_over = dict(counts.passed_over)
+    if "learning_record" in frames:
+        records, set_aside = frames["learning_record"]
+        last_states = keep_last_states(records.lazy()).collect()
+        frames["learning_record"] = (last_states, set_aside)
+        if earlier_count := records.height - last_states.height:
+            passed_over[EARLIER_STATE] = earlier_count
+    return frames, passed_over
 
 
 def detect_system(path: Path) -> str | None:
@@ -161,27 +195,6 @@ def find_matching_source(sources: list[SourceConfig], path: Path, system: str | 
         return candidates[0]
     by_path = (source for source in candidates if PurePath(path).match(source.path))
     return next(by_path, None)
-
-
-def _read_shapes(
-    export: Export, system: str, day: date
-) -> tuple[dict[CanonicalSchemaName, ShapePreview], dict[str, int]]:
-    """The previews of the schemas of an export, and the number of records passed over by reason."""
-    with TemporaryDirectory(prefix="footsteps-preview-") as folder:
-        files = {
-            shape: DeliveryFiles(*(Path(folder, f"{shape}.{part}") for part in DeliveryFiles._fields))
-            for shape in export.shapes
-        }
-        counts = write_raw_tables(export, system, "preview", provenance_columns("preview", "0" * 64, day, 1), files)
-        frames = {shape: (pl.read_parquet(paths.good), pl.read_parquet(paths.bad)) for shape, paths in files.items()}
-    passed_over = dict(counts.passed_over)
-    if "learning_record" in frames:
-        records, set_aside = frames["learning_record"]
-        last_states = keep_last_states(records.lazy()).collect()
-        frames["learning_record"] = (last_states, set_aside)
-        if earlier_count := records.height - last_states.height:
-            passed_over[EARLIER_STATE] = earlier_count
-    return {shape: _preview_shape(shape, *pair) for shape, pair in frames.items()}, passed_over
 
 
 def _preview_shape(shape: CanonicalSchemaName, good: pl.DataFrame, bad: pl.DataFrame) -> ShapePreview:

@@ -187,13 +187,17 @@ def _unused_headers(shapes: Sequence[ShapeMap], table: TextTable) -> list[str]:
     return [header for header in table.headers if header.strip() and not is_read(table.key(header))]
 
 
-def open_table(path: Path) -> TextTable:
+def open_table(path: Path, options: SourceOptions = NO_OPTIONS) -> TextTable:
     """Return any file as a table of text, without a mapping.
+
+    Args:
+        path: The file.
+        options: How the file is opened.
 
     Raises:
         ExportRefused: If the file cannot be read.
     """
-    return open_export(path, get_adapter("tabular"))
+    return open_export(path, get_adapter("tabular"), options)
 
 
 def open_export(

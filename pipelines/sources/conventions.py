@@ -20,9 +20,26 @@ from pipelines.sources.readers.files import ExportRefused
 # If one cell in a hundred contradicts the form of all others, it is a typing error, not another form.
 MAX_CONTRADICTING_SHARE = 0.01
 NUMERIC_KINDS = ("number", "integer", "hours", "score")
+FormOption = Literal["date_order", "decimal_comma", "scale"]
 # The first number of a cell. Clocks and ISO 8601 durations hold none whose decimal sign is in doubt.
 _NUMBER = r"^[^\d:]*?(\d[\d.,'’ \u00a0\u202f]*\d)"
 _WITHOUT_DOUBT = r"(?i):|^-?p"
+
+
+class UnprovenForm(ExportRefused):
+    """The cells of a file can be read in two ways, and the file proves neither; an option of the source settles it.
+
+    Attributes:
+        option: The option that settles it.
+        destination: Column of the canonical schema.
+        headers: The headers whose cells are unproven.
+    """
+
+    def __init__(self, message: str, option: FormOption, column: "TextColumn") -> None:
+        super().__init__(message)
+        self.option = option
+        self.destination = column.destination
+        self.headers = column.headers
 
 
 @dataclass(frozen=True)
@@ -117,16 +134,20 @@ def _date_orders(columns: Sequence[TextColumn], name: str) -> dict[int, DateOrde
     for i, proof in proofs.items():
         side = proof.side if pooled.side in ("neither", "contradiction") else pooled.side
         if counts[i]["may_begin_with_year"] and counts[i]["first_numbers"] < counts[i]["last_numbers"]:
-            raise ExportRefused(
+            raise UnprovenForm(
                 f"{name}: the dates in {columns[i].label} can be read with the year in front or at the end: set "
-                "`date_order` to day_first or month_first, or the format %y/%m/%d in the mapping"
+                "`date_order` to day_first or month_first, or the format %y/%m/%d in the mapping",
+                "date_order",
+                columns[i],
             )
         if side in ("neither", "contradiction") and proof.both:
             counted = f"{pooled.first} dates have a day in front, {pooled.second} have a month in front"
-            raise ExportRefused(
+            raise UnprovenForm(
                 f"{name}: the dates in {columns[i].label} can be read day first or month first "
                 f"({'no day is above 12' if side == 'neither' else counted}): set `date_order` to day_first or "
-                "month_first"
+                "month_first",
+                "date_order",
+                columns[i],
             )
         orders[i] = "month_first" if side == "second" else "day_first"
     return orders
@@ -167,10 +188,12 @@ def _decimal_signs(columns: Sequence[TextColumn], name: str, has_typed_numbers: 
     for i, proof in proofs.items():
         side = pooled.side if proof.side == "neither" else proof.side
         if side in ("neither", "contradiction") and proof.both:
-            raise ExportRefused(
+            raise UnprovenForm(
                 f"{name}: the numbers in {columns[i].label} can be read with a decimal comma or a decimal point "
                 "(1,234 is more than a thousand or little more than one), and no other number of the file proves which "
-                "is right: set `decimal_comma` to true or false"
+                "is right: set `decimal_comma` to true or false",
+                "decimal_comma",
+                columns[i],
             )
         signs[i] = {"first": False, "second": True}.get(side)
     return signs
@@ -205,9 +228,11 @@ def _check_share(column: TextColumn, transform: Transform, name: str) -> None:
         [column], lambda text: pl.struct((number > 1).sum().alias("beyond"), number.count().alias("all"))
     )
     if counts[0]["beyond"] > MAX_CONTRADICTING_SHARE * counts[0]["all"]:
-        raise ExportRefused(
+        raise UnprovenForm(
             f"{name}: the scores in {column.label} go beyond 1, and their scale is unknown: set it, "
-            f"`{column.destination}: {{column: {column.headers[0]}, scale: [lowest, highest]}}` in the mapping"
+            f"`{column.destination}: {{column: {column.headers[0]}, scale: [lowest, highest]}}` in the mapping",
+            "scale",
+            column,
         )
 
 

@@ -5,6 +5,7 @@ Does not belong here: reading a file by the chosen adapter (`adapter`).
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from typing import Any
 import yaml
 
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName
-from pipelines.sources.adapter import all_adapters, open_export, open_table
-from pipelines.sources.declaration import Adapter, ShapeMap
+from pipelines.sources.adapter import NO_OPTIONS, all_adapters, open_export, open_table
+from pipelines.sources.declaration import Adapter, ShapeMap, SourceOptions
 from pipelines.sources.field_text import headers_read_by
 from pipelines.sources.mapping import has_header, nearest_names
 from pipelines.sources.readers.files import ExportRefused
@@ -54,11 +55,15 @@ def describe_systems() -> list[dict[str, Any]]:
     return [_describe(adapter) for adapter in all_adapters().values()]
 
 
-def rank_systems(path: Path) -> list[SystemMatch]:
+def rank_systems(
+    path: Path, options: SourceOptions = NO_OPTIONS, systems: Collection[str] | None = None
+) -> list[SystemMatch]:
     """Rank the systems that may have written a file.
 
     Args:
         path: The file.
+        options: How the file is opened; `member` selects one file of an archive.
+        systems: The systems to rank; None for all.
 
     Returns:
         One match per system and shape that can open the file and shares a column with it, the best first. The score is
@@ -72,14 +77,17 @@ def rank_systems(path: Path) -> list[SystemMatch]:
     refusals: list[ExportRefused] = []
     tables: dict[object, TextTable] = {}
     for adapter in all_adapters().values():
+        if systems is not None and adapter.system not in systems:
+            continue
         # Systems whose files are read alike share one table.
         reading = (adapter.formats, adapter.records_path, adapter.record_terminator)
         try:
-            table = tables[reading] if reading in tables else tables.setdefault(reading, open_export(path, adapter))
+            if reading not in tables:
+                tables[reading] = open_export(path, adapter, options)
         except ExportRefused as refusal:
             refusals.append(refusal)
             continue
-        matches += [match for shape in adapter.shapes if (match := _match(adapter, shape, table))]
+        matches += [match for shape in adapter.shapes if (match := _match(adapter, shape, tables[reading]))]
     if not tables:
         raise refusals[0]
     return sorted(matches, key=lambda match: (-match.score, len(match.missing), -len(match.matching), match.system))

@@ -32,14 +32,14 @@ _LOADERS: dict[str, Callable[[Path], LoadedTaxonomy]] = {
     "digcomp": load_digcomp,
 }
 # Files that identify a published taxonomy; the first that has one counts.
-_SIGNATURE_FILES = {
+SIGNATURE_FILES = {
     "esco": esco.SIGNATURE_FILES,
     "onet": onet.SIGNATURE_FILES,
     "nice": nice.SIGNATURE_FILES,
     "digcomp": digcomp.SIGNATURE_FILES,
 }
 # Systems whose taxonomy is one file, not a folder.
-_SINGLE_FILES = frozenset({"lightcast", "sfia", "moodle_framework", "nice", "digcomp"})
+SINGLE_FILES = frozenset({"lightcast", "sfia", "moodle_framework", "nice", "digcomp"})
 
 
 def read_declared_taxonomy(declared: TaxonomyConfig, folder: Path, texts: pl.Series) -> LoadedTaxonomy:
@@ -97,18 +97,18 @@ def count_taxonomy_rows(folder: Path, system: str | None = None) -> tuple[str, l
     Raises:
         TaxonomyError: If the files identify no publisher, or cannot be read.
     """
-    system = system or _detect(folder)
+    system = system or detect_taxonomy(folder)
     if system not in _LOADERS:
         raise TaxonomyError(f"{folder.name} holds no taxonomy that its files identify: {', '.join(_LOADERS)}")
     path = folder
-    if system in _SINGLE_FILES and folder.is_dir():
-        path = require_file(folder, *_SIGNATURE_FILES.get(system, ("*",)))
+    if system in SINGLE_FILES and folder.is_dir():
+        path = require_file(folder, *SIGNATURE_FILES.get(system, ("*",)))
     return system, list(_LOADERS[system](path).counts)
 
 
-def _detect(path: Path) -> str | None:
-    """The publisher whose files the folder holds, or whose name the file has."""
-    for system, patterns in _SIGNATURE_FILES.items():
+def detect_taxonomy(path: Path) -> str | None:
+    """The publisher whose files the folder holds, or whose name the file has; None if they show none."""
+    for system, patterns in SIGNATURE_FILES.items():
         is_named = path.is_file() and any(path.match(pattern) for pattern in patterns)
         if is_named or (path.is_dir() and find_file(path, *patterns)):
             return system

@@ -12,6 +12,7 @@ from assets.cli.app import app
 
 COMMANDS = [
     ["demo"],
+    ["init"],
     ["run"],
     ["show"],
     ["evaluate"],

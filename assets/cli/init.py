@@ -1,0 +1,144 @@
+"""`footsteps init`: footsteps.yaml for a folder of exports.
+
+Belongs here: where the file is written, and printing what was decided.
+Does not belong here: the inspection of the folder (`pipelines.inspection`).
+"""
+
+import os
+import shlex
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+
+from assets.cli.console import CommandFailed, print_json, print_note, print_table, stderr_console, stdout_console
+from pipelines.inspection.draft import ConfigDraft, draft_config
+from pipelines.inspection.draft_text import CHECK, DECIDE, count_marks, render_config
+from pipelines.inspection.folder import is_data_root, list_export_files
+from pipelines.storage.atomic_write import write_text_atomically
+
+_CONFIG_NAME = "footsteps.yaml"
+
+
+def write_config(
+    folder: Path, output: Path | None, data_root: Path | None, day: date, force: bool, as_json: bool
+) -> None:
+    """Inspect a folder of exports, write footsteps.yaml for it, and print what was decided and the next command.
+
+    Args:
+        folder: The folder of the exports.
+        output: The file to write; None for footsteps.yaml in the data root, or in the working directory without one.
+        data_root: The data root; None if each configuration has one of its own.
+        day: The day of the inspection.
+        force: Whether an existing file is replaced.
+        as_json: Whether to print one JSON document.
+
+    Raises:
+        CommandFailed: If the folder holds no export, or the file exists.
+    """
+    _check_folder(folder)
+    target = _resolve_target(output, data_root)
+    if target.exists() and not force:
+        raise CommandFailed(
+            f"{target} exists and stays as it is: write to another file with --output, or replace it with --force"
+        )
+    with stderr_console.status("reading the folder") as status:
+        draft = draft_config(folder.resolve(), day, lambda label: status.update(f"reading {escape(label)}"))
+    if not draft.sources and not draft.undecided:
+        for file, why in draft.left_out:
+            print_note(escape(f"{file.label}: {why}"))
+        raise CommandFailed(f"no file in {folder} can be read as an export, so nothing is written")
+    text = render_config(draft, _name_landing(folder.resolve(), target))
+    write_text_atomically(target, text)
+    command = _next_command(target, output, data_root)
+    if as_json:
+        print_json(_to_document(draft, target, command))
+    else:
+        _print_draft(draft, target, command)
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise CommandFailed(f"{folder} {what}: give the folder with the exports")
+    if is_data_root(folder):
+        raise CommandFailed(f"{folder} is a data root: give the folder with the exports, such as {folder / 'landing'}")
+    if not list_export_files(folder):
+        raise CommandFailed(f"{folder} holds no file: put the exports of your systems into it")
+
+
+def _resolve_target(output: Path | None, data_root: Path | None) -> Path:
+    target = output or (data_root or Path()) / _CONFIG_NAME
+    return (target / _CONFIG_NAME if target.is_dir() else target).expanduser()
+
+
+def _name_landing(folder: Path, target: Path) -> str:
+    """Name the folder as footsteps.yaml does: relative to the file if it lies beside or below it."""
+    parent = target.resolve().parent
+    return os.path.relpath(folder, parent) if folder.is_relative_to(parent) else str(folder)
+
+
+def _next_command(target: Path, output: Path | None, data_root: Path | None) -> str:
+    options = []
+    if data_root is None or output is not None:
+        options += ["--config", str(target)]
+    if data_root is not None:
+        options += ["--data-root", str(data_root)]
+    return shlex.join(["footsteps", "run", *options])
+
+
+def _to_document(draft: ConfigDraft, target: Path, command: str) -> dict[str, Any]:
+    """The stable JSON of an inspection."""
+    return {
+        "config": str(target),
+        "landing": str(draft.folder),
+        "people": draft.people_count,
+        "sources": [
+            {
+                **{key: source.entry.get(key) for key in ("name", "system", "shape", "path")},
+                "files": source.file_count,
+                "rows": source.kept,
+                "set_aside": source.set_aside,
+                "matched_share": source.matched.share if source.matched else None,
+                "check": list(source.questions),
+            }
+            for source in draft.sources
+        ],
+        "undecided": [
+            {"files": [file.label for file in table.files], "decide": list(table.proposal.questions)}
+            for table in draft.undecided
+        ],
+        "left_out": [{"file": file.label, "reason": why} for file, why in draft.left_out],
+        "next": command,
+    }
+
+
+def _print_draft(draft: ConfigDraft, target: Path, command: str) -> None:
+    right = ("files", "rows", "set aside", "with a person")
+    print_table(
+        f"{draft.folder.name}: {draft.file_count:,} files, {draft.people_count:,} people in HR",
+        {"source": "left", "read as": "left", **dict.fromkeys(right, "right")},
+        [
+            [
+                str(source.entry["name"]),
+                str(source.entry.get("shape") or source.entry["system"]),
+                f"{source.file_count:,}",
+                f"{source.kept:,}",
+                f"{source.set_aside:,}",
+                f"{source.matched.share:.0%}" if source.matched else "",
+            ]
+            for source in draft.sources
+        ],
+    )
+    for table in draft.undecided:
+        names = ", ".join(file.label for file in table.files)
+        print_note(f"[yellow]to decide:[/yellow] {escape(names)}: {escape('; '.join(table.proposal.questions))}")
+    for file, why in draft.left_out:
+        print_note(f"[yellow]not read:[/yellow] {escape(file.label)}: {escape(why)}")
+    checks, decisions = count_marks(draft)
+    stdout_console.print(
+        f"Written: {target}, with {checks} assumptions marked {CHECK} and {decisions} open questions marked {DECIDE}",
+        soft_wrap=True,
+    )
+    stdout_console.print(f"Next:    {command}", soft_wrap=True)

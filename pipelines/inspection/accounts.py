@@ -1,0 +1,130 @@
+"""Whom the rows of a source name: what its accounts are, which account maps serve it, how many rows find a person.
+
+Belongs here: trying the keys of a source against the people of HR, with the identity resolution of a run.
+Does not belong here: the order of trust between keys (`pipelines.core.identity_resolution`).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipelines.contracts.columns import AccountKind
+from pipelines.core.identity_resolution import (
+    ACCOUNT_KEYS,
+    assign_account_keys,
+    identify_people,
+    match_accounts,
+)
+from pipelines.inspection.reading import FileReading
+
+_KINDS: tuple[AccountKind, ...] = ("own", "employee_number", "work_email")
+_MAP_SCHEMA = {"serves": pl.String, "settles": pl.Boolean, **dict.fromkeys(ACCOUNT_KEYS, pl.String)}
+
+
+@dataclass(frozen=True)
+class MatchedRows:
+    """How many rows of a source find their person.
+
+    Attributes:
+        kind: What the accounts of the source are.
+        row_count: Rows that name somebody.
+        matched_count: Rows whose person HR lists.
+    """
+
+    kind: AccountKind
+    row_count: int
+    matched_count: int
+
+    @property
+    def share(self) -> float:
+        """Share of the rows that find their person; 1 if no row names anybody."""
+        return self.matched_count / self.row_count if self.row_count else 1.0
+
+
+def list_people(readings: Iterable[FileReading]) -> pl.DataFrame:
+    """List the people of the HR exports.
+
+    Args:
+        readings: Files that fill the canonical schema `person`, and any others.
+
+    Returns:
+        As `identify_people` returns them.
+    """
+    frames = [
+        rows.mentions.lazy().with_columns(pl.lit(reading.system).alias("system_name"))
+        for reading in readings
+        if (rows := reading.shapes.get("person")) is not None and rows.mentions is not None
+    ]
+    return identify_people(frames)
+
+
+def list_mentions(readings: Iterable[FileReading]) -> pl.DataFrame:
+    """List by which keys the rows of a source name people; the rows of an account map name nobody.
+
+    Returns:
+        One row per distinct combination: system_name, the account keys, row_count. Rows without any key are left out.
+    """
+    frames = [
+        rows.mentions.select(pl.lit(reading.system).alias("system_name"), *ACCOUNT_KEYS, "row_count")
+        for reading in readings
+        for shape, rows in reading.shapes.items()
+        if rows.mentions is not None and shape != "account"
+    ]
+    schema = {"system_name": pl.String, **dict.fromkeys(ACCOUNT_KEYS, pl.String), "row_count": pl.UInt32}
+    mentions = pl.concat(frames) if frames else pl.DataFrame(schema=schema)
+    has_key = pl.any_horizontal(pl.col(ACCOUNT_KEYS).is_not_null())
+    return mentions.filter(has_key).group_by("system_name", *ACCOUNT_KEYS).agg(pl.col("row_count").sum())
+
+
+def list_account_map(readings: Iterable[FileReading], serves: Sequence[str | None]) -> pl.DataFrame:
+    """List the entries of an account map, in the form that `match_accounts` takes.
+
+    Args:
+        readings: Files that fill the canonical schema `account`, and any others.
+        serves: The systems whose accounts it lists; None for any.
+    """
+    frames = [
+        rows.mentions.select(pl.lit(system, pl.String).alias("serves"), pl.lit(False).alias("settles"), *ACCOUNT_KEYS)
+        for reading in readings
+        if (rows := reading.shapes.get("account")) is not None and rows.mentions is not None
+        for system in serves
+    ]
+    return pl.concat(frames) if frames else pl.DataFrame(schema=_MAP_SCHEMA)
+
+
+def match_source(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -> MatchedRows:
+    """Find what the accounts of a source are: the kind with which most rows find their person, `own` if none is better.
+
+    Args:
+        mentions: As `list_mentions` returns them.
+        people: As `list_people` returns them.
+        maps: As `list_account_map` returns them.
+    """
+    row_count = int(mentions["row_count"].sum())
+    unmatched = {kind: int(find_unmatched(mentions, people, maps, kind)["row_count"].sum()) for kind in _KINDS}
+    best = min(_KINDS, key=lambda kind: unmatched[kind])
+    return MatchedRows(best, row_count, row_count - unmatched[best])
+
+
+def find_unmatched(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame, kind: AccountKind) -> pl.DataFrame:
+    """Find the mentions that lead to nobody.
+
+    Args:
+        mentions: As `list_mentions` returns them.
+        people: As `list_people` returns them.
+        maps: As `list_account_map` returns them.
+        kind: What the accounts are.
+
+    Returns:
+        Their rows of `mentions`, with the keys that follow from `kind`.
+    """
+    keyed = assign_account_keys(mentions.lazy().with_columns(source_name=pl.lit("source")), {"source": kind}).collect()
+    accounts = match_accounts(keyed.select("system_name", *ACCOUNT_KEYS).unique(), people, maps)
+    matched = accounts.drop_nulls("person_id")
+    return keyed.join(matched, on=("system_name", *ACCOUNT_KEYS), how="anti", nulls_equal=True).drop("source_name")
+
+
+def known_accounts(people: pl.DataFrame) -> dict[str, set[str]]:
+    """Return the values of each key of the people of HR; e-mail addresses are in lower case."""
+    return {key: set(people[key].drop_nulls()) for key in ACCOUNT_KEYS}

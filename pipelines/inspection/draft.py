@@ -1,0 +1,307 @@
+"""A configuration is drafted for a folder of exports: sources, taxonomy, and what could not be decided.
+
+Belongs here: the order of the inspection, and its result.
+Does not belong here: the entries of sources (`source_entries`), the text of footsteps.yaml (`draft_text`).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path, PurePosixPath
+
+import polars as pl
+
+from pipelines.core.identity_resolution import ACCOUNT_KEYS
+from pipelines.core.taxonomy import normalise_name
+from pipelines.inspection.accounts import (
+    find_unmatched,
+    known_accounts,
+    list_account_map,
+    list_mentions,
+    list_people,
+    match_source,
+)
+from pipelines.inspection.columns import CompanyValues, lists_accounts, looks_like_data
+from pipelines.inspection.folder import ExportFile, choose_inspected, list_export_files
+from pipelines.inspection.own_sources import OwnTable, group_own_tables, propose_table, read_table, why_no_table
+from pipelines.inspection.patterns import generalise_path
+from pipelines.inspection.proposal import TableProposal
+from pipelines.inspection.reading import FileReading
+from pipelines.inspection.recognition import RecognizedFile, recognize_file
+from pipelines.inspection.source_entries import DraftSource, OwnReading, SystemReading, build_sources
+from pipelines.inspection.taxonomy_files import FolderTaxonomy, find_taxonomy
+from pipelines.sources.adapter import all_adapters
+
+# A system whose columns fit less well may be a table of the company's own.
+CERTAIN_SCORE = 0.8
+# A share of rows that is larger by less is no gain: a few people may be missing in HR.
+CERTAIN_GAIN = 0.05
+
+
+@dataclass(frozen=True)
+class UndecidedTable:
+    """A table of the company's own that no source reads yet.
+
+    Attributes:
+        files: Its files.
+        headers: Its columns.
+        proposal: What could be decided of it, and the questions.
+    """
+
+    files: tuple[ExportFile, ...]
+    headers: tuple[str, ...]
+    proposal: TableProposal
+
+
+@dataclass(frozen=True)
+class ConfigDraft:
+    """A configuration for a folder.
+
+    Attributes:
+        folder: The folder of the exports.
+        day: The day of the inspection.
+        file_count: Number of files that were inspected.
+        sources: The sources.
+        undecided: Tables for which an engineer has to decide.
+        taxonomy: The taxonomy.
+        left_out: Files that nothing reads, each with the reason.
+        people_count: Number of people whom HR lists.
+        newest_day: The last day on which something happened, up to the day of the inspection; None without one.
+    """
+
+    folder: Path
+    day: date
+    file_count: int
+    sources: tuple[DraftSource, ...]
+    undecided: tuple[UndecidedTable, ...]
+    taxonomy: FolderTaxonomy
+    left_out: tuple[tuple[ExportFile, str], ...]
+    people_count: int
+    newest_day: date | None
+
+
+def draft_config(folder: Path, day: date, progress: Callable[[str], None] = lambda _: None) -> ConfigDraft:
+    """Draft a configuration for a folder of exports. Nothing is written.
+
+    Args:
+        folder: The folder; it becomes the landing folder.
+        day: The day of the inspection.
+        progress: Called with the name of each file that is read.
+
+    Returns:
+        The draft.
+    """
+    files = list_export_files(folder)
+    taxonomy = find_taxonomy(folder, files)
+    series: dict[str, list[ExportFile]] = {}
+    for file in files:
+        if file.has_usable_name and file not in taxonomy.files and not _is_manifest(file):
+            series.setdefault(generalise_path(file.label), []).append(file)
+    recognized = [
+        candidate for members in series.values() for candidate in _recognize_series(folder, members, day, progress)
+    ]
+    exports, tables = _split_exports(recognized)
+    people = list_people(export.reading for export in exports if export.reading)
+    company = _describe_company(people, exports, taxonomy)
+    left_out = [(file, "its name has signs that are no text: rename it") for file in files if not file.has_usable_name]
+    left_out += [
+        (file, why)
+        for candidate in tables
+        if (why := why_no_table(candidate, company))
+        for file in (candidate.file, *candidate.unread)
+    ]
+    readable = [candidate for candidate in tables if why_no_table(candidate, company) is None]
+    groups = group_own_tables(readable)
+    if people.is_empty():
+        people = list_people(_read_people(folder, groups, company, day))
+        company = _describe_company(people, exports, taxonomy)
+    exports, groups = _prefer_own_tables(folder, exports, groups, company, people, day)
+    own, undecided = [], []
+    for group in groups:
+        proposal = propose_table(group, company)
+        readings = read_table(folder, group, proposal, day) if proposal.shape and not proposal.missing else ()
+        if any(reading.kept for reading in readings):
+            own.append(OwnReading(group, proposal, readings))
+        else:
+            undecided.append(UndecidedTable((*group.files, *group.unread), _name_headers(group, company), proposal))
+    systems = [SystemReading(export, export.reading) for export in exports if export.reading is not None]
+    sources = build_sources(folder, systems, [*own, *_find_maps_in_hr(folder, exports, company, day)], people, files)
+    days = [day_of for source in sources for reading in source.readings for day_of in reading.days if day_of <= day]
+    return ConfigDraft(
+        folder,
+        day,
+        len(files),
+        tuple(sources),
+        tuple(undecided),
+        taxonomy,
+        tuple(left_out),
+        people.height,
+        max(days, default=None),
+    )
+
+
+def _recognize_series(
+    folder: Path, files: Sequence[ExportFile], day: date, progress: Callable[[str], None]
+) -> list[RecognizedFile]:
+    """Recognize some files of a series; the first also stands for those that are not read."""
+    recognized: list[RecognizedFile] = []
+    inspected = choose_inspected(files)
+    for file in inspected:
+        progress(file.label)
+        recognized.append(recognize_file(folder, file, day, recognized[0] if recognized else None))
+    unread = tuple(file for file in files if file not in inspected)
+    return [replace(recognized[0], unread=unread), *recognized[1:]]
+
+
+def _name_headers(table: OwnTable, company: CompanyValues) -> tuple[str, ...]:
+    """Return the headers of a table for a comment; headers that are people are only counted."""
+    headers = [header for header in table.cells.columns if not looks_like_data([header], company)]
+    people = len(table.cells.columns) - len(headers)
+    return (*headers, *([f"and {people} that are values, not names of columns"] if people else []))
+
+
+def _is_manifest(file: ExportFile) -> bool:
+    name = PurePosixPath(file.member or file.path).name
+    return any(adapter.manifest == name for adapter in all_adapters().values())
+
+
+def _split_exports(
+    recognized: Sequence[RecognizedFile],
+) -> tuple[list[RecognizedFile], list[RecognizedFile]]:
+    """Split files into exports of systems and others; a lonely account map of a learning system is an own table."""
+    exports = [candidate for candidate in recognized if candidate.reading is not None and not _reads_nothing(candidate)]
+    filled = {
+        shape_owner
+        for candidate in exports
+        if candidate.reading is not None and set(candidate.reading.shapes) - {"account"}
+        for shape_owner in (candidate.reading.system,)
+    }
+    lonely = [
+        candidate
+        for candidate in exports
+        if candidate.reading is not None
+        and set(candidate.reading.shapes) == {"account"}
+        and candidate.reading.system not in filled
+        and candidate.table is not None
+        and not candidate.table.has_open_schema
+    ]
+    others = [candidate for candidate in recognized if candidate not in exports]
+    return [export for export in exports if export not in lonely], [*others, *lonely]
+
+
+def _reads_nothing(candidate: RecognizedFile) -> bool:
+    """Whether a system that fits a table only roughly keeps no row of it."""
+    reading = candidate.reading
+    is_rough = candidate.score < CERTAIN_SCORE and candidate.table is not None
+    return is_rough and reading is not None and reading.refusal is None and not reading.kept
+
+
+def _describe_company(
+    people: pl.DataFrame, exports: Sequence[RecognizedFile], taxonomy: FolderTaxonomy
+) -> CompanyValues:
+    """Collect the values that own tables are compared with."""
+    readings = [export.reading for export in exports if export.reading is not None]
+    texts = _collect_texts(readings, "skill_text") | _collect_texts(readings, "course_name")
+    accounts: dict[str, set[str]] = {}
+    if people.height:
+        for system in sorted({reading.system for reading in readings}):
+            own = [reading for reading in readings if reading.system == system]
+            mentions, maps = list_mentions(own), list_account_map(own, (system,))
+            unmatched = find_unmatched(mentions, people, maps, match_source(mentions, people, maps).kind)
+            if codes := set(unmatched["account_code"].drop_nulls()):
+                accounts[system] = codes
+    return CompanyValues(
+        known_accounts(people),
+        {name.lower() for name in _collect_texts(readings, "display_name")},
+        {name.lower() for name in _collect_texts(readings, "unit_name") | _collect_texts(readings, "role_name")},
+        taxonomy.names or _normalise(texts),
+        accounts,
+        bool(taxonomy.names),
+    )
+
+
+def _collect_texts(readings: Iterable[FileReading], column: str) -> set[str]:
+    return {
+        text
+        for reading in readings
+        for rows in reading.shapes.values()
+        for text in rows.texts.get(column, pl.Series([], dtype=pl.String))
+    }
+
+
+def _normalise(texts: set[str]) -> set[str]:
+    parts = [part for text in texts for part in text.split("|")]
+    return set(pl.DataFrame({"part": parts}, {"part": pl.String}).select(normalise_name(pl.col("part"))).to_series())
+
+
+def _read_people(folder: Path, groups: Sequence[OwnTable], company: CompanyValues, day: date) -> list[FileReading]:
+    """Read the tables of people, if no HR system is among the exports."""
+    readings: list[FileReading] = []
+    for group in groups:
+        proposal = propose_table(group, company)
+        if proposal.shape == "person" and not proposal.missing:
+            readings += read_table(folder, group, proposal, day)
+    return readings
+
+
+def _prefer_own_tables(
+    folder: Path,
+    exports: Sequence[RecognizedFile],
+    groups: Sequence[OwnTable],
+    company: CompanyValues,
+    people: pl.DataFrame,
+    day: date,
+) -> tuple[list[RecognizedFile], list[OwnTable]]:
+    """Move exports to the own tables if a system fits them only roughly, and an own mapping reads more of them."""
+    system_exports: list[RecognizedFile] = []
+    moved: list[RecognizedFile] = []
+    for export in exports:
+        names_people = export.reading is not None and "person" in export.reading.shapes
+        is_table = export.table is not None and not export.table.has_open_schema
+        is_rough = export.score < CERTAIN_SCORE and is_table and not names_people
+        is_own = is_rough and _reads_more(folder, export, company, people, day)
+        (moved if is_own else system_exports).append(export)
+    return system_exports, [*groups, *group_own_tables(moved)]
+
+
+def _reads_more(folder: Path, export: RecognizedFile, company: CompanyValues, people: pl.DataFrame, day: date) -> bool:
+    """Whether an own mapping finds more people in a file than its system does, or as many and fills more columns."""
+    (table,) = group_own_tables([export])
+    proposal = propose_table(table, company)
+    if proposal.shape is None or proposal.missing or export.reading is None:
+        return False
+    own = _usefulness(read_table(folder, table, proposal, day), people)
+    system = _usefulness([export.reading], people)
+    return own[0] > system[0] + CERTAIN_GAIN or (own[0] >= system[0] - CERTAIN_GAIN and own[1] > system[1])
+
+
+def _usefulness(readings: Sequence[FileReading], people: pl.DataFrame) -> tuple[float, int]:
+    """Return the share of rows that are kept and find their person, and the number of columns that are filled."""
+    rows = sum(reading.kept + reading.set_aside for reading in readings)
+    mentions = list_mentions(readings)
+    useful = sum(reading.kept for reading in readings)
+    if people.height and mentions.height:
+        useful = match_source(mentions, people, list_account_map([], ())).matched_count
+    columns = {name for reading in readings for shape in reading.shapes.values() for name in shape.filled}
+    return useful / max(rows, 1), len(columns - {*ACCOUNT_KEYS, "record_code", "changed_at"})
+
+
+def _find_maps_in_hr(
+    folder: Path, exports: Sequence[RecognizedFile], company: CompanyValues, day: date
+) -> list[OwnReading]:
+    """Find account maps inside HR exports: a column of logins beside the employee number."""
+    candidates = [
+        export
+        for export in exports
+        if export.table is not None and export.reading is not None and "person" in export.reading.shapes
+    ]
+    maps = []
+    for group in group_own_tables(candidates):
+        if not lists_accounts(group.cells, company):
+            continue
+        proposal = propose_table(group, company)
+        if proposal.shape == "account" and proposal.serves:
+            readings = read_table(folder, group, proposal, day)
+            if any(reading.kept for reading in readings):
+                maps.append(OwnReading(group, proposal, readings))
+    return maps

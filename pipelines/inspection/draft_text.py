@@ -1,0 +1,122 @@
+"""The text of footsteps.yaml: the drafted entries, each with what was decided and from what as comments.
+
+Belongs here: the layout of the file, and its comments. They name columns and counts, never a value of a file.
+Does not belong here: what is decided (`draft`, `source_entries`).
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from textwrap import wrap
+from typing import Any
+
+import yaml
+
+from pipelines.inspection.draft import ConfigDraft, UndecidedTable
+from pipelines.inspection.patterns import source_name
+from pipelines.inspection.source_entries import DraftSource
+
+# Marks what was assumed and what was left open, for a search in the file.
+CHECK, DECIDE = "CHECK", "DECIDE"
+_WIDTH = 118
+# Exports of a company that delivers are younger than this.
+MAX_AGE_DAYS = 30
+_INTRODUCTION = (
+    f"Drafted by `footsteps init` from the files of a folder. Lines with {CHECK} are assumptions, lines with {DECIDE} "
+    "are left open. docs/sources.md explains every key."
+)
+
+
+def render_config(draft: ConfigDraft, landing: str) -> str:
+    """Render footsteps.yaml.
+
+    Args:
+        draft: The draft.
+        landing: The landing folder, as the file names it.
+
+    Returns:
+        YAML that `read_config` accepts if the draft has a source.
+    """
+    lines = [
+        *_comment(_INTRODUCTION),
+        f"landing: {_flow(landing)}",
+        *_render_as_of(draft),
+        "",
+        "sources:" if draft.sources else "sources: []",
+    ]
+    for source in draft.sources:
+        lines += _render_source(source)
+    for table in draft.undecided:
+        lines += _render_undecided(table)
+    lines += ["", *_comment("; ".join(draft.taxonomy.comments))]
+    lines += [line for question in draft.taxonomy.questions for line in _comment(f"{CHECK} {question}")]
+    lines += [f"taxonomy: {_flow(draft.taxonomy.section)}"]
+    if draft.left_out:
+        lines += ["", "# Files that no source reads:"]
+        lines += [line for file, why in draft.left_out for line in _comment(f"- {file.label}: {why}", hanging="  ")]
+    return "\n".join([*lines, ""])
+
+
+def count_marks(draft: ConfigDraft) -> tuple[int, int]:
+    """Return the number of assumptions and of open questions that the file marks."""
+    notes = [note for source in draft.sources for note in source.notes_by_column.values()]
+    assumptions = [note for note in notes if note.startswith(CHECK)]
+    questions = [question for source in draft.sources for question in source.questions]
+    return len(assumptions) + len(questions) + len(draft.taxonomy.questions), len(draft.undecided)
+
+
+def _render_as_of(draft: ConfigDraft) -> list[str]:
+    """Run as of the newest record if the exports are old: as of today, skills would count as forgotten."""
+    if draft.newest_day is None or draft.newest_day >= draft.day - timedelta(days=MAX_AGE_DAYS):
+        return []
+    comment = f"the newest record is of {draft.newest_day}; take this out once new exports arrive every day"
+    return [*_comment(comment), "as_of: newest_event"]
+
+
+def _render_source(source: DraftSource) -> Iterator[str]:
+    yield ""
+    for comment in source.comments:
+        yield from _comment(comment, "  ")
+    for question in source.questions:
+        yield from _comment(f"{CHECK} {question}", "  ")
+    for i, (key, value) in enumerate(source.entry.items()):
+        start = "  - " if not i else "    "
+        if key != "mapping":
+            yield f"{start}{key}: {_flow(value)}"
+            continue
+        yield f"{start}mapping:"
+        for destination, entry in value.items():
+            why = source.notes_by_column.get(destination)
+            yield f"      {destination}: {_flow(entry)}" + (f"  # {why}" if why else "")
+
+
+def _render_undecided(table: UndecidedTable) -> Iterator[str]:
+    """Render an entry to complete, as comments."""
+    proposal = table.proposal
+    yield ""
+    names = ", ".join(file.label for file in table.files)
+    yield from _comment(f"{DECIDE} {names}: {'; '.join(proposal.questions)}", "  ")
+    yield from _comment(f"columns: {', '.join(table.headers)}", "  ")
+    entry = {"name": source_name(table.files[0].stem, ()), "system": "tabular", "shape": proposal.shape or "?"}
+    lines = [f"{key}: {_flow(value)}" for key, value in {**entry, "path": table.files[0].path}.items()]
+    lines += ["mapping:"]
+    lines += [f"  {p.destination}: {_flow(p.entry)}  # {p.why}" for p in proposal.fields]
+    lines += [f"  {needed.split(' or ')[0]}: ?  # needed: {needed}" for needed in proposal.missing]
+    for i, line in enumerate(lines):
+        yield f"  # {'  ' if i else '- '}{line}"
+
+
+def _comment(text: str, indent: str = "", hanging: str = "") -> Iterable[str]:
+    prefix = f"{indent}# "
+    return wrap(
+        "".join(sign if sign.isprintable() else " " for sign in text),
+        _WIDTH,
+        initial_indent=prefix,
+        subsequent_indent=f"{prefix}{hanging}",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _flow(value: Any) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10**6)
+    return text.removesuffix("\n").removesuffix("\n...")

@@ -1,0 +1,127 @@
+"""A file that does not prove its forms is read in each way, and what it then says settles the form if it can.
+
+Belongs here: the order of day and month, the decimal sign and the scale of scores that a file leaves open.
+Does not belong here: what the cells of a file prove (`pipelines.sources.conventions`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipelines.inspection.folder import ExportFile
+from pipelines.inspection.reading import FileReading, read_file
+from pipelines.sources.adapter import open_table
+from pipelines.sources.casts.cast import cast_text
+from pipelines.sources.conventions import MAX_CONTRADICTING_SHARE, UnprovenForm
+from pipelines.sources.declaration import SourceOptions, Transform
+from pipelines.sources.readers.text_table import TextTable
+
+_CHOICES: Mapping[str, tuple[Any, Any]] = {
+    "date_order": ("day_first", "month_first"),
+    "decimal_comma": (True, False),
+}
+# Work and courses happen on working days: from this many distinct days on, chance does not put them all there.
+MIN_DAYS, WORKING_DAY_SHARE, CHANCE_SHARE = 12, 0.95, 0.85
+# Upper ends of the scales that companies use.
+_HIGHEST_SCORES = (5, 10, 20, 100)
+
+
+def settle_forms(folder: Path, file: ExportFile, system: str, day: date, options: SourceOptions) -> FileReading:
+    """Read a file; if it does not prove a form, read it in each way and take the one that it makes plausible.
+
+    Args:
+        folder: The folder of the exports.
+        file: The file.
+        system: The system whose adapter reads it.
+        day: Day of the delivery.
+        options: How the source declares that its files are read.
+
+    Returns:
+        The reading with the options that settle the forms; the refusal if none is more plausible.
+    """
+    reading = read_file(folder, file, system, options, day)
+    if reading.unproven is None:
+        return reading
+    option = reading.unproven.option
+    if option == "scale":
+        declared, why = _declare_scale(folder, file, reading), "its lowest and highest value: check it"
+        settled = None if declared is None else settle_forms(folder, file, system, day, declared)
+    else:
+        ways = [
+            settle_forms(folder, file, system, day, replace(options, **{option: value})) for value in _CHOICES[option]
+        ]
+        settled, why = _choose_way(option, ways, day)
+    if settled is None:
+        return reading
+    return replace(settled, settled=(f"{_describe_option(option, settled.options)}, by {why}", *settled.settled))
+
+
+def suggest_scale(lowest: float, highest: float) -> tuple[int, int] | None:
+    """Return the scale that the lowest and the highest score suggest; None if no usual scale holds them."""
+    end = next((limit for limit in _HIGHEST_SCORES if highest <= limit), None)
+    if end is None or lowest < 0:
+        return None
+    return (1 if lowest >= 1 and end <= 10 else 0, end)
+
+
+def _describe_option(option: str, options: SourceOptions) -> str:
+    if option == "scale":
+        return "the scale of the scores"
+    return f"{option} {getattr(options, option)}".lower()
+
+
+def _choose_way(option: str, ways: Sequence[FileReading], day: date) -> tuple[FileReading | None, str]:
+    """Return the way that reads more of the file, or else the one whose days are plausible, and why."""
+    read = [way for way in ways if way.refusal is None]
+    if len(read) < 2:
+        return next(iter(read), None), "its values: read the other way, the file is refused"
+    for first, second in (ways, ways[::-1]):
+        if _volume(first) > _volume(second):
+            return first, "its values: read the other way, fewer of them can be read"
+        if option != "date_order" or _volume(first) < _volume(second) or not first.days.len():
+            continue
+        if first.days.max() <= day < second.days.max():  # type: ignore[operator]
+            return first, "its days: read the other way, some lie in the future"
+        is_certain = first.days.len() >= MIN_DAYS and _working_share(first) >= WORKING_DAY_SHARE
+        if is_certain and _working_share(second) <= CHANCE_SHARE:
+            return first, "its days: read the other way, many are Saturdays and Sundays"
+    return None, ""
+
+
+def _volume(reading: FileReading) -> tuple[int, int]:
+    return reading.kept, reading.filled_cells
+
+
+def _working_share(reading: FileReading) -> float:
+    days = reading.days
+    return float((days.dt.weekday() <= 5).sum()) / max(days.len(), 1)
+
+
+def _declare_scale(folder: Path, file: ExportFile, reading: FileReading) -> SourceOptions | None:
+    """Return the options with the scale that the lowest and the highest score suggest; None if there is none."""
+    unproven = reading.unproven
+    assert unproven is not None
+    scores = _read_numbers(open_table(folder / file.path, file.options), unproven)
+    given = reading.options.mapping.get(unproven.destination)
+    lowest = scores.quantile(MAX_CONTRADICTING_SHARE, "lower")
+    highest = scores.quantile(1 - MAX_CONTRADICTING_SHARE, "higher")
+    if lowest is None or highest is None or (isinstance(given, Mapping) and "scale" in given):
+        return None
+    scale = suggest_scale(lowest, highest)
+    if scale is None:
+        return None
+    entry = {"column": unproven.headers[0], "scale": list(scale)}
+    return replace(reading.options, mapping={**reading.options.mapping, unproven.destination: entry})
+
+
+def _read_numbers(table: TextTable, unproven: UnprovenForm) -> pl.Series:
+    columns = [column for header in unproven.headers for column in table.columns.get(table.key(header), ())]
+    if not columns:
+        return pl.Series("score", [], pl.Float64)
+    text = pl.coalesce(columns).str.strip_chars()
+    number = pl.coalesce(cast_text(text, Transform("number", decimal_comma=comma), "UTC") for comma in (False, True))
+    return table.scan(columns).select(number.alias("score").drop_nulls()).collect().to_series()

@@ -1,0 +1,99 @@
+"""Tables of the company's own become sources: tables with the same columns are one, mapped by one proposal.
+
+Belongs here: which tables belong together, and reading them by their proposal.
+Does not belong here: the proposal (`own_tables`), the exports of systems (`draft`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.inspection.columns import CompanyValues, looks_like_data, profile_columns, read_cells
+from pipelines.inspection.folder import ExportFile
+from pipelines.inspection.forms import settle_forms
+from pipelines.inspection.own_tables import propose_mapping
+from pipelines.inspection.proposal import TableProposal
+from pipelines.inspection.reading import FileReading
+from pipelines.inspection.recognition import RecognizedFile
+from pipelines.inspection.vocabulary import header_words
+from pipelines.sources.declaration import SourceOptions
+from pipelines.sources.readers.text_table import normalize_header
+from pipelines.sources.sensitive_columns import sensitive_class
+
+# Files of one table that are looked at together.
+MAX_FILES = 5
+MIN_COLUMNS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class OwnTable:
+    """Files of the company's own with the same columns.
+
+    Attributes:
+        files: The files.
+        cells: The first cells of the first files, without columns that are never read.
+        unread: Files of the same series that are not read.
+    """
+
+    files: tuple[ExportFile, ...]
+    cells: pl.DataFrame
+    unread: tuple[ExportFile, ...] = ()
+
+    @property
+    def path_words(self) -> set[str]:
+        """The words of the files' paths."""
+        return {word for file in self.files for word in header_words(file.label)}
+
+
+def group_own_tables(recognized: Sequence[RecognizedFile]) -> list[OwnTable]:
+    """Group files that are tables of text by their headers, in the order of the first file of each group."""
+    groups: dict[tuple[str, ...], list[RecognizedFile]] = {}
+    for candidate in recognized:
+        assert candidate.table is not None
+        key = tuple(sorted(map(normalize_header, candidate.table.headers)))
+        groups.setdefault(key, []).append(candidate)
+    return [_make_table(group) for group in groups.values()]
+
+
+def why_no_table(candidate: RecognizedFile, company: CompanyValues) -> str | None:
+    """Return why a file is no table that a mapping could read; None if it is one."""
+    if candidate.refusal is not None or candidate.table is None:
+        return candidate.refusal or "no system fits it, and it is no table"
+    headers = [header for header in candidate.table.headers if header.strip()]
+    if len(headers) < MIN_COLUMNS:
+        return "it is no table: its first line has one column"
+    if candidate.table.row_count == 0:
+        return "it holds a header and no row"
+    if looks_like_data(headers, company):
+        return "its first row holds values in place of column names: export it with a header"
+    return None
+
+
+def propose_table(table: OwnTable, company: CompanyValues) -> TableProposal:
+    """Propose how an own table is read."""
+    return propose_mapping(table.path_words, profile_columns(table.cells, company), company)
+
+
+def read_table(folder: Path, table: OwnTable, proposal: TableProposal, day: date) -> tuple[FileReading, ...]:
+    """Read the files of an own table by a complete proposal."""
+    return tuple(
+        settle_forms(
+            folder,
+            file,
+            "tabular",
+            day,
+            SourceOptions(mapping=proposal.mapping, shape=proposal.shape, member=file.member),
+        )
+        for file in table.files
+    )
+
+
+def _make_table(group: Sequence[RecognizedFile]) -> OwnTable:
+    frames = [read_cells(candidate.table) for candidate in group[:MAX_FILES] if candidate.table is not None]
+    cells = pl.concat(frames, how="diagonal")
+    allowed = [header for header in cells.columns if sensitive_class(header) is None]
+    unread = tuple(file for candidate in group for file in candidate.unread)
+    return OwnTable(tuple(candidate.file for candidate in group), cells.select(allowed), unread)

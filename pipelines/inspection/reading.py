@@ -1,0 +1,173 @@
+"""One file read as a run would read it: the rows kept and set aside, who they name, and what they lack.
+
+Belongs here: what the other modules need to know of a file's rows; values are compared, never printed.
+Does not belong here: reading and splitting (`pipelines.ingest`), which system to read a file as (`recognition`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
+from pipelines.core.identity_resolution import ACCOUNT_KEYS
+from pipelines.ingest.preview import read_landed_frames
+from pipelines.ingest.raw_tables import describe_broken_end, process_export
+from pipelines.inspection.folder import ExportFile
+from pipelines.sources.adapter import Export
+from pipelines.sources.conventions import UnprovenForm
+from pipelines.sources.declaration import SourceOptions
+from pipelines.sources.readers.files import ExportRefused
+
+# The column of each schema that tells when something happened.
+_DAY_COLUMNS = ("worked_at", "occurred_at", "done_at", "started_date", "hired_date", "stated_at", "replied_at")
+# Texts of a row by which an own table of the same company may name the same thing.
+_TEXT_COLUMNS = ("skill_text", "course_name", "display_name", "unit_name", "role_name")
+
+
+@dataclass(frozen=True, eq=False)
+class ShapeRows:
+    """The rows of one canonical schema of a file.
+
+    Attributes:
+        kept: Number of rows that a run would keep.
+        set_aside: Number of rows that a run would set aside.
+        filled: Number of kept rows in which a column has a value, by column; columns without any are left out.
+        mentions: One row per distinct combination of keys of a person: account_code, employee_number, work_email,
+            changed_at (the last one) and row_count. None if the schema names nobody.
+        records: The distinct keys of the kept records, hashed.
+        texts: The distinct texts of some columns, by column.
+        days: The distinct days on which something happened.
+        broken_rules: Number of rows set aside by the rule that they break.
+    """
+
+    kept: int
+    set_aside: int
+    filled: Mapping[str, int]
+    mentions: pl.DataFrame | None
+    records: pl.Series
+    texts: Mapping[str, pl.Series]
+    days: pl.Series
+    broken_rules: Mapping[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class FileReading:
+    """What a run would read of a file as one system.
+
+    Attributes:
+        file: The file.
+        system: The system whose adapter reads it.
+        options: How the source declares that its files are read.
+        shapes: The rows by canonical schema; schemas without a row are left out.
+        passed_over: Number of rows that the adapter does not read.
+        columns_left_out: Columns that no mapping uses.
+        notes: Sentences about the file that its reader must know.
+        refusal: Why the file cannot be read; None if it can.
+        unproven: The form that the file does not prove, if that is why it cannot be read.
+        settled: How forms that the file does not prove were settled, one sentence each.
+    """
+
+    file: ExportFile
+    system: str
+    options: SourceOptions
+    shapes: Mapping[CanonicalSchemaName, ShapeRows] = field(default_factory=dict)
+    passed_over: int = 0
+    columns_left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    refusal: str | None = None
+    unproven: UnprovenForm | None = None
+    settled: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> int:
+        """Number of rows that a run would keep."""
+        return sum(rows.kept for rows in self.shapes.values())
+
+    @property
+    def set_aside(self) -> int:
+        """Number of rows that a run would set aside."""
+        return sum(rows.set_aside for rows in self.shapes.values())
+
+    @property
+    def kept_share(self) -> float:
+        """Share of the rows that a run would keep of those that it reads; 0 if it reads none."""
+        return self.kept / max(self.kept + self.set_aside, 1)
+
+    @property
+    def days(self) -> pl.Series:
+        """The distinct days on which something happened."""
+        return pl.concat([pl.Series("day", [], pl.Date), *(rows.days for rows in self.shapes.values())]).unique().sort()
+
+    @property
+    def filled_cells(self) -> int:
+        """Number of values that a run would read."""
+        return sum(sum(rows.filled.values()) for rows in self.shapes.values())
+
+
+def read_file(folder: Path, file: ExportFile, system: str, options: SourceOptions, day: date) -> FileReading:
+    """Read a file as a run does, without keeping anything.
+
+    Args:
+        folder: The folder of the exports.
+        file: The file.
+        system: The system whose adapter reads it.
+        options: How the source declares that its files are read.
+        day: Day of the delivery.
+
+    Returns:
+        The rows by canonical schema, or the refusal.
+    """
+
+    def describe(export: Export) -> FileReading:
+        frames, passed_over = read_landed_frames(export, system, day)
+        shapes = {shape: _describe_rows(shape, *pair) for shape, pair in frames.items()}
+        return FileReading(
+            file,
+            system,
+            options,
+            {shape: rows for shape, rows in shapes.items() if rows.kept or rows.set_aside},
+            sum(passed_over.values()),
+            export.columns_left_out,
+            export.notes,
+        )
+
+    try:
+        return process_export(folder / file.path, system, options, describe)
+    except UnprovenForm as refusal:
+        return FileReading(file, system, options, refusal=str(refusal), unproven=refusal)
+    except ExportRefused as refusal:
+        return FileReading(file, system, options, refusal=str(refusal))
+    except pl.exceptions.ComputeError as error:
+        return FileReading(file, system, options, refusal=f"it {describe_broken_end(error)}")
+
+
+def _describe_rows(shape: CanonicalSchemaName, good: pl.DataFrame, quarantined: pl.DataFrame) -> ShapeRows:
+    schema = CANONICAL_SCHEMAS[shape]
+    bad = quarantined.filter(~pl.col("is_row_kept"))
+    rules = bad.select(pl.col("failed_rules").explode()).group_by("failed_rules").len().sort("failed_rules")
+    counts = {name: good.height - good[name].null_count() for name in schema.columns}
+    return ShapeRows(
+        good.height,
+        bad.height,
+        {name: count for name, count in counts.items() if count},
+        _count_mentions(good) if set(ACCOUNT_KEYS) <= set(schema.columns) else None,
+        good.select(pl.struct(schema.key).hash(seed=0).unique()).to_series(),
+        {name: good[name].drop_nulls().unique().sort() for name in _TEXT_COLUMNS if counts.get(name)},
+        _list_days(good, counts),
+        dict(rules.iter_rows()),
+    )
+
+
+def _list_days(rows: pl.DataFrame, counts: Mapping[str, int]) -> pl.Series:
+    column = next((name for name in _DAY_COLUMNS if counts.get(name)), None)
+    if column is None:
+        return pl.Series("day", [], pl.Date)
+    return rows[column].cast(pl.Date).alias("day").drop_nulls().unique().sort()
+
+
+def _count_mentions(rows: pl.DataFrame) -> pl.DataFrame:
+    counts = (pl.col("changed_at").max(), pl.len().alias("row_count"))
+    return rows.group_by(ACCOUNT_KEYS).agg(*counts).sort(ACCOUNT_KEYS)

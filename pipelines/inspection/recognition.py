@@ -1,0 +1,117 @@
+"""What each file of a folder is: the export of a system, a table of the company's own, or nothing that can be read.
+
+Belongs here: the choice between systems whose columns fit a file, by what each of them reads of it.
+Does not belong here: the fit of columns (`pipelines.sources.detect`), the mapping of own tables (`own_tables`).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from pipelines.inspection.folder import ExportFile
+from pipelines.inspection.forms import settle_forms
+from pipelines.inspection.reading import FileReading
+from pipelines.sources.adapter import all_adapters, open_table
+from pipelines.sources.detect import MIN_MATCH_SCORE, SystemMatch, best_match, rank_systems
+from pipelines.sources.readers.files import ExportRefused
+from pipelines.sources.readers.text_table import TextTable
+
+# Systems whose fit is this near to the best one are tried as well.
+TIE_MARGIN = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class RecognizedFile:
+    """A file and what it is.
+
+    Attributes:
+        file: The file.
+        matches: The systems whose columns fit well enough, the best first, one match per system.
+        readings: What a run would read of it as each of these systems, the best first.
+        table: The file as a table of text; None if it is none.
+        refusal: Why nothing can be read of it; None if something can.
+        notes: What decided, and what was near.
+        unread: Files of the same series that are not read; they are taken for the same.
+    """
+
+    file: ExportFile
+    matches: tuple[SystemMatch, ...] = ()
+    readings: tuple[FileReading, ...] = ()
+    table: TextTable | None = None
+    refusal: str | None = None
+    notes: tuple[str, ...] = ()
+    unread: tuple[ExportFile, ...] = ()
+
+    @property
+    def reading(self) -> FileReading | None:
+        """The reading as the best system; None if no system fits."""
+        return self.readings[0] if self.readings else None
+
+    @property
+    def score(self) -> float:
+        """How well the best system fits, 0 to 1."""
+        return next((match.score for match in self.matches if match.system == self.readings[0].system), 0.0)
+
+
+def recognize_file(folder: Path, file: ExportFile, day: date, earlier: RecognizedFile | None = None) -> RecognizedFile:
+    """Find out what a file is.
+
+    Args:
+        folder: The folder of the exports.
+        file: The file.
+        day: Day of the delivery.
+        earlier: An earlier file of the same series; its systems are tried first.
+    """
+    path = folder / file.path
+    try:
+        systems = {match.system for match in earlier.matches} if earlier else set()
+        ranked = rank_systems(path, file.options, systems) if systems else []
+        ranked = ranked if best_match(ranked) else rank_systems(path, file.options)
+    except ExportRefused as refusal:
+        return RecognizedFile(file, refusal=re.sub(rf"^{re.escape(path.name)}:? ", "it ", str(refusal)))
+    except OSError as error:
+        return RecognizedFile(file, refusal=f"it cannot be opened ({type(error).__name__})")
+    try:
+        table = open_table(path, file.options)
+    except ExportRefused:  # a format of one system alone
+        table = None
+    matches = _best_per_system(ranked)
+    if not matches:
+        return RecognizedFile(file, table=table, notes=_describe_near_miss(ranked))
+    near = [match for match in matches if match.score >= matches[0].score - TIE_MARGIN]
+    readings = [settle_forms(folder, file, match.system, day, file.options) for match in near]
+    # Of systems that fit alike, the one that reads more of the file; sorting keeps the order of equals.
+    readings.sort(key=lambda reading: (-reading.kept, -reading.filled_cells))
+    return RecognizedFile(file, matches, tuple(readings), table, notes=_describe_choice(near, readings))
+
+
+def _best_per_system(ranked: Sequence[SystemMatch]) -> tuple[SystemMatch, ...]:
+    best: dict[str, SystemMatch] = {}
+    for match in ranked:
+        if match.score >= MIN_MATCH_SCORE and not match.missing:
+            best.setdefault(match.system, match)
+    return tuple(best.values())
+
+
+def _describe_choice(near: Sequence[SystemMatch], readings: Sequence[FileReading]) -> tuple[str, ...]:
+    scores = {match.system: match for match in near}
+    chosen = scores[readings[0].system]
+    notes = [chosen.why]
+    for reading in readings[1:]:
+        more = "reads as much" if _volume(reading) == _volume(readings[0]) else "reads less of it"
+        notes.append(
+            f"tie: {all_adapters()[reading.system].title} fits nearly as well ({scores[reading.system].score:.2f} "
+            f"against {chosen.score:.2f}) and {more}"
+        )
+    return tuple(notes)
+
+
+def _volume(reading: FileReading) -> tuple[int, int]:
+    return reading.kept, reading.filled_cells
+
+
+def _describe_near_miss(ranked: Sequence[SystemMatch]) -> tuple[str, ...]:
+    nearest = [match for match in ranked if match.score >= MIN_MATCH_SCORE / 2]
+    return tuple(f"nearest system: {match.why}" for match in nearest[:1])

@@ -1,0 +1,382 @@
+"""Which column of a table is the person, the day, the skill, the hours, by the cells first and the header second.
+
+Belongs here: the choice of one column per role, and the reason for it.
+Does not belong here: what the roles make together (`own_tables`), the figures of a column (`columns`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pipelines.inspection.columns import ColumnProfile, CompanyValues
+from pipelines.inspection.forms import suggest_scale
+from pipelines.inspection.vocabulary import Topic, header_words, topic_fit
+
+# Most cells of a column are of one kind; the others are typing errors.
+MIN_SHARE = 0.9
+# Tables also name people who left or who are not in HR.
+MIN_KEY_SHARE = 0.5
+MIN_SKILL_SHARE = 0.3
+# Contractual and legal limits of a day and a week.
+HOURS_PER_DAY, HOURS_PER_WEEK = 24, 168
+# A text beyond this mean length is a remark, not the name of a skill.
+MAX_SKILL_LENGTH = 60
+_KEY_WORDS = {
+    "employee_number": "employee numbers in HR",
+    "work_email": "work e-mail addresses in HR",
+    "account_code": "accounts of HR",
+}
+# Topics of people other than the one whom the row is about.
+_OTHER_PEOPLE: tuple[Topic, ...] = ("giver", "manager", "mentor")
+_NUMBER_WORDS = {"number", "no", "nr", "id", "code", "matricule", "mitarbeiternummer", "personalnummer", "matricola"}
+
+
+@dataclass(frozen=True)
+class RoleColumn:
+    """A column in its role.
+
+    Attributes:
+        header: Its header.
+        why: What decided it, without any value.
+        is_sure: Whether its values or an exact name decided.
+        key: The key of a person that it holds.
+        is_unique: Whether no value is repeated.
+        unit: Unit of hours.
+        scale: Lowest and highest score.
+        words: Its distinct words, if they are few.
+        serves: The systems whose accounts it lists.
+    """
+
+    header: str
+    why: str
+    is_sure: bool = True
+    key: str | None = None
+    is_unique: bool = False
+    unit: Literal["hours", "minutes"] = "hours"
+    scale: tuple[int, int] | None = None
+    words: frozenset[str] = frozenset()
+    serves: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ColumnRoles:
+    """The column of each role; None if no column has it.
+
+    Attributes:
+        persons: Keys of the person whom the row is about, the most trusted first.
+        questions: What could not be decided.
+    """
+
+    persons: tuple[RoleColumn, ...]
+    account: RoleColumn | None
+    giver: RoleColumn | None
+    mentor: RoleColumn | None
+    manager: RoleColumn | None
+    day: RoleColumn | None
+    start: RoleColumn | None
+    end: RoleColumn | None
+    other_day: RoleColumn | None
+    hours: RoleColumn | None
+    score: RoleColumn | None
+    kind: RoleColumn | None
+    status: RoleColumn | None
+    record: RoleColumn | None
+    skill: RoleColumn | None
+    course: RoleColumn | None
+    project: RoleColumn | None
+    task: RoleColumn | None
+    name: RoleColumn | None
+    unit: RoleColumn | None
+    role: RoleColumn | None
+    questions: tuple[str, ...] = ()
+
+
+@dataclass
+class _Table:
+    """The columns that have no role yet."""
+
+    free: list[ColumnProfile]
+    company: CompanyValues
+    questions: list[str] = field(default_factory=list)
+
+    def take(self, topic: Topic, test: Callable[[ColumnProfile], bool]) -> RoleColumn | None:
+        """Take the free column that the topic names best, if the test holds for it."""
+        named = [(topic_fit(p.header, topic), p) for p in self.free if test(p)]
+        best = max(named, key=lambda pair: pair[0], default=(0, None))
+        if best[1] is None or not best[0]:
+            return None
+        return self.use(best[1], "its name", is_sure=best[0] > 1)
+
+    def use(self, profile: ColumnProfile, why: str, is_sure: bool = True, **traits: object) -> RoleColumn:
+        """Give a column its role."""
+        self.free.remove(profile)
+        return RoleColumn(
+            profile.header,
+            why,
+            is_sure,
+            is_unique=profile.is_unique,
+            words=profile.words,
+            **traits,  # type: ignore[arg-type]
+        )
+
+
+def assign_roles(profiles: Sequence[ColumnProfile], company: CompanyValues) -> ColumnRoles:
+    """Find the column of each role.
+
+    Args:
+        profiles: The columns of the table.
+        company: Values of the other files.
+
+    Returns:
+        The roles. A column has one role at most.
+    """
+    table = _Table(list(profiles), company)
+    account = _find_served_account(table)
+    others = {topic: _find_other_person(table, topic) for topic in _OTHER_PEOPLE}
+    persons = _find_persons(table)
+    account = account or _find_account(table, persons)
+    start = table.take("start", _is_day)
+    end = table.take("end", _is_day)
+    day = _find_day(table)
+    other_day = table.take("other_day", _is_day)
+    hours = _find_hours(table)
+    score = _find_score(table)
+    kind, status = (table.take(topic, lambda p: p.is_text and bool(p.words)) for topic in ("kind", "status"))
+    record = table.take("record", lambda p: p.is_unique and topic_fit(p.header, "record") > 0)
+    skill = _find_skill(table)
+    texts = {
+        topic: table.take(topic, lambda p: p.is_text or p.number_share > 0)
+        for topic in ("course", "project", "task", "unit", "role", "name")
+    }
+    skill = skill or _find_repeated_text(table, bool(day))
+    if not persons and not others["mentor"]:
+        _explain_missing_person(table, profiles)
+    return ColumnRoles(
+        persons,
+        account,
+        others["giver"],
+        others["mentor"],
+        others["manager"],
+        day,
+        start,
+        end,
+        other_day,
+        hours,
+        score,
+        kind,
+        status,
+        record,
+        skill,
+        texts["course"],
+        texts["project"],
+        texts["task"],
+        texts["name"],
+        texts["unit"],
+        texts["role"],
+        tuple(table.questions),
+    )
+
+
+def _is_day(profile: ColumnProfile) -> bool:
+    return profile.day_share >= MIN_SHARE
+
+
+def _is_key(profile: ColumnProfile, company: CompanyValues) -> bool:
+    """Whether the cells identify people: by HR, or without HR by their form."""
+    if company.has_people:
+        return profile.key_share >= MIN_KEY_SHARE
+    return profile.email_share >= MIN_SHARE
+
+
+def _describe_key(profile: ColumnProfile, company: CompanyValues) -> tuple[str, str]:
+    """Return the key of a person that a column holds, and why."""
+    if company.has_people and profile.key:
+        return profile.key, f"{profile.key_share:.0%} of its values are {_KEY_WORDS[profile.key]}"
+    return "work_email", "its values are e-mail addresses"
+
+
+def _find_other_person(table: _Table, topic: Topic) -> RoleColumn | None:
+    """Find the column of a person other than the one whom the row is about, by the header alone."""
+    for profile in list(table.free):
+        fit = topic_fit(profile.header, topic)
+        if not fit or fit < topic_fit(profile.header, "person"):
+            continue
+        if _is_key(profile, table.company):
+            key, why = _describe_key(profile, table.company)
+            return table.use(profile, f"its name, and {why}", key=key)
+        if topic == "manager" and profile.is_text:
+            return table.use(profile, "its name")
+    return None
+
+
+def _find_persons(table: _Table) -> tuple[RoleColumn, ...]:
+    """Find the keys of the person: one column per key, the best named first."""
+    company = table.company
+    ranked = sorted(
+        (profile for profile in table.free if _is_key(profile, company)),
+        key=lambda p: (-topic_fit(p.header, "person"), -p.key_share),
+    )
+    _ask_which_person(table, ranked)
+    columns: dict[str, RoleColumn] = {}
+    if not company.has_people and (named := _find_named_number(table, ranked)) is not None:
+        columns[named.key or ""] = named
+    for profile in ranked:
+        key, why = _describe_key(profile, company)
+        is_same_person = not columns or profile.is_unique == next(iter(columns.values())).is_unique
+        if key not in columns and is_same_person:
+            columns[key] = table.use(profile, why, key=key)
+    return tuple(columns[key] for key in _KEY_WORDS if key in columns)
+
+
+def _ask_which_person(table: _Table, ranked: Sequence[ColumnProfile]) -> None:
+    """Ask which column is meant if several hold the same key and no name decides."""
+    alike = [p for p in ranked if p.key == ranked[0].key]
+    if len(alike) > 1 and topic_fit(alike[0].header, "person") == topic_fit(alike[1].header, "person"):
+        names = " and ".join(f"`{p.header}`" for p in alike)
+        table.questions.append(f"{names} name people: check that the first is the person whom the row is about")
+
+
+def _find_named_number(table: _Table, addresses: Sequence[ColumnProfile]) -> RoleColumn | None:
+    """Find the number or account of the person by its name, as no HR export is there to compare with."""
+    named = [p for p in table.free if topic_fit(p.header, "person") > 1 and p not in addresses]
+    profile = next((p for p in named if not _is_day(p) and not _has_blanks(p)), None)
+    if profile is None:
+        return None
+    key = "employee_number" if _NUMBER_WORDS & set(header_words(profile.header)) else "account_code"
+    return table.use(profile, "its name; no HR export is there to compare with", is_sure=False, key=key)
+
+
+def _find_served_account(table: _Table) -> RoleColumn | None:
+    """Find the column that lists accounts of other exports that lead to nobody."""
+    profile = next((p for p in table.free if p.serves and p.is_unique), None)
+    if profile is None:
+        return None
+    why = f"it lists accounts of {' and '.join(profile.serves)} that HR does not know"
+    return table.use(profile, why, serves=profile.serves)
+
+
+def _find_account(table: _Table, persons: Sequence[RoleColumn]) -> RoleColumn | None:
+    """Find a unique account beside a unique key of a person."""
+    if not persons or not persons[0].is_unique:
+        return None
+    return table.take("login", lambda p: p.is_unique and p.is_text and not _has_blanks(p)) or None
+
+
+def _find_day(table: _Table) -> RoleColumn | None:
+    """Find the day on which it happened; a day of planning or of keeping the record is not it."""
+    days = [p for p in table.free if _is_day(p)]
+    fits = [(topic_fit(p.header, "day") - 2 * topic_fit(p.header, "other_day"), p) for p in days]
+    usable = [(fit, p) for fit, p in fits if fit >= 0]
+    if not usable:
+        return None
+    best_fit, best = max(usable, key=lambda pair: pair[0])
+    ties = [p for fit, p in usable if fit == best_fit and p is not best]
+    if ties:
+        names = ", ".join(f"`{p.header}`" for p in ties)
+        table.questions.append(f"{names} also hold days: check that `{best.header}` is the day on which it happened")
+    why = "its values are days" if best_fit < 2 else "its name, and its values are days"
+    return table.use(best, why, is_sure=not ties)
+
+
+def _find_hours(table: _Table) -> RoleColumn | None:
+    """Find the hours: numbers that can be hours of a day or week, by their name or, if it is the only one, alone."""
+    numbers = [p for p in table.free if p.number_share >= MIN_SHARE and p.lowest >= 0 and not _is_day(p)]
+    for profile in numbers:
+        if topic_fit(profile.header, "minutes") and profile.highest <= HOURS_PER_WEEK * 60:
+            return table.use(profile, "its name, and its values are numbers", unit="minutes")
+        fit = topic_fit(profile.header, "hours")
+        if fit and profile.highest <= HOURS_PER_WEEK:
+            return table.use(profile, f"its name, and its values lie between 0 and {_limit(profile)}", is_sure=fit > 1)
+        if fit:
+            table.questions.append(
+                f"`{profile.header}` goes beyond {HOURS_PER_WEEK}: if it holds minutes, map it with `unit: minutes`"
+            )
+    unnamed = [
+        p
+        for p in numbers
+        if not any(topic_fit(p.header, topic) for topic in ("score", "number", "record", "hours", "minutes"))
+        and 0 < p.highest <= HOURS_PER_DAY
+        and p.has_fractions
+        and not p.is_unique
+    ]
+    if len(unnamed) == 1:
+        return table.use(unnamed[0], f"the only numbers between 0 and {HOURS_PER_DAY}", is_sure=False)
+    return None
+
+
+def _limit(profile: ColumnProfile) -> int:
+    return HOURS_PER_DAY if profile.highest <= HOURS_PER_DAY else HOURS_PER_WEEK
+
+
+def _find_score(table: _Table) -> RoleColumn | None:
+    """Find a score, with the scale that its lowest and highest value suggest."""
+    profile = next(
+        (p for p in table.free if topic_fit(p.header, "score") and p.number_share >= MIN_SHARE and p.lowest >= 0), None
+    )
+    if profile is None:
+        return None
+    if profile.highest <= 1:
+        return table.use(profile, "its name, and its values lie between 0 and 1")
+    scale = suggest_scale(profile.lowest, profile.highest)
+    if scale is None:
+        table.questions.append(f"`{profile.header}` goes beyond 100: map it with its `scale`")
+        table.free.remove(profile)
+        return None
+    why = f"its name; the scale {scale[0]} to {scale[1]} follows from its lowest and highest value: check it"
+    return table.use(profile, why, is_sure=False, scale=scale)
+
+
+def _find_skill(table: _Table) -> RoleColumn | None:
+    """Find the texts that name micro-skills: by the texts, or by the name of the column."""
+    texts = [p for p in table.free if p.is_text and p.mean_length <= MAX_SKILL_LENGTH and p.name_share < 0.5]
+    matching = [p for p in texts if p.skill_share >= MIN_SKILL_SHARE]
+    if matching:
+        best = max(matching, key=lambda p: (topic_fit(p.header, "skill"), p.skill_share))
+        what = "micro-skills of the taxonomy" if table.company.has_taxonomy else "skills of other exports"
+        return table.use(best, f"{best.skill_share:.0%} of its texts name {what}")
+    named = [p for p in texts if topic_fit(p.header, "skill")]
+    if not named:
+        return None
+    best = max(named, key=lambda p: topic_fit(p.header, "skill"))
+    is_unknown = table.company.has_taxonomy
+    why = "its name, though few of its texts name a micro-skill of the taxonomy" if is_unknown else "its name"
+    return table.use(best, why, is_sure=not is_unknown and topic_fit(best.header, "skill") > 1)
+
+
+def _find_repeated_text(table: _Table, has_day: bool) -> RoleColumn | None:
+    """Find the only short text that repeats, in a table of what people did."""
+    repeated = [
+        p
+        for p in table.free
+        if p.is_text
+        and not p.is_unique
+        and p.distinct_count > 1
+        and p.mean_length <= MAX_SKILL_LENGTH
+        and max(p.name_share, p.organisation_share, p.key_share) < MIN_KEY_SHARE
+    ]
+    if not has_day or not repeated:
+        return None
+    if len(repeated) > 1:
+        names = ", ".join(f"`{p.header}`" for p in repeated)
+        table.questions.append(f"each of {names} may name the skill: map one of them to `skill_text`")
+        return None
+    return table.use(repeated[0], "the only short texts that repeat", is_sure=False)
+
+
+def _has_blanks(profile: ColumnProfile) -> bool:
+    """Whether the cells look like names of people rather than keys."""
+    return max(profile.name_share, profile.blank_share) >= 0.5
+
+
+def _explain_missing_person(table: _Table, profiles: Sequence[ColumnProfile]) -> None:
+    names = [p for p in profiles if p.name_share >= 0.5]
+    if names:
+        table.questions.append(
+            f"`{names[0].header}` holds names of people, and a name identifies nobody: export the employee number or "
+            "the work e-mail address with it"
+        )
+    keyed = [p for p in profiles if topic_fit(p.header, "person") and not _is_day(p) and p not in names]
+    if keyed and table.company.has_people:
+        table.questions.append(
+            f"few values of `{keyed[0].header}` are an employee number, an e-mail address or an account of HR"
+        )

@@ -1,0 +1,139 @@
+"""The taxonomy that a folder of exports holds: a published one, or the company's own tables.
+
+Belongs here: finding its files, and the section of footsteps.yaml for it.
+Does not belong here: reading a taxonomy (`pipelines.taxonomies`).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import polars as pl
+
+from pipelines.config.company import TaxonomyConfig
+from pipelines.core.taxonomy import Taxonomy, TaxonomyError, normalise_name
+from pipelines.inspection.folder import ExportFile
+from pipelines.sources.adapter import open_table
+from pipelines.sources.readers.files import ExportRefused
+from pipelines.sources.readers.text_table import normalize_header
+from pipelines.taxonomies.declared import SINGLE_FILES, detect_taxonomy, read_declared_taxonomy
+
+# Headers, in lower case, by which a file is a taxonomy of its own: the system, or the key of `taxonomy` for own tables.
+_SINGLE_FILE_MARKS: dict[str, frozenset[str]] = {
+    "moodle_framework": frozenset({"parent id number", "id number", "short name"}),
+    "sfia": frozenset({"code", "name", "level_3", "level_4"}),
+    "lightcast": frozenset({"id", "name", "subcategory_name"}),
+}
+# The most special first: its headers hold those of the next.
+_OWN_TABLE_MARKS: dict[str, frozenset[str]] = {
+    "prerequisites": frozenset({"skill_id", "requires_skill_id"}),
+    "role_profiles": frozenset({"role_name", "skill_id", "importance"}),
+    "skills": frozenset({"skill_id", "name"}),
+}
+_NO_TEXTS = pl.Series("skill_text", [], pl.String)
+
+
+@dataclass(frozen=True)
+class FolderTaxonomy:
+    """The taxonomy of a folder.
+
+    Attributes:
+        section: The section `taxonomy` of footsteps.yaml.
+        taxonomy: The taxonomy as a run would read it; None if the folder holds none.
+        files: The files that belong to it, also those that cannot be read.
+        comments: What was decided and from what.
+        questions: What could not be decided.
+    """
+
+    section: dict[str, Any]
+    taxonomy: Taxonomy | None = None
+    files: frozenset[ExportFile] = frozenset()
+    comments: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> set[str]:
+        """The normalised names and ids of the micro-skills; empty without a taxonomy."""
+        if self.taxonomy is None:
+            return set()
+        ids = self.taxonomy.skills.select(normalise_name(pl.col("skill_id"))).to_series()
+        return {*self.taxonomy.aliases["alias_text"], *ids}
+
+
+# A section of footsteps.yaml that the files allow, and these files.
+_Candidate = tuple[dict[str, Any], frozenset[ExportFile]]
+
+
+def find_taxonomy(folder: Path, files: Sequence[ExportFile]) -> FolderTaxonomy:
+    """Find the taxonomy among the files of a folder.
+
+    Args:
+        folder: The folder of the exports.
+        files: Its files.
+
+    Returns:
+        The first published taxonomy, or else the company's own tables, or else the section that takes the skill texts
+        themselves.
+    """
+    candidates = [*_find_published(folder, files), *_find_by_headers(folder, files)]
+    claimed = frozenset[ExportFile]().union(*(members for _, members in candidates))
+    questions: list[str] = []
+    for section, _ in candidates:
+        try:
+            loaded = read_declared_taxonomy(TaxonomyConfig(**section), folder, _NO_TEXTS)
+        except TaxonomyError as error:
+            questions.append(f"files that look like a taxonomy are not used: {error}")
+            continue
+        others = [_name_of(other) for other, _ in candidates if other is not section]
+        if others:
+            questions.append(f"the folder holds another taxonomy ({', '.join(others)}): use the one of the company")
+        comment = f"{section['system']}, by its files: {loaded.taxonomy.skills.height:,} micro-skills"
+        return FolderTaxonomy(section, loaded.taxonomy, claimed, (comment,), tuple(questions))
+    comment = "the folder holds no taxonomy: each skill text of the exports counts as a micro-skill"
+    return FolderTaxonomy({"system": "observed"}, None, claimed, (comment,), tuple(questions))
+
+
+def _name_of(section: dict[str, Any]) -> str:
+    return str(section.get("folder") or section.get("skills"))
+
+
+def _find_published(folder: Path, files: Sequence[ExportFile]) -> Iterator[_Candidate]:
+    """Find published taxonomies by the names of their files."""
+    plain = [file for file in files if file.member is None]
+    for parent in sorted({str(PurePosixPath(file.path).parent) for file in plain}):
+        system = detect_taxonomy(folder / parent)
+        if system is None:
+            continue
+        named = frozenset(file for file in plain if str(PurePosixPath(file.path).parent) == parent)
+        members = named if parent != "." else frozenset(f for f in named if detect_taxonomy(folder / f.path) == system)
+        if system in SINGLE_FILES:
+            members = frozenset(file for file in named if detect_taxonomy(folder / file.path) == system)
+            yield {"system": system, "skills": min(members).path}, members
+        else:
+            yield {"system": system, "folder": parent}, members
+
+
+def _find_by_headers(folder: Path, files: Sequence[ExportFile]) -> Iterator[_Candidate]:
+    """Find taxonomies of one file, and the company's own tables, by their headers."""
+    own: dict[str, ExportFile] = {}
+    for file in files:
+        headers = _read_headers(folder, file)
+        for system, marks in _SINGLE_FILE_MARKS.items():
+            if marks <= headers:
+                yield {"system": system, "skills": file.path}, frozenset({file})
+        kind = next((kind for kind, marks in _OWN_TABLE_MARKS.items() if marks <= headers), None)
+        if kind is not None:
+            own.setdefault(kind, file)
+    if "skills" in own:
+        paths = {kind: own[kind].path for kind in reversed(_OWN_TABLE_MARKS) if kind in own}
+        yield {"system": "tabular", **paths}, frozenset(own.values())
+
+
+def _read_headers(folder: Path, file: ExportFile) -> frozenset[str]:
+    if file.member is not None:
+        return frozenset()
+    try:
+        return frozenset(map(normalize_header, open_table(folder / file.path).headers))
+    except ExportRefused:
+        return frozenset()
