@@ -98,8 +98,8 @@ def _to_document(draft: ConfigDraft, target: Path, command: str) -> dict[str, An
             {
                 **{key: source.entry.get(key) for key in ("name", "system", "shape", "path")},
                 "files": source.file_count,
-                "rows": source.kept,
-                "set_aside": source.set_aside,
+                "rows": source.kept_count,
+                "set_aside": source.set_aside_count,
                 "matched_share": source.matched.share if source.matched else None,
                 "check": list(source.questions),
             }
@@ -124,8 +124,8 @@ def _print_draft(draft: ConfigDraft, target: Path, command: str) -> None:
                 str(source.entry["name"]),
                 str(source.entry.get("shape") or source.entry["system"]),
                 f"{source.file_count:,}",
-                f"{source.kept:,}",
-                f"{source.set_aside:,}",
+                f"{source.kept_count:,}",
+                f"{source.set_aside_count:,}",
                 f"{source.matched.share:.0%}" if source.matched else "",
             ]
             for source in draft.sources

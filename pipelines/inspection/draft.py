@@ -120,7 +120,7 @@ def draft_config(folder: Path, day: date, progress: Callable[[str], None] = lamb
     for group in groups:
         proposal = propose_table(group, company)
         readings = read_table(folder, group, proposal, day) if proposal.shape and not proposal.missing else ()
-        if any(reading.kept for reading in readings):
+        if any(reading.kept_count for reading in readings):
             own.append(OwnReading(group, proposal, readings))
         else:
             undecided.append(UndecidedTable((*group.files, *group.unread), _name_headers(group, company), proposal))
@@ -193,7 +193,7 @@ def _reads_nothing(candidate: RecognizedFile) -> bool:
     """Whether a system that fits a table only roughly keeps no row of it."""
     reading = candidate.reading
     is_rough = candidate.score < CERTAIN_SCORE and candidate.table is not None
-    return is_rough and reading is not None and reading.refusal is None and not reading.kept
+    return is_rough and reading is not None and reading.refusal is None and not reading.kept_count
 
 
 def _describe_company(
@@ -277,9 +277,9 @@ def _reads_more(folder: Path, export: RecognizedFile, company: CompanyValues, pe
 
 def _usefulness(readings: Sequence[FileReading], people: pl.DataFrame) -> tuple[float, int]:
     """Return the share of rows that are kept and find their person, and the number of columns that are filled."""
-    rows = sum(reading.kept + reading.set_aside for reading in readings)
+    rows = sum(reading.kept_count + reading.set_aside_count for reading in readings)
     mentions = list_mentions(readings)
-    useful = sum(reading.kept for reading in readings)
+    useful = sum(reading.kept_count for reading in readings)
     if people.height and mentions.height:
         useful = match_source(mentions, people, list_account_map([], ())).matched_count
     columns = {name for reading in readings for shape in reading.shapes.values() for name in shape.filled}
@@ -302,6 +302,6 @@ def _find_maps_in_hr(
         proposal = propose_table(group, company)
         if proposal.shape == "account" and proposal.serves:
             readings = read_table(folder, group, proposal, day)
-            if any(reading.kept for reading in readings):
+            if any(reading.kept_count for reading in readings):
                 maps.append(OwnReading(group, proposal, readings))
     return maps

@@ -93,7 +93,7 @@ def _choose_way(option: str, ways: Sequence[FileReading], day: date) -> tuple[Fi
 
 
 def _volume(reading: FileReading) -> tuple[int, int]:
-    return reading.kept, reading.filled_cells
+    return reading.kept_count, reading.filled_cells
 
 
 def _working_share(reading: FileReading) -> float:

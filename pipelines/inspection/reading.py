@@ -32,8 +32,8 @@ class ShapeRows:
     """The rows of one canonical schema of a file.
 
     Attributes:
-        kept: Number of rows that a run would keep.
-        set_aside: Number of rows that a run would set aside.
+        kept_count: Number of rows that a run would keep.
+        set_aside_count: Number of rows that a run would set aside.
         filled: Number of kept rows in which a column has a value, by column; columns without any are left out.
         mentions: One row per distinct combination of keys of a person: account_code, employee_number, work_email,
             changed_at (the last one) and row_count. None if the schema names nobody.
@@ -43,8 +43,8 @@ class ShapeRows:
         broken_rules: Number of rows set aside by the rule that they break.
     """
 
-    kept: int
-    set_aside: int
+    kept_count: int
+    set_aside_count: int
     filled: Mapping[str, int]
     mentions: pl.DataFrame | None
     records: pl.Series
@@ -82,19 +82,19 @@ class FileReading:
     settled: tuple[str, ...] = ()
 
     @property
-    def kept(self) -> int:
+    def kept_count(self) -> int:
         """Number of rows that a run would keep."""
-        return sum(rows.kept for rows in self.shapes.values())
+        return sum(rows.kept_count for rows in self.shapes.values())
 
     @property
-    def set_aside(self) -> int:
+    def set_aside_count(self) -> int:
         """Number of rows that a run would set aside."""
-        return sum(rows.set_aside for rows in self.shapes.values())
+        return sum(rows.set_aside_count for rows in self.shapes.values())
 
     @property
     def kept_share(self) -> float:
         """Share of the rows that a run would keep of those that it reads; 0 if it reads none."""
-        return self.kept / max(self.kept + self.set_aside, 1)
+        return self.kept_count / max(self.kept_count + self.set_aside_count, 1)
 
     @property
     def days(self) -> pl.Series:
@@ -128,7 +128,7 @@ def read_file(folder: Path, file: ExportFile, system: str, options: SourceOption
             file,
             system,
             options,
-            {shape: rows for shape, rows in shapes.items() if rows.kept or rows.set_aside},
+            {shape: rows for shape, rows in shapes.items() if rows.kept_count or rows.set_aside_count},
             sum(passed_over.values()),
             export.columns_left_out,
             export.notes,

@@ -83,7 +83,7 @@ def recognize_file(folder: Path, file: ExportFile, day: date, earlier: Recognize
     near = [match for match in matches if match.score >= matches[0].score - TIE_MARGIN]
     readings = [settle_forms(folder, file, match.system, day, file.options) for match in near]
     # Of systems that fit alike, the one that reads more of the file; sorting keeps the order of equals.
-    readings.sort(key=lambda reading: (-reading.kept, -reading.filled_cells))
+    readings.sort(key=lambda reading: (-reading.kept_count, -reading.filled_cells))
     return RecognizedFile(file, matches, tuple(readings), table, notes=_describe_choice(near, readings))
 
 
@@ -109,7 +109,7 @@ def _describe_choice(near: Sequence[SystemMatch], readings: Sequence[FileReading
 
 
 def _volume(reading: FileReading) -> tuple[int, int]:
-    return reading.kept, reading.filled_cells
+    return reading.kept_count, reading.filled_cells
 
 
 def _describe_near_miss(ranked: Sequence[SystemMatch]) -> tuple[str, ...]:

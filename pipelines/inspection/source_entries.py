@@ -69,14 +69,14 @@ class DraftSource:
     questions: tuple[str, ...]
 
     @property
-    def kept(self) -> int:
+    def kept_count(self) -> int:
         """Number of rows that a run would keep."""
-        return sum(reading.kept for reading in self.readings)
+        return sum(reading.kept_count for reading in self.readings)
 
     @property
-    def set_aside(self) -> int:
+    def set_aside_count(self) -> int:
         """Number of rows that a run would set aside."""
-        return sum(reading.set_aside for reading in self.readings)
+        return sum(reading.set_aside_count for reading in self.readings)
 
 
 @dataclass(frozen=True)
@@ -260,12 +260,12 @@ def _shared_options(readings: Sequence[FileReading]) -> dict[str, Any]:
 
 
 def _describe_rows(readings: Sequence[FileReading], file_count: int) -> list[str]:
-    kept, set_aside = sum(r.kept for r in readings), sum(r.set_aside for r in readings)
+    kept_count, set_aside_count = sum(r.kept_count for r in readings), sum(r.set_aside_count for r in readings)
     passed_over = sum(reading.passed_over for reading in readings)
     files = "1 file" if file_count == 1 else f"{file_count:,} files"
     if len({reading.file.path for reading in readings}) < file_count:
         files += f", {len(readings)} of them read"
-    sentence = f"{files}: {kept:,} of {kept + set_aside:,} rows would be kept"
+    sentence = f"{files}: {kept_count:,} of {kept_count + set_aside_count:,} rows would be kept"
     if passed_over:
         sentence += f", {passed_over:,} are passed over"
     settled = dict.fromkeys(sentence for reading in readings for sentence in reading.settled)
@@ -291,8 +291,8 @@ def _ask_about_rows(readings: Sequence[FileReading], matched: MatchedRows | None
         for rows in reading.shapes.values():
             for rule, count in rows.broken_rules.items():
                 rules[rule] = rules.get(rule, 0) + count
-    kept, set_aside = sum(r.kept for r in readings), sum(r.set_aside for r in readings)
-    if rules and kept < MIN_KEPT_SHARE * (kept + set_aside):
+    kept_count, set_aside_count = sum(r.kept_count for r in readings), sum(r.set_aside_count for r in readings)
+    if rules and kept_count < MIN_KEPT_SHARE * (kept_count + set_aside_count):
         listed = ", ".join(f"{rule} ({count:,})" for rule, count in sorted(rules.items(), key=lambda p: -p[1])[:3])
         questions.append(f"many rows would be set aside, by the rules {listed}: footsteps sources preview shows them")
     if matched is not None and matched.share < MIN_MATCHED_SHARE:
