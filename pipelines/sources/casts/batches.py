@@ -70,20 +70,20 @@ def _best_parser(parsers: Sequence[Parser], texts: pl.Series) -> list[Parser]:
 
 def _of_distinct(dtype: Any, read_batch: Callable[[pl.Series], pl.Series]) -> Callable[[pl.Series], pl.Series]:
     """Return a function that reads each distinct text of a series once, and texts of earlier series not again."""
-    known = pl.DataFrame(schema={"text": pl.String, "value": dtype})
+    earlier_values = pl.DataFrame(schema={"text": pl.String, "value": dtype})
 
     def read(series: pl.Series) -> pl.Series:
-        nonlocal known
+        nonlocal earlier_values
         texts = series.drop_nulls().unique().alias("text")
         if texts.is_empty():
             return pl.Series(series.name, [], dtype).extend_constant(None, series.len())
         # several batches may be read at once: what another one adds meanwhile is lost, and read again
-        values = known
+        values = earlier_values
         unread = texts.filter(~texts.is_in(values["text"].implode()))
         if unread.len():
             read_values = unread.to_frame().with_columns(read_batch(unread).cast(dtype).alias("value"))
             values = pl.concat([values, read_values])
-            known = values if values.height <= MAX_KNOWN_TEXTS else read_values
+            earlier_values = values if values.height <= MAX_KNOWN_TEXTS else read_values
         joined = series.alias("text").to_frame().join(values, on="text", how="left", maintain_order="left")
         return joined["value"].alias(series.name)
 
