@@ -25,6 +25,7 @@ from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable
 SAMPLE_ROWS = 1_000
 _MOMENT = Transform("datetime")
 _NUMBER = Transform("number")
+_CHOSEN = "chosen:"
 _ENDS, _MOMENTS = ("lowest", "highest"), ("began", "ended")
 
 
@@ -72,8 +73,17 @@ def scan_texts(shape: ShapeMap, rows: pl.LazyFrame, table: TextTable) -> pl.Lazy
         rows: The rows that the shape reads, with every column of its headers.
         table: The file.
     """
-    variants = _variants_by_field(shape).values()
-    return rows.select(ROW_NUMBER, *(text for fields in variants for text in _field_texts(fields, shape, table)))
+    fields = _variants_by_field(shape)
+    # which variant is chosen is a column of its own: inside each text it would be computed again
+    chosen = {
+        destination: choose_variant(variants, shape, table)
+        for destination, variants in fields.items()
+        if len(variants) > 1 or variants[0].is_conditional
+    }
+    rows = rows.with_columns(**{f"{_CHOSEN}{destination}": variant for destination, variant in chosen.items()})
+    return rows.select(
+        ROW_NUMBER, *(text for variants in fields.values() for text in _field_texts(variants, shape, table))
+    )
 
 
 def read_texts(shape: ShapeMap, texts: pl.LazyFrame) -> ShapeTexts:
@@ -156,13 +166,18 @@ def _variants_by_field(shape: ShapeMap) -> dict[str, list[FieldMap]]:
 
 def _field_texts(variants: Sequence[FieldMap], shape: ShapeMap, table: TextTable) -> list[pl.Expr]:
     """Return the text of a field, and per variant its text, its ends and its moments if they are cast differently."""
-    chosen = choose_variant(variants, shape, table)
-    texts = [pl.when(chosen == i).then(field_text(field_map, shape, table)) for i, field_map in enumerate(variants)]
+    chosen = pl.col(f"{_CHOSEN}{variants[0].destination}")
+
+    def if_chosen(position: int, text: pl.Expr) -> pl.Expr:
+        is_only = len(variants) == 1 and not variants[0].is_conditional
+        return text if is_only else pl.when(chosen == position).then(text)
+
+    texts = [if_chosen(i, field_text(field_map, shape, table)) for i, field_map in enumerate(variants)]
     columns = _text_columns(variants)
     parts = [text.alias(column) for text, column in zip(texts, columns, strict=True)] if len(columns) > 1 else []
     for i, (column, field_map) in enumerate(zip(columns, variants, strict=False)):
         parts += [
-            pl.when(chosen == i).then(joined_text(headers, table)).alias(f"{column}:{end}")
+            if_chosen(i, joined_text(headers, table)).alias(f"{column}:{end}")
             for end in (*_ENDS, *_MOMENTS)
             if (headers := getattr(field_map, end))
         ]

@@ -122,6 +122,11 @@ class FieldMap:
         return bool(self.began and self.ended)
 
     @property
+    def is_conditional(self) -> bool:
+        """Whether the map is read only in rows for which a condition holds."""
+        return self.when is not None or self.unless is not None
+
+    @property
     def all_headers(self) -> tuple[str, ...]:
         """Every header that the map reads for its value."""
         return (*self.headers, *self.lowest, *self.highest, *self.began, *self.ended)

@@ -6,6 +6,7 @@ Does not belong here: which words a field has (the adapters, the mapping of the 
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -38,7 +39,13 @@ def comparable(text: pl.Expr) -> pl.Expr:
 
 def comparable_words(words: Iterable[str]) -> list[str]:
     """Return the words as words are compared."""
-    return pl.DataFrame({"word": list(words)}, {"word": pl.String}).select(comparable(pl.col("word")))["word"].to_list()
+    return list(_comparable_words(tuple(words)))
+
+
+@lru_cache(1_000)  # the declarations of an adapter are the same for each of its files
+def _comparable_words(words: tuple[str, ...]) -> tuple[str, ...]:
+    frame = pl.DataFrame({"word": words}, {"word": pl.String})
+    return tuple(frame.select(comparable(pl.col("word"))).to_series())
 
 
 def cast_category(text: pl.Expr, transform: Transform) -> pl.Expr:
