@@ -19,7 +19,7 @@ from pipelines.sources.canonical_frames import empty_frame, fill_shape, is_hashe
 from pipelines.sources.declaration import Adapter, ShapeMap, SourceOptions
 from pipelines.sources.field_text import frame_columns, headers_read_by
 from pipelines.sources.mapping import apply_overrides, declared_shape_maps, nearest_names
-from pipelines.sources.passed_over import REASON, count_reasons, reason_to_pass_over
+from pipelines.sources.passed_over import REASON, add_reasons, count_reasons
 from pipelines.sources.readers.delimited import read_delimited
 from pipelines.sources.readers.files import ExportRefused, open_file
 from pipelines.sources.readers.json_lines import read_json
@@ -261,5 +261,5 @@ def _scan_rows(shape: ShapeMap, table: TextTable) -> pl.LazyFrame:
     """Return the columns that a shape reads, with the reason for which a row is passed over."""
     headers = headers_read_by(shape)
     columns = dict.fromkeys(column for header in headers for column in frame_columns(header, table))
-    rows = table.scan(tuple(columns)).with_columns(reason_to_pass_over(shape, table).alias(REASON))
+    rows = add_reasons(table.scan(tuple(columns)), shape, table)
     return rows.cache() if shape.pass_over or shape.counts_empty else rows

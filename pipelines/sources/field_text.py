@@ -66,15 +66,26 @@ def condition_holds(condition: Condition, shape: ShapeMap, table: TextTable) -> 
     """Return whether the row holds one of the words of the condition; False if the file has none of its headers."""
     if not _present(headers_of(condition, shape), table):
         return pl.lit(False)
-    return holds_word(condition_text(condition, shape, table), condition.column, condition.words, shape)
+    text = condition_text(condition, shape, table)
+    return holds_word(text, comparable(text), condition.column, condition.words, shape)
 
 
-def holds_word(text: pl.Expr, column: str | tuple[str, ...], words: Iterable[str], shape: ShapeMap) -> pl.Expr:
-    """Return whether the text of the column is one of the words."""
+def holds_word(
+    text: pl.Expr, word: pl.Expr, column: str | tuple[str, ...], words: Iterable[str], shape: ShapeMap
+) -> pl.Expr:
+    """Return whether the text of the column is one of the words.
+
+    Args:
+        text: The text.
+        word: The text as words are compared (`comparable`).
+        column: The destination or the headers of the condition.
+        words: The words of the condition.
+        shape: The map, fitted to the file.
+    """
     listed = set(words)
     if KNOWN_WORDS in listed and isinstance(column, str):
         listed.update(word for field_map in _variants(column, shape) for word in transform_for(field_map).values)
-    is_listed = comparable(text).is_in(comparable_words(listed - {ANY_TEXT, KNOWN_WORDS}))
+    is_listed = word.is_in(comparable_words(listed - {ANY_TEXT, KNOWN_WORDS}))
     return is_listed | (text != "") if ANY_TEXT in listed else is_listed
 
 

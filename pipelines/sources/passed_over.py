@@ -26,12 +26,28 @@ _LONG_START = re.compile(r"^(?:https?|urn):.*[/#:]")
 MAX_REASONS = 50
 
 
-def reason_to_pass_over(shape: ShapeMap, table: TextTable) -> pl.Expr:
-    """Return the reason for which a row is passed over, such as `verb launched`; null if the row is read."""
-    reasons = [_reason(rule, shape, table) for rule in shape.pass_over]
+def add_reasons(rows: pl.LazyFrame, shape: ShapeMap, table: TextTable) -> pl.LazyFrame:
+    """Add the reason for which a row is passed over, such as `verb launched`; null if the row is read.
+
+    Args:
+        rows: The rows of a shape, with every column of its headers.
+        shape: The map, fitted to the file.
+        table: The file.
+
+    Returns:
+        The same rows with the column `REASON`.
+    """
+    # texts and words are columns of their own: inside the conditions they would be computed several times
+    texts = {f"{REASON}:text:{i}": condition_text(rule, shape, table) for i, rule in enumerate(shape.pass_over)}
+    words = {name.replace("text", "word"): comparable(pl.col(name)) for name in texts}
+    reasons = [
+        _reason(rule, shape, pl.col(text), pl.col(word))
+        for rule, text, word in zip(shape.pass_over, texts, words, strict=True)
+    ]
     if shape.counts_empty:
         reasons.insert(0, pl.when(pl.col(IS_EMPTY)).then(pl.lit(f"no {shape.explode}")))
-    return pl.coalesce(*reasons, pl.lit(None, pl.String))
+    reason = pl.coalesce(*reasons, pl.lit(None, pl.String)).alias(REASON)
+    return rows.with_columns(**texts).with_columns(**words).with_columns(reason).drop(*texts, *words)
 
 
 def count_reasons(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -65,25 +81,22 @@ def sum_by_reason(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return dict(totals.most_common())
 
 
-def _reason(rule: PassOver, shape: ShapeMap, table: TextTable) -> pl.Expr:
-    text = condition_text(rule, shape, table)
-    listed = holds_word(text, rule.column, rule.words, shape)
-    reason = pl.when(listed).then(_declared_reason(rule, text))
+def _reason(rule: PassOver, shape: ShapeMap, text: pl.Expr, word: pl.Expr) -> pl.Expr:
+    reason = pl.when(holds_word(text, word, rule.column, rule.words, shape)).then(_declared_reason(rule, word))
     if not rule.other_than:
         return reason
-    return reason.when(~holds_word(text, rule.column, rule.other_than, shape)).then(_quoted_reason(rule.what, text))
+    is_other = ~holds_word(text, word, rule.column, rule.other_than, shape)
+    return reason.when(is_other).then(_quoted_reason(rule.what, text))
 
 
-def _declared_reason(rule: PassOver, text: pl.Expr) -> pl.Expr:
+def _declared_reason(rule: PassOver, word: pl.Expr) -> pl.Expr:
     """Return the reason with the word as the adapter declares it, of an IRI its last part; no other text is quoted."""
-    words = [word for word in rule.words if word not in (ANY_TEXT, KNOWN_WORDS)]
+    words = [declared for declared in rule.words if declared not in (ANY_TEXT, KNOWN_WORDS)]
     reasons = {
-        word: f"{rule.what} {_LONG_START.sub('', declared)}" if word else f"no {rule.what}"
-        for word, declared in zip(comparable_words(words), words, strict=True)
+        compared: f"{rule.what} {_LONG_START.sub('', declared)}" if compared else f"no {rule.what}"
+        for compared, declared in zip(comparable_words(words), words, strict=True)
     }
-    return comparable(text).replace_strict(
-        list(reasons), list(reasons.values()), default=rule.what, return_dtype=pl.String
-    )
+    return word.replace_strict(list(reasons), list(reasons.values()), default=rule.what, return_dtype=pl.String)
 
 
 def _quoted_reason(what: str, text: pl.Expr) -> pl.Expr:
