@@ -51,7 +51,7 @@ def build_definitions(settings: Settings) -> Definitions:
     ]
     pipeline = build_pipeline(settings, config)
 
-    def select(source_names: Sequence[str]) -> Selection:
+    def select_for_sources(source_names: Sequence[str]) -> Selection:
         return select_incremental(assets, [config.source(name) for name in source_names])
 
     def find_health_issues() -> list[Issue]:
@@ -64,7 +64,7 @@ def build_definitions(settings: Settings) -> Definitions:
         jobs=[nightly_job],
         schedules=[build_nightly_schedule(config.time_zone)],
         sensors=[
-            build_landed_files_sensor(pipeline, select),
+            build_landed_files_sensor(pipeline, select_for_sources),
             build_alert_sensor(config.alerts, config.company, find_health_issues),
             build_backfill_downstream_sensor(),
         ],
@@ -76,11 +76,11 @@ def build_definitions(settings: Settings) -> Definitions:
 
 def build_pipeline(settings: Settings, config: Config) -> PipelineResource:
     """The pipeline resource of one data root."""
-    landing = settings.landing or settings.config_path.parent / config.landing
+    landing_folder = settings.landing or settings.config_path.parent / config.landing
     return PipelineResource(
         data_root=str(settings.root),
         config_path=str(settings.config_path),
-        landing_path=str(landing.expanduser().resolve()),
+        landing_path=str(landing_folder.expanduser().resolve()),
     )
 
 

@@ -68,10 +68,10 @@ class AlertState:
 _STATE_ADAPTER = TypeAdapter(AlertState)
 
 
-def read_alert_state(text: str | None, now: float) -> AlertState:
+def read_alert_state(cursor_json: str | None, now: float) -> AlertState:
     """The stored state; one that begins now if there is none, or if it has another form."""
     try:
-        return _STATE_ADAPTER.validate_json(text) if text else AlertState(now)
+        return _STATE_ADAPTER.validate_json(cursor_json) if cursor_json else AlertState(now)
     except ValidationError:
         return AlertState(now)
 
@@ -92,13 +92,13 @@ def collect_alerts(
     Returns:
         The state to store, and a message with one line per waiting issue; None if no message is due.
     """
-    recent = {key: sent_at for key, sent_at in state.sent.items() if now - sent_at < REPEAT_SECONDS}
+    recently_sent = {key: sent_at for key, sent_at in state.sent.items() if now - sent_at < REPEAT_SECONDS}
     waiting = dict(state.waiting)
     for issue in issues:
-        if issue.key in waiting or issue.key not in recent:
+        if issue.key in waiting or issue.key not in recently_sent:
             _, count = waiting.get(issue.key, ("", 0))
             waiting[issue.key] = (issue.sentence, count + 1)
-    state = replace(state, waiting=waiting, sent=recent)
+    state = replace(state, waiting=waiting, sent=recently_sent)
     if not waiting or now - state.sent_at < gather_seconds:
         return state, None
     lines = [sentence if count == 1 else f"{sentence} ({count} times)" for sentence, count in waiting.values()]
@@ -126,11 +126,13 @@ def find_run_issues(instance: DagsterInstance, since: float) -> list[Issue]:
         check_issues = _find_check_issues(instance, run.run_id)
         issues += check_issues
         if run.status is DagsterRunStatus.FAILURE and not check_issues:
-            stats = instance.get_run_step_stats(run.run_id)
-            failed = sorted(op.step_key for op in stats if op.status is not None and op.status.value == "FAILURE")
-            where = f" at {', '.join(failed)}" if failed else ""
-            sentence = f"A run of {run.job_name} failed{where}: look at run {run.run_id[:8]} in the UI."
-            issues.append(Issue(f"run:{run.job_name}:{where}", sentence))
+            op_stats = instance.get_run_step_stats(run.run_id)
+            failed_ops = sorted(
+                op.step_key for op in op_stats if op.status is not None and op.status.value == "FAILURE"
+            )
+            at_failed_ops = f" at {', '.join(failed_ops)}" if failed_ops else ""
+            sentence = f"A run of {run.job_name} failed{at_failed_ops}: look at run {run.run_id[:8]} in the UI."
+            issues.append(Issue(f"run:{run.job_name}:{at_failed_ops}", sentence))
     return issues
 
 
@@ -143,19 +145,19 @@ def _find_check_issues(instance: DagsterInstance, run_id: str) -> list[Issue]:
             continue
         # a model that does not replace the champion blocks nothing, but somebody has to look at it
         if (check.blocking and check.severity.value == "ERROR") or check.check_name == PROMOTED:
-            table = check.asset_key.to_user_string()
-            problem = "The model was refused" if table.startswith("model_") else f"{table} is blocked"
+            table_name = check.asset_key.to_user_string()
+            problem = "The model was refused" if table_name.startswith("model_") else f"{table_name} is blocked"
             sentence = f"{problem}: {check.check_name}: {check.description}."
-            issues.append(Issue(f"check:{table}:{check.check_name}", sentence))
+            issues.append(Issue(f"check:{table_name}:{check.check_name}", sentence))
     return issues
 
 
-def deliver(to: Sequence[str], title: str, message: str) -> bool:
+def deliver(address_templates: Sequence[str], title: str, message: str) -> bool:
     """Send a message to every address.
 
     Args:
-        to: Addresses of apprise: mailtos://…, slack://…, msteams://…, json://host/path for a webhook. `${NAME}` is
-            taken from the environment, so that footsteps.yaml holds no secret.
+        address_templates: Addresses of apprise: mailtos://…, slack://…, msteams://…, json://host/path for a webhook.
+            `${NAME}` is taken from the environment, so that footsteps.yaml holds no secret.
         title: Title of the message.
         message: Text of the message.
 
@@ -169,7 +171,9 @@ def deliver(to: Sequence[str], title: str, message: str) -> bool:
         # apprise loads every service it knows, some of them with deprecated modules
         warnings.simplefilter("ignore", DeprecationWarning)
         sender = apprise.Apprise()
-        addresses = [_VARIABLE.sub(lambda match: os.environ.get(match[1], ""), address) for address in to]
+        addresses = [
+            _VARIABLE.sub(lambda match: os.environ.get(match[1], ""), template) for template in address_templates
+        ]
         return all(sender.add(address) for address in addresses) and bool(sender.notify(title=title, body=message))
 
 

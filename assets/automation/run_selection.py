@@ -41,13 +41,13 @@ class Selection:
 
 def find_new_files(pipeline: PipelineResource) -> list[NewFile]:
     """The files of declared sources that no run has landed or refused yet."""
-    ledger = read_ledger(pipeline.lake).select("source_name", "mapping_code", "file_sha256")
-    landed = set(ledger.iter_rows())
+    deliveries = read_ledger(pipeline.lake).select("source_name", "mapping_code", "file_sha256")
+    landed_files = set(deliveries.iter_rows())
     return [
         NewFile(source, path)
         for source in pipeline.config.sources
         for path in list_landing_files(pipeline.landing_folder, source.path)
-        if (source.name, source.mapping_code, file_sha256(path)) not in landed
+        if (source.name, source.mapping_code, file_sha256(path)) not in landed_files
     ]
 
 
@@ -61,20 +61,22 @@ def select_incremental(assets: Sequence[AssetsDefinition | AssetSpec], sources: 
     Returns:
         The landing of these sources and every asset that can be updated in part, with the checks of their tables.
     """
-    shapes = {shape for source in sources for shape in source_tables(source)}
-    landing = {f"land_{source.system}" for source in sources}
-    unaffected = {AssetKey(table.name) for shape, table in CORE_TABLE_BY_SHAPE.items() if shape not in shapes}
-    if shapes & _IDENTITY_SHAPES:
-        unaffected = set()
+    affected_shapes = {shape for source in sources for shape in source_tables(source)}
+    landing_ops = {f"land_{source.system}" for source in sources}
+    unaffected_keys = {
+        AssetKey(table.name) for shape, table in CORE_TABLE_BY_SHAPE.items() if shape not in affected_shapes
+    }
+    if affected_shapes & _IDENTITY_SHAPES:
+        unaffected_keys = set()
 
     def is_selected(asset: AssetsDefinition) -> bool:
         is_updatable = all(spec.tags.get(INCREMENTAL_MODE_TAG, "skip") != "skip" for spec in asset.specs)
-        is_affected = is_updatable and not asset.keys & unaffected
-        return asset.op.name in landing or is_affected or _is_publish_target(asset)
+        is_affected = is_updatable and not asset.keys & unaffected_keys
+        return asset.op.name in landing_ops or is_affected or _is_publish_target(asset)
 
-    selected = [asset for asset in assets if isinstance(asset, AssetsDefinition) and is_selected(asset)]
-    keys = [key for asset in selected for key in asset.keys]
-    return Selection(tuple(keys), tuple(key for asset in selected for key in asset.check_keys))
+    selected_assets = [asset for asset in assets if isinstance(asset, AssetsDefinition) and is_selected(asset)]
+    asset_keys = [key for asset in selected_assets for key in asset.keys]
+    return Selection(tuple(asset_keys), tuple(key for asset in selected_assets for key in asset.check_keys))
 
 
 def select_renewal(assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
@@ -83,11 +85,11 @@ def select_renewal(assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
     It includes the companions and the record of whom they were shown to: a companion whose consent ends before the
     extended validity is removed.
     """
-    renewed = {AssetKey(SNAPSHOT.name), AssetKey(COMPANION.name), AssetKey(SHOWN_COMPANION.name)}
-    definitions = [asset for asset in assets if isinstance(asset, AssetsDefinition)]
-    selected = [asset for asset in definitions if renewed & asset.keys or _is_publish_target(asset)]
-    keys = tuple(key for asset in selected for key in asset.keys)
-    return Selection(keys, tuple(key for asset in selected for key in asset.check_keys), has_landing=False)
+    renewed_keys = {AssetKey(SNAPSHOT.name), AssetKey(COMPANION.name), AssetKey(SHOWN_COMPANION.name)}
+    asset_definitions = [asset for asset in assets if isinstance(asset, AssetsDefinition)]
+    selected_assets = [asset for asset in asset_definitions if renewed_keys & asset.keys or _is_publish_target(asset)]
+    asset_keys = tuple(key for asset in selected_assets for key in asset.keys)
+    return Selection(asset_keys, tuple(key for asset in selected_assets for key in asset.check_keys), has_landing=False)
 
 
 def _is_publish_target(asset: AssetsDefinition) -> bool:

@@ -50,9 +50,11 @@ def build_nightly_schedule(time_zone: str) -> ScheduleDefinition:
         description="The complete run at 02:00. Switch it on in production.",
     )
     def nightly_0200(context: ScheduleEvaluationContext) -> Iterator[RunRequest]:
-        scheduled = context.scheduled_execution_time or datetime.now(UTC)
-        day = scheduled.astimezone(ZoneInfo(time_zone)).date().isoformat()
-        yield RunRequest(run_key=day, tags={SCHEDULED_DAY_TAG: day}, partition_key=today_utc().isoformat())
+        scheduled_at = context.scheduled_execution_time or datetime.now(UTC)
+        scheduled_day = scheduled_at.astimezone(ZoneInfo(time_zone)).date().isoformat()
+        yield RunRequest(
+            run_key=scheduled_day, tags={SCHEDULED_DAY_TAG: scheduled_day}, partition_key=today_utc().isoformat()
+        )
 
     return nightly_0200
 

@@ -114,10 +114,10 @@ class BatchRequest:
 _CURSOR_ADAPTER = TypeAdapter(Cursor)
 
 
-def read_cursor(text: str | None) -> Cursor:
+def read_cursor(cursor_json: str | None) -> Cursor:
     """The stored cursor; an empty one if there is none, or if it has another form."""
     try:
-        return _CURSOR_ADAPTER.validate_json(text) if text else Cursor()
+        return _CURSOR_ADAPTER.validate_json(cursor_json) if cursor_json else Cursor()
     except ValidationError:
         return Cursor()
 
@@ -133,7 +133,7 @@ def plan_next_batch(
     now: float,
     quiet_seconds: float,
     outcome: Outcome,
-    is_known: Callable[[str], bool],
+    is_landed: Callable[[str], bool],
 ) -> tuple[Cursor, BatchRequest | None]:
     """Decide whether to request a run.
 
@@ -146,57 +146,63 @@ def plan_next_batch(
         now: The time in seconds.
         quiet_seconds: How long a file must stay unchanged to be complete.
         outcome: What became of the run of the cursor's batch.
-        is_known: Whether the ledger knows the content of a file, by its "source:path".
+        is_landed: Whether the ledger knows the content of a file, by its "source:path".
 
     Returns:
         The cursor to store, and the run to request, if any.
     """
-    seen = {path: _carry_times(cursor.seen.get(path), file, now) for path, file in files.items()}
-    carried = {path: version for path, version in cursor.carried.items() if path in files}
+    seen_files = {path: _carry_times(cursor.seen.get(path), file, now) for path, file in files.items()}
+    carried_versions = {path: version for path, version in cursor.carried.items() if path in files}
     batch = cursor.batch
     if batch is not None and (outcome == "carried" or (outcome == "failed" and batch.attempt >= MAX_ATTEMPTS)):
-        carried |= {path: version for path, version in batch.files.items() if path in files}
+        carried_versions |= {path: version for path, version in batch.files.items() if path in files}
         batch = None
     elif batch is not None and outcome == "under_way":
-        return replace(cursor, seen=seen, carried=carried), None
-    new = {path: file for path, file in seen.items() if carried.get(path) != file.version}
+        return replace(cursor, seen=seen_files, carried=carried_versions), None
+    new_files = {path: file for path, file in seen_files.items() if carried_versions.get(path) != file.version}
     # files that another run has landed or refused need no run; files that our own failed run has landed do
     batch_paths = set(batch.files) if batch else set()
-    carried |= {
+    carried_versions |= {
         path: file.version
-        for path, file in new.items()
-        if path not in batch_paths and file.is_complete(now, quiet_seconds) and is_known(path)
+        for path, file in new_files.items()
+        if path not in batch_paths and file.is_complete(now, quiet_seconds) and is_landed(path)
     }
-    cursor = replace(cursor, seen=seen, carried=carried, batch=batch)
-    ready = _find_ready({p: file for p, file in new.items() if carried.get(p) != file.version}, now, quiet_seconds)
-    if batch is None and not ready:
+    cursor = replace(cursor, seen=seen_files, carried=carried_versions, batch=batch)
+    ready_paths = _find_ready(
+        {path: file for path, file in new_files.items() if carried_versions.get(path) != file.version},
+        now,
+        quiet_seconds,
+    )
+    if batch is None and not ready_paths:
         return cursor, None
     if batch is not None and outcome == "failed" and now - batch.asked_at < quiet_seconds * batch.attempt:
         return cursor, None  # a run that failed just now would fail again
-    requested = {path: seen[path].version for path in {*ready, *(batch_paths & set(files))}}
-    sources = tuple(sorted({*(seen[path].source_name for path in requested), *(batch.sources if batch else ())}))
+    requested_versions = {path: seen_files[path].version for path in {*ready_paths, *(batch_paths & set(files))}}
+    source_names = tuple(
+        sorted({*(seen_files[path].source_name for path in requested_versions), *(batch.sources if batch else ())})
+    )
     attempt = 1 if batch is None else batch.attempt + (outcome == "failed")
-    cursor = replace(cursor, batch=FileBatch(requested, sources, attempt, now), number=cursor.number + 1)
-    return cursor, BatchRequest(sources, cursor.number)
+    cursor = replace(cursor, batch=FileBatch(requested_versions, source_names, attempt, now), number=cursor.number + 1)
+    return cursor, BatchRequest(source_names, cursor.number)
 
 
-def _carry_times(before: SeenFile | None, file: SeenFile, now: float) -> SeenFile:
+def _carry_times(last_seen: SeenFile | None, file: SeenFile, now: float) -> SeenFile:
     """The file with the times of the earlier tick, as far as they still hold."""
-    if before is None:
+    if last_seen is None:
         return replace(file, first=now, since=now)
-    return replace(file, first=before.first, since=before.since if before.version == file.version else now)
+    return replace(file, first=last_seen.first, since=last_seen.since if last_seen.version == file.version else now)
 
 
 def _find_ready(files: Mapping[str, SeenFile], now: float, quiet_seconds: float) -> set[str]:
     """The complete files of sources that have only complete files, or whose files have waited for too long."""
-    ready: set[str] = set()
-    for source in {file.source_name for file in files.values()}:
-        of_source = {path: file for path, file in files.items() if file.source_name == source}
-        complete = {path for path, file in of_source.items() if file.is_complete(now, quiet_seconds)}
-        waited = now - min(file.first for file in of_source.values())
-        if len(complete) == len(of_source) or waited >= MAX_QUIET_PERIODS * quiet_seconds:
-            ready |= complete
-    return ready
+    ready_paths: set[str] = set()
+    for source_name in {file.source_name for file in files.values()}:
+        source_files = {path: file for path, file in files.items() if file.source_name == source_name}
+        complete_paths = {path for path, file in source_files.items() if file.is_complete(now, quiet_seconds)}
+        waited_seconds = now - min(file.first for file in source_files.values())
+        if len(complete_paths) == len(source_files) or waited_seconds >= MAX_QUIET_PERIODS * quiet_seconds:
+            ready_paths |= complete_paths
+    return ready_paths
 
 
 def scan_landing_folder(pipeline: PipelineResource, now: float) -> dict[str, SeenFile]:
@@ -209,20 +215,20 @@ def scan_landing_folder(pipeline: PipelineResource, now: float) -> dict[str, See
 
 
 def _describe_file(source_name: str, path: Path, now: float) -> SeenFile:
-    stat, is_done = path.stat(), path.with_name(path.name + DONE_SUFFIX).exists()
-    return SeenFile(source_name, stat.st_size, stat.st_mtime_ns, now, now, is_done)
+    file_stat, is_done = path.stat(), path.with_name(path.name + DONE_SUFFIX).exists()
+    return SeenFile(source_name, file_stat.st_size, file_stat.st_mtime_ns, now, now, is_done)
 
 
-def find_outcome(instance: DagsterInstance, number: int, asked_at: float, now: float) -> Outcome:
+def find_outcome(instance: DagsterInstance, batch_number: int, asked_at: float, now: float) -> Outcome:
     """What became of the run of a batch.
 
     Args:
         instance: Dagster's instance.
-        number: Number of the batch.
+        batch_number: Number of the batch.
         asked_at: When the run was requested, in seconds.
         now: The time in seconds.
     """
-    statuses = {run.status for run in instance.get_runs(RunsFilter(tags={BATCH_TAG: str(number)}), limit=10)}
+    statuses = {run.status for run in instance.get_runs(RunsFilter(tags={BATCH_TAG: str(batch_number)}), limit=10)}
     if DagsterRunStatus.SUCCESS in statuses:
         return "carried"
     if statuses & _UNFINISHED_STATUSES:
@@ -233,13 +239,13 @@ def find_outcome(instance: DagsterInstance, number: int, asked_at: float, now: f
 
 
 def build_landed_files_sensor(
-    pipeline: PipelineResource, select: Callable[[Sequence[str]], Selection]
+    pipeline: PipelineResource, select_assets: Callable[[Sequence[str]], Selection]
 ) -> SensorDefinition:
     """The sensor that starts a run for files that landed.
 
     Args:
         pipeline: The data root.
-        select: Returns the assets and checks of an incremental run for sources, by their names.
+        select_assets: Returns the assets and checks of an incremental run for sources, by their names.
     """
 
     @sensor(
@@ -254,18 +260,22 @@ def build_landed_files_sensor(
         outcome: Outcome = "carried"
         if cursor.batch is not None:
             outcome = find_outcome(context.instance, cursor.number, cursor.batch.asked_at, now)
-        codes = {source.name: source.mapping_code for source in pipeline.config.sources}
-        ledger = read_ledger(pipeline.lake).select("source_name", "file_sha256", "mapping_code")
-        contents = {(source, sha256) for source, sha256, code in ledger.iter_rows() if codes.get(source) == code}
+        mapping_code_by_source = {source.name: source.mapping_code for source in pipeline.config.sources}
+        deliveries = read_ledger(pipeline.lake).select("source_name", "file_sha256", "mapping_code")
+        current_hashes = {
+            (source_name, sha256)
+            for source_name, sha256, mapping_code in deliveries.iter_rows()
+            if mapping_code_by_source.get(source_name) == mapping_code
+        }
 
-        def is_known(name: str) -> bool:
-            source, path = name.split(":", 1)
-            return (source, file_sha256(pipeline.landing_folder / path)) in contents
+        def is_landed(file_key: str) -> bool:
+            source_name, path = file_key.split(":", 1)
+            return (source_name, file_sha256(pipeline.landing_folder / path)) in current_hashes
 
         files = scan_landing_folder(pipeline, now)
-        cursor, request = plan_next_batch(cursor, files, now, pipeline.config.quiet_seconds, outcome, is_known)
+        cursor, request = plan_next_batch(cursor, files, now, pipeline.config.quiet_seconds, outcome, is_landed)
         return SensorResult(
-            run_requests=[_build_run_request(pipeline, request, select)] if request else [],
+            run_requests=[_build_run_request(pipeline, request, select_assets)] if request else [],
             cursor=write_cursor(cursor),
         )
 
@@ -273,15 +283,15 @@ def build_landed_files_sensor(
 
 
 def _build_run_request(
-    pipeline: PipelineResource, request: BatchRequest, select: Callable[[Sequence[str]], Selection]
+    pipeline: PipelineResource, request: BatchRequest, select_assets: Callable[[Sequence[str]], Selection]
 ) -> RunRequest:
-    tags, day = {BATCH_TAG: str(request.number)}, today_utc().isoformat()
+    tags, today = {BATCH_TAG: str(request.number)}, today_utc().isoformat()
     if pipeline.complete_runs.last_as_of() is None:
-        return RunRequest(tags=tags, partition_key=day)  # there is nothing to update yet: the first run is complete
-    selection = select(request.sources)
+        return RunRequest(tags=tags, partition_key=today)  # there is nothing to update yet: the first run is complete
+    selection = select_assets(request.sources)
     return RunRequest(
         tags={**tags, INCREMENTAL_TAG: "true"},
-        partition_key=day,
+        partition_key=today,
         asset_selection=list(selection.assets),
         asset_check_keys=list(selection.checks),
     )

@@ -27,16 +27,16 @@ def transfer_instigator_states(instance: DagsterInstance) -> list[str]:
     Returns:
         The present names of the schedules and sensors that were switched on.
     """
-    states = instance.all_instigator_state()
-    stored, switched_on = {state.selector_id for state in states}, []
-    for state in states:
-        name = RENAMED.get(state.name)
-        if name is None or not state.is_running:
+    instigator_states = instance.all_instigator_state()
+    stored_selector_ids, switched_on = {state.selector_id for state in instigator_states}, []
+    for state in instigator_states:
+        new_name = RENAMED.get(state.name)
+        if new_name is None or not state.is_running:
             continue
-        renamed = state._replace(origin=state.origin._replace(instigator_name=name))
-        if renamed.selector_id not in stored:
-            instance.add_instigator_state(renamed)
-            switched_on.append(name)
-        stop = instance.stop_schedule if state.name == "every_night_at_two" else instance.stop_sensor
-        stop(state.instigator_origin_id, state.selector_id, None)
+        renamed_state = state._replace(origin=state.origin._replace(instigator_name=new_name))
+        if renamed_state.selector_id not in stored_selector_ids:
+            instance.add_instigator_state(renamed_state)
+            switched_on.append(new_name)
+        stop_instigator = instance.stop_schedule if state.name == "every_night_at_two" else instance.stop_sensor
+        stop_instigator(state.instigator_origin_id, state.selector_id, None)
     return switched_on

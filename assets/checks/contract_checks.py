@@ -38,12 +38,12 @@ _REMEDIES: dict[Layer, str] = {
 
 def ledger_checks(config: Config) -> AssetChecksDefinition:
     """The checks of the ledger of deliveries, to which every landing op adds rows: an op of their own, after these."""
-    landed = list(raw_tables(config.sources))
-    specs = [
-        spec._replace(additional_deps=[AssetDep(name) for name in landed]) for spec in contract_check_specs(DELIVERY)
+    raw_names = list(raw_tables(config.sources))
+    check_specs = [
+        spec._replace(additional_deps=[AssetDep(name) for name in raw_names]) for spec in contract_check_specs(DELIVERY)
     ]
 
-    @multi_asset_check(name=f"check_{DELIVERY.name}", specs=specs)
+    @multi_asset_check(name=f"check_{DELIVERY.name}", specs=check_specs)
     def check_ledger(pipeline: PipelineResource) -> Iterator[AssetCheckResult]:
         yield from evaluate_contract_checks(DELIVERY, pipeline.lake.rule_counts(DELIVERY), pipeline.settings.docs_path)
 
@@ -57,15 +57,15 @@ def contract_check_specs(table: Table) -> list[AssetCheckSpec]:
     """
     if table.layer == "quarantine":
         return []
-    specs = build_check_specs(table, table.name)
+    check_specs = build_check_specs(table, table.name)
     if _holds_exports(table):
         description = "Every row has its columns, and every text became a value of its column's type."
-        specs.append(AssetCheckSpec(READABLE, asset=table.name, description=description))
-    return specs
+        check_specs.append(AssetCheckSpec(READABLE, asset=table.name, description=description))
+    return check_specs
 
 
 def evaluate_contract_checks(
-    table: Table, counts: RuleCounts, docs: Path, *, is_unchanged: bool = False
+    table: Table, counts: RuleCounts, docs_path: Path, *, is_unchanged: bool = False
 ) -> Iterator[AssetCheckResult]:
     """The results of the checks of `contract_check_specs`.
 
@@ -76,34 +76,34 @@ def evaluate_contract_checks(
     Args:
         table: The contract.
         counts: The rows that arrived in the table.
-        docs: The folder of the Data Docs.
+        docs_path: The folder of the Data Docs.
         is_unchanged: Whether the table stayed as it is in this run.
     """
-    validation = read_result(docs, table.name)
+    validation = read_result(docs_path, table.name)
     if validation is None or (validation.contract, validation.counts) != (fingerprint_contract(table), counts):
         # the import takes seconds: only if counts changed
         from pipelines.validation.expectations import validate_counts
 
         validation = validate_counts(table, counts)
-        update_data_docs(validation, docs)
-    for rule, result in zip(table.rules, validation.results, strict=True):
+        update_data_docs(validation, docs_path)
+    for rule, rule_result in zip(table.rules, validation.results, strict=True):
         yield AssetCheckResult(
             asset_key=table.name,
             check_name=rule.check_name,
-            passed=result.passed,
-            severity=severity_of(result.is_blocking),
-            description=describe_result(table, validation, result)
+            passed=rule_result.passed,
+            severity=severity_of(rule_result.is_blocking),
+            description=describe_result(table, validation, rule_result)
             + ("; counted when these rows were last computed" if is_unchanged else ""),
             metadata={
                 "rule": rule.name,
                 "rows": counts.row_count,
-                "evaluated": result.evaluated_count,
-                "unexpected": result.unexpected_count,
-                "unexpected_share": result.unexpected_share,
+                "evaluated": rule_result.evaluated_count,
+                "unexpected": rule_result.unexpected_count,
+                "unexpected_share": rule_result.unexpected_share,
                 "quarantined": counts.set_aside_count,
                 "quarantined_share": counts.quarantined_share,
                 "max_quarantined_share": table.quarantine_limit,
-                "data_docs": MetadataValue.path(str(page_path(docs, table.name))),
+                "data_docs": MetadataValue.path(str(page_path(docs_path, table.name))),
                 **({"unchanged": True} if is_unchanged else {}),
             },
         )
@@ -117,15 +117,15 @@ def describe_result(table: Table, validation: ValidationResult, result: RuleResu
         return f"{result.name} could not be evaluated: {result.error}"
     if result.passed:
         return "every row passes"
-    broken = f"{result.name}: {result.unexpected_count:,} of {result.evaluated_count:,} rows break it"
+    violation = f"{result.name}: {result.unexpected_count:,} of {result.evaluated_count:,} rows break it"
     counts, remedy = validation.counts, _REMEDIES.get(table.layer, _COMPUTED)
     if validation.excess is not None:
-        return f"{broken}, and {validation.excess}: look at {quarantine_table(table.name).name}, {remedy}"
+        return f"{violation}, and {validation.excess}: look at {quarantine_table(table.name).name}, {remedy}"
     if counts.rules[result.name].stored:
-        return f"{broken} and are in the table: {remedy}"
+        return f"{violation} and are in the table: {remedy}"
     share, limit = counts.quarantined_share, table.quarantine_limit
     return (
-        f"{broken}; {counts.set_aside_count:,} rows ({share:.1%}, at most {limit:.0%}) are set aside in "
+        f"{violation}; {counts.set_aside_count:,} rows ({share:.1%}, at most {limit:.0%}) are set aside in "
         f"{quarantine_table(table.name).name}: {remedy}"
     )
 
@@ -156,19 +156,19 @@ def severity_of(is_blocking: bool) -> AssetCheckSeverity:
 
 def describe_rule(rule: Rule) -> str:
     """What a rule requires, in one sentence."""
-    columns = " + ".join(rule.columns)
-    low = "" if rule.minimum is None else f" from {rule.minimum:g}"
-    high = "" if rule.maximum is None else f" to {rule.maximum:g}"
-    sentences = {
-        "not_null": f"{columns} is given in every row.",
-        "unique": f"{columns} occurs once.",
-        "in_set": f"{columns} is one of: {', '.join(rule.allowed)}.",
-        "between": f"{columns} lies{low}{high}.",
-        "matches": f"{columns} has the form {rule.pattern}.",
-        "references": f"{columns} occurs in {rule.reference and rule.reference.table}.",
+    column_text = " + ".join(rule.columns)
+    lower_limit = "" if rule.minimum is None else f" from {rule.minimum:g}"
+    upper_limit = "" if rule.maximum is None else f" to {rule.maximum:g}"
+    sentence_by_kind = {
+        "not_null": f"{column_text} is given in every row.",
+        "unique": f"{column_text} occurs once.",
+        "in_set": f"{column_text} is one of: {', '.join(rule.allowed)}.",
+        "between": f"{column_text} lies{lower_limit}{upper_limit}.",
+        "matches": f"{column_text} has the form {rule.pattern}.",
+        "references": f"{column_text} occurs in {rule.reference and rule.reference.table}.",
         "row": f"{rule.row and (rule.row.description or rule.row.name)}.",
     }
-    return sentences[rule.kind]
+    return sentence_by_kind[rule.kind]
 
 
 def _holds_exports(table: Table) -> bool:
@@ -178,17 +178,19 @@ def _holds_exports(table: Table) -> bool:
 
 def _check_readable(table: Table, counts: RuleCounts) -> AssetCheckResult:
     """Whether rows were set aside, or lost a value, for reasons that are no rule of the contract."""
-    reasons = counts.other_reasons
-    listed = ", ".join(f"{reason.split('|')[0]} in {count:,} rows" for reason, count in reasons.items())
-    lines = [f"| `{reason.replace('|', '¦')}` | {count:,} |" for reason, count in reasons.items()]
+    count_by_reason = counts.other_reasons
+    reason_list = ", ".join(f"{reason.split('|')[0]} in {count:,} rows" for reason, count in count_by_reason.items())
+    reason_lines = [f"| `{reason.replace('|', '¦')}` | {count:,} |" for reason, count in count_by_reason.items()]
     return AssetCheckResult(
         asset_key=table.name,
         check_name=READABLE,
-        passed=not reasons,
+        passed=not count_by_reason,
         severity=AssetCheckSeverity.WARN,
-        description=f"unreadable: {listed}: {_REMEDIES['raw']}" if reasons else "every text became a value",
+        description=f"unreadable: {reason_list}: {_REMEDIES['raw']}"
+        if count_by_reason
+        else "every text became a value",
         metadata={
-            "quarantined": sum(reasons.values()),
-            "rules": MetadataValue.md("\n".join(["| rule | rows set aside |", "|---|---:|", *lines])),
+            "quarantined": sum(count_by_reason.values()),
+            "rules": MetadataValue.md("\n".join(["| rule | rows set aside |", "|---|---:|", *reason_lines])),
         },
     )

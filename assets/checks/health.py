@@ -33,8 +33,8 @@ def find_issues(settings: Settings, config: Config, now: datetime) -> list[str]:
     Returns:
         One sentence per issue.
     """
-    ledger = Lake(settings.lake_path).scan(DELIVERY).collect()
-    issues = [issue for source in config.sources for issue in _find_source_issues(ledger, source, now)]
+    deliveries = Lake(settings.lake_path).scan(DELIVERY).collect()
+    issues = [issue for source in config.sources for issue in _find_source_issues(deliveries, source, now)]
     return issues + _find_publication_issues(settings.published_path, now.date())
 
 
@@ -52,38 +52,41 @@ def find_refused_deliveries(ledger: pl.DataFrame, source_name: str) -> pl.DataFr
     return deliveries.unique("file_sha256", keep="last", maintain_order=True).filter(delivery_status="refused")
 
 
-def _find_source_issues(ledger: pl.DataFrame, source: SourceConfig, now: datetime) -> list[str]:
-    landed = ledger.filter(source_name=source.name, delivery_status="landed").sort("delivery_number").to_dicts()
-    refused = [f"refused: {reason}" for reason in find_refused_deliveries(ledger, source.name)["delivery_reason"]]
-    if not landed:
+def _find_source_issues(deliveries: pl.DataFrame, source: SourceConfig, now: datetime) -> list[str]:
+    landed_files = (
+        deliveries.filter(source_name=source.name, delivery_status="landed").sort("delivery_number").to_dicts()
+    )
+    refusals = [f"refused: {reason}" for reason in find_refused_deliveries(deliveries, source.name)["delivery_reason"]]
+    if not landed_files:
         issues = ["no file was ever landed: check its path in footsteps.yaml and the landing folder."]
     else:
-        issues = _find_file_issues(landed, source, now)
-    return [f"{source.name}: {issue}" for issue in (*issues, *refused)]
+        issues = _find_file_issues(landed_files, source, now)
+    return [f"{source.name}: {issue}" for issue in (*issues, *refusals)]
 
 
-def _find_file_issues(landed: list[dict[str, Any]], source: SourceConfig, now: datetime) -> list[str]:
-    last, previous = landed[-1], landed[-2:][0]
-    age_days = (now - last["landed_at"]).total_seconds() / 86_400
-    row_count = last["good_count"] + last["bad_count"]
-    issues = {
+def _find_file_issues(landed_files: list[dict[str, Any]], source: SourceConfig, now: datetime) -> list[str]:
+    last_file, previous_file = landed_files[-1], landed_files[-2:][0]
+    age_days = (now - last_file["landed_at"]).total_seconds() / 86_400
+    row_count = last_file["good_count"] + last_file["bad_count"]
+    is_present_by_issue = {
         f"late: the last file came {age_days:.1f} days ago, one is due every {source.freshness_days or 0:g} days.": (
             source.freshness_days is not None and age_days > source.freshness_days
         ),
-        f"shrinking: {last['good_count']:,} rows in the last file, {previous['good_count']:,} in the one before.": (
+        f"shrinking: {last_file['good_count']:,} rows in the last file, {previous_file['good_count']:,} in the one "
+        "before.": (
             # an incremental file is as large as its day
-            source.delivery == "full" and last["good_count"] < previous["good_count"] * _SHRINKING_SHARE
+            source.delivery == "full" and last_file["good_count"] < previous_file["good_count"] * _SHRINKING_SHARE
         ),
-        f"{last['bad_count']:,} of {row_count:,} rows of its last file are in quarantine.": (
-            last["bad_count"] > row_count * _QUARANTINED_SHARE
+        f"{last_file['bad_count']:,} of {row_count:,} rows of its last file are in quarantine.": (
+            last_file["bad_count"] > row_count * _QUARANTINED_SHARE
         ),
     }
-    return [issue for issue, is_present in issues.items() if is_present]
+    return [issue for issue, is_present in is_present_by_issue.items() if is_present]
 
 
-def _find_publication_issues(published: Path, today: date) -> list[str]:
+def _find_publication_issues(published_path: Path, today: date) -> list[str]:
     try:
-        snapshot = current_snapshot(published)
+        snapshot = current_snapshot(published_path)
     except NothingPublished as error:
         return [f"{error}."]
     if snapshot.is_stale(today):

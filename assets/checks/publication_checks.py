@@ -40,55 +40,59 @@ def publication_checks(config: Config) -> list[AssetChecksDefinition]:
     """The checks on the recommendations that must pass before they are published."""
     list_table, person_table = list_check_table(config.policy.list_length), person_check_table()
     publication_table = publication_check_table(config.publish)
-    tables = (list_table, person_table, publication_table)
+    check_tables = (list_table, person_table, publication_table)
 
     @multi_asset_check(
         name="check_publication",
-        specs=[spec for table in tables for spec in build_check_specs(table, NEXT_SKILL.name, _PREFIX)],
+        specs=[spec for table in check_tables for spec in build_check_specs(table, NEXT_SKILL.name, _PREFIX)],
     )
     def check_publication(pipeline: PipelineResource) -> Iterator[AssetCheckResult]:
-        declared = frozenset(table.name for table in _READS)
-        tables = TableReader(DeclaredLake(pipeline.lake.root, "check_publication", declared))
-        rows, people = tables.read(NEXT_SKILL), tables.read(PERSON).filter(is_employed())
-        yield from _check_rules(list_table, list_check_rows(rows))
-        yield from _check_rules(person_table, person_check_rows(rows, people))
-        yield from _check_rules(publication_table, _publication_row(tables, pipeline.settings.published_path, rows))
+        readable_names = frozenset(table.name for table in _READS)
+        table_reader = TableReader(DeclaredLake(pipeline.lake.root, "check_publication", readable_names))
+        steps, people = table_reader.read(NEXT_SKILL), table_reader.read(PERSON).filter(is_employed())
+        yield from _check_rules(list_table, list_check_rows(steps))
+        yield from _check_rules(person_table, person_check_rows(steps, people))
+        yield from _check_rules(
+            publication_table, _publication_row(table_reader, pipeline.settings.published_path, steps)
+        )
 
     return [check_publication]
 
 
-def _publication_row(tables: TableReader, published_path: Path, rows: pl.DataFrame) -> pl.DataFrame:
+def _publication_row(table_reader: TableReader, published_path: Path, steps: pl.DataFrame) -> pl.DataFrame:
     """One row about the whole publication, in the contract of `publication_check_table`."""
-    cards = tables.read(MODEL_CARD)
+    model_cards = table_reader.read(MODEL_CARD)
     try:
-        before = current_snapshot(published_path).scan(NEXT_SKILL.name)
+        previous_steps = current_snapshot(published_path).scan(NEXT_SKILL.name)
     except NothingPublished:
-        before = None
+        previous_steps = None
     # the other tables are made from these rows and not written yet: only their schema is checked here
-    published = {
-        table: rows if table == NEXT_SKILL else pl.DataFrame(schema=table.schema) for table in PUBLISHED_TABLES
+    rows_by_table = {
+        table: steps if table == NEXT_SKILL else pl.DataFrame(schema=table.schema) for table in PUBLISHED_TABLES
     }
-    share = measure_changed_share(before, rows.lazy())
-    return publication_check_row(published, cards["card"][0] if cards.height else None, share)
+    changed_share = measure_changed_share(previous_steps, steps.lazy())
+    return publication_check_row(rows_by_table, model_cards["card"][0] if model_cards.height else None, changed_share)
 
 
-def _check_rules(table: Table, frame: pl.DataFrame) -> Iterator[AssetCheckResult]:
+def _check_rules(table: Table, rows: pl.DataFrame) -> Iterator[AssetCheckResult]:
     # the import takes seconds: only if a table is validated
     from pipelines.validation.expectations import validate
 
-    for rule, result in zip(table.rules, validate(table, frame).results, strict=True):
-        outcome = "passed" if result.passed else f"{result.unexpected_count:,} of {frame.height:,} break it"
-        if not result.passed and frame.height == 1 and rule.kind == "between":
-            limit = f"; at most {rule.maximum:g}" if rule.maximum is not None else ""
-            value = frame[rule.columns[0]][0]
-            outcome = f"it is {value:g}{limit}: look at the new files, or allow more under `publish:`"
-        elif result.error:
-            outcome = result.error
+    for rule, rule_result in zip(table.rules, validate(table, rows).results, strict=True):
+        description = (
+            "passed" if rule_result.passed else f"{rule_result.unexpected_count:,} of {rows.height:,} break it"
+        )
+        if not rule_result.passed and rows.height == 1 and rule.kind == "between":
+            limit_text = f"; at most {rule.maximum:g}" if rule.maximum is not None else ""
+            measured_value = rows[rule.columns[0]][0]
+            description = f"it is {measured_value:g}{limit_text}: look at the new files, or allow more under `publish:`"
+        elif rule_result.error:
+            description = rule_result.error
         yield AssetCheckResult(
             asset_key=NEXT_SKILL.name,
             check_name=f"{_PREFIX}{rule.check_name}",
-            passed=result.passed,
-            severity=severity_of(result.is_blocking),
-            description=outcome,
-            metadata={"rule": rule.name, "rows": frame.height, "unexpected": result.unexpected_count},
+            passed=rule_result.passed,
+            severity=severity_of(rule_result.is_blocking),
+            description=description,
+            metadata={"rule": rule.name, "rows": rows.height, "unexpected": rule_result.unexpected_count},
         )

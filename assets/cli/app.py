@@ -101,8 +101,8 @@ def run(
     """Run the pipeline: land, validate, conform, train, recommend, publish."""
     from assets.cli.run import run_pipeline
 
-    day, allows_drop = as_of.date() if as_of else None, allow_row_count_drop or accept_shrink
-    run_pipeline(data_root, config, landing, day, allows_drop, as_json, incremental or by_day)
+    as_of_day, allows_drop = as_of.date() if as_of else None, allow_row_count_drop or accept_shrink
+    run_pipeline(data_root, config, landing, as_of_day, allows_drop, as_json, incremental or by_day)
 
 
 @app.command(epilog=example("footsteps show E0007", "footsteps show --sample 3"))
@@ -174,8 +174,8 @@ def record_exposure(
     """Write that a reader showed a recommended step, for the next run; a repeated record is written once."""
     from assets.cli.exposure import ShownStep, write_record
 
-    shown = ShownStep(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
-    write_record(data_root, config, landing, "exposure", shown, {"shown_rank": str(rank)}, as_json)
+    shown_step = ShownStep(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
+    write_record(data_root, config, landing, "exposure", shown_step, {"shown_rank": str(rank)}, as_json)
 
 
 @app.command("outcome", epilog=example("footsteps outcome 100012 dat-2 journeyman accepted"))
@@ -195,8 +195,8 @@ def record_outcome(
     """Write what came of a step that was shown, for the next run; a repeated record is written once."""
     from assets.cli.exposure import ShownStep, write_record
 
-    shown = ShownStep(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
-    write_record(data_root, config, landing, "outcome", shown, {"outcome_kind": kind}, as_json)
+    shown_step = ShownStep(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
+    write_record(data_root, config, landing, "outcome", shown_step, {"outcome_kind": kind}, as_json)
 
 
 @app.command(

@@ -47,16 +47,16 @@ def print_result(document: Any, sentence: str, as_json: bool) -> None:
         stdout_console.print(sentence, soft_wrap=True)
 
 
-def print_table(title: str, columns: dict[str, str], rows: list[list[str]]) -> None:
+def print_table(title: str, justify_by_heading: dict[str, str], rows: list[list[str]]) -> None:
     """Print a table on standard output.
 
     Args:
         title: Line above the table.
-        columns: The justification of each column, by heading.
+        justify_by_heading: The justification of each column, by heading.
         rows: The cells of each row.
     """
     table = Table(title=title, title_justify="left", header_style="bold")
-    for heading, justify in columns.items():
+    for heading, justify in justify_by_heading.items():
         table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for row in rows:
         table.add_row(*row)
@@ -76,5 +76,5 @@ def resolve_settings(data_root: Path | None, config: Path | None = None, landing
     """
     if data_root is None:
         data_root = _DEFAULT_ROOT / (config.expanduser().resolve().parent.name if config else "demo")
-    options = {"data_root": data_root, "config": config, "landing": landing}
-    return Settings(**{name: path for name, path in options.items() if path is not None})  # type: ignore[arg-type]
+    given_paths = {"data_root": data_root, "config": config, "landing": landing}
+    return Settings(**{name: path for name, path in given_paths.items() if path is not None})  # type: ignore[arg-type]

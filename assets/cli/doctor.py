@@ -19,25 +19,25 @@ def print_health(data_root: Path | None, config: Path | None, landing: Path | No
     """Print one sentence per issue; exit with 1 if there is one."""
     settings = resolve_settings(data_root, config, landing)
     issues = find_issues(settings, load_config(settings), datetime.now(UTC)) + _find_last_run_issues(settings)
-    text = "\n".join(f"• {issue}" for issue in issues) or "Nothing is late, refused, failing or shrinking."
-    print_result({"healthy": not issues, "findings": issues}, text, as_json)
+    issue_list = "\n".join(f"• {issue}" for issue in issues) or "Nothing is late, refused, failing or shrinking."
+    print_result({"healthy": not issues, "findings": issues}, issue_list, as_json)
     if issues:
         raise typer.Exit(1)
 
 
 def _find_last_run_issues(settings: Settings) -> list[str]:
     """Why the last run failed, and what it blocked; nothing if it succeeded or there was none."""
-    home = settings.dagster_home
-    if not (home / "dagster.yaml").exists():
+    dagster_home = settings.dagster_home
+    if not (dagster_home / "dagster.yaml").exists():
         return []
     # imported here because it takes seconds, and only if there are runs
     from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
     from assets.automation.alerts import find_run_issues
 
-    ended = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE]
-    with DagsterInstance.from_config(str(home)) as instance:
-        records = instance.get_run_records(RunsFilter(statuses=ended), limit=1)
+    ended_statuses = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE]
+    with DagsterInstance.from_config(str(dagster_home)) as instance:
+        records = instance.get_run_records(RunsFilter(statuses=ended_statuses), limit=1)
         if not records or records[0].dagster_run.status is DagsterRunStatus.SUCCESS:
             return []
         since = records[0].create_timestamp.timestamp()

@@ -69,10 +69,10 @@ def evaluate_events(events: Path, config: Path | None, options: EvaluationOption
     history = read_history(events)
     if options.again:
         history = pl.concat([history.select(_HISTORY_COLUMNS), read_history(options.again).select(_HISTORY_COLUMNS)])
-    names = _read_names(history, options.names)
-    groups = _read_groups(history, options.attributes)
+    skill_names = _read_names(history, options.names)
+    group_features = _read_groups(history, options.attributes)
     horizon_days = _parse_horizon(options.horizon, config)
-    _evaluate(options, history, events.name, horizon_days, names=names, extra_features=groups)
+    _evaluate(options, history, events.name, horizon_days, names=skill_names, extra_features=group_features)
 
 
 def evaluate_company(settings: Settings, options: EvaluationOptions) -> None:
@@ -94,10 +94,10 @@ def evaluate_company(settings: Settings, options: EvaluationOptions) -> None:
     from pipelines.storage.lake import Lake
 
     tables, config = TableReader(Lake(settings.lake_path)), load_config(settings)
-    days = tables.read(SNAPSHOT)["as_of"]
-    if days.is_empty():
+    as_of_days = tables.read(SNAPSHOT)["as_of"]
+    if as_of_days.is_empty():
         raise CommandFailed("nothing was run here: run `footsteps run`, or give a history file")
-    training_input = build_training_input(tables, days[0], config.policy.horizon_days, with_wishes=True)
+    training_input = build_training_input(tables, as_of_days[0], config.policy.horizon_days, with_wishes=True)
     _evaluate(
         options,
         training_input.events,
@@ -110,15 +110,17 @@ def evaluate_company(settings: Settings, options: EvaluationOptions) -> None:
     )
 
 
-def _evaluate(options: EvaluationOptions, history: pl.DataFrame, title: str, horizon_days: int, **inputs: Any) -> None:
+def _evaluate(
+    options: EvaluationOptions, history: pl.DataFrame, title: str, horizon_days: int, **optional_inputs: Any
+) -> None:
     if options.split not in get_args(Split):
         raise CommandFailed(f"--split {options.split} is not known; allowed: {', '.join(get_args(Split))}")
     available = list(available_models())
     models = available if options.models == "all" else [name.strip() for name in options.models.split(",")]
     if unknown := sorted(set(models) - set(available)):
         raise CommandFailed(f"--models {', '.join(unknown)} is not known; allowed: all, {', '.join(available)}")
-    columns = (TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=stderr_console, transient=True) as bar:
+    progress_columns = (TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*progress_columns, console=stderr_console, transient=True) as bar:
         task = bar.add_task("reading", total=1.0)
         try:
             evaluation = evaluate(
@@ -129,17 +131,17 @@ def _evaluate(options: EvaluationOptions, history: pl.DataFrame, title: str, hor
                 seed=options.seed,
                 with_ablation=options.report is not None,
                 progress=lambda activity, share: bar.update(task, description=activity, completed=share),
-                **inputs,
+                **optional_inputs,
             )
         except ValueError as error:
             raise CommandFailed(f"{title} cannot be evaluated: {error}") from error
-    report = write_report(evaluation, options.report, f"Next steps at {title}") if options.report else []
+    report_files = write_report(evaluation, options.report, f"Next steps at {title}") if options.report else []
     if options.as_json:
         print_json(evaluation.to_dict())
         return
     _print_evaluation(evaluation)
-    if report:
-        stdout_console.print(f"Report: {report[0]}")
+    if report_files:
+        stdout_console.print(f"Report: {report_files[0]}")
 
 
 def read_history(path: Path) -> pl.DataFrame:
@@ -154,61 +156,67 @@ def read_history(path: Path) -> pl.DataFrame:
     Raises:
         CommandFailed: If the file is missing or of another kind, lacks a column, or has times that cannot be read.
     """
-    frame = _read_table(path)
-    if "ts" not in frame.columns and "order" in frame.columns:
-        frame = frame.rename({"order": "ts"})
-    if missing := [name for name in _HISTORY_COLUMNS if name not in frame.columns]:
+    events = _read_table(path)
+    if "ts" not in events.columns and "order" in events.columns:
+        events = events.rename({"order": "ts"})
+    if missing_columns := [column for column in _HISTORY_COLUMNS if column not in events.columns]:
         raise CommandFailed(
-            f"{path.name} has no column {', '.join(missing)}; it has {', '.join(frame.columns)}: rename them"
+            f"{path.name} has no column {', '.join(missing_columns)}; it has {', '.join(events.columns)}: rename them"
         )
-    dtype, ts = frame.schema["ts"], pl.col("ts")
-    if dtype == pl.String and frame.select(ts.str.contains(r"^-?\d+$").all()).item():
+    ts_type, ts = events.schema["ts"], pl.col("ts")
+    if ts_type == pl.String and events.select(ts.str.contains(r"^-?\d+$").all()).item():
         ts = ts.cast(pl.Int64)
-    elif dtype == pl.String:
+    elif ts_type == pl.String:
         ts = ts.str.to_datetime(time_zone="UTC", strict=False)
-    elif dtype == pl.Date or (isinstance(dtype, pl.Datetime) and dtype.time_zone is None):
+    elif ts_type == pl.Date or (isinstance(ts_type, pl.Datetime) and ts_type.time_zone is None):
         ts = ts.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    elif not (dtype.is_integer() or isinstance(dtype, pl.Datetime)):
-        raise CommandFailed(f"{path.name}: ts is {dtype}; give a date, a time or a whole number that orders the events")
-    history = frame.with_columns(pl.col("person_id", "skill_id").cast(pl.String), ts.alias("ts"))
+    elif not (ts_type.is_integer() or isinstance(ts_type, pl.Datetime)):
+        raise CommandFailed(
+            f"{path.name}: ts is {ts_type}; give a date, a time or a whole number that orders the events"
+        )
+    history = events.with_columns(pl.col("person_id", "skill_id").cast(pl.String), ts.alias("ts"))
     if null_count := history.select(pl.sum_horizontal(pl.col(_HISTORY_COLUMNS).null_count())).item():
         raise CommandFailed(
-            f"{path.name}: {null_count:,} of {frame.height:,} rows lack a person, a skill or a readable ts: "
+            f"{path.name}: {null_count:,} of {events.height:,} rows lack a person, a skill or a readable ts: "
             "correct them"
         )
     return history
 
 
-def _read_names(history: pl.DataFrame, names: Path | None) -> pl.DataFrame | None:
+def _read_names(history: pl.DataFrame, names_file: Path | None) -> pl.DataFrame | None:
     """One row (skill_id, name) per skill: from the file of names, or from the history's column skill_name."""
-    if names is not None:
-        table = _read_table(names)
-        if missing := [name for name in ("skill_id", "name") if name not in table.columns]:
-            raise CommandFailed(f"{names.name} has no column {', '.join(missing)}; names need skill_id, name")
-        return table.select(pl.col("skill_id", "name").cast(pl.String))
+    if names_file is not None:
+        skill_names = _read_table(names_file)
+        if missing_columns := [column for column in ("skill_id", "name") if column not in skill_names.columns]:
+            raise CommandFailed(
+                f"{names_file.name} has no column {', '.join(missing_columns)}; names need skill_id, name"
+            )
+        return skill_names.select(pl.col("skill_id", "name").cast(pl.String))
     if "skill_name" not in history.columns:
         return None
     return history.select("skill_id", pl.col("skill_name").alias("name")).unique("skill_id", keep="first")
 
 
-def _read_groups(history: pl.DataFrame, attributes: Path | None) -> GroupFeatures | None:
+def _read_groups(history: pl.DataFrame, attributes_file: Path | None) -> GroupFeatures | None:
     """Features of people with the same attribute (role, unit, school, ...); since and until limit an attribute."""
-    if attributes is None:
+    if attributes_file is None:
         return None
-    table = _read_table(attributes)
-    kinds = [name for name in table.columns if name not in ("person_id", "since", "until")]
-    if "person_id" not in table.columns or not kinds:
+    attributes = _read_table(attributes_file)
+    attribute_columns = [column for column in attributes.columns if column not in ("person_id", "since", "until")]
+    if "person_id" not in attributes.columns or not attribute_columns:
         raise CommandFailed(
-            f"{attributes.name} has {', '.join(table.columns)}; attributes need person_id and a column each"
+            f"{attributes_file.name} has {', '.join(attributes.columns)}; attributes need person_id and a column each"
         )
-    period = [name for name in ("since", "until") if name in table.columns]
-    memberships = [
-        table.drop_nulls(kind).select(
-            pl.col("person_id").cast(pl.String), *period, pl.format("{} {}", pl.lit(kind), pl.col(kind)).alias("group")
+    period_columns = [column for column in ("since", "until") if column in attributes.columns]
+    membership_frames = [
+        attributes.drop_nulls(attribute).select(
+            pl.col("person_id").cast(pl.String),
+            *period_columns,
+            pl.format("{} {}", pl.lit(attribute), pl.col(attribute)).alias("group"),
         )
-        for kind in kinds
+        for attribute in attribute_columns
     ]
-    return GroupFeatures(history.select(_HISTORY_COLUMNS), pl.concat(memberships))
+    return GroupFeatures(history.select(_HISTORY_COLUMNS), pl.concat(membership_frames))
 
 
 def _read_table(path: Path) -> pl.DataFrame:
@@ -223,19 +231,20 @@ def _read_table(path: Path) -> pl.DataFrame:
         raise CommandFailed(f"{path.name} is neither a readable CSV nor Parquet file: {first_line}") from error
 
 
-def _parse_horizon(text: str, config: Path | None) -> int:
+def _parse_horizon(horizon: str, config: Path | None) -> int:
     if config is not None:
         return load_config(Settings(config=config)).policy.horizon_days
-    days = text.removesuffix("d")
-    if not days.isdigit() or int(days) < 1:
-        raise CommandFailed(f"--horizon {text} is not a number of days; write it as 90d")
-    return int(days)
+    day_digits = horizon.removesuffix("d")
+    if not day_digits.isdigit() or int(day_digits) < 1:
+        raise CommandFailed(f"--horizon {horizon} is not a number of days; write it as 90d")
+    return int(day_digits)
 
 
 def _print_evaluation(evaluation: Evaluation) -> None:
-    frozen = f", models frozen at {evaluation.frozen_at}" if evaluation.frozen_at else ""
+    freeze_note = f", models frozen at {evaluation.frozen_at}" if evaluation.frozen_at else ""
     print_table(
-        f"{evaluation.n_people_scored:,} people scored, {evaluation.n_items:,} steps, split {evaluation.split}{frozen}",
+        f"{evaluation.n_people_scored:,} people scored, {evaluation.n_items:,} steps, "
+        f"split {evaluation.split}{freeze_note}",
         {**dict.fromkeys(RANKING_HEADINGS, "right"), "model": "left"},
         format_ranking(evaluation.models),
     )

@@ -52,7 +52,7 @@ def write_record(
     config: Path | None,
     landing: Path | None,
     schema: Literal["exposure", "outcome"],
-    shown: ShownStep,
+    shown_step: ShownStep,
     details: dict[str, str],
     as_json: bool,
 ) -> None:
@@ -63,29 +63,38 @@ def write_record(
         config: The footsteps.yaml of the command.
         landing: The landing folder of the command.
         schema: Whether the record is an exposure or an outcome.
-        shown: The step.
+        shown_step: The step.
         details: shown_rank of an exposure, outcome_kind of an outcome.
         as_json: Whether to print JSON.
 
     Raises:
         CommandFailed: If a value is not allowed, or the export, the step or the person is unknown.
     """
-    kinds = COLUMNS["outcome_kind"].allowed or ()
-    if schema == "outcome" and details["outcome_kind"] not in kinds:
-        raise CommandFailed(f"the outcome {details['outcome_kind']!r} is none of {', '.join(kinds)}")
+    outcome_kinds = COLUMNS["outcome_kind"].allowed or ()
+    if schema == "outcome" and details["outcome_kind"] not in outcome_kinds:
+        raise CommandFailed(f"the outcome {details['outcome_kind']!r} is none of {', '.join(outcome_kinds)}")
     time_column = _TIME_COLUMNS[schema]
-    required = ("record_code", *_STEP_COLUMNS, *details, time_column)
-    export = open_export(data_root, config, landing, schema, required, _DECLARATION)
-    snapshot = _find_snapshot(export.settings, shown.snapshot_id)
-    _require_recommended(snapshot, shown)
-    step = {"snapshot_id": snapshot.snapshot_id, "skill_id": shown.skill_id, "to_stage": shown.to_stage}
-    row = {**export.find_person_key(shown.person_id), **export.to_exported_values({**step, **details})}
-    is_written = append_record(export.path, row, export.headers, time_column, shown.at, datetime.now(UTC))
-    print_written({"person_id": shown.person_id, **step}, export.path, is_written, as_json)
+    required_columns = ("record_code", *_STEP_COLUMNS, *details, time_column)
+    export = open_export(data_root, config, landing, schema, required_columns, _DECLARATION)
+    snapshot = _find_snapshot(export.settings, shown_step.snapshot_id)
+    _require_recommended(snapshot, shown_step)
+    step_values = {
+        "snapshot_id": snapshot.snapshot_id,
+        "skill_id": shown_step.skill_id,
+        "to_stage": shown_step.to_stage,
+    }
+    record = {**export.find_person_key(shown_step.person_id), **export.to_exported_values({**step_values, **details})}
+    is_written = append_record(export.path, record, export.headers, time_column, shown_step.at, datetime.now(UTC))
+    print_written({"person_id": shown_step.person_id, **step_values}, export.path, is_written, as_json)
 
 
 def append_record(
-    file: Path, row: dict[str, str], headers: dict[str, str], time_column: str, at: datetime | None, now: datetime
+    file: Path,
+    row: dict[str, str],
+    headers: dict[str, str],
+    time_column: str,
+    happened_at: datetime | None,
+    now: datetime,
 ) -> bool:
     """Add a record to the CSV file, unless the file holds an equal one of the same time.
 
@@ -96,17 +105,20 @@ def append_record(
         row: The record by canonical column, without time and record code.
         headers: Header by canonical column.
         time_column: The canonical column of the time.
-        at: Time of the record; `now` if None.
+        happened_at: Time of the record; `now` if None.
         now: The current time.
 
     Returns:
         Whether the record was added.
     """
-    existing = read_rows(file)
-    record = row if at is None else {**row, time_column: format_time(at)}
-    if any(all(other.get(headers[name], "") == value for name, value in record.items()) for other in existing):
+    existing_records = read_rows(file)
+    compared_values = row if happened_at is None else {**row, time_column: format_time(happened_at)}
+    if any(
+        all(existing_record.get(headers[column], "") == value for column, value in compared_values.items())
+        for existing_record in existing_records
+    ):
         return False
-    append_row(file, existing, row, headers, time_column, at or now)
+    append_row(file, existing_records, row, headers, time_column, happened_at or now)
     return True
 
 
@@ -119,15 +131,15 @@ def _find_snapshot(settings: Settings, snapshot_id: str | None) -> Snapshot:
     raise CommandFailed(f"no snapshot {snapshot_id!r} is kept: `footsteps tables` prints the current one")
 
 
-def _require_recommended(snapshot: Snapshot, shown: ShownStep) -> None:
+def _require_recommended(snapshot: Snapshot, shown_step: ShownStep) -> None:
     """Refuse a step that the snapshot does not recommend to the person: later it would join with nothing."""
-    if shown.to_stage not in STAGES:
-        raise CommandFailed(f"the stage {shown.to_stage!r} is none of {', '.join(STAGES)}")
-    rows = snapshot.scan(NEXT_SKILL.name).filter(
-        person_id=shown.person_id, skill_id=shown.skill_id, to_stage=shown.to_stage
+    if shown_step.to_stage not in STAGES:
+        raise CommandFailed(f"the stage {shown_step.to_stage!r} is none of {', '.join(STAGES)}")
+    matching_steps = snapshot.scan(NEXT_SKILL.name).filter(
+        person_id=shown_step.person_id, skill_id=shown_step.skill_id, to_stage=shown_step.to_stage
     )
-    if rows.collect().is_empty():
+    if matching_steps.collect().is_empty():
         raise CommandFailed(
-            f"{snapshot.snapshot_id} does not recommend {shown.skill_id} as {shown.to_stage} to {shown.person_id}: "
-            f"`footsteps show {shown.person_id} --json` prints what it recommends"
+            f"{snapshot.snapshot_id} does not recommend {shown_step.skill_id} as {shown_step.to_stage} "
+            f"to {shown_step.person_id}: `footsteps show {shown_step.person_id} --json` prints what it recommends"
         )

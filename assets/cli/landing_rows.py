@@ -54,30 +54,30 @@ class ExportFile:
         people = Lake(self.settings.lake_path).scan(PERSON).filter(person_id=person_id).collect().to_dicts()
         if not people:
             raise CommandFailed(f"nobody has the person_id {person_id!r}: see `footsteps show --sample 3`")
-        keys = {**people[0], "account_code": person_id}
-        columns = [name for name in PERSON_KEYS if name in self.headers]
-        for name in columns:
-            if keys[name]:
-                return {name: str(keys[name])}
+        key_values = {**people[0], "account_code": person_id}
+        key_columns = [column for column in PERSON_KEYS if column in self.headers]
+        for column in key_columns:
+            if key_values[column]:
+                return {column: str(key_values[column])}
         raise CommandFailed(
-            f"{person_id} has no {' or '.join(sorted(columns))}, and the source {self.source.name} has no other key"
+            f"{person_id} has no {' or '.join(sorted(key_columns))}, and the source {self.source.name} has no other key"
         )
 
-    def to_exported_values(self, row: dict[str, str]) -> dict[str, str]:
+    def to_exported_values(self, canonical_values: dict[str, str]) -> dict[str, str]:
         """Replace canonical values by the export's own values, which the mapping of the source translates back.
 
         Args:
-            row: Value by canonical column.
+            canonical_values: Value by canonical column.
 
         Returns:
             The row with the export's values.
         """
-        exported = dict(row)
-        for name in row:
-            for text, canonical in (self.source.mapping[name].values or {}).items():
-                if canonical == row[name]:
-                    exported[name] = text
-        return exported
+        exported_values = dict(canonical_values)
+        for column in canonical_values:
+            for exported_text, canonical_value in (self.source.mapping[column].values or {}).items():
+                if canonical_value == canonical_values[column]:
+                    exported_values[column] = exported_text
+        return exported_values
 
 
 def open_export(
@@ -85,7 +85,7 @@ def open_export(
     config: Path | None,
     landing: Path | None,
     schema: CanonicalSchemaName,
-    required: tuple[str, ...],
+    required_columns: tuple[str, ...],
     declaration: str,
 ) -> ExportFile:
     """Find the export for rows of a canonical schema: an incremental CSV source.
@@ -95,7 +95,7 @@ def open_export(
         config: The footsteps.yaml of the command.
         landing: The landing folder of the command.
         schema: The canonical schema of the rows.
-        required: Canonical columns that the source must map.
+        required_columns: Canonical columns that the source must map.
         declaration: The part of footsteps.yaml that declares such a source.
 
     Returns:
@@ -112,13 +112,23 @@ def open_export(
             break
     else:
         raise CommandFailed(f"no source of the shape {schema} is an incremental CSV: {declaration}")
-    mapped = {name: column.column for name, column in source.mapping.items() if isinstance(column.column, str)}
-    headers = {name: mapped[name] for name in CANONICAL_SCHEMAS[schema].columns if name in mapped}
-    missing = [name for name in required if name not in headers]
+    header_by_name = {
+        canonical_name: column_mapping.column
+        for canonical_name, column_mapping in source.mapping.items()
+        if isinstance(column_mapping.column, str)
+    }
+    headers = {
+        canonical_name: header_by_name[canonical_name]
+        for canonical_name in CANONICAL_SCHEMAS[schema].columns
+        if canonical_name in header_by_name
+    }
+    missing_columns = [canonical_name for canonical_name in required_columns if canonical_name not in headers]
     if not headers.keys() & set(PERSON_KEYS):
-        missing = missing or ["employee_number"]
-    if missing:
-        raise CommandFailed(f"the source {source.name} maps no column to {', '.join(missing)}: add it to its `mapping`")
+        missing_columns = missing_columns or ["employee_number"]
+    if missing_columns:
+        raise CommandFailed(
+            f"the source {source.name} maps no column to {', '.join(missing_columns)}: add it to its `mapping`"
+        )
     path = resolve_landing_folder(settings, company_config) / source.path.replace("*", "footsteps")
     return ExportFile(settings, source, headers, path)
 
@@ -140,31 +150,31 @@ def read_rows(file: Path) -> list[dict[str, str]]:
 
 def append_row(
     file: Path,
-    existing: list[dict[str, str]],
+    existing_rows: list[dict[str, str]],
     row: dict[str, str],
     headers: dict[str, str],
     time_column: str,
-    at: datetime,
+    happened_at: datetime,
 ) -> None:
     """Replace a CSV file by its rows and one more, with its time and a record code made from time and content.
 
     Args:
         file: The file; it may be missing.
-        existing: Its rows, by header.
+        existing_rows: Its rows, by header.
         row: The new row, by canonical column, without time and record code.
         headers: Header by canonical column.
         time_column: The canonical column of the time.
-        at: The time.
+        happened_at: The time.
     """
-    time = format_time(at)
-    code = hashlib.blake2b("\t".join([time, *row.values()]).encode(), digest_size=8).hexdigest()
-    complete = {**row, time_column: time, "record_code": f"footsteps-{code}"}
-    buffer = io.StringIO(newline="")
-    columns = list(existing[0]) if existing else list(headers.values())
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n", restval="")
+    time_text = format_time(happened_at)
+    record_code = hashlib.blake2b("\t".join([time_text, *row.values()]).encode(), digest_size=8).hexdigest()
+    complete_row = {**row, time_column: time_text, "record_code": f"footsteps-{record_code}"}
+    csv_buffer = io.StringIO(newline="")
+    header_row = list(existing_rows[0]) if existing_rows else list(headers.values())
+    writer = csv.DictWriter(csv_buffer, header_row, lineterminator="\n", restval="")
     writer.writeheader()
-    writer.writerows([*existing, {headers[name]: value for name, value in complete.items()}])
-    write_text_atomically(file, buffer.getvalue())
+    writer.writerows([*existing_rows, {headers[name]: value for name, value in complete_row.items()}])
+    write_text_atomically(file, csv_buffer.getvalue())
 
 
 def format_time(moment: datetime) -> str:

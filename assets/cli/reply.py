@@ -61,14 +61,14 @@ def write_reply(
     _validate(reply)
     export = open_export(data_root, config, landing, "reply", _REQUIRED, _DECLARATION)
     skill_id = _find_skill(export.settings, reply.skill)
-    values = {
+    canonical_values = {
         "skill_text": skill_id,
         "step_goal": reply.goal or "",
         "reply_kind": reply.kind,
         "until_date": reply.until.isoformat() if reply.until else "",
         "stated_stage": reply.stage or "",
     }
-    row = {**export.find_person_key(person_id), **export.to_exported_values(values)}
+    row = {**export.find_person_key(person_id), **export.to_exported_values(canonical_values)}
     is_written = append_reply(export.path, row, export.headers, replied_at or datetime.now(UTC))
     print_written({"person_id": person_id, "skill_id": skill_id}, export.path, is_written, as_json)
 
@@ -85,38 +85,44 @@ def append_reply(file: Path, row: dict[str, str], headers: dict[str, str], repli
     Returns:
         Whether the reply was added.
     """
-    existing = read_rows(file)
-    exported = {headers[name]: value for name, value in row.items()}
-    key = [headers[name] for name in (*PERSON_KEYS, "skill_text", "step_goal") if name in headers]
-    earlier = [other for other in existing if all(other.get(name, "") == exported.get(name, "") for name in key)]
-    if earlier and all(earlier[-1].get(name, "") == value for name, value in exported.items()):
+    existing_rows = read_rows(file)
+    exported_row = {headers[name]: value for name, value in row.items()}
+    key_headers = [headers[name] for name in (*PERSON_KEYS, "skill_text", "step_goal") if name in headers]
+    earlier_replies = [
+        existing_row
+        for existing_row in existing_rows
+        if all(existing_row.get(header, "") == exported_row.get(header, "") for header in key_headers)
+    ]
+    if earlier_replies and all(earlier_replies[-1].get(name, "") == value for name, value in exported_row.items()):
         return False
-    append_row(file, existing, row, headers, "replied_at", replied_at)
+    append_row(file, existing_rows, row, headers, "replied_at", replied_at)
     return True
 
 
 def _validate(reply: Reply) -> None:
-    for value, allowed, option in (
+    for given, allowed_values, option_name in (
         (reply.kind, REPLY_KINDS, "the reply"),
         (reply.goal, STEP_GOALS, "--goal"),
         (reply.stage, STAGES, "--stage"),
     ):
-        if value is not None and value not in allowed:
-            raise CommandFailed(f"{option} {value!r} is none of {', '.join(allowed)}")
+        if given is not None and given not in allowed_values:
+            raise CommandFailed(f"{option_name} {given!r} is none of {', '.join(allowed_values)}")
     if reply.kind == "snooze" and reply.until is None:
         raise CommandFailed("snooze needs its last day: add --until 2026-09-01")
     if reply.kind == "dispute" and reply.stage is None:
         raise CommandFailed("dispute needs the stage that you hold: add --stage journeyman")
 
 
-def _find_skill(settings: Settings, text: str) -> str:
+def _find_skill(settings: Settings, skill_text: str) -> str:
     """The skill_id that a text names; fails if it names none or several."""
     lake = Lake(settings.lake_path)
-    taxonomy = Taxonomy(*(lake.scan(table).collect() for table in (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE)))
-    matches = match_skills(pl.DataFrame({"skill_text": [text]}), taxonomy)
+    taxonomy = Taxonomy(
+        *(lake.scan(taxonomy_table).collect() for taxonomy_table in (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE))
+    )
+    matches = match_skills(pl.DataFrame({"skill_text": [skill_text]}), taxonomy)
     skill_ids = matches["skill_id"].drop_nulls().unique().sort().to_list()
     if len(skill_ids) != 1:
-        several = f"names {len(skill_ids)} micro-skills ({', '.join(skill_ids[:5])})"
-        problem = several if skill_ids else "names no micro-skill"
-        raise CommandFailed(f"{text!r} {problem}: give a skill_id, as `footsteps show PERSON --json` prints it")
+        ambiguity = f"names {len(skill_ids)} micro-skills ({', '.join(skill_ids[:5])})"
+        problem = ambiguity if skill_ids else "names no micro-skill"
+        raise CommandFailed(f"{skill_text!r} {problem}: give a skill_id, as `footsteps show PERSON --json` prints it")
     return str(skill_ids[0])

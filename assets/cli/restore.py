@@ -19,14 +19,14 @@ def restore_from_bucket(data_root: Path | None, config: Path | None, as_json: bo
         CommandFailed: If footsteps.yaml names no bucket, or the bucket cannot be read.
     """
     settings = resolve_settings(data_root, config)
-    options = load_config(settings).publish.object_store
-    if options is None:
+    bucket = load_config(settings).publish.object_store
+    if bucket is None:
         raise CommandFailed("footsteps.yaml names no bucket: add `object_store` with its `url` under `publish`")
     try:
-        file_count = fetch_lake(settings.lake_path, options)
-        snapshot = fetch_publication(settings.published_path, options)
+        file_count = fetch_lake(settings.lake_path, bucket)
+        snapshot = fetch_publication(settings.published_path, bucket)
     except OSError as error:
-        raise CommandFailed(f"{options.url} cannot be restored: {redact_secrets(str(error))}") from error
+        raise CommandFailed(f"{bucket.url} cannot be restored: {redact_secrets(str(error))}") from error
     print_result(
         {"snapshot_id": snapshot.snapshot_id, "lake_files": file_count},
         f"{file_count:,} files of the lake and snapshot {snapshot.snapshot_id} restored to {settings.root}",

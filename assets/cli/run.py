@@ -86,12 +86,12 @@ def prepare_dagster_home(settings: Settings) -> Path:
     Returns:
         Dagster's home.
     """
-    home = settings.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
-    profile = _PROFILES.get(os.environ.get("FOOTSTEPS_DAGSTER_PROFILE", ""), _HOME_FILE)
-    shutil.copyfile(Path(__file__).parents[2] / profile, home / _HOME_FILE)
-    os.environ["DAGSTER_HOME"] = str(home)
-    return home
+    dagster_home = settings.dagster_home
+    dagster_home.mkdir(parents=True, exist_ok=True)
+    profile_file = _PROFILES.get(os.environ.get("FOOTSTEPS_DAGSTER_PROFILE", ""), _HOME_FILE)
+    shutil.copyfile(Path(__file__).parents[2] / profile_file, dagster_home / _HOME_FILE)
+    os.environ["DAGSTER_HOME"] = str(dagster_home)
+    return dagster_home
 
 
 def execute_run(
@@ -145,14 +145,14 @@ def execute_run(
         run_context.INCREMENTAL_TAG: incremental and selection is not None and selection.has_landing and "true",
     }
     with DagsterInstance.get() as instance, keep_connections_open(instance), show_progress(len(job.graph.node_defs)):
-        result = job.execute_in_process(
+        run_result = job.execute_in_process(
             run_config=LOGGER_CONFIG,
             instance=instance,
             tags={tag: value for tag, value in tags.items() if value},
             raise_on_error=False,
             partition_key=today_utc().isoformat() if selection is None or selection.has_landing else None,
         )
-        failure = None if result.success else _explain_failure(result)
+        failure = None if run_result.success else _explain_failure(run_result)
     return _summarize(settings, config, failure)
 
 
@@ -161,8 +161,8 @@ def _summarize(settings: Settings, config: Config, failure: str | None) -> RunSu
     lake = Lake(settings.lake_path)
     sources = _describe_sources(lake, config)
     for source in sources:
-        for refused in source["refused"]:
-            print_note(f"[yellow]refused:[/yellow] {source['name']}: {refused['reason']}")
+        for refused_file in source["refused"]:
+            print_note(f"[yellow]refused:[/yellow] {source['name']}: {refused_file['reason']}")
     if failure:
         raise CommandFailed(f"{failure} The last publication remains.")
     try:
@@ -182,14 +182,14 @@ def _select_assets(
     pipeline: Any = (definitions.resources or {})["pipeline"]
     assert isinstance(pipeline, PipelineResource)
     assets: Any = definitions.assets
-    runs = pipeline.complete_runs
-    last_as_of = runs.last_as_of()
+    complete_runs = pipeline.complete_runs
+    last_as_of = complete_runs.last_as_of()
     if last_as_of is None:
         return None
     new_files = find_new_files(pipeline)
     if not new_files:
-        is_same_day = as_of in (None, last_as_of) and runs.keeps_as_of(as_of, run_day)
-        return select_renewal(assets) if is_same_day and runs.has_no_new_input() else None
+        is_same_day = as_of in (None, last_as_of) and complete_runs.keeps_as_of(as_of, run_day)
+        return select_renewal(assets) if is_same_day and complete_runs.has_no_new_input() else None
     if not incremental:
         return None
     return select_incremental(assets, list({file.source.name: file.source for file in new_files}.values()))
@@ -233,12 +233,12 @@ def _print_summary(summary: RunSummary, next_commands: str) -> None:
         {"table": "left", "rows": "right", "path": "left"},
         [[table.name, f"{table.rows:,}", str(snapshot.path(table.name))] for table in snapshot.tables],
     )
-    text_columns, count_columns = ("name", "system", "status"), ("files", "rows", "quarantined")
+    text_keys, count_keys = ("name", "system", "status"), ("files", "rows", "quarantined")
     print_table(
         "Sources",
-        {"source": "left", "system": "left", "status": "left", **dict.fromkeys(count_columns, "right")},
+        {"source": "left", "system": "left", "status": "left", **dict.fromkeys(count_keys, "right")},
         [
-            [*(source[key] for key in text_columns), *(f"{source[key]:,}" for key in count_columns)]
+            [*(source[key] for key in text_keys), *(f"{source[key]:,}" for key in count_keys)]
             for source in summary.sources
         ],
     )
@@ -253,18 +253,18 @@ def _describe_sources(lake: Lake, config: Config) -> list[dict[str, Any]]:
     ledger = lake.scan(DELIVERY).collect()
     sources = []
     for source in config.sources:
-        current = current_deliveries(lake, source)
-        refused = find_refused_deliveries(ledger, source.name).select(file="file_name", reason="delivery_reason")
-        landed_status = "landed" if current.height else "no_file"
+        current_files = current_deliveries(lake, source)
+        refused_files = find_refused_deliveries(ledger, source.name).select(file="file_name", reason="delivery_reason")
+        landed_status = "landed" if current_files.height else "no_file"
         sources.append(
             {
                 "name": source.name,
                 "system": source.system,
-                "status": "refused" if refused.height else landed_status,
-                "files": current.height,
-                "rows": int(current["good_count"].sum()),
-                "quarantined": int(current["bad_count"].sum()),
-                "refused": refused.to_dicts(),
+                "status": "refused" if refused_files.height else landed_status,
+                "files": current_files.height,
+                "rows": int(current_files["good_count"].sum()),
+                "quarantined": int(current_files["bad_count"].sum()),
+                "refused": refused_files.to_dicts(),
             }
         )
     return sources

@@ -24,8 +24,8 @@ def show_progress(op_count: int) -> Iterator[None]:
     Args:
         op_count: Number of ops of the run.
     """
-    columns = (TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with _open_stderr_copy() as console, Progress(*columns, console=console, transient=True) as bar:
+    progress_columns = (TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with _open_stderr_copy() as console, Progress(*progress_columns, console=console, transient=True) as bar:
         listener = _OpListener(bar, bar.add_task("starting", total=op_count))
         listeners.append(listener)
         try:
@@ -54,9 +54,9 @@ class _OpListener(logging.Handler):
 def _open_stderr_copy() -> Iterator[Console]:
     """A console on standard error that remains while Dagster redirects the file descriptor to its compute logs."""
     try:
-        copy = os.dup(sys.stderr.fileno())
+        stderr_descriptor = os.dup(sys.stderr.fileno())
     except (OSError, ValueError):  # standard error is not a file, as in a test
         yield stderr_console
         return
-    with os.fdopen(copy, "w") as stream:
-        yield Console(file=stream, highlight=False)
+    with os.fdopen(stderr_descriptor, "w") as stderr_copy:
+        yield Console(file=stderr_copy, highlight=False)

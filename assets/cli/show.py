@@ -29,25 +29,25 @@ _WHY_NOT = {
 _STEPS_WITH_COMPANIONS = 3
 
 
-def show_people(data_root: Path | None, person: str | None, sample: int, as_json: bool) -> None:
+def show_people(data_root: Path | None, person: str | None, sample_size: int, as_json: bool) -> None:
     """Print next steps and stages of a person, or of a sample of people.
 
     Args:
         data_root: The data root of the command.
         person: person_id of the person; None for a sample.
-        sample: Number of people in the sample.
+        sample_size: Number of people in the sample.
         as_json: Whether to print JSON.
 
     Raises:
         CommandFailed: If nothing is published, or nobody has the person_id.
     """
-    if person is None and not sample:
+    if person is None and not sample_size:
         raise CommandFailed("name a person: `footsteps show PERSON`, or `footsteps show --sample 3`")
     settings = resolve_settings(data_root)
     snapshot = load_current_snapshot(settings)
-    people = [person] if person is not None else _sample_people(snapshot, sample)
-    skills = Lake(settings.lake_path).scan(SKILL).select("skill_id", "skill_name").collect()
-    pages = [_read_page(snapshot, person_id, skills) for person_id in people]
+    person_ids = [person] if person is not None else _sample_people(snapshot, sample_size)
+    skill_names = Lake(settings.lake_path).scan(SKILL).select("skill_id", "skill_name").collect()
+    pages = [_read_page(snapshot, person_id, skill_names) for person_id in person_ids]
     if as_json:
         print_json({"snapshot_id": snapshot.snapshot_id, "people": pages})
         return
@@ -55,14 +55,14 @@ def show_people(data_root: Path | None, person: str | None, sample: int, as_json
         _print_page(page, snapshot)
 
 
-def _sample_people(snapshot: Snapshot, count: int) -> list[str]:
+def _sample_people(snapshot: Snapshot, sample_size: int) -> list[str]:
     """People at equal distances in the table: the same ones each time."""
-    people = snapshot.scan(NEXT_SKILL.name).select("person_id").unique().sort("person_id").collect()["person_id"]
-    distance = max(1, people.len() // max(count, 1))
-    return people.gather_every(distance, distance // 2).head(count).to_list()
+    person_ids = snapshot.scan(NEXT_SKILL.name).select("person_id").unique().sort("person_id").collect()["person_id"]
+    stride = max(1, person_ids.len() // max(sample_size, 1))
+    return person_ids.gather_every(stride, stride // 2).head(sample_size).to_list()
 
 
-def _read_page(snapshot: Snapshot, person_id: str, skills: pl.DataFrame) -> dict[str, Any]:
+def _read_page(snapshot: Snapshot, person_id: str, skill_names: pl.DataFrame) -> dict[str, Any]:
     """Next steps, stages, companions in the order of the steps, and replies of a person."""
     steps = _read_rows(snapshot, NEXT_SKILL, person_id)
     if steps.is_empty():
@@ -78,8 +78,8 @@ def _read_page(snapshot: Snapshot, person_id: str, skills: pl.DataFrame) -> dict
     )
     return {
         "person_id": person_id,
-        "next": steps.join(skills, on="skill_id", how="left", maintain_order="left").to_dicts(),
-        "mastery": mastery.join(skills, on="skill_id", how="left", maintain_order="left").to_dicts(),
+        "next": steps.join(skill_names, on="skill_id", how="left", maintain_order="left").to_dicts(),
+        "mastery": mastery.join(skill_names, on="skill_id", how="left", maintain_order="left").to_dicts(),
         "companions": companions.to_dicts(),
         "replies": _read_rows(snapshot, REPLY_EFFECT, person_id).to_dicts(),
     }
@@ -95,19 +95,19 @@ def _read_rows(snapshot: Snapshot, table: Table, person_id: str) -> pl.DataFrame
 def _print_page(page: dict[str, Any], snapshot: Snapshot) -> None:
     stdout_console.rule(f"[bold]{escape(page['person_id'])}[/bold]", align="left")
     steps = page["next"]
-    motives = ("probability", "mastery", "autonomy", "purpose")
+    figure_columns = ("probability", "mastery", "autonomy", "purpose")
     if reason := steps[0]["no_recommendation_reason"]:
         stdout_console.print(f"{_WHY_NOT[reason]}\n")
     else:
         print_table(
             f"Next steps (as of {snapshot.as_of}, valid until {snapshot.valid_until})",
-            {"": "right", "micro-skill": "left", "step": "left", **dict.fromkeys(motives, "right")},
+            {"": "right", "micro-skill": "left", "step": "left", **dict.fromkeys(figure_columns, "right")},
             [
                 [
                     str(step["rank"]),
                     escape(step["skill_name"] or step["skill_id"]),
                     "refresh" if step["kind"] == "refresh" else f"{step['from_stage']} → {step['to_stage']}",
-                    *("–" if step[name] is None else f"{step[name]:.2f}" for name in motives),
+                    *("–" if step[column] is None else f"{step[column]:.2f}" for column in figure_columns),
                 ]
                 for step in steps
             ],
@@ -116,25 +116,25 @@ def _print_page(page: dict[str, Any], snapshot: Snapshot) -> None:
             _print_step(step)
     _print_companions(page)
     _print_replies(page)
-    stages = [row["stage"] for row in page["mastery"] if row["stage"] != STAGES[0]]
-    counts = ", ".join(f"{stages.count(stage)} as {stage}" for stage in reversed(STAGES[1:]))
-    stdout_console.print(f"Holds {len(stages)} micro-skills: {counts}.\n")
+    held_stages = [row["stage"] for row in page["mastery"] if row["stage"] != STAGES[0]]
+    stage_counts = ", ".join(f"{held_stages.count(stage)} as {stage}" for stage in reversed(STAGES[1:]))
+    stdout_console.print(f"Holds {len(held_stages)} micro-skills: {stage_counts}.\n")
 
 
 def _print_step(step: dict[str, Any]) -> None:
     """A step's explanation, how to practise it, and what would have changed it."""
     stdout_console.print(f"[bold]{step['rank']}.[/bold] {escape(step['explanation'])}")
-    for title, text in (("How", step["how"]), ("What would have changed it", step["counterfactual"])):
-        if text:
-            stdout_console.print(f"   {title}: {escape(text)}")
+    for heading, sentence in (("How", step["how"]), ("What would have changed it", step["counterfactual"])):
+        if sentence:
+            stdout_console.print(f"   {heading}: {escape(sentence)}")
     # the model's contributions are for machines (`--json`)
     reasons = [reason for reason in step["reasons"] if not reason["code"].startswith("model_")]
-    codes = ", ".join(f"{reason['code']} {reason['value']:.2f}" for reason in reasons)
-    stdout_console.print(f"   [dim]{escape(codes)}[/dim]\n")
+    reason_codes = ", ".join(f"{reason['code']} {reason['value']:.2f}" for reason in reasons)
+    stdout_console.print(f"   [dim]{escape(reason_codes)}[/dim]\n")
 
 
 def _print_companions(page: dict[str, Any]) -> None:
-    names = {step["skill_id"]: step["skill_name"] or step["skill_id"] for step in page["next"]}
+    name_by_skill = {step["skill_id"]: step["skill_name"] or step["skill_id"] for step in page["next"]}
     companions = [row for row in page["companions"] if row["rank"] <= _STEPS_WITH_COMPANIONS]
     if companions:
         print_table(
@@ -142,7 +142,7 @@ def _print_companions(page: dict[str, Any]) -> None:
             {"micro-skill": "left", "relation": "left", "companion": "left", "why": "left"},
             [
                 [
-                    escape(names[row["skill_id"]]),
+                    escape(name_by_skill[row["skill_id"]]),
                     row["relation"].replace("_", " "),
                     escape(row["companion_id"] or "–"),
                     escape(row["why"]),
@@ -154,8 +154,8 @@ def _print_companions(page: dict[str, Any]) -> None:
 
 def _print_replies(page: dict[str, Any]) -> None:
     for reply in page["replies"]:
-        skill = escape(reply["skill_id"] or "an unknown micro-skill")
-        since = "" if reply["obeyed_date"] is None else f" since {reply['obeyed_date']}"
+        skill_label = escape(reply["skill_id"] or "an unknown micro-skill")
+        since_text = "" if reply["obeyed_date"] is None else f" since {reply['obeyed_date']}"
         stdout_console.print(
-            f"Replied {reply['reply_kind']} about {skill}: {reply['effect'].replace('_', ' ')}{since}."
+            f"Replied {reply['reply_kind']} about {skill_label}: {reply['effect'].replace('_', ' ')}{since_text}."
         )

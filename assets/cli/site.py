@@ -21,7 +21,7 @@ def write_site(data_root: Path | None, folder: Path | None, again: bool, as_json
     if again:
         shutil.rmtree(site_folder / snapshot.snapshot_id, ignore_errors=True)
     company = load_config(settings).company if settings.config_path.is_file() else ""
-    index = build_site(snapshot, Lake(settings.lake_path), company, site_folder)
-    page_count = sum(1 for _ in index.parent.rglob("*.html"))
-    document = {"snapshot_id": snapshot.snapshot_id, "index": str(index), "pages": page_count}
-    print_result(document, f"{page_count:,} pages, beginning with {index}", as_json)
+    index_path = build_site(snapshot, Lake(settings.lake_path), company, site_folder)
+    page_count = sum(1 for _ in index_path.parent.rglob("*.html"))
+    document = {"snapshot_id": snapshot.snapshot_id, "index": str(index_path), "pages": page_count}
+    print_result(document, f"{page_count:,} pages, beginning with {index_path}", as_json)

@@ -22,9 +22,9 @@ from pipelines.taxonomies.declared import count_taxonomy_rows
 
 def print_systems(as_json: bool) -> None:
     """Print every system: domain, formats, the shapes it fills, the columns it requires and can use."""
-    systems = describe_systems()
+    system_descriptions = describe_systems()
     if as_json:
-        print_json(systems)
+        print_json(system_descriptions)
         return
     print_table(
         "Systems",
@@ -38,7 +38,7 @@ def print_systems(as_json: bool) -> None:
                 ", ".join(system["needed"]) or "what footsteps.yaml maps",
                 str(len(system["optional"])),
             ]
-            for system in systems
+            for system in system_descriptions
         ],
     )
     stdout_console.print(
@@ -54,11 +54,11 @@ def print_matches(path: Path, as_json: bool) -> None:
     """
     _require_file(path)
     try:
-        matches, block = rank_systems(path), suggest_source_block(path)
+        matches, source_block = rank_systems(path), suggest_source_block(path)
     except ExportRefused as refusal:
         raise CommandFailed(str(refusal)) from refusal
     if as_json:
-        print_json({"file": path.name, "guesses": [asdict(match) for match in matches], "block": block})
+        print_json({"file": path.name, "guesses": [asdict(match) for match in matches], "block": source_block})
         return
     print_table(
         path.name,
@@ -66,7 +66,7 @@ def print_matches(path: Path, as_json: bool) -> None:
         [[match.system, match.shape or "", f"{match.score:.2f}", match.why] for match in matches[:5]],
     )
     stdout_console.print("For footsteps.yaml:\n", highlight=False)
-    stdout_console.out(block, highlight=False)
+    stdout_console.out(source_block, highlight=False)
 
 
 def print_preview(
@@ -90,8 +90,8 @@ def print_preview(
     source = find_matching_source(sources, path, system)
     if config and source is None:
         raise CommandFailed(f"{config.name} has no source for {path.name}: name its system with --system")
-    options = source.options() if source else SourceOptions()
-    preview = preview_file(path, system or (source.system if source else None), options, day)
+    source_options = source.options() if source else SourceOptions()
+    preview = preview_file(path, system or (source.system if source else None), source_options, day)
     if as_json:
         print_json(preview.as_json())
     elif preview.refused is None:
@@ -108,21 +108,21 @@ def _require_file(path: Path) -> None:
 def _print_shapes(preview: Preview, row_limit: int) -> None:
     detected = preview.detected or "no system for certain"
     stdout_console.print(f"{preview.file}: read as {preview.system}; its columns fit {detected}")
-    for shape, rows in (preview.shapes or {}).items():
-        if rows.rows:
-            _print_rows(shape, rows, row_limit)
-        if rows.set_aside:
-            broken = [rule for row in rows.set_aside for rule in row["rules"]]
+    for shape, shape_preview in (preview.shapes or {}).items():
+        if shape_preview.rows:
+            _print_rows(shape, shape_preview, row_limit)
+        if shape_preview.set_aside:
+            broken_rules = [rule for set_aside_row in shape_preview.set_aside for rule in set_aside_row["rules"]]
             print_table(
-                f"{shape}: {len(rows.set_aside):,} rows set aside",
+                f"{shape}: {len(shape_preview.set_aside):,} rows set aside",
                 {"rule": "left", "rows": "right", "first row": "right"},
                 [
                     [
                         rule,
-                        f"{broken.count(rule):,}",
-                        str(next(r["row_number"] for r in rows.set_aside if rule in r["rules"])),
+                        f"{broken_rules.count(rule):,}",
+                        str(next(row["row_number"] for row in shape_preview.set_aside if rule in row["rules"])),
                     ]
-                    for rule in sorted(set(broken))
+                    for rule in sorted(set(broken_rules))
                 ],
             )
     if preview.passed_over:
@@ -136,18 +136,18 @@ def _print_shapes(preview: Preview, row_limit: int) -> None:
     if preview.columns_left_out:
         stdout_console.print(f"Columns that no mapping uses: {', '.join(preview.columns_left_out)}")
     if preview.columns_denied:
-        denied = ", ".join(f"{column} ({kind})" for column, kind in preview.columns_denied)
-        stdout_console.print(f"Columns that are never read: {denied}")
+        denied_columns = ", ".join(f"{column} ({kind})" for column, kind in preview.columns_denied)
+        stdout_console.print(f"Columns that are never read: {denied_columns}")
 
 
 def _print_rows(shape: str, preview: ShapePreview, row_limit: int) -> None:
-    filled = [name for name in preview.rows[0] if any(row[name] is not None for row in preview.rows)]
-    shown = preview.rows[:row_limit]
+    filled_columns = [name for name in preview.rows[0] if any(row[name] is not None for row in preview.rows)]
+    shown_rows = preview.rows[:row_limit]
     print_table(
         f"{shape}: {len(preview.rows):,} rows would be kept"
-        + (f", the first {len(shown)}" if len(shown) < len(preview.rows) else ""),
-        {name: "right" if isinstance(preview.rows[0][name], int | float) else "left" for name in filled},
-        [["" if row[name] is None else str(row[name]) for name in filled] for row in shown],
+        + (f", the first {len(shown_rows)}" if len(shown_rows) < len(preview.rows) else ""),
+        {name: "right" if isinstance(preview.rows[0][name], int | float) else "left" for name in filled_columns},
+        [["" if row[name] is None else str(row[name]) for name in filled_columns] for row in shown_rows],
     )
 
 
@@ -163,12 +163,12 @@ def print_taxonomy(folder: Path, system: str | None, as_json: bool) -> None:
         publisher, taxonomy_counts = count_taxonomy_rows(folder, system)
     except (TaxonomyError, ExportRefused) as refusal:
         raise CommandFailed(str(refusal)) from refusal
-    counts = [asdict(count) for count in taxonomy_counts]
+    count_rows = [asdict(count) for count in taxonomy_counts]
     if as_json:
-        print_json({"system": publisher, "counts": counts})
+        print_json({"system": publisher, "counts": count_rows})
         return
     print_table(
         f"{folder.name}: {publisher}",
-        {name: "right" if isinstance(value, int) else "left" for name, value in counts[0].items()},
-        [[f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()] for row in counts],
+        {column: "right" if isinstance(value, int) else "left" for column, value in count_rows[0].items()},
+        [[f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()] for row in count_rows],
     )

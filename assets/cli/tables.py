@@ -33,14 +33,14 @@ def print_tables(data_root: Path | None, as_json: bool) -> None:
     """Print where each published table is in each target, with queries to copy."""
     settings = resolve_settings(data_root)
     snapshot = load_current_snapshot(settings)
-    options = load_config(settings).publish if settings.config_path.is_file() else PublishOptions()
-    targets = list_publish_targets(snapshot, options)
+    publish_options = load_config(settings).publish if settings.config_path.is_file() else PublishOptions()
+    targets = list_publish_targets(snapshot, publish_options)
     if as_json:
         print_json([asdict(target) for target in targets])
         return
-    stale = " (stale: no run has succeeded since)" if snapshot.is_stale(datetime.now(UTC).date()) else ""
+    stale_note = " (stale: no run has succeeded since)" if snapshot.is_stale(datetime.now(UTC).date()) else ""
     print_table(
-        f"Snapshot {snapshot.snapshot_id}, as of {snapshot.as_of}, valid until {snapshot.valid_until}{stale}",
+        f"Snapshot {snapshot.snapshot_id}, as of {snapshot.as_of}, valid until {snapshot.valid_until}{stale_note}",
         {"table": "left", "format": "left", "rows": "right", "location": "left"},
         [[target.name, target.format, f"{target.rows:,}", target.location] for target in targets],
     )
@@ -56,7 +56,7 @@ def print_dictionary(as_json: bool) -> None:
     if not as_json:
         stdout_console.out(render_dictionary(), highlight=False)
         return
-    tables = [
+    table_documents = [
         {
             "name": table.name,
             "description": table.description,
@@ -79,26 +79,28 @@ def print_dictionary(as_json: bool) -> None:
         }
         for table in TABLES.values()
     ]
-    print_json(tables)
+    print_json(table_documents)
 
 
 def print_contracts(write: bool, as_json: bool) -> None:
     """Print the contracts, or write them to docs/contracts and release new versions."""
-    documents = [render_odcs(table) for table in PUBLISHED_TABLES]
+    contract_documents = [render_odcs(table) for table in PUBLISHED_TABLES]
     if not write and as_json:
-        print_json(documents)
+        print_json(contract_documents)
     elif not write:
-        stdout_console.out("---\n".join(map(render_contract, documents)), highlight=False)
+        stdout_console.out("---\n".join(map(render_contract, contract_documents)), highlight=False)
     else:
         _write_and_release(as_json)
 
 
 def _write_and_release(as_json: bool) -> None:
-    written = write_contracts(DOCS)
-    released = [path for table in PUBLISHED_TABLES if (path := write_released_contract(contract_from_table(table)))]
+    written_paths = write_contracts(DOCS)
+    released_paths = [
+        path for table in PUBLISHED_TABLES if (path := write_released_contract(contract_from_table(table)))
+    ]
     print_result(
-        {"written": [path.name for path in written], "released": [path.name for path in released]},
-        f"{len(written)} files under {DOCS}; {len(released)} versions released",
+        {"written": [path.name for path in written_paths], "released": [path.name for path in released_paths]},
+        f"{len(written_paths)} files under {DOCS}; {len(released_paths)} versions released",
         as_json,
     )
 
@@ -113,16 +115,16 @@ def write_contracts(folder: Path) -> list[Path]:
         The written files.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {f"{table.name}.odcs.yaml": render_contract(render_odcs(table)) for table in PUBLISHED_TABLES}
-    texts["feed.schema.json"] = json.dumps(build_feed_event_schema(), indent=2) + "\n"
-    for name, text in texts.items():
-        (folder / name).write_text(text)
-    return [folder / name for name in texts]
+    text_by_file = {f"{table.name}.odcs.yaml": render_contract(render_odcs(table)) for table in PUBLISHED_TABLES}
+    text_by_file["feed.schema.json"] = json.dumps(build_feed_event_schema(), indent=2) + "\n"
+    for file_name, text in text_by_file.items():
+        (folder / file_name).write_text(text)
+    return [folder / file_name for file_name in text_by_file]
 
 
-def render_contract(document: dict[str, object]) -> str:
+def render_contract(contract_document: dict[str, object]) -> str:
     """Render a contract as YAML, with its keys in their order."""
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+    return yaml.safe_dump(contract_document, sort_keys=False, allow_unicode=True, width=120)
 
 
 def print_feed(data_root: Path | None, after: int, limit: int, as_json: bool) -> None:

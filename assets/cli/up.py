@@ -33,35 +33,35 @@ def serve(data_root: Path | None, config: Path | None, landing: Path | None, por
     """
     settings = resolve_settings(data_root, config, landing)
     load_config(settings)
-    home, log = prepare_dagster_home(settings), settings.root / "up.log"
+    dagster_home, log_path = prepare_dagster_home(settings), settings.root / "up.log"
     environment = {
         **os.environ,
-        "DAGSTER_HOME": str(home),
+        "DAGSTER_HOME": str(dagster_home),
         "FOOTSTEPS_DATA_ROOT": str(settings.root),
         "FOOTSTEPS_CONFIG": str(settings.config_path),
     }
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if settings.landing is not None:
         environment["FOOTSTEPS_LANDING"] = str(settings.landing.expanduser().resolve())
-    _prepare_instance(home)
-    print_note(f"starting; the log is in {log}")
-    with log.open("w") as stream:
+    _prepare_instance(dagster_home)
+    print_note(f"starting; the log is in {log_path}")
+    with log_path.open("w") as log_file:
         processes = [
             subprocess.Popen(
                 [sys.executable, "-m", *command, "-m", "assets.definitions"],
                 env=environment,
-                stdout=stream,
-                stderr=stream,
+                stdout=log_file,
+                stderr=log_file,
             )
             for command in (["dagster_webserver", "-h", "127.0.0.1", "-p", str(port)], ["dagster._daemon", "run"])
         ]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        _wait_for(f"http://127.0.0.1:{port}/server_info", processes, log)
+        _wait_for(f"http://127.0.0.1:{port}/server_info", processes, log_path)
         stdout_console.print(f"Dagster UI: http://127.0.0.1:{port}/asset-groups\nCtrl-C ends it.", soft_wrap=True)
         while all(process.poll() is None for process in processes):
             time.sleep(0.5)
-        raise CommandFailed(f"Dagster ended: see {log}")
+        raise CommandFailed(f"Dagster ended: see {log_path}")
     except KeyboardInterrupt:
         print_note("ending")
     finally:
@@ -71,7 +71,7 @@ def serve(data_root: Path | None, config: Path | None, landing: Path | None, por
             process.wait(timeout=30)
 
 
-def _prepare_instance(home: Path) -> None:
+def _prepare_instance(dagster_home: Path) -> None:
     """Create Dagster's databases if they are missing, and transfer the states of schedules and sensors.
 
     States are transferred from the names that an earlier version used; only this command does so.
@@ -83,19 +83,19 @@ def _prepare_instance(home: Path) -> None:
 
     from assets.automation.upgrade import transfer_instigator_states
 
-    with DagsterInstance.from_config(str(home)) as instance:
+    with DagsterInstance.from_config(str(dagster_home)) as instance:
         instance.get_runs_count()
         transfer_instigator_states(instance)
 
 
-def _wait_for(url: str, processes: "list[subprocess.Popen[bytes]]", log: Path) -> None:
+def _wait_for(url: str, processes: "list[subprocess.Popen[bytes]]", log_path: Path) -> None:
     """Return once the UI answers; fail if a process ends first, or it takes too long."""
     for _ in range(_READY_SECONDS * 4):
         if any(process.poll() is not None for process in processes):
-            raise CommandFailed(f"Dagster did not start (is the port taken?): see {log}")
+            raise CommandFailed(f"Dagster did not start (is the port taken?): see {log_path}")
         try:
             with urllib.request.urlopen(url, timeout=2):
                 return
         except OSError:  # of which URLError is one
             time.sleep(0.25)
-    raise CommandFailed(f"the UI did not answer within {_READY_SECONDS} s: see {log}")
+    raise CommandFailed(f"the UI did not answer within {_READY_SECONDS} s: see {log_path}")

@@ -77,14 +77,16 @@ class Declaration:
 
         Rows do not depend on a table that only a reference points to: if it changes, the asset stays as it is.
         """
-        own = {table.name for table in self.tables}
-        names = {reference.table for table in self.tables for reference in table.references} - own
-        return tuple({table.name: table for table in (*self.reads, *map(table_contract, sorted(names)))}.values())
+        own_names = {table.name for table in self.tables}
+        reference_names = {reference.table for table in self.tables for reference in table.references} - own_names
+        return tuple(
+            {table.name: table for table in (*self.reads, *map(table_contract, sorted(reference_names)))}.values()
+        )
 
     @property
     def previous(self) -> Mapping[str, PreviousTable]:
         """The tables of earlier runs that the asset reads, by name."""
-        return {entry.table.name: entry for entry in self.reads_previous}
+        return {previous_table.table.name: previous_table for previous_table in self.reads_previous}
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,12 @@ class Changes:
 
     def changed_inputs(self) -> set[str]:
         """The names of the inputs whose fingerprint differs from that of the last execution."""
-        before = {} if self.previous is None else self.previous.inputs
-        return {name for name in {*self.inputs, *before} if self.inputs.get(name) != before.get(name)}
+        previous_inputs = {} if self.previous is None else self.previous.inputs
+        return {
+            input_name
+            for input_name in {*self.inputs, *previous_inputs}
+            if self.inputs.get(input_name) != previous_inputs.get(input_name)
+        }
 
 
 @dataclass(frozen=True)
@@ -160,8 +166,8 @@ class AssetRun:
         Raises:
             UndeclaredRead: The asset does not declare the table in `reads_previous`.
         """
-        name = self._find_previous(table).table.name
-        return [(snapshot, snapshot.scan(name)) for snapshot in list_snapshots(self.settings.published_path)]
+        table_name = self._find_previous(table).table.name
+        return [(snapshot, snapshot.scan(table_name)) for snapshot in list_snapshots(self.settings.published_path)]
 
     def materialize(
         self,
@@ -192,7 +198,7 @@ class AssetRun:
             ContractViolation: A column is missing or has another type.
             UndeclaredRead: The asset does not make the table.
         """
-        if table.name not in {made.name for made in self.declaration.tables}:
+        if table.name not in {own_table.name for own_table in self.declaration.tables}:
             raise UndeclaredRead(f"the asset {self.declaration.name} does not declare that it makes {table.name}")
         people, lake = self.scope.people, self.tables.lake
         if people is not None and replacing is None and isinstance(rows, pl.DataFrame):
@@ -202,29 +208,29 @@ class AssetRun:
                 replacing = pl.DataFrame(schema={table.column_names[0]: table.columns[0].dtype})
             elif rows.height:
                 rows = rows.filter(pl.col("person_id").is_in(sorted(people)))
-        written = (
+        write_result = (
             lake.write(table, rows, also_affected)
             if replacing is None
             else lake.merge(table, rows, replacing, also_affected)
         )
-        self.written[table.name] = written
-        frame = rows.good if isinstance(rows, ValidatedRows) else rows
-        recomputed = {} if replacing is None else {"rows_recomputed": frame.height}
+        self.written[table.name] = write_result
+        written_rows = rows.good if isinstance(rows, ValidatedRows) else rows
+        recomputed_metadata = {} if replacing is None else {"rows_recomputed": written_rows.height}
         return MaterializeResult(
             asset_key=table.name,
-            metadata={**written_metadata(written, frame, table), **(metadata or {}), **recomputed},
-            data_version=DataVersion(written.content_sha256),
+            metadata={**written_metadata(write_result, written_rows, table), **(metadata or {}), **recomputed_metadata},
+            data_version=DataVersion(write_result.content_sha256),
         )
 
     def materialize_quarantine(self, table: Table) -> "MaterializeResult[None]":
         """The materialization of the quarantine of a table that this execution has written."""
-        quarantine, written = quarantine_table(table.name), self.written[table.name].quarantine
-        assert written is not None
-        rows = self.tables.scan(quarantine).head(PREVIEW_ROWS).collect()
+        quarantine, write_result = quarantine_table(table.name), self.written[table.name].quarantine
+        assert write_result is not None
+        first_rows = self.tables.scan(quarantine).head(PREVIEW_ROWS).collect()
         return MaterializeResult(
             asset_key=quarantine.name,
-            metadata=written_metadata(written, rows, quarantine),
-            data_version=DataVersion(written.content_sha256),
+            metadata=written_metadata(write_result, first_rows, quarantine),
+            data_version=DataVersion(write_result.content_sha256),
         )
 
     def _find_previous(self, table: Table) -> PreviousTable:
@@ -262,13 +268,13 @@ def start_asset_run(
     )
 
 
-def scan_previous(lake: Lake, entry: PreviousTable, as_of: date) -> pl.LazyFrame:
+def scan_previous(lake: Lake, previous_table: PreviousTable, as_of: date) -> pl.LazyFrame:
     """The rows of a previous table that a run of a day reads.
 
     Args:
         lake: Where the table is.
-        entry: The declaration.
+        previous_table: The declaration.
         as_of: The day of the run.
     """
-    rows = lake.scan(entry.table)
-    return rows if entry.date_column is None else rows.filter(pl.col(entry.date_column) < as_of)
+    rows = lake.scan(previous_table.table)
+    return rows if previous_table.date_column is None else rows.filter(pl.col(previous_table.date_column) < as_of)

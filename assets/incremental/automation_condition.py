@@ -22,14 +22,14 @@ class FailedTooOften(AutomationCondition):  # type: ignore[type-arg]
 
     def evaluate(self, context: AutomationContext) -> AutomationResult:  # type: ignore[type-arg]
         """Count the failed runs that selected the asset and were created after its last materialization."""
-        instance, key = context.asset_graph_view.instance, context.key
-        assert isinstance(key, AssetKey)
-        latest = instance.get_latest_materialization_event(key)
-        since = datetime.fromtimestamp(latest.timestamp, UTC) if latest else None
-        failed = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.FAILURE], created_after=since), limit=50)
-        attempts = sum(not run.asset_selection or key in run.asset_selection for run in failed)
-        subset = context.candidate_subset if attempts >= MAX_ATTEMPTS else context.get_empty_subset()
-        return AutomationResult(context, true_subset=subset)
+        instance, asset_key = context.asset_graph_view.instance, context.key
+        assert isinstance(asset_key, AssetKey)
+        latest_materialization = instance.get_latest_materialization_event(asset_key)
+        since = datetime.fromtimestamp(latest_materialization.timestamp, UTC) if latest_materialization else None
+        failed_runs = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.FAILURE], created_after=since), limit=50)
+        attempt_count = sum(not run.asset_selection or asset_key in run.asset_selection for run in failed_runs)
+        true_subset = context.candidate_subset if attempt_count >= MAX_ATTEMPTS else context.get_empty_subset()
+        return AutomationResult(context, true_subset=true_subset)
 
 
 def on_changed_inputs() -> AutomationCondition:  # type: ignore[type-arg]
@@ -40,10 +40,10 @@ def on_changed_inputs() -> AutomationCondition:  # type: ignore[type-arg]
     is for tables that were materialized by hand or by a backfill: the nightly job and incremental runs carry every
     change through themselves, in one run.
     """
-    changed = AutomationCondition.any_deps_match(AutomationCondition.data_version_changed())
-    handled = AutomationCondition.newly_requested() | AutomationCondition.newly_updated()
+    has_changed_inputs = AutomationCondition.any_deps_match(AutomationCondition.data_version_changed())
+    is_handled = AutomationCondition.newly_requested() | AutomationCondition.newly_updated()
     return (
-        (changed.since(handled) | AutomationCondition.execution_failed())
+        (has_changed_inputs.since(is_handled) | AutomationCondition.execution_failed())
         & ~AutomationCondition.any_deps_missing()
         & ~AutomationCondition.any_deps_in_progress()
         & ~AutomationCondition.in_progress()

@@ -92,14 +92,14 @@ def pipeline_asset(
         description: Description of the op; the docstring of the function if None.
     """
     declaration = Declaration(name, tuple(tables), tuple(reads), tuple(reads_previous))
-    specs = [_describe_asset(declaration, table, kinds) for table in tables]
+    asset_specs = [_describe_asset(declaration, table, kinds) for table in tables]
 
     def decorate(body: Body) -> AssetsDefinition:
         def execute(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
             run = start_asset_run(declaration, context, pipeline)
             yield from _with_checks(body(run), run)
 
-        return _build_asset(declaration, specs, check_specs, description or body.__doc__, execute)
+        return _build_asset(declaration, asset_specs, check_specs, description or body.__doc__, execute)
 
     return decorate
 
@@ -137,7 +137,7 @@ def incremental_asset(
         extra_fingerprint: Returns a text that changes if anything else changes that the asset depends on.
     """
     declaration = Declaration(name, tuple(tables), tuple(reads), tuple(reads_previous))
-    rule = UpdateRule(
+    update_rule = UpdateRule(
         per_person_inputs=tuple(table.name for table in per_person_inputs),
         depends_on_population=depends_on_population,
         depends_on_date=depends_on_date,
@@ -145,18 +145,18 @@ def incremental_asset(
         input_columns=input_columns or {},
         extra_fingerprint=extra_fingerprint,
     )
-    specs = [
+    asset_specs = [
         _describe_asset(declaration, table)
-        .merge_attributes(tags={INCREMENTAL_MODE_TAG: rule.incremental_mode})
+        .merge_attributes(tags={INCREMENTAL_MODE_TAG: update_rule.incremental_mode})
         .replace_attributes(automation_condition=on_changed_inputs())
         for table in tables
     ]
 
     def decorate(body: Body) -> AssetsDefinition:
         def execute(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
-            yield from _materialize(declaration, rule, body, context, pipeline)
+            yield from _materialize(declaration, update_rule, body, context, pipeline)
 
-        return _build_asset(declaration, specs, (), body.__doc__, execute)
+        return _build_asset(declaration, asset_specs, (), body.__doc__, execute)
 
     return decorate
 
@@ -169,11 +169,11 @@ def unchanged_results(tables: Sequence[Table], state: AssetState) -> "Iterator[M
         state: State after the last execution.
     """
     for table in tables:
-        content = state.outputs.get(table.name)
+        content_hash = state.outputs.get(table.name)
         yield MaterializeResult(
             asset_key=table.name,
             metadata={**state.numeric_metadata.get(table.name, {}), "unchanged": True},
-            data_version=DataVersion(content) if content else None,
+            data_version=DataVersion(content_hash) if content_hash else None,
         )
 
 
@@ -182,21 +182,25 @@ def _describe_asset(declaration: Declaration, table: Table, kinds: set[str] | No
     spec = build_asset_spec(table, deps=declaration.upstream, kinds=kinds)
     if not declaration.reads_previous:
         return spec
-    names = ", ".join(sorted(declaration.previous))
-    return spec.merge_attributes(metadata={"reads_of_earlier_runs": names})
+    previous_names = ", ".join(sorted(declaration.previous))
+    return spec.merge_attributes(metadata={"reads_of_earlier_runs": previous_names})
 
 
 def _build_asset(
     declaration: Declaration,
-    specs: Sequence[AssetSpec],
+    asset_specs: Sequence[AssetSpec],
     check_specs: Sequence[AssetCheckSpec],
     description: str | None,
     execute: Callable[[AssetExecutionContext, PipelineResource], Results],
 ) -> AssetsDefinition:
-    checks = [spec for table in declaration.tables for spec in contract_check_specs(table)]
+    contract_specs = [spec for table in declaration.tables for spec in contract_check_specs(table)]
 
     @multi_asset(
-        name=declaration.name, specs=specs, check_specs=[*checks, *check_specs], description=description, pool=POOL
+        name=declaration.name,
+        specs=asset_specs,
+        check_specs=[*contract_specs, *check_specs],
+        description=description,
+        pool=POOL,
     )
     def run(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
         yield from attach_lineage(execute(context, pipeline), context)
@@ -206,39 +210,42 @@ def _build_asset(
 
 def _materialize(
     declaration: Declaration,
-    rule: UpdateRule,
+    update_rule: UpdateRule,
     body: Body,
     context: AssetExecutionContext,
     pipeline: PipelineResource,
 ) -> Results:
     run = start_asset_run(declaration, context, pipeline)
-    root, is_incremental = pipeline.lake.root, run.context.is_incremental
-    inputs, outputs = _fingerprint_inputs(rule, run, pipeline), _hash_outputs(run)
-    previous, people = read_asset_state(root, declaration.name), None
-    if previous is not None and (dict(previous.outputs) != outputs or None in outputs.values()):
-        previous = None  # another process wrote a table since, or the last execution broke off
-    changes = Changes(previous, inputs)
-    if previous is not None:
-        is_skipped = is_incremental and rule.incremental_mode == "skip"
-        is_current = not changes.changed_inputs() and (is_incremental or not previous.is_partial)
+    lake_root, is_incremental = pipeline.lake.root, run.context.is_incremental
+    input_fingerprints, output_hashes = _fingerprint_inputs(update_rule, run, pipeline), _hash_outputs(run)
+    previous_state, people_to_update = read_asset_state(lake_root, declaration.name), None
+    if previous_state is not None and (dict(previous_state.outputs) != output_hashes or None in output_hashes.values()):
+        previous_state = None  # another process wrote a table since, or the last execution broke off
+    changes = Changes(previous_state, input_fingerprints)
+    if previous_state is not None:
+        is_skipped = is_incremental and update_rule.incremental_mode == "skip"
+        is_current = not changes.changed_inputs() and (is_incremental or not previous_state.is_partial)
         if not is_skipped and not is_current:
-            people = _find_people_to_update(rule, changes, is_incremental, root)
-        if is_skipped or is_current or people == frozenset():
-            if people is not None and not is_incremental:
-                write_asset_state(root, replace(previous, inputs=inputs))
-            yield from _with_checks(unchanged_results(declaration.tables, previous), run)
+            people_to_update = _find_people_to_update(update_rule, changes, is_incremental, lake_root)
+        if is_skipped or is_current or people_to_update == frozenset():
+            if people_to_update is not None and not is_incremental:
+                write_asset_state(lake_root, replace(previous_state, inputs=input_fingerprints))
+            yield from _with_checks(unchanged_results(declaration.tables, previous_state), run)
             return
-    metadata_numbers: dict[str, dict[str, float]] = {}
-    run = start_asset_run(declaration, context, pipeline, Scope(people), changes)
+    numeric_by_table: dict[str, dict[str, float]] = {}
+    run = start_asset_run(declaration, context, pipeline, Scope(people_to_update), changes)
     for result in _with_checks(body(run), run):
         if isinstance(result, MaterializeResult) and result.asset_key is not None:
-            metadata_numbers[result.asset_key.to_user_string()] = numeric_metadata(result.metadata or {})
+            numeric_by_table[result.asset_key.to_user_string()] = numeric_metadata(result.metadata or {})
         yield result
-    if previous is not None and people is not None and is_incremental:
-        inputs = {**previous.inputs, **{name: inputs[name] for name in rule.per_person_inputs}}
-    is_partial = rule.depends_on_population and people is not None
-    state = AssetState(declaration.name, inputs, _hash_outputs(run), metadata_numbers, is_partial)
-    write_asset_state(root, state)
+    if previous_state is not None and people_to_update is not None and is_incremental:
+        input_fingerprints = {
+            **previous_state.inputs,
+            **{table_name: input_fingerprints[table_name] for table_name in update_rule.per_person_inputs},
+        }
+    is_partial = update_rule.depends_on_population and people_to_update is not None
+    new_state = AssetState(declaration.name, input_fingerprints, _hash_outputs(run), numeric_by_table, is_partial)
+    write_asset_state(lake_root, new_state)
 
 
 def _with_checks(results: Results, run: AssetRun) -> Results:
@@ -246,33 +253,44 @@ def _with_checks(results: Results, run: AssetRun) -> Results:
 
     The checks of a table that the execution did not write repeat what was recorded when it was written.
     """
-    contracts = {table.name: table for table in run.declaration.tables if table.layer != "quarantine"}
+    contract_by_name = {table.name: table for table in run.declaration.tables if table.layer != "quarantine"}
     for result in results:
         yield result
-        name = result.asset_key.to_user_string() if isinstance(result, MaterializeResult) and result.asset_key else None
-        if name in contracts:
-            written = run.written.get(name)
-            counts = run.tables.lake.rule_counts(contracts[name]) if written is None else written.counts
-            docs = run.settings.docs_path
-            yield from evaluate_contract_checks(contracts[name], counts, docs, is_unchanged=written is None)
+        table_name = (
+            result.asset_key.to_user_string() if isinstance(result, MaterializeResult) and result.asset_key else None
+        )
+        if table_name in contract_by_name:
+            write_result = run.written.get(table_name)
+            rule_counts = (
+                run.tables.lake.rule_counts(contract_by_name[table_name])
+                if write_result is None
+                else write_result.counts
+            )
+            docs_path = run.settings.docs_path
+            yield from evaluate_contract_checks(
+                contract_by_name[table_name], rule_counts, docs_path, is_unchanged=write_result is None
+            )
 
 
-def _fingerprint_inputs(rule: UpdateRule, run: AssetRun, pipeline: PipelineResource) -> dict[str, str | None]:
+def _fingerprint_inputs(update_rule: UpdateRule, run: AssetRun, pipeline: PipelineResource) -> dict[str, str | None]:
     """The fingerprint of each input, by name."""
-    names = sorted({table.name for table in run.declaration.reads})
+    input_names = sorted({table.name for table in run.declaration.reads})
     fingerprints = {
-        name: fingerprint_table(run.tables.lake, pipeline.config, name, rule.input_columns.get(name)) for name in names
+        input_name: fingerprint_table(
+            run.tables.lake, pipeline.config, input_name, update_rule.input_columns.get(input_name)
+        )
+        for input_name in input_names
     }
-    for name, entry in run.declaration.previous.items():
-        if entry.changes_rows:
-            rows = scan_previous(run.previous_lake, entry, run.as_of).collect()
-            fingerprints[f"previous {name}"] = content_sha256(rows)
+    for table_name, previous_table in run.declaration.previous.items():
+        if previous_table.changes_rows:
+            previous_rows = scan_previous(run.previous_lake, previous_table, run.as_of).collect()
+            fingerprints[f"previous {table_name}"] = content_sha256(previous_rows)
     fingerprints["code"] = fingerprint_code()
     fingerprints["footsteps.yaml"] = fingerprint_config(pipeline.config)
-    if rule.depends_on_date:
+    if update_rule.depends_on_date:
         fingerprints["as_of"] = run.as_of.isoformat()
-    if rule.extra_fingerprint is not None:
-        fingerprints["also"] = rule.extra_fingerprint(run)
+    if update_rule.extra_fingerprint is not None:
+        fingerprints["also"] = update_rule.extra_fingerprint(run)
     return fingerprints
 
 
@@ -281,19 +299,23 @@ def _hash_outputs(run: AssetRun) -> dict[str, str | None]:
 
 
 def _find_people_to_update(
-    rule: UpdateRule, changes: Changes, is_incremental: bool, root: Path
+    update_rule: UpdateRule, changes: Changes, is_incremental: bool, lake_root: Path
 ) -> frozenset[str] | None:
     """person_id of the people whose rows are to be recomputed; None for everybody."""
-    if changes.previous is None or not rule.per_person_inputs or rule.incremental_mode != "changed_people":
+    if (
+        changes.previous is None
+        or not update_rule.per_person_inputs
+        or update_rule.incremental_mode != "changed_people"
+    ):
         return None
-    is_personal = changes.changed_inputs() <= set(rule.per_person_inputs)
-    if not is_incremental and (rule.depends_on_population or not is_personal):
+    is_personal = changes.changed_inputs() <= set(update_rule.per_person_inputs)
+    if not is_incremental and (update_rule.depends_on_population or not is_personal):
         return None
-    people: set[str] = set()
-    for name in rule.per_person_inputs:
-        before, now = changes.previous.inputs.get(name), changes.inputs[name]
-        changed_people = find_changed_people(root, table_contract(name), before, now)
+    people_to_update: set[str] = set()
+    for table_name in update_rule.per_person_inputs:
+        previous_fingerprint, fingerprint = changes.previous.inputs.get(table_name), changes.inputs[table_name]
+        changed_people = find_changed_people(lake_root, table_contract(table_name), previous_fingerprint, fingerprint)
         if changed_people is None:
             return None
-        people |= changed_people
-    return frozenset(people)
+        people_to_update |= changed_people
+    return frozenset(people_to_update)

@@ -35,17 +35,23 @@ def find_new_rows(run: AssetRun, shape: CanonicalSchemaName) -> ChangedRows | No
         Rows with account keys and system_name, their records, and where the rows lie; None if the asset must read all
         rows: it was never executed, or an input other than the raw tables changed.
     """
-    previous = run.changes.previous
-    raw = {
+    previous_state = run.changes.previous
+    sources_by_raw_table = {
         raw_table(system, CANONICAL_SCHEMAS[shape]).name: (system, sources)
         for system, sources in sources_of_shape(run.config, shape).items()
     }
-    if previous is None or not run.changes.changed_inputs() <= set(raw):
+    if previous_state is None or not run.changes.changed_inputs() <= set(sources_by_raw_table):
         return None
-    earlier = {name: _previous_deliveries(previous, name) for name in raw}
-    current = {name: list_current_deliveries(run.tables.lake, run.config, name) for name in raw}
-    changed = read_new_deliveries(run.tables.lake, shape, raw, earlier, current)
-    return changed and replace(changed, rows=assign_account_keys(changed.rows, account_kinds(run.config)))
+    earlier_deliveries = {raw_name: _previous_deliveries(previous_state, raw_name) for raw_name in sources_by_raw_table}
+    current_deliveries = {
+        raw_name: list_current_deliveries(run.tables.lake, run.config, raw_name) for raw_name in sources_by_raw_table
+    }
+    changed_rows = read_new_deliveries(
+        run.tables.lake, shape, sources_by_raw_table, earlier_deliveries, current_deliveries
+    )
+    return changed_rows and replace(
+        changed_rows, rows=assign_account_keys(changed_rows.rows, account_kinds(run.config))
+    )
 
 
 def find_records_to_update(run: AssetRun, tables: Sequence[Table]) -> dict[Table, pl.DataFrame] | None:
@@ -58,46 +64,50 @@ def find_records_to_update(run: AssetRun, tables: Sequence[Table]) -> dict[Table
     Returns:
         Records by table; None if they are not known, or if an input other than the tables changed.
     """
-    previous, records = run.changes.previous, {}
-    if previous is None or not run.changes.changed_inputs() <= {table.name for table in tables}:
+    previous_state, changed_by_table = run.changes.previous, {}
+    if previous_state is None or not run.changes.changed_inputs() <= {table.name for table in tables}:
         return None
     for table in tables:
-        before, now = previous.inputs.get(table.name), run.changes.inputs.get(table.name)
-        changed = find_changed_records(run.tables.lake.root, table, before, now)
-        if changed is None:
+        previous_fingerprint, fingerprint = previous_state.inputs.get(table.name), run.changes.inputs.get(table.name)
+        changed_records = find_changed_records(run.tables.lake.root, table, previous_fingerprint, fingerprint)
+        if changed_records is None:
             return None
-        records[table] = changed
-    return records
+        changed_by_table[table] = changed_records
+    return changed_by_table
 
 
 def has_only_known_accounts(run: AssetRun) -> bool:
     """Whether the files that are new since the asset's last execution name only accounts that the lake knows."""
-    previous = run.changes.previous
-    if previous is None:
+    previous_state = run.changes.previous
+    if previous_state is None:
         return False
-    for name in sorted(run.changes.changed_inputs()):
-        if not name.startswith("raw_") or name.endswith(("entity_person", "assn_account")):
+    for raw_name in sorted(run.changes.changed_inputs()):
+        if not raw_name.startswith("raw_") or raw_name.endswith(("entity_person", "assn_account")):
             return False
-        earlier, current = (
-            set(_previous_deliveries(previous, name)),
-            set(list_current_deliveries(run.tables.lake, run.config, name)),
+        earlier_deliveries, current_deliveries = (
+            set(_previous_deliveries(previous_state, raw_name)),
+            set(list_current_deliveries(run.tables.lake, run.config, raw_name)),
         )
-        if earlier - current or not _are_accounts_known(run, name, sorted(current - earlier)):
+        if earlier_deliveries - current_deliveries or not _are_accounts_known(
+            run, raw_name, sorted(current_deliveries - earlier_deliveries)
+        ):
             return False
     return True
 
 
-def _previous_deliveries(previous: AssetState, raw_name: str) -> list[DeliveryKey]:
+def _previous_deliveries(previous_state: AssetState, raw_name: str) -> list[DeliveryKey]:
     """The deliveries of a raw table that the asset has read already."""
-    return [DeliveryKey(*key) for key in json.loads(previous.inputs.get(raw_name) or "[]")]
+    return [DeliveryKey(*key) for key in json.loads(previous_state.inputs.get(raw_name) or "[]")]
 
 
 def _are_accounts_known(run: AssetRun, raw_name: str, deliveries: list[DeliveryKey]) -> bool:
-    keys = pl.DataFrame(deliveries, schema=list(DeliveryKey._fields), orient="row")
-    rows = assign_account_keys(
-        scan_deliveries(run.tables.lake, table_contract(raw_name), keys), account_kinds(run.config)
+    delivery_keys = pl.DataFrame(deliveries, schema=list(DeliveryKey._fields), orient="row")
+    delivered_rows = assign_account_keys(
+        scan_deliveries(run.tables.lake, table_contract(raw_name), delivery_keys), account_kinds(run.config)
     ).with_columns(system_name=pl.lit(raw_name.removeprefix("raw_").split("__")[0]))
-    named = rows.select("system_name", *ACCOUNT_KEYS).unique()
-    accounts = run.tables.lake.scan(ACCOUNT).select("system_name", *ACCOUNT_KEYS)
-    unknown = named.join(accounts, on=("system_name", *ACCOUNT_KEYS), how="anti", nulls_equal=True)
-    return unknown.head(1).collect().is_empty()
+    named_accounts = delivered_rows.select("system_name", *ACCOUNT_KEYS).unique()
+    known_accounts = run.tables.lake.scan(ACCOUNT).select("system_name", *ACCOUNT_KEYS)
+    unknown_accounts = named_accounts.join(
+        known_accounts, on=("system_name", *ACCOUNT_KEYS), how="anti", nulls_equal=True
+    )
+    return unknown_accounts.head(1).collect().is_empty()

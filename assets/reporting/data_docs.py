@@ -12,24 +12,26 @@ from pipelines.validation.validation_result import ValidationResult, parse_valid
 _RESULTS = "verdicts"
 
 
-def page_path(folder: Path, table: str) -> Path:
+def page_path(folder: Path, table_name: str) -> Path:
     """The page of a table, by its name."""
-    return folder / f"{table}.html"
+    return folder / f"{table_name}.html"
 
 
-def read_result(folder: Path, table: str) -> ValidationResult | None:
+def read_result(folder: Path, table_name: str) -> ValidationResult | None:
     """The last validation result of a table; None if there is none, or if another version stored it."""
-    path = folder / _RESULTS / f"{table}.json"
-    return parse_validation_result(path.read_text(encoding="utf-8")) if path.exists() else None
+    result_path = folder / _RESULTS / f"{table_name}.json"
+    return parse_validation_result(result_path.read_text(encoding="utf-8")) if result_path.exists() else None
 
 
 def update_data_docs(result: ValidationResult, folder: Path) -> None:
     """Write the page of a table and the index of all tables, and store the result; other files of the folder stay."""
     from pipelines.validation.data_docs import render_data_docs  # its import takes seconds
 
-    names = sorted(path.stem for path in (folder / _RESULTS).glob("*.json") if path.stem != result.table)
+    other_names = sorted(path.stem for path in (folder / _RESULTS).glob("*.json") if path.stem != result.table)
     # a result that another version stored is left out until its table is validated again
-    others = [other for name in names if (other := read_result(folder, name)) is not None]
-    for name, page in render_data_docs(result, others).items():
-        write_text_atomically(folder / name, page)
+    other_results = [
+        other_result for table_name in other_names if (other_result := read_result(folder, table_name)) is not None
+    ]
+    for file_name, html in render_data_docs(result, other_results).items():
+        write_text_atomically(folder / file_name, html)
     write_text_atomically(folder / _RESULTS / f"{result.table}.json", result.to_json())

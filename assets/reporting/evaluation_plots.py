@@ -30,21 +30,21 @@ def draw_ranking(models: Sequence[ModelResult]) -> bytes:
     Returns:
         The plot as PNG.
     """
-    ordered = sorted(models, key=lambda model: model.ndcg_at_10)
+    ordered_models = sorted(models, key=lambda model: model.ndcg_at_10)
 
     def draw(axes: "Axes") -> None:
         bars = _draw_bars(
             axes,
             [
                 (model.model, model.ndcg_at_10, model.ndcg_at_10_low, model.ndcg_at_10_high, model.model == OURS)
-                for model in ordered
+                for model in ordered_models
             ],
         )
-        axes.bar_label(bars, [f"  {model.ndcg_at_10:.3f}" for model in ordered], color=_INK)
-        axes.set_xlim(0, 1.15 * max((model.ndcg_at_10_high for model in ordered), default=0.0) or 1.0)
+        axes.bar_label(bars, [f"  {model.ndcg_at_10:.3f}" for model in ordered_models], color=_INK)
+        axes.set_xlim(0, 1.15 * max((model.ndcg_at_10_high for model in ordered_models), default=0.0) or 1.0)
         axes.set_xlabel("NDCG@10 with its 95 % interval over people")
 
-    return _render_png(draw, height=0.38 * len(ordered) + 1.1)
+    return _render_png(draw, height=0.38 * len(ordered_models) + 1.1)
 
 
 def draw_reliability(reliability: Reliability) -> bytes:
@@ -58,27 +58,39 @@ def draw_reliability(reliability: Reliability) -> bytes:
     """
 
     def draw(axes: "Axes") -> None:
-        predicted = [row.mean_probability for row in reliability.bins]
-        observed = [row.observed_share for row in reliability.bins]
-        positive = [value for value in (*predicted, *observed) if value > 0]
-        low, high = min(positive, default=0.001), max(positive, default=1.0)
-        is_wide = high / low > 100
-        edge = (low / 1.5, min(1.0, high * 1.5)) if is_wide else (0.0, min(1.0, high * 1.1))
-        axes.plot(edge, edge, color=_PALE, linewidth=1.5, label="perfect calibration")
-        deviations = [
-            2.0 * (row.mean_probability * (1 - row.mean_probability) / row.n) ** 0.5 for row in reliability.bins
+        predicted_shares = [tenth.mean_probability for tenth in reliability.bins]
+        observed_shares = [tenth.observed_share for tenth in reliability.bins]
+        positive_shares = [share for share in (*predicted_shares, *observed_shares) if share > 0]
+        smallest, largest = min(positive_shares, default=0.001), max(positive_shares, default=1.0)
+        is_wide = largest / smallest > 100
+        axis_limits = (smallest / 1.5, min(1.0, largest * 1.5)) if is_wide else (0.0, min(1.0, largest * 1.1))
+        axes.plot(axis_limits, axis_limits, color=_PALE, linewidth=1.5, label="perfect calibration")
+        chance_deviations = [
+            2.0 * (tenth.mean_probability * (1 - tenth.mean_probability) / tenth.n) ** 0.5 for tenth in reliability.bins
         ]
-        low_edge = [max(value - deviation, edge[0]) for value, deviation in zip(predicted, deviations, strict=True)]
-        high_edge = [value + deviation for value, deviation in zip(predicted, deviations, strict=True)]
-        axes.fill_between(predicted, low_edge, high_edge, color=_PALE, alpha=0.35, linewidth=0, label="chance alone")
+        lower_band = [
+            max(share - deviation, axis_limits[0])
+            for share, deviation in zip(predicted_shares, chance_deviations, strict=True)
+        ]
+        upper_band = [share + deviation for share, deviation in zip(predicted_shares, chance_deviations, strict=True)]
+        axes.fill_between(
+            predicted_shares, lower_band, upper_band, color=_PALE, alpha=0.35, linewidth=0, label="chance alone"
+        )
         # a bin in which nothing came true is outside of a logarithmic axis: it is drawn at the lower edge
-        shown = [max(value, edge[0]) for value in observed]
-        axes.plot(predicted, shown, "o-", color=_HIGHLIGHT, markersize=6, label="a tenth of all predictions each")
+        shown_shares = [max(share, axis_limits[0]) for share in observed_shares]
+        axes.plot(
+            predicted_shares,
+            shown_shares,
+            "o-",
+            color=_HIGHLIGHT,
+            markersize=6,
+            label="a tenth of all predictions each",
+        )
         if is_wide:
             axes.set_xscale("log")
             axes.set_yscale("log")
-        axes.set_xlim(*edge)
-        axes.set_ylim(*edge)
+        axes.set_xlim(*axis_limits)
+        axes.set_ylim(*axis_limits)
         axes.set_xlabel("predicted probability")
         axes.set_ylabel("share that came true")
         axes.legend(frameon=False, loc="upper left")
@@ -95,31 +107,37 @@ def draw_ablation(ablation: Sequence[AblationResult]) -> bytes:
     Returns:
         The plot as PNG.
     """
-    ordered = sorted(ablation, key=lambda result: result.loss)
+    ordered_families = sorted(ablation, key=lambda result: result.loss)
 
     def draw(axes: "Axes") -> None:
-        _draw_bars(axes, [(row.family, row.loss, row.low, row.high, row.low > 0) for row in ordered])
+        _draw_bars(
+            axes, [(result.family, result.loss, result.low, result.high, result.low > 0) for result in ordered_families]
+        )
         axes.axvline(0.0, color=_INK, linewidth=1)
         axes.set_xlabel("NDCG@10 lost without the family, with its 95 % interval")
 
-    return _render_png(draw, height=0.38 * len(ordered) + 1.1)
+    return _render_png(draw, height=0.38 * len(ordered_families) + 1.1)
 
 
 def describe_reliability(reliability: Reliability) -> str:
     """Describe the reliability diagram in words."""
-    parts = [f"{row.mean_probability:.2%} predicted, {row.observed_share:.2%} came true" for row in reliability.bins]
-    return f"Of {reliability.n:,} predictions in tenths, lowest first: {'; '.join(parts)}."
+    tenth_sentences = [
+        f"{tenth.mean_probability:.2%} predicted, {tenth.observed_share:.2%} came true" for tenth in reliability.bins
+    ]
+    return f"Of {reliability.n:,} predictions in tenths, lowest first: {'; '.join(tenth_sentences)}."
 
 
 def describe_ranking(models: Sequence[ModelResult]) -> str:
     """Describe the ranking of the models in words."""
-    ordered = sorted(models, key=lambda model: -model.ndcg_at_10)
-    return "NDCG@10, best first: " + ", ".join(f"{model.model} {model.ndcg_at_10:.3f}" for model in ordered) + "."
+    ordered_models = sorted(models, key=lambda model: -model.ndcg_at_10)
+    return (
+        "NDCG@10, best first: " + ", ".join(f"{model.model} {model.ndcg_at_10:.3f}" for model in ordered_models) + "."
+    )
 
 
 def describe_ablation(ablation: Sequence[AblationResult]) -> str:
     """Describe the ablation in words."""
-    return "NDCG@10 lost without: " + ", ".join(f"{row.family} {row.loss:+.4f}" for row in ablation) + "."
+    return "NDCG@10 lost without: " + ", ".join(f"{result.family} {result.loss:+.4f}" for result in ablation) + "."
 
 
 def png_data_uri(png: bytes) -> str:
@@ -127,15 +145,15 @@ def png_data_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def _draw_bars(axes: "Axes", rows: Sequence[_Bar]) -> Any:
-    names, values, lows, highs, is_highlighted = zip(*rows, strict=True)
+def _draw_bars(axes: "Axes", bars: Sequence[_Bar]) -> Any:
+    labels, lengths, lows, highs, is_highlighted = zip(*bars, strict=True)
     # an end may be a little beyond the mean, because the interval comes from resamples: then no whisker is drawn
-    errors = [
-        [max(value - low, 0.0) for value, low in zip(values, lows, strict=True)],
-        [max(high - value, 0.0) for value, high in zip(values, highs, strict=True)],
+    whisker_lengths = [
+        [max(length - low, 0.0) for length, low in zip(lengths, lows, strict=True)],
+        [max(high - length, 0.0) for length, high in zip(lengths, highs, strict=True)],
     ]
     colours = [_HIGHLIGHT if highlighted else _PALE for highlighted in is_highlighted]
-    return axes.barh(names, values, color=colours, xerr=errors, ecolor=_INK)
+    return axes.barh(labels, lengths, color=colours, xerr=whisker_lengths, ecolor=_INK)
 
 
 def _render_png(draw: Callable[["Axes"], Any], *, width: float = 7.6, height: float = 4.0) -> bytes:
@@ -149,6 +167,6 @@ def _render_png(draw: Callable[["Axes"], Any], *, width: float = 7.6, height: fl
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=_INK)
     draw(axes)
-    sink = io.BytesIO()
-    figure.savefig(sink, format="png", metadata={"Software": None})
-    return sink.getvalue()
+    png_buffer = io.BytesIO()
+    figure.savefig(png_buffer, format="png", metadata={"Software": None})
+    return png_buffer.getvalue()

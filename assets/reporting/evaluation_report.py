@@ -55,25 +55,30 @@ def write_report(evaluation: Evaluation, folder: Path, title: str) -> list[Path]
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    page = environment.get_template("evaluation_report.html.j2").render(
+    html = environment.get_template("evaluation_report.html.j2").render(
         title=title,
         evaluation=evaluation,
-        pictures={name: (png_data_uri(png), text) for name, (png, text) in pictures.items()},
+        pictures={name: (png_data_uri(png), alt_text) for name, (png, alt_text) in pictures.items()},
         ranking_headings=RANKING_HEADINGS,
         ranking=format_ranking(sorted(evaluation.models, key=lambda result: -result.ndcg_at_10)),
         segment_headings=SEGMENT_HEADINGS,
         segments=format_segments(evaluation),
         calibration=[
-            (str(number), f"{row.n:,}", f"{row.mean_probability:.4%}", f"{row.observed_share:.4%}")
-            for number, row in enumerate(reliability.bins if reliability else (), 1)
+            (str(tenth_number), f"{tenth.n:,}", f"{tenth.mean_probability:.4%}", f"{tenth.observed_share:.4%}")
+            for tenth_number, tenth in enumerate(reliability.bins if reliability else (), 1)
         ],
         ablation=[
-            (row.family, f"{row.ndcg_at_10:.4f}", f"{row.loss:+.4f}", f"{row.low:+.4f} to {row.high:+.4f}")
-            for row in evaluation.ablation
+            (
+                result.family,
+                f"{result.ndcg_at_10:.4f}",
+                f"{result.loss:+.4f}",
+                f"{result.low:+.4f} to {result.high:+.4f}",
+            )
+            for result in evaluation.ablation
         ],
         ours=OURS,
     )
-    (folder / "index.html").write_text(page, encoding="utf-8")
+    (folder / "index.html").write_text(html, encoding="utf-8")
     return [folder / "index.html", *(folder / f"{name}.png" for name in pictures)]
 
 

@@ -51,8 +51,8 @@ class CompleteRuns:
 
     def last_as_of(self) -> date | None:
         """The day as of which the last complete run has seen data; None before the first one."""
-        last = self._read_last()
-        as_of = last.inputs.get("as_of") if last else None
+        last_run = self._read_last()
+        as_of = last_run.inputs.get("as_of") if last_run else None
         return date.fromisoformat(as_of) if as_of else None
 
     def has_no_new_input(self) -> bool:
@@ -60,8 +60,8 @@ class CompleteRuns:
 
         A run that broke off since then, or one of another day or of some assets, may have replaced them.
         """
-        last = self._read_last()
-        return last is not None and self._has_seen_inputs(last) and last.outputs == self._hash_published()
+        last_run = self._read_last()
+        return last_run is not None and self._has_seen_inputs(last_run) and last_run.outputs == self._hash_published()
 
     def record(self, as_of: date) -> None:
         """Store what a complete run has seen and published. The last action of its publication."""
@@ -75,17 +75,19 @@ class CompleteRuns:
         Args:
             today: The day of the run.
         """
-        declared = self.config.as_of
-        if isinstance(declared, date):
-            return declared
-        if declared == "newest_event":
-            times = self.lake.scan(EVIDENCE).select("occurred_at").filter(pl.col("occurred_at") < end_of_day(today))
-            newest = times.max().collect().item()
-            return newest.date() if newest else today
-        last, as_of = self._read_last(), self.last_as_of()
-        if last is None or as_of is None or not timedelta(0) <= today - as_of < timedelta(days=MAX_DAYS_BEHIND):
+        declared_as_of = self.config.as_of
+        if isinstance(declared_as_of, date):
+            return declared_as_of
+        if declared_as_of == "newest_event":
+            event_times = (
+                self.lake.scan(EVIDENCE).select("occurred_at").filter(pl.col("occurred_at") < end_of_day(today))
+            )
+            newest_event = event_times.max().collect().item()
+            return newest_event.date() if newest_event else today
+        last_run, as_of = self._read_last(), self.last_as_of()
+        if last_run is None or as_of is None or not timedelta(0) <= today - as_of < timedelta(days=MAX_DAYS_BEHIND):
             return today
-        return as_of if self._has_seen_inputs(last) else today
+        return as_of if self._has_seen_inputs(last_run) else today
 
     def keeps_as_of(self, as_of: date | None, scheduled_day: date | None) -> bool:
         """Whether a run would see data as of the same day as the last complete run.
@@ -105,25 +107,27 @@ class CompleteRuns:
     def _read_last(self) -> AssetState | None:
         return read_asset_state(self.lake.root, _LAST_COMPLETE_RUN)
 
-    def _has_seen_inputs(self, last: AssetState) -> bool:
-        return last.inputs.get("known") == self._fingerprint_inputs()
+    def _has_seen_inputs(self, last_run: AssetState) -> bool:
+        return last_run.inputs.get("known") == self._fingerprint_inputs()
 
     def _hash_published(self) -> dict[str, str | None]:
         return {table.name: self.lake.content_hash(table) for table in PUBLISHED_TABLES}
 
     def _fingerprint_inputs(self) -> str:
         """A hash of every input of a run: deliveries, footsteps.yaml, the taxonomy's files, the code."""
-        files = fingerprint_taxonomy_files(self.config.taxonomy, self.landing_folder)
-        declared = [self.config.model_dump_json(), files, fingerprint_code()]
-        return hashlib.sha256(json.dumps([self._list_deliveries(), *declared]).encode()).hexdigest()
+        taxonomy_hash = fingerprint_taxonomy_files(self.config.taxonomy, self.landing_folder)
+        declared_inputs = [self.config.model_dump_json(), taxonomy_hash, fingerprint_code()]
+        return hashlib.sha256(json.dumps([self._list_deliveries(), *declared_inputs]).encode()).hexdigest()
 
     def _list_deliveries(self) -> list[tuple[str, ...]]:
         """Source, content and mapping of each current delivery. Every asset needs them; only landing changes them."""
-        ledger = self.lake.content_hash(DELIVERY)
-        deliveries: list[tuple[str, ...]] | None = self.cache.find("deliveries", ledger)
+        ledger_hash = self.lake.content_hash(DELIVERY)
+        deliveries: list[tuple[str, ...]] | None = self.cache.find("deliveries", ledger_hash)
         if deliveries is None:
-            columns = ("source_name", "file_sha256", "mapping_code")
-            frames = (current_deliveries(self.lake, source).select(columns) for source in self.config.sources)
-            deliveries = [row for frame in frames for row in frame.rows()]
-            self.cache.store("deliveries", ledger, deliveries)
+            key_columns = ("source_name", "file_sha256", "mapping_code")
+            deliveries_by_source = (
+                current_deliveries(self.lake, source).select(key_columns) for source in self.config.sources
+            )
+            deliveries = [row for source_deliveries in deliveries_by_source for row in source_deliveries.rows()]
+            self.cache.store("deliveries", ledger_hash, deliveries)
         return deliveries

@@ -16,38 +16,40 @@ from pipelines.contracts.catalog import DELIVERY
 from pipelines.storage.lake import Lake, content_sha256
 
 
-def fingerprint_table(lake: Lake, config: Config, name: str, columns: tuple[str, ...] | None = None) -> str | None:
+def fingerprint_table(
+    lake: Lake, config: Config, table_name: str, columns: tuple[str, ...] | None = None
+) -> str | None:
     """Fingerprint the content of a table.
 
     Args:
         lake: Where the table is.
         config: The declared sources; they decide which deliveries of a raw table are current.
-        name: Name of the table.
+        table_name: Name of the table.
         columns: Only the distinct values of these columns count; those of the table's version columns if None, or its
             complete content if it has none.
 
     Returns:
         The content hash; for a raw table the keys of its current deliveries as JSON; None if the table is missing.
     """
-    if name.startswith("raw_") and name != DELIVERY.name:
-        return json.dumps([list(key) for key in list_current_deliveries(lake, config, name)])
-    table = table_contract(name)
+    if table_name.startswith("raw_") and table_name != DELIVERY.name:
+        return json.dumps([list(key) for key in list_current_deliveries(lake, config, table_name)])
+    table = table_contract(table_name)
     columns = columns or table.version_columns
     if not columns:
         return lake.content_hash(table)
     return content_sha256(lake.scan(table).select(columns).unique().sort(columns).collect())
 
 
-def fingerprint_taxonomy_files(taxonomy: TaxonomyConfig, folder: Path) -> str:
+def fingerprint_taxonomy_files(taxonomy: TaxonomyConfig, landing_folder: Path) -> str:
     """Hash the files that footsteps.yaml names under `taxonomy`.
 
     Args:
         taxonomy: The section of footsteps.yaml.
-        folder: The landing folder, to which its paths are relative.
+        landing_folder: The landing folder, to which its paths are relative.
     """
     digest = hashlib.sha256()
-    for name in taxonomy.files:
-        path = folder / name
+    for file_name in taxonomy.files:
+        path = landing_folder / file_name
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
                 digest.update(file.name.encode() + file.read_bytes())

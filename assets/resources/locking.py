@@ -38,18 +38,18 @@ def exclusive_lock(path: Path) -> Iterator[None]:
         TimeoutError: Another process held the lock for four hours.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    until = time.monotonic() + _MAX_WAIT_SECONDS
-    with path.open("w") as stream:
-        while not _try_lock(stream):
-            if time.monotonic() > until:
+    deadline = time.monotonic() + _MAX_WAIT_SECONDS
+    with path.open("w") as lock_file:
+        while not _try_lock(lock_file):
+            if time.monotonic() > deadline:
                 raise TimeoutError("another run has been writing these tables for hours: end it, then try again")
             time.sleep(0.2)
         yield
 
 
-def _try_lock(stream: IO[str]) -> bool:
+def _try_lock(lock_file: IO[str]) -> bool:
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
@@ -57,8 +57,8 @@ def _try_lock(stream: IO[str]) -> bool:
 
 def remove_unfinished(root: Path) -> None:
     """Remove half-written files and folders of killed runs. The caller holds the lock of the data root."""
-    for folder in ("lake", "published"):
-        for path in list((root / folder).rglob(f".*{UNFINISHED}")):
+    for folder_name in ("lake", "published"):
+        for path in list((root / folder_name).rglob(f".*{UNFINISHED}")):
             if path.is_dir():  # pages: processes of the killed run may still write into it for a moment
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -68,11 +68,11 @@ def remove_unfinished(root: Path) -> None:
 @contextmanager
 def keep_connections_open(instance: DagsterInstance) -> Iterator[None]:
     """Keep one connection to each SQLite file of the instance open. Does nothing for other kinds of storage."""
-    base = Path(instance.root_directory)
+    instance_folder = Path(instance.root_directory)
     with ExitStack() as stack:
-        for path in sorted((base / "history").rglob("*.db")) if base.is_dir() else []:
-            if path.name in ("index.db", "runs.db"):
-                connection = stack.enter_context(closing(sqlite3.connect(path, timeout=20)))
+        for database_path in sorted((instance_folder / "history").rglob("*.db")) if instance_folder.is_dir() else []:
+            if database_path.name in ("index.db", "runs.db"):
+                connection = stack.enter_context(closing(sqlite3.connect(database_path, timeout=20)))
                 # SQLite counts a connection as open once it has read
                 connection.execute("select count(*) from sqlite_master").fetchone()
         if isinstance(instance.event_log_storage, SqliteEventLogStorage):
@@ -87,24 +87,24 @@ def _reuse_engines(storage: SqliteEventLogStorage) -> Iterator[None]:
     Dagster creates an engine for every access, and with it loses the compiled statements: compiling them again costs
     more than SQLite takes to execute them.
     """
-    engines: dict[str, Engine] = {}
+    engine_by_shard: dict[str, Engine] = {}
     connect_once = storage._connect
     has_table = cache(storage.has_table)
 
     @contextmanager
     def connect(shard: str) -> Iterator[Connection]:
-        if shard not in engines:
+        if shard not in engine_by_shard:
             with connect_once(shard):  # creates the file if it is missing
                 pass
             # the connection serves one access at a time, from any thread
-            engines[shard] = create_engine(
+            engine_by_shard[shard] = create_engine(
                 storage.conn_string_for_shard(shard),
                 pool_size=1,
                 max_overflow=0,
                 connect_args={"timeout": 20, "check_same_thread": False},
             )
-            event.listen(engines[shard], "connect", _relax_synchronous)
-        with storage._db_lock, engines[shard].connect() as connection, connection.begin():
+            event.listen(engine_by_shard[shard], "connect", _relax_synchronous)
+        with storage._db_lock, engine_by_shard[shard].connect() as connection, connection.begin():
             yield connection
 
     storage._connect, storage.has_table = connect, has_table  # type: ignore[method-assign]
@@ -112,7 +112,7 @@ def _reuse_engines(storage: SqliteEventLogStorage) -> Iterator[None]:
         yield
     finally:
         del storage._connect, storage.has_table
-        for engine in engines.values():
+        for engine in engine_by_shard.values():
             engine.dispose()
 
 

@@ -40,22 +40,22 @@ TIME_COLUMNS = ("occurred_at", "worked_at", "stated_at", "reached_at", "last_pra
 _HASH_COLUMNS = ("file_sha256", "content_sha256", "evidence_id")
 
 
-def table_contract(name: str) -> Table:
+def table_contract(table_name: str) -> Table:
     """The contract of a table.
 
     Args:
-        name: Name of a table of the catalogue, of a raw table or of a quarantine.
+        table_name: Name of a table of the catalogue, of a raw table or of a quarantine.
 
     Raises:
         KeyError: No contract has the name.
     """
-    if name in TABLES:
-        return TABLES[name]
-    if name.startswith("quarantine__"):
-        return quarantine_table(table_contract(name.removeprefix("quarantine__")).name)
-    system, suffix = name.removeprefix("raw_").split("__")
-    by_suffix = {shape.table_suffix: shape for shape in CANONICAL_SCHEMAS.values()}
-    return raw_table(system, by_suffix[suffix])
+    if table_name in TABLES:
+        return TABLES[table_name]
+    if table_name.startswith("quarantine__"):
+        return quarantine_table(table_contract(table_name.removeprefix("quarantine__")).name)
+    system, suffix = table_name.removeprefix("raw_").split("__")
+    schema_by_suffix = {schema.table_suffix: schema for schema in CANONICAL_SCHEMAS.values()}
+    return raw_table(system, schema_by_suffix[suffix])
 
 
 def build_asset_spec(table: Table, *, deps: Sequence[Table] = (), kinds: set[str] | None = None) -> AssetSpec:
@@ -86,13 +86,13 @@ def contract_metadata(table: Table, inputs: Sequence[Table] = ()) -> dict[str, A
         inputs: Contracts of the tables it is made of; column descriptions name the columns of origin.
     """
     origins = find_origins(table, inputs)
-    required = {*table.key, *table.required}
+    required_columns = {*table.key, *table.required}
     columns = [
         TableColumn(
             column.name,
             str(column.dtype),
             _describe(column, origins.get(column.name, ())),
-            TableColumnConstraints(nullable=column.name not in required, unique=table.key == (column.name,)),
+            TableColumnConstraints(nullable=column.name not in required_columns, unique=table.key == (column.name,)),
         )
         for column in table.columns
     ]
@@ -106,37 +106,38 @@ def contract_metadata(table: Table, inputs: Sequence[Table] = ()) -> dict[str, A
     }
 
 
-def written_metadata(written: WriteResult, frame: pl.DataFrame, table: Table) -> dict[str, Any]:
+def written_metadata(write_result: WriteResult, rows: pl.DataFrame, table: Table) -> dict[str, Any]:
     """Dagster metadata of a write: rows, bytes, content hash, time of the newest row, and a preview.
 
     Args:
-        written: What the lake returned.
-        frame: The rows that were written.
+        write_result: What the lake returned.
+        rows: The rows that were written.
         table: Contract of the table.
     """
-    times = [frame[name].max() for name in TIME_COLUMNS if name in frame.columns]
+    newest_times = [rows[column].max() for column in TIME_COLUMNS if column in rows.columns]
     metadata = {
-        "dagster/row_count": written.rows,
-        "bytes": written.bytes,
-        "content_sha256": written.content_sha256,
-        "changed": written.changed,
-        "path": MetadataValue.path(str(written.path)),
-        "preview": preview_rows(frame, table),
+        "dagster/row_count": write_result.rows,
+        "bytes": write_result.bytes,
+        "content_sha256": write_result.content_sha256,
+        "changed": write_result.changed,
+        "path": MetadataValue.path(str(write_result.path)),
+        "preview": preview_rows(rows, table),
     }
-    if times and isinstance(times[0], datetime):
-        metadata["newest_event"] = MetadataValue.timestamp(times[0].timestamp())
+    if newest_times and isinstance(newest_times[0], datetime):
+        metadata["newest_event"] = MetadataValue.timestamp(newest_times[0].timestamp())
     return metadata
 
 
-def preview_rows(frame: pl.DataFrame, table: Table) -> MetadataValue:
+def preview_rows(rows: pl.DataFrame, table: Table) -> MetadataValue:
     """The first rows, without every column that could lead to a person."""
-    shown = [
+    shown_columns = [
         column.name for column in table.columns if column.personal is Personal.NONE and column.name not in _HASH_COLUMNS
     ]
     records = [
-        TableRecord({name: _format_cell(row[name]) for name in shown}) for row in frame.head(PREVIEW_ROWS).to_dicts()
+        TableRecord({name: _format_cell(row[name]) for name in shown_columns})
+        for row in rows.head(PREVIEW_ROWS).to_dicts()
     ]
-    return MetadataValue.table(records, TableSchema([TableColumn(name, "string") for name in shown]))
+    return MetadataValue.table(records, TableSchema([TableColumn(name, "string") for name in shown_columns]))
 
 
 def attach_lineage(results: Iterable[Any], context: AssetExecutionContext) -> Iterator[Any]:
@@ -154,13 +155,15 @@ def attach_lineage(results: Iterable[Any], context: AssetExecutionContext) -> It
     """
     for result in results:
         if isinstance(result, MaterializeResult) and result.asset_key is not None:
-            inputs = sorted(key.to_user_string() for key in context.assets_def.asset_deps[result.asset_key])
+            input_names = sorted(key.to_user_string() for key in context.assets_def.asset_deps[result.asset_key])
             contract = table_contract(result.asset_key.to_user_string())
-            origins = find_origins(contract, [table_contract(name) for name in inputs])
+            origins = find_origins(contract, [table_contract(name) for name in input_names])
             lineage = TableColumnLineage(
                 {
-                    column: [TableColumnDep(asset_key=AssetKey(table), column_name=name) for table, name in sources]
-                    for column, sources in origins.items()
+                    column: [
+                        TableColumnDep(asset_key=AssetKey(table), column_name=name) for table, name in column_origins
+                    ]
+                    for column, column_origins in origins.items()
                 }
             )
             result = result._replace(metadata={**(result.metadata or {}), "dagster/column_lineage": lineage})
@@ -178,9 +181,9 @@ def numeric_metadata(metadata: Mapping[str, Any]) -> dict[str, float]:
 def _describe(column: Column, origins: Sequence[ColumnOrigin]) -> str:
     unit = f" In {column.unit}." if column.unit else ""
     personal = "" if column.personal is Personal.NONE else f" Personal: {column.personal}."
-    more = f" and {len(origins) - MAX_ORIGINS} more" if len(origins) > MAX_ORIGINS else ""
-    listed = ", ".join(f"{table}.{name}" for table, name in origins[:MAX_ORIGINS])
-    return f"{column.description}{unit}{personal}" + (f" From {listed}{more}." if listed else "")
+    further_origins = f" and {len(origins) - MAX_ORIGINS} more" if len(origins) > MAX_ORIGINS else ""
+    origin_list = ", ".join(f"{table}.{name}" for table, name in origins[:MAX_ORIGINS])
+    return f"{column.description}{unit}{personal}" + (f" From {origin_list}{further_origins}." if origin_list else "")
 
 
 def _format_cell(value: Any) -> str | int | float | bool:

@@ -23,17 +23,17 @@ RawTables = dict[str, tuple[CanonicalSchemaName, Table, list[SourceConfig]]]
 
 def raw_tables(sources: Iterable[SourceConfig]) -> RawTables:
     """The raw tables that sources feed: shape, contract and sources of each, by table name."""
-    tables: RawTables = {}
+    raw_tables_by_name: RawTables = {}
     for source in sources:
         for shape, table in source_tables(source).items():
-            tables.setdefault(table.name, (shape, table, []))[2].append(source)
-    return dict(sorted(tables.items()))
+            raw_tables_by_name.setdefault(table.name, (shape, table, []))[2].append(source)
+    return dict(sorted(raw_tables_by_name.items()))
 
 
 def sources_of_shape(config: Config, shape: CanonicalSchemaName) -> dict[str, list[SourceConfig]]:
     """The declared sources that hold a shape, by system."""
-    tables = raw_tables(config.sources).values()
-    return {sources[0].system: sources for table_shape, _, sources in tables if table_shape == shape}
+    declared_tables = raw_tables(config.sources).values()
+    return {sources[0].system: sources for table_shape, _, sources in declared_tables if table_shape == shape}
 
 
 def account_kinds(config: Config) -> dict[str, AccountKind]:
@@ -65,17 +65,17 @@ def scan_rows_of_shape(lake: Lake, config: Config, shape: CanonicalSchemaName) -
         config: The declared sources.
         shape: Name of the canonical shape.
     """
-    frames = [
+    rows_by_system = [
         assign_account_keys(
             scan_current_rows(lake, raw_table(system, CANONICAL_SCHEMAS[shape]), shape, sources),
             account_kinds(config),
         ).with_columns(pl.lit(system).alias("system_name"))
         for system, sources in sorted(sources_of_shape(config, shape).items())
     ]
-    if not frames:
+    if not rows_by_system:
         schema = raw_table("none", CANONICAL_SCHEMAS[shape]).schema
         return pl.LazyFrame(schema=schema).with_columns(pl.lit("none").alias("system_name"))
-    return pl.concat(frames)
+    return pl.concat(rows_by_system)
 
 
 def read_account_maps(lake: Lake, config: Config) -> pl.DataFrame:
@@ -84,13 +84,15 @@ def read_account_maps(lake: Lake, config: Config) -> pl.DataFrame:
     Returns:
         One row per entry of a map and system it serves: serves (null for any system), settles, and account keys.
     """
-    systems = pl.DataFrame(
-        [(s.name, system, s.settles) for s in config.sources for system in s.serves or (None,)],
+    source_systems = pl.DataFrame(
+        [(source.name, system, source.settles) for source in config.sources for system in source.serves or (None,)],
         schema={"source_name": pl.String, "serves": pl.String, "settles": pl.Boolean},
         orient="row",
     )
     rows = scan_rows_of_shape(lake, config, "account").select("source_name", *ACCOUNT_KEYS).collect()
-    return rows.join(systems, on="source_name").select("serves", "settles", *ACCOUNT_KEYS).unique().sort(pl.all())
+    return (
+        rows.join(source_systems, on="source_name").select("serves", "settles", *ACCOUNT_KEYS).unique().sort(pl.all())
+    )
 
 
 def list_served_sources(config: Config) -> pl.DataFrame:
@@ -103,16 +105,16 @@ def list_served_sources(config: Config) -> pl.DataFrame:
         One row per catalogue and source of learning records: catalogue_name, source_name, is_own (false for a general
         catalogue).
     """
-    catalogues, learning = (
+    catalogue_sources, learning_sources = (
         [source for sources in sources_of_shape(config, shape).values() for source in sources]
         for shape in ("course_catalogue", "learning_record")
     )
-    rows = [
+    served_pairs = [
         (catalogue.name, source.name, is_own)
-        for catalogue in catalogues
-        for source in learning
+        for catalogue in catalogue_sources
+        for source in learning_sources
         if (is_own := source.system in {catalogue.system, *catalogue.serves})
         or (catalogue.system == "tabular" and not catalogue.serves)
     ]
     schema = {"catalogue_name": pl.String, "source_name": pl.String, "is_own": pl.Boolean}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return pl.DataFrame(served_pairs, schema=schema, orient="row")

@@ -40,18 +40,18 @@ class Scope:
         """Whether the execution computes the rows of everybody."""
         return self.people is None and self.bucket is None
 
-    def includes(self, person: pl.Expr) -> pl.Expr:
+    def includes(self, person_id: pl.Expr) -> pl.Expr:
         """Whether a person is in scope.
 
         Args:
-            person: Expression of person_id.
+            person_id: Expression of person_id.
         """
         conditions = [pl.lit(True)]
         if self.people is not None:
-            conditions.append(person.is_in(sorted(self.people)))
+            conditions.append(person_id.is_in(sorted(self.people)))
         if self.bucket is not None:
-            index, count = self.bucket
-            conditions.append(person.hash() % count == index)
+            bucket_index, bucket_count = self.bucket
+            conditions.append(person_id.hash() % bucket_count == bucket_index)
         return pl.all_horizontal(conditions)
 
 
@@ -67,16 +67,16 @@ class RunCache:
     def __init__(self) -> None:
         self._values: dict[Hashable, tuple[str, Any]] = {}
 
-    def find(self, key: Hashable, content: str | None) -> Any:
+    def find(self, key: Hashable, content_hash: str | None) -> Any:
         """The value stored under a key; None if there is none, or if it was computed from other content."""
-        stored = self._values.get(key)
-        return None if stored is None or content is None or stored[0] != content else stored[1]
+        cached = self._values.get(key)
+        return None if cached is None or content_hash is None or cached[0] != content_hash else cached[1]
 
-    def store(self, key: Hashable, content: str | None, value: Any) -> None:
+    def store(self, key: Hashable, content_hash: str | None, value: Any) -> None:
         """Store a value that was computed from this content; content that has no hash is not stored."""
         self._values.pop(key, None)
-        if content is not None:
-            self._values[key] = content, value
+        if content_hash is not None:
+            self._values[key] = content_hash, value
 
     def clear(self) -> None:
         """Release all values."""
@@ -124,12 +124,12 @@ class DeclaredLake(Lake):
 
     def load(self, table: Table, scope: Scope) -> pl.DataFrame:
         """The rows of a table in a scope, from memory unless the table changed since the run loaded them."""
-        content = self.content_hash(table)
-        rows: pl.DataFrame | None = self.cache.find((table.name, scope), content)
+        content_hash = self.content_hash(table)
+        rows: pl.DataFrame | None = self.cache.find((table.name, scope), content_hash)
         if rows is None:
-            complete: pl.DataFrame | None = self.cache.find((table.name, EVERYBODY), content)
-            rows = _filter(super().scan(table) if complete is None else complete.lazy(), table, scope).collect()
-            self.cache.store((table.name, scope), content, rows)
+            all_rows: pl.DataFrame | None = self.cache.find((table.name, EVERYBODY), content_hash)
+            rows = _filter(super().scan(table) if all_rows is None else all_rows.lazy(), table, scope).collect()
+            self.cache.store((table.name, scope), content_hash, rows)
         return rows
 
 

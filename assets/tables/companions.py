@@ -113,10 +113,12 @@ def filter_candidates_by_replies(
         mastery: Mastery (`feat_skill__assn_mastery`) of these people.
         people: One row per person_id to recommend for.
     """
-    accepted = employee_input.accepted
-    suppressed = find_suppressed_steps(employee_input.replies, employee_input.as_of, policy)
-    willing = people.join(employee_input.opted_out, on="person_id", how="anti")
-    return mark_accepted_steps(apply_replies(candidates, suppressed, accepted, mastery, willing), accepted)
+    accepted_steps = employee_input.accepted
+    suppressed_steps = find_suppressed_steps(employee_input.replies, employee_input.as_of, policy)
+    willing_people = people.join(employee_input.opted_out, on="person_id", how="anti")
+    return mark_accepted_steps(
+        apply_replies(candidates, suppressed_steps, accepted_steps, mastery, willing_people), accepted_steps
+    )
 
 
 @incremental_asset(
@@ -147,26 +149,30 @@ def companions(run: AssetRun) -> Results:
         hidden_pairs=employee_input.hidden,
         shown_pairs=run.read_previous(SHOWN_COMPANION),
     )
-    steps = tables.read(NEXT_SKILL).filter(pl.col("skill_id").is_not_null())
+    recommended_steps = tables.read(NEXT_SKILL).filter(pl.col("skill_id").is_not_null())
     if _fingerprint_removals(run) != _MATCHES:
-        valid = filter_valid_companions(tables.read(COMPANION), steps, companion_context)
-        yield run.materialize(COMPANION, valid)
+        valid_companions = filter_valid_companions(tables.read(COMPANION), recommended_steps, companion_context)
+        yield run.materialize(COMPANION, valid_companions)
     else:
-        matched = match_companions(steps, companion_context, employee_input.as_of, run.config.policy)
-        yield materialize_output(run, COMPANION, matched)
-    effects = list_reply_effects(employee_input.replies, run.read_previous(OBEYED_REPLY), employee_input.as_of)
+        matched_companions = match_companions(
+            recommended_steps, companion_context, employee_input.as_of, run.config.policy
+        )
+        yield materialize_output(run, COMPANION, matched_companions)
+    reply_effects = list_reply_effects(employee_input.replies, run.read_previous(OBEYED_REPLY), employee_input.as_of)
     # a reply that takes effect now does so with the snapshot that is not published yet
-    first = pl.when(pl.col("obeyed_date").is_not_null()).then(pl.lit(UNPUBLISHED))
-    effects = effects.with_columns(pl.col("first_snapshot_id").fill_null(first))
-    yield materialize_output(run, REPLY_EFFECT, effects)
+    first_snapshot = pl.when(pl.col("obeyed_date").is_not_null()).then(pl.lit(UNPUBLISHED))
+    reply_effects = reply_effects.with_columns(pl.col("first_snapshot_id").fill_null(first_snapshot))
+    yield materialize_output(run, REPLY_EFFECT, reply_effects)
 
 
 def _fingerprint_removals(run: AssetRun) -> str:
     """Why companions must be removed from rows that are not matched again; `_MATCHES` if everybody is matched."""
     if run.context.is_incremental:
         return "by day"
-    expiring = find_expiring_consents(run.tables.read(CONSENT), run.context.valid_until, run.context.last_valid_day)
-    return content_sha256(expiring) if expiring.height else _MATCHES
+    expiring_consents = find_expiring_consents(
+        run.tables.read(CONSENT), run.context.valid_until, run.context.last_valid_day
+    )
+    return content_sha256(expiring_consents) if expiring_consents.height else _MATCHES
 
 
 @incremental_asset(
@@ -181,38 +187,46 @@ def published_record(run: AssetRun) -> Results:
     The next run reads both tables, as `match_companions` declares. The graph shows no edge for that, because it would
     close a cycle. Recording the same run again changes nothing.
     """
-    as_of, days, tables = run.as_of, run.config.policy.companions.exposure_days, run.tables
-    shown = update_shown_pairs(tables.read(SHOWN_COMPANION), tables.read(COMPANION), as_of, days)
-    yield run.materialize(SHOWN_COMPANION, shown)
-    effects = fill_snapshot_id(tables.read(REPLY_EFFECT), tables.read(SNAPSHOT)["snapshot_id"][0])
-    yield run.materialize(OBEYED_REPLY, update_applied_replies(tables.read(OBEYED_REPLY), effects, as_of))
+    as_of, exposure_days, tables = run.as_of, run.config.policy.companions.exposure_days, run.tables
+    shown_pairs = update_shown_pairs(tables.read(SHOWN_COMPANION), tables.read(COMPANION), as_of, exposure_days)
+    yield run.materialize(SHOWN_COMPANION, shown_pairs)
+    reply_effects = fill_snapshot_id(tables.read(REPLY_EFFECT), tables.read(SNAPSHOT)["snapshot_id"][0])
+    yield run.materialize(OBEYED_REPLY, update_applied_replies(tables.read(OBEYED_REPLY), reply_effects, as_of))
 
 
-def update_shown_pairs(shown: pl.DataFrame, companions: pl.DataFrame, as_of: date, days: int) -> pl.DataFrame:
+def update_shown_pairs(
+    shown_pairs: pl.DataFrame, companions: pl.DataFrame, as_of: date, exposure_days: int
+) -> pl.DataFrame:
     """One row per pair and day on which it began to be shown, as `SHOWN_COMPANION`: recent pairs, and the new ones.
 
     Args:
-        shown: The rows recorded so far.
+        shown_pairs: The rows recorded so far.
         companions: The published companions.
         as_of: The day of the run.
-        days: How long a pair is shown before it counts as shown again.
+        exposure_days: How long a pair is shown before it counts as shown again.
     """
-    began = pl.col("since_date")
-    recent = shown.filter(began != as_of, began > as_of - timedelta(days=EXPOSURE_TERMS * days))
-    current = recent.filter(began.is_between(as_of - timedelta(days=days), as_of, closed="none"))
-    pairs = companions.select("person_id", "companion_id").drop_nulls().unique()
-    new = pairs.join(current, on=("person_id", "companion_id"), how="anti").with_columns(since_date=pl.lit(as_of))
-    return pl.concat([rows.select(SHOWN_COMPANION.column_names) for rows in (recent, new)])
+    since_date = pl.col("since_date")
+    recent_pairs = shown_pairs.filter(
+        since_date != as_of, since_date > as_of - timedelta(days=EXPOSURE_TERMS * exposure_days)
+    )
+    current_pairs = recent_pairs.filter(
+        since_date.is_between(as_of - timedelta(days=exposure_days), as_of, closed="none")
+    )
+    published_pairs = companions.select("person_id", "companion_id").drop_nulls().unique()
+    new_pairs = published_pairs.join(current_pairs, on=("person_id", "companion_id"), how="anti").with_columns(
+        since_date=pl.lit(as_of)
+    )
+    return pl.concat([pairs.select(SHOWN_COMPANION.column_names) for pairs in (recent_pairs, new_pairs)])
 
 
-def update_applied_replies(applied: pl.DataFrame, effects: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def update_applied_replies(applied_replies: pl.DataFrame, reply_effects: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per reply and day on which it first took effect, as `OBEYED_REPLY`.
 
     Args:
-        applied: The rows recorded so far; those of this day are replaced.
-        effects: The reply effects of this run.
+        applied_replies: The rows recorded so far; those of this day are replaced.
+        reply_effects: The reply effects of this run.
         as_of: The day of the run.
     """
-    new = effects.filter(pl.col("obeyed_date") == as_of).select(OBEYED_REPLY.column_names)
-    earlier = applied.filter(pl.col("obeyed_date") != as_of)
-    return pl.concat([earlier, new.unique("reply_id", keep="first", maintain_order=True)])
+    new_replies = reply_effects.filter(pl.col("obeyed_date") == as_of).select(OBEYED_REPLY.column_names)
+    earlier_replies = applied_replies.filter(pl.col("obeyed_date") != as_of)
+    return pl.concat([earlier_replies, new_replies.unique("reply_id", keep="first", maintain_order=True)])

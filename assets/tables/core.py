@@ -83,14 +83,14 @@ _EVIDENCE_TABLES: dict[CanonicalSchemaName, Table] = {
 
 def core_assets(config: Config) -> list[AssetsDefinition]:
     """Every core asset. Raw tables are inputs if footsteps.yaml declares a source for them."""
-    raw: dict[CanonicalSchemaName, list[Table]] = {shape: [] for shape in CANONICAL_SCHEMAS}
+    raw_by_shape: dict[CanonicalSchemaName, list[Table]] = {shape: [] for shape in CANONICAL_SCHEMAS}
     for shape, table, _ in raw_tables(config.sources).values():
-        raw[shape].append(table)
+        raw_by_shape[shape].append(table)
     return [
-        _build_accounts([table for tables in raw.values() for table in tables]),
-        _build_people(raw["person"]),
-        *(_build_events(shape, raw[shape]) for shape in CORE_TABLE_BY_SHAPE),
-        _build_courses(raw["course_catalogue"]),
+        _build_accounts([table for shape_tables in raw_by_shape.values() for table in shape_tables]),
+        _build_people(raw_by_shape["person"]),
+        *(_build_events(shape, raw_by_shape[shape]) for shape in CORE_TABLE_BY_SHAPE),
+        _build_courses(raw_by_shape["course_catalogue"]),
         _build_taxonomy(config),
         skill_texts,
         evidence,
@@ -98,13 +98,13 @@ def core_assets(config: Config) -> list[AssetsDefinition]:
     ]
 
 
-def _build_accounts(raw: list[Table]) -> AssetsDefinition:
+def _build_accounts(landed_tables: list[Table]) -> AssetsDefinition:
     tables = (ACCOUNT, CONFLICT)
 
     @incremental_asset(
         name="match_accounts",
         tables=tables,
-        reads=raw,
+        reads=landed_tables,
         depends_on_date=False,
         incremental_mode="as_complete_run",
     )
@@ -114,35 +114,35 @@ def _build_accounts(raw: list[Table]) -> AssetsDefinition:
         if previous is not None and has_only_known_accounts(run):
             yield from unchanged_results(tables, previous)
             return
-        frames = {shape: scan_rows_of_shape(lake, config, shape) for shape in CANONICAL_SCHEMAS}
-        mentions, maps = list_account_mentions(list(frames.values())), read_account_maps(lake, config)
+        rows_by_shape = {shape: scan_rows_of_shape(lake, config, shape) for shape in CANONICAL_SCHEMAS}
+        mentions, account_maps = list_account_mentions(list(rows_by_shape.values())), read_account_maps(lake, config)
         people = (
-            identify_people([frames["person"]])
+            identify_people([rows_by_shape["person"]])
             if sources_of_shape(config, "person")
             else derive_people_from_mentions(mentions)
         )
-        yield run.materialize(ACCOUNT, match_accounts(mentions, people, maps))
-        yield run.materialize(CONFLICT, find_account_conflicts(mentions, people, maps))
+        yield run.materialize(ACCOUNT, match_accounts(mentions, people, account_maps))
+        yield run.materialize(CONFLICT, find_account_conflicts(mentions, people, account_maps))
 
     return accounts
 
 
-def _build_people(raw: list[Table]) -> AssetsDefinition:
+def _build_people(landed_tables: list[Table]) -> AssetsDefinition:
     @incremental_asset(
         name="conform_person",
         tables=[PERSON],
-        reads=[*raw, ACCOUNT],
+        reads=[*landed_tables, ACCOUNT],
         incremental_mode="as_complete_run",
     )
     def people(run: AssetRun) -> Results:
         """Conform everyone whom an HR export names."""
-        exported = scan_rows_of_shape(run.tables.lake, run.config, "person")
-        yield run.materialize(PERSON, conform_person(exported, run.tables.read(ACCOUNT), run.as_of))
+        exported_people = scan_rows_of_shape(run.tables.lake, run.config, "person")
+        yield run.materialize(PERSON, conform_person(exported_people, run.tables.read(ACCOUNT), run.as_of))
 
     return people
 
 
-def _build_events(shape: CanonicalSchemaName, raw: list[Table]) -> AssetsDefinition:
+def _build_events(shape: CanonicalSchemaName, landed_tables: list[Table]) -> AssetsDefinition:
     table = CORE_TABLE_BY_SHAPE[shape]
     quarantine = quarantine_table(table.name)
     find_related_people = _RELATED_PEOPLE.get(shape)
@@ -150,7 +150,7 @@ def _build_events(shape: CanonicalSchemaName, raw: list[Table]) -> AssetsDefinit
     @incremental_asset(
         name=f"conform_{shape}",
         tables=[table, quarantine],
-        reads=[*raw, ACCOUNT, PERSON],
+        reads=[*landed_tables, ACCOUNT, PERSON],
         # a changed assignment affects the people who logged work on it: their evidence changes, not these rows
         reads_previous=[PreviousTable(WORKLOG, changes_rows=False)] if table is ASSIGNMENT else [],
         depends_on_date=False,
@@ -160,30 +160,32 @@ def _build_events(shape: CanonicalSchemaName, raw: list[Table]) -> AssetsDefinit
     )
     def conform(run: AssetRun) -> Results:
         """Assign each landed row to one person or set it aside; only rows of new files if nothing else changed."""
-        changed, tables = find_new_rows(run, shape), run.tables
-        rows = scan_rows_of_shape(tables.lake, run.config, shape) if changed is None else changed.rows
+        changed_rows, tables = find_new_rows(run, shape), run.tables
+        exported_rows = (
+            scan_rows_of_shape(tables.lake, run.config, shape) if changed_rows is None else changed_rows.rows
+        )
         conform_rows = _CONFORM.get(shape, partial(conform_event, shape))
-        conformed = conform_rows(rows, tables.read(ACCOUNT), tables.read(PERSON))
-        related = find_related_people and partial(find_related_people, run.previous_lake)
-        records = None if changed is None else changed.records
-        yield run.materialize(table, conformed, replacing=records, also_affected=related)
+        conformed_rows = conform_rows(exported_rows, tables.read(ACCOUNT), tables.read(PERSON))
+        find_affected_people = find_related_people and partial(find_related_people, run.previous_lake)
+        changed_records = None if changed_rows is None else changed_rows.records
+        yield run.materialize(table, conformed_rows, replacing=changed_records, also_affected=find_affected_people)
         yield run.materialize_quarantine(table)
 
     return conform
 
 
-def _build_courses(raw: list[Table]) -> AssetsDefinition:
+def _build_courses(landed_tables: list[Table]) -> AssetsDefinition:
     @incremental_asset(
         name="conform_course",
         tables=[COURSE],
-        reads=raw,
+        reads=landed_tables,
         depends_on_date=False,
         incremental_mode="as_complete_run",
     )
     def courses(run: AssetRun) -> Results:
         """Assign the courses of each catalogue to the sources whose learning records name them by code."""
-        rows = scan_rows_of_shape(run.tables.lake, run.config, "course_catalogue")
-        yield run.materialize(COURSE, conform_course(rows, list_served_sources(run.config)))
+        catalogue_rows = scan_rows_of_shape(run.tables.lake, run.config, "course_catalogue")
+        yield run.materialize(COURSE, conform_course(catalogue_rows, list_served_sources(run.config)))
 
     return courses
 
@@ -220,8 +222,14 @@ def _build_taxonomy(config: Config) -> AssetsDefinition:
     def taxonomy(run: AssetRun) -> Results:
         """Read micro-skills, their names and their prerequisites."""
         declared = read_declared_taxonomy(run.config.taxonomy, run.landing_folder, read_texts(run.tables)).taxonomy
-        frames = (declared.skills, declared.aliases, declared.prerequisites, declared.role_profiles, declared.relations)
-        for table, frame in zip(tables, frames, strict=True):
+        taxonomy_frames = (
+            declared.skills,
+            declared.aliases,
+            declared.prerequisites,
+            declared.role_profiles,
+            declared.relations,
+        )
+        for table, frame in zip(tables, taxonomy_frames, strict=True):
             yield run.materialize(table, frame)
 
     return taxonomy
@@ -247,17 +255,21 @@ def _read_no_texts(_: TableReader) -> pl.Series:
 )
 def evidence(run: AssetRun) -> Results:
     """Collect what shows that people practised or were assessed; only new records if nothing else changed."""
-    tables, changed = run.tables, find_records_to_update(run, list(_EVIDENCE_TABLES.values()))
-    matches = tables.read(SKILL_TEXT)
-    if changed is None:
-        inputs, records = _read_evidence_inputs(tables, tables.read_scoped), None
-        done = build_done_evidence(resolve_reply_skills(tables.read_scoped(REPLY), matches))
+    tables, changed_records = run.tables, find_records_to_update(run, list(_EVIDENCE_TABLES.values()))
+    text_matches = tables.read(SKILL_TEXT)
+    if changed_records is None:
+        evidence_inputs, replaced_records = _read_evidence_inputs(tables, tables.read_scoped), None
+        done_evidence = build_done_evidence(resolve_reply_skills(tables.read_scoped(REPLY), text_matches))
         people = run.scope.people
     else:
-        (inputs, records), done, people = read_changed_inputs(tables.lake, changed), None, None
-    evidence_matches = look_up_matches(inputs.list_skill_texts(), matches)
-    rows = collect_evidence(inputs, evidence_matches, done, people, records)
-    yield run.materialize(EVIDENCE, rows, replacing=records)
+        (evidence_inputs, replaced_records), done_evidence, people = (
+            read_changed_inputs(tables.lake, changed_records),
+            None,
+            None,
+        )
+    evidence_matches = look_up_matches(evidence_inputs.list_skill_texts(), text_matches)
+    evidence_rows = collect_evidence(evidence_inputs, evidence_matches, done_evidence, people, replaced_records)
+    yield run.materialize(EVIDENCE, evidence_rows, replacing=replaced_records)
 
 
 @incremental_asset(
@@ -269,21 +281,22 @@ def evidence(run: AssetRun) -> Results:
 def unknown_mentions(run: AssetRun) -> Results:
     """Count skill texts that the taxonomy does not know."""
     tables = run.tables
-    inputs = _read_evidence_inputs(tables, tables.read)
-    matches = look_up_matches(inputs.list_skill_texts(), tables.read(SKILL_TEXT))
-    yield run.materialize(UNKNOWN_MENTION, count_unknown_mentions(inputs, matches, tables.read(ALIAS)))
+    evidence_inputs = _read_evidence_inputs(tables, tables.read)
+    text_matches = look_up_matches(evidence_inputs.list_skill_texts(), tables.read(SKILL_TEXT))
+    yield run.materialize(UNKNOWN_MENTION, count_unknown_mentions(evidence_inputs, text_matches, tables.read(ALIAS)))
 
 
-def _read_evidence_inputs(tables: TableReader, read: Callable[[Table], pl.DataFrame]) -> EvidenceInputs:
+def _read_evidence_inputs(tables: TableReader, read_table: Callable[[Table], pl.DataFrame]) -> EvidenceInputs:
     """The core rows that evidence is made of.
 
     All assignments are read, because the text of one can name the skill of other people's work, and all feedback,
     because it is evidence of those who gave it too.
     """
-    read_all = ("assignment", "feedback")
+    unscoped_shapes = ("assignment", "feedback")
     return EvidenceInputs(
         **{
-            shape: tables.read(table) if shape in read_all else read(table) for shape, table in _EVIDENCE_TABLES.items()
+            shape: tables.read(table) if shape in unscoped_shapes else read_table(table)
+            for shape, table in _EVIDENCE_TABLES.items()
         },
         course=tables.read(COURSE),
     )

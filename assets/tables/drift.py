@@ -51,40 +51,48 @@ _BEST_CANDIDATES = 10
 )
 def drift(run: AssetRun) -> Results:
     """Compare inputs and scores of this run with those of the run that trained the model in use."""
-    as_of, version = run.as_of, run.tables.read(MODEL_CARD)["model_version"][0]
+    as_of, model_version = run.as_of, run.tables.read(MODEL_CARD)["model_version"][0]
     scores = select_scores(run.tables.read(CANDIDATE))
-    columns = {**select_inputs(run.tables.read(REACHED_STEP), as_of), **scores}
-    folder = run.settings.models_path / version
-    profiles = read_reference(folder)
-    missing = {name: profile_column(column) for name, column in columns.items() if name not in profiles}
-    if missing:  # the first run of this model: its columns are the reference of later runs
-        profiles |= missing
-        write_text_atomically(folder / PROFILES, write_profiles(profiles))
-    kinds: dict[str, ColumnKind] = {name: "score" if name in scores else "input" for name in columns}
-    measured = measure_drift(profiles, columns, kinds, run.config.training.drift_limit)
+    watched_columns = {**select_inputs(run.tables.read(REACHED_STEP), as_of), **scores}
+    bundle_folder = run.settings.models_path / model_version
+    profiles = read_reference(bundle_folder)
+    missing_profiles = {
+        column_name: profile_column(column)
+        for column_name, column in watched_columns.items()
+        if column_name not in profiles
+    }
+    if missing_profiles:  # the first run of this model: its columns are the reference of later runs
+        profiles |= missing_profiles
+        write_text_atomically(bundle_folder / PROFILES, write_profiles(profiles))
+    kind_by_column: dict[str, ColumnKind] = {
+        column_name: "score" if column_name in scores else "input" for column_name in watched_columns
+    }
+    column_drifts = measure_drift(profiles, watched_columns, kind_by_column, run.config.training.drift_limit)
     rows = [
         {
             "as_of": as_of,
-            "watched_name": column.name,
-            "watched_kind": column.kind,
-            "stability_index": column.index,
-            "chance_index": column.chance,
-            "is_drifted": column.is_drifted,
-            "model_version": version,
+            "watched_name": column_drift.name,
+            "watched_kind": column_drift.kind,
+            "stability_index": column_drift.index,
+            "chance_index": column_drift.chance,
+            "is_drifted": column_drift.is_drifted,
+            "model_version": model_version,
         }
-        for column in measured
+        for column_drift in column_drifts
     ]
-    history = run.tables.read(DRIFT).filter(pl.col("as_of") != as_of)
-    indices = {f"index_{column.name}": column.index for column in measured}
-    metadata = {"drift": MetadataValue.md(_render_markdown(measured)), **indices}
-    yield run.materialize(DRIFT, pl.concat([history, pl.DataFrame(rows, schema=DRIFT.schema)]), metadata)
-    drifted = ", ".join(column.name for column in measured if column.is_drifted)
+    earlier_rows = run.tables.read(DRIFT).filter(pl.col("as_of") != as_of)
+    indices = {f"index_{column_drift.name}": column_drift.index for column_drift in column_drifts}
+    metadata = {"drift": MetadataValue.md(_render_markdown(column_drifts)), **indices}
+    yield run.materialize(DRIFT, pl.concat([earlier_rows, pl.DataFrame(rows, schema=DRIFT.schema)]), metadata)
+    drifted_names = ", ".join(column_drift.name for column_drift in column_drifts if column_drift.is_drifted)
     yield AssetCheckResult(
         asset_key=DRIFT.name,
         check_name=STEADY,
-        passed=not drifted,
+        passed=not drifted_names,
         severity=AssetCheckSeverity.WARN,
-        description=f"moved since {version} was trained: {drifted}" if drifted else "all within the limit",
+        description=f"moved since {model_version} was trained: {drifted_names}"
+        if drifted_names
+        else "all within the limit",
     )
 
 
@@ -97,15 +105,15 @@ def select_inputs(steps: pl.DataFrame, as_of: date) -> dict[str, pl.Series]:
     """
     age_days = (last_instant(as_of) - pl.col("reached_at")).dt.total_days()
     reached = steps.filter(pl.col("reached_at") <= last_instant(as_of))
-    recent = reached.filter(age_days < RECENT_DAYS)
+    recent_steps = reached.filter(age_days < RECENT_DAYS)
     per_person = reached.group_by("person_id").agg(
         pl.len().alias("steps_held"),
         age_days.max().alias("tenure_days"),
         age_days.min().alias("idle_days"),
         (age_days < RECENT_DAYS).sum().alias("steps_lately"),
     )
-    columns = {column.name: column for column in per_person.drop("person_id")}
-    return {**columns, "skill_lately": recent["skill_id"], "kind_lately": recent["kind"]}
+    person_columns = {column.name: column for column in per_person.drop("person_id")}
+    return {**person_columns, "skill_lately": recent_steps["skill_id"], "kind_lately": recent_steps["kind"]}
 
 
 def select_scores(candidates: pl.DataFrame) -> dict[str, pl.Series]:
@@ -115,53 +123,60 @@ def select_scores(candidates: pl.DataFrame) -> dict[str, pl.Series]:
         candidates: Ranked candidates (`model_ranker__assn_candidate`).
     """
     rank = pl.col("prior").rank("ordinal", descending=True).over("person_id")
-    best = candidates.filter(rank <= _BEST_CANDIDATES)
-    parts = {
-        f"part_{family}": best[f"contribution_{family}"].drop_nulls()
+    best_candidates = candidates.filter(rank <= _BEST_CANDIDATES)
+    contribution_columns = {
+        f"part_{family}": best_candidates[f"contribution_{family}"].drop_nulls()
         for family in FEATURE_FAMILIES
-        if best[f"contribution_{family}"].count()
+        if best_candidates[f"contribution_{family}"].count()
     }
-    return {"probability": best["probability"], "utility": best["prior"], "kind": best["kind"], **parts}
+    return {
+        "probability": best_candidates["probability"],
+        "utility": best_candidates["prior"],
+        "kind": best_candidates["kind"],
+        **contribution_columns,
+    }
 
 
-def read_reference(folder: Path) -> dict[str, ColumnProfile]:
+def read_reference(bundle_folder: Path) -> dict[str, ColumnProfile]:
     """The profiles in the folder of a model bundle, by column; none if there are none yet, or the file is damaged."""
-    path = folder / PROFILES
+    profiles_path = bundle_folder / PROFILES
     try:
-        return read_profiles(path.read_text()) if path.exists() else {}
+        return read_profiles(profiles_path.read_text()) if profiles_path.exists() else {}
     except ValueError:  # what `read_profiles` raises for a damaged file: the next comparison writes it again
         return {}
 
 
 def find_drifted_inputs(
-    models: Path, version: str | None, steps: pl.DataFrame, as_of: date, policy: TrainingPolicy
+    models_folder: Path, model_version: str | None, steps: pl.DataFrame, as_of: date, policy: TrainingPolicy
 ) -> list[str]:
     """The inputs that moved beyond the limit since a training.
 
     Args:
-        models: Folder of the model bundles.
-        version: Version of the model that was trained; None if there is none.
+        models_folder: Folder of the model bundles.
+        model_version: Version of the model that was trained; None if there is none.
         steps: Reached steps (`feat_step__event_reached`).
         as_of: The last day whose steps count.
         policy: The policy of training, with the limit of drift.
     """
-    if version is None:
+    if model_version is None:
         return []
-    columns, reference = select_inputs(steps, as_of), read_reference(models / version)
-    kinds: dict[str, ColumnKind] = dict.fromkeys(columns, "input")
-    measured = measure_drift(reference, columns, kinds, policy.drift_limit)
-    return [column.name for column in measured if column.is_drifted]
+    input_columns, reference_profiles = select_inputs(steps, as_of), read_reference(models_folder / model_version)
+    kind_by_column: dict[str, ColumnKind] = dict.fromkeys(input_columns, "input")
+    column_drifts = measure_drift(reference_profiles, input_columns, kind_by_column, policy.drift_limit)
+    return [column_drift.name for column_drift in column_drifts if column_drift.is_drifted]
 
 
-def save_input_profiles(folder: Path, steps: pl.DataFrame, as_of: date) -> None:
+def save_input_profiles(bundle_folder: Path, steps: pl.DataFrame, as_of: date) -> None:
     """Store the distribution of the inputs of a training in the folder of its model bundle."""
     profiles = {name: profile_column(column) for name, column in select_inputs(steps, as_of).items()}
-    write_text_atomically(folder / PROFILES, write_profiles(profiles))
+    write_text_atomically(bundle_folder / PROFILES, write_profiles(profiles))
 
 
-def _render_markdown(measured: tuple[ColumnDrift, ...]) -> str:
-    lines = ["| what | kind | stability index | by chance | moved |", "|---|---|---:|---:|---|"]
-    lines += [
-        f"| {c.name} | {c.kind} | {c.index:.3f} | {c.chance:.3f} | {'yes' if c.is_drifted else ''} |" for c in measured
+def _render_markdown(column_drifts: tuple[ColumnDrift, ...]) -> str:
+    table_lines = ["| what | kind | stability index | by chance | moved |", "|---|---|---:|---:|---|"]
+    table_lines += [
+        f"| {column.name} | {column.kind} | {column.index:.3f} | {column.chance:.3f} "
+        f"| {'yes' if column.is_drifted else ''} |"
+        for column in column_drifts
     ]
-    return "\n".join(lines)
+    return "\n".join(table_lines)

@@ -41,27 +41,32 @@ def feedback_assets() -> list[AssetsDefinition]:
 def acceptance(run: AssetRun) -> Results:
     """Label shown steps, and measure acceptance by rank and how much of it comes from the rank alone."""
     exposures, outcomes = run.tables.read(EXPOSURE), run.tables.read(OUTCOME)
-    labels = label_exposures(exposures, outcomes)
-    unmatched = count_unmatched_outcomes(exposures, outcomes)
-    shown_steps = _select_columns(labels.rename({"is_accepted": "is_accepted_step"}), SHOWN_STEP)
-    yield run.materialize(SHOWN_STEP, shown_steps, {"outcomes_without_exposure": unmatched})
-    bias = measure_position_bias(labels)
-    by_rank = measure_acceptance_by_rank(labels).join(bias, on="shown_rank", how="left")
-    yield run.materialize(ACCEPTANCE, _select_columns(by_rank, ACCEPTANCE), _metadata(run, labels, bias))
+    labelled_exposures = label_exposures(exposures, outcomes)
+    unmatched_count = count_unmatched_outcomes(exposures, outcomes)
+    shown_steps = _select_columns(labelled_exposures.rename({"is_accepted": "is_accepted_step"}), SHOWN_STEP)
+    yield run.materialize(SHOWN_STEP, shown_steps, {"outcomes_without_exposure": unmatched_count})
+    position_bias = measure_position_bias(labelled_exposures)
+    acceptance_by_rank = measure_acceptance_by_rank(labelled_exposures).join(position_bias, on="shown_rank", how="left")
+    yield run.materialize(
+        ACCEPTANCE, _select_columns(acceptance_by_rank, ACCEPTANCE), _metadata(run, labelled_exposures, position_bias)
+    )
 
 
 def _select_columns(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
     return rows.select(pl.col(name).cast(dtype) for name, dtype in table.schema.items())
 
 
-def _metadata(run: AssetRun, labels: pl.DataFrame, bias: pl.DataFrame) -> dict[str, Any]:
+def _metadata(run: AssetRun, labelled_exposures: pl.DataFrame, position_bias: pl.DataFrame) -> dict[str, Any]:
     """For which ranks the position bias is known, and the estimated acceptance in the published order."""
-    unknown_ranks = bias.filter(pl.col("examined_share").is_null())["shown_rank"].to_list()
-    estimate = estimate_acceptance(labels, bias, _read_published_ranks(run, labels))
+    unknown_ranks = position_bias.filter(pl.col("examined_share").is_null())["shown_rank"].to_list()
+    acceptance_estimate = estimate_acceptance(
+        labelled_exposures, position_bias, _read_published_ranks(run, labelled_exposures)
+    )
     acceptance_text = "there is nothing to estimate it from"
-    if estimate is not None:
-        interval = f"{estimate.low:.3f} to {estimate.high:.3f}"
-        acceptance_text = f"{estimate.share:.3f} ({interval}, {estimate.people:,} people, {estimate.rows:,} rows)"
+    if acceptance_estimate is not None:
+        interval = f"{acceptance_estimate.low:.3f} to {acceptance_estimate.high:.3f}"
+        sizes = f"{acceptance_estimate.people:,} people, {acceptance_estimate.rows:,} rows"
+        acceptance_text = f"{acceptance_estimate.share:.3f} ({interval}, {sizes})"
     return {
         "position_bias": f"unknown for ranks {unknown_ranks}: their steps were never shown first"
         if unknown_ranks
@@ -70,12 +75,12 @@ def _metadata(run: AssetRun, labels: pl.DataFrame, bias: pl.DataFrame) -> dict[s
     }
 
 
-def _read_published_ranks(run: AssetRun, labels: pl.DataFrame) -> pl.DataFrame:
+def _read_published_ranks(run: AssetRun, labelled_exposures: pl.DataFrame) -> pl.DataFrame:
     """The published rank of each step of the snapshots that are still stored: the key of a step, and rank."""
-    snapshot_ids = set(labels["snapshot_id"])
-    ranks = [
+    snapshot_ids = set(labelled_exposures["snapshot_id"])
+    published_ranks = [
         rows.select(*_STEP_KEY, "rank").drop_nulls().collect()
         for snapshot, rows in run.list_published(NEXT_SKILL)
         if snapshot.snapshot_id in snapshot_ids
     ]
-    return pl.concat([pl.DataFrame(schema={**dict.fromkeys(_STEP_KEY, pl.String), "rank": pl.Int64}), *ranks])
+    return pl.concat([pl.DataFrame(schema={**dict.fromkeys(_STEP_KEY, pl.String), "rank": pl.Int64}), *published_ranks])

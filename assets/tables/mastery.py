@@ -36,13 +36,13 @@ def mastery_assets() -> list[AssetsDefinition]:
 def tracing(run: AssetRun) -> Results:
     """Learn how micro-skills are assessed and how they fade. An incremental run keeps what was learnt."""
     evidence, as_of = run.tables.read_scoped(EVIDENCE, MASTERY_INPUTS), run.as_of
-    model = learn_knowledge_tracing(evidence, as_of, run.config.policy.stages)
-    text = model.to_json()
-    version = hashlib.sha256(text.encode()).hexdigest()[:12]
-    card = pl.DataFrame({"model_version": [version], "card": [text]}, schema=TRACING.schema)
-    metadata = {"is_fitted": model.is_fitted, "judgements": sum(model.judged)}
+    tracing_model = learn_knowledge_tracing(evidence, as_of, run.config.policy.stages)
+    model_json = tracing_model.to_json()
+    model_version = hashlib.sha256(model_json.encode()).hexdigest()[:12]
+    card = pl.DataFrame({"model_version": [model_version], "card": [model_json]}, schema=TRACING.schema)
+    metadata = {"is_fitted": tracing_model.is_fitted, "judgements": sum(tracing_model.judged)}
     yield run.materialize(TRACING, card, metadata)
-    yield run.materialize(HALF_LIFE, build_half_lives(evidence, as_of, model))
+    yield run.materialize(HALF_LIFE, build_half_lives(evidence, as_of, tracing_model))
 
 
 @incremental_asset(
@@ -53,20 +53,23 @@ def tracing(run: AssetRun) -> Results:
 )
 def mastery(run: AssetRun) -> Results:
     """Estimate the stage and level of each person in each micro-skill, and list the steps they reached."""
-    model = read_knowledge_tracing(run.tables.read(TRACING)["card"][0])
-    states, steps = estimate_mastery_and_steps(
-        run.tables.read_scoped(EVIDENCE, MASTERY_INPUTS), run.as_of, run.config.policy.stages, model
+    tracing_model = read_knowledge_tracing(run.tables.read(TRACING)["card"][0])
+    mastery_rows, reached_steps = estimate_mastery_and_steps(
+        run.tables.read_scoped(EVIDENCE, MASTERY_INPUTS), run.as_of, run.config.policy.stages, tracing_model
     )
-    yield run.materialize(MASTERY, states)
-    yield run.materialize(REACHED_STEP, steps)
+    yield run.materialize(MASTERY, mastery_rows)
+    yield run.materialize(REACHED_STEP, reached_steps)
 
 
 @incremental_asset(name="learn_precedence", tables=[PRECEDENCE], reads=[PREREQUISITE, REACHED_STEP])
 def prerequisites(run: AssetRun) -> Results:
     """Take the prerequisites that the taxonomy declares, or learn them from reached steps if it declares none."""
-    declared, steps = run.tables.read(PREREQUISITE), run.tables.read(REACHED_STEP)
-    learns, policy = declared.is_empty(), run.config.policy.precedence
-    yield run.materialize(PRECEDENCE, learn_prerequisites(steps, policy) if learns else declare_prerequisites(declared))
+    declared_prerequisites, reached_steps = run.tables.read(PREREQUISITE), run.tables.read(REACHED_STEP)
+    is_learned, policy = declared_prerequisites.is_empty(), run.config.policy.precedence
+    yield run.materialize(
+        PRECEDENCE,
+        learn_prerequisites(reached_steps, policy) if is_learned else declare_prerequisites(declared_prerequisites),
+    )
 
 
 @incremental_asset(
@@ -79,8 +82,10 @@ def capabilities(run: AssetRun) -> Results:
     """Compute how much of each capability every employed person covers."""
     people = run.tables.read_scoped(PERSON).filter(is_employed())
     recommendation_context = build_recommendation_context(run.tables, run.as_of)
-    held = recommendation_context.mastery.join(people, on="person_id", how="semi")
-    coverage = compute_capability_coverage(held, recommendation_context.skills, recommendation_context.prerequisites)
+    employed_mastery = recommendation_context.mastery.join(people, on="person_id", how="semi")
+    coverage = compute_capability_coverage(
+        employed_mastery, recommendation_context.skills, recommendation_context.prerequisites
+    )
     yield materialize_output(run, CAPABILITY, coverage)
 
 
@@ -90,10 +95,10 @@ def alignment(run: AssetRun) -> Results:
     as_of, policy = run.as_of, run.config.policy
     recommendation_context = build_recommendation_context(run.tables, as_of)
     employee_input = read_employee_input(run.tables, as_of)
-    aligned = align_teams(
+    team_alignments = align_teams(
         run.tables.read(PERSON).filter(is_employed()),
         replace(recommendation_context, wishes=employee_input.drop_hidden(recommendation_context.wishes)),
         team_people=policy.team_people,
         minimum_people=policy.minimum_people,
     )
-    yield materialize_output(run, ALIGNMENT, aligned)
+    yield materialize_output(run, ALIGNMENT, team_alignments)

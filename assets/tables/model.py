@@ -63,14 +63,18 @@ def model_assets() -> list[AssetsDefinition]:
 )
 def ranker(run: AssetRun) -> Results:
     """Train a challenger if a training is due, compare it with the champion, and keep the better one."""
-    as_of, models, steps = run.as_of, run.settings.models_path, run.tables.read(REACHED_STEP)
-    drifted = find_drifted_inputs(models, find_latest_trained(models), steps, as_of, run.config.training)
+    as_of, models_folder, reached_steps = run.as_of, run.settings.models_path, run.tables.read(REACHED_STEP)
+    drifted_inputs = find_drifted_inputs(
+        models_folder, find_latest_trained(models_folder), reached_steps, as_of, run.config.training
+    )
     training_input = build_training_input(run.tables, as_of, run.config.policy.horizon_days)
-    outcome = run_champion_challenger(training_input, models, run.config.training, drifted=drifted, log=run.log.info)
+    outcome = run_champion_challenger(
+        training_input, models_folder, run.config.training, drifted=drifted_inputs, log=run.log.info
+    )
     if outcome.was_trained:
-        save_input_profiles(models / training_input.training_version.model_version, steps, as_of)
-    training, promotion = outcome.training_decision, outcome.promotion_decision
-    run.log.info(f"{'trained' if outcome.was_trained else 'not trained'}: {training.why}")
+        save_input_profiles(models_folder / training_input.training_version.model_version, reached_steps, as_of)
+    training_decision, promotion_decision = outcome.training_decision, outcome.promotion_decision
+    run.log.info(f"{'trained' if outcome.was_trained else 'not trained'}: {training_decision.why}")
     card = json.dumps(to_stored_dict(outcome.card), sort_keys=True, default=str)
     yield run.materialize(
         MODEL_CARD,
@@ -78,30 +82,32 @@ def ranker(run: AssetRun) -> Results:
         {
             "model_version": outcome.model_version,
             "card": MetadataValue.md(render_model_card(outcome.card)),
-            "training": training.why,
-            "promotion": promotion.why,
+            "training": training_decision.why,
+            "promotion": promotion_decision.why,
         },
     )
-    rows = _evaluation_rows(outcome.evaluation) if outcome.was_trained else run.tables.read(EVALUATION)
-    yield run.materialize(EVALUATION, rows, _evaluation_metadata(outcome.evaluation, rows))
-    state = "is in use" if promotion.is_yes else "stays"
+    evaluation_rows = _evaluation_rows(outcome.evaluation) if outcome.was_trained else run.tables.read(EVALUATION)
+    yield run.materialize(EVALUATION, evaluation_rows, _evaluation_metadata(outcome.evaluation, evaluation_rows))
+    usage = "is in use" if promotion_decision.is_yes else "stays"
     yield AssetCheckResult(
         asset_key=MODEL_CARD.name,
         check_name=PROMOTED,
-        passed=promotion.is_yes and outcome.refusal is None,
+        passed=promotion_decision.is_yes and outcome.refusal is None,
         severity=AssetCheckSeverity.WARN,
-        description=". ".join(filter(None, (outcome.refusal, f"{outcome.model_version} {state}: {promotion.why}"))),
-        metadata={"training": training.why, "was_trained": outcome.was_trained},
+        description=". ".join(
+            filter(None, (outcome.refusal, f"{outcome.model_version} {usage}: {promotion_decision.why}"))
+        ),
+        metadata={"training": training_decision.why, "was_trained": outcome.was_trained},
     )
 
 
-def _evaluation_metadata(evaluation: Evaluation | None, rows: pl.DataFrame) -> dict[str, Any]:
+def _evaluation_metadata(evaluation: Evaluation | None, evaluation_rows: pl.DataFrame) -> dict[str, Any]:
     """A table of the ranking metrics, and a plot of the calibration if this run measured one."""
-    metadata: dict[str, Any] = {"ranking": MetadataValue.md(_render_markdown(rows))}
+    metadata: dict[str, Any] = {"ranking": MetadataValue.md(_render_markdown(evaluation_rows))}
     if evaluation is not None and (reliability := evaluation.reliability) is not None:
-        text = describe_reliability(reliability)
-        image = f"![{text}]({png_data_uri(draw_reliability(reliability))})"
-        metadata["reliability"] = MetadataValue.md(f"{text}\n\n{image}")
+        reliability_text = describe_reliability(reliability)
+        image_markdown = f"![{reliability_text}]({png_data_uri(draw_reliability(reliability))})"
+        metadata["reliability"] = MetadataValue.md(f"{reliability_text}\n\n{image_markdown}")
         metadata |= {"ece": reliability.ece, "brier_skill": reliability.brier_skill}
     return metadata
 
@@ -115,69 +121,73 @@ def _evaluation_metadata(evaluation: Evaluation | None, rows: pl.DataFrame) -> d
 )
 def candidates(run: AssetRun) -> Results:
     """Rank the steps that may come next for every employed person."""
-    version = run.tables.read(MODEL_CARD)["model_version"][0]
+    model_version = run.tables.read(MODEL_CARD)["model_version"][0]
     # the steps of everybody, also for a few people: popularity is measured as in a complete run
-    steps, mastery = run.tables.read(REACHED_STEP), run.tables.read_scoped(MASTERY)
-    people = run.tables.read_scoped(PERSON).filter(is_employed())["person_id"]
-    extra = build_extra_features(run.tables, steps).for_people(people)
-    recommender = load_bundle(run.settings.models_path / version, extra_features=extra)
-    skills = run.tables.read(SKILL)["skill_id"]
-    rows = rank_candidates(recommender, steps, mastery, people, skills, run.as_of)
-    yield run.materialize(CANDIDATE, rows)
+    reached_steps, mastery = run.tables.read(REACHED_STEP), run.tables.read_scoped(MASTERY)
+    person_ids = run.tables.read_scoped(PERSON).filter(is_employed())["person_id"]
+    extra_features = build_extra_features(run.tables, reached_steps).for_people(person_ids)
+    recommender = load_bundle(run.settings.models_path / model_version, extra_features=extra_features)
+    skill_ids = run.tables.read(SKILL)["skill_id"]
+    candidate_rows = rank_candidates(recommender, reached_steps, mastery, person_ids, skill_ids, run.as_of)
+    yield run.materialize(CANDIDATE, candidate_rows)
 
 
 def rank_candidates(
     recommender: Recommender,
-    steps: pl.DataFrame,
+    reached_steps: pl.DataFrame,
     mastery: pl.DataFrame,
-    people: pl.Series,
-    skills: pl.Series,
+    person_ids: pl.Series,
+    skill_ids: pl.Series,
     as_of: date,
 ) -> pl.DataFrame:
     """Rank the eligible steps of people.
 
     Args:
         recommender: The trained recommender.
-        steps: Reached steps (`feat_step__event_reached`) of everybody.
+        reached_steps: Reached steps (`feat_step__event_reached`) of everybody.
         mastery: Mastery (`feat_skill__assn_mastery`) of these people.
-        people: person_id of the people to rank for.
-        skills: skill_id of every micro-skill of the taxonomy. The recommender may have been trained on an earlier one:
-            steps of micro-skills that are gone since are ranked for nobody.
+        person_ids: person_id of the people to rank for.
+        skill_ids: skill_id of every micro-skill of the taxonomy. The recommender may have been trained on an earlier
+            one: steps of micro-skills that are gone since are ranked for nobody.
         as_of: The last day whose steps count.
 
     Returns:
         One row per person and eligible step, in the contract `model_ranker__assn_candidate`: probability, utility and
         contributions of features.
     """
-    scored = recommender.score(
-        to_interactions(steps),
-        people,
+    scored_steps = recommender.score(
+        to_interactions(reached_steps),
+        person_ids,
         as_of=last_instant(as_of),
         excluded=list_blocked_steps(mastery),
-        available=list_steps(skills),
+        available=list_steps(skill_ids),
         k=CANDIDATES_PER_PERSON,
     ).rename({"skill_id": "step_id", "utility": "prior"})
-    ranked = filter_eligible_steps(describe_steps(scored, mastery), mastery)
+    eligible_steps = filter_eligible_steps(describe_steps(scored_steps, mastery), mastery)
     # only steps that the model does not rank: it ranks those that it knows from its training, and those reached since
-    trained = pl.DataFrame({"step_id": recommender.ensemble.items.tolist()}, schema={"step_id": pl.String})
-    unranked = find_deepening_steps(mastery, people).join(trained, on="step_id", how="anti")
-    deepening = unranked.join(steps.select("step_id").unique(), on="step_id", how="anti")
-    rows = pl.concat([pl.DataFrame(schema=CANDIDATE.schema), ranked, deepening], how="diagonal_relaxed")
-    return rows.select(pl.col(name).cast(dtype) for name, dtype in CANDIDATE.schema.items())
+    trained_steps = pl.DataFrame({"step_id": recommender.ensemble.items.tolist()}, schema={"step_id": pl.String})
+    unranked_steps = find_deepening_steps(mastery, person_ids).join(trained_steps, on="step_id", how="anti")
+    deepening_steps = unranked_steps.join(reached_steps.select("step_id").unique(), on="step_id", how="anti")
+    candidate_rows = pl.concat(
+        [pl.DataFrame(schema=CANDIDATE.schema), eligible_steps, deepening_steps], how="diagonal_relaxed"
+    )
+    return candidate_rows.select(pl.col(name).cast(dtype) for name, dtype in CANDIDATE.schema.items())
 
 
 def _evaluation_rows(evaluation: Evaluation | None) -> pl.DataFrame:
     if evaluation is None:
         return pl.DataFrame(schema=EVALUATION.schema)
-    total = {"segment": "all", "people_count": evaluation.n_people_scored}
-    rows = [{**asdict(result), **total} for result in evaluation.models]
+    all_people = {"segment": "all", "people_count": evaluation.n_people_scored}
+    rows = [{**asdict(result), **all_people} for result in evaluation.models]
     rows += [{**asdict(result), "people_count": result.n_cases} for result in evaluation.segments]
-    return pl.DataFrame([{n: row.get(n) for n in EVALUATION.column_names} for row in rows], schema=EVALUATION.schema)
+    return pl.DataFrame(
+        [{column: row.get(column) for column in EVALUATION.column_names} for row in rows], schema=EVALUATION.schema
+    )
 
 
-def _render_markdown(rows: pl.DataFrame) -> str:
-    lines = ["| model | segment | people | HR@10 | NDCG@10 | MRR |", "|---|---|---:|---:|---:|---:|"]
-    for row in rows.to_dicts():
+def _render_markdown(evaluation_rows: pl.DataFrame) -> str:
+    table_lines = ["| model | segment | people | HR@10 | NDCG@10 | MRR |", "|---|---|---:|---:|---:|---:|"]
+    for row in evaluation_rows.to_dicts():
         metrics = " | ".join("–" if row[name] is None else f"{row[name]:.3f}" for name in _SHOWN_METRICS)
-        lines.append(f"| {row['model']} | {row['segment']} | {row['people_count']:,} | {metrics} |")
-    return "\n".join(lines)
+        table_lines.append(f"| {row['model']} | {row['segment']} | {row['people_count']:,} | {metrics} |")
+    return "\n".join(table_lines)

@@ -24,24 +24,24 @@ PAGE_INPUTS = (PERSON, SKILL, EVIDENCE, EVALUATION, MODEL_CARD, DELIVERY)
 
 def publish_target_assets(config: Config) -> list[AssetsDefinition]:
     """The targets that footsteps.yaml declares, as one table with a check for each."""
-    targets = configured_targets(config.publish)
+    target_names = configured_targets(config.publish)
 
     @pipeline_asset(
         name="publish_targets",
         tables=[PUBLISH_TARGET],
-        reads=[SNAPSHOT, *(PAGE_INPUTS if "site" in targets else ())],
+        reads=[SNAPSHOT, *(PAGE_INPUTS if "site" in target_names else ())],
         check_specs=[
             AssetCheckSpec(
                 f"{target}_is_published", asset=PUBLISH_TARGET.name, description=f"{target} holds the current snapshot."
             )
-            for target in targets
+            for target in target_names
         ],
     )
     def publish_targets(run: AssetRun) -> Results:
         """Publish the current snapshot to each target."""
         settings, config = run.settings, run.config
         snapshot = current_snapshot(settings.published_path)
-        publication = PublishContext(
+        publish_context = PublishContext(
             snapshot,
             run.tables.lake,
             config.publish,
@@ -49,13 +49,13 @@ def publish_target_assets(config: Config) -> list[AssetsDefinition]:
             datetime.now(UTC),
             settings.published_path / "site",
         )
-        outcomes = [publish_target(target, publication) for target in targets]
+        outcomes = [publish_target(target, publish_context) for target in target_names]
         # locations are relative to the data root, so that the table stays the same if the root is moved
-        rows = [
+        target_rows = [
             (outcome.target, snapshot.snapshot_id, outcome.location.removeprefix(f"{settings.root}/"), outcome.problem)
             for outcome in outcomes
         ]
-        yield run.materialize(PUBLISH_TARGET, pl.DataFrame(rows, schema=PUBLISH_TARGET.schema, orient="row"))
+        yield run.materialize(PUBLISH_TARGET, pl.DataFrame(target_rows, schema=PUBLISH_TARGET.schema, orient="row"))
         for outcome in outcomes:
             yield AssetCheckResult(
                 asset_key=PUBLISH_TARGET.name,

@@ -68,28 +68,31 @@ _MAX_LISTED_FILES = 50
 def landing_assets(config: Config) -> list[AssetsDefinition | AssetSpec]:
     """One landing op for each system that footsteps.yaml names, and the ledger that they write."""
     systems = sorted({source.system for source in config.sources})
-    ops = [_build_landing_op(name, [s for s in config.sources if s.system == name]) for name in systems]
+    ops = [
+        _build_landing_op(system, [source for source in config.sources if source.system == system])
+        for system in systems
+    ]
     return [*ops, build_asset_spec(DELIVERY)]
 
 
 def _build_landing_op(system: str, sources: list[SourceConfig]) -> AssetsDefinition:
-    tables, op_name, policy = raw_tables(sources), f"land_{system}", _freshness_policy(sources)
-    specs = []
-    for name, (_, table, _) in tables.items():
+    tables, op_name, freshness_policy = raw_tables(sources), f"land_{system}", _freshness_policy(sources)
+    asset_specs = []
+    for table_name, (_, table, _) in tables.items():
         spec = build_asset_spec(table, kinds={system, "parquet"})
-        specs.append(spec.replace_attributes(freshness_policy=policy) if policy else spec)
-        specs.append(build_asset_spec(quarantine_table(name)))
+        asset_specs.append(spec.replace_attributes(freshness_policy=freshness_policy) if freshness_policy else spec)
+        asset_specs.append(build_asset_spec(quarantine_table(table_name)))
 
     @multi_asset(
         name=op_name,
-        specs=specs,
+        specs=asset_specs,
         check_specs=[
             *(
-                AssetCheckSpec(check, asset=name, description=text)
-                for name in tables
-                for check, text in _CHECKS.items()
+                AssetCheckSpec(check_name, asset=raw_name, description=description)
+                for raw_name in tables
+                for check_name, description in _CHECKS.items()
             ),
-            *(spec for _, table, _ in tables.values() for spec in contract_check_specs(table)),
+            *(check_spec for _, table, _ in tables.values() for check_spec in contract_check_specs(table)),
         ],
         partitions_def=DELIVERY_DAYS,
         backfill_policy=BY_RANGE,
@@ -97,47 +100,49 @@ def _build_landing_op(system: str, sources: list[SourceConfig]) -> AssetsDefinit
     )
     def land(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
         deliveries = _land_files(context, pipeline, sources)
-        inputs = {name: fingerprint_table(pipeline.lake, pipeline.config, name) for name in tables} | {
-            "code": fingerprint_code()
-        }
-        previous = read_asset_state(pipeline.lake.root, op_name)
-        if previous is not None and dict(previous.inputs) != inputs:
-            previous = None
-        numbers: dict[str, dict[str, float]] = {}
-        for name, (shape, table, table_sources) in tables.items():
+        input_fingerprints = {
+            raw_name: fingerprint_table(pipeline.lake, pipeline.config, raw_name) for raw_name in tables
+        } | {"code": fingerprint_code()}
+        previous_state = read_asset_state(pipeline.lake.root, op_name)
+        if previous_state is not None and dict(previous_state.inputs) != input_fingerprints:
+            previous_state = None
+        numeric_by_asset: dict[str, dict[str, float]] = {}
+        for table_name, (shape, table, table_sources) in tables.items():
             source_names = {source.name for source in table_sources}
             table_deliveries = [delivery for delivery in deliveries if delivery.source_name in source_names]
-            metadata = (
+            metadata_by_asset = (
                 _read_metadata(pipeline, shape, table, table_sources, table_deliveries)
-                if previous is None
-                else {key: {**previous.numeric_metadata.get(key, {}), "unchanged": True} for key in _names(table)}
+                if previous_state is None
+                else {
+                    asset_name: {**previous_state.numeric_metadata.get(asset_name, {}), "unchanged": True}
+                    for asset_name in _names(table)
+                }
             )
-            metadata[name] |= _delivery_metadata(table_deliveries)
-            version = DataVersion(hashlib.sha256((inputs[name] or "").encode()).hexdigest())
-            for key, values in metadata.items():
-                numbers[key] = numeric_metadata(values)
-                yield MaterializeResult(asset_key=key, metadata=values, data_version=version)
-            counts, docs = count_landed_rules(pipeline.lake, table, table_sources), pipeline.settings.docs_path
-            yield from evaluate_contract_checks(table, counts, docs, is_unchanged=previous is not None)
-            yield _check_accepted(name, table_deliveries)
-            yield _check_columns(name, pipeline, table_sources)
-            yield _check_complete(name, pipeline, table_sources)
-        write_asset_state(pipeline.lake.root, AssetState(op_name, inputs, {}, numbers))
+            metadata_by_asset[table_name] |= _delivery_metadata(table_deliveries)
+            version = DataVersion(hashlib.sha256((input_fingerprints[table_name] or "").encode()).hexdigest())
+            for key, asset_metadata in metadata_by_asset.items():
+                numeric_by_asset[key] = numeric_metadata(asset_metadata)
+                yield MaterializeResult(asset_key=key, metadata=asset_metadata, data_version=version)
+            rule_counts, docs_path = (
+                count_landed_rules(pipeline.lake, table, table_sources),
+                pipeline.settings.docs_path,
+            )
+            yield from evaluate_contract_checks(table, rule_counts, docs_path, is_unchanged=previous_state is not None)
+            yield _check_accepted(table_name, table_deliveries)
+            yield _check_columns(table_name, pipeline, table_sources)
+            yield _check_complete(table_name, pipeline, table_sources)
+        write_asset_state(pipeline.lake.root, AssetState(op_name, input_fingerprints, {}, numeric_by_asset))
 
     return land
 
 
-def _delivery_checks(table: Table) -> list[AssetCheckSpec]:
-    return [AssetCheckSpec(check, asset=table.name, description=text) for check, text in _CHECKS.items()]
-
-
 def _freshness_policy(sources: list[SourceConfig]) -> FreshnessPolicy | None:
     """A table is late as soon as its most frequent source is."""
-    declared = [source.freshness_days for source in sources if source.freshness_days is not None]
-    if not declared:
+    freshness_days = [source.freshness_days for source in sources if source.freshness_days is not None]
+    if not freshness_days:
         return None
-    window = timedelta(days=min(declared))
-    return FreshnessPolicy.time_window(fail_window=2 * window, warn_window=window)
+    freshness_window = timedelta(days=min(freshness_days))
+    return FreshnessPolicy.time_window(fail_window=2 * freshness_window, warn_window=freshness_window)
 
 
 def _land_files(
@@ -148,9 +153,9 @@ def _land_files(
         context.log.warning(pipeline.fetch_failure)
     deliveries = [
         delivery
-        for landing, is_of_day in _split_days(context, pipeline)
+        for landing_context, lands_file in _split_days(context, pipeline)
         for source in sources
-        for delivery in land_source(landing, source, is_of_day)
+        for delivery in land_source(landing_context, source, lands_file)
     ]
     for delivery in deliveries:
         if delivery.status == "refused":
@@ -171,17 +176,17 @@ def _split_days(
     context: AssetExecutionContext, pipeline: PipelineResource
 ) -> Iterator[tuple[LandingContext, Callable[[Path], bool]]]:
     """A landing for each delivery day, with its choice of files: all files for today, its own for an earlier day."""
-    now, run = datetime.now(UTC), RunContext(context.run.tags, pipeline.complete_runs)
-    landing = LandingContext(
+    now, run_context = datetime.now(UTC), RunContext(context.run.tags, pipeline.complete_runs)
+    landing_context = LandingContext(
         lake=pipeline.lake,
         folder=pipeline.landing_folder,
         day=now.date(),
         landed_at=now,
-        allow_row_count_drop=run.allows_row_count_drop,
+        allow_row_count_drop=run_context.allows_row_count_drop,
         progress=context.log.info,
     )
-    for day in delivery_days(context) or [landing.day]:
-        yield replace(landing, day=day), partial(_is_landed_on, day, landing.day)
+    for day in delivery_days(context) or [landing_context.day]:
+        yield replace(landing_context, day=day), partial(_is_landed_on, day, landing_context.day)
 
 
 def _is_landed_on(day: date, today: date, path: Path) -> bool:
@@ -202,83 +207,91 @@ def _read_metadata(
     """Metadata of a raw table and of its quarantine, by name."""
     rows = scan_current_rows(pipeline.lake, table, shape, sources)
     rejected = scan_quarantine(pipeline.lake, table, sources).collect()
-    times = [pl.col(name).max().alias("newest") for name in TIME_COLUMNS if name in table.column_names][:1]
+    newest_time = [pl.col(name).max().alias("newest") for name in TIME_COLUMNS if name in table.column_names][:1]
     # both queries at once, so that the current deliveries are found once
-    counts, first_rows = pl.collect_all([rows.select(pl.len().alias("rows"), *times), rows.head(PREVIEW_ROWS)])
-    row_count, newest = counts["rows"][0], counts["newest"][0] if times else None
-    total = row_count + rejected.height
-    left_out = sorted({name for delivery in deliveries for name in delivery.columns_left_out})
-    reasons = rejected.explode("failed_rules").group_by("failed_rules").len("rows").sort("rows", descending=True)
-    lines = [f"| `{rule.replace('|', '¦')}` | {count:,} |" for rule, count in reasons.iter_rows()]
+    count_row, first_rows = pl.collect_all([rows.select(pl.len().alias("rows"), *newest_time), rows.head(PREVIEW_ROWS)])
+    row_count, newest = count_row["rows"][0], count_row["newest"][0] if newest_time else None
+    total_count = row_count + rejected.height
+    columns_left_out = sorted({name for delivery in deliveries for name in delivery.columns_left_out})
+    broken_rules = rejected.explode("failed_rules").group_by("failed_rules").len("rows").sort("rows", descending=True)
+    rule_lines = [f"| `{rule.replace('|', '¦')}` | {count:,} |" for rule, count in broken_rules.iter_rows()]
     name, quarantine_name = _names(table)
     return {
         name: {
             "dagster/row_count": row_count,
             "quarantined_count": rejected.height,
-            "quarantined_share": rejected.height / total if total else 0.0,
+            "quarantined_share": rejected.height / total_count if total_count else 0.0,
             **({"newest_event": MetadataValue.timestamp(newest.timestamp())} if isinstance(newest, datetime) else {}),
-            "columns_left_out": MetadataValue.md(", ".join(f"`{column}`" for column in left_out) or "none"),
+            "columns_left_out": MetadataValue.md(", ".join(f"`{column}`" for column in columns_left_out) or "none"),
             "preview": preview_rows(first_rows, table),
         },
         quarantine_name: {
             "dagster/row_count": rejected.height,
-            "broken_rules": MetadataValue.md("\n".join(["| rule | rows |", "|---|---:|", *lines])),
+            "broken_rules": MetadataValue.md("\n".join(["| rule | rows |", "|---|---:|", *rule_lines])),
         },
     }
 
 
 def _delivery_metadata(deliveries: list[LandedFile]) -> dict[str, Any]:
     """The files of this run. Files that were landed before are only counted."""
-    lines = ["| source | file | status | good | bad | reason |", "|---|---|---|---:|---:|---|"]
-    lines += [
+    delivery_lines = ["| source | file | status | good | bad | reason |", "|---|---|---|---:|---:|---|"]
+    delivery_lines += [
         f"| {d.source_name} | {d.file_name} | {d.status} | {d.good_count:,} | {d.bad_count:,} | {d.reason or ''} |"
-        for d in [delivery for delivery in deliveries if delivery.status != "already_landed"][:_MAX_LISTED_FILES]
+        for d in [recent_delivery for recent_delivery in deliveries if recent_delivery.status != "already_landed"][
+            :_MAX_LISTED_FILES
+        ]
     ]
     return {
         "files": len(deliveries),
         "new_files": sum(delivery.status == "landed" for delivery in deliveries),
         "refused_files": sum(delivery.status == "refused" for delivery in deliveries),
-        "deliveries": MetadataValue.md("\n".join(lines)),
+        "deliveries": MetadataValue.md("\n".join(delivery_lines)),
     }
 
 
-def _check_accepted(name: str, deliveries: list[LandedFile]) -> AssetCheckResult:
-    reasons = [delivery.reason for delivery in deliveries if delivery.status == "refused"]
-    listed = "\n".join(f"- {reason}" for reason in reasons)
+def _check_accepted(table_name: str, deliveries: list[LandedFile]) -> AssetCheckResult:
+    refusal_reasons = [delivery.reason for delivery in deliveries if delivery.status == "refused"]
+    reason_list = "\n".join(f"- {reason}" for reason in refusal_reasons)
     return AssetCheckResult(
-        asset_key=name,
+        asset_key=table_name,
         check_name=ACCEPTED,
-        passed=not reasons,
+        passed=not refusal_reasons,
         severity=AssetCheckSeverity.WARN,
-        description=reasons[0] if reasons else f"{len(deliveries)} files",
-        metadata={"files": len(deliveries), "refused": len(reasons), "reasons": MetadataValue.md(listed or "none")},
+        description=refusal_reasons[0] if refusal_reasons else f"{len(deliveries)} files",
+        metadata={
+            "files": len(deliveries),
+            "refused": len(refusal_reasons),
+            "reasons": MetadataValue.md(reason_list or "none"),
+        },
     )
 
 
-def _check_columns(name: str, pipeline: PipelineResource, sources: list[SourceConfig]) -> AssetCheckResult:
+def _check_columns(table_name: str, pipeline: PipelineResource, sources: list[SourceConfig]) -> AssetCheckResult:
     """Columns that no mapping names, in the last delivery of a source and not in the one before."""
-    new = {column for source in sources for column in find_new_columns(pipeline.lake, source)}
-    listed = ", ".join(sorted(new))
+    new_columns = {column for source in sources for column in find_new_columns(pipeline.lake, source)}
+    column_list = ", ".join(sorted(new_columns))
     return AssetCheckResult(
-        asset_key=name,
+        asset_key=table_name,
         check_name=KNOWN_COLUMNS,
-        passed=not new,
+        passed=not new_columns,
         severity=AssetCheckSeverity.WARN,
-        description=f"new and not read: {listed}; map what is needed in footsteps.yaml" if new else "nothing new",
-        metadata={"new_columns": len(new), "columns": MetadataValue.md(listed or "none")},
+        description=f"new and not read: {column_list}; map what is needed in footsteps.yaml"
+        if new_columns
+        else "nothing new",
+        metadata={"new_columns": len(new_columns), "columns": MetadataValue.md(column_list or "none")},
     )
 
 
-def _check_complete(name: str, pipeline: PipelineResource, sources: list[SourceConfig]) -> AssetCheckResult:
+def _check_complete(table_name: str, pipeline: PipelineResource, sources: list[SourceConfig]) -> AssetCheckResult:
     """Rows read by the ledger against rows in the raw tables and their quarantines, per delivery."""
-    counts = count_landed_rows(pipeline.lake, sources).values()
+    landed_counts = count_landed_rows(pipeline.lake, sources).values()
     return AssetCheckResult(
-        asset_key=name,
+        asset_key=table_name,
         check_name=COMPLETE,
-        passed=all(count.rows_read == count.rows_stored for count in counts),
+        passed=all(count.rows_read == count.rows_stored for count in landed_counts),
         severity=AssetCheckSeverity.ERROR,
         metadata={
-            "rows_read": sum(count.rows_read for count in counts),
-            "rows_kept_and_set_aside": sum(count.rows_stored for count in counts),
+            "rows_read": sum(count.rows_read for count in landed_counts),
+            "rows_kept_and_set_aside": sum(count.rows_stored for count in landed_counts),
         },
     )

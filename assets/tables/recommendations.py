@@ -87,29 +87,38 @@ def recommendation_assets() -> list[AssetsDefinition]:
 def recommendations(run: AssetRun) -> Results:
     """Recommend steps to every employed person, find what would change each row, and what support units lack."""
     as_of, policy, tables = run.as_of, run.config.policy, run.tables
-    skills, matches = tables.read(SKILL), tables.read(SKILL_TEXT)
+    skills, text_matches = tables.read(SKILL), tables.read(SKILL_TEXT)
     people = tables.read_scoped(PERSON).filter(is_employed())
     employee_input = read_employee_input(tables, as_of)
-    situation = build_situation(tables, policy, employee_input)
-    ranked = rerank_candidates(situation.candidates, situation.context, policy)
-    counterfactuals = find_counterfactuals(ranked, situation)
+    counterfactual_inputs = build_situation(tables, policy, employee_input)
+    ranked_steps = rerank_candidates(counterfactual_inputs.candidates, counterfactual_inputs.context, policy)
+    counterfactuals = find_counterfactuals(ranked_steps, counterfactual_inputs)
     assignments = tables.read(ASSIGNMENT)
     # statements about several people leave out what one of them hides
     evidence = employee_input.drop_hidden(select_recent_evidence(tables.scan(EVIDENCE), as_of))
-    options = find_practice_options(assignments, tables.read(LEARNING_RECORD), evidence, skills, matches, as_of)
+    practice_options = find_practice_options(
+        assignments, tables.read(LEARNING_RECORD), evidence, skills, text_matches, as_of
+    )
     candidate_people = tables.read_scoped(CANDIDATE, ["person_id"])
-    reasons = find_no_recommendation_reasons(people, candidate_people, situation.candidates, employee_input.opted_out)
-    rows = build_recommendation_rows(ranked, counterfactuals, situation.context, options, reasons, policy)
+    missing_reasons = find_no_recommendation_reasons(
+        people, candidate_people, counterfactual_inputs.candidates, employee_input.opted_out
+    )
+    rows = build_recommendation_rows(
+        ranked_steps, counterfactuals, counterfactual_inputs.context, practice_options, missing_reasons, policy
+    )
     yield materialize_output(run, NEXT_SKILL, rows)
     yield materialize_output(run, COUNTERFACTUAL, counterfactuals)
     if run.scope.people is not None:  # support gaps are about units: a run for some people leaves them as they are
         yield run.materialize(SUPPORT_GAP, pl.DataFrame(schema=SUPPORT_GAP.schema))
         return
-    units, mastery = people.select("person_id", "unit_name"), employee_input.drop_hidden(situation.context.mastery)
-    support = count_unit_support(assignments, evidence, mastery, units, matches, as_of)
-    ranked = employee_input.drop_hidden(ranked)
-    gaps = find_support_gaps(ranked, units, support, skills, policy.minimum_people)
-    yield materialize_output(run, SUPPORT_GAP, gaps)
+    unit_members, mastery = (
+        people.select("person_id", "unit_name"),
+        employee_input.drop_hidden(counterfactual_inputs.context.mastery),
+    )
+    unit_support = count_unit_support(assignments, evidence, mastery, unit_members, text_matches, as_of)
+    ranked_steps = employee_input.drop_hidden(ranked_steps)
+    support_gaps = find_support_gaps(ranked_steps, unit_members, unit_support, skills, policy.minimum_people)
+    yield materialize_output(run, SUPPORT_GAP, support_gaps)
 
 
 @incremental_asset(
@@ -121,8 +130,8 @@ def recommendations(run: AssetRun) -> Results:
 def published_mastery(run: AssetRun) -> Results:
     """List the mastery of every employed person, with what they state themselves."""
     mastery, replies = _keep_employed(run.tables, run.tables.read_scoped(MASTERY)), _read_replies(run.tables)
-    rows = add_replies_to_mastery(mastery, replies, run.as_of)
-    yield materialize_output(run, OUT_MASTERY, rows)
+    mastery_rows = add_replies_to_mastery(mastery, replies, run.as_of)
+    yield materialize_output(run, OUT_MASTERY, mastery_rows)
 
 
 @incremental_asset(
@@ -135,8 +144,8 @@ def badge_evidence(run: AssetRun) -> Results:
     """List the evidence of each micro-skill that an employed person holds, with a draft of an Open Badge."""
     as_of, mastery = run.as_of, _keep_employed(run.tables, run.tables.read_scoped(MASTERY))
     evidence = run.tables.read_scoped(EVIDENCE, BADGE_EVIDENCE_COLUMNS)
-    rows = build_badge_evidence(mastery, evidence, run.tables.read(SKILL), as_of)
-    yield materialize_output(run, MASTERY_PROOF, _mark_hidden(run.tables, rows, as_of))
+    badge_rows = build_badge_evidence(mastery, evidence, run.tables.read(SKILL), as_of)
+    yield materialize_output(run, MASTERY_PROOF, _mark_hidden(run.tables, badge_rows, as_of))
 
 
 @incremental_asset(
@@ -148,9 +157,9 @@ def badge_evidence(run: AssetRun) -> Results:
 def published_evidence(run: AssetRun) -> Results:
     """List the evidence of every employed person up to the day, with file and row."""
     # the rows keep the order of the evidence, which is that of the published table: nothing is sorted
-    as_of, rows = run.as_of, _keep_employed(run.tables, run.tables.read_scoped(EVIDENCE))
-    rows = rows.filter(pl.col("occurred_at") <= last_instant(as_of))
-    yield materialize_output(run, OUT_EVIDENCE, _mark_hidden(run.tables, rows, as_of))
+    as_of, evidence_rows = run.as_of, _keep_employed(run.tables, run.tables.read_scoped(EVIDENCE))
+    evidence_rows = evidence_rows.filter(pl.col("occurred_at") <= last_instant(as_of))
+    yield materialize_output(run, OUT_EVIDENCE, _mark_hidden(run.tables, evidence_rows, as_of))
 
 
 def build_situation(
@@ -163,8 +172,8 @@ def build_situation(
         policy: The policy of recommendations.
         employee_input: What people stated, and up to which day.
     """
-    as_of, cards = employee_input.as_of, tables.read(TRACING)["card"]
-    tracing = read_knowledge_tracing(cards[0]) if cards.len() else None
+    as_of, tracing_cards = employee_input.as_of, tables.read(TRACING)["card"]
+    tracing_model = read_knowledge_tracing(tracing_cards[0]) if tracing_cards.len() else None
     candidates = tables.read_scoped(CANDIDATE).rename({"prior": "utility"})
     mastery, people = tables.read_scoped(MASTERY), tables.read_scoped(PERSON).filter(is_employed())
     return CounterfactualInputs(
@@ -175,7 +184,7 @@ def build_situation(
         context=build_recommendation_context(tables, as_of),
         as_of=as_of,
         policy=policy,
-        estimate=partial(estimate_mastery, as_of=as_of, policy=policy.stages, tracing=tracing),
+        estimate=partial(estimate_mastery, as_of=as_of, policy=policy.stages, tracing=tracing_model),
     )
 
 
@@ -186,15 +195,15 @@ def build_recommendation_context(tables: TableReader, as_of: date) -> Recommenda
         tables: Reads `CONTEXT_INPUTS`.
         as_of: The last day whose data counts.
     """
-    matches, evidence = tables.read(SKILL_TEXT), select_recent_evidence(tables.scan(EVIDENCE), as_of)
+    text_matches, evidence = tables.read(SKILL_TEXT), select_recent_evidence(tables.scan(EVIDENCE), as_of)
     return RecommendationContext(
         mastery=tables.read_scoped(MASTERY),
         skills=tables.read(SKILL),
         prerequisites=tables.read(PRECEDENCE),
-        wishes=list_skill_wishes(tables.read(ASPIRATION), matches, as_of),
+        wishes=list_skill_wishes(tables.read(ASPIRATION), text_matches, as_of),
         roles=list_current_roles(tables.read(PERSON), tables.read(ROLE_PERIOD), as_of),
         role_profiles=tables.read(ROLE_PROFILE),
-        demand=count_skill_demand(tables.read(ASSIGNMENT), evidence, matches, as_of),
+        demand=count_skill_demand(tables.read(ASSIGNMENT), evidence, text_matches, as_of),
         preferences=list_motive_weights(tables.read(ASPIRATION), as_of),
     )
 
@@ -206,9 +215,9 @@ def _read_replies(tables: TableReader) -> pl.DataFrame:
 
 def _mark_hidden(tables: TableReader, rows: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """The rows with is_hidden, for micro-skills that only the person's own page may show."""
-    hidden = find_hidden_skills(_read_replies(tables), as_of)
-    marked = hidden.select("person_id", "skill_id", pl.lit(True).alias("is_hidden"))
-    rows = rows.join(marked, on=("person_id", "skill_id"), how="left", maintain_order="left")
+    hidden_skills = find_hidden_skills(_read_replies(tables), as_of)
+    hidden_marks = hidden_skills.select("person_id", "skill_id", pl.lit(True).alias("is_hidden"))
+    rows = rows.join(hidden_marks, on=("person_id", "skill_id"), how="left", maintain_order="left")
     return rows.with_columns(pl.col("is_hidden").fill_null(False))
 
 

@@ -36,10 +36,12 @@ _COURSE_TEXT_COLUMNS = ("source_name", "course_code", "course_name", "skill_text
 )
 def skill_texts(run: AssetRun) -> Results:
     """Match each text of the core tables to micro-skills; only new texts if the taxonomy and the code are the same."""
-    tables, earlier = run.tables, run.tables.read(SKILL_TEXT)
+    tables, earlier_matches = run.tables, run.tables.read(SKILL_TEXT)
     if run.changes.previous is None or "code" in run.changes.changed_inputs():
-        earlier = earlier.clear()
-    records = tables.read(LEARNING_RECORD, _COURSE_TEXT_COLUMNS).unique()
-    texts = list_distinct_texts([tables.scan(table) for table in _TEXT_TABLES], records, tables.read(COURSE))
-    matches = update_matches(texts, tables.read(SKILL), tables.read(ALIAS), earlier)
-    yield run.materialize(SKILL_TEXT, matches, {"texts": texts.height})
+        earlier_matches = earlier_matches.clear()
+    learning_records = tables.read(LEARNING_RECORD, _COURSE_TEXT_COLUMNS).unique()
+    skill_texts_found = list_distinct_texts(
+        [tables.scan(table) for table in _TEXT_TABLES], learning_records, tables.read(COURSE)
+    )
+    text_matches = update_matches(skill_texts_found, tables.read(SKILL), tables.read(ALIAS), earlier_matches)
+    yield run.materialize(SKILL_TEXT, text_matches, {"texts": skill_texts_found.height})

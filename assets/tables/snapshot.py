@@ -34,10 +34,10 @@ def materialize_output(run: AssetRun, table: Table, rows: pl.DataFrame) -> "Mate
         table: Contract of the published table.
         rows: Its rows, without the columns that every published row has.
     """
-    versions, policy = run.tables.read(MODEL_CARD)["model_version"], run.config.policy
-    model_version = versions[0] if versions.len() else None
-    metadata = RowMetadata(run.as_of, policy.valid_days, policy.version, model_version)
-    return run.materialize(table, add_row_metadata(table, rows, metadata))
+    model_versions, policy = run.tables.read(MODEL_CARD)["model_version"], run.config.policy
+    model_version = model_versions[0] if model_versions.len() else None
+    row_metadata = RowMetadata(run.as_of, policy.valid_days, policy.version, model_version)
+    return run.materialize(table, add_row_metadata(table, rows, row_metadata))
 
 
 @incremental_asset(
@@ -49,30 +49,47 @@ def materialize_output(run: AssetRun, table: Table, rows: pl.DataFrame) -> "Mate
 )
 def snapshot(run: AssetRun) -> Results:
     """Publish the tables of this run together: the pointer moves to all of them at once."""
-    published = _publish_tables(run)
-    rows = [
-        (table.name, published.snapshot_id, published.as_of, published.valid_until, table.rows, table.content_sha256)
-        for table in published.tables
+    new_snapshot = _publish_tables(run)
+    table_rows = [
+        (
+            table.name,
+            new_snapshot.snapshot_id,
+            new_snapshot.as_of,
+            new_snapshot.valid_until,
+            table.rows,
+            table.content_sha256,
+        )
+        for table in new_snapshot.tables
     ]
-    yield run.materialize(SNAPSHOT, pl.DataFrame(rows, schema=SNAPSHOT.schema, orient="row"))
+    yield run.materialize(SNAPSHOT, pl.DataFrame(table_rows, schema=SNAPSHOT.schema, orient="row"))
     if not run.context.is_incremental:
         run.context.complete_runs.record(run.as_of)
 
 
 def _publish_tables(run: AssetRun) -> Snapshot:
     """Publish the lake's published tables as one snapshot, with the validity of their rows extended."""
-    frames = {table: run.tables.read(table) for table in PUBLISHED_TABLES}
-    contents = {table: run.tables.lake.content_hash(table) for table in PUBLISHED_TABLES}
-    if (until := run.context.renewed_until) is not None:
-        for table, frame in frames.items():
-            if frame.filter(pl.col("valid_until") < until).height:
-                frames[table] = frame.with_columns(pl.max_horizontal("valid_until", pl.lit(until)).alias("valid_until"))
-                content = contents[table]
-                contents[table] = content and hash_extended_content(content, until)
-    named = assign_snapshot_id(frames, run.as_of, run.config.policy.valid_days, contents)
-    reject_email_addresses(frames)
-    folder, now = run.settings.published_path, datetime.now(UTC)
-    hashed = [table for table, content in contents.items() if content]
-    published = publish_snapshot(folder, named.frames, named.snapshot_id, named.as_of, named.valid_until, now, hashed)
-    remove_expired_snapshots(folder, run.config.publish.retention_days, now)
-    return published
+    rows_by_table = {table: run.tables.read(table) for table in PUBLISHED_TABLES}
+    content_hashes = {table: run.tables.lake.content_hash(table) for table in PUBLISHED_TABLES}
+    if (renewed_until := run.context.renewed_until) is not None:
+        for table, rows in rows_by_table.items():
+            if rows.filter(pl.col("valid_until") < renewed_until).height:
+                rows_by_table[table] = rows.with_columns(
+                    pl.max_horizontal("valid_until", pl.lit(renewed_until)).alias("valid_until")
+                )
+                content_hash = content_hashes[table]
+                content_hashes[table] = content_hash and hash_extended_content(content_hash, renewed_until)
+    snapshot_content = assign_snapshot_id(rows_by_table, run.as_of, run.config.policy.valid_days, content_hashes)
+    reject_email_addresses(rows_by_table)
+    published_path, now = run.settings.published_path, datetime.now(UTC)
+    hashed_tables = [table for table, content_hash in content_hashes.items() if content_hash]
+    new_snapshot = publish_snapshot(
+        published_path,
+        snapshot_content.frames,
+        snapshot_content.snapshot_id,
+        snapshot_content.as_of,
+        snapshot_content.valid_until,
+        now,
+        hashed_tables,
+    )
+    remove_expired_snapshots(published_path, run.config.publish.retention_days, now)
+    return new_snapshot

@@ -54,23 +54,28 @@ def build_training_input(
         as_of: The last day whose data counts.
         with_wishes: Add features of wishes, to measure what they contribute. See `read_flow_tables`.
     """
-    steps = tables.read(REACHED_STEP)
-    extra, interactions = build_extra_features(tables, steps, with_wishes=with_wishes), to_interactions(steps)
-    names = steps.select("step_id", "skill_id").unique().join(tables.read(SKILL), on="skill_id", how="left")
-    names = names.select(skill_id="step_id", name="skill_name").sort("skill_id")
-    recipe = fingerprint_recipe(horizon_days, extra)
-    version = hashlib.sha256(recipe.encode())
-    for frame in (interactions, names, *(tables.read(table) for table in _CONTENT_TABLES)):
-        version.update(content_sha256(frame).encode())
+    reached_steps = tables.read(REACHED_STEP)
+    extra_features, interactions = (
+        build_extra_features(tables, reached_steps, with_wishes=with_wishes),
+        to_interactions(reached_steps),
+    )
+    step_names = (
+        reached_steps.select("step_id", "skill_id").unique().join(tables.read(SKILL), on="skill_id", how="left")
+    )
+    step_names = step_names.select(skill_id="step_id", name="skill_name").sort("skill_id")
+    recipe = fingerprint_recipe(horizon_days, extra_features)
+    content_digest = hashlib.sha256(recipe.encode())
+    for hashed_rows in (interactions, step_names, *(tables.read(table) for table in _CONTENT_TABLES)):
+        content_digest.update(content_sha256(hashed_rows).encode())
     return TrainingInput(
         events=interactions,
-        names=names,
-        requires=list_required_steps(steps["step_id"]),
-        repeatable=list_repeatable_steps(steps["step_id"]),
-        extra=extra,
+        names=step_names,
+        requires=list_required_steps(reached_steps["step_id"]),
+        repeatable=list_repeatable_steps(reached_steps["step_id"]),
+        extra=extra_features,
         horizon_days=horizon_days,
         seed=SEED,
-        training_version=TrainingVersion(as_of, steps.height, recipe, version.hexdigest()[:12]),
+        training_version=TrainingVersion(as_of, reached_steps.height, recipe, content_digest.hexdigest()[:12]),
     )
 
 
@@ -79,19 +84,25 @@ def to_interactions(steps: pl.DataFrame) -> pl.DataFrame:
     return steps.select("person_id", skill_id="step_id", ts="reached_at")
 
 
-def build_extra_features(tables: TableReader, steps: pl.DataFrame, *, with_wishes: bool = False) -> FeatureUnion:
+def build_extra_features(
+    tables: TableReader, reached_steps: pl.DataFrame, *, with_wishes: bool = False
+) -> FeatureUnion:
     """Features beyond interactions: what people of the same role and unit took, and context from the lake.
 
     Args:
         tables: Reads `TRAINING_INPUTS`; only the people in scope need features.
-        steps: Reached steps of everybody.
+        reached_steps: Reached steps of everybody.
         with_wishes: Add features of wishes. See `read_flow_tables`.
     """
-    groups = GroupFeatures(to_interactions(steps), list_memberships(tables.read(PERSON), tables.read(ROLE_PERIOD)))
-    return FeatureUnion((groups, build_context_features(read_flow_tables(tables, steps, with_wishes=with_wishes))))
+    group_features = GroupFeatures(
+        to_interactions(reached_steps), list_memberships(tables.read(PERSON), tables.read(ROLE_PERIOD))
+    )
+    return FeatureUnion(
+        (group_features, build_context_features(read_flow_tables(tables, reached_steps, with_wishes=with_wishes)))
+    )
 
 
-def read_flow_tables(tables: TableReader, steps: pl.DataFrame, *, with_wishes: bool = False) -> ContextTables:
+def read_flow_tables(tables: TableReader, reached_steps: pl.DataFrame, *, with_wishes: bool = False) -> ContextTables:
     """The core tables that context features are made of, with the micro-skills of their texts.
 
     The ranker sees no wishes. They order a list as the motive `autonomy`, by declared policy: a model that used them
@@ -100,28 +111,30 @@ def read_flow_tables(tables: TableReader, steps: pl.DataFrame, *, with_wishes: b
 
     Args:
         tables: Reads `TRAINING_INPUTS`; what counts per person is read for the people in scope.
-        steps: Reached steps of everybody.
+        reached_steps: Reached steps of everybody.
         with_wishes: Read wishes as well, to measure what they contribute.
     """
-    matches = tables.read(SKILL_TEXT)
-    learning = tables.read_scoped(LEARNING_RECORD).with_columns(skill_text=pl.coalesce("skill_text", "course_name"))
-    wishes = add_skill_ids(tables.read_scoped(ASPIRATION), matches) if with_wishes else None
+    text_matches = tables.read(SKILL_TEXT)
+    learning_records = tables.read_scoped(LEARNING_RECORD).with_columns(
+        skill_text=pl.coalesce("skill_text", "course_name")
+    )
+    wishes = add_skill_ids(tables.read_scoped(ASPIRATION), text_matches) if with_wishes else None
     return ContextTables(
         people=tables.read(PERSON).select("person_id", "role_name", "hired_date"),
         role_periods=tables.read(ROLE_PERIOD).select("person_id", "role_name", "started_date", "ended_date"),
         role_profiles=tables.read(ROLE_PROFILE),
-        assignments=add_skill_ids(tables.read(ASSIGNMENT), matches).select(
+        assignments=add_skill_ids(tables.read(ASSIGNMENT), text_matches).select(
             "person_id", "skill_id", "started_date", "done_at"
         ),
         practice=select_practice(tables.read_scoped(EVIDENCE, PRACTICE_COLUMNS)),
-        learning=add_skill_ids(learning, matches).select(
+        learning=add_skill_ids(learning_records, text_matches).select(
             "person_id",
             "skill_id",
             "occurred_at",
             pl.col("learning_verb").is_in(_FINISHED_VERBS).alias("is_finished"),
             "score_share",
         ),
-        steps=steps.select(*STEP_COLUMNS),
+        steps=reached_steps.select(*STEP_COLUMNS),
         prerequisites=tables.read(PREREQUISITE),
         capabilities=tables.read(SKILL).select("skill_id", "capability_id"),
         wishes=None if wishes is None else wishes.select("person_id", "skill_id", "stated_at", "wish_weight"),
@@ -135,9 +148,11 @@ def select_practice(evidence: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def fingerprint_recipe(horizon_days: int, extra: ExtraFeatures) -> str:
+def fingerprint_recipe(horizon_days: int, extra_features: ExtraFeatures) -> str:
     """A hash of how a ranker is made: horizon, seed, features and the code of `ml`."""
-    digest = hashlib.sha256(f"{horizon_days} {SEED} {[feature.name for feature in extra.features]}".encode())
-    for path in sorted((Path(__file__).parents[2] / "ml").rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+    recipe_digest = hashlib.sha256(
+        f"{horizon_days} {SEED} {[feature.name for feature in extra_features.features]}".encode()
+    )
+    for source_path in sorted((Path(__file__).parents[2] / "ml").rglob("*.py")):
+        recipe_digest.update(source_path.read_bytes())
+    return recipe_digest.hexdigest()[:12]
