@@ -95,8 +95,8 @@ class CanonicalSchema:
     @cached_property
     def nulled_if_invalid(self) -> tuple[str, ...]:
         """Columns that only describe the record: an invalid value becomes null, unless it is decisive in its row."""
-        identifying = {*self.key, *self.required, *(columns[0] for columns in self.needed_columns)}
-        return tuple(name for name in self.columns if name not in identifying)
+        identifying_columns = {*self.key, *self.required, *(columns[0] for columns in self.needed_columns)}
+        return tuple(name for name in self.columns if name not in identifying_columns)
 
     @cached_property
     def needed_columns(self) -> tuple[tuple[str, ...], ...]:
@@ -104,9 +104,9 @@ class CanonicalSchema:
 
         record_code is not among them: if an export has none, it is a hash of the row.
         """
-        required = (name for name in (*self.key, *self.required) if name != "record_code")
-        by_rule = (rule.columns for rule in self.row_rules if _is_broken_by_nulls(rule))
-        return tuple(dict.fromkeys((*((name,) for name in required), *by_rule)))
+        required_columns = (column for column in (*self.key, *self.required) if column != "record_code")
+        rule_columns = (rule.columns for rule in self.row_rules if _is_broken_by_nulls(rule))
+        return tuple(dict.fromkeys((*((name,) for name in required_columns), *rule_columns)))
 
 
 def _is_broken_by_nulls(rule: RowRule) -> bool:
@@ -161,8 +161,13 @@ def _is_plausible(column: str) -> RowRule:
     return RowRule("is_plausible", (column,), (moment >= _EARLIEST) & (moment <= latest), description)
 
 
-def _is_in_order(first: str, last: str) -> RowRule:
-    return RowRule("in_order", (first, last), pl.col(last) >= pl.col(first), f"{last} is not before {first}")
+def _is_in_order(first_column: str, last_column: str) -> RowRule:
+    return RowRule(
+        "in_order",
+        (first_column, last_column),
+        pl.col(last_column) >= pl.col(first_column),
+        f"{last_column} is not before {first_column}",
+    )
 
 
 def _schema(
@@ -172,11 +177,17 @@ def _schema(
     columns: str,
     required: str = "",
     row_rules: tuple[RowRule, ...] = (),
-    **traits: Any,
+    **schema_fields: Any,
 ) -> CanonicalSchema:
     """A schema whose columns and required columns are written as names separated by white space."""
     return CanonicalSchema(
-        name, kind, grain, tuple(columns.split()), required=tuple(required.split()), row_rules=row_rules, **traits
+        name,
+        kind,
+        grain,
+        tuple(columns.split()),
+        required=tuple(required.split()),
+        row_rules=row_rules,
+        **schema_fields,
     )
 
 

@@ -57,9 +57,11 @@ AccountKind = Literal["own", "employee_number", "work_email"]
 TIMESTAMP = pl.Datetime("us", "UTC")
 
 
-def _columns_of(dtype: Any, **defaults: Any) -> Callable[..., Column]:
+def _columns_of(dtype: Any, **default_fields: Any) -> Callable[..., Column]:
     """A function that declares a column of this type from its name, its description and further traits of Column."""
-    return lambda name, description, **traits: Column(name, dtype, description, **{**defaults, **traits})
+    return lambda name, description, **column_fields: Column(
+        name, dtype, description, **{**default_fields, **column_fields}
+    )
 
 
 _text = _columns_of(pl.String)
@@ -359,7 +361,9 @@ SKILL_REFERENCE = Reference("skill_id", "core_taxonomy__codes_skill", "skill_id"
 PREREQUISITE_REFERENCE = Reference("requires_skill_id", "core_taxonomy__codes_skill", "skill_id")
 
 
-def declare_table(name: str, description: str, columns: str, key: str = "", required: str = "", **traits: Any) -> Table:
+def declare_table(
+    name: str, description: str, columns: str, key: str = "", required: str = "", **table_fields: Any
+) -> Table:
     """Declare a table from declared columns.
 
     Args:
@@ -374,8 +378,8 @@ def declare_table(name: str, description: str, columns: str, key: str = "", requ
         KeyError: A column is not declared.
         ValueError: The declaration contradicts itself.
     """
-    fields = select_columns(*columns.split())
-    return Table(name, description, fields, tuple(key.split()), tuple(required.split()), **traits)
+    table_columns = select_columns(*columns.split())
+    return Table(name, description, table_columns, tuple(key.split()), tuple(required.split()), **table_fields)
 
 
 def stage_index(column: str) -> pl.Expr:

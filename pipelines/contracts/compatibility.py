@@ -45,7 +45,10 @@ class ReleasedContract:
     @property
     def guarantees(self) -> set[tuple[Any, ...]]:
         """The parts of the columns that a reader's program depends on: everything except descriptions."""
-        return {(c.name, c.type, c.unit, c.required, c.allowed, c.minimum, c.maximum) for c in self.columns}
+        return {
+            (column.name, column.type, column.unit, column.required, column.allowed, column.minimum, column.maximum)
+            for column in self.columns
+        }
 
     @property
     def version_numbers(self) -> tuple[int, ...]:
@@ -71,9 +74,9 @@ def contract_from_table(table: Table) -> ReleasedContract:
     return ReleasedContract(table.name, table.version, table.description, table.key, columns)
 
 
-def read_released_contracts(table: str) -> list[ReleasedContract]:
+def read_released_contracts(table_name: str) -> list[ReleasedContract]:
     """Every released contract of the table with this name, oldest version first."""
-    contracts = (_read_contract(path) for path in (_RELEASED_FOLDER / table).glob("*.json"))
+    contracts = (_read_contract(path) for path in (_RELEASED_FOLDER / table_name).glob("*.json"))
     return sorted(contracts, key=lambda contract: contract.version_numbers)
 
 
@@ -83,12 +86,12 @@ def write_released_contract(contract: ReleasedContract) -> Path | None:
     Returns:
         The new file; None if the version is already released, because a released file does not change.
     """
-    path = _RELEASED_FOLDER / contract.name / f"{contract.version}.json"
-    if path.exists():
+    contract_path = _RELEASED_FOLDER / contract.name / f"{contract.version}.json"
+    if contract_path.exists():
         return None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(contract), indent=1, ensure_ascii=False) + "\n")
-    return path
+    contract_path.parent.mkdir(parents=True, exist_ok=True)
+    contract_path.write_text(json.dumps(asdict(contract), indent=1, ensure_ascii=False) + "\n")
+    return contract_path
 
 
 def find_breaking_changes(earlier: ReleasedContract, later: ReleasedContract) -> list[str]:
@@ -101,34 +104,36 @@ def find_breaking_changes(earlier: ReleasedContract, later: ReleasedContract) ->
     if later.version_numbers[0] != major:
         return []
     later_columns = {column.name: column for column in later.columns}
-    changes = [] if earlier.key == later.key else [f"the key was {earlier.key}, it is {later.key}"]
+    breaking_changes = [] if earlier.key == later.key else [f"the key was {earlier.key}, it is {later.key}"]
     for column in earlier.columns:
         if column.name in later_columns:
-            changes += [f"{column.name}: {change}" for change in _compare_columns(column, later_columns[column.name])]
+            breaking_changes += [
+                f"{column.name}: {change}" for change in _compare_columns(column, later_columns[column.name])
+            ]
         else:
-            changes.append(f"{column.name} is removed")
+            breaking_changes.append(f"{column.name} is removed")
     if later.version_numbers < earlier.version_numbers:
-        changes.append(f"version {later.version} comes after {earlier.version}")
+        breaking_changes.append(f"version {later.version} comes after {earlier.version}")
     if later.version == earlier.version and later.guarantees != earlier.guarantees:
-        changes.append(f"the columns changed: declare version {major}.{minor + 1}.0")
-    return changes
+        breaking_changes.append(f"the columns changed: declare version {major}.{minor + 1}.0")
+    return breaking_changes
 
 
 def _compare_columns(before: ReleasedColumn, after: ReleasedColumn) -> list[str]:
-    lows = [-math.inf if column.minimum is None else column.minimum for column in (before, after)]
-    highs = [math.inf if column.maximum is None else column.maximum for column in (before, after)]
+    lower_limits = [-math.inf if column.minimum is None else column.minimum for column in (before, after)]
+    upper_limits = [math.inf if column.maximum is None else column.maximum for column in (before, after)]
     comparisons = (
         (before.type != after.type, f"type was {before.type}, it is {after.type}"),
         (before.unit != after.unit, f"unit was {before.unit}, it is {after.unit}"),
         (before.required and not after.required, "was never null, it may be null now"),
-        (lows[1] < lows[0], f"was at least {before.minimum}"),
-        (highs[1] > highs[0], f"was at most {before.maximum}"),
+        (lower_limits[1] < lower_limits[0], f"was at least {before.minimum}"),
+        (upper_limits[1] > upper_limits[0], f"was at most {before.maximum}"),
         (before.allowed and not after.allowed, "had a closed set of values, it has none now"),
     )
     return [change for is_broken, change in comparisons if is_broken]
 
 
 def _read_contract(path: Path) -> ReleasedContract:
-    content = json.loads(path.read_text())
-    columns = tuple(ReleasedColumn(**{**column, "allowed": tuple(column["allowed"])}) for column in content["columns"])
-    return ReleasedContract(**{**content, "key": tuple(content["key"]), "columns": columns})
+    document = json.loads(path.read_text())
+    columns = tuple(ReleasedColumn(**{**column, "allowed": tuple(column["allowed"])}) for column in document["columns"])
+    return ReleasedContract(**{**document, "key": tuple(document["key"]), "columns": columns})

@@ -36,18 +36,18 @@ _TYPE_NAMES = (
 
 def render_dictionary() -> str:
     """The page: a list of the tables, then one section per table."""
-    raw = (raw_table("SYSTEM", schema) for schema in CANONICAL_SCHEMAS.values())
-    tables = [*raw, quarantine_table("TABLE"), *TABLES.values()]
-    index = [f"- [`{table.name}`](#{table.name.lower()}): {table.description}" for table in tables]
-    return "\n".join([_HEAD, *index, "", *(render_table(table) for table in tables)]).rstrip("\n")
+    raw_contracts = (raw_table("SYSTEM", schema) for schema in CANONICAL_SCHEMAS.values())
+    tables = [*raw_contracts, quarantine_table("TABLE"), *TABLES.values()]
+    index_lines = [f"- [`{table.name}`](#{table.name.lower()}): {table.description}" for table in tables]
+    return "\n".join([_HEAD, *index_lines, "", *(render_table(table) for table in tables)]).rstrip("\n")
 
 
 def render_table(table: Table) -> str:
     """The section of one table."""
-    key = ", ".join(f"`{name}`" for name in table.key) or "none: rows are in the order in which they were written"
-    lines = [
+    key_text = ", ".join(f"`{name}`" for name in table.key) or "none: rows are in the order in which they were written"
+    markdown_lines = [
         *(f"## {table.name}", "", table.description, ""),
-        f"- key: {key}",
+        f"- key: {key_text}",
         f"- owner: {table.owner}",
         f"- retention: {f'{table.retention_days:,} days' if table.retention_days else 'unlimited'}",
         f"- readers: {', '.join(table.readers) or 'none'}",
@@ -57,7 +57,7 @@ def render_table(table: Table) -> str:
         *(_render_column(column) for column in table.columns),
         *("", f"Rules: {', '.join(_render_rule(rule) for rule in table.rules)}.", ""),
     ]
-    return "\n".join(lines)
+    return "\n".join(markdown_lines)
 
 
 def _render_rule(rule: Rule) -> str:
@@ -69,11 +69,11 @@ def _render_column(column: Column) -> str:
     if column.allowed:
         description += f" One of: {', '.join(column.allowed)}."
     if column.minimum is not None or column.maximum is not None:
-        low = "" if column.minimum is None else f" from {column.minimum:,g}"
-        high = "" if column.maximum is None else f" to {column.maximum:,g}"
-        description += f" Allowed:{low}{high}."
-    personal = "" if column.personal is Personal.NONE else str(column.personal)
-    cells = (f"`{column.name}`", describe_type(column.dtype), column.unit or "", description, personal)
+        lower_limit = "" if column.minimum is None else f" from {column.minimum:,g}"
+        upper_limit = "" if column.maximum is None else f" to {column.maximum:,g}"
+        description += f" Allowed:{lower_limit}{upper_limit}."
+    personal_kind = "" if column.personal is Personal.NONE else str(column.personal)
+    cells = (f"`{column.name}`", describe_type(column.dtype), column.unit or "", description, personal_kind)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -46,14 +46,14 @@ class FeedEvent:
 
 def build_feed_event_schema() -> dict[str, Any]:
     """The JSON Schema of one event."""
-    text = {"type": "string", "minLength": 1}
-    data = {
+    text_schema = {"type": "string", "minLength": 1}
+    data_schema = {
         "type": "object",
         "required": ["person_id", "change", "snapshot_id", "previous_snapshot_id"],
         "properties": {
-            "person_id": text,
+            "person_id": text_schema,
             "change": {"enum": list(get_args(FeedChange))},
-            "snapshot_id": text,
+            "snapshot_id": text_schema,
             "previous_snapshot_id": {"type": ["string", "null"], "description": "null for the first snapshot"},
         },
     }
@@ -65,10 +65,13 @@ def build_feed_event_schema() -> dict[str, Any]:
         "required": ["specversion", "id", "source", "type", "subject", "time", "sequence", "data"],
         "properties": {
             "specversion": {"const": SPEC_VERSION},
-            "id": {**text, "description": "the same if the event is sent again: a receiver can detect duplicates"},
+            "id": {
+                **text_schema,
+                "description": "the same if the event is sent again: a receiver can detect duplicates",
+            },
             "source": {"type": "string", "format": "uri-reference"},
             "type": {"const": EVENT_TYPE},
-            "subject": {**text, "description": "person_id"},
+            "subject": {**text_schema, "description": "person_id"},
             "time": {"type": "string", "format": "date-time"},
             "datacontenttype": {"const": "application/json"},
             "sequence": {
@@ -76,6 +79,6 @@ def build_feed_event_schema() -> dict[str, Any]:
                 "pattern": "^[0-9]{20}$",
                 "description": "orders the events; use it as cursor",
             },
-            "data": data,
+            "data": data_schema,
         },
     }

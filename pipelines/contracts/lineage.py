@@ -84,10 +84,10 @@ def columns_of(table: Table, columns: str) -> Origins:
     Raises:
         KeyError: The table does not have one of the columns.
     """
-    names = columns.split()
-    if missing := set(names) - set(table.column_names):
+    column_names = columns.split()
+    if missing := set(column_names) - set(table.column_names):
         raise KeyError(f"{table.name} has no {', '.join(sorted(missing))}")
-    return tuple((table.name, name) for name in names)
+    return tuple((table.name, name) for name in column_names)
 
 
 def _columns_of_each(tables: Iterable[Table], columns: str) -> Origins:
@@ -370,19 +370,21 @@ def find_origins(table: Table, inputs: Sequence[Table]) -> dict[str, Origins]:
     raw_inputs = [source for source in inputs if source.layer == "raw"]
     input_names = {source.name for source in inputs}
     derived = DERIVED_FROM.get(table.name) or _derive_from_raw(table, raw_inputs)
-    sources = (*PASSED_THROUGH_FROM.get(table.name, ()), *raw_inputs)
+    source_tables = (*PASSED_THROUGH_FROM.get(table.name, ()), *raw_inputs)
     origins_by_column: dict[str, Origins] = {}
     for column in table.column_names:
-        passed = tuple((source.name, column) for source in sources if column in source.column_names)
-        origins = derived.get(column, passed)
-        if present := tuple(dict.fromkeys(origin for origin in origins if origin[0] in input_names)):
-            origins_by_column[column] = present
+        passed_through = tuple((source.name, column) for source in source_tables if column in source.column_names)
+        origins = derived.get(column, passed_through)
+        if available_origins := tuple(dict.fromkeys(origin for origin in origins if origin[0] in input_names)):
+            origins_by_column[column] = available_origins
     return origins_by_column
 
 
 def _derive_from_raw(table: Table, raw_inputs: Sequence[Table]) -> Mapping[str, Origins]:
     """The derived columns of a table that conforms raw tables, or that matches the accounts in them."""
     if table in (ACCOUNT, CONFLICT):
-        keys = ((raw.name, key) for raw in raw_inputs for key in _ACCOUNT_KEYS if key in raw.column_names)
-        return dict.fromkeys(("person_id", "matched_on", "candidate_ids", "conflict_reason"), tuple(keys))
+        key_origins = (
+            (raw_input.name, key) for raw_input in raw_inputs for key in _ACCOUNT_KEYS if key in raw_input.column_names
+        )
+        return dict.fromkeys(("person_id", "matched_on", "candidate_ids", "conflict_reason"), tuple(key_origins))
     return _CONFORMED if raw_inputs else {}

@@ -30,7 +30,9 @@ def render_odcs(table: Table) -> dict[str, Any]:
     Returns:
         A document that is valid under the standard's JSON Schema.
     """
-    retention = [{"property": "retention", "value": table.retention_days, "unit": "d"}] if table.retention_days else []
+    retention_properties = (
+        [{"property": "retention", "value": table.retention_days, "unit": "d"}] if table.retention_days else []
+    )
     return {
         "apiVersion": API_VERSION,
         "kind": "DataContract",
@@ -54,7 +56,7 @@ def render_odcs(table: Table) -> dict[str, Any]:
                 "quality": [_render_quality(rule) for rule in table.rules if rule.kind != "not_null"],
             }
         ],
-        "slaProperties": [{"property": "frequency", "value": 1, "unit": "d"}, *retention],
+        "slaProperties": [{"property": "frequency", "value": 1, "unit": "d"}, *retention_properties],
         "customProperties": [
             {"property": "owner", "value": table.owner},
             {"property": "readers", "value": list(table.readers)},
@@ -64,7 +66,7 @@ def render_odcs(table: Table) -> dict[str, Any]:
 
 
 def _render_property(column: Column, table: Table) -> dict[str, Any]:
-    document: dict[str, Any] = {
+    property_document: dict[str, Any] = {
         "name": column.name,
         **_render_type(column.dtype),
         "description": column.description,
@@ -72,15 +74,17 @@ def _render_property(column: Column, table: Table) -> dict[str, Any]:
         "classification": "public" if column.personal is Personal.NONE else "restricted",
     }
     if column.name in table.key:
-        document |= {"primaryKey": True, "primaryKeyPosition": table.key.index(column.name) + 1}
-    limits = {"minimum": column.minimum, "maximum": column.maximum, "pattern": column.pattern}
-    if options := {name: limit for name, limit in limits.items() if limit is not None}:
-        document["logicalTypeOptions"] = options
+        property_document |= {"primaryKey": True, "primaryKeyPosition": table.key.index(column.name) + 1}
+    limit_by_option = {"minimum": column.minimum, "maximum": column.maximum, "pattern": column.pattern}
+    if type_options := {name: limit for name, limit in limit_by_option.items() if limit is not None}:
+        property_document["logicalTypeOptions"] = type_options
     if isinstance(column.dtype, pl.List):
-        document["items"] = _render_items(column.dtype.inner)
-    custom = {"unit": column.unit, "allowed": list(column.allowed) or None, "personal": str(column.personal)}
-    document["customProperties"] = [{"property": name, "value": value} for name, value in custom.items() if value]
-    return document
+        property_document["items"] = _render_items(column.dtype.inner)
+    custom_properties = {"unit": column.unit, "allowed": list(column.allowed) or None, "personal": str(column.personal)}
+    property_document["customProperties"] = [
+        {"property": name, "value": value} for name, value in custom_properties.items() if value
+    ]
+    return property_document
 
 
 def _render_items(dtype: Any) -> dict[str, Any]:
@@ -91,8 +95,8 @@ def _render_items(dtype: Any) -> dict[str, Any]:
 
 
 def _render_type(dtype: Any) -> dict[str, Any]:
-    logical = next(name for polars_type, name in _LOGICAL_TYPES.items() if dtype == polars_type)
-    return {"logicalType": logical, "physicalType": str(dtype)}
+    logical_type = next(name for polars_type, name in _LOGICAL_TYPES.items() if dtype == polars_type)
+    return {"logicalType": logical_type, "physicalType": str(dtype)}
 
 
 def _render_quality(rule: Rule) -> dict[str, Any]:

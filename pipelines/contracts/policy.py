@@ -22,14 +22,14 @@ class _Bounded:
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
-        for name in (spec.name for spec in fields(self)):  # type: ignore[arg-type]
-            value = getattr(self, name)
-            if isinstance(value, int | float) and value < 0:
-                raise ValueError(f"{name} is {value}; allowed: 0 or more")
-            if name.endswith("_share") and value > 1:
-                raise ValueError(f"{name} is {value}; allowed: 0 to 1")
-            if name.endswith(("horizon_days", "list_length", "valid_days")) and value < 1:
-                raise ValueError(f"{name} is {value}; allowed: 1 or more")
+        for field_name in (policy_field.name for policy_field in fields(self)):  # type: ignore[arg-type]
+            field_value = getattr(self, field_name)
+            if isinstance(field_value, int | float) and field_value < 0:
+                raise ValueError(f"{field_name} is {field_value}; allowed: 0 or more")
+            if field_name.endswith("_share") and field_value > 1:
+                raise ValueError(f"{field_name} is {field_value}; allowed: 0 to 1")
+            if field_name.endswith(("horizon_days", "list_length", "valid_days")) and field_value < 1:
+                raise ValueError(f"{field_name} is {field_value}; allowed: 1 or more")
 
 
 @dataclass(frozen=True)

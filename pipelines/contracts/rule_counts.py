@@ -91,12 +91,12 @@ class RuleCounts:
         return self._combine(other, -1)
 
     def _combine(self, other: "RuleCounts", sign: int) -> "RuleCounts":
-        names = dict.fromkeys((*self.rules, *other.rules))
-        nothing = RuleCount()
+        rule_names = dict.fromkeys((*self.rules, *other.rules))
+        no_rows = RuleCount()
         return RuleCounts(
             _combine_numbers(self.kept_by_source, other.kept_by_source, sign),
             _combine_numbers(self.set_aside_by_source, other.set_aside_by_source, sign),
-            {name: self.rules.get(name, nothing).plus(other.rules.get(name, nothing), sign) for name in names},
+            {name: self.rules.get(name, no_rows).plus(other.rules.get(name, no_rows), sign) for name in rule_names},
             _combine_numbers(self.other_reasons, other.other_reasons, sign),
             {**self.errors, **other.errors},
         )
@@ -110,10 +110,15 @@ def parse_rule_counts(document: Any) -> RuleCounts | None:
     """The counts whose `to_document` is `document`; None if another version wrote it in another form."""
     if not isinstance(document, dict) or set(document) != {attribute.name for attribute in fields(RuleCounts)}:
         return None
-    counts = document["rules"]
-    if any(set(count) != {attribute.name for attribute in fields(RuleCount)} for count in counts.values()):
+    count_documents = document["rules"]
+    if any(
+        set(count_document) != {attribute.name for attribute in fields(RuleCount)}
+        for count_document in count_documents.values()
+    ):
         return None
-    return RuleCounts(**{**document, "rules": {name: RuleCount(**count) for name, count in counts.items()}})
+    return RuleCounts(
+        **{**document, "rules": {name: RuleCount(**count_document) for name, count_document in count_documents.items()}}
+    )
 
 
 def fingerprint_contract(table: Table) -> str:
@@ -121,12 +126,12 @@ def fingerprint_contract(table: Table) -> str:
     digest = hashlib.sha256(repr(table.quarantine_limit).encode())
     for rule in table.rules:
         condition = str(rule.row.expression) if rule.row else ""
-        traits = (rule.name, str(rule.severity), rule.allowed, rule.minimum, rule.maximum, rule.pattern, condition)
-        digest.update(repr(traits).encode())
+        rule_traits = (rule.name, str(rule.severity), rule.allowed, rule.minimum, rule.maximum, rule.pattern, condition)
+        digest.update(repr(rule_traits).encode())
     return digest.hexdigest()[:16]
 
 
-def _combine_numbers(first: Mapping[str, int], second: Mapping[str, int], sign: int) -> dict[str, int]:
-    names = sorted({*first, *second})
-    numbers = {name: first.get(name, 0) + sign * second.get(name, 0) for name in names}
-    return {name: number for name, number in numbers.items() if number}
+def _combine_numbers(counts: Mapping[str, int], other_counts: Mapping[str, int], sign: int) -> dict[str, int]:
+    keys = sorted({*counts, *other_counts})
+    combined_counts = {key: counts.get(key, 0) + sign * other_counts.get(key, 0) for key in keys}
+    return {key: count for key, count in combined_counts.items() if count}

@@ -131,14 +131,16 @@ class Rule:
             case "not_null":
                 return column.is_not_null()
             case "unique":
-                value = pl.struct(self.columns) if len(self.columns) > 1 else column
-                return pl.when(pl.all_horizontal(pl.col(self.columns).is_not_null())).then(value.is_first_distinct())
+                key_values = pl.struct(self.columns) if len(self.columns) > 1 else column
+                return pl.when(pl.all_horizontal(pl.col(self.columns).is_not_null())).then(
+                    key_values.is_first_distinct()
+                )
             case "in_set":
                 return column.is_in(list(self.allowed))
             case "between":
-                low = pl.lit(True) if self.minimum is None else column >= self.minimum
+                reaches_minimum = pl.lit(True) if self.minimum is None else column >= self.minimum
                 # Polars sorts NaN above every number: without an upper limit NaN must be excluded explicitly.
-                return low & (column.is_not_nan() if self.maximum is None else column <= self.maximum)
+                return reaches_minimum & (column.is_not_nan() if self.maximum is None else column <= self.maximum)
             case "matches":
                 return column.str.contains(self.pattern or "")
             case "references":
@@ -204,22 +206,22 @@ class Table:
     def __post_init__(self) -> None:
         """Refuse a declaration that contradicts itself."""
         rule_names = [rule.name for rule in self.rules]
-        in_rules = {*self.key, *self.required, *(reference.column for reference in self.references)}
-        in_rules.update(name for rule in self.row_rules for name in rule.columns)
+        columns_in_rules = {*self.key, *self.required, *(reference.column for reference in self.references)}
+        columns_in_rules.update(name for rule in self.row_rules for name in rule.columns)
         first_key = self.key[:1] or tuple(name for name in self.required if name == "person_id")
-        repeated = {name for name in rule_names if rule_names.count(name) > 1}
+        repeated_names = {name for name in rule_names if rule_names.count(name) > 1}
         if len(self.column_names) != len(set(self.column_names)):
             raise ValueError(f"{self.name}: a column is declared twice")
-        if unknown := in_rules - set(self.column_names):
-            raise ValueError(f"{self.name}: rules use columns it does not have: {sorted(unknown)}")
-        if repeated:
-            raise ValueError(f"{self.name}: several rules have the same name: {sorted(repeated)}")
+        if unknown_names := columns_in_rules - set(self.column_names):
+            raise ValueError(f"{self.name}: rules use columns it does not have: {sorted(unknown_names)}")
+        if repeated_names:
+            raise ValueError(f"{self.name}: several rules have the same name: {sorted(repeated_names)}")
         if self.is_partitioned_by_person and (self.month_column or first_key != ("person_id",)):
             raise ValueError(
                 f"{self.name}: a table partitioned by person has no month_column, and person_id is first in its key"
             )
-        if unknown := set(self.warnings) - set(rule_names):
-            raise ValueError(f"{self.name}: warnings name rules it does not have: {sorted(unknown)}")
+        if unknown_names := set(self.warnings) - set(rule_names):
+            raise ValueError(f"{self.name}: warnings name rules it does not have: {sorted(unknown_names)}")
         if not 0 <= self.quarantine_limit <= 1:
             raise ValueError(f"{self.name}: max_quarantined_share is {self.max_quarantined_share}, not from 0 to 1")
 
@@ -241,10 +243,10 @@ class Table:
 
         Without a key, a table that is split by person is sorted by person, and any other is not sorted.
         """
-        keys = [pl.col(name) for name in self.key]
+        key_columns = [pl.col(name) for name in self.key]
         if self.is_partitioned_by_person:
-            return keys or [pl.col("person_id")]
-        return keys if self.month_column is None else [month_number(self.month_column), *keys]
+            return key_columns or [pl.col("person_id")]
+        return key_columns if self.month_column is None else [month_number(self.month_column), *key_columns]
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:

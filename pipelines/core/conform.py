@@ -62,7 +62,7 @@ def conform_person(rows: pl.LazyFrame, accounts: pl.DataFrame, as_of: date) -> p
         One row per person of `accounts`, in the contract of `PERSON`; null if the exports give no value.
     """
     people = accounts.select("person_id").drop_nulls().unique().sort("person_id")
-    exported = (
+    exported_people = (
         _add_person_id(rows, accounts)
         .collect()
         .drop_nulls("person_id")
@@ -70,9 +70,11 @@ def conform_person(rows: pl.LazyFrame, accounts: pl.DataFrame, as_of: date) -> p
         .unique("person_id", keep="last", maintain_order=True)
     )
     managers = _map_codes(accounts, "manager_code", "manager_id")
-    core = people.join(exported, on="person_id", how="left").join(managers, on="manager_code", how="left")
+    joined_people = people.join(exported_people, on="person_id", how="left").join(
+        managers, on="manager_code", how="left"
+    )
     status = pl.coalesce("employment_status", pl.when(pl.col("left_date") <= as_of).then(pl.lit("left")))
-    return core.with_columns(status.fill_null("active").alias("employment_status")).select(PERSON.column_names)
+    return joined_people.with_columns(status.fill_null("active").alias("employment_status")).select(PERSON.column_names)
 
 
 def conform_role_period(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ValidatedRows:
@@ -80,9 +82,11 @@ def conform_role_period(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.D
 
     The arguments are those of `conform_event`.
     """
-    named = _add_person_id(rows, accounts).sort("started_date", "source_name", "record_code")
+    periods = _add_person_id(rows, accounts).sort("started_date", "source_name", "record_code")
     next_start = pl.col("started_date").shift(-1).over("person_id", "unit_name")
-    return _split(named.with_columns(pl.coalesce("ended_date", next_start).alias("ended_date")), "role_period", people)
+    return _split(
+        periods.with_columns(pl.coalesce("ended_date", next_start).alias("ended_date")), "role_period", people
+    )
 
 
 def conform_learning_record(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ValidatedRows:
@@ -91,9 +95,11 @@ def conform_learning_record(rows: pl.LazyFrame, accounts: pl.DataFrame, people: 
     A record voids the record of the same source whose code it names, whichever of the two came first. Of the records of
     a source with the same state_code, only the last state counts. The arguments are those of `conform_event`.
     """
-    voided = rows.select("source_name", pl.col("voids_code").alias("record_code")).drop_nulls().unique()
-    valid = rows.join(voided, on=("source_name", "record_code"), how="anti").filter(pl.col("voids_code").is_null())
-    return conform_event("learning_record", keep_last_states(valid), accounts, people)
+    voided_codes = rows.select("source_name", pl.col("voids_code").alias("record_code")).drop_nulls().unique()
+    valid_records = rows.join(voided_codes, on=("source_name", "record_code"), how="anti").filter(
+        pl.col("voids_code").is_null()
+    )
+    return conform_event("learning_record", keep_last_states(valid_records), accounts, people)
 
 
 def conform_feedback(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ValidatedRows:
@@ -113,8 +119,8 @@ def conform_consent(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataF
     The arguments are those of `conform_event`.
     """
     delivered_at = pl.col("delivered_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    dated = rows.with_columns(pl.coalesce("stated_at", delivered_at).alias("stated_at"))
-    return conform_event("consent", dated, accounts, people)
+    dated_consents = rows.with_columns(pl.coalesce("stated_at", delivered_at).alias("stated_at"))
+    return conform_event("consent", dated_consents, accounts, people)
 
 
 def conform_event(
@@ -137,22 +143,22 @@ def conform_event(
 
 
 def _add_person_id(rows: pl.LazyFrame, accounts: pl.DataFrame) -> pl.LazyFrame:
-    key = ("system_name", *ACCOUNT_KEYS)
-    return rows.join(accounts.lazy().select(*key, "person_id"), on=key, how="left", nulls_equal=True)
+    account_key = ("system_name", *ACCOUNT_KEYS)
+    return rows.join(accounts.lazy().select(*account_key, "person_id"), on=account_key, how="left", nulls_equal=True)
 
 
 def _split(rows: pl.LazyFrame, shape: CanonicalSchemaName, people: pl.DataFrame) -> ValidatedRows:
     """Split by the rules of the core table. An account that no HR export names breaks `person_id|references`."""
-    table, texts = CORE_TABLE_BY_SHAPE[shape], CANONICAL_SCHEMAS[shape].columns
+    table, canonical_columns = CORE_TABLE_BY_SHAPE[shape], CANONICAL_SCHEMAS[shape].columns
     has_account = pl.any_horizontal(pl.col(name).is_not_null() for name in ACCOUNT_KEYS)
     # A text replaces the unknown id, so that the row breaks the reference and not the rule against nulls.
     person_id = pl.when(has_account & pl.col("person_id").is_null()).then(pl.lit("unknown")).otherwise("person_id")
-    columns = dict.fromkeys((*table.column_names, *texts, "system_name", *PROVENANCE_COLUMNS))
-    conformed = rows.with_columns(person_id.alias("person_id")).select(*columns).collect()
-    return validate_rows(table, conformed, {PERSON_REFERENCE.target: people["person_id"]}, texts)
+    columns = dict.fromkeys((*table.column_names, *canonical_columns, "system_name", *PROVENANCE_COLUMNS))
+    conformed_rows = rows.with_columns(person_id.alias("person_id")).select(*columns).collect()
+    return validate_rows(table, conformed_rows, {PERSON_REFERENCE.target: people["person_id"]}, canonical_columns)
 
 
-def _map_codes(accounts: pl.DataFrame, code: str, person: str) -> pl.DataFrame:
+def _map_codes(accounts: pl.DataFrame, code_column: str, person_column: str) -> pl.DataFrame:
     """Codes by which a row may refer to another person (any account key), with the only person that has it."""
-    codes = pl.concat([accounts.select(pl.col(key).alias(code), "person_id") for key in ACCOUNT_KEYS])
-    return map_unambiguous(codes, [code], person)
+    person_by_code = pl.concat([accounts.select(pl.col(key).alias(code_column), "person_id") for key in ACCOUNT_KEYS])
+    return map_unambiguous(person_by_code, [code_column], person_column)

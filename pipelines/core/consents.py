@@ -32,17 +32,23 @@ def resolve_consent_skills(consent: pl.DataFrame, matches: pl.DataFrame) -> pl.D
         One row per statement, relation and micro-skill: person_id, relation, skill_id (null for every micro-skill),
         consent_status, expires_date, stated_at.
     """
-    is_general = pl.col("skill_text").str.strip_chars().str.to_lowercase() == _EVERY_SKILL
-    consent = consent.with_columns(is_general.alias("is_general"))
-    general = consent.filter(pl.col("is_general")).with_columns(pl.lit(None, pl.String).alias("skill_id"))
-    single = consent.filter(~pl.col("is_general"))
-    skills = look_up_matches(single.select("skill_text"), matches).select("skill_text", "skill_id").unique()
-    single = single.join(skills, on="skill_text", how="left", maintain_order="left").filter(
+    is_about_every_skill = pl.col("skill_text").str.strip_chars().str.to_lowercase() == _EVERY_SKILL
+    consent = consent.with_columns(is_about_every_skill.alias("is_general"))
+    general_consents = consent.filter(pl.col("is_general")).with_columns(pl.lit(None, pl.String).alias("skill_id"))
+    skill_consents = consent.filter(~pl.col("is_general"))
+    text_matches = (
+        look_up_matches(skill_consents.select("skill_text"), matches).select("skill_text", "skill_id").unique()
+    )
+    skill_consents = skill_consents.join(text_matches, on="skill_text", how="left", maintain_order="left").filter(
         pl.col("skill_id").is_not_null() | (pl.col("consent_status") == "withdrawn")
     )
     all_relations = pl.when(pl.col("consent_relation") == "all").then(pl.lit(list(RELATIONS)))
     relation = all_relations.otherwise(pl.concat_list("consent_relation")).alias("relation")
-    rows = pl.concat([general, single.select(general.columns)]).with_columns(relation).explode("relation")
+    rows = (
+        pl.concat([general_consents, skill_consents.select(general_consents.columns)])
+        .with_columns(relation)
+        .explode("relation")
+    )
     columns = ("person_id", "relation", "skill_id", "consent_status", "expires_date", "stated_at")
     return rows.select(columns).unique().sort(columns, nulls_last=True)
 
@@ -62,42 +68,42 @@ def find_active_consents(consents: pl.DataFrame, as_of: date, until: date) -> pl
         One row per person, relation and micro-skill (null for every one) with a decisive statement: person_id,
         relation, skill_id, is_given.
     """
-    key = (*_RELATION, "skill_id")
+    statement_key = (*_RELATION, "skill_id")
     is_given = (pl.col("consent_status") == "granted") & (pl.col("expires_date") >= until)
-    stated = consents.filter(pl.col("stated_at") < end_of_day(as_of))
-    last = (
-        stated.with_columns(is_given.fill_null(False).alias("is_given"))
-        .filter(pl.col("stated_at") == pl.col("stated_at").max().over(key))
-        .group_by(key)
+    past_consents = consents.filter(pl.col("stated_at") < end_of_day(as_of))
+    last_statements = (
+        past_consents.with_columns(is_given.fill_null(False).alias("is_given"))
+        .filter(pl.col("stated_at") == pl.col("stated_at").max().over(statement_key))
+        .group_by(statement_key)
         .agg(pl.col("is_given").all(), pl.col("stated_at").first())
     )
-    general = last.filter(pl.col("skill_id").is_null())
-    general_statement = general.select(*_RELATION, general_given="is_given", general_at="stated_at")
+    general_statements = last_statements.filter(pl.col("skill_id").is_null())
+    general_decisions = general_statements.select(*_RELATION, general_given="is_given", general_at="stated_at")
     is_not_older = (pl.col("stated_at") >= pl.col("general_at")).fill_null(True)
     is_at_same_time = (pl.col("stated_at") == pl.col("general_at")).fill_null(False)
-    single = (
-        last.filter(pl.col("skill_id").is_not_null())
-        .join(general_statement, on=_RELATION, how="left")
+    skill_statements = (
+        last_statements.filter(pl.col("skill_id").is_not_null())
+        .join(general_decisions, on=_RELATION, how="left")
         .filter(is_not_older)
         .with_columns(pl.col("is_given") & (~is_at_same_time | pl.col("general_given").fill_null(True)))
     )
-    rows = pl.concat([frame.select(list(_SCHEMA)) for frame in (general, single)])
+    rows = pl.concat([statements.select(list(_SCHEMA)) for statements in (general_statements, skill_statements)])
     return rows.cast(_SCHEMA).sort(list(_SCHEMA), nulls_last=True)
 
 
-def find_expiring_consents(consent: pl.DataFrame, until: date, later: date) -> pl.DataFrame:
+def find_expiring_consents(consent: pl.DataFrame, until: date, extended_until: date) -> pl.DataFrame:
     """Find the people who do not agree to a longer publication: their consent lasts through one day, not another.
 
     Args:
         consent: Rows in the contract of `CONSENT`.
         until: The last day on which the published rows are valid.
-        later: The last day if their validity is extended.
+        extended_until: The last day if their validity is extended.
 
     Returns:
         The rows of such consents, sorted by source and record.
     """
-    expires = pl.col("expires_date").is_between(until, later, closed="left")
-    return consent.filter((pl.col("consent_status") == "granted") & expires).sort("source_name", "record_code")
+    is_expiring = pl.col("expires_date").is_between(until, extended_until, closed="left")
+    return consent.filter((pl.col("consent_status") == "granted") & is_expiring).sort("source_name", "record_code")
 
 
 def find_opted_out_people(preference: pl.DataFrame, as_of: date) -> pl.DataFrame:
@@ -107,6 +113,6 @@ def find_opted_out_people(preference: pl.DataFrame, as_of: date) -> pl.DataFrame
         preference: Rows in the contract of `PREFERENCE`. Of two at the same time the refusal counts.
         as_of: The day of the run.
     """
-    stated = preference.filter(pl.col("stated_at") < end_of_day(as_of))
-    last = stated.filter(pl.col("stated_at") == pl.col("stated_at").max().over("person_id"))
-    return last.filter(pl.col("is_opted_out")).select("person_id").unique().sort("person_id")
+    past_preferences = preference.filter(pl.col("stated_at") < end_of_day(as_of))
+    last_preferences = past_preferences.filter(pl.col("stated_at") == pl.col("stated_at").max().over("person_id"))
+    return last_preferences.filter(pl.col("is_opted_out")).select("person_id").unique().sort("person_id")

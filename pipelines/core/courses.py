@@ -14,22 +14,22 @@ _TEXTS = ("skill_text", "catalogue_skill_text", "course_name", "catalogue_course
 _COURSE_KEY = ("source_name", "course_code")
 
 
-def conform_course(rows: pl.LazyFrame, served: pl.DataFrame) -> pl.DataFrame:
+def conform_course(rows: pl.LazyFrame, served_sources: pl.DataFrame) -> pl.DataFrame:
     """Assign the courses of catalogues to the sources whose learning records they name.
 
     Args:
         rows: Current rows of the canonical schema `course_catalogue`; source_name is that of the catalogue.
-        served: One row per catalogue and source that it serves: catalogue_name, source_name, is_own (whether the
-            catalogue comes from the source's own system or names it: it then prevails over a general one).
+        served_sources: One row per catalogue and source that it serves: catalogue_name, source_name, is_own (whether
+            the catalogue comes from the source's own system or names it: it then prevails over a general one).
 
     Returns:
         One row per source and course code, in the contract of `COURSE`: of the catalogue that prevails, the row last
         changed.
     """
     courses = rows.rename({"source_name": "catalogue_name"}).collect().drop_nulls("course_code")
-    named = courses.filter(pl.any_horizontal(pl.col("course_name", "skill_text").is_not_null()))
+    named_courses = courses.filter(pl.any_horizontal(pl.col("course_name", "skill_text").is_not_null()))
     return (
-        named.join(served, on="catalogue_name")
+        named_courses.join(served_sources, on="catalogue_name")
         .sort("is_own", "changed_at", "delivery_number", "catalogue_name", "row_number", nulls_last=False)
         .unique(_COURSE_KEY, keep="last", maintain_order=True)
         .select(COURSE.column_names)
@@ -50,12 +50,14 @@ def list_learning_texts(records: pl.DataFrame, courses: pl.DataFrame) -> pl.Data
         One row per record and text: skill_text, is_matched_whole (whether the text is the code of a course: it is
         compared as a whole, because a part of a code is no name).
     """
-    named = _add_course_names(records, courses)
-    texts = [
-        named.select(pl.col(column).alias("skill_text"), pl.lit(column == "course_code").alias("is_matched_whole"))
+    named_records = _add_course_names(records, courses)
+    text_frames = [
+        named_records.select(
+            pl.col(column).alias("skill_text"), pl.lit(column == "course_code").alias("is_matched_whole")
+        )
         for column in _TEXTS
     ]
-    return pl.concat(texts).drop_nulls("skill_text")
+    return pl.concat(text_frames).drop_nulls("skill_text")
 
 
 def choose_learning_texts(records: pl.DataFrame, courses: pl.DataFrame, matched_texts: pl.Series) -> pl.DataFrame:
@@ -70,13 +72,13 @@ def choose_learning_texts(records: pl.DataFrame, courses: pl.DataFrame, matched_
         The records in the same order, with the chosen text as skill_text: the most trusted one that names a
         micro-skill; if none does, the most trusted one; null if the record has no text.
     """
-    named = _add_course_names(records, courses)
+    named_records = _add_course_names(records, courses)
     is_matched = (pl.when(pl.col(column).is_in(matched_texts.implode())).then(column) for column in _TEXTS)
-    chosen = pl.coalesce(*is_matched, *_TEXTS)
-    return named.with_columns(chosen.alias("skill_text")).select(records.columns)
+    chosen_text = pl.coalesce(*is_matched, *_TEXTS)
+    return named_records.with_columns(chosen_text.alias("skill_text")).select(records.columns)
 
 
 def _add_course_names(records: pl.DataFrame, courses: pl.DataFrame) -> pl.DataFrame:
     """Add catalogue_course_name and catalogue_skill_text, null for courses that no catalogue lists."""
-    names = courses.select(*_COURSE_KEY, pl.col("course_name", "skill_text").name.prefix("catalogue_"))
-    return records.join(names, on=_COURSE_KEY, how="left", maintain_order="left")
+    catalogue_names = courses.select(*_COURSE_KEY, pl.col("course_name", "skill_text").name.prefix("catalogue_"))
+    return records.join(catalogue_names, on=_COURSE_KEY, how="left", maintain_order="left")

@@ -28,7 +28,7 @@ def collect_evidence(
     matches: pl.DataFrame,
     reply_evidence: pl.DataFrame | None = None,
     people: Collection[str] | None = None,
-    records: pl.DataFrame | None = None,
+    record_keys: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Collect the evidence in core rows.
 
@@ -41,46 +41,46 @@ def collect_evidence(
         reply_evidence: Further rows in the contract of `EVIDENCE` (see `build_done_evidence`).
         people: Return only evidence of these people; None for everybody. Assignments and feedback of other people may
             give evidence of them.
-        records: Return only evidence from these records (table_name, source_name, record_code); None for all.
+        record_keys: Return only evidence from these records (table_name, source_name, record_code); None for all.
 
     Returns:
         One row per person, micro-skill, mode and source record, in the contract of `EVIDENCE` and in its order.
     """
-    learning = inputs.with_chosen_texts(matches).learning_record
-    rows = pl.concat(
+    learning_records = inputs.with_chosen_texts(matches).learning_record
+    evidence_rows = pl.concat(
         [
             _worklog_rows(inputs),
             _assignment_rows(inputs.assignment),
-            _learning_rows(learning),
-            _scored_learning_rows(learning),
+            _learning_rows(learning_records),
+            _scored_learning_rows(learning_records),
             _feedback_rows(inputs.feedback),
             _review_rows(inputs.feedback),
             _mention_rows(inputs.skill_mention),
         ]
     )
     if people is not None:
-        rows = rows.filter(pl.col("person_id").is_in(sorted(people)))
-    if records is not None:
-        rows = rows.join(records, on=records.columns, how="semi", maintain_order="left")
-    shared_by = pl.len().over("source_name", "record_code", "table_name", "mode", "person_id")
-    amount = pl.when(pl.col("amount_unit") == "hours").then(pl.col("amount") / shared_by).otherwise("amount")
+        evidence_rows = evidence_rows.filter(pl.col("person_id").is_in(sorted(people)))
+    if record_keys is not None:
+        evidence_rows = evidence_rows.join(record_keys, on=record_keys.columns, how="semi", maintain_order="left")
+    skill_count = pl.len().over("source_name", "record_code", "table_name", "mode", "person_id")
+    amount = pl.when(pl.col("amount_unit") == "hours").then(pl.col("amount") / skill_count).otherwise("amount")
     evidence = (
-        rows.drop_nulls(("person_id", "skill_text", "occurred_at"))
+        evidence_rows.drop_nulls(("person_id", "skill_text", "occurred_at"))
         .join(matches.drop_nulls("skill_id").select("skill_text", "skill_id").unique(), on="skill_text")
         .with_columns(amount.alias("amount"))
     )
-    identity = pl.concat_str(
+    identity_text = pl.concat_str(
         "source_name", "table_name", "record_code", "person_id", "skill_id", "mode", separator="\t"
     )
-    texts = evidence.select(identity.cast(pl.Binary)).to_series().to_list()
-    digests = [blake2b(text, digest_size=16).digest() for text in texts]
+    identity_texts = evidence.select(identity_text.cast(pl.Binary)).to_series().to_list()
+    digests = [blake2b(identity, digest_size=16).digest() for identity in identity_texts]
     evidence = evidence.select(name for name in EVIDENCE.column_names if name != "evidence_id")
     if reply_evidence is not None:
         digests += [bytes.fromhex(evidence_id) for evidence_id in reply_evidence["evidence_id"]]
         evidence = pl.concat([evidence, reply_evidence.select(evidence.columns)])
-    order = order_first_rows(digests, evidence.select(month_number("occurred_at")).to_series())
-    ids = pl.Series("evidence_id", digests, pl.Binary).gather(order).bin.encode("hex")
-    return evidence[order].with_columns(ids).select(EVIDENCE.column_names)
+    row_order = order_first_rows(digests, evidence.select(month_number("occurred_at")).to_series())
+    evidence_ids = pl.Series("evidence_id", digests, pl.Binary).gather(row_order).bin.encode("hex")
+    return evidence[row_order].with_columns(evidence_ids).select(EVIDENCE.column_names)
 
 
 def count_unknown_mentions(inputs: EvidenceInputs, matches: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
@@ -94,22 +94,27 @@ def count_unknown_mentions(inputs: EvidenceInputs, matches: pl.DataFrame, aliase
     Returns:
         One row per normalised text, in the contract of `UNKNOWN_MENTION`, with the micro-skills of the nearest names.
     """
-    named = matches.drop_nulls("skill_id").select("skill_text", "mention_text").unique()
-    unknown = (
+    matched_mentions = matches.drop_nulls("skill_id").select("skill_text", "mention_text").unique()
+    unknown_mentions = (
         matches.filter(pl.col("skill_id").is_null())
-        .join(named, on=("skill_text", "mention_text"), how="anti")
+        .join(matched_mentions, on=("skill_text", "mention_text"), how="anti")
         .join(inputs.with_chosen_texts(matches).count_chosen_texts(), on="skill_text")
         .group_by("mention_text")
         .agg(pl.col("mention_count").sum().cast(pl.Int64))
         .sort("mention_text")
     )
-    skill_of = dict(aliases.select("alias_text", "skill_id").iter_rows())
-    nearest = [
-        list(dict.fromkeys(skill_of[name] for name in difflib.get_close_matches(text, skill_of, _NEAREST_COUNT)))
-        for text in unknown["mention_text"]
+    skill_by_alias = dict(aliases.select("alias_text", "skill_id").iter_rows())
+    nearest_ids = [
+        list(
+            dict.fromkeys(
+                skill_by_alias[alias]
+                for alias in difflib.get_close_matches(mention_text, skill_by_alias, _NEAREST_COUNT)
+            )
+        )
+        for mention_text in unknown_mentions["mention_text"]
     ]
-    ids = pl.Series("nearest_skill_ids", nearest, pl.List(pl.String))
-    return unknown.with_columns(ids).select(UNKNOWN_MENTION.column_names)
+    nearest_column = pl.Series("nearest_skill_ids", nearest_ids, pl.List(pl.String))
+    return unknown_mentions.with_columns(nearest_column).select(UNKNOWN_MENTION.column_names)
 
 
 def order_first_rows(digests: list[bytes], months: pl.Series) -> pl.Series:
@@ -121,19 +126,19 @@ def order_first_rows(digests: list[bytes], months: pl.Series) -> pl.Series:
         digests: One digest of 16 bytes per row.
         months: The month of each row.
     """
-    high, low = np.frombuffer(b"".join(digests), dtype=">u8").reshape(-1, 2).T.astype(np.uint64)
-    order = np.argsort(high, kind="stable")
-    equal_high = np.flatnonzero(np.diff(high[order]) == 0)
-    if len(equal_high):
-        tied = np.union1d(equal_high, equal_high + 1)
-        rows = order[tied]
-        order[tied] = rows[np.lexsort((rows, low[rows], high[rows]))]
-    is_repeated = (np.diff(high[order]) == 0) & (np.diff(low[order]) == 0)
-    first = order[np.concatenate([[True], ~is_repeated])] if len(order) else order
-    return pl.Series(first[np.argsort(months.to_numpy()[first], kind="stable")])
+    high_halves, low_halves = np.frombuffer(b"".join(digests), dtype=">u8").reshape(-1, 2).T.astype(np.uint64)
+    digest_order = np.argsort(high_halves, kind="stable")
+    equal_positions = np.flatnonzero(np.diff(high_halves[digest_order]) == 0)
+    if len(equal_positions):
+        tied_positions = np.union1d(equal_positions, equal_positions + 1)
+        tied_rows = digest_order[tied_positions]
+        digest_order[tied_positions] = tied_rows[np.lexsort((tied_rows, low_halves[tied_rows], high_halves[tied_rows]))]
+    is_repeated = (np.diff(high_halves[digest_order]) == 0) & (np.diff(low_halves[digest_order]) == 0)
+    first_rows = digest_order[np.concatenate([[True], ~is_repeated])] if len(digest_order) else digest_order
+    return pl.Series(first_rows[np.argsort(months.to_numpy()[first_rows], kind="stable")])
 
 
-def _rows(frame: pl.DataFrame, table: str, mode: str | pl.Expr, **columns: pl.Expr | str) -> pl.DataFrame:
+def _rows(source_rows: pl.DataFrame, table_name: str, mode: str | pl.Expr, **overrides: pl.Expr | str) -> pl.DataFrame:
     """The rows in the columns of evidence, with the text that names the micro-skill instead of its id."""
     expressions: dict[str, pl.Expr | str] = {
         "person_id": "person_id",
@@ -141,7 +146,7 @@ def _rows(frame: pl.DataFrame, table: str, mode: str | pl.Expr, **columns: pl.Ex
         "file_sha256": "file_sha256",
         "row_number": "row_number",
         "record_code": "record_code",
-        "table_name": pl.lit(table),
+        "table_name": pl.lit(table_name),
         "mode": pl.lit(mode) if isinstance(mode, str) else mode,
         "skill_text": "skill_text",
         "occurred_at": "occurred_at",
@@ -151,12 +156,12 @@ def _rows(frame: pl.DataFrame, table: str, mode: str | pl.Expr, **columns: pl.Ex
         "given_by_id": pl.lit(None, pl.String),
         "source_column": pl.lit("skill_text"),
     }
-    return frame.select(**{**expressions, **columns})
+    return source_rows.select(**{**expressions, **overrides})
 
 
-def _name_filled(column: str, otherwise: str) -> pl.Expr:
+def _name_filled(column: str, fallback_column: str) -> pl.Expr:
     """The name of the first column if it has a value in the row, otherwise the name of the second."""
-    return pl.when(pl.col(column).is_not_null()).then(pl.lit(column)).otherwise(pl.lit(otherwise))
+    return pl.when(pl.col(column).is_not_null()).then(pl.lit(column)).otherwise(pl.lit(fallback_column))
 
 
 def _worklog_rows(inputs: EvidenceInputs) -> pl.DataFrame:
@@ -202,12 +207,12 @@ def _learning_rows(records: pl.DataFrame) -> pl.DataFrame:
     Observation and teaching have hours if the record says how long they took.
     """
     verb = pl.col("learning_verb")
-    modes = {
+    mode_by_verb = {
         **dict.fromkeys(_OBSERVING, "observation"),
         **dict.fromkeys(("passed", "failed", "waived"), "feedback"),
         "taught": "teaching",
     }
-    mode = verb.replace_strict(modes, default=None, return_dtype=pl.String)
+    mode = verb.replace_strict(mode_by_verb, default=None, return_dtype=pl.String)
     is_feedback, has_hours = mode == "feedback", pl.col("learning_hours") > 0
     failed_score = pl.min_horizontal(pl.coalesce("score_share", pl.lit(0.0)), pl.lit(_FAILED_LIMIT))
     score = pl.when(verb == "failed").then(failed_score).otherwise(pl.coalesce("score_share", pl.lit(FULL_SCORE)))

@@ -42,11 +42,11 @@ class EvidenceInputs:
         See `list_learning_texts`.
         """
         learning_texts = list_learning_texts(self.learning_record, self.course)
-        texts = [
+        text_frames = [
             learning_texts,
-            *(frame.with_columns(pl.lit(False).alias("is_matched_whole")) for frame in self._other_texts()),
+            *(texts.with_columns(pl.lit(False).alias("is_matched_whole")) for texts in self._other_texts()),
         ]
-        return pl.concat(texts).group_by("skill_text").agg(pl.col("is_matched_whole").all()).sort("skill_text")
+        return pl.concat(text_frames).group_by("skill_text").agg(pl.col("is_matched_whole").all()).sort("skill_text")
 
     def count_chosen_texts(self) -> pl.DataFrame:
         """One row per distinct text by which a row names micro-skills: skill_text, mention_count.
@@ -62,15 +62,17 @@ class EvidenceInputs:
         Args:
             matches: As `look_up_matches` returns them for `list_skill_texts`.
         """
-        matched = matches.drop_nulls("skill_id")["skill_text"].unique()
-        return replace(self, learning_record=choose_learning_texts(self.learning_record, self.course, matched))
+        matched_texts = matches.drop_nulls("skill_id")["skill_text"].unique()
+        return replace(self, learning_record=choose_learning_texts(self.learning_record, self.course, matched_texts))
 
     def _other_texts(self) -> list[pl.DataFrame]:
-        frames = (self.assignment, self.worklog, self.feedback, self.skill_mention, self.aspiration)
-        return [frame.select("skill_text").drop_nulls() for frame in frames]
+        other_inputs = (self.assignment, self.worklog, self.feedback, self.skill_mention, self.aspiration)
+        return [rows.select("skill_text").drop_nulls() for rows in other_inputs]
 
 
-def read_changed_inputs(lake: Lake, changed: Mapping[Table, pl.DataFrame]) -> tuple[EvidenceInputs, pl.DataFrame]:
+def read_changed_inputs(
+    lake: Lake, changed_records: Mapping[Table, pl.DataFrame]
+) -> tuple[EvidenceInputs, pl.DataFrame]:
     """Read the rows that changed records affect.
 
     A worklog takes its micro-skills from its assignment: the worklogs of a changed assignment are read too, and the
@@ -78,20 +80,21 @@ def read_changed_inputs(lake: Lake, changed: Mapping[Table, pl.DataFrame]) -> tu
 
     Args:
         lake: Where the core tables are.
-        changed: The changed records of each table (see `find_changed_records`).
+        changed_records: The changed records of each table (see `find_changed_records`).
 
     Returns:
         The rows, and their records: table_name, source_name, record_code.
     """
     changed_rows = {
-        table: lake.scan(table).join(records.lazy(), on=RECORD_KEY, how="semi") for table, records in changed.items()
+        table: lake.scan(table).join(records.lazy(), on=RECORD_KEY, how="semi")
+        for table, records in changed_records.items()
     }
-    worklogs = pl.concat([changed_rows[WORKLOG], scan_worklogs_on(lake, changed[ASSIGNMENT])])
+    worklogs = pl.concat([changed_rows[WORKLOG], scan_worklogs_on(lake, changed_records[ASSIGNMENT])])
     worklog = worklogs.unique(RECORD_KEY).sort(RECORD_KEY).collect()
-    codes = worklog["assignment_code"].drop_nulls().unique().implode()
-    is_worked_on = pl.col("assignment_code").is_in(codes) | pl.col("record_code").is_in(codes)
+    assignment_codes = worklog["assignment_code"].drop_nulls().unique().implode()
+    is_worked_on = pl.col("assignment_code").is_in(assignment_codes) | pl.col("record_code").is_in(assignment_codes)
     assignments = pl.concat([changed_rows[ASSIGNMENT], lake.scan(ASSIGNMENT).filter(is_worked_on)])
-    inputs = EvidenceInputs(
+    evidence_inputs = EvidenceInputs(
         # in the order of the table, because the first of several assignments with one code gives the text
         assignments.unique(RECORD_KEY).sort(RECORD_KEY).collect(),
         worklog,
@@ -101,12 +104,12 @@ def read_changed_inputs(lake: Lake, changed: Mapping[Table, pl.DataFrame]) -> tu
         changed_rows[ASPIRATION].collect(),
         lake.scan(COURSE).collect(),
     )
-    all_worklogs = pl.concat([changed[WORKLOG].select(RECORD_KEY), worklog.select(RECORD_KEY)]).unique()
-    records = [
-        frame.select(pl.lit(table.name).alias("table_name"), *RECORD_KEY)
-        for table, frame in {**changed, WORKLOG: all_worklogs}.items()
+    all_worklogs = pl.concat([changed_records[WORKLOG].select(RECORD_KEY), worklog.select(RECORD_KEY)]).unique()
+    record_frames = [
+        records.select(pl.lit(table.name).alias("table_name"), *RECORD_KEY)
+        for table, records in {**changed_records, WORKLOG: all_worklogs}.items()
     ]
-    return inputs, pl.concat(records)
+    return evidence_inputs, pl.concat(record_frames)
 
 
 def scan_worklogs_on(lake: Lake, assignments: pl.DataFrame) -> pl.LazyFrame:
@@ -116,5 +119,5 @@ def scan_worklogs_on(lake: Lake, assignments: pl.DataFrame) -> pl.LazyFrame:
         lake: Where the core tables are.
         assignments: assignment_code, record_code.
     """
-    codes = pl.concat([assignments["assignment_code"], assignments["record_code"]]).drop_nulls().unique()
-    return lake.scan(WORKLOG).filter(pl.col("assignment_code").is_in(codes.implode()))
+    assignment_codes = pl.concat([assignments["assignment_code"], assignments["record_code"]]).drop_nulls().unique()
+    return lake.scan(WORKLOG).filter(pl.col("assignment_code").is_in(assignment_codes.implode()))

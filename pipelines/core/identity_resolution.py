@@ -29,20 +29,22 @@ _MATCHED_ON = {
 }
 
 
-def identify_people(people: Sequence[pl.LazyFrame]) -> pl.DataFrame:
+def identify_people(exported_people: Sequence[pl.LazyFrame]) -> pl.DataFrame:
     """The people of the HR exports.
 
     Rows with the same employee number, or else the same account, are one person; the row last changed is kept.
 
     Args:
-        people: Rows of the canonical schema `person`, with system_name, one frame per export.
+        exported_people: Rows of the canonical schema `person`, with system_name, one frame per export.
 
     Returns:
         One row per person: person_id (employee number, or else HR account), system_name, and the account keys.
     """
-    frames = [frame.select("system_name", *ACCOUNT_KEYS, "changed_at") for frame in people]
+    key_frames = [export_rows.select("system_name", *ACCOUNT_KEYS, "changed_at") for export_rows in exported_people]
     no_rows = pl.LazyFrame(schema={**_ACCOUNT_SCHEMA, "changed_at": COLUMNS["changed_at"].dtype})
-    rows = pl.concat(frames or [no_rows]).collect().sort("changed_at", "system_name", *ACCOUNT_KEYS, nulls_last=False)
+    rows = (
+        pl.concat(key_frames or [no_rows]).collect().sort("changed_at", "system_name", *ACCOUNT_KEYS, nulls_last=False)
+    )
     rows = rows.with_columns(pl.coalesce("employee_number", "account_code").alias("person_id")).drop("changed_at")
     return rows.unique("person_id", keep="last", maintain_order=True).sort("person_id")
 
@@ -62,20 +64,20 @@ def derive_people_from_mentions(mentions: pl.DataFrame) -> pl.DataFrame:
         pl.coalesce("employee_number", "account_code", "work_email").alias("person_id"),
         pl.lit(None, pl.String).alias("system_name"),
     )
-    hashes = hash_addresses(mentions)["account_code"]
-    is_hash_only = pl.col("account_code").str.to_lowercase().is_in(hashes.implode()) & (
+    address_hashes = hash_addresses(mentions)["account_code"]
+    is_hash_only = pl.col("account_code").str.to_lowercase().is_in(address_hashes.implode()) & (
         pl.col("employee_number").is_null() & pl.col("work_email").is_null()
     )
     rows = rows.drop_nulls("person_id").filter(~is_hash_only.fill_null(False)).sort("person_id", *ACCOUNT_KEYS)
     return rows.unique("person_id", keep="first", maintain_order=True)
 
 
-def assign_account_keys(rows: pl.LazyFrame, kinds: Mapping[str, AccountKind]) -> pl.LazyFrame:
+def assign_account_keys(rows: pl.LazyFrame, kind_by_source: Mapping[str, AccountKind]) -> pl.LazyFrame:
     """Copy the account of each row to the key that it really is.
 
     Args:
         rows: Rows of a raw table.
-        kinds: What the accounts of a source are (`accounts` in footsteps.yaml), by source name.
+        kind_by_source: What the accounts of a source are (`accounts` in footsteps.yaml), by source name.
 
     Returns:
         The rows; an empty employee_number or work_email is filled from account_code if the source declares so. Rows
@@ -83,44 +85,47 @@ def assign_account_keys(rows: pl.LazyFrame, kinds: Mapping[str, AccountKind]) ->
     """
     if not _names_people(rows):
         return rows
-    sources = {key: [name for name, kind in kinds.items() if kind == key] for key in ("employee_number", "work_email")}
+    source_names_by_key = {
+        key: [name for name, account_kind in kind_by_source.items() if account_kind == key]
+        for key in ("employee_number", "work_email")
+    }
     return rows.with_columns(
-        pl.when(pl.col("source_name").is_in(names) & pl.col(key).is_null())
+        pl.when(pl.col("source_name").is_in(source_names) & pl.col(key).is_null())
         .then("account_code")
         .otherwise(key)
         .alias(key)
-        for key, names in sources.items()
-        if names
+        for key, source_names in source_names_by_key.items()
+        if source_names
     )
 
 
-def list_account_mentions(frames: Sequence[pl.LazyFrame]) -> pl.DataFrame:
+def list_account_mentions(rows_by_shape: Sequence[pl.LazyFrame]) -> pl.DataFrame:
     """One row per distinct combination of keys by which a system refers to a person: system_name, account keys.
 
     Frames that name nobody, such as a catalogue of courses, give no row.
     """
-    mentions = [frame.select("system_name", *ACCOUNT_KEYS).unique() for frame in frames if _names_people(frame)]
+    mentions = [rows.select("system_name", *ACCOUNT_KEYS).unique() for rows in rows_by_shape if _names_people(rows)]
     return pl.concat(mentions or [pl.LazyFrame(schema=_ACCOUNT_SCHEMA)]).unique().collect().sort(pl.all())
 
 
-def match_accounts(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -> pl.DataFrame:
+def match_accounts(mentions: pl.DataFrame, people: pl.DataFrame, account_maps: pl.DataFrame) -> pl.DataFrame:
     """Match each mention to a person.
 
     An employee number is trusted before a work e-mail, that before the hash of one (see `hash_addresses`), that before
     an account map, and that before an equal account. An account of one system says nothing about the same text in
-    another, unless its system is null in `maps` or `people`.
+    another, unless its system is null in `account_maps` or `people`.
     A key that two people share matches neither.
 
     Args:
         mentions: As `list_account_mentions` returns them.
         people: As `identify_people` returns them.
-        maps: One row per account of an account map: serves (system of the account; null for any), settles (trusted
-            before every key), account_code, employee_number, work_email.
+        account_maps: One row per account of an account map: serves (system of the account; null for any), settles
+            (trusted before every key), account_code, employee_number, work_email.
 
     Returns:
         One row per mention, in the contract of `ACCOUNT`; person_id is null if no key leads to a person.
     """
-    return _match(mentions, people, maps).select(ACCOUNT.column_names).unique().sort(pl.all())
+    return _match(mentions, people, account_maps).select(ACCOUNT.column_names).unique().sort(pl.all())
 
 
 def hash_addresses(people: pl.DataFrame) -> pl.DataFrame:
@@ -139,7 +144,7 @@ def hash_addresses(people: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame({"work_email": addresses, "account_code": pl.Series(hashes, dtype=pl.String)})
 
 
-def find_account_conflicts(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -> pl.DataFrame:
+def find_account_conflicts(mentions: pl.DataFrame, people: pl.DataFrame, account_maps: pl.DataFrame) -> pl.DataFrame:
     """Find mentions whose keys lead to several people, and mentions with a key that several people share.
 
     The arguments are those of `match_accounts`. A mention that a settling map matches is no conflict.
@@ -147,66 +152,74 @@ def find_account_conflicts(mentions: pl.DataFrame, people: pl.DataFrame, maps: p
     Returns:
         One row per mention and reason, in the contract of `CONFLICT`.
     """
-    matches = _match(mentions, people, maps).filter(pl.col("settled").is_null())
+    matches = _match(mentions, people, account_maps).filter(pl.col("settled").is_null())
     people_by_key = pl.concat_list("by_number", "by_email", "by_email_hash", "by_map")
     candidates = people_by_key.list.drop_nulls().list.unique().list.sort()
-    disagreeing = matches.with_columns(candidates.alias("candidate_ids")).filter(pl.col("candidate_ids").list.len() > 1)
-    conflicts = [disagreeing.with_columns(pl.lit("keys_disagree").alias("conflict_reason"))]
+    disagreeing_matches = matches.with_columns(candidates.alias("candidate_ids")).filter(
+        pl.col("candidate_ids").list.len() > 1
+    )
+    conflict_frames = [disagreeing_matches.with_columns(pl.lit("keys_disagree").alias("conflict_reason"))]
     for key in ("employee_number", "work_email"):
         owners = people.drop_nulls(key).group_by(key).agg(pl.col("person_id").unique().sort().alias("candidate_ids"))
-        shared = owners.filter(pl.col("candidate_ids").list.len() > 1)
-        unmatched = matches.filter(pl.col("person_id").is_null()).join(shared, on=key)
-        conflicts.append(unmatched.with_columns(pl.lit("key_is_shared").alias("conflict_reason")))
-    rows = pl.concat([frame.select(CONFLICT.column_names) for frame in conflicts])
+        shared_keys = owners.filter(pl.col("candidate_ids").list.len() > 1)
+        unmatched_mentions = matches.filter(pl.col("person_id").is_null()).join(shared_keys, on=key)
+        conflict_frames.append(unmatched_mentions.with_columns(pl.lit("key_is_shared").alias("conflict_reason")))
+    rows = pl.concat([conflicts.select(CONFLICT.column_names) for conflicts in conflict_frames])
     return rows.sort("system_name", *ACCOUNT_KEYS, "conflict_reason")
 
 
-def map_unambiguous(rows: pl.DataFrame, keys: list[str], name: str = "person_id") -> pl.DataFrame:
+def map_unambiguous(rows: pl.DataFrame, key_columns: list[str], person_column: str = "person_id") -> pl.DataFrame:
     """The keys that lead to exactly one person.
 
     Args:
         rows: person_id and the key columns; several rows may repeat a key.
-        keys: The key columns. Rows with a null in one of them are left out.
-        name: Name of the column that holds the person in the returned frame.
+        key_columns: The key columns. Rows with a null in one of them are left out.
+        person_column: Name of the column that holds the person in the returned frame.
 
     Returns:
         One row per key: the key columns and the person.
     """
-    pairs = rows.select(*keys, pl.col("person_id").alias(name)).drop_nulls().unique()
-    return pairs.filter(pl.col(name).n_unique().over(keys) == 1)
+    pairs = rows.select(*key_columns, pl.col("person_id").alias(person_column)).drop_nulls().unique()
+    return pairs.filter(pl.col(person_column).n_unique().over(key_columns) == 1)
 
 
 def _names_people(rows: pl.LazyFrame) -> bool:
     return set(ACCOUNT_KEYS) <= set(rows.collect_schema().names())
 
 
-def _match(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -> pl.DataFrame:
+def _match(mentions: pl.DataFrame, people: pl.DataFrame, account_maps: pl.DataFrame) -> pl.DataFrame:
     """The mentions with the person that each kind of key leads to (columns of `_MATCHED_ON`), and the most trusted."""
-    by_number, by_email = (
-        map_unambiguous(people, [key], name)
-        for key, name in (("employee_number", "by_number"), ("work_email", "by_email"))
+    person_by_number, person_by_email = (
+        map_unambiguous(people, [key], person_column)
+        for key, person_column in (("employee_number", "by_number"), ("work_email", "by_email"))
     )
-    mapped = (
-        maps.join(by_number, on="employee_number", how="left")
-        .join(by_email, on="work_email", how="left")
+    mapped_accounts = (
+        account_maps.join(person_by_number, on="employee_number", how="left")
+        .join(person_by_email, on="work_email", how="left")
         .with_columns(pl.coalesce("by_number", "by_email").alias("person_id"))
         .rename({"serves": "system_name"})
     )
-    hashed = hash_addresses(people).join(by_email, on="work_email").select("account_code", by_email_hash="by_email")
-    matches = (
-        mentions.join(by_number, on="employee_number", how="left")
-        .join(by_email, on="work_email", how="left")
-        .join(hashed, left_on=pl.col("account_code").str.to_lowercase(), right_on="account_code", how="left")
+    hashed_addresses = (
+        hash_addresses(people).join(person_by_email, on="work_email").select("account_code", by_email_hash="by_email")
     )
-    for accounts, own, general in (
-        (mapped.filter(~pl.col("settles")), "by_map", "by_general_map"),
+    matches = (
+        mentions.join(person_by_number, on="employee_number", how="left")
+        .join(person_by_email, on="work_email", how="left")
+        .join(hashed_addresses, left_on=pl.col("account_code").str.to_lowercase(), right_on="account_code", how="left")
+    )
+    for accounts, own_column, general_column in (
+        (mapped_accounts.filter(~pl.col("settles")), "by_map", "by_general_map"),
         (people, "by_hr_account", "by_same_account"),
-        (mapped.filter("settles"), "by_settling_map", "by_general_settling_map"),
+        (mapped_accounts.filter("settles"), "by_settling_map", "by_general_settling_map"),
     ):
-        of_no_system = accounts.filter(pl.col("system_name").is_null())
-        matches = matches.join(map_unambiguous(accounts, _OWN_ACCOUNT, own), on=_OWN_ACCOUNT, how="left").join(
-            map_unambiguous(of_no_system, ["account_code"], general), on="account_code", how="left"
+        accounts_without_system = accounts.filter(pl.col("system_name").is_null())
+        matches = matches.join(map_unambiguous(accounts, _OWN_ACCOUNT, own_column), on=_OWN_ACCOUNT, how="left").join(
+            map_unambiguous(accounts_without_system, ["account_code"], general_column), on="account_code", how="left"
         )
     matches = matches.with_columns(pl.coalesce("by_settling_map", "by_general_settling_map").alias("settled"))
-    reasons = [pl.when(pl.col(name).is_not_null()).then(pl.lit(reason)) for name, reason in _MATCHED_ON.items()]
-    return matches.with_columns(pl.coalesce(*_MATCHED_ON).alias("person_id"), pl.coalesce(reasons).alias("matched_on"))
+    match_reasons = [
+        pl.when(pl.col(column).is_not_null()).then(pl.lit(reason)) for column, reason in _MATCHED_ON.items()
+    ]
+    return matches.with_columns(
+        pl.coalesce(*_MATCHED_ON).alias("person_id"), pl.coalesce(match_reasons).alias("matched_on")
+    )

@@ -54,12 +54,12 @@ def resolve_reply_skills(reply: pl.DataFrame, matches: pl.DataFrame) -> pl.DataF
         One row per reply and micro-skill: the columns of `REPLY` without skill_text, reply_id, and skill_id (null if
         the reply names no micro-skill of the taxonomy). The other functions of this module take these rows.
     """
-    named = look_up_matches(reply.select("skill_text"), matches).select("skill_text", "skill_id").unique()
+    text_matches = look_up_matches(reply.select("skill_text"), matches).select("skill_text", "skill_id").unique()
     # if a text names a micro-skill, its other words are ignored
     is_known = pl.col("skill_id").is_not_null()
-    skills = named.filter(is_known | ~is_known.any().over("skill_text"))
+    reply_skills = text_matches.filter(is_known | ~is_known.any().over("skill_text"))
     reply_id = _digest(pl.concat_str("source_name", "record_code", separator="\t")).alias("reply_id")
-    replies = reply.join(skills, on="skill_text", how="left").with_columns(reply_id).drop("skill_text")
+    replies = reply.join(reply_skills, on="skill_text", how="left").with_columns(reply_id).drop("skill_text")
     return replies.sort("person_id", "replied_at", "reply_id", "skill_id", nulls_last=True)
 
 
@@ -79,7 +79,7 @@ def find_suppressed_steps(replies: pl.DataFrame, as_of: date, policy: ReplyPolic
         may be recommended; null for a dispute).
     """
     reply_day = pl.col("replied_at").dt.date()
-    until = (
+    suppressed_until = (
         pl.when(pl.col("reply_kind") == "dismiss")
         .then(reply_day + timedelta(days=policy.dismissed_days))
         .when(pl.col("reply_kind") == "done")
@@ -87,23 +87,27 @@ def find_suppressed_steps(replies: pl.DataFrame, as_of: date, policy: ReplyPolic
         .when(pl.col("reply_kind") == "snooze")
         .then("until_date")
     )
-    postponed = _last_step_replies(replies, as_of).with_columns(until.alias("until")).filter(pl.col("until") > as_of)
+    postponed_steps = (
+        _last_step_replies(replies, as_of).with_columns(suppressed_until.alias("until")).filter(pl.col("until") > as_of)
+    )
     goals = pl.DataFrame({"goal": STAGES[1:]})
-    claimed = find_disputes(replies, as_of).join(goals, how="cross")
-    disputed = claimed.filter(stage_index("goal") <= stage_index("stated_stage")).select(
+    claimed_stages = find_disputes(replies, as_of).join(goals, how="cross")
+    disputed_steps = claimed_stages.filter(stage_index("goal") <= stage_index("stated_stage")).select(
         "person_id",
         pl.concat_str("skill_id", "goal", separator="|").alias("step_id"),
         pl.lit("dispute").alias("reason"),
         pl.lit(None, pl.Date).alias("until"),
     )
-    suppressed = pl.concat([disputed, postponed.select(*_STEP, pl.col("reply_kind").alias("reason"), "until")])
-    return suppressed.unique(_STEP, keep="first", maintain_order=True).sort(_STEP)
+    suppressed_steps = pl.concat(
+        [disputed_steps, postponed_steps.select(*_STEP, pl.col("reply_kind").alias("reason"), "until")]
+    )
+    return suppressed_steps.unique(_STEP, keep="first", maintain_order=True).sort(_STEP)
 
 
 def find_accepted_steps(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person and step whose last reply up to that day is an accept: person_id, step_id."""
-    accepted = _last_step_replies(replies, as_of).filter(pl.col("reply_kind") == "accept")
-    return accepted.select(_STEP).sort(_STEP)
+    accepted_replies = _last_step_replies(replies, as_of).filter(pl.col("reply_kind") == "accept")
+    return accepted_replies.select(_STEP).sort(_STEP)
 
 
 def find_disputes(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
@@ -131,25 +135,27 @@ def add_replies_to_mastery(mastery: pl.DataFrame, replies: pl.DataFrame, as_of: 
         The rows with stated_stage (null if undisputed) and is_hidden, and one row with stage `none` per disputed
         micro-skill without a row.
     """
-    stated = find_disputes(replies, as_of)
-    hidden = find_hidden_skills(replies, as_of).with_columns(pl.lit(True).alias("is_hidden"))
-    without_evidence = stated.join(mastery, on=_SKILL, how="anti").select(_SKILL)
-    added = pl.concat([mastery.clear(), without_evidence], how="diagonal").with_columns(
+    stated_stages = find_disputes(replies, as_of)
+    hidden_skills = find_hidden_skills(replies, as_of).with_columns(pl.lit(True).alias("is_hidden"))
+    without_evidence = stated_stages.join(mastery, on=_SKILL, how="anti").select(_SKILL)
+    added_rows = pl.concat([mastery.clear(), without_evidence], how="diagonal").with_columns(
         pl.col("stage").fill_null(STAGES[0]), cs.numeric().fill_null(0), cs.boolean().fill_null(False)
     )
-    rows = (
-        pl.concat([mastery, added])
-        .join(stated, on=_SKILL, how="left", maintain_order="left")
-        .join(hidden, on=_SKILL, how="left", maintain_order="left")
+    mastery_rows = (
+        pl.concat([mastery, added_rows])
+        .join(stated_stages, on=_SKILL, how="left", maintain_order="left")
+        .join(hidden_skills, on=_SKILL, how="left", maintain_order="left")
         .with_columns(pl.col("is_hidden").fill_null(False))
     )
     stated_index, estimated_index = stage_index("stated_stage"), stage_index("stage")
-    bounds = {
+    new_bounds = {
         "level_low_share": pl.when(stated_index < estimated_index).then(pl.col("level_low_share") / 2),
         "level_high_share": pl.when(stated_index > estimated_index).then((pl.col("level_high_share") + 1) / 2),
     }
-    return rows.with_columns(
-        bound.otherwise(name).alias(name) for name, bound in bounds.items() if name in rows.columns
+    return mastery_rows.with_columns(
+        new_bound.otherwise(column).alias(column)
+        for column, new_bound in new_bounds.items()
+        if column in mastery_rows.columns
     )
 
 
@@ -162,10 +168,10 @@ def build_done_evidence(replies: pl.DataFrame) -> pl.DataFrame:
     Returns:
         One row per `done` reply and micro-skill, in the contract of `EVIDENCE`.
     """
-    done = replies.filter((pl.col("reply_kind") == "done") & pl.col("skill_id").is_not_null())
-    identity = pl.concat_str(pl.lit(REPLY.name), "reply_id", "skill_id", separator="\t")
-    evidence = done.with_columns(
-        _digest(identity).alias("evidence_id"),
+    done_replies = replies.filter((pl.col("reply_kind") == "done") & pl.col("skill_id").is_not_null())
+    identity_text = pl.concat_str(pl.lit(REPLY.name), "reply_id", "skill_id", separator="\t")
+    done_evidence = done_replies.with_columns(
+        _digest(identity_text).alias("evidence_id"),
         pl.col("replied_at").alias("occurred_at"),
         pl.lit("feedback").alias("mode"),
         pl.lit(1.0).alias("amount"),
@@ -175,8 +181,8 @@ def build_done_evidence(replies: pl.DataFrame) -> pl.DataFrame:
         pl.lit(REPLY.name).alias("table_name"),
         pl.lit("reply_kind").alias("source_column"),
     )
-    return evidence.select(
-        pl.col(name) if name in evidence.columns else pl.lit(None, dtype).alias(name)
+    return done_evidence.select(
+        pl.col(name) if name in done_evidence.columns else pl.lit(None, dtype).alias(name)
         for name, dtype in EVIDENCE.schema.items()
     )
 
@@ -193,11 +199,11 @@ def list_reply_effects(replies: pl.DataFrame, earlier_effects: pl.DataFrame, as_
         One row per reply up to that day and micro-skill, in the columns of the published table. A reply that first has
         an effect in this run has no first_snapshot_id yet, because the id of a snapshot follows from its content.
     """
-    earlier = earlier_effects.filter(pl.col("obeyed_date") < as_of).sort("obeyed_date")
+    past_effects = earlier_effects.filter(pl.col("obeyed_date") < as_of).sort("obeyed_date")
     effects = (
         _until(replies, as_of)
         .join(
-            earlier.unique("reply_id", keep="first", maintain_order=True),
+            past_effects.unique("reply_id", keep="first", maintain_order=True),
             on="reply_id",
             how="left",
             maintain_order="left",
@@ -215,10 +221,10 @@ def list_reply_effects(replies: pl.DataFrame, earlier_effects: pl.DataFrame, as_
         .otherwise(pl.col("reply_kind").replace_strict(_EFFECT_BY_KIND, return_dtype=pl.String))
     )
     first_date = pl.when(is_understood).then(pl.coalesce("obeyed_date", pl.lit(as_of)))
-    days = (pl.col("obeyed_date") - pl.col("replied_at").dt.date()).dt.total_days().clip(lower_bound=0)
+    effect_days = (pl.col("obeyed_date") - pl.col("replied_at").dt.date()).dt.total_days().clip(lower_bound=0)
     return (
         effects.with_columns(effect.alias("effect"), first_date.alias("obeyed_date"))
-        .with_columns(days.alias("time_to_effect_days"))
+        .with_columns(effect_days.alias("time_to_effect_days"))
         .select(_EFFECT_COLUMNS)
         .sort("person_id", "replied_at", "reply_id", "skill_id")
     )
@@ -245,40 +251,40 @@ def _newest_positions() -> list[pl.Expr]:
 def _last_step_replies(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """The last reply about each step: person_id, step_id, reply_kind, replied_at, until_date."""
     all_goals = pl.lit(list(STEP_GOALS))
-    goals = pl.when(pl.col("step_goal").is_null()).then(all_goals).otherwise(pl.concat_list("step_goal"))
-    steps = (
+    reply_goals = pl.when(pl.col("step_goal").is_null()).then(all_goals).otherwise(pl.concat_list("step_goal"))
+    step_replies = (
         _until(replies, as_of)
         .filter(pl.col("reply_kind").is_in(_STEP_REPLIES), pl.col("skill_id").is_not_null())
-        .with_columns(goals.alias("goal"))
+        .with_columns(reply_goals.alias("goal"))
         .explode("goal")
         .with_columns(pl.concat_str("skill_id", "goal", separator="|").alias("step_id"))
     )
-    last = steps.sort("replied_at", "reply_id").unique(_STEP, keep="last", maintain_order=True)
-    return last.select(*_STEP, "reply_kind", "replied_at", "until_date")
+    last_replies = step_replies.sort("replied_at", "reply_id").unique(_STEP, keep="last", maintain_order=True)
+    return last_replies.select(*_STEP, "reply_kind", "replied_at", "until_date")
 
 
 def _last_skill_replies(replies: pl.DataFrame, as_of: date, kind: str) -> pl.DataFrame:
     """The last reply of a kind about each micro-skill, unless the person retracted everything about it since."""
     retracts_all = (pl.col("reply_kind") == "retract") & pl.col("step_goal").is_null()
-    last = (
+    last_replies = (
         _until(replies, as_of)
         .drop_nulls("skill_id")
         .filter((pl.col("reply_kind") == kind) | retracts_all)
         .sort("replied_at", "reply_id")
         .unique(_SKILL, keep="last", maintain_order=True)
     )
-    return last.filter(pl.col("reply_kind") == kind).sort(_SKILL)
+    return last_replies.filter(pl.col("reply_kind") == kind).sort(_SKILL)
 
 
 def _until(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     return replies.filter(pl.col("replied_at") < end_of_day(as_of))
 
 
-def _digest(text: pl.Expr) -> pl.Expr:
+def _digest(identity_text: pl.Expr) -> pl.Expr:
     """A 128-bit id of a text, the same on every machine."""
-    return text.map_batches(
-        lambda texts: pl.Series(
-            [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in texts], dtype=pl.String
+    return identity_text.map_batches(
+        lambda identities: pl.Series(
+            [hashlib.blake2b(identity.encode(), digest_size=16).hexdigest() for identity in identities], dtype=pl.String
         ),
         return_dtype=pl.String,
     )

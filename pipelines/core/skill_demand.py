@@ -46,14 +46,14 @@ def count_skill_demand(
         One row per micro-skill with demand: skill_id, demand_count.
     """
     repetitions = evidence.filter(pl.col("mode") == "repetition", _is_within(as_of, _RECENT))
-    frames = (repetitions, _open_skills(assignment, matches, as_of))
-    rows = pl.concat([frame.select("skill_id") for frame in frames])
-    return rows.group_by("skill_id").len("demand_count").sort("skill_id")
+    demand_frames = (repetitions, _open_skills(assignment, matches, as_of))
+    demanded_skills = pl.concat([skill_rows.select("skill_id") for skill_rows in demand_frames])
+    return demanded_skills.group_by("skill_id").len("demand_count").sort("skill_id")
 
 
 def find_practice_options(
     assignment: pl.DataFrame,
-    learning: pl.DataFrame,
+    learning_records: pl.DataFrame,
     evidence: pl.DataFrame,
     skills: pl.DataFrame,
     matches: pl.DataFrame,
@@ -63,7 +63,7 @@ def find_practice_options(
 
     Args:
         assignment: Rows in the contract of `ASSIGNMENT`.
-        learning: Rows in the contract of `LEARNING_RECORD`.
+        learning_records: Rows in the contract of `LEARNING_RECORD`.
         evidence: Rows of evidence, as `select_recent_evidence` returns them.
         skills: The micro-skills (`SKILL`); only skill_id is read.
         matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
@@ -74,22 +74,22 @@ def find_practice_options(
         course_name (the course taken most), practising_count (people who practised it in the last quarter); null if
         there is none.
     """
-    projects = _open_skills(assignment, matches, as_of).drop_nulls("project_code")
-    courses = learning.filter(
+    open_assignments = _open_skills(assignment, matches, as_of).drop_nulls("project_code")
+    finished_courses = learning_records.filter(
         pl.col("learning_verb").is_in(["completed", "passed", "attended"]), _is_within(as_of, _COURSE_PERIOD)
     )
-    courses = courses.with_columns(pl.coalesce("skill_text", "course_name").alias("skill_text"))
-    practice = evidence.filter(pl.col("mode").is_in(["repetition", "teaching"]), _is_within(as_of, _RECENT))
+    finished_courses = finished_courses.with_columns(pl.coalesce("skill_text", "course_name").alias("skill_text"))
+    recent_practice = evidence.filter(pl.col("mode").is_in(["repetition", "teaching"]), _is_within(as_of, _RECENT))
     return (
         skills.select("skill_id")
-        .join(_most_frequent(projects, "project_code"), on="skill_id", how="left")
+        .join(_most_frequent(open_assignments, "project_code"), on="skill_id", how="left")
         .join(
-            _most_frequent(add_skill_ids(courses.drop_nulls("course_name"), matches), "course_name"),
+            _most_frequent(add_skill_ids(finished_courses.drop_nulls("course_name"), matches), "course_name"),
             on="skill_id",
             how="left",
         )
         .join(
-            practice.group_by("skill_id").agg(pl.col("person_id").n_unique().alias("practising_count")),
+            recent_practice.group_by("skill_id").agg(pl.col("person_id").n_unique().alias("practising_count")),
             on="skill_id",
             how="left",
         )
@@ -101,7 +101,7 @@ def count_unit_support(
     assignment: pl.DataFrame,
     evidence: pl.DataFrame,
     mastery: pl.DataFrame,
-    people: pl.DataFrame,
+    unit_members: pl.DataFrame,
     matches: pl.DataFrame,
     as_of: date,
 ) -> pl.DataFrame:
@@ -111,7 +111,7 @@ def count_unit_support(
         assignment: Rows in the contract of `ASSIGNMENT`.
         evidence: Rows of evidence, as `select_recent_evidence` returns them.
         mastery: person_id, skill_id, stage.
-        people: person_id, unit_name.
+        unit_members: person_id, unit_name.
         matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
         as_of: The day of the run.
 
@@ -120,28 +120,38 @@ def count_unit_support(
         quarter), project_count (open assignments in the unit or in one of its projects), holder_count (journeymen and
         masters).
     """
-    recent = evidence.filter(
+    recent_worklogs = evidence.filter(
         pl.col("mode") == "repetition", pl.col("amount_unit") == "hours", _is_within(as_of, _RECENT)
     )
-    hours = recent.join(people, on="person_id").group_by(_UNIT_SKILL).agg(pl.col("amount").sum().alias("given_hours"))
-    unit_projects = assignment.join(people, on="person_id").select("unit_name", "project_code").drop_nulls().unique()
+    unit_hours = (
+        recent_worklogs.join(unit_members, on="person_id")
+        .group_by(_UNIT_SKILL)
+        .agg(pl.col("amount").sum().alias("given_hours"))
+    )
+    unit_projects = (
+        assignment.join(unit_members, on="person_id").select("unit_name", "project_code").drop_nulls().unique()
+    )
     open_skills = _open_skills(assignment, matches, as_of).select(
         "person_id", "project_code", "skill_id", "record_code"
     )
-    in_unit = [
-        open_skills.join(people, on="person_id"),
+    unit_assignments = [
+        open_skills.join(unit_members, on="person_id"),
         open_skills.drop_nulls("project_code").join(unit_projects, on="project_code"),
     ]
-    assignments = pl.concat([frame.select(*_UNIT_SKILL, "record_code") for frame in in_unit])
-    holders = mastery.filter(pl.col("stage").is_in(["journeyman", "master"])).join(people, on="person_id")
-    support = hours
-    for rows, counted, name in (
+    assignments = pl.concat(
+        [assigned_skills.select(*_UNIT_SKILL, "record_code") for assigned_skills in unit_assignments]
+    )
+    holders = mastery.filter(pl.col("stage").is_in(["journeyman", "master"])).join(unit_members, on="person_id")
+    unit_support = unit_hours
+    for rows, counted_column, count_column in (
         (assignments, "record_code", "project_count"),
         (holders, "person_id", "holder_count"),
     ):
-        counts = rows.group_by(_UNIT_SKILL).agg(pl.col(counted).n_unique().cast(pl.Int64).alias(name))
-        support = support.join(counts, on=_UNIT_SKILL, how="full", coalesce=True)
-    return support.drop_nulls("unit_name").sort(_UNIT_SKILL)
+        skill_counts = rows.group_by(_UNIT_SKILL).agg(
+            pl.col(counted_column).n_unique().cast(pl.Int64).alias(count_column)
+        )
+        unit_support = unit_support.join(skill_counts, on=_UNIT_SKILL, how="full", coalesce=True)
+    return unit_support.drop_nulls("unit_name").sort(_UNIT_SKILL)
 
 
 def list_current_roles(person: pl.DataFrame, role_period: pl.DataFrame, as_of: date) -> pl.DataFrame:
@@ -153,8 +163,8 @@ def list_current_roles(person: pl.DataFrame, role_period: pl.DataFrame, as_of: d
         as_of: The day.
     """
     is_running = pl.col("ended_date").is_null() | (pl.col("ended_date") > as_of)
-    running = role_period.filter(pl.col("started_date") <= as_of, is_running)
-    roles = pl.concat([frame.select("person_id", "role_name") for frame in (person, running)])
+    current_periods = role_period.filter(pl.col("started_date") <= as_of, is_running)
+    roles = pl.concat([person_roles.select("person_id", "role_name") for person_roles in (person, current_periods)])
     return roles.drop_nulls().unique().sort(pl.all())
 
 
@@ -166,8 +176,8 @@ def list_skill_wishes(aspiration: pl.DataFrame, matches: pl.DataFrame, as_of: da
         matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
         as_of: The day.
     """
-    stated = add_skill_ids(aspiration.filter(pl.col("stated_at") < end_of_day(as_of)), matches)
-    wishes = stated.select("person_id", "skill_id", "wish_weight", "stated_at").sort("stated_at")
+    stated_wishes = add_skill_ids(aspiration.filter(pl.col("stated_at") < end_of_day(as_of)), matches)
+    wishes = stated_wishes.select("person_id", "skill_id", "wish_weight", "stated_at").sort("stated_at")
     return wishes.unique(("person_id", "skill_id"), keep="last", maintain_order=True).drop("stated_at")
 
 
@@ -178,9 +188,13 @@ def list_motive_weights(aspiration: pl.DataFrame, as_of: date) -> pl.DataFrame:
         aspiration: Rows in the contract of `ASPIRATION`.
         as_of: The day.
     """
-    stated = aspiration.filter(pl.col("stated_at") < end_of_day(as_of)).sort("stated_at", "source_name", "record_code")
-    last = stated.group_by("person_id").agg(pl.col(name).drop_nulls().last() for name in MOTIVE_WEIGHT_COLUMNS)
-    return last.filter(pl.any_horizontal(pl.col(MOTIVE_WEIGHT_COLUMNS).is_not_null())).sort("person_id")
+    stated_weights = aspiration.filter(pl.col("stated_at") < end_of_day(as_of)).sort(
+        "stated_at", "source_name", "record_code"
+    )
+    last_weights = stated_weights.group_by("person_id").agg(
+        pl.col(name).drop_nulls().last() for name in MOTIVE_WEIGHT_COLUMNS
+    )
+    return last_weights.filter(pl.any_horizontal(pl.col(MOTIVE_WEIGHT_COLUMNS).is_not_null())).sort("person_id")
 
 
 def _open_skills(assignment: pl.DataFrame, matches: pl.DataFrame, as_of: date) -> pl.DataFrame:
@@ -191,11 +205,11 @@ def _open_skills(assignment: pl.DataFrame, matches: pl.DataFrame, as_of: date) -
 
 
 def _is_within(as_of: date, period: timedelta) -> pl.Expr:
-    end = end_of_day(as_of)
-    return pl.col("occurred_at").is_between(end - period, end, closed="left")
+    day_end = end_of_day(as_of)
+    return pl.col("occurred_at").is_between(day_end - period, day_end, closed="left")
 
 
 def _most_frequent(rows: pl.DataFrame, column: str) -> pl.DataFrame:
     """The most frequent value of a column per micro-skill; of equally frequent values the first by name."""
-    counts = rows.group_by("skill_id", column).len("times").sort("times", column, descending=[True, False])
-    return counts.unique("skill_id", keep="first", maintain_order=True).select("skill_id", column)
+    value_counts = rows.group_by("skill_id", column).len("times").sort("times", column, descending=[True, False])
+    return value_counts.unique("skill_id", keep="first", maintain_order=True).select("skill_id", column)

@@ -17,11 +17,13 @@ from pipelines.storage.lake import content_sha256
 _TEXT_KEY = ("skill_text", "is_matched_whole")
 
 
-def list_distinct_texts(rows: Iterable[pl.LazyFrame], records: pl.DataFrame, courses: pl.DataFrame) -> pl.DataFrame:
+def list_distinct_texts(
+    text_rows: Iterable[pl.LazyFrame], records: pl.DataFrame, courses: pl.DataFrame
+) -> pl.DataFrame:
     """List every text of the core tables that may name a micro-skill.
 
     Args:
-        rows: Frames with skill_text.
+        text_rows: Frames with skill_text.
         records: Rows of `LEARNING_RECORD`.
         courses: Rows of `COURSE`.
 
@@ -29,20 +31,20 @@ def list_distinct_texts(rows: Iterable[pl.LazyFrame], records: pl.DataFrame, cou
         One row per distinct text and use, sorted: skill_text, is_matched_whole (whether it is used as the code of a
         course).
     """
-    names = [frame.select("skill_text", pl.lit(False).alias("is_matched_whole")) for frame in rows]
-    texts = pl.concat([*names, list_learning_texts(records, courses).lazy()])
+    text_frames = [rows.select("skill_text", pl.lit(False).alias("is_matched_whole")) for rows in text_rows]
+    texts = pl.concat([*text_frames, list_learning_texts(records, courses).lazy()])
     return texts.drop_nulls("skill_text").unique().collect().sort(_TEXT_KEY)
 
 
 def fingerprint_names(skills: pl.DataFrame, aliases: pl.DataFrame) -> str:
     """Hash what the matches of texts depend on: the ids of the micro-skills (`SKILL`) and their names (`ALIAS`)."""
-    frames = (skills.select("skill_id"), aliases.select("alias_text", "skill_id"))
-    contents = "".join(content_sha256(frame.sort(pl.all())) for frame in frames)
-    return hashlib.sha256(contents.encode()).hexdigest()[:12]
+    name_frames = (skills.select("skill_id"), aliases.select("alias_text", "skill_id"))
+    content_hashes = "".join(content_sha256(names.sort(pl.all())) for names in name_frames)
+    return hashlib.sha256(content_hashes.encode()).hexdigest()[:12]
 
 
 def update_matches(
-    texts: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame, earlier: pl.DataFrame
+    texts: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame, earlier_matches: pl.DataFrame
 ) -> pl.DataFrame:
     """Match the texts that are new, or all of them if the taxonomy changed.
 
@@ -50,16 +52,18 @@ def update_matches(
         texts: As `list_distinct_texts` returns them.
         skills: The micro-skills (`SKILL`).
         aliases: Their names (`ALIAS`).
-        earlier: The matches so far, in the contract of `SKILL_TEXT`.
+        earlier_matches: The matches so far, in the contract of `SKILL_TEXT`.
 
     Returns:
         The matches of these texts, in the contract of `SKILL_TEXT`; texts that no longer occur are left out.
     """
-    version = fingerprint_names(skills, aliases)
-    current = earlier.filter(pl.col("taxonomy_version") == version).join(texts, on=_TEXT_KEY, how="semi")
-    new_texts = texts.join(current, on=_TEXT_KEY, how="anti")
-    new = match_texts(new_texts, skills, aliases).with_columns(taxonomy_version=pl.lit(version))
-    return pl.concat([current, new.select(current.columns)]).sort(pl.all())
+    taxonomy_version = fingerprint_names(skills, aliases)
+    current_matches = earlier_matches.filter(pl.col("taxonomy_version") == taxonomy_version).join(
+        texts, on=_TEXT_KEY, how="semi"
+    )
+    new_texts = texts.join(current_matches, on=_TEXT_KEY, how="anti")
+    new_matches = match_texts(new_texts, skills, aliases).with_columns(taxonomy_version=pl.lit(taxonomy_version))
+    return pl.concat([current_matches, new_matches.select(current_matches.columns)]).sort(pl.all())
 
 
 def look_up_matches(texts: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
@@ -78,12 +82,12 @@ def look_up_matches(texts: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
     """
     is_matched_whole = pl.col("is_matched_whole") if "is_matched_whole" in texts.columns else pl.lit(False)
     texts = texts.select("skill_text", is_matched_whole.alias("is_matched_whole")).drop_nulls("skill_text").unique()
-    if unmatched := texts.join(matches, on=_TEXT_KEY, how="anti").height:
+    if unmatched_count := texts.join(matches, on=_TEXT_KEY, how="anti").height:
         raise TaxonomyError(
-            f"{unmatched:,} of {texts.height:,} skill texts are not in {SKILL_TEXT.name}: materialize it first"
+            f"{unmatched_count:,} of {texts.height:,} skill texts are not in {SKILL_TEXT.name}: materialize it first"
         )
-    looked_up = matches.join(texts, on=_TEXT_KEY, how="semi").drop_nulls("mention_text")
-    return looked_up.select("skill_text", "mention_text", "skill_id").unique().sort(pl.all())
+    selected_matches = matches.join(texts, on=_TEXT_KEY, how="semi").drop_nulls("mention_text")
+    return selected_matches.select("skill_text", "mention_text", "skill_id").unique().sort(pl.all())
 
 
 def add_skill_ids(rows: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
@@ -96,5 +100,5 @@ def add_skill_ids(rows: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
     Returns:
         One row per row and micro-skill that its text names, with skill_id; rows without one are left out.
     """
-    skills = look_up_matches(rows.select("skill_text"), matches).drop_nulls("skill_id")
-    return rows.join(skills.select("skill_text", "skill_id").unique(), on="skill_text")
+    skill_matches = look_up_matches(rows.select("skill_text"), matches).drop_nulls("skill_id")
+    return rows.join(skill_matches.select("skill_text", "skill_id").unique(), on="skill_text")

@@ -71,26 +71,30 @@ def build_taxonomy(
         TaxonomyError: If an id is missing or repeated, or prerequisites or replacements form a cycle.
     """
     skills = skills.with_columns(
-        pl.lit(None, pl.String).alias(name) for name in _OPTIONAL if name not in skills.columns
+        pl.lit(None, pl.String).alias(column) for column in _OPTIONAL if column not in skills.columns
     )
     if skills["skill_id"].null_count() or skills["name"].null_count():
         raise TaxonomyError("the taxonomy: every row needs a skill_id and a name")
-    repeated = skills.filter(pl.col("skill_id").is_duplicated())
-    if repeated.height:
-        raise TaxonomyError(f"the taxonomy: skill_id {repeated['skill_id'][0]} occurs more than once: keep one row")
+    repeated_rows = skills.filter(pl.col("skill_id").is_duplicated())
+    if repeated_rows.height:
+        raise TaxonomyError(
+            f"the taxonomy: skill_id {repeated_rows['skill_id'][0]} occurs more than once: keep one row"
+        )
     skills, successors = _resolve_replacements(skills)
-    needs = _follow_ids(_or_empty(prerequisites, PREREQUISITE), successors, "skill_id", "requires_skill_id")
+    requirements = _follow_ids(_or_empty(prerequisites, PREREQUISITE), successors, "skill_id", "requires_skill_id")
     if successors:  # merged micro-skills do not require themselves
-        needs = needs.filter(pl.col("skill_id") != pl.col("requires_skill_id"))
+        requirements = requirements.filter(pl.col("skill_id") != pl.col("requires_skill_id"))
     profiles = _follow_ids(_or_empty(role_profiles, ROLE_PROFILE), successors, "skill_id")
-    ids = skills["skill_id"].implode()
-    needs = needs.filter(pl.col("skill_id").is_in(ids) & pl.col("requires_skill_id").is_in(ids))
-    profiles = profiles.filter(pl.col("skill_id").is_in(ids))
-    check_acyclic(needs)
+    skill_ids = skills["skill_id"].implode()
+    requirements = requirements.filter(
+        pl.col("skill_id").is_in(skill_ids) & pl.col("requires_skill_id").is_in(skill_ids)
+    )
+    profiles = profiles.filter(pl.col("skill_id").is_in(skill_ids))
+    check_acyclic(requirements)
     return Taxonomy(
         _skill_rows(skills),
         _build_aliases(skills),
-        needs.select(PREREQUISITE.column_names).unique().sort(pl.all()),
+        requirements.select(PREREQUISITE.column_names).unique().sort(pl.all()),
         profiles.select(ROLE_PROFILE.column_names).unique(("role_name", "skill_id"), keep="first").sort(pl.all()),
         _or_empty(relations, TAXONOMY_RELATION)
         .select(TAXONOMY_RELATION.column_names)
@@ -110,35 +114,39 @@ def add_aliases(taxonomy: Taxonomy, aliases: pl.DataFrame) -> tuple[Taxonomy, in
     Returns:
         The taxonomy, and the number of rows taken. A row whose micro-skill does not exist, or no longer, is left out.
     """
-    ids = taxonomy.skills.select(pl.col("skill_id").alias("target"), pl.col("skill_id").alias("by_id"))
-    names = taxonomy.aliases.select(pl.col("alias_text").alias("target_name"), pl.col("skill_id").alias("by_name"))
-    rows = (
+    targets_by_id = taxonomy.skills.select(pl.col("skill_id").alias("target"), pl.col("skill_id").alias("by_id"))
+    targets_by_name = taxonomy.aliases.select(
+        pl.col("alias_text").alias("target_name"), pl.col("skill_id").alias("by_name")
+    )
+    resolved_aliases = (
         aliases.drop_nulls(("name", "skill_id"))
         .select(
             normalise_name(pl.col("name")).alias("alias_text"),
             pl.col("skill_id").alias("target"),
             normalise_name(pl.col("skill_id")).alias("target_name"),
         )
-        .join(ids, on="target", how="left", maintain_order="left")
-        .join(names, on="target_name", how="left", maintain_order="left")
+        .join(targets_by_id, on="target", how="left", maintain_order="left")
+        .join(targets_by_name, on="target_name", how="left", maintain_order="left")
         .with_columns(pl.coalesce("by_id", "by_name").alias("skill_id"))
         .filter(pl.col("skill_id").is_not_null(), pl.col("alias_text") != "")
     )
-    added = rows.unique("alias_text", keep="last").select(ALIAS.column_names)
-    others = taxonomy.aliases.join(added, on="alias_text", how="anti")
-    return replace(taxonomy, aliases=pl.concat([others, added]).sort("alias_text")), rows.height
+    new_aliases = resolved_aliases.unique("alias_text", keep="last").select(ALIAS.column_names)
+    other_aliases = taxonomy.aliases.join(new_aliases, on="alias_text", how="anti")
+    return replace(
+        taxonomy, aliases=pl.concat([other_aliases, new_aliases]).sort("alias_text")
+    ), resolved_aliases.height
 
 
-def build_observed_taxonomy(texts: pl.Series, capability_parts: int) -> Taxonomy:
+def build_observed_taxonomy(skill_texts: pl.Series, capability_parts: int) -> Taxonomy:
     """Build a taxonomy from the texts of the exports: each distinct text is a micro-skill.
 
     Args:
-        texts: Texts that name micro-skills.
+        skill_texts: Texts that name micro-skills.
         capability_parts: Number of leading parts of a text (`a/b` of `a/b/c`) that name its capability.
     """
-    names = texts.drop_nulls().unique().sort().alias("skill_id").to_frame()
+    observed_skills = skill_texts.drop_nulls().unique().sort().alias("skill_id").to_frame()
     capability = pl.col("skill_id").str.split("/").list.head(capability_parts).list.join("/")
-    return build_taxonomy(names.with_columns(name="skill_id", capability_id=capability))
+    return build_taxonomy(observed_skills.with_columns(name="skill_id", capability_id=capability))
 
 
 def match_skills(texts: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
@@ -174,33 +182,39 @@ def match_texts(texts: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame
     """
     is_matched_whole = pl.col("is_matched_whole") if "is_matched_whole" in texts.columns else pl.lit(False)
     texts = texts.select("skill_text", is_matched_whole.alias("is_matched_whole")).unique().drop_nulls()
-    names = pl.col("skill_text").str.split(_SEPARATOR)
-    parts = (
-        texts.with_columns(part=pl.when("is_matched_whole").then(pl.concat_list("skill_text")).otherwise(names))
+    split_texts = pl.col("skill_text").str.split(_SEPARATOR)
+    text_parts = (
+        texts.with_columns(part=pl.when("is_matched_whole").then(pl.concat_list("skill_text")).otherwise(split_texts))
         .explode("part")
         .with_columns(pl.col("part").str.strip_chars())
         .filter(pl.col("part") != "")
         .with_columns(normalise_name(pl.col("part")).alias("mention_text"))
     )
-    ids = skills.select(pl.col("skill_id").alias("part"), pl.col("skill_id").alias("by_id"))
-    names_of_parts = aliases.select(pl.col("alias_text").alias("mention_text"), pl.col("skill_id").alias("by_alias"))
-    parts = parts.join(ids, on="part", how="left").join(names_of_parts, on="mention_text", how="left")
-    parts = parts.select(
+    skills_by_id = skills.select(pl.col("skill_id").alias("part"), pl.col("skill_id").alias("by_id"))
+    skills_by_alias = aliases.select(pl.col("alias_text").alias("mention_text"), pl.col("skill_id").alias("by_alias"))
+    text_parts = text_parts.join(skills_by_id, on="part", how="left").join(
+        skills_by_alias, on="mention_text", how="left"
+    )
+    text_parts = text_parts.select(
         *("skill_text", "is_matched_whole", "mention_text"),
         pl.coalesce("by_id", "by_alias").alias("skill_id"),
         pl.when(pl.col("by_id").is_not_null()).then(pl.lit("id")).otherwise(pl.lit("alias")).alias("match_method"),
     )
     is_searched = pl.col("skill_id").is_null() & ~pl.col("is_matched_whole")
-    inside = _find_inside(parts.filter(is_searched), aliases) if aliases.height else parts.filter(is_searched)
-    without_parts = texts.join(parts, on=("skill_text", "is_matched_whole"), how="anti")
-    matches = pl.concat([parts.filter(~is_searched), inside.select(parts.columns), without_parts], how="diagonal")
+    contained_matches = (
+        _find_inside(text_parts.filter(is_searched), aliases) if aliases.height else text_parts.filter(is_searched)
+    )
+    without_parts = texts.join(text_parts, on=("skill_text", "is_matched_whole"), how="anti")
+    matches = pl.concat(
+        [text_parts.filter(~is_searched), contained_matches.select(text_parts.columns), without_parts], how="diagonal"
+    )
     is_unknown = pl.col("skill_id").is_null()
     matches = matches.with_columns(
         pl.when(is_unknown).then(pl.lit("none")).otherwise("match_method").alias("match_method")
     )
-    order = pl.col("match_method").replace_strict({method: i for i, method in enumerate(MATCH_METHODS)})
-    key = ("skill_text", "is_matched_whole", "mention_text", "skill_id")
-    return matches.sort(*key, order).unique(key, keep="first", maintain_order=True)
+    method_order = pl.col("match_method").replace_strict({method: rank for rank, method in enumerate(MATCH_METHODS)})
+    match_key = ("skill_text", "is_matched_whole", "mention_text", "skill_id")
+    return matches.sort(*match_key, method_order).unique(match_key, keep="first", maintain_order=True)
 
 
 def check_acyclic(prerequisites: pl.DataFrame) -> None:
@@ -217,9 +231,9 @@ def check_acyclic(prerequisites: pl.DataFrame) -> None:
         TopologicalSorter(dict(required.iter_rows())).prepare()
     except CycleError as error:
         cycle = error.args[1][:0:-1]  # each requires the next one, and the last the first
-        first = cycle.index(min(cycle))
-        path = " → ".join([*cycle[first:], *cycle[: first + 1]])
-        raise TaxonomyError(f"prerequisites form a cycle: {path}: remove one of them") from None
+        smallest_index = cycle.index(min(cycle))
+        cycle_path = " → ".join([*cycle[smallest_index:], *cycle[: smallest_index + 1]])
+        raise TaxonomyError(f"prerequisites form a cycle: {cycle_path}: remove one of them") from None
 
 
 def _skill_rows(skills: pl.DataFrame) -> pl.DataFrame:
@@ -236,8 +250,8 @@ def _skill_rows(skills: pl.DataFrame) -> pl.DataFrame:
     ).sort("skill_id")
 
 
-def _or_empty(frame: pl.DataFrame | None, table: Table) -> pl.DataFrame:
-    return pl.DataFrame(schema=table.schema) if frame is None else frame
+def _or_empty(rows: pl.DataFrame | None, table: Table) -> pl.DataFrame:
+    return pl.DataFrame(schema=table.schema) if rows is None else rows
 
 
 def _resolve_replacements(skills: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, list[str]]]:
@@ -246,60 +260,67 @@ def _resolve_replacements(skills: pl.DataFrame) -> tuple[pl.DataFrame, dict[str,
     Args:
         skills: One row per micro-skill: skill_id, name, aliases, replaced_by and any other column.
     """
-    replaced = skills.filter(pl.col("replaced_by").str.strip_chars().replace("", None).is_not_null())
-    current = skills.join(replaced, on="skill_id", how="anti", maintain_order="left")
-    given = {
+    replaced_skills = skills.filter(pl.col("replaced_by").str.strip_chars().replace("", None).is_not_null())
+    current_skills = skills.join(replaced_skills, on="skill_id", how="anti", maintain_order="left")
+    replacements = {
         skill_id: [part.strip() for part in replaced_by.split(_SEPARATOR) if part.strip()]
-        for skill_id, replaced_by in replaced.select("skill_id", "replaced_by").iter_rows()
+        for skill_id, replaced_by in replaced_skills.select("skill_id", "replaced_by").iter_rows()
     }
-    existing = set(current["skill_id"])
-    successors = {skill_id: _follow_replacements(skill_id, given, existing, ()) for skill_id in given}
-    heirs = {skill_id: heir[0] for skill_id, heir in successors.items() if len(heir) == 1}
-    inherited = (
-        replaced.filter(pl.col("skill_id").is_in(list(heirs)))
+    current_ids = set(current_skills["skill_id"])
+    successors = {skill_id: _follow_replacements(skill_id, replacements, current_ids, ()) for skill_id in replacements}
+    heir_by_skill = {
+        skill_id: successor_ids[0] for skill_id, successor_ids in successors.items() if len(successor_ids) == 1
+    }
+    inherited_names = (
+        replaced_skills.filter(pl.col("skill_id").is_in(list(heir_by_skill)))
         .select(
             pl.concat_str("skill_id", "name", "aliases", separator=_SEPARATOR, ignore_nulls=True).alias("inherited"),
-            pl.col("skill_id").replace_strict(heirs, default=None, return_dtype=pl.String).alias("skill_id"),
+            pl.col("skill_id").replace_strict(heir_by_skill, default=None, return_dtype=pl.String).alias("skill_id"),
         )
         .group_by("skill_id", maintain_order=True)
         .agg(pl.col("inherited").str.join(_SEPARATOR))
     )
     aliases = pl.concat_str("aliases", "inherited", separator=_SEPARATOR, ignore_nulls=True).replace("", None)
-    with_heritage = current.join(inherited, on="skill_id", how="left", maintain_order="left")
-    return with_heritage.with_columns(aliases.alias("aliases")).drop("inherited"), successors
+    skills_with_names = current_skills.join(inherited_names, on="skill_id", how="left", maintain_order="left")
+    return skills_with_names.with_columns(aliases.alias("aliases")).drop("inherited"), successors
 
 
 def _follow_replacements(
-    skill_id: str, given: Mapping[str, list[str]], existing: set[str], path: tuple[str, ...]
+    skill_id: str, replacements: Mapping[str, list[str]], current_ids: set[str], visited_ids: tuple[str, ...]
 ) -> list[str]:
     """The micro-skills that take the place of this one in the end and exist, each once."""
-    if skill_id in path:
-        raise TaxonomyError(f"replaced_by goes in a circle: {' → '.join((*path, skill_id))}: correct one of them")
-    if skill_id not in given:
-        return [skill_id] if skill_id in existing else []
-    ends = [_follow_replacements(successor, given, existing, (*path, skill_id)) for successor in given[skill_id]]
-    return list(dict.fromkeys(chain.from_iterable(ends)))
+    if skill_id in visited_ids:
+        raise TaxonomyError(
+            f"replaced_by goes in a circle: {' → '.join((*visited_ids, skill_id))}: correct one of them"
+        )
+    if skill_id not in replacements:
+        return [skill_id] if skill_id in current_ids else []
+    final_ids = [
+        _follow_replacements(successor, replacements, current_ids, (*visited_ids, skill_id))
+        for successor in replacements[skill_id]
+    ]
+    return list(dict.fromkeys(chain.from_iterable(final_ids)))
 
 
 def _follow_ids(rows: pl.DataFrame, successors: Mapping[str, list[str]], *columns: str) -> pl.DataFrame:
     """The rows with the ids of successors in place of replaced ones: one row per successor."""
     if not successors:
         return rows
-    ids = pl.DataFrame({"old": list(successors), "new": list(successors.values())}).explode("new")
+    successor_pairs = pl.DataFrame({"old": list(successors), "new": list(successors.values())}).explode("new")
     for column in columns:  # a replaced id without a successor stays, and is unknown
-        followed = rows.join(ids, left_on=column, right_on="old", how="left", maintain_order="left")
-        rows = followed.with_columns(pl.coalesce("new", column).alias(column)).drop("new")
+        joined_rows = rows.join(successor_pairs, left_on=column, right_on="old", how="left", maintain_order="left")
+        rows = joined_rows.with_columns(pl.coalesce("new", column).alias(column)).drop("new")
     return rows
 
 
-def _find_inside(parts: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
+def _find_inside(text_parts: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
     """Aliases that occur in a longer text as whole words; of overlapping aliases the longest."""
     # Spaces are doubled so that neighbouring names do not share one. The first pattern wins: longest first.
-    names = sorted(aliases["alias_text"].to_list(), key=len, reverse=True)
-    patterns = [f" {name.replace(' ', '  ')} " for name in names]
-    padded = pl.concat_str(pl.lit(" "), pl.col("mention_text").str.replace_all(" ", "  "), pl.lit(" "))
-    names_inside = padded.str.extract_many(patterns, leftmost=True).alias("match")
-    matches = parts.drop("skill_id").with_columns(names_inside, pl.lit("contained").alias("match_method"))
+    alias_names = sorted(aliases["alias_text"].to_list(), key=len, reverse=True)
+    patterns = [f" {alias_name.replace(' ', '  ')} " for alias_name in alias_names]
+    padded_text = pl.concat_str(pl.lit(" "), pl.col("mention_text").str.replace_all(" ", "  "), pl.lit(" "))
+    names_inside = padded_text.str.extract_many(patterns, leftmost=True).alias("match")
+    matches = text_parts.drop("skill_id").with_columns(names_inside, pl.lit("contained").alias("match_method"))
     matches = matches.explode("match", empty_as_null=True)
     matches = matches.with_columns(pl.col("match").str.replace_all("  ", " ").str.strip_chars())
     return matches.join(aliases.rename({"alias_text": "match"}), on="match", how="left")
@@ -307,12 +328,14 @@ def _find_inside(parts: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
 
 def _build_aliases(skills: pl.DataFrame) -> pl.DataFrame:
     """Normalised names and aliases. A name of several micro-skills is left out, unless only one has it as its name."""
-    others = skills.select("skill_id", pl.col("aliases").str.split(_SEPARATOR).alias("name")).explode("name")
-    names = [
-        frame.select("skill_id", normalise_name(pl.col("name")).alias("alias_text"), pl.lit(order).alias("order"))
-        for order, frame in enumerate((skills, others.drop_nulls()))
+    other_names = skills.select("skill_id", pl.col("aliases").str.split(_SEPARATOR).alias("name")).explode("name")
+    name_frames = [
+        named_skills.select(
+            "skill_id", normalise_name(pl.col("name")).alias("alias_text"), pl.lit(order).alias("order")
+        )
+        for order, named_skills in enumerate((skills, other_names.drop_nulls()))
     ]
-    rows = pl.concat(names).filter(pl.col("alias_text") != "").unique(maintain_order=True)
-    preferred = rows.filter(pl.col("order") == pl.col("order").min().over("alias_text"))
-    unambiguous = preferred.filter(pl.col("skill_id").n_unique().over("alias_text") == 1)
-    return unambiguous.select(ALIAS.column_names).unique().sort("alias_text")
+    name_rows = pl.concat(name_frames).filter(pl.col("alias_text") != "").unique(maintain_order=True)
+    preferred_names = name_rows.filter(pl.col("order") == pl.col("order").min().over("alias_text"))
+    unambiguous_names = preferred_names.filter(pl.col("skill_id").n_unique().over("alias_text") == 1)
+    return unambiguous_names.select(ALIAS.column_names).unique().sort("alias_text")

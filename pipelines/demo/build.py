@@ -43,7 +43,7 @@ def build_demo(
     people: int = 300,
     seed: int = 7,
     end: date,
-    progress: Callable[[str, float], None] = lambda task, share: None,
+    progress: Callable[[str, float], None] = lambda activity, share: None,
 ) -> DemoSummary:
     """Write landing/, truth/ and footsteps.yaml; landing/ and truth/ of an earlier demo are removed.
 
@@ -64,15 +64,15 @@ def build_demo(
     """
     progress("planting the company", 0.0)
     world = generate_world(people, seed=seed, end=end)
-    for part in ("landing", "truth"):
-        shutil.rmtree(folder / part, ignore_errors=True)
+    for subfolder in ("landing", "truth"):
+        shutil.rmtree(folder / subfolder, ignore_errors=True)
     exports = ExportFolder(folder / "landing")
     write_company_exports(world, exports)
     with open_truth(world, folder / "truth") as add_truth:
-        for history in generate_histories(world):
-            write_history_exports(world, history, exports)
-            add_truth(history)
-            progress("writing exports", (history.block + 1) / world.blocks)
+        for block_history in generate_histories(world):
+            write_history_exports(world, block_history, exports)
+            add_truth(block_history)
+            progress("writing exports", (block_history.block + 1) / world.blocks)
     write_company_truth(world, exports, folder / "truth")
     (folder / "footsteps.yaml").write_bytes(resources.files("pipelines.demo").joinpath("footsteps.yaml").read_bytes())
     progress("done", 1.0)

@@ -39,26 +39,26 @@ def open_truth(world: World, folder: Path) -> Iterator[Callable[[History], None]
     The files have one row per person and micro-skill taken up; person_id is the employee number of the HR export.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    people, skills = world.people["employee_number"], world.catalog.skills["skill_id"]
+    employee_numbers, skill_ids = world.people["employee_number"], world.catalog.skills["skill_id"]
     with (
-        pq.ParquetWriter(folder / "stages.parquet", STAGES) as stages,
-        pq.ParquetWriter(folder / "paths.parquet", PATHS) as paths,
+        pq.ParquetWriter(folder / "stages.parquet", STAGES) as stage_writer,
+        pq.ParquetWriter(folder / "paths.parquet", PATHS) as path_writer,
     ):
 
-        def add(history: History) -> None:
-            planned = pl.col("planned_step")
-            rows = history.steps.with_columns(
-                people.gather(history.steps["person"]).alias("person_id"),
-                skills.gather(history.steps["skill"]).alias("skill_id"),
+        def add_history(history: History) -> None:
+            planned_step = pl.col("planned_step")
+            step_rows = history.steps.with_columns(
+                employee_numbers.gather(history.steps["person"]).alias("person_id"),
+                skill_ids.gather(history.steps["skill"]).alias("skill_id"),
                 pl.col("reached_day").cast(pl.Int32).cast(pl.Date).alias("reached_at"),
                 pl.col("begun_day").cast(pl.Int32).cast(pl.Date).alias("begun_at"),
                 pl.col("step").alias("position"),
-                pl.when(planned > 0).then(planned).alias("planned_position"),
+                pl.when(planned_step > 0).then(planned_step).alias("planned_position"),
             )
-            stages.write_table(rows.select(STAGES.names).to_arrow().cast(STAGES))
-            paths.write_table(rows.select(PATHS.names).to_arrow().cast(PATHS))
+            stage_writer.write_table(step_rows.select(STAGES.names).to_arrow().cast(STAGES))
+            path_writer.write_table(step_rows.select(PATHS.names).to_arrow().cast(PATHS))
 
-        yield add
+        yield add_history
 
 
 def write_company_truth(world: World, exports: ExportFolder, folder: Path) -> None:
@@ -68,8 +68,8 @@ def write_company_truth(world: World, exports: ExportFolder, folder: Path) -> No
     and the number of planted errors per export.
     """
     skill_ids, curricula = world.catalog.skills["skill_id"], world.curricula
-    role, skill = np.nonzero(curricula.position)
-    frames = {
+    role_numbers, skill_numbers = np.nonzero(curricula.position)
+    truth_tables = {
         "prerequisites": world.catalog.prerequisites,
         "trends": pl.DataFrame({"skill_id": skill_ids, "trend": pl.Series(curricula.trend).cast(pl.Int64)}),
         "half_lives": pl.DataFrame(
@@ -77,16 +77,16 @@ def write_company_truth(world: World, exports: ExportFolder, folder: Path) -> No
         ),
         "curricula": pl.DataFrame(
             {
-                "role_name": pl.Series(world.catalog.role_names).gather(role),
-                "skill_id": skill_ids.gather(skill),
-                "planned_position": curricula.position[role, skill],
+                "role_name": pl.Series(world.catalog.role_names).gather(role_numbers),
+                "skill_id": skill_ids.gather(skill_numbers),
+                "planned_position": curricula.position[role_numbers, skill_numbers],
             }
         ),
         "roles": world.people.select(pl.col("employee_number").alias("person_id"), "role_name"),
     }
-    for name, frame in frames.items():
-        frame.write_parquet(folder / f"{name}.parquet")
-    errors: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for table_name, truth_rows in truth_tables.items():
+        truth_rows.write_parquet(folder / f"{table_name}.parquet")
+    errors_by_file: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for (file, kind), count in exports.errors.items():
-        errors[file][kind] = count
-    (folder / "dirt.json").write_text(json.dumps(errors, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        errors_by_file[file][kind] = count
+    (folder / "dirt.json").write_text(json.dumps(errors_by_file, indent=1, sort_keys=True) + "\n", encoding="utf-8")

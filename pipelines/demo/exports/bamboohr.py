@@ -19,9 +19,9 @@ BAD_DATE = pl.lit("0000-00-00")  # what the system prints for a hire date that w
 def write_bamboohr(world: World, folder: ExportFolder) -> None:
     """Write one full export of everyone who was employed in the history, drawn the day after it ends."""
     people = world.people
-    manager = people["manager"].set(people["manager"] < 0, None)
+    manager_rows = people["manager"].set(people["manager"] < 0, None)
     has_left = pl.col("left_day") <= world.end
-    frame = people.select(
+    employees = people.select(
         pl.col("employee_number").alias("Employee #"),
         pl.col("first_name").alias("First Name"),
         pl.col("last_name").alias("Last Name"),
@@ -32,17 +32,17 @@ def write_bamboohr(world: World, folder: ExportFolder) -> None:
         pl.when(has_left).then(pl.lit("Inactive")).otherwise(pl.lit("Active")).alias("Status"),
         iso_day("hired_day").alias("Hire Date"),
         pl.col("work_email").alias("Work Email"),
-        (people["first_name"].gather(manager) + " " + people["last_name"].gather(manager))
+        (people["first_name"].gather(manager_rows) + " " + people["last_name"].gather(manager_rows))
         .fill_null("")
         .alias("Reports To"),
-        people["work_email"].gather(manager).fill_null("").alias("Reports To Email"),
+        people["work_email"].gather(manager_rows).fill_null("").alias("Reports To Email"),
         pl.when(has_left).then(iso_day("left_day")).alias("Termination Date"),
         iso_day("birth_day").alias("Birth Date"),
         pl.format("{} EUR", (pl.col("pay") / 100).round(2)).alias("Pay rate"),
     )
     folder.append_with_errors(
         f"bamboohr/employees_{export_date(world, 1)}.csv",
-        frame,
+        employees,
         (
             PlantedError("bad_date", BAD_DATE_SHARE, "Hire Date", BAD_DATE),
             PlantedError("mixed_case", MIXED_CASE_SHARE, "Work Email", pl.col("Work Email").str.to_uppercase()),

@@ -27,5 +27,5 @@ def write_company_exports(world: World, folder: ExportFolder) -> None:
 
 def write_history_exports(world: World, history: History, folder: ExportFolder) -> None:
     """Append the history of one block of people to all exports; the same world gives the same bytes."""
-    for write in (write_jira, write_tempo, write_xapi, write_lists, write_employee_input):
-        write(world, history, folder)
+    for write_export in (write_jira, write_tempo, write_xapi, write_lists, write_employee_input):
+        write_export(world, history, folder)

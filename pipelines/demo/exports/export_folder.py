@@ -34,8 +34,8 @@ class ExportFolder:
 
     def append_csv(
         self,
-        file: str,
-        frame: pl.DataFrame,
+        file_name: str,
+        rows: pl.DataFrame,
         *,
         header: Sequence[str] | None = None,
         byte_order_mark: bool = False,
@@ -44,28 +44,28 @@ class ExportFolder:
         """Append rows to a CSV file; the first piece writes the header.
 
         Args:
-            file: Path of the file in the folder.
-            frame: The rows.
+            file_name: Path of the file in the folder.
+            rows: The rows.
             header: The header if it differs from the frame's column names; it may repeat names.
             byte_order_mark: Whether the file starts with a byte order mark.
             line_terminator: The end of a line.
         """
-        begins = file not in self.rows
-        with self._open(file) as stream:
-            if begins:
-                stream.write(BYTE_ORDER_MARK if byte_order_mark else b"")
-                stream.write((",".join(header or frame.columns) + line_terminator).encode())
+        is_new_file = file_name not in self.rows
+        with self._open(file_name) as export_file:
+            if is_new_file:
+                export_file.write(BYTE_ORDER_MARK if byte_order_mark else b"")
+                export_file.write((",".join(header or rows.columns) + line_terminator).encode())
             # an empty cell is empty, as vendors write it, not a pair of quotes
-            texts = pl.col(pl.String)
-            frame.with_columns(pl.when(texts != "").then(texts).name.keep()).write_csv(
-                stream, include_header=False, line_terminator=line_terminator
+            text_columns = pl.col(pl.String)
+            rows.with_columns(pl.when(text_columns != "").then(text_columns).name.keep()).write_csv(
+                export_file, include_header=False, line_terminator=line_terminator
             )
-        self.rows[file] += frame.height
+        self.rows[file_name] += rows.height
 
     def append_with_errors(
         self,
-        file: str,
-        frame: pl.DataFrame,
+        file_name: str,
+        rows: pl.DataFrame,
         errors: Sequence[PlantedError],
         rng: np.random.Generator,
         *,
@@ -75,44 +75,44 @@ class ExportFolder:
     ) -> None:
         """Plant errors in rows and append them to a CSV file; see `plant_errors` and `append_csv`."""
         self.append_csv(
-            file,
-            self.plant_errors(file, frame, errors, rng),
+            file_name,
+            self.plant_errors(file_name, rows, errors, rng),
             header=header,
             byte_order_mark=byte_order_mark,
             line_terminator=line_terminator,
         )
 
-    def append_lines(self, file: str, lines: pl.Series) -> None:
+    def append_lines(self, file_name: str, lines: pl.Series) -> None:
         """Append text lines to a file."""
-        with self._open(file) as stream:
-            lines.to_frame().write_csv(stream, include_header=False, quote_style="never")
-        self.rows[file] += lines.len()
+        with self._open(file_name) as export_file:
+            lines.to_frame().write_csv(export_file, include_header=False, quote_style="never")
+        self.rows[file_name] += lines.len()
 
     def plant_errors(
         self,
-        file: str,
-        frame: pl.DataFrame,
+        file_name: str,
+        rows: pl.DataFrame,
         errors: Sequence[PlantedError],
         rng: np.random.Generator,
         *,
         every_kind: bool = True,
     ) -> pl.DataFrame:
         """Plant errors in rows of a file and count them; see `planted_errors.plant_errors`."""
-        planted, counts = plant_errors(frame, errors, rng, every_kind=every_kind)
-        for kind, count in counts.items():
-            self.count_errors(file, kind, count)
-        return planted
+        rows_with_errors, count_by_kind = plant_errors(rows, errors, rng, every_kind=every_kind)
+        for kind, count in count_by_kind.items():
+            self.count_errors(file_name, kind, count)
+        return rows_with_errors
 
-    def count_errors(self, file: str, kind: str, count: int) -> None:
+    def count_errors(self, file_name: str, kind: str, count: int) -> None:
         """Add to the number of planted errors of a file; a kind that does not occur has no entry."""
         if count:
-            self.errors[file, kind] += count
+            self.errors[file_name, kind] += count
 
     def count_rows(self, prefix: str) -> int:
         """Return the rows of all files whose path starts with the prefix."""
-        return sum(count for file, count in self.rows.items() if file.startswith(prefix))
+        return sum(count for file_name, count in self.rows.items() if file_name.startswith(prefix))
 
-    def _open(self, file: str) -> BinaryIO:
-        path = self.root / file
+    def _open(self, file_name: str) -> BinaryIO:
+        path = self.root / file_name
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("ab" if file in self.rows else "wb")
+        return path.open("ab" if file_name in self.rows else "wb")

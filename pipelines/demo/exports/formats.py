@@ -24,29 +24,31 @@ def iso_day(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.Int32).cast(pl.Date).dt.strftime("%Y-%m-%d")
 
 
-def draw_times(day: pl.Series, rng: np.random.Generator) -> pl.Series:
+def draw_times(day_numbers: pl.Series, rng: np.random.Generator) -> pl.Series:
     """Draw a time of the working day for each day since 1970."""
-    minute = day.cast(pl.Int64) * MINUTES_PER_DAY + pl.Series(rng.integers(OPENING_MINUTE, CLOSING_MINUTE, day.len()))
-    return (minute * 60_000).cast(pl.Datetime("ms"))
+    minutes_since_epoch = day_numbers.cast(pl.Int64) * MINUTES_PER_DAY + pl.Series(
+        rng.integers(OPENING_MINUTE, CLOSING_MINUTE, day_numbers.len())
+    )
+    return (minutes_since_epoch * 60_000).cast(pl.Datetime("ms"))
 
 
 def draw_values(
-    values: Sequence[str], shares: Sequence[float], size: int, rng: np.random.Generator, name: str = ""
+    choices: Sequence[str], shares: Sequence[float], size: int, rng: np.random.Generator, name: str = ""
 ) -> pl.Series:
     """Draw `size` values, each with its share."""
-    return pl.Series(name, values).gather(rng.choice(len(values), size, p=shares))
+    return pl.Series(name, choices).gather(rng.choice(len(choices), size, p=shares))
 
 
-def spell_skills(skill: pl.Series, catalog: Catalog, rng: np.random.Generator) -> pl.Series:
+def spell_skills(skill_numbers: pl.Series, catalog: Catalog, rng: np.random.Generator) -> pl.Series:
     """Return each micro-skill as a person would type it: mostly its name, else one of its aliases."""
     spellings = pl.concat([catalog.skills["name"], catalog.labels, catalog.phrases])
-    column: IntArray = rng.choice(3, skill.len(), p=(0.7, 0.15, 0.15))
-    return spellings.gather(skill + pl.Series(column * catalog.size))
+    spelling_kinds: IntArray = rng.choice(3, skill_numbers.len(), p=(0.7, 0.15, 0.15))
+    return spellings.gather(skill_numbers + pl.Series(spelling_kinds * catalog.size))
 
 
-def number_rows(frame: pl.DataFrame, prefix: str, block: int) -> pl.Expr:
+def number_rows(rows: pl.DataFrame, prefix: str, block: int) -> pl.Expr:
     """Expression for an id per row, unique over all blocks."""
-    return pl.concat_str(pl.lit(prefix), pl.int_range(frame.height) + 1 + block * NUMBERS_PER_BLOCK)
+    return pl.concat_str(pl.lit(prefix), pl.int_range(rows.height) + 1 + block * NUMBERS_PER_BLOCK)
 
 
 def export_date(world: World, days_after: int) -> str:

@@ -66,14 +66,16 @@ def describe_issues(world: World, issues: pl.DataFrame) -> pl.DataFrame:
     Returns:
         The same rows with project_key, project_name, issue_code, issue_key and summary.
     """
-    created = pl.col("created_day").cast(pl.Int32).cast(pl.Date)
-    half = pl.when(created.dt.month() > 6).then(pl.lit("B")).otherwise(pl.lit("A"))
-    slot = (pl.col("skill") // 7) % 2 + 1
-    year, unit = created.dt.year(), issues["unit"]
-    code, name = (pl.Series([entry[i] for entry in UNITS]).gather(unit) for i in (1, 0))
+    created_date = pl.col("created_day").cast(pl.Int32).cast(pl.Date)
+    half_year = pl.when(created_date.dt.month() > 6).then(pl.lit("B")).otherwise(pl.lit("A"))
+    project_slot = (pl.col("skill") // 7) % 2 + 1
+    created_year, unit_numbers = created_date.dt.year(), issues["unit"]
+    unit_codes, unit_names = (
+        pl.Series([unit_entry[entry_field] for unit_entry in UNITS]).gather(unit_numbers) for entry_field in (1, 0)
+    )
     return issues.with_columns(
-        pl.concat_str(code, (year % 100).cast(pl.String), half, slot).alias("project_key"),
-        pl.format("{} {}{} - stream {}", name, year, half, slot).alias("project_name"),
+        pl.concat_str(unit_codes, (created_year % 100).cast(pl.String), half_year, project_slot).alias("project_key"),
+        pl.format("{} {}{} - stream {}", unit_names, created_year, half_year, project_slot).alias("project_name"),
         (pl.col("issue") + 10_000).alias("issue_code"),
     ).with_columns(
         pl.format("{}-{}", "project_key", "issue_code").alias("issue_key"),
@@ -88,20 +90,20 @@ def describe_issues(world: World, issues: pl.DataFrame) -> pl.DataFrame:
 def write_jira(world: World, history: History, folder: ExportFolder) -> None:
     """Append the block's issues, and write some of them again with a correction the day after."""
     rng = np.random.default_rng([world.seed, 11, history.block])
-    worked = history.issues.with_columns(world.people["unit"].gather(history.issues["person"]).alias("unit"))
+    worked_issues = history.issues.with_columns(world.people["unit"].gather(history.issues["person"]).alias("unit"))
     columns = ("issue", "person", "unit", "skill", "created_day", "last_day", "hours", "is_done")
-    unassigned = history.demands.with_columns(
+    unassigned_issues = history.demands.with_columns(
         pl.lit(None, dtype=pl.Int64).alias("person"),
         pl.col("created_day").alias("last_day"),
         pl.lit(0.0).alias("hours"),
         pl.lit(False).alias("is_done"),
     )
-    issues = describe_issues(world, pl.concat([worked.select(columns), unassigned.select(columns)]))
-    frame = format_issues(world, issues, rng)
-    header = [REPEATED.get(name, name) for name in frame.columns]
+    issues = describe_issues(world, pl.concat([worked_issues.select(columns), unassigned_issues.select(columns)]))
+    export_rows = format_issues(world, issues, rng)
+    header = [REPEATED.get(name, name) for name in export_rows.columns]
     folder.append_with_errors(
         f"jira/issues_{export_date(world, 0)}{part_suffix(world, history.block)}.csv",
-        frame,
+        export_rows,
         (
             PlantedError("bad_date", BAD_DATE_SHARE, "Created", pl.lit("31/Feb/25 9:00 AM")),
             PlantedError("unknown_person", UNKNOWN_PERSON_SHARE, "Assignee", UNKNOWN_ACCOUNT),
@@ -110,40 +112,46 @@ def write_jira(world: World, history: History, folder: ExportFolder) -> None:
         rng,
         header=header,
     )
-    late = frame.filter(issues["is_done"] & pl.Series(rng.random(frame.height) < CORRECTED_SHARE)).with_columns(
+    corrected_rows = export_rows.filter(
+        issues["is_done"] & pl.Series(rng.random(export_rows.height) < CORRECTED_SHARE)
+    ).with_columns(
         pl.lit("Highest").alias("Priority"),
         pl.col("Resolution").str.replace("Done", "Fixed"),
         pl.lit(datetime(1970, 1, 1, 7, 30, tzinfo=UTC) + timedelta(days=world.end + 1))
         .dt.strftime(TIME_FORMAT)
         .alias("Updated"),
     )
-    correction = f"jira/issues_{export_date(world, 1)}.csv"
-    folder.append_csv(correction, late, header=header)
-    folder.count_errors(correction, "late_correction", late.height)
+    correction_file = f"jira/issues_{export_date(world, 1)}.csv"
+    folder.append_csv(correction_file, corrected_rows, header=header)
+    folder.count_errors(correction_file, "late_correction", corrected_rows.height)
 
 
 def format_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     """Return one row per issue in the columns of the export, with the names of `REPEATED`."""
-    size, skill, catalog = issues.height, issues["skill"], world.catalog
-    blank, account = pl.lit(""), world.people["account_code"]
-    manager = world.people["manager"].gather(issues["person"])
-    chief = int(world.people["manager"].arg_min() or 0)
-    reporter = account.gather(manager.set(manager < 0, chief)).fill_null(account[chief])
-    created, updated = draw_times(issues["created_day"], rng), draw_times(issues["last_day"], rng)
-    other_label = draw_values(["", *OTHER_LABELS], (0.7, *[0.06] * len(OTHER_LABELS)), size, rng)
-    # some people label an issue twice with the same micro-skill, in two spellings: it is still one piece of work
-    has_second_label = pl.Series(rng.random(size) < 0.03)
-    repeated_label = (
-        catalog.phrases.gather(skill).str.replace_all(" ", "_").zip_with(has_second_label, pl.Series([""] * size))
+    issue_count, skill_numbers, catalog = issues.height, issues["skill"], world.catalog
+    blank_text, account_codes = pl.lit(""), world.people["account_code"]
+    manager_numbers = world.people["manager"].gather(issues["person"])
+    chief_number = int(world.people["manager"].arg_min() or 0)
+    reporter_codes = account_codes.gather(manager_numbers.set(manager_numbers < 0, chief_number)).fill_null(
+        account_codes[chief_number]
     )
-    note = draw_values(NOTES, (0.6, 0.3, 0.1), size, rng)
-    issue_type = draw_values(["Task", "Story", "Sub-task"], (0.6, 0.3, 0.1), size, rng)
-    priority = draw_values(["Medium", "High", "Low"], (0.7, 0.2, 0.1), size, rng)
-    columns: dict[str, pl.Expr | pl.Series] = {
+    created_times, updated_times = draw_times(issues["created_day"], rng), draw_times(issues["last_day"], rng)
+    other_labels = draw_values(["", *OTHER_LABELS], (0.7, *[0.06] * len(OTHER_LABELS)), issue_count, rng)
+    # some people label an issue twice with the same micro-skill, in two spellings: it is still one piece of work
+    has_second_label = pl.Series(rng.random(issue_count) < 0.03)
+    repeated_labels = (
+        catalog.phrases.gather(skill_numbers)
+        .str.replace_all(" ", "_")
+        .zip_with(has_second_label, pl.Series([""] * issue_count))
+    )
+    notes = draw_values(NOTES, (0.6, 0.3, 0.1), issue_count, rng)
+    issue_types = draw_values(["Task", "Story", "Sub-task"], (0.6, 0.3, 0.1), issue_count, rng)
+    priorities = draw_values(["Medium", "High", "Low"], (0.7, 0.2, 0.1), issue_count, rng)
+    cells_by_header: dict[str, pl.Expr | pl.Series] = {
         "Summary": pl.col("summary"),
         "Issue key": pl.col("issue_key"),
         "Issue id": pl.col("issue_code"),
-        "Issue Type": issue_type,
+        "Issue Type": issue_types,
         "Status": pl.when("is_done")
         .then(pl.lit("Done"))
         .when(pl.col("person").is_not_null())
@@ -152,31 +160,31 @@ def format_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) 
         "Project key": pl.col("project_key"),
         "Project name": pl.col("project_name"),
         "Project type": pl.lit("software"),
-        "Project lead": pl.lit(account[chief]),
-        "Project description": blank,
-        "Project url": blank,
-        "Priority": priority,
-        "Resolution": pl.when("is_done").then(pl.lit("Done")).otherwise(blank),
-        "Assignee": account.gather(issues["person"]).fill_null(""),
-        "Reporter": reporter,
-        "Creator": reporter,
-        "Created": created.dt.strftime(TIME_FORMAT),
-        "Updated": updated.dt.strftime(TIME_FORMAT),
-        "Last Viewed": blank,
-        "Resolved": pl.when("is_done").then(updated.dt.strftime(TIME_FORMAT)).otherwise(blank),
-        "component_1": catalog.skills["capability_name"].gather(skill),
-        "component_2": blank,
-        "Due Date": blank,
+        "Project lead": pl.lit(account_codes[chief_number]),
+        "Project description": blank_text,
+        "Project url": blank_text,
+        "Priority": priorities,
+        "Resolution": pl.when("is_done").then(pl.lit("Done")).otherwise(blank_text),
+        "Assignee": account_codes.gather(issues["person"]).fill_null(""),
+        "Reporter": reporter_codes,
+        "Creator": reporter_codes,
+        "Created": created_times.dt.strftime(TIME_FORMAT),
+        "Updated": updated_times.dt.strftime(TIME_FORMAT),
+        "Last Viewed": blank_text,
+        "Resolved": pl.when("is_done").then(updated_times.dt.strftime(TIME_FORMAT)).otherwise(blank_text),
+        "component_1": catalog.skills["capability_name"].gather(skill_numbers),
+        "component_2": blank_text,
+        "Due Date": blank_text,
         "Votes": pl.lit(0),
-        "label_1": catalog.labels.gather(skill),
-        "label_2": other_label,
-        "label_3": repeated_label,
-        "Description": note,
-        "Environment": blank,
-        "Original Estimate": blank,
-        "Remaining Estimate": blank,
+        "label_1": catalog.labels.gather(skill_numbers),
+        "label_2": other_labels,
+        "label_3": repeated_labels,
+        "Description": notes,
+        "Environment": blank_text,
+        "Original Estimate": blank_text,
+        "Remaining Estimate": blank_text,
         "Time Spent": (pl.col("hours") * 3600).cast(pl.Int64),
-        "Work Ratio": blank,
-        "Custom field (Story Points)": pl.Series(rng.choice([1, 2, 3, 5, 8], size)),
+        "Work Ratio": blank_text,
+        "Custom field (Story Points)": pl.Series(rng.choice([1, 2, 3, 5, 8], issue_count)),
     }
-    return issues.select(values.alias(name) for name, values in columns.items())
+    return issues.select(cells.alias(header) for header, cells in cells_by_header.items())

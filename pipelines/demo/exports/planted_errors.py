@@ -31,12 +31,12 @@ class PlantedError:
 
 
 def plant_errors(
-    frame: pl.DataFrame, errors: Sequence[PlantedError], rng: np.random.Generator, *, every_kind: bool = True
+    rows: pl.DataFrame, errors: Sequence[PlantedError], rng: np.random.Generator, *, every_kind: bool = True
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """Plant each kind of error in rows of its own, and append exact copies of some rows without an error.
 
     Args:
-        frame: The rows of an export.
+        rows: The rows of an export.
         errors: The kinds of errors.
         rng: Chooses the rows.
         every_kind: Whether a large frame has at least one error of each kind.
@@ -44,18 +44,20 @@ def plant_errors(
     Returns:
         The rows with errors, and the number of errors by kind; copies are the kind `duplicate_row`.
     """
-    minimum = 1 if every_kind and frame.height >= EVERY_KIND_FROM_ROWS else 0
+    minimum_count = 1 if every_kind and rows.height >= EVERY_KIND_FROM_ROWS else 0
     shares = [*(error.share for error in errors), DUPLICATE_SHARE]
     # a fraction of a row counts by chance
-    counts = [min(max(int(frame.height * share + rng.random()), minimum), frame.height // 10) for share in shares]
-    rows = rng.choice(max(frame.height, 1), size=sum(counts), replace=False)
-    error_numbers = np.zeros(frame.height, dtype=np.int8)
-    error_numbers[rows] = np.repeat(np.arange(1, len(counts) + 1), counts)
-    marked = frame.with_columns(pl.Series("_mark", error_numbers))
-    for number, error in enumerate(errors, start=1):
-        planted = pl.when(pl.col("_mark") == number).then(error.value).otherwise(pl.col(error.column))
-        marked = marked.with_columns(planted.alias(error.column))
-    kinds = [*(error.kind for error in errors), "duplicate_row"]
-    return pl.concat([marked, marked.filter(pl.col("_mark") == len(counts))]).drop("_mark"), dict(
-        zip(kinds, counts, strict=True)
+    error_counts = [
+        min(max(int(rows.height * share + rng.random()), minimum_count), rows.height // 10) for share in shares
+    ]
+    error_rows = rng.choice(max(rows.height, 1), size=sum(error_counts), replace=False)
+    error_numbers = np.zeros(rows.height, dtype=np.int8)
+    error_numbers[error_rows] = np.repeat(np.arange(1, len(error_counts) + 1), error_counts)
+    marked_rows = rows.with_columns(pl.Series("_mark", error_numbers))
+    for error_number, error in enumerate(errors, start=1):
+        cells = pl.when(pl.col("_mark") == error_number).then(error.value).otherwise(pl.col(error.column))
+        marked_rows = marked_rows.with_columns(cells.alias(error.column))
+    error_kinds = [*(error.kind for error in errors), "duplicate_row"]
+    return pl.concat([marked_rows, marked_rows.filter(pl.col("_mark") == len(error_counts))]).drop("_mark"), dict(
+        zip(error_kinds, error_counts, strict=True)
     )

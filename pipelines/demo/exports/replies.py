@@ -25,51 +25,51 @@ def write_employee_input(world: World, history: History, folder: ExportFolder) -
     """Append the block's consents, replies and preferences; people who have left give none."""
     rng = np.random.default_rng([world.seed, 17, history.block])
     people = world.people.slice(history.block * BLOCK_PEOPLE, BLOCK_PEOPLE).filter(pl.col("left_day") > world.end)
-    for write in (_write_consents, _write_replies, _write_preferences):
-        write(world, history, people, folder, rng)
+    for write_export in (_write_consents, _write_replies, _write_preferences):
+        write_export(world, history, people, folder, rng)
 
 
 def _write_consents(
     world: World, history: History, people: pl.DataFrame, folder: ExportFolder, rng: np.random.Generator
 ) -> None:
     """One row per decision: about every micro-skill or one, given until a day or withdrawn; some have expired."""
-    draw, person = pl.Series(rng.random(people.height)), people["person"]
-    choosy = person.filter((draw >= OPEN_SHARE) & (draw < OPEN_SHARE + CHOOSY_SHARE))
-    chosen = (
-        history.steps.filter(pl.col("person").is_in(choosy.implode()))
+    openness_draw, person_numbers = pl.Series(rng.random(people.height)), people["person"]
+    choosy_people = person_numbers.filter((openness_draw >= OPEN_SHARE) & (openness_draw < OPEN_SHARE + CHOOSY_SHARE))
+    chosen_skills = (
+        history.steps.filter(pl.col("person").is_in(choosy_people.implode()))
         .sort("person", "begun_day", "skill")
         .group_by("person", maintain_order=True)
         .tail(CHOSEN_SKILLS)
         .select("person", "skill")
     )
-    about_all = people.filter(draw < OPEN_SHARE).select(
+    about_all = people.filter(openness_draw < OPEN_SHARE).select(
         "person", pl.lit("all").alias("skill"), pl.lit("all").alias("shown_as")
     )
-    about_skill = chosen.select(
+    about_skill = chosen_skills.select(
         "person",
-        spell_skills(chosen["skill"], world.catalog, rng).alias("skill"),
-        draw_values(RELATIONS, (0.35, 0.25, 0.15, 0.25), chosen.height, rng, "shown_as"),
+        spell_skills(chosen_skills["skill"], world.catalog, rng).alias("skill"),
+        draw_values(RELATIONS, (0.35, 0.25, 0.15, 0.25), chosen_skills.height, rng, "shown_as"),
     )
-    given = pl.concat([about_all, about_skill])
-    given = given.with_columns(
+    given_consents = pl.concat([about_all, about_skill])
+    given_consents = given_consents.with_columns(
         pl.lit("granted").alias("decision"),
-        pl.Series("day", world.end - rng.integers(10, 300, given.height)),
-        pl.Series("until", world.end + np.where(rng.random(given.height) < EXPIRED_SHARE, -5, 180)),
+        pl.Series("day", world.end - rng.integers(10, 300, given_consents.height)),
+        pl.Series("until", world.end + np.where(rng.random(given_consents.height) < EXPIRED_SHARE, -5, 180)),
     )
-    withdrawn = given.filter(pl.Series(rng.random(given.height) < WITHDRAWN_SHARE)).with_columns(
-        pl.lit("withdrawn").alias("decision"), pl.lit(None, pl.Int64).alias("until"), pl.col("day") + 5
-    )
-    rows = pl.concat([given, withdrawn])
-    frame = rows.select(
-        number_rows(rows, "co-", history.block).alias("consent_id"),
-        world.people["employee_number"].gather(rows["person"]).alias("employee_number"),
+    withdrawn_consents = given_consents.filter(
+        pl.Series(rng.random(given_consents.height) < WITHDRAWN_SHARE)
+    ).with_columns(pl.lit("withdrawn").alias("decision"), pl.lit(None, pl.Int64).alias("until"), pl.col("day") + 5)
+    consents = pl.concat([given_consents, withdrawn_consents])
+    export_rows = consents.select(
+        number_rows(consents, "co-", history.block).alias("consent_id"),
+        world.people["employee_number"].gather(consents["person"]).alias("employee_number"),
         "skill",
         "shown_as",
         "decision",
         iso_day("until").fill_null("").alias("valid_until"),
         iso_day("day").alias("decided_on"),
     )
-    folder.append_with_errors("consents/consents.csv", frame, (unknown_person("employee_number"),), rng)
+    folder.append_with_errors("consents/consents.csv", export_rows, (unknown_person("employee_number"),), rng)
 
 
 def _write_replies(
@@ -77,52 +77,56 @@ def _write_replies(
 ) -> None:
     """One row per reply: about a held micro-skill, or about a step towards one that the role asks for."""
     repliers = people.filter(pl.Series(rng.random(people.height) < REPLIERS_SHARE))
-    held = (
+    held_skills = (
         history.steps.join(repliers.select("person"), on="person", how="semi")
         .sort("person", "skill")
         .filter(pl.int_range(pl.len()).over("person") < 2)
         .select("person", "skill", "stage")
     )
-    answer = pl.Series("answer", ABOUT_HELD).gather(rng.integers(0, len(ABOUT_HELD), held.height))
+    answers = pl.Series("answer", ABOUT_HELD).gather(rng.integers(0, len(ABOUT_HELD), held_skills.height))
     # done is about a first practice: a reply alone makes nobody a journeyman
-    held = held.with_columns(answer).filter((pl.col("answer") != "done") | (pl.col("stage") == "apprentice"))
+    held_skills = held_skills.with_columns(answers).filter(
+        (pl.col("answer") != "done") | (pl.col("stage") == "apprentice")
+    )
     importance = world.catalog.importance[repliers["role"].to_numpy()]
-    skill = (importance + rng.random(importance.shape, dtype=np.float32)).argmax(axis=1)
-    wanted = repliers.select(
+    wanted_skills = (importance + rng.random(importance.shape, dtype=np.float32)).argmax(axis=1)
+    wanted_replies = repliers.select(
         "person",
-        pl.Series("skill", skill.astype(np.int64)),
+        pl.Series("skill", wanted_skills.astype(np.int64)),
         pl.Series("answer", ABOUT_OPEN).gather(rng.integers(0, len(ABOUT_OPEN), repliers.height)),
     )
-    rows = pl.concat([held, wanted], how="diagonal")
-    rows = rows.with_columns(
-        pl.Series("day", world.end - rng.integers(0, 60, rows.height)),
-        pl.Series("until", world.end + rng.integers(10, 60, rows.height)),
+    replies = pl.concat([held_skills, wanted_replies], how="diagonal")
+    replies = replies.with_columns(
+        pl.Series("day", world.end - rng.integers(0, 60, replies.height)),
+        pl.Series("until", world.end + rng.integers(10, 60, replies.height)),
     )
     blank, next_stage = pl.lit(""), pl.col("stage").replace(NEXT_STAGE)
-    frame = rows.select(
-        number_rows(rows, "re-", history.block).alias("reply_id"),
-        world.people["employee_number"].gather(rows["person"]).alias("employee_number"),
-        spell_skills(rows["skill"], world.catalog, rng).alias("skill"),
+    export_rows = replies.select(
+        number_rows(replies, "re-", history.block).alias("reply_id"),
+        world.people["employee_number"].gather(replies["person"]).alias("employee_number"),
+        spell_skills(replies["skill"], world.catalog, rng).alias("skill"),
         blank.alias("goal"),
         "answer",
         pl.when(pl.col("answer") == "snooze").then(iso_day("until")).otherwise(blank).alias("until"),
         pl.when(pl.col("answer") == "dispute").then(next_stage).otherwise(blank).alias("stage"),
         iso_day("day").alias("answered_on"),
     )
-    errors = (unknown_person("employee_number"),)
-    folder.append_with_errors(f"replies/replies_{export_date(world, 1)}.csv", frame, errors, rng)
+    planted_errors = (unknown_person("employee_number"),)
+    folder.append_with_errors(f"replies/replies_{export_date(world, 1)}.csv", export_rows, planted_errors, rng)
 
 
 def _write_preferences(
     world: World, history: History, people: pl.DataFrame, folder: ExportFolder, rng: np.random.Generator
 ) -> None:
     """One row per person who stated whether they want recommendations; half of them do not."""
-    count = min(max(1, round(OPTED_OUT_SHARE * people.height)), people.height // 2)
-    chosen = people[rng.choice(people.height, size=2 * count, replace=False)]
-    preferences = chosen.with_columns(pl.Series("day", world.end - rng.integers(5, 200, 2 * count))).select(
-        number_rows(chosen, "pr-", history.block).alias("preference_id"),
+    opted_out_count = min(max(1, round(OPTED_OUT_SHARE * people.height)), people.height // 2)
+    chosen_people = people[rng.choice(people.height, size=2 * opted_out_count, replace=False)]
+    preferences = chosen_people.with_columns(
+        pl.Series("day", world.end - rng.integers(5, 200, 2 * opted_out_count))
+    ).select(
+        number_rows(chosen_people, "pr-", history.block).alias("preference_id"),
         "employee_number",
-        pl.Series("wants_steps", ["no"] * count + ["yes"] * count, dtype=pl.String),
+        pl.Series("wants_steps", ["no"] * opted_out_count + ["yes"] * opted_out_count, dtype=pl.String),
         iso_day("day").alias("said_on"),
     )
     folder.append_csv("preferences/preferences.csv", preferences)

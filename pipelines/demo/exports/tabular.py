@@ -20,8 +20,8 @@ OUT_OF_SCALE_SHARE = 0.001
 def write_lists(world: World, history: History, folder: ExportFolder) -> None:
     """Append the block's judgements, certificates, mentoring sessions and wishes."""
     rng = np.random.default_rng([world.seed, 13, history.block])
-    for write in (_write_feedback, _write_certificates, _write_sessions, _write_wishes):
-        write(world, history, folder, rng)
+    for write_export in (_write_feedback, _write_certificates, _write_sessions, _write_wishes):
+        write_export(world, history, folder, rng)
 
 
 def unknown_person(column: str) -> PlantedError:
@@ -31,65 +31,65 @@ def unknown_person(column: str) -> PlantedError:
 
 def _write_feedback(world: World, history: History, folder: ExportFolder, rng: np.random.Generator) -> None:
     """One row per judgement by a peer, a manager or oneself, or endorsement (without a score)."""
-    given = history.judgements.filter(pl.col("kind").is_in(["peer", "manager", "self", "endorsement"]))
-    number = world.people["employee_number"]
-    frame = given.select(
-        number_rows(given, "fb-", history.block).alias("feedback_id"),
-        number.gather(given["person"]).alias("employee_number"),
-        number.gather(given["giver"]).alias("given_by"),
-        spell_skills(given["skill"], world.catalog, rng).alias("skill"),
+    given_feedback = history.judgements.filter(pl.col("kind").is_in(["peer", "manager", "self", "endorsement"]))
+    employee_numbers = world.people["employee_number"]
+    export_rows = given_feedback.select(
+        number_rows(given_feedback, "fb-", history.block).alias("feedback_id"),
+        employee_numbers.gather(given_feedback["person"]).alias("employee_number"),
+        employee_numbers.gather(given_feedback["giver"]).alias("given_by"),
+        spell_skills(given_feedback["skill"], world.catalog, rng).alias("skill"),
         pl.col("kind"),
         pl.col("score").cast(pl.String).fill_null("").alias("score"),
         iso_day("day").alias("date"),
     )
-    errors = (
+    planted_errors = (
         PlantedError("bad_date", BAD_DATE_SHARE, "date", BAD_DATE),
         unknown_person("employee_number"),
         PlantedError("out_of_scale", OUT_OF_SCALE_SHARE, "score", pl.lit("9")),
     )
-    folder.append_with_errors(f"feedback/feedback_{export_date(world, 1)}.csv", frame, errors, rng)
+    folder.append_with_errors(f"feedback/feedback_{export_date(world, 1)}.csv", export_rows, planted_errors, rng)
 
 
 def _write_certificates(world: World, history: History, folder: ExportFolder, rng: np.random.Generator) -> None:
     """One row per certificate; some never expire."""
-    held = history.judgements.filter(pl.col("kind") == "certificate")
-    held = held.with_columns(pl.Series("lasts", rng.choice([365, 730, 1095, 0], held.height)))
-    frame = held.with_columns((pl.col("day") + pl.col("lasts")).alias("until")).select(
-        number_rows(held, "ct-", history.block).alias("certificate_id"),
-        world.people["employee_number"].gather(held["person"]).alias("employee_number"),
-        spell_skills(held["skill"], world.catalog, rng).alias("skill"),
+    certificates = history.judgements.filter(pl.col("kind") == "certificate")
+    certificates = certificates.with_columns(pl.Series("lasts", rng.choice([365, 730, 1095, 0], certificates.height)))
+    export_rows = certificates.with_columns((pl.col("day") + pl.col("lasts")).alias("until")).select(
+        number_rows(certificates, "ct-", history.block).alias("certificate_id"),
+        world.people["employee_number"].gather(certificates["person"]).alias("employee_number"),
+        spell_skills(certificates["skill"], world.catalog, rng).alias("skill"),
         pl.lit("Guild of Practical Skills").alias("issuer"),
         iso_day("day").alias("issued_on"),
         pl.when(pl.col("lasts") > 0).then(iso_day("until")).otherwise(pl.lit("")).alias("expires_on"),
     )
-    folder.append_with_errors("feedback/certificates.csv", frame, (), rng)
+    folder.append_with_errors("feedback/certificates.csv", export_rows, (), rng)
 
 
 def _write_sessions(world: World, history: History, folder: ExportFolder, rng: np.random.Generator) -> None:
     """One row per lesson: who taught whom what, for how long; mentee is empty if a group was taught."""
-    lessons, number = history.lessons, world.people["employee_number"]
-    kind = draw_values(("mentoring", "workshop", "shadowing"), (0.6, 0.25, 0.15), lessons.height, rng, "kind")
-    frame = lessons.select(
+    lessons, employee_numbers = history.lessons, world.people["employee_number"]
+    session_kinds = draw_values(("mentoring", "workshop", "shadowing"), (0.6, 0.25, 0.15), lessons.height, rng, "kind")
+    export_rows = lessons.select(
         number_rows(lessons, "ms-", history.block).alias("session_id"),
-        number.gather(lessons["person"]).alias("mentor"),
-        number.gather(lessons["learner"]).fill_null("").alias("mentee"),
+        employee_numbers.gather(lessons["person"]).alias("mentor"),
+        employee_numbers.gather(lessons["learner"]).fill_null("").alias("mentee"),
         spell_skills(lessons["skill"], world.catalog, rng).alias("skill"),
-        kind,
+        session_kinds,
         pl.col("hours"),
         iso_day("day").alias("held_on"),
     )
-    errors = (PlantedError("bad_date", BAD_DATE_SHARE, "held_on", BAD_DATE), unknown_person("mentor"))
-    folder.append_with_errors("mentoring/sessions.csv", frame, errors, rng)
+    planted_errors = (PlantedError("bad_date", BAD_DATE_SHARE, "held_on", BAD_DATE), unknown_person("mentor"))
+    folder.append_with_errors("mentoring/sessions.csv", export_rows, planted_errors, rng)
 
 
 def _write_wishes(world: World, history: History, folder: ExportFolder, rng: np.random.Generator) -> None:
     """One row per wish: a person, a micro-skill, its strength (1 to 3), and the day it was stated."""
     wishes = history.wishes
-    frame = wishes.select(
+    export_rows = wishes.select(
         number_rows(wishes, "wi-", history.block).alias("wish_id"),
         world.people["employee_number"].gather(wishes["person"]).alias("employee_number"),
         spell_skills(wishes["skill"], world.catalog, rng).alias("skill"),
         pl.col("strength"),
         iso_day("day").alias("stated_on"),
     )
-    folder.append_with_errors("wishes/aspirations.csv", frame, (unknown_person("employee_number"),), rng)
+    folder.append_with_errors("wishes/aspirations.csv", export_rows, (unknown_person("employee_number"),), rng)

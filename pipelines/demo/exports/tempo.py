@@ -26,10 +26,10 @@ NOTES = ("Working session", "Draft and review", "Client workshop prep", "Follow-
 def write_tempo(world: World, history: History, folder: ExportFolder) -> None:
     """Append the block's worklogs by day, and write some again with other hours the day after, under the same id."""
     rng = np.random.default_rng([world.seed, 12, history.block])
-    frame = format_worklogs(world, history, rng)
+    export_rows = format_worklogs(world, history, rng)
     folder.append_with_errors(
         f"tempo/worklogs_{export_date(world, 0)}{part_suffix(world, history.block)}.csv",
-        frame,
+        export_rows,
         (
             PlantedError("bad_date", BAD_DATE_SHARE, "Work date", BAD_DATE),
             PlantedError("unknown_person", UNKNOWN_PERSON_SHARE, "Username", UNKNOWN_ACCOUNT),
@@ -38,12 +38,12 @@ def write_tempo(world: World, history: History, folder: ExportFolder) -> None:
         rng,
         line_terminator="\r\n",
     )
-    late = frame.filter(pl.Series(rng.random(frame.height) < CORRECTED_SHARE)).with_columns(
+    corrected_rows = export_rows.filter(pl.Series(rng.random(export_rows.height) < CORRECTED_SHARE)).with_columns(
         pl.col("Hours", "Billed Hours") + 0.25
     )
-    correction = f"tempo/worklogs_{export_date(world, 1)}.csv"
-    folder.append_csv(correction, late, line_terminator="\r\n")
-    folder.count_errors(correction, "late_correction", late.height)
+    correction_file = f"tempo/worklogs_{export_date(world, 1)}.csv"
+    folder.append_csv(correction_file, corrected_rows, line_terminator="\r\n")
+    folder.count_errors(correction_file, "late_correction", corrected_rows.height)
 
 
 def format_worklogs(world: World, history: History, rng: np.random.Generator) -> pl.DataFrame:
@@ -52,21 +52,25 @@ def format_worklogs(world: World, history: History, rng: np.random.Generator) ->
     issues = describe_issues(
         world, history.issues.with_columns(people["unit"].gather(history.issues["person"]).alias("unit"))
     )
-    logs = history.worklogs.with_columns(
+    worklogs = history.worklogs.with_columns(
         pl.Series("note", NOTES).gather(rng.integers(0, len(NOTES), history.worklogs.height))
     ).sort("day", "worklog")
     # issues are numbered in the order of their first worklogs: the nth issue of the block is row n
-    issue_of_log = issues[(logs["issue"] - issues["issue"].min()).to_numpy()]
-    person = logs["person"]
-    return logs.hstack(issue_of_log.select("issue_key", "summary", "project_key", "project_name", "is_done")).select(
+    worklog_issues = issues[(worklogs["issue"] - issues["issue"].min()).to_numpy()]
+    person_numbers = worklogs["person"]
+    return worklogs.hstack(
+        worklog_issues.select("issue_key", "summary", "project_key", "project_name", "is_done")
+    ).select(
         pl.col("issue_key").alias("Issue Key"),
         pl.col("summary").alias("Issue summary"),
         pl.col("hours").alias("Hours"),
         iso_day("day").alias("Work date"),
-        people["account_code"].gather(person).alias("Username"),
-        (people["first_name"].gather(person) + " " + people["last_name"].gather(person)).alias("Full name"),
+        people["account_code"].gather(person_numbers).alias("Username"),
+        (people["first_name"].gather(person_numbers) + " " + people["last_name"].gather(person_numbers)).alias(
+            "Full name"
+        ),
         pl.col("day").cast(pl.Int32).cast(pl.Date).dt.strftime("%m%y").alias("Period"),
-        world.catalog.skills["capability_name"].gather(logs["skill"]).alias("Component"),
+        world.catalog.skills["capability_name"].gather(worklogs["skill"]).alias("Component"),
         pl.when("is_done").then(pl.lit("Done")).otherwise(pl.lit("In Progress")).alias("Issue Status"),
         pl.col("project_key").alias("Project Key"),
         pl.col("project_name").alias("Project Name"),

@@ -40,47 +40,56 @@ def write_xapi(world: World, history: History, folder: ExportFolder) -> None:
     """Append the block's statements, month by month."""
     rng = np.random.default_rng([world.seed, 14, history.block])
     statements = format_statements(world, collect_events(world, history, rng), history.block, rng)
-    errors = (
+    planted_errors = (
         PlantedError("bad_date", BAD_DATE_SHARE, "timestamp", pl.lit("2025-13-45T99:00:00Z")),
         PlantedError("unknown_person", UNKNOWN_PERSON_SHARE, "actor", pl.lit(UNKNOWN_ACTOR)),
         PlantedError("mixed_case", MIXED_CASE_SHARE, "actor", pl.col("uppercase_actor")),
         PlantedError("malformed_line", MALFORMED_SHARE, "is_cut", pl.lit(True)),
     )
-    for (month,), rows in statements.sort("at", "id").group_by("month", maintain_order=True):
-        file = f"learning/statements_{month}.jsonl"
-        planted = folder.plant_errors(file, rows.with_columns(is_cut=pl.lit(False)), errors, rng, every_kind=False)
-        lines = format_lines(planted)
-        folder.append_lines(file, lines.str.head(CUT_AFTER).zip_with(planted["is_cut"], lines))
-        folder.count_errors(file, "voided", rows.filter(verb_name="voided").height)
+    for (month,), month_statements in statements.sort("at", "id").group_by("month", maintain_order=True):
+        file_name = f"learning/statements_{month}.jsonl"
+        statements_with_errors = folder.plant_errors(
+            file_name, month_statements.with_columns(is_cut=pl.lit(False)), planted_errors, rng, every_kind=False
+        )
+        lines = format_lines(statements_with_errors)
+        folder.append_lines(file_name, lines.str.head(CUT_AFTER).zip_with(statements_with_errors["is_cut"], lines))
+        folder.count_errors(file_name, "voided", month_statements.filter(verb_name="voided").height)
 
 
 def collect_events(world: World, history: History, rng: np.random.Generator) -> pl.DataFrame:
     """Return one row per learning event, in EVENT_COLUMNS; `score` is a share, null if there is none."""
     courses, n_skills = history.courses, world.catalog.size
-    started = courses.select("person", "skill", pl.col("opened_day").alias("day"), pl.lit("initialized").alias("verb"))
-    done = courses.select("person", "skill", "day", pl.lit("completed").alias("verb"), pl.col("minutes"))
-    abandoned = started.filter(pl.Series(rng.random(started.height) < ABANDONED_SHARE))
-    abandoned = abandoned.with_columns(pl.Series("skill", rng.integers(0, n_skills, abandoned.height)))
-    mistaken = done.filter(pl.Series(rng.random(done.height) < VOIDED_SHARE))
-    mistaken = mistaken.with_columns(
-        pl.Series("skill", rng.integers(0, n_skills, mistaken.height)), pl.lit("mistaken").alias("verb")
+    started_courses = courses.select(
+        "person", "skill", pl.col("opened_day").alias("day"), pl.lit("initialized").alias("verb")
     )
-    tests = history.judgements.filter(pl.col("kind") == "passed")
+    completed_courses = courses.select("person", "skill", "day", pl.lit("completed").alias("verb"), pl.col("minutes"))
+    abandoned_courses = started_courses.filter(pl.Series(rng.random(started_courses.height) < ABANDONED_SHARE))
+    abandoned_courses = abandoned_courses.with_columns(
+        pl.Series("skill", rng.integers(0, n_skills, abandoned_courses.height))
+    )
+    mistaken_courses = completed_courses.filter(pl.Series(rng.random(completed_courses.height) < VOIDED_SHARE))
+    mistaken_courses = mistaken_courses.with_columns(
+        pl.Series("skill", rng.integers(0, n_skills, mistaken_courses.height)), pl.lit("mistaken").alias("verb")
+    )
+    test_results = history.judgements.filter(pl.col("kind") == "passed")
     score, has_passed = pl.col("score"), pl.col("score") >= PASSING_SCORE
-    share = pl.when(has_passed).then(score.cast(pl.Float64) * 0.1 + 0.44).otherwise(score * 0.15 + 0.1)
-    tests = tests.select(
+    score_share = pl.when(has_passed).then(score.cast(pl.Float64) * 0.1 + 0.44).otherwise(score * 0.15 + 0.1)
+    test_results = test_results.select(
         "person",
         "skill",
         "day",
-        (share + pl.Series(rng.random(tests.height) * 0.06)).round(2).alias("score"),
+        (score_share + pl.Series(rng.random(test_results.height) * 0.06)).round(2).alias("score"),
         pl.when(has_passed).then(pl.lit("passed")).otherwise(pl.lit("failed")).alias("verb"),
         pl.lit(True).alias("is_test"),
     )
-    first_attempts = tests.filter(
-        pl.Series(rng.random(tests.height) < FAILED_FIRST_SHARE) & (tests["verb"] == "passed")
+    first_attempts = test_results.filter(
+        pl.Series(rng.random(test_results.height) < FAILED_FIRST_SHARE) & (test_results["verb"] == "passed")
     ).with_columns(pl.col("day") - 7, pl.lit("failed").alias("verb"), (pl.col("score") - 0.35).round(2))
     return (
-        pl.concat([started, done, abandoned, mistaken, tests, first_attempts], how="diagonal_relaxed")
+        pl.concat(
+            [started_courses, completed_courses, abandoned_courses, mistaken_courses, test_results, first_attempts],
+            how="diagonal_relaxed",
+        )
         .with_columns(pl.col("is_test").fill_null(False))
         .select(EVENT_COLUMNS)
     )
@@ -88,39 +97,39 @@ def collect_events(world: World, history: History, rng: np.random.Generator) -> 
 
 def format_statements(world: World, events: pl.DataFrame, block: int, rng: np.random.Generator) -> pl.DataFrame:
     """Return one row per statement: its parts as JSON texts, its month and moment; a mistaken completion is voided."""
-    person, skill, catalog = events["person"], events["skill"], world.catalog
+    person_numbers, skill_numbers, catalog = events["person"], events["skill"], world.catalog
     # decimal digits are hexadecimal digits too: block and row make an id that is unique and always the same
-    prefix = f"{world.seed % 10**8:08d}-{block % 10**4:04d}-4000-8000-"
+    id_prefix = f"{world.seed % 10**8:08d}-{block % 10**4:04d}-4000-8000-"
     statements = events.with_columns(
-        (pl.lit(prefix) + (pl.int_range(pl.len()) + 1).cast(pl.String).str.zfill(12)).alias("id"),
-        (pl.Series(TITLES).gather(skill % len(TITLES)) + catalog.phrases.gather(skill)).alias("title"),
-        catalog.labels.gather(skill).alias("slug"),
+        (pl.lit(id_prefix) + (pl.int_range(pl.len()) + 1).cast(pl.String).str.zfill(12)).alias("id"),
+        (pl.Series(TITLES).gather(skill_numbers % len(TITLES)) + catalog.phrases.gather(skill_numbers)).alias("title"),
+        catalog.labels.gather(skill_numbers).alias("slug"),
         draw_times(events["day"], rng).alias("at"),
         pl.col("verb").replace({"mistaken": "completed"}).alias("verb_name"),
-        world.people["work_email"].gather(person).alias("email"),
-        world.people["employee_number"].gather(person).alias("number"),
+        world.people["work_email"].gather(person_numbers).alias("email"),
+        world.people["employee_number"].gather(person_numbers).alias("number"),
     )
-    voiding = statements.filter(pl.col("verb") == "mistaken").with_columns(
+    voiding_statements = statements.filter(pl.col("verb") == "mistaken").with_columns(
         pl.lit("voided").alias("verb_name"),
         pl.col("at") + pl.duration(minutes=40),
         pl.col("id").alias("target"),
         pl.col("id").str.replace("-4000-", "-4001-"),
     )
-    agent = '{"objectType":"Agent","mbox":"mailto:%s"}'
-    by_account = _json_text('{"objectType":"Agent","account":{"homePage":"' + ACCOUNTS + '","name":"%s"}}', "number")
+    agent_template = '{"objectType":"Agent","mbox":"mailto:%s"}'
+    account_actor = _json_text('{"objectType":"Agent","account":{"homePage":"' + ACCOUNTS + '","name":"%s"}}', "number")
     # two people in three are an e-mail address, the others an account
-    actor = pl.when(pl.col("person") % 3 > 0).then(_json_text(agent, "email")).otherwise(by_account)
-    moment = "%Y-%m-%dT%H:%M:%SZ"
-    return pl.concat([statements, voiding], how="diagonal").select(
+    actor = pl.when(pl.col("person") % 3 > 0).then(_json_text(agent_template, "email")).otherwise(account_actor)
+    time_format = "%Y-%m-%dT%H:%M:%SZ"
+    return pl.concat([statements, voiding_statements], how="diagonal").select(
         "id",
         "verb_name",
         "at",
         actor.alias("actor"),
-        _json_text(agent, pl.col("email").str.to_uppercase()).alias("uppercase_actor"),
+        _json_text(agent_template, pl.col("email").str.to_uppercase()).alias("uppercase_actor"),
         _object().alias("object"),
         _result().alias("result"),
-        pl.col("at").dt.strftime(moment).alias("timestamp"),
-        (pl.col("at") + pl.duration(seconds=3)).dt.strftime(moment).alias("stored"),
+        pl.col("at").dt.strftime(time_format).alias("timestamp"),
+        (pl.col("at") + pl.duration(seconds=3)).dt.strftime(time_format).alias("stored"),
         pl.col("at").dt.strftime("%Y-%m").alias("month"),
     )
 
@@ -175,5 +184,5 @@ def _result() -> pl.Expr:
 
 def _json_text(template: str, *values: pl.Expr | str) -> pl.Expr:
     """Put values (expressions or names of columns) in place of each %s; `pl.format` would read the braces of JSON."""
-    texts = map(pl.lit, template.split("%s"))
-    return pl.concat_str(part for pair in zip(texts, (*values, pl.lit("")), strict=True) for part in pair)
+    literals = map(pl.lit, template.split("%s"))
+    return pl.concat_str(part for pair in zip(literals, (*values, pl.lit("")), strict=True) for part in pair)

@@ -24,23 +24,25 @@ def build_evidence_ledger(world: World, history: History) -> pl.DataFrame:
         One row per worklog, finished issue, course, received or given judgement, and lesson, in the contract of the
         evidence ledger; person_id is the employee number.
     """
-    judged = history.judgements
-    given = judged.filter(pl.col("giver").is_not_null(), pl.col("kind") != "self").with_columns(person=pl.col("giver"))
-    done = history.issues.filter("is_done").with_columns(day=pl.col("last_day"))
+    judgements = history.judgements
+    given_judgements = judgements.filter(pl.col("giver").is_not_null(), pl.col("kind") != "self").with_columns(
+        person=pl.col("giver")
+    )
+    done_issues = history.issues.filter("is_done").with_columns(day=pl.col("last_day"))
     hours, once, no_kind, no_giver = pl.col("hours"), pl.lit(1.0), pl.lit(None, pl.String), pl.lit(None, pl.Int64)
     score, kind, giver = ((pl.col("score") - 1) / 4).fill_null(1.0), pl.col("kind").replace(_KINDS), pl.col("giver")
     worklog, issue = "core_project__event_worklog", "core_project__assn_assignment"
     course, mention = "core_learning__event_learning_record", "core_skill__event_skill_mention"
-    parts = (
+    evidence_parts = (
         (history.worklogs, "repetition", hours, "hours", worklog, no_kind, no_giver),
-        (done, "repetition", once, "count", issue, no_kind, no_giver),
+        (done_issues, "repetition", once, "count", issue, no_kind, no_giver),
         (history.courses, "observation", pl.col("minutes") / 60, "hours", course, no_kind, no_giver),
-        (judged, "feedback", score, "share", REVIEW_TABLE, kind, giver),
-        (given, "teaching", once, "count", REVIEW_TABLE, no_kind, no_giver),
+        (judgements, "feedback", score, "share", REVIEW_TABLE, kind, giver),
+        (given_judgements, "teaching", once, "count", REVIEW_TABLE, no_kind, no_giver),
         (history.lessons, "teaching", hours, "hours", mention, no_kind, no_giver),
     )
-    rows = pl.concat(
-        frame.select(
+    evidence_rows = pl.concat(
+        events.select(
             pl.col("person", "skill").cast(pl.Int64),
             pl.col("day").cast(pl.Int32).cast(pl.Date).cast(pl.Datetime("us", "UTC")).alias("occurred_at"),
             pl.lit(mode).alias("mode"),
@@ -50,16 +52,18 @@ def build_evidence_ledger(world: World, history: History) -> pl.DataFrame:
             given_by.cast(pl.Int64).alias("giver"),
             pl.lit(table).alias("table_name"),
         )
-        for frame, mode, amount, unit, table, feedback_kind, given_by in parts
+        for events, mode, amount, unit, table, feedback_kind, given_by in evidence_parts
     )
-    number, skill_ids = world.people["employee_number"], world.catalog.skills["skill_id"]
-    code = pl.format("{}-{}", pl.lit(history.block), pl.int_range(pl.len()))
-    return rows.with_columns(
-        number.gather(rows["person"]).alias("person_id"),
-        skill_ids.gather(rows["skill"]).alias("skill_id"),
-        pl.when(giver.is_not_null()).then(number.gather(rows["giver"].fill_null(0))).alias("given_by_id"),
-        code.alias("evidence_id"),
-        code.alias("record_code"),
+    employee_numbers, skill_ids = world.people["employee_number"], world.catalog.skills["skill_id"]
+    row_code = pl.format("{}-{}", pl.lit(history.block), pl.int_range(pl.len()))
+    return evidence_rows.with_columns(
+        employee_numbers.gather(evidence_rows["person"]).alias("person_id"),
+        skill_ids.gather(evidence_rows["skill"]).alias("skill_id"),
+        pl.when(giver.is_not_null())
+        .then(employee_numbers.gather(evidence_rows["giver"].fill_null(0)))
+        .alias("given_by_id"),
+        row_code.alias("evidence_id"),
+        row_code.alias("record_code"),
         pl.lit("demo").alias("source_name"),
         pl.lit("0" * 64).alias("file_sha256"),
         pl.int_range(1, pl.len() + 1).alias("row_number"),

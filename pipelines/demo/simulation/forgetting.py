@@ -20,8 +20,8 @@ FIRST_JUDGE = 2_000_000
 
 def plan_half_lives(catalog: Catalog, *, seed: int) -> FloatArray:
     """Draw the half-life of each micro-skill in days; micro-skills of one capability have the same."""
-    drawn = np.random.default_rng([seed, 4]).choice(HALF_LIVES, int(catalog.capability_of.max()) + 1)
-    return drawn[catalog.capability_of].astype(np.float32)
+    capability_half_lives = np.random.default_rng([seed, 4]).choice(HALF_LIVES, int(catalog.capability_of.max()) + 1)
+    return capability_half_lives[catalog.capability_of].astype(np.float32)
 
 
 def generate_checks(
@@ -41,24 +41,24 @@ def generate_checks(
         One row per judgement: entry, day, kind, score, judge.
     """
     is_reached = (plan.goal >= JOURNEYMAN) & (plan.journeyman + 1 < plan.until)
-    count = rng.poisson(CHECKS_PER_PAIR, plan.row.size) * is_reached
-    entry = np.repeat(np.arange(count.size), count)
-    first_day = plan.journeyman[entry] + 1
-    day = first_day + (rng.random(entry.size) * (plan.until[entry] - first_day)).astype(np.int64)
-    days_since_practice = day - last_practice(entry, day, practised, plan.journeyman[entry])
-    is_good = rng.random(entry.size) < FRESH_SHARE * 2.0 ** (-days_since_practice / half_life[plan.skill[entry]])
-    score = np.where(is_good, rng.integers(4, 6, entry.size), rng.integers(1, 3, entry.size))
-    return judgement_frame(entry, day, rng.integers(0, 2, entry.size), score).with_columns(
-        pl.Series("judge", FIRST_JUDGE + rng.integers(0, 1_000_000, entry.size))
+    check_counts = rng.poisson(CHECKS_PER_PAIR, plan.row.size) * is_reached
+    entries = np.repeat(np.arange(check_counts.size), check_counts)
+    first_day = plan.journeyman[entries] + 1
+    days = first_day + (rng.random(entries.size) * (plan.until[entries] - first_day)).astype(np.int64)
+    days_since_practice = days - last_practice(entries, days, practised, plan.journeyman[entries])
+    is_good = rng.random(entries.size) < FRESH_SHARE * 2.0 ** (-days_since_practice / half_life[plan.skill[entries]])
+    scores = np.where(is_good, rng.integers(4, 6, entries.size), rng.integers(1, 3, entries.size))
+    return judgement_frame(entries, days, rng.integers(0, 2, entries.size), scores).with_columns(
+        pl.Series("judge", FIRST_JUDGE + rng.integers(0, 1_000_000, entries.size))
     )
 
 
-def last_practice(entry: IntArray, day: IntArray, practised: pl.DataFrame, default: IntArray) -> IntArray:
+def last_practice(entries: IntArray, days: IntArray, practised: pl.DataFrame, default_days: IntArray) -> IntArray:
     """Return the last practised day of each entry up to the day, or the default if there is none."""
-    stride = 1_000_000  # more days than any history has
-    practised_keys = np.sort(practised["entry"].to_numpy() * stride + practised["day"].to_numpy())
+    key_stride = 1_000_000  # more days than any history has
+    practised_keys = np.sort(practised["entry"].to_numpy() * key_stride + practised["day"].to_numpy())
     if not practised_keys.size:
-        return default
-    position = np.searchsorted(practised_keys, entry * stride + day, side="right") - 1
-    last_key = practised_keys[np.maximum(position, 0)]
-    return np.where((position >= 0) & (last_key // stride == entry), last_key % stride, default)
+        return default_days
+    key_positions = np.searchsorted(practised_keys, entries * key_stride + days, side="right") - 1
+    last_keys = practised_keys[np.maximum(key_positions, 0)]
+    return np.where((key_positions >= 0) & (last_keys // key_stride == entries), last_keys % key_stride, default_days)

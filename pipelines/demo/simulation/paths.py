@@ -50,20 +50,20 @@ def plan_curricula(catalog: Catalog, *, seed: int) -> Curricula:
     """Plan an order of micro-skills for each role with prerequisites first, and rising and fading micro-skills."""
     rng = np.random.default_rng([seed, 2])
     roles = range(len(catalog.role_names))
-    position = np.zeros((len(roles), catalog.size), dtype=np.int64)
+    plan_position = np.zeros((len(roles), catalog.size), dtype=np.int64)
     for role in roles:
-        order = order_role(catalog, role, rng)
-        position[role, order] = np.arange(1, len(order) + 1)
-    pull = np.zeros((len(roles), int(position.max()) + 1, catalog.size), dtype=np.float32)
-    pull += (ROLE_PULL * catalog.importance**0.5)[:, None, :]
-    for ahead, bonus in enumerate(NEXT_PULLS, start=1):
-        on_path = np.nonzero(position >= ahead)
-        pull[on_path[0], position[on_path] - ahead, on_path[1]] += bonus
+        skill_order = order_role(catalog, role, rng)
+        plan_position[role, skill_order] = np.arange(1, len(skill_order) + 1)
+    step_pull = np.zeros((len(roles), int(plan_position.max()) + 1, catalog.size), dtype=np.float32)
+    step_pull += (ROLE_PULL * catalog.importance**0.5)[:, None, :]
+    for steps_ahead, pull_bonus in enumerate(NEXT_PULLS, start=1):
+        path_cells = np.nonzero(plan_position >= steps_ahead)
+        step_pull[path_cells[0], plan_position[path_cells] - steps_ahead, path_cells[1]] += pull_bonus
     trend = np.zeros(catalog.size, dtype=np.float32)
     trend[rng.random(catalog.size) < RISING_SHARE] = 1
     trend[rng.random(catalog.size) < FADING_SHARE] = -1
     trend[catalog.skills["capability_id"].is_in(RISING_CAPABILITIES).to_numpy()] = 1
-    return Curricula(position, pull, trend)
+    return Curricula(plan_position, step_pull, trend)
 
 
 def order_role(catalog: Catalog, role: int, rng: np.random.Generator) -> list[int]:
@@ -72,42 +72,44 @@ def order_role(catalog: Catalog, role: int, rng: np.random.Generator) -> list[in
     Raises:
         ValueError: If the prerequisites form a circle.
     """
-    waiting = set(np.flatnonzero(catalog.importance[role] > 0).tolist())
-    order: list[int] = []
-    while waiting:
-        ready = sorted(skill for skill in waiting if not waiting & set(catalog.requires[skill].tolist()))
-        if not ready:
-            raise ValueError(f"prerequisites of {catalog.role_names[role]} form a circle: check prerequisites.csv")
-        last = catalog.capability_of[order[-1]] if order else -1
-        appeal = (
-            catalog.importance[role, ready]
-            + 0.4 * (catalog.capability_of[ready] == last)
-            + 0.5 * rng.random(len(ready))
+    waiting_skills = set(np.flatnonzero(catalog.importance[role] > 0).tolist())
+    skill_order: list[int] = []
+    while waiting_skills:
+        ready_skills = sorted(
+            skill for skill in waiting_skills if not waiting_skills & set(catalog.requires[skill].tolist())
         )
-        order.append(ready[int(np.argmax(appeal))])
-        waiting.remove(order[-1])
-    return order
+        if not ready_skills:
+            raise ValueError(f"prerequisites of {catalog.role_names[role]} form a circle: check prerequisites.csv")
+        last_capability = catalog.capability_of[skill_order[-1]] if skill_order else -1
+        skill_appeal = (
+            catalog.importance[role, ready_skills]
+            + 0.4 * (catalog.capability_of[ready_skills] == last_capability)
+            + 0.5 * rng.random(len(ready_skills))
+        )
+        skill_order.append(ready_skills[int(np.argmax(skill_appeal))])
+        waiting_skills.remove(skill_order[-1])
+    return skill_order
 
 
 def draw_gumbel(shape: tuple[int, ...], rng: np.random.Generator) -> FloatArray:
     """Draw standard Gumbel values: the largest sum of utility and draw chooses like a softmax."""
-    exponential = rng.standard_exponential(shape, dtype=np.float32)
-    return np.asarray(-np.log(np.maximum(exponential, np.float32(1e-12))), np.float32)
+    exponential_draws = rng.standard_exponential(shape, dtype=np.float32)
+    return np.asarray(-np.log(np.maximum(exponential_draws, np.float32(1e-12))), np.float32)
 
 
-def choose_talents(catalog: Catalog, role: IntArray, rng: np.random.Generator) -> FloatArray:
+def choose_talents(catalog: Catalog, role_numbers: IntArray, rng: np.random.Generator) -> FloatArray:
     """Choose the capabilities that each person favours, mostly those of the role.
 
     Returns:
         Person x skill: 1 if the micro-skill is in a favoured capability, else 0.
     """
-    capabilities = int(catalog.capability_of.max()) + 1
-    fit = np.zeros((len(catalog.role_names), capabilities), dtype=np.float32)
-    np.add.at(fit.T, catalog.capability_of, catalog.importance.T)
-    appeal = 0.25 * fit[role] + draw_gumbel((role.size, capabilities), rng)
-    favoured = np.argpartition(-appeal, TALENTS, axis=1)[:, :TALENTS]
-    talent = np.zeros((role.size, capabilities), dtype=np.float32)
-    np.put_along_axis(talent, favoured, 1, axis=1)
+    capability_count = int(catalog.capability_of.max()) + 1
+    role_fit = np.zeros((len(catalog.role_names), capability_count), dtype=np.float32)
+    np.add.at(role_fit.T, catalog.capability_of, catalog.importance.T)
+    capability_appeal = 0.25 * role_fit[role_numbers] + draw_gumbel((role_numbers.size, capability_count), rng)
+    favoured_capabilities = np.argpartition(-capability_appeal, TALENTS, axis=1)[:, :TALENTS]
+    talent = np.zeros((role_numbers.size, capability_count), dtype=np.float32)
+    np.put_along_axis(talent, favoured_capabilities, 1, axis=1)
     return talent[:, catalog.capability_of]
 
 
@@ -118,37 +120,49 @@ def generate_paths(
     curricula: Curricula,
     rng: np.random.Generator,
     *,
-    start: int,
-    end: int,
+    history_start: int,
+    history_end: int,
 ) -> Paths:
-    """Draw the micro-skills that each person of a block takes up between `start` and `end` (days since 1970)."""
-    hired, role = people["hired_day"].to_numpy(), people["role"].to_numpy()
-    until = np.minimum(people["left_day"].to_numpy() - 1, end)
-    early_steps = np.clip((start - hired) // 365, -1, 8) + 1 + rng.integers(0, 4, role.size)
-    pace = NEW_GAP_DAYS * np.exp(rng.normal(0, 0.35, role.size))
-    day = np.maximum(hired, start) + rng.integers(0, 12, role.size)
-    position = np.zeros(role.size, dtype=np.int64)
-    held = np.zeros((role.size, catalog.size + 1), dtype=bool)
-    held[:, -1] = True
+    """Draw the micro-skills that each person of a block takes up.
+
+    They lie between `history_start` and `history_end` (days since 1970).
+    """
+    hired_day, role_numbers = people["hired_day"].to_numpy(), people["role"].to_numpy()
+    last_day = np.minimum(people["left_day"].to_numpy() - 1, history_end)
+    early_step_count = np.clip((history_start - hired_day) // 365, -1, 8) + 1 + rng.integers(0, 4, role_numbers.size)
+    pace_days = NEW_GAP_DAYS * np.exp(rng.normal(0, 0.35, role_numbers.size))
+    day = np.maximum(hired_day, history_start) + rng.integers(0, 12, role_numbers.size)
+    path_position = np.zeros(role_numbers.size, dtype=np.int64)
+    is_held = np.zeros((role_numbers.size, catalog.size + 1), dtype=bool)
+    is_held[:, -1] = True
     preference = TALENT_PULL * talent + WEIGHT_PULL * catalog.weight
-    steps: list[tuple[IntArray, IntArray, IntArray, IntArray]] = []
+    step_events: list[tuple[IntArray, IntArray, IntArray, IntArray]] = []
     for step in range(1, LONGEST_PATH + 1):
-        gap = np.where(step <= early_steps, EARLY_GAP_DAYS, pace) * rng.gamma(2.0, 0.5, role.size)
-        day = day + np.ceil(gap).astype(np.int64)
-        rows = np.flatnonzero(day <= until)
-        if not rows.size:
+        gap_days = np.where(step <= early_step_count, EARLY_GAP_DAYS, pace_days) * rng.gamma(
+            2.0, 0.5, role_numbers.size
+        )
+        day = day + np.ceil(gap_days).astype(np.int64)
+        active_rows = np.flatnonzero(day <= last_day)
+        if not active_rows.size:
             break
-        utility = curricula.pull[role[rows], position[rows]] + preference[rows]
-        when = ((day[rows] - start) / max(end - start, 1)).astype(np.float32) - np.float32(0.5)
-        utility += TREND_PULL * when[:, None] * curricula.trend
-        is_ready = held[rows[:, None], catalog.requires[:, 0]] & held[rows[:, None], catalog.requires[:, 1]]
+        utility = curricula.pull[role_numbers[active_rows], path_position[active_rows]] + preference[active_rows]
+        time_share = ((day[active_rows] - history_start) / max(history_end - history_start, 1)).astype(
+            np.float32
+        ) - np.float32(0.5)
+        utility += TREND_PULL * time_share[:, None] * curricula.trend
+        is_ready = (
+            is_held[active_rows[:, None], catalog.requires[:, 0]]
+            & is_held[active_rows[:, None], catalog.requires[:, 1]]
+        )
         utility += np.where(is_ready, np.float32(0), np.float32(UNREADY_PULL))
         utility += draw_gumbel(utility.shape, rng)
-        utility[held[rows, :-1]] = -np.inf
-        skill = utility.argmax(axis=1)
-        held[rows, skill] = True
-        on_path = curricula.position[role[rows], skill]
-        position[rows] = np.where(on_path > 0, on_path, position[rows])
-        steps.append((rows, skill, np.full(rows.size, step), day[rows]))
-    columns = [np.concatenate(column) for column in zip(*steps, strict=True)] or [np.zeros(0, dtype=np.int64)] * 4
-    return Paths(*columns)
+        utility[is_held[active_rows, :-1]] = -np.inf
+        chosen_skills = utility.argmax(axis=1)
+        is_held[active_rows, chosen_skills] = True
+        chosen_position = curricula.position[role_numbers[active_rows], chosen_skills]
+        path_position[active_rows] = np.where(chosen_position > 0, chosen_position, path_position[active_rows])
+        step_events.append((active_rows, chosen_skills, np.full(active_rows.size, step), day[active_rows]))
+    event_columns = [np.concatenate(event_column) for event_column in zip(*step_events, strict=True)] or [
+        np.zeros(0, dtype=np.int64)
+    ] * 4
+    return Paths(*event_columns)

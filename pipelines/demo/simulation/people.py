@@ -51,15 +51,17 @@ MIN_PEOPLE = 60
 DOMAIN = "hollowpine.example"
 
 
-def generate_people(people: int, catalog: Catalog, *, seed: int, start: int, end: int) -> pl.DataFrame:
+def generate_people(
+    people_count: int, catalog: Catalog, *, seed: int, history_start: int, history_end: int
+) -> pl.DataFrame:
     """Draw the people of the company.
 
     Args:
-        people: Number of people.
+        people_count: Number of people.
         catalog: The catalogue, for its roles.
         seed: Seed of the company.
-        start: First day of the history, in days since 1970-01-01.
-        end: Last day of the history; nobody joins or leaves after it.
+        history_start: First day of the history, in days since 1970-01-01.
+        history_end: Last day of the history; nobody joins or leaves after it.
 
     Returns:
         One row per person in the order of employee numbers. `unit_place` 0 heads the unit; the head of the first unit
@@ -68,88 +70,104 @@ def generate_people(people: int, catalog: Catalog, *, seed: int, start: int, end
     Raises:
         ValueError: If there are fewer than 60 people.
     """
-    if people < MIN_PEOPLE:
-        raise ValueError(f"{people} people; the demo company needs at least {MIN_PEOPLE} to fill its units")
+    if people_count < MIN_PEOPLE:
+        raise ValueError(f"{people_count} people; the demo company needs at least {MIN_PEOPLE} to fill its units")
     rng = np.random.default_rng([seed, 1])
-    hired, left = generate_tenures(people, rng, start, end)
-    units = int(np.clip(people // PEOPLE_PER_UNIT, MIN_UNITS, MAX_UNITS))
-    unit = rng.permutation(np.arange(people) % units)
-    place = place_in_unit(unit, hired, left)
-    order = np.lexsort((place, unit))  # people by unit and place
-    unit_start = np.searchsorted(unit[order], np.arange(units))
-    sizes = np.bincount(unit, minlength=units)
-    chief = order[unit_start[0]]
-    manager = np.where(place == 0, chief, order[unit_start[unit] + np.maximum(place - 1, 0) // REPORTS_PER_MANAGER])
-    manager[chief] = -1
-    leads_others = REPORTS_PER_MANAGER * place + 1 < sizes[unit]
+    hired_day, left_day = generate_tenures(people_count, rng, history_start, history_end)
+    unit_count = int(np.clip(people_count // PEOPLE_PER_UNIT, MIN_UNITS, MAX_UNITS))
+    unit_numbers = rng.permutation(np.arange(people_count) % unit_count)
+    unit_place = place_in_unit(unit_numbers, hired_day, left_day)
+    unit_order = np.lexsort((unit_place, unit_numbers))  # people by unit and place
+    unit_start = np.searchsorted(unit_numbers[unit_order], np.arange(unit_count))
+    unit_sizes = np.bincount(unit_numbers, minlength=unit_count)
+    chief_number = unit_order[unit_start[0]]
+    manager_numbers = np.where(
+        unit_place == 0,
+        chief_number,
+        unit_order[unit_start[unit_numbers] + np.maximum(unit_place - 1, 0) // REPORTS_PER_MANAGER],
+    )
+    manager_numbers[chief_number] = -1
+    leads_others = REPORTS_PER_MANAGER * unit_place + 1 < unit_sizes[unit_numbers]
     return pl.DataFrame(
         {
-            "person": np.arange(people),
-            "role": choose_roles(unit, place, leads_others, catalog, rng),
-            "unit": unit,
-            "unit_place": place,
-            "unit_actives": np.bincount(unit, weights=left > end, minlength=units).astype(np.int64)[unit],
-            "manager": manager,
-            "hired_day": hired,
-            "left_day": left,
-            "location": rng.integers(0, len(LOCATIONS), people),
-            "birth_day": end - rng.integers(22 * 365, 63 * 365, people),
-            "pay": rng.integers(3_200_000, 16_000_000, people),
-            "first": rng.integers(0, len(FIRST_NAMES), people),
-            "last": rng.integers(0, len(LAST_NAMES), people),
+            "person": np.arange(people_count),
+            "role": choose_roles(unit_numbers, unit_place, leads_others, catalog, rng),
+            "unit": unit_numbers,
+            "unit_place": unit_place,
+            "unit_actives": np.bincount(unit_numbers, weights=left_day > history_end, minlength=unit_count).astype(
+                np.int64
+            )[unit_numbers],
+            "manager": manager_numbers,
+            "hired_day": hired_day,
+            "left_day": left_day,
+            "location": rng.integers(0, len(LOCATIONS), people_count),
+            "birth_day": history_end - rng.integers(22 * 365, 63 * 365, people_count),
+            "pay": rng.integers(3_200_000, 16_000_000, people_count),
+            "first": rng.integers(0, len(FIRST_NAMES), people_count),
+            "last": rng.integers(0, len(LAST_NAMES), people_count),
         }
     ).pipe(name_people, catalog)
 
 
-def generate_tenures(people: int, rng: np.random.Generator, start: int, end: int) -> tuple[IntArray, IntArray]:
-    """Draw the day hired and the day left of each person; a person who stays has a day left after `end`."""
-    hired = np.where(
-        rng.random(people) < JOINER_SHARE,
-        rng.integers(start, end - 20, people),
-        start - rng.integers(1, 12 * 365, people),
+def generate_tenures(
+    people_count: int, rng: np.random.Generator, history_start: int, history_end: int
+) -> tuple[IntArray, IntArray]:
+    """Draw the day hired and the day left of each person; a person who stays has a day left after `history_end`."""
+    hired_day = np.where(
+        rng.random(people_count) < JOINER_SHARE,
+        rng.integers(history_start, history_end - 20, people_count),
+        history_start - rng.integers(1, 12 * 365, people_count),
     )
-    earliest_leaving_day = np.maximum(hired, start) + 90
-    leaves = (rng.random(people) < LEAVER_SHARE) & (earliest_leaving_day < end - 10)
-    left = earliest_leaving_day + (rng.random(people) * np.maximum(end - 10 - earliest_leaving_day, 1)).astype(np.int64)
-    return hired, np.where(leaves, left, end + 1)
+    earliest_leaving_day = np.maximum(hired_day, history_start) + 90
+    is_leaver = (rng.random(people_count) < LEAVER_SHARE) & (earliest_leaving_day < history_end - 10)
+    left_day = earliest_leaving_day + (
+        rng.random(people_count) * np.maximum(history_end - 10 - earliest_leaving_day, 1)
+    ).astype(np.int64)
+    return hired_day, np.where(is_leaver, left_day, history_end + 1)
 
 
-def place_in_unit(unit: IntArray, hired: IntArray, left: IntArray) -> IntArray:
+def place_in_unit(unit_numbers: IntArray, hired_day: IntArray, left_day: IntArray) -> IntArray:
     """Order the people of each unit: those who stay first, then by seniority, so that few leavers led anyone."""
-    order = np.lexsort((np.arange(unit.size), hired, left < left.max(), unit))
-    starts = np.searchsorted(unit[order], np.arange(unit.max() + 1))
-    place = np.empty(unit.size, dtype=np.int64)
-    place[order] = np.arange(unit.size) - starts[unit[order]]
-    return place
+    unit_order = np.lexsort((np.arange(unit_numbers.size), hired_day, left_day < left_day.max(), unit_numbers))
+    unit_starts = np.searchsorted(unit_numbers[unit_order], np.arange(unit_numbers.max() + 1))
+    unit_place = np.empty(unit_numbers.size, dtype=np.int64)
+    unit_place[unit_order] = np.arange(unit_numbers.size) - unit_starts[unit_numbers[unit_order]]
+    return unit_place
 
 
 def choose_roles(
-    unit: IntArray, place: IntArray, leads_others: BoolArray, catalog: Catalog, rng: np.random.Generator
+    unit_numbers: IntArray, unit_place: IntArray, leads_others: BoolArray, catalog: Catalog, rng: np.random.Generator
 ) -> IntArray:
     """Choose roles: unit heads lead a practice, other managers an engagement, the rest by the unit's mix."""
-    mix = np.array([[catalog.role_names.index(name) for name in names] for *_, names in UNITS], dtype=np.int64)
-    role: IntArray = mix[unit, rng.choice(len(ROLE_SHARES), unit.size, p=ROLE_SHARES)]
-    role = np.where(leads_others, catalog.role_names.index("Engagement Manager"), role)
-    return np.where(place == 0, catalog.role_names.index("Practice Lead"), role)
+    unit_roles = np.array(
+        [[catalog.role_names.index(name) for name in role_names] for *_, role_names in UNITS], dtype=np.int64
+    )
+    role_numbers: IntArray = unit_roles[unit_numbers, rng.choice(len(ROLE_SHARES), unit_numbers.size, p=ROLE_SHARES)]
+    role_numbers = np.where(leads_others, catalog.role_names.index("Engagement Manager"), role_numbers)
+    return np.where(unit_place == 0, catalog.role_names.index("Practice Lead"), role_numbers)
 
 
-def name_people(frame: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+def name_people(people: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
     """Add names, a unique account and work e-mail, the names of role and unit, and the employee number."""
-    unit_names, divisions = (pl.Series([unit[i] for unit in UNITS]).gather(frame["unit"]) for i in (0, 2))
-    same_name = pl.int_range(pl.len()).over("first", "last")
-    suffix = pl.when(same_name == 0).then(pl.lit("")).otherwise((same_name + 1).cast(pl.String))
-    account = pl.format("{}.{}{}", *(pl.col(name).str.to_lowercase() for name in ("first_name", "last_name")), suffix)
+    unit_names, divisions = (
+        pl.Series([unit_entry[entry_field] for unit_entry in UNITS]).gather(people["unit"]) for entry_field in (0, 2)
+    )
+    namesake_rank = pl.int_range(pl.len()).over("first", "last")
+    account_suffix = pl.when(namesake_rank == 0).then(pl.lit("")).otherwise((namesake_rank + 1).cast(pl.String))
+    account_code = pl.format(
+        "{}.{}{}", *(pl.col(name).str.to_lowercase() for name in ("first_name", "last_name")), account_suffix
+    )
     return (
-        frame.with_columns(
+        people.with_columns(
             (100001 + pl.col("person")).cast(pl.String).alias("employee_number"),
-            pl.Series(FIRST_NAMES).gather(frame["first"]).alias("first_name"),
-            pl.Series(LAST_NAMES).gather(frame["last"]).alias("last_name"),
-            pl.Series(catalog.role_names).gather(frame["role"]).alias("role_name"),
+            pl.Series(FIRST_NAMES).gather(people["first"]).alias("first_name"),
+            pl.Series(LAST_NAMES).gather(people["last"]).alias("last_name"),
+            pl.Series(catalog.role_names).gather(people["role"]).alias("role_name"),
             unit_names.alias("unit_name"),
             divisions.alias("division"),
-            pl.Series(LOCATIONS).gather(frame["location"]).alias("location"),
+            pl.Series(LOCATIONS).gather(people["location"]).alias("location"),
         )
-        .with_columns(account.alias("account_code"))
+        .with_columns(account_code.alias("account_code"))
         .with_columns((pl.col("account_code") + f"@{DOMAIN}").alias("work_email"))
         .drop("first", "last")
     )

@@ -89,7 +89,7 @@ def generate_world(people: int, *, seed: int, end: date) -> World:
         end=last,
         catalog=catalog,
         curricula=plan_curricula(catalog, seed=seed),
-        people=generate_people(people, catalog, seed=seed, start=start, end=last),
+        people=generate_people(people, catalog, seed=seed, history_start=start, history_end=last),
         half_life=plan_half_lives(catalog, seed=seed),
     )
 
@@ -106,7 +106,9 @@ def generate_history(world: World, block: int) -> History:
     people = world.people.slice(block * BLOCK_PEOPLE, BLOCK_PEOPLE)
     role = people["role"].to_numpy()
     talent = choose_talents(world.catalog, role, rng)
-    paths = generate_paths(people, talent, world.catalog, world.curricula, rng, start=world.start, end=world.end)
+    paths = generate_paths(
+        people, talent, world.catalog, world.curricula, rng, history_start=world.start, history_end=world.end
+    )
     until = np.minimum(people["left_day"].to_numpy() - 1, world.end)
     plan = plan_practice(
         paths.row,

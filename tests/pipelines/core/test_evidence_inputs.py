@@ -63,7 +63,7 @@ def read_all(lake: Lake) -> EvidenceInputs:
 
 
 def collect(core: EvidenceInputs, records: pl.DataFrame | None = None) -> pl.DataFrame:
-    return collect_evidence(core, match_skills(core.list_skill_texts(), TAXONOMY), records=records)
+    return collect_evidence(core, match_skills(core.list_skill_texts(), TAXONOMY), record_keys=records)
 
 
 @given(

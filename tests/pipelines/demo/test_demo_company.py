@@ -116,7 +116,7 @@ def test_progress_ends_at_one(tmp_path: Path) -> None:
 
 def test_too_few_people_raise_with_both_numbers() -> None:
     with pytest.raises(ValueError, match=r"59 people.*60"):
-        generate_people(59, read_catalog(), seed=1, start=19_000, end=20_000)
+        generate_people(59, read_catalog(), seed=1, history_start=19_000, history_end=20_000)
 
 
 def test_managers_form_one_tree() -> None:
