@@ -18,9 +18,13 @@ def trust_rank() -> pl.Expr:
 
     Feedback without a kind ranks as feedback of a peer.
     """
-    ranks = {kind: rank for rank, kind in enumerate(FEEDBACK_KINDS)}
-    rank = pl.col("feedback_kind").fill_null("peer").replace_strict(ranks, return_dtype=pl.Int8, default=ranks["peer"])
-    return pl.when(pl.col("mode") == "feedback").then(rank).otherwise(len(ranks)).cast(pl.Int8)
+    rank_by_kind = {kind: rank for rank, kind in enumerate(FEEDBACK_KINDS)}
+    rank = (
+        pl.col("feedback_kind")
+        .fill_null("peer")
+        .replace_strict(rank_by_kind, return_dtype=pl.Int8, default=rank_by_kind["peer"])
+    )
+    return pl.when(pl.col("mode") == "feedback").then(rank).otherwise(len(rank_by_kind)).cast(pl.Int8)
 
 
 def mark_counted_feedback(feedback: pl.DataFrame, policy: StagePolicy) -> pl.Series:
@@ -36,14 +40,16 @@ def mark_counted_feedback(feedback: pl.DataFrame, policy: StagePolicy) -> pl.Ser
             instant, trust rank and falling amount.
         policy: The company's policy of stages.
     """
-    is_positive, in_force_for = pl.col("amount") >= policy.positive_share, timedelta(days=policy.trust.standing_days)
-    overruling = pl.lit(None, pl.Boolean)
+    is_positive, standing_period = pl.col("amount") >= policy.positive_share, timedelta(days=policy.trust.standing_days)
+    overruling_is_positive = pl.lit(None, pl.Boolean)
     # the least trusted kind first, so that the most trusted kind in force decides
     for rank in reversed(range(len(FEEDBACK_KINDS) - 1)):
-        of_kind = pl.col("_trust_rank") == rank
-        last_at = pl.when(of_kind).then("occurred_at").forward_fill().over("_pair")
-        last_is_positive = pl.when(of_kind).then(is_positive).forward_fill().over("_pair")
-        is_in_force = (pl.col("_trust_rank") > rank) & (pl.col("occurred_at") - last_at <= in_force_for)
-        overruling = pl.when(is_in_force).then(last_is_positive).otherwise(overruling)
-    is_counted = is_positive & (feedback_trust(policy) >= policy.trust.counted_share) & overruling.fill_null(True)
+        is_of_kind = pl.col("_trust_rank") == rank
+        last_given_at = pl.when(is_of_kind).then("occurred_at").forward_fill().over("_pair")
+        last_is_positive = pl.when(is_of_kind).then(is_positive).forward_fill().over("_pair")
+        is_in_force = (pl.col("_trust_rank") > rank) & (pl.col("occurred_at") - last_given_at <= standing_period)
+        overruling_is_positive = pl.when(is_in_force).then(last_is_positive).otherwise(overruling_is_positive)
+    is_counted = (
+        is_positive & (feedback_trust(policy) >= policy.trust.counted_share) & overruling_is_positive.fill_null(True)
+    )
     return feedback.select(is_counted.fill_null(False)).to_series()

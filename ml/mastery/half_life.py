@@ -49,9 +49,9 @@ class Outcomes:
     positive: Bools
     trust: Doubles
 
-    def freshness(self, half_life: Doubles | Ints) -> Doubles:
+    def freshness(self, half_life_days: Doubles | Ints) -> Doubles:
         """Return 2^(-gap / half-life) per outcome; half_life: days per entry of skill_ids."""
-        return np.asarray(2.0 ** (-self.gap / half_life[self.skill]))
+        return np.asarray(2.0 ** (-self.gap / half_life_days[self.skill]))
 
 
 def evidence_weights(policy: StagePolicy) -> list[pl.Expr]:
@@ -62,7 +62,7 @@ def evidence_weights(policy: StagePolicy) -> list[pl.Expr]:
     """
     mode, is_positive = pl.col("mode"), pl.col("amount") >= policy.positive_share
     hours_per_day = policy.journeyman.repetition_hours / max(policy.journeyman.repetition_days, 1)
-    weights: dict[str, tuple[pl.Expr, pl.Expr | float]] = {
+    condition_and_weight: dict[str, tuple[pl.Expr, pl.Expr | float]] = {
         "practice": (
             mode == "repetition",
             pl.col("amount") * pl.when(pl.col("amount_unit") == "hours").then(1.0).otherwise(hours_per_day),
@@ -72,15 +72,18 @@ def evidence_weights(policy: StagePolicy) -> list[pl.Expr]:
         "succeeded": ((mode == "feedback") & is_positive, feedback_trust(policy)),
         "failed": ((mode == "feedback") & ~is_positive, feedback_trust(policy)),
     }
-    columns = [pl.when(counts).then(weight).otherwise(0.0).alias(name) for name, (counts, weight) in weights.items()]
-    return [*columns, is_practice().alias("is_practice")]
+    weight_columns = [
+        pl.when(is_counted).then(weight).otherwise(0.0).alias(name)
+        for name, (is_counted, weight) in condition_and_weight.items()
+    ]
+    return [*weight_columns, is_practice().alias("is_practice")]
 
 
 def feedback_trust(policy: StagePolicy) -> pl.Expr:
     """Return the trust in a row's kind of feedback; feedback without a kind counts as feedback of a peer."""
-    shares = {kind: policy.trust.share_of(kind) for kind in FEEDBACK_KINDS}
+    trust_by_kind = {kind: policy.trust.share_of(kind) for kind in FEEDBACK_KINDS}
     kind = pl.col("feedback_kind").fill_null("peer")
-    return kind.replace_strict(shares, return_dtype=pl.Float64, default=shares["peer"])
+    return kind.replace_strict(trust_by_kind, return_dtype=pl.Float64, default=trust_by_kind["peer"])
 
 
 def is_review() -> pl.Expr:
@@ -104,14 +107,17 @@ def gather_outcomes(
         max_outcomes: If there is more feedback, only that of a sample of people with about this number of rows.
         since: If given, only feedback after it becomes an outcome; earlier feedback still counts as evidence.
     """
-    pairs = evidence.lazy().filter(pl.col("mode") == "feedback").select(PAIR).collect()
-    if max_outcomes is not None and pairs.height > max_outcomes:  # by a hash of the person: independent of other rows
-        pairs = pairs.filter(pl.col("person_id").hash(seed=7) % 1000 < int(1000 * max_outcomes / pairs.height))
+    feedback_pairs = evidence.lazy().filter(pl.col("mode") == "feedback").select(PAIR).collect()
+    # people are sampled by a hash of their id: independent of other rows
+    if max_outcomes is not None and feedback_pairs.height > max_outcomes:
+        feedback_pairs = feedback_pairs.filter(
+            pl.col("person_id").hash(seed=7) % 1000 < int(1000 * max_outcomes / feedback_pairs.height)
+        )
     columns = (*PAIR, "occurred_at", "mode", "amount", "feedback_kind", "amount_unit", "table_name")
     # rows of one instant have no order, but a sum is rounded in some order: the same rows give the same sums
-    rows = evidence.select(columns).join(pairs.unique(), on=PAIR, how="semi").sort(columns)
+    evidence_rows = evidence.select(columns).join(feedback_pairs.unique(), on=PAIR, how="semi").sort(columns)
     occurred_at, is_outcome = pl.col("occurred_at"), pl.col("mode") == "feedback"
-    rows = rows.select(
+    evidence_rows = evidence_rows.select(
         "skill_id",
         pl.struct(PAIR).rle_id().cast(pl.Int64).alias("_pair"),
         pl.struct(*PAIR, "occurred_at").rle_id().cast(pl.Int64).alias("_instant"),
@@ -119,14 +125,14 @@ def gather_outcomes(
         (is_outcome if since is None else is_outcome & (occurred_at > since)).alias("is_outcome"),
         *evidence_weights(policy),
     )
-    sums, counts, gap = _sum_before(rows, policy)
-    is_listed = rows["is_outcome"].to_numpy()
-    outcomes = rows.filter("is_outcome")
+    sums_before, counts_before, gap_days = _sum_before(evidence_rows, policy)
+    is_outcome_row = evidence_rows["is_outcome"].to_numpy()
+    outcomes = evidence_rows.filter("is_outcome")
     skill_ids = outcomes["skill_id"].unique().sort()
     return Outcomes(
-        sums=sums[is_listed],
-        counts=counts[is_listed],
-        gap=gap[is_listed],
+        sums=sums_before[is_outcome_row],
+        counts=counts_before[is_outcome_row],
+        gap=gap_days[is_outcome_row],
         pair=outcomes["_pair"].to_numpy(),
         skill=encode_ids(outcomes["skill_id"], skill_ids),
         skill_ids=tuple(skill_ids),
@@ -135,58 +141,62 @@ def gather_outcomes(
     )
 
 
-def _sum_before(rows: pl.DataFrame, policy: StagePolicy) -> tuple[Doubles, Doubles, Doubles]:
+def _sum_before(evidence_rows: pl.DataFrame, policy: StagePolicy) -> tuple[Doubles, Doubles, Doubles]:
     """Per row, of what came before its instant in its pair: SUMS with faded feedback, positive and negative feedback
     without fading, and the days since the last practice."""
-    age = (pl.col("day") - pl.col("day").first().over("_pair")) / max(policy.rusty_after_days, 1)
+    age_in_half_lives = (pl.col("day") - pl.col("day").first().over("_pair")) / max(policy.rusty_after_days, 1)
     # weights of feedback grow towards the future within a pair, and are scaled back to the row's own day below
-    grown = rows.with_columns((2.0**age).alias("_growth")).with_columns(pl.col(FADING) * pl.col("_growth"))
-    running = grown.select(
+    grown_rows = evidence_rows.with_columns((2.0**age_in_half_lives).alias("_growth")).with_columns(
+        pl.col(FADING) * pl.col("_growth")
+    )
+    running_sums = grown_rows.select(
         pl.col(SUMS).cum_sum().over("_pair"),
         (pl.col(FADING) > 0).cast(pl.Float64).cum_sum().over("_pair").name.prefix("_"),
         pl.when("is_practice").then("day").forward_fill().over("_pair").fill_null(-np.inf).alias("_last_day"),
     )
-    instant, pair = rows["_instant"].to_numpy(), rows["_pair"].to_numpy()
-    start = np.searchsorted(instant, instant)
-    before = np.maximum(start - 1, 0)
-    has_before = (start > 0) & (pair[before] == pair)
-    sums = np.where(has_before[:, None], running.select(SUMS).to_numpy()[before], 0.0)
-    sums[:, [SUMS.index(name) for name in FADING]] /= grown["_growth"].to_numpy()[:, None]
-    counts = np.where(has_before[:, None], running.select("_succeeded", "_failed").to_numpy()[before], 0.0)
-    last_day = np.where(has_before, running["_last_day"].to_numpy()[before], -np.inf)
-    return sums, counts, rows["day"].to_numpy() - last_day
+    instant_ids, pair_ids = evidence_rows["_instant"].to_numpy(), evidence_rows["_pair"].to_numpy()
+    instant_start = np.searchsorted(instant_ids, instant_ids)
+    row_before = np.maximum(instant_start - 1, 0)
+    has_before = (instant_start > 0) & (pair_ids[row_before] == pair_ids)
+    sums = np.where(has_before[:, None], running_sums.select(SUMS).to_numpy()[row_before], 0.0)
+    sums[:, [SUMS.index(name) for name in FADING]] /= grown_rows["_growth"].to_numpy()[:, None]
+    counts = np.where(has_before[:, None], running_sums.select("_succeeded", "_failed").to_numpy()[row_before], 0.0)
+    last_practice_day = np.where(has_before, running_sums["_last_day"].to_numpy()[row_before], -np.inf)
+    return sums, counts, evidence_rows["day"].to_numpy() - last_practice_day
 
 
 def candidate_half_lives(policy: StagePolicy) -> Doubles:
     """Return the half-lives to try, in days: the policy's, and others in even ratios within the policy's bounds."""
-    low, high = float(policy.half_life_least_days), float(policy.half_life_most_days)
-    declared = float(np.clip(policy.rusty_after_days, low, high))
-    largest_exponent = int(np.log(high / low) / np.log(CANDIDATE_RATIO)) + 1
-    candidates = declared * CANDIDATE_RATIO ** np.arange(-largest_exponent, largest_exponent + 1, dtype=np.float64)
-    return np.asarray(candidates[(candidates >= low) & (candidates <= high)])
+    min_days, max_days = float(policy.half_life_least_days), float(policy.half_life_most_days)
+    declared_days = float(np.clip(policy.rusty_after_days, min_days, max_days))
+    largest_exponent = int(np.log(max_days / min_days) / np.log(CANDIDATE_RATIO)) + 1
+    candidate_days = declared_days * CANDIDATE_RATIO ** np.arange(
+        -largest_exponent, largest_exponent + 1, dtype=np.float64
+    )
+    return np.asarray(candidate_days[(candidate_days >= min_days) & (candidate_days <= max_days)])
 
 
-def shrink_half_lives(likelihood: Doubles, candidates: Doubles, policy: StagePolicy) -> Ints:
+def shrink_half_lives(log_likelihood: Doubles, candidate_days: Doubles, policy: StagePolicy) -> Ints:
     """Return the half-life per micro-skill in whole days.
 
     The centre and deviation of the prior are those that make all feedback most likely (empirical Bayes). The centre
     leans to the policy's half-life, since feedback that shows no forgetting does not determine it.
 
     Args:
-        likelihood: Log-likelihoods, micro-skills x candidates.
-        candidates: Half-lives in days, as `candidate_half_lives` returns them.
+        log_likelihood: Log-likelihoods, micro-skills x candidates.
+        candidate_days: Half-lives in days, as `candidate_half_lives` returns them.
         policy: The company's policy of stages.
     """
-    log_candidates, peak = np.log(candidates), likelihood.max(axis=1, keepdims=True)
-    log_declared = np.log(np.clip(policy.rusty_after_days, candidates[0], candidates[-1]))
-    best_log_evidence, posterior = -np.inf, np.zeros_like(likelihood)
+    log_candidates, row_peak = np.log(candidate_days), log_likelihood.max(axis=1, keepdims=True)
+    log_declared = np.log(np.clip(policy.rusty_after_days, candidate_days[0], candidate_days[-1]))
+    best_log_evidence, posterior = -np.inf, np.zeros_like(log_likelihood)
     for centre, deviation in product(log_candidates, PRIOR_DEVIATIONS):
         prior = np.exp(-(((log_candidates - centre) / deviation) ** 2) / 2)
         prior /= prior.sum()
-        joint = np.exp(likelihood - peak) * prior
-        log_evidence = float((np.log(np.maximum(joint.sum(axis=1), 1e-300)) + peak[:, 0]).sum())
+        joint = np.exp(log_likelihood - row_peak) * prior
+        log_evidence = float((np.log(np.maximum(joint.sum(axis=1), 1e-300)) + row_peak[:, 0]).sum())
         log_evidence -= float((centre - log_declared) / CENTRE_DEVIATION) ** 2 / 2
         if log_evidence > best_log_evidence + 1e-9:
             best_log_evidence, posterior = log_evidence, joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-300)
-    rounded = ROUNDING_DAYS * np.round(np.exp(posterior @ log_candidates) / ROUNDING_DAYS)
-    return np.clip(rounded, policy.half_life_least_days, policy.half_life_most_days).astype(np.int64)
+    rounded_days = ROUNDING_DAYS * np.round(np.exp(posterior @ log_candidates) / ROUNDING_DAYS)
+    return np.clip(rounded_days, policy.half_life_least_days, policy.half_life_most_days).astype(np.int64)

@@ -95,8 +95,8 @@ def read_knowledge_tracing(text: str) -> KnowledgeTracing:
         TypeError: The JSON has other fields.
     """
     fields: dict[str, Any] = json.loads(text)
-    fields["covariance"] = [tuple(row) for row in fields["covariance"]]
-    fields |= {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    fields["covariance"] = [tuple(matrix_row) for matrix_row in fields["covariance"]]
+    fields |= {field: tuple(field_value) for field, field_value in fields.items() if isinstance(field_value, list)}
     return KnowledgeTracing(**fields)
 
 
@@ -120,40 +120,45 @@ def fit_knowledge_tracing(evidence: pl.DataFrame, moment: datetime, policy: Stag
 
 
 def _fit(outcomes: Outcomes, policy: StagePolicy) -> KnowledgeTracing:
-    positive_count, total = int(outcomes.positive.sum()), len(outcomes.pair)
-    if total < policy.tracing_outcomes or min(positive_count, total - positive_count) < policy.tracing_outcomes / 10:
+    positive_count, n_outcomes = int(outcomes.positive.sum()), len(outcomes.pair)
+    if (
+        n_outcomes < policy.tracing_outcomes
+        or min(positive_count, n_outcomes - positive_count) < policy.tracing_outcomes / 10
+    ):
         return declare_knowledge_tracing(policy)
-    candidates, size = candidate_half_lives(policy), len(outcomes.skill_ids)
+    candidate_days, n_skills = candidate_half_lives(policy), len(outcomes.skill_ids)
     candidate_features = [
-        _build_features(outcomes.sums, outcomes.freshness(np.full(size, days))) for days in candidates
+        _build_features(outcomes.sums, outcomes.freshness(np.full(n_skills, days))) for days in candidate_days
     ]
-    half_lives = np.full(size, policy.rusty_after_days, dtype=np.int64)
+    half_lives = np.full(n_skills, policy.rusty_after_days, dtype=np.int64)
     features = _build_features(outcomes.sums, outcomes.freshness(half_lives))
-    numbers = _fit_numbers(features, outcomes)
+    parameters = _fit_parameters(features, outcomes)
     for _ in range(_ROUNDS):
-        likelihood = np.column_stack([_skill_likelihood(numbers, tried, outcomes) for tried in candidate_features])
-        half_lives = shrink_half_lives(likelihood, candidates, policy)
+        log_likelihood = np.column_stack(
+            [_skill_likelihood(parameters, features_tried, outcomes) for features_tried in candidate_features]
+        )
+        half_lives = shrink_half_lives(log_likelihood, candidate_days, policy)
         features = _build_features(outcomes.sums, outcomes.freshness(half_lives))
-        numbers = _fit_numbers(features, outcomes, numbers)
-    intercept, coefficients, offsets = numbers
-    share = np.asarray(special.expit(intercept + offsets[outcomes.skill] + features @ coefficients))
-    variance = share * (1 - share)
-    weight = outcomes.trust * variance
+        parameters = _fit_parameters(features, outcomes, parameters)
+    intercept, coefficients, skill_offsets = parameters
+    probability = np.asarray(special.expit(intercept + skill_offsets[outcomes.skill] + features @ coefficients))
+    outcome_variance = probability * (1 - probability)
+    outcome_weight = outcomes.trust * outcome_variance
     design = np.column_stack([np.ones(len(features)), features])
-    curvature = design.T @ (design * weight[:, None]) + _PENALTY * np.eye(design.shape[1])
-    skill_variances = 1.0 / (_INTERCEPT_PENALTY + np.bincount(outcomes.skill, weight, size))
+    curvature = design.T @ (design * outcome_weight[:, None]) + _PENALTY * np.eye(design.shape[1])
+    skill_variances = 1.0 / (_INTERCEPT_PENALTY + np.bincount(outcomes.skill, outcome_weight, n_skills))
     return KnowledgeTracing(
         is_fitted=True,
         default_half_life=int(np.median(half_lives)),
         skill_ids=outcomes.skill_ids,
         half_lives=tuple(half_lives.tolist()),
-        judged=tuple(np.bincount(outcomes.skill, minlength=size).tolist()),
+        judged=tuple(np.bincount(outcomes.skill, minlength=n_skills).tolist()),
         intercept=intercept,
-        intercepts=tuple(offsets.tolist()),
+        intercepts=tuple(skill_offsets.tolist()),
         intercept_variances=tuple(skill_variances.tolist()),
         coefficients=tuple(coefficients.tolist()),
         covariance=tuple(map(tuple, np.linalg.inv(curvature).tolist())),  # Laplace approximation
-        spread=_pair_variance(outcomes, outcomes.positive - share, variance),
+        spread=_pair_variance(outcomes, outcomes.positive - probability, outcome_variance),
     )
 
 
@@ -165,64 +170,82 @@ def _build_features(sums: Doubles, freshness: Doubles) -> Doubles:
 
 
 # intercept, coefficients of SUMS, what each micro-skill adds to the intercept
-_Numbers = tuple[float, Doubles, Doubles]
+_Parameters = tuple[float, Doubles, Doubles]
 
 
-def _skill_likelihood(numbers: _Numbers, features: Doubles, outcomes: Outcomes) -> Doubles:
+def _skill_likelihood(parameters: _Parameters, features: Doubles, outcomes: Outcomes) -> Doubles:
     """Per micro-skill, the log-likelihood of its feedback with these features, at the intercept that fits them best.
 
     The coefficients are kept; an intercept fitted to another half-life would hide that this one is better.
     """
-    intercept, coefficients, offsets = numbers
-    size, skill, trust = len(outcomes.skill_ids), outcomes.skill, outcomes.trust
-    base = intercept + features @ coefficients
+    intercept, coefficients, skill_offsets = parameters
+    n_skills, skill_codes, trust = len(outcomes.skill_ids), outcomes.skill, outcomes.trust
+    base_logit = intercept + features @ coefficients
     for _ in range(_NEWTON_STEPS):
-        share = special.expit(base + offsets[skill])
-        slope = np.bincount(skill, trust * (outcomes.positive - share), size) - _INTERCEPT_PENALTY * offsets
-        curvature = np.bincount(skill, trust * share * (1 - share), size) + _INTERCEPT_PENALTY
-        offsets = offsets + np.clip(slope / curvature, -1.0, 1.0)
-    signed = np.where(outcomes.positive, 1.0, -1.0) * (base + offsets[skill])
-    likelihood = np.bincount(skill, -trust * np.logaddexp(0.0, -signed), size)
-    return np.asarray(likelihood - _INTERCEPT_PENALTY * offsets**2 / 2, np.float64)
+        probability = special.expit(base_logit + skill_offsets[skill_codes])
+        gradient = (
+            np.bincount(skill_codes, trust * (outcomes.positive - probability), n_skills)
+            - _INTERCEPT_PENALTY * skill_offsets
+        )
+        curvature = np.bincount(skill_codes, trust * probability * (1 - probability), n_skills) + _INTERCEPT_PENALTY
+        skill_offsets = skill_offsets + np.clip(gradient / curvature, -1.0, 1.0)
+    signed_logit = np.where(outcomes.positive, 1.0, -1.0) * (base_logit + skill_offsets[skill_codes])
+    log_likelihood = np.bincount(skill_codes, -trust * np.logaddexp(0.0, -signed_logit), n_skills)
+    return np.asarray(log_likelihood - _INTERCEPT_PENALTY * skill_offsets**2 / 2, np.float64)
 
 
-def _fit_numbers(features: Doubles, outcomes: Outcomes, start: _Numbers | None = None) -> _Numbers:
-    """Penalised maximum likelihood with bounded coefficients, searched from `start` if it is given."""
-    width, size = features.shape[1], len(outcomes.skill_ids)
-    truth, trust, skill = outcomes.positive.astype(np.float64), outcomes.trust, outcomes.skill
-    penalty = np.concatenate([[0.0], np.full(width, _PENALTY), np.full(size, _INTERCEPT_PENALTY)])
+def _fit_parameters(features: Doubles, outcomes: Outcomes, start_parameters: _Parameters | None = None) -> _Parameters:
+    """Penalised maximum likelihood with bounded coefficients, searched from `start_parameters` if it is given."""
+    n_features, n_skills = features.shape[1], len(outcomes.skill_ids)
+    is_positive, trust, skill_codes = outcomes.positive.astype(np.float64), outcomes.trust, outcomes.skill
+    penalty = np.concatenate([[0.0], np.full(n_features, _PENALTY), np.full(n_skills, _INTERCEPT_PENALTY)])
 
-    def loss(x: Doubles) -> tuple[float, Doubles]:
+    def loss(flat_parameters: Doubles) -> tuple[float, Doubles]:
         # not `@`: for a handful of columns the start of a thread costs more than the product
-        logits = x[0] + np.einsum("ij,j->i", features, x[1 : width + 1]) + x[width + 1 :][skill]
-        surprise = np.logaddexp(0.0, np.where(outcomes.positive, -logits, logits))
-        residual = trust * (special.expit(logits) - truth)
-        slope = [[residual.sum()], np.einsum("ij,i->j", features, residual), np.bincount(skill, residual, size)]
-        return float(trust @ surprise) + float(penalty @ x**2) / 2, np.concatenate(slope) + penalty * x
+        logits = (
+            flat_parameters[0]
+            + np.einsum("ij,j->i", features, flat_parameters[1 : n_features + 1])
+            + flat_parameters[n_features + 1 :][skill_codes]
+        )
+        log_loss = np.logaddexp(0.0, np.where(outcomes.positive, -logits, logits))
+        residual = trust * (special.expit(logits) - is_positive)
+        gradient = [
+            [residual.sum()],
+            np.einsum("ij,i->j", features, residual),
+            np.bincount(skill_codes, residual, n_skills),
+        ]
+        penalised_loss = float(trust @ log_loss) + float(penalty @ flat_parameters**2) / 2
+        return penalised_loss, np.concatenate(gradient) + penalty * flat_parameters
 
-    if start is None:
-        share = float(np.clip(np.average(truth, weights=trust), 0.01, 0.99))
-        start = float(np.log(share / (1 - share))), np.zeros(width), np.zeros(size)
-    free, signs = (None, None), [(None, 0.0) if name == "failed" else (0.0, None) for name in SUMS]
-    bounds, begin = [free, *signs, *([free] * size)], np.concatenate([[start[0]], *start[1:]])
-    best = optimize.minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200}).x
-    return float(best[0]), best[1 : width + 1], best[width + 1 :]
+    if start_parameters is None:
+        base_rate = float(np.clip(np.average(is_positive, weights=trust), 0.01, 0.99))
+        start_parameters = float(np.log(base_rate / (1 - base_rate))), np.zeros(n_features), np.zeros(n_skills)
+    unbounded, coefficient_bounds = (None, None), [(None, 0.0) if name == "failed" else (0.0, None) for name in SUMS]
+    bounds = [unbounded, *coefficient_bounds, *([unbounded] * n_skills)]
+    start_vector = np.concatenate([[start_parameters[0]], *start_parameters[1:]])
+    optimum = optimize.minimize(
+        loss, start_vector, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200}
+    ).x
+    return float(optimum[0]), optimum[1 : n_features + 1], optimum[n_features + 1 :]
 
 
-def _pair_variance(outcomes: Outcomes, residual: Doubles, variance: Doubles) -> float:
+def _pair_variance(outcomes: Outcomes, residual: Doubles, outcome_variance: Doubles) -> float:
     """Variance of people around the model, by moments: how far two outcomes of one pair agree beyond the model."""
-    by_pair = [np.bincount(outcomes.pair, values) for values in (residual, residual**2, variance, variance**2)]
-    agreement = (by_pair[0] ** 2 - by_pair[1]).sum() / max(float((by_pair[2] ** 2 - by_pair[3]).sum()), 1e-9)
+    pair_sums = [
+        np.bincount(outcomes.pair, per_outcome)
+        for per_outcome in (residual, residual**2, outcome_variance, outcome_variance**2)
+    ]
+    agreement = (pair_sums[0] ** 2 - pair_sums[1]).sum() / max(float((pair_sums[2] ** 2 - pair_sums[3]).sum()), 1e-9)
     return float(np.clip(agreement, *_VARIANCE_BOUNDS))
 
 
 def estimate_levels(
-    rows: pl.DataFrame, moment: datetime, policy: StagePolicy, tracing: KnowledgeTracing
+    evidence_rows: pl.DataFrame, moment: datetime, policy: StagePolicy, tracing: KnowledgeTracing
 ) -> pl.DataFrame:
     """Return the level of each pair of person and micro-skill.
 
     Args:
-        rows: Rows of EVIDENCE up to the moment with `_pair`, in order of pairs.
+        evidence_rows: Rows of EVIDENCE up to the moment with `_pair`, in order of pairs.
         moment: The moment that the levels are as of.
         policy: The company's policy of stages.
         tracing: The model.
@@ -231,15 +254,17 @@ def estimate_levels(
         One row per `_pair`: half_life (days), weight (evidence left), freshness, level, low, high. If the model is not
         fitted, level, low and high are null, and `declare_levels` computes them from the stage.
     """
-    by_skill = match_skill_ids(rows, tracing.by_skill.drop("judged_count")).lazy()
+    skill_parameters = match_skill_ids(evidence_rows, tracing.by_skill.drop("judged_count")).lazy()
     half_life = pl.col("half_life").fill_null(tracing.default_half_life)
-    age = (pl.lit(moment) - pl.col("occurred_at")).dt.total_seconds() / 86_400
-    faded = 2.0 ** (-age / max(policy.rusty_after_days, 1))
+    age_days = (pl.lit(moment) - pl.col("occurred_at")).dt.total_seconds() / 86_400
+    feedback_fading = 2.0 ** (-age_days / max(policy.rusty_after_days, 1))
     is_observed = (pl.col("observed") > 0) | (pl.col("succeeded") > 0)
-    pairs = (
-        rows.lazy()
-        .join(by_skill.select("skill_id", "half_life"), on="skill_id", how="left", maintain_order="left")
-        .with_columns((2.0 ** (-age / half_life)).alias("fresh"), faded.alias("faded"), *evidence_weights(policy))
+    pair_sums = (
+        evidence_rows.lazy()
+        .join(skill_parameters.select("skill_id", "half_life"), on="skill_id", how="left", maintain_order="left")
+        .with_columns(
+            (2.0 ** (-age_days / half_life)).alias("fresh"), feedback_fading.alias("faded"), *evidence_weights(policy)
+        )
         .with_columns(pl.col(FADING) * pl.col("faded"))
         .group_by("_pair", maintain_order=True)
         .agg(
@@ -249,20 +274,22 @@ def estimate_levels(
             pl.col("fresh").sum().alias("weight"),
             pl.col("skill_id").first(),
         )
-        .join(by_skill, on="skill_id", how="left", maintain_order="left")
+        .join(skill_parameters, on="skill_id", how="left", maintain_order="left")
         .collect()
     )
     freshness = pl.max_horizontal("fresh", pl.col("observed_fresh") * _OBSERVED_FRESHNESS).alias("freshness")
-    interval = _predict(pairs, tracing) if tracing.is_fitted else [None] * 3
-    return pairs.select("_pair", half_life, "weight", freshness).with_columns(
-        pl.lit(values if values is None else pl.Series(values), pl.Float64).alias(name)
-        for name, values in zip(("level", "low", "high"), interval, strict=True)
+    level_and_bounds = _predict(pair_sums, tracing) if tracing.is_fitted else [None] * 3
+    return pair_sums.select("_pair", half_life, "weight", freshness).with_columns(
+        pl.lit(level_column if level_column is None else pl.Series(level_column), pl.Float64).alias(name)
+        for name, level_column in zip(("level", "low", "high"), level_and_bounds, strict=True)
     )
 
 
-def match_skill_ids(rows: pl.DataFrame, by_skill: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of `by_skill` whose skill_id can occur in `rows`, in the data type of its skill_id."""
-    return by_skill.with_columns(pl.col("skill_id").cast(rows.schema["skill_id"], strict=False)).drop_nulls("skill_id")
+def match_skill_ids(skill_rows: pl.DataFrame, by_skill: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of `by_skill` whose skill_id can occur in `skill_rows`, in the data type of its skill_id."""
+    return by_skill.with_columns(pl.col("skill_id").cast(skill_rows.schema["skill_id"], strict=False)).drop_nulls(
+        "skill_id"
+    )
 
 
 def declare_levels(progress: pl.Expr) -> list[pl.Expr]:
@@ -282,25 +309,27 @@ def declare_levels(progress: pl.Expr) -> list[pl.Expr]:
 
 def predict_outcomes(outcomes: Outcomes, tracing: KnowledgeTracing) -> Doubles:
     """Return the probability that each outcome is positive, from what came before it."""
-    codes = encode_ids(pl.Series(outcomes.skill_ids, dtype=pl.String), pl.Series(tracing.skill_ids, dtype=pl.String))
+    skill_codes = encode_ids(
+        pl.Series(outcomes.skill_ids, dtype=pl.String), pl.Series(tracing.skill_ids, dtype=pl.String)
+    )
     # an unknown micro-skill has the code -1, which reads the appended default
-    half_lives = np.array([*tracing.half_lives, tracing.default_half_life], dtype=np.float64)[codes]
-    offsets = np.array([*tracing.intercepts, 0.0])[codes]
+    half_lives = np.array([*tracing.half_lives, tracing.default_half_life], dtype=np.float64)[skill_codes]
+    skill_offsets = np.array([*tracing.intercepts, 0.0])[skill_codes]
     features = _build_features(outcomes.sums, outcomes.freshness(half_lives))
-    logit = tracing.intercept + offsets[outcomes.skill] + features @ np.array(tracing.coefficients)
+    logit = tracing.intercept + skill_offsets[outcomes.skill] + features @ np.array(tracing.coefficients)
     return np.asarray(special.expit(logit))
 
 
-def _predict(pairs: pl.DataFrame, tracing: KnowledgeTracing) -> tuple[Doubles, Doubles, Doubles]:
+def _predict(pair_sums: pl.DataFrame, tracing: KnowledgeTracing) -> tuple[Doubles, Doubles, Doubles]:
     """Level and the ends of its 90 % interval: uncertain by the model, and by the person the less feedback there is."""
-    features = _build_features(pairs.select(SUMS).to_numpy(), pairs["fresh"].to_numpy())
-    offset = pairs["skill_intercept"].fill_null(0.0).to_numpy()
-    logit = tracing.intercept + offset + features @ np.array(tracing.coefficients)
+    features = _build_features(pair_sums.select(SUMS).to_numpy(), pair_sums["fresh"].to_numpy())
+    skill_offset = pair_sums["skill_intercept"].fill_null(0.0).to_numpy()
+    logit = tracing.intercept + skill_offset + features @ np.array(tracing.coefficients)
     level = np.asarray(special.expit(logit))
     design = np.column_stack([np.ones(len(features)), features])
-    of_model = np.einsum("ij,jk,ik->i", design, np.array(tracing.covariance), design, optimize=True)
-    of_skill = pairs["skill_variance"].fill_null(1.0 / _INTERCEPT_PENALTY).to_numpy()
-    feedback = (pairs["succeeded"] + pairs["failed"]).to_numpy()
-    of_person = tracing.spread / (1.0 + tracing.spread * level * (1 - level) * feedback)
-    margin = Z_90 * np.sqrt(of_model + of_skill + of_person)
-    return level, np.asarray(special.expit(logit - margin)), np.asarray(special.expit(logit + margin))
+    model_variance = np.einsum("ij,jk,ik->i", design, np.array(tracing.covariance), design, optimize=True)
+    skill_variance = pair_sums["skill_variance"].fill_null(1.0 / _INTERCEPT_PENALTY).to_numpy()
+    feedback_trust = (pair_sums["succeeded"] + pair_sums["failed"]).to_numpy()
+    person_variance = tracing.spread / (1.0 + tracing.spread * level * (1 - level) * feedback_trust)
+    logit_margin = Z_90 * np.sqrt(model_variance + skill_variance + person_variance)
+    return level, np.asarray(special.expit(logit - logit_margin)), np.asarray(special.expit(logit + logit_margin))

@@ -46,17 +46,17 @@ def build_badge_evidence(
         One row per person and held micro-skill: the columns of `mastery`, evidence_count, file_count, the most trusted
         kind of feedback with its latest score, and badge_draft (JSON).
     """
-    counting = evidence.filter(pl.col("occurred_at").dt.date() <= as_of)
-    held = mastery.filter(pl.col("stage") != STAGES[0]).select(
+    counted_evidence = evidence.filter(pl.col("occurred_at").dt.date() <= as_of)
+    held_skills = mastery.filter(pl.col("stage") != STAGES[0]).select(
         *PAIR, "stage", *_COUNTS, "first_evidence_at", "last_practised_at"
     )
-    counts = counting.group_by(PAIR).agg(
+    evidence_counts = counted_evidence.group_by(PAIR).agg(
         pl.len().cast(pl.Int64).alias("evidence_count"),
         # numbers are counted faster than long texts
         pl.col("file_sha256").cast(pl.Categorical).to_physical().n_unique().cast(pl.Int64).alias("file_count"),
     )
-    strongest = (
-        counting.filter(pl.col("mode") == "feedback")
+    strongest_feedback = (
+        counted_evidence.filter(pl.col("mode") == "feedback")
         .sort(trust_rank(), "occurred_at", "evidence_id", descending=[False, True, False])
         .unique(PAIR, keep="first", maintain_order=True)
         .select(
@@ -66,25 +66,34 @@ def build_badge_evidence(
             pl.col("occurred_at").alias("strongest_at"),
         )
     )
-    return _draft_badges(held.join(counts, on=PAIR).join(strongest, on=PAIR, how="left"), skills).sort(PAIR)
+    return _draft_badges(
+        held_skills.join(evidence_counts, on=PAIR).join(strongest_feedback, on=PAIR, how="left"), skills
+    ).sort(PAIR)
 
 
-def _draft_badges(held: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
+def _draft_badges(held_skills: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
     """The rows with `badge_draft`: an unsigned OpenBadgeCredential each, with the same id while the stage is held, and
     valid from the day of the last practice that shows it."""
     achievements = pl.DataFrame(
         [
-            (row["skill_id"], stage, json.dumps(f"{stage.capitalize()}: {row['skill_name']}"), _achievement(row, stage))
-            for row in skills.select("skill_id", "skill_name", "skill_description").iter_rows(named=True)
+            (
+                skill["skill_id"],
+                stage,
+                json.dumps(f"{stage.capitalize()}: {skill['skill_name']}"),
+                _achievement(skill, stage),
+            )
+            for skill in skills.select("skill_id", "skill_name", "skill_description").iter_rows(named=True)
             for stage in _CRITERIA
         ],
         schema=dict.fromkeys(("skill_id", "stage", "title", "achievement"), pl.String),
         orient="row",
     )
-    badges = held.join(achievements, on=("skill_id", "stage"), how="left", maintain_order="left")
-    badge_ids = [_urn("|".join(key)) for key in badges.select("person_id", "skill_id", "stage").iter_rows()]
-    person = pl.col("person_id").str.replace_all("\\", "\\\\", literal=True).str.replace_all('"', '\\"', literal=True)
-    draft = pl.concat_str(
+    badges = held_skills.join(achievements, on=("skill_id", "stage"), how="left", maintain_order="left")
+    badge_ids = [_urn("|".join(badge_key)) for badge_key in badges.select("person_id", "skill_id", "stage").iter_rows()]
+    escaped_person_id = (
+        pl.col("person_id").str.replace_all("\\", "\\\\", literal=True).str.replace_all('"', '\\"', literal=True)
+    )
+    draft_json = pl.concat_str(
         pl.lit(f'{{"@context": {json.dumps(CONTEXTS)}, "id": "'),
         pl.lit(pl.Series(badge_ids, dtype=pl.String)),
         pl.lit('", "type": ["VerifiableCredential", "OpenBadgeCredential"], "name": '),
@@ -92,14 +101,14 @@ def _draft_badges(held: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
         pl.lit(f', "issuer": {{"id": "{DRAFT_ISSUER}", "type": ["Profile"]}}, "validFrom": "'),
         pl.col("last_practised_at").dt.strftime("%Y-%m-%dT00:00:00Z"),
         pl.lit('", "credentialSubject": {"id": "urn:footsteps:person:'),
-        person,
+        escaped_person_id,
         pl.lit('", "type": ["AchievementSubject"], "achievement": '),
         "achievement",
         pl.lit('}, "evidence": ['),
         _narratives(),
         pl.lit("]}"),
     )
-    return badges.with_columns(draft.alias("badge_draft")).drop("achievement", "title")
+    return badges.with_columns(draft_json.alias("badge_draft")).drop("achievement", "title")
 
 
 def _urn(name: str) -> str:
@@ -121,10 +130,10 @@ def _achievement(skill: dict[str, Any], stage: str) -> str:
 
 def _narratives() -> pl.Expr:
     """One evidence entry per mode with evidence, in counts alone."""
-    hours = pl.concat_str(pl.lit("; hours: "), pl.col("repetition_hours").round(1).cast(pl.String))
-    parts: dict[str, tuple[str, pl.Expr]] = {
+    hours_text = pl.concat_str(pl.lit("; hours: "), pl.col("repetition_hours").round(1).cast(pl.String))
+    label_and_suffix: dict[str, tuple[str, pl.Expr]] = {
         "observation": ("attended or completed: ", pl.lit("")),
-        "repetition": ("days of work: ", hours),
+        "repetition": ("days of work: ", hours_text),
         "feedback": ("judgements: ", pl.lit("")),
         "teaching": ("taught or reviewed: ", pl.lit("")),
     }
@@ -137,6 +146,6 @@ def _narratives() -> pl.Expr:
                 pl.lit('"}'),
             )
         )
-        for mode, (label, suffix) in parts.items()
+        for mode, (label, suffix) in label_and_suffix.items()
     )
     return pl.concat_list(entries).list.drop_nulls().list.join(", ")

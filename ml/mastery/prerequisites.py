@@ -32,8 +32,8 @@ def declare_prerequisites(prerequisites: pl.DataFrame) -> pl.DataFrame:
     Returns:
         Rows of PRECEDENCE: is_learnt is False, and counts and shares are null.
     """
-    nothing_counted = (pl.lit(None, PRECEDENCE.schema[name]).alias(name) for name in PRECEDENCE.column_names[3:])
-    return prerequisites.select("skill_id", "requires_skill_id", pl.lit(False).alias("is_learnt"), *nothing_counted)
+    null_columns = (pl.lit(None, PRECEDENCE.schema[name]).alias(name) for name in PRECEDENCE.column_names[3:])
+    return prerequisites.select("skill_id", "requires_skill_id", pl.lit(False).alias("is_learnt"), *null_columns)
 
 
 def learn_prerequisites(steps: pl.DataFrame, policy: PrerequisitePolicy) -> pl.DataFrame:
@@ -46,66 +46,83 @@ def learn_prerequisites(steps: pl.DataFrame, policy: PrerequisitePolicy) -> pl.D
     Returns:
         Rows of PRECEDENCE, one per micro-skill and one that directly comes before it.
     """
-    acquired = steps.filter(pl.col("kind") == "new").group_by("person_id", "skill_id").agg(pl.col("reached_at").min())
-    skills = acquired.group_by("skill_id").len("people").filter(pl.col("people") >= policy.least_people)
-    skills = skills.sort("people", "skill_id", descending=[True, False]).head(MAX_SKILLS).sort("skill_id")
-    first = _count_first(acquired, skills["skill_id"])  # later x earlier
-    both, held_share = first + first.T, first / skills["people"].to_numpy()[:, None]
-    later, earlier = np.nonzero((both >= policy.least_people) & (first > first.T))
-    if not later.size:
+    acquisitions = (
+        steps.filter(pl.col("kind") == "new").group_by("person_id", "skill_id").agg(pl.col("reached_at").min())
+    )
+    counted_skills = acquisitions.group_by("skill_id").len("people").filter(pl.col("people") >= policy.least_people)
+    counted_skills = (
+        counted_skills.sort("people", "skill_id", descending=[True, False]).head(MAX_SKILLS).sort("skill_id")
+    )
+    first_counts = _count_first(acquisitions, counted_skills["skill_id"])  # later x earlier
+    both_counts, held_share = first_counts + first_counts.T, first_counts / counted_skills["people"].to_numpy()[:, None]
+    later_codes, earlier_codes = np.nonzero((both_counts >= policy.least_people) & (first_counts > first_counts.T))
+    if not later_codes.size:
         return pl.DataFrame(schema=PRECEDENCE.schema)
-    before, after = first[later, earlier], first[earlier, later]
-    chance = stats.binom.sf(before - 1, before + after, 0.5)
-    tried = pl.DataFrame(
+    before_counts, after_counts = first_counts[later_codes, earlier_codes], first_counts[earlier_codes, later_codes]
+    p_values = stats.binom.sf(before_counts - 1, before_counts + after_counts, 0.5)
+    tested_pairs = pl.DataFrame(
         {
-            "skill_id": skills["skill_id"].gather(later),
-            "requires_skill_id": skills["skill_id"].gather(earlier),
-            "is_learnt": np.ones(later.size, bool),
-            "before_count": before,
-            "after_count": after,
-            "held_share": held_share[later, earlier],
-            "discovery_share": stats.false_discovery_control(chance),
-            "later": later,
-            "earlier": earlier,
+            "skill_id": counted_skills["skill_id"].gather(later_codes),
+            "requires_skill_id": counted_skills["skill_id"].gather(earlier_codes),
+            "is_learnt": np.ones(later_codes.size, bool),
+            "before_count": before_counts,
+            "after_count": after_counts,
+            "held_share": held_share[later_codes, earlier_codes],
+            "discovery_share": stats.false_discovery_control(p_values),
+            "later": later_codes,
+            "earlier": earlier_codes,
         }
     )
-    accepted = tried.filter(
+    accepted_pairs = tested_pairs.filter(
         pl.col("discovery_share") <= policy.discovery_share,
         pl.col("held_share") >= policy.held_share,
         pl.col("before_count") / (pl.col("before_count") + pl.col("after_count")) >= policy.ahead_share,
     )
     # micro-skills of one circle have no order
-    graph, later, earlier = _build_graph(accepted, skills.height)
-    _, circle = csgraph.connected_components(graph, directed=True, connection="strong")
-    ordered = accepted.filter(pl.Series(circle[later] != circle[earlier]))
+    graph, later_codes, earlier_codes = _build_graph(accepted_pairs, counted_skills.height)
+    _, component = csgraph.connected_components(graph, directed=True, connection="strong")
+    acyclic_pairs = accepted_pairs.filter(pl.Series(component[later_codes] != component[earlier_codes]))
     # transitive reduction: a pair that a chain of other pairs implies is dropped
-    graph, later, earlier = _build_graph(ordered, skills.height)
-    is_reachable = np.isfinite(csgraph.shortest_path(graph, unweighted=True)) & ~np.eye(skills.height, dtype=bool)
-    direct = ordered.filter(pl.Series((graph @ is_reachable)[later, earlier] == 0))
-    return direct.select(pl.col(name).cast(dtype) for name, dtype in PRECEDENCE.schema.items()).sort(
+    graph, later_codes, earlier_codes = _build_graph(acyclic_pairs, counted_skills.height)
+    is_reachable = np.isfinite(csgraph.shortest_path(graph, unweighted=True)) & ~np.eye(
+        counted_skills.height, dtype=bool
+    )
+    direct_pairs = acyclic_pairs.filter(pl.Series((graph @ is_reachable)[later_codes, earlier_codes] == 0))
+    return direct_pairs.select(pl.col(name).cast(dtype) for name, dtype in PRECEDENCE.schema.items()).sort(
         "skill_id", "requires_skill_id"
     )
 
 
-def _build_graph(pairs: pl.DataFrame, size: int) -> tuple[sparse.csr_matrix, Ints, Ints]:
+def _build_graph(pairs: pl.DataFrame, n_skills: int) -> tuple[sparse.csr_matrix, Ints, Ints]:
     """The pairs as a matrix later x earlier, and their codes."""
-    later, earlier = pairs["later"].to_numpy(), pairs["earlier"].to_numpy()
-    return sparse.csr_matrix((np.ones(len(later)), (later, earlier)), shape=(size, size)), later, earlier
+    later_codes, earlier_codes = pairs["later"].to_numpy(), pairs["earlier"].to_numpy()
+    return (
+        sparse.csr_matrix((np.ones(len(later_codes)), (later_codes, earlier_codes)), shape=(n_skills, n_skills)),
+        later_codes,
+        earlier_codes,
+    )
 
 
-def _count_first(acquired: pl.DataFrame, skill_ids: pl.Series) -> Ints:
+def _count_first(acquisitions: pl.DataFrame, skill_ids: pl.Series) -> Ints:
     """Later x earlier: how many people acquired the one strictly before the other."""
-    size, codes = len(skill_ids), pl.Series("code", encode_ids(acquired["skill_id"], skill_ids))
-    rows = acquired.with_columns(codes).filter(pl.col("code") >= 0).sort("person_id", "reached_at")
-    person, code = rows["person_id"].rle_id().to_numpy().astype(np.int64), rows["code"].to_numpy()
-    time, counts = rows["reached_at"].to_physical().to_numpy(), np.zeros(size * size, np.int64)
-    for begin in range(0, len(person), _BLOCK_ROWS):
-        places = np.arange(begin, min(begin + _BLOCK_ROWS, len(person)))
-        for ahead in range(1, len(person)):
-            places = places[places + ahead < len(person)]
-            places = places[person[places] == person[places + ahead]]
-            if not places.size:
+    n_skills, code_column = len(skill_ids), pl.Series("code", encode_ids(acquisitions["skill_id"], skill_ids))
+    coded_acquisitions = (
+        acquisitions.with_columns(code_column).filter(pl.col("code") >= 0).sort("person_id", "reached_at")
+    )
+    person_numbers = coded_acquisitions["person_id"].rle_id().to_numpy().astype(np.int64)
+    skill_codes = coded_acquisitions["code"].to_numpy()
+    reached_ticks = coded_acquisitions["reached_at"].to_physical().to_numpy()
+    counts = np.zeros(n_skills * n_skills, np.int64)
+    for block_start in range(0, len(person_numbers), _BLOCK_ROWS):
+        row_indices = np.arange(block_start, min(block_start + _BLOCK_ROWS, len(person_numbers)))
+        for rows_ahead in range(1, len(person_numbers)):
+            row_indices = row_indices[row_indices + rows_ahead < len(person_numbers)]
+            row_indices = row_indices[person_numbers[row_indices] == person_numbers[row_indices + rows_ahead]]
+            if not row_indices.size:
                 break
-            earlier = places[time[places] < time[places + ahead]]
-            counts += np.bincount(code[earlier + ahead] * size + code[earlier], minlength=size * size)
-    return counts.reshape(size, size)
+            earlier_rows = row_indices[reached_ticks[row_indices] < reached_ticks[row_indices + rows_ahead]]
+            counts += np.bincount(
+                skill_codes[earlier_rows + rows_ahead] * n_skills + skill_codes[earlier_rows],
+                minlength=n_skills * n_skills,
+            )
+    return counts.reshape(n_skills, n_skills)

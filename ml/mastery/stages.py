@@ -30,26 +30,33 @@ def stage_progress(policy: StagePolicy) -> pl.Expr:
 
     It is the mean of the reached shares of each requirement of the next stage.
     """
-    journeyman, master = (pl.mean_horizontal(*shares.values()) for shares in _reached_shares(policy))
-    index = pl.col("stage_index")
-    return pl.when(index == 1).then(journeyman).when(index == 2).then(master).otherwise(0.0)
+    journeyman_progress, master_progress = (pl.mean_horizontal(*shares.values()) for shares in _reached_shares(policy))
+    stage = pl.col("stage_index")
+    return pl.when(stage == 1).then(journeyman_progress).when(stage == 2).then(master_progress).otherwise(0.0)
 
 
 def missing_for_next(policy: StagePolicy) -> pl.Expr:
     """Return the codes of the unmet requirements of the stage after `stage_index`; an empty list for a master."""
-    journeyman, master = (
+    journeyman_missing, master_missing = (
         pl.concat_list(pl.when(share < 1).then(pl.lit(code)) for code, share in shares.items())
         for shares in _reached_shares(policy)
     )
-    index, first = pl.col("stage_index"), pl.concat_list(pl.lit("first_practice"))
-    missing = pl.when(index == 0).then(first).when(index == 1).then(journeyman).when(index == 2).then(master)
-    return missing.otherwise(pl.lit([], dtype=pl.List(pl.String))).list.drop_nulls()
+    stage, first_practice = pl.col("stage_index"), pl.concat_list(pl.lit("first_practice"))
+    missing_codes = (
+        pl.when(stage == 0)
+        .then(first_practice)
+        .when(stage == 1)
+        .then(journeyman_missing)
+        .when(stage == 2)
+        .then(master_missing)
+    )
+    return missing_codes.otherwise(pl.lit([], dtype=pl.List(pl.String))).list.drop_nulls()
 
 
 def _reached_shares(policy: StagePolicy) -> tuple[dict[str, pl.Expr], dict[str, pl.Expr]]:
     """Share reached of each requirement, 1 if it is met, by its code: those of a journeyman and those of a master."""
-    reviews, sustained = pl.col("review_count"), pl.col("last_repetition_at") - pl.col("first_repetition_at")
-    lessons = pl.col("teaching_count") - reviews + reviews // max(policy.master.reviews, 1)
+    review_count, repetition_span = pl.col("review_count"), pl.col("last_repetition_at") - pl.col("first_repetition_at")
+    lesson_count = pl.col("teaching_count") - review_count + review_count // max(policy.master.reviews, 1)
     return (
         {
             "repetition": _repetition_share(policy.journeyman),
@@ -57,17 +64,17 @@ def _reached_shares(policy: StagePolicy) -> tuple[dict[str, pl.Expr], dict[str, 
         },
         {
             "repetition": _repetition_share(policy.master),
-            "sustained_repetition": _share(sustained.dt.total_days().fill_null(0), policy.master.sustained_days),
+            "sustained_repetition": _share(repetition_span.dt.total_days().fill_null(0), policy.master.sustained_days),
             "feedback_from_several": _share(pl.col("judge_count"), policy.master.judges),
-            "teaching": _share(lessons, policy.master.teaching),
+            "teaching": _share(lesson_count, policy.master.teaching),
         },
     )
 
 
 def _repetition_share(policy: JourneymanPolicy | MasterPolicy) -> pl.Expr:
     """Share of the hours of work or of the days of work, whichever is larger: not every source records hours."""
-    hours = _share(pl.col("repetition_hours"), policy.repetition_hours)
-    return pl.max_horizontal(hours, _share(pl.col("repetition_count"), policy.repetition_days))
+    hours_share = _share(pl.col("repetition_hours"), policy.repetition_hours)
+    return pl.max_horizontal(hours_share, _share(pl.col("repetition_count"), policy.repetition_days))
 
 
 def _share(count: pl.Expr, goal: float) -> pl.Expr:

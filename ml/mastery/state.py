@@ -73,8 +73,8 @@ def build_half_lives(evidence: pl.DataFrame, as_of: date, tracing: KnowledgeTrac
     Returns:
         Rows of HALF_LIFE, one per micro-skill with evidence.
     """
-    skills = evidence.filter(pl.col("occurred_at") <= last_instant(as_of)).select("skill_id").unique()
-    half_lives = skills.join(tracing.by_skill, on="skill_id", how="left").with_columns(
+    skills_with_evidence = evidence.filter(pl.col("occurred_at") <= last_instant(as_of)).select("skill_id").unique()
+    half_lives = skills_with_evidence.join(tracing.by_skill, on="skill_id", how="left").with_columns(
         pl.col("half_life").fill_null(tracing.default_half_life).alias("half_life_days"),
         pl.col("half_life").is_not_null().alias("is_learnt"),
         pl.col("judged_count").fill_null(0),
@@ -124,8 +124,8 @@ def estimate_mastery_and_steps(
     evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: KnowledgeTracing
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return what `estimate_mastery` and `find_reached_steps` return; the evidence is ordered once for both."""
-    rows = _order_evidence(evidence, as_of, policy)
-    return _estimate(rows, as_of, policy, tracing), _find_steps(rows, policy, tracing)
+    ordered_rows = _order_evidence(evidence, as_of, policy)
+    return _estimate(ordered_rows, as_of, policy, tracing), _find_steps(ordered_rows, policy, tracing)
 
 
 def build_step_id() -> pl.Expr:
@@ -137,19 +137,19 @@ def build_step_id() -> pl.Expr:
     return pl.concat_str("skill_id", goal, separator="|")
 
 
-def _estimate(rows: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: KnowledgeTracing) -> pl.DataFrame:
+def _estimate(ordered_rows: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: KnowledgeTracing) -> pl.DataFrame:
     moment = last_instant(as_of)
-    levels = estimate_levels(rows, moment, policy, tracing)
+    levels = estimate_levels(ordered_rows, moment, policy, tracing)
     is_rusty = pl.col("last_practised_at") < pl.lit(moment) - pl.duration(days=pl.col("half_life"))
     # a review is counted twice, as teaching and as a review: reviews alone make no row
-    state = _summarise(rows).filter((pl.sum_horizontal(_COUNTS) - 2 * pl.col("review_count")) > 0)
-    state = state.join(levels, on="_pair", how="left", maintain_order="left").with_columns(
+    mastery_state = _summarise(ordered_rows).filter((pl.sum_horizontal(_COUNTS) - 2 * pl.col("review_count")) > 0)
+    mastery_state = mastery_state.join(levels, on="_pair", how="left", maintain_order="left").with_columns(
         reached_stage(policy).alias("stage_index"),
         pl.coalesce("practised_at", "occurred_at").alias("last_practised_at"),
     )
     if not tracing.is_fitted:
-        state = state.with_columns(declare_levels((pl.col("stage_index") + stage_progress(policy)) / 3))
-    state = state.with_columns(
+        mastery_state = mastery_state.with_columns(declare_levels((pl.col("stage_index") + stage_progress(policy)) / 3))
+    mastery_state = mastery_state.with_columns(
         _STAGE_NAME.alias("stage"),
         pl.col("level").clip(0, 1).alias("level_share"),
         pl.col("low").alias("level_low_share"),
@@ -158,33 +158,36 @@ def _estimate(rows: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: Kno
         missing_for_next(policy).alias("missing_for_next"),
     )
     # the order of pairs is that of people and micro-skills
-    return state.select(pl.col(name).cast(MASTERY.schema[name]) for name in MASTERY.column_names)
+    return mastery_state.select(pl.col(name).cast(MASTERY.schema[name]) for name in MASTERY.column_names)
 
 
-def _find_steps(rows: pl.DataFrame, policy: StagePolicy, tracing: KnowledgeTracing) -> pl.DataFrame:
-    counts, pair = _count_up_to(rows).with_columns(reached_stage(policy).alias("stage_index")), pl.col("_pair")
-    reached = (*PAIR, pl.col("occurred_at").alias("reached_at"))
-    rises = [
+def _find_steps(ordered_rows: pl.DataFrame, policy: StagePolicy, tracing: KnowledgeTracing) -> pl.DataFrame:
+    running_counts = _count_up_to(ordered_rows).with_columns(reached_stage(policy).alias("stage_index"))
+    pair_id = pl.col("_pair")
+    reached_columns = (*PAIR, pl.col("occurred_at").alias("reached_at"))
+    stage_rises = [
         # the rows are in order of pair and time: the first of each pair that reaches the stage
-        counts.filter(pl.col("stage_index") >= index)
-        .filter((pair != pair.shift()).fill_null(True))
+        running_counts.filter(pl.col("stage_index") >= stage)
+        .filter((pair_id != pair_id.shift()).fill_null(True))
         .select(
-            *reached,
-            pl.lit("new" if index == 1 else "deepen").alias("kind"),
-            pl.lit(STAGES[index - 1]).alias("from_stage"),
-            pl.lit(STAGES[index]).alias("to_stage"),
+            *reached_columns,
+            pl.lit("new" if stage == 1 else "deepen").alias("kind"),
+            pl.lit(STAGES[stage - 1]).alias("from_stage"),
+            pl.lit(STAGES[stage]).alias("to_stage"),
         )
-        for index in (1, 2, 3)
+        for stage in (1, 2, 3)
     ]
-    practised = counts.filter((pl.col("practised_at") == pl.col("occurred_at")) & (pl.col("stage_index") > 0))
-    half_lives = match_skill_ids(practised, tracing.by_skill.select("skill_id", "half_life"))
-    gap = pl.duration(days=pl.col("half_life").fill_null(tracing.default_half_life))
-    refreshes = (
-        practised.join(half_lives, on="skill_id", how="left", maintain_order="left")
-        .filter(pl.col("occurred_at") - pl.col("before_at") > gap)
-        .select(*reached, pl.lit("refresh").alias("kind"), from_stage=_STAGE_NAME, to_stage=_STAGE_NAME)
+    practised_rows = running_counts.filter(
+        (pl.col("practised_at") == pl.col("occurred_at")) & (pl.col("stage_index") > 0)
     )
-    steps = pl.concat([*rises, refreshes]).with_columns(pl.col(PAIR).cast(pl.String))
+    half_lives = match_skill_ids(practised_rows, tracing.by_skill.select("skill_id", "half_life"))
+    allowed_gap = pl.duration(days=pl.col("half_life").fill_null(tracing.default_half_life))
+    refreshes = (
+        practised_rows.join(half_lives, on="skill_id", how="left", maintain_order="left")
+        .filter(pl.col("occurred_at") - pl.col("before_at") > allowed_gap)
+        .select(*reached_columns, pl.lit("refresh").alias("kind"), from_stage=_STAGE_NAME, to_stage=_STAGE_NAME)
+    )
+    steps = pl.concat([*stage_rises, refreshes]).with_columns(pl.col(PAIR).cast(pl.String))
     return (
         steps.with_columns(build_step_id().alias("step_id"))
         .select(REACHED_STEP.column_names)
@@ -199,31 +202,36 @@ def _order_evidence(evidence: pl.DataFrame, as_of: date, policy: StagePolicy) ->
 
     Texts become Enums, which are numbers in the order of their texts: sorting and moving texts costs many times more.
     """
-    counting = evidence.select(MASTERY_INPUTS).filter(pl.col("occurred_at") <= last_instant(as_of))
-    rows = pl.DataFrame([_as_enum(column) for column in counting]).with_columns(trust_rank().alias("_trust_rank"))
-    rows = rows[_find_order(rows)].with_columns(pl.struct(PAIR).rle_id().alias("_pair"))
-    mode, pair, day = pl.col("mode"), pl.col("_pair"), pl.col("occurred_at").dt.date()
+    counted_evidence = evidence.select(MASTERY_INPUTS).filter(pl.col("occurred_at") <= last_instant(as_of))
+    ordered_rows = pl.DataFrame([_as_enum(column) for column in counted_evidence]).with_columns(
+        trust_rank().alias("_trust_rank")
+    )
+    ordered_rows = ordered_rows[_find_order(ordered_rows)].with_columns(pl.struct(PAIR).rle_id().alias("_pair"))
+    mode, pair_id, day = pl.col("mode"), pl.col("_pair"), pl.col("occurred_at").dt.date()
     is_feedback, is_repetition = mode == "feedback", mode == "repetition"
-    is_counted = mark_counted_feedback(rows.filter(is_feedback), policy)
-    rows = rows.with_columns(_scatter(rows, is_feedback, is_counted).alias("_is_positive"))
-    is_new_day = ((pair != pair.shift()) | (day != day.shift())).fill_null(True)
-    new_days = rows.filter(is_repetition).select(is_new_day).to_series()
+    is_counted = mark_counted_feedback(ordered_rows.filter(is_feedback), policy)
+    ordered_rows = ordered_rows.with_columns(_scatter(ordered_rows, is_feedback, is_counted).alias("_is_positive"))
+    is_new_day = ((pair_id != pair_id.shift()) | (day != day.shift())).fill_null(True)
+    repetition_on_new_day = ordered_rows.filter(is_repetition).select(is_new_day).to_series()
     # unnamed givers count once per kind of feedback: three anonymous certificates are not three people
     giver = pl.coalesce(pl.col("given_by_id", "feedback_kind").cast(pl.String), pl.lit("unnamed")).alias("judge")
-    new_givers = rows.filter("_is_positive").select(pl.struct("_pair", giver).is_first_distinct()).to_series()
-    counts = {
+    is_new_giver = ordered_rows.filter("_is_positive").select(pl.struct("_pair", giver).is_first_distinct()).to_series()
+    count_conditions = {
         "observation_count": mode == "observation",
-        "repetition_count": pl.lit(_scatter(rows, is_repetition, new_days)),
+        "repetition_count": pl.lit(_scatter(ordered_rows, is_repetition, repetition_on_new_day)),
         "feedback_count": is_feedback,
         "positive_feedback_count": pl.col("_is_positive"),
-        "judge_count": pl.lit(_scatter(rows, pl.col("_is_positive"), new_givers)),
+        "judge_count": pl.lit(_scatter(ordered_rows, pl.col("_is_positive"), is_new_giver)),
         "teaching_count": mode == "teaching",
         "review_count": is_review(),
     }
-    in_hours = pl.col("amount_unit") == "hours"
-    return rows.with_columns(
-        *(is_one.cast(pl.Int64).alias(name) for name, is_one in counts.items()),
-        *(pl.when((mode == of) & in_hours).then("amount").otherwise(0.0).alias(name) for name, of in _HOURS.items()),
+    is_in_hours = pl.col("amount_unit") == "hours"
+    return ordered_rows.with_columns(
+        *(is_met.cast(pl.Int64).alias(name) for name, is_met in count_conditions.items()),
+        *(
+            pl.when((mode == mode_of_hours) & is_in_hours).then("amount").otherwise(0.0).alias(name)
+            for name, mode_of_hours in _HOURS.items()
+        ),
     ).drop("_is_positive")
 
 
@@ -231,83 +239,89 @@ def _as_enum(column: pl.Series) -> pl.Series:
     """A column of texts as an Enum of those that occur and those that are compared with, in their order."""
     if column.dtype != pl.String:
         return column
-    compared = pl.Series(_COMPARED.get(column.name, ()), dtype=pl.String)
-    return column.cast(pl.Enum(pl.concat([column.unique().drop_nulls(), compared]).unique().sort()))
+    compared_texts = pl.Series(_COMPARED.get(column.name, ()), dtype=pl.String)
+    return column.cast(pl.Enum(pl.concat([column.unique().drop_nulls(), compared_texts]).unique().sort()))
 
 
 def _find_order(rows: pl.DataFrame) -> pl.Series:
     """The places of the rows by pair, instant, trust rank and falling amount."""
-    person, skill = (rows[name].to_physical().cast(pl.Int64) for name in PAIR)
-    pair = person * (int(skill.to_numpy().max(initial=0)) + 1) + skill
+    person_codes, skill_codes = (rows[name].to_physical().cast(pl.Int64) for name in PAIR)
+    pair_numbers = person_codes * (int(skill_codes.to_numpy().max(initial=0)) + 1) + skill_codes
     instants, n_ranks = rows["occurred_at"].unique().sort(), len(FEEDBACK_KINDS) + 1
-    if (int(pair.to_numpy().max(initial=0)) + 1) * len(instants) * n_ranks >= 2**63:
-        pair = pair.rank("dense").cast(pl.Int64)  # there are no more pairs than rows
+    if (int(pair_numbers.to_numpy().max(initial=0)) + 1) * len(instants) * n_ranks >= 2**63:
+        pair_numbers = pair_numbers.rank("dense").cast(pl.Int64)  # there are no more pairs than rows
     # one number per row: sorting it is far cheaper than sorting by several columns
-    instant, rank = instants.search_sorted(rows["occurred_at"]).cast(pl.Int64), rows["_trust_rank"].cast(pl.Int64)
-    key = (pair * len(instants) + instant) * n_ranks + rank
-    order = key.arg_sort()
-    ordered_key = key.gather(order)
-    is_repeated = (ordered_key == ordered_key.shift()).fill_null(False)
-    tied = (is_repeated | is_repeated.shift(-1, fill_value=False)).arg_true()
+    instant_codes = instants.search_sorted(rows["occurred_at"]).cast(pl.Int64)
+    trust_ranks = rows["_trust_rank"].cast(pl.Int64)
+    sort_keys = (pair_numbers * len(instants) + instant_codes) * n_ranks + trust_ranks
+    order = sort_keys.arg_sort()
+    sorted_keys = sort_keys.gather(order)
+    is_repeated = (sorted_keys == sorted_keys.shift()).fill_null(False)
+    tied_positions = (is_repeated | is_repeated.shift(-1, fill_value=False)).arg_true()
     # few rows tie; rows that are equal in all of this, too, may stand in any order: every sum over them is the same
-    ties = rows[order.gather(tied)].select(
-        ordered_key.gather(tied).alias("key"),
+    tied_rows = rows[order.gather(tied_positions)].select(
+        sorted_keys.gather(tied_positions).alias("key"),
         "amount",
         pl.col("mode").to_physical(),
         pl.col("amount_unit") == "hours",
         is_review().alias("is_review"),
-        order.gather(tied).alias("place"),
+        order.gather(tied_positions).alias("place"),
     )
-    ties = ties.sort(ties.columns[:-1], descending=[False, True, False, False, False])
-    order.scatter(tied, ties["place"])
+    tied_rows = tied_rows.sort(tied_rows.columns[:-1], descending=[False, True, False, False, False])
+    order.scatter(tied_positions, tied_rows["place"])
     return order
 
 
-def _scatter(rows: pl.DataFrame, is_among: pl.Expr, flags: pl.Series) -> pl.Series:
+def _scatter(rows: pl.DataFrame, is_among: pl.Expr, flags_among: pl.Series) -> pl.Series:
     """One flag per row: those given for the rows that are among, False for the others."""
-    scattered = pl.Series([False]).new_from_index(0, rows.height)
-    scattered.scatter(rows.select(is_among.arg_true()).to_series(), flags)
-    return scattered
+    flag_per_row = pl.Series([False]).new_from_index(0, rows.height)
+    flag_per_row.scatter(rows.select(is_among.arg_true()).to_series(), flags_among)
+    return flag_per_row
 
 
-def _count_up_to(rows: pl.DataFrame) -> pl.DataFrame:
+def _count_up_to(ordered_rows: pl.DataFrame) -> pl.DataFrame:
     """One row per pair and instant: the counts up to and including it, and when the person practised.
 
     `before_at` is the practice before this instant, or the last evidence if there was no practice yet.
     """
-    pair, occurred_at, place = pl.col("_pair"), pl.col("occurred_at"), pl.int_range(pl.len(), dtype=pl.UInt32)
-    begins = (pair != pair.shift()).fill_null(True)
-    repeated = pl.when(pl.col("mode") == "repetition").then(place)
+    pair_id, occurred_at, row_number = pl.col("_pair"), pl.col("occurred_at"), pl.int_range(pl.len(), dtype=pl.UInt32)
+    starts_pair = (pair_id != pair_id.shift()).fill_null(True)
+    repetition_row = pl.when(pl.col("mode") == "repetition").then(row_number)
     # the running count over all rows minus the count before the pair: far cheaper than a window for each count
-    counts = (
-        pl.col(name).cum_sum() - pl.when(begins).then(pl.col(name).cum_sum() - pl.col(name)).forward_fill().alias(name)
+    running_counts = (
+        pl.col(name).cum_sum()
+        - pl.when(starts_pair).then(pl.col(name).cum_sum() - pl.col(name)).forward_fill().alias(name)
         for name in _COUNTS
     )
-    places = {
-        "practised_at": pl.when(is_practice()).then(place).forward_fill(),
-        "first_repetition_at": pl.when(begins).then(repeated.backward_fill()).forward_fill(),
-        "last_repetition_at": repeated.forward_fill(),
+    source_rows = {
+        "practised_at": pl.when(is_practice()).then(row_number).forward_fill(),
+        "first_repetition_at": pl.when(starts_pair).then(repetition_row.backward_fill()).forward_fill(),
+        "last_repetition_at": repetition_row.forward_fill(),
     }
     # rows of one instant have no order: the last row counts all of them
-    is_last = ((pair != pair.shift(-1)) | (occurred_at != occurred_at.shift(-1))).fill_null(True).alias("_is_last")
-    hours = pl.col("repetition_hours").cum_sum().over("_pair")
-    running = rows.select(*PAIR, "_pair", occurred_at, *counts, hours, is_last, **places).filter("_is_last")
-    # from the place of a row to its time, if that row is of the same pair
-    running = running.with_columns(
-        pl.when(rows["_pair"].gather(running[name]) == running["_pair"])
-        .then(rows["occurred_at"].gather(running[name]))
-        .alias(name)
-        for name in places
+    is_last_of_instant = (
+        ((pair_id != pair_id.shift(-1)) | (occurred_at != occurred_at.shift(-1))).fill_null(True).alias("_is_last")
     )
-    before_at = pl.when(pair == pair.shift()).then(pl.coalesce("practised_at", "occurred_at").shift())
-    return running.with_columns(before_at.alias("before_at"))
+    running_hours = pl.col("repetition_hours").cum_sum().over("_pair")
+    instant_counts = ordered_rows.select(
+        *PAIR, "_pair", occurred_at, *running_counts, running_hours, is_last_of_instant, **source_rows
+    ).filter("_is_last")
+    # from the place of a row to its time, if that row is of the same pair
+    instant_counts = instant_counts.with_columns(
+        pl.when(ordered_rows["_pair"].gather(instant_counts[name]) == instant_counts["_pair"])
+        .then(ordered_rows["occurred_at"].gather(instant_counts[name]))
+        .alias(name)
+        for name in source_rows
+    )
+    before_at = pl.when(pair_id == pair_id.shift()).then(pl.coalesce("practised_at", "occurred_at").shift())
+    return instant_counts.with_columns(before_at.alias("before_at"))
 
 
-def _summarise(rows: pl.DataFrame) -> pl.DataFrame:
+def _summarise(ordered_rows: pl.DataFrame) -> pl.DataFrame:
     """One row per pair: the counts of all its rows, and when the person practised."""
     occurred_at, is_repetition = pl.col("occurred_at"), pl.col("mode") == "repetition"
-    pairs = rows.lazy().group_by("_pair", maintain_order=True)
-    return pairs.agg(
+    rows_by_pair = ordered_rows.lazy().group_by("_pair", maintain_order=True)
+    return rows_by_pair.agg(
         pl.col(*PAIR).first(),
         pl.col(*_COUNTS, *_HOURS).sum(),
         occurred_at.first().alias("first_evidence_at"),

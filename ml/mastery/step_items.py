@@ -18,8 +18,8 @@ def list_steps(skills: pl.Series) -> pl.Series:
         skills: skill_id of the micro-skills.
     """
     goals = pl.DataFrame({"goal": [*STAGES[1:], REFRESH]})
-    pairs = skills.cast(pl.String).unique().sort().alias("skill_id").to_frame().join(goals, how="cross")
-    return pairs.select(pl.concat_str("skill_id", "goal", separator="|").alias("skill_id")).to_series()
+    skill_goals = skills.cast(pl.String).unique().sort().alias("skill_id").to_frame().join(goals, how="cross")
+    return skill_goals.select(pl.concat_str("skill_id", "goal", separator="|").alias("skill_id")).to_series()
 
 
 def list_required_steps(step_ids: pl.Series) -> pl.DataFrame:
@@ -31,10 +31,10 @@ def list_required_steps(step_ids: pl.Series) -> pl.DataFrame:
     Returns:
         One row per step that requires another: skill_id (the step), requires_id.
     """
-    below = {STAGES[2]: STAGES[1], STAGES[3]: STAGES[2], REFRESH: STAGES[1]}
+    stage_below_by_goal = {STAGES[2]: STAGES[1], STAGES[3]: STAGES[2], REFRESH: STAGES[1]}
     steps = step_ids.cast(pl.String).unique().sort().alias("skill_id").to_frame()
     skill, goal = pl.col("skill_id").str.replace(r"\|[^|]*$", ""), pl.col("skill_id").str.extract(r"\|([^|]*)$", 1)
-    stage_below = goal.replace_strict(below, return_dtype=pl.String, default=None)
+    stage_below = goal.replace_strict(stage_below_by_goal, return_dtype=pl.String, default=None)
     return steps.with_columns(pl.concat_str(skill, stage_below, separator="|").alias("requires_id")).drop_nulls()
 
 
@@ -67,9 +67,9 @@ def list_memberships(people: pl.DataFrame, periods: pl.DataFrame) -> pl.DataFram
     Returns:
         One row per person and role or unit: person_id, group, since, until (null if open).
     """
-    present = people.select("person_id", "role_name", "unit_name").join(periods, on="person_id", how="anti")
-    dated = periods.select("person_id", "role_name", "unit_name", since="started_date", until="ended_date")
-    memberships = pl.concat([present, dated], how="diagonal").unpivot(
+    present_roles = people.select("person_id", "role_name", "unit_name").join(periods, on="person_id", how="anti")
+    dated_roles = periods.select("person_id", "role_name", "unit_name", since="started_date", until="ended_date")
+    memberships = pl.concat([present_roles, dated_roles], how="diagonal").unpivot(
         ("role_name", "unit_name"), index=("person_id", "since", "until"), variable_name="kind", value_name="name"
     )
     group = pl.format("{} {}", "kind", "name").alias("group")

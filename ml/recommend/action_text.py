@@ -34,19 +34,25 @@ def add_how_text(steps: pl.DataFrame, practice_options: pl.DataFrame, minimum_pe
     Returns:
         The same rows in the same order.
     """
-    is_new, count = pl.col("kind") == "new", pl.col("practising_count")
-    course = pl.format("Begin with “{}”.", "course_name")
-    course_and_project = pl.format("{} Then repeat it on {}, which has open work for it.", course, "project_code")
-    project = pl.format("Repeat it on {}, which has open work that names it.", "project_code")
-    colleagues = pl.when(count >= minimum_people).then(
-        pl.format("Ask to watch: {} colleagues practised it lately.", count)
+    is_new, practising_count = pl.col("kind") == "new", pl.col("practising_count")
+    course_text = pl.format("Begin with “{}”.", "course_name")
+    course_and_project_text = pl.format(
+        "{} Then repeat it on {}, which has open work for it.", course_text, "project_code"
     )
-    action = pl.coalesce(pl.when(is_new).then(pl.coalesce(course_and_project, course)), project, colleagues)
-    feedback = pl.when(pl.col("kind") == "deepen").then(pl.lit(" Then ask someone who saw it for feedback."))
-    nothing = pl.lit("No project, course or colleague is known for it yet: ask your lead for a first piece of work.")
+    project_text = pl.format("Repeat it on {}, which has open work that names it.", "project_code")
+    colleagues_text = pl.when(practising_count >= minimum_people).then(
+        pl.format("Ask to watch: {} colleagues practised it lately.", practising_count)
+    )
+    action_text = pl.coalesce(
+        pl.when(is_new).then(pl.coalesce(course_and_project_text, course_text)), project_text, colleagues_text
+    )
+    feedback_text = pl.when(pl.col("kind") == "deepen").then(pl.lit(" Then ask someone who saw it for feedback."))
+    fallback_text = pl.lit(
+        "No project, course or colleague is known for it yet: ask your lead for a first piece of work."
+    )
     return (
         steps.join(practice_options, on="skill_id", how="left", maintain_order="left")
-        .with_columns(pl.coalesce(action + feedback.fill_null(""), nothing).alias("how"))
+        .with_columns(pl.coalesce(action_text + feedback_text.fill_null(""), fallback_text).alias("how"))
         .drop("project_code", "course_name", "practising_count")
     )
 
@@ -61,7 +67,9 @@ def write_counterfactuals(changes: pl.DataFrame, skills: pl.DataFrame) -> pl.Dat
     Returns:
         One row per change: person_id, skill_id, counterfactual.
     """
-    names = skills.select(pl.col("skill_id").alias("changed_skill_id"), pl.col("skill_name").alias("changed_name"))
+    changed_names = skills.select(
+        pl.col("skill_id").alias("changed_skill_id"), pl.col("skill_name").alias("changed_name")
+    )
     is_own, is_added = pl.col("changed_skill_id") == pl.col("skill_id"), pl.col("change") == "add"
     sentence = (
         pl.when(pl.col("change_of") == "wish")
@@ -79,7 +87,7 @@ def write_counterfactuals(changes: pl.DataFrame, skills: pl.DataFrame) -> pl.Dat
         .then(_added_evidence_text())
         .otherwise(_removed_evidence_text())
     )
-    return changes.join(names, on="changed_skill_id", how="left", maintain_order="left").select(
+    return changes.join(changed_names, on="changed_skill_id", how="left", maintain_order="left").select(
         "person_id", "skill_id", sentence.alias("counterfactual")
     )
 

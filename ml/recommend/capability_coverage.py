@@ -34,14 +34,14 @@ def compute_capability_coverage(
         without the metadata of the run. next_skill_id is the missing micro-skill whose prerequisites are held, then the
         heaviest, then the first by id. completes_share is the coverage with it; both are null if nothing is missing.
     """
-    people = mastery["person_id"].unique().sort()
+    person_ids = mastery["person_id"].unique().sort()
     return pl.concat(
         _cover(
-            mastery.filter(pl.col("person_id").is_in(people.slice(start, BLOCK_PEOPLE).implode())),
+            mastery.filter(pl.col("person_id").is_in(person_ids.slice(first_person, BLOCK_PEOPLE).implode())),
             skills,
             prerequisites,
         )
-        for start in range(0, max(len(people), 1), BLOCK_PEOPLE)
+        for first_person in range(0, max(len(person_ids), 1), BLOCK_PEOPLE)
     ).sort("person_id", "capability_id")
 
 
@@ -56,49 +56,53 @@ def add_combinations(steps: pl.DataFrame, mastery: pl.DataFrame, skills: pl.Data
     Returns:
         The same rows in the same order; the list is sorted by name, and empty if nothing combines.
     """
-    key = ["person_id", "skill_id", "to_stage"]
-    named = skills.select("skill_id", "skill_name", "capability_id").drop_nulls("capability_id")
-    held = mastery.select("person_id", "skill_id", stage_index("stage").alias("held_stage")).join(named, on="skill_id")
+    step_key = ["person_id", "skill_id", "to_stage"]
+    named_skills = skills.select("skill_id", "skill_name", "capability_id").drop_nulls("capability_id")
+    held_steps = mastery.select("person_id", "skill_id", stage_index("stage").alias("held_stage")).join(
+        named_skills, on="skill_id"
+    )
     combinations = (
-        steps.select(key)
+        steps.select(step_key)
         .unique()
-        .join(named.drop("skill_name"), on="skill_id")
-        .join(held, on=("person_id", "capability_id"), suffix="_held")
+        .join(named_skills.drop("skill_name"), on="skill_id")
+        .join(held_steps, on=("person_id", "capability_id"), suffix="_held")
         .filter(pl.col("held_stage") >= stage_index("to_stage"), pl.col("skill_id") != pl.col("skill_id_held"))
         .sort("skill_name")
-        .group_by(key, maintain_order=True)
+        .group_by(step_key, maintain_order=True)
         .agg(pl.col("skill_name").alias("combines_with"))
     )
-    return steps.join(combinations, on=key, how="left", maintain_order="left").with_columns(
+    return steps.join(combinations, on=step_key, how="left", maintain_order="left").with_columns(
         pl.col("combines_with").fill_null(pl.lit([], dtype=pl.List(pl.String)))
     )
 
 
 def _cover(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl.DataFrame) -> pl.DataFrame:
     """The coverage rows of one block of people."""
-    held = index_held_skills(mastery, skills)
-    n_capabilities = len(held.capabilities)
-    if not n_capabilities or not len(held.person):
+    held_skills = index_held_skills(mastery, skills)
+    n_capabilities = len(held_skills.capabilities)
+    if not n_capabilities or not len(held_skills.person):
         return pl.DataFrame(schema={name: CAPABILITY.schema[name] for name in COLUMNS})
-    key = held.capability_key(held.person, held.skill)
-    pairs = np.unique(key[key >= 0])  # person and capability of which something is held
-    members = build_adjacency(held.capability, np.arange(len(held.skill_ids)), n_capabilities)
-    row, skill = members.expand(pairs % n_capabilities)
-    person = pairs[row] // n_capabilities
-    is_held = held.stage_lookup.get(held.pair_key(person, skill)) > 0
-    names = skills.unique("skill_id").sort("skill_id")["skill_name"]
-    titles = skills.select("capability_id", "capability_name").drop_nulls().unique("capability_id")
-    entries = pl.DataFrame(
+    capability_keys = held_skills.capability_key(held_skills.person, held_skills.skill)
+    held_keys = np.unique(capability_keys[capability_keys >= 0])  # person and capability of which something is held
+    skills_of_capability = build_adjacency(
+        held_skills.capability, np.arange(len(held_skills.skill_ids)), n_capabilities
+    )
+    key_index, skill_codes = skills_of_capability.expand(held_keys % n_capabilities)
+    person_codes = held_keys[key_index] // n_capabilities
+    is_held = held_skills.stage_lookup.get(held_skills.pair_key(person_codes, skill_codes)) > 0
+    skill_names = skills.unique("skill_id").sort("skill_id")["skill_name"]
+    capability_names = skills.select("capability_id", "capability_name").drop_nulls().unique("capability_id")
+    skill_entries = pl.DataFrame(
         {
-            "row": row,
-            "skill_id": held.skill_ids.gather(skill),
-            "skill_name": names.gather(skill),
-            "weight": held.weight[skill],
+            "row": key_index,
+            "skill_id": held_skills.skill_ids.gather(skill_codes),
+            "skill_name": skill_names.gather(skill_codes),
+            "weight": held_skills.weight[skill_codes],
             "is_held": is_held,
-            "is_next": _is_next(held, prerequisites, person, skill, row, is_held),
+            "is_next": _is_next(held_skills, prerequisites, person_codes, skill_codes, key_index, is_held),
         }
     )
-    covered = entries.group_by("row", maintain_order=True).agg(
+    coverage = skill_entries.group_by("row", maintain_order=True).agg(
         pl.col("weight").filter("is_held").sum().clip(0, 1).alias("coverage_share"),
         pl.col("skill_id").filter("is_held").alias("held_skill_ids"),
         pl.col("skill_name").filter("is_held").alias("held_skill_names"),
@@ -107,23 +111,39 @@ def _cover(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl.DataFr
         pl.col("weight").filter(pl.col("is_held") | pl.col("is_next")).sum().clip(0, 1).alias("completes_share"),
     )
     return (
-        covered.with_columns(
-            held.people.gather(pairs // n_capabilities).alias("person_id"),
-            held.capabilities.gather(pairs % n_capabilities).alias("capability_id"),
+        coverage.with_columns(
+            held_skills.people.gather(held_keys // n_capabilities).alias("person_id"),
+            held_skills.capabilities.gather(held_keys % n_capabilities).alias("capability_id"),
             pl.when(pl.col("next_skill_id").is_not_null()).then("completes_share").alias("completes_share"),
         )
-        .join(titles, on="capability_id", how="left", maintain_order="left")
+        .join(capability_names, on="capability_id", how="left", maintain_order="left")
         .select(COLUMNS)
     )
 
 
 def _is_next(
-    held: HeldSkills, prerequisites: pl.DataFrame, person: Ints, skill: Ints, row: Ints, is_held: Bools
+    held_skills: HeldSkills,
+    prerequisites: pl.DataFrame,
+    person_codes: Ints,
+    skill_codes: Ints,
+    key_index: Ints,
+    is_held: Bools,
 ) -> Bools:
     """Mark the missing micro-skill of each row that comes next."""
-    missing = np.flatnonzero(~is_held)
-    is_ready = compute_readiness(held, prerequisites, person[missing], skill[missing]) >= 1
-    ranked = missing[np.lexsort((skill[missing], -held.weight[skill[missing]], ~is_ready, row[missing]))]
-    is_next = np.zeros(len(row), bool)
-    is_next[ranked[np.diff(row[ranked], prepend=-1) != 0]] = True
+    missing_entries = np.flatnonzero(~is_held)
+    is_ready = (
+        compute_readiness(held_skills, prerequisites, person_codes[missing_entries], skill_codes[missing_entries]) >= 1
+    )
+    ranked_entries = missing_entries[
+        np.lexsort(
+            (
+                skill_codes[missing_entries],
+                -held_skills.weight[skill_codes[missing_entries]],
+                ~is_ready,
+                key_index[missing_entries],
+            )
+        )
+    ]
+    is_next = np.zeros(len(key_index), bool)
+    is_next[ranked_entries[np.diff(key_index[ranked_entries], prepend=-1) != 0]] = True
     return is_next

@@ -29,85 +29,113 @@ class Edges:
     cost: Floats
 
 
-def assign_companions(edges: Edges, load: Ints, free: Ints, n_slots: int) -> Ints:
+def assign_companions(edges: Edges, companion_load: Ints, free_capacity: Ints, n_slots: int) -> Ints:
     """Assign a companion to each slot.
 
     Within a piece of `PIECE_SIZE` slots (in their order) the assignment is exact: as many slots as possible are filled,
     at the lowest cost, where the n-th additional person costs a companion n times `LOAD_COST` more, so that load is
-    even. No companion exceeds `free`, whatever the edges.
+    even. No companion exceeds `free_capacity`, whatever the edges.
 
     Solver: LAPJVsp (Jonker and Volgenant 1987) as scipy.sparse.csgraph.min_weight_full_bipartite_matching.
 
     Args:
         edges: The possible companions.
-        load: How many people each companion is shown to, shape (people,). Updated in place.
-        free: How many more people each companion may be shown to, shape (people,). Updated in place.
+        companion_load: How many people each companion is shown to, shape (people,). Updated in place.
+        free_capacity: How many more people each companion may be shown to, shape (people,). Updated in place.
         n_slots: Number of slots.
 
     Returns:
         The companion of each slot, -1 if the slot stays empty; shape (n_slots,).
     """
-    companions = np.full(n_slots, -1, np.int64)
+    companion_of_slot = np.full(n_slots, -1, np.int64)
     # by slot, the cheapest first; a repeated edge counts once
     order = np.lexsort((edges.cost, edges.companion, edges.slot))
-    slot, companion, cost = edges.slot[order], edges.companion[order], edges.cost[order]
-    is_distinct_edge = np.ones(slot.size, bool)
-    is_distinct_edge[1:] = (slot[1:] != slot[:-1]) | (companion[1:] != companion[:-1])
-    slot, companion, cost = slot[is_distinct_edge], companion[is_distinct_edge], cost[is_distinct_edge]
+    edge_slots, edge_companions, edge_costs = edges.slot[order], edges.companion[order], edges.cost[order]
+    is_distinct_edge = np.ones(edge_slots.size, bool)
+    is_distinct_edge[1:] = (edge_slots[1:] != edge_slots[:-1]) | (edge_companions[1:] != edge_companions[:-1])
+    edge_slots = edge_slots[is_distinct_edge]
+    edge_companions = edge_companions[is_distinct_edge]
+    edge_costs = edge_costs[is_distinct_edge]
     # pieces of slots that have an edge
-    with_edge, slot_rank = np.unique(slot, return_inverse=True)
-    for start, end in pairwise(np.searchsorted(slot_rank, np.arange(0, with_edge.size + PIECE_SIZE, PIECE_SIZE))):
-        edge_indices = start + np.flatnonzero(free[companion[start:end]] > 0)
+    slots_with_edge, slot_rank = np.unique(edge_slots, return_inverse=True)
+    for first_edge, end_edge in pairwise(
+        np.searchsorted(slot_rank, np.arange(0, slots_with_edge.size + PIECE_SIZE, PIECE_SIZE))
+    ):
+        edge_indices = first_edge + np.flatnonzero(free_capacity[edge_companions[first_edge:end_edge]] > 0)
         if edge_indices.size:
-            _assign_piece(slot[edge_indices], companion[edge_indices], cost[edge_indices], load, free, companions)
-    return companions
+            _assign_piece(
+                edge_slots[edge_indices],
+                edge_companions[edge_indices],
+                edge_costs[edge_indices],
+                companion_load,
+                free_capacity,
+                companion_of_slot,
+            )
+    return companion_of_slot
 
 
-def _assign_piece(slot: Ints, companion: Ints, cost: Floats, load: Ints, free: Ints, companions: Ints) -> None:
+def _assign_piece(
+    edge_slots: Ints,
+    edge_companions: Ints,
+    edge_costs: Floats,
+    companion_load: Ints,
+    free_capacity: Ints,
+    companion_of_slot: Ints,
+) -> None:
     """Assign one piece: a companion has one column per additional person, a slot one column for staying empty."""
-    slots, row = np.unique(slot, return_inverse=True)
-    people, who, wanted = np.unique(companion, return_inverse=True, return_counts=True)
-    copies = np.minimum(free[people], wanted)
-    first_column = np.concatenate([[0], np.cumsum(copies)])
-    edge = np.repeat(np.arange(slot.size), copies[who])
-    nth = np.arange(edge.size) - np.repeat(np.cumsum(copies[who]) - copies[who], copies[who])
-    weight = 1.0 + cost[edge] + LOAD_COST * (load[companion[edge]] + nth)
+    distinct_slots, edge_rows = np.unique(edge_slots, return_inverse=True)
+    distinct_companions, edge_people, edge_counts = np.unique(edge_companions, return_inverse=True, return_counts=True)
+    column_counts = np.minimum(free_capacity[distinct_companions], edge_counts)
+    first_columns = np.concatenate([[0], np.cumsum(column_counts)])
+    copied_edges = np.repeat(np.arange(edge_slots.size), column_counts[edge_people])
+    copy_number = np.arange(copied_edges.size) - np.repeat(
+        np.cumsum(column_counts[edge_people]) - column_counts[edge_people], column_counts[edge_people]
+    )
+    edge_weights = (
+        1.0 + edge_costs[copied_edges] + LOAD_COST * (companion_load[edge_companions[copied_edges]] + copy_number)
+    )
     # an empty slot costs more than any rearrangement of the piece could save
-    empty_weight = np.full(slots.size, (slots.size + 1) * weight.max())
-    rows = np.concatenate([row[edge], np.arange(slots.size)])
-    columns = np.concatenate([first_column[who[edge]] + nth, first_column[-1] + np.arange(slots.size)])
-    shape = (slots.size, int(first_column[-1]) + slots.size)
-    matrix = csr_array((np.concatenate([weight, empty_weight]), (rows, columns)), shape=shape)
-    matched, chosen = min_weight_full_bipartite_matching(matrix)
-    is_filled = chosen < first_column[-1]
-    winners = people[np.searchsorted(first_column, chosen[is_filled], side="right") - 1]
-    companions[slots[matched[is_filled]]] = winners
-    np.add.at(load, winners, 1)
-    np.subtract.at(free, winners, 1)
+    empty_weights = np.full(distinct_slots.size, (distinct_slots.size + 1) * edge_weights.max())
+    rows = np.concatenate([edge_rows[copied_edges], np.arange(distinct_slots.size)])
+    columns = np.concatenate(
+        [first_columns[edge_people[copied_edges]] + copy_number, first_columns[-1] + np.arange(distinct_slots.size)]
+    )
+    shape = (distinct_slots.size, int(first_columns[-1]) + distinct_slots.size)
+    cost_matrix = csr_array((np.concatenate([edge_weights, empty_weights]), (rows, columns)), shape=shape)
+    matched_rows, matched_columns = min_weight_full_bipartite_matching(cost_matrix)
+    is_filled = matched_columns < first_columns[-1]
+    chosen_companions = distinct_companions[
+        np.searchsorted(first_columns, matched_columns[is_filled], side="right") - 1
+    ]
+    companion_of_slot[distinct_slots[matched_rows[is_filled]]] = chosen_companions
+    np.add.at(companion_load, chosen_companions, 1)
+    np.subtract.at(free_capacity, chosen_companions, 1)
 
 
-def offer_members(pool: Ints, member_pool: Ints, member_order: Ints, width: int) -> tuple[Ints, Ints]:
-    """Offer up to `width` members of its own pool to each asker; each member is offered to equally many askers.
+def offer_members(asker_pools: Ints, member_pools: Ints, member_order: Ints, max_offers: int) -> tuple[Ints, Ints]:
+    """Offer up to `max_offers` members of its own pool to each asker; each member is offered to equally many askers.
 
     Args:
-        pool: The pool of each asker, shape (askers,).
-        member_pool: The pool of each member, shape (members,).
+        asker_pools: The pool of each asker, shape (askers,).
+        member_pools: The pool of each member, shape (members,).
         member_order: The order of each member, shape (members,); members are offered in this order.
-        width: The largest number of offers per asker.
+        max_offers: The largest number of offers per asker.
 
     Returns:
         Asker and member of each offer, by number; no offer occurs twice.
     """
-    order = np.lexsort((member_order, member_pool))
-    pools, start, size = np.unique(member_pool[order], return_index=True, return_counts=True)
-    position = np.searchsorted(pools, pool)
-    position[position == pools.size] = 0
-    has_members = pools[position] == pool if pools.size else np.zeros(pool.size, bool)
-    asker = np.flatnonzero(has_members)
-    asker = asker[np.argsort(pool[asker], kind="stable")]
-    position = position[asker]
-    turn = np.arange(asker.size) - np.searchsorted(position, position)
-    nth, width_of = np.arange(width), size[position][:, None]
-    is_offered = nth[None, :] < width_of
-    member = start[position][:, None] + (turn[:, None] * width + nth[None, :]) % width_of
-    return np.repeat(asker, is_offered.sum(axis=1)), order[member[is_offered]]
+    order = np.lexsort((member_order, member_pools))
+    distinct_pools, pool_starts, pool_sizes = np.unique(member_pools[order], return_index=True, return_counts=True)
+    pool_index = np.searchsorted(distinct_pools, asker_pools)
+    pool_index[pool_index == distinct_pools.size] = 0
+    has_members = distinct_pools[pool_index] == asker_pools if distinct_pools.size else np.zeros(asker_pools.size, bool)
+    askers = np.flatnonzero(has_members)
+    askers = askers[np.argsort(asker_pools[askers], kind="stable")]
+    pool_index = pool_index[askers]
+    asker_turn = np.arange(askers.size) - np.searchsorted(pool_index, pool_index)
+    offer_number, own_pool_size = np.arange(max_offers), pool_sizes[pool_index][:, None]
+    is_offered = offer_number[None, :] < own_pool_size
+    member_positions = (
+        pool_starts[pool_index][:, None] + (asker_turn[:, None] * max_offers + offer_number[None, :]) % own_pool_size
+    )
+    return np.repeat(askers, is_offered.sum(axis=1)), order[member_positions[is_offered]]

@@ -54,13 +54,13 @@ class IdIndex:
     people: pl.DataFrame  # person, person_id, unit_name, role_name, manager_id
     skills: pl.DataFrame  # skill, skill_id, skill_name, capability_id
 
-    def encode(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def encode(self, id_rows: pl.DataFrame) -> pl.DataFrame:
         """Replace person_id and skill_id by the codes person and skill.
 
         Rows of unknown people or micro-skills are dropped; a null skill_id gives a null code.
         """
         return (
-            rows.join(self.people.select("person_id", "person"), on="person_id")
+            id_rows.join(self.people.select("person_id", "person"), on="person_id")
             .drop("person_id")
             .join(self.skills.select("skill_id", "skill"), on="skill_id", how="left")
             .filter(pl.col("skill").is_not_null() | pl.col("skill_id").is_null())
@@ -72,30 +72,30 @@ def index_ids(steps: pl.DataFrame, context: CompanionContext) -> IdIndex:
     """Build the codes of everyone who takes part and of every micro-skill of `steps` (skill_id) and the context."""
     people = context.people.select("person_id", "unit_name", "role_name", "manager_id").unique("person_id")
     skill_ids = pl.concat([context.skills["skill_id"], steps["skill_id"], context.mastery["skill_id"].unique()])
-    names = context.skills.select("skill_id", "skill_name", "capability_id")
-    skills = skill_ids.unique().sort().to_frame().join(names, on="skill_id", how="left", maintain_order="left")
+    skill_names = context.skills.select("skill_id", "skill_name", "capability_id")
+    skills = skill_ids.unique().sort().to_frame().join(skill_names, on="skill_id", how="left", maintain_order="left")
     return IdIndex(
         people.sort("person_id").select(pl.int_range(pl.len()).alias("person"), pl.all()),
         skills.select(pl.int_range(pl.len()).alias("skill"), pl.all()),
     )
 
 
-def encode_listed_steps(steps: pl.DataFrame, index: IdIndex) -> pl.DataFrame:
+def encode_listed_steps(steps: pl.DataFrame, id_index: IdIndex) -> pl.DataFrame:
     """Encode the steps of all lists.
 
     Args:
         steps: One row per person and listed step: person_id, rank, skill_id, kind, from_stage, to_stage.
-        index: The codes.
+        id_index: The codes.
 
     Returns:
         One row per step: person, rank, skill, goal, from_stage (index), step.
     """
-    return index.encode(
+    return id_index.encode(
         steps.select("person_id", "skill_id", "rank", _goal().alias("goal"), stage_index("from_stage"))
     ).with_columns((pl.col("skill") * GOAL_COUNT + pl.col("goal")).alias("step"))
 
 
-def find_slots(listed: pl.DataFrame, context: CompanionContext, index: IdIndex) -> pl.DataFrame:
+def find_slots(listed_steps: pl.DataFrame, context: CompanionContext, id_index: IdIndex) -> pl.DataFrame:
     """Find the slots for companions: per person, listed step and relation, the pool that a companion comes from.
 
     Follow: people who reached the step. Walk with: people who have it on their list. Lead: people who have on their
@@ -103,37 +103,42 @@ def find_slots(listed: pl.DataFrame, context: CompanionContext, index: IdIndex) 
     micro-skill of the same capability that the person holds best.
 
     Args:
-        listed: Steps as `encode_listed_steps` returns them.
+        listed_steps: Steps as `encode_listed_steps` returns them.
         context: The tables about the people.
-        index: The codes.
+        id_index: The codes.
 
     Returns:
         One row per slot: slot, person, step, rank, companion_skill, relation, pool.
     """
-    capability = index.skills.select("skill", "capability_id")
-    held = context.mastery.filter(pl.col("stage").is_in(list(STAGES[2:])))
-    best_held = (
-        index.encode(held.select("person_id", "skill_id", "level_share", stage_index("stage").alias("goal")))
-        .join(capability, on="skill")
+    skill_capabilities = id_index.skills.select("skill", "capability_id")
+    held_skills = context.mastery.filter(pl.col("stage").is_in(list(STAGES[2:])))
+    best_held_skills = (
+        id_index.encode(held_skills.select("person_id", "skill_id", "level_share", stage_index("stage").alias("goal")))
+        .join(skill_capabilities, on="skill")
         .drop_nulls("capability_id")
         .sort("level_share", "skill", descending=[True, False])
         .unique(("person", "capability_id"), keep="first", maintain_order=True)
         .select("person", "capability_id", "goal", companion_skill="skill")
     )
     is_new = pl.col("from_stage") == 0
-    new = listed.filter(is_new).drop("goal").join(capability, on="skill", how="left").drop_nulls("capability_id")
+    new_steps = (
+        listed_steps.filter(is_new)
+        .drop("goal")
+        .join(skill_capabilities, on="skill", how="left")
+        .drop_nulls("capability_id")
+    )
     columns = ("person", "step", "rank", "companion_skill", "goal")
-    led = pl.concat(
+    led_steps = pl.concat(
         [
-            new.join(best_held, on=("person", "capability_id")).select(columns),
-            listed.filter(~is_new).select("person", "step", "rank", companion_skill="skill", goal="from_stage"),
+            new_steps.join(best_held_skills, on=("person", "capability_id")).select(columns),
+            listed_steps.filter(~is_new).select("person", "step", "rank", companion_skill="skill", goal="from_stage"),
         ]
     )
-    own = listed.select("person", "step", "rank", companion_skill="skill", goal="goal")
+    own_steps = listed_steps.select("person", "step", "rank", companion_skill="skill", goal="goal")
     return (
         pl.concat(
-            rows.with_columns(pl.lit(relation).alias("relation"))
-            for relation, rows in ((FOLLOW, own), (WALK_WITH, own), (LEAD, led))
+            companion_steps.with_columns(pl.lit(relation).alias("relation"))
+            for relation, companion_steps in ((FOLLOW, own_steps), (WALK_WITH, own_steps), (LEAD, led_steps))
         )
         .with_columns((pl.col("companion_skill") * GOAL_COUNT + pl.col("goal")).alias("companion_step"))
         .with_columns((pl.col("companion_step") * RELATION_COUNT + pl.col("relation")).alias("pool"))
@@ -143,7 +148,7 @@ def find_slots(listed: pl.DataFrame, context: CompanionContext, index: IdIndex) 
 
 
 def find_candidates(
-    slots: pl.DataFrame, listed: pl.DataFrame, context: CompanionContext, index: IdIndex, as_of: date
+    slots: pl.DataFrame, listed_steps: pl.DataFrame, context: CompanionContext, id_index: IdIndex, as_of: date
 ) -> pl.DataFrame:
     """Find everyone in the pools of the slots, without micro-skills that they hide.
 
@@ -151,61 +156,67 @@ def find_candidates(
         One row per pool and person: pool, person, skill, relation, is_given (whether the person consents), days_ago
         (since the move, for who made it) and months (that the move took from the stage before, null if unknown).
     """
-    current = listed.select("person", "step").unique().with_columns(_NO_MOVE)
-    pools = ((FOLLOW, _find_moves(context, index, as_of)), (WALK_WITH, current), (LEAD, current))
-    wanted = slots.select("pool").unique()
+    current_steps = listed_steps.select("person", "step").unique().with_columns(_NO_MOVE)
+    steps_by_relation = (
+        (FOLLOW, _find_moves(context, id_index, as_of)),
+        (WALK_WITH, current_steps),
+        (LEAD, current_steps),
+    )
+    slot_pools = slots.select("pool").unique()
     candidates = pl.concat(
-        rows.select("person", (pl.col("step") * RELATION_COUNT + relation).alias("pool"), "days_ago", "months").join(
-            wanted, on="pool", how="semi"
-        )
-        for relation, rows in pools
+        people_steps.select(
+            "person", (pl.col("step") * RELATION_COUNT + relation).alias("pool"), "days_ago", "months"
+        ).join(slot_pools, on="pool", how="semi")
+        for relation, people_steps in steps_by_relation
     ).with_columns(
         (pl.col("pool") // (RELATION_COUNT * GOAL_COUNT)).alias("skill"),
         (pl.col("pool") % RELATION_COUNT).alias("relation"),
     )
-    hidden = index.encode(context.hidden_pairs.select("person_id", "skill_id"))
-    codes = {relation: code for code, relation in enumerate(RELATIONS)}
-    relation_code = pl.col("relation").replace_strict(codes, return_dtype=pl.Int64)
-    consents = index.encode(context.consents.select("person_id", "skill_id", relation_code, "is_given"))
-    candidates = candidates.join(hidden, on=("person", "skill"), how="anti")
+    hidden_skills = id_index.encode(context.hidden_pairs.select("person_id", "skill_id"))
+    code_by_relation = {relation: code for code, relation in enumerate(RELATIONS)}
+    relation_code = pl.col("relation").replace_strict(code_by_relation, return_dtype=pl.Int64)
+    consents = id_index.encode(context.consents.select("person_id", "skill_id", relation_code, "is_given"))
+    candidates = candidates.join(hidden_skills, on=("person", "skill"), how="anti")
     return add_consent(candidates, consents, "person", "skill").sort("pool", "person")
 
 
-def add_consent(rows: pl.DataFrame, consents: pl.DataFrame, person: str, skill: str) -> pl.DataFrame:
+def add_consent(rows: pl.DataFrame, consents: pl.DataFrame, person_column: str, skill_column: str) -> pl.DataFrame:
     """Add is_given: the decision about the micro-skill, else the decision about every micro-skill, else false.
 
     Args:
         rows: One row per person, relation and micro-skill, and any other column.
         consents: person, relation, skill (null: every micro-skill), is_given.
-        person: Name of the person column in both frames.
-        skill: Name of the micro-skill column in both frames.
+        person_column: Name of the person column in both frames.
+        skill_column: Name of the micro-skill column in both frames.
     """
-    about_skill = consents.drop_nulls(skill).rename({"is_given": "about_skill"})
-    about_all = consents.filter(pl.col(skill).is_null()).select(person, "relation", about_all="is_given")
+    skill_consents = consents.drop_nulls(skill_column).rename({"is_given": "about_skill"})
+    general_consents = consents.filter(pl.col(skill_column).is_null()).select(
+        person_column, "relation", about_all="is_given"
+    )
     return (
-        rows.join(about_skill, on=(person, "relation", skill), how="left")
-        .join(about_all, on=(person, "relation"), how="left")
+        rows.join(skill_consents, on=(person_column, "relation", skill_column), how="left")
+        .join(general_consents, on=(person_column, "relation"), how="left")
         .with_columns(pl.coalesce("about_skill", "about_all", pl.lit(False)).alias("is_given"))
         .drop("about_skill", "about_all")
     )
 
 
-def _find_moves(context: CompanionContext, index: IdIndex, as_of: date) -> pl.DataFrame:
+def _find_moves(context: CompanionContext, id_index: IdIndex, as_of: date) -> pl.DataFrame:
     """One row per person and step they made, by its last time: person, step, days_ago, months."""
     day = pl.col("reached_at").dt.date().alias("day")
-    rows = index.encode(context.reached_steps.select("person_id", "skill_id", _goal().alias("goal"), day)).select(
+    moves = id_index.encode(context.reached_steps.select("person_id", "skill_id", _goal().alias("goal"), day)).select(
         "person", (pl.col("skill") * GOAL_COUNT + pl.col("goal")).alias("step"), "goal", "day"
     )
     is_refresh, is_deeper = pl.col("goal") == REFRESH, pl.col("goal") > 1
-    began = rows.filter(~is_refresh).select("person", pl.col("step") + 1, began="day")
+    earlier_moves = moves.filter(~is_refresh).select("person", pl.col("step") + 1, began="day")
     months = (pl.col("day") - pl.col("began")).dt.total_days() / DAYS_PER_MONTH
     return pl.concat(
         [
-            rows.filter(is_deeper)
-            .join(began, on=("person", "step"), how="left")
+            moves.filter(is_deeper)
+            .join(earlier_moves, on=("person", "step"), how="left")
             .select("person", "step", "day", months.alias("months")),
-            rows.filter(pl.col("goal") == 1).select("person", "step", "day", _NO_MOVE[1]),
-            rows.filter(is_refresh).group_by("person", "step").agg(pl.col("day").max()).with_columns(_NO_MOVE[1]),
+            moves.filter(pl.col("goal") == 1).select("person", "step", "day", _NO_MOVE[1]),
+            moves.filter(is_refresh).group_by("person", "step").agg(pl.col("day").max()).with_columns(_NO_MOVE[1]),
         ]
     ).select("person", "step", (pl.lit(as_of) - pl.col("day")).dt.total_days().alias("days_ago"), "months")
 

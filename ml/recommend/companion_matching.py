@@ -62,21 +62,21 @@ def match_companions(
         One row per person, step and relation with a named companion or with enough people to count, in the contract
         `out__companion` without the metadata of the run.
     """
-    index = index_ids(steps, context)
-    listed = encode_listed_steps(steps, index)
-    slots = find_slots(listed, context, index)
-    candidates = find_candidates(slots, listed, context, index, as_of)
-    matched = slots.with_columns(
-        _choose_companions(slots, candidates, context.shown_pairs, index.people, as_of, policy.companions)
+    id_index = index_ids(steps, context)
+    listed_steps = encode_listed_steps(steps, id_index)
+    slots = find_slots(listed_steps, context, id_index)
+    candidates = find_candidates(slots, listed_steps, context, id_index, as_of)
+    matched_slots = slots.with_columns(
+        _choose_companions(slots, candidates, context.shown_pairs, id_index.people, as_of, policy.companions)
     )
     is_named = pl.col("companion").is_not_null()
-    rows = pl.concat(
+    companion_rows = pl.concat(
         [
-            describe_named(matched.filter(is_named), candidates, index),
-            describe_counted(matched.filter(~is_named), candidates, index, policy.minimum_people),
+            describe_named(matched_slots.filter(is_named), candidates, id_index),
+            describe_counted(matched_slots.filter(~is_named), candidates, id_index, policy.minimum_people),
         ]
     )
-    return _decode(rows.sort("person", "rank", "step", "relation"), index)
+    return _decode(companion_rows.sort("person", "rank", "step", "relation"), id_index)
 
 
 def _choose_companions(
@@ -89,70 +89,77 @@ def _choose_companions(
 ) -> pl.Series:
     """The code of the companion of each slot, null if no consenting candidate is free."""
     n_people = people.height
-    chains = _NO_PAIRS if policy.manager_chain_may_walk else find_manager_chains(people)
-    problem = _build_problem(slots, candidates.filter(pl.col("is_given")), people, _pair_keys(chains, n_people))
-    earlier = _begun_pairs(shown_pairs, people, as_of, EXPOSURE_TERMS * policy.exposure_days)
-    current = earlier.filter(pl.col("since_date") > as_of - timedelta(days=policy.exposure_days))
-    load, current_load = (
-        np.bincount(pairs["companion"].to_numpy(), minlength=n_people).astype(np.int64) for pairs in (earlier, current)
+    manager_chains = _NO_PAIRS if policy.manager_chain_may_walk else find_manager_chains(people)
+    problem = _build_problem(slots, candidates.filter(pl.col("is_given")), people, _pair_keys(manager_chains, n_people))
+    earlier_pairs = _begun_pairs(shown_pairs, people, as_of, EXPOSURE_TERMS * policy.exposure_days)
+    current_pairs = earlier_pairs.filter(pl.col("since_date") > as_of - timedelta(days=policy.exposure_days))
+    companion_load, current_load = (
+        np.bincount(pairs["companion"].to_numpy(), minlength=n_people).astype(np.int64)
+        for pairs in (earlier_pairs, current_pairs)
     )
-    free = np.maximum(policy.load_cap - current_load, 0)
-    companions = np.full(slots.height, -1, np.int64)
-    lasting = _lasting_pairs(problem, current, policy.load_cap)
-    companions[lasting["slot"].to_numpy()] = lasting["companion"].to_numpy()
-    used = _pair_keys(current, n_people)
+    free_capacity = np.maximum(policy.load_cap - current_load, 0)
+    companion_of_slot = np.full(slots.height, -1, np.int64)
+    lasting_pairs = _lasting_pairs(problem, current_pairs, policy.load_cap)
+    companion_of_slot[lasting_pairs["slot"].to_numpy()] = lasting_pairs["companion"].to_numpy()
+    used_pair_keys = _pair_keys(current_pairs, n_people)
     rng = np.random.default_rng(as_of.toordinal())  # the order of people and pools changes from day to day
-    luck, turn = rng.permutation(n_people), rng.permutation(int(problem.pool.max(initial=0)) + 1)
+    person_order, pool_order = rng.permutation(n_people), rng.permutation(int(problem.pool.max(initial=0)) + 1)
     for rank in np.unique(problem.rank):
-        if not free.any():
+        if not free_capacity.any():
             break
-        empty = np.flatnonzero((problem.rank == rank) & (companions < 0))
-        empty = empty[np.lexsort((luck[problem.person[empty]], turn[problem.pool[empty]]))]
-        edges = _build_edges(problem, empty, free, load, luck, used)
-        companions[empty] = assign_companions(edges, load, free, empty.size)
-        filled = empty[companions[empty] >= 0]
-        used = np.sort(np.concatenate([used, problem.person[filled] * n_people + companions[filled]]))
-    return pl.Series("companion", companions).replace(-1, None)
+        empty_slots = np.flatnonzero((problem.rank == rank) & (companion_of_slot < 0))
+        empty_slots = empty_slots[
+            np.lexsort((person_order[problem.person[empty_slots]], pool_order[problem.pool[empty_slots]]))
+        ]
+        edges = _build_edges(problem, empty_slots, free_capacity, companion_load, person_order, used_pair_keys)
+        companion_of_slot[empty_slots] = assign_companions(edges, companion_load, free_capacity, empty_slots.size)
+        filled_slots = empty_slots[companion_of_slot[empty_slots] >= 0]
+        used_pair_keys = np.sort(
+            np.concatenate([used_pair_keys, problem.person[filled_slots] * n_people + companion_of_slot[filled_slots]])
+        )
+    return pl.Series("companion", companion_of_slot).replace(-1, None)
 
 
-def filter_valid_companions(rows: pl.DataFrame, steps: pl.DataFrame, context: CompanionContext) -> pl.DataFrame:
+def filter_valid_companions(
+    companion_rows: pl.DataFrame, steps: pl.DataFrame, context: CompanionContext
+) -> pl.DataFrame:
     """Keep the companion rows of an earlier run that may still be shown; nobody is added.
 
     A row goes if its step left the list. A named row also goes if the companion left, hides the micro-skill, has no
     consent in force, or no longer has the step (to walk with) or the micro-skill (to be led in) on their own list.
 
     Args:
-        rows: Rows in the contract `out__companion`.
+        companion_rows: Rows in the contract `out__companion`.
         steps: The steps of the current lists: person_id, skill_id, kind, to_stage.
         context: The current people and tables.
     """
-    listed = steps.select("person_id", "skill_id", build_step_id().alias("step_id"))
-    current = rows.join(listed, on=("person_id", "step_id"), how="semi", maintain_order="left")
+    listed_steps = steps.select("person_id", "skill_id", build_step_id().alias("step_id"))
+    current_rows = companion_rows.join(listed_steps, on=("person_id", "step_id"), how="semi", maintain_order="left")
     # consent, hidden micro-skills and list are the companion's: the companion becomes person_id
-    swapped = {
+    swapped_names = {
         "person_id": "viewer_id",
         "skill_id": "viewer_skill_id",
         "companion_id": "person_id",
         "companion_skill_id": "skill_id",
     }
-    valid = (
-        current.rename(swapped)
+    valid_rows = (
+        current_rows.rename(swapped_names)
         .join(context.people, on="person_id", how="semi")
         .join(context.hidden_pairs, on=("person_id", "skill_id"), how="anti")
     )
-    valid = add_consent(valid, context.consents, "person_id", "skill_id").filter("is_given")
-    follow, walk_with, lead = (
-        valid.filter(pl.col("relation") == RELATIONS[relation]) for relation in (FOLLOW, WALK_WITH, LEAD)
+    valid_rows = add_consent(valid_rows, context.consents, "person_id", "skill_id").filter("is_given")
+    follow_rows, walk_with_rows, lead_rows = (
+        valid_rows.filter(pl.col("relation") == RELATIONS[relation]) for relation in (FOLLOW, WALK_WITH, LEAD)
     )
-    named = pl.concat(
+    named_rows = pl.concat(
         [
-            follow,
-            walk_with.join(listed, on=("person_id", "step_id"), how="semi"),
-            lead.join(listed, on=("person_id", "skill_id"), how="semi"),
+            follow_rows,
+            walk_with_rows.join(listed_steps, on=("person_id", "step_id"), how="semi"),
+            lead_rows.join(listed_steps, on=("person_id", "skill_id"), how="semi"),
         ]
-    ).rename({new: old for old, new in swapped.items()})
-    counted = current.filter(pl.col("companion_id").is_null())
-    return pl.concat([named.select(rows.columns), counted]).sort("person_id", "step_id", "relation")
+    ).rename({new_name: old_name for old_name, new_name in swapped_names.items()})
+    counted_rows = current_rows.filter(pl.col("companion_id").is_null())
+    return pl.concat([named_rows.select(companion_rows.columns), counted_rows]).sort("person_id", "step_id", "relation")
 
 
 def find_manager_chains(people: pl.DataFrame) -> pl.DataFrame:
@@ -165,17 +172,17 @@ def find_manager_chains(people: pl.DataFrame) -> pl.DataFrame:
         One row per person and manager at any level: person, companion. If managers form a circle, everyone in it is
         above everyone in it.
     """
-    managers = people.select(manager_id="person_id", companion="person")
-    direct = people.join(managers, on="manager_id").select("person", "companion")
-    chains = newest = direct
-    while newest.height:
-        newest = (
-            newest.join(direct.rename({"person": "companion", "companion": "next"}), on="companion")
+    manager_codes = people.select(manager_id="person_id", companion="person")
+    direct_managers = people.join(manager_codes, on="manager_id").select("person", "companion")
+    chains = newest_chains = direct_managers
+    while newest_chains.height:
+        newest_chains = (
+            newest_chains.join(direct_managers.rename({"person": "companion", "companion": "next"}), on="companion")
             .select("person", companion="next")
             .unique()
             .join(chains, on=("person", "companion"), how="anti")
         )
-        chains = pl.concat([chains, newest])
+        chains = pl.concat([chains, newest_chains])
     return chains
 
 
@@ -201,78 +208,105 @@ class _Problem:
     def n_people(self) -> int:
         return self.unit.size
 
-    def is_allowed(self, person: Ints, companion: Ints, is_walk: Bools) -> Bools:
+    def is_allowed(self, person_codes: Ints, companion_codes: Ints, is_walk: Bools) -> Bools:
         """Whether each pair may be shown: never oneself, never one's own manager chain to walk with."""
-        is_allowed: Bools = person != companion
-        who, whom = person[is_walk], companion[is_walk]
+        is_allowed: Bools = person_codes != companion_codes
+        walker_codes, partner_codes = person_codes[is_walk], companion_codes[is_walk]
         is_allowed[is_walk] &= ~(
-            _is_in_sorted(self.chain, who * self.n_people + whom)
-            | _is_in_sorted(self.chain, whom * self.n_people + who)
+            _is_in_sorted(self.chain, walker_codes * self.n_people + partner_codes)
+            | _is_in_sorted(self.chain, partner_codes * self.n_people + walker_codes)
         )
         return is_allowed
 
 
-def _build_problem(slots: pl.DataFrame, consenting: pl.DataFrame, people: pl.DataFrame, chain: Ints) -> _Problem:
+def _build_problem(
+    slots: pl.DataFrame, consenting_candidates: pl.DataFrame, people: pl.DataFrame, chain_keys: Ints
+) -> _Problem:
     # pools numbered without gaps
-    pools = pl.concat([slots["pool"], consenting["pool"]]).rank("dense").cast(pl.Int64).to_numpy()
-    alone = people.height + pl.int_range(pl.len())
+    pool_numbers = pl.concat([slots["pool"], consenting_candidates["pool"]]).rank("dense").cast(pl.Int64).to_numpy()
+    own_code = people.height + pl.int_range(pl.len())
     unit, role = (
-        people.select(pl.when(pl.col(n).is_null()).then(alone).otherwise(pl.col(n).rank("dense")).cast(pl.Int64))
-        for n in ("unit_name", "role_name")
+        people.select(
+            pl.when(pl.col(name_column).is_null())
+            .then(own_code)
+            .otherwise(pl.col(name_column).rank("dense"))
+            .cast(pl.Int64)
+        )
+        for name_column in ("unit_name", "role_name")
     )
     move_cost = (pl.col("days_ago") / OLD_MOVE_DAYS).clip(0, 1).fill_null(0.0) * OLD_MOVE
     return _Problem(
         person=slots["person"].to_numpy(),
         rank=slots["rank"].cast(pl.Int64).to_numpy(),
-        pool=pools[: slots.height],
+        pool=pool_numbers[: slots.height],
         is_walk=(slots["relation"] == WALK_WITH).to_numpy(),
-        member=consenting["person"].to_numpy(),
-        member_pool=pools[slots.height :],
-        move_cost=consenting.select(move_cost.cast(pl.Float32)).to_series().to_numpy(),
+        member=consenting_candidates["person"].to_numpy(),
+        member_pool=pool_numbers[slots.height :],
+        move_cost=consenting_candidates.select(move_cost.cast(pl.Float32)).to_series().to_numpy(),
         unit=unit.to_series().to_numpy(),
         role=role.to_series().to_numpy(),
-        chain=chain,
+        chain=chain_keys,
     )
 
 
-def _build_edges(problem: _Problem, slots: Ints, free: Ints, load: Ints, luck: Ints, used: Ints) -> Edges:
+def _build_edges(
+    problem: _Problem,
+    empty_slots: Ints,
+    free_capacity: Ints,
+    companion_load: Ints,
+    person_order: Ints,
+    used_pair_keys: Ints,
+) -> Edges:
     """Edges from the slots to free members of their pools: members of the own unit first, then any."""
     n_people = problem.n_people
-    is_free = np.flatnonzero(free[problem.member] > 0)
-    member, member_pool = problem.member[is_free], problem.member_pool[is_free]
-    order = load[member] * n_people + luck[member]
-    pool, person = problem.pool[slots], problem.person[slots]
+    free_members = np.flatnonzero(free_capacity[problem.member] > 0)
+    member_people, member_pools = problem.member[free_members], problem.member_pool[free_members]
+    order = companion_load[member_people] * n_people + person_order[member_people]
+    slot_pools, slot_people = problem.pool[empty_slots], problem.person[empty_slots]
     n_units = 2 * n_people + 1
-    near = offer_members(
-        pool * n_units + problem.unit[person], member_pool * n_units + problem.unit[member], order, NEAR
+    near_offers = offer_members(
+        slot_pools * n_units + problem.unit[slot_people],
+        member_pools * n_units + problem.unit[member_people],
+        order,
+        NEAR,
     )
-    far = offer_members(pool, member_pool, order, FAR)
-    slot, offer = (np.concatenate(pair) for pair in zip(near, far, strict=True))
-    pair_key = person[slot] * n_people + member[offer]
-    is_open = problem.is_allowed(person[slot], member[offer], problem.is_walk[slots[slot]])
-    is_open &= ~_is_in_sorted(used, pair_key)
-    slot, offer, pair_key = slot[is_open], offer[is_open], pair_key[is_open]
+    far_offers = offer_members(slot_pools, member_pools, order, FAR)
+    offer_slots, offered_members = (
+        np.concatenate(asker_or_member) for asker_or_member in zip(near_offers, far_offers, strict=True)
+    )
+    pair_keys = slot_people[offer_slots] * n_people + member_people[offered_members]
+    is_allowed = problem.is_allowed(
+        slot_people[offer_slots], member_people[offered_members], problem.is_walk[empty_slots[offer_slots]]
+    )
+    is_allowed &= ~_is_in_sorted(used_pair_keys, pair_keys)
+    offer_slots = offer_slots[is_allowed]
+    offered_members = offered_members[is_allowed]
+    pair_keys = pair_keys[is_allowed]
     # a companion occurs once in a list: the first of several slots of a person gets the edge
-    order = np.lexsort((slot, pair_key))
-    order = order[np.diff(pair_key[order], prepend=-1) != 0]
-    slot, offer = slot[order], offer[order]
-    who, companion = person[slot], member[offer]
-    unit_cost = OTHER_UNIT * (problem.unit[who] != problem.unit[companion])
-    role_cost = OTHER_ROLE * (problem.role[who] != problem.role[companion])
-    return Edges(slot, companion, np.asarray(unit_cost + role_cost + problem.move_cost[is_free][offer], np.float32))
+    order = np.lexsort((offer_slots, pair_keys))
+    order = order[np.diff(pair_keys[order], prepend=-1) != 0]
+    offer_slots, offered_members = offer_slots[order], offered_members[order]
+    edge_people, edge_companions = slot_people[offer_slots], member_people[offered_members]
+    unit_cost = OTHER_UNIT * (problem.unit[edge_people] != problem.unit[edge_companions])
+    role_cost = OTHER_ROLE * (problem.role[edge_people] != problem.role[edge_companions])
+    return Edges(
+        offer_slots,
+        edge_companions,
+        np.asarray(unit_cost + role_cost + problem.move_cost[free_members][offered_members], np.float32),
+    )
 
 
-def _lasting_pairs(problem: _Problem, current: pl.DataFrame, load_cap: int) -> pl.DataFrame:
+def _lasting_pairs(problem: _Problem, current_pairs: pl.DataFrame, load_cap: int) -> pl.DataFrame:
     """One row (slot, companion) per pair of an earlier run that stays valid.
 
     Each pair keeps its best slot, each slot one pair, the earliest pairs come first, and nobody is in more than
     `load_cap` lists.
     """
-    slots = pl.DataFrame({"person": problem.person, "pool": problem.pool, "is_walk": problem.is_walk})
-    slots = slots.with_row_index("slot").join(current.select("person").unique(), on="person", how="semi")
-    members = pl.DataFrame({"companion": problem.member, "pool": problem.member_pool})
-    members = members.join(current.select("companion").unique(), on="companion", how="semi")
-    pairs = current.join(slots, on="person").join(members, on=("companion", "pool"))
+    slot_rows = pl.DataFrame({"person": problem.person, "pool": problem.pool, "is_walk": problem.is_walk})
+    slot_rows = slot_rows.with_row_index("slot").join(current_pairs.select("person").unique(), on="person", how="semi")
+    member_rows = pl.DataFrame({"companion": problem.member, "pool": problem.member_pool})
+    member_rows = member_rows.join(current_pairs.select("companion").unique(), on="companion", how="semi")
+    pairs = current_pairs.join(slot_rows, on="person").join(member_rows, on=("companion", "pool"))
     is_allowed = problem.is_allowed(*(pairs[name].to_numpy() for name in ("person", "companion", "is_walk")))
     return (
         pairs.filter(pl.Series(is_allowed, dtype=pl.Boolean))
@@ -285,17 +319,17 @@ def _lasting_pairs(problem: _Problem, current: pl.DataFrame, load_cap: int) -> p
     )
 
 
-def _begun_pairs(shown_pairs: pl.DataFrame, people: pl.DataFrame, as_of: date, days: int) -> pl.DataFrame:
-    """One row per pair that began to be shown in the `days` before this run: person, companion, since_date.
+def _begun_pairs(shown_pairs: pl.DataFrame, people: pl.DataFrame, as_of: date, n_days: int) -> pl.DataFrame:
+    """One row per pair that began to be shown in the `n_days` before this run: person, companion, since_date.
 
     A pair counts for the companion's load also if the person has left; the person is then -1.
     """
-    companions = people.select(companion_id="person_id", companion="person")
+    companion_codes = people.select(companion_id="person_id", companion="person")
     return (
-        shown_pairs.filter(pl.col("since_date") < as_of, pl.col("since_date") > as_of - timedelta(days=days))
+        shown_pairs.filter(pl.col("since_date") < as_of, pl.col("since_date") > as_of - timedelta(days=n_days))
         .group_by("person_id", "companion_id")
         .agg(pl.col("since_date").max())
-        .join(companions, on="companion_id")
+        .join(companion_codes, on="companion_id")
         .join(people.select("person_id", "person"), on="person_id", how="left")
         .select(pl.col("person").fill_null(-1), "companion", "since_date")
         .sort("companion", "since_date", "person")
@@ -308,26 +342,30 @@ def _pair_keys(pairs: pl.DataFrame, n_people: int) -> Ints:
     return np.asarray(keys.unique().sort().to_numpy(), np.int64)
 
 
-def _is_in_sorted(keys: Ints, queries: Ints) -> Bools:
+def _is_in_sorted(sorted_keys: Ints, query_keys: Ints) -> Bools:
     """Whether each query is among the sorted keys."""
-    if not keys.size:
-        return np.zeros(queries.size, bool)
-    return np.asarray(keys[np.minimum(np.searchsorted(keys, queries), keys.size - 1)] == queries, np.bool_)
+    if not sorted_keys.size:
+        return np.zeros(query_keys.size, bool)
+    return np.asarray(
+        sorted_keys[np.minimum(np.searchsorted(sorted_keys, query_keys), sorted_keys.size - 1)] == query_keys, np.bool_
+    )
 
 
-def _decode(rows: pl.DataFrame, index: IdIndex) -> pl.DataFrame:
+def _decode(companion_rows: pl.DataFrame, id_index: IdIndex) -> pl.DataFrame:
     """Replace codes by ids, in the columns of `out__companion` that this module fills."""
-    people, skills = index.people["person_id"], index.skills["skill_id"]
-    goals = pl.Series(("refresh", *STAGES[1:]))
-    skill = skills.gather(rows["step"] // GOAL_COUNT)
+    person_ids, skill_ids = id_index.people["person_id"], id_index.skills["skill_id"]
+    goal_names = pl.Series(("refresh", *STAGES[1:]))
+    step_skill_ids = skill_ids.gather(companion_rows["step"] // GOAL_COUNT)
     columns: dict[str, pl.Expr | pl.Series] = {
-        "person_id": people.gather(rows["person"]),
-        "step_id": pl.concat_str(skill, goals.gather(rows["step"] % GOAL_COUNT), separator="|"),
-        "skill_id": skill,
-        "relation": pl.Series(RELATIONS).gather(rows["relation"]),
-        "companion_id": people.gather(rows["companion"]),
-        "companion_skill_id": skills.gather(rows["companion_skill"]),
+        "person_id": person_ids.gather(companion_rows["person"]),
+        "step_id": pl.concat_str(step_skill_ids, goal_names.gather(companion_rows["step"] % GOAL_COUNT), separator="|"),
+        "skill_id": step_skill_ids,
+        "relation": pl.Series(RELATIONS).gather(companion_rows["relation"]),
+        "companion_id": person_ids.gather(companion_rows["companion"]),
+        "companion_skill_id": skill_ids.gather(companion_rows["companion_skill"]),
         "standing_count": pl.col("standing_count"),
         "why": pl.col("why"),
     }
-    return rows.select(values.cast(COMPANION.schema[name]).alias(name) for name, values in columns.items())
+    return companion_rows.select(
+        id_column.cast(COMPANION.schema[name]).alias(name) for name, id_column in columns.items()
+    )

@@ -89,36 +89,40 @@ class CounterfactualInputs:
     @cached_property
     def scored_steps(self) -> pl.DataFrame:
         """The candidates with all columns that no wish changes: names, relative probability, mastery and purpose."""
-        steps = score_mastery(add_names(self.candidates, self.context), self.context)
-        return add_relative_probability(score_purpose(steps, self.context))
+        steps_with_mastery = score_mastery(add_names(self.candidates, self.context), self.context)
+        return add_relative_probability(score_purpose(steps_with_mastery, self.context))
 
 
-def find_counterfactuals(listed: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
+def find_counterfactuals(listed_steps: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
     """Find one change per listed step that would have changed its row.
 
     Args:
-        listed: One row per person and listed step: person_id, rank, skill_id, step_id, kind, from_stage, to_stage.
+        listed_steps: One row per person and listed step: person_id, rank, skill_id, step_id, kind, from_stage,
+            to_stage.
         inputs: The inputs that the lists were made from.
 
     Returns:
         One row per listed step with a change, in the contract `out__counterfactual` without the metadata of the run.
         row_effect is `leaves` (the step would not be on the list) or `moves` (to_rank is another rank).
     """
-    return pl.concat(_find_in_block(rows, block) for rows, block in _split_by_people(listed.select(_ROW), inputs))
+    return pl.concat(
+        _find_in_block(block_steps, block_inputs)
+        for block_steps, block_inputs in _split_by_people(listed_steps.select(_ROW), inputs)
+    )
 
 
-def _find_in_block(rows: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
+def _find_in_block(listed_steps: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
     # in the order of preference: a row with a better change gets no further proposal
-    rounds = (
+    proposal_rounds = (
         (propose_removed_evidence, verify_evidence),
         (propose_wishes, verify_wishes),
         (propose_added_evidence, verify_evidence),
-        (partial(propose_overtaking, listed=rows), verify_wishes),
+        (partial(propose_overtaking, listed_steps=listed_steps), verify_wishes),
     )
-    changes = rows.clear()
-    for propose, verify in rounds:
-        unchanged = rows.join(changes, on=_SKILL, how="anti", maintain_order="left")
-        changes = pl.concat([changes, verify(propose(unchanged, inputs), inputs)], how="diagonal")
+    changes = listed_steps.clear()
+    for propose, verify in proposal_rounds:
+        unexplained_steps = listed_steps.join(changes, on=_SKILL, how="anti", maintain_order="left")
+        changes = pl.concat([changes, verify(propose(unexplained_steps, inputs), inputs)], how="diagonal")
     # of equal preference the first proposal: the nearest follower
     return (
         changes.sort("person_id", "rank", "preference", maintain_order=True)
@@ -127,10 +131,10 @@ def _find_in_block(rows: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataF
     )
 
 
-def propose_removed_evidence(rows: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
+def propose_removed_evidence(listed_steps: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
     """Propose to remove the row of evidence that a stage may rest on: the only one, the only positive feedback, or the
     most work."""
-    held = rows.filter(pl.col("from_stage") != "none")
+    held_steps = listed_steps.filter(pl.col("from_stage") != "none")
     mode, is_apprentice = pl.col("mode"), pl.col("from_stage") == "apprentice"
     is_positive = (mode == "feedback") & (pl.col("amount") >= inputs.policy.stages.positive_share)
     is_decisive = (
@@ -140,8 +144,8 @@ def propose_removed_evidence(rows: pl.DataFrame, inputs: CounterfactualInputs) -
         .then(is_positive)
         .otherwise(mode == "repetition")
     )
-    decisive = (
-        inputs.evidence.join(held.select(*_SKILL, "from_stage"), on=_SKILL)
+    decisive_evidence = (
+        inputs.evidence.join(held_steps.select(*_SKILL, "from_stage"), on=_SKILL)
         .filter(is_decisive)
         .sort("amount", "occurred_at", "evidence_id", descending=True)
         # an apprentice with a second row of evidence stays an apprentice
@@ -149,23 +153,23 @@ def propose_removed_evidence(rows: pl.DataFrame, inputs: CounterfactualInputs) -
         .unique(_SKILL, keep="first", maintain_order=True)
         .select(*_SKILL, "evidence_id", "mode", "amount", "amount_unit", "occurred_at")
     )
-    return _to_proposals(held.join(decisive, on=_SKILL), "remove evidence", pl.col("skill_id"))
+    return _to_proposals(held_steps.join(decisive_evidence, on=_SKILL), "remove evidence", pl.col("skill_id"))
 
 
-def propose_added_evidence(rows: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
+def propose_added_evidence(listed_steps: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
     """Propose to add one row of evidence of the mode that is missing for the step's stage."""
-    lacking = inputs.context.mastery.select(*_SKILL, "missing_for_next")
-    missing = pl.col("missing_for_next")
-    only_missing = pl.when(missing.list.len() == 1).then(missing.list.first())
+    missing_requirements = inputs.context.mastery.select(*_SKILL, "missing_for_next")
+    missing_codes = pl.col("missing_for_next")
+    only_missing_code = pl.when(missing_codes.list.len() == 1).then(missing_codes.list.first())
     mode = (
         pl.when(pl.col("kind") == "new")
         .then(pl.lit("observation"))
         .when(pl.col("kind") == "refresh")
         .then(pl.lit("repetition"))
-        .otherwise(only_missing.replace_strict(_MODE_OF_MISSING, default=None, return_dtype=pl.String))
+        .otherwise(only_missing_code.replace_strict(_MODE_OF_MISSING, default=None, return_dtype=pl.String))
     )
-    added = (
-        rows.join(lacking, on=_SKILL, how="left")
+    added_evidence = (
+        listed_steps.join(missing_requirements, on=_SKILL, how="left")
         .with_columns(mode.alias("mode"), pl.lit(last_instant(inputs.as_of)).alias("occurred_at"))
         .drop_nulls("mode")
         .with_columns(
@@ -173,120 +177,133 @@ def propose_added_evidence(rows: pl.DataFrame, inputs: CounterfactualInputs) -> 
             pl.col("mode").replace_strict(_UNITS, return_dtype=pl.String).alias("amount_unit"),
         )
     )
-    return _to_proposals(added, "add evidence", pl.col("skill_id"))
+    return _to_proposals(added_evidence, "add evidence", pl.col("skill_id"))
 
 
-def propose_wishes(rows: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
+def propose_wishes(listed_steps: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
     """Propose to remove the wish for the row's own micro-skill, or to state it if the row is not the first."""
-    marked = _mark_wished(rows, inputs.context)
-    stated = marked.filter(~pl.col("is_wished"), pl.col("rank") > 1).with_columns(pl.lit(FULL_WISH).alias("amount"))
+    marked_steps = _mark_wished(listed_steps, inputs.context)
+    unwished_steps = marked_steps.filter(~pl.col("is_wished"), pl.col("rank") > 1).with_columns(
+        pl.lit(FULL_WISH).alias("amount")
+    )
     return pl.concat(
         [
-            _to_proposals(marked.filter("is_wished"), "remove wish", pl.col("skill_id")),
-            _to_proposals(stated, "add wish", pl.col("skill_id")),
+            _to_proposals(marked_steps.filter("is_wished"), "remove wish", pl.col("skill_id")),
+            _to_proposals(unwished_steps, "add wish", pl.col("skill_id")),
         ]
     )
 
 
-def propose_overtaking(rows: pl.DataFrame, inputs: CounterfactualInputs, listed: pl.DataFrame) -> pl.DataFrame:
+def propose_overtaking(
+    overtaken_steps: pl.DataFrame, inputs: CounterfactualInputs, listed_steps: pl.DataFrame
+) -> pl.DataFrame:
     """Propose a wish for each of the steps that follow a row in its list, the nearest first."""
-    followers = _mark_wished(listed, inputs.context).filter(~pl.col("is_wished"))
-    pairs = (
-        rows.join(followers.select("person_id", follower_rank="rank", follower_id="skill_id"), on="person_id")
+    followers = _mark_wished(listed_steps, inputs.context).filter(~pl.col("is_wished"))
+    step_follower_pairs = (
+        overtaken_steps.join(
+            followers.select("person_id", follower_rank="rank", follower_id="skill_id"), on="person_id"
+        )
         .filter((pl.col("follower_rank") - pl.col("rank")).is_between(1, _MAX_FOLLOWERS))
         .with_columns(pl.lit(FULL_WISH).alias("amount"))
         .sort("person_id", "rank", "follower_rank")
     )
-    return _to_proposals(pairs, "add other wish", pl.col("follower_id"))
+    return _to_proposals(step_follower_pairs, "add other wish", pl.col("follower_id"))
 
 
 def verify_evidence(proposals: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
     """Keep the proposals of evidence after which the step is not eligible, by the run's own estimate."""
     versions = proposals.with_row_index("version_id").with_columns(pl.col("version_id").cast(pl.String))
-    removed = versions.select("version_id", *_SKILL, removed_id="evidence_id")
-    evidence = (
-        inputs.evidence.join(removed, on=_SKILL)
+    removed_evidence = versions.select("version_id", *_SKILL, removed_id="evidence_id")
+    version_evidence = (
+        inputs.evidence.join(removed_evidence, on=_SKILL)
         .filter(pl.col("evidence_id").ne_missing(pl.col("removed_id")))
         .with_columns(pl.col("version_id").alias("person_id"))
         .select(inputs.evidence.columns)
     )
-    added = build_added_evidence(versions.filter(pl.col("change") == "add"), inputs.evidence.schema)
-    mastery = inputs.estimate(pl.concat([evidence, added]))
-    stages = mastery.select("skill_id", version_id="person_id", stage_after="stage")
-    versions = versions.join(stages, on=("version_id", "skill_id"), how="left", maintain_order="left").with_columns(
-        pl.col("stage_after").fill_null("none")
+    added_evidence = build_added_evidence(versions.filter(pl.col("change") == "add"), inputs.evidence.schema)
+    mastery = inputs.estimate(pl.concat([version_evidence, added_evidence]))
+    stages_after = mastery.select("skill_id", version_id="person_id", stage_after="stage")
+    versions = versions.join(
+        stages_after, on=("version_id", "skill_id"), how="left", maintain_order="left"
+    ).with_columns(pl.col("stage_after").fill_null("none"))
+    version_steps = versions.select(
+        "skill_id", "step_id", "kind", "to_stage", person_id="version_id", from_stage="stage_after"
     )
-    steps = versions.select("skill_id", "step_id", "kind", "to_stage", person_id="version_id", from_stage="stage_after")
-    eligible = filter_eligible_steps(steps, mastery).select(version_id="person_id")
-    ineligible = versions.join(eligible, on="version_id", how="anti", maintain_order="left")
-    return _add_effect(ineligible, pl.lit(None, pl.Int64))
+    eligible_versions = filter_eligible_steps(version_steps, mastery).select(version_id="person_id")
+    ineligible_versions = versions.join(eligible_versions, on="version_id", how="anti", maintain_order="left")
+    return _add_effect(ineligible_versions, pl.lit(None, pl.Int64))
 
 
 def verify_wishes(proposals: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
     """Keep the proposals of wishes after which the step has another rank or none, by ranking each version's list."""
     context, steps, versions = inputs.context, inputs.scored_steps, proposals.with_row_index("version_id")
     # millions of rows are sorted and grouped by these names: an Enum sorts like its texts, at the cost of integers
-    texts = (context.skills["skill_id"], context.skills["capability_name"], steps["skill_id"])
-    names = pl.Enum(
-        pl.concat([*texts, context.wishes["skill_id"], proposals["changed_skill_id"]]).drop_nulls().unique().sort()
+    name_columns = (context.skills["skill_id"], context.skills["capability_name"], steps["skill_id"])
+    name_enum = pl.Enum(
+        pl.concat([*name_columns, context.wishes["skill_id"], proposals["changed_skill_id"]])
+        .drop_nulls()
+        .unique()
+        .sort()
     )
-    ids = pl.Enum(steps["step_id"].unique().sort())
+    step_enum = pl.Enum(steps["step_id"].unique().sort())
     steps = steps.select(
         "person_id",
-        pl.col("step_id").cast(ids),
-        pl.col("skill_id", "capability_name").cast(names),
+        pl.col("step_id").cast(step_enum),
+        pl.col("skill_id", "capability_name").cast(name_enum),
         "relative",
         "mastery",
         "purpose",
         "is_accepted",
     )
-    people = versions.select("person_id", "version_id")
-    wishes = _change_wishes(_to_versions(context.wishes, people), versions)
+    version_people = versions.select("person_id", "version_id")
+    wishes = _change_wishes(_to_versions(context.wishes, version_people), versions)
     context = replace(
         context,
-        mastery=context.mastery.clear().cast({"skill_id": names}),  # autonomy does not read mastery
-        skills=context.skills.with_columns(pl.col("skill_id").cast(names)),
-        wishes=wishes.with_columns(pl.col("skill_id").cast(names)),
-        preferences=_to_versions(context.preferences, people),
+        mastery=context.mastery.clear().cast({"skill_id": name_enum}),  # autonomy does not read mastery
+        skills=context.skills.with_columns(pl.col("skill_id").cast(name_enum)),
+        wishes=wishes.with_columns(pl.col("skill_id").cast(name_enum)),
+        preferences=_to_versions(context.preferences, version_people),
     )
-    scored = score_autonomy(_to_versions(steps, people), context)
-    scored = add_score(scored, inputs.policy.weights, context.preferences)
-    tried = versions.select(pl.col("step_id").cast(ids), person_id="version_id")
-    listed = select_listed_steps(_drop_behind(scored, tried, inputs.policy), inputs.policy)
-    ranks = listed.select(pl.col("step_id").cast(pl.String), version_id="person_id", to_rank="rank")
-    moved = versions.join(ranks, on=("version_id", "step_id"), how="left", maintain_order="left").filter(
+    scored_versions = score_autonomy(_to_versions(steps, version_people), context)
+    scored_versions = add_score(scored_versions, inputs.policy.weights, context.preferences)
+    tried_steps = versions.select(pl.col("step_id").cast(step_enum), person_id="version_id")
+    listed_steps = select_listed_steps(_drop_behind(scored_versions, tried_steps, inputs.policy), inputs.policy)
+    ranks_after = listed_steps.select(pl.col("step_id").cast(pl.String), version_id="person_id", to_rank="rank")
+    moved_versions = versions.join(ranks_after, on=("version_id", "step_id"), how="left", maintain_order="left").filter(
         pl.col("to_rank").ne_missing(pl.col("rank"))
     )
-    return _add_effect(moved, pl.col("to_rank"))
+    return _add_effect(moved_versions, pl.col("to_rank"))
 
 
-def _drop_behind(steps: pl.DataFrame, tried: pl.DataFrame, policy: RecommendationPolicy) -> pl.DataFrame:
+def _drop_behind(steps: pl.DataFrame, tried_steps: pl.DataFrame, policy: RecommendationPolicy) -> pl.DataFrame:
     """Drop the steps of each version behind the step that is tried (person_id, step_id).
 
     The rank of a step depends on the steps before it, unless more than `per_capability` of its own capability are among
     these: it may then come after all others, and every step stays.
     """
-    group = pl.col("capability_name").fill_null(pl.col("skill_id")).alias("group")
-    keys = steps.select("person_id", "step_id", "score", "is_accepted", group)
-    tried_keys = keys.join(tried, on=("person_id", "step_id"), how="semi").drop("step_id")
+    variety_group = pl.col("capability_name").fill_null(pl.col("skill_id")).alias("group")
+    step_keys = steps.select("person_id", "step_id", "score", "is_accepted", variety_group)
+    tried_keys = step_keys.join(tried_steps, on=("person_id", "step_id"), how="semi").drop("step_id")
     is_level = pl.col("is_accepted") == pl.col("is_accepted_tried")
     is_ahead = (pl.col("is_accepted") > pl.col("is_accepted_tried")) | (
         is_level & (pl.col("score") >= pl.col("score_tried"))
     )
     is_in_group = pl.col("group") == pl.col("group_tried")
-    marked = keys.join(tried_keys, on="person_id", how="left", suffix="_tried", maintain_order="left").select(
-        "person_id", is_ahead.alias("is_ahead"), (is_ahead & is_in_group).alias("is_ahead_in_group")
-    )
-    counts = marked.filter("is_ahead_in_group").group_by("person_id").len()
-    crowded = counts.filter(pl.col("len") > policy.per_capability)["person_id"]
-    return steps.filter(marked["is_ahead"] | steps["person_id"].is_in(crowded.implode()))
+    compared_steps = step_keys.join(
+        tried_keys, on="person_id", how="left", suffix="_tried", maintain_order="left"
+    ).select("person_id", is_ahead.alias("is_ahead"), (is_ahead & is_in_group).alias("is_ahead_in_group"))
+    ahead_counts = compared_steps.filter("is_ahead_in_group").group_by("person_id").len()
+    crowded_versions = ahead_counts.filter(pl.col("len") > policy.per_capability)["person_id"]
+    return steps.filter(compared_steps["is_ahead"] | steps["person_id"].is_in(crowded_versions.implode()))
 
 
 def _change_wishes(wishes: pl.DataFrame, versions: pl.DataFrame) -> pl.DataFrame:
     """Apply the change of each version to the wishes of the versions."""
-    changed = versions.select("change", person_id="version_id", skill_id="changed_skill_id", wish_weight="amount")
-    remaining = wishes.join(changed.filter(pl.col("change") == "remove"), on=_SKILL, how="anti")
-    return pl.concat([remaining, changed.filter(pl.col("change") == "add").drop("change")], how="diagonal_relaxed")
+    wish_changes = versions.select("change", person_id="version_id", skill_id="changed_skill_id", wish_weight="amount")
+    remaining_wishes = wishes.join(wish_changes.filter(pl.col("change") == "remove"), on=_SKILL, how="anti")
+    return pl.concat(
+        [remaining_wishes, wish_changes.filter(pl.col("change") == "add").drop("change")], how="diagonal_relaxed"
+    )
 
 
 def build_added_evidence(changes: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
@@ -300,69 +317,75 @@ def build_added_evidence(changes: pl.DataFrame, schema: pl.Schema) -> pl.DataFra
         One row per change in the schema; person_id is the version_id.
     """
     is_feedback = pl.col("mode") == "feedback"
-    columns = {name: pl.col(name) for name in ("mode", "amount", "amount_unit", "occurred_at")} | {
+    expr_by_column = {name: pl.col(name) for name in ("mode", "amount", "amount_unit", "occurred_at")} | {
         "evidence_id": pl.concat_str(pl.lit(f"{ADDED_PREFIX} "), "version_id"),
         "person_id": pl.col("version_id"),
         "skill_id": pl.col("changed_skill_id"),
         "feedback_kind": pl.when(is_feedback).then(pl.lit("peer")),
         "given_by_id": pl.when(is_feedback).then(pl.lit(UNKNOWN_PEER)),
     }
-    return changes.select(columns.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in schema.items())
+    return changes.select(
+        expr_by_column.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in schema.items()
+    )
 
 
-def _mark_wished(rows: pl.DataFrame, context: RecommendationContext) -> pl.DataFrame:
+def _mark_wished(steps: pl.DataFrame, context: RecommendationContext) -> pl.DataFrame:
     """Add is_wished, whether the person stated a wish for the micro-skill."""
-    wished = context.wishes.select(*_SKILL, pl.lit(True).alias("is_wished")).unique()
-    return rows.join(wished, on=_SKILL, how="left", maintain_order="left").with_columns(
+    wished_skills = context.wishes.select(*_SKILL, pl.lit(True).alias("is_wished")).unique()
+    return steps.join(wished_skills, on=_SKILL, how="left", maintain_order="left").with_columns(
         pl.col("is_wished").fill_null(False)
     )
 
 
-def _to_proposals(rows: pl.DataFrame, preference: str, changed_skill_id: pl.Expr) -> pl.DataFrame:
+def _to_proposals(changed_steps: pl.DataFrame, preference: str, changed_skill_id: pl.Expr) -> pl.DataFrame:
     """The rows as proposals of one kind of `_PREFERENCE`; columns that a kind does not have are null."""
-    values = {
+    expr_by_column = {
         "change": pl.lit(preference.split()[0]),
         "change_of": pl.lit(preference.split()[-1]),
         "changed_skill_id": changed_skill_id,
         "preference": pl.lit(_PREFERENCE.index(preference)),
-        **{name: pl.col(name) for name in _CHANGE if name in rows.columns},
+        **{name: pl.col(name) for name in _CHANGE if name in changed_steps.columns},
     }
-    changes = (values.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in _CHANGE.items())
-    return rows.select(*_ROW, *changes)
+    changes = (expr_by_column.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in _CHANGE.items())
+    return changed_steps.select(*_ROW, *changes)
 
 
 def _split_by_people(
-    rows: pl.DataFrame, inputs: CounterfactualInputs
+    listed_steps: pl.DataFrame, inputs: CounterfactualInputs
 ) -> Iterator[tuple[pl.DataFrame, CounterfactualInputs]]:
     """The rows and inputs of one block of people after another, which bounds the memory."""
-    people = rows.select("person_id").unique().sort("person_id").with_row_index("block")
-    people = people.with_columns(pl.col("block") // BLOCK_PEOPLE)
-    context_frames = {spec.name: getattr(inputs.context, spec.name) for spec in fields(inputs.context)}
-    frames = {
-        "rows": rows,
+    block_of_person = listed_steps.select("person_id").unique().sort("person_id").with_row_index("block")
+    block_of_person = block_of_person.with_columns(pl.col("block") // BLOCK_PEOPLE)
+    context_frames = {
+        context_field.name: getattr(inputs.context, context_field.name) for context_field in fields(inputs.context)
+    }
+    table_by_name = {
+        "rows": listed_steps,
         # only evidence of a listed micro-skill is read
-        "evidence": inputs.evidence.join(rows, on=_SKILL, how="semi", maintain_order="left"),
+        "evidence": inputs.evidence.join(listed_steps, on=_SKILL, how="semi", maintain_order="left"),
         "candidates": inputs.candidates.select(~cs.starts_with("contribution_")),
-        **{name: frame for name, frame in context_frames.items() if "person_id" in frame.columns},
+        **{name: table for name, table in context_frames.items() if "person_id" in table.columns},
     }
     # each table is partitioned once: a lookup per block would read the whole table for every block
-    blocks = {
-        name: frame.join(people, on="person_id", maintain_order="left").partition_by(
+    blocks_by_table = {
+        name: table.join(block_of_person, on="person_id", maintain_order="left").partition_by(
             "block", as_dict=True, include_key=False
         )
-        for name, frame in frames.items()
+        for name, table in table_by_name.items()
     }
-    for block in range(max(people["block"].n_unique(), 1)):
-        block_frames = {name: blocks[name].pop((block,), frame.clear()) for name, frame in frames.items()}
-        block_rows, evidence, candidates = (block_frames.pop(name) for name in ("rows", "evidence", "candidates"))
-        context = replace(inputs.context, **block_frames)
-        yield block_rows, replace(inputs, evidence=evidence, candidates=candidates, context=context)
+    for block_number in range(max(block_of_person["block"].n_unique(), 1)):
+        block_tables = {
+            name: blocks_by_table[name].pop((block_number,), table.clear()) for name, table in table_by_name.items()
+        }
+        block_steps, evidence, candidates = (block_tables.pop(name) for name in ("rows", "evidence", "candidates"))
+        context = replace(inputs.context, **block_tables)
+        yield block_steps, replace(inputs, evidence=evidence, candidates=candidates, context=context)
 
 
-def _to_versions(frame: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+def _to_versions(table: pl.DataFrame, version_people: pl.DataFrame) -> pl.DataFrame:
     """The rows of people as rows of each of their versions: person_id is the number of the version."""
-    versions = frame.join(people, on="person_id").with_columns(pl.col("version_id").alias("person_id"))
-    return versions.select(frame.columns)
+    version_rows = table.join(version_people, on="person_id").with_columns(pl.col("version_id").alias("person_id"))
+    return version_rows.select(table.columns)
 
 
 def _add_effect(changes: pl.DataFrame, to_rank: pl.Expr) -> pl.DataFrame:

@@ -15,50 +15,52 @@ _MAX_NAMES = 2
 _STEP = ("person_id", "skill_id")
 
 
-def add_explanation_facts(listed: pl.DataFrame, context: RecommendationContext) -> pl.DataFrame:
+def add_explanation_facts(listed_steps: pl.DataFrame, context: RecommendationContext) -> pl.DataFrame:
     """Add the facts that an explanation can name.
 
     Args:
-        listed: One row per person and micro-skill, as `rerank_candidates` returns them.
+        listed_steps: One row per person and micro-skill, as `rerank_candidates` returns them.
         context: The tables that the facts are looked up in.
 
     Returns:
         The same rows with combines_with and builds_on (names of at most two held micro-skills each, may be empty),
         needed_by (a role) and is_essential, wished_name and is_own_wish, and demand_count (null if unknown).
     """
-    names = context.skills.select(pl.col("skill_id").alias("held_id"), pl.col("skill_name").alias("held_name"))
-    held = (
+    held_names = context.skills.select(pl.col("skill_id").alias("held_id"), pl.col("skill_name").alias("held_name"))
+    held_skills = (
         context.mastery.select(
             "person_id", pl.col("skill_id").alias("held_id"), stage_index("stage").alias("held_stage")
         )
         .filter(pl.col("held_stage") > 0)
-        .join(names, on="held_id")
+        .join(held_names, on="held_id")
     )
     # required micro-skills that the person holds, the best held first
     builds_on = (
-        listed.select(_STEP)
+        listed_steps.select(_STEP)
         .join(context.prerequisites.select("skill_id", pl.col("requires_skill_id").alias("held_id")), on="skill_id")
-        .join(held, on=("person_id", "held_id"))
+        .join(held_skills, on=("person_id", "held_id"))
         .sort("held_stage", "held_name", descending=[True, False])
         .group_by(_STEP, maintain_order=True)
         .agg(pl.col("held_name").head(_MAX_NAMES).alias("builds_on"))
     )
     # the role of the person that needs the micro-skill most
-    essential = (pl.col("importance") == "essential").alias("is_essential")
+    is_essential = (pl.col("importance") == "essential").alias("is_essential")
     needed_by = (
-        listed.select(_STEP)
+        listed_steps.select(_STEP)
         .join(context.roles, on="person_id")
-        .join(context.role_profiles.select("skill_id", "role_name", essential), on=("skill_id", "role_name"))
+        .join(context.role_profiles.select("skill_id", "role_name", is_essential), on=("skill_id", "role_name"))
         .sort("is_essential", "role_name", descending=[True, False])
         .unique(_STEP, keep="first", maintain_order=True)
         .rename({"role_name": "needed_by"})
     )
-    wished = context.skills.select(pl.col("skill_id").alias("wish_skill_id"), pl.col("skill_name").alias("wished_name"))
+    wished_names = context.skills.select(
+        pl.col("skill_id").alias("wish_skill_id"), pl.col("skill_name").alias("wished_name")
+    )
     return (
-        add_combinations(listed, context.mastery, context.skills)
+        add_combinations(listed_steps, context.mastery, context.skills)
         .join(builds_on, on=_STEP, how="left", maintain_order="left")
         .join(needed_by, on=_STEP, how="left", maintain_order="left")
-        .join(wished, on="wish_skill_id", how="left", maintain_order="left")
+        .join(wished_names, on="wish_skill_id", how="left", maintain_order="left")
         .join(context.demand.select("skill_id", "demand_count"), on="skill_id", how="left", maintain_order="left")
         .with_columns(
             pl.col("combines_with").list.head(_MAX_NAMES),

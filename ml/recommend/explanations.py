@@ -47,16 +47,16 @@ def explain_steps(steps: pl.DataFrame) -> pl.DataFrame:
         The same rows in the same order.
     """
     families = sorted(name.removeprefix("contribution_") for name in steps.columns if name.startswith("contribution_"))
-    motives = _motive_clauses()
-    codes = {
-        **{code: pl.when(value > 0).then(value) for code, (value, _, _) in motives.items()},
+    motive_clauses = _motive_clauses()
+    value_by_code = {
+        **{code: pl.when(value > 0).then(value) for code, (value, _, _) in motive_clauses.items()},
         **{f"model_{family}": pl.col(f"contribution_{family}") for family in families},
         **{name: pl.col(name) for name in steps.columns if name.startswith("part_")},
     }
-    numbered = steps.with_row_index("_row")
+    numbered_steps = steps.with_row_index("_row")
     # one row per code, then lists: a struct of every code for every step, most of it dropped, takes longer
     reasons = (
-        numbered.select("_row", *(value.cast(pl.Float64).alias(code) for code, value in codes.items()))
+        numbered_steps.select("_row", *(value.cast(pl.Float64).alias(code) for code, value in value_by_code.items()))
         .unpivot(index="_row", variable_name="code")
         .drop_nulls("value")
         .sort("_row", maintain_order=True)
@@ -64,24 +64,28 @@ def explain_steps(steps: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.struct("code", "value").alias("reasons"))
     )
     return (
-        numbered.join(reasons, on="_row", how="left", maintain_order="left")
-        .join(_select_clauses(numbered, motives, families), on="_row", how="left", maintain_order="left")
+        numbered_steps.join(reasons, on="_row", how="left", maintain_order="left")
+        .join(_select_clauses(numbered_steps, motive_clauses, families), on="_row", how="left", maintain_order="left")
         .with_columns(pl.col("reasons", "_clauses").fill_null([]))
         .with_columns(pl.format("{}: {}.", _headline(), _join_clauses(pl.col("_clauses"))).alias("explanation"))
         .drop("_row", "_clauses")
     )
 
 
-def _select_clauses(numbered: pl.DataFrame, motives: dict[str, Clause], families: list[str]) -> pl.DataFrame:
+def _select_clauses(
+    numbered_steps: pl.DataFrame, motive_clauses: dict[str, Clause], families: list[str]
+) -> pl.DataFrame:
     """Per _row: the first clauses that the sentence names; motives in their order, then the strongest contributions."""
-    contributions = ((pl.col(f"contribution_{name}"), FAMILY_WORDS[name]) for name in families if name in FAMILY_WORDS)
-    clauses = [
-        *enumerate(motives.values()),
-        *((len(motives), (value, value > _MIN_LOG_ODDS, pl.lit(words))) for value, words in contributions),
+    family_values = (
+        (pl.col(f"contribution_{family}"), FAMILY_WORDS[family]) for family in families if family in FAMILY_WORDS
+    )
+    positioned_clauses = [
+        *enumerate(motive_clauses.values()),
+        *((len(motive_clauses), (value, value > _MIN_LOG_ODDS, pl.lit(words))) for value, words in family_values),
     ]
     return (
         pl.concat(
-            numbered.lazy()
+            numbered_steps.lazy()
             .filter(is_named)
             .select(
                 "_row",
@@ -89,7 +93,7 @@ def _select_clauses(numbered: pl.DataFrame, motives: dict[str, Clause], families
                 value.cast(pl.Float64).alias("value"),
                 words.alias("_clauses"),
             )
-            for position, (value, is_named, words) in clauses
+            for position, (value, is_named, words) in positioned_clauses
         )
         .sort("_row", "position", "value", descending=[False, False, True], maintain_order=True)
         .group_by("_row", maintain_order=True)
@@ -112,13 +116,13 @@ def _headline() -> pl.Expr:
 
 def _join_clauses(clauses: pl.Expr) -> pl.Expr:
     """The clauses of a list as one text."""
-    count = clauses.list.len()
+    n_clauses = clauses.list.len()
     return (
-        pl.when(count == 0)
+        pl.when(n_clauses == 0)
         .then(pl.lit("it is open to you now, and nothing stands before it"))
-        .when(count == 1)
+        .when(n_clauses == 1)
         .then(clauses.list.first())
-        .otherwise(pl.format("{}; and {}", clauses.list.head(count - 1).list.join("; "), clauses.list.last()))
+        .otherwise(pl.format("{}; and {}", clauses.list.head(n_clauses - 1).list.join("; "), clauses.list.last()))
     )
 
 
@@ -129,38 +133,40 @@ def _quote_names(column: str) -> pl.Expr:
 
 def _motive_clauses() -> dict[str, Clause]:
     """The clauses of the motives by code, in the order of the sentence: wishes, what the person holds, needs."""
-    wish = (
+    wish_text = (
         pl.when("is_own_wish")
         .then(pl.lit("you said you want to learn it"))
         .otherwise(pl.format("it goes with your wish to learn “{}”", "wished_name"))
     )
-    coverage = pl.format(
+    coverage_text = pl.format(
         "with {}, which you hold, it carries you to {} % of “{}”{}",
         _quote_names("combines_with"),
         (pl.col("coverage") * 100).round(0).cast(pl.Int64),
         "capability_name",
         pl.when(pl.col("kind") == "deepen").then(pl.format(" as a {}", "to_stage")).otherwise(pl.lit("")),
     )
-    role = (
+    role_text = (
         pl.when("is_essential")
         .then(pl.format("your role as {} counts on it", "needed_by"))
         .otherwise(pl.format("it helps you as {}", "needed_by"))
     )
-    wish_value, covered, need, demand = (pl.col(name) for name in ("autonomy", "coverage", "role_need", "demand"))
-    combines = (pl.col("combines_with").list.len() > 0) & (covered >= _MIN_SHARE)
-    builds = pl.col("builds_on").list.len() > 0
+    wish_value, coverage_value, need_value, demand_value = (
+        pl.col(name) for name in ("autonomy", "coverage", "role_need", "demand")
+    )
+    has_combination = (pl.col("combines_with").list.len() > 0) & (coverage_value >= _MIN_SHARE)
+    builds_on_held = pl.col("builds_on").list.len() > 0
     return {
-        "wish": (wish_value, (wish_value >= _MIN_SHARE) & pl.col("wished_name").is_not_null(), wish),
-        "coverage": (covered, combines, coverage),
+        "wish": (wish_value, (wish_value >= _MIN_SHARE) & pl.col("wished_name").is_not_null(), wish_text),
+        "coverage": (coverage_value, has_combination, coverage_text),
         "builds_on": (
-            pl.when(builds).then("readiness"),
-            builds & ~combines,
+            pl.when(builds_on_held).then("readiness"),
+            builds_on_held & ~has_combination,
             pl.format("it builds on {}, which you hold", _quote_names("builds_on")),
         ),
-        "role_need": (need, (need >= _MIN_SHARE) & pl.col("needed_by").is_not_null(), role),
+        "role_need": (need_value, (need_value >= _MIN_SHARE) & pl.col("needed_by").is_not_null(), role_text),
         "demand": (
-            demand,
-            (demand >= _MIN_SHARE) & (pl.col("demand_count") > 1),
+            demand_value,
+            (demand_value >= _MIN_SHARE) & (pl.col("demand_count") > 1),
             pl.format("{} pieces of open and recent work call for it", "demand_count"),
         ),
     }

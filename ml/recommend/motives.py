@@ -77,11 +77,12 @@ def score_mastery(steps: pl.DataFrame, context: RecommendationContext) -> pl.Dat
     weight of the capability that the person holds at the step's stage or above after the step; 0 if the micro-skill
     belongs to no capability.
     """
-    held = context.held_skills
-    person, skill = held.encode_people(steps["person_id"]), held.encode_skills(steps["skill_id"])
-    goal = steps["to_stage"].replace_strict(STAGE_INDEX, return_dtype=pl.Int64).to_numpy()
-    readiness = compute_readiness(held, context.prerequisites, person, skill)
-    coverage = _coverage_after_step(held, person, skill, goal)
+    held_skills = context.held_skills
+    person_codes = held_skills.encode_people(steps["person_id"])
+    skill_codes = held_skills.encode_skills(steps["skill_id"])
+    goal_stages = steps["to_stage"].replace_strict(STAGE_INDEX, return_dtype=pl.Int64).to_numpy()
+    readiness = compute_readiness(held_skills, context.prerequisites, person_codes, skill_codes)
+    coverage = _coverage_after_step(held_skills, person_codes, skill_codes, goal_stages)
     return steps.with_columns(
         pl.Series("readiness", readiness),
         pl.Series("coverage", coverage),
@@ -89,38 +90,44 @@ def score_mastery(steps: pl.DataFrame, context: RecommendationContext) -> pl.Dat
     )
 
 
-def compute_readiness(held: HeldSkills, prerequisites: pl.DataFrame, person: Ints, skill: Ints) -> Doubles:
+def compute_readiness(
+    held_skills: HeldSkills, prerequisites: pl.DataFrame, person_codes: Ints, skill_codes: Ints
+) -> Doubles:
     """Compute the share of each micro-skill's prerequisites that the person holds.
 
     Args:
-        held: The held micro-skills.
+        held_skills: The held micro-skills.
         prerequisites: skill_id, requires_skill_id.
-        person: Code of the person of each pair, shape (pairs,).
-        skill: Code of the micro-skill of each pair, shape (pairs,).
+        person_codes: Code of the person of each pair, shape (pairs,).
+        skill_codes: Code of the micro-skill of each pair, shape (pairs,).
 
     Returns:
         One share per pair, 0 to 1; 1 if the micro-skill has no prerequisite.
     """
-    needs = prerequisites.select("skill_id", "requires_skill_id").unique()
-    required_by = build_adjacency(
-        held.encode_skills(needs["skill_id"]), held.encode_skills(needs["requires_skill_id"]), len(held.skill_ids)
+    prerequisite_pairs = prerequisites.select("skill_id", "requires_skill_id").unique()
+    required_skills = build_adjacency(
+        held_skills.encode_skills(prerequisite_pairs["skill_id"]),
+        held_skills.encode_skills(prerequisite_pairs["requires_skill_id"]),
+        len(held_skills.skill_ids),
     )
-    row, required = required_by.expand(skill)
-    is_met = held.stage_lookup.get(held.pair_key(person[row], required)) > 0
-    required_count = np.bincount(row, minlength=len(skill))
-    met_count = np.bincount(row, is_met, len(skill))
+    pair_index, required_codes = required_skills.expand(skill_codes)
+    is_met = held_skills.stage_lookup.get(held_skills.pair_key(person_codes[pair_index], required_codes)) > 0
+    required_count = np.bincount(pair_index, minlength=len(skill_codes))
+    met_count = np.bincount(pair_index, is_met, len(skill_codes))
     return np.where(required_count > 0, met_count / np.maximum(required_count, 1), 1.0)
 
 
-def _coverage_after_step(held: HeldSkills, person: Ints, skill: Ints, goal: Ints) -> Doubles:
+def _coverage_after_step(held_skills: HeldSkills, person_codes: Ints, skill_codes: Ints, goal_stages: Ints) -> Doubles:
     """The covered weight of the capability after each step: the micro-skill's own, plus those held at the goal."""
-    capability = held.capability_key(person, skill)
-    own_weight = np.where(skill < 0, 0.0, held.weight[skill])
-    held_weight = np.zeros(len(skill))
-    for stage in np.unique(goal):
-        rows = goal == stage
-        held_weight[rows] = held.covered_weight(int(stage)).get(capability[rows])
-    is_counted = held.stage_lookup.get(held.pair_key(person, skill)) >= np.maximum(goal, 1)
+    capability_keys = held_skills.capability_key(person_codes, skill_codes)
+    own_weight = np.where(skill_codes < 0, 0.0, held_skills.weight[skill_codes])
+    held_weight = np.zeros(len(skill_codes))
+    for stage in np.unique(goal_stages):
+        is_goal = goal_stages == stage
+        held_weight[is_goal] = held_skills.covered_weight(int(stage)).get(capability_keys[is_goal])
+    is_counted = held_skills.stage_lookup.get(held_skills.pair_key(person_codes, skill_codes)) >= np.maximum(
+        goal_stages, 1
+    )
     return np.clip(own_weight + held_weight - np.where(is_counted, own_weight, 0.0), 0.0, 1.0)
 
 
@@ -130,26 +137,34 @@ def score_autonomy(steps: pl.DataFrame, context: RecommendationContext) -> pl.Da
     Autonomy is the strongest wish for the micro-skill itself, or half the strongest wish within its capability. It is 0
     if the person's wishes lie elsewhere, and null if the person stated no wish.
     """
-    held, wishes = context.held_skills, context.wishes
-    wishers = wishes["person_id"].unique().sort()
-    wisher, wished_skill = encode_ids(wishes["person_id"], wishers), held.encode_skills(wishes["skill_id"])
-    weight = wishes["wish_weight"].fill_null(1.0).to_numpy()
-    person, skill = encode_ids(steps["person_id"], wishers), held.encode_skills(steps["skill_id"])
-    wished_capability, capability = held.capability_key(wisher, wished_skill), held.capability_key(person, skill)
-    own = max_by_key(held.pair_key(wisher, wished_skill), weight).get(held.pair_key(person, skill))
-    near = max_by_key(wished_capability, weight).get(capability) * NEAR_WISH
+    held_skills, wishes = context.held_skills, context.wishes
+    wisher_ids = wishes["person_id"].unique().sort()
+    wisher_codes = encode_ids(wishes["person_id"], wisher_ids)
+    wished_skill_codes = held_skills.encode_skills(wishes["skill_id"])
+    wish_weights = wishes["wish_weight"].fill_null(1.0).to_numpy()
+    person_codes, skill_codes = encode_ids(steps["person_id"], wisher_ids), held_skills.encode_skills(steps["skill_id"])
+    wished_capability_keys = held_skills.capability_key(wisher_codes, wished_skill_codes)
+    capability_keys = held_skills.capability_key(person_codes, skill_codes)
+    own_wishes = max_by_key(held_skills.pair_key(wisher_codes, wished_skill_codes), wish_weights).get(
+        held_skills.pair_key(person_codes, skill_codes)
+    )
+    near_wishes = max_by_key(wished_capability_keys, wish_weights).get(capability_keys) * NEAR_WISH
     # the position of the strongest wish per capability; of equal ones the last by micro-skill
-    order = np.lexsort((wished_skill, weight, wished_capability))
-    strongest = max_by_key(wished_capability[order], np.arange(1.0, len(order) + 1)).get(capability)
-    positions = pl.Series(strongest - 1).cast(pl.Int64).replace(-1, None)
-    near_skill = held.skill_ids.gather(pl.Series(wished_skill[order], dtype=pl.Int64).gather(positions))
+    wish_order = np.lexsort((wished_skill_codes, wish_weights, wished_capability_keys))
+    strongest_positions = max_by_key(wished_capability_keys[wish_order], np.arange(1.0, len(wish_order) + 1)).get(
+        capability_keys
+    )
+    position_or_null = pl.Series(strongest_positions - 1).cast(pl.Int64).replace(-1, None)
+    near_skill_ids = held_skills.skill_ids.gather(
+        pl.Series(wished_skill_codes[wish_order], dtype=pl.Int64).gather(position_or_null)
+    )
     is_own = (pl.col("_own") >= pl.col("_near")) & (pl.col("_own") > 0)
     return (
         steps.with_columns(
-            pl.Series("_has_wish", person >= 0),
-            pl.Series("_own", own),
-            pl.Series("_near", near),
-            near_skill.alias("_near_skill"),
+            pl.Series("_has_wish", person_codes >= 0),
+            pl.Series("_own", own_wishes),
+            pl.Series("_near", near_wishes),
+            near_skill_ids.alias("_near_skill"),
         )
         .with_columns(
             pl.when("_has_wish").then(pl.max_horizontal("_own", "_near")).alias("autonomy"),
@@ -165,23 +180,31 @@ def score_purpose(steps: pl.DataFrame, context: RecommendationContext) -> pl.Dat
     Role_need is 1 if a role of the person calls the micro-skill essential, 1/2 if optional, else 0. Demand is
     log(1 + recent and open work that names the micro-skill), divided by the largest such value of any micro-skill.
     """
-    held, profiles = context.held_skills, context.role_profiles
-    skill = held.encode_skills(steps["skill_id"])
-    roles = profiles["role_name"].unique().sort()
-    profile_key = held.pair_key(encode_ids(profiles["role_name"], roles), held.encode_skills(profiles["skill_id"]))
-    needs = max_by_key(profile_key, profiles.select(role_need().alias("need"))["need"].to_numpy())
-    people = context.roles["person_id"].unique().sort()
-    roles_of = build_adjacency(
-        encode_ids(context.roles["person_id"], people), encode_ids(context.roles["role_name"], roles), len(people)
+    held_skills, role_profiles = context.held_skills, context.role_profiles
+    skill_codes = held_skills.encode_skills(steps["skill_id"])
+    role_names = role_profiles["role_name"].unique().sort()
+    profile_keys = held_skills.pair_key(
+        encode_ids(role_profiles["role_name"], role_names), held_skills.encode_skills(role_profiles["skill_id"])
     )
-    row, role = roles_of.expand(encode_ids(steps["person_id"], people))
-    need = np.zeros(steps.height)
-    np.maximum.at(need, row, needs.get(held.pair_key(role, skill[row])))
-    demand = scale_demand(context.demand)
-    demand_of = max_by_key(held.encode_skills(demand["skill_id"]), demand["demand"].to_numpy())
-    return steps.with_columns(pl.Series("role_need", need), pl.Series("demand", demand_of.get(skill))).with_columns(
-        pl.max_horizontal("role_need", "demand").alias("purpose")
+    need_by_profile = max_by_key(profile_keys, role_profiles.select(role_need().alias("need"))["need"].to_numpy())
+    person_ids = context.roles["person_id"].unique().sort()
+    roles_by_person = build_adjacency(
+        encode_ids(context.roles["person_id"], person_ids),
+        encode_ids(context.roles["role_name"], role_names),
+        len(person_ids),
     )
+    step_index, role_codes = roles_by_person.expand(encode_ids(steps["person_id"], person_ids))
+    step_needs = np.zeros(steps.height)
+    np.maximum.at(
+        step_needs, step_index, need_by_profile.get(held_skills.pair_key(role_codes, skill_codes[step_index]))
+    )
+    scaled_demand = scale_demand(context.demand)
+    demand_by_skill = max_by_key(
+        held_skills.encode_skills(scaled_demand["skill_id"]), scaled_demand["demand"].to_numpy()
+    )
+    return steps.with_columns(
+        pl.Series("role_need", step_needs), pl.Series("demand", demand_by_skill.get(skill_codes))
+    ).with_columns(pl.max_horizontal("role_need", "demand").alias("purpose"))
 
 
 def role_need() -> pl.Expr:
@@ -191,5 +214,5 @@ def role_need() -> pl.Expr:
 
 def scale_demand(demand: pl.DataFrame) -> pl.DataFrame:
     """Scale demand_count per micro-skill to 0..1 on a log scale: skill_id, demand."""
-    logs = pl.col("demand_count").cast(pl.Float64).log1p()
-    return demand.select("skill_id", (logs / logs.max()).fill_nan(0.0).alias("demand"))
+    log_demand = pl.col("demand_count").cast(pl.Float64).log1p()
+    return demand.select("skill_id", (log_demand / log_demand.max()).fill_nan(0.0).alias("demand"))

@@ -31,18 +31,18 @@ def apply_replies(
     Returns:
         One row per person and step, with the columns of `candidates`.
     """
-    wanting = people.select("person_id")
-    open_steps = candidates.join(wanting, on="person_id", how="semi").join(
+    wanting_people = people.select("person_id")
+    open_steps = candidates.join(wanting_people, on="person_id", how="semi").join(
         suppressed.select(_STEP), on=_STEP, how="anti", maintain_order="left"
     )
-    missing = (
+    missing_steps = (
         accepted.select(_STEP)
-        .join(wanting, on="person_id", how="semi")
+        .join(wanting_people, on="person_id", how="semi")
         .join(open_steps, on=_STEP, how="anti")
         .join(suppressed.select(_STEP), on=_STEP, how="anti")
     )
-    added = filter_eligible_steps(describe_steps(missing, mastery), mastery)
-    return pl.concat([open_steps, added], how="diagonal_relaxed").select(candidates.columns)
+    added_steps = filter_eligible_steps(describe_steps(missing_steps, mastery), mastery)
+    return pl.concat([open_steps, added_steps], how="diagonal_relaxed").select(candidates.columns)
 
 
 def find_no_recommendation_reasons(
@@ -61,8 +61,8 @@ def find_no_recommendation_reasons(
         if neither applies).
     """
     has_candidates, has_open_steps, is_opted_out = (
-        pl.col("person_id").is_in(frame["person_id"].unique().implode())
-        for frame in (candidates, open_steps, opted_out)
+        pl.col("person_id").is_in(people_rows["person_id"].unique().implode())
+        for people_rows in (candidates, open_steps, opted_out)
     )
     reason = pl.when(is_opted_out).then(pl.lit("opted_out")).when(has_candidates & ~has_open_steps)
     return people.select("person_id", reason.then(pl.lit("all_dismissed")).alias("no_recommendation_reason"))

@@ -31,7 +31,7 @@ def describe_steps(step_ids: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFram
     Returns:
         The same rows with skill_id, kind (new, deepen or refresh), from_stage and to_stage.
     """
-    held = mastery.select("person_id", "skill_id", pl.col("stage").alias("from_stage"))
+    current_stages = mastery.select("person_id", "skill_id", pl.col("stage").alias("from_stage"))
     is_refresh, is_first = pl.col("goal") == "refresh", pl.col("goal") == STAGES[1]
     kind = pl.when(is_refresh).then(pl.lit("refresh")).when(is_first).then(pl.lit("new")).otherwise(pl.lit("deepen"))
     return (
@@ -40,7 +40,7 @@ def describe_steps(step_ids: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFram
             pl.col("step_id").str.replace(r"\|[^|]*$", "").alias("skill_id"),
             pl.col("step_id").str.extract(r"\|([^|]*)$", 1).alias("goal"),
         )
-        .join(held, on=("person_id", "skill_id"), how="left", maintain_order="left")
+        .join(current_stages, on=("person_id", "skill_id"), how="left", maintain_order="left")
         .with_columns(pl.col("from_stage").fill_null(STAGES[0]))
         .with_columns(kind.alias("kind"), pl.when(is_refresh).then("from_stage").otherwise("goal").alias("to_stage"))
         .drop("goal")
@@ -57,10 +57,10 @@ def filter_eligible_steps(steps: pl.DataFrame, mastery: pl.DataFrame) -> pl.Data
     Returns:
         The eligible rows in the same order.
     """
-    rusty = mastery.select("person_id", "skill_id", "is_rusty")
+    rusty_flags = mastery.select("person_id", "skill_id", "is_rusty")
     is_next_stage = stage_index("to_stage") == stage_index("from_stage") + 1
     return (
-        steps.join(rusty, on=("person_id", "skill_id"), how="left", maintain_order="left")
+        steps.join(rusty_flags, on=("person_id", "skill_id"), how="left", maintain_order="left")
         .filter(pl.when(pl.col("kind") == "refresh").then(pl.col("is_rusty").fill_null(False)).otherwise(is_next_stage))
         .drop("is_rusty")
     )
@@ -91,8 +91,8 @@ def find_deepening_steps(mastery: pl.DataFrame, people: pl.Series) -> pl.DataFra
 
 
 def build_recommendation_rows(
-    listed: pl.DataFrame,
-    changes: pl.DataFrame,
+    listed_steps: pl.DataFrame,
+    counterfactuals: pl.DataFrame,
     context: RecommendationContext,
     practice_options: pl.DataFrame,
     people: pl.DataFrame,
@@ -101,8 +101,8 @@ def build_recommendation_rows(
     """Build the rows of `out__next_skill`, without the metadata of the run.
 
     Args:
-        listed: One row per person and listed step, as `rerank_candidates` returns them.
-        changes: Counterfactuals, as `find_counterfactuals` returns them.
+        listed_steps: One row per person and listed step, as `rerank_candidates` returns them.
+        counterfactuals: Counterfactuals, as `find_counterfactuals` returns them.
         context: The tables that explanations name.
         practice_options: One row per micro-skill; see `add_how_text`.
         people: person_id of everyone who gets a row, and no_recommendation_reason, as
@@ -112,14 +112,14 @@ def build_recommendation_rows(
     Returns:
         One row per person and listed step, best first; one row with no_recommendation_reason per person without a list.
     """
-    facts = add_explanation_facts(listed, context)
-    rows = (
-        add_how_text(explain_steps(facts), practice_options, policy.minimum_people)
-        .join(write_counterfactuals(changes, context.skills), on=("person_id", "skill_id"), how="left")
+    steps_with_facts = add_explanation_facts(listed_steps, context)
+    list_rows = (
+        add_how_text(explain_steps(steps_with_facts), practice_options, policy.minimum_people)
+        .join(write_counterfactuals(counterfactuals, context.skills), on=("person_id", "skill_id"), how="left")
         .with_columns(pl.lit(None, pl.String).alias("no_recommendation_reason"))
         .select(_COLUMNS)
     )
-    evidence = context.mastery.select("person_id", pl.lit(True).alias("has_evidence")).unique()
+    people_with_evidence = context.mastery.select("person_id", pl.lit(True).alias("has_evidence")).unique()
     reason = pl.coalesce(
         "no_recommendation_reason",
         pl.when("has_evidence").then(pl.lit("nothing_eligible")).otherwise(pl.lit("too_little_evidence")),
@@ -127,11 +127,11 @@ def build_recommendation_rows(
     rows_without_list = (
         people.select("person_id", "no_recommendation_reason")
         .unique("person_id")
-        .join(rows, on="person_id", how="anti")
-        .join(evidence, on="person_id", how="left")
+        .join(list_rows, on="person_id", how="anti")
+        .join(people_with_evidence, on="person_id", how="left")
         .select("person_id", reason.alias("no_recommendation_reason"))
     )
-    return pl.concat([rows, rows_without_list], how="diagonal").sort("person_id", "rank")
+    return pl.concat([list_rows, rows_without_list], how="diagonal").sort("person_id", "rank")
 
 
 def rerank_candidates(
@@ -157,8 +157,8 @@ def rerank_candidates(
 
 def add_names(candidates: pl.DataFrame, context: RecommendationContext) -> pl.DataFrame:
     """Add skill_name and capability_name to candidates (skill_id and any other column)."""
-    names = context.skills.select("skill_id", "skill_name", "capability_name")
-    return candidates.join(names, on="skill_id", how="left", maintain_order="left")
+    skill_names = context.skills.select("skill_id", "skill_name", "capability_name")
+    return candidates.join(skill_names, on="skill_id", how="left", maintain_order="left")
 
 
 def blend(steps: pl.DataFrame, weights: ScoreWeights, preferences: pl.DataFrame) -> pl.DataFrame:
@@ -189,31 +189,31 @@ def add_relative_probability(steps: pl.DataFrame) -> pl.DataFrame:
 
 def add_score(steps: pl.DataFrame, weights: ScoreWeights, preferences: pl.DataFrame) -> pl.DataFrame:
     """Add `score` and its parts to steps with `relative` and the motives; see `blend`."""
-    terms = {"probability": ("relative", pl.lit(weights.probability))}
-    terms |= {name: (name, pl.col(f"{name}_weight").fill_null(getattr(weights, name))) for name in MOTIVES}
+    weighted_terms = {"probability": ("relative", pl.lit(weights.probability))}
+    weighted_terms |= {name: (name, pl.col(f"{name}_weight").fill_null(getattr(weights, name))) for name in MOTIVES}
     total_weight = pl.sum_horizontal(
-        pl.when(pl.col(column).is_not_null()).then(weight).otherwise(0.0) for column, weight in terms.values()
+        pl.when(pl.col(column).is_not_null()).then(weight).otherwise(0.0) for column, weight in weighted_terms.values()
     )
     return (
         steps.join(preferences, on="person_id", how="left", maintain_order="left")
         .with_columns(
             (pl.col(column) * weight / total_weight).fill_nan(0.0).alias(f"part_{term}")
-            for term, (column, weight) in terms.items()
+            for term, (column, weight) in weighted_terms.items()
         )
-        .with_columns(pl.sum_horizontal(f"part_{term}" for term in terms).alias("score"))
+        .with_columns(pl.sum_horizontal(f"part_{term}" for term in weighted_terms).alias("score"))
         .drop("relative", *(f"{name}_weight" for name in MOTIVES))
     )
 
 
-def mark_accepted_steps(steps: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
+def mark_accepted_steps(steps: pl.DataFrame, accepted_steps: pl.DataFrame) -> pl.DataFrame:
     """Add is_accepted, whether the person accepted the step.
 
     Args:
         steps: One row per person and step: person_id, step_id and any other column.
-        accepted: The accepted steps: person_id, step_id.
+        accepted_steps: The accepted steps: person_id, step_id.
     """
-    marks = accepted.select("person_id", "step_id", pl.lit(True).alias("is_accepted"))
-    return steps.join(marks, on=("person_id", "step_id"), how="left", maintain_order="left").with_columns(
+    accepted_marks = accepted_steps.select("person_id", "step_id", pl.lit(True).alias("is_accepted"))
+    return steps.join(accepted_marks, on=("person_id", "step_id"), how="left", maintain_order="left").with_columns(
         pl.col("is_accepted").fill_null(False)
     )
 
@@ -225,18 +225,18 @@ def select_listed_steps(steps: pl.DataFrame, policy: RecommendationPolicy) -> pl
     beyond `per_capability` of one capability come after all others.
     """
     # only the columns that decide are sorted, the other columns are gathered for the listed rows
-    group = pl.col("capability_name").fill_null(pl.col("skill_id")).alias("group")
+    variety_group = pl.col("capability_name").fill_null(pl.col("skill_id")).alias("group")
     is_surplus, is_regular = pl.col("is_surplus"), ~pl.col("is_surplus")
     # surplus steps come last in their own order; accepted steps come first and are never surplus
     surplus_rank = is_regular.sum().over("person_id") + is_surplus.cum_sum().over("person_id")
     rank = pl.when(is_surplus).then(surplus_rank).otherwise(is_regular.cum_sum().over("person_id")).cast(pl.Int64)
-    position = pl.int_range(pl.len()).over("person_id", "group")
+    position_in_group = pl.int_range(pl.len()).over("person_id", "group")
     ranked = (
-        steps.select("person_id", "is_accepted", "score", "step_id", "skill_id", group)
+        steps.select("person_id", "is_accepted", "score", "step_id", "skill_id", variety_group)
         .with_row_index("row")
         .sort("person_id", "is_accepted", "score", "step_id", descending=[False, True, True, False])
         .unique(("person_id", "skill_id"), keep="first", maintain_order=True)
-        .with_columns(((position >= policy.per_capability) & ~pl.col("is_accepted")).alias("is_surplus"))
+        .with_columns(((position_in_group >= policy.per_capability) & ~pl.col("is_accepted")).alias("is_surplus"))
         .with_columns(rank.alias("rank"))
         .filter((pl.col("rank") <= policy.list_length) | pl.col("is_accepted"))
         .sort("person_id", "rank")

@@ -16,12 +16,12 @@ _LACKS = {
 
 
 def find_support_gaps(
-    listed: pl.DataFrame, people: pl.DataFrame, support: pl.DataFrame, skills: pl.DataFrame, minimum_people: int
+    listed_steps: pl.DataFrame, people: pl.DataFrame, support: pl.DataFrame, skills: pl.DataFrame, minimum_people: int
 ) -> pl.DataFrame:
     """Find the units that lack support for a micro-skill that is recommended in them.
 
     Args:
-        listed: The listed steps: person_id, skill_id.
+        listed_steps: The listed steps: person_id, skill_id.
         people: person_id, unit_name.
         support: One row per unit and micro-skill with any support: unit_name, skill_id, given_hours, project_count,
             holder_count. A pair without a row has no support.
@@ -32,18 +32,22 @@ def find_support_gaps(
         One row per unit and micro-skill that lacks something, in the contract `out__support_gap` without the metadata
         of the run.
     """
-    lacking = {code: pl.when(pl.col(column) <= 0) for code, (column, _) in _LACKS.items()}
-    codes = pl.concat_list(is_lacking.then(pl.lit(code)) for code, is_lacking in lacking.items()).list.drop_nulls()
-    words = pl.concat_list(is_lacking.then(pl.lit(_LACKS[code][1])) for code, is_lacking in lacking.items())
-    finding = pl.format(
+    lack_conditions = {code: pl.when(pl.col(column) <= 0) for code, (column, _) in _LACKS.items()}
+    codes = pl.concat_list(
+        is_lacking.then(pl.lit(code)) for code, is_lacking in lack_conditions.items()
+    ).list.drop_nulls()
+    lack_texts = pl.concat_list(
+        is_lacking.then(pl.lit(_LACKS[code][1])) for code, is_lacking in lack_conditions.items()
+    )
+    finding_text = pl.format(
         "“{}” is a next step for {} people in {}, but {}.",
         "skill_name",
         "recommended_count",
         "unit_name",
-        words.list.drop_nulls().list.join("; "),
+        lack_texts.list.drop_nulls().list.join("; "),
     )
     return (
-        listed.select("person_id", "skill_id")
+        listed_steps.select("person_id", "skill_id")
         .unique()
         .join(people.drop_nulls("unit_name"), on="person_id")
         .group_by(_GROUP)
@@ -54,7 +58,7 @@ def find_support_gaps(
         .with_columns(codes.alias("lacks"))
         .filter(pl.col("lacks").list.len() > 0)
         .join(skills.select("skill_id", "skill_name"), on="skill_id", how="left")
-        .with_columns(finding.alias("finding"))
+        .with_columns(finding_text.alias("finding"))
         .drop("skill_name")
         .sort(_GROUP)
     )

@@ -32,7 +32,7 @@ def align_teams(
         who stated any wish, of their strongest wish within the capability. need_share is the mean over the team of the
         weighted max(role_need, demand) of the capability's micro-skills.
     """
-    shares = _share_in_capability(context.skills)
+    skill_shares = _share_in_capability(context.skills)
     team_size = pl.len().over("unit_name").cast(pl.Int64).alias("team_people_count")
     teams = (
         people.drop_nulls("unit_name")
@@ -40,18 +40,18 @@ def align_teams(
         .select("person_id", "unit_name", team_size)
         .filter(pl.col("team_people_count") >= team_people)
     )
-    wishers = context.wishes.select("person_id").unique().join(teams, on="person_id")
-    wisher_counts = wishers.group_by("unit_name").agg(pl.len().cast(pl.Int64).alias("wishing_people_count"))
+    wishing_people = context.wishes.select("person_id").unique().join(teams, on="person_id")
+    wisher_counts = wishing_people.group_by("unit_name").agg(pl.len().cast(pl.Int64).alias("wishing_people_count"))
     is_wished, is_needed = (
-        pl.col(name) > pl.col(name).mean().over("unit_name") for name in ("wish_share", "need_share")
+        pl.col(share_column) > pl.col(share_column).mean().over("unit_name")
+        for share_column in ("wish_share", "need_share")
     )
-    both, wish_only, need_only = (pl.lit(agreement) for agreement in AGREEMENTS)
-    agreement = (
-        pl.when(is_wished & is_needed).then(both).when(is_wished).then(wish_only).when(is_needed).then(need_only)
-    )
+    both_label, wish_only_label, need_only_label = (pl.lit(agreement) for agreement in AGREEMENTS)
+    agreement = pl.when(is_wished & is_needed).then(both_label).when(is_wished).then(wish_only_label)
+    agreement = agreement.when(is_needed).then(need_only_label)
     return (
-        _need_per_cell(teams, context, shares)
-        .join(_wishes_per_cell(teams, context, shares), on=_CELL, how="left")
+        _need_per_cell(teams, context, skill_shares)
+        .join(_wishes_per_cell(teams, context, skill_shares), on=_CELL, how="left")
         .join(wisher_counts, on="unit_name")
         .filter(pl.col("wishing_people_count") >= minimum_people)
         .with_columns(
@@ -61,7 +61,11 @@ def align_teams(
         .with_columns(agreement.alias("agreement"))
         .filter((pl.col("wished_by") == 0) | (pl.col("wished_by") >= minimum_people))
         .drop_nulls("agreement")
-        .join(shares.select("capability_id", "capability_name").unique("capability_id"), on="capability_id", how="left")
+        .join(
+            skill_shares.select("capability_id", "capability_name").unique("capability_id"),
+            on="capability_id",
+            how="left",
+        )
         .select(pl.col(name).cast(ALIGNMENT.schema[name]) for name in COLUMNS)
         .sort(_CELL)
     )
@@ -79,24 +83,26 @@ def _share_in_capability(skills: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _need_per_cell(teams: pl.DataFrame, context: RecommendationContext, shares: pl.DataFrame) -> pl.DataFrame:
+def _need_per_cell(teams: pl.DataFrame, context: RecommendationContext, skill_shares: pl.DataFrame) -> pl.DataFrame:
     """One row per team and capability: team_people_count, need_share."""
-    demanded = shares.join(scale_demand(context.demand), on="skill_id", how="left").with_columns(
+    demanded_skills = skill_shares.join(scale_demand(context.demand), on="skill_id", how="left").with_columns(
         pl.col("demand").fill_null(0.0)
     )
-    demand = demanded.group_by("capability_id").agg((pl.col("share") * pl.col("demand")).sum().alias("need"))
+    demand_by_capability = demanded_skills.group_by("capability_id").agg(
+        (pl.col("share") * pl.col("demand")).sum().alias("need")
+    )
     # what a role needs beyond the demand on everybody; of several roles of a person the largest
     surplus = pl.max_horizontal(pl.col("role_need") - pl.col("demand"), 0.0) * pl.col("share")
-    by_role = (
+    surplus_by_role = (
         context.role_profiles.select("role_name", "skill_id", role_need().alias("role_need"))
-        .join(demanded, on="skill_id")
+        .join(demanded_skills, on="skill_id")
         .with_columns(surplus.alias("surplus"))
         .group_by("role_name", "capability_id")
         .agg(pl.col("surplus").sum())
     )
-    by_team = (
+    surplus_by_team = (
         context.roles.join(teams, on="person_id")
-        .join(by_role, on="role_name")
+        .join(surplus_by_role, on="role_name")
         .group_by("person_id", *_CELL)
         .agg(pl.col("surplus").max())
         .group_by(_CELL)
@@ -106,19 +112,19 @@ def _need_per_cell(teams: pl.DataFrame, context: RecommendationContext, shares: 
     return (
         teams.select("unit_name", "team_people_count")
         .unique()
-        .join(demand, how="cross")
-        .join(by_team, on=_CELL, how="left")
+        .join(demand_by_capability, how="cross")
+        .join(surplus_by_team, on=_CELL, how="left")
         # the last digits of a sum depend on the order of threads: rounding gives the same table for the same input
         .select(*_CELL, "team_people_count", need.clip(0, 1).round(12).alias("need_share"))
     )
 
 
-def _wishes_per_cell(teams: pl.DataFrame, context: RecommendationContext, shares: pl.DataFrame) -> pl.DataFrame:
+def _wishes_per_cell(teams: pl.DataFrame, context: RecommendationContext, skill_shares: pl.DataFrame) -> pl.DataFrame:
     """One row per team and capability: the sum of its people's strongest wishes, and how many people wish."""
     return (
         context.wishes.with_columns(pl.col("wish_weight").fill_null(1.0))
         .filter(pl.col("wish_weight") > 0)
-        .join(shares, on="skill_id")
+        .join(skill_shares, on="skill_id")
         .join(teams, on="person_id")
         .group_by("person_id", *_CELL)
         .agg(pl.col("wish_weight").max())
