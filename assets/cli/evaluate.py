@@ -72,7 +72,7 @@ def evaluate_events(events: Path, config: Path | None, options: EvaluationOption
     skill_names = _read_names(history, options.names)
     group_features = _read_groups(history, options.attributes)
     horizon_days = _parse_horizon(options.horizon, config)
-    _evaluate(options, history, events.name, horizon_days, names=skill_names, extra_features=group_features)
+    _evaluate(options, history, events.name, horizon_days, item_names=skill_names, extra_features=group_features)
 
 
 def evaluate_company(settings: Settings, options: EvaluationOptions) -> None:
@@ -103,7 +103,7 @@ def evaluate_company(settings: Settings, options: EvaluationOptions) -> None:
         training_input.events,
         config.company,
         training_input.horizon_days,
-        names=training_input.names,
+        item_names=training_input.names,
         extra_features=training_input.extra,
         requires=training_input.requires,
         repeatable=training_input.repeatable,

@@ -24,13 +24,13 @@ class EligibilityRules:
     repeatable: Bools | None = None
 
     def eligible_mask(self, user_states: UserStates, n_items: int) -> Bools:
-        """Return rows x items: whether the item is eligible for the row's person at the row's cut."""
+        """Return rows x items: whether the item is eligible for the row's person at the row's cutoff."""
         is_held = user_states.held_mask(n_items)
         is_eligible = ~is_held if self.repeatable is None else ~is_held | self.repeatable
         if self.requires is not None and self.required_counts is not None:
-            restricted = np.flatnonzero(self.required_counts)  # most items of most catalogues require nothing
-            met = np.asarray((user_states.matrix(n_items) @ self.requires[restricted].T).todense())
-            is_eligible[:, restricted] &= met >= self.required_counts[restricted]
+            restricted_items = np.flatnonzero(self.required_counts)  # most items of most catalogues require nothing
+            met_counts = np.asarray((user_states.matrix(n_items) @ self.requires[restricted_items].T).todense())
+            is_eligible[:, restricted_items] &= met_counts >= self.required_counts[restricted_items]
         return is_eligible
 
     def select_items(self, item_codes: Ints) -> "EligibilityRules":
@@ -51,8 +51,8 @@ class EligibilityRules:
         requires = self.requires
         if requires is not None:
             requirements = requires.tocoo()
-            new_positions = (new_codes[requirements.row], new_codes[requirements.col])
-            requires = sparse.csr_matrix((requirements.data, new_positions), shape=(n_items, n_items))
+            new_row_col = (new_codes[requirements.row], new_codes[requirements.col])
+            requires = sparse.csr_matrix((requirements.data, new_row_col), shape=(n_items, n_items))
         required_counts = self.required_counts
         return EligibilityRules(
             requires,
@@ -83,17 +83,23 @@ def encode_rules(requires: pl.DataFrame | None, repeatable: pl.Series | None, it
         is_repeatable = encode_ids(items, repeatable.cast(pl.String).unique()) >= 0
     if requires is None:
         return EligibilityRules(repeatable=is_repeatable)
-    missing = {"skill_id", "requires_id"} - set(requires.columns)
-    if missing:
-        raise ValueError(f"requires needs the columns skill_id, requires_id; missing: {', '.join(sorted(missing))}")
-    links = requires.select(pl.col("skill_id", "requires_id").cast(pl.String)).drop_nulls().unique()
-    links = links.filter(pl.col("skill_id") != pl.col("requires_id"))
-    item, required = encode_ids(links["skill_id"], items), encode_ids(links["requires_id"], items)
-    size, is_linked = len(items), (item >= 0) & (required >= 0)
-    matrix = sparse.csr_matrix(
-        (np.ones(int(is_linked.sum()), np.float32), (item[is_linked], required[is_linked])), shape=(size, size)
+    missing_columns = {"skill_id", "requires_id"} - set(requires.columns)
+    if missing_columns:
+        raise ValueError(
+            f"requires needs the columns skill_id, requires_id; missing: {', '.join(sorted(missing_columns))}"
+        )
+    requirements = requires.select(pl.col("skill_id", "requires_id").cast(pl.String)).drop_nulls().unique()
+    requirements = requirements.filter(pl.col("skill_id") != pl.col("requires_id"))
+    item_codes = encode_ids(requirements["skill_id"], items)
+    required_codes = encode_ids(requirements["requires_id"], items)
+    n_items, is_known_pair = len(items), (item_codes >= 0) & (required_codes >= 0)
+    requires_matrix = sparse.csr_matrix(
+        (np.ones(int(is_known_pair.sum()), np.float32), (item_codes[is_known_pair], required_codes[is_known_pair])),
+        shape=(n_items, n_items),
     )
-    return EligibilityRules(matrix, np.bincount(item[item >= 0], minlength=size).astype(np.float64), is_repeatable)
+    return EligibilityRules(
+        requires_matrix, np.bincount(item_codes[item_codes >= 0], minlength=n_items).astype(np.float64), is_repeatable
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,16 +109,16 @@ class PersonItemPairs:
     row: Ints
     item: Ints
 
-    def slice_rows(self, part: slice) -> "PersonItemPairs":
+    def slice_rows(self, row_slice: slice) -> "PersonItemPairs":
         """Return the pairs of these rows, counted from the first of them."""
-        low, high = np.searchsorted(self.row, [part.start, part.stop])
-        return PersonItemPairs(self.row[low:high] - part.start, self.item[low:high])
+        first_pair, end_pair = np.searchsorted(self.row, [row_slice.start, row_slice.stop])
+        return PersonItemPairs(self.row[first_pair:end_pair] - row_slice.start, self.item[first_pair:end_pair])
 
-    def mask(self, part: slice, n_items: int) -> Bools:
+    def mask(self, row_slice: slice, n_items: int) -> Bools:
         """Return rows of the slice x items: whether the pair is listed."""
-        pairs, mask = self.slice_rows(part), np.zeros((part.stop - part.start, n_items), bool)
-        mask[pairs.row, pairs.item] = True
-        return mask
+        pairs, is_listed = self.slice_rows(row_slice), np.zeros((row_slice.stop - row_slice.start, n_items), bool)
+        is_listed[pairs.row, pairs.item] = True
+        return is_listed
 
 
 def encode_pairs(pairs: pl.DataFrame, people: Strings, items: Strings) -> PersonItemPairs:
@@ -123,8 +129,8 @@ def encode_pairs(pairs: pl.DataFrame, people: Strings, items: Strings) -> Person
         people: Sorted person ids.
         items: Sorted item ids.
     """
-    texts = pairs.select(pl.col("person_id", "skill_id").cast(pl.String))
-    row, item = encode_ids(texts["person_id"], people), encode_ids(texts["skill_id"], items)
-    order = np.lexsort((item, row))
-    order = order[(row[order] >= 0) & (item[order] >= 0)]
-    return PersonItemPairs(row[order], item[order])
+    id_pairs = pairs.select(pl.col("person_id", "skill_id").cast(pl.String))
+    person_codes, item_codes = encode_ids(id_pairs["person_id"], people), encode_ids(id_pairs["skill_id"], items)
+    order = np.lexsort((item_codes, person_codes))
+    order = order[(person_codes[order] >= 0) & (item_codes[order] >= 0)]
+    return PersonItemPairs(person_codes[order], item_codes[order])

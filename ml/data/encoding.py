@@ -24,9 +24,9 @@ def encode_ids(ids: pl.Series | Strings, vocabulary: pl.Series | Strings) -> Int
     Returns:
         One code per id; -1 if the id is not in the vocabulary.
     """
-    codes = pl.DataFrame({"id": vocabulary, "code": np.arange(len(vocabulary))})
-    encoded = pl.DataFrame({"id": ids}).join(codes, on="id", how="left", maintain_order="left")
-    return encoded["code"].fill_null(-1).to_numpy()
+    code_by_id = pl.DataFrame({"id": vocabulary, "code": np.arange(len(vocabulary))})
+    id_codes = pl.DataFrame({"id": ids}).join(code_by_id, on="id", how="left", maintain_order="left")
+    return id_codes["code"].fill_null(-1).to_numpy()
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,24 +36,24 @@ class Lookup:
     key: Ints
     value: Doubles
 
-    def get(self, key: Ints) -> Doubles:
+    def get(self, keys: Ints) -> Doubles:
         """Return the value of each key."""
-        place = np.searchsorted(self.key, key)
-        is_found = np.append(self.key, -1)[place] == key
-        return np.where(is_found, np.append(self.value, 0.0)[place], 0.0)
+        positions = np.searchsorted(self.key, keys)
+        is_found = np.append(self.key, -1)[positions] == keys
+        return np.where(is_found, np.append(self.value, 0.0)[positions], 0.0)
 
 
-def sum_by_key(key: Ints, value: Doubles) -> Lookup:
+def sum_by_key(keys: Ints, addends: Doubles) -> Lookup:
     """Return the sum of the values of each key; negative keys are dropped."""
-    distinct, place = np.unique(key[key >= 0], return_inverse=True)
-    return Lookup(distinct, np.asarray(np.bincount(place, value[key >= 0], len(distinct)), np.float64))
+    distinct_keys, key_index = np.unique(keys[keys >= 0], return_inverse=True)
+    return Lookup(distinct_keys, np.asarray(np.bincount(key_index, addends[keys >= 0], len(distinct_keys)), np.float64))
 
 
-def max_by_key(key: Ints, value: Doubles) -> Lookup:
+def max_by_key(keys: Ints, values: Doubles) -> Lookup:
     """Return the largest value of each key; negative keys are dropped."""
-    order = np.lexsort((value, key))
-    is_last = (np.diff(key[order], append=-1) != 0) & (key[order] >= 0)
-    return Lookup(key[order][is_last], value[order][is_last])
+    order = np.lexsort((values, keys))
+    is_largest = (np.diff(keys[order], append=-1) != 0) & (keys[order] >= 0)
+    return Lookup(keys[order][is_largest], values[order][is_largest])
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,22 +72,22 @@ class Adjacency:
         Returns:
             The position in `codes` and the linked code, one entry per link.
         """
-        lengths = np.append(np.diff(self.start), 0)[codes]
-        _, entry = take_rows(self.start[codes], lengths)
-        return np.repeat(np.arange(len(codes)), lengths), self.target[entry]
+        link_counts = np.append(np.diff(self.start), 0)[codes]
+        _, link_indices = take_rows(self.start[codes], link_counts)
+        return np.repeat(np.arange(len(codes)), link_counts), self.target[link_indices]
 
 
-def build_adjacency(source: Ints, target: Ints, size: int) -> Adjacency:
-    """Return the links of `size` codes.
+def build_adjacency(source: Ints, target: Ints, n_codes: int) -> Adjacency:
+    """Return the links of `n_codes` codes.
 
     Args:
         source: Code that each link starts from; links from -1 are dropped.
         target: Code that each link leads to; -1 is kept.
-        size: Number of codes.
+        n_codes: Number of codes.
     """
-    is_known = source >= 0
-    order = np.argsort(source[is_known], kind="stable")
-    return Adjacency(row_offsets(np.bincount(source[is_known], minlength=size)), target[is_known][order])
+    has_source = source >= 0
+    order = np.argsort(source[has_source], kind="stable")
+    return Adjacency(row_offsets(np.bincount(source[has_source], minlength=n_codes)), target[has_source][order])
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,33 +103,37 @@ class HeldSkills:
     skill: Ints
     stage: Ints
 
-    def encode_people(self, ids: pl.Series) -> Ints:
+    def encode_people(self, person_ids: pl.Series) -> Ints:
         """Return the code of each person_id."""
-        return encode_ids(ids, self.people)
+        return encode_ids(person_ids, self.people)
 
-    def encode_skills(self, ids: pl.Series) -> Ints:
+    def encode_skills(self, skill_ids: pl.Series) -> Ints:
         """Return the code of each skill_id."""
-        return encode_ids(ids, self.skill_ids)
+        return encode_ids(skill_ids, self.skill_ids)
 
-    def pair_key(self, person: Ints, skill: Ints) -> Ints:
+    def pair_key(self, person_codes: Ints, skill_codes: Ints) -> Ints:
         """Return one number per (person, micro-skill), -1 if either is unknown."""
-        return np.where((person < 0) | (skill < 0), -1, person * len(self.skill_ids) + skill)
+        return np.where((person_codes < 0) | (skill_codes < 0), -1, person_codes * len(self.skill_ids) + skill_codes)
 
-    def capability_key(self, person: Ints, skill: Ints) -> Ints:
+    def capability_key(self, person_codes: Ints, skill_codes: Ints) -> Ints:
         """Return one number per person and capability of the micro-skill, -1 if there is none."""
-        capability = np.where(skill < 0, -1, self.capability[skill])
-        return np.where((person < 0) | (capability < 0), -1, person * max(len(self.capabilities), 1) + capability)
+        capability_codes = np.where(skill_codes < 0, -1, self.capability[skill_codes])
+        return np.where(
+            (person_codes < 0) | (capability_codes < 0),
+            -1,
+            person_codes * max(len(self.capabilities), 1) + capability_codes,
+        )
 
     @cached_property
     def stage_lookup(self) -> Lookup:
         """The stage of each held pair, by `pair_key`."""
         return sum_by_key(self.pair_key(self.person, self.skill), self.stage.astype(np.float64))
 
-    def covered_weight(self, stage: int) -> Lookup:
+    def covered_weight(self, min_stage: int) -> Lookup:
         """Return the weight of the micro-skills held at this stage or above, by `capability_key`."""
-        is_held = self.stage >= stage
-        person, skill = self.person[is_held], self.skill[is_held]
-        return sum_by_key(self.capability_key(person, skill), self.weight[skill])
+        reaches_stage = self.stage >= min_stage
+        person_codes, skill_codes = self.person[reaches_stage], self.skill[reaches_stage]
+        return sum_by_key(self.capability_key(person_codes, skill_codes), self.weight[skill_codes])
 
 
 def index_held_skills(mastery: pl.DataFrame, skills: pl.DataFrame) -> HeldSkills:
@@ -140,20 +144,24 @@ def index_held_skills(mastery: pl.DataFrame, skills: pl.DataFrame) -> HeldSkills
         skills: Rows of the table SKILL: skill_id, capability_id, capability_weight. Weights that are null become even
             shares, and the weights of a capability are scaled to add up to 1.
     """
-    held = mastery.filter(pl.col("stage") != STAGES[0]).select("person_id", "skill_id", stage_index("stage"))
+    held_pairs = mastery.filter(pl.col("stage") != STAGES[0]).select("person_id", "skill_id", stage_index("stage"))
     weight = pl.coalesce("capability_weight", 1.0 / pl.len().over("capability_id"))
-    weighted = skills.select("skill_id", "capability_id", "capability_weight").unique("skill_id").sort("skill_id")
-    weighted = weighted.with_columns((weight / weight.sum().over("capability_id")).alias("weight"))
-    skill_ids, capability_ids = weighted["skill_id"], weighted["capability_id"]
-    people, capabilities = held["person_id"].unique().sort(), capability_ids.drop_nulls().unique().sort()
-    capability, skill = encode_ids(capability_ids, capabilities), encode_ids(held["skill_id"], skill_ids)
+    weighted_skills = (
+        skills.select("skill_id", "capability_id", "capability_weight").unique("skill_id").sort("skill_id")
+    )
+    weighted_skills = weighted_skills.with_columns((weight / weight.sum().over("capability_id")).alias("weight"))
+    skill_ids, capability_ids = weighted_skills["skill_id"], weighted_skills["capability_id"]
+    person_ids = held_pairs["person_id"].unique().sort()
+    distinct_capabilities = capability_ids.drop_nulls().unique().sort()
+    capability_codes = encode_ids(capability_ids, distinct_capabilities)
+    skill_codes = encode_ids(held_pairs["skill_id"], skill_ids)
     return HeldSkills(
-        people=people,
+        people=person_ids,
         skill_ids=skill_ids,
-        capability=capability,
-        capabilities=capabilities,
-        weight=np.where(capability < 0, 0.0, weighted["weight"].fill_null(0.0).to_numpy()),
-        person=encode_ids(held["person_id"], people)[skill >= 0],
-        skill=skill[skill >= 0],
-        stage=held["stage"].to_numpy()[skill >= 0],
+        capability=capability_codes,
+        capabilities=distinct_capabilities,
+        weight=np.where(capability_codes < 0, 0.0, weighted_skills["weight"].fill_null(0.0).to_numpy()),
+        person=encode_ids(held_pairs["person_id"], person_ids)[skill_codes >= 0],
+        skill=skill_codes[skill_codes >= 0],
+        stage=held_pairs["stage"].to_numpy()[skill_codes >= 0],
     )

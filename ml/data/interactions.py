@@ -1,6 +1,6 @@
 """Interactions of people with items as compact sorted arrays, and what a person held as of a moment.
 
-Belongs here: encoding a frame of events, first uses, latest uses, interactions before a cut.
+Belongs here: encoding a frame of events, first uses, latest uses, interactions before a cutoff.
 Does not belong here: scores, features, models, or any file.
 """
 
@@ -80,8 +80,8 @@ class Interactions:
     @cached_property
     def moments(self) -> Ints:
         """Distinct times, ascending."""
-        ascending = np.sort(self.time)  # np.unique hashes, which takes many times as long
-        return ascending[starts_run(ascending)]
+        sorted_ticks = np.sort(self.time)  # np.unique hashes, which takes many times as long
+        return sorted_ticks[starts_run(sorted_ticks)]
 
     @cached_property
     def used_items(self) -> Ints:
@@ -95,9 +95,9 @@ class Interactions:
         np.minimum.at(first_use, self.item, self.time)
         return first_use
 
-    def time_key(self, person: Ints, time: Ints) -> Ints:
+    def time_key(self, person_codes: Ints, ticks: Ints) -> Ints:
         """Return one number per (person, time), ascending by person, then by the number of earlier moments."""
-        return person * (len(self.moments) + 1) + np.searchsorted(self.moments, time)
+        return person_codes * (len(self.moments) + 1) + np.searchsorted(self.moments, ticks)
 
     @cached_property
     def search_key(self) -> Ints:
@@ -107,10 +107,10 @@ class Interactions:
 
 @dataclass(frozen=True, eq=False)
 class UserStates:
-    """What each row's person held strictly before the row's cut, one entry per (row, item), sorted by row and item."""
+    """What each row's person held strictly before the row's cutoff; one entry per (row, item), sorted by both."""
 
     person: Ints
-    cut: Ints
+    cutoff_tick: Ints
     start: Ints  # row r owns the entries start[r]:start[r + 1]
     item: Ints
     first_used: Ints
@@ -142,26 +142,26 @@ class UserStates:
             decay_days: Days after which the weight falls to 1 / e.
             weigh_uses: Whether the weight is multiplied by log2(1 + number of uses).
         """
-        weight = np.exp(-self.moments_back / decay_moments - self.idle_days / decay_days).astype(np.float32)
+        weights = np.exp(-self.moments_back / decay_moments - self.idle_days / decay_days).astype(np.float32)
         if weigh_uses:
-            weight *= np.log2(1.0 + self.use_count).astype(np.float32)
-        return sparse.csr_matrix((weight, self.item, self.start), shape=(len(self), n_items))
+            weights *= np.log2(1.0 + self.use_count).astype(np.float32)
+        return sparse.csr_matrix((weights, self.item, self.start), shape=(len(self), n_items))
 
     @property
     def ticks_per_day(self) -> int:
         """Ticks in a day, or 1 if the times are an order (no calendar time is so small)."""
-        return TICKS_PER_DAY if np.abs(self.cut).max(initial=0) > 10**12 else 1
+        return TICKS_PER_DAY if np.abs(self.cutoff_tick).max(initial=0) > 10**12 else 1
 
     @cached_property
     def idle_days(self) -> Doubles:
-        """Days (or steps of the order) from each entry's latest use to the row's cut."""
-        return np.asarray((self.cut[self.row] - self.last_used) / self.ticks_per_day, np.float64)
+        """Days (or steps of the order) from each entry's latest use to the row's cutoff."""
+        return np.asarray((self.cutoff_tick[self.row] - self.last_used) / self.ticks_per_day, np.float64)
 
     def held_mask(self, n_items: int) -> Bools:
         """Return rows x items: whether the row's person holds the item."""
-        mask = np.zeros((len(self), n_items), bool)
-        mask[self.row, self.item] = True
-        return mask
+        is_held = np.zeros((len(self), n_items), bool)
+        is_held[self.row, self.item] = True
+        return is_held
 
     def recode_items(self, new_codes: Ints) -> "UserStates":
         """Return the same rows with other item codes.
@@ -169,12 +169,12 @@ class UserStates:
         Args:
             new_codes: New code per old item code; entries of items with code -1 are dropped.
         """
-        item = new_codes[self.item]
-        is_coded = item >= 0
+        item_codes = new_codes[self.item]
+        is_coded = item_codes >= 0
         return replace(
             self,
             start=row_offsets(is_coded)[self.start],
-            item=item[is_coded],
+            item=item_codes[is_coded],
             first_used=self.first_used[is_coded],
             last_used=self.last_used[is_coded],
             moments_back=self.moments_back[is_coded],
@@ -197,17 +197,17 @@ def as_ticks(moments: pl.Series) -> Ints:
         ValueError: The column has another type, or a text is no ISO date or datetime.
     """
     if moments.dtype == pl.String:
-        parsed = (
+        parsed_moments = (
             moments.str.strip_chars()
             .str.replace(" ", "T")
             .str.replace(r"^(.{10})$", "${1}T00:00:00")  # a date without a time
             .str.replace(r"^([^Tt]*[Tt][^Z+-]*)$", "${1}+00:00")  # a time without an offset
             .str.to_datetime("%+", time_zone="UTC", time_unit="us", strict=False)
         )
-        failed_count = parsed.null_count() - moments.null_count()
+        failed_count = parsed_moments.null_count() - moments.null_count()
         if failed_count:
             raise ValueError(f"{failed_count} of {len(moments)} texts in ts are no ISO date or datetime")
-        moments = parsed
+        moments = parsed_moments
     if moments.dtype.is_integer():
         return moments.cast(pl.Int64).to_numpy()
     if isinstance(moments.dtype, pl.Datetime) and moments.dtype.time_zone is not None:
@@ -227,40 +227,50 @@ def encode_interactions(events: pl.DataFrame, *, items: Strings | None = None) -
     Raises:
         ValueError: A column is missing, a cell is empty, or ts is unusable.
     """
-    missing = {"person_id", "skill_id", "ts"} - set(events.columns)
-    if missing:
-        raise ValueError(f"events need the columns person_id, skill_id, ts; missing: {', '.join(sorted(missing))}")
-    texts = events.select(pl.col("person_id", "skill_id").cast(pl.String), "ts")
-    empty_count = sum(texts.null_count().row(0))
+    missing_columns = {"person_id", "skill_id", "ts"} - set(events.columns)
+    if missing_columns:
+        raise ValueError(
+            f"events need the columns person_id, skill_id, ts; missing: {', '.join(sorted(missing_columns))}"
+        )
+    text_events = events.select(pl.col("person_id", "skill_id").cast(pl.String), "ts")
+    empty_count = sum(text_events.null_count().row(0))
     if empty_count:
         raise ValueError(f"events hold {empty_count} empty cells in person_id, skill_id, ts: leave such rows out first")
-    people, used_items = (np.asarray(texts[name].unique().sort().to_list(), str) for name in ("person_id", "skill_id"))
+    people, used_items = (
+        np.asarray(text_events[id_column].unique().sort().to_list(), str) for id_column in ("person_id", "skill_id")
+    )
     items = used_items if items is None else np.asarray(items, str)
-    codes = {"person": encode_ids(texts["person_id"], people), "item": encode_ids(texts["skill_id"], items)}
-    encoded = pl.DataFrame({**codes, "time": as_ticks(texts["ts"])}).filter(pl.col("item") >= 0)
-    person, time, item = (column.to_numpy() for column in encoded.select("person", "time", "item").sort(pl.all()))
-    is_first = starts_run(person, time, item)
-    start = np.searchsorted(person[is_first], np.arange(len(people) + 1)).astype(np.int64)
-    return Interactions(people, items, start, item[is_first], time[is_first], not texts.schema["ts"].is_integer())
+    code_columns = {
+        "person": encode_ids(text_events["person_id"], people),
+        "item": encode_ids(text_events["skill_id"], items),
+    }
+    encoded_events = pl.DataFrame({**code_columns, "time": as_ticks(text_events["ts"])}).filter(pl.col("item") >= 0)
+    person_codes, ticks, item_codes = (
+        column.to_numpy() for column in encoded_events.select("person", "time", "item").sort(pl.all())
+    )
+    is_distinct = starts_run(person_codes, ticks, item_codes)
+    person_offsets = np.searchsorted(person_codes[is_distinct], np.arange(len(people) + 1)).astype(np.int64)
+    is_calendar = not text_events.schema["ts"].is_integer()
+    return Interactions(people, items, person_offsets, item_codes[is_distinct], ticks[is_distinct], is_calendar)
 
 
 def filter_entries(interactions: Interactions, is_kept: Bools) -> Interactions:
     """Return the same coding with only the marked entries."""
     if is_kept.all():
         return interactions
-    start = row_offsets(is_kept)[interactions.start]
-    return replace(interactions, start=start, item=interactions.item[is_kept], time=interactions.time[is_kept])
+    person_offsets = row_offsets(is_kept)[interactions.start]
+    return replace(interactions, start=person_offsets, item=interactions.item[is_kept], time=interactions.time[is_kept])
 
 
-def filter_before(interactions: Interactions, cut: int | Ints) -> Interactions:
-    """Return the same coding with the entries strictly before the cut.
+def filter_before(interactions: Interactions, cutoff_tick: int | Ints) -> Interactions:
+    """Return the same coding with the entries strictly before the cutoff.
 
     Args:
         interactions: Interactions to cut.
-        cut: One tick, or one tick per person.
+        cutoff_tick: One tick, or one tick per person.
     """
-    limit = cut if isinstance(cut, int) else cut[interactions.person]
-    return filter_entries(interactions, interactions.time < limit)
+    entry_cutoffs = cutoff_tick if isinstance(cutoff_tick, int) else cutoff_tick[interactions.person]
+    return filter_entries(interactions, interactions.time < entry_cutoffs)
 
 
 def filter_people(interactions: Interactions, is_chosen: Bools) -> Interactions:
@@ -278,16 +288,16 @@ def select_people(interactions: Interactions, person_codes: Ints) -> Interaction
     return reindex_people(interactions, interactions.people[person_codes])
 
 
-def slice_people(interactions: Interactions, part: slice) -> Interactions:
+def slice_people(interactions: Interactions, people_slice: slice) -> Interactions:
     """Return the same item coding with only the people of these consecutive codes, counted from the first of them."""
-    start = interactions.start[part.start : part.stop + 1]
-    entries = slice(int(start[0]), int(start[-1]))
+    person_offsets = interactions.start[people_slice.start : people_slice.stop + 1]
+    entry_slice = slice(int(person_offsets[0]), int(person_offsets[-1]))
     return replace(
         interactions,
-        people=interactions.people[part],
-        start=start - start[0],
-        item=interactions.item[entries],
-        time=interactions.time[entries],
+        people=interactions.people[people_slice],
+        start=person_offsets - person_offsets[0],
+        item=interactions.item[entry_slice],
+        time=interactions.time[entry_slice],
     )
 
 
@@ -296,14 +306,14 @@ def drop_unused_ids(interactions: Interactions) -> Interactions:
 
     People and items that appear only later must not influence what is learned.
     """
-    people, items = np.flatnonzero(np.diff(interactions.start)), interactions.used_items
+    used_person_codes, used_item_codes = np.flatnonzero(np.diff(interactions.start)), interactions.used_items
     return replace(
         interactions,
-        people=interactions.people[people],
-        items=interactions.items[items],
-        start=np.append(interactions.start[people], len(interactions.item)).astype(np.int64),
-        item=np.searchsorted(items, interactions.item),
-        repeatable=None if interactions.repeatable is None else interactions.repeatable[items],
+        people=interactions.people[used_person_codes],
+        items=interactions.items[used_item_codes],
+        start=np.append(interactions.start[used_person_codes], len(interactions.item)).astype(np.int64),
+        item=np.searchsorted(used_item_codes, interactions.item),
+        repeatable=None if interactions.repeatable is None else interactions.repeatable[used_item_codes],
     )
 
 
@@ -315,8 +325,8 @@ def reindex_items(interactions: Interactions, items: Strings) -> Interactions:
         items: Sorted, distinct item ids.
     """
     new_codes = encode_ids(interactions.items, items)
-    kept_entries = filter_entries(interactions, new_codes[interactions.item] >= 0)
-    return replace(kept_entries, items=items, item=new_codes[kept_entries.item], repeatable=None)
+    recoded_interactions = filter_entries(interactions, new_codes[interactions.item] >= 0)
+    return replace(recoded_interactions, items=items, item=new_codes[recoded_interactions.item], repeatable=None)
 
 
 def reindex_people(interactions: Interactions, people: Strings) -> Interactions:
@@ -327,54 +337,64 @@ def reindex_people(interactions: Interactions, people: Strings) -> Interactions:
         people: Sorted, distinct person ids.
     """
     old_codes = encode_ids(people, interactions.people)
-    # a person without events has the code -1, which reads the appended length 0
-    start, entry = take_rows(interactions.start[old_codes], np.append(np.diff(interactions.start), 0)[old_codes])
+    # a person without events has the code -1, which reads the appended count 0
+    entry_counts = np.append(np.diff(interactions.start), 0)[old_codes]
+    person_offsets, entry_indices = take_rows(interactions.start[old_codes], entry_counts)
     return replace(
-        interactions, people=people, start=start, item=interactions.item[entry], time=interactions.time[entry]
+        interactions,
+        people=people,
+        start=person_offsets,
+        item=interactions.item[entry_indices],
+        time=interactions.time[entry_indices],
     )
 
 
-def build_user_states(interactions: Interactions, person: Ints, cut: Ints) -> UserStates:
-    """Return what each person held strictly before the cut.
+def build_user_states(interactions: Interactions, person_codes: Ints, cutoff_ticks: Ints) -> UserStates:
+    """Return what each person held strictly before the cutoff.
 
     Args:
         interactions: Interactions of everybody.
-        person: Person code per row.
-        cut: Tick per row.
+        person_codes: Person code per row.
+        cutoff_ticks: Tick per row.
 
     Returns:
-        One row per (person, cut), in the order given.
+        One row per (person, cutoff), in the order given.
     """
-    begin, n_items = interactions.start[person], max(interactions.n_items, 1)
-    lengths = _first_not_before(interactions.time, begin, interactions.start[person + 1], cut) - begin
-    offsets, entry = take_rows(begin, lengths)
-    pair = entry_rows(offsets) * n_items + interactions.item[entry]
-    order = np.argsort(pair, kind="stable")  # entries ascend in time, so the uses of each pair stay in time order
-    pair, time = pair[order], interactions.time[entry][order]
-    is_first = starts_run(pair)
-    first, last = np.flatnonzero(is_first), np.flatnonzero(np.roll(is_first, -1))
-    row, item = np.divmod(pair[first], n_items)
-    start = np.searchsorted(row, np.arange(len(person) + 1)).astype(np.int64)
-    latest = np.lexsort((-time[last], row))
-    moments_back = np.empty(len(row), np.int64)
-    moments_back[latest] = run_index(row[latest], time[last][latest])
-    return UserStates(person, cut, start, item, time[first], time[last], moments_back, last - first + 1)
+    first_entries, n_items = interactions.start[person_codes], max(interactions.n_items, 1)
+    end_entries = _first_not_before(
+        interactions.time, first_entries, interactions.start[person_codes + 1], cutoff_ticks
+    )
+    entry_offsets, entry_indices = take_rows(first_entries, end_entries - first_entries)
+    pair_keys = entry_rows(entry_offsets) * n_items + interactions.item[entry_indices]
+    order = np.argsort(pair_keys, kind="stable")  # entries ascend in time, so the uses of each pair stay in time order
+    pair_keys, ticks = pair_keys[order], interactions.time[entry_indices][order]
+    is_first_use = starts_run(pair_keys)
+    first_uses, last_uses = np.flatnonzero(is_first_use), np.flatnonzero(np.roll(is_first_use, -1))
+    row_indices, item_codes = np.divmod(pair_keys[first_uses], n_items)
+    state_offsets = np.searchsorted(row_indices, np.arange(len(person_codes) + 1)).astype(np.int64)
+    latest_first = np.lexsort((-ticks[last_uses], row_indices))
+    first_ticks, last_ticks, use_counts = ticks[first_uses], ticks[last_uses], last_uses - first_uses + 1
+    moments_back = np.empty(len(row_indices), np.int64)
+    moments_back[latest_first] = run_index(row_indices[latest_first], last_ticks[latest_first])
+    return UserStates(
+        person_codes, cutoff_ticks, state_offsets, item_codes, first_ticks, last_ticks, moments_back, use_counts
+    )
 
 
-def _first_not_before(time: Ints, low: Ints, high: Ints, cut: Ints) -> Ints:
-    """Per stretch low:high of ascending times, the first place whose time is not before the cut, else high."""
+def _first_not_before(ticks: Ints, low: Ints, high: Ints, cutoff_ticks: Ints) -> Ints:
+    """Per stretch low:high of ascending times, the first place whose time is not before the cutoff, else high."""
     while (low < high).any():
         middle = (low + high) // 2
-        is_before = (low < high) & (time[np.minimum(middle, len(time) - 1)] < cut)
+        is_before = (low < high) & (ticks[np.minimum(middle, len(ticks) - 1)] < cutoff_ticks)
         low, high = np.where(is_before, middle + 1, low), np.where(is_before, high, np.minimum(high, middle))
     return low
 
 
 def _list_first_uses(interactions: Interactions, repeatable: Bools | None = None) -> Acquisitions:
     """The first use of each (person, item), and every use of a repeatable item."""
-    pair = interactions.person * max(interactions.n_items, 1) + interactions.item
-    is_listed = np.zeros(len(pair), bool) if repeatable is None else repeatable[interactions.item]
-    is_listed[np.unique(pair, return_index=True)[1]] = True
-    person, time = interactions.person[is_listed], interactions.time[is_listed]
-    start = np.searchsorted(person, np.arange(interactions.n_people + 1)).astype(np.int64)
-    return Acquisitions(start, interactions.item[is_listed], time, run_index(person, time))
+    pair_keys = interactions.person * max(interactions.n_items, 1) + interactions.item
+    is_listed = np.zeros(len(pair_keys), bool) if repeatable is None else repeatable[interactions.item]
+    is_listed[np.unique(pair_keys, return_index=True)[1]] = True
+    person_codes, ticks = interactions.person[is_listed], interactions.time[is_listed]
+    person_offsets = np.searchsorted(person_codes, np.arange(interactions.n_people + 1)).astype(np.int64)
+    return Acquisitions(person_offsets, interactions.item[is_listed], ticks, run_index(person_codes, ticks))

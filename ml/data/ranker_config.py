@@ -51,9 +51,9 @@ class RankerConfig:
 
     def block_rows(self, n_items: int) -> int:
         """Return the number of people per block, so that one dense score matrix has at most `block_cells` cells."""
-        rows = max(16, min(2048, self.block_cells // max(n_items, 1)))
+        n_people = max(16, min(2048, self.block_cells // max(n_items, 1)))
         # for sparse scores, fewer people cost more calls and more people leave the processor's cache
-        return 256 if n_items > self.dense_items else rows
+        return 256 if n_items > self.dense_items else n_people
 
 
 def choose_config(interactions: Interactions, *, target: Target = "window") -> RankerConfig:

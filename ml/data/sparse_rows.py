@@ -36,18 +36,18 @@ def entry_rows(offsets: Ints) -> Ints:
     return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
 
 
-def take_rows(begin: Ints, lengths: Ints) -> tuple[Ints, Ints]:
+def take_rows(first_entries: Ints, lengths: Ints) -> tuple[Ints, Ints]:
     """Return how to gather rows from a flat array.
 
     Args:
-        begin: First entry of each row in the source array.
+        first_entries: First entry of each row in the source array.
         lengths: Number of entries of each row.
 
     Returns:
         The offsets of the gathered rows, and the place of each gathered entry in the source array.
     """
     offsets = row_offsets(lengths)
-    return offsets, np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], lengths)
+    return offsets, np.arange(offsets[-1]) + np.repeat(first_entries - offsets[:-1], lengths)
 
 
 def starts_run(*keys: Ints) -> Bools:
@@ -57,37 +57,40 @@ def starts_run(*keys: Ints) -> Bools:
     return is_first
 
 
-def run_index(group: Ints, key: Ints) -> Ints:
+def run_index(groups: Ints, keys: Ints) -> Ints:
     """Return the index of each entry's run of equal keys within its group, from 0.
 
     Args:
-        group: Ascending groups, one per entry.
-        key: Keys, equal ones adjacent within their group.
+        groups: Ascending groups, one per entry.
+        keys: Keys, equal ones adjacent within their group.
     """
-    new_group = starts_run(group)
-    run = np.cumsum(new_group | starts_run(key))
-    return run - np.maximum.accumulate(np.where(new_group, run, 0))
+    starts_group = starts_run(groups)
+    run_numbers = np.cumsum(starts_group | starts_run(keys))
+    return run_numbers - np.maximum.accumulate(np.where(starts_group, run_numbers, 0))
 
 
-def largest_columns(matrix: sparse.csr_matrix, n_largest: int, usable: Bools | None = None) -> Ints:
+def largest_columns(matrix: sparse.csr_matrix, n_largest: int, is_usable: Bools | None = None) -> Ints:
     """Return the columns of the largest stored entries of each row.
 
     Args:
         matrix: Rows x columns.
         n_largest: Number of columns per row.
-        usable: One flag per stored entry; entries without it are skipped.
+        is_usable: One flag per stored entry; entries without it are skipped.
 
     Returns:
         Rows x n_largest, the columns of a row in no order; -1 if a row has fewer entries.
     """
     # The values are negated so that the padding sorts last: partitioning takes ten times as long the other way round.
-    data = -matrix.data if usable is None else np.where(usable, -matrix.data, np.float32(np.inf))
-    values, columns = pad_rows(data, matrix.indptr, np.inf), pad_rows(matrix.indices, matrix.indptr, -1)
-    if values.shape[1] > n_largest:
-        places = np.argpartition(values, n_largest - 1, axis=1)[:, :n_largest]
-        values, columns = (np.take_along_axis(array, places, axis=1) for array in (values, columns))
-    largest = np.full((len(values), n_largest), -1, np.int64)
-    largest[:, : values.shape[1]] = np.where(np.isfinite(values), columns, -1)
+    negated_entries = -matrix.data if is_usable is None else np.where(is_usable, -matrix.data, np.float32(np.inf))
+    padded_entries = pad_rows(negated_entries, matrix.indptr, np.inf)
+    padded_columns = pad_rows(matrix.indices, matrix.indptr, -1)
+    if padded_entries.shape[1] > n_largest:
+        largest_positions = np.argpartition(padded_entries, n_largest - 1, axis=1)[:, :n_largest]
+        padded_entries, padded_columns = (
+            np.take_along_axis(padded, largest_positions, axis=1) for padded in (padded_entries, padded_columns)
+        )
+    largest = np.full((len(padded_entries), n_largest), -1, np.int64)
+    largest[:, : padded_entries.shape[1]] = np.where(np.isfinite(padded_entries), padded_columns, -1)
     return largest
 
 
@@ -98,34 +101,34 @@ def keep_largest(matrix: sparse.csr_matrix, n_largest: int) -> sparse.csr_matrix
         matrix: Rows x columns. If the columns of a row are sorted, the lower column wins a tie.
         n_largest: Number of entries per row.
     """
-    chosen = [np.zeros(0, np.int64)]
+    row_entries = [np.zeros(0, np.int64)]
     # Row by row: a row of twenty thousand entries stays in the cache, a block of many rows does not.
-    for low, high in pairwise(matrix.indptr.tolist()):
-        places = np.arange(high - low)
-        if high - low > n_largest:
-            values = -matrix.data[low:high]
-            last = np.partition(values, n_largest - 1)[n_largest - 1]
-            places = np.flatnonzero(values <= last)
-            tied = np.flatnonzero(values[places] == last)
-            places = np.delete(places, tied[len(tied) - (len(places) - n_largest) :])
-        chosen.append(places + low)
-    entries = np.concatenate(chosen)
+    for row_start, row_end in pairwise(matrix.indptr.tolist()):
+        positions = np.arange(row_end - row_start)
+        if row_end - row_start > n_largest:
+            negated_entries = -matrix.data[row_start:row_end]
+            threshold = np.partition(negated_entries, n_largest - 1)[n_largest - 1]
+            positions = np.flatnonzero(negated_entries <= threshold)
+            tied_indices = np.flatnonzero(negated_entries[positions] == threshold)
+            positions = np.delete(positions, tied_indices[len(tied_indices) - (len(positions) - n_largest) :])
+        row_entries.append(positions + row_start)
+    entry_indices = np.concatenate(row_entries)
     offsets = row_offsets(np.minimum(np.diff(matrix.indptr), n_largest))
-    return sparse.csr_matrix((matrix.data[entries], matrix.indices[entries], offsets), shape=matrix.shape)
+    return sparse.csr_matrix((matrix.data[entry_indices], matrix.indices[entry_indices], offsets), shape=matrix.shape)
 
 
-def pad_rows(values: Floats, offsets: Ints, fill: float) -> Floats:
-    """Return rows x the longest row: the values of each row from the left, then `fill`."""
+def pad_rows(entries: Floats, offsets: Ints, fill_value: float) -> Floats:
+    """Return rows x the longest row: the values of each row from the left, then `fill_value`."""
     lengths = np.diff(offsets)
-    padded = np.full((len(lengths), max(int(lengths.max(initial=0)), 1)), fill, values.dtype)
-    padded[np.arange(padded.shape[1]) < lengths[:, None]] = values
-    return padded
+    padded_rows = np.full((len(lengths), max(int(lengths.max(initial=0)), 1)), fill_value, entries.dtype)
+    padded_rows[np.arange(padded_rows.shape[1]) < lengths[:, None]] = entries
+    return padded_rows
 
 
-def row_maxima(values: Floats, offsets: Ints) -> Floats:
+def row_maxima(entries: Floats, offsets: Ints) -> Floats:
     """Return the largest value of each row, and 0 for rows without a value above 0."""
     maxima = np.zeros(len(offsets) - 1, np.float32)
     has_entries = np.diff(offsets) > 0
-    if len(values):
-        maxima[has_entries] = np.maximum.reduceat(values, offsets[:-1][has_entries])
+    if len(entries):
+        maxima[has_entries] = np.maximum.reduceat(entries, offsets[:-1][has_entries])
     return np.maximum(maxima, np.float32(0.0))

@@ -25,15 +25,19 @@ MAX_CASES = 4_000
 
 
 def ablate(
-    recommender: Recommender, eval_split: EvalSplit, names: Strings | None, train_names: Strings | None, seed: int
+    recommender: Recommender,
+    eval_split: EvalSplit,
+    item_names: Strings | None,
+    train_item_names: Strings | None,
+    seed: int,
 ) -> tuple[AblationResult, ...]:
     """Measure the loss of NDCG@10 without each family of features.
 
     Args:
         recommender: Fitted on `eval_split.train`; the fits without a family take its decay and residual weight.
         eval_split: The cases to rank.
-        names: Name of each item of `eval_split.full`; ids if None.
-        train_names: Name of each item of `eval_split.train`; ids if None.
+        item_names: Name of each item of `eval_split.full`; ids if None.
+        train_item_names: Name of each item of `eval_split.train`; ids if None.
         seed: Seed of the fits, of the sample of cases and of the bootstrap.
 
     Returns:
@@ -42,52 +46,67 @@ def ablate(
     ranker = recommender.ranker
     if ranker is None:
         return ()
-    rows = build_ranker_rows(recommender, eval_split.train, train_names)
-    assert isinstance(rows, TrainingRows)
+    training_rows = build_ranker_rows(recommender, eval_split.train, train_item_names)
+    assert isinstance(training_rows, TrainingRows)
     families = ranker.contribution_names[:-1]
-    masks = [np.array([feature.family != family for feature in ranker.features], np.float32) for family in families]
-    refitted = [
+    feature_masks = [
+        np.array([feature.family != family for feature in ranker.features], np.float32) for family in families
+    ]
+    refitted_rankers = [
         fit_ranker(
-            replace(rows, features=rows.features * mask),
+            replace(training_rows, features=training_rows.features * feature_mask),
             ranker.features,
             recommender.config,
             seed=seed,
             settings_from=ranker,
         )
-        for mask in masks
+        for feature_mask in feature_masks
     ]
-    rankers = [(ranker, np.ones(len(ranker.features), np.float32)), *zip(refitted, masks, strict=True)]
-    ndcg, person = _measure_ndcg(rankers, recommender, eval_split, names, seed)
-    means = bootstrap_means(ndcg, person, seed)
+    masked_rankers = [
+        (ranker, np.ones(len(ranker.features), np.float32)),
+        *zip(refitted_rankers, feature_masks, strict=True),
+    ]
+    ndcg, person_codes = _measure_ndcg(masked_rankers, recommender, eval_split, item_names, seed)
+    bootstrap_ndcg = bootstrap_means(ndcg, person_codes, seed)
     losses = [
         AblationResult(
             family,
-            float(ndcg[:, place].mean()),
-            float((ndcg[:, 0] - ndcg[:, place]).mean()),
-            *percentile_interval(means[:, 0] - means[:, place]).tolist(),
+            float(ndcg[:, ranker_index].mean()),
+            float((ndcg[:, 0] - ndcg[:, ranker_index]).mean()),
+            *percentile_interval(bootstrap_ndcg[:, 0] - bootstrap_ndcg[:, ranker_index]).tolist(),
         )
-        for place, family in enumerate(families, 1)
+        for ranker_index, family in enumerate(families, 1)
     ]
     return tuple(sorted(losses, key=lambda family_loss: -family_loss.loss))
 
 
 def _measure_ndcg(
-    rankers: list[tuple[Ranker, Floats]],
+    masked_rankers: list[tuple[Ranker, Floats]],
     recommender: Recommender,
     eval_split: EvalSplit,
-    names: Strings | None,
+    item_names: Strings | None,
     seed: int,
 ) -> tuple[Doubles, Ints]:
     """Cases x rankers NDCG@10 on the features each ranker may see, and each case's person."""
     cases = eval_split.cases
     if len(cases) > MAX_CASES:
         cases = cases.take(np.sort(np.random.default_rng(seed).choice(len(cases), MAX_CASES, replace=False)))
-    ndcg, people = [], []
-    for block, ranked, label in rank_cases(recommender, eval_split, cases, names, recommender.config.n_candidates):
-        features = ranked.features.reshape(label.size, -1)
-        utilities = [ranker.utility(features * mask).reshape(label.shape) for ranker, mask in rankers]
-        ndcg.append(
-            np.stack([ndcg_from_scores(utility, label, ranked.real, block.n_targets) for utility in utilities], axis=1)
+    ndcg_blocks, person_blocks = [], []
+    for case_block, ranked, is_target in rank_cases(
+        recommender, eval_split, cases, item_names, recommender.config.n_candidates
+    ):
+        features = ranked.features.reshape(is_target.size, -1)
+        utilities = [
+            ranker.utility(features * feature_mask).reshape(is_target.shape) for ranker, feature_mask in masked_rankers
+        ]
+        ndcg_blocks.append(
+            np.stack(
+                [
+                    ndcg_from_scores(utility, is_target, ranked.is_candidate, case_block.n_targets)
+                    for utility in utilities
+                ],
+                axis=1,
+            )
         )
-        people.append(block.person)
-    return np.concatenate(ndcg), np.concatenate(people)
+        person_blocks.append(case_block.person)
+    return np.concatenate(ndcg_blocks), np.concatenate(person_blocks)

@@ -45,18 +45,23 @@ class ColumnDrift:
 
 def profile_column(column: pl.Series) -> ColumnProfile:
     """Profile numbers over tenths (fewer if edges are close), texts over the commonest; nulls do not count."""
-    values = column.drop_nulls()
-    if values.dtype == pl.String:
-        counts = values.value_counts(sort=True).sort("count", values.name, descending=[True, False]).head(MAX_NAMES)
-        names = tuple(counts[values.name].to_list())
-        return ColumnProfile(len(values), (), names, tuple(_shares(values, names, ())))
-    numbers = values.to_numpy().astype(np.float64)
+    non_null = column.drop_nulls()
+    if non_null.dtype == pl.String:
+        text_counts = (
+            non_null.value_counts(sort=True).sort("count", non_null.name, descending=[True, False]).head(MAX_NAMES)
+        )
+        common_texts = tuple(text_counts[non_null.name].to_list())
+        return ColumnProfile(len(non_null), (), common_texts, tuple(_shares(non_null, common_texts, ())))
+    numbers = non_null.to_numpy().astype(np.float64)
     edges = _merge_close_edges(np.quantile(numbers, np.arange(1, BINS) / BINS) if len(numbers) else np.zeros(0))
-    return ColumnProfile(len(values), edges, (), tuple(_shares(values, (), edges)))
+    return ColumnProfile(len(non_null), edges, (), tuple(_shares(non_null, (), edges)))
 
 
 def measure_drift(
-    before: Mapping[str, ColumnProfile], now: Mapping[str, pl.Series], kinds: Mapping[str, ColumnKind], limit: float
+    training_profiles: Mapping[str, ColumnProfile],
+    current_columns: Mapping[str, pl.Series],
+    kinds: Mapping[str, ColumnKind],
+    limit: float,
 ) -> tuple[ColumnDrift, ...]:
     """Compare columns with their profiles.
 
@@ -64,8 +69,8 @@ def measure_drift(
     distribution it is about (bins - 1)(1/n + 1/m) by chance, which is allowed on top of the limit.
 
     Args:
-        before: Profile of each column at the latest training.
-        now: The columns of today, of the same types.
+        training_profiles: Profile of each column at the latest training.
+        current_columns: The columns of today, of the same types.
         kinds: Kind of each column.
         limit: Largest index that is no drift.
 
@@ -73,40 +78,43 @@ def measure_drift(
         One row per column that both have and that has values in both.
     """
     drifts = []
-    for name, profile in before.items():
-        values = now[name].drop_nulls() if name in now else pl.Series()
-        if not len(values) or not profile.n:
+    for column_name, profile in training_profiles.items():
+        non_null = current_columns[column_name].drop_nulls() if column_name in current_columns else pl.Series()
+        if not len(non_null) or not profile.n:
             continue
-        shares = _shares(values, profile.names, profile.edges)
-        index = stability_index(_smooth(np.asarray(profile.shares), profile.n), _smooth(shares, len(values)))
-        chance = (len(shares) - 1) * (1.0 / profile.n + 1.0 / len(values))
-        drifts.append(ColumnDrift(name, kinds[name], index, chance, index > limit + chance))
+        shares = _shares(non_null, profile.names, profile.edges)
+        drift_index = stability_index(_smooth(np.asarray(profile.shares), profile.n), _smooth(shares, len(non_null)))
+        chance = (len(shares) - 1) * (1.0 / profile.n + 1.0 / len(non_null))
+        drifts.append(ColumnDrift(column_name, kinds[column_name], drift_index, chance, drift_index > limit + chance))
     return tuple(drifts)
 
 
-def stability_index(before: Doubles, now: Doubles) -> float:
+def stability_index(shares_before: Doubles, shares_now: Doubles) -> float:
     """The population stability index of two rows of positive shares: relative entropy both ways, in nats."""
-    return float(rel_entr(before, now).sum() + rel_entr(now, before).sum())
+    return float(rel_entr(shares_before, shares_now).sum() + rel_entr(shares_now, shares_before).sum())
 
 
-def _smooth(shares: Doubles, n: int) -> Doubles:
+def _smooth(shares: Doubles, n_values: int) -> Doubles:
     """Add half a value to every bin, so that an empty bin of a small sample weighs no more than it should."""
-    return (shares * n + 0.5) / (n + 0.5 * len(shares))
+    return (shares * n_values + 0.5) / (n_values + 0.5 * len(shares))
 
 
 def write_profiles(profiles: Mapping[str, ColumnProfile]) -> str:
     """The profiles as JSON: shares and edges alone, no value of a single person."""
-    return json.dumps({name: asdict(profile) for name, profile in profiles.items()}, sort_keys=True)
+    return json.dumps({column_name: asdict(profile) for column_name, profile in profiles.items()}, sort_keys=True)
 
 
 def read_profiles(text: str) -> dict[str, ColumnProfile]:
     """The profiles of `write_profiles`. Raises ValueError if the text is no such JSON."""
     try:
         return {
-            name: ColumnProfile(
-                profile["n"], tuple(profile["edges"]), tuple(profile["names"]), tuple(profile["shares"])
+            column_name: ColumnProfile(
+                profile_fields["n"],
+                tuple(profile_fields["edges"]),
+                tuple(profile_fields["names"]),
+                tuple(profile_fields["shares"]),
             )
-            for name, profile in json.loads(text).items()
+            for column_name, profile_fields in json.loads(text).items()
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("no profiles of columns") from error
@@ -122,11 +130,11 @@ def _merge_close_edges(edges: Doubles) -> tuple[float, ...]:
     return tuple(merged)
 
 
-def _shares(values: pl.Series, names: tuple[str, ...], edges: tuple[float, ...]) -> Doubles:
+def _shares(non_null: pl.Series, common_texts: tuple[str, ...], edges: tuple[float, ...]) -> Doubles:
     """The share of values per bin: of texts per name and of all others, of numbers between the edges."""
-    if values.dtype == pl.String:
-        counts = dict(values.value_counts().iter_rows())
-        listed = [float(counts.get(name, 0)) for name in names]
-        return np.asarray([*listed, len(values) - sum(listed)], np.float64) / max(len(values), 1)
-    bins = np.searchsorted(edges, values.to_numpy().astype(np.float64), side="left")
-    return np.bincount(bins, minlength=len(edges) + 1) / max(len(values), 1)
+    if non_null.dtype == pl.String:
+        count_by_text = dict(non_null.value_counts().iter_rows())
+        common_counts = [float(count_by_text.get(text, 0)) for text in common_texts]
+        return np.asarray([*common_counts, len(non_null) - sum(common_counts)], np.float64) / max(len(non_null), 1)
+    bin_index = np.searchsorted(edges, non_null.to_numpy().astype(np.float64), side="left")
+    return np.bincount(bin_index, minlength=len(edges) + 1) / max(len(non_null), 1)

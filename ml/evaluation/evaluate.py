@@ -50,7 +50,7 @@ from ml.retrieval.baselines import available_baselines, build_baseline
 Progress = Callable[[str, float], None]
 Window = Literal["enough", "last"]
 
-SEGMENTS = {"cold": (0, 2), "short": (2, 6), "long": (6, np.inf)}  # items held at the cut: 0-1, 2-5, 6 and more
+SEGMENTS = {"cold": (0, 2), "short": (2, 6), "long": (6, np.inf)}  # items held at the cutoff: 0-1, 2-5, 6 and more
 NEWCOMERS, RARE = "no_history", "cold_skills"
 
 
@@ -74,7 +74,7 @@ def evaluate(
     horizon_days: int = 90,
     models: Sequence[str] | None = None,
     seed: int = 0,
-    names: pl.DataFrame | None = None,
+    item_names: pl.DataFrame | None = None,
     extra_features: ExtraFeatures | None = None,
     requires: pl.DataFrame | None = None,
     repeatable: pl.Series | None = None,
@@ -92,10 +92,10 @@ def evaluate(
         horizon_days: Length of a window.
         models: Names of models (see `available_models`); all if None.
         seed: Seed of fits, ties and resamples.
-        names: skill_id, name; ids are read as names if None.
+        item_names: skill_id, name; ids are read as names if None.
         extra_features: Features from elsewhere, for our model and lambdarank.
         requires: skill_id, requires_id; no model may recommend an item before those it requires, and a target that was
-            not eligible at the cut is no target.
+            not eligible at the cutoff is no target.
         repeatable: Ids of items that can be reached again.
         with_ablation: Whether our ranker is also fitted without each family of features.
         progress: Is called with the name of a stage and the share of the work done.
@@ -110,7 +110,7 @@ def evaluate(
         horizon_days=horizon_days,
         models=models,
         seed=seed,
-        names=names,
+        item_names=item_names,
         extra_features=extra_features,
         requires=requires,
         repeatable=repeatable,
@@ -123,12 +123,12 @@ def evaluate_recommender(
     events: pl.DataFrame,
     *,
     split: Split = "time",
-    windows: Window = "enough",
+    window_choice: Window = "enough",
     horizon_days: int = 90,
     models: Sequence[str] | None = None,
     fitted_models: Mapping[str, Recommender] | None = None,
     seed: int = 0,
-    names: pl.DataFrame | None = None,
+    item_names: pl.DataFrame | None = None,
     extra_features: ExtraFeatures | None = None,
     requires: pl.DataFrame | None = None,
     repeatable: pl.Series | None = None,
@@ -138,30 +138,36 @@ def evaluate_recommender(
     """`evaluate` that also returns our recommender, and compares with recommenders fitted before.
 
     Args, in addition to those of `evaluate`:
-        windows: "last" evaluates on the last window alone.
+        window_choice: "last" evaluates on the last window alone.
         fitted_models: Recommenders by name; they must not have seen anything after the freeze.
     """
-    wanted, fitted = tuple(models or available_models()), fitted_models or {}
-    unknown = sorted(set(wanted) - set(available_models()))
-    if unknown:
-        raise ValueError(f"no model is called {', '.join(unknown)}; there are {', '.join(available_models())}")
-    eval_split = _split_events(events, split, windows, horizon_days, fitted, requires, repeatable)
-    run = _EvaluationRun(eval_split, names, extra_features, horizon_days, seed)
-    scores: dict[str, ModelScores] = {}
+    model_names, prefitted_models = tuple(models or available_models()), fitted_models or {}
+    unknown_names = sorted(set(model_names) - set(available_models()))
+    if unknown_names:
+        raise ValueError(f"no model is called {', '.join(unknown_names)}; there are {', '.join(available_models())}")
+    eval_split = _split_events(events, split, window_choice, horizon_days, prefitted_models, requires, repeatable)
+    evaluation_run = _EvaluationRun(eval_split, item_names, extra_features, horizon_days, seed)
+    scores_by_model: dict[str, ModelScores] = {}
     with threadpool_limits(1):
-        for number, name in enumerate((*wanted, *fitted)):
-            progress(name, number / (len(wanted) + len(fitted)))
-            scores[name] = run.score(name, fitted.get(name))
+        for model_index, model_name in enumerate((*model_names, *prefitted_models)):
+            progress(model_name, model_index / (len(model_names) + len(prefitted_models)))
+            scores_by_model[model_name] = evaluation_run.score(model_name, prefitted_models.get(model_name))
         progress("metrics", 0.95)
-        ours = run.recommender
-        reliability = None if ours is None else measure_calibration(ours, eval_split, run.names)
+        our_recommender = evaluation_run.recommender
+        reliability = (
+            None if our_recommender is None else measure_calibration(our_recommender, eval_split, evaluation_run.names)
+        )
         progress("ablation" if with_ablation else "metrics", 0.97)
         ablation = (
-            ablate(ours, eval_split, run.names, run.train_names, seed) if with_ablation and ours is not None else ()
+            ablate(our_recommender, eval_split, evaluation_run.names, evaluation_run.train_names, seed)
+            if with_ablation and our_recommender is not None
+            else ()
         )
     return EvaluatedRecommender(
-        evaluation=_build_evaluation(split, horizon_days, eval_split, scores, ours, reliability, ablation, seed),
-        recommender=ours,
+        evaluation=_build_evaluation(
+            split, horizon_days, eval_split, scores_by_model, our_recommender, reliability, ablation, seed
+        ),
+        recommender=our_recommender,
     )
 
 
@@ -171,34 +177,34 @@ class _EvaluationRun:
     def __init__(
         self,
         eval_split: EvalSplit,
-        names: pl.DataFrame | None,
+        item_names: pl.DataFrame | None,
         extra_features: ExtraFeatures | None,
         horizon_days: int,
         seed: int,
     ) -> None:
         self.eval_split, self.extra_features = eval_split, extra_features
         self.horizon_days, self.seed = horizon_days, seed
-        self.names = align_item_names(names, eval_split.full.items)
-        self.train_names = align_item_names(names, eval_split.train.items)
+        self.names = align_item_names(item_names, eval_split.full.items)
+        self.train_names = align_item_names(item_names, eval_split.train.items)
         self.config = choose_config(eval_split.train, target="step" if eval_split.frozen_at is None else "window")
         self.tie_break = np.random.default_rng(seed).permutation(eval_split.full.n_items)
         self.recommender: Recommender | None = None
 
-    def score(self, name: str, fitted: Recommender | None) -> ModelScores:
+    def score(self, model_name: str, fitted_recommender: Recommender | None) -> ModelScores:
         """The scores of the model of that name, which is fitted unless it is given."""
         meter = ResourceMeter()
         with meter:
-            bind = self._bind(name, fitted)
-        return score_model(bind, self.eval_split, self.config, self.tie_break, meter)
+            bind_model = self._bind(model_name, fitted_recommender)
+        return score_model(bind_model, self.eval_split, self.config, self.tie_break, meter)
 
-    def _bind(self, name: str, recommender: Recommender | None) -> BindModel:
-        if recommender is None and name not in (OURS, LAMBDARANK):
+    def _bind(self, model_name: str, recommender: Recommender | None) -> BindModel:
+        if recommender is None and model_name not in (OURS, LAMBDARANK):
             return bind_baseline(
-                build_baseline(name, self.config, self.seed).fit(self.eval_split.train), self.eval_split
+                build_baseline(model_name, self.config, self.seed).fit(self.eval_split.train), self.eval_split
             )
         if recommender is None:
-            recommender = self._fit(with_calibration=name == OURS)
-            if name == LAMBDARANK:
+            recommender = self._fit(with_calibration=model_name == OURS)
+            if model_name == LAMBDARANK:
                 recommender = fit_lambdarank(recommender, self.eval_split.train, self.train_names)
             else:
                 self.recommender = recommender
@@ -208,10 +214,10 @@ class _EvaluationRun:
         eval_split = self.eval_split
         return fit_coded_recommender(
             eval_split.train,
-            end=eval_split.frozen_at or int(eval_split.train.time.max()) + 1,
-            horizon=self.horizon_days * TICKS_PER_DAY if eval_split.full.is_calendar else 1,
+            end_tick=eval_split.frozen_at or int(eval_split.train.time.max()) + 1,
+            horizon_ticks=self.horizon_days * TICKS_PER_DAY if eval_split.full.is_calendar else 1,
             config=self.config,
-            names=self.train_names,
+            item_names=self.train_names,
             extra=self.extra_features,
             seed=self.seed,
             rules=eval_split.rules.select_items(np.flatnonzero(eval_split.train_codes >= 0)),
@@ -222,28 +228,34 @@ class _EvaluationRun:
 def _split_events(
     events: pl.DataFrame,
     split: Split,
-    windows: Window,
+    window_choice: Window,
     horizon_days: int,
-    fitted: Mapping[str, Recommender],
+    prefitted_models: Mapping[str, Recommender],
     requires: pl.DataFrame | None,
     repeatable: pl.Series | None,
 ) -> EvalSplit:
-    dated = parse_unix_times(events)
-    full = encode_interactions(dated)
-    if fitted:  # they may know items that no event has any more
-        fitted_items = (model.ensemble.items for model in fitted.values())
-        full = encode_interactions(dated, items=np.unique(np.concatenate([full.items, *fitted_items])))
-    rules = encode_rules(requires, repeatable, full.items)
-    full = replace(full, repeatable=rules.repeatable)
+    dated_events = parse_unix_times(events)
+    interactions = encode_interactions(dated_events)
+    if prefitted_models:  # they may know items that no event has any more
+        fitted_items = (recommender.ensemble.items for recommender in prefitted_models.values())
+        interactions = encode_interactions(
+            dated_events, items=np.unique(np.concatenate([interactions.items, *fitted_items]))
+        )
+    rules = encode_rules(requires, repeatable, interactions.items)
+    interactions = replace(interactions, repeatable=rules.repeatable)
     eval_split = (
-        split_time(full, horizon_days * TICKS_PER_DAY, last=windows == "last")
+        split_time(interactions, horizon_days * TICKS_PER_DAY, only_last=window_choice == "last")
         if split == "time"
-        else split_leave_last(full)
+        else split_leave_last(interactions)
     )
-    freeze = eval_split.frozen_at
-    late = sorted(name for name, model in fitted.items() if freeze is None or model.window.end > freeze)
-    if late:
-        raise ValueError(f"{', '.join(late)} saw some of the cases: give a model fitted before the freeze")
+    freeze_tick = eval_split.frozen_at
+    late_names = sorted(
+        model_name
+        for model_name, recommender in prefitted_models.items()
+        if freeze_tick is None or recommender.window.end > freeze_tick
+    )
+    if late_names:
+        raise ValueError(f"{', '.join(late_names)} saw some of the cases: give a model fitted before the freeze")
     return apply_rules(eval_split, rules)
 
 
@@ -251,101 +263,124 @@ def _build_evaluation(
     split: Split,
     horizon_days: int,
     eval_split: EvalSplit,
-    scores: dict[str, ModelScores],
+    scores_by_model: dict[str, ModelScores],
     recommender: Recommender | None,
     reliability: Reliability | None,
     ablation: tuple[AblationResult, ...],
     seed: int,
 ) -> Evaluation:
-    train, full, cases = eval_split.train, eval_split.full, eval_split.cases
-    ndcg = np.stack([model.cases.ndcg for model in scores.values()], axis=1)
-    means = bootstrap_means(ndcg, cases.person, seed)
-    bounds = dict(zip(scores, percentile_interval(means).T.tolist(), strict=True))
-    freeze = None if eval_split.frozen_at is None else timedelta(microseconds=eval_split.frozen_at)
+    train_interactions, all_interactions, cases = eval_split.train, eval_split.full, eval_split.cases
+    ndcg = np.stack([model_scores.cases.ndcg for model_scores in scores_by_model.values()], axis=1)
+    bootstrap_ndcg = bootstrap_means(ndcg, cases.person, seed)
+    ndcg_bounds = dict(zip(scores_by_model, percentile_interval(bootstrap_ndcg).T.tolist(), strict=True))
+    freeze_since_epoch = None if eval_split.frozen_at is None else timedelta(microseconds=eval_split.frozen_at)
     return Evaluation(
         split=split,
-        frozen_at=None if freeze is None else (datetime(1970, 1, 1) + freeze).isoformat(),  # noqa: DTZ001
+        frozen_at=None if freeze_since_epoch is None else (datetime(1970, 1, 1) + freeze_since_epoch).isoformat(),  # noqa: DTZ001
         horizon_days=horizon_days,
-        n_people_trained=train.n_people,
+        n_people_trained=train_interactions.n_people,
         n_people_scored=len(np.unique(cases.person)),
         n_cases=len(cases),
-        n_items=train.n_items,
+        n_items=train_interactions.n_items,
         n_targets=len(cases.item),
         n_targets_unseen=int((eval_split.train_codes[cases.item] < 0).sum()),
         models=tuple(
             ModelResult(
-                model=name,
-                hr_at_10=float(model.cases.hit.mean()),
-                ndcg_at_10=float(model.cases.ndcg.mean()),
-                mrr=float(model.cases.reciprocal.mean()),
-                ndcg_at_10_low=bounds[name][0],
-                ndcg_at_10_high=bounds[name][1],
-                coverage=coverage(model.cases.top, full.n_items),
-                novelty=novelty(model.cases.top, eval_split.holders, train.n_people),
-                **model.cost,
+                model=model_name,
+                hr_at_10=float(model_scores.cases.hit.mean()),
+                ndcg_at_10=float(model_scores.cases.ndcg.mean()),
+                mrr=float(model_scores.cases.reciprocal.mean()),
+                ndcg_at_10_low=ndcg_bounds[model_name][0],
+                ndcg_at_10_high=ndcg_bounds[model_name][1],
+                coverage=coverage(model_scores.cases.top, all_interactions.n_items),
+                novelty=novelty(model_scores.cases.top, eval_split.holders, train_interactions.n_people),
+                **model_scores.cost,
             )
-            for name, model in scores.items()
+            for model_name, model_scores in scores_by_model.items()
         ),
-        segments=_measure_segments(eval_split, scores, seed),
-        ratio=_compare_with_best(list(scores), ndcg.mean(axis=0), means),
-        comparisons=_compare_pairs(list(scores), ndcg.mean(axis=0), means),
+        segments=_measure_segments(eval_split, scores_by_model, seed),
+        ratio=_compare_with_best(list(scores_by_model), ndcg.mean(axis=0), bootstrap_ndcg),
+        comparisons=_compare_pairs(list(scores_by_model), ndcg.mean(axis=0), bootstrap_ndcg),
         reliability=reliability,
         reason=None if recommender is None else recommender.reason,
         ablation=ablation,
     )
 
 
-def _measure_segments(eval_split: EvalSplit, scores: dict[str, ModelScores], seed: int) -> tuple[SegmentResult, ...]:
-    held = build_user_states(eval_split.full, eval_split.cases.person, eval_split.cases.cut).item_counts
-    segments: dict[str, dict[str, CaseScores | None]] = {
+def _measure_segments(
+    eval_split: EvalSplit, scores_by_model: dict[str, ModelScores], seed: int
+) -> tuple[SegmentResult, ...]:
+    held_counts = build_user_states(eval_split.full, eval_split.cases.person, eval_split.cases.cutoff_tick).item_counts
+    scores_by_segment: dict[str, dict[str, CaseScores | None]] = {
         **{
-            segment: {name: model.cases.select((held >= low) & (held < high)) for name, model in scores.items()}
-            for segment, (low, high) in SEGMENTS.items()
+            segment: {
+                model_name: model_scores.cases.select((held_counts >= min_held) & (held_counts < end_held))
+                for model_name, model_scores in scores_by_model.items()
+            }
+            for segment, (min_held, end_held) in SEGMENTS.items()
         },
-        NEWCOMERS: {name: model.newcomers for name, model in scores.items()},
-        RARE: {name: model.rare for name, model in scores.items()},
+        NEWCOMERS: {model_name: model_scores.newcomers for model_name, model_scores in scores_by_model.items()},
+        RARE: {model_name: model_scores.rare for model_name, model_scores in scores_by_model.items()},
     }
-    return tuple(row for segment, models in segments.items() for row in _measure_segment(segment, models, seed))
+    return tuple(
+        segment_result
+        for segment, segment_scores in scores_by_segment.items()
+        for segment_result in _measure_segment(segment, segment_scores, seed)
+    )
 
 
-def _measure_segment(segment: str, models: dict[str, CaseScores | None], seed: int) -> Iterator[SegmentResult]:
+def _measure_segment(segment: str, scores_by_model: dict[str, CaseScores | None], seed: int) -> Iterator[SegmentResult]:
     """One row per model. All models have the same cases, so the bootstrap draws the same people for each."""
-    scored = {name: scores for name, scores in models.items() if scores is not None and len(scores.hit)}
-    if not scored:
-        yield from (SegmentResult(segment, name, 0, 0.0, 0.0, 0.0, 0.0) for name in models)
+    nonempty_scores = {
+        model_name: case_scores
+        for model_name, case_scores in scores_by_model.items()
+        if case_scores is not None and len(case_scores.hit)
+    }
+    if not nonempty_scores:
+        yield from (SegmentResult(segment, model_name, 0, 0.0, 0.0, 0.0, 0.0) for model_name in scores_by_model)
         return
-    bounds = percentile_interval(
+    ndcg_bounds = percentile_interval(
         bootstrap_means(
-            np.stack([scores.ndcg for scores in scored.values()], axis=1), next(iter(scored.values())).person, seed
+            np.stack([case_scores.ndcg for case_scores in nonempty_scores.values()], axis=1),
+            next(iter(nonempty_scores.values())).person,
+            seed,
         )
     ).T.tolist()
-    for (name, scores), (low, high) in zip(scored.items(), bounds, strict=True):
+    for (model_name, case_scores), (low, high) in zip(nonempty_scores.items(), ndcg_bounds, strict=True):
         yield SegmentResult(
-            segment, name, len(scores.hit), float(scores.hit.mean()), float(scores.ndcg.mean()), low, high
+            segment,
+            model_name,
+            len(case_scores.hit),
+            float(case_scores.hit.mean()),
+            float(case_scores.ndcg.mean()),
+            low,
+            high,
         )
 
 
-def _compare_with_best(names: list[str], ndcg: Doubles, means: Doubles) -> NdcgRatio | None:
-    others = (place for place, name in enumerate(names) if name != OURS)
-    best = max(others, key=lambda place: float(ndcg[place]), default=None)
-    if OURS not in names or best is None or not ndcg[best]:
+def _compare_with_best(model_names: list[str], mean_ndcg: Doubles, bootstrap_ndcg: Doubles) -> NdcgRatio | None:
+    other_indices = (model_index for model_index, model_name in enumerate(model_names) if model_name != OURS)
+    best_index = max(other_indices, key=lambda model_index: float(mean_ndcg[model_index]), default=None)
+    if OURS not in model_names or best_index is None or not mean_ndcg[best_index]:
         return None
-    ours = names.index(OURS)
-    low, high = percentile_interval(means[:, ours] / np.maximum(means[:, best], 1e-12)).tolist()
-    return NdcgRatio(names[best], float(ndcg[ours] / ndcg[best]), low, high)
+    our_index = model_names.index(OURS)
+    low, high = percentile_interval(
+        bootstrap_ndcg[:, our_index] / np.maximum(bootstrap_ndcg[:, best_index], 1e-12)
+    ).tolist()
+    return NdcgRatio(model_names[best_index], float(mean_ndcg[our_index] / mean_ndcg[best_index]), low, high)
 
 
-def _compare_pairs(names: list[str], ndcg: Doubles, means: Doubles) -> tuple[PairedComparison, ...]:
+def _compare_pairs(model_names: list[str], mean_ndcg: Doubles, bootstrap_ndcg: Doubles) -> tuple[PairedComparison, ...]:
     """Compare ours with every other model: mean NDCG per model, and its bootstrap means, draws x models."""
-    if OURS not in names:
+    if OURS not in model_names:
         return ()
-    ours = names.index(OURS)
-    gains = means[:, [ours]] - means
-    bounds, ahead_shares = percentile_interval(gains).T.tolist(), (gains > 0).mean(axis=0).tolist()
+    our_index = model_names.index(OURS)
+    gains = bootstrap_ndcg[:, [our_index]] - bootstrap_ndcg
+    gain_bounds, ahead_shares = percentile_interval(gains).T.tolist(), (gains > 0).mean(axis=0).tolist()
     return tuple(
-        PairedComparison(name, gain, low, high, ahead_share)
-        for name, gain, (low, high), ahead_share in zip(
-            names, (ndcg[ours] - ndcg).tolist(), bounds, ahead_shares, strict=True
+        PairedComparison(model_name, gain, low, high, ahead_share)
+        for model_name, gain, (low, high), ahead_share in zip(
+            model_names, (mean_ndcg[our_index] - mean_ndcg).tolist(), gain_bounds, ahead_shares, strict=True
         )
-        if name != OURS
+        if model_name != OURS
     )

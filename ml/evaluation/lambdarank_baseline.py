@@ -38,23 +38,23 @@ class LightGBMRanker:
         return np.asarray(self.booster.predict(features, raw_score=True, num_threads=1), np.float64)
 
 
-def fit_lambdarank(recommender: Recommender, interactions: Interactions, names: Strings | None) -> Recommender:
+def fit_lambdarank(recommender: Recommender, interactions: Interactions, item_names: Strings | None) -> Recommender:
     """Replace the ranker of a recommender by LightGBM's.
 
     Args:
         recommender: Fitted on `interactions`.
         interactions: What happened before the end of its window.
-        names: Name of each item; ids if None.
+        item_names: Name of each item; ids if None.
 
     Returns:
         The recommender with LightGBM's ranker and without a calibrator; unchanged if it fell back to popularity.
     """
     if recommender.ranker is None:
         return recommender
-    rows = build_ranker_rows(recommender, interactions, names)
-    assert isinstance(rows, TrainingRows)
-    part = rows.select(rows.has_target)
-    model = import_module("lightgbm").LGBMRanker(
+    training_rows = build_ranker_rows(recommender, interactions, item_names)
+    assert isinstance(training_rows, TrainingRows)
+    rows_with_target = training_rows.select(training_rows.has_target)
+    lightgbm_ranker = import_module("lightgbm").LGBMRanker(
         objective="lambdarank",
         n_estimators=200,
         num_leaves=15,
@@ -67,5 +67,10 @@ def fit_lambdarank(recommender: Recommender, interactions: Interactions, names: 
         deterministic=True,
         verbose=-1,
     )
-    model.fit(part.features[part.real.ravel()], part.label[part.real].astype(np.int32), group=part.real.sum(axis=1))
-    return replace(recommender, ranker=LightGBMRanker(recommender.ranker.features, model.booster_), calibrator=None)  # type: ignore[arg-type]
+    lightgbm_ranker.fit(
+        rows_with_target.features[rows_with_target.is_candidate.ravel()],
+        rows_with_target.label[rows_with_target.is_candidate].astype(np.int32),
+        group=rows_with_target.is_candidate.sum(axis=1),
+    )
+    fitted_ranker = LightGBMRanker(recommender.ranker.features, lightgbm_ranker.booster_)
+    return replace(recommender, ranker=fitted_ranker, calibrator=None)  # type: ignore[arg-type]

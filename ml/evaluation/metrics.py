@@ -24,85 +24,94 @@ class CaseScores:
     reciprocal: Doubles  # reciprocal rank of the best target
     top: Ints  # cases x 10 item codes; -1 if fewer items are eligible
 
-    def select(self, rows: Bools | Ints) -> "CaseScores":
+    def select(self, selected_cases: Bools | Ints) -> "CaseScores":
         """These cases, in this order."""
-        return CaseScores(*(values[rows] for values in vars(self).values()))
+        return CaseScores(*(scores[selected_cases] for scores in vars(self).values()))
 
 
 def score_cases(
-    scores: Floats, eligible: Bools, row: Ints, target: Ints, n_targets: Ints, tie_break: Ints, person: Ints
+    scores: Floats,
+    is_eligible: Bools,
+    target_rows: Ints,
+    target_items: Ints,
+    n_targets: Ints,
+    tie_break: Ints,
+    person_codes: Ints,
 ) -> CaseScores:
     """Score one block of cases.
 
     Args:
         scores: Rows x items, higher is better; -inf for items the model does not know.
-        eligible: Rows x items, True for items that may be recommended.
-        row: Row of each target.
-        target: Item code of each target.
+        is_eligible: Rows x items, True for items that may be recommended.
+        target_rows: Row of each target.
+        target_items: Item code of each target.
         n_targets: Number of targets per row.
         tie_break: Rank of each item among equal scores: a random permutation that is the same for every model, so that
             no model gains from the order of item codes.
-        person: Person of each row.
+        person_codes: Person of each row.
     """
-    masked = np.where(eligible, scores, np.float32(-np.inf))
-    target_score = masked[row, target][:, None]
-    is_ahead = (masked[row] > target_score) | (
-        (masked[row] == target_score) & (tie_break[None, :] < tie_break[target][:, None])
+    masked_scores = np.where(is_eligible, scores, np.float32(-np.inf))
+    target_scores = masked_scores[target_rows, target_items][:, None]
+    is_ahead = (masked_scores[target_rows] > target_scores) | (
+        (masked_scores[target_rows] == target_scores) & (tie_break[None, :] < tie_break[target_items][:, None])
     )
-    rank = np.where(np.isfinite(target_score[:, 0]), is_ahead.sum(axis=1) + 1.0, np.inf)
-    best_rank = np.full(len(n_targets), np.inf)
-    np.minimum.at(best_rank, row, rank)
+    target_ranks = np.where(np.isfinite(target_scores[:, 0]), is_ahead.sum(axis=1) + 1.0, np.inf)
+    best_ranks = np.full(len(n_targets), np.inf)
+    np.minimum.at(best_ranks, target_rows, target_ranks)
     return CaseScores(
-        person,
-        (best_rank <= K).astype(np.float64),
-        ndcg_from_ranks(row, rank, n_targets),
-        1.0 / best_rank,
-        _top(masked, tie_break),
+        person_codes,
+        (best_ranks <= K).astype(np.float64),
+        ndcg_from_ranks(target_rows, target_ranks, n_targets),
+        1.0 / best_ranks,
+        _top(masked_scores, tie_break),
     )
 
 
 def _top(scores: Floats, tie_break: Ints) -> Ints:
-    by_tie = np.argsort(tie_break)
-    top = by_tie[np.argsort(-scores[:, by_tie], axis=1, kind="stable")[:, :K]]
-    return np.where(np.isfinite(np.take_along_axis(scores, top, axis=1)), top, -1)
+    tie_order = np.argsort(tie_break)
+    top_items = tie_order[np.argsort(-scores[:, tie_order], axis=1, kind="stable")[:, :K]]
+    return np.where(np.isfinite(np.take_along_axis(scores, top_items, axis=1)), top_items, -1)
 
 
-def concat_case_scores(parts: list[CaseScores]) -> CaseScores:
+def concat_case_scores(score_blocks: list[CaseScores]) -> CaseScores:
     """The scores of several blocks, one after the other."""
     return CaseScores(
-        *(np.concatenate(column) for column in zip(*(vars(part).values() for part in parts), strict=True))
+        *(
+            np.concatenate(field_arrays)
+            for field_arrays in zip(*(vars(score_block).values() for score_block in score_blocks), strict=True)
+        )
     )
 
 
-def coverage(top: Ints, n_items: int) -> float:
+def coverage(top_items: Ints, n_items: int) -> float:
     """Share of all items that are among somebody's first ten."""
-    return len(np.unique(top[top >= 0])) / max(n_items, 1)
+    return len(np.unique(top_items[top_items >= 0])) / max(n_items, 1)
 
 
-def novelty(top: Ints, holders: Doubles | Ints, n_people: int) -> float:
+def novelty(top_items: Ints, holder_counts: Doubles | Ints, n_people: int) -> float:
     """Mean of -log2(share of people who hold the item) over the first tens: 0 = everybody has it."""
-    shown = top[top >= 0]
-    return float(-np.log2((holders[shown] + 1.0) / (n_people + 1.0)).mean()) if len(shown) else 0.0
+    shown_items = top_items[top_items >= 0]
+    return float(-np.log2((holder_counts[shown_items] + 1.0) / (n_people + 1.0)).mean()) if len(shown_items) else 0.0
 
 
-def bootstrap_means(values: Doubles, person: Ints, seed: int) -> Doubles:
+def bootstrap_means(scores: Doubles, person_codes: Ints, seed: int) -> Doubles:
     """Means over resamples of people.
 
     Args:
-        values: Cases x models.
-        person: Person of each case; all cases of a person are drawn together.
+        scores: Cases x models.
+        person_codes: Person of each case; all cases of a person are drawn together.
         seed: The same seed draws the same people.
 
     Returns:
         Resamples x models.
     """
-    _, code = np.unique(person, return_inverse=True)
-    people = int(code.max(initial=-1)) + 1
-    total = np.stack([np.bincount(code, column, people) for column in values.T], axis=1)
-    cases = np.bincount(code, minlength=people)
+    _, person_index = np.unique(person_codes, return_inverse=True)
+    n_people = int(person_index.max(initial=-1)) + 1
+    score_sums = np.stack([np.bincount(person_index, model_scores, n_people) for model_scores in scores.T], axis=1)
+    case_counts = np.bincount(person_index, minlength=n_people)
     rng = np.random.default_rng(seed)
-    means = np.empty((RESAMPLES, values.shape[1]))
-    for number in range(RESAMPLES):
-        drawn = np.bincount(rng.integers(0, people, people), minlength=people)
-        means[number] = (drawn @ total) / (drawn @ cases)
+    means = np.empty((RESAMPLES, scores.shape[1]))
+    for resample in range(RESAMPLES):
+        draw_counts = np.bincount(rng.integers(0, n_people, n_people), minlength=n_people)
+        means[resample] = (draw_counts @ score_sums) / (draw_counts @ case_counts)
     return means

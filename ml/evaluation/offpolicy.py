@@ -81,8 +81,8 @@ def measure_acceptance_by_rank(labels: pl.DataFrame) -> pl.DataFrame:
         One row per rank: shown_rank, shown_count, accepted_count, acceptance_share, acceptance_low and acceptance_high
         (Wilson's 95 % interval).
     """
-    shown, share = pl.col("shown_count"), pl.col("accepted_count") / pl.col("shown_count")
-    low, high = wilson_interval(share, shown, _Z_95)
+    shown_count, share = pl.col("shown_count"), pl.col("accepted_count") / pl.col("shown_count")
+    low, high = wilson_interval(share, shown_count, _Z_95)
     return (
         labels.group_by("shown_rank")
         .agg(shown_count=pl.len().cast(pl.Int64), accepted_count=pl.col("is_accepted").sum().cast(pl.Int64))
@@ -103,11 +103,15 @@ def measure_position_bias(labels: pl.DataFrame) -> pl.DataFrame:
         One row per rank: shown_rank, examined_share (1.0 for rank 1; null if fewer than five steps were shown at both
         ranks), step_count (the steps it rests on).
     """
-    rates = labels.group_by("skill_id", "to_stage", "shown_rank").agg(n=pl.len(), rate=pl.col("is_accepted").mean())
+    acceptance_rates = labels.group_by("skill_id", "to_stage", "shown_rank").agg(
+        n=pl.len(), rate=pl.col("is_accepted").mean()
+    )
     weight = pl.min_horizontal("n", "n_first")
-    ratios = (
-        rates.join(
-            rates.filter(pl.col("shown_rank") == 1).drop("shown_rank"), on=("skill_id", "to_stage"), suffix="_first"
+    rank_ratios = (
+        acceptance_rates.join(
+            acceptance_rates.filter(pl.col("shown_rank") == 1).drop("shown_rank"),
+            on=("skill_id", "to_stage"),
+            suffix="_first",
         )
         .group_by("shown_rank")
         .agg(
@@ -116,17 +120,19 @@ def measure_position_bias(labels: pl.DataFrame) -> pl.DataFrame:
         )
     )
     is_known = (pl.col("step_count") >= _MIN_STEPS) & pl.col("ratio").is_finite() & (pl.col("ratio") > 0)
-    examined = pl.when(pl.col("shown_rank") == 1).then(1.0).when(is_known).then(pl.col("ratio").clip(upper_bound=1.0))
+    examined_share = (
+        pl.when(pl.col("shown_rank") == 1).then(1.0).when(is_known).then(pl.col("ratio").clip(upper_bound=1.0))
+    )
     return (
         labels.select("shown_rank")
         .unique()
-        .join(ratios, on="shown_rank", how="left")
-        .select("shown_rank", examined_share=examined, step_count=pl.col("step_count").fill_null(0))
+        .join(rank_ratios, on="shown_rank", how="left")
+        .select("shown_rank", examined_share=examined_share, step_count=pl.col("step_count").fill_null(0))
         .sort("shown_rank")
     )
 
 
-def estimate_acceptance(labels: pl.DataFrame, bias: pl.DataFrame, ranks: pl.DataFrame) -> Estimate | None:
+def estimate_acceptance(labels: pl.DataFrame, position_bias: pl.DataFrame, new_ranks: pl.DataFrame) -> Estimate | None:
     """Estimate the acceptance of the shown steps, had they been shown at other ranks (inverse propensity).
 
     A row weighs how much its new rank is looked at over how much its shown rank was, at most MAX_WEIGHT. Steps that
@@ -134,25 +140,29 @@ def estimate_acceptance(labels: pl.DataFrame, bias: pl.DataFrame, ranks: pl.Data
 
     Args:
         labels: See `label_exposures`.
-        bias: See `measure_position_bias`.
-        ranks: snapshot_id, person_id, skill_id, to_stage, rank: the other order.
+        position_bias: See `measure_position_bias`.
+        new_ranks: snapshot_id, person_id, skill_id, to_stage, rank: the other order.
 
     Returns:
         The estimate; None if the bias of both ranks is known for no row.
     """
-    examined = bias.select("shown_rank", "examined_share").drop_nulls()
+    examined_shares = position_bias.select("shown_rank", "examined_share").drop_nulls()
     weight = (pl.col("examined_new") / pl.col("examined_share")).clip(0, MAX_WEIGHT)
-    per_person = (
-        labels.join(ranks, on=_STEP_KEYS)
-        .join(examined, on="shown_rank")
-        .join(examined.rename({"shown_rank": "rank", "examined_share": "examined_new"}), on="rank")
+    person_sums = (
+        labels.join(new_ranks, on=_STEP_KEYS)
+        .join(examined_shares, on="shown_rank")
+        .join(examined_shares.rename({"shown_rank": "rank", "examined_share": "examined_new"}), on="rank")
         .group_by("person_id")
         .agg(hits=(weight * pl.col("is_accepted")).sum(), n=pl.len())
         .sort("person_id")
     )
-    if not per_person.height:
+    if not person_sums.height:
         return None
-    hits, shown = per_person["hits"].to_numpy(), per_person["n"].to_numpy().astype(np.float64)
-    drawn = np.random.default_rng(_SEED).multinomial(len(hits), np.full(len(hits), 1 / len(hits)), size=_DRAWS)
-    low, high = percentile_interval((drawn @ hits) / (drawn @ shown)).tolist()
-    return Estimate(float(hits.sum() / shown.sum()), low, high, len(hits), int(shown.sum()))
+    weighted_hits, shown_counts = person_sums["hits"].to_numpy(), person_sums["n"].to_numpy().astype(np.float64)
+    draw_counts = np.random.default_rng(_SEED).multinomial(
+        len(weighted_hits), np.full(len(weighted_hits), 1 / len(weighted_hits)), size=_DRAWS
+    )
+    low, high = percentile_interval((draw_counts @ weighted_hits) / (draw_counts @ shown_counts)).tolist()
+    return Estimate(
+        float(weighted_hits.sum() / shown_counts.sum()), low, high, len(weighted_hits), int(shown_counts.sum())
+    )

@@ -17,7 +17,7 @@ _STORED_KEYS = {"mean_probability": "said", "observed_share": "came_true", "comp
 
 def to_stored_dict(record: Any) -> dict[str, Any]:
     """The values of a dataclass, nested ones too, under the keys of stored and published JSON."""
-    return asdict(record, dict_factory=lambda items: {_STORED_KEYS.get(name, name): value for name, value in items})
+    return asdict(record, dict_factory=lambda fields: {_STORED_KEYS.get(name, name): value for name, value in fields})
 
 
 @dataclass(frozen=True)

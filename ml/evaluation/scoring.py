@@ -42,12 +42,12 @@ class ModelScores:
 
 
 def score_model(
-    bind: BindModel, eval_split: EvalSplit, config: RankerConfig, tie_break: Ints, meter: ResourceMeter
+    bind_model: BindModel, eval_split: EvalSplit, config: RankerConfig, tie_break: Ints, meter: ResourceMeter
 ) -> ModelScores:
     """Score all cases of a split with one model.
 
     Args:
-        bind: Gives the model the interactions it may look at.
+        bind_model: Gives the model the interactions it may look at.
         eval_split: The cases.
         config: Gives the size of a block.
         tie_break: See `ml.evaluation.metrics.score_cases`.
@@ -55,22 +55,22 @@ def score_model(
     """
     fit_seconds = meter.seconds
     is_rare = eval_split.holders < RARE_HOLDERS
-    cases, rare = _score_cases(bind, eval_split, eval_split.cases, config, tie_break, meter, is_rare)
+    case_scores, rare_scores = _score_cases(bind_model, eval_split, eval_split.cases, config, tie_break, meter, is_rare)
     cost = {
         "fit_seconds": fit_seconds,
         "score_ms_per_person": 1000.0 * (meter.seconds - fit_seconds) / len(eval_split.cases),
         "peak_mb": meter.peak_mb,
     }
     if not len(eval_split.newcomers):
-        return ModelScores(cases, None, rare, cost)
-    newcomers, _ = _score_cases(
-        bind, eval_split, eval_split.newcomers, config, tie_break, ResourceMeter(), np.zeros_like(is_rare)
+        return ModelScores(case_scores, None, rare_scores, cost)
+    newcomer_scores, _ = _score_cases(
+        bind_model, eval_split, eval_split.newcomers, config, tie_break, ResourceMeter(), np.zeros_like(is_rare)
     )
-    return ModelScores(cases, newcomers, rare, cost)
+    return ModelScores(case_scores, newcomer_scores, rare_scores, cost)
 
 
 def _score_cases(
-    bind: BindModel,
+    bind_model: BindModel,
     eval_split: EvalSplit,
     cases: Cases,
     config: RankerConfig,
@@ -79,60 +79,68 @@ def _score_cases(
     is_rare: Bools,
 ) -> tuple[CaseScores, CaseScores | None]:
     """The scores of all cases in their order, and of the cases with rare targets with these targets alone."""
-    blocks: list[tuple[CaseScores, CaseScores, float]] = []
-    order = []
-    for rows, history in eval_split.visible_histories(cases):
+    scored_blocks: list[tuple[CaseScores, CaseScores, float]] = []
+    index_blocks = []
+    for case_indices, history in eval_split.visible_histories(cases):
         with meter:
-            score = bind(history)
+            score_rows = bind_model(history)
         tasks = [
-            (score, eval_split, history, block, tie_break, is_rare)
-            for block in cases.take(rows).blocks(config.block_rows(history.n_items))
+            (score_rows, eval_split, history, case_block, tie_break, is_rare)
+            for case_block in cases.take(case_indices).blocks(config.block_rows(history.n_items))
         ]
         block_meter = ResourceMeter()
         with block_meter:
-            blocks += parallel_map(_score_block, tasks)
+            scored_blocks += parallel_map(_score_block, tasks)
         meter.peak_mb = max(meter.peak_mb, block_meter.peak_mb)
-        order.append(rows)
-    scores, rare, seconds = zip(*blocks, strict=True)
-    meter.seconds += sum(seconds)
-    rare_scores = concat_case_scores(list(rare))
-    all_scores = concat_case_scores(list(scores)).select(np.argsort(np.concatenate(order)))
+        index_blocks.append(case_indices)
+    block_scores, block_rare_scores, block_seconds = zip(*scored_blocks, strict=True)
+    meter.seconds += sum(block_seconds)
+    rare_scores = concat_case_scores(list(block_rare_scores))
+    all_scores = concat_case_scores(list(block_scores)).select(np.argsort(np.concatenate(index_blocks)))
     return all_scores, rare_scores if len(rare_scores.person) else None
 
 
 def _score_block(
-    score: ScoreRows, eval_split: EvalSplit, history: Interactions, cases: Cases, tie_break: Ints, is_rare: Bools
+    score_rows: ScoreRows, eval_split: EvalSplit, history: Interactions, cases: Cases, tie_break: Ints, is_rare: Bools
 ) -> tuple[CaseScores, CaseScores, float]:
     """Scores of the cases, scores of their rare targets, and the model's seconds on its own thread."""
-    user_states = build_user_states(history, cases.person, cases.cut)
-    began = time.thread_time()
-    scores = score(user_states)
-    seconds = time.thread_time() - began
-    eligible = eval_split.rules.eligible_mask(user_states, history.n_items)
-    rare = cases.keep_targets(is_rare[cases.item])
-    rows = np.flatnonzero(rare.n_targets)
-    of_all, of_rare = (
+    user_states = build_user_states(history, cases.person, cases.cutoff_tick)
+    start_seconds = time.thread_time()
+    scores = score_rows(user_states)
+    seconds = time.thread_time() - start_seconds
+    is_eligible = eval_split.rules.eligible_mask(user_states, history.n_items)
+    rare_cases = cases.keep_targets(is_rare[cases.item])
+    rare_case_indices = np.flatnonzero(rare_cases.n_targets)
+    all_scores, rare_scores = (
         score_cases(
-            scores[places], eligible[places], part.target_row, part.item, part.n_targets, tie_break, part.person
+            scores[row_indices],
+            is_eligible[row_indices],
+            scored_cases.target_row,
+            scored_cases.item,
+            scored_cases.n_targets,
+            tie_break,
+            scored_cases.person,
         )
-        for part, places in ((cases, np.arange(len(cases))), (rare.take(rows), rows))
+        for scored_cases, row_indices in (
+            (cases, np.arange(len(cases))),
+            (rare_cases.take(rare_case_indices), rare_case_indices),
+        )
     )
-    return of_all, of_rare, seconds
+    return all_scores, rare_scores, seconds
 
 
 def bind_baseline(scorer: Scorer, eval_split: EvalSplit) -> BindModel:
     """A scorer that was fitted on the split's training items; it scores all items of the split."""
-    codes = eval_split.train_codes
+    train_codes = eval_split.train_codes
 
     def bind(history: Interactions) -> ScoreRows:
         if isinstance(scorer, RecentPopularity) and history.is_calendar:
-            scorer.count(
-                reindex_items(history, eval_split.train.items)
-            )  # the months before each cut, also after the fit
+            # the months before each cutoff, also after the fit
+            scorer.count(reindex_items(history, eval_split.train.items))
 
         def score(user_states: UserStates) -> Floats:
-            scores = np.full((len(user_states), len(codes)), -np.inf, np.float32)
-            scores[:, codes >= 0] = scorer.score(user_states.recode_items(codes))
+            scores = np.full((len(user_states), len(train_codes)), -np.inf, np.float32)
+            scores[:, train_codes >= 0] = scorer.score(user_states.recode_items(train_codes))
             return scores
 
         return score
@@ -140,27 +148,35 @@ def bind_baseline(scorer: Scorer, eval_split: EvalSplit) -> BindModel:
     return bind
 
 
-def bind_recommender(recommender: Recommender, eval_split: EvalSplit, names: Strings | None) -> BindModel:
+def bind_recommender(recommender: Recommender, eval_split: EvalSplit, item_names: Strings | None) -> BindModel:
     """A recommender that takes in the interactions since it was fitted.
 
     Args:
         recommender: Fitted on nothing after the freeze.
         eval_split: The cases to score.
-        names: Name of each item of `eval_split.full`; ids if None.
+        item_names: Name of each item of `eval_split.full`; ids if None.
     """
 
     def bind(history: Interactions) -> ScoreRows:
-        current, interactions, position = _update_recommender(recommender, eval_split, history, names)
-        size = min(recommender.config.n_candidates, interactions.n_items)
+        updated_recommender, interactions, history_codes = _update_recommender(
+            recommender, eval_split, history, item_names
+        )
+        n_candidates = min(recommender.config.n_candidates, interactions.n_items)
 
         def score(user_states: UserStates) -> Floats:
-            ranked = current.rank_block(interactions, user_states.person, user_states.cut, size)
-            scores = ranked.prior.copy()  # items that are no candidates follow in the order of the prior
-            order = np.broadcast_to(np.arange(ranked.item.shape[1], dtype=np.float32), ranked.item.shape)
-            rows = np.arange(len(user_states))[:, None]
-            scores[rows, ranked.item] = np.where(ranked.real, np.float32(1e6) - order, scores[rows, ranked.item])
+            ranked_block = updated_recommender.rank_block(
+                interactions, user_states.person, user_states.cutoff_tick, n_candidates
+            )
+            scores = ranked_block.prior.copy()  # items that are no candidates follow in the order of the prior
+            list_positions = np.broadcast_to(
+                np.arange(ranked_block.item.shape[1], dtype=np.float32), ranked_block.item.shape
+            )
+            row_indices = np.arange(len(user_states))[:, None]
+            scores[row_indices, ranked_block.item] = np.where(
+                ranked_block.is_candidate, np.float32(1e6) - list_positions, scores[row_indices, ranked_block.item]
+            )
             all_scores = np.full((len(user_states), history.n_items), -np.inf, np.float32)
-            all_scores[:, position] = scores
+            all_scores[:, history_codes] = scores
             return all_scores
 
         return score
@@ -169,58 +185,69 @@ def bind_recommender(recommender: Recommender, eval_split: EvalSplit, names: Str
 
 
 def rank_cases(
-    recommender: Recommender, eval_split: EvalSplit, cases: Cases, names: Strings | None, k: int
+    recommender: Recommender, eval_split: EvalSplit, cases: Cases, item_names: Strings | None, k: int
 ) -> Iterator[tuple[Cases, RankedBlock, Bools]]:
     """Rank the items of cases, block by block.
 
     Args:
         recommender: Fitted on nothing after the freeze.
         eval_split: The split that the cases belong to.
-        cases: The cases to rank; blocks come by cut.
-        names: Name of each item of `eval_split.full`; ids if None.
+        cases: The cases to rank; blocks come by cutoff.
+        item_names: Name of each item of `eval_split.full`; ids if None.
         k: The largest number of items per case.
 
     Yields:
         A block of cases, its ranked items, and which of these are targets (cases x k).
     """
-    for rows, history in eval_split.visible_histories(cases):
-        current, interactions, position = _update_recommender(recommender, eval_split, history, names)
-        for block in cases.take(rows).blocks(recommender.config.block_rows(history.n_items)):
-            ranked = current.rank_block(interactions, block.person, block.cut, k)
-            yield block, ranked, block.label_candidates(position[ranked.item], history.n_items) & ranked.real
+    for case_indices, history in eval_split.visible_histories(cases):
+        updated_recommender, interactions, history_codes = _update_recommender(
+            recommender, eval_split, history, item_names
+        )
+        for case_block in cases.take(case_indices).blocks(recommender.config.block_rows(history.n_items)):
+            ranked_block = updated_recommender.rank_block(interactions, case_block.person, case_block.cutoff_tick, k)
+            yield (
+                case_block,
+                ranked_block,
+                case_block.label_candidates(history_codes[ranked_block.item], history.n_items)
+                & ranked_block.is_candidate,
+            )
 
 
 def _update_recommender(
-    recommender: Recommender, eval_split: EvalSplit, history: Interactions, names: Strings | None
+    recommender: Recommender, eval_split: EvalSplit, history: Interactions, item_names: Strings | None
 ) -> tuple[Recommender, Interactions, Ints]:
     """The recommender with events and items since the freeze, interactions coded by its items, and their old codes."""
-    items = recommender.ensemble.items
+    item_ids = recommender.ensemble.items
     if eval_split.frozen_at is not None:
-        items = np.union1d(items, history.items[history.used_items])
-    position = encode_ids(items, history.items)
-    rules = eval_split.rules.select_items(position)
-    interactions = replace(reindex_items(history, items), repeatable=rules.repeatable)
+        item_ids = np.union1d(item_ids, history.items[history.used_items])
+    history_codes = encode_ids(item_ids, history.items)
+    rules = eval_split.rules.select_items(history_codes)
+    interactions = replace(reindex_items(history, item_ids), repeatable=rules.repeatable)
     # Without a calendar it is not known what came before a case's moment: nothing newer than the training is counted.
-    counted = interactions if history.is_calendar else eval_split.train
-    current = recommender.with_interactions(counted, None if names is None else names[position])
-    return replace(current, rules=rules), interactions, position
+    counted_interactions = interactions if history.is_calendar else eval_split.train
+    updated_recommender = recommender.with_interactions(
+        counted_interactions, None if item_names is None else item_names[history_codes]
+    )
+    return replace(updated_recommender, rules=rules), interactions, history_codes
 
 
-def measure_calibration(recommender: Recommender, eval_split: EvalSplit, names: Strings | None) -> Reliability | None:
+def measure_calibration(
+    recommender: Recommender, eval_split: EvalSplit, item_names: Strings | None
+) -> Reliability | None:
     """The reliability of the probabilities of the first ten items of everyone with a history, idle people too.
 
     Args:
         recommender: Fitted on nothing after the freeze.
         eval_split: The windows to measure on.
-        names: Name of each item of `eval_split.full`; ids if None.
+        item_names: Name of each item of `eval_split.full`; ids if None.
 
     Returns:
         None if the recommender has no calibrator.
     """
     if recommender.calibrator is None:
         return None
-    parts = [
-        (ranked.probability[ranked.real], label[ranked.real])
-        for _, ranked, label in rank_cases(recommender, eval_split, eval_split.all_cases, names, K)
+    block_outcomes = [
+        (ranked_block.probability[ranked_block.is_candidate], is_target[ranked_block.is_candidate])
+        for _, ranked_block, is_target in rank_cases(recommender, eval_split, eval_split.all_cases, item_names, K)
     ]
-    return measure_reliability(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return measure_reliability(*(np.concatenate(column) for column in zip(*block_outcomes, strict=True)))

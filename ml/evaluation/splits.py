@@ -50,9 +50,11 @@ class EvalSplit:
     @property
     def holders(self) -> Ints:
         """The number of people who held each item of `full` when models were frozen."""
-        codes = self.train_codes
+        train_codes = self.train_codes
         return np.where(
-            codes >= 0, np.append(np.bincount(self.train.acquisitions.item, minlength=self.train.n_items), 0)[codes], 0
+            train_codes >= 0,
+            np.append(np.bincount(self.train.acquisitions.item, minlength=self.train.n_items), 0)[train_codes],
+            0,
         )
 
     def visible_histories(self, cases: Cases) -> Iterator[tuple[Ints, Interactions]]:
@@ -60,68 +62,83 @@ class EvalSplit:
         if self.frozen_at is None:
             yield np.arange(len(cases)), self.full
             return
-        for cut in np.unique(cases.cut).tolist():
-            yield np.flatnonzero(cases.cut == cut), filter_before(self.full, cut)
+        for cutoff_tick in np.unique(cases.cutoff_tick).tolist():
+            yield np.flatnonzero(cases.cutoff_tick == cutoff_tick), filter_before(self.full, cutoff_tick)
 
 
-def split_time(full: Interactions, horizon: int, *, last: bool = False) -> EvalSplit:
+def split_time(interactions: Interactions, horizon_ticks: int, *, only_last: bool = False) -> EvalSplit:
     """Freeze models at a date, and evaluate them on the whole windows after it.
 
     Args:
-        full: All interactions, with calendar times.
-        horizon: Length of a window in ticks.
-        last: Whether to evaluate on the last window alone. Else the freeze is the latest date that leaves FUTURE_SHARE
-            of the acquisitions after it.
+        interactions: All interactions, with calendar times.
+        horizon_ticks: Length of a window in ticks.
+        only_last: Whether to evaluate on the last window alone. Else the freeze is the latest date that leaves
+            FUTURE_SHARE of the acquisitions after it.
 
     Raises:
         TooLittleHistory: No case lies after the freeze, or fewer than two people before it.
         ValueError: The times are an integer order.
     """
-    if not full.is_calendar:
+    if not interactions.is_calendar:
         raise ValueError("a time split needs dates or times in ts; with an integer order use split='leave-last'")
-    times = full.target_events.time
-    end = int(full.time.max(initial=0)) + 1
+    target_ticks = interactions.target_events.time
+    end_tick = int(interactions.time.max(initial=0)) + 1
     n_windows = 1
-    while not last and (times >= end - n_windows * horizon).sum() < FUTURE_SHARE * len(times):
+    while not only_last and (target_ticks >= end_tick - n_windows * horizon_ticks).sum() < FUTURE_SHARE * len(
+        target_ticks
+    ):
         n_windows += 1
-    freeze = end - n_windows * horizon
-    train = drop_unused_ids(filter_before(full, freeze))
-    cuts = freeze + horizon * np.arange(n_windows, dtype=np.int64)
-    all_cases = build_window_cases(full, cuts, horizon, include_idle=True)
+    freeze_tick = end_tick - n_windows * horizon_ticks
+    train_interactions = drop_unused_ids(filter_before(interactions, freeze_tick))
+    cutoff_ticks = freeze_tick + horizon_ticks * np.arange(n_windows, dtype=np.int64)
+    all_cases = build_window_cases(interactions, cutoff_ticks, horizon_ticks, include_idle=True)
     cases = all_cases.with_target()
-    if not len(cases) or train.n_people < 2:
+    if not len(cases) or train_interactions.n_people < 2:
         raise TooLittleHistory(
-            f"{len(cases)} cases after and {train.n_people} people before the freeze: use a shorter horizon"
+            f"{len(cases)} cases after and {train_interactions.n_people} people before the freeze: "
+            "use a shorter horizon"
         )
-    return EvalSplit(train, full, cases, freeze, all_cases, _newcomer_cases(full, cuts, horizon))
+    return EvalSplit(
+        train_interactions,
+        interactions,
+        cases,
+        freeze_tick,
+        all_cases,
+        _newcomer_cases(interactions, cutoff_ticks, horizon_ticks),
+    )
 
 
-def split_leave_last(full: Interactions) -> EvalSplit:
+def split_leave_last(interactions: Interactions) -> EvalSplit:
     """Hold out each person's last moment of acquisition, with all the person did from then on.
 
     Raises:
         TooLittleHistory: Nobody acquired items at two moments.
     """
-    cases = build_last_moment_cases(full, 1)
+    cases = build_last_moment_cases(interactions, 1)
     if not len(cases):
         raise TooLittleHistory("nobody acquired items at two moments: there is nothing to hold out")
-    cut = np.full(full.n_people, np.iinfo(np.int64).max)
-    cut[cases.person] = cases.cut
+    cutoff_ticks = np.full(interactions.n_people, np.iinfo(np.int64).max)
+    cutoff_ticks[cases.person] = cases.cutoff_tick
     return EvalSplit(
-        drop_unused_ids(filter_before(full, cut)), full, cases, None, cases, cases.take(np.zeros(0, np.int64))
+        drop_unused_ids(filter_before(interactions, cutoff_ticks)),
+        interactions,
+        cases,
+        None,
+        cases,
+        cases.take(np.zeros(0, np.int64)),
     )
 
 
 def apply_rules(eval_split: EvalSplit, rules: EligibilityRules) -> EvalSplit:
-    """The split under rules: targets that were not eligible at the cut are dropped, and cases left without any.
+    """The split under rules: targets that were not eligible at the cutoff are dropped, and cases left without any.
 
     Args:
         eval_split: A split without rules.
         rules: Coded by the items of `eval_split.full`.
     """
-    block = choose_config(eval_split.train).block_rows(eval_split.full.n_items)
+    block_size = choose_config(eval_split.train).block_rows(eval_split.full.n_items)
     all_cases, newcomers = (
-        drop_closed_targets(cases, eval_split.full, rules, block)
+        drop_closed_targets(cases, eval_split.full, rules, block_size)
         for cases in (eval_split.all_cases, eval_split.newcomers)
     )
     return replace(
@@ -133,10 +150,10 @@ def apply_rules(eval_split: EvalSplit, rules: EligibilityRules) -> EvalSplit:
     )
 
 
-def _newcomer_cases(full: Interactions, cuts: Ints, horizon: int) -> Cases:
-    cases = build_window_cases(full, cuts, horizon, include_newcomers=True)
-    begin = np.append(full.time, np.iinfo(np.int64).max)[full.start[:-1]]
-    return cases.take(np.flatnonzero(begin[cases.person] >= cases.cut))
+def _newcomer_cases(interactions: Interactions, cutoff_ticks: Ints, horizon_ticks: int) -> Cases:
+    cases = build_window_cases(interactions, cutoff_ticks, horizon_ticks, include_newcomers=True)
+    first_ticks = np.append(interactions.time, np.iinfo(np.int64).max)[interactions.start[:-1]]
+    return cases.take(np.flatnonzero(first_ticks[cases.person] >= cases.cutoff_tick))
 
 
 def parse_unix_times(events: pl.DataFrame) -> pl.DataFrame:
@@ -148,8 +165,8 @@ def parse_unix_times(events: pl.DataFrame) -> pl.DataFrame:
         or events["ts"].null_count()
     ):
         return events
-    times = events["ts"].to_numpy()
-    for unit, (first, end) in _UNIX_RANGES.items():
-        if first <= times.min() and times.max() < end:
+    unix_times = events["ts"].to_numpy()
+    for unit, (first_time, end_time) in _UNIX_RANGES.items():
+        if first_time <= unix_times.min() and unix_times.max() < end_time:
             return events.with_columns(pl.from_epoch("ts", time_unit=unit).cast(pl.Datetime("us")))
     return events

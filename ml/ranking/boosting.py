@@ -25,9 +25,14 @@ class ListwiseSoftmax(BaseLoss):  # type: ignore[misc]
     The gradient of candidate c is w (p_c - t_c), its hessian w p_c (1 - p_c); the shares t of a case add up to one.
     """
 
-    def __init__(self, offset: Doubles, real: Bools, share: Doubles, weight: Doubles) -> None:
+    def __init__(
+        self, linear_utility: Doubles, is_candidate: Bools, target_share: Doubles, case_weight: Doubles
+    ) -> None:
         super().__init__(closs=None, link=IdentityLink(), n_classes=1)
-        self.offset, self.real, self.share, self.weight = offset, real, share, weight
+        self.linear_utility = linear_utility
+        self.is_candidate = is_candidate
+        self.target_share = target_share
+        self.case_weight = case_weight
 
     def fit_intercept_only(self, y_true: Doubles, sample_weight: Doubles | None = None) -> Doubles:  # noqa: ARG002
         return np.zeros(1)  # a constant added to all candidates changes no softmax
@@ -41,13 +46,15 @@ class ListwiseSoftmax(BaseLoss):  # type: ignore[misc]
         hessian_out: Any = None,
         n_threads: int = 1,  # noqa: ARG002
     ) -> tuple[Any, Any]:
-        utility = np.where(self.real, self.offset, -np.inf)
-        utility[self.real] += raw_prediction.ravel()
+        utility = np.where(self.is_candidate, self.linear_utility, -np.inf)
+        utility[self.is_candidate] += raw_prediction.ravel()
         utility -= utility.max(axis=1, keepdims=True)
         probability = np.exp(utility)
         probability /= probability.sum(axis=1, keepdims=True)
-        gradient_out[:] = ((probability - self.share) * self.weight[:, None])[self.real]
-        hessian_out[:] = np.maximum((probability * (1.0 - probability) * self.weight[:, None])[self.real], 1e-6)
+        gradient_out[:] = ((probability - self.target_share) * self.case_weight[:, None])[self.is_candidate]
+        hessian_out[:] = np.maximum(
+            (probability * (1.0 - probability) * self.case_weight[:, None])[self.is_candidate], 1e-6
+        )
         return gradient_out, hessian_out
 
     def loss(self, y_true: Doubles, raw_prediction: Doubles, *_: Any, **__: Any) -> Doubles:  # noqa: ARG002
@@ -58,28 +65,29 @@ class ListwiseSoftmax(BaseLoss):  # type: ignore[misc]
 
 
 def fit_boosted_residual(
-    rows: TrainingRows, linear_utility: Doubles, weight: Doubles, config: RankerConfig, seed: int
+    training_rows: TrainingRows, linear_utility: Doubles, case_weight: Doubles, config: RankerConfig, seed: int
 ) -> HistGradientBoostingRegressor:
     """Fit trees on what the linear utility leaves unexplained.
 
     Args:
-        rows: Training rows; those without a target among their candidates are left out.
-        linear_utility: One value per row of `rows.features`.
-        weight: One weight per case.
+        training_rows: Training rows; those without a target among their candidates are left out.
+        linear_utility: One value per row of `training_rows.features`.
+        case_weight: One weight per case.
         config: Number of trees, leaves and learning rate.
         seed: Seed of the features that each split may use.
 
     Returns:
         Trees whose predict() gives the residual utility.
     """
-    has_target = rows.has_target
-    part, weight = rows.select(has_target), weight[has_target] / weight[has_target].mean()
+    has_target = training_rows.has_target
+    rows_with_target = training_rows.select(has_target)
+    case_weight = case_weight[has_target] / case_weight[has_target].mean()
     booster = HistGradientBoostingRegressor(
         loss=ListwiseSoftmax(
-            linear_utility.reshape(rows.label.shape)[has_target],
-            part.real,
-            part.label / part.label.sum(axis=1, keepdims=True),
-            weight,
+            linear_utility.reshape(training_rows.label.shape)[has_target],
+            rows_with_target.is_candidate,
+            rows_with_target.label / rows_with_target.label.sum(axis=1, keepdims=True),
+            case_weight,
         ),
         max_iter=config.n_trees,
         max_leaf_nodes=config.max_leaves,
@@ -92,7 +100,10 @@ def fit_boosted_residual(
     )
     # Trees are built feature by feature: the number of threads changes no sum. Matrix products stay at one thread.
     with threadpool_limits(os.cpu_count(), user_api="openmp"):
-        booster.fit(part.features[part.real.ravel()], part.label[part.real].astype(np.float64))
+        booster.fit(
+            rows_with_target.features[rows_with_target.is_candidate.ravel()],
+            rows_with_target.label[rows_with_target.is_candidate].astype(np.float64),
+        )
     # The loss holds the training data, which must not be saved. Prediction needs only an identity link.
     booster.loss = "squared_error"
     booster._loss = HalfSquaredError()

@@ -77,8 +77,8 @@ def calibration_inputs(
     """Inputs of the probability for the candidates of people.
 
     Args:
-        interactions: Everything that people did; what happened at or after a row's cut is not looked at.
-        user_states: Person and cut of each row, and what the person held.
+        interactions: Everything that people did; what happened at or after a row's cutoff is not looked at.
+        user_states: Person and cutoff of each row, and what the person held.
         utility: Rows x k.
         is_candidate: Rows x k, False on padding.
         features: (rows * k) x features, of which ITEM_INPUTS are taken.
@@ -87,14 +87,14 @@ def calibration_inputs(
         (rows * k) x inputs: log odds among the candidates, the person's activity, the item's features.
     """
     log_odds = np.where(is_candidate, log_softmax(utility, is_candidate), 0.0)[:, :, None]
-    first, latest = first_and_latest_use(user_states)
+    first_ticks, latest_ticks = first_and_latest_use(user_states)
     idle_days = np.where(
-        user_states.item_counts > 0, (user_states.cut - latest) / TICKS_PER_DAY, IDLE_DAYS_WITHOUT_HISTORY
+        user_states.item_counts > 0, (user_states.cutoff_tick - latest_ticks) / TICKS_PER_DAY, IDLE_DAYS_WITHOUT_HISTORY
     )
-    tenure_days = (user_states.cut - first) / TICKS_PER_DAY
-    person = np.column_stack(
+    tenure_days = (user_states.cutoff_tick - first_ticks) / TICKS_PER_DAY
+    person_inputs = np.column_stack(
         [
-            _count_activity(interactions, user_states.person, user_states.cut),
+            _count_activity(interactions, user_states.person, user_states.cutoff_tick),
             np.log1p(idle_days),
             np.log1p(user_states.item_counts),
             np.log1p(tenure_days),
@@ -104,7 +104,7 @@ def calibration_inputs(
         np.concatenate(
             [
                 log_odds,
-                np.broadcast_to(person[:, None, :], (*utility.shape, person.shape[1])),
+                np.broadcast_to(person_inputs[:, None, :], (*utility.shape, person_inputs.shape[1])),
                 features[:, _ITEM_COLUMNS].reshape(*utility.shape, -1),
             ],
             axis=2,
@@ -114,19 +114,20 @@ def calibration_inputs(
     )
 
 
-def _count_activity(interactions: Interactions, person: Ints, cut: Ints) -> Floats:
-    """Rows x 6: log of 1 + items first acquired, and of 1 + uses, in the last ACTIVITY_DAYS before the cut."""
-    events, now = interactions.acquisitions, interactions.time_key(person, cut)
-    columns = [
-        np.searchsorted(key, now) - np.searchsorted(key, interactions.time_key(person, cut - days * TICKS_PER_DAY))
-        for key in (interactions.time_key(events.person, events.time), interactions.search_key)
+def _count_activity(interactions: Interactions, person_codes: Ints, cutoff_ticks: Ints) -> Floats:
+    """Rows x 6: log of 1 + items first acquired, and of 1 + uses, in the last ACTIVITY_DAYS before the cutoff."""
+    acquisitions, cutoff_keys = interactions.acquisitions, interactions.time_key(person_codes, cutoff_ticks)
+    activity_counts = [
+        np.searchsorted(event_keys, cutoff_keys)
+        - np.searchsorted(event_keys, interactions.time_key(person_codes, cutoff_ticks - days * TICKS_PER_DAY))
+        for event_keys in (interactions.time_key(acquisitions.person, acquisitions.time), interactions.search_key)
         for days in ACTIVITY_DAYS
     ]
-    return np.log1p(np.stack(columns, axis=1)).astype(np.float32)
+    return np.log1p(np.stack(activity_counts, axis=1)).astype(np.float32)
 
 
 def fit_calibrator(
-    inputs: Floats, outcomes: Bools, weight: Doubles | None = None, window: Ints | None = None
+    inputs: Floats, outcomes: Bools, weight: Doubles | None = None, window_codes: Ints | None = None
 ) -> Calibrator | None:
     """Fit a penalised logistic regression, and bend it by how it transfers between windows.
 
@@ -138,7 +139,7 @@ def fit_calibrator(
         inputs: Rows x inputs, see `calibration_inputs`.
         outcomes: Whether each row's item was acquired.
         weight: How many people each row represents; 1 if None.
-        window: Code of the window of each row; all rows are of one window if None.
+        window_codes: Code of the window of each row; all rows are of one window if None.
 
     Returns:
         The calibrator; None if fewer than MIN_POSITIVES outcomes are positive, or all are.
@@ -148,18 +149,22 @@ def fit_calibrator(
         return None
     weight = np.ones(len(outcomes)) if weight is None else weight
     weights, bias = _fit_line(inputs, outcomes, weight, PENALTY)
-    codes = [] if window is None else np.unique(window).tolist()
-    if len(codes) <= 1 or not all(outcomes[window == code].any() for code in codes):
+    distinct_windows = [] if window_codes is None else np.unique(window_codes).tolist()
+    if len(distinct_windows) <= 1 or not all(
+        outcomes[window_codes == window_code].any() for window_code in distinct_windows
+    ):
         return Calibrator(weights, bias, n_positive, np.array([0.0, 1.0]), np.zeros(0))
-    predicted = np.empty(len(outcomes))
-    for code in codes:
-        is_inside = window == code
-        line, shift = _fit_line(inputs[~is_inside], outcomes[~is_inside], weight[~is_inside], PENALTY)
-        predicted[is_inside] = inputs[is_inside] @ line + shift
-    knots = np.quantile(predicted[outcomes], KNOTS)
-    slope_changes, start = _fit_line(_hinges(predicted, knots), outcomes, weight, 1e-1)
+    predicted_log_odds = np.empty(len(outcomes))
+    for window_code in distinct_windows:
+        is_in_window = window_codes == window_code
+        fold_weights, fold_bias = _fit_line(
+            inputs[~is_in_window], outcomes[~is_in_window], weight[~is_in_window], PENALTY
+        )
+        predicted_log_odds[is_in_window] = inputs[is_in_window] @ fold_weights + fold_bias
+    knots = np.quantile(predicted_log_odds[outcomes], KNOTS)
+    slope_changes, intercept = _fit_line(_hinges(predicted_log_odds, knots), outcomes, weight, 1e-1)
     slopes = np.maximum(np.cumsum(slope_changes), 0.0)  # a higher prediction must not lower the probability
-    return Calibrator(weights, bias, n_positive, np.concatenate([[start], np.diff(slopes, prepend=0.0)]), knots)
+    return Calibrator(weights, bias, n_positive, np.concatenate([[intercept], np.diff(slopes, prepend=0.0)]), knots)
 
 
 def _hinges(log_odds: Doubles, knots: Doubles) -> Doubles:
@@ -186,24 +191,33 @@ def measure_reliability(probability: Doubles, outcomes: Bools) -> Reliability | 
     Returns:
         Expected calibration error, Brier score, and its skill over predicting the base rate; None without predictions.
     """
-    n = len(probability)
-    if not n:
+    n_predictions = len(probability)
+    if not n_predictions:
         return None
     base_rate = float(outcomes.mean())
     brier = float(((probability - outcomes) ** 2).mean())
     base_brier = base_rate * (1.0 - base_rate)
     bins = tuple(
         ReliabilityBin(len(indices), float(probability[indices].mean()), float(outcomes[indices].mean()))
-        for indices in np.array_split(np.argsort(probability, kind="stable"), min(10, n))
+        for indices in np.array_split(np.argsort(probability, kind="stable"), min(10, n_predictions))
     )
-    ece = sum(abs(group.mean_probability - group.observed_share) * group.n for group in bins) / n
-    return Reliability(n, base_rate, ece, brier, 1.0 - brier / base_brier if base_brier else 0.0, bins)
+    ece = (
+        sum(
+            abs(reliability_bin.mean_probability - reliability_bin.observed_share) * reliability_bin.n
+            for reliability_bin in bins
+        )
+        / n_predictions
+    )
+    return Reliability(n_predictions, base_rate, ece, brier, 1.0 - brier / base_brier if base_brier else 0.0, bins)
 
 
 def chance_error(reliability: Reliability) -> float:
     """The calibration error that exact probabilities would show by chance: the mean error of a binomial share."""
-    errors = [
-        part.n * sqrt(2.0 / pi * part.mean_probability * (1.0 - part.mean_probability) / part.n)
-        for part in reliability.bins
+    expected_errors = [
+        reliability_bin.n
+        * sqrt(
+            2.0 / pi * reliability_bin.mean_probability * (1.0 - reliability_bin.mean_probability) / reliability_bin.n
+        )
+        for reliability_bin in reliability.bins
     ]
-    return sum(errors) / max(reliability.n, 1)
+    return sum(expected_errors) / max(reliability.n, 1)

@@ -41,7 +41,7 @@ class FeatureSource:
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
-        return tuple(key for key in KEY_COLUMNS if key in self.rows.columns)
+        return tuple(key_column for key_column in KEY_COLUMNS if key_column in self.rows.columns)
 
     @property
     def key_name(self) -> str:
@@ -55,38 +55,39 @@ class FeatureSource:
 
     def encode_rows(self, vocabularies: dict[str, pl.Series]) -> pl.DataFrame:
         """One row per complete row: key (combined code), ts, value."""
-        rows = self.rows.drop_nulls([*self.keys, "ts"])
-        return rows.select(
-            pl.Series("key", encode_keys(rows, self.keys, vocabularies)),
-            _to_naive_utc(rows["ts"]),
+        complete_rows = self.rows.drop_nulls([*self.keys, "ts"])
+        return complete_rows.select(
+            pl.Series("key", encode_keys(complete_rows, self.keys, vocabularies)),
+            _to_naive_utc(complete_rows["ts"]),
             pl.col("value").cast(pl.Float64),
         )
 
     def accumulate(self, vocabularies: dict[str, pl.Series]) -> pl.DataFrame:
         """One row per key and ts, sorted by ts: the value from then on, and `since`, a copy of ts."""
-        merge = pl.col("value").sum() if self.is_sum else pl.col("value").max()
-        rows = self.encode_rows(vocabularies).group_by("key", "ts").agg(merge).sort("ts", "key")
-        return rows.with_columns(pl.col("value").cum_sum().over("key") if self.is_sum else pl.col("value"), since="ts")
+        merged_value = pl.col("value").sum() if self.is_sum else pl.col("value").max()
+        merged_rows = self.encode_rows(vocabularies).group_by("key", "ts").agg(merged_value).sort("ts", "key")
+        value_so_far = pl.col("value").cum_sum().over("key") if self.is_sum else pl.col("value")
+        return merged_rows.with_columns(value_so_far, since="ts")
 
-    def values_at(self, vocabularies: dict[str, pl.Series], at: datetime) -> Lookup:
+    def values_at(self, vocabularies: dict[str, pl.Series], moment: datetime) -> Lookup:
         """The feature's value per key at one moment."""
-        rows = (
+        past_rows = (
             self.encode_rows(vocabularies)
-            .filter(pl.col("ts") < at)
-            .select("key", "value", age=(pl.lit(at) - pl.col("ts")).dt.total_microseconds() / MICROSECONDS_PER_DAY)
+            .filter(pl.col("ts") < moment)
+            .select("key", "value", age=(pl.lit(moment) - pl.col("ts")).dt.total_microseconds() / MICROSECONDS_PER_DAY)
         )
         if self.is_sum:  # in the order of the rows, not per thread: the same sum to the last digit
-            sums = sum_by_key(rows["key"].to_numpy(), rows["value"].to_numpy())
+            sums = sum_by_key(past_rows["key"].to_numpy(), past_rows["value"].to_numpy())
             return replace(sums, value=np.log1p(np.maximum(sums.value, 0.0))) if self.aggregation == "log_sum" else sums
         newest_age = pl.col("age").min()
         newest_value = pl.col("value").filter(pl.col("age") == newest_age).max()
-        value = newest_age.log1p() if self.aggregation == "log_age" else newest_value
-        newest = rows.group_by("key").agg(value=value).sort("key")
-        return Lookup(newest["key"].to_numpy(), newest["value"].to_numpy())
+        feature_value = newest_age.log1p() if self.aggregation == "log_age" else newest_value
+        newest_by_key = past_rows.group_by("key").agg(value=feature_value).sort("key")
+        return Lookup(newest_by_key["key"].to_numpy(), newest_by_key["value"].to_numpy())
 
     def join_values(self, pairs: pl.DataFrame, accumulated: pl.DataFrame) -> pl.Series:
         """The feature's value per pair; `pairs` has this source's key column and is sorted by `at`."""
-        joined = pairs.select("at", key=self.key_name).join_asof(
+        joined_pairs = pairs.select("at", key=self.key_name).join_asof(
             accumulated,
             left_on="at",
             right_on="ts",
@@ -95,21 +96,21 @@ class FeatureSource:
             allow_exact_matches=False,
             check_sortedness=False,
         )
-        value = {
+        feature_value = {
             "log_sum": pl.col("value").clip(lower_bound=0.0).log1p(),
             "log_age": ((pl.col("at") - pl.col("since")).dt.total_microseconds() / MICROSECONDS_PER_DAY).log1p(),
         }.get(self.aggregation, pl.col("value"))
-        return joined.select(value.fill_null(0.0).alias(self.feature.name)).to_series()
+        return joined_pairs.select(feature_value.fill_null(0.0).alias(self.feature.name)).to_series()
 
 
-def encode_keys(frame: pl.DataFrame, keys: tuple[str, ...], vocabularies: dict[str, pl.Series]) -> Ints:
+def encode_keys(id_rows: pl.DataFrame, key_columns: tuple[str, ...], vocabularies: dict[str, pl.Series]) -> Ints:
     """One number per row for its ids in several columns; -1 if one of them is not in its vocabulary."""
-    combined, is_known = np.zeros(frame.height, np.int64), np.ones(frame.height, bool)
-    for key in keys:
-        code = encode_ids(frame[key].cast(pl.String), vocabularies[key])
-        combined = combined * len(vocabularies[key]) + code
-        is_known &= code >= 0
-    return np.where(is_known, combined, -1)
+    combined_codes, is_known = np.zeros(id_rows.height, np.int64), np.ones(id_rows.height, bool)
+    for key_column in key_columns:
+        id_codes = encode_ids(id_rows[key_column].cast(pl.String), vocabularies[key_column])
+        combined_codes = combined_codes * len(vocabularies[key_column]) + id_codes
+        is_known &= id_codes >= 0
+    return np.where(is_known, combined_codes, -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,23 +131,23 @@ class ContextFeatures:
     @cached_property
     def vocabularies(self) -> dict[str, pl.Series]:
         """The distinct ids of each key column."""
-        ids = {
-            key: [source.rows[key].cast(pl.String) for source in self.sources if key in source.keys]
-            for key in KEY_COLUMNS
+        id_columns = {
+            column: [source.rows[column].cast(pl.String) for source in self.sources if column in source.keys]
+            for column in KEY_COLUMNS
         }
-        return {key: pl.concat(columns).drop_nulls().unique().sort() for key, columns in ids.items()}
+        return {column: pl.concat(id_series).drop_nulls().unique().sort() for column, id_series in id_columns.items()}
 
     @cached_property
     def _accumulated(self) -> tuple[pl.DataFrame, ...]:
         return tuple(source.accumulate(self.vocabularies) for source in self.sources)
 
-    def for_people(self, people: pl.Series) -> "ContextFeatures":
+    def for_people(self, person_ids: pl.Series) -> "ContextFeatures":
         """The same features for pairs of these people alone; rows of other people are dropped."""
-        chosen = pl.DataFrame({"person_id": people}, schema={"person_id": pl.String})
+        chosen_people = pl.DataFrame({"person_id": person_ids}, schema={"person_id": pl.String})
         return replace(
             self,
             sources=tuple(
-                replace(source, rows=source.rows.join(chosen, on="person_id", how="semi", maintain_order="left"))
+                replace(source, rows=source.rows.join(chosen_people, on="person_id", how="semi", maintain_order="left"))
                 if "person_id" in source.keys
                 else source
                 for source in self.sources
@@ -155,35 +156,36 @@ class ContextFeatures:
 
     def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """One row per pair (person_id, skill_id, at) in the same order, one column per feature."""
-        keyed = (
+        keyed_pairs = (
             pairs.with_row_index("place")
             .with_columns(pl.col("skill_id").str.replace(r"\|[^|]*$", ""), _to_naive_utc(pairs["at"]))
             .join(self.capabilities, on="skill_id", how="left", maintain_order="left")
         )
-        keys = {source.key_name: source.keys for source in self.sources}
-        keyed = keyed.with_columns(
-            pl.Series(name, encode_keys(keyed, columns, self.vocabularies)) for name, columns in keys.items()
+        columns_by_key = {source.key_name: source.keys for source in self.sources}
+        keyed_pairs = keyed_pairs.with_columns(
+            pl.Series(key_name, encode_keys(keyed_pairs, key_columns, self.vocabularies))
+            for key_name, key_columns in columns_by_key.items()
         )
-        moments = keyed["at"].unique()
+        moments = keyed_pairs["at"].unique()
         if len(moments) == 1:
-            return self._compute_at_one_moment(keyed, moments[0])
-        keyed = keyed.sort("at", "place")
-        columns = [
-            source.join_values(keyed, accumulated)
+            return self._compute_at_one_moment(keyed_pairs, moments[0])
+        keyed_pairs = keyed_pairs.sort("at", "place")
+        feature_columns = [
+            source.join_values(keyed_pairs, accumulated)
             for source, accumulated in zip(self.sources, self._accumulated, strict=True)
         ]
-        return pl.DataFrame([keyed["place"], *columns]).sort("place").drop("place")
+        return pl.DataFrame([keyed_pairs["place"], *feature_columns]).sort("place").drop("place")
 
-    def _compute_at_one_moment(self, keyed: pl.DataFrame, at: datetime) -> pl.DataFrame:
+    def _compute_at_one_moment(self, keyed_pairs: pl.DataFrame, moment: datetime) -> pl.DataFrame:
         """One row per pair: all share one moment, so that each key has one value and no join by time is needed."""
         with _VALUES_LOCK:
-            if at not in self._values_at:
+            if moment not in self._values_at:
                 self._values_at.clear()  # callers go from moment to moment, and each one takes memory
-                self._values_at[at] = tuple(source.values_at(self.vocabularies, at) for source in self.sources)
-            lookups = self._values_at[at]
+                self._values_at[moment] = tuple(source.values_at(self.vocabularies, moment) for source in self.sources)
+            lookups = self._values_at[moment]
         return pl.DataFrame(
             {
-                source.feature.name: lookup.get(keyed[source.key_name].to_numpy())
+                source.feature.name: lookup.get(keyed_pairs[source.key_name].to_numpy())
                 for source, lookup in zip(self.sources, lookups, strict=True)
             }
         )
@@ -197,23 +199,26 @@ class FeatureUnion:
 
     @property
     def features(self) -> tuple[Feature, ...]:
-        return tuple(feature for part in self.parts for feature in part.features)
+        return tuple(feature for extra_features in self.parts for feature in extra_features.features)
 
     def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """One row per pair in the same order: the columns of all parts side by side."""
-        return pl.concat([part(pairs) for part in self.parts], how="horizontal")
+        return pl.concat([extra_features(pairs) for extra_features in self.parts], how="horizontal")
 
-    def for_people(self, people: pl.Series) -> "FeatureUnion":
+    def for_people(self, person_ids: pl.Series) -> "FeatureUnion":
         """The same features for pairs of these people alone; a part that counts other people stays as it is."""
         return FeatureUnion(
-            [part.for_people(people) if isinstance(part, ContextFeatures) else part for part in self.parts]
+            [
+                extra_features.for_people(person_ids) if isinstance(extra_features, ContextFeatures) else extra_features
+                for extra_features in self.parts
+            ]
         )
 
-    def score_items(self, people: Strings, at: Ints, items: Strings) -> Floats:
+    def score_items(self, person_ids: Strings, moment_ticks: Ints, item_ids: Strings) -> Floats:
         """Rows x items (see `ml.ranking.features.CandidateNominator`). Raises ValueError if no part scores items."""
-        for part in self.parts:
-            if isinstance(part, CandidateNominator):
-                return part.score_items(people, at, items)
+        for extra_features in self.parts:
+            if isinstance(extra_features, CandidateNominator):
+                return extra_features.score_items(person_ids, moment_ticks, item_ids)
         raise ValueError("none of these features nominates candidates")
 
 
@@ -243,19 +248,19 @@ def build_context_features(tables: ContextTables) -> ContextFeatures:
     Returns:
         Extra features for `ml.ranking.fitting.fit_recommender`.
     """
-    wishes = () if tables.wishes is None else _wish_sources(tables.wishes)
+    wish_sources = () if tables.wishes is None else _wish_sources(tables.wishes)
     sources = (
         *_hr_sources(tables),
         *_project_sources(tables),
         *_learning_sources(tables.learning),
         *_taxonomy_sources(tables),
-        *wishes,
+        *wish_sources,
     )
     return ContextFeatures(sources, tables.capabilities.select("skill_id", "capability_id").unique("skill_id"))
 
 
 def _hr_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
-    roles = pl.concat(
+    dated_roles = pl.concat(
         [
             tables.people.join(tables.role_periods, on="person_id", how="anti").select(
                 "person_id", "role_name", ts=BEFORE_ALL, until=pl.lit(None, pl.Datetime)
@@ -266,15 +271,15 @@ def _hr_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
         ],
         how="vertical_relaxed",
     )
-    importance = pl.col("importance").replace_strict(
+    importance_weight = pl.col("importance").replace_strict(
         {"essential": 1.0, "optional": 0.4}, default=0.4, return_dtype=pl.Float64
     )
-    needs = roles.join(tables.role_profiles.with_columns(value=importance), on="role_name")
-    ended = needs.drop_nulls("until").select("person_id", "skill_id", ts="until", value=-pl.col("value"))
+    role_needs = dated_roles.join(tables.role_profiles.with_columns(value=importance_weight), on="role_name")
+    ended_needs = role_needs.drop_nulls("until").select("person_id", "skill_id", ts="until", value=-pl.col("value"))
     return (
         FeatureSource(
             Feature("role_needs", "hr", "importance of the skill in the profiles of the person's roles"),
-            pl.concat([needs.select("person_id", "skill_id", "ts", "value"), ended]),
+            pl.concat([role_needs.select("person_id", "skill_id", "ts", "value"), ended_needs]),
             "share",
         ),
         FeatureSource(
@@ -287,82 +292,82 @@ def _hr_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
 
 def _project_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
     assignments = tables.assignments.drop_nulls(["skill_id", "started_date"])
-    open_count = pl.concat(
+    open_changes = pl.concat(
         [
             _dated_rows(assignments, "started_date", pl.lit(1.0)),
             _dated_rows(assignments.drop_nulls("done_at"), "done_at", pl.lit(-1.0)),
         ]
     )
-    hours = _dated_rows(tables.practice, "occurred_at", pl.col("hours"))
+    hours_worked = _dated_rows(tables.practice, "occurred_at", pl.col("hours"))
     return (
         FeatureSource(
             Feature("demand_open", "projects", "log of 1 + open assignments that name the skill"),
-            open_count.drop("person_id"),
+            open_changes.drop("person_id"),
             "log_sum",
         ),
         FeatureSource(
             Feature("assigned_open", "projects", "log of 1 + the person's own open assignments that name it"),
-            open_count,
+            open_changes,
             "log_sum",
         ),
         FeatureSource(
             Feature("practised_hours", "projects", "log of 1 + hours (or times) the person worked on it"),
-            hours,
+            hours_worked,
             "log_sum",
         ),
         FeatureSource(
             Feature("practised_idle", "projects", "log of 1 + days since the person last worked on it"),
-            hours,
+            hours_worked,
             "log_age",
         ),
     )
 
 
 def _learning_sources(learning: pl.DataFrame) -> tuple[FeatureSource, ...]:
-    records = learning.drop_nulls("skill_id")
+    learning_records = learning.drop_nulls("skill_id")
     return (
         FeatureSource(
             Feature("learning_started", "learning", "log of 1 + times the person began to learn it"),
-            _dated_rows(records.filter(~pl.col("is_finished")), "occurred_at", pl.lit(1.0)),
+            _dated_rows(learning_records.filter(~pl.col("is_finished")), "occurred_at", pl.lit(1.0)),
             "log_sum",
         ),
         FeatureSource(
             Feature("learning_finished", "learning", "log of 1 + times the person finished learning it"),
-            _dated_rows(records.filter("is_finished"), "occurred_at", pl.lit(1.0)),
+            _dated_rows(learning_records.filter("is_finished"), "occurred_at", pl.lit(1.0)),
             "log_sum",
         ),
         FeatureSource(
             Feature("learning_score", "learning", "the newest score of learning it, 0 to 1"),
-            _dated_rows(records.drop_nulls("score_share"), "occurred_at", pl.col("score_share")),
+            _dated_rows(learning_records.drop_nulls("score_share"), "occurred_at", pl.col("score_share")),
             "latest",
         ),
     )
 
 
 def _taxonomy_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
-    held = tables.steps.group_by("person_id", "skill_id").agg(ts=_moment("reached_at").min())
-    links = tables.prerequisites.select("skill_id", "requires_skill_id").unique()
-    met = held.join(
-        links.with_columns(value=1.0 / pl.len().over("skill_id")),
+    held_since = tables.steps.group_by("person_id", "skill_id").agg(ts=_moment("reached_at").min())
+    prerequisite_links = tables.prerequisites.select("skill_id", "requires_skill_id").unique()
+    met_prerequisites = held_since.join(
+        prerequisite_links.with_columns(value=1.0 / pl.len().over("skill_id")),
         left_on="skill_id",
         right_on="requires_skill_id",
         suffix="_next",
     )
-    sizes = tables.capabilities.with_columns(value=1.0 / pl.len().over("capability_id"))
+    capability_shares = tables.capabilities.with_columns(value=1.0 / pl.len().over("capability_id"))
     return (
         FeatureSource(
             Feature("prerequisites_asked", "taxonomy", "1 where the skill has prerequisites"),
-            links.select("skill_id").unique().select("skill_id", ts=BEFORE_ALL, value=pl.lit(1.0)),
+            prerequisite_links.select("skill_id").unique().select("skill_id", ts=BEFORE_ALL, value=pl.lit(1.0)),
             "share",
         ),
         FeatureSource(
             Feature("prerequisites_met", "taxonomy", "share of its prerequisites that the person holds"),
-            met.select("person_id", "ts", "value", skill_id="skill_id_next"),
+            met_prerequisites.select("person_id", "ts", "value", skill_id="skill_id_next"),
             "share",
         ),
         FeatureSource(
             Feature("capability_held", "taxonomy", "share of its capability that the person holds"),
-            held.join(sizes, on="skill_id").select("person_id", "capability_id", "ts", "value"),
+            held_since.join(capability_shares, on="skill_id").select("person_id", "capability_id", "ts", "value"),
             "share",
         ),
     )
@@ -378,9 +383,9 @@ def _wish_sources(wishes: pl.DataFrame) -> tuple[FeatureSource, ...]:
     )
 
 
-def _dated_rows(frame: pl.DataFrame, moment: str, value: pl.Expr) -> pl.DataFrame:
+def _dated_rows(records: pl.DataFrame, moment_column: str, value_expr: pl.Expr) -> pl.DataFrame:
     """One row per row of the frame: person_id, skill_id, ts, value."""
-    return frame.select("person_id", "skill_id", ts=_moment(moment), value=value)
+    return records.select("person_id", "skill_id", ts=_moment(moment_column), value=value_expr)
 
 
 def _moment(column: str) -> pl.Expr:
@@ -389,5 +394,5 @@ def _moment(column: str) -> pl.Expr:
 
 def _to_naive_utc(moments: pl.Series) -> pl.Series:
     is_zoned = isinstance(moments.dtype, pl.Datetime) and moments.dtype.time_zone is not None
-    naive = moments.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if is_zoned else moments
-    return naive.cast(pl.Datetime("us"))
+    naive_moments = moments.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if is_zoned else moments
+    return naive_moments.cast(pl.Datetime("us"))

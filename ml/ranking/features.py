@@ -1,7 +1,7 @@
 """Features of (person, item) candidates as of a moment: one list names them, one function computes them.
 
 Belongs here: the declared features with their families, their computation, the interface of features from elsewhere.
-Does not belong here: weights, labels, anything that reads events at or after the row's cut.
+Does not belong here: weights, labels, anything that reads events at or after the row's cutoff.
 """
 
 from dataclasses import dataclass
@@ -97,13 +97,13 @@ class ExtraFeatures(Protocol):
 class CandidateNominator(Protocol):
     """Extra features that also score every item, so that an item which only they favour becomes a candidate."""
 
-    def score_items(self, people: Strings, at: Ints, items: Strings) -> Floats:
+    def score_items(self, person_ids: Strings, moment_ticks: Ints, item_ids: Strings) -> Floats:
         """Score every item for some people.
 
         Args:
-            people: Person id of each row.
-            at: Moment of each row in ticks (see `ml.data.interactions.as_tick`).
-            items: Ids of the items to score.
+            person_ids: Person id of each row.
+            moment_ticks: Moment of each row in ticks (see `ml.data.interactions.as_tick`).
+            item_ids: Ids of the items to score.
 
         Returns:
             Rows x items; a higher score is likelier.
@@ -116,35 +116,35 @@ def build_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates
 
     Args:
         ensemble: Scorers and item statistics; its items are those that `user_states` and `candidates` are coded by.
-        user_states: What each row's person held before the row's cut.
+        user_states: What each row's person held before the row's cutoff.
         candidates: Rows x k candidates.
 
     Returns:
         (rows * k) x features in the order of FEATURES, the candidates of a row one after the other; 0 on padding.
     """
-    rows, size = candidates.item.shape
-    matrix = np.concatenate(
+    n_rows, n_candidates = candidates.item.shape
+    feature_matrix = np.concatenate(
         [
-            *(_channel_features(candidates, channel) for channel in range(len(CHANNELS))),
+            *(_channel_features(candidates, channel_index) for channel_index in range(len(CHANNELS))),
             candidates.prior[:, :, None],
             _trend_features(ensemble, user_states, candidates),
             _name_group_features(ensemble, user_states, candidates),
             _age_features(ensemble, user_states, candidates),
             _curriculum_features(ensemble, user_states, candidates),
-            np.broadcast_to(_person_features(user_states)[:, None, :], (rows, size, 4)),
+            np.broadcast_to(_person_features(user_states)[:, None, :], (n_rows, n_candidates, 4)),
         ],
         axis=2,
         dtype=np.float32,
     )
-    matrix[~candidates.real] = 0.0
-    return matrix.reshape(rows * size, len(FEATURES))
+    feature_matrix[~candidates.is_candidate] = 0.0
+    return feature_matrix.reshape(n_rows * n_candidates, len(FEATURES))
 
 
 def build_extra_features(
     extra: ExtraFeatures,
     user_states: UserStates,
     candidates: Candidates,
-    people: Strings,
+    person_ids: Strings,
     ensemble: ScorerEnsemble,
     is_calendar: bool,
 ) -> Floats:
@@ -152,11 +152,11 @@ def build_extra_features(
 
     Args:
         extra: The features to compute.
-        user_states: Person and cut of each row.
+        user_states: Person and cutoff of each row.
         candidates: Rows x k candidates.
-        people: Person id of each person code.
+        person_ids: Person id of each person code.
         ensemble: Holds the id of each item code.
-        is_calendar: Whether cuts are microseconds since 1970, else an integer order.
+        is_calendar: Whether cutoffs are microseconds since 1970, else an integer order.
 
     Returns:
         (rows * k) x extra features, the candidates of a row one after the other.
@@ -164,51 +164,56 @@ def build_extra_features(
     Raises:
         ValueError: `extra` returned another number of rows, or empty or infinite cells.
     """
-    size = candidates.item.shape[1]
-    moment = pl.Series(np.repeat(user_states.cut, size))
+    n_candidates = candidates.item.shape[1]
+    moments = pl.Series(np.repeat(user_states.cutoff_tick, n_candidates))
     pairs = pl.DataFrame(
         {
-            "person_id": pl.Series(people[np.repeat(user_states.person, size)].tolist(), dtype=pl.String),
+            "person_id": pl.Series(person_ids[np.repeat(user_states.person, n_candidates)].tolist(), dtype=pl.String),
             "skill_id": pl.Series(ensemble.items[candidates.item.ravel()].tolist(), dtype=pl.String),
-            "at": moment.cast(pl.Datetime("us")) if is_calendar else moment,
+            "at": moments.cast(pl.Datetime("us")) if is_calendar else moments,
         }
     )
-    frame = extra(pairs).select([feature.name for feature in extra.features])
-    if frame.height != pairs.height:
+    extra_columns = extra(pairs).select([feature.name for feature in extra.features])
+    if extra_columns.height != pairs.height:
         raise ValueError(
-            f"extra features returned {frame.height} rows for {pairs.height} pairs: one row per pair is needed"
+            f"extra features returned {extra_columns.height} rows for {pairs.height} pairs: one row per pair is needed"
         )
-    matrix = frame.to_numpy().astype(np.float32).reshape(frame.shape)
-    if not np.isfinite(matrix).all():
+    feature_matrix = extra_columns.to_numpy().astype(np.float32).reshape(extra_columns.shape)
+    if not np.isfinite(feature_matrix).all():
         raise ValueError("extra features hold empty or infinite cells: give 0 and an indicator for unknown values")
-    return matrix
+    return feature_matrix
 
 
 def first_and_latest_use(user_states: UserStates) -> tuple[Ints, Ints]:
-    """The ticks of each row's first and latest use of any item; both are the row's cut if there is none."""
-    first, latest = user_states.cut.copy(), user_states.cut.copy()
-    np.minimum.at(first, user_states.row, user_states.first_used)
-    latest[user_states.item_counts > 0] = np.iinfo(np.int64).min
-    np.maximum.at(latest, user_states.row, user_states.last_used)
-    return first, latest
+    """The ticks of each row's first and latest use of any item; both are the row's cutoff if there is none."""
+    first_ticks, latest_ticks = user_states.cutoff_tick.copy(), user_states.cutoff_tick.copy()
+    np.minimum.at(first_ticks, user_states.row, user_states.first_used)
+    latest_ticks[user_states.item_counts > 0] = np.iinfo(np.int64).min
+    np.maximum.at(latest_ticks, user_states.row, user_states.last_used)
+    return first_ticks, latest_ticks
 
 
 def _person_features(user_states: UserStates) -> Floats:
     """Rows x 4: the features that depend on the person alone."""
-    moments = np.zeros(len(user_states), np.int64)
-    np.maximum.at(moments, user_states.row, user_states.moments_back + 1)
-    days_since = [(user_states.cut - use) / user_states.ticks_per_day for use in first_and_latest_use(user_states)]
+    moment_counts = np.zeros(len(user_states), np.int64)
+    np.maximum.at(moment_counts, user_states.row, user_states.moments_back + 1)
+    days_since = [
+        (user_states.cutoff_tick - use_ticks) / user_states.ticks_per_day
+        for use_ticks in first_and_latest_use(user_states)
+    ]
     return np.stack(
-        [np.log1p(np.maximum(column, 0)) for column in ((user_states.item_counts, moments, *days_since))], axis=1
+        [np.log1p(np.maximum(column, 0)) for column in ((user_states.item_counts, moment_counts, *days_since))], axis=1
     ).astype(np.float32)
 
 
-def _channel_features(candidates: Candidates, channel: int) -> Floats:
-    scores = np.where(candidates.real, candidates.channel_scores[channel], np.float32(0.0))
-    share = np.clip(scores / (candidates.best_scores[channel][:, None] + np.float32(1e-9)), -1.0, 1.0)
-    order = np.argsort(-np.where(candidates.real, scores, -np.inf), axis=1, kind="stable")
-    rank = np.empty_like(order)
-    np.put_along_axis(rank, order, np.broadcast_to(np.arange(order.shape[1]), order.shape), axis=1)
+def _channel_features(candidates: Candidates, channel_index: int) -> Floats:
+    scores = np.where(candidates.is_candidate, candidates.channel_scores[channel_index], np.float32(0.0))
+    share = np.clip(scores / (candidates.best_scores[channel_index][:, None] + np.float32(1e-9)), -1.0, 1.0)
+    descending_order = np.argsort(-np.where(candidates.is_candidate, scores, -np.inf), axis=1, kind="stable")
+    rank = np.empty_like(descending_order)
+    np.put_along_axis(
+        rank, descending_order, np.broadcast_to(np.arange(descending_order.shape[1]), descending_order.shape), axis=1
+    )
     return np.stack(
         [share, np.log(np.float32(0.01) + np.maximum(share, 0.0)), _MINUS_LOG_RANK[rank]], axis=2, dtype=np.float32
     )
@@ -216,51 +221,63 @@ def _channel_features(candidates: Candidates, channel: int) -> Floats:
 
 def _trend_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
     """Item counts are computed once per distinct moment: most rows of a block share theirs."""
-    popular = np.log1p(ensemble.popularity)[candidates.item]
-    cuts, cut_index = np.unique(user_states.cut, return_inverse=True)
-    logs = [
-        log_share(count)[cut_index[:, None], candidates.item]
-        for count in (
-            [ensemble.trend.recent_counts(cuts, window) for window in WINDOWS] + [ensemble.trend.total_counts(cuts)]
+    log_popularity = np.log1p(ensemble.popularity)[candidates.item]
+    distinct_cutoffs, cutoff_index = np.unique(user_states.cutoff_tick, return_inverse=True)
+    log_shares = [
+        log_share(adoption_counts)[cutoff_index[:, None], candidates.item]
+        for adoption_counts in (
+            [ensemble.trend.recent_counts(distinct_cutoffs, n_bins) for n_bins in WINDOWS]
+            + [ensemble.trend.total_counts(distinct_cutoffs)]
         )
     ]
-    return np.stack([popular, *logs, logs[1] - logs[-1]], axis=2, dtype=np.float32, casting="same_kind")
+    return np.stack(
+        [log_popularity, *log_shares, log_shares[1] - log_shares[-1]], axis=2, dtype=np.float32, casting="same_kind"
+    )
 
 
 def _age_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
-    age = np.maximum(user_states.cut[:, None] - ensemble.trend.first_use[candidates.item], 0)
-    return np.stack([ensemble.is_new[candidates.item], np.log1p(age / user_states.ticks_per_day)], axis=2).astype(
+    age_ticks = np.maximum(user_states.cutoff_tick[:, None] - ensemble.trend.first_use[candidates.item], 0)
+    return np.stack([ensemble.is_new[candidates.item], np.log1p(age_ticks / user_states.ticks_per_day)], axis=2).astype(
         np.float32
     )
 
 
 def _name_group_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
-    rows, columns = len(user_states), []
-    cuts, cut_index = np.unique(user_states.cut, return_inverse=True)
-    late_adoptions = ensemble.trend.recent_counts(cuts, WINDOWS[1]) + np.float32(0.01)
+    n_rows, feature_columns = len(user_states), []
+    distinct_cutoffs, cutoff_index = np.unique(user_states.cutoff_tick, return_inverse=True)
+    late_adoptions = ensemble.trend.recent_counts(distinct_cutoffs, WINDOWS[1]) + np.float32(0.01)
     log_idle_days = np.log1p(user_states.idle_days)
     recency = np.exp(-user_states.moments_back / 2.0)
-    weights = [
+    entry_weightings = [
         (np.ones(len(recency)), user_states.item_counts),
-        (recency, np.bincount(user_states.row, recency, rows)),
+        (recency, np.bincount(user_states.row, recency, n_rows)),
     ]
-    for group in ensemble.name_groups:
-        count = int(group.max(initial=0)) + 1
+    for group_codes in ensemble.name_groups:
+        n_groups = int(group_codes.max(initial=0)) + 1
         # A history holds few of the groups: only (row, group) pairs that occur are counted and looked up.
-        held, entry_slot = np.unique(user_states.row * count + group[user_states.item], return_inverse=True)
-        pair = np.arange(rows)[:, None] * count + group[candidates.item]
-        slot = np.searchsorted(held, pair)
-        slot = np.where(np.append(held, -1)[slot] == pair, slot, len(held))
-        for weight, total in weights:
-            columns.append(
-                np.append(np.bincount(entry_slot, weight, len(held)), 0.0)[slot] / np.maximum(total, 1e-9)[:, None]
+        held_pairs, entry_pair_index = np.unique(
+            user_states.row * n_groups + group_codes[user_states.item], return_inverse=True
+        )
+        candidate_pairs = np.arange(n_rows)[:, None] * n_groups + group_codes[candidates.item]
+        candidate_pair_index = np.searchsorted(held_pairs, candidate_pairs)
+        candidate_pair_index = np.where(
+            np.append(held_pairs, -1)[candidate_pair_index] == candidate_pairs, candidate_pair_index, len(held_pairs)
+        )
+        for entry_weights, row_totals in entry_weightings:
+            feature_columns.append(
+                np.append(np.bincount(entry_pair_index, entry_weights, len(held_pairs)), 0.0)[candidate_pair_index]
+                / np.maximum(row_totals, 1e-9)[:, None]
             )
-        latest = np.full(len(held) + 1, 9.0)  # e^9 days stands for never
-        np.minimum.at(latest, entry_slot, log_idle_days)
-        columns.append(-latest[slot])
-        membership = sparse.csr_matrix((np.ones(len(group), np.float32), (np.arange(len(group)), group)))
-        columns.append(log_share(late_adoptions @ membership)[cut_index[:, None], group[candidates.item]])
-    return np.stack(columns, axis=2, dtype=np.float32, casting="same_kind")
+        least_log_idle = np.full(len(held_pairs) + 1, 9.0)  # e^9 days stands for never
+        np.minimum.at(least_log_idle, entry_pair_index, log_idle_days)
+        feature_columns.append(-least_log_idle[candidate_pair_index])
+        membership_matrix = sparse.csr_matrix(
+            (np.ones(len(group_codes), np.float32), (np.arange(len(group_codes)), group_codes))
+        )
+        feature_columns.append(
+            log_share(late_adoptions @ membership_matrix)[cutoff_index[:, None], group_codes[candidates.item]]
+        )
+    return np.stack(feature_columns, axis=2, dtype=np.float32, casting="same_kind")
 
 
 def _curriculum_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:

@@ -45,7 +45,7 @@ def fit_recommender(
     as_of: Moment,
     horizon_days: int = 90,
     config: RankerConfig | None = None,
-    names: pl.DataFrame | None = None,
+    item_names: pl.DataFrame | None = None,
     extra_features: ExtraFeatures | None = None,
     requires: pl.DataFrame | None = None,
     repeatable: pl.Series | None = None,
@@ -59,7 +59,7 @@ def fit_recommender(
         as_of: Date, time, or position in an integer order.
         horizon_days: Days within which an acquisition counts; ticks if `ts` is an integer order.
         config: Settings; chosen from the size of the data if None.
-        names: skill_id, name; ids are read as names if None.
+        item_names: skill_id, name; ids are read as names if None.
         extra_features: Features from elsewhere.
         requires: skill_id, requires_id; an item is eligible for people who hold all items it requires.
         repeatable: Ids of items that can be reached again.
@@ -69,17 +69,17 @@ def fit_recommender(
     Returns:
         The recommender. With too little to learn from it orders items by popularity and gives the `reason`.
     """
-    end = as_tick(as_of) + 1
-    interactions = drop_unused_ids(filter_before(encode_interactions(events), end))
+    end_tick = as_tick(as_of) + 1
+    interactions = drop_unused_ids(filter_before(encode_interactions(events), end_tick))
     rules = encode_rules(requires, repeatable, interactions.items)
     interactions = replace(interactions, repeatable=rules.repeatable)
     with threadpool_limits(1):
         return fit_coded_recommender(
             interactions,
-            end=end,
-            horizon=horizon_days * TICKS_PER_DAY if interactions.is_calendar else horizon_days,
+            end_tick=end_tick,
+            horizon_ticks=horizon_days * TICKS_PER_DAY if interactions.is_calendar else horizon_days,
             config=config or choose_config(interactions),
-            names=align_item_names(names, interactions.items),
+            item_names=align_item_names(item_names, interactions.items),
             extra=extra_features,
             seed=seed,
             progress=progress,
@@ -90,10 +90,10 @@ def fit_recommender(
 def fit_coded_recommender(
     interactions: Interactions,
     *,
-    end: int,
-    horizon: int,
+    end_tick: int,
+    horizon_ticks: int,
     config: RankerConfig,
-    names: Strings | None,
+    item_names: Strings | None,
     extra: ExtraFeatures | None,
     seed: int,
     progress: Progress = lambda *_: None,
@@ -103,21 +103,23 @@ def fit_coded_recommender(
     """`fit_recommender` on coded interactions.
 
     Args:
-        interactions: What happened before `end`.
-        end: First moment in ticks that is not known.
-        horizon: Span in ticks within which an acquisition counts.
+        interactions: What happened before `end_tick`.
+        end_tick: First moment in ticks that is not known.
+        horizon_ticks: Span in ticks within which an acquisition counts.
         config: Settings.
-        names: Name of each item; ids if None.
+        item_names: Name of each item; ids if None.
         extra: Features from elsewhere.
         seed: Seed of every random choice.
         progress: Is called with the name of a finished stage and the share of the work.
         rules: The eligibility rules, coded by the items of `interactions`.
         with_calibration: Whether to fit the probability, about half of the cost.
     """
-    training, calibration, people_per_sample = _split_people(interactions, config.training_people, seed)
-    window = TrainingWindow(
-        int(training.time.min(initial=end)),
-        end,
+    training_interactions, calibration_interactions, people_per_sample = _split_people(
+        interactions, config.training_people, seed
+    )
+    training_window = TrainingWindow(
+        int(training_interactions.time.min(initial=end_tick)),
+        end_tick,
         interactions.is_calendar,
         interactions.n_people,
         len(interactions.item),
@@ -125,20 +127,22 @@ def fit_coded_recommender(
     )
     recommender = Recommender(
         config,
-        horizon,
-        fit_ensemble(interactions, config, names=names, seed=seed),
+        horizon_ticks,
+        fit_ensemble(interactions, config, item_names=item_names, seed=seed),
         None,
         None,
         None,
-        window,
+        training_window,
         extra,
         rules,
     )
-    recommender = _add_ranker(recommender, training, names, people_per_sample)
+    recommender = _add_ranker(recommender, training_interactions, item_names, people_per_sample)
     progress("ranker", 0.6)
     if not with_calibration or recommender.ranker is None or config.target == "step" or not interactions.is_calendar:
         return recommender
-    calibrator = _fit_calibrator(recommender, interactions, training, calibration, names, people_per_sample)
+    calibrator = _fit_calibrator(
+        recommender, interactions, training_interactions, calibration_interactions, item_names, people_per_sample
+    )
     progress("calibration", 1.0)
     return recommender if calibrator is None else replace(recommender, calibrator=calibrator)
 
@@ -146,165 +150,191 @@ def fit_coded_recommender(
 def _fit_calibrator(
     recommender: Recommender,
     interactions: Interactions,
-    training: Interactions,
-    calibration: Interactions,
-    names: Strings | None,
+    training_interactions: Interactions,
+    calibration_interactions: Interactions,
+    item_names: Strings | None,
     people_per_sample: float,
 ) -> Calibrator | None:
     """The calibrator of the ranker; None if an earlier fit has no ranker.
 
     The same fit, some horizons earlier, did not know the outcomes of the last ones: they measure its probabilities.
     """
-    window, horizon, config = recommender.window, recommender.horizon, recommender.config
-    spans = CALIBRATION_SPANS if window.end - CALIBRATION_SPANS * horizon > int(np.median(interactions.time)) else 1
-    past = filter_before(training, window.end - spans * horizon)
-    items = past.used_items
-    past, past_names = drop_unused_ids(past), None if names is None else names[items]
-    ensemble = fit_ensemble(past, config, names=past_names, seed=window.seed, people_per_sample=people_per_sample)
-    earlier = replace(
+    training_window, horizon_ticks, config = recommender.window, recommender.horizon, recommender.config
+    n_spans = (
+        CALIBRATION_SPANS
+        if training_window.end - CALIBRATION_SPANS * horizon_ticks > int(np.median(interactions.time))
+        else 1
+    )
+    past_interactions = filter_before(training_interactions, training_window.end - n_spans * horizon_ticks)
+    past_item_codes = past_interactions.used_items
+    past_interactions = drop_unused_ids(past_interactions)
+    past_names = None if item_names is None else item_names[past_item_codes]
+    ensemble = fit_ensemble(
+        past_interactions, config, item_names=past_names, seed=training_window.seed, people_per_sample=people_per_sample
+    )
+    earlier_recommender = replace(
         recommender,
         ensemble=ensemble,
-        rules=recommender.rules.select_items(items),
-        window=replace(window, end=window.end - spans * horizon),
+        rules=recommender.rules.select_items(past_item_codes),
+        window=replace(training_window, end=training_window.end - n_spans * horizon_ticks),
     )
     # otherwise the ranker did not see the people that it is measured on, and need not be fitted again
-    if calibration is training:
-        earlier = _add_ranker(replace(earlier, ranker=None), past, past_names, settings_from=recommender.ranker)
-    if earlier.ranker is None:
+    if calibration_interactions is training_interactions:
+        earlier_recommender = _add_ranker(
+            replace(earlier_recommender, ranker=None), past_interactions, past_names, settings_from=recommender.ranker
+        )
+    if earlier_recommender.ranker is None:
         return None
-    parts = [
-        _collect_calibration_rows(earlier, calibration, window.end - span * horizon, horizon)
-        for span in range(1, spans + 1)
+    span_rows = [
+        _collect_calibration_rows(
+            earlier_recommender, calibration_interactions, training_window.end - span * horizon_ticks, horizon_ticks
+        )
+        for span in range(1, n_spans + 1)
     ]
-    inputs, outcomes, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return fit_calibrator(inputs, outcomes, weight, np.repeat(np.arange(spans), [len(part[1]) for part in parts]))
+    inputs, outcomes, weights = (np.concatenate(column) for column in zip(*span_rows, strict=True))
+    return fit_calibrator(
+        inputs, outcomes, weights, np.repeat(np.arange(n_spans), [len(rows_of_span[1]) for rows_of_span in span_rows])
+    )
 
 
 def build_ranker_rows(
-    recommender: Recommender, interactions: Interactions, names: Strings | None, people_per_sample: float = 1.0
+    recommender: Recommender, interactions: Interactions, item_names: Strings | None, people_per_sample: float = 1.0
 ) -> TrainingRows | str:
     """The rows that the ranker of a recommender is fitted on.
 
     Args:
         recommender: Its settings, window, rules and extra features decide what the rows are.
         interactions: What happened before the end of its window.
-        names: Name of each item; ids if None.
+        item_names: Name of each item; ids if None.
         people_per_sample: How many people each person of `interactions` represents.
 
     Returns:
         The rows; or, with too little to learn from, the reason.
     """
-    config, window = recommender.config, recommender.window
+    config, training_window = recommender.config, recommender.window
     cases = build_training_cases(
         interactions,
         config,
-        horizon=recommender.horizon,
-        end=window.end,
-        seed=window.seed,
+        horizon_ticks=recommender.horizon,
+        end_tick=training_window.end,
+        seed=training_window.seed,
         rules=recommender.rules,
         include_newcomers=isinstance(recommender.extra, CandidateNominator),
     )
     if len(cases) < config.min_cases:
         return f"{len(cases)} past steps to learn from, {config.min_cases} needed: ordered by popularity"
-    rows = build_training_rows(
+    training_rows = build_training_rows(
         interactions,
         cases,
         config,
-        item_names=names,
+        item_names=item_names,
         extra=recommender.extra,
-        seed=window.seed,
+        seed=training_window.seed,
         rules=recommender.rules,
         people_per_sample=people_per_sample,
     )
-    if int(rows.has_target.sum()) < config.min_cases:
+    if int(training_rows.has_target.sum()) < config.min_cases:
         return "too few past steps were among their candidates: ordered by popularity"
-    return rows
+    return training_rows
 
 
 def _add_ranker(
     recommender: Recommender,
     interactions: Interactions,
-    names: Strings | None,
+    item_names: Strings | None,
     people_per_sample: float = 1.0,
     settings_from: Ranker | None = None,
 ) -> Recommender:
     """The recommender with a ranker fitted on these interactions, or with the reason why there is none."""
-    rows = build_ranker_rows(recommender, interactions, names, people_per_sample)
-    if isinstance(rows, str):
-        return replace(recommender, reason=rows)
+    rows_or_reason = build_ranker_rows(recommender, interactions, item_names, people_per_sample)
+    if isinstance(rows_or_reason, str):
+        return replace(recommender, reason=rows_or_reason)
     features = (*FEATURES, *(recommender.extra.features if recommender.extra is not None else ()))
     return replace(
         recommender,
         ranker=fit_ranker(
-            rows, features, recommender.config, seed=recommender.window.seed, settings_from=settings_from
+            rows_or_reason, features, recommender.config, seed=recommender.window.seed, settings_from=settings_from
         ),
     )
 
 
-def _split_people(interactions: Interactions, limit: int, seed: int) -> tuple[Interactions, Interactions, float]:
+def _split_people(interactions: Interactions, max_people: int, seed: int) -> tuple[Interactions, Interactions, float]:
     """People to fit the ranker on, people to calibrate it on, and how many people each of them represents.
 
-    Up to `limit` people everybody serves both; of more, `limit` train and up to half as many others calibrate.
+    Up to `max_people` everybody serves both; of more, `max_people` train and up to half as many others calibrate.
     """
-    if interactions.n_people <= limit:
+    if interactions.n_people <= max_people:
         return interactions, interactions, 1.0
-    order = np.random.default_rng(seed).permutation(interactions.n_people)
-    training, calibration = (np.sort(part) for part in (order[:limit], order[limit : limit + limit // 2]))
+    shuffled_codes = np.random.default_rng(seed).permutation(interactions.n_people)
+    training_codes, calibration_codes = (
+        np.sort(person_codes)
+        for person_codes in (shuffled_codes[:max_people], shuffled_codes[max_people : max_people + max_people // 2])
+    )
     return (
-        select_people(interactions, training),
-        select_people(interactions, calibration),
-        interactions.n_people / limit,
+        select_people(interactions, training_codes),
+        select_people(interactions, calibration_codes),
+        interactions.n_people / max_people,
     )
 
 
 def _collect_calibration_rows(
-    recommender: Recommender, interactions: Interactions, cut: int, horizon: int
+    recommender: Recommender, interactions: Interactions, cutoff_tick: int, horizon_ticks: int
 ) -> tuple[Floats, Bools, Doubles]:
-    """Calibration inputs, outcomes and weights of the best candidates of people with a history at the cut."""
+    """Calibration inputs, outcomes and weights of the best candidates of people with a history at the cutoff."""
     interactions = reindex_items(interactions, recommender.ensemble.items)
     interactions = replace(interactions, repeatable=recommender.rules.repeatable)
-    cases = build_window_cases(interactions, np.array([cut]), horizon, include_idle=True)
-    cases, weight = _sample_cases(cases, interactions, recommender)
-    ready = replace(recommender.with_interactions(interactions), calibrator=None)
-    parts = []
-    for block in cases.blocks(recommender.config.block_rows(interactions.n_items)):
-        ranked = ready.rank_block(interactions, block.person, block.cut, recommender.config.n_candidates)
-        user_states = build_user_states(interactions, block.person, block.cut)
-        inputs = calibration_inputs(
-            interactions, user_states, ranked.utility, ranked.real, ranked.features.reshape(ranked.real.size, -1)
+    cases = build_window_cases(interactions, np.array([cutoff_tick]), horizon_ticks, include_idle=True)
+    cases, case_weights = _sample_cases(cases, interactions, recommender)
+    updated_recommender = replace(recommender.with_interactions(interactions), calibrator=None)
+    block_rows = []
+    for case_block in cases.blocks(recommender.config.block_rows(interactions.n_items)):
+        ranked_block = updated_recommender.rank_block(
+            interactions, case_block.person, case_block.cutoff_tick, recommender.config.n_candidates
         )
-        is_best = ranked.real & (np.arange(ranked.real.shape[1]) < CALIBRATION_CANDIDATES)
-        parts.append(
+        user_states = build_user_states(interactions, case_block.person, case_block.cutoff_tick)
+        inputs = calibration_inputs(
+            interactions,
+            user_states,
+            ranked_block.utility,
+            ranked_block.is_candidate,
+            ranked_block.features.reshape(ranked_block.is_candidate.size, -1),
+        )
+        is_best = ranked_block.is_candidate & (np.arange(ranked_block.is_candidate.shape[1]) < CALIBRATION_CANDIDATES)
+        block_rows.append(
             (
                 inputs[is_best.ravel()],
-                block.label_candidates(ranked.item, interactions.n_items)[is_best],
+                case_block.label_candidates(ranked_block.item, interactions.n_items)[is_best],
                 is_best.sum(axis=1),
             )
         )
-    if not parts:
+    if not block_rows:
         return np.zeros((0, 1), np.float32), np.zeros(0, bool), np.zeros(0)
-    inputs, outcomes, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return inputs, outcomes, np.repeat(weight, counts)
+    inputs, outcomes, best_counts = (np.concatenate(column) for column in zip(*block_rows, strict=True))
+    return inputs, outcomes, np.repeat(case_weights, best_counts)
 
 
 def _sample_cases(cases: Cases, interactions: Interactions, recommender: Recommender) -> tuple[Cases, Doubles]:
     """At most `calibration_people` active people and a quarter as many idle ones; how many people each represents."""
-    entry = np.searchsorted(interactions.search_key, interactions.time_key(cases.person, cases.cut)) - 1
-    latest = np.append(interactions.time, 0)[np.maximum(entry, 0)]
-    is_idle = latest < cases.cut - ACTIVE_DAYS * TICKS_PER_DAY
-    limit, rng = recommender.config.calibration_people, np.random.default_rng(recommender.window.seed)
-    rows, weights = [], []
-    for group, size in ((np.flatnonzero(~is_idle), limit), (np.flatnonzero(is_idle), limit // 4)):
-        rows.append(rng.choice(group, size, replace=False) if len(group) > size else group)
-        weights.append(np.full(len(rows[-1]), len(group) / max(len(rows[-1]), 1)))
-    row = np.concatenate(rows)
-    order = np.argsort(row)
-    return cases.take(row[order]), np.concatenate(weights)[order]
+    latest_entries = (
+        np.searchsorted(interactions.search_key, interactions.time_key(cases.person, cases.cutoff_tick)) - 1
+    )
+    latest_ticks = np.append(interactions.time, 0)[np.maximum(latest_entries, 0)]
+    is_idle = latest_ticks < cases.cutoff_tick - ACTIVE_DAYS * TICKS_PER_DAY
+    max_active, rng = recommender.config.calibration_people, np.random.default_rng(recommender.window.seed)
+    sampled_indices, weights = [], []
+    for group_indices, max_size in ((np.flatnonzero(~is_idle), max_active), (np.flatnonzero(is_idle), max_active // 4)):
+        sampled_indices.append(
+            rng.choice(group_indices, max_size, replace=False) if len(group_indices) > max_size else group_indices
+        )
+        weights.append(np.full(len(sampled_indices[-1]), len(group_indices) / max(len(sampled_indices[-1]), 1)))
+    case_indices = np.concatenate(sampled_indices)
+    order = np.argsort(case_indices)
+    return cases.take(case_indices[order]), np.concatenate(weights)[order]
 
 
-def align_item_names(names: pl.DataFrame | None, items: Strings) -> Strings | None:
+def align_item_names(name_rows: pl.DataFrame | None, item_ids: Strings) -> Strings | None:
     """The name of each item from rows (skill_id, name); its id if it has none. None without names."""
-    if names is None:
+    if name_rows is None:
         return None
-    lookup = dict(names.select("skill_id", "name").drop_nulls().iter_rows())
-    return np.asarray([lookup.get(item, item) for item in items.tolist()], str)
+    name_by_id = dict(name_rows.select("skill_id", "name").drop_nulls().iter_rows())
+    return np.asarray([name_by_id.get(item_id, item_id) for item_id in item_ids.tolist()], str)

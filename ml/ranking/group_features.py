@@ -53,40 +53,45 @@ class GroupFeatures:
 
         People in no group get the share of everybody and a lift of 0; an item without events gets zeros.
         """
-        people, person = np.unique(pairs["person_id"].to_numpy().astype(str), return_inverse=True)
-        item = encode_ids(pairs["skill_id"].cast(pl.String), self._index.items)
-        table = np.zeros((pairs.height, 3), np.float32)
+        person_ids, person_codes = np.unique(pairs["person_id"].to_numpy().astype(str), return_inverse=True)
+        item_codes = encode_ids(pairs["skill_id"].cast(pl.String), self._index.items)
+        feature_table = np.zeros((pairs.height, 3), np.float32)
         moments, moment_index = np.unique(self._on_grid(as_ticks(pairs["at"])), return_inverse=True)
-        for number, moment in enumerate(moments.tolist()):
-            rows = np.flatnonzero((moment_index == number) & (item >= 0))
-            table[rows] = self._features_at(moment, people, person[rows], item[rows])
-        return pl.DataFrame(table, schema=[feature.name for feature in self.features], orient="row")
+        for moment_number, moment in enumerate(moments.tolist()):
+            row_indices = np.flatnonzero((moment_index == moment_number) & (item_codes >= 0))
+            feature_table[row_indices] = self._features_at(
+                moment, person_ids, person_codes[row_indices], item_codes[row_indices]
+            )
+        return pl.DataFrame(feature_table, schema=[feature.name for feature in self.features], orient="row")
 
-    def score_items(self, people: Strings, at: Ints, items: Strings) -> Floats:
+    def score_items(self, person_ids: Strings, moment_ticks: Ints, item_ids: Strings) -> Floats:
         """Rows x items: the group_adoption of every item (see `ml.ranking.features.CandidateNominator`)."""
-        scores = np.zeros((len(people), len(items)), np.float32)
-        code = encode_ids(items, self._index.items)
-        columns = np.flatnonzero(code >= 0)
-        grid = self._on_grid(at)
-        for moment in np.unique(grid).tolist():
-            rows = np.flatnonzero(grid == moment)
+        scores = np.zeros((len(person_ids), len(item_ids)), np.float32)
+        item_codes = encode_ids(item_ids, self._index.items)
+        known_columns = np.flatnonzero(item_codes >= 0)
+        grid_ticks = self._on_grid(moment_ticks)
+        for moment in np.unique(grid_ticks).tolist():
+            row_indices = np.flatnonzero(grid_ticks == moment)
             adoption = self._features_at(
-                moment, people[rows], np.repeat(np.arange(len(rows)), len(columns)), np.tile(code[columns], len(rows))
+                moment,
+                person_ids[row_indices],
+                np.repeat(np.arange(len(row_indices)), len(known_columns)),
+                np.tile(item_codes[known_columns], len(row_indices)),
             )[:, 0]
             # Shares instead of their logs: the few items that a group takes must differ clearly from the many others.
-            scores[np.ix_(rows, columns)] = np.exp(adoption).reshape(len(rows), len(columns))
+            scores[np.ix_(row_indices, known_columns)] = np.exp(adoption).reshape(len(row_indices), len(known_columns))
         return scores
 
-    def _features_at(self, moment: int, people: Strings, person: Ints, item: Ints) -> Floats:
-        log_share, lift = self._shares_at(moment)
-        lifts = lift[self._groups_of(moment, people)[person], item[:, None]]
-        is_known = np.isfinite(lifts)
-        mean = np.nansum(lifts, axis=1) / np.maximum(is_known.sum(axis=1), 1)
+    def _features_at(self, moment: int, person_ids: Strings, person_codes: Ints, item_codes: Ints) -> Floats:
+        log_share, lift_by_group = self._shares_at(moment)
+        group_lifts = lift_by_group[self._groups_of(moment, person_ids)[person_codes], item_codes[:, None]]
+        has_lift = np.isfinite(group_lifts)
+        mean_lift = np.nansum(group_lifts, axis=1) / np.maximum(has_lift.sum(axis=1), 1)
         return np.stack(
             [
-                log_share[item] + mean,
-                mean,
-                np.where(is_known.any(axis=1), np.where(is_known, lifts, -np.inf).max(axis=1), 0.0),
+                log_share[item_codes] + mean_lift,
+                mean_lift,
+                np.where(has_lift.any(axis=1), np.where(has_lift, group_lifts, -np.inf).max(axis=1), 0.0),
             ],
             axis=1,
         ).astype(np.float32)
@@ -95,53 +100,63 @@ class GroupFeatures:
         """Log share per item; and (groups + 1) x items: the log lift over it, in the last row NaN for no group."""
         if moment in self._shares:
             return self._shares[moment]
-        index = self._index
-        end = int(np.searchsorted(index.time, moment))
-        size = len(index.items)
-        count = np.bincount(index.item[:end], minlength=size) + 0.5
-        share = count / count.sum()
-        is_member = (index.since <= moment) & (moment < index.until) & (index.member >= 0)
-        members = sparse.csr_matrix(
-            (np.ones(int(is_member.sum()), np.float32), (index.group[is_member], index.member[is_member])),
-            shape=(index.n_groups, index.n_people),
+        group_index = self._index
+        n_past_events = int(np.searchsorted(group_index.time, moment))
+        n_items = len(group_index.items)
+        adoption_counts = np.bincount(group_index.item[:n_past_events], minlength=n_items) + 0.5
+        overall_share = adoption_counts / adoption_counts.sum()
+        is_member = (group_index.since <= moment) & (moment < group_index.until) & (group_index.member >= 0)
+        membership_matrix = sparse.csr_matrix(
+            (np.ones(int(is_member.sum()), np.float32), (group_index.group[is_member], group_index.member[is_member])),
+            shape=(group_index.n_groups, group_index.n_people),
         )
-        members.data[:] = 1.0  # a repeated membership counts once
-        adoptions = sparse.csr_matrix(
-            (np.ones(end, np.float32), (index.person[:end], index.item[:end])), shape=(index.n_people, size)
+        membership_matrix.data[:] = 1.0  # a repeated membership counts once
+        adoption_matrix = sparse.csr_matrix(
+            (
+                np.ones(n_past_events, np.float32),
+                (group_index.person[:n_past_events], group_index.item[:n_past_events]),
+            ),
+            shape=(group_index.n_people, n_items),
         )
-        in_group = np.asarray((members @ adoptions).todense(), np.float64)
-        added = SHRINKAGE * end / max(len(np.unique(index.person[:end])), 1) + 1e-9
-        shares = (
-            np.log(share).astype(np.float32),
+        group_counts = np.asarray((membership_matrix @ adoption_matrix).todense(), np.float64)
+        prior_count = SHRINKAGE * n_past_events / max(len(np.unique(group_index.person[:n_past_events])), 1) + 1e-9
+        log_shares = (
+            np.log(overall_share).astype(np.float32),
             np.concatenate(
                 [
-                    np.log((in_group + added * share) / (in_group.sum(axis=1, keepdims=True) + added) / share),
-                    np.full((1, size), np.nan),
+                    np.log(
+                        (group_counts + prior_count * overall_share)
+                        / (group_counts.sum(axis=1, keepdims=True) + prior_count)
+                        / overall_share
+                    ),
+                    np.full((1, n_items), np.nan),
                 ]
             ).astype(np.float32),
         )
-        if (len(self._shares) + 1) * (index.n_groups + 1) * size <= CACHED_CELLS:
-            self._shares[moment] = shares
-        return shares
+        if (len(self._shares) + 1) * (group_index.n_groups + 1) * n_items <= CACHED_CELLS:
+            self._shares[moment] = log_shares
+        return log_shares
 
-    def _groups_of(self, moment: int, people: Strings) -> Ints:
+    def _groups_of(self, moment: int, person_ids: Strings) -> Ints:
         """People x most memberships: codes of the groups they are in at the moment, -1 on padding."""
-        index = self._index
-        is_current = (index.since <= moment) & (moment < index.until)
-        member_ids, group = index.member_ids[is_current], index.group[is_current]
-        row = np.minimum(np.searchsorted(people, member_ids), len(people) - 1)
-        is_listed = people[row] == member_ids
-        pairs = np.unique(np.stack([row[is_listed], group[is_listed]], axis=1), axis=0)
-        place = np.arange(len(pairs)) - np.searchsorted(pairs[:, 0], pairs[:, 0])
-        groups = np.full((len(people), int(place.max(initial=0)) + 1), -1, np.int64)
-        groups[pairs[:, 0], place] = pairs[:, 1]
-        return groups
+        group_index = self._index
+        is_current = (group_index.since <= moment) & (moment < group_index.until)
+        member_ids, group_codes = group_index.member_ids[is_current], group_index.group[is_current]
+        person_codes = np.minimum(np.searchsorted(person_ids, member_ids), len(person_ids) - 1)
+        is_listed = person_ids[person_codes] == member_ids
+        person_group_pairs = np.unique(np.stack([person_codes[is_listed], group_codes[is_listed]], axis=1), axis=0)
+        membership_numbers = np.arange(len(person_group_pairs)) - np.searchsorted(
+            person_group_pairs[:, 0], person_group_pairs[:, 0]
+        )
+        groups_by_person = np.full((len(person_ids), int(membership_numbers.max(initial=0)) + 1), -1, np.int64)
+        groups_by_person[person_group_pairs[:, 0], membership_numbers] = person_group_pairs[:, 1]
+        return groups_by_person
 
-    def _on_grid(self, at: Ints) -> Ints:
+    def _on_grid(self, moment_ticks: Ints) -> Ints:
         """Each moment, or the latest grid moment before it if there are more than MAX_MOMENTS."""
-        moments = np.unique(at)
-        grid = moments[:: max(-(-len(moments) // MAX_MOMENTS), 1)]
-        return np.asarray(grid[np.searchsorted(grid, at, side="right") - 1], np.int64)
+        distinct_ticks = np.unique(moment_ticks)
+        grid_ticks = distinct_ticks[:: max(-(-len(distinct_ticks) // MAX_MOMENTS), 1)]
+        return np.asarray(grid_ticks[np.searchsorted(grid_ticks, moment_ticks, side="right") - 1], np.int64)
 
     @cached_property
     def _index(self) -> "_GroupIndex":
@@ -159,25 +174,25 @@ class _GroupIndex:
             .sort("ts", "person_id", "skill_id")
         )
         # polars sorts texts as numpy does, and much faster
-        people, self.items = (first_events[name].unique().sort() for name in ("person_id", "skill_id"))
-        self.n_people = len(people)
+        person_ids, self.items = (first_events[id_column].unique().sort() for id_column in ("person_id", "skill_id"))
+        self.n_people = len(person_ids)
         self.time = first_events["ts"].to_numpy()
-        self.person = encode_ids(first_events["person_id"], people)
+        self.person = encode_ids(first_events["person_id"], person_ids)
         self.item = encode_ids(first_events["skill_id"], self.items)
         valid_memberships = memberships.drop_nulls(["person_id", "group"]).with_columns(
             pl.col("person_id", "group").cast(pl.String)
         )
-        groups = valid_memberships["group"].unique().sort()
-        self.n_groups = len(groups)
-        self.group = encode_ids(valid_memberships["group"], groups)
+        group_names = valid_memberships["group"].unique().sort()
+        self.n_groups = len(group_names)
+        self.group = encode_ids(valid_memberships["group"], group_names)
         self.member_ids = valid_memberships["person_id"].to_numpy().astype(str)
-        self.member = encode_ids(valid_memberships["person_id"], people)  # -1 for people without events
+        self.member = encode_ids(valid_memberships["person_id"], person_ids)  # -1 for people without events
         self.since, self.until = _bound(valid_memberships, "since", ALWAYS), _bound(valid_memberships, "until", NEVER)
 
 
-def _bound(memberships: pl.DataFrame, column: str, default: int) -> Ints:
-    """The column in ticks; `default` for null and if the column is missing."""
-    bound = np.full(memberships.height, default)
+def _bound(memberships: pl.DataFrame, column: str, default_tick: int) -> Ints:
+    """The column in ticks; `default_tick` for null and if the column is missing."""
+    bound_ticks = np.full(memberships.height, default_tick)
     if column in memberships.columns:
-        bound[memberships[column].is_not_null().to_numpy()] = as_ticks(memberships[column].drop_nulls())
-    return bound
+        bound_ticks[memberships[column].is_not_null().to_numpy()] = as_ticks(memberships[column].drop_nulls())
+    return bound_ticks

@@ -51,10 +51,12 @@ class Ranker:
         weights = self.weights / self.scale
         utilities = []
         for first_row in range(0, max(len(features), 1), CACHED_ROWS):
-            block = features[first_row : first_row + CACHED_ROWS].astype(np.float64)
-            utilities.append(block @ weights - self.centre @ weights)
+            feature_block = features[first_row : first_row + CACHED_ROWS].astype(np.float64)
+            utilities.append(feature_block @ weights - self.centre @ weights)
             if self.booster is not None and residual_weight:
-                utilities[-1] = utilities[-1] + residual_weight * np.asarray(self.booster.predict(block), np.float64)
+                utilities[-1] = utilities[-1] + residual_weight * np.asarray(
+                    self.booster.predict(feature_block), np.float64
+                )
         return np.concatenate(utilities)
 
     def contributions(self, features: Floats, utility: Doubles) -> dict[str, Doubles]:
@@ -68,12 +70,12 @@ class Ranker:
             One value per row for each of `contribution_names`: the linear utility by family, and the trees as
             `interaction`. They add up to `utility` but for a constant.
         """
-        parts = (features - self.centre) / self.scale * self.weights
+        terms = (features - self.centre) / self.scale * self.weights
         contributions = {
-            family: parts[:, [feature.family == family for feature in self.features]].sum(axis=1)
+            family: terms[:, [feature.family == family for feature in self.features]].sum(axis=1)
             for family in self.contribution_names[:-1]
         }
-        return {**contributions, INTERACTION: utility - parts.sum(axis=1)}
+        return {**contributions, INTERACTION: utility - terms.sum(axis=1)}
 
     @property
     def contribution_names(self) -> tuple[str, ...]:
@@ -82,7 +84,7 @@ class Ranker:
 
 
 def fit_ranker(
-    rows: TrainingRows,
+    training_rows: TrainingRows,
     features: tuple[Feature, ...],
     config: RankerConfig,
     *,
@@ -92,71 +94,81 @@ def fit_ranker(
     """Choose decay and residual weight on a held-out third of the people, then fit on everybody.
 
     Args:
-        rows: Training rows.
-        features: The columns of `rows.features`.
+        training_rows: Training rows.
+        features: The columns of `training_rows.features`.
         config: The decays and weights to try, and the settings of both fits.
         seed: Seed of the held-out people and of the trees.
         settings_from: A ranker whose decay and residual weight are taken instead of chosen.
     """
     if settings_from is None:
-        case_decay, residual_weight = _choose_settings(rows, features, config, seed)
+        case_decay, residual_weight = _choose_settings(training_rows, features, config, seed)
     else:
         case_decay, residual_weight = settings_from.case_decay, settings_from.residual_weight
-    ranker = fit_logit(rows, features, config, case_decay)
-    return _fit_mix(ranker, rows, config, residual_weight, seed) if residual_weight else ranker
+    ranker = fit_logit(training_rows, features, config, case_decay)
+    return _fit_mix(ranker, training_rows, config, residual_weight, seed) if residual_weight else ranker
 
 
-def _fit_mix(ranker: Ranker, rows: TrainingRows, config: RankerConfig, residual_weight: float, seed: int) -> Ranker:
+def _fit_mix(
+    ranker: Ranker, training_rows: TrainingRows, config: RankerConfig, residual_weight: float, seed: int
+) -> Ranker:
     """The ranker with trees fitted on what its linear part leaves unexplained."""
     booster = fit_boosted_residual(
-        rows, ranker.linear_utility(rows.features), weigh_cases(rows, ranker.case_decay), config, seed
+        training_rows,
+        ranker.linear_utility(training_rows.features),
+        weigh_cases(training_rows, ranker.case_decay),
+        config,
+        seed,
     )
     return replace(ranker, booster=booster, residual_weight=residual_weight)
 
 
 def _choose_settings(
-    rows: TrainingRows, features: tuple[Feature, ...], config: RankerConfig, seed: int
+    training_rows: TrainingRows, features: tuple[Feature, ...], config: RankerConfig, seed: int
 ) -> tuple[float, float]:
     """The decay and the residual weight that rank held-out people best."""
-    is_held_out = assign_folds(int(rows.person.max(initial=0)) + 1, 3, seed + 1)[rows.person] == 0
-    train, check = rows.select(~is_held_out), rows.select(is_held_out)
+    is_held_out = assign_folds(int(training_rows.person.max(initial=0)) + 1, 3, seed + 1)[training_rows.person] == 0
+    fitted_rows, held_out_rows = training_rows.select(~is_held_out), training_rows.select(is_held_out)
 
     def held_out_ndcg(ranker: Ranker) -> float:
-        return mean_ndcg(ranker.utility(check.features), check)
+        return mean_ndcg(ranker.utility(held_out_rows.features), held_out_rows)
 
     rankers: list[Ranker] = []
     for case_decay in config.case_decays:
-        rankers.append(fit_logit(train, features, config, case_decay, start=rankers[-1].weights if rankers else None))
-    best = max(rankers, key=held_out_ndcg)
-    if not config.boosting or int(train.has_target.sum()) < config.min_boosting_cases:
-        return best.case_decay, 0.0
-    mix = _fit_mix(best, train, config, 1.0, seed)
-    mixes = [replace(mix, residual_weight=weight) for weight in config.residual_weights]
-    return best.case_decay, max(mixes, key=held_out_ndcg).residual_weight
+        rankers.append(
+            fit_logit(fitted_rows, features, config, case_decay, start_weights=rankers[-1].weights if rankers else None)
+        )
+    best_ranker = max(rankers, key=held_out_ndcg)
+    if not config.boosting or int(fitted_rows.has_target.sum()) < config.min_boosting_cases:
+        return best_ranker.case_decay, 0.0
+    mixed_ranker = _fit_mix(best_ranker, fitted_rows, config, 1.0, seed)
+    weighted_rankers = [
+        replace(mixed_ranker, residual_weight=residual_weight) for residual_weight in config.residual_weights
+    ]
+    return best_ranker.case_decay, max(weighted_rankers, key=held_out_ndcg).residual_weight
 
 
 def fit_logit(
-    rows: TrainingRows,
+    training_rows: TrainingRows,
     features: tuple[Feature, ...],
     config: RankerConfig,
     case_decay: float,
     *,
-    start: Doubles | None = None,
+    start_weights: Doubles | None = None,
 ) -> Ranker:
     """Fit a softmax over each case's candidates by L-BFGS; the targets of a case share its weight.
 
     Args:
-        rows: Training rows.
-        features: The columns of `rows.features`.
+        training_rows: Training rows.
+        features: The columns of `training_rows.features`.
         config: Holds the penalty on the weights.
         case_decay: How fast the weight of a person's earlier cases falls.
-        start: Weights to start from; zeros if None.
+        start_weights: Weights to start from; zeros if None.
     """
-    is_candidate = rows.real.ravel()
-    centre = rows.features[is_candidate].mean(axis=0, dtype=np.float64)
-    scale = rows.features[is_candidate].std(axis=0, dtype=np.float64)
+    is_candidate = training_rows.is_candidate.ravel()
+    centre = training_rows.features[is_candidate].mean(axis=0, dtype=np.float64)
+    scale = training_rows.features[is_candidate].std(axis=0, dtype=np.float64)
     scale[scale < 1e-6] = 1.0
-    rows_with_target = rows.select(rows.has_target)
+    rows_with_target = training_rows.select(training_rows.has_target)
     standardized = ((rows_with_target.features - centre) / scale).astype(np.float32)
     case_weight = weigh_cases(rows_with_target, case_decay)
     case_weight /= case_weight.sum()
@@ -164,14 +176,14 @@ def fit_logit(
 
     def loss(weights: Doubles) -> tuple[float, Doubles]:
         utility = (standardized @ weights.astype(np.float32)).astype(np.float64).reshape(rows_with_target.label.shape)
-        log_odds = log_softmax(utility, rows_with_target.real)
+        log_odds = log_softmax(utility, rows_with_target.is_candidate)
         residual = np.exp(log_odds) * case_weight[:, None] - target_share
-        cross_entropy = -float((target_share * np.where(rows_with_target.real, log_odds, 0.0)).sum())
+        cross_entropy = -float((target_share * np.where(rows_with_target.is_candidate, log_odds, 0.0)).sum())
         gradient = (residual.ravel().astype(np.float32) @ standardized).astype(np.float64)
         penalty = config.logit_penalty
         return cross_entropy + 0.5 * penalty * float(weights @ weights), gradient + penalty * weights
 
-    first_weights = np.zeros(standardized.shape[1]) if start is None else start
+    first_weights = np.zeros(standardized.shape[1]) if start_weights is None else start_weights
     # An iteration that gains less than a millionth of a nat changes no order.
     optimum = minimize(loss, first_weights, jac=True, method="L-BFGS-B", options={"maxiter": 150, "ftol": 1e-6})
     return Ranker(features, centre, scale, np.asarray(optimum.x, np.float64), None, 0.0, case_decay)
@@ -179,17 +191,25 @@ def fit_logit(
 
 def log_softmax(utility: Doubles, is_candidate: Bools) -> Doubles:
     """Log of the softmax over each row's candidates; minus infinity on padding."""
-    masked = np.where(is_candidate, utility, -np.inf)
-    top = masked.max(axis=1, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0.0)
-    return np.asarray(masked - top - np.log(np.exp(masked - top).sum(axis=1, keepdims=True) + 1e-300), np.float64)
+    masked_utility = np.where(is_candidate, utility, -np.inf)
+    row_max = masked_utility.max(axis=1, keepdims=True)
+    row_max = np.where(np.isfinite(row_max), row_max, 0.0)
+    return np.asarray(
+        masked_utility - row_max - np.log(np.exp(masked_utility - row_max).sum(axis=1, keepdims=True) + 1e-300),
+        np.float64,
+    )
 
 
-def mean_ndcg(utility: Doubles, rows: TrainingRows) -> float:
+def mean_ndcg(utility: Doubles, training_rows: TrainingRows) -> float:
     """Mean NDCG@10 over the cases with targets; a target that is no candidate counts as missed."""
-    has_targets = rows.n_targets > 0
+    has_targets = training_rows.n_targets > 0
     if not has_targets.any():
         return 0.0
     return float(
-        ndcg_from_scores(utility.reshape(rows.label.shape), rows.label, rows.real, rows.n_targets)[has_targets].mean()
+        ndcg_from_scores(
+            utility.reshape(training_rows.label.shape),
+            training_rows.label,
+            training_rows.is_candidate,
+            training_rows.n_targets,
+        )[has_targets].mean()
     )

@@ -43,7 +43,7 @@ class RankedBlock:
     item: Ints
     utility: Doubles
     probability: Doubles  # NaN without a calibrator
-    real: Bools  # False on padding
+    is_candidate: Bools  # False on padding
     prior: Floats  # rows x all items: the order of the items that are no candidates
     features: Floats  # rows x k x features
 
@@ -79,28 +79,33 @@ class Recommender:
     rules: EligibilityRules = NO_RULES
 
     def rank_block(
-        self, interactions: Interactions, person: Ints, cut: Ints, k: int, excluded: Bools | None = None
+        self,
+        interactions: Interactions,
+        person_codes: Ints,
+        cutoff_ticks: Ints,
+        k: int,
+        is_excluded: Bools | None = None,
     ) -> RankedBlock:
         """Rank the items of one block of people.
 
         Args:
             interactions: What people did, coded by this recommender's items (see `with_interactions`).
-            person: Person code of each row.
-            cut: Moment of each row in ticks; what happened at or after it is not looked at.
+            person_codes: Person code of each row.
+            cutoff_ticks: Moment of each row in ticks; what happened at or after it is not looked at.
             k: The largest number of items per row.
-            excluded: Rows x items that must not be recommended.
+            is_excluded: Rows x items that must not be recommended.
         """
-        user_states = build_user_states(interactions, person, cut)
-        eligible = self.rules.eligible_mask(user_states, interactions.n_items)
-        if excluded is not None:
-            eligible &= ~excluded
+        user_states = build_user_states(interactions, person_codes, cutoff_ticks)
+        is_eligible = self.rules.eligible_mask(user_states, interactions.n_items)
+        if is_excluded is not None:
+            is_eligible &= ~is_excluded
         if self.ranker is None:
-            candidates, prior = select_popular(self.ensemble.popularity, eligible, self.config)
+            candidates, prior = select_popular(self.ensemble.popularity, is_eligible, self.config)
         else:
             candidates, prior = select_candidates(
                 self.ensemble,
                 user_states,
-                eligible,
+                is_eligible,
                 self.config,
                 score_extra_items(self.extra, user_states, interactions),
             )
@@ -109,40 +114,40 @@ class Recommender:
         utility = candidates.prior.astype(np.float64)
         if self.ranker is not None:
             utility = self.ranker.utility(features).reshape(shape)
-        utility = np.where(candidates.real, utility, -np.inf)
+        utility = np.where(candidates.is_candidate, utility, -np.inf)
         probability = np.full(shape, np.nan)
         if self.calibrator is not None:
             probability = self.calibrator.probability(
-                calibration_inputs(interactions, user_states, utility, candidates.real, features)
+                calibration_inputs(interactions, user_states, utility, candidates.is_candidate, features)
             ).reshape(shape)
         order = np.lexsort((candidates.item, -utility), axis=1)[:, :k]
-        item, utility, probability, real = (
-            np.take_along_axis(values, order, axis=1)
-            for values in (candidates.item, utility, probability, candidates.real)
+        item_codes, utility, probability, is_candidate = (
+            np.take_along_axis(ranked_array, order, axis=1)
+            for ranked_array in (candidates.item, utility, probability, candidates.is_candidate)
         )
         return RankedBlock(
-            item,
+            item_codes,
             utility,
             probability,
-            real,
+            is_candidate,
             prior,
             np.take_along_axis(features.reshape(*shape, -1), order[:, :, None], axis=1),
         )
 
-    def with_interactions(self, interactions: Interactions, names: Strings | None = None) -> "Recommender":
+    def with_interactions(self, interactions: Interactions, item_names: Strings | None = None) -> "Recommender":
         """The same recommender for newer interactions: models stay, adoption counts and the list of items move on.
 
         Args:
             interactions: Their items include all of this recommender's.
-            names: Name of each item; ids if None.
+            item_names: Name of each item; ids if None.
         """
-        position = encode_ids(self.ensemble.items, interactions.items)
+        new_codes = encode_ids(self.ensemble.items, interactions.items)
         rules = (
-            self.rules.remap_items(position, interactions.n_items)
-            if (len(interactions.items) > len(position))
+            self.rules.remap_items(new_codes, interactions.n_items)
+            if (len(interactions.items) > len(new_codes))
             else self.rules
         )
-        return replace(self, ensemble=self.ensemble.with_interactions(interactions, names), rules=rules)
+        return replace(self, ensemble=self.ensemble.with_interactions(interactions, item_names), rules=rules)
 
     def score(
         self,
@@ -150,8 +155,8 @@ class Recommender:
         people: Sequence[str] | pl.Series,
         *,
         as_of: Moment,
-        excluded: pl.DataFrame | None = None,
-        available: pl.Series | None = None,
+        excluded_pairs: pl.DataFrame | None = None,
+        available_ids: pl.Series | None = None,
         k: int = 10,
         n_jobs: int | None = None,
     ) -> pl.DataFrame:
@@ -164,8 +169,8 @@ class Recommender:
             events: person_id, skill_id (the item), ts; events after `as_of` are not looked at.
             people: Ids of the people to score; they need not occur in `events`.
             as_of: Date, time, or position in an integer order.
-            excluded: person_id, skill_id of pairs that must not be recommended.
-            available: Ids of the items that exist now; items that the fit knew and that are not among them are
+            excluded_pairs: person_id, skill_id of pairs that must not be recommended.
+            available_ids: Ids of the items that exist now; items that the fit knew and that are not among them are
                 recommended to nobody. None if every item exists.
             k: The largest number of items per person.
             n_jobs: Number of jobs (see `ml.data.parallel`); it does not change the result.
@@ -177,61 +182,75 @@ class Recommender:
             utility but for a constant per person.
         """
         person_ids = np.unique(np.asarray(list(people), str))
-        cut = as_tick(as_of) + 1
-        past = filter_before(encode_interactions(events), cut)
-        past = reindex_items(past, np.union1d(self.ensemble.items, past.items[past.used_items]))
-        ready = self.with_interactions(past)
-        interactions = reindex_people(replace(past, repeatable=ready.rules.repeatable), person_ids)
-        pairs = None if excluded is None else encode_pairs(excluded, person_ids, past.items)
-        items = pl.Series(past.items.tolist(), dtype=pl.String)
-        vanished = None if available is None else ~np.isin(past.items, np.asarray(available.to_list(), str))
+        cutoff_tick = as_tick(as_of) + 1
+        history = filter_before(encode_interactions(events), cutoff_tick)
+        history = reindex_items(history, np.union1d(self.ensemble.items, history.items[history.used_items]))
+        updated_recommender = self.with_interactions(history)
+        interactions = reindex_people(replace(history, repeatable=updated_recommender.rules.repeatable), person_ids)
+        excluded_codes = None if excluded_pairs is None else encode_pairs(excluded_pairs, person_ids, history.items)
+        item_ids = pl.Series(history.items.tolist(), dtype=pl.String)
+        is_vanished = (
+            None if available_ids is None else ~np.isin(history.items, np.asarray(available_ids.to_list(), str))
+        )
         tasks = [
             (
-                slice_people(interactions, part),
-                items,
-                cut,
+                slice_people(interactions, people_slice),
+                item_ids,
+                cutoff_tick,
                 k,
-                None if pairs is None else pairs.slice_rows(part),
-                vanished,
+                None if excluded_codes is None else excluded_codes.slice_rows(people_slice),
+                is_vanished,
             )
-            for part in iter_blocks(len(person_ids) if interactions.n_items else 0, PEOPLE_PER_TASK)
+            for people_slice in iter_blocks(len(person_ids) if interactions.n_items else 0, PEOPLE_PER_TASK)
         ]
-        return pl.concat([self._empty_scores(), *parallel_map(ready._score_people, tasks, n_jobs=n_jobs)], rechunk=True)
+        score_blocks = parallel_map(updated_recommender._score_people, tasks, n_jobs=n_jobs)
+        return pl.concat([self._empty_scores(), *score_blocks], rechunk=True)
 
     def _score_people(
         self,
         interactions: Interactions,
-        items: pl.Series,
-        cut: int,
+        item_ids: pl.Series,
+        cutoff_tick: int,
         k: int,
-        excluded: PersonItemPairs | None,
-        vanished: Bools | None,
+        excluded_pairs: PersonItemPairs | None,
+        is_vanished: Bools | None,
     ) -> pl.DataFrame:
         """`score` for all people of these interactions, block by block."""
-        frames = [self._empty_scores()]
-        for part in iter_blocks(interactions.n_people, self.config.block_rows(interactions.n_items)):
-            person = np.arange(part.start, part.stop)
-            mask = None if excluded is None else excluded.mask(part, interactions.n_items)
-            if vanished is not None:
-                mask = np.tile(vanished, (len(person), 1)) if mask is None else mask | vanished
-            ranked = self.rank_block(interactions, person, np.full(len(person), cut), k, mask)
-            row, place = np.nonzero(ranked.real)
-            utility = ranked.utility[row, place]
-            columns = {
-                "person_id": pl.Series(interactions.people[part].tolist(), dtype=pl.String).gather(row),
-                "skill_id": items.gather(ranked.item[row, place]),
-                "rank": place + 1,
+        score_blocks = [self._empty_scores()]
+        for people_slice in iter_blocks(interactions.n_people, self.config.block_rows(interactions.n_items)):
+            person_codes = np.arange(people_slice.start, people_slice.stop)
+            is_excluded = None if excluded_pairs is None else excluded_pairs.mask(people_slice, interactions.n_items)
+            if is_vanished is not None:
+                is_excluded = (
+                    np.tile(is_vanished, (len(person_codes), 1)) if is_excluded is None else is_excluded | is_vanished
+                )
+            ranked_block = self.rank_block(
+                interactions, person_codes, np.full(len(person_codes), cutoff_tick), k, is_excluded
+            )
+            row_indices, list_positions = np.nonzero(ranked_block.is_candidate)
+            utility = ranked_block.utility[row_indices, list_positions]
+            score_columns = {
+                "person_id": pl.Series(interactions.people[people_slice].tolist(), dtype=pl.String).gather(row_indices),
+                "skill_id": item_ids.gather(ranked_block.item[row_indices, list_positions]),
+                "rank": list_positions + 1,
                 "utility": utility,
-                "probability": pl.Series(ranked.probability[row, place]).fill_nan(None),
+                "probability": pl.Series(ranked_block.probability[row_indices, list_positions]).fill_nan(None),
             }
             if self.ranker is not None:
-                contributions = self.ranker.contributions(ranked.features[row, place], utility)
-                columns |= {f"contribution_{name}": values for name, values in contributions.items()}
-            frames.append(pl.DataFrame(columns, schema_overrides={"rank": pl.Int32}))
-        return pl.concat(frames)
+                contributions = self.ranker.contributions(ranked_block.features[row_indices, list_positions], utility)
+                score_columns |= {
+                    f"contribution_{contribution_name}": contribution
+                    for contribution_name, contribution in contributions.items()
+                }
+            score_blocks.append(pl.DataFrame(score_columns, schema_overrides={"rank": pl.Int32}))
+        return pl.concat(score_blocks)
 
     def _empty_scores(self) -> pl.DataFrame:
-        names = () if self.ranker is None else self.ranker.contribution_names
-        contributions = {f"contribution_{name}": pl.Float64 for name in names}
-        ids = {"person_id": pl.String, "skill_id": pl.String, "rank": pl.Int32}
-        return pl.DataFrame(schema={**ids, "utility": pl.Float64, "probability": pl.Float64, **contributions})
+        contribution_names = () if self.ranker is None else self.ranker.contribution_names
+        contribution_schema = {
+            f"contribution_{contribution_name}": pl.Float64 for contribution_name in contribution_names
+        }
+        id_schema = {"person_id": pl.String, "skill_id": pl.String, "rank": pl.Int32}
+        return pl.DataFrame(
+            schema={**id_schema, "utility": pl.Float64, "probability": pl.Float64, **contribution_schema}
+        )

@@ -29,10 +29,10 @@ MAX_WINDOWS = 400
 
 @dataclass(frozen=True, eq=False)
 class Cases:
-    """One row per (person, cut). Its targets are the items first acquired from the cut on, within the case's span."""
+    """One row per (person, cutoff). Its targets are the items first acquired within the span that starts there."""
 
     person: Ints
-    cut: Ints
+    cutoff_tick: Ints
     start: Ints  # targets of row r are item[start[r]:start[r + 1]]
     item: Ints
     from_end: Ints  # 0 = the person's latest case
@@ -50,27 +50,33 @@ class Cases:
         """The row of each target."""
         return entry_rows(self.start)
 
-    def take(self, rows: Ints) -> "Cases":
+    def take(self, row_indices: Ints) -> "Cases":
         """These rows, with their targets, in this order."""
-        start, entry = take_rows(self.start[rows], self.n_targets[rows])
-        return Cases(self.person[rows], self.cut[rows], start, self.item[entry], self.from_end[rows])
+        target_offsets, target_indices = take_rows(self.start[row_indices], self.n_targets[row_indices])
+        return Cases(
+            self.person[row_indices],
+            self.cutoff_tick[row_indices],
+            target_offsets,
+            self.item[target_indices],
+            self.from_end[row_indices],
+        )
 
-    def blocks(self, size: int) -> Iterator["Cases"]:
-        """Consecutive blocks of at most `size` rows."""
-        for part in iter_blocks(len(self), size):
-            yield self.take(np.arange(part.start, part.stop))
+    def blocks(self, block_size: int) -> Iterator["Cases"]:
+        """Consecutive blocks of at most `block_size` rows."""
+        for row_slice in iter_blocks(len(self), block_size):
+            yield self.take(np.arange(row_slice.start, row_slice.stop))
 
     def with_target(self) -> "Cases":
         """The rows that have a target."""
         return self.take(np.flatnonzero(self.n_targets))
 
-    def keep_targets(self, targets: Bools) -> "Cases":
+    def keep_targets(self, is_selected: Bools) -> "Cases":
         """The same rows with the marked targets alone."""
-        return replace(self, start=row_offsets(targets)[self.start], item=self.item[targets])
+        return replace(self, start=row_offsets(is_selected)[self.start], item=self.item[is_selected])
 
-    def label_candidates(self, candidates: Ints, n_items: int) -> Bools:
+    def label_candidates(self, candidate_items: Ints, n_items: int) -> Bools:
         """Rows x k: whether each candidate is a target of its row."""
-        return np.isin(np.arange(len(self))[:, None] * n_items + candidates, self.target_row * n_items + self.item)
+        return np.isin(np.arange(len(self))[:, None] * n_items + candidate_items, self.target_row * n_items + self.item)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +85,7 @@ class TrainingRows:
 
     features: Floats  # (cases * k) x features
     label: Bools
-    real: Bools  # False on padding
+    is_candidate: Bools  # False on padding
     n_targets: Ints  # of each case, including targets that are not among its candidates
     person: Ints
     from_end: Ints
@@ -89,156 +95,168 @@ class TrainingRows:
         """The cases with a target among their candidates: the listwise loss learns from no others."""
         return np.asarray(self.label.any(axis=1), bool)
 
-    def select(self, cases: Bools) -> "TrainingRows":
+    def select(self, is_selected: Bools) -> "TrainingRows":
         """The marked cases."""
         return TrainingRows(
-            self.features.reshape(*self.label.shape, -1)[cases].reshape(-1, self.features.shape[1]),
-            self.label[cases],
-            self.real[cases],
-            self.n_targets[cases],
-            self.person[cases],
-            self.from_end[cases],
+            self.features.reshape(*self.label.shape, -1)[is_selected].reshape(-1, self.features.shape[1]),
+            self.label[is_selected],
+            self.is_candidate[is_selected],
+            self.n_targets[is_selected],
+            self.person[is_selected],
+            self.from_end[is_selected],
         )
 
 
 def build_window_cases(
     interactions: Interactions,
-    cuts: Ints,
-    horizon: int,
+    cutoff_ticks: Ints,
+    horizon_ticks: int,
     *,
     include_idle: bool = False,
     include_newcomers: bool = False,
 ) -> Cases:
-    """Cases of everyone with a history at each cut.
+    """Cases of everyone with a history at each cutoff.
 
     Args:
-        interactions: Everything that happened, also after the cuts.
-        cuts: Moments in ticks.
-        horizon: Length of the span in ticks; targets are the items first acquired in [cut, cut + horizon).
+        interactions: Everything that happened, also after the cutoffs.
+        cutoff_ticks: Moments in ticks.
+        horizon_ticks: Length of the span in ticks; targets are the items first acquired in [cutoff, cutoff + horizon).
         include_idle: Whether people without a target get a row, too.
         include_newcomers: Whether people without a history who have a target get a row, too.
 
     Returns:
-        One row per (person, cut), sorted by person and cut.
+        One row per (person, cutoff), sorted by person and cutoff.
     """
-    person = np.tile(np.arange(interactions.n_people), len(cuts))
-    cut = np.repeat(cuts, interactions.n_people)
-    return _build_cases(interactions, person, cut, cut + horizon, include_idle, include_newcomers)
+    person_codes = np.tile(np.arange(interactions.n_people), len(cutoff_ticks))
+    case_cutoffs = np.repeat(cutoff_ticks, interactions.n_people)
+    return _build_cases(
+        interactions, person_codes, case_cutoffs, case_cutoffs + horizon_ticks, include_idle, include_newcomers
+    )
 
 
-def build_last_moment_cases(interactions: Interactions, per_person: int, *, include_newcomers: bool = False) -> Cases:
+def build_last_moment_cases(interactions: Interactions, n_latest: int, *, include_newcomers: bool = False) -> Cases:
     """Cases of the last moments of each person; targets are the items first acquired at that moment.
 
     Args:
         interactions: Everything that happened.
-        per_person: The largest number of cases per person.
+        n_latest: The largest number of cases per person.
         include_newcomers: Whether a person's first moment is a case, too.
 
     Returns:
         One row per (person, moment), sorted by person and moment.
     """
-    events = interactions.target_events
-    last_moment = np.zeros(interactions.n_people, np.int64)
-    np.maximum.at(last_moment, events.person, events.moment_index)
+    target_events = interactions.target_events
+    last_moment_index = np.zeros(interactions.n_people, np.int64)
+    np.maximum.at(last_moment_index, target_events.person, target_events.moment_index)
     is_case = (
-        starts_run(events.person, events.moment_index)
-        & (events.moment_index > last_moment[events.person] - per_person)
-        & (include_newcomers | (events.moment_index > 0))
+        starts_run(target_events.person, target_events.moment_index)
+        & (target_events.moment_index > last_moment_index[target_events.person] - n_latest)
+        & (include_newcomers | (target_events.moment_index > 0))
     )
-    cut = events.time[is_case]
-    return _build_cases(interactions, events.person[is_case], cut, cut + 1, False, include_newcomers)
+    person_codes, cutoff_ticks = target_events.person[is_case], target_events.time[is_case]
+    return _build_cases(interactions, person_codes, cutoff_ticks, cutoff_ticks + 1, False, include_newcomers)
 
 
 def build_training_cases(
     interactions: Interactions,
     config: RankerConfig,
     *,
-    horizon: int,
-    end: int,
+    horizon_ticks: int,
+    end_tick: int,
     seed: int,
     rules: EligibilityRules = NO_RULES,
     include_newcomers: bool = False,
 ) -> Cases:
-    """A few of each person's latest cases, all of them over by `end`; an even sample if there are too many.
+    """A few of each person's latest cases, all of them over by `end_tick`; an even sample if there are too many.
 
     Args:
-        interactions: Everything that happened before `end`.
+        interactions: Everything that happened before `end_tick`.
         config: Says whether cases are windows or moments, and how many there are at most.
-        horizon: Length of a window in ticks.
-        end: First moment in ticks that is not known.
+        horizon_ticks: Length of a window in ticks.
+        end_tick: First moment in ticks that is not known.
         seed: Seed of the sample.
-        rules: Targets that these rules closed at the cut are dropped.
+        rules: Targets that these rules closed at the cutoff are dropped.
         include_newcomers: Whether cases of people without a history are included.
 
     Returns:
-        One row per (person, cut).
+        One row per (person, cutoff).
     """
     if config.target == "step":
         cases = build_last_moment_cases(interactions, config.cases_per_person, include_newcomers=include_newcomers)
     else:
-        cuts = np.arange(end - horizon, int(interactions.time.min(initial=end)), -horizon, dtype=np.int64)
-        cases = build_window_cases(interactions, cuts[:MAX_WINDOWS], horizon, include_newcomers=include_newcomers)
-        begin = np.append(interactions.time, end)[interactions.start[:-1]]
-        cases = cases.take(
-            np.flatnonzero((cases.from_end < config.cases_per_person) | (cases.cut <= begin[cases.person]))
+        earliest_tick = int(interactions.time.min(initial=end_tick))
+        cutoff_ticks = np.arange(end_tick - horizon_ticks, earliest_tick, -horizon_ticks, dtype=np.int64)
+        cases = build_window_cases(
+            interactions, cutoff_ticks[:MAX_WINDOWS], horizon_ticks, include_newcomers=include_newcomers
         )
+        first_ticks = np.append(interactions.time, end_tick)[interactions.start[:-1]]
+        is_late_or_first = (cases.from_end < config.cases_per_person) | (cases.cutoff_tick <= first_ticks[cases.person])
+        cases = cases.take(np.flatnonzero(is_late_or_first))
     if len(cases) > config.max_cases:
         cases = cases.take(np.sort(np.random.default_rng(seed).choice(len(cases), config.max_cases, replace=False)))
     return drop_closed_targets(cases, interactions, rules, config.block_rows(interactions.n_items))
 
 
-def drop_closed_targets(cases: Cases, interactions: Interactions, rules: EligibilityRules, block: int) -> Cases:
-    """The same rows without the targets that `rules` closed at the cut: no model could have recommended those.
+def drop_closed_targets(cases: Cases, interactions: Interactions, rules: EligibilityRules, block_size: int) -> Cases:
+    """The same rows without the targets that `rules` closed at the cutoff: no model could have recommended those.
 
     Args:
         cases: Rows coded by `interactions`.
         interactions: What people held.
         rules: The eligibility rules, coded by the items of `interactions`.
-        block: Number of rows to check at once.
+        block_size: Number of rows to check at once.
     """
     if rules.requires is None:
         return cases
-    is_open = [np.zeros(0, bool)]
-    for part in cases.blocks(block):
-        is_eligible = rules.eligible_mask(build_user_states(interactions, part.person, part.cut), interactions.n_items)
-        is_open.append(is_eligible[part.target_row, part.item])
-    return cases.keep_targets(np.concatenate(is_open))
+    is_open_blocks = [np.zeros(0, bool)]
+    for case_block in cases.blocks(block_size):
+        user_states = build_user_states(interactions, case_block.person, case_block.cutoff_tick)
+        is_eligible = rules.eligible_mask(user_states, interactions.n_items)
+        is_open_blocks.append(is_eligible[case_block.target_row, case_block.item])
+    return cases.keep_targets(np.concatenate(is_open_blocks))
 
 
-def iter_blocks(length: int, size: int) -> Iterator[slice]:
+def iter_blocks(n_rows: int, block_size: int) -> Iterator[slice]:
     """Consecutive slices that cover 0..length."""
-    for low in range(0, length, size):
-        yield slice(low, min(low + size, length))
+    for first_row in range(0, n_rows, block_size):
+        yield slice(first_row, min(first_row + block_size, n_rows))
 
 
 def _build_cases(
-    interactions: Interactions, person: Ints, cut: Ints, end: Ints, include_idle: bool, include_newcomers: bool
+    interactions: Interactions,
+    person_codes: Ints,
+    cutoff_ticks: Ints,
+    end_ticks: Ints,
+    include_idle: bool,
+    include_newcomers: bool,
 ) -> Cases:
-    events = interactions.target_events
-    key = interactions.time_key(events.person, events.time)
-    low = np.searchsorted(key, interactions.time_key(person, cut))
-    high = np.searchsorted(key, interactions.time_key(person, end))
-    has_history, has_target = low > events.start[person], high > low
-    rows = np.flatnonzero((has_history & (has_target | include_idle)) | (has_target & include_newcomers))
-    rows = rows[np.lexsort((cut[rows], person[rows]))]
-    person, cut, low, length = person[rows], cut[rows], low[rows], (high - low)[rows]
-    start, entry = take_rows(low, length)
+    target_events = interactions.target_events
+    event_keys = interactions.time_key(target_events.person, target_events.time)
+    first_targets = np.searchsorted(event_keys, interactions.time_key(person_codes, cutoff_ticks))
+    end_targets = np.searchsorted(event_keys, interactions.time_key(person_codes, end_ticks))
+    has_history, has_target = first_targets > target_events.start[person_codes], end_targets > first_targets
+    row_indices = np.flatnonzero((has_history & (has_target | include_idle)) | (has_target & include_newcomers))
+    row_indices = row_indices[np.lexsort((cutoff_ticks[row_indices], person_codes[row_indices]))]
+    person_codes, cutoff_ticks = person_codes[row_indices], cutoff_ticks[row_indices]
+    target_counts = (end_targets - first_targets)[row_indices]
+    target_offsets, target_indices = take_rows(first_targets[row_indices], target_counts)
     cases = Cases(
-        person,
-        cut,
-        start,
-        events.item[entry],
-        np.searchsorted(person, person, side="right") - 1 - np.arange(len(person)),
+        person_codes,
+        cutoff_ticks,
+        target_offsets,
+        target_events.item[target_indices],
+        np.searchsorted(person_codes, person_codes, side="right") - 1 - np.arange(len(person_codes)),
     )
     if interactions.repeatable is None:
         return cases
-    pair = cases.target_row * interactions.n_items + cases.item  # an item reached twice within the span is one target
-    return cases.keep_targets(np.isin(np.arange(len(pair)), np.unique(pair, return_index=True)[1]))
+    # an item reached twice within the span is one target
+    pair_keys = cases.target_row * interactions.n_items + cases.item
+    return cases.keep_targets(np.isin(np.arange(len(pair_keys)), np.unique(pair_keys, return_index=True)[1]))
 
 
-def assign_folds(n_people: int, folds: int, seed: int) -> Ints:
+def assign_folds(n_people: int, n_folds: int, seed: int) -> Ints:
     """A fold per person code, of even sizes, in an order that depends on the seed alone."""
-    return np.asarray(np.random.default_rng(seed).permutation(n_people) % folds, np.int64)
+    return np.asarray(np.random.default_rng(seed).permutation(n_people) % n_folds, np.int64)
 
 
 def build_training_rows(
@@ -271,51 +289,57 @@ def build_training_rows(
     Returns:
         One row per case that could be scored.
     """
-    times = np.sort(interactions.acquisitions.time)
+    sorted_ticks, n_ticks = np.sort(interactions.acquisitions.time), len(interactions.acquisitions.time)
     if (
         config.target == "window"
         and interactions.is_calendar
-        and (cases.cut >= times[int(config.freeze_shares[0] * len(times))]).sum() >= config.min_cases
+        and (cases.cutoff_tick >= sorted_ticks[int(config.freeze_shares[0] * n_ticks)]).sum() >= config.min_cases
     ):
-        freezes = [int(times[min(int(share * len(times)), len(times) - 1)]) for share in config.freeze_shares]
-        pasts = _pasts_before_freezes(interactions, cases, freezes, item_names)
+        freeze_ticks = [int(sorted_ticks[min(int(share * n_ticks), n_ticks - 1)]) for share in config.freeze_shares]
+        histories = _pasts_before_freezes(interactions, cases, freeze_ticks, item_names)
     else:
-        pasts = _other_folds(interactions, cases, config, item_names, seed)
+        histories = _other_folds(interactions, cases, config, item_names, seed)
     case_row_parts = []
-    for case_indices, past, past_names in pasts:
-        ensemble = fit_ensemble(past, config, names=past_names, seed=seed, people_per_sample=people_per_sample)
-        if interactions.is_calendar:  # adoption counts look back from each row's cut, so they may count everybody
+    for case_indices, history, history_names in histories:
+        ensemble = fit_ensemble(
+            history, config, item_names=history_names, seed=seed, people_per_sample=people_per_sample
+        )
+        if interactions.is_calendar:  # adoption counts look back from each row's cutoff, so they may count everybody
             ensemble = ensemble.with_interactions(interactions, item_names)
         case_row_parts.append(
             (case_indices, *build_case_rows(ensemble, interactions, cases.take(case_indices), config, extra, rules))
         )
-    case_indices, features, label, is_candidate = (
+    case_indices, features, is_target, is_candidate = (
         np.concatenate(column) for column in zip(*case_row_parts, strict=True)
     )
     order = np.argsort(case_indices)
     cases = cases.take(case_indices[order])
-    features = features.reshape(*label.shape, -1)[order].reshape(label.size, -1)
-    return TrainingRows(features, label[order], is_candidate[order], cases.n_targets, cases.person, cases.from_end)
+    features = features.reshape(*is_target.shape, -1)[order].reshape(is_target.size, -1)
+    return TrainingRows(features, is_target[order], is_candidate[order], cases.n_targets, cases.person, cases.from_end)
 
 
 def _other_folds(
-    interactions: Interactions, cases: Cases, config: RankerConfig, names: Strings | None, seed: int
+    interactions: Interactions, cases: Cases, config: RankerConfig, item_names: Strings | None, seed: int
 ) -> Iterator[tuple[Ints, Interactions, Strings | None]]:
     """Per fold of people: the rows of its cases, and what the people of the other folds did."""
-    fold = assign_folds(interactions.n_people, config.n_folds, seed)
-    for number in np.unique(fold[cases.person]).tolist():
-        yield np.flatnonzero(fold[cases.person] == number), filter_people(interactions, fold != number), names
+    fold_by_person = assign_folds(interactions.n_people, config.n_folds, seed)
+    for fold in np.unique(fold_by_person[cases.person]).tolist():
+        yield (
+            np.flatnonzero(fold_by_person[cases.person] == fold),
+            filter_people(interactions, fold_by_person != fold),
+            item_names,
+        )
 
 
 def _pasts_before_freezes(
-    interactions: Interactions, cases: Cases, freezes: list[int], item_names: Strings | None
+    interactions: Interactions, cases: Cases, freeze_ticks: list[int], item_names: Strings | None
 ) -> Iterator[tuple[Ints, Interactions, Strings | None]]:
     """Per freeze: the rows of the cases up to the next one, and what happened before the first of these cases."""
-    freeze_index = np.searchsorted(freezes, cases.cut, side="right") - 1
-    for number in np.unique(freeze_index[freeze_index >= 0]).tolist():
-        rows = np.flatnonzero(freeze_index == number)
-        past = filter_before(interactions, int(cases.cut[rows].min()))
-        yield rows, drop_unused_ids(past), None if item_names is None else item_names[past.used_items]
+    freeze_index = np.searchsorted(freeze_ticks, cases.cutoff_tick, side="right") - 1
+    for freeze_number in np.unique(freeze_index[freeze_index >= 0]).tolist():
+        case_indices = np.flatnonzero(freeze_index == freeze_number)
+        history = filter_before(interactions, int(cases.cutoff_tick[case_indices].min()))
+        yield case_indices, drop_unused_ids(history), None if item_names is None else item_names[history.used_items]
 
 
 def build_case_rows(
@@ -331,19 +355,19 @@ def build_case_rows(
     Returns:
         Features ((cases * k) x features), labels (cases x k), and which candidates are no padding (cases x k).
     """
-    parts = []
-    for block in cases.blocks(config.block_rows(interactions.n_items)):
-        user_states = build_user_states(interactions, block.person, block.cut)
-        eligible = rules.eligible_mask(user_states, interactions.n_items)
+    row_blocks = []
+    for case_block in cases.blocks(config.block_rows(interactions.n_items)):
+        user_states = build_user_states(interactions, case_block.person, case_block.cutoff_tick)
+        is_eligible = rules.eligible_mask(user_states, interactions.n_items)
         if config.target == "window" and interactions.is_calendar:  # an item that nobody has yet cannot be recommended
-            eligible &= interactions.first_use[None, :] < block.cut[:, None]
+            is_eligible &= interactions.first_use[None, :] < case_block.cutoff_tick[:, None]
         candidates, _ = select_candidates(
-            ensemble, user_states, eligible, config, score_extra_items(extra, user_states, interactions)
+            ensemble, user_states, is_eligible, config, score_extra_items(extra, user_states, interactions)
         )
         features = build_all_features(ensemble, user_states, candidates, interactions, extra)
-        label = block.label_candidates(candidates.item, interactions.n_items) & candidates.real
-        parts.append((features, label, candidates.real))
-    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))  # type: ignore[return-value]
+        is_target = case_block.label_candidates(candidates.item, interactions.n_items) & candidates.is_candidate
+        row_blocks.append((features, is_target, candidates.is_candidate))
+    return tuple(np.concatenate(column) for column in zip(*row_blocks, strict=True))  # type: ignore[return-value]
 
 
 def build_all_features(
@@ -367,9 +391,9 @@ def score_extra_items(extra: object, user_states: UserStates, interactions: Inte
     """Rows x items: the scores of extra features that nominate candidates; None if they do not."""
     if not isinstance(extra, CandidateNominator):
         return None
-    return extra.score_items(interactions.people[user_states.person], user_states.cut, interactions.items)
+    return extra.score_items(interactions.people[user_states.person], user_states.cutoff_tick, interactions.items)
 
 
-def weigh_cases(rows: TrainingRows, case_decay: float) -> Doubles:
+def weigh_cases(training_rows: TrainingRows, case_decay: float) -> Doubles:
     """Weight per case: 1 / (1 + cases from the person's end)^case_decay."""
-    return np.asarray((1.0 + rows.from_end) ** -case_decay, np.float64)
+    return np.asarray((1.0 + training_rows.from_end) ** -case_decay, np.float64)

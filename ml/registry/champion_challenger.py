@@ -70,82 +70,85 @@ class TrainingOutcome:
 
 def run_champion_challenger(
     training_input: TrainingInput,
-    models: Path,
+    bundle_folder: Path,
     policy: TrainingPolicy,
     *,
-    drifted: Sequence[str] = (),
+    drifted_inputs: Sequence[str] = (),
     log: Log = lambda _: None,
 ) -> TrainingOutcome:
     """Train a challenger if it is due, and promote it if it is better than the champion; else the champion stays.
 
     Args:
         training_input: What there is to learn from.
-        models: The folder of bundles and of their record; both are updated.
+        bundle_folder: The folder of bundles and of their record; both are updated.
         policy: When to train, and what a challenger must show.
-        drifted: Inputs that moved beyond the limit since the latest training.
+        drifted_inputs: Inputs that moved beyond the limit since the latest training.
         log: Is called with what is done next.
 
     Raises:
         BundleError: The first model was saved and cannot be loaded.
     """
-    version, extra = training_input.training_version, training_input.extra
-    record, damage = _try_read_record(models)
-    champion, refusal = load_champion(models, record, extra)
-    refusal = refusal or damage
-    training = decide_training(record.latest if record else None, version, policy, drifted=drifted, refusal=refusal)
-    if not training.is_yes and record is not None and champion is not None:
-        return TrainingOutcome(
-            champion.model_version,
-            read_card(models / champion.model_version),
-            training,
-            record.verdict,
-            None,
-            False,
-            refusal,
-        )
-    log(f"training: {training.why}")
+    training_version, extra = training_input.training_version, training_input.extra
+    record, record_fault = _try_read_record(bundle_folder)
+    champion, refusal = load_champion(bundle_folder, record, extra)
+    refusal = refusal or record_fault
+    training_decision = decide_training(
+        record.latest if record else None, training_version, policy, drifted_inputs=drifted_inputs, refusal=refusal
+    )
+    if not training_decision.is_yes and record is not None and champion is not None:
+        card = read_card(bundle_folder / champion.model_version)
+        return TrainingOutcome(champion.model_version, card, training_decision, record.verdict, None, False, refusal)
+    log(f"training: {training_decision.why}")
     challenger = _fit(training_input)
     log("evaluating it on the last window, compared with the champion and simple models")
-    freeze = training_input.latest_tick + 1 - training_input.horizon_days * TICKS_PER_DAY
-    frozen_champion = None if champion is None else load_fitted_before(models, champion.model_version, freeze, extra)
+    freeze_tick = training_input.latest_tick + 1 - training_input.horizon_days * TICKS_PER_DAY
+    frozen_champion = (
+        None if champion is None else load_fitted_before(bundle_folder, champion.model_version, freeze_tick, extra)
+    )
     evaluated = _evaluate(training_input, frozen_champion)
-    promotion = _decide(challenger, evaluated, policy, champion, frozen_champion)
-    challenger_refusal = _save(challenger, evaluated, models / version.model_version, extra)
+    promotion_decision = _decide(challenger, evaluated, policy, champion, frozen_champion)
+    challenger_refusal = _save(challenger, evaluated, bundle_folder / training_version.model_version, extra)
     if challenger_refusal is not None:
         if champion is None:
             raise BundleError(f"the first model cannot be used: {challenger_refusal}")
-        promotion = Decision(False, f"the challenger's bundle is refused: {challenger_refusal}")
-    winner = version.model_version if promotion.is_yes or champion is None else champion.model_version
-    write_record(models, _next_record(record, winner, champion, version, promotion))
+        promotion_decision = Decision(False, f"the challenger's bundle is refused: {challenger_refusal}")
+    winning_version = (
+        training_version.model_version if promotion_decision.is_yes or champion is None else champion.model_version
+    )
+    write_record(bundle_folder, _next_record(record, winning_version, champion, training_version, promotion_decision))
     return TrainingOutcome(
-        winner,
-        read_card(models / winner),
-        training,
-        promotion,
+        winning_version,
+        read_card(bundle_folder / winning_version),
+        training_decision,
+        promotion_decision,
         evaluation=None if evaluated is None else evaluated.evaluation,
         was_trained=True,
         refusal=refusal,
     )
 
 
-def _try_read_record(models: Path) -> tuple[RegistryRecord | None, str | None]:
+def _try_read_record(bundle_folder: Path) -> tuple[RegistryRecord | None, str | None]:
     try:
-        return read_record(models), None
+        return read_record(bundle_folder), None
     except BundleError as refusal:
         return None, str(refusal)
 
 
 def _next_record(
     record: RegistryRecord | None,
-    winner: str,
+    winning_version: str,
     champion: Champion | None,
-    version: TrainingVersion,
-    promotion: Decision,
+    training_version: TrainingVersion,
+    promotion_decision: Decision,
 ) -> RegistryRecord:
-    if record is not None and winner == record.model_version:
-        return replace(record, latest=version, verdict=promotion)
-    previous = champion.model_version if champion is not None and champion.model_version != winner else None
-    return RegistryRecord(winner, previous, version.as_of, version, promotion)
+    if record is not None and winning_version == record.model_version:
+        return replace(record, latest=training_version, verdict=promotion_decision)
+    previous_version = (
+        champion.model_version if champion is not None and champion.model_version != winning_version else None
+    )
+    return RegistryRecord(
+        winning_version, previous_version, training_version.as_of, training_version, promotion_decision
+    )
 
 
 def _fit(training_input: TrainingInput) -> Recommender:
@@ -153,7 +156,7 @@ def _fit(training_input: TrainingInput) -> Recommender:
         training_input.events,
         as_of=training_input.latest_tick,
         horizon_days=training_input.horizon_days,
-        names=training_input.names,
+        item_names=training_input.names,
         extra_features=training_input.extra,
         requires=training_input.requires,
         repeatable=training_input.repeatable,
@@ -166,12 +169,12 @@ def _evaluate(training_input: TrainingInput, frozen_champion: Recommender | None
     try:
         return evaluate_recommender(
             training_input.events,
-            windows="last",
+            window_choice="last",
             horizon_days=training_input.horizon_days,
             models=COMPARED_MODELS,
             fitted_models={} if frozen_champion is None else {CHAMPION: frozen_champion},
             seed=training_input.seed,
-            names=training_input.names,
+            item_names=training_input.names,
             extra_features=training_input.extra,
             requires=training_input.requires,
             repeatable=training_input.repeatable,
@@ -222,12 +225,16 @@ def _save(
 
 def _metrics(evaluation: Evaluation) -> dict[str, float]:
     """The measures of the card: those of the challenger, and NDCG@10 of the models it was compared with."""
-    ours = next(row for row in evaluation.models if row.model == OURS)
+    our_result = next(model_result for model_result in evaluation.models if model_result.model == OURS)
     reliability = evaluation.reliability
     return {
-        "hr_at_10": ours.hr_at_10,
-        "mrr": ours.mrr,
-        "ndcg_at_10": ours.ndcg_at_10,
-        **{f"ndcg_at_10_{row.model}": row.ndcg_at_10 for row in evaluation.models if row.model != OURS},
+        "hr_at_10": our_result.hr_at_10,
+        "mrr": our_result.mrr,
+        "ndcg_at_10": our_result.ndcg_at_10,
+        **{
+            f"ndcg_at_10_{model_result.model}": model_result.ndcg_at_10
+            for model_result in evaluation.models
+            if model_result.model != OURS
+        },
         **({} if reliability is None else {"brier_skill": reliability.brier_skill, "ece": reliability.ece}),
     }

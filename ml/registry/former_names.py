@@ -64,29 +64,29 @@ _SCHEMA_FILE = "schema.json"
 
 def rename_former_types(blob: bytes) -> bytes:
     """Replace former names of types and fields in the bytes of a skops file; other files keep their content."""
-    with ZipFile(BytesIO(blob)) as source:
-        files = {name: source.read(name) for name in source.namelist()}
-    files[_SCHEMA_FILE] = json.dumps(json.loads(files[_SCHEMA_FILE], object_hook=_rename)).encode()
-    renamed = BytesIO()
-    with ZipFile(renamed, "w") as target:
-        for name, content in files.items():
-            target.writestr(name, content)
-    return renamed.getvalue()
+    with ZipFile(BytesIO(blob)) as source_zip:
+        content_by_name = {file_name: source_zip.read(file_name) for file_name in source_zip.namelist()}
+    content_by_name[_SCHEMA_FILE] = json.dumps(json.loads(content_by_name[_SCHEMA_FILE], object_hook=_rename)).encode()
+    renamed_blob = BytesIO()
+    with ZipFile(renamed_blob, "w") as target_zip:
+        for file_name, content in content_by_name.items():
+            target_zip.writestr(file_name, content)
+    return renamed_blob.getvalue()
 
 
 def _rename(node: dict[str, Any]) -> dict[str, Any]:
     """One node of the schema under its current names."""
-    former = f"{node.get('__module__')}.{node.get('__class__')}"
-    if former not in FORMER_TYPES:
+    former_type = f"{node.get('__module__')}.{node.get('__class__')}"
+    if former_type not in FORMER_TYPES:
         return node
-    module, _, name = FORMER_TYPES[former].rpartition(".")
+    module, _, class_name = FORMER_TYPES[former_type].rpartition(".")
     fields = {FORMER_FIELDS.get(field, field): content for field, content in node["content"]["content"].items()}
-    return {**node, "__module__": module, "__class__": name, "content": {**node["content"], "content": fields}}
+    return {**node, "__module__": module, "__class__": class_name, "content": {**node["content"], "content": fields}}
 
 
 def fill_missing_values(recommender: Recommender) -> Recommender:
     """Fill in what earlier versions left empty: codes of the fitted items if these are all items."""
     ensemble = recommender.ensemble
-    codes: Ints | None = ensemble.fitted_codes
-    all_codes = np.arange(len(ensemble.items)) if codes is None else codes
+    fitted_codes: Ints | None = ensemble.fitted_codes
+    all_codes = np.arange(len(ensemble.items)) if fitted_codes is None else fitted_codes
     return replace(recommender, ensemble=replace(ensemble, fitted_codes=all_codes))

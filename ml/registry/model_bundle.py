@@ -52,8 +52,8 @@ def save_bundle(
         reliability: How well the probabilities match outcomes, for the card.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    extra = recommender.extra.features if recommender.extra is not None else ()
-    features = (*FEATURES, *extra)
+    extra_features = recommender.extra.features if recommender.extra is not None else ()
+    features = (*FEATURES, *extra_features)
     blob = skops.io.dumps(replace(recommender, extra=None))
     window = recommender.window
     card = ModelCard(
@@ -61,7 +61,7 @@ def save_bundle(
         model_sha256=hashlib.sha256(blob).hexdigest(),
         contract_sha256=hash_contract(features, recommender),
         features=features,
-        extra_features=tuple(feature.name for feature in extra),
+        extra_features=tuple(feature.name for feature in extra_features),
         data_first=window.first,
         data_end=window.end,
         is_calendar=window.is_calendar,
@@ -84,33 +84,38 @@ def save_bundle(
 
 def read_card(folder: Path) -> ModelCard:
     """The card of a bundle, without the model. Raises BundleError if it is missing or of another schema."""
-    path = folder / CARD_FILE
-    if not path.exists():
+    card_path = folder / CARD_FILE
+    if not card_path.exists():
         raise BundleError(f"{folder.name} holds no {CARD_FILE}: it is no finished bundle, train again")
     try:
-        stored: dict[str, Any] = json.loads(path.read_text())
-        if stored["schema_version"] != SCHEMA_VERSION:
-            raise BundleError(f"card schema {stored['schema_version']}, this code reads {SCHEMA_VERSION}: train again")
+        stored_card: dict[str, Any] = json.loads(card_path.read_text())
+        if stored_card["schema_version"] != SCHEMA_VERSION:
+            raise BundleError(
+                f"card schema {stored_card['schema_version']}, this code reads {SCHEMA_VERSION}: train again"
+            )
         return ModelCard(
             **{
-                **stored,
-                "features": tuple(Feature(**feature) for feature in stored["features"]),
-                "extra_features": tuple(stored["extra_features"]),
-                "types": tuple(stored["types"]),
-                "reliability": _read_reliability(stored.get("reliability")),
+                **stored_card,
+                "features": tuple(Feature(**feature) for feature in stored_card["features"]),
+                "extra_features": tuple(stored_card["extra_features"]),
+                "types": tuple(stored_card["types"]),
+                "reliability": _read_reliability(stored_card.get("reliability")),
             }
         )
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise BundleError(f"{folder.name}/{CARD_FILE} is no card of this code: train again") from error
 
 
-def _read_reliability(stored: dict[str, Any] | None) -> Reliability | None:
-    if stored is None:
+def _read_reliability(stored_reliability: dict[str, Any] | None) -> Reliability | None:
+    if stored_reliability is None:
         return None
     return Reliability(
         **{
-            **stored,
-            "bins": tuple(ReliabilityBin(part["n"], part["said"], part["came_true"]) for part in stored["bins"]),
+            **stored_reliability,
+            "bins": tuple(
+                ReliabilityBin(stored_bin["n"], stored_bin["said"], stored_bin["came_true"])
+                for stored_bin in stored_reliability["bins"]
+            ),
         }
     )
 
@@ -131,17 +136,25 @@ def load_bundle(folder: Path, *, extra_features: ExtraFeatures | None = None) ->
         raise BundleError(f"{MODEL_FILE} is missing or not the file its card describes: train again")
     installed = _versions()
     # arrays and trees do not depend on the version of Python
-    others = {name: used for name, used in card.versions.items() if name != "python" and used != installed.get(name)}
-    if others:
-        raise BundleError(f"made with {others}, installed are {installed}: train again")
+    other_versions = {
+        package: version_used
+        for package, version_used in card.versions.items()
+        if package != "python" and version_used != installed.get(package)
+    }
+    if other_versions:
+        raise BundleError(f"made with {other_versions}, installed are {installed}: train again")
     features = (*FEATURES, *(extra_features.features if extra_features is not None else ()))
     if card.features != features:
-        names = sorted({feature.name for feature in card.features} ^ {feature.name for feature in features})
-        raise BundleError(f"features differ from this code's ({', '.join(names) or 'order or family'}): train again")
-    loaded = _read_blob(blob)
-    if not isinstance(loaded, Recommender) or hash_contract(features, loaded) != card.contract_sha256:
+        differing_features = sorted(
+            {feature.name for feature in card.features} ^ {feature.name for feature in features}
+        )
+        raise BundleError(
+            f"features differ from this code's ({', '.join(differing_features) or 'order or family'}): train again"
+        )
+    loaded_model = _read_blob(blob)
+    if not isinstance(loaded_model, Recommender) or hash_contract(features, loaded_model) != card.contract_sha256:
         raise BundleError(f"{MODEL_FILE} is no recommender for the items and features on its card: train again")
-    return replace(fill_missing_values(loaded), extra=extra_features)
+    return replace(fill_missing_values(loaded_model), extra=extra_features)
 
 
 def _read_blob(blob: bytes) -> Any:
@@ -161,12 +174,14 @@ def _read_blob(blob: bytes) -> Any:
 def hash_contract(features: tuple[Feature, ...], recommender: Recommender) -> str:
     """SHA-256 of what callers and model must agree on: feature names and families in order, and the item ids."""
     return hashlib.sha256(
-        json.dumps([[f.name, f.family] for f in features] + [recommender.ensemble.items.tolist()]).encode()
+        json.dumps(
+            [[feature.name, feature.family] for feature in features] + [recommender.ensemble.items.tolist()]
+        ).encode()
     ).hexdigest()
 
 
 def _versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
-        **{name: version(name) for name in ("numpy", "scikit-learn", "scipy", "skops")},
+        **{package: version(package) for package in ("numpy", "scikit-learn", "scipy", "skops")},
     }

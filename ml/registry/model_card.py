@@ -41,11 +41,11 @@ class ModelCard:
 
 def render_model_card(card: ModelCard) -> str:
     """The card as Markdown: what the model is for, its training data, its quality, and its versions."""
-    families: dict[str, list[str]] = {}
+    names_by_family: dict[str, list[str]] = {}
     for feature in card.features:
-        families.setdefault(feature.family, []).append(f"`{feature.name}`")
+        names_by_family.setdefault(feature.family, []).append(f"`{feature.name}`")
     horizon = f"{card.horizon // TICKS_PER_DAY} days" if card.is_calendar else f"{card.horizon} steps of the order"
-    first, end = (
+    first_day, end_day = (
         date(1970, 1, 1) + timedelta(microseconds=tick) if card.is_calendar else tick
         for tick in (card.data_first, card.data_end)
     )
@@ -59,7 +59,7 @@ def render_model_card(card: ModelCard) -> str:
             "## Training data",
             "",
             f"- {card.n_events:,} reached steps of {card.n_people:,} people, {card.n_items:,} different steps",
-            f"- from {first} until before {end}",
+            f"- from {first_day} until before {end_day}",
             "- names no person; holds no text about one",
             *([f"- fell back: {card.reason}"] if card.reason else []),
             "",
@@ -72,7 +72,7 @@ def render_model_card(card: ModelCard) -> str:
             "",
             "| family | features |",
             "|---|---|",
-            *(f"| {family} | {', '.join(names)} |" for family, names in families.items()),
+            *(f"| {family} | {', '.join(names)} |" for family, names in names_by_family.items()),
             "",
             "## Made with",
             "",
@@ -105,6 +105,9 @@ def _list_reliability(reliability: Reliability | None) -> list[str]:
         "",
         "| probabilities | mean | observed share |",
         "|---:|---:|---:|",
-        *(f"| {part.n:,} | {part.mean_probability:.4f} | {part.observed_share:.4f} |" for part in reliability.bins),
+        *(
+            f"| {reliability_bin.n:,} | {reliability_bin.mean_probability:.4f} | {reliability_bin.observed_share:.4f} |"
+            for reliability_bin in reliability.bins
+        ),
         "",
     ]

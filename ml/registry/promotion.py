@@ -36,38 +36,54 @@ class TrainingVersion:
 
 
 def decide_training(
-    latest: TrainingVersion | None,
-    now: TrainingVersion,
+    latest_training: TrainingVersion | None,
+    current_training: TrainingVersion,
     policy: TrainingPolicy,
     *,
-    drifted: Sequence[str] = (),
+    drifted_inputs: Sequence[str] = (),
     refusal: str | None = None,
 ) -> Decision:
     """Decide whether this run trains: the first model, after a change of recipe, by the declared cadence, after drift.
 
     Args:
-        latest: What the latest training saw; None if there was none.
-        now: What a training would see now.
+        latest_training: What the latest training saw; None if there was none.
+        current_training: What a training would see now.
         policy: The declared cadence.
-        drifted: Inputs that moved beyond the limit since the latest training.
+        drifted_inputs: Inputs that moved beyond the limit since the latest training.
         refusal: Why the champion's bundle cannot be used, if so.
     """
-    if latest is None:
+    if latest_training is None:
         return Decision(True, "there is no model yet")
-    days = (now.as_of - latest.as_of).days
-    growth = abs(now.step_count - latest.step_count) / max(latest.step_count, 1)
-    change = (
-        f"{days} days and {growth:.1%} of steps since the training of {latest.as_of}; "
+    days_since = (current_training.as_of - latest_training.as_of).days
+    step_growth = abs(current_training.step_count - latest_training.step_count) / max(latest_training.step_count, 1)
+    change_text = (
+        f"{days_since} days and {step_growth:.1%} of steps since the training of {latest_training.as_of}; "
         f"due at {policy.every_days} days or {policy.new_steps_share:.0%}"
     )
     rules = (
         (refusal is not None, True, f"the champion cannot be used: {refusal}"),
-        (now.recipe != latest.recipe, True, "horizon, features or learning code changed since the latest training"),
-        (days < 0, True, f"the latest training saw days after {now.as_of}, up to {latest.as_of}"),
-        (now.model_version == latest.model_version, False, f"nothing changed since the training of {latest.as_of}"),
-        (days >= policy.every_days or growth >= policy.new_steps_share, True, change),
-        (bool(drifted) and days > 0, True, f"{', '.join(drifted)} drifted since the training of {latest.as_of}"),
-        (True, False, change),
+        (
+            current_training.recipe != latest_training.recipe,
+            True,
+            "horizon, features or learning code changed since the latest training",
+        ),
+        (
+            days_since < 0,
+            True,
+            f"the latest training saw days after {current_training.as_of}, up to {latest_training.as_of}",
+        ),
+        (
+            current_training.model_version == latest_training.model_version,
+            False,
+            f"nothing changed since the training of {latest_training.as_of}",
+        ),
+        (days_since >= policy.every_days or step_growth >= policy.new_steps_share, True, change_text),
+        (
+            bool(drifted_inputs) and days_since > 0,
+            True,
+            f"{', '.join(drifted_inputs)} drifted since the training of {latest_training.as_of}",
+        ),
+        (True, False, change_text),
     )
     return next(Decision(is_yes, why) for applies, is_yes, why in rules if applies)
 
@@ -93,15 +109,15 @@ def decide_promotion(
         champion_has_ranker: Whether the champion does more than order by popularity.
     """
     faults = ["too little history to measure it"] if evaluation is None else list(_find_faults(evaluation, policy))
-    people = 0 if evaluation is None else evaluation.n_people_scored
+    n_people = 0 if evaluation is None else evaluation.n_people_scored
     rules = (
         (not has_champion, True, "; ".join(["the first model, there is no other", *faults])),
         (not challenger_has_ranker, False, "the challenger had too little to learn from and orders by popularity"),
         (not champion_has_ranker, True, "the champion only orders by popularity, the challenger has learned"),
         (
-            evaluation is None or people < policy.least_people,
+            evaluation is None or n_people < policy.least_people,
             False,
-            f"{people} people reached a step in the last window, {policy.least_people} are needed",
+            f"{n_people} people reached a step in the last window, {policy.least_people} are needed",
         ),
         (bool(faults), False, "; ".join(faults)),
         (True, True, f"NDCG@10 on the last window beats {_list_gains(evaluation)}"),
@@ -111,28 +127,37 @@ def decide_promotion(
 
 def _list_gains(evaluation: Evaluation | None) -> str:
     return ", ".join(
-        f"{pair.other} by {pair.gain:+.3f}"
-        for pair in (() if evaluation is None else evaluation.comparisons)
-        if pair.other in MODELS_TO_BEAT
+        f"{comparison.other} by {comparison.gain:+.3f}"
+        for comparison in (() if evaluation is None else evaluation.comparisons)
+        if comparison.other in MODELS_TO_BEAT
     )
 
 
 def _find_faults(evaluation: Evaluation, policy: TrainingPolicy) -> Iterator[str]:
     """What the challenger fails to show, one clause each."""
-    for pair in evaluation.comparisons:
-        if pair.other in MODELS_TO_BEAT and pair.ahead_share < policy.ahead_share:
+    for comparison in evaluation.comparisons:
+        if comparison.other in MODELS_TO_BEAT and comparison.ahead_share < policy.ahead_share:
             yield (
-                f"ahead of {pair.other} in {pair.ahead_share:.0%} of resamples (NDCG@10 {pair.gain:+.3f}), "
-                f"{policy.ahead_share:.0%} needed"
+                f"ahead of {comparison.other} in {comparison.ahead_share:.0%} of resamples "
+                f"(NDCG@10 {comparison.gain:+.3f}), {policy.ahead_share:.0%} needed"
             )
-    champion = {row.segment: row.ndcg_at_10 for row in evaluation.segments if row.model == CHAMPION}
-    for row in evaluation.segments:
-        loss = champion.get(row.segment, 0.0) - row.ndcg_at_10
-        if row.model == OURS and row.n_cases >= policy.least_people and loss > policy.segment_margin:
-            yield f"{row.segment} histories lose {loss:.3f}, at most {policy.segment_margin:g} allowed"
+    champion_ndcg = {
+        segment_result.segment: segment_result.ndcg_at_10
+        for segment_result in evaluation.segments
+        if segment_result.model == CHAMPION
+    }
+    for segment_result in evaluation.segments:
+        ndcg_loss = champion_ndcg.get(segment_result.segment, 0.0) - segment_result.ndcg_at_10
+        if (
+            segment_result.model == OURS
+            and segment_result.n_cases >= policy.least_people
+            and ndcg_loss > policy.segment_margin
+        ):
+            yield f"{segment_result.segment} histories lose {ndcg_loss:.3f}, at most {policy.segment_margin:g} allowed"
     if evaluation.reliability is None:
         yield "no probability could be learned"
         return
-    error, limit = evaluation.reliability.ece, policy.calibration_error_share + chance_error(evaluation.reliability)
-    if error > limit:
-        yield f"calibration error {error:.4f}, at most {limit:.4f} allowed"
+    calibration_error = evaluation.reliability.ece
+    error_limit = policy.calibration_error_share + chance_error(evaluation.reliability)
+    if calibration_error > error_limit:
+        yield f"calibration error {calibration_error:.4f}, at most {error_limit:.4f} allowed"

@@ -38,47 +38,49 @@ class Champion:
     recommender: Recommender
 
 
-def read_record(models: Path) -> RegistryRecord | None:
+def read_record(bundle_folder: Path) -> RegistryRecord | None:
     """The record in a folder of bundles; None if nothing was trained. Raises BundleError if it cannot be read."""
-    path = models / RECORD_FILE
-    if not path.exists():
+    record_path = bundle_folder / RECORD_FILE
+    if not record_path.exists():
         return None
     try:
-        stored = json.loads(path.read_text())
+        stored_record = json.loads(record_path.read_text())
         return RegistryRecord(
-            stored["model_version"],
-            stored["previous"],
-            date.fromisoformat(stored["promoted_on"]),
-            TrainingVersion(**{**stored["latest"], "as_of": date.fromisoformat(stored["latest"]["as_of"])}),
-            Decision(**stored["verdict"]),
+            stored_record["model_version"],
+            stored_record["previous"],
+            date.fromisoformat(stored_record["promoted_on"]),
+            TrainingVersion(
+                **{**stored_record["latest"], "as_of": date.fromisoformat(stored_record["latest"]["as_of"])}
+            ),
+            Decision(**stored_record["verdict"]),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{RECORD_FILE} is not the record of a champion: train again") from error
 
 
-def find_latest_trained(models: Path) -> str | None:
+def find_latest_trained(bundle_folder: Path) -> str | None:
     """The version that was trained last, promoted or not; None if there is none or the record cannot be read."""
     try:
-        record = read_record(models)
+        record = read_record(bundle_folder)
     except BundleError:
         return None
     return record.latest.model_version if record is not None else None
 
 
-def write_record(models: Path, record: RegistryRecord) -> None:
+def write_record(bundle_folder: Path, record: RegistryRecord) -> None:
     """Replace the record as a whole: a reader sees the old or the new one."""
     write_text_atomically(
-        models / RECORD_FILE, json.dumps(asdict(record), indent=2, sort_keys=True, default=str) + "\n"
+        bundle_folder / RECORD_FILE, json.dumps(asdict(record), indent=2, sort_keys=True, default=str) + "\n"
     )
 
 
 def load_champion(
-    models: Path, record: RegistryRecord | None, extra: ExtraFeatures | None
+    bundle_folder: Path, record: RegistryRecord | None, extra: ExtraFeatures | None
 ) -> tuple[Champion | None, str | None]:
     """Load the model in use, or the one before it if its bundle is refused.
 
     Args:
-        models: The folder of bundles.
+        bundle_folder: The folder of bundles.
         record: Its record.
         extra: The extra features of the bundles.
 
@@ -86,31 +88,33 @@ def load_champion(
         The champion, None if no bundle can be used; and why bundles were refused, None if none was.
     """
     refusals: list[str] = []
-    versions = () if record is None else (record.model_version, record.previous)
-    for version in dict.fromkeys(filter(None, versions)):
+    model_versions = () if record is None else (record.model_version, record.previous)
+    for model_version in dict.fromkeys(filter(None, model_versions)):
         try:
-            champion = Champion(version, load_bundle(models / version, extra_features=extra))
+            champion = Champion(model_version, load_bundle(bundle_folder / model_version, extra_features=extra))
             return champion, "; ".join(refusals) or None
         except (BundleError, OSError) as refusal:
-            refusals.append(f"{version} is refused: {refusal}")
+            refusals.append(f"{model_version} is refused: {refusal}")
     return None, "; ".join(refusals) or None
 
 
-def load_fitted_before(models: Path, version: str, freeze: int, extra: ExtraFeatures | None) -> Recommender | None:
+def load_fitted_before(
+    bundle_folder: Path, model_version: str, freeze_tick: int, extra: ExtraFeatures | None
+) -> Recommender | None:
     """Load a model if it saw nothing after a freeze, or else its twin that was fitted earlier.
 
     Args:
-        models: The folder of bundles.
-        version: The model.
-        freeze: Moment in ticks.
+        bundle_folder: The folder of bundles.
+        model_version: The model.
+        freeze_tick: Moment in ticks.
         extra: The extra features of the bundle.
 
     Returns:
         None if both saw more, or cannot be used.
     """
-    for folder in (models / version, models / version / FROZEN_FOLDER):
+    for folder in (bundle_folder / model_version, bundle_folder / model_version / FROZEN_FOLDER):
         try:
-            if read_card(folder).data_end <= freeze:
+            if read_card(folder).data_end <= freeze_tick:
                 return load_bundle(folder, extra_features=extra)
         except (BundleError, OSError):
             continue

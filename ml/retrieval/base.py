@@ -70,19 +70,21 @@ def truncate_rows(matrix: Floats, n_entries: int) -> Floats | sparse.csr_matrix:
     """
     if matrix.shape[1] <= 4 * n_entries:
         return matrix
-    columns = [
-        np.argpartition(-np.abs(matrix[low : low + BLOCK_ROWS]), n_entries - 1, axis=1)[:, :n_entries].astype(np.int32)
-        for low in range(0, len(matrix), BLOCK_ROWS)
+    column_blocks = [
+        np.argpartition(-np.abs(matrix[first_row : first_row + BLOCK_ROWS]), n_entries - 1, axis=1)[
+            :, :n_entries
+        ].astype(np.int32)
+        for first_row in range(0, len(matrix), BLOCK_ROWS)
     ]
-    largest = np.sort(np.concatenate(columns), axis=1)
+    largest = np.sort(np.concatenate(column_blocks), axis=1)
     entries = np.take_along_axis(matrix, largest, axis=1).ravel()
     return sparse.csr_matrix((entries, largest.ravel(), np.arange(0, largest.size + 1, n_entries)), shape=matrix.shape)
 
 
 def acquisition_matrix(interactions: Interactions) -> sparse.csr_matrix:
     """Return people x items: 1 if the person ever acquired the item."""
-    acquired = interactions.acquisitions
+    acquisitions = interactions.acquisitions
     return sparse.csr_matrix(
-        (np.ones(len(acquired.item), np.float32), acquired.item, acquired.start),
+        (np.ones(len(acquisitions.item), np.float32), acquisitions.item, acquisitions.start),
         shape=(interactions.n_people, interactions.n_items),
     )

@@ -25,7 +25,7 @@ class Candidates:
 
     item: Ints  # item codes
     prior: Floats  # mean standard score over the nominating scorers
-    real: Bools  # False on padding
+    is_candidate: Bools  # False on padding
     channel_scores: Floats  # channels x rows x k
     best_scores: Floats  # channels x rows: the highest score of an eligible item, at least 0
 
@@ -71,29 +71,31 @@ def select_dense(
         extra_scores: Rows x items of one more nominating scorer.
     """
     n_items = eligible_mask.shape[1]
-    nominating = [
+    nominating_scores = [
         *(scores[list(CHANNELS).index(channel)] for channel in NOMINATING_CHANNELS),
         *([] if extra_scores is None else [extra_scores]),
     ]
     prior, is_nominated = np.zeros(eligible_mask.shape, np.float32), np.zeros(eligible_mask.shape, bool)
-    for channel_scores in nominating:
+    for channel_scores in nominating_scores:
         prior += standardise(channel_scores, eligible_mask)
-        top = _find_top(channel_scores, eligible_mask, min(config.candidates_per_scorer, n_items))
-        np.put_along_axis(is_nominated, top, True, axis=1)
-    prior /= len(nominating)
+        top_items = _find_top(channel_scores, eligible_mask, min(config.candidates_per_scorer, n_items))
+        np.put_along_axis(is_nominated, top_items, True, axis=1)
+    prior /= len(nominating_scores)
     prior[~eligible_mask] = NO_SCORE
     priority = prior + np.where(is_nominated, np.float32(1e4), np.float32(0.0))
-    size = min(config.n_candidates, n_items)
-    chosen = np.sort(np.argpartition(-priority, size - 1, axis=1)[:, :size], axis=1)
-    order = np.argsort(-np.take_along_axis(priority, chosen, axis=1), axis=1, kind="stable")
-    item = np.take_along_axis(chosen, order, axis=1).astype(np.int64)
-    item_prior = np.take_along_axis(prior, item, axis=1)
-    best_scores = [np.where(eligible_mask, block, np.float32(0.0)).max(axis=1, initial=0.0) for block in scores]
+    n_listed = min(config.n_candidates, n_items)
+    chosen_items = np.sort(np.argpartition(-priority, n_listed - 1, axis=1)[:, :n_listed], axis=1)
+    order = np.argsort(-np.take_along_axis(priority, chosen_items, axis=1), axis=1, kind="stable")
+    item_codes = np.take_along_axis(chosen_items, order, axis=1).astype(np.int64)
+    item_priors = np.take_along_axis(prior, item_codes, axis=1)
+    best_scores = [
+        np.where(eligible_mask, item_scores, np.float32(0.0)).max(axis=1, initial=0.0) for item_scores in scores
+    ]
     candidates = Candidates(
-        item=item,
-        prior=item_prior,
-        real=np.isfinite(item_prior),
-        channel_scores=np.take_along_axis(scores, item[None], axis=2),
+        item=item_codes,
+        prior=item_priors,
+        is_candidate=np.isfinite(item_priors),
+        channel_scores=np.take_along_axis(scores, item_codes[None], axis=2),
         best_scores=np.stack(best_scores),
     )
     return candidates, prior
@@ -111,20 +113,20 @@ def select_popular(popularity: Doubles, eligible_mask: Bools, config: RankerConf
         The candidates with log(1 + popularity) as prior, and that prior as rows x items.
     """
     prior = np.where(eligible_mask, np.log1p(popularity).astype(np.float32), NO_SCORE)
-    item = np.argsort(-prior, axis=1, kind="stable")[:, : config.n_candidates].astype(np.int64)
-    item_prior = np.take_along_axis(prior, item, axis=1)
-    no_scores = np.zeros((len(CHANNELS), *item.shape), np.float32)
-    return Candidates(item, item_prior, np.isfinite(item_prior), no_scores, no_scores.sum(axis=2)), prior
+    item_codes = np.argsort(-prior, axis=1, kind="stable")[:, : config.n_candidates].astype(np.int64)
+    item_priors = np.take_along_axis(prior, item_codes, axis=1)
+    no_scores = np.zeros((len(CHANNELS), *item_codes.shape), np.float32)
+    return Candidates(item_codes, item_priors, np.isfinite(item_priors), no_scores, no_scores.sum(axis=2)), prior
 
 
 def standardise(scores: Floats, eligible_mask: Bools) -> Floats:
     """Return rows x items: scores minus their row mean, over their row deviation, both over eligible items."""
     counts = np.maximum(eligible_mask.sum(axis=1, keepdims=True), 1)
     mean = np.where(eligible_mask, scores, np.float32(0.0)).sum(axis=1, keepdims=True) / counts
-    standard = np.where(eligible_mask, scores - mean, np.float32(0.0)).astype(np.float32)
-    deviation = np.sqrt(np.einsum("ij,ij->i", standard, standard)[:, None] / counts)
-    standard /= (deviation + 1e-9).astype(np.float32)
-    return standard
+    standardised = np.where(eligible_mask, scores - mean, np.float32(0.0)).astype(np.float32)
+    deviation = np.sqrt(np.einsum("ij,ij->i", standardised, standardised)[:, None] / counts)
+    standardised /= (deviation + 1e-9).astype(np.float32)
+    return standardised
 
 
 def _select_sparse(
@@ -137,43 +139,49 @@ def _select_sparse(
     n_nominated = config.candidates_per_scorer
     eligible_counts = np.maximum(eligible_mask.sum(axis=1), 1)
     best_scores = np.zeros((len(CHANNELS), len(eligible_mask)), np.float32)
-    stored: dict[str, sparse.csr_matrix] = {}
-    nominated = [] if extra_scores is None else [_find_top(extra_scores, eligible_mask, n_nominated)]
-    for number, channel in enumerate(CHANNELS):
+    sparse_scores: dict[str, sparse.csr_matrix] = {}
+    nominated_items = [] if extra_scores is None else [_find_top(extra_scores, eligible_mask, n_nominated)]
+    for channel_index, channel in enumerate(CHANNELS):
         if channel == TREND:
             continue
-        scores = stored[channel] = ensemble.score_sparse(channel, user_states)
-        is_eligible = eligible_mask[entry_rows(scores.indptr), scores.indices]
-        scores.data[~is_eligible] = 0.0
-        best_scores[number] = row_maxima(scores.data, scores.indptr)
+        scores = sparse_scores[channel] = ensemble.score_sparse(channel, user_states)
+        is_eligible_entry = eligible_mask[entry_rows(scores.indptr), scores.indices]
+        scores.data[~is_eligible_entry] = 0.0
+        best_scores[channel_index] = row_maxima(scores.data, scores.indptr)
         if channel in NOMINATING_CHANNELS:
-            nominated.append(largest_columns(scores, n_nominated, is_eligible))
-    trend, moment = ensemble.trend.score_moments(user_states.cut)
-    trend_rows = trend.mean(axis=1)[moment], trend.std(axis=1)[moment]
-    trending, best_scores[list(CHANNELS).index(TREND)] = _find_trending(trend, moment, eligible_mask, n_nominated)
-    item = np.sort(np.concatenate([*nominated, trending], axis=1), axis=1)
-    item[:, 1:][item[:, 1:] == item[:, :-1]] = -1  # listed once; -1 is padding
-    column = np.maximum(item, 0)
-    dense = np.empty(eligible_mask.shape, np.float32)
-    channel_scores = np.zeros((len(CHANNELS), *item.shape), np.float32)
-    prior = np.zeros(item.shape, np.float32)
+            nominated_items.append(largest_columns(scores, n_nominated, is_eligible_entry))
+    trend_scores, moment_index = ensemble.trend.score_moments(user_states.cutoff_tick)
+    trend_moments = trend_scores.mean(axis=1)[moment_index], trend_scores.std(axis=1)[moment_index]
+    trending_items, best_scores[list(CHANNELS).index(TREND)] = _find_trending(
+        trend_scores, moment_index, eligible_mask, n_nominated
+    )
+    item_codes = np.sort(np.concatenate([*nominated_items, trending_items], axis=1), axis=1)
+    item_codes[:, 1:][item_codes[:, 1:] == item_codes[:, :-1]] = -1  # listed once; -1 is padding
+    lookup_codes = np.maximum(item_codes, 0)
+    dense_buffer = np.empty(eligible_mask.shape, np.float32)
+    channel_scores = np.zeros((len(CHANNELS), *item_codes.shape), np.float32)
+    prior = np.zeros(item_codes.shape, np.float32)
     if extra_scores is not None:
-        prior = np.take_along_axis(standardise(extra_scores, eligible_mask), column, axis=1)
-    for number, channel in enumerate(CHANNELS):
+        prior = np.take_along_axis(standardise(extra_scores, eligible_mask), lookup_codes, axis=1)
+    for channel_index, channel in enumerate(CHANNELS):
         if channel == TREND:
-            channel_scores[number] = trend[moment[:, None], column]
+            channel_scores[channel_index] = trend_scores[moment_index[:, None], lookup_codes]
         else:
-            channel_scores[number] = np.take_along_axis(stored[channel].toarray(out=dense), column, axis=1)
+            channel_scores[channel_index] = np.take_along_axis(
+                sparse_scores[channel].toarray(out=dense_buffer), lookup_codes, axis=1
+            )
         if channel in NOMINATING_CHANNELS:
-            mean, deviation = trend_rows if channel == TREND else _measure_rows(stored[channel], eligible_counts)
-            prior += (channel_scores[number] - mean[:, None]) / (deviation[:, None] + np.float32(1e-9))
+            mean, deviation = (
+                trend_moments if channel == TREND else _measure_rows(sparse_scores[channel], eligible_counts)
+            )
+            prior += (channel_scores[channel_index] - mean[:, None]) / (deviation[:, None] + np.float32(1e-9))
     prior /= len(NOMINATING_CHANNELS) + (extra_scores is not None)
-    prior[item < 0] = NO_SCORE
+    prior[item_codes < 0] = NO_SCORE
     order = np.argsort(-prior, axis=1, kind="stable")[:, : config.n_candidates]
     return Candidates(
-        item=np.take_along_axis(column, order, axis=1),
+        item=np.take_along_axis(lookup_codes, order, axis=1),
         prior=np.take_along_axis(prior, order, axis=1),
-        real=np.take_along_axis(item >= 0, order, axis=1),
+        is_candidate=np.take_along_axis(item_codes >= 0, order, axis=1),
         channel_scores=np.take_along_axis(channel_scores, order[None], axis=2),
         best_scores=best_scores,
     )
@@ -181,26 +189,26 @@ def _select_sparse(
 
 def _measure_rows(scores: sparse.csr_matrix, eligible_counts: Ints) -> tuple[Floats, Floats]:
     """Mean and deviation of each row over the eligible items, most of which have no stored score and count as 0."""
-    row, n_rows = entry_rows(scores.indptr), len(eligible_counts)
-    mean = np.bincount(row, scores.data, n_rows) / eligible_counts
-    square = np.bincount(row, np.square(scores.data, dtype=np.float64), n_rows) / eligible_counts
-    return mean.astype(np.float32), np.sqrt(np.maximum(square - mean**2, 0.0)).astype(np.float32)
+    row_indices, n_rows = entry_rows(scores.indptr), len(eligible_counts)
+    mean = np.bincount(row_indices, scores.data, n_rows) / eligible_counts
+    mean_square = np.bincount(row_indices, np.square(scores.data, dtype=np.float64), n_rows) / eligible_counts
+    return mean.astype(np.float32), np.sqrt(np.maximum(mean_square - mean**2, 0.0)).astype(np.float32)
 
 
-def _find_trending(trend: Floats, moment: Ints, eligible_mask: Bools, n_items: int) -> tuple[Ints, Floats]:
+def _find_trending(trend_scores: Floats, moment_index: Ints, eligible_mask: Bools, n_items: int) -> tuple[Ints, Floats]:
     """Rows x n_items: the eligible items with the highest trend at each row's moment, -1 on padding; the best score."""
-    trending = np.full((len(moment), n_items), -1, np.int64)
-    best_scores = np.zeros(len(moment), np.float32)
-    for number in np.unique(moment).tolist():
-        rows = np.flatnonzero(moment == number)
-        order = np.argsort(-trend[number], kind="stable")[: n_items + TREND_SURPLUS]
-        is_eligible = eligible_mask[np.ix_(rows, order)]
-        place = np.cumsum(is_eligible, axis=1) - 1
-        row, column = np.nonzero(is_eligible & (place < n_items))
-        trending[rows[row], place[row, column]] = order[column]
-        first = trending[rows, 0]
-        best_scores[rows] = np.where(first >= 0, trend[number][np.maximum(first, 0)], 0.0)
-    return trending, best_scores
+    trending_items = np.full((len(moment_index), n_items), -1, np.int64)
+    best_scores = np.zeros(len(moment_index), np.float32)
+    for moment in np.unique(moment_index).tolist():
+        row_indices = np.flatnonzero(moment_index == moment)
+        leading_items = np.argsort(-trend_scores[moment], kind="stable")[: n_items + TREND_SURPLUS]
+        is_eligible = eligible_mask[np.ix_(row_indices, leading_items)]
+        list_positions = np.cumsum(is_eligible, axis=1) - 1
+        block_row, block_column = np.nonzero(is_eligible & (list_positions < n_items))
+        trending_items[row_indices[block_row], list_positions[block_row, block_column]] = leading_items[block_column]
+        first_items = trending_items[row_indices, 0]
+        best_scores[row_indices] = np.where(first_items >= 0, trend_scores[moment][np.maximum(first_items, 0)], 0.0)
+    return trending_items, best_scores
 
 
 def _find_top(scores: Floats, eligible_mask: Bools, n_items: int) -> Ints:

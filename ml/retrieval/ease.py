@@ -25,12 +25,12 @@ class Ease(ItemToItem):
 
     def fit(self, interactions: Interactions) -> Self:
         """Fit; at most two items x items matrices of float32 are in memory at once."""
-        held, size = acquisition_matrix(interactions), interactions.n_items
-        if not size:
+        acquired, n_items = acquisition_matrix(interactions), interactions.n_items
+        if not n_items:
             return self
-        gram = np.empty((size, size), np.float32)
-        for rows, block in iter_gram_blocks(held):
-            gram[rows] = block
+        gram = np.empty((n_items, n_items), np.float32)
+        for row_slice, gram_block in iter_gram_blocks(acquired):
+            gram[row_slice] = gram_block
         gram[np.diag_indices_from(gram)] += np.float32(self.ridge)
         inverse = _invert_in_place(gram)
         inverse /= -np.diag(inverse).copy()[None, :]
@@ -39,12 +39,12 @@ class Ease(ItemToItem):
         return self
 
 
-def iter_gram_blocks(held: sparse.csr_matrix) -> Iterator[tuple[slice, Floats]]:
+def iter_gram_blocks(acquired: sparse.csr_matrix) -> Iterator[tuple[slice, Floats]]:
     """Yield X'X by blocks of rows, dense within the block, since most entries of a sparse product would be stored."""
-    size, transposed = held.shape[1], sparse.csr_matrix(held.T)
-    for low in range(0, size, BLOCK_ROWS):
-        rows = slice(low, min(low + BLOCK_ROWS, size))
-        yield rows, np.asarray((transposed[rows] @ held).toarray(), np.float32)
+    n_items, transposed = acquired.shape[1], sparse.csr_matrix(acquired.T)
+    for first_row in range(0, n_items, BLOCK_ROWS):
+        row_slice = slice(first_row, min(first_row + BLOCK_ROWS, n_items))
+        yield row_slice, np.asarray((transposed[row_slice] @ acquired).toarray(), np.float32)
 
 
 def _invert_in_place(gram: Floats) -> Floats:
@@ -56,9 +56,11 @@ def _invert_in_place(gram: Floats) -> Floats:
         inverse, error_code = invert(factor, lower=True, overwrite_c=True)
     if error_code:
         raise ArithmeticError(f"the item Gram matrix cannot be inverted (LAPACK error {error_code}): raise the ridge")
-    full = inverse.T  # its upper triangle is the result, which is mirrored block by block
-    for low in range(0, len(full), BLOCK_ROWS):
-        rows, below = slice(low, low + BLOCK_ROWS), slice(low + BLOCK_ROWS, None)
-        full[below, rows] = full[rows, below].T
-        full[rows, rows] = np.triu(full[rows, rows]) + np.triu(full[rows, rows], 1).T
-    return np.asarray(full, np.float32)
+    inverse_rows = inverse.T  # its upper triangle is the result, which is mirrored block by block
+    for first_row in range(0, len(inverse_rows), BLOCK_ROWS):
+        row_slice, below_slice = slice(first_row, first_row + BLOCK_ROWS), slice(first_row + BLOCK_ROWS, None)
+        inverse_rows[below_slice, row_slice] = inverse_rows[row_slice, below_slice].T
+        inverse_rows[row_slice, row_slice] = (
+            np.triu(inverse_rows[row_slice, row_slice]) + np.triu(inverse_rows[row_slice, row_slice], 1).T
+        )
+    return np.asarray(inverse_rows, np.float32)

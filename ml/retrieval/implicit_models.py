@@ -50,10 +50,10 @@ class ImplicitFactors:
     def score(self, user_states: UserStates) -> Floats:
         """Return rows x items: factors of the person times factors of the items."""
         item_factors = np.asarray(self.model.item_factors, np.float32)
-        held = user_states.matrix(len(item_factors))
+        held_matrix = user_states.matrix(len(item_factors))
         if self.name == "implicit_als":
-            person_factors = self.model.recalculate_user(np.arange(len(user_states)), held)
+            person_factors = self.model.recalculate_user(np.arange(len(user_states)), held_matrix)
         else:
-            person_factors = np.asarray(held @ item_factors) / np.maximum(user_states.item_counts, 1)[:, None]
+            person_factors = np.asarray(held_matrix @ item_factors) / np.maximum(user_states.item_counts, 1)[:, None]
             person_factors[:, -1] = 1.0  # the package keeps the items' biases in the last factor
         return np.asarray(person_factors @ item_factors.T, np.float32)

@@ -30,34 +30,40 @@ class Markov(ItemToItem):
     seed: int = 0
 
     def fit(self, interactions: Interactions) -> Self:
-        person, cut, next_items = sample_next_items(interactions, MOMENTS_PER_PERSON, MAX_MOMENTS, self.seed)
-        size = interactions.n_items
-        next_counts = np.bincount(next_items.indices, minlength=size).astype(np.float32)
+        person_codes, cutoff_ticks, next_items = sample_next_items(
+            interactions, MOMENTS_PER_PERSON, MAX_MOMENTS, self.seed
+        )
+        n_items = interactions.n_items
+        next_counts = np.bincount(next_items.indices, minlength=n_items).astype(np.float32)
         popularity = next_counts / max(next_counts.sum(), 1.0)
-        transitions = self._count_transitions(interactions, person, cut, next_items)
-        if size <= 4 * self.entries_per_row:
+        transitions = self._count_transitions(interactions, person_codes, cutoff_ticks, next_items)
+        if n_items <= 4 * self.entries_per_row:
             self.matrix = self._shares(transitions, popularity)
         else:
-            truncated = [
-                truncate_rows(self._shares(transitions[low : low + BLOCK_ROWS], popularity), self.entries_per_row)
-                for low in range(0, size, BLOCK_ROWS)
+            truncated_blocks = [
+                truncate_rows(
+                    self._shares(transitions[first_row : first_row + BLOCK_ROWS], popularity), self.entries_per_row
+                )
+                for first_row in range(0, n_items, BLOCK_ROWS)
             ]
-            self.matrix = sparse.csr_matrix(sparse.vstack(truncated), dtype=np.float32)
+            self.matrix = sparse.csr_matrix(sparse.vstack(truncated_blocks), dtype=np.float32)
         return self
 
     def _count_transitions(
-        self, interactions: Interactions, person: Ints, cut: Ints, next_items: sparse.csr_matrix
+        self, interactions: Interactions, person_codes: Ints, cutoff_ticks: Ints, next_items: sparse.csr_matrix
     ) -> sparse.csr_matrix:
-        totals = [sparse.csr_matrix((interactions.n_items, interactions.n_items), dtype=np.float32)]
-        for low in range(0, len(person), STATE_ROWS):
-            rows = slice(low, low + STATE_ROWS)
-            recent = build_user_states(interactions, person[rows], cut[rows]).matrix(interactions.n_items, self.memory)
-            recent.data[recent.data < 0.01] = 0.0  # these cost time and change nothing
-            recent.eliminate_zeros()
-            totals.append(sparse.csr_matrix(recent.T @ next_items[rows]))
-            if sum(total.nnz for total in totals[1:]) >= totals[0].nnz / 2:  # adding costs the size of the sum
-                totals = [_sum_pairwise(totals)]
-        return _sum_pairwise(totals)
+        partial_counts = [sparse.csr_matrix((interactions.n_items, interactions.n_items), dtype=np.float32)]
+        for first_row in range(0, len(person_codes), STATE_ROWS):
+            row_slice = slice(first_row, first_row + STATE_ROWS)
+            user_states = build_user_states(interactions, person_codes[row_slice], cutoff_ticks[row_slice])
+            recent_items = user_states.matrix(interactions.n_items, self.memory)
+            recent_items.data[recent_items.data < 0.01] = 0.0  # these cost time and change nothing
+            recent_items.eliminate_zeros()
+            partial_counts.append(sparse.csr_matrix(recent_items.T @ next_items[row_slice]))
+            # adding costs the size of the sum
+            if sum(counts.nnz for counts in partial_counts[1:]) >= partial_counts[0].nnz / 2:
+                partial_counts = [_sum_pairwise(partial_counts)]
+        return _sum_pairwise(partial_counts)
 
     def _shares(self, transitions: sparse.csr_matrix, popularity: Floats) -> Floats:
         shares = np.asarray(transitions.toarray(), np.float32)
@@ -66,12 +72,15 @@ class Markov(ItemToItem):
         return shares
 
 
-def _sum_pairwise(totals: list[sparse.csr_matrix]) -> sparse.csr_matrix:
+def _sum_pairwise(matrices: list[sparse.csr_matrix]) -> sparse.csr_matrix:
     """The sum, added in pairs so that no partial sum is added up again and again."""
-    while len(totals) > 1:
-        pairs = [totals[place : place + 2] for place in range(0, len(totals), 2)]
-        totals = [sparse.csr_matrix(pair[0] + pair[1]) if len(pair) == 2 else pair[0] for pair in pairs]
-    return totals[0]
+    while len(matrices) > 1:
+        matrix_pairs = [matrices[first : first + 2] for first in range(0, len(matrices), 2)]
+        matrices = [
+            sparse.csr_matrix(matrix_pair[0] + matrix_pair[1]) if len(matrix_pair) == 2 else matrix_pair[0]
+            for matrix_pair in matrix_pairs
+        ]
+    return matrices[0]
 
 
 def sample_next_items(
@@ -88,16 +97,24 @@ def sample_next_items(
     Returns:
         The person and the tick of each moment, and moments x items: each moment's items share a weight of 1.
     """
-    acquired = interactions.target_events
-    last_index = np.zeros(interactions.n_people, np.int64)
-    np.maximum.at(last_index, acquired.person, acquired.moment_index)
-    is_listed = acquired.moment_index > np.maximum(last_index[acquired.person] - moments_per_person, 0)
-    person, time, item = acquired.person[is_listed], acquired.time[is_listed], acquired.item[is_listed]
-    first = np.flatnonzero(starts_run(person, time))
-    start = np.append(first, len(person))
-    weights = (1.0 / np.repeat(np.diff(start), np.diff(start))).astype(np.float32)
-    next_items = sparse.csr_matrix((weights, item, start), shape=(len(first), interactions.n_items))
-    if len(first) <= max_moments:
-        return person[first], time[first], next_items
-    rows = np.sort(np.random.default_rng(seed).choice(len(first), max_moments, replace=False))
-    return person[first[rows]], time[first[rows]], next_items[rows]
+    target_events = interactions.target_events
+    last_moment_index = np.zeros(interactions.n_people, np.int64)
+    np.maximum.at(last_moment_index, target_events.person, target_events.moment_index)
+    is_listed = target_events.moment_index > np.maximum(last_moment_index[target_events.person] - moments_per_person, 0)
+    person_codes = target_events.person[is_listed]
+    ticks = target_events.time[is_listed]
+    item_codes = target_events.item[is_listed]
+    moment_starts = np.flatnonzero(starts_run(person_codes, ticks))
+    moment_offsets = np.append(moment_starts, len(person_codes))
+    weights = (1.0 / np.repeat(np.diff(moment_offsets), np.diff(moment_offsets))).astype(np.float32)
+    next_items = sparse.csr_matrix(
+        (weights, item_codes, moment_offsets), shape=(len(moment_starts), interactions.n_items)
+    )
+    if len(moment_starts) <= max_moments:
+        return person_codes[moment_starts], ticks[moment_starts], next_items
+    sampled_moments = np.sort(np.random.default_rng(seed).choice(len(moment_starts), max_moments, replace=False))
+    return (
+        person_codes[moment_starts[sampled_moments]],
+        ticks[moment_starts[sampled_moments]],
+        next_items[sampled_moments],
+    )

@@ -34,24 +34,26 @@ class NameText(ItemToItem):
     def fit_items(self, items: Strings) -> Self:
         """Fit on the item ids alone: interactions teach this scorer nothing."""
         names = (items if self.names is None else self.names).tolist()
-        size = len(names)
-        self.matrix = sparse.csr_matrix((size, size), dtype=np.float32)
+        n_names = len(names)
+        self.matrix = sparse.csr_matrix((n_names, n_names), dtype=np.float32)
         if not any(WORD.search(name) for name in names):
             return self
         vectorizer = TfidfVectorizer(tokenizer=split_words, token_pattern=None, lowercase=False, sublinear_tf=True)
         vectors = sparse.csr_matrix(vectorizer.fit_transform(names), dtype=np.float32)
         names_per_word = np.asarray((vectors > 0).sum(axis=0)).ravel()
-        vectors = vectors[:, names_per_word <= max(2.0, min(0.5 * size, MAX_NAMES_PER_WORD))]
+        vectors = vectors[:, names_per_word <= max(2.0, min(0.5 * n_names, MAX_NAMES_PER_WORD))]
         self.matrix = sparse.csr_matrix(
-            sparse.vstack([_find_similar(vectors, low, self.neighbours) for low in range(0, size, BLOCK_ROWS)])
+            sparse.vstack(
+                [_find_similar(vectors, first_row, self.neighbours) for first_row in range(0, n_names, BLOCK_ROWS)]
+            )
         )
         return self
 
 
-def _find_similar(vectors: sparse.csr_matrix, low: int, neighbours: int) -> sparse.csr_matrix:
-    """Cosine of a block of rows from `low` on to all rows, without the diagonal."""
-    cosine = sparse.csr_matrix(vectors[low : low + BLOCK_ROWS] @ vectors.T)
-    cosine.setdiag(0, k=low)
+def _find_similar(vectors: sparse.csr_matrix, first_row: int, neighbours: int) -> sparse.csr_matrix:
+    """Cosine of a block of rows from `first_row` on to all rows, without the diagonal."""
+    cosine = sparse.csr_matrix(vectors[first_row : first_row + BLOCK_ROWS] @ vectors.T)
+    cosine.setdiag(0, k=first_row)
     cosine.eliminate_zeros()
     cosine.sort_indices()
     return keep_largest(cosine, neighbours)
@@ -67,4 +69,6 @@ def group_names(names: Strings) -> Ints:
     first_words = [(split_words(name) or [""])[0] for name in names.tolist()]
     paths = [PART_SEPARATOR.split(name) for name in names.tolist()]
     levels = (first_words, [path[0] for path in paths], ["/".join(path[:2]) for path in paths])
-    return np.asarray([np.unique(np.asarray(keys, str), return_inverse=True)[1] for keys in levels], np.int64)
+    return np.asarray(
+        [np.unique(np.asarray(group_keys, str), return_inverse=True)[1] for group_keys in levels], np.int64
+    )

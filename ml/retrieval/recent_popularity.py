@@ -1,7 +1,7 @@
-"""Recent popularity: how many people acquired the item lately, as of each row's own cut.
+"""Recent popularity: how many people acquired the item lately, as of each row's own cutoff.
 
 Belongs here: cumulative adoption counts on a time grid, and counts over the last bins before a moment.
-Does not belong here: anything that depends on the person beyond the cut.
+Does not belong here: anything that depends on the person beyond the cutoff.
 """
 
 from dataclasses import dataclass, field
@@ -29,57 +29,63 @@ class RecentPopularity:
 
     def fit(self, interactions: Interactions) -> Self:
         """Choose the grid for these interactions and count on it."""
-        times = interactions.target_events.time
+        ticks = interactions.target_events.time
         self.origin, self.width = 0, 0
-        if interactions.is_calendar and len(times):
-            self.origin = int(times.min())
-            self.width = max(MIN_WIDTH, -(-(int(times.max()) - self.origin + 1) // BINS))
+        if interactions.is_calendar and len(ticks):
+            self.origin = int(ticks.min())
+            self.width = max(MIN_WIDTH, -(-(int(ticks.max()) - self.origin + 1) // BINS))
         return self.count(interactions)
 
     def count(self, interactions: Interactions) -> Self:
         """Count other (for instance later) interactions on the grid chosen by `fit`, which grows as needed."""
-        adopted, n_items = interactions.target_events, interactions.n_items
+        target_events, n_items = interactions.target_events, interactions.n_items
         self.first_use = interactions.first_use
-        bins = np.maximum(self._find_bin(adopted.time) + 1, 1)
-        depth = int(bins.max(initial=1)) + 1
-        counts = np.bincount(bins * n_items + adopted.item, minlength=depth * n_items).reshape(depth, n_items)
+        event_bins = np.maximum(self._find_bin(target_events.time) + 1, 1)
+        n_bins = int(event_bins.max(initial=1)) + 1
+        counts = np.bincount(event_bins * n_items + target_events.item, minlength=n_bins * n_items).reshape(
+            n_bins, n_items
+        )
         self.cumulative = np.cumsum(counts, axis=0).astype(np.float32)
         return self
 
-    def recent_counts(self, cut: Ints, window: int) -> Floats:
-        """Return rows x items: adoptions in the last `window` whole bins before each cut.
+    def recent_counts(self, cutoff_ticks: Ints, n_bins: int) -> Floats:
+        """Return rows x items: adoptions in the last `n_bins` whole bins before each cutoff.
 
         Args:
-            cut: Tick per row. The bin of the cut is left out.
-            window: Number of bins.
+            cutoff_ticks: Tick per row. The bin of the cutoff is left out.
+            n_bins: Number of bins.
         """
-        last = len(self.cumulative) - 1
+        last_bin = len(self.cumulative) - 1
         if not self.width:
-            return np.broadcast_to(self.cumulative[last], (len(cut), self.cumulative.shape[1]))
-        end = np.clip(self._find_bin(cut), 0, last)
-        return np.asarray(self.cumulative[end] - self.cumulative[np.clip(end - window, 0, last)], np.float32)
+            return np.broadcast_to(self.cumulative[last_bin], (len(cutoff_ticks), self.cumulative.shape[1]))
+        end_bins = np.clip(self._find_bin(cutoff_ticks), 0, last_bin)
+        return np.asarray(
+            self.cumulative[end_bins] - self.cumulative[np.clip(end_bins - n_bins, 0, last_bin)], np.float32
+        )
 
-    def total_counts(self, cut: Ints) -> Floats:
-        """Return rows x items: all adoptions in whole bins before each cut (tick per row)."""
-        return self.recent_counts(cut, len(self.cumulative) + 1)
+    def total_counts(self, cutoff_ticks: Ints) -> Floats:
+        """Return rows x items: all adoptions in whole bins before each cutoff (tick per row)."""
+        return self.recent_counts(cutoff_ticks, len(self.cumulative) + 1)
 
     def score(self, user_states: UserStates) -> Floats:
         """Return rows x items: recent adoptions; all-time adoptions break ties."""
-        scores, moment_index = self.score_moments(user_states.cut)
+        scores, moment_index = self.score_moments(user_states.cutoff_tick)
         return np.asarray(scores[moment_index], np.float32)
 
-    def score_moments(self, cut: Ints) -> tuple[Floats, Ints]:
-        """Return the scores as distinct moments x items, and the index of each cut's moment."""
-        moments, moment_index = np.unique(cut, return_inverse=True)
+    def score_moments(self, cutoff_ticks: Ints) -> tuple[Floats, Ints]:
+        """Return the scores as distinct moments x items, and the index of each cutoff's moment."""
+        moments, moment_index = np.unique(cutoff_ticks, return_inverse=True)
         totals = self.total_counts(moments)
-        largest = np.float32(1.0) + totals.max(axis=1, initial=1.0, keepdims=True)
-        return np.asarray(self.recent_counts(moments, self.window) + totals / largest, np.float32), moment_index
+        largest_totals = np.float32(1.0) + totals.max(axis=1, initial=1.0, keepdims=True)
+        return np.asarray(self.recent_counts(moments, self.window) + totals / largest_totals, np.float32), moment_index
 
-    def _find_bin(self, time: Ints) -> Ints:
-        return np.asarray((time - self.origin) // self.width, np.int64) if self.width else np.zeros(len(time), np.int64)
+    def _find_bin(self, ticks: Ints) -> Ints:
+        return (
+            np.asarray((ticks - self.origin) // self.width, np.int64) if self.width else np.zeros(len(ticks), np.int64)
+        )
 
 
 def log_share(counts: Floats | Doubles) -> Floats:
     """Return the log of each item's share of its row (rows x items); half an adoption is added to avoid log of zero."""
-    smooth = counts + 0.5
-    return np.asarray(np.log(smooth / smooth.sum(axis=1, keepdims=True)), np.float32)
+    smoothed_counts = counts + 0.5
+    return np.asarray(np.log(smoothed_counts / smoothed_counts.sum(axis=1, keepdims=True)), np.float32)

@@ -74,11 +74,11 @@ class ScorerEnsemble:
         """
         scores = np.zeros((len(CHANNELS), len(user_states), len(self.items)), np.float32)
         fitted_states = self._recode_to_fitted(user_states)
-        for number, (channel, family) in enumerate(CHANNELS.items()):
+        for channel_index, (channel, family) in enumerate(CHANNELS.items()):
             if family == "history":
-                scores[number][:, self.fitted_codes] = self.scorers[channel].score(fitted_states)
+                scores[channel_index][:, self.fitted_codes] = self.scorers[channel].score(fitted_states)
             else:
-                scores[number] = self.scorers[channel].score(user_states)
+                scores[channel_index] = self.scorers[channel].score(user_states)
         return scores
 
     def score_sparse(self, channel: str, user_states: UserStates) -> sparse.csr_matrix:
@@ -94,40 +94,44 @@ class ScorerEnsemble:
 
     def _recode_to_fitted(self, user_states: UserStates) -> UserStates:
         """The user states in the item coding of the scorers that learned from interactions."""
-        codes = np.full(len(self.items), -1, np.int64)
-        codes[self.fitted_codes] = np.arange(len(self.fitted_codes))
-        return user_states.recode_items(codes)
+        fitted_codes = np.full(len(self.items), -1, np.int64)
+        fitted_codes[self.fitted_codes] = np.arange(len(self.fitted_codes))
+        return user_states.recode_items(fitted_codes)
 
-    def with_interactions(self, interactions: Interactions, names: Strings | None = None) -> "ScorerEnsemble":
+    def with_interactions(self, interactions: Interactions, item_names: Strings | None = None) -> "ScorerEnsemble":
         """Return the same fitted scorers with the adoption counts and the items of other interactions.
 
         Args:
             interactions: Interactions whose items include all items of the ensemble.
-            names: One name per item of the interactions; the ids if None.
+            item_names: One name per item of the interactions; the ids if None.
         """
-        ensemble = self if len(interactions.items) == len(self.items) else self._with_items(interactions.items, names)
+        ensemble = (
+            self if len(interactions.items) == len(self.items) else self._with_items(interactions.items, item_names)
+        )
         trend = replace(self.trend).count(interactions)
         return replace(ensemble, trend=trend, scorers={**ensemble.scorers, "recent_popularity": trend})
 
-    def _with_items(self, items: Strings, names: Strings | None) -> "ScorerEnsemble":
+    def _with_items(self, items: Strings, item_names: Strings | None) -> "ScorerEnsemble":
         old_codes, new_codes = encode_ids(items, self.items), encode_ids(self.items, items)
-        names = np.where(old_codes >= 0, np.append(self.names, "")[old_codes], items if names is None else names)
+        item_names = np.where(
+            old_codes >= 0, np.append(self.names, "")[old_codes], items if item_names is None else item_names
+        )
         name_text = self.scorers["name_text"]
         assert isinstance(name_text, NameText)
 
-        def extend(values: Doubles) -> Doubles:
+        def extend(old_statistic: Doubles) -> Doubles:
             """The values of the old items, and their mean for new items."""
-            return np.append(values, values.mean() if len(values) else 0.0)[old_codes]
+            return np.append(old_statistic, old_statistic.mean() if len(old_statistic) else 0.0)[old_codes]
 
         return replace(
             self,
             items=items,
-            names=names,
-            scorers={**self.scorers, "name_text": replace(name_text, names=names).fit_items(items)},
+            names=item_names,
+            scorers={**self.scorers, "name_text": replace(name_text, names=item_names).fit_items(items)},
             popularity=np.append(self.popularity, 0.0)[old_codes],
             position_mean=extend(self.position_mean),
             position_deviation=extend(self.position_deviation),
-            name_groups=group_names(names),
+            name_groups=group_names(item_names),
             fitted_codes=new_codes[self.fitted_codes],
         )
 
@@ -141,7 +145,7 @@ def fit_ensemble(
     interactions: Interactions,
     config: RankerConfig,
     *,
-    names: Strings | None = None,
+    item_names: Strings | None = None,
     seed: int = 0,
     people_per_sample: float = 1.0,
 ) -> ScorerEnsemble:
@@ -150,52 +154,58 @@ def fit_ensemble(
     Args:
         interactions: Interactions to learn from.
         config: Settings of the scorers.
-        names: One name per item; the ids are read as names if None.
+        item_names: One name per item; the ids are read as names if None.
         seed: Seed of the scorers that sample.
         people_per_sample: How many people each person stands for, if the interactions are a sample.
     """
-    all_time, recent, last = config.decay_moments
-    knn = ItemKNN(neighbours=config.item_neighbours, shrink=config.item_shrink).fit(interactions)
-    markov = Markov(decay_moments=recent, entries_per_row=config.entries_per_row, seed=seed).fit(interactions)
+    all_time_decay, recent_decay, last_decay = config.decay_moments
+    item_knn = ItemKNN(neighbours=config.item_neighbours, shrink=config.item_shrink).fit(interactions)
+    markov = Markov(decay_moments=recent_decay, entries_per_row=config.entries_per_row, seed=seed).fit(interactions)
     ease = Ease(ridge=config.ease_ridge / people_per_sample, entries_per_row=config.entries_per_row).fit(interactions)
     trend = RecentPopularity().fit(interactions)
     position_mean, position_deviation = _measure_positions(interactions)
     return ScorerEnsemble(
         items=interactions.items,
-        names=interactions.items if names is None else names,
+        names=interactions.items if item_names is None else item_names,
         scorers={
-            "ease": replace(ease, decay_moments=all_time),
-            "ease_recent": replace(ease, decay_moments=recent),
-            "ease_last": replace(ease, decay_moments=last),
+            "ease": replace(ease, decay_moments=all_time_decay),
+            "ease_recent": replace(ease, decay_moments=recent_decay),
+            "ease_last": replace(ease, decay_moments=last_decay),
             "ease_time": replace(ease, decay_days=config.decay_days),
-            "ease_uses": replace(ease, decay_moments=recent, weigh_uses=True),
-            "item_knn": replace(knn, decay_moments=all_time),
-            "item_knn_recent": replace(knn, decay_moments=last),
+            "ease_uses": replace(ease, decay_moments=recent_decay, weigh_uses=True),
+            "item_knn": replace(item_knn, decay_moments=all_time_decay),
+            "item_knn_recent": replace(item_knn, decay_moments=last_decay),
             "markov": markov,
-            "markov_last": replace(markov, decay_moments=last),
-            "user_knn": UserKNN(neighbours=config.user_neighbours, decay_moments=recent, seed=seed).fit(interactions),
-            "name_text": NameText(names=names, decay_moments=recent).fit(interactions),
+            "markov_last": replace(markov, decay_moments=last_decay),
+            "user_knn": UserKNN(neighbours=config.user_neighbours, decay_moments=recent_decay, seed=seed).fit(
+                interactions
+            ),
+            "name_text": NameText(names=item_names, decay_moments=recent_decay).fit(interactions),
             "recent_popularity": trend,
         },
         trend=trend,
         popularity=Popularity().fit(interactions).counts * people_per_sample,
         position_mean=position_mean,
         position_deviation=position_deviation,
-        name_groups=group_names(interactions.items if names is None else names),
+        name_groups=group_names(interactions.items if item_names is None else item_names),
         fitted_codes=np.arange(interactions.n_items),
     )
 
 
 def _measure_positions(interactions: Interactions) -> tuple[Doubles, Doubles]:
     """Mean and deviation of log(1 + items held before) over an item's acquisitions, shrunk to the overall ones."""
-    acquired, n_items = interactions.acquisitions, interactions.n_items
-    first = np.flatnonzero(starts_run(acquired.person, acquired.moment_index))
-    held_before = first - acquired.start[acquired.person[first]]
-    position = np.log1p(np.repeat(held_before, np.diff(np.append(first, len(acquired.item)))))
-    counts = np.bincount(acquired.item, minlength=n_items)
-    overall = float(position.mean()) if len(position) else 0.0
-    variance = (float(position.var()) if len(position) else 0.0) + 0.1
-    prior = 3.0  # acquisitions: the pull to the overall mean is gone after a dozen
-    mean = (np.bincount(acquired.item, position, n_items) + prior * overall) / (counts + prior)
-    square = np.bincount(acquired.item, (position - mean[acquired.item]) ** 2, n_items)
-    return mean, np.sqrt((square + prior * variance) / (counts + prior))
+    acquisitions, n_items = interactions.acquisitions, interactions.n_items
+    moment_starts = np.flatnonzero(starts_run(acquisitions.person, acquisitions.moment_index))
+    held_counts = moment_starts - acquisitions.start[acquisitions.person[moment_starts]]
+    log_positions = np.log1p(np.repeat(held_counts, np.diff(np.append(moment_starts, len(acquisitions.item)))))
+    acquisition_counts = np.bincount(acquisitions.item, minlength=n_items)
+    overall_mean = float(log_positions.mean()) if len(log_positions) else 0.0
+    overall_variance = (float(log_positions.var()) if len(log_positions) else 0.0) + 0.1
+    prior_count = 3.0  # acquisitions: the pull to the overall mean is gone after a dozen
+    item_means = (np.bincount(acquisitions.item, log_positions, n_items) + prior_count * overall_mean) / (
+        acquisition_counts + prior_count
+    )
+    squared_deviations = np.bincount(acquisitions.item, (log_positions - item_means[acquisitions.item]) ** 2, n_items)
+    return item_means, np.sqrt(
+        (squared_deviations + prior_count * overall_variance) / (acquisition_counts + prior_count)
+    )

@@ -33,10 +33,12 @@ class UserKNN:
     votes: sparse.csr_matrix = field(default_factory=lambda: sparse.csr_matrix((0, 0), dtype=np.float32))
 
     def fit(self, interactions: Interactions) -> Self:
-        holders = np.bincount(interactions.acquisitions.item, minlength=interactions.n_items)
-        self.idf = np.log((1.0 + interactions.n_people) / (1.0 + holders)) + 0.1
-        person, cut, self.votes = sample_next_items(interactions, MOMENTS_PER_PERSON, INDEX_ROWS, self.seed)
-        self.index = sparse.csr_matrix(self._weigh(build_user_states(interactions, person, cut)).T)
+        holder_counts = np.bincount(interactions.acquisitions.item, minlength=interactions.n_items)
+        self.idf = np.log((1.0 + interactions.n_people) / (1.0 + holder_counts)) + 0.1
+        person_codes, cutoff_ticks, self.votes = sample_next_items(
+            interactions, MOMENTS_PER_PERSON, INDEX_ROWS, self.seed
+        )
+        self.index = sparse.csr_matrix(self._weigh(build_user_states(interactions, person_codes, cutoff_ticks)).T)
         return self
 
     def score(self, user_states: UserStates) -> Floats:
@@ -45,9 +47,9 @@ class UserKNN:
     def score_sparse(self, user_states: UserStates) -> sparse.csr_matrix:
         if not self.index.shape[1]:
             return sparse.csr_matrix((len(user_states), len(self.idf)), dtype=np.float32)
-        similar = keep_largest(sparse.csr_matrix(self._weigh(user_states) @ self.index), self.neighbours)
-        similar.data = similar.data**self.power
-        return sparse.csr_matrix(similar @ self.votes)
+        similarities = keep_largest(sparse.csr_matrix(self._weigh(user_states) @ self.index), self.neighbours)
+        similarities.data = similarities.data**self.power
+        return sparse.csr_matrix(similarities @ self.votes)
 
     def _weigh(self, user_states: UserStates) -> sparse.csr_matrix:
         weights = user_states.matrix(len(self.idf), self.decay_moments)

@@ -112,7 +112,7 @@ def test_only_eligible_items_are_recommended_and_repeatable_ones_even_if_held(la
     assert recommended_again["skill_id"].is_in(repeatable.implode()).all()
 
     excluded = rows.filter(pl.col("rank") <= 5).select("person_id", "skill_id")
-    remaining = recommender.score(events, people, as_of=as_of, excluded=excluded, k=30)
+    remaining = recommender.score(events, people, as_of=as_of, excluded_pairs=excluded, k=30)
     assert remaining.height > 0
     assert remaining.join(excluded, on=["person_id", "skill_id"], how="semi").is_empty()
 

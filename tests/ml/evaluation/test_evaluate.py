@@ -44,7 +44,7 @@ def test_the_freeze_leaves_a_fifth_of_the_acquisitions_in_whole_windows(ladders:
     assert (end - eval_split.frozen_at) % (60 * TICKS_PER_DAY) == 0
     got = full.acquisitions.time
     assert (got >= eval_split.frozen_at).mean() >= 0.2 > (got >= eval_split.frozen_at + 60 * TICKS_PER_DAY).mean()
-    assert int(eval_split.train.time.max()) < eval_split.frozen_at <= int(eval_split.cases.cut.min())
+    assert int(eval_split.train.time.max()) < eval_split.frozen_at <= int(eval_split.cases.cutoff_tick.min())
 
 
 def test_leave_last_trains_on_nothing_from_the_held_out_moment_on(ladders: pl.DataFrame) -> None:
@@ -53,7 +53,9 @@ def test_leave_last_trains_on_nothing_from_the_held_out_moment_on(ladders: pl.Da
         str(eval_split.train.people[p]): int(t)
         for p, t in zip(eval_split.train.person, eval_split.train.time, strict=True)
     }
-    for person, cut in zip(eval_split.full.people[eval_split.cases.person].tolist(), eval_split.cases.cut, strict=True):
+    for person, cut in zip(
+        eval_split.full.people[eval_split.cases.person].tolist(), eval_split.cases.cutoff_tick, strict=True
+    ):
         assert latest[person] < cut
 
 

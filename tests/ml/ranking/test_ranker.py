@@ -57,8 +57,8 @@ def test_contributions_add_up_to_the_utility() -> None:
 
 
 def test_padding_takes_no_share_of_the_softmax() -> None:
-    real = np.array([[True, True, False]])
-    assert np.exp(log_softmax(np.array([[0.0, 0.0, 99.0]]), real)).tolist() == [[0.5, 0.5, 0.0]]
+    is_candidate = np.array([[True, True, False]])
+    assert np.exp(log_softmax(np.array([[0.0, 0.0, 99.0]]), is_candidate)).tolist() == [[0.5, 0.5, 0.0]]
 
 
 def test_settings_depend_on_the_size_of_the_data(ladders) -> None:

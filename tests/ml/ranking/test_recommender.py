@@ -41,7 +41,7 @@ def test_a_row_has_rank_probability_and_contributions_that_add_up_to_the_utility
 
 def test_no_held_and_no_excluded_item_is_recommended(fitted: Recommender, ladders: pl.DataFrame) -> None:
     excluded = fitted.score(ladders, PEOPLE, as_of=AS_OF, k=5).select("person_id", "skill_id")
-    rows = fitted.score(ladders, PEOPLE, as_of=AS_OF, excluded=excluded, k=10)
+    rows = fitted.score(ladders, PEOPLE, as_of=AS_OF, excluded_pairs=excluded, k=10)
     held = ladders.filter(pl.col("ts") <= AS_OF)
     assert rows.height > 0
     assert rows.join(held, on=["person_id", "skill_id"], how="semi").is_empty()
@@ -55,11 +55,11 @@ def test_an_item_that_no_longer_exists_is_recommended_to_nobody_and_costs_no_pla
     vanished = before["skill_id"].mode().sort()[0]
     items = ladders["skill_id"].unique()
     remaining = items.filter(items != vanished)
-    rows = fitted.score(ladders, PEOPLE, as_of=AS_OF, available=remaining, k=5)
+    rows = fitted.score(ladders, PEOPLE, as_of=AS_OF, available_ids=remaining, k=5)
     assert vanished not in rows["skill_id"]
     # the next best item takes its place
     assert rows.height == before.height
-    everything = fitted.score(ladders, PEOPLE, as_of=AS_OF, available=items, k=5)
+    everything = fitted.score(ladders, PEOPLE, as_of=AS_OF, available_ids=items, k=5)
     assert_frame_equal(everything, before)
 
 

@@ -24,7 +24,7 @@ EVENTS = pl.DataFrame(
 
 def test_targets_are_first_acquisitions_from_the_cut_to_the_horizon() -> None:
     cases = build_window_cases(encode_interactions(EVENTS), np.array([2, 7]), 3)
-    assert list(zip(cases.person.tolist(), cases.cut.tolist(), strict=True)) == [(0, 2), (0, 7), (1, 7)]
+    assert list(zip(cases.person.tolist(), cases.cutoff_tick.tolist(), strict=True)) == [(0, 2), (0, 7), (1, 7)]
     assert cases.item.tolist() == [1, 2, 3, 1]
     assert cases.start.tolist() == [0, 2, 3, 4]
     assert cases.from_end.tolist() == [1, 0, 0]
@@ -39,15 +39,17 @@ def test_people_without_a_history_or_a_target_make_no_case() -> None:
 
 def test_all_items_of_a_moment_are_held_out_together() -> None:
     cases = build_last_moment_cases(encode_interactions(EVENTS), 2)
-    assert cases.cut.tolist() == [4, 9, 7]
+    assert cases.cutoff_tick.tolist() == [4, 9, 7]
     assert cases.item.tolist() == [1, 2, 3, 1]
 
 
 def test_no_training_case_reaches_past_the_end(ladders: pl.DataFrame) -> None:
     interactions = encode_interactions(ladders)
     end = as_tick(datetime(2023, 1, 1))
-    cases = build_training_cases(interactions, choose_config(interactions), horizon=90 * TICKS_PER_DAY, end=end, seed=0)
-    assert int((cases.cut + 90 * TICKS_PER_DAY).max()) <= end
+    cases = build_training_cases(
+        interactions, choose_config(interactions), horizon_ticks=90 * TICKS_PER_DAY, end_tick=end, seed=0
+    )
+    assert int((cases.cutoff_tick + 90 * TICKS_PER_DAY).max()) <= end
     assert int(np.bincount(cases.person).max()) <= choose_config(interactions).cases_per_person
 
 
@@ -85,7 +87,7 @@ def test_held_items_are_never_candidates_and_labels_are_the_targets(small_ladder
     rows = build_training_rows(interactions, cases, config, item_names=None, extra=None, seed=0)
     # All 36 skills fit into the candidate list, so every target must be in it, and no held skill may be.
     assert rows.label.sum(axis=1).tolist() == rows.n_targets.tolist()
-    assert (rows.real.sum(axis=1) < interactions.n_items).all()
+    assert (rows.is_candidate.sum(axis=1) < interactions.n_items).all()
 
 
 def test_frozen_scorers_saw_nothing_at_or_after_their_cases(
@@ -94,7 +96,7 @@ def test_frozen_scorers_saw_nothing_at_or_after_their_cases(
     interactions = encode_interactions(small_ladders)
     config = replace(choose_config(interactions), min_cases=10)
     end = int(interactions.time.max()) + 1
-    cases = build_training_cases(interactions, config, horizon=60 * TICKS_PER_DAY, end=end, seed=0)
+    cases = build_training_cases(interactions, config, horizon_ticks=60 * TICKS_PER_DAY, end_tick=end, seed=0)
     fitted_until: list[int] = []
     scored_from: list[int] = []
     fit, rows_of = ml.ranking.training_set.fit_ensemble, ml.ranking.training_set.build_case_rows
@@ -104,7 +106,7 @@ def test_frozen_scorers_saw_nothing_at_or_after_their_cases(
         return fit(given, *rest, **named)
 
     def watch_rows(ensemble: object, given: Interactions, some: object, *rest: object) -> object:
-        scored_from.append(int(some.cut.min()))
+        scored_from.append(int(some.cutoff_tick.min()))
         return rows_of(ensemble, given, some, *rest)
 
     monkeypatch.setattr(ml.ranking.training_set, "fit_ensemble", watch_fit)

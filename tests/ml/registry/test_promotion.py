@@ -51,8 +51,8 @@ def test_the_first_run_and_a_refused_champion_train() -> None:
 
 
 def test_drift_trains_but_not_on_the_day_of_the_training_itself() -> None:
-    assert decide_training(LATEST, version_now(), POLICY, drifted=["log_held"]).is_yes
-    assert not decide_training(LATEST, version_now(days=0), POLICY, drifted=["log_held"]).is_yes
+    assert decide_training(LATEST, version_now(), POLICY, drifted_inputs=["log_held"]).is_yes
+    assert not decide_training(LATEST, version_now(days=0), POLICY, drifted_inputs=["log_held"]).is_yes
 
 
 @given(st.integers(0, 1000), st.integers(1, 5000))

@@ -33,8 +33,8 @@ def test_sparse_and_dense_selection_give_an_item_the_same_scores(
     sparse, _ = select_candidates(ensemble, user_states, eligible_mask, replace(config, dense_items=1))
     assert sparse.item.shape == dense.item.shape
     expected = np.take_along_axis(scores, sparse.item[None], axis=2)
-    assert np.where(sparse.real, sparse.channel_scores, 0) == pytest.approx(
-        np.where(sparse.real, expected, 0), abs=1e-4
+    assert np.where(sparse.is_candidate, sparse.channel_scores, 0) == pytest.approx(
+        np.where(sparse.is_candidate, expected, 0), abs=1e-4
     )
     assert sparse.best_scores == pytest.approx(dense.best_scores, rel=1e-4, abs=1e-5)
 
@@ -60,9 +60,9 @@ def test_only_eligible_items_are_listed_and_only_once(
     eligible_mask[:, ::3] = False
     sparse, _ = select_candidates(ensemble, user_states, eligible_mask, replace(config, dense_items=1))
     rows = np.broadcast_to(np.arange(len(eligible_mask))[:, None], sparse.item.shape)
-    assert eligible_mask[rows[sparse.real], sparse.item[sparse.real]].all()
-    for item, real in zip(sparse.item, sparse.real, strict=True):
-        assert len(set(item[real].tolist())) == real.sum()
+    assert eligible_mask[rows[sparse.is_candidate], sparse.item[sparse.is_candidate]].all()
+    for item, is_candidate in zip(sparse.item, sparse.is_candidate, strict=True):
+        assert len(set(item[is_candidate].tolist())) == is_candidate.sum()
 
 
 def test_every_scorer_except_the_trend_scores_sparsely(
