@@ -66,21 +66,21 @@ class EligibilityRules:
 NO_RULES = EligibilityRules()
 
 
-def encode_rules(requires: pl.DataFrame | None, repeatable: pl.Series | None, items: Strings) -> EligibilityRules:
+def encode_rules(requires: pl.DataFrame | None, repeatable: pl.Series | None, item_ids: Strings) -> EligibilityRules:
     """Return the rules over these items.
 
     Args:
         requires: One row per item (skill_id) and item it requires (requires_id). Rows of unknown items are dropped; an
             item that requires an unknown item is eligible for nobody.
         repeatable: Ids of the items that can be reached again.
-        items: Sorted item ids.
+        item_ids: Sorted item ids.
 
     Raises:
         ValueError: `requires` lacks a column.
     """
     is_repeatable = None
     if repeatable is not None and len(repeatable):
-        is_repeatable = encode_ids(items, repeatable.cast(pl.String).unique()) >= 0
+        is_repeatable = encode_ids(item_ids, repeatable.cast(pl.String).unique()) >= 0
     if requires is None:
         return EligibilityRules(repeatable=is_repeatable)
     missing_columns = {"skill_id", "requires_id"} - set(requires.columns)
@@ -90,9 +90,9 @@ def encode_rules(requires: pl.DataFrame | None, repeatable: pl.Series | None, it
         )
     requirements = requires.select(pl.col("skill_id", "requires_id").cast(pl.String)).drop_nulls().unique()
     requirements = requirements.filter(pl.col("skill_id") != pl.col("requires_id"))
-    item_codes = encode_ids(requirements["skill_id"], items)
-    required_codes = encode_ids(requirements["requires_id"], items)
-    n_items, is_known_pair = len(items), (item_codes >= 0) & (required_codes >= 0)
+    item_codes = encode_ids(requirements["skill_id"], item_ids)
+    required_codes = encode_ids(requirements["requires_id"], item_ids)
+    n_items, is_known_pair = len(item_ids), (item_codes >= 0) & (required_codes >= 0)
     requires_matrix = sparse.csr_matrix(
         (np.ones(int(is_known_pair.sum()), np.float32), (item_codes[is_known_pair], required_codes[is_known_pair])),
         shape=(n_items, n_items),
@@ -121,16 +121,16 @@ class PersonItemPairs:
         return is_listed
 
 
-def encode_pairs(pairs: pl.DataFrame, people: Strings, items: Strings) -> PersonItemPairs:
+def encode_pairs(pairs: pl.DataFrame, person_ids: Strings, item_ids: Strings) -> PersonItemPairs:
     """Return the pairs by code.
 
     Args:
         pairs: One row per pair: person_id, skill_id (the item). Pairs of other people or items are dropped.
-        people: Sorted person ids.
-        items: Sorted item ids.
+        person_ids: Sorted person ids.
+        item_ids: Sorted item ids.
     """
     id_pairs = pairs.select(pl.col("person_id", "skill_id").cast(pl.String))
-    person_codes, item_codes = encode_ids(id_pairs["person_id"], people), encode_ids(id_pairs["skill_id"], items)
+    person_codes, item_codes = encode_ids(id_pairs["person_id"], person_ids), encode_ids(id_pairs["skill_id"], item_ids)
     order = np.lexsort((item_codes, person_codes))
     order = order[(person_codes[order] >= 0) & (item_codes[order] >= 0)]
     return PersonItemPairs(person_codes[order], item_codes[order])

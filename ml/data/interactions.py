@@ -217,12 +217,12 @@ def as_ticks(moments: pl.Series) -> Ints:
     raise ValueError(f"ts must be a date, a datetime or an integer order, not {moments.dtype}")
 
 
-def encode_interactions(events: pl.DataFrame, *, items: Strings | None = None) -> Interactions:
+def encode_interactions(events: pl.DataFrame, *, item_ids: Strings | None = None) -> Interactions:
     """Encode events as sorted arrays. Neither the order of rows nor repeated rows make a difference.
 
     Args:
         events: One row per use: person_id, skill_id (the item), ts (date, datetime, ISO text or integer order).
-        items: Sorted item ids to encode with; events of other items are dropped. By default the ids that occur.
+        item_ids: Sorted item ids to encode with; events of other items are dropped. By default the ids that occur.
 
     Raises:
         ValueError: A column is missing, a cell is empty, or ts is unusable.
@@ -236,22 +236,22 @@ def encode_interactions(events: pl.DataFrame, *, items: Strings | None = None) -
     empty_count = sum(text_events.null_count().row(0))
     if empty_count:
         raise ValueError(f"events hold {empty_count} empty cells in person_id, skill_id, ts: leave such rows out first")
-    people, used_items = (
+    person_ids, used_item_ids = (
         np.asarray(text_events[id_column].unique().sort().to_list(), str) for id_column in ("person_id", "skill_id")
     )
-    items = used_items if items is None else np.asarray(items, str)
+    item_ids = used_item_ids if item_ids is None else np.asarray(item_ids, str)
     code_columns = {
-        "person": encode_ids(text_events["person_id"], people),
-        "item": encode_ids(text_events["skill_id"], items),
+        "person": encode_ids(text_events["person_id"], person_ids),
+        "item": encode_ids(text_events["skill_id"], item_ids),
     }
     encoded_events = pl.DataFrame({**code_columns, "time": as_ticks(text_events["ts"])}).filter(pl.col("item") >= 0)
     person_codes, ticks, item_codes = (
         column.to_numpy() for column in encoded_events.select("person", "time", "item").sort(pl.all())
     )
     is_distinct = starts_run(person_codes, ticks, item_codes)
-    person_offsets = np.searchsorted(person_codes[is_distinct], np.arange(len(people) + 1)).astype(np.int64)
+    person_offsets = np.searchsorted(person_codes[is_distinct], np.arange(len(person_ids) + 1)).astype(np.int64)
     is_calendar = not text_events.schema["ts"].is_integer()
-    return Interactions(people, items, person_offsets, item_codes[is_distinct], ticks[is_distinct], is_calendar)
+    return Interactions(person_ids, item_ids, person_offsets, item_codes[is_distinct], ticks[is_distinct], is_calendar)
 
 
 def filter_entries(interactions: Interactions, is_kept: Bools) -> Interactions:
@@ -317,32 +317,32 @@ def drop_unused_ids(interactions: Interactions) -> Interactions:
     )
 
 
-def reindex_items(interactions: Interactions, items: Strings) -> Interactions:
+def reindex_items(interactions: Interactions, item_ids: Strings) -> Interactions:
     """Return the interactions recoded to these items; entries of other items are dropped and no item is repeatable.
 
     Args:
         interactions: Interactions to recode.
-        items: Sorted, distinct item ids.
+        item_ids: Sorted, distinct item ids.
     """
-    new_codes = encode_ids(interactions.items, items)
+    new_codes = encode_ids(interactions.items, item_ids)
     recoded_interactions = filter_entries(interactions, new_codes[interactions.item] >= 0)
-    return replace(recoded_interactions, items=items, item=new_codes[recoded_interactions.item], repeatable=None)
+    return replace(recoded_interactions, items=item_ids, item=new_codes[recoded_interactions.item], repeatable=None)
 
 
-def reindex_people(interactions: Interactions, people: Strings) -> Interactions:
+def reindex_people(interactions: Interactions, person_ids: Strings) -> Interactions:
     """Return the interactions recoded to these people; those without events have no entries.
 
     Args:
         interactions: Interactions to recode.
-        people: Sorted, distinct person ids.
+        person_ids: Sorted, distinct person ids.
     """
-    old_codes = encode_ids(people, interactions.people)
+    old_codes = encode_ids(person_ids, interactions.people)
     # a person without events has the code -1, which reads the appended count 0
     entry_counts = np.append(np.diff(interactions.start), 0)[old_codes]
     person_offsets, entry_indices = take_rows(interactions.start[old_codes], entry_counts)
     return replace(
         interactions,
-        people=people,
+        people=person_ids,
         start=person_offsets,
         item=interactions.item[entry_indices],
         time=interactions.time[entry_indices],

@@ -82,9 +82,11 @@ def measure_drift(
         non_null = current_columns[column_name].drop_nulls() if column_name in current_columns else pl.Series()
         if not len(non_null) or not profile.n:
             continue
-        shares = _shares(non_null, profile.names, profile.edges)
-        drift_index = stability_index(_smooth(np.asarray(profile.shares), profile.n), _smooth(shares, len(non_null)))
-        chance = (len(shares) - 1) * (1.0 / profile.n + 1.0 / len(non_null))
+        current_shares = _shares(non_null, profile.names, profile.edges)
+        drift_index = stability_index(
+            _smooth(np.asarray(profile.shares), profile.n), _smooth(current_shares, len(non_null))
+        )
+        chance = (len(current_shares) - 1) * (1.0 / profile.n + 1.0 / len(non_null))
         drifts.append(ColumnDrift(column_name, kinds[column_name], drift_index, chance, drift_index > limit + chance))
     return tuple(drifts)
 
@@ -94,9 +96,9 @@ def stability_index(shares_before: Doubles, shares_now: Doubles) -> float:
     return float(rel_entr(shares_before, shares_now).sum() + rel_entr(shares_now, shares_before).sum())
 
 
-def _smooth(shares: Doubles, n_values: int) -> Doubles:
+def _smooth(bin_shares: Doubles, n_values: int) -> Doubles:
     """Add half a value to every bin, so that an empty bin of a small sample weighs no more than it should."""
-    return (shares * n_values + 0.5) / (n_values + 0.5 * len(shares))
+    return (bin_shares * n_values + 0.5) / (n_values + 0.5 * len(bin_shares))
 
 
 def write_profiles(profiles: Mapping[str, ColumnProfile]) -> str:

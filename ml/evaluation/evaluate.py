@@ -239,7 +239,7 @@ def _split_events(
     if prefitted_models:  # they may know items that no event has any more
         fitted_items = (recommender.ensemble.items for recommender in prefitted_models.values())
         interactions = encode_interactions(
-            dated_events, items=np.unique(np.concatenate([interactions.items, *fitted_items]))
+            dated_events, item_ids=np.unique(np.concatenate([interactions.items, *fitted_items]))
         )
     rules = encode_rules(requires, repeatable, interactions.items)
     interactions = replace(interactions, repeatable=rules.repeatable)

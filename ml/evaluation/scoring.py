@@ -250,4 +250,4 @@ def measure_calibration(
         (ranked_block.probability[ranked_block.is_candidate], is_target[ranked_block.is_candidate])
         for _, ranked_block, is_target in rank_cases(recommender, eval_split, eval_split.all_cases, item_names, K)
     ]
-    return measure_reliability(*(np.concatenate(column) for column in zip(*block_outcomes, strict=True)))
+    return measure_reliability(*(np.concatenate(field_blocks) for field_blocks in zip(*block_outcomes, strict=True)))

@@ -160,9 +160,11 @@ def _sum_before(evidence_rows: pl.DataFrame, policy: StagePolicy) -> tuple[Doubl
     has_before = (instant_start > 0) & (pair_ids[row_before] == pair_ids)
     sums = np.where(has_before[:, None], running_sums.select(SUMS).to_numpy()[row_before], 0.0)
     sums[:, [SUMS.index(name) for name in FADING]] /= grown_rows["_growth"].to_numpy()[:, None]
-    counts = np.where(has_before[:, None], running_sums.select("_succeeded", "_failed").to_numpy()[row_before], 0.0)
+    feedback_counts = np.where(
+        has_before[:, None], running_sums.select("_succeeded", "_failed").to_numpy()[row_before], 0.0
+    )
     last_practice_day = np.where(has_before, running_sums["_last_day"].to_numpy()[row_before], -np.inf)
-    return sums, counts, evidence_rows["day"].to_numpy() - last_practice_day
+    return sums, feedback_counts, evidence_rows["day"].to_numpy() - last_practice_day
 
 
 def candidate_half_lives(policy: StagePolicy) -> Doubles:

@@ -112,7 +112,7 @@ def _count_first(acquisitions: pl.DataFrame, skill_ids: pl.Series) -> Ints:
     person_numbers = coded_acquisitions["person_id"].rle_id().to_numpy().astype(np.int64)
     skill_codes = coded_acquisitions["code"].to_numpy()
     reached_ticks = coded_acquisitions["reached_at"].to_physical().to_numpy()
-    counts = np.zeros(n_skills * n_skills, np.int64)
+    first_counts = np.zeros(n_skills * n_skills, np.int64)
     for block_start in range(0, len(person_numbers), _BLOCK_ROWS):
         row_indices = np.arange(block_start, min(block_start + _BLOCK_ROWS, len(person_numbers)))
         for rows_ahead in range(1, len(person_numbers)):
@@ -121,8 +121,8 @@ def _count_first(acquisitions: pl.DataFrame, skill_ids: pl.Series) -> Ints:
             if not row_indices.size:
                 break
             earlier_rows = row_indices[reached_ticks[row_indices] < reached_ticks[row_indices + rows_ahead]]
-            counts += np.bincount(
+            first_counts += np.bincount(
                 skill_codes[earlier_rows + rows_ahead] * n_skills + skill_codes[earlier_rows],
                 minlength=n_skills * n_skills,
             )
-    return counts.reshape(n_skills, n_skills)
+    return first_counts.reshape(n_skills, n_skills)

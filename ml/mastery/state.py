@@ -243,23 +243,23 @@ def _as_enum(column: pl.Series) -> pl.Series:
     return column.cast(pl.Enum(pl.concat([column.unique().drop_nulls(), compared_texts]).unique().sort()))
 
 
-def _find_order(rows: pl.DataFrame) -> pl.Series:
+def _find_order(evidence_rows: pl.DataFrame) -> pl.Series:
     """The places of the rows by pair, instant, trust rank and falling amount."""
-    person_codes, skill_codes = (rows[name].to_physical().cast(pl.Int64) for name in PAIR)
+    person_codes, skill_codes = (evidence_rows[name].to_physical().cast(pl.Int64) for name in PAIR)
     pair_numbers = person_codes * (int(skill_codes.to_numpy().max(initial=0)) + 1) + skill_codes
-    instants, n_ranks = rows["occurred_at"].unique().sort(), len(FEEDBACK_KINDS) + 1
+    instants, n_ranks = evidence_rows["occurred_at"].unique().sort(), len(FEEDBACK_KINDS) + 1
     if (int(pair_numbers.to_numpy().max(initial=0)) + 1) * len(instants) * n_ranks >= 2**63:
         pair_numbers = pair_numbers.rank("dense").cast(pl.Int64)  # there are no more pairs than rows
     # one number per row: sorting it is far cheaper than sorting by several columns
-    instant_codes = instants.search_sorted(rows["occurred_at"]).cast(pl.Int64)
-    trust_ranks = rows["_trust_rank"].cast(pl.Int64)
+    instant_codes = instants.search_sorted(evidence_rows["occurred_at"]).cast(pl.Int64)
+    trust_ranks = evidence_rows["_trust_rank"].cast(pl.Int64)
     sort_keys = (pair_numbers * len(instants) + instant_codes) * n_ranks + trust_ranks
     order = sort_keys.arg_sort()
     sorted_keys = sort_keys.gather(order)
     is_repeated = (sorted_keys == sorted_keys.shift()).fill_null(False)
     tied_positions = (is_repeated | is_repeated.shift(-1, fill_value=False)).arg_true()
     # few rows tie; rows that are equal in all of this, too, may stand in any order: every sum over them is the same
-    tied_rows = rows[order.gather(tied_positions)].select(
+    tied_rows = evidence_rows[order.gather(tied_positions)].select(
         sorted_keys.gather(tied_positions).alias("key"),
         "amount",
         pl.col("mode").to_physical(),
@@ -272,10 +272,10 @@ def _find_order(rows: pl.DataFrame) -> pl.Series:
     return order
 
 
-def _scatter(rows: pl.DataFrame, is_among: pl.Expr, flags_among: pl.Series) -> pl.Series:
+def _scatter(evidence_rows: pl.DataFrame, is_among: pl.Expr, flags_among: pl.Series) -> pl.Series:
     """One flag per row: those given for the rows that are among, False for the others."""
-    flag_per_row = pl.Series([False]).new_from_index(0, rows.height)
-    flag_per_row.scatter(rows.select(is_among.arg_true()).to_series(), flags_among)
+    flag_per_row = pl.Series([False]).new_from_index(0, evidence_rows.height)
+    flag_per_row.scatter(evidence_rows.select(is_among.arg_true()).to_series(), flags_among)
     return flag_per_row
 
 

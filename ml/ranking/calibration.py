@@ -127,7 +127,7 @@ def _count_activity(interactions: Interactions, person_codes: Ints, cutoff_ticks
 
 
 def fit_calibrator(
-    inputs: Floats, outcomes: Bools, weight: Doubles | None = None, window_codes: Ints | None = None
+    inputs: Floats, outcomes: Bools, sample_weight: Doubles | None = None, window_codes: Ints | None = None
 ) -> Calibrator | None:
     """Fit a penalised logistic regression, and bend it by how it transfers between windows.
 
@@ -138,7 +138,7 @@ def fit_calibrator(
     Args:
         inputs: Rows x inputs, see `calibration_inputs`.
         outcomes: Whether each row's item was acquired.
-        weight: How many people each row represents; 1 if None.
+        sample_weight: How many people each row represents; 1 if None.
         window_codes: Code of the window of each row; all rows are of one window if None.
 
     Returns:
@@ -147,8 +147,8 @@ def fit_calibrator(
     n_positive = int(outcomes.sum())
     if n_positive < MIN_POSITIVES or n_positive == len(outcomes):
         return None
-    weight = np.ones(len(outcomes)) if weight is None else weight
-    weights, bias = _fit_line(inputs, outcomes, weight, PENALTY)
+    sample_weight = np.ones(len(outcomes)) if sample_weight is None else sample_weight
+    weights, bias = _fit_line(inputs, outcomes, sample_weight, PENALTY)
     distinct_windows = [] if window_codes is None else np.unique(window_codes).tolist()
     if len(distinct_windows) <= 1 or not all(
         outcomes[window_codes == window_code].any() for window_code in distinct_windows
@@ -158,11 +158,11 @@ def fit_calibrator(
     for window_code in distinct_windows:
         is_in_window = window_codes == window_code
         fold_weights, fold_bias = _fit_line(
-            inputs[~is_in_window], outcomes[~is_in_window], weight[~is_in_window], PENALTY
+            inputs[~is_in_window], outcomes[~is_in_window], sample_weight[~is_in_window], PENALTY
         )
         predicted_log_odds[is_in_window] = inputs[is_in_window] @ fold_weights + fold_bias
     knots = np.quantile(predicted_log_odds[outcomes], KNOTS)
-    slope_changes, intercept = _fit_line(_hinges(predicted_log_odds, knots), outcomes, weight, 1e-1)
+    slope_changes, intercept = _fit_line(_hinges(predicted_log_odds, knots), outcomes, sample_weight, 1e-1)
     slopes = np.maximum(np.cumsum(slope_changes), 0.0)  # a higher prediction must not lower the probability
     return Calibrator(weights, bias, n_positive, np.concatenate([[intercept], np.diff(slopes, prepend=0.0)]), knots)
 
@@ -171,12 +171,14 @@ def _hinges(log_odds: Doubles, knots: Doubles) -> Doubles:
     return np.stack([log_odds, *(np.maximum(log_odds - knot, 0.0) for knot in knots)], axis=1)
 
 
-def _fit_line(inputs: Floats | Doubles, outcomes: Bools, weight: Doubles, penalty: float) -> tuple[Doubles, float]:
+def _fit_line(
+    inputs: Floats | Doubles, outcomes: Bools, sample_weight: Doubles, penalty: float
+) -> tuple[Doubles, float]:
     """Weights and bias on the inputs' own scale; the penalty is on standardised weights."""
     centre, scale = inputs.mean(axis=0, dtype=np.float64), inputs.std(axis=0, dtype=np.float64) + 1e-6
     # For few inputs and many rows Newton's method converges in a dozen passes; other solvers stop early.
     model = LogisticRegression(C=1.0 / penalty, max_iter=100, solver="newton-cholesky")
-    model.fit((inputs - centre) / scale, outcomes, sample_weight=weight)
+    model.fit((inputs - centre) / scale, outcomes, sample_weight=sample_weight)
     weights = model.coef_[0] / scale
     return weights, float(model.intercept_[0] - centre @ weights)
 

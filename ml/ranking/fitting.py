@@ -191,7 +191,7 @@ def _fit_calibrator(
         )
         for span in range(1, n_spans + 1)
     ]
-    inputs, outcomes, weights = (np.concatenate(column) for column in zip(*span_rows, strict=True))
+    inputs, outcomes, weights = (np.concatenate(field_blocks) for field_blocks in zip(*span_rows, strict=True))
     return fit_calibrator(
         inputs, outcomes, weights, np.repeat(np.arange(n_spans), [len(rows_of_span[1]) for rows_of_span in span_rows])
     )
@@ -309,7 +309,7 @@ def _collect_calibration_rows(
         )
     if not block_rows:
         return np.zeros((0, 1), np.float32), np.zeros(0, bool), np.zeros(0)
-    inputs, outcomes, best_counts = (np.concatenate(column) for column in zip(*block_rows, strict=True))
+    inputs, outcomes, best_counts = (np.concatenate(field_blocks) for field_blocks in zip(*block_rows, strict=True))
     return inputs, outcomes, np.repeat(case_weights, best_counts)
 
 

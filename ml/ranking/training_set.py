@@ -310,7 +310,7 @@ def build_training_rows(
             (case_indices, *build_case_rows(ensemble, interactions, cases.take(case_indices), config, extra, rules))
         )
     case_indices, features, is_target, is_candidate = (
-        np.concatenate(column) for column in zip(*case_row_parts, strict=True)
+        np.concatenate(field_blocks) for field_blocks in zip(*case_row_parts, strict=True)
     )
     order = np.argsort(case_indices)
     cases = cases.take(case_indices[order])
@@ -367,7 +367,7 @@ def build_case_rows(
         features = build_all_features(ensemble, user_states, candidates, interactions, extra)
         is_target = case_block.label_candidates(candidates.item, interactions.n_items) & candidates.is_candidate
         row_blocks.append((features, is_target, candidates.is_candidate))
-    return tuple(np.concatenate(column) for column in zip(*row_blocks, strict=True))  # type: ignore[return-value]
+    return tuple(np.concatenate(field_blocks) for field_blocks in zip(*row_blocks, strict=True))  # type: ignore[return-value]
 
 
 def build_all_features(
@@ -381,9 +381,9 @@ def build_all_features(
     features = build_features(ensemble, user_states, candidates)
     if extra is None:
         return features
-    people, is_calendar = interactions.people, interactions.is_calendar
+    person_ids, is_calendar = interactions.people, interactions.is_calendar
     return np.concatenate(
-        [features, build_extra_features(extra, user_states, candidates, people, ensemble, is_calendar)], axis=1
+        [features, build_extra_features(extra, user_states, candidates, person_ids, ensemble, is_calendar)], axis=1
     )
 
 

@@ -96,12 +96,12 @@ def _assign_piece(
     )
     # an empty slot costs more than any rearrangement of the piece could save
     empty_weights = np.full(distinct_slots.size, (distinct_slots.size + 1) * edge_weights.max())
-    rows = np.concatenate([edge_rows[copied_edges], np.arange(distinct_slots.size)])
-    columns = np.concatenate(
+    matrix_rows = np.concatenate([edge_rows[copied_edges], np.arange(distinct_slots.size)])
+    matrix_columns = np.concatenate(
         [first_columns[edge_people[copied_edges]] + copy_number, first_columns[-1] + np.arange(distinct_slots.size)]
     )
     shape = (distinct_slots.size, int(first_columns[-1]) + distinct_slots.size)
-    cost_matrix = csr_array((np.concatenate([edge_weights, empty_weights]), (rows, columns)), shape=shape)
+    cost_matrix = csr_array((np.concatenate([edge_weights, empty_weights]), (matrix_rows, matrix_columns)), shape=shape)
     matched_rows, matched_columns = min_weight_full_bipartite_matching(cost_matrix)
     is_filled = matched_columns < first_columns[-1]
     chosen_companions = distinct_companions[

@@ -180,11 +180,13 @@ def find_candidates(
     return add_consent(candidates, consents, "person", "skill").sort("pool", "person")
 
 
-def add_consent(rows: pl.DataFrame, consents: pl.DataFrame, person_column: str, skill_column: str) -> pl.DataFrame:
+def add_consent(
+    relation_rows: pl.DataFrame, consents: pl.DataFrame, person_column: str, skill_column: str
+) -> pl.DataFrame:
     """Add is_given: the decision about the micro-skill, else the decision about every micro-skill, else false.
 
     Args:
-        rows: One row per person, relation and micro-skill, and any other column.
+        relation_rows: One row per person, relation and micro-skill, and any other column.
         consents: person, relation, skill (null: every micro-skill), is_given.
         person_column: Name of the person column in both frames.
         skill_column: Name of the micro-skill column in both frames.
@@ -194,7 +196,7 @@ def add_consent(rows: pl.DataFrame, consents: pl.DataFrame, person_column: str, 
         person_column, "relation", about_all="is_given"
     )
     return (
-        rows.join(skill_consents, on=(person_column, "relation", skill_column), how="left")
+        relation_rows.join(skill_consents, on=(person_column, "relation", skill_column), how="left")
         .join(general_consents, on=(person_column, "relation"), how="left")
         .with_columns(pl.coalesce("about_skill", "about_all", pl.lit(False)).alias("is_given"))
         .drop("about_skill", "about_all")

@@ -66,21 +66,23 @@ def filter_eligible_steps(steps: pl.DataFrame, mastery: pl.DataFrame) -> pl.Data
     )
 
 
-def find_deepening_steps(mastery: pl.DataFrame, people: pl.Series) -> pl.DataFrame:
+def find_deepening_steps(mastery: pl.DataFrame, person_ids: pl.Series) -> pl.DataFrame:
     """Find the step to the next stage of every micro-skill that is held below master.
 
     The ranker does not know a step that nobody in the history has reached; this function finds it nevertheless.
 
     Args:
         mastery: person_id, skill_id, stage.
-        people: Ids of the people to find steps for.
+        person_ids: Ids of the people to find steps for.
 
     Returns:
         One row per person and held micro-skill: person_id, skill_id, step_id, kind, from_stage, to_stage.
     """
     next_stage = dict(pairwise(STAGES[1:]))
     goal = pl.col("stage").replace_strict(next_stage, return_dtype=pl.String)
-    return mastery.filter(pl.col("stage").is_in(list(next_stage)) & pl.col("person_id").is_in(people.implode())).select(
+    return mastery.filter(
+        pl.col("stage").is_in(list(next_stage)) & pl.col("person_id").is_in(person_ids.implode())
+    ).select(
         "person_id",
         "skill_id",
         pl.concat_str("skill_id", goal, separator="|").alias("step_id"),

@@ -121,10 +121,10 @@ def select_popular(popularity: Doubles, eligible_mask: Bools, config: RankerConf
 
 def standardise(scores: Floats, eligible_mask: Bools) -> Floats:
     """Return rows x items: scores minus their row mean, over their row deviation, both over eligible items."""
-    counts = np.maximum(eligible_mask.sum(axis=1, keepdims=True), 1)
-    mean = np.where(eligible_mask, scores, np.float32(0.0)).sum(axis=1, keepdims=True) / counts
+    eligible_counts = np.maximum(eligible_mask.sum(axis=1, keepdims=True), 1)
+    mean = np.where(eligible_mask, scores, np.float32(0.0)).sum(axis=1, keepdims=True) / eligible_counts
     standardised = np.where(eligible_mask, scores - mean, np.float32(0.0)).astype(np.float32)
-    deviation = np.sqrt(np.einsum("ij,ij->i", standardised, standardised)[:, None] / counts)
+    deviation = np.sqrt(np.einsum("ij,ij->i", standardised, standardised)[:, None] / eligible_counts)
     standardised /= (deviation + 1e-9).astype(np.float32)
     return standardised
 

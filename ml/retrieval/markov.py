@@ -75,7 +75,7 @@ class Markov(ItemToItem):
 def _sum_pairwise(matrices: list[sparse.csr_matrix]) -> sparse.csr_matrix:
     """The sum, added in pairs so that no partial sum is added up again and again."""
     while len(matrices) > 1:
-        matrix_pairs = [matrices[first : first + 2] for first in range(0, len(matrices), 2)]
+        matrix_pairs = [matrices[pair_start : pair_start + 2] for pair_start in range(0, len(matrices), 2)]
         matrices = [
             sparse.csr_matrix(matrix_pair[0] + matrix_pair[1]) if len(matrix_pair) == 2 else matrix_pair[0]
             for matrix_pair in matrix_pairs

@@ -31,20 +31,20 @@ class NameText(ItemToItem):
     def fit(self, interactions: Interactions) -> Self:
         return self.fit_items(interactions.items)
 
-    def fit_items(self, items: Strings) -> Self:
+    def fit_items(self, item_ids: Strings) -> Self:
         """Fit on the item ids alone: interactions teach this scorer nothing."""
-        names = (items if self.names is None else self.names).tolist()
-        n_names = len(names)
-        self.matrix = sparse.csr_matrix((n_names, n_names), dtype=np.float32)
-        if not any(WORD.search(name) for name in names):
+        item_names = (item_ids if self.names is None else self.names).tolist()
+        n_items = len(item_names)
+        self.matrix = sparse.csr_matrix((n_items, n_items), dtype=np.float32)
+        if not any(WORD.search(name) for name in item_names):
             return self
         vectorizer = TfidfVectorizer(tokenizer=split_words, token_pattern=None, lowercase=False, sublinear_tf=True)
-        vectors = sparse.csr_matrix(vectorizer.fit_transform(names), dtype=np.float32)
+        vectors = sparse.csr_matrix(vectorizer.fit_transform(item_names), dtype=np.float32)
         names_per_word = np.asarray((vectors > 0).sum(axis=0)).ravel()
-        vectors = vectors[:, names_per_word <= max(2.0, min(0.5 * n_names, MAX_NAMES_PER_WORD))]
+        vectors = vectors[:, names_per_word <= max(2.0, min(0.5 * n_items, MAX_NAMES_PER_WORD))]
         self.matrix = sparse.csr_matrix(
             sparse.vstack(
-                [_find_similar(vectors, first_row, self.neighbours) for first_row in range(0, n_names, BLOCK_ROWS)]
+                [_find_similar(vectors, first_row, self.neighbours) for first_row in range(0, n_items, BLOCK_ROWS)]
             )
         )
         return self
@@ -64,10 +64,10 @@ def split_words(name: str) -> list[str]:
     return [word.lower() for word in WORD.findall(name)]
 
 
-def group_names(names: Strings) -> Ints:
+def group_names(item_names: Strings) -> Ints:
     """Return 3 x names: a group code by the first word, by the first part of the path, and by its first two parts."""
-    first_words = [(split_words(name) or [""])[0] for name in names.tolist()]
-    paths = [PART_SEPARATOR.split(name) for name in names.tolist()]
+    first_words = [(split_words(item_name) or [""])[0] for item_name in item_names.tolist()]
+    paths = [PART_SEPARATOR.split(item_name) for item_name in item_names.tolist()]
     levels = (first_words, [path[0] for path in paths], ["/".join(path[:2]) for path in paths])
     return np.asarray(
         [np.unique(np.asarray(group_keys, str), return_inverse=True)[1] for group_keys in levels], np.int64

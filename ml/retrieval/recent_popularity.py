@@ -42,10 +42,10 @@ class RecentPopularity:
         self.first_use = interactions.first_use
         event_bins = np.maximum(self._find_bin(target_events.time) + 1, 1)
         n_bins = int(event_bins.max(initial=1)) + 1
-        counts = np.bincount(event_bins * n_items + target_events.item, minlength=n_bins * n_items).reshape(
+        adoptions_per_bin = np.bincount(event_bins * n_items + target_events.item, minlength=n_bins * n_items).reshape(
             n_bins, n_items
         )
-        self.cumulative = np.cumsum(counts, axis=0).astype(np.float32)
+        self.cumulative = np.cumsum(adoptions_per_bin, axis=0).astype(np.float32)
         return self
 
     def recent_counts(self, cutoff_ticks: Ints, n_bins: int) -> Floats:

@@ -111,10 +111,10 @@ class ScorerEnsemble:
         trend = replace(self.trend).count(interactions)
         return replace(ensemble, trend=trend, scorers={**ensemble.scorers, "recent_popularity": trend})
 
-    def _with_items(self, items: Strings, item_names: Strings | None) -> "ScorerEnsemble":
-        old_codes, new_codes = encode_ids(items, self.items), encode_ids(self.items, items)
+    def _with_items(self, item_ids: Strings, item_names: Strings | None) -> "ScorerEnsemble":
+        old_codes, new_codes = encode_ids(item_ids, self.items), encode_ids(self.items, item_ids)
         item_names = np.where(
-            old_codes >= 0, np.append(self.names, "")[old_codes], items if item_names is None else item_names
+            old_codes >= 0, np.append(self.names, "")[old_codes], item_ids if item_names is None else item_names
         )
         name_text = self.scorers["name_text"]
         assert isinstance(name_text, NameText)
@@ -125,9 +125,9 @@ class ScorerEnsemble:
 
         return replace(
             self,
-            items=items,
+            items=item_ids,
             names=item_names,
-            scorers={**self.scorers, "name_text": replace(name_text, names=item_names).fit_items(items)},
+            scorers={**self.scorers, "name_text": replace(name_text, names=item_names).fit_items(item_ids)},
             popularity=np.append(self.popularity, 0.0)[old_codes],
             position_mean=extend(self.position_mean),
             position_deviation=extend(self.position_deviation),
