@@ -15,6 +15,8 @@ from pipelines.contracts.columns import COLUMNS, AccountKind
 # The keys that an export may use for a person. A name is not one of them: it never joins two people.
 ACCOUNT_KEYS = ("account_code", "employee_number", "work_email")
 _ACCOUNT_SCHEMA = {"system_name": pl.String, **dict.fromkeys(ACCOUNT_KEYS, pl.String)}
+# An account of xAPI is its home page and its name.
+_HOME_PAGE = r"^https?://[^|]*\|"
 _OWN_ACCOUNT = ["system_name", "account_code"]
 # What leads a mention to a person, the most trusted first, and the value of `matched_on` for each.
 _MATCHED_ON = {
@@ -80,8 +82,8 @@ def assign_account_keys(rows: pl.LazyFrame, kind_by_source: Mapping[str, Account
         kind_by_source: What the accounts of a source are (`accounts` in footsteps.yaml), by source name.
 
     Returns:
-        The rows; an empty employee_number or work_email is filled from account_code if the source declares so. Rows
-        that name nobody, such as a catalogue of courses, stay as they are.
+        The rows; an empty employee_number or work_email is filled from account_code if the source declares so, from an
+        account of xAPI without its home page. Rows that name nobody, such as a catalogue of courses, stay as they are.
     """
     if not _names_people(rows):
         return rows
@@ -91,7 +93,7 @@ def assign_account_keys(rows: pl.LazyFrame, kind_by_source: Mapping[str, Account
     }
     return rows.with_columns(
         pl.when(pl.col("source_name").is_in(source_names) & pl.col(key).is_null())
-        .then("account_code")
+        .then(pl.col("account_code").str.replace(_HOME_PAGE, ""))
         .otherwise(key)
         .alias(key)
         for key, source_names in source_names_by_key.items()

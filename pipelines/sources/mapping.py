@@ -23,6 +23,7 @@ from pipelines.sources.declaration import (
     Transform,
     TransformKind,
 )
+from pipelines.sources.header_language import foreign_headers
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.json_paths import covers, is_valid
 from pipelines.sources.readers.text_table import TextTable, normalize_header
@@ -92,7 +93,7 @@ def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, n
     if options.shape is not None or not table.has_open_schema:
         _check_needed_columns(shape, fields, table, name)
     return replace(
-        shape, fields=tuple(fitted for variants in fields.values() for fitted in _fit(variants, table, name))
+        shape, fields=tuple(fitted for variants in fields.values() for fitted in _fit(variants, shape, table, name))
     )
 
 
@@ -182,7 +183,7 @@ def _check_needed_columns(
     for group in CANONICAL_SCHEMAS[shape.shape].needed_columns:
         field_maps = [field_map for column in group for field_map in fields.get(column, ()) if field_map.is_mapped]
         if field_maps and not any(field_map.constant or _may_have_value(field_map, table) for field_map in field_maps):
-            _refuse_missing(field_maps, table, name)
+            _refuse_missing(field_maps, shape, table, name)
 
 
 def _may_have_value(field_map: FieldMap, table: TextTable) -> bool:
@@ -191,29 +192,48 @@ def _may_have_value(field_map: FieldMap, table: TextTable) -> bool:
     return has_header(field_map, table) or (table.has_open_schema and is_path)
 
 
-def _refuse_missing(field_maps: Sequence[FieldMap], table: TextTable, name: str) -> NoReturn:
+def _refuse_missing(field_maps: Sequence[FieldMap], shape: ShapeMap, table: TextTable, name: str) -> NoReturn:
     headers = [header for field_map in field_maps for header in field_map.headers]
     destinations = list(dict.fromkeys(field_map.destination for field_map in field_maps))
-    raise ExportRefused(
+    missing = (
         f"{name} has no column {' or '.join(headers)}, needed for {' or '.join(destinations)}; nearest: "
         f"{nearest_names(headers[0], table.headers)}; set it by `mapping: {{{destinations[0]}: …}}`"
     )
+    read = [header for field_map in shape.fields for header in field_map.all_headers]
+    foreign = foreign_headers([header for header in table.headers if not sensitive_class(header)], read)
+    if foreign is None:
+        raise ExportRefused(missing)
+    language, proofs = foreign
+    in_language = (
+        f"its header is in {language} ({', '.join(proofs)}), and its columns are read by the names that the system "
+        "writes in English: export it in English"
+    )
+    is_known = any(table.key(header) in table.columns for header in read)
+    raise ExportRefused(f"{missing}; {in_language}" if is_known else f"{name} cannot be read: {in_language}")
 
 
-def _fit(variants: list[FieldMap], table: TextTable, name: str) -> list[FieldMap]:
+def _fit(variants: list[FieldMap], shape: ShapeMap, table: TextTable, name: str) -> list[FieldMap]:
     """Return the variants of one destination that can give a value, with only the headers that the file has."""
     required = [field_map for field_map in variants if field_map.required and field_map.headers]
     if required and not any(has_header(field_map, table) for field_map in variants):
-        _refuse_missing(required, table, name)
+        _refuse_missing(required, shape, table, name)
     if table.has_open_schema:
         return [field_map for field_map in variants if field_map.is_mapped]
     fitted = []
     for field_map in variants:
         present: dict[str, Any] = {
-            name: tuple(header for header in getattr(field_map, name) if table.key(header) in table.columns)
+            name: _present(getattr(field_map, name), table)
             for name in ("headers", "lowest", "highest", "began", "ended")
         }
         # Without highest scores another variant stands in; without another the scores stay unread.
         if present["highest"] or not field_map.highest or field_map is variants[-1]:
             fitted.append(replace(field_map, **{**present, "highest": present["highest"] or field_map.highest}))
     return [field_map for field_map in fitted if field_map.is_mapped]
+
+
+def _present(headers: Sequence[str], table: TextTable) -> tuple[str, ...]:
+    """Return the headers that the file has; of several that are the same header in this file, the first."""
+    by_key = {table.key(header): header for header in reversed(headers)}
+    return tuple(
+        header for header in headers if by_key[table.key(header)] == header and table.key(header) in table.columns
+    )

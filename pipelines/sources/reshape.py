@@ -14,7 +14,7 @@ import polars as pl
 
 from pipelines.sources.casts.placeholders import drop_placeholders
 from pipelines.sources.declaration import CELL_VALUE, COLUMN_NAME, FILE_NAME, MAX_POINTS, ShapeMap, Unpivot
-from pipelines.sources.field_text import condition_holds, headers_of
+from pipelines.sources.field_text import condition_holds, headers_of, headers_read_by
 from pipelines.sources.readers.json_lines import parse_json
 from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, is_filled
 from pipelines.sources.sensitive_columns import sensitive_class
@@ -28,14 +28,18 @@ _MARGIN = ' "'
 def select_shape_maps(shape_maps: Sequence[ShapeMap], table: TextTable) -> tuple[ShapeMap, ...]:
     """Return, per shape, the first map whose signature the file has.
 
-    If the file has no signature, the first map of all is returned: its missing columns are then named, or filled by
-    the mapping of the configuration.
+    If the file has no signature, the map of which it has most headers is returned: its missing columns are then named,
+    or filled by the mapping of the configuration.
     """
     selected: dict[str, ShapeMap] = {}
     for shape_map in shape_maps:
         if all(table.key(header) in table.columns for header in shape_map.signature):
             selected.setdefault(shape_map.shape, shape_map)
-    return tuple(selected.values()) or (shape_maps[0],)
+    return tuple(selected.values()) or (max(shape_maps, key=lambda shape_map: _count_present(shape_map, table)),)
+
+
+def _count_present(shape_map: ShapeMap, table: TextTable) -> int:
+    return len({table.key(header) for header in headers_read_by(shape_map)} & set(table.columns))
 
 
 def reshape_table(table: TextTable, shape: ShapeMap, name: str) -> TextTable:

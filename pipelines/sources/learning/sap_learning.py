@@ -25,7 +25,11 @@ STATUSES = Vocabulary(
         ("INCOMPLETE", "INCOMP", "NO_SHOW", "NO-SHOW", "NOSHOW", "CANCELLED", "CANCELED", "WITHDRAWN"),
     ),
 )
-LEARNER, COURSE, COMPLETED_ON = ("STUD_ID", "StudentID"), ("CPNT_ID", "ComponentID"), ("COMPL_DTE", "CompletionDate")
+# The connector's columns, the columns of CData's table, and the members of SAP's own answers.
+LEARNER = ("STUD_ID", "StudentID", "studentID")
+COURSE = ("CPNT_ID", "ComponentID", "componentID")
+COMPLETED_ON = ("COMPL_DTE", "CompletionDate", "completionDate")
+STATUS = ("CMPL_STAT_ID", "CompletionStatusID", "completionStatusID")
 
 ADAPTER = Adapter(
     system="sap_learning",
@@ -41,21 +45,21 @@ ADAPTER = Adapter(
             (
                 FieldMap(
                     "record_code",
-                    (*LEARNER, "CPNT_TYP_ID", "ComponentTypeID", *COURSE, *COMPLETED_ON),
+                    (*LEARNER, "CPNT_TYP_ID", "ComponentTypeID", "componentTypeID", *COURSE, *COMPLETED_ON),
                     DIGEST,
                     join="|",
                 ),
                 FieldMap("account_code", LEARNER, required=True),
                 FieldMap("course_code", COURSE, required=True),
-                FieldMap("course_name", ("CPNT_TITLE", "ComponentTitle", "Title")),
-                FieldMap(
-                    "learning_verb", ("CMPL_STAT_ID", "CompletionStatusID"), as_transform(STATUSES), required=True
-                ),
+                FieldMap("course_name", ("CPNT_TITLE", "ComponentTitle", "componentTitle", "Title", "title")),
+                FieldMap("learning_verb", STATUS, as_transform(STATUSES), required=True),
                 FieldMap("occurred_at", COMPLETED_ON, required=True),
-                FieldMap("learning_hours", ("TOTAL_HRS", "TotalHours"), HOURS),
+                FieldMap("learning_hours", ("TOTAL_HRS", "TotalHours", "totalHours"), HOURS),
                 # A grade can be a letter; only a number is a share of 100.
-                FieldMap("score_share", ("GRADE", "Grade"), PERCENT, extract=r"^\s*(\d+(?:[.,]\d+)?)\s*%?\s*$"),
-                FieldMap("changed_at", ("LST_UPD_TSTMP", "LastUpdateTimestamp")),
+                FieldMap(
+                    "score_share", ("GRADE", "Grade", "grade"), PERCENT, extract=r"^\s*(\d+(?:[.,]\d+)?)\s*%?\s*$"
+                ),
+                FieldMap("changed_at", ("LST_UPD_TSTMP", "LastUpdateTimestamp", "lastUpdateTimestamp")),
             ),
             pass_over=(PassOver("status", "learning_verb", tuple(STATUSES.proves_nothing)),),
         ),

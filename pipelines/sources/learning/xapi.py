@@ -34,7 +34,8 @@ _EXTENSIONS = (
 BY_OPEN_EDX = Condition(tuple(f'$.context.extensions."{extension}"' for extension in _EXTENSIONS), (ANY_TEXT,))
 NO_GRADE = Condition("learning_verb", (VOIDED, *(verb for verb in VERB.values if verb not in (PASSED, FAILED))))
 IS_VOIDING = Condition("learning_verb", (VOIDED,))
-ACTOR = ("actor.account.homePage", "actor.account.name", "actor.mbox", "actor.mbox_sha1sum", "actor.openid")
+ACCOUNT = ("actor.account.homePage", "actor.account.name")
+ACTOR = (*ACCOUNT, "actor.mbox", "actor.mbox_sha1sum", "actor.openid")
 # cmi5 9.5.5.2: an administrative waiver says nothing of what the person can do.
 WAIVING_REASON = ('$.result.extensions."https://w3id.org/xapi/cmi5/result/extensions/reason"',)
 PREFERRED_LANGUAGES = ("en", "en-US", "en-GB", "de")
@@ -62,7 +63,9 @@ ADAPTER = Adapter(
                     DIGEST,
                     join="|",
                 ),
-                FieldMap("account_code", ("actor.account.name", "actor.mbox_sha1sum", "actor.openid")),
+                # Two systems may have an account of the same name (xAPI 1.0.3, Data 2.4.2.4).
+                FieldMap("account_code", ACCOUNT, join="|", when=Condition(ACCOUNT[1:], (ANY_TEXT,))),
+                FieldMap("account_code", ("actor.mbox_sha1sum", "actor.openid")),
                 FieldMap("work_email", ("actor.mbox",)),
                 FieldMap("course_code", ("object.id",), unless=IS_VOIDING),
                 FieldMap("course_name", tuple(f"{NAME}.{language}" for language in PREFERRED_LANGUAGES)),

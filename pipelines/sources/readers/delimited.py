@@ -21,11 +21,13 @@ from pipelines.sources.readers.files import CHUNK_BYTES, ExportRefused, OpenedFi
 from pipelines.sources.readers.text_table import (
     MALFORMED_SCHEMA,
     NO_MALFORMED_ROWS,
+    REPEATED_HEADER,
     ROW_NUMBER,
     RowMark,
     TextTable,
     columns_by_header,
     keep_folder_alive,
+    repeats_header,
     row_matches,
 )
 
@@ -79,8 +81,8 @@ def read_delimited(
         headers, columns_by_header(headers), lambda _: in_place, NO_MALFORMED_ROWS, opened.encoding, delimiter
     )
     if check_in_background and opened.path.stat().st_size > BACKGROUND_CHECK_BYTES:
-        return replace(table, is_regular=_survey_in_background(opened, delimiter, len(headers)))
-    is_regular, line_count = _survey_rows(opened, delimiter, len(headers))
+        return replace(table, is_regular=_survey_in_background(opened, delimiter, headers))
+    is_regular, line_count = _survey_rows(opened, delimiter, headers)
     row_count = max(line_count - 1 - skipped, 0)
     if not is_regular and _ends_in_open_quote(opened, delimiter):
         raise ExportRefused(
@@ -99,10 +101,10 @@ def read_delimited(
     return replace(table, scan=lambda _: good, malformed=malformed, row_count=row_count)
 
 
-def _survey_in_background(opened: OpenedFile, delimiter: str, width: int) -> Callable[[], bool]:
+def _survey_in_background(opened: OpenedFile, delimiter: str, headers: Sequence[str]) -> Callable[[], bool]:
     """Start the survey in a thread; return a function that waits for it and returns whether the file is regular."""
     executor = ThreadPoolExecutor(1, thread_name_prefix="survey")
-    survey = executor.submit(_survey_rows, opened, delimiter, width)
+    survey = executor.submit(_survey_rows, opened, delimiter, headers)
     executor.shutdown(wait=False)
     return lambda: survey.result()[0]
 
@@ -140,15 +142,17 @@ def _detect_delimiter(header_row: str, name: str) -> str:
     return ","
 
 
-def _survey_rows(opened: OpenedFile, delimiter: str, width: int) -> tuple[bool, int]:
-    """Return whether each row has width - 1 delimiters and quotes only open or close fields, and the number of rows.
+def _survey_rows(opened: OpenedFile, delimiter: str, headers: Sequence[str]) -> tuple[bool, int]:
+    """Return whether all rows are as wide as the header, none is the header again, and quotes only open or close
+    fields; and the number of rows.
 
     All bytes except delimiters, quotes and line ends are deleted; what remains outside quotes must be the marks of
     one row over and over again.
     """
     separator = delimiter.encode()
     other_bytes = bytes(set(range(256)) - set(separator + b'"\n'))
-    row_marks = separator * (width - 1) + b"\n"
+    row_marks = separator * (len(headers) - 1) + b"\n"
+    header_starts, header_count = _header_starts(headers, delimiter), 0
     is_regular, is_open, row_count, rest, quoted_bytes = True, False, 0, b"", 0
     for block in _blocks_of_lines(opened):
         quoted_bytes = quoted_bytes + len(block) if is_open and b'"' not in block else 0
@@ -159,11 +163,20 @@ def _survey_rows(opened: OpenedFile, delimiter: str, width: int) -> tuple[bool, 
             is_regular = is_regular and _has_proper_quotes(block, separator, is_open)
             marks, is_open = _outside_quotes(marks, is_open)
         row_count += marks.count(b"\n")
+        lines = b"\n" + block
+        header_count += sum(lines.count(start) for start in header_starts)
         marks = rest + marks
         complete_rows = len(marks) // len(row_marks)
         rest = marks[complete_rows * len(row_marks) :]
         is_regular = is_regular and marks.startswith(row_marks * complete_rows)
-    return is_regular and not rest and not is_open, row_count
+    return is_regular and not rest and not is_open and header_count <= 1, row_count
+
+
+def _header_starts(headers: Sequence[str], delimiter: str) -> list[bytes]:
+    """Return how a line begins that may be the header again, with and without quotes; of one column nothing does."""
+    if len(headers) < 2:
+        return []
+    return [f"\n{delimiter.join(f'{quote}{header}{quote}' for header in headers[:2])}".encode() for quote in ("", '"')]
 
 
 def _outside_quotes(marks: bytes, is_open: bool) -> tuple[bytes, bool]:
@@ -246,7 +259,9 @@ def _rewrite(
                 row.pop()
             if named_width <= len(row) < len(names):
                 row += [""] * (len(names) - len(row))
-            if len(row) == len(names):
+            if repeats_header(headers, row):
+                bad_rows.writerow((number, delimiter.join(row), REPEATED_HEADER))
+            elif len(row) == len(names):
                 good_rows.writerow((number, *row))
             else:
                 bad_rows.writerow((number, delimiter.join(row), f"{len(row)} fields where the header has {len(names)}"))

@@ -15,6 +15,7 @@ from pipelines.sources.readers.files import ScratchFolder
 ROW_NUMBER = "row_number"
 MALFORMED_SCHEMA = pl.Schema({ROW_NUMBER: pl.Int64, "row_text": pl.String, "reason": pl.String})
 NO_MALFORMED_ROWS = pl.LazyFrame(schema=MALFORMED_SCHEMA)
+REPEATED_HEADER = "the header once more"  # why a row is set aside
 RowMark = tuple[str, tuple[str, ...]]  # a header, and the words of which its cell holds one
 
 
@@ -82,6 +83,11 @@ def row_matches(headers: Sequence[str], row: Sequence[str], mark: RowMark | None
         return False
     cells = {normalize_header(header): cell.strip().lower() for header, cell in zip(headers, row, strict=False)}
     return cells.get(normalize_header(mark[0])) in [word.lower() for word in mark[1]]
+
+
+def repeats_header(headers: Sequence[str], row: Sequence[str]) -> bool:
+    """Return whether the row is the header once more, as in exports that were put together; never of one column."""
+    return len(headers) > 1 and list(map(normalize_header, row)) == list(map(normalize_header, headers))
 
 
 def is_filled(text: pl.Expr) -> pl.Expr:

@@ -13,13 +13,14 @@ import polars as pl
 
 from pipelines.sources.readers.files import ExportRefused, unpacked_size
 from pipelines.sources.readers.text_table import (
-    NO_MALFORMED_ROWS,
+    REPEATED_HEADER,
     ROW_NUMBER,
     RowMark,
     TextTable,
     columns_by_header,
     is_filled,
     normalize_header,
+    repeats_header,
     row_matches,
 )
 from pipelines.sources.readers.workbook_cells import show_dates_and_durations, show_percent
@@ -113,11 +114,19 @@ def _as_table(sheet: pl.DataFrame, skip_after_header: int) -> TextTable:
         .select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW_NUMBER), *names)
     )
     beyond_header = names[len(headers) :]
-    good, malformed = rows, NO_MALFORMED_ROWS
-    if beyond_header:
-        is_wide = pl.any_horizontal(is_filled(pl.col(beyond_header)))
-        reason = pl.lit(f"more fields than the {len(headers)} of the header").alias("reason")
-        text = pl.concat_str(names, separator="|", ignore_nulls=True).alias("row_text")
-        malformed = rows.lazy().filter(is_wide).select(ROW_NUMBER, text, reason)
-        good = rows.filter(~is_wide).drop(beyond_header)
+    is_wide = pl.any_horizontal(pl.lit(False), *(is_filled(pl.col(name)) for name in beyond_header))
+    is_header = [
+        repeats_header(headers, [cell or "" for cell in row[: len(headers)]])
+        for row in rows.drop(ROW_NUMBER).iter_rows()
+    ]
+    reasons = rows.select(
+        pl.when(is_wide)
+        .then(pl.lit(f"more fields than the {len(headers)} of the header"))
+        .when(pl.Series(is_header, dtype=pl.Boolean))
+        .then(pl.lit(REPEATED_HEADER))
+        .alias("reason")
+    )
+    text = pl.concat_str(names, separator="|", ignore_nulls=True).alias("row_text")
+    malformed = rows.hstack(reasons).drop_nulls("reason").select(ROW_NUMBER, text, "reason").lazy()
+    good = rows.filter(reasons["reason"].is_null()).drop(beyond_header)
     return TextTable(headers, columns_by_header(headers), lambda _: good.lazy(), malformed, row_count=rows.height)

@@ -26,6 +26,7 @@ from pipelines.core.conform import (
     conform_role_period,
 )
 from pipelines.core.identity_resolution import (
+    ACCOUNT_KEYS,
     assign_account_keys,
     derive_people_from_mentions,
     find_account_conflicts,
@@ -167,6 +168,14 @@ def test_an_account_is_read_as_the_employee_number_if_the_source_declares_so() -
     keyed = assign_account_keys(work, {"s": "employee_number"}).collect()
     assert keyed["employee_number"].to_list() == ["2", "1"]
     assert assign_account_keys(work, {"s": "own"}).collect()["employee_number"].to_list() == [None, "1"]
+
+
+def test_an_account_of_xapi_is_the_number_without_its_home_page() -> None:
+    codes = ["https://lms.example|17", "http://lms.example/a?b=1|17", "17", "a|17"]
+    work = pl.LazyFrame([{"source_name": "s", **dict.fromkeys(ACCOUNT_KEYS), "account_code": code} for code in codes])
+    keyed = assign_account_keys(work, {"s": "employee_number"}).collect()
+    assert keyed["employee_number"].to_list() == ["17", "17", "17", "a|17"]
+    assert keyed["account_code"].to_list() == codes
 
 
 def test_a_key_that_two_people_share_matches_neither() -> None:

@@ -85,6 +85,18 @@ def test_rows_too_wide_or_too_narrow_are_set_aside_and_no_good_row_is_lost(
     assert good["skill_text"].to_list() == [skill] * good.height
 
 
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_header_in_the_middle_of_the_file_is_set_aside_as_such(tmp_path: Path, quote: str) -> None:
+    """Two exports that were put together. A row that only begins like the header is a row."""
+    path = tmp_path / "a.csv"
+    rows = [HEADER, feedback(0), ["id", "who", "skill", "peer", "4", "2025-02-13"], HEADER, feedback(1)]
+    path.write_text("\n".join(",".join(f"{quote}{cell}{quote}" for cell in row) for row in rows) + "\n")
+    export = read_export(path, get_adapter("tabular"), options())
+    assert export.shapes["feedback"].collect()["record_code"].to_list() == ["f0", "id", "f1"]
+    assert export.malformed.select("row_number", "reason").collect().rows() == [(3, "the header once more")]
+    assert export.row_count == 4
+
+
 @ANY_SETTINGS
 @given(records=st.lists(st.tuples(CELL, st.sampled_from(["line", "broken"])), min_size=1, max_size=8))
 def test_malformed_json_lines_are_set_aside_and_no_good_line_is_lost(
