@@ -131,6 +131,10 @@ def _print_shapes(preview: Preview, row_limit: int) -> None:
             {"reason": "left", "rows": "right"},
             [[reason.why, f"{reason.count:,}"] for reason in preview.passed_over],
         )
+    if preview.unknown_words:
+        stdout_console.print("Words that no table declares; a line below the source in footsteps.yaml settles each:")
+        for word in preview.unknown_words:
+            stdout_console.out(f"  {word.count:,} records: {word.sentence}", highlight=False)
     for note in preview.notes:
         stdout_console.print(f"Note: {note}")
     if preview.columns_left_out:

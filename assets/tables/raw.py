@@ -246,7 +246,16 @@ def _delivery_metadata(deliveries: list[LandedFile]) -> dict[str, Any]:
         "new_files": sum(delivery.status == "landed" for delivery in deliveries),
         "refused_files": sum(delivery.status == "refused" for delivery in deliveries),
         "deliveries": MetadataValue.md("\n".join(delivery_lines)),
+        "unknown_words": MetadataValue.md(_describe_unknown_words(deliveries)),
     }
+
+
+def _describe_unknown_words(deliveries: list[LandedFile]) -> str:
+    """The words of this run's files that no table declares, with the line of footsteps.yaml that settles each."""
+    words = [(delivery.source_name, word) for delivery in deliveries for word in delivery.unknown_words]
+    lines = ["| source | records | line of footsteps.yaml |", "|---|---:|---|"]
+    lines += [f"| {source} | {word.count:,} | `{word.sentence}` |" for source, word in words[:_MAX_LISTED_FILES]]
+    return "\n".join(lines) if words else "none"
 
 
 def _check_accepted(table_name: str, deliveries: list[LandedFile]) -> AssetCheckResult:

@@ -25,7 +25,7 @@ from pipelines.contracts.policy import RecommendationPolicy, TrainingPolicy
 from pipelines.sources.adapter import all_adapters
 from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.mapping import declared_shape_maps, nearest_names
-from pipelines.sources.mapping_checks import find_mapping_problems
+from pipelines.sources.mapping_checks import NO_ORIGIN, find_mapping_problems
 
 
 class ConfigError(Exception):
@@ -126,8 +126,8 @@ class ColumnMapping(ConfigSection):
 
     @model_validator(mode="after")
     def _check_origin(self) -> "ColumnMapping":
-        if (self.column is None) == (self.constant is None):
-            raise ValueError("give either `column` (a header of the file) or `constant`")
+        if (self.column is not None and self.constant is not None) or not self.model_fields_set:
+            raise ValueError(NO_ORIGIN)
         return self
 
 

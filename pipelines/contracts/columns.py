@@ -99,6 +99,9 @@ _DECLARATIONS = (
     _count("bad_count", "Rows in quarantine."),
     _count("read_count", "Rows of the file: kept, in quarantine, and passed over."),
     _counts("passed_over", "Rows that the system's adapter does not read, by reason: `verb launched`."),
+    _counts(
+        "unknown_words", "Words that nothing declares: the line of footsteps.yaml that settles each, and the rows."
+    ),
     _texts("failed_rules", "Rules that the row breaks, each as column|rule."),
     _flag("is_row_kept", "Whether the row was kept without the value that breaks the rule."),
     _text("row_text", "The row's mapped columns as text, in one JSON object.", personal=Personal.TEXT),

@@ -27,6 +27,7 @@ from pipelines.ingest.raw_tables import (
 from pipelines.sources.adapter import Export, get_adapter
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.manifest import read_manifest_mode
+from pipelines.sources.unknown_words import UnknownWord, list_unknown_words
 from pipelines.storage.atomic_write import file_sha256
 from pipelines.storage.lake import Lake
 
@@ -45,6 +46,7 @@ class LandedFile:
         bad_count: Rows in the quarantines that are in no raw table.
         read_count: Rows of the file: kept, set aside and passed over.
         passed_over: Rows that the adapter does not read, by reason.
+        unknown_words: Words that no table declares.
         columns_left_out: Columns that were not read.
         is_full: Whether the manifest calls the file a full export (or an incremental one); None without a manifest.
     """
@@ -60,6 +62,7 @@ class LandedFile:
     is_full: bool | None = None
     read_count: int = 0
     passed_over: Mapping[str, int] = field(default_factory=dict)
+    unknown_words: tuple[UnknownWord, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -315,6 +318,7 @@ def _store(landing: LandingContext, source: SourceConfig, landed: LandedFile, ex
         bad_count=counts.bad,
         read_count=counts.read,
         passed_over=counts.passed_over,
+        unknown_words=list_unknown_words([counts.word_counts], source.options()),
         columns_left_out=(*export.columns_left_out, *denied),
     )
 
@@ -357,6 +361,7 @@ def _record(landing: LandingContext, source: SourceConfig, landed: LandedFile) -
             "is_whole": [landed.is_full],
             "read_count": [landed.read_count],
             "passed_over": [[{"why": why, "count": count} for why, count in landed.passed_over.items()]],
+            "unknown_words": [[{"why": word.sentence, "count": word.count} for word in landed.unknown_words]],
         },
         schema=DELIVERY.schema,
     )

@@ -27,6 +27,7 @@ from pipelines.sources.adapter import Export
 from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.detect import best_match, rank_systems
 from pipelines.sources.readers.files import ExportRefused
+from pipelines.sources.unknown_words import UnknownWord, list_unknown_words
 
 # Why a run counts a landed record no more: a later record of the file says how the same thing stands now.
 EARLIER_STATE = "earlier state of the same record"
@@ -72,6 +73,7 @@ class Preview:
         columns_denied: Columns that are never read, each with the class of sensitive data.
         shapes: One preview per canonical schema that the system fills.
         passed_over: The reasons for which a run would pass over records of the file, each with the number of records.
+        unknown_words: Words that no table declares, each with the line of footsteps.yaml that settles it.
         notes: Sentences about the file that its reader must know.
     """
 
@@ -83,6 +85,7 @@ class Preview:
     columns_denied: tuple[tuple[str, str], ...] = ()
     shapes: dict[CanonicalSchemaName, ShapePreview] | None = None
     passed_over: tuple[PassedOver, ...] = ()
+    unknown_words: tuple[UnknownWord, ...] = ()
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -114,7 +117,7 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
         return Preview(path.name, None, None, "no system fits its columns: name one with --system")
 
     def read_shapes(export: Export) -> Preview:
-        frames, passed_over = read_landed_frames(export, name, day)
+        frames, passed_over, word_counts = read_landed_frames(export, name, day)
         return Preview(
             path.name,
             name,
@@ -124,6 +127,7 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
             export.sensitive_column_classes,
             {shape: _preview_shape(shape, *pair) for shape, pair in frames.items()},
             tuple(PassedOver(why, count) for why, count in passed_over.items()),
+            list_unknown_words([word_counts], options),
             export.notes,
         )
 
@@ -137,7 +141,7 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
 
 def read_landed_frames(
     export: Export, system: str, day: date
-) -> tuple[dict[CanonicalSchemaName, tuple[pl.DataFrame, pl.DataFrame]], dict[str, int]]:
+) -> tuple[dict[CanonicalSchemaName, tuple[pl.DataFrame, pl.DataFrame]], dict[str, int], pl.DataFrame]:
     """Land an export in a temporary folder, and read what a run would keep and set aside.
 
     Args:
@@ -146,8 +150,8 @@ def read_landed_frames(
         day: Day of the delivery.
 
     Returns:
-        Per canonical schema the rows of its raw table that a run counts and those of its quarantine; and the number of
-        records that are passed over, by reason.
+        Per canonical schema the rows of its raw table that a run counts and those of its quarantine; the number of
+        records that are passed over, by reason; and the words that no table declares (`count_unknown_words`).
 
     Raises:
         ExportRefused: If the export has a header and no row.
@@ -166,7 +170,7 @@ def read_landed_frames(
         frames["learning_record"] = (last_states, set_aside)
         if earlier_count := records.height - last_states.height:
             passed_over[EARLIER_STATE] = earlier_count
-    return frames, passed_over
+    return frames, passed_over, counts.word_counts
 
 
 def detect_system(path: Path) -> str | None:

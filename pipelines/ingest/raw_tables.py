@@ -8,7 +8,7 @@ Does not belong here: the rules (`pipelines.validation.landed_rows`), which of s
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -24,6 +24,7 @@ from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.passed_over import passed_over_by_reason, sum_by_reason
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.text_table import ROW_NUMBER
+from pipelines.sources.unknown_words import WORD_COUNTS_SCHEMA
 from pipelines.storage.atomic_write import replacing
 from pipelines.storage.lake import Lake
 from pipelines.validation.landed_rows import IS_REDUCED, LandedSplit, read_landed_counts, split_landed
@@ -137,12 +138,14 @@ class RowCounts:
         good: Rows in the raw table.
         bad: Rows in the quarantine that are in no raw table.
         passed_over: Rows that the adapter does not read, by reason, the most frequent first.
+        word_counts: Words that no table declares, as `count_unknown_words` returns them.
     """
 
     read: int
     good: int
     bad: int
     passed_over: Mapping[str, int]
+    word_counts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WORD_COUNTS_SCHEMA))
 
 
 def write_raw_tables(
@@ -173,6 +176,7 @@ def write_raw_tables(
         sum(count.good for count in counts),
         sum(count.bad for count in counts),
         sum_by_reason(count.passed_over for count in counts),
+        pl.concat(count.word_counts for count in counts),
     )
     if total.read == 0 and export.row_count == 0:
         raise ExportRefused("it holds a header and no row: export it again, or remove the file")
@@ -212,10 +216,11 @@ def write_raw_table(
     table = raw_table(system, schema)
     rows = export.shapes[shape].with_columns(provenance).with_row_index(POSITION)
     set_aside = _scan_malformed(export, shape, system).with_columns(provenance)
-    reasons = export.reason_counts.get(shape)
+    no_words = pl.LazyFrame(schema=WORD_COUNTS_SCHEMA)
+    reasons, words = export.reason_counts.get(shape), export.word_counts.get(shape, no_words)
     decisive = {column.name: column.is_decisive for column in schema.decisive}
     split = split_landed(rows, table, system, schema.nulled_if_invalid, decisive)
-    sunk = _sink(split, set_aside, table, files, reasons)
+    sunk = _sink(split, set_aside, table, files, reasons, words)
     counts = read_landed_counts(table, sunk.counts, source) + _count_malformed(sunk.malformed, source)
     hashes = sunk.passing[HASH].sort()
     if (hashes[1:] == hashes[:-1]).any():
@@ -231,12 +236,12 @@ def write_raw_table(
         raise RuntimeError(f"{table.name}: {good} rows kept and {bad} set aside, but the files hold other numbers")
     files.counts.write_text(format_landed_counts(table, counts))
     if sunk.reasons is None:
-        return RowCounts(good + bad, good, bad, {})
+        return RowCounts(good + bad, good, bad, {}, sunk.words)
     passed_over = passed_over_by_reason(sunk.reasons)
     read = int(sunk.reasons["count"].sum()) + sunk.malformed.height
     if read != good + bad + sum(passed_over.values()):
         raise RuntimeError(f"{table.name}: {read} rows in the file, {good + bad} read, {passed_over} passed over")
-    return RowCounts(read, good, bad, passed_over)
+    return RowCounts(read, good, bad, passed_over, sunk.words)
 
 
 def _scan_malformed(export: Export, shape: CanonicalSchemaName, system: str) -> pl.LazyFrame:
@@ -265,17 +270,24 @@ class _Sunk(NamedTuple):
         passing: One row per good row, in the order of its file: position, hash of the key, and whether it is reduced.
         counts: The counts of the split.
         malformed: One row per malformed row, with its reason in failed_rules.
+        words: The words that no table declares, as `count_unknown_words` returns them.
         reasons: The rows by reason to pass them over; None if the adapter passes none over.
     """
 
     passing: pl.DataFrame
     counts: pl.DataFrame
     malformed: pl.DataFrame
+    words: pl.DataFrame
     reasons: pl.DataFrame | None
 
 
 def _sink(
-    split: LandedSplit, set_aside: pl.LazyFrame, table: Table, files: DeliveryFiles, reasons: pl.LazyFrame | None
+    split: LandedSplit,
+    set_aside: pl.LazyFrame,
+    table: Table,
+    files: DeliveryFiles,
+    reasons: pl.LazyFrame | None,
+    words: pl.LazyFrame,
 ) -> _Sunk:
     """Sink both sides and count in one pass."""
     bad = pl.concat([split.bad, set_aside.select(quarantine_table(table.name).column_names)])
@@ -283,9 +295,10 @@ def _sink(
     # Whether a key is the first of its kind would hold up the stream. Hashes are compared after the rows have passed.
     key = pl.col(table.key[0]) if len(table.key) == 1 else pl.struct(table.key)
     passing = split.passing.select(POSITION, IS_REDUCED, key.hash().alias(HASH))
-    queries = [passing, split.counts, set_aside.select("failed_rules"), *([] if reasons is None else [reasons])]
-    passed, counts, malformed, *others = pl.collect_all([*queries, *sinks], engine="streaming")
-    return _Sunk(passed, counts, malformed, None if reasons is None else others[0])
+    queries = [passing, split.counts, set_aside.select("failed_rules"), words]
+    queries += [] if reasons is None else [reasons]
+    passed, counts, malformed, word_counts, *others = pl.collect_all([*queries, *sinks], engine="streaming")
+    return _Sunk(passed, counts, malformed, word_counts, None if reasons is None else others[0])
 
 
 def _count_malformed(malformed: pl.DataFrame, source: str) -> RuleCounts:

@@ -122,7 +122,7 @@ def read_file(folder: Path, file: ExportFile, system: str, options: SourceOption
     """
 
     def describe(export: Export) -> FileReading:
-        frames, passed_over = read_landed_frames(export, system, day)
+        frames, passed_over, _ = read_landed_frames(export, system, day)
         shapes = {shape: _describe_rows(shape, *pair) for shape, pair in frames.items()}
         return FileReading(
             file,

@@ -31,6 +31,7 @@ from pipelines.sources.readers.text_table import TextTable, normalize_header
 from pipelines.sources.readers.workbook import is_workbook, read_workbook
 from pipelines.sources.reshape import reshape_table, select_shape_maps, unpivoted_headers
 from pipelines.sources.sensitive_columns import sensitive_class
+from pipelines.sources.unknown_words import add_undecided_words, count_unknown_words
 
 # The rows of a file up to this size are held in memory while it is read.
 SMALL_FILE_BYTES = 16 << 20
@@ -54,6 +55,8 @@ class Export:
         row_count: Number of records, malformed ones included; None if they were not counted.
         reason_counts: Per shape the number of its rows by the reason for which they are passed over, as
             `passed_over.count_reasons` returns them; a shape that passes over none has no entry.
+        word_counts: Per canonical shape that the file fills the words that no table declares, as
+            `unknown_words.count_unknown_words` returns them.
         notes: Sentences about the file that its reader must know: it is one page of several.
         hashed_shapes: Shapes whose `record_code` is a hash of the row.
         is_regular: Whether the file has no malformed rows. Call it after reading a file that was checked in the
@@ -68,6 +71,7 @@ class Export:
     delimiter: str | None
     row_count: int | None
     reason_counts: Mapping[CanonicalSchemaName, pl.LazyFrame]
+    word_counts: Mapping[CanonicalSchemaName, pl.LazyFrame]
     notes: tuple[str, ...]
     hashed_shapes: frozenset[CanonicalSchemaName]
     is_regular: Callable[[], bool]
@@ -145,6 +149,7 @@ def read_export(
     shapes = {shape.shape: empty_frame(shape.shape) for shape in declared}
     compute = _compute_now if path.stat().st_size <= SMALL_FILE_BYTES else list
     rows = compute([_scan_rows(shape, text) for shape, text in maps])
+    pairs = [(shape, scanned) for (shape, _), scanned in zip(maps, rows, strict=True)]
     scanned_texts = compute(
         [
             scan_texts(shape, scanned.filter(pl.col(REASON).is_null()), text)
@@ -156,11 +161,6 @@ def read_export(
     transforms = prove_forms(texts, options, path.name, table.has_open_schema or table.encoding is None)
     frames = compute([fill_shape(text, proven, options) for text, proven in zip(texts, transforms, strict=True)])
     shapes |= {shape.shape: frame for (shape, _), frame in zip(maps, frames, strict=True)}
-    reason_counts = {
-        shape.shape: count_reasons(scanned)
-        for (shape, _), scanned in zip(maps, rows, strict=True)
-        if shape.pass_over or shape.counts_empty
-    }
     return Export(
         shapes,
         malformed.cache(),
@@ -169,7 +169,8 @@ def read_export(
         table.encoding,
         table.delimiter,
         table.row_count,
-        reason_counts,
+        {shape.shape: count_reasons(scanned) for shape, scanned in pairs if shape.pass_over or shape.counts_empty},
+        {shape.shape: count_unknown_words(shape, scanned, shapes[shape.shape]) for shape, scanned in pairs},
         table.notes,
         frozenset(shape.shape for shape, _ in maps if is_hashed(shape)),
         table.is_regular,
@@ -261,5 +262,5 @@ def _scan_rows(shape: ShapeMap, table: TextTable) -> pl.LazyFrame:
     """Return the columns that a shape reads, with the reason for which a row is passed over."""
     headers = headers_read_by(shape)
     columns = dict.fromkeys(column for header in headers for column in frame_columns(header, table))
-    rows = add_reasons(table.scan(tuple(columns)), shape, table)
+    rows = add_undecided_words(add_reasons(table.scan(tuple(columns)), shape, table), shape, table)
     return rows.cache() if shape.pass_over or shape.counts_empty else rows

@@ -36,7 +36,8 @@ class Condition:
         column: A destination of the shape map: every header of its field maps counts, and those of footsteps.yaml. If
             the shape map fills no column from it, the headers that may hold the word, in order of preference.
         words: The words, ignoring case, and of an IRI http or https and a slash at the end; "" stands for an empty
-            cell, ANY_TEXT for a filled one, KNOWN_WORDS for every word that the destination's transform maps.
+            cell, ANY_TEXT for a filled one, KNOWN_WORDS for every word that the destination's transform maps; in a
+            condition of a field map, for every word that this field map's own transform maps.
     """
 
     column: str | tuple[str, ...]

@@ -6,6 +6,7 @@ read (`passed_over`).
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -107,11 +108,17 @@ def choose_variant(variants: Sequence[FieldMap], shape: ShapeMap, table: TextTab
             if field_map.highest and field_map is not variants[-1]:
                 is_filled &= _any_filled(field_map.highest, field_map, shape, table)
         if field_map.when:
-            is_filled &= condition_holds(field_map.when, shape, table)
+            is_filled &= _meets(field_map.when, field_map, shape, table)
         if field_map.unless:
-            is_filled &= ~condition_holds(field_map.unless, shape, table)
+            is_filled &= ~_meets(field_map.unless, field_map, shape, table)
         chosen = pl.when(is_filled).then(pl.lit(i, pl.UInt8)).otherwise(chosen)
     return chosen
+
+
+def _meets(condition: Condition, field_map: FieldMap, shape: ShapeMap, table: TextTable) -> pl.Expr:
+    """Return whether the row meets a condition of a field map, of whose own headers it knows the words."""
+    own_words = transform_for(field_map).values if KNOWN_WORDS in condition.words else ()
+    return condition_holds(replace(condition, words=(*condition.words, *own_words)), shape, table)
 
 
 def field_text(field_map: FieldMap, shape: ShapeMap, table: TextTable) -> pl.Expr:

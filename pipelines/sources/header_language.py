@@ -58,7 +58,7 @@ def _headers_by_language(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
     languages: dict[str, tuple[str, ...]] = {}
     for header in headers:
         words = set(re.findall(r"\w+", header.casefold()))
-        for language in (*(name for name, known in _KNOWN_WORDS.items() if words & known), *_scripts(header)):
+        for language in (*(name for name, listed in _KNOWN_WORDS.items() if words & listed), *_scripts(header)):
             languages[language] = (*languages.get(language, ()), header)
     return languages
 

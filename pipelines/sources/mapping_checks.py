@@ -23,6 +23,7 @@ from pipelines.sources.mapping import (
     transform_for,
 )
 
+NO_ORIGIN = "give either `column` (a header of the file) or `constant`"
 _ALLOWED: dict[TransformKind, str] = {
     "boolean": "true, false",
     "date": "a day such as 2025-06-30",
@@ -53,8 +54,8 @@ def find_mapping_problems(adapter: Adapter, options: SourceOptions) -> Iterator[
         options: Options of the source, with the mapping.
 
     Returns:
-        One problem per column that no shape has, per constant or word that the column does not allow, and, for the
-        system `tabular`, per needed column that the mapping does not fill.
+        One problem per column that no shape has or that nothing fills, per constant or word that the column does not
+        allow, and, for the system `tabular`, per needed column that the mapping does not fill.
     """
     shape_maps = declared_shape_maps(adapter, options)
     columns = tuple(dict.fromkeys(name for shape in shape_maps for name in CANONICAL_SCHEMAS[shape.shape].columns))
@@ -64,6 +65,8 @@ def find_mapping_problems(adapter: Adapter, options: SourceOptions) -> Iterator[
             owner = " or ".join(dict.fromkeys(shape.shape for shape in shape_maps))
             message = f"{owner} has no such column; nearest: {nearest_names(destination, columns)}"
             yield MappingProblem((destination,), f"{message}; allowed: {', '.join(columns)}")
+        elif not (override.headers or override.constant or _field_map(destination, shape_maps).is_mapped):
+            yield MappingProblem((destination,), NO_ORIGIN)
         else:
             yield from _find_value_problems(_field_map(destination, shape_maps), override, options)
     if adapter.shapes:

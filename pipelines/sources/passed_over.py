@@ -18,6 +18,8 @@ from pipelines.sources.reshape import IS_EMPTY
 
 # Column of the reason for which a row is passed over; null in a row that is read.
 REASON = "@reason"
+# Before the name of a column, the column of the words for which rows are passed over as unknown.
+UNKNOWN_WORD = "@unknown:"
 # A longer text, or one with an address, is no word of a list and is not quoted.
 MAX_WORD_LENGTH = 60
 # What comes before the last part of an IRI.
@@ -35,7 +37,8 @@ def add_reasons(rows: pl.LazyFrame, shape: ShapeMap, table: TextTable) -> pl.Laz
         table: The file.
 
     Returns:
-        The same rows with the column `REASON`.
+        The same rows with the column `REASON`, and per column of words the word for which a row is passed over as
+        unknown (`UNKNOWN_WORD` and the name of the column).
     """
     # texts and words are columns of their own: inside the conditions they would be computed several times
     texts = {f"{REASON}:text:{i}": condition_text(rule, shape, table) for i, rule in enumerate(shape.pass_over)}
@@ -47,7 +50,13 @@ def add_reasons(rows: pl.LazyFrame, shape: ShapeMap, table: TextTable) -> pl.Laz
     if shape.counts_empty:
         reasons.insert(0, pl.when(pl.col(IS_EMPTY)).then(pl.lit(f"no {shape.explode}")))
     reason = pl.coalesce(*reasons, pl.lit(None, pl.String)).alias(REASON)
-    return rows.with_columns(**texts).with_columns(**words).with_columns(reason).drop(*texts, *words)
+    unknown = [
+        pl.when(_is_unknown(rule.what) & (pl.col(text) != "")).then(pl.col(text)).alias(f"{UNKNOWN_WORD}{rule.column}")
+        for rule, text in zip(shape.pass_over, texts, strict=True)
+        if isinstance(rule.column, str) and KNOWN_WORDS in rule.other_than
+    ]
+    reasoned = rows.with_columns(**texts).with_columns(**words).with_columns(reason)
+    return reasoned.with_columns(unknown).drop(*texts, *words)
 
 
 def count_reasons(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -97,6 +106,11 @@ def _declared_reason(rule: PassOver, word: pl.Expr) -> pl.Expr:
         for compared, declared in zip(comparable_words(words), words, strict=True)
     }
     return word.replace_strict(list(reasons), list(reasons.values()), default=rule.what, return_dtype=pl.String)
+
+
+def _is_unknown(what: str) -> pl.Expr:
+    """Return whether a row is passed over with a reason of `_quoted_reason`."""
+    return (pl.col(REASON).str.starts_with(f"{what} ") | (pl.col(REASON) == f"other {what}")).fill_null(False)
 
 
 def _quoted_reason(what: str, text: pl.Expr) -> pl.Expr:

@@ -4,14 +4,14 @@ Belongs here: the columns of both versions and how they map. The file manifest.c
 Does not belong here: classes, enrolments and results.
 """
 
-from pipelines.sources.declaration import Adapter, Condition, FieldMap, ShapeMap
+from pipelines.sources.declaration import KNOWN_WORDS, Adapter, Condition, FieldMap, ShapeMap
 from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform
 
-STATUSES = Vocabulary(
-    "1EdTech OneRoster 1.1, 4.13.8 StatusType (active, tobedeleted; inactive in 1.0) and enabledUser; 1.2 CSV binding",
-    {"active": "active", "true": "active", "1": "active"}
-    | dict.fromkeys(("tobedeleted", "inactive", "false", "0"), "left"),
-)
+_SPECIFICATION = "1EdTech OneRoster 1.1, 4.13.8 StatusType (inactive in 1.0) and enabledUser; 1.2 CSV binding"
+_LEFT = {"tobedeleted": "left", "inactive": "left"}
+DELETED = as_transform(Vocabulary(_SPECIFICATION, _LEFT, {"active": "the account may be disabled all the same"}))
+ENABLED = as_transform(Vocabulary(_SPECIFICATION, {"true": "active", "1": "active", "false": "left", "0": "left"}))
+STATUS = as_transform(Vocabulary(_SPECIFICATION, {"active": "active", **_LEFT}))
 
 ADAPTER = Adapter(
     system="oneroster",
@@ -31,12 +31,9 @@ ADAPTER = Adapter(
                 FieldMap("unit_name", ("primaryOrgSourcedId", "orgSourcedIds"), extract=r"^([^,]+)"),
                 FieldMap("role_name", ("role",)),
                 # A record that is to be deleted counts as left, even if its account is still enabled.
-                FieldMap(
-                    "employment_status",
-                    ("status", "enabledUser"),
-                    as_transform(STATUSES),
-                    extract=r"(?i)^\s*(tobedeleted|inactive|true|false|1|0)\s*$",
-                ),
+                FieldMap("employment_status", ("status",), DELETED, when=Condition(("status",), (KNOWN_WORDS,))),
+                FieldMap("employment_status", ("enabledUser",), ENABLED),
+                FieldMap("employment_status", ("status",), STATUS),
                 FieldMap("changed_at", ("dateLastModified",)),
             ),
             signature=("sourcedId", "givenName"),

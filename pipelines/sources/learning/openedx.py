@@ -45,8 +45,11 @@ EVENTS = Vocabulary(
         **with_reason(_INSIDE, ("page_close", "seq_goto", "seq_next", "seq_prev", "edx.bookmark.added")),
     },
 )
-GRADES = ("edx.course.grade.passed.first_time", "edx.course.grade.now_passed", "edx.course.grade.now_failed")
-CERTIFICATES = ("edx.certificate.created", "edx.certificate.revoked")
+IS_GRADE = Condition(
+    "learning_verb",
+    ("edx.course.grade.passed.first_time", "edx.course.grade.now_passed", "edx.course.grade.now_failed"),
+)
+IS_CERTIFICATE = Condition("learning_verb", ("edx.certificate.created", "edx.certificate.revoked"))
 # `event` may be an object or text that holds one (tracking_logs: string or JSON).
 USER = ("data::user_id", "event::user_id", "data::username", "event::username")
 EVENT_COURSE = ("data::course_id", "event::course_id")
@@ -59,10 +62,6 @@ IDS = (
     r"(?i)^\s*(id|user[ _]id|student[ _]id|username|external[ _](?:user[ _])?id|anonymous[ _]user[ _]id"
     r"|(?:course specific )?anonymized user id)\s*$"
 )
-
-
-def _other_events_than(events: tuple[str, ...]) -> Condition:
-    return Condition("learning_verb", tuple(event for event in EVENTS.proves if event not in events))
 
 
 ADAPTER = Adapter(
@@ -86,10 +85,8 @@ ADAPTER = Adapter(
                 FieldMap("course_code", (*EVENT_COURSE, "context.course_id")),
                 FieldMap("learning_verb", ("name",), as_transform(EVENTS), required=True),
                 # A person's grade in a course is one state, the certificate another: the order of the parts differs.
-                FieldMap("state_code", (*USER, *EVENT_COURSE), DIGEST, join="|", unless=_other_events_than(GRADES)),
-                FieldMap(
-                    "state_code", (*EVENT_COURSE, *USER), DIGEST, join="|", unless=_other_events_than(CERTIFICATES)
-                ),
+                FieldMap("state_code", (*USER, *EVENT_COURSE), DIGEST, join="|", when=IS_GRADE),
+                FieldMap("state_code", (*EVENT_COURSE, *USER), DIGEST, join="|", when=IS_CERTIFICATE),
                 FieldMap("occurred_at", ("timestamp", "time"), required=True),
             ),
             signature=("name", "context.course_id"),

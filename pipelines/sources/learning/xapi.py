@@ -32,7 +32,8 @@ _EXTENSIONS = (
     "https://github.com/edx/event-routing-backends/blob/master/docs/xapi-extensions/eventVersion.rst",
 )
 BY_OPEN_EDX = Condition(tuple(f'$.context.extensions."{extension}"' for extension in _EXTENSIONS), (ANY_TEXT,))
-NO_GRADE = Condition("learning_verb", (VOIDED, *(verb for verb in VERB.values if verb not in (PASSED, FAILED))))
+NOT_BY_OPEN_EDX = Condition(BY_OPEN_EDX.column, ("",))
+IS_GRADE = Condition("learning_verb", (PASSED, FAILED))
 IS_VOIDING = Condition("learning_verb", (VOIDED,))
 ACCOUNT = ("actor.account.homePage", "actor.account.name")
 ACTOR = (*ACCOUNT, "actor.mbox", "actor.mbox_sha1sum", "actor.openid")
@@ -73,7 +74,14 @@ ADAPTER = Adapter(
                 FieldMap("course_name", (f"{NAME}.*",), extract=r"^([^|]+)"),
                 FieldMap("learning_verb", ("verb.id",), OPEN_EDX_VERB, when=BY_OPEN_EDX, unless=IS_VOIDING),
                 FieldMap("learning_verb", ("verb.id",), VERB, required=True, unless=IS_VOIDING),
-                FieldMap("state_code", (*ACTOR, "object.id"), DIGEST, join="|", when=BY_OPEN_EDX, unless=NO_GRADE),
+                FieldMap(
+                    "state_code",
+                    (*ACTOR, "object.id", "context.registration"),
+                    DIGEST,
+                    join="|",
+                    when=IS_GRADE,
+                    unless=NOT_BY_OPEN_EDX,
+                ),
                 FieldMap("occurred_at", ("timestamp", "stored"), ISO_TIME),
                 FieldMap("learning_hours", ("result.duration",), SECONDS),
                 # A tool may scale from -1 to 1 what it scores from 0 to 10, so points of a maximum come first.

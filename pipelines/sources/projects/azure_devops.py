@@ -4,7 +4,7 @@ Belongs here: the column names and how they map. The query chooses the columns.
 Does not belong here: commits and builds.
 """
 
-from pipelines.sources.declaration import Adapter, Condition, FieldMap, ShapeMap
+from pipelines.sources.declaration import KNOWN_WORDS, Adapter, Condition, FieldMap, ShapeMap
 from pipelines.sources.value_maps import HOURS, IS_DONE
 from pipelines.sources.vocabularies.issue_states import AZURE_REASONS, filled_means_done
 from pipelines.sources.vocabularies.vocabulary import as_transform
@@ -33,9 +33,9 @@ ADAPTER = Adapter(
                     "is_done",
                     ("Reason",),
                     as_transform(AZURE_REASONS, "boolean"),
-                    when=Condition(("Reason",), tuple(AZURE_REASONS.proves)),
+                    when=Condition(("Reason",), (KNOWN_WORDS,)),
                 ),
-                FieldMap("is_done", ("State",), IS_DONE, when=Condition(("State",), tuple(IS_DONE.values))),
+                FieldMap("is_done", ("State",), IS_DONE, when=Condition(("State",), (KNOWN_WORDS,))),
                 # A state of the company's own says nothing; the day on which the work was closed does.
                 FieldMap("is_done", CLOSED, filled_means_done(*CLOSED), value_is_header=True),
                 FieldMap("is_done", ("State",), IS_DONE),

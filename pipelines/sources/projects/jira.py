@@ -5,13 +5,13 @@ cell of `Log Work` is `comment;datetime;author;seconds`, and its comment is neve
 Does not belong here: worklogs of Tempo (`tempo`).
 """
 
-from pipelines.sources.declaration import Adapter, Condition, FieldMap, ShapeMap
+from pipelines.sources.declaration import KNOWN_WORDS, Adapter, Condition, FieldMap, ShapeMap
 from pipelines.sources.value_maps import DIGEST, IS_DONE, LIST_MARKS, SECONDS, WORKING_SECONDS
 from pipelines.sources.vocabularies.issue_states import JIRA_RESOLUTIONS, filled_means_done
 from pipelines.sources.vocabularies.vocabulary import as_transform
 
 RESOLUTION = as_transform(JIRA_RESOLUTIONS, "boolean")
-HAS_KNOWN_RESOLUTION = Condition(("Resolution",), tuple(JIRA_RESOLUTIONS.proves))
+HAS_KNOWN_RESOLUTION = Condition(("Resolution",), (KNOWN_WORDS,))
 RESOLVED = ("Resolved", "Resolution Date", "resolution_date", "resolutiondate")
 
 ADAPTER = Adapter(

@@ -9,8 +9,11 @@ Source: redmine/redmine, app/models/issue_query.rb and time_entry_query.rb (colu
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import HOURS, IS_DONE
+from pipelines.sources.value_maps import HOURS
+from pipelines.sources.vocabularies.issue_states import ISSUE_STATES, REDMINE_STATUSES
+from pipelines.sources.vocabularies.vocabulary import as_transform, merge
 
+STATUS = as_transform(merge(ISSUE_STATES, REDMINE_STATUSES), "boolean")
 PROJECT = ("project.id", "Project", "Projekt")
 
 
@@ -41,7 +44,7 @@ def _issues(*signature: str) -> ShapeMap:
             FieldMap("project_code", PROJECT),
             FieldMap("assignment_code", ("id", "#"), required=True),
             FieldMap("skill_text", ("category.name", "Category", "Kategorie")),
-            FieldMap("is_done", ("status.name", "Status"), IS_DONE),
+            FieldMap("is_done", ("status.name", "Status"), STATUS),
             FieldMap("started_date", ("start_date", "Start date", "Beginn")),
             FieldMap("done_at", ("closed_on", "Closed")),
             FieldMap("planned_hours", ("estimated_hours", "Estimated time", "Geschätzter Aufwand"), HOURS),

@@ -11,10 +11,10 @@ from pipelines.sources.vocabularies.vocabulary import Vocabulary, merge
 _DONE, _NOT_DONE = "true", "false"
 
 
-def _words(source: str, done: str, not_done: str) -> Vocabulary:
+def _words(source: str, done: str, not_done: str, is_partial: bool = False) -> Vocabulary:
     """Return a vocabulary from words separated by commas."""
     proves = dict.fromkeys(done.split(", "), _DONE) | dict.fromkeys(not_done.split(", "), _NOT_DONE)
-    return Vocabulary(source, {word: meaning for word, meaning in proves.items() if word})
+    return Vocabulary(source, {word: meaning for word, meaning in proves.items() if word}, is_partial=is_partial)
 
 
 # An issue that is closed because nobody will work on it, or because another issue holds the work, is not finished work.
@@ -46,6 +46,7 @@ AZURE_REASONS = _words(
     "",
     "duplicate, as designed, cannot reproduce, obsolete, abandoned, cut, deferred, rejected, out of scope, "
     "removed from the backlog, copied to backlog, not fixed, overtaken by events, won't fix",
+    is_partial=True,
 )
 GITHUB_STATES = _words(
     "GitHub REST API 2022-11-28, issues: state, state_reason (completed, not_planned, duplicate, reopened)",
@@ -55,6 +56,11 @@ GITHUB_STATES = _words(
 GITLAB_ISSUE_STATES = _words("GitLab REST API v4 and CSV, issues: state", "closed", "opened, open, reopened, locked")
 GITLAB_MERGE_REQUEST_STATES = _words(
     "GitLab REST API v4 and CSV, merge requests: state", "merged", "opened, open, closed, locked"
+)
+REDMINE_STATUSES = _words(
+    "Redmine, config/locales/en.yml and de.yml: default_issue_status",
+    "resolved, closed, gelöst, erledigt",
+    "new, in progress, feedback, rejected, neu, in bearbeitung, abgewiesen",
 )
 LINEAR_STATE_TYPES = _words(
     "Linear GraphQL schema, WorkflowState.type", "completed", "triage, backlog, unstarted, started, canceled, duplicate"

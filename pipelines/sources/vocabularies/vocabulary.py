@@ -21,11 +21,13 @@ class Vocabulary:
         proves: Canonical word per word of the standard.
         proves_nothing: Why a word of the standard is passed over, per word: it is known and shows neither practice nor
             assessment.
+        is_partial: Whether the other words of the standard are left out as they say nothing; they are not unknown.
     """
 
     source: str
     proves: Mapping[str, str]
     proves_nothing: Mapping[str, str] = field(default_factory=dict)
+    is_partial: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a vocabulary without a source, and a word that both proves something and nothing."""
@@ -53,7 +55,10 @@ def merge(*vocabularies: Vocabulary) -> Vocabulary:
 
 def as_transform(vocabulary: Vocabulary, kind: TransformKind = "category") -> Transform:
     """Return the transform that reads the words of a vocabulary; any other text stays unread."""
-    return Transform(kind, values=vocabulary.proves, source=vocabulary.source)
+    nothing = tuple(vocabulary.proves_nothing)
+    return Transform(
+        kind, vocabulary.proves, source=vocabulary.source, says_nothing=nothing, is_partial=vocabulary.is_partial
+    )
 
 
 def with_reason(reason: str, words: Iterable[str], prefix: str = "") -> dict[str, str]:

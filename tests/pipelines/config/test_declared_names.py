@@ -208,3 +208,20 @@ def test_an_account_map_may_serve_any_declared_system(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["pipelines/demo/footsteps.yaml", "examples/rust/footsteps.yaml"])
 def test_the_configurations_of_the_demo_and_the_examples_are_accepted(path: str) -> None:
     assert isinstance(read_config(ROOT / path), Config)
+
+
+def test_a_word_of_a_column_that_the_system_fills_needs_no_header(tmp_path: Path) -> None:
+    path = tmp_path / "footsteps.yaml"
+    path.write_text(
+        "company: X\nsources:\n" + ISSUES.replace("}", ', mapping: {is_done: {values: {"Shipped": "true"}}}}')
+    )
+    override = read_config(path).sources[0].options().overrides()["is_done"]
+    assert (override.headers, override.values) == ((), {"Shipped": "true"})
+
+
+@pytest.mark.parametrize("spec", ["{values: {a: b}}", "{}", "{column: a, constant: b}"])
+def test_a_column_that_nothing_fills_or_that_is_filled_twice_is_refused(tmp_path: Path, spec: str) -> None:
+    path = tmp_path / "footsteps.yaml"
+    path.write_text("company: X\nsources:\n" + MARKS + f"      given_by_code: {spec}\n")
+    with pytest.raises(ConfigError, match=r"mapping.given_by_code: give either `column` \(a header of the file\) or"):
+        read_config(path)

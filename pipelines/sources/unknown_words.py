@@ -1,0 +1,163 @@
+"""Words of a file that no table declares: counted per column, each with the line of footsteps.yaml that settles it.
+
+Belongs here: which columns hold words, the counts of unknown ones, and the line.
+Does not belong here: what the words of a system prove (`vocabularies`, the adapters), rows passed over (`passed_over`).
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipelines.contracts.columns import COLUMNS
+from pipelines.sources.casts.words import comparable, comparable_words
+from pipelines.sources.declaration import KNOWN_WORDS, Condition, FieldMap, ShapeMap, SourceOptions
+from pipelines.sources.field_text import choose_variant, condition_text, holds_word
+from pipelines.sources.mapping import transform_for
+from pipelines.sources.passed_over import MAX_WORD_LENGTH, REASON, UNKNOWN_WORD
+from pipelines.sources.readers.text_table import TextTable
+
+_UNDECIDED = "@undecided"
+_NAME = re.compile(f"^(?:{UNKNOWN_WORD}|{_UNDECIDED}[0-9]+:)(.*)$")
+WORD_COUNTS_SCHEMA = pl.Schema({"column": pl.String, "word": pl.String, "count": pl.Int64})
+# Words beyond this number are counted together per column.
+MAX_WORDS = 20
+
+
+@dataclass(frozen=True)
+class UnknownWord:
+    """A word of a file that no table declares.
+
+    Attributes:
+        column: Column of the canonical shape whose word it is.
+        word: The word as the file writes it; None for words counted together, and for texts that may be no words.
+        count: Number of records.
+        line: Line below the source in footsteps.yaml that gives the word a meaning.
+        meanings: The meanings that the column allows.
+    """
+
+    column: str
+    word: str | None
+    count: int
+    line: str
+    meanings: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """The line that settles the word, and what its placeholders stand for."""
+        of_word = "" if self.word is not None else "WORD is as the file writes it; "
+        return f"{self.line}, where {of_word}MEANING is {' or '.join(self.meanings)}"
+
+
+def add_undecided_words(rows: pl.LazyFrame, shape: ShapeMap, table: TextTable) -> pl.LazyFrame:
+    """Add the unknown words beside which another variant of the field counts: the day on which work was done.
+
+    Args:
+        rows: The rows of a shape with the columns that `add_reasons` adds.
+        shape: The map, fitted to the file.
+        table: The file.
+
+    Returns:
+        The same rows with one more column per such field map: the word; null in every other row.
+    """
+    is_read = pl.col(REASON).is_null()
+    words = [
+        pl.when(is_read)
+        .then(_undecided(field_map.when, field_map, shape, table))
+        .alias(f"{_UNDECIDED}{i}:{field_map.destination}")
+        for i, field_map in enumerate(shape.fields)
+        if field_map.when and KNOWN_WORDS in field_map.when.words and not transform_for(field_map).is_partial
+    ]
+    return rows.with_columns(words) if words else rows
+
+
+def count_unknown_words(shape: ShapeMap, scanned: pl.LazyFrame, filled: pl.LazyFrame) -> pl.LazyFrame:
+    """Count the words of a shape of a file that no table declares.
+
+    Args:
+        shape: The map, fitted to the file.
+        scanned: The rows of the file, with the columns that `add_reasons` and `add_undecided_words` add.
+        filled: The rows that the shape reads, with every column and its text.
+
+    Returns:
+        One row per column and word, in the schema `WORD_COUNTS_SCHEMA`; `word` is null if the text may be no word.
+    """
+    read = [(filled, column, _read_as_nothing(column, words)) for column, words in _word_columns(shape).items()]
+    names = {name: match.group(1) for name in scanned.collect_schema() if (match := _NAME.match(name))}
+    undecided = [(scanned, column, pl.col(name)) for name, column in names.items()]
+    counts = [_count(rows, column, text) for rows, column, text in (*read, *undecided)]
+    return pl.concat([pl.LazyFrame(schema=WORD_COUNTS_SCHEMA), *counts])
+
+
+def list_unknown_words(counts: Iterable[pl.DataFrame], options: SourceOptions) -> tuple[UnknownWord, ...]:
+    """Return the words by frequency; the rare ones of a column as one entry without a word.
+
+    Args:
+        counts: Frames that `count_unknown_words` returns.
+        options: How the source declares that its files are read. Of a column that they map to headers, no word is
+            quoted, as nobody knows that the header holds words of a list.
+    """
+    own = [column for column, override in options.overrides().items() if override.headers]
+    totals = (
+        pl.concat([pl.DataFrame(schema=WORD_COUNTS_SCHEMA), *counts])
+        .with_columns(pl.when(~pl.col("column").is_in(own)).then("word").alias("word"))
+        .group_by("column", "word")
+        .agg(pl.col("count").sum())
+        .sort("column", "count", "word", descending=[False, True, False])
+        .with_columns(pl.when(pl.int_range(pl.len()).over("column") < MAX_WORDS).then("word").alias("word"))
+        .group_by("column", "word", maintain_order=True)
+        .agg(pl.col("count").sum())
+    )
+    ordered = totals.sort("count", "column", "word", descending=[True, False, False], nulls_last=True)
+    return tuple(_with_line(*row) for row in ordered.iter_rows())
+
+
+def _word_columns(shape: ShapeMap) -> dict[str, set[str]]:
+    """Return the columns whose texts are words of a list, each with the words that say nothing.
+
+    The name of a header is always known.
+    """
+    columns: dict[str, set[str]] = {}
+    for field_map in shape.fields:
+        transform = transform_for(field_map)
+        if field_map.headers and not field_map.value_is_header and transform.kind in ("category", "boolean"):
+            columns.setdefault(field_map.destination, set()).update(transform.says_nothing)
+    return columns
+
+
+def _undecided(condition: Condition, field_map: FieldMap, shape: ShapeMap, table: TextTable) -> pl.Expr:
+    """Return the text of a condition if it is no known word and no variant counts that reads the same headers."""
+    text = condition_text(condition, shape, table)
+    transform = transform_for(field_map)
+    words = (*condition.words, *transform.values, *transform.says_nothing)
+    is_known = holds_word(text, comparable(text), condition.column, words, shape)
+    variants = [other for other in shape.fields if other.destination == field_map.destination]
+    same = [i for i, other in enumerate(variants) if other.headers == field_map.headers]
+    is_counted = choose_variant(variants, shape, table).is_in(same).fill_null(False)
+    return pl.when((text != "") & ~is_known & ~is_counted).then(text)
+
+
+def _read_as_nothing(column: str, says_nothing: set[str]) -> pl.Expr:
+    text = pl.col(f"text:{column}")
+    return pl.when(pl.col(column).is_null() & ~comparable(text).is_in(comparable_words(says_nothing))).then(text)
+
+
+def _count(rows: pl.LazyFrame, column: str, text: pl.Expr) -> pl.LazyFrame:
+    is_word = (pl.col("word").str.len_chars() <= MAX_WORD_LENGTH) & ~pl.col("word").str.contains("@", literal=True)
+    return (
+        rows.select(text.alias("word"))
+        .drop_nulls()
+        .group_by(pl.when(is_word).then("word"))
+        .agg(pl.len().cast(pl.Int64).alias("count"))
+        .select(pl.lit(column).alias("column"), "word", "count")
+    )
+
+
+def _with_line(column: str, word: str | None, count: int) -> UnknownWord:
+    key = "WORD" if word is None else json.dumps(word, ensure_ascii=False)
+    line = f"mapping: {{{column}: {{values: {{{key}: MEANING}}}}}}"
+    is_flag = COLUMNS[column].dtype == pl.Boolean
+    meanings = ('"true"', '"false"') if is_flag else COLUMNS[column].allowed or ("any text",)
+    return UnknownWord(column, word, count, line, tuple(meanings))
