@@ -69,7 +69,7 @@ def _propose_person(draft: MappingDraft) -> CanonicalSchemaName | None:
     """People: a key that is never repeated, beside what HR knows of a person."""
     roles = draft.roles
     described = [roles.name, roles.unit, roles.role, roles.manager, roles.start]
-    if roles.skill or roles.hours or sum(column is not None for column in described) < 2:
+    if roles.skill or roles.hours or roles.has_former_state or sum(column is not None for column in described) < 2:
         return None
     if not roles.persons or not roles.persons[0].is_unique:
         return None
@@ -179,8 +179,10 @@ def _find_course_in_skill(roles: ColumnRoles) -> RoleColumn | None:
 
 
 def _propose_work(draft: MappingDraft) -> CanonicalSchemaName | None:
+    """Work: hours, or a skill that was used in a project, on a task, or in a table of work."""
     roles = draft.roles
-    if roles.hours is None or not (roles.skill or roles.project or roles.task):
+    is_work = bool(roles.skill and (roles.project or roles.task or "work" in draft.subjects))
+    if not is_work and (roles.hours is None or not (roles.skill or roles.project or roles.task)):
         return None
     draft.fill_event("worked_at")
     draft.fill("project_code", roles.project)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pipelines.inspection.columns import ColumnProfile, CompanyValues
 from pipelines.inspection.forms import suggest_scale
-from pipelines.inspection.vocabulary import Topic, header_words, topic_fit
+from pipelines.inspection.vocabulary import Topic, header_words, names_a_topic, names_former_state, topic_fit
 
 # Most cells of a column are of one kind; the others are typing errors.
 MIN_SHARE = 0.9
@@ -65,6 +65,7 @@ class ColumnRoles:
     Attributes:
         persons: Keys of the person whom the row is about, the most trusted first.
         questions: What could not be decided.
+        has_former_state: Whether a column tells what was before, as in a table of changes.
     """
 
     persons: tuple[RoleColumn, ...]
@@ -75,7 +76,7 @@ class ColumnRoles:
     day: RoleColumn | None
     start: RoleColumn | None
     end: RoleColumn | None
-    other_day: RoleColumn | None
+    planned_day: RoleColumn | None
     hours: RoleColumn | None
     score: RoleColumn | None
     kind: RoleColumn | None
@@ -89,6 +90,7 @@ class ColumnRoles:
     unit: RoleColumn | None
     role: RoleColumn | None
     questions: tuple[str, ...] = ()
+    has_former_state: bool = False
 
 
 @dataclass
@@ -101,11 +103,11 @@ class _Table:
 
     def take(self, topic: Topic, test: Callable[[ColumnProfile], bool]) -> RoleColumn | None:
         """Take the free column that the topic names best, if the test holds for it."""
-        named = [(topic_fit(p.header, topic), p) for p in self.free if test(p)]
-        best = max(named, key=lambda pair: pair[0], default=(0, None))
-        if best[1] is None or not best[0]:
+        named = [(topic_fit(p.header, topic), not names_former_state(p.header), p) for p in self.free if test(p)]
+        fit, _, profile = max(named, key=lambda candidate: candidate[:2], default=(0, False, None))
+        if profile is None or not fit:
             return None
-        return self.use(best[1], "its name", is_sure=best[0] > 1)
+        return self.use(profile, "its name", is_sure=fit > 1)
 
     def use(self, profile: ColumnProfile, why: str, is_sure: bool = True, **traits: object) -> RoleColumn:
         """Give a column its role."""
@@ -138,7 +140,7 @@ def assign_roles(profiles: Sequence[ColumnProfile], company: CompanyValues) -> C
     start = table.take("start", _is_day)
     end = table.take("end", _is_day)
     day = _find_day(table)
-    other_day = table.take("other_day", _is_day)
+    planned_day = table.take("planned_day", _is_day)
     hours = _find_hours(table)
     score = _find_score(table)
     kind, status = (table.take(topic, lambda p: p.is_text and bool(p.words)) for topic in ("kind", "status"))
@@ -160,7 +162,7 @@ def assign_roles(profiles: Sequence[ColumnProfile], company: CompanyValues) -> C
         day,
         start,
         end,
-        other_day,
+        planned_day,
         hours,
         score,
         kind,
@@ -174,6 +176,7 @@ def assign_roles(profiles: Sequence[ColumnProfile], company: CompanyValues) -> C
         texts["unit"],
         texts["role"],
         tuple(table.questions),
+        any(names_former_state(profile.header) for profile in profiles),
     )
 
 
@@ -263,19 +266,21 @@ def _find_account(table: _Table, persons: Sequence[RoleColumn]) -> RoleColumn | 
 
 
 def _find_day(table: _Table) -> RoleColumn | None:
-    """Find the day on which it happened; a day of planning or of keeping the record is not it."""
-    days = [p for p in table.free if _is_day(p)]
-    fits = [(topic_fit(p.header, "day") - 2 * topic_fit(p.header, "other_day"), p) for p in days]
-    usable = [(fit, p) for fit, p in fits if fit >= 0]
-    if not usable:
+    """Find the day on which it happened: a day of planning is not it, a day of keeping the record only if need be."""
+    days = [p for p in table.free if _is_day(p) and not topic_fit(p.header, "planned_day")]
+    fits = [(topic_fit(p.header, "day") - 3 * bool(topic_fit(p.header, "record_day")), p) for p in days]
+    best_fit, best = max(fits, key=lambda candidate: candidate[0], default=(0, None))
+    if best is None:
         return None
-    best_fit, best = max(usable, key=lambda pair: pair[0])
-    ties = [p for fit, p in usable if fit == best_fit and p is not best]
+    ties = [p for fit, p in fits if fit == best_fit and p is not best]
     if ties:
         names = ", ".join(f"`{p.header}`" for p in ties)
         table.questions.append(f"{names} also hold days: check that `{best.header}` is the day on which it happened")
-    why = "its values are days" if best_fit < 2 else "its name, and its values are days"
-    return table.use(best, why, is_sure=not ties)
+    if best_fit < 0:
+        why = "the only days, though its name speaks of the record"
+    else:
+        why = "its values are days" if best_fit < 2 else "its name, and its values are days"
+    return table.use(best, why, is_sure=best_fit >= 0 and not ties)
 
 
 def _find_hours(table: _Table) -> RoleColumn | None:
@@ -351,6 +356,7 @@ def _find_repeated_text(table: _Table, has_day: bool) -> RoleColumn | None:
         if p.is_text
         and not p.is_unique
         and p.distinct_count > 1
+        and not names_a_topic(p.header)
         and p.mean_length <= MAX_SKILL_LENGTH
         and max(p.name_share, p.organisation_share, p.key_share) < MIN_KEY_SHARE
     ]

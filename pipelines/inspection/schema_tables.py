@@ -82,7 +82,7 @@ def _propose_closed(
     draft.fill("record_code", roles.record)
     draft.fill("skill_text", roles.skill)
     draft.fill("stated_at" if shape == "consent" else "replied_at", roles.day)
-    draft.fill("expires_date" if shape == "consent" else "until_date", roles.end or roles.other_day)
+    draft.fill("expires_date" if shape == "consent" else "until_date", roles.end or roles.planned_day)
     return draft.finish(shape)
 
 

@@ -21,7 +21,8 @@ Topic = Literal[
     "day",
     "start",
     "end",
-    "other_day",
+    "planned_day",
+    "record_day",
     "hours",
     "minutes",
     "score",
@@ -70,10 +71,12 @@ _TOPICS: dict[Topic, str] = {
     "inicio, desde, inizio, dal, begin datum, sinds, início",
     "end": "end, end date, ended, ended on, to, to date, leave date, left, left on, exit, termination date, "
     "austritt, austrittsdatum, ende, bis, fin, jusqu, hasta, fine, al, einde, tot, fim, até",
-    "other_day": "until, due, due date, deadline, target date, expires, expires on, expiry, expiry date, valid until, "
-    "valid to, created, created at, created on, updated, updated at, modified, changed, last changed, last modified, "
-    "approved, approved on, invoiced, entered, submitted, next, review date, planned, enrolled, fällig, frist, "
-    "erstellt, geändert, gültig bis, ablauf, échéance, vencimiento, scadenza",
+    "planned_day": "until, due, due date, deadline, target date, expires, expires on, expiry, expiry date, "
+    "valid until, valid to, next, review date, planned, fällig, frist, gültig bis, ablauf, échéance, vencimiento, "
+    "scadenza",
+    "record_day": "created, created at, created on, updated, updated at, modified, changed, last changed, "
+    "last modified, approved, approved on, invoiced, entered, submitted, enrolled, erstellt, geändert, gebucht am, "
+    "saisi le, creado, creato, aangemaakt, criado",
     "hours": "hours, hour, hrs, hr, h, time, time spent, duration, effort, worked hours, hours worked, stunden, "
     "stunde, std, zeit, dauer, aufwand, heures, heure, durée, temps, horas, hora, duración, tiempo, ore, ora, durata, "
     "tempo, uren, uur, duur, tijd, duração",
@@ -92,7 +95,8 @@ _TOPICS: dict[Topic, str] = {
     "learning item, programme, program, kurs, kursname, schulung, lehrgang, cours, formation, curso, formación, corso, "
     "formazione, cursus, opleiding, formação",
     "project": "project, project name, project code, project id, client, customer, engagement, account name, "
-    "programme code, job code, projekt, kunde, projet, client name, proyecto, cliente, progetto, project nr, projeto",
+    "programme code, job code, repo, repository, projekt, kunde, projet, client name, proyecto, cliente, progetto, "
+    "project nr, projeto",
     "task": "task, task name, issue, ticket, work item, item, story, assignment, work package, aufgabe, vorgang, "
     "arbeitspaket, tâche, tarea, compito, taak, tarefa",
     "record": "id, no, nr, number, key, record id, entry id, row id, reference, ref, uuid, guid, lfd nr, nummer, "
@@ -118,10 +122,12 @@ _SUBJECTS: dict[Subject, str] = {
     "corsi formazione opleiding",
     "role": "role roles position positions job jobs assignment history promotion promotions transfer transfers rollen "
     "stellen positionen postes puestos ruoli",
-    "work": "hours time timesheet timesheets worklog worklogs work effort booking bookings stunden zeiten "
+    "work": "commits hours time timesheet timesheets worklog worklogs work effort booking bookings stunden zeiten "
     "zeiterfassung heures temps horas ore uren projects project projekte",
     "skill": "skill skills competency competencies matrix kompetenzen fähigkeiten compétences competencias competenze",
 }
+
+_FORMER_WORDS = {"from", "old", "previous", "former", "alt", "bisher", "bisherige", "ancien", "anterior", "precedente"}
 
 # The words of a column of categories, by the canonical word that each stands for.
 FEEDBACK_KIND_WORDS = {
@@ -146,6 +152,16 @@ def header_words(header: str) -> tuple[str, ...]:
     """Return the words of a header, split at capitals and signs, in lower case; # is the word number."""
     spaced = re.sub(r"(?<=[^\W\d_])(?=#)|(?<=[a-zß-ÿ0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", header)
     return tuple(re.findall(r"[^\W_]+", spaced.replace("#", " number ").casefold()))
+
+
+def names_former_state(header: str) -> bool:
+    """Whether a header speaks of what was before, such as the role that a person left."""
+    return bool(_FORMER_WORDS & set(header_words(header)))
+
+
+def names_a_topic(header: str) -> bool:
+    """Whether a header names any topic."""
+    return any(topic_fit(header, topic) for topic in _PHRASES)
 
 
 def topic_fit(header: str, topic: Topic) -> int:
@@ -173,5 +189,7 @@ def _contains(words: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
     return any(words[i : i + len(phrase)] == phrase for i in range(len(words) - len(phrase) + 1))
 
 
-_PHRASES = {topic: {header_words(phrase) for phrase in phrases.split(", ")} for topic, phrases in _TOPICS.items()}
+_PHRASES: dict[Topic, set[tuple[str, ...]]] = {
+    topic: {header_words(phrase) for phrase in phrases.split(", ")} for topic, phrases in _TOPICS.items()
+}
 _SUBJECT_WORDS = {subject: set(words.casefold().split()) for subject, words in _SUBJECTS.items()}

@@ -158,6 +158,20 @@ def test_consents_are_recognised_by_their_words_alone() -> None:
     assert propose(**columns, decision=["granted", "perhaps"] * 5).shape != "consent"
 
 
+def test_changes_of_roles_are_read_by_the_new_role_and_the_only_day() -> None:
+    roles = ["Engineer", "Lead"] * 5
+    proposal = propose(person_id=NUMBERS, team=["Data"] * 10, from_role=roles, to_role=roles[::-1], changed_at=DAYS)
+    assert proposal.shape == "role_period"
+    assert (proposal.mapping["role_name"], proposal.mapping["started_date"]) == ("to role", "changed at")
+    assert not next(field for field in proposal.fields if field.destination == "started_date").is_sure
+
+
+def test_work_without_hours_is_recognised_by_its_project() -> None:
+    proposal = propose("commits.parquet", person_id=NUMBERS, area=SKILLS, repo=["a", "b"] * 5, ts=DAYS)
+    assert proposal.shape == "worklog"
+    assert proposal.mapping["project_code"] == "repo"
+
+
 def test_names_identify_nobody() -> None:
     proposal = propose(employee=NAMES, skill=SKILLS, date=DAYS, hours=HOURS)
     assert "names_a_person" not in proposal.mapping
@@ -208,7 +222,7 @@ def test_a_first_row_of_values_is_no_header() -> None:
         ("Manager Employee ID", "manager", 1),
         ("decided_on", "day", 1),
         ("on hold", "day", 0),
-        ("Due Date", "other_day", 2),
+        ("Due Date", "planned_day", 2),
         ("fee", "hours", 0),
     ],
 )
