@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from dagster import Definitions, in_process_executor
 
 from assets.automation.alerts import Issue, build_alert_sensor
-from assets.automation.run_selection import Selection, select_incremental
+from assets.automation.remote_files import build_remote_files_sensor
+from assets.automation.run_selection import Selection, select_fetch, select_incremental
 from assets.automation.schedules import build_backfill_downstream_sensor, build_nightly_schedule, nightly_job
 from assets.automation.sensors import build_landed_files_sensor
 from assets.checks.contract_checks import ledger_checks
@@ -21,6 +22,7 @@ from assets.resources.pipeline import PipelineResource
 from assets.tables.companions import companion_assets
 from assets.tables.core import core_assets
 from assets.tables.feedback import feedback_assets
+from assets.tables.fetch import fetch_assets
 from assets.tables.mastery import mastery_assets
 from assets.tables.model import model_assets
 from assets.tables.publish_targets import publish_target_assets
@@ -39,6 +41,7 @@ def build_definitions(settings: Settings) -> Definitions:
     """
     config = read_config(settings.config_path)
     assets = [
+        *fetch_assets(config),
         *landing_assets(config),
         *core_assets(config),
         *mastery_assets(),
@@ -49,7 +52,7 @@ def build_definitions(settings: Settings) -> Definitions:
         *publish_target_assets(config),
         *feedback_assets(),
     ]
-    pipeline = build_pipeline(settings, config)
+    pipeline, fetch = build_pipeline(settings, config), select_fetch(assets)
 
     def select_for_sources(source_names: Sequence[str]) -> Selection:
         return select_incremental(assets, [config.source(name) for name in source_names])
@@ -65,6 +68,7 @@ def build_definitions(settings: Settings) -> Definitions:
         schedules=[build_nightly_schedule(config.time_zone)],
         sensors=[
             build_landed_files_sensor(pipeline, select_for_sources),
+            *([build_remote_files_sensor(pipeline, fetch)] if fetch.assets else []),
             build_alert_sensor(config.alerts, config.company, find_health_issues),
             build_backfill_downstream_sensor(),
         ],

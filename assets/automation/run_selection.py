@@ -13,9 +13,13 @@ from dagster import AssetCheckKey, AssetKey, AssetsDefinition, AssetSpec
 from assets.incremental.incremental_asset import INCREMENTAL_MODE_TAG
 from assets.resources.pipeline import PipelineResource
 from pipelines.config.company import SourceConfig
+from pipelines.contracts.catalog import ORIGIN
 from pipelines.contracts.output_tables import COMPANION, PUBLISH_TARGET, SHOWN_COMPANION, SNAPSHOT
 from pipelines.core.conform import CORE_TABLE_BY_SHAPE
+from pipelines.ingest.fetch_targets import list_fetch_targets
+from pipelines.ingest.fetching import list_new_files
 from pipelines.ingest.landing import list_landing_files, read_ledger, source_tables
+from pipelines.ingest.origins.origin import OriginUnreadable
 from pipelines.storage.atomic_write import file_sha256
 
 # Shapes that can change every core table. Other shapes change only their own.
@@ -31,12 +35,25 @@ class NewFile:
 
 
 @dataclass(frozen=True)
+class NewRemoteFile:
+    """A file at an origin that no run has fetched; `sources` read it, and `version` changes if the file does."""
+
+    sources: tuple[str, ...]
+    version: str
+
+
+@dataclass(frozen=True)
 class Selection:
     """The assets and checks of a run. `has_landing` tells whether the run reads files."""
 
     assets: tuple[AssetKey, ...]
     checks: tuple[AssetCheckKey, ...]
     has_landing: bool = True
+
+    def join(self, other: "Selection") -> "Selection":
+        """What both select together."""
+        has_landing = self.has_landing or other.has_landing
+        return Selection((*self.assets, *other.assets), (*self.checks, *other.checks), has_landing)
 
 
 def find_new_files(pipeline: PipelineResource) -> list[NewFile]:
@@ -49,6 +66,30 @@ def find_new_files(pipeline: PipelineResource) -> list[NewFile]:
         for path in list_landing_files(pipeline.landing_folder, source.path)
         if (source.name, source.mapping_code, file_sha256(path)) not in landed_files
     ]
+
+
+def find_new_remote_files(pipeline: PipelineResource) -> tuple[list[NewRemoteFile], list[str]]:
+    """Look for files that no run has fetched, at every origin of footsteps.yaml.
+
+    Returns:
+        The files, and why origins could not be listed.
+    """
+    files, problems = [], []
+    for target in list_fetch_targets(pipeline.config):
+        try:
+            for file in list_new_files(target, pipeline.lake, pipeline.landing_folder):
+                version = f"{target.name}:{file.name}:{file.size}:{file.modified_at.isoformat()}"
+                files.append(NewRemoteFile(tuple(target.find_sources(file)), version))
+        except OriginUnreadable as failure:
+            problems.append(f"{target.name}: {failure}")
+    return files, problems
+
+
+def select_fetch(assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
+    """The step that fetches exports; empty if footsteps.yaml names no origin."""
+    fetches = [asset for asset in assets if isinstance(asset, AssetsDefinition) and AssetKey(ORIGIN.name) in asset.keys]
+    keys = tuple(key for asset in fetches for key in asset.keys)
+    return Selection(keys, tuple(key for asset in fetches for key in asset.check_keys), has_landing=False)
 
 
 def select_incremental(assets: Sequence[AssetsDefinition | AssetSpec], sources: Sequence[SourceConfig]) -> Selection:

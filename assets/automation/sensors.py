@@ -40,7 +40,7 @@ BATCH_TAG = "footsteps/batch"
 MAX_QUIET_PERIODS = 10
 # A run that Dagster did not start within this time is requested again.
 _LOST_AFTER_SECONDS = 900
-_UNFINISHED_STATUSES = {
+UNFINISHED_STATUSES = {
     DagsterRunStatus.QUEUED,
     DagsterRunStatus.NOT_STARTED,
     DagsterRunStatus.STARTING,
@@ -231,7 +231,7 @@ def find_outcome(instance: DagsterInstance, batch_number: int, asked_at: float, 
     statuses = {run.status for run in instance.get_runs(RunsFilter(tags={BATCH_TAG: str(batch_number)}), limit=10)}
     if DagsterRunStatus.SUCCESS in statuses:
         return "carried"
-    if statuses & _UNFINISHED_STATUSES:
+    if statuses & UNFINISHED_STATUSES:
         return "under_way"
     if statuses:
         return "failed"

@@ -12,7 +12,11 @@ import polars as pl
 
 from pipelines.config.company import Config, SourceConfig
 from pipelines.config.settings import Settings
-from pipelines.contracts.catalog import DELIVERY
+from pipelines.contracts.catalog import DELIVERY, ORIGIN
+from pipelines.ingest.fetch_targets import list_fetch_targets
+from pipelines.ingest.fetching import describe_fetch_issues
+from pipelines.ingest.origins.opening import open_origin
+from pipelines.ingest.origins.origin import OriginUnreadable, pattern_depth
 from pipelines.snapshots.reader import NothingPublished, current_snapshot
 from pipelines.storage.lake import Lake
 
@@ -23,7 +27,7 @@ _QUARANTINED_SHARE = 0.05
 
 
 def find_issues(settings: Settings, config: Config, now: datetime) -> list[str]:
-    """Find sources without files, late, shrinking or refused files, and a missing or stale publication.
+    """Find sources without files, late, shrinking, refused or unfetched files, and a missing or stale publication.
 
     Args:
         settings: Where the lake and the publication are.
@@ -33,9 +37,38 @@ def find_issues(settings: Settings, config: Config, now: datetime) -> list[str]:
     Returns:
         One sentence per issue.
     """
-    deliveries = Lake(settings.lake_path).scan(DELIVERY).collect()
+    lake = Lake(settings.lake_path)
+    deliveries = lake.scan(DELIVERY).collect()
     issues = [issue for source in config.sources for issue in _find_source_issues(deliveries, source, now)]
-    return issues + _find_publication_issues(settings.published_path, now.date())
+    return [*issues, *find_fetch_issues(lake, config), *_find_publication_issues(settings.published_path, now.date())]
+
+
+def find_fetch_issues(lake: Lake, config: Config) -> list[str]:
+    """What the last fetch from each origin of footsteps.yaml could not read or refused, in one sentence each."""
+    urls = {target.name: target.options.url for target in list_fetch_targets(config)}
+    last = lake.scan(ORIGIN).collect().to_dicts() if urls else []
+    return [
+        issue
+        for row in last
+        if urls.get(row["source_name"]) == row["origin_url"]
+        for issue in describe_fetch_issues(row["source_name"], row["origin_url"], row["fetch_problem"], row["refusals"])
+    ]
+
+
+def check_origins(config: Config) -> list[str]:
+    """Connect to every origin of footsteps.yaml and list its files.
+
+    Returns:
+        One sentence per origin that cannot be read now.
+    """
+    issues = []
+    for target in list_fetch_targets(config):
+        try:
+            with open_origin(target.options) as origin:
+                origin.list_files(pattern_depth(target.pattern))
+        except OriginUnreadable as failure:
+            issues += describe_fetch_issues(target.name, target.options.url, str(failure), ())
+    return issues
 
 
 def find_refused_deliveries(ledger: pl.DataFrame, source_name: str) -> pl.DataFrame:

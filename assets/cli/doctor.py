@@ -1,4 +1,4 @@
-"""`footsteps doctor`: what is late, refused, failing or shrinking.
+"""`footsteps doctor`: what is late, refused, failing, shrinking or out of reach.
 
 Belongs here: printing the issues of deliveries, publication and the last run.
 Does not belong here: what counts as an issue (`assets.checks.health`, `assets.automation.alerts`).
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from assets.checks.health import find_issues
+from assets.checks.health import check_origins, find_issues
 from assets.cli.console import print_result, resolve_settings
 from assets.cli.inputs import load_config
 from pipelines.config.settings import Settings
@@ -18,7 +18,13 @@ from pipelines.config.settings import Settings
 def print_health(data_root: Path | None, config: Path | None, landing: Path | None, as_json: bool) -> None:
     """Print one sentence per issue; exit with 1 if there is one."""
     settings = resolve_settings(data_root, config, landing)
-    issues = find_issues(settings, load_config(settings), datetime.now(UTC)) + _find_last_run_issues(settings)
+    company_config = load_config(settings)
+    issues = [
+        *find_issues(settings, company_config, datetime.now(UTC)),
+        *check_origins(company_config),
+        *_find_last_run_issues(settings),
+    ]
+    issues = list(dict.fromkeys(issues))  # an origin that could not be read by the last run, and cannot now
     issue_list = "\n".join(f"• {issue}" for issue in issues) or "Nothing is late, refused, failing or shrinking."
     print_result({"healthy": not issues, "findings": issues}, issue_list, as_json)
     if issues:

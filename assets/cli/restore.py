@@ -8,8 +8,8 @@ from pathlib import Path
 
 from assets.cli.console import CommandFailed, print_result, resolve_settings
 from assets.cli.inputs import load_config
+from pipelines.config.secrets import redact_secrets
 from pipelines.publish.object_store import fetch_lake, fetch_publication
-from pipelines.publish.targets import redact_secrets
 
 
 def restore_from_bucket(data_root: Path | None, config: Path | None, as_json: bool) -> None:

@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from assets.checks.health import find_refused_deliveries
+from assets.checks.health import find_fetch_issues, find_refused_deliveries
 from assets.cli.console import CommandFailed, print_json, print_note, print_table, resolve_settings, stdout_console
-from assets.cli.inputs import load_config, resolve_landing_folder
+from assets.cli.inputs import load_config
 from assets.cli.run_progress import show_progress
-from assets.resources.bucket_exports import fetch_exports
 from assets.resources.loggers import LOGGER_CONFIG
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings
-from pipelines.contracts.catalog import DELIVERY
+from pipelines.contracts.catalog import DELIVERY, ORIGIN
 from pipelines.ingest.landing import count_quarantined_rows, current_deliveries
 from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot
 from pipelines.storage.lake import Lake
@@ -120,9 +119,6 @@ def execute_run(
         CommandFailed: If the run failed or published nothing, with the first failure in one sentence.
     """
     prepare_dagster_home(settings)
-    # before the search for new files: an export may be in the bucket only
-    if problem := fetch_exports(config, resolve_landing_folder(settings, config)):
-        print_note(f"[yellow]not fetched:[/yellow] {escape(problem)}")
     # imported here because they take seconds
     from dagster import DagsterInstance
 
@@ -157,9 +153,11 @@ def execute_run(
 
 
 def _summarize(settings: Settings, config: Config, failure: str | None) -> RunSummary:
-    """Print the refused files, then raise the failure or return the summary."""
+    """Print the refused and unfetched files, then raise the failure or return the summary."""
     lake = Lake(settings.lake_path)
     sources = _describe_sources(lake, config)
+    for issue in find_fetch_issues(lake, config):
+        print_note(f"[yellow]fetch:[/yellow] {escape(issue)}")
     for source in sources:
         for refused_file in source["refused"]:
             print_note(f"[yellow]refused:[/yellow] {source['name']}: {refused_file['reason']}")
@@ -176,7 +174,13 @@ def _select_assets(
     definitions: "Definitions", as_of: date | None, run_day: date | None, incremental: bool
 ) -> "Selection | None":
     """The assets that a run needs, None for all; if there is nothing new, the publication is only renewed."""
-    from assets.automation.run_selection import find_new_files, select_incremental, select_renewal
+    from assets.automation.run_selection import (
+        find_new_files,
+        find_new_remote_files,
+        select_fetch,
+        select_incremental,
+        select_renewal,
+    )
     from assets.resources.pipeline import PipelineResource
 
     pipeline: Any = (definitions.resources or {})["pipeline"]
@@ -186,13 +190,17 @@ def _select_assets(
     last_as_of = complete_runs.last_as_of()
     if last_as_of is None:
         return None
-    new_files = find_new_files(pipeline)
-    if not new_files:
+    remote_files, _ = find_new_remote_files(pipeline)  # the fetch of the run reports what cannot be listed
+    names = {file.source.name for file in find_new_files(pipeline)}
+    names |= {name for file in remote_files for name in file.sources}
+    if not names and not remote_files:
         is_same_day = as_of in (None, last_as_of) and complete_runs.keeps_as_of(as_of, run_day)
-        return select_renewal(assets) if is_same_day and complete_runs.has_no_new_input() else None
+        is_renewal = is_same_day and complete_runs.has_no_new_input()
+        return select_renewal(assets).join(select_fetch(assets)) if is_renewal else None
     if not incremental:
         return None
-    return select_incremental(assets, list({file.source.name: file.source for file in new_files}.values()))
+    sources = [source for source in pipeline.config.sources if source.name in names]
+    return select_incremental(assets, sources).join(select_fetch(assets))
 
 
 def _to_document(summary: RunSummary) -> dict[str, Any]:
@@ -249,13 +257,17 @@ def _print_summary(summary: RunSummary, next_commands: str) -> None:
 
 
 def _describe_sources(lake: Lake, config: Config) -> list[dict[str, Any]]:
-    """One entry per source: its current files and rows, rows in quarantine at landing, and refused files."""
+    """One entry per source: its current files and rows, rows in quarantine, refused files, and its last fetch."""
     ledger = lake.scan(DELIVERY).collect()
+    fetches = {row["source_name"]: row for row in lake.scan(ORIGIN).collect().to_dicts()}
     sources = []
     for source in config.sources:
         current_files = current_deliveries(lake, source)
         refused_files = find_refused_deliveries(ledger, source.name).select(file="file_name", reason="delivery_reason")
         landed_status = "landed" if current_files.height else "no_file"
+        fetch = fetches.get(source.name) if source.fetch else None
+        if fetch and fetch["fetch_problem"]:
+            landed_status = "not_fetched"
         sources.append(
             {
                 "name": source.name,
@@ -265,9 +277,16 @@ def _describe_sources(lake: Lake, config: Config) -> list[dict[str, Any]]:
                 "rows": int(current_files["good_count"].sum()),
                 "quarantined": int(current_files["bad_count"].sum()),
                 "refused": refused_files.to_dicts(),
+                "fetch": fetch and _to_fetch_document(fetch),
             }
         )
     return sources
+
+
+def _to_fetch_document(fetch: dict[str, Any]) -> dict[str, Any]:
+    """The last fetch of a source: its address, its files by what became of them, and what went wrong."""
+    counts = {entry["why"]: entry["count"] for entry in fetch["file_counts"]}
+    return {"url": fetch["origin_url"], **counts, "refusals": fetch["refusals"], "problem": fetch["fetch_problem"]}
 
 
 def _explain_failure(result: "ExecuteInProcessResult") -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 from dagster import ConfigurableResource, InitResourceContext
 from pydantic import PrivateAttr
 
-from assets.resources.bucket_exports import fetch_exports
 from assets.resources.complete_run import CompleteRuns
 from assets.resources.locking import exclusive_lock, remove_unfinished
 from assets.resources.table_reader import RunCache
@@ -68,8 +67,3 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
     def complete_runs(self) -> CompleteRuns:
         """The complete runs of the data root."""
         return CompleteRuns(self.lake, self.config, self.landing_folder, self._cache)
-
-    @cached_property
-    def fetch_failure(self) -> str | None:
-        """Fetch exports from the bucket that footsteps.yaml declares, once per run. Why that failed, or None."""
-        return fetch_exports(self.config, self.landing_folder)

@@ -38,8 +38,9 @@ from assets.resources.raw_inputs import raw_tables
 from assets.resources.run_context import RunContext
 from pipelines.config.company import Config, SourceConfig
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName, quarantine_table
-from pipelines.contracts.catalog import DELIVERY
+from pipelines.contracts.catalog import DELIVERY, ORIGIN
 from pipelines.contracts.table import Table
+from pipelines.ingest.fetch_targets import list_fed_sources, list_fetch_targets
 from pipelines.ingest.landed_counts import count_landed_rules
 from pipelines.ingest.landing import (
     LandedFile,
@@ -68,20 +69,24 @@ _MAX_LISTED_FILES = 50
 def landing_assets(config: Config) -> list[AssetsDefinition | AssetSpec]:
     """One landing op for each system that footsteps.yaml names, and the ledger that they write."""
     systems = sorted({source.system for source in config.sources})
+    fed = list_fed_sources(list_fetch_targets(config))
     ops = [
-        _build_landing_op(system, [source for source in config.sources if source.system == system])
+        _build_landing_op(system, [source for source in config.sources if source.system == system], fed)
         for system in systems
     ]
     return [*ops, build_asset_spec(DELIVERY)]
 
 
-def _build_landing_op(system: str, sources: list[SourceConfig]) -> AssetsDefinition:
+def _build_landing_op(system: str, sources: list[SourceConfig], fed: set[str]) -> AssetsDefinition:
+    """The landing op of a system; it waits for the fetch if one of its sources is among those that are `fed` by it."""
     tables, op_name, freshness_policy = raw_tables(sources), f"land_{system}", _freshness_policy(sources)
+    deps = [ORIGIN.name] if fed & {source.name for source in sources} else []
     asset_specs = []
     for table_name, (_, table, _) in tables.items():
         spec = build_asset_spec(table, kinds={system, "parquet"})
         asset_specs.append(spec.replace_attributes(freshness_policy=freshness_policy) if freshness_policy else spec)
         asset_specs.append(build_asset_spec(quarantine_table(table_name)))
+    asset_specs = [spec.replace_attributes(deps=deps) for spec in asset_specs]
 
     @multi_asset(
         name=op_name,
@@ -149,8 +154,6 @@ def _land_files(
     context: AssetExecutionContext, pipeline: PipelineResource, sources: list[SourceConfig]
 ) -> list[LandedFile]:
     """Land the files of a run's days, warn of refused ones, and record the ledger if it changed."""
-    if pipeline.fetch_failure is not None:
-        context.log.warning(pipeline.fetch_failure)
     deliveries = [
         delivery
         for landing_context, lands_file in _split_days(context, pipeline)

@@ -8,7 +8,7 @@ Does not belong here: paths and days of a run (`pipelines.config.settings`), the
 import codecs
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
@@ -18,6 +18,7 @@ import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from pipelines.config.error_lines import ConfigProblem, describe_error, find_repeated_key, raise_problems
+from pipelines.config.fetch import FetchOptions, split_landing_pattern
 from pipelines.config.publish import ConfigSection, PublishOptions
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.columns import AccountKind
@@ -153,6 +154,7 @@ class SourceConfig(ConfigSection):
     date_order: DateOrder | None = None
     time_zone: TimeZone = "UTC"  # of timestamps without a time zone
     member: str | None = None  # of archives with several files: the pattern of the file that this source reads
+    fetch: FetchOptions | None = None  # where the files are dropped, if not in the landing folder
 
     @field_validator("mapping", mode="before")
     @classmethod
@@ -216,7 +218,17 @@ class SourceConfig(ConfigSection):
     @property
     def mapping_code(self) -> str:
         """Fingerprint of the options that decide how a file is read: if it changes, files are read again."""
-        unrelated = {"name", "path", "freshness_days", "floor_share", "delivery", "accounts", "serves", "settles"}
+        unrelated = {
+            "name",
+            "path",
+            "fetch",
+            "freshness_days",
+            "floor_share",
+            "delivery",
+            "accounts",
+            "serves",
+            "settles",
+        }
         if self.member is None:
             unrelated.add("member")
         options = self.model_dump(mode="json", exclude=unrelated)
@@ -225,6 +237,19 @@ class SourceConfig(ConfigSection):
         elif not self.decimal_comma:
             options["decimal_comma"] = "declared point"
         return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _find_shared_folders(sources: Sequence[SourceConfig]) -> Iterator[ConfigProblem]:
+    """Sources fetched from different places into one folder, where files of one name would replace each other."""
+    urls: dict[str, str] = {}
+    for i, source in enumerate(sources):
+        if source.fetch is not None:
+            folder, _ = split_landing_pattern(source.path)
+            if urls.setdefault(folder, source.fetch.url) != source.fetch.url:
+                message = (
+                    "another source is fetched from elsewhere into this folder: give each a folder, as in hr/*.csv"
+                )
+                yield ConfigProblem((i, "path"), message)
 
 
 class TaxonomyConfig(ConfigSection):
@@ -303,7 +328,7 @@ class Config(ConfigSection):
             for i, source in enumerate(sources)
             for problem in source.find_problems(systems)
         ]
-        raise_problems([*repeated, *problems])
+        raise_problems([*repeated, *problems, *_find_shared_folders(sources)])
         return sources
 
     def source(self, name: str) -> SourceConfig:

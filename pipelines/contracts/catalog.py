@@ -28,6 +28,23 @@ DELIVERY = declare_table(
     readers=("data engineers",),
 )
 
+FETCH = declare_table(
+    "raw_landing__event_fetch",
+    "One row each time a file was copied from where it was dropped into the landing folder.",
+    "source_name origin_url remote_name remote_size remote_modified_at file_sha256 fetched_at",
+    required="source_name origin_url remote_name remote_size remote_modified_at file_sha256 fetched_at",
+    readers=("data engineers",),
+)
+
+ORIGIN = declare_table(
+    "raw_landing__entity_origin",
+    "One row per place that files are fetched from: what the last run found there, or why it could not be read.",
+    "source_name origin_url fetched_at file_counts refusals fetch_problem",
+    key="source_name",
+    required="origin_url fetched_at",
+    readers=("data engineers",),
+)
+
 PERSON = declare_table(
     "core_hr__entity_person",
     "One row per person in the HR exports; if no source has people, one row per person in any export.",
@@ -294,6 +311,8 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         DELIVERY,
+        FETCH,
+        ORIGIN,
         PERSON,
         ACCOUNT,
         CONFLICT,

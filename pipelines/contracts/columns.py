@@ -102,6 +102,14 @@ _DECLARATIONS = (
     _counts(
         "unknown_words", "Words that nothing declares: the line of footsteps.yaml that settles each, and the rows."
     ),
+    _text("origin_url", "Address of the place that files are fetched from."),
+    _text("remote_name", "Name of the file below the address."),
+    _integer("remote_size", "Size of the file at its origin.", unit="bytes"),
+    _moment("remote_modified_at", "When the file was last changed, as its origin states it."),
+    _moment("fetched_at", "When files were fetched."),
+    _counts("file_counts", "Files that footsteps.yaml names, by what became of them: `waiting` may still be written."),
+    _texts("refusals", "Names of refused files and why, in one sentence each; the first 50."),
+    _text("fetch_problem", "Why the origin could not be read to its end; null if it was."),
     _texts("failed_rules", "Rules that the row breaks, each as column|rule."),
     _flag("is_row_kept", "Whether the row was kept without the value that breaks the rule."),
     _text("row_text", "The row's mapped columns as text, in one JSON object.", personal=Personal.TEXT),

@@ -1,11 +1,11 @@
-"""S3-compatible object storage: exports fetched from a bucket, lake and publication copied to one.
+"""S3-compatible object storage: lake and publication copied to a bucket and back.
 
 Belongs here: which objects are copied, and in which order, so that a reader of the bucket sees whole snapshots.
-Does not belong here: the local files (`pipelines.snapshots`, `pipelines.ingest.landing`, `pipelines.storage.lake`).
+Does not belong here: the local files (`pipelines.snapshots`, `pipelines.storage.lake`), exports in a bucket
+(`pipelines.ingest.fetching`).
 """
 
 import json
-import os
 import shutil
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -79,30 +79,6 @@ def fetch_publication(published: Path, options: ObjectStoreOptions) -> Snapshot:
     for path in (*(table["path"] for table in manifest["tables"]), manifest_path, POINTER):
         _fetch(store, folder / path, published / path)
     return current_snapshot(published)
-
-
-def fetch_landing(landing: Path, options: ObjectStoreOptions) -> list[str]:
-    """Copy exports that are new or changed in the bucket into the landing folder.
-
-    An export that was removed from the bucket stays in the folder.
-
-    Args:
-        landing: The landing folder.
-        options: Address of the bucket.
-
-    Returns:
-        Names of the copied files, relative to the landing folder.
-    """
-    store, folder = _open_folder(options, "landing")
-    fetched = []
-    for info in _list_files(store, folder):
-        name, modified_at = PurePosixPath(info.path).relative_to(folder), info.mtime.timestamp()
-        path = landing / name
-        if not path.exists() or path.stat().st_size != info.size or path.stat().st_mtime < modified_at:
-            _fetch(store, PurePosixPath(info.path), path)
-            os.utime(path, (modified_at, modified_at))
-            fetched.append(str(name))
-    return fetched
 
 
 def push_lake(lake: Path, options: ObjectStoreOptions) -> int:

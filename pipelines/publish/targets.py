@@ -14,10 +14,9 @@ from typing import Any
 from urllib.parse import quote
 
 from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions, PublishOptions, WebhookOptions
+from pipelines.config.secrets import redact_secrets
 from pipelines.snapshots.reader import Snapshot, list_snapshots
 from pipelines.storage.lake import Lake
-
-_SECRET_WORDS = ("URI", "SECRET", "KEY", "PASSWORD", "TOKEN")
 
 
 @dataclass(frozen=True)
@@ -82,21 +81,6 @@ def publish_target(target: str, context: PublishContext) -> PublishOutcome:
     except Exception as failure:  # a failure of another system must not stop the run: the next run tries again
         lines = str(failure).strip().splitlines() or ["no reason given"]
         return PublishOutcome(target, "", f"{type(failure).__name__}: {redact_secrets(lines[0])}")
-
-
-def redact_secrets(text: str) -> str:
-    """Replace the value of each environment variable that holds a secret by the variable's name.
-
-    Args:
-        text: A message of another system, such as a driver's error.
-
-    Returns:
-        The message without secrets.
-    """
-    for name, value in os.environ.items():
-        if len(value) > 3 and any(word in name for word in _SECRET_WORDS):
-            text = text.replace(value, f"${name}")
-    return text
 
 
 def _require_secret(variable: str, description: str) -> str:

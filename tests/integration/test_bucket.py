@@ -10,7 +10,7 @@ from conftest import END, DemoRun, run_pipeline
 from assets.cli.console import resolve_settings
 from benchmarks.incremental_runs import write_new_worklogs
 from pipelines.config.publish import ObjectStoreOptions
-from pipelines.contracts.catalog import EVIDENCE
+from pipelines.contracts.catalog import EVIDENCE, FETCH, ORIGIN
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.publish.object_store import fetch_lake, fetch_publication, open_store
 from pipelines.snapshots.reader import current_snapshot
@@ -25,7 +25,7 @@ def test_exports_come_from_a_bucket_and_another_machine_reads_the_tables_and_the
     shutil.copytree(demo_run.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
     options = ObjectStoreOptions(url="s3://people-data/footsteps", endpoint=s3_endpoint, landing=True, lake=True)
     with (root / "footsteps.yaml").open("a") as declared:
-        declared.write(f"\npublish:\n  object_store: {options.model_dump_json()}\n")
+        declared.write(f"\nquiet_seconds: 0\npublish:\n  object_store: {options.model_dump_json()}\n")
     before = Lake(root / "lake").scan(EVIDENCE).collect().height
     # an export that is only in the bucket
     files = set((root / "landing" / "tempo").iterdir())
@@ -40,6 +40,7 @@ def test_exports_come_from_a_bucket_and_another_machine_reads_the_tables_and_the
 
     assert new.exists()
     lake = Lake(root / "lake")
+    assert lake.scan(FETCH).collect()["remote_name"].to_list() == [f"tempo/{new.name}"]
     assert lake.scan(EVIDENCE).collect().height > before
     here, there = current_snapshot(root / "published"), fetch_publication(elsewhere / "published", options)
     assert there.snapshot_id == here.snapshot_id
@@ -47,3 +48,15 @@ def test_exports_come_from_a_bucket_and_another_machine_reads_the_tables_and_the
     fetch_lake(elsewhere / "lake", options)
     fetched: pl.DataFrame = Lake(elsewhere / "lake").scan(EVIDENCE).collect()
     assert fetched.sort(EVIDENCE.key).equals(lake.scan(EVIDENCE).collect().sort(EVIDENCE.key))
+
+    # nothing is new: the publication is renewed, and the bucket was looked at
+    before_renewal = lake.scan(ORIGIN).collect()
+    run_pipeline(root)
+    (counts,) = lake.scan(ORIGIN).collect()["file_counts"].to_list()
+    assert {entry["why"]: entry["count"] for entry in counts} == {
+        "fetched": 0,
+        "unchanged": 1,
+        "waiting": 0,
+        "refused": 0,
+    }
+    assert not lake.scan(ORIGIN).collect().equals(before_renewal)

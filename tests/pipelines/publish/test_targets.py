@@ -18,7 +18,6 @@ from pipelines.publish.delta import publish_delta
 from pipelines.publish.duckdb_views import publish_duckdb
 from pipelines.publish.object_store import (
     fetch_lake,
-    fetch_landing,
     fetch_publication,
     open_store,
     push_lake,
@@ -121,7 +120,7 @@ def test_a_copy_that_fails_leaves_readers_of_postgresql_where_they_were(tmp_path
     assert snapshots["snapshot_id"].to_list() == ["s2"]
 
 
-def test_a_bucket_holds_landing_lake_and_publication(tmp_path: Path, s3_endpoint: str) -> None:
+def test_a_bucket_holds_lake_and_publication(tmp_path: Path, s3_endpoint: str) -> None:
     options = ObjectStoreOptions(url="s3://people-data/footsteps", endpoint=s3_endpoint)
     for number in range(2):
         push_publication(publish(tmp_path / "here", f"s{number}"), options)
@@ -131,13 +130,6 @@ def test_a_bucket_holds_landing_lake_and_publication(tmp_path: Path, s3_endpoint
     path = f"s3://people-data/footsteps/published/tables/{NEXT_SKILL.name}/s0.parquet"
     access = {"aws_endpoint_url": s3_endpoint, "aws_allow_http": "true", "aws_region": "us-east-1"}
     assert pl.scan_parquet(path, storage_options=access).collect().equals(make_next_skill_rows("s0"))
-
-    store, root = open_store(options)
-    with store.open_output_stream(f"{root}/landing/hr/people.csv", metadata={"Content-Type": "text/csv"}) as stream:
-        stream.write(b"id\n1\n")
-    assert fetch_landing(tmp_path / "landing", options) == ["hr/people.csv"]
-    assert (tmp_path / "landing/hr/people.csv").read_bytes() == b"id\n1\n"
-    assert fetch_landing(tmp_path / "landing", options) == []
 
     lake = Lake(tmp_path / "lake")
     lake.write(OUT_MASTERY, make_mastery_rows("s1"))

@@ -1,0 +1,108 @@
+"""The sensor that starts a fetch for files that were dropped at an origin.
+
+Belongs here: the sensor, and how often a file that was not fetched is tried again.
+Does not belong here: fetching (`assets.tables.fetch`), the sensor for the landing folder, which lands what was fetched
+(`assets.automation.sensors`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dagster import (
+    DefaultSensorStatus,
+    RunRequest,
+    RunsFilter,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    sensor,
+)
+from pydantic import TypeAdapter, ValidationError
+
+from assets.automation.run_selection import NewRemoteFile, Selection, find_new_remote_files
+from assets.automation.schedules import nightly_job
+from assets.automation.sensors import UNFINISHED_STATUSES
+from assets.incremental.automation_condition import MAX_ATTEMPTS
+from assets.resources.pipeline import PipelineResource
+
+FETCH_TAG = "footsteps/fetch"
+# A login per tick: servers lock out who comes too often.
+_INTERVAL_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class FetchCursor:
+    """What the sensor stores between ticks.
+
+    Attributes:
+        attempts: Number of fetches that were requested for each version of a file that is still new.
+        number: Number of the last requested fetch.
+    """
+
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    number: int = 0
+
+
+_CURSOR_ADAPTER = TypeAdapter(FetchCursor)
+
+
+def read_fetch_cursor(text: str | None) -> FetchCursor:
+    """The stored cursor; an empty one if there is none, or if it has another form."""
+    try:
+        return _CURSOR_ADAPTER.validate_json(text) if text else FetchCursor()
+    except ValidationError:
+        return FetchCursor()
+
+
+def plan_fetch(cursor: FetchCursor, files: list[NewRemoteFile]) -> tuple[FetchCursor, bool]:
+    """Decide whether to request a fetch.
+
+    Args:
+        cursor: The stored cursor.
+        files: The files that no run has fetched.
+
+    Returns:
+        The cursor to store, and whether a file is there that fewer than `MAX_ATTEMPTS` fetches were requested for.
+    """
+    attempts = {file.version: cursor.attempts.get(file.version, 0) for file in files}
+    if all(count >= MAX_ATTEMPTS for count in attempts.values()):
+        return FetchCursor(attempts, cursor.number), False
+    attempts = {version: min(count + 1, MAX_ATTEMPTS) for version, count in attempts.items()}
+    return FetchCursor(attempts, cursor.number + 1), True
+
+
+def build_remote_files_sensor(pipeline: PipelineResource, fetch: Selection) -> SensorDefinition:
+    """The sensor that starts a fetch for files that were dropped at an origin.
+
+    Args:
+        pipeline: The data root.
+        fetch: The step that fetches.
+    """
+
+    @sensor(
+        name="remote_files_sensor",
+        job=nightly_job,
+        minimum_interval_seconds=_INTERVAL_SECONDS,
+        default_status=DefaultSensorStatus.STOPPED,
+        description="Fetches files that were dropped at an origin of footsteps.yaml into the landing folder. "
+        "landed_files_sensor then lands them.",
+    )
+    def remote_files_sensor(context: SensorEvaluationContext) -> SensorResult:
+        cursor = read_fetch_cursor(context.cursor)
+        runs = RunsFilter(tags={FETCH_TAG: str(cursor.number)}, statuses=list(UNFINISHED_STATUSES))
+        if cursor.number and context.instance.get_runs(runs, limit=1):
+            return SensorResult(skip_reason=SkipReason("the last fetch has not ended"))
+        files, problems = find_new_remote_files(pipeline)
+        cursor, is_due = plan_fetch(cursor, files)
+        stored = _CURSOR_ADAPTER.dump_json(cursor).decode()
+        if not is_due:
+            return SensorResult(skip_reason=SkipReason("; ".join(problems) or "no new file"), cursor=stored)
+        request = RunRequest(
+            tags={FETCH_TAG: str(cursor.number)},
+            asset_selection=list(fetch.assets),
+            asset_check_keys=list(fetch.checks),
+        )
+        return SensorResult(run_requests=[request], cursor=stored)
+
+    return remote_files_sensor

@@ -1,0 +1,159 @@
+"""`fetch` of a source in footsteps.yaml: where its files are dropped, outside of the landing folder.
+
+Belongs here: the form of the section, and the environment variables that hold credentials. It names variables and never
+contains what they hold.
+Does not belong here: connecting (`pipelines.ingest.origins`), downloading (`pipelines.ingest.fetching`).
+"""
+
+import os
+from pathlib import PurePosixPath
+from typing import Annotated, Literal, cast
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from pipelines.config.publish import ConfigSection, ObjectStoreOptions
+
+Scheme = Literal["folder", "sftp", "s3", "gs", "abfss"]
+# Per scheme: the credentials, and the environment variable of each unless `variables` names another one. Google's
+# library reads GOOGLE_APPLICATION_CREDENTIALS itself.
+CREDENTIALS: dict[Scheme, dict[str, str]] = {
+    "folder": {},
+    "sftp": {
+        "user": "FOOTSTEPS_SFTP_USER",
+        "password": "FOOTSTEPS_SFTP_PASSWORD",
+        "key": "FOOTSTEPS_SFTP_KEY",
+        "passphrase": "FOOTSTEPS_SFTP_PASSPHRASE",
+    },
+    "s3": {
+        "access_key": "AWS_ACCESS_KEY_ID",
+        "secret_key": "AWS_SECRET_ACCESS_KEY",
+        "session_token": "AWS_SESSION_TOKEN",
+    },
+    "gs": {},
+    "abfss": {
+        "account_key": "AZURE_STORAGE_KEY",
+        "sas_token": "AZURE_STORAGE_SAS_TOKEN",
+        "tenant_id": "AZURE_TENANT_ID",
+        "client_id": "AZURE_CLIENT_ID",
+        "client_secret": "AZURE_CLIENT_SECRET",
+    },
+}
+# Keys that only some schemes have.
+_SCHEMES_OF_KEY: dict[str, tuple[Scheme, ...]] = {
+    "known_hosts": ("sftp",),
+    "region": ("s3",),
+    "endpoint": ("s3", "gs", "abfss"),
+}
+_NO_ADDRESS = (
+    "must be a folder such as /mnt/share/hr, or an address such as sftp://user@host/folder, s3://bucket/folder, "
+    "gs://bucket/folder or abfss://container@account.dfs.core.windows.net/folder"
+)
+
+
+def _check_url(url: str) -> str:
+    if "://" not in url:
+        if not PurePosixPath(url).is_absolute():
+            raise ValueError(_NO_ADDRESS)
+        return url.rstrip("/") or "/"
+    parts = urlsplit(url)
+    if parts.scheme not in CREDENTIALS or parts.scheme == "folder" or not parts.hostname:
+        raise ValueError(_NO_ADDRESS)
+    if parts.password is not None or (parts.username and parts.scheme not in ("sftp", "abfss")):
+        raise ValueError("must not contain a password or key: put it into an environment variable")
+    if parts.query or parts.fragment:
+        raise ValueError("must not contain ? or #: a signature belongs into an environment variable")
+    if parts.scheme == "abfss" and not (parts.username and ".dfs." in parts.hostname):
+        raise ValueError("must be like abfss://container@account.dfs.core.windows.net/folder")
+    if parts.port is not None and parts.scheme != "sftp":  # `port` raises ValueError for what is no port
+        raise ValueError("must not contain a port: give the address of the server under `endpoint`")
+    if ".." in PurePosixPath(parts.path).parts:
+        raise ValueError("must not contain ..")
+    return url.rstrip("/")
+
+
+def _check_endpoint(url: str) -> str:
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise ValueError("must be an address such as https://s3.example")
+    return url.rstrip("/")
+
+
+def _check_pattern(pattern: str) -> str:
+    if not pattern or PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
+        raise ValueError("must be a pattern under the url, such as *.csv or 2026/*.csv")
+    return pattern
+
+
+class FetchOptions(ConfigSection):
+    """Where the files of a source are dropped, which of them are fetched, and which variables hold the credentials."""
+
+    url: Annotated[str, AfterValidator(_check_url)]
+    # by default, what `path` of the source reads in its landing folder
+    pattern: Annotated[str, AfterValidator(_check_pattern)] | None = None
+    # names of environment variables, by credential; `CREDENTIALS` has the default names
+    variables: dict[str, Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]] = Field(default_factory=dict)
+    known_hosts: str | None = None  # file with the keys of SFTP servers; ~/.ssh/known_hosts by default
+    endpoint: Annotated[str, AfterValidator(_check_endpoint)] | None = None  # of a store that is not the vendor's own
+    region: str | None = None
+    max_megabytes: Annotated[float, Field(gt=0)] = 4096  # a larger file is refused
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> "FetchOptions":
+        for key, schemes in _SCHEMES_OF_KEY.items():
+            if getattr(self, key) is not None and self.scheme not in schemes:
+                raise ValueError(f"{key} is for {', '.join(schemes)} only: take it out")
+        allowed = CREDENTIALS[self.scheme]
+        if unknown := sorted(set(self.variables) - set(allowed)):
+            names = f"allowed: {', '.join(allowed)}" if allowed else "no credential of this address can be named"
+            raise ValueError(f"variables names {unknown[0]!r}; {names}")
+        return self
+
+    @property
+    def scheme(self) -> Scheme:
+        """How the files are reached."""
+        return cast(Scheme, self.address.scheme) if "://" in self.url else "folder"
+
+    @property
+    def address(self) -> SplitResult:
+        """The parts of the url."""
+        return urlsplit(self.url)
+
+    def variable(self, credential: str) -> str:
+        """The environment variable that holds a credential."""
+        return self.variables.get(credential, CREDENTIALS[self.scheme][credential])
+
+    def read_credentials(self) -> dict[str, str]:
+        """The credentials that the environment holds, by name; what is not set is left out."""
+        values = {name: os.environ.get(self.variable(name)) for name in CREDENTIALS[self.scheme]}
+        return {name: value for name, value in values.items() if value}
+
+    @property
+    def unset_variables(self) -> list[str]:
+        """The environment variables that `variables` names and that are not set."""
+        return [name for name in self.variables.values() if not os.environ.get(name)]
+
+    @property
+    def secret_variables(self) -> tuple[str, ...]:
+        """The environment variables whose values no message may show."""
+        return tuple(self.variable(name) for name in CREDENTIALS[self.scheme] if name != "user")
+
+
+def bucket_fetch_options(bucket: ObjectStoreOptions) -> FetchOptions:
+    """How exports are fetched from the bucket of `publish.object_store`, whose section was checked by itself."""
+    endpoint = bucket.endpoint if bucket.endpoint is None or "://" in bucket.endpoint else f"https://{bucket.endpoint}"
+    return FetchOptions.model_construct(url=f"{bucket.url}/landing", endpoint=endpoint, region=bucket.region)
+
+
+def split_landing_pattern(path: str) -> tuple[str, str]:
+    """The folder in the landing folder that `path` of a source fixes, and the pattern of files in it.
+
+    Args:
+        path: Such as `hr/people_*.csv`.
+
+    Returns:
+        Such as `hr` and `people_*.csv`; the folder is empty if the pattern is for the landing folder itself.
+    """
+    parts = PurePosixPath(path).parts
+    fixed = [any(char in part for char in "*?[") for part in parts[:-1]]
+    count = fixed.index(True) if True in fixed else len(fixed)
+    return "/".join(parts[:count]), "/".join(parts[count:])

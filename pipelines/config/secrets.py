@@ -1,0 +1,45 @@
+"""Secrets: values of environment variables, which no message may show.
+
+Belongs here: removing secrets from a text of another system.
+Does not belong here: which variable holds which secret (`pipelines.config.fetch`, `pipelines.config.publish`).
+"""
+
+import os
+import re
+from collections.abc import Collection
+
+_SECRET_WORDS = ("URI", "SECRET", "KEY", "PASSWORD", "PASSPHRASE", "TOKEN")
+# An address may carry a signature or a password in a form that is encoded otherwise than in its variable.
+_ADDRESS = re.compile(r"\S*://\S*")
+_MAX_LENGTH = 300
+
+
+def redact_secrets(text: str, variables: Collection[str] = ()) -> str:
+    """Replace the value of each environment variable that holds a secret by the variable's name.
+
+    Args:
+        text: A message of another system, such as a driver's error.
+        variables: Names of variables that hold a secret although their name does not show it.
+
+    Returns:
+        The message without secrets.
+    """
+    for name, value in os.environ.items():
+        if len(value) > 3 and (name in variables or any(word in name for word in _SECRET_WORDS)):
+            text = text.replace(value, f"${name}")
+    return text
+
+
+def describe_failure(failure: Exception, variables: Collection[str] = ()) -> str:
+    """An error of another system in one line, without secrets and without addresses.
+
+    Args:
+        failure: The error.
+        variables: Names of variables that hold a secret although their name does not show it.
+
+    Returns:
+        The class of the error and the first line of its message.
+    """
+    lines = str(failure).strip().splitlines() or ["no reason given"]
+    text = _ADDRESS.sub("(address)", redact_secrets(lines[0], variables))
+    return f"{type(failure).__name__}: {text[:_MAX_LENGTH]}"

@@ -1,0 +1,76 @@
+"""A folder of this machine as an origin, such as a mounted network share.
+
+Belongs here: listing and reading the files of a folder.
+Does not belong here: the landing folder (`pipelines.ingest.landing`).
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.config.fetch import FetchOptions
+from pipelines.ingest.origins.origin import (
+    CHUNK_BYTES,
+    FileUnreadable,
+    OriginUnreadable,
+    RemoteFile,
+    check_file_count,
+    convert_seconds,
+)
+
+
+@dataclass(frozen=True)
+class FolderOrigin:
+    """The files below a folder. A linked folder is not entered, and a link that leads out of the folder not read."""
+
+    folder: Path
+
+    def list_files(self, depth: int) -> list[RemoteFile]:
+        """See `Origin`."""
+        files: list[RemoteFile] = []
+        try:
+            self._collect(self.folder, "", depth, files)
+        except OSError as error:
+            raise OriginUnreadable(f"the folder cannot be listed: {error.strerror}") from None
+        return files
+
+    def describe(self, name: str) -> RemoteFile | None:
+        """See `Origin`."""
+        try:
+            status = (self.folder / name).stat()
+        except OSError:
+            return None
+        return (
+            RemoteFile(name, status.st_size, convert_seconds(status.st_mtime)) if stat.S_ISREG(status.st_mode) else None
+        )
+
+    def read(self, name: str) -> Iterator[bytes]:
+        """See `Origin`."""
+        path = self.folder / name
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            raise FileUnreadable("it is a link that leads out of its folder")
+        try:
+            with path.open("rb") as stream:
+                while chunk := stream.read(CHUNK_BYTES):
+                    yield chunk
+        except OSError as error:
+            raise FileUnreadable(f"it cannot be read: {error.strerror}") from None
+
+    def _collect(self, folder: Path, prefix: str, depth: int, files: list[RemoteFile]) -> None:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if depth > 1 and not entry.name.startswith("."):
+                        self._collect(Path(entry.path), f"{prefix}{entry.name}/", depth - 1, files)
+                elif (file := self.describe(prefix + entry.name)) is not None:
+                    files.append(file)
+                    check_file_count(len(files))
+
+
+@contextmanager
+def open_folder(options: FetchOptions) -> Iterator[FolderOrigin]:
+    """The folder of a `fetch` section."""
+    yield FolderOrigin(Path(options.url))

@@ -1,0 +1,126 @@
+"""An origin: a place where exports are dropped, whose files can be listed and read and are never changed.
+
+Belongs here: what every kind of origin offers, its failures, and which names of files are taken.
+Does not belong here: one kind of origin (`folder`, `object_store`, `sftp`), which files are fetched
+(`pipelines.ingest.fetching`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Protocol
+
+# An origin with more files is refused: listing it would take too long in every run.
+MAX_FILES = 100_000
+# Folders below the url that a pattern with ** reaches.
+MAX_DEPTH = 20
+CHUNK_BYTES = 1 << 20
+# The temporary name of a file adds about 40 bytes; file systems take names of 255.
+_MAX_NAME_BYTES = 200
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_SECOND = 253_402_300_799
+
+
+class OriginUnreadable(Exception):
+    """An origin cannot be read. The message says why and what to do, and holds no secret."""
+
+
+class FileUnreadable(Exception):
+    """One file of an origin cannot be read; others may. The message says why, and holds no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file at an origin: its name below the url, with `/`, its bytes and the time of its last change (UTC)."""
+
+    name: str
+    size: int
+    modified_at: datetime
+
+    def is_same_version(self, other: "RemoteFile | None") -> bool:
+        """Whether another look at the file found the same size and second of change.
+
+        Some stores state fractions of a second only in listings.
+        """
+        if other is None:
+            return False
+        times = (file.modified_at.replace(microsecond=0) for file in (self, other))
+        return self.size == other.size and len(set(times)) == 1
+
+
+class Origin(Protocol):
+    """A connection to an origin. Every method may raise `OriginUnreadable`."""
+
+    def list_files(self, depth: int) -> list[RemoteFile]:
+        """The files of the origin, at most `depth` folders below the url; 1 for those directly below it."""
+        ...
+
+    def describe(self, name: str) -> RemoteFile | None:
+        """A file as it is now; None if it is gone."""
+        ...
+
+    def read(self, name: str) -> Iterator[bytes]:
+        """The content of a file, in parts. Raises `FileUnreadable`."""
+        ...
+
+
+def convert_seconds(seconds: float) -> datetime:
+    """The moment in UTC of a time in seconds since 1970; times that no calendar has become the nearest that one has."""
+    return _EPOCH + timedelta(seconds=min(max(seconds, 0), _LAST_SECOND))
+
+
+def matches_pattern(name: str, pattern: str) -> bool:
+    """Whether a name is one that `Path.glob` would find.
+
+    Args:
+        name: Name of a file, with `/`.
+        pattern: A pattern of `Path.glob`, in which `**` stands for any number of folders.
+    """
+    return _match_parts(tuple(name.split("/")), tuple(pattern.split("/")))
+
+
+def pattern_depth(pattern: str) -> int:
+    """The number of levels below the url on which a pattern finds files."""
+    parts = pattern.split("/")
+    return MAX_DEPTH if "**" in parts else len(parts)
+
+
+def find_name_problem(name: str) -> str | None:
+    """Why a file of this name must not be written to the landing folder; None if it may."""
+    parts = name.split("/")
+    if any(part in ("", ".", "..") for part in parts) or "\\" in name:
+        return "its name leads out of its folder"
+    if not all(char.isprintable() for char in name):
+        return "its name has characters that cannot be printed, or is not UTF-8"
+    if any(len(part.encode()) > _MAX_NAME_BYTES for part in parts):
+        return f"its name is longer than {_MAX_NAME_BYTES} bytes"
+    return None
+
+
+def is_hidden(name: str) -> bool:
+    """Whether the file or a folder above it is hidden: many programs write so what is not complete."""
+    return any(part.startswith(".") and part not in (".", "..") for part in name.split("/"))
+
+
+def printable_name(name: str) -> str:
+    """A name as messages show it: what cannot be printed is escaped."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in name)
+
+
+def check_file_count(count: int) -> None:
+    """Refuse an origin with too many files.
+
+    Raises:
+        OriginUnreadable: There are more than `MAX_FILES`.
+    """
+    if count > MAX_FILES:
+        raise OriginUnreadable(f"there are more than {MAX_FILES:,} files: name a folder with fewer under `url`")
+
+
+def _match_parts(parts: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    if not wanted:
+        return not parts
+    if wanted[0] == "**":
+        return any(_match_parts(parts[i:], wanted[1:]) for i in range(len(parts) + 1))
+    return bool(parts) and fnmatchcase(parts[0], wanted[0]) and _match_parts(parts[1:], wanted[1:])

@@ -1,0 +1,205 @@
+"""An SFTP server as an origin; its host key must be known.
+
+Belongs here: connecting to the server of a `fetch` section, and listing and reading its files.
+Does not belong here: which files are fetched (`pipelines.ingest.fetching`).
+
+The library is asynchronous: one event loop per connection runs while a method waits for the server.
+"""
+
+import asyncio
+import stat
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar, cast
+
+import asyncssh
+
+from pipelines.config.fetch import FetchOptions
+from pipelines.config.secrets import describe_failure
+from pipelines.ingest.origins.origin import (
+    CHUNK_BYTES,
+    FileUnreadable,
+    OriginUnreadable,
+    RemoteFile,
+    check_file_count,
+    convert_seconds,
+)
+
+T = TypeVar("T")
+_CONNECT_SECONDS, _REQUEST_SECONDS, _CLOSE_SECONDS = 10, 60, 5
+_DEFAULT_PORT = 22
+_SERVER_FAILURES = (asyncssh.Error, OSError, TimeoutError)
+
+
+@dataclass(frozen=True)
+class SftpOrigin:
+    """The files below a folder of an SFTP server. Links to files are read, linked folders are not entered.
+
+    Attributes:
+        runner: The event loop of the connection.
+        client: The SFTP session.
+        folder: The folder; relative to that of the login if it does not begin with `/`.
+        options: The `fetch` section.
+    """
+
+    runner: asyncio.Runner
+    client: asyncssh.SFTPClient
+    folder: str
+    options: FetchOptions
+
+    def list_files(self, depth: int) -> list[RemoteFile]:
+        """See `Origin`."""
+        files: list[RemoteFile] = []
+        try:
+            self.runner.run(self._collect("", depth, files))
+        except asyncssh.SFTPNoSuchFile:
+            raise OriginUnreadable(f"there is no folder {self.folder} on the server: correct `url`") from None
+        except _SERVER_FAILURES as error:
+            raise _unreadable(error, self.options) from None
+        return files
+
+    def describe(self, name: str) -> RemoteFile | None:
+        """See `Origin`."""
+        try:
+            return self.runner.run(self._describe(name))
+        except asyncssh.SFTPNoSuchFile:
+            return None
+        except _SERVER_FAILURES as error:
+            raise _unreadable(error, self.options) from None
+
+    def read(self, name: str) -> Iterator[bytes]:
+        """See `Origin`."""
+        try:
+            stream = self.runner.run(_limit_time(self.client.open(self._path(name), "rb")))
+            try:
+                while chunk := self.runner.run(_limit_time(stream.read(CHUNK_BYTES))):
+                    yield cast(bytes, chunk)  # the library types it as text
+            finally:
+                with suppress(*_SERVER_FAILURES):
+                    self.runner.run(_limit_time(stream.close()))
+        except _SERVER_FAILURES as error:
+            raise FileUnreadable(f"the server refused it: {describe_failure(error)}") from None
+
+    def _path(self, name: str) -> str:
+        return f"{self.folder.rstrip('/')}/{name}".rstrip("/") or "/"
+
+    async def _collect(self, prefix: str, depth: int, files: list[RemoteFile]) -> None:
+        folders = []
+        entries = self.client.scandir(self._path(prefix))
+        while (entry := await _limit_time(anext(entries, None))) is not None:
+            name = f"{prefix}{entry.filename!s}"
+            if str(entry.filename) in (".", ".."):
+                continue
+            if entry.attrs.type == asyncssh.FILEXFER_TYPE_DIRECTORY:
+                folders.append(name)
+            elif entry.attrs.type == asyncssh.FILEXFER_TYPE_REGULAR:
+                files.append(_to_file(name, entry.attrs))
+            else:  # a link, or a server that states no type
+                with suppress(asyncssh.SFTPNoSuchFile, asyncssh.SFTPPermissionDenied):
+                    files += [file for file in [await self._describe(name)] if file is not None]
+            check_file_count(len(files))
+        for name in folders if depth > 1 else ():
+            if not name.rsplit("/", 1)[-1].startswith("."):
+                await self._collect(f"{name}/", depth - 1, files)
+
+    async def _describe(self, name: str) -> RemoteFile | None:
+        attributes = await _limit_time(self.client.stat(self._path(name)))
+        mode = attributes.permissions
+        is_file = attributes.type == asyncssh.FILEXFER_TYPE_REGULAR or (mode is not None and stat.S_ISREG(mode))
+        return _to_file(name, attributes) if is_file else None
+
+
+@contextmanager
+def open_sftp(options: FetchOptions) -> Iterator[SftpOrigin]:
+    """Connect to the server of a `fetch` section.
+
+    Raises:
+        OriginUnreadable: The host key is not known, a credential is missing or refused, or nothing answers.
+    """
+    folder = options.address.path.removeprefix("/~/") or "/"  # /~/ is the folder of the login
+    with asyncio.Runner() as runner:
+        try:
+            connection = runner.run(_connect(options))
+            client = runner.run(_limit_time(connection.start_sftp_client(path_errors="surrogateescape")))
+        except _SERVER_FAILURES as error:
+            raise _unreadable(error, options) from None
+        try:
+            yield SftpOrigin(runner, client, folder, options)
+        finally:
+            connection.close()
+            with suppress(*_SERVER_FAILURES):
+                runner.run(asyncio.wait_for(connection.wait_closed(), _CLOSE_SECONDS))
+
+
+async def _connect(options: FetchOptions) -> asyncssh.SSHClientConnection:
+    host, port = str(options.address.hostname), options.address.port or _DEFAULT_PORT
+    credentials = options.read_credentials()
+    user = options.address.username or credentials.get("user")
+    if not user:
+        raise OriginUnreadable(f"name the user: sftp://USER@{host}/…, or set {options.variable('user')}")
+    if not {"password", "key"} & set(credentials):
+        raise OriginUnreadable(f"set {options.variable('password')} or {options.variable('key')}")
+    known_hosts = Path(options.known_hosts or "~/.ssh/known_hosts").expanduser()
+    if not known_hosts.is_file():
+        raise OriginUnreadable(f"{_NAME_KNOWN_HOSTS}: there is no file {known_hosts}")
+    try:
+        return await asyncssh.connect(
+            host,
+            port,
+            username=user,
+            password=credentials.get("password"),
+            client_keys=_read_keys(credentials, options),
+            known_hosts=str(known_hosts),
+            # nothing from the machine of the person who starts a run: no ~/.ssh/config, no agent, no GSSAPI
+            config=None,
+            agent_path=None,
+            preferred_auth=["publickey", "keyboard-interactive", "password"],
+            connect_timeout=_CONNECT_SECONDS,
+            login_timeout=2 * _CONNECT_SECONDS,
+            keepalive_interval=_CONNECT_SECONDS,
+        )
+    except asyncssh.HostKeyNotVerifiable:
+        keys, certificate_keys = asyncssh.match_known_hosts(str(known_hosts), host, "", port)[:2]
+        what = "is another one than" if keys or certificate_keys else "is not in"
+        raise OriginUnreadable(
+            f"the host key of {host} {what} {known_hosts}: {_NAME_KNOWN_HOSTS} after its owner confirmed it"
+        ) from None
+    except asyncssh.PermissionDenied:
+        used = [options.variable(name) for name in ("key", "password") if name in credentials]
+        raise OriginUnreadable(f"{host} refused the user and {' and '.join(used)}") from None
+
+
+_NAME_KNOWN_HOSTS = "add its key to a file, and name the file under `known_hosts` of `fetch`"
+
+
+def _read_keys(credentials: dict[str, str], options: FetchOptions) -> list[asyncssh.SSHKey] | None:
+    """The private key: the content of its variable, or of the file that the variable names."""
+    key, passphrase = credentials.get("key"), credentials.get("passphrase")
+    if key is None:
+        return None
+    try:
+        if key.lstrip().startswith("-----BEGIN"):
+            return [asyncssh.import_private_key(key, passphrase)]
+        return [asyncssh.read_private_key(Path(key).expanduser(), passphrase)]
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, OSError):  # its message may quote the key
+        raise OriginUnreadable(
+            f"{options.variable('key')} holds no private key and names no file with one, or "
+            f"{options.variable('passphrase')} does not open it"
+        ) from None
+
+
+def _to_file(name: str, attributes: asyncssh.SFTPAttrs) -> RemoteFile:
+    if attributes.size is None or attributes.mtime is None:
+        raise OriginUnreadable("the server does not state size and time of its files")
+    return RemoteFile(name, attributes.size, convert_seconds(attributes.mtime))
+
+
+async def _limit_time(operation: Awaitable[T]) -> T:
+    return await asyncio.wait_for(operation, _REQUEST_SECONDS)
+
+
+def _unreadable(error: Exception, options: FetchOptions) -> OriginUnreadable:
+    host = options.address.hostname
+    return OriginUnreadable(f"{host} did not answer: {describe_failure(error, options.secret_variables)}")
