@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import asyncssh
+import flask
 import polars as pl
+from werkzeug.serving import make_server
 
 from pipelines.config.company import Config, SourceConfig
 from pipelines.contracts.catalog import DELIVERY
@@ -169,3 +171,39 @@ def run_sftp_server(folder: Path, authorized_keys: str | None = None) -> Iterato
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
+
+
+@contextmanager
+def run_gcs_server(bucket: str, objects: Mapping[str, bytes]) -> Iterator[str]:
+    """The part of Google Cloud Storage's JSON interface that a fetch uses, on this machine; yields its address."""
+    app = flask.Flask("gcs")
+
+    def describe(name: str) -> dict[str, Any]:
+        changed = "2026-01-02T03:04:05.678Z"
+        size = str(len(objects[name]))
+        return {"kind": "storage#object", "bucket": bucket, "name": name, "size": size, "updated": changed}
+
+    @app.get("/storage/v1/b/<name>")
+    def get_bucket(name: str) -> Any:
+        return {"kind": "storage#bucket", "name": name} if name == bucket else ({"error": {"code": 404}}, 404)
+
+    @app.get("/storage/v1/b/<name>/o")
+    def list_objects(name: str) -> Any:
+        prefix, delimiter = flask.request.args.get("prefix", ""), flask.request.args.get("delimiter")
+        rests = {key: key.removeprefix(prefix) for key in sorted(objects) if key.startswith(prefix)}
+        items = [describe(key) for key, rest in rests.items() if not delimiter or delimiter not in rest]
+        return {"kind": "storage#objects", "items": items} if name == bucket else ({"error": {"code": 404}}, 404)
+
+    @app.get("/storage/v1/b/<name>/o/<path:key>")
+    def get_object(name: str, key: str) -> Any:
+        return flask.Response(objects[key]) if flask.request.args.get("alt") == "media" else describe(key)
+
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join(10)
+        server.server_close()

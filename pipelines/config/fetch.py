@@ -6,6 +6,7 @@ Does not belong here: connecting (`pipelines.ingest.origins`), downloading (`pip
 """
 
 import os
+import re
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, cast
 from urllib.parse import SplitResult, urlsplit
@@ -45,6 +46,7 @@ _SCHEMES_OF_KEY: dict[str, tuple[Scheme, ...]] = {
     "region": ("s3",),
     "endpoint": ("s3", "gs", "abfss"),
 }
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _NO_ADDRESS = (
     "must be a folder such as /mnt/share/hr, or an address such as sftp://user@host/folder, s3://bucket/folder, "
     "gs://bucket/folder or abfss://container@account.dfs.core.windows.net/folder"
@@ -73,9 +75,16 @@ def _check_url(url: str) -> str:
 
 
 def _check_endpoint(url: str) -> str:
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
         raise ValueError("must be an address such as https://s3.example")
     return url.rstrip("/")
+
+
+def _check_variable(name: str) -> str:
+    if not _VARIABLE.fullmatch(name):  # a password here would reach messages
+        raise ValueError("must be the name of an environment variable in capitals, such as HR_PASSWORD, not its value")
+    return name
 
 
 def _check_pattern(pattern: str) -> str:
@@ -91,7 +100,7 @@ class FetchOptions(ConfigSection):
     # by default, what `path` of the source reads in its landing folder
     pattern: Annotated[str, AfterValidator(_check_pattern)] | None = None
     # names of environment variables, by credential; `CREDENTIALS` has the default names
-    variables: dict[str, Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]] = Field(default_factory=dict)
+    variables: dict[str, Annotated[str, AfterValidator(_check_variable)]] = Field(default_factory=dict)
     known_hosts: str | None = None  # file with the keys of SFTP servers; ~/.ssh/known_hosts by default
     endpoint: Annotated[str, AfterValidator(_check_endpoint)] | None = None  # of a store that is not the vendor's own
     region: str | None = None
@@ -128,9 +137,9 @@ class FetchOptions(ConfigSection):
         return {name: value for name, value in values.items() if value}
 
     @property
-    def unset_variables(self) -> list[str]:
-        """The environment variables that `variables` names and that are not set."""
-        return [name for name in self.variables.values() if not os.environ.get(name)]
+    def unset_credentials(self) -> list[str]:
+        """The credentials for which `variables` names an environment variable that is not set."""
+        return [credential for credential, name in self.variables.items() if not os.environ.get(name)]
 
     @property
     def secret_variables(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -109,9 +110,9 @@ def fetch_files(target: FetchTarget, context: FetchContext) -> FetchOutcome:
     Returns:
         The outcome. A failure becomes its `problem`; what was copied before it stays.
     """
-    _remove_unfinished(context.landing_folder / target.folder)
     fetch = _Fetch(target, context, read_known_versions(target, context.lake, context.landing_folder))
     try:
+        _remove_unfinished(context.landing_folder / target.folder)
         fetch.run()
     except OriginUnreadable as failure:
         fetch.outcome.problem = str(failure)
@@ -292,8 +293,8 @@ def _download(origin: Origin, file: RemoteFile, path: Path) -> str | None:
     digest, size = hashlib.sha256(), 0
     try:
         with replacing(path) as unfinished:
-            with unfinished.open("wb") as sink:
-                for chunk in origin.read(file.name):
+            with unfinished.open("wb") as sink, closing(origin.read(file.name)) as chunks:
+                for chunk in chunks:
                     size += len(chunk)
                     if size > file.size:
                         raise _Changed

@@ -6,7 +6,7 @@ Does not belong here: the landing folder (`pipelines.ingest.landing`).
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +47,7 @@ class FolderOrigin:
             RemoteFile(name, status.st_size, convert_seconds(status.st_mtime)) if stat.S_ISREG(status.st_mode) else None
         )
 
-    def read(self, name: str) -> Iterator[bytes]:
+    def read(self, name: str) -> Generator[bytes]:
         """See `Origin`."""
         path = self.folder / name
         if not path.resolve().is_relative_to(self.folder.resolve()):

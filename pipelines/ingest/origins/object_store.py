@@ -6,7 +6,7 @@ Does not belong here: the bucket that the lake and the publication are copied to
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,15 +16,16 @@ from urllib.parse import SplitResult, urlsplit
 import pyarrow.fs as pafs
 
 from pipelines.config.fetch import FetchOptions
-from pipelines.config.secrets import describe_failure
 from pipelines.ingest.origins.origin import (
     FileUnreadable,
     OriginUnreadable,
     RemoteFile,
     check_file_count,
     convert_seconds,
+    failing_as,
 )
 
+_UNREAD = "the store could not be read"
 # each part is a request
 _CHUNK_BYTES = 8 << 20
 _CONNECT_SECONDS, _REQUEST_SECONDS, _ATTEMPTS = 10, 60, 3
@@ -49,7 +50,7 @@ class ObjectStoreOrigin:
     def list_files(self, depth: int) -> list[RemoteFile]:
         """See `Origin`."""
         selector = pafs.FileSelector(self.folder, recursive=depth > 1, allow_not_found=True)
-        with _raising(OriginUnreadable, self.options):
+        with failing_as(OriginUnreadable, _UNREAD, self.options):
             infos = [info for info in self.store.get_file_info(selector) if info.type == pafs.FileType.File]
             # a folder without objects does not exist: only a bucket can be missing
             if not infos and self.store.get_file_info(self.bucket).type == pafs.FileType.NotFound:
@@ -59,14 +60,14 @@ class ObjectStoreOrigin:
 
     def describe(self, name: str) -> RemoteFile | None:
         """See `Origin`."""
-        with _raising(OriginUnreadable, self.options):
+        with failing_as(OriginUnreadable, _UNREAD, self.options):
             info = self.store.get_file_info(f"{self.folder}/{name}")
         return _describe(info, name) if info.type == pafs.FileType.File else None
 
-    def read(self, name: str) -> Iterator[bytes]:
+    def read(self, name: str) -> Generator[bytes]:
         """See `Origin`."""
         with (
-            _raising(FileUnreadable, self.options),
+            failing_as(FileUnreadable, _UNREAD, self.options),
             self.store.open_input_stream(f"{self.folder}/{name}") as stream,
         ):
             while chunk := stream.read(_CHUNK_BYTES):
@@ -82,7 +83,7 @@ def open_object_store(options: FetchOptions) -> Iterator[ObjectStoreOrigin]:
     """
     address = options.address
     bucket = address.username if options.scheme == "abfss" else address.netloc
-    with _raising(OriginUnreadable, options):
+    with failing_as(OriginUnreadable, _UNREAD, options):
         store = _STORES[options.scheme](options, address)
     yield ObjectStoreOrigin(store, str(bucket), f"{bucket}{address.path}".rstrip("/"), options)
 
@@ -115,18 +116,17 @@ def _open_gcs(options: FetchOptions, _: SplitResult) -> Any:
 
 
 def _open_azure(options: FetchOptions, address: SplitResult) -> Any:
-    account = str(address.hostname).split(".")[0]
-    endpoint = urlsplit(options.endpoint or f"https://{account}.blob.core.windows.net")
+    account, _, domain = str(address.hostname).partition(".dfs.")
+    endpoint = urlsplit(options.endpoint or f"https://{account}.blob.{domain}")
     _check_reachable(endpoint)
-    authority = endpoint.netloc if options.endpoint else None
     keys = options.read_credentials()
     # a key or a signature stands for the whole account; otherwise the credentials of Entra ID
     keys = next(({name: keys[name]} for name in ("account_key", "sas_token") if name in keys), keys)
     return pafs.AzureFileSystem(
         account,
         **keys,
-        blob_storage_authority=authority,
-        dfs_storage_authority=authority,
+        blob_storage_authority=endpoint.netloc if options.endpoint else f".blob.{domain}",
+        dfs_storage_authority=endpoint.netloc if options.endpoint else f".dfs.{domain}",
         blob_storage_scheme=endpoint.scheme,
         dfs_storage_scheme=endpoint.scheme,
     )
@@ -141,19 +141,6 @@ def _check_reachable(endpoint: SplitResult) -> None:
         return  # only the proxy may be reachable
     port = endpoint.port or {"http": 80}.get(endpoint.scheme, 443)
     socket.create_connection((str(endpoint.hostname), port), timeout=_CONNECT_SECONDS).close()
-
-
-@contextmanager
-def _raising(failure: type[OriginUnreadable] | type[FileUnreadable], options: FetchOptions) -> Iterator[None]:
-    """Turn any error of a library into a failure without secrets; its own message may hold a signed address."""
-    try:
-        yield
-    except (OriginUnreadable, FileUnreadable):
-        raise
-    except Exception as error:  # the libraries raise what their clouds tell, in no common class
-        raise failure(
-            f"the store refused or did not answer: {describe_failure(error, options.secret_variables)}"
-        ) from None
 
 
 def _describe(info: Any, name: str) -> RemoteFile:

@@ -5,11 +5,15 @@ Does not belong here: one kind of origin (`folder`, `object_store`, `sftp`), whi
 (`pipelines.ingest.fetching`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Protocol
+
+from pipelines.config.fetch import FetchOptions
+from pipelines.config.secrets import describe_failure
 
 # An origin with more files is refused: listing it would take too long in every run.
 MAX_FILES = 100_000
@@ -60,9 +64,30 @@ class Origin(Protocol):
         """A file as it is now; None if it is gone."""
         ...
 
-    def read(self, name: str) -> Iterator[bytes]:
+    def read(self, name: str) -> Generator[bytes]:
         """The content of a file, in parts. Raises `FileUnreadable`."""
         ...
+
+
+@contextmanager
+def failing_as(
+    failure: type[OriginUnreadable] | type[FileUnreadable], sentence: str, options: FetchOptions
+) -> Iterator[None]:
+    """Turn any error of a library into a failure without secrets.
+
+    The libraries raise what servers and clouds tell, in no common class, and may quote a signed address.
+
+    Args:
+        failure: The failure to raise.
+        sentence: What could not be done.
+        options: The `fetch` section, whose credentials the message must not hold.
+    """
+    try:
+        yield
+    except (OriginUnreadable, FileUnreadable):
+        raise
+    except Exception as error:
+        raise failure(f"{sentence}: {describe_failure(error, options.secret_variables)}") from None
 
 
 def convert_seconds(seconds: float) -> datetime:

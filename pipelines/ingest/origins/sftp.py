@@ -8,8 +8,8 @@ The library is asynchronous: one event loop per connection runs while a method w
 
 import asyncio
 import stat
-from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
@@ -17,7 +17,6 @@ from typing import TypeVar, cast
 import asyncssh
 
 from pipelines.config.fetch import FetchOptions
-from pipelines.config.secrets import describe_failure
 from pipelines.ingest.origins.origin import (
     CHUNK_BYTES,
     FileUnreadable,
@@ -25,12 +24,13 @@ from pipelines.ingest.origins.origin import (
     RemoteFile,
     check_file_count,
     convert_seconds,
+    failing_as,
 )
 
 T = TypeVar("T")
 _CONNECT_SECONDS, _REQUEST_SECONDS, _CLOSE_SECONDS = 10, 60, 5
 _DEFAULT_PORT = 22
-_SERVER_FAILURES = (asyncssh.Error, OSError, TimeoutError)
+_NAME_KNOWN_HOSTS = "add its key to a file, and name the file under `known_hosts` of `fetch`"
 
 
 @dataclass(frozen=True)
@@ -52,35 +52,32 @@ class SftpOrigin:
     def list_files(self, depth: int) -> list[RemoteFile]:
         """See `Origin`."""
         files: list[RemoteFile] = []
-        try:
-            self.runner.run(self._collect("", depth, files))
-        except asyncssh.SFTPNoSuchFile:
-            raise OriginUnreadable(f"there is no folder {self.folder} on the server: correct `url`") from None
-        except _SERVER_FAILURES as error:
-            raise _unreadable(error, self.options) from None
+        with self._failing_as(OriginUnreadable):
+            try:
+                self.runner.run(self._collect("", depth, files))
+            except asyncssh.SFTPNoSuchFile:
+                raise OriginUnreadable(f"there is no folder {self.folder} on the server: correct `url`") from None
         return files
 
     def describe(self, name: str) -> RemoteFile | None:
         """See `Origin`."""
-        try:
+        with self._failing_as(OriginUnreadable), suppress(asyncssh.SFTPNoSuchFile):
             return self.runner.run(self._describe(name))
-        except asyncssh.SFTPNoSuchFile:
-            return None
-        except _SERVER_FAILURES as error:
-            raise _unreadable(error, self.options) from None
+        return None
 
-    def read(self, name: str) -> Iterator[bytes]:
+    def read(self, name: str) -> Generator[bytes]:
         """See `Origin`."""
-        try:
+        with self._failing_as(FileUnreadable):
             stream = self.runner.run(_limit_time(self.client.open(self._path(name), "rb")))
             try:
                 while chunk := self.runner.run(_limit_time(stream.read(CHUNK_BYTES))):
                     yield cast(bytes, chunk)  # the library types it as text
             finally:
-                with suppress(*_SERVER_FAILURES):
+                with suppress(asyncssh.Error, OSError, TimeoutError):
                     self.runner.run(_limit_time(stream.close()))
-        except _SERVER_FAILURES as error:
-            raise FileUnreadable(f"the server refused it: {describe_failure(error)}") from None
+
+    def _failing_as(self, failure: type[OriginUnreadable] | type[FileUnreadable]) -> AbstractContextManager[None]:
+        return failing_as(failure, f"{self.options.address.hostname} could not be read", self.options)
 
     def _path(self, name: str) -> str:
         return f"{self.folder.rstrip('/')}/{name}".rstrip("/") or "/"
@@ -119,17 +116,16 @@ def open_sftp(options: FetchOptions) -> Iterator[SftpOrigin]:
         OriginUnreadable: The host key is not known, a credential is missing or refused, or nothing answers.
     """
     folder = options.address.path.removeprefix("/~/") or "/"  # /~/ is the folder of the login
+    unread = f"{options.address.hostname} could not be read"
     with asyncio.Runner() as runner:
-        try:
+        with failing_as(OriginUnreadable, unread, options):
             connection = runner.run(_connect(options))
             client = runner.run(_limit_time(connection.start_sftp_client(path_errors="surrogateescape")))
-        except _SERVER_FAILURES as error:
-            raise _unreadable(error, options) from None
         try:
             yield SftpOrigin(runner, client, folder, options)
         finally:
             connection.close()
-            with suppress(*_SERVER_FAILURES):
+            with suppress(asyncssh.Error, OSError, TimeoutError):
                 runner.run(asyncio.wait_for(connection.wait_closed(), _CLOSE_SECONDS))
 
 
@@ -171,9 +167,6 @@ async def _connect(options: FetchOptions) -> asyncssh.SSHClientConnection:
         raise OriginUnreadable(f"{host} refused the user and {' and '.join(used)}") from None
 
 
-_NAME_KNOWN_HOSTS = "add its key to a file, and name the file under `known_hosts` of `fetch`"
-
-
 def _read_keys(credentials: dict[str, str], options: FetchOptions) -> list[asyncssh.SSHKey] | None:
     """The private key: the content of its variable, or of the file that the variable names."""
     key, passphrase = credentials.get("key"), credentials.get("passphrase")
@@ -198,8 +191,3 @@ def _to_file(name: str, attributes: asyncssh.SFTPAttrs) -> RemoteFile:
 
 async def _limit_time(operation: Awaitable[T]) -> T:
     return await asyncio.wait_for(operation, _REQUEST_SECONDS)
-
-
-def _unreadable(error: Exception, options: FetchOptions) -> OriginUnreadable:
-    host = options.address.hostname
-    return OriginUnreadable(f"{host} did not answer: {describe_failure(error, options.secret_variables)}")

@@ -16,10 +16,12 @@ from dagster import (
     materialize,
 )
 from fetching import PASSWORD, SftpServer, run_sftp_server
+from typer.testing import CliRunner
 
 from assets.automation.remote_files import FETCH_TAG, build_remote_files_sensor, plan_fetch, read_fetch_cursor
 from assets.automation.run_selection import NewRemoteFile, select_fetch
 from assets.checks.health import check_origins, find_fetch_issues
+from assets.cli.app import app
 from assets.cli.run import _describe_sources
 from assets.definitions import build_definitions, build_pipeline
 from assets.resources.pipeline import PipelineResource
@@ -124,6 +126,9 @@ def test_an_origin_that_fails_stops_no_other_and_is_reported_until_it_is_read_ag
     assert described["people"] == ("not_fetched", {"url": sftp.url, **counts, "problem": reason})
     assert described["more_people"][0] == "landed"
     assert described["local"] == ("no_file", None)
+    doctor = CliRunner().invoke(app, ["doctor", "--json", "--data-root", str(root)])
+    assert doctor.exit_code == 1
+    assert json.loads(doctor.stdout)["findings"].count(problem) == 1
     monkeypatch.setenv("HR_PASSWORD", PASSWORD)
     assert check_origins(config) == []
     assert find_fetch_issues(lake, config) == [problem], "what the last run left undone"

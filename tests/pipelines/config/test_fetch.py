@@ -68,6 +68,7 @@ def test_an_address_of_each_kind_is_accepted(tmp_path: Path, fetch: str) -> None
             "url",
             "must not contain a port: give the address of the server under `endpoint`",
         ),
+        ("{url: 's3://b/o', endpoint: 'https://hidden-secret@minio'}", "endpoint", "must be an address such as"),
         ("{url: 's3://b/o', endpoint: 'minio:9000'}", "endpoint", "must be an address such as https://s3.example"),
         (
             "{url: /mnt/hr, pattern: ../*.csv}",
@@ -83,7 +84,11 @@ def test_an_address_of_each_kind_is_accepted(tmp_path: Path, fetch: str) -> None
         ),
         ("{url: 'gs://b/o', variables: {key: X}}", "variables", "no credential of this address can be named"),
         ("{url: /mnt/hr, max_megabytes: 0}", "max_megabytes", "greater than 0"),
-        ("{url: 'sftp://u@h/o', variables: {key: a-b}}", "variables.key", "match pattern"),
+        (
+            "{url: 'sftp://u@h/o', variables: {password: hidden-secret}}",
+            "variables.password",
+            "must be the name of an environment variable in capitals, such as HR_PASSWORD, not its value",
+        ),
         ("{url: /mnt/hr, password: hidden-secret}", "password", "unknown key; allowed: url, pattern, variables"),
         ("{pattern: '*.csv'}", "url", "required"),
     ],
@@ -139,7 +144,7 @@ def test_credentials_come_from_the_named_variables(monkeypatch: pytest.MonkeyPat
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HR_ID", "id")
     assert options.read_credentials() == {"access_key": "id"}
-    assert options.unset_variables == ["HR_SECRET"]
+    assert options.unset_credentials == ["secret_key"]
     assert options.secret_variables == ("HR_ID", "HR_SECRET", "AWS_SESSION_TOKEN")
 
 

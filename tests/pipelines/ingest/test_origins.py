@@ -9,7 +9,7 @@ from typing import Any
 import asyncssh
 import pyarrow.fs as pafs
 import pytest
-from fetching import PASSWORD, USER, FetchRun, SftpServer, declare_target, run_sftp_server
+from fetching import PASSWORD, USER, FetchRun, SftpServer, declare_target, run_gcs_server, run_sftp_server
 
 from pipelines.config.fetch import FetchOptions
 from pipelines.ingest.fetching import FetchOutcome
@@ -98,16 +98,18 @@ def test_a_server_whose_host_key_is_not_known_is_refused_before_a_password_is_se
     )
     advice = "add its key to a file, and name the file under `known_hosts` of `fetch`"
     empty, missing = tmp_path / "empty", tmp_path / "missing"
-    empty.write_text("")
+    empty.write_text("no host key\n")
+    (tmp_path / "damaged").write_text("@unknown marker\n")
     other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
     (tmp_path / "other").write_text(f"[127.0.0.1]:{sftp.port} {other}")
     problems = {
         name: run.fetch(declare_sftp(sftp, known_hosts=str(tmp_path / name))).problem
-        for name in ("empty", "missing", "other")
+        for name in ("empty", "damaged", "missing", "other")
     }
     confirmed = f"{advice} after its owner confirmed it"
     assert problems == {
         "empty": f"the host key of 127.0.0.1 is not in {empty}: {confirmed}",
+        "damaged": "127.0.0.1 could not be read: ValueError: Invalid known hosts entry: @unknown marker",
         "missing": f"{advice}: there is no file {missing}",
         "other": f"the host key of 127.0.0.1 is another one than {tmp_path / 'other'}: {confirmed}",
     }
@@ -125,7 +127,7 @@ def test_what_is_wrong_with_an_sftp_login_is_said_without_the_password(
     monkeypatch.delenv("FOOTSTEPS_SFTP_PASSWORD")
     assert run.fetch(declare_sftp(sftp)).problem == "set FOOTSTEPS_SFTP_PASSWORD or FOOTSTEPS_SFTP_KEY"
     unset = run.fetch(declare_sftp(sftp, variables={"password": "HR_PASSWORD"})).problem
-    assert unset == "set HR_PASSWORD: `variables` of `fetch` names what is not set"
+    assert unset == "set the environment variable that `variables` of `fetch` names for password"
     monkeypatch.setenv("HR_LOGIN", USER)
     monkeypatch.setenv("HR_PASSWORD", PASSWORD)
     (sftp.folder / "people_1.csv").write_bytes(b"id\n1\n")
@@ -142,7 +144,7 @@ def test_a_file_that_the_server_does_not_serve_is_refused_alone(run: FetchRun, s
     sftp.sftp.denied = frozenset({"people_2.csv"})
     outcome = run.fetch(declare_sftp(sftp))
     assert (outcome.problem, counts(outcome)) == (None, (2, 0, 0, 1))
-    assert outcome.refused == ["people_2.csv: the server refused it: SFTPPermissionDenied: no"]
+    assert outcome.refused == ["people_2.csv: 127.0.0.1 could not be read: SFTPPermissionDenied: no"]
     sftp.sftp.denied = frozenset()
     assert counts(run.fetch(declare_sftp(sftp))) == (1, 2, 0, 0)
 
@@ -155,7 +157,7 @@ def test_a_connection_that_breaks_keeps_what_was_copied_and_the_next_run_copies_
     sftp.sftp.breaks_at = "people_2.csv"
     outcome = run.fetch(declare_sftp(sftp))
     assert counts(outcome) == (1, 0, 2, 0)
-    assert str(outcome.problem).startswith("127.0.0.1 did not answer: ")
+    assert str(outcome.problem).startswith("127.0.0.1 could not be read: ")
     assert list(run.landed()) == ["hr/people_1.csv"]
     sftp.sftp.breaks_at = None
     assert counts(run.fetch(declare_sftp(sftp))) == (2, 1, 0, 0)
@@ -167,7 +169,7 @@ def test_a_port_on_which_nothing_listens_is_a_problem(run: FetchRun, tmp_path: P
         port = closed.getsockname()[1]
     (tmp_path / "known_hosts").touch()
     target = declare_target(f"sftp://u@127.0.0.1:{port}", known_hosts=str(tmp_path / "known_hosts"))
-    assert str(run.fetch(target).problem).startswith("127.0.0.1 did not answer: ConnectionRefusedError: ")
+    assert str(run.fetch(target).problem).startswith("127.0.0.1 could not be read: ConnectionRefusedError: ")
 
 
 @pytest.fixture
@@ -243,7 +245,7 @@ def test_a_store_that_stops_answering_is_reported_without_keys_and_signatures(
     monkeypatch.setitem(object_store._STORES, "s3", lambda *_: failing)
     outcome = run.fetch(target)
     expected = {"list_files": "PUT (address) failed for $HR_LOGIN, $HR_PASS", "read": "for $HR_PASS"}[name]
-    assert outcome.problem == f"the store refused or did not answer: OSError: {expected}"
+    assert outcome.problem == f"the store could not be read: OSError: {expected}"
     assert run.landed() == {}
 
 
@@ -266,6 +268,32 @@ def test_each_address_opens_the_store_of_its_cloud(monkeypatch: pytest.MonkeyPat
             assert (type(connection.store), connection.bucket, connection.folder) == (kind, name, folder)
 
 
+def test_objects_of_google_are_copied_once(run: FetchRun) -> None:
+    names = ("people_1.csv", "people_ü +%20.csv", "sub/people_2.csv", "/people_3.csv")
+    objects = {f"drop/{name}": os.urandom(50_000) for name in names}
+    with run_gcs_server("people-data", objects) as endpoint:
+        outcome = run.fetch(declare_target("gs://people-data/drop", endpoint=endpoint))
+        assert (outcome.problem, counts(outcome)) == (None, (2, 0, 0, 0))
+        assert run.landed() == {f"hr/{name}": objects[f"drop/{name}"] for name in names[:2]}
+        assert (run.landing / "hr/people_1.csv").stat().st_mtime == pytest.approx(1_767_323_045.678, abs=1e-3)
+        deeper = run.fetch(declare_target("gs://people-data/drop", "hr/**/people_*.csv", endpoint=endpoint))
+        assert counts(deeper) == (1, 2, 0, 1)
+        missing = run.fetch(declare_target("gs://people-dta/drop", endpoint=endpoint))
+        assert missing.problem == "there is no bucket people-dta: correct `url`"
+
+
+def test_a_server_that_accepts_and_never_answers_is_given_up(
+    run: FetchRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOOTSTEPS_SFTP_PASSWORD", PASSWORD)
+    monkeypatch.setattr("pipelines.ingest.origins.sftp._CONNECT_SECONDS", 1)
+    (tmp_path / "known_hosts").touch()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"sftp://u@127.0.0.1:{silent.getsockname()[1]}"
+        problem = run.fetch(declare_target(url, known_hosts=str(tmp_path / "known_hosts"))).problem
+    assert str(problem).startswith("127.0.0.1 could not be read: ")
+
+
 def test_a_cloud_that_cannot_be_reached_fails_at_once(run: FetchRun, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -273,7 +301,7 @@ def test_a_cloud_that_cannot_be_reached_fails_at_once(run: FetchRun, monkeypatch
         endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
     for url in ("gs://people-data/hr", "abfss://people-data@account.dfs.core.windows.net/hr"):
         problem = run.fetch(declare_target(url, endpoint=endpoint)).problem
-        assert str(problem).startswith("the store refused or did not answer: ConnectionRefusedError")
+        assert str(problem).startswith("the store could not be read: ConnectionRefusedError")
 
 
 def test_an_origin_with_too_many_files_is_refused(run: FetchRun, tmp_path: Path, monkeypatch: Any) -> None:
