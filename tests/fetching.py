@@ -181,7 +181,7 @@ def run_gcs_server(bucket: str, objects: Mapping[str, bytes]) -> Iterator[str]:
     def describe(name: str) -> dict[str, Any]:
         changed = "2026-01-02T03:04:05.678Z"
         size = str(len(objects[name]))
-        return {"kind": "storage#object", "bucket": bucket, "name": name, "size": size, "updated": changed}
+        return {"kind": "storage#object", "bucket": bucket, "name": name, "size": size, "timeCreated": changed}
 
     @app.get("/storage/v1/b/<name>")
     def get_bucket(name: str) -> Any:

@@ -18,7 +18,7 @@ from pipelines.ingest.origins.origin import (
     OriginUnreadable,
     RemoteFile,
     check_file_count,
-    convert_seconds,
+    make_remote_file,
 )
 
 
@@ -43,9 +43,7 @@ class FolderOrigin:
             status = (self.folder / name).stat()
         except OSError:
             return None
-        return (
-            RemoteFile(name, status.st_size, convert_seconds(status.st_mtime)) if stat.S_ISREG(status.st_mode) else None
-        )
+        return make_remote_file(name, status.st_size, status.st_mtime) if stat.S_ISREG(status.st_mode) else None
 
     def read(self, name: str) -> Generator[bytes]:
         """See `Origin`."""

@@ -21,8 +21,8 @@ from pipelines.ingest.origins.origin import (
     OriginUnreadable,
     RemoteFile,
     check_file_count,
-    convert_seconds,
     failing_as,
+    make_remote_file,
 )
 
 _UNREAD = "the store could not be read"
@@ -144,4 +144,4 @@ def _check_reachable(endpoint: SplitResult) -> None:
 
 
 def _describe(info: Any, name: str) -> RemoteFile:
-    return RemoteFile(name, info.size, convert_seconds((info.mtime_ns or 0) / 1e9))
+    return make_remote_file(name, info.size, None if info.mtime_ns is None else info.mtime_ns / 1e9)

@@ -90,6 +90,17 @@ def failing_as(
         raise failure(f"{sentence}: {describe_failure(error, options.secret_variables)}") from None
 
 
+def make_remote_file(name: str, size: int | None, seconds: float | None) -> RemoteFile:
+    """A file of a listing, by the time of its last change in seconds since 1970.
+
+    Raises:
+        OriginUnreadable: The listing has no size or no time, without which a changed file would not be noticed.
+    """
+    if size is None or seconds is None:
+        raise OriginUnreadable("it does not state size and time of its files")
+    return RemoteFile(name, size, convert_seconds(seconds))
+
+
 def convert_seconds(seconds: float) -> datetime:
     """The moment in UTC of a time in seconds since 1970; times that no calendar has become the nearest that one has."""
     return _EPOCH + timedelta(seconds=min(max(seconds, 0), _LAST_SECOND))

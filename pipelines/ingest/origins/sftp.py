@@ -23,8 +23,8 @@ from pipelines.ingest.origins.origin import (
     OriginUnreadable,
     RemoteFile,
     check_file_count,
-    convert_seconds,
     failing_as,
+    make_remote_file,
 )
 
 T = TypeVar("T")
@@ -184,9 +184,7 @@ def _read_keys(credentials: dict[str, str], options: FetchOptions) -> list[async
 
 
 def _to_file(name: str, attributes: asyncssh.SFTPAttrs) -> RemoteFile:
-    if attributes.size is None or attributes.mtime is None:
-        raise OriginUnreadable("the server does not state size and time of its files")
-    return RemoteFile(name, attributes.size, convert_seconds(attributes.mtime))
+    return make_remote_file(name, attributes.size, attributes.mtime)
 
 
 async def _limit_time(operation: Awaitable[T]) -> T:

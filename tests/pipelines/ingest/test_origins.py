@@ -317,6 +317,12 @@ def test_an_origin_with_too_many_files_is_refused(run: FetchRun, tmp_path: Path,
         connection.list_files(1)
 
 
+def test_an_origin_without_sizes_or_times_is_refused() -> None:
+    for size, seconds in ((None, 1.0), (1, None)):
+        with pytest.raises(OriginUnreadable, match="it does not state size and time of its files"):
+            origin.make_remote_file("people.csv", size, seconds)
+
+
 @pytest.mark.parametrize(("seconds", "year"), [(-5, 1970), (0, 1970), (4e18, 9999)])
 def test_a_time_that_no_calendar_has_becomes_the_nearest(seconds: float, year: int) -> None:
     assert origin.convert_seconds(seconds).year == year
