@@ -22,7 +22,7 @@ from assets.resources.pipeline import PipelineResource
 from assets.resources.raw_inputs import raw_tables
 from pipelines.config.company import Config
 from pipelines.contracts.canonical_schemas import quarantine_table
-from pipelines.contracts.catalog import DELIVERY
+from pipelines.contracts.catalog import DELIVERY, FILE_TABLES
 from pipelines.contracts.rule_counts import RuleCounts, fingerprint_contract
 from pipelines.contracts.table import Layer, Rule, Severity, Table
 from pipelines.validation.validation_result import RuleResult, ValidationResult
@@ -173,7 +173,7 @@ def describe_rule(rule: Rule) -> str:
 
 def _holds_exports(table: Table) -> bool:
     """Whether the rows come from exports, whose texts may be no values."""
-    return table.layer == "raw" and table != DELIVERY
+    return table.layer == "raw" and table not in FILE_TABLES
 
 
 def _check_readable(table: Table, counts: RuleCounts) -> AssetCheckResult:

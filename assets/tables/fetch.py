@@ -21,6 +21,7 @@ from dagster import (
     multi_asset,
 )
 
+from assets.checks.contract_checks import contract_check_specs, evaluate_contract_checks
 from assets.incremental.incremental_asset import POOL
 from assets.resources.metadata import build_asset_spec, preview_rows, written_metadata
 from assets.resources.pipeline import PipelineResource
@@ -48,7 +49,8 @@ def fetch_assets(config: Config) -> list[AssetsDefinition]:
                 description=f"{target.options.url} was read to its end, and none of its files was refused.",
             )
             for target in targets
-        ],
+        ]
+        + [spec for table in (ORIGIN, FETCH) for spec in contract_check_specs(table)],
         pool=POOL,
     )
     def fetch_exports(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
@@ -74,6 +76,9 @@ def fetch_assets(config: Config) -> list[AssetsDefinition]:
             data_version=DataVersion(pipeline.lake.content_hash(FETCH) or "empty"),
         )
         yield from map(_check_fetched, outcomes)
+        for table in (ORIGIN, FETCH):
+            counts = pipeline.lake.rule_counts(table)
+            yield from evaluate_contract_checks(table, counts, pipeline.settings.docs_path)
 
     return [fetch_exports]
 

@@ -45,6 +45,9 @@ ORIGIN = declare_table(
     readers=("data engineers",),
 )
 
+# Raw tables about files, whose rows come from no export.
+FILE_TABLES: tuple[Table, ...] = (DELIVERY, FETCH, ORIGIN)
+
 PERSON = declare_table(
     "core_hr__entity_person",
     "One row per person in the HR exports; if no source has people, one row per person in any export.",
@@ -310,9 +313,7 @@ EVIDENCE = declare_table(
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        DELIVERY,
-        FETCH,
-        ORIGIN,
+        *FILE_TABLES,
         PERSON,
         ACCOUNT,
         CONFLICT,
