@@ -128,10 +128,8 @@ def _build_landing_op(system: str, sources: list[SourceConfig], fed: set[str]) -
             for key, asset_metadata in metadata_by_asset.items():
                 numeric_by_asset[key] = numeric_metadata(asset_metadata)
                 yield MaterializeResult(asset_key=key, metadata=asset_metadata, data_version=version)
-            rule_counts, docs_path = (
-                count_landed_rules(pipeline.lake, table, table_sources),
-                pipeline.settings.docs_path,
-            )
+            rule_counts = count_landed_rules(pipeline.lake, table, table_sources)
+            docs_path = pipeline.settings.docs_path
             yield from evaluate_contract_checks(table, rule_counts, docs_path, is_unchanged=previous_state is not None)
             yield _check_accepted(table_name, table_deliveries)
             yield _check_columns(table_name, pipeline, table_sources)

@@ -5,10 +5,15 @@ follow from `canonical_schemas`.
 Does not belong here: how a table is built (`pipelines.core`, `ml`) or stored (`pipelines.storage`).
 """
 
-from pipelines.contracts.columns import PERSON_REFERENCE, PREREQUISITE_REFERENCE, SKILL_REFERENCE, declare_table
 from pipelines.contracts.feature_tables import FEATURE_TABLES
 from pipelines.contracts.output_tables import OUTPUT_TABLES
 from pipelines.contracts.table import Table
+from pipelines.contracts.table_declaration import (
+    PERSON_REFERENCE,
+    PREREQUISITE_REFERENCE,
+    SKILL_REFERENCE,
+    declare_table,
+)
 
 # Evidence of teaching from this table is feedback that the person gave.
 REVIEW_TABLE = "core_feedback__event_feedback"

@@ -1,8 +1,9 @@
 """Every column of the lake, declared once.
 
-Belongs here: name, type, meaning, unit, allowed values and personal-data class of each column; how a table is
-declared from columns; the expressions that all readers of a column share.
-Does not belong here: which table has which column (`catalog`, `canonical_schemas`).
+Belongs here: name, type, meaning, unit, allowed values and personal-data class of each column; the expressions that all
+readers of a column share.
+Does not belong here: how a table is declared from columns (`table_declaration`), which table has which column
+(`catalog`, `canonical_schemas`).
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from pipelines.contracts.table import Column, Personal, Reference, Table
+from pipelines.contracts.table import Column, Personal
 
 STAGES = ("none", "apprentice", "journeyman", "master")
 STAGE_INDEX = {stage: index for index, stage in enumerate(STAGES)}
@@ -365,32 +366,6 @@ def select_columns(*names: str) -> tuple[Column, ...]:
         KeyError: A name is not declared.
     """
     return tuple(COLUMNS[name] for name in names)
-
-
-PERSON_REFERENCE = Reference("person_id", "core_hr__entity_person", "person_id")
-SKILL_REFERENCE = Reference("skill_id", "core_taxonomy__codes_skill", "skill_id")
-PREREQUISITE_REFERENCE = Reference("requires_skill_id", "core_taxonomy__codes_skill", "skill_id")
-
-
-def declare_table(
-    name: str, description: str, columns: str, key: str = "", required: str = "", **table_fields: Any
-) -> Table:
-    """Declare a table from declared columns.
-
-    Args:
-        name: Name of the table.
-        description: Grain of the table.
-        columns: Names of the columns, in order, separated by white space; `key` and `required` are written likewise.
-        key: Columns whose combination is unique and never null.
-        required: Further columns that are never null.
-        traits: Other fields of Table.
-
-    Raises:
-        KeyError: A column is not declared.
-        ValueError: The declaration contradicts itself.
-    """
-    table_columns = select_columns(*columns.split())
-    return Table(name, description, table_columns, tuple(key.split()), tuple(required.split()), **table_fields)
 
 
 def stage_index(column: str) -> pl.Expr:

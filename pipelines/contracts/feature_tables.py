@@ -4,14 +4,14 @@ Belongs here: the declarations of the layers `feat` and `model`.
 Does not belong here: core tables (`catalog`), published tables (`output_tables`).
 """
 
-from pipelines.contracts.columns import (
-    CONTRIBUTION_COLUMNS,
+from pipelines.contracts.columns import CONTRIBUTION_COLUMNS
+from pipelines.contracts.table import Table
+from pipelines.contracts.table_declaration import (
     PERSON_REFERENCE,
     PREREQUISITE_REFERENCE,
     SKILL_REFERENCE,
     declare_table,
 )
-from pipelines.contracts.table import Table
 
 TRACING = declare_table(
     "feat_skill__entity_tracing",

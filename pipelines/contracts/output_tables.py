@@ -6,9 +6,9 @@ Does not belong here: tables that only a run reads (`catalog`, `feature_tables`)
 
 import polars as pl
 
-from pipelines.contracts.columns import PERSON_REFERENCE, SKILL_REFERENCE, declare_table
 from pipelines.contracts.feature_tables import MASTERY
 from pipelines.contracts.table import Reference, RowRule, Table
+from pipelines.contracts.table_declaration import PERSON_REFERENCE, SKILL_REFERENCE, declare_table
 
 _HAS_STEP_OR_REASON = RowRule(
     "recommends_or_says_why_not",

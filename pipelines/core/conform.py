@@ -25,8 +25,8 @@ from pipelines.contracts.catalog import (
     SKILL_MENTION,
     WORKLOG,
 )
-from pipelines.contracts.columns import PERSON_REFERENCE
 from pipelines.contracts.table import Table
+from pipelines.contracts.table_declaration import PERSON_REFERENCE
 from pipelines.core.identity_resolution import ACCOUNT_KEYS, map_unambiguous
 from pipelines.core.record_states import keep_last_states
 from pipelines.validation.rule_evaluation import ValidatedRows, validate_rows

@@ -132,18 +132,14 @@ def format_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) 
     blank_text, account_codes = pl.lit(""), world.people["account_code"]
     manager_numbers = world.people["manager"].gather(issues["person"])
     chief_number = int(world.people["manager"].arg_min() or 0)
-    reporter_codes = account_codes.gather(manager_numbers.set(manager_numbers < 0, chief_number)).fill_null(
-        account_codes[chief_number]
-    )
+    reporter_numbers = manager_numbers.set(manager_numbers < 0, chief_number)
+    reporter_codes = account_codes.gather(reporter_numbers).fill_null(account_codes[chief_number])
     created_times, updated_times = draw_times(issues["created_day"], rng), draw_times(issues["last_day"], rng)
     other_labels = draw_values(["", *OTHER_LABELS], (0.7, *[0.06] * len(OTHER_LABELS)), issue_count, rng)
     # some people label an issue twice with the same micro-skill, in two spellings: it is still one piece of work
     has_second_label = pl.Series(rng.random(issue_count) < 0.03)
-    repeated_labels = (
-        catalog.phrases.gather(skill_numbers)
-        .str.replace_all(" ", "_")
-        .zip_with(has_second_label, pl.Series([""] * issue_count))
-    )
+    second_spellings = catalog.phrases.gather(skill_numbers).str.replace_all(" ", "_")
+    repeated_labels = second_spellings.zip_with(has_second_label, pl.Series([""] * issue_count))
     notes = draw_values(NOTES, (0.6, 0.3, 0.1), issue_count, rng)
     issue_types = draw_values(["Task", "Story", "Sub-task"], (0.6, 0.3, 0.1), issue_count, rng)
     priorities = draw_values(["Medium", "High", "Low"], (0.7, 0.2, 0.1), issue_count, rng)

@@ -1,0 +1,35 @@
+"""A table declared from the columns of the lake, and the references that tables share.
+
+Belongs here: how the contract of a table is put together.
+Does not belong here: the columns (`columns`), which table has which column (`catalog`, `canonical_schemas`).
+"""
+
+from typing import Any
+
+from pipelines.contracts.columns import select_columns
+from pipelines.contracts.table import Reference, Table
+
+PERSON_REFERENCE = Reference("person_id", "core_hr__entity_person", "person_id")
+SKILL_REFERENCE = Reference("skill_id", "core_taxonomy__codes_skill", "skill_id")
+PREREQUISITE_REFERENCE = Reference("requires_skill_id", "core_taxonomy__codes_skill", "skill_id")
+
+
+def declare_table(
+    name: str, description: str, columns: str, key: str = "", required: str = "", **table_fields: Any
+) -> Table:
+    """Declare a table from declared columns.
+
+    Args:
+        name: Name of the table.
+        description: Grain of the table.
+        columns: Names of the columns, in order, separated by white space; `key` and `required` are written likewise.
+        key: Columns whose combination is unique and never null.
+        required: Further columns that are never null.
+        table_fields: Other fields of Table.
+
+    Raises:
+        KeyError: A column is not declared.
+        ValueError: The declaration contradicts itself.
+    """
+    table_columns = select_columns(*columns.split())
+    return Table(name, description, table_columns, tuple(key.split()), tuple(required.split()), **table_fields)
