@@ -28,7 +28,7 @@ def transfer_instigator_states(instance: DagsterInstance) -> list[str]:
         The present names of the schedules and sensors that were switched on.
     """
     instigator_states = instance.all_instigator_state()
-    stored_selector_ids, switched_on = {state.selector_id for state in instigator_states}, []
+    stored_selector_ids, switched_on_names = {state.selector_id for state in instigator_states}, []
     for state in instigator_states:
         new_name = RENAMED.get(state.name)
         if new_name is None or not state.is_running:
@@ -36,7 +36,7 @@ def transfer_instigator_states(instance: DagsterInstance) -> list[str]:
         renamed_state = state._replace(origin=state.origin._replace(instigator_name=new_name))
         if renamed_state.selector_id not in stored_selector_ids:
             instance.add_instigator_state(renamed_state)
-            switched_on.append(new_name)
+            switched_on_names.append(new_name)
         stop_instigator = instance.stop_schedule if state.name == "every_night_at_two" else instance.stop_sensor
         stop_instigator(state.instigator_origin_id, state.selector_id, None)
-    return switched_on
+    return switched_on_names

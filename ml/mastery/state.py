@@ -202,31 +202,33 @@ def _order_evidence(evidence: pl.DataFrame, as_of: date, policy: StagePolicy) ->
 
     Texts become Enums, which are numbers in the order of their texts: sorting and moving texts costs many times more.
     """
-    counted_evidence = evidence.select(MASTERY_INPUTS).filter(pl.col("occurred_at") <= last_instant(as_of))
-    ordered_rows = pl.DataFrame([_as_enum(column) for column in counted_evidence]).with_columns(
+    evidence_until_as_of = evidence.select(MASTERY_INPUTS).filter(pl.col("occurred_at") <= last_instant(as_of))
+    evidence_rows = pl.DataFrame([_as_enum(column) for column in evidence_until_as_of]).with_columns(
         trust_rank().alias("_trust_rank")
     )
-    ordered_rows = ordered_rows[_find_order(ordered_rows)].with_columns(pl.struct(PAIR).rle_id().alias("_pair"))
+    evidence_rows = evidence_rows[_find_order(evidence_rows)].with_columns(pl.struct(PAIR).rle_id().alias("_pair"))
     mode, pair_id, day = pl.col("mode"), pl.col("_pair"), pl.col("occurred_at").dt.date()
     is_feedback, is_repetition = mode == "feedback", mode == "repetition"
-    is_counted = mark_counted_feedback(ordered_rows.filter(is_feedback), policy)
-    ordered_rows = ordered_rows.with_columns(_scatter(ordered_rows, is_feedback, is_counted).alias("_is_positive"))
+    is_counted = mark_counted_feedback(evidence_rows.filter(is_feedback), policy)
+    evidence_rows = evidence_rows.with_columns(_scatter(evidence_rows, is_feedback, is_counted).alias("_is_positive"))
     is_new_day = ((pair_id != pair_id.shift()) | (day != day.shift())).fill_null(True)
-    repetition_on_new_day = ordered_rows.filter(is_repetition).select(is_new_day).to_series()
+    repetition_on_new_day = evidence_rows.filter(is_repetition).select(is_new_day).to_series()
     # unnamed givers count once per kind of feedback: three anonymous certificates are not three people
     giver = pl.coalesce(pl.col("given_by_id", "feedback_kind").cast(pl.String), pl.lit("unnamed")).alias("judge")
-    is_new_giver = ordered_rows.filter("_is_positive").select(pl.struct("_pair", giver).is_first_distinct()).to_series()
+    is_new_giver = (
+        evidence_rows.filter("_is_positive").select(pl.struct("_pair", giver).is_first_distinct()).to_series()
+    )
     count_conditions = {
         "observation_count": mode == "observation",
-        "repetition_count": pl.lit(_scatter(ordered_rows, is_repetition, repetition_on_new_day)),
+        "repetition_count": pl.lit(_scatter(evidence_rows, is_repetition, repetition_on_new_day)),
         "feedback_count": is_feedback,
         "positive_feedback_count": pl.col("_is_positive"),
-        "judge_count": pl.lit(_scatter(ordered_rows, pl.col("_is_positive"), is_new_giver)),
+        "judge_count": pl.lit(_scatter(evidence_rows, pl.col("_is_positive"), is_new_giver)),
         "teaching_count": mode == "teaching",
         "review_count": is_review(),
     }
     is_in_hours = pl.col("amount_unit") == "hours"
-    return ordered_rows.with_columns(
+    return evidence_rows.with_columns(
         *(is_met.cast(pl.Int64).alias(name) for name, is_met in count_conditions.items()),
         *(
             pl.when((mode == mode_of_hours) & is_in_hours).then("amount").otherwise(0.0).alias(name)

@@ -112,7 +112,7 @@ def _assign_piece(
     np.subtract.at(free_capacity, chosen_companions, 1)
 
 
-def offer_members(asker_pools: Ints, member_pools: Ints, member_order: Ints, max_offers: int) -> tuple[Ints, Ints]:
+def offer_members(asker_pools: Ints, member_pools: Ints, member_ranks: Ints, max_offers: int) -> tuple[Ints, Ints]:
     """Offer up to `max_offers` members of its own pool to each asker; each member is offered to equally many askers.
 
     Args:
@@ -124,7 +124,7 @@ def offer_members(asker_pools: Ints, member_pools: Ints, member_order: Ints, max
     Returns:
         Asker and member of each offer, by number; no offer occurs twice.
     """
-    order = np.lexsort((member_order, member_pools))
+    order = np.lexsort((member_ranks, member_pools))
     distinct_pools, pool_starts, pool_sizes = np.unique(member_pools[order], return_index=True, return_counts=True)
     pool_index = np.searchsorted(distinct_pools, asker_pools)
     pool_index[pool_index == distinct_pools.size] = 0

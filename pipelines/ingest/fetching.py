@@ -143,8 +143,8 @@ def read_known_versions(target: FetchTarget, lake: Lake, landing_folder: Path) -
     """The versions of files that were fetched, and are in the landing folder or in the ledger of deliveries."""
     fetched = lake.scan(FETCH).filter(pl.col("origin_url") == target.options.url).collect()
     delivered = set(read_ledger(lake).filter(pl.col("source_name").is_in(list(target.source_paths)))["file_sha256"])
-    columns = fetched.select("remote_name", "remote_size", "remote_modified_at", "file_sha256").iter_rows()
-    versions = [(RemoteFile(*row[:3]), row[3]) for row in columns]
+    fetched_rows = fetched.select("remote_name", "remote_size", "remote_modified_at", "file_sha256").iter_rows()
+    versions = [(RemoteFile(*row[:3]), row[3]) for row in fetched_rows]
     return {
         file
         for file, sha256 in versions

@@ -208,8 +208,10 @@ def scan_deliveries(lake: Lake, table: Table, deliveries: pl.DataFrame) -> pl.La
 
 def count_quarantined_rows(lake: Lake, sources: Sequence[SourceConfig]) -> int:
     """Number of quarantined rows: of the current deliveries of these sources, and of all other tables."""
-    raw = [scan_quarantine(lake, table, [source]) for source in sources for table in source_tables(source).values()]
-    return _count_rows([*raw, *(lake.scan(quarantine_table(name)) for name in TABLES)])
+    source_quarantines = [
+        scan_quarantine(lake, table, [source]) for source in sources for table in source_tables(source).values()
+    ]
+    return _count_rows([*source_quarantines, *(lake.scan(quarantine_table(name)) for name in TABLES)])
 
 
 def count_landed_rows(lake: Lake, sources: Sequence[SourceConfig]) -> dict[str, LandedRowCounts]:

@@ -197,8 +197,8 @@ def find_matching_source(sources: list[SourceConfig], path: Path, system: str | 
     candidates = [source for source in sources if system in (None, source.system)]
     if len(candidates) == 1:
         return candidates[0]
-    by_path = (source for source in candidates if PurePath(path).match(source.path))
-    return next(by_path, None)
+    sources_matching_path = (source for source in candidates if PurePath(path).match(source.path))
+    return next(sources_matching_path, None)
 
 
 def _preview_shape(shape: CanonicalSchemaName, good: pl.DataFrame, bad: pl.DataFrame) -> ShapePreview:

@@ -112,8 +112,8 @@ def _propose_role_period(draft: MappingDraft) -> CanonicalSchemaName | None:
 
 def _propose_feedback(draft: MappingDraft) -> CanonicalSchemaName | None:
     """Feedback: a score, a judge, or a kind of feedback; without a kind, the least trusted that fits."""
-    roles, values = draft.roles, category_values(FEEDBACK_KIND_WORDS)
-    has_kind = roles.kind is not None and _known_share(roles.kind.words, values) >= MIN_WORD_SHARE
+    roles, kind_by_word = draft.roles, category_values(FEEDBACK_KIND_WORDS)
+    has_kind = roles.kind is not None and _known_share(roles.kind.words, kind_by_word) >= MIN_WORD_SHARE
     is_feedback = has_kind or bool({"feedback", "certificate"} & draft.subjects) or bool(roles.score and roles.giver)
     is_rating = bool(roles.score and not roles.hours and not roles.course)
     if not roles.skill or not (is_feedback or is_rating):
@@ -122,7 +122,7 @@ def _propose_feedback(draft: MappingDraft) -> CanonicalSchemaName | None:
     draft.fill("given_by_code", roles.giver)
     draft.fill_score("score_share")
     if has_kind:
-        draft.fill_category("feedback_kind", roles.kind, values)
+        draft.fill_category("feedback_kind", roles.kind, kind_by_word)
     elif "certificate" in draft.subjects:
         draft.fill_constant("feedback_kind", "certificate", "the file or a header speaks of certificates", True)
     elif roles.giver is not None:

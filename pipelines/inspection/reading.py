@@ -99,7 +99,11 @@ class FileReading:
     @property
     def days(self) -> pl.Series:
         """The distinct days on which something happened."""
-        return pl.concat([pl.Series("day", [], pl.Date), *(rows.days for rows in self.shapes.values())]).unique().sort()
+        return (
+            pl.concat([pl.Series("day", [], pl.Date), *(shape_rows.days for shape_rows in self.shapes.values())])
+            .unique()
+            .sort()
+        )
 
     @property
     def filled_cells(self) -> int:

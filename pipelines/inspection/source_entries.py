@@ -199,13 +199,13 @@ def _build_source(
     group: _Group,
     pattern: tuple[str, int],
     readings: tuple[FileReading, ...],
-    names: set[str],
+    taken_names: set[str],
     people: pl.DataFrame,
-    maps: pl.DataFrame,
+    account_maps: pl.DataFrame,
 ) -> DraftSource:
     proposal = group.own.proposal if group.own else None
     stem = group.label if proposal else f"{group.system} {group.label}"
-    entry: dict[str, Any] = {"name": source_name(stem, names), "system": group.system}
+    entry: dict[str, Any] = {"name": source_name(stem, taken_names), "system": group.system}
     if proposal is not None:
         entry["shape"] = proposal.shape
     entry["path"], file_count = pattern
@@ -215,19 +215,22 @@ def _build_source(
     if serves := _serves(group):
         entry["serves"] = list(serves)
     mentions = list_mentions(readings)
-    names_others = "person" not in group.shapes and people.height and mentions.height
-    matched = match_source(mentions, people, maps) if names_others else None
+    mentions_other_people = "person" not in group.shapes and people.height and mentions.height
+    matched = match_source(mentions, people, account_maps) if mentions_other_people else None
     if matched is not None and matched.kind != "own":
         entry["accounts"] = matched.kind
     entry |= _shared_options(readings)
     origin = (f"own table, read as {proposal.shape}",) if proposal else group.comments
     comments = (*origin, *_describe_rows(readings, file_count), *_describe_match(matched), *why_delivery)
-    asked = (*group.questions, *(proposal.questions if proposal else ()))
-    questions = (*_ask_about_rows(readings, matched), *asked)
+    inspection_questions = (*group.questions, *(proposal.questions if proposal else ()))
+    questions = (*_ask_about_rows(readings, matched), *inspection_questions)
     notes = {}
     if proposal is not None:
         entry["mapping"] = {**proposal.mapping, **entry.get("mapping", {})}
-        notes = {p.destination: p.why if p.is_sure else f"CHECK {p.why}" for p in proposal.fields}
+        notes = {
+            proposed_field.destination: proposed_field.why if proposed_field.is_sure else f"CHECK {proposed_field.why}"
+            for proposed_field in proposal.fields
+        }
     return DraftSource(entry, notes, file_count, readings, matched, comments, questions)
 
 

@@ -225,5 +225,5 @@ def _calibration_error(card: Mapping[str, Any]) -> float | None:
     measured = card.get("reliability")
     if not measured:
         return None
-    chance = (sqrt(2 / pi * part["n"] * part["said"] * (1 - part["said"])) for part in measured["bins"])
-    return max(0.0, float(measured["ece"]) - float(sum(chance)) / int(measured["n"]))
+    chance_deviations = (sqrt(2 / pi * part["n"] * part["said"] * (1 - part["said"])) for part in measured["bins"])
+    return max(0.0, float(measured["ece"]) - float(sum(chance_deviations)) / int(measured["n"]))

@@ -38,7 +38,7 @@ def count_rows(rows: str, rows_in: int, rows_out: int, reason: str) -> TaxonomyC
     return TaxonomyCount(rows, rows_in, rows_out, "" if rows_in == rows_out else reason)
 
 
-def missing_file(rows: str, pattern: str, consequence: str) -> TaxonomyCount:
+def missing_file(row_kind: str, pattern: str, consequence: str) -> TaxonomyCount:
     """The count of a kind of row whose file the folder lacks.
 
     Args:
@@ -46,7 +46,7 @@ def missing_file(rows: str, pattern: str, consequence: str) -> TaxonomyCount:
         pattern: Pattern of the file's name.
         consequence: What the taxonomy lacks without them.
     """
-    return TaxonomyCount(rows, 0, 0, f"the folder has no file {pattern}: {consequence}; add it")
+    return TaxonomyCount(row_kind, 0, 0, f"the folder has no file {pattern}: {consequence}; add it")
 
 
 def require_rows(path: Path, rows: pl.DataFrame) -> pl.DataFrame:

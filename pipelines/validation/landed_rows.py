@@ -115,31 +115,40 @@ def _split(
     tests: Mapping[str, pl.Expr],
     system: pl.Expr,
     row_text: pl.Expr,
-    nulling: Mapping[str, str],
-    decisive: Mapping[str, pl.Expr],
+    nulled_column_by_rule: Mapping[str, str],
+    is_decisive_by_column: Mapping[str, pl.Expr],
 ) -> LandedSplit:
     """The split by one test per rule.
 
     `nulling` maps a rule to the column whose value it removes instead of the row, unless `decisive` holds for it.
     """
     tested = frame.with_columns(test.alias(_PASSES + rule) for rule, test in tests.items())
-    decides = {rule: decisive[column].fill_null(False) for rule, column in nulling.items() if column in decisive}
+    is_decisive_by_rule = {
+        rule: is_decisive_by_column[column].fill_null(False)
+        for rule, column in nulled_column_by_rule.items()
+        if column in is_decisive_by_column
+    }
     is_kept = pl.all_horizontal(
-        _all_pass(rule for rule in tests if rule not in nulling),
-        *(pl.col(_PASSES + rule).fill_null(True) | ~condition for rule, condition in decides.items()),
+        _all_pass(rule for rule in tests if rule not in nulled_column_by_rule),
+        *(pl.col(_PASSES + rule).fill_null(True) | ~condition for rule, condition in is_decisive_by_rule.items()),
     )
-    tested = tested.with_columns(is_kept.alias(_KEPT), (~_all_pass(nulling)).alias(IS_REDUCED)).cache()
+    tested = tested.with_columns(is_kept.alias(_KEPT), (~_all_pass(nulled_column_by_rule)).alias(IS_REDUCED)).cache()
     failed_rules = [pl.when(~pl.col(_PASSES + rule)).then(pl.lit(rule)) for rule in sorted(tests)]
-    bad = tested.filter(~pl.col(_KEPT) | pl.col(IS_REDUCED)).select(
+    quarantine_rows = tested.filter(~pl.col(_KEPT) | pl.col(IS_REDUCED)).select(
         row_text.alias("row_text"),
         pl.concat_list(failed_rules).list.drop_nulls().alias("failed_rules"),
         pl.col(_KEPT).alias("is_row_kept"),
         system.alias("system_name"),
         *PROVENANCE_COLUMNS,
     )
-    rules = {name: [rule for rule, column in nulling.items() if column == name] for name in nulling.values()}
+    rules_by_column = {
+        name: [rule for rule, column in nulled_column_by_rule.items() if column == name]
+        for name in nulled_column_by_rule.values()
+    }
     values = [
-        pl.when(_all_pass(rules[name])).then(pl.col(name)).alias(name) if name in rules else pl.col(name)
+        pl.when(_all_pass(rules_by_column[name])).then(pl.col(name)).alias(name)
+        if name in rules_by_column
+        else pl.col(name)
         for name in table.column_names
     ]
     has_key = pl.all_horizontal(pl.col(table.key).is_not_null())
@@ -151,7 +160,9 @@ def _split(
         *(has_key.sum().alias(_EVALUATED + rule.name) for rule in table.rules if rule.kind == "unique"),
     )
     good = tested.filter(pl.col(_KEPT))
-    return LandedSplit(good.select(values), bad.select(quarantine_table(table.name).column_names), good, counts)
+    return LandedSplit(
+        good.select(values), quarantine_rows.select(quarantine_table(table.name).column_names), good, counts
+    )
 
 
 def _all_pass(rules: Iterable[str]) -> pl.Expr:

@@ -158,10 +158,18 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     ]
 
     def add(
-        count: IntArray, start: IntArray, end: IntArray, draw_kinds: Callable[[int], Any], scores: tuple[int, int]
+        judgement_counts: IntArray,
+        start: IntArray,
+        end: IntArray,
+        draw_kinds: Callable[[int], Any],
+        score_range: tuple[int, int],
     ) -> None:
-        entry, day = draw_days(plan, count, start, end, rng)
-        frames.append(judgement_frame(entry, day, draw_kinds(entry.size), rng.integers(*scores, entry.size)))
+        plan_entries, day = draw_days(plan, judgement_counts, start, end, rng)
+        frames.append(
+            judgement_frame(
+                plan_entries, day, draw_kinds(plan_entries.size), rng.integers(*score_range, plan_entries.size)
+            )
+        )
 
     peer_or_manager = partial(rng.integers, PEER, MANAGER + 1)
     master_count, begun, journeyman = np.where(plan.goal == MASTER, MASTER_JUDGES, 0), plan.begun, plan.journeyman

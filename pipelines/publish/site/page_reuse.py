@@ -41,13 +41,18 @@ def fingerprint_pages(data: PageData, people: list[str]) -> pl.DataFrame:
         for table in (NEXT_SKILL, OUT_MASTERY, *data.person_tables)
         if data.snapshot.has_table(table.name)
     ]
-    with_page = pl.DataFrame({"person_id": people}, schema={"person_id": pl.String})
-    parts = [with_page.with_columns(row=pl.lit(0, pl.UInt64))]
+    page_people = pl.DataFrame({"person_id": people}, schema={"person_id": pl.String})
+    row_hashes = [page_people.with_columns(row=pl.lit(0, pl.UInt64))]
     for number, frame in enumerate((*frames, data.evidence_counts.lazy())):
         rows = frame.drop(_RENEWED_COLUMNS, strict=False).with_columns(table=pl.lit(number)).collect()
-        parts.append(rows.select("person_id").with_columns(hash_row_contents(rows).alias("row")))
+        row_hashes.append(rows.select("person_id").with_columns(hash_row_contents(rows).alias("row")))
     # sums of hashes: the order of rows changes nothing
-    sums = pl.concat(parts).join(with_page, on="person_id", how="semi").group_by("person_id").agg(pl.col("row").sum())
+    sums = (
+        pl.concat(row_hashes)
+        .join(page_people, on="person_id", how="semi")
+        .group_by("person_id")
+        .agg(pl.col("row").sum())
+    )
     return sums.sort("person_id").select(
         pl.col("person_id").map_elements(page_name, pl.String).alias("file"),
         page_print=pl.format("{} {}", pl.lit(_fingerprint_lookups(data)), "row"),

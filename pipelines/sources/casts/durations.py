@@ -125,10 +125,10 @@ def _read_batch(texts: pl.Series, transform: Transform) -> pl.Series:
     return texts.to_frame("text").select(fold_text(text)).select(hours).to_series()
 
 
-def _sum(parts: Any, fields: Sequence[int], lengths: Sequence[float], is_read: pl.Expr) -> pl.Expr:
+def _sum(parts: Any, fields: Sequence[int], unit_hours: Sequence[float], is_read: pl.Expr) -> pl.Expr:
     """Return the sum of the fields of a struct times the lengths of their units; a missing field counts as 0."""
     numbers = [
-        parts.field(str(field)).str.replace(",", ".", literal=True).cast(pl.Float64).fill_null(0) * length
-        for field, length in zip(fields, lengths, strict=True)
+        parts.field(str(field)).str.replace(",", ".", literal=True).cast(pl.Float64).fill_null(0) * hours_per_unit
+        for field, hours_per_unit in zip(fields, unit_hours, strict=True)
     ]
     return pl.when(is_read).then(pl.sum_horizontal(numbers))

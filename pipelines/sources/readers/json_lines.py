@@ -288,25 +288,29 @@ def _lines_query(lines: Path) -> str:
     )
 
 
-def _scan_records(lines: Path, paths: Sequence[str]) -> pl.LazyFrame:
+def _scan_records(lines_file: Path, member_paths: Sequence[str]) -> pl.LazyFrame:
     """Return one row per line that is a JSON object: `row_number` and one column of text per path."""
-    plain = [path for path in paths if is_plain(path)]
+    plain = [member_path for member_path in member_paths if is_plain(member_path)]
     # Members of which own members are read too (`user`, `user.id`): they are texts only if they are not objects.
-    mixed = [path for path in plain if any(other.startswith(f"{path}.") for other in paths)]
-    single = [path for path in plain if path not in mixed]
+    mixed = [member_path for member_path in plain if any(other.startswith(f"{member_path}.") for other in member_paths)]
+    text_only_paths = [member_path for member_path in plain if member_path not in mixed]
     queries = {
-        path: text_unless_object(path) if path in mixed else text_query(path) for path in paths if path not in single
+        member_path: text_unless_object(member_path) if member_path in mixed else text_query(member_path)
+        for member_path in member_paths
+        if member_path not in text_only_paths
     }
-    listed = ", ".join(quoted(json_path(path)) for path in single)
+    listed = ", ".join(quoted(json_path(member_path)) for member_path in text_only_paths)
     columns = ["TRY(json_type(line)) = 'OBJECT' AS is_object"]
-    columns += [f"TRY(json_extract_string(line, [{listed}])) AS v"] if single else []
+    columns += [f"TRY(json_extract_string(line, [{listed}])) AS v"] if text_only_paths else []
     columns += [f"{query} AS w{i}" for i, query in enumerate(queries.values())]
-    members = [pl.col("v").list.get(i, null_on_oob=True).alias(path) for i, path in enumerate(single)]
-    members += [pl.col(f"w{i}").alias(path) for i, path in enumerate(queries)]
+    members = [
+        pl.col("v").list.get(i, null_on_oob=True).alias(member_path) for i, member_path in enumerate(text_only_paths)
+    ]
+    members += [pl.col(f"w{i}").alias(member_path) for i, member_path in enumerate(queries)]
     return _scan_query(
-        f"SELECT {', '.join(columns)} FROM ({_lines_query(lines)})",
+        f"SELECT {', '.join(columns)} FROM ({_lines_query(lines_file)})",
         lambda rows: rows.filter(pl.col("is_object")).select(ROW_NUMBER, *members),
-        {ROW_NUMBER: pl.Int64(), **dict.fromkeys((*single, *queries), pl.String())},
+        {ROW_NUMBER: pl.Int64(), **dict.fromkeys((*text_only_paths, *queries), pl.String())},
     )
 
 
