@@ -25,8 +25,9 @@ from dagster import (
     SkipReason,
     sensor,
 )
-from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
+from pydantic import AliasChoices, Field, TypeAdapter
 
+from assets.automation.cursors import parse_cursor
 from pipelines.config.company import AlertConfig
 
 # The check that fails if a trained model does not replace the champion.
@@ -70,10 +71,7 @@ _STATE_ADAPTER = TypeAdapter(AlertState)
 
 def read_alert_state(cursor_json: str | None, now: float) -> AlertState:
     """The stored state; one that begins now if there is none, or if it has another form."""
-    try:
-        return _STATE_ADAPTER.validate_json(cursor_json) if cursor_json else AlertState(now)
-    except ValidationError:
-        return AlertState(now)
+    return parse_cursor(_STATE_ADAPTER, cursor_json, AlertState(now))
 
 
 def collect_alerts(

@@ -18,8 +18,9 @@ from dagster import (
     SkipReason,
     sensor,
 )
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from assets.automation.cursors import parse_cursor
 from assets.automation.run_selection import NewRemoteFile, Selection, find_new_remote_files
 from assets.automation.schedules import nightly_job
 from assets.automation.sensors import UNFINISHED_STATUSES
@@ -47,12 +48,9 @@ class FetchCursor:
 _CURSOR_ADAPTER = TypeAdapter(FetchCursor)
 
 
-def read_fetch_cursor(text: str | None) -> FetchCursor:
+def read_fetch_cursor(cursor_json: str | None) -> FetchCursor:
     """The stored cursor; an empty one if there is none, or if it has another form."""
-    try:
-        return _CURSOR_ADAPTER.validate_json(text) if text else FetchCursor()
-    except ValidationError:
-        return FetchCursor()
+    return parse_cursor(_CURSOR_ADAPTER, cursor_json, FetchCursor())
 
 
 def plan_fetch(cursor: FetchCursor, files: list[NewRemoteFile]) -> tuple[FetchCursor, bool]:
@@ -90,8 +88,8 @@ def build_remote_files_sensor(pipeline: PipelineResource, fetch: Selection) -> S
     )
     def remote_files_sensor(context: SensorEvaluationContext) -> SensorResult:
         cursor = read_fetch_cursor(context.cursor)
-        runs = RunsFilter(tags={FETCH_TAG: str(cursor.number)}, statuses=list(UNFINISHED_STATUSES))
-        if cursor.number and context.instance.get_runs(runs, limit=1):
+        unfinished_fetches = RunsFilter(tags={FETCH_TAG: str(cursor.number)}, statuses=list(UNFINISHED_STATUSES))
+        if cursor.number and context.instance.get_runs(unfinished_fetches, limit=1):
             return SensorResult(skip_reason=SkipReason("the last fetch has not ended"))
         files, problems = find_new_remote_files(pipeline)
         cursor, is_due = plan_fetch(cursor, files)

@@ -25,8 +25,9 @@ from dagster import (
     SensorResult,
     sensor,
 )
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from assets.automation.cursors import parse_cursor
 from assets.automation.run_selection import Selection
 from assets.automation.schedules import nightly_job, today_utc
 from assets.incremental.automation_condition import MAX_ATTEMPTS
@@ -116,10 +117,7 @@ _CURSOR_ADAPTER = TypeAdapter(Cursor)
 
 def read_cursor(cursor_json: str | None) -> Cursor:
     """The stored cursor; an empty one if there is none, or if it has another form."""
-    try:
-        return _CURSOR_ADAPTER.validate_json(cursor_json) if cursor_json else Cursor()
-    except ValidationError:
-        return Cursor()
+    return parse_cursor(_CURSOR_ADAPTER, cursor_json, Cursor())
 
 
 def write_cursor(cursor: Cursor) -> str:

@@ -190,8 +190,10 @@ def _select_assets(
     last_as_of = complete_runs.last_as_of()
     if last_as_of is None:
         return None
-    remote_files, _ = find_new_remote_files(pipeline)  # the fetch of the run reports what cannot be listed
     names = {file.source.name for file in find_new_files(pipeline)}
+    if names and not incremental:
+        return None  # everything is computed, whatever the origins hold
+    remote_files, _ = find_new_remote_files(pipeline)  # the fetch of the run reports what cannot be listed
     names |= {name for file in remote_files for name in file.sources}
     if not names and not remote_files:
         is_same_day = as_of in (None, last_as_of) and complete_runs.keeps_as_of(as_of, run_day)

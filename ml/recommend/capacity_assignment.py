@@ -118,7 +118,7 @@ def offer_members(asker_pools: Ints, member_pools: Ints, member_ranks: Ints, max
     Args:
         asker_pools: The pool of each asker, shape (askers,).
         member_pools: The pool of each member, shape (members,).
-        member_order: The order of each member, shape (members,); members are offered in this order.
+        member_ranks: The rank of each member, shape (members,); members are offered in this order.
         max_offers: The largest number of offers per asker.
 
     Returns:

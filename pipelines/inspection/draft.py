@@ -104,14 +104,14 @@ def draft_config(folder: Path, day: date, progress: Callable[[str], None] = lamb
     people = list_people(export.reading for export in exports if export.reading)
     company = _describe_company(people, exports, taxonomy)
     left_out = [(file, "its name has signs that are no text: rename it") for file in files if not file.has_usable_name]
+    reasons = [why_no_table(candidate, company) for candidate in tables]
     left_out += [
         (file, why)
-        for candidate in tables
-        if (why := why_no_table(candidate, company))
+        for candidate, why in zip(tables, reasons, strict=True)
+        if why is not None
         for file in (candidate.file, *candidate.unread)
     ]
-    readable = [candidate for candidate in tables if why_no_table(candidate, company) is None]
-    groups = group_own_tables(readable)
+    groups = group_own_tables([candidate for candidate, why in zip(tables, reasons, strict=True) if why is None])
     if people.is_empty():
         people = list_people(_read_people(folder, groups, company, day))
         company = _describe_company(people, exports, taxonomy)
@@ -170,18 +170,17 @@ def _split_exports(
 ) -> tuple[list[RecognizedFile], list[RecognizedFile]]:
     """Split files into exports of systems and others; a lonely account map of a learning system is an own table."""
     exports = [candidate for candidate in recognized if candidate.reading is not None and not _reads_nothing(candidate)]
-    filled = {
-        shape_owner
+    systems_with_records = {
+        candidate.reading.system
         for candidate in exports
         if candidate.reading is not None and set(candidate.reading.shapes) - {"account"}
-        for shape_owner in (candidate.reading.system,)
     }
     lonely = [
         candidate
         for candidate in exports
         if candidate.reading is not None
         and set(candidate.reading.shapes) == {"account"}
-        and candidate.reading.system not in filled
+        and candidate.reading.system not in systems_with_records
         and candidate.table is not None
         and not candidate.table.has_open_schema
     ]

@@ -33,7 +33,7 @@ from pipelines.sources.reshape import reshape_table, select_shape_maps, unpivote
 from pipelines.sources.sensitive_columns import sensitive_class
 from pipelines.sources.unknown_words import add_undecided_words, count_unknown_words
 
-# The rows of a file up to this size are held in memory while it is read.
+# The rows of a file up to this size, unpacked, are held in memory while it is read.
 SMALL_FILE_BYTES = 16 << 20
 FOLDERS = ("hr", "projects", "learning", "feedback")
 NO_OPTIONS = SourceOptions()
@@ -147,7 +147,8 @@ def read_export(
         # Nobody can tell which field of a malformed row is the sensitive one, so none of its text is kept.
         malformed = malformed.with_columns(pl.lit(None, pl.String).alias("row_text"))
     shapes = {shape.shape: empty_frame(shape.shape) for shape in declared}
-    compute = _compute_now if path.stat().st_size <= SMALL_FILE_BYTES else list
+    byte_count = path.stat().st_size if table.byte_count is None else table.byte_count
+    compute = _compute_now if byte_count <= SMALL_FILE_BYTES else list
     rows = compute([_scan_rows(shape, text) for shape, text in maps])
     pairs = [(shape, scanned) for (shape, _), scanned in zip(maps, rows, strict=True)]
     scanned_texts = compute(

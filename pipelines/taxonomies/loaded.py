@@ -42,7 +42,7 @@ def missing_file(row_kind: str, pattern: str, consequence: str) -> TaxonomyCount
     """The count of a kind of row whose file the folder lacks.
 
     Args:
-        rows: What the rows are.
+        row_kind: What the rows are.
         pattern: Pattern of the file's name.
         consequence: What the taxonomy lacks without them.
     """

@@ -120,7 +120,8 @@ def _split(
 ) -> LandedSplit:
     """The split by one test per rule.
 
-    `nulling` maps a rule to the column whose value it removes instead of the row, unless `decisive` holds for it.
+    `nulled_column_by_rule` names the columns whose value a rule removes instead of the row, unless the condition in
+    `is_decisive_by_column` holds.
     """
     tested = frame.with_columns(test.alias(_PASSES + rule) for rule, test in tests.items())
     is_decisive_by_rule = {

@@ -78,7 +78,13 @@ def read_delimited(
     names = tuple(f"c{i}" for i in range(len(headers)))
     in_place = _scan_in_place(opened, names, delimiter, 1 + skipped)
     table = TextTable(
-        headers, columns_by_header(headers), lambda _: in_place, NO_MALFORMED_ROWS, opened.encoding, delimiter
+        headers,
+        columns_by_header(headers),
+        lambda _: in_place,
+        NO_MALFORMED_ROWS,
+        opened.encoding,
+        delimiter,
+        byte_count=opened.path.stat().st_size,
     )
     if check_in_background and opened.path.stat().st_size > BACKGROUND_CHECK_BYTES:
         return replace(table, is_regular=_survey_in_background(opened, delimiter, headers))

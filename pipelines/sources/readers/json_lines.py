@@ -76,6 +76,7 @@ def read_json(opened: OpenedFile, name: str, records_path: tuple[str, ...] = ())
         lambda paths: keep_folder_alive(_scan_records(lines, paths), folder or opened.folder),
         keep_folder_alive(_scan_malformed(lines), folder or opened.folder),
         encoding=opened.encoding,
+        byte_count=opened.path.stat().st_size,
         has_open_schema=True,
         notes=_find_notes(opened),
     )

@@ -31,6 +31,7 @@ class TextTable:
         encoding: Encoding of the file; None for binary formats.
         delimiter: Delimiter of the file; None for formats without one.
         row_count: Number of records, malformed ones included; None if they were not counted.
+        byte_count: Bytes of the text, unpacked and decoded; None for binary formats.
         is_regular: Whether every row is as wide as the header. Call it after reading a file whose check runs in the
             background; it waits for the result.
         has_open_schema: Whether records may have members that `headers` does not list, as JSON records do.
@@ -44,6 +45,7 @@ class TextTable:
     encoding: str | None = None
     delimiter: str | None = None
     row_count: int | None = None
+    byte_count: int | None = None
     is_regular: Callable[[], bool] = lambda: True
     has_open_schema: bool = False
     notes: tuple[str, ...] = ()
@@ -87,7 +89,11 @@ def row_matches(headers: Sequence[str], row: Sequence[str], mark: RowMark | None
 
 def repeats_header(headers: Sequence[str], row: Sequence[str]) -> bool:
     """Return whether the row is the header once more, as in exports that were put together; never of one column."""
-    return len(headers) > 1 and list(map(normalize_header, row)) == list(map(normalize_header, headers))
+    is_as_wide = 1 < len(headers) == len(row)
+    # most rows differ in the first cell, so the others are not looked at
+    return is_as_wide and all(
+        normalize_header(cell) == normalize_header(header) for cell, header in zip(row, headers, strict=True)
+    )
 
 
 def is_filled(text: pl.Expr) -> pl.Expr:

@@ -115,14 +115,17 @@ def _as_table(sheet: pl.DataFrame, skip_after_header: int) -> TextTable:
     )
     beyond_header = names[len(headers) :]
     is_wide = pl.any_horizontal(pl.lit(False), *(is_filled(pl.col(name)) for name in beyond_header))
-    is_header = [
-        repeats_header(headers, [cell or "" for cell in row[: len(headers)]])
-        for row in rows.drop(ROW_NUMBER).iter_rows()
+    first_cell = pl.col("c0").fill_null("").str.replace_all(r"\s+", " ").str.strip_chars().str.to_lowercase()
+    alike = rows.filter(first_cell == " ".join(headers[0].split()).lower())
+    repeated = [
+        number
+        for number, *cells in alike.iter_rows()
+        if repeats_header(headers, [cell or "" for cell in cells[: len(headers)]])
     ]
     reasons = rows.select(
         pl.when(is_wide)
         .then(pl.lit(f"more fields than the {len(headers)} of the header"))
-        .when(pl.Series(is_header, dtype=pl.Boolean))
+        .when(pl.col(ROW_NUMBER).is_in(repeated))
         .then(pl.lit(REPEATED_HEADER))
         .alias("reason")
     )

@@ -26,9 +26,9 @@ def kept_codes(*records: tuple[str, str | None, str, int]) -> list[str]:
         ],
         schema_overrides={"state_code": pl.String, "changed_at": pl.Datetime(time_zone="UTC")},
     )
-    kept = keep_last_states(frame.lazy()).collect()
-    assert kept.columns == frame.columns
-    return sorted(kept["record_code"])
+    last_states = keep_last_states(frame.lazy()).collect()
+    assert last_states.columns == frame.columns
+    return sorted(last_states["record_code"])
 
 
 def test_a_pass_that_is_confirmed_counts_once_on_the_day_of_the_first_of_the_last_passes() -> None:
@@ -54,7 +54,7 @@ def test_other_states_and_records_without_a_state_stay(other: str | None) -> Non
 
 
 def test_states_of_two_sources_with_the_same_code_stay_apart() -> None:
-    one = {
+    record = {
         "record_code": "a",
         "source_name": "lms",
         "state_code": "g",
@@ -64,5 +64,5 @@ def test_states_of_two_sources_with_the_same_code_stay_apart() -> None:
         "delivery_number": 1,
         "row_number": 1,
     }
-    frame = pl.DataFrame([one, {**one, "record_code": "b", "source_name": "other"}])
+    frame = pl.DataFrame([record, {**record, "record_code": "b", "source_name": "other"}])
     assert sorted(keep_last_states(frame.lazy()).collect()["record_code"]) == ["a", "b"]

@@ -50,7 +50,7 @@ class Case:
 
 def find_cases() -> Iterator[Case]:
     """One case per system, shape and column."""
-    found = set()
+    case_names = set()
     for expected in sorted(GOLDEN.glob("*/*.expected.json")):
         raw = next(expected.parent.glob(f"{expected.name.removesuffix('.expected.json')}.raw.*"))
         if raw.suffix not in (".csv", ".json", ".jsonl"):
@@ -59,8 +59,8 @@ def find_cases() -> Iterator[Case]:
             for row in rows:
                 for column in GOOD.keys() & row.keys():
                     case = Case(raw, shape, column, row.get(f"text:{column}", ""), row[column])
-                    if str(case) not in found and changed_file(case) is not None:
-                        found.add(str(case))
+                    if str(case) not in case_names and changed_file(case) is not None:
+                        case_names.add(str(case))
                         yield case
 
 

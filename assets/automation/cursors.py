@@ -1,0 +1,25 @@
+"""What a sensor stores between ticks, as the text that Dagster keeps for it.
+
+Belongs here: reading that text, also one that another version wrote.
+Does not belong here: what each sensor stores (`sensors`, `remote_files`, `alerts`).
+"""
+
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+T = TypeVar("T")
+
+
+def parse_cursor(adapter: TypeAdapter[T], cursor_json: str | None, empty: T) -> T:
+    """The stored cursor.
+
+    Args:
+        adapter: The type of the cursor.
+        cursor_json: The text that Dagster keeps; None before the first tick.
+        empty: What is returned if there is no text, or if it has another form.
+    """
+    try:
+        return adapter.validate_json(cursor_json) if cursor_json else empty
+    except ValidationError:
+        return empty
