@@ -65,15 +65,7 @@ def read_delimited(
     Raises:
         ExportRefused: If the file has no header row or ends inside an open quote.
     """
-    header_row = _first_record(opened)
-    delimiter = delimiter or _detect_delimiter(header_row, name)
-    csv.field_size_limit(MAX_FIELD_BYTES)
-    try:
-        headers = tuple(next(csv.reader(io.StringIO(header_row, newline=""), delimiter=delimiter), ()))
-    except csv.Error as error:
-        raise ExportRefused(f"{name} has a first row that cannot be read ({error}): export it again") from None
-    if not any(header.strip() for header in headers):
-        raise ExportRefused(f"{name} has an empty header row: the first row must name the columns")
+    delimiter, headers = _read_header(opened, name, delimiter)
     skipped = 0 if row_matches(headers, _second_row(opened, delimiter), skip_unless) else skip_after_header
     names = tuple(f"c{i}" for i in range(len(headers)))
     in_place = _scan_in_place(opened, names, delimiter, 1 + skipped)
@@ -105,6 +97,20 @@ def read_delimited(
             "export it again"
         ) from None
     return replace(table, scan=lambda _: good, malformed=malformed, row_count=row_count)
+
+
+def _read_header(opened: OpenedFile, name: str, delimiter: str | None) -> tuple[str, tuple[str, ...]]:
+    """Return the delimiter and the headers; the delimiter is detected if the source declares none."""
+    header_row = _first_record(opened)
+    delimiter = delimiter or _detect_delimiter(header_row, name)
+    csv.field_size_limit(MAX_FIELD_BYTES)
+    try:
+        headers = tuple(next(csv.reader(io.StringIO(header_row, newline=""), delimiter=delimiter), ()))
+    except csv.Error as error:
+        raise ExportRefused(f"{name} has a first row that cannot be read ({error}): export it again") from None
+    if not any(header.strip() for header in headers):
+        raise ExportRefused(f"{name} has an empty header row: the first row must name the columns")
+    return delimiter, headers
 
 
 def _survey_in_background(opened: OpenedFile, delimiter: str, headers: Sequence[str]) -> Callable[[], bool]:
