@@ -17,7 +17,7 @@ import polars as pl
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName
 from pipelines.sources.canonical_frames import empty_frame, fill_shape, is_hashed, prove_forms, read_texts, scan_texts
 from pipelines.sources.declaration import Adapter, ShapeMap, SourceOptions
-from pipelines.sources.field_text import frame_columns, headers_read_by
+from pipelines.sources.field_text import frame_columns, headers_read_by, scan_cells
 from pipelines.sources.mapping import apply_overrides, declared_shape_maps, nearest_names
 from pipelines.sources.passed_over import REASON, add_reasons, count_reasons
 from pipelines.sources.readers.delimited import read_delimited
@@ -263,5 +263,5 @@ def _scan_rows(shape: ShapeMap, table: TextTable) -> pl.LazyFrame:
     """Return the columns that a shape reads, with the reason for which a row is passed over."""
     headers = headers_read_by(shape)
     columns = dict.fromkeys(column for header in headers for column in frame_columns(header, table))
-    rows = add_undecided_words(add_reasons(table.scan(tuple(columns)), shape, table), shape, table)
+    rows = add_undecided_words(add_reasons(scan_cells(table, tuple(columns)), shape, table), shape, table)
     return rows.cache() if shape.pass_over or shape.counts_empty else rows

@@ -11,11 +11,31 @@ from dataclasses import replace
 import polars as pl
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
-from pipelines.sources.casts.placeholders import drop_placeholders
+from pipelines.sources.casts.placeholders import drop_placeholders, placeholders_of
 from pipelines.sources.casts.words import comparable, comparable_words
 from pipelines.sources.declaration import ANY_TEXT, KNOWN_WORDS, Condition, FieldMap, PassOver, ShapeMap
 from pipelines.sources.mapping import transform_for
-from pipelines.sources.readers.text_table import TextTable, stripped_or_null
+from pipelines.sources.readers.text_table import TextTable, strip_cells, stripped_or_null
+
+# Before the name of a column, the column of its cells without placeholders.
+FILLED = "@filled:"
+
+
+def scan_cells(table: TextTable, columns: Sequence[str]) -> pl.LazyFrame:
+    """Scan a table, and clean each cell once, however many fields and conditions look at it.
+
+    Args:
+        table: The file.
+        columns: The columns that are read; those that the file lacks are left out.
+
+    Returns:
+        The rows of the table. A cell has no blanks around it, and is null if nothing is left; the column `FILLED` and
+        its name holds the same text, and null for a placeholder.
+    """
+    scanned = table.scan(columns)
+    present = [column for column in columns if column in scanned.collect_schema()]
+    rows = strip_cells(scanned, present)
+    return rows.with_columns(drop_placeholders(pl.col(column)).alias(FILLED + column) for column in present)
 
 
 def frame_columns(header: str, table: TextTable) -> tuple[str, ...]:
@@ -55,7 +75,7 @@ def condition_text(condition: Condition | PassOver, shape: ShapeMap, table: Text
         else _variants(condition.column, shape)
     )
     cells = [
-        _cell(field_map, header, column)
+        _cell_text(field_map, header, column)
         for field_map in variants
         for header in field_map.headers
         for column in frame_columns(header, table)
@@ -127,7 +147,7 @@ def field_text(field_map: FieldMap, shape: ShapeMap, table: TextTable) -> pl.Exp
     Conditions of the field do not count.
     """
     cells = [
-        _drop_placeholder(_cell(field_map, header, column), field_map, shape)
+        _filled_text(field_map, header, column, shape)
         for header in field_map.headers
         for column in frame_columns(header, table)
     ]
@@ -150,11 +170,7 @@ def _variants(destination: str, shape: ShapeMap) -> list[FieldMap]:
 
 def joined_text(headers: Sequence[str], table: TextTable) -> pl.Expr:
     """Return the texts of the headers, joined by a blank; null if all are blank or placeholders."""
-    cells = [
-        drop_placeholders(stripped_or_null(pl.col(column)))
-        for header in headers
-        for column in frame_columns(header, table)
-    ]
+    cells = [pl.col(FILLED + column) for header in headers for column in frame_columns(header, table)]
     return (
         stripped_or_null(pl.concat_str(cells, separator=" ", ignore_nulls=True)) if cells else pl.lit(None, pl.String)
     )
@@ -162,25 +178,40 @@ def joined_text(headers: Sequence[str], table: TextTable) -> pl.Expr:
 
 def _any_filled(headers: Sequence[str], field_map: FieldMap, shape: ShapeMap, table: TextTable) -> pl.Expr:
     columns = [column for header in headers for column in frame_columns(header, table)]
-    cells = (_drop_placeholder(stripped_or_null(pl.col(column)), field_map, shape) for column in columns)
+    cells = (_drop_placeholder(column, None, field_map, shape) for column in columns)
     return pl.any_horizontal(pl.lit(False), *(cell.is_not_null() for cell in cells))
 
 
-def _drop_placeholder(text: pl.Expr, field_map: FieldMap, shape: ShapeMap) -> pl.Expr:
-    """Return the text, or null if it is a placeholder and none of the words that the field declares."""
-    schema = CANONICAL_SCHEMAS[shape.shape]
-    if field_map.destination in schema.full_score_if_empty or field_map.value_is_header:
-        return text
-    declared = {word.lower() for word in transform_for(field_map).values}
-    return drop_placeholders(text, field_map.destination, declared)
+def _filled_text(field_map: FieldMap, header: str, column: str, shape: ShapeMap) -> pl.Expr:
+    """Return the text of a cell as it is cut by the field map; null if it is a placeholder."""
+    is_whole = field_map.extract is None and field_map.split is None and not field_map.value_is_header
+    return _drop_placeholder(column, None if is_whole else _cell_text(field_map, header, column), field_map, shape)
 
 
-def _cell(field_map: FieldMap, header: str, column: str) -> pl.Expr:
+def _drop_placeholder(column: str, text: pl.Expr | None, field_map: FieldMap, shape: ShapeMap) -> pl.Expr:
+    """Return the text, or null if it is a placeholder and none of the words that the field declares.
+
+    Args:
+        column: The column of the cell.
+        text: What is cut from the cell; None for the whole cell.
+        field_map: The map of the field.
+        shape: The map of the shape.
+    """
+    if field_map.destination in CANONICAL_SCHEMAS[shape.shape].full_score_if_empty or field_map.value_is_header:
+        return pl.col(column) if text is None else text
+    declared = frozenset(word.lower() for word in transform_for(field_map).values)
+    if text is None and placeholders_of(field_map.destination, declared) == placeholders_of():
+        return pl.col(FILLED + column)
+    return drop_placeholders(pl.col(column) if text is None else text, field_map.destination, declared)
+
+
+def _cell_text(field_map: FieldMap, header: str, column: str) -> pl.Expr:
     text = pl.col(column)
-    if field_map.extract is not None:
-        text = text.str.extract(field_map.extract, 1)
     if field_map.value_is_header:
+        text = text if field_map.extract is None else text.str.extract(field_map.extract, 1)
         return pl.when(stripped_or_null(text).is_not_null()).then(pl.lit(header))
+    if field_map.extract is not None:
+        text = stripped_or_null(text.str.extract(field_map.extract, 1))
     if field_map.split is not None:
-        text = text.str.replace_all(field_map.split, "|").str.strip_chars(" |")
-    return stripped_or_null(text)
+        text = text.str.replace_all(field_map.split, "|").str.strip_chars(" |").replace("", None)
+    return text

@@ -16,7 +16,7 @@ from pipelines.sources.casts.placeholders import drop_placeholders
 from pipelines.sources.declaration import CELL_VALUE, COLUMN_NAME, FILE_NAME, MAX_POINTS, ShapeMap, Unpivot
 from pipelines.sources.field_text import condition_holds, headers_of, headers_read_by
 from pipelines.sources.readers.json_lines import parse_json
-from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, is_filled
+from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, is_filled, strip_cells
 from pipelines.sources.sensitive_columns import sensitive_class
 
 # Column that marks a row whose record has no value to explode.
@@ -206,5 +206,5 @@ def _max_points(table: TextTable, shape: ShapeMap, columns: tuple[str, ...]) -> 
     headers = (table.key(header) for header in headers_of(points_row, shape))
     marked = [column for header in headers for column in table.columns.get(header, ())]
     is_points_row = condition_holds(points_row, shape, table)
-    rows = table.scan((*marked, *columns)).filter(is_points_row).select(columns).head(1).collect()
+    rows = strip_cells(table.scan((*marked, *columns)), marked).filter(is_points_row).select(columns).head(1).collect()
     return rows.row(0, named=True) if rows.height else {}

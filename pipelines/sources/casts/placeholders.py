@@ -5,6 +5,7 @@ Does not belong here: words that a field declares as values: they stay values.
 """
 
 from collections.abc import Collection, Iterable
+from functools import cache
 
 import polars as pl
 
@@ -34,6 +35,12 @@ def drop_placeholders(text: pl.Expr, destination: str = "", declared: Collection
         destination: Column of the canonical schema that the text fills.
         declared: Words that the field declares as values, in lower case; they are no placeholders.
     """
-    placeholders = _IN_NAMES if destination == "display_name" else PLACEHOLDERS
-    words = sorted(word for word in placeholders if word.lower() not in declared)
+    words = placeholders_of(destination, frozenset(declared))
     return pl.when(~text.is_in(words)).then(text)
+
+
+@cache
+def placeholders_of(destination: str = "", declared: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Return the texts that count as an empty cell; the arguments are those of `drop_placeholders`."""
+    placeholders = _IN_NAMES if destination == "display_name" else PLACEHOLDERS
+    return tuple(sorted(word for word in placeholders if word.lower() not in declared))

@@ -103,8 +103,12 @@ def is_filled(text: pl.Expr) -> pl.Expr:
 
 def stripped_or_null(text: pl.Expr) -> pl.Expr:
     """Return the text without blanks around it; null if nothing is left."""
-    stripped = text.str.strip_chars()
-    return pl.when(stripped != "").then(stripped)
+    return text.str.strip_chars().replace("", None)
+
+
+def strip_cells(rows: pl.LazyFrame, columns: Sequence[str]) -> pl.LazyFrame:
+    """Return the same rows; the cells of the columns have no blanks around them, and are null if nothing is left."""
+    return rows.with_columns(stripped_or_null(pl.col(column)) for column in columns)
 
 
 def keep_folder_alive(frame: pl.LazyFrame, folder: ScratchFolder | None) -> pl.LazyFrame:
