@@ -212,6 +212,8 @@ def _marked_numbers(text: pl.Expr) -> pl.Expr:
 
 
 def _number_proof(numbers: list[dict[str, object]], has_typed_numbers: bool) -> _Proof:
+    if not numbers:
+        return _Proof(int(has_typed_numbers), 0, 0)
     frame = pl.DataFrame(numbers, {"number": pl.String, "count": pl.Int64})
     point, comma = both_readings(fold_text(pl.col("number")))
     counts = frame.select("count", point=point, comma=comma)

@@ -213,5 +213,5 @@ def _cell_text(field_map: FieldMap, header: str, column: str) -> pl.Expr:
     if field_map.extract is not None:
         text = stripped_or_null(text.str.extract(field_map.extract, 1))
     if field_map.split is not None:
-        text = text.str.replace_all(field_map.split, "|").str.strip_chars(" |").replace("", None)
+        text = stripped_or_null(text.str.replace_all(field_map.split, "|").str.strip_chars(" |"))
     return text

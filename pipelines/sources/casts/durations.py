@@ -65,7 +65,7 @@ def cast_hours(text: pl.Expr, transform: Transform, sample: pl.Series = NO_SAMPL
         return number(text) / UNITS_PER_HOUR[transform.unit or "hours"]
 
     read_rest = partial(_read_batch, transform=transform)
-    return parse_text(text, pl.Float64(), [], [in_hours, _parse_plain_clock], read_rest, sample)
+    return parse_text(text, pl.Float64(), [], [in_hours, _parse_plain_clock, _parse_plain_iso], read_rest, sample)
 
 
 def hours_between(hours: pl.Expr, text: pl.Expr, began: pl.Expr, ended: pl.Expr) -> pl.Expr:
@@ -91,6 +91,12 @@ def hours_between(hours: pl.Expr, text: pl.Expr, began: pl.Expr, ended: pl.Expr)
 def _parse_plain_clock(text: pl.Expr) -> pl.Expr:
     parts = text.str.extract_groups(r"^(\d+):([0-5]\d)(?::([0-5]\d))?$").struct
     return _sum(parts, (1, 2, 3), (1, 1 / 60, 1 / 3600), is_read=parts.field("1").is_not_null())
+
+
+def _parse_plain_iso(text: pl.Expr) -> pl.Expr:
+    parts = text.str.extract_groups(r"^PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?$").struct
+    is_read = pl.any_horizontal(parts.field(str(i)).is_not_null() for i in (1, 2, 3))
+    return _sum(parts, (1, 2, 3), (1, 1 / 60, 1 / 3600), is_read)
 
 
 def _read_batch(texts: pl.Series, transform: Transform) -> pl.Series:

@@ -35,8 +35,7 @@ def drop_placeholders(text: pl.Expr, destination: str = "", declared: Collection
         destination: Column of the canonical schema that the text fills.
         declared: Words that the field declares as values, in lower case; they are no placeholders.
     """
-    words = placeholders_of(destination, frozenset(declared))
-    return pl.when(~text.is_in(words)).then(text)
+    return pl.when(~text.is_in(_word_list(placeholders_of(destination, frozenset(declared))))).then(text)
 
 
 @cache
@@ -44,3 +43,9 @@ def placeholders_of(destination: str = "", declared: frozenset[str] = frozenset(
     """Return the texts that count as an empty cell; the arguments are those of `drop_placeholders`."""
     placeholders = _IN_NAMES if destination == "display_name" else PLACEHOLDERS
     return tuple(sorted(word for word in placeholders if word.lower() not in declared))
+
+
+@cache
+def _word_list(words: tuple[str, ...]) -> pl.Expr:
+    """Return the words as one list, which costs less to make once than in each of many expressions."""
+    return pl.lit(pl.Series([list(words)], dtype=pl.List(pl.String)))

@@ -7,6 +7,7 @@ Does not belong here: opening and decoding (`files`), what the members mean (the
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -327,6 +328,14 @@ def _scan_malformed(lines: Path) -> pl.LazyFrame:
     )
 
 
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """Return an empty database that stays open: to open one takes longer than to read a small file."""
+    database = duckdb.connect(config={"threads": 2})
+    database.execute("SET enable_progress_bar = false")
+    return database
+
+
 def _scan_query(
     query: str, finish: Callable[[pl.DataFrame], pl.DataFrame], schema: dict[str, pl.DataType]
 ) -> pl.LazyFrame:
@@ -335,8 +344,7 @@ def _scan_query(
     def read(
         columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _size: int | None
     ) -> Iterator[pl.DataFrame]:
-        with duckdb.connect(config={"threads": 2}) as connection:
-            connection.execute("SET enable_progress_bar = false")
+        with _database().cursor() as connection:
             rows_read, rows_given = 0, 0
             for batch in connection.sql(query).to_arrow_reader(BATCH_ROWS):
                 rows = pl.DataFrame(pl.from_arrow(batch)).with_row_index(ROW_NUMBER, rows_read + 1)

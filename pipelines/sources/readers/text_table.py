@@ -103,12 +103,15 @@ def is_filled(text: pl.Expr) -> pl.Expr:
 
 def stripped_or_null(text: pl.Expr) -> pl.Expr:
     """Return the text without blanks around it; null if nothing is left."""
-    return text.str.strip_chars().replace("", None)
+    stripped = text.str.strip_chars()
+    return pl.when(stripped != "").then(stripped)
 
 
 def strip_cells(rows: pl.LazyFrame, columns: Sequence[str]) -> pl.LazyFrame:
     """Return the same rows; the cells of the columns have no blanks around them, and are null if nothing is left."""
-    return rows.with_columns(stripped_or_null(pl.col(column)) for column in columns)
+    # in two steps, so that each cell is stripped once
+    stripped = rows.with_columns(pl.col(column).str.strip_chars() for column in columns)
+    return stripped.with_columns(pl.when(pl.col(column) != "").then(pl.col(column)) for column in columns)
 
 
 def keep_folder_alive(frame: pl.LazyFrame, folder: ScratchFolder | None) -> pl.LazyFrame:
