@@ -18,7 +18,13 @@ import polars as pl
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, quarantine_table, raw_table
 from pipelines.contracts.rule_counts import RuleCount, RuleCounts, fingerprint_contract
 from pipelines.contracts.table import Rule, Table
-from pipelines.ingest.repeated_keys import HASH, POSITION, LandedFiles, number_repeated_rows, set_aside_repeated_rows
+from pipelines.ingest.repeated_keys import (
+    HASH,
+    LandedFiles,
+    has_repeated_keys,
+    number_repeated_rows,
+    set_aside_repeated_rows,
+)
 from pipelines.sources.adapter import Export, get_adapter, read_export
 from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.passed_over import passed_over_by_reason, sum_by_reason
@@ -27,7 +33,7 @@ from pipelines.sources.readers.text_table import ROW_NUMBER
 from pipelines.sources.unknown_words import WORD_COUNTS_SCHEMA
 from pipelines.storage.atomic_write import replacing
 from pipelines.storage.lake import Lake
-from pipelines.validation.landed_rows import IS_REDUCED, LandedSplit, read_landed_counts, split_landed
+from pipelines.validation.landed_rows import IS_KEPT, IS_REDUCED, LandedSplit, read_landed_counts, split_landed
 
 T = TypeVar("T")
 
@@ -214,27 +220,40 @@ def write_raw_table(
     """
     schema = CANONICAL_SCHEMAS[shape]
     table = raw_table(system, schema)
-    rows = export.shapes[shape].with_columns(provenance).with_row_index(POSITION)
+    decisive = {column.name: column.is_decisive for column in schema.decisive}
+    rows = export.shapes[shape].with_columns(provenance)
+    split = split_landed(rows, table, system, schema.nulled_if_invalid, decisive)
     set_aside = _scan_malformed(export, shape, system).with_columns(provenance)
     no_words = pl.LazyFrame(schema=WORD_COUNTS_SCHEMA)
     reasons, words = export.reason_counts.get(shape), export.word_counts.get(shape, no_words)
-    decisive = {column.name: column.is_decisive for column in schema.decisive}
-    split = split_landed(rows, table, system, schema.nulled_if_invalid, decisive)
     sunk = _sink(split, set_aside, table, files, reasons, words)
     counts = read_landed_counts(table, sunk.counts, source) + _count_malformed(sunk.malformed, source)
-    hashes = sunk.passing[HASH].sort()
-    if (hashes[1:] == hashes[:-1]).any():
-        landed = LandedFiles(files.good, files.bad, sunk.passing)
+    landed = LandedFiles(
+        files.good,
+        files.bad,
+        sunk.tested,
+        lambda row_numbers: export.read_again(shape, row_numbers).with_columns(provenance),
+    )
+    if has_repeated_keys(landed):
         if schema.has_repeated_records and shape in export.hashed_shapes:
-            number_repeated_rows(rows, schema, landed)
+            number_repeated_rows(schema, landed)
         else:
-            moved = set_aside_repeated_rows(rows, schema, table, system, landed)
+            moved = set_aside_repeated_rows(schema, table, system, landed)
             unique = {Rule("unique", table.key).name: RuleCount(0, moved)}
             counts = counts + RuleCounts({source: -moved}, {source: moved}, unique)
-    good, bad = counts.kept_count, counts.set_aside_count
-    if _count_stored(files) != (good, bad):
-        raise RuntimeError(f"{table.name}: {good} rows kept and {bad} set aside, but the files hold other numbers")
+    if _count_stored(files) != (counts.kept_count, counts.set_aside_count):
+        raise RuntimeError(f"{table.name}: the files hold other numbers of rows than were kept and set aside")
     files.counts.write_text(format_landed_counts(table, counts))
+    return _count_read(table, counts, sunk)
+
+
+def _count_read(table: Table, counts: RuleCounts, sunk: "_Sunk") -> RowCounts:
+    """The number of rows of a schema by what became of them.
+
+    Raises:
+        RuntimeError: If the rows kept, set aside and passed over are not the rows read.
+    """
+    good, bad = counts.kept_count, counts.set_aside_count
     if sunk.reasons is None:
         return RowCounts(good + bad, good, bad, {}, sunk.words)
     passed_over = passed_over_by_reason(sunk.reasons)
@@ -267,14 +286,15 @@ class _Sunk(NamedTuple):
     """What one pass over an export leaves in memory.
 
     Attributes:
-        passing: One row per good row, in the order of its file: position, hash of the key, and whether it is reduced.
+        tested: One row per row, in the order of the export: row number, whether it is kept and whether it is reduced,
+            and the hash of its key.
         counts: The counts of the split.
         malformed: One row per malformed row, with its reason in failed_rules.
         words: The words that no table declares, as `count_unknown_words` returns them.
         reasons: The rows by reason to pass them over; None if the adapter passes none over.
     """
 
-    passing: pl.DataFrame
+    tested: pl.DataFrame
     counts: pl.DataFrame
     malformed: pl.DataFrame
     words: pl.DataFrame
@@ -294,11 +314,11 @@ def _sink(
     sinks = [split.good.sink_parquet(files.good, lazy=True), bad.sink_parquet(files.bad, lazy=True)]
     # Whether a key is the first of its kind would hold up the stream. Hashes are compared after the rows have passed.
     key = pl.col(table.key[0]) if len(table.key) == 1 else pl.struct(table.key)
-    passing = split.passing.select(POSITION, IS_REDUCED, key.hash().alias(HASH))
-    queries = [passing, split.counts, set_aside.select("failed_rules"), words]
+    tested = split.tested.select(ROW_NUMBER, IS_KEPT, IS_REDUCED, key.hash().alias(HASH))
+    queries = [tested, split.counts, set_aside.select("failed_rules"), words]
     queries += [] if reasons is None else [reasons]
-    passed, counts, malformed, word_counts, *others = pl.collect_all([*queries, *sinks], engine="streaming")
-    return _Sunk(passed, counts, malformed, word_counts, None if reasons is None else others[0])
+    tested_rows, counts, malformed, word_counts, *others = pl.collect_all([*queries, *sinks], engine="streaming")
+    return _Sunk(tested_rows, counts, malformed, word_counts, None if reasons is None else others[0])
 
 
 def _count_malformed(malformed: pl.DataFrame, source: str) -> RuleCounts:

@@ -4,6 +4,7 @@ Belongs here: the choice by content, and the rewriting of the two files, whose r
 Does not belong here: how the files are written first (`raw_tables`), superseded deliveries (`landing`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +12,15 @@ import polars as pl
 
 from pipelines.contracts.canonical_schemas import PROVENANCE_COLUMNS, CanonicalSchema, quarantine_table
 from pipelines.contracts.table import Rule, Table
+from pipelines.sources.readers.text_table import ROW_NUMBER
 from pipelines.storage.atomic_write import replacing
-from pipelines.validation.landed_rows import IS_REDUCED, TEXT_PREFIX, text_of_row
+from pipelines.validation.landed_rows import IS_KEPT, IS_REDUCED, TEXT_PREFIX, text_of_row
 
-# The position of a row in the export, the hash of its key, and its place in the file of the raw table.
-POSITION, HASH = "position:", "hash:"
+# The hash of a row's key, its place in the file of the raw table, and how many-th row of its key it is.
+HASH = "hash:"
 _INDEX, _REPETITION = "index:", "repetition:"
+# The place of a row in the quarantine's file.
+_PLACE = "place:"
 
 
 @dataclass(frozen=True)
@@ -26,36 +30,44 @@ class LandedFiles:
     Attributes:
         good: The raw table's file.
         bad: The quarantine's file.
-        passing: One row per row of `good`, in its order: `POSITION`, `HASH` and `IS_REDUCED`.
+        tested: One row per row of the export, in its order: `ROW_NUMBER`, `HASH`, `IS_KEPT` and `IS_REDUCED`. The rows
+            with `IS_KEPT` are those of `good`, in its order.
+        read_again: Returns the rows that come from the records with these row numbers, in the order of `tested`: every
+            column of the schema, its text, and the provenance.
     """
 
     good: Path
     bad: Path
-    passing: pl.DataFrame
+    tested: pl.DataFrame
+    read_again: Callable[[pl.Series], pl.LazyFrame]
 
 
-def number_repeated_rows(rows: pl.LazyFrame, schema: CanonicalSchema, files: LandedFiles) -> None:
+def has_repeated_keys(files: LandedFiles) -> bool:
+    """Whether two rows of the raw table's file have the same key."""
+    hashes = files.tested.filter(IS_KEPT)[HASH].sort()
+    return bool((hashes[1:] == hashes[:-1]).any())
+
+
+def number_repeated_rows(schema: CanonicalSchema, files: LandedFiles) -> None:
     """Number the further rows of each key, from 2 on, behind their key: each is a record of its own.
 
     Args:
-        rows: The rows of the export, with `POSITION`.
         schema: The canonical schema, whose key is the hash of the row.
         files: The files; that of the raw table is rewritten.
     """
-    further = _rank_repeated_rows(rows, schema, files)
+    further = _rank_repeated_rows(schema, files)
     numbered = pl.concat_str(pl.col("record_code"), pl.lit("-"), pl.col(_REPETITION))
-    good = _scan_indexed(files.good).join(further.lazy(), on=_INDEX, how="left", maintain_order="left")
+    good = _scan_indexed(files.good).join(
+        further.select(_INDEX, _REPETITION).lazy(), on=_INDEX, how="left", maintain_order="left"
+    )
     columns = pl.scan_parquet(files.good).collect_schema().names()
     _rewrite(files.good, good.with_columns(record_code=pl.coalesce(numbered, "record_code")).select(columns))
 
 
-def set_aside_repeated_rows(
-    rows: pl.LazyFrame, schema: CanonicalSchema, table: Table, system: str, files: LandedFiles
-) -> int:
+def set_aside_repeated_rows(schema: CanonicalSchema, table: Table, system: str, files: LandedFiles) -> int:
     """Move the further rows of each key to the quarantine: they break the rule `unique`.
 
     Args:
-        rows: The rows of the export, with `POSITION`.
         schema: The canonical schema.
         table: The raw table.
         system: System of the source.
@@ -65,17 +77,16 @@ def set_aside_repeated_rows(
         Number of rows moved.
     """
     unique_rule = Rule("unique", table.key).name
-    further = _rank_repeated_rows(rows, schema, files)
-    indices = further.select(_INDEX).lazy()
+    further = _rank_repeated_rows(schema, files)
     # the k-th reduced row is the k-th row of the quarantine that is kept without a value
-    places = pl.scan_parquet(files.bad).select(pl.col("is_row_kept").arg_true().alias(_INDEX)).collect()
-    reduced = files.passing.filter(IS_REDUCED).select(POSITION).with_columns(places[_INDEX].cast(pl.UInt32))
-    reduced = reduced.join(further.select(POSITION), on=POSITION, how="semi")
-    quarantined = _scan_indexed(files.bad)
-    broken_before = quarantined.join(reduced.lazy(), on=_INDEX).select(POSITION, "failed_rules").collect()
+    places = pl.scan_parquet(files.bad).select(pl.col("is_row_kept").arg_true().alias(_PLACE)).collect()
+    reduced = _kept_rows(files).filter(IS_REDUCED).select(_INDEX)
+    reduced = reduced.with_columns(places[_PLACE].cast(pl.UInt32)).join(further.select(_INDEX), on=_INDEX, how="semi")
+    quarantined = pl.scan_parquet(files.bad).with_row_index(_PLACE)
+    broken_before = quarantined.join(reduced.lazy(), on=_PLACE).select(_INDEX, "failed_rules").collect()
     no_rules, unique = (pl.lit(pl.Series([names], dtype=pl.List(pl.String))) for names in ([], [unique_rule]))
     moved = (
-        further.join(broken_before, on=POSITION, how="left", maintain_order="left")
+        further.join(broken_before, on=_INDEX, how="left", maintain_order="left")
         .with_columns(
             text_of_row(schema.columns).alias("row_text"),
             pl.coalesce("failed_rules", no_rules).list.concat(unique).list.sort().alias("failed_rules"),
@@ -84,36 +95,43 @@ def set_aside_repeated_rows(
         )
         .select(pl.col(name).cast(dtype) for name, dtype in quarantine_table(table.name).schema.items())
     )
-    remaining = quarantined.join(reduced.lazy(), on=_INDEX, how="anti", maintain_order="left").drop(_INDEX)
+    remaining = quarantined.join(reduced.lazy(), on=_PLACE, how="anti", maintain_order="left").drop(_PLACE)
     _rewrite(files.bad, pl.concat([remaining, moved.lazy()]))
-    good = _scan_indexed(files.good).join(indices, on=_INDEX, how="anti", maintain_order="left")
+    good = _scan_indexed(files.good).filter(~pl.col(_INDEX).is_in(further[_INDEX].implode()))
     _rewrite(files.good, good.drop(_INDEX))
     return further.height
 
 
-def _rank_repeated_rows(rows: pl.LazyFrame, schema: CanonicalSchema, files: LandedFiles) -> pl.DataFrame:
+def _rank_repeated_rows(schema: CanonicalSchema, files: LandedFiles) -> pl.DataFrame:
     """The rows of keys that repeat, all but the one to keep of each, with their number and their place in the file.
 
     The row that was changed last is kept, and of those the greatest by content, so that the order of rows does not
     matter; equal rows differ in nothing but their row number.
     """
-    passing = files.passing.with_row_index(_INDEX)
-    if not passing[POSITION].is_sorted():
+    if not files.tested[ROW_NUMBER].is_sorted():
         raise RuntimeError(f"{files.good.name}: the rows of the file are not in the order of the export")
-    repeated = passing.filter(pl.col(HASH).is_duplicated())
+    kept_rows = _kept_rows(files)
+    repeated = kept_rows.filter(pl.col(HASH).is_duplicated())
+    # a record may give several rows, of which only some repeat
+    of_records = files.tested.join(repeated, on=ROW_NUMBER, how="semi", maintain_order="left")
     changed_at = ("changed_at",) if "changed_at" in schema.columns else ()
     content = list(dict.fromkeys((*schema.key, *changed_at, *schema.columns)))
     content += [TEXT_PREFIX + column for column in schema.columns]
     origin = [name for name in PROVENANCE_COLUMNS if name not in content]
-    ranked = (
-        rows.join(repeated.select(POSITION).lazy(), on=POSITION, how="semi", maintain_order="left")
-        .select(POSITION, *content, *origin)
-        .collect(engine="streaming")
-        .sort(content, nulls_last=False)
+    again = files.read_again(repeated[ROW_NUMBER].unique()).select(*content, *origin).collect(engine="streaming")
+    if not again[ROW_NUMBER].equals(of_records[ROW_NUMBER]):
+        raise RuntimeError(f"{files.good.name}: the export holds other rows than when it was read first")
+    again = again.filter(of_records[IS_KEPT]).with_columns(
+        kept_rows.join(repeated, on=ROW_NUMBER, how="semi", maintain_order="left")[_INDEX]
     )
+    ranked = again.join(repeated, on=_INDEX, how="semi", maintain_order="left").sort(content, nulls_last=False)
     repetition = pl.int_range(pl.len(), 0, -1).over(schema.key).alias(_REPETITION)
-    further = ranked.with_columns(repetition).filter(pl.col(_REPETITION) > 1)
-    return further.join(repeated.select(POSITION, _INDEX), on=POSITION, maintain_order="left")
+    return ranked.with_columns(repetition).filter(pl.col(_REPETITION) > 1)
+
+
+def _kept_rows(files: LandedFiles) -> pl.DataFrame:
+    """The rows of the raw table's file, with their place in it."""
+    return files.tested.filter(IS_KEPT).with_row_index(_INDEX)
 
 
 def _scan_indexed(file: Path) -> pl.LazyFrame:

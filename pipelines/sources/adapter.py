@@ -8,15 +8,24 @@ Does not belong here: what a system's columns are (one file each), formats (`rea
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName
-from pipelines.sources.canonical_frames import empty_frame, fill_shape, is_hashed, prove_forms, read_texts, scan_texts
-from pipelines.sources.declaration import Adapter, ShapeMap, SourceOptions
+from pipelines.sources.canonical_frames import (
+    ShapeTexts,
+    empty_frame,
+    fill_shape,
+    is_hashed,
+    prove_forms,
+    read_texts,
+    scan_texts,
+)
+from pipelines.sources.declaration import Adapter, ShapeMap, SourceOptions, Transform
 from pipelines.sources.field_text import frame_columns, headers_read_by, scan_cells
 from pipelines.sources.mapping import apply_overrides, declared_shape_maps, nearest_names
 from pipelines.sources.passed_over import REASON, add_reasons, count_reasons
@@ -27,7 +36,7 @@ from pipelines.sources.readers.json_paths import covers
 from pipelines.sources.readers.leading_text import drop_line_prefixes, skip_title_lines
 from pipelines.sources.readers.parquet import is_parquet, read_parquet
 from pipelines.sources.readers.record_terminators import rewrite_terminated
-from pipelines.sources.readers.text_table import TextTable, normalize_header
+from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, normalize_header
 from pipelines.sources.readers.workbook import is_workbook, read_workbook
 from pipelines.sources.reshape import reshape_table, select_shape_maps, unpivoted_headers
 from pipelines.sources.sensitive_columns import sensitive_class
@@ -59,6 +68,8 @@ class Export:
             `unknown_words.count_unknown_words` returns them.
         notes: Sentences about the file that its reader must know: it is one page of several.
         hashed_shapes: Shapes whose `record_code` is a hash of the row.
+        read_again: Returns the rows of a shape that come from the records with the given row numbers, in their order in
+            `shapes`. Of a large file it casts no others.
         is_regular: Whether the file has no malformed rows. Call it after reading a file that was checked in the
             background; it waits for the result.
     """
@@ -74,6 +85,7 @@ class Export:
     word_counts: Mapping[CanonicalSchemaName, pl.LazyFrame]
     notes: tuple[str, ...]
     hashed_shapes: frozenset[CanonicalSchemaName]
+    read_again: Callable[[CanonicalSchemaName, pl.Series], pl.LazyFrame]
     is_regular: Callable[[], bool]
 
     @property
@@ -146,22 +158,18 @@ def read_export(
     if sensitive:
         # Nobody can tell which field of a malformed row is the sensitive one, so none of its text is kept.
         malformed = malformed.with_columns(pl.lit(None, pl.String).alias("row_text"))
-    shapes = {shape.shape: empty_frame(shape.shape) for shape in declared}
     byte_count = path.stat().st_size if table.byte_count is None else table.byte_count
     compute = _compute_now if byte_count <= SMALL_FILE_BYTES else list
-    rows = compute([_scan_rows(shape, text) for shape, text in maps])
-    pairs = [(shape, scanned) for (shape, _), scanned in zip(maps, rows, strict=True)]
-    scanned_texts = compute(
-        [
-            scan_texts(shape, scanned.filter(pl.col(REASON).is_null()), text)
-            for (shape, text), scanned in zip(maps, rows, strict=True)
-        ]
-    )
-    texts = [read_texts(shape, scanned) for (shape, _), scanned in zip(maps, scanned_texts, strict=True)]
-    # JSON, Parquet and workbooks write numbers with a decimal point.
-    transforms = prove_forms(texts, options, path.name, table.has_open_schema or table.encoding is None)
-    frames = compute([fill_shape(text, proven, options) for text, proven in zip(texts, transforms, strict=True)])
-    shapes |= {shape.shape: frame for (shape, _), frame in zip(maps, frames, strict=True)}
+    filled = {part.texts.shape.shape: part for part in _fill_shapes(maps, table, options, path.name, compute)}
+    shapes = {shape.shape: empty_frame(shape.shape) for shape in declared}
+    shapes |= {shape: part.frame for shape, part in filled.items()}
+
+    def read_again(shape: CanonicalSchemaName, row_numbers: pl.Series) -> pl.LazyFrame:
+        is_wanted = pl.col(ROW_NUMBER).is_in(row_numbers.implode())
+        if byte_count <= SMALL_FILE_BYTES:
+            return shapes[shape].filter(is_wanted)
+        return _fill_again(filled[shape], options, is_wanted)
+
     return Export(
         shapes,
         malformed.cache(),
@@ -170,12 +178,70 @@ def read_export(
         table.encoding,
         table.delimiter,
         table.row_count,
-        {shape.shape: count_reasons(scanned) for shape, scanned in pairs if shape.pass_over or shape.counts_empty},
-        {shape.shape: count_unknown_words(shape, scanned, shapes[shape.shape]) for shape, scanned in pairs},
+        {
+            shape: count_reasons(part.rows)
+            for shape, part in filled.items()
+            if part.texts.shape.pass_over or part.texts.shape.counts_empty
+        },
+        {shape: count_unknown_words(part.texts.shape, part.rows, part.frame) for shape, part in filled.items()},
         table.notes,
-        frozenset(shape.shape for shape, _ in maps if is_hashed(shape)),
+        frozenset(shape for shape, part in filled.items() if is_hashed(part.texts.shape)),
+        read_again,
         table.is_regular,
     )
+
+
+class _FilledShape(NamedTuple):
+    """One shape of a file.
+
+    Attributes:
+        table: The file, reshaped for the shape.
+        rows: Its rows with the columns that the shape reads, and the reason for which one is passed over.
+        texts: Its texts, with the map fitted to the file.
+        transforms: The transform of each column of text.
+        frame: Its frame.
+    """
+
+    table: TextTable
+    rows: pl.LazyFrame
+    texts: ShapeTexts
+    transforms: Mapping[str, Transform]
+    frame: pl.LazyFrame
+
+
+def _fill_shapes(
+    maps: Sequence[tuple[ShapeMap, TextTable]],
+    table: TextTable,
+    options: SourceOptions,
+    name: str,
+    compute: Callable[[Sequence[pl.LazyFrame]], list[pl.LazyFrame]],
+) -> list[_FilledShape]:
+    """Fill the shapes of a file.
+
+    Args:
+        maps: Each shape map, fitted to the file, with the file reshaped for it.
+        table: The file.
+        options: Options of the source.
+        name: Name of the file, for messages.
+        compute: Takes the frames of each step and returns the same rows, held in memory or not.
+    """
+    shapes, tables = zip(*maps, strict=True)
+    rows = compute([_scan_rows(shape, text) for shape, text in maps])
+    read = [scanned.filter(pl.col(REASON).is_null()) for scanned in rows]
+    scanned_texts = compute([scan_texts(*parts) for parts in zip(shapes, read, tables, strict=True)])
+    texts = [read_texts(shape, scanned) for shape, scanned in zip(shapes, scanned_texts, strict=True)]
+    # JSON, Parquet and workbooks write numbers with a decimal point.
+    transforms = prove_forms(texts, options, name, table.has_open_schema or table.encoding is None)
+    frames = compute([fill_shape(text, proven, options) for text, proven in zip(texts, transforms, strict=True)])
+    return [_FilledShape(*parts) for parts in zip(tables, rows, texts, transforms, frames, strict=True)]
+
+
+def _fill_again(shape: _FilledShape, options: SourceOptions, is_wanted: pl.Expr) -> pl.LazyFrame:
+    """Return the frame of a shape with only some of its rows, which are chosen before any text is cast."""
+    chosen = replace(shape.table, scan=lambda columns: shape.table.scan(columns).filter(is_wanted))
+    rows = _scan_rows(shape.texts.shape, chosen).filter(pl.col(REASON).is_null())
+    texts = scan_texts(shape.texts.shape, rows, chosen)
+    return fill_shape(replace(shape.texts, texts=texts), shape.transforms, options)
 
 
 def _unused_headers(shapes: Sequence[ShapeMap], table: TextTable) -> list[str]:

@@ -15,8 +15,9 @@ from pipelines.contracts.rule_counts import RuleCount, RuleCounts
 from pipelines.contracts.table import Rule, Table
 
 TEXT_PREFIX = "text:"  # of the columns that hold a value as the file has it
-IS_REDUCED = "reduced:"  # true for a row that is kept without a value
-_PASSES, _KEPT = "passes:", "kept:"
+IS_KEPT = "kept:"  # true for a good row
+IS_REDUCED = "reduced:"  # true for a row without a value, whether it is kept or not
+_PASSES = "passes:"
 _ROWS, _UNEXPECTED, _EVALUATED = "rows:", "unexpected:", "evaluated:"
 
 
@@ -27,13 +28,13 @@ class LandedSplit:
     Attributes:
         good: Rows in the contract of the table.
         bad: Rows in the contract of its quarantine. A row with `is_row_kept` names a value left out of a good row.
-        passing: The good rows with all columns of the input, and `IS_REDUCED`.
+        tested: All rows with the columns of the input, `IS_KEPT` and `IS_REDUCED`.
         counts: One row of numbers, which `read_landed_counts` reads.
     """
 
     good: pl.LazyFrame
     bad: pl.LazyFrame
-    passing: pl.LazyFrame
+    tested: pl.LazyFrame
     counts: pl.LazyFrame
 
 
@@ -89,7 +90,7 @@ def read_landed_counts(table: Table, counts: pl.DataFrame, source: str) -> RuleC
     rules = {
         rule.name: RuleCount(numbers[_EVALUATED + rule.name], unexpected.pop(rule.name, 0)) for rule in table.rules
     }
-    kept_count, set_aside_count = numbers[_KEPT], numbers[_ROWS] - numbers[_KEPT]
+    kept_count, set_aside_count = numbers[IS_KEPT], numbers[_ROWS] - numbers[IS_KEPT]
     reasons = {reason: number for reason, number in unexpected.items() if number}
     kept_by_source, set_aside_by_source = ({source: count} if count else {} for count in (kept_count, set_aside_count))
     return RuleCounts(kept_by_source, set_aside_by_source, rules, reasons)
@@ -133,12 +134,12 @@ def _split(
         _all_pass(rule for rule in tests if rule not in nulled_column_by_rule),
         *(pl.col(_PASSES + rule).fill_null(True) | ~condition for rule, condition in is_decisive_by_rule.items()),
     )
-    tested = tested.with_columns(is_kept.alias(_KEPT), (~_all_pass(nulled_column_by_rule)).alias(IS_REDUCED)).cache()
+    tested = tested.with_columns(is_kept.alias(IS_KEPT), (~_all_pass(nulled_column_by_rule)).alias(IS_REDUCED)).cache()
     failed_rules = [pl.when(~pl.col(_PASSES + rule)).then(pl.lit(rule)) for rule in sorted(tests)]
-    quarantine_rows = tested.filter(~pl.col(_KEPT) | pl.col(IS_REDUCED)).select(
+    quarantine_rows = tested.filter(~pl.col(IS_KEPT) | pl.col(IS_REDUCED)).select(
         row_text.alias("row_text"),
         pl.concat_list(failed_rules).list.drop_nulls().alias("failed_rules"),
-        pl.col(_KEPT).alias("is_row_kept"),
+        pl.col(IS_KEPT).alias("is_row_kept"),
         system.alias("system_name"),
         *PROVENANCE_COLUMNS,
     )
@@ -155,15 +156,13 @@ def _split(
     has_key = pl.all_horizontal(pl.col(table.key).is_not_null())
     counts = tested.select(
         pl.len().alias(_ROWS),
-        pl.col(_KEPT).sum(),
+        pl.col(IS_KEPT).sum(),
         *(pl.col(_PASSES + rule).not_().sum().alias(_UNEXPECTED + rule) for rule in tests),
         *(pl.col(_PASSES + rule).count().alias(_EVALUATED + rule) for rule in tests),
         *(has_key.sum().alias(_EVALUATED + rule.name) for rule in table.rules if rule.kind == "unique"),
     )
-    good = tested.filter(pl.col(_KEPT))
-    return LandedSplit(
-        good.select(values), quarantine_rows.select(quarantine_table(table.name).column_names), good, counts
-    )
+    good = tested.filter(pl.col(IS_KEPT)).select(values)
+    return LandedSplit(good, quarantine_rows.select(quarantine_table(table.name).column_names), tested, counts)
 
 
 def _all_pass(rules: Iterable[str]) -> pl.Expr:

@@ -12,7 +12,7 @@ from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, raw_table
 from pipelines.contracts.catalog import DELIVERY, TABLES
 from pipelines.contracts.rule_counts import RuleCount, RuleCounts
 from pipelines.contracts.table import Rule, Severity, Table
-from pipelines.validation.landed_rows import TEXT_PREFIX, read_landed_counts, split_landed
+from pipelines.validation.landed_rows import IS_KEPT, TEXT_PREFIX, read_landed_counts, split_landed
 from pipelines.validation.rule_evaluation import validate_rows
 from pipelines.validation.validation_result import MIN_QUARANTINED_ROWS
 
@@ -33,7 +33,9 @@ def count_rows(table: Table, good: pl.DataFrame, bad: pl.DataFrame) -> RuleCount
     read = [pl.when(rule.expression()).then(pl.col(name)).alias(name) for name, rule in worded.items()]
     split = split_landed(rows.lazy().with_columns(*texts).with_columns(*read), table, "tabular")
     counts = read_landed_counts(table, split.counts.collect(), "source_name-0")
-    repeated = int(split.passing.select(pl.struct(table.key).is_first_distinct().not_().sum()).collect().item())
+    repeated = int(
+        split.tested.filter(IS_KEPT).select(pl.struct(table.key).is_first_distinct().not_().sum()).collect().item()
+    )
     unique = {rule.name: RuleCount(0, repeated) for rule in table.rules if rule.kind == "unique"}
     source = "source_name-0"
     return counts + RuleCounts({source: -repeated}, {source: repeated}, unique)
