@@ -139,8 +139,8 @@ def read_export(
         path: The delivered file.
         adapter: The system that wrote it.
         options: How the source declares that its files are read.
-        check_in_background: Whether to check a large delimited file for malformed rows while it is read. The frames
-            are then complete only if `is_regular` returns True after reading; if not, read the file without this.
+        check_in_background: Whether to check JSON, and a large delimited file, while it is read. The frames are then
+            complete only if `is_regular` returns True after reading; if not, read the file without this.
 
     Returns:
         The content of the file; a shape of which the file holds nothing has an empty frame.
@@ -301,7 +301,7 @@ def open_export(
             f"{', '.join(adapter.formats)}: export it as such"
         )
     if is_json:
-        return read_json(opened, path.name, adapter.records_path)
+        return read_json(opened, path.name, adapter.records_path, check_in_background)
     opened = skip_title_lines(opened, _headers_wanted(adapter, options), options.delimiter)
     if adapter.record_terminator:
         opened = rewrite_terminated(opened, path.name, adapter.record_terminator, options.delimiter)

@@ -1,35 +1,25 @@
 """JSON as a table of text: lines, arrays and wrapped arrays, one row per record, members by dotted path.
 
-Belongs here: splitting a document into records as a stream, reading members of records, records that are not JSON.
-Does not belong here: opening and decoding (`files`), what the members mean (the adapters).
+Belongs here: splitting a document into records as a stream, the names of their members, what a document says of itself.
+Does not belong here: opening and decoding (`files`), the rows (`json_scans`), what members mean (the adapters).
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import polars as pl
 
 from pipelines.sources.readers.files import ExportRefused, OpenedFile, ScratchFolder
-from pipelines.sources.readers.json_paths import is_plain, json_path, quoted, text_query, text_unless_object
-from pipelines.sources.readers.text_table import (
-    MALFORMED_SCHEMA,
-    ROW_NUMBER,
-    TextTable,
-    keep_folder_alive,
-)
+from pipelines.sources.readers.json_scans import MAX_RECORD_BYTES, scan_malformed, scan_members, scan_records
+from pipelines.sources.readers.text_table import TextTable, keep_folder_alive
 
 # Number of records that are searched for the names of members.
 SAMPLE_RECORDS = 1000
-BATCH_ROWS = 65_536
 MAX_MEMBER_DEPTH = 6
-# A record beyond this size is taken for damage.
-MAX_RECORD_BYTES = 32 << 20
 # DuckDB's line reader takes a zero byte for a separator; another control character is invalid JSON just the same.
 # A line end between the members of a record is a blank; inside a string it is invalid JSON in any case.
 _ONE_LINE = bytes.maketrans(b"\r\n\0", b"  \x01")
@@ -46,13 +36,17 @@ _FURTHER_PAGE = re.compile(
 )
 
 
-def read_json(opened: OpenedFile, name: str, records_path: tuple[str, ...] = ()) -> TextTable:
+def read_json(
+    opened: OpenedFile, name: str, records_path: tuple[str, ...] = (), check_while_reading: bool = False
+) -> TextTable:
     """Read a JSON file as text.
 
     Args:
         opened: The file.
         name: Name of the file, for messages.
         records_path: Dotted paths of members, from the top object on, one of which holds the array of records.
+        check_while_reading: Whether to read fast, and check while reading that each line is one record. The caller must
+            then call `is_regular` after reading, and read the file again without this option if it returns False.
 
     Returns:
         One row per record. Its headers are the dotted paths of the members that the first records have; further
@@ -71,13 +65,24 @@ def read_json(opened: OpenedFile, name: str, records_path: tuple[str, ...] = ())
             f"{name} holds no JSON object in its first {SAMPLE_RECORDS} records: export it as lines or an array of "
             "objects"
         )
+    is_regular = True
+
+    def note_irregular() -> None:
+        nonlocal is_regular
+        is_regular = False
+
+    def scan(paths: Sequence[str]) -> pl.LazyFrame:
+        rows = scan_members(lines, paths, note_irregular) if check_while_reading else scan_records(lines, paths)
+        return keep_folder_alive(rows, folder or opened.folder)
+
     return TextTable(
         headers,
         _columns_by_path(headers),
-        lambda paths: keep_folder_alive(_scan_records(lines, paths), folder or opened.folder),
-        keep_folder_alive(_scan_malformed(lines), folder or opened.folder),
+        scan,
+        keep_folder_alive(scan_malformed(lines), folder or opened.folder),
         encoding=opened.encoding,
         byte_count=opened.path.stat().st_size,
+        is_regular=lambda: is_regular,
         has_open_schema=True,
         notes=_find_notes(opened),
     )
@@ -279,84 +284,3 @@ def _add_members(record: dict[str, Any], prefix: str, members: dict[str, None], 
         members[f"{prefix}{key}"] = None
         if isinstance(content, list) and content and isinstance(content[0], dict) and depth < MAX_MEMBER_DEPTH:
             _add_members(content[0], f"{prefix}{key}[*].", members, depth + 1)
-
-
-def _lines_query(lines: Path) -> str:
-    """Return a query of every line as text. Without delimiter and quote, the CSV reader reads lines."""
-    return (
-        f"SELECT line FROM read_csv({quoted(str(lines))}, columns={{'line': 'VARCHAR'}}, delim='', "
-        "quote='', escape='', header=false, auto_detect=false, "
-        f"max_line_size={MAX_RECORD_BYTES}, buffer_size={2 * MAX_RECORD_BYTES})"
-    )
-
-
-def _scan_records(lines_file: Path, member_paths: Sequence[str]) -> pl.LazyFrame:
-    """Return one row per line that is a JSON object: `row_number` and one column of text per path."""
-    plain = [member_path for member_path in member_paths if is_plain(member_path)]
-    # Members of which own members are read too (`user`, `user.id`): they are texts only if they are not objects.
-    mixed = [member_path for member_path in plain if any(other.startswith(f"{member_path}.") for other in member_paths)]
-    text_only_paths = [member_path for member_path in plain if member_path not in mixed]
-    queries = {
-        member_path: text_unless_object(member_path) if member_path in mixed else text_query(member_path)
-        for member_path in member_paths
-        if member_path not in text_only_paths
-    }
-    listed = ", ".join(quoted(json_path(member_path)) for member_path in text_only_paths)
-    columns = ["TRY(json_type(line)) = 'OBJECT' AS is_object"]
-    columns += [f"TRY(json_extract_string(line, [{listed}])) AS v"] if text_only_paths else []
-    columns += [f"{query} AS w{i}" for i, query in enumerate(queries.values())]
-    members = [
-        pl.col("v").list.get(i, null_on_oob=True).alias(member_path) for i, member_path in enumerate(text_only_paths)
-    ]
-    members += [pl.col(f"w{i}").alias(member_path) for i, member_path in enumerate(queries)]
-    return _scan_query(
-        f"SELECT {', '.join(columns)} FROM ({_lines_query(lines_file)})",
-        lambda rows: rows.filter(pl.col("is_object")).select(ROW_NUMBER, *members),
-        {ROW_NUMBER: pl.Int64(), **dict.fromkeys((*text_only_paths, *queries), pl.String())},
-    )
-
-
-def _scan_malformed(lines: Path) -> pl.LazyFrame:
-    """Return one row per line that is not a JSON object, with its text; blank lines are left out."""
-    kinds = f"SELECT line, TRY(json_type(line)) AS kind FROM ({_lines_query(lines)})"
-    reason = pl.when(pl.col("kind").is_null()).then(pl.lit("no JSON")).otherwise(pl.lit("no JSON object"))
-    is_malformed = pl.col("kind").ne_missing("OBJECT") & (pl.col("row_text").fill_null("").str.strip_chars() != "")
-    return _scan_query(
-        f"SELECT CASE WHEN kind = 'OBJECT' THEN NULL ELSE line END AS row_text, kind FROM ({kinds})",
-        lambda rows: rows.filter(is_malformed).select(ROW_NUMBER, "row_text", reason.alias("reason")),
-        dict(MALFORMED_SCHEMA),
-    )
-
-
-@cache
-def _database() -> duckdb.DuckDBPyConnection:
-    """Return an empty database that stays open: to open one takes longer than to read a small file."""
-    database = duckdb.connect(config={"threads": 2})
-    database.execute("SET enable_progress_bar = false")
-    return database
-
-
-def _scan_query(
-    query: str, finish: Callable[[pl.DataFrame], pl.DataFrame], schema: dict[str, pl.DataType]
-) -> pl.LazyFrame:
-    """Return the rows of a DuckDB query, numbered from 1 and then passed batch by batch through `finish`."""
-
-    def read(
-        columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _size: int | None
-    ) -> Iterator[pl.DataFrame]:
-        with _database().cursor() as connection:
-            rows_read, rows_given = 0, 0
-            for batch in connection.sql(query).to_arrow_reader(BATCH_ROWS):
-                rows = pl.DataFrame(pl.from_arrow(batch)).with_row_index(ROW_NUMBER, rows_read + 1)
-                rows_read += rows.height
-                rows = (
-                    finish(rows.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64)))
-                    .filter(pl.lit(True) if predicate is None else predicate)
-                    .select(pl.all() if columns is None else columns)
-                )
-                yield rows.slice(0, None if n_rows is None else n_rows - rows_given)
-                rows_given += rows.height
-                if n_rows is not None and rows_given >= n_rows:
-                    return
-
-    return pl.io.plugins.register_io_source(read, schema=schema)

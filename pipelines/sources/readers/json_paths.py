@@ -16,11 +16,14 @@ import re
 import duckdb
 
 _FILTER = re.compile(r"^(.*?)\[(\w*)=([^\]]*)\](?:\.(.+))?$")
+_EMPTY_KEY = re.compile(r"(?:^|\.)(?:$|\.|\[)")
 _INSIDE_TEXT, _ANY_MEMBER = "::", "*"
 
 
 def is_valid(path: str) -> bool:
     """Return whether the path has one of the forms: an empty key leads nowhere."""
+    if _EMPTY_KEY.search(path):
+        return False
     query = text_unless_object(path) if is_plain(path) else text_query(path)
     with duckdb.connect() as connection:
         try:
@@ -35,26 +38,43 @@ def is_plain(path: str) -> bool:
     return not ("[*]" in path or path.endswith(f".{_ANY_MEMBER}") or _INSIDE_TEXT in path or _FILTER.match(path))
 
 
-def text_query(path: str) -> str:
-    """Return the DuckDB expression of the text under a path that is not plain; null if the column `line` is no JSON."""
+def plain_query(path: str, document: str = "line") -> str:
+    """Return the DuckDB expression of the text under a path that is plain.
+
+    Args:
+        path: The path.
+        document: The column that holds the JSON.
+    """
+    return f"TRY(json_extract_string({document}, {quoted(json_path(path))}))"
+
+
+def text_query(path: str, document: str = "line") -> str:
+    """Return the DuckDB expression of the text under a path that is not plain; null if the document is no JSON.
+
+    The arguments are those of `plain_query`.
+    """
     if filtered := _FILTER.match(path):
-        return _filter_query(*filtered.groups(default=""))
+        return _filter_query(document, *filtered.groups(default=""))
     outer, _, inner = path.partition(_INSIDE_TEXT)
-    text = f"TRY(json_extract_string(line, {quoted(json_path(outer))}))"
+    text = plain_query(outer, document)
     if inner:
         return f"TRY(json_extract_string({text}, {quoted(json_path(inner))}))"
     return _joined(text)
 
 
-def text_unless_object(path: str) -> str:
-    """Return the DuckDB expression of a member's text; null if the member is an object."""
-    member = quoted(json_path(path))
-    is_object = f"TRY(json_type(line, {member})) = 'OBJECT'"
-    return f"CASE WHEN {is_object} THEN NULL ELSE TRY(json_extract_string(line, {member})) END"
+def text_unless_object(path: str, document: str = "line") -> str:
+    """Return the DuckDB expression of a member's text; null if the member is an object.
+
+    The arguments are those of `plain_query`.
+    """
+    is_object = f"TRY(json_type({document}, {quoted(json_path(path))})) = 'OBJECT'"
+    return f"CASE WHEN {is_object} THEN NULL ELSE {plain_query(path, document)} END"
 
 
 def json_path(path: str) -> str:
     """Return the path as DuckDB writes it."""
+    if not path:
+        return "$"
     return path if path.startswith("$") else "$" + "".join(_key(key) for key in path.split("."))
 
 
@@ -79,12 +99,14 @@ def _key(key: str) -> str:
     if key == _ANY_MEMBER:
         return ".*"
     name = key.removesuffix("[*]").replace('"', r"\"")
+    if not name:
+        return key
     return f'."{name}"' + ("[*]" if key.endswith("[*]") else "")
 
 
-def _filter_query(items: str, member: str, words: str, rest: str) -> str:
+def _filter_query(document: str, items: str, member: str, words: str, rest: str) -> str:
     """The texts under `rest` of the elements of a list, or of a single value, whose member is one of the words."""
-    listed, single = (f"TRY(json_extract(line, {quoted(json_path(items) + end)}))" for end in ("[*]", ""))
+    listed, single = (f"TRY(json_extract({document}, {quoted(json_path(items) + end)}))" for end in ("[*]", ""))
     elements = f"CASE json_type({single}) WHEN 'ARRAY' THEN {listed} ELSE [{single}] END"
     allowed = ", ".join(quoted(word.lower()) for word in words.split("|"))
     member_path, text_path = (quoted(json_path(key) if key else "$") for key in (member, rest))

@@ -1,0 +1,190 @@
+"""The rows of a file with one JSON record per line, read by DuckDB: members of records, and lines that are no records.
+
+Belongs here: the queries, and the frames that stream their rows.
+Does not belong here: turning a document into lines (`json_lines`), paths to members (`json_paths`, `json_columns`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from itertools import islice
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from pipelines.sources.readers.files import CHUNK_BYTES
+from pipelines.sources.readers.json_columns import member_columns_query
+from pipelines.sources.readers.json_paths import is_plain, json_path, quoted, text_query, text_unless_object
+from pipelines.sources.readers.text_table import MALFORMED_SCHEMA, ROW_NUMBER
+
+BATCH_ROWS = 65_536
+# A record beyond this size is taken for damage.
+MAX_RECORD_BYTES = 32 << 20
+
+
+def scan_members(lines: Path, paths: Sequence[str], note_irregular: Callable[[], None]) -> pl.LazyFrame:
+    """Scan members of the records fast.
+
+    Args:
+        lines: A file with one record per line.
+        paths: The members, in the forms of `json_paths`.
+        note_irregular: Called if a line of the file is not one record: then some row numbers are not those of their
+            lines, and only `scan_records` reads the file.
+
+    Returns:
+        The rows of `scan_records`.
+    """
+    query = member_columns_query(lines, paths, MAX_RECORD_BYTES)
+    return scan_records(lines, paths) if query is None else _scan_members(query, paths, lines, note_irregular)
+
+
+def _lines_query(lines: Path) -> str:
+    """Return a query of every line as text. Without delimiter and quote, the CSV reader reads lines."""
+    return (
+        f"SELECT line FROM read_csv({quoted(str(lines))}, columns={{'line': 'VARCHAR'}}, delim='', "
+        "quote='', escape='', header=false, auto_detect=false, "
+        f"max_line_size={MAX_RECORD_BYTES}, buffer_size={2 * MAX_RECORD_BYTES})"
+    )
+
+
+def scan_records(lines_file: Path, member_paths: Sequence[str]) -> pl.LazyFrame:
+    """Scan members of the records line by line.
+
+    Args:
+        lines_file: A file with one record per line.
+        member_paths: The members, in the forms of `json_paths`.
+
+    Returns:
+        One row per line that is a JSON object: `row_number`, and one column of text per path.
+    """
+    plain = [member_path for member_path in member_paths if is_plain(member_path)]
+    # Members of which own members are read too (`user`, `user.id`): they are texts only if they are not objects.
+    mixed = [member_path for member_path in plain if any(other.startswith(f"{member_path}.") for other in member_paths)]
+    text_only_paths = [member_path for member_path in plain if member_path not in mixed]
+    queries = {
+        member_path: text_unless_object(member_path) if member_path in mixed else text_query(member_path)
+        for member_path in member_paths
+        if member_path not in text_only_paths
+    }
+    listed = ", ".join(quoted(json_path(member_path)) for member_path in text_only_paths)
+    columns = ["TRY(json_type(line)) = 'OBJECT' AS is_object"]
+    columns += [f"TRY(json_extract_string(line, [{listed}])) AS v"] if text_only_paths else []
+    columns += [f"{query} AS w{i}" for i, query in enumerate(queries.values())]
+    members = [
+        pl.col("v").list.get(i, null_on_oob=True).alias(member_path) for i, member_path in enumerate(text_only_paths)
+    ]
+    members += [pl.col(f"w{i}").alias(member_path) for i, member_path in enumerate(queries)]
+    return _scan_query(
+        f"SELECT {', '.join(columns)} FROM ({_lines_query(lines_file)})",
+        lambda rows: rows.filter(pl.col("is_object")).select(ROW_NUMBER, *members),
+        {ROW_NUMBER: pl.Int64(), **dict.fromkeys((*text_only_paths, *queries), pl.String())},
+    )
+
+
+def _scan_members(query: str, paths: Sequence[str], lines: Path, note_irregular: Callable[[], None]) -> pl.LazyFrame:
+    """Return the rows of `scan_records`, from a query of `member_columns_query`.
+
+    `note_irregular` is called if a line of the file is not one record: then row numbers are not those of the lines.
+    """
+
+    def finish(rows: pl.DataFrame) -> pl.DataFrame:
+        # null in every column is a record without any of the members, or no JSON object
+        is_empty = rows.select(pl.all_horizontal(pl.exclude(ROW_NUMBER).is_null())).to_series()
+        if is_empty.any():
+            no_objects = _find_other_lines(lines, rows.filter(is_empty)[ROW_NUMBER].to_list())
+            rows = rows.filter(~pl.col(ROW_NUMBER).is_in(no_objects))
+        return rows.select(ROW_NUMBER, *(pl.col(f"c{i}").alias(path) for i, path in enumerate(paths)))
+
+    def end(row_count: int) -> None:
+        if row_count != _count_lines(lines):
+            note_irregular()
+
+    return _scan_query(query, finish, {ROW_NUMBER: pl.Int64(), **dict.fromkeys(paths, pl.String())}, end)
+
+
+def _find_other_lines(lines: Path, numbers: Sequence[int]) -> list[int]:
+    """Return those of the lines, numbered from 1, that are no JSON object."""
+    wanted = set(numbers)
+    with lines.open("rb") as handle:
+        numbered = enumerate(islice(handle, max(wanted)), start=1)
+        lines_by_number = {number: line for number, line in numbered if number in wanted}
+    texts = [line.decode("utf-8", "replace").rstrip("\r\n") for line in lines_by_number.values()]
+    with _database().cursor() as connection:
+        query = "SELECT coalesce(TRY(json_type(line)) = 'OBJECT', false) FROM (SELECT unnest($1::VARCHAR[]) AS line)"
+        are_objects = connection.execute(query, [texts]).fetchall()
+    return [number for number, (is_object,) in zip(lines_by_number, are_objects, strict=True) if not is_object]
+
+
+def _count_lines(lines: Path) -> int:
+    """Return the number of lines; -1 if a form feed or a vertical tab may stand between two records."""
+    count, last = 0, b"\n"
+    with lines.open("rb") as handle:
+        while block := handle.read(CHUNK_BYTES):
+            if b"\f" in block or b"\v" in block:
+                return -1
+            count, last = count + block.count(b"\n"), block[-1:]
+    return count + (last != b"\n")
+
+
+def scan_malformed(lines: Path) -> pl.LazyFrame:
+    """Scan the lines that are no JSON object.
+
+    Args:
+        lines: A file with one record per line.
+
+    Returns:
+        One row per such line, with its text and the reason; blank lines are left out.
+    """
+    kinds = f"SELECT line, TRY(json_type(line)) AS kind FROM ({_lines_query(lines)})"
+    reason = pl.when(pl.col("kind").is_null()).then(pl.lit("no JSON")).otherwise(pl.lit("no JSON object"))
+    is_malformed = pl.col("kind").ne_missing("OBJECT") & (pl.col("row_text").fill_null("").str.strip_chars() != "")
+    return _scan_query(
+        f"SELECT CASE WHEN kind = 'OBJECT' THEN NULL ELSE line END AS row_text, kind FROM ({kinds})",
+        lambda rows: rows.filter(is_malformed).select(ROW_NUMBER, "row_text", reason.alias("reason")),
+        dict(MALFORMED_SCHEMA),
+    )
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """Return an empty database that stays open: to open one takes longer than to read a small file."""
+    database = duckdb.connect(config={"threads": 2})
+    database.execute("SET enable_progress_bar = false")
+    return database
+
+
+def _scan_query(
+    query: str,
+    finish: Callable[[pl.DataFrame], pl.DataFrame],
+    schema: dict[str, pl.DataType],
+    at_end: Callable[[int], None] = lambda _: None,
+) -> pl.LazyFrame:
+    """Return the rows of a DuckDB query, numbered from 1 and then passed batch by batch through `finish`.
+
+    Args:
+        query: The query.
+        finish: Returns the rows of a batch in the schema.
+        schema: The schema of the frame.
+        at_end: Called with the number of rows of the query after the last one.
+    """
+
+    def read(
+        columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        rows_read, rows_given = 0, 0
+        with _database().cursor() as connection:
+            for batch in connection.sql(query).to_arrow_reader(BATCH_ROWS):
+                rows = pl.DataFrame(pl.from_arrow(batch)).with_row_index(ROW_NUMBER, rows_read + 1)
+                rows_read += rows.height
+                rows = (
+                    finish(rows.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64)))
+                    .filter(pl.lit(True) if predicate is None else predicate)
+                    .select(pl.all() if columns is None else columns)
+                )
+                yield rows.slice(0, None if n_rows is None else n_rows - rows_given)
+                rows_given += rows.height
+                if n_rows is not None and rows_given >= n_rows:
+                    return
+        at_end(rows_read)
+
+    return pl.io.plugins.register_io_source(read, schema=schema)

@@ -1,0 +1,98 @@
+"""Both ways of reading JSON lines give the same rows: members in one query, and line by line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.sources.readers.json_scans import scan_members, scan_records
+
+PATHS = (
+    "id",
+    "actor.name",
+    "actor.account.name",
+    "user",
+    "user.id",
+    "labels[*].name",
+    "names.*",
+    "fields[kind=a|b].text",
+    "event::grade.points",
+    '$.context."https://example.com/version"',
+    "$.jobs[0].title",
+)
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(-5, 10**12), st.sampled_from(["", " a ", "é", "x|y", '{"grade":1}'])
+)
+OBJECTS = st.dictionaries(
+    st.sampled_from(["name", "id", "account", "kind", "text", "title", "grade"]), SCALARS, max_size=3
+)
+MEMBERS = st.recursive(
+    st.one_of(SCALARS, OBJECTS),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(["name", "account", "https://example.com/version"]), inner, max_size=3),
+    ),
+    max_leaves=6,
+)
+KEYS = ("id", "actor", "user", "labels", "names", "fields", "event", "context", "jobs", "other")
+RECORDS = st.dictionaries(st.sampled_from(KEYS), MEMBERS, max_size=6)
+
+
+def read_both(lines_file: Path, paths: tuple[str, ...] = PATHS) -> tuple[list[Any], list[Any], bool]:
+    """The rows of `scan_records`, those of `scan_members`, and whether the latter found each line to be one record."""
+    irregular: list[bool] = []
+    fast_rows = scan_members(lines_file, paths, lambda: irregular.append(True)).collect()
+    careful_rows = scan_records(lines_file, paths).collect()
+    return careful_rows.rows(), fast_rows.select(careful_rows.columns).rows(), not irregular
+
+
+@settings(max_examples=150, deadline=None)
+@given(records=st.lists(RECORDS, min_size=1, max_size=5))
+def test_any_records_are_read_alike(records: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> None:
+    lines_file = tmp_path_factory.mktemp("lines") / "records.jsonl"
+    lines_file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    careful_rows, fast_rows, is_regular = read_both(lines_file)
+    assert is_regular
+    assert fast_rows == careful_rows
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"id":"1"',
+        "[1]",
+        '[{"id":"1"}]',
+        '"text"',
+        "null",
+        "{}",
+        '{"id":"1"} x',
+        '{"id":"a\tb"}',
+        "{'id':1}",
+        '{"id":+1}',
+    ],
+)
+def test_a_line_that_is_no_record_is_left_out_and_the_numbers_stay(line: str, tmp_path: Path) -> None:
+    lines_file = tmp_path / "records.jsonl"
+    lines_file.write_text(f'{{"id":"first"}}\n{line}\n{{"id":"last"}}\n')
+    careful_rows, fast_rows, is_regular = read_both(lines_file, ("id",))
+    assert is_regular
+    assert fast_rows == careful_rows
+    assert (fast_rows[0], fast_rows[-1]) == ((1, "first"), (3, "last"))
+
+
+@pytest.mark.parametrize("between", ["\n", "\f\n", '{"id":"2"}{"id":"3"}\n'])
+def test_lines_that_are_not_one_record_each_are_noticed(between: str, tmp_path: Path) -> None:
+    lines_file = tmp_path / "records.jsonl"
+    lines_file.write_text(f'{{"id":"first"}}\n{between}{{"id":"last"}}\n')
+    _, fast_rows, is_regular = read_both(lines_file, ("id",))
+    assert not is_regular or [row[1] for row in fast_rows] == ["first", "last"]
+
+
+def test_keys_that_differ_in_case_alone_are_read_apart(tmp_path: Path) -> None:
+    lines_file = tmp_path / "records.jsonl"
+    lines_file.write_text('{"id":"lower","ID":"upper"}\n')
+    careful_rows, fast_rows, _ = read_both(lines_file, ("id", "ID"))
+    assert fast_rows == careful_rows == [(1, "lower", "upper")]
