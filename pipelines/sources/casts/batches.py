@@ -11,6 +11,8 @@ import polars as pl
 
 # The full grammar costs most per call, however few the texts; columns of dates repeat theirs in every batch.
 MAX_KNOWN_TEXTS = 100_000
+# If the declared parsers leave no larger share unread, the full grammar reads it: trying each fast parser takes longer.
+MAX_RARE_SHARE = 0.01
 Parser = Callable[[pl.Expr], pl.Expr]
 NO_SAMPLE = pl.Series("text", [], pl.String)
 
@@ -42,7 +44,8 @@ def parse_text(
     if parsers and unread.len():
         read = pl.coalesce(parser(pl.col("text")).cast(dtype) for parser in parsers)
         unread = unread.filter(unread.to_frame("text").select(read.is_null()).to_series())
-    parsers += _best_parser(frequent, unread)
+    if unread.len() > MAX_RARE_SHARE * sample.len():
+        parsers += _best_parser(frequent, unread)
     read_rest = by_batch(dtype, _of_distinct(dtype, read_batch))
     if not parsers:
         return read_rest(text)

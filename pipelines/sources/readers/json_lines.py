@@ -7,7 +7,7 @@ Does not belong here: opening and decoding (`files`), the rows (`json_scans`), w
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,9 @@ _NO_RETURNS = bytes.maketrans(b"\r\0", b" \x01")
 # A bracket, or a string; the group is empty if the string is still open at the end of the block.
 _TOKEN = re.compile(rb'[\[\]{}]|"(?:[^"\\]|\\.)*+(")?', re.DOTALL)
 _INVALID = object()
+# Keys of the tree of members that are no keys of JSON: the number of a member with a text, and the members of the
+# elements of a list.
+_NUMBER, _ELEMENTS = object(), object()
 # Bytes at both ends of a document that are searched for what it says of its pages.
 NOTE_BYTES = 1 << 16
 # Harvest, Microsoft, Jira, xAPI, Open edX and Google name the next page so; null, false, 0 and "" stand for none.
@@ -264,23 +267,38 @@ def _check_last_line(lines: Path, name: str) -> None:
 
 def _find_members(lines: Path) -> tuple[str, ...]:
     """Return the dotted paths of the members that the first records have, in the order of their first occurrence."""
-    members: dict[str, None] = {}
+    members: dict[Any, Any] = {}
+    numbers = count()
     with lines.open("rb") as handle:
         for line in islice(handle, SAMPLE_RECORDS):
             record = parse_json(line, otherwise=None)
             if isinstance(record, dict):
-                _add_members(record, "", members, 0)
-    return tuple(members)
+                _add_members(record, members, numbers, 0)
+    return tuple(path for _, path in sorted(_list_paths(members, "")))
 
 
-def _add_members(record: dict[str, Any], prefix: str, members: dict[str, None], depth: int) -> None:
+def _add_members(record: dict[str, Any], members: dict[Any, Any], numbers: Iterator[int], depth: int) -> None:
+    """Add the keys of a record to a tree: below each the members of its object and, under `_ELEMENTS`, of its list."""
     for key, content in record.items():
-        # A key with a dot in it (an IRI) cannot be part of a dotted path; such members are mapped by a $ path.
-        if not key or "." in key or '"' in key:
-            continue
+        below = members.get(key)
+        if below is None:
+            below = members[key] = {}
         if isinstance(content, dict) and depth < MAX_MEMBER_DEPTH:
-            _add_members(content, f"{prefix}{key}.", members, depth + 1)
+            _add_members(content, below, numbers, depth + 1)
             continue
-        members[f"{prefix}{key}"] = None
+        if _NUMBER not in below:
+            below[_NUMBER] = next(numbers)
         if isinstance(content, list) and content and isinstance(content[0], dict) and depth < MAX_MEMBER_DEPTH:
-            _add_members(content[0], f"{prefix}{key}[*].", members, depth + 1)
+            _add_members(content[0], below.setdefault(_ELEMENTS, {}), numbers, depth + 1)
+
+
+def _list_paths(members: dict[Any, Any], prefix: str) -> Iterator[tuple[int, str]]:
+    """Return the members with a text of their own, each with its number."""
+    for key, below in members.items():
+        # A key with a dot in it (an IRI) cannot be part of a dotted path; such members are mapped by a $ path.
+        if not isinstance(key, str) or not key or "." in key or '"' in key:
+            continue
+        if _NUMBER in below:
+            yield below[_NUMBER], f"{prefix}{key}"
+        yield from _list_paths(below.get(_ELEMENTS, {}), f"{prefix}{key}[*].")
+        yield from _list_paths(below, f"{prefix}{key}.")
