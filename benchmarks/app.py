@@ -27,17 +27,28 @@ def bench_validate(
     print_validation(rows, repeats, as_json)
 
 
-@bench.command("sources", epilog=example("footsteps bench sources", "footsteps bench sources --rows 1000000"))
+@bench.command(
+    "sources",
+    epilog=example(
+        "footsteps bench sources", "footsteps bench sources --rows 1000000", "footsteps bench sources --rows 0"
+    ),
+)
 @report_failures
 def bench_sources(
-    rows: Annotated[int, typer.Option(min=1000, help="Rows of each export.")] = 5_000_000,
+    rows: Annotated[int, typer.Option(min=0, help="Rows of each large export; 0 leaves them out.")] = 5_000_000,
+    people: Annotated[
+        int, typer.Option(min=0, help="People of the demo company whose exports are landed; 0 leaves them out.")
+    ] = 10_000,
     repeats: Annotated[int, typer.Option(min=1, help="Number of runs; the table has their median.")] = 3,
     as_json: AsJson = False,
 ) -> None:
-    """Compare reading, validating and writing an export with a plain polars scan and sink of the same file."""
+    """Compare landing with bare readers of the same columns: one large file, and the exports of a demo company.
+
+    The demo company's exports are many small files of JSON lines and large CSV files; DuckDB and Polars are the floors.
+    """
     from benchmarks.tables import print_sources
 
-    print_sources(rows, repeats, as_json)
+    print_sources(rows, people, repeats, as_json)
 
 
 @bench.command(

@@ -23,11 +23,16 @@ def print_validation(rows: str, repeats: int, as_json: bool) -> None:
     )
 
 
-def print_sources(rows: int, repeats: int, as_json: bool) -> None:
-    """Compare reading, validating and writing exports with a plain scan and sink: medians and ratios."""
+def print_sources(rows: int, people: int, repeats: int, as_json: bool) -> None:
+    """Compare landing with bare readers: medians and ratios."""
+    from benchmarks.demo_landing import benchmark_demo_landing
     from benchmarks.sources import benchmark_sources
 
-    print_results("Reading", benchmark_sources(rows, repeats, progress=print_note), as_json)
+    if rows:
+        print_results("Reading", benchmark_sources(rows, repeats, progress=print_note), as_json)
+    if people:
+        landing_rows = benchmark_demo_landing(people, repeats, progress=print_note)
+        print_results("Landing of a demo company's exports", landing_rows, as_json)
 
 
 def print_recommender(people: str, items: int | None, as_json: bool) -> None:
