@@ -4,7 +4,9 @@ Belongs here: the ledger, the refusal of empty, broken or shrunken files, and wh
 Does not belong here: how a file is read (`pipelines.sources`), what its rows mean (`pipelines.core.conform`).
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
@@ -24,7 +26,7 @@ from pipelines.ingest.raw_tables import (
     replacing_delivery,
     write_raw_tables,
 )
-from pipelines.sources.adapter import Export, get_adapter
+from pipelines.sources.adapter import SMALL_FILE_BYTES, Export, get_adapter
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.manifest import read_manifest_mode
 from pipelines.sources.unknown_words import UnknownWord, list_unknown_words
@@ -33,6 +35,8 @@ from pipelines.storage.lake import Lake
 
 # An empty file with the name of an export and this suffix marks the export as completely written.
 DONE_SUFFIX = ".done"
+# Small files of one source that are read at once: reading one keeps one core busy.
+READING_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -115,8 +119,28 @@ def land_source(
     """
     manifest = get_adapter(source.system).manifest
     paths = [path for path in list_landing_files(landing.folder, source.path) if path.name != manifest]
-    outcomes = [_land_file(landing, source, path) for path in paths if includes(path)]
-    return [landed for landed in outcomes if landed is not None]
+    outcomes: list[LandedFile] = []
+    reading: deque[tuple[_NewFile, Future[LandedFile]]] = deque()
+
+    def conclude_first() -> None:
+        new_file, outcome = reading.popleft()
+        outcomes.append(_conclude(landing, source, new_file, outcome.result()))
+
+    with ThreadPoolExecutor(READING_THREADS, thread_name_prefix="landing") as pool:
+        for path in filter(includes, paths):
+            sha256 = file_sha256(path)
+            while reading and not _may_read_ahead(source, path, sha256, [new_file for new_file, _ in reading]):
+                conclude_first()
+            examined = _examine(landing, source, path, sha256, len(reading))
+            if isinstance(examined, _NewFile):
+                reading.append((examined, pool.submit(_read_file, landing, source, examined)))
+                continue
+            while reading:
+                conclude_first()
+            outcomes += [] if examined is None else [examined]
+        while reading:
+            conclude_first()
+    return outcomes
 
 
 def current_deliveries(lake: Lake, source: SourceConfig) -> pl.DataFrame:
@@ -259,38 +283,90 @@ def list_landing_files(folder: Path, pattern: str) -> list[Path]:
     return sorted(file for file in files if file.suffix != DONE_SUFFIX and file.resolve().is_relative_to(inside))
 
 
-def _land_file(landing: LandingContext, source: SourceConfig, path: Path) -> LandedFile | None:
-    """The outcome of one file; None if its manifest calls it absent."""
-    manifest, mode, mode_refusal = get_adapter(source.system).manifest, None, None
+@dataclass(frozen=True)
+class _NewFile:
+    """A file that is read, and what the ledger says before.
+
+    Attributes:
+        path: The file.
+        landed: Its outcome if it can be read.
+        refusal: Why it is refused without being read; None to read it.
+        attempts: The rows of the ledger with this content under this mapping.
+        earlier: The rows of the ledger with this content that were landed, under any mapping.
+        number: The delivery number of its row in the ledger.
+    """
+
+    path: Path
+    landed: LandedFile
+    refusal: ExportRefused | None
+    attempts: pl.DataFrame
+    earlier: pl.DataFrame
+    number: int
+
+
+def _may_read_ahead(source: SourceConfig, path: Path, sha256: str, reading: Sequence[_NewFile]) -> bool:
+    """Whether a file may be read while others are: it is small, and what they hold decides nothing about it."""
+    is_independent = source.delivery == "incremental" and get_adapter(source.system).manifest is None
+    sizes = [file.stat().st_size for file in (path, *(new_file.path for new_file in reading))]
+    is_new = all(new_file.landed.file_sha256 != sha256 for new_file in reading)
+    return is_independent and is_new and max(sizes) <= SMALL_FILE_BYTES and len(reading) < READING_THREADS
+
+
+def _examine(
+    landing: LandingContext, source: SourceConfig, path: Path, sha256: str, reading_count: int
+) -> LandedFile | _NewFile | None:
+    """The outcome of a file that is not read, or what is known before it is read; None if its manifest calls it absent.
+
+    Args:
+        landing: Where and when the file is landed.
+        source: Its source.
+        path: The file.
+        sha256: Its content.
+        reading_count: Number of files that are being read, whose rows in the ledger are not written yet.
+    """
+    manifest, mode, refusal = get_adapter(source.system).manifest, None, None
     try:
         mode = read_manifest_mode(path, manifest, source.member) if manifest else None
-    except ExportRefused as refusal:
-        mode_refusal = refusal
+    except ExportRefused as mode_refusal:
+        refusal = mode_refusal
     if mode == "absent":
         landing.progress(f"{source.name}: {path.name} is absent by its manifest")
         return None
     is_full = None if mode is None else mode == "bulk"
-    landed = LandedFile(source.name, path.name, file_sha256(path), "refused")
-    attempts = _read_deliveries(landing.lake, landed).filter(pl.col("mapping_code") == source.mapping_code)
+    landed = LandedFile(source.name, path.name, sha256, "refused")
+    deliveries = _read_deliveries(landing.lake, landed)
+    attempts = deliveries.filter(pl.col("mapping_code") == source.mapping_code)
     counts = attempts.filter(pl.col("delivery_status") == "landed").select("good_count", "bad_count")
     if counts.height:
         landed = replace(landed, status="already_landed", is_full=is_full, **counts.row(0, named=True))
         if _returns_to_earlier_content(landing.lake, source, landed):
-            _record(landing, source, landed)
+            _record(landing, source, landed, _next_number(landing.lake))
         return landed
     landing.progress(f"{source.name}: {path.name}")
+    landed = replace(landed, status="landed", is_full=is_full)
+    earlier = deliveries.filter(pl.col("delivery_status") == "landed")
+    return _NewFile(path, landed, refusal, attempts, earlier, _next_number(landing.lake) + reading_count)
+
+
+def _read_file(landing: LandingContext, source: SourceConfig, new_file: _NewFile) -> LandedFile:
+    """The outcome of a file that is read; its rows are stored."""
+    path = new_file.path
+    refused = replace(new_file.landed, status="refused", is_full=None)
     try:
-        if mode_refusal:
-            raise mode_refusal
-        store = partial(_store, landing, source, replace(landed, status="landed", is_full=is_full))
-        landed = process_export(path, source.system, source.options(), store)
+        if new_file.refusal:
+            raise new_file.refusal
+        return process_export(path, source.system, source.options(), partial(_store, landing, source, new_file))
     except ExportRefused as refusal:
         prefix = "" if path.name in str(refusal) else f"{path.name}: "
-        landed = replace(landed, reason=f"{prefix}{refusal}")
+        return replace(refused, reason=f"{prefix}{refusal}")
     except pl.exceptions.ComputeError as error:
-        landed = replace(landed, reason=f"{path.name} {describe_broken_end(error)}")
-    if landed.status == "landed" or landed.reason not in attempts["delivery_reason"].to_list():
-        _record(landing, source, landed)
+        return replace(refused, reason=f"{path.name} {describe_broken_end(error)}")
+
+
+def _conclude(landing: LandingContext, source: SourceConfig, new_file: _NewFile, landed: LandedFile) -> LandedFile:
+    """Record the outcome of a file that was read; a refusal only if the ledger does not hold it yet."""
+    if landed.status == "landed" or landed.reason not in new_file.attempts["delivery_reason"].to_list():
+        _record(landing, source, landed, new_file.number)
     return landed
 
 
@@ -302,10 +378,11 @@ def _returns_to_earlier_content(lake: Lake, source: SourceConfig, landed: Landed
     return _is_full_export(source, landed) and last_hash not in ([], [landed.file_sha256])
 
 
-def _store(landing: LandingContext, source: SourceConfig, landed: LandedFile, export: Export) -> LandedFile:
+def _store(landing: LandingContext, source: SourceConfig, new_file: _NewFile, export: Export) -> LandedFile:
     """Write the raw tables and quarantines of an export; its files replace others only after every check passed."""
-    earlier = _read_deliveries(landing.lake, landed).filter(pl.col("delivery_status") == "landed")
-    number = earlier["delivery_number"][0] if earlier.height else _next_number(landing.lake)
+    landed, earlier = new_file.landed, new_file.earlier
+    # content that is read again under another mapping keeps its number
+    number = earlier["delivery_number"][0] if earlier.height else new_file.number
     provenance = provenance_columns(source.name, landed.file_sha256, landing.day, number)
     key = (source.name, landed.file_sha256, source.mapping_code)
     with replacing_delivery(landing.lake, source_tables(source), *key) as files:
@@ -343,11 +420,11 @@ def _check_row_count(
         )
 
 
-def _record(landing: LandingContext, source: SourceConfig, landed: LandedFile) -> None:
+def _record(landing: LandingContext, source: SourceConfig, landed: LandedFile, number: int) -> None:
     """Append a row to the ledger."""
     row = pl.DataFrame(
         {
-            "delivery_number": [_next_number(landing.lake)],
+            "delivery_number": [number],
             "source_name": [source.name],
             "system_name": [source.system],
             "file_name": [landed.file_name],
