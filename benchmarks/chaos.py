@@ -27,7 +27,7 @@ from benchmarks.incremental_runs import write_new_worklogs
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import DELIVERY, TABLES
 from pipelines.demo.build import build_demo
-from pipelines.ingest.landing import count_landed_rows, read_ledger
+from pipelines.ingest.deliveries import count_landed_rows, read_ledger
 from pipelines.snapshots.reader import current_snapshot
 from pipelines.storage.atomic_write import file_sha256
 from pipelines.storage.lake import Lake, content_sha256

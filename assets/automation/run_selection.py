@@ -16,9 +16,10 @@ from pipelines.config.company import SourceConfig
 from pipelines.contracts.catalog import ORIGIN
 from pipelines.contracts.output_tables import COMPANION, PUBLISH_TARGET, SHOWN_COMPANION, SNAPSHOT
 from pipelines.core.conform import CORE_TABLE_BY_SHAPE
+from pipelines.ingest.deliveries import read_ledger, source_tables
 from pipelines.ingest.fetch_targets import list_fetch_targets
 from pipelines.ingest.fetching import list_new_files
-from pipelines.ingest.landing import list_landing_files, read_ledger, source_tables
+from pipelines.ingest.landing import list_landing_files
 from pipelines.ingest.origins.origin import OriginUnreadable
 from pipelines.storage.atomic_write import file_sha256
 

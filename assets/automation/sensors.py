@@ -33,7 +33,8 @@ from assets.automation.schedules import nightly_job, today_utc
 from assets.incremental.automation_condition import MAX_ATTEMPTS
 from assets.resources.pipeline import PipelineResource
 from assets.resources.run_context import INCREMENTAL_TAG
-from pipelines.ingest.landing import DONE_SUFFIX, list_landing_files, read_ledger
+from pipelines.ingest.deliveries import read_ledger
+from pipelines.ingest.landing import DONE_SUFFIX, list_landing_files
 from pipelines.storage.atomic_write import file_sha256
 
 BATCH_TAG = "footsteps/batch"

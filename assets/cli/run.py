@@ -22,7 +22,7 @@ from assets.resources.loggers import LOGGER_CONFIG
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import DELIVERY, ORIGIN
-from pipelines.ingest.landing import count_quarantined_rows, current_deliveries
+from pipelines.ingest.deliveries import count_quarantined_rows, current_deliveries
 from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot
 from pipelines.storage.lake import Lake
 

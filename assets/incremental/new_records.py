@@ -18,7 +18,7 @@ from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSc
 from pipelines.contracts.catalog import ACCOUNT
 from pipelines.contracts.table import Table
 from pipelines.core.identity_resolution import ACCOUNT_KEYS, assign_account_keys
-from pipelines.ingest.landing import scan_deliveries
+from pipelines.ingest.deliveries import scan_deliveries
 from pipelines.ingest.new_deliveries import ChangedRows, DeliveryKey, read_new_deliveries
 from pipelines.storage.change_log import find_changed_records
 from pipelines.storage.run_state import AssetState

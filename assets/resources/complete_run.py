@@ -22,7 +22,7 @@ from pipelines.config.company import Config
 from pipelines.contracts.catalog import DELIVERY, EVIDENCE
 from pipelines.contracts.dates import end_of_day
 from pipelines.contracts.output_tables import PUBLISHED_TABLES
-from pipelines.ingest.landing import current_deliveries
+from pipelines.ingest.deliveries import current_deliveries
 from pipelines.storage.change_log import clear_change_log
 from pipelines.storage.lake import Lake
 from pipelines.storage.run_state import AssetState, fingerprint_code, read_asset_state, write_asset_state

@@ -14,7 +14,7 @@ from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSc
 from pipelines.contracts.columns import AccountKind
 from pipelines.contracts.table import Table
 from pipelines.core.identity_resolution import ACCOUNT_KEYS, assign_account_keys
-from pipelines.ingest.landing import current_deliveries, scan_current_rows, source_tables
+from pipelines.ingest.deliveries import current_deliveries, scan_current_rows, source_tables
 from pipelines.ingest.new_deliveries import DeliveryKey
 from pipelines.storage.lake import Lake
 

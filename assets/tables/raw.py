@@ -40,18 +40,16 @@ from pipelines.config.company import Config, SourceConfig
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName, quarantine_table
 from pipelines.contracts.catalog import DELIVERY, ORIGIN
 from pipelines.contracts.table import Table
-from pipelines.ingest.fetch_targets import list_fed_sources, list_fetch_targets
-from pipelines.ingest.landed_counts import count_landed_rules
-from pipelines.ingest.landing import (
-    LandedFile,
-    LandingContext,
+from pipelines.ingest.deliveries import (
     count_landed_rows,
     find_new_columns,
-    land_source,
     read_ledger,
     scan_current_rows,
     scan_quarantine,
 )
+from pipelines.ingest.fetch_targets import list_fed_sources, list_fetch_targets
+from pipelines.ingest.landed_counts import count_landed_rules
+from pipelines.ingest.landing import LandedFile, LandingContext, land_source
 from pipelines.storage.run_state import AssetState, fingerprint_code, read_asset_state, write_asset_state
 
 ACCEPTED = "deliveries_accepted"

@@ -21,8 +21,9 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.contracts.catalog import FETCH, ORIGIN
+from pipelines.ingest.deliveries import read_ledger
 from pipelines.ingest.fetch_targets import FetchTarget
-from pipelines.ingest.landing import DONE_SUFFIX, read_ledger
+from pipelines.ingest.landing import DONE_SUFFIX
 from pipelines.ingest.origins.opening import open_origin
 from pipelines.ingest.origins.origin import (
     FileUnreadable,

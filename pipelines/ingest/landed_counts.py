@@ -13,7 +13,7 @@ from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import quarantine_table
 from pipelines.contracts.rule_counts import RuleCounts, fingerprint_contract, parse_rule_counts
 from pipelines.contracts.table import Table
-from pipelines.ingest.landing import current_deliveries, scan_deliveries
+from pipelines.ingest.deliveries import current_deliveries, scan_deliveries
 from pipelines.ingest.raw_tables import delivery_files, format_landed_counts
 from pipelines.storage.atomic_write import write_text_atomically
 from pipelines.storage.lake import Lake

@@ -1,11 +1,11 @@
 """Landing: each export file is read once, split by its contract, and recorded in the ledger.
 
-Belongs here: the ledger, the refusal of empty, broken or shrunken files, and which deliveries are current.
-Does not belong here: how a file is read (`pipelines.sources`), what its rows mean (`pipelines.core.conform`).
+Belongs here: which files are read, the refusal of empty, broken or shrunken ones, and the rows of the ledger.
+Does not belong here: how a file is read (`pipelines.sources`), which deliveries are current (`deliveries`).
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -15,14 +15,12 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.config.company import SourceConfig
-from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, quarantine_table, raw_table
-from pipelines.contracts.catalog import DELIVERY, TABLES
-from pipelines.contracts.table import Table
+from pipelines.contracts.catalog import DELIVERY
+from pipelines.ingest.deliveries import current_deliveries, is_full_delivery, read_ledger, source_tables
 from pipelines.ingest.raw_tables import (
     describe_broken_end,
     process_export,
     provenance_columns,
-    raw_file,
     replacing_delivery,
     write_raw_tables,
 )
@@ -90,20 +88,6 @@ class LandingContext:
     progress: Callable[[str], None] = lambda _: None
 
 
-@dataclass(frozen=True)
-class LandedRowCounts:
-    """Rows of a source: in its landed files (ledger), and stored in raw tables and quarantines or passed over."""
-
-    rows_read: int
-    rows_stored: int
-
-
-def source_tables(source: SourceConfig) -> dict[CanonicalSchemaName, Table]:
-    """The raw tables that a source feeds, by canonical schema."""
-    names = [source.shape] if source.shape else [shape_map.shape for shape_map in get_adapter(source.system).shapes]
-    return {name: raw_table(source.system, CANONICAL_SCHEMAS[name]) for name in names}
-
-
 def land_source(
     landing: LandingContext, source: SourceConfig, includes: Callable[[Path], bool] = lambda _: True
 ) -> list[LandedFile]:
@@ -141,134 +125,6 @@ def land_source(
         while reading:
             conclude_first()
     return outcomes
-
-
-def current_deliveries(lake: Lake, source: SourceConfig) -> pl.DataFrame:
-    """The landed deliveries of a source whose rows are current.
-
-    One file content counts once: as read under the current mapping if it was read under several. If the source delivers
-    full exports, only the last one is current. If a manifest states the mode of each file, every delivery since the
-    last full one of the same file name is current.
-
-    Returns:
-        One row per delivery, in the contract of the ledger (`DELIVERY`), in the order of arrival.
-    """
-    deliveries = read_ledger(lake).filter(pl.col("source_name") == source.name, pl.col("delivery_status") != "refused")
-    # Reading a file again under a changed mapping does not make its content newer; delivering it again does.
-    is_arrival = pl.col("file_sha256").is_first_distinct() | (pl.col("delivery_status") == "already_landed")
-    arrival = pl.when(is_arrival).then("delivery_number").max().over("file_sha256")
-    landed = (
-        deliveries.sort("delivery_number")
-        .with_columns(arrival.alias("arrival"))
-        .filter(pl.col("delivery_status") == "landed")
-        # the reading under the current mapping wins, otherwise the last reading
-        .sort(pl.col("mapping_code") == source.mapping_code, "delivery_number")
-        .unique("file_sha256", keep="last", maintain_order=True)
-        .sort("arrival")
-    )
-    # Only a manifest speaks of a file by its name; without one the name may contain the day.
-    group = pl.when(pl.col("is_whole").is_not_null() & pl.lit(source.member is None)).then("file_name")
-    full_count = _is_full(source).cast(pl.Int64).cum_sum()
-    is_current = (full_count == full_count.max()).over("group")
-    return landed.with_columns(group.alias("group")).filter(is_current).drop("arrival", "group")
-
-
-def scan_current_rows(
-    lake: Lake,
-    table: Table,
-    shape: CanonicalSchemaName,
-    sources: Sequence[SourceConfig],
-    select_records: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda rows: rows,
-) -> pl.LazyFrame:
-    """The current rows of a raw table: one per record, the last changed, or else the last delivered.
-
-    Args:
-        lake: Where the raw tables are.
-        table: The raw table.
-        shape: Canonical schema of the table; it declares the key of a record.
-        sources: The sources that feed the table.
-        select_records: Filters whole records before the current row of each is chosen.
-
-    Returns:
-        Rows in the contract of `table`.
-    """
-    deliveries = [current_deliveries(lake, source) for source in sources]
-    rows = select_records(_scan_all(lake, table, deliveries))
-    if all(frame.height <= 1 for frame in deliveries):
-        return rows  # the contract leaves one row per record within a file
-    row_location = ("delivery_number", "row_number")
-    key = ("source_name", *CANONICAL_SCHEMAS[shape].key)
-    # Most records were delivered once, so only the others are sorted. Different keys with the same hash are sorted
-    # too, which changes nothing.
-    columns = rows.select(list(dict.fromkeys((*key, "changed_at", *row_location))))
-    repeated = columns.filter(pl.struct(key).hash().is_duplicated()).sort("changed_at", *row_location, nulls_last=False)
-    superseded = repeated.filter(~pl.struct(key).is_last_distinct()).select(*row_location, *key)
-    return rows.join(superseded, on=(*row_location, *key), how="anti", nulls_equal=True, maintain_order="left")
-
-
-def scan_quarantine(lake: Lake, table: Table, sources: Iterable[SourceConfig]) -> pl.LazyFrame:
-    """The quarantined rows of the current deliveries of a raw table, in the contract of its quarantine."""
-    return _scan_all(lake, quarantine_table(table.name), [current_deliveries(lake, source) for source in sources])
-
-
-def scan_deliveries(lake: Lake, table: Table, deliveries: pl.DataFrame) -> pl.LazyFrame:
-    """The rows of some deliveries, current or not.
-
-    Args:
-        lake: Where the raw tables are.
-        table: A raw table or its quarantine.
-        deliveries: One row per delivery: source_name, file_sha256, mapping_code.
-
-    Returns:
-        Rows in the contract of `table`; none if the table has no file of these deliveries.
-    """
-    columns = ("source_name", "file_sha256", "mapping_code")
-    files = [raw_file(lake, table, *row) for row in deliveries.select(columns).iter_rows()]
-    present = [file for file in files if file.exists()]
-    if not present:
-        return pl.LazyFrame(schema=table.schema)
-    return pl.scan_parquet(present, schema=table.schema, missing_columns="insert", extra_columns="ignore")
-
-
-def count_quarantined_rows(lake: Lake, sources: Sequence[SourceConfig]) -> int:
-    """Number of quarantined rows: of the current deliveries of these sources, and of all other tables."""
-    source_quarantines = [
-        scan_quarantine(lake, table, [source]) for source in sources for table in source_tables(source).values()
-    ]
-    return _count_rows([*source_quarantines, *(lake.scan(quarantine_table(name)) for name in TABLES)])
-
-
-def count_landed_rows(lake: Lake, sources: Sequence[SourceConfig]) -> dict[str, LandedRowCounts]:
-    """Rows that the landed deliveries of each source read and stored, by source name; they differ if rows were lost.
-
-    Files without a row in the ledger do not count: a killed landing leaves them, and nothing reads them. A kept row of
-    which a value was left out is in the raw table and in the quarantine, and counts once.
-    """
-    landed = read_ledger(lake).filter(pl.col("delivery_status") == "landed")
-    counts = {}
-    for source in sources:
-        deliveries = landed.filter(pl.col("source_name") == source.name)
-        tables = source_tables(source).values()
-        good = [scan_deliveries(lake, table, deliveries) for table in tables]
-        set_aside = [scan_deliveries(lake, quarantine_table(table.name), deliveries) for table in tables]
-        stored = [*good, *(rows.filter(~pl.col("is_row_kept").fill_null(False)) for rows in set_aside)]
-        read_count = pl.col("read_count").fill_null(pl.col("good_count") + pl.col("bad_count"))
-        passed_over = pl.col("passed_over").list.explode().struct.field("count")
-        rows_read, rows_passed_over = (int(deliveries.select(c.sum()).item()) for c in (read_count, passed_over))
-        counts[source.name] = LandedRowCounts(rows_read, _count_rows(stored) + rows_passed_over)
-    return counts
-
-
-def find_new_columns(lake: Lake, source: SourceConfig) -> list[str]:
-    """Columns left out of the last landed file of a source that the file before did not have; none for a first file."""
-    landed = read_ledger(lake).filter(pl.col("source_name") == source.name, pl.col("delivery_status") == "landed")
-    left_out = landed.sort("delivery_number").tail(2)["columns_left_out"].to_list()
-    return sorted(set(left_out[1]) - set(left_out[0])) if len(left_out) > 1 else []
-
-
-def read_ledger(lake: Lake) -> pl.DataFrame:
-    """The ledger (`DELIVERY`): one row per file content, mapping and outcome."""
-    return lake.scan(DELIVERY).collect()
 
 
 def list_landing_files(folder: Path, pattern: str) -> list[Path]:
@@ -409,7 +265,7 @@ def _check_row_count(
     if landing.allow_row_count_drop or not _is_full_export(source, landed):
         return
     if not earlier.height:
-        earlier = current_deliveries(landing.lake, source).filter(_is_full(source))
+        earlier = current_deliveries(landing.lake, source).filter(is_full_delivery(source))
         if landed.is_full is not None and source.member is None:
             earlier = earlier.filter(pl.col("file_name") == landed.file_name)
     last_count = int(earlier["good_count"][-1]) if earlier.height else 0
@@ -451,11 +307,6 @@ def _is_full_export(source: SourceConfig, landed: LandedFile) -> bool:
     return source.delivery == "full" if landed.is_full is None else landed.is_full
 
 
-def _is_full(source: SourceConfig) -> pl.Expr:
-    """Whether a delivery of the ledger is a full export: by its manifest, or else by footsteps.yaml."""
-    return pl.col("is_whole").fill_null(source.delivery == "full")
-
-
 def _read_deliveries(lake: Lake, landed: LandedFile) -> pl.DataFrame:
     """The rows of the ledger with this source and file content, under any mapping and with any outcome."""
     is_same = (pl.col("source_name") == landed.source_name) & (pl.col("file_sha256") == landed.file_sha256)
@@ -465,13 +316,3 @@ def _read_deliveries(lake: Lake, landed: LandedFile) -> pl.DataFrame:
 def _next_number(lake: Lake) -> int:
     last = read_ledger(lake)["delivery_number"].max()
     return 1 + (last if isinstance(last, int) else 0)
-
-
-def _scan_all(lake: Lake, table: Table, deliveries: Sequence[pl.DataFrame]) -> pl.LazyFrame:
-    """The rows of the deliveries of several sources, in the order of the sources."""
-    frames = [scan_deliveries(lake, table, frame) for frame in deliveries]
-    return pl.concat(frames or [pl.LazyFrame(schema=table.schema)])
-
-
-def _count_rows(frames: Iterable[pl.LazyFrame]) -> int:
-    return sum(int(frame.select(pl.len()).collect().item()) for frame in frames)

@@ -14,7 +14,7 @@ import polars as pl
 
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, raw_table
-from pipelines.ingest.landing import scan_current_rows, scan_deliveries
+from pipelines.ingest.deliveries import scan_current_rows, scan_deliveries
 from pipelines.storage.lake import Lake
 
 

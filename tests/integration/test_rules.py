@@ -9,7 +9,7 @@ from assets.cli.console import CommandFailed
 from pipelines.config.company import ConfigError, SourceConfig, read_config
 from pipelines.contracts.catalog import TABLES
 from pipelines.demo.build import build_demo
-from pipelines.ingest.landing import read_ledger, source_tables
+from pipelines.ingest.deliveries import read_ledger, source_tables
 from pipelines.snapshots.reader import NothingPublished, current_snapshot
 from pipelines.storage.lake import Lake
 

@@ -19,7 +19,7 @@ import polars as pl
 import pytest
 from conftest import DemoRun
 
-from pipelines.ingest.landing import read_ledger
+from pipelines.ingest.deliveries import read_ledger
 from pipelines.storage.lake import Lake
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

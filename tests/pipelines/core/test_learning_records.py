@@ -11,7 +11,8 @@ from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, raw_table
 from pipelines.contracts.catalog import ACCOUNT, PERSON
 from pipelines.core.conform import conform_learning_record
-from pipelines.ingest.landing import LandingContext, current_deliveries, land_source, scan_current_rows
+from pipelines.ingest.deliveries import current_deliveries, scan_current_rows
+from pipelines.ingest.landing import LandingContext, land_source
 from pipelines.ingest.new_deliveries import DeliveryKey, read_new_deliveries
 from pipelines.storage.lake import Lake
 

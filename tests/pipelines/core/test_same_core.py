@@ -13,7 +13,8 @@ from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, raw_table
 from pipelines.core.conform import CORE_TABLE_BY_SHAPE, conform_event, conform_person
 from pipelines.core.identity_resolution import ACCOUNT_KEYS, identify_people, list_account_mentions, match_accounts
-from pipelines.ingest.landing import LandingContext, land_source, scan_current_rows
+from pipelines.ingest.deliveries import scan_current_rows
+from pipelines.ingest.landing import LandingContext, land_source
 from pipelines.storage.lake import Lake
 
 DAY = date(2026, 3, 1)

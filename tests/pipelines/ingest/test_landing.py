@@ -14,15 +14,14 @@ from hypothesis import strategies as st
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, raw_table
 from pipelines.ingest import landing as landing_module
-from pipelines.ingest.landing import (
-    LandingContext,
+from pipelines.ingest.deliveries import (
     current_deliveries,
     find_new_columns,
-    land_source,
     read_ledger,
     scan_current_rows,
     scan_quarantine,
 )
+from pipelines.ingest.landing import LandingContext, land_source
 from pipelines.storage.lake import Lake
 
 TABLE = raw_table("tabular", CANONICAL_SCHEMAS["feedback"])

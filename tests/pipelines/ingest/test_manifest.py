@@ -9,7 +9,8 @@ import pytest
 
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, raw_table
-from pipelines.ingest.landing import LandedFile, LandingContext, land_source, read_ledger, scan_current_rows
+from pipelines.ingest.deliveries import read_ledger, scan_current_rows
+from pipelines.ingest.landing import LandedFile, LandingContext, land_source
 from pipelines.storage.lake import Lake
 
 USERS = "sourcedId,status,dateLastModified,enabledUser,givenName,familyName,identifier,email"

@@ -11,15 +11,8 @@ from hypothesis import strategies as st
 
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, raw_table
-from pipelines.ingest.landing import (
-    LandedFile,
-    LandedRowCounts,
-    LandingContext,
-    count_landed_rows,
-    land_source,
-    scan_current_rows,
-    scan_quarantine,
-)
+from pipelines.ingest.deliveries import LandedRowCounts, count_landed_rows, scan_current_rows, scan_quarantine
+from pipelines.ingest.landing import LandedFile, LandingContext, land_source
 from pipelines.sources.readers import delimited
 from pipelines.storage.lake import Lake
 

@@ -1,0 +1,175 @@
+"""What was landed: the ledger of deliveries, which of them are current, and their rows.
+
+Belongs here: reading the ledger, the raw tables and their quarantines.
+Does not belong here: landing files (`landing`), what rows mean (`pipelines.core.conform`).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipelines.config.company import SourceConfig
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, quarantine_table, raw_table
+from pipelines.contracts.catalog import DELIVERY, TABLES
+from pipelines.contracts.table import Table
+from pipelines.ingest.raw_tables import raw_file
+from pipelines.sources.adapter import get_adapter
+from pipelines.storage.lake import Lake
+
+
+@dataclass(frozen=True)
+class LandedRowCounts:
+    """Rows of a source: in its landed files (ledger), and stored in raw tables and quarantines or passed over."""
+
+    rows_read: int
+    rows_stored: int
+
+
+def source_tables(source: SourceConfig) -> dict[CanonicalSchemaName, Table]:
+    """The raw tables that a source feeds, by canonical schema."""
+    names = [source.shape] if source.shape else [shape_map.shape for shape_map in get_adapter(source.system).shapes]
+    return {name: raw_table(source.system, CANONICAL_SCHEMAS[name]) for name in names}
+
+
+def current_deliveries(lake: Lake, source: SourceConfig) -> pl.DataFrame:
+    """The landed deliveries of a source whose rows are current.
+
+    One file content counts once: as read under the current mapping if it was read under several. If the source delivers
+    full exports, only the last one is current. If a manifest states the mode of each file, every delivery since the
+    last full one of the same file name is current.
+
+    Returns:
+        One row per delivery, in the contract of the ledger (`DELIVERY`), in the order of arrival.
+    """
+    deliveries = read_ledger(lake).filter(pl.col("source_name") == source.name, pl.col("delivery_status") != "refused")
+    # Reading a file again under a changed mapping does not make its content newer; delivering it again does.
+    is_arrival = pl.col("file_sha256").is_first_distinct() | (pl.col("delivery_status") == "already_landed")
+    arrival = pl.when(is_arrival).then("delivery_number").max().over("file_sha256")
+    landed = (
+        deliveries.sort("delivery_number")
+        .with_columns(arrival.alias("arrival"))
+        .filter(pl.col("delivery_status") == "landed")
+        # the reading under the current mapping wins, otherwise the last reading
+        .sort(pl.col("mapping_code") == source.mapping_code, "delivery_number")
+        .unique("file_sha256", keep="last", maintain_order=True)
+        .sort("arrival")
+    )
+    # Only a manifest speaks of a file by its name; without one the name may contain the day.
+    group = pl.when(pl.col("is_whole").is_not_null() & pl.lit(source.member is None)).then("file_name")
+    full_count = is_full_delivery(source).cast(pl.Int64).cum_sum()
+    is_current = (full_count == full_count.max()).over("group")
+    return landed.with_columns(group.alias("group")).filter(is_current).drop("arrival", "group")
+
+
+def scan_current_rows(
+    lake: Lake,
+    table: Table,
+    shape: CanonicalSchemaName,
+    sources: Sequence[SourceConfig],
+    select_records: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda rows: rows,
+) -> pl.LazyFrame:
+    """The current rows of a raw table: one per record, the last changed, or else the last delivered.
+
+    Args:
+        lake: Where the raw tables are.
+        table: The raw table.
+        shape: Canonical schema of the table; it declares the key of a record.
+        sources: The sources that feed the table.
+        select_records: Filters whole records before the current row of each is chosen.
+
+    Returns:
+        Rows in the contract of `table`.
+    """
+    deliveries = [current_deliveries(lake, source) for source in sources]
+    rows = select_records(_scan_all(lake, table, deliveries))
+    if all(frame.height <= 1 for frame in deliveries):
+        return rows  # the contract leaves one row per record within a file
+    row_location = ("delivery_number", "row_number")
+    key = ("source_name", *CANONICAL_SCHEMAS[shape].key)
+    # Most records were delivered once, so only the others are sorted. Different keys with the same hash are sorted
+    # too, which changes nothing.
+    columns = rows.select(list(dict.fromkeys((*key, "changed_at", *row_location))))
+    repeated = columns.filter(pl.struct(key).hash().is_duplicated()).sort("changed_at", *row_location, nulls_last=False)
+    superseded = repeated.filter(~pl.struct(key).is_last_distinct()).select(*row_location, *key)
+    return rows.join(superseded, on=(*row_location, *key), how="anti", nulls_equal=True, maintain_order="left")
+
+
+def scan_quarantine(lake: Lake, table: Table, sources: Iterable[SourceConfig]) -> pl.LazyFrame:
+    """The quarantined rows of the current deliveries of a raw table, in the contract of its quarantine."""
+    return _scan_all(lake, quarantine_table(table.name), [current_deliveries(lake, source) for source in sources])
+
+
+def scan_deliveries(lake: Lake, table: Table, deliveries: pl.DataFrame) -> pl.LazyFrame:
+    """The rows of some deliveries, current or not.
+
+    Args:
+        lake: Where the raw tables are.
+        table: A raw table or its quarantine.
+        deliveries: One row per delivery: source_name, file_sha256, mapping_code.
+
+    Returns:
+        Rows in the contract of `table`; none if the table has no file of these deliveries.
+    """
+    columns = ("source_name", "file_sha256", "mapping_code")
+    files = [raw_file(lake, table, *row) for row in deliveries.select(columns).iter_rows()]
+    present = [file for file in files if file.exists()]
+    if not present:
+        return pl.LazyFrame(schema=table.schema)
+    return pl.scan_parquet(present, schema=table.schema, missing_columns="insert", extra_columns="ignore")
+
+
+def count_quarantined_rows(lake: Lake, sources: Sequence[SourceConfig]) -> int:
+    """Number of quarantined rows: of the current deliveries of these sources, and of all other tables."""
+    source_quarantines = [
+        scan_quarantine(lake, table, [source]) for source in sources for table in source_tables(source).values()
+    ]
+    return _count_rows([*source_quarantines, *(lake.scan(quarantine_table(name)) for name in TABLES)])
+
+
+def count_landed_rows(lake: Lake, sources: Sequence[SourceConfig]) -> dict[str, LandedRowCounts]:
+    """Rows that the landed deliveries of each source read and stored, by source name; they differ if rows were lost.
+
+    Files without a row in the ledger do not count: a killed landing leaves them, and nothing reads them. A kept row of
+    which a value was left out is in the raw table and in the quarantine, and counts once.
+    """
+    landed = read_ledger(lake).filter(pl.col("delivery_status") == "landed")
+    counts = {}
+    for source in sources:
+        deliveries = landed.filter(pl.col("source_name") == source.name)
+        tables = source_tables(source).values()
+        good = [scan_deliveries(lake, table, deliveries) for table in tables]
+        set_aside = [scan_deliveries(lake, quarantine_table(table.name), deliveries) for table in tables]
+        stored = [*good, *(rows.filter(~pl.col("is_row_kept").fill_null(False)) for rows in set_aside)]
+        read_count = pl.col("read_count").fill_null(pl.col("good_count") + pl.col("bad_count"))
+        passed_over = pl.col("passed_over").list.explode().struct.field("count")
+        rows_read, rows_passed_over = (int(deliveries.select(c.sum()).item()) for c in (read_count, passed_over))
+        counts[source.name] = LandedRowCounts(rows_read, _count_rows(stored) + rows_passed_over)
+    return counts
+
+
+def find_new_columns(lake: Lake, source: SourceConfig) -> list[str]:
+    """Columns left out of the last landed file of a source that the file before did not have; none for a first file."""
+    landed = read_ledger(lake).filter(pl.col("source_name") == source.name, pl.col("delivery_status") == "landed")
+    left_out = landed.sort("delivery_number").tail(2)["columns_left_out"].to_list()
+    return sorted(set(left_out[1]) - set(left_out[0])) if len(left_out) > 1 else []
+
+
+def read_ledger(lake: Lake) -> pl.DataFrame:
+    """The ledger (`DELIVERY`): one row per file content, mapping and outcome."""
+    return lake.scan(DELIVERY).collect()
+
+
+def is_full_delivery(source: SourceConfig) -> pl.Expr:
+    """Whether a delivery of the ledger is a full export: by its manifest, or else by footsteps.yaml."""
+    return pl.col("is_whole").fill_null(source.delivery == "full")
+
+
+def _scan_all(lake: Lake, table: Table, deliveries: Sequence[pl.DataFrame]) -> pl.LazyFrame:
+    """The rows of the deliveries of several sources, in the order of the sources."""
+    frames = [scan_deliveries(lake, table, frame) for frame in deliveries]
+    return pl.concat(frames or [pl.LazyFrame(schema=table.schema)])
+
+
+def _count_rows(frames: Iterable[pl.LazyFrame]) -> int:
+    return sum(int(frame.select(pl.len()).collect().item()) for frame in frames)
