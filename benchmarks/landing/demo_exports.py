@@ -1,7 +1,7 @@
 """The cost of landing the exports of a demo company, beside two bare readers of the same columns of the same files.
 
 Belongs here: the measurement for many small files of JSON and for large CSV files.
-Does not belong here: one large file and its peak memory (`benchmarks.sources`), printing (`benchmarks.tables`).
+Does not belong here: one large file and its peak memory (`benchmarks.landing.large_files`), printing (`benchmarks.tables`).
 
 The bare readers are floors: DuckDB and Polars read the columns that landing reads, as text, and write one Parquet file.
 They check nothing and number nothing. Polars stops at a line that is no JSON, so both read copies of JSON files without
