@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from benchmarks.postgresql_server import PostgresqlNotInstalled, temporary_postgresql_server
+from benchmarks.processes import PostgresqlNotInstalled, temporary_postgresql_server
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.contracts.table import Table
 from pipelines.publish.delta import publish_delta

@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.postgresql_server import temporary_postgresql_server
+from benchmarks.processes import temporary_postgresql_server
 from benchmarks.publishing import fill_contract_columns, make_recommendations
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.publish.delta import publish_delta

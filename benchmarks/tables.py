@@ -25,8 +25,8 @@ def print_validation(rows: str, repeats: int, as_json: bool) -> None:
 
 def print_sources(rows: int, people: int, repeats: int, as_json: bool) -> None:
     """Compare landing with bare readers: medians and ratios."""
-    from benchmarks.landing.demo_exports import benchmark_demo_landing
-    from benchmarks.landing.large_files import benchmark_sources
+    from benchmarks.demo_landing import benchmark_demo_landing
+    from benchmarks.sources import benchmark_sources
 
     if rows:
         print_results("Reading", benchmark_sources(rows, repeats, progress=print_note), as_json)
@@ -76,7 +76,7 @@ def print_publish(people: int, rows: int, repeats: int, as_json: bool) -> None:
 
 def print_readers(readers: int, publications: int, as_json: bool) -> None:
     """Read every publish target concurrently with publications and count torn, empty and mixed reads."""
-    from benchmarks.postgresql_server import PostgresqlNotInstalled
+    from benchmarks.processes import PostgresqlNotInstalled
     from benchmarks.readers import benchmark_readers
 
     try:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.postgresql_server import PostgresqlNotInstalled, temporary_postgresql_server
+from benchmarks.processes import PostgresqlNotInstalled, temporary_postgresql_server
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The cost of landing the exports of a demo company, beside two bare readers of the same columns of the same files.
 
 Belongs here: the measurement for many small files of JSON and for large CSV files.
-Does not belong here: one large file and its peak memory (`benchmarks.landing.large_files`), printing (`benchmarks.tables`).
+Does not belong here: one large file and its peak memory (`benchmarks.sources`), printing (`benchmarks.tables`).
 
 The bare readers are floors: DuckDB and Polars read the columns that landing reads, as text, and write one Parquet file.
 They check nothing and number nothing. Polars stops at a line that is no JSON, so both read copies of JSON files without
@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 import duckdb
 import polars as pl
 
-from benchmarks.child_process import run_in_child
+from benchmarks.processes import run_in_child
 from pipelines.config.company import SourceConfig, read_config
 from pipelines.demo.build import build_demo
 from pipelines.ingest.landing import LandingContext, land_source, list_landing_files

@@ -1,17 +1,48 @@
-"""A temporary PostgreSQL server on a free port, with a folder of its own, for tests and benchmarks.
+"""Processes that benchmarks start: a Python process per measurement, and a temporary PostgreSQL server.
 
-Belongs here: starting and ending it.
-Does not belong here: publishing (`pipelines.publish.postgresql`).
+A measurement in a process of its own does not see what an earlier one left in memory.
+
+Belongs here: starting and ending these processes, and the peak memory of a process.
+Does not belong here: what is measured.
 """
 
 import os
+import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def run_in_child(work: Callable[..., T], *arguments: object) -> T:
+    """Call a function in a new process and return what it returns."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
+
+
+def peak_megabytes() -> float:
+    """Peak resident memory of this process so far.
+
+    On Linux from VmHWM: getrusage would count the parent's memory too, which a child has until it loads its own.
+    """
+    status = Path("/proc/self/status")
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    if peak is not None:
+        return int(peak[1]) / 1024
+    import resource  # does not exist on Windows
+
+    unit = 1024 * 1024 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
 
 _DEBIAN = Path("/usr/lib/postgresql")
 
