@@ -14,14 +14,17 @@ import yaml
 
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName
 from pipelines.sources.adapter import NO_OPTIONS, all_adapters, open_export, open_table
-from pipelines.sources.declaration import Adapter, ShapeMap, SourceOptions
+from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, SourceOptions
 from pipelines.sources.field_text import headers_read_by
 from pipelines.sources.mapping import has_header, nearest_names
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.text_table import TextTable
+from pipelines.sources.reshape import unpivoted_headers
 
 # A system is suggested only from this score on.
 MIN_MATCH_SCORE = 0.5
+# What a record of a shape measures: a file that fills it by no header is no file of such records.
+_MEASURES: dict[CanonicalSchemaName, str] = {"worklog": "worked_hours", "feedback": "score_share"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class SystemMatch:
         shape: The canonical shape that the file would fill.
         score: 0..1; 1 if the file has all that marks the system.
         matching: Headers of the signature that the file has.
-        missing: Required headers that the file lacks; alternatives are joined by ` or `.
+        missing: Required headers that the file lacks, and those of the measure of the shape if it has none of them;
+            alternatives are joined by ` or `.
         why: The reasons in one sentence.
     """
 
@@ -122,6 +126,8 @@ def suggest_source_block(path: Path) -> str:
     }
     if best:
         lines = [f"# {best.why}"]
+        ties = dict.fromkeys(match.system for match in matches if match.score == best.score and not match.missing)
+        lines += [f"# tie: {system} fits as well" for system in ties if system != best.system]
     else:
         entry.update(shape="skill_mention", mapping=dict.fromkeys(("account_code", "skill_text", "occurred_at"), "?"))
         lines = [
@@ -148,6 +154,8 @@ def _match(adapter: Adapter, shape: ShapeMap, table: TextTable) -> SystemMatch |
         for field_map in shape.fields
         if field_map.required and field_map.headers and field_map.destination not in filled
     )
+    if not missing and not _has_measure(shape, table):
+        missing += (" or ".join(header for field_map in _measures(shape) for header in field_map.headers),)
     read = {table.key(header) for header in headers_read_by(shape)}
     signature_share = len(matching) / max(len(signature), 1)
     filled_share = len(filled) / max(len({field_map.destination for field_map in shape.fields}), 1)
@@ -161,6 +169,24 @@ def _match(adapter: Adapter, shape: ShapeMap, table: TextTable) -> SystemMatch |
     for headers in missing:
         why += f"; lacks {headers}, nearest: {nearest_names(headers.split(' or ')[0], table.headers)}"
     return SystemMatch(adapter.system, shape.shape, round(score * 0.5 ** len(missing), 3), matching, missing, why)
+
+
+def _measures(shape: ShapeMap) -> list[FieldMap]:
+    """Return the field maps of what a record of the shape measures."""
+    return [field_map for field_map in shape.fields if field_map.destination == _MEASURES.get(shape.shape)]
+
+
+def _has_measure(shape: ShapeMap, table: TextTable) -> bool:
+    """Return whether the file fills the measure of the shape, if the shape map reads one from headers."""
+    measures = _measures(shape)
+    if not any(field_map.headers for field_map in measures) or unpivoted_headers(table, shape.unpivot):
+        return True
+    return any(
+        field_map.constant is not None
+        or has_header(field_map, table)
+        or all(has_header(FieldMap(field_map.destination, end), table) for end in (field_map.began, field_map.ended))
+        for field_map in measures
+    )
 
 
 def _describe(adapter: Adapter) -> dict[str, Any]:
