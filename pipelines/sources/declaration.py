@@ -80,8 +80,9 @@ class FieldMap:
         constant: Value for rows in which no header has one.
         when: The column is filled only in rows that meet this condition.
         unless: The column is filled only in rows that do not meet this condition.
-        extract: Regular expression; only the first group of each cell is read, and of several headers the first whose
-            cell it matches. Text outside the group (a comment next to an id) never reaches a table.
+        extract: Regular expression; only the first group of each cell is read. Text outside the group (a comment next
+            to an id) never reaches a table. If patterns sort the texts of a header into several fields, the first
+            header counts whose cell matches; else the first that is filled.
         split: Regular expression of what separates several values in a cell; it is replaced by |.
         value_is_header: Whether the value is the name of the first header that is filled, not its cell: with
             `completed_on` and `started_on`, the filled one tells what happened.
@@ -162,8 +163,8 @@ class ShapeMap:
             signature the file has is used.
         explode: A repeated header, or a list inside a JSON record, each of whose values becomes a row.
         explode_separator: Regular expression between the values of one cell of the repeated header.
-        counts_empty: Whether a record without any such value is counted as passed over: true if no other shape map
-            reads the record.
+        counts_empty: Whether a record without any such value, or a row without any unpivoted cell, is counted as passed
+            over: true if no other shape map reads the record.
         unpivot: How a wide table becomes rows.
     """
 

@@ -68,14 +68,16 @@ def headers_of(condition: Condition | PassOver, shape: ShapeMap) -> tuple[str, .
 
 
 def condition_text(condition: Condition | PassOver, shape: ShapeMap, table: TextTable) -> pl.Expr:
-    """Return the text that a condition compares: "" if it is blank or the file has none of the headers."""
-    variants = (
-        [FieldMap("", _present(condition.column, table))]
-        if isinstance(condition.column, tuple)
-        else _variants(condition.column, shape)
-    )
+    """Return the text that a condition compares: "" if it is blank or a placeholder, or the file has no such header."""
+    words = {*condition.words, *(condition.other_than if isinstance(condition, PassOver) else ())}
+    if isinstance(condition.column, tuple):
+        variants = [FieldMap("", _present(condition.column, table))]
+    else:
+        variants = _variants(condition.column, shape)
+        words.update(word for field_map in variants for word in transform_for(field_map).values)
+    declared = frozenset(word.lower() for word in words)
     cells = [
-        _cell_text(field_map, header, column)
+        _without_placeholder(column, _cut_text(field_map, header, column), declared)
         for field_map in variants
         for header in field_map.headers
         for column in frame_columns(header, table)
@@ -156,7 +158,19 @@ def field_text(field_map: FieldMap, shape: ShapeMap, table: TextTable) -> pl.Exp
     if field_map.join is not None and len(cells) > 1:
         return stripped_or_null(pl.concat_str(cells, separator=field_map.join, ignore_nulls=True))
     text = pl.coalesce(cells)
+    if field_map.extract is not None and len(cells) > 1 and not _sorts(field_map, shape):
+        columns = [column for header in field_map.headers for column in frame_columns(header, table)]
+        text = pl.lit(None, pl.String)
+        # a cell that the pattern does not match is unreadable, not empty: no later header stands in for it
+        for column, cell in reversed(list(zip(columns, cells, strict=True))):
+            text = pl.when(_drop_placeholder(column, None, field_map, shape).is_null()).then(text).otherwise(cell)
     return text if field_map.constant is None else text.fill_null(field_map.constant)
+
+
+def _sorts(field_map: FieldMap, shape: ShapeMap) -> bool:
+    """Return whether a header holds texts of several fields, such as addresses and ids, which patterns tell apart."""
+    others = (other for other in shape.fields if other.extract and other.destination != field_map.destination)
+    return any(set(other.headers) & set(field_map.headers) for other in others)
 
 
 def _present(headers: tuple[str, ...], table: TextTable) -> tuple[str, ...]:
@@ -184,8 +198,7 @@ def _any_filled(headers: Sequence[str], field_map: FieldMap, shape: ShapeMap, ta
 
 def _filled_text(field_map: FieldMap, header: str, column: str, shape: ShapeMap) -> pl.Expr:
     """Return the text of a cell as it is cut by the field map; null if it is a placeholder."""
-    is_whole = field_map.extract is None and field_map.split is None and not field_map.value_is_header
-    return _drop_placeholder(column, None if is_whole else _cell_text(field_map, header, column), field_map, shape)
+    return _drop_placeholder(column, _cut_text(field_map, header, column), field_map, shape)
 
 
 def _drop_placeholder(column: str, text: pl.Expr | None, field_map: FieldMap, shape: ShapeMap) -> pl.Expr:
@@ -197,21 +210,30 @@ def _drop_placeholder(column: str, text: pl.Expr | None, field_map: FieldMap, sh
         field_map: The map of the field.
         shape: The map of the shape.
     """
-    if field_map.destination in CANONICAL_SCHEMAS[shape.shape].full_score_if_empty or field_map.value_is_header:
+    if field_map.destination in CANONICAL_SCHEMAS[shape.shape].full_score_if_empty:
         return pl.col(column) if text is None else text
     declared = frozenset(word.lower() for word in transform_for(field_map).values)
-    if text is None and placeholders_of(field_map.destination, declared) == placeholders_of():
+    return _without_placeholder(column, text, declared, field_map.destination)
+
+
+def _without_placeholder(column: str, text: pl.Expr | None, declared: frozenset[str], destination: str = "") -> pl.Expr:
+    if text is None and placeholders_of(destination, declared) == placeholders_of():
         return pl.col(FILLED + column)
-    return drop_placeholders(pl.col(column) if text is None else text, field_map.destination, declared)
+    return drop_placeholders(pl.col(column) if text is None else text, destination, declared)
 
 
-def _cell_text(field_map: FieldMap, header: str, column: str) -> pl.Expr:
+def _cut_text(field_map: FieldMap, header: str, column: str) -> pl.Expr | None:
+    """Return what the field map reads of a cell; None if that is the whole cell."""
+    if field_map.extract is None and field_map.split is None and not field_map.value_is_header:
+        return None
     text = pl.col(column)
-    if field_map.value_is_header:
-        text = text if field_map.extract is None else text.str.extract(field_map.extract, 1)
-        return pl.when(stripped_or_null(text).is_not_null()).then(pl.lit(header))
+    if field_map.extract is not None or field_map.value_is_header:
+        # a part of a placeholder (N/A) is no value, and a placeholder in the place of a day is no day
+        text = pl.col(FILLED + column)
     if field_map.extract is not None:
         text = stripped_or_null(text.str.extract(field_map.extract, 1))
+    if field_map.value_is_header:
+        return pl.when(text.is_not_null()).then(pl.lit(header))
     if field_map.split is not None:
         text = stripped_or_null(text.str.replace_all(field_map.split, "|").str.strip_chars(" |"))
     return text

@@ -22,6 +22,8 @@ REASON = "@reason"
 UNKNOWN_WORD = "@unknown:"
 # A longer text, or one with an address, is no word of a list and is not quoted.
 MAX_WORD_LENGTH = 60
+# What a row of a wide table without any value has none of.
+NO_CELL = "filled cell"
 # What comes before the last part of an IRI.
 _LONG_START = re.compile(r"^(?:https?|urn):.*[/#:]")
 # Reasons beyond this number are counted together.
@@ -48,7 +50,7 @@ def add_reasons(rows: pl.LazyFrame, shape: ShapeMap, table: TextTable) -> pl.Laz
         for rule, text, word in zip(shape.pass_over, texts, words, strict=True)
     ]
     if shape.counts_empty:
-        reasons.insert(0, pl.when(pl.col(IS_EMPTY)).then(pl.lit(f"no {shape.explode}")))
+        reasons.insert(0, pl.when(pl.col(IS_EMPTY)).then(pl.lit(f"no {shape.explode or NO_CELL}")))
     reason = pl.coalesce(*reasons, pl.lit(None, pl.String)).alias(REASON)
     unknown = [
         pl.when(_is_unknown(rule.what) & (pl.col(text) != "")).then(pl.col(text)).alias(f"{UNKNOWN_WORD}{rule.column}")

@@ -12,11 +12,11 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.sources.casts.placeholders import drop_placeholders
+from pipelines.sources.casts.placeholders import PLACEHOLDERS, drop_placeholders
 from pipelines.sources.declaration import CELL_VALUE, COLUMN_NAME, FILE_NAME, MAX_POINTS, ShapeMap, Unpivot
-from pipelines.sources.field_text import condition_holds, headers_of, headers_read_by
+from pipelines.sources.field_text import condition_holds, headers_of, headers_read_by, scan_cells
 from pipelines.sources.readers.json_lines import parse_json
-from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, is_filled, strip_cells
+from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, is_filled
 from pipelines.sources.sensitive_columns import sensitive_class
 
 # Column that marks a row whose record has no value to explode.
@@ -96,15 +96,20 @@ def _explode_repeated_header(table: TextTable, shape: ShapeMap, header: str) -> 
         if shape.explode_separator is not None:
             values = pl.col(repeated[0]).str.replace_all(shape.explode_separator, "\x1f").str.split("\x1f")
             rows = rows.with_columns(values).explode(repeated[0])
-        is_empty = ~is_filled(pl.col(repeated[0]))
-        if not shape.counts_empty:
-            return rows.filter(~is_empty)
-        # Of several empty cells of one row, the first marks the row.
-        first = pl.int_range(pl.len()).over(ROW_NUMBER) == 0
-        is_only = is_empty.all().over(ROW_NUMBER) & first
-        return rows.with_columns(is_empty.alias(IS_EMPTY)).filter(~is_empty | is_only)
+        is_empty = ~is_filled(drop_placeholders(pl.col(repeated[0]).str.strip_chars()))
+        return _without_empty(rows, is_empty, shape)
 
     return replace(table, columns={**table.columns, table.key(header): repeated[:1]}, scan=scan)
+
+
+def _without_empty(rows: pl.LazyFrame, is_empty: pl.Expr, shape: ShapeMap) -> pl.LazyFrame:
+    """Return the rows that are not empty, and one marked row per record without any other if the shape counts it."""
+    if not shape.counts_empty:
+        return rows.filter(~is_empty)
+    # Of several empty cells of one row, the first marks the row.
+    first = pl.int_range(pl.len()).over(ROW_NUMBER) == 0
+    is_only = is_empty.all().over(ROW_NUMBER) & first
+    return rows.with_columns(is_empty.alias(IS_EMPTY)).filter(~is_empty | is_only)
 
 
 def _explode_list(table: TextTable, shape: ShapeMap, path: str) -> TextTable:
@@ -116,7 +121,9 @@ def _explode_list(table: TextTable, shape: ShapeMap, path: str) -> TextTable:
 
     def scan(columns: Sequence[str]) -> pl.LazyFrame:
         members = [column for column in columns if column == element or column.startswith(f"{element}.")]
-        others = [column for column in columns if column not in members and column != path]
+        # A record may have one element without a list; it is read as an element all the same.
+        single = [column for column in columns if column.startswith(f"{path}.")]
+        others = [column for column in columns if column not in (*members, *single, path)]
         keys = {member: member.removeprefix(element).split(".")[1:] for member in members or [element]}
         dtype = pl.List(pl.Struct(dict.fromkeys(keys, pl.String)))
 
@@ -136,15 +143,17 @@ def _explode_list(table: TextTable, shape: ShapeMap, path: str) -> TextTable:
         if shape.counts_empty:
             # A null becomes one row; an empty list becomes none.
             rows = rows.with_columns(is_empty.alias(IS_EMPTY), pl.when(~is_empty).then("@each").alias("@each"))
-        return rows.explode("@each").drop(path).unnest("@each")
+        elements = rows.explode("@each").drop(path).unnest("@each")
+        return elements.with_columns(pl.lit(None, pl.String).alias(column) for column in single)
 
     return replace(table, scan=scan)
 
 
 def _elements(text: str | None) -> list[Any]:
-    """Return the elements of a JSON list; text that is not a list is the only element."""
+    """Return the elements of a JSON list without placeholders; text that is not a list is the only element."""
     content = parse_json(text or "[]", otherwise=text)
-    return content if isinstance(content, list) else [content]
+    elements = content if isinstance(content, list) else [content]
+    return [element for element in elements if not (isinstance(element, str) and element.strip() in PLACEHOLDERS)]
 
 
 def _text_of(content: Any, keys: Iterable[str]) -> str | None:
@@ -155,7 +164,7 @@ def _text_of(content: Any, keys: Iterable[str]) -> str | None:
         below = [part.get(name) for part in contents if isinstance(part, dict)]
         contents = _flat(below) if index == "*" else [_at(part, index) for part in below] if index else below
     texts = [text if isinstance(text, str) else dumps(text) for text in _flat(contents) if text is not None]
-    return "|".join(texts) if texts else None
+    return "|".join(text for text in texts if text.strip() not in PLACEHOLDERS) or None
 
 
 def _at(content: Any, index: str) -> Any:
@@ -170,7 +179,10 @@ def _flat(contents: Iterable[Any]) -> list[Any]:
 
 
 def _unpivot(table: TextTable, shape: ShapeMap, unpivot: Unpivot) -> TextTable:
-    """Return one row per cell of an unpivoted column that is filled and not one of the empty values."""
+    """Return one row per cell of an unpivoted column that is filled and not one of the empty values.
+
+    A row without any is dropped, or marked in the column `IS_EMPTY` if the shape counts it.
+    """
     headers = dict.fromkeys(unpivoted_headers(table, unpivot))
     header_columns = [(header, column) for header in headers for column in table.columns[table.key(header)]]
     wide_columns = tuple(dict.fromkeys(column for _, column in header_columns))
@@ -181,7 +193,8 @@ def _unpivot(table: TextTable, shape: ShapeMap, unpivot: Unpivot) -> TextTable:
         others = [column for column in columns if column in available]
         rows = table.scan(tuple(dict.fromkeys((*others, *wide_columns))))
         if not wide_columns:
-            return rows.with_columns(pl.lit(None, pl.String).alias(name) for name in new_columns).head(0)
+            marked = {IS_EMPTY: pl.lit(False)} if shape.counts_empty else {}
+            return rows.with_columns(**dict.fromkeys(new_columns, pl.lit(None, pl.String)), **marked).head(0)
         points = _max_points(table, shape, wide_columns)
         cells = [
             pl.struct(
@@ -193,7 +206,8 @@ def _unpivot(table: TextTable, shape: ShapeMap, unpivot: Unpivot) -> TextTable:
         ]
         rows = rows.select(ROW_NUMBER, *others, pl.concat_list(cells).alias("@cell")).explode("@cell").unnest("@cell")
         text = drop_placeholders(pl.col(CELL_VALUE).str.strip_chars()).str.to_lowercase()
-        return rows.filter(is_filled(text) & ~text.is_in([word.lower() for word in unpivot.empty_values]))
+        is_empty = ~is_filled(text) | text.is_in([word.lower() for word in unpivot.empty_values])
+        return _without_empty(rows, is_empty, shape)
 
     return replace(table, columns={**table.columns, **{name: (name,) for name in new_columns}}, scan=scan)
 
@@ -206,5 +220,5 @@ def _max_points(table: TextTable, shape: ShapeMap, columns: tuple[str, ...]) -> 
     headers = (table.key(header) for header in headers_of(points_row, shape))
     marked = [column for header in headers for column in table.columns.get(header, ())]
     is_points_row = condition_holds(points_row, shape, table)
-    rows = strip_cells(table.scan((*marked, *columns)), marked).filter(is_points_row).select(columns).head(1).collect()
+    rows = scan_cells(table, (*marked, *columns)).filter(is_points_row).select(columns).head(1).collect()
     return rows.row(0, named=True) if rows.height else {}

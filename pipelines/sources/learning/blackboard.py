@@ -43,6 +43,7 @@ ADAPTER = Adapter(
                 FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d\d-\d\d-\d\d)"),
             ),
             signature=("Username", "Last Name", "First Name"),
+            counts_empty=True,
             unpivot=Unpivot(
                 r"\[Total Pts: \d+(?:[.,]\d+)? Score\] ?\|\d+$",
                 empty_values=("-", "In Progress", "Needs Grading", "Exempt"),

@@ -54,6 +54,7 @@ ADAPTER = Adapter(
                 FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d\d-\d\d-\d\d)"),
             ),
             signature=("End-of-Line Indicator",),
+            counts_empty=True,
             unpivot=Unpivot(r" Points Grade <Numeric MaxPoints:"),
         ),
         ShapeMap(

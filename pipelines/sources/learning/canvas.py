@@ -45,6 +45,7 @@ ADAPTER = Adapter(
                 FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d\d-\d\d-\d\d)"),
             ),
             pass_over=(PassOver("student", STUDENT, NO_STUDENT),),
+            counts_empty=True,
             unpivot=Unpivot(MARK, empty_values=("-", "n/a", "ex"), points_row=Condition(STUDENT, ("points possible",))),
         ),
     ),

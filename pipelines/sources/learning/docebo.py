@@ -7,18 +7,15 @@ spent, whose unit is not documented.
 Source: help.docebo.com, API Browser, `GET /course/v1/courses/enrollments`; public clients of it, 2024-2026.
 """
 
-from pipelines.sources.declaration import Adapter, Condition, FieldMap, PassOver, ShapeMap, Transform
+from pipelines.sources.declaration import Adapter, Condition, FieldMap, PassOver, ShapeMap
 from pipelines.sources.value_maps import EMAIL_ADDRESS
+from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform, with_reason
 
 ENROLLED = ("enrolled", "subscribed", "not_started")
-STATUS = Transform(
-    "category",
-    source="Docebo API, enrollments: enrollment_status",
-    values={
-        "completed": "completed",
-        "in_progress": "started",
-        **dict.fromkeys(ENROLLED, "enrolled"),
-    },
+STATUSES = Vocabulary(
+    "Docebo API, enrollments: enrollment_status",
+    {"completed": "completed", "in_progress": "started", **dict.fromkeys(ENROLLED, "enrolled")},
+    with_reason("the learner cannot open the course", ("waiting", "suspended", "overbooking")),
 )
 
 ADAPTER = Adapter(
@@ -37,14 +34,14 @@ ADAPTER = Adapter(
                 FieldMap("work_email", ("username",), extract=EMAIL_ADDRESS),
                 FieldMap("course_code", ("course_code", "course_uid", "course_id"), required=True),
                 FieldMap("course_name", ("course_name",)),
-                FieldMap("learning_verb", ("enrollment_status",), STATUS, required=True),
+                FieldMap("learning_verb", ("enrollment_status",), as_transform(STATUSES), required=True),
                 FieldMap("occurred_at", ("enrollment_created_at",), when=Condition("learning_verb", ENROLLED)),
                 FieldMap("occurred_at", ("enrollment_completion_date", "enrollment_date_last_updated")),
                 FieldMap("changed_at", ("enrollment_date_last_updated",)),
             ),
             pass_over=(
                 PassOver("enrollment_level", ("enrollment_level",), words=("tutor", "instructor")),
-                PassOver("enrollment_status", ("enrollment_status",), words=("waiting", "suspended", "overbooking")),
+                PassOver("enrollment_status", "learning_verb", words=tuple(STATUSES.proves_nothing)),
             ),
         ),
     ),

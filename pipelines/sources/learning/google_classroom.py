@@ -8,15 +8,16 @@ Does not belong here: attachments and comments.
 Source: developers.google.com/classroom, REST v1: courses.courseWork, its studentSubmissions, courses.students.
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap, Transform
+from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap
+from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform, with_reason
 
-STATES = Transform(
-    "category",
-    source="Google Classroom REST v1, StudentSubmission: SubmissionState",
-    values={
+STATES = Vocabulary(
+    "Google Classroom REST v1, StudentSubmission: SubmissionState",
+    {
         **dict.fromkeys(("turned_in", "returned"), "completed"),
         **dict.fromkeys(("created", "reclaimed_by_student"), "started"),
     },
+    with_reason("the student never opened it", ("NEW", "SUBMISSION_STATE_UNSPECIFIED")),
 )
 # A single question is no course work that shows a skill.
 QUESTIONS = ("SHORT_ANSWER_QUESTION", "MULTIPLE_CHOICE_QUESTION")
@@ -35,13 +36,13 @@ ADAPTER = Adapter(
                 FieldMap("record_code", ("id",), required=True),
                 FieldMap("account_code", ("userId",), required=True),
                 FieldMap("course_code", ("courseWorkId",), required=True),
-                FieldMap("learning_verb", ("state",), STATES, required=True),
+                FieldMap("learning_verb", ("state",), as_transform(STATES), required=True),
                 FieldMap("occurred_at", ("updateTime", "creationTime"), required=True),
                 FieldMap("changed_at", ("updateTime",)),
             ),
             signature=("courseWorkId", "userId"),
             pass_over=(
-                PassOver("state", ("state",), words=("NEW", "SUBMISSION_STATE_UNSPECIFIED")),
+                PassOver("state", "learning_verb", words=tuple(STATES.proves_nothing)),
                 PassOver("course work type", ("courseWorkType",), words=QUESTIONS),
             ),
         ),

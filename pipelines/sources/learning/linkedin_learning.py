@@ -65,6 +65,7 @@ ADAPTER = Adapter(
                 PassOver("amount", (AMOUNT,), ("0",)),
             ),
             explode="activities",
+            counts_empty=True,
         ),
     ),
 )

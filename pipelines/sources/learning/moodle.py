@@ -75,7 +75,8 @@ def _graded(*fields: FieldMap) -> tuple[FieldMap, ...]:
         ),
         FieldMap("employee_number", ("ID number",)),
         FieldMap("work_email", ("Email address",)),
-        FieldMap("occurred_at", ("Last downloaded from this course", FILE_NAME), extract=EXPORTED),
+        FieldMap("occurred_at", ("Last downloaded from this course",), extract=EXPORTED),
+        FieldMap("occurred_at", (FILE_NAME,), extract=EXPORTED),
         *fields,
     )
 
@@ -92,7 +93,8 @@ ADAPTER = Adapter(
             (
                 FieldMap("record_code", ("id",), required=True),
                 # The log store writes NULL or \N if there is no such user.
-                FieldMap("account_code", ("relateduserid", "userid"), extract=r"^(\d+)$"),
+                FieldMap("account_code", ("relateduserid",), extract=r"^(\d+)$"),
+                FieldMap("account_code", ("userid",), extract=r"^(\d+)$"),
                 FieldMap("course_code", ("courseid",)),
                 FieldMap("learning_verb", ("eventname",), as_transform(EVENTS), required=True),
                 FieldMap("occurred_at", ("timecreated",), required=True),
@@ -120,6 +122,7 @@ ADAPTER = Adapter(
                 FieldMap("learning_verb", constant="completed"),
             ),
             signature=("First name", "Email address"),
+            counts_empty=True,
             unpivot=Unpivot(MARK),
         ),
         ShapeMap(

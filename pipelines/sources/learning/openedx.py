@@ -114,6 +114,7 @@ ADAPTER = Adapter(
                 FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d\d-\d\d-\d\d)"),
             ),
             signature=("Student ID", "Email", "Grade"),
+            counts_empty=True,
             unpivot=Unpivot(rf"^(?!(?:{NO_MARK})$)", empty_values=("-", "not attempted", "not available")),
         ),
         ShapeMap(
@@ -124,6 +125,7 @@ ADAPTER = Adapter(
                 FieldMap("work_email", ("Email",)),
             ),
             signature=("username", "email"),
+            counts_empty=True,
             unpivot=Unpivot(IDS),
         ),
     ),

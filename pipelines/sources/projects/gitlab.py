@@ -46,7 +46,7 @@ def _merge_requests(*signature: str) -> ShapeMap:
             FieldMap("started_date", CREATED),
             FieldMap("done_at", ("merged_at", "mergedAt")),
             # The CSV has no day of the merge.
-            FieldMap("done_at", ("Updated At (UTC)",), when=Condition(("State",), ("merged",))),
+            FieldMap("done_at", ("Updated At (UTC)",), when=Condition("is_done", ("merged",))),
             FieldMap("changed_at", CHANGED),
         ),
         signature=signature,

@@ -36,7 +36,7 @@ ADAPTER = Adapter(
                 FieldMap("account_code", ("Assignee",), extract=r"^\s*([^@]+?)\s*$"),
                 FieldMap("work_email", ("Assignee", "assignee.email"), extract=EMAIL_ADDRESS),
                 FieldMap("project_code", ("Project", "project.name", "Team", "team.key")),
-                FieldMap("assignment_code", ("ID", "identifier"), required=True),
+                FieldMap("assignment_code", ("identifier", "ID"), required=True),
                 FieldMap("skill_text", ("labels.nodes[*].name",)),
                 FieldMap("skill_text", ("Labels",), split=r"\s*,\s*"),
                 FieldMap("is_done", constant="false", when=GIVEN_UP),

@@ -30,6 +30,7 @@ ADAPTER = Adapter(
             ),
             signature=("time_entries",),
             explode="time_entries",
+            counts_empty=True,
         ),
         # Time entries of the interface: the duration is in seconds, and negative while the timer runs.
         ShapeMap(

@@ -3,6 +3,7 @@
 Belongs here: the forms of a path.
     `a.b`            the member b of the object a
     `a[*].b`         the member b of each element of the list a, joined by |
+    `a[*]`           the texts of the list a, joined by |, or the text a
     `a[k=x|y].b`     the same, of the elements whose member k is x or y; an empty word stands for a missing member
     `a[=x|y]`        the elements x and y of the list a, or the text a if it is one of them
     `a.*`            every member of the object a, joined by |: the names in all languages
@@ -14,6 +15,8 @@ Does not belong here: reading files (`json_lines`), which path fills which colum
 import re
 
 import duckdb
+
+from pipelines.sources.casts.placeholders import PLACEHOLDERS
 
 _FILTER = re.compile(r"^(.*?)\[(\w*)=([^\]]*)\](?:\.(.+))?$")
 _EMPTY_KEY = re.compile(r"(?:^|\.)(?:$|\.|\[)")
@@ -59,15 +62,20 @@ def text_query(path: str, document: str = "line") -> str:
     text = plain_query(outer, document)
     if inner:
         return f"TRY(json_extract_string({text}, {quoted(json_path(inner))}))"
+    if path.endswith("[*]") and path.count("[*]") == 1:
+        above = path.removesuffix("[*]")
+        kind = f"TRY(json_type({document}, {quoted(json_path(above))}))"
+        return f"CASE {kind} WHEN 'ARRAY' THEN {_joined(text)} ELSE {text_unless_object(above, document)} END"
     return _joined(text)
 
 
 def text_unless_object(path: str, document: str = "line") -> str:
-    """Return the DuckDB expression of a member's text; null if the member is an object.
+    """Return the DuckDB expression of a member's text; null if the member is an object or a list of objects.
 
     The arguments are those of `plain_query`.
     """
-    is_object = f"TRY(json_type({document}, {quoted(json_path(path))})) = 'OBJECT'"
+    kinds = (f"TRY(json_type({document}, {quoted(json_path(path) + end)}))" for end in ("", "[0]"))
+    is_object = f"'OBJECT' IN ({', '.join(kinds)})"
     return f"CASE WHEN {is_object} THEN NULL ELSE {plain_query(path, document)} END"
 
 
@@ -95,6 +103,9 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+_PLACEHOLDERS = ", ".join(quoted(text) for text in sorted(PLACEHOLDERS))
+
+
 def _key(key: str) -> str:
     if key == _ANY_MEMBER:
         return ".*"
@@ -116,5 +127,6 @@ def _filter_query(document: str, items: str, member: str, words: str, rest: str)
 
 
 def _joined(texts: str) -> str:
-    """The texts of a list that are not blank, joined by |; null if there is none."""
-    return f"nullif(array_to_string(list_filter({texts}, lambda text: trim(text) <> ''), '|'), '')"
+    """The texts of a list that are neither blank, placeholders nor objects, joined by |; null if there is none."""
+    is_text = f"trim(text) NOT IN ('', {_PLACEHOLDERS}) AND NOT starts_with(trim(text), '{{')"
+    return f"nullif(array_to_string(list_filter({texts}, lambda text: {is_text}), '|'), '')"

@@ -20,6 +20,7 @@ from pipelines.sources.readers.text_table import MALFORMED_SCHEMA, ROW_NUMBER
 BATCH_ROWS = 65_536
 # A record beyond this size is taken for damage.
 MAX_RECORD_BYTES = 32 << 20
+_LIST_OF_ONE = r'^\[\s*(?:"([^"\\]*)"|([^\s"\[\]{},]+))\s*\]$'
 
 
 def scan_members(lines: Path, paths: Sequence[str], note_irregular: Callable[[], None]) -> pl.LazyFrame:
@@ -71,14 +72,20 @@ def scan_records(lines_file: Path, member_paths: Sequence[str]) -> pl.LazyFrame:
     columns += [f"TRY(json_extract_string(line, [{listed}])) AS v"] if text_only_paths else []
     columns += [f"{query} AS w{i}" for i, query in enumerate(queries.values())]
     members = [
-        pl.col("v").list.get(i, null_on_oob=True).alias(member_path) for i, member_path in enumerate(text_only_paths)
+        _only_element(pl.col("v").list.get(i, null_on_oob=True)).alias(member_path)
+        for i, member_path in enumerate(text_only_paths)
     ]
-    members += [pl.col(f"w{i}").alias(member_path) for i, member_path in enumerate(queries)]
+    members += [_only_element(pl.col(f"w{i}")).alias(member_path) for i, member_path in enumerate(queries)]
     return _scan_query(
         f"SELECT {', '.join(columns)} FROM ({_lines_query(lines_file)})",
         lambda rows: rows.filter(pl.col("is_object")).select(ROW_NUMBER, *members),
         {ROW_NUMBER: pl.Int64(), **dict.fromkeys((*text_only_paths, *queries), pl.String())},
     )
+
+
+def _only_element(text: pl.Expr) -> pl.Expr:
+    """Return the text with a list of one text or number replaced by its element: both say the same."""
+    return text.str.replace(_LIST_OF_ONE, "${1}${2}")
 
 
 def _scan_members(query: str, paths: Sequence[str], lines: Path, note_irregular: Callable[[], None]) -> pl.LazyFrame:
@@ -93,7 +100,7 @@ def _scan_members(query: str, paths: Sequence[str], lines: Path, note_irregular:
         if is_empty.any():
             no_objects = _find_other_lines(lines, rows.filter(is_empty)[ROW_NUMBER].to_list())
             rows = rows.filter(~pl.col(ROW_NUMBER).is_in(no_objects))
-        return rows.select(ROW_NUMBER, *(pl.col(f"c{i}").alias(path) for i, path in enumerate(paths)))
+        return rows.select(ROW_NUMBER, *(_only_element(pl.col(f"c{i}")).alias(path) for i, path in enumerate(paths)))
 
     def end(row_count: int) -> None:
         if row_count != _count_lines(lines):

@@ -37,6 +37,8 @@ def read(query: str, record: Any) -> str | None:
     [
         ("tags[*]", {"tags": ["sql", " ", "git"]}, "sql|git"),
         ("tags[*]", {"tags": []}, None),
+        ("tags[*]", {"tags": "sql"}, "sql"),
+        ("tags[*]", {"tags": ["sql", "N/A", {"id": 1}]}, "sql"),
         ("items[*].name", {"items": [{"name": "a"}, {"id": 1}, {"name": "b"}]}, "a|b"),
         # Ignoring case; an empty word stands for a missing member.
         ("alignment[targetType=CFItem].targetName", {"alignment": ALIGNMENT}, "SQL|Git"),
@@ -82,6 +84,7 @@ def test_a_path_of_names_alone_leads_to_one_text(path: str) -> None:
 def test_a_member_is_a_text_only_if_it_is_no_object() -> None:
     assert read(text_unless_object("user"), {"user": "ada"}) == "ada"
     assert read(text_unless_object("user"), {"user": {"id": "ada"}}) is None
+    assert read(text_unless_object("user"), {"user": [{"id": "ada"}]}) is None
     assert read(text_unless_object("user"), {}) is None
 
 

@@ -80,6 +80,14 @@ def test_a_reason_never_quotes_a_text_that_no_adapter_declares(tmp_path: Path) -
     assert rows_of(export, "account_code") == [("bo",)]
 
 
+def test_a_placeholder_meets_a_condition_as_an_empty_cell_does(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "who,left,x\nana,N/A,1\nbo,-,2\ncy,2026-03-02,3\n")
+    hours = FieldMap("worked_hours", ("x",), unless=Condition(("left",), (ANY_TEXT,)))
+    assert rows_of(read(path, hours), "worked_hours") == [(1.0,), (2.0,), (None,)]
+    empty = PassOver("day", ("left",), ("",))
+    assert reasons_of(read(path, hours, pass_over=(empty,))) == {"no day": 2}
+
+
 def test_a_variant_is_chosen_in_each_row_and_cast_as_it_is_declared(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "who,hours,minutes\nana,2,\nbo,,90\ncy,3,60\ndi,two,60\n")
     minutes = FieldMap("worked_hours", ("minutes",), Transform("hours", unit="minutes"))

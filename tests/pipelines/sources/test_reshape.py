@@ -138,7 +138,7 @@ def test_the_date_in_the_file_name_is_used_for_a_row_without_one(tmp_path: Path)
 
 
 def test_the_first_filled_header_can_be_the_value(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", [["who", "began", "ended"], ["ana", "x", "y"], ["li", "x", ""], ["bo", "", ""]])
+    path = write(tmp_path / "a.csv", [["who", "began", "ended"], ["ana", "x", "y"], ["li", "x", "-"], ["bo", "", "--"]])
     modes = Transform("category", values={"ended": "feedback", "began": "observation"})
     rows_read = read(path, mention(FieldMap("mode", ("ended", "began"), modes, value_is_header=True)))
     assert rows_read["mode"].to_list() == ["feedback", "observation", None]
