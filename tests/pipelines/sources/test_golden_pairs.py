@@ -2,14 +2,15 @@
 
 import json
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from adapter_probes import golden_options, read_records
 
 from pipelines.sources.adapter import Export, all_adapters, get_adapter, read_export
-from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.passed_over import passed_over_by_reason, sum_by_reason
 from pipelines.sources.sensitive_columns import sensitive_class
 
@@ -21,6 +22,11 @@ def plain(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """Return the rows as JSON can hold them, without the columns that are null."""
     rows = json.loads(frame.with_columns(pl.col(pl.Datetime, pl.Date).cast(pl.String)).write_json())
     return [{key: value for key, value in row.items() if value is not None} for row in rows]
+
+
+@cache
+def read_golden(raw: Path) -> Export:
+    return read_export(raw, get_adapter(raw.parent.name), golden_options(raw))
 
 
 def content_of(export: Export) -> dict[str, Any]:
@@ -47,14 +53,24 @@ def companion_file(raw: Path, ending: str) -> Path:
 
 @pytest.mark.parametrize("raw", PAIRS, ids=name_of)
 def test_a_raw_file_gives_the_rows_of_its_expected_file(raw: Path) -> None:
-    options = companion_file(raw, "options.json")
-    given = json.loads(options.read_text()) if options.exists() else {}
-    content = content_of(read_export(raw, get_adapter(raw.parent.name), SourceOptions(**given)))
+    content = content_of(read_golden(raw))
     expected = companion_file(raw, "expected.json")
     if os.environ.get("WRITE_GOLDEN") and not expected.exists():
         expected.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     assert expected.exists(), f"write {expected.name} with WRITE_GOLDEN=1, then check every value by eye"
     assert content == json.loads(expected.read_text())
+
+
+@pytest.mark.parametrize("raw", PAIRS, ids=name_of)
+def test_every_row_of_a_file_is_read_set_aside_or_counted_as_passed_over(raw: Path) -> None:
+    export = read_golden(raw)
+    row_count, malformed = export.row_count, export.malformed.collect()["row_number"].to_list()
+    if row_count is None:
+        row_count = len(read_records(raw) or [])
+    read = {number for frame in export.shapes.values() for number in frame.collect()["row_number"]}
+    passed_over = content_of(export).get("passed_over", {})
+    uncounted = set(range(1, row_count + 1)) - read - set(malformed)
+    assert len(uncounted) <= sum(passed_over.values())
 
 
 @pytest.mark.parametrize("system", all_adapters())
@@ -72,9 +88,7 @@ def test_every_golden_folder_belongs_to_a_system(folder: Path) -> None:
 @pytest.mark.parametrize("raw", PAIRS, ids=name_of)
 def test_personal_data_and_free_text_are_neither_landed_nor_quarantined(raw: Path) -> None:
     """Such cells of the raw files hold the text `never-read`; quarantine keeps the text columns."""
-    options = companion_file(raw, "options.json")
-    given = json.loads(options.read_text()) if options.exists() else {}
-    export = read_export(raw, get_adapter(raw.parent.name), SourceOptions(**given))
+    export = read_golden(raw)
     for frame in (*export.shapes.values(), export.malformed):
         assert "never-read" not in frame.collect().write_json()
 

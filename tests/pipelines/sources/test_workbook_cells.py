@@ -3,54 +3,14 @@
 import zipfile
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 import pytest
+from workbooks import Cell, write_workbook
 
 from pipelines.sources.adapter import get_adapter, read_export
 from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.workbook import read_workbook
-
-MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-PACKAGE = "http://schemas.openxmlformats.org/package/2006"
-FORMATS = ("General", "[h]:mm", "h:mm", "yyyy-mm-dd", "yyyy-mm-dd h:mm:ss", "0%", '0.0" %"', "0.00%")
-# A cell is its stored text and the position of its number format; text without a format is a string.
-Cell = tuple[str, str] | str | None
-
-
-def write_workbook(
-    path: Path, rows: list[list[Cell]], first_row: int = 1, first_column: str = "A", is_1904: bool = False
-) -> Path:
-    """Write a workbook with one sheet called Time; its cells have references as spreadsheet programs write them."""
-    lines = []
-    for number, row in enumerate(rows, start=first_row):
-        cells = ""
-        for position, cell in enumerate(row):
-            reference = f"{chr(ord(first_column) + position)}{number}"
-            if isinstance(cell, tuple):
-                cells += f'<c r="{reference}" s="{FORMATS.index(cell[1])}"><v>{cell[0]}</v></c>'
-            elif cell is not None:
-                cells += f'<c r="{reference}" t="inlineStr"><is><t>{cell}</t></is></c>'
-        lines.append(f'<row r="{number}">{cells}</row>')
-    formats = "".join(f'<numFmt numFmtId="{164 + i}" formatCode={quoteattr(form)}/>' for i, form in enumerate(FORMATS))
-    styles = "".join(f'<xf numFmtId="{164 + i}" applyNumberFormat="1"/>' for i in range(len(FORMATS)))
-    parts = {
-        "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types"/>',
-        "_rels/.rels": f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="r1" '
-        f'Type="{RELATIONS}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook {MAIN} xmlns:r="{RELATIONS}"><workbookPr date1904="{int(is_1904)}"/>'
-        '<sheets><sheet name="Time" sheetId="1" r:id="rId1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="rId1" '
-        f'Type="{RELATIONS}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
-        "xl/styles.xml": f"<styleSheet {MAIN}><numFmts>{formats}</numFmts><cellXfs>{styles}</cellXfs></styleSheet>",
-        "xl/worksheets/sheet1.xml": f"<worksheet {MAIN}><sheetData>{''.join(lines)}</sheetData></worksheet>",
-    }
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in parts.items():
-            archive.writestr(name, content)
-    return path
 
 
 def texts(path: Path) -> list[tuple[str | None, ...]]:
