@@ -85,7 +85,8 @@ def scan_records(lines_file: Path, member_paths: Sequence[str]) -> pl.LazyFrame:
 
 def _only_element(text: pl.Expr) -> pl.Expr:
     """Return the text with a list of one text or number replaced by its element: both say the same."""
-    return text.str.replace(_LIST_OF_ONE, "${1}${2}")
+    # the pattern is tried on lists alone, as few columns hold any
+    return pl.when(text.str.starts_with("[")).then(text.str.replace(_LIST_OF_ONE, "${1}${2}")).otherwise(text)
 
 
 def _scan_members(query: str, paths: Sequence[str], lines: Path, note_irregular: Callable[[], None]) -> pl.LazyFrame:
