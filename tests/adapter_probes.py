@@ -18,6 +18,7 @@ from typing import Any
 from pipelines.sources.adapter import Export, all_adapters, get_adapter, open_export, read_export
 from pipelines.sources.conventions import UnprovenForm
 from pipelines.sources.declaration import Adapter, ShapeMap, SourceOptions
+from pipelines.sources.field_text import headers_read_by
 from pipelines.sources.readers.text_table import normalize_header
 from pipelines.sources.reshape import select_shape_maps, unpivoted_headers
 
@@ -147,14 +148,16 @@ class Probe:
     Attributes:
         headers: The headers of a table; empty for JSON.
         content: The record, or the cells.
+        avoided: Headers that are not written, as they would make another form of the file.
     """
 
     headers: list[str]
     content: Any
+    avoided: frozenset[str] = frozenset()
 
     def put(self, header: str, value: str | None) -> None:
         """Write a value under a header; None empties it."""
-        if header.startswith("@"):
+        if header.startswith("@") or header in self.avoided:
             return
         if isinstance(self.content, dict):
             _put_member(self.content, _steps(header), value)
@@ -284,15 +287,25 @@ class ProbeFile:
     Attributes:
         case: The case.
         probes: The probes by label.
+        headers: The headers of a table; empty for JSON.
+        golden: The golden rows.
+        avoided: Headers with which the file would be one of an earlier form.
     """
 
     case: ProbeCase
     probes: dict[tuple[str, ...], Probe] = field(default_factory=dict)
     headers: list[str] = field(default_factory=list)
     golden: list[Any] = field(default_factory=list)
+    avoided: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Read the golden rows."""
+        table = open_export(self.case.raw, self.case.adapter, self.case.options)
+        earlier = self.case.adapter.shapes[: self.case.position]
+        signatures = [shape.signature for shape in earlier if shape.shape == self.case.shape.shape]
+        lacking = ([name for name in signature if table.key(name) not in table.columns] for signature in signatures)
+        own = set(headers_read_by(shape_of_form(self.case)))
+        self.avoided = frozenset(min(headers, key=own.__contains__) for headers in lacking if headers)
         if self.case.form == "json":
             self.golden = read_records(self.case.raw) or []
             return
@@ -308,7 +321,7 @@ class ProbeFile:
 
     def add(self, *label: str) -> Probe:
         """Add a copy of the golden row, to be changed."""
-        self.probes[label] = Probe(self.headers, copy.deepcopy(self.base))
+        self.probes[label] = Probe(self.headers, copy.deepcopy(self.base), self.avoided)
         return self.probes[label]
 
     def row_number(self, *label: str) -> int:

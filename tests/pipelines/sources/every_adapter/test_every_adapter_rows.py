@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from adapter_probes import Probe, ProbeCase, ProbeFile, Reading, probe_cases, read_probes, shape_of_form
+from adapter_probes import Probe, ProbeFile, Reading, golden_expected, probe_cases, read_probes, shape_of_form
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
 from pipelines.ingest.preview import read_landed_frames
@@ -59,7 +59,7 @@ class Outcome:
 @pytest.fixture(scope="module", params=probe_cases(), ids=str)
 def outcome(request: pytest.FixtureRequest) -> Outcome:
     """The probes of one case; the tests of a case follow each other, so that its file is read once."""
-    case: ProbeCase = request.param
+    case = request.param
     probes, shape = ProbeFile(case), shape_of_form(case)
     probes.add("base")
     for add in ADDERS:
@@ -173,7 +173,7 @@ def fallback_pairs(probes: ProbeFile, shape: ShapeMap) -> Iterator[tuple[str, st
         text = readable_text(Probe(probes.headers, probes.base), plain) if plain else None
         headers = [header for field_map in plain for header in real(field_map.headers)]
         for first, second in pairwise(headers):
-            is_shared = first in shared or normalize_header(first) == normalize_header(second)
+            is_shared = first in shared | probes.avoided or normalize_header(first) == normalize_header(second)
             is_one = probes.case.form == "json" and (are_one_member(first, second) or "*" in second.split("."))
             if text and not is_shared and not is_one:
                 yield destination, first, second, text
@@ -191,9 +191,12 @@ def add_fallbacks(probes: ProbeFile, shape: ShapeMap) -> None:
                     probe.put(header, "10")
             for header, content in {**texts, second: text}.items():
                 probe.put(header, content)
-    for field_map in shape.fields:
+    for destination, (field_map, *others) in fields.items():
         if field_map.has_moments and field_map.headers:
-            probes.add("moments", field_map.destination, field_map.headers[0]).put(field_map.headers[0], UNREADABLE)
+            probe = probes.add("moments", destination, field_map.headers[0])
+            for header in (header for other in (field_map, *others) for header in other.headers):
+                probe.put(header, None)
+            probe.put(field_map.headers[0], UNREADABLE)
 
 
 def test_a_fallback_never_replaces_an_unreadable_value(outcome: Outcome) -> None:
@@ -220,15 +223,16 @@ def add_variants(probes: ProbeFile, shape: ShapeMap) -> None:
     for destination, variants in fields_of(shape).items():
         plain = unconditional(variants)
         for i, field_map in enumerate(plain if len(plain) > 1 else []):
-            text = readable_text(Probe(probes.headers, probes.base), [field_map])
-            if text and real(field_map.headers) and not shared.intersection(field_map.headers):
+            base = Probe(probes.headers, probes.base)
+            text = readable_text(base, [field_map])
+            is_told = field_map.join is None or any(base.text(header) for header in field_map.headers)
+            if text and is_told and real(field_map.headers) and not shared.intersection(field_map.headers):
                 probe = probes.add("variant", destination, str(i))
                 empty_field(probe, variants, shape)
                 for header in field_map.highest:
                     probe.put(header, "10")
-                base = Probe(probes.headers, probes.base)
                 for header in real(field_map.headers):
-                    probe.put(header, (base.text(header) if field_map.join else None) or text)
+                    probe.put(header, text if field_map.join is None else base.text(header))
 
 
 def test_each_row_takes_the_variant_that_it_fills(outcome: Outcome) -> None:
@@ -300,6 +304,17 @@ def test_an_unknown_word_is_no_no_and_the_day_outweighs_it(outcome: Outcome) -> 
         assert rows
         assert {row[column] for row in rows} <= {None, True, "left"}
         assert all(row[DAY_OF[column]] is not None for row in rows)
+
+
+def test_a_row_is_read_alike_in_every_encoding_and_below_every_path(outcome: Outcome) -> None:
+    """The probes are an array, or a table in UTF-8 with commas, whatever the golden file is."""
+    case = outcome.probes.case
+    golden = golden_expected(case.raw)["shapes"][outcome.shape.shape]
+    expected, read = (
+        [{name: text for name, text in row.items() if name.startswith("text:") and text is not None} for row in rows]
+        for rows in ([row for row in golden if row["row_number"] == case.row_number], outcome.rows("base"))
+    )
+    assert read == expected
 
 
 def add_lists(probes: ProbeFile, shape: ShapeMap) -> None:
