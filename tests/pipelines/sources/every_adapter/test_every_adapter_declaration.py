@@ -77,6 +77,16 @@ def test_a_condition_looks_at_every_header_of_the_field_it_refers_to(shape: Shap
             assert not (isinstance(condition, PassOver) and KNOWN_WORDS in words_of(condition))
 
 
+@every_shape
+def test_only_a_word_that_nobody_declared_leaves_a_field_to_its_next_variant(shape: ShapeMap) -> None:
+    """A date or number that cannot be read is no reason to take another one."""
+    for field_map in shape.fields:
+        for condition in (field_map.when, field_map.unless):
+            if condition and set(headers_of(condition, shape)) & set(field_map.headers):
+                is_amount = transform_for(field_map).kind in ("date", "datetime", "hours", "number", "integer", "score")
+                assert not is_amount or words_of(condition) <= {ANY_TEXT, ""}
+
+
 @pytest.mark.parametrize("adapter", all_adapters().values(), ids=lambda adapter: adapter.system)
 def test_what_a_row_fills_in_one_of_two_ways_has_variants_and_not_two_forms_of_the_file(adapter: Adapter) -> None:
     """A form is chosen by the headers of the file, a variant by what each row fills."""
