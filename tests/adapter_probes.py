@@ -126,7 +126,7 @@ def read_records(raw: Path) -> list[Any] | None:
     for path in get_adapter(raw.parent.name).records_path:
         below = list(_follow(document, path.replace("[*]", ".").replace("..", ".").split(".")))
         if below:
-            return [record for found in below for record in (found if isinstance(found, list) else [found])]
+            return [record for records in below for record in _elements_of(records)]
     return [document]
 
 
@@ -155,12 +155,12 @@ class Probe:
     content: Any
     avoided: frozenset[str] = frozenset()
 
-    def put(self, header: str, value: str | None) -> None:
-        """Write a value under a header; None empties it."""
+    def put(self, header: str, text: str | None) -> None:
+        """Write a text under a header; None empties it."""
         if header.startswith("@") or header in self.avoided:
             return
         if isinstance(self.content, dict):
-            _put_member(self.content, _steps(header), value)
+            _put_member(self.content, _steps(header), text)
             return
         keys = [normalize_header(other) for other in self.headers]
         if normalize_header(header) not in keys:
@@ -170,7 +170,7 @@ class Probe:
         positions = [i for i, key in enumerate(keys) if key == normalize_header(header)]
         for i in positions:
             self.content[i] = ""
-        self.content[positions[0]] = value or ""
+        self.content[positions[0]] = text or ""
 
     def empty_list(self, header: str) -> None:
         """Write an empty list under a header, or nothing into a cell."""
@@ -182,7 +182,7 @@ class Probe:
     def text(self, header: str) -> str | None:
         """Return the first filled value under a header as text."""
         if isinstance(self.content, dict):
-            texts = (value for value in _members(self.content, _steps(header)) if not isinstance(value, dict | list))
+            texts = (text for text in _members(self.content, _steps(header)) if not isinstance(text, dict | list))
         else:
             keys = [normalize_header(other) for other in self.headers]
             texts = (cell for key, cell in zip(keys, self.content, strict=False) if key == normalize_header(header))
@@ -207,8 +207,8 @@ class Probe:
         above = [_raw_members(self.content, steps[:depth]) for depth in range(1, len(steps))]
         if any(pick and pick.isdigit() for _, pick in steps):
             return False
-        is_free = all(isinstance(value, dict | list) or value is None for values in above for value in values)
-        return is_free and not any(isinstance(value, dict) for value in _members(self.content, steps))
+        is_free = all(isinstance(parent, dict | list) or parent is None for parents in above for parent in parents)
+        return is_free and not any(isinstance(member, dict) for member in _members(self.content, steps))
 
 
 def _steps(header: str) -> list[tuple[str, str | None]]:
@@ -236,22 +236,22 @@ def _raw_members(content: Any, steps: Sequence[tuple[str, str | None]]) -> list[
     return [parent.get(steps[-1][0]) for parent in parents if isinstance(parent, dict)]
 
 
-def _put_member(content: dict[str, Any], steps: Sequence[tuple[str, str | None]], value: Any) -> None:
+def _put_member(content: dict[str, Any], steps: Sequence[tuple[str, str | None]], new: Any) -> None:
     (key, pick), rest = steps[0], steps[1:]
     key = "en" if key == "*" else key
     if not rest:
-        if value is None:
+        if new is None:
             content.pop(key, None)
         elif pick and pick.isdigit():
-            content[key] = [*([None] * int(pick)), value]
+            content[key] = [*([None] * int(pick)), new]
         else:
-            content[key] = value if pick is None else [value]
+            content[key] = new if pick is None else [new]
         return
     below = content.get(key)
     if isinstance(below, str) and below.startswith("{"):
         below = json.loads(below)
     if not isinstance(below, dict | list) or not below:
-        if value is None:
+        if new is None:
             return
         name, _, words = (pick or "").partition("=")
         member = {name: words.split("|")[-1]} if words else {}
@@ -259,7 +259,7 @@ def _put_member(content: dict[str, Any], steps: Sequence[tuple[str, str | None]]
     content[key] = below
     for element in _elements_of(below):
         if isinstance(element, dict):
-            _put_member(element, rest, value)
+            _put_member(element, rest, new)
 
 
 def _wrap_member(content: dict[str, Any], steps: Sequence[tuple[str, str | None]]) -> bool:
@@ -300,12 +300,13 @@ class ProbeFile:
 
     def __post_init__(self) -> None:
         """Read the golden rows."""
-        table = open_export(self.case.raw, self.case.adapter, self.case.options)
         earlier = self.case.adapter.shapes[: self.case.position]
         signatures = [shape.signature for shape in earlier if shape.shape == self.case.shape.shape]
-        lacking = ([name for name in signature if table.key(name) not in table.columns] for signature in signatures)
-        own = set(headers_read_by(shape_of_form(self.case)))
-        self.avoided = frozenset(min(headers, key=own.__contains__) for headers in lacking if headers)
+        if signatures:
+            table = open_export(self.case.raw, self.case.adapter, self.case.options)
+            lacking = ([name for name in signature if table.key(name) not in table.columns] for signature in signatures)
+            own = set(headers_read_by(shape_of_form(self.case)))
+            self.avoided = frozenset(min(headers, key=own.__contains__) for headers in lacking if headers)
         if self.case.form == "json":
             self.golden = read_records(self.case.raw) or []
             return

@@ -93,8 +93,8 @@ def test_what_a_row_fills_in_one_of_two_ways_has_variants_and_not_two_forms_of_t
     for first, second in combinations(adapter.shapes, 2):
         if first.shape == second.shape:
             ways = ({each.destination: each.headers for each in shape.fields} for shape in (first, second))
-            one, other = ways
-            different = {name for name in one.keys() & other.keys() if one[name] != other[name]}
+            headers, other_headers = ways
+            different = {name for name in headers.keys() & other_headers if headers[name] != other_headers[name]}
             assert len(different) != 1, f"two forms differ in {different} alone: declare variants"
 
 
@@ -133,9 +133,9 @@ def test_a_word_that_decides_is_a_word_of_the_vocabulary_of_its_field(shape: Sha
             headers = {header for field_map in variants for header in field_map.headers}
             transforms = [transform_for(field_map) for field_map in variants]
             if headers & set(headers_of(condition, shape)) and not any(each.value_is_header for each in variants):
-                known = {word.lower() for each in transforms for word in (*each.values, *each.says_nothing)}
-                known |= {"", "true", "false", ANY_TEXT, KNOWN_WORDS, *OTHER_WORDS}
-                assert {word.lower() for word in words_of(condition)} <= known
+                declared = {word.lower() for each in transforms for word in (*each.values, *each.says_nothing)}
+                declared |= {"", "true", "false", ANY_TEXT, KNOWN_WORDS, *OTHER_WORDS}
+                assert {word.lower() for word in words_of(condition)} <= declared
 
 
 @pytest.mark.parametrize("field_map", [param for param in FIELDS if param.values[0].destination in GOOD])  # type: ignore[union-attr]

@@ -121,12 +121,12 @@ def add_placeholders(probes: ProbeFile, shape: ShapeMap) -> None:
 
 def test_a_placeholder_is_nothing_in_every_field(outcome: Outcome) -> None:
     # a placeholder in the place of a mark is not an empty cell (`full_score_if_empty`)
-    kept = {
+    exempt = {
         f"{text}{name}" for name in CANONICAL_SCHEMAS[outcome.shape.shape].full_score_if_empty for text in ("", "text:")
     }
 
     def plain(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [{name: cell for name, cell in row.items() if name not in kept} for row in rows]
+        return [{name: cell for name, cell in row.items() if name not in exempt} for row in rows]
 
     different = [
         (header, text)
@@ -225,8 +225,8 @@ def add_variants(probes: ProbeFile, shape: ShapeMap) -> None:
         for i, field_map in enumerate(plain if len(plain) > 1 else []):
             base = Probe(probes.headers, probes.base)
             text = readable_text(base, [field_map])
-            is_told = field_map.join is None or any(base.text(header) for header in field_map.headers)
-            if text and is_told and real(field_map.headers) and not shared.intersection(field_map.headers):
+            has_parts = field_map.join is None or any(base.text(header) for header in field_map.headers)
+            if text and has_parts and real(field_map.headers) and not shared.intersection(field_map.headers):
                 probe = probes.add("variant", destination, str(i))
                 empty_field(probe, variants, shape)
                 for header in field_map.highest:
@@ -380,7 +380,7 @@ def add_nothing(probes: ProbeFile, shape: ShapeMap) -> None:
     """A record without any of the values that become rows."""
     if shape.explode is not None:
         probes.add("nothing").empty_list(shape.explode)
-    elif headers := probes.unpivoted():
+    elif shape.unpivot and (headers := probes.unpivoted()):
         probe = probes.add("nothing")
         for header in headers:
             probe.put(header, None)
