@@ -12,7 +12,7 @@ import polars as pl
 
 from pipelines.sources.casts.batches import NO_SAMPLE, parse_text
 from pipelines.sources.casts.calendar_names import fold_text
-from pipelines.sources.casts.numbers import NUMBER_TEXT, parse_plain_comma, parse_plain_point, read_number
+from pipelines.sources.casts.numbers import NUMBER_TEXT, divide, parse_plain_comma, parse_plain_point, read_number
 from pipelines.sources.casts.transform import TimeUnit, Transform
 
 UNITS_PER_HOUR: dict[TimeUnit, float] = {"milliseconds": 3_600_000.0, "seconds": 3600.0, "minutes": 60.0, "hours": 1.0}
@@ -62,7 +62,7 @@ def cast_hours(text: pl.Expr, transform: Transform, sample: pl.Series = NO_SAMPL
     number = parse_plain_comma if transform.decimal_comma else parse_plain_point
 
     def in_hours(text: pl.Expr) -> pl.Expr:
-        return number(text) / UNITS_PER_HOUR[transform.unit or "hours"]
+        return divide(number(text), UNITS_PER_HOUR[transform.unit or "hours"])
 
     read_rest = partial(_read_batch, transform=transform)
     return parse_text(text, pl.Float64(), [], [in_hours, _parse_plain_clock, _parse_plain_iso], read_rest, sample)
@@ -81,7 +81,7 @@ def hours_between(hours: pl.Expr, text: pl.Expr, began: pl.Expr, ended: pl.Expr)
         The time between the moments if the text is empty, or if the hours differ from it by the ratio of two units:
         then the number is in another unit than declared. Otherwise the hours.
     """
-    elapsed = (ended - began).dt.total_microseconds() / (UNITS_PER_HOUR["milliseconds"] * 1000)
+    elapsed = divide((ended - began).dt.total_microseconds(), UNITS_PER_HOUR["milliseconds"] * 1000)
     elapsed = pl.when(elapsed > 0).then(elapsed)
     ratio = pl.max_horizontal(hours / elapsed, elapsed / hours)
     is_other_unit = pl.any_horizontal((ratio / factor).is_between(0.99, 1.01) for factor in _UNIT_RATIOS)
@@ -116,12 +116,12 @@ def _read_batch(texts: pl.Series, transform: Transform) -> pl.Series:
     is_in_words = pl.any_horizontal(words.field(str(i + 1)).is_not_null() for i in range(len(lengths)))
     clock_hours = [
         _sum(parts, (1, 2, 3, 4), (days, 1, 1 / 60, 1 / 3600), parts.field("2").is_not_null())
-        + pl.concat_str(pl.lit("0."), parts.field("5").fill_null("0")).cast(pl.Float64) / 3600
+        + divide(pl.concat_str(pl.lit("0."), parts.field("5").fill_null("0")).cast(pl.Float64), 3600)
         for parts, days in ((clock, hours_per_day), (dotnet, 24.0))
     ]
     is_iso = text.str.contains(r"^p.*[a-z]$") & ~text.str.ends_with("t") & (text != "p")
     hours = pl.coalesce(
-        read_number(text, decimal_comma) / UNITS_PER_HOUR[transform.unit or "hours"],
+        divide(read_number(text, decimal_comma), UNITS_PER_HOUR[transform.unit or "hours"]),
         *clock_hours,
         _sum(minutes, (1, 2), (1 / 60, 1 / 3600), minutes.field("1").is_not_null()),
         _sum(short, (1, 2), (1, 1 / 60), short.field("1").is_not_null()),

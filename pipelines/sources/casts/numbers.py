@@ -55,6 +55,15 @@ def read_number(text: pl.Expr, decimal_comma: bool | None) -> pl.Expr:
     return pl.coalesce(comma, point) if decimal_comma else either
 
 
+def divide(number: pl.Expr, divisor: pl.Expr | float) -> pl.Expr:
+    """Return the quotient, rounded once, as IEEE 754 demands.
+
+    Polars 2.1 multiplies a column by the reciprocal of a constant: 95 / 100 is 0.9500000000000001, but 0.95 in a
+    chunk of one row. What a cell means must not depend on the rows beside it, so the constant becomes a column.
+    """
+    return number / (number * 0 + divisor)
+
+
 def both_readings(text: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     """Return the number that a folded text is with a decimal point, and the one that it is with a decimal comma.
 

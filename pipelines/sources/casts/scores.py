@@ -10,7 +10,7 @@ import polars as pl
 
 from pipelines.sources.casts.batches import NO_SAMPLE, by_batch
 from pipelines.sources.casts.calendar_names import fold_text
-from pipelines.sources.casts.numbers import cast_number, read_number
+from pipelines.sources.casts.numbers import cast_number, divide, read_number
 from pipelines.sources.casts.transform import Transform
 
 _PERCENT = r"^(?:% ?)?(.*\d)(?: ?%| ?percent| ?prozent)?$"
@@ -44,7 +44,7 @@ def cast_score(
         low = pl.lit(0.0) if lowest is None else cast_number(lowest, transform.decimal_comma).fill_null(0.0)
         high = cast_number(highest, transform.decimal_comma)
     is_readable = number.is_between(_LOWEST_SHARE, 1.0) if transform.scale is None and highest is None else high > low
-    share = pl.when(is_readable).then((number - low) / (high - low))
+    share = pl.when(is_readable).then(divide(number - low, high - low))
     read_other_forms = by_batch(pl.Float64(), partial(_read_batch, decimal_comma=transform.decimal_comma))
     return pl.coalesce(share, read_other_forms(pl.when(number.is_null()).then(text))).clip(0, 1)
 
@@ -57,5 +57,5 @@ def _read_batch(texts: pl.Series, decimal_comma: bool | None) -> pl.Series:
     parts = text.str.extract_groups(_POINTS).struct
     points, most = (read_number(parts.field(i).str.strip_chars(), decimal_comma) for i in ("1", "2"))
     percent = read_number(text.str.extract(_PERCENT, 1).str.strip_chars(), decimal_comma)
-    share = pl.coalesce(pl.when(most > 0).then(points / most), percent / 100)
+    share = pl.coalesce(pl.when(most > 0).then(points / most), divide(percent, 100))
     return texts.alias("text").to_frame().select(fold_text(text)).select(share).to_series().alias(texts.name)

@@ -2,6 +2,8 @@
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.sources.casts.cast import cast_text
 from pipelines.sources.casts.scores import cast_score
@@ -82,3 +84,12 @@ def test_the_row_s_own_scale_counts(raw: str, lowest: str | None, highest: str |
         cast_score(next(columns), Transform("score"), lowest=next(columns), highest=next(columns))
     ).item()
     assert score == share
+
+
+@given(number=st.integers(1, 10**10), others=st.lists(st.integers(1, 10**10), max_size=3))
+def test_a_quotient_is_rounded_once_whatever_the_rows_beside_it(number: int, others: list[int]) -> None:
+    texts = pl.DataFrame({"text": [str(each) for each in (number, *others)]})
+    share = cast_text(pl.col("text"), Transform("score", scale=(0, 100)), "UTC")
+    hours = cast_text(pl.col("text"), Transform("hours", unit="milliseconds"), "UTC")
+    row = texts.select(share.alias("share"), hours.alias("hours")).row(0, named=True)
+    assert row == {"share": min(number / 100, 1), "hours": number / 3_600_000}
