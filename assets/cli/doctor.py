@@ -1,10 +1,10 @@
 """`footsteps doctor`: what is late, refused, failing, shrinking or out of reach.
 
-Belongs here: printing the issues of deliveries, publication and the last run.
+Belongs here: printing the issues of deliveries, publication and the last run, and what vanished lately.
 Does not belong here: what counts as an issue (`assets.checks.health`, `assets.automation.alerts`).
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import typer
@@ -13,20 +13,28 @@ from assets.checks.health import check_origins, find_issues
 from assets.cli.console import print_result, resolve_settings
 from assets.cli.inputs import load_config
 from pipelines.config.settings import Settings
+from pipelines.core.vanished_values import describe_recently_vanished
+from pipelines.storage.lake import Lake
+
+# What vanished is no issue by itself: it is shown for so long.
+_VANISHED_DAYS = 7
 
 
 def print_health(data_root: Path | None, config: Path | None, landing: Path | None, as_json: bool) -> None:
-    """Print one sentence per issue; exit with 1 if there is one."""
+    """Print one sentence per issue, and what vanished in the last days; exit with 1 if there is an issue."""
     settings = resolve_settings(data_root, config, landing)
     company_config = load_config(settings)
+    now = datetime.now(UTC)
     issues = [
-        *find_issues(settings, company_config, datetime.now(UTC)),
+        *find_issues(settings, company_config, now),
         *check_origins(company_config),
         *_find_last_run_issues(settings),
     ]
     issues = list(dict.fromkeys(issues))  # an origin that could not be read by the last run, and cannot now
     issue_list = "\n".join(f"• {issue}" for issue in issues) or "Nothing is late, refused, failing or shrinking."
-    print_result({"healthy": not issues, "findings": issues}, issue_list, as_json)
+    vanished = describe_recently_vanished(Lake(settings.lake_path), now.date() - timedelta(days=_VANISHED_DAYS))
+    vanished_list = "".join(f"\n  {sentence}" for sentence in vanished)
+    print_result({"healthy": not issues, "findings": issues, "vanished": vanished}, issue_list + vanished_list, as_json)
     if issues:
         raise typer.Exit(1)
 

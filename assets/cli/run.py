@@ -44,11 +44,13 @@ class RunSummary:
         snapshot: The published snapshot.
         sources: One entry per source: status, counts of files and rows, refused files.
         quarantined: Number of rows in quarantine.
+        vanished: What the exports or the taxonomy no longer have, in one sentence per kind.
     """
 
     snapshot: Snapshot
     sources: list[dict[str, Any]]
     quarantined: int
+    vanished: tuple[str, ...] = ()
 
 
 def run_pipeline(
@@ -149,10 +151,22 @@ def execute_run(
             partition_key=today_utc().isoformat() if selection is None or selection.has_landing else None,
         )
         failure = None if run_result.success else _explain_failure(run_result)
-    return _summarize(settings, config, failure)
+    return _summarize(settings, config, failure, _list_vanished(run_result))
 
 
-def _summarize(settings: Settings, config: Config, failure: str | None) -> RunSummary:
+def _list_vanished(run_result: "ExecuteInProcessResult") -> tuple[str, ...]:
+    """What the tables that the run wrote no longer have, in the sentences of their materializations."""
+    from assets.resources.metadata import VANISHED
+
+    texts = [
+        event.materialization.metadata[VANISHED].value
+        for event in run_result.all_events
+        if event.event_type_value == "ASSET_MATERIALIZATION" and VANISHED in event.materialization.metadata
+    ]
+    return tuple(sentence for text in texts for sentence in str(text).splitlines())
+
+
+def _summarize(settings: Settings, config: Config, failure: str | None, vanished: tuple[str, ...]) -> RunSummary:
     """Print the refused and unfetched files, then raise the failure or return the summary."""
     lake = Lake(settings.lake_path)
     sources = _describe_sources(lake, config)
@@ -161,13 +175,15 @@ def _summarize(settings: Settings, config: Config, failure: str | None) -> RunSu
     for source in sources:
         for refused_file in source["refused"]:
             print_note(f"[yellow]refused:[/yellow] {source['name']}: {refused_file['reason']}")
+    for sentence in vanished:
+        print_note(f"[yellow]vanished:[/yellow] {escape(sentence)}")
     if failure:
         raise CommandFailed(f"{failure} The last publication remains.")
     try:
         snapshot = current_snapshot(settings.published_path)
     except NothingPublished as error:
         raise CommandFailed(f"the run published nothing: {error}") from error
-    return RunSummary(snapshot, sources, count_quarantined_rows(lake, config.sources))
+    return RunSummary(snapshot, sources, count_quarantined_rows(lake, config.sources), vanished)
 
 
 def _select_assets(
@@ -223,6 +239,7 @@ def _to_document(summary: RunSummary) -> dict[str, Any]:
         ],
         "sources": summary.sources,
         "quarantined": summary.quarantined,
+        "vanished": list(summary.vanished),
     }
 
 

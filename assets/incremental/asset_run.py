@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 from dagster import AssetExecutionContext, DagsterLogManager, DataVersion, MaterializeResult
 
-from assets.resources.metadata import PREVIEW_ROWS, table_contract, written_metadata
+from assets.resources.metadata import PREVIEW_ROWS, VANISHED, table_contract, written_metadata
 from assets.resources.pipeline import PipelineResource
 from assets.resources.run_context import RunContext
 from assets.resources.table_reader import EVERYBODY, DeclaredLake, Scope, TableReader, UndeclaredRead
@@ -22,6 +22,7 @@ from pipelines.config.settings import Settings
 from pipelines.contracts.canonical_schemas import quarantine_table
 from pipelines.contracts.catalog import DELIVERY
 from pipelines.contracts.table import Table
+from pipelines.core.vanished_values import describe_vanished, read_watched_values, record_vanished_values
 from pipelines.snapshots.reader import Snapshot, list_snapshots
 from pipelines.storage.lake import Lake, WriteResult
 from pipelines.storage.run_state import AssetState
@@ -177,6 +178,7 @@ class AssetRun:
         *,
         replacing: pl.DataFrame | None = None,
         also_affected: Callable[[pl.DataFrame], pl.Series] | None = None,
+        known_names: pl.Series | None = None,
     ) -> "MaterializeResult[None]":
         """Write rows to the lake; those that break a rule are set aside in the quarantine of the table.
 
@@ -190,9 +192,10 @@ class AssetRun:
             replacing: Replace the rows that share its values in its columns, of all people. By default the
                 rows of the people in scope are replaced.
             also_affected: Returns person_id of further people whom the changed rows affect.
+            known_names: See `record_vanished_values`.
 
         Returns:
-            The materialization with row count, size, preview and content hash.
+            The materialization with row count, size, preview, content hash, and what vanished.
 
         Raises:
             ContractViolation: A column is missing or has another type.
@@ -208,6 +211,7 @@ class AssetRun:
                 replacing = pl.DataFrame(schema={table.column_names[0]: table.columns[0].dtype})
             elif rows.height:
                 rows = rows.filter(pl.col("person_id").is_in(sorted(people)))
+        values_before = read_watched_values(lake, table)
         write_result = (
             lake.write(table, rows, also_affected)
             if replacing is None
@@ -215,10 +219,15 @@ class AssetRun:
         )
         self.written[table.name] = write_result
         written_rows = rows.good if isinstance(rows, ValidatedRows) else rows
-        recomputed_metadata = {} if replacing is None else {"rows_recomputed": written_rows.height}
+        vanished = record_vanished_values(lake, table, values_before, self.context.today, known_names)
+        more_metadata: dict[str, Any] = dict(metadata or {})
+        if replacing is not None:
+            more_metadata["rows_recomputed"] = written_rows.height
+        if vanished:
+            more_metadata[VANISHED] = "\n".join(describe_vanished(table, vanished))
         return MaterializeResult(
             asset_key=table.name,
-            metadata={**written_metadata(write_result, written_rows, table), **(metadata or {}), **recomputed_metadata},
+            metadata={**written_metadata(write_result, written_rows, table), **more_metadata},
             data_version=DataVersion(write_result.content_sha256),
         )
 

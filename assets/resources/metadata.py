@@ -32,6 +32,8 @@ from pipelines.contracts.table import Column, Personal, Table
 from pipelines.storage.lake import WriteResult
 
 PREVIEW_ROWS = 5
+# Metadata of a write that removed micro-skills, people, units, roles or courses: one sentence per line.
+VANISHED = "vanished"
 # A column's description names this many columns as its origin; the column lineage of a materialization has them all.
 MAX_ORIGINS = 4
 # Columns with the time of a row. The first one that a table has counts.

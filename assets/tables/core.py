@@ -230,7 +230,7 @@ def _build_taxonomy(config: Config) -> AssetsDefinition:
             declared.relations,
         )
         for table, frame in zip(tables, taxonomy_frames, strict=True):
-            yield run.materialize(table, frame)
+            yield run.materialize(table, frame, known_names=declared.aliases["alias_text"] if table is SKILL else None)
 
     return taxonomy
 

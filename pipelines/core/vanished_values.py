@@ -1,0 +1,169 @@
+"""Vanished values: micro-skills, people, units, roles and courses that a table had before a write and lacks after it.
+
+Belongs here: which columns are watched, the record of what vanished last, and its sentences.
+Does not belong here: the names by which evidence follows a renamed micro-skill (`pipelines.core.taxonomy`).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+
+import polars as pl
+
+from pipelines.contracts.catalog import COURSE, PERSON, SKILL
+from pipelines.contracts.columns import COLUMNS
+from pipelines.contracts.table import Personal, Table
+from pipelines.core.taxonomy import normalise_name
+from pipelines.storage.atomic_write import write_text_atomically
+from pipelines.storage.lake import Lake
+
+_FOLDER = ".vanished"
+_MAX_NAMES = 10
+
+
+@dataclass(frozen=True)
+class _WatchedColumn:
+    """A column whose vanished values are reported.
+
+    Attributes:
+        label: Column with the name of a value for people.
+        singular: What one value is.
+        plural: What several values are.
+        remedy: What to do if the value was not meant to vanish; empty if nothing.
+    """
+
+    label: str
+    singular: str
+    plural: str
+    remedy: str = ""
+
+
+_WATCHED: Mapping[str, Mapping[str, _WatchedColumn]] = {
+    SKILL.name: {
+        "skill_id": _WatchedColumn(
+            "skill_name",
+            "micro-skill",
+            "micro-skills",
+            " If renamed or merged, state the successor by `replaced_by` or `taxonomy: {aliases: FILE}`: evidence "
+            "follows it.",
+        )
+    },
+    PERSON.name: {
+        "person_id": _WatchedColumn("person_id", "person", "people"),
+        "unit_name": _WatchedColumn("unit_name", "unit", "units"),
+        "role_name": _WatchedColumn("role_name", "role", "roles"),
+    },
+    COURSE.name: {"course_code": _WatchedColumn("course_code", "course", "courses")},
+}
+
+ValuesByColumn = Mapping[str, pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class VanishedValues:
+    """The values of one column that a write removed.
+
+    Attributes:
+        column_name: The column.
+        count: Number of distinct values.
+        names: The names of the first ones in alphabetical order; none if the column leads to a person.
+    """
+
+    column_name: str
+    count: int
+    names: tuple[str, ...]
+
+
+def read_watched_values(lake: Lake, table: Table) -> ValuesByColumn:
+    """Read the distinct values of the watched columns of a table.
+
+    Args:
+        lake: The lake.
+        table: Any table.
+
+    Returns:
+        By watched column, one row per value: value_id, value_name. Empty for a table without watched columns.
+    """
+    watched = _WATCHED.get(table.name, {})
+    if not watched:
+        return {}
+    rows = lake.scan(table)
+    return {
+        column_name: rows.select(pl.col(column_name).alias("value_id"), pl.col(column.label).alias("value_name"))
+        .drop_nulls("value_id")
+        .unique("value_id", keep="any")
+        .collect()
+        for column_name, column in watched.items()
+    }
+
+
+def record_vanished_values(
+    lake: Lake, table: Table, values_before: ValuesByColumn, run_day: date, known_names: pl.Series | None = None
+) -> list[VanishedValues]:
+    """Find what the last write of a table removed, and record it for `describe_recently_vanished`.
+
+    Args:
+        lake: The lake, after the write.
+        table: The table that was written.
+        values_before: Its values before the write, as `read_watched_values` returns them.
+        run_day: The day of the run.
+        known_names: Normalised names that still mean something: a value with such an id or name was renamed or merged
+            and has not vanished.
+
+    Returns:
+        One entry per column with vanished values.
+    """
+    if not values_before:
+        return []
+    values_now = read_watched_values(lake, table)
+    vanished_values = []
+    for column_name, before in values_before.items():
+        vanished = before.join(values_now[column_name], on="value_id", how="anti")
+        if known_names is not None:
+            is_known = (
+                normalise_name(pl.col(part)).is_in(known_names.implode()) for part in ("value_id", "value_name")
+            )
+            vanished = vanished.filter(~pl.any_horizontal(*is_known))
+        if vanished.height:
+            is_personal = COLUMNS[column_name].personal is not Personal.NONE
+            names = () if is_personal else tuple(vanished["value_name"].sort().head(_MAX_NAMES))
+            vanished_values.append(VanishedValues(column_name, vanished.height, names))
+    record = {"run_day": run_day.isoformat(), "columns": [asdict(entry) for entry in vanished_values]}
+    write_text_atomically(lake.root / _FOLDER / f"{table.name}.json", json.dumps(record))
+    return vanished_values
+
+
+def describe_vanished(table: Table, vanished_values: list[VanishedValues]) -> list[str]:
+    """Describe what vanished from a table, in one sentence per column; people are only counted."""
+    sentences = []
+    for entry in vanished_values:
+        column = _WATCHED[table.name][entry.column_name]
+        subject = f"1 {column.singular} has" if entry.count == 1 else f"{entry.count:,} {column.plural} have"
+        more = f" and {entry.count - len(entry.names):,} more" if entry.count > len(entry.names) else ""
+        names = f": {', '.join(entry.names)}{more}" if entry.names else ""
+        sentences.append(f"{subject} vanished{names}.{column.remedy}")
+    return sentences
+
+
+def describe_recently_vanished(lake: Lake, since: date) -> list[str]:
+    """Describe what vanished from the watched tables when each was last computed.
+
+    Args:
+        lake: The lake.
+        since: Runs of an earlier day are left out.
+
+    Returns:
+        One sentence per table and column, with the day of the run.
+    """
+    sentences = []
+    for table in (SKILL, PERSON, COURSE):
+        path = lake.root / _FOLDER / f"{table.name}.json"
+        record = json.loads(path.read_text()) if path.is_file() else {"columns": []}
+        if record["columns"] and date.fromisoformat(record["run_day"]) >= since:
+            vanished_values = [
+                VanishedValues(entry["column_name"], entry["count"], tuple(entry["names"]))
+                for entry in record["columns"]
+            ]
+            sentences += [f"{record['run_day']}: {text}" for text in describe_vanished(table, vanished_values)]
+    return sentences
