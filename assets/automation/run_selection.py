@@ -21,6 +21,7 @@ from pipelines.ingest.fetch_targets import list_fetch_targets
 from pipelines.ingest.fetching import list_new_files
 from pipelines.ingest.landing import list_landing_files
 from pipelines.ingest.origins.origin import OriginUnreadable
+from pipelines.ingest.read_contents import find_read_contents
 from pipelines.storage.atomic_write import file_sha256
 
 # Shapes that can change every core table. Other shapes change only their own.
@@ -29,7 +30,7 @@ _IDENTITY_SHAPES = {"person", "account"}
 
 @dataclass(frozen=True)
 class NewFile:
-    """A file whose content the ledger does not know under the present mapping of its source."""
+    """A file that landing would read under the present mapping of its source, or a full export that returns."""
 
     source: SourceConfig
     path: Path
@@ -58,14 +59,14 @@ class Selection:
 
 
 def find_new_files(pipeline: PipelineResource) -> list[NewFile]:
-    """The files of declared sources that no run has landed or refused yet."""
-    deliveries = read_ledger(pipeline.lake).select("source_name", "mapping_code", "file_sha256")
-    landed_files = set(deliveries.iter_rows())
+    """The files of declared sources that no run has landed or refused yet, and full exports that return."""
+    ledger = read_ledger(pipeline.lake)
+    contents_by_source = {source.name: find_read_contents(ledger, source) for source in pipeline.config.sources}
     return [
         NewFile(source, path)
         for source in pipeline.config.sources
         for path in list_landing_files(pipeline.landing_folder, source.path)
-        if (source.name, source.mapping_code, file_sha256(path)) not in landed_files
+        if not contents_by_source[source.name].includes(path.name, file_sha256(path))
     ]
 
 

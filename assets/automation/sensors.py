@@ -35,6 +35,7 @@ from assets.resources.pipeline import PipelineResource
 from assets.resources.run_context import INCREMENTAL_TAG
 from pipelines.ingest.deliveries import read_ledger
 from pipelines.ingest.landing import DONE_SUFFIX, list_landing_files
+from pipelines.ingest.read_contents import find_read_contents
 from pipelines.storage.atomic_write import file_sha256
 
 BATCH_TAG = "footsteps/batch"
@@ -259,17 +260,13 @@ def build_landed_files_sensor(
         outcome: Outcome = "carried"
         if cursor.batch is not None:
             outcome = find_outcome(context.instance, cursor.number, cursor.batch.asked_at, now)
-        mapping_code_by_source = {source.name: source.mapping_code for source in pipeline.config.sources}
-        deliveries = read_ledger(pipeline.lake).select("source_name", "file_sha256", "mapping_code")
-        current_hashes = {
-            (source_name, sha256)
-            for source_name, sha256, mapping_code in deliveries.iter_rows()
-            if mapping_code_by_source.get(source_name) == mapping_code
-        }
+        ledger = read_ledger(pipeline.lake)
+        contents_by_source = {source.name: find_read_contents(ledger, source) for source in pipeline.config.sources}
 
         def is_landed(file_key: str) -> bool:
             source_name, path = file_key.split(":", 1)
-            return (source_name, file_sha256(pipeline.landing_folder / path)) in current_hashes
+            file = pipeline.landing_folder / path
+            return contents_by_source[source_name].includes(file.name, file_sha256(file))
 
         files = scan_landing_folder(pipeline, now)
         cursor, request = plan_next_batch(cursor, files, now, pipeline.config.quiet_seconds, outcome, is_landed)

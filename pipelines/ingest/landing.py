@@ -24,6 +24,7 @@ from pipelines.ingest.raw_tables import (
     replacing_delivery,
     write_raw_tables,
 )
+from pipelines.ingest.read_contents import find_read_contents
 from pipelines.sources.adapter import SMALL_FILE_BYTES, Export, get_adapter
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.manifest import read_manifest_mode
@@ -195,7 +196,8 @@ def _examine(
     counts = attempts.filter(pl.col("delivery_status") == "landed").select("good_count", "bad_count")
     if counts.height:
         landed = replace(landed, status="already_landed", is_full=is_full, **counts.row(0, named=True))
-        if _returns_to_earlier_content(landing.lake, source, landed):
+        contents = find_read_contents(read_ledger(landing.lake), source)
+        if _is_full_export(source, landed) and contents.has_returned(path.name, sha256):
             _record(landing, source, landed, _next_number(landing.lake))
         return landed
     landing.progress(f"{source.name}: {path.name}")
@@ -224,14 +226,6 @@ def _conclude(landing: LandingContext, source: SourceConfig, new_file: _NewFile,
     if landed.status == "landed" or landed.reason not in new_file.attempts["delivery_reason"].to_list():
         _record(landing, source, landed, new_file.number)
     return landed
-
-
-def _returns_to_earlier_content(lake: Lake, source: SourceConfig, landed: LandedFile) -> bool:
-    """Whether the file is a full export, and the last file of this name had another content."""
-    is_same = (pl.col("source_name") == source.name) & (pl.col("file_name") == landed.file_name)
-    deliveries = read_ledger(lake).filter(is_same, pl.col("delivery_status") != "refused")
-    last_hash = deliveries["file_sha256"].to_list()[-1:]
-    return _is_full_export(source, landed) and last_hash not in ([], [landed.file_sha256])
 
 
 def _store(landing: LandingContext, source: SourceConfig, new_file: _NewFile, export: Export) -> LandedFile:

@@ -1,0 +1,58 @@
+"""Which files of a source a run has read already, by their content.
+
+Belongs here: what the ledger says of a content before the file is read.
+Does not belong here: reading the file and writing the ledger (`pipelines.ingest.landing`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipelines.config.company import SourceConfig
+
+
+@dataclass(frozen=True)
+class ReadContents:
+    """The contents of one source in the ledger.
+
+    Attributes:
+        hashes: The contents that were landed or refused under the present mapping.
+        full_hashes: Those that were landed as full exports.
+        last_hashes: Content of the last file that was not refused, by file name, under any mapping.
+    """
+
+    hashes: frozenset[str]
+    full_hashes: frozenset[str]
+    last_hashes: Mapping[str, str]
+
+    def includes(self, file_name: str, sha256: str) -> bool:
+        """Whether landing the file would change nothing: its content was read, and no other one came since.
+
+        A full export that returns to an earlier content, such as one that undoes a mistake, is current again.
+        """
+        return sha256 in self.hashes and not (sha256 in self.full_hashes and self.has_returned(file_name, sha256))
+
+    def has_returned(self, file_name: str, sha256: str) -> bool:
+        """Whether the last file of this name had another content."""
+        return self.last_hashes.get(file_name, sha256) != sha256
+
+
+def find_read_contents(ledger: pl.DataFrame, source: SourceConfig) -> ReadContents:
+    """Find what a source has delivered already.
+
+    Args:
+        ledger: Rows of `DELIVERY` in the order of delivery.
+        source: The source.
+
+    Returns:
+        Its contents.
+    """
+    deliveries = ledger.filter(source_name=source.name)
+    attempts = deliveries.filter(mapping_code=source.mapping_code)
+    is_full = pl.col("is_whole").fill_null(source.delivery == "full")
+    full_exports = attempts.filter(is_full, delivery_status="landed")
+    arrivals = deliveries.filter(pl.col("delivery_status") != "refused").select("file_name", "file_sha256")
+    return ReadContents(
+        frozenset(attempts["file_sha256"]), frozenset(full_exports["file_sha256"]), dict(arrivals.iter_rows())
+    )
