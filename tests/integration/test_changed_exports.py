@@ -129,7 +129,7 @@ def test_runs_publish_and_report_when_tags_people_units_and_roles_vanish_and_ret
     ]
     assert sorted(sentence.split(": ", 1)[1] for sentence in company.doctor()) == sorted(second.vanished)
 
-    # all return
+    # all return, in exports that equal those of the first run
     third = company.run({"hr.csv": write_report(PEOPLE), "times.csv": write_times(WORK)})
     assert [sentence[:38] for sentence in third.vanished] == ["1 micro-skill has vanished: SQL basics"]
     assert read_published(third, "skill_id") == {"SQL", "dbt", "Git"}
@@ -184,12 +184,12 @@ def test_a_notice_wipes_nobody_and_course_codes_count_once_an_alias_or_a_catalog
         "taxonomy: {system: tabular, skills: skills.csv, prerequisites: prerequisites.csv}",
     )
     codes = ("course-v1:Acme+Q1+2026", "course-v1:Acme+Q2+2026")
-    skills = [(skill, skill, "", "data", "") for skill in ("SQL", "dbt", "Git", "ETL", "Ops")]
+    skills = [(skill, skill, "", "data", "") for skill in ("SQL", "dbt", "Git", "ETL", "Ops", "Java")]
     requirement = write_csv(("skill_id", "requires_skill_id"), [("dbt", "ETL"), ("ETL", "SQL")])
     first = company.run(
         {
             "hr/1_report.csv": write_report(PEOPLE),
-            "times.csv": write_times((*WORK, "61 ETL", "62 ETL", "63 Ops")),
+            "times.csv": write_times((*WORK, "61 ETL", "62 ETL", "63 Ops", "64 Java")),
             "log.jsonl": "\n".join([write_grade("61", codes[0], 1), write_grade("62", codes[1], 2)]),
             "skills.csv": write_csv(SKILL_HEADER, skills),
             "prerequisites.csv": requirement,
@@ -201,8 +201,9 @@ def test_a_notice_wipes_nobody_and_course_codes_count_once_an_alias_or_a_catalog
     assert unknown == {"course v1 acme+q1+2026": 1, "course v1 acme+q2+2026": 1}
     before = company.lake.scan(PERSON).collect()
 
-    # ETL was merged into dbt, Ops was removed; an alias names the first course, a catalogue the second
-    later_skills = [("SQL", "SQL", codes[0], "data", ""), *skills[1:3], ("ETL", "ETL", "", "data", "dbt")]
+    # ETL was merged into dbt, Ops was split, Java was removed; an alias names the first course, a catalogue the second
+    later_skills = [("SQL", "SQL", codes[0], "data", ""), *skills[1:3]]
+    later_skills += [("ETL", "ETL", "", "data", "dbt"), ("Ops", "Ops", "", "data", "dbt|Git")]
     second = company.run(
         {
             "hr/2_notice.json": json.dumps(NOTICE),
@@ -214,7 +215,7 @@ def test_a_notice_wipes_nobody_and_course_codes_count_once_an_alias_or_a_catalog
     assert read_published(second, "skill_id") == {"Git", "SQL", "dbt"}
     assert [sentence.split(".")[0] for sentence in sorted(second.vanished)] == [
         "1 course has vanished: other",
-        "1 micro-skill has vanished: Ops",
+        "2 micro-skills have vanished: Java, Ops",
     ]
     assert company.core_values(COURSE, "course_code") == [codes[1]]
     evidence = company.lake.scan(EVIDENCE).collect()
@@ -223,7 +224,7 @@ def test_a_notice_wipes_nobody_and_course_codes_count_once_an_alias_or_a_catalog
     # the hours of 61: dbt once, and ETL once
     assert evidence.filter(pl.col("mode") == "repetition", person_id="61", skill_id="dbt").height == 2
     unknown = dict(company.lake.scan(UNKNOWN_MENTION).select("mention_text", "mention_count").collect().iter_rows())
-    assert unknown == {"ops": 1}
+    assert unknown == {"java": 1, "ops": 1}
 
     kept_columns = ("person_id", "display_name", "work_email", "unit_name", "employment_status")
     assert company.lake.scan(PERSON).select(kept_columns).collect().equals(before.select(kept_columns))
