@@ -17,6 +17,7 @@ from pipelines.config.company import read_config
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import COURSE, EVIDENCE, PERSON, SKILL, UNKNOWN_MENTION
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY, SUPPORT_GAP
+from pipelines.contracts.table import Table
 from pipelines.storage.lake import Lake
 
 pytestmark = pytest.mark.slow
@@ -59,8 +60,8 @@ class Company:
         arguments = ("--json", "--config", str(self.settings.config_path), "--data-root", str(self.settings.root))
         return list(json.loads(CliRunner().invoke(app, ["doctor", *arguments]).stdout)["vanished"])
 
-    def core_values(self, table: object, column: str) -> list[str]:
-        return sorted(self.lake.scan(table).collect()[column].to_list())  # type: ignore[arg-type]
+    def core_values(self, table: Table, column: str) -> list[str]:
+        return sorted(self.lake.scan(table).collect()[column].to_list())
 
 
 def write_csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
