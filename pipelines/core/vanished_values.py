@@ -92,7 +92,8 @@ def read_watched_values(lake: Lake, table: Table) -> ValuesByColumn:
     return {
         column_name: rows.select(pl.col(column_name).alias("value_id"), pl.col(column.label).alias("value_name"))
         .drop_nulls("value_id")
-        .unique("value_id", keep="any")
+        .group_by("value_id")
+        .agg(pl.col("value_name").min())
         .collect()
         for column_name, column in watched.items()
     }
