@@ -28,8 +28,10 @@ class LandedRowCounts:
 
 def source_tables(source: SourceConfig) -> dict[CanonicalSchemaName, Table]:
     """The raw tables that a source feeds, by canonical schema."""
-    names = [source.shape] if source.shape else [shape_map.shape for shape_map in get_adapter(source.system).shapes]
-    return {name: raw_table(source.system, CANONICAL_SCHEMAS[name]) for name in names}
+    shape_names = (
+        [source.shape] if source.shape else [shape_map.shape for shape_map in get_adapter(source.system).shapes]
+    )
+    return {shape_name: raw_table(source.system, CANONICAL_SCHEMAS[shape_name]) for shape_name in shape_names}
 
 
 def current_deliveries(lake: Lake, source: SourceConfig) -> pl.DataFrame:
@@ -45,10 +47,10 @@ def current_deliveries(lake: Lake, source: SourceConfig) -> pl.DataFrame:
     deliveries = read_ledger(lake).filter(pl.col("source_name") == source.name, pl.col("delivery_status") != "refused")
     # Reading a file again under a changed mapping does not make its content newer; delivering it again does.
     is_arrival = pl.col("file_sha256").is_first_distinct() | (pl.col("delivery_status") == "already_landed")
-    arrival = pl.when(is_arrival).then("delivery_number").max().over("file_sha256")
-    landed = (
+    arrival_number = pl.when(is_arrival).then("delivery_number").max().over("file_sha256")
+    landed_deliveries = (
         deliveries.sort("delivery_number")
-        .with_columns(arrival.alias("arrival"))
+        .with_columns(arrival_number.alias("arrival"))
         .filter(pl.col("delivery_status") == "landed")
         # the reading under the current mapping wins, otherwise the last reading
         .sort(pl.col("mapping_code") == source.mapping_code, "delivery_number")
@@ -56,10 +58,10 @@ def current_deliveries(lake: Lake, source: SourceConfig) -> pl.DataFrame:
         .sort("arrival")
     )
     # Only a manifest speaks of a file by its name; without one the name may contain the day.
-    group = pl.when(pl.col("is_whole").is_not_null() & pl.lit(source.member is None)).then("file_name")
+    file_series = pl.when(pl.col("is_whole").is_not_null() & pl.lit(source.member is None)).then("file_name")
     full_count = is_full_delivery(source).cast(pl.Int64).cum_sum()
     is_current = (full_count == full_count.max()).over("group")
-    return landed.with_columns(group.alias("group")).filter(is_current).drop("arrival", "group")
+    return landed_deliveries.with_columns(file_series.alias("group")).filter(is_current).drop("arrival", "group")
 
 
 def scan_current_rows(
@@ -83,16 +85,20 @@ def scan_current_rows(
     """
     deliveries = [current_deliveries(lake, source) for source in sources]
     rows = select_records(_scan_all(lake, table, deliveries))
-    if all(frame.height <= 1 for frame in deliveries):
+    if all(source_deliveries.height <= 1 for source_deliveries in deliveries):
         return rows  # the contract leaves one row per record within a file
     row_location = ("delivery_number", "row_number")
-    key = ("source_name", *CANONICAL_SCHEMAS[shape].key)
+    record_key = ("source_name", *CANONICAL_SCHEMAS[shape].key)
     # Most records were delivered once, so only the others are sorted. Different keys with the same hash are sorted
     # too, which changes nothing.
-    columns = rows.select(list(dict.fromkeys((*key, "changed_at", *row_location))))
-    repeated = columns.filter(pl.struct(key).hash().is_duplicated()).sort("changed_at", *row_location, nulls_last=False)
-    superseded = repeated.filter(~pl.struct(key).is_last_distinct()).select(*row_location, *key)
-    return rows.join(superseded, on=(*row_location, *key), how="anti", nulls_equal=True, maintain_order="left")
+    key_rows = rows.select(list(dict.fromkeys((*record_key, "changed_at", *row_location))))
+    repeated_keys = key_rows.filter(pl.struct(record_key).hash().is_duplicated()).sort(
+        "changed_at", *row_location, nulls_last=False
+    )
+    superseded_rows = repeated_keys.filter(~pl.struct(record_key).is_last_distinct()).select(*row_location, *record_key)
+    return rows.join(
+        superseded_rows, on=(*row_location, *record_key), how="anti", nulls_equal=True, maintain_order="left"
+    )
 
 
 def scan_quarantine(lake: Lake, table: Table, sources: Iterable[SourceConfig]) -> pl.LazyFrame:
@@ -111,12 +117,12 @@ def scan_deliveries(lake: Lake, table: Table, deliveries: pl.DataFrame) -> pl.La
     Returns:
         Rows in the contract of `table`; none if the table has no file of these deliveries.
     """
-    columns = ("source_name", "file_sha256", "mapping_code")
-    files = [raw_file(lake, table, *row) for row in deliveries.select(columns).iter_rows()]
-    present = [file for file in files if file.exists()]
-    if not present:
+    key_columns = ("source_name", "file_sha256", "mapping_code")
+    files = [raw_file(lake, table, *delivery_key) for delivery_key in deliveries.select(key_columns).iter_rows()]
+    present_files = [file for file in files if file.exists()]
+    if not present_files:
         return pl.LazyFrame(schema=table.schema)
-    return pl.scan_parquet(present, schema=table.schema, missing_columns="insert", extra_columns="ignore")
+    return pl.scan_parquet(present_files, schema=table.schema, missing_columns="insert", extra_columns="ignore")
 
 
 def count_quarantined_rows(lake: Lake, sources: Sequence[SourceConfig]) -> int:
@@ -133,26 +139,30 @@ def count_landed_rows(lake: Lake, sources: Sequence[SourceConfig]) -> dict[str, 
     Files without a row in the ledger do not count: a killed landing leaves them, and nothing reads them. A kept row of
     which a value was left out is in the raw table and in the quarantine, and counts once.
     """
-    landed = read_ledger(lake).filter(pl.col("delivery_status") == "landed")
-    counts = {}
+    landed_deliveries = read_ledger(lake).filter(pl.col("delivery_status") == "landed")
+    counts_by_source = {}
     for source in sources:
-        deliveries = landed.filter(pl.col("source_name") == source.name)
+        source_deliveries = landed_deliveries.filter(pl.col("source_name") == source.name)
         tables = source_tables(source).values()
-        good = [scan_deliveries(lake, table, deliveries) for table in tables]
-        set_aside = [scan_deliveries(lake, quarantine_table(table.name), deliveries) for table in tables]
-        stored = [*good, *(rows.filter(~pl.col("is_row_kept").fill_null(False)) for rows in set_aside)]
+        good_rows = [scan_deliveries(lake, table, source_deliveries) for table in tables]
+        set_aside_rows = [scan_deliveries(lake, quarantine_table(table.name), source_deliveries) for table in tables]
+        stored_rows = [*good_rows, *(rows.filter(~pl.col("is_row_kept").fill_null(False)) for rows in set_aside_rows)]
         read_count = pl.col("read_count").fill_null(pl.col("good_count") + pl.col("bad_count"))
-        passed_over = pl.col("passed_over").list.explode().struct.field("count")
-        rows_read, rows_passed_over = (int(deliveries.select(c.sum()).item()) for c in (read_count, passed_over))
-        counts[source.name] = LandedRowCounts(rows_read, _count_rows(stored) + rows_passed_over)
-    return counts
+        passed_over_count = pl.col("passed_over").list.explode().struct.field("count")
+        rows_read, rows_passed_over = (
+            int(source_deliveries.select(count.sum()).item()) for count in (read_count, passed_over_count)
+        )
+        counts_by_source[source.name] = LandedRowCounts(rows_read, _count_rows(stored_rows) + rows_passed_over)
+    return counts_by_source
 
 
 def find_new_columns(lake: Lake, source: SourceConfig) -> list[str]:
     """Columns left out of the last landed file of a source that the file before did not have; none for a first file."""
-    landed = read_ledger(lake).filter(pl.col("source_name") == source.name, pl.col("delivery_status") == "landed")
-    left_out = landed.sort("delivery_number").tail(2)["columns_left_out"].to_list()
-    return sorted(set(left_out[1]) - set(left_out[0])) if len(left_out) > 1 else []
+    landed_deliveries = read_ledger(lake).filter(
+        pl.col("source_name") == source.name, pl.col("delivery_status") == "landed"
+    )
+    columns_left_out = landed_deliveries.sort("delivery_number").tail(2)["columns_left_out"].to_list()
+    return sorted(set(columns_left_out[1]) - set(columns_left_out[0])) if len(columns_left_out) > 1 else []
 
 
 def read_ledger(lake: Lake) -> pl.DataFrame:
@@ -167,8 +177,8 @@ def is_full_delivery(source: SourceConfig) -> pl.Expr:
 
 def _scan_all(lake: Lake, table: Table, deliveries: Sequence[pl.DataFrame]) -> pl.LazyFrame:
     """The rows of the deliveries of several sources, in the order of the sources."""
-    frames = [scan_deliveries(lake, table, frame) for frame in deliveries]
-    return pl.concat(frames or [pl.LazyFrame(schema=table.schema)])
+    source_rows = [scan_deliveries(lake, table, source_deliveries) for source_deliveries in deliveries]
+    return pl.concat(source_rows or [pl.LazyFrame(schema=table.schema)])
 
 
 def _count_rows(frames: Iterable[pl.LazyFrame]) -> int:

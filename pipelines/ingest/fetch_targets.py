@@ -52,8 +52,8 @@ class FetchTarget:
 
     def find_sources(self, file: RemoteFile) -> list[str]:
         """Names of the sources that read a file of the origin once it is in the landing folder."""
-        landed = self.landing_name(file)
-        return [source for source, path in self.source_paths.items() if matches_pattern(landed, path)]
+        landed_name = self.landing_name(file)
+        return [source for source, path in self.source_paths.items() if matches_pattern(landed_name, path)]
 
     def is_read(self, file: RemoteFile) -> bool:
         """Whether a source reads the file; of a bucket with all exports also what no source reads is fetched."""
@@ -80,9 +80,9 @@ def list_fetch_targets(config: Config) -> list[FetchTarget]:
             )
     bucket = config.publish.object_store
     if bucket is not None and bucket.landing:
-        paths = {source.name: source.path for source in config.sources}
+        path_by_source = {source.name: source.path for source in config.sources}
         options = bucket_fetch_options(bucket)
-        targets.append(FetchTarget(BUCKET_TARGET, options, "", "**/*", paths, config.quiet_seconds))
+        targets.append(FetchTarget(BUCKET_TARGET, options, "", "**/*", path_by_source, config.quiet_seconds))
     return targets
 
 

@@ -84,8 +84,8 @@ class FetchOutcome:
     @property
     def counts(self) -> dict[str, int]:
         """Number of files by what became of them."""
-        counts = {"fetched": self.fetched, "unchanged": self.unchanged, "waiting": self.waiting}
-        return {**counts, "refused": len(self.refused)}
+        count_by_outcome = {"fetched": self.fetched, "unchanged": self.unchanged, "waiting": self.waiting}
+        return {**count_by_outcome, "refused": len(self.refused)}
 
     @property
     def issues(self) -> list[str]:
@@ -142,28 +142,30 @@ def list_new_files(target: FetchTarget, lake: Lake, landing_folder: Path) -> lis
 
 def read_known_versions(target: FetchTarget, lake: Lake, landing_folder: Path) -> set[RemoteFile]:
     """The versions of files that were fetched, and are in the landing folder or in the ledger of deliveries."""
-    fetched = lake.scan(FETCH).filter(pl.col("origin_url") == target.options.url).collect()
-    delivered = set(read_ledger(lake).filter(pl.col("source_name").is_in(list(target.source_paths)))["file_sha256"])
-    fetched_rows = fetched.select("remote_name", "remote_size", "remote_modified_at", "file_sha256").iter_rows()
-    versions = [(RemoteFile(*row[:3]), row[3]) for row in fetched_rows]
+    fetched_files = lake.scan(FETCH).filter(pl.col("origin_url") == target.options.url).collect()
+    delivered_hashes = set(
+        read_ledger(lake).filter(pl.col("source_name").is_in(list(target.source_paths)))["file_sha256"]
+    )
+    fetched_rows = fetched_files.select("remote_name", "remote_size", "remote_modified_at", "file_sha256").iter_rows()
+    versions = [(RemoteFile(*fetched_row[:3]), fetched_row[3]) for fetched_row in fetched_rows]
     return {
         file
         for file, sha256 in versions
-        if sha256 in delivered or (landing_folder / target.landing_name(file)).is_file()
+        if sha256 in delivered_hashes or (landing_folder / target.landing_name(file)).is_file()
     }
 
 
-def describe_fetch_issues(name: str, url: str, problem: str | None, refusals: Iterable[str]) -> list[str]:
+def describe_fetch_issues(source_name: str, url: str, problem: str | None, refusals: Iterable[str]) -> list[str]:
     """What is wrong at an origin, in one sentence each.
 
     Args:
-        name: Name of the source.
+        source_name: Name of the source.
         url: Address of the origin.
         problem: Why it could not be read to its end; None if it was.
         refusals: The refused files, and why.
     """
-    unread = [f"{name}: not fetched from {url}: {problem}."] if problem else []
-    return unread + [f"{name}: refused at {url}: {refusal}." for refusal in refusals]
+    reading_issues = [f"{source_name}: not fetched from {url}: {problem}."] if problem else []
+    return reading_issues + [f"{source_name}: refused at {url}: {refusal}." for refusal in refusals]
 
 
 def describe_outcomes(outcomes: Collection[FetchOutcome], fetched_at: datetime) -> pl.DataFrame:
@@ -205,28 +207,28 @@ class _Fetch:
         # the connection would be idle meanwhile
         self.context.wait(self.target.quiet_seconds)
         with open_origin(self.target.options) as origin:
-            later = _list_wanted(origin, self.target)
-            self._take_files(origin, later, frozenset(listing.files) | later.done)
+            second_listing = _list_wanted(origin, self.target)
+            self._take_files(origin, second_listing, frozenset(listing.files) | second_listing.done)
 
     def record(self) -> None:
         """Add the copied files to the record."""
         if not self.fetched:
             return
-        rows = [
+        fetch_rows = [
             (self.target.name, self.target.options.url, *_row(file), sha256, self.context.now)
             for file, sha256 in self.fetched
         ]
-        added = pl.DataFrame(rows, schema=FETCH.schema, orient="row")
+        new_records = pl.DataFrame(fetch_rows, schema=FETCH.schema, orient="row")
         lake = self.context.lake
-        lake.write(FETCH, pl.concat([lake.scan(FETCH).collect(), added]))
+        lake.write(FETCH, pl.concat([lake.scan(FETCH).collect(), new_records]))
 
     def _has_recent_file(self, listing: _Listing) -> bool:
         """Whether a file changed within `quiet_seconds`, by our clock; also if its time lies in the future."""
         quiet_since = self.context.now - timedelta(seconds=self.target.quiet_seconds)
-        new = set(listing.files) - self.fetched_before - listing.done
-        return any(file.modified_at > quiet_since for file in new)
+        new_files = set(listing.files) - self.fetched_before - listing.done
+        return any(file.modified_at > quiet_since for file in new_files)
 
-    def _take_files(self, origin: Origin, listing: _Listing, complete: Collection[RemoteFile]) -> None:
+    def _take_files(self, origin: Origin, listing: _Listing, complete_files: Collection[RemoteFile]) -> None:
         outcome = self.outcome
         outcome.waiting = len(listing.files)
         for file in listing.files:
@@ -234,7 +236,7 @@ class _Fetch:
                 outcome.unchanged += 1
             elif refusal := _find_refusal(file, self.target, self.context.landing_folder):
                 outcome.refused.append(f"{printable_name(file.name)}: {refusal}")
-            elif file not in complete or not self._copy_file(origin, file):
+            elif file not in complete_files or not self._copy_file(origin, file):
                 continue
             outcome.waiting -= 1
 
@@ -257,10 +259,11 @@ class _Fetch:
 
 
 def _list_wanted(origin: Origin, target: FetchTarget) -> _Listing:
-    listed = sorted(origin.list_files(pattern_depth(target.pattern)), key=lambda file: file.name)
-    files = tuple(file for file in listed if target.is_wanted(file.name))
-    names = {file.name for file in listed}
-    return _Listing(files, frozenset(file for file in files if file.name + DONE_SUFFIX in names))
+    """The files of an origin that its target names, and which of them have a `.done` marker."""
+    listed_files = sorted(origin.list_files(pattern_depth(target.pattern)), key=lambda file: file.name)
+    files = tuple(file for file in listed_files if target.is_wanted(file.name))
+    listed_names = {file.name for file in listed_files}
+    return _Listing(files, frozenset(file for file in files if file.name + DONE_SUFFIX in listed_names))
 
 
 def _find_refusal(file: RemoteFile, target: FetchTarget, landing_folder: Path) -> str | None:
@@ -291,20 +294,20 @@ def _download(origin: Origin, file: RemoteFile, path: Path) -> str | None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(path.parent).free < file.size:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    digest, size = hashlib.sha256(), 0
+    digest, copied_bytes = hashlib.sha256(), 0
     try:
         with replacing(path) as unfinished:
             with unfinished.open("wb") as sink, closing(origin.read(file.name)) as chunks:
                 for chunk in chunks:
-                    size += len(chunk)
-                    if size > file.size:
+                    copied_bytes += len(chunk)
+                    if copied_bytes > file.size:
                         raise _Changed
                     digest.update(chunk)
                     sink.write(chunk)
-            if size != file.size or not file.is_same_version(origin.describe(file.name)):
+            if copied_bytes != file.size or not file.is_same_version(origin.describe(file.name)):
                 raise _Changed
-            modified = file.modified_at.timestamp()
-            os.utime(unfinished, (modified, modified))
+            modified_seconds = file.modified_at.timestamp()
+            os.utime(unfinished, (modified_seconds, modified_seconds))
     except _Changed:
         return None
     return digest.hexdigest()

@@ -32,18 +32,22 @@ def count_landed_rules(lake: Lake, table: Table, sources: Sequence[SourceConfig]
         sources: The sources that feed the table.
     """
     deliveries = (current_deliveries(lake, source).select(_DELIVERY_KEY) for source in sources)
-    counts = [_read_counts(lake, table, *row) for frame in deliveries for row in frame.rows()]
-    nothing = count_rules(table, pl.DataFrame(schema=table.schema))
-    return sum(counts, start=nothing)
+    delivery_counts = [
+        _read_counts(lake, table, *delivery_key)
+        for delivery_keys in deliveries
+        for delivery_key in delivery_keys.rows()
+    ]
+    no_counts = count_rules(table, pl.DataFrame(schema=table.schema))
+    return sum(delivery_counts, start=no_counts)
 
 
 def _read_counts(lake: Lake, table: Table, source: str, file_sha256: str, mapping_code: str) -> RuleCounts:
     """The counts of one delivery as recorded; if an earlier version landed it, or under other rules, they are counted
     now from the files, and recorded."""
     path = delivery_files(lake, table, source, file_sha256, mapping_code).counts
-    stored = json.loads(path.read_text()) if path.exists() else {}
-    if stored.get("contract") == fingerprint_contract(table):
-        counts = parse_rule_counts(stored["counts"])
+    stored_document = json.loads(path.read_text()) if path.exists() else {}
+    if stored_document.get("contract") == fingerprint_contract(table):
+        counts = parse_rule_counts(stored_document["counts"])
         if counts is not None:
             return counts
     delivery = pl.DataFrame([(source, file_sha256, mapping_code)], schema=list(_DELIVERY_KEY), orient="row")

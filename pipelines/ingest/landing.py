@@ -105,25 +105,27 @@ def land_source(
     manifest = get_adapter(source.system).manifest
     paths = [path for path in list_landing_files(landing.folder, source.path) if path.name != manifest]
     outcomes: list[LandedFile] = []
-    reading: deque[tuple[_NewFile, Future[LandedFile]]] = deque()
+    files_being_read: deque[tuple[_NewFile, Future[LandedFile]]] = deque()
 
     def conclude_first() -> None:
-        new_file, outcome = reading.popleft()
+        new_file, outcome = files_being_read.popleft()
         outcomes.append(_conclude(landing, source, new_file, outcome.result()))
 
     with ThreadPoolExecutor(READING_THREADS, thread_name_prefix="landing") as pool:
         for path in filter(includes, paths):
             sha256 = file_sha256(path)
-            while reading and not _may_read_ahead(source, path, sha256, [new_file for new_file, _ in reading]):
+            while files_being_read and not _may_read_ahead(
+                source, path, sha256, [new_file for new_file, _ in files_being_read]
+            ):
                 conclude_first()
-            examined = _examine(landing, source, path, sha256, len(reading))
+            examined = _examine(landing, source, path, sha256, len(files_being_read))
             if isinstance(examined, _NewFile):
-                reading.append((examined, pool.submit(_read_file, landing, source, examined)))
+                files_being_read.append((examined, pool.submit(_read_file, landing, source, examined)))
                 continue
-            while reading:
+            while files_being_read:
                 conclude_first()
             outcomes += [] if examined is None else [examined]
-        while reading:
+        while files_being_read:
             conclude_first()
     return outcomes
 
@@ -135,9 +137,11 @@ def list_landing_files(folder: Path, pattern: str) -> list[Path]:
         folder: The landing folder. Files that a link leads to outside of it are left out.
         pattern: The `path` of the source in footsteps.yaml.
     """
-    inside = folder.resolve()
+    resolved_folder = folder.resolve()
     files = (path for path in folder.glob(pattern) if path.is_file() and not path.name.startswith("."))
-    return sorted(file for file in files if file.suffix != DONE_SUFFIX and file.resolve().is_relative_to(inside))
+    return sorted(
+        file for file in files if file.suffix != DONE_SUFFIX and file.resolve().is_relative_to(resolved_folder)
+    )
 
 
 @dataclass(frozen=True)
@@ -161,12 +165,12 @@ class _NewFile:
     number: int
 
 
-def _may_read_ahead(source: SourceConfig, path: Path, sha256: str, reading: Sequence[_NewFile]) -> bool:
+def _may_read_ahead(source: SourceConfig, path: Path, sha256: str, files_being_read: Sequence[_NewFile]) -> bool:
     """Whether a file may be read while others are: it is small, and what they hold decides nothing about it."""
     is_independent = source.delivery == "incremental" and get_adapter(source.system).manifest is None
-    sizes = [file.stat().st_size for file in (path, *(new_file.path for new_file in reading))]
-    is_new = all(new_file.landed.file_sha256 != sha256 for new_file in reading)
-    return is_independent and is_new and max(sizes) <= SMALL_FILE_BYTES and len(reading) < READING_THREADS
+    sizes = [file.stat().st_size for file in (path, *(new_file.path for new_file in files_being_read))]
+    is_new = all(new_file.landed.file_sha256 != sha256 for new_file in files_being_read)
+    return is_independent and is_new and max(sizes) <= SMALL_FILE_BYTES and len(files_being_read) < READING_THREADS
 
 
 def _examine(
@@ -202,23 +206,23 @@ def _examine(
         return landed
     landing.progress(f"{source.name}: {path.name}")
     landed = replace(landed, status="landed", is_full=is_full)
-    earlier = deliveries.filter(pl.col("delivery_status") == "landed")
-    return _NewFile(path, landed, refusal, attempts, earlier, _next_number(landing.lake) + reading_count)
+    earlier_landings = deliveries.filter(pl.col("delivery_status") == "landed")
+    return _NewFile(path, landed, refusal, attempts, earlier_landings, _next_number(landing.lake) + reading_count)
 
 
 def _read_file(landing: LandingContext, source: SourceConfig, new_file: _NewFile) -> LandedFile:
     """The outcome of a file that is read; its rows are stored."""
     path = new_file.path
-    refused = replace(new_file.landed, status="refused", is_full=None)
+    refused_file = replace(new_file.landed, status="refused", is_full=None)
     try:
         if new_file.refusal:
             raise new_file.refusal
         return process_export(path, source.system, source.options(), partial(_store, landing, source, new_file))
     except ExportRefused as refusal:
         prefix = "" if path.name in str(refusal) else f"{path.name}: "
-        return replace(refused, reason=f"{prefix}{refusal}")
+        return replace(refused_file, reason=f"{prefix}{refusal}")
     except pl.exceptions.ComputeError as error:
-        return replace(refused, reason=f"{path.name} {describe_broken_end(error)}")
+        return replace(refused_file, reason=f"{path.name} {describe_broken_end(error)}")
 
 
 def _conclude(landing: LandingContext, source: SourceConfig, new_file: _NewFile, landed: LandedFile) -> LandedFile:
@@ -230,39 +234,41 @@ def _conclude(landing: LandingContext, source: SourceConfig, new_file: _NewFile,
 
 def _store(landing: LandingContext, source: SourceConfig, new_file: _NewFile, export: Export) -> LandedFile:
     """Write the raw tables and quarantines of an export; its files replace others only after every check passed."""
-    landed, earlier = new_file.landed, new_file.earlier
+    landed, earlier_landings = new_file.landed, new_file.earlier
     # content that is read again under another mapping keeps its number
-    number = earlier["delivery_number"][0] if earlier.height else new_file.number
-    provenance = provenance_columns(source.name, landed.file_sha256, landing.day, number)
-    key = (source.name, landed.file_sha256, source.mapping_code)
-    with replacing_delivery(landing.lake, source_tables(source), *key) as files:
-        counts = write_raw_tables(export, source.system, source.name, provenance, files)
-        _check_row_count(landing, source, landed, counts.good, earlier)
+    delivery_number = earlier_landings["delivery_number"][0] if earlier_landings.height else new_file.number
+    provenance = provenance_columns(source.name, landed.file_sha256, landing.day, delivery_number)
+    delivery_key = (source.name, landed.file_sha256, source.mapping_code)
+    with replacing_delivery(landing.lake, source_tables(source), *delivery_key) as files_by_shape:
+        row_counts = write_raw_tables(export, source.system, source.name, provenance, files_by_shape)
+        _check_row_count(landing, source, landed, row_counts.good, earlier_landings)
         if not export.is_regular():
             raise ExportRefused("its rows are not all as wide as its header")  # the slower reader then reads it
-    denied = tuple(f"{column} (never read: {kind})" for column, kind in export.sensitive_column_classes)
+    denied_columns = tuple(
+        f"{column} (never read: {sensitive_kind})" for column, sensitive_kind in export.sensitive_column_classes
+    )
     return replace(
         landed,
-        good_count=counts.good,
-        bad_count=counts.bad,
-        read_count=counts.read,
-        passed_over=counts.passed_over,
-        unknown_words=list_unknown_words([counts.word_counts], source.options()),
-        columns_left_out=(*export.columns_left_out, *denied),
+        good_count=row_counts.good,
+        bad_count=row_counts.bad,
+        read_count=row_counts.read,
+        passed_over=row_counts.passed_over,
+        unknown_words=list_unknown_words([row_counts.word_counts], source.options()),
+        columns_left_out=(*export.columns_left_out, *denied_columns),
     )
 
 
 def _check_row_count(
-    landing: LandingContext, source: SourceConfig, landed: LandedFile, good_count: int, earlier: pl.DataFrame
+    landing: LandingContext, source: SourceConfig, landed: LandedFile, good_count: int, earlier_landings: pl.DataFrame
 ) -> None:
     """Refuse a full export with far fewer good rows than the same content before, or else than the last full export."""
     if landing.allow_row_count_drop or not _is_full_export(source, landed):
         return
-    if not earlier.height:
-        earlier = current_deliveries(landing.lake, source).filter(is_full_delivery(source))
+    if not earlier_landings.height:
+        earlier_landings = current_deliveries(landing.lake, source).filter(is_full_delivery(source))
         if landed.is_full is not None and source.member is None:
-            earlier = earlier.filter(pl.col("file_name") == landed.file_name)
-    last_count = int(earlier["good_count"][-1]) if earlier.height else 0
+            earlier_landings = earlier_landings.filter(pl.col("file_name") == landed.file_name)
+    last_count = int(earlier_landings["good_count"][-1]) if earlier_landings.height else 0
     if good_count < source.floor_share * last_count:
         raise ExportRefused(
             f"{good_count:,} good rows; the last good export had {last_count:,}; the floor is "
@@ -270,11 +276,11 @@ def _check_row_count(
         )
 
 
-def _record(landing: LandingContext, source: SourceConfig, landed: LandedFile, number: int) -> None:
+def _record(landing: LandingContext, source: SourceConfig, landed: LandedFile, delivery_number: int) -> None:
     """Append a row to the ledger."""
-    row = pl.DataFrame(
+    ledger_row = pl.DataFrame(
         {
-            "delivery_number": [number],
+            "delivery_number": [delivery_number],
             "source_name": [source.name],
             "system_name": [source.system],
             "file_name": [landed.file_name],
@@ -294,7 +300,7 @@ def _record(landing: LandingContext, source: SourceConfig, landed: LandedFile, n
         },
         schema=DELIVERY.schema,
     )
-    landing.lake.merge(DELIVERY, row, row.select("delivery_number"))
+    landing.lake.merge(DELIVERY, ledger_row, ledger_row.select("delivery_number"))
 
 
 def _is_full_export(source: SourceConfig, landed: LandedFile) -> bool:
@@ -303,10 +309,10 @@ def _is_full_export(source: SourceConfig, landed: LandedFile) -> bool:
 
 def _read_deliveries(lake: Lake, landed: LandedFile) -> pl.DataFrame:
     """The rows of the ledger with this source and file content, under any mapping and with any outcome."""
-    is_same = (pl.col("source_name") == landed.source_name) & (pl.col("file_sha256") == landed.file_sha256)
-    return read_ledger(lake).filter(is_same)
+    is_same_content = (pl.col("source_name") == landed.source_name) & (pl.col("file_sha256") == landed.file_sha256)
+    return read_ledger(lake).filter(is_same_content)
 
 
 def _next_number(lake: Lake) -> int:
-    last = read_ledger(lake)["delivery_number"].max()
-    return 1 + (last if isinstance(last, int) else 0)
+    last_number = read_ledger(lake)["delivery_number"].max()
+    return 1 + (last_number if isinstance(last_number, int) else 0)

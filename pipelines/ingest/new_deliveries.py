@@ -47,27 +47,36 @@ _SCHEMAS_READ_WHOLE: frozenset[CanonicalSchemaName] = frozenset({"role_period"})
 def read_new_deliveries(
     lake: Lake,
     shape: CanonicalSchemaName,
-    raw: Mapping[str, tuple[str, list[SourceConfig]]],
-    earlier: Mapping[str, Sequence[DeliveryKey]],
-    current: Mapping[str, Sequence[DeliveryKey]],
+    sources_by_table: Mapping[str, tuple[str, list[SourceConfig]]],
+    earlier_by_table: Mapping[str, Sequence[DeliveryKey]],
+    current_by_table: Mapping[str, Sequence[DeliveryKey]],
 ) -> ChangedRows | None:
     """The rows that deliveries since an earlier run change.
 
     Args:
         lake: Where the raw tables are.
         shape: The canonical schema.
-        raw: System and sources of each raw table of the schema, by table name.
-        earlier: The deliveries that were current in the earlier run, by table name.
-        current: The deliveries that are current now, by table name.
+        sources_by_table: System and sources of each raw table of the schema, by table name.
+        earlier_by_table: The deliveries that were current in the earlier run, by table name.
+        current_by_table: The deliveries that are current now, by table name.
 
     Returns:
         The changed rows; None if nothing is new, if a delivery is no longer current, or if records of this schema
         depend on each other.
     """
-    if shape in _SCHEMAS_READ_WHOLE or any(set(earlier[name]) - set(current[name]) for name in raw):
+    if shape in _SCHEMAS_READ_WHOLE or any(
+        set(earlier_by_table[table_name]) - set(current_by_table[table_name]) for table_name in sources_by_table
+    ):
         return None
-    tables = {name: sorted(set(current[name]) - set(earlier[name])) for name in raw}
-    changes = [_read_changed_rows(lake, shape, *raw[name], new, current[name]) for name, new in tables.items() if new]
+    new_by_table = {
+        table_name: sorted(set(current_by_table[table_name]) - set(earlier_by_table[table_name]))
+        for table_name in sources_by_table
+    }
+    changes = [
+        _read_changed_rows(lake, shape, *sources_by_table[table_name], new_keys, current_by_table[table_name])
+        for table_name, new_keys in new_by_table.items()
+        if new_keys
+    ]
     if not changes:
         return None
     return ChangedRows(
@@ -81,40 +90,42 @@ def _read_changed_rows(
     shape: CanonicalSchemaName,
     system: str,
     sources: list[SourceConfig],
-    new: Sequence[DeliveryKey],
-    current: Sequence[DeliveryKey],
+    new_keys: Sequence[DeliveryKey],
+    current_keys: Sequence[DeliveryKey],
 ) -> ChangedRows:
     """The changed rows of one raw table with new deliveries."""
     table = raw_table(system, CANONICAL_SCHEMAS[shape])
     new_rows, current_rows = (
         scan_deliveries(lake, table, pl.DataFrame(list(keys), schema=list(DeliveryKey._fields), orient="row"))
-        for keys in (new, current)
+        for keys in (new_keys, current_keys)
     )
     # a learning record that voids another one changes that one too
     code_columns = ("record_code", "voids_code") if shape == "learning_record" else ("record_code",)
-    codes = [new_rows.select("source_name", pl.col(column).alias("record_code")) for column in code_columns]
-    records = pl.concat(codes).drop_nulls().unique().collect()
+    record_codes = [new_rows.select("source_name", pl.col(column).alias("record_code")) for column in code_columns]
+    records = pl.concat(record_codes).drop_nulls().unique().collect()
     if shape == "learning_record":
         records = _add_records_of_same_state(current_rows, records)
-    feeding = [source for source in sources if source.name in set(records["source_name"])]
+    feeding_sources = [source for source in sources if source.name in set(records["source_name"])]
     select_records = partial(_select_records, records=records, shape=shape)
-    rows = scan_current_rows(lake, table, shape, feeding, select_records)
-    return ChangedRows(rows.with_columns(pl.lit(system).alias("system_name")), records)
+    changed_rows = scan_current_rows(lake, table, shape, feeding_sources, select_records)
+    return ChangedRows(changed_rows.with_columns(pl.lit(system).alias("system_name")), records)
 
 
 def _add_records_of_same_state(rows: pl.LazyFrame, records: pl.DataFrame) -> pl.DataFrame:
     """The records, and those that share a state_code with one of them: another of these may now be the last one."""
-    coded = rows.select("source_name", "record_code", "state_code").drop_nulls("state_code").unique()
-    states = coded.join(records.lazy(), on=("source_name", "record_code"), how="semi")
-    related = coded.join(states, on=("source_name", "state_code"), how="semi").select("source_name", "record_code")
-    return pl.concat([records, related.collect()]).unique()
+    coded_records = rows.select("source_name", "record_code", "state_code").drop_nulls("state_code").unique()
+    changed_states = coded_records.join(records.lazy(), on=("source_name", "record_code"), how="semi")
+    related_records = coded_records.join(changed_states, on=("source_name", "state_code"), how="semi").select(
+        "source_name", "record_code"
+    )
+    return pl.concat([records, related_records.collect()]).unique()
 
 
 def _select_records(rows: pl.LazyFrame, records: pl.DataFrame, shape: CanonicalSchemaName) -> pl.LazyFrame:
     """The rows of these records, and the rows that void them."""
-    key = ("source_name", "record_code")
-    selected = rows.join(records.lazy(), on=key, how="semi")
+    record_key = ("source_name", "record_code")
+    selected_rows = rows.join(records.lazy(), on=record_key, how="semi")
     if shape != "learning_record":
-        return selected
-    voiding = rows.join(records.lazy(), left_on=("source_name", "voids_code"), right_on=key, how="semi")
-    return pl.concat([selected, voiding]).unique(("delivery_number", "row_number"))
+        return selected_rows
+    voiding_rows = rows.join(records.lazy(), left_on=("source_name", "voids_code"), right_on=record_key, how="semi")
+    return pl.concat([selected_rows, voiding_rows]).unique(("delivery_number", "row_number"))

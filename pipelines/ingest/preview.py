@@ -107,36 +107,36 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
         The rows per canonical schema, or the reason of the refusal in `refused`.
     """
     try:
-        detected = detect_system(path)
+        detected_system = detect_system(path)
     except ExportRefused as refusal:
         if system is None:
             return Preview(path.name, None, None, str(refusal))
-        detected = None
-    name = system or detected
-    if name is None:
+        detected_system = None
+    system_name = system or detected_system
+    if system_name is None:
         return Preview(path.name, None, None, "no system fits its columns: name one with --system")
 
     def read_shapes(export: Export) -> Preview:
-        frames, passed_over, word_counts = read_landed_frames(export, name, day)
+        frames_by_shape, passed_over, word_counts = read_landed_frames(export, system_name, day)
         return Preview(
             path.name,
-            name,
-            detected,
+            system_name,
+            detected_system,
             None,
             export.columns_left_out,
             export.sensitive_column_classes,
-            {shape: _preview_shape(shape, *pair) for shape, pair in frames.items()},
+            {shape: _preview_shape(shape, *row_frames) for shape, row_frames in frames_by_shape.items()},
             tuple(PassedOver(why, count) for why, count in passed_over.items()),
             list_unknown_words([word_counts], options),
             export.notes,
         )
 
     try:
-        return process_export(path, name, options, read_shapes)
+        return process_export(path, system_name, options, read_shapes)
     except ExportRefused as refusal:
-        return Preview(path.name, name, detected, str(refusal))
+        return Preview(path.name, system_name, detected_system, str(refusal))
     except pl.exceptions.ComputeError as error:
-        return Preview(path.name, name, detected, f"it {describe_broken_end(error)}")
+        return Preview(path.name, system_name, detected_system, f"it {describe_broken_end(error)}")
 
 
 def read_landed_frames(
@@ -157,20 +157,25 @@ def read_landed_frames(
         ExportRefused: If the export has a header and no row.
     """
     with TemporaryDirectory(prefix="footsteps-preview-") as folder:
-        files = {
-            shape: DeliveryFiles(*(Path(folder, f"{shape}.{part}") for part in DeliveryFiles._fields))
+        files_by_shape = {
+            shape: DeliveryFiles(*(Path(folder, f"{shape}.{field_name}") for field_name in DeliveryFiles._fields))
             for shape in export.shapes
         }
-        counts = write_raw_tables(export, system, "preview", provenance_columns("preview", "0" * 64, day, 1), files)
-        frames = {shape: (pl.read_parquet(paths.good), pl.read_parquet(paths.bad)) for shape, paths in files.items()}
-    passed_over = dict(counts.passed_over)
-    if "learning_record" in frames:
-        records, set_aside = frames["learning_record"]
-        last_states = keep_last_states(records.lazy()).collect()
-        frames["learning_record"] = (last_states, set_aside)
-        if earlier_count := records.height - last_states.height:
+        row_counts = write_raw_tables(
+            export, system, "preview", provenance_columns("preview", "0" * 64, day, 1), files_by_shape
+        )
+        frames_by_shape = {
+            shape: (pl.read_parquet(shape_files.good), pl.read_parquet(shape_files.bad))
+            for shape, shape_files in files_by_shape.items()
+        }
+    passed_over = dict(row_counts.passed_over)
+    if "learning_record" in frames_by_shape:
+        kept_records, set_aside_rows = frames_by_shape["learning_record"]
+        last_states = keep_last_states(kept_records.lazy()).collect()
+        frames_by_shape["learning_record"] = (last_states, set_aside_rows)
+        if earlier_count := kept_records.height - last_states.height:
             passed_over[EARLIER_STATE] = earlier_count
-    return frames, passed_over, counts.word_counts
+    return frames_by_shape, passed_over, row_counts.word_counts
 
 
 def detect_system(path: Path) -> str | None:
@@ -179,8 +184,8 @@ def detect_system(path: Path) -> str | None:
     Raises:
         ExportRefused: If no reader can open the file.
     """
-    best = best_match(rank_systems(path))
-    return best.system if best else None
+    best_candidate = best_match(rank_systems(path))
+    return best_candidate.system if best_candidate else None
 
 
 def find_matching_source(sources: list[SourceConfig], path: Path, system: str | None) -> SourceConfig | None:
@@ -201,8 +206,10 @@ def find_matching_source(sources: list[SourceConfig], path: Path, system: str | 
     return next(sources_matching_path, None)
 
 
-def _preview_shape(shape: CanonicalSchemaName, good: pl.DataFrame, bad: pl.DataFrame) -> ShapePreview:
-    rows = good.select("row_number", *CANONICAL_SCHEMAS[shape].columns).sort("row_number")
-    set_aside = bad.filter(~pl.col("is_row_kept")).select("row_number", rules="failed_rules").sort("row_number")
-    records = json.loads(rows.with_columns(pl.col(pl.Datetime, pl.Date).cast(pl.String)).write_json())
-    return ShapePreview(records, set_aside.to_dicts())
+def _preview_shape(shape: CanonicalSchemaName, good_rows: pl.DataFrame, bad_rows: pl.DataFrame) -> ShapePreview:
+    ordered_rows = good_rows.select("row_number", *CANONICAL_SCHEMAS[shape].columns).sort("row_number")
+    set_aside_rows = (
+        bad_rows.filter(~pl.col("is_row_kept")).select("row_number", rules="failed_rules").sort("row_number")
+    )
+    records = json.loads(ordered_rows.with_columns(pl.col(pl.Datetime, pl.Date).cast(pl.String)).write_json())
+    return ShapePreview(records, set_aside_rows.to_dicts())

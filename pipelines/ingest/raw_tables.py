@@ -52,8 +52,8 @@ def delivery_files(lake: Lake, table: Table, source: str, file_sha256: str, mapp
     The names hold no day: the next landing overwrites the files of a landing that was killed before its ledger row.
     """
     contracts = (table, quarantine_table(table.name))
-    good, bad = (raw_file(lake, contract, source, file_sha256, mapping_code) for contract in contracts)
-    return DeliveryFiles(good, bad, good.with_suffix(".counts.json"))
+    good_file, bad_file = (raw_file(lake, contract, source, file_sha256, mapping_code) for contract in contracts)
+    return DeliveryFiles(good_file, bad_file, good_file.with_suffix(".counts.json"))
 
 
 @contextmanager
@@ -176,17 +176,19 @@ def write_raw_tables(
     Raises:
         ExportRefused: If the export has a header and no row.
     """
-    counts = [write_raw_table(export, shape, system, source, provenance, paths) for shape, paths in files.items()]
-    total = RowCounts(
-        sum(count.read for count in counts),
-        sum(count.good for count in counts),
-        sum(count.bad for count in counts),
-        sum_by_reason(count.passed_over for count in counts),
-        pl.concat(count.word_counts for count in counts),
+    counts_per_shape = [
+        write_raw_table(export, shape, system, source, provenance, shape_files) for shape, shape_files in files.items()
+    ]
+    export_counts = RowCounts(
+        sum(shape_counts.read for shape_counts in counts_per_shape),
+        sum(shape_counts.good for shape_counts in counts_per_shape),
+        sum(shape_counts.bad for shape_counts in counts_per_shape),
+        sum_by_reason(shape_counts.passed_over for shape_counts in counts_per_shape),
+        pl.concat(shape_counts.word_counts for shape_counts in counts_per_shape),
     )
-    if total.read == 0 and export.row_count == 0:
+    if export_counts.read == 0 and export.row_count == 0:
         raise ExportRefused("it holds a header and no row: export it again, or remove the file")
-    return total
+    return export_counts
 
 
 def write_raw_table(
@@ -220,53 +222,55 @@ def write_raw_table(
     """
     schema = CANONICAL_SCHEMAS[shape]
     table = raw_table(system, schema)
-    decisive = {column.name: column.is_decisive for column in schema.decisive}
-    rows = export.shapes[shape].with_columns(provenance)
-    split = split_landed(rows, table, system, schema.nulled_if_invalid, decisive)
-    set_aside = _scan_malformed(export, shape, system).with_columns(provenance)
+    decisive_conditions = {column.name: column.is_decisive for column in schema.decisive}
+    shape_rows = export.shapes[shape].with_columns(provenance)
+    landed_split = split_landed(shape_rows, table, system, schema.nulled_if_invalid, decisive_conditions)
+    malformed_rows = _scan_malformed(export, shape, system).with_columns(provenance)
     no_words = pl.LazyFrame(schema=WORD_COUNTS_SCHEMA)
-    reasons, words = export.reason_counts.get(shape), export.word_counts.get(shape, no_words)
-    sunk = _sink(split, set_aside, table, files, reasons, words)
-    counts = read_landed_counts(table, sunk.counts, source) + _count_malformed(sunk.malformed, source)
-    landed = LandedFiles(
+    reason_counts, word_counts = export.reason_counts.get(shape), export.word_counts.get(shape, no_words)
+    sunk = _sink(landed_split, malformed_rows, table, files, reason_counts, word_counts)
+    rule_counts = read_landed_counts(table, sunk.counts, source) + _count_malformed(sunk.malformed, source)
+    landed_files = LandedFiles(
         files.good,
         files.bad,
         sunk.tested,
         lambda row_numbers: export.read_again(shape, row_numbers).with_columns(provenance),
     )
-    if has_repeated_keys(landed):
+    if has_repeated_keys(landed_files):
         if schema.has_repeated_records and shape in export.hashed_shapes:
-            number_repeated_rows(schema, landed)
+            number_repeated_rows(schema, landed_files)
         else:
-            moved = set_aside_repeated_rows(schema, table, system, landed)
-            unique = {Rule("unique", table.key).name: RuleCount(0, moved)}
-            counts = counts + RuleCounts({source: -moved}, {source: moved}, unique)
-    if _count_stored(files) != (counts.kept_count, counts.set_aside_count):
+            moved_count = set_aside_repeated_rows(schema, table, system, landed_files)
+            unique_counts = {Rule("unique", table.key).name: RuleCount(0, moved_count)}
+            rule_counts = rule_counts + RuleCounts({source: -moved_count}, {source: moved_count}, unique_counts)
+    if _count_stored(files) != (rule_counts.kept_count, rule_counts.set_aside_count):
         raise RuntimeError(f"{table.name}: the files hold other numbers of rows than were kept and set aside")
-    files.counts.write_text(format_landed_counts(table, counts))
-    return _count_read(table, counts, sunk)
+    files.counts.write_text(format_landed_counts(table, rule_counts))
+    return _count_read(table, rule_counts, sunk)
 
 
-def _count_read(table: Table, counts: RuleCounts, sunk: "_Sunk") -> RowCounts:
+def _count_read(table: Table, rule_counts: RuleCounts, sunk: "_Sunk") -> RowCounts:
     """The number of rows of a schema by what became of them.
 
     Raises:
         RuntimeError: If the rows kept, set aside and passed over are not the rows read.
     """
-    good, bad = counts.kept_count, counts.set_aside_count
+    good_count, bad_count = rule_counts.kept_count, rule_counts.set_aside_count
     if sunk.reasons is None:
-        return RowCounts(good + bad, good, bad, {}, sunk.words)
+        return RowCounts(good_count + bad_count, good_count, bad_count, {}, sunk.words)
     passed_over = passed_over_by_reason(sunk.reasons)
-    read = int(sunk.reasons["count"].sum()) + sunk.malformed.height
-    if read != good + bad + sum(passed_over.values()):
-        raise RuntimeError(f"{table.name}: {read} rows in the file, {good + bad} read, {passed_over} passed over")
-    return RowCounts(read, good, bad, passed_over, sunk.words)
+    read_count = int(sunk.reasons["count"].sum()) + sunk.malformed.height
+    if read_count != good_count + bad_count + sum(passed_over.values()):
+        raise RuntimeError(
+            f"{table.name}: {read_count} rows in the file, {good_count + bad_count} read, {passed_over} passed over"
+        )
+    return RowCounts(read_count, good_count, bad_count, passed_over, sunk.words)
 
 
 def _scan_malformed(export: Export, shape: CanonicalSchemaName, system: str) -> pl.LazyFrame:
     """The quarantine rows of malformed rows, which go with the first schema of an export."""
-    malformed = export.malformed if shape == next(iter(export.shapes)) else export.malformed.head(0)
-    return malformed.select(
+    malformed_rows = export.malformed if shape == next(iter(export.shapes)) else export.malformed.head(0)
+    return malformed_rows.select(
         ROW_NUMBER,
         "row_text",
         pl.concat_list(pl.concat_str(pl.lit("row|"), "reason")).alias("failed_rules"),
@@ -277,8 +281,8 @@ def _scan_malformed(export: Export, shape: CanonicalSchemaName, system: str) -> 
 
 def _count_stored(files: DeliveryFiles) -> tuple[int, int]:
     """Rows in the raw table's file, and rows in the quarantine's file that are in no raw table."""
-    good, bad = pl.scan_parquet(files.good), pl.scan_parquet(files.bad).filter(~pl.col("is_row_kept"))
-    kept_count, set_aside_count = (int(rows.select(pl.len()).collect().item()) for rows in (good, bad))
+    good_rows, bad_rows = pl.scan_parquet(files.good), pl.scan_parquet(files.bad).filter(~pl.col("is_row_kept"))
+    kept_count, set_aside_count = (int(rows.select(pl.len()).collect().item()) for rows in (good_rows, bad_rows))
     return kept_count, set_aside_count
 
 
@@ -303,27 +307,31 @@ class _Sunk(NamedTuple):
 
 def _sink(
     split: LandedSplit,
-    set_aside: pl.LazyFrame,
+    set_aside_rows: pl.LazyFrame,
     table: Table,
     files: DeliveryFiles,
-    reasons: pl.LazyFrame | None,
-    words: pl.LazyFrame,
+    reason_counts: pl.LazyFrame | None,
+    unknown_words: pl.LazyFrame,
 ) -> _Sunk:
     """Sink both sides and count in one pass."""
-    bad = pl.concat([split.bad, set_aside.select(quarantine_table(table.name).column_names)])
-    sinks = [split.good.sink_parquet(files.good, lazy=True), bad.sink_parquet(files.bad, lazy=True)]
+    bad_rows = pl.concat([split.bad, set_aside_rows.select(quarantine_table(table.name).column_names)])
+    sinks = [split.good.sink_parquet(files.good, lazy=True), bad_rows.sink_parquet(files.bad, lazy=True)]
     # Whether a key is the first of its kind would hold up the stream. Hashes are compared after the rows have passed.
-    key = pl.col(table.key[0]) if len(table.key) == 1 else pl.struct(table.key)
-    tested = split.tested.select(ROW_NUMBER, IS_KEPT, IS_REDUCED, key.hash().alias(HASH))
-    queries = [tested, split.counts, set_aside.select("failed_rules"), words]
-    queries += [] if reasons is None else [reasons]
-    tested_rows, counts, malformed, word_counts, *others = pl.collect_all([*queries, *sinks], engine="streaming")
-    return _Sunk(tested_rows, counts, malformed, word_counts, None if reasons is None else others[0])
+    record_key = pl.col(table.key[0]) if len(table.key) == 1 else pl.struct(table.key)
+    tested_query = split.tested.select(ROW_NUMBER, IS_KEPT, IS_REDUCED, record_key.hash().alias(HASH))
+    queries = [tested_query, split.counts, set_aside_rows.select("failed_rules"), unknown_words]
+    queries += [] if reason_counts is None else [reason_counts]
+    tested_rows, split_counts, malformed_rows, word_counts, *other_frames = pl.collect_all(
+        [*queries, *sinks], engine="streaming"
+    )
+    return _Sunk(
+        tested_rows, split_counts, malformed_rows, word_counts, None if reason_counts is None else other_frames[0]
+    )
 
 
-def _count_malformed(malformed: pl.DataFrame, source: str) -> RuleCounts:
+def _count_malformed(malformed_rows: pl.DataFrame, source: str) -> RuleCounts:
     """The counts of malformed rows, for which no rule is evaluated."""
-    if malformed.is_empty():
+    if malformed_rows.is_empty():
         return RuleCounts()
-    reasons = malformed["failed_rules"].explode().value_counts().sort("failed_rules")
-    return RuleCounts({}, {source: malformed.height}, other_reasons=dict(reasons.iter_rows()))
+    reason_counts = malformed_rows["failed_rules"].explode().value_counts().sort("failed_rules")
+    return RuleCounts({}, {source: malformed_rows.height}, other_reasons=dict(reason_counts.iter_rows()))

@@ -55,13 +55,13 @@ def number_repeated_rows(schema: CanonicalSchema, files: LandedFiles) -> None:
         schema: The canonical schema, whose key is the hash of the row.
         files: The files; that of the raw table is rewritten.
     """
-    further = _rank_repeated_rows(schema, files)
-    numbered = pl.concat_str(pl.col("record_code"), pl.lit("-"), pl.col(_REPETITION))
-    good = _scan_indexed(files.good).join(
-        further.select(_INDEX, _REPETITION).lazy(), on=_INDEX, how="left", maintain_order="left"
+    further_rows = _rank_repeated_rows(schema, files)
+    numbered_code = pl.concat_str(pl.col("record_code"), pl.lit("-"), pl.col(_REPETITION))
+    good_rows = _scan_indexed(files.good).join(
+        further_rows.select(_INDEX, _REPETITION).lazy(), on=_INDEX, how="left", maintain_order="left"
     )
     columns = pl.scan_parquet(files.good).collect_schema().names()
-    _rewrite(files.good, good.with_columns(record_code=pl.coalesce(numbered, "record_code")).select(columns))
+    _rewrite(files.good, good_rows.with_columns(record_code=pl.coalesce(numbered_code, "record_code")).select(columns))
 
 
 def set_aside_repeated_rows(schema: CanonicalSchema, table: Table, system: str, files: LandedFiles) -> int:
@@ -77,29 +77,35 @@ def set_aside_repeated_rows(schema: CanonicalSchema, table: Table, system: str, 
         Number of rows moved.
     """
     unique_rule = Rule("unique", table.key).name
-    further = _rank_repeated_rows(schema, files)
+    further_rows = _rank_repeated_rows(schema, files)
     # the k-th reduced row is the k-th row of the quarantine that is kept without a value
-    places = pl.scan_parquet(files.bad).select(pl.col("is_row_kept").arg_true().alias(_PLACE)).collect()
-    reduced = _kept_rows(files).filter(IS_REDUCED).select(_INDEX)
-    reduced = reduced.with_columns(places[_PLACE].cast(pl.UInt32)).join(further.select(_INDEX), on=_INDEX, how="semi")
-    quarantined = pl.scan_parquet(files.bad).with_row_index(_PLACE)
-    broken_before = quarantined.join(reduced.lazy(), on=_PLACE).select(_INDEX, "failed_rules").collect()
-    no_rules, unique = (pl.lit(pl.Series([names], dtype=pl.List(pl.String))) for names in ([], [unique_rule]))
-    moved = (
-        further.join(broken_before, on=_INDEX, how="left", maintain_order="left")
+    reduced_places = pl.scan_parquet(files.bad).select(pl.col("is_row_kept").arg_true().alias(_PLACE)).collect()
+    reduced_rows = _kept_rows(files).filter(IS_REDUCED).select(_INDEX)
+    reduced_rows = reduced_rows.with_columns(reduced_places[_PLACE].cast(pl.UInt32)).join(
+        further_rows.select(_INDEX), on=_INDEX, how="semi"
+    )
+    quarantined_rows = pl.scan_parquet(files.bad).with_row_index(_PLACE)
+    broken_before = quarantined_rows.join(reduced_rows.lazy(), on=_PLACE).select(_INDEX, "failed_rules").collect()
+    no_rules, unique_rules = (
+        pl.lit(pl.Series([rule_names], dtype=pl.List(pl.String))) for rule_names in ([], [unique_rule])
+    )
+    moved_rows = (
+        further_rows.join(broken_before, on=_INDEX, how="left", maintain_order="left")
         .with_columns(
             text_of_row(schema.columns).alias("row_text"),
-            pl.coalesce("failed_rules", no_rules).list.concat(unique).list.sort().alias("failed_rules"),
+            pl.coalesce("failed_rules", no_rules).list.concat(unique_rules).list.sort().alias("failed_rules"),
             pl.lit(False).alias("is_row_kept"),
             pl.lit(system).alias("system_name"),
         )
-        .select(pl.col(name).cast(dtype) for name, dtype in quarantine_table(table.name).schema.items())
+        .select(pl.col(column).cast(dtype) for column, dtype in quarantine_table(table.name).schema.items())
     )
-    remaining = quarantined.join(reduced.lazy(), on=_PLACE, how="anti", maintain_order="left").drop(_PLACE)
-    _rewrite(files.bad, pl.concat([remaining, moved.lazy()]))
-    good = _scan_indexed(files.good).filter(~pl.col(_INDEX).is_in(further[_INDEX].implode()))
-    _rewrite(files.good, good.drop(_INDEX))
-    return further.height
+    remaining_rows = quarantined_rows.join(reduced_rows.lazy(), on=_PLACE, how="anti", maintain_order="left").drop(
+        _PLACE
+    )
+    _rewrite(files.bad, pl.concat([remaining_rows, moved_rows.lazy()]))
+    good_rows = _scan_indexed(files.good).filter(~pl.col(_INDEX).is_in(further_rows[_INDEX].implode()))
+    _rewrite(files.good, good_rows.drop(_INDEX))
+    return further_rows.height
 
 
 def _rank_repeated_rows(schema: CanonicalSchema, files: LandedFiles) -> pl.DataFrame:
@@ -111,22 +117,28 @@ def _rank_repeated_rows(schema: CanonicalSchema, files: LandedFiles) -> pl.DataF
     if not files.tested[ROW_NUMBER].is_sorted():
         raise RuntimeError(f"{files.good.name}: the rows of the file are not in the order of the export")
     kept_rows = _kept_rows(files)
-    repeated = kept_rows.filter(pl.col(HASH).is_duplicated())
+    repeated_rows = kept_rows.filter(pl.col(HASH).is_duplicated())
     # a record may give several rows, of which only some repeat
-    of_records = files.tested.join(repeated, on=ROW_NUMBER, how="semi", maintain_order="left")
+    rows_of_records = files.tested.join(repeated_rows, on=ROW_NUMBER, how="semi", maintain_order="left")
     changed_at = ("changed_at",) if "changed_at" in schema.columns else ()
-    content = list(dict.fromkeys((*schema.key, *changed_at, *schema.columns)))
-    content += [TEXT_PREFIX + column for column in schema.columns]
-    origin = [name for name in PROVENANCE_COLUMNS if name not in content]
-    again = files.read_again(repeated[ROW_NUMBER].unique()).select(*content, *origin).collect(engine="streaming")
-    if not again[ROW_NUMBER].equals(of_records[ROW_NUMBER]):
-        raise RuntimeError(f"{files.good.name}: the export holds other rows than when it was read first")
-    again = again.filter(of_records[IS_KEPT]).with_columns(
-        kept_rows.join(repeated, on=ROW_NUMBER, how="semi", maintain_order="left")[_INDEX]
+    content_columns = list(dict.fromkeys((*schema.key, *changed_at, *schema.columns)))
+    content_columns += [TEXT_PREFIX + column for column in schema.columns]
+    provenance_columns = [column for column in PROVENANCE_COLUMNS if column not in content_columns]
+    rows_read_again = (
+        files.read_again(repeated_rows[ROW_NUMBER].unique())
+        .select(*content_columns, *provenance_columns)
+        .collect(engine="streaming")
     )
-    ranked = again.join(repeated, on=_INDEX, how="semi", maintain_order="left").sort(content, nulls_last=False)
+    if not rows_read_again[ROW_NUMBER].equals(rows_of_records[ROW_NUMBER]):
+        raise RuntimeError(f"{files.good.name}: the export holds other rows than when it was read first")
+    rows_read_again = rows_read_again.filter(rows_of_records[IS_KEPT]).with_columns(
+        kept_rows.join(repeated_rows, on=ROW_NUMBER, how="semi", maintain_order="left")[_INDEX]
+    )
+    ranked_rows = rows_read_again.join(repeated_rows, on=_INDEX, how="semi", maintain_order="left").sort(
+        content_columns, nulls_last=False
+    )
     repetition = pl.int_range(pl.len(), 0, -1).over(schema.key).alias(_REPETITION)
-    return ranked.with_columns(repetition).filter(pl.col(_REPETITION) > 1)
+    return ranked_rows.with_columns(repetition).filter(pl.col(_REPETITION) > 1)
 
 
 def _kept_rows(files: LandedFiles) -> pl.DataFrame:

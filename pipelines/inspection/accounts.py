@@ -51,12 +51,12 @@ def list_people(readings: Iterable[FileReading]) -> pl.DataFrame:
     Returns:
         As `identify_people` returns them.
     """
-    frames = [
-        rows.mentions.lazy().with_columns(pl.lit(reading.system).alias("system_name"))
+    person_frames = [
+        shape_rows.mentions.lazy().with_columns(pl.lit(reading.system).alias("system_name"))
         for reading in readings
-        if (rows := reading.shapes.get("person")) is not None and rows.mentions is not None
+        if (shape_rows := reading.shapes.get("person")) is not None and shape_rows.mentions is not None
     ]
-    return identify_people(frames)
+    return identify_people(person_frames)
 
 
 def list_mentions(readings: Iterable[FileReading]) -> pl.DataFrame:
@@ -65,14 +65,14 @@ def list_mentions(readings: Iterable[FileReading]) -> pl.DataFrame:
     Returns:
         One row per distinct combination: system_name, the account keys, row_count. Rows without any key are left out.
     """
-    frames = [
-        rows.mentions.select(pl.lit(reading.system).alias("system_name"), *ACCOUNT_KEYS, "row_count")
+    mention_frames = [
+        shape_rows.mentions.select(pl.lit(reading.system).alias("system_name"), *ACCOUNT_KEYS, "row_count")
         for reading in readings
-        for shape, rows in reading.shapes.items()
-        if rows.mentions is not None and shape != "account"
+        for shape, shape_rows in reading.shapes.items()
+        if shape_rows.mentions is not None and shape != "account"
     ]
-    schema = {"system_name": pl.String, **dict.fromkeys(ACCOUNT_KEYS, pl.String), "row_count": pl.UInt32}
-    mentions = pl.concat(frames) if frames else pl.DataFrame(schema=schema)
+    mention_schema = {"system_name": pl.String, **dict.fromkeys(ACCOUNT_KEYS, pl.String), "row_count": pl.UInt32}
+    mentions = pl.concat(mention_frames) if mention_frames else pl.DataFrame(schema=mention_schema)
     has_key = pl.any_horizontal(pl.col(ACCOUNT_KEYS).is_not_null())
     return mentions.filter(has_key).group_by("system_name", *ACCOUNT_KEYS).agg(pl.col("row_count").sum())
 
@@ -84,45 +84,55 @@ def list_account_map(readings: Iterable[FileReading], serves: Sequence[str | Non
         readings: Files that fill the canonical schema `account`, and any others.
         serves: The systems whose accounts it lists; None for any.
     """
-    frames = [
-        rows.mentions.select(pl.lit(system, pl.String).alias("serves"), pl.lit(False).alias("settles"), *ACCOUNT_KEYS)
+    map_frames = [
+        shape_rows.mentions.select(
+            pl.lit(system, pl.String).alias("serves"), pl.lit(False).alias("settles"), *ACCOUNT_KEYS
+        )
         for reading in readings
-        if (rows := reading.shapes.get("account")) is not None and rows.mentions is not None
+        if (shape_rows := reading.shapes.get("account")) is not None and shape_rows.mentions is not None
         for system in serves
     ]
-    return pl.concat(frames) if frames else pl.DataFrame(schema=_MAP_SCHEMA)
+    return pl.concat(map_frames) if map_frames else pl.DataFrame(schema=_MAP_SCHEMA)
 
 
-def match_source(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame) -> MatchedRows:
+def match_source(mentions: pl.DataFrame, people: pl.DataFrame, account_maps: pl.DataFrame) -> MatchedRows:
     """Find what the accounts of a source are: the kind with which most rows find their person, `own` if none is better.
 
     Args:
         mentions: As `list_mentions` returns them.
         people: As `list_people` returns them.
-        maps: As `list_account_map` returns them.
+        account_maps: As `list_account_map` returns them.
     """
     row_count = int(mentions["row_count"].sum())
-    unmatched = {kind: int(find_unmatched(mentions, people, maps, kind)["row_count"].sum()) for kind in _KINDS}
-    best = min(_KINDS, key=lambda kind: unmatched[kind])
-    return MatchedRows(best, row_count, row_count - unmatched[best])
+    unmatched_counts = {
+        kind: int(find_unmatched(mentions, people, account_maps, kind)["row_count"].sum()) for kind in _KINDS
+    }
+    best_kind = min(_KINDS, key=lambda kind: unmatched_counts[kind])
+    return MatchedRows(best_kind, row_count, row_count - unmatched_counts[best_kind])
 
 
-def find_unmatched(mentions: pl.DataFrame, people: pl.DataFrame, maps: pl.DataFrame, kind: AccountKind) -> pl.DataFrame:
+def find_unmatched(
+    mentions: pl.DataFrame, people: pl.DataFrame, account_maps: pl.DataFrame, kind: AccountKind
+) -> pl.DataFrame:
     """Find the mentions that lead to nobody.
 
     Args:
         mentions: As `list_mentions` returns them.
         people: As `list_people` returns them.
-        maps: As `list_account_map` returns them.
+        account_maps: As `list_account_map` returns them.
         kind: What the accounts are.
 
     Returns:
         Their rows of `mentions`, with the keys that follow from `kind`.
     """
-    keyed = assign_account_keys(mentions.lazy().with_columns(source_name=pl.lit("source")), {"source": kind}).collect()
-    accounts = match_accounts(keyed.select("system_name", *ACCOUNT_KEYS).unique(), people, maps)
-    matched = accounts.drop_nulls("person_id")
-    return keyed.join(matched, on=("system_name", *ACCOUNT_KEYS), how="anti", nulls_equal=True).drop("source_name")
+    keyed_mentions = assign_account_keys(
+        mentions.lazy().with_columns(source_name=pl.lit("source")), {"source": kind}
+    ).collect()
+    accounts = match_accounts(keyed_mentions.select("system_name", *ACCOUNT_KEYS).unique(), people, account_maps)
+    matched_accounts = accounts.drop_nulls("person_id")
+    return keyed_mentions.join(matched_accounts, on=("system_name", *ACCOUNT_KEYS), how="anti", nulls_equal=True).drop(
+        "source_name"
+    )
 
 
 def known_accounts(people: pl.DataFrame) -> dict[str, set[str]]:

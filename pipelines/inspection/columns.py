@@ -115,11 +115,11 @@ def read_cells(table: TextTable) -> pl.DataFrame:
         One row per row and one column per header that occurs once, without blanks around the texts; null for empty
         cells and placeholders.
     """
-    names = {header: table.columns.get(table.key(header), ()) for header in table.headers if header.strip()}
-    single = {header: columns[0] for header, columns in names.items() if len(columns) == 1}
-    rows = table.scan(tuple(single.values())).sort(ROW_NUMBER).head(MAX_ROWS)
+    columns_by_header = {header: table.columns.get(table.key(header), ()) for header in table.headers if header.strip()}
+    column_by_header = {header: columns[0] for header, columns in columns_by_header.items() if len(columns) == 1}
+    rows = table.scan(tuple(column_by_header.values())).sort(ROW_NUMBER).head(MAX_ROWS)
     return rows.select(
-        drop_placeholders(stripped_or_null(pl.col(column))).alias(header) for header, column in single.items()
+        drop_placeholders(stripped_or_null(pl.col(column))).alias(header) for header, column in column_by_header.items()
     ).collect()
 
 
@@ -135,23 +135,25 @@ def profile_columns(cells: pl.DataFrame, company: CompanyValues) -> list[ColumnP
 
 def looks_like_data(headers: Sequence[str], company: CompanyValues) -> bool:
     """Whether the first row is no header: it holds addresses, numbers, days, or names and keys of people."""
-    filled = [header.strip() for header in headers if header.strip()]
-    people = set().union(*company.keys.values(), company.names)
-    values = [header for header in filled if _VALUE_LIKE.search(header) or header.casefold() in people]
-    return bool(filled) and len(values) * 3 >= len(filled)
+    filled_headers = [header.strip() for header in headers if header.strip()]
+    person_values = set().union(*company.keys.values(), company.names)
+    value_headers = [
+        header for header in filled_headers if _VALUE_LIKE.search(header) or header.casefold() in person_values
+    ]
+    return bool(filled_headers) and len(value_headers) * 3 >= len(filled_headers)
 
 
 def _profile(cells: pl.Series, company: CompanyValues) -> ColumnProfile:
     texts = cells.drop_nulls()
-    frame = texts.to_frame("text")
-    lower = frame.select(pl.col("text").str.to_lowercase()).to_series()
-    addresses = _select(frame, cast_email(pl.col("text")))
-    shares = {
+    text_frame = texts.to_frame("text")
+    lower_texts = text_frame.select(pl.col("text").str.to_lowercase()).to_series()
+    addresses = _select(text_frame, cast_email(pl.col("text")))
+    share_by_key = {
         "employee_number": _share_in(texts, company.keys.get("employee_number", set())),
         "work_email": _share_in(addresses, company.keys.get("work_email", set())),
         "account_code": _share_in(texts, company.keys.get("account_code", set())),
     }
-    key = max(shares, key=lambda name: shares[name])
+    key = max(share_by_key, key=lambda candidate: share_by_key[candidate])
     numbers = _numbers(texts)
     distinct_count = texts.n_unique()
     return ColumnProfile(
@@ -159,26 +161,27 @@ def _profile(cells: pl.Series, company: CompanyValues) -> ColumnProfile:
         texts.len() / max(cells.len(), 1),
         distinct_count,
         distinct_count == texts.len(),
-        key if shares[key] else None,
-        shares[key],
+        key if share_by_key[key] else None,
+        share_by_key[key],
         _filled_share(addresses),
-        _share_in(lower, company.names),
-        _share_in(lower, company.organisation),
-        _skill_share(frame, company.skills),
+        _share_in(lower_texts, company.names),
+        _share_in(lower_texts, company.organisation),
+        _skill_share(text_frame, company.skills),
         _day_share(texts),
         numbers.len() / texts.len(),
         float(numbers.quantile(MAX_CONTRADICTING_SHARE, "lower") or 0.0),
         float(numbers.quantile(1 - MAX_CONTRADICTING_SHARE, "higher") or 0.0),
         bool((numbers != numbers.floor()).any()),
-        float(frame.select(pl.col("text").str.len_chars().mean()).item()),
-        float(frame.select(pl.col("text").str.contains(r"\S\s+\S").mean()).item()),
+        float(text_frame.select(pl.col("text").str.len_chars().mean()).item()),
+        float(text_frame.select(pl.col("text").str.contains(r"\S\s+\S").mean()).item()),
         _served_systems(texts, company),
-        frozenset(lower.unique()) if distinct_count <= 30 else frozenset(),
+        frozenset(lower_texts.unique()) if distinct_count <= 30 else frozenset(),
     )
 
 
-def _select(frame: pl.DataFrame, expression: pl.Expr) -> pl.Series:
-    return frame.select(expression.alias("value")).to_series()
+def _select(text_frame: pl.DataFrame, expression: pl.Expr) -> pl.Series:
+    """Return the expression, evaluated for each text of the column `text`."""
+    return text_frame.select(expression.alias("value")).to_series()
 
 
 def _filled_share(values: pl.Series) -> float:
@@ -193,10 +196,12 @@ def _numbers(texts: pl.Series) -> pl.Series:
     """Return the numbers, and durations in hours; both decimal signs are read."""
     if not _mostly(_sample(texts).str.contains(r"\d")):
         return pl.Series("number", [], pl.Float64)
-    hours = (cast_text(pl.col("text"), Transform("hours", decimal_comma=comma), "UTC") for comma in (False, True))
+    hours = (cast_text(pl.col("text"), Transform("hours", decimal_comma=is_comma), "UTC") for is_comma in (False, True))
     is_day = pl.col("text").str.contains(_DAY_OF_EIGHT_DIGITS)
-    distinct = texts.unique().to_frame("text").with_columns(pl.when(~is_day).then(pl.coalesce(hours)).alias("number"))
-    return texts.to_frame("text").join(distinct, on="text").drop_nulls("number")["number"]
+    number_by_text = (
+        texts.unique().to_frame("text").with_columns(pl.when(~is_day).then(pl.coalesce(hours)).alias("number"))
+    )
+    return texts.to_frame("text").join(number_by_text, on="text").drop_nulls("number")["number"]
 
 
 def _day_share(texts: pl.Series) -> float:
@@ -206,10 +211,13 @@ def _day_share(texts: pl.Series) -> float:
     candidates = sample.filter(~is_number & sample.str.contains(r"\d"))
     if candidates.len() < sample.len() / 2:
         return 0.0
-    frame = candidates.to_frame("text")
-    orders = (Transform("datetime", date_order=order) for order in _DATE_ORDERS)
-    counts = (frame.select(cast_text(pl.col("text"), order, "UTC", candidates).count()).item() for order in orders)
-    return float(max(counts)) / sample.len()
+    candidate_frame = candidates.to_frame("text")
+    transforms = (Transform("datetime", date_order=order) for order in _DATE_ORDERS)
+    day_counts = (
+        candidate_frame.select(cast_text(pl.col("text"), transform, "UTC", candidates).count()).item()
+        for transform in transforms
+    )
+    return float(max(day_counts)) / sample.len()
 
 
 def _sample(texts: pl.Series) -> pl.Series:
@@ -217,8 +225,9 @@ def _sample(texts: pl.Series) -> pl.Series:
     return texts.unique(maintain_order=True).gather_every(max(texts.n_unique() // SAMPLE_TEXTS, 1))
 
 
-def _mostly(values: pl.Series) -> bool:
-    return bool(values.sum() * 2 >= values.len())
+def _mostly(flags: pl.Series) -> bool:
+    """Whether at least half of the flags are true."""
+    return bool(flags.sum() * 2 >= flags.len())
 
 
 def lists_accounts(cells: pl.DataFrame, company: CompanyValues) -> bool:
@@ -227,16 +236,16 @@ def lists_accounts(cells: pl.DataFrame, company: CompanyValues) -> bool:
 
 
 def _served_systems(texts: pl.Series, company: CompanyValues) -> tuple[str, ...]:
-    listed = set(texts)
+    listed_texts = set(texts)
     return tuple(
         system
         for system, accounts in sorted(company.accounts.items())
-        if len(accounts & listed) >= MIN_SERVED_SHARE * max(len(accounts), 1)
+        if len(accounts & listed_texts) >= MIN_SERVED_SHARE * max(len(accounts), 1)
     )
 
 
-def _skill_share(frame: pl.DataFrame, skills: set[str]) -> float:
+def _skill_share(text_frame: pl.DataFrame, skills: set[str]) -> float:
     if not skills:
         return 0.0
-    parts = frame.select(pl.col("text").str.split("|").alias("part")).explode("part")
-    return _share_in(_select(parts, normalise_name(pl.col("part"))), skills)
+    text_parts = text_frame.select(pl.col("text").str.split("|").alias("part")).explode("part")
+    return _share_in(_select(text_parts, normalise_name(pl.col("part"))), skills)

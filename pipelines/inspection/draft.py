@@ -93,40 +93,42 @@ def draft_config(folder: Path, day: date, progress: Callable[[str], None] = lamb
     """
     files = list_export_files(folder)
     taxonomy = find_taxonomy(folder, files)
-    series: dict[str, list[ExportFile]] = {}
+    by_pattern: dict[str, list[ExportFile]] = {}
     for file in files:
         if file.has_usable_name and file not in taxonomy.files and not _is_manifest(file):
-            series.setdefault(generalise_path(file.label), []).append(file)
-    recognized = [
-        candidate for members in series.values() for candidate in _recognize_series(folder, members, day, progress)
+            by_pattern.setdefault(generalise_path(file.label), []).append(file)
+    recognized_files = [
+        candidate for series in by_pattern.values() for candidate in _recognize_series(folder, series, day, progress)
     ]
-    exports, tables = _split_exports(recognized)
+    exports, others = _split_exports(recognized_files)
     people = list_people(export.reading for export in exports if export.reading)
     company = _describe_company(people, exports, taxonomy)
     left_out = [(file, "its name has signs that are no text: rename it") for file in files if not file.has_usable_name]
-    reasons = [why_no_table(candidate, company) for candidate in tables]
+    reasons = [why_no_table(candidate, company) for candidate in others]
     left_out += [
         (file, why)
-        for candidate, why in zip(tables, reasons, strict=True)
+        for candidate, why in zip(others, reasons, strict=True)
         if why is not None
         for file in (candidate.file, *candidate.unread)
     ]
-    groups = group_own_tables([candidate for candidate, why in zip(tables, reasons, strict=True) if why is None])
+    tables = group_own_tables([candidate for candidate, why in zip(others, reasons, strict=True) if why is None])
     if people.is_empty():
-        people = list_people(_read_people(folder, groups, company, day))
+        people = list_people(_read_people(folder, tables, company, day))
         company = _describe_company(people, exports, taxonomy)
-    exports, groups = _prefer_own_tables(folder, exports, groups, company, people, day)
+    exports, tables = _prefer_own_tables(folder, exports, tables, company, people, day)
     own, undecided = [], []
-    for group in groups:
-        proposal = propose_table(group, company)
-        readings = read_table(folder, group, proposal, day) if proposal.shape and not proposal.missing else ()
+    for table in tables:
+        proposal = propose_table(table, company)
+        readings = read_table(folder, table, proposal, day) if proposal.shape and not proposal.missing else ()
         if any(reading.kept_count for reading in readings):
-            own.append(OwnReading(group, proposal, readings))
+            own.append(OwnReading(table, proposal, readings))
         else:
-            undecided.append(UndecidedTable((*group.files, *group.unread), _name_headers(group, company), proposal))
+            undecided.append(UndecidedTable((*table.files, *table.unread), _name_headers(table, company), proposal))
     systems = [SystemReading(export, export.reading) for export in exports if export.reading is not None]
     sources = build_sources(folder, systems, [*own, *_find_maps_in_hr(folder, exports, company, day)], people, files)
-    days = [day_of for source in sources for reading in source.readings for day_of in reading.days if day_of <= day]
+    days = [
+        past_day for source in sources for reading in source.readings for past_day in reading.days if past_day <= day
+    ]
     return ConfigDraft(
         folder,
         day,
@@ -144,20 +146,20 @@ def _recognize_series(
     folder: Path, files: Sequence[ExportFile], day: date, progress: Callable[[str], None]
 ) -> list[RecognizedFile]:
     """Recognize some files of a series; the first also stands for those that are not read."""
-    recognized: list[RecognizedFile] = []
-    inspected = choose_inspected(files)
-    for file in inspected:
+    recognized_files: list[RecognizedFile] = []
+    inspected_files = choose_inspected(files)
+    for file in inspected_files:
         progress(file.label)
-        recognized.append(recognize_file(folder, file, day, recognized[0] if recognized else None))
-    unread = tuple(file for file in files if file not in inspected)
-    return [replace(recognized[0], unread=unread), *recognized[1:]]
+        recognized_files.append(recognize_file(folder, file, day, recognized_files[0] if recognized_files else None))
+    unread_files = tuple(file for file in files if file not in inspected_files)
+    return [replace(recognized_files[0], unread=unread_files), *recognized_files[1:]]
 
 
 def _name_headers(table: OwnTable, company: CompanyValues) -> tuple[str, ...]:
     """Return the headers of a table for a comment; headers that are people are only counted."""
     headers = [header for header in table.cells.columns if not looks_like_data([header], company)]
-    people = len(table.cells.columns) - len(headers)
-    return (*headers, *([f"and {people} that are values, not names of columns"] if people else []))
+    value_count = len(table.cells.columns) - len(headers)
+    return (*headers, *([f"and {value_count} that are values, not names of columns"] if value_count else []))
 
 
 def _is_manifest(file: ExportFile) -> bool:
@@ -166,16 +168,18 @@ def _is_manifest(file: ExportFile) -> bool:
 
 
 def _split_exports(
-    recognized: Sequence[RecognizedFile],
+    recognized_files: Sequence[RecognizedFile],
 ) -> tuple[list[RecognizedFile], list[RecognizedFile]]:
     """Split files into exports of systems and others; a lonely account map of a learning system is an own table."""
-    exports = [candidate for candidate in recognized if candidate.reading is not None and not _reads_nothing(candidate)]
+    exports = [
+        candidate for candidate in recognized_files if candidate.reading is not None and not _reads_nothing(candidate)
+    ]
     systems_with_records = {
         candidate.reading.system
         for candidate in exports
         if candidate.reading is not None and set(candidate.reading.shapes) - {"account"}
     }
-    lonely = [
+    lonely_maps = [
         candidate
         for candidate in exports
         if candidate.reading is not None
@@ -184,8 +188,8 @@ def _split_exports(
         and candidate.table is not None
         and not candidate.table.has_open_schema
     ]
-    others = [candidate for candidate in recognized if candidate not in exports]
-    return [export for export in exports if export not in lonely], [*others, *lonely]
+    other_files = [candidate for candidate in recognized_files if candidate not in exports]
+    return [export for export in exports if export not in lonely_maps], [*other_files, *lonely_maps]
 
 
 def _reads_nothing(candidate: RecognizedFile) -> bool:
@@ -200,21 +204,23 @@ def _describe_company(
 ) -> CompanyValues:
     """Collect the values that own tables are compared with."""
     readings = [export.reading for export in exports if export.reading is not None]
-    texts = _collect_texts(readings, "skill_text") | _collect_texts(readings, "course_name")
-    accounts: dict[str, set[str]] = {}
+    skill_texts = _collect_texts(readings, "skill_text") | _collect_texts(readings, "course_name")
+    unmatched_by_system: dict[str, set[str]] = {}
     if people.height:
         for system in sorted({reading.system for reading in readings}):
-            own = [reading for reading in readings if reading.system == system]
-            mentions, maps = list_mentions(own), list_account_map(own, (system,))
-            unmatched = find_unmatched(mentions, people, maps, match_source(mentions, people, maps).kind)
+            system_readings = [reading for reading in readings if reading.system == system]
+            mentions, account_maps = list_mentions(system_readings), list_account_map(system_readings, (system,))
+            unmatched = find_unmatched(
+                mentions, people, account_maps, match_source(mentions, people, account_maps).kind
+            )
             if codes := set(unmatched["account_code"].drop_nulls()):
-                accounts[system] = codes
+                unmatched_by_system[system] = codes
     return CompanyValues(
         known_accounts(people),
         {name.lower() for name in _collect_texts(readings, "display_name")},
         {name.lower() for name in _collect_texts(readings, "unit_name") | _collect_texts(readings, "role_name")},
-        taxonomy.names or _normalise(texts),
-        accounts,
+        taxonomy.names or _normalise(skill_texts),
+        unmatched_by_system,
         bool(taxonomy.names),
     )
 
@@ -223,84 +229,90 @@ def _collect_texts(readings: Iterable[FileReading], column: str) -> set[str]:
     return {
         text
         for reading in readings
-        for rows in reading.shapes.values()
-        for text in rows.texts.get(column, pl.Series([], dtype=pl.String))
+        for shape_rows in reading.shapes.values()
+        for text in shape_rows.texts.get(column, pl.Series([], dtype=pl.String))
     }
 
 
 def _normalise(texts: set[str]) -> set[str]:
-    parts = [part for text in texts for part in text.split("|")]
-    return set(pl.DataFrame({"part": parts}, {"part": pl.String}).select(normalise_name(pl.col("part"))).to_series())
+    text_parts = [text_part for text in texts for text_part in text.split("|")]
+    return set(
+        pl.DataFrame({"part": text_parts}, {"part": pl.String}).select(normalise_name(pl.col("part"))).to_series()
+    )
 
 
-def _read_people(folder: Path, groups: Sequence[OwnTable], company: CompanyValues, day: date) -> list[FileReading]:
+def _read_people(folder: Path, own_tables: Sequence[OwnTable], company: CompanyValues, day: date) -> list[FileReading]:
     """Read the tables of people, if no HR system is among the exports."""
     readings: list[FileReading] = []
-    for group in groups:
-        proposal = propose_table(group, company)
+    for own_table in own_tables:
+        proposal = propose_table(own_table, company)
         if proposal.shape == "person" and not proposal.missing:
-            readings += read_table(folder, group, proposal, day)
+            readings += read_table(folder, own_table, proposal, day)
     return readings
 
 
 def _prefer_own_tables(
     folder: Path,
     exports: Sequence[RecognizedFile],
-    groups: Sequence[OwnTable],
+    own_tables: Sequence[OwnTable],
     company: CompanyValues,
     people: pl.DataFrame,
     day: date,
 ) -> tuple[list[RecognizedFile], list[OwnTable]]:
     """Move exports to the own tables if a system fits them only roughly, and an own mapping reads more of them."""
     system_exports: list[RecognizedFile] = []
-    moved: list[RecognizedFile] = []
+    moved_exports: list[RecognizedFile] = []
     for export in exports:
         names_people = export.reading is not None and "person" in export.reading.shapes
         is_table = export.table is not None and not export.table.has_open_schema
         is_rough = export.score < CERTAIN_SCORE and is_table and not names_people
         is_own = is_rough and _reads_more(folder, export, company, people, day)
-        (moved if is_own else system_exports).append(export)
-    return system_exports, [*groups, *group_own_tables(moved)]
+        (moved_exports if is_own else system_exports).append(export)
+    return system_exports, [*own_tables, *group_own_tables(moved_exports)]
 
 
 def _reads_more(folder: Path, export: RecognizedFile, company: CompanyValues, people: pl.DataFrame, day: date) -> bool:
     """Whether an own mapping finds more people in a file than its system does, or as many and fills more columns."""
-    (table,) = group_own_tables([export])
-    proposal = propose_table(table, company)
+    (own_table,) = group_own_tables([export])
+    proposal = propose_table(own_table, company)
     if proposal.shape is None or proposal.missing or export.reading is None:
         return False
-    own = _usefulness(read_table(folder, table, proposal, day), people)
-    system = _usefulness([export.reading], people)
-    return own[0] > system[0] + CERTAIN_GAIN or (own[0] >= system[0] - CERTAIN_GAIN and own[1] > system[1])
+    own_usefulness = _usefulness(read_table(folder, own_table, proposal, day), people)
+    system_usefulness = _usefulness([export.reading], people)
+    return own_usefulness[0] > system_usefulness[0] + CERTAIN_GAIN or (
+        own_usefulness[0] >= system_usefulness[0] - CERTAIN_GAIN and own_usefulness[1] > system_usefulness[1]
+    )
 
 
 def _usefulness(readings: Sequence[FileReading], people: pl.DataFrame) -> tuple[float, int]:
     """Return the share of rows that are kept and find their person, and the number of columns that are filled."""
-    rows = sum(reading.kept_count + reading.set_aside_count for reading in readings)
+    row_count = sum(reading.kept_count + reading.set_aside_count for reading in readings)
     mentions = list_mentions(readings)
-    useful = sum(reading.kept_count for reading in readings)
+    useful_count = sum(reading.kept_count for reading in readings)
     if people.height and mentions.height:
-        useful = match_source(mentions, people, list_account_map([], ())).matched_count
-    columns = {name for reading in readings for shape in reading.shapes.values() for name in shape.filled}
-    return useful / max(rows, 1), len(columns - {*ACCOUNT_KEYS, "record_code", "changed_at"})
+        useful_count = match_source(mentions, people, list_account_map([], ())).matched_count
+    filled_columns = {
+        column for reading in readings for shape_rows in reading.shapes.values() for column in shape_rows.filled
+    }
+    return useful_count / max(row_count, 1), len(filled_columns - {*ACCOUNT_KEYS, "record_code", "changed_at"})
 
 
 def _find_maps_in_hr(
     folder: Path, exports: Sequence[RecognizedFile], company: CompanyValues, day: date
 ) -> list[OwnReading]:
     """Find account maps inside HR exports: a column of logins beside the employee number."""
-    candidates = [
+    hr_exports = [
         export
         for export in exports
         if export.table is not None and export.reading is not None and "person" in export.reading.shapes
     ]
-    maps = []
-    for group in group_own_tables(candidates):
-        if not lists_accounts(group.cells, company):
+    map_readings = []
+    for own_table in group_own_tables(hr_exports):
+        if not lists_accounts(own_table.cells, company):
             continue
-        proposal = propose_table(group, company)
+        proposal = propose_table(own_table, company)
         if proposal.shape == "account" and proposal.serves:
-            readings = read_table(folder, group, proposal, day)
+            readings = read_table(folder, own_table, proposal, day)
             if any(reading.kept_count for reading in readings):
-                maps.append(OwnReading(group, proposal, readings))
-    return maps
+                map_readings.append(OwnReading(own_table, proposal, readings))
+    return map_readings

@@ -78,34 +78,40 @@ def _render_source(source: DraftSource) -> Iterator[str]:
         yield from _comment(comment, "  ")
     for question in source.questions:
         yield from _comment(f"{CHECK} {question}", "  ")
-    for i, (key, value) in enumerate(source.entry.items()):
-        start = "  - " if not i else "    "
-        if key != "mapping":
-            yield f"{start}{key}: {_flow(value)}"
+    for position, (entry_key, entry_value) in enumerate(source.entry.items()):
+        line_start = "  - " if not position else "    "
+        if entry_key != "mapping":
+            yield f"{line_start}{entry_key}: {_flow(entry_value)}"
             continue
-        yield f"{start}mapping:"
-        for destination, entry in value.items():
+        yield f"{line_start}mapping:"
+        for destination, field_entry in entry_value.items():
             why = source.notes_by_column.get(destination)
-            yield f"      {destination}: {_flow(entry)}" + (f"  # {why}" if why else "")
+            yield f"      {destination}: {_flow(field_entry)}" + (f"  # {why}" if why else "")
 
 
 def _render_undecided(table: UndecidedTable) -> Iterator[str]:
     """Render an entry to complete, as comments."""
     proposal = table.proposal
     yield ""
-    names = ", ".join(file.label for file in table.files)
-    yield from _comment(f"{DECIDE} {names}: {'; '.join(proposal.questions)}", "  ")
+    file_names = ", ".join(file.label for file in table.files)
+    yield from _comment(f"{DECIDE} {file_names}: {'; '.join(proposal.questions)}", "  ")
     yield from _comment(f"columns: {', '.join(table.headers)}", "  ")
-    entry = {"name": source_name(table.files[0].stem, ()), "system": "tabular", "shape": proposal.shape or "?"}
-    lines = [f"{key}: {_flow(value)}" for key, value in {**entry, "path": table.files[0].path}.items()]
-    lines += ["mapping:"]
-    lines += [f"  {p.destination}: {_flow(p.entry)}  # {p.why}" for p in proposal.fields]
-    lines += [f"  {needed.split(' or ')[0]}: ?  # needed: {needed}" for needed in proposal.missing]
-    for i, line in enumerate(lines):
-        yield f"  # {'  ' if i else '- '}{line}"
+    source_entry = {"name": source_name(table.files[0].stem, ()), "system": "tabular", "shape": proposal.shape or "?"}
+    entry_lines = [
+        f"{entry_key}: {_flow(entry_value)}"
+        for entry_key, entry_value in {**source_entry, "path": table.files[0].path}.items()
+    ]
+    entry_lines += ["mapping:"]
+    entry_lines += [
+        f"  {proposed.destination}: {_flow(proposed.entry)}  # {proposed.why}" for proposed in proposal.fields
+    ]
+    entry_lines += [f"  {needed.split(' or ')[0]}: ?  # needed: {needed}" for needed in proposal.missing]
+    for position, entry_line in enumerate(entry_lines):
+        yield f"  # {'  ' if position else '- '}{entry_line}"
 
 
 def _comment(text: str, indent: str = "", hanging: str = "") -> Iterable[str]:
+    """Return the lines of a YAML comment; all but the first are indented by `hanging` in addition."""
     prefix = f"{indent}# "
     return wrap(
         "".join(sign if sign.isprintable() else " " for sign in text),
@@ -117,6 +123,7 @@ def _comment(text: str, indent: str = "", hanging: str = "") -> Iterable[str]:
     )
 
 
-def _flow(value: Any) -> str:
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10**6)
-    return text.removesuffix("\n").removesuffix("\n...")
+def _flow(yaml_value: Any) -> str:
+    """Return a value of footsteps.yaml in one line of YAML."""
+    yaml_text = yaml.safe_dump(yaml_value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10**6)
+    return yaml_text.removesuffix("\n").removesuffix("\n...")

@@ -80,8 +80,8 @@ def choose_inspected(files: Sequence[ExportFile]) -> list[ExportFile]:
     """Choose the files of a series that are read: all of a short one, of a long one some from its whole length."""
     if len(files) <= MAX_SERIES_FILES:
         return list(files)
-    last = len(files) - 1
-    return [files[round(i * last / (MAX_SERIES_FILES - 1))] for i in range(MAX_SERIES_FILES)]
+    last_position = len(files) - 1
+    return [files[round(step * last_position / (MAX_SERIES_FILES - 1))] for step in range(MAX_SERIES_FILES)]
 
 
 def is_data_root(folder: Path) -> bool:

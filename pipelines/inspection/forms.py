@@ -48,24 +48,27 @@ def settle_forms(folder: Path, file: ExportFile, system: str, day: date, options
         return reading
     option = reading.unproven.option
     if option == "scale":
-        declared, why = _declare_scale(folder, file, reading), "its lowest and highest value: check it"
-        settled = None if declared is None else settle_forms(folder, file, system, day, declared)
+        scaled_options, why = _declare_scale(folder, file, reading), "its lowest and highest value: check it"
+        settled_reading = None if scaled_options is None else settle_forms(folder, file, system, day, scaled_options)
     else:
         ways = [
-            settle_forms(folder, file, system, day, replace(options, **{option: value})) for value in _CHOICES[option]
+            settle_forms(folder, file, system, day, replace(options, **{option: choice})) for choice in _CHOICES[option]
         ]
-        settled, why = _choose_way(option, ways, day)
-    if settled is None:
+        settled_reading, why = _choose_way(option, ways, day)
+    if settled_reading is None:
         return reading
-    return replace(settled, settled=(f"{_describe_option(option, settled.options)}, by {why}", *settled.settled))
+    return replace(
+        settled_reading,
+        settled=(f"{_describe_option(option, settled_reading.options)}, by {why}", *settled_reading.settled),
+    )
 
 
 def suggest_scale(lowest: float, highest: float) -> tuple[int, int] | None:
     """Return the scale that the lowest and the highest score suggest; None if no usual scale holds them."""
-    end = next((limit for limit in _HIGHEST_SCORES if highest <= limit), None)
-    if end is None or lowest < 0:
+    highest_limit = next((limit for limit in _HIGHEST_SCORES if highest <= limit), None)
+    if highest_limit is None or lowest < 0:
         return None
-    return (1 if lowest >= 1 and end <= 10 else 0, end)
+    return (1 if lowest >= 1 and highest_limit <= 10 else 0, highest_limit)
 
 
 def _describe_option(option: str, options: SourceOptions) -> str:
@@ -76,27 +79,29 @@ def _describe_option(option: str, options: SourceOptions) -> str:
 
 def _choose_way(option: str, ways: Sequence[FileReading], day: date) -> tuple[FileReading | None, str]:
     """Return the way that reads more of the file, or else the one whose days are plausible, and why."""
-    read = [way for way in ways if way.refusal is None]
-    if len(read) < 2:
-        return next(iter(read), None), "its values: read the other way, the file is refused"
-    for first, second in (ways, ways[::-1]):
-        if _volume(first) > _volume(second):
-            return first, "its values: read the other way, fewer of them can be read"
-        if option != "date_order" or _volume(first) < _volume(second) or not first.days.len():
+    readable_ways = [way for way in ways if way.refusal is None]
+    if len(readable_ways) < 2:
+        return next(iter(readable_ways), None), "its values: read the other way, the file is refused"
+    for candidate, alternative in (ways, ways[::-1]):
+        if _volume(candidate) > _volume(alternative):
+            return candidate, "its values: read the other way, fewer of them can be read"
+        if option != "date_order" or _volume(candidate) < _volume(alternative) or not candidate.days.len():
             continue
-        if first.days.max() <= day < second.days.max():  # type: ignore[operator]
-            return first, "its days: read the other way, some lie in the future"
-        is_certain = first.days.len() >= MIN_DAYS and _working_share(first) >= WORKING_DAY_SHARE
-        if is_certain and _working_share(second) <= CHANCE_SHARE:
-            return first, "its days: read the other way, many are Saturdays and Sundays"
+        if candidate.days.max() <= day < alternative.days.max():  # type: ignore[operator]
+            return candidate, "its days: read the other way, some lie in the future"
+        is_certain = candidate.days.len() >= MIN_DAYS and _working_share(candidate) >= WORKING_DAY_SHARE
+        if is_certain and _working_share(alternative) <= CHANCE_SHARE:
+            return candidate, "its days: read the other way, many are Saturdays and Sundays"
     return None, ""
 
 
 def _volume(reading: FileReading) -> tuple[int, int]:
+    """Return how much of a file is read: rows kept, and values in them."""
     return reading.kept_count, reading.filled_cells
 
 
 def _working_share(reading: FileReading) -> float:
+    """Return the share of the days that are Monday to Friday."""
     days = reading.days
     return float((days.dt.weekday() <= 5).sum()) / max(days.len(), 1)
 
@@ -106,22 +111,25 @@ def _declare_scale(folder: Path, file: ExportFile, reading: FileReading) -> Sour
     unproven = reading.unproven
     assert unproven is not None
     scores = _read_numbers(open_table(folder / file.path, file.options), unproven)
-    given = reading.options.mapping.get(unproven.destination)
+    declared_entry = reading.options.mapping.get(unproven.destination)
     lowest = scores.quantile(MAX_CONTRADICTING_SHARE, "lower")
     highest = scores.quantile(1 - MAX_CONTRADICTING_SHARE, "higher")
-    if lowest is None or highest is None or (isinstance(given, Mapping) and "scale" in given):
+    if lowest is None or highest is None or (isinstance(declared_entry, Mapping) and "scale" in declared_entry):
         return None
     scale = suggest_scale(lowest, highest)
     if scale is None:
         return None
-    entry = {"column": unproven.headers[0], "scale": list(scale)}
-    return replace(reading.options, mapping={**reading.options.mapping, unproven.destination: entry})
+    scale_entry = {"column": unproven.headers[0], "scale": list(scale)}
+    return replace(reading.options, mapping={**reading.options.mapping, unproven.destination: scale_entry})
 
 
 def _read_numbers(table: TextTable, unproven: UnprovenForm) -> pl.Series:
+    """Return the numbers of the column whose scale the file does not prove."""
     columns = [column for header in unproven.headers for column in table.columns.get(table.key(header), ())]
     if not columns:
         return pl.Series("score", [], pl.Float64)
     text = pl.coalesce(columns).str.strip_chars()
-    number = pl.coalesce(cast_text(text, Transform("number", decimal_comma=comma), "UTC") for comma in (False, True))
-    return table.scan(columns).select(number.alias("score").drop_nulls()).collect().to_series()
+    score = pl.coalesce(
+        cast_text(text, Transform("number", decimal_comma=is_comma), "UTC") for is_comma in (False, True)
+    )
+    return table.scan(columns).select(score.alias("score").drop_nulls()).collect().to_series()

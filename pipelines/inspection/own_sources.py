@@ -48,14 +48,14 @@ class OwnTable:
         return {word for file in self.files for word in header_words(file.label)}
 
 
-def group_own_tables(recognized: Sequence[RecognizedFile]) -> list[OwnTable]:
+def group_own_tables(recognized_files: Sequence[RecognizedFile]) -> list[OwnTable]:
     """Group files that are tables of text by their headers, in the order of the first file of each group."""
-    groups: dict[tuple[str, ...], list[RecognizedFile]] = {}
-    for candidate in recognized:
+    files_by_headers: dict[tuple[str, ...], list[RecognizedFile]] = {}
+    for candidate in recognized_files:
         assert candidate.table is not None
-        key = tuple(sorted(map(normalize_header, candidate.table.headers)))
-        groups.setdefault(key, []).append(candidate)
-    return [_make_table(group) for group in groups.values()]
+        header_key = tuple(sorted(map(normalize_header, candidate.table.headers)))
+        files_by_headers.setdefault(header_key, []).append(candidate)
+    return [_make_table(grouped_files) for grouped_files in files_by_headers.values()]
 
 
 def why_no_table(candidate: RecognizedFile, company: CompanyValues) -> str | None:
@@ -91,9 +91,11 @@ def read_table(folder: Path, table: OwnTable, proposal: TableProposal, day: date
     )
 
 
-def _make_table(group: Sequence[RecognizedFile]) -> OwnTable:
-    frames = [read_cells(candidate.table) for candidate in group[:MAX_FILES] if candidate.table is not None]
-    cells = pl.concat(frames, how="diagonal")
-    allowed = [header for header in cells.columns if sensitive_class(header) is None]
-    unread = tuple(file for candidate in group for file in candidate.unread)
-    return OwnTable(tuple(candidate.file for candidate in group), cells.select(allowed), unread)
+def _make_table(grouped_files: Sequence[RecognizedFile]) -> OwnTable:
+    cell_frames = [
+        read_cells(candidate.table) for candidate in grouped_files[:MAX_FILES] if candidate.table is not None
+    ]
+    cells = pl.concat(cell_frames, how="diagonal")
+    allowed_headers = [header for header in cells.columns if sensitive_class(header) is None]
+    unread_files = tuple(file for candidate in grouped_files for file in candidate.unread)
+    return OwnTable(tuple(candidate.file for candidate in grouped_files), cells.select(allowed_headers), unread_files)

@@ -43,7 +43,9 @@ def propose_mapping(path_words: set[str], profiles: Sequence[ColumnProfile], com
     if (proposal := propose_by_schema(profiles, company)) is not None:
         return proposal
     roles = assign_roles(profiles, company)
-    subjects = subjects_of(path_words) or subjects_of({word for p in profiles for word in header_words(p.header)})
+    subjects = subjects_of(path_words) or subjects_of(
+        {word for profile in profiles for word in header_words(profile.header)}
+    )
     draft = MappingDraft(roles, subjects)
     for propose in _PROPOSALS:
         if (shape := propose(draft)) is not None:
@@ -68,14 +70,19 @@ def _propose_account(draft: MappingDraft) -> CanonicalSchemaName | None:
 def _propose_person(draft: MappingDraft) -> CanonicalSchemaName | None:
     """People: a key that is never repeated, beside what HR knows of a person."""
     roles = draft.roles
-    described = [roles.name, roles.unit, roles.role, roles.manager, roles.start]
-    if roles.skill or roles.hours or roles.has_former_state or sum(column is not None for column in described) < 2:
+    description_columns = [roles.name, roles.unit, roles.role, roles.manager, roles.start]
+    if (
+        roles.skill
+        or roles.hours
+        or roles.has_former_state
+        or sum(column is not None for column in description_columns) < 2
+    ):
         return None
     if not roles.persons or not roles.persons[0].is_unique:
         return None
-    first = roles.persons[0]
+    person_column = roles.persons[0]
     draft.fill_person(roles.persons)
-    draft.fill("account_code", first)
+    draft.fill("account_code", person_column)
     draft.fill("display_name", roles.name)
     draft.fill("manager_code", roles.manager)
     draft.fill("unit_name", roles.unit)
@@ -155,16 +162,23 @@ def _propose_teaching(draft: MappingDraft) -> CanonicalSchemaName | None:
 
 def _propose_learning(draft: MappingDraft) -> CanonicalSchemaName | None:
     """Learning: a course, or the word of what happened; without that word, the course was attended."""
-    roles, values = draft.roles, category_values(LEARNING_VERB_WORDS)
-    verb = next((c for c in (roles.status, roles.kind) if c and _known_share(c.words, values) >= MIN_WORD_SHARE), None)
+    roles, verb_by_word = draft.roles, category_values(LEARNING_VERB_WORDS)
+    verb_column = next(
+        (
+            column
+            for column in (roles.status, roles.kind)
+            if column and _known_share(column.words, verb_by_word) >= MIN_WORD_SHARE
+        ),
+        None,
+    )
     if roles.course is None and not ("learning" in draft.subjects and roles.skill):
         return None
     draft.fill_event("occurred_at")
     draft.fill("course_name", roles.course or _find_course_in_skill(roles))
     draft.fill_hours("learning_hours")
     draft.fill_score("score_share")
-    if verb is not None:
-        draft.fill_category("learning_verb", verb, values)
+    if verb_column is not None:
+        draft.fill_category("learning_verb", verb_column, verb_by_word)
     elif roles.day and _COMPLETED_WORDS & set(header_words(roles.day.header)):
         draft.fill_constant("learning_verb", "completed", "the day is the day of completion", True)
     else:
@@ -220,22 +234,27 @@ _PROPOSALS: tuple[Callable[[MappingDraft], CanonicalSchemaName | None], ...] = (
 )
 
 
-def _known_share(words: frozenset[str], values: Mapping[str, str]) -> float:
-    return len([word for word in words if word in values]) / len(words) if words else 0.0
+def _known_share(words: frozenset[str], meaning_by_word: Mapping[str, str]) -> float:
+    """Return the share of the words that have a meaning."""
+    return len([word for word in words if word in meaning_by_word]) / len(words) if words else 0.0
 
 
 def _describe_wide_table(profiles: Sequence[ColumnProfile], company: CompanyValues) -> list[str]:
     """Say that a table has one column per skill, if its headers are names of skills."""
-    if sum(" ".join(header_words(p.header)) in company.skills for p in profiles) < MIN_SKILL_HEADERS:
+    if sum(" ".join(header_words(profile.header)) in company.skills for profile in profiles) < MIN_SKILL_HEADERS:
         return []
     return ["its columns are skills: export it with one row per person and skill"]
 
 
 def _why_no_shape(roles: ColumnRoles) -> list[str]:
     """Say what the table lacks."""
-    lacks = [
-        what
-        for what, column in (("a person", roles.persons), ("a day", roles.day), ("a skill", roles.skill))
+    lacking_parts = [
+        part_name
+        for part_name, column in (("a person", roles.persons), ("a day", roles.day), ("a skill", roles.skill))
         if not column
     ]
-    return [f"no column was recognised as {' or as '.join(lacks)}"] if lacks else ["its columns make no known shape"]
+    return (
+        [f"no column was recognised as {' or as '.join(lacking_parts)}"]
+        if lacking_parts
+        else ["its columns make no known shape"]
+    )

@@ -16,38 +16,40 @@ from pipelines.ingest.landing import list_landing_files
 _CHANGING = re.compile(r"\d{4,}(?:[-_.:T ]?\d+)*Z?")
 
 
-def choose_patterns(folder: Path, paths: Collection[str], others: Collection[str]) -> dict[str, tuple[str, ...]]:
+def choose_patterns(folder: Path, paths: Collection[str], other_paths: Collection[str]) -> dict[str, tuple[str, ...]]:
     """Choose the patterns of a source's files.
 
     Args:
         folder: The folder of the exports.
         paths: Paths of the files, relative to the folder.
-        others: Paths that no pattern may select.
+        other_paths: Paths that no pattern may select.
 
     Returns:
         The paths that each pattern selects; together they are the paths given. Dates and long numbers in a name become
         `*`, so that the next delivery is selected as well.
     """
-    remaining = sorted(set(paths))
-    chosen: dict[str, tuple[str, ...]] = {}
-    while remaining:
-        pattern, selected = next(
-            (pattern, selected)
-            for group in _groups(remaining)
-            for pattern in _candidates(group)
-            if (selected := _select(folder, pattern)) and selected >= set(group) and _is_exact(selected, paths, others)
+    remaining_paths = sorted(set(paths))
+    paths_by_pattern: dict[str, tuple[str, ...]] = {}
+    while remaining_paths:
+        pattern, selected_paths = next(
+            (pattern, selected_paths)
+            for path_group in _groups(remaining_paths)
+            for pattern in _candidates(path_group)
+            if (selected_paths := _select(folder, pattern))
+            and selected_paths >= set(path_group)
+            and _is_exact(selected_paths, paths, other_paths)
         )
-        chosen[pattern] = tuple(path for path in remaining if path in selected)
-        remaining = [path for path in remaining if path not in selected]
-    return chosen
+        paths_by_pattern[pattern] = tuple(path for path in remaining_paths if path in selected_paths)
+        remaining_paths = [path for path in remaining_paths if path not in selected_paths]
+    return paths_by_pattern
 
 
-def source_name(text: str, taken: Collection[str]) -> str:
+def source_name(text: str, taken_names: Collection[str]) -> str:
     """Make the name of a source: lower case letters, digits and underscores, unlike every taken name."""
-    letters = unicodedata.normalize("NFKD", _CHANGING.sub(" ", text)).encode("ascii", "ignore").decode()
-    name = re.sub(r"[^a-z0-9]+", "_", letters.lower()).strip("_")
-    name = name if name[:1].isalpha() else f"source_{name}".rstrip("_")
-    return next(candidate for candidate in _numbered(name) if candidate not in taken)
+    ascii_text = unicodedata.normalize("NFKD", _CHANGING.sub(" ", text)).encode("ascii", "ignore").decode()
+    base_name = re.sub(r"[^a-z0-9]+", "_", ascii_text.lower()).strip("_")
+    base_name = base_name if base_name[:1].isalpha() else f"source_{base_name}".rstrip("_")
+    return next(candidate for candidate in _numbered(base_name) if candidate not in taken_names)
 
 
 def _numbered(name: str) -> Iterator[str]:
@@ -60,26 +62,26 @@ def _numbered(name: str) -> Iterator[str]:
 
 def _groups(paths: list[str]) -> Iterator[list[str]]:
     """Yield all paths, those of the first path's folder, those that differ from it in numbers alone, and itself."""
-    first = PurePosixPath(paths[0])
+    first_path = PurePosixPath(paths[0])
     yield paths
-    yield [path for path in paths if PurePosixPath(path).parent == first.parent]
+    yield [path for path in paths if PurePosixPath(path).parent == first_path.parent]
     yield [path for path in paths if generalise_path(path) == generalise_path(paths[0])]
     yield paths[:1]
 
 
 def _candidates(paths: list[str]) -> Iterator[str]:
     """Yield patterns that select all of the paths, the narrowest first; at last the path itself."""
-    parts = [PurePosixPath(path) for path in paths]
-    generalised = {generalise_path(path) for path in paths}
-    if len(generalised) == 1:
-        yield generalised.pop()
-    parents = {str(part.parent) for part in parts}
-    names = [part.name for part in parts]
+    pure_paths = [PurePosixPath(path) for path in paths]
+    generalised_paths = {generalise_path(path) for path in paths}
+    if len(generalised_paths) == 1:
+        yield generalised_paths.pop()
+    parents = {str(pure_path.parent) for pure_path in pure_paths}
+    file_names = [pure_path.name for pure_path in pure_paths]
     if len(paths) > 1:
-        prefix = _common_start(names).rstrip("0123456789")
-        suffix = _common_start([name[len(prefix) :][::-1] for name in names])[::-1].lstrip("0123456789")
-        is_same_name = len(set(names)) == 1
-        pattern = generalise_path(names[0] if is_same_name else f"{prefix}0000{suffix}")
+        prefix = _common_start(file_names).rstrip("0123456789")
+        suffix = _common_start([file_name[len(prefix) :][::-1] for file_name in file_names])[::-1].lstrip("0123456789")
+        is_same_name = len(set(file_names)) == 1
+        pattern = generalise_path(file_names[0] if is_same_name else f"{prefix}0000{suffix}")
         if len(parents) == 1:
             yield str(PurePosixPath(escape(parents.pop())) / pattern)
         elif prefix or suffix:
@@ -89,22 +91,31 @@ def _candidates(paths: list[str]) -> Iterator[str]:
 
 def generalise_path(path: str) -> str:
     """Return the pattern of a path: `*` in place of dates and long numbers."""
-    parts, end = [], 0
-    for match in _CHANGING.finditer(path):
-        parts += [escape(path[end : match.start()]), "*"]
-        end = match.end()
-    return re.sub(r"\*+", "*", "".join([*parts, escape(path[end:])]))
+    pattern_parts, match_end = [], 0
+    for changing_match in _CHANGING.finditer(path):
+        pattern_parts += [escape(path[match_end : changing_match.start()]), "*"]
+        match_end = changing_match.end()
+    return re.sub(r"\*+", "*", "".join([*pattern_parts, escape(path[match_end:])]))
 
 
 def _common_start(names: Sequence[str]) -> str:
     """Return the characters with which all names begin."""
-    first, last = min(names), max(names)
-    return first[: next((i for i, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))]
+    lowest_name, highest_name = min(names), max(names)
+    return lowest_name[
+        : next(
+            (
+                position
+                for position, letters in enumerate(zip(lowest_name, highest_name, strict=False))
+                if letters[0] != letters[1]
+            ),
+            len(lowest_name),
+        )
+    ]
 
 
 def _select(folder: Path, pattern: str) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in list_landing_files(folder, pattern)}
 
 
-def _is_exact(selected: set[str], paths: Iterable[str], others: Collection[str]) -> bool:
-    return selected <= set(paths) and not selected & set(others)
+def _is_exact(selected_paths: set[str], paths: Iterable[str], other_paths: Collection[str]) -> bool:
+    return selected_paths <= set(paths) and not selected_paths & set(other_paths)

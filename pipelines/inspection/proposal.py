@@ -60,9 +60,13 @@ class TableProposal:
         """The columns that each row needs and nothing fills; alternatives are joined by ` or `."""
         if self.shape is None:
             return ()
-        filled = {proposed.destination for proposed in self.fields}
-        groups = CANONICAL_SCHEMAS[self.shape].needed_columns
-        return tuple(" or ".join(group) for group in groups if not filled.intersection(group))
+        filled_destinations = {proposed.destination for proposed in self.fields}
+        needed_groups = CANONICAL_SCHEMAS[self.shape].needed_columns
+        return tuple(
+            " or ".join(alternatives)
+            for alternatives in needed_groups
+            if not filled_destinations.intersection(alternatives)
+        )
 
 
 @dataclass
@@ -87,22 +91,22 @@ class MappingDraft:
             entry: Any = {"column": column.header, **options} if options else column.header
             self.fields.append(ProposedField(destination, entry, column.why, column.is_sure))
 
-    def fill_constant(self, destination: str, value: str, why: str, is_sure: bool) -> None:
+    def fill_constant(self, destination: str, constant: str, why: str, is_sure: bool) -> None:
         """Fill a column of the canonical schema with one value for all rows."""
-        self.fields.append(ProposedField(destination, {"constant": value}, why, is_sure))
+        self.fields.append(ProposedField(destination, {"constant": constant}, why, is_sure))
 
     def fill_person(self, columns: Sequence[RoleColumn]) -> None:
         """Fill the keys of the person."""
         for column in columns:
             self.fill(column.key or "account_code", column)
 
-    def fill_event(self, day: str) -> None:
-        """Fill what all records of events have: person, record, skill, and the day in the column `day`."""
+    def fill_event(self, day_destination: str) -> None:
+        """Fill what all records of events have: person, record, skill, and the day in the column `day_destination`."""
         roles = self.roles
         self.fill_person(roles.persons)
         self.fill("record_code", roles.record)
         self.fill("skill_text", roles.skill)
-        self.fill(day, roles.day or roles.end or roles.start)
+        self.fill(day_destination, roles.day or roles.end or roles.start)
 
     def fill_hours(self, destination: str) -> None:
         """Fill hours with their unit."""
@@ -120,35 +124,42 @@ class MappingDraft:
         else:
             self.fill(destination, score)
 
-    def fill_category(self, destination: str, column: RoleColumn | None, values: Mapping[str, str]) -> None:
+    def fill_category(self, destination: str, column: RoleColumn | None, meaning_by_word: Mapping[str, str]) -> None:
         """Fill a column of the canonical schema from words; a word that stands for none is only counted."""
         if column is None:
             return
-        allowed = COLUMNS[destination].allowed
-        meanings = {word: values[word] for word in sorted(column.words) if word in values}
-        unknown = [word for word in column.words if word not in meanings and word not in allowed]
-        if not meanings and unknown:
+        allowed_words = COLUMNS[destination].allowed
+        meanings = {word: meaning_by_word[word] for word in sorted(column.words) if word in meaning_by_word}
+        unknown_words = [word for word in column.words if word not in meanings and word not in allowed_words]
+        if not meanings and unknown_words:
             return
         if all(word == meaning for word, meaning in meanings.items()):
             self.fill(destination, column)
         else:
             self.fill(destination, column, values=meanings)
-        if unknown:
+        if unknown_words:
             self.questions.append(
-                f"`{column.header}`: {len(unknown)} of its words are unknown and stay unread: add them to its `values` "
-                f"({', '.join(allowed)})"
+                f"`{column.header}`: {len(unknown_words)} of its words are unknown and stay unread: add them to its "
+                f"`values` ({', '.join(allowed_words)})"
             )
 
     def finish(self, shape: CanonicalSchemaName) -> TableProposal:
         """Return the proposal with the fields that the shape has."""
         self.questions += self.roles.questions
-        allowed = CANONICAL_SCHEMAS[shape].columns
-        fields = {proposed.destination: proposed for proposed in reversed(self.fields)}
-        ordered = tuple(fields[name] for name in allowed if name in fields)
-        days = [name for name in CANONICAL_SCHEMAS[shape].required if name in _DAYS and name not in fields]
+        shape_columns = CANONICAL_SCHEMAS[shape].columns
+        field_by_destination = {proposed.destination: proposed for proposed in reversed(self.fields)}
+        ordered_fields = tuple(
+            field_by_destination[column] for column in shape_columns if column in field_by_destination
+        )
+        missing_days = [
+            column
+            for column in CANONICAL_SCHEMAS[shape].required
+            if column in _DAYS and column not in field_by_destination
+        ]
         self.questions += [
-            f"no column holds the day: map `{name}`, or set one day for all rows, `{name}: {{constant: 2026-06-30}}`"
-            for name in days
+            f"no column holds the day: map `{column}`, or set one day for all rows, "
+            f"`{column}: {{constant: 2026-06-30}}`"
+            for column in missing_days
         ]
         serves = self.roles.account.serves if shape == "account" and self.roles.account else ()
-        return TableProposal(shape, ordered, tuple(dict.fromkeys(self.questions)), serves)
+        return TableProposal(shape, ordered_fields, tuple(dict.fromkeys(self.questions)), serves)

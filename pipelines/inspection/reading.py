@@ -126,13 +126,17 @@ def read_file(folder: Path, file: ExportFile, system: str, options: SourceOption
     """
 
     def describe(export: Export) -> FileReading:
-        frames, passed_over, _ = read_landed_frames(export, system, day)
-        shapes = {shape: _describe_rows(shape, *pair) for shape, pair in frames.items()}
+        frames_by_shape, passed_over, _ = read_landed_frames(export, system, day)
+        rows_by_shape = {shape: _describe_rows(shape, *row_frames) for shape, row_frames in frames_by_shape.items()}
         return FileReading(
             file,
             system,
             options,
-            {shape: rows for shape, rows in shapes.items() if rows.kept_count or rows.set_aside_count},
+            {
+                shape: shape_rows
+                for shape, shape_rows in rows_by_shape.items()
+                if shape_rows.kept_count or shape_rows.set_aside_count
+            },
             sum(passed_over.values()),
             export.columns_left_out,
             export.notes,
@@ -148,30 +152,34 @@ def read_file(folder: Path, file: ExportFile, system: str, options: SourceOption
         return FileReading(file, system, options, refusal=f"it {describe_broken_end(error)}")
 
 
-def _describe_rows(shape: CanonicalSchemaName, good: pl.DataFrame, quarantined: pl.DataFrame) -> ShapeRows:
+def _describe_rows(shape: CanonicalSchemaName, good_rows: pl.DataFrame, quarantine_rows: pl.DataFrame) -> ShapeRows:
     schema = CANONICAL_SCHEMAS[shape]
-    bad = quarantined.filter(~pl.col("is_row_kept"))
-    rules = bad.select(pl.col("failed_rules").explode()).group_by("failed_rules").len().sort("failed_rules")
-    counts = {name: good.height - good[name].null_count() for name in schema.columns}
+    bad_rows = quarantine_rows.filter(~pl.col("is_row_kept"))
+    rule_counts = bad_rows.select(pl.col("failed_rules").explode()).group_by("failed_rules").len().sort("failed_rules")
+    filled_counts = {column: good_rows.height - good_rows[column].null_count() for column in schema.columns}
     return ShapeRows(
-        good.height,
-        bad.height,
-        {name: count for name, count in counts.items() if count},
-        _count_mentions(good) if set(ACCOUNT_KEYS) <= set(schema.columns) else None,
-        good.select(pl.struct(schema.key).hash(seed=0).unique()).to_series(),
-        {name: good[name].drop_nulls().unique().sort() for name in _TEXT_COLUMNS if counts.get(name)},
-        _list_days(good, counts),
-        dict(rules.iter_rows()),
+        good_rows.height,
+        bad_rows.height,
+        {column: count for column, count in filled_counts.items() if count},
+        _count_mentions(good_rows) if set(ACCOUNT_KEYS) <= set(schema.columns) else None,
+        good_rows.select(pl.struct(schema.key).hash(seed=0).unique()).to_series(),
+        {
+            column: good_rows[column].drop_nulls().unique().sort()
+            for column in _TEXT_COLUMNS
+            if filled_counts.get(column)
+        },
+        _list_days(good_rows, filled_counts),
+        dict(rule_counts.iter_rows()),
     )
 
 
-def _list_days(rows: pl.DataFrame, counts: Mapping[str, int]) -> pl.Series:
-    column = next((name for name in _DAY_COLUMNS if counts.get(name)), None)
-    if column is None:
+def _list_days(good_rows: pl.DataFrame, filled_counts: Mapping[str, int]) -> pl.Series:
+    day_column = next((column for column in _DAY_COLUMNS if filled_counts.get(column)), None)
+    if day_column is None:
         return pl.Series("day", [], pl.Date)
-    return rows[column].cast(pl.Date).alias("day").drop_nulls().unique().sort()
+    return good_rows[day_column].cast(pl.Date).alias("day").drop_nulls().unique().sort()
 
 
-def _count_mentions(rows: pl.DataFrame) -> pl.DataFrame:
-    counts = (pl.col("changed_at").max(), pl.len().alias("row_count"))
-    return rows.group_by(ACCOUNT_KEYS).agg(*counts).sort(ACCOUNT_KEYS)
+def _count_mentions(good_rows: pl.DataFrame) -> pl.DataFrame:
+    aggregates = (pl.col("changed_at").max(), pl.len().alias("row_count"))
+    return good_rows.group_by(ACCOUNT_KEYS).agg(*aggregates).sort(ACCOUNT_KEYS)

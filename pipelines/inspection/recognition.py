@@ -66,9 +66,9 @@ def recognize_file(folder: Path, file: ExportFile, day: date, earlier: Recognize
     """
     path = folder / file.path
     try:
-        systems = {match.system for match in earlier.matches} if earlier else set()
-        ranked = rank_systems(path, file.options, systems) if systems else []
-        ranked = ranked if best_match(ranked) else rank_systems(path, file.options)
+        earlier_systems = {match.system for match in earlier.matches} if earlier else set()
+        ranked_matches = rank_systems(path, file.options, earlier_systems) if earlier_systems else []
+        ranked_matches = ranked_matches if best_match(ranked_matches) else rank_systems(path, file.options)
     except ExportRefused as refusal:
         return RecognizedFile(file, refusal=re.sub(rf"^{re.escape(path.name)}:? ", "it ", str(refusal)))
     except OSError as error:
@@ -77,33 +77,33 @@ def recognize_file(folder: Path, file: ExportFile, day: date, earlier: Recognize
         table = open_table(path, file.options)
     except ExportRefused:  # a format of one system alone
         table = None
-    matches = _best_per_system(ranked)
+    matches = _best_per_system(ranked_matches)
     if not matches:
-        return RecognizedFile(file, table=table, notes=_describe_near_miss(ranked))
-    near = [match for match in matches if match.score >= matches[0].score - TIE_MARGIN]
-    readings = [settle_forms(folder, file, match.system, day, file.options) for match in near]
+        return RecognizedFile(file, table=table, notes=_describe_near_miss(ranked_matches))
+    near_matches = [match for match in matches if match.score >= matches[0].score - TIE_MARGIN]
+    readings = [settle_forms(folder, file, match.system, day, file.options) for match in near_matches]
     # Of systems that fit alike, the one that reads more of the file; sorting keeps the order of equals.
     readings.sort(key=lambda reading: (-reading.kept_count, -reading.filled_cells))
-    return RecognizedFile(file, matches, tuple(readings), table, notes=_describe_choice(near, readings))
+    return RecognizedFile(file, matches, tuple(readings), table, notes=_describe_choice(near_matches, readings))
 
 
-def _best_per_system(ranked: Sequence[SystemMatch]) -> tuple[SystemMatch, ...]:
-    best: dict[str, SystemMatch] = {}
-    for match in ranked:
+def _best_per_system(ranked_matches: Sequence[SystemMatch]) -> tuple[SystemMatch, ...]:
+    best_by_system: dict[str, SystemMatch] = {}
+    for match in ranked_matches:
         if match.score >= MIN_MATCH_SCORE and not match.missing:
-            best.setdefault(match.system, match)
-    return tuple(best.values())
+            best_by_system.setdefault(match.system, match)
+    return tuple(best_by_system.values())
 
 
-def _describe_choice(near: Sequence[SystemMatch], readings: Sequence[FileReading]) -> tuple[str, ...]:
-    scores = {match.system: match for match in near}
-    chosen = scores[readings[0].system]
-    notes = [chosen.why]
+def _describe_choice(near_matches: Sequence[SystemMatch], readings: Sequence[FileReading]) -> tuple[str, ...]:
+    match_by_system = {match.system: match for match in near_matches}
+    chosen_match = match_by_system[readings[0].system]
+    notes = [chosen_match.why]
     for reading in readings[1:]:
-        more = "reads as much" if _volume(reading) == _volume(readings[0]) else "reads less of it"
+        volume_clause = "reads as much" if _volume(reading) == _volume(readings[0]) else "reads less of it"
         notes.append(
-            f"tie: {all_adapters()[reading.system].title} fits nearly as well ({scores[reading.system].score:.2f} "
-            f"against {chosen.score:.2f}) and {more}"
+            f"tie: {all_adapters()[reading.system].title} fits nearly as well "
+            f"({match_by_system[reading.system].score:.2f} against {chosen_match.score:.2f}) and {volume_clause}"
         )
     return tuple(notes)
 
@@ -112,6 +112,6 @@ def _volume(reading: FileReading) -> tuple[int, int]:
     return reading.kept_count, reading.filled_cells
 
 
-def _describe_near_miss(ranked: Sequence[SystemMatch]) -> tuple[str, ...]:
-    nearest = [match for match in ranked if match.score >= MIN_MATCH_SCORE / 2]
-    return tuple(f"nearest system: {match.why}" for match in nearest[:1])
+def _describe_near_miss(ranked_matches: Sequence[SystemMatch]) -> tuple[str, ...]:
+    nearest_matches = [match for match in ranked_matches if match.score >= MIN_MATCH_SCORE / 2]
+    return tuple(f"nearest system: {match.why}" for match in nearest_matches[:1])

@@ -103,8 +103,10 @@ class _Table:
 
     def take(self, topic: Topic, test: Callable[[ColumnProfile], bool]) -> RoleColumn | None:
         """Take the free column that the topic names best, if the test holds for it."""
-        named = [(topic_fit(p.header, topic), not names_former_state(p.header), p) for p in self.free if test(p)]
-        fit, _, profile = max(named, key=lambda candidate: candidate[:2], default=(0, False, None))
+        candidates = [
+            (topic_fit(col.header, topic), not names_former_state(col.header), col) for col in self.free if test(col)
+        ]
+        fit, _, profile = max(candidates, key=lambda candidate: candidate[:2], default=(0, False, None))
         if profile is None or not fit:
             return None
         return self.use(profile, "its name", is_sure=fit > 1)
@@ -134,7 +136,7 @@ def assign_roles(profiles: Sequence[ColumnProfile], company: CompanyValues) -> C
     """
     table = _Table(list(profiles), company)
     account = _find_served_account(table)
-    others = {topic: _find_other_person(table, topic) for topic in _OTHER_PEOPLE}
+    other_people = {topic: _find_other_person(table, topic) for topic in _OTHER_PEOPLE}
     persons = _find_persons(table)
     account = account or _find_account(table, persons)
     start = table.take("start", _is_day)
@@ -143,22 +145,22 @@ def assign_roles(profiles: Sequence[ColumnProfile], company: CompanyValues) -> C
     planned_day = table.take("planned_day", _is_day)
     hours = _find_hours(table)
     score = _find_score(table)
-    kind, status = (table.take(topic, lambda p: p.is_text and bool(p.words)) for topic in ("kind", "status"))
-    record = table.take("record", lambda p: p.is_unique and topic_fit(p.header, "record") > 0)
+    kind, status = (table.take(topic, lambda col: col.is_text and bool(col.words)) for topic in ("kind", "status"))
+    record = table.take("record", lambda col: col.is_unique and topic_fit(col.header, "record") > 0)
     skill = _find_skill(table)
-    texts = {
-        topic: table.take(topic, lambda p: p.is_text or p.number_share > 0)
+    text_columns = {
+        topic: table.take(topic, lambda col: col.is_text or col.number_share > 0)
         for topic in ("course", "project", "task", "unit", "role", "name")
     }
     skill = skill or _find_repeated_text(table, bool(day))
-    if not persons and not others["mentor"]:
+    if not persons and not other_people["mentor"]:
         _explain_missing_person(table, profiles)
     return ColumnRoles(
         persons,
         account,
-        others["giver"],
-        others["mentor"],
-        others["manager"],
+        other_people["giver"],
+        other_people["mentor"],
+        other_people["manager"],
         day,
         start,
         end,
@@ -169,12 +171,12 @@ def assign_roles(profiles: Sequence[ColumnProfile], company: CompanyValues) -> C
         status,
         record,
         skill,
-        texts["course"],
-        texts["project"],
-        texts["task"],
-        texts["name"],
-        texts["unit"],
-        texts["role"],
+        text_columns["course"],
+        text_columns["project"],
+        text_columns["task"],
+        text_columns["name"],
+        text_columns["unit"],
+        text_columns["role"],
         tuple(table.questions),
         any(names_former_state(profile.header) for profile in profiles),
     )
@@ -215,34 +217,34 @@ def _find_other_person(table: _Table, topic: Topic) -> RoleColumn | None:
 def _find_persons(table: _Table) -> tuple[RoleColumn, ...]:
     """Find the keys of the person: one column per key, the best named first."""
     company = table.company
-    ranked = sorted(
+    ranked_columns = sorted(
         (profile for profile in table.free if _is_key(profile, company)),
-        key=lambda p: (-topic_fit(p.header, "person"), -p.key_share),
+        key=lambda col: (-topic_fit(col.header, "person"), -col.key_share),
     )
-    _ask_which_person(table, ranked)
-    columns: dict[str, RoleColumn] = {}
-    if not company.has_people and (named := _find_named_number(table, ranked)) is not None:
-        columns[named.key or ""] = named
-    for profile in ranked:
+    _ask_which_person(table, ranked_columns)
+    column_by_key: dict[str, RoleColumn] = {}
+    if not company.has_people and (number_column := _find_named_number(table, ranked_columns)) is not None:
+        column_by_key[number_column.key or ""] = number_column
+    for profile in ranked_columns:
         key, why = _describe_key(profile, company)
-        is_same_person = not columns or profile.is_unique == next(iter(columns.values())).is_unique
-        if key not in columns and is_same_person:
-            columns[key] = table.use(profile, why, key=key)
-    return tuple(columns[key] for key in _KEY_WORDS if key in columns)
+        is_same_person = not column_by_key or profile.is_unique == next(iter(column_by_key.values())).is_unique
+        if key not in column_by_key and is_same_person:
+            column_by_key[key] = table.use(profile, why, key=key)
+    return tuple(column_by_key[key] for key in _KEY_WORDS if key in column_by_key)
 
 
-def _ask_which_person(table: _Table, ranked: Sequence[ColumnProfile]) -> None:
+def _ask_which_person(table: _Table, ranked_columns: Sequence[ColumnProfile]) -> None:
     """Ask which column is meant if several hold the same key and no name decides."""
-    alike = [p for p in ranked if p.key == ranked[0].key]
-    if len(alike) > 1 and topic_fit(alike[0].header, "person") == topic_fit(alike[1].header, "person"):
-        names = " and ".join(f"`{p.header}`" for p in alike)
-        table.questions.append(f"{names} name people: check that the first is the person whom the row is about")
+    same_key = [col for col in ranked_columns if col.key == ranked_columns[0].key]
+    if len(same_key) > 1 and topic_fit(same_key[0].header, "person") == topic_fit(same_key[1].header, "person"):
+        headers = " and ".join(f"`{col.header}`" for col in same_key)
+        table.questions.append(f"{headers} name people: check that the first is the person whom the row is about")
 
 
-def _find_named_number(table: _Table, addresses: Sequence[ColumnProfile]) -> RoleColumn | None:
+def _find_named_number(table: _Table, address_columns: Sequence[ColumnProfile]) -> RoleColumn | None:
     """Find the number or account of the person by its name, as no HR export is there to compare with."""
-    named = [p for p in table.free if topic_fit(p.header, "person") > 1 and p not in addresses]
-    profile = next((p for p in named if not _is_day(p) and not _has_blanks(p)), None)
+    named_columns = [col for col in table.free if topic_fit(col.header, "person") > 1 and col not in address_columns]
+    profile = next((col for col in named_columns if not _is_day(col) and not _has_blanks(col)), None)
     if profile is None:
         return None
     key = "employee_number" if _NUMBER_WORDS & set(header_words(profile.header)) else "account_code"
@@ -251,7 +253,7 @@ def _find_named_number(table: _Table, addresses: Sequence[ColumnProfile]) -> Rol
 
 def _find_served_account(table: _Table) -> RoleColumn | None:
     """Find the column that lists accounts of other exports that lead to nobody."""
-    profile = next((p for p in table.free if p.serves and p.is_unique), None)
+    profile = next((col for col in table.free if col.serves and col.is_unique), None)
     if profile is None:
         return None
     why = f"it lists accounts of {' and '.join(profile.serves)} that HR does not know"
@@ -262,31 +264,31 @@ def _find_account(table: _Table, persons: Sequence[RoleColumn]) -> RoleColumn | 
     """Find a unique account beside a unique key of a person."""
     if not persons or not persons[0].is_unique:
         return None
-    return table.take("login", lambda p: p.is_unique and p.is_text and not _has_blanks(p)) or None
+    return table.take("login", lambda col: col.is_unique and col.is_text and not _has_blanks(col)) or None
 
 
 def _find_day(table: _Table) -> RoleColumn | None:
     """Find the day on which it happened: a day of planning is not it, a day of keeping the record only if need be."""
-    days = [p for p in table.free if _is_day(p) and not topic_fit(p.header, "planned_day")]
-    fits = [(topic_fit(p.header, "day") - 3 * bool(topic_fit(p.header, "record_day")), p) for p in days]
-    best_fit, best = max(fits, key=lambda candidate: candidate[0], default=(0, None))
+    dated = [col for col in table.free if _is_day(col) and not topic_fit(col.header, "planned_day")]
+    rated = [(topic_fit(col.header, "day") - 3 * bool(topic_fit(col.header, "record_day")), col) for col in dated]
+    best_fit, best = max(rated, key=lambda fit_and_column: fit_and_column[0], default=(0, None))
     if best is None:
         return None
-    ties = [p for fit, p in fits if fit == best_fit and p is not best]
-    if ties:
-        names = ", ".join(f"`{p.header}`" for p in ties)
-        table.questions.append(f"{names} also hold days: check that `{best.header}` is the day on which it happened")
+    tied_columns = [col for fit, col in rated if fit == best_fit and col is not best]
+    if tied_columns:
+        headers = ", ".join(f"`{col.header}`" for col in tied_columns)
+        table.questions.append(f"{headers} also hold days: check that `{best.header}` is the day on which it happened")
     if best_fit < 0:
         why = "the only days, though its name speaks of the record"
     else:
         why = "its values are days" if best_fit < 2 else "its name, and its values are days"
-    return table.use(best, why, is_sure=best_fit >= 0 and not ties)
+    return table.use(best, why, is_sure=best_fit >= 0 and not tied_columns)
 
 
 def _find_hours(table: _Table) -> RoleColumn | None:
     """Find the hours: numbers that can be hours of a day or week, by their name or, if it is the only one, alone."""
-    numbers = [p for p in table.free if p.number_share >= MIN_SHARE and p.lowest >= 0 and not _is_day(p)]
-    for profile in numbers:
+    numeric = [col for col in table.free if col.number_share >= MIN_SHARE and col.lowest >= 0 and not _is_day(col)]
+    for profile in numeric:
         if topic_fit(profile.header, "minutes") and profile.highest <= HOURS_PER_WEEK * 60:
             return table.use(profile, "its name, and its values are numbers", unit="minutes")
         fit = topic_fit(profile.header, "hours")
@@ -296,16 +298,16 @@ def _find_hours(table: _Table) -> RoleColumn | None:
             table.questions.append(
                 f"`{profile.header}` goes beyond {HOURS_PER_WEEK}: if it holds minutes, map it with `unit: minutes`"
             )
-    unnamed = [
-        p
-        for p in numbers
-        if not any(topic_fit(p.header, topic) for topic in ("score", "number", "record", "hours", "minutes"))
-        and 0 < p.highest <= HOURS_PER_DAY
-        and p.has_fractions
-        and not p.is_unique
+    unnamed_columns = [
+        col
+        for col in numeric
+        if not any(topic_fit(col.header, topic) for topic in ("score", "number", "record", "hours", "minutes"))
+        and 0 < col.highest <= HOURS_PER_DAY
+        and col.has_fractions
+        and not col.is_unique
     ]
-    if len(unnamed) == 1:
-        return table.use(unnamed[0], f"the only numbers between 0 and {HOURS_PER_DAY}", is_sure=False)
+    if len(unnamed_columns) == 1:
+        return table.use(unnamed_columns[0], f"the only numbers between 0 and {HOURS_PER_DAY}", is_sure=False)
     return None
 
 
@@ -316,7 +318,12 @@ def _limit(profile: ColumnProfile) -> int:
 def _find_score(table: _Table) -> RoleColumn | None:
     """Find a score, with the scale that its lowest and highest value suggest."""
     profile = next(
-        (p for p in table.free if topic_fit(p.header, "score") and p.number_share >= MIN_SHARE and p.lowest >= 0), None
+        (
+            col
+            for col in table.free
+            if topic_fit(col.header, "score") and col.number_share >= MIN_SHARE and col.lowest >= 0
+        ),
+        None,
     )
     if profile is None:
         return None
@@ -333,16 +340,18 @@ def _find_score(table: _Table) -> RoleColumn | None:
 
 def _find_skill(table: _Table) -> RoleColumn | None:
     """Find the texts that name micro-skills: by the texts, or by the name of the column."""
-    texts = [p for p in table.free if p.is_text and p.mean_length <= MAX_SKILL_LENGTH and p.name_share < 0.5]
-    matching = [p for p in texts if p.skill_share >= MIN_SKILL_SHARE]
-    if matching:
-        best = max(matching, key=lambda p: (topic_fit(p.header, "skill"), p.skill_share))
-        what = "micro-skills of the taxonomy" if table.company.has_taxonomy else "skills of other exports"
-        return table.use(best, f"{best.skill_share:.0%} of its texts name {what}")
-    named = [p for p in texts if topic_fit(p.header, "skill")]
-    if not named:
+    textual = [
+        col for col in table.free if col.is_text and col.mean_length <= MAX_SKILL_LENGTH and col.name_share < 0.5
+    ]
+    skill_columns = [col for col in textual if col.skill_share >= MIN_SKILL_SHARE]
+    if skill_columns:
+        best = max(skill_columns, key=lambda col: (topic_fit(col.header, "skill"), col.skill_share))
+        origin = "micro-skills of the taxonomy" if table.company.has_taxonomy else "skills of other exports"
+        return table.use(best, f"{best.skill_share:.0%} of its texts name {origin}")
+    named_columns = [col for col in textual if topic_fit(col.header, "skill")]
+    if not named_columns:
         return None
-    best = max(named, key=lambda p: topic_fit(p.header, "skill"))
+    best = max(named_columns, key=lambda col: topic_fit(col.header, "skill"))
     is_unknown = table.company.has_taxonomy
     why = "its name, though few of its texts name a micro-skill of the taxonomy" if is_unknown else "its name"
     return table.use(best, why, is_sure=not is_unknown and topic_fit(best.header, "skill") > 1)
@@ -350,23 +359,23 @@ def _find_skill(table: _Table) -> RoleColumn | None:
 
 def _find_repeated_text(table: _Table, has_day: bool) -> RoleColumn | None:
     """Find the only short text that repeats, in a table of what people did."""
-    repeated = [
-        p
-        for p in table.free
-        if p.is_text
-        and not p.is_unique
-        and p.distinct_count > 1
-        and not names_a_topic(p.header)
-        and p.mean_length <= MAX_SKILL_LENGTH
-        and max(p.name_share, p.organisation_share, p.key_share) < MIN_KEY_SHARE
+    repeated_columns = [
+        col
+        for col in table.free
+        if col.is_text
+        and not col.is_unique
+        and col.distinct_count > 1
+        and not names_a_topic(col.header)
+        and col.mean_length <= MAX_SKILL_LENGTH
+        and max(col.name_share, col.organisation_share, col.key_share) < MIN_KEY_SHARE
     ]
-    if not has_day or not repeated:
+    if not has_day or not repeated_columns:
         return None
-    if len(repeated) > 1:
-        names = ", ".join(f"`{p.header}`" for p in repeated)
-        table.questions.append(f"each of {names} may name the skill: map one of them to `skill_text`")
+    if len(repeated_columns) > 1:
+        headers = ", ".join(f"`{col.header}`" for col in repeated_columns)
+        table.questions.append(f"each of {headers} may name the skill: map one of them to `skill_text`")
         return None
-    return table.use(repeated[0], "the only short texts that repeat", is_sure=False)
+    return table.use(repeated_columns[0], "the only short texts that repeat", is_sure=False)
 
 
 def _has_blanks(profile: ColumnProfile) -> bool:
@@ -375,14 +384,16 @@ def _has_blanks(profile: ColumnProfile) -> bool:
 
 
 def _explain_missing_person(table: _Table, profiles: Sequence[ColumnProfile]) -> None:
-    names = [p for p in profiles if p.name_share >= 0.5]
-    if names:
+    name_columns = [col for col in profiles if col.name_share >= 0.5]
+    if name_columns:
         table.questions.append(
-            f"`{names[0].header}` holds names of people, and a name identifies nobody: export the employee number or "
-            "the work e-mail address with it"
+            f"`{name_columns[0].header}` holds names of people, and a name identifies nobody: export the employee "
+            "number or the work e-mail address with it"
         )
-    keyed = [p for p in profiles if topic_fit(p.header, "person") and not _is_day(p) and p not in names]
-    if keyed and table.company.has_people:
+    key_columns = [
+        col for col in profiles if topic_fit(col.header, "person") and not _is_day(col) and col not in name_columns
+    ]
+    if key_columns and table.company.has_people:
         table.questions.append(
-            f"few values of `{keyed[0].header}` are an employee number, an e-mail address or an account of HR"
+            f"few values of `{key_columns[0].header}` are an employee number, an e-mail address or an account of HR"
         )

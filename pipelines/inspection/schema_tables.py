@@ -29,55 +29,59 @@ def propose_by_schema(profiles: Sequence[ColumnProfile], company: CompanyValues)
     Returns:
         The proposal; None if the table is none of these.
     """
-    if (canonical := _propose_canonical(profiles)) is not None:
-        return canonical
+    if (canonical_proposal := _propose_canonical(profiles)) is not None:
+        return canonical_proposal
     for shape in _CLOSED_SHAPES:
-        if closed := _match_closed_columns(shape, profiles):
-            return _propose_closed(shape, closed, profiles, company)
+        if profile_by_column := _match_closed_columns(shape, profiles):
+            return _propose_closed(shape, profile_by_column, profiles, company)
     return None
 
 
 def _propose_canonical(profiles: Sequence[ColumnProfile]) -> TableProposal | None:
     """The proposal for a table whose headers are the names of canonical columns, as `footsteps reply` writes them."""
-    headers = {normalize_header(p.header).replace(" ", "_"): p for p in profiles}
-    best: TableProposal | None = None
-    for name, schema in CANONICAL_SCHEMAS.items():
-        columns = [column for column in schema.columns if column in headers]
+    profile_by_column = {normalize_header(profile.header).replace(" ", "_"): profile for profile in profiles}
+    best_proposal: TableProposal | None = None
+    for shape_name, schema in CANONICAL_SCHEMAS.items():
+        columns = [column for column in schema.columns if column in profile_by_column]
         fields = tuple(
-            ProposedField(column, headers[column].header, "its name")
+            ProposedField(column, profile_by_column[column].header, "its name")
             for column in columns
-            if _has_allowed_words(headers[column], column)
+            if _has_allowed_words(profile_by_column[column], column)
         )
-        proposal = TableProposal(name, fields)
+        proposal = TableProposal(shape_name, fields)
         is_enough = len(columns) >= MIN_CANONICAL_HEADERS and len(fields) == len(columns) and not proposal.missing
-        if is_enough and (best is None or len(fields) > len(best.fields)):
-            best = proposal
-    return best
+        if is_enough and (best_proposal is None or len(fields) > len(best_proposal.fields)):
+            best_proposal = proposal
+    return best_proposal
 
 
 def _match_closed_columns(shape: CanonicalSchemaName, profiles: Sequence[ColumnProfile]) -> dict[str, ColumnProfile]:
     """Return the columns whose words are a closed list of the schema; none if a needed list is missing."""
-    closed = [name for name in CANONICAL_SCHEMAS[shape].columns if COLUMNS[name].allowed]
-    columns: dict[str, ColumnProfile] = {}
-    for name in closed:
-        fitting = [p for p in profiles if p.words and p not in columns.values() and _has_allowed_words(p, name)]
-        if fitting:
-            columns[name] = max(fitting, key=lambda p: len(p.words))
-    needed = set(closed) & set(CANONICAL_SCHEMAS[shape].required)
-    return columns if needed <= columns.keys() else {}
+    closed_columns = [column for column in CANONICAL_SCHEMAS[shape].columns if COLUMNS[column].allowed]
+    profile_by_column: dict[str, ColumnProfile] = {}
+    for column in closed_columns:
+        fitting_profiles = [
+            profile
+            for profile in profiles
+            if profile.words and profile not in profile_by_column.values() and _has_allowed_words(profile, column)
+        ]
+        if fitting_profiles:
+            profile_by_column[column] = max(fitting_profiles, key=lambda profile: len(profile.words))
+    needed_columns = set(closed_columns) & set(CANONICAL_SCHEMAS[shape].required)
+    return profile_by_column if needed_columns <= profile_by_column.keys() else {}
 
 
 def _propose_closed(
     shape: CanonicalSchemaName,
-    closed: Mapping[str, ColumnProfile],
+    profile_by_column: Mapping[str, ColumnProfile],
     profiles: Sequence[ColumnProfile],
     company: CompanyValues,
 ) -> TableProposal:
     """The proposal for a table of consents or replies, which only its words show."""
-    roles = assign_roles([profile for profile in profiles if profile not in closed.values()], company)
+    roles = assign_roles([profile for profile in profiles if profile not in profile_by_column.values()], company)
     draft = MappingDraft(roles, set())
-    for name, profile in closed.items():
-        draft.fields.append(ProposedField(name, profile.header, "its words are those of this column"))
+    for column, profile in profile_by_column.items():
+        draft.fields.append(ProposedField(column, profile.header, "its words are those of this column"))
     draft.fill_person(roles.persons)
     draft.fill("record_code", roles.record)
     draft.fill("skill_text", roles.skill)

@@ -109,8 +109,8 @@ class _Group:
 
 def build_sources(
     folder: Path,
-    systems: Sequence[SystemReading],
-    own: Sequence[OwnReading],
+    system_readings: Sequence[SystemReading],
+    own_readings: Sequence[OwnReading],
     people: pl.DataFrame,
     files: Sequence[ExportFile],
 ) -> list[DraftSource]:
@@ -118,65 +118,73 @@ def build_sources(
 
     Args:
         folder: The folder of the exports.
-        systems: The exports of systems.
-        own: The own tables.
+        system_readings: The exports of systems.
+        own_readings: The own tables.
         people: The people of HR.
         files: All files of the folder; a pattern selects only those of its source.
     """
-    groups = [*_group_systems(systems), *(_group_own(table) for table in own)]
+    groups = [*_group_systems(system_readings), *(_group_own(own_reading) for own_reading in own_readings)]
     groups.sort(key=lambda group: _rank(group.shapes))
     groups = [_compare_people(group, groups) for group in groups]
-    maps = _list_maps(groups)
+    account_maps = _list_maps(groups)
     sources: list[DraftSource] = []
     all_paths = {file.path for file in files}
     for group in groups:
-        by_path: dict[str, list[FileReading]] = {file.path: [] for file in group.unread}
+        readings_by_path: dict[str, list[FileReading]] = {file.path: [] for file in group.unread}
         for reading in group.readings:
-            by_path.setdefault(reading.file.path, []).append(reading)
-        for pattern, paths in choose_patterns(folder, by_path, all_paths - by_path.keys()).items():
-            readings = tuple(reading for path in paths for reading in by_path[path]) or group.readings
-            names = {str(source.entry["name"]) for source in sources}
-            sources.append(_build_source(group, (pattern, len(paths)), readings, names, people, maps))
+            readings_by_path.setdefault(reading.file.path, []).append(reading)
+        for pattern, paths in choose_patterns(folder, readings_by_path, all_paths - readings_by_path.keys()).items():
+            readings = tuple(reading for path in paths for reading in readings_by_path[path]) or group.readings
+            taken_names = {str(source.entry["name"]) for source in sources}
+            sources.append(_build_source(group, (pattern, len(paths)), readings, taken_names, people, account_maps))
     return sources
 
 
-def _group_systems(systems: Sequence[SystemReading]) -> list[_Group]:
-    by_kind: dict[tuple[str, tuple[str, ...], str | None], list[SystemReading]] = {}
-    for export in systems:
+def _group_systems(system_readings: Sequence[SystemReading]) -> list[_Group]:
+    exports_by_kind: dict[tuple[str, tuple[str, ...], str | None], list[SystemReading]] = {}
+    for export in system_readings:
         reading = export.reading
         kind = (reading.system, tuple(sorted(reading.shapes)), reading.file.member)
-        by_kind.setdefault(kind, []).append(export)
-    kinds = [system for system, _, _ in by_kind]
+        exports_by_kind.setdefault(kind, []).append(export)
+    system_names = [system for system, _, _ in exports_by_kind]
     return [
         _Group(
             system,
-            "" if kinds.count(system) == 1 else exports[0].reading.file.stem,
+            "" if system_names.count(system) == 1 else exports[0].reading.file.stem,
             tuple(export.reading for export in exports),
             exports[0].recognized.notes,
             unread=tuple(file for export in exports for file in export.recognized.unread),
         )
-        for (system, _, _), exports in by_kind.items()
+        for (system, _, _), exports in exports_by_kind.items()
     ]
 
 
-def _group_own(own: OwnReading) -> _Group:
-    return _Group("tabular", own.table.files[0].stem, own.readings, own=own, unread=own.table.unread)
+def _group_own(own_reading: OwnReading) -> _Group:
+    return _Group(
+        "tabular",
+        own_reading.table.files[0].stem,
+        own_reading.readings,
+        own=own_reading,
+        unread=own_reading.table.unread,
+    )
 
 
 def _compare_people(group: _Group, groups: Sequence[_Group]) -> _Group:
     """Say how many people of an HR export other HR exports list as well, and whether they are the same people."""
-    others = [reading for other in groups if other is not group for reading in other.readings]
-    people, listed = list_people(group.readings), list_people(others)
-    if "person" not in group.shapes or listed.is_empty():
+    other_readings = [reading for other_group in groups if other_group is not group for reading in other_group.readings]
+    people, listed_elsewhere = list_people(group.readings), list_people(other_readings)
+    if "person" not in group.shapes or listed_elsewhere.is_empty():
         return group
-    both = people.join(listed, on="person_id", suffix="_other")
-    comment = f"{both.height:,} of its {people.height:,} people are in another HR export too, by employee number"
-    differing = both.filter(pl.col("work_email") != pl.col("work_email_other")).height
-    question = (
-        f"{differing:,} of these have another e-mail address there: if they are other people with the same number, two "
-        "people become one"
+    shared_people = people.join(listed_elsewhere, on="person_id", suffix="_other")
+    comment = (
+        f"{shared_people.height:,} of its {people.height:,} people are in another HR export too, by employee number"
     )
-    return replace(group, comments=(*group.comments, comment), questions=(question,) if differing else ())
+    differing_count = shared_people.filter(pl.col("work_email") != pl.col("work_email_other")).height
+    question = (
+        f"{differing_count:,} of these have another e-mail address there: if they are other people with the same "
+        "number, two people become one"
+    )
+    return replace(group, comments=(*group.comments, comment), questions=(question,) if differing_count else ())
 
 
 def _rank(shapes: set[CanonicalSchemaName]) -> int:
@@ -184,8 +192,8 @@ def _rank(shapes: set[CanonicalSchemaName]) -> int:
 
 
 def _list_maps(groups: Iterable[_Group]) -> pl.DataFrame:
-    maps = (list_account_map(group.readings, _serves(group) or (None,)) for group in groups)
-    return pl.concat([list_account_map((), ()), *maps])
+    account_maps = (list_account_map(group.readings, _serves(group) or (None,)) for group in groups)
+    return pl.concat([list_account_map((), ()), *account_maps])
 
 
 def _serves(group: _Group) -> tuple[str, ...]:
@@ -197,41 +205,41 @@ def _serves(group: _Group) -> tuple[str, ...]:
 
 def _build_source(
     group: _Group,
-    pattern: tuple[str, int],
+    pattern_and_count: tuple[str, int],
     readings: tuple[FileReading, ...],
     taken_names: set[str],
     people: pl.DataFrame,
     account_maps: pl.DataFrame,
 ) -> DraftSource:
     proposal = group.own.proposal if group.own else None
-    stem = group.label if proposal else f"{group.system} {group.label}"
-    entry: dict[str, Any] = {"name": source_name(stem, taken_names), "system": group.system}
+    name_stem = group.label if proposal else f"{group.system} {group.label}"
+    source_entry: dict[str, Any] = {"name": source_name(name_stem, taken_names), "system": group.system}
     if proposal is not None:
-        entry["shape"] = proposal.shape
-    entry["path"], file_count = pattern
+        source_entry["shape"] = proposal.shape
+    source_entry["path"], file_count = pattern_and_count
     if readings[0].file.member is not None:
-        entry["member"] = readings[0].file.member
-    entry["delivery"], why_delivery = _choose_delivery(group.shapes, readings)
-    if serves := _serves(group):
-        entry["serves"] = list(serves)
+        source_entry["member"] = readings[0].file.member
+    source_entry["delivery"], why_delivery = _choose_delivery(group.shapes, readings)
+    if served_systems := _serves(group):
+        source_entry["serves"] = list(served_systems)
     mentions = list_mentions(readings)
     mentions_other_people = "person" not in group.shapes and people.height and mentions.height
     matched = match_source(mentions, people, account_maps) if mentions_other_people else None
     if matched is not None and matched.kind != "own":
-        entry["accounts"] = matched.kind
-    entry |= _shared_options(readings)
-    origin = (f"own table, read as {proposal.shape}",) if proposal else group.comments
-    comments = (*origin, *_describe_rows(readings, file_count), *_describe_match(matched), *why_delivery)
+        source_entry["accounts"] = matched.kind
+    source_entry |= _shared_options(readings)
+    origin_comments = (f"own table, read as {proposal.shape}",) if proposal else group.comments
+    comments = (*origin_comments, *_describe_rows(readings, file_count), *_describe_match(matched), *why_delivery)
     inspection_questions = (*group.questions, *(proposal.questions if proposal else ()))
     questions = (*_ask_about_rows(readings, matched), *inspection_questions)
-    notes = {}
+    notes_by_column = {}
     if proposal is not None:
-        entry["mapping"] = {**proposal.mapping, **entry.get("mapping", {})}
-        notes = {
+        source_entry["mapping"] = {**proposal.mapping, **source_entry.get("mapping", {})}
+        notes_by_column = {
             proposed_field.destination: proposed_field.why if proposed_field.is_sure else f"CHECK {proposed_field.why}"
             for proposed_field in proposal.fields
         }
-    return DraftSource(entry, notes, file_count, readings, matched, comments, questions)
+    return DraftSource(source_entry, notes_by_column, file_count, readings, matched, comments, questions)
 
 
 def _choose_delivery(shapes: set[CanonicalSchemaName], readings: Sequence[FileReading]) -> tuple[str, tuple[str, ...]]:
@@ -240,64 +248,75 @@ def _choose_delivery(shapes: set[CanonicalSchemaName], readings: Sequence[FileRe
         return "incremental", ()
     if len(readings) == 1:
         return "full", ("full: one file holds them all; incremental if several files add up to all",)
-    records = [
-        {record for rows in reading.shapes.values() for record in rows.records}
+    records_by_file = [
+        {record for shape_rows in reading.shapes.values() for record in shape_rows.records}
         for reading in sorted(readings, key=lambda reading: reading.file.path)
     ]
-    if all(len(earlier & later) >= MIN_REPEATED_SHARE * len(earlier) for earlier, later in pairwise(records)):
+    if all(len(earlier & later) >= MIN_REPEATED_SHARE * len(earlier) for earlier, later in pairwise(records_by_file)):
         return "full", ("full: each file holds the records of the file before; the last one counts",)
     return "incremental", ("incremental: the files hold different records and add up",)
 
 
 def _shared_options(readings: Sequence[FileReading]) -> dict[str, Any]:
     """Return the options that settle forms which a file leaves open."""
-    entry: dict[str, Any] = {}
+    shared_entry: dict[str, Any] = {}
     for reading in readings:
         if reading.options.date_order is not None:
-            entry["date_order"] = reading.options.date_order
+            shared_entry["date_order"] = reading.options.date_order
         if reading.options.decimal_comma is not None:
-            entry["decimal_comma"] = reading.options.decimal_comma
+            shared_entry["decimal_comma"] = reading.options.decimal_comma
         if reading.options.mapping:
-            entry["mapping"] = dict(reading.options.mapping)
-    return entry
+            shared_entry["mapping"] = dict(reading.options.mapping)
+    return shared_entry
 
 
 def _describe_rows(readings: Sequence[FileReading], file_count: int) -> list[str]:
-    kept_count, set_aside_count = sum(r.kept_count for r in readings), sum(r.set_aside_count for r in readings)
+    kept_count, set_aside_count = (
+        sum(reading.kept_count for reading in readings),
+        sum(reading.set_aside_count for reading in readings),
+    )
     passed_over = sum(reading.passed_over for reading in readings)
-    files = "1 file" if file_count == 1 else f"{file_count:,} files"
+    file_phrase = "1 file" if file_count == 1 else f"{file_count:,} files"
     if len({reading.file.path for reading in readings}) < file_count:
-        files += f", {len(readings)} of them read"
-    sentence = f"{files}: {kept_count:,} of {kept_count + set_aside_count:,} rows would be kept"
+        file_phrase += f", {len(readings)} of them read"
+    sentence = f"{file_phrase}: {kept_count:,} of {kept_count + set_aside_count:,} rows would be kept"
     if passed_over:
         sentence += f", {passed_over:,} are passed over"
-    settled = dict.fromkeys(sentence for reading in readings for sentence in reading.settled)
-    return [sentence, *settled]
+    settlements = dict.fromkeys(sentence for reading in readings for sentence in reading.settled)
+    return [sentence, *settlements]
 
 
 def _describe_match(matched: MatchedRows | None) -> list[str]:
     if matched is None:
         return []
-    what = {"own": "", "employee_number": ", as its accounts are employee numbers"}.get(
+    reason = {"own": "", "employee_number": ", as its accounts are employee numbers"}.get(
         matched.kind, ", as its accounts are e-mail addresses"
     )
-    return [f"{matched.share:.0%} of its rows find their person in HR{what}"]
+    return [f"{matched.share:.0%} of its rows find their person in HR{reason}"]
 
 
 def _ask_about_rows(readings: Sequence[FileReading], matched: MatchedRows | None) -> list[str]:
     questions = list(dict.fromkeys(reading.refusal for reading in readings if reading.refusal))
     for note in dict.fromkeys(note for reading in readings for note in reading.notes):
-        noted = [reading for reading in readings if note in reading.notes]
-        questions.append(f"{len(noted)} of {len(readings)} files: {note}")
-    rules: dict[str, int] = {}
+        noted_readings = [reading for reading in readings if note in reading.notes]
+        questions.append(f"{len(noted_readings)} of {len(readings)} files: {note}")
+    count_by_rule: dict[str, int] = {}
     for reading in readings:
-        for rows in reading.shapes.values():
-            for rule, count in rows.broken_rules.items():
-                rules[rule] = rules.get(rule, 0) + count
-    kept_count, set_aside_count = sum(r.kept_count for r in readings), sum(r.set_aside_count for r in readings)
-    if rules and kept_count < MIN_KEPT_SHARE * (kept_count + set_aside_count):
-        listed = ", ".join(f"{rule} ({count:,})" for rule, count in sorted(rules.items(), key=lambda p: -p[1])[:3])
-        questions.append(f"many rows would be set aside, by the rules {listed}: footsteps sources preview shows them")
+        for shape_rows in reading.shapes.values():
+            for rule, count in shape_rows.broken_rules.items():
+                count_by_rule[rule] = count_by_rule.get(rule, 0) + count
+    kept_count, set_aside_count = (
+        sum(reading.kept_count for reading in readings),
+        sum(reading.set_aside_count for reading in readings),
+    )
+    if count_by_rule and kept_count < MIN_KEPT_SHARE * (kept_count + set_aside_count):
+        listed_rules = ", ".join(
+            f"{rule} ({count:,})"
+            for rule, count in sorted(count_by_rule.items(), key=lambda rule_and_count: -rule_and_count[1])[:3]
+        )
+        questions.append(
+            f"many rows would be set aside, by the rules {listed_rules}: footsteps sources preview shows them"
+        )
     if matched is not None and matched.share < MIN_MATCHED_SHARE:
         questions.append(
             f"{matched.row_count - matched.matched_count:,} of {matched.row_count:,} rows find no person in HR: add a "

@@ -77,21 +77,23 @@ def find_taxonomy(folder: Path, files: Sequence[ExportFile]) -> FolderTaxonomy:
         themselves.
     """
     candidates = [*_find_published(folder, files), *_find_by_headers(folder, files)]
-    claimed = frozenset[ExportFile]().union(*(members for _, members in candidates))
+    claimed_files = frozenset[ExportFile]().union(*(member_files for _, member_files in candidates))
     questions: list[str] = []
     for section, _ in candidates:
         try:
-            loaded = read_declared_taxonomy(TaxonomyConfig(**section), folder, _NO_TEXTS)
+            loaded_taxonomy = read_declared_taxonomy(TaxonomyConfig(**section), folder, _NO_TEXTS)
         except TaxonomyError as error:
             questions.append(f"files that look like a taxonomy are not used: {error}")
             continue
-        others = [_name_of(other) for other, _ in candidates if other is not section]
-        if others:
-            questions.append(f"the folder holds another taxonomy ({', '.join(others)}): use the one of the company")
-        comment = f"{section['system']}, by its files: {loaded.taxonomy.skills.height:,} micro-skills"
-        return FolderTaxonomy(section, loaded.taxonomy, claimed, (comment,), tuple(questions))
+        other_names = [_name_of(other_section) for other_section, _ in candidates if other_section is not section]
+        if other_names:
+            questions.append(
+                f"the folder holds another taxonomy ({', '.join(other_names)}): use the one of the company"
+            )
+        comment = f"{section['system']}, by its files: {loaded_taxonomy.taxonomy.skills.height:,} micro-skills"
+        return FolderTaxonomy(section, loaded_taxonomy.taxonomy, claimed_files, (comment,), tuple(questions))
     comment = "the folder holds no taxonomy: each skill text of the exports counts as a micro-skill"
-    return FolderTaxonomy({"system": "observed"}, None, claimed, (comment,), tuple(questions))
+    return FolderTaxonomy({"system": "observed"}, None, claimed_files, (comment,), tuple(questions))
 
 
 def _name_of(section: dict[str, Any]) -> str:
@@ -100,34 +102,44 @@ def _name_of(section: dict[str, Any]) -> str:
 
 def _find_published(folder: Path, files: Sequence[ExportFile]) -> Iterator[_Candidate]:
     """Find published taxonomies by the names of their files."""
-    plain = [file for file in files if file.member is None]
-    for parent in sorted({str(PurePosixPath(file.path).parent) for file in plain}):
+    plain_files = [file for file in files if file.member is None]
+    for parent in sorted({str(PurePosixPath(file.path).parent) for file in plain_files}):
         system = detect_taxonomy(folder / parent)
         if system is None:
             continue
-        named = frozenset(file for file in plain if str(PurePosixPath(file.path).parent) == parent)
-        members = named if parent != "." else frozenset(f for f in named if detect_taxonomy(folder / f.path) == system)
+        folder_files = frozenset(file for file in plain_files if str(PurePosixPath(file.path).parent) == parent)
+        member_files = (
+            folder_files
+            if parent != "."
+            else frozenset(file for file in folder_files if detect_taxonomy(folder / file.path) == system)
+        )
         if system in SINGLE_FILES:
-            members = frozenset(file for file in named if detect_taxonomy(folder / file.path) == system)
-            yield {"system": system, "skills": min(members).path}, members
+            member_files = frozenset(file for file in folder_files if detect_taxonomy(folder / file.path) == system)
+            yield {"system": system, "skills": min(member_files).path}, member_files
         else:
-            yield {"system": system, "folder": parent}, members
+            yield {"system": system, "folder": parent}, member_files
 
 
 def _find_by_headers(folder: Path, files: Sequence[ExportFile]) -> Iterator[_Candidate]:
     """Find taxonomies of one file, and the company's own tables, by their headers."""
-    own: dict[str, ExportFile] = {}
+    file_by_kind: dict[str, ExportFile] = {}
     for file in files:
         headers = _read_headers(folder, file)
-        for system, marks in _SINGLE_FILE_MARKS.items():
-            if marks <= headers:
+        for system, header_marks in _SINGLE_FILE_MARKS.items():
+            if header_marks <= headers:
                 yield {"system": system, "skills": file.path}, frozenset({file})
-        kind = next((kind for kind, marks in _OWN_TABLE_MARKS.items() if marks <= headers), None)
-        if kind is not None:
-            own.setdefault(kind, file)
-    if "skills" in own:
-        paths = {kind: own[kind].path for kind in reversed(_OWN_TABLE_MARKS) if kind in own}
-        yield {"system": "tabular", **paths}, frozenset(own.values())
+        table_kind = next(
+            (table_kind for table_kind, header_marks in _OWN_TABLE_MARKS.items() if header_marks <= headers), None
+        )
+        if table_kind is not None:
+            file_by_kind.setdefault(table_kind, file)
+    if "skills" in file_by_kind:
+        path_by_kind = {
+            table_kind: file_by_kind[table_kind].path
+            for table_kind in reversed(_OWN_TABLE_MARKS)
+            if table_kind in file_by_kind
+        }
+        yield {"system": "tabular", **path_by_kind}, frozenset(file_by_kind.values())
 
 
 def _read_headers(folder: Path, file: ExportFile) -> frozenset[str]:

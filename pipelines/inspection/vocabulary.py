@@ -150,8 +150,8 @@ LEARNING_VERB_WORDS = {
 
 def header_words(header: str) -> tuple[str, ...]:
     """Return the words of a header, split at capitals and signs, in lower case; # is the word number."""
-    spaced = re.sub(r"(?<=[^\W\d_])(?=#)|(?<=[a-zß-ÿ0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", header)
-    return tuple(re.findall(r"[^\W_]+", spaced.replace("#", " number ").casefold()))
+    spaced_header = re.sub(r"(?<=[^\W\d_])(?=#)|(?<=[a-zß-ÿ0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", header)
+    return tuple(re.findall(r"[^\W_]+", spaced_header.replace("#", " number ").casefold()))
 
 
 def names_former_state(header: str) -> bool:
@@ -174,19 +174,21 @@ def topic_fit(header: str, topic: Topic) -> int:
 
 def subjects_of(words: set[str]) -> set[Subject]:
     """Return what a table is about, by the words of its path and its headers."""
-    return {subject for subject, own in _SUBJECT_WORDS.items() if own & words}
+    return {subject for subject, subject_words in _SUBJECT_WORDS.items() if subject_words & words}
 
 
-def category_values(words: dict[str, str]) -> dict[str, str]:
+def category_values(words_by_meaning: dict[str, str]) -> dict[str, str]:
     """Return the canonical word by each word of a declaration like `FEEDBACK_KIND_WORDS`."""
-    return {word: canonical for canonical, listed in words.items() for word in listed.split(", ")}
+    return {
+        word: canonical for canonical, listed_words in words_by_meaning.items() for word in listed_words.split(", ")
+    }
 
 
 def _contains(words: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
     """Whether the words hold the phrase; a short word such as `on` or `id` counts at the end alone."""
     if len(phrase) == 1 and len(phrase[0]) <= 2:
         return words[-1:] == phrase
-    return any(words[i : i + len(phrase)] == phrase for i in range(len(words) - len(phrase) + 1))
+    return any(words[start : start + len(phrase)] == phrase for start in range(len(words) - len(phrase) + 1))
 
 
 _PHRASES: dict[Topic, set[tuple[str, ...]]] = {

@@ -36,36 +36,42 @@ def publish_delta(snapshot: Snapshot, retention_days: int) -> DeltaSnapshot:
 def _commit(snapshot: Snapshot, table: PublishedTable, retention_days: int) -> int:
     """Commit one table and return its version."""
     path, folder = snapshot.path(table.name), str(delta_folder(snapshot.folder, table.name))
-    frame = pl.scan_parquet(path)
-    schema = Schema.from_arrow(pl.DataFrame(schema=frame.collect_schema()).to_arrow().schema)
+    table_rows = pl.scan_parquet(path)
+    schema = Schema.from_arrow(pl.DataFrame(schema=table_rows.collect_schema()).to_arrow().schema)
     if DeltaTable.is_deltatable(folder):
-        delta = DeltaTable(folder)
+        delta_table = DeltaTable(folder)
     else:
         configuration = {
             "delta.enableChangeDataFeed": "true",
             "delta.logRetentionDuration": f"interval {retention_days} days",
             "delta.deletedFileRetentionDuration": f"interval {retention_days} days",
         }
-        delta = DeltaTable.create(folder, schema=schema, configuration=configuration)
-    if delta.history(1)[0].get("snapshot_id") != snapshot.snapshot_id:
-        stat = path.stat()
-        added = AddAction(path.name, stat.st_size, {}, int(stat.st_mtime * 1000), True, _statistics(frame, table))
-        delta.create_write_transaction(
-            [added],
+        delta_table = DeltaTable.create(folder, schema=schema, configuration=configuration)
+    if delta_table.history(1)[0].get("snapshot_id") != snapshot.snapshot_id:
+        file_status = path.stat()
+        add_action = AddAction(
+            path.name, file_status.st_size, {}, int(file_status.st_mtime * 1000), True, _statistics(table_rows, table)
+        )
+        delta_table.create_write_transaction(
+            [add_action],
             "overwrite",
             schema,
             commit_properties=CommitProperties(custom_metadata={"snapshot_id": snapshot.snapshot_id}),
         )
-        delta.update_incremental()
-    return delta.version()
+        delta_table.update_incremental()
+    return delta_table.version()
 
 
-def _statistics(frame: pl.LazyFrame, table: PublishedTable) -> str:
+def _statistics(table_rows: pl.LazyFrame, table: PublishedTable) -> str:
     """Number of rows and range of person_id as JSON: a reader needs both to skip a file."""
     statistics: dict[str, object] = {"numRecords": table.rows}
-    if "person_id" in frame.collect_schema() and table.rows:
+    if "person_id" in table_rows.collect_schema() and table.rows:
         person = pl.col("person_id")
-        ends = frame.select(person.min().alias("first"), person.max().alias("last"), person.null_count().alias("nulls"))
-        for name, value in zip(("minValues", "maxValues", "nullCount"), ends.collect().row(0), strict=True):
-            statistics[name] = {"person_id": value}
+        person_range = table_rows.select(
+            person.min().alias("first"), person.max().alias("last"), person.null_count().alias("nulls")
+        )
+        for statistic, bound in zip(
+            ("minValues", "maxValues", "nullCount"), person_range.collect().row(0), strict=True
+        ):
+            statistics[statistic] = {"person_id": bound}
     return json.dumps(statistics)

@@ -63,11 +63,11 @@ def publish_feed(snapshot: Snapshot, source: str, published_at: datetime) -> int
     last_file = files[-1] if files else OutboxFile(snapshot.folder, 0, 0, 0, "")
     if last_file.snapshot_id == snapshot.snapshot_id:
         return 0
-    retained = {version.snapshot_id: version for version in list_snapshots(snapshot.folder)}
-    changes = _changed_people(retained.get(last_file.snapshot_id), snapshot)
-    previous_id, time = last_file.snapshot_id or None, published_at.isoformat()
+    retained_snapshots = {version.snapshot_id: version for version in list_snapshots(snapshot.folder)}
+    changes = _changed_people(retained_snapshots.get(last_file.snapshot_id), snapshot)
+    previous_id, event_time = last_file.snapshot_id or None, published_at.isoformat()
     events = (
-        FeedEvent(sequence, person_id, change, snapshot.snapshot_id, previous_id, source, time).to_cloud_event()
+        FeedEvent(sequence, person_id, change, snapshot.snapshot_id, previous_id, source, event_time).to_cloud_event()
         for sequence, (person_id, change) in enumerate(changes.iter_rows(), start=last_file.last + 1)
     )
     sequence_range = f"{last_file.last + 1:020d}-{last_file.last + changes.height:020d}"
@@ -75,7 +75,7 @@ def publish_feed(snapshot: Snapshot, source: str, published_at: datetime) -> int
     with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as sink:
         sink.writelines(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
     for file in files[:-1]:
-        if file.snapshot_id not in retained:
+        if file.snapshot_id not in retained_snapshots:
             file.path.unlink()
     return changes.height
 
@@ -117,14 +117,18 @@ def _read_events(published: Path, after: int) -> Iterator[dict[str, Any]]:
                 yield from map(json.loads, islice(lines, max(0, after - file.first + 1), None))
 
 
-def _changed_people(before: Snapshot | None, after: Snapshot) -> pl.DataFrame:
+def _changed_people(snapshot_before: Snapshot | None, snapshot_after: Snapshot) -> pl.DataFrame:
     """One row (person_id, change) per person whose list differs; everyone if there is no snapshot before."""
     came, changed, left = get_args(FeedChange)
-    lists = fingerprint_lists(after.scan(NEXT_SKILL.name))
-    if before is None:
-        return lists.select("person_id", change=pl.lit(came)).collect().sort("person_id")
-    both = lists.join(
-        fingerprint_lists(before.scan(NEXT_SKILL.name)), on="person_id", how="full", coalesce=True, suffix="_before"
+    person_lists = fingerprint_lists(snapshot_after.scan(NEXT_SKILL.name))
+    if snapshot_before is None:
+        return person_lists.select("person_id", change=pl.lit(came)).collect().sort("person_id")
+    list_pairs = person_lists.join(
+        fingerprint_lists(snapshot_before.scan(NEXT_SKILL.name)),
+        on="person_id",
+        how="full",
+        coalesce=True,
+        suffix="_before",
     )
     change = (
         pl.when(pl.col("list_before").is_null())
@@ -134,4 +138,4 @@ def _changed_people(before: Snapshot | None, after: Snapshot) -> pl.DataFrame:
         .when(pl.col("list") != pl.col("list_before"))
         .then(pl.lit(changed))
     )
-    return both.select("person_id", change=change).drop_nulls("change").collect().sort("person_id")
+    return list_pairs.select("person_id", change=change).drop_nulls("change").collect().sort("person_id")

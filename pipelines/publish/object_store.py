@@ -93,18 +93,18 @@ def push_lake(lake: Path, options: ObjectStoreOptions) -> int:
     """
     store, folder = _open_folder(options, "lake")
     sent_before = _read_sent_files(store, folder)
-    files = {path.relative_to(lake).as_posix(): path for path in sorted(lake.rglob("*.parquet"))}
-    current = {name: [path.stat().st_size, path.stat().st_mtime_ns] for name, path in files.items()}
+    path_by_name = {path.relative_to(lake).as_posix(): path for path in sorted(lake.rglob("*.parquet"))}
+    current_files = {name: [path.stat().st_size, path.stat().st_mtime_ns] for name, path in path_by_name.items()}
     sent_bytes = sum(
         _push(store, path, folder / name, overwrite=True)
-        for name, path in files.items()
-        if sent_before.get(name) != current[name]
+        for name, path in path_by_name.items()
+        if sent_before.get(name) != current_files[name]
     )
     # before the new list is written: otherwise a push that breaks off here would leave these objects for ever
-    for name in sorted(set(sent_before) - set(current)):
+    for name in sorted(set(sent_before) - set(current_files)):
         with suppress(FileNotFoundError):
             store.delete_file(str(folder / name))
-    _write_json(store, folder / _SENT_FILES, current)
+    _write_json(store, folder / _SENT_FILES, current_files)
     return sent_bytes
 
 
@@ -122,8 +122,8 @@ def fetch_lake(lake: Path, options: ObjectStoreOptions) -> int:
         Number of copied files.
     """
     store, folder = _open_folder(options, "lake")
-    stored = {PurePosixPath(info.path).relative_to(folder) for info in _list_files(store, folder)}
-    names = stored & {PurePosixPath(name) for name in _read_sent_files(store, folder)}
+    stored_names = {PurePosixPath(file_info.path).relative_to(folder) for file_info in _list_files(store, folder)}
+    names = stored_names & {PurePosixPath(name) for name in _read_sent_files(store, folder)}
     for name in sorted(names):
         _fetch(store, folder / name, lake / name)
     for table in {name.parts[0] for name in names}:
@@ -140,7 +140,7 @@ def _open_folder(options: ObjectStoreOptions, name: str) -> tuple[Any, PurePosix
 
 def _list_files(store: Any, folder: PurePosixPath) -> list[Any]:
     selector = pafs.FileSelector(str(folder), recursive=True, allow_not_found=True)
-    return [info for info in store.get_file_info(selector) if info.type == pafs.FileType.File]
+    return [file_info for file_info in store.get_file_info(selector) if file_info.type == pafs.FileType.File]
 
 
 def _has_file(store: Any, path: PurePosixPath) -> bool:
@@ -183,8 +183,8 @@ def _fetch(store: Any, source: PurePosixPath, path: Path) -> None:
 def _drop_expired(store: Any, folder: PurePosixPath, snapshot: Snapshot) -> None:
     """Remove the objects of snapshots that the local folder no longer keeps."""
     snapshots = list_snapshots(snapshot.folder)
-    retained = {str(folder / table.path) for version in snapshots for table in version.tables}
-    retained |= {str(folder / SNAPSHOTS / version.snapshot_id / MANIFEST) for version in snapshots}
-    for info in (*_list_files(store, folder / SNAPSHOTS), *_list_files(store, folder / "tables")):
-        if info.path not in retained and "_delta_log" not in info.path:
-            store.delete_file(info.path)
+    retained_paths = {str(folder / table.path) for version in snapshots for table in version.tables}
+    retained_paths |= {str(folder / SNAPSHOTS / version.snapshot_id / MANIFEST) for version in snapshots}
+    for file_info in (*_list_files(store, folder / SNAPSHOTS), *_list_files(store, folder / "tables")):
+        if file_info.path not in retained_paths and "_delta_log" not in file_info.path:
+            store.delete_file(file_info.path)

@@ -71,10 +71,12 @@ def drop_expired_postgresql(retained_ids: list[str], uri: str, schema: str = "fo
     data_schema = _data(schema)
     with closing(adbc.connect(uri)) as connection:
         _create_schemas(connection, schema)
-        retained = {*retained_ids, _visible_snapshot(connection, schema)}
-        stored = _fetch_rows(connection, f"SELECT snapshot_id, table_name, partition_name FROM {data_schema}.stored")
-        expired = [row for row in stored if row[0] not in retained]
-        for _, table, partition in expired:
+        snapshots_to_keep = {*retained_ids, _visible_snapshot(connection, schema)}
+        stored_partitions = _fetch_rows(
+            connection, f"SELECT snapshot_id, table_name, partition_name FROM {data_schema}.stored"
+        )
+        expired_partitions = [row for row in stored_partitions if row[0] not in snapshots_to_keep]
+        for _, table, partition in expired_partitions:
             _execute(
                 connection,
                 f"ALTER TABLE {data_schema}.{_quote(table)} DETACH PARTITION {data_schema}.{_quote(partition)}",
@@ -82,7 +84,7 @@ def drop_expired_postgresql(retained_ids: list[str], uri: str, schema: str = "fo
                 f"DELETE FROM {data_schema}.stored WHERE partition_name = {quote_text(partition)}",
             )
         connection.commit()
-    return sorted({row[0] for row in expired})
+    return sorted({row[0] for row in expired_partitions})
 
 
 def copy_parquet(connection: Any, path: Path, schema: str, table: str) -> None:
@@ -94,10 +96,10 @@ def copy_parquet(connection: Any, path: Path, schema: str, table: str) -> None:
         schema: Schema of the table.
         table: Name of the table.
     """
-    frame = pl.scan_parquet(path)
-    nested = [_encode_json(name) for name, dtype in frame.collect_schema().items() if dtype.is_nested()]
+    table_rows = pl.scan_parquet(path)
+    json_columns = [_encode_json(column) for column, dtype in table_rows.collect_schema().items() if dtype.is_nested()]
     with connection.cursor() as cursor:
-        for batch in frame.with_columns(nested).collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True):
+        for batch in table_rows.with_columns(json_columns).collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True):
             cursor.adbc_ingest(table, batch.to_arrow(), mode="append", db_schema_name=schema)
 
 
@@ -122,7 +124,10 @@ def _create_schemas(connection: Any, schema: str) -> None:
     if not _fetch_rows(connection, f"SELECT 1 FROM pg_namespace WHERE nspname = {quote_text(f'{schema}_staging')}"):
         _execute(
             connection,
-            *(f"CREATE SCHEMA IF NOT EXISTS {name}" for name in (_quote(schema), _data(schema), _staging(schema))),
+            *(
+                f"CREATE SCHEMA IF NOT EXISTS {schema_name}"
+                for schema_name in (_quote(schema), _data(schema), _staging(schema))
+            ),
             f"CREATE TABLE IF NOT EXISTS {_quote(schema)}.snapshot "
             "(only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), snapshot_id text, as_of date, "
             "valid_until date)",
@@ -135,29 +140,34 @@ def _create_schemas(connection: Any, schema: str) -> None:
 def _stage(connection: Any, schema: str, snapshot: Snapshot, table: str) -> None:
     """Copy a table into the staging schema and index it by person."""
     partition = _partition(snapshot, table)
-    staged = f"{_staging(schema)}.{_quote(partition)}"
+    staging_table = f"{_staging(schema)}.{_quote(partition)}"
     columns = pl.read_parquet_schema(snapshot.path(table))
-    declared = ", ".join(f"{_quote(name)} {sql_type(dtype)}" for name, dtype in columns.items())
+    column_list = ", ".join(f"{_quote(column)} {sql_type(dtype)}" for column, dtype in columns.items())
     # the same condition as the partition's bound: attaching the partition then does not scan the rows
-    bound = f"snapshot_id IS NOT NULL AND snapshot_id = {quote_text(snapshot.snapshot_id)}"
-    _execute(connection, f"DROP TABLE IF EXISTS {staged}", f"CREATE TABLE {staged} ({declared}, CHECK ({bound}))")
+    partition_bound = f"snapshot_id IS NOT NULL AND snapshot_id = {quote_text(snapshot.snapshot_id)}"
+    _execute(
+        connection,
+        f"DROP TABLE IF EXISTS {staging_table}",
+        f"CREATE TABLE {staging_table} ({column_list}, CHECK ({partition_bound}))",
+    )
     copy_parquet(connection, snapshot.path(table), f"{schema}_staging", partition)
     if "person_id" in columns:
-        _execute(connection, f"CREATE INDEX ON {staged} (person_id)")
+        _execute(connection, f"CREATE INDEX ON {staging_table} (person_id)")
 
 
 def _swap(connection: Any, schema: str, snapshot: Snapshot) -> None:
     """Attach the staged tables as partitions and point the readers' views to them."""
-    data, snapshot_id = _data(schema), quote_text(snapshot.snapshot_id)
+    data_schema, snapshot_id = _data(schema), quote_text(snapshot.snapshot_id)
     for table in snapshot.tables:
         partition = _partition(snapshot, table.name)
         _add_columns(connection, schema, table.name, pl.read_parquet_schema(snapshot.path(table.name)))
         _execute(
             connection,
-            f"ALTER TABLE {_staging(schema)}.{_quote(partition)} SET SCHEMA {data}",
-            f"ALTER TABLE {data}.{_quote(table.name)} ATTACH PARTITION {data}.{_quote(partition)} "
+            f"ALTER TABLE {_staging(schema)}.{_quote(partition)} SET SCHEMA {data_schema}",
+            f"ALTER TABLE {data_schema}.{_quote(table.name)} ATTACH PARTITION {data_schema}.{_quote(partition)} "
             f"FOR VALUES IN ({snapshot_id})",
-            f"INSERT INTO {data}.stored VALUES ({snapshot_id}, {quote_text(table.name)}, {quote_text(partition)})",
+            f"INSERT INTO {data_schema}.stored VALUES "
+            f"({snapshot_id}, {quote_text(table.name)}, {quote_text(partition)})",
         )
     _execute(
         connection,
@@ -170,37 +180,43 @@ def _swap(connection: Any, schema: str, snapshot: Snapshot) -> None:
 
 def _add_columns(connection: Any, schema: str, table: str, columns: Mapping[str, pl.DataType]) -> None:
     """Give the partitioned table and the readers' view every new column; columns are never removed."""
-    parent = f"{_data(schema)}.{_quote(table)}"
-    declared = {name: f"{_quote(name)} {sql_type(dtype)}" for name, dtype in columns.items()}
+    parent_table = f"{_data(schema)}.{_quote(table)}"
+    declaration_by_column = {column: f"{_quote(column)} {sql_type(dtype)}" for column, dtype in columns.items()}
     attributes = _fetch_rows(
         connection,
-        f"SELECT attname FROM pg_attribute WHERE attrelid = to_regclass({quote_text(parent)}) AND attnum > 0 "
+        f"SELECT attname FROM pg_attribute WHERE attrelid = to_regclass({quote_text(parent_table)}) AND attnum > 0 "
         "AND NOT attisdropped ORDER BY attnum",
     )
-    existing = {row[0] for row in attributes}
-    if existing >= set(columns):
+    existing_columns = {attribute[0] for attribute in attributes}
+    if existing_columns >= set(columns):
         return
-    if existing:
-        changes = [f"ALTER TABLE {parent} ADD COLUMN {declared[name]}" for name in columns if name not in existing]
+    if existing_columns:
+        statements = [
+            f"ALTER TABLE {parent_table} ADD COLUMN {declaration_by_column[column]}"
+            for column in columns
+            if column not in existing_columns
+        ]
     else:
-        changes = [f"CREATE TABLE {parent} ({', '.join(declared.values())}) PARTITION BY LIST (snapshot_id)"]
+        statements = [
+            f"CREATE TABLE {parent_table} ({', '.join(declaration_by_column.values())}) PARTITION BY LIST (snapshot_id)"
+        ]
     _execute(
         connection,
-        *changes,
-        f"CREATE OR REPLACE VIEW {_quote(schema)}.{_quote(table)} AS SELECT * FROM {parent} "
+        *statements,
+        f"CREATE OR REPLACE VIEW {_quote(schema)}.{_quote(table)} AS SELECT * FROM {parent_table} "
         f"WHERE snapshot_id = (SELECT snapshot_id FROM {_quote(schema)}.snapshot)",
     )
 
 
-def _encode_json(name: str) -> pl.Expr:
+def _encode_json(column: str) -> pl.Expr:
     """A nested column as JSON text: polars encodes structs only, so the value is encoded inside a struct."""
-    encoded = pl.struct(v=name).struct.json_encode().str.strip_prefix('{"v":').str.strip_suffix("}")
-    return pl.when(pl.col(name).is_not_null()).then(encoded).alias(name)
+    encoded = pl.struct(v=column).struct.json_encode().str.strip_prefix('{"v":').str.strip_suffix("}")
+    return pl.when(pl.col(column).is_not_null()).then(encoded).alias(column)
 
 
 def _visible_snapshot(connection: Any, schema: str) -> str | None:
-    rows = _fetch_rows(connection, f"SELECT snapshot_id FROM {_quote(schema)}.snapshot")
-    return rows[0][0] if rows else None
+    snapshot_rows = _fetch_rows(connection, f"SELECT snapshot_id FROM {_quote(schema)}.snapshot")
+    return snapshot_rows[0][0] if snapshot_rows else None
 
 
 def _partition(snapshot: Snapshot, table: str) -> str:

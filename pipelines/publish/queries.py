@@ -81,34 +81,37 @@ def _parquet_query(path: Path) -> Query:
 
 def _delta_query(folder: Path, version: int) -> Query:
     """Query a Delta table; its SQL runs in Python, because a SQL console needs an extension to read Delta."""
-    table = f"DeltaTable({str(folder)!r}, version={version})"
+    table_code = f"DeltaTable({str(folder)!r}, version={version})"
     # By delta-rs: Arrow's threads, which read through deltalake's datasets, sometimes abort a process as it ends.
-    rows = f"QueryBuilder().register('t', {table}).execute('SELECT * FROM t LIMIT 10').read_all()"
-    imports, frame = "import polars as pl; from deltalake import DeltaTable, QueryBuilder", f"pl.from_arrow({rows})"
+    rows_code = f"QueryBuilder().register('t', {table_code}).execute('SELECT * FROM t LIMIT 10').read_all()"
+    imports, frame_code = (
+        "import polars as pl; from deltalake import DeltaTable, QueryBuilder",
+        f"pl.from_arrow({rows_code})",
+    )
     return Query(
-        python=f"{imports}; {frame}",
-        sql=f"from deltalake import DeltaTable, QueryBuilder; {rows}",
+        python=f"{imports}; {frame_code}",
+        sql=f"from deltalake import DeltaTable, QueryBuilder; {rows_code}",
         # through polars: pandas does not accept the lists of views that the engine returns
-        pandas=f"{imports}; {frame}.to_pandas()",
+        pandas=f"{imports}; {frame_code}.to_pandas()",
     )
 
 
 def _duckdb_query(file: Path, table: str) -> Query:
-    select = f"SELECT * FROM {table} LIMIT 10"
-    connected = f"import duckdb; duckdb.connect({str(file)!r}, read_only=True).sql({select!r})"
+    select_statement = f"SELECT * FROM {table} LIMIT 10"
+    query_code = f"import duckdb; duckdb.connect({str(file)!r}, read_only=True).sql({select_statement!r})"
     return Query(
-        python=f"{connected}.pl()",
+        python=f"{query_code}.pl()",
         sql=f"ATTACH {quote_text(file)} AS footsteps (READ_ONLY); SELECT * FROM footsteps.{table} LIMIT 10;",
-        pandas=f"{connected}.df()",
+        pandas=f"{query_code}.df()",
     )
 
 
 def _postgresql_query(view: str, uri_variable: str) -> Query:
-    select = f"SELECT * FROM {view} LIMIT 10"
-    uri = f"os.environ[{uri_variable!r}]"
+    select_statement = f"SELECT * FROM {view} LIMIT 10"
+    uri_code = f"os.environ[{uri_variable!r}]"
     return Query(
-        python=f"import os, polars as pl; pl.read_database_uri({select!r}, {uri}, engine='adbc')",
-        sql=f"{select};",
+        python=f"import os, polars as pl; pl.read_database_uri({select_statement!r}, {uri_code}, engine='adbc')",
+        sql=f"{select_statement};",
         pandas="import os, pandas as pd, adbc_driver_postgresql.dbapi as adbc; "
-        f"pd.read_sql({select!r}, adbc.connect({uri}))",
+        f"pd.read_sql({select_statement!r}, adbc.connect({uri_code}))",
     )

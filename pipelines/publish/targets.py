@@ -79,8 +79,8 @@ def publish_target(target: str, context: PublishContext) -> PublishOutcome:
     try:
         return PublishOutcome(target, publish(context, target_options(context.options)))
     except Exception as failure:  # a failure of another system must not stop the run: the next run tries again
-        lines = str(failure).strip().splitlines() or ["no reason given"]
-        return PublishOutcome(target, "", f"{type(failure).__name__}: {redact_secrets(lines[0])}")
+        message_lines = str(failure).strip().splitlines() or ["no reason given"]
+        return PublishOutcome(target, "", f"{type(failure).__name__}: {redact_secrets(message_lines[0])}")
 
 
 def _require_secret(variable: str, description: str) -> str:

@@ -102,8 +102,8 @@ def adapters_by_system(adapters: Iterable[Adapter]) -> Mapping[str, Adapter]:
     """
     by_system: dict[str, Adapter] = {}
     for adapter in adapters:
-        if other := by_system.get(adapter.system):
-            raise ValueError(f"two adapters are called {adapter.system}: {other.title} and {adapter.title}")
+        if namesake := by_system.get(adapter.system):
+            raise ValueError(f"two adapters are called {adapter.system}: {namesake.title} and {adapter.title}")
         by_system[adapter.system] = adapter
     return dict(sorted(by_system.items()))
 
@@ -111,11 +111,11 @@ def adapters_by_system(adapters: Iterable[Adapter]) -> Mapping[str, Adapter]:
 @cache
 def all_adapters() -> Mapping[str, Adapter]:
     """Return every adapter by system: the constant ADAPTER of each module in the domain folders, and of `tabular`."""
-    modules = ["pipelines.sources.tabular"]
+    module_names = ["pipelines.sources.tabular"]
     for folder in FOLDERS:
         package = importlib.import_module(f"pipelines.sources.{folder}")
-        modules += [f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
-    return adapters_by_system(importlib.import_module(module).ADAPTER for module in modules)
+        module_names += [f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
+    return adapters_by_system(importlib.import_module(module).ADAPTER for module in module_names)
 
 
 def get_adapter(system: str) -> Adapter:
@@ -150,42 +150,42 @@ def read_export(
     """
     table = open_export(path, adapter, options, check_in_background)
     declared = declared_shape_maps(adapter, options)
-    reshaped = [(shape, reshape_table(table, shape, path.name)) for shape in select_shape_maps(declared, table)]
-    maps = [(apply_overrides(shape, options, text, path.name), text) for shape, text in reshaped]
-    unused = _unused_headers([shape for shape, _ in maps], table)
-    sensitive = tuple(header for header in unused if sensitive_class(header))
-    malformed = table.malformed
-    if sensitive:
+    reshaped_tables = [(shape, reshape_table(table, shape, path.name)) for shape in select_shape_maps(declared, table)]
+    maps = [(apply_overrides(shape, options, reshaped, path.name), reshaped) for shape, reshaped in reshaped_tables]
+    unused_headers = _unused_headers([shape for shape, _ in maps], table)
+    sensitive_headers = tuple(header for header in unused_headers if sensitive_class(header))
+    malformed_rows = table.malformed
+    if sensitive_headers:
         # Nobody can tell which field of a malformed row is the sensitive one, so none of its text is kept.
-        malformed = malformed.with_columns(pl.lit(None, pl.String).alias("row_text"))
+        malformed_rows = malformed_rows.with_columns(pl.lit(None, pl.String).alias("row_text"))
     byte_count = path.stat().st_size if table.byte_count is None else table.byte_count
     compute = _compute_now if byte_count <= SMALL_FILE_BYTES else list
-    filled = {part.texts.shape.shape: part for part in _fill_shapes(maps, table, options, path.name, compute)}
-    shapes = {shape.shape: empty_frame(shape.shape) for shape in declared}
-    shapes |= {shape: part.frame for shape, part in filled.items()}
+    shapes = {filled.texts.shape.shape: filled for filled in _fill_shapes(maps, table, options, path.name, compute)}
+    frames = {shape.shape: empty_frame(shape.shape) for shape in declared}
+    frames |= {shape: filled.frame for shape, filled in shapes.items()}
 
     def read_again(shape: CanonicalSchemaName, row_numbers: pl.Series) -> pl.LazyFrame:
         is_wanted = pl.col(ROW_NUMBER).is_in(row_numbers.implode())
         if byte_count <= SMALL_FILE_BYTES:
-            return shapes[shape].filter(is_wanted)
-        return _fill_again(filled[shape], options, is_wanted)
+            return frames[shape].filter(is_wanted)
+        return _fill_again(shapes[shape], options, is_wanted)
 
     return Export(
-        shapes,
-        malformed.cache(),
-        tuple(header for header in unused if header not in sensitive),
-        sensitive,
+        frames,
+        malformed_rows.cache(),
+        tuple(header for header in unused_headers if header not in sensitive_headers),
+        sensitive_headers,
         table.encoding,
         table.delimiter,
         table.row_count,
         {
-            shape: count_reasons(part.rows)
-            for shape, part in filled.items()
-            if part.texts.shape.pass_over or part.texts.shape.counts_empty
+            shape: count_reasons(filled.rows)
+            for shape, filled in shapes.items()
+            if filled.texts.shape.pass_over or filled.texts.shape.counts_empty
         },
-        {shape: count_unknown_words(part.texts.shape, part.rows, part.frame) for shape, part in filled.items()},
+        {shape: count_unknown_words(filled.texts.shape, filled.rows, filled.frame) for shape, filled in shapes.items()},
         table.notes,
-        frozenset(shape for shape, part in filled.items() if is_hashed(part.texts.shape)),
+        frozenset(shape for shape, filled in shapes.items() if is_hashed(filled.texts.shape)),
         read_again,
         table.is_regular,
     )
@@ -210,47 +210,54 @@ class _FilledShape(NamedTuple):
 
 
 def _fill_shapes(
-    maps: Sequence[tuple[ShapeMap, TextTable]],
+    maps_with_tables: Sequence[tuple[ShapeMap, TextTable]],
     table: TextTable,
     options: SourceOptions,
-    name: str,
+    file_name: str,
     compute: Callable[[Sequence[pl.LazyFrame]], list[pl.LazyFrame]],
 ) -> list[_FilledShape]:
     """Fill the shapes of a file.
 
     Args:
-        maps: Each shape map, fitted to the file, with the file reshaped for it.
+        maps_with_tables: Each shape map, fitted to the file, with the file reshaped for it.
         table: The file.
         options: Options of the source.
-        name: Name of the file, for messages.
+        file_name: Name of the file, for messages.
         compute: Takes the frames of each step and returns the same rows, held in memory or not.
     """
-    shapes, tables = zip(*maps, strict=True)
-    rows = compute([_scan_rows(shape, text) for shape, text in maps])
-    read = [scanned.filter(pl.col(REASON).is_null()) for scanned in rows]
-    scanned_texts = compute([scan_texts(*parts) for parts in zip(shapes, read, tables, strict=True)])
-    texts = [read_texts(shape, scanned) for shape, scanned in zip(shapes, scanned_texts, strict=True)]
+    shape_maps, tables = zip(*maps_with_tables, strict=True)
+    rows_by_shape = compute([_scan_rows(shape_map, reshaped) for shape_map, reshaped in maps_with_tables])
+    read_rows = [scanned.filter(pl.col(REASON).is_null()) for scanned in rows_by_shape]
+    scanned_texts = compute([scan_texts(*arguments) for arguments in zip(shape_maps, read_rows, tables, strict=True)])
+    texts = [read_texts(shape, scanned) for shape, scanned in zip(shape_maps, scanned_texts, strict=True)]
     # JSON, Parquet and workbooks write numbers with a decimal point.
-    transforms = prove_forms(texts, options, name, table.has_open_schema or table.encoding is None)
-    frames = compute([fill_shape(text, proven, options) for text, proven in zip(texts, transforms, strict=True)])
-    return [_FilledShape(*parts) for parts in zip(tables, rows, texts, transforms, frames, strict=True)]
+    transforms = prove_forms(texts, options, file_name, table.has_open_schema or table.encoding is None)
+    frames = compute(
+        [
+            fill_shape(shape_texts, shape_transforms, options)
+            for shape_texts, shape_transforms in zip(texts, transforms, strict=True)
+        ]
+    )
+    return [_FilledShape(*fields) for fields in zip(tables, rows_by_shape, texts, transforms, frames, strict=True)]
 
 
-def _fill_again(shape: _FilledShape, options: SourceOptions, is_wanted: pl.Expr) -> pl.LazyFrame:
+def _fill_again(filled_shape: _FilledShape, options: SourceOptions, is_wanted: pl.Expr) -> pl.LazyFrame:
     """Return the frame of a shape with only some of its rows, which are chosen before any text is cast."""
-    chosen = replace(shape.table, scan=lambda columns: shape.table.scan(columns).filter(is_wanted))
-    rows = _scan_rows(shape.texts.shape, chosen).filter(pl.col(REASON).is_null())
-    texts = scan_texts(shape.texts.shape, rows, chosen)
-    return fill_shape(replace(shape.texts, texts=texts), shape.transforms, options)
+    wanted_table = replace(filled_shape.table, scan=lambda columns: filled_shape.table.scan(columns).filter(is_wanted))
+    wanted_rows = _scan_rows(filled_shape.texts.shape, wanted_table).filter(pl.col(REASON).is_null())
+    texts = scan_texts(filled_shape.texts.shape, wanted_rows, wanted_table)
+    return fill_shape(replace(filled_shape.texts, texts=texts), filled_shape.transforms, options)
 
 
 def _unused_headers(shapes: Sequence[ShapeMap], table: TextTable) -> list[str]:
     """Return the headers of the file that none of the shape maps reads."""
-    headers = [h for shape in shapes for h in (*headers_read_by(shape), *unpivoted_headers(table, shape.unpivot))]
-    paths = {table.key(name) for header in headers for name in (header, *frame_columns(header, table))}
+    read_headers = [
+        header for shape in shapes for header in (*headers_read_by(shape), *unpivoted_headers(table, shape.unpivot))
+    ]
+    read_keys = {table.key(column) for header in read_headers for column in (header, *frame_columns(header, table))}
 
     def is_read(key: str) -> bool:
-        return key in paths or (table.has_open_schema and any(covers(path, key) for path in paths))
+        return key in read_keys or (table.has_open_schema and any(covers(read_key, key) for read_key in read_keys))
 
     return [header for header in table.headers if header.strip() and not is_read(table.key(header))]
 
@@ -288,8 +295,8 @@ def open_export(
     if "parquet" in adapter.formats and is_parquet(path):
         return read_parquet(path)
     if options.member is None and "csv" in adapter.formats and is_workbook(path):
-        wanted = _headers_wanted(adapter, options)
-        return read_workbook(path, wanted, adapter.skip_after_header, adapter.skip_unless)
+        wanted_headers = _headers_wanted(adapter, options)
+        return read_workbook(path, wanted_headers, adapter.skip_after_header, adapter.skip_unless)
     opened = open_file(path, options.encoding, options.member)
     if "json" in adapter.formats:
         opened = drop_line_prefixes(opened)

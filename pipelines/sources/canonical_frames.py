@@ -73,16 +73,18 @@ def scan_texts(shape: ShapeMap, rows: pl.LazyFrame, table: TextTable) -> pl.Lazy
         rows: The rows that the shape reads, with every column of its headers.
         table: The file.
     """
-    fields = _variants_by_field(shape)
+    variants_by_field = _variants_by_field(shape)
     # which variant is chosen is a column of its own: inside each text it would be computed again
-    chosen = {
+    chosen_by_destination = {
         destination: choose_variant(variants, shape, table)
-        for destination, variants in fields.items()
+        for destination, variants in variants_by_field.items()
         if len(variants) > 1 or variants[0].is_conditional
     }
-    rows = rows.with_columns(**{f"{_CHOSEN}{destination}": variant for destination, variant in chosen.items()})
+    rows = rows.with_columns(
+        **{f"{_CHOSEN}{destination}": variant for destination, variant in chosen_by_destination.items()}
+    )
     return rows.select(
-        ROW_NUMBER, *(text for variants in fields.values() for text in _field_texts(variants, shape, table))
+        ROW_NUMBER, *(text for variants in variants_by_field.values() for text in _field_texts(variants, shape, table))
     )
 
 
@@ -97,22 +99,26 @@ def read_texts(shape: ShapeMap, texts: pl.LazyFrame) -> ShapeTexts:
 
 
 def prove_forms(
-    shapes: Sequence[ShapeTexts], options: SourceOptions, name: str, has_typed_numbers: bool
+    shapes: Sequence[ShapeTexts], options: SourceOptions, file_name: str, has_typed_numbers: bool
 ) -> list[dict[str, Transform]]:
     """Return per shape the transform of each column of text, completed by what the cells of the complete file prove.
 
     Args:
         shapes: The shapes of the file.
         options: Options of the source.
-        name: Name of the file, for messages.
+        file_name: Name of the file, for messages.
         has_typed_numbers: Whether the format of the file writes numbers with a decimal point.
 
     Raises:
         ExportRefused: If the cells can be read in two ways and the file proves neither.
     """
-    columns = [_text_columns_to_prove(shape, options) for shape in shapes]
-    proven = iter(prove_transforms([column for group in columns for column in group], name, has_typed_numbers))
-    return [{column.name: next(proven) for column in group} for group in columns]
+    columns_by_shape = [_text_columns_to_prove(shape, options) for shape in shapes]
+    proven_transforms = iter(
+        prove_transforms(
+            [column for shape_columns in columns_by_shape for column in shape_columns], file_name, has_typed_numbers
+        )
+    )
+    return [{column.name: next(proven_transforms) for column in shape_columns} for shape_columns in columns_by_shape]
 
 
 def fill_shape(shape: ShapeTexts, transforms: Mapping[str, Transform], options: SourceOptions) -> pl.LazyFrame:
@@ -139,77 +145,85 @@ def fill_shape(shape: ShapeTexts, transforms: Mapping[str, Transform], options: 
         )
         return hours_between(value, pl.col(column), *moments)
 
-    missing = [column for column in columns if column not in shape.fields]
-    frame = shape.texts.with_columns(
+    missing_columns = [column for column in columns if column not in shape.fields]
+    typed_rows = shape.texts.with_columns(
         *(
-            pl.coalesce(cast(text) for text in _text_columns(variants)).cast(COLUMNS[column].dtype).alias(column)
+            pl.coalesce(cast(text_column) for text_column in _text_columns(variants))
+            .cast(COLUMNS[column].dtype)
+            .alias(column)
             for column, variants in shape.fields.items()
         ),
-        *(pl.lit(None, COLUMNS[column].dtype).alias(column) for column in missing),
-        *(pl.lit(None, pl.String).alias(f"text:{column}") for column in missing),
+        *(pl.lit(None, COLUMNS[column].dtype).alias(column) for column in missing_columns),
+        *(pl.lit(None, pl.String).alias(f"text:{column}") for column in missing_columns),
     )
     if is_hashed(shape.shape):
         # The hash is of the mapped text, in the alphabetical order of the columns; a state is made of these texts.
         destinations = {field_map.destination for field_map in shape.shape.fields if field_map.headers} - {"state_code"}
-        mapped = sorted(f"text:{destination}" for destination in destinations)
-        row_text = pl.concat_str((pl.col(column).fill_null("\x00") for column in mapped), separator="\x1f")
-        frame = frame.with_columns(hash_texts(row_text).alias("record_code"))
-    return frame.select(ROW_NUMBER, *columns, *(f"text:{column}" for column in columns)).cache()
+        mapped_columns = sorted(f"text:{destination}" for destination in destinations)
+        row_text = pl.concat_str((pl.col(column).fill_null("\x00") for column in mapped_columns), separator="\x1f")
+        typed_rows = typed_rows.with_columns(hash_texts(row_text).alias("record_code"))
+    return typed_rows.select(ROW_NUMBER, *columns, *(f"text:{column}" for column in columns)).cache()
 
 
 def _variants_by_field(shape: ShapeMap) -> dict[str, list[FieldMap]]:
-    fields: dict[str, list[FieldMap]] = {}
+    variants_by_field: dict[str, list[FieldMap]] = {}
     for field_map in shape.fields:
-        fields.setdefault(field_map.destination, []).append(field_map)
-    return fields
+        variants_by_field.setdefault(field_map.destination, []).append(field_map)
+    return variants_by_field
 
 
 def _field_texts(variants: Sequence[FieldMap], shape: ShapeMap, table: TextTable) -> list[pl.Expr]:
     """Return the text of a field, and per variant its text, its ends and its moments if they are cast differently."""
-    chosen = pl.col(f"{_CHOSEN}{variants[0].destination}")
+    chosen_position = pl.col(f"{_CHOSEN}{variants[0].destination}")
 
     def if_chosen(position: int, text: pl.Expr) -> pl.Expr:
         is_only = len(variants) == 1 and not variants[0].is_conditional
-        return text if is_only else pl.when(chosen == position).then(text)
+        return text if is_only else pl.when(chosen_position == position).then(text)
 
     texts = [if_chosen(i, field_text(field_map, shape, table)) for i, field_map in enumerate(variants)]
-    columns = _text_columns(variants)
-    parts = [text.alias(column) for text, column in zip(texts, columns, strict=True)] if len(columns) > 1 else []
-    for i, (column, field_map) in enumerate(zip(columns, variants, strict=False)):
-        parts += [
+    text_columns = _text_columns(variants)
+    separate_texts = (
+        [text.alias(column) for text, column in zip(texts, text_columns, strict=True)] if len(text_columns) > 1 else []
+    )
+    for i, (column, field_map) in enumerate(zip(text_columns, variants, strict=False)):
+        separate_texts += [
             if_chosen(i, joined_text(headers, table)).alias(f"{column}:{end}")
             for end in (*_ENDS, *_MOMENTS)
             if (headers := getattr(field_map, end))
         ]
-    return [pl.coalesce(texts).alias(f"text:{variants[0].destination}"), *parts]
+    return [pl.coalesce(texts).alias(f"text:{variants[0].destination}"), *separate_texts]
 
 
 def _text_columns(variants: Sequence[FieldMap]) -> list[str]:
     """Return the columns of text that are cast: one per field, or one per variant if they are cast differently."""
     column = f"text:{variants[0].destination}"
-    casts = [
+    cast_settings = [
         (transform_for(field_map), field_map.lowest, field_map.highest, field_map.began, field_map.ended)
         for field_map in variants
     ]
-    return [f"{column}:{i}" for i in range(len(variants))] if any(cast != casts[0] for cast in casts) else [column]
+    return (
+        [f"{column}:{i}" for i in range(len(variants))]
+        if any(settings != cast_settings[0] for settings in cast_settings)
+        else [column]
+    )
 
 
 def _text_columns_to_prove(shape: ShapeTexts, options: SourceOptions) -> list[TextColumn]:
-    columns = []
+    text_columns = []
 
     def add(column: str, headers: tuple[str, ...], destination: str, transform: Transform) -> None:
         cells = shape.sample[column].drop_nulls()
         is_complete = shape.sample.height < SAMPLE_ROWS
-        columns.append(TextColumn(column, shape.texts, cells, is_complete, headers, destination, transform))
+        text_columns.append(TextColumn(column, shape.texts, cells, is_complete, headers, destination, transform))
 
     for destination, variants in shape.fields.items():
-        names = _text_columns(variants)
-        groups = [[variant] for variant in variants] if len(names) > 1 else [variants]
-        for column, group in zip(names, groups, strict=True):
-            headers = tuple(header for field_map in group for header in field_map.headers)
-            add(column, headers, destination, source_transform(group[0], options))
+        column_names = _text_columns(variants)
+        variant_groups = [[variant] for variant in variants] if len(column_names) > 1 else [variants]
+        for column, grouped_variants in zip(column_names, variant_groups, strict=True):
+            headers = tuple(header for field_map in grouped_variants for header in field_map.headers)
+            add(column, headers, destination, source_transform(grouped_variants[0], options))
             for end in (*_ENDS, *_MOMENTS):
-                if end_headers := getattr(group[0], end):
+                if end_headers := getattr(grouped_variants[0], end):
                     transform = with_options(_MOMENT if end in _MOMENTS else _NUMBER, options)
                     add(f"{column}:{end}", end_headers, destination, transform)
-    return columns
+    return text_columns

@@ -89,7 +89,7 @@ class _Proof:
         return "first" if self.first > self.second else "second"
 
 
-def prove_transforms(columns: Sequence[TextColumn], name: str, has_typed_numbers: bool) -> list[Transform]:
+def prove_transforms(columns: Sequence[TextColumn], file_name: str, has_typed_numbers: bool) -> list[Transform]:
     """Complete the transforms of all columns of a file by what its cells prove.
 
     A column that proves a form is read by it. A column that proves none is read by the form that the other columns of
@@ -97,7 +97,7 @@ def prove_transforms(columns: Sequence[TextColumn], name: str, has_typed_numbers
 
     Args:
         columns: The columns. A form that a transform declares needs no proof.
-        name: Name of the file, for messages.
+        file_name: Name of the file, for messages.
         has_typed_numbers: Whether the format of the file writes numbers with a decimal point, as JSON does.
 
     Returns:
@@ -107,101 +107,119 @@ def prove_transforms(columns: Sequence[TextColumn], name: str, has_typed_numbers
         ExportRefused: If a column can be read both ways and nothing in the file proves which is right.
     """
     transforms = [column.transform for column in columns]
-    for i, sign in _decimal_signs(columns, name, has_typed_numbers).items():
-        transforms[i] = replace(transforms[i], decimal_comma=sign)
-    for i, order in _date_orders(columns, name).items():
-        transforms[i] = replace(transforms[i], date_order=order)
+    for position, is_comma in _decimal_signs(columns, file_name, has_typed_numbers).items():
+        transforms[position] = replace(transforms[position], decimal_comma=is_comma)
+    for position, order in _date_orders(columns, file_name).items():
+        transforms[position] = replace(transforms[position], date_order=order)
     for column, transform in zip(columns, transforms, strict=True):
         if transform.kind == "score" and transform.scale is None and not transform.is_share:
-            _check_share(column, transform, name)
+            _check_share(column, transform, file_name)
     return transforms
 
 
-def _date_orders(columns: Sequence[TextColumn], name: str) -> dict[int, DateOrder]:
+def _date_orders(columns: Sequence[TextColumn], file_name: str) -> dict[int, DateOrder]:
     """Return the order of day and month by position of the column; a column without such dates has none."""
-    asked = {
-        i: column
-        for i, column in enumerate(columns)
+    undeclared_columns = {
+        position: column
+        for position, column in enumerate(columns)
         if column.transform.kind in ("date", "datetime")
         and not column.transform.formats
         and column.transform.date_order is None
     }
-    asked = {i: column for i, column in asked.items() if _may_hold(column, AMBIGUOUS_DATE)}
-    counts = dict(zip(asked, _aggregate(list(asked.values()), _count_date_readings), strict=True))
-    proofs = {i: _Proof(row["day_in_front"], row["month_in_front"], row["both"]) for i, row in counts.items()}
-    pooled = _pool(proofs.values())
-    orders: dict[int, DateOrder] = {}
-    for i, proof in proofs.items():
-        side = proof.side if pooled.side in ("neither", "contradiction") else pooled.side
-        if counts[i]["may_begin_with_year"] and counts[i]["first_numbers"] < counts[i]["last_numbers"]:
+    undeclared_columns = {
+        position: column for position, column in undeclared_columns.items() if _may_hold(column, AMBIGUOUS_DATE)
+    }
+    reading_counts = dict(
+        zip(undeclared_columns, _aggregate(list(undeclared_columns.values()), _count_date_readings), strict=True)
+    )
+    proof_by_position = {
+        position: _Proof(column_counts["day_in_front"], column_counts["month_in_front"], column_counts["both"])
+        for position, column_counts in reading_counts.items()
+    }
+    pooled_proof = _pool(proof_by_position.values())
+    order_by_position: dict[int, DateOrder] = {}
+    for position, proof in proof_by_position.items():
+        proven_side = proof.side if pooled_proof.side in ("neither", "contradiction") else pooled_proof.side
+        if (
+            reading_counts[position]["may_begin_with_year"]
+            and reading_counts[position]["first_numbers"] < reading_counts[position]["last_numbers"]
+        ):
             raise UnprovenForm(
-                f"{name}: the dates in {columns[i].label} can be read with the year in front or at the end: set "
-                "`date_order` to day_first or month_first, or the format %y/%m/%d in the mapping",
+                f"{file_name}: the dates in {columns[position].label} can be read with the year in front or at the end:"
+                " set `date_order` to day_first or month_first, or the format %y/%m/%d in the mapping",
                 "date_order",
-                columns[i],
+                columns[position],
             )
-        if side in ("neither", "contradiction") and proof.both:
-            counted = f"{pooled.first} dates have a day in front, {pooled.second} have a month in front"
+        if proven_side in ("neither", "contradiction") and proof.both:
+            contradiction = (
+                f"{pooled_proof.first} dates have a day in front, {pooled_proof.second} have a month in front"
+            )
             raise UnprovenForm(
-                f"{name}: the dates in {columns[i].label} can be read day first or month first "
-                f"({'no day is above 12' if side == 'neither' else counted}): set `date_order` to day_first or "
-                "month_first",
+                f"{file_name}: the dates in {columns[position].label} can be read day first or month first "
+                f"({'no day is above 12' if proven_side == 'neither' else contradiction}): set `date_order` to "
+                "day_first or month_first",
                 "date_order",
-                columns[i],
+                columns[position],
             )
-        orders[i] = "month_first" if side == "second" else "day_first"
-    return orders
+        order_by_position[position] = "month_first" if proven_side == "second" else "day_first"
+    return order_by_position
 
 
 def _count_date_readings(text: pl.Expr) -> pl.Expr:
-    parts = text.str.extract_groups(AMBIGUOUS_DATE).struct
-    first, second, last = (parts.field(i).cast(pl.Int64) for i in ("1", "2", "3"))
-    is_both = (first <= 12) & (second <= 12) & (first != second)
-    has_short_year = (parts.field("1").str.len_bytes() == 2) & (parts.field("3").str.len_bytes() == 2)
+    """Return one struct: how many dates have a day in front, a month or either, and whether a year may be in front."""
+    date_groups = text.str.extract_groups(AMBIGUOUS_DATE).struct
+    first_number, second_number, last_number = (date_groups.field(group).cast(pl.Int64) for group in ("1", "2", "3"))
+    is_both = (first_number <= 12) & (second_number <= 12) & (first_number != second_number)
+    has_short_year = (date_groups.field("1").str.len_bytes() == 2) & (date_groups.field("3").str.len_bytes() == 2)
     return pl.struct(
-        (first > 12).sum().alias("day_in_front"),
-        (second > 12).sum().alias("month_in_front"),
+        (first_number > 12).sum().alias("day_in_front"),
+        (second_number > 12).sum().alias("month_in_front"),
         is_both.sum().alias("both"),
-        (has_short_year & (second <= 12) & last.is_between(1, 31)).all().alias("may_begin_with_year"),
-        first.n_unique().alias("first_numbers"),
-        last.n_unique().alias("last_numbers"),
+        (has_short_year & (second_number <= 12) & last_number.is_between(1, 31)).all().alias("may_begin_with_year"),
+        first_number.n_unique().alias("first_numbers"),
+        last_number.n_unique().alias("last_numbers"),
     )
 
 
-def _decimal_signs(columns: Sequence[TextColumn], name: str, has_typed_numbers: bool) -> dict[int, bool | None]:
+def _decimal_signs(columns: Sequence[TextColumn], file_name: str, has_typed_numbers: bool) -> dict[int, bool | None]:
     """Return by position of the column whether a comma is its decimal sign; None if no number needs it."""
-    asked = {
-        i: column
-        for i, column in enumerate(columns)
+    undeclared_columns = {
+        position: column
+        for position, column in enumerate(columns)
         if column.transform.kind in NUMERIC_KINDS and column.transform.decimal_comma is None
     }
-    proofs = {i: _sample_proof(column, has_typed_numbers) for i, column in asked.items()}
-    unproven = [
-        i
-        for i, proof in proofs.items()
-        if not columns[i].is_complete and (proof.second or proof.both or not proof.first)
+    proof_by_position = {
+        position: _sample_proof(column, has_typed_numbers) for position, column in undeclared_columns.items()
+    }
+    unproven_positions = [
+        position
+        for position, proof in proof_by_position.items()
+        if not columns[position].is_complete and (proof.second or proof.both or not proof.first)
     ]
-    numbers = _aggregate([columns[i] for i in unproven], _marked_numbers)
-    proofs |= {i: _number_proof(row["numbers"], has_typed_numbers) for i, row in zip(unproven, numbers, strict=True)}
-    pooled = _pool(proofs.values())
-    signs: dict[int, bool | None] = {}
-    for i, proof in proofs.items():
-        side = pooled.side if proof.side == "neither" else proof.side
-        if side in ("neither", "contradiction") and proof.both:
+    marked_numbers = _aggregate([columns[position] for position in unproven_positions], _marked_numbers)
+    proof_by_position |= {
+        position: _number_proof(column_numbers["numbers"], has_typed_numbers)
+        for position, column_numbers in zip(unproven_positions, marked_numbers, strict=True)
+    }
+    pooled_proof = _pool(proof_by_position.values())
+    decimal_commas: dict[int, bool | None] = {}
+    for position, proof in proof_by_position.items():
+        proven_side = pooled_proof.side if proof.side == "neither" else proof.side
+        if proven_side in ("neither", "contradiction") and proof.both:
             raise UnprovenForm(
-                f"{name}: the numbers in {columns[i].label} can be read with a decimal comma or a decimal point "
-                "(1,234 is more than a thousand or little more than one), and no other number of the file proves which "
-                "is right: set `decimal_comma` to true or false",
+                f"{file_name}: the numbers in {columns[position].label} can be read with a decimal comma or a decimal "
+                "point (1,234 is more than a thousand or little more than one), and no other number of the file proves "
+                "which is right: set `decimal_comma` to true or false",
                 "decimal_comma",
-                columns[i],
+                columns[position],
             )
-        signs[i] = {"first": False, "second": True}.get(side)
-    return signs
+        decimal_commas[position] = {"first": False, "second": True}.get(proven_side)
+    return decimal_commas
 
 
 def _sample_proof(column: TextColumn, has_typed_numbers: bool) -> _Proof:
-    row = column.sample.to_frame(column.name).select(_marked_numbers(pl.col(column.name))).item()
-    return _number_proof(row["numbers"], has_typed_numbers)
+    sample_numbers = column.sample.to_frame(column.name).select(_marked_numbers(pl.col(column.name))).item()
+    return _number_proof(sample_numbers["numbers"], has_typed_numbers)
 
 
 def _marked_numbers(text: pl.Expr) -> pl.Expr:
@@ -211,27 +229,27 @@ def _marked_numbers(text: pl.Expr) -> pl.Expr:
     return pl.struct(number.value_counts().implode().alias("numbers"))
 
 
-def _number_proof(numbers: list[dict[str, object]], has_typed_numbers: bool) -> _Proof:
-    if not numbers:
+def _number_proof(number_counts: list[dict[str, object]], has_typed_numbers: bool) -> _Proof:
+    if not number_counts:
         return _Proof(int(has_typed_numbers), 0, 0)
-    frame = pl.DataFrame(numbers, {"number": pl.String, "count": pl.Int64})
-    point, comma = both_readings(fold_text(pl.col("number")))
-    counts = frame.select("count", point=point, comma=comma)
-    both = counts.filter(pl.col("point") != pl.col("comma"))["count"].sum()
-    first = counts.filter(pl.col("point").is_not_null(), pl.col("comma").is_null())["count"].sum()
-    second = counts.filter(pl.col("comma").is_not_null(), pl.col("point").is_null())["count"].sum()
-    return _Proof(int(first) + has_typed_numbers, int(second), int(both))
+    number_frame = pl.DataFrame(number_counts, {"number": pl.String, "count": pl.Int64})
+    point_reading, comma_reading = both_readings(fold_text(pl.col("number")))
+    readings = number_frame.select("count", point=point_reading, comma=comma_reading)
+    both_count = readings.filter(pl.col("point") != pl.col("comma"))["count"].sum()
+    point_count = readings.filter(pl.col("point").is_not_null(), pl.col("comma").is_null())["count"].sum()
+    comma_count = readings.filter(pl.col("comma").is_not_null(), pl.col("point").is_null())["count"].sum()
+    return _Proof(int(point_count) + has_typed_numbers, int(comma_count), int(both_count))
 
 
-def _check_share(column: TextColumn, transform: Transform, name: str) -> None:
+def _check_share(column: TextColumn, transform: Transform, file_name: str) -> None:
     """Refuse scores without a scale that go beyond 1."""
     number = cast_number(pl.col(column.name), transform.decimal_comma)
-    counts = _aggregate(
+    share_counts = _aggregate(
         [column], lambda text: pl.struct((number > 1).sum().alias("beyond"), number.count().alias("all"))
     )
-    if counts[0]["beyond"] > MAX_CONTRADICTING_SHARE * counts[0]["all"]:
+    if share_counts[0]["beyond"] > MAX_CONTRADICTING_SHARE * share_counts[0]["all"]:
         raise UnprovenForm(
-            f"{name}: the scores in {column.label} go beyond 1, and their scale is unknown: set it, "
+            f"{file_name}: the scores in {column.label} go beyond 1, and their scale is unknown: set it, "
             f"`{column.destination}: {{column: {column.headers[0]}, scale: [lowest, highest]}}` in the mapping",
             "scale",
             column,
@@ -239,8 +257,9 @@ def _check_share(column: TextColumn, transform: Transform, name: str) -> None:
 
 
 def _pool(proofs: Iterable[_Proof]) -> _Proof:
-    counted = list(proofs)
-    return _Proof(*(sum(getattr(proof, side) for proof in counted) for side in ("first", "second", "both")))
+    """Return the sum of the proofs of several columns."""
+    all_proofs = list(proofs)
+    return _Proof(*(sum(getattr(proof, side) for proof in all_proofs) for side in ("first", "second", "both")))
 
 
 def _may_hold(column: TextColumn, pattern: str) -> bool:
@@ -248,17 +267,19 @@ def _may_hold(column: TextColumn, pattern: str) -> bool:
     return column.sample.str.contains(pattern).any() or (column.sample.is_empty() and not column.is_complete)
 
 
-def _aggregate(columns: Sequence[TextColumn], expression: Callable[[pl.Expr], pl.Expr]) -> list[dict[str, Any]]:
+def _aggregate(columns: Sequence[TextColumn], aggregate: Callable[[pl.Expr], pl.Expr]) -> list[dict[str, Any]]:
     """Return an aggregate of each column, from its sample if that is complete, else in one pass over the file."""
-    results: dict[int, dict[str, Any]] = {}
-    frames: dict[int, list[int]] = {}
-    for i, column in enumerate(columns):
+    aggregate_by_position: dict[int, dict[str, Any]] = {}
+    positions_by_frame: dict[int, list[int]] = {}
+    for position, column in enumerate(columns):
         if column.is_complete:
-            results[i] = column.sample.to_frame(column.name).select(expression(pl.col(column.name)).alias("0")).item()
+            aggregate_by_position[position] = (
+                column.sample.to_frame(column.name).select(aggregate(pl.col(column.name)).alias("0")).item()
+            )
         else:
-            frames.setdefault(id(column.texts), []).append(i)
-    for positions in frames.values():
-        expressions = [expression(pl.col(columns[i].name)).alias(str(i)) for i in positions]
-        row = columns[positions[0]].texts.select(expressions).collect(engine="streaming").row(0)
-        results |= dict(zip(positions, row, strict=True))
-    return [results[i] for i in range(len(columns))]
+            positions_by_frame.setdefault(id(column.texts), []).append(position)
+    for positions in positions_by_frame.values():
+        expressions = [aggregate(pl.col(columns[position].name)).alias(str(position)) for position in positions]
+        aggregates = columns[positions[0]].texts.select(expressions).collect(engine="streaming").row(0)
+        aggregate_by_position |= dict(zip(positions, aggregates, strict=True))
+    return [aggregate_by_position[position] for position in range(len(columns))]

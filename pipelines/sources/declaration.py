@@ -257,10 +257,13 @@ class SourceOptions:
 
     def overrides(self) -> dict[str, Override]:
         """Return the mapping as one override per destination column."""
-        return {destination: _override(given) for destination, given in self.mapping.items()}
+        return {destination: _override(declared_override) for destination, declared_override in self.mapping.items()}
 
 
-def _override(given: Any) -> Override:
-    keys: dict[str, Any] = {"column": given} if isinstance(given, str | list | tuple) else dict(given)
-    headers = keys.pop("column", ())
-    return Override((headers,) if isinstance(headers, str) else tuple(headers), **keys)
+def _override(declared_override: Any) -> Override:
+    """Return the override that an entry of `mapping` declares: a header, a list of headers, or the parts by name."""
+    override_parts: dict[str, Any] = (
+        {"column": declared_override} if isinstance(declared_override, str | list | tuple) else dict(declared_override)
+    )
+    headers = override_parts.pop("column", ())
+    return Override((headers,) if isinstance(headers, str) else tuple(headers), **override_parts)

@@ -32,19 +32,21 @@ def scan_cells(table: TextTable, columns: Sequence[str]) -> pl.LazyFrame:
         The rows of the table. A cell has no blanks around it, and is null if nothing is left; the column `FILLED` and
         its name holds the same text, and null for a placeholder.
     """
-    scanned = table.scan(columns)
-    present = [column for column in columns if column in scanned.collect_schema()]
-    rows = strip_cells(scanned, present)
-    return rows.with_columns(drop_placeholders(pl.col(column)).alias(FILLED + column) for column in present)
+    scanned_rows = table.scan(columns)
+    present_columns = [column for column in columns if column in scanned_rows.collect_schema()]
+    stripped_rows = strip_cells(scanned_rows, present_columns)
+    return stripped_rows.with_columns(
+        drop_placeholders(pl.col(column)).alias(FILLED + column) for column in present_columns
+    )
 
 
 def frame_columns(header: str, table: TextTable) -> tuple[str, ...]:
     """Return the columns of the frame that hold the header; for a header not seen so far, its own name."""
-    path = table.key(header)
-    columns = table.columns.get(path) or (header,)
+    header_key = table.key(header)
+    columns = table.columns.get(header_key) or (header,)
     # A member of a list's elements is also read if the record has one element without a list.
-    single = () if path.endswith("[*]") else table.columns.get(path.replace("[*]", ""), ())
-    return tuple(dict.fromkeys((*columns, *single)))
+    single_element_columns = () if header_key.endswith("[*]") else table.columns.get(header_key.replace("[*]", ""), ())
+    return tuple(dict.fromkeys((*columns, *single_element_columns)))
 
 
 def headers_read_by(shape: ShapeMap) -> list[str]:
@@ -105,11 +107,11 @@ def holds_word(
         words: The words of the condition.
         shape: The map, fitted to the file.
     """
-    listed = set(words)
-    if KNOWN_WORDS in listed and isinstance(column, str):
-        listed.update(word for field_map in _variants(column, shape) for word in transform_for(field_map).values)
-    is_listed = word.is_in(comparable_words(listed - {ANY_TEXT, KNOWN_WORDS}))
-    return is_listed | (text != "") if ANY_TEXT in listed else is_listed
+    listed_words = set(words)
+    if KNOWN_WORDS in listed_words and isinstance(column, str):
+        listed_words.update(word for field_map in _variants(column, shape) for word in transform_for(field_map).values)
+    is_listed = word.is_in(comparable_words(listed_words - {ANY_TEXT, KNOWN_WORDS}))
+    return is_listed | (text != "") if ANY_TEXT in listed_words else is_listed
 
 
 def choose_variant(variants: Sequence[FieldMap], shape: ShapeMap, table: TextTable) -> pl.Expr:
@@ -117,8 +119,8 @@ def choose_variant(variants: Sequence[FieldMap], shape: ShapeMap, table: TextTab
 
     It is the first whose condition holds and of which a header is filled, whatever its text; a constant always counts.
     """
-    chosen = pl.lit(None, pl.UInt8)
-    for i, field_map in reversed(list(enumerate(variants))):
+    chosen_position = pl.lit(None, pl.UInt8)
+    for position, field_map in reversed(list(enumerate(variants))):
         is_filled = pl.lit(True)
         if field_map.constant is None:
             is_filled = _any_filled(field_map.headers, field_map, shape, table)
@@ -133,8 +135,8 @@ def choose_variant(variants: Sequence[FieldMap], shape: ShapeMap, table: TextTab
             is_filled &= _meets(field_map.when, field_map, shape, table)
         if field_map.unless:
             is_filled &= ~_meets(field_map.unless, field_map, shape, table)
-        chosen = pl.when(is_filled).then(pl.lit(i, pl.UInt8)).otherwise(chosen)
-    return chosen
+        chosen_position = pl.when(is_filled).then(pl.lit(position, pl.UInt8)).otherwise(chosen_position)
+    return chosen_position
 
 
 def _meets(condition: Condition, field_map: FieldMap, shape: ShapeMap, table: TextTable) -> pl.Expr:

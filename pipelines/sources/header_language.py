@@ -34,36 +34,45 @@ _KNOWN_WORDS = {language: frozenset(words.split()) for language, words in _WORDS
 MIN_HEADERS = 2
 
 
-def foreign_headers(headers: Sequence[str], read: Sequence[str]) -> tuple[str, tuple[str, ...]] | None:
+def foreign_headers(headers: Sequence[str], read_headers: Sequence[str]) -> tuple[str, tuple[str, ...]] | None:
     """Return the language or script of a header, and the headers that prove it; None if it may be English.
 
     Args:
         headers: The headers of a file.
-        read: The headers that the adapter reads. A language of several of them does not count: it is no reason why
-            others are missing.
+        read_headers: The headers that the adapter reads. A language of several of them does not count: it is no reason
+            why others are missing.
     """
-    proofs = _headers_by_language(headers)
-    for language, proving in _headers_by_language(read).items():
-        if len(proving) >= MIN_HEADERS:
-            proofs.pop(language, None)
-    most = max(map(len, proofs.values()), default=0)
-    if most < MIN_HEADERS:
+    headers_by_language = _headers_by_language(headers)
+    for language, proving_headers in _headers_by_language(read_headers).items():
+        if len(proving_headers) >= MIN_HEADERS:
+            headers_by_language.pop(language, None)
+    highest_count = max(map(len, headers_by_language.values()), default=0)
+    if highest_count < MIN_HEADERS:
         return None
-    likely = [language for language, proving in proofs.items() if len(proving) == most]
-    return " or ".join(likely), proofs[likely[0]]
+    likely_languages = [
+        language for language, proving_headers in headers_by_language.items() if len(proving_headers) == highest_count
+    ]
+    return " or ".join(likely_languages), headers_by_language[likely_languages[0]]
 
 
 def _headers_by_language(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Return the headers with a word of each language, or with a letter of each script that is not Latin."""
-    languages: dict[str, tuple[str, ...]] = {}
+    headers_by_language: dict[str, tuple[str, ...]] = {}
     for header in headers:
         words = set(re.findall(r"\w+", header.casefold()))
-        for language in (*(name for name, listed in _KNOWN_WORDS.items() if words & listed), *_scripts(header)):
-            languages[language] = (*languages.get(language, ()), header)
-    return languages
+        for language in (
+            *(known_language for known_language, language_words in _KNOWN_WORDS.items() if words & language_words),
+            *_scripts(header),
+        ):
+            headers_by_language[language] = (*headers_by_language.get(language, ()), header)
+    return headers_by_language
 
 
 def _scripts(header: str) -> set[str]:
     """Return the scripts of the letters that are not Latin, such as `Cyrillic letters`."""
-    names = (unicodedata.name(letter, "LATIN") for letter in header if letter.isalpha())
-    return {f"{re.split('[ -]', name)[0].title()} letters" for name in names if not name.startswith("LATIN")}
+    letter_names = (unicodedata.name(letter, "LATIN") for letter in header if letter.isalpha())
+    return {
+        f"{re.split('[ -]', letter_name)[0].title()} letters"
+        for letter_name in letter_names
+        if not letter_name.startswith("LATIN")
+    }

@@ -52,14 +52,14 @@ def declared_shape_maps(adapter: Adapter, options: SourceOptions) -> tuple[Shape
     return (ShapeMap(options.shape, ()),)
 
 
-def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, name: str) -> ShapeMap:
+def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, file_name: str) -> ShapeMap:
     """Fit a shape map to one file.
 
     Args:
         shape: The declared map.
         options: Options of the source; its mapping overrides the declared one.
         table: The file.
-        name: Name of the file, for messages.
+        file_name: Name of the file, for messages.
 
     Returns:
         A map whose field maps can give a value and name only headers that the file has.
@@ -68,40 +68,50 @@ def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, n
         ExportRefused: If the mapping names a column that does not exist or is sensitive, or the file lacks a required
             column.
     """
-    fields: dict[str, list[FieldMap]] = {}
+    variants_by_destination: dict[str, list[FieldMap]] = {}
     form: Form = "json" if table.has_open_schema else "table"
     for field_map in shape.fields:
         if field_map.form in (None, form):
-            fields.setdefault(field_map.destination, []).append(field_map)
+            variants_by_destination.setdefault(field_map.destination, []).append(field_map)
     columns = CANONICAL_SCHEMAS[shape.shape].columns
     for destination, override in options.overrides().items():
         if destination in columns:
             override = replace(override, headers=tuple(map(table.header_like, override.headers)))
             for header in override.headers:
-                _check_header(header, destination, table, name)
-            variants = fields.get(destination, [FieldMap(destination)])
-            fitting = [field_map for field_map in variants if has_header(field_map, table)] or variants
+                _check_header(header, destination, table, file_name)
+            variants = variants_by_destination.get(destination, [FieldMap(destination)])
+            fitting_variants = [field_map for field_map in variants if has_header(field_map, table)] or variants
             # Other headers or a constant take the place of all variants.
-            overridden = fitting[:1] if override.headers or override.constant is not None else variants
-            fields[destination] = [override_field(field_map, override) for field_map in overridden]
-        elif not any(destination in other.columns for other in CANONICAL_SCHEMAS.values()):
+            overridden_variants = (
+                fitting_variants[:1] if override.headers or override.constant is not None else variants
+            )
+            variants_by_destination[destination] = [
+                override_field(field_map, override) for field_map in overridden_variants
+            ]
+        elif not any(destination in schema.columns for schema in CANONICAL_SCHEMAS.values()):
             raise ExportRefused(
                 f"the mapping names {destination}; nearest column of {shape.shape}: "
                 f"{nearest_names(destination, columns)}"
             )
     # A system leaves members without a value out of its JSON, and its records may be of several kinds.
     if options.shape is not None or not table.has_open_schema:
-        _check_needed_columns(shape, fields, table, name)
+        _check_needed_columns(shape, variants_by_destination, table, file_name)
     return replace(
-        shape, fields=tuple(fitted for variants in fields.values() for fitted in _fit(variants, shape, table, name))
+        shape,
+        fields=tuple(
+            fitted_variant
+            for variants in variants_by_destination.values()
+            for fitted_variant in _fit(variants, shape, table, file_name)
+        ),
     )
 
 
 def has_header(field_map: FieldMap, table: TextTable) -> bool:
     """Return whether the file has any of the headers of the field map."""
-    paths = [table.key(header) for header in field_map.headers]
-    return any(path in table.columns for path in paths) or (
-        table.has_open_schema and any(covers(path, header) for path in paths for header in table.columns)
+    header_keys = [table.key(header) for header in field_map.headers]
+    return any(header_key in table.columns for header_key in header_keys) or (
+        table.has_open_schema
+        and any(covers(header_key, header) for header_key in header_keys for header in table.columns)
     )
 
 
@@ -144,46 +154,56 @@ def override_field(field_map: FieldMap, override: Override) -> FieldMap:
     if override.values is not None:
         kind: TransformKind = "boolean" if transform.kind == "boolean" else "category"
         transform = replace(transform, kind=kind, values={**transform.values, **override.values})
-    changed = replace(field_map, transform=transform, constant=override.constant or field_map.constant)
+    changed_map = replace(field_map, transform=transform, constant=override.constant or field_map.constant)
     if override.headers:
         # How cells of the declared headers are cut does not apply to other headers.
         # A day and a time of day in two columns are one moment; texts of several columns stay apart.
         separator = " " if transform.kind in ("date", "datetime") else "|"
         join = separator if len(override.headers) > 1 else field_map.join
-        cells = replace(changed, headers=override.headers, join=join, extract=None, split=None, value_is_header=False)
-        return replace(cells, lowest=(), highest=(), began=(), ended=())
-    return replace(changed, headers=()) if override.constant is not None else changed
+        remapped_map = replace(
+            changed_map, headers=override.headers, join=join, extract=None, split=None, value_is_header=False
+        )
+        return replace(remapped_map, lowest=(), highest=(), began=(), ended=())
+    return replace(changed_map, headers=()) if override.constant is not None else changed_map
 
 
 def nearest_names(wanted: str, names: Iterable[str]) -> str:
     """Return the names that are most similar to the wanted one, for a message; sensitive names are left out."""
-    by_normalized = {normalize_header(name): name for name in names if not sensitive_class(name)}
-    close = difflib.get_close_matches(normalize_header(wanted), list(by_normalized), 3, 0.5)
-    return ", ".join(by_normalized[name] for name in close) or "none is near"
+    name_by_normalized = {normalize_header(name): name for name in names if not sensitive_class(name)}
+    close_names = difflib.get_close_matches(normalize_header(wanted), list(name_by_normalized), 3, 0.5)
+    return ", ".join(name_by_normalized[name] for name in close_names) or "none is near"
 
 
-def _check_header(header: str, destination: str, table: TextTable, name: str) -> None:
-    if kind := sensitive_class(header):
+def _check_header(header: str, destination: str, table: TextTable, file_name: str) -> None:
+    if sensitive_kind := sensitive_class(header):
         raise ExportRefused(
-            f"the column {header} mapped to {destination} is never read (class {kind}): take it out of the mapping"
+            f"the column {header} mapped to {destination} is never read (class {sensitive_kind}): take it out of the "
+            "mapping"
         )
     if table.has_open_schema and not is_valid(header):
-        raise ExportRefused(f"{header}, which the mapping gives for {destination}, is no path into a record of {name}")
+        raise ExportRefused(
+            f"{header}, which the mapping gives for {destination}, is no path into a record of {file_name}"
+        )
     if table.key(header) not in table.columns and not table.has_open_schema:
         raise ExportRefused(
-            f"{name} has no column {header}, which the mapping gives for {destination}; "
+            f"{file_name} has no column {header}, which the mapping gives for {destination}; "
             f"nearest: {nearest_names(header, table.headers)}"
         )
 
 
 def _check_needed_columns(
-    shape: ShapeMap, fields: Mapping[str, Sequence[FieldMap]], table: TextTable, name: str
+    shape: ShapeMap, variants_by_destination: Mapping[str, Sequence[FieldMap]], table: TextTable, file_name: str
 ) -> None:
     """Refuse a file in which every row lacks a value that the shape needs."""
-    for group in CANONICAL_SCHEMAS[shape.shape].needed_columns:
-        field_maps = [field_map for column in group for field_map in fields.get(column, ()) if field_map.is_mapped]
+    for alternative_columns in CANONICAL_SCHEMAS[shape.shape].needed_columns:
+        field_maps = [
+            field_map
+            for column in alternative_columns
+            for field_map in variants_by_destination.get(column, ())
+            if field_map.is_mapped
+        ]
         if field_maps and not any(field_map.constant or _may_have_value(field_map, table) for field_map in field_maps):
-            _refuse_missing(field_maps, shape, table, name)
+            _refuse_missing(field_maps, shape, table, file_name)
 
 
 def _may_have_value(field_map: FieldMap, table: TextTable) -> bool:
@@ -192,48 +212,56 @@ def _may_have_value(field_map: FieldMap, table: TextTable) -> bool:
     return has_header(field_map, table) or (table.has_open_schema and is_path)
 
 
-def _refuse_missing(field_maps: Sequence[FieldMap], shape: ShapeMap, table: TextTable, name: str) -> NoReturn:
+def _refuse_missing(field_maps: Sequence[FieldMap], shape: ShapeMap, table: TextTable, file_name: str) -> NoReturn:
     headers = [header for field_map in field_maps for header in field_map.headers]
     destinations = list(dict.fromkeys(field_map.destination for field_map in field_maps))
-    missing = (
-        f"{name} has no column {' or '.join(headers)}, needed for {' or '.join(destinations)}; nearest: "
+    missing_message = (
+        f"{file_name} has no column {' or '.join(headers)}, needed for {' or '.join(destinations)}; nearest: "
         f"{nearest_names(headers[0], table.headers)}; set it by `mapping: {{{destinations[0]}: …}}`"
     )
-    read = [header for field_map in shape.fields for header in field_map.all_headers]
-    foreign = foreign_headers([header for header in table.headers if not sensitive_class(header)], read)
-    if foreign is None:
-        raise ExportRefused(missing)
-    language, proofs = foreign
-    in_language = (
-        f"its header is in {language} ({', '.join(proofs)}), and its columns are read by the names that the system "
-        "writes in English: export it in English"
+    read_headers = [header for field_map in shape.fields for header in field_map.all_headers]
+    language_proof = foreign_headers([header for header in table.headers if not sensitive_class(header)], read_headers)
+    if language_proof is None:
+        raise ExportRefused(missing_message)
+    language, proving_headers = language_proof
+    language_message = (
+        f"its header is in {language} ({', '.join(proving_headers)}), and its columns are read by the names that the "
+        "system writes in English: export it in English"
     )
-    is_known = any(table.key(header) in table.columns for header in read)
-    raise ExportRefused(f"{missing}; {in_language}" if is_known else f"{name} cannot be read: {in_language}")
+    has_read_header = any(table.key(header) in table.columns for header in read_headers)
+    raise ExportRefused(
+        f"{missing_message}; {language_message}"
+        if has_read_header
+        else f"{file_name} cannot be read: {language_message}"
+    )
 
 
-def _fit(variants: list[FieldMap], shape: ShapeMap, table: TextTable, name: str) -> list[FieldMap]:
+def _fit(variants: list[FieldMap], shape: ShapeMap, table: TextTable, file_name: str) -> list[FieldMap]:
     """Return the variants of one destination that can give a value, with only the headers that the file has."""
-    required = [field_map for field_map in variants if field_map.required and field_map.headers]
-    if required and not any(has_header(field_map, table) for field_map in variants):
-        _refuse_missing(required, shape, table, name)
+    required_maps = [field_map for field_map in variants if field_map.required and field_map.headers]
+    if required_maps and not any(has_header(field_map, table) for field_map in variants):
+        _refuse_missing(required_maps, shape, table, file_name)
     if table.has_open_schema:
         return [field_map for field_map in variants if field_map.is_mapped]
-    fitted = []
+    fitted_maps = []
     for field_map in variants:
-        present: dict[str, Any] = {
-            name: _present(getattr(field_map, name), table)
-            for name in ("headers", "lowest", "highest", "began", "ended")
+        present_headers: dict[str, Any] = {
+            attribute: _present(getattr(field_map, attribute), table)
+            for attribute in ("headers", "lowest", "highest", "began", "ended")
         }
         # Without highest scores another variant stands in; without another the scores stay unread.
-        if present["highest"] or not field_map.highest or field_map is variants[-1]:
-            fitted.append(replace(field_map, **{**present, "highest": present["highest"] or field_map.highest}))
-    return [field_map for field_map in fitted if field_map.is_mapped]
+        if present_headers["highest"] or not field_map.highest or field_map is variants[-1]:
+            fitted_maps.append(
+                replace(field_map, **{**present_headers, "highest": present_headers["highest"] or field_map.highest})
+            )
+    return [field_map for field_map in fitted_maps if field_map.is_mapped]
 
 
 def _present(headers: Sequence[str], table: TextTable) -> tuple[str, ...]:
     """Return the headers that the file has; of several that are the same header in this file, the first."""
-    by_key = {table.key(header): header for header in reversed(headers)}
+    header_by_key = {table.key(header): header for header in reversed(headers)}
     return tuple(
-        header for header in headers if by_key[table.key(header)] == header and table.key(header) in table.columns
+        header
+        for header in headers
+        if header_by_key[table.key(header)] == header and table.key(header) in table.columns
     )

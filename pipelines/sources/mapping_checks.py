@@ -58,12 +58,12 @@ def find_mapping_problems(adapter: Adapter, options: SourceOptions) -> Iterator[
         allow, and, for the system `tabular`, per needed column that the mapping does not fill.
     """
     shape_maps = declared_shape_maps(adapter, options)
-    columns = tuple(dict.fromkeys(name for shape in shape_maps for name in CANONICAL_SCHEMAS[shape.shape].columns))
+    columns = tuple(dict.fromkeys(column for shape in shape_maps for column in CANONICAL_SCHEMAS[shape.shape].columns))
     overrides = options.overrides()
     for destination, override in overrides.items():
         if destination not in columns:
-            owner = " or ".join(dict.fromkeys(shape.shape for shape in shape_maps))
-            message = f"{owner} has no such column; nearest: {nearest_names(destination, columns)}"
+            shape_names = " or ".join(dict.fromkeys(shape.shape for shape in shape_maps))
+            message = f"{shape_names} has no such column; nearest: {nearest_names(destination, columns)}"
             yield MappingProblem((destination,), f"{message}; allowed: {', '.join(columns)}")
         elif not (override.headers or override.constant or _field_map(destination, shape_maps).is_mapped):
             yield MappingProblem((destination,), NO_ORIGIN)
@@ -71,11 +71,14 @@ def find_mapping_problems(adapter: Adapter, options: SourceOptions) -> Iterator[
             yield from _find_value_problems(_field_map(destination, shape_maps), override, options)
     if adapter.shapes:
         return
-    filled = {name for name, override in overrides.items() if override.headers or override.constant}
+    filled_columns = {column for column, override in overrides.items() if override.headers or override.constant}
     for shape in shape_maps:
-        for group in CANONICAL_SCHEMAS[shape.shape].needed_columns:
-            if not filled.intersection(group):
-                message = f"each row of {shape.shape} needs {' or '.join(group)}: add `{group[0]}: HEADER`"
+        for alternative_columns in CANONICAL_SCHEMAS[shape.shape].needed_columns:
+            if not filled_columns.intersection(alternative_columns):
+                message = (
+                    f"each row of {shape.shape} needs {' or '.join(alternative_columns)}: add "
+                    f"`{alternative_columns[0]}: HEADER`"
+                )
                 yield MappingProblem((), message)
 
 
@@ -90,8 +93,8 @@ def _find_value_problems(field_map: FieldMap, override: Override, options: Sourc
     column = COLUMNS[destination]
     transform = source_transform(override_field(field_map, override), options)
     if override.constant:
-        value = cast_text(pl.lit(override.constant), transform, options.time_zone)
-        if not _is_allowed(value, column):
+        constant_value = cast_text(pl.lit(override.constant), transform, options.time_zone)
+        if not _is_allowed(constant_value, column):
             yield MappingProblem((destination, "constant"), _describe_refusal(override.constant, column))
     for text, word in (override.values or {}).items():
         is_allowed = is_boolean_word(word) if transform.kind == "boolean" else _is_allowed(pl.lit(word), column)
@@ -100,9 +103,9 @@ def _find_value_problems(field_map: FieldMap, override: Override, options: Sourc
 
 
 def _is_allowed(value: pl.Expr, column: Column) -> bool:
-    rows = pl.select(value.cast(column.dtype, strict=False).alias(column.name))
-    rules = [rule.expression() for rule in column.domain_rules]
-    return bool(rows.select(pl.all_horizontal(pl.col(column.name).is_not_null(), *rules)).item())
+    value_row = pl.select(value.cast(column.dtype, strict=False).alias(column.name))
+    rule_expressions = [rule.expression() for rule in column.domain_rules]
+    return bool(value_row.select(pl.all_horizontal(pl.col(column.name).is_not_null(), *rule_expressions)).item())
 
 
 def _describe_refusal(text: str, column: Column) -> str:
@@ -114,5 +117,5 @@ def _describe_allowed(column: Column) -> str:
         return ", ".join(column.allowed)
     limits = [f"at least {column.minimum:g}"] if column.minimum is not None else []
     limits += [f"at most {column.maximum:g}"] if column.maximum is not None else []
-    text = _ALLOWED.get(transform_for(FieldMap(column.name)).kind, "a number")
-    return f"{text}, {' and '.join(limits)}" if limits else text
+    kind_text = _ALLOWED.get(transform_for(FieldMap(column.name)).kind, "a number")
+    return f"{kind_text}, {' and '.join(limits)}" if limits else kind_text

@@ -43,22 +43,26 @@ def add_reasons(rows: pl.LazyFrame, shape: ShapeMap, table: TextTable) -> pl.Laz
         unknown (`UNKNOWN_WORD` and the name of the column).
     """
     # texts and words are columns of their own: inside the conditions they would be computed several times
-    texts = {f"{REASON}:text:{i}": condition_text(rule, shape, table) for i, rule in enumerate(shape.pass_over)}
-    words = {name.replace("text", "word"): comparable(pl.col(name)) for name in texts}
+    text_by_column = {
+        f"{REASON}:text:{i}": condition_text(rule, shape, table) for i, rule in enumerate(shape.pass_over)
+    }
+    word_by_column = {column.replace("text", "word"): comparable(pl.col(column)) for column in text_by_column}
     reasons = [
-        _reason(rule, shape, pl.col(text), pl.col(word))
-        for rule, text, word in zip(shape.pass_over, texts, words, strict=True)
+        _reason(rule, shape, pl.col(text_column), pl.col(word_column))
+        for rule, text_column, word_column in zip(shape.pass_over, text_by_column, word_by_column, strict=True)
     ]
     if shape.counts_empty:
         reasons.insert(0, pl.when(pl.col(IS_EMPTY)).then(pl.lit(f"no {shape.explode or NO_CELL}")))
     reason = pl.coalesce(*reasons, pl.lit(None, pl.String)).alias(REASON)
-    unknown = [
-        pl.when(_is_unknown(rule.what) & (pl.col(text) != "")).then(pl.col(text)).alias(f"{UNKNOWN_WORD}{rule.column}")
-        for rule, text in zip(shape.pass_over, texts, strict=True)
+    unknown_words = [
+        pl.when(_is_unknown(rule.what) & (pl.col(text_column) != ""))
+        .then(pl.col(text_column))
+        .alias(f"{UNKNOWN_WORD}{rule.column}")
+        for rule, text_column in zip(shape.pass_over, text_by_column, strict=True)
         if isinstance(rule.column, str) and KNOWN_WORDS in rule.other_than
     ]
-    reasoned = rows.with_columns(**texts).with_columns(**words).with_columns(reason)
-    return reasoned.with_columns(unknown).drop(*texts, *words)
+    reasoned_rows = rows.with_columns(**text_by_column).with_columns(**word_by_column).with_columns(reason)
+    return reasoned_rows.with_columns(unknown_words).drop(*text_by_column, *word_by_column)
 
 
 def count_reasons(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -73,22 +77,22 @@ def count_reasons(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.group_by(pl.col(REASON).alias("why")).agg(pl.len().cast(pl.Int64).alias("count"))
 
 
-def passed_over_by_reason(counts: pl.DataFrame) -> dict[str, int]:
+def passed_over_by_reason(reason_counts: pl.DataFrame) -> dict[str, int]:
     """Return the rows passed over by reason, the most frequent first; rare reasons beyond `MAX_REASONS` as one.
 
     Args:
-        counts: A frame that `count_reasons` returns.
+        reason_counts: A frame that `count_reasons` returns.
     """
-    ordered = counts.drop_nulls("why").sort("count", "why", descending=[True, False])
-    rest = ordered.slice(MAX_REASONS)["count"].sum()
-    return dict(ordered.head(MAX_REASONS).iter_rows()) | ({"other words": rest} if rest else {})
+    ordered_counts = reason_counts.drop_nulls("why").sort("count", "why", descending=[True, False])
+    rest_count = ordered_counts.slice(MAX_REASONS)["count"].sum()
+    return dict(ordered_counts.head(MAX_REASONS).iter_rows()) | ({"other words": rest_count} if rest_count else {})
 
 
 def sum_by_reason(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """Return the sum per reason, the greatest first."""
     totals: Counter[str] = Counter()
-    for by_reason in counts:
-        totals.update(by_reason)
+    for count_by_reason in counts:
+        totals.update(count_by_reason)
     return dict(totals.most_common())
 
 
@@ -102,12 +106,14 @@ def _reason(rule: PassOver, shape: ShapeMap, text: pl.Expr, word: pl.Expr) -> pl
 
 def _declared_reason(rule: PassOver, word: pl.Expr) -> pl.Expr:
     """Return the reason with the word as the adapter declares it, of an IRI its last part; no other text is quoted."""
-    words = [declared for declared in rule.words if declared not in (ANY_TEXT, KNOWN_WORDS)]
-    reasons = {
-        compared: f"{rule.what} {_LONG_START.sub('', declared)}" if compared else f"no {rule.what}"
-        for compared, declared in zip(comparable_words(words), words, strict=True)
+    declared_words = [declared_word for declared_word in rule.words if declared_word not in (ANY_TEXT, KNOWN_WORDS)]
+    reason_by_word = {
+        comparable_word: f"{rule.what} {_LONG_START.sub('', declared_word)}" if comparable_word else f"no {rule.what}"
+        for comparable_word, declared_word in zip(comparable_words(declared_words), declared_words, strict=True)
     }
-    return word.replace_strict(list(reasons), list(reasons.values()), default=rule.what, return_dtype=pl.String)
+    return word.replace_strict(
+        list(reason_by_word), list(reason_by_word.values()), default=rule.what, return_dtype=pl.String
+    )
 
 
 def _is_unknown(what: str) -> pl.Expr:

@@ -27,7 +27,7 @@ SENSITIVE_WORDS = {
     "postal code, post code",
 }
 
-_CLASSES = {phrase: name for name, phrases in SENSITIVE_WORDS.items() for phrase in phrases.split(", ")}
+_CLASSES = {phrase: class_name for class_name, phrases in SENSITIVE_WORDS.items() for phrase in phrases.split(", ")}
 _MAX_PHRASE_WORDS = max(len(phrase.split()) for phrase in _CLASSES)
 
 

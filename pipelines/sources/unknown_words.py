@@ -63,46 +63,51 @@ def add_undecided_words(rows: pl.LazyFrame, shape: ShapeMap, table: TextTable) -
         The same rows with one more column per such field map: the word; null in every other row.
     """
     is_read = pl.col(REASON).is_null()
-    words = [
+    undecided_words = [
         pl.when(is_read)
         .then(_undecided(field_map.when, field_map, shape, table))
         .alias(f"{_UNDECIDED}{i}:{field_map.destination}")
         for i, field_map in enumerate(shape.fields)
         if field_map.when and KNOWN_WORDS in field_map.when.words and not transform_for(field_map).is_partial
     ]
-    return rows.with_columns(words) if words else rows
+    return rows.with_columns(undecided_words) if undecided_words else rows
 
 
-def count_unknown_words(shape: ShapeMap, scanned: pl.LazyFrame, filled: pl.LazyFrame) -> pl.LazyFrame:
+def count_unknown_words(shape: ShapeMap, scanned_rows: pl.LazyFrame, filled_rows: pl.LazyFrame) -> pl.LazyFrame:
     """Count the words of a shape of a file that no table declares.
 
     Args:
         shape: The map, fitted to the file.
-        scanned: The rows of the file, with the columns that `add_reasons` and `add_undecided_words` add.
-        filled: The rows that the shape reads, with every column and its text.
+        scanned_rows: The rows of the file, with the columns that `add_reasons` and `add_undecided_words` add.
+        filled_rows: The rows that the shape reads, with every column and its text.
 
     Returns:
         One row per column and word, in the schema `WORD_COUNTS_SCHEMA`; `word` is null if the text may be no word.
     """
-    read = [(filled, column, _read_as_nothing(column, words)) for column, words in _word_columns(shape).items()]
-    names = {name: match.group(1) for name in scanned.collect_schema() if (match := _NAME.match(name))}
-    undecided = [(scanned, column, pl.col(name)) for name, column in names.items()]
-    counts = [_count(rows, column, text) for rows, column, text in (*read, *undecided)]
-    return pl.concat([pl.LazyFrame(schema=WORD_COUNTS_SCHEMA), *counts])
+    read_texts = [
+        (filled_rows, column, _read_as_nothing(column, silent_words))
+        for column, silent_words in _word_columns(shape).items()
+    ]
+    column_by_name = {
+        name: name_match.group(1) for name in scanned_rows.collect_schema() if (name_match := _NAME.match(name))
+    }
+    undecided_texts = [(scanned_rows, column, pl.col(name)) for name, column in column_by_name.items()]
+    word_counts = [_count(rows, column, text) for rows, column, text in (*read_texts, *undecided_texts)]
+    return pl.concat([pl.LazyFrame(schema=WORD_COUNTS_SCHEMA), *word_counts])
 
 
-def list_unknown_words(counts: Iterable[pl.DataFrame], options: SourceOptions) -> tuple[UnknownWord, ...]:
+def list_unknown_words(word_counts: Iterable[pl.DataFrame], options: SourceOptions) -> tuple[UnknownWord, ...]:
     """Return the words by frequency; the rare ones of a column as one entry without a word.
 
     Args:
-        counts: Frames that `count_unknown_words` returns.
+        word_counts: Frames that `count_unknown_words` returns.
         options: How the source declares that its files are read. Of a column that they map to headers, no word is
             quoted, as nobody knows that the header holds words of a list.
     """
-    own = [column for column, override in options.overrides().items() if override.headers]
-    totals = (
-        pl.concat([pl.DataFrame(schema=WORD_COUNTS_SCHEMA), *counts])
-        .with_columns(pl.when(~pl.col("column").is_in(own)).then("word").alias("word"))
+    mapped_columns = [column for column, override in options.overrides().items() if override.headers]
+    word_totals = (
+        pl.concat([pl.DataFrame(schema=WORD_COUNTS_SCHEMA), *word_counts])
+        .with_columns(pl.when(~pl.col("column").is_in(mapped_columns)).then("word").alias("word"))
         .group_by("column", "word")
         .agg(pl.col("count").sum())
         .sort("column", "count", "word", descending=[False, True, False])
@@ -110,8 +115,8 @@ def list_unknown_words(counts: Iterable[pl.DataFrame], options: SourceOptions) -
         .group_by("column", "word", maintain_order=True)
         .agg(pl.col("count").sum())
     )
-    ordered = totals.sort("count", "column", "word", descending=[True, False, False], nulls_last=True)
-    return tuple(_with_line(*row) for row in ordered.iter_rows())
+    ordered_totals = word_totals.sort("count", "column", "word", descending=[True, False, False], nulls_last=True)
+    return tuple(_with_line(*row) for row in ordered_totals.iter_rows())
 
 
 def _word_columns(shape: ShapeMap) -> dict[str, set[str]]:
@@ -119,12 +124,12 @@ def _word_columns(shape: ShapeMap) -> dict[str, set[str]]:
 
     The name of a header is always known.
     """
-    columns: dict[str, set[str]] = {}
+    silent_words_by_column: dict[str, set[str]] = {}
     for field_map in shape.fields:
         transform = transform_for(field_map)
         if field_map.headers and not field_map.value_is_header and transform.kind in ("category", "boolean"):
-            columns.setdefault(field_map.destination, set()).update(transform.says_nothing)
-    return columns
+            silent_words_by_column.setdefault(field_map.destination, set()).update(transform.says_nothing)
+    return silent_words_by_column
 
 
 def _undecided(condition: Condition, field_map: FieldMap, shape: ShapeMap, table: TextTable) -> pl.Expr:
@@ -133,18 +138,20 @@ def _undecided(condition: Condition, field_map: FieldMap, shape: ShapeMap, table
     transform = transform_for(field_map)
     words = (*condition.words, *transform.values, *transform.says_nothing)
     is_known = holds_word(text, comparable(text), condition.column, words, shape)
-    variants = [other for other in shape.fields if other.destination == field_map.destination]
-    same = [i for i, other in enumerate(variants) if other.headers == field_map.headers]
-    is_counted = choose_variant(variants, shape, table).is_in(same).fill_null(False)
+    variants = [variant for variant in shape.fields if variant.destination == field_map.destination]
+    same_header_positions = [i for i, variant in enumerate(variants) if variant.headers == field_map.headers]
+    is_counted = choose_variant(variants, shape, table).is_in(same_header_positions).fill_null(False)
     return pl.when((text != "") & ~is_known & ~is_counted).then(text)
 
 
 def _read_as_nothing(column: str, says_nothing: set[str]) -> pl.Expr:
+    """Return the text of a column where it gives no value, and is none of the words that say nothing."""
     text = pl.col(f"text:{column}")
     return pl.when(pl.col(column).is_null() & ~comparable(text).is_in(comparable_words(says_nothing))).then(text)
 
 
 def _count(rows: pl.LazyFrame, column: str, text: pl.Expr) -> pl.LazyFrame:
+    """Return one row per text of the column, in the schema `WORD_COUNTS_SCHEMA`."""
     is_word = (pl.col("word").str.len_chars() <= MAX_WORD_LENGTH) & ~pl.col("word").str.contains("@", literal=True)
     return (
         rows.select(text.alias("word"))
@@ -156,8 +163,9 @@ def _count(rows: pl.LazyFrame, column: str, text: pl.Expr) -> pl.LazyFrame:
 
 
 def _with_line(column: str, word: str | None, count: int) -> UnknownWord:
-    key = "WORD" if word is None else json.dumps(word, ensure_ascii=False)
-    line = f"mapping: {{{column}: {{values: {{{key}: MEANING}}}}}}"
+    """Return the unknown word with the line of footsteps.yaml that gives it a meaning."""
+    yaml_word = "WORD" if word is None else json.dumps(word, ensure_ascii=False)
+    line = f"mapping: {{{column}: {{values: {{{yaml_word}: MEANING}}}}}}"
     is_flag = COLUMNS[column].dtype == pl.Boolean
     meanings = ('"true"', '"false"') if is_flag else COLUMNS[column].allowed or ("any text",)
     return UnknownWord(column, word, count, line, tuple(meanings))

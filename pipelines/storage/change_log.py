@@ -42,8 +42,8 @@ def record_change(
     table: Table,
     before: str | None,
     after: str | None,
-    old: pl.DataFrame,
-    new: pl.DataFrame,
+    old_rows: pl.DataFrame,
+    new_rows: pl.DataFrame,
     count_people: Callable[[], int],
     find_related_people: FindRelatedPeople | None = None,
 ) -> None:
@@ -57,32 +57,36 @@ def record_change(
         table: The table.
         before: Content hash of the table before the change; None if unknown.
         after: Content hash of the table after the change; None if unknown.
-        old: Rows of the table that the change removes.
-        new: Rows of the table that the change adds.
+        old_rows: Rows of the table that the change removes.
+        new_rows: Rows of the table that the change adds.
         count_people: Counts the people of the whole table; called only if more than a few people changed.
         find_related_people: From the rows that differ to the person_id of further affected people.
     """
     if "person_id" not in table.column_names or before is None or after is None or before == after:
         return
-    entry = _entry_path(root, table, after)
+    entry_path = _entry_path(root, table, after)
     # an entry about another way to the same content is not valid for this one
-    for path in (entry, entry.with_suffix(_RECORDS_SUFFIX)):
+    for path in (entry_path, entry_path.with_suffix(_RECORDS_SUFFIX)):
         path.unlink(missing_ok=True)
     is_record = table.key == RECORD_KEY
-    if find_related_people is None and not is_record and _are_most(_count_differing_people(old, new), count_people):
+    if (
+        find_related_people is None
+        and not is_record
+        and _are_most(_count_differing_people(old_rows, new_rows), count_people)
+    ):
         return
-    rows = _find_differing_rows(old, new)
-    people = rows["person_id"].drop_nulls()
-    if find_related_people is not None and rows.height:
-        people = pl.concat([people, find_related_people(rows)])
+    differing_rows = _find_differing_rows(old_rows, new_rows)
+    people = differing_rows["person_id"].drop_nulls()
+    if find_related_people is not None and differing_rows.height:
+        people = pl.concat([people, find_related_people(differing_rows)])
     people = people.unique().sort()
     are_most = _are_most(people.len(), count_people)
-    if is_record and rows.height <= MOST_RECORDS:
-        with replacing(entry.with_suffix(_RECORDS_SUFFIX)) as unfinished:
-            rows.select(_record_columns(table)).unique().write_parquet(unfinished)
+    if is_record and differing_rows.height <= MOST_RECORDS:
+        with replacing(entry_path.with_suffix(_RECORDS_SUFFIX)) as unfinished:
+            differing_rows.select(_record_columns(table)).unique().write_parquet(unfinished)
     elif are_most:
         return
-    write_text_atomically(entry, json.dumps({"before": before, "people": None if are_most else people.to_list()}))
+    write_text_atomically(entry_path, json.dumps({"before": before, "people": None if are_most else people.to_list()}))
 
 
 def find_changed_people(root: Path, table: Table, before: str | None, after: str | None) -> frozenset[str] | None:
@@ -97,10 +101,10 @@ def find_changed_people(root: Path, table: Table, before: str | None, after: str
     Returns:
         person_id of each; None if the log does not reach back or most people changed.
     """
-    chain = _follow_chain(root, table, before, after)
-    if chain is None or None in chain.values():
+    people_by_content = _follow_chain(root, table, before, after)
+    if people_by_content is None or None in people_by_content.values():
         return None
-    return frozenset(person for people in chain.values() for person in people or ())
+    return frozenset(person for people in people_by_content.values() for person in people or ())
 
 
 def find_changed_records(root: Path, table: Table, before: str | None, after: str | None) -> pl.DataFrame | None:
@@ -116,14 +120,14 @@ def find_changed_records(root: Path, table: Table, before: str | None, after: st
         One row per record with source_name and record_code; for tables with assignment_code, one row per earlier or
         later assignment_code of the record. None if the log does not reach back or too many records changed.
     """
-    chain = _follow_chain(root, table, before, after)
-    if chain is None or table.key != RECORD_KEY:
+    people_by_content = _follow_chain(root, table, before, after)
+    if people_by_content is None or table.key != RECORD_KEY:
         return None
-    paths = [_entry_path(root, table, content).with_suffix(_RECORDS_SUFFIX) for content in chain]
+    paths = [_entry_path(root, table, content).with_suffix(_RECORDS_SUFFIX) for content in people_by_content]
     if not all(path.exists() for path in paths):
         return None
-    empty = pl.DataFrame(schema=table.schema).select(_record_columns(table))
-    return pl.concat([empty, *(pl.read_parquet(path) for path in paths)]).unique()
+    no_records = pl.DataFrame(schema=table.schema).select(_record_columns(table))
+    return pl.concat([no_records, *(pl.read_parquet(path) for path in paths)]).unique()
 
 
 def clear_change_log(root: Path) -> None:
@@ -137,7 +141,9 @@ def hash_row_contents(rows: pl.DataFrame) -> pl.Series:
     return (
         rows.drop(_ORIGIN_COLUMNS, strict=False)
         .with_columns(
-            pl.struct(name).struct.json_encode().alias(name) for name, dtype in rows.schema.items() if dtype.is_nested()
+            pl.struct(column).struct.json_encode().alias(column)
+            for column, dtype in rows.schema.items()
+            if dtype.is_nested()
         )
         .hash_rows(seed=7)
     )
@@ -155,38 +161,45 @@ def _follow_chain(
     root: Path, table: Table, before: str | None, after: str | None
 ) -> dict[str, list[str] | None] | None:
     """The changed people by content hash, latest first; None if the entries do not lead back to `before`."""
-    chain: dict[str, list[str] | None] = {}
+    people_by_content: dict[str, list[str] | None] = {}
     while after != before:
-        if after is None or after in chain or len(chain) > MAX_CHAIN_LENGTH:
+        if after is None or after in people_by_content or len(people_by_content) > MAX_CHAIN_LENGTH:
             return None
         path = _entry_path(root, table, after)
         if not path.exists():
             return None
         entry = json.loads(path.read_text())
-        chain[after] = entry["people"]
+        people_by_content[after] = entry["people"]
         after = entry["before"]
-    return chain
+    return people_by_content
 
 
 def _record_columns(table: Table) -> list[str]:
-    return [*RECORD_KEY, *(name for name in (_REFERRED_BY,) if name in table.column_names)]
+    return [*RECORD_KEY, *(column for column in (_REFERRED_BY,) if column in table.column_names)]
 
 
-def _find_differing_rows(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+def _find_differing_rows(old_rows: pl.DataFrame, new_rows: pl.DataFrame) -> pl.DataFrame:
     """The rows of either frame that the other does not have, whatever their origin."""
-    hashed = (frame.with_columns(row=hash_row_contents(frame)) for frame in (old, new))
-    return _without_common_rows(*hashed).drop("row")
+    hashed_frames = (frame.with_columns(row=hash_row_contents(frame)) for frame in (old_rows, new_rows))
+    return _without_common_rows(*hashed_frames).drop("row")
 
 
-def _count_differing_people(old: pl.DataFrame, new: pl.DataFrame) -> int:
+def _count_differing_people(old_rows: pl.DataFrame, new_rows: pl.DataFrame) -> int:
     """A lower limit of the people whose rows differ, without nested columns, which are far slower to compare."""
-    flat = [name for name, dtype in old.schema.items() if not dtype.is_nested() and name not in _ORIGIN_COLUMNS]
-    hashed = [frame.select("person_id", row=frame.select(flat).hash_rows(seed=7)) for frame in (old, new)]
-    return _without_common_rows(*hashed)["person_id"].n_unique()
+    flat_columns = [
+        column for column, dtype in old_rows.schema.items() if not dtype.is_nested() and column not in _ORIGIN_COLUMNS
+    ]
+    hashed_frames = [
+        frame.select("person_id", row=frame.select(flat_columns).hash_rows(seed=7)) for frame in (old_rows, new_rows)
+    ]
+    return _without_common_rows(*hashed_frames)["person_id"].n_unique()
 
 
-def _without_common_rows(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+def _without_common_rows(old_rows: pl.DataFrame, new_rows: pl.DataFrame) -> pl.DataFrame:
     """The rows of two frames whose hash in the column `row` is not in the other frame."""
     return pl.concat(
-        [old.join(new.select("row"), on="row", how="anti"), new.join(old.select("row"), on="row", how="anti")]
+        [
+            old_rows.join(new_rows.select("row"), on="row", how="anti"),
+            new_rows.join(old_rows.select("row"), on="row", how="anti"),
+        ]
     )

@@ -43,85 +43,102 @@ def split_into_files(table: Table, rows: pl.DataFrame) -> dict[str, pl.DataFrame
     return _split_by_person(rows) if table.is_partitioned_by_person else {SINGLE_FILE: rows}
 
 
-def has_current_layout(table: Table, names: Collection[str]) -> bool:
+def has_current_layout(table: Table, file_names: Collection[str]) -> bool:
     """Whether files with these names are split as the table declares now."""
     if table.is_partitioned_by_person:
-        return all(name == FIRST_RANGE or name.startswith(_FROM) for name in names)
-    return (SINGLE_FILE in names) is (table.month_column is None)
+        return all(file_name == FIRST_RANGE or file_name.startswith(_FROM) for file_name in file_names)
+    return (SINGLE_FILE in file_names) is (table.month_column is None)
 
 
-def find_changed_files(table: Table, existing: Collection[str], old: pl.DataFrame, new: pl.DataFrame) -> set[str]:
-    """The files that must be rewritten if `new` replaces `old`.
+def find_changed_files(
+    table: Table, existing_files: Collection[str], old_rows: pl.DataFrame, new_rows: pl.DataFrame
+) -> set[str]:
+    """The files that must be rewritten if `new_rows` replaces `old_rows`.
 
     Args:
         table: The table.
-        existing: Names of its files.
-        old: The rows that are removed, sorted.
-        new: The rows that are added, sorted.
+        existing_files: Names of its files.
+        old_rows: The rows that are removed, sorted.
+        new_rows: The rows that are added, sorted.
 
     Returns:
         Names of files, among them files that do not exist yet.
     """
     if table.is_partitioned_by_person:
-        return set() if old.equals(new) else _find_changed_ranges(existing, old["person_id"], new["person_id"])
-    old_files, new_files = split_into_files(table, old), split_into_files(table, new)
+        return (
+            set()
+            if old_rows.equals(new_rows)
+            else _find_changed_ranges(existing_files, old_rows["person_id"], new_rows["person_id"])
+        )
+    old_files, new_files = split_into_files(table, old_rows), split_into_files(table, new_rows)
     return {
-        name
-        for name in old_files.keys() | new_files.keys()
-        if name not in old_files or name not in new_files or not old_files[name].equals(new_files[name])
+        file_name
+        for file_name in old_files.keys() | new_files.keys()
+        if file_name not in old_files
+        or file_name not in new_files
+        or not old_files[file_name].equals(new_files[file_name])
     }
 
 
-def find_files_with(table: Table, existing: Collection[str], replacing: pl.DataFrame) -> Collection[str]:
+def find_files_with(table: Table, existing_files: Collection[str], replacing: pl.DataFrame) -> Collection[str]:
     """The existing files that can have rows with the values of a row of `replacing`."""
-    return _ranges_of(existing, replacing["person_id"]) if table.is_partitioned_by_person else existing
+    return _ranges_of(existing_files, replacing["person_id"]) if table.is_partitioned_by_person else existing_files
 
 
-def select_rows_of_files(table: Table, rows: pl.DataFrame, names: Collection[str]) -> pl.DataFrame:
+def select_rows_of_files(table: Table, rows: pl.DataFrame, file_names: Collection[str]) -> pl.DataFrame:
     """The rows that belong into these files; all rows if the table is not split by month.
 
     Args:
         table: The table.
         rows: Rows of the table, sorted.
-        names: Names of files. Ranges of people may be new, so that their rows are not selected by name.
+        file_names: Names of files. Ranges of people may be new, so that their rows are not selected by name.
     """
     if table.month_column is None:
         return rows
-    return pl.concat([rows.clear(), *(part for name, part in split_into_files(table, rows).items() if name in names)])
+    return pl.concat(
+        [
+            rows.clear(),
+            *(file_rows for file_name, file_rows in split_into_files(table, rows).items() if file_name in file_names),
+        ]
+    )
 
 
-def _ranges_of(existing: Collection[str], people: Collection[str]) -> set[str]:
-    names = sorted(existing)
-    indices = {bisect_right(names, _range_name(person)) - 1 for person in people}
-    return {names[index] for index in indices if index >= 0}
+def _ranges_of(existing_files: Collection[str], people: Collection[str]) -> set[str]:
+    range_names = sorted(existing_files)
+    indices = {bisect_right(range_names, _range_name(person)) - 1 for person in people}
+    return {range_names[index] for index in indices if index >= 0}
 
 
-def _find_changed_ranges(existing: Collection[str], old: pl.Series, new: pl.Series) -> set[str]:
-    before, after = set(old.unique()), set(new.unique())
+def _find_changed_ranges(existing_files: Collection[str], old_people: pl.Series, new_people: pl.Series) -> set[str]:
+    people_before, people_after = set(old_people.unique()), set(new_people.unique())
     # if the person who begins a range is removed, the rows of the range join the previous range
-    removed = {_range_name(person) for person in before - after}
-    joined = {previous for previous, name in pairwise(sorted(existing)) if name in removed}
-    return (_ranges_of(existing, before | after) | joined) or {FIRST_RANGE}
+    removed_ranges = {_range_name(person) for person in people_before - people_after}
+    extended_files = {
+        previous_file for previous_file, file_name in pairwise(sorted(existing_files)) if file_name in removed_ranges
+    }
+    return (_ranges_of(existing_files, people_before | people_after) | extended_files) or {FIRST_RANGE}
 
 
 def _split_by_month(month_column: str, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
     rows_by_file, start = {}, 0
     for length, month in rows.select(month_number(month_column).rle().struct.unnest()).iter_rows():
-        name = UNDATED if month == NO_MONTH else f"{month // 12:04d}-{month % 12 + 1:02d}"
-        rows_by_file[name] = rows.slice(start, length)
+        file_name = UNDATED if month == NO_MONTH else f"{month // 12:04d}-{month % 12 + 1:02d}"
+        rows_by_file[file_name] = rows.slice(start, length)
         start += length
     return rows_by_file or {UNDATED: rows}
 
 
 def _split_by_person(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    starts, start = {FIRST_RANGE: 0}, 0
+    start_by_range, start = {FIRST_RANGE: 0}, 0
     for length, person in rows.select(pl.col("person_id").rle().struct.unnest()).iter_rows():
         if _begins_range(person):
-            starts[_range_name(person)] = start
+            start_by_range[_range_name(person)] = start
         start += length
-    bounds = pairwise([*starts.values(), rows.height])
+    bounds = pairwise([*start_by_range.values(), rows.height])
     return {
-        name: rows.slice(low, high - low) for name, (low, high) in zip(starts, bounds, strict=True) if high > low
+        range_name: rows.slice(first_row, end_row - first_row)
+        for range_name, (first_row, end_row) in zip(start_by_range, bounds, strict=True)
+        if end_row > first_row
     } or {FIRST_RANGE: rows}
 
 

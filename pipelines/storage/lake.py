@@ -106,11 +106,13 @@ class Lake:
 
     def reference_values(self, table: Table) -> dict[str, pl.Series]:
         """The values that the references of a table may take, by `table.key`, from tables that were written."""
-        targets = {reference.target: reference for reference in table.references}
-        files = {target: sorted((self.root / ref.table).rglob("*.parquet")) for target, ref in targets.items()}
+        references = {reference.target: reference for reference in table.references}
+        paths_by_target = {
+            target: sorted((self.root / reference.table).rglob("*.parquet")) for target, reference in references.items()
+        }
         return {
-            target: pl.scan_parquet(paths).select(targets[target].key).collect().to_series()
-            for target, paths in files.items()
+            target: pl.scan_parquet(paths).select(references[target].key).collect().to_series()
+            for target, paths in paths_by_target.items()
             if paths
         }
 
@@ -120,10 +122,10 @@ class Lake:
         They are read as recorded. If none are recorded of its present content, contract and reference values, its rows
         are counted now, and the counts recorded.
         """
-        recorded, references = self._read_counts(table), self.reference_values(table)
-        if recorded is None or recorded.references != fingerprint_values(references):
-            recorded = self._record(table, *self._count(table, references), fingerprint_values(references))
-        return recorded.counts
+        recorded_counts, references = self._read_counts(table), self.reference_values(table)
+        if recorded_counts is None or recorded_counts.references != fingerprint_values(references):
+            recorded_counts = self._record(table, *self._count(table, references), fingerprint_values(references))
+        return recorded_counts.counts
 
     def write(
         self,
@@ -150,9 +152,9 @@ class Lake:
         if table.layer == "quarantine":
             return written
         quarantine = self._replace_rows(quarantine_table(table.name), validated.bad)
-        counts = (validated.good_counts, validated.bad_counts)
-        recorded = self._record(table, *counts, fingerprint_values(references))
-        return replace(written, counts=recorded.counts, quarantine=quarantine)
+        good_and_bad_counts = (validated.good_counts, validated.bad_counts)
+        recorded_counts = self._record(table, *good_and_bad_counts, fingerprint_values(references))
+        return replace(written, counts=recorded_counts.counts, quarantine=quarantine)
 
     def merge(
         self,
@@ -173,24 +175,24 @@ class Lake:
         Raises:
             ContractViolation: A column is missing or has another type; the table stays as it was.
         """
-        recorded, references = self._read_counts(table), self.reference_values(table)
+        recorded_counts, references = self._read_counts(table), self.reference_values(table)
         validated = _validate(table, rows, references)
         if not self.files(table):
             return self.write(table, validated, find_related_people)
-        written, removed, validated = self._merge_rows(table, validated, replacing, find_related_people)
+        written, removed_rows, validated = self._merge_rows(table, validated, replacing, find_related_people)
         if table.layer == "quarantine":
             return written
         quarantine, is_reduced = self._merge_quarantine(table, validated.bad, replacing)
-        if recorded is None or any(count.stored for count in recorded.kept_counts.rules.values()):
+        if recorded_counts is None or any(count.stored for count in recorded_counts.kept_counts.rules.values()):
             kept_counts, set_aside_counts = self._count(table, references)
-            recorded = self._record(table, kept_counts, set_aside_counts, fingerprint_values(references))
+            recorded_counts = self._record(table, kept_counts, set_aside_counts, fingerprint_values(references))
         else:
-            kept_counts = recorded.kept_counts - count_leaving(table, removed) + validated.good_counts
-            set_aside_counts = recorded.set_aside_counts + validated.bad_counts
+            kept_counts = recorded_counts.kept_counts - count_leaving(table, removed_rows) + validated.good_counts
+            set_aside_counts = recorded_counts.set_aside_counts + validated.bad_counts
             if is_reduced:
                 set_aside_counts = count_quarantined(table, self.scan(quarantine_table(table.name)).collect())
-            recorded = self._record(table, kept_counts, set_aside_counts, recorded.references)
-        return replace(written, counts=recorded.counts, quarantine=quarantine)
+            recorded_counts = self._record(table, kept_counts, set_aside_counts, recorded_counts.references)
+        return replace(written, counts=recorded_counts.counts, quarantine=quarantine)
 
     def _replace_rows(
         self, table: Table, rows: pl.DataFrame, find_related_people: FindRelatedPeople | None = None
@@ -198,13 +200,15 @@ class Lake:
         """Write all rows of a table, which are in the row order of its contract."""
         rows_by_file = split_into_files(table, rows)
         old_hashes, new_hashes = self._read_hashes(table), _hash_files(rows_by_file)
-        changed = {name for name in new_hashes if old_hashes.get(name) != new_hashes[name]}
-        removed = set(old_hashes) - set(new_hashes)
+        changed_files = {name for name in new_hashes if old_hashes.get(name) != new_hashes[name]}
+        removed_files = set(old_hashes) - set(new_hashes)
         # nothing follows the changes of a published table: only assets upstream of it and incremental runs need them
-        if (changed or removed) and old_hashes and table.layer != "out":
-            old = self._scan_named(table, (changed & set(old_hashes)) | removed).collect()
-            new = pl.concat([rows_by_file[name] for name in sorted(changed)] or [pl.DataFrame(schema=table.schema)])
-            self._record_change(table, old_hashes, new_hashes, old, new, find_related_people)
+        if (changed_files or removed_files) and old_hashes and table.layer != "out":
+            old_rows = self._scan_named(table, (changed_files & set(old_hashes)) | removed_files).collect()
+            new_rows = pl.concat(
+                [rows_by_file[name] for name in sorted(changed_files)] or [pl.DataFrame(schema=table.schema)]
+            )
+            self._record_change(table, old_hashes, new_hashes, old_rows, new_rows, find_related_people)
         return self._write_files(table, rows_by_file, old_hashes, new_hashes)
 
     def _merge_rows(
@@ -219,41 +223,41 @@ class Lake:
         Returns:
             The state of the table, the rows that were removed, and the new rows without those whose key remains.
         """
-        old_hashes, keys = self._read_hashes(table), replacing.columns
+        old_hashes, key_columns = self._read_hashes(table), replacing.columns
         is_current = has_current_layout(table, old_hashes)  # an earlier version may have split it otherwise
-        candidates = find_files_with(table, old_hashes, replacing) if is_current else old_hashes
-        old = sort_rows(
-            table, self._scan_named(table, candidates).join(replacing.lazy(), on=keys, how="semi").collect()
+        candidate_files = find_files_with(table, old_hashes, replacing) if is_current else old_hashes
+        old_rows = sort_rows(
+            table, self._scan_named(table, candidate_files).join(replacing.lazy(), on=key_columns, how="semi").collect()
         )
-        changed = find_changed_files(table, old_hashes, old, validated.good) if is_current else set(old_hashes)
+        changed = find_changed_files(table, old_hashes, old_rows, validated.good) if is_current else set(old_hashes)
         if not changed:
-            return self._summarise(table, old_hashes, False), old, validated
-        stored = self._scan_named(table, changed & set(old_hashes)).collect()
-        remaining = stored.join(replacing, on=keys, how="anti", maintain_order="left")
+            return self._summarise(table, old_hashes, False), old_rows, validated
+        stored_rows = self._scan_named(table, changed & set(old_hashes)).collect()
+        remaining_rows = stored_rows.join(replacing, on=key_columns, how="anti", maintain_order="left")
         if table.key:
-            validated = validated.without_keys(remaining.select(table.key))
-        new = select_rows_of_files(table, validated.good, changed) if is_current else validated.good
-        rows_by_file = split_into_files(table, sort_rows(table, pl.concat([remaining, new])))
-        unchanged = {name: sha256 for name, sha256 in old_hashes.items() if name not in changed}
-        if unchanged:
-            rows_by_file = {name: part for name, part in rows_by_file.items() if part.height}
-        new_hashes = {**unchanged, **_hash_files(rows_by_file)}
-        self._record_change(table, old_hashes, new_hashes, old, validated.good, find_related_people)
-        return self._write_files(table, rows_by_file, old_hashes, new_hashes), old, validated
+            validated = validated.without_keys(remaining_rows.select(table.key))
+        new_rows = select_rows_of_files(table, validated.good, changed) if is_current else validated.good
+        rows_by_file = split_into_files(table, sort_rows(table, pl.concat([remaining_rows, new_rows])))
+        unchanged_hashes = {name: sha256 for name, sha256 in old_hashes.items() if name not in changed}
+        if unchanged_hashes:
+            rows_by_file = {name: file_rows for name, file_rows in rows_by_file.items() if file_rows.height}
+        new_hashes = {**unchanged_hashes, **_hash_files(rows_by_file)}
+        self._record_change(table, old_hashes, new_hashes, old_rows, validated.good, find_related_people)
+        return self._write_files(table, rows_by_file, old_hashes, new_hashes), old_rows, validated
 
     def _merge_quarantine(self, table: Table, rows: pl.DataFrame, replacing: pl.DataFrame) -> tuple[WriteResult, bool]:
         """Replace rows of the quarantine of a table, and whether some were removed."""
         quarantine = quarantine_table(table.name)
-        stored = self.scan(quarantine).collect()
-        remaining = exclude_rows(stored, replacing)
-        is_reduced = remaining.height < stored.height
+        stored_rows = self.scan(quarantine).collect()
+        remaining_rows = exclude_rows(stored_rows, replacing)
+        is_reduced = remaining_rows.height < stored_rows.height
         if not is_reduced and rows.is_empty() and (hashes := self._read_hashes(quarantine)):
             return self._summarise(quarantine, hashes, False), False
-        return self._replace_rows(quarantine, pl.concat([remaining, rows]).sort(QUARANTINE_ORDER)), is_reduced
+        return self._replace_rows(quarantine, pl.concat([remaining_rows, rows]).sort(QUARANTINE_ORDER)), is_reduced
 
     def _read_counts(self, table: Table) -> RecordedCounts | None:
-        contents = (self.content_hash(table), self.content_hash(quarantine_table(table.name)))
-        return read_recorded_counts(self.root, table, *contents)
+        content_hashes = (self.content_hash(table), self.content_hash(quarantine_table(table.name)))
+        return read_recorded_counts(self.root, table, *content_hashes)
 
     def _count(self, table: Table, references: Mapping[str, pl.Series]) -> tuple[RuleCounts, RuleCounts]:
         """The counts of the rows in a table, and of those in its quarantine."""
@@ -264,8 +268,8 @@ class Lake:
         self, table: Table, kept_counts: RuleCounts, set_aside_counts: RuleCounts, references: Mapping[str, str]
     ) -> RecordedCounts:
         """Record the counts of a table whose files are in place."""
-        contents = (self.content_hash(table), self.content_hash(quarantine_table(table.name)))
-        recorded = RecordedCounts(*contents, fingerprint_contract(table), references, kept_counts, set_aside_counts)
+        hashes = (self.content_hash(table), self.content_hash(quarantine_table(table.name)))
+        recorded = RecordedCounts(*hashes, fingerprint_contract(table), references, kept_counts, set_aside_counts)
         write_recorded_counts(self.root, table, recorded)
         return recorded
 
@@ -274,8 +278,8 @@ class Lake:
         table: Table,
         old_hashes: Mapping[str, str | None],
         new_hashes: Mapping[str, str | None],
-        old: pl.DataFrame,
-        new: pl.DataFrame,
+        old_rows: pl.DataFrame,
+        new_rows: pl.DataFrame,
         find_related_people: FindRelatedPeople | None,
     ) -> None:
         record_change(
@@ -283,8 +287,8 @@ class Lake:
             table,
             before=_combine_hashes(old_hashes),
             after=_combine_hashes(new_hashes),
-            old=old,
-            new=new,
+            old_rows=old_rows,
+            new_rows=new_rows,
             count_people=lambda: int(self.scan(table).select(pl.col("person_id").n_unique()).collect().item()),
             find_related_people=find_related_people,
         )
@@ -305,19 +309,19 @@ class Lake:
                 metadata={"content_sha256": new_hashes[name] or "", "contract": f"{table.name} {table.version}"},
             )
 
-        changed = sorted(name for name in rows_by_file if old_hashes.get(name) != new_hashes[name])
-        removed = set(old_hashes) - set(new_hashes)
-        _map_in_threads(write_file, changed)
-        for name in removed:
+        changed_files = sorted(name for name in rows_by_file if old_hashes.get(name) != new_hashes[name])
+        removed_files = set(old_hashes) - set(new_hashes)
+        _map_in_threads(write_file, changed_files)
+        for name in removed_files:
             self.file(table, name).unlink()
-        return self._summarise(table, new_hashes, bool(changed or removed))
+        return self._summarise(table, new_hashes, bool(changed_files or removed_files))
 
     def _read_hashes(self, table: Table) -> dict[str, str | None]:
         """The recorded hash of each existing file; None for a file that `write` did not write."""
         return {path.stem: pl.read_parquet_metadata(path).get("content_sha256") for path in self.files(table)}
 
-    def _scan_named(self, table: Table, names: Iterable[str]) -> pl.LazyFrame:
-        return _scan_files(table, [self.file(table, name) for name in sorted(names)])
+    def _scan_named(self, table: Table, file_names: Iterable[str]) -> pl.LazyFrame:
+        return _scan_files(table, [self.file(table, file_name) for file_name in sorted(file_names)])
 
     def _summarise(self, table: Table, hashes: Mapping[str, str | None], changed: bool) -> WriteResult:
         files = self.files(table)

@@ -61,19 +61,21 @@ def read_recorded_counts(
         The counts; None if there are none of this content and contract, or if another version recorded them.
     """
     path = root / _FOLDER / f"{table.name}.json"
-    stored = json.loads(path.read_text()) if path.exists() else {}
-    is_current = (stored.get("content"), stored.get("quarantine")) == (content, quarantine)
-    if content is None or not is_current or stored["contract"] != fingerprint_contract(table):
+    stored_document = json.loads(path.read_text()) if path.exists() else {}
+    is_current = (stored_document.get("content"), stored_document.get("quarantine")) == (content, quarantine)
+    if content is None or not is_current or stored_document["contract"] != fingerprint_contract(table):
         return None
-    kept_counts, set_aside_counts = (parse_rule_counts(stored[part]) for part in ("kept", "set_aside"))
+    kept_counts, set_aside_counts = (parse_rule_counts(stored_document[side]) for side in ("kept", "set_aside"))
     if kept_counts is None or set_aside_counts is None:
         return None
-    return RecordedCounts(content, quarantine, stored["contract"], stored["references"], kept_counts, set_aside_counts)
+    return RecordedCounts(
+        content, quarantine, stored_document["contract"], stored_document["references"], kept_counts, set_aside_counts
+    )
 
 
 def write_recorded_counts(root: Path, table: Table, recorded: RecordedCounts) -> None:
     """Record the counts of a table, after its files and those of its quarantine are in place."""
-    stored = {
+    document = {
         "content": recorded.content,
         "quarantine": recorded.quarantine,
         "contract": recorded.contract,
@@ -81,10 +83,10 @@ def write_recorded_counts(root: Path, table: Table, recorded: RecordedCounts) ->
         "kept": recorded.kept_counts.to_document(),
         "set_aside": recorded.set_aside_counts.to_document(),
     }
-    write_text_atomically(root / _FOLDER / f"{table.name}.json", json.dumps(stored))
+    write_text_atomically(root / _FOLDER / f"{table.name}.json", json.dumps(document))
 
 
 def fingerprint_values(reference_values: Mapping[str, pl.Series]) -> dict[str, str]:
     """A hash of each set of reference values, whatever their order."""
-    distinct = {target: values.unique() for target, values in reference_values.items()}
-    return {target: f"{values.len()}-{values.hash().sum()}" for target, values in distinct.items()}
+    distinct_values = {target: values.unique() for target, values in reference_values.items()}
+    return {target: f"{values.len()}-{values.hash().sum()}" for target, values in distinct_values.items()}

@@ -59,12 +59,12 @@ def read_asset_state(root: Path, name: str) -> AssetState | None:
         The state; None if the asset was never completed, or if its file is damaged or has another form.
     """
     try:
-        stored = json.loads((root / _FOLDER / f"{name}.json").read_text())
+        stored_state = json.loads((root / _FOLDER / f"{name}.json").read_text())
     except (OSError, ValueError):
         return None
-    if not isinstance(stored, dict) or set(stored) != set(_STORED_KEYS.values()):
+    if not isinstance(stored_state, dict) or set(stored_state) != set(_STORED_KEYS.values()):
         return None
-    return AssetState(**{name: stored[key] for name, key in _STORED_KEYS.items()})
+    return AssetState(**{attribute: stored_state[key] for attribute, key in _STORED_KEYS.items()})
 
 
 def write_asset_state(root: Path, state: AssetState) -> None:
@@ -76,7 +76,7 @@ def write_asset_state(root: Path, state: AssetState) -> None:
     """
     write_text_atomically(
         root / _FOLDER / f"{state.name}.json",
-        json.dumps({key: getattr(state, name) for name, key in _STORED_KEYS.items()}, sort_keys=True),
+        json.dumps({key: getattr(state, attribute) for attribute, key in _STORED_KEYS.items()}, sort_keys=True),
     )
 
 
@@ -84,7 +84,7 @@ def write_asset_state(root: Path, state: AssetState) -> None:
 def fingerprint_code() -> str:
     """Hash of this project's code and of the versions of the computing libraries: if it changes, all is recomputed."""
     root = Path(__file__).parents[2]
-    digest = hashlib.sha256(" ".join(version(name) for name in _COMPUTING_LIBRARIES).encode())
+    digest = hashlib.sha256(" ".join(version(library) for library in _COMPUTING_LIBRARIES).encode())
     for package in ("pipelines", "ml", "assets"):
         for path in sorted((root / package).rglob("*.py")):
             digest.update(path.read_bytes())

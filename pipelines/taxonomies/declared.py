@@ -58,12 +58,14 @@ def read_declared_taxonomy(declared: TaxonomyConfig, folder: Path, texts: pl.Ser
         TaxonomyError: If the taxonomy cannot be read.
     """
     aliases = read_rows(folder / declared.aliases, ("name", "skill_id")) if declared.aliases else None
-    loaded = _read_published_or_own(declared, folder, texts if aliases is None else _drop_aliases(texts, aliases))
+    loaded_taxonomy = _read_published_or_own(
+        declared, folder, texts if aliases is None else _drop_aliases(texts, aliases)
+    )
     if aliases is None:
-        return loaded
-    taxonomy, taken = add_aliases(loaded.taxonomy, aliases)
-    count = count_rows("aliases", aliases.height, taken, "the taxonomy has no such micro-skill")
-    return LoadedTaxonomy(taxonomy, (*loaded.counts, count))
+        return loaded_taxonomy
+    taxonomy, taken_count = add_aliases(loaded_taxonomy.taxonomy, aliases)
+    alias_count = count_rows("aliases", aliases.height, taken_count, "the taxonomy has no such micro-skill")
+    return LoadedTaxonomy(taxonomy, (*loaded_taxonomy.counts, alias_count))
 
 
 def _read_published_or_own(declared: TaxonomyConfig, folder: Path, texts: pl.Series) -> LoadedTaxonomy:
@@ -73,7 +75,11 @@ def _read_published_or_own(declared: TaxonomyConfig, folder: Path, texts: pl.Ser
     path = folder / (declared.folder or declared.skills or "")
     if declared.system == "tabular":
         return load_own_tables(
-            path, *(folder / name if name else None for name in (declared.prerequisites, declared.role_profiles))
+            path,
+            *(
+                folder / file_name if file_name else None
+                for file_name in (declared.prerequisites, declared.role_profiles)
+            ),
         )
     return _LOADERS[declared.system](path)
 

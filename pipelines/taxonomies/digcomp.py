@@ -30,15 +30,15 @@ def load_digcomp(path: Path) -> LoadedTaxonomy:
     """
     if not path.is_file():
         raise TaxonomyError(f"the taxonomy file {path.name} is missing: correct `taxonomy` in footsteps.yaml")
-    rows = require_rows(path, _read_supplement(path) if is_workbook(path) else _read_collection(path))
-    is_area = pl.col("skill_id").is_in(rows["capability_id"].drop_nulls().implode())
-    competences = rows.filter(~is_area)
+    concept_rows = require_rows(path, _read_supplement(path) if is_workbook(path) else _read_collection(path))
+    is_area = pl.col("skill_id").is_in(concept_rows["capability_id"].drop_nulls().implode())
+    competences = concept_rows.filter(~is_area)
     taxonomy = build_taxonomy(competences)
     return LoadedTaxonomy(
         taxonomy,
         (
             TaxonomyCount("competences", competences.height, taxonomy.skills.height),
-            count_rows("areas", rows.height - competences.height, 0, "an area is a capability"),
+            count_rows("areas", concept_rows.height - competences.height, 0, "an area is a capability"),
         ),
     )
 
@@ -46,8 +46,8 @@ def load_digcomp(path: Path) -> LoadedTaxonomy:
 def _read_collection(path: Path) -> pl.DataFrame:
     rows = read_rows(path, ("conceptUri", "preferredLabel"), ("altLabels", "description", _BROADER, _BROADER_NAME))
     # several broader concepts are separated by " | "; the first one is taken
-    first = pl.col(_BROADER, _BROADER_NAME).str.split("|").list.first().str.strip_chars()
-    return rows.with_columns(first).select(
+    first_concept = pl.col(_BROADER, _BROADER_NAME).str.split("|").list.first().str.strip_chars()
+    return rows.with_columns(first_concept).select(
         skill_id="conceptUri",
         name="preferredLabel",
         aliases=pl.col("altLabels").str.replace_all(r"\s*[\n|]\s*", "|"),
@@ -75,9 +75,9 @@ def _read_supplement(path: Path) -> pl.DataFrame:
     rows = sheet.select(sheet.columns[: len(_SHEET_COLUMNS)])
     rows.columns = list(_SHEET_COLUMNS)
     # a number such as 1.0 of an area is written 1
-    whole = pl.col("capability_id").str.replace(r"^(\d+)\.0+$", "${1}")
+    whole_number = pl.col("capability_id").str.replace(r"^(\d+)\.0+$", "${1}")
     return (
-        rows.with_columns(whole)
+        rows.with_columns(whole_number)
         .drop("area_description")
         .drop_nulls(("skill_id", "name"))
         .unique("skill_id", keep="first", maintain_order=True)

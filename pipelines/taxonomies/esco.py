@@ -99,14 +99,14 @@ def load_esco(folder: Path) -> LoadedTaxonomy:
     require_rows(skills_file, skills)
     aliases = pl.col("aliases").str.replace_all("|", "/", literal=True).str.replace_all(r"\s*\n\s*", "|")
     capabilities = _nearest_groups(skills, _read(folder, form, "groups"), hierarchy)
-    essential = relations.filter(_IS_ESSENTIAL)
-    roles = filter_known_pairs(profiles, skills, "skill_id").join(
+    essential_relations = relations.filter(_IS_ESSENTIAL)
+    role_rows = filter_known_pairs(profiles, skills, "skill_id").join(
         _role_names(_read(folder, form, "occupations")), on="role_id", how="left", maintain_order="left"
     )
     taxonomy = build_taxonomy(
         skills.join(capabilities, on="skill_id", how="left", maintain_order="left").with_columns(aliases),
-        filter_known_pairs(essential, skills, "skill_id", "requires_skill_id"),
-        roles.select(pl.coalesce("role_name", "role_id").alias("role_name"), "skill_id", importance=_IMPORTANCE),
+        filter_known_pairs(essential_relations, skills, "skill_id", "requires_skill_id"),
+        role_rows.select(pl.coalesce("role_name", "role_id").alias("role_name"), "skill_id", importance=_IMPORTANCE),
         pl.concat(
             [
                 relations.select(from_id="skill_id", relation_name=_IMPORTANCE, to_id="requires_skill_id"),
@@ -122,7 +122,7 @@ def load_esco(folder: Path) -> LoadedTaxonomy:
             TaxonomyCount("skills", skills.height, taxonomy.skills.height),
             count_rows("hierarchy rows", hierarchy.height, broader_count, _LEFT_OUT),
             count_rows("skill relations", relations.height, relation_count, _LEFT_OUT),
-            count_rows("of these, prerequisites", essential.height, taxonomy.prerequisites.height, _LEFT_OUT),
+            count_rows("of these, prerequisites", essential_relations.height, taxonomy.prerequisites.height, _LEFT_OUT),
             count_rows("occupation relations", profiles.height, taxonomy.role_profiles.height, _LEFT_OUT),
             *_missing_files(folder, form),
         ),
@@ -141,32 +141,34 @@ def _missing_files(folder: Path, form: Mapping[str, _FileForm]) -> list[Taxonomy
 def _role_names(occupations: pl.DataFrame) -> pl.DataFrame:
     """One row per occupation: role_id, role_name. Of occupations with one label, the later ones get their id too."""
     is_repeated = pl.col("role_name").is_first_distinct().not_()
-    name = pl.when(is_repeated).then(pl.format("{} ({})", "role_name", "role_id")).otherwise("role_name")
-    return occupations.unique("role_id").sort("role_id").with_columns(name.alias("role_name"))
+    distinct_name = pl.when(is_repeated).then(pl.format("{} ({})", "role_name", "role_id")).otherwise("role_name")
+    return occupations.unique("role_id").sort("role_id").with_columns(distinct_name.alias("role_name"))
 
 
 def _nearest_groups(skills: pl.DataFrame, groups: pl.DataFrame, hierarchy: pl.DataFrame) -> pl.DataFrame:
     """One row per skill with a group above it: skill_id, and the nearest group as capability_id, capability_name."""
     is_group = pl.col("child_id").is_in(groups["group_id"].implode())
-    position = skills.select("skill_id", pl.col("skill_id").alias("child_id"))
-    nearest = [pl.DataFrame(schema={"skill_id": pl.String, "capability_id": pl.String})]
+    ancestors = skills.select("skill_id", pl.col("skill_id").alias("child_id"))
+    nearest_groups = [pl.DataFrame(schema={"skill_id": pl.String, "capability_id": pl.String})]
     # No hierarchy is deeper than its number of rows, so a cycle in it ends too.
     for _ in range(hierarchy.height):
-        position = position.join(hierarchy, on="child_id").select("skill_id", child_id="parent_id").unique()
-        if not position.height:
+        ancestors = ancestors.join(hierarchy, on="child_id").select("skill_id", child_id="parent_id").unique()
+        if not ancestors.height:
             break
-        nearest.append(position.filter(is_group).group_by("skill_id").agg(capability_id=pl.col("child_id").min()))
-        position = position.join(nearest[-1], on="skill_id", how="anti").filter(~is_group)
-    names = groups.unique("group_id").rename({"group_id": "capability_id", "group_name": "capability_name"})
-    return pl.concat(nearest).join(names, on="capability_id", how="left")
+        nearest_groups.append(
+            ancestors.filter(is_group).group_by("skill_id").agg(capability_id=pl.col("child_id").min())
+        )
+        ancestors = ancestors.join(nearest_groups[-1], on="skill_id", how="anti").filter(~is_group)
+    group_names = groups.unique("group_id").rename({"group_id": "capability_id", "group_name": "capability_name"})
+    return pl.concat(nearest_groups).join(group_names, on="capability_id", how="left")
 
 
 def _read(folder: Path, form: Mapping[str, _FileForm], kind: str) -> pl.DataFrame:
     """The rows of one kind of file in the columns of `_COLUMNS`; no rows if there is no such file."""
-    (patterns, *headers), names = form[kind], _COLUMNS[kind]
+    (patterns, *headers), columns = form[kind], _COLUMNS[kind]
     path = find_file(folder, *patterns)
     if path is None:
-        return pl.DataFrame(schema=dict.fromkeys(names, pl.String()))
-    required = 2 if kind == "skills" else len(headers)
-    rows = read_rows(path, tuple(headers[:required]), tuple(headers[required:]))
-    return rows.rename(dict(zip(headers, names, strict=True)))
+        return pl.DataFrame(schema=dict.fromkeys(columns, pl.String()))
+    required_count = 2 if kind == "skills" else len(headers)
+    rows = read_rows(path, tuple(headers[:required_count]), tuple(headers[required_count:]))
+    return rows.rename(dict(zip(headers, columns, strict=True)))

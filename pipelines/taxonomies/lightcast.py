@@ -18,10 +18,10 @@ def load_lightcast(skills: Path) -> LoadedTaxonomy:
     Raises:
         TaxonomyError: If a column is missing.
     """
-    optional = ("DESCRIPTION", "CATEGORY", "CATEGORY_NAME", "SUBCATEGORY", "SUBCATEGORY_NAME")
-    rows = read_rows(skills, ("ID", "NAME"), optional)
+    optional_headers = ("DESCRIPTION", "CATEGORY", "CATEGORY_NAME", "SUBCATEGORY", "SUBCATEGORY_NAME")
+    skill_rows = read_rows(skills, ("ID", "NAME"), optional_headers)
     taxonomy = build_taxonomy(
-        rows.unique("ID", keep="last", maintain_order=True).select(
+        skill_rows.unique("ID", keep="last", maintain_order=True).select(
             pl.col("ID").alias("skill_id"),
             pl.col("NAME").alias("name"),
             pl.col("DESCRIPTION").alias("description"),
@@ -29,5 +29,5 @@ def load_lightcast(skills: Path) -> LoadedTaxonomy:
             pl.coalesce("SUBCATEGORY_NAME", "SUBCATEGORY", "CATEGORY_NAME", "CATEGORY").alias("capability_name"),
         )
     )
-    skill_count = count_rows("skills", rows.height, taxonomy.skills.height, "an earlier version of a skill")
+    skill_count = count_rows("skills", skill_rows.height, taxonomy.skills.height, "an earlier version of a skill")
     return LoadedTaxonomy(taxonomy, (skill_count,))

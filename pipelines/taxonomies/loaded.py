@@ -33,9 +33,9 @@ class LoadedTaxonomy:
     counts: tuple[TaxonomyCount, ...]
 
 
-def count_rows(rows: str, rows_in: int, rows_out: int, reason: str) -> TaxonomyCount:
+def count_rows(row_kind: str, rows_in: int, rows_out: int, reason: str) -> TaxonomyCount:
     """The count of one kind of row; the reason is left empty if all rows were taken."""
-    return TaxonomyCount(rows, rows_in, rows_out, "" if rows_in == rows_out else reason)
+    return TaxonomyCount(row_kind, rows_in, rows_out, "" if rows_in == rows_out else reason)
 
 
 def missing_file(row_kind: str, pattern: str, consequence: str) -> TaxonomyCount:
@@ -81,29 +81,33 @@ def read_rows(path: Path, required: tuple[str, ...], optional: tuple[str, ...] =
         table = open_table(path)
     except ExportRefused as refusal:
         raise TaxonomyError(str(refusal)) from None
-    missing = [name for name in required if table.key(table.header_like(name)) not in table.columns]
-    if missing:
-        raise TaxonomyError(f"{path.name}: column {', '.join(missing)} is missing; it has {', '.join(table.headers)}")
+    missing_headers = [header for header in required if table.key(table.header_like(header)) not in table.columns]
+    if missing_headers:
+        raise TaxonomyError(
+            f"{path.name}: column {', '.join(missing_headers)} is missing; it has {', '.join(table.headers)}"
+        )
     malformed_count = table.malformed.select(pl.len()).collect().item()
     if malformed_count:
         raise TaxonomyError(
             f"{path.name}: {malformed_count} rows are wider or narrower than its header: export it again"
         )
-    columns = {name: table.columns.get(table.key(table.header_like(name)), ())[:1] for name in (*required, *optional)}
-    texts = (
-        pl.col(*column).str.strip_chars().replace("", None).alias(name)
-        if column
-        else pl.lit(None, pl.String).alias(name)
-        for name, column in columns.items()
+    columns_by_header = {
+        header: table.columns.get(table.key(table.header_like(header)), ())[:1] for header in (*required, *optional)
+    }
+    header_texts = (
+        pl.col(*header_columns).str.strip_chars().replace("", None).alias(header)
+        if header_columns
+        else pl.lit(None, pl.String).alias(header)
+        for header, header_columns in columns_by_header.items()
     )
-    present = tuple(name for column in columns.values() for name in column)
-    return table.scan(present).sort(ROW_NUMBER).select(texts).collect()
+    present_columns = tuple(column for header_columns in columns_by_header.values() for column in header_columns)
+    return table.scan(present_columns).sort(ROW_NUMBER).select(header_texts).collect()
 
 
 def find_file(folder: Path, *patterns: str) -> Path | None:
     """The first file of the folder that matches a pattern, in the order of patterns and names; None if none does."""
-    files = (path for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file())
-    return next(files, None)
+    matching_files = (path for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file())
+    return next(matching_files, None)
 
 
 def require_file(folder: Path, *patterns: str) -> Path:
@@ -120,4 +124,4 @@ def require_file(folder: Path, *patterns: str) -> Path:
 
 def filter_known_pairs(pairs: pl.DataFrame, skills: pl.DataFrame, *columns: str) -> pl.DataFrame:
     """The pairs whose ids in these columns are all micro-skills of `skills` (skill_id)."""
-    return pairs.filter(pl.all_horizontal(pl.col(name).is_in(skills["skill_id"].implode()) for name in columns))
+    return pairs.filter(pl.all_horizontal(pl.col(column).is_in(skills["skill_id"].implode()) for column in columns))

@@ -20,23 +20,25 @@ def load_moodle_framework(skills: Path) -> LoadedTaxonomy:
     Raises:
         TaxonomyError: If a column is missing or an ID number is repeated.
     """
-    rows = read_rows(skills, (_PARENT, _ID, _NAME), ("Description", "Is framework"))
+    file_rows = read_rows(skills, (_PARENT, _ID, _NAME), ("Description", "Is framework"))
     is_framework = pl.col("Is framework").fill_null("0").str.to_lowercase().is_in(["1", "true", "yes"])
-    competencies, frameworks = rows.filter(~is_framework), rows.filter(is_framework)
-    lowest = competencies.join(competencies, left_on=_ID, right_on=_PARENT, how="anti", maintain_order="left")
-    above = rows.select(capability_id=_ID, capability_name=_NAME).unique("capability_id")
+    competencies, frameworks = file_rows.filter(~is_framework), file_rows.filter(is_framework)
+    lowest_competencies = competencies.join(
+        competencies, left_on=_ID, right_on=_PARENT, how="anti", maintain_order="left"
+    )
+    parents = file_rows.select(capability_id=_ID, capability_name=_NAME).unique("capability_id")
     description = pl.col("Description").str.replace_all(r"<[^>]*>", " ").str.replace_all(r"\s+", " ").str.strip_chars()
-    top = pl.lit(next(iter(frameworks[_ID]), None), pl.String)
+    framework_id = pl.lit(next(iter(frameworks[_ID]), None), pl.String)
     taxonomy = build_taxonomy(
-        lowest.select(
+        lowest_competencies.select(
             pl.col(_ID).alias("skill_id"),
             pl.col(_NAME).alias("name"),
             description.alias("description"),
-            pl.col(_PARENT).fill_null(top).alias("capability_id"),
-        ).join(above, on="capability_id", how="left", maintain_order="left")
+            pl.col(_PARENT).fill_null(framework_id).alias("capability_id"),
+        ).join(parents, on="capability_id", how="left", maintain_order="left")
     )
-    groups = competencies.height - lowest.height
-    reason = f"{groups} with others below them are capabilities" if groups else ""
+    group_count = competencies.height - lowest_competencies.height
+    reason = f"{group_count} with others below them are capabilities" if group_count else ""
     return LoadedTaxonomy(
         taxonomy,
         (

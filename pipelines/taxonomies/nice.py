@@ -31,19 +31,19 @@ def load_nice(path: Path) -> LoadedTaxonomy:
     """
     components = _read_components(path)
     elements = _frame(components, "elements", _ELEMENT).unique("element_identifier", keep="first", maintain_order=True)
-    pairs = _frame(components, "relationships", _RELATIONSHIP).rename(
+    element_pairs = _frame(components, "relationships", _RELATIONSHIP).rename(
         {"source_element_identifier": "source_id", "dest_element_identifier": "skill_id"}
     )
-    name = pl.coalesce(pl.col("title", "text").str.strip_chars().replace("", None))
+    element_name = pl.coalesce(pl.col("title", "text").str.strip_chars().replace("", None))
     elements = elements.select(
-        pl.col("element_identifier").alias("skill_id"), "element_type", name.alias("name")
+        pl.col("element_identifier").alias("skill_id"), "element_type", element_name.alias("name")
     ).drop_nulls()
     statements = require_rows(path, elements.filter(pl.col("element_type").is_in(_STATEMENTS)))
     areas, roles = (
         elements.filter(pl.col("element_type") == kind).select(source_id="skill_id", source_name="name")
         for kind in ("competency_area", "work_role")
     )
-    known_pairs = pairs.join(statements, on="skill_id", how="semi")
+    known_pairs = element_pairs.join(statements, on="skill_id", how="semi")
     memberships = known_pairs.join(areas, on="source_id").sort("skill_id", "source_id").unique("skill_id", keep="first")
     profiles = known_pairs.join(roles, on="source_id").unique()
     taxonomy = build_taxonomy(
@@ -58,12 +58,12 @@ def load_nice(path: Path) -> LoadedTaxonomy:
             from_id="skill_id", relation_name=pl.lit("broader"), to_id="source_id"
         ),
     )
-    tasks = elements.filter(pl.col("element_type") == "task").height
+    task_count = elements.filter(pl.col("element_type") == "task").height
     return LoadedTaxonomy(
         taxonomy,
         (
             TaxonomyCount("statements of skills and knowledge", statements.height, taxonomy.skills.height),
-            count_rows("tasks", tasks, 0, "a task is work, not a skill"),
+            count_rows("tasks", task_count, 0, "a task is work, not a skill"),
             TaxonomyCount("work roles", roles.height, taxonomy.role_profiles["role_name"].n_unique()),
             count_rows("relations of work roles", profiles.height, taxonomy.role_profiles.height, "a repeated title"),
         ),
@@ -87,6 +87,10 @@ def _read_components(path: Path) -> dict[str, Any]:
 
 
 def _frame(components: dict[str, Any], member: str, schema: dict[str, Any]) -> pl.DataFrame:
-    rows = [row for row in components.get(member) or [] if isinstance(row, dict)]
-    texts = [{key: value if isinstance(value := row.get(key), str) else None for key in schema} for row in rows]
-    return pl.DataFrame(texts, schema=schema)
+    """One row per object of a list of the components, with the texts of the columns of `schema`."""
+    objects = [json_object for json_object in components.get(member) or [] if isinstance(json_object, dict)]
+    text_rows = [
+        {column: value if isinstance(value := json_object.get(column), str) else None for column in schema}
+        for json_object in objects
+    ]
+    return pl.DataFrame(text_rows, schema=schema)

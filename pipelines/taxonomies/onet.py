@@ -54,33 +54,46 @@ def load_onet(folder: Path) -> LoadedTaxonomy:
         TaxonomyError: If a file or column is missing, or a file is empty.
     """
     form = next((form for form in _FORMS if find_file(folder, *form.patterns)), _FORMS[-1])
-    example, group_id, group_name = form.example, form.group_id, form.group_name
+    example_column, group_id_column, group_name_column = form.example, form.group_id, form.group_name
     path = require_file(folder, *form.patterns)
-    all_rows = require_rows(path, read_rows(path, (_CODE, example, group_id, group_name), (_HOT, _IN_DEMAND)))
-    rows = all_rows.drop_nulls(example)
+    all_rows = require_rows(
+        path, read_rows(path, (_CODE, example_column, group_id_column, group_name_column), (_HOT, _IN_DEMAND))
+    )
+    technology_rows = all_rows.drop_nulls(example_column)
     occupations = read_rows(require_file(folder, "Occupation Data.*", "Occupation_Data.*"), (_CODE, "Title"))
-    groups = rows.group_by(example, group_id).agg(pl.len().alias("times"), pl.col(group_name).first())
-    most_frequent = groups.sort(example, "times", group_id, descending=[False, True, False]).unique(
-        example, keep="first"
+    group_counts = technology_rows.group_by(example_column, group_id_column).agg(
+        pl.len().alias("times"), pl.col(group_name_column).first()
+    )
+    most_frequent = group_counts.sort(example_column, "times", group_id_column, descending=[False, True, False]).unique(
+        example_column, keep="first"
     )
     is_essential = (pl.col(_HOT) == "Y") | (pl.col(_IN_DEMAND) == "Y")
     taxonomy = build_taxonomy(
-        most_frequent.select(skill_id=example, name=example, capability_id=group_id, capability_name=group_name),
-        role_profiles=rows.join(occupations.unique(_CODE), on=_CODE).select(
+        most_frequent.select(
+            skill_id=example_column,
+            name=example_column,
+            capability_id=group_id_column,
+            capability_name=group_name_column,
+        ),
+        role_profiles=technology_rows.join(occupations.unique(_CODE), on=_CODE).select(
             role_name="Title",
-            skill_id=example,
+            skill_id=example_column,
             importance=pl.when(is_essential).then(pl.lit("essential")).otherwise(pl.lit("optional")),
         ),
-        relations=rows.select(from_id=example, relation_name=pl.lit("broader"), to_id=group_id),
+        relations=technology_rows.select(
+            from_id=example_column, relation_name=pl.lit("broader"), to_id=group_id_column
+        ),
     )
     profiles, relations = taxonomy.role_profiles, taxonomy.relations
-    with_technologies = rows.join(occupations, on=_CODE, how="semi")[_CODE].n_unique()
+    occupation_count = technology_rows.join(occupations, on=_CODE, how="semi")[_CODE].n_unique()
     return LoadedTaxonomy(
         taxonomy,
         (
-            TaxonomyCount("distinct technologies", rows[example].n_unique(), taxonomy.skills.height),
-            TaxonomyCount(f"distinct {form.groups}", rows[group_id].n_unique(), relations["to_id"].n_unique()),
-            TaxonomyCount("occupations with technologies", with_technologies, profiles["role_name"].n_unique()),
+            TaxonomyCount("distinct technologies", technology_rows[example_column].n_unique(), taxonomy.skills.height),
+            TaxonomyCount(
+                f"distinct {form.groups}", technology_rows[group_id_column].n_unique(), relations["to_id"].n_unique()
+            ),
+            TaxonomyCount("occupations with technologies", occupation_count, profiles["role_name"].n_unique()),
             count_rows(
                 "occupation technologies",
                 all_rows.height,

@@ -30,21 +30,21 @@ def load_own_tables(
         TaxonomyError: If a file or column is missing, a file is empty, an id is repeated, or prerequisites or
             replacements form a cycle.
     """
-    rows = require_rows(skills, _read(skills, ("skill_id", "name")))
-    needs = _read(prerequisites, PREREQUISITE.column_names) if prerequisites else None
-    profiles = _read(role_profiles, ROLE_PROFILE.column_names) if role_profiles else None
-    taxonomy = build_taxonomy(rows, needs, profiles)
-    counts = [count_rows("micro-skills", rows.height, taxonomy.skills.height, "replaced by another micro-skill")]
-    for name, given, taken in (
-        ("prerequisites", needs, taxonomy.prerequisites),
-        ("role profiles", profiles, taxonomy.role_profiles),
+    skill_rows = require_rows(skills, _read(skills, ("skill_id", "name")))
+    prerequisite_rows = _read(prerequisites, PREREQUISITE.column_names) if prerequisites else None
+    profile_rows = _read(role_profiles, ROLE_PROFILE.column_names) if role_profiles else None
+    taxonomy = build_taxonomy(skill_rows, prerequisite_rows, profile_rows)
+    counts = [count_rows("micro-skills", skill_rows.height, taxonomy.skills.height, "replaced by another micro-skill")]
+    for row_kind, given_rows, taken_rows in (
+        ("prerequisites", prerequisite_rows, taxonomy.prerequisites),
+        ("role profiles", profile_rows, taxonomy.role_profiles),
     ):
-        if given is not None:
-            counts.append(count_rows(name, given.height, taken.height, _LEFT_OUT))
+        if given_rows is not None:
+            counts.append(count_rows(row_kind, given_rows.height, taken_rows.height, _LEFT_OUT))
     return LoadedTaxonomy(taxonomy, tuple(counts))
 
 
-def _read(path: Path, needed: tuple[str, ...]) -> pl.DataFrame:
+def _read(path: Path, needed_columns: tuple[str, ...]) -> pl.DataFrame:
     if not path.is_file():
         raise TaxonomyError(
             f"the taxonomy file {path.name} is missing: add it, or correct `taxonomy` in footsteps.yaml"
@@ -55,7 +55,9 @@ def _read(path: Path, needed: tuple[str, ...]) -> pl.DataFrame:
         raise TaxonomyError(f"{path.name} is empty: export it again, with a header and a row per entry") from None
     except pl.exceptions.PolarsError as error:
         raise TaxonomyError(f"{path.name} is not a CSV file in UTF-8 with a header: {type(error).__name__}") from error
-    missing = [name for name in needed if name not in table.columns]
-    if missing:
-        raise TaxonomyError(f"{path.name}: column {', '.join(missing)} is missing; it has {', '.join(table.columns)}")
+    missing_columns = [column for column in needed_columns if column not in table.columns]
+    if missing_columns:
+        raise TaxonomyError(
+            f"{path.name}: column {', '.join(missing_columns)} is missing; it has {', '.join(table.columns)}"
+        )
     return table

@@ -20,10 +20,10 @@ def load_sfia(skills: Path) -> LoadedTaxonomy:
     Raises:
         TaxonomyError: If a column is missing or a code is repeated.
     """
-    rows = read_rows(skills, ("code", "name"), _LEVELS)
-    levels = rows.unpivot(_LEVELS, index=["code", "name"], variable_name="level", value_name="description")
-    levels = levels.drop_nulls("description").with_columns(pl.col("level").str.strip_prefix("level_"))
-    table = levels.sort("code", "level").select(
+    skill_rows = read_rows(skills, ("code", "name"), _LEVELS)
+    level_rows = skill_rows.unpivot(_LEVELS, index=["code", "name"], variable_name="level", value_name="description")
+    level_rows = level_rows.drop_nulls("description").with_columns(pl.col("level").str.strip_prefix("level_"))
+    skill_table = level_rows.sort("code", "level").select(
         pl.format("{}-{}", "code", "level").alias("skill_id"),
         pl.format("{} level {}", "name", "level").alias("name"),
         "description",
@@ -31,14 +31,16 @@ def load_sfia(skills: Path) -> LoadedTaxonomy:
         pl.col("code").alias("capability_id"),
         pl.col("name").alias("capability_name"),
     )
-    lower = pl.col("skill_id").shift(1).over("capability_id", order_by="skill_id")
-    taxonomy = build_taxonomy(table, table.select("skill_id", lower.alias("requires_skill_id")).drop_nulls())
-    has_no_level = rows.select(pl.all_horizontal(pl.col(_LEVELS).is_null()).any()).item()
+    lower_level = pl.col("skill_id").shift(1).over("capability_id", order_by="skill_id")
+    taxonomy = build_taxonomy(
+        skill_table, skill_table.select("skill_id", lower_level.alias("requires_skill_id")).drop_nulls()
+    )
+    has_no_level = skill_rows.select(pl.all_horizontal(pl.col(_LEVELS).is_null()).any()).item()
     capability_count = taxonomy.skills["capability_id"].n_unique()
     return LoadedTaxonomy(
         taxonomy,
         (
-            TaxonomyCount("skills", rows.height, capability_count, "no level" if has_no_level else ""),
-            TaxonomyCount("levels", levels.height, taxonomy.skills.height),
+            TaxonomyCount("skills", skill_rows.height, capability_count, "no level" if has_no_level else ""),
+            TaxonomyCount("levels", level_rows.height, taxonomy.skills.height),
         ),
     )

@@ -37,18 +37,18 @@ _PAGES = jinja2.Environment(
 )
 
 
-def render_data_docs(result: ValidationResult, others: Iterable[ValidationResult]) -> dict[str, str]:
+def render_data_docs(result: ValidationResult, other_results: Iterable[ValidationResult]) -> dict[str, str]:
     """The page of a table and the index of all tables, by name of the file.
 
     Args:
         result: The validation result of the table.
-        others: The last results of the other tables.
+        other_results: The last results of the other tables.
     """
     sections = "\n".join(_render_sections(result))
-    tables = sorted((result, *others), key=lambda table: (table.passed, table.table))
+    ordered_results = sorted((result, *other_results), key=lambda validation: (validation.passed, validation.table))
     return {
         f"{result.table}.html": _PAGES.get_template("table.html.j2").render(table=result, sections=sections),
-        INDEX: _PAGES.get_template("index.html.j2").render(tables=tables),
+        INDEX: _PAGES.get_template("index.html.j2").render(tables=ordered_results),
     }
 
 
@@ -58,9 +58,9 @@ def _render_sections(result: ValidationResult) -> Iterator[str]:
         document = expectationSuiteValidationResultSchema.load(json.loads(result.document))
         # The first section is an overview with links into a store of suites that does not exist here.
         for index, section in enumerate(ValidationResultsPageRenderer().render(document).sections[1:], 1):
-            html = _section_view().render({"section": section.to_json_dict(), "section_loop": {"index": index}})
+            section_html = _section_view().render({"section": section.to_json_dict(), "section_loop": {"index": index}})
             # Each section numbers its elements from one, and nothing in the page refers to them.
-            yield "\n".join(line.strip() for line in _ELEMENT_IDS.sub("", html).splitlines() if line.strip())
+            yield "\n".join(line.strip() for line in _ELEMENT_IDS.sub("", section_html).splitlines() if line.strip())
 
 
 @cache

@@ -39,11 +39,11 @@ class LandedSplit:
 
 
 def split_landed(
-    frame: pl.LazyFrame,
+    landed_rows: pl.LazyFrame,
     table: Table,
     system: str,
     nulled_if_invalid: Collection[str] = (),
-    decisive: Mapping[str, pl.Expr] | None = None,
+    is_decisive_by_column: Mapping[str, pl.Expr] | None = None,
 ) -> LandedSplit:
     """Split the rows of an adapter by the rules of a raw table, all but `unique`.
 
@@ -51,30 +51,42 @@ def split_landed(
     such a rule, `column|parses` if it has another type than text. It does not break `not_null` as well.
 
     Args:
-        frame: The columns of the table, and the text of each under `TEXT_PREFIX` and its name.
+        landed_rows: The columns of the table, and the text of each under `TEXT_PREFIX` and its name.
         table: The raw table.
         system: System of the source.
         nulled_if_invalid: Columns whose broken rules remove the value and not the row. A rule belongs to its first
             column.
-        decisive: For some of these columns the condition under which a broken rule costs the row all the same; null
-            counts as no.
+        is_decisive_by_column: For some of these columns the condition under which a broken rule costs the row all the
+            same; null counts as no.
     """
-    present = set(frame.collect_schema().names())
-    with_text = [name for name in table.column_names if TEXT_PREFIX + name in present]
-    unread = {name: pl.col(TEXT_PREFIX + name).is_not_null() & pl.col(name).is_null() for name in with_text}
-    typed = [name for name in with_text if table.schema[name] != pl.String]
-    worded = {rule.columns[0] for rule in table.rules if rule.kind in ("in_set", "matches")} & set(with_text)
+    present_columns = set(landed_rows.collect_schema().names())
+    text_columns = [column for column in table.column_names if TEXT_PREFIX + column in present_columns]
+    unread_by_column = {
+        column: pl.col(TEXT_PREFIX + column).is_not_null() & pl.col(column).is_null() for column in text_columns
+    }
+    typed_columns = [column for column in text_columns if table.schema[column] != pl.String]
+    word_columns = {rule.columns[0] for rule in table.rules if rule.kind in ("in_set", "matches")} & set(text_columns)
     rules = [rule for rule in table.rules if rule.kind != "unique"]
-    tests = {f"{name}|parses": ~unread[name] for name in typed}
-    tests |= {rule.name: _test_landed(rule, unread, {*typed, *worded}) for rule in rules}
-    columns = {f"{name}|parses": name for name in typed} | {rule.name: rule.columns[0] for rule in rules}
-    nulling = {rule: name for rule, name in columns.items() if name in nulled_if_invalid}
-    return _split(frame, table, tests, pl.lit(system), text_of_row(with_text), nulling, decisive or {})
+    test_by_rule = {f"{column}|parses": ~unread_by_column[column] for column in typed_columns}
+    test_by_rule |= {rule.name: _test_landed(rule, unread_by_column, {*typed_columns, *word_columns}) for rule in rules}
+    column_by_rule = {f"{column}|parses": column for column in typed_columns} | {
+        rule.name: rule.columns[0] for rule in rules
+    }
+    nulled_column_by_rule = {rule: column for rule, column in column_by_rule.items() if column in nulled_if_invalid}
+    return _split(
+        landed_rows,
+        table,
+        test_by_rule,
+        pl.lit(system),
+        text_of_row(text_columns),
+        nulled_column_by_rule,
+        is_decisive_by_column or {},
+    )
 
 
-def text_of_row(names: Iterable[str]) -> pl.Expr:
+def text_of_row(columns: Iterable[str]) -> pl.Expr:
     """The row as the file has it: the texts of these columns in one JSON object."""
-    return pl.struct(pl.col(TEXT_PREFIX + name).alias(name) for name in names).struct.json_encode()
+    return pl.struct(pl.col(TEXT_PREFIX + column).alias(column) for column in columns).struct.json_encode()
 
 
 def read_landed_counts(table: Table, counts: pl.DataFrame, source: str) -> RuleCounts:
@@ -85,35 +97,38 @@ def read_landed_counts(table: Table, counts: pl.DataFrame, source: str) -> RuleC
         counts: One row.
         source: The source of all rows.
     """
-    numbers = {name: int(number) for name, number in counts.row(0, named=True).items()}
-    unexpected = {n.removeprefix(_UNEXPECTED): number for n, number in numbers.items() if n.startswith(_UNEXPECTED)}
-    rules = {
-        rule.name: RuleCount(numbers[_EVALUATED + rule.name], unexpected.pop(rule.name, 0)) for rule in table.rules
+    count_by_name = {name: int(count) for name, count in counts.row(0, named=True).items()}
+    unexpected_by_rule = {
+        name.removeprefix(_UNEXPECTED): count for name, count in count_by_name.items() if name.startswith(_UNEXPECTED)
     }
-    kept_count, set_aside_count = numbers[IS_KEPT], numbers[_ROWS] - numbers[IS_KEPT]
-    reasons = {reason: number for reason, number in unexpected.items() if number}
+    rule_counts = {
+        rule.name: RuleCount(count_by_name[_EVALUATED + rule.name], unexpected_by_rule.pop(rule.name, 0))
+        for rule in table.rules
+    }
+    kept_count, set_aside_count = count_by_name[IS_KEPT], count_by_name[_ROWS] - count_by_name[IS_KEPT]
+    reason_counts = {reason: count for reason, count in unexpected_by_rule.items() if count}
     kept_by_source, set_aside_by_source = ({source: count} if count else {} for count in (kept_count, set_aside_count))
-    return RuleCounts(kept_by_source, set_aside_by_source, rules, reasons)
+    return RuleCounts(kept_by_source, set_aside_by_source, rule_counts, reason_counts)
 
 
-def _test_landed(rule: Rule, unread: Mapping[str, pl.Expr], reported: Collection[str]) -> pl.Expr:
+def _test_landed(rule: Rule, unread_by_column: Mapping[str, pl.Expr], reported_columns: Collection[str]) -> pl.Expr:
     """The condition of a rule, false for an unread text that the rule must report.
 
     Args:
         rule: The rule.
-        unread: By column, whether a row has a text that did not become a value.
-        reported: The columns for which another rule than `not_null` reports an unread text.
+        unread_by_column: By column, whether a row has a text that did not become a value.
+        reported_columns: The columns for which another rule than `not_null` reports an unread text.
     """
-    name, condition = rule.columns[0], rule.condition()
-    if rule.kind in ("in_set", "matches") and name in unread:
-        return condition & ~unread[name]
-    return condition | unread[name] if rule.kind == "not_null" and name in reported else condition
+    column, condition = rule.columns[0], rule.condition()
+    if rule.kind in ("in_set", "matches") and column in unread_by_column:
+        return condition & ~unread_by_column[column]
+    return condition | unread_by_column[column] if rule.kind == "not_null" and column in reported_columns else condition
 
 
 def _split(
-    frame: pl.LazyFrame,
+    landed_rows: pl.LazyFrame,
     table: Table,
-    tests: Mapping[str, pl.Expr],
+    test_by_rule: Mapping[str, pl.Expr],
     system: pl.Expr,
     row_text: pl.Expr,
     nulled_column_by_rule: Mapping[str, str],
@@ -124,19 +139,21 @@ def _split(
     `nulled_column_by_rule` names the columns whose value a rule removes instead of the row, unless the condition in
     `is_decisive_by_column` holds.
     """
-    tested = frame.with_columns(test.alias(_PASSES + rule) for rule, test in tests.items())
+    tested_rows = landed_rows.with_columns(test.alias(_PASSES + rule) for rule, test in test_by_rule.items())
     is_decisive_by_rule = {
         rule: is_decisive_by_column[column].fill_null(False)
         for rule, column in nulled_column_by_rule.items()
         if column in is_decisive_by_column
     }
     is_kept = pl.all_horizontal(
-        _all_pass(rule for rule in tests if rule not in nulled_column_by_rule),
+        _all_pass(rule for rule in test_by_rule if rule not in nulled_column_by_rule),
         *(pl.col(_PASSES + rule).fill_null(True) | ~condition for rule, condition in is_decisive_by_rule.items()),
     )
-    tested = tested.with_columns(is_kept.alias(IS_KEPT), (~_all_pass(nulled_column_by_rule)).alias(IS_REDUCED)).cache()
-    failed_rules = [pl.when(~pl.col(_PASSES + rule)).then(pl.lit(rule)) for rule in sorted(tests)]
-    quarantine_rows = tested.filter(~pl.col(IS_KEPT) | pl.col(IS_REDUCED)).select(
+    tested_rows = tested_rows.with_columns(
+        is_kept.alias(IS_KEPT), (~_all_pass(nulled_column_by_rule)).alias(IS_REDUCED)
+    ).cache()
+    failed_rules = [pl.when(~pl.col(_PASSES + rule)).then(pl.lit(rule)) for rule in sorted(test_by_rule)]
+    quarantine_rows = tested_rows.filter(~pl.col(IS_KEPT) | pl.col(IS_REDUCED)).select(
         row_text.alias("row_text"),
         pl.concat_list(failed_rules).list.drop_nulls().alias("failed_rules"),
         pl.col(IS_KEPT).alias("is_row_kept"),
@@ -144,25 +161,27 @@ def _split(
         *PROVENANCE_COLUMNS,
     )
     rules_by_column = {
-        name: [rule for rule, column in nulled_column_by_rule.items() if column == name]
-        for name in nulled_column_by_rule.values()
+        column_name: [rule for rule, column in nulled_column_by_rule.items() if column == column_name]
+        for column_name in nulled_column_by_rule.values()
     }
-    values = [
-        pl.when(_all_pass(rules_by_column[name])).then(pl.col(name)).alias(name)
-        if name in rules_by_column
-        else pl.col(name)
-        for name in table.column_names
+    good_values = [
+        pl.when(_all_pass(rules_by_column[column_name])).then(pl.col(column_name)).alias(column_name)
+        if column_name in rules_by_column
+        else pl.col(column_name)
+        for column_name in table.column_names
     ]
     has_key = pl.all_horizontal(pl.col(table.key).is_not_null())
-    counts = tested.select(
+    split_counts = tested_rows.select(
         pl.len().alias(_ROWS),
         pl.col(IS_KEPT).sum(),
-        *(pl.col(_PASSES + rule).not_().sum().alias(_UNEXPECTED + rule) for rule in tests),
-        *(pl.col(_PASSES + rule).count().alias(_EVALUATED + rule) for rule in tests),
+        *(pl.col(_PASSES + rule).not_().sum().alias(_UNEXPECTED + rule) for rule in test_by_rule),
+        *(pl.col(_PASSES + rule).count().alias(_EVALUATED + rule) for rule in test_by_rule),
         *(has_key.sum().alias(_EVALUATED + rule.name) for rule in table.rules if rule.kind == "unique"),
     )
-    good = tested.filter(pl.col(IS_KEPT)).select(values)
-    return LandedSplit(good, quarantine_rows.select(quarantine_table(table.name).column_names), tested, counts)
+    good_rows = tested_rows.filter(pl.col(IS_KEPT)).select(good_values)
+    return LandedSplit(
+        good_rows, quarantine_rows.select(quarantine_table(table.name).column_names), tested_rows, split_counts
+    )
 
 
 def _all_pass(rules: Iterable[str]) -> pl.Expr:

@@ -32,15 +32,19 @@ def build_quarantine_rows(
         One row per row, in the contract of the quarantine of the table.
     """
     contract = quarantine_table(table.name)
-    is_nested = {name: rows.schema[name].is_nested() for name in text_columns}
-    texts = [pl.col(name) if nested else pl.col(name).cast(pl.String) for name, nested in is_nested.items()]
-    origin = {
-        name: pl.col(name) if name in rows.columns else pl.lit(None) for name in ("system_name", *PROVENANCE_COLUMNS)
+    is_nested = {column: rows.schema[column].is_nested() for column in text_columns}
+    text_values = [pl.col(column) if nested else pl.col(column).cast(pl.String) for column, nested in is_nested.items()]
+    origin_columns = {
+        column: pl.col(column) if column in rows.columns else pl.lit(None)
+        for column in ("system_name", *PROVENANCE_COLUMNS)
     }
-    quarantined = rows.select(
-        row_text=pl.struct(texts).struct.json_encode(), failed_rules=failed_rules, is_row_kept=pl.lit(False), **origin
+    quarantine_rows = rows.select(
+        row_text=pl.struct(text_values).struct.json_encode(),
+        failed_rules=failed_rules,
+        is_row_kept=pl.lit(False),
+        **origin_columns,
     )
-    return quarantined.select(pl.col(name).cast(dtype) for name, dtype in contract.schema.items()).sort(
+    return quarantine_rows.select(pl.col(column).cast(dtype) for column, dtype in contract.schema.items()).sort(
         QUARANTINE_ORDER
     )
 
@@ -53,17 +57,25 @@ def count_quarantined(table: Table, quarantined: pl.DataFrame) -> RuleCounts:
         quarantined: Rows in the contract of the quarantine.
     """
     is_row_kept = quarantined["is_row_kept"].fill_null(False)
-    set_aside = count_by_source(quarantined.filter(~is_row_kept))
-    reasons = dict(quarantined.select(pl.col("failed_rules").explode().value_counts().struct.unnest()).iter_rows())
+    set_aside_by_source = count_by_source(quarantined.filter(~is_row_kept))
+    count_by_reason = dict(
+        quarantined.select(pl.col("failed_rules").explode().value_counts().struct.unnest()).iter_rows()
+    )
     # a value that was left out of a kept row is null in the table, where it counts for nothing
-    left_out = quarantined.filter(is_row_kept).select(pl.col("failed_rules").explode().value_counts().struct.unnest())
-    evaluated = {reason: sum(set_aside.values()) + count for reason, count in left_out.iter_rows()}
-    rules = {
-        rule.name: RuleCount(evaluated.get(rule.name, sum(set_aside.values())), reasons.pop(rule.name, 0))
+    left_out_counts = quarantined.filter(is_row_kept).select(
+        pl.col("failed_rules").explode().value_counts().struct.unnest()
+    )
+    evaluated_by_rule = {
+        reason: sum(set_aside_by_source.values()) + count for reason, count in left_out_counts.iter_rows()
+    }
+    rule_counts = {
+        rule.name: RuleCount(
+            evaluated_by_rule.get(rule.name, sum(set_aside_by_source.values())), count_by_reason.pop(rule.name, 0)
+        )
         for rule in table.rules
     }
-    reasons.pop(None, None)
-    return RuleCounts({}, set_aside, rules, dict(sorted(reasons.items())))
+    count_by_reason.pop(None, None)
+    return RuleCounts({}, set_aside_by_source, rule_counts, dict(sorted(count_by_reason.items())))
 
 
 def exclude_rows(quarantined: pl.DataFrame, replaced: pl.DataFrame) -> pl.DataFrame:
@@ -75,19 +87,19 @@ def exclude_rows(quarantined: pl.DataFrame, replaced: pl.DataFrame) -> pl.DataFr
     """
     if quarantined.is_empty() or replaced.is_empty():
         return quarantined
-    values = quarantined.select(
-        pl.col(name).cast(pl.String)
-        if name in PROVENANCE_COLUMNS
-        else pl.col("row_text").str.json_path_match(f"$.{name}").alias(name)
-        for name in replaced.columns
+    compared_values = quarantined.select(
+        pl.col(column).cast(pl.String)
+        if column in PROVENANCE_COLUMNS
+        else pl.col("row_text").str.json_path_match(f"$.{column}").alias(column)
+        for column in replaced.columns
     ).with_row_index(_INDEX)
-    remaining = values.join(replaced.select(pl.all().cast(pl.String)), on=replaced.columns, how="anti")
-    return quarantined[remaining[_INDEX].sort()]
+    remaining_rows = compared_values.join(replaced.select(pl.all().cast(pl.String)), on=replaced.columns, how="anti")
+    return quarantined[remaining_rows[_INDEX].sort()]
 
 
 def count_by_source(rows: pl.DataFrame) -> dict[str, int]:
     """The number of rows of each source; of `NO_SOURCE` if the rows have no column source_name, or if it is null."""
     if "source_name" not in rows.columns:
         return {NO_SOURCE: rows.height} if rows.height else {}
-    counts = rows["source_name"].fill_null(NO_SOURCE).value_counts().sort("source_name")
-    return dict(counts.iter_rows())
+    source_counts = rows["source_name"].fill_null(NO_SOURCE).value_counts().sort("source_name")
+    return dict(source_counts.iter_rows())

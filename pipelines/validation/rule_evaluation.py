@@ -52,20 +52,22 @@ class ValidatedRows:
         Args:
             keys: The values of the key that other rows of the table have.
         """
-        repeated = self.good.join(keys, on=self.table.key, how="semi", maintain_order="left")
-        if repeated.is_empty():
+        repeated_rows = self.good.join(keys, on=self.table.key, how="semi", maintain_order="left")
+        if repeated_rows.is_empty():
             return self
-        rule = Rule("unique", self.table.key).name
-        leaving = count_leaving(self.table, repeated)
-        bad = build_quarantine_rows(
-            self.table, repeated, pl.Series([[rule]] * repeated.height), self.table.column_names
+        rule_name = Rule("unique", self.table.key).name
+        leaving_counts = count_leaving(self.table, repeated_rows)
+        bad_rows = build_quarantine_rows(
+            self.table, repeated_rows, pl.Series([[rule_name]] * repeated_rows.height), self.table.column_names
         )
         return ValidatedRows(
             self.table,
             self.good.join(keys, on=self.table.key, how="anti", maintain_order="left"),
-            pl.concat([self.bad, bad]).sort(QUARANTINE_ORDER),
-            self.good_counts - leaving,
-            self.bad_counts + _as_set_aside(leaving) + RuleCounts(rules={rule: RuleCount(0, repeated.height)}),
+            pl.concat([self.bad, bad_rows]).sort(QUARANTINE_ORDER),
+            self.good_counts - leaving_counts,
+            self.bad_counts
+            + _as_set_aside(leaving_counts)
+            + RuleCounts(rules={rule_name: RuleCount(0, repeated_rows.height)}),
         )
 
 
@@ -93,24 +95,26 @@ def validate_rows(
     is_sorted = _is_strictly_sorted(table, rows)
     # no key repeats if the rows are strictly sorted by it, or if all its hashes differ: both are faster than `unique`
     is_distinct = (is_sorted and table.month_column is None) or _has_distinct_hashes(table, rows)
-    evaluable, missing = _list_evaluable_rules(table, reference_values or {})
-    passes, errors = _evaluate(table, evaluable, rows, reference_values, is_distinct)
-    if errors:
-        raise ContractViolation(f"{table.name}: {'; '.join(f'{name}: {error}' for name, error in errors.items())}")
-    counts = _count_as_stored(passes, frame, missing)
-    required = [rule.name for rule in evaluable if rule.severity is Severity.ERROR]
-    if not any(counts.rules[name].unexpected for name in required):
-        return ValidatedRows(table, sort_rows(table, rows, is_sorted), no_quarantine(table), counts, RuleCounts())
-    is_good = passes.select(pl.all_horizontal(pl.col(required).fill_null(True))).to_series()
-    bad, broken = frame.filter(~is_good), passes.filter(~is_good)
-    names = [pl.when(~pl.col(name)).then(pl.lit(name)) for name in sorted(passes.columns)]
-    failed_rules = broken.select(pl.concat_list(names).list.drop_nulls()).to_series()
+    evaluable_rules, missing_references = _list_evaluable_rules(table, reference_values or {})
+    passes_by_rule, error_by_rule = _evaluate(table, evaluable_rules, rows, reference_values, is_distinct)
+    if error_by_rule:
+        raise ContractViolation(
+            f"{table.name}: {'; '.join(f'{name}: {error}' for name, error in error_by_rule.items())}"
+        )
+    rule_counts = _count_as_stored(passes_by_rule, frame, missing_references)
+    required_rules = [rule.name for rule in evaluable_rules if rule.severity is Severity.ERROR]
+    if not any(rule_counts.rules[name].unexpected for name in required_rules):
+        return ValidatedRows(table, sort_rows(table, rows, is_sorted), no_quarantine(table), rule_counts, RuleCounts())
+    is_good = passes_by_rule.select(pl.all_horizontal(pl.col(required_rules).fill_null(True))).to_series()
+    bad_rows, broken_passes = frame.filter(~is_good), passes_by_rule.filter(~is_good)
+    broken_names = [pl.when(~pl.col(name)).then(pl.lit(name)) for name in sorted(passes_by_rule.columns)]
+    failed_rules = broken_passes.select(pl.concat_list(broken_names).list.drop_nulls()).to_series()
     return ValidatedRows(
         table,
         sort_rows(table, rows.filter(is_good), is_sorted),
-        build_quarantine_rows(table, bad, failed_rules, tuple(text_columns) or table.column_names),
-        _count_as_stored(passes.filter(is_good), frame.filter(is_good), missing),
-        _as_set_aside(_count_as_stored(broken, bad, {})),
+        build_quarantine_rows(table, bad_rows, failed_rules, tuple(text_columns) or table.column_names),
+        _count_as_stored(passes_by_rule.filter(is_good), frame.filter(is_good), missing_references),
+        _as_set_aside(_count_as_stored(broken_passes, bad_rows, {})),
     )
 
 
@@ -122,12 +126,14 @@ def enforce_contract(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
     Raises:
         ContractViolation: A column is missing or has another type, or a row breaks a rule of severity ERROR.
     """
-    validated = validate_rows(table, frame)
-    if validated.bad.height:
-        unexpected = {name: count.unexpected for name, count in validated.bad_counts.rules.items()}
-        broken = [f"{name} in {count} rows" for name, count in unexpected.items() if count]
-        raise ContractViolation(f"{table.name}: {'; '.join(broken)} of {frame.height}")
-    return validated.good
+    validated_rows = validate_rows(table, frame)
+    if validated_rows.bad.height:
+        unexpected_by_rule = {
+            rule_name: count.unexpected for rule_name, count in validated_rows.bad_counts.rules.items()
+        }
+        broken_rules = [f"{rule_name} in {count} rows" for rule_name, count in unexpected_by_rule.items() if count]
+        raise ContractViolation(f"{table.name}: {'; '.join(broken_rules)} of {frame.height}")
+    return validated_rows.good
 
 
 def count_rules(
@@ -143,14 +149,18 @@ def count_rules(
     Returns:
         The counts, with an error for each rule that cannot be evaluated.
     """
-    names = rows.lazy().collect_schema().names()
-    used = {"source_name"}.union(*(rule.columns for rule in table.rules))
-    used |= {name for row_rule in table.row_rules for name in row_rule.expression.meta.root_names()}
-    frame = rows.lazy().select([name for name in names if name in used] or names[:1]).collect()
-    is_distinct = set(table.key) <= set(frame.columns) and _has_distinct_hashes(table, frame)
-    evaluable, missing = _list_evaluable_rules(table, reference_values or {})
-    passes, errors = _evaluate(table, evaluable, frame, reference_values, is_distinct)
-    return _count_as_stored(passes, frame, {**missing, **errors})
+    present_columns = rows.lazy().collect_schema().names()
+    used_columns = {"source_name"}.union(*(rule.columns for rule in table.rules))
+    used_columns |= {column for row_rule in table.row_rules for column in row_rule.expression.meta.root_names()}
+    used_rows = (
+        rows.lazy()
+        .select([column for column in present_columns if column in used_columns] or present_columns[:1])
+        .collect()
+    )
+    is_distinct = set(table.key) <= set(used_rows.columns) and _has_distinct_hashes(table, used_rows)
+    evaluable_rules, missing_references = _list_evaluable_rules(table, reference_values or {})
+    passes_by_rule, error_by_rule = _evaluate(table, evaluable_rules, used_rows, reference_values, is_distinct)
+    return _count_as_stored(passes_by_rule, used_rows, {**missing_references, **error_by_rule})
 
 
 def count_leaving(table: Table, rows: pl.DataFrame) -> RuleCounts:
@@ -158,9 +168,9 @@ def count_leaving(table: Table, rows: pl.DataFrame) -> RuleCounts:
 
     No rule is evaluated again; it is only counted to which rows it applies.
     """
-    counts = rows.select(_count_applicable(rule).alias(rule.name) for rule in table.rules)
-    rules = {column.name: RuleCount(int(column.item())) for column in counts.iter_columns()}
-    return RuleCounts(count_by_source(rows), {}, rules)
+    applicable_counts = rows.select(_count_applicable(rule).alias(rule.name) for rule in table.rules)
+    rule_counts = {column.name: RuleCount(int(column.item())) for column in applicable_counts.iter_columns()}
+    return RuleCounts(count_by_source(rows), {}, rule_counts)
 
 
 def sort_rows(table: Table, rows: pl.DataFrame, is_sorted: bool = False) -> pl.DataFrame:
@@ -171,10 +181,10 @@ def sort_rows(table: Table, rows: pl.DataFrame, is_sorted: bool = False) -> pl.D
         rows: Rows with the columns of the table.
         is_sorted: Whether the rows are known to be in that order.
     """
-    order = table.row_order
-    if is_sorted or not order or (not table.key and rows.select(order).to_series().is_sorted()):
+    order_columns = table.row_order
+    if is_sorted or not order_columns or (not table.key and rows.select(order_columns).to_series().is_sorted()):
         return rows
-    return rows.sort(order, maintain_order=True)
+    return rows.sort(order_columns, maintain_order=True)
 
 
 def no_quarantine(table: Table) -> pl.DataFrame:
@@ -183,22 +193,26 @@ def no_quarantine(table: Table) -> pl.DataFrame:
 
 
 def _select_contract(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
-    if missing := [name for name in table.column_names if name not in frame.columns]:
-        raise ContractViolation(f"{table.name}: columns are missing: {', '.join(missing)}")
+    if missing_columns := [column for column in table.column_names if column not in frame.columns]:
+        raise ContractViolation(f"{table.name}: columns are missing: {', '.join(missing_columns)}")
     rows = frame.select(table.column_names)
-    if wrong := [f"{n} is {rows.schema[n]}, not {t}" for n, t in table.schema.items() if rows.schema[n] != t]:
-        raise ContractViolation(f"{table.name}: {'; '.join(wrong)}")
+    if wrong_types := [
+        f"{column} is {rows.schema[column]}, not {dtype}"
+        for column, dtype in table.schema.items()
+        if rows.schema[column] != dtype
+    ]:
+        raise ContractViolation(f"{table.name}: {'; '.join(wrong_types)}")
     return rows
 
 
 def _list_evaluable_rules(table: Table, reference_values: ReferenceValues) -> tuple[list[Rule], dict[str, str]]:
     """The rules without references whose values are missing, and why each of these cannot be evaluated."""
-    missing = {
+    missing_references = {
         rule.name: f"{rule.name}: the values of {rule.reference.target} are missing"
         for rule in table.rules
         if rule.reference is not None and rule.reference.target not in reference_values
     }
-    return [rule for rule in table.rules if rule.name not in missing], missing
+    return [rule for rule in table.rules if rule.name not in missing_references], missing_references
 
 
 def _evaluate(
@@ -217,30 +231,30 @@ def _evaluate(
         reference_values: The values that references may take.
         is_distinct: Whether no key repeats, so that the rule `unique` is only to be evaluated for nulls.
     """
-    conditions = {
+    condition_by_rule = {
         rule.name: pl.when(pl.all_horizontal(pl.col(rule.columns).is_not_null())).then(True)
         if rule.kind == "unique" and is_distinct
         else rule.condition(reference_values)
         for rule in rules
     }
     try:
-        return rows.select(**conditions), {}
+        return rows.select(**condition_by_rule), {}
     except pl.exceptions.PolarsError:
         # one of them fails for a value or does not fit the schema: each alone, to name it
-        return _evaluate_one_by_one(table, conditions, rows)
+        return _evaluate_one_by_one(table, condition_by_rule, rows)
 
 
 def _evaluate_one_by_one(
-    table: Table, conditions: Mapping[str, pl.Expr], rows: pl.DataFrame
+    table: Table, condition_by_rule: Mapping[str, pl.Expr], rows: pl.DataFrame
 ) -> tuple[pl.DataFrame, dict[str, str]]:
-    passes, errors = [], {}
-    words = {*table.column_names, *map(str, table.schema.dtypes()), "str", "i64", "f64", "bool"}
-    for name, condition in conditions.items():
+    rule_passes, error_by_rule = [], {}
+    harmless_words = {*table.column_names, *map(str, table.schema.dtypes()), "str", "i64", "f64", "bool"}
+    for rule_name, condition in condition_by_rule.items():
         try:
-            passes.append(rows.select(condition.alias(name)).to_series())
+            rule_passes.append(rows.select(condition.alias(rule_name)).to_series())
         except pl.exceptions.PolarsError as error:
-            errors[name] = redact_values(str(error), words)
-    return pl.DataFrame(passes), errors
+            error_by_rule[rule_name] = redact_values(str(error), harmless_words)
+    return pl.DataFrame(rule_passes), error_by_rule
 
 
 def _count_applicable(rule: Rule) -> pl.Expr:
@@ -253,27 +267,27 @@ def _count_applicable(rule: Rule) -> pl.Expr:
 
 def _count_as_stored(passes: pl.DataFrame, rows: pl.DataFrame, errors: Mapping[str, str]) -> RuleCounts:
     """The counts of rows that are in a table as they are, from one column per rule."""
-    rules = {}
-    for column in passes.iter_columns():
-        evaluated = len(column) - column.null_count()
-        unexpected = evaluated - int(column.sum())
-        rules[column.name] = RuleCount(evaluated, unexpected, unexpected)
-    return RuleCounts(count_by_source(rows), {}, rules, errors=dict(errors))
+    rule_counts = {}
+    for rule_passes in passes.iter_columns():
+        evaluated_count = len(rule_passes) - rule_passes.null_count()
+        unexpected_count = evaluated_count - int(rule_passes.sum())
+        rule_counts[rule_passes.name] = RuleCount(evaluated_count, unexpected_count, unexpected_count)
+    return RuleCounts(count_by_source(rows), {}, rule_counts, errors=dict(errors))
 
 
 def _as_set_aside(counts: RuleCounts) -> RuleCounts:
     """The same counts for rows that are not in the table."""
-    rules = {name: RuleCount(count.evaluated, count.unexpected) for name, count in counts.rules.items()}
-    return RuleCounts({}, counts.kept_by_source, rules)
+    rule_counts = {rule_name: RuleCount(count.evaluated, count.unexpected) for rule_name, count in counts.rules.items()}
+    return RuleCounts({}, counts.kept_by_source, rule_counts)
 
 
 def _is_strictly_sorted(table: Table, rows: pl.DataFrame) -> bool:
     """Whether each row is greater than the previous one in the table's row order; False if its key has nulls."""
-    if not table.key or any(rows.schema[name].is_nested() for name in table.key):
+    if not table.key or any(rows.schema[column].is_nested() for column in table.key):
         return False
     is_greater = pl.lit(False)
-    for value in reversed(table.row_order):
-        is_greater = (value > value.shift()) | ((value == value.shift()) & is_greater)
+    for order_value in reversed(table.row_order):
+        is_greater = (order_value > order_value.shift()) | ((order_value == order_value.shift()) & is_greater)
     # the first row has no previous one, so that its comparison is null
     is_sorted = is_greater.fill_null(True) & pl.all_horizontal(pl.col(table.key).is_not_null())
     return bool(rows.select(is_sorted.all()).item())
@@ -281,5 +295,5 @@ def _is_strictly_sorted(table: Table, rows: pl.DataFrame) -> bool:
 
 def _has_distinct_hashes(table: Table, rows: pl.DataFrame) -> bool:
     """Whether the hashes of all keys differ, so that no key repeats; another rule checks for nulls."""
-    can_be_hashed = bool(table.key) and not any(rows.schema[name].is_nested() for name in table.key)
+    can_be_hashed = bool(table.key) and not any(rows.schema[column].is_nested() for column in table.key)
     return can_be_hashed and rows.select(table.key).hash_rows().n_unique() == rows.height

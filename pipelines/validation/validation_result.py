@@ -130,24 +130,24 @@ def parse_validation_result(text: str) -> ValidationResult | None:
         The result; None if another version wrote the text in another form.
     """
     document = json.loads(text)
-    fields = ("kind", "passed", "evaluated_count", "unexpected_count", "is_blocking", "error")
-    keys = {"rule", "columns", "severity", *fields}
+    plain_fields = ("kind", "passed", "evaluated_count", "unexpected_count", "is_blocking", "error")
+    rule_keys = {"rule", "columns", "severity", *plain_fields}
     if not {"table", "contract", "excess", "rules", "counts"} <= set(document):
         return None
     counts = parse_rule_counts(document["counts"])
-    if counts is None or any(keys - set(rule) for rule in document["rules"]):
+    if counts is None or any(rule_keys - set(rule) for rule in document["rules"]):
         return None
-    results = (
+    rule_results = (
         RuleResult(
             name=rule["rule"],
             columns=tuple(rule["columns"]),
             severity=Severity(rule["severity"]),
-            **{name: rule[name] for name in fields},
+            **{field_name: rule[field_name] for field_name in plain_fields},
         )
         for rule in document["rules"]
     )
     return ValidationResult(
-        document["table"], document["contract"], counts, tuple(results), document["excess"], document=""
+        document["table"], document["contract"], counts, tuple(rule_results), document["excess"], document=""
     )
 
 
@@ -161,25 +161,27 @@ def describe_excess(table: Table, counts: RuleCounts) -> str | None:
     Returns:
         A clause with both numbers and the limit; None if the limit is kept.
     """
-    totals = [("", counts.set_aside_count, counts.row_count)]
-    totals += [
+    set_aside_totals = [("", counts.set_aside_count, counts.row_count)]
+    set_aside_totals += [
         (f" of source {source}", count, count + counts.kept_by_source.get(source, 0))
         for source, count in counts.set_aside_by_source.items()
         if source
     ]
     limit = table.quarantine_limit
-    for origin, set_aside, row_count in totals:
+    for origin_clause, set_aside, row_count in set_aside_totals:
         if set_aside > limit * row_count and (limit == 0 or set_aside >= MIN_QUARANTINED_ROWS):
-            return f"{set_aside:,} of {row_count:,} rows{origin} are set aside, more than the limit of {limit:.0%}"
+            return (
+                f"{set_aside:,} of {row_count:,} rows{origin_clause} are set aside, more than the limit of {limit:.0%}"
+            )
     return None
 
 
-def redact_values(message: str, words: Collection[str]) -> str:
+def redact_values(message: str, harmless_words: Collection[str]) -> str:
     """The first paragraph of an engine's message, without the values it quotes.
 
     Args:
         message: An error message, which may quote a value (`conversion failed for ["Anna"]`).
-        words: Quoted words that may stay, such as names of columns and types.
+        harmless_words: Quoted words that may stay, such as names of columns and types.
     """
-    head = message.strip().split("\n\n")[0].split("; valid columns")[0].split(": [")[0].replace("\n", " ")
-    return _QUOTED.sub(lambda quoted: quoted[0] if quoted[2] in words else "'…'", head)[:500]
+    first_paragraph = message.strip().split("\n\n")[0].split("; valid columns")[0].split(": [")[0].replace("\n", " ")
+    return _QUOTED.sub(lambda quoted: quoted[0] if quoted[2] in harmless_words else "'…'", first_paragraph)[:500]

@@ -51,18 +51,20 @@ class ObjectStoreOrigin:
         """See `Origin`."""
         selector = pafs.FileSelector(self.folder, recursive=depth > 1, allow_not_found=True)
         with failing_as(OriginUnreadable, _UNREAD, self.options):
-            infos = [info for info in self.store.get_file_info(selector) if info.type == pafs.FileType.File]
+            file_infos = [
+                file_info for file_info in self.store.get_file_info(selector) if file_info.type == pafs.FileType.File
+            ]
             # a folder without objects does not exist: only a bucket can be missing
-            if not infos and self.store.get_file_info(self.bucket).type == pafs.FileType.NotFound:
+            if not file_infos and self.store.get_file_info(self.bucket).type == pafs.FileType.NotFound:
                 raise OriginUnreadable(f"there is no bucket {self.bucket}: correct `url`")
-        check_file_count(len(infos))
-        return [_describe(info, info.path.removeprefix(f"{self.folder}/")) for info in infos]
+        check_file_count(len(file_infos))
+        return [_describe(file_info, file_info.path.removeprefix(f"{self.folder}/")) for file_info in file_infos]
 
     def describe(self, name: str) -> RemoteFile | None:
         """See `Origin`."""
         with failing_as(OriginUnreadable, _UNREAD, self.options):
-            info = self.store.get_file_info(f"{self.folder}/{name}")
-        return _describe(info, name) if info.type == pafs.FileType.File else None
+            file_info = self.store.get_file_info(f"{self.folder}/{name}")
+        return _describe(file_info, name) if file_info.type == pafs.FileType.File else None
 
     def read(self, name: str) -> Generator[bytes]:
         """See `Origin`."""
@@ -90,11 +92,11 @@ def open_object_store(options: FetchOptions) -> Iterator[ObjectStoreOrigin]:
 
 def _open_s3(options: FetchOptions, _: SplitResult) -> Any:
     endpoint = urlsplit(options.endpoint or "")
-    keys = options.read_credentials()
-    has_keys = {"access_key", "secret_key"} <= set(keys)
+    credentials = options.read_credentials()
+    has_keys = {"access_key", "secret_key"} <= set(credentials)
     return pafs.S3FileSystem(
         # otherwise the chain of Amazon's library: profile, web identity, role of the machine
-        **(keys if has_keys else {}),
+        **(credentials if has_keys else {}),
         region=options.region,
         endpoint_override=endpoint.netloc or None,
         scheme=endpoint.scheme or "https",
@@ -119,12 +121,19 @@ def _open_azure(options: FetchOptions, address: SplitResult) -> Any:
     account, _, domain = str(address.hostname).partition(".dfs.")
     endpoint = urlsplit(options.endpoint or f"https://{account}.blob.{domain}")
     _check_reachable(endpoint)
-    keys = options.read_credentials()
+    credentials = options.read_credentials()
     # a key or a signature stands for the whole account; otherwise the credentials of Entra ID
-    keys = next(({name: keys[name]} for name in ("account_key", "sas_token") if name in keys), keys)
+    credentials = next(
+        (
+            {credential_name: credentials[credential_name]}
+            for credential_name in ("account_key", "sas_token")
+            if credential_name in credentials
+        ),
+        credentials,
+    )
     return pafs.AzureFileSystem(
         account,
-        **keys,
+        **credentials,
         blob_storage_authority=endpoint.netloc if options.endpoint else f".blob.{domain}",
         dfs_storage_authority=endpoint.netloc if options.endpoint else f".dfs.{domain}",
         blob_storage_scheme=endpoint.scheme,
@@ -137,11 +146,15 @@ _STORES = {"s3": _open_s3, "gs": _open_gcs, "abfss": _open_azure}
 
 def _check_reachable(endpoint: SplitResult) -> None:
     """Fail at once if nothing answers: the libraries of Google and Microsoft would try for many minutes."""
-    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+    if any(
+        os.environ.get(proxy_variable) for proxy_variable in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+    ):
         return  # only the proxy may be reachable
     port = endpoint.port or {"http": 80}.get(endpoint.scheme, 443)
     socket.create_connection((str(endpoint.hostname), port), timeout=_CONNECT_SECONDS).close()
 
 
-def _describe(info: Any, name: str) -> RemoteFile:
-    return make_remote_file(name, info.size, None if info.mtime_ns is None else info.mtime_ns / 1e9)
+def _describe(file_info: Any, remote_name: str) -> RemoteFile:
+    return make_remote_file(
+        remote_name, file_info.size, None if file_info.mtime_ns is None else file_info.mtime_ns / 1e9
+    )

@@ -42,15 +42,15 @@ class RemoteFile:
     size: int
     modified_at: datetime
 
-    def is_same_version(self, other: "RemoteFile | None") -> bool:
+    def is_same_version(self, other_look: "RemoteFile | None") -> bool:
         """Whether another look at the file found the same size and second of change.
 
         Some stores state fractions of a second only in listings.
         """
-        if other is None:
+        if other_look is None:
             return False
-        times = (file.modified_at.replace(microsecond=0) for file in (self, other))
-        return self.size == other.size and len(set(times)) == 1
+        change_times = (file.modified_at.replace(microsecond=0) for file in (self, other_look))
+        return self.size == other_look.size and len(set(change_times)) == 1
 
 
 class Origin(Protocol):
@@ -118,30 +118,32 @@ def matches_pattern(name: str, pattern: str) -> bool:
 
 def pattern_depth(pattern: str) -> int:
     """The number of levels below the url on which a pattern finds files."""
-    parts = pattern.split("/")
-    return MAX_DEPTH if "**" in parts else len(parts)
+    pattern_parts = pattern.split("/")
+    return MAX_DEPTH if "**" in pattern_parts else len(pattern_parts)
 
 
 def find_name_problem(name: str) -> str | None:
     """Why a file of this name must not be written to the landing folder; None if it may."""
-    parts = name.split("/")
-    if any(part in ("", ".", "..") for part in parts) or "\\" in name:
+    name_parts = name.split("/")
+    if any(name_part in ("", ".", "..") for name_part in name_parts) or "\\" in name:
         return "its name leads out of its folder"
-    if not all(char.isprintable() for char in name):
+    if not all(character.isprintable() for character in name):
         return "its name has characters that cannot be printed, or is not UTF-8"
-    if any(len(part.encode()) > _MAX_NAME_BYTES for part in parts):
+    if any(len(name_part.encode()) > _MAX_NAME_BYTES for name_part in name_parts):
         return f"its name is longer than {_MAX_NAME_BYTES} bytes"
     return None
 
 
 def is_hidden(name: str) -> bool:
     """Whether the file or a folder above it is hidden: many programs write so what is not complete."""
-    return any(part.startswith(".") and part not in (".", "..") for part in name.split("/"))
+    return any(name_part.startswith(".") and name_part not in (".", "..") for name_part in name.split("/"))
 
 
 def printable_name(name: str) -> str:
     """A name as messages show it: what cannot be printed is escaped."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in name)
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in name
+    )
 
 
 def check_file_count(count: int) -> None:
@@ -154,9 +156,14 @@ def check_file_count(count: int) -> None:
         raise OriginUnreadable(f"there are more than {MAX_FILES:,} files: name a folder with fewer under `url`")
 
 
-def _match_parts(parts: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
-    if not wanted:
-        return not parts
-    if wanted[0] == "**":
-        return any(_match_parts(parts[i:], wanted[1:]) for i in range(len(parts) + 1))
-    return bool(parts) and fnmatchcase(parts[0], wanted[0]) and _match_parts(parts[1:], wanted[1:])
+def _match_parts(name_parts: tuple[str, ...], pattern_parts: tuple[str, ...]) -> bool:
+    """Whether the folders and the name of a file match those of a pattern, from the first on."""
+    if not pattern_parts:
+        return not name_parts
+    if pattern_parts[0] == "**":
+        return any(_match_parts(name_parts[start:], pattern_parts[1:]) for start in range(len(name_parts) + 1))
+    return (
+        bool(name_parts)
+        and fnmatchcase(name_parts[0], pattern_parts[0])
+        and _match_parts(name_parts[1:], pattern_parts[1:])
+    )

@@ -157,25 +157,25 @@ async def _connect(options: FetchOptions) -> asyncssh.SSHClientConnection:
             keepalive_interval=_CONNECT_SECONDS,
         )
     except asyncssh.HostKeyNotVerifiable:
-        keys, certificate_keys = asyncssh.match_known_hosts(str(known_hosts), host, "", port)[:2]
-        what = "is another one than" if keys or certificate_keys else "is not in"
+        host_keys, certificate_keys = asyncssh.match_known_hosts(str(known_hosts), host, "", port)[:2]
+        mismatch = "is another one than" if host_keys or certificate_keys else "is not in"
         raise OriginUnreadable(
-            f"the host key of {host} {what} {known_hosts}: {_NAME_KNOWN_HOSTS} after its owner confirmed it"
+            f"the host key of {host} {mismatch} {known_hosts}: {_NAME_KNOWN_HOSTS} after its owner confirmed it"
         ) from None
     except asyncssh.PermissionDenied:
-        used = [options.variable(name) for name in ("key", "password") if name in credentials]
-        raise OriginUnreadable(f"{host} refused the user and {' and '.join(used)}") from None
+        used_variables = [options.variable(name) for name in ("key", "password") if name in credentials]
+        raise OriginUnreadable(f"{host} refused the user and {' and '.join(used_variables)}") from None
 
 
 def _read_keys(credentials: dict[str, str], options: FetchOptions) -> list[asyncssh.SSHKey] | None:
     """The private key: the content of its variable, or of the file that the variable names."""
-    key, passphrase = credentials.get("key"), credentials.get("passphrase")
-    if key is None:
+    private_key, passphrase = credentials.get("key"), credentials.get("passphrase")
+    if private_key is None:
         return None
     try:
-        if key.lstrip().startswith("-----BEGIN"):
-            return [asyncssh.import_private_key(key, passphrase)]
-        return [asyncssh.read_private_key(Path(key).expanduser(), passphrase)]
+        if private_key.lstrip().startswith("-----BEGIN"):
+            return [asyncssh.import_private_key(private_key, passphrase)]
+        return [asyncssh.read_private_key(Path(private_key).expanduser(), passphrase)]
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, OSError):  # its message may quote the key
         raise OriginUnreadable(
             f"{options.variable('key')} holds no private key and names no file with one, or "

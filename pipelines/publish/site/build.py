@@ -42,25 +42,25 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, folder: Path) -> Pa
         The index of the snapshot's pages.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    pages = folder / snapshot.snapshot_id
+    pages_folder = folder / snapshot.snapshot_id
     environment = create_environment(snapshot, company)
-    if not (pages / "index.html").exists():
+    if not (pages_folder / "index.html").exists():
         for leftover in folder.glob(f".*{UNFINISHED}"):
             # processes of a killed run may still write into it: the next run removes what remains
             shutil.rmtree(leftover, ignore_errors=True)
         unfinished = folder / f".{snapshot.snapshot_id}.{os.getpid()}{UNFINISHED}"
         _write_pages(load_page_data(snapshot, lake, company), environment, unfinished, _newest_pages(folder))
-        unfinished.replace(pages)
+        unfinished.replace(pages_folder)
     write_text_atomically(
         folder / "index.html",
         environment.get_template("redirect.html.j2").render(target=f"{snapshot.snapshot_id}/index.html"),
     )
     retained = {snapshot.snapshot_id, *(version.snapshot_id for version in list_snapshots(snapshot.folder))}
-    for entry in folder.iterdir():
+    for subfolder in folder.iterdir():
         # only folders with our marker: the folder may belong to a web server and hold other things
-        if (entry / _MARKER_FILE).is_file() and entry.name not in retained:
-            shutil.rmtree(entry)
-    return pages / "index.html"
+        if (subfolder / _MARKER_FILE).is_file() and subfolder.name not in retained:
+            shutil.rmtree(subfolder)
+    return pages_folder / "index.html"
 
 
 def _newest_pages(folder: Path) -> Path | None:
@@ -69,23 +69,27 @@ def _newest_pages(folder: Path) -> Path | None:
     return markers[-1].parent if markers else None
 
 
-def _write_pages(data: PageData, environment: jinja2.Environment, folder: Path, earlier: Path | None) -> None:
-    for name in ("people", "teams"):
-        (folder / name).mkdir(parents=True)
+def _write_pages(data: PageData, environment: jinja2.Environment, folder: Path, earlier_folder: Path | None) -> None:
+    for subfolder in ("people", "teams"):
+        (folder / subfolder).mkdir(parents=True)
     people = list_people(data)
     fingerprints = fingerprint_pages(data, people)
-    reused = reuse_pages(fingerprints, earlier, folder)
-    write_people(data, [person_id for person_id in people if page_name(person_id) not in reused], folder / "people")
-    units = {person_id: data.people.get(person_id, {}).get("unit_name") for person_id in people}
-    sizes = Counter(unit for unit in units.values() if unit)
-    teams = render_team_pages(environment.get_template("team.html.j2"), data, _count_holders(data, units), sizes)
-    for unit, page in teams.items():
+    reused_pages = reuse_pages(fingerprints, earlier_folder, folder)
+    write_people(
+        data, [person_id for person_id in people if page_name(person_id) not in reused_pages], folder / "people"
+    )
+    unit_by_person = {person_id: data.people.get(person_id, {}).get("unit_name") for person_id in people}
+    size_by_unit = Counter(unit for unit in unit_by_person.values() if unit)
+    page_by_unit = render_team_pages(
+        environment.get_template("team.html.j2"), data, _count_holders(data, unit_by_person), size_by_unit
+    )
+    for unit, page in page_by_unit.items():
         (folder / "teams" / page_name(unit)).write_text(page)
     (folder / "run.html").write_text(
         environment.get_template("run.html.j2").render(sections=build_run_sections(data), root="")
     )
-    listed_teams = [(page_name(unit), unit, sizes[unit]) for unit in teams]
-    listed_people = _list_by_unit(data, units) if len(people) <= _MAX_LISTED_PEOPLE else {}
+    listed_teams = [(page_name(unit), unit, size_by_unit[unit]) for unit in page_by_unit]
+    listed_people = _list_by_unit(data, unit_by_person) if len(people) <= _MAX_LISTED_PEOPLE else {}
     (folder / "index.html").write_text(
         environment.get_template("index.html.j2").render(teams=listed_teams, units=listed_people, root="")
     )
@@ -93,24 +97,31 @@ def _write_pages(data: PageData, environment: jinja2.Environment, folder: Path, 
     (folder / _MARKER_FILE).write_text(f"{data.snapshot.snapshot_id}\n")
 
 
-def _count_holders(data: PageData, units: dict[str, str | None]) -> dict[str, Counter[str]]:
+def _count_holders(data: PageData, unit_by_person: dict[str, str | None]) -> dict[str, Counter[str]]:
     """Number of people at journeyman or above by unit and micro-skill, without people who hide the micro-skill."""
     holders: dict[str, Counter[str]] = {}
     if data.snapshot.has_table(OUT_MASTERY.name):
-        people = pl.LazyFrame(list(units.items()), {"person_id": pl.String, "unit_name": pl.String}, orient="row")
-        held = data.snapshot.scan(OUT_MASTERY.name).filter(
+        person_units = pl.LazyFrame(
+            list(unit_by_person.items()), {"person_id": pl.String, "unit_name": pl.String}, orient="row"
+        )
+        held_skills = data.snapshot.scan(OUT_MASTERY.name).filter(
             pl.col("stage").is_in(["journeyman", "master"]), ~pl.col("is_hidden").fill_null(False)
         )
-        counts = held.join(people, on="person_id").group_by("unit_name", "skill_id").len().sort("unit_name", "skill_id")
-        for unit, skill_id, count in counts.drop_nulls().collect().iter_rows():
+        holder_counts = (
+            held_skills.join(person_units, on="person_id")
+            .group_by("unit_name", "skill_id")
+            .len()
+            .sort("unit_name", "skill_id")
+        )
+        for unit, skill_id, count in holder_counts.drop_nulls().collect().iter_rows():
             holders.setdefault(unit, Counter())[skill_id] = count
     return holders
 
 
-def _list_by_unit(data: PageData, units: dict[str, str | None]) -> dict[str, list[tuple[str, str]]]:
+def _list_by_unit(data: PageData, unit_by_person: dict[str, str | None]) -> dict[str, list[tuple[str, str]]]:
     """File and name of each person's page by unit, sorted by name."""
     people_by_unit: dict[str, list[tuple[str, str]]] = {}
-    for person_id, unit in units.items():
+    for person_id, unit in unit_by_person.items():
         people_by_unit.setdefault(unit or "No unit", []).append((page_name(person_id), data.person_name(person_id)))
     return {
         unit: sorted(people, key=lambda person: person[1].casefold()) for unit, people in sorted(people_by_unit.items())

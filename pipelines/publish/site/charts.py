@@ -42,11 +42,11 @@ def draw_intervals(intervals: Sequence[Interval], label: str) -> str:
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(6.4, 0.6 + 0.36 * max(len(intervals), 1)), layout="constrained")
         axes: Axes = figure.subplots()
-        for position, (_, value, low, high) in enumerate(reversed(intervals)):
+        for position, (_, estimate, low, high) in enumerate(reversed(intervals)):
             if low is not None and high is not None:
                 axes.plot([low, high], [position, position], color=_INK, linewidth=1.5)
-            axes.plot([value], [position], "o", color=_INK, markersize=6)
-        axes.set_yticks(range(len(intervals)), [name for name, *_ in reversed(intervals)])
+            axes.plot([estimate], [position], "o", color=_INK, markersize=6)
+        axes.set_yticks(range(len(intervals)), [line_name for line_name, *_ in reversed(intervals)])
         axes.set(xlim=(0, None), xlabel=label)
         return _render_svg(figure)
 
@@ -64,15 +64,17 @@ def draw_calibration(predicted: Sequence[float], observed: Sequence[float]) -> s
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(4.4, 4.0), layout="constrained")
         axes: Axes = figure.subplots()
-        end = max([*predicted, *observed, 0.01]) * 1.05
-        axes.plot([0, end], [0, end], color=_INK, linewidth=1, linestyle=":")
+        axis_end = max([*predicted, *observed, 0.01]) * 1.05
+        axes.plot([0, axis_end], [0, axis_end], color=_INK, linewidth=1, linestyle=":")
         axes.plot(predicted, observed, "o-", color=_INK, markersize=6, linewidth=1.5)
-        axes.set(xlabel="predicted", ylabel="came true", xlim=(0, end), ylim=(0, end))
+        axes.set(xlabel="predicted", ylabel="came true", xlim=(0, axis_end), ylim=(0, axis_end))
         return _render_svg(figure)
 
 
 def _render_svg(figure: Figure) -> str:
     sink = io.StringIO()
     figure.savefig(sink, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = sink.getvalue()
-    return text[text.index("<svg") :].replace(_INK, "currentColor").replace("<svg ", '<svg aria-hidden="true" ', 1)
+    svg_text = sink.getvalue()
+    return (
+        svg_text[svg_text.index("<svg") :].replace(_INK, "currentColor").replace("<svg ", '<svg aria-hidden="true" ', 1)
+    )

@@ -110,7 +110,9 @@ def load_page_data(
         {row["skill_id"]: row for row in skills.iter_rows(named=True)},
         {row["person_id"]: row for row in people.iter_rows(named=True)},
         _count_evidence(lake) if evidence_counts is None else evidence_counts,
-        tuple(t for t in tables if "person_id" in t.column_names and t.name not in _TABLES_WITHOUT_SECTION),
+        tuple(
+            table for table in tables if "person_id" in table.column_names and table.name not in _TABLES_WITHOUT_SECTION
+        ),
         Counter(skills["capability_name"].fill_null(NO_CAPABILITY).to_list()),
     )
 
@@ -150,41 +152,51 @@ def iterate_people(data: PageData, people: list[str]) -> Iterator[PersonRows]:
         The rows of one person, in the order of `people`.
     """
     for start in range(0, len(people), _CHUNK_PEOPLE):
-        chunk = people[start : start + _CHUNK_PEOPLE]
+        people_chunk = people[start : start + _CHUNK_PEOPLE]
         # pages do not show the codes behind a sentence: decoding them to dicts would take half of the time
-        steps = _rows_by_person(data.snapshot.scan(NEXT_SKILL.name).drop("reasons", strict=False), chunk, "rank")
+        steps = _rows_by_person(data.snapshot.scan(NEXT_SKILL.name).drop("reasons", strict=False), people_chunk, "rank")
         held: dict[str, list[Row]] = {}
         if data.snapshot.has_table(OUT_MASTERY.name):
             mastery = data.snapshot.scan(OUT_MASTERY.name).select("person_id", "skill_id", "stage", "is_rusty")
-            held = _rows_by_person(mastery, chunk)
-        evidence_counts = _rows_by_person(data.evidence_counts.lazy(), chunk)
-        frames = {table.name: _scan_shown_columns(data, table) for table in data.person_tables}
-        companions = _rows_by_person(frames.pop(COMPANION.name), chunk) if COMPANION.name in frames else {}
-        tables = {name: _columns_by_person(frame, chunk) for name, frame in frames.items()}
-        for person_id in chunk:
+            held = _rows_by_person(mastery, people_chunk)
+        evidence_counts = _rows_by_person(data.evidence_counts.lazy(), people_chunk)
+        frame_by_table = {table.name: _scan_shown_columns(data, table) for table in data.person_tables}
+        companions = (
+            _rows_by_person(frame_by_table.pop(COMPANION.name), people_chunk)
+            if COMPANION.name in frame_by_table
+            else {}
+        )
+        columns_by_table = {
+            table_name: _columns_by_person(frame, people_chunk) for table_name, frame in frame_by_table.items()
+        }
+        for person_id in people_chunk:
             yield PersonRows(
                 person_id,
                 steps.get(person_id, []),
                 held.get(person_id, []),
                 evidence_counts.get(person_id, []),
                 companions.get(person_id, []),
-                {name: columns[person_id] for name, columns in tables.items() if person_id in columns},
+                {
+                    table_name: columns_by_person[person_id]
+                    for table_name, columns_by_person in columns_by_table.items()
+                    if person_id in columns_by_person
+                },
             )
 
 
 def read_rows_by_unit(data: PageData, table: Table) -> dict[str, list[Row]]:
     """Read a published table by unit_name, in its order; empty if the snapshot has no such table."""
-    rows: dict[str, list[Row]] = {}
+    rows_by_unit: dict[str, list[Row]] = {}
     if data.snapshot.has_table(table.name):
         for row in data.snapshot.scan(table.name).collect().iter_rows(named=True):
-            rows.setdefault(row["unit_name"], []).append(row)
-    return rows
+            rows_by_unit.setdefault(row["unit_name"], []).append(row)
+    return rows_by_unit
 
 
 def page_name(identity: str) -> str:
     """File name of the page of a person or team: its id if that is a plain name, otherwise a hash of it."""
-    plain = _PLAIN_FILE_NAME.fullmatch(identity)
-    return f"{identity if plain else hashlib.sha256(identity.encode()).hexdigest()[:24]}.html"
+    plain_name = _PLAIN_FILE_NAME.fullmatch(identity)
+    return f"{identity if plain_name else hashlib.sha256(identity.encode()).hexdigest()[:24]}.html"
 
 
 @cache
@@ -206,27 +218,31 @@ def heading(name: str) -> str:
 
 
 def _scan_shown_columns(data: PageData, table: Table) -> pl.LazyFrame:
-    frame = data.snapshot.scan(table.name)
-    shown = _COMPANION_COLUMNS if table.name == COMPANION.name else [name for name, _ in shown_columns(table)]
-    return frame.select("person_id", *(name for name in frame.collect_schema().names() if name in shown))
+    table_rows = data.snapshot.scan(table.name)
+    shown_names = _COMPANION_COLUMNS if table.name == COMPANION.name else [column for column, _ in shown_columns(table)]
+    return table_rows.select(
+        "person_id", *(column for column in table_rows.collect_schema().names() if column in shown_names)
+    )
 
 
-def _rows_by_person(frame: pl.LazyFrame, people: list[str], *order: str) -> dict[str, list[Row]]:
-    rows = _collect_people(frame, people, *order).iter_rows(named=True)
-    return {person_id: list(group) for person_id, group in groupby(rows, itemgetter("person_id"))}
+def _rows_by_person(frame: pl.LazyFrame, people: list[str], *order_columns: str) -> dict[str, list[Row]]:
+    rows = _collect_people(frame, people, *order_columns).iter_rows(named=True)
+    return {person_id: list(person_rows) for person_id, person_rows in groupby(rows, itemgetter("person_id"))}
 
 
 def _columns_by_person(frame: pl.LazyFrame, people: list[str]) -> dict[str, Columns]:
     rows = _collect_people(frame, people)
-    values_by_column = {name: rows[name].to_list() for name in rows.columns if name != "person_id"}
+    values_by_column = {column: rows[column].to_list() for column in rows.columns if column != "person_id"}
     columns_by_person, start = {}, 0
     for length, person_id in rows.select(pl.col("person_id").rle().struct.unnest()).iter_rows():
         end = start + length
-        columns_by_person[person_id] = {name: values[start:end] for name, values in values_by_column.items()}
+        columns_by_person[person_id] = {column: values[start:end] for column, values in values_by_column.items()}
         start = end
     return columns_by_person
 
 
-def _collect_people(frame: pl.LazyFrame, people: list[str], *order: str) -> pl.DataFrame:
+def _collect_people(frame: pl.LazyFrame, people: list[str], *order_columns: str) -> pl.DataFrame:
     # maintain_order: rows of the same rank keep the order of the file
-    return frame.filter(pl.col("person_id").is_in(people)).sort("person_id", *order, maintain_order=True).collect()
+    return (
+        frame.filter(pl.col("person_id").is_in(people)).sort("person_id", *order_columns, maintain_order=True).collect()
+    )

@@ -36,56 +36,58 @@ def fingerprint_pages(data: PageData, people: list[str]) -> pl.DataFrame:
     Returns:
         One row (file, page_print) per person; equal if everything on the page is equal.
     """
-    frames = [
+    table_frames = [
         data.snapshot.scan(table.name)
         for table in (NEXT_SKILL, OUT_MASTERY, *data.person_tables)
         if data.snapshot.has_table(table.name)
     ]
     page_people = pl.DataFrame({"person_id": people}, schema={"person_id": pl.String})
     row_hashes = [page_people.with_columns(row=pl.lit(0, pl.UInt64))]
-    for number, frame in enumerate((*frames, data.evidence_counts.lazy())):
-        rows = frame.drop(_RENEWED_COLUMNS, strict=False).with_columns(table=pl.lit(number)).collect()
-        row_hashes.append(rows.select("person_id").with_columns(hash_row_contents(rows).alias("row")))
+    for table_number, frame in enumerate((*table_frames, data.evidence_counts.lazy())):
+        frame_rows = frame.drop(_RENEWED_COLUMNS, strict=False).with_columns(table=pl.lit(table_number)).collect()
+        row_hashes.append(frame_rows.select("person_id").with_columns(hash_row_contents(frame_rows).alias("row")))
     # sums of hashes: the order of rows changes nothing
-    sums = (
+    hash_sums = (
         pl.concat(row_hashes)
         .join(page_people, on="person_id", how="semi")
         .group_by("person_id")
         .agg(pl.col("row").sum())
     )
-    return sums.sort("person_id").select(
+    return hash_sums.sort("person_id").select(
         pl.col("person_id").map_elements(page_name, pl.String).alias("file"),
         page_print=pl.format("{} {}", pl.lit(_fingerprint_lookups(data)), "row"),
     )
 
 
-def reuse_pages(fingerprints: pl.DataFrame, earlier: Path | None, folder: Path) -> set[str]:
+def reuse_pages(fingerprints: pl.DataFrame, earlier_folder: Path | None, folder: Path) -> set[str]:
     """Put the earlier pages with the same fingerprint into a folder.
 
     Pages are linked if the file system supports links, because a written page never changes; otherwise they are copied.
 
     Args:
         fingerprints: The result of `fingerprint_pages`.
-        earlier: Folder of an earlier snapshot's pages, or None.
+        earlier_folder: Folder of an earlier snapshot's pages, or None.
         folder: Folder of the new snapshot's pages.
 
     Returns:
         File names of the reused pages.
     """
-    if earlier is None or not (earlier / FINGERPRINTS_FILE).exists():
+    if earlier_folder is None or not (earlier_folder / FINGERPRINTS_FILE).exists():
         return set()
-    same = fingerprints.join(pl.read_parquet(earlier / FINGERPRINTS_FILE), on=fingerprints.columns, how="semi")
-    reused = set()
-    for name in same["file"]:
-        source, target = earlier / "people" / name, folder / "people" / name
+    unchanged_pages = fingerprints.join(
+        pl.read_parquet(earlier_folder / FINGERPRINTS_FILE), on=fingerprints.columns, how="semi"
+    )
+    reused_names = set()
+    for file_name in unchanged_pages["file"]:
+        source, target = earlier_folder / "people" / file_name, folder / "people" / file_name
         try:
             os.link(source, target)
         except FileNotFoundError:
             continue
         except OSError:
             shutil.copyfile(source, target)
-        reused.add(name)
-    return reused
+        reused_names.add(file_name)
+    return reused_names
 
 
 def _fingerprint_lookups(data: PageData) -> str:

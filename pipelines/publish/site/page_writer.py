@@ -47,20 +47,20 @@ def write_people(
     if processes <= 1:
         _write_pages(data, people, folder)
         return
-    size = -(-len(people) // (processes * _PARTS_PER_PROCESS))
-    parts = (people[start : start + size] for start in range(0, len(people), size))
+    part_size = -(-len(people) // (processes * _PARTS_PER_PROCESS))
+    people_parts = (people[start : start + part_size] for start in range(0, len(people), part_size))
     # each part gets the evidence counts of its people, so that no process counts all evidence again
     Parallel(n_jobs=processes, backend="loky", batch_size=1, idle_worker_timeout=_IDLE_SECONDS)(
         delayed(_write_part)(
             data.snapshot,
             data.lake,
             data.company,
-            data.evidence_counts.filter(pl.col("person_id").is_in(part)),
-            part,
+            data.evidence_counts.filter(pl.col("person_id").is_in(people_part)),
+            people_part,
             folder,
             os.getpid(),
         )
-        for part in parts
+        for people_part in people_parts
     )
 
 

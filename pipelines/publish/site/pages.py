@@ -88,30 +88,35 @@ def _describe_step(data: PageData, step: Row, companions: list[Row]) -> Row:
         "title": data.skill_name(step["skill_id"]),
         "kind": _KINDS[step["kind"]],
         "stages": step["from_stage"] if step["kind"] == "refresh" else f"{step['from_stage']} → {step['to_stage']}",
-        "motives": [(name, text, step[name]) for name, text in _MOTIVES.items()],
+        "motives": [(motive, motive_text, step[motive]) for motive, motive_text in _MOTIVES.items()],
         "companions": [_describe_companion(data, row) for row in companions if row["skill_id"] == step["skill_id"]],
     }
 
 
 def _describe_companion(data: PageData, companion: Row) -> tuple[str, str]:
     """The relation, and who and why."""
-    name = data.person_name(companion["companion_id"]) if companion.get("companion_id") else ""
+    companion_name = data.person_name(companion["companion_id"]) if companion.get("companion_id") else ""
     return (
         str(companion.get("relation", "")).replace("_", " "),
-        ": ".join(filter(None, (name, str(companion.get("why") or "")))),
+        ": ".join(filter(None, (companion_name, str(companion.get("why") or "")))),
     )
 
 
 def _group_by_capability(data: PageData, held: list[Row]) -> list[tuple[str, list[tuple[str, str, str]], int, int]]:
     """One tile per capability: name, micro-skills (sign, name, stage), how many are reached, how many there are."""
-    tiles: dict[str, list[tuple[str, str, str]]] = {}
-    reached: Counter[str] = Counter()
+    tiles_by_capability: dict[str, list[tuple[str, str, str]]] = {}
+    reached_by_capability: Counter[str] = Counter()
     for row in sorted(held, key=lambda row: (-STAGE_INDEX[row["stage"]], data.skill_name(row["skill_id"]))):
         capability = data.skills.get(row["skill_id"], {}).get("capability_name") or NO_CAPABILITY
         label = row["stage"] + (", rusty" if row.get("is_rusty") else "")
-        tiles.setdefault(capability, []).append((SIGNS[row["stage"]], data.skill_name(row["skill_id"]), label))
-        reached[capability] += row["stage"] != STAGES[0]
-    return [(name, skills, reached[name], data.skill_counts[name]) for name, skills in sorted(tiles.items())]
+        tiles_by_capability.setdefault(capability, []).append(
+            (SIGNS[row["stage"]], data.skill_name(row["skill_id"]), label)
+        )
+        reached_by_capability[capability] += row["stage"] != STAGES[0]
+    return [
+        (capability, capability_tiles, reached_by_capability[capability], data.skill_counts[capability])
+        for capability, capability_tiles in sorted(tiles_by_capability.items())
+    ]
 
 
 def _format_table(data: PageData, name: str, values_by_column: Columns) -> dict[str, Any]:
@@ -121,41 +126,41 @@ def _format_table(data: PageData, name: str, values_by_column: Columns) -> dict[
         for column, title in shown_columns(TABLES[name])
         if (values := values_by_column.get(column, [])).count(None) < len(values)
     ]
-    texts = [_format_values(data, column, values_by_column[column][:_MAX_TABLE_ROWS]) for column, _ in columns]
+    text_columns = [_format_values(data, column, values_by_column[column][:_MAX_TABLE_ROWS]) for column, _ in columns]
     row_count = len(next(iter(values_by_column.values())))
     return {
         "title": heading(name.split("__", 1)[1]),
         "headings": [title for _, title in columns],
-        "rows": list(zip(*texts, strict=True)),
+        "rows": list(zip(*text_columns, strict=True)),
         "left_out": max(0, row_count - _MAX_TABLE_ROWS),
     }
 
 
 def _format_values(data: PageData, column: str, values: list[Any]) -> list[str]:
     """The values of one column in words, with a dash for null; they have one type."""
-    kind = type(next((value for value in values if value is not None), None))
-    if (column, kind) not in data.formatters:
-        format_value = _choose_format(data, column, kind)
-        can_cache = not issubclass(kind, list | dict)
-        data.formatters[column, kind] = lru_cache(_CACHED_TEXTS)(format_value) if can_cache else format_value
-    format_value = data.formatters[column, kind]
+    value_type = type(next((value for value in values if value is not None), None))
+    if (column, value_type) not in data.formatters:
+        format_value = _choose_format(data, column, value_type)
+        can_cache = not issubclass(value_type, list | dict)
+        data.formatters[column, value_type] = lru_cache(_CACHED_TEXTS)(format_value) if can_cache else format_value
+    format_value = data.formatters[column, value_type]
     return ["–" if value is None else format_value(value) for value in values]
 
 
-def _choose_format(data: PageData, column: str, kind: type) -> Callable[[Any], str]:
+def _choose_format(data: PageData, column: str, value_type: type) -> Callable[[Any], str]:
     """How values of a column are written: ids by their names, shares as percentages, lists joined."""
-    if issubclass(kind, bool):
+    if issubclass(value_type, bool):
         return lambda value: "yes" if value else "no"
-    if issubclass(kind, float):
-        form = ("{:.0%}" if column.endswith(("_share", "probability")) else "{:,.2f}").format
-        return lambda value: form(value + 0.0)  # -0.0 becomes 0.0: both share one place in the cache
-    if issubclass(kind, datetime):
+    if issubclass(value_type, float):
+        format_number = ("{:.0%}" if column.endswith(("_share", "probability")) else "{:,.2f}").format
+        return lambda value: format_number(value + 0.0)  # -0.0 becomes 0.0: both share one place in the cache
+    if issubclass(value_type, datetime):
         return lambda value: str(value.date().isoformat())
-    if issubclass(kind, date):
+    if issubclass(value_type, date):
         return date.isoformat
-    if issubclass(kind, list):
+    if issubclass(value_type, list):
         return lambda value: ", ".join(_format_values(data, column.removesuffix("s"), value)) or "–"
-    if issubclass(kind, dict):
+    if issubclass(value_type, dict):
         return lambda value: ", ".join(
             f"{key.replace('_', ' ')}: {_format_values(data, key, [part])[0]}" for key, part in value.items()
         )
@@ -178,35 +183,38 @@ def render_team_pages(
     Returns:
         The page as HTML by unit, sorted by unit.
     """
-    support, alignment = read_rows_by_unit(data, SUPPORT_GAP), read_rows_by_unit(data, ALIGNMENT)
-    pages = {}
+    support_rows, alignment_rows = read_rows_by_unit(data, SUPPORT_GAP), read_rows_by_unit(data, ALIGNMENT)
+    page_by_unit = {}
     for unit, people_count in sorted(sizes.items()):
         if people_count >= SMALLEST_TEAM:
-            counts = holders.get(unit, Counter())
-            capabilities = {data.skills[skill].get("capability_name") for skill in counts if skill in data.skills}
-            lacking = [
-                skill
-                for skill, row in data.skills.items()
-                if row.get("capability_name") in capabilities and not counts[skill]
+            holder_counts = holders.get(unit, Counter())
+            capabilities = {
+                data.skills[skill_id].get("capability_name") for skill_id in holder_counts if skill_id in data.skills
+            }
+            lacking_skills = [
+                skill_id
+                for skill_id, row in data.skills.items()
+                if row.get("capability_name") in capabilities and not holder_counts[skill_id]
             ]
             page = {
                 "name": unit,
                 "people_count": people_count,
                 "holds": [
-                    (*_name_skill(data, skill), _hide_small(counts[skill])) for skill in _sort_skills(data, counts)
+                    (*_name_skill(data, skill_id), _hide_small(holder_counts[skill_id]))
+                    for skill_id in _sort_skills(data, holder_counts)
                 ],
-                "lacks": [_name_skill(data, skill) for skill in lacking],
+                "lacks": [_name_skill(data, skill_id) for skill_id in lacking_skills],
                 "support": [
-                    row["finding"] for row in support.get(unit, []) if row["recommended_count"] >= SMALLEST_TEAM
+                    row["finding"] for row in support_rows.get(unit, []) if row["recommended_count"] >= SMALLEST_TEAM
                 ],
                 "aims": [
                     (row["capability_name"], row["wish_share"], row["need_share"], _AGREEMENT[row["agreement"]])
-                    for row in alignment.get(unit, [])
+                    for row in alignment_rows.get(unit, [])
                     if row["team_people_count"] >= SMALLEST_TEAM
                 ],
             }
-            pages[unit] = str(template.render(page=page, root="../"))
-    return pages
+            page_by_unit[unit] = str(template.render(page=page, root="../"))
+    return page_by_unit
 
 
 def _name_skill(data: PageData, skill_id: str) -> tuple[str, str]:
@@ -214,11 +222,14 @@ def _name_skill(data: PageData, skill_id: str) -> tuple[str, str]:
     return data.skill_name(skill_id), str(data.skills.get(skill_id, {}).get("capability_name") or "")
 
 
-def _sort_skills(data: PageData, counts: Counter[str]) -> list[str]:
+def _sort_skills(data: PageData, holder_counts: Counter[str]) -> list[str]:
     """Highest count first; counts that are not shown come last by name, so that their order reveals nothing."""
     return sorted(
-        counts,
-        key=lambda skill: (-counts[skill] if counts[skill] >= SMALLEST_TEAM else 0, data.skill_name(skill)),
+        holder_counts,
+        key=lambda skill_id: (
+            -holder_counts[skill_id] if holder_counts[skill_id] >= SMALLEST_TEAM else 0,
+            data.skill_name(skill_id),
+        ),
     )
 
 

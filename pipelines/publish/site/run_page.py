@@ -62,19 +62,19 @@ def _describe_tables(data: PageData) -> Section:
 
 
 def _describe_people(data: PageData) -> Section:
-    counts = (
+    people_counts = (
         data.snapshot.scan(NEXT_SKILL.name)
         .group_by(pl.col("no_recommendation_reason").fill_null("recommended"))
         .agg(pl.col("person_id").n_unique())
         .sort("no_recommendation_reason")
         .collect()
     )
-    rows = [[str(reason).replace("_", " "), f"{people:,}"] for reason, people in counts.iter_rows()]
+    rows = [[str(reason).replace("_", " "), f"{people:,}"] for reason, people in people_counts.iter_rows()]
     return Section("People", "How many people got a list, and why the others did not.", ["", "people"], rows)
 
 
 def _describe_sources(data: PageData) -> Section:
-    counts = (
+    delivery_counts = (
         data.lake.scan(DELIVERY)
         .group_by("source_name", "delivery_status")
         .agg(pl.len().alias("files"), pl.col("good_count", "bad_count").sum())
@@ -82,8 +82,8 @@ def _describe_sources(data: PageData) -> Section:
         .collect()
     )
     rows = [
-        [source, status.replace("_", " "), f"{files:,}", f"{good or 0:,}", f"{bad or 0:,}"]
-        for source, status, files, good, bad in counts.iter_rows()
+        [source, status.replace("_", " "), f"{files:,}", f"{good_count or 0:,}", f"{bad_count or 0:,}"]
+        for source, status, files, good_count, bad_count in delivery_counts.iter_rows()
     ]
     return Section(
         "Sources and quarantine",
@@ -155,11 +155,9 @@ def _describe_calibration(data: PageData) -> Iterator[Section]:
         )
 
 
-def _draw_ndcg(evaluation: pl.DataFrame, name: str) -> str:
-    rows = evaluation.drop_nulls("ndcg_at_10").select(name, "ndcg_at_10", "ndcg_at_10_low", "ndcg_at_10_high")
-    return draw_intervals(
-        [(heading(label), value, low, high) for label, value, low, high in rows.iter_rows()], "NDCG@10"
-    )
+def _draw_ndcg(evaluation: pl.DataFrame, label_column: str) -> str:
+    rows = evaluation.drop_nulls("ndcg_at_10").select(label_column, "ndcg_at_10", "ndcg_at_10_low", "ndcg_at_10_high")
+    return draw_intervals([(heading(label), ndcg, low, high) for label, ndcg, low, high in rows.iter_rows()], "NDCG@10")
 
 
 def _format_interval(row: Row) -> str:

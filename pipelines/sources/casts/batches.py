@@ -20,8 +20,8 @@ NO_SAMPLE = pl.Series("text", [], pl.String)
 def parse_text(
     text: pl.Expr,
     dtype: Any,
-    declared: Sequence[Parser],
-    frequent: Sequence[Parser],
+    declared_parsers: Sequence[Parser],
+    frequent_parsers: Sequence[Parser],
     read_batch: Callable[[pl.Series], pl.Series],
     sample: pl.Series,
 ) -> pl.Expr:
@@ -30,22 +30,22 @@ def parse_text(
     Args:
         text: The text.
         dtype: Type of the values.
-        declared: Parsers that are tried first, in this order.
-        frequent: Fast parsers. A text that one of them reads must mean the same by `read_batch`, so that the sample
-            changes only the time and not the values.
+        declared_parsers: Parsers that are tried first, in this order.
+        frequent_parsers: Fast parsers. A text that one of them reads must mean the same by `read_batch`, so that the
+            sample changes only the time and not the values.
         read_batch: Reads a series of distinct texts, called `text`; null if a text cannot be read.
         sample: Some texts of the column.
 
     Returns:
         The value; null if the text cannot be read.
     """
-    parsers = list(declared)
-    unread = sample
-    if parsers and unread.len():
-        read = pl.coalesce(parser(pl.col("text")).cast(dtype) for parser in parsers)
-        unread = unread.filter(unread.to_frame("text").select(read.is_null()).to_series())
-    if unread.len() > MAX_RARE_SHARE * sample.len():
-        parsers += _best_parser(frequent, unread)
+    parsers = list(declared_parsers)
+    unread_sample = sample
+    if parsers and unread_sample.len():
+        parsed = pl.coalesce(parser(pl.col("text")).cast(dtype) for parser in parsers)
+        unread_sample = unread_sample.filter(unread_sample.to_frame("text").select(parsed.is_null()).to_series())
+    if unread_sample.len() > MAX_RARE_SHARE * sample.len():
+        parsers += _best_parser(frequent_parsers, unread_sample)
     read_rest = by_batch(dtype, _of_distinct(dtype, read_batch))
     if not parsers:
         return read_rest(text)
@@ -60,15 +60,15 @@ def by_batch(dtype: Any, cast: Callable[[pl.Series], pl.Series]) -> Parser:
 
 def _best_parser(parsers: Sequence[Parser], texts: pl.Series) -> list[Parser]:
     """Return the parser that reads most of the texts, as a list; an empty list if no parser reads any."""
-    best: list[Parser] = []
-    most = 0
+    best_parsers: list[Parser] = []
+    highest_count = 0
     for parser in parsers if texts.len() else ():
-        count = texts.to_frame("text").select(parser(pl.col("text")).count()).item()
-        if count > most:
-            best, most = [parser], count
-        if most == texts.len():
+        read_count = texts.to_frame("text").select(parser(pl.col("text")).count()).item()
+        if read_count > highest_count:
+            best_parsers, highest_count = [parser], read_count
+        if highest_count == texts.len():
             break
-    return best
+    return best_parsers
 
 
 def _of_distinct(dtype: Any, read_batch: Callable[[pl.Series], pl.Series]) -> Callable[[pl.Series], pl.Series]:
@@ -77,17 +77,17 @@ def _of_distinct(dtype: Any, read_batch: Callable[[pl.Series], pl.Series]) -> Ca
 
     def read(series: pl.Series) -> pl.Series:
         nonlocal earlier_values
-        texts = series.drop_nulls().unique().alias("text")
-        if texts.is_empty():
+        distinct_texts = series.drop_nulls().unique().alias("text")
+        if distinct_texts.is_empty():
             return pl.Series(series.name, [], dtype).extend_constant(None, series.len())
         # several batches may be read at once: what another one adds meanwhile is lost, and read again
-        values = earlier_values
-        unread = texts.filter(~texts.is_in(values["text"].implode()))
-        if unread.len():
-            read_values = unread.to_frame().with_columns(read_batch(unread).cast(dtype).alias("value"))
-            values = pl.concat([values, read_values])
-            earlier_values = values if values.height <= MAX_KNOWN_TEXTS else read_values
-        joined = series.alias("text").to_frame().join(values, on="text", how="left", maintain_order="left")
-        return joined["value"].alias(series.name)
+        text_values = earlier_values
+        unread_texts = distinct_texts.filter(~distinct_texts.is_in(text_values["text"].implode()))
+        if unread_texts.len():
+            read_values = unread_texts.to_frame().with_columns(read_batch(unread_texts).cast(dtype).alias("value"))
+            text_values = pl.concat([text_values, read_values])
+            earlier_values = text_values if text_values.height <= MAX_KNOWN_TEXTS else read_values
+        series_values = series.alias("text").to_frame().join(text_values, on="text", how="left", maintain_order="left")
+        return series_values["value"].alias(series.name)
 
     return read

@@ -34,12 +34,12 @@ def fold_text(text: pl.Expr) -> pl.Expr:
 @cache
 def months_by_name() -> Mapping[str, int]:
     """Return the number of the month per folded name, short names and unambiguous beginnings of names included."""
-    names = {name: int(meaning) for name, meaning in _folded_names() if meaning.isdecimal()}
+    month_by_name = {name: int(meaning) for name, meaning in _folded_names() if meaning.isdecimal()}
     months_by_prefix: dict[str, set[int]] = {}
-    for name, month in names.items():
+    for name, month in month_by_name.items():
         for length in range(_SHORTEST_PREFIX, len(name)):
             months_by_prefix.setdefault(name[:length], set()).add(month)
-    return {prefix: months.pop() for prefix, months in months_by_prefix.items() if len(months) == 1} | names
+    return {prefix: months.pop() for prefix, months in months_by_prefix.items() if len(months) == 1} | month_by_name
 
 
 @cache
@@ -63,6 +63,8 @@ def half_day_pattern() -> str:
 
 @cache
 def _folded_names() -> tuple[tuple[str, str], ...]:
-    names = pl.read_csv(TABLE, schema={"language": pl.String, "meaning": pl.String, "name": pl.String})
-    folded = names.select(fold_text(pl.col("name")).str.replace_all(r"[. ]", ""), "meaning").unique(maintain_order=True)
-    return tuple(folded.iter_rows())
+    calendar_names = pl.read_csv(TABLE, schema={"language": pl.String, "meaning": pl.String, "name": pl.String})
+    folded_names = calendar_names.select(fold_text(pl.col("name")).str.replace_all(r"[. ]", ""), "meaning").unique(
+        maintain_order=True
+    )
+    return tuple(folded_names.iter_rows())

@@ -36,17 +36,19 @@ def _zone_pattern() -> str:
 
 @cache
 def _clock_pattern() -> str:
-    half = half_day_pattern()
+    """Return the regular expression of a date with a clock behind it."""
+    half_day = half_day_pattern()
     return (
-        rf"^(?P<date>.+?)(?:[t:]|[ ,]+(?:- )?{_LINK})(?:(?P<before>{half}) ?)?"
+        rf"^(?P<date>.+?)(?:[t:]|[ ,]+(?:- )?{_LINK})(?:(?P<before>{half_day}) ?)?"
         r"(?P<hour>\d{1,2})(?:(?: ?[:h] ?|\.)(?P<minute>\d{2})"
         r"(?:(?: ?[:m] ?|\.)(?P<second>\d{2})(?:[.,](?P<part>\d{1,9})|s)?)?)?"
-        rf"(?: ?(?:uhr|h|[分분秒초])\.?)?(?: ?(?P<after>{half}))?(?: ?{_zone_pattern()})$"
+        rf"(?: ?(?:uhr|h|[分분秒초])\.?)?(?: ?(?P<after>{half_day}))?(?: ?{_zone_pattern()})$"
     )
 
 
 @cache
 def _basic_pattern() -> str:
+    """Return the regular expression of a clock without colons, as the basic format of ISO 8601 has it."""
     return (
         r"^(?:(?P<compact>(?:19|20)\d{6}) ?|(?P<date>[\dw-]+)t)"
         rf"(?P<hour>\d{{2}})(?P<minute>\d{{2}})(?:(?P<second>\d{{2}})(?:[.,](?P<part>\d{{1,9}}))?)? ?{_zone_pattern()}$"
@@ -69,34 +71,40 @@ def split_clock(texts: pl.DataFrame) -> pl.DataFrame:
     # Java and C put the year behind the clock: mar 02 09:00:00 cet 2026.
     text = text.str.replace(r"^(\p{L}+\.? \d{1,2}) (\d{1,2}:\d{2}:\d{2}) (?:(\p{L}+) )?(\d{4})", "${1} ${4} ${2} ${3}")
     day_with_offset = text.str.extract(rf"^(\d{{4}}-\d{{2}}-\d{{2}}) ?(?:z|{_OFFSET})$", 1)
-    parts = texts.select(text.str.strip_chars().alias("text"), day_with_offset.alias("day")).with_columns(
+    clock_parts = texts.select(text.str.strip_chars().alias("text"), day_with_offset.alias("day")).with_columns(
         pl.col("text").str.extract_groups(_clock_pattern()).alias("clock"),
         pl.col("text").str.extract_groups(_basic_pattern()).alias("basic"),
     )
     # step by step: as one expression, conditions that occur in others would be planned hundreds of times
-    clock, basic = pl.col("clock").struct, pl.col("basic").struct
-    half = pl.coalesce(clock.field("before"), clock.field("after")).str.replace_all(r"[. ]", "")
-    parts = parts.with_columns(
-        half.replace_strict(dict(half_day_names()), default=None, return_dtype=pl.String).alias("half"),
-        basic.field("hour").is_not_null().alias("is_basic"),
+    clock_groups, basic_groups = pl.col("clock").struct, pl.col("basic").struct
+    half_day = pl.coalesce(clock_groups.field("before"), clock_groups.field("after")).str.replace_all(r"[. ]", "")
+    clock_parts = clock_parts.with_columns(
+        half_day.replace_strict(dict(half_day_names()), default=None, return_dtype=pl.String).alias("half"),
+        basic_groups.field("hour").is_not_null().alias("is_basic"),
     )
-    has_clock = clock.field("minute").is_not_null() | pl.col("half").is_not_null()
-    parts = parts.with_columns((has_clock & ~pl.col("is_basic") & pl.col("day").is_null()).alias("has_clock"))
-    fields = parts.select(
+    has_clock = clock_groups.field("minute").is_not_null() | pl.col("half").is_not_null()
+    clock_parts = clock_parts.with_columns(
+        (has_clock & ~pl.col("is_basic") & pl.col("day").is_null()).alias("has_clock")
+    )
+    clock_fields = clock_parts.select(
         "half",
         "has_clock",
         "is_basic",
         *(
-            pl.when("is_basic").then(basic.field(name)).when("has_clock").then(clock.field(name)).alias(name)
-            for name in ("hour", "minute", "second", "part", "zone", "offset", "date")
+            pl.when("is_basic")
+            .then(basic_groups.field(field_name))
+            .when("has_clock")
+            .then(clock_groups.field(field_name))
+            .alias(field_name)
+            for field_name in ("hour", "minute", "second", "part", "zone", "offset", "date")
         ),
-        pl.coalesce("day", basic.field("compact")).alias("day"),
+        pl.coalesce("day", basic_groups.field("compact")).alias("day"),
         pl.col("text"),
     )
-    half = pl.when("has_clock").then("half")
-    moments = fields.select(
+    half_day = pl.when("has_clock").then("half")
+    moments = clock_fields.select(
         pl.coalesce("day", "date", "text").alias("date"),
-        _microseconds(pl.col("hour"), pl.col("minute"), pl.col("second"), pl.col("part"), half).alias("clock"),
+        _microseconds(pl.col("hour"), pl.col("minute"), pl.col("second"), pl.col("part"), half_day).alias("clock"),
         _offset(pl.col("zone"), pl.col("offset")).alias("offset"),
         (~(pl.col("has_clock") | pl.col("is_basic"))).alias("is_without_clock"),
     )
@@ -104,22 +112,22 @@ def split_clock(texts: pl.DataFrame) -> pl.DataFrame:
     return moments.select(pl.when(is_readable).then("date").alias("date"), "clock", "offset")
 
 
-def _microseconds(hour: pl.Expr, minute: pl.Expr, second: pl.Expr, part: pl.Expr, half: pl.Expr) -> pl.Expr:
+def _microseconds(hour: pl.Expr, minute: pl.Expr, second: pl.Expr, fraction: pl.Expr, half_day: pl.Expr) -> pl.Expr:
     """Return the microseconds since midnight; null if no clock shows such a time."""
     hours, minutes = hour.cast(pl.Int64), minute.cast(pl.Int64).fill_null(0)
     seconds = second.cast(pl.Int64).fill_null(0)
-    micros = part.str.pad_end(6, "0").str.head(6).cast(pl.Int64).fill_null(0)
+    microseconds = fraction.str.pad_end(6, "0").str.head(6).cast(pl.Int64).fill_null(0)
     # 14:05 PM can only be 14:05; 12 AM is midnight.
     hours_of_half = (
-        pl.when((half == "am") & (hours <= 12))
+        pl.when((half_day == "am") & (hours <= 12))
         .then(hours % 12)
-        .when((half == "pm") & (hours <= 12))
+        .when((half_day == "pm") & (hours <= 12))
         .then(hours % 12 + 12)
-        .when(half == "pm")
+        .when(half_day == "pm")
         .then(hours)
     )
-    hours = pl.when(half.is_null()).then(hours).otherwise(hours_of_half)
-    time = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + micros
+    hours = pl.when(half_day.is_null()).then(hours).otherwise(hours_of_half)
+    time = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + microseconds
     return pl.when((minutes < 60) & (seconds < 60) & (time <= 24 * MICROSECONDS_PER_HOUR)).then(time)
 
 
@@ -128,7 +136,7 @@ def _offset(zone: pl.Expr, offset: pl.Expr) -> pl.Expr:
     hours = offset.str.extract(r"^[+-](\d{1,2})", 1).cast(pl.Int64)
     minutes = offset.str.extract(r"(\d{2})$", 1).cast(pl.Int64)
     minutes = pl.when(offset.str.len_bytes() > 3).then(minutes).otherwise(0)
-    ahead = (hours * 60 + minutes) * (MICROSECONDS_PER_HOUR // 60)
-    ahead = pl.when(offset.str.starts_with("-")).then(-ahead).otherwise(ahead)
-    named = zone.replace_strict(dict(_NAMED_ZONES), default=None, return_dtype=pl.Int64) * MICROSECONDS_PER_HOUR
-    return pl.when(zone.is_not_null() | offset.is_not_null()).then(ahead.fill_null(0) + named.fill_null(0))
+    offset_ahead = (hours * 60 + minutes) * (MICROSECONDS_PER_HOUR // 60)
+    offset_ahead = pl.when(offset.str.starts_with("-")).then(-offset_ahead).otherwise(offset_ahead)
+    zone_ahead = zone.replace_strict(dict(_NAMED_ZONES), default=None, return_dtype=pl.Int64) * MICROSECONDS_PER_HOUR
+    return pl.when(zone.is_not_null() | offset.is_not_null()).then(offset_ahead.fill_null(0) + zone_ahead.fill_null(0))

@@ -81,9 +81,11 @@ def cast_date(text: pl.Expr, transform: Transform, time_zone: str, sample: pl.Se
         epochs = _parse_epoch(pl.col("text")).dt.convert_time_zone(time_zone).dt.date()
         return read_moments(texts, transform.date_order).select(pl.coalesce("date", epochs)).to_series()
 
-    declared = [_date_parser(date_format) for date_format in transform.formats if not _has_zone(date_format)]
-    frequent = [_date_parser(date_format) for date_format in _frequent_formats(transform) if not _has_zone(date_format)]
-    return parse_text(text, pl.Date(), declared, [_parse_iso_date, *frequent], read_batch, sample)
+    declared_parsers = [_date_parser(date_format) for date_format in transform.formats if not _has_zone(date_format)]
+    frequent_parsers = [
+        _date_parser(date_format) for date_format in _frequent_formats(transform) if not _has_zone(date_format)
+    ]
+    return parse_text(text, pl.Date(), declared_parsers, [_parse_iso_date, *frequent_parsers], read_batch, sample)
 
 
 def cast_datetime(text: pl.Expr, transform: Transform, time_zone: str, sample: pl.Series) -> pl.Expr:
@@ -94,21 +96,33 @@ def cast_datetime(text: pl.Expr, transform: Transform, time_zone: str, sample: p
 
     def read_batch(texts: pl.Series) -> pl.Series:
         midnight = pl.col("date").cast(_LOCAL_DATETIME)
-        elapsed = (pl.col("clock") - pl.col("offset").fill_null(0)).cast(pl.Duration("us"))
-        local = _to_utc(midnight + elapsed, time_zone)
+        since_midnight = (pl.col("clock") - pl.col("offset").fill_null(0)).cast(pl.Duration("us"))
+        local_moment = _to_utc(midnight + since_midnight, time_zone)
         moment = (
             pl.when(pl.col("clock").is_null())
             .then(midnight.dt.replace_time_zone("UTC"))
             .when(pl.col("offset").is_null())
-            .then(local)
-            .otherwise((midnight + elapsed).dt.replace_time_zone("UTC"))
+            .then(local_moment)
+            .otherwise((midnight + since_midnight).dt.replace_time_zone("UTC"))
         )
         moments = read_moments(texts, transform.date_order)
         return moments.select(pl.coalesce(moment, _parse_epoch(pl.col("text")))).to_series()
 
-    declared = [_datetime_parser(form, time_zone) for form in sorted(transform.formats, key=_has_zone, reverse=True)]
-    frequent = [_datetime_parser(form, time_zone) for form in _frequent_formats(transform)]
-    return parse_text(text, UTC_DATETIME, declared, [*frequent[:4], _parse_epoch, *frequent[4:]], read_batch, sample)
+    declared_parsers = [
+        _datetime_parser(datetime_format, time_zone)
+        for datetime_format in sorted(transform.formats, key=_has_zone, reverse=True)
+    ]
+    frequent_parsers = [
+        _datetime_parser(datetime_format, time_zone) for datetime_format in _frequent_formats(transform)
+    ]
+    return parse_text(
+        text,
+        UTC_DATETIME,
+        declared_parsers,
+        [*frequent_parsers[:4], _parse_epoch, *frequent_parsers[4:]],
+        read_batch,
+        sample,
+    )
 
 
 def read_moments(texts: pl.Series, date_order: DateOrder | None) -> pl.DataFrame:
@@ -122,20 +136,22 @@ def read_moments(texts: pl.Series, date_order: DateOrder | None) -> pl.DataFrame
         One row per text: `text`, `date`, `clock` (microseconds since midnight, null without a clock) and `offset`
         (microseconds from UTC, null if no zone is written). The date is null if the text cannot be read.
     """
-    folded = texts.alias("text").to_frame().select(fold_text(pl.col("text")))
-    moments = _read_folded(folded, date_order)
+    folded_texts = texts.alias("text").to_frame().select(fold_text(pl.col("text")))
+    moments = _read_folded(folded_texts, date_order)
     # the T and the Z of ISO 8601 are no weekday
-    has_name = folded["text"].str.replace_all(r"\d[tz]", "").str.contains(r"\p{L}")
-    unread = moments["date"].is_null() & has_name
-    if unread.any():
+    has_name = folded_texts["text"].str.replace_all(r"\d[tz]", "").str.contains(r"\p{L}")
+    is_unread = moments["date"].is_null() & has_name
+    if is_unread.any():
         # A weekday can be named like a month (mar. is Tuesday in French), so it counts only if nothing else fits.
         text = pl.col("text")
         for pattern in _weekday_patterns():
             text = text.str.replace(pattern, "${1}")
-        without_weekday = folded.select(text.str.strip_chars())
-        again = _read_folded(without_weekday.filter(unread), date_order)
-        positions = unread.arg_true()
-        moments = moments.select(column.scatter(positions, again[column.name]) for column in moments)
+        without_weekday = folded_texts.select(text.str.strip_chars())
+        moments_without_weekday = _read_folded(without_weekday.filter(is_unread), date_order)
+        unread_positions = is_unread.arg_true()
+        moments = moments.select(
+            column.scatter(unread_positions, moments_without_weekday[column.name]) for column in moments
+        )
     return moments.insert_column(0, texts.alias("text"))
 
 
@@ -144,35 +160,39 @@ def _read_folded(texts: pl.DataFrame, date_order: DateOrder | None) -> pl.DataFr
     if texts["text"].str.contains(r"\d ?[年년月월]|\d{4} ?[гр]").any():
         for pattern, replacement in _SIGNS:
             text = text.str.replace_all(pattern, replacement)
-    parts = split_clock(texts.select(text.str.replace_all(" +", " ").str.strip_chars()))
-    parts = parts.with_columns(pl.col("date").str.strip_chars(" ,"))
-    distinct = parts.select("date").unique().drop_nulls()
-    days = distinct.with_columns(_read_days(distinct["date"], date_order).alias("day"))
-    moments = parts.join(days, on="date", how="left", maintain_order="left")
+    clock_parts = split_clock(texts.select(text.str.replace_all(" +", " ").str.strip_chars()))
+    clock_parts = clock_parts.with_columns(pl.col("date").str.strip_chars(" ,"))
+    distinct_dates = clock_parts.select("date").unique().drop_nulls()
+    day_by_date = distinct_dates.with_columns(_read_days(distinct_dates["date"], date_order).alias("day"))
+    moments = clock_parts.join(day_by_date, on="date", how="left", maintain_order="left")
     return moments.select(pl.col("day").alias("date"), "clock", "offset")
 
 
 def _read_days(texts: pl.Series, date_order: DateOrder | None) -> pl.Series:
     """Return the date of each folded text without a clock; null if it has none of the forms."""
-    forms = texts.to_frame("text").select(
+    form_groups = texts.to_frame("text").select(
         pl.col("text").str.extract_groups(form).alias(str(i)) for i, form in enumerate(_FORMS)
     )
-    part = {
-        name: pl.coalesce(pl.col(str(i)).struct.field(name) for i, form in enumerate(_FORMS) if f"?P<{name}>" in form)
-        for name in _GROUPS
+    group_by_name = {
+        group: pl.coalesce(
+            pl.col(str(i)).struct.field(group) for i, form in enumerate(_FORMS) if f"?P<{group}>" in form
+        )
+        for group in _GROUPS
     }
-    parts = forms.select(**part).with_columns(pl.col("y", "m", "d", "a", "b").cast(pl.Int64), pl.col("y").alias("year"))
-    order = {"day_first": ("a", "b"), "month_first": ("b", "a")}
-    day, month = order[date_order] if date_order else (pl.lit(None, pl.Int64),) * 2
+    date_parts = form_groups.select(**group_by_name).with_columns(
+        pl.col("y", "m", "d", "a", "b").cast(pl.Int64), pl.col("y").alias("year")
+    )
+    order_columns = {"day_first": ("a", "b"), "month_first": ("b", "a")}
+    day, month = order_columns[date_order] if date_order else (pl.lit(None, pl.Int64),) * 2
     month_of_name = pl.col("n").replace_strict(dict(months_by_name()), default=None, return_dtype=pl.Int64)
     century = pl.when(pl.col("y") < _FIRST_YEAR_OF_1900S).then(2000).otherwise(1900)
     year = pl.when(pl.col("year").str.len_bytes() > 2).then("y").otherwise(pl.col("y") + century)
-    calendar = pl.format("{}-{}-{}", year, pl.coalesce("m", month_of_name, month), pl.coalesce("d", day))
-    week = pl.format("{}-{}-{}", "year", "w", pl.col("k").fill_null("1"))
-    return parts.select(
+    calendar_date = pl.format("{}-{}-{}", year, pl.coalesce("m", month_of_name, month), pl.coalesce("d", day))
+    week_date = pl.format("{}-{}-{}", "year", "w", pl.col("k").fill_null("1"))
+    return date_parts.select(
         pl.coalesce(
-            calendar.str.to_date("%Y-%m-%d", strict=False, cache=False),
-            week.str.to_date("%G-%V-%u", strict=False, cache=False),
+            calendar_date.str.to_date("%Y-%m-%d", strict=False, cache=False),
+            week_date.str.to_date("%G-%V-%u", strict=False, cache=False),
             pl.format("{}-{}", "year", "j").str.to_date("%Y-%j", strict=False, cache=False),
         )
     ).to_series()
@@ -186,9 +206,12 @@ def _weekday_patterns() -> tuple[str, str]:
 
 
 def _frequent_formats(transform: Transform) -> tuple[str, ...]:
-    dates = (*_FREQUENT_DATES, *_ORDERED[transform.date_order])
-    datetimes = (f"{day}{link}{clock}" for day, link, clock in product(dates, (" ", ", "), _FREQUENT_CLOCKS))
-    return (*_ISO_DATETIMES, *datetimes, *dates[1:])
+    """Return the formats of dates and datetimes that are tried before the slower reading, the most frequent first."""
+    date_formats = (*_FREQUENT_DATES, *_ORDERED[transform.date_order])
+    datetime_formats = (
+        f"{day}{link}{clock}" for day, link, clock in product(date_formats, (" ", ", "), _FREQUENT_CLOCKS)
+    )
+    return (*_ISO_DATETIMES, *datetime_formats, *date_formats[1:])
 
 
 def _has_zone(datetime_format: str) -> bool:

@@ -35,9 +35,9 @@ def cast_number(text: pl.Expr, decimal_comma: bool | None, sample: pl.Series = N
             1,234; all others are read by the sign that they prove themselves.
         sample: Some texts of the column.
     """
-    fast: Parser = parse_plain_comma if decimal_comma else parse_plain_point
+    plain_parser: Parser = parse_plain_comma if decimal_comma else parse_plain_point
     read_rest = partial(_read_batch, decimal_comma=decimal_comma)
-    return parse_text(text, pl.Float64(), [fast], [], read_rest, sample)
+    return parse_text(text, pl.Float64(), [plain_parser], [], read_rest, sample)
 
 
 def cast_integer(text: pl.Expr, decimal_comma: bool | None, sample: pl.Series = NO_SAMPLE) -> pl.Expr:
@@ -48,11 +48,11 @@ def cast_integer(text: pl.Expr, decimal_comma: bool | None, sample: pl.Series = 
 
 def read_number(text: pl.Expr, decimal_comma: bool | None) -> pl.Expr:
     """Read a folded text as a number; the arguments are those of `cast_number`."""
-    point, comma = both_readings(text)
-    either = pl.coalesce(point, comma)
+    point_number, comma_number = both_readings(text)
+    either = pl.coalesce(point_number, comma_number)
     if decimal_comma is None:
-        return pl.when((point == comma) | point.is_null() | comma.is_null()).then(either)
-    return pl.coalesce(comma, point) if decimal_comma else either
+        return pl.when((point_number == comma_number) | point_number.is_null() | comma_number.is_null()).then(either)
+    return pl.coalesce(comma_number, point_number) if decimal_comma else either
 
 
 def divide(number: pl.Expr, divisor: pl.Expr | float) -> pl.Expr:
@@ -71,9 +71,9 @@ def both_readings(text: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     any sign, for which both are equal.
     """
     signed = text.str.replace(r"^\((.*)\)$", "-${1}").str.replace(r"^(.*\d) ?-$", "-${1}").str.replace("’", "'")
-    point = signed.str.extract(_WITH_POINT, 1).str.replace_all(r"[,' ]", "")
-    comma = signed.str.extract(_WITH_COMMA, 1).str.replace_all(r"[.' ]", "").str.replace(",", ".", literal=True)
-    return _finite(point), _finite(comma)
+    point_text = signed.str.extract(_WITH_POINT, 1).str.replace_all(r"[,' ]", "")
+    comma_text = signed.str.extract(_WITH_COMMA, 1).str.replace_all(r"[.' ]", "").str.replace(",", ".", literal=True)
+    return _finite(point_text), _finite(comma_text)
 
 
 def parse_plain_point(text: pl.Expr) -> pl.Expr:
@@ -91,5 +91,6 @@ def _read_batch(texts: pl.Series, decimal_comma: bool | None) -> pl.Series:
 
 
 def _finite(text: pl.Expr) -> pl.Expr:
+    """Read a number; null if the text is none, or stands for infinity or no number."""
     number = text.cast(pl.Float64, strict=False)
     return pl.when(number.is_finite()).then(number)

@@ -44,8 +44,8 @@ def comparable_words(words: Iterable[str]) -> list[str]:
 
 @lru_cache(1_000)  # the declarations of an adapter are the same for each of its files
 def _comparable_words(words: tuple[str, ...]) -> tuple[str, ...]:
-    frame = pl.DataFrame({"word": words}, {"word": pl.String})
-    return tuple(frame.select(comparable(pl.col("word"))).to_series())
+    word_frame = pl.DataFrame({"word": words}, {"word": pl.String})
+    return tuple(word_frame.select(comparable(pl.col("word"))).to_series())
 
 
 def cast_category(text: pl.Expr, transform: Transform) -> pl.Expr:
@@ -60,8 +60,10 @@ def is_boolean_word(word: str) -> bool:
 
 def cast_boolean(text: pl.Expr, transform: Transform) -> pl.Expr:
     """Read true and false words; a word of `values` counts as what it is mapped to."""
-    declared = {raw: _BOOLEANS.get(word.lower(), False) for raw, word in transform.values.items()}
-    return _look_up(text, _BOOLEANS | declared, pl.Boolean())
+    declared_booleans = {
+        declared_word: _BOOLEANS.get(word.lower(), False) for declared_word, word in transform.values.items()
+    }
+    return _look_up(text, _BOOLEANS | declared_booleans, pl.Boolean())
 
 
 def hash_texts(texts: pl.Expr) -> pl.Expr:
@@ -73,13 +75,15 @@ def _digest(text: str | None) -> str | None:
     return None if text is None else hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _look_up(text: pl.Expr, words: Mapping[str, Any], dtype: Any) -> pl.Expr:
+def _look_up(text: pl.Expr, meaning_by_word: Mapping[str, Any], dtype: Any) -> pl.Expr:
     """Return what the word stands for; by batches, as `replace_strict` would hold the complete column."""
-    meanings = dict(zip(comparable_words(words), words.values(), strict=True))
+    meaning_by_comparable = dict(zip(comparable_words(meaning_by_word), meaning_by_word.values(), strict=True))
 
     def look_up_batch(series: pl.Series) -> pl.Series:
         texts = series.to_frame("text").select(comparable(pl.col("text"))).to_series()
-        values = texts.replace_strict(list(meanings), list(meanings.values()), default=None, return_dtype=dtype)
+        values = texts.replace_strict(
+            list(meaning_by_comparable), list(meaning_by_comparable.values()), default=None, return_dtype=dtype
+        )
         return values.rename(series.name)
 
     return by_batch(dtype, look_up_batch)(text)

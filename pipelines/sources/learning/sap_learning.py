@@ -18,7 +18,7 @@ _ENDS = {
 STATUSES = Vocabulary(
     "SAP SuccessFactors Learning: completion statuses, a list that each company extends (SAP KBA 2469700; CData, "
     "LearningHistories: CompletionStatusID)",
-    {f"{kind}{end}": verb for verb, ends in _ENDS.items() for kind in _KINDS for end in ends}
+    {f"{kind}{ending}": verb for verb, endings in _ENDS.items() for kind in _KINDS for ending in endings}
     | {"DOC-READ": "completed", "DOC_READ": "completed", "NOT PASSED": "failed"},
     with_reason(
         "the learner was absent, or did not finish",

@@ -36,7 +36,7 @@ def _skill() -> tuple[FieldMap, ...]:
     return FieldMap("skill_text", LABELS), FieldMap("skill_text", PLACE, extract=REPOSITORY_NAME)
 
 
-def _pull_requests(merged: str, author: str) -> ShapeMap:
+def _pull_requests(merged_header: str, author_header: str) -> ShapeMap:
     return ShapeMap(
         "assignment",
         (
@@ -49,18 +49,18 @@ def _pull_requests(merged: str, author: str) -> ShapeMap:
             FieldMap("done_at", MERGED),
             FieldMap("changed_at", CHANGED),
         ),
-        signature=(merged, author),
+        signature=(merged_header, author_header),
         pass_over=NOT_PEOPLE,
     )
 
 
-def _issues(assignees: str) -> ShapeMap:
+def _issues(assignees_header: str) -> ShapeMap:
     return ShapeMap(
         "assignment",
         (
             # One row per person: the address of the issue and the person together.
-            FieldMap("record_code", ("url", f"{assignees}[*].login"), join="#"),
-            FieldMap("account_code", (f"{assignees}[*].login",)),
+            FieldMap("record_code", ("url", f"{assignees_header}[*].login"), join="#"),
+            FieldMap("account_code", (f"{assignees_header}[*].login",)),
             FieldMap("project_code", PLACE, extract=REPOSITORY),
             FieldMap("assignment_code", ("html_url", "url")),
             *_skill(),
@@ -69,30 +69,30 @@ def _issues(assignees: str) -> ShapeMap:
             FieldMap("done_at", ("closed_at", "closedAt")),
             FieldMap("changed_at", CHANGED),
         ),
-        signature=("number", assignees),
-        explode=assignees,
+        signature=("number", assignees_header),
+        explode=assignees_header,
         counts_empty=True,
         pass_over=(PassOver("pull request", ("pull_request.url",), words=(ANY_TEXT,)),),
     )
 
 
-def _reviews(reviews: str) -> ShapeMap:
-    state = (f"{reviews}[*].state",)
+def _reviews(reviews_header: str) -> ShapeMap:
+    state_headers = (f"{reviews_header}[*].state",)
     return ShapeMap(
         "feedback",
         (
-            FieldMap("record_code", (f"{reviews}[*].id",)),
+            FieldMap("record_code", (f"{reviews_header}[*].id",)),
             FieldMap("account_code", AUTHOR),
-            FieldMap("given_by_code", (f"{reviews}[*].author.login",)),
+            FieldMap("given_by_code", (f"{reviews_header}[*].author.login",)),
             *_skill(),
             FieldMap("feedback_kind", constant="peer"),
-            FieldMap("score_share", (), SHARE, constant="1", when=Condition(state, (GOOD,))),
-            FieldMap("score_share", (), SHARE, constant="0", when=Condition(state, (BAD,))),
-            FieldMap("occurred_at", (f"{reviews}[*].submittedAt",)),
+            FieldMap("score_share", (), SHARE, constant="1", when=Condition(state_headers, (GOOD,))),
+            FieldMap("score_share", (), SHARE, constant="0", when=Condition(state_headers, (BAD,))),
+            FieldMap("occurred_at", (f"{reviews_header}[*].submittedAt",)),
         ),
-        signature=(reviews, "author.login"),
-        explode=reviews,
-        pass_over=(*NOT_PEOPLE, PassOver("review", state, other_than=(GOOD, BAD))),
+        signature=(reviews_header, "author.login"),
+        explode=reviews_header,
+        pass_over=(*NOT_PEOPLE, PassOver("review", state_headers, other_than=(GOOD, BAD))),
     )
 
 

@@ -54,32 +54,32 @@ def _merge_requests(*signature: str) -> ShapeMap:
     )
 
 
-def _approvals(approvers: str, person: str) -> ShapeMap:
+def _approvals(approvers_header: str, person_header: str) -> ShapeMap:
     return ShapeMap(
         "feedback",
         (
-            FieldMap("record_code", (*ADDRESS, person), DIGEST, join="|"),
+            FieldMap("record_code", (*ADDRESS, person_header), DIGEST, join="|"),
             FieldMap("account_code", AUTHOR, required=True),
-            FieldMap("given_by_code", (person,)),
+            FieldMap("given_by_code", (person_header,)),
             *SKILL,
             FieldMap("feedback_kind", constant="peer"),
             FieldMap("score_share", (), SHARE, constant="1"),
             FieldMap("occurred_at", ("mergedAt", "updatedAt", "Updated At (UTC)")),
             FieldMap("changed_at", CHANGED),
         ),
-        signature=(approvers,),
-        explode=approvers,
+        signature=(approvers_header,),
+        explode=approvers_header,
         explode_separator=r"\s*,\s*",
         pass_over=NOT_PEOPLE,
     )
 
 
-def _issues(assignees: str, person: str, *signature: str) -> ShapeMap:
+def _issues(assignees_header: str, person_header: str, *signature: str) -> ShapeMap:
     return ShapeMap(
         "assignment",
         (
-            FieldMap("record_code", (*ADDRESS, person), join="#", required=True),
-            FieldMap("account_code", (person,)),
+            FieldMap("record_code", (*ADDRESS, person_header), join="#", required=True),
+            FieldMap("account_code", (person_header,)),
             FieldMap("project_code", ADDRESS, extract=PROJECT),
             FieldMap("assignment_code", ADDRESS),
             *SKILL,
@@ -91,7 +91,7 @@ def _issues(assignees: str, person: str, *signature: str) -> ShapeMap:
             FieldMap("changed_at", CHANGED),
         ),
         signature=signature,
-        explode=assignees,
+        explode=assignees_header,
         explode_separator=r"\s*,\s*",
         counts_empty=True,
     )

@@ -20,10 +20,10 @@ def _valued(column: str) -> tuple[str, ...]:
     return f"{column}.value", f"{column}.display_value", column
 
 
-def _states(done: str, not_done: str) -> Transform:
+def _states(done_words: str, open_words: str) -> Transform:
     return Transform(
         "boolean",
-        values=dict.fromkeys(done.split(", "), "true") | dict.fromkeys(not_done.split(", "), "false"),
+        values=dict.fromkeys(done_words.split(", "), "true") | dict.fromkeys(open_words.split(", "), "false"),
         source="ServiceNow documentation: states of incident, task, change and problem records, and their numbers",
     )
 

@@ -33,8 +33,10 @@ class Vocabulary:
         """Refuse a vocabulary without a source, and a word that both proves something and nothing."""
         if not self.source.strip():
             raise ValueError("a vocabulary needs its specification")
-        if both := {word.lower() for word in self.proves} & {word.lower() for word in self.proves_nothing}:
-            raise ValueError(f"{sorted(both)} both prove something and nothing")
+        if contradicting_words := {word.lower() for word in self.proves} & {
+            word.lower() for word in self.proves_nothing
+        }:
+            raise ValueError(f"{sorted(contradicting_words)} both prove something and nothing")
 
 
 def merge(*vocabularies: Vocabulary) -> Vocabulary:
@@ -55,9 +57,9 @@ def merge(*vocabularies: Vocabulary) -> Vocabulary:
 
 def as_transform(vocabulary: Vocabulary, kind: TransformKind = "category") -> Transform:
     """Return the transform that reads the words of a vocabulary; any other text stays unread."""
-    nothing = tuple(vocabulary.proves_nothing)
+    silent_words = tuple(vocabulary.proves_nothing)
     return Transform(
-        kind, vocabulary.proves, source=vocabulary.source, says_nothing=nothing, is_partial=vocabulary.is_partial
+        kind, vocabulary.proves, source=vocabulary.source, says_nothing=silent_words, is_partial=vocabulary.is_partial
     )
 
 
