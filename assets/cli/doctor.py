@@ -14,6 +14,8 @@ from assets.cli.console import print_result, resolve_settings
 from assets.cli.inputs import load_config
 from pipelines.config.settings import Settings
 from pipelines.core.vanished_values import describe_recently_vanished
+from pipelines.ingest.deliveries import read_ledger
+from pipelines.ingest.delivery_notices import find_notices
 from pipelines.storage.lake import Lake
 
 # What vanished is no issue by itself: it is shown for so long.
@@ -21,7 +23,7 @@ _VANISHED_DAYS = 7
 
 
 def print_health(data_root: Path | None, config: Path | None, landing: Path | None, as_json: bool) -> None:
-    """Print one sentence per issue, and what vanished in the last days; exit with 1 if there is an issue."""
+    """Print one sentence per issue, per notice and on what vanished lately; exit with 1 if there is an issue."""
     settings = resolve_settings(data_root, config, landing)
     company_config = load_config(settings)
     now = datetime.now(UTC)
@@ -31,10 +33,15 @@ def print_health(data_root: Path | None, config: Path | None, landing: Path | No
         *_find_last_run_issues(settings),
     ]
     issues = list(dict.fromkeys(issues))  # an origin that could not be read by the last run, and cannot now
+    lake = Lake(settings.lake_path)
+    ledger = read_ledger(lake)
+    notices = [notice for source in company_config.sources for notice in find_notices(ledger, source.name)]
     issue_list = "\n".join(f"• {issue}" for issue in issues) or "Nothing is late, refused, failing or shrinking."
-    vanished = describe_recently_vanished(Lake(settings.lake_path), now.date() - timedelta(days=_VANISHED_DAYS))
+    vanished = describe_recently_vanished(lake, now.date() - timedelta(days=_VANISHED_DAYS))
     vanished_list = "".join(f"\n  {sentence}" for sentence in vanished)
-    print_result({"healthy": not issues, "findings": issues, "vanished": vanished}, issue_list + vanished_list, as_json)
+    notice_list = "\n".join(["", "Notices:", *(f"• {notice}" for notice in notices)]) if notices else ""
+    document = {"healthy": not issues, "findings": issues, "notices": notices, "vanished": vanished}
+    print_result(document, issue_list + vanished_list + notice_list, as_json)
     if issues:
         raise typer.Exit(1)
 

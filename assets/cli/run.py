@@ -23,6 +23,7 @@ from pipelines.config.company import Config
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import DELIVERY, ORIGIN
 from pipelines.ingest.deliveries import count_quarantined_rows, current_deliveries
+from pipelines.ingest.delivery_notices import find_notices
 from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot
 from pipelines.storage.lake import Lake
 
@@ -269,6 +270,9 @@ def _print_summary(summary: RunSummary, next_commands: str) -> None:
             for source in summary.sources
         ],
     )
+    for source in summary.sources:
+        for notice in source["notices"]:
+            stdout_console.print(f"• {notice}", soft_wrap=True, markup=False)
     stdout_console.print(
         f"{summary.quarantined:,} rows in quarantine. Next: {next_commands}",
         soft_wrap=True,
@@ -276,7 +280,7 @@ def _print_summary(summary: RunSummary, next_commands: str) -> None:
 
 
 def _describe_sources(lake: Lake, config: Config) -> list[dict[str, Any]]:
-    """One entry per source: its current files and rows, rows in quarantine, refused files, and its last fetch."""
+    """One entry per source: its current files, rows and quarantined rows, refused files, notices and last fetch."""
     ledger = lake.scan(DELIVERY).collect()
     fetches = {row["source_name"]: row for row in lake.scan(ORIGIN).collect().to_dicts()}
     sources = []
@@ -296,6 +300,7 @@ def _describe_sources(lake: Lake, config: Config) -> list[dict[str, Any]]:
                 "rows": int(current_files["good_count"].sum()),
                 "quarantined": int(current_files["bad_count"].sum()),
                 "refused": refused_files.to_dicts(),
+                "notices": find_notices(ledger, source.name),
                 "fetch": fetch and _to_fetch_document(fetch),
             }
         )

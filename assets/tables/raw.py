@@ -47,6 +47,7 @@ from pipelines.ingest.deliveries import (
     scan_current_rows,
     scan_quarantine,
 )
+from pipelines.ingest.delivery_notices import find_notices
 from pipelines.ingest.fetch_targets import list_fed_sources, list_fetch_targets
 from pipelines.ingest.landed_counts import count_landed_rules
 from pipelines.ingest.landing import LandedFile, LandingContext, land_source
@@ -103,6 +104,7 @@ def _build_landing_op(system: str, sources: list[SourceConfig], fed: set[str]) -
     )
     def land(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
         deliveries = _land_files(context, pipeline, sources)
+        ledger = read_ledger(pipeline.lake)
         input_fingerprints = {
             raw_name: fingerprint_table(pipeline.lake, pipeline.config, raw_name) for raw_name in tables
         } | {"code": fingerprint_code()}
@@ -121,7 +123,10 @@ def _build_landing_op(system: str, sources: list[SourceConfig], fed: set[str]) -
                     for asset_name in _names(table)
                 }
             )
-            metadata_by_asset[table_name] |= _delivery_metadata(table_deliveries)
+            notices = [notice for name in sorted(source_names) for notice in find_notices(ledger, name)]
+            metadata_by_asset[table_name] |= _delivery_metadata(table_deliveries) | {
+                "notices": MetadataValue.md("\n".join(f"- {notice}" for notice in notices) or "none")
+            }
             version = DataVersion(hashlib.sha256((input_fingerprints[table_name] or "").encode()).hexdigest())
             for key, asset_metadata in metadata_by_asset.items():
                 numeric_by_asset[key] = numeric_metadata(asset_metadata)

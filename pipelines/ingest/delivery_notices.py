@@ -1,0 +1,62 @@
+"""Notices of landed files: what their owner should know although nothing was refused.
+
+Belongs here: the notices that follow from a row of the ledger, one sentence each.
+Does not belong here: faults that stop a run or make a source unhealthy (`assets.checks.health`).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+# A file of which more than this share is passed over is worth a look.
+_MOST = 0.5
+# A notice names this many reasons or columns.
+_MAX_NAMED = 3
+# Headers with one of these words may hold a measure.
+_MEASURE = re.compile(r"(?:^|[^a-z])(?:hours?|minutes|duration|scores?|grades?|marks?)(?:$|[^a-z])", re.IGNORECASE)
+
+
+def find_notices(ledger: pl.DataFrame, source_name: str) -> list[str]:
+    """Describe what the last landed file of a source leaves unread.
+
+    Args:
+        ledger: Rows of the ledger of deliveries.
+        source_name: Name of the source.
+
+    Returns:
+        One sentence per notice, none of them with a value of a cell except words that the ledger records.
+    """
+    landed = ledger.filter(source_name=source_name, delivery_status="landed").sort("delivery_number").tail(1)
+    return [notice for delivery in landed.to_dicts() for notice in _describe_delivery(delivery)]
+
+
+def _describe_delivery(delivery: Mapping[str, Any]) -> list[str]:
+    name = f"{delivery['source_name']}: {delivery['file_name']}"
+    row_count = delivery["good_count"] + delivery["bad_count"]
+    read_count = row_count if delivery["read_count"] is None else delivery["read_count"]
+    reasons: Sequence[Mapping[str, Any]] = delivery["passed_over"] or ()
+    passed_over = sum(reason["count"] for reason in reasons)
+    notices = []
+    if passed_over > read_count * _MOST:
+        named = ", ".join(f"{reason['why']} ({reason['count']:,})" for reason in reasons[:_MAX_NAMED])
+        notices.append(f"{name}: {passed_over:,} of {read_count:,} rows are passed over, most often for: {named}.")
+    if not delivery["good_count"]:
+        notices.append(
+            f"{name}: no row is kept of {read_count:,} read; compare `system` and `mapping` of the source in "
+            "footsteps.yaml with `footsteps sources preview`."
+        )
+    measures = [column for column in delivery["columns_left_out"] or () if _MEASURE.search(column)]
+    if measures:
+        named = ", ".join(f"`{column}`" for column in measures[:_MAX_NAMED])
+        notices.append(
+            f"{name}: {len(measures):,} columns that by their name hold marks or hours are not read, such as {named}; "
+            "`mapping` of the source in footsteps.yaml reads a column."
+        )
+    notices += [
+        f"{name}: {word['count']:,} records hold a word that no table declares; footsteps.yaml settles it: "
+        f"{word['why']}."
+        for word in delivery["unknown_words"] or ()
+    ]
+    return notices

@@ -1,0 +1,71 @@
+"""The notices of a landed file reach the UI, the run summary and the doctor; the check of the sum of rows can fail."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from dagster import AssetsDefinition, materialize
+from typer.testing import CliRunner
+
+from assets.cli.app import app
+from assets.cli.run import _describe_sources
+from assets.definitions import build_pipeline
+from assets.tables import raw
+from assets.tables.raw import COMPLETE, landing_assets
+from pipelines.config.company import read_config
+from pipelines.config.settings import Settings
+from pipelines.ingest import deliveries
+from pipelines.storage.lake import Lake
+
+CSV = "Employee #,Work Email,First Name,Last Name,Status,Final Score\n1,a@x.org,A,B,Active,7\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "landing" / "people"
+    folder.mkdir(parents=True)
+    (folder / "people.csv").write_text(CSV)
+    source = {"name": "people", "system": "bamboohr", "path": "people/*.csv"}
+    (tmp_path / "footsteps.yaml").write_text(json.dumps({"sources": [source], "quiet_seconds": 0}))
+    return tmp_path
+
+
+def land(root: Path) -> tuple[list[str], list[bool]]:
+    """Land the files; return the texts of `notices` in the metadata, and the results of the check of the sum."""
+    settings = Settings(data_root=root)
+    config = read_config(settings.config_path)
+    landing = [asset for asset in landing_assets(config) if isinstance(asset, AssetsDefinition)]
+    run = materialize(
+        landing,
+        resources={"pipeline": build_pipeline(settings, config)},
+        partition_key=datetime.now(UTC).date().isoformat(),
+        raise_on_error=False,
+    )
+    metadata = [event.materialization.metadata for event in run.get_asset_materialization_events()]
+    notices = [str(entries["notices"].value) for entries in metadata if "notices" in entries]
+    checks = [check.passed for check in run.get_asset_check_evaluations() if check.check_name == COMPLETE]
+    return notices, checks
+
+
+def test_a_notice_reaches_the_three_places(root: Path) -> None:
+    (in_ui,), checks = land(root)
+    notice = in_ui.removeprefix("- ")
+    assert notice.startswith("people: people.csv: 1 columns that by their name hold marks or hours are not read")
+    assert "`Final Score`" in notice
+    assert checks == [True]
+    (source,) = _describe_sources(Lake(root / "lake"), read_config(root / "footsteps.yaml"))
+    assert source["notices"] == [notice]
+    in_doctor = json.loads(CliRunner().invoke(app, ["doctor", "--json", "--data-root", str(root)]).stdout)
+    assert in_doctor["notices"] == [notice]
+    assert notice not in in_doctor["findings"]
+
+
+def test_the_check_of_the_sum_fails_on_a_wrong_number(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_wrong_ledger(lake: Lake) -> pl.DataFrame:
+        return raw.read_ledger(lake).with_columns(pl.col("read_count") + 1)
+
+    assert land(root)[1] == [True]
+    monkeypatch.setattr(deliveries, "read_ledger", read_wrong_ledger)
+    assert land(root)[1] == [False]
