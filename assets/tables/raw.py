@@ -59,7 +59,7 @@ KNOWN_COLUMNS = "columns_are_known"
 _CHECKS = {
     ACCEPTED: "No file of its sources was refused.",
     KNOWN_COLUMNS: "No export has a column that the export before it did not have.",
-    COMPLETE: "Rows kept and rows set aside add up to the rows read.",
+    COMPLETE: "Of each landed file, the rows kept, set aside and passed over add up to the rows read.",
 }
 # The metadata lists this many files.
 _MAX_LISTED_FILES = 50
@@ -104,7 +104,6 @@ def _build_landing_op(system: str, sources: list[SourceConfig], fed: set[str]) -
     )
     def land(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
         deliveries = _land_files(context, pipeline, sources)
-        ledger = read_ledger(pipeline.lake)
         input_fingerprints = {
             raw_name: fingerprint_table(pipeline.lake, pipeline.config, raw_name) for raw_name in tables
         } | {"code": fingerprint_code()}
@@ -123,10 +122,7 @@ def _build_landing_op(system: str, sources: list[SourceConfig], fed: set[str]) -
                     for asset_name in _names(table)
                 }
             )
-            notices = [notice for name in sorted(source_names) for notice in find_notices(ledger, name)]
-            metadata_by_asset[table_name] |= _delivery_metadata(table_deliveries) | {
-                "notices": MetadataValue.md("\n".join(f"- {notice}" for notice in notices) or "none")
-            }
+            metadata_by_asset[table_name] |= _delivery_metadata(pipeline, table_sources, table_deliveries)
             version = DataVersion(hashlib.sha256((input_fingerprints[table_name] or "").encode()).hexdigest())
             for key, asset_metadata in metadata_by_asset.items():
                 numeric_by_asset[key] = numeric_metadata(asset_metadata)
@@ -236,8 +232,12 @@ def _read_metadata(
     }
 
 
-def _delivery_metadata(deliveries: list[LandedFile]) -> dict[str, Any]:
-    """The files of this run. Files that were landed before are only counted."""
+def _delivery_metadata(
+    pipeline: PipelineResource, sources: list[SourceConfig], deliveries: list[LandedFile]
+) -> dict[str, Any]:
+    """The files of this run, and the notices of the sources. Files that were landed before are only counted."""
+    ledger = read_ledger(pipeline.lake)
+    notices = [notice for source in sources for notice in find_notices(ledger, source.name)]
     delivery_lines = ["| source | file | status | good | bad | reason |", "|---|---|---|---:|---:|---|"]
     delivery_lines += [
         f"| {d.source_name} | {d.file_name} | {d.status} | {d.good_count:,} | {d.bad_count:,} | {d.reason or ''} |"
@@ -250,6 +250,7 @@ def _delivery_metadata(deliveries: list[LandedFile]) -> dict[str, Any]:
         "new_files": sum(delivery.status == "landed" for delivery in deliveries),
         "refused_files": sum(delivery.status == "refused" for delivery in deliveries),
         "deliveries": MetadataValue.md("\n".join(delivery_lines)),
+        "notices": MetadataValue.md("\n".join(f"- {notice}" for notice in notices) or "none"),
         "unknown_words": MetadataValue.md(_describe_unknown_words(deliveries)),
     }
 
@@ -296,15 +297,25 @@ def _check_columns(table_name: str, pipeline: PipelineResource, sources: list[So
 
 
 def _check_complete(table_name: str, pipeline: PipelineResource, sources: list[SourceConfig]) -> AssetCheckResult:
-    """Rows read by the ledger against rows in the raw tables and their quarantines, per delivery."""
-    landed_counts = count_landed_rows(pipeline.lake, sources).values()
+    """Whether the rows read of each landed file are those kept, set aside and passed over."""
+    landed_counts = count_landed_rows(pipeline.lake, sources)
+    sentences = [
+        f"{count.source_name}: {count.file_name}: {count.read_count:,} rows read are not {count.kept_count:,} kept, "
+        f"{count.set_aside_count:,} set aside and {count.passed_over_count:,} passed over"
+        for count in landed_counts
+        if not count.is_complete
+    ]
     return AssetCheckResult(
         asset_key=table_name,
         check_name=COMPLETE,
-        passed=all(count.rows_read == count.rows_stored for count in landed_counts),
+        passed=not sentences,
         severity=AssetCheckSeverity.ERROR,
+        description=sentences[0] if sentences else f"{len(landed_counts):,} files",
         metadata={
-            "rows_read": sum(count.rows_read for count in landed_counts),
-            "rows_kept_and_set_aside": sum(count.rows_stored for count in landed_counts),
+            "rows_read": sum(count.read_count for count in landed_counts),
+            "rows_kept": sum(count.kept_count for count in landed_counts),
+            "rows_set_aside": sum(count.set_aside_count for count in landed_counts),
+            "rows_passed_over": sum(count.passed_over_count for count in landed_counts),
+            "incomplete_files": MetadataValue.md("\n".join(f"- {s}" for s in sentences[:_MAX_LISTED_FILES]) or "none"),
         },
     )

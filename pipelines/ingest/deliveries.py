@@ -4,8 +4,9 @@ Belongs here: reading the ledger, the raw tables and their quarantines.
 Does not belong here: landing files (`landing`), what rows mean (`pipelines.core.conform`).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -20,10 +21,28 @@ from pipelines.storage.lake import Lake
 
 @dataclass(frozen=True)
 class LandedRowCounts:
-    """Rows of a source: in its landed files (ledger), and stored in raw tables and quarantines or passed over."""
+    """The rows of one landed file by what became of them.
 
-    rows_read: int
-    rows_stored: int
+    Attributes:
+        source_name: Name of the source.
+        file_name: Name of the file.
+        read_count: Rows of the file, by the ledger.
+        kept_count: Rows in the raw tables.
+        set_aside_count: Rows in the quarantines that are in no raw table.
+        passed_over_count: Rows that the adapter does not read, by the ledger.
+    """
+
+    source_name: str
+    file_name: str
+    read_count: int
+    kept_count: int
+    set_aside_count: int
+    passed_over_count: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every row of the file is accounted for."""
+        return self.read_count == self.kept_count + self.set_aside_count + self.passed_over_count
 
 
 def source_tables(source: SourceConfig) -> dict[CanonicalSchemaName, Table]:
@@ -133,27 +152,28 @@ def count_quarantined_rows(lake: Lake, sources: Sequence[SourceConfig]) -> int:
     return _count_rows([*source_quarantines, *(lake.scan(quarantine_table(name)) for name in TABLES)])
 
 
-def count_landed_rows(lake: Lake, sources: Sequence[SourceConfig]) -> dict[str, LandedRowCounts]:
-    """Rows that the landed deliveries of each source read and stored, by source name; they differ if rows were lost.
+def count_landed_rows(lake: Lake, sources: Sequence[SourceConfig]) -> list[LandedRowCounts]:
+    """Count the rows of each landed file: in the ledger, in the raw tables and in their quarantines.
 
     Files without a row in the ledger do not count: a killed landing leaves them, and nothing reads them. A kept row of
     which a value was left out is in the raw table and in the quarantine, and counts once.
+
+    Args:
+        lake: Where the ledger and the raw tables are.
+        sources: The sources whose files are counted.
+
+    Returns:
+        One entry per landed row of the ledger, by source and in the order of arrival.
     """
-    landed_deliveries = read_ledger(lake).filter(pl.col("delivery_status") == "landed")
-    counts_by_source = {}
-    for source in sources:
-        source_deliveries = landed_deliveries.filter(pl.col("source_name") == source.name)
-        tables = source_tables(source).values()
-        good_rows = [scan_deliveries(lake, table, source_deliveries) for table in tables]
-        set_aside_rows = [scan_deliveries(lake, quarantine_table(table.name), source_deliveries) for table in tables]
-        stored_rows = [*good_rows, *(rows.filter(~pl.col("is_row_kept").fill_null(False)) for rows in set_aside_rows)]
-        read_count = pl.col("read_count").fill_null(pl.col("good_count") + pl.col("bad_count"))
-        passed_over_count = pl.col("passed_over").list.explode().struct.field("count")
-        rows_read, rows_passed_over = (
-            int(source_deliveries.select(count.sum()).item()) for count in (read_count, passed_over_count)
-        )
-        counts_by_source[source.name] = LandedRowCounts(rows_read, _count_rows(stored_rows) + rows_passed_over)
-    return counts_by_source
+    landed = read_ledger(lake).filter(delivery_status="landed").sort("delivery_number")
+    deliveries = [(source, landed.filter(source_name=source.name)) for source in sources]
+    rows = [(source, frame.slice(i, 1)) for source, frame in deliveries for i in range(frame.height)]
+    queries = [query for source, delivery in rows for query in _count_delivery(lake, source, delivery)]
+    counts = [int(frame.item()) for frame in pl.collect_all(queries)]
+    return [
+        _to_row_counts(delivery.row(0, named=True), kept_count, set_aside_count)
+        for (_, delivery), kept_count, set_aside_count in zip(rows, counts[::2], counts[1::2], strict=True)
+    ]
 
 
 def find_new_columns(lake: Lake, source: SourceConfig) -> list[str]:
@@ -173,6 +193,28 @@ def read_ledger(lake: Lake) -> pl.DataFrame:
 def is_full_delivery(source: SourceConfig) -> pl.Expr:
     """Whether a delivery of the ledger is a full export: by its manifest, or else by footsteps.yaml."""
     return pl.col("is_whole").fill_null(source.delivery == "full")
+
+
+def _count_delivery(lake: Lake, source: SourceConfig, delivery: pl.DataFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """The number of rows kept and the number of rows set aside of one delivery, in all tables of its source."""
+    tables = source_tables(source).values()
+    good = [scan_deliveries(lake, table, delivery).select(pl.len()) for table in tables]
+    quarantined = [scan_deliveries(lake, quarantine_table(table.name), delivery) for table in tables]
+    set_aside = [rows.filter(~pl.col("is_row_kept").fill_null(False)).select(pl.len()) for rows in quarantined]
+    return pl.concat(good).sum(), pl.concat(set_aside).sum()
+
+
+def _to_row_counts(delivery: Mapping[str, Any], kept_count: int, set_aside_count: int) -> LandedRowCounts:
+    """The counts of a row of the ledger; one of an earlier version does not count the rows that are read."""
+    read_count = delivery["read_count"]
+    return LandedRowCounts(
+        delivery["source_name"],
+        delivery["file_name"],
+        delivery["good_count"] + delivery["bad_count"] if read_count is None else read_count,
+        kept_count,
+        set_aside_count,
+        sum(reason["count"] for reason in delivery["passed_over"] or ()),
+    )
 
 
 def _scan_all(lake: Lake, table: Table, deliveries: Sequence[pl.DataFrame]) -> pl.LazyFrame:

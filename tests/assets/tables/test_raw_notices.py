@@ -32,7 +32,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def land(root: Path) -> tuple[list[str], list[bool]]:
+def land(root: Path) -> tuple[list[str], list[tuple[bool, str | None]]]:
     """Land the files; return the texts of `notices` in the metadata, and the results of the check of the sum."""
     settings = Settings(data_root=root)
     config = read_config(settings.config_path)
@@ -45,7 +45,9 @@ def land(root: Path) -> tuple[list[str], list[bool]]:
     )
     metadata = [event.materialization.metadata for event in run.get_asset_materialization_events()]
     notices = [str(entries["notices"].value) for entries in metadata if "notices" in entries]
-    checks = [check.passed for check in run.get_asset_check_evaluations() if check.check_name == COMPLETE]
+    checks = [
+        (check.passed, check.description) for check in run.get_asset_check_evaluations() if check.check_name == COMPLETE
+    ]
     return notices, checks
 
 
@@ -54,7 +56,7 @@ def test_a_notice_reaches_the_three_places(root: Path) -> None:
     notice = in_ui.removeprefix("- ")
     assert notice.startswith("people: people.csv: 1 columns that by their name hold marks or hours are not read")
     assert "`Final Score`" in notice
-    assert checks == [True]
+    assert checks == [(True, "1 files")]
     (source,) = _describe_sources(Lake(root / "lake"), read_config(root / "footsteps.yaml"))
     assert source["notices"] == [notice]
     in_doctor = json.loads(CliRunner().invoke(app, ["doctor", "--json", "--data-root", str(root)]).stdout)
@@ -66,6 +68,7 @@ def test_the_check_of_the_sum_fails_on_a_wrong_number(root: Path, monkeypatch: p
     def read_wrong_ledger(lake: Lake) -> pl.DataFrame:
         return raw.read_ledger(lake).with_columns(pl.col("read_count") + 1)
 
-    assert land(root)[1] == [True]
+    assert land(root)[1] == [(True, "1 files")]
     monkeypatch.setattr(deliveries, "read_ledger", read_wrong_ledger)
-    assert land(root)[1] == [False]
+    sentence = "people: people.csv: 2 rows read are not 1 kept, 0 set aside and 0 passed over"
+    assert land(root)[1] == [(False, sentence)]

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, raw_table
-from pipelines.ingest.deliveries import LandedRowCounts, count_landed_rows, scan_current_rows, scan_quarantine
+from pipelines.contracts.catalog import DELIVERY
+from pipelines.ingest.deliveries import (
+    LandedRowCounts,
+    count_landed_rows,
+    read_ledger,
+    scan_current_rows,
+    scan_quarantine,
+)
 from pipelines.ingest.landing import LandedFile, LandingContext, land_source
 from pipelines.sources.readers import delimited
 from pipelines.storage.lake import Lake
@@ -159,12 +166,25 @@ def test_stored_rows_are_counted_by_the_ledger_once_per_row_and_without_files_it
     lines = ["1,a@x.org,Active,2024-02-30", "2,at home,Active,2024-02-13", "3,c@x.org,Vanished,2024-02-13"]
     land(tmp_path, people, lines, header="Employee #,Work Email,Status,Hire Date")
     lake = Lake(tmp_path / "lake")
-    assert count_landed_rows(lake, [people]) == {"people": LandedRowCounts(3, 3)}
+    complete = LandedRowCounts("people", "0.csv", read_count=3, kept_count=3, set_aside_count=0, passed_over_count=0)
+    assert (count_landed_rows(lake, [people]), complete.is_complete) == ([complete], True)
     (file,) = lake.folder(raw_table("bamboohr", CANONICAL_SCHEMAS["person"])).rglob("*.parquet")
     file.with_name("0123456789abcdef-none.parquet").write_bytes(file.read_bytes())
-    assert count_landed_rows(lake, [people]) == {"people": LandedRowCounts(3, 3)}
+    assert count_landed_rows(lake, [people]) == [complete]
     file.unlink()
-    assert count_landed_rows(lake, [people]) == {"people": LandedRowCounts(3, 0)}
+    (count,) = count_landed_rows(lake, [people])
+    assert (count.kept_count, count.is_complete) == (0, False)
+
+
+def test_rows_missing_of_one_file_are_not_hidden_by_those_of_another(tmp_path: Path) -> None:
+    incremental = WITH_ID.model_copy(update={"delivery": "incremental"})
+    land(tmp_path, incremental, ["a,7,2025-02-13,1,", "b,7,2025-02-30,1,"], ["c,7,2025-02-13,1,"])
+    lake = Lake(tmp_path / "lake")
+    counts = [LandedRowCounts("time", "0.csv", 2, 1, 1, 0), LandedRowCounts("time", "1.csv", 1, 1, 0, 0)]
+    assert count_landed_rows(lake, [incremental]) == counts
+    ledger = read_ledger(lake).with_columns(read_count=pl.Series([1, 2], dtype=pl.Int64))
+    lake.merge(DELIVERY, ledger, ledger.select("delivery_number"))
+    assert [count.is_complete for count in count_landed_rows(lake, [incremental])] == [False, False]
 
 
 REGULAR = [f"r{i},7,2025-02-13,1," for i in range(20)]
