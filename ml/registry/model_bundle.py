@@ -13,8 +13,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import skops.io
-
 from ml.evaluation.results import to_stored_dict
 from ml.ranking.calibration import Reliability, ReliabilityBin
 from ml.ranking.features import FEATURES, ExtraFeatures, Feature
@@ -51,6 +49,8 @@ def save_bundle(
         metrics: Measures for the card.
         reliability: How well the probabilities match outcomes, for the card.
     """
+    import skops.io  # its import takes more than a second, and most runs neither save nor load a model
+
     folder.mkdir(parents=True, exist_ok=True)
     extra_features = recommender.extra.features if recommender.extra is not None else ()
     features = (*FEATURES, *extra_features)
@@ -159,6 +159,8 @@ def load_bundle(folder: Path, *, extra_features: ExtraFeatures | None = None) ->
 
 def _read_blob(blob: bytes) -> Any:
     """The object in the bytes of a skops file if all its types are trusted; else nothing of it is loaded."""
+    import skops.io  # as in `save_bundle`
+
     if not blob.startswith(b"PK"):
         raise BundleError(f"{MODEL_FILE} is no skops file but something else, such as a pickle: it is not opened")
     try:
