@@ -24,7 +24,7 @@ DELIVERY = declare_table(
     """
     delivery_number source_name system_name file_name file_sha256 mapping_code delivered_date landed_at delivery_status
     delivery_reason good_count bad_count columns_left_out is_whole read_count passed_over
-    unknown_words
+    unknown_words file_notes empty_measures
     """,
     key="delivery_number",
     required="source_name file_sha256 delivery_status",

@@ -19,21 +19,31 @@ _MEASURE = re.compile(r"(?:^|[^a-z])(?:hours?|minutes|duration|scores?|grades?|m
 
 
 def find_notices(ledger: pl.DataFrame, source_name: str) -> list[str]:
-    """Describe what the last landed file of a source leaves unread.
+    """Describe what the files that a source landed last leave unread.
 
     Args:
         ledger: Rows of the ledger of deliveries.
         source_name: Name of the source.
 
     Returns:
-        One sentence per notice, none of them with a value of a cell except words that the ledger records.
+        One sentence per notice; a notice of several files names the first. None has a value of a cell except words that
+        the ledger records.
     """
-    landed = ledger.filter(source_name=source_name, delivery_status="landed").sort("delivery_number").tail(1)
-    return [notice for delivery in landed.to_dicts() for notice in _describe_delivery(delivery)]
+    landed = ledger.filter(source_name=source_name, delivery_status="landed").sort("delivery_number")
+    last_run = landed.filter(pl.col("landed_at").eq_missing(pl.col("landed_at").max()))
+    files_by_notice: dict[str, list[str]] = {}
+    for delivery in last_run.to_dicts():
+        for notice in _describe_delivery(delivery):
+            files_by_notice.setdefault(notice, []).append(delivery["file_name"])
+    return [
+        f"{source_name}: {files[0]}: {notice}"
+        if len(files) == 1
+        else f"{source_name}: {len(files):,} files, such as {files[0]}: {notice}"
+        for notice, files in files_by_notice.items()
+    ]
 
 
 def _describe_delivery(delivery: Mapping[str, Any]) -> list[str]:
-    name = f"{delivery['source_name']}: {delivery['file_name']}"
     row_count = delivery["good_count"] + delivery["bad_count"]
     read_count = row_count if delivery["read_count"] is None else delivery["read_count"]
     reasons: Sequence[Mapping[str, Any]] = delivery["passed_over"] or ()
@@ -41,22 +51,30 @@ def _describe_delivery(delivery: Mapping[str, Any]) -> list[str]:
     notices = []
     if passed_over > read_count * _MOST:
         named = ", ".join(f"{reason['why']} ({reason['count']:,})" for reason in reasons[:_MAX_NAMED])
-        notices.append(f"{name}: {passed_over:,} of {read_count:,} rows are passed over, most often for: {named}.")
+        notices.append(
+            f"{passed_over:,} of {read_count:,} rows are passed over, most often for: {named}; "
+            "`footsteps sources preview` shows them."
+        )
     if not delivery["good_count"]:
         notices.append(
-            f"{name}: no row is kept of {read_count:,} read; compare `system` and `mapping` of the source in "
+            f"no row is kept of {read_count:,} read; compare `system` and `mapping` of the source in "
             "footsteps.yaml with `footsteps sources preview`."
         )
     measures = [column for column in delivery["columns_left_out"] or () if _MEASURE.search(column)]
     if measures:
         named = ", ".join(f"`{column}`" for column in measures[:_MAX_NAMED])
         notices.append(
-            f"{name}: {len(measures):,} columns that by their name hold marks or hours are not read, such as {named}; "
+            f"columns that by their name hold marks or hours are not read ({len(measures):,}): {named}; "
             "`mapping` of the source in footsteps.yaml reads a column."
         )
     notices += [
-        f"{name}: {word['count']:,} records hold a word that no table declares; footsteps.yaml settles it: "
-        f"{word['why']}."
+        f"`{measure}` is empty in every kept row; `mapping: {{{measure}: COLUMN}}` of the source in footsteps.yaml "
+        "names the column that holds it."
+        for measure in delivery["empty_measures"] or ()
+    ]
+    notices += [f"the file says of itself: {note}." for note in delivery["file_notes"] or ()]
+    notices += [
+        f"{word['count']:,} records hold a word that no table declares; footsteps.yaml settles it: {word['why']}."
         for word in delivery["unknown_words"] or ()
     ]
     return notices

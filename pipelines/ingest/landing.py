@@ -19,6 +19,7 @@ from pipelines.contracts.catalog import DELIVERY
 from pipelines.ingest.deliveries import current_deliveries, is_full_delivery, read_ledger, source_tables
 from pipelines.ingest.raw_tables import (
     describe_broken_end,
+    is_column_empty,
     process_export,
     provenance_columns,
     replacing_delivery,
@@ -26,6 +27,7 @@ from pipelines.ingest.raw_tables import (
 )
 from pipelines.ingest.read_contents import find_read_contents
 from pipelines.sources.adapter import SMALL_FILE_BYTES, Export, get_adapter
+from pipelines.sources.detect import MEASURES
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.manifest import read_manifest_mode
 from pipelines.sources.unknown_words import UnknownWord, list_unknown_words
@@ -50,6 +52,8 @@ class LandedFile:
         read_count: Rows of the file: kept, set aside and passed over.
         passed_over: Rows that the adapter does not read, by reason.
         unknown_words: Words that no table declares.
+        file_notes: What the file says of itself.
+        empty_measures: Columns that should measure something and are null in every row of the raw tables.
         columns_left_out: Columns that were not read.
         is_full: Whether the manifest calls the file a full export (or an incremental one); None without a manifest.
     """
@@ -66,6 +70,8 @@ class LandedFile:
     read_count: int = 0
     passed_over: Mapping[str, int] = field(default_factory=dict)
     unknown_words: tuple[UnknownWord, ...] = ()
+    file_notes: tuple[str, ...] = ()
+    empty_measures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -244,6 +250,11 @@ def _store(landing: LandingContext, source: SourceConfig, new_file: _NewFile, ex
         _check_row_count(landing, source, landed, row_counts.good, earlier_landings)
         if not export.is_regular():
             raise ExportRefused("its rows are not all as wide as its header")  # the slower reader then reads it
+        empty_measures = tuple(
+            measure
+            for shape, measure in MEASURES.items()
+            if shape in files_by_shape and is_column_empty(files_by_shape[shape].good, measure)
+        )
     denied_columns = tuple(
         f"{column} (never read: {sensitive_kind})" for column, sensitive_kind in export.sensitive_column_classes
     )
@@ -255,6 +266,8 @@ def _store(landing: LandingContext, source: SourceConfig, new_file: _NewFile, ex
         passed_over=row_counts.passed_over,
         unknown_words=list_unknown_words([row_counts.word_counts], source.options()),
         columns_left_out=(*export.columns_left_out, *denied_columns),
+        file_notes=export.notes,
+        empty_measures=empty_measures,
     )
 
 
@@ -297,6 +310,8 @@ def _record(landing: LandingContext, source: SourceConfig, landed: LandedFile, d
             "read_count": [landed.read_count],
             "passed_over": [[{"why": why, "count": count} for why, count in landed.passed_over.items()]],
             "unknown_words": [[{"why": word.sentence, "count": word.count} for word in landed.unknown_words]],
+            "file_notes": [list(landed.file_notes)],
+            "empty_measures": [list(landed.empty_measures)],
         },
         schema=DELIVERY.schema,
     )

@@ -87,6 +87,12 @@ def raw_file(lake: Lake, table: Table, source: str, file_sha256: str, mapping_co
     return lake.folder(table) / source / f"{file_sha256[:16]}-{mapping_code}.parquet"
 
 
+def is_column_empty(file: Path, column: str) -> bool:
+    """Whether a file has rows and none of them fills the column."""
+    row_count, filled_count = pl.scan_parquet(file).select(pl.len(), pl.col(column).count()).collect().row(0)
+    return bool(row_count and not filled_count)
+
+
 def format_landed_counts(table: Table, counts: RuleCounts) -> str:
     """The counts of one delivery as they are stored beside its files."""
     return json.dumps({"contract": fingerprint_contract(table), "counts": counts.to_document()})

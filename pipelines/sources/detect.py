@@ -24,7 +24,7 @@ from pipelines.sources.reshape import unpivoted_headers
 # A system is suggested only from this score on.
 MIN_MATCH_SCORE = 0.5
 # What a record of a shape measures: a file that fills it by no header is no file of such records.
-_MEASURES: dict[CanonicalSchemaName, str] = {"worklog": "worked_hours", "feedback": "score_share"}
+MEASURES: dict[CanonicalSchemaName, str] = {"worklog": "worked_hours", "feedback": "score_share"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ def _match(adapter: Adapter, shape: ShapeMap, table: TextTable) -> SystemMatch |
 
 def _measures(shape: ShapeMap) -> list[FieldMap]:
     """Return the field maps of what a record of the shape measures."""
-    return [field_map for field_map in shape.fields if field_map.destination == _MEASURES.get(shape.shape)]
+    return [field_map for field_map in shape.fields if field_map.destination == MEASURES.get(shape.shape)]
 
 
 def _has_measure(shape: ShapeMap, table: TextTable) -> bool:

@@ -54,7 +54,7 @@ def land(root: Path) -> tuple[list[str], list[tuple[bool, str | None]]]:
 def test_a_notice_reaches_the_three_places(root: Path) -> None:
     (in_ui,), checks = land(root)
     notice = in_ui.removeprefix("- ")
-    assert notice.startswith("people: people.csv: 1 columns that by their name hold marks or hours are not read")
+    assert notice.startswith("people: people.csv: columns that by their name hold marks or hours are not read (1)")
     assert "`Final Score`" in notice
     assert checks == [(True, "1 files")]
     (source,) = _describe_sources(Lake(root / "lake"), read_config(root / "footsteps.yaml"))

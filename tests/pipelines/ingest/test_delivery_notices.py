@@ -1,12 +1,19 @@
 """Notices of landed files, from rows of the ledger."""
 
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from pipelines.config.company import SourceConfig
 from pipelines.contracts.catalog import DELIVERY
+from pipelines.ingest.deliveries import read_ledger
 from pipelines.ingest.delivery_notices import find_notices
+from pipelines.ingest.landing import LandingContext, land_source
+from pipelines.storage.lake import Lake
 
 
 def ledger_row(**changes: Any) -> dict[str, Any]:
@@ -36,7 +43,8 @@ def test_a_file_that_is_mostly_read_has_no_notice() -> None:
 def test_more_than_half_of_a_file_passed_over(passed_over: int, has_notice: bool) -> None:
     reasons = [{"why": "verb launched", "count": passed_over}]
     notices = notices_of(ledger_row(good_count=10 - passed_over, passed_over=reasons))
-    sentence = "lms: a.csv: 6 of 10 rows are passed over, most often for: verb launched (6)."
+    sentence = "lms: a.csv: 6 of 10 rows are passed over, most often for: verb launched (6); "
+    sentence += "`footsteps sources preview` shows them."
     assert notices == ([sentence] if has_notice else [])
 
 
@@ -51,16 +59,57 @@ def test_a_word_that_no_table_declares() -> None:
     assert "3 records hold a word that no table declares; footsteps.yaml settles it: mapping: LINE." in notice
 
 
-def test_only_the_last_landed_file_of_the_source_counts() -> None:
-    empty = ledger_row(good_count=0, read_count=0, passed_over=[])
+def test_only_the_files_that_the_source_landed_last_count() -> None:
+    first_run, second_run = (datetime(2026, 3, day, tzinfo=UTC) for day in (1, 2))
+    empty = ledger_row(good_count=0, read_count=0, passed_over=[], landed_at=first_run)
     assert len(notices_of(empty)) == 1
-    assert notices_of(empty, ledger_row(delivery_number=2)) == []
-    assert len(notices_of(empty, ledger_row(delivery_number=2, source_name="other"))) == 1
+    assert notices_of(empty, ledger_row(delivery_number=2, landed_at=second_run)) == []
+    assert len(notices_of(empty, ledger_row(delivery_number=2, landed_at=second_run, source_name="other"))) == 1
 
 
-def test_columns_left_out_that_by_their_name_hold_a_measure() -> None:
-    (notice,) = notices_of(ledger_row(columns_left_out=["Final Score", "hours_spent", "Remarks", "City"]))
-    assert (
-        "2 columns that by their name hold marks or hours are not read, such as `Final Score`, `hours_spent`;" in notice
-    )
-    assert notices_of(ledger_row(columns_left_out=["Remarks", "Upgraded", "Benchmark"])) == []
+def test_equal_notices_of_several_files_are_one() -> None:
+    paged = {"file_notes": ["it is one page of several"]}
+    assert notices_of(ledger_row(**paged), ledger_row(delivery_number=2, file_name="b.csv", **paged)) == [
+        "lms: 2 files, such as a.csv: the file says of itself: it is one page of several."
+    ]
+
+
+def test_a_measure_that_no_row_fills() -> None:
+    (notice,) = notices_of(ledger_row(empty_measures=["worked_hours"]))
+    assert notice.startswith("lms: a.csv: `worked_hours` is empty in every kept row; `mapping: {worked_hours: COLUMN}`")
+
+
+TIME = SourceConfig.model_validate(
+    {
+        "name": "time",
+        "system": "tabular",
+        "shape": "worklog",
+        "path": "*.csv",
+        "mapping": {"record_code": "id", "account_code": "who", "worked_at": "day", "worked_hours": "hours"},
+    }
+)
+
+
+@pytest.mark.parametrize(("hours", "empty_measures"), [("", ["worked_hours"]), ("7", [])])
+def test_landing_records_what_a_file_does_not_measure(hours: str, empty_measures: list[str], tmp_path: Path) -> None:
+    (tmp_path / "time.csv").write_text(f"id,who,day,hours\n1,a,2025-02-13,{hours}\n2,b,2025-02-14,\n")
+    landing = LandingContext(Lake(tmp_path / "lake"), tmp_path, date(2025, 7, 1), datetime(2025, 7, 1, tzinfo=UTC))
+    land_source(landing, TIME)
+    ledger = read_ledger(landing.lake)
+    assert ledger["empty_measures"].to_list() == [empty_measures]
+    assert ledger["file_notes"].to_list() == [[]]
+
+
+def test_landing_records_that_a_file_is_one_page_of_several(tmp_path: Path) -> None:
+    statement = {
+        "id": "1",
+        "actor": {"account": {"homePage": "https://id.example", "name": "7"}},
+        "verb": {"id": "http://adlnet.gov/expapi/verbs/completed"},
+        "object": {"id": "https://lms.example/course/1"},
+        "timestamp": "2025-02-13T08:00:00Z",
+    }
+    (tmp_path / "page.json").write_text(json.dumps({"statements": [statement], "more": "/statements?page=2"}))
+    landing = LandingContext(Lake(tmp_path / "lake"), tmp_path, date(2025, 7, 1), datetime(2025, 7, 1, tzinfo=UTC))
+    land_source(landing, SourceConfig(name="lms", system="xapi", path="*.json"))
+    (notice,) = find_notices(read_ledger(landing.lake), "lms")
+    assert notice.startswith("lms: page.json: the file says of itself: it is one page of several")
