@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.config.company import SourceConfig
+from pipelines.contracts.canonical_schemas import CanonicalSchemaName
 from pipelines.contracts.catalog import DELIVERY
 from pipelines.ingest.deliveries import current_deliveries, is_full_delivery, read_ledger, source_tables
 from pipelines.ingest.raw_tables import (
@@ -253,7 +254,9 @@ def _store(landing: LandingContext, source: SourceConfig, new_file: _NewFile, ex
         empty_measures = tuple(
             measure
             for shape, measure in MEASURES.items()
-            if shape in files_by_shape and is_column_empty(files_by_shape[shape].good, measure)
+            if shape in files_by_shape
+            and _expects_measure(source, shape, measure)
+            and is_column_empty(files_by_shape[shape].good, measure)
         )
     denied_columns = tuple(
         f"{column} (never read: {sensitive_kind})" for column, sensitive_kind in export.sensitive_column_classes
@@ -269,6 +272,11 @@ def _store(landing: LandingContext, source: SourceConfig, new_file: _NewFile, ex
         file_notes=export.notes,
         empty_measures=empty_measures,
     )
+
+
+def _expects_measure(source: SourceConfig, shape: CanonicalSchemaName, measure: str) -> bool:
+    """Whether records of a source should have the measure of their shape: certificates are feedback without a score."""
+    return shape != "feedback" or source.shape is None or measure in source.mapping
 
 
 def _check_row_count(

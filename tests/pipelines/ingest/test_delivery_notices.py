@@ -100,6 +100,16 @@ def test_landing_records_what_a_file_does_not_measure(hours: str, empty_measures
     assert ledger["file_notes"].to_list() == [[]]
 
 
+def test_certificates_need_no_score(tmp_path: Path) -> None:
+    mapping = {"employee_number": "who", "skill_text": "skill", "feedback_kind": "kind", "occurred_at": "day"}
+    (tmp_path / "certificates.csv").write_text("who,skill,kind,day\na,SQL,certificate,2025-02-13\n")
+    landing = LandingContext(Lake(tmp_path / "lake"), tmp_path, date(2025, 7, 1), datetime(2025, 7, 1, tzinfo=UTC))
+    land_source(landing, SourceConfig.model_validate({**TIME.model_dump(), "shape": "feedback", "mapping": mapping}))
+    ledger = read_ledger(landing.lake)
+    assert ledger["good_count"].to_list() == [1]
+    assert ledger["empty_measures"].to_list() == [[]]
+
+
 def test_landing_records_that_a_file_is_one_page_of_several(tmp_path: Path) -> None:
     statement = {
         "id": "1",
