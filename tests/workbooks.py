@@ -1,6 +1,7 @@
 """Workbooks as spreadsheet programs write them, for tests."""
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
@@ -13,9 +14,14 @@ Cell = tuple[str, str] | str | None
 
 
 def write_workbook(
-    path: Path, rows: list[list[Cell]], first_row: int = 1, first_column: str = "A", is_1904: bool = False
+    path: Path,
+    rows: Sequence[Sequence[Cell]],
+    first_row: int = 1,
+    first_column: str = "A",
+    is_1904: bool = False,
+    sheet: str = "Time",
 ) -> Path:
-    """Write a workbook with one sheet called Time; its cells have references as spreadsheet programs write them."""
+    """Write a workbook with one sheet; its cells have references as spreadsheet programs write them."""
     lines = []
     for number, row in enumerate(rows, start=first_row):
         cells = ""
@@ -33,7 +39,7 @@ def write_workbook(
         "_rels/.rels": f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="r1" '
         f'Type="{RELATIONS}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
         "xl/workbook.xml": f'<workbook {MAIN} xmlns:r="{RELATIONS}"><workbookPr date1904="{int(is_1904)}"/>'
-        '<sheets><sheet name="Time" sheetId="1" r:id="rId1"/></sheets></workbook>',
+        f'<sheets><sheet name={quoteattr(sheet)} sheetId="1" r:id="rId1"/></sheets></workbook>',
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="rId1" '
         f'Type="{RELATIONS}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
         "xl/styles.xml": f"<styleSheet {MAIN}><numFmts>{formats}</numFmts><cellXfs>{styles}</cellXfs></styleSheet>",

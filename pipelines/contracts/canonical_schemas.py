@@ -72,6 +72,7 @@ class CanonicalSchema:
         decisive: Columns whose invalid value costs the row. Of any other column that does not identify the record, an
             invalid value becomes null and the row stays.
         full_score_if_empty: Columns whose empty value counts as a full score: a placeholder there is no empty cell.
+        measure: The column that says how much or how well; what the other columns say proves little without it.
         has_repeated_records: Whether equal rows of a system without record ids are separate records: an hour that is
             booked twice is two hours.
     """
@@ -85,6 +86,7 @@ class CanonicalSchema:
     row_rules: tuple[RowRule, ...] = ()
     decisive: tuple[DecisiveColumn, ...] = ()
     full_score_if_empty: tuple[str, ...] = ()
+    measure: str | None = None
     has_repeated_records: bool = False
 
     @property
@@ -243,6 +245,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             f"record_code {_ACCOUNT_KEYS} project_code assignment_code skill_text worked_at worked_hours changed_at",
             "worked_at",
             (_NAMES_A_PERSON, _is_plausible("worked_at")),
+            measure="worked_hours",
             has_repeated_records=True,
         ),
         _schema(
@@ -272,6 +275,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             (_NAMES_A_PERSON, _is_plausible("occurred_at")),
             decisive=(DecisiveColumn("score_share", pl.lit(True), "the feedback is as good as can be"),),
             full_score_if_empty=("score_share",),
+            measure="score_share",
             has_repeated_records=True,
         ),
         _schema(

@@ -6,6 +6,7 @@ Does not belong here: landing files (`landing`), what rows mean (`pipelines.core
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,6 +18,9 @@ from pipelines.contracts.table import Table
 from pipelines.ingest.raw_tables import raw_file
 from pipelines.sources.adapter import get_adapter
 from pipelines.storage.lake import Lake
+
+# Column of the file that a row is read from.
+_FILE = "file:"
 
 
 @dataclass(frozen=True)
@@ -136,12 +140,8 @@ def scan_deliveries(lake: Lake, table: Table, deliveries: pl.DataFrame) -> pl.La
     Returns:
         Rows in the contract of `table`; none if the table has no file of these deliveries.
     """
-    key_columns = ("source_name", "file_sha256", "mapping_code")
-    files = [raw_file(lake, table, *delivery_key) for delivery_key in deliveries.select(key_columns).iter_rows()]
-    present_files = [file for file in files if file.exists()]
-    if not present_files:
-        return pl.LazyFrame(schema=table.schema)
-    return pl.scan_parquet(present_files, schema=table.schema, missing_columns="insert", extra_columns="ignore")
+    present_files = [file for file in _delivery_files(lake, table, deliveries) if file.exists()]
+    return _scan_files(table, present_files) if present_files else pl.LazyFrame(schema=table.schema)
 
 
 def count_quarantined_rows(lake: Lake, sources: Sequence[SourceConfig]) -> int:
@@ -166,14 +166,16 @@ def count_landed_rows(lake: Lake, sources: Sequence[SourceConfig]) -> list[Lande
         One entry per landed row of the ledger, by source and in the order of arrival.
     """
     landed = read_ledger(lake).filter(delivery_status="landed").sort("delivery_number")
-    deliveries = [(source, landed.filter(source_name=source.name)) for source in sources]
-    rows = [(source, frame.slice(i, 1)) for source, frame in deliveries for i in range(frame.height)]
-    queries = [query for source, delivery in rows for query in _count_delivery(lake, source, delivery)]
-    counts = [int(frame.item()) for frame in pl.collect_all(queries)]
-    return [
-        _to_row_counts(delivery.row(0, named=True), kept_count, set_aside_count)
-        for (_, delivery), kept_count, set_aside_count in zip(rows, counts[::2], counts[1::2], strict=True)
-    ]
+    landed_counts = []
+    for source in sources:
+        deliveries = landed.filter(source_name=source.name)
+        tables = source_tables(source).values()
+        kept_counts = _count_by_delivery(lake, tables, deliveries, pl.lit(True))
+        quarantines = [quarantine_table(table.name) for table in tables]
+        set_aside_counts = _count_by_delivery(lake, quarantines, deliveries, ~pl.col("is_row_kept").fill_null(False))
+        counts = zip(deliveries.iter_rows(named=True), kept_counts, set_aside_counts, strict=True)
+        landed_counts += [_to_row_counts(*delivery_counts) for delivery_counts in counts]
+    return landed_counts
 
 
 def find_new_columns(lake: Lake, source: SourceConfig) -> list[str]:
@@ -195,13 +197,33 @@ def is_full_delivery(source: SourceConfig) -> pl.Expr:
     return pl.col("is_whole").fill_null(source.delivery == "full")
 
 
-def _count_delivery(lake: Lake, source: SourceConfig, delivery: pl.DataFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """The number of rows kept and the number of rows set aside of one delivery, in all tables of its source."""
-    tables = source_tables(source).values()
-    good = [scan_deliveries(lake, table, delivery).select(pl.len()) for table in tables]
-    quarantined = [scan_deliveries(lake, quarantine_table(table.name), delivery) for table in tables]
-    set_aside = [rows.filter(~pl.col("is_row_kept").fill_null(False)).select(pl.len()) for rows in quarantined]
-    return pl.concat(good).sum(), pl.concat(set_aside).sum()
+def _count_by_delivery(lake: Lake, tables: Iterable[Table], deliveries: pl.DataFrame, is_counted: pl.Expr) -> list[int]:
+    """The number of rows of each delivery that meet a condition, in all tables together, by one query per table."""
+    counts = [0] * deliveries.height
+    for table in tables:
+        files = _delivery_files(lake, table, deliveries)
+        present_files = [file for file in files if file.exists()]
+        if present_files:
+            rows = _scan_files(table, present_files, include_file_paths=_FILE).filter(is_counted)
+            count_by_file = dict(rows.group_by(_FILE).len().collect().iter_rows())
+            counts = [count + count_by_file.get(str(file), 0) for count, file in zip(counts, files, strict=True)]
+    return counts
+
+
+def _delivery_files(lake: Lake, table: Table, deliveries: pl.DataFrame) -> list[Path]:
+    """The file of each delivery in a table, which exists if the delivery has rows of it."""
+    delivery_keys = deliveries.select("source_name", "file_sha256", "mapping_code").iter_rows()
+    return [raw_file(lake, table, *delivery_key) for delivery_key in delivery_keys]
+
+
+def _scan_files(table: Table, files: list[Path], include_file_paths: str | None = None) -> pl.LazyFrame:
+    return pl.scan_parquet(
+        files,
+        schema=table.schema,
+        missing_columns="insert",
+        extra_columns="ignore",
+        include_file_paths=include_file_paths,
+    )
 
 
 def _to_row_counts(delivery: Mapping[str, Any], kept_count: int, set_aside_count: int) -> LandedRowCounts:

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 # A file of which more than this share is passed over is worth a look.
-_MOST = 0.5
+_MAX_PASSED_OVER_SHARE = 0.5
 # A notice names this many reasons or columns.
 _MAX_NAMED = 3
 # Headers with one of these words may hold a measure.
@@ -49,10 +49,10 @@ def _describe_delivery(delivery: Mapping[str, Any]) -> list[str]:
     reasons: Sequence[Mapping[str, Any]] = delivery["passed_over"] or ()
     passed_over = sum(reason["count"] for reason in reasons)
     notices = []
-    if passed_over > read_count * _MOST:
-        named = ", ".join(f"{reason['why']} ({reason['count']:,})" for reason in reasons[:_MAX_NAMED])
+    if passed_over > read_count * _MAX_PASSED_OVER_SHARE:
+        listed = ", ".join(f"{reason['why']} ({reason['count']:,})" for reason in reasons[:_MAX_NAMED])
         notices.append(
-            f"{passed_over:,} of {read_count:,} rows are passed over, most often for: {named}; "
+            f"{passed_over:,} of {read_count:,} rows are passed over, most often for: {listed}; "
             "`footsteps sources preview` shows them."
         )
     if not delivery["good_count"]:
@@ -62,9 +62,9 @@ def _describe_delivery(delivery: Mapping[str, Any]) -> list[str]:
         )
     measures = [column for column in delivery["columns_left_out"] or () if _MEASURE.search(column)]
     if measures:
-        named = ", ".join(f"`{column}`" for column in measures[:_MAX_NAMED])
+        listed = ", ".join(f"`{column}`" for column in measures[:_MAX_NAMED])
         notices.append(
-            f"columns that by their name hold marks or hours are not read ({len(measures):,}): {named}; "
+            f"columns that by their name hold marks or hours are not read ({len(measures):,}): {listed}; "
             "`mapping` of the source in footsteps.yaml reads a column."
         )
     notices += [

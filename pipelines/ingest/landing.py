@@ -15,10 +15,11 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.config.company import SourceConfig
-from pipelines.contracts.canonical_schemas import CanonicalSchemaName
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.catalog import DELIVERY
 from pipelines.ingest.deliveries import current_deliveries, is_full_delivery, read_ledger, source_tables
 from pipelines.ingest.raw_tables import (
+    DeliveryFiles,
     describe_broken_end,
     is_column_empty,
     process_export,
@@ -28,7 +29,6 @@ from pipelines.ingest.raw_tables import (
 )
 from pipelines.ingest.read_contents import find_read_contents
 from pipelines.sources.adapter import SMALL_FILE_BYTES, Export, get_adapter
-from pipelines.sources.detect import MEASURES
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.manifest import read_manifest_mode
 from pipelines.sources.unknown_words import UnknownWord, list_unknown_words
@@ -207,8 +207,10 @@ def _examine(
     counts = attempts.filter(pl.col("delivery_status") == "landed").select("good_count", "bad_count")
     if counts.height:
         landed = replace(landed, status="already_landed", is_full=is_full, **counts.row(0, named=True))
-        contents = find_read_contents(read_ledger(landing.lake), source)
-        if _is_full_export(source, landed) and contents.has_returned(path.name, sha256):
+        # the contents are searched only for a full export: a source may have thousands of others
+        if _is_full_export(source, landed) and find_read_contents(read_ledger(landing.lake), source).has_returned(
+            path.name, sha256
+        ):
             _record(landing, source, landed, _next_number(landing.lake))
         return landed
     landing.progress(f"{source.name}: {path.name}")
@@ -251,13 +253,7 @@ def _store(landing: LandingContext, source: SourceConfig, new_file: _NewFile, ex
         _check_row_count(landing, source, landed, row_counts.good, earlier_landings)
         if not export.is_regular():
             raise ExportRefused("its rows are not all as wide as its header")  # the slower reader then reads it
-        empty_measures = tuple(
-            measure
-            for shape, measure in MEASURES.items()
-            if shape in files_by_shape
-            and _expects_measure(source, shape, measure)
-            and is_column_empty(files_by_shape[shape].good, measure)
-        )
+        empty_measures = _find_empty_measures(source, files_by_shape)
     denied_columns = tuple(
         f"{column} (never read: {sensitive_kind})" for column, sensitive_kind in export.sensitive_column_classes
     )
@@ -274,9 +270,18 @@ def _store(landing: LandingContext, source: SourceConfig, new_file: _NewFile, ex
     )
 
 
-def _expects_measure(source: SourceConfig, shape: CanonicalSchemaName, measure: str) -> bool:
-    """Whether records of a source should have the measure of their shape: certificates are feedback without a score."""
-    return shape != "feedback" or source.shape is None or measure in source.mapping
+def _find_empty_measures(
+    source: SourceConfig, files_by_shape: Mapping[CanonicalSchemaName, DeliveryFiles]
+) -> tuple[str, ...]:
+    """The measures that the source reads and no kept row fills. A table of certificates, for one, reads no score."""
+    measures = {shape: CANONICAL_SCHEMAS[shape].measure for shape in files_by_shape}
+    return tuple(
+        measure
+        for shape, measure in measures.items()
+        if measure
+        and (source.shape is None or measure in source.mapping)
+        and is_column_empty(files_by_shape[shape].good, measure)
+    )
 
 
 def _check_row_count(

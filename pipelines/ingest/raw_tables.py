@@ -116,7 +116,7 @@ def process_export(path: Path, system: str, options: SourceOptions, work: Callab
     adapter = get_adapter(system)
     export: Export | None = None
     try:
-        export = read_export(path, adapter, options, check_in_background=True)
+        export = read_export(path, adapter, options, check_while_reading=True)
         outcome = work(export)
         if export.is_regular():
             return outcome

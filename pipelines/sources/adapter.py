@@ -131,7 +131,7 @@ def get_adapter(system: str) -> Adapter:
 
 
 def read_export(
-    path: Path, adapter: Adapter, options: SourceOptions = NO_OPTIONS, check_in_background: bool = False
+    path: Path, adapter: Adapter, options: SourceOptions = NO_OPTIONS, check_while_reading: bool = False
 ) -> Export:
     """Read a file as lazy frames of canonical shapes.
 
@@ -139,7 +139,7 @@ def read_export(
         path: The delivered file.
         adapter: The system that wrote it.
         options: How the source declares that its files are read.
-        check_in_background: Whether to check JSON, and a large delimited file, while it is read. The frames are then
+        check_while_reading: Whether to check JSON, and a large delimited file, while it is read. The frames are then
             complete only if `is_regular` returns True after reading; if not, read the file without this.
 
     Returns:
@@ -148,7 +148,7 @@ def read_export(
     Raises:
         ExportRefused: If the file cannot be read, lacks a required column, or the options do not fit it.
     """
-    table = open_export(path, adapter, options, check_in_background)
+    table = open_export(path, adapter, options, check_while_reading)
     declared = declared_shape_maps(adapter, options)
     reshaped_tables = [(shape, reshape_table(table, shape, path.name)) for shape in select_shape_maps(declared, table)]
     maps = [(apply_overrides(shape, options, reshaped, path.name), reshaped) for shape, reshaped in reshaped_tables]
@@ -276,7 +276,7 @@ def open_table(path: Path, options: SourceOptions = NO_OPTIONS) -> TextTable:
 
 
 def open_export(
-    path: Path, adapter: Adapter, options: SourceOptions = NO_OPTIONS, check_in_background: bool = False
+    path: Path, adapter: Adapter, options: SourceOptions = NO_OPTIONS, check_while_reading: bool = False
 ) -> TextTable:
     """Open a file in the format in which the system writes it.
 
@@ -284,7 +284,7 @@ def open_export(
         path: The delivered file.
         adapter: The system that wrote it.
         options: How the source declares that its files are read.
-        check_in_background: As in `read_export`.
+        check_while_reading: As in `read_export`.
 
     Returns:
         The file as a table of text.
@@ -308,12 +308,12 @@ def open_export(
             f"{', '.join(adapter.formats)}: export it as such"
         )
     if is_json:
-        return read_json(opened, path.name, adapter.records_path, check_in_background)
+        return read_json(opened, path.name, adapter.records_path, check_while_reading)
     opened = skip_title_lines(opened, _headers_wanted(adapter, options), options.delimiter)
     if adapter.record_terminator:
         opened = rewrite_terminated(opened, path.name, adapter.record_terminator, options.delimiter)
     return read_delimited(
-        opened, path.name, options.delimiter, adapter.skip_after_header, check_in_background, adapter.skip_unless
+        opened, path.name, options.delimiter, adapter.skip_after_header, check_while_reading, adapter.skip_unless
     )
 
 

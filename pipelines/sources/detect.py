@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from pipelines.contracts.canonical_schemas import CanonicalSchemaName
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.sources.adapter import NO_OPTIONS, all_adapters, open_export, open_table
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, SourceOptions
 from pipelines.sources.field_text import headers_read_by
@@ -23,8 +23,6 @@ from pipelines.sources.reshape import unpivoted_headers
 
 # A system is suggested only from this score on.
 MIN_MATCH_SCORE = 0.5
-# What a record of a shape measures: a file that fills it by no header is no file of such records.
-MEASURES: dict[CanonicalSchemaName, str] = {"worklog": "worked_hours", "feedback": "score_share"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +171,8 @@ def _match(adapter: Adapter, shape: ShapeMap, table: TextTable) -> SystemMatch |
 
 def _measures(shape: ShapeMap) -> list[FieldMap]:
     """Return the field maps of what a record of the shape measures."""
-    return [field_map for field_map in shape.fields if field_map.destination == MEASURES.get(shape.shape)]
+    measure = CANONICAL_SCHEMAS[shape.shape].measure
+    return [field_map for field_map in shape.fields if field_map.destination == measure]
 
 
 def _has_measure(shape: ShapeMap, table: TextTable) -> bool:

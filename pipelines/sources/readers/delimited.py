@@ -45,7 +45,7 @@ def read_delimited(
     name: str,
     delimiter: str | None = None,
     skip_after_header: int = 0,
-    check_in_background: bool = False,
+    check_while_reading: bool = False,
     skip_unless: RowMark | None = None,
 ) -> TextTable:
     """Read delimited text.
@@ -55,7 +55,7 @@ def read_delimited(
         name: Name of the file, for messages.
         delimiter: Delimiter that the source declares; None to detect it.
         skip_after_header: Number of further header rows below the first.
-        check_in_background: Whether to check a large file for malformed rows while it is read. The caller must then
+        check_while_reading: Whether to check a large file for malformed rows while it is read. The caller must then
             call `is_regular` after reading, and read the file again without this option if it returns False.
         skip_unless: If the row below the header has this mark, it is data and no row is skipped.
 
@@ -78,7 +78,7 @@ def read_delimited(
         delimiter,
         byte_count=opened.path.stat().st_size,
     )
-    if check_in_background and opened.path.stat().st_size > BACKGROUND_CHECK_BYTES:
+    if check_while_reading and opened.path.stat().st_size > BACKGROUND_CHECK_BYTES:
         return replace(table, is_regular=_survey_in_background(opened, delimiter, headers))
     is_regular, line_count = _survey_rows(opened, delimiter, headers)
     row_count = max(line_count - 1 - skipped, 0)

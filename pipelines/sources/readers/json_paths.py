@@ -128,5 +128,6 @@ def _filter_query(document: str, items: str, member: str, words: str, rest: str)
 
 def _joined(texts: str) -> str:
     """The texts of a list that are neither blank, placeholders nor objects, joined by |; null if there is none."""
-    is_text = f"trim(text) NOT IN ('', {_PLACEHOLDERS}) AND NOT starts_with(trim(text), '{{')"
+    is_object = "CASE WHEN json_valid(text) THEN json_type(text) = 'OBJECT' ELSE false END"
+    is_text = f"trim(text) NOT IN ('', {_PLACEHOLDERS}) AND NOT {is_object}"
     return f"nullif(array_to_string(list_filter({texts}, lambda text: {is_text}), '|'), '')"

@@ -5,8 +5,7 @@ Does not belong here: turning a document into lines (`json_lines`), paths to mem
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
-from itertools import islice
+from functools import cache, partial
 from pathlib import Path
 
 import duckdb
@@ -92,35 +91,29 @@ def _only_element(text: pl.Expr) -> pl.Expr:
 def _scan_members(query: str, paths: Sequence[str], lines: Path, note_irregular: Callable[[], None]) -> pl.LazyFrame:
     """Return the rows of `scan_records`, from a query of `member_columns_query`.
 
-    `note_irregular` is called if a line of the file is not one record: then row numbers are not those of the lines.
+    `note_irregular` is called if a line of the file is not one record, or DuckDB refuses the file.
     """
+    # of many batches, the first that needs them reads the lines
+    find_other_lines, count_lines = cache(partial(_find_other_lines, lines)), cache(partial(_count_lines, lines))
 
     def finish(rows: pl.DataFrame) -> pl.DataFrame:
         # null in every column is a record without any of the members, or no JSON object
         is_empty = rows.select(pl.all_horizontal(pl.exclude(ROW_NUMBER).is_null())).to_series()
         if is_empty.any():
-            no_objects = _find_other_lines(lines, rows.filter(is_empty)[ROW_NUMBER].to_list())
-            rows = rows.filter(~pl.col(ROW_NUMBER).is_in(no_objects))
+            rows = rows.filter(~pl.col(ROW_NUMBER).is_in(find_other_lines().implode()))
         return rows.select(ROW_NUMBER, *(_only_element(pl.col(f"c{i}")).alias(path) for i, path in enumerate(paths)))
 
-    def end(row_count: int) -> None:
-        if row_count != _count_lines(lines):
+    def at_end(row_count: int | None) -> None:
+        if row_count is None or row_count != count_lines():
             note_irregular()
 
-    return _scan_query(query, finish, {ROW_NUMBER: pl.Int64(), **dict.fromkeys(paths, pl.String())}, end)
+    return _scan_query(query, finish, {ROW_NUMBER: pl.Int64(), **dict.fromkeys(paths, pl.String())}, at_end)
 
 
-def _find_other_lines(lines: Path, numbers: Sequence[int]) -> list[int]:
-    """Return those of the lines, numbered from 1, that are no JSON object."""
-    wanted = set(numbers)
-    with lines.open("rb") as handle:
-        numbered = enumerate(islice(handle, max(wanted)), start=1)
-        lines_by_number = {number: line for number, line in numbered if number in wanted}
-    texts = [line.decode("utf-8", "replace").rstrip("\r\n") for line in lines_by_number.values()]
-    with _database().cursor() as connection:
-        query = "SELECT coalesce(TRY(json_type(line)) = 'OBJECT', false) FROM (SELECT unnest($1::VARCHAR[]) AS line)"
-        are_objects = connection.execute(query, [texts]).fetchall()
-    return [number for number, (is_object,) in zip(lines_by_number, are_objects, strict=True) if not is_object]
+def _find_other_lines(lines: Path) -> pl.Series:
+    """Return the numbers of the lines that are no JSON object."""
+    is_other = pl.col("kind").ne_missing("OBJECT")
+    return pl.concat(rows.filter(is_other)[ROW_NUMBER] for rows in _read_batches(_kinds_query(lines)))
 
 
 def _count_lines(lines: Path) -> int:
@@ -143,14 +136,19 @@ def scan_malformed(lines: Path) -> pl.LazyFrame:
     Returns:
         One row per such line, with its text and the reason; blank lines are left out.
     """
-    kinds = f"SELECT line, TRY(json_type(line)) AS kind FROM ({_lines_query(lines)})"
     reason = pl.when(pl.col("kind").is_null()).then(pl.lit("no JSON")).otherwise(pl.lit("no JSON object"))
     is_malformed = pl.col("kind").ne_missing("OBJECT") & (pl.col("row_text").fill_null("").str.strip_chars() != "")
     return _scan_query(
-        f"SELECT CASE WHEN kind = 'OBJECT' THEN NULL ELSE line END AS row_text, kind FROM ({kinds})",
+        _kinds_query(lines),
         lambda rows: rows.filter(is_malformed).select(ROW_NUMBER, "row_text", reason.alias("reason")),
         dict(MALFORMED_SCHEMA),
     )
+
+
+def _kinds_query(lines: Path) -> str:
+    """Return a query of the kind of JSON of every line, null if it is none; and of its text if it is no object."""
+    kinds = f"SELECT line, TRY(json_type(line)) AS kind FROM ({_lines_query(lines)})"
+    return f"SELECT CASE WHEN kind = 'OBJECT' THEN NULL ELSE line END AS row_text, kind FROM ({kinds})"
 
 
 @cache
@@ -161,11 +159,21 @@ def _database() -> duckdb.DuckDBPyConnection:
     return database
 
 
+def _read_batches(query: str) -> Iterator[pl.DataFrame]:
+    """Yield the rows of a query batch by batch, numbered from 1."""
+    row_count = 0
+    with _database().cursor() as connection:
+        for batch in connection.sql(query).to_arrow_reader(BATCH_ROWS):
+            rows = pl.DataFrame(pl.from_arrow(batch)).with_row_index(ROW_NUMBER, row_count + 1)
+            row_count += rows.height
+            yield rows.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64))
+
+
 def _scan_query(
     query: str,
     finish: Callable[[pl.DataFrame], pl.DataFrame],
     schema: dict[str, pl.DataType],
-    at_end: Callable[[int], None] = lambda _: None,
+    at_end: Callable[[int | None], None] = lambda _: None,
 ) -> pl.LazyFrame:
     """Return the rows of a DuckDB query, numbered from 1 and then passed batch by batch through `finish`.
 
@@ -173,19 +181,18 @@ def _scan_query(
         query: The query.
         finish: Returns the rows of a batch in the schema.
         schema: The schema of the frame.
-        at_end: Called with the number of rows of the query after the last one.
+        at_end: Called after the last row with the number of rows of the query; with None if the query fails.
     """
 
     def read(
         columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _size: int | None
     ) -> Iterator[pl.DataFrame]:
         rows_read, rows_given = 0, 0
-        with _database().cursor() as connection:
-            for batch in connection.sql(query).to_arrow_reader(BATCH_ROWS):
-                rows = pl.DataFrame(pl.from_arrow(batch)).with_row_index(ROW_NUMBER, rows_read + 1)
-                rows_read += rows.height
+        try:
+            for batch in _read_batches(query):
+                rows_read += batch.height
                 rows = (
-                    finish(rows.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64)))
+                    finish(batch)
                     .filter(pl.lit(True) if predicate is None else predicate)
                     .select(pl.all() if columns is None else columns)
                 )
@@ -193,6 +200,10 @@ def _scan_query(
                 rows_given += rows.height
                 if n_rows is not None and rows_given >= n_rows:
                     return
+        except duckdb.Error as error:
+            at_end(None)
+            # its message may quote a value, and landing refuses the file for an error of Polars
+            raise pl.exceptions.ComputeError(f"DuckDB: {type(error).__name__}") from None
         at_end(rows_read)
 
     return pl.io.plugins.register_io_source(read, schema=schema)

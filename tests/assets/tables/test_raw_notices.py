@@ -72,3 +72,16 @@ def test_the_check_of_the_sum_fails_on_a_wrong_number(root: Path, monkeypatch: p
     monkeypatch.setattr(deliveries, "read_ledger", read_wrong_ledger)
     sentence = "people: people.csv: 2 rows read are not 1 kept, 0 set aside and 0 passed over"
     assert land(root)[1] == [(False, sentence)]
+
+
+def test_wrong_numbers_of_two_files_do_not_cancel_out(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "landing" / "people" / "people_later.csv").write_text(CSV.replace("\n1,a@", "\n2,b@"))
+    assert land(root)[1] == [(True, "2 files")]
+
+    def read_wrong_ledger(lake: Lake) -> pl.DataFrame:
+        return raw.read_ledger(lake).with_columns(pl.col("read_count") + pl.Series([1, -1]))
+
+    monkeypatch.setattr(deliveries, "read_ledger", read_wrong_ledger)
+    ((is_complete, description),) = land(root)[1]
+    assert not is_complete
+    assert description == "people: people.csv: 2 rows read are not 1 kept, 0 set aside and 0 passed over"

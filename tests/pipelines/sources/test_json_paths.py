@@ -35,6 +35,7 @@ def read(query: str, record: Any) -> str | None:
 @pytest.mark.parametrize(
     ("path", "record", "text"),
     [
+        ("tags[*]", {"tags": ["{urgent}", {"name": "sql"}, "-", "dbt"]}, "{urgent}|dbt"),
         ("tags[*]", {"tags": ["sql", " ", "git"]}, "sql|git"),
         ("tags[*]", {"tags": []}, None),
         ("tags[*]", {"tags": "sql"}, "sql"),

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.sources.readers import json_scans
 from pipelines.sources.readers.json_scans import scan_members, scan_records
 
 PATHS = (
@@ -96,3 +98,21 @@ def test_keys_that_differ_in_case_alone_are_read_apart(tmp_path: Path) -> None:
     lines_file.write_text('{"id":"lower","ID":"upper"}\n')
     careful_rows, fast_rows, _ = read_both(lines_file, ("id", "ID"))
     assert fast_rows == careful_rows == [(1, "lower", "upper")]
+
+
+def test_a_query_that_fails_is_noticed(tmp_path: Path) -> None:
+    irregular: list[bool] = []
+    rows = scan_members(tmp_path / "removed.jsonl", ("id",), lambda: irregular.append(True))
+    with pytest.raises(pl.exceptions.ComputeError):
+        rows.collect()
+    assert irregular
+
+
+def test_the_lines_that_are_no_record_are_found_in_every_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_scans, "BATCH_ROWS", 2)
+    lines_file = tmp_path / "records.jsonl"
+    lines_file.write_text("".join(f'{{"id":"{i}"}}\nbroken\n{{}}\n' for i in range(3000)))
+    careful_rows, fast_rows, is_regular = read_both(lines_file, ("id",))
+    assert is_regular
+    assert fast_rows == careful_rows
+    assert len(fast_rows) == 6000

@@ -2,12 +2,11 @@
 
 import json
 import os
-import zipfile
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import polars as pl
 import pytest
+from workbooks import write_workbook
 
 from pipelines.config.company import TaxonomyConfig
 from pipelines.core.taxonomy import TaxonomyError
@@ -233,31 +232,6 @@ def test_competences_of_digcomp_are_micro_skills_and_its_areas_are_capabilities(
     assert count_taxonomy_rows(tmp_path)[0] == "digcomp"
 
 
-def workbook(path: Path, sheet: str, rows: list[list[str]]) -> Path:
-    """A workbook of one sheet whose cells are text."""
-    cells = "".join(
-        "<row>" + "".join(f'<c t="inlineStr"><is><t>{escape(cell)}</t></is></c>' for cell in row) + "</row>"
-        for row in rows
-    )
-    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    package = "http://schemas.openxmlformats.org/package/2006"
-    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    parts = {
-        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"/>',
-        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
-        f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
-        f'<sheet name="{escape(sheet)}" sheetId="1" r:id="r1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
-        f'Type="{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
-        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>',
-    }
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, text in parts.items():
-            archive.writestr(name, text)
-    return path
-
-
 def test_the_data_supplement_of_digcomp_3_is_read_by_the_position_of_its_columns(tmp_path: Path) -> None:
     header = ["No", "Area", "Description", "No", "Competence", "Description"]
     rows = [
@@ -265,14 +239,14 @@ def test_the_data_supplement_of_digcomp_3_is_read_by_the_position_of_its_columns
         ["4.0", "Safety", "x", "4.1", "Protecting devices", "d"],
         ["4.0", "Safety", "x", "4.2", "Protecting data", ""],
     ]
-    path = workbook(tmp_path / "DigComp 3.0 Data Supplement.xlsx", "1 Competence Areas&Competences", rows)
+    path = write_workbook(tmp_path / "DigComp 3.0 Data Supplement.xlsx", rows, sheet="1 Competence Areas&Competences")
     assert load_digcomp(path).taxonomy.skills.select("skill_id", "skill_name", "capability_id").rows() == [
         ("4.1", "Protecting devices", "4"),
         ("4.2", "Protecting data", "4"),
     ]
     assert count_taxonomy_rows(path)[0] == "digcomp"
     with pytest.raises(TaxonomyError, match="needs the sheet"):
-        load_digcomp(workbook(tmp_path / "DigComp other.xlsx", "Glossary", rows))
+        load_digcomp(write_workbook(tmp_path / "DigComp other.xlsx", rows, sheet="Glossary"))
 
 
 @pytest.mark.parametrize("file", ["skills_en.csv", "skills.csv"])
