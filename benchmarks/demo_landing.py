@@ -114,12 +114,10 @@ def _measure(root: Path, name: str, reader: Reader) -> float:
             begin = perf_counter()
             land_source(landing, source)
             return perf_counter() - begin
-        is_json = "json" in get_adapter(source.system).formats and files[0].suffix == ".jsonl"
+        is_json = files[0].suffix == ".jsonl"
         if is_json:
             files = [_without_broken_lines(path, Path(out) / path.name) for path in files]
-        floor = {("duckdb", True): _duckdb_json, ("duckdb", False): _duckdb_csv}.get(
-            (reader, is_json), _polars_json if is_json else _polars_csv
-        )
+        floor = _FLOORS[reader, is_json]
         begin = perf_counter()
         floor(files, headers, Path(out) / "floor.parquet")
         return perf_counter() - begin
@@ -203,3 +201,12 @@ def _duckdb_type(below: dict[str, Any]) -> str:
 
 def _polars_type(below: dict[str, Any]) -> pl.DataType:
     return pl.Struct({key: _polars_type(keys) for key, keys in below.items()}) if below else pl.String()
+
+
+# The bare readers, and whether they read JSON.
+_FLOORS: dict[tuple[Reader, bool], Callable[[Sequence[Path], dict[str, int], Path], None]] = {
+    ("duckdb", True): _duckdb_json,
+    ("duckdb", False): _duckdb_csv,
+    ("polars", True): _polars_json,
+    ("polars", False): _polars_csv,
+}
