@@ -80,21 +80,21 @@ def _check_headers(column: Any) -> Any:
     if isinstance(column, dict):
         raise ValueError("must be a header of the file, or a list of headers")
     raise_problems(
-        ConfigProblem((i,) if isinstance(column, list) else (), _NOT_TEXT)
-        for i, header in enumerate(column if isinstance(column, list) else [column])
+        ConfigProblem((position,) if isinstance(column, list) else (), _NOT_TEXT)
+        for position, header in enumerate(column if isinstance(column, list) else [column])
         if not isinstance(header, str | None)
     )
     return column
 
 
-def _check_words(values: Any) -> Any:
-    words = values.items() if isinstance(values, dict) else ()
+def _check_words(meaning_by_word: Any) -> Any:
+    word_pairs = meaning_by_word.items() if isinstance(meaning_by_word, dict) else ()
     raise_problems(
         ConfigProblem((text if isinstance(text, str | int) else repr(text),), _NOT_TEXT)
-        for text, word in words
+        for text, word in word_pairs
         if not isinstance(text, str) or not isinstance(word, str)
     )
-    return values
+    return meaning_by_word
 
 
 # YAML reads an unquoted no, 7 and 2025-06-30 as false, a number and a date.
@@ -106,8 +106,8 @@ DateOrder = Literal["day_first", "month_first"]
 def _account_maps() -> str:
     """What can be an account map, for a message."""
     systems = [
-        name
-        for name, adapter in all_adapters().items()
+        system
+        for system, adapter in all_adapters().items()
         if any(shape_map.shape == "account" for shape_map in adapter.shapes)
     ]
     return ", ".join(["tabular with `shape: account`", *systems])
@@ -162,7 +162,10 @@ class SourceConfig(ConfigSection):
         """Accept a header, or a list of headers, as the short form of `column`."""
         if not isinstance(mapping, dict):
             return mapping
-        return {name: {"column": spec} if isinstance(spec, str | list) else spec for name, spec in mapping.items()}
+        return {
+            column: {"column": declared} if isinstance(declared, str | list) else declared
+            for column, declared in mapping.items()
+        }
 
     @model_validator(mode="after")
     def _check_shape(self) -> "SourceConfig":
@@ -177,7 +180,9 @@ class SourceConfig(ConfigSection):
     def options(self) -> SourceOptions:
         """How the adapter must read the files of this source."""
         return SourceOptions(
-            mapping={name: spec.model_dump(exclude_none=True) for name, spec in self.mapping.items()},
+            mapping={
+                column: column_mapping.model_dump(exclude_none=True) for column, column_mapping in self.mapping.items()
+            },
             shape=self.shape,
             encoding=self.encoding,
             delimiter=self.delimiter,
@@ -207,18 +212,18 @@ class SourceConfig(ConfigSection):
             message = "only an account map or a course catalogue has it: take it out; account maps: "
             yield ConfigProblem(("serves",), message + _account_maps())
             return
-        for i, system in enumerate(self.serves):
+        for position, system in enumerate(self.serves):
             if system not in systems:
                 message = f"no source has the system {system!r}: correct it, or declare the source"
                 nearest = nearest_names(system, systems)
                 yield ConfigProblem(
-                    ("serves", i), f"{message}; nearest: {nearest}; allowed: {', '.join(sorted(systems))}"
+                    ("serves", position), f"{message}; nearest: {nearest}; allowed: {', '.join(sorted(systems))}"
                 )
 
     @property
     def mapping_code(self) -> str:
         """Fingerprint of the options that decide how a file is read: if it changes, files are read again."""
-        unrelated = {
+        unrelated_fields = {
             "name",
             "path",
             "fetch",
@@ -230,8 +235,8 @@ class SourceConfig(ConfigSection):
             "settles",
         }
         if self.member is None:
-            unrelated.add("member")
-        options = self.model_dump(mode="json", exclude=unrelated)
+            unrelated_fields.add("member")
+        options = self.model_dump(mode="json", exclude=unrelated_fields)
         if self.decimal_comma is None:  # proven per file; earlier versions wrote false if nothing was declared
             options["decimal_comma"] = False
         elif not self.decimal_comma:
@@ -241,15 +246,15 @@ class SourceConfig(ConfigSection):
 
 def _find_shared_folders(sources: Sequence[SourceConfig]) -> Iterator[ConfigProblem]:
     """Sources fetched from different places into one folder, where files of one name would replace each other."""
-    urls: dict[str, str] = {}
-    for i, source in enumerate(sources):
+    url_by_folder: dict[str, str] = {}
+    for position, source in enumerate(sources):
         if source.fetch is not None:
             folder, _ = split_landing_pattern(source.path)
-            if urls.setdefault(folder, source.fetch.url) != source.fetch.url:
+            if url_by_folder.setdefault(folder, source.fetch.url) != source.fetch.url:
                 message = (
                     "another source is fetched from elsewhere into this folder: give each a folder, as in hr/*.csv"
                 )
-                yield ConfigProblem((i, "path"), message)
+                yield ConfigProblem((position, "path"), message)
 
 
 class TaxonomyConfig(ConfigSection):
@@ -274,19 +279,21 @@ class TaxonomyConfig(ConfigSection):
     @property
     def files(self) -> tuple[str, ...]:
         """The files and folders that the section names, relative to the landing folder."""
-        named = (self.folder, self.skills, self.prerequisites, self.role_profiles, self.aliases)
-        return tuple(name for name in named if name)
+        declared_paths = (self.folder, self.skills, self.prerequisites, self.role_profiles, self.aliases)
+        return tuple(path for path in declared_paths if path)
 
     @model_validator(mode="after")
     def _check_files(self) -> "TaxonomyConfig":
-        required: set[str] = {"observed": set[str](), "esco": {"folder"}, "onet": {"folder"}}.get(
+        required_keys: set[str] = {"observed": set[str](), "esco": {"folder"}, "onet": {"folder"}}.get(
             self.system, {"skills"}
         )
-        allowed = required | {"prerequisites", "role_profiles"} if self.system == "tabular" else required
-        given = {name for name in ("folder", "skills", "prerequisites", "role_profiles") if getattr(self, name)}
-        if required - given or given - allowed:
-            need = f"needs `{min(required)}`" if required else "needs no file"
-            raise ValueError(f"system {self.system} {need}; allowed: {', '.join(sorted(allowed)) or 'none'}")
+        allowed_keys = required_keys | {"prerequisites", "role_profiles"} if self.system == "tabular" else required_keys
+        given_keys = {key for key in ("folder", "skills", "prerequisites", "role_profiles") if getattr(self, key)}
+        if required_keys - given_keys or given_keys - allowed_keys:
+            need_phrase = f"needs `{min(required_keys)}`" if required_keys else "needs no file"
+            raise ValueError(
+                f"system {self.system} {need_phrase}; allowed: {', '.join(sorted(allowed_keys)) or 'none'}"
+            )
         return self
 
 
@@ -316,19 +323,21 @@ class Config(ConfigSection):
     @field_validator("sources")
     @classmethod
     def _check_sources(cls, sources: list[SourceConfig]) -> list[SourceConfig]:
-        names = [source.name for source in sources]
+        source_names = [source.name for source in sources]
         systems = {source.system for source in sources}
-        repeated = [
-            ConfigProblem((i, "name"), f"an earlier source is called {name!r} too: give each its own name")
-            for i, name in enumerate(names)
-            if name in names[:i]
+        repeated_names = [
+            ConfigProblem(
+                (position, "name"), f"an earlier source is called {source_name!r} too: give each its own name"
+            )
+            for position, source_name in enumerate(source_names)
+            if source_name in source_names[:position]
         ]
         problems = [
-            ConfigProblem((i, *problem.place), problem.message)
-            for i, source in enumerate(sources)
+            ConfigProblem((position, *problem.place), problem.message)
+            for position, source in enumerate(sources)
             for problem in source.find_problems(systems)
         ]
-        raise_problems([*repeated, *problems, *_find_shared_folders(sources)])
+        raise_problems([*repeated_names, *problems, *_find_shared_folders(sources)])
         return sources
 
     def source(self, name: str) -> SourceConfig:
@@ -352,9 +361,9 @@ def read_config(path: Path) -> Config:
     if not path.is_file():
         raise ConfigError(f"{path.name} is missing in {path.parent}: write it, or make a demo with `footsteps demo`")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
+        yaml_text = path.read_text(encoding="utf-8-sig")
+        yaml_tree = yaml.compose(yaml_text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(yaml_text)
     except UnicodeDecodeError as error:
         line = 1 + error.object.count(b"\n", 0, error.start)
         raise ConfigError(f"{path.name} line {line}: not UTF-8: save it as UTF-8") from error
@@ -362,13 +371,13 @@ def read_config(path: Path) -> Config:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{path.name} line {line}: not YAML: {error.problem}") from error
     if not isinstance(content, dict):
-        actual = "nothing" if content is None else type(content).__name__
-        raise ConfigError(f"{path.name} line 1: expected keys such as `sources:`, found {actual}")
-    if repeated := find_repeated_key(tree):
-        line = repeated.start_mark.line + 1
-        raise ConfigError(f"{path.name} line {line}: {repeated.value} is given twice: keep one")
+        actual_type = "nothing" if content is None else type(content).__name__
+        raise ConfigError(f"{path.name} line 1: expected keys such as `sources:`, found {actual_type}")
+    if repeated_key := find_repeated_key(yaml_tree):
+        line = repeated_key.start_mark.line + 1
+        raise ConfigError(f"{path.name} line {line}: {repeated_key.value} is given twice: keep one")
     try:
         return Config.model_validate(content)
-    except ValidationError as invalid:
-        messages = [describe_error(path.name, tree, Config, dict(error)) for error in invalid.errors()]
-        raise ConfigError("\n".join(dict.fromkeys(messages))) from invalid
+    except ValidationError as validation_error:
+        messages = [describe_error(path.name, yaml_tree, Config, dict(error)) for error in validation_error.errors()]
+        raise ConfigError("\n".join(dict.fromkeys(messages))) from validation_error

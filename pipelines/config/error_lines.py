@@ -68,14 +68,14 @@ def describe_error(file_name: str, tree: yaml.Node | None, model: type[BaseModel
 
 def find_repeated_key(node: yaml.Node | None) -> yaml.ScalarNode | None:
     """The second of two equal keys of one mapping; YAML would silently drop the first."""
-    keys: set[str] = set()
+    seen_keys: set[str] = set()
     for child in node.value if isinstance(node, yaml.CollectionNode) else ():
-        key, value = child if isinstance(child, tuple) else (None, child)
+        key, child_value = child if isinstance(child, tuple) else (None, child)
         if isinstance(key, yaml.ScalarNode):
-            if key.value in keys:
+            if key.value in seen_keys:
                 return key
-            keys.add(key.value)
-        if repeated := find_repeated_key(value):
+            seen_keys.add(key.value)
+        if repeated := find_repeated_key(child_value):
             return repeated
     return None
 
@@ -84,31 +84,32 @@ def _allowed_keys(model: Any, place: list[Any]) -> list[str]:
     """The keys that are allowed at a place of the configuration."""
     for part in place:
         if part in _keys(model):
-            inner = get_type_hints(model)[part]
-            for candidate in (inner, *getattr(inner, "__args__", ())):
+            inner_type = get_type_hints(model)[part]
+            for candidate in (inner_type, *getattr(inner_type, "__args__", ())):
                 if isinstance(candidate, type) and (issubclass(candidate, BaseModel) or is_dataclass(candidate)):
                     model = candidate
     return _keys(model)
 
 
 def _keys(model: Any) -> list[str]:
-    return [spec.name for spec in fields(model)] if is_dataclass(model) else list(model.model_fields)
+    """The keys of the section of the configuration that a model or a dataclass declares."""
+    return [model_field.name for model_field in fields(model)] if is_dataclass(model) else list(model.model_fields)
 
 
 def _locate(node: yaml.Node | None, place: list[Any]) -> tuple[int, str]:
     """The line of the innermost part of the place that is in the file (the first is 1), and the place as written."""
-    line, written = 1, [str(part) for part in place]
-    for i, part in enumerate(place):
+    line, written_parts = 1, [str(part) for part in place]
+    for position, part in enumerate(place):
         if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
             node = node.value[part]
             line = node.start_mark.line + 1
         elif isinstance(node, yaml.MappingNode):
-            pairs = [(key, value) for key, value in node.value if _is_key(key, part)]
-            if not pairs:
+            matching_pairs = [(key_node, value_node) for key_node, value_node in node.value if _is_key(key_node, part)]
+            if not matching_pairs:
                 break
-            key, node = pairs[0]
-            line, written[i] = key.start_mark.line + 1, key.value
-    return line, ".".join(written)
+            key_node, node = matching_pairs[0]
+            line, written_parts[position] = key_node.start_mark.line + 1, key_node.value
+    return line, ".".join(written_parts)
 
 
 def _is_key(key: yaml.Node, part: str | int) -> bool:

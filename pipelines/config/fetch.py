@@ -58,25 +58,25 @@ def _check_url(url: str) -> str:
         if not PurePosixPath(url).is_absolute():
             raise ValueError(_NO_ADDRESS)
         return url.rstrip("/") or "/"
-    parts = urlsplit(url)
-    if parts.scheme not in CREDENTIALS or parts.scheme == "folder" or not parts.hostname:
+    url_parts = urlsplit(url)
+    if url_parts.scheme not in CREDENTIALS or url_parts.scheme == "folder" or not url_parts.hostname:
         raise ValueError(_NO_ADDRESS)
-    if parts.password is not None or (parts.username and parts.scheme not in ("sftp", "abfss")):
+    if url_parts.password is not None or (url_parts.username and url_parts.scheme not in ("sftp", "abfss")):
         raise ValueError("must not contain a password or key: put it into an environment variable")
-    if parts.query or parts.fragment:
+    if url_parts.query or url_parts.fragment:
         raise ValueError("must not contain ? or #: a signature belongs into an environment variable")
-    if parts.scheme == "abfss" and not (parts.username and ".dfs." in parts.hostname):
+    if url_parts.scheme == "abfss" and not (url_parts.username and ".dfs." in url_parts.hostname):
         raise ValueError("must be like abfss://container@account.dfs.core.windows.net/folder")
-    if parts.port is not None and parts.scheme != "sftp":  # `port` raises ValueError for what is no port
+    if url_parts.port is not None and url_parts.scheme != "sftp":  # `port` raises ValueError for what is no port
         raise ValueError("must not contain a port: give the address of the server under `endpoint`")
-    if ".." in PurePosixPath(parts.path).parts:
+    if ".." in PurePosixPath(url_parts.path).parts:
         raise ValueError("must not contain ..")
     return url.rstrip("/")
 
 
 def _check_endpoint(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+    url_parts = urlsplit(url)
+    if url_parts.scheme not in ("http", "https") or not url_parts.hostname or "@" in url_parts.netloc:
         raise ValueError("must be an address such as https://s3.example")
     return url.rstrip("/")
 
@@ -111,10 +111,14 @@ class FetchOptions(ConfigSection):
         for key, schemes in _SCHEMES_OF_KEY.items():
             if getattr(self, key) is not None and self.scheme not in schemes:
                 raise ValueError(f"{key} is for {', '.join(schemes)} only: take it out")
-        allowed = CREDENTIALS[self.scheme]
-        if unknown := sorted(set(self.variables) - set(allowed)):
-            names = f"allowed: {', '.join(allowed)}" if allowed else "no credential of this address can be named"
-            raise ValueError(f"variables names {unknown[0]!r}; {names}")
+        allowed_credentials = CREDENTIALS[self.scheme]
+        if unknown_names := sorted(set(self.variables) - set(allowed_credentials)):
+            allowed_names = (
+                f"allowed: {', '.join(allowed_credentials)}"
+                if allowed_credentials
+                else "no credential of this address can be named"
+            )
+            raise ValueError(f"variables names {unknown_names[0]!r}; {allowed_names}")
         return self
 
     @property
@@ -133,18 +137,24 @@ class FetchOptions(ConfigSection):
 
     def read_credentials(self) -> dict[str, str]:
         """The credentials that the environment holds, by name; what is not set is left out."""
-        values = {name: os.environ.get(self.variable(name)) for name in CREDENTIALS[self.scheme]}
-        return {name: value for name, value in values.items() if value}
+        value_by_credential = {
+            credential: os.environ.get(self.variable(credential)) for credential in CREDENTIALS[self.scheme]
+        }
+        return {credential: value for credential, value in value_by_credential.items() if value}
 
     @property
     def unset_credentials(self) -> list[str]:
         """The credentials for which `variables` names an environment variable that is not set."""
-        return [credential for credential, name in self.variables.items() if not os.environ.get(name)]
+        return [
+            credential
+            for credential, environment_variable in self.variables.items()
+            if not os.environ.get(environment_variable)
+        ]
 
     @property
     def secret_variables(self) -> tuple[str, ...]:
         """The environment variables whose values no message may show."""
-        return tuple(self.variable(name) for name in CREDENTIALS[self.scheme] if name != "user")
+        return tuple(self.variable(credential) for credential in CREDENTIALS[self.scheme] if credential != "user")
 
 
 def bucket_fetch_options(bucket: ObjectStoreOptions) -> FetchOptions:
@@ -162,7 +172,7 @@ def split_landing_pattern(path: str) -> tuple[str, str]:
     Returns:
         Such as `hr` and `people_*.csv`; the folder is empty if the pattern is for the landing folder itself.
     """
-    parts = PurePosixPath(path).parts
-    fixed = [any(char in part for char in "*?[") for part in parts[:-1]]
-    count = fixed.index(True) if True in fixed else len(fixed)
-    return "/".join(parts[:count]), "/".join(parts[count:])
+    path_parts = PurePosixPath(path).parts
+    has_wildcard = [any(character in part for character in "*?[") for part in path_parts[:-1]]
+    fixed_count = has_wildcard.index(True) if True in has_wildcard else len(has_wildcard)
+    return "/".join(path_parts[:fixed_count]), "/".join(path_parts[fixed_count:])

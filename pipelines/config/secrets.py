@@ -24,9 +24,9 @@ def redact_secrets(text: str, variables: Collection[str] = ()) -> str:
     Returns:
         The message without secrets.
     """
-    for name, value in os.environ.items():
-        if len(value) > 3 and (name in variables or any(word in name for word in _SECRET_WORDS)):
-            text = text.replace(value, f"${name}")
+    for variable, secret in os.environ.items():
+        if len(secret) > 3 and (variable in variables or any(word in variable for word in _SECRET_WORDS)):
+            text = text.replace(secret, f"${variable}")
     return text
 
 
@@ -40,6 +40,6 @@ def describe_failure(failure: Exception, variables: Collection[str] = ()) -> str
     Returns:
         The class of the error and the first line of its message.
     """
-    lines = str(failure).strip().splitlines() or ["no reason given"]
-    text = _ADDRESS.sub("(address)", redact_secrets(lines[0], variables))
-    return f"{type(failure).__name__}: {text[:_MAX_LENGTH]}"
+    message_lines = str(failure).strip().splitlines() or ["no reason given"]
+    message = _ADDRESS.sub("(address)", redact_secrets(message_lines[0], variables))
+    return f"{type(failure).__name__}: {message[:_MAX_LENGTH]}"
