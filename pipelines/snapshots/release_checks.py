@@ -28,32 +28,32 @@ _LISTED = ("rank", "skill_id", "to_stage", "kind", "no_recommendation_reason")
 def list_check_table(list_length: int) -> Table:
     """Return the contract of whole lists; a list shorter than `list_length` without a reason gives a warning."""
     person, rank = pl.col("person_id"), pl.col("rank")
-    count = pl.len().over("person_id")
+    list_row_count = pl.len().over("person_id")
     has_reason = pl.col("no_recommendation_reason").is_not_null()
-    step = ("person_id", "skill_id", "to_stage")
+    step_columns = ("person_id", "skill_id", "to_stage")
     rules = (
         RowRule(
             "has_enough_steps_or_a_reason",
             ("person_id", "no_recommendation_reason"),
-            has_reason | (count >= list_length),
+            has_reason | (list_row_count >= list_length),
             f"a person has {list_length} recommended steps, or the reason why not",
         ),
         RowRule(
             "is_alone_if_it_has_a_reason",
             ("no_recommendation_reason", "person_id"),
-            ~has_reason | (count == 1),
+            ~has_reason | (list_row_count == 1),
             "a person with a reason instead of a list has no other row",
         ),
         RowRule(
             "is_not_repeated",
-            step,
-            has_reason | pl.struct(step).is_first_distinct(),
+            step_columns,
+            has_reason | pl.struct(step_columns).is_first_distinct(),
             "no step is recommended twice to a person",
         ),
         RowRule(
             "has_ranks_from_one",
             ("person_id", "rank"),
-            has_reason | ((rank >= 1) & (rank <= count) & pl.struct(person, rank).is_first_distinct()),
+            has_reason | ((rank >= 1) & (rank <= list_row_count) & pl.struct(person, rank).is_first_distinct()),
             "ranks are 1 to the length of the list, each once",
         ),
     )
@@ -136,11 +136,11 @@ def person_check_rows(recommendations: pl.DataFrame, people: pl.DataFrame) -> pl
     Returns:
         One row per person: person_id, is_covered.
     """
-    covered = recommendations.select("person_id", pl.lit(True).alias("is_covered")).unique()
+    covered_people = recommendations.select("person_id", pl.lit(True).alias("is_covered")).unique()
     return (
         people.select("person_id")
         .unique()
-        .join(covered, on="person_id", how="left")
+        .join(covered_people, on="person_id", how="left")
         .with_columns(pl.col("is_covered").fill_null(False))
         .sort("person_id")
     )
@@ -159,13 +159,15 @@ def publication_check_row(
     Returns:
         One row; a value is null if there is nothing to compare with or nothing was measured.
     """
-    personal_columns = sum(
+    personal_column_count = sum(
         column.personal in (Personal.DIRECT, Personal.TEXT) for table in frames for column in table.columns
     )
-    addresses = sum(_count_addresses(frame) for frame in frames.values())
-    error = _calibration_error(json.loads(card)) if card else None
+    address_count = sum(_count_addresses(frame) for frame in frames.values())
+    calibration_error = _calibration_error(json.loads(card)) if card else None
     schema = publication_check_table(PublishOptions()).schema
-    return pl.DataFrame([(error, changed_share, personal_columns, addresses)], schema=schema, orient="row")
+    return pl.DataFrame(
+        [(calibration_error, changed_share, personal_column_count, address_count)], schema=schema, orient="row"
+    )
 
 
 def reject_email_addresses(frames: Mapping[Table, pl.DataFrame]) -> None:
@@ -174,8 +176,8 @@ def reject_email_addresses(frames: Mapping[Table, pl.DataFrame]) -> None:
     Raises:
         ValueError: If a text of any table contains an e-mail address.
     """
-    counts = {table.name: _count_addresses(frame) for table, frame in frames.items()}
-    affected = ", ".join(f"{name} in {count:,} texts" for name, count in counts.items() if count)
+    address_counts = {table.name: _count_addresses(frame) for table, frame in frames.items()}
+    affected = ", ".join(f"{name} in {count:,} texts" for name, count in address_counts.items() if count)
     if affected:
         raise ValueError(f"e-mail addresses would be published: {affected}. Check the source of these texts")
 
@@ -194,10 +196,10 @@ def measure_changed_share(before: pl.LazyFrame | None, now: pl.LazyFrame) -> flo
     """
     if before is None:
         return None
-    both = now.join(before, on="person_id", how="semi")
-    unchanged = both.join(before.select(_STEP).unique(), on=_STEP, how="semi", nulls_equal=True)
-    counts = pl.concat([frame.select(pl.len()) for frame in (both, unchanged)]).collect().to_series()
-    return 1.0 - counts[1] / counts[0] if counts[0] else None
+    rows_of_both = now.join(before, on="person_id", how="semi")
+    unchanged_rows = rows_of_both.join(before.select(_STEP).unique(), on=_STEP, how="semi", nulls_equal=True)
+    row_counts = pl.concat([frame.select(pl.len()) for frame in (rows_of_both, unchanged_rows)]).collect().to_series()
+    return 1.0 - row_counts[1] / row_counts[0] if row_counts[0] else None
 
 
 def fingerprint_lists(recommendations: pl.LazyFrame) -> pl.LazyFrame:
@@ -210,8 +212,8 @@ def fingerprint_lists(recommendations: pl.LazyFrame) -> pl.LazyFrame:
         One row per person: person_id, list.
     """
     rows = recommendations.select("person_id", pl.struct(_LISTED).hash(seed=0).alias("row"))
-    joined = pl.col("row").sort().cast(pl.String).implode().list.join(",")
-    return rows.group_by("person_id").agg(joined.first().alias("list"))
+    joined_hashes = pl.col("row").sort().cast(pl.String).implode().list.join(",")
+    return rows.group_by("person_id").agg(joined_hashes.first().alias("list"))
 
 
 def _count_addresses(frame: pl.DataFrame) -> int:
@@ -222,8 +224,11 @@ def _count_addresses(frame: pl.DataFrame) -> int:
 
 def _calibration_error(card: Mapping[str, Any]) -> float | None:
     """The calibration error on the model card (`ml.ranking.calibration`), minus the error that chance alone gives."""
-    measured = card.get("reliability")
-    if not measured:
+    reliability = card.get("reliability")
+    if not reliability:
         return None
-    chance_deviations = (sqrt(2 / pi * part["n"] * part["said"] * (1 - part["said"])) for part in measured["bins"])
-    return max(0.0, float(measured["ece"]) - float(sum(chance_deviations)) / int(measured["n"]))
+    chance_deviations = (
+        sqrt(2 / pi * bin_figures["n"] * bin_figures["said"] * (1 - bin_figures["said"]))
+        for bin_figures in reliability["bins"]
+    )
+    return max(0.0, float(reliability["ece"]) - float(sum(chance_deviations)) / int(reliability["n"]))

@@ -60,7 +60,7 @@ def add_row_metadata(table: Table, frame: pl.DataFrame, metadata: RowMetadata) -
     Returns:
         The rows in the columns of the contract.
     """
-    values = {
+    metadata_values = {
         "snapshot_id": UNPUBLISHED,
         "as_of": metadata.as_of,
         "valid_until": metadata.as_of + timedelta(days=metadata.valid_days),
@@ -68,7 +68,11 @@ def add_row_metadata(table: Table, frame: pl.DataFrame, metadata: RowMetadata) -
         "policy_version": metadata.policy_version,
         "schema_version": table.version,
     }
-    columns = (pl.lit(values[c.name], c.dtype).alias(c.name) for c in table.columns if c.name in values)
+    columns = (
+        pl.lit(metadata_values[column.name], column.dtype).alias(column.name)
+        for column in table.columns
+        if column.name in metadata_values
+    )
     return frame.with_columns(columns).select(table.column_names)
 
 
@@ -76,7 +80,7 @@ def assign_snapshot_id(
     frames: Mapping[Table, pl.DataFrame],
     as_of: date,
     valid_days: int,
-    contents: Mapping[Table, str | None] | None = None,
+    content_hashes: Mapping[Table, str | None] | None = None,
 ) -> SnapshotContent:
     """Compute the id of all tables from their content: the same day and content give the same id.
 
@@ -84,28 +88,28 @@ def assign_snapshot_id(
         frames: The rows of each table, with metadata.
         as_of: The day of the snapshot if no table has a row.
         valid_days: The days of validity if no table has a row.
-        contents: The hash of a table's rows if it is known, as the lake's files record it. The rows are then taken as
-            sorted and in keeping with the contract.
+        content_hashes: The hash of a table's rows if it is known, as the lake's files record it. The rows are then
+            taken as sorted and in keeping with the contract.
 
     Raises:
         ContractViolation: If a table without a known hash breaks its contract.
     """
-    known_hashes = {table: content for table, content in (contents or {}).items() if content}
-    ordered = {
-        table: rows if table in known_hashes else enforce_contract(table, rows) for table, rows in frames.items()
+    recorded_hashes = {table: content_hash for table, content_hash in (content_hashes or {}).items() if content_hash}
+    ordered_rows = {
+        table: rows if table in recorded_hashes else enforce_contract(table, rows) for table, rows in frames.items()
     }
-    days = pl.concat(rows.select("as_of", "valid_until") for rows in ordered.values())
-    newest, earliest = days.select(pl.col("as_of").max(), pl.col("valid_until").min()).row(0)
-    newest = newest or as_of
+    days = pl.concat(rows.select("as_of", "valid_until") for rows in ordered_rows.values())
+    newest_day, earliest_end = days.select(pl.col("as_of").max(), pl.col("valid_until").min()).row(0)
+    newest_day = newest_day or as_of
     digest = hashlib.sha256()
-    for table in sorted(ordered, key=lambda table: table.name):
-        digest.update(f"{table.name} {known_hashes.get(table) or content_sha256(ordered[table])}\n".encode())
-    snapshot_id = f"{newest:%Y%m%d}-{digest.hexdigest()[:12]}"
+    for table in sorted(ordered_rows, key=lambda table: table.name):
+        digest.update(f"{table.name} {recorded_hashes.get(table) or content_sha256(ordered_rows[table])}\n".encode())
+    snapshot_id = f"{newest_day:%Y%m%d}-{digest.hexdigest()[:12]}"
     return SnapshotContent(
         snapshot_id,
-        newest,
-        earliest or newest + timedelta(days=valid_days),
-        {table: fill_snapshot_id(rows, snapshot_id) for table, rows in ordered.items()},
+        newest_day,
+        earliest_end or newest_day + timedelta(days=valid_days),
+        {table: fill_snapshot_id(rows, snapshot_id) for table, rows in ordered_rows.items()},
     )
 
 
@@ -116,5 +120,5 @@ def hash_extended_content(content: str, until: date) -> str:
 
 def fill_snapshot_id(frame: pl.DataFrame, snapshot_id: str) -> pl.DataFrame:
     """Replace `UNPUBLISHED` by the id in the columns snapshot_id and first_snapshot_id that the frame has."""
-    columns = pl.col([name for name in ("snapshot_id", "first_snapshot_id") if name in frame.columns])
-    return frame.with_columns(columns.replace(UNPUBLISHED, snapshot_id))
+    id_columns = pl.col([column for column in ("snapshot_id", "first_snapshot_id") if column in frame.columns])
+    return frame.with_columns(id_columns.replace(UNPUBLISHED, snapshot_id))

@@ -41,7 +41,7 @@ def publish_snapshot(
     as_of: date,
     valid_until: date,
     published_at: datetime | None = None,
-    checked: Collection[Table] = (),
+    checked_tables: Collection[Table] = (),
 ) -> Snapshot:
     """Write every table of a snapshot, then move the pointer.
 
@@ -55,7 +55,7 @@ def publish_snapshot(
         as_of: The newest day of any row.
         valid_until: The last valid day.
         published_at: The moment of publication.
-        checked: Tables whose rows are sorted and keep the contract, since they come from the lake.
+        checked_tables: Tables whose rows are sorted and keep the contract, since they come from the lake.
 
     Returns:
         The published snapshot.
@@ -64,8 +64,10 @@ def publish_snapshot(
         ContractViolation: If a table breaks its contract; the pointer does not move.
         ValueError: If the id has been published with other rows; the pointer does not move.
     """
-    ordered = {table: rows if table in checked else enforce_contract(table, rows) for table, rows in frames.items()}
-    tables = tuple(_write_table(folder, table, rows, snapshot_id) for table, rows in ordered.items())
+    ordered_rows = {
+        table: rows if table in checked_tables else enforce_contract(table, rows) for table, rows in frames.items()
+    }
+    tables = tuple(_write_table(folder, table, rows, snapshot_id) for table, rows in ordered_rows.items())
     manifest = Path(SNAPSHOTS) / snapshot_id / MANIFEST
     content = {
         "snapshot_id": snapshot_id,
@@ -87,18 +89,18 @@ def remove_expired_snapshots(folder: Path, retention_days: int, now: datetime) -
     Returns:
         The ids of the removed snapshots.
     """
-    current_id, oldest = current_snapshot(folder).snapshot_id, now - timedelta(days=retention_days)
-    expired = [
+    current_id, oldest_moment = current_snapshot(folder).snapshot_id, now - timedelta(days=retention_days)
+    expired_snapshots = [
         snapshot
         for snapshot in list_snapshots(folder)
-        if snapshot.snapshot_id != current_id and snapshot.published_at and snapshot.published_at < oldest
+        if snapshot.snapshot_id != current_id and snapshot.published_at and snapshot.published_at < oldest_moment
     ]
-    for snapshot in expired:
+    for snapshot in expired_snapshots:
         # the manifest first: after that no reader finds the files
         shutil.rmtree(folder / SNAPSHOTS / snapshot.snapshot_id)
         for table in snapshot.tables:
             snapshot.path(table.name).unlink(missing_ok=True)
-    return [snapshot.snapshot_id for snapshot in expired]
+    return [snapshot.snapshot_id for snapshot in expired_snapshots]
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
