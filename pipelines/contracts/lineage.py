@@ -85,8 +85,8 @@ def columns_of(table: Table, columns: str) -> Origins:
         KeyError: The table does not have one of the columns.
     """
     column_names = columns.split()
-    if missing := set(column_names) - set(table.column_names):
-        raise KeyError(f"{table.name} has no {', '.join(sorted(missing))}")
+    if missing_names := set(column_names) - set(table.column_names):
+        raise KeyError(f"{table.name} has no {', '.join(sorted(missing_names))}")
     return tuple((table.name, name) for name in column_names)
 
 

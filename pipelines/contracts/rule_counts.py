@@ -132,6 +132,9 @@ def fingerprint_contract(table: Table) -> str:
 
 
 def _combine_numbers(counts: Mapping[str, int], other_counts: Mapping[str, int], sign: int) -> dict[str, int]:
-    keys = sorted({*counts, *other_counts})
-    combined_counts = {key: counts.get(key, 0) + sign * other_counts.get(key, 0) for key in keys}
-    return {key: count for key, count in combined_counts.items() if count}
+    counted_names = sorted({*counts, *other_counts})
+    combined_counts = {
+        counted_name: counts.get(counted_name, 0) + sign * other_counts.get(counted_name, 0)
+        for counted_name in counted_names
+    }
+    return {counted_name: count for counted_name, count in combined_counts.items() if count}

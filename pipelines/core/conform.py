@@ -150,7 +150,7 @@ def _add_person_id(rows: pl.LazyFrame, accounts: pl.DataFrame) -> pl.LazyFrame:
 def _split(rows: pl.LazyFrame, shape: CanonicalSchemaName, people: pl.DataFrame) -> ValidatedRows:
     """Split by the rules of the core table. An account that no HR export names breaks `person_id|references`."""
     table, canonical_columns = CORE_TABLE_BY_SHAPE[shape], CANONICAL_SCHEMAS[shape].columns
-    has_account = pl.any_horizontal(pl.col(name).is_not_null() for name in ACCOUNT_KEYS)
+    has_account = pl.any_horizontal(pl.col(account_key).is_not_null() for account_key in ACCOUNT_KEYS)
     # A text replaces the unknown id, so that the row breaks the reference and not the rule against nulls.
     person_id = pl.when(has_account & pl.col("person_id").is_null()).then(pl.lit("unknown")).otherwise("person_id")
     columns = dict.fromkeys((*table.column_names, *canonical_columns, "system_name", *PROVENANCE_COLUMNS))

@@ -74,7 +74,7 @@ def collect_evidence(
     )
     identity_texts = evidence.select(identity_text.cast(pl.Binary)).to_series().to_list()
     digests = [blake2b(identity, digest_size=16).digest() for identity in identity_texts]
-    evidence = evidence.select(name for name in EVIDENCE.column_names if name != "evidence_id")
+    evidence = evidence.select(column for column in EVIDENCE.column_names if column != "evidence_id")
     if reply_evidence is not None:
         digests += [bytes.fromhex(evidence_id) for evidence_id in reply_evidence["evidence_id"]]
         evidence = pl.concat([evidence, reply_evidence.select(evidence.columns)])

@@ -44,11 +44,13 @@ def identify_people(exported_people: Sequence[pl.LazyFrame]) -> pl.DataFrame:
     """
     key_frames = [export_rows.select("system_name", *ACCOUNT_KEYS, "changed_at") for export_rows in exported_people]
     no_rows = pl.LazyFrame(schema={**_ACCOUNT_SCHEMA, "changed_at": COLUMNS["changed_at"].dtype})
-    rows = (
+    key_rows = (
         pl.concat(key_frames or [no_rows]).collect().sort("changed_at", "system_name", *ACCOUNT_KEYS, nulls_last=False)
     )
-    rows = rows.with_columns(pl.coalesce("employee_number", "account_code").alias("person_id")).drop("changed_at")
-    return rows.unique("person_id", keep="last", maintain_order=True).sort("person_id")
+    key_rows = key_rows.with_columns(pl.coalesce("employee_number", "account_code").alias("person_id")).drop(
+        "changed_at"
+    )
+    return key_rows.unique("person_id", keep="last", maintain_order=True).sort("person_id")
 
 
 def derive_people_from_mentions(mentions: pl.DataFrame) -> pl.DataFrame:
@@ -62,7 +64,7 @@ def derive_people_from_mentions(mentions: pl.DataFrame) -> pl.DataFrame:
     Returns:
         One row per person, as `identify_people` returns them; system_name is null, so the accounts hold in any system.
     """
-    rows = mentions.with_columns(
+    people_rows = mentions.with_columns(
         pl.coalesce("employee_number", "account_code", "work_email").alias("person_id"),
         pl.lit(None, pl.String).alias("system_name"),
     )
@@ -70,8 +72,10 @@ def derive_people_from_mentions(mentions: pl.DataFrame) -> pl.DataFrame:
     is_hash_only = pl.col("account_code").str.to_lowercase().is_in(address_hashes.implode()) & (
         pl.col("employee_number").is_null() & pl.col("work_email").is_null()
     )
-    rows = rows.drop_nulls("person_id").filter(~is_hash_only.fill_null(False)).sort("person_id", *ACCOUNT_KEYS)
-    return rows.unique("person_id", keep="first", maintain_order=True)
+    people_rows = (
+        people_rows.drop_nulls("person_id").filter(~is_hash_only.fill_null(False)).sort("person_id", *ACCOUNT_KEYS)
+    )
+    return people_rows.unique("person_id", keep="first", maintain_order=True)
 
 
 def assign_account_keys(rows: pl.LazyFrame, kind_by_source: Mapping[str, AccountKind]) -> pl.LazyFrame:
@@ -88,7 +92,7 @@ def assign_account_keys(rows: pl.LazyFrame, kind_by_source: Mapping[str, Account
     if not _names_people(rows):
         return rows
     source_names_by_key = {
-        key: [name for name, account_kind in kind_by_source.items() if account_kind == key]
+        key: [source_name for source_name, account_kind in kind_by_source.items() if account_kind == key]
         for key in ("employee_number", "work_email")
     }
     return rows.with_columns(
@@ -181,8 +185,8 @@ def map_unambiguous(rows: pl.DataFrame, key_columns: list[str], person_column: s
     Returns:
         One row per key: the key columns and the person.
     """
-    pairs = rows.select(*key_columns, pl.col("person_id").alias(person_column)).drop_nulls().unique()
-    return pairs.filter(pl.col(person_column).n_unique().over(key_columns) == 1)
+    key_person_pairs = rows.select(*key_columns, pl.col("person_id").alias(person_column)).drop_nulls().unique()
+    return key_person_pairs.filter(pl.col(person_column).n_unique().over(key_columns) == 1)
 
 
 def _names_people(rows: pl.LazyFrame) -> bool:

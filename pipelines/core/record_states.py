@@ -24,9 +24,9 @@ def keep_last_states(records: pl.LazyFrame) -> pl.LazyFrame:
     """
     states = records.drop_nulls("state_code").sort("occurred_at", "changed_at", "delivery_number", "row_number")
     is_new = (pl.col("learning_verb") != pl.col("learning_verb").shift(1)).fill_null(True)
-    numbered = states.with_columns(is_new.over(_STATE).alias("@is_new")).with_columns(
+    numbered_states = states.with_columns(is_new.over(_STATE).alias("@is_new")).with_columns(
         pl.col("@is_new").cum_sum().over(_STATE).alias("@number")
     )
     is_last = pl.col("@number") == pl.col("@number").max().over(_STATE)
-    last = numbered.filter(pl.col("@is_new"), is_last).drop("@is_new", "@number")
-    return pl.concat([records.filter(pl.col("state_code").is_null()), last])
+    last_states = numbered_states.filter(pl.col("@is_new"), is_last).drop("@is_new", "@number")
+    return pl.concat([records.filter(pl.col("state_code").is_null()), last_states])

@@ -182,8 +182,8 @@ def build_done_evidence(replies: pl.DataFrame) -> pl.DataFrame:
         pl.lit("reply_kind").alias("source_column"),
     )
     return done_evidence.select(
-        pl.col(name) if name in done_evidence.columns else pl.lit(None, dtype).alias(name)
-        for name, dtype in EVIDENCE.schema.items()
+        pl.col(column) if column in done_evidence.columns else pl.lit(None, dtype).alias(column)
+        for column, dtype in EVIDENCE.schema.items()
     )
 
 

@@ -192,7 +192,7 @@ def list_motive_weights(aspiration: pl.DataFrame, as_of: date) -> pl.DataFrame:
         "stated_at", "source_name", "record_code"
     )
     last_weights = stated_weights.group_by("person_id").agg(
-        pl.col(name).drop_nulls().last() for name in MOTIVE_WEIGHT_COLUMNS
+        pl.col(column).drop_nulls().last() for column in MOTIVE_WEIGHT_COLUMNS
     )
     return last_weights.filter(pl.any_horizontal(pl.col(MOTIVE_WEIGHT_COLUMNS).is_not_null())).sort("person_id")
 
