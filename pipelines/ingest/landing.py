@@ -5,8 +5,9 @@ Does not belong here: how a file is read (`pipelines.sources`), which deliveries
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
@@ -17,7 +18,8 @@ import polars as pl
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.catalog import DELIVERY
-from pipelines.ingest.deliveries import current_deliveries, is_full_delivery, read_ledger, source_tables
+from pipelines.ingest.deliveries import current_deliveries, is_full_delivery, source_tables
+from pipelines.ingest.ledger_writer import LedgerWriter
 from pipelines.ingest.raw_tables import (
     DeliveryFiles,
     describe_broken_end,
@@ -116,16 +118,19 @@ def land_source(
 
     def conclude_first() -> None:
         new_file, outcome = files_being_read.popleft()
-        outcomes.append(_conclude(landing, source, new_file, outcome.result()))
+        outcomes.append(_conclude(landing, source, ledger, new_file, outcome.result()))
 
-    with ThreadPoolExecutor(READING_THREADS, thread_name_prefix="landing") as pool:
+    with (
+        _writing_ledger(landing.lake) as ledger,
+        ThreadPoolExecutor(READING_THREADS, thread_name_prefix="landing") as pool,
+    ):
         for path in filter(includes, paths):
             sha256 = file_sha256(path)
             while files_being_read and not _may_read_ahead(
                 source, path, sha256, [new_file for new_file, _ in files_being_read]
             ):
                 conclude_first()
-            examined = _examine(landing, source, path, sha256, len(files_being_read))
+            examined = _examine(landing, source, ledger, path, sha256)
             if isinstance(examined, _NewFile):
                 files_being_read.append((examined, pool.submit(_read_file, landing, source, examined)))
                 continue
@@ -135,6 +140,16 @@ def land_source(
         while files_being_read:
             conclude_first()
     return outcomes
+
+
+@contextmanager
+def _writing_ledger(lake: Lake) -> Iterator[LedgerWriter]:
+    """Yield the ledger, and write its rows at the end, also if a file could not be landed for an unforeseen reason."""
+    ledger = LedgerWriter(lake)
+    try:
+        yield ledger
+    finally:
+        ledger.write()
 
 
 def list_landing_files(folder: Path, pattern: str) -> list[Path]:
@@ -174,23 +189,28 @@ class _NewFile:
 
 def _may_read_ahead(source: SourceConfig, path: Path, sha256: str, files_being_read: Sequence[_NewFile]) -> bool:
     """Whether a file may be read while others are: it is small, and what they hold decides nothing about it."""
-    is_independent = source.delivery == "incremental" and get_adapter(source.system).manifest is None
     sizes = [file.stat().st_size for file in (path, *(new_file.path for new_file in files_being_read))]
     is_new = all(new_file.landed.file_sha256 != sha256 for new_file in files_being_read)
-    return is_independent and is_new and max(sizes) <= SMALL_FILE_BYTES and len(files_being_read) < READING_THREADS
+    is_small = max(sizes) <= SMALL_FILE_BYTES
+    return _is_independent(source) and is_new and is_small and len(files_being_read) < READING_THREADS
+
+
+def _is_independent(source: SourceConfig) -> bool:
+    """Whether what one file of the source holds decides nothing about another."""
+    return source.delivery == "incremental" and get_adapter(source.system).manifest is None
 
 
 def _examine(
-    landing: LandingContext, source: SourceConfig, path: Path, sha256: str, reading_count: int
+    landing: LandingContext, source: SourceConfig, ledger: LedgerWriter, path: Path, sha256: str
 ) -> LandedFile | _NewFile | None:
     """The outcome of a file that is not read, or what is known before it is read; None if its manifest calls it absent.
 
     Args:
         landing: Where and when the file is landed.
         source: Its source.
+        ledger: The ledger.
         path: The file.
         sha256: Its content.
-        reading_count: Number of files that are being read, whose rows in the ledger are not written yet.
     """
     manifest, mode, refusal = get_adapter(source.system).manifest, None, None
     try:
@@ -202,21 +222,19 @@ def _examine(
         return None
     is_full = None if mode is None else mode == "bulk"
     landed = LandedFile(source.name, path.name, sha256, "refused")
-    deliveries = _read_deliveries(landing.lake, landed)
+    deliveries = ledger.rows.filter(source_name=landed.source_name, file_sha256=landed.file_sha256)
     attempts = deliveries.filter(pl.col("mapping_code") == source.mapping_code)
     counts = attempts.filter(pl.col("delivery_status") == "landed").select("good_count", "bad_count")
     if counts.height:
         landed = replace(landed, status="already_landed", is_full=is_full, **counts.row(0, named=True))
         # the contents are searched only for a full export: a source may have thousands of others
-        if _is_full_export(source, landed) and find_read_contents(read_ledger(landing.lake), source).has_returned(
-            path.name, sha256
-        ):
-            _record(landing, source, landed, _next_number(landing.lake))
+        if _is_full_export(source, landed) and find_read_contents(ledger.rows, source).has_returned(path.name, sha256):
+            _record(landing, source, ledger, landed, ledger.take_number())
         return landed
     landing.progress(f"{source.name}: {path.name}")
     landed = replace(landed, status="landed", is_full=is_full)
     earlier_landings = deliveries.filter(pl.col("delivery_status") == "landed")
-    return _NewFile(path, landed, refusal, attempts, earlier_landings, _next_number(landing.lake) + reading_count)
+    return _NewFile(path, landed, refusal, attempts, earlier_landings, ledger.take_number())
 
 
 def _read_file(landing: LandingContext, source: SourceConfig, new_file: _NewFile) -> LandedFile:
@@ -234,10 +252,12 @@ def _read_file(landing: LandingContext, source: SourceConfig, new_file: _NewFile
         return replace(refused_file, reason=f"{path.name} {describe_broken_end(error)}")
 
 
-def _conclude(landing: LandingContext, source: SourceConfig, new_file: _NewFile, landed: LandedFile) -> LandedFile:
+def _conclude(
+    landing: LandingContext, source: SourceConfig, ledger: LedgerWriter, new_file: _NewFile, landed: LandedFile
+) -> LandedFile:
     """Record the outcome of a file that was read; a refusal only if the ledger does not hold it yet."""
     if landed.status == "landed" or landed.reason not in new_file.attempts["delivery_reason"].to_list():
-        _record(landing, source, landed, new_file.number)
+        _record(landing, source, ledger, landed, new_file.number)
     return landed
 
 
@@ -302,8 +322,10 @@ def _check_row_count(
         )
 
 
-def _record(landing: LandingContext, source: SourceConfig, landed: LandedFile, delivery_number: int) -> None:
-    """Append a row to the ledger."""
+def _record(
+    landing: LandingContext, source: SourceConfig, ledger: LedgerWriter, landed: LandedFile, delivery_number: int
+) -> None:
+    """Append a row to the ledger; it is written at once if later files of the source depend on it."""
     ledger_row = pl.DataFrame(
         {
             "delivery_number": [delivery_number],
@@ -328,19 +350,10 @@ def _record(landing: LandingContext, source: SourceConfig, landed: LandedFile, d
         },
         schema=DELIVERY.schema,
     )
-    landing.lake.merge(DELIVERY, ledger_row, ledger_row.select("delivery_number"))
+    ledger.append(ledger_row)
+    if not _is_independent(source):
+        ledger.write()
 
 
 def _is_full_export(source: SourceConfig, landed: LandedFile) -> bool:
     return source.delivery == "full" if landed.is_full is None else landed.is_full
-
-
-def _read_deliveries(lake: Lake, landed: LandedFile) -> pl.DataFrame:
-    """The rows of the ledger with this source and file content, under any mapping and with any outcome."""
-    is_same_content = (pl.col("source_name") == landed.source_name) & (pl.col("file_sha256") == landed.file_sha256)
-    return read_ledger(lake).filter(is_same_content)
-
-
-def _next_number(lake: Lake) -> int:
-    last_number = read_ledger(lake)["delivery_number"].max()
-    return 1 + (last_number if isinstance(last_number, int) else 0)

@@ -1,6 +1,7 @@
 """A file is landed once, a broken file is refused alone, and the current rows follow from the last deliveries."""
 
 import gzip
+from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, raw_table
 from pipelines.ingest import landing as landing_module
+from pipelines.ingest import ledger_writer
 from pipelines.ingest.deliveries import (
     current_deliveries,
     find_new_columns,
@@ -22,6 +24,7 @@ from pipelines.ingest.deliveries import (
     scan_quarantine,
 )
 from pipelines.ingest.landing import LandingContext, land_source
+from pipelines.ingest.ledger_writer import LedgerWriter
 from pipelines.storage.lake import Lake
 
 TABLE = raw_table("tabular", CANONICAL_SCHEMAS["feedback"])
@@ -198,6 +201,47 @@ def test_a_broken_file_is_refused_in_one_sentence_and_the_others_are_landed(
     assert "\n" not in outcomes[1].reason
     assert current(tmp_path) == {"1": 4, "3": 4}
     assert not list((tmp_path / "lake").rglob("*.unfinished"))
+
+
+def test_a_file_that_is_refused_again_takes_no_delivery_number_of_another(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("nr,wer\n1,2\n")
+    land_source(landing(tmp_path), source())
+    for position, name in enumerate(("b.csv", "c.csv", "d.csv"), start=1):
+        write(tmp_path / "in", name, row(position))
+    land_source(landing(tmp_path), source())
+    assert current(tmp_path) == {"1": 4, "2": 4, "3": 4}
+    assert read_ledger(Lake(tmp_path / "lake"))["file_name"].to_list() == ["a.csv", "b.csv", "c.csv", "d.csv"]
+
+
+def test_files_that_were_landed_before_an_unforeseen_error_are_in_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "in", "a.csv", row(1))
+    write(tmp_path / "in", "b.csv", row(2))
+    read_file = landing_module._read_file
+
+    def break_at_second(*arguments: Any) -> landing_module.LandedFile:
+        return die() if arguments[-1].path.name == "b.csv" else read_file(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(landing_module, "_read_file", break_at_second)
+        with pytest.raises(KeyboardInterrupt):
+            land_source(landing(tmp_path), source())
+    assert current(tmp_path) == {"1": 4}
+    assert [landed.status for landed in land_source(landing(tmp_path), source())] == ["already_landed", "landed"]
+
+
+def test_a_killed_landing_of_many_files_keeps_those_that_the_ledger_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_writer, "MAX_UNWRITTEN_ROWS", 2)
+    # nothing is written at the end of a process that is killed
+    monkeypatch.setattr(landing_module, "_writing_ledger", lambda lake: nullcontext(LedgerWriter(lake)))
+    for position, name in enumerate(("a.csv", "b.csv", "c.csv"), start=1):
+        write(tmp_path / "in", name, row(position))
+    land_source(landing(tmp_path), source())
+    assert current(tmp_path) == {"1": 4, "2": 4}
 
 
 def test_the_refusal_of_a_damaged_parquet_file_shows_no_cell(tmp_path: Path) -> None:
