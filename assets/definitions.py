@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 
 from dagster import Definitions, in_process_executor
 
-from assets.automation.alerts import Issue, build_alert_sensor
+from assets.automation.alerts import build_alert_sensor
 from assets.automation.remote_files import build_remote_files_sensor
 from assets.automation.run_selection import Selection, select_fetch, select_incremental
 from assets.automation.schedules import build_backfill_downstream_sensor, build_nightly_schedule, nightly_job
 from assets.automation.sensors import build_landed_files_sensor
 from assets.checks.contract_checks import ledger_checks
 from assets.checks.health import find_issues
+from assets.checks.issue import Issue
 from assets.checks.publication_checks import publication_checks
 from assets.resources.loggers import loggers
 from assets.resources.pipeline import PipelineResource
@@ -25,7 +26,6 @@ from assets.tables.feedback import feedback_assets
 from assets.tables.fetch import fetch_assets
 from assets.tables.mastery import mastery_assets
 from assets.tables.model import model_assets
-from assets.tables.publish_targets import publish_target_assets
 from assets.tables.raw import landing_assets
 from assets.tables.recommendations import recommendation_assets
 from assets.tables.snapshot import snapshot_assets
@@ -48,8 +48,7 @@ def build_definitions(settings: Settings) -> Definitions:
         *model_assets(),
         *recommendation_assets(),
         *companion_assets(),
-        *snapshot_assets(),
-        *publish_target_assets(config),
+        *snapshot_assets(config),
         *feedback_assets(),
     ]
     pipeline, fetch = build_pipeline(settings, config), select_fetch(assets)
@@ -58,8 +57,7 @@ def build_definitions(settings: Settings) -> Definitions:
         return select_incremental(assets, [config.source(name) for name in source_names])
 
     def find_health_issues() -> list[Issue]:
-        sentences = find_issues(settings, config, datetime.now(UTC))
-        return [Issue(sentence.split(" ")[0] + sentence[:40], sentence) for sentence in sentences]
+        return find_issues(settings, config, pipeline.landing_folder, datetime.now(UTC))
 
     return Definitions(
         assets=assets,

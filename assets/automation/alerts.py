@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from dagster import (
     DagsterEventType,
     DagsterInstance,
+    DagsterRun,
     DagsterRunStatus,
     DefaultSensorStatus,
     RunsFilter,
@@ -28,22 +29,34 @@ from dagster import (
 from pydantic import AliasChoices, Field, TypeAdapter
 
 from assets.automation.cursors import parse_cursor
+from assets.checks.automation_health import find_tick_issues
+from assets.checks.issue import Issue
 from pipelines.config.company import AlertConfig
 
+ALERT_SENSOR = "alert_sensor"
 # The check that fails if a trained model does not replace the champion.
 PROMOTED = "challenger_takes_over"
 # An issue that persists is sent again after a day.
 REPEAT_SECONDS = 24 * 3600
 _MAX_RUNS = 50
+# One address is tried this many times with one message, at one evaluation of the sensor each.
+MAX_DELIVERIES = 5
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 @dataclass(frozen=True)
-class Issue:
-    """One thing that is wrong: a key that stays the same while it persists, and a sentence."""
+class UndeliveredMessage:
+    """A message that did not reach an address yet.
 
-    key: str
-    sentence: str
+    Attributes:
+        address: The address as footsteps.yaml has it, without the secrets of the environment.
+        message: The text.
+        attempts: How often it was tried.
+    """
+
+    address: str
+    message: str
+    attempts: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,8 @@ class AlertState:
         waiting: Sentence and count of each issue that is not sent yet, by its key.
         sent: When each issue was sent, in seconds, by its key.
         sent_at: When the last message was sent, in seconds.
+        undelivered: The messages that are tried again, each to one address.
+        unreachable: The addresses for which a message was given up, until one is delivered.
     """
 
     until: float
@@ -64,6 +79,8 @@ class AlertState:
         default_factory=dict
     )
     sent_at: float = 0.0
+    undelivered: tuple[UndeliveredMessage, ...] = ()
+    unreachable: frozenset[str] = frozenset()
 
 
 _STATE_ADAPTER = TypeAdapter(AlertState)
@@ -104,7 +121,7 @@ def collect_alerts(
 
 
 def mark_sent(state: AlertState, now: float) -> AlertState:
-    """The state after its message was delivered."""
+    """The state after its message was handed to every address, or waits for those that are out of reach."""
     return replace(state, waiting={}, sent={**state.sent, **dict.fromkeys(state.waiting, now)}, sent_at=now)
 
 
@@ -118,20 +135,25 @@ def find_run_issues(instance: DagsterInstance, since: float) -> list[Issue]:
     runs_filter = RunsFilter(
         statuses=[DagsterRunStatus.FAILURE, DagsterRunStatus.SUCCESS], updated_after=datetime.fromtimestamp(since, UTC)
     )
-    issues = []
-    for record in instance.get_run_records(runs_filter, limit=_MAX_RUNS):
-        run = record.dagster_run
-        check_issues = _find_check_issues(instance, run.run_id)
-        issues += check_issues
-        if run.status is DagsterRunStatus.FAILURE and not check_issues:
-            op_stats = instance.get_run_step_stats(run.run_id)
-            failed_ops = sorted(
-                op.step_key for op in op_stats if op.status is not None and op.status.value == "FAILURE"
-            )
-            at_failed_ops = f" at {', '.join(failed_ops)}" if failed_ops else ""
-            sentence = f"A run of {run.job_name} failed{at_failed_ops}: look at run {run.run_id[:8]} in the UI."
-            issues.append(Issue(f"run:{run.job_name}:{at_failed_ops}", sentence))
-    return issues
+    records = instance.get_run_records(runs_filter, limit=_MAX_RUNS)
+    return [issue for record in records for issue in describe_run(instance, record.dagster_run)]
+
+
+def describe_run(instance: DagsterInstance, run: DagsterRun) -> list[Issue]:
+    """What a run that ended blocked; the steps at which it failed if no check explains the failure.
+
+    Args:
+        instance: Dagster's instance.
+        run: The run.
+    """
+    check_issues = _find_check_issues(instance, run.run_id)
+    if run.status is not DagsterRunStatus.FAILURE or check_issues:
+        return check_issues
+    op_stats = instance.get_run_step_stats(run.run_id)
+    failed_ops = sorted(op.step_key for op in op_stats if op.status is not None and op.status.value == "FAILURE")
+    at_failed_ops = f" at {', '.join(failed_ops)}" if failed_ops else ""
+    sentence = f"A run of {run.job_name} failed{at_failed_ops}: look at run {run.run_id[:8]} in the UI."
+    return [Issue(f"run:{run.job_name}:{at_failed_ops}", sentence)]
 
 
 def _find_check_issues(instance: DagsterInstance, run_id: str) -> list[Issue]:
@@ -150,17 +172,17 @@ def _find_check_issues(instance: DagsterInstance, run_id: str) -> list[Issue]:
     return issues
 
 
-def deliver(address_templates: Sequence[str], title: str, message: str) -> bool:
-    """Send a message to every address.
+def deliver(address_template: str, title: str, message: str) -> bool:
+    """Send a message to one address.
 
     Args:
-        address_templates: Addresses of apprise: mailtos://…, slack://…, msteams://…, json://host/path for a webhook.
+        address_template: An address of apprise: mailtos://…, slack://…, msteams://…, json://host/path for a webhook.
             `${NAME}` is taken from the environment, so that footsteps.yaml holds no secret.
         title: Title of the message.
         message: Text of the message.
 
     Returns:
-        Whether every address was reached.
+        Whether the address was reached.
     """
     # the import takes half a second: only if a message is sent
     import apprise
@@ -169,10 +191,43 @@ def deliver(address_templates: Sequence[str], title: str, message: str) -> bool:
         # apprise loads every service it knows, some of them with deprecated modules
         warnings.simplefilter("ignore", DeprecationWarning)
         sender = apprise.Apprise()
-        addresses = [
-            _VARIABLE.sub(lambda match: os.environ.get(match[1], ""), template) for template in address_templates
-        ]
-        return all(sender.add(address) for address in addresses) and bool(sender.notify(title=title, body=message))
+        address = _VARIABLE.sub(lambda match: os.environ.get(match[1], ""), address_template)
+        return bool(sender.add(address)) and bool(sender.notify(title=title, body=message))
+
+
+def send_undelivered(state: AlertState, title: str) -> tuple[AlertState, list[Issue]]:
+    """Try each undelivered message once more; one that failed `MAX_DELIVERIES` times is given up.
+
+    Args:
+        state: The stored state.
+        title: Title of the messages.
+
+    Returns:
+        The state to store, and an issue per kind of address that is out of reach, for the other addresses.
+    """
+    remaining, unreachable = [], set(state.unreachable)
+    for undelivered in state.undelivered:
+        tried = replace(undelivered, attempts=undelivered.attempts + 1)
+        if deliver(undelivered.address, title, undelivered.message):
+            unreachable.discard(undelivered.address)
+        elif tried.attempts >= MAX_DELIVERIES:
+            unreachable.add(undelivered.address)
+        else:
+            remaining.append(tried)
+    state = replace(state, undelivered=tuple(remaining), unreachable=frozenset(unreachable))
+    return state, find_address_issues(state)
+
+
+def find_address_issues(state: AlertState) -> list[Issue]:
+    """Name the kind of each address that no message reaches; the rest of an address may be personal or secret.
+
+    Args:
+        state: The stored state of the sensor.
+    """
+    return [
+        Issue(f"address:{scheme}", f"alerts do not reach the address {scheme}://…: check it in footsteps.yaml.")
+        for scheme in sorted({address.split("://")[0] for address in state.unreachable})
+    ]
 
 
 def build_alert_sensor(alerts: AlertConfig, company: str, find_issues: Callable[[], list[Issue]]) -> SensorDefinition:
@@ -185,7 +240,7 @@ def build_alert_sensor(alerts: AlertConfig, company: str, find_issues: Callable[
     """
 
     @sensor(
-        name="alert_sensor",
+        name=ALERT_SENSOR,
         minimum_interval_seconds=60,
         default_status=DefaultSensorStatus.STOPPED,
         description="Sends one message to the addresses of footsteps.yaml: failed runs, blocking checks, late or "
@@ -220,14 +275,26 @@ def send_due_alert(
         now: The time in seconds.
 
     Returns:
-        The state to store, and what happened in one phrase. A message that was not delivered is tried again next time.
+        The state to store, and what happened in one phrase. An address that was not reached is tried again next time,
+        up to `MAX_DELIVERIES` times; the others do not get the message again.
     """
     if not alerts.to:
         return AlertState(now), "no address: footsteps.yaml names none under `alerts`"
-    issues = [*find_run_issues(instance, state.until), *find_issues()]
+    title = f"Footsteps at {company}"
+    state, address_issues = send_undelivered(state, title)
+    issues = [*address_issues, *find_run_issues(instance, state.until), *find_tick_issues(instance), *find_issues()]
     state, message = collect_alerts(replace(state, until=now), issues, now, alerts.gather_minutes * 60)
     if message is None:
-        return state, "no new issue"
-    if not deliver(alerts.to, f"Footsteps at {company}", message):
-        return state, "an address could not be reached: it is tried again"
-    return mark_sent(state, now), f"sent {len(state.waiting)} issues to {len(alerts.to)} addresses"
+        undelivered_count = len(state.undelivered)
+        return state, f"{undelivered_count} messages are tried again" if undelivered_count else "no new issue"
+    issue_count = len(state.waiting)
+    unreached = [address for address in dict.fromkeys(alerts.to) if not deliver(address, title, message)]
+    undelivered = tuple(UndeliveredMessage(address, message, attempts=1) for address in unreached)
+    state = replace(
+        mark_sent(state, now),
+        undelivered=(*state.undelivered, *undelivered),
+        unreachable=state.unreachable & set(unreached),
+    )
+    reached_count = len(set(alerts.to)) - len(unreached)
+    outcome = f"sent {issue_count} issues to {reached_count} addresses"
+    return state, f"{outcome}; {len(unreached)} could not be reached: they are tried again" if unreached else outcome

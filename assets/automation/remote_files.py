@@ -26,6 +26,7 @@ from assets.automation.schedules import nightly_job
 from assets.automation.sensors import UNFINISHED_STATUSES
 from assets.incremental.automation_condition import MAX_ATTEMPTS
 from assets.resources.pipeline import PipelineResource
+from assets.resources.run_context import CAUSE_TAG
 
 FETCH_TAG = "footsteps/fetch"
 # A login per tick: servers lock out who comes too often.
@@ -97,7 +98,7 @@ def build_remote_files_sensor(pipeline: PipelineResource, fetch: Selection) -> S
         if not is_due:
             return SensorResult(skip_reason=SkipReason("; ".join(problems) or "no new file"), cursor=stored)
         request = RunRequest(
-            tags={FETCH_TAG: str(cursor.number)},
+            tags={FETCH_TAG: str(cursor.number), CAUSE_TAG: "new files where exports are dropped"},
             asset_selection=list(fetch.assets),
             asset_check_keys=list(fetch.checks),
         )

@@ -23,13 +23,16 @@ from dagster import (
     schedule,
 )
 
-from assets.resources.run_context import SCHEDULED_DAY_TAG
+from assets.incremental.automation_condition import CARRIES_CHANGES_TAG
+from assets.resources.run_context import CAUSE_TAG, SCHEDULED_DAY_TAG
 
 NIGHTLY_JOB = "nightly"
+NIGHTLY_SCHEDULE = "nightly_0200"
 
 nightly_job = define_asset_job(
     NIGHTLY_JOB,
     selection=AssetSelection.all(),
+    tags={CARRIES_CHANGES_TAG: "true"},
     description="The complete run: land, validate, conform, train, recommend, publish.",
 )
 
@@ -42,7 +45,7 @@ def build_nightly_schedule(time_zone: str) -> ScheduleDefinition:
     """
 
     @schedule(
-        name="nightly_0200",
+        name=NIGHTLY_SCHEDULE,
         job=nightly_job,
         cron_schedule="0 2 * * *",
         execution_timezone=time_zone,
@@ -53,7 +56,9 @@ def build_nightly_schedule(time_zone: str) -> ScheduleDefinition:
         scheduled_at = context.scheduled_execution_time or datetime.now(UTC)
         scheduled_day = scheduled_at.astimezone(ZoneInfo(time_zone)).date().isoformat()
         yield RunRequest(
-            run_key=scheduled_day, tags={SCHEDULED_DAY_TAG: scheduled_day}, partition_key=today_utc().isoformat()
+            run_key=scheduled_day,
+            tags={SCHEDULED_DAY_TAG: scheduled_day, CAUSE_TAG: "the nightly schedule"},
+            partition_key=today_utc().isoformat(),
         )
 
     return nightly_0200
@@ -75,6 +80,8 @@ def build_backfill_downstream_sensor() -> AutomationConditionSensorDefinition:
             default_status=DefaultSensorStatus.STOPPED,
             minimum_interval_seconds=60,
             use_user_code_server=True,
+            # one run materializes whatever follows from what was materialized by hand
+            run_tags={CARRIES_CHANGES_TAG: "true", CAUSE_TAG: "an input that was materialized by hand or failed"},
             description="Materializes what depends on raw tables that were backfilled, or on a table that was "
             "materialized by hand.",
         )

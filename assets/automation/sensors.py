@@ -32,7 +32,7 @@ from assets.automation.run_selection import Selection
 from assets.automation.schedules import nightly_job, today_utc
 from assets.incremental.automation_condition import MAX_ATTEMPTS
 from assets.resources.pipeline import PipelineResource
-from assets.resources.run_context import INCREMENTAL_TAG
+from assets.resources.run_context import CAUSE_TAG, INCREMENTAL_TAG
 from pipelines.ingest.deliveries import read_ledger
 from pipelines.ingest.landing import DONE_SUFFIX, list_landing_files
 from pipelines.ingest.read_contents import find_read_contents
@@ -281,7 +281,8 @@ def build_landed_files_sensor(
 def _build_run_request(
     pipeline: PipelineResource, request: BatchRequest, select_assets: Callable[[Sequence[str]], Selection]
 ) -> RunRequest:
-    tags, today = {BATCH_TAG: str(request.number)}, today_utc().isoformat()
+    cause = f"new files of {', '.join(request.sources)}"
+    tags, today = {BATCH_TAG: str(request.number), CAUSE_TAG: cause}, today_utc().isoformat()
     if pipeline.complete_runs.last_as_of() is None:
         return RunRequest(tags=tags, partition_key=today)  # there is nothing to update yet: the first run is complete
     selection = select_assets(request.sources)

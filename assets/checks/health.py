@@ -10,6 +10,8 @@ from typing import Any
 
 import polars as pl
 
+from assets.checks.issue import Issue
+from assets.checks.target_health import find_target_issues
 from pipelines.config.company import Config, SourceConfig
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import DELIVERY, ORIGIN
@@ -17,6 +19,7 @@ from pipelines.ingest.fetch_targets import list_fetch_targets
 from pipelines.ingest.fetching import describe_fetch_issues
 from pipelines.ingest.origins.opening import open_origin
 from pipelines.ingest.origins.origin import OriginUnreadable, pattern_depth
+from pipelines.ingest.refusals import find_open_refusals
 from pipelines.snapshots.reader import NothingPublished, current_snapshot
 from pipelines.storage.lake import Lake
 
@@ -26,102 +29,103 @@ _SHRINKING_SHARE = 0.5
 _QUARANTINED_SHARE = 0.05
 
 
-def find_issues(settings: Settings, config: Config, now: datetime) -> list[str]:
-    """Find sources without files, late, shrinking, refused or unfetched files, and a missing or stale publication.
+def find_issues(settings: Settings, config: Config, landing_folder: Path, now: datetime) -> list[Issue]:
+    """Find sources without files, late, shrinking, refused or unfetched files, a missing or stale publication, and
+    targets that do not hold it.
 
     Args:
         settings: Where the lake and the publication are.
-        config: The sources.
+        config: The sources and the targets.
+        landing_folder: The landing folder.
         now: The current time (UTC).
 
     Returns:
-        One sentence per issue.
+        One issue per sentence.
     """
     lake = Lake(settings.lake_path)
     deliveries = lake.scan(DELIVERY).collect()
-    issues = [issue for source in config.sources for issue in _find_source_issues(deliveries, source, now)]
-    return [*issues, *find_fetch_issues(lake, config), *_find_publication_issues(settings.published_path, now.date())]
+    issues = [
+        issue for source in config.sources for issue in _find_source_issues(deliveries, source, landing_folder, now)
+    ]
+    return [*issues, *find_fetch_issues(lake, config), *_find_publication_issues(settings, config, now.date())]
 
 
-def find_fetch_issues(lake: Lake, config: Config) -> list[str]:
-    """What the last fetch from each origin of footsteps.yaml could not read or refused, in one sentence each."""
+def find_fetch_issues(lake: Lake, config: Config) -> list[Issue]:
+    """What the last fetch from each origin of footsteps.yaml could not read or refused."""
     urls = {target.name: target.options.url for target in list_fetch_targets(config)}
     last = lake.scan(ORIGIN).collect().to_dicts() if urls else []
     return [
-        issue
+        Issue(f"fetch:{sentence}", sentence)
         for row in last
         if urls.get(row["source_name"]) == row["origin_url"]
-        for issue in describe_fetch_issues(row["source_name"], row["origin_url"], row["fetch_problem"], row["refusals"])
+        for sentence in describe_fetch_issues(
+            row["source_name"], row["origin_url"], row["fetch_problem"], row["refusals"]
+        )
     ]
 
 
-def check_origins(config: Config) -> list[str]:
+def check_origins(config: Config) -> list[Issue]:
     """Connect to every origin of footsteps.yaml and list its files.
 
     Returns:
-        One sentence per origin that cannot be read now.
+        One issue per origin that cannot be read now.
     """
-    issues = []
+    sentences: list[str] = []
     for target in list_fetch_targets(config):
         try:
             with open_origin(target.options) as origin:
                 origin.list_files(pattern_depth(target.pattern))
         except OriginUnreadable as failure:
-            issues += describe_fetch_issues(target.name, target.options.url, str(failure), ())
-    return issues
+            sentences += describe_fetch_issues(target.name, target.options.url, str(failure), ())
+    return [Issue(f"fetch:{sentence}", sentence) for sentence in sentences]
 
 
-def find_refused_deliveries(ledger: pl.DataFrame, source_name: str) -> pl.DataFrame:
-    """Select the refused files of a source whose content was not landed afterwards.
-
-    Args:
-        ledger: Rows of the ledger of deliveries.
-        source_name: Name of the source.
-
-    Returns:
-        The last row of the ledger per refused content.
-    """
-    deliveries = ledger.filter(source_name=source_name).sort("delivery_number")
-    return deliveries.unique("file_sha256", keep="last", maintain_order=True).filter(delivery_status="refused")
-
-
-def _find_source_issues(deliveries: pl.DataFrame, source: SourceConfig, now: datetime) -> list[str]:
+def _find_source_issues(
+    deliveries: pl.DataFrame, source: SourceConfig, landing_folder: Path, now: datetime
+) -> list[Issue]:
     landed_files = (
         deliveries.filter(source_name=source.name, delivery_status="landed").sort("delivery_number").to_dicts()
     )
-    refusals = [f"refused: {reason}" for reason in find_refused_deliveries(deliveries, source.name)["delivery_reason"]]
-    if not landed_files:
-        issues = ["no file was ever landed: check its path in footsteps.yaml and the landing folder."]
+    refusals = find_open_refusals(deliveries, source, landing_folder).select("file_sha256", "delivery_reason")
+    issues = {
+        f"refused:{sha256}": f"refused: {reason}. Replace or remove the file, or run `footsteps acknowledge`."
+        for sha256, reason in refusals.iter_rows()
+    }
+    if landed_files:
+        issues |= _find_file_issues(landed_files, source, now)
     else:
-        issues = _find_file_issues(landed_files, source, now)
-    return [f"{source.name}: {issue}" for issue in (*issues, *refusals)]
+        issues["no_file"] = "no file was ever landed: check its path in footsteps.yaml and the landing folder."
+    return [Issue(f"{source.name}:{kind}", f"{source.name}: {sentence}") for kind, sentence in issues.items()]
 
 
-def _find_file_issues(landed_files: list[dict[str, Any]], source: SourceConfig, now: datetime) -> list[str]:
+def _find_file_issues(landed_files: list[dict[str, Any]], source: SourceConfig, now: datetime) -> dict[str, str]:
+    """What is wrong with the last file of a source: a sentence by kind."""
     last_file, previous_file = landed_files[-1], landed_files[-2:][0]
     age_days = (now - last_file["landed_at"]).total_seconds() / 86_400
     row_count = last_file["good_count"] + last_file["bad_count"]
-    is_present_by_issue = {
-        f"late: the last file came {age_days:.1f} days ago, one is due every {source.freshness_days or 0:g} days.": (
-            source.freshness_days is not None and age_days > source.freshness_days
-        ),
-        f"shrinking: {last_file['good_count']:,} rows in the last file, {previous_file['good_count']:,} in the one "
-        "before.": (
-            # an incremental file is as large as its day
-            source.delivery == "full" and last_file["good_count"] < previous_file["good_count"] * _SHRINKING_SHARE
-        ),
-        f"{last_file['bad_count']:,} of {row_count:,} rows of its last file are in quarantine.": (
-            last_file["bad_count"] > row_count * _QUARANTINED_SHARE
-        ),
-    }
-    return [issue for issue, is_present in is_present_by_issue.items() if is_present]
+    issues = {}
+    if source.freshness_days is not None and age_days > source.freshness_days:
+        issues["late"] = (
+            f"late: the last file came {age_days:.1f} days ago, one is due every {source.freshness_days:g} days."
+        )
+    # an incremental file is as large as its day
+    if source.delivery == "full" and last_file["good_count"] < previous_file["good_count"] * _SHRINKING_SHARE:
+        issues["shrinking"] = (
+            f"shrinking: {last_file['good_count']:,} rows in the last file, {previous_file['good_count']:,} in the one "
+            "before."
+        )
+    if last_file["bad_count"] > row_count * _QUARANTINED_SHARE:
+        issues["quarantined"] = f"{last_file['bad_count']:,} of {row_count:,} rows of its last file are in quarantine."
+    return issues
 
 
-def _find_publication_issues(published_path: Path, today: date) -> list[str]:
+def _find_publication_issues(settings: Settings, config: Config, today: date) -> list[Issue]:
     try:
-        snapshot = current_snapshot(published_path)
+        snapshot = current_snapshot(settings.published_path)
     except NothingPublished as error:
-        return [f"{error}."]
+        return [Issue("publication:none", f"{error}.")]
+    issues = find_target_issues(Lake(settings.lake_path), config, snapshot.snapshot_id)
     if snapshot.is_stale(today):
-        return [f"the published snapshot was valid until {snapshot.valid_until}: no run has succeeded since."]
-    return []
+        sentence = f"the published snapshot was valid until {snapshot.valid_until}: no run has succeeded since."
+        issues.append(Issue("publication:stale", sentence))
+    return issues

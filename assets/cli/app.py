@@ -29,6 +29,7 @@ from assets.cli.options import (
     example,
     report_failures,
 )
+from assets.cli.source_commands import sources
 
 app = typer.Typer(
     name="footsteps",
@@ -38,7 +39,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-sources = typer.Typer(help="The systems that can be read, and the system of a file.", invoke_without_command=True)
 app.add_typer(load_benchmarks(), name="bench")
 app.add_typer(sources, name="sources")
 
@@ -145,7 +145,7 @@ def reply_to_step(
     as_json: AsJson = False,
 ) -> None:
     """Write a person's reply to a step for the next run; a repeated reply is written once."""
-    from assets.cli.reply import Reply, write_reply
+    from assets.cli.feedback.reply import Reply, write_reply
 
     reply = Reply(kind, skill, goal, until.date() if until else None, stage)
     write_reply(data_root, config, landing, person, reply, on.replace(tzinfo=UTC) if on else None, as_json)
@@ -172,7 +172,7 @@ def record_exposure(
     as_json: AsJson = False,
 ) -> None:
     """Write that a reader showed a recommended step, for the next run; a repeated record is written once."""
-    from assets.cli.exposure import ShownStep, write_record
+    from assets.cli.feedback.exposure import ShownStep, write_record
 
     shown_step = ShownStep(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
     write_record(data_root, config, landing, "exposure", shown_step, {"shown_rank": str(rank)}, as_json)
@@ -193,7 +193,7 @@ def record_outcome(
     as_json: AsJson = False,
 ) -> None:
     """Write what came of a step that was shown, for the next run; a repeated record is written once."""
-    from assets.cli.exposure import ShownStep, write_record
+    from assets.cli.feedback.exposure import ShownStep, write_record
 
     shown_step = ShownStep(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
     write_record(data_root, config, landing, "outcome", shown_step, {"outcome_kind": kind}, as_json)
@@ -237,65 +237,6 @@ def evaluate(
         evaluate_company(resolve_settings(data_root, config), options)
     else:
         evaluate_events(events, config, options)
-
-
-@sources.callback(invoke_without_command=True, epilog=example("footsteps sources", "footsteps sources --json"))
-@report_failures
-def list_sources(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the systems whose exports can be read, with the columns that each requires and can use."""
-    if context.invoked_subcommand is None:
-        from assets.cli.sources import print_systems
-
-        print_systems(as_json)
-
-
-@sources.command("sniff", hidden=True, deprecated=True, epilog=example("footsteps sources sniff export.csv"))
-@sources.command("detect", epilog=example("footsteps sources detect export.csv"))
-@report_failures
-def detect_system(
-    file: Annotated[Path, typer.Argument(help="An export, plain or compressed.")], as_json: AsJson = False
-) -> None:
-    """Detect which system wrote a file and why, and print the block of footsteps.yaml for it."""
-    from assets.cli.sources import print_matches
-
-    print_matches(file, as_json)
-
-
-@sources.command(
-    "preview",
-    epilog=example(
-        "footsteps sources preview export.csv",
-        "footsteps sources preview export.csv --system toggl --json",
-        "footsteps sources preview landing/hr/people.csv --config footsteps.yaml",
-    ),
-)
-@report_failures
-def preview_export(
-    file: Annotated[Path, typer.Argument(help="An export, plain or compressed.")],
-    system: Annotated[str | None, typer.Option(help="System that wrote it; detected if not given.")] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="footsteps.yaml whose source for the file gives the options.")
-    ] = None,
-    rows: Annotated[int, typer.Option(min=0, help="Rows to print per shape; JSON holds all rows.")] = 10,
-    as_json: AsJson = False,
-) -> None:
-    """Show what a run would read of a file, what it would set aside and why. Nothing is written."""
-    from assets.cli.sources import print_preview
-
-    print_preview(file, system, config, datetime.now(UTC).date(), rows, as_json)
-
-
-@sources.command("taxonomy", epilog=example("footsteps sources taxonomy ../shared/data/esco_sample"))
-@report_failures
-def count_taxonomy_rows(
-    folder: Annotated[Path, typer.Argument(help="Folder or file of a published taxonomy.")],
-    system: Annotated[str | None, typer.Option(help="The taxonomy, if its files do not show it.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Count the rows of each kind in a taxonomy's files, and how many are used."""
-    from assets.cli.sources import print_taxonomy
-
-    print_taxonomy(folder, system, as_json)
 
 
 @app.command(epilog=example("footsteps tables", "footsteps tables --json"))
@@ -375,6 +316,22 @@ def doctor(
     from assets.cli.doctor import print_health
 
     print_health(data_root, config, landing, as_json)
+
+
+@app.command("acknowledge", epilog=example("footsteps acknowledge worklogs may.csv", "footsteps acknowledge worklogs"))
+@report_failures
+def acknowledge_files(
+    source: Annotated[str, typer.Argument(help="Name of the source in footsteps.yaml.")],
+    files: Annotated[list[str] | None, typer.Argument(help="Names of refused files; all if none is named.")] = None,
+    config: ConfigFile = None,
+    landing: LandingFolder = None,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop reporting refused files that nobody will replace; a file that changes is read again all the same."""
+    from assets.cli.acknowledge import acknowledge
+
+    acknowledge(source, files or [], data_root, config, landing, datetime.now(UTC), as_json)
 
 
 @app.command(epilog=example("footsteps up", "footsteps up --port 3001"))

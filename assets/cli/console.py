@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from assets.cli.exit_codes import ExitCode
 from pipelines.config.settings import Settings
 
 stderr_console = Console(stderr=True, highlight=False)
@@ -21,7 +22,15 @@ _DEFAULT_ROOT = Path(".footsteps")
 
 
 class CommandFailed(Exception):
-    """A command cannot do what it was called for; the message is one sentence that says what to do."""
+    """A command cannot do what it was called for; the message is one sentence that says what to do.
+
+    Attributes:
+        exit_code: With which the command ends.
+    """
+
+    def __init__(self, sentence: str, exit_code: ExitCode = ExitCode.FAILED) -> None:
+        super().__init__(sentence)
+        self.exit_code = exit_code
 
 
 def print_error(sentence: str) -> None:

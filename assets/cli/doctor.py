@@ -1,22 +1,30 @@
 """`footsteps doctor`: what is late, refused, failing, shrinking or out of reach.
 
-Belongs here: printing the issues of deliveries, publication and the last run, and what vanished lately.
-Does not belong here: what counts as an issue (`assets.checks.health`, `assets.automation.alerts`).
+Belongs here: printing the issues of deliveries, publication, targets, runs and automations, and what vanished lately.
+Does not belong here: what counts as an issue (`assets.checks`, `assets.automation.alerts`).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from assets.checks.health import check_origins, find_issues
+from assets.checks.issue import Issue
 from assets.cli.console import print_result, resolve_settings
-from assets.cli.inputs import load_config
+from assets.cli.inputs import load_config, resolve_landing_folder
+from pipelines.config.company import Config
 from pipelines.config.settings import Settings
 from pipelines.core.vanished_values import describe_recently_vanished
-from pipelines.ingest.deliveries import read_ledger
+from pipelines.ingest.deliveries import find_new_columns, read_ledger
 from pipelines.ingest.delivery_notices import find_notices
 from pipelines.storage.lake import Lake
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 # What vanished is no issue by itself: it is shown for so long.
 _VANISHED_DAYS = 7
@@ -28,38 +36,79 @@ def print_health(data_root: Path | None, config: Path | None, landing: Path | No
     company_config = load_config(settings)
     now = datetime.now(UTC)
     issues = [
-        *find_issues(settings, company_config, now),
+        *find_issues(settings, company_config, resolve_landing_folder(settings, company_config), now),
         *check_origins(company_config),
-        *_find_last_run_issues(settings),
     ]
-    issues = list(dict.fromkeys(issues))  # an origin that could not be read by the last run, and cannot now
-    lake = Lake(settings.lake_path)
-    ledger = read_ledger(lake)
-    notices = [notice for source in company_config.sources for notice in find_notices(ledger, source.name)]
-    issue_list = "\n".join(f"• {issue}" for issue in issues) or "Nothing is late, refused, failing or shrinking."
-    vanished = describe_recently_vanished(lake, now.date() - timedelta(days=_VANISHED_DAYS))
-    vanished_list = "".join(f"\n  {sentence}" for sentence in vanished)
-    notice_list = "\n".join(["", "Notices:", *(f"• {notice}" for notice in notices)]) if notices else ""
-    document = {"healthy": not issues, "findings": issues, "notices": notices, "vanished": vanished}
-    print_result(document, issue_list + vanished_list + notice_list, as_json)
+    notices = _list_source_notices(settings, company_config)
+    if (settings.dagster_home / "dagster.yaml").exists():
+        with _open_instance(settings) as instance:
+            issues += _find_dagster_issues(instance, settings)
+            notices += _list_automation_notices(instance, company_config)
+    # an origin that could not be read by the last run, and cannot now, is one issue
+    sentences = list(dict.fromkeys(issue.sentence for issue in issues))
+    vanished = describe_recently_vanished(Lake(settings.lake_path), now.date() - timedelta(days=_VANISHED_DAYS))
+    document = {"healthy": not issues, "findings": sentences, "notices": notices, "vanished": vanished}
+    print_result(document, _format_health(sentences, notices, vanished), as_json)
     if issues:
         raise typer.Exit(1)
 
 
-def _find_last_run_issues(settings: Settings) -> list[str]:
-    """Why the last run failed, and what it blocked; nothing if it succeeded or there was none."""
-    dagster_home = settings.dagster_home
-    if not (dagster_home / "dagster.yaml").exists():
-        return []
+def _format_health(issues: list[str], notices: list[str], vanished: list[str]) -> str:
+    issue_list = "\n".join(f"• {issue}" for issue in issues) or "Nothing is late, refused, failing or shrinking."
+    vanished_list = "".join(f"\n  {sentence}" for sentence in vanished)
+    notice_list = "\n".join(["", "Notices:", *(f"• {notice}" for notice in notices)]) if notices else ""
+    return issue_list + vanished_list + notice_list
+
+
+def _list_source_notices(settings: Settings, config: Config) -> list[str]:
+    """What the last deliveries of each source make worth a look, new columns included."""
+    lake = Lake(settings.lake_path)
+    ledger = read_ledger(lake)
+    notices = []
+    for source in config.sources:
+        notices += find_notices(ledger, source.name)
+        if new_columns := find_new_columns(lake, source):
+            notices.append(f"{source.name}: new columns that are not read: {', '.join(new_columns)}.")
+    return notices
+
+
+def _list_automation_notices(instance: "DagsterInstance", config: Config) -> list[str]:
+    """What is switched off although footsteps.yaml or the documentation counts on it."""
+    from assets.automation.alerts import ALERT_SENSOR
+    from assets.automation.schedules import NIGHTLY_SCHEDULE
+    from assets.checks.automation_health import is_switched_on
+
+    notices = []
+    if not is_switched_on(instance, NIGHTLY_SCHEDULE):
+        notices.append(
+            f"The schedule {NIGHTLY_SCHEDULE} is off: switch it on in the UI under Automation, unless another "
+            "scheduler calls `footsteps run`."
+        )
+    if config.alerts.to and not is_switched_on(instance, ALERT_SENSOR):
+        notices.append(f"The sensor {ALERT_SENSOR} is off: nobody receives the alerts of footsteps.yaml.")
+    return notices
+
+
+def _find_dagster_issues(instance: "DagsterInstance", settings: Settings) -> list[Issue]:
+    """What failed in Dagster and was not put right: runs, evaluations of sensors and schedules, and alerts."""
+    from assets.automation.alerts import ALERT_SENSOR, describe_run, find_address_issues, read_alert_state
+    from assets.checks.automation_health import (
+        find_failed_runs,
+        find_killed_runs,
+        find_tick_issues,
+        read_sensor_cursor,
+    )
+
+    failed_runs = find_failed_runs(instance, settings.root / ".writing")
+    issues = [issue for run in failed_runs for issue in describe_run(instance, run)]
+    alert_state = read_alert_state(read_sensor_cursor(instance, ALERT_SENSOR), 0.0)
+    return [*issues, *find_killed_runs(failed_runs), *find_tick_issues(instance), *find_address_issues(alert_state)]
+
+
+@contextmanager
+def _open_instance(settings: Settings) -> Iterator["DagsterInstance"]:
     # imported here because it takes seconds, and only if there are runs
-    from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+    from dagster import DagsterInstance
 
-    from assets.automation.alerts import find_run_issues
-
-    ended_statuses = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE]
-    with DagsterInstance.from_config(str(dagster_home)) as instance:
-        records = instance.get_run_records(RunsFilter(statuses=ended_statuses), limit=1)
-        if not records or records[0].dagster_run.status is DagsterRunStatus.SUCCESS:
-            return []
-        since = records[0].create_timestamp.timestamp()
-        return [issue.sentence for issue in find_run_issues(instance, since)]
+    with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        yield instance

@@ -7,6 +7,7 @@ Does not belong here: options (`options`), settings (`console`).
 from pathlib import Path
 
 from assets.cli.console import CommandFailed
+from assets.cli.exit_codes import ExitCode
 from pipelines.config.company import Config, ConfigError, read_config
 from pipelines.config.settings import Settings
 from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot
@@ -27,7 +28,7 @@ def load_config(settings: Settings) -> Config:
     try:
         return read_config(settings.config_path)
     except ConfigError as error:
-        raise CommandFailed(str(error)) from error
+        raise CommandFailed(str(error), ExitCode.CONFIGURATION) from error
 
 
 def resolve_landing_folder(settings: Settings, config: Config) -> Path:

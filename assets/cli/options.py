@@ -54,7 +54,8 @@ def example(*lines: str) -> str:
 
 
 def report_failures(command: Callable[P, None]) -> Callable[P, None]:
-    """Decorate a command: it prints a `CommandFailed` as one sentence and exits with 1, without a stack trace."""
+    """Decorate a command: it prints a `CommandFailed` as one sentence and exits with its code, without a stack
+    trace."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -62,6 +63,6 @@ def report_failures(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except CommandFailed as failure:
             print_error(str(failure))
-            raise typer.Exit(1) from None
+            raise typer.Exit(failure.exit_code) from None
 
     return run

@@ -7,6 +7,7 @@ Does not belong here: copying objects (`pipelines.publish.object_store`).
 from pathlib import Path
 
 from assets.cli.console import CommandFailed, print_result, resolve_settings
+from assets.cli.exit_codes import ExitCode
 from assets.cli.inputs import load_config
 from pipelines.config.secrets import redact_secrets
 from pipelines.publish.object_store import fetch_lake, fetch_publication
@@ -21,7 +22,9 @@ def restore_from_bucket(data_root: Path | None, config: Path | None, as_json: bo
     settings = resolve_settings(data_root, config)
     bucket = load_config(settings).publish.object_store
     if bucket is None:
-        raise CommandFailed("footsteps.yaml names no bucket: add `object_store` with its `url` under `publish`")
+        raise CommandFailed(
+            "footsteps.yaml names no bucket: add `object_store` with its `url` under `publish`", ExitCode.CONFIGURATION
+        )
     try:
         file_count = fetch_lake(settings.lake_path, bucket)
         snapshot = fetch_publication(settings.published_path, bucket)

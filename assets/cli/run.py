@@ -7,16 +7,19 @@ Does not belong here: the assets, and which of them a run needs (`assets.automat
 import os
 import shlex
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.markup import escape
 
-from assets.checks.health import find_fetch_issues, find_refused_deliveries
+from assets.checks.health import find_fetch_issues
+from assets.checks.target_health import TargetState, read_target_states
 from assets.cli.console import CommandFailed, print_json, print_note, print_table, resolve_settings, stdout_console
-from assets.cli.inputs import load_config
+from assets.cli.exit_codes import ExitCode
+from assets.cli.inputs import load_config, resolve_landing_folder
 from assets.cli.run_progress import show_progress
 from assets.resources.loggers import LOGGER_CONFIG
 from pipelines.config.company import Config
@@ -24,6 +27,7 @@ from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import DELIVERY, ORIGIN
 from pipelines.ingest.deliveries import count_quarantined_rows, current_deliveries
 from pipelines.ingest.delivery_notices import find_notices
+from pipelines.ingest.refusals import find_open_refusals
 from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot
 from pipelines.storage.lake import Lake
 
@@ -46,12 +50,22 @@ class RunSummary:
         sources: One entry per source: status, counts of files and rows, refused files.
         quarantined: Number of rows in quarantine.
         vanished: What the exports or the taxonomy no longer have, in one sentence per kind.
+        targets: The state of each further target.
     """
 
     snapshot: Snapshot
     sources: list[dict[str, Any]]
     quarantined: int
     vanished: tuple[str, ...] = ()
+    targets: tuple[TargetState, ...] = ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What `footsteps run` ends with."""
+        if any(target.problem for target in self.targets):
+            return ExitCode.TARGET_FAILED
+        is_refused = any(source["status"] in ("refused", "not_fetched") for source in self.sources)
+        return ExitCode.SOURCE_REFUSED if is_refused else ExitCode.SUCCESS
 
 
 def run_pipeline(
@@ -67,16 +81,22 @@ def run_pipeline(
 
     Raises:
         CommandFailed: If nothing was published.
+        typer.Exit: With the code of the summary, if a file was refused or a target failed.
     """
     settings = resolve_settings(data_root, config, landing)
     company_config = load_config(settings)
     if settings.landing is not None and not settings.landing.is_dir():
-        raise CommandFailed(f"the landing folder {settings.landing} does not exist: give the folder with the exports")
+        raise CommandFailed(
+            f"the landing folder {settings.landing} does not exist: give the folder with the exports",
+            ExitCode.CONFIGURATION,
+        )
     summary = execute_run(settings, company_config, as_of, allow_row_count_drop, incremental=incremental)
     if as_json:
         print_json(_to_document(summary))
     else:
         _print_summary(summary, _name_next_commands(settings))
+    if summary.exit_code is not ExitCode.SUCCESS:
+        raise typer.Exit(summary.exit_code)
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
@@ -141,6 +161,7 @@ def execute_run(
         run_context.AS_OF_TAG: as_of and as_of.isoformat(),
         run_context.SCHEDULED_DAY_TAG: run_day and run_day.isoformat(),
         run_context.ALLOW_ROW_COUNT_DROP_TAG: allow_row_count_drop and "true",
+        run_context.CAUSE_TAG: "the command line",
         run_context.INCREMENTAL_TAG: incremental and selection is not None and selection.has_landing and "true",
     }
     with DagsterInstance.get() as instance, keep_connections_open(instance), show_progress(len(job.graph.node_defs)):
@@ -170,12 +191,12 @@ def _list_vanished(run_result: "ExecuteInProcessResult") -> tuple[str, ...]:
 def _summarize(settings: Settings, config: Config, failure: str | None, vanished: tuple[str, ...]) -> RunSummary:
     """Print the refused and unfetched files, then raise the failure or return the summary."""
     lake = Lake(settings.lake_path)
-    sources = _describe_sources(lake, config)
+    sources = _describe_sources(lake, config, resolve_landing_folder(settings, config))
     for issue in find_fetch_issues(lake, config):
-        print_note(f"[yellow]fetch:[/yellow] {escape(issue)}")
+        print_note(f"[yellow]fetch:[/yellow] {escape(issue.sentence)}")
     for source in sources:
         for refused_file in source["refused"]:
-            print_note(f"[yellow]refused:[/yellow] {source['name']}: {refused_file['reason']}")
+            print_note(f"[yellow]refused:[/yellow] {source['name']}: {escape(refused_file['reason'])}")
     for sentence in vanished:
         print_note(f"[yellow]vanished:[/yellow] {escape(sentence)}")
     if failure:
@@ -184,7 +205,11 @@ def _summarize(settings: Settings, config: Config, failure: str | None, vanished
         snapshot = current_snapshot(settings.published_path)
     except NothingPublished as error:
         raise CommandFailed(f"the run published nothing: {error}") from error
-    return RunSummary(snapshot, sources, count_quarantined_rows(lake, config.sources), vanished)
+    targets = tuple(read_target_states(lake, config, snapshot.snapshot_id))
+    for target in targets:
+        if target.problem:
+            print_note(f"[yellow]target:[/yellow] {target.target}: {escape(target.problem)}")
+    return RunSummary(snapshot, sources, count_quarantined_rows(lake, config.sources), vanished, targets)
 
 
 def _select_assets(
@@ -241,6 +266,7 @@ def _to_document(summary: RunSummary) -> dict[str, Any]:
         "sources": summary.sources,
         "quarantined": summary.quarantined,
         "vanished": list(summary.vanished),
+        "targets": [asdict(target) for target in summary.targets],
     }
 
 
@@ -279,14 +305,15 @@ def _print_summary(summary: RunSummary, next_commands: str) -> None:
     )
 
 
-def _describe_sources(lake: Lake, config: Config) -> list[dict[str, Any]]:
+def _describe_sources(lake: Lake, config: Config, landing_folder: Path) -> list[dict[str, Any]]:
     """One entry per source: its current files, rows and quarantined rows, refused files, notices and last fetch."""
     ledger = lake.scan(DELIVERY).collect()
     fetches = {row["source_name"]: row for row in lake.scan(ORIGIN).collect().to_dicts()}
     sources = []
     for source in config.sources:
         current_files = current_deliveries(lake, source)
-        refused_files = find_refused_deliveries(ledger, source.name).select(file="file_name", reason="delivery_reason")
+        refusals = find_open_refusals(ledger, source, landing_folder)
+        refused_files = refusals.select(file="file_name", reason="delivery_reason")
         landed_status = "landed" if current_files.height else "no_file"
         fetch = fetches.get(source.name) if source.fetch else None
         if fetch and fetch["fetch_problem"]:

@@ -10,6 +10,8 @@ from dagster import AssetKey, AutomationCondition, AutomationContext, Automation
 
 # After this many failures in a row an asset waits for the next complete run, or for somebody who looks.
 MAX_ATTEMPTS = 3
+# The tag of runs that materialize whatever follows from what they change.
+CARRIES_CHANGES_TAG = "footsteps/carries_changes"
 
 
 class FailedTooOften(AutomationCondition):  # type: ignore[type-arg]
@@ -36,11 +38,15 @@ def on_changed_inputs() -> AutomationCondition:  # type: ignore[type-arg]
     """Materialize an asset if the content of an input changed and no input is being materialized.
 
     Not `eager`: that condition reacts to every materialization, and a complete run materializes every table. Here only
-    a changed data version counts. A failed run is tried again, up to `MAX_ATTEMPTS` times in a row. The condition
-    is for tables that were materialized by hand or by a backfill: the nightly job and incremental runs carry every
-    change through themselves, in one run.
+    a changed data version counts, or an input that the same run will materialize. A failed run is tried again, up to
+    `MAX_ATTEMPTS` times in a row. The condition is for tables that were materialized by hand or by a backfill: runs of
+    the nightly job carry every change through themselves, or leave it to the next complete run. Their tag tells them
+    apart.
     """
-    has_changed_inputs = AutomationCondition.any_deps_match(AutomationCondition.data_version_changed())
+    is_carried = AutomationCondition.all_new_updates_have_run_tags(tag_keys={CARRIES_CHANGES_TAG})
+    has_changed_inputs = AutomationCondition.any_deps_match(
+        (AutomationCondition.data_version_changed() & ~is_carried) | AutomationCondition.will_be_requested()
+    )
     is_handled = AutomationCondition.newly_requested() | AutomationCondition.newly_updated()
     return (
         (has_changed_inputs.since(is_handled) | AutomationCondition.execution_failed())

@@ -68,6 +68,21 @@ class UpdateRule:
     extra_fingerprint: ExtraFingerprint | None
 
 
+@dataclass(frozen=True)
+class FollowUp:
+    """What the op of an asset does after it, in every run: also if the asset stays as it is.
+
+    Attributes:
+        declaration: The tables that it makes, and what it reads. They are materialized with the asset, and never alone.
+        body: The function.
+        check_specs: The asset checks that the function yields results of.
+    """
+
+    declaration: Declaration
+    body: Body
+    check_specs: tuple[AssetCheckSpec, ...] = ()
+
+
 def pipeline_asset(
     *,
     name: str,
@@ -99,7 +114,7 @@ def pipeline_asset(
             run = start_asset_run(declaration, context, pipeline)
             yield from _with_checks(body(run), run)
 
-        return _build_asset(declaration, asset_specs, check_specs, description or body.__doc__, execute)
+        return _build_asset([declaration], asset_specs, check_specs, description or body.__doc__, execute)
 
     return decorate
 
@@ -116,6 +131,7 @@ def incremental_asset(
     incremental_mode: IncrementalMode | None = None,
     input_columns: Mapping[str, tuple[str, ...]] | None = None,
     extra_fingerprint: ExtraFingerprint | None = None,
+    follow_up: FollowUp | None = None,
 ) -> Callable[[Body], AssetsDefinition]:
     """Make a `@multi_asset` of a function that yields `run.materialize(…)` for each table.
 
@@ -135,6 +151,7 @@ def incremental_asset(
         input_columns: For inputs of which only the distinct values of some columns matter: those columns, by table
             name.
         extra_fingerprint: Returns a text that changes if anything else changes that the asset depends on.
+        follow_up: What the op does afterwards.
     """
     declaration = Declaration(name, tuple(tables), tuple(reads), tuple(reads_previous))
     update_rule = UpdateRule(
@@ -151,12 +168,19 @@ def incremental_asset(
         .replace_attributes(automation_condition=on_changed_inputs())
         for table in tables
     ]
+    declarations = [declaration] if follow_up is None else [declaration, follow_up.declaration]
+    check_specs = () if follow_up is None else follow_up.check_specs
+    if follow_up is not None:
+        asset_specs += [_describe_asset(follow_up.declaration, table) for table in follow_up.declaration.tables]
 
     def decorate(body: Body) -> AssetsDefinition:
         def execute(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
             yield from _materialize(declaration, update_rule, body, context, pipeline)
+            if follow_up is not None:
+                run = start_asset_run(follow_up.declaration, context, pipeline)
+                yield from _with_checks(follow_up.body(run), run)
 
-        return _build_asset(declaration, asset_specs, (), body.__doc__, execute)
+        return _build_asset(declarations, asset_specs, check_specs, body.__doc__, execute)
 
     return decorate
 
@@ -187,16 +211,17 @@ def _describe_asset(declaration: Declaration, table: Table, kinds: set[str] | No
 
 
 def _build_asset(
-    declaration: Declaration,
+    declarations: Sequence[Declaration],
     asset_specs: Sequence[AssetSpec],
     check_specs: Sequence[AssetCheckSpec],
     description: str | None,
     execute: Callable[[AssetExecutionContext, PipelineResource], Results],
 ) -> AssetsDefinition:
-    contract_specs = [spec for table in declaration.tables for spec in contract_check_specs(table)]
+    tables = [table for declaration in declarations for table in declaration.tables]
+    contract_specs = [spec for table in tables for spec in contract_check_specs(table)]
 
     @multi_asset(
-        name=declaration.name,
+        name=declarations[0].name,
         specs=asset_specs,
         check_specs=[*contract_specs, *check_specs],
         description=description,

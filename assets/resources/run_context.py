@@ -14,6 +14,8 @@ from assets.resources.complete_run import CompleteRuns
 
 AS_OF_TAG = "footsteps/as_of"
 ALLOW_ROW_COUNT_DROP_TAG = "footsteps/allow_row_count_drop"
+# Why the run was started, in words.
+CAUSE_TAG = "footsteps/cause"
 # The day for which the schedule asked for the run.
 SCHEDULED_DAY_TAG = "footsteps/scheduled_day"
 # Set on a run that follows new files to the people they touch. Other runs are complete, or a part of a complete run.

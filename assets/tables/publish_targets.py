@@ -1,16 +1,17 @@
 """Publish targets: further ways to the published snapshot, such as PostgreSQL, the change feed and the pages.
 
 Belongs here: what the UI shows of each target, above all a failure.
-Does not belong here: published rows (`assets.tables.recommendations`), how a target is published (`pipelines.publish`).
+Does not belong here: the snapshot, whose op publishes the targets too (`assets.tables.snapshot`), how a target is
+published (`pipelines.publish`).
 """
 
 from datetime import UTC, datetime
 
 import polars as pl
-from dagster import AssetCheckResult, AssetCheckSeverity, AssetCheckSpec, AssetsDefinition
+from dagster import AssetCheckResult, AssetCheckSeverity, AssetCheckSpec
 
-from assets.incremental.asset_run import AssetRun
-from assets.incremental.incremental_asset import Results, pipeline_asset
+from assets.incremental.asset_run import AssetRun, Declaration
+from assets.incremental.incremental_asset import FollowUp, Results
 from pipelines.config.company import Config
 from pipelines.contracts.catalog import DELIVERY, EVIDENCE, PERSON, SKILL
 from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
@@ -22,23 +23,14 @@ from pipelines.snapshots.reader import current_snapshot
 PAGE_INPUTS = (PERSON, SKILL, EVIDENCE, EVALUATION, MODEL_CARD, DELIVERY)
 
 
-def publish_target_assets(config: Config) -> list[AssetsDefinition]:
-    """The targets that footsteps.yaml declares, as one table with a check for each."""
+def target_publication(config: Config) -> FollowUp:
+    """The publication of the current snapshot to the targets that footsteps.yaml declares: a check for each.
+
+    It follows the snapshot in the same op, so that no run moves the one without the others.
+    """
     target_names = configured_targets(config.publish)
 
-    @pipeline_asset(
-        name="publish_targets",
-        tables=[PUBLISH_TARGET],
-        reads=[SNAPSHOT, *(PAGE_INPUTS if "site" in target_names else ())],
-        check_specs=[
-            AssetCheckSpec(
-                f"{target}_is_published", asset=PUBLISH_TARGET.name, description=f"{target} holds the current snapshot."
-            )
-            for target in target_names
-        ],
-    )
     def publish_targets(run: AssetRun) -> Results:
-        """Publish the current snapshot to each target."""
         settings, config = run.settings, run.config
         snapshot = current_snapshot(settings.published_path)
         publish_context = PublishContext(
@@ -66,4 +58,13 @@ def publish_target_assets(config: Config) -> list[AssetsDefinition]:
                 metadata={"snapshot_id": snapshot.snapshot_id, "location": outcome.location},
             )
 
-    return [publish_targets]
+    return FollowUp(
+        Declaration("publish_targets", (PUBLISH_TARGET,), (SNAPSHOT, *(PAGE_INPUTS if "site" in target_names else ()))),
+        publish_targets,
+        tuple(
+            AssetCheckSpec(
+                f"{target}_is_published", asset=PUBLISH_TARGET.name, description=f"{target} holds the current snapshot."
+            )
+            for target in target_names
+        ),
+    )

@@ -51,13 +51,15 @@ from pipelines.ingest.delivery_notices import find_notices
 from pipelines.ingest.fetch_targets import list_fed_sources, list_fetch_targets
 from pipelines.ingest.landed_counts import count_landed_rules
 from pipelines.ingest.landing import LandedFile, LandingContext, land_source
+from pipelines.ingest.refusals import find_open_refusals
 from pipelines.storage.run_state import AssetState, fingerprint_code, read_asset_state, write_asset_state
 
 ACCEPTED = "deliveries_accepted"
 COMPLETE = "good_and_bad_are_the_input"
 KNOWN_COLUMNS = "columns_are_known"
 _CHECKS = {
-    ACCEPTED: "No file of its sources was refused.",
+    ACCEPTED: "No file of its sources is refused; a refusal ends when a good file follows, the file is gone, or by "
+    "`footsteps acknowledge`.",
     KNOWN_COLUMNS: "No export has a column that the export before it did not have.",
     COMPLETE: "Of each landed file, the rows kept, set aside and passed over add up to the rows read.",
 }
@@ -130,7 +132,7 @@ def _build_landing_op(system: str, sources: list[SourceConfig], fed: set[str]) -
             rule_counts = count_landed_rules(pipeline.lake, table, table_sources)
             docs_path = pipeline.settings.docs_path
             yield from evaluate_contract_checks(table, rule_counts, docs_path, is_unchanged=previous_state is not None)
-            yield _check_accepted(table_name, table_deliveries)
+            yield _check_accepted(table_name, pipeline, table_sources)
             yield _check_columns(table_name, pipeline, table_sources)
             yield _check_complete(table_name, pipeline, table_sources)
         write_asset_state(pipeline.lake.root, AssetState(op_name, input_fingerprints, {}, numeric_by_asset))
@@ -263,20 +265,18 @@ def _describe_unknown_words(deliveries: list[LandedFile]) -> str:
     return "\n".join(lines) if words else "none"
 
 
-def _check_accepted(table_name: str, deliveries: list[LandedFile]) -> AssetCheckResult:
-    refusal_reasons = [delivery.reason for delivery in deliveries if delivery.status == "refused"]
-    reason_list = "\n".join(f"- {reason}" for reason in refusal_reasons)
+def _check_accepted(table_name: str, pipeline: PipelineResource, sources: list[SourceConfig]) -> AssetCheckResult:
+    """Whether no refusal of a file is open, of this run or of an earlier one."""
+    ledger, folder = read_ledger(pipeline.lake), pipeline.landing_folder
+    reasons = [reason for source in sources for reason in find_open_refusals(ledger, source, folder)["delivery_reason"]]
+    reason_list = "\n".join(f"- {reason}" for reason in reasons)
     return AssetCheckResult(
         asset_key=table_name,
         check_name=ACCEPTED,
-        passed=not refusal_reasons,
+        passed=not reasons,
         severity=AssetCheckSeverity.WARN,
-        description=refusal_reasons[0] if refusal_reasons else f"{len(deliveries)} files",
-        metadata={
-            "files": len(deliveries),
-            "refused": len(refusal_reasons),
-            "reasons": MetadataValue.md(reason_list or "none"),
-        },
+        description=reasons[0] if reasons else "no refused file",
+        metadata={"refused": len(reasons), "reasons": MetadataValue.md(reason_list or "none")},
     )
 
 

@@ -12,6 +12,8 @@ from dagster import AssetsDefinition, MaterializeResult
 
 from assets.incremental.asset_run import AssetRun
 from assets.incremental.incremental_asset import Results, incremental_asset
+from assets.tables.publish_targets import target_publication
+from pipelines.config.company import Config
 from pipelines.contracts.feature_tables import MODEL_CARD
 from pipelines.contracts.output_tables import PUBLISHED_TABLES, SNAPSHOT
 from pipelines.contracts.table import Table
@@ -21,8 +23,21 @@ from pipelines.snapshots.row_metadata import RowMetadata, add_row_metadata, assi
 from pipelines.snapshots.writer import publish_snapshot, remove_expired_snapshots
 
 
-def snapshot_assets() -> list[AssetsDefinition]:
-    """The snapshot of a run."""
+def snapshot_assets(config: Config) -> list[AssetsDefinition]:
+    """The snapshot of a run, and its publication to further targets."""
+
+    @incremental_asset(
+        name="publish",
+        tables=[SNAPSHOT],
+        reads=PUBLISHED_TABLES,
+        incremental_mode="as_complete_run",
+        extra_fingerprint=lambda run: str(run.context.renewed_until),
+        follow_up=target_publication(config),
+    )
+    def snapshot(run: AssetRun) -> Results:
+        """Publish the tables of this run together: the pointer moves to all of them at once; then each target."""
+        yield _materialize_snapshot(run)
+
     return [snapshot]
 
 
@@ -40,15 +55,8 @@ def materialize_output(run: AssetRun, table: Table, rows: pl.DataFrame) -> "Mate
     return run.materialize(table, add_row_metadata(table, rows, row_metadata))
 
 
-@incremental_asset(
-    name="publish",
-    tables=[SNAPSHOT],
-    reads=PUBLISHED_TABLES,
-    incremental_mode="as_complete_run",
-    extra_fingerprint=lambda run: str(run.context.renewed_until),
-)
-def snapshot(run: AssetRun) -> Results:
-    """Publish the tables of this run together: the pointer moves to all of them at once."""
+def _materialize_snapshot(run: AssetRun) -> "MaterializeResult[None]":
+    """Publish the tables, and record a complete run."""
     new_snapshot = _publish_tables(run)
     table_rows = [
         (
@@ -61,9 +69,10 @@ def snapshot(run: AssetRun) -> Results:
         )
         for table in new_snapshot.tables
     ]
-    yield run.materialize(SNAPSHOT, pl.DataFrame(table_rows, schema=SNAPSHOT.schema, orient="row"))
+    materialization = run.materialize(SNAPSHOT, pl.DataFrame(table_rows, schema=SNAPSHOT.schema, orient="row"))
     if not run.context.is_incremental:
         run.context.complete_runs.record(run.as_of)
+    return materialization
 
 
 def _publish_tables(run: AssetRun) -> Snapshot:

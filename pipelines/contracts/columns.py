@@ -32,7 +32,7 @@ LEARNING_VERBS = ("enrolled", "started", "attended", "completed", "passed", "fai
 FEEDBACK_KINDS = ("certificate", "assessment", "manager", "peer", "self")
 EMPLOYMENT_STATUSES = ("active", "leave", "left")
 AMOUNT_UNITS = ("hours", "count", "share")
-DELIVERY_STATUSES = ("landed", "already_landed", "refused")
+DELIVERY_STATUSES = ("landed", "already_landed", "refused", "acknowledged")
 # broader: the other entry contains this one; essential, optional: how much this entry needs the other.
 TAXONOMY_RELATIONS = ("broader", "essential", "optional")
 CONFLICT_REASONS = ("keys_disagree", "key_is_shared")

@@ -21,6 +21,8 @@ from pipelines.storage.lake import Lake
 
 # Column of the file that a row is read from.
 _FILE = "file:"
+# The status of files whose rows are in the raw tables.
+ARRIVED = ("landed", "already_landed")
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def current_deliveries(lake: Lake, source: SourceConfig) -> pl.DataFrame:
     Returns:
         One row per delivery, in the contract of the ledger (`DELIVERY`), in the order of arrival.
     """
-    deliveries = read_ledger(lake).filter(pl.col("source_name") == source.name, pl.col("delivery_status") != "refused")
+    deliveries = read_ledger(lake).filter(pl.col("delivery_status").is_in(ARRIVED), source_name=source.name)
     # Reading a file again under a changed mapping does not make its content newer; delivering it again does.
     is_arrival = pl.col("file_sha256").is_first_distinct() | (pl.col("delivery_status") == "already_landed")
     arrival_number = pl.when(is_arrival).then("delivery_number").max().over("file_sha256")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipelines.config.company import SourceConfig
-from pipelines.ingest.deliveries import is_full_delivery
+from pipelines.ingest.deliveries import ARRIVED, is_full_delivery
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def find_read_contents(ledger: pl.DataFrame, source: SourceConfig) -> ReadConten
     deliveries = ledger.filter(source_name=source.name)
     attempts = deliveries.filter(mapping_code=source.mapping_code)
     full_exports = attempts.filter(is_full_delivery(source), delivery_status="landed")
-    arrivals = deliveries.filter(pl.col("delivery_status") != "refused").select("file_name", "file_sha256")
+    arrivals = deliveries.filter(pl.col("delivery_status").is_in(ARRIVED)).select("file_name", "file_sha256")
     return ReadContents(
         frozenset(attempts["file_sha256"]), frozenset(full_exports["file_sha256"]), dict(arrivals.iter_rows())
     )

@@ -5,7 +5,9 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -14,8 +16,9 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 
 from assets.automation.alerts import (
+    MAX_DELIVERIES,
     AlertState,
-    Issue,
+    UndeliveredMessage,
     collect_alerts,
     deliver,
     find_run_issues,
@@ -23,6 +26,7 @@ from assets.automation.alerts import (
     read_alert_state,
     send_due_alert,
 )
+from assets.checks.issue import Issue
 from pipelines.config.company import AlertConfig
 
 LATE = Issue("late:people", "people: late: the last file came 3.0 days ago, one is due every 2 days.")
@@ -85,7 +89,8 @@ def test_a_message_reaches_a_webhook_and_a_mailbox() -> None:
     try:
         with http_sink() as (hook, received):
             address = f"mailto://127.0.0.1:{mail.port}/?from=footsteps@example.org&to=team@example.org&mode=insecure"
-            assert deliver([hook, address], "Footsteps at Acme", "• people: late.")
+            assert deliver(hook, "Footsteps at Acme", "• people: late.")
+            assert deliver(address, "Footsteps at Acme", "• people: late.")
     finally:
         mail.stop()
     assert received[0]["title"] == "Footsteps at Acme"
@@ -94,19 +99,36 @@ def test_a_message_reaches_a_webhook_and_a_mailbox() -> None:
     assert "people: late." in box.mails[0]
 
 
-def test_a_message_that_cannot_be_delivered_waits_until_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
-    with dg.DagsterInstance.ephemeral() as instance:
+def test_a_message_that_cannot_be_delivered_waits_until_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         down = AlertConfig(to=[f"json://127.0.0.1:{free_port()}/hook"], gather_minutes=0)
         state, outcome = send_due_alert(instance, AlertState(1000), down, "Acme", lambda: [LATE], 1001)
         assert "could not be reached" in outcome
-        assert LATE.key in state.waiting
+        assert [undelivered.attempts for undelivered in state.undelivered] == [1]
         with http_sink() as (hook, received):
             monkeypatch.setenv("HOOK", hook)
-            state, outcome = send_due_alert(
-                instance, state, AlertConfig(to=["${HOOK}"], gather_minutes=0), "Acme", lambda: [], 1002
-            )
-        assert len(received) == 1
-        assert not state.waiting
+            state = replace(state, undelivered=(UndeliveredMessage("${HOOK}", f"• {LATE.sentence}", 1),))
+            state, outcome = send_due_alert(instance, state, down, "Acme", lambda: [], 1002)
+        assert [message["message"] for message in received] == [f"• {LATE.sentence}"]
+        assert not state.undelivered
+
+
+def test_an_unreachable_address_repeats_the_message_to_no_other_and_is_given_up(tmp_path: Path) -> None:
+    """Apprise 2.2 returns an object per message, which is true only if every address was reached."""
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance, http_sink() as (hook, received):
+        away = f"json://127.0.0.1:{free_port()}/hook"
+        alerts = AlertConfig(to=[away, hook], gather_minutes=0)
+        state = AlertState(1000)
+        outcomes = []
+        for tick in range(MAX_DELIVERIES + 2):
+            state, outcome = send_due_alert(instance, state, alerts, "Acme", lambda: [LATE], 1001 + tick)
+            outcomes.append(outcome)
+        messages = [message["message"] for message in received]
+    assert messages.count(f"• {LATE.sentence}") == 1
+    assert messages[1:] == ["• alerts do not reach the address json://…: check it in footsteps.yaml."]
+    assert state.unreachable == {away}
+    assert outcomes[1] == "1 messages are tried again"
+    assert [undelivered.attempts for undelivered in state.undelivered] == [3]  # the message about the address itself
 
 
 def test_a_failed_run_and_a_blocking_check_are_reported_by_name() -> None:

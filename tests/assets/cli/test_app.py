@@ -9,6 +9,7 @@ from conftest import DemoRun
 from typer.testing import CliRunner, Result
 
 from assets.cli.app import app
+from assets.cli.exit_codes import ExitCode
 
 COMMANDS = [
     ["demo"],
@@ -20,6 +21,7 @@ COMMANDS = [
     ["tables"],
     ["dictionary"],
     ["doctor"],
+    ["acknowledge"],
     ["up"],
     ["sources", "detect"],
     ["sources", "sniff"],
@@ -167,5 +169,5 @@ def test_the_feed_is_limited_by_the_new_and_the_old_option(demo_run: DemoRun, op
 
 def test_the_old_options_of_run_are_accepted(tmp_path: Path) -> None:
     result = call("run", "--accept-shrink", "--by-day", "--data-root", str(tmp_path))
-    assert result.exit_code == 1
+    assert result.exit_code == ExitCode.CONFIGURATION
     assert "footsteps demo" in result.stderr

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from assets.cli.app import app
-from assets.cli.reply import append_reply
+from assets.cli.feedback.reply import append_reply
 
 HEADERS = {
     "record_code": "id",

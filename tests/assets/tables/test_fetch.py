@@ -118,9 +118,12 @@ def test_an_origin_that_fails_stops_no_other_and_is_reported_until_it_is_read_ag
     assert checks["more_people_is_fetched"].passed
     lake = Lake(root / "lake")
     assert lake.scan(DELIVERY).collect()["source_name"].to_list() == ["more_people"]
-    assert find_fetch_issues(lake, config) == [problem]
-    assert check_origins(config) == [problem]
-    described = {source["name"]: (source["status"], source["fetch"]) for source in _describe_sources(lake, config)}
+    assert [issue.sentence for issue in find_fetch_issues(lake, config)] == [problem]
+    assert [issue.sentence for issue in check_origins(config)] == [problem]
+    described = {
+        source["name"]: (source["status"], source["fetch"])
+        for source in _describe_sources(lake, config, root / "landing")
+    }
     counts = {"fetched": 0, "unchanged": 0, "waiting": 0, "refused": 0, "refusals": []}
     reason = "127.0.0.1 refused the user and HR_PASSWORD"
     assert described["people"] == ("not_fetched", {"url": sftp.url, **counts, "problem": reason})
@@ -131,7 +134,7 @@ def test_an_origin_that_fails_stops_no_other_and_is_reported_until_it_is_read_ag
     assert json.loads(doctor.stdout)["findings"].count(problem) == 1
     monkeypatch.setenv("HR_PASSWORD", PASSWORD)
     assert check_origins(config) == []
-    assert find_fetch_issues(lake, config) == [problem], "what the last run left undone"
+    assert [issue.sentence for issue in find_fetch_issues(lake, config)] == [problem], "what the last run left undone"
     run_assets(root)
     assert find_fetch_issues(lake, config) == []
 

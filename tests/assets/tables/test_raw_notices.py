@@ -57,7 +57,7 @@ def test_a_notice_reaches_the_three_places(root: Path) -> None:
     assert notice.startswith("people: people.csv: columns that by their name hold marks or hours are not read (1)")
     assert "`Final Score`" in notice
     assert checks == [(True, "1 files")]
-    (source,) = _describe_sources(Lake(root / "lake"), read_config(root / "footsteps.yaml"))
+    (source,) = _describe_sources(Lake(root / "lake"), read_config(root / "footsteps.yaml"), root / "landing")
     assert source["notices"] == [notice]
     in_doctor = json.loads(CliRunner().invoke(app, ["doctor", "--json", "--data-root", str(root)]).stdout)
     assert in_doctor["notices"] == [notice]

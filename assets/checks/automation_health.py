@@ -1,0 +1,121 @@
+"""What fails or stands still in Dagster: runs, sensors and schedules.
+
+Belongs here: the runs and ticks of an instance that nobody has put right yet.
+Does not belong here: deliveries and the publication (`health`), blocked tables of a run (`assets.automation.alerts`).
+"""
+
+import fcntl
+from collections.abc import Sequence
+from pathlib import Path
+
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+
+from assets.checks.issue import Issue
+
+_ENDED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE)
+# A run that failed before this many others is history.
+_MAX_RUNS = 100
+
+
+def find_failed_runs(instance: DagsterInstance, lock_file: Path) -> list[DagsterRun]:
+    """Find the failed and killed runs whose work no later run has done.
+
+    A later successful run has done it if it executed every step that failed or did not end; if there was none, because
+    the run broke off before, a later run of the same job.
+
+    Args:
+        instance: Dagster's instance.
+        lock_file: The lock that a run holds while it writes: a run that is under way without it was killed.
+
+    Returns:
+        The runs, the newest first; of several that failed at the same steps, the newest.
+    """
+    statuses = [*_ENDED, DagsterRunStatus.STARTED]
+    runs = [record.dagster_run for record in instance.get_run_records(RunsFilter(statuses=statuses), limit=_MAX_RUNS)]
+    later_runs: list[DagsterRun] = []
+    failed_runs: list[DagsterRun] = []
+    for run in runs:
+        if run.status is DagsterRunStatus.STARTED and _is_locked(lock_file):
+            continue
+        if run.status is not DagsterRunStatus.SUCCESS:
+            unfinished_steps = _read_steps(instance, run, succeeded=False)
+            if not any(
+                (unfinished_steps or later_run.job_name == run.job_name)
+                and unfinished_steps <= _read_steps(instance, later_run, later_run.status is DagsterRunStatus.SUCCESS)
+                for later_run in later_runs
+            ):
+                failed_runs.append(run)
+        later_runs.append(run)
+    return failed_runs
+
+
+def find_killed_runs(runs: Sequence[DagsterRun]) -> list[Issue]:
+    """Name the runs that never ended, although no process works on them.
+
+    Args:
+        runs: As `find_failed_runs` returns them.
+    """
+    return [
+        Issue(
+            f"run:{run.job_name}:killed",
+            f"run {run.run_id[:8]} of {run.job_name} never ended: its process was killed. The next run does its work.",
+        )
+        for run in runs
+        if run.status is DagsterRunStatus.STARTED
+    ]
+
+
+def find_tick_issues(instance: DagsterInstance) -> list[Issue]:
+    """Find the schedules and sensors that are on and whose last evaluation failed.
+
+    Args:
+        instance: Dagster's instance.
+
+    Returns:
+        One issue per schedule or sensor. It names the class of the error, as its message may quote a value.
+    """
+    issues = []
+    for state in instance.all_instigator_state():
+        last_ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+        if state.is_running and last_ticks and last_ticks[0].status.value == "FAILURE":
+            error, kind = last_ticks[0].error, state.instigator_type.value.lower()
+            reason = error.cls_name if error and error.cls_name else "an error"
+            sentence = f"{kind} {state.name} failed at its last evaluation ({reason}): look at it in the UI."
+            issues.append(Issue(f"tick:{state.name}", sentence))
+    return issues
+
+
+def is_switched_on(instance: DagsterInstance, name: str) -> bool:
+    """Whether a schedule or sensor was switched on."""
+    return any(state.name == name and state.is_running for state in instance.all_instigator_state())
+
+
+def read_sensor_cursor(instance: DagsterInstance, name: str) -> str | None:
+    """The cursor that a sensor stored; None if it stored none."""
+    cursors = [
+        getattr(state.instigator_data, "cursor", None)
+        for state in instance.all_instigator_state()
+        if state.name == name
+    ]
+    return next(filter(None, cursors), None)
+
+
+def _read_steps(instance: DagsterInstance, run: DagsterRun, succeeded: bool) -> set[str]:
+    """The steps of a run that succeeded, or those that began and did not."""
+    return {
+        step.step_key
+        for step in instance.get_run_step_stats(run.run_id)
+        if (step.status is not None and step.status.value == "SUCCESS") == succeeded
+    }
+
+
+def _is_locked(lock_file: Path) -> bool:
+    """Whether a process holds the lock."""
+    if not lock_file.exists():
+        return False
+    with lock_file.open() as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

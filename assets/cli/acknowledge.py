@@ -1,0 +1,51 @@
+"""`footsteps acknowledge`: ends the report of refused files that nobody will replace.
+
+Belongs here: the lock, and printing what was acknowledged.
+Does not belong here: which refusals are open (`pipelines.ingest.refusals`).
+"""
+
+from datetime import datetime
+from pathlib import Path
+
+from assets.cli.console import CommandFailed, print_result, resolve_settings
+from assets.cli.inputs import load_config, resolve_landing_folder
+from pipelines.ingest.refusals import acknowledge_refusals
+from pipelines.storage.lake import Lake
+
+
+def acknowledge(
+    source_name: str,
+    file_names: list[str],
+    data_root: Path | None,
+    config: Path | None,
+    landing: Path | None,
+    now: datetime,
+    as_json: bool,
+) -> None:
+    """Acknowledge refused files of a source; all of them if no file is named.
+
+    Raises:
+        CommandFailed: If the source is not declared, or a named file has no open refusal.
+    """
+    # imported here because it takes seconds
+    from assets.resources.locking import exclusive_lock
+
+    settings = resolve_settings(data_root, config, landing)
+    company_config = load_config(settings)
+    source = next((source for source in company_config.sources if source.name == source_name), None)
+    if source is None:
+        names = ", ".join(source.name for source in company_config.sources)
+        raise CommandFailed(f"footsteps.yaml has no source {source_name!r}: it has {names}")
+    with exclusive_lock(settings.root / ".writing"):
+        acknowledged = acknowledge_refusals(
+            Lake(settings.lake_path),
+            source,
+            resolve_landing_folder(settings, company_config),
+            file_names,
+            now,
+            now.date(),
+        )
+    if missing := sorted(set(file_names) - set(acknowledged)):
+        raise CommandFailed(f"{source_name}: no open refusal of {', '.join(missing)}: see `footsteps doctor`")
+    sentence = f"{source_name}: acknowledged {', '.join(acknowledged)}" if acknowledged else "no refusal is open"
+    print_result({"source": source_name, "acknowledged": acknowledged}, sentence, as_json)
