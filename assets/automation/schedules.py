@@ -28,6 +28,8 @@ from assets.resources.run_context import CAUSE_TAG, SCHEDULED_DAY_TAG
 
 NIGHTLY_JOB = "nightly"
 NIGHTLY_SCHEDULE = "nightly_0200"
+# Dagster's tag of the partition of a run.
+_PARTITION_TAG = "dagster/partition"
 
 nightly_job = define_asset_job(
     NIGHTLY_JOB,
@@ -55,11 +57,12 @@ def build_nightly_schedule(time_zone: str) -> ScheduleDefinition:
     def nightly_0200(context: ScheduleEvaluationContext) -> Iterator[RunRequest]:
         scheduled_at = context.scheduled_execution_time or datetime.now(UTC)
         scheduled_day = scheduled_at.astimezone(ZoneInfo(time_zone)).date().isoformat()
-        yield RunRequest(
-            run_key=scheduled_day,
-            tags={SCHEDULED_DAY_TAG: scheduled_day, CAUSE_TAG: "the nightly schedule"},
-            partition_key=today_utc().isoformat(),
-        )
+        partition_key = today_utc().isoformat()
+        tags = {SCHEDULED_DAY_TAG: scheduled_day, CAUSE_TAG: "the nightly schedule"}
+        # with the tag, Dagster does not look the partition up as of the scheduled time: a run that is made up on a
+        # later day lands the files of that day
+        tags[_PARTITION_TAG] = partition_key
+        yield RunRequest(run_key=scheduled_day, tags=tags, partition_key=partition_key)
 
     return nightly_0200
 

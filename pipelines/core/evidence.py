@@ -62,11 +62,14 @@ def collect_evidence(
         evidence_rows = evidence_rows.filter(pl.col("person_id").is_in(sorted(people)))
     if record_keys is not None:
         evidence_rows = evidence_rows.join(record_keys, on=record_keys.columns, how="semi", maintain_order="left")
-    skill_count = pl.len().over("source_name", "record_code", "table_name", "mode", "person_id")
-    amount = pl.when(pl.col("amount_unit") == "hours").then(pl.col("amount") / skill_count).otherwise("amount")
+    skill_matches = matches.drop_nulls("skill_id").select("skill_text", "skill_id").unique()
+    skill_matches = skill_matches.with_columns(pl.len().over("skill_text").alias("skill_count"))
+    amount = (
+        pl.when(pl.col("amount_unit") == "hours").then(pl.col("amount") / pl.col("skill_count")).otherwise("amount")
+    )
     evidence = (
         evidence_rows.drop_nulls(("person_id", "skill_text", "occurred_at"))
-        .join(matches.drop_nulls("skill_id").select("skill_text", "skill_id").unique(), on="skill_text")
+        .join(skill_matches, on="skill_text")
         .with_columns(amount.alias("amount"))
     )
     identity_text = pl.concat_str(

@@ -61,7 +61,8 @@ class Company:
         """The nightly run of the next day."""
         self.today += timedelta(days=1)
         at = datetime(self.today.year, self.today.month, self.today.day, 2).astimezone()
-        context = dg.build_schedule_context(instance=self.instance, scheduled_execution_time=at)
+        repository = self.definitions.get_repository_def()
+        context = dg.build_schedule_context(self.instance, at, repository_def=repository)
         tick = self.definitions.resolve_schedule_def(NIGHTLY_SCHEDULE).evaluate_tick(context)
         (request,) = tick.run_requests or []
         return self.execute(
@@ -79,13 +80,17 @@ class Company:
 
     def _evaluate_files(self) -> Iterator[Any]:
         sensor = self.definitions.resolve_sensor_def("landed_files_sensor")
-        tick = sensor.evaluate_tick(dg.build_sensor_context(instance=self.instance, cursor=self.sensor_cursor))
+        tick = sensor.evaluate_tick(
+            dg.build_sensor_context(self.instance, self.sensor_cursor, definitions=self.definitions)
+        )
         self.sensor_cursor = tick.cursor
         for request in tick.run_requests or []:
             yield NIGHTLY_JOB, request.asset_selection, request.asset_check_keys, request.tags, request.partition_key
 
     def _evaluate_conditions(self) -> Iterator[Any]:
-        outcome = dg.evaluate_automation_conditions(self.definitions, self.instance, cursor=self.automation_cursor)
+        outcome = dg.evaluate_automation_conditions(
+            self.definitions, self.instance, dg.AssetSelection.all(), cursor=self.automation_cursor
+        )
         self.automation_cursor = outcome.cursor
         keys = self.definitions.resolve_asset_graph().materializable_asset_keys
         requested = [key for key in keys if outcome.get_num_requested(key)]
@@ -104,7 +109,7 @@ def published_to(root: Path) -> dict[str, str]:
     by_delta = pl.from_arrow(DeltaTable(folder).to_pyarrow_table(columns=["snapshot_id"]))
     assert isinstance(by_delta, pl.DataFrame)
     ((duckdb_snapshot,),) = by_duckdb
-    page = (published / "site" / "run.html").read_text()
+    page = (published / "site" / "index.html").read_text()
     current = current_snapshot(published).snapshot_id
     recorded = Lake(root / "lake").scan(PUBLISH_TARGET).filter(pl.col("way_problem").is_null()).collect()
     return {
