@@ -69,13 +69,13 @@ class AlertState:
 _STATE_ADAPTER = TypeAdapter(AlertState)
 
 
-def read_alert_state(cursor_json: str | None, now: float) -> AlertState:
+def read_alert_state(cursor_json: str | None, now_seconds: float) -> AlertState:
     """The stored state; one that begins now if there is none, or if it has another form."""
-    return parse_cursor(_STATE_ADAPTER, cursor_json, AlertState(now))
+    return parse_cursor(_STATE_ADAPTER, cursor_json, AlertState(now_seconds))
 
 
 def collect_alerts(
-    state: AlertState, issues: Sequence[Issue], now: float, gather_seconds: float
+    state: AlertState, issues: Sequence[Issue], now_seconds: float, gather_seconds: float
 ) -> tuple[AlertState, str | None]:
     """Add issues to those that wait, and write the message if one is due.
 
@@ -84,28 +84,30 @@ def collect_alerts(
     Args:
         state: The stored state.
         issues: What is wrong now.
-        now: The time in seconds.
+        now_seconds: The time in seconds.
         gather_seconds: How long issues are collected after a message.
 
     Returns:
         The state to store, and a message with one line per waiting issue; None if no message is due.
     """
-    recently_sent = {key: sent_at for key, sent_at in state.sent.items() if now - sent_at < REPEAT_SECONDS}
+    recently_sent = {key: sent_at for key, sent_at in state.sent.items() if now_seconds - sent_at < REPEAT_SECONDS}
     waiting = dict(state.waiting)
     for issue in issues:
         if issue.key in waiting or issue.key not in recently_sent:
             _, count = waiting.get(issue.key, ("", 0))
             waiting[issue.key] = (issue.sentence, count + 1)
     state = replace(state, waiting=waiting, sent=recently_sent)
-    if not waiting or now - state.sent_at < gather_seconds:
+    if not waiting or now_seconds - state.sent_at < gather_seconds:
         return state, None
     lines = [sentence if count == 1 else f"{sentence} ({count} times)" for sentence, count in waiting.values()]
     return state, "\n".join(f"• {line}" for line in lines)
 
 
-def mark_sent(state: AlertState, now: float) -> AlertState:
+def mark_sent(state: AlertState, now_seconds: float) -> AlertState:
     """The state after its message was delivered."""
-    return replace(state, waiting={}, sent={**state.sent, **dict.fromkeys(state.waiting, now)}, sent_at=now)
+    return replace(
+        state, waiting={}, sent={**state.sent, **dict.fromkeys(state.waiting, now_seconds)}, sent_at=now_seconds
+    )
 
 
 def find_run_issues(instance: DagsterInstance, since: float) -> list[Issue]:
@@ -192,9 +194,9 @@ def build_alert_sensor(alerts: AlertConfig, company: str, find_issues: Callable[
         "shrunken exports, a refused model.",
     )
     def alert_sensor(context: SensorEvaluationContext) -> SkipReason:
-        now = datetime.now(UTC).timestamp()
-        state = read_alert_state(context.cursor, now)
-        state, reason = send_due_alert(context.instance, state, alerts, company, find_issues, now)
+        now_seconds = datetime.now(UTC).timestamp()
+        state = read_alert_state(context.cursor, now_seconds)
+        state, reason = send_due_alert(context.instance, state, alerts, company, find_issues, now_seconds)
         context.update_cursor(_STATE_ADAPTER.dump_json(state).decode())
         return SkipReason(reason)
 
@@ -207,7 +209,7 @@ def send_due_alert(
     alerts: AlertConfig,
     company: str,
     find_issues: Callable[[], list[Issue]],
-    now: float,
+    now_seconds: float,
 ) -> tuple[AlertState, str]:
     """Examine the runs since the last tick, and send the message that is due.
 
@@ -217,17 +219,17 @@ def send_due_alert(
         alerts: Addresses, and how long issues are collected.
         company: Name of the company, for the title.
         find_issues: Returns further issues.
-        now: The time in seconds.
+        now_seconds: The time in seconds.
 
     Returns:
         The state to store, and what happened in one phrase. A message that was not delivered is tried again next time.
     """
     if not alerts.to:
-        return AlertState(now), "no address: footsteps.yaml names none under `alerts`"
+        return AlertState(now_seconds), "no address: footsteps.yaml names none under `alerts`"
     issues = [*find_run_issues(instance, state.until), *find_issues()]
-    state, message = collect_alerts(replace(state, until=now), issues, now, alerts.gather_minutes * 60)
+    state, message = collect_alerts(replace(state, until=now_seconds), issues, now_seconds, alerts.gather_minutes * 60)
     if message is None:
         return state, "no new issue"
     if not deliver(alerts.to, f"Footsteps at {company}", message):
         return state, "an address could not be reached: it is tried again"
-    return mark_sent(state, now), f"sent {len(state.waiting)} issues to {len(alerts.to)} addresses"
+    return mark_sent(state, now_seconds), f"sent {len(state.waiting)} issues to {len(alerts.to)} addresses"

@@ -46,12 +46,14 @@ def find_issues(settings: Settings, config: Config, now: datetime) -> list[str]:
 def find_fetch_issues(lake: Lake, config: Config) -> list[str]:
     """What the last fetch from each origin of footsteps.yaml could not read or refused, in one sentence each."""
     urls = {target.name: target.options.url for target in list_fetch_targets(config)}
-    last = lake.scan(ORIGIN).collect().to_dicts() if urls else []
+    last_fetches = lake.scan(ORIGIN).collect().to_dicts() if urls else []
     return [
         issue
-        for row in last
-        if urls.get(row["source_name"]) == row["origin_url"]
-        for issue in describe_fetch_issues(row["source_name"], row["origin_url"], row["fetch_problem"], row["refusals"])
+        for fetch_row in last_fetches
+        if urls.get(fetch_row["source_name"]) == fetch_row["origin_url"]
+        for issue in describe_fetch_issues(
+            fetch_row["source_name"], fetch_row["origin_url"], fetch_row["fetch_problem"], fetch_row["refusals"]
+        )
     ]
 
 

@@ -32,16 +32,16 @@ def print_health(data_root: Path | None, config: Path | None, landing: Path | No
         *check_origins(company_config),
         *_find_last_run_issues(settings),
     ]
-    issues = list(dict.fromkeys(issues))  # an origin that could not be read by the last run, and cannot now
+    issues = list(dict.fromkeys(issues))  # an origin can have the same issue in the last run and now
     lake = Lake(settings.lake_path)
     ledger = read_ledger(lake)
     notices = [notice for source in company_config.sources for notice in find_notices(ledger, source.name)]
-    issue_list = "\n".join(f"• {issue}" for issue in issues) or "Nothing is late, refused, failing or shrinking."
-    vanished = describe_recently_vanished(lake, now.date() - timedelta(days=_VANISHED_DAYS))
-    vanished_list = "".join(f"\n  {sentence}" for sentence in vanished)
-    notice_list = "\n".join(["", "Notices:", *(f"• {notice}" for notice in notices)]) if notices else ""
-    document = {"healthy": not issues, "findings": issues, "notices": notices, "vanished": vanished}
-    print_result(document, issue_list + vanished_list + notice_list, as_json)
+    issue_text = "\n".join(f"• {issue}" for issue in issues) or "Nothing is late, refused, failing or shrinking."
+    vanished_sentences = describe_recently_vanished(lake, now.date() - timedelta(days=_VANISHED_DAYS))
+    vanished_text = "".join(f"\n  {sentence}" for sentence in vanished_sentences)
+    notice_text = "\n".join(["", "Notices:", *(f"• {notice}" for notice in notices)]) if notices else ""
+    document = {"healthy": not issues, "findings": issues, "notices": notices, "vanished": vanished_sentences}
+    print_result(document, issue_text + vanished_text + notice_text, as_json)
     if issues:
         raise typer.Exit(1)
 

@@ -22,7 +22,7 @@ _CONFIG_NAME = "footsteps.yaml"
 
 
 def write_config(
-    folder: Path, output: Path | None, data_root: Path | None, day: date, force: bool, as_json: bool
+    folder: Path, output: Path | None, data_root: Path | None, inspection_day: date, force: bool, as_json: bool
 ) -> None:
     """Inspect a folder of exports, write footsteps.yaml for it, and print what was decided and the next command.
 
@@ -30,7 +30,7 @@ def write_config(
         folder: The folder of the exports.
         output: The file to write; None for footsteps.yaml in the data root, or in the working directory without one.
         data_root: The data root; None if each configuration has one of its own.
-        day: The day of the inspection.
+        inspection_day: The day of the inspection.
         force: Whether an existing file is replaced.
         as_json: Whether to print one JSON document.
 
@@ -44,10 +44,10 @@ def write_config(
             f"{target} exists and stays as it is: write to another file with --output, or replace it with --force"
         )
     with stderr_console.status("reading the folder") as status:
-        draft = draft_config(folder.resolve(), day, lambda label: status.update(f"reading {escape(label)}"))
+        draft = draft_config(folder.resolve(), inspection_day, lambda label: status.update(f"reading {escape(label)}"))
     if not draft.sources and not draft.undecided:
-        for file, why in draft.left_out:
-            print_note(escape(f"{file.label}: {why}"))
+        for file, reason in draft.left_out:
+            print_note(escape(f"{file.label}: {reason}"))
         raise CommandFailed(f"no file in {folder} can be read as an export, so nothing is written")
     text = render_config(draft, _name_landing(folder.resolve(), target))
     write_text_atomically(target, text)
@@ -60,8 +60,8 @@ def write_config(
 
 def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        raise CommandFailed(f"{folder} {what}: give the folder with the exports")
+        fault = "is a file" if folder.exists() else "does not exist"
+        raise CommandFailed(f"{folder} {fault}: give the folder with the exports")
     if is_data_root(folder):
         raise CommandFailed(f"{folder} is a data root: give the folder with the exports, such as {folder / 'landing'}")
     if not list_export_files(folder):
@@ -109,16 +109,16 @@ def _to_document(draft: ConfigDraft, target: Path, command: str) -> dict[str, An
             {"files": [file.label for file in table.files], "decide": list(table.proposal.questions)}
             for table in draft.undecided
         ],
-        "left_out": [{"file": file.label, "reason": why} for file, why in draft.left_out],
+        "left_out": [{"file": file.label, "reason": reason} for file, reason in draft.left_out],
         "next": command,
     }
 
 
 def _print_draft(draft: ConfigDraft, target: Path, command: str) -> None:
-    right = ("files", "rows", "set aside", "with a person")
+    count_columns = ("files", "rows", "set aside", "with a person")
     print_table(
         f"{draft.folder.name}: {draft.file_count:,} files, {draft.people_count:,} people in HR",
-        {"source": "left", "read as": "left", **dict.fromkeys(right, "right")},
+        {"source": "left", "read as": "left", **dict.fromkeys(count_columns, "right")},
         [
             [
                 str(source.entry["name"]),
@@ -132,10 +132,10 @@ def _print_draft(draft: ConfigDraft, target: Path, command: str) -> None:
         ],
     )
     for table in draft.undecided:
-        names = ", ".join(file.label for file in table.files)
-        print_note(f"[yellow]to decide:[/yellow] {escape(names)}: {escape('; '.join(table.proposal.questions))}")
-    for file, why in draft.left_out:
-        print_note(f"[yellow]not read:[/yellow] {escape(file.label)}: {escape(why)}")
+        file_names = ", ".join(file.label for file in table.files)
+        print_note(f"[yellow]to decide:[/yellow] {escape(file_names)}: {escape('; '.join(table.proposal.questions))}")
+    for file, reason in draft.left_out:
+        print_note(f"[yellow]not read:[/yellow] {escape(file.label)}: {escape(reason)}")
     checks, decisions = count_marks(draft)
     stdout_console.print(
         f"Written: {target}, with {checks} assumptions marked {CHECK} and {decisions} open questions marked {DECIDE}",

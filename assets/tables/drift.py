@@ -168,7 +168,7 @@ def find_drifted_inputs(
 
 def save_input_profiles(bundle_folder: Path, steps: pl.DataFrame, as_of: date) -> None:
     """Store the distribution of the inputs of a training in the folder of its model bundle."""
-    profiles = {name: profile_column(column) for name, column in select_inputs(steps, as_of).items()}
+    profiles = {input_name: profile_column(values) for input_name, values in select_inputs(steps, as_of).items()}
     write_text_atomically(bundle_folder / PROFILES, write_profiles(profiles))
 
 

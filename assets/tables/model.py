@@ -171,15 +171,15 @@ def rank_candidates(
     candidate_rows = pl.concat(
         [pl.DataFrame(schema=CANDIDATE.schema), eligible_steps, deepening_steps], how="diagonal_relaxed"
     )
-    return candidate_rows.select(pl.col(name).cast(dtype) for name, dtype in CANDIDATE.schema.items())
+    return candidate_rows.select(pl.col(column).cast(dtype) for column, dtype in CANDIDATE.schema.items())
 
 
 def _evaluation_rows(evaluation: Evaluation | None) -> pl.DataFrame:
     if evaluation is None:
         return pl.DataFrame(schema=EVALUATION.schema)
     all_people = {"segment": "all", "people_count": evaluation.n_people_scored}
-    rows = [{**asdict(result), **all_people} for result in evaluation.models]
-    rows += [{**asdict(result), "people_count": result.n_cases} for result in evaluation.segments]
+    rows = [{**asdict(model_result), **all_people} for model_result in evaluation.models]
+    rows += [{**asdict(model_result), "people_count": model_result.n_cases} for model_result in evaluation.segments]
     return pl.DataFrame(
         [{column: row.get(column) for column in EVALUATION.column_names} for row in rows], schema=EVALUATION.schema
     )
@@ -188,6 +188,6 @@ def _evaluation_rows(evaluation: Evaluation | None) -> pl.DataFrame:
 def _render_markdown(evaluation_rows: pl.DataFrame) -> str:
     table_lines = ["| model | segment | people | HR@10 | NDCG@10 | MRR |", "|---|---|---:|---:|---:|---:|"]
     for row in evaluation_rows.to_dicts():
-        metrics = " | ".join("–" if row[name] is None else f"{row[name]:.3f}" for name in _SHOWN_METRICS)
+        metrics = " | ".join("–" if row[metric] is None else f"{row[metric]:.3f}" for metric in _SHOWN_METRICS)
         table_lines.append(f"| {row['model']} | {row['segment']} | {row['people_count']:,} | {metrics} |")
     return "\n".join(table_lines)
