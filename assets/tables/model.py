@@ -74,7 +74,7 @@ def ranker(run: AssetRun) -> Results:
     if outcome.was_trained:
         save_input_profiles(models_folder / training_input.training_version.model_version, reached_steps, as_of)
     training_decision, promotion_decision = outcome.training_decision, outcome.promotion_decision
-    run.log.info(f"{'trained' if outcome.was_trained else 'not trained'}: {training_decision.why}")
+    run.log.info(f"{'trained' if outcome.was_trained else 'not trained'}: {training_decision.reason}")
     card = json.dumps(to_stored_dict(outcome.card), sort_keys=True, default=str)
     yield run.materialize(
         MODEL_CARD,
@@ -82,8 +82,8 @@ def ranker(run: AssetRun) -> Results:
         {
             "model_version": outcome.model_version,
             "card": MetadataValue.md(render_model_card(outcome.card)),
-            "training": training_decision.why,
-            "promotion": promotion_decision.why,
+            "training": training_decision.reason,
+            "promotion": promotion_decision.reason,
         },
     )
     evaluation_rows = _evaluation_rows(outcome.evaluation) if outcome.was_trained else run.tables.read(EVALUATION)
@@ -95,9 +95,9 @@ def ranker(run: AssetRun) -> Results:
         passed=promotion_decision.is_yes and outcome.refusal is None,
         severity=AssetCheckSeverity.WARN,
         description=". ".join(
-            filter(None, (outcome.refusal, f"{outcome.model_version} {usage}: {promotion_decision.why}"))
+            filter(None, (outcome.refusal, f"{outcome.model_version} {usage}: {promotion_decision.reason}"))
         ),
-        metadata={"training": training_decision.why, "was_trained": outcome.was_trained},
+        metadata={"training": training_decision.reason, "was_trained": outcome.was_trained},
     )
 
 

@@ -192,7 +192,9 @@ def add_relative_probability(steps: pl.DataFrame) -> pl.DataFrame:
 def add_score(steps: pl.DataFrame, weights: ScoreWeights, preferences: pl.DataFrame) -> pl.DataFrame:
     """Add `score` and its parts to steps with `relative` and the motives; see `blend`."""
     weighted_terms = {"probability": ("relative", pl.lit(weights.probability))}
-    weighted_terms |= {name: (name, pl.col(f"{name}_weight").fill_null(getattr(weights, name))) for name in MOTIVES}
+    weighted_terms |= {
+        motive: (motive, pl.col(f"{motive}_weight").fill_null(getattr(weights, motive))) for motive in MOTIVES
+    }
     total_weight = pl.sum_horizontal(
         pl.when(pl.col(column).is_not_null()).then(weight).otherwise(0.0) for column, weight in weighted_terms.values()
     )
@@ -203,7 +205,7 @@ def add_score(steps: pl.DataFrame, weights: ScoreWeights, preferences: pl.DataFr
             for term, (column, weight) in weighted_terms.items()
         )
         .with_columns(pl.sum_horizontal(f"part_{term}" for term in weighted_terms).alias("score"))
-        .drop("relative", *(f"{name}_weight" for name in MOTIVES))
+        .drop("relative", *(f"{motive}_weight" for motive in MOTIVES))
     )
 
 
