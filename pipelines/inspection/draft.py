@@ -106,12 +106,12 @@ def draft_config(folder: Path, day: date, progress: Callable[[str], None] = lamb
     left_out = [(file, "its name has signs that are no text: rename it") for file in files if not file.has_usable_name]
     reasons = [why_no_table(candidate, company) for candidate in others]
     left_out += [
-        (file, why)
-        for candidate, why in zip(others, reasons, strict=True)
-        if why is not None
+        (file, reason)
+        for candidate, reason in zip(others, reasons, strict=True)
+        if reason is not None
         for file in (candidate.file, *candidate.unread)
     ]
-    tables = group_own_tables([candidate for candidate, why in zip(others, reasons, strict=True) if why is None])
+    tables = group_own_tables([candidate for candidate, reason in zip(others, reasons, strict=True) if reason is None])
     if people.is_empty():
         people = list_people(_read_people(folder, tables, company, day))
         company = _describe_company(people, exports, taxonomy)

@@ -48,18 +48,18 @@ def settle_forms(folder: Path, file: ExportFile, system: str, day: date, options
         return reading
     option = reading.unproven.option
     if option == "scale":
-        scaled_options, why = _declare_scale(folder, file, reading), "its lowest and highest value: check it"
+        scaled_options, reason = _declare_scale(folder, file, reading), "its lowest and highest value: check it"
         settled_reading = None if scaled_options is None else settle_forms(folder, file, system, day, scaled_options)
     else:
         ways = [
             settle_forms(folder, file, system, day, replace(options, **{option: choice})) for choice in _CHOICES[option]
         ]
-        settled_reading, why = _choose_way(option, ways, day)
+        settled_reading, reason = _choose_way(option, ways, day)
     if settled_reading is None:
         return reading
     return replace(
         settled_reading,
-        settled=(f"{_describe_option(option, settled_reading.options)}, by {why}", *settled_reading.settled),
+        settled=(f"{_describe_option(option, settled_reading.options)}, by {reason}", *settled_reading.settled),
     )
 
 

@@ -236,7 +236,9 @@ def _build_source(
     if proposal is not None:
         source_entry["mapping"] = {**proposal.mapping, **source_entry.get("mapping", {})}
         notes_by_column = {
-            proposed_field.destination: proposed_field.why if proposed_field.is_sure else f"CHECK {proposed_field.why}"
+            proposed_field.destination: proposed_field.reason
+            if proposed_field.is_sure
+            else f"CHECK {proposed_field.reason}"
             for proposed_field in proposal.fields
         }
     return DraftSource(source_entry, notes_by_column, file_count, readings, matched, comments, questions)

@@ -47,7 +47,7 @@ def test_columns_of_a_company_without_hr_are_found_by_their_names() -> None:
         "worked_at": "Datum",
         "worked_hours": "Stunden",
     }
-    assert "no HR export" in proposal.fields[0].why
+    assert "no HR export" in proposal.fields[0].reason
 
 
 def test_an_address_and_a_number_of_the_same_person_are_both_keys() -> None:
