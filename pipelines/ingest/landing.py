@@ -234,11 +234,11 @@ def _read_file(landing: LandingContext, source: SourceConfig, new_file: _NewFile
         return replace(refused_file, reason=f"{path.name} {describe_broken_end(error)}")
 
 
-def _conclude(landing: LandingContext, source: SourceConfig, new_file: _NewFile, landed: LandedFile) -> LandedFile:
+def _conclude(landing: LandingContext, source: SourceConfig, new_file: _NewFile, landed_file: LandedFile) -> LandedFile:
     """Record the outcome of a file that was read; a refusal only if the ledger does not hold it yet."""
-    if landed.status == "landed" or landed.reason not in new_file.attempts["delivery_reason"].to_list():
-        _record(landing, source, landed, new_file.number)
-    return landed
+    if landed_file.status == "landed" or landed_file.reason not in new_file.attempts["delivery_reason"].to_list():
+        _record(landing, source, landed_file, new_file.number)
+    return landed_file
 
 
 def _store(landing: LandingContext, source: SourceConfig, new_file: _NewFile, export: Export) -> LandedFile:
@@ -285,15 +285,19 @@ def _find_empty_measures(
 
 
 def _check_row_count(
-    landing: LandingContext, source: SourceConfig, landed: LandedFile, good_count: int, earlier_landings: pl.DataFrame
+    landing: LandingContext,
+    source: SourceConfig,
+    landed_file: LandedFile,
+    good_count: int,
+    earlier_landings: pl.DataFrame,
 ) -> None:
     """Refuse a full export with far fewer good rows than the same content before, or else than the last full export."""
-    if landing.allow_row_count_drop or not _is_full_export(source, landed):
+    if landing.allow_row_count_drop or not _is_full_export(source, landed_file):
         return
     if not earlier_landings.height:
         earlier_landings = current_deliveries(landing.lake, source).filter(is_full_delivery(source))
-        if landed.is_full is not None and source.member is None:
-            earlier_landings = earlier_landings.filter(pl.col("file_name") == landed.file_name)
+        if landed_file.is_full is not None and source.member is None:
+            earlier_landings = earlier_landings.filter(pl.col("file_name") == landed_file.file_name)
     last_count = int(earlier_landings["good_count"][-1]) if earlier_landings.height else 0
     if good_count < source.floor_share * last_count:
         raise ExportRefused(
@@ -302,42 +306,44 @@ def _check_row_count(
         )
 
 
-def _record(landing: LandingContext, source: SourceConfig, landed: LandedFile, delivery_number: int) -> None:
+def _record(landing: LandingContext, source: SourceConfig, landed_file: LandedFile, delivery_number: int) -> None:
     """Append a row to the ledger."""
     ledger_row = pl.DataFrame(
         {
             "delivery_number": [delivery_number],
             "source_name": [source.name],
             "system_name": [source.system],
-            "file_name": [landed.file_name],
-            "file_sha256": [landed.file_sha256],
+            "file_name": [landed_file.file_name],
+            "file_sha256": [landed_file.file_sha256],
             "mapping_code": [source.mapping_code],
             "delivered_date": [landing.day],
             "landed_at": [landing.landed_at],
-            "delivery_status": [landed.status],
-            "delivery_reason": [landed.reason],
-            "good_count": [landed.good_count],
-            "bad_count": [landed.bad_count],
-            "columns_left_out": [list(landed.columns_left_out)],
-            "is_whole": [landed.is_full],
-            "read_count": [landed.read_count],
-            "passed_over": [[{"why": why, "count": count} for why, count in landed.passed_over.items()]],
-            "unknown_words": [[{"why": word.sentence, "count": word.count} for word in landed.unknown_words]],
-            "file_notes": [list(landed.file_notes)],
-            "empty_measures": [list(landed.empty_measures)],
+            "delivery_status": [landed_file.status],
+            "delivery_reason": [landed_file.reason],
+            "good_count": [landed_file.good_count],
+            "bad_count": [landed_file.bad_count],
+            "columns_left_out": [list(landed_file.columns_left_out)],
+            "is_whole": [landed_file.is_full],
+            "read_count": [landed_file.read_count],
+            "passed_over": [[{"why": why, "count": count} for why, count in landed_file.passed_over.items()]],
+            "unknown_words": [[{"why": word.sentence, "count": word.count} for word in landed_file.unknown_words]],
+            "file_notes": [list(landed_file.file_notes)],
+            "empty_measures": [list(landed_file.empty_measures)],
         },
         schema=DELIVERY.schema,
     )
     landing.lake.merge(DELIVERY, ledger_row, ledger_row.select("delivery_number"))
 
 
-def _is_full_export(source: SourceConfig, landed: LandedFile) -> bool:
-    return source.delivery == "full" if landed.is_full is None else landed.is_full
+def _is_full_export(source: SourceConfig, landed_file: LandedFile) -> bool:
+    return source.delivery == "full" if landed_file.is_full is None else landed_file.is_full
 
 
-def _read_deliveries(lake: Lake, landed: LandedFile) -> pl.DataFrame:
+def _read_deliveries(lake: Lake, landed_file: LandedFile) -> pl.DataFrame:
     """The rows of the ledger with this source and file content, under any mapping and with any outcome."""
-    is_same_content = (pl.col("source_name") == landed.source_name) & (pl.col("file_sha256") == landed.file_sha256)
+    is_same_content = (pl.col("source_name") == landed_file.source_name) & (
+        pl.col("file_sha256") == landed_file.file_sha256
+    )
     return read_ledger(lake).filter(is_same_content)
 
 

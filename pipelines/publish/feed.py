@@ -80,38 +80,38 @@ def publish_feed(snapshot: Snapshot, source: str, published_at: datetime) -> int
     return changes.height
 
 
-def list_outbox_files(published: Path) -> list[OutboxFile]:
+def list_outbox_files(published_folder: Path) -> list[OutboxFile]:
     """List the files of the outbox in order.
 
     Args:
-        published: The folder of everything that is published.
+        published_folder: The folder of everything that is published.
 
     Returns:
         One entry per file.
     """
     files = []
-    for path in sorted((published / FEED_FOLDER).glob("*.jsonl")):
+    for path in sorted((published_folder / FEED_FOLDER).glob("*.jsonl")):
         file_number, first_event, last_event, snapshot_id = path.stem.split("-", 3)
         files.append(OutboxFile(path, int(file_number), int(first_event), int(last_event), snapshot_id))
     return files
 
 
-def read_feed(published: Path, after: int = 0, limit: int | None = None) -> Iterator[dict[str, Any]]:
+def read_feed(published_folder: Path, after: int = 0, limit: int | None = None) -> Iterator[dict[str, Any]]:
     """Read the events behind a cursor.
 
     Args:
-        published: The folder of everything that is published.
+        published_folder: The folder of everything that is published.
         after: The cursor: the `sequence` of the last event that was read, 0 before the first.
         limit: Number of events at most; all if None.
 
     Returns:
         Events as CloudEvents, in order. The next cursor is the `sequence` of the last one.
     """
-    return islice(_read_events(published, after), limit)
+    return islice(_read_events(published_folder, after), limit)
 
 
-def _read_events(published: Path, after: int) -> Iterator[dict[str, Any]]:
-    for file in list_outbox_files(published):
+def _read_events(published_folder: Path, after: int) -> Iterator[dict[str, Any]]:
+    for file in list_outbox_files(published_folder):
         if file.last > after:
             with file.path.open(encoding="utf-8") as lines:
                 yield from map(json.loads, islice(lines, max(0, after - file.first + 1), None))

@@ -63,11 +63,11 @@ def push_publication(snapshot: Snapshot, options: ObjectStoreOptions) -> int:
     return sent_bytes
 
 
-def fetch_publication(published: Path, options: ObjectStoreOptions) -> Snapshot:
+def fetch_publication(published_folder: Path, options: ObjectStoreOptions) -> Snapshot:
     """Copy the bucket's current snapshot into a folder; the folder's pointer is replaced last.
 
     Args:
-        published: The folder of everything that is published.
+        published_folder: The folder of everything that is published.
         options: Address of the bucket.
 
     Returns:
@@ -77,8 +77,8 @@ def fetch_publication(published: Path, options: ObjectStoreOptions) -> Snapshot:
     manifest_path = _read_json(store, folder / POINTER)["manifest"]
     manifest = _read_json(store, folder / manifest_path)
     for path in (*(table["path"] for table in manifest["tables"]), manifest_path, POINTER):
-        _fetch(store, folder / path, published / path)
-    return current_snapshot(published)
+        _fetch(store, folder / path, published_folder / path)
+    return current_snapshot(published_folder)
 
 
 def push_lake(lake: Path, options: ObjectStoreOptions) -> int:

@@ -332,9 +332,9 @@ def _headers_wanted(adapter: Adapter, options: SourceOptions) -> set[str]:
     return {normalize_header(header) for header in headers}
 
 
-def _scan_rows(shape: ShapeMap, table: TextTable) -> pl.LazyFrame:
+def _scan_rows(shape_map: ShapeMap, table: TextTable) -> pl.LazyFrame:
     """Return the columns that a shape reads, with the reason for which a row is passed over."""
-    headers = headers_read_by(shape)
+    headers = headers_read_by(shape_map)
     columns = dict.fromkeys(column for header in headers for column in frame_columns(header, table))
-    rows = add_undecided_words(add_reasons(scan_cells(table, tuple(columns)), shape, table), shape, table)
-    return rows.cache() if shape.pass_over or shape.counts_empty else rows
+    rows = add_undecided_words(add_reasons(scan_cells(table, tuple(columns)), shape_map, table), shape_map, table)
+    return rows.cache() if shape_map.pass_over or shape_map.counts_empty else rows

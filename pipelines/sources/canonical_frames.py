@@ -58,25 +58,25 @@ def empty_frame(shape: CanonicalSchemaName) -> pl.LazyFrame:
     )
 
 
-def is_hashed(shape: ShapeMap) -> bool:
+def is_hashed(shape_map: ShapeMap) -> bool:
     """Return whether a record of the shape is identified by the hash of its row, as the system gives no id."""
-    return "record_code" in CANONICAL_SCHEMAS[shape.shape].columns and not any(
-        field_map.destination == "record_code" and field_map.is_mapped for field_map in shape.fields
+    return "record_code" in CANONICAL_SCHEMAS[shape_map.shape].columns and not any(
+        field_map.destination == "record_code" and field_map.is_mapped for field_map in shape_map.fields
     )
 
 
-def scan_texts(shape: ShapeMap, rows: pl.LazyFrame, table: TextTable) -> pl.LazyFrame:
+def scan_texts(shape_map: ShapeMap, rows: pl.LazyFrame, table: TextTable) -> pl.LazyFrame:
     """Return the texts of a shape, one row per row: `row_number`, `text:column`, and what else a field is cast from.
 
     Args:
-        shape: The map, fitted to the file.
+        shape_map: The map, fitted to the file.
         rows: The rows that the shape reads, with every column of its headers.
         table: The file.
     """
-    variants_by_field = _variants_by_field(shape)
+    variants_by_field = _variants_by_field(shape_map)
     # which variant is chosen is a column of its own: inside each text it would be computed again
     chosen_by_destination = {
-        destination: choose_variant(variants, shape, table)
+        destination: choose_variant(variants, shape_map, table)
         for destination, variants in variants_by_field.items()
         if len(variants) > 1 or variants[0].is_conditional
     }
@@ -84,18 +84,19 @@ def scan_texts(shape: ShapeMap, rows: pl.LazyFrame, table: TextTable) -> pl.Lazy
         **{f"{_CHOSEN}{destination}": variant for destination, variant in chosen_by_destination.items()}
     )
     return rows.select(
-        ROW_NUMBER, *(text for variants in variants_by_field.values() for text in _field_texts(variants, shape, table))
+        ROW_NUMBER,
+        *(text for variants in variants_by_field.values() for text in _field_texts(variants, shape_map, table)),
     )
 
 
-def read_texts(shape: ShapeMap, texts: pl.LazyFrame) -> ShapeTexts:
+def read_texts(shape_map: ShapeMap, texts: pl.LazyFrame) -> ShapeTexts:
     """Return the texts of a shape with a sample of them.
 
     Args:
-        shape: The map, fitted to the file.
+        shape_map: The map, fitted to the file.
         texts: What `scan_texts` returns.
     """
-    return ShapeTexts(shape, _variants_by_field(shape), texts, texts.head(SAMPLE_ROWS).collect())
+    return ShapeTexts(shape_map, _variants_by_field(shape_map), texts, texts.head(SAMPLE_ROWS).collect())
 
 
 def prove_forms(
@@ -121,22 +122,22 @@ def prove_forms(
     return [{column.name: next(proven_transforms) for column in shape_columns} for shape_columns in columns_by_shape]
 
 
-def fill_shape(shape: ShapeTexts, transforms: Mapping[str, Transform], options: SourceOptions) -> pl.LazyFrame:
+def fill_shape(shape_texts: ShapeTexts, transforms: Mapping[str, Transform], options: SourceOptions) -> pl.LazyFrame:
     """Return the frame of a shape.
 
     Args:
-        shape: Its texts.
+        shape_texts: Its texts.
         transforms: The transform of each column of text.
         options: Options of the source.
 
     Returns:
         One row per row: `row_number`, every column of the shape with its type, and `text:column` with its text.
     """
-    columns = CANONICAL_SCHEMAS[shape.shape.shape].columns
+    columns = CANONICAL_SCHEMAS[shape_texts.shape.shape].columns
 
     def cast(column: str) -> pl.Expr:
         lowest, highest = (pl.col(f"{column}:{end}") if f"{column}:{end}" in transforms else None for end in _ENDS)
-        sample = shape.sample[column].drop_nulls()
+        sample = shape_texts.sample[column].drop_nulls()
         value = cast_text(pl.col(column), transforms[column], options.time_zone, sample, lowest, highest)
         if f"{column}:began" not in transforms:
             return value
@@ -145,34 +146,36 @@ def fill_shape(shape: ShapeTexts, transforms: Mapping[str, Transform], options: 
         )
         return hours_between(value, pl.col(column), *moments)
 
-    missing_columns = [column for column in columns if column not in shape.fields]
-    typed_rows = shape.texts.with_columns(
+    missing_columns = [column for column in columns if column not in shape_texts.fields]
+    typed_rows = shape_texts.texts.with_columns(
         *(
             pl.coalesce(cast(text_column) for text_column in _text_columns(variants))
             .cast(COLUMNS[column].dtype)
             .alias(column)
-            for column, variants in shape.fields.items()
+            for column, variants in shape_texts.fields.items()
         ),
         *(pl.lit(None, COLUMNS[column].dtype).alias(column) for column in missing_columns),
         *(pl.lit(None, pl.String).alias(f"text:{column}") for column in missing_columns),
     )
-    if is_hashed(shape.shape):
+    if is_hashed(shape_texts.shape):
         # The hash is of the mapped text, in the alphabetical order of the columns; a state is made of these texts.
-        destinations = {field_map.destination for field_map in shape.shape.fields if field_map.headers} - {"state_code"}
+        destinations = {field_map.destination for field_map in shape_texts.shape.fields if field_map.headers} - {
+            "state_code"
+        }
         mapped_columns = sorted(f"text:{destination}" for destination in destinations)
         row_text = pl.concat_str((pl.col(column).fill_null("\x00") for column in mapped_columns), separator="\x1f")
         typed_rows = typed_rows.with_columns(hash_texts(row_text).alias("record_code"))
     return typed_rows.select(ROW_NUMBER, *columns, *(f"text:{column}" for column in columns)).cache()
 
 
-def _variants_by_field(shape: ShapeMap) -> dict[str, list[FieldMap]]:
+def _variants_by_field(shape_map: ShapeMap) -> dict[str, list[FieldMap]]:
     variants_by_field: dict[str, list[FieldMap]] = {}
-    for field_map in shape.fields:
+    for field_map in shape_map.fields:
         variants_by_field.setdefault(field_map.destination, []).append(field_map)
     return variants_by_field
 
 
-def _field_texts(variants: Sequence[FieldMap], shape: ShapeMap, table: TextTable) -> list[pl.Expr]:
+def _field_texts(variants: Sequence[FieldMap], shape_map: ShapeMap, table: TextTable) -> list[pl.Expr]:
     """Return the text of a field, and per variant its text, its ends and its moments if they are cast differently."""
     chosen_position = pl.col(f"{_CHOSEN}{variants[0].destination}")
 
@@ -180,7 +183,7 @@ def _field_texts(variants: Sequence[FieldMap], shape: ShapeMap, table: TextTable
         is_only = len(variants) == 1 and not variants[0].is_conditional
         return text if is_only else pl.when(chosen_position == position).then(text)
 
-    texts = [if_chosen(i, field_text(field_map, shape, table)) for i, field_map in enumerate(variants)]
+    texts = [if_chosen(i, field_text(field_map, shape_map, table)) for i, field_map in enumerate(variants)]
     text_columns = _text_columns(variants)
     separate_texts = (
         [text.alias(column) for text, column in zip(texts, text_columns, strict=True)] if len(text_columns) > 1 else []
@@ -208,15 +211,15 @@ def _text_columns(variants: Sequence[FieldMap]) -> list[str]:
     )
 
 
-def _text_columns_to_prove(shape: ShapeTexts, options: SourceOptions) -> list[TextColumn]:
+def _text_columns_to_prove(shape_texts: ShapeTexts, options: SourceOptions) -> list[TextColumn]:
     text_columns = []
 
     def add(column: str, headers: tuple[str, ...], destination: str, transform: Transform) -> None:
-        cells = shape.sample[column].drop_nulls()
-        is_complete = shape.sample.height < SAMPLE_ROWS
-        text_columns.append(TextColumn(column, shape.texts, cells, is_complete, headers, destination, transform))
+        cells = shape_texts.sample[column].drop_nulls()
+        is_complete = shape_texts.sample.height < SAMPLE_ROWS
+        text_columns.append(TextColumn(column, shape_texts.texts, cells, is_complete, headers, destination, transform))
 
-    for destination, variants in shape.fields.items():
+    for destination, variants in shape_texts.fields.items():
         column_names = _text_columns(variants)
         variant_groups = [[variant] for variant in variants] if len(column_names) > 1 else [variants]
         for column, grouped_variants in zip(column_names, variant_groups, strict=True):

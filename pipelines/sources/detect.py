@@ -137,48 +137,48 @@ def suggest_source_block(path: Path) -> str:
     return "\n".join([*lines, "sources:", *(f"  {line}" for line in text.splitlines()), ""])
 
 
-def _match(adapter: Adapter, shape: ShapeMap, table: TextTable) -> SystemMatch | None:
-    first_headers = dict.fromkeys(field_map.headers[0] for field_map in shape.fields if field_map.headers)
-    signature = shape.signature or adapter.signature or tuple(first_headers)
+def _match(adapter: Adapter, shape_map: ShapeMap, table: TextTable) -> SystemMatch | None:
+    first_headers = dict.fromkeys(field_map.headers[0] for field_map in shape_map.fields if field_map.headers)
+    signature = shape_map.signature or adapter.signature or tuple(first_headers)
     # The parent of a nested member counts as present.
     present = {*table.columns, *(header.split(".")[0] for header in table.columns)}
     matching = tuple(header for header in signature if table.key(header) in present)
-    mapped = [field_map for field_map in shape.fields if has_header(field_map, table)]
+    mapped = [field_map for field_map in shape_map.fields if has_header(field_map, table)]
     if not matching and not mapped:
         return None
     filled = {field_map.destination for field_map in mapped}
     missing = tuple(
         " or ".join(field_map.headers)
-        for field_map in shape.fields
+        for field_map in shape_map.fields
         if field_map.required and field_map.headers and field_map.destination not in filled
     )
-    if not missing and not _has_measure(shape, table):
-        missing += (" or ".join(header for field_map in _measures(shape) for header in field_map.headers),)
-    read = {table.key(header) for header in headers_read_by(shape)}
+    if not missing and not _has_measure(shape_map, table):
+        missing += (" or ".join(header for field_map in _measures(shape_map) for header in field_map.headers),)
+    read = {table.key(header) for header in headers_read_by(shape_map)}
     signature_share = len(matching) / max(len(signature), 1)
-    filled_share = len(filled) / max(len({field_map.destination for field_map in shape.fields}), 1)
+    filled_share = len(filled) / max(len({field_map.destination for field_map in shape_map.fields}), 1)
     read_share = len(read & set(table.columns)) / max(len(table.columns), 1)
     score = max(0.7 * signature_share + 0.3 * filled_share, 0.7 * filled_share + 0.3 * read_share)
     marks = f" ({', '.join(matching)})" if matching else ""
     why = (
         f"{adapter.title}: has {len(matching)} of {len(signature)} columns that mark it{marks} and fills "
-        f"{len(mapped)} columns of {shape.shape}"
+        f"{len(mapped)} columns of {shape_map.shape}"
     )
     for headers in missing:
         why += f"; lacks {headers}, nearest: {nearest_names(headers.split(' or ')[0], table.headers)}"
-    return SystemMatch(adapter.system, shape.shape, round(score * 0.5 ** len(missing), 3), matching, missing, why)
+    return SystemMatch(adapter.system, shape_map.shape, round(score * 0.5 ** len(missing), 3), matching, missing, why)
 
 
-def _measures(shape: ShapeMap) -> list[FieldMap]:
+def _measures(shape_map: ShapeMap) -> list[FieldMap]:
     """Return the field maps of what a record of the shape measures."""
-    measure = CANONICAL_SCHEMAS[shape.shape].measure
-    return [field_map for field_map in shape.fields if field_map.destination == measure]
+    measure = CANONICAL_SCHEMAS[shape_map.shape].measure
+    return [field_map for field_map in shape_map.fields if field_map.destination == measure]
 
 
-def _has_measure(shape: ShapeMap, table: TextTable) -> bool:
+def _has_measure(shape_map: ShapeMap, table: TextTable) -> bool:
     """Return whether the file fills the measure of the shape, if the shape map reads one from headers."""
-    measures = _measures(shape)
-    if not any(field_map.headers for field_map in measures) or unpivoted_headers(table, shape.unpivot):
+    measures = _measures(shape_map)
+    if not any(field_map.headers for field_map in measures) or unpivoted_headers(table, shape_map.unpivot):
         return True
     return any(
         field_map.constant is not None

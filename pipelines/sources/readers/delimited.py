@@ -41,7 +41,7 @@ BACKGROUND_CHECK_BYTES = 32 << 20
 
 
 def read_delimited(
-    opened: OpenedFile,
+    opened_file: OpenedFile,
     name: str,
     delimiter: str | None = None,
     skip_after_header: int = 0,
@@ -51,7 +51,7 @@ def read_delimited(
     """Read delimited text.
 
     Args:
-        opened: The file.
+        opened_file: The file.
         name: Name of the file, for messages.
         delimiter: Delimiter that the source declares; None to detect it.
         skip_after_header: Number of further header rows below the first.
@@ -65,24 +65,24 @@ def read_delimited(
     Raises:
         ExportRefused: If the file has no header row or ends inside an open quote.
     """
-    delimiter, headers = _read_header(opened, name, delimiter)
-    skipped = 0 if row_matches(headers, _second_row(opened, delimiter), skip_unless) else skip_after_header
+    delimiter, headers = _read_header(opened_file, name, delimiter)
+    skipped = 0 if row_matches(headers, _second_row(opened_file, delimiter), skip_unless) else skip_after_header
     names = tuple(f"c{i}" for i in range(len(headers)))
-    in_place = _scan_in_place(opened, names, delimiter, 1 + skipped)
+    in_place = _scan_in_place(opened_file, names, delimiter, 1 + skipped)
     table = TextTable(
         headers,
         columns_by_header(headers),
         lambda _: in_place,
         NO_MALFORMED_ROWS,
-        opened.encoding,
+        opened_file.encoding,
         delimiter,
-        byte_count=opened.path.stat().st_size,
+        byte_count=opened_file.path.stat().st_size,
     )
-    if check_while_reading and opened.path.stat().st_size > BACKGROUND_CHECK_BYTES:
-        return replace(table, is_regular=_survey_in_background(opened, delimiter, headers))
-    is_regular, line_count = _survey_rows(opened, delimiter, headers)
+    if check_while_reading and opened_file.path.stat().st_size > BACKGROUND_CHECK_BYTES:
+        return replace(table, is_regular=_survey_in_background(opened_file, delimiter, headers))
+    is_regular, line_count = _survey_rows(opened_file, delimiter, headers)
     row_count = max(line_count - 1 - skipped, 0)
-    if not is_regular and _ends_in_open_quote(opened, delimiter):
+    if not is_regular and _ends_in_open_quote(opened_file, delimiter):
         raise ExportRefused(
             f"{name} is cut off: its last row, after {row_count} complete ones, ends inside an open quote; "
             "export it again"
@@ -90,7 +90,7 @@ def read_delimited(
     if is_regular and row_count:
         return replace(table, row_count=row_count)
     try:
-        good, malformed, row_count = _rewrite(opened, delimiter, headers, names, skipped)
+        good, malformed, row_count = _rewrite(opened_file, delimiter, headers, names, skipped)
     except csv.Error:
         raise ExportRefused(
             f"{name} has a field of more than {MAX_FIELD_BYTES} bytes, most likely a quote that is never closed: "
@@ -99,9 +99,9 @@ def read_delimited(
     return replace(table, scan=lambda _: good, malformed=malformed, row_count=row_count)
 
 
-def _read_header(opened: OpenedFile, name: str, delimiter: str | None) -> tuple[str, tuple[str, ...]]:
+def _read_header(opened_file: OpenedFile, name: str, delimiter: str | None) -> tuple[str, tuple[str, ...]]:
     """Return the delimiter and the headers; the delimiter is detected if the source declares none."""
-    header_row = _first_record(opened)
+    header_row = _first_record(opened_file)
     delimiter = delimiter or _detect_delimiter(header_row, name)
     csv.field_size_limit(MAX_FIELD_BYTES)
     try:
@@ -113,17 +113,17 @@ def _read_header(opened: OpenedFile, name: str, delimiter: str | None) -> tuple[
     return delimiter, headers
 
 
-def _survey_in_background(opened: OpenedFile, delimiter: str, headers: Sequence[str]) -> Callable[[], bool]:
+def _survey_in_background(opened_file: OpenedFile, delimiter: str, headers: Sequence[str]) -> Callable[[], bool]:
     """Start the survey in a thread; return a function that waits for it and returns whether the file is regular."""
     executor = ThreadPoolExecutor(1, thread_name_prefix="survey")
-    survey = executor.submit(_survey_rows, opened, delimiter, headers)
+    survey = executor.submit(_survey_rows, opened_file, delimiter, headers)
     executor.shutdown(wait=False)
     return lambda: survey.result()[0]
 
 
-def _first_record(opened: OpenedFile) -> str:
+def _first_record(opened_file: OpenedFile) -> str:
     record = b""
-    with opened.open() as handle:
+    with opened_file.open() as handle:
         for line in islice(handle, MAX_HEADER_LINES):
             record += line
             if record.count(b'"') % 2 == 0 and record.decode("utf-8", "replace").strip():
@@ -131,8 +131,8 @@ def _first_record(opened: OpenedFile) -> str:
     return record.decode("utf-8", "replace").strip("\r\n")
 
 
-def _second_row(opened: OpenedFile, delimiter: str) -> list[str]:
-    with opened.open() as handle:
+def _second_row(opened_file: OpenedFile, delimiter: str) -> list[str]:
+    with opened_file.open() as handle:
         start = handle.read(CHUNK_BYTES).decode("utf-8", "replace")
     try:
         rows = filter(any, csv.reader(io.StringIO(start, newline=""), delimiter=delimiter))
@@ -154,7 +154,7 @@ def _detect_delimiter(header_row: str, name: str) -> str:
     return ","
 
 
-def _survey_rows(opened: OpenedFile, delimiter: str, headers: Sequence[str]) -> tuple[bool, int]:
+def _survey_rows(opened_file: OpenedFile, delimiter: str, headers: Sequence[str]) -> tuple[bool, int]:
     """Return whether all rows are as wide as the header, none is the header again, and quotes only open or close
     fields; and the number of rows.
 
@@ -166,7 +166,7 @@ def _survey_rows(opened: OpenedFile, delimiter: str, headers: Sequence[str]) -> 
     row_marks = separator * (len(headers) - 1) + b"\n"
     header_starts, header_count = _header_starts(headers, delimiter), 0
     is_regular, is_open, row_count, rest, quoted_bytes = True, False, 0, b"", 0
-    for block in _blocks_of_lines(opened):
+    for block in _blocks_of_lines(opened_file):
         quoted_bytes = quoted_bytes + len(block) if is_open and b'"' not in block else 0
         if len(block) > MAX_FIELD_BYTES or quoted_bytes > MAX_FIELD_BYTES:
             return False, row_count
@@ -210,10 +210,10 @@ def _has_proper_quotes(block: bytes, separator: bytes, is_open: bool) -> bool:
     return bool(np.isin(before, field_ends).all() and (np.isin(after, field_ends) | ends_line).all())
 
 
-def _blocks_of_lines(opened: OpenedFile) -> Iterator[bytes]:
+def _blocks_of_lines(opened_file: OpenedFile) -> Iterator[bytes]:
     """Return blocks of complete lines; the last block is an incomplete line if it exceeds the longest field."""
     rest = b""
-    for chunk in opened.chunks():
+    for chunk in opened_file.chunks():
         cut = chunk.rfind(b"\n") + 1
         if cut:
             yield rest + chunk[:cut]
@@ -224,13 +224,13 @@ def _blocks_of_lines(opened: OpenedFile) -> Iterator[bytes]:
         yield rest + b"\n"
 
 
-def _open_text(opened: OpenedFile) -> io.TextIOWrapper:
-    return io.TextIOWrapper(opened.open(), "utf-8", "replace", newline="")
+def _open_text(opened_file: OpenedFile) -> io.TextIOWrapper:
+    return io.TextIOWrapper(opened_file.open(), "utf-8", "replace", newline="")
 
 
-def _ends_in_open_quote(opened: OpenedFile, delimiter: str) -> bool:
+def _ends_in_open_quote(opened_file: OpenedFile, delimiter: str) -> bool:
     """Return whether the end of the file lies inside a quoted field, by reading it record by record."""
-    with _open_text(opened) as text:
+    with _open_text(opened_file) as text:
         try:
             for _ in csv.reader(text, delimiter=delimiter, strict=True):
                 pass
@@ -239,9 +239,9 @@ def _ends_in_open_quote(opened: OpenedFile, delimiter: str) -> bool:
     return False
 
 
-def _scan_in_place(opened: OpenedFile, names: Sequence[str], delimiter: str, skip: int) -> pl.LazyFrame:
+def _scan_in_place(opened_file: OpenedFile, names: Sequence[str], delimiter: str, skip: int) -> pl.LazyFrame:
     frame = pl.scan_csv(
-        opened.path,
+        opened_file.path,
         has_header=False,
         skip_rows=skip,
         separator=delimiter,
@@ -250,11 +250,11 @@ def _scan_in_place(opened: OpenedFile, names: Sequence[str], delimiter: str, ski
         row_index_offset=1,
         glob=False,
     )
-    return keep_folder_alive(frame.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64)), opened.folder)
+    return keep_folder_alive(frame.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64)), opened_file.folder)
 
 
 def _rewrite(
-    opened: OpenedFile, delimiter: str, headers: Sequence[str], names: Sequence[str], skip_after_header: int
+    opened_file: OpenedFile, delimiter: str, headers: Sequence[str], names: Sequence[str], skip_after_header: int
 ) -> tuple[pl.LazyFrame, pl.LazyFrame, int]:
     """Rewrite the good rows with their row numbers, the malformed rows with the reason; count both together."""
     # Header cells without a name at the end name no column: a row may end before them.
@@ -262,7 +262,7 @@ def _rewrite(
     folder = ScratchFolder()
     good, bad = folder.path / "good.csv", folder.path / "bad.csv"
     number = -1 - skip_after_header
-    with _open_text(opened) as text, good.open("w", newline="") as good_out, bad.open("w", newline="") as bad_out:
+    with _open_text(opened_file) as text, good.open("w", newline="") as good_out, bad.open("w", newline="") as bad_out:
         good_rows, bad_rows = csv.writer(good_out, lineterminator="\n"), csv.writer(bad_out, lineterminator="\n")
         for number, row in enumerate(filter(any, csv.reader(text, delimiter=delimiter)), start=-skip_after_header):
             if number <= 0:

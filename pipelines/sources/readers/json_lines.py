@@ -40,12 +40,12 @@ _FURTHER_PAGE = re.compile(
 
 
 def read_json(
-    opened: OpenedFile, name: str, records_path: tuple[str, ...] = (), check_while_reading: bool = False
+    opened_file: OpenedFile, name: str, records_path: tuple[str, ...] = (), check_while_reading: bool = False
 ) -> TextTable:
     """Read a JSON file as text.
 
     Args:
-        opened: The file.
+        opened_file: The file.
         name: Name of the file, for messages.
         records_path: Dotted paths of members, from the top object on, one of which holds the array of records.
         check_while_reading: Whether to read fast, and check while reading that each line is one record. The caller must
@@ -58,7 +58,7 @@ def read_json(
     Raises:
         ExportRefused: If the file is not JSON or is cut off.
     """
-    lines, folder = _as_lines(opened, name, records_path)
+    lines, folder = _as_lines(opened_file, name, records_path)
     if not lines.stat().st_size:
         raise ExportRefused(f"{name} holds no record: its list is empty, so there is nothing to read")
     _check_last_line(lines, name)
@@ -76,18 +76,18 @@ def read_json(
 
     def scan(paths: Sequence[str]) -> pl.LazyFrame:
         rows = scan_members(lines, paths, note_irregular) if check_while_reading else scan_records(lines, paths)
-        return keep_folder_alive(rows, folder or opened.folder)
+        return keep_folder_alive(rows, folder or opened_file.folder)
 
     return TextTable(
         headers,
         _columns_by_path(headers),
         scan,
-        keep_folder_alive(scan_malformed(lines), folder or opened.folder),
-        encoding=opened.encoding,
-        byte_count=opened.path.stat().st_size,
+        keep_folder_alive(scan_malformed(lines), folder or opened_file.folder),
+        encoding=opened_file.encoding,
+        byte_count=opened_file.path.stat().st_size,
         is_regular=lambda: is_regular,
         has_open_schema=True,
-        notes=_find_notes(opened),
+        notes=_find_notes(opened_file),
     )
 
 
@@ -99,39 +99,39 @@ def parse_json(text: str | bytes, otherwise: Any) -> Any:
         return otherwise
 
 
-def _as_lines(opened: OpenedFile, name: str, records_path: tuple[str, ...]) -> tuple[Path, ScratchFolder | None]:
+def _as_lines(opened_file: OpenedFile, name: str, records_path: tuple[str, ...]) -> tuple[Path, ScratchFolder | None]:
     """Return a file of one record per line: the file itself if it is one, else a copy in a scratch folder."""
-    with opened.open() as handle:
+    with opened_file.open() as handle:
         head = handle.read(1 << 16).lstrip()
     if head[:1] not in (b"{", b"["):
         raise ExportRefused(f"{name} is not JSON: it must begin with an object or an array")
-    record = _only_record(opened, head, records_path)
+    record = _only_record(opened_file, head, records_path)
     is_lines = head[:1] == b"{" and not _is_wrapped(head, records_path)
-    if record is None and is_lines and opened.start == 0 and _has_plain_lines(opened):
-        return opened.path, None
+    if record is None and is_lines and opened_file.start == 0 and _has_plain_lines(opened_file):
+        return opened_file.path, None
     folder = ScratchFolder()
     target = folder.path / "records.jsonl"
     with target.open("wb") as out:
         if record is not None:
             out.write(json.dumps(record).encode() + b"\n")
         elif is_lines:
-            out.writelines(chunk.translate(_NO_RETURNS) for chunk in opened.chunks())
+            out.writelines(chunk.translate(_NO_RETURNS) for chunk in opened_file.chunks())
         else:
-            records = _split_array(opened.chunks(), name, records_path if head[:1] == b"{" else ())
+            records = _split_array(opened_file.chunks(), name, records_path if head[:1] == b"{" else ())
             out.writelines(record.translate(_ONE_LINE) + b"\n" for record in records)
     return target, folder
 
 
-def _only_record(opened: OpenedFile, head: bytes, records_path: tuple[str, ...]) -> dict[str, Any] | None:
+def _only_record(opened_file: OpenedFile, head: bytes, records_path: tuple[str, ...]) -> dict[str, Any] | None:
     """Return the record of a document that holds one object and no list of records; None for any other document."""
     keys = (re.escape(_list_name(path)).encode() for path in records_path)
     has_list = any(re.search(rb'"' + key + rb'"\s*:\s*\[', head) for key in keys)
-    if head[:1] != b"{" or has_list or opened.path.stat().st_size > MAX_RECORD_BYTES:
+    if head[:1] != b"{" or has_list or opened_file.path.stat().st_size > MAX_RECORD_BYTES:
         return None
     first = parse_json(head.split(b"\n", 1)[0], otherwise=None)
     if first is not None and not any(isinstance(_member(first, path), dict) for path in records_path):
         return None
-    document = parse_json(b"".join(opened.chunks()), otherwise=None)
+    document = parse_json(b"".join(opened_file.chunks()), otherwise=None)
     if not isinstance(document, dict):
         return None
     members = (_member(document, path) for path in records_path)
@@ -143,12 +143,12 @@ def _list_name(path: str) -> str:
     return path.split("[*]")[0].rpartition(".")[2]
 
 
-def _find_notes(opened: OpenedFile) -> tuple[str, ...]:
+def _find_notes(opened_file: OpenedFile) -> tuple[str, ...]:
     """Return what the document says of itself around its records: that it is one page of several."""
-    size = opened.path.stat().st_size
-    with opened.open() as handle:
+    size = opened_file.path.stat().st_size
+    with opened_file.open() as handle:
         head = handle.read(NOTE_BYTES)
-        handle.seek(max(opened.start, size - NOTE_BYTES))
+        handle.seek(max(opened_file.start, size - NOTE_BYTES))
         tail = handle.read()
     if head.lstrip()[:1] != b"{":
         return ()
@@ -167,10 +167,10 @@ def _columns_by_path(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return columns
 
 
-def _has_plain_lines(opened: OpenedFile) -> bool:
+def _has_plain_lines(opened_file: OpenedFile) -> bool:
     """Return whether DuckDB can read the lines in place: no zero bytes, and line ends of one kind only."""
     returns, line_ends, both, last = 0, 0, 0, b""
-    for chunk in opened.chunks():
+    for chunk in opened_file.chunks():
         if b"\0" in chunk:
             return False
         if b"\r" in chunk or last == b"\r":

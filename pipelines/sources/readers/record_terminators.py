@@ -13,11 +13,11 @@ from pipelines.sources.readers.delimited import DELIMITERS, MAX_FIELD_BYTES
 from pipelines.sources.readers.files import CHUNK_BYTES, ExportRefused, OpenedFile, ScratchFolder
 
 
-def rewrite_terminated(opened: OpenedFile, name: str, terminator: str, delimiter: str | None) -> OpenedFile:
+def rewrite_terminated(opened_file: OpenedFile, name: str, terminator: str, delimiter: str | None) -> OpenedFile:
     """Rewrite the records as CSV with line ends.
 
     Args:
-        opened: The file.
+        opened_file: The file.
         name: Name of the file, for messages.
         terminator: Text that ends each record, such as `!##!`.
         delimiter: Delimiter of the fields; None to take the most frequent one of the first record.
@@ -29,24 +29,24 @@ def rewrite_terminated(opened: OpenedFile, name: str, terminator: str, delimiter
         ExportRefused: If the last record has no terminator, so the file was cut off.
     """
     mark = terminator.encode()
-    with opened.open() as handle:
+    with opened_file.open() as handle:
         if mark not in handle.read(CHUNK_BYTES):
-            return opened
+            return opened_file
     folder = ScratchFolder()
     target = folder.path / "records.csv"
-    records = _split_records(opened, name, mark)
+    records = _split_records(opened_file, name, mark)
     header_row = next(records, "")
     separator = delimiter or max(DELIMITERS, key=header_row.count)
     with target.open("w", encoding="utf-8", newline="") as out:
         csv.writer(out, delimiter=separator, lineterminator="\n").writerows(
             _split_fields(record, separator) for record in chain([header_row], records)
         )
-    return OpenedFile(target, opened.encoding, 0, folder)
+    return OpenedFile(target, opened_file.encoding, 0, folder)
 
 
-def _split_records(opened: OpenedFile, name: str, mark: bytes) -> Iterator[str]:
+def _split_records(opened_file: OpenedFile, name: str, mark: bytes) -> Iterator[str]:
     rest, count = b"", 0
-    for chunk in opened.chunks():
+    for chunk in opened_file.chunks():
         *records, rest = (rest + chunk).split(mark)
         for record in filter(bytes.strip, records):
             count += 1
