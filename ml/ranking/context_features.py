@@ -77,12 +77,8 @@ class FeatureSource:
             .select("key", "value", age=(pl.lit(moment) - pl.col("ts")).dt.total_microseconds() / MICROSECONDS_PER_DAY)
         )
         if self.is_sum:  # in the order of the rows, not per thread: the same sum to the last digit
-            values_by_key = sum_by_key(past_rows["key"].to_numpy(), past_rows["value"].to_numpy())
-            return (
-                replace(values_by_key, value=np.log1p(np.maximum(values_by_key.value, 0.0)))
-                if self.aggregation == "log_sum"
-                else values_by_key
-            )
+            sums = sum_by_key(past_rows["key"].to_numpy(), past_rows["value"].to_numpy())
+            return replace(sums, value=np.log1p(np.maximum(sums.value, 0.0))) if self.aggregation == "log_sum" else sums
         newest_age = pl.col("age").min()
         newest_value = pl.col("value").filter(pl.col("age") == newest_age).max()
         feature_value = newest_age.log1p() if self.aggregation == "log_age" else newest_value

@@ -97,9 +97,11 @@ def read_landed_counts(table: Table, counts: pl.DataFrame, source: str) -> RuleC
         counts: One row.
         source: The source of all rows.
     """
-    count_by_name = {name: int(count) for name, count in counts.row(0, named=True).items()}
+    count_by_name = {column: int(count) for column, count in counts.row(0, named=True).items()}
     unexpected_by_rule = {
-        name.removeprefix(_UNEXPECTED): count for name, count in count_by_name.items() if name.startswith(_UNEXPECTED)
+        column.removeprefix(_UNEXPECTED): count
+        for column, count in count_by_name.items()
+        if column.startswith(_UNEXPECTED)
     }
     rule_counts = {
         rule.name: RuleCount(count_by_name[_EVALUATED + rule.name], unexpected_by_rule.pop(rule.name, 0))
